@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace st {
+
+// A JSON-like value. Architectures, modules and losses read their options from it, so that adding one touches no other file.
+class Config {
+ public:
+  using Array = std::vector<Config>;
+  using Object = std::map<std::string, Config>;
+
+  Config() = default;
+  Config(bool value) : value_(value) {}
+  Config(double value) : value_(value) {}
+  Config(std::string value) : value_(std::move(value)) {}
+  Config(Array value) : value_(std::move(value)) {}
+  Config(Object value) : value_(std::move(value)) {}
+
+  bool is_null() const { return std::holds_alternative<std::monostate>(value_); }
+  bool has(const std::string& key) const;  // present and not null
+
+  // The member `key`; throw ERR_INVALID_ARGUMENT that names it when it is missing or has another type.
+  int64_t integer(const std::string& key) const;
+  double number(const std::string& key) const;
+  bool boolean(const std::string& key) const;
+  const std::string& string(const std::string& key) const;
+  std::vector<std::string> strings(const std::string& key) const;
+  // The same with a default for a missing or null member.
+  int64_t integer(const std::string& key, int64_t fallback) const;
+  double number(const std::string& key, double fallback) const;
+  bool boolean(const std::string& key, bool fallback) const;
+  std::string string(const std::string& key, const std::string& fallback) const;
+
+  const Object& object() const;
+
+ private:
+  const Config& at(const std::string& key) const;
+  std::variant<std::monostate, bool, double, std::string, Array, Object> value_;
+};
+
+}  // namespace st

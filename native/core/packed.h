@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cstdint>
+#include <variant>
+#include <vector>
+
+namespace st {
+
+// Rows of tokens without padding, column-major: all anchors, then all positives, ... (PackedBatch of lib/native/types.ts)
+struct PackedBatch {
+  std::vector<int32_t> ids;             // [T]
+  std::vector<int32_t> offsets;         // [rows + 1], rising from 0 to T
+  std::vector<int32_t> token_types;     // [T] or empty
+  std::vector<int32_t> prompt_lengths;  // [rows] or empty
+  int64_t columns = 1;
+  std::variant<std::monostate, std::vector<float>, std::vector<int32_t>> labels;
+  std::vector<int64_t> label_shape;
+
+  int64_t tokens() const { return static_cast<int64_t>(ids.size()); }
+  int64_t rows() const { return static_cast<int64_t>(offsets.size()) - 1; }
+  int64_t length(int64_t row) const { return offsets[row + 1] - offsets[row]; }
+  int64_t max_length() const;
+
+  // Throws ERR_INVALID_ARGUMENT unless sizes agree, offsets rise and every row holds 1 to max_positions tokens whose ids and
+  // types lie inside the tables. Checked here because a bad index on a GPU ends the process.
+  void validate(int64_t vocab_size, int64_t type_vocab_size, int64_t max_positions) const;
+};
+
+}  // namespace st

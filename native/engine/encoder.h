@@ -1,0 +1,52 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/config.h"
+#include "core/packed.h"
+#include "core/tensor_range.h"
+
+namespace st {
+
+struct EncoderSpec {
+  std::string architecture;
+  Config config;
+  std::vector<Config> modules;
+  bool pooler = false;
+  std::string device = "cpu";
+  std::string dtype = "float32";
+};
+
+enum class EncoderOutput { kSentenceEmbedding, kTokenEmbeddings, kPoolerOutput };
+
+// A transformer with its pooling and head modules. Construction checks the spec and reserves memory; everything but the
+// readers below must be called on the executor thread.
+class Encoder {
+ public:
+  explicit Encoder(const EncoderSpec& spec);
+  ~Encoder();
+
+  int64_t embedding_dimension() const;
+  int64_t token_dimension() const;
+  int64_t max_positions() const;
+  std::vector<TensorInfo> tensors() const;
+
+  void load(const std::vector<TensorRange>& ranges);
+  void dump(const std::vector<TensorRange>& ranges);
+  // `out` has `size` floats; throws unless that is exactly what `output` needs for the batch.
+  void encode(const PackedBatch& batch, EncoderOutput output, float* out, int64_t size);
+  // Frees the weights and workspaces; every later call throws ERR_DISPOSED.
+  void dispose();
+
+  struct Impl;
+  Impl& impl() { return *impl_; }
+
+ private:
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace st
