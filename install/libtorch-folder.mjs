@@ -1,0 +1,74 @@
+// Looks at a folder and says which LibTorch it is, or what it lacks.
+
+import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs'
+import { join } from 'node:path'
+
+/** Versions that the engine is written for: 2.11 up to and with 2.14. */
+export const OLDEST_MINOR = 11
+export const NEWEST_MINOR = 14
+
+/**
+ * @typedef {object} LibtorchFolder
+ * @property {string} [path] absolute path of the folder that holds include/ and lib/
+ * @property {string} [version] "2.13.0"
+ * @property {string} [variant] "cpu" or the CUDA version that its own files were built for
+ * @property {number} [abi] _GLIBCXX_USE_CXX11_ABI
+ * @property {string} [problem] why it cannot be used
+ */
+
+/** @param {string} [platform] */
+export function libraryNames(platform = process.platform) {
+  const suffix = platform === 'darwin' ? 'dylib' : 'so'
+  return [`lib/libtorch_cpu.${suffix}`, `lib/libc10.${suffix}`]
+}
+
+/**
+ * @param {string} folder
+ * @returns {LibtorchFolder}
+ */
+export function inspectLibtorch(folder) {
+  if (!existsSync(folder)) return { problem: `${folder} does not exist` }
+  const path = realpathSync(folder)
+  const missing = [...libraryNames(), 'include/ATen/core/Tensor.h'].filter((name) => !existsSync(join(path, name)))
+  if (missing.length) return { problem: `${folder} has no ${missing.join(', no ')}` }
+
+  const version = readVersion(path)
+  if (!version) return { problem: `${folder} does not say its version (no include/torch/headeronly/version.h)` }
+  const [major, minor] = version.split('.').map(Number)
+  if (major !== 2 || Number(minor) < OLDEST_MINOR || Number(minor) > NEWEST_MINOR)
+    return { problem: `${folder} is LibTorch ${version}, but 2.${OLDEST_MINOR} to 2.${NEWEST_MINOR} is needed` }
+
+  const cpuOnly = !readdirSync(join(path, 'lib')).some((name) => name.startsWith('libtorch_cuda.'))
+  const cuda = cpuOnly ? undefined : readCuda(path)
+  return { path, version, variant: cuda ?? 'cpu', abi: readAbi(path) }
+}
+
+/** @param {string} path */
+function readVersion(path) {
+  for (const header of ['torch/headeronly/version.h', 'torch/csrc/api/include/torch/version.h']) {
+    const file = join(path, 'include', header)
+    if (!existsSync(file)) continue
+    const text = readFileSync(file, 'utf8')
+    const parts = ['MAJOR', 'MINOR', 'PATCH'].map((part) => new RegExp(`TORCH_VERSION_${part} (\\d+)`).exec(text)?.[1])
+    if (parts.every((part) => part !== undefined)) return parts.join('.')
+  }
+  return undefined
+}
+
+/** @param {string} path */
+function readCuda(path) {
+  const python = join(path, 'version.py')
+  if (existsSync(python)) return /^cuda.*= '([\d.]+)'/m.exec(readFileSync(python, 'utf8'))?.[1]
+  const build = join(path, 'build-version')
+  const digits = existsSync(build) ? /\+cu(\d+)(\d)/.exec(readFileSync(build, 'utf8')) : null
+  return digits ? `${digits[1]}.${digits[2]}` : undefined
+}
+
+/**
+ * Which C++ ABI (_GLIBCXX_USE_CXX11_ABI): std::string of the new one is part of the mangled names of libc10.
+ * @param {string} path
+ */
+function readAbi(path) {
+  const [, c10] = libraryNames()
+  return c10.endsWith('.so') && !readFileSync(join(path, c10)).includes('__cxx11') ? 0 : 1
+}

@@ -1,0 +1,38 @@
+/** Where tests show faked trees; the real ones by default. */
+export interface Roots {
+  proc?: string
+  sys?: string
+  platform?: string
+}
+
+/** The folder of package.json. */
+export const packageRoot: string
+
+/** Threads that compute at full speed: physical cores that this process may use, capped by the cgroup quota, at least 1. */
+export function threads(roots?: Roots): number
+
+/** Logical processors, those allowed by the affinity mask, distinct cores among these, cgroup quota (undefined: no limit). */
+export function cores(roots?: Roots): {
+  logical: number
+  allowed: number
+  physicalCores: number
+  quota: number | undefined
+}
+
+/** Processor features that decide about kernels, as Linux names them: avx2, avx512f, avx512_bf16, amx_bf16, asimd, … */
+export function cpuFeatures(roots?: Roots): string[]
+
+/** The processor's name for people. */
+export function cpuModel(roots?: Roots): string
+
+/** The LibTorch to load the addon with (SENTENCE_TORCH_LIBTORCH or build/libtorch.json), undefined when nothing was built. */
+export function readLibtorch(options?: {
+  env?: NodeJS.ProcessEnv
+  root?: string
+}): { path: string; version: string; variant: string } | undefined
+
+/** Whether this Linux uses musl instead of glibc. */
+export function isMusl(): boolean
+
+/** Standard output of a command, undefined when it cannot be run or fails. */
+export function command(file: string, args: string[]): string | undefined

@@ -1,0 +1,200 @@
+// What this machine is: processor features, how many threads make sense, and where LibTorch was found.
+// Plain JavaScript without dependencies: the install step runs it before anything is built.
+// The roots are parameters so that the tests can show faked /proc and /sys trees.
+
+import { execFileSync } from 'node:child_process'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { inspectLibtorch } from './libtorch-folder.mjs'
+
+/** The folder of package.json. */
+export const packageRoot = dirname(dirname(fileURLToPath(import.meta.url)))
+
+/** @typedef {{ proc?: string, sys?: string, platform?: string }} Roots */
+
+/**
+ * Threads that compute at full speed: physical cores that this process may run on, no more than the cgroup quota, at
+ * least 1. Hyper-threads share the units that matrix products keep busy, so a second one per core does not count.
+ * @param {Roots} [roots]
+ * @returns {number}
+ */
+export function threads(roots = {}) {
+  const { physicalCores, quota } = cores(roots)
+  return Math.max(1, Math.min(physicalCores, Math.floor(quota ?? Number.POSITIVE_INFINITY)))
+}
+
+/**
+ * @param {Roots} [roots]
+ * @returns {{ logical: number, allowed: number, physicalCores: number, quota: number | undefined }} logical processors of
+ *   the machine, those that the affinity mask allows, distinct cores among these, CPUs granted by cgroups (undefined: no limit)
+ */
+export function cores({ proc = '/proc', sys = '/sys', platform = process.platform } = {}) {
+  const parallelism = availableParallelism()
+  if (platform !== 'linux') {
+    const physical = Number(command('sysctl', ['-n', 'hw.physicalcpu'])) || parallelism
+    return { logical: parallelism, allowed: parallelism, physicalCores: physical, quota: undefined }
+  }
+  const mask = /^Cpus_allowed_list:\s*(\S+)/m.exec(read(join(proc, 'self/status')) ?? '')?.[1]
+  const allowed = mask ? parseCpuList(mask) : Array.from({ length: parallelism }, (_, cpu) => cpu)
+  const siblings = allowed.map((cpu) => {
+    const topology = join(sys, `devices/system/cpu/cpu${cpu}/topology`)
+    return read(join(topology, 'core_cpus_list')) ?? read(join(topology, 'thread_siblings_list')) ?? String(cpu)
+  })
+  const present = read(join(sys, 'devices/system/cpu/online'))
+  return {
+    logical: present ? parseCpuList(present).length : allowed.length,
+    allowed: allowed.length,
+    physicalCores: Math.max(1, new Set(siblings.map((list) => list.trim())).size),
+    quota: cgroupQuota(proc, sys),
+  }
+}
+
+/**
+ * The smallest CPU quota of this process's cgroup and those above it, version 2 and 1.
+ * @param {string} proc
+ * @param {string} sys
+ * @returns {number | undefined}
+ */
+function cgroupQuota(proc, sys) {
+  const root = join(sys, 'fs/cgroup')
+  /** @type {number[]} */
+  const found = []
+  for (const line of (read(join(proc, 'self/cgroup')) ?? '').split('\n')) {
+    const [, id, controllers, path] = /^(\d+):([^:]*):(.*)$/.exec(line) ?? []
+    if (path === undefined || controllers === undefined) continue
+    if (id === '0' && controllers === '') {
+      // "max 100000" or "quota period"; below a hybrid layout the v2 tree is mounted at unified/.
+      for (const base of [root, join(root, 'unified')])
+        for (const folder of upwards(path)) {
+          const [quota, period] = (read(join(base, folder, 'cpu.max')) ?? '').trim().split(/\s+/)
+          if (quota && quota !== 'max' && Number(period) > 0) found.push(Number(quota) / Number(period))
+        }
+    } else if (controllers.split(',').includes('cpu')) {
+      for (const base of [join(root, controllers), join(root, 'cpu'), join(root, 'cpu,cpuacct')])
+        for (const folder of upwards(path)) {
+          const quota = Number(read(join(base, folder, 'cpu.cfs_quota_us')))
+          const period = Number(read(join(base, folder, 'cpu.cfs_period_us')))
+          if (quota > 0 && period > 0) found.push(quota / period)
+        }
+    }
+  }
+  return found.length ? Math.min(...found) : undefined
+}
+
+/**
+ * The folder and all above it. Inside a container the path may be the host's, of which only the root exists.
+ * @param {string} path
+ * @returns {string[]}
+ */
+function upwards(path) {
+  const folders = []
+  for (let folder = path; ; folder = dirname(folder)) {
+    folders.push(folder)
+    if (folder === dirname(folder)) return folders
+  }
+}
+
+/**
+ * "0-2,8" → [0, 1, 2, 8]
+ * @param {string} list
+ */
+function parseCpuList(list) {
+  return list
+    .trim()
+    .split(',')
+    .flatMap((range) => {
+      const [first, last = first] = range.split('-').map(Number)
+      return Array.from({ length: Number(last) - Number(first) + 1 }, (_, i) => Number(first) + i)
+    })
+}
+
+const FEATURES = new Set(
+  (
+    'sse4_2 avx avx2 fma f16c avx512f avx512bw avx512dq avx512vl avx512_vnni avx512_bf16 avx512_fp16 avx_vnni ' +
+    'amx_tile amx_bf16 amx_int8 asimd asimdhp asimddp bf16 i8mm sve sve2'
+  ).split(' '),
+)
+
+/**
+ * Processor features that decide about kernels, as Linux names them: avx2, avx512f, avx512_bf16, amx_bf16, asimd, …
+ * @param {Roots} [roots]
+ * @returns {string[]}
+ */
+export function cpuFeatures({ proc = '/proc', platform = process.platform } = {}) {
+  if (platform === 'linux') {
+    const flags = /^(?:flags|Features)\s*:\s*(.*)$/m.exec(read(join(proc, 'cpuinfo')) ?? '')?.[1] ?? ''
+    return flags.split(/\s+/).filter((flag) => FEATURES.has(flag))
+  }
+  const list = command('sysctl', ['-a', 'hw.optional']) ?? ''
+  const names = [...list.matchAll(/^hw\.optional\.(?:arm\.)?(?:FEAT_)?(\w+): 1$/gm)].map((match) =>
+    match[1].toLowerCase(),
+  )
+  if (process.arch === 'arm64') names.push('asimd')
+  return [...new Set(names)].filter((name) => FEATURES.has(name))
+}
+
+/**
+ * The processor's name for people.
+ * @param {Roots} [roots]
+ * @returns {string}
+ */
+export function cpuModel({ proc = '/proc', platform = process.platform } = {}) {
+  if (platform !== 'linux') return command('sysctl', ['-n', 'machdep.cpu.brand_string'])?.trim() ?? 'unknown'
+  return /^model name\s*:\s*(.*)$/m.exec(read(join(proc, 'cpuinfo')) ?? '')?.[1] ?? process.arch
+}
+
+/**
+ * The LibTorch to load the addon with: the folder that SENTENCE_TORCH_LIBTORCH names, else the one that the addon was built
+ * with (build/libtorch.json). Undefined when neither is there.
+ * @param {{ env?: NodeJS.ProcessEnv, root?: string }} [options]
+ * @returns {{ path: string, version: string, variant: string } | undefined}
+ */
+export function readLibtorch({ env = process.env, root = packageRoot } = {}) {
+  const chosen = env.SENTENCE_TORCH_LIBTORCH
+  if (chosen && chosen !== 'python') {
+    const { path, version, variant } = inspectLibtorch(chosen)
+    if (path && version && variant) return { path, version, variant }
+  }
+  const text = read(join(root, 'build/libtorch.json'))
+  if (text === undefined) return undefined
+  const { path, version, variant } = JSON.parse(text)
+  return { path, version, variant }
+}
+
+/**
+ * Whether this Linux uses musl instead of glibc.
+ * @returns {boolean}
+ */
+export function isMusl() {
+  if (process.platform !== 'linux') return false
+  const report = /** @type {{ header?: { glibcVersionRuntime?: string } }} */ (process.report?.getReport() ?? {})
+  if (report.header?.glibcVersionRuntime) return false
+  return existsSync('/lib') && readdirSync('/lib').some((name) => name.startsWith('ld-musl-'))
+}
+
+/**
+ * @param {string} path
+ * @returns {string | undefined}
+ */
+function read(path) {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * @param {string} file
+ * @param {string[]} args
+ * @returns {string | undefined} standard output, undefined when it cannot be run
+ */
+export function command(file, args) {
+  try {
+    return execFileSync(file, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'], timeout: 60_000 })
+  } catch {
+    return undefined
+  }
+}
