@@ -1,0 +1,27 @@
+/**
+ * Runs `source` ahead of its consumer: up to `depth` items are made before they are asked for, in order. An error of the
+ * source is thrown when its item is reached. Leaving the loop early ends the source too.
+ */
+export async function* prefetch<T>(source: AsyncIterable<T>, depth = 2): AsyncGenerator<T, void, undefined> {
+  const iterator = source[Symbol.asyncIterator]()
+  const pending: Promise<IteratorResult<T>>[] = []
+  const ask = () => {
+    const item = iterator.next()
+    // Handled when its turn comes; without this an early failure would count as unhandled until then.
+    item.catch(() => {})
+    pending.push(item)
+  }
+  try {
+    for (let i = 0; i < Math.max(1, depth); i++) ask()
+    for (;;) {
+      const item = await pending.shift()!
+      if (item.done) return
+      ask()
+      yield item.value
+    }
+  } finally {
+    // What was asked for ahead is let finish first: a generator runs its steps one after the other.
+    await Promise.allSettled(pending)
+    await iterator.return?.()
+  }
+}

@@ -1,0 +1,78 @@
+import { SentenceTorchError } from '../../errors.js'
+import { readLines, withoutReturn } from './lines.js'
+import { FieldTable, type Table } from './table.js'
+
+/**
+ * Comma-separated values with one header line, as RFC 4180 has them: a field in double quotes may hold commas, newlines and
+ * doubled quotes; a quote inside an unquoted field is an error. "\n" and "\r\n" both end a row.
+ * Fields of label columns are parsed as numbers.
+ * @throws SentenceTorchError ERR_INVALID_DATA with the line number.
+ */
+export async function readCsv(path: string): Promise<Table> {
+  let table: FieldTable | undefined
+  let number = 0
+  let open: { text: string; line: number } | undefined
+  for await (const lines of readLines(path)) {
+    for (const line of lines) {
+      number++
+      const record = open ? { text: `${open.text}\n${line}`, line: open.line } : { text: line, line: number }
+      // A row goes on in the next line while a quote is open: then the quotes so far are odd in number.
+      if (countQuotes(line) % 2 === (open ? 0 : 1)) {
+        open = record
+        continue
+      }
+      open = undefined
+      const fields = splitRecord(record.text, record.line, path)
+      if (table) table.add(fields, record.line)
+      else table = new FieldTable(fields, path)
+    }
+  }
+  if (open) throw malformed('the end of the quoted field that begins', open.line, path, 'the end of the file')
+  if (!table) throw new SentenceTorchError('ERR_INVALID_DATA', `Expected a header line in ${path}, found an empty file`)
+  return table
+}
+
+function splitRecord(record: string, firstLine: number, path: string): string[] {
+  const text = withoutReturn(record)
+  const fields: string[] = []
+  for (let at = 0; ; at++) {
+    let end: number
+    if (text[at] === '"') {
+      const close = closingQuote(text, at + 1)
+      end = close + 1
+      if (close === -1 || (end < text.length && text[end] !== ',')) {
+        const found = close === -1 ? 'the end of the row' : JSON.stringify(text[end])
+        throw malformed('a comma after a quoted field', firstLine, path, found)
+      }
+      fields.push(text.slice(at + 1, close).replaceAll('""', '"'))
+    } else {
+      const comma = text.indexOf(',', at)
+      end = comma === -1 ? text.length : comma
+      const field = text.slice(at, end)
+      if (field.includes('"')) {
+        throw malformed('quotes around the whole field or none', firstLine, path, JSON.stringify(field.slice(0, 60)))
+      }
+      fields.push(field)
+    }
+    if (end >= text.length) return fields
+    at = end
+  }
+}
+
+/** Where the quote stands that ends a field whose content starts at `from`; −1 without one. */
+function closingQuote(text: string, from: number): number {
+  for (let at = text.indexOf('"', from); at !== -1; at = text.indexOf('"', at + 2)) {
+    if (text[at + 1] !== '"') return at
+  }
+  return -1
+}
+
+function countQuotes(text: string): number {
+  let count = 0
+  for (let at = text.indexOf('"'); at !== -1; at = text.indexOf('"', at + 1)) count++
+  return count
+}
+
+function malformed(expected: string, line: number, path: string, found: string): SentenceTorchError {
+  return new SentenceTorchError('ERR_INVALID_DATA', `Expected ${expected} in line ${line} of ${path}, found ${found}`)
+}
