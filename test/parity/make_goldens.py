@@ -23,6 +23,7 @@ import sentence_transformers
 import torch
 import transformers
 from safetensors.torch import load_file, save_file
+from sentence_transformers import util
 from sentence_transformers.sentence_transformer import losses, modules
 from transformers import BertConfig, BertModel
 from transformers.trainer_pt_utils import get_parameter_names
@@ -249,6 +250,7 @@ CASES = {
     "mnr-one-row": loss_case(MNR, columns=3, batch=1, scale=20),
     "mnr-one-pair": loss_case(MNR, batch=1, scale=20, steps=0),  # one candidate: loss and gradients are exactly zero
     "mnr-repeated": loss_case(MNR, scale=20, rows="repeated"),
+    "mnr-dot": loss_case(MNR, columns=3, scale=1, similarity="dot", steps=0),
     "cosent": loss_case(COSENT, scale=20),
     "cosent-decay": loss_case(COSENT, scale=20, modules=DENSE_HEAD, weight_decay=0.01),
     "cosent-one-row": loss_case(COSENT, batch=1, scale=20, steps=0),  # no pair to compare: exactly zero
@@ -257,6 +259,7 @@ CASES = {
     "cosine-one-row": loss_case(COSINE, batch=1),
     "softmax": loss_case(SOFTMAX, numLabels=3),
     "softmax-decay": loss_case(SOFTMAX, **MULTIPLICATION, weight_decay=0.01, modules=DENSE_HEAD),
+    "softmax-difference": loss_case(SOFTMAX, numLabels=3, concatenationSentRep=False, steps=0),
     "softmax-one-row": loss_case(SOFTMAX, batch=1, numLabels=3),
     # Gradients alone, through every way of pooling and every kind of encoder.
     **{f"pooling-{mode}": loss_case(MNR, scale=10, modules=[pooling(mode)], steps=0) for mode in ALL_MODES if mode != "mean"},
@@ -270,13 +273,15 @@ CASES = {
 def make_loss(spec, model):
     options = {k: v for k, v in spec.items() if k != "type"}
     if spec["type"] == MNR:
-        return losses.MultipleNegativesRankingLoss(model, **options)
+        similarity = util.dot_score if options.get("similarity") == "dot" else util.cos_sim
+        return losses.MultipleNegativesRankingLoss(model, scale=options["scale"], similarity_fct=similarity)
     if spec["type"] == COSENT:
         return losses.CoSENTLoss(model, **options)
     if spec["type"] == COSINE:
         # float32 labels meet float64 similarities in the reference run
         return losses.CosineSimilarityLoss(model, loss_fct=lambda x, y: torch.nn.functional.mse_loss(x, y.to(x.dtype)))
     return losses.SoftmaxLoss(model, model.width, num_labels=options["numLabels"],
+                              concatenation_sent_rep=options.get("concatenationSentRep", True),
                               concatenation_sent_multiplication=options.get("concatenationSentMultiplication", False))
 
 
@@ -349,11 +354,11 @@ def check_float32(name, single, exact, steps):
 
 
 def make_training(index):
-    for number, (name, case) in enumerate(CASES.items()):
+    for name, case in CASES.items():
         base = BASES[case["base"]]
         longest = 12 if case["base"] == "train" else 10
         count = case["columns"] * case["batch"]
-        lengths = [1 + (5 * i + number) % longest for i in range(count)]
+        lengths = [1 + (5 * i + seed_of(name)) % longest for i in range(count)]
         rows = random_rows(lengths, base["vocab_size"], f"{name}/ids")
         if case["rows"] == "repeated":  # rows 0 and 1 are equal in every column; in row 2 both columns are
             for column in range(case["columns"]):
