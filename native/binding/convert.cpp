@@ -1,0 +1,279 @@
+#include "binding/convert.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <utility>
+
+#include "binding/fields.h"
+#include "core/error.h"
+
+namespace st::binding {
+namespace {
+
+constexpr double kMaxSafeInteger = 9007199254740991.0;
+// Far deeper than any config.json; ends the recursion on a cyclic object.
+constexpr int kMaxDepth = 64;
+
+const char* typed_array_name(napi_typedarray_type type) {
+  switch (type) {
+    case napi_int8_array: return "Int8Array";
+    case napi_uint8_array: return "Uint8Array";
+    case napi_uint8_clamped_array: return "Uint8ClampedArray";
+    case napi_int16_array: return "Int16Array";
+    case napi_uint16_array: return "Uint16Array";
+    case napi_int32_array: return "Int32Array";
+    case napi_uint32_array: return "Uint32Array";
+    case napi_float32_array: return "Float32Array";
+    case napi_float64_array: return "Float64Array";
+    case napi_bigint64_array: return "BigInt64Array";
+    case napi_biguint64_array: return "BigUint64Array";
+    default: return "typed array";
+  }
+}
+
+// The twin of `describe` in lib/errors.ts.
+std::string describe(Napi::Value value) {
+  if (value.IsString()) {
+    const std::string text = value.As<Napi::String>().Utf8Value();
+    return '"' + (text.size() > 60 ? text.substr(0, 57) + "..." : text) + '"';
+  }
+  if (value.IsArray()) return "an array of length " + std::to_string(value.As<Napi::Array>().Length());
+  if (value.IsTypedArray()) {
+    const auto array = value.As<Napi::TypedArray>();
+    return std::string("a ") + typed_array_name(array.TypedArrayType()) + " of " + std::to_string(array.ByteLength()) +
+           " bytes";
+  }
+  if (value.IsFunction()) return "a function";
+  if (value.IsSymbol()) return "a symbol";
+  if (value.IsObject()) return "an object";
+  return value.ToString().Utf8Value();
+}
+
+bool is_typed_array(Napi::Value value, napi_typedarray_type type) {
+  return value.IsTypedArray() && value.As<Napi::TypedArray>().TypedArrayType() == type;
+}
+
+Config to_value(Napi::Value value, const std::string& field, int depth) {
+  check(depth < kMaxDepth, "ERR_INVALID_ARGUMENT", "Expected at most ", kMaxDepth, " levels in ", field);
+  if (value.IsNull()) return Config();
+  if (value.IsBoolean()) return Config(value.As<Napi::Boolean>().Value());
+  if (value.IsString()) return Config(value.As<Napi::String>().Utf8Value());
+  if (value.IsNumber()) {
+    const double number = value.As<Napi::Number>().DoubleValue();
+    if (!std::isfinite(number)) wrong_type(field, "a finite number", value);
+    return Config(number);
+  }
+  if (value.IsArray()) {
+    const auto array = value.As<Napi::Array>();
+    Config::Array items;
+    for (uint32_t i = 0; i < array.Length(); ++i) {
+      items.push_back(to_value(array.Get(i), field + "[" + std::to_string(i) + "]", depth + 1));
+    }
+    return Config(std::move(items));
+  }
+  const bool plain = value.IsObject() && !value.IsFunction() && !value.IsTypedArray() && !value.IsArrayBuffer() &&
+                     !value.IsDataView() && !value.IsDate() && !value.IsPromise();
+  if (!plain) wrong_type(field, "a JSON value", value);
+  const auto object = value.As<Napi::Object>();
+  Config::Object members;
+  for (const std::string& name : own_names(object)) {
+    const Napi::Value member = object.Get(name);
+    if (member.IsUndefined()) continue;
+    members.emplace(name, to_value(member, field + "." + name, depth + 1));
+  }
+  return Config(std::move(members));
+}
+
+Config to_options(Napi::Value value, const std::string& field) {
+  if (!value.IsObject() || value.IsArray()) wrong_type(field, "an object", value);
+  return to_config(value, field);
+}
+
+template <typename T>
+std::vector<T> copy(const Napi::TypedArrayOf<T>& array) {
+  if (array.ElementLength() == 0) return {};
+  return std::vector<T>(array.Data(), array.Data() + array.ElementLength());
+}
+
+std::vector<int64_t> to_shape(Napi::Value value, const std::string& field) {
+  if (!value.IsArray()) wrong_type(field, "an array of whole numbers", value);
+  const auto array = value.As<Napi::Array>();
+  std::vector<int64_t> shape;
+  for (uint32_t i = 0; i < array.Length(); ++i) {
+    shape.push_back(to_integer(array.Get(i), field + "[" + std::to_string(i) + "]", 0));
+  }
+  return shape;
+}
+
+void read_labels(const Fields& fields, PackedBatch& batch) {
+  const Napi::Value labels = fields.get("labels");
+  if (labels.IsUndefined()) {
+    check(!fields.has("labelShape"), "ERR_INVALID_ARGUMENT", "Expected batch.labels beside batch.labelShape");
+    return;
+  }
+  if (is_typed_array(labels, napi_float32_array)) {
+    batch.labels = copy(labels.As<Napi::Float32Array>());
+  } else if (is_typed_array(labels, napi_int32_array)) {
+    batch.labels = copy(labels.As<Napi::Int32Array>());
+  } else {
+    wrong_type("batch.labels", "a Float32Array or an Int32Array", labels);
+  }
+  const auto count = static_cast<int64_t>(labels.As<Napi::TypedArray>().ElementLength());
+  const Napi::Value shape = fields.get("labelShape");
+  batch.label_shape = shape.IsUndefined() ? std::vector<int64_t>{count} : to_shape(shape, "batch.labelShape");
+  // Divided, not multiplied: a product of absurd sizes could overflow to the right value.
+  int64_t rest = count;
+  bool fits = !batch.label_shape.empty();
+  for (int64_t size : batch.label_shape) {
+    fits = fits && size > 0 && rest % size == 0;
+    if (fits) rest /= size;
+  }
+  check((fits && rest == 1) || (count == 0 && batch.label_shape == std::vector<int64_t>{0}), "ERR_INVALID_ARGUMENT",
+        "Expected batch.labelShape to hold the ", count, " values of batch.labels");
+}
+
+}  // namespace
+
+void wrong_type(const std::string& field, const std::string& expected, Napi::Value found) {
+  fail("ERR_INVALID_ARGUMENT", "Expected ", expected, " for ", field, " but received ", describe(found));
+}
+
+Config to_config(Napi::Value value, const std::string& field) { return to_value(value, field, 0); }
+
+int64_t to_integer(Napi::Value value, const std::string& field, int64_t least) {
+  const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : std::nan("");
+  const bool fits = number == std::floor(number) && number >= static_cast<double>(least) && number <= kMaxSafeInteger;
+  if (!fits) wrong_type(field, "a whole number of at least " + std::to_string(least), value);
+  return static_cast<int64_t>(number);
+}
+
+std::string to_string(Napi::Value value, const std::string& field) {
+  if (!value.IsString()) wrong_type(field, "a string", value);
+  return value.As<Napi::String>().Utf8Value();
+}
+
+Napi::Float32Array to_floats(Napi::Value value, const std::string& field) {
+  if (!is_typed_array(value, napi_float32_array)) wrong_type(field, "a Float32Array", value);
+  return value.As<Napi::Float32Array>();
+}
+
+Napi::Int32Array to_integers(Napi::Value value, const std::string& field) {
+  if (!is_typed_array(value, napi_int32_array)) wrong_type(field, "an Int32Array", value);
+  return value.As<Napi::Int32Array>();
+}
+
+PackedBatch to_batch(Napi::Value value) {
+  const Fields fields(value, "batch",
+                      {"ids", "offsets", "tokenTypes", "promptLengths", "columns", "labels", "labelShape"});
+  PackedBatch batch;
+  batch.ids = copy(to_integers(fields.get("ids"), "batch.ids"));
+  batch.offsets = copy(to_integers(fields.get("offsets"), "batch.offsets"));
+  if (fields.has("tokenTypes")) batch.token_types = copy(to_integers(fields.get("tokenTypes"), "batch.tokenTypes"));
+  if (fields.has("promptLengths")) {
+    batch.prompt_lengths = copy(to_integers(fields.get("promptLengths"), "batch.promptLengths"));
+  }
+  batch.columns = to_integer(fields.get("columns"), "batch.columns", 1);
+  read_labels(fields, batch);
+  return batch;
+}
+
+std::vector<TensorRange> to_ranges(Napi::Value value, std::vector<Napi::Value>& keep) {
+  if (!value.IsArray()) wrong_type("ranges", "an array of tensor ranges", value);
+  const auto array = value.As<Napi::Array>();
+  std::vector<TensorRange> ranges;
+  ranges.reserve(array.Length());
+  for (uint32_t i = 0; i < array.Length(); ++i) {
+    const Fields fields(array.Get(i), "ranges[" + std::to_string(i) + "]", {"name", "start", "dtype", "data"});
+    const Napi::Value data = fields.get("data");
+    if (!is_typed_array(data, napi_uint8_array)) wrong_type(fields.path("data"), "a Uint8Array", data);
+    auto bytes = data.As<Napi::Uint8Array>();
+    ranges.push_back({fields.string("name"), to_integer(fields.get("start"), fields.path("start"), 0),
+                      fields.string("dtype"), bytes.Data(), static_cast<int64_t>(bytes.ByteLength())});
+    keep.push_back(data);
+  }
+  return ranges;
+}
+
+EncoderOutput to_encoder_output(Napi::Value value) {
+  if (value.IsUndefined()) return EncoderOutput::kSentenceEmbedding;
+  constexpr const char* kExpected = "sentence_embedding, token_embeddings or pooler_output";
+  if (!value.IsString()) wrong_type("output", kExpected, value);
+  const std::string name = value.As<Napi::String>().Utf8Value();
+  if (name == "sentence_embedding") return EncoderOutput::kSentenceEmbedding;
+  if (name == "token_embeddings") return EncoderOutput::kTokenEmbeddings;
+  if (name == "pooler_output") return EncoderOutput::kPoolerOutput;
+  wrong_type("output", kExpected, value);
+}
+
+EncoderSpec to_encoder_spec(Napi::Value value) {
+  const Fields fields(value, "spec", {"architecture", "config", "modules", "pooler", "device", "dtype"});
+  EncoderSpec spec;
+  spec.architecture = fields.string("architecture");
+  spec.config = to_options(fields.get("config"), "spec.config");
+  const Napi::Value modules = fields.get("modules");
+  if (!modules.IsArray()) wrong_type("spec.modules", "an array of modules", modules);
+  const auto array = modules.As<Napi::Array>();
+  for (uint32_t i = 0; i < array.Length(); ++i) {
+    spec.modules.push_back(to_options(array.Get(i), "spec.modules[" + std::to_string(i) + "]"));
+  }
+  spec.pooler = fields.boolean("pooler");
+  spec.device = fields.string("device");
+  spec.dtype = fields.string("dtype");
+  return spec;
+}
+
+TrainerSpec to_trainer_spec(Napi::Value value) {
+  const Fields fields(value, "spec",
+                      {"loss", "weightDecay", "adamBeta1", "adamBeta2", "adamEpsilon", "maxGradNorm", "seed"});
+  TrainerSpec spec;
+  spec.loss = to_options(fields.get("loss"), "spec.loss");
+  spec.weight_decay = fields.number("weightDecay");
+  spec.beta1 = fields.number("adamBeta1");
+  spec.beta2 = fields.number("adamBeta2");
+  spec.epsilon = fields.number("adamEpsilon");
+  spec.max_grad_norm = fields.number("maxGradNorm");
+  spec.seed = static_cast<uint64_t>(to_integer(fields.get("seed"), "spec.seed", 0));
+  return spec;
+}
+
+StepOptions to_step_options(Napi::Value value) {
+  const Fields fields(value, "options", {"lr", "lossScale", "update", "report"});
+  StepOptions options;
+  const Napi::Value rate = fields.get("lr");
+  if (is_typed_array(rate, napi_float64_array)) {
+    const auto rates = rate.As<Napi::Float64Array>();
+    check(rates.ElementLength() == 2, "ERR_INVALID_ARGUMENT",
+          "Expected 2 rates (decay, no_decay) for options.lr but received ", rates.ElementLength());
+    options.lr_decay = rates[0];
+    options.lr_no_decay = rates[1];
+    check(std::isfinite(rates[0]) && std::isfinite(rates[1]), "ERR_INVALID_ARGUMENT",
+          "Expected finite rates for options.lr but received ", rates[0], " and ", rates[1]);
+  } else if (rate.IsNumber()) {
+    options.lr_decay = options.lr_no_decay = fields.number("lr");
+  } else {
+    wrong_type("options.lr", "a number or a Float64Array", rate);
+  }
+  options.loss_scale = fields.number("lossScale", 1);
+  options.update = fields.boolean("update", true);
+  options.report = fields.boolean("report", false);
+  return options;
+}
+
+Napi::Array from_tensors(Napi::Env env, const std::vector<TensorInfo>& tensors) {
+  constexpr std::array kGroups = {"decay", "no_decay", "frozen"};
+  auto array = Napi::Array::New(env, tensors.size());
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    const TensorInfo& tensor = tensors[i];
+    auto shape = Napi::Array::New(env, tensor.shape.size());
+    for (size_t d = 0; d < tensor.shape.size(); ++d) shape[static_cast<uint32_t>(d)] = static_cast<double>(tensor.shape[d]);
+    auto info = Napi::Object::New(env);
+    info["name"] = tensor.name;
+    info["shape"] = shape;
+    info["group"] = kGroups[static_cast<size_t>(tensor.group)];
+    array[static_cast<uint32_t>(i)] = info;
+  }
+  return array;
+}
+
+}  // namespace st::binding

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <napi.h>
+
+#include <string>
+#include <vector>
+
+#include "core/config.h"
+#include "core/packed.h"
+#include "core/tensor_range.h"
+#include "engine/encoder.h"
+#include "engine/trainer.h"
+
+namespace st::binding {
+
+// JavaScript values to the engine's types (lib/native/types.ts). A value of the wrong type throws ERR_INVALID_ARGUMENT that
+// says what was expected, where, and what was found; a member that nothing reads throws ERR_UNKNOWN_OPTION.
+
+// "Expected `expected` for `field` but received …"
+[[noreturn]] void wrong_type(const std::string& field, const std::string& expected, Napi::Value found);
+
+// `value` as a plain JSON-like value; members that are undefined are left out.
+Config to_config(Napi::Value value, const std::string& field);
+
+// A whole number from `least` to 2^53 - 1.
+int64_t to_integer(Napi::Value value, const std::string& field, int64_t least);
+std::string to_string(Napi::Value value, const std::string& field);
+
+// Views of the caller's memory: who keeps `value` keeps them valid.
+Napi::Float32Array to_floats(Napi::Value value, const std::string& field);
+Napi::Int32Array to_integers(Napi::Value value, const std::string& field);
+
+PackedBatch to_batch(Napi::Value value);  // a copy
+// Borrowed: `keep` receives the arrays that own the memory.
+std::vector<TensorRange> to_ranges(Napi::Value value, std::vector<Napi::Value>& keep);
+EncoderOutput to_encoder_output(Napi::Value value);
+EncoderSpec to_encoder_spec(Napi::Value value);
+TrainerSpec to_trainer_spec(Napi::Value value);
+StepOptions to_step_options(Napi::Value value);
+
+Napi::Array from_tensors(Napi::Env env, const std::vector<TensorInfo>& tensors);
+
+}  // namespace st::binding

@@ -1,0 +1,115 @@
+#include "binding/encoder_wrap.h"
+
+#include <utility>
+#include <vector>
+
+#include "binding/convert.h"
+#include "binding/environment.h"
+#include "core/error.h"
+
+namespace st::binding {
+namespace {
+
+// Marks the objects that the constructor made: a prototype can be borrowed, a tag cannot.
+constexpr napi_type_tag kTag = {0x9d1c0a54f3b24e67, 0xa5e0c8d27b614f93};
+
+}  // namespace
+
+Napi::Function EncoderWrap::define(Napi::Env env) {
+  return DefineClass(env, "Encoder",
+                     {
+                         InstanceAccessor<&EncoderWrap::embedding_dimension>("embeddingDimension"),
+                         InstanceAccessor<&EncoderWrap::token_dimension>("tokenDimension"),
+                         InstanceAccessor<&EncoderWrap::max_positions>("maxPositions"),
+                         InstanceMethod<&EncoderWrap::tensors>("tensors"),
+                         InstanceMethod<&EncoderWrap::load>("load"),
+                         InstanceMethod<&EncoderWrap::dump>("dump"),
+                         InstanceMethod<&EncoderWrap::encode>("encode"),
+                         InstanceMethod<&EncoderWrap::dispose>("dispose"),
+                     });
+}
+
+std::shared_ptr<Encoder> EncoderWrap::unwrap(Napi::Value value, const std::string& field) {
+  if (!value.IsObject() || !value.As<Napi::Object>().CheckTypeTag(&kTag)) wrong_type(field, "an Encoder", value);
+  return Unwrap(value.As<Napi::Object>())->open();
+}
+
+EncoderWrap::EncoderWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<EncoderWrap>(info) {
+  throwing(info.Env(), [&] {
+    encoder_ = std::make_shared<Encoder>(to_encoder_spec(info[0]));
+    embedding_dimension_ = encoder_->embedding_dimension();
+    token_dimension_ = encoder_->token_dimension();
+    max_positions_ = encoder_->max_positions();
+  });
+  info.This().As<Napi::Object>().TypeTag(&kTag);
+}
+
+EncoderWrap::~EncoderWrap() {
+  if (encoder_) Executor::instance().release(std::move(encoder_));
+}
+
+const std::shared_ptr<Encoder>& EncoderWrap::open() const {
+  check(!disposed_, "ERR_DISPOSED", "The encoder was disposed of");
+  return encoder_;
+}
+
+Napi::Value EncoderWrap::embedding_dimension(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(embedding_dimension_));
+}
+
+Napi::Value EncoderWrap::token_dimension(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(token_dimension_));
+}
+
+Napi::Value EncoderWrap::max_positions(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(max_positions_));
+}
+
+Napi::Value EncoderWrap::tensors(const Napi::CallbackInfo& info) {
+  return throwing(info.Env(), [&]() -> Napi::Value { return from_tensors(info.Env(), open()->tensors()); });
+}
+
+Napi::Value EncoderWrap::load(const Napi::CallbackInfo& info) {
+  return rejecting(info.Env(), [&] {
+    std::vector<Napi::Value> keep;
+    auto ranges = to_ranges(info[0], keep);
+    return Environment::of(info.Env()).enqueue(keep, [encoder = open(), ranges = std::move(ranges)] {
+      encoder->load(ranges);
+    });
+  });
+}
+
+Napi::Value EncoderWrap::dump(const Napi::CallbackInfo& info) {
+  return rejecting(info.Env(), [&] {
+    std::vector<Napi::Value> keep;
+    auto ranges = to_ranges(info[0], keep);
+    return Environment::of(info.Env()).enqueue(keep, [encoder = open(), ranges = std::move(ranges)] {
+      encoder->dump(ranges);
+    });
+  });
+}
+
+Napi::Value EncoderWrap::encode(const Napi::CallbackInfo& info) {
+  return rejecting(info.Env(), [&] {
+    auto batch = to_batch(info[0]);
+    Napi::Float32Array out = to_floats(info[1], "out");
+    const EncoderOutput output = to_encoder_output(info[2]);
+    float* data = out.Data();
+    const auto size = static_cast<int64_t>(out.ElementLength());
+    return Environment::of(info.Env()).enqueue({out}, [encoder = open(), batch = std::move(batch), output, data, size] {
+      encoder->encode(batch, output, data, size);
+    });
+  });
+}
+
+Napi::Value EncoderWrap::dispose(const Napi::CallbackInfo& info) {
+  return rejecting(info.Env(), [&] {
+    // A second call waits for the first, since jobs run in order.
+    const bool again = std::exchange(disposed_, true);
+    return Environment::of(info.Env()).enqueue({}, [encoder = encoder_, again] {
+      if (!again) encoder->dispose();
+    });
+  });
+}
+
+}  // namespace st::binding

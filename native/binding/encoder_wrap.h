@@ -1,0 +1,41 @@
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+
+#include "engine/encoder.h"
+
+namespace st::binding {
+
+// The class `Encoder` of lib/native/types.ts. Every job holds the engine too, so that the wrapper may be collected any time.
+class EncoderWrap : public Napi::ObjectWrap<EncoderWrap> {
+ public:
+  static Napi::Function define(Napi::Env env);
+  // The engine behind a JavaScript value; throws unless that is an Encoder in use.
+  static std::shared_ptr<Encoder> unwrap(Napi::Value value, const std::string& field);
+
+  explicit EncoderWrap(const Napi::CallbackInfo& info);
+  ~EncoderWrap() override;
+
+ private:
+  Napi::Value embedding_dimension(const Napi::CallbackInfo& info);
+  Napi::Value token_dimension(const Napi::CallbackInfo& info);
+  Napi::Value max_positions(const Napi::CallbackInfo& info);
+  Napi::Value tensors(const Napi::CallbackInfo& info);
+  Napi::Value load(const Napi::CallbackInfo& info);
+  Napi::Value dump(const Napi::CallbackInfo& info);
+  Napi::Value encode(const Napi::CallbackInfo& info);
+  Napi::Value dispose(const Napi::CallbackInfo& info);
+
+  // The engine, unless dispose() was called.
+  const std::shared_ptr<Encoder>& open() const;
+
+  std::shared_ptr<Encoder> encoder_;
+  int64_t embedding_dimension_ = 0;
+  int64_t token_dimension_ = 0;
+  int64_t max_positions_ = 0;
+  bool disposed_ = false;
+};
+
+}  // namespace st::binding

@@ -1,0 +1,131 @@
+#include "binding/environment.h"
+
+#include <utility>
+
+#include "core/error.h"
+
+namespace st::binding {
+
+PromiseJob::PromiseJob(Napi::Env env, napi_deferred deferred, const std::vector<Napi::Value>& keep,
+                       std::function<void()> work, Result result)
+    : Job(&Environment::of(env), std::move(work)), env_(env), deferred_(deferred), result_(std::move(result)) {
+  kept_.reserve(keep.size());
+  for (const Napi::Value& value : keep) {
+    napi_ref reference = nullptr;
+    if (napi_create_reference(env, value, 1, &reference) == napi_ok) kept_.push_back(reference);
+  }
+}
+
+PromiseJob::~PromiseJob() {
+  for (napi_ref reference : kept_) napi_delete_reference(env_, reference);
+}
+
+// The statuses of both are ignored: they only say that the environment is ending.
+void PromiseJob::settle() {
+  if (failure()) return reject(*failure());
+  napi_value value = nullptr;
+  try {
+    value = result_ ? result_(env_) : env_.Undefined();
+  } catch (const Napi::Error& error) {
+    napi_reject_deferred(env_, deferred_, error.Value());
+    return;
+  }
+  napi_resolve_deferred(env_, deferred_, value);
+}
+
+void PromiseJob::reject(const Failure& failure) {
+  napi_reject_deferred(env_, deferred_, to_error(env_, failure).Value());
+}
+
+Environment::Environment(Napi::Env env) : env_(env) {
+  const auto wake = [](napi_env env, napi_value, void* self, void*) {
+    if (env != nullptr) static_cast<Environment*>(self)->settle_finished();
+  };
+  const napi_status status =
+      napi_create_threadsafe_function(env, nullptr, nullptr, Napi::String::New(env, "sentence-torch"), 0, 1, nullptr,
+                                      nullptr, this, wake, &wake_);
+  if (status != napi_ok) throw Napi::Error::New(env);
+  napi_unref_threadsafe_function(env, wake_);
+
+  Executor::instance().attach();
+  // Hooks run in reverse order: this one before that of the function above, and long before the instance data goes.
+  napi_add_env_cleanup_hook(env, [](void* self) { static_cast<Environment*>(self)->on_cleanup(); }, this);
+
+  const Napi::Value process = env.Global().Get("process");
+  if (!process.IsObject()) return;
+  const auto on_exit = Napi::Function::New(env, [this](const Napi::CallbackInfo&) { this->on_exit(); });
+  process.As<Napi::Object>().Get("once").As<Napi::Function>().Call(process, {Napi::String::New(env, "exit"), on_exit});
+}
+
+Napi::Promise Environment::enqueue(const std::vector<Napi::Value>& keep, std::function<void()> work,
+                                   PromiseJob::Result result) {
+  napi_deferred deferred = nullptr;
+  napi_value promise = nullptr;
+  if (napi_create_promise(env_, &deferred, &promise) != napi_ok) throw Napi::Error::New(env_);
+  auto job = std::make_unique<PromiseJob>(env_, deferred, keep, std::move(work), std::move(result));
+  if (pending_++ == 0) napi_ref_threadsafe_function(env_, wake_);
+  Executor::instance().submit(std::move(job));
+  return Napi::Promise(env_, promise);
+}
+
+void Environment::finished(std::unique_ptr<Job> job) {
+  finished_.push_back(std::move(job));
+  // Never after on_cleanup: that waits for the running job, and the executor reports jobs before it counts them as ended.
+  napi_call_threadsafe_function(wake_, nullptr, napi_tsfn_nonblocking);
+}
+
+void Environment::settle_finished() {
+  std::deque<std::unique_ptr<Job>> jobs;
+  {
+    std::lock_guard lock(Executor::instance().mutex());
+    jobs.swap(finished_);
+  }
+  for (auto& job : jobs) {
+    static_cast<PromiseJob&>(*job).settle();
+    if (--pending_ == 0) napi_unref_threadsafe_function(env_, wake_);
+  }
+}
+
+// process.exit(): the running job is waited for, since its libraries are about to be torn down; those behind it never start.
+void Environment::on_exit() {
+  for (auto& job : Executor::instance().cancel(this)) {
+    static_cast<PromiseJob&>(*job).reject({"ERR_ABORTED", "The process is exiting"});
+    if (--pending_ == 0) napi_unref_threadsafe_function(env_, wake_);
+  }
+}
+
+// The environment ends (a worker stops, or the main thread runs out of work): no JavaScript may run any more, so that the
+// promises stay as they are, but the jobs must let go of its buffers.
+void Environment::on_cleanup() {
+  Executor& executor = Executor::instance();
+  executor.cancel(this).clear();
+  finished_.clear();
+  napi_release_threadsafe_function(wake_, napi_tsfn_abort);
+  executor.detach();
+}
+
+Napi::Error to_error(Napi::Env env, const Failure& failure) {
+  Napi::Error error = Napi::Error::New(env, failure.message);
+  napi_value code = nullptr;
+  if (napi_create_string_utf8(env, failure.code.data(), failure.code.size(), &code) == napi_ok) {
+    napi_set_named_property(env, error.Value(), "code", code);
+  }
+  return error;
+}
+
+Napi::Value rejecting(Napi::Env env, const std::function<Napi::Promise()>& function) {
+  const auto rejected = [env](napi_value reason) {
+    const auto deferred = Napi::Promise::Deferred::New(env);
+    deferred.Reject(reason);
+    return deferred.Promise();
+  };
+  try {
+    return function();
+  } catch (const Napi::Error& error) {
+    return rejected(error.Value());
+  } catch (...) {
+    return rejected(to_error(env, to_failure(std::current_exception())).Value());
+  }
+}
+
+}  // namespace st::binding

@@ -1,0 +1,77 @@
+#pragma once
+
+#include <napi.h>
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "binding/executor.h"
+
+namespace st::binding {
+
+// A job that settles a promise. The JavaScript values in `keep` stay alive until then: they own the borrowed buffers.
+class PromiseJob : public Job {
+ public:
+  using Result = std::function<Napi::Value(Napi::Env)>;
+
+  PromiseJob(Napi::Env env, napi_deferred deferred, const std::vector<Napi::Value>& keep, std::function<void()> work,
+             Result result);
+  ~PromiseJob() override;
+
+  void settle();
+  void reject(const Failure& failure);
+
+ private:
+  Napi::Env env_;
+  napi_deferred deferred_;
+  std::vector<napi_ref> kept_;
+  Result result_;
+};
+
+// The binding's state of one JavaScript thread (the main thread or a worker), its instance data. It keeps that thread's
+// event loop alive while jobs are pending and lets it end when there are none.
+class Environment {
+ public:
+  static Environment& of(Napi::Env env) { return *env.GetInstanceData<Environment>(); }
+  explicit Environment(Napi::Env env);
+
+  // Queues `work` for the executor thread. The promise resolves to what `result` makes (undefined without one), or rejects
+  // with the exception of `work`.
+  Napi::Promise enqueue(const std::vector<Napi::Value>& keep, std::function<void()> work,
+                        PromiseJob::Result result = nullptr);
+
+  // On the executor thread, with the executor's mutex held.
+  void finished(std::unique_ptr<Job> job);
+
+ private:
+  void settle_finished();
+  void on_exit();
+  void on_cleanup();
+
+  Napi::Env env_;
+  napi_threadsafe_function wake_ = nullptr;
+  std::deque<std::unique_ptr<Job>> finished_;  // guarded by the executor's mutex
+  size_t pending_ = 0;
+};
+
+// The JavaScript error of a failure: an Error with `code`.
+Napi::Error to_error(Napi::Env env, const Failure& failure);
+
+// Runs a synchronous function; its C++ exception becomes a JavaScript one.
+template <typename Function>
+auto throwing(Napi::Env env, Function function) -> decltype(function()) {
+  try {
+    return function();
+  } catch (const Napi::Error&) {
+    throw;
+  } catch (...) {
+    throw to_error(env, to_failure(std::current_exception()));
+  }
+}
+
+// Runs a function that returns a promise; its C++ or JavaScript exception becomes a rejection.
+Napi::Value rejecting(Napi::Env env, const std::function<Napi::Promise()>& function);
+
+}  // namespace st::binding

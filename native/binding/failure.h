@@ -1,0 +1,16 @@
+#pragma once
+
+#include <exception>
+#include <string>
+
+namespace st::binding {
+
+// What JavaScript learns of a C++ exception: a code of lib/errors.ts and a message without backtrace.
+struct Failure {
+  std::string code;
+  std::string message;
+};
+
+Failure to_failure(std::exception_ptr error);
+
+}  // namespace st::binding

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+
+#include "engine/trainer.h"
+
+namespace st::binding {
+
+// The class `Trainer` of lib/native/types.ts. Every job holds the engine too, so that the wrapper may be collected any time.
+class TrainerWrap : public Napi::ObjectWrap<TrainerWrap> {
+ public:
+  static Napi::Function define(Napi::Env env);
+
+  explicit TrainerWrap(const Napi::CallbackInfo& info);
+  ~TrainerWrap() override;
+
+ private:
+  Napi::Value tensors(const Napi::CallbackInfo& info);
+  Napi::Value load(const Napi::CallbackInfo& info);
+  Napi::Value dump(const Napi::CallbackInfo& info);
+  Napi::Value step(const Napi::CallbackInfo& info);
+  Napi::Value evaluate(const Napi::CallbackInfo& info);
+  Napi::Value dispose(const Napi::CallbackInfo& info);
+
+  // The engine, unless dispose() was called.
+  const std::shared_ptr<Trainer>& open() const;
+
+  std::shared_ptr<Trainer> trainer_;
+  bool disposed_ = false;
+};
+
+}  // namespace st::binding
