@@ -51,7 +51,8 @@ export class Dataset {
    * @throws SentenceTorchError ERR_INVALID_DATA for unequal lengths or values that do not fit.
    */
   static fromColumns(columns: Readonly<Record<string, readonly unknown[]>>): Dataset {
-    if (typeof columns !== 'object' || columns === null) throw invalidArgument('columns', 'an object of arrays', columns)
+    if (typeof columns !== 'object' || columns === null)
+      throw invalidArgument('columns', 'an object of arrays', columns)
     const names = Object.keys(columns)
     for (const name of names) {
       if (!Array.isArray(columns[name])) throw invalidArgument(`columns.${name}`, 'an array', columns[name])
@@ -88,7 +89,8 @@ export class Dataset {
       if (reserved.includes(name)) {
         throw new SentenceTorchError('ERR_INVALID_DATA', `The column name "${name}"${where} is reserved; rename it`)
       }
-      if (checked.has(name)) throw new SentenceTorchError('ERR_INVALID_DATA', `The column "${name}"${where} comes twice`)
+      if (checked.has(name))
+        throw new SentenceTorchError('ERR_INVALID_DATA', `The column "${name}"${where} comes twice`)
       if (values.length !== length) {
         const message = `Expected ${length} rows in column "${name}"${where}, as in "${names[0]}", found ${values.length}`
         throw new SentenceTorchError('ERR_INVALID_DATA', message)

@@ -23,7 +23,8 @@ export interface PackOptions {
  */
 export function pack(columns: readonly Tokenized[], options: PackOptions = {}): PackedBatch {
   const first = columns[0]
-  if (!first) throw new SentenceTorchError('ERR_INVALID_DATA', 'Expected at least one text column in a batch, found none')
+  if (!first)
+    throw new SentenceTorchError('ERR_INVALID_DATA', 'Expected at least one text column in a batch, found none')
   const rows = first.offsets.length - 1
   let tokens = 0
   columns.forEach((column, c) => {

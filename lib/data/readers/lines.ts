@@ -62,9 +62,13 @@ function decodeText(decoder: InstanceType<typeof TextDecoder>, bytes: Buffer, pa
       try {
         decoder.decode(bytes.subarray(start, end))
       } catch {
-        throw new SentenceTorchError('ERR_INVALID_DATA', `Expected UTF-8 in line ${line} of ${path}, found other bytes`, {
-          cause,
-        })
+        throw new SentenceTorchError(
+          'ERR_INVALID_DATA',
+          `Expected UTF-8 in line ${line} of ${path}, found other bytes`,
+          {
+            cause,
+          },
+        )
       }
       start = end + 1
     }

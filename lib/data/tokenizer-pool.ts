@@ -1,0 +1,139 @@
+import { availableParallelism } from 'node:os'
+import { Worker } from 'node:worker_threads'
+import { SentenceTorchError } from '../errors.js'
+import type { Tokenized } from './pack.js'
+import type { TokenizerOptions } from './tokenizer.js'
+
+/** What a worker builds its tokenizer from. */
+export interface TokenizerSource {
+  tokenizerJson: object
+  tokenizerConfig: object
+  options: TokenizerOptions
+}
+
+export interface TokenizerJob {
+  id: number
+  texts: readonly string[]
+  maxSeqLength: number
+}
+
+export type TokenizerReply = { id: number; ids: Int32Array; offsets: Int32Array } | { id: number; error: string }
+
+interface PendingJob extends TokenizerJob {
+  signal: AbortSignal | undefined
+  resolve: (value: Tokenized) => void
+  reject: (error: unknown) => void
+}
+
+/** Texts per message: some tens of milliseconds of work. */
+const chunkTexts = 512
+/** Idle time (ms) after which the threads end. */
+const idleMilliseconds = 10_000
+
+/**
+ * A few threads that tokenise, started when needed. They keep the process alive only while they work and end by themselves
+ * when idle.
+ */
+export class TokenizerPool {
+  private readonly workers: { thread: Worker; job: PendingJob | undefined }[] = []
+  private queue: PendingJob[] = []
+  private nextId = 0
+  private idleTimer: NodeJS.Timeout | undefined
+
+  constructor(
+    private readonly source: TokenizerSource,
+    /** Two threads feed any CPU training; more would take cores from the engine. */
+    private readonly size: number = Math.min(2, Math.max(1, availableParallelism() - 1)),
+  ) {}
+
+  /** The chunks of `texts`, tokenised, in order. Rejects with the first error; chunks not begun are then dropped. */
+  async encode(texts: readonly string[], maxSeqLength: number, signal?: AbortSignal): Promise<Tokenized[]> {
+    const group = new AbortController()
+    const chunks: Promise<Tokenized>[] = []
+    for (let start = 0; start < texts.length; start += chunkTexts) {
+      const part = texts.slice(start, start + chunkTexts)
+      chunks.push(
+        new Promise((resolve, reject) => {
+          this.queue.push({ id: this.nextId++, texts: part, maxSeqLength, signal: group.signal, resolve, reject })
+        }),
+      )
+    }
+    const stop = () => {
+      group.abort()
+      this.dropAborted(new SentenceTorchError('ERR_ABORTED', 'Tokenising was stopped', { cause: signal?.reason }))
+    }
+    signal?.addEventListener('abort', stop, { once: true })
+    this.dispatch()
+    try {
+      return await Promise.all(chunks)
+    } catch (error) {
+      stop()
+      throw error
+    } finally {
+      signal?.removeEventListener('abort', stop)
+    }
+  }
+
+  /** Ends the threads; work that is queued or running is rejected. */
+  async close(): Promise<void> {
+    clearTimeout(this.idleTimer)
+    this.fail(new SentenceTorchError('ERR_DISPOSED', 'The tokenizer was disposed while it worked'))
+    await Promise.all(this.workers.splice(0).map(({ thread }) => thread.terminate()))
+  }
+
+  private dispatch(): void {
+    clearTimeout(this.idleTimer)
+    while (this.workers.length < Math.min(this.size, this.workers.filter(isBusy).length + this.queue.length))
+      this.start()
+    for (const worker of this.workers) {
+      if (worker.job || this.queue.length === 0) continue
+      worker.job = this.queue.shift()!
+      worker.thread.ref()
+      const { id, texts, maxSeqLength } = worker.job
+      worker.thread.postMessage({ id, texts, maxSeqLength } satisfies TokenizerJob)
+    }
+    if (!this.workers.some(isBusy)) {
+      this.idleTimer = setTimeout(() => void this.close(), idleMilliseconds)
+      this.idleTimer.unref()
+    }
+  }
+
+  private start(): void {
+    const thread = new Worker(new URL('./tokenizer-worker.js', import.meta.url), { workerData: this.source })
+    const worker: { thread: Worker; job: PendingJob | undefined } = { thread, job: undefined }
+    thread.unref()
+    thread.on('message', (reply: TokenizerReply) => {
+      const job = worker.job!
+      worker.job = undefined
+      thread.unref()
+      if ('error' in reply) job.reject(new SentenceTorchError('ERR_INVALID_DATA', reply.error))
+      else job.resolve({ ids: reply.ids, offsets: reply.offsets })
+      this.dispatch()
+    })
+    thread.on('error', (cause) => {
+      this.workers.splice(this.workers.indexOf(worker), 1)
+      const message = `The tokenizer thread failed: ${cause.message}`
+      const error = new SentenceTorchError('ERR_INVALID_MODEL', message, { cause })
+      worker.job?.reject(error)
+      this.fail(error)
+    })
+    this.workers.push(worker)
+  }
+
+  private dropAborted(error: unknown): void {
+    const aborted = [...this.queue, ...this.workers.flatMap(({ job }) => job ?? [])].filter(
+      (job) => job.signal?.aborted,
+    )
+    this.queue = this.queue.filter((job) => !job.signal?.aborted)
+    for (const job of aborted) job.reject(error)
+  }
+
+  private fail(error: unknown): void {
+    for (const job of this.queue.splice(0)) job.reject(error)
+    for (const { job } of this.workers) job?.reject(error)
+  }
+}
+
+function isBusy(worker: { job: PendingJob | undefined }): boolean {
+  return worker.job !== undefined
+}
