@@ -1,0 +1,85 @@
+import { existsSync, readdirSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { packageRoot, readLibtorch, threads } from '#system'
+import { invalidArgument } from '../errors.js'
+import { loadFailure } from './load-failure.js'
+import type { NativeAddon } from './types.js'
+
+/**
+ * How often a waiting libgomp thread looks for work before it sleeps: a fraction of a millisecond. Without any spin the
+ * wake-ups cost a quarter of the speed of small steps; endless spinning starves the event loop.
+ */
+const GOMP_SPINCOUNT = 10_000
+
+interface Boot {
+  /** Opens shared libraries, the first time with the variables set that the process does not have. */
+  open(options: { env: Record<string, string>; libraries: string[] }): void
+}
+
+const require = createRequire(import.meta.url)
+let loaded: NativeAddon | undefined
+
+/**
+ * The native addon, loaded when it is first needed (once per thread; the process shares one engine).
+ *
+ * `SENTENCE_TORCH_ADDON` names another `sentence_torch.node` (with `boot.node` beside it), `SENTENCE_TORCH_LIBTORCH` another
+ * LibTorch, `SENTENCE_TORCH_THREADS` the number of threads that compute (default: physical cores within affinity and quota).
+ *
+ * @throws SentenceTorchError `ERR_ADDON_LOAD` with what was tried, what was found and the command that mends it
+ */
+export function loadAddon(): NativeAddon {
+  loaded ??= load()
+  return loaded
+}
+
+function load(): NativeAddon {
+  const wanted = threadCount()
+  const addonPath = process.env.SENTENCE_TORCH_ADDON || join(packageRoot, 'build', 'Release', 'sentence_torch.node')
+  const bootPath = join(dirname(addonPath), 'boot.node')
+  const libtorch = readLibtorch()
+  const folder = libtorch && join(libtorch.path, 'lib')
+  try {
+    if (folder === undefined) throw new Error('LibTorch was not found')
+    const boot = require(bootPath) as Boot
+    boot.open({ env: openMpVariables(wanted), libraries: libraries(folder) })
+    const addon = require(addonPath) as NativeAddon
+    // The first thread of the process decides; 0 = nobody has.
+    if (addon.runtime().threads === 0) addon.setThreads(wanted)
+    return addon
+  } catch (cause) {
+    throw loadFailure({ cause, addonPath, bootPath, libtorch })
+  }
+}
+
+function threadCount(): number {
+  const text = process.env.SENTENCE_TORCH_THREADS
+  if (!text) return threads()
+  const count = Number(text)
+  if (!Number.isInteger(count) || count < 1) throw invalidArgument('SENTENCE_TORCH_THREADS', 'a whole number ≥ 1', text)
+  return count
+}
+
+function openMpVariables(count: number): Record<string, string> {
+  const variables: Record<string, string> = { OMP_NUM_THREADS: String(count) }
+  // A count would override the policy that the user has chosen.
+  if (!process.env.OMP_WAIT_POLICY) variables.GOMP_SPINCOUNT = String(GOMP_SPINCOUNT)
+  return variables
+}
+
+/** LibTorch's libraries by full path, so that the addon finds them by name: no RPATH, no LD_LIBRARY_PATH. */
+function libraries(folder: string): string[] {
+  const suffix = process.platform === 'darwin' ? 'dylib' : 'so'
+  return [...openMpRuntimes(folder), join(folder, `libc10.${suffix}`), join(folder, `libtorch_cpu.${suffix}`)]
+}
+
+/** LibTorch's own OpenMP runtime, before a system library of the same name can take its place. Its name and folder differ
+ *  between the zip and the wheel. */
+function openMpRuntimes(folder: string): string[] {
+  for (const place of [folder, join(folder, '..', '..', 'torch.libs')]) {
+    if (!existsSync(place)) continue
+    const name = readdirSync(place).find((file) => /^libgomp.*\.so/.test(file) || file === 'libomp.dylib')
+    if (name) return [join(place, name)]
+  }
+  return []
+}
