@@ -11,7 +11,7 @@ export const NEWEST_MINOR = 14
  * @typedef {object} LibtorchFolder
  * @property {string} [path] absolute path of the folder that holds include/ and lib/
  * @property {string} [version] "2.13.0"
- * @property {string} [variant] "cpu" or the CUDA version that its own files were built for
+ * @property {string} [cuda] CUDA version of its CUDA libraries; absent when it has none
  * @property {number} [abi] _GLIBCXX_USE_CXX11_ABI
  * @property {string} [problem] why it cannot be used
  */
@@ -39,8 +39,7 @@ export function inspectLibtorch(folder) {
     return { problem: `${folder} is LibTorch ${version}, but 2.${OLDEST_MINOR} to 2.${NEWEST_MINOR} is needed` }
 
   const cpuOnly = !readdirSync(join(path, 'lib')).some((name) => name.startsWith('libtorch_cuda.'))
-  const cuda = cpuOnly ? undefined : readCuda(path)
-  return { path, version, variant: cuda ?? 'cpu', abi: readAbi(path) }
+  return { path, version, cuda: cpuOnly ? undefined : readCuda(path), abi: readAbi(path) }
 }
 
 /** @param {string} path */

@@ -152,15 +152,14 @@ export function cpuModel({ proc = '/proc', platform = process.platform } = {}) {
  * @returns {{ path: string, version: string, variant: string } | undefined}
  */
 export function readLibtorch({ env = process.env, root = packageRoot } = {}) {
+  const text = read(join(root, 'build/libtorch.json'))
+  const built = text === undefined ? undefined : JSON.parse(text)
   const chosen = env.SENTENCE_TORCH_LIBTORCH
   if (chosen && chosen !== 'python') {
-    const { path, version, variant } = inspectLibtorch(chosen)
-    if (path && version && variant) return { path, version, variant }
+    const { path, version } = inspectLibtorch(chosen)
+    if (path && version) return { path, version, variant: built?.variant ?? 'cpu' }
   }
-  const text = read(join(root, 'build/libtorch.json'))
-  if (text === undefined) return undefined
-  const { path, version, variant } = JSON.parse(text)
-  return { path, version, variant }
+  return built && { path: built.path, version: built.version, variant: built.variant }
 }
 
 /**

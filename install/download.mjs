@@ -1,0 +1,128 @@
+// Downloads over HTTP that resume, show progress and are checked.
+
+import { createHash } from 'node:crypto'
+import { createReadStream, createWriteStream } from 'node:fs'
+import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { basename } from 'node:path'
+import { Readable, Transform } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { megabytes, progress } from './progress.mjs'
+
+const SILENCE_MS = 30_000
+
+/**
+ * Downloads `url` to `target`. What arrived before an interruption is kept in `target.part` and continued, in this run or in
+ * the next, if the server still has the same file.
+ * @param {string} url
+ * @param {string} target
+ * @param {{ sha256?: string, attempts?: number, retryMs?: number, stream?: { isTTY?: boolean, write(text: string): unknown } }} [options]
+ * @returns {Promise<{ sha256: string, bytes: number }>}
+ */
+export async function download(url, target, { sha256, attempts = 4, retryMs = 1_000, stream } = {}) {
+  const part = `${target}.part`
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await transfer(url, part, stream)
+      break
+    } catch (error) {
+      if (error instanceof HttpError || attempt >= attempts || !(await sizeOf(part))) throw explain(url, error)
+      await sleep(retryMs * attempt)
+    }
+  }
+  const found = await hashFile(part)
+  if (sha256 && found !== sha256) {
+    await removePart(part)
+    throw new Error(`${url} has the SHA-256 ${found}, but ${sha256} is expected; the file was removed`)
+  }
+  const bytes = await sizeOf(part)
+  await rename(part, target)
+  await removePart(part)
+  return { sha256: found, bytes }
+}
+
+/** The server answered, and not with the file. */
+class HttpError extends Error {}
+
+/**
+ * One attempt, from where the last one stopped.
+ * @param {string} url
+ * @param {string} part
+ * @param {{ isTTY?: boolean, write(text: string): unknown }} [stream]
+ */
+async function transfer(url, part, stream) {
+  const validator = await readFile(`${part}.etag`, 'utf8').catch(() => '')
+  let start = validator ? await sizeOf(part) : 0
+  const silence = new AbortController()
+  let timer = setTimeout(() => silence.abort(), SILENCE_MS)
+  try {
+    /** @type {Record<string, string>} */
+    const headers = start ? { range: `bytes=${start}-`, 'if-range': validator } : {}
+    const response = await fetch(url, { headers, signal: silence.signal })
+    if (response.status === 416) {
+      // Nothing is left of the file, or it became shorter: what we have is checked or thrown away by starting over.
+      await removePart(part)
+      throw new Error('the server has no such range')
+    }
+    if (!response.ok || !response.body) throw new HttpError(`HTTP status ${response.status}`)
+    if (response.status !== 206) start = 0
+    else if (!response.headers.get('content-range')?.startsWith(`bytes ${start}-`))
+      throw new HttpError('a range was answered that was not asked for')
+    // Only a strong validator proves that the rest belongs to the same file.
+    const etag = response.headers.get('etag') ?? ''
+    const strong = etag && !etag.startsWith('W/') ? etag : (response.headers.get('last-modified') ?? '')
+    await writeFile(`${part}.etag`, strong)
+
+    const length = Number(response.headers.get('content-length') ?? 0)
+    const total = length ? start + length : 0
+    const bar = progress(`Downloading ${decodeURIComponent(basename(new URL(url).pathname))}`, total, stream)
+    let done = start
+    const count = new Transform({
+      transform(chunk, _encoding, next) {
+        clearTimeout(timer)
+        timer = setTimeout(() => silence.abort(), SILENCE_MS)
+        done += chunk.length
+        bar.update(done)
+        next(null, chunk)
+      },
+    })
+    const body = Readable.fromWeb(/** @type {import('node:stream/web').ReadableStream} */ (response.body))
+    await pipeline(body, count, createWriteStream(part, { flags: start ? 'a' : 'w' }))
+    if (total && done !== total) throw new Error(`the transfer ended after ${megabytes(done)} of ${megabytes(total)}`)
+    bar.done()
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/**
+ * @param {string} url
+ * @param {unknown} error
+ */
+function explain(url, error) {
+  const { message, name, cause } = /** @type {Error & { cause?: { code?: string, message?: string } }} */ (error)
+  const reason =
+    name === 'AbortError' ? `no answer for ${SILENCE_MS / 1000} s` : (cause?.code ?? cause?.message ?? message)
+  return new Error(`${url}: ${reason}`, { cause: error })
+}
+
+/**
+ * @param {string} path
+ * @returns {Promise<string>} SHA-256 in hexadecimal digits
+ */
+export async function hashFile(path) {
+  const hash = createHash('sha256')
+  await pipeline(createReadStream(path, { highWaterMark: 1 << 20 }), hash)
+  return hash.digest('hex')
+}
+
+/** @param {string} path */
+async function sizeOf(path) {
+  return (await stat(path).catch(() => ({ size: 0 }))).size
+}
+
+/** @param {string} part */
+async function removePart(part) {
+  await rm(part, { force: true })
+  await rm(`${part}.etag`, { force: true })
+}

@@ -1,0 +1,218 @@
+// A reader of zip files (with zip64) that unpacks chosen members, checks each one's length and CRC-32 and never writes outside
+// its target. Enough for the LibTorch zip and for Python wheels, without an unzip program.
+
+import { createWriteStream } from 'node:fs'
+import { mkdir, open, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { Transform } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { promisify } from 'node:util'
+import { crc32, createInflateRaw, inflateRaw } from 'node:zlib'
+
+const STORED = 0
+const DEFLATED = 8
+// Members up to this size are inflated in memory, which is many times faster for the thousands of headers.
+const SMALL = 4 << 20
+
+/**
+ * @typedef {object} Member
+ * @property {string} name
+ * @property {number} method
+ * @property {number} crc
+ * @property {number} compressedSize
+ * @property {number} size
+ * @property {number} offset of its local header
+ */
+
+/** A zip file that is damaged or not to be trusted. */
+export class ZipError extends Error {}
+
+/**
+ * @param {import('node:fs/promises').FileHandle} file
+ * @param {number} position
+ * @param {number} length
+ */
+async function readAt(file, position, length) {
+  const buffer = Buffer.alloc(length)
+  let done = 0
+  while (done < length) {
+    const { bytesRead } = await file.read(buffer, done, length - done, position + done)
+    if (bytesRead === 0) throw new ZipError('the file ends too early')
+    done += bytesRead
+  }
+  return buffer
+}
+
+/**
+ * The table of contents.
+ * @param {import('node:fs/promises').FileHandle} file
+ * @returns {Promise<Member[]>}
+ */
+async function readDirectory(file) {
+  const { size: fileSize } = await file.stat()
+  const tailStart = Math.max(0, fileSize - 65_557)
+  const tail = await readAt(file, tailStart, fileSize - tailStart)
+  const end = tail.lastIndexOf(Buffer.from('PK\x05\x06', 'latin1'))
+  if (end < 0 || end + 22 > tail.length) throw new ZipError('it has no end-of-directory record')
+  let count = tail.readUInt16LE(end + 10)
+  let size = tail.readUInt32LE(end + 12)
+  let start = tail.readUInt32LE(end + 16)
+  if (count === 0xffff || size === 0xffffffff || start === 0xffffffff) {
+    const locator = await readAt(file, tailStart + end - 20, 20)
+    if (locator.readUInt32LE(0) !== 0x07064b50) throw new ZipError('its zip64 locator is missing')
+    const record = await readAt(file, Number(locator.readBigUInt64LE(8)), 56)
+    if (record.readUInt32LE(0) !== 0x06064b50) throw new ZipError('its zip64 record is missing')
+    count = Number(record.readBigUInt64LE(32))
+    size = Number(record.readBigUInt64LE(40))
+    start = Number(record.readBigUInt64LE(48))
+  }
+  if (start + size > fileSize) throw new ZipError('its directory lies beyond the end')
+
+  const directory = await readAt(file, start, size)
+  /** @type {Member[]} */
+  const members = []
+  let at = 0
+  for (let i = 0; i < count; i++) {
+    if (at + 46 > size || directory.readUInt32LE(at) !== 0x02014b50) throw new ZipError('its directory is damaged')
+    const nameLength = directory.readUInt16LE(at + 28)
+    const extraLength = directory.readUInt16LE(at + 30)
+    const commentLength = directory.readUInt16LE(at + 32)
+    const nameEnd = at + 46 + nameLength
+    if (nameEnd + extraLength + commentLength > size) throw new ZipError('its directory is damaged')
+    const member = {
+      name: directory.toString('utf8', at + 46, nameEnd),
+      method: directory.readUInt16LE(at + 10),
+      crc: directory.readUInt32LE(at + 16),
+      compressedSize: directory.readUInt32LE(at + 20),
+      size: directory.readUInt32LE(at + 24),
+      offset: directory.readUInt32LE(at + 42),
+    }
+    readZip64(directory.subarray(nameEnd, nameEnd + extraLength), member)
+    checkMember(member, directory.readUInt16LE(at + 8), directory.readUInt32LE(at + 38) >>> 16)
+    members.push(member)
+    at = nameEnd + extraLength + commentLength
+  }
+  return members
+}
+
+/**
+ * Sizes that do not fit into 32 bits are in an extra field, in this order, each only if its field is all ones.
+ * @param {Buffer} extra
+ * @param {Member} member
+ */
+function readZip64(extra, member) {
+  for (let at = 0; at + 4 <= extra.length; at += 4 + extra.readUInt16LE(at + 2)) {
+    if (extra.readUInt16LE(at) !== 1) continue
+    const field = extra.subarray(at + 4, at + 4 + extra.readUInt16LE(at + 2))
+    let next = 0
+    for (const key of /** @type {const} */ (['size', 'compressedSize', 'offset'])) {
+      if (member[key] !== 0xffffffff) continue
+      if (next + 8 > field.length) throw new ZipError(`the sizes of ${member.name} are missing`)
+      member[key] = Number(field.readBigUInt64LE(next))
+      next += 8
+    }
+  }
+}
+
+/**
+ * @param {Member} member
+ * @param {number} flags
+ * @param {number} mode Unix file mode, 0 when unknown
+ */
+function checkMember({ name, method }, flags, mode) {
+  const parts = name.split('/')
+  if (
+    name.startsWith('/') ||
+    name.includes('\\') ||
+    name.includes('\0') ||
+    /^[a-z]:/i.test(name) ||
+    parts.includes('..')
+  )
+    throw new ZipError(`its member ${JSON.stringify(name)} points outside the folder`)
+  if ((mode & 0o170000) === 0o120000) throw new ZipError(`its member ${JSON.stringify(name)} is a link`)
+  if (flags & 1) throw new ZipError(`its member ${JSON.stringify(name)} is encrypted`)
+  if (method !== STORED && method !== DEFLATED)
+    throw new ZipError(`its member ${JSON.stringify(name)} has the unknown compression ${method}`)
+}
+
+/**
+ * Unpacks the members that `select` accepts into `target` under their own names.
+ * @param {string} path the zip file
+ * @param {string} target an existing folder
+ * @param {{ select?: (name: string) => boolean, onProgress?: (done: number, total: number) => void }} [options]
+ * @returns {Promise<{ files: number, bytes: number }>}
+ */
+export async function unzip(path, target, { select = () => true, onProgress } = {}) {
+  const file = await open(path)
+  try {
+    const members = (await readDirectory(file)).filter(({ name }) => !name.endsWith('/') && select(name))
+    const names = new Set(members.map(({ name }) => name))
+    if (names.size < members.length) throw new ZipError('it holds two members of the same name')
+    const total = members.reduce((sum, { size }) => sum + size, 0)
+    for (const folder of new Set([...names].map((name) => dirname(name))))
+      await mkdir(join(target, folder), { recursive: true })
+    let done = 0
+    for (const member of members) {
+      await extract(file, member, join(target, member.name))
+      done += member.size
+      onProgress?.(done, total)
+    }
+    return { files: members.length, bytes: total }
+  } catch (error) {
+    if (error instanceof ZipError) throw new ZipError(`${path} cannot be unpacked: ${error.message}`)
+    throw error
+  } finally {
+    await file.close()
+  }
+}
+
+/**
+ * @param {import('node:fs/promises').FileHandle} file
+ * @param {Member} member
+ * @param {string} target
+ */
+async function extract(file, member, target) {
+  const header = await readAt(file, member.offset, 30)
+  if (header.readUInt32LE(0) !== 0x04034b50) throw new ZipError(`the header of ${member.name} is damaged`)
+  const start = member.offset + 30 + header.readUInt16LE(26) + header.readUInt16LE(28)
+  let crc = 0
+  let size = 0
+  const damaged = (/** @type {unknown} */ cause) => new ZipError(`${member.name} is damaged`, { cause })
+
+  if (member.size <= SMALL && member.compressedSize <= SMALL) {
+    const packed = await readAt(file, start, member.compressedSize)
+    const data =
+      member.method === STORED
+        ? packed
+        : await inflateSmall(packed, member.size).catch((e) => Promise.reject(damaged(e)))
+    crc = crc32(data)
+    size = data.length
+    if (crc === member.crc && size === member.size) await writeFile(target, data)
+  } else {
+    const check = new Transform({
+      transform(chunk, _encoding, next) {
+        crc = crc32(chunk, crc)
+        size += chunk.length
+        next(size > member.size ? damaged('longer than declared') : null, chunk)
+      },
+    })
+    const source = file.createReadStream({ start, end: start + member.compressedSize - 1, autoClose: false })
+    const steps = member.method === STORED ? [source, check] : [source, createInflateRaw(), check]
+    try {
+      await pipeline([...steps, createWriteStream(target)])
+    } catch (error) {
+      throw /^Z_/.test(/** @type {{ code?: string }} */ (error).code ?? '') ? damaged(error) : error
+    }
+  }
+  if (crc !== member.crc || size !== member.size) throw damaged('checksum')
+}
+
+/**
+ * @param {Buffer} packed
+ * @param {number} size
+ * @returns {Promise<Buffer>}
+ */
+function inflateSmall(packed, size) {
+  // One more byte than declared, so that a longer stream shows as a wrong length instead of a silent cut.
+  return promisify(inflateRaw)(packed, { maxOutputLength: size + 1 })
+}
