@@ -1,0 +1,178 @@
+import { type FileHandle, open, readFile } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { invalidArgument, SentenceTorchError } from '../errors.js'
+import { damaged, maxHeaderBytes, type PlacedEntry, parseHeader, type TensorEntry } from './safetensors-header.js'
+
+export type { SafetensorsDType } from './dtypes.js'
+export type { TensorEntry } from './safetensors-header.js'
+export { type TensorSource, writeSafetensors } from './safetensors-writer.js'
+
+/** Bytes per system call: Linux reads at most 2 GiB at once. */
+const readBytes = 1 << 30
+
+/** An open file, or all shards of one model; bytes are read when asked for. */
+export interface SafetensorsFile {
+  /** dtype, shape and size of every tensor. */
+  readonly tensors: ReadonlyMap<string, TensorEntry>
+  /** `__metadata__` of the file (of all shards). */
+  readonly metadata: Readonly<Record<string, string>>
+  /** The bytes `start …end` (default all) of a tensor, little-endian, in memory of their own. */
+  read(name: string, start?: number, end?: number): Promise<Uint8Array>
+  /** Fills `target` with the bytes of a tensor from `start` on. */
+  readInto(name: string, start: number, target: Uint8Array): Promise<void>
+  /** Closes the files; reads then fail. Idempotent. */
+  close(): Promise<void>
+}
+
+interface Shard {
+  path: string
+  file: FileHandle
+  dataStart: number
+  tensors: Map<string, PlacedEntry>
+  metadata: Record<string, string>
+}
+
+/**
+ * Opens a `.safetensors` file, or the shards that a `model.safetensors.index.json` names. The header is checked completely
+ * before anything is believed; no tensor enters memory.
+ * @throws SentenceTorchError ERR_NOT_FOUND, ERR_INVALID_FILE naming file and tensor.
+ */
+export async function openSafetensors(pathOrIndex: string): Promise<SafetensorsFile> {
+  if (!pathOrIndex.endsWith('.json')) {
+    const shard = await openShard(pathOrIndex)
+    return new OpenFile([shard], new Map([...shard.tensors.keys()].map((name) => [name, shard])))
+  }
+  const weightMap = await readIndex(pathOrIndex)
+  const shards = new Map<string, Shard>()
+  try {
+    for (const file of new Set(weightMap.values())) shards.set(file, await openShard(join(dirname(pathOrIndex), file)))
+    const owners = new Map<string, Shard>()
+    for (const [name, file] of weightMap) {
+      const shard = shards.get(file)!
+      if (!shard.tensors.has(name)) throw damaged(pathOrIndex, `tensor "${name}" is not in ${file}`)
+      owners.set(name, shard)
+    }
+    for (const [file, shard] of shards) {
+      const stray = [...shard.tensors.keys()].find((name) => weightMap.get(name) !== file)
+      if (stray !== undefined) throw damaged(pathOrIndex, `it does not name tensor "${stray}" of ${file}`)
+    }
+    return new OpenFile([...shards.values()], owners)
+  } catch (error) {
+    await Promise.all([...shards.values()].map((shard) => shard.file.close()))
+    throw error
+  }
+}
+
+class OpenFile implements SafetensorsFile {
+  readonly tensors: ReadonlyMap<string, TensorEntry>
+  readonly metadata: Readonly<Record<string, string>>
+  private closed: Promise<unknown> | undefined
+
+  constructor(
+    private readonly shards: readonly Shard[],
+    private readonly owners: ReadonlyMap<string, Shard>,
+  ) {
+    this.tensors = new Map(
+      [...owners].map(([name, shard]) => {
+        const { dtype, shape, byteLength } = shard.tensors.get(name)!
+        return [name, { dtype, shape, byteLength }]
+      }),
+    )
+    this.metadata = Object.assign({}, ...shards.map((shard) => shard.metadata))
+  }
+
+  async read(name: string, start = 0, end?: number): Promise<Uint8Array> {
+    const last = end ?? this.entry(name).byteLength
+    this.checkRange(name, start, last)
+    const target = new Uint8Array(last - start)
+    await this.readInto(name, start, target)
+    return target
+  }
+
+  async readInto(name: string, start: number, target: Uint8Array): Promise<void> {
+    this.checkRange(name, start, start + target.byteLength)
+    if (this.closed) throw new SentenceTorchError('ERR_DISPOSED', `${this.owners.get(name)!.path} has been closed`)
+    const { file, dataStart, tensors, path } = this.owners.get(name)!
+    const position = dataStart + tensors.get(name)!.offset + start
+    for (let done = 0; done < target.byteLength; ) {
+      const length = Math.min(readBytes, target.byteLength - done)
+      const { bytesRead } = await file.read(target, done, length, position + done)
+      if (bytesRead === 0) throw damaged(path, `it ends inside tensor "${name}"; it became shorter after it was opened`)
+      done += bytesRead
+    }
+  }
+
+  async close(): Promise<void> {
+    this.closed ??= Promise.all(this.shards.map((shard) => shard.file.close()))
+    await this.closed
+  }
+
+  private entry(name: string): TensorEntry {
+    const entry = this.tensors.get(name)
+    if (!entry) throw invalidArgument('name', `a tensor of ${this.shards[0]?.path ?? 'the file'}`, name)
+    return entry
+  }
+
+  private checkRange(name: string, start: number, end: number): void {
+    const { byteLength } = this.entry(name)
+    if (!Number.isSafeInteger(start) || !Number.isSafeInteger(end) || start < 0 || end < start || end > byteLength) {
+      throw invalidArgument('start, end', `a range inside the ${byteLength} bytes of "${name}"`, `${start}, ${end}`)
+    }
+  }
+}
+
+async function openShard(path: string): Promise<Shard> {
+  const file = await open(path, 'r').catch(notFound(path))
+  try {
+    const { size } = await file.stat()
+    if (size < 8) throw damaged(path, `it has ${size} bytes, fewer than the 8 of a header length`)
+    const start = Buffer.alloc(8)
+    await file.read(start, 0, 8, 0)
+    const headerBytes = start.readBigUInt64LE()
+    if (headerBytes > BigInt(Math.min(size - 8, maxHeaderBytes))) {
+      throw damaged(
+        path,
+        `it promises a header of ${headerBytes} bytes, but has ${size} bytes (at most ${maxHeaderBytes} are read)`,
+      )
+    }
+    const header = Buffer.alloc(Number(headerBytes))
+    await file.read(header, 0, header.length, 8)
+    const dataStart = 8 + header.length
+    return { path, file, dataStart, ...parseHeader(header, size - dataStart, path) }
+  } catch (error) {
+    await file.close()
+    throw error
+  }
+}
+
+/** Tensor name → file name, as an index has them. */
+async function readIndex(path: string): Promise<Map<string, string>> {
+  const text = await readFile(path, 'utf8').catch(notFound(path))
+  let index: { weight_map?: unknown } | null
+  try {
+    index = JSON.parse(text)
+  } catch (cause) {
+    throw damaged(path, `it is not JSON (${(cause as Error).message})`, cause)
+  }
+  const map = index?.weight_map
+  if (typeof map !== 'object' || map === null) throw damaged(path, 'it has no weight_map')
+  return new Map(
+    Object.entries(map).map(([name, file]) => {
+      // A shard lies beside its index: anything else could read files all over the disk.
+      if (typeof file !== 'string' || file !== basename(file) || !file.endsWith('.safetensors')) {
+        throw damaged(
+          path,
+          `tensor "${name}" is said to be in ${JSON.stringify(file)}, which is no .safetensors file beside it`,
+        )
+      }
+      return [name, file]
+    }),
+  )
+}
+
+function notFound(path: string): (error: NodeJS.ErrnoException) => never {
+  return (error) => {
+    if (error.code !== 'ENOENT') throw error
+    throw new SentenceTorchError('ERR_NOT_FOUND', `There is no file ${path}`, { cause: error })
+  }
+}
