@@ -31,6 +31,9 @@ export function readLibtorch(options?: {
   root?: string
 }): { path: string; version: string; variant: string } | undefined
 
+/** Version of the glibc that Node runs on, undefined where there is none. */
+export function glibcVersion(): string | undefined
+
 /** Whether this Linux uses musl instead of glibc. */
 export function isMusl(): boolean
 

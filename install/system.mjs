@@ -163,13 +163,20 @@ export function readLibtorch({ env = process.env, root = packageRoot } = {}) {
 }
 
 /**
+ * Version of the glibc that Node runs on, undefined where there is none.
+ * @returns {string | undefined}
+ */
+export function glibcVersion() {
+  const report = /** @type {{ header?: { glibcVersionRuntime?: string } } | undefined} */ (process.report?.getReport())
+  return report?.header?.glibcVersionRuntime
+}
+
+/**
  * Whether this Linux uses musl instead of glibc.
  * @returns {boolean}
  */
 export function isMusl() {
-  if (process.platform !== 'linux') return false
-  const report = /** @type {{ header?: { glibcVersionRuntime?: string } }} */ (process.report?.getReport() ?? {})
-  if (report.header?.glibcVersionRuntime) return false
+  if (process.platform !== 'linux' || glibcVersion()) return false
   return existsSync('/lib') && readdirSync('/lib').some((name) => name.startsWith('ld-musl-'))
 }
 
