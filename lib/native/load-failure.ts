@@ -11,17 +11,23 @@ export interface LoadAttempt {
 }
 
 /** `ERR_ADDON_LOAD`: what was tried, what was found there, and the command that mends it. */
-export function loadFailure({ cause, addonPath, bootPath, libtorch }: LoadAttempt): SentenceTorchError {
+export function loadFailure(attempt: LoadAttempt): SentenceTorchError {
+  const { cause, addonPath, bootPath, libtorch } = attempt
   const here = `${process.platform} ${process.arch}, Node ${process.versions.node}`
   const lines = [
-    `The native addon could not be loaded (${here}): ${cause instanceof Error ? cause.message : String(cause)}`,
+    `The native addon could not be loaded (${here}): ${reason(cause)}`,
     `  addon:    ${addonPath} (${binaryKind(addonPath)})`,
     `  boot:     ${bootPath} (${binaryKind(bootPath)})`,
     `  LibTorch: ${libtorchState(libtorch)}`,
-    `To mend it: ${remedy({ cause, addonPath, bootPath, libtorch })}`,
+    `To mend it: ${remedy(attempt)}`,
     'Inside a checkout of sentence-torch the commands are `npm run build:native` and `npm run doctor`.',
   ]
   return new SentenceTorchError('ERR_ADDON_LOAD', lines.join('\n'), { cause })
+}
+
+function reason(cause: unknown): string {
+  // The stack of require() calls says nothing to the user of an ES module.
+  return cause instanceof Error ? cause.message.split('\nRequire stack')[0]! : String(cause)
 }
 
 function libtorchState(libtorch: LoadAttempt['libtorch']): string {
