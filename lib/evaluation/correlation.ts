@@ -1,0 +1,52 @@
+/** Pearson's correlation in double precision; NaN when a side is constant. Source: scipy `pearsonr`. */
+export function pearson(x: ArrayLike<number>, y: ArrayLike<number>): number {
+  // Asked first: the mean of equal values can be off by a rounding, which would correlate noise.
+  if (isConstant(x) || isConstant(y)) return Number.NaN
+  const unitX = centredUnit(x)
+  const unitY = centredUnit(y)
+  let r = 0
+  for (let i = 0; i < unitX.length; i++) r += unitX[i]! * unitY[i]!
+  return Math.max(-1, Math.min(1, r))
+}
+
+/** Spearman's rank correlation, ties at their average rank; NaN when a side is constant. Source: scipy `spearmanr`. */
+export function spearman(x: ArrayLike<number>, y: ArrayLike<number>): number {
+  return pearson(averageRanks(x), averageRanks(y))
+}
+
+/** Ranks from 1; equal values share the mean of their ranks. */
+export function averageRanks(values: ArrayLike<number>): Float64Array {
+  const order = Uint32Array.from({ length: values.length }, (_, i) => i).sort((a, b) => values[a]! - values[b]!)
+  const ranks = new Float64Array(values.length)
+  for (let first = 0; first < order.length; ) {
+    let end = first + 1
+    while (end < order.length && values[order[end]!] === values[order[first]!]) end++
+    for (let i = first; i < end; i++) ranks[order[i]!] = (first + 1 + end) / 2
+    first = end
+  }
+  return ranks
+}
+
+/** The values minus their mean, divided by their Euclidean length. */
+function centredUnit(values: ArrayLike<number>): Float64Array {
+  const centred = Float64Array.from(values)
+  const mean = centred.reduce((sum, value) => sum + value, 0) / centred.length
+  let largest = 0
+  for (let i = 0; i < centred.length; i++) {
+    centred[i]! -= mean
+    largest = Math.max(largest, Math.abs(centred[i]!))
+  }
+  // Scaled first, so that the squares of huge or tiny values neither over- nor underflow.
+  let squares = 0
+  for (let i = 0; i < centred.length; i++) {
+    centred[i]! /= largest
+    squares += centred[i]! ** 2
+  }
+  const length = Math.sqrt(squares)
+  return centred.map((value) => value / length)
+}
+
+function isConstant(values: ArrayLike<number>): boolean {
+  for (let i = 1; i < values.length; i++) if (values[i] !== values[0]) return false
+  return true
+}

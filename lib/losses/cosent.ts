@@ -1,0 +1,38 @@
+import type { LossSpec } from '../native/types.js'
+import type { Loss, LossRequirements } from './loss.js'
+import { checkOptions, positiveNumber } from './options.js'
+
+export interface CoSENTLossOptions {
+  /** Factor of the similarity (1 / temperature). Default 20. */
+  scale?: number
+  /** Similarity of a pair; `pairwise_cos_sim` is the one that is built. */
+  similarityFct?: 'pairwise_cos_sim'
+}
+
+/**
+ * Pairs with a higher label shall be more similar than pairs with a lower one: only the order of the labels counts, and
+ * every pair of pairs in the batch is compared. The trainer's default loss; usually better than
+ * {@link CosineSimilarityLoss} on the same data.
+ *
+ * - **Data**: (text_a, text_b) and a float label of any range (never rescaled).
+ * - **Formula**: log(1 + Σ exp(scale · (s_i − s_j)) over all i, j with y_i < y_j), s = cosine of a pair.
+ * - **Batches**: larger ones compare more pairs of pairs.
+ *
+ * Source: Su Jianlin 2022, https://kexue.fm/archives/8847; sentence-transformers `losses/CoSENTLoss`.
+ *
+ * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_NOT_IMPLEMENTED (another `similarityFct`)
+ */
+export class CoSENTLoss implements Loss {
+  readonly type = 'CoSENTLoss'
+  readonly requirements: LossRequirements = { minColumns: 2, maxColumns: 2, labels: 'float' }
+  readonly scale: number
+
+  constructor(options: CoSENTLossOptions = {}) {
+    checkOptions(this.type, options, ['scale'], { similarityFct: 'pairwise_cos_sim' })
+    this.scale = positiveNumber(`${this.type} scale`, options.scale ?? 20)
+  }
+
+  spec(): LossSpec {
+    return { type: this.type, scale: this.scale }
+  }
+}

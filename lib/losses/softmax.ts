@@ -1,0 +1,77 @@
+import { invalidArgument } from '../errors.js'
+import type { LossSpec } from '../native/types.js'
+import type { Loss, LossRequirements } from './loss.js'
+import { booleanValue, checkOptions } from './options.js'
+
+export interface SoftmaxLossOptions {
+  /** Number of classes; labels are 0 … numLabels − 1. */
+  numLabels: number
+  /** Give the classifier u and v. Default true. */
+  concatenationSentRep?: boolean
+  /** Give it |u − v|. Default true. */
+  concatenationSentDifference?: boolean
+  /** Give it u ∗ v. Default false. */
+  concatenationSentMultiplication?: boolean
+}
+
+/**
+ * A linear classifier over both embeddings of a pair: how the first SBERT models were trained on natural-language
+ * inference.
+ *
+ * - **Data**: (text_a, text_b) and a whole-number label 0 … numLabels − 1.
+ * - **Formula**: cross-entropy of W · [u; v; |u − v|; u ∗ v] + b with the label, of the parts that are switched on.
+ * - **Parameters**: the loss owns W and b. They are trained, zeroed, clipped and decayed with the model's own (the
+ *   reference never zeroes them) and end with the trainer: the model keeps the encoder alone.
+ * - **Relations**: {@link MultipleNegativesRankingLoss} on (premise, entailment, contradiction) triples gives better
+ *   embeddings from the same data.
+ *
+ * Paper: Reimers and Gurevych 2019, https://arxiv.org/abs/1908.10084. Source: sentence-transformers
+ * `losses/SoftmaxLoss`; the embedding dimension is taken from the model.
+ *
+ * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_NOT_IMPLEMENTED (`lossFct` other than `cross_entropy`)
+ */
+export class SoftmaxLoss implements Loss {
+  readonly type = 'SoftmaxLoss'
+  readonly requirements: LossRequirements
+  readonly numLabels: number
+  readonly concatenationSentRep: boolean
+  readonly concatenationSentDifference: boolean
+  readonly concatenationSentMultiplication: boolean
+
+  constructor(options: SoftmaxLossOptions) {
+    const names = [
+      'numLabels',
+      'concatenationSentRep',
+      'concatenationSentDifference',
+      'concatenationSentMultiplication',
+    ] as const
+    checkOptions(this.type, options, names, { lossFct: 'cross_entropy' })
+    if (!Number.isInteger(options.numLabels) || options.numLabels < 2) {
+      throw invalidArgument(`${this.type} numLabels`, 'a whole number of at least 2', options.numLabels)
+    }
+    this.numLabels = options.numLabels
+    this.concatenationSentRep = booleanValue(`${this.type} ${names[1]}`, options.concatenationSentRep ?? true)
+    this.concatenationSentDifference = booleanValue(
+      `${this.type} ${names[2]}`,
+      options.concatenationSentDifference ?? true,
+    )
+    this.concatenationSentMultiplication = booleanValue(
+      `${this.type} ${names[3]}`,
+      options.concatenationSentMultiplication ?? false,
+    )
+    if (!this.concatenationSentRep && !this.concatenationSentDifference && !this.concatenationSentMultiplication) {
+      throw invalidArgument(`${this.type}`, 'at least one of the three concatenations', 'none')
+    }
+    this.requirements = { minColumns: 2, maxColumns: 2, labels: 'int', numLabels: this.numLabels }
+  }
+
+  spec(): LossSpec {
+    return {
+      type: this.type,
+      numLabels: this.numLabels,
+      concatenationSentRep: this.concatenationSentRep,
+      concatenationSentDifference: this.concatenationSentDifference,
+      concatenationSentMultiplication: this.concatenationSentMultiplication,
+    }
+  }
+}

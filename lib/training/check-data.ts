@@ -1,0 +1,64 @@
+import type { Dataset } from '../data/dataset.js'
+import { describe, SentenceTorchError } from '../errors.js'
+import type { Loss } from '../losses/loss.js'
+
+/**
+ * Checks that a dataset is what the loss takes, over all rows, so that nothing fails in the middle of a run.
+ *
+ * @param which `trainDataset` or `evalDataset`, for the message
+ * @returns a warning when there is a label column that the loss does not use
+ * @throws ERR_INVALID_DATA naming the row for an empty dataset, a wrong number of text columns, missing labels or labels
+ *   out of range
+ */
+export function checkData(dataset: Dataset, loss: Loss, which: string): string | undefined {
+  const { minColumns, maxColumns, labels } = loss.requirements
+  const texts = dataset.textColumns
+  if (dataset.length === 0) throw invalidData(`Expected at least one row in ${which}, found none`)
+  if (texts.length < minColumns || texts.length > maxColumns) {
+    const expected =
+      minColumns === maxColumns
+        ? `${minColumns}`
+        : maxColumns === Infinity
+          ? `at least ${minColumns}`
+          : `${minColumns} to ${maxColumns}`
+    throw invalidData(
+      `${loss.type} takes ${expected} text columns; ${which} has ${texts.length} (${texts.join(', ') || 'none'})` +
+        (dataset.labelColumn === undefined ? '' : ` and the label column ${dataset.labelColumn}`),
+    )
+  }
+  if (labels === 'none') {
+    return dataset.labelColumn === undefined
+      ? undefined
+      : `${loss.type} uses no labels: the column ${dataset.labelColumn} of ${which} is left aside`
+  }
+  if (dataset.labelColumn === undefined) {
+    throw invalidData(
+      `${loss.type} needs a label column named label, labels, score or scores; ${which} has only ${texts.join(', ')}`,
+    )
+  }
+  checkLabels(dataset, loss, which)
+  return undefined
+}
+
+function checkLabels(dataset: Dataset, loss: Loss, which: string): void {
+  const { labels, numLabels = 0 } = loss.requirements
+  const name = dataset.labelColumn!
+  const column = dataset.column(name)
+  for (let row = 0; row < column.length; row++) {
+    const value: unknown = column[row]
+    const fits =
+      labels === 'float'
+        ? typeof value === 'number' && Number.isFinite(value)
+        : Number.isInteger(value) && (value as number) >= 0 && (value as number) < numLabels
+    if (!fits) {
+      const expected = labels === 'float' ? 'a finite number' : `a whole number from 0 to ${numLabels - 1}`
+      throw invalidData(
+        `Expected ${expected} in row ${row}, column ${name} of ${which} but found ${describe(value)} (for ${loss.type})`,
+      )
+    }
+  }
+}
+
+function invalidData(message: string): SentenceTorchError {
+  return new SentenceTorchError('ERR_INVALID_DATA', message)
+}

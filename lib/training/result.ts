@@ -1,0 +1,43 @@
+import { SentenceTorchError } from '../errors.js'
+
+export interface TrainMetrics {
+  /** Seconds from start to end, with evaluations and checkpoints. */
+  trainRuntime: number
+  /** Rows of the training data per second. */
+  trainSamplesPerSecond: number
+  /** Optimiser steps per second. */
+  trainStepsPerSecond: number
+  /** Mean loss of all batches. */
+  trainLoss: number
+  epoch: number
+}
+
+export interface TrainResult {
+  /** Optimiser steps that were done. */
+  globalStep: number
+  /** Mean loss of all batches; NaN when there was none. */
+  trainingLoss: number
+  /** Updates skipped because of a gradient that was not finite. */
+  skippedSteps: number
+  metrics: TrainMetrics
+}
+
+/**
+ * Training was stopped by its AbortSignal after the steps that were running. The model holds the weights of `result` and
+ * can be used, saved and trained again.
+ */
+export class TrainingAbortedError extends SentenceTorchError {
+  /** What was done until then. */
+  readonly result: TrainResult
+
+  constructor(result: TrainResult, reason: unknown) {
+    super('ERR_ABORTED', `Training was aborted after step ${result.globalStep}`, { cause: reason })
+    this.name = 'AbortError'
+    this.result = result
+  }
+}
+
+/** `value` with at most `digits` decimals. */
+export function roundTo(value: number, digits: number): number {
+  return Number(value.toFixed(digits))
+}

@@ -1,0 +1,206 @@
+import type { Dataset } from '../data/dataset.js'
+import { createBatchSampler } from '../data/samplers/index.js'
+import { fromNative, invalidArgument, SentenceTorchError } from '../errors.js'
+import type { Evaluator } from '../evaluation/evaluator.js'
+import { CoSENTLoss } from '../losses/cosent.js'
+import type { Loss } from '../losses/loss.js'
+import { checkOptions } from '../losses/options.js'
+import type { SentenceTransformer } from '../models/sentence-transformer.js'
+import { loadAddon } from '../native/load.js'
+import type { NativeTrainer } from '../native/types.js'
+import { resolveArguments, type TrainingArguments } from './arguments.js'
+import { BatchMaker, type BatchSource } from './batches.js'
+import type { TrainerCallback } from './callbacks.js'
+import { checkData } from './check-data.js'
+import { Progress, type ProgressOutput } from './progress.js'
+import { TrainingAbortedError, type TrainResult } from './result.js'
+import { TrainingRun } from './run.js'
+
+export interface SentenceTransformerTrainerOptions {
+  model: SentenceTransformer
+  /** See {@link TrainingArguments}; what is absent has sentence-transformers' default. */
+  args?: Partial<TrainingArguments>
+  trainDataset: Dataset
+  /** For `eval_loss`; read when `evalStrategy` is not `no`. */
+  evalDataset?: Dataset
+  /** Default: `new CoSENTLoss()`. */
+  loss?: Loss
+  /** Runs at every evaluation; its CSV goes to `outputDir/eval`. Read when `evalStrategy` is not `no`. */
+  evaluator?: Evaluator
+  callbacks?: readonly TrainerCallback[]
+  /** Where progress is shown, `false` for nowhere. Default: `process.stdout`. */
+  progress?: ProgressOutput | false
+}
+
+const OPTIONS = ['model', 'args', 'trainDataset', 'evalDataset', 'loss', 'evaluator', 'callbacks', 'progress']
+const PLANNED_OPTIONS = {
+  dataCollator: null,
+  processingClass: null,
+  tokenizer: null,
+  modelInit: null,
+  computeMetrics: null,
+  optimizers: null,
+  optimizerClsAndKwargs: null,
+  preprocessLogitsForMetrics: null,
+}
+
+/**
+ * Fine-tunes a model in place. The same arguments, schedule, log names and order of events as sentence-transformers'
+ * trainer; see docs/losses.md for what each loss wants of the data.
+ *
+ * @throws ERR_INVALID_DATA, naming the row, for data that the loss cannot take; ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION
+ *   and ERR_NOT_IMPLEMENTED for options. All before training starts.
+ */
+export class SentenceTransformerTrainer {
+  readonly model: SentenceTransformer
+  readonly args: Readonly<TrainingArguments>
+  readonly loss: Loss
+  readonly #options: SentenceTransformerTrainerOptions
+
+  constructor(options: SentenceTransformerTrainerOptions) {
+    checkOptions('SentenceTransformerTrainer', options, OPTIONS, PLANNED_OPTIONS)
+    this.#options = options
+    this.model = options.model
+    this.args = resolveArguments(options.args)
+    this.loss = options.loss ?? new CoSENTLoss()
+    checkParts(options, this.loss)
+    checkPrecision(this.args, this.model)
+    const { trainDataset, evalDataset, evaluator } = options
+    const warnings = [checkData(trainDataset, this.loss, 'trainDataset')]
+    if (evalDataset) warnings.push(checkData(evalDataset, this.loss, 'evalDataset'))
+    if (this.args.evalStrategy === 'no' && (evalDataset || evaluator)) {
+      warnings.push("evalDataset and evaluator are not used during training, because evalStrategy is 'no'")
+    }
+    if (this.args.evalStrategy !== 'no' && !evalDataset && !evaluator) {
+      throw new SentenceTorchError(
+        'ERR_INVALID_ARGUMENT',
+        `evalStrategy is '${this.args.evalStrategy}', but there is neither an evalDataset nor an evaluator`,
+      )
+    }
+    for (const warning of warnings) if (warning) process.emitWarning(warning, 'SentenceTorchWarning')
+  }
+
+  /**
+   * Trains. The weights of `model` change step by step; in between, and after an error or an abort, they are valid.
+   *
+   * @param options.signal stops after the steps that are running (two at most)
+   * @returns steps done, mean loss, and `metrics` (seconds, rows and steps per second)
+   * @throws TrainingAbortedError (name `AbortError`, code ERR_ABORTED) with the partial result; ERR_BUSY when another
+   *   trainer is at work on the model; ERR_DISPOSED; ERR_OUT_OF_MEMORY
+   */
+  async train({ signal }: { signal?: AbortSignal } = {}): Promise<TrainResult> {
+    const { callbacks = [], progress: output = process.stdout, evalDataset, evaluator } = this.#options
+    const progress = output === false ? undefined : new Progress(output)
+    const native = this.#nativeTrainer()
+    const run = new TrainingRun({
+      args: this.args,
+      native,
+      train: this.#source(this.#options.trainDataset, this.args.perDeviceTrainBatchSize, signal),
+      evalData: evalDataset && this.#source(evalDataset, this.args.perDeviceEvalBatchSize, signal, true),
+      evaluate: evaluator && ((context) => evaluator.evaluate(this.model, context)),
+      save: (folder) => this.model.save(folder),
+      reportsAreFree: this.model.device === 'cpu',
+      callbacks: progress === undefined ? callbacks : [...callbacks, progress],
+      signal,
+    })
+    try {
+      return await trainLoop(run, signal)
+    } catch (error) {
+      await run.abandon()
+      // Whatever was waiting when the signal fired (tokenizer, evaluator) has thrown an error of its own.
+      throw signal?.aborted && isAbort(error, signal) ? new TrainingAbortedError(run.result(), signal.reason) : error
+    } finally {
+      progress?.close()
+      await native.dispose()
+    }
+  }
+
+  #nativeTrainer(): NativeTrainer {
+    const { weightDecay, adamBeta1, adamBeta2, adamEpsilon, maxGradNorm, seed } = this.args
+    const loss = this.loss.spec(this.model.embeddingDimension)
+    const { Trainer } = loadAddon()
+    try {
+      return new Trainer(this.model.encoder, {
+        loss,
+        weightDecay,
+        adamBeta1,
+        adamBeta2,
+        adamEpsilon,
+        maxGradNorm,
+        seed,
+      })
+    } catch (error) {
+      throw fromNative(error, 'Trainer')
+    }
+  }
+
+  #source(dataset: Dataset, batchSize: number, signal?: AbortSignal, keepAll = false): BatchSource {
+    const { batchSampler, dataloaderDropLast, seed } = this.args
+    const { tokenizer } = this.model
+    return {
+      sampler: createBatchSampler(batchSampler, dataset, {
+        batchSize,
+        seed,
+        dropLast: dataloaderDropLast && !keepAll,
+      }),
+      maker: new BatchMaker(dataset, this.loss, (texts) =>
+        tokenizer.encodeAll(texts, this.model.maxSeqLength, signal && { signal }),
+      ),
+    }
+  }
+}
+
+/** The loop: while the engine computes one step, the next is tokenised, packed and handed over. */
+export async function trainLoop(run: TrainingRun, signal?: AbortSignal): Promise<TrainResult> {
+  await run.emit('onTrainBegin')
+  for (let epoch = 0; run.wantsEpoch(epoch) && !signal?.aborted; epoch++) {
+    let batches = 0
+    await run.emit('onEpochBegin')
+    for await (const group of run.groups(epoch)) {
+      if (signal?.aborted) break
+      await run.emit('onStepBegin')
+      batches += group.length
+      const due = await run.step(group, epoch + batches / run.plan.batchesPerEpoch)
+      if (run.asksFor(due)) {
+        await run.settle()
+        await run.meet(due)
+      }
+      if (run.isOver || run.control.shouldEpochStop) break
+    }
+    await run.settle()
+    if (signal?.aborted) break
+    if (batches === 0) throw new SentenceTorchError('ERR_INVALID_DATA', 'The sampler makes no batch of trainDataset')
+    run.control.shouldEpochStop = false
+    await run.emit('onEpochEnd')
+    await run.meet(run.plan.dueAfterEpoch())
+  }
+  if (signal?.aborted) throw new TrainingAbortedError(run.result(), signal.reason)
+  return run.finish()
+}
+
+function isAbort(error: unknown, signal: AbortSignal): boolean {
+  return error === signal.reason || (error instanceof SentenceTorchError && error.code === 'ERR_ABORTED')
+}
+
+function checkParts(options: SentenceTransformerTrainerOptions, loss: Loss): void {
+  const { model, trainDataset, evalDataset, evaluator, callbacks } = options
+  const isDataset = (value: unknown): boolean => Array.isArray((value as Dataset | undefined)?.textColumns)
+  if (typeof model?.encode !== 'function') throw invalidArgument('model', 'a SentenceTransformer', model)
+  if (!isDataset(trainDataset)) throw invalidArgument('trainDataset', 'a Dataset', trainDataset)
+  if (evalDataset !== undefined && !isDataset(evalDataset))
+    throw invalidArgument('evalDataset', 'a Dataset', evalDataset)
+  if (typeof loss?.spec !== 'function') throw invalidArgument('loss', 'a loss, such as new losses.CoSENTLoss()', loss)
+  if (evaluator !== undefined && typeof evaluator?.evaluate !== 'function') {
+    throw invalidArgument('evaluator', 'an object with the method evaluate', evaluator)
+  }
+  if (callbacks !== undefined && !Array.isArray(callbacks)) throw invalidArgument('callbacks', 'an array', callbacks)
+}
+
+function checkPrecision({ bf16 }: Readonly<TrainingArguments>, model: SentenceTransformer): void {
+  if (bf16 === undefined || bf16 === (model.dtype === 'bfloat16')) return
+  throw new SentenceTorchError(
+    'ERR_INVALID_ARGUMENT',
+    `bf16 is ${bf16}, but the model was loaded with dtype '${model.dtype}', which does not change afterwards; ` +
+      `load it with { dtype: '${bf16 ? 'bfloat16' : 'float32'}' }, or leave bf16 out`,
+  )
+}

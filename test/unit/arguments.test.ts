@@ -1,0 +1,129 @@
+import test from 'ava'
+import { resolveArguments, type TrainingArguments } from '../../lib/training/arguments.js'
+import { planRun } from '../../lib/training/flow.js'
+
+test('defaults are those of sentence-transformers', (t) => {
+  t.deepEqual(resolveArguments(), {
+    outputDir: 'tmp_trainer',
+    numTrainEpochs: 3,
+    maxSteps: -1,
+    perDeviceTrainBatchSize: 8,
+    perDeviceEvalBatchSize: 8,
+    gradientAccumulationSteps: 1,
+    dataloaderDropLast: false,
+    batchSampler: 'batch_sampler',
+    learningRate: 5e-5,
+    lrSchedulerType: 'linear',
+    warmupSteps: 0,
+    warmupRatio: 0,
+    weightDecay: 0,
+    adamBeta1: 0.9,
+    adamBeta2: 0.999,
+    adamEpsilon: 1e-8,
+    maxGradNorm: 1,
+    bf16: undefined,
+    loggingStrategy: 'steps',
+    loggingSteps: 500,
+    loggingFirstStep: false,
+    evalStrategy: 'no',
+    evalSteps: 500,
+    saveStrategy: 'steps',
+    saveSteps: 500,
+    seed: 42,
+    disableTqdm: false,
+  })
+})
+
+test('evalSteps falls back to loggingSteps', (t) => {
+  t.is(resolveArguments({ loggingSteps: 7 }).evalSteps, 7)
+  t.is(resolveArguments({ loggingSteps: 7, evalSteps: 3 }).evalSteps, 3)
+})
+
+test('undefined means absent', (t) => {
+  t.is(resolveArguments({ learningRate: undefined }).learningRate, 5e-5)
+})
+
+test('arguments that are not built are refused as such', (t) => {
+  for (const name of ['fp16', 'gradientCheckpointing', 'loadBestModelAtEnd', 'resumeFromCheckpoint', 'prompts']) {
+    t.throws(() => resolveArguments({ [name]: true }), { code: 'ERR_NOT_IMPLEMENTED', message: new RegExp(name) })
+  }
+  t.throws(() => resolveArguments({ lrSchedulerType: 'polynomial' as never }), { code: 'ERR_NOT_IMPLEMENTED' })
+  t.throws(() => resolveArguments({ batchSampler: 'group_by_label' as never }), { code: 'ERR_NOT_IMPLEMENTED' })
+  t.throws(() => resolveArguments({ saveStrategy: 'best' as never }), { code: 'ERR_NOT_IMPLEMENTED' })
+})
+
+test('misspelt arguments come with a suggestion', (t) => {
+  t.throws(() => resolveArguments({ learningrate: 1e-5 } as never), {
+    code: 'ERR_UNKNOWN_OPTION',
+    message: /did you mean learningRate\?/,
+  })
+  t.throws(() => resolveArguments({ per_device_train_batch_size: 8 } as never), {
+    code: 'ERR_UNKNOWN_OPTION',
+    message: /did you mean perDeviceTrainBatchSize\?/,
+  })
+})
+
+const wrong: [keyof TrainingArguments, unknown[]][] = [
+  ['outputDir', ['', 3]],
+  ['perDeviceTrainBatchSize', [0, 1.5, '8']],
+  ['gradientAccumulationSteps', [0]],
+  ['learningRate', [-1, Number.NaN, Number.POSITIVE_INFINITY]],
+  ['warmupSteps', [-1, 1.5]],
+  ['warmupRatio', [1.1]],
+  ['numTrainEpochs', [0, -1]],
+  ['maxSteps', [0, 2.5]],
+  ['adamBeta1', [1]],
+  ['adamEpsilon', [0]],
+  ['seed', [-1, 0.5, 2 ** 60]],
+  ['loggingSteps', [0, 10.5]],
+  ['evalStrategy', ['step', true]],
+  ['lrSchedulerType', ['lineer']],
+  ['batchSampler', ['no_duplicate']],
+  ['bf16', [1]],
+  ['dataloaderDropLast', ['yes']],
+]
+for (const [name, values] of wrong) {
+  test(`${name} is checked`, (t) => {
+    for (const value of values) {
+      t.throws(() => resolveArguments({ [name]: value }), {
+        code: 'ERR_INVALID_ARGUMENT',
+        message: new RegExp(name),
+      })
+    }
+  })
+}
+
+test('the length of a run', (t) => {
+  const plan = (given: Partial<TrainingArguments>, batches: number) => planRun(resolveArguments(given), batches)
+  t.like(plan({ numTrainEpochs: 2 }, 10), { stepsPerEpoch: 10, maxSteps: 20, epochs: 2, warmupSteps: 0 })
+  t.like(plan({ numTrainEpochs: 1.25, warmupSteps: 0.1 }, 10), { maxSteps: 13, epochs: 2, warmupSteps: 2 })
+  t.like(plan({ gradientAccumulationSteps: 4, numTrainEpochs: 1 }, 10), { stepsPerEpoch: 3, maxSteps: 3 })
+  t.like(plan({ maxSteps: 25 }, 10), { maxSteps: 25, epochs: 3 })
+  t.is(plan({ maxSteps: 10, warmupRatio: 1 }, 10).warmupSteps, 10)
+  t.is(plan({ maxSteps: 10, warmupSteps: 3, warmupRatio: 0.5 }, 10).warmupSteps, 3)
+})
+
+test('what is due after a step', (t) => {
+  const args = resolveArguments({
+    maxSteps: 10,
+    loggingSteps: 4,
+    loggingFirstStep: true,
+    evalStrategy: 'steps',
+    evalSteps: 0.3,
+    saveSteps: 5,
+  })
+  const plan = planRun(args, 100)
+  const steps = (kind: 'log' | 'evaluate' | 'save') =>
+    Array.from({ length: 10 }, (_, i) => i + 1).filter((step) => plan.dueAfterStep(step)[kind])
+  t.deepEqual(steps('log'), [1, 4, 8])
+  t.deepEqual(steps('evaluate'), [3, 6, 9, 10])
+  t.deepEqual(steps('save'), [5, 10])
+  t.deepEqual(plan.dueAfterEpoch(), { log: false, evaluate: false, save: false })
+})
+
+test('strategies by epoch', (t) => {
+  const strategies = { loggingStrategy: 'epoch', evalStrategy: 'epoch', saveStrategy: 'epoch' } as const
+  const plan = planRun(resolveArguments({ maxSteps: 3, ...strategies }), 3)
+  t.deepEqual(plan.dueAfterStep(3), { log: false, evaluate: false, save: false })
+  t.deepEqual(plan.dueAfterEpoch(), { log: true, evaluate: true, save: true })
+})

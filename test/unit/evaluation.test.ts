@@ -1,0 +1,137 @@
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import test from 'ava'
+import { averageRanks, pearson, spearman } from '../../lib/evaluation/correlation.js'
+import { pythonFloat } from '../../lib/evaluation/csv.js'
+import type { EvaluatedModel } from '../../lib/evaluation/evaluator.js'
+import { EmbeddingSimilarityEvaluator } from '../../lib/evaluation/index.js'
+import { embeddings } from '../../lib/models/embeddings.js'
+
+interface Case {
+  name: string
+  x: number[]
+  y: number[]
+  pearson: number
+  spearman: number
+  ranks: number[]
+}
+const golden: { cases: Case[] } = JSON.parse(
+  readFileSync(new URL('../../../test/unit/golden/correlation.json', import.meta.url), 'utf8'),
+)
+
+for (const { name, x, y, ...expected } of golden.cases) {
+  test(`correlations equal scipy's: ${name}`, (t) => {
+    t.true(Math.abs(pearson(x, y) - expected.pearson) < 1e-14, `${pearson(x, y)}, ${expected.pearson}`)
+    t.true(Math.abs(spearman(x, y) - expected.spearman) < 1e-14, `${spearman(x, y)}, ${expected.spearman}`)
+    t.deepEqual([...averageRanks(x)], expected.ranks)
+  })
+}
+
+test('a constant side has no correlation', (t) => {
+  t.is(pearson([0.1, 0.1, 0.1], [1, 2, 3]), Number.NaN)
+  t.is(spearman([1, 2, 3], [0.7, 0.7, 0.7]), Number.NaN)
+})
+
+test('numbers are written as Python writes them', (t) => {
+  const expected: [number, string][] = [
+    [1, '1.0'],
+    [0.4, '0.4'],
+    [-0.8486451363896759, '-0.8486451363896759'],
+    [0.00001, '1e-05'],
+    [0.000123, '0.000123'],
+    [1.5e-7, '1.5e-07'],
+    [1e16, '1e+16'],
+    [123456789012345680, '1.2345678901234568e+17'],
+    [Number.NaN, 'nan'],
+    [-0, '-0.0'],
+  ]
+  for (const [value, text] of expected) t.is(pythonFloat(value), text)
+})
+
+/** A model that embeds a text as the numbers that are written in it. */
+const model: EvaluatedModel = {
+  similarityFnName: 'cosine',
+  encode: (async (texts: string[]) => {
+    const rows = texts.map((text) => text.split(' ').map(Number))
+    return embeddings(Float32Array.from(rows.flat()), rows.length, rows[0]!.length)
+  }) as unknown as EvaluatedModel['encode'],
+}
+
+const pairs = {
+  sentences1: ['1 0', '1 0', '1 0', '2 0'],
+  sentences2: ['1 0', '1 1', '0 1', '-1 0'],
+  scores: [5, 4, 2, 1],
+}
+
+test('metrics and primary metric, with and without a name', async (t) => {
+  const plain = await new EmbeddingSimilarityEvaluator(pairs).evaluate(model)
+  t.deepEqual(Object.keys(plain.metrics), ['pearson_cosine', 'spearman_cosine'])
+  t.is(plain.primaryMetric, 'spearman_cosine')
+  t.true(Math.abs(plain.metrics.spearman_cosine! - 1) < 1e-12)
+  t.true(Math.abs(plain.metrics.pearson_cosine! - pearson(pairs.scores, [1, Math.SQRT1_2, 0, -1])) < 1e-7)
+
+  const named = await new EmbeddingSimilarityEvaluator({ ...pairs, name: 'dev' }).evaluate(model)
+  t.deepEqual(Object.keys(named.metrics), ['dev_pearson_cosine', 'dev_spearman_cosine'])
+  t.is(named.primaryMetric, 'dev_spearman_cosine')
+})
+
+test('several similarities: maxima, and which is the primary metric', async (t) => {
+  const similarityFnNames = ['euclidean', 'manhattan', 'dot'] as const
+  const { metrics, primaryMetric } = await new EmbeddingSimilarityEvaluator({ ...pairs, similarityFnNames }).evaluate(
+    model,
+  )
+  t.deepEqual(Object.keys(metrics), [
+    'pearson_euclidean',
+    'spearman_euclidean',
+    'pearson_manhattan',
+    'spearman_manhattan',
+    'pearson_dot',
+    'spearman_dot',
+    'pearson_max',
+    'spearman_max',
+  ])
+  t.is(primaryMetric, 'spearman_max')
+  // Distances 0, 1, sqrt 2, 3 and 0, 1, 2, 3; dot products 1, 1, 0, -2.
+  t.true(Math.abs(metrics.pearson_euclidean! - pearson(pairs.scores, [0, -1, -Math.SQRT2, -3])) < 1e-7)
+  t.true(Math.abs(metrics.pearson_manhattan! - pearson(pairs.scores, [0, -1, -2, -3])) < 1e-7)
+  t.true(Math.abs(metrics.spearman_dot! - spearman(pairs.scores, [1, 1, 0, -2])) < 1e-12)
+  t.is(metrics.spearman_max, Math.max(metrics.spearman_euclidean!, metrics.spearman_dot!))
+
+  const main = new EmbeddingSimilarityEvaluator({ ...pairs, similarityFnNames, mainSimilarity: 'dot' })
+  t.is((await main.evaluate(model)).primaryMetric, 'spearman_dot')
+  const only = await new EmbeddingSimilarityEvaluator({ ...pairs, mainSimilarity: 'dot' }).evaluate(model)
+  t.deepEqual(Object.keys(only.metrics), ['pearson_dot', 'spearman_dot'])
+})
+
+test('the CSV file: header once, one row per call, as Python writes it', async (t) => {
+  const outputPath = join(mkdtempSync(join(tmpdir(), 'st-eval-')), 'eval')
+  const evaluator = new EmbeddingSimilarityEvaluator({ ...pairs, name: 'dev' })
+  const { metrics } = await evaluator.evaluate(model, { outputPath })
+  await evaluator.evaluate(model, { outputPath, epoch: 1, steps: 4 })
+  const values = `${pythonFloat(metrics.dev_pearson_cosine!)},${pythonFloat(metrics.dev_spearman_cosine!)}`
+  t.is(
+    readFileSync(join(outputPath, 'similarity_evaluation_dev_results.csv'), 'utf8'),
+    `epoch,steps,cosine_pearson,cosine_spearman\r\n-1,-1,${values}\r\n1.0,4,${values}\r\n`,
+  )
+})
+
+test('no CSV file without writeCsv', async (t) => {
+  const outputPath = mkdtempSync(join(tmpdir(), 'st-eval-'))
+  await new EmbeddingSimilarityEvaluator({ ...pairs, writeCsv: false }).evaluate(model, { outputPath })
+  t.notThrows(() => writeFileSync(join(outputPath, 'similarity_evaluation_results.csv'), '', { flag: 'wx' }))
+})
+
+test('options and data are checked', (t) => {
+  const build = (options: object) => () => new EmbeddingSimilarityEvaluator({ ...pairs, ...options })
+  t.throws(build({ scores: [1, 2] }), { code: 'ERR_INVALID_DATA', message: /4, 4 and 2/ })
+  t.throws(build({ scores: [1, 2, Number.NaN, 3] }), { code: 'ERR_INVALID_DATA', message: /row 2/ })
+  t.throws(build({ sentences1: ['a'], sentences2: ['b'], scores: [1] }), { code: 'ERR_INVALID_DATA' })
+  t.throws(build({ sentences1: 'a' }), { code: 'ERR_INVALID_ARGUMENT', message: /sentences1/ })
+  t.throws(build({ batchSize: 0 }), { code: 'ERR_INVALID_ARGUMENT', message: /batchSize/ })
+  t.throws(build({ similarityFnNames: ['cos'] }), { code: 'ERR_INVALID_ARGUMENT', message: /cosine/ })
+  t.throws(build({ similarityFnNames: ['dot'], mainSimilarity: 'cosine' }), { code: 'ERR_INVALID_ARGUMENT' })
+  t.throws(build({ name: '../up' }), { code: 'ERR_INVALID_ARGUMENT' })
+  t.throws(build({ precision: 'int8' }), { code: 'ERR_NOT_IMPLEMENTED' })
+  t.throws(build({ batchsize: 4 }), { code: 'ERR_UNKNOWN_OPTION', message: /batchSize/ })
+})

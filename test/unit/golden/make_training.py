@@ -1,0 +1,57 @@
+"""Makes schedule.json and correlation.json beside this file: transformers' learning rates, scipy's correlations.
+
+Needs torch, transformers and scipy. Run: python test/unit/golden/make_training.py
+"""
+
+import json
+import pathlib
+
+import scipy
+import scipy.stats
+import torch
+import transformers
+
+HERE = pathlib.Path(__file__).parent
+
+
+def rates(kind, learning_rate, warmup_steps, total_steps):
+    parameter = torch.nn.Parameter(torch.zeros(1))
+    optimizer = torch.optim.SGD([parameter], lr=learning_rate)
+    schedule = transformers.get_scheduler(kind, optimizer, warmup_steps, total_steps)
+    used = []
+    for _ in range(total_steps):
+        used.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    return used
+
+
+runs = [
+    {"type": kind, "learningRate": rate, "warmupSteps": warmup, "totalSteps": total}
+    for kind in ["linear", "constant", "constant_with_warmup", "cosine"]
+    for rate, warmup, total in [(5e-5, 1, 10), (1e-3, 0, 7), (2e-5, 5, 12), (1e-4, 6, 6)]
+]
+for run in runs:
+    run["rates"] = rates(run["type"], run["learningRate"], run["warmupSteps"], run["totalSteps"])
+schedule = {"transformers": transformers.__version__, "torch": torch.__version__, "runs": runs}
+(HERE / "schedule.json").write_text(json.dumps(schedule))
+
+pairs = {
+    "no ties": ([0.1, 0.4, 0.2, 0.9, 0.7], [1.0, 2.0, 4.0, 3.0, 5.0]),
+    "ties on one side": ([1.0, 1.0, 2.0, 2.0, 3.0, 5.0], [0.3, 0.1, 0.7, 0.2, 0.9, 0.8]),
+    "ties on both sides": ([0.0, 5.0, 5.0, 2.5, 0.0, 2.5, 5.0], [1.0, 1.0, 0.5, 0.5, 0.25, 0.25, 1.0]),
+    "opposite": ([1.0, 2.0, 3.0], [-1.0, -2.0, -3.0]),
+    "huge and tiny": ([1e160, 2e160, 4e160, 3e160], [1e-170, 3e-170, 2e-170, 5e-170]),
+}
+cases = [
+    {
+        "name": name,
+        "x": x,
+        "y": y,
+        "pearson": float(scipy.stats.pearsonr(x, y)[0]),
+        "spearman": float(scipy.stats.spearmanr(x, y)[0]),
+        "ranks": scipy.stats.rankdata(x).tolist(),
+    }
+    for name, (x, y) in pairs.items()
+]
+(HERE / "correlation.json").write_text(json.dumps({"scipy": scipy.__version__, "cases": cases}))

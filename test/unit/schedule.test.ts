@@ -1,0 +1,33 @@
+import { readFileSync } from 'node:fs'
+import test from 'ava'
+import { makeSchedule, type ScheduleOptions, stepsOrRatio } from '../../lib/training/schedule.js'
+
+const golden: { runs: (ScheduleOptions & { rates: number[] })[] } = JSON.parse(
+  readFileSync(new URL('../../../test/unit/golden/schedule.json', import.meta.url), 'utf8'),
+)
+
+for (const run of golden.runs) {
+  test(`${run.type}, warm-up ${run.warmupSteps} of ${run.totalSteps} steps, equals transformers`, (t) => {
+    const rate = makeSchedule(run)
+    t.is(run.rates.length, run.totalSteps)
+    run.rates.forEach((expected, i) => {
+      t.true(Math.abs(rate(i + 1) - expected) <= 1e-12 * run.learningRate, `step ${i + 1}: ${rate(i + 1)}, ${expected}`)
+    })
+  })
+}
+
+test('the rates that transformers logs: ten steps at 5e-5, a tenth of them warm-up', (t) => {
+  const warmupSteps = stepsOrRatio(0.1, 10)
+  const rate = makeSchedule({ type: 'linear', learningRate: 5e-5, warmupSteps, totalSteps: 10 })
+  t.is(warmupSteps, 1)
+  t.is(rate(1), 0)
+  const logged = [2, 4, 6, 8, 10].map((step) => Number(rate(step).toPrecision(4)))
+  t.deepEqual(logged, [5e-5, 3.889e-5, 2.778e-5, 1.667e-5, 5.556e-6])
+})
+
+test('below 1 is a share, rounded up; from 1 on a count', (t) => {
+  t.is(stepsOrRatio(0, 100), 0)
+  t.is(stepsOrRatio(0.101, 100), 11)
+  t.is(stepsOrRatio(1, 100), 1)
+  t.is(stepsOrRatio(500, 100), 500)
+})
