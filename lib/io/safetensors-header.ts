@@ -75,14 +75,14 @@ function parseEntry(entry: unknown, name: string, file: string): PlacedEntry {
   if (!isDType(dtype)) throw damaged(file, `tensor "${name}" has the unknown dtype ${describe(dtype)}`)
   const byteLength = byteLengthOf(dtype, shape)
   if (byteLength === undefined) {
-    throw damaged(file, `tensor "${name}" (${dtype}) has an impossible shape ${JSON.stringify(shape)}`)
+    throw damaged(file, `tensor "${name}" (${dtype}) has an impossible shape ${brief(shape)}`)
   }
   const [begin, end] = Array.isArray(offsets) && offsets.length === 2 ? (offsets as unknown[]) : []
   if (!isOffset(begin) || !isOffset(end) || end < begin) {
-    throw damaged(file, `tensor "${name}" has impossible data_offsets ${JSON.stringify(offsets)}`)
+    throw damaged(file, `tensor "${name}" has impossible data_offsets ${brief(offsets)}`)
   }
   if (end - begin !== byteLength) {
-    const expected = `${dtype} ${JSON.stringify(shape)} needs ${byteLength}`
+    const expected = `${dtype} ${brief(shape)} needs ${byteLength}`
     throw damaged(file, `tensor "${name}" has ${end - begin} bytes, but ${expected}`)
   }
   return { dtype, shape: shape as number[], byteLength, offset: begin }
@@ -107,10 +107,17 @@ function* topLevelKeys(json: string): Generator<string> {
     else if (character === '"') {
       const start = at
       for (at++; json[at] !== '"'; at++) if (json[at] === '\\') at++
-      if (depth === 1 && /^\s*:/.test(json.slice(at + 1, at + 20)))
-        yield JSON.parse(json.slice(start, at + 1)) as string
+      let next = at + 1
+      while (' \t\r\n'.includes(json[next]!)) next++
+      if (depth === 1 && json[next] === ':') yield JSON.parse(json.slice(start, at + 1)) as string
     }
   }
+}
+
+/** A hostile header may hold megabytes of anything where a few numbers belong. */
+function brief(value: unknown): string {
+  const isShort = Array.isArray(value) && value.length <= 8 && value.every((entry) => typeof entry === 'number')
+  return isShort ? JSON.stringify(value) : describe(value)
 }
 
 function isOffset(value: unknown): value is number {
