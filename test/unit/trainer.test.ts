@@ -1,0 +1,455 @@
+import { mkdirSync, mkdtempSync, readFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
+import test from 'ava'
+import { Dataset } from '../../lib/data/dataset.js'
+import { createBatchSampler } from '../../lib/data/samplers/index.js'
+import { CoSENTLoss, type Loss, MultipleNegativesRankingLoss, SoftmaxLoss } from '../../lib/losses/index.js'
+import type { NativeTrainer, PackedBatch, StepOptions, StepReport } from '../../lib/native/types.js'
+import { resolveArguments, type TrainingArguments } from '../../lib/training/arguments.js'
+import { BatchMaker } from '../../lib/training/batches.js'
+import type { LogRecord, TrainerCallback } from '../../lib/training/callbacks.js'
+import { checkData } from '../../lib/training/check-data.js'
+import { TrainingAbortedError, type TrainResult } from '../../lib/training/result.js'
+import { type RunParts, TrainingRun } from '../../lib/training/run.js'
+import { trainLoop } from '../../lib/training/trainer.js'
+
+/** An engine that takes one turn of the event loop per batch and answers with loss = number of the batch. */
+class FakeEngine implements Pick<NativeTrainer, 'step' | 'evaluate'> {
+  readonly calls: (StepOptions & { batch: PackedBatch })[] = []
+  inFlight = 0
+  mostInFlight = 0
+  failAt = Number.POSITIVE_INFINITY
+  nonFiniteAt = 0
+  #queue: Promise<unknown> = Promise.resolve()
+  #losses: number[] = []
+  #skipped = 0
+
+  step(batch: PackedBatch, options: StepOptions): Promise<StepReport | undefined> {
+    this.calls.push({ batch, ...options })
+    const number = this.calls.length
+    this.inFlight++
+    this.mostInFlight = Math.max(this.mostInFlight, this.inFlight)
+    const job = this.#queue.then(async () => {
+      await setImmediate()
+      this.inFlight--
+      if (number >= this.failAt) throw Object.assign(new Error('no memory'), { code: 'ERR_OUT_OF_MEMORY' })
+      if (number === this.nonFiniteAt) this.#skipped++
+      else this.#losses.push(number)
+      return options.report ? this.#report() : undefined
+    })
+    this.#queue = job.catch(() => {})
+    return job
+  }
+
+  #report(): StepReport {
+    const batches = this.#losses.length
+    const loss = this.#losses.reduce((sum, value) => sum + value, 0) / batches
+    const report = { loss, batches, gradNorm: 0.5, updates: batches, skipped: this.#skipped }
+    this.#losses = []
+    this.#skipped = 0
+    return report
+  }
+
+  async evaluate(batch: PackedBatch): Promise<number> {
+    return (batch.offsets.length - 1) / batch.columns
+  }
+}
+
+function pairs(rows: number, extra: Record<string, number[]> = {}): Dataset {
+  const texts = (kind: string) => Array.from({ length: rows }, (_, i) => `${kind}${i}`)
+  return Dataset.fromColumns({ anchor: texts('a'), positive: texts('p'), ...extra })
+}
+
+/** Every text becomes one token: its number. */
+async function tokenize(texts: readonly string[]) {
+  const ids = Int32Array.from(texts, (text) => Number(text.slice(1)))
+  return { ids, offsets: Int32Array.from({ length: texts.length + 1 }, (_, i) => i) }
+}
+
+function source(dataset: Dataset, loss: Loss, args: Readonly<TrainingArguments>, batchSize: number) {
+  const { seed, dataloaderDropLast: dropLast, batchSampler } = args
+  return {
+    sampler: createBatchSampler(batchSampler, dataset, { batchSize, seed, dropLast }),
+    maker: new BatchMaker(dataset, loss, tokenize),
+  }
+}
+
+interface Setup {
+  rows?: number
+  engine?: FakeEngine
+  callbacks?: TrainerCallback[]
+  parts?: Partial<RunParts>
+  signal?: AbortSignal
+}
+
+function prepare(given: Partial<TrainingArguments>, setup: Setup = {}) {
+  const args = resolveArguments({ saveStrategy: 'no', perDeviceTrainBatchSize: 2, numTrainEpochs: 1, ...given })
+  const engine = setup.engine ?? new FakeEngine()
+  const loss = new MultipleNegativesRankingLoss()
+  const run = new TrainingRun({
+    args,
+    native: engine,
+    train: source(pairs(setup.rows ?? 10), loss, args, args.perDeviceTrainBatchSize),
+    save: async (folder) => {
+      mkdirSync(folder, { recursive: true })
+    },
+    reportsAreFree: false,
+    callbacks: setup.callbacks ?? [],
+    signal: setup.signal,
+    ...setup.parts,
+  })
+  return { engine, run, train: () => trainLoop(run, setup.signal) }
+}
+
+/** Notes every event; `requests` are run inside. */
+function recorder(requests: TrainerCallback = {}): TrainerCallback & { events: string[]; records: LogRecord[] } {
+  const events: string[] = []
+  const records: LogRecord[] = []
+  return {
+    events,
+    records,
+    onTrainBegin: () => void events.push('trainBegin'),
+    onEpochBegin: () => void events.push('epochBegin'),
+    onStepBegin: () => void events.push('stepBegin'),
+    onStepEnd(context) {
+      events.push(`stepEnd ${context.state.globalStep}`)
+      return requests.onStepEnd?.(context)
+    },
+    onEpochEnd: () => void events.push('epochEnd'),
+    onLog(record, context) {
+      events.push(`log ${context.state.globalStep}`)
+      records.push(record)
+      return requests.onLog?.(record, context)
+    },
+    onEvaluate(metrics, context) {
+      events.push(`evaluate ${context.state.globalStep}`)
+      return requests.onEvaluate?.(metrics, context)
+    },
+    onSave: (_, { state }) => void events.push(`save ${state.globalStep}`),
+    onTrainEnd: () => void events.push('trainEnd'),
+  }
+}
+
+test('every row is seen once per epoch, in column-major batches', async (t) => {
+  const { engine, train } = prepare({ numTrainEpochs: 2 }, { rows: 5 })
+  const result = await train()
+  t.is(result.globalStep, 6)
+  t.deepEqual(
+    engine.calls.map(({ batch }) => (batch.offsets.length - 1) / batch.columns),
+    [2, 2, 1, 2, 2, 1],
+  )
+  for (const epoch of [engine.calls.slice(0, 3), engine.calls.slice(3)]) {
+    const anchors = epoch.flatMap(({ batch }) => [...batch.ids.slice(0, batch.ids.length / 2)])
+    const positives = epoch.flatMap(({ batch }) => [...batch.ids.slice(batch.ids.length / 2)])
+    t.deepEqual(anchors, positives)
+    t.deepEqual([...anchors].sort(), [0, 1, 2, 3, 4])
+  }
+})
+
+test('two steps are in flight, never more', async (t) => {
+  const { engine, train } = prepare({ gradientAccumulationSteps: 2 }, { rows: 40 })
+  await train()
+  t.is(engine.mostInFlight, 2)
+  t.is(engine.inFlight, 0)
+})
+
+test('the schedule, the log and the result', async (t) => {
+  const callback = recorder()
+  const { engine, train } = prepare(
+    { learningRate: 5e-5, warmupSteps: 0.1, loggingSteps: 2 },
+    { rows: 20, callbacks: [callback] },
+  )
+  const result = await train()
+  t.is(engine.calls[0]!.lr, 0)
+  t.is(engine.calls[1]!.lr, 5e-5)
+  t.deepEqual(
+    callback.records
+      .slice(0, 5)
+      .map(({ loss, learning_rate, epoch }) => [loss, Number(learning_rate!.toPrecision(4)), epoch]),
+    [
+      [1.5, 5e-5, 0.2],
+      [3.5, 3.889e-5, 0.4],
+      [5.5, 2.778e-5, 0.6],
+      [7.5, 1.667e-5, 0.8],
+      [9.5, 5.556e-6, 1],
+    ],
+  )
+  t.deepEqual(Object.keys(callback.records[0]!), ['loss', 'grad_norm', 'learning_rate', 'epoch'])
+  t.deepEqual(Object.keys(callback.records[5]!), [
+    'train_runtime',
+    'train_samples_per_second',
+    'train_steps_per_second',
+    'train_loss',
+    'epoch',
+  ])
+  t.is(callback.records.length, 6)
+  t.is(result.globalStep, 10)
+  t.is(result.trainingLoss, 5.5)
+  t.is(result.metrics.trainLoss, 5.5)
+  t.is(result.metrics.epoch, 1)
+  t.true(result.metrics.trainRuntime > 0 && result.metrics.trainSamplesPerSecond > result.metrics.trainStepsPerSecond)
+})
+
+test('the mean loss does not depend on how often the engine reports', async (t) => {
+  const results: TrainResult[] = []
+  for (const reportsAreFree of [true, false]) {
+    const { engine, train } = prepare({}, { rows: 20, parts: { reportsAreFree } })
+    results.push(await train())
+    t.is(engine.calls.filter(({ report }) => report).length, reportsAreFree ? 10 : 1)
+  }
+  t.is(results[0]!.trainingLoss, 5.5)
+  t.is(results[1]!.trainingLoss, 5.5)
+})
+
+test('gradient accumulation: one update per group, a short last group is scaled by its own size', async (t) => {
+  const { engine, train } = prepare({ gradientAccumulationSteps: 3 }, { rows: 10 })
+  const { globalStep } = await train()
+  t.is(globalStep, 2)
+  t.deepEqual(
+    engine.calls.map(({ lossScale, update }) => [lossScale, update]),
+    [
+      [1 / 3, false],
+      [1 / 3, false],
+      [1 / 3, true],
+      [1 / 2, false],
+      [1 / 2, true],
+    ],
+  )
+})
+
+test('lengths: maxSteps across epochs, fractional epochs, dataloaderDropLast', async (t) => {
+  t.is((await prepare({ maxSteps: 7 }, { rows: 6 }).train()).globalStep, 7)
+  const half = await prepare({ numTrainEpochs: 1.5 }, { rows: 8 }).train()
+  t.deepEqual([half.globalStep, half.metrics.epoch], [6, 1.5])
+  const dropped = prepare({ dataloaderDropLast: true }, { rows: 5 })
+  t.is((await dropped.train()).globalStep, 2)
+  const none = prepare({ dataloaderDropLast: true, maxSteps: 2 }, { rows: 1 })
+  await t.throwsAsync(none.train, { code: 'ERR_INVALID_DATA' })
+})
+
+test('the same seed gives the same order, another seed another', async (t) => {
+  const order = async (seed: number) => {
+    const { engine, train } = prepare({ seed }, { rows: 30 })
+    await train()
+    return engine.calls.flatMap(({ batch }) => [...batch.ids]).join()
+  }
+  t.is(await order(1), await order(1))
+  t.not(await order(1), await order(2))
+})
+
+test('events come in order', async (t) => {
+  const callback = recorder()
+  const outputDir = mkdtempSync(join(tmpdir(), 'st-train-'))
+  const evaluate = async () => ({ metrics: { dev_spearman_cosine: 0.5 }, primaryMetric: 'dev_spearman_cosine' })
+  const { train } = prepare(
+    { outputDir, loggingSteps: 2, evalStrategy: 'steps', evalSteps: 2, saveStrategy: 'epoch' },
+    { rows: 6, callbacks: [callback], parts: { evaluate } },
+  )
+  await train()
+  t.deepEqual(callback.events, [
+    'trainBegin',
+    'epochBegin',
+    'stepBegin',
+    'stepBegin',
+    'stepEnd 1',
+    'stepEnd 2',
+    'log 2',
+    'log 2',
+    'evaluate 2',
+    'stepBegin',
+    'stepEnd 3',
+    'log 3',
+    'evaluate 3',
+    'epochEnd',
+    'save 3',
+    'log 3',
+    'trainEnd',
+  ])
+})
+
+test('evaluation: the loss is the mean over the rows, the metrics have eval_ in front', async (t) => {
+  const contexts: unknown[] = []
+  const callback = recorder()
+  const args = resolveArguments({ perDeviceEvalBatchSize: 2 })
+  const { train } = prepare(
+    { evalStrategy: 'epoch', outputDir: 'runs/x' },
+    {
+      callbacks: [callback],
+      parts: {
+        evalData: source(pairs(5), new MultipleNegativesRankingLoss(), args, 2),
+        evaluate: async (context) => {
+          contexts.push(context)
+          return { metrics: { dev_spearman_cosine: 0.5 }, primaryMetric: 'dev_spearman_cosine' }
+        },
+      },
+    },
+  )
+  await train()
+  const record = callback.records[0]!
+  t.deepEqual(Object.keys(record), [
+    'eval_loss',
+    'eval_dev_spearman_cosine',
+    'eval_runtime',
+    'eval_samples_per_second',
+    'eval_steps_per_second',
+    'epoch',
+  ])
+  // The engine answers with the rows of the batch: (2 * 2 + 2 * 2 + 1 * 1) / 5.
+  t.is(record.eval_loss, 9 / 5)
+  t.is(record.eval_dev_spearman_cosine, 0.5)
+  t.deepEqual(contexts, [{ outputPath: join('runs/x', 'eval'), epoch: 1, steps: 5 }])
+})
+
+test('checkpoints: every saveSteps and at the end, with the log so far', async (t) => {
+  const outputDir = mkdtempSync(join(tmpdir(), 'st-train-'))
+  const { train } = prepare({ outputDir, saveStrategy: 'steps', saveSteps: 2, loggingSteps: 1 })
+  await train()
+  const state = (step: number) =>
+    JSON.parse(readFileSync(join(outputDir, `checkpoint-${step}`, 'trainer_state.json'), 'utf8'))
+  for (const step of [2, 4, 5]) t.is(state(step).global_step, step)
+  t.is(state(4).log_history.length, 4)
+  t.like(state(4).log_history[3], { loss: 4, epoch: 0.8, step: 4 })
+  t.is(state(5).max_steps, 5)
+})
+
+test('callbacks can stop, save, evaluate and log', async (t) => {
+  const outputDir = mkdtempSync(join(tmpdir(), 'st-train-'))
+  const callback = recorder({
+    onStepEnd({ state, control }) {
+      if (state.globalStep === 2) control.shouldLog = control.shouldSave = true
+      if (state.globalStep === 6) control.shouldTrainingStop = true
+    },
+  })
+  const { engine, train } = prepare({ outputDir }, { rows: 40, callbacks: [callback] })
+  const { globalStep } = await train()
+  // Step n + 1 is on its way when step n ends; what is asked for comes when nothing is running.
+  t.is(globalStep, 7)
+  t.is(engine.calls.length, 7)
+  t.true(callback.events.includes('save 3'))
+  t.true(callback.events.includes('log 4'), 'step 3 was on its way without a report; step 4 brings it')
+  t.is(callback.records[0]!.loss, 2.5)
+})
+
+test('a callback can end an epoch', async (t) => {
+  const callback = recorder({
+    onStepEnd({ state, control }) {
+      if (state.globalStep === 1) control.shouldEpochStop = true
+    },
+  })
+  const { train } = prepare({ numTrainEpochs: 2 }, { rows: 8, callbacks: [callback] })
+  const { globalStep } = await train()
+  t.is(globalStep, 2 + 4)
+})
+
+test('an evaluation can stop training exactly where it is', async (t) => {
+  const callback = recorder({
+    onEvaluate: (_, { control }) => {
+      control.shouldTrainingStop = true
+    },
+  })
+  const evaluate = async () => ({ metrics: { x: 1 }, primaryMetric: 'x' })
+  const setup = { rows: 40, callbacks: [callback], parts: { evaluate } }
+  const { globalStep } = await prepare({ evalStrategy: 'steps', evalSteps: 3 }, setup).train()
+  t.is(globalStep, 3)
+})
+
+test('abort: the running steps end, the error carries what was done', async (t) => {
+  const controller = new AbortController()
+  const callback = recorder({
+    onStepEnd({ state }) {
+      if (state.globalStep === 3) controller.abort(new Error('enough'))
+    },
+  })
+  const { engine, train } = prepare({}, { rows: 40, callbacks: [callback], signal: controller.signal })
+  const error = await t.throwsAsync(train, {
+    instanceOf: TrainingAbortedError,
+    name: 'AbortError',
+    code: 'ERR_ABORTED',
+  })
+  t.is((error as TrainingAbortedError).result.globalStep, 4)
+  t.is((error!.cause as Error).message, 'enough')
+  t.is(engine.inFlight, 0)
+  t.false(callback.events.includes('trainEnd'))
+})
+
+test('abort before the first step', async (t) => {
+  const { engine, train } = prepare({}, { signal: AbortSignal.abort() })
+  const error = await t.throwsAsync(train, { code: 'ERR_ABORTED' })
+  t.is((error as TrainingAbortedError).result.globalStep, 0)
+  t.is(engine.calls.length, 0)
+})
+
+test('an error of the engine keeps its code, and nothing stays in flight', async (t) => {
+  const engine = new FakeEngine()
+  engine.failAt = 3
+  const { run, train } = prepare({}, { rows: 40, engine })
+  await t.throwsAsync(train, { code: 'ERR_OUT_OF_MEMORY', message: 'no memory' })
+  await run.abandon()
+  t.is(engine.inFlight, 0)
+})
+
+test('an error of a callback ends training', async (t) => {
+  const callbacks = [
+    {
+      onStepEnd() {
+        throw new Error('mine')
+      },
+    },
+  ]
+  await t.throwsAsync(prepare({}, { callbacks }).train, { message: 'mine' })
+})
+
+test('steps with a gradient that is not finite are counted and logged', async (t) => {
+  const engine = new FakeEngine()
+  engine.nonFiniteAt = 2
+  const callback = recorder()
+  const result = await prepare({ loggingSteps: 5 }, { engine, callbacks: [callback] }).train()
+  t.is(result.skippedSteps, 1)
+  t.is(result.globalStep, 5)
+  t.is(callback.records[0]!.skipped_steps, 1)
+  t.is(callback.records[0]!.loss, (1 + 3 + 4 + 5) / 4)
+})
+
+test('texts are tokenised once', async (t) => {
+  const seen: string[] = []
+  const maker = new BatchMaker(pairs(4, { score: [1, 2, 3, 4] }), new CoSENTLoss(), (texts) => {
+    seen.push(...texts)
+    return tokenize(texts)
+  })
+  const first = await maker.make(Int32Array.of(2, 0))
+  const second = await maker.make(Int32Array.of(0, 3, 2))
+  t.deepEqual(seen, ['a2', 'a0', 'p2', 'p0', 'a3', 'p3'])
+  t.deepEqual([...first.ids], [2, 0, 2, 0])
+  t.deepEqual([...second.ids], [0, 3, 2, 0, 3, 2])
+  t.deepEqual(second.labels, Float32Array.of(1, 4, 3))
+})
+
+test('class labels are integers, and labels that the loss does not use stay away', async (t) => {
+  const dataset = pairs(3, { label: [0, 2, 1] })
+  const rows = Int32Array.of(1, 2)
+  t.deepEqual(
+    (await new BatchMaker(dataset, new SoftmaxLoss({ numLabels: 3 }), tokenize).make(rows)).labels,
+    Int32Array.of(2, 1),
+  )
+  t.is((await new BatchMaker(dataset, new MultipleNegativesRankingLoss(), tokenize).make(rows)).labels, undefined)
+})
+
+test('data that the loss cannot take is refused', (t) => {
+  const refused = (dataset: Dataset, loss: Loss, message: RegExp) =>
+    t.throws(() => checkData(dataset, loss, 'trainDataset'), { code: 'ERR_INVALID_DATA', message })
+  const softmax = new SoftmaxLoss({ numLabels: 3 })
+  refused(pairs(0), new MultipleNegativesRankingLoss(), /at least one row/)
+  refused(Dataset.fromColumns({ text: ['a'] }), new MultipleNegativesRankingLoss(), /at least 2 text columns.*has 1/)
+  refused(Dataset.fromColumns({ a: ['a'], b: ['b'], c: ['c'], score: [1] }), new CoSENTLoss(), /takes 2 text.*has 3/)
+  refused(pairs(2), new CoSENTLoss(), /needs a label column/)
+  refused(pairs(3, { label: [0, 3, 1] }), softmax, /from 0 to 2 in row 1.*found 3/)
+  refused(pairs(3, { label: [0, 1, -1] }), softmax, /row 2/)
+  refused(pairs(2, { label: [0, 0.5] }), softmax, /row 1.*found 0\.5/)
+  t.is(checkData(pairs(2, { score: [1, 2] }), new CoSENTLoss(), 'trainDataset'), undefined)
+  t.regex(
+    checkData(pairs(2, { score: [1, 2] }), new MultipleNegativesRankingLoss(), 'trainDataset')!,
+    /score.*left aside/,
+  )
+})
