@@ -1,0 +1,79 @@
+import { invalidArgument } from '../errors.js'
+
+/** Rows of equal width: embeddings, or similarities of embeddings. */
+export interface Embeddings {
+  /** All rows, one after the other. */
+  data: Float32Array
+  /** Rows and width of a row. */
+  shape: [number, number]
+  /** Row `i`, a view of `data`. Throws ERR_INVALID_ARGUMENT unless 0 ≤ i < rows. */
+  row(i: number): Float32Array
+}
+
+/** What functions that compare embeddings take: rows, one row, or a list of rows of equal width. */
+export type EmbeddingsLike = Pick<Embeddings, 'data' | 'shape'> | Float32Array | readonly Float32Array[]
+
+/** Wraps `data` ([rows, width]) without copying. */
+export function embeddings(data: Float32Array, rows: number, width: number): Embeddings {
+  return {
+    data,
+    shape: [rows, width],
+    row(i) {
+      if (!Number.isInteger(i) || i < 0 || i >= rows)
+        throw invalidArgument('row', `an integer from 0 to ${rows - 1}`, i)
+      return data.subarray(i * width, (i + 1) * width)
+    },
+  }
+}
+
+/** Checks what a caller passed as embeddings `name` and brings it into one form; a single vector is one row. */
+export function asEmbeddings(value: EmbeddingsLike, name: string): Embeddings {
+  if (value instanceof Float32Array) return embeddings(value, 1, value.length)
+  if (Array.isArray(value)) return joinRows(value as readonly Float32Array[], name)
+  const { data, shape } = (value ?? {}) as Embeddings
+  const fits =
+    data instanceof Float32Array &&
+    Array.isArray(shape) &&
+    shape.length === 2 &&
+    shape.every((n) => Number.isInteger(n) && n >= 0) &&
+    shape[0] * shape[1] === data.length
+  if (!fits)
+    throw invalidArgument(name, 'embeddings { data: Float32Array, shape: [rows, width] } or Float32Arrays', value)
+  return embeddings(data, shape[0], shape[1])
+}
+
+function joinRows(rows: readonly Float32Array[], name: string): Embeddings {
+  const width = rows[0]?.length ?? 0
+  const data = new Float32Array(rows.length * width)
+  rows.forEach((row, i) => {
+    if (!(row instanceof Float32Array) || row.length !== width) {
+      throw invalidArgument(`${name}[${i}]`, `a Float32Array of length ${width}, as ${name}[0]`, row)
+    }
+    data.set(row, i * width)
+  })
+  return embeddings(data, rows.length, width)
+}
+
+/**
+ * Rows divided by their Euclidean length, at least 1e-12 (a zero row stays zero), as torch.nn.functional.normalize does.
+ * Returns a new array; the input is untouched.
+ */
+export function normalizeRows(data: Float32Array, width: number): Float32Array {
+  const out = new Float32Array(data.length)
+  for (let start = 0; start < data.length; start += width) {
+    let squares = 0
+    for (let j = start; j < start + width; j++) squares += data[j]! * data[j]!
+    const scale = 1 / Math.max(Math.sqrt(squares), 1e-12)
+    for (let j = start; j < start + width; j++) out[j] = data[j]! * scale
+  }
+  return out
+}
+
+/** The first `dim` values of every row; `data` itself where a row has no more. */
+export function truncateRows(data: Float32Array, width: number, dim: number): { data: Float32Array; width: number } {
+  if (dim >= width) return { data, width }
+  const rows = data.length / width
+  const out = new Float32Array(rows * dim)
+  for (let i = 0; i < rows; i++) out.set(data.subarray(i * width, i * width + dim), i * dim)
+  return { data: out, width: dim }
+}

@@ -1,0 +1,71 @@
+import { invalidArgument, SentenceTorchError } from '../errors.js'
+import type { RuntimeInfo } from '../native/types.js'
+import { checkInteger, checkOneOf, checkOptionNames, checkType } from './options.js'
+import {
+  ENCODE_NOT_BUILT,
+  ENCODE_OPTIONS,
+  type EncodeOptions,
+  LOAD_NOT_BUILT,
+  LOAD_OPTIONS,
+  type LoadOptions,
+} from './types.js'
+
+/** Checks types and ranges of everything that does not depend on the model. */
+export function checkLoadOptions(options: LoadOptions): void {
+  checkOptionNames('SentenceTransformer.load', options, LOAD_OPTIONS, LOAD_NOT_BUILT)
+  checkType('device', options.device, 'string')
+  checkOneOf('dtype', options.dtype, ['float32', 'bfloat16', 'auto'])
+  for (const name of ['revision', 'cacheFolder', 'defaultPromptName'] as const) checkType(name, options[name], 'string')
+  if (options.token !== false) checkType('token', options.token, 'string')
+  checkType('localFilesOnly', options.localFilesOnly, 'boolean')
+  checkType('onProgress', options.onProgress, 'function')
+  checkType('prompts', options.prompts, 'object')
+  for (const [name, text] of Object.entries(options.prompts ?? {})) {
+    if (typeof text !== 'string') throw invalidArgument(`prompts.${name}`, 'a string', text)
+  }
+  checkInteger('truncateDim', options.truncateDim, 1)
+  checkSimilarity(options.similarityFnName)
+  checkInteger('threads', options.threads, 1)
+}
+
+export function checkEncodeOptions(options: EncodeOptions): void {
+  checkOptionNames('encode', options, ENCODE_OPTIONS, ENCODE_NOT_BUILT)
+  checkInteger('batchSize', options.batchSize, 1)
+  checkType('normalizeEmbeddings', options.normalizeEmbeddings, 'boolean')
+  checkInteger('truncateDim', options.truncateDim, 1)
+  checkType('prompt', options.prompt, 'string')
+  checkType('promptName', options.promptName, 'string')
+  checkOneOf('outputValue', options.outputValue, ['sentence_embedding', 'token_embeddings', 'pooler_output'])
+  checkType('showProgressBar', options.showProgressBar, 'boolean')
+  if (options.signal !== undefined && !(options.signal instanceof AbortSignal)) {
+    throw invalidArgument('signal', 'an AbortSignal', options.signal)
+  }
+}
+
+export function checkSimilarity(value: unknown): void {
+  checkOneOf('similarityFnName', value, ['cosine', 'dot', 'euclidean', 'manhattan'])
+}
+
+/** `auto` is the first device of the build; the engine says whether it has the one that is named. */
+export function chooseDevice(device: string = 'cpu', runtime: RuntimeInfo): string {
+  if (device === 'auto') return runtime.devices[0]?.name ?? 'cpu'
+  if (device === 'cpu' || /^cuda(:\d+)?$/.test(device)) return device
+  if (/^(mps|xpu|hpu|npu)(:\d+)?$/.test(device)) {
+    throw new SentenceTorchError('ERR_NOT_IMPLEMENTED', `The device ${device} is not built yet; there are cpu and cuda`)
+  }
+  throw invalidArgument('device', '"cpu", "cuda", "cuda:N" or "auto"', device)
+}
+
+/** `auto` is bfloat16 where the processor computes with it; asked for by name elsewhere, it works and warns. */
+export function chooseDType(
+  dtype: LoadOptions['dtype'] = 'float32',
+  runtime: RuntimeInfo,
+  device: string,
+): 'float32' | 'bfloat16' {
+  const fast = device !== 'cpu' || runtime.fastDTypes.includes('bfloat16')
+  if (dtype === 'auto') return fast ? 'bfloat16' : 'float32'
+  if (dtype === 'bfloat16' && !fast) {
+    process.emitWarning('This processor has neither AMX nor AVX512-BF16: bfloat16 is emulated and slower than float32')
+  }
+  return dtype
+}

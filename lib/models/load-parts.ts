@@ -1,0 +1,106 @@
+import { Tokenizer } from '../data/tokenizer.js'
+import { fromNative, invalidArgument, SentenceTorchError, suggestion } from '../errors.js'
+import type { NativeAddon, NativeEncoder } from '../native/types.js'
+import { resolveModel } from './hub.js'
+import { checkLoadOptions, chooseDevice, chooseDType } from './load-options.js'
+import { type ModelFolder, readModelFolder } from './model-folder.js'
+import { checkInteger } from './options.js'
+import type { LoadOptions } from './types.js'
+import { WeightFiles } from './weights.js'
+
+/** What a loaded model is made of. */
+export interface Parts {
+  addon: NativeAddon
+  encoder: NativeEncoder
+  tokenizer: Tokenizer
+  folder: ModelFolder
+  /** Hub id it came from. */
+  id: string | undefined
+  device: string
+  dtype: 'float32' | 'bfloat16'
+}
+
+/**
+ * Finds, reads and checks a model and hands its weights to the engine.
+ * @param getAddon brings the engine, once the folder is known to be readable.
+ */
+export async function loadParts(getAddon: () => NativeAddon, idOrPath: string, options: LoadOptions): Promise<Parts> {
+  if (typeof idOrPath !== 'string' || idOrPath === '')
+    throw invalidArgument('idOrPath', 'a folder or a hub id', idOrPath)
+  checkLoadOptions(options)
+  const { path, id } = await resolveModel(idOrPath, options)
+  const folder = withOptions(await readModelFolder(path), options)
+  const tokenizer = makeTokenizer(folder)
+  const weights = await WeightFiles.open(folder)
+  try {
+    const addon = getAddon()
+    if (options.threads !== undefined) addon.setThreads(options.threads)
+    const device = chooseDevice(options.device, addon.runtime())
+    const dtype = chooseDType(options.dtype, addon.runtime(), device)
+    const encoder = makeEncoder(addon, folder, weights.hasPooler, device, dtype)
+    try {
+      await weights.load(encoder)
+    } catch (error) {
+      await encoder.dispose()
+      throw error
+    }
+    return { addon, encoder, tokenizer, folder, id, device, dtype }
+  } finally {
+    await weights.close()
+  }
+}
+
+/** The folder's settings under those of the caller. */
+function withOptions(folder: ModelFolder, options: LoadOptions): ModelFolder {
+  const positions = folder.config.max_position_embeddings as number
+  checkInteger('maxSeqLength', options.maxSeqLength, 1, positions)
+  const prompts = { ...folder.prompts, ...options.prompts }
+  const defaultPromptName = options.defaultPromptName ?? folder.defaultPromptName
+  if (defaultPromptName !== null && !Object.hasOwn(prompts, defaultPromptName)) {
+    throw noSuchPrompt('defaultPromptName', defaultPromptName, prompts)
+  }
+  return {
+    ...folder,
+    prompts,
+    defaultPromptName,
+    truncateDim: options.truncateDim ?? folder.truncateDim,
+    similarityFnName: options.similarityFnName ?? folder.similarityFnName,
+    maxSeqLength: options.maxSeqLength ?? folder.maxSeqLength,
+  }
+}
+
+function makeTokenizer({ tokenizerFiles, doLowerCase, maxSeqLength, transformerPath }: ModelFolder): Tokenizer {
+  const parse = (name: string): object => {
+    const bytes = tokenizerFiles.get(name)
+    if (!bytes) return {}
+    try {
+      return JSON.parse(new TextDecoder().decode(bytes)) as object
+    } catch (error) {
+      const message = `${name} in ${transformerPath} is not valid JSON: ${(error as Error).message}`
+      throw new SentenceTorchError('ERR_INVALID_MODEL', message)
+    }
+  }
+  return Tokenizer.fromFiles(parse('tokenizer.json'), parse('tokenizer_config.json'), { doLowerCase, maxSeqLength })
+}
+
+function makeEncoder(
+  addon: NativeAddon,
+  folder: ModelFolder,
+  pooler: boolean,
+  device: string,
+  dtype: 'float32' | 'bfloat16',
+): NativeEncoder {
+  const { architecture, config, modules } = folder
+  try {
+    return new addon.Encoder({ architecture, config, modules: modules.map(({ spec }) => spec), pooler, device, dtype })
+  } catch (error) {
+    throw fromNative(error, 'Encoder')
+  }
+}
+
+/** The error for a prompt that the model does not have. */
+export function noSuchPrompt(option: string, name: string, prompts: Record<string, string>): SentenceTorchError {
+  const near = suggestion(name, Object.keys(prompts))
+  const hint = near ? `; did you mean ${near}?` : ''
+  return invalidArgument(option, `one of the model's prompts (${Object.keys(prompts).join(', ')})${hint}`, name)
+}

@@ -1,0 +1,214 @@
+import { access } from 'node:fs/promises'
+import { join } from 'node:path'
+import { SentenceTorchError } from '../errors.js'
+import type { ConfigObject, Metric } from '../native/types.js'
+import { positiveInteger, readModelConfig, readSentenceConfig } from './folder-config.js'
+import { isObject, readIfPresent, readJson, readJsonObject } from './json.js'
+import { type FolderModule, moduleType, poolingModule, readDense, readNormalize, readPooling } from './modules.js'
+
+/** `model_type` values of config.json that the engine has. */
+export const ARCHITECTURES: readonly string[] = ['bert']
+
+/** Tokenizer files that are carried along to every saved folder. */
+export const TOKENIZER_FILES: readonly string[] = [
+  'tokenizer.json',
+  'tokenizer_config.json',
+  'special_tokens_map.json',
+  'added_tokens.json',
+  'vocab.txt',
+  'vocab.json',
+  'merges.txt',
+]
+
+/** A model folder as read: everything but the weights. */
+export interface ModelFolder {
+  /** The folder. */
+  path: string
+  /** Folder of the transformer's files: `path`, or `0_Transformer` in it for very old models. */
+  transformerPath: string
+  /** `model_type` of config.json. */
+  architecture: string
+  /** config.json as read, with all its unknown keys. */
+  config: ConfigObject
+  /** The modules after the transformer, in order. */
+  modules: FolderModule[]
+  /** Tokens to which texts are truncated, special tokens included. */
+  maxSeqLength: number
+  /** Whether texts are lowercased before they are tokenised. */
+  doLowerCase: boolean
+  /** Prompts by name; `query` and `document` are always there, '' when unset. */
+  prompts: Record<string, string>
+  defaultPromptName: string | null
+  similarityFnName: Metric
+  truncateDim: number | null
+  /** Members of sentence_bert_config.json and config_sentence_transformers.json that this package does not know. */
+  extraSentenceConfig: ConfigObject
+  extraModelConfig: ConfigObject
+  /** The tokenizer's files by name, kept so that a save does not depend on the source folder. */
+  tokenizerFiles: Map<string, Uint8Array>
+}
+
+/**
+ * Reads a sentence-transformers folder (2.0 to 6.x) or a plain Hugging Face folder (then: mean pooling).
+ * @throws SentenceTorchError ERR_NOT_FOUND, ERR_INVALID_MODEL, ERR_NOT_IMPLEMENTED or ERR_UNSUPPORTED, naming the file.
+ */
+export async function readModelFolder(path: string): Promise<ModelFolder> {
+  const modulesFile = join(path, 'modules.json')
+  const entries = readModuleList(await readJson(modulesFile), modulesFile)
+  const transformerPath = join(path, entries?.[0]?.path ?? '')
+  const config = await readTransformerConfig(transformerPath)
+  const hidden = positiveInteger(config.hidden_size, 'hidden_size', join(transformerPath, 'config.json'))
+  const modules = entries ? await readModules(path, entries, hidden) : [poolingModule(['mean'], hidden)]
+  const sentence = await readSentenceConfig(transformerPath)
+  const model = await readModelConfig(join(path, 'config_sentence_transformers.json'))
+  const tokenizerFiles = await readTokenizerFiles(transformerPath)
+  return {
+    path,
+    transformerPath,
+    architecture: config.model_type as string,
+    config,
+    modules,
+    maxSeqLength: maxSeqLength(sentence.maxSeqLength, tokenizerFiles, config, transformerPath),
+    doLowerCase: sentence.doLowerCase,
+    extraSentenceConfig: sentence.extra,
+    ...model,
+    tokenizerFiles,
+  }
+}
+
+interface ModuleEntry {
+  path: string
+  type: ReturnType<typeof moduleType>
+}
+
+/** modules.json: entries in order, the first one the transformer and the second a pooling; undefined without the file. */
+function readModuleList(value: unknown, file: string): ModuleEntry[] | undefined {
+  if (value === undefined) return undefined
+  if (!Array.isArray(value) || value.length === 0) {
+    throw new SentenceTorchError('ERR_INVALID_MODEL', `Expected a list of modules in ${file}`)
+  }
+  const entries = value.map((entry: unknown, i): ModuleEntry => {
+    if (!isObject(entry) || typeof entry.type !== 'string' || typeof entry.path !== 'string') {
+      throw new SentenceTorchError('ERR_INVALID_MODEL', `Expected strings "path" and "type" in module ${i} of ${file}`)
+    }
+    if (entry.path.split(/[\\/]/).includes('..') || /^([\\/]|[a-z]:)/i.test(entry.path)) {
+      throw new SentenceTorchError('ERR_INVALID_MODEL', `The path of module ${i} of ${file} leaves the model folder`)
+    }
+    return { path: entry.path, type: moduleType(entry.type, file) }
+  })
+  const types = entries.map((entry) => entry.type)
+  if (types[0] !== 'Transformer' || types[1] !== 'Pooling' || types.slice(2).some((t) => /Transf|Pool/.test(t))) {
+    throw new SentenceTorchError(
+      'ERR_NOT_IMPLEMENTED',
+      `${file} lists the modules ${types.join(', ')}; built are Transformer, Pooling, then any of Dense and Normalize`,
+    )
+  }
+  return entries
+}
+
+async function readModules(root: string, entries: ModuleEntry[], hidden: number): Promise<FolderModule[]> {
+  const modules: FolderModule[] = []
+  let width = hidden
+  for (const { path, type } of entries.slice(1)) {
+    const file = join(root, path, 'config.json')
+    const config = await readJsonObject(file)
+    if (type === 'Normalize') {
+      modules.push(readNormalize(config ?? {}, width, path, file))
+    } else if (!config) {
+      throw new SentenceTorchError('ERR_INVALID_MODEL', `The model folder has no ${file}, which modules.json calls for`)
+    } else {
+      modules.push((type === 'Pooling' ? readPooling : readDense)(config, width, path, file))
+    }
+    width = modules.at(-1)!.outputDimension
+  }
+  return modules
+}
+
+async function readTransformerConfig(folder: string): Promise<ConfigObject> {
+  const file = join(folder, 'config.json')
+  if (await present(join(folder, 'adapter_config.json'))) {
+    throw new SentenceTorchError(
+      'ERR_NOT_IMPLEMENTED',
+      `${folder} is a PEFT adapter (adapter_config.json), which is not built yet; merge it into its base model first`,
+    )
+  }
+  const config = await readJsonObject(file)
+  if (!config) {
+    const found = await present(folder)
+    throw new SentenceTorchError(
+      found ? 'ERR_INVALID_MODEL' : 'ERR_NOT_FOUND',
+      found ? `Expected config.json in the model folder ${folder}, found none` : `There is no model folder ${folder}`,
+    )
+  }
+  if (config.auto_map !== undefined) {
+    throw new SentenceTorchError(
+      'ERR_UNSUPPORTED',
+      `${file} has auto_map: the model runs Python code of its own (trust_remote_code), which Node cannot. ` +
+        `Choose a model of a standard architecture (${ARCHITECTURES.join(', ')})`,
+    )
+  }
+  if (!ARCHITECTURES.includes(config.model_type as string)) {
+    throw new SentenceTorchError(
+      'ERR_NOT_IMPLEMENTED',
+      `${file} has model_type ${JSON.stringify(config.model_type)}; built are: ${ARCHITECTURES.join(', ')}`,
+    )
+  }
+  const unbuilt: [string, boolean][] = [
+    ['position_embedding_type', (config.position_embedding_type ?? 'absolute') !== 'absolute'],
+    ['is_decoder', config.is_decoder === true],
+    ['add_cross_attention', config.add_cross_attention === true],
+    ['quantization_config', isObject(config.quantization_config)],
+  ]
+  for (const [key, refuse] of unbuilt) {
+    if (!refuse) continue
+    const value = JSON.stringify(config[key])
+    throw new SentenceTorchError('ERR_NOT_IMPLEMENTED', `${file} has ${key}: ${value}, which is not built yet`)
+  }
+  return config
+}
+
+async function readTokenizerFiles(folder: string): Promise<Map<string, Uint8Array>> {
+  const files = new Map<string, Uint8Array>()
+  for (const name of TOKENIZER_FILES) {
+    const bytes = await readIfPresent(join(folder, name))
+    if (bytes) files.set(name, bytes)
+  }
+  if (files.has('tokenizer.json')) return files
+  throw new SentenceTorchError(
+    'ERR_INVALID_MODEL',
+    `Expected tokenizer.json in ${folder}, found none. Python makes it: ` +
+      'AutoTokenizer.from_pretrained(folder).save_pretrained(folder)',
+  )
+}
+
+/** sentence_bert_config first, then the tokenizer's own limit; never more than there are position embeddings. */
+function maxSeqLength(
+  own: number | undefined,
+  files: Map<string, Uint8Array>,
+  config: ConfigObject,
+  folder: string,
+): number {
+  const positions = positiveInteger(
+    config.max_position_embeddings,
+    'max_position_embeddings',
+    join(folder, 'config.json'),
+  )
+  if (own !== undefined) return Math.min(own, positions)
+  const bytes = files.get('tokenizer_config.json')
+  let limit: unknown
+  try {
+    limit = bytes && (JSON.parse(new TextDecoder().decode(bytes)) as ConfigObject).model_max_length
+  } catch (error) {
+    const file = join(folder, 'tokenizer_config.json')
+    throw new SentenceTorchError('ERR_INVALID_MODEL', `${file} is not valid JSON: ${(error as Error).message}`)
+  }
+  // A tokenizer without a limit says 1e30.
+  return typeof limit === 'number' && limit >= 1 ? Math.min(Math.floor(limit), positions) : positions
+}
+
+async function present(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  )
+}

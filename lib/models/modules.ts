@@ -1,0 +1,183 @@
+import { SentenceTorchError } from '../errors.js'
+import type { ConfigObject, ModuleSpec } from '../native/types.js'
+
+/** Pooling modes in the order in which sentence-transformers concatenates them, with their flags in older folders. */
+const POOLING_FLAGS = {
+  cls: 'pooling_mode_cls_token',
+  max: 'pooling_mode_max_tokens',
+  mean: 'pooling_mode_mean_tokens',
+  mean_sqrt_len_tokens: 'pooling_mode_mean_sqrt_len_tokens',
+  weightedmean: 'pooling_mode_weightedmean_tokens',
+  lasttoken: 'pooling_mode_lasttoken',
+} as const
+
+export type PoolingMode = keyof typeof POOLING_FLAGS
+
+const POOLING_MODES = Object.keys(POOLING_FLAGS) as PoolingMode[]
+
+/** torch activations that the engine has, by class name, with the dotted path that Python writes. */
+const ACTIVATIONS: Record<string, string> = {
+  Identity: 'torch.nn.modules.linear.Identity',
+  Tanh: 'torch.nn.modules.activation.Tanh',
+  ReLU: 'torch.nn.modules.activation.ReLU',
+  GELU: 'torch.nn.modules.activation.GELU',
+  Sigmoid: 'torch.nn.modules.activation.Sigmoid',
+  SiLU: 'torch.nn.modules.activation.SiLU',
+}
+
+const NOT_BUILT = new Set(
+  (
+    'StaticEmbedding LayerNorm Dropout Router Asym CNN LSTM WordEmbeddings WordWeights BoW WeightedLayerPooling ' +
+    'CLIPModel SpladePooling SparseAutoEncoder SparseStaticEmbedding MLMTransformer MultiVectorMask LogitScore'
+  ).split(' '),
+)
+
+/** A module after the transformer: what the engine needs (`spec`) and where and how it lies in the folder. */
+export interface FolderModule {
+  /** Last component of the Python type: `Pooling`, `Dense`, `Normalize`. */
+  type: 'Pooling' | 'Dense' | 'Normalize'
+  /** The folder's own name below the model folder, `1_Pooling`. */
+  path: string
+  spec: ModuleSpec
+  /** Width of the embedding after this module. */
+  outputDimension: number
+  /** Members of its config.json that this package does not know; written back on save. */
+  extra: ConfigObject
+}
+
+/**
+ * The short name of a module type of modules.json, matched on the last component so that the 2.x to 6.x paths are alike.
+ * Throws for custom code (ERR_UNSUPPORTED) and for modules that are not built yet (ERR_NOT_IMPLEMENTED).
+ */
+export function moduleType(type: string, where: string): 'Transformer' | FolderModule['type'] {
+  const name = type.slice(type.lastIndexOf('.') + 1)
+  if (!type.startsWith('sentence_transformers.')) {
+    throw new SentenceTorchError(
+      'ERR_UNSUPPORTED',
+      `${where} names the module ${JSON.stringify(type)}, Python code that belongs to the model (trust_remote_code). ` +
+        `It cannot run in Node; choose a model made of sentence-transformers' own modules`,
+    )
+  }
+  if (name === 'Transformer' || name === 'Pooling' || name === 'Dense' || name === 'Normalize') return name
+  const known = NOT_BUILT.has(name)
+  throw new SentenceTorchError(
+    known ? 'ERR_NOT_IMPLEMENTED' : 'ERR_INVALID_MODEL',
+    `${where} names the module ${JSON.stringify(type)}, which ${known ? 'is not built yet' : 'is unknown'}; ` +
+      `modules that can be loaded: Transformer, Pooling, Dense, Normalize`,
+  )
+}
+
+/** Reads 1_Pooling/config.json, old flags or new `pooling_mode`. `input` is the width of a token embedding. */
+export function readPooling(config: ConfigObject, input: number, path: string, where: string): FolderModule {
+  const { embedding_dimension, word_embedding_dimension, pooling_mode, include_prompt, ...extra } = config
+  const width = embedding_dimension ?? word_embedding_dimension ?? input
+  if (width !== input) {
+    throw invalid(where, `says embedding dimension ${JSON.stringify(width)}, but the transformer's is ${input}`)
+  }
+  for (const flag of Object.values(POOLING_FLAGS)) delete extra[flag]
+  const named = pooling_mode === undefined ? modesOfFlags(config) : [pooling_mode].flat()
+  for (const mode of named) {
+    if (!POOLING_MODES.includes(mode as PoolingMode)) {
+      throw invalid(where, `has pooling mode ${JSON.stringify(mode)}; expected one of ${POOLING_MODES.join(', ')}`)
+    }
+  }
+  if (named.length === 0) throw invalid(where, 'has an empty pooling_mode')
+  return poolingModule(named as PoolingMode[], input, include_prompt !== false, path, extra)
+}
+
+/** A pooling module from scratch, for folders without modules.json. */
+export function poolingModule(
+  modes: PoolingMode[],
+  input: number,
+  includePrompt = true,
+  path = '1_Pooling',
+  extra: ConfigObject = {},
+): FolderModule {
+  const spec = { type: 'Pooling', modes, includePrompt }
+  return { type: 'Pooling', path, spec, outputDimension: modes.length * input, extra }
+}
+
+function modesOfFlags(config: ConfigObject): PoolingMode[] {
+  const modes = POOLING_MODES.filter((mode) => config[POOLING_FLAGS[mode]] === true)
+  return modes.length > 0 ? modes : ['mean']
+}
+
+/** Reads N_Dense/config.json. `input` is the width of the embedding before it. */
+export function readDense(config: ConfigObject, input: number, path: string, where: string): FolderModule {
+  const { in_features, out_features, bias, activation_function, module_input_name, module_output_name, ...rest } =
+    config
+  const { use_residual, ...extra } = rest
+  if (in_features !== input) {
+    throw invalid(where, `has in_features ${JSON.stringify(in_features)}, but its input is ${input} wide`)
+  }
+  if (typeof out_features !== 'number' || !Number.isInteger(out_features) || out_features < 1) {
+    throw invalid(where, `has out_features ${JSON.stringify(out_features)}; expected a positive integer`)
+  }
+  if (use_residual === true) throw notBuilt(where, 'use_residual: true')
+  checkEmbeddingName(module_input_name, 'module_input_name', where)
+  checkEmbeddingName(module_output_name, 'module_output_name', where)
+  const spec = {
+    type: 'Dense',
+    inFeatures: input,
+    outFeatures: out_features,
+    bias: bias !== false,
+    activation: readActivation(activation_function, where),
+  }
+  return { type: 'Dense', path, spec, outputDimension: out_features, extra }
+}
+
+/** Reads N_Normalize; its config (6.x) is absent in older folders. */
+export function readNormalize(config: ConfigObject, input: number, path: string, where: string): FolderModule {
+  const { module_input_name, module_output_name, ...extra } = config
+  checkEmbeddingName(module_input_name, 'module_input_name', where)
+  checkEmbeddingName(module_output_name, 'module_output_name', where)
+  return { type: 'Normalize', path, spec: { type: 'Normalize' }, outputDimension: input, extra }
+}
+
+function readActivation(value: unknown, where: string): string {
+  if (value === undefined) return 'Tanh' // as in Python
+  const name = typeof value === 'string' ? value.slice(value.lastIndexOf('.') + 1) : ''
+  if (typeof value === 'string' && value.startsWith('torch.nn.') && Object.hasOwn(ACTIVATIONS, name)) return name
+  throw new SentenceTorchError(
+    'ERR_NOT_IMPLEMENTED',
+    `${where} has activation_function ${JSON.stringify(value)}; ` +
+      `expected one of ${Object.values(ACTIVATIONS).join(', ')}`,
+  )
+}
+
+function checkEmbeddingName(value: unknown, key: string, where: string): void {
+  if (value === undefined || value === null || value === 'sentence_embedding') return
+  throw notBuilt(where, `${key}: ${JSON.stringify(value)} (only "sentence_embedding" is built)`)
+}
+
+/** config.json of a module in the layout that sentence-transformers 2.x to 6.x and TEI read; undefined for none. */
+export function legacyModuleConfig(module: FolderModule, input: number): ConfigObject | undefined {
+  const { spec, extra } = module
+  if (module.type === 'Pooling') {
+    const modes = spec.modes as string[]
+    const order: PoolingMode[] = ['cls', 'mean', 'max', 'mean_sqrt_len_tokens', 'weightedmean', 'lasttoken']
+    const flags = Object.fromEntries(order.map((mode) => [POOLING_FLAGS[mode], modes.includes(mode)]))
+    const config = { word_embedding_dimension: input, ...flags, include_prompt: spec.includePrompt!, ...extra }
+    // Flags mean a fixed order. Another one can only be said in the 6.x way, which takes precedence where it is known.
+    const canonical = POOLING_MODES.filter((mode) => modes.includes(mode))
+    return canonical.join() === modes.join() ? config : { ...config, pooling_mode: modes }
+  }
+  if (module.type === 'Dense') {
+    return {
+      in_features: spec.inFeatures!,
+      out_features: spec.outFeatures!,
+      bias: spec.bias!,
+      activation_function: ACTIVATIONS[spec.activation as string]!,
+      ...extra,
+    }
+  }
+  return Object.keys(extra).length > 0 ? extra : undefined
+}
+
+function invalid(where: string, what: string): SentenceTorchError {
+  return new SentenceTorchError('ERR_INVALID_MODEL', `${where} ${what}`)
+}
+
+function notBuilt(where: string, what: string): SentenceTorchError {
+  return new SentenceTorchError('ERR_NOT_IMPLEMENTED', `${where} has ${what}, which is not built yet`)
+}

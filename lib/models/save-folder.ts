@@ -1,0 +1,137 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fromNative } from '../errors.js'
+import { replaceFolder } from '../io/atomic.js'
+import { type TensorSource, writeSafetensors } from '../io/safetensors.js'
+import type { ConfigObject, NativeEncoder } from '../native/types.js'
+import { SENTENCE_CONFIG_FILES } from './folder-config.js'
+import { toJson } from './json.js'
+import { type ModelCard, modelCard } from './model-card.js'
+import { type ModelFolder, TOKENIZER_FILES } from './model-folder.js'
+import { legacyModuleConfig } from './modules.js'
+
+/** Bytes that cross from the engine at once. */
+const RANGE_BYTES = 64 * 1024 * 1024
+
+/**
+ * Writes a model folder in the layout that sentence-transformers 2.x to 6.x and text-embeddings-inference read. At `target`
+ * there is always a whole folder; files of an older one that are not a model's own stay.
+ * @param model settings as they are to be saved
+ * @throws what the file system or the engine reports; the old folder is then as it was.
+ */
+export async function saveModelFolder(
+  target: string,
+  model: ModelFolder,
+  encoder: NativeEncoder,
+  card: Omit<ModelCard, 'target'>,
+): Promise<void> {
+  const fill = async (folder: string) => {
+    const json = (path: string, value: unknown, indent?: number) => writeFile(join(folder, path), toJson(value, indent))
+    const { paths, list } = moduleList(model)
+    await json('modules.json', list)
+    await json('config_sentence_transformers.json', modelConfig(model, card.version))
+    await json('sentence_bert_config.json', {
+      max_seq_length: model.maxSeqLength,
+      do_lower_case: model.doLowerCase,
+      ...model.extraSentenceConfig,
+    })
+    await json('config.json', float32Config(model.config))
+    for (const [name, bytes] of model.tokenizerFiles) await writeFile(join(folder, name), bytes)
+    await json('tokenizer_config.json', tokenizerConfig(model))
+    await writeFile(join(folder, 'README.md'), modelCard({ ...card, target }))
+    await writeSafetensors(join(folder, 'model.safetensors'), tensors(encoder, 0), { format: 'pt' })
+
+    let width = model.config.hidden_size as number
+    for (const [i, module] of model.modules.entries()) {
+      await mkdir(join(folder, paths[i]!))
+      const config = legacyModuleConfig(module, width)
+      if (config) await json(join(paths[i]!, 'config.json'), config, 4)
+      if (module.type === 'Dense') {
+        await writeSafetensors(join(folder, paths[i]!, 'model.safetensors'), tensors(encoder, i + 1))
+      }
+      width = module.outputDimension
+    }
+  }
+  await replaceFolder(target, fill, { keepUnknown: isForeign })
+}
+
+/** modules.json, and the folder of every module after the transformer. */
+function moduleList(model: ModelFolder): { paths: string[]; list: object[] } {
+  const types = ['Transformer', ...model.modules.map((module) => module.type)]
+  const paths = types.map((type, idx) => (idx === 0 ? '' : `${idx}_${type}`))
+  const list = types.map((type, idx) => ({
+    idx,
+    name: String(idx),
+    path: paths[idx]!,
+    type: `sentence_transformers.models.${type}`,
+  }))
+  return { paths: paths.slice(1), list }
+}
+
+function modelConfig(model: ModelFolder, version: string): ConfigObject {
+  return {
+    // Without the version of a newer Python package: an older one would warn, though it reads this layout.
+    __version__: { sentence_torch: version },
+    model_type: 'SentenceTransformer',
+    prompts: model.prompts,
+    default_prompt_name: model.defaultPromptName,
+    similarity_fn_name: model.similarityFnName,
+    ...(model.truncateDim === null ? {} : { truncate_dim: model.truncateDim }),
+    ...model.extraModelConfig,
+  }
+}
+
+/** The weights are saved in float32, and transformers believes what config.json says. */
+function float32Config(config: ConfigObject): ConfigObject {
+  const changed = { ...config }
+  for (const key of ['dtype', 'torch_dtype']) if (key in changed) changed[key] = 'float32'
+  return changed
+}
+
+function tokenizerConfig(model: ModelFolder): ConfigObject {
+  const bytes = model.tokenizerFiles.get('tokenizer_config.json')
+  const config = bytes ? (JSON.parse(new TextDecoder().decode(bytes)) as ConfigObject) : {}
+  return { ...config, model_max_length: model.maxSeqLength }
+}
+
+/** The encoder's tensors of one module, under their names in a checkpoint, read from the engine as they are written. */
+function tensors(encoder: NativeEncoder, module: number): TensorSource[] {
+  const prefix = `${module}.`
+  return encoder
+    .tensors()
+    .filter(({ name }) => name.startsWith(prefix))
+    .map(({ name, shape }) => ({
+      name: name.slice(prefix.length),
+      dtype: 'F32' as const,
+      shape,
+      data: () =>
+        dump(
+          encoder,
+          name,
+          shape.reduce((product, n) => product * n, 1),
+        ),
+    }))
+}
+
+async function* dump(encoder: NativeEncoder, name: string, elements: number): AsyncGenerator<Uint8Array> {
+  const step = RANGE_BYTES / 4
+  for (let start = 0; start < elements; start += step) {
+    const data = new Uint8Array(Math.min(step, elements - start) * 4)
+    try {
+      await encoder.dump([{ name, start, dtype: 'F32', data }])
+    } catch (error) {
+      throw fromNative(error, 'Encoder.dump')
+    }
+    yield data
+  }
+}
+
+/** Whether a file or folder of an older save is none of ours, so that it is kept. */
+function isForeign(path: string): boolean {
+  const own = [...TOKENIZER_FILES, ...SENTENCE_CONFIG_FILES]
+  return (
+    !own.includes(path) &&
+    !/^model(-\d+-of-\d+)?\.safetensors(\.index\.json)?$/.test(path) &&
+    !/^\d+_[A-Z]\w*$/.test(path)
+  )
+}

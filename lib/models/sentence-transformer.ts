@@ -1,0 +1,322 @@
+import type { Tokenizer } from '../data/tokenizer.js'
+import { invalidArgument, SentenceTorchError } from '../errors.js'
+import { loadAddon } from '../native/load.js'
+import type { Metric, NativeAddon, NativeEncoder } from '../native/types.js'
+import { type Embeddings, type EmbeddingsLike, embeddings, normalizeRows, truncateRows } from './embeddings.js'
+import { encodeTexts, throwIfAborted } from './encode.js'
+import { checkEncodeOptions, checkSimilarity } from './load-options.js'
+import { loadParts, noSuchPrompt, type Parts } from './load-parts.js'
+import { checkInteger } from './options.js'
+import { EncodeProgress } from './progress.js'
+import { saveModelFolder } from './save-folder.js'
+import { pairwiseSimilarity, similarityMatrix } from './similarity.js'
+import type { EncodeOptions, LoadOptions } from './types.js'
+
+/** One module of a model, for people to read: its type and its settings. */
+export interface ModuleDescription {
+  readonly type: string
+  readonly [setting: string]: unknown
+}
+
+type TokenOptions = EncodeOptions & { outputValue: 'token_embeddings' }
+type RowOptions = EncodeOptions & { outputValue?: 'sentence_embedding' | 'pooler_output' }
+
+// The constructor is private; `loadWith` at the end of this file is not a member.
+let create: (parts: Parts) => SentenceTransformer
+
+/**
+ * A model that turns texts into vectors: a transformer, a pooling, and optional Dense and Normalize modules.
+ *
+ * ```ts
+ * const model = await SentenceTransformer.load('sentence-transformers/all-MiniLM-L6-v2')
+ * const { data, shape } = await model.encode(['one text', 'another'])   // shape [2, 384]
+ * await model.dispose()
+ * ```
+ * Source: sentence-transformers `SentenceTransformer`.
+ */
+export class SentenceTransformer {
+  readonly #parts: Parts
+  #disposed: Promise<void> | undefined
+
+  static {
+    create = (parts) => new SentenceTransformer(parts)
+  }
+
+  private constructor(parts: Parts) {
+    this.#parts = parts
+  }
+
+  /**
+   * Loads a model from a local folder, the Hugging Face cache, or the Hugging Face hub, in this order. Folders of
+   * sentence-transformers 2.0 to 6.x and plain Hugging Face folders (with mean pooling) are understood.
+   * @param idOrPath a folder, or a hub id; a bare name means one of `sentence-transformers/`.
+   * @throws SentenceTorchError ERR_NOT_FOUND, ERR_INVALID_MODEL, ERR_INVALID_TENSORS, ERR_NOT_IMPLEMENTED, ERR_UNSUPPORTED,
+   * ERR_NETWORK, ERR_ADDON_LOAD, ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION
+   */
+  static async load(idOrPath: string, options: LoadOptions = {}): Promise<SentenceTransformer> {
+    return loadWith(loadAddon, idOrPath, options)
+  }
+
+  /** Device that computes: `cpu`, `cuda:0`, … */
+  get device(): string {
+    return this.#parts.device
+  }
+
+  /** Number type of the computation. */
+  get dtype(): 'float32' | 'bfloat16' {
+    return this.#parts.dtype
+  }
+
+  /** Width of an embedding: of the last module, or `truncateDim` if that is less. */
+  get embeddingDimension(): number {
+    const full = this.#use().encoder.embeddingDimension
+    return Math.min(full, this.#parts.folder.truncateDim ?? full)
+  }
+
+  /** Tokens to which texts are cut, special tokens included. Settable, up to the number of position embeddings. */
+  get maxSeqLength(): number {
+    return this.#parts.tokenizer.maxSeqLength
+  }
+
+  set maxSeqLength(value: number) {
+    const { tokenizer, encoder } = this.#use()
+    checkInteger('maxSeqLength', value ?? null, 1, encoder.maxPositions)
+    tokenizer.maxSeqLength = value
+  }
+
+  /** What `similarity` computes: `cosine`, `dot`, `euclidean` or `manhattan`. Settable. */
+  get similarityFnName(): Metric {
+    return this.#parts.folder.similarityFnName
+  }
+
+  set similarityFnName(value: Metric) {
+    checkSimilarity(value ?? null)
+    this.#parts.folder.similarityFnName = value
+  }
+
+  /** Prompts by name, to be put in front of texts; '' for none. May be edited. */
+  get prompts(): Record<string, string> {
+    return this.#parts.folder.prompts
+  }
+
+  /** The prompt that `encode` uses when none is asked for. */
+  get defaultPromptName(): string | null {
+    return this.#parts.folder.defaultPromptName
+  }
+
+  /** Dimensions that are kept of every embedding; null for all. */
+  get truncateDim(): number | null {
+    return this.#parts.folder.truncateDim
+  }
+
+  /** The modules in order, with their settings. */
+  get modules(): readonly ModuleDescription[] {
+    const { folder, tokenizer } = this.#parts
+    const { hidden_size, num_hidden_layers } = folder.config
+    const transformer = { type: 'Transformer', architecture: folder.architecture, maxSeqLength: tokenizer.maxSeqLength }
+    const sizes = { layers: num_hidden_layers, hiddenSize: hidden_size }
+    return [{ ...transformer, ...sizes }, ...folder.modules.map(({ spec }) => ({ ...spec }))]
+  }
+
+  /**
+   * Embeds one text (Float32Array [dim]) or several ({ data: Float32Array, shape: [n, dim], row(i) }, in the order of the
+   * texts; [0, dim] for none). Computed in batches sorted by length, off the JavaScript thread; several calls may run at once.
+   * Truncation comes before normalisation. `outputValue: 'token_embeddings'` gives [tokens, width] per text, special tokens
+   * included, those of `'pooler_output'` are [n, hidden size].
+   * Source: sentence-transformers `SentenceTransformer.encode`.
+   * @throws SentenceTorchError ERR_INVALID_ARGUMENT (a text that is no string, by its index), ERR_UNKNOWN_OPTION,
+   * ERR_NOT_IMPLEMENTED, ERR_ABORTED, ERR_DISPOSED
+   */
+  encode(text: string, options: TokenOptions): Promise<Embeddings>
+  encode(texts: readonly string[], options: TokenOptions): Promise<Embeddings[]>
+  encode(text: string, options?: RowOptions): Promise<Float32Array>
+  encode(texts: readonly string[], options?: RowOptions): Promise<Embeddings>
+  encode(input: string | readonly string[], options?: EncodeOptions): Promise<Float32Array | Embeddings | Embeddings[]>
+  async encode(
+    input: string | readonly string[],
+    options: EncodeOptions = {},
+  ): Promise<Float32Array | Embeddings | Embeddings[]> {
+    const texts = typeof input === 'string' ? [input] : input
+    checkTexts(texts)
+    checkEncodeOptions(options)
+    const prompt = this.#prompt(options)
+    const result =
+      options.outputValue === 'token_embeddings'
+        ? await this.#encodeTokens(texts, prompt, options)
+        : await this.#encodeRows(texts, prompt, options)
+    if (typeof input !== 'string') return result
+    return Array.isArray(result) ? result[0]! : result.data
+  }
+
+  /** `encode` with the prompt named `query`, unless another is given. Source: `SentenceTransformer.encode_query`. */
+  encodeQuery(text: string, options: TokenOptions): Promise<Embeddings>
+  encodeQuery(texts: readonly string[], options: TokenOptions): Promise<Embeddings[]>
+  encodeQuery(text: string, options?: RowOptions): Promise<Float32Array>
+  encodeQuery(texts: readonly string[], options?: RowOptions): Promise<Embeddings>
+  encodeQuery(
+    input: string | readonly string[],
+    options?: EncodeOptions,
+  ): Promise<Float32Array | Embeddings | Embeddings[]>
+  async encodeQuery(
+    input: string | readonly string[],
+    options: EncodeOptions = {},
+  ): Promise<Float32Array | Embeddings | Embeddings[]> {
+    return this.encode(input, this.#withPrompt(options, ['query']))
+  }
+
+  /**
+   * `encode` with the first prompt there is of `document`, `passage`, `corpus`, unless another is given. As in Python, every
+   * model has `document`, '' unless set. Source: `SentenceTransformer.encode_document`.
+   */
+  encodeDocument(text: string, options: TokenOptions): Promise<Embeddings>
+  encodeDocument(texts: readonly string[], options: TokenOptions): Promise<Embeddings[]>
+  encodeDocument(text: string, options?: RowOptions): Promise<Float32Array>
+  encodeDocument(texts: readonly string[], options?: RowOptions): Promise<Embeddings>
+  encodeDocument(
+    input: string | readonly string[],
+    options?: EncodeOptions,
+  ): Promise<Float32Array | Embeddings | Embeddings[]>
+  async encodeDocument(
+    input: string | readonly string[],
+    options: EncodeOptions = {},
+  ): Promise<Float32Array | Embeddings | Embeddings[]> {
+    return this.encode(input, this.#withPrompt(options, ['document', 'passage', 'corpus']))
+  }
+
+  /**
+   * Similarity (`similarityFnName`) of every row of `a` with every row of `b`: [rows of a, rows of b].
+   * @throws SentenceTorchError ERR_INVALID_ARGUMENT when the widths differ
+   */
+  similarity(a: EmbeddingsLike, b: EmbeddingsLike): Embeddings {
+    return similarityMatrix(this.similarityFnName, a, b)
+  }
+
+  /**
+   * Similarity (`similarityFnName`) of row i of `a` with row i of `b`, for every i: [rows].
+   * @throws SentenceTorchError ERR_INVALID_ARGUMENT when the shapes differ
+   */
+  similarityPairwise(a: EmbeddingsLike, b: EmbeddingsLike): Float32Array {
+    return pairwiseSimilarity(this.similarityFnName, a, b)
+  }
+
+  /**
+   * Saves the model as a folder that `load`, sentence-transformers (2.x to 6.x) and text-embeddings-inference read: weights in
+   * float32, tokenizer, settings, a model card. An older folder at `path` is replaced as a whole, or left as it was if
+   * anything fails; files in it that belong to no model are kept.
+   * @throws SentenceTorchError ERR_DISPOSED, or the file system's error
+   */
+  async save(path: string): Promise<void> {
+    const { folder, encoder, tokenizer, addon, id } = this.#use()
+    if (typeof path !== 'string' || path === '') throw invalidArgument('path', 'the path of a folder', path)
+    const settings = { ...folder, maxSeqLength: tokenizer.maxSeqLength }
+    await saveModelFolder(path, settings, encoder, {
+      ...(id === undefined ? {} : { baseModel: id }),
+      maxSeqLength: tokenizer.maxSeqLength,
+      embeddingDimension: this.embeddingDimension,
+      similarityFnName: folder.similarityFnName,
+      modules: this.modules.map((module) => module.type),
+      version: addon.runtime().addonVersion,
+    })
+  }
+
+  /** Frees the weights once the work that is queued is done; later calls throw ERR_DISPOSED. Idempotent. */
+  async dispose(): Promise<void> {
+    this.#disposed ??= Promise.all([this.#parts.encoder.dispose(), this.#parts.tokenizer.dispose()]).then(() => {})
+    await this.#disposed
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.dispose()
+  }
+
+  /** @internal The engine's encoder, for the trainer. */
+  get encoder(): NativeEncoder {
+    return this.#use().encoder
+  }
+
+  /** @internal Texts to token ids, for the trainer. */
+  get tokenizer(): Tokenizer {
+    return this.#use().tokenizer
+  }
+
+  #use(): Parts {
+    if (this.#disposed) throw new SentenceTorchError('ERR_DISPOSED', 'This SentenceTransformer has been disposed')
+    return this.#parts
+  }
+
+  #withPrompt(options: EncodeOptions, names: string[]): EncodeOptions {
+    if (options.prompt !== undefined || options.promptName !== undefined) return options
+    const promptName = names.find((name) => Object.hasOwn(this.prompts, name))
+    return promptName === undefined ? options : { ...options, promptName }
+  }
+
+  #prompt({ prompt, promptName }: EncodeOptions): string {
+    if (prompt !== undefined && promptName !== undefined) {
+      throw new SentenceTorchError('ERR_INVALID_ARGUMENT', 'Expected prompt or promptName, but received both')
+    }
+    if (prompt !== undefined) return prompt
+    const name = promptName ?? this.defaultPromptName
+    if (name === null) return ''
+    if (Object.hasOwn(this.prompts, name)) return this.prompts[name]!
+    throw noSuchPrompt('promptName', name, this.prompts)
+  }
+
+  async #encodeRows(texts: readonly string[], prompt: string, options: EncodeOptions): Promise<Embeddings> {
+    const { encoder, folder } = this.#use()
+    const pooler = options.outputValue === 'pooler_output'
+    const full = pooler ? encoder.tokenDimension : encoder.embeddingDimension
+    const kept = pooler ? full : Math.min(full, options.truncateDim ?? folder.truncateDim ?? full)
+    const all = new Float32Array(texts.length * full)
+    await this.#run(texts, prompt, options, (i, values) => all.set(values, i * full))
+    const { data, width } = truncateRows(all, full, kept)
+    return embeddings(options.normalizeEmbeddings ? normalizeRows(data, width) : data, texts.length, width)
+  }
+
+  async #encodeTokens(texts: readonly string[], prompt: string, options: EncodeOptions): Promise<Embeddings[]> {
+    const width = this.#use().encoder.tokenDimension
+    const rows = new Array<Embeddings>(texts.length)
+    await this.#run(texts, prompt, options, (i, values, tokens) => {
+      rows[i] = embeddings(values.slice(), tokens, width)
+    })
+    return rows
+  }
+
+  async #run(
+    texts: readonly string[],
+    prompt: string,
+    options: EncodeOptions,
+    put: (index: number, values: Float32Array, tokens: number) => void,
+  ): Promise<void> {
+    const { encoder, tokenizer, folder } = this.#use()
+    const { batchSize = 32, outputValue = 'sentence_embedding', signal } = options
+    throwIfAborted(signal)
+    const progress = options.showProgressBar && texts.length > 0 ? new EncodeProgress(texts.length) : undefined
+    const leaveOut = prompt !== '' && folder.modules.some(({ spec }) => spec.includePrompt === false)
+    await encodeTexts({
+      encoder,
+      tokenizer,
+      texts: prompt === '' ? texts : texts.map((text) => prompt + text),
+      output: outputValue,
+      batchSize,
+      ...(leaveOut ? { promptLength: tokenizer.promptLength(prompt) } : {}),
+      ...(signal ? { signal } : {}),
+      ...(progress ? { onDone: (done: number) => progress.update(done) } : {}),
+      put,
+    })
+  }
+}
+
+function checkTexts(texts: unknown): asserts texts is readonly string[] {
+  if (!Array.isArray(texts)) throw invalidArgument('texts', 'a string or an array of strings', texts)
+  const wrong = texts.findIndex((text) => typeof text !== 'string')
+  if (wrong !== -1) throw invalidArgument(`texts[${wrong}]`, 'a string', texts[wrong])
+}
+
+/** @internal `SentenceTransformer.load` with another engine; the tests' entrance. */
+export async function loadWith(
+  getAddon: () => NativeAddon,
+  idOrPath: string,
+  options: LoadOptions,
+): Promise<SentenceTransformer> {
+  return create(await loadParts(getAddon, idOrPath, options))
+}

@@ -1,0 +1,74 @@
+import { SentenceTorchError } from '../errors.js'
+import type { Metric } from '../native/types.js'
+import { asEmbeddings, type Embeddings, type EmbeddingsLike, embeddings, normalizeRows } from './embeddings.js'
+
+/** Similarity of `a[i …]` and `b[j …]`, `dim` values each, in double precision. */
+type Compare = (a: Float32Array, i: number, b: Float32Array, j: number, dim: number) => number
+
+/** Distances are negated, so that a larger value always means more alike. */
+const COMPARE: Record<Metric, Compare> = {
+  cosine: dot, // of normalised rows
+  dot,
+  euclidean: (a, i, b, j, dim) => {
+    let sum = 0
+    for (let d = 0; d < dim; d++) sum += (a[i + d]! - b[j + d]!) ** 2
+    return -Math.sqrt(sum)
+  },
+  manhattan: (a, i, b, j, dim) => {
+    let sum = 0
+    for (let d = 0; d < dim; d++) sum += Math.abs(a[i + d]! - b[j + d]!)
+    return -sum
+  },
+}
+
+function dot(a: Float32Array, i: number, b: Float32Array, j: number, dim: number): number {
+  let sum = 0
+  for (let d = 0; d < dim; d++) sum += a[i + d]! * b[j + d]!
+  return sum
+}
+
+/**
+ * Similarity of every row of `a` with every row of `b`: [rows of a, rows of b]. A single vector is one row.
+ * Source: sentence-transformers `util.cos_sim`, `dot_score`, `euclidean_sim`, `manhattan_sim`.
+ * @throws SentenceTorchError ERR_INVALID_ARGUMENT when the widths differ.
+ */
+export function similarityMatrix(metric: Metric, a: EmbeddingsLike, b: EmbeddingsLike): Embeddings {
+  const { first, second, dim } = prepare(metric, a, b)
+  const rows = dim === 0 ? 0 : first.length / dim
+  const columns = dim === 0 ? 0 : second.length / dim
+  const compare = COMPARE[metric]
+  const out = new Float32Array(rows * columns)
+  for (let i = 0; i < rows; i++) {
+    for (let j = 0; j < columns; j++) out[i * columns + j] = compare(first, i * dim, second, j * dim, dim)
+  }
+  return embeddings(out, rows, columns)
+}
+
+/**
+ * Similarity of row i of `a` with row i of `b`, for every i: [rows].
+ * Source: sentence-transformers `util.pairwise_cos_sim` and its kin.
+ * @throws SentenceTorchError ERR_INVALID_ARGUMENT when the shapes differ.
+ */
+export function pairwiseSimilarity(metric: Metric, a: EmbeddingsLike, b: EmbeddingsLike): Float32Array {
+  const { first, second, dim } = prepare(metric, a, b)
+  if (first.length !== second.length) {
+    const found = `${first.length / dim} and ${second.length / dim}`
+    throw new SentenceTorchError('ERR_INVALID_ARGUMENT', `Expected as many rows on both sides, but received ${found}`)
+  }
+  const compare = COMPARE[metric]
+  return Float32Array.from({ length: dim === 0 ? 0 : first.length / dim }, (_, i) =>
+    compare(first, i * dim, second, i * dim, dim),
+  )
+}
+
+function prepare(metric: Metric, a: EmbeddingsLike, b: EmbeddingsLike) {
+  const [left, right] = [asEmbeddings(a, 'embeddings1'), asEmbeddings(b, 'embeddings2')]
+  const empty = left.shape[0] === 0 || right.shape[0] === 0
+  const dim = Math.max(left.shape[1], right.shape[1])
+  if (!empty && left.shape[1] !== right.shape[1]) {
+    const found = `${left.shape[1]} and ${right.shape[1]}`
+    throw new SentenceTorchError('ERR_INVALID_ARGUMENT', `Expected embeddings of equal width, but received ${found}`)
+  }
+  const unit = (data: Float32Array) => (metric === 'cosine' ? normalizeRows(data, dim) : data)
+  return { first: unit(left.data), second: unit(right.data), dim }
+}

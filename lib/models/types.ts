@@ -1,0 +1,93 @@
+import type { EncoderOutput, Metric } from '../native/types.js'
+import type { DownloadProgress } from './hub.js'
+
+export interface LoadOptions {
+  /** `cpu`, `cuda`, `cuda:1`, … or `auto`: the first device of this build. Default `cpu`. */
+  device?: string
+  /** Number type of the computation; weights are kept in float32. `auto`: bfloat16 where the processor has it. Default `float32`. */
+  dtype?: 'float32' | 'bfloat16' | 'auto'
+  /** Branch, tag or commit of a hub model. Default `main`. */
+  revision?: string
+  /** The Hugging Face cache. Default `HF_HUB_CACHE`, else `HF_HOME/hub`, else `~/.cache/huggingface/hub`. */
+  cacheFolder?: string
+  /** Access token for private models. Default `HF_TOKEN`; false for none. Never logged. */
+  token?: string | false
+  /** Never touch the network. Default: whether `HF_HUB_OFFLINE` is set. */
+  localFilesOnly?: boolean
+  /** Prompts by name, over those of the model. */
+  prompts?: Record<string, string>
+  /** The prompt that `encode` uses when none is asked for. */
+  defaultPromptName?: string
+  /** Keep only the first dimensions of every embedding. */
+  truncateDim?: number
+  /** What `similarity` computes. Default: the model's, else `cosine`. */
+  similarityFnName?: Metric
+  /** Tokens to which texts are cut, special tokens included. Default: the model's. */
+  maxSeqLength?: number
+  /** Threads of the engine, which all models of the process share. */
+  threads?: number
+  /** Called while files are downloaded. */
+  onProgress?: (progress: DownloadProgress) => void
+}
+
+export interface EncodeOptions {
+  /** Texts that the engine computes together; changes speed and memory, not the result. Default 32. */
+  batchSize?: number
+  /** Divide every embedding by its length (token embeddings are left alone). Default false. */
+  normalizeEmbeddings?: boolean
+  /** Keep only the first dimensions of every sentence embedding. Default: the model's `truncateDim`. */
+  truncateDim?: number
+  /** Put in front of every text. */
+  prompt?: string
+  /** Name of one of the model's prompts. Default: the model's `defaultPromptName`. */
+  promptName?: string
+  /**
+   * `sentence_embedding` (default), `token_embeddings` (one [tokens, width] per text), or `pooler_output` (the transformer's
+   * own pooler, [n, hidden size], for models that have it).
+   */
+  outputValue?: EncoderOutput
+  /** Show progress on stderr. Default false. */
+  showProgressBar?: boolean
+  /** Stops between two jobs of the engine; the promise rejects with ERR_ABORTED. */
+  signal?: AbortSignal
+}
+
+export const LOAD_OPTIONS = [
+  ...['device', 'dtype', 'revision', 'cacheFolder', 'token', 'localFilesOnly', 'prompts', 'defaultPromptName'],
+  ...['truncateDim', 'similarityFnName', 'maxSeqLength', 'threads', 'onProgress'],
+]
+
+/** Arguments of Python's SentenceTransformer(...) that have no equal here yet. */
+export const LOAD_NOT_BUILT = {
+  modules: 'save the model from Python and load the folder',
+  trustRemoteCode: "a model's own Python code cannot run in Node",
+  modelKwargs: 'use dtype and device',
+  processorKwargs: 'use maxSeqLength, or edit tokenizer_config.json of a local folder',
+  tokenizerKwargs: 'use maxSeqLength, or edit tokenizer_config.json of a local folder',
+  configKwargs: 'edit config.json of a local folder',
+  modelCardData: 'edit README.md of the saved folder',
+  backend: 'LibTorch is the only one',
+}
+
+export const ENCODE_OPTIONS = [
+  ...[
+    'batchSize',
+    'normalizeEmbeddings',
+    'truncateDim',
+    'prompt',
+    'promptName',
+    'outputValue',
+    'showProgressBar',
+    'signal',
+  ],
+]
+
+/** Arguments of Python's encode(...) that have no equal here yet. */
+export const ENCODE_NOT_BUILT = {
+  precision: 'quantise the float32 result',
+  convertToNumpy: 'the result is always a Float32Array',
+  convertToTensor: 'the result is always a Float32Array',
+  device: 'choose it in SentenceTransformer.load',
+  pool: 'one engine uses all cores',
+  chunkSize: 'one engine uses all cores',
+}

@@ -1,0 +1,13 @@
+import { asEmbeddings, type Embeddings, type EmbeddingsLike, embeddings, normalizeRows } from '../models/embeddings.js'
+
+export { cosSim, dotScore, semanticSearch } from './semantic-search.js'
+
+/**
+ * Every row divided by its Euclidean length; zero rows stay zero. Returns new rows [n, dim], the input is untouched.
+ * Source: sentence-transformers `util.normalize_embeddings`.
+ * @throws SentenceTorchError ERR_INVALID_ARGUMENT
+ */
+export function normalize(rows: EmbeddingsLike): Embeddings {
+  const { data, shape } = asEmbeddings(rows, 'embeddings')
+  return embeddings(normalizeRows(data, shape[1]), shape[0], shape[1])
+}
