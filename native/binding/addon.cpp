@@ -80,8 +80,8 @@ Napi::Value search(const Napi::CallbackInfo& info) {
     check(k <= corpus_count, "ERR_INVALID_ARGUMENT", "Expected k of at most ", corpus_count,
           " (the rows of corpus) but received ", k);
     const auto fits = [&](size_t size, const char* name) {
-      check(static_cast<int64_t>(size) == query_count * k, "ERR_INVALID_ARGUMENT", "Expected queries × k = ",
-            query_count * k, " values for ", name, " but received ", size);
+      check(static_cast<int64_t>(size) == query_count * k, "ERR_INVALID_ARGUMENT",
+            "Expected queries × k = ", query_count * k, " values for ", name, " but received ", size);
     };
     fits(scores.ElementLength(), "scores");
     fits(indices.ElementLength(), "indices");
@@ -109,6 +109,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
 }  // namespace
 }  // namespace st::binding
 
-static Napi::Object init_addon(Napi::Env env, Napi::Object exports) { return st::binding::init(env, exports); }
+static Napi::Object init_addon(Napi::Env env, Napi::Object exports) {
+  return st::binding::init(env, exports);
+}
 
 NODE_API_MODULE(sentence_torch, init_addon)

@@ -16,20 +16,12 @@ constexpr double kMaxSafeInteger = 9007199254740991.0;
 constexpr int kMaxDepth = 64;
 
 const char* typed_array_name(napi_typedarray_type type) {
-  switch (type) {
-    case napi_int8_array: return "Int8Array";
-    case napi_uint8_array: return "Uint8Array";
-    case napi_uint8_clamped_array: return "Uint8ClampedArray";
-    case napi_int16_array: return "Int16Array";
-    case napi_uint16_array: return "Uint16Array";
-    case napi_int32_array: return "Int32Array";
-    case napi_uint32_array: return "Uint32Array";
-    case napi_float32_array: return "Float32Array";
-    case napi_float64_array: return "Float64Array";
-    case napi_bigint64_array: return "BigInt64Array";
-    case napi_biguint64_array: return "BigUint64Array";
-    default: return "typed array";
-  }
+  // In the order of the enumeration.
+  constexpr std::array kNames = {"Int8Array",    "Uint8Array",    "Uint8ClampedArray", "Int16Array",
+                                 "Uint16Array",  "Int32Array",    "Uint32Array",       "Float32Array",
+                                 "Float64Array", "BigInt64Array", "BigUint64Array"};
+  const auto index = static_cast<size_t>(type);
+  return index < kNames.size() ? kNames[index] : "typed array";
 }
 
 // The twin of `describe` in lib/errors.ts.
@@ -139,7 +131,9 @@ void wrong_type(const std::string& field, const std::string& expected, Napi::Val
   fail("ERR_INVALID_ARGUMENT", "Expected ", expected, " for ", field, " but received ", describe(found));
 }
 
-Config to_config(Napi::Value value, const std::string& field) { return to_value(value, field, 0); }
+Config to_config(Napi::Value value, const std::string& field) {
+  return to_value(value, field, 0);
+}
 
 int64_t to_integer(Napi::Value value, const std::string& field, int64_t least) {
   const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : std::nan("");
@@ -266,7 +260,8 @@ Napi::Array from_tensors(Napi::Env env, const std::vector<TensorInfo>& tensors) 
   for (size_t i = 0; i < tensors.size(); ++i) {
     const TensorInfo& tensor = tensors[i];
     auto shape = Napi::Array::New(env, tensor.shape.size());
-    for (size_t d = 0; d < tensor.shape.size(); ++d) shape[static_cast<uint32_t>(d)] = static_cast<double>(tensor.shape[d]);
+    for (size_t d = 0; d < tensor.shape.size(); ++d)
+      shape[static_cast<uint32_t>(d)] = static_cast<double>(tensor.shape[d]);
     auto info = Napi::Object::New(env);
     info["name"] = tensor.name;
     info["shape"] = shape;

@@ -13,8 +13,8 @@
 
 namespace st::binding {
 
-// JavaScript values to the engine's types (lib/native/types.ts). A value of the wrong type throws ERR_INVALID_ARGUMENT that
-// says what was expected, where, and what was found; a member that nothing reads throws ERR_UNKNOWN_OPTION.
+// JavaScript values to the engine's types (lib/native/types.ts). A value of the wrong type throws ERR_INVALID_ARGUMENT
+// that says what was expected, where, and what was found; a member that nothing reads throws ERR_UNKNOWN_OPTION.
 
 // "Expected `expected` for `field` but received …"
 [[noreturn]] void wrong_type(const std::string& field, const std::string& expected, Napi::Value found);

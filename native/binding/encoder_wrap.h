@@ -8,7 +8,8 @@
 
 namespace st::binding {
 
-// The class `Encoder` of lib/native/types.ts. Every job holds the engine too, so that the wrapper may be collected any time.
+// The class `Encoder` of lib/native/types.ts. Every job holds the engine too, so that the wrapper may be collected any
+// time.
 class EncoderWrap : public Napi::ObjectWrap<EncoderWrap> {
  public:
   static Napi::Function define(Napi::Env env);

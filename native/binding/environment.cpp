@@ -41,9 +41,8 @@ Environment::Environment(Napi::Env env) : env_(env) {
   const auto wake = [](napi_env env, napi_value, void* self, void*) {
     if (env != nullptr) static_cast<Environment*>(self)->settle_finished();
   };
-  const napi_status status =
-      napi_create_threadsafe_function(env, nullptr, nullptr, Napi::String::New(env, "sentence-torch"), 0, 1, nullptr,
-                                      nullptr, this, wake, &wake_);
+  const napi_status status = napi_create_threadsafe_function(
+      env, nullptr, nullptr, Napi::String::New(env, "sentence-torch"), 0, 1, nullptr, nullptr, this, wake, &wake_);
   if (status != napi_ok) throw Napi::Error::New(env);
   napi_unref_threadsafe_function(env, wake_);
 
@@ -70,7 +69,8 @@ Napi::Promise Environment::enqueue(const std::vector<Napi::Value>& keep, std::fu
 
 void Environment::finished(std::unique_ptr<Job> job) {
   finished_.push_back(std::move(job));
-  // Never after on_cleanup: that waits for the running job, and the executor reports jobs before it counts them as ended.
+  // Never after on_cleanup: that waits for the running job, and the executor reports jobs before it counts them as
+  // ended.
   napi_call_threadsafe_function(wake_, nullptr, napi_tsfn_nonblocking);
 }
 
@@ -86,7 +86,8 @@ void Environment::settle_finished() {
   }
 }
 
-// process.exit(): the running job is waited for, since its libraries are about to be torn down; those behind it never start.
+// process.exit(): the running job is waited for, since its libraries are about to be torn down; those behind it never
+// start.
 void Environment::on_exit() {
   for (auto& job : Executor::instance().cancel(this)) {
     static_cast<PromiseJob&>(*job).reject({"ERR_ABORTED", "The process is exiting"});
@@ -94,8 +95,8 @@ void Environment::on_exit() {
   }
 }
 
-// The environment ends (a worker stops, or the main thread runs out of work): no JavaScript may run any more, so that the
-// promises stay as they are, but the jobs must let go of its buffers.
+// The environment ends (a worker stops, or the main thread runs out of work): no JavaScript may run any more, so that
+// the promises stay as they are, but the jobs must let go of its buffers.
 void Environment::on_cleanup() {
   Executor& executor = Executor::instance();
   executor.cancel(this).clear();

@@ -37,8 +37,8 @@ class Environment {
   static Environment& of(Napi::Env env) { return *env.GetInstanceData<Environment>(); }
   explicit Environment(Napi::Env env);
 
-  // Queues `work` for the executor thread. The promise resolves to what `result` makes (undefined without one), or rejects
-  // with the exception of `work`.
+  // Queues `work` for the executor thread. The promise resolves to what `result` makes (undefined without one), or
+  // rejects with the exception of `work`.
   Napi::Promise enqueue(const std::vector<Napi::Value>& keep, std::function<void()> work,
                         PromiseJob::Result result = nullptr);
 

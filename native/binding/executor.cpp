@@ -88,8 +88,8 @@ void Executor::release(std::shared_ptr<void> object) {
 
 std::vector<std::unique_ptr<Job>> Executor::cancel(const Environment* owner) {
   std::unique_lock lock(mutex_);
-  const auto others = std::stable_partition(queue_.begin(), queue_.end(),
-                                            [owner](const auto& job) { return job->owner() != owner; });
+  const auto others =
+      std::stable_partition(queue_.begin(), queue_.end(), [owner](const auto& job) { return job->owner() != owner; });
   std::vector<std::unique_ptr<Job>> cancelled(std::make_move_iterator(others), std::make_move_iterator(queue_.end()));
   queue_.erase(others, queue_.end());
   ran_.wait(lock, [&] { return running_ != owner; });

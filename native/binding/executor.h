@@ -16,7 +16,8 @@ namespace st::binding {
 
 class Environment;
 
-// Work for the executor thread. `work` runs there and touches no Node-API; it is destroyed there, with what it captured.
+// Work for the executor thread. `work` runs there and touches no Node-API; it is destroyed there, with what it
+// captured.
 class Job {
  public:
   Job(Environment* owner, std::function<void()> work) : owner_(owner), work_(std::move(work)) {}
@@ -33,8 +34,9 @@ class Job {
   std::optional<Failure> failure_;
 };
 
-// The one thread that computes, shared by all engines and all JavaScript threads of the process: jobs run first in, first
-// out, and LibTorch keeps a single pool of threads. It starts with the first job and ends with the last environment.
+// The one thread that computes, shared by all engines and all JavaScript threads of the process: jobs run first in,
+// first out, and LibTorch keeps a single pool of threads. It starts with the first job and ends with the last
+// environment.
 class Executor {
  public:
   static Executor& instance();

@@ -11,13 +11,16 @@ namespace st::binding {
 namespace {
 
 Failure out_of_memory(const std::string& detail) {
-  std::string message = "Out of memory: lower perDeviceTrainBatchSize or maxSeqLength (training) or batchSize (encoding)";
+  std::string message =
+      "Out of memory: lower perDeviceTrainBatchSize or maxSeqLength (training) or batchSize (encoding)";
   if (!detail.empty()) message += ". " + detail;
   return {"ERR_OUT_OF_MEMORY", message};
 }
 
 // The CPU allocator reports exhaustion as a plain c10::Error.
-bool is_cpu_allocation(const std::string& message) { return message.find("DefaultCPUAllocator") != std::string::npos; }
+bool is_cpu_allocation(const std::string& message) {
+  return message.find("DefaultCPUAllocator") != std::string::npos;
+}
 
 }  // namespace
 

@@ -12,8 +12,8 @@ namespace st::binding {
 std::vector<std::string> own_names(Napi::Object object) {
   napi_value names = nullptr;
   const auto filter = static_cast<napi_key_filter>(napi_key_enumerable | napi_key_skip_symbols);
-  const napi_status status = napi_get_all_property_names(object.Env(), object, napi_key_own_only, filter,
-                                                         napi_key_numbers_to_strings, &names);
+  const napi_status status =
+      napi_get_all_property_names(object.Env(), object, napi_key_own_only, filter, napi_key_numbers_to_strings, &names);
   if (status != napi_ok) throw Napi::Error::New(object.Env());
   const Napi::Array array(object.Env(), names);
   std::vector<std::string> list;
@@ -35,9 +35,13 @@ Fields::Fields(Napi::Value value, std::string where, std::initializer_list<const
   }
 }
 
-Napi::Value Fields::get(const char* name) const { return object_.Get(name); }
+Napi::Value Fields::get(const char* name) const {
+  return object_.Get(name);
+}
 
-std::string Fields::string(const char* name) const { return to_string(get(name), path(name)); }
+std::string Fields::string(const char* name) const {
+  return to_string(get(name), path(name));
+}
 
 double Fields::number(const char* name) const {
   const Napi::Value value = get(name);

@@ -84,7 +84,8 @@ Napi::Value TrainerWrap::step(const Napi::CallbackInfo& info) {
     auto report = std::make_shared<std::optional<StepReport>>();
     return Environment::of(info.Env())
         .enqueue(
-            {}, [trainer = open(), batch = std::move(batch), options, report] { *report = trainer->step(batch, options); },
+            {},
+            [trainer = open(), batch = std::move(batch), options, report] { *report = trainer->step(batch, options); },
             [report](Napi::Env env) { return from_report(env, *report); });
   });
 }
@@ -94,8 +95,9 @@ Napi::Value TrainerWrap::evaluate(const Napi::CallbackInfo& info) {
     auto batch = to_batch(info[0]);
     auto loss = std::make_shared<double>(0);
     return Environment::of(info.Env())
-        .enqueue({}, [trainer = open(), batch = std::move(batch), loss] { *loss = trainer->evaluate(batch); },
-                 [loss](Napi::Env env) -> Napi::Value { return Napi::Number::New(env, *loss); });
+        .enqueue(
+            {}, [trainer = open(), batch = std::move(batch), loss] { *loss = trainer->evaluate(batch); },
+            [loss](Napi::Env env) -> Napi::Value { return Napi::Number::New(env, *loss); });
   });
 }
 

@@ -8,7 +8,8 @@
 
 namespace st::binding {
 
-// The class `Trainer` of lib/native/types.ts. Every job holds the engine too, so that the wrapper may be collected any time.
+// The class `Trainer` of lib/native/types.ts. Every job holds the engine too, so that the wrapper may be collected any
+// time.
 class TrainerWrap : public Napi::ObjectWrap<TrainerWrap> {
  public:
   static Napi::Function define(Napi::Env env);

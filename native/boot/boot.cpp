@@ -1,6 +1,6 @@
-// Opens LibTorch before the engine's addon is loaded. Without LibTorch itself, so that it always loads and a failure can be
-// explained, and so that libgomp finds its variables: it reads them once, when it is opened, from the process environment,
-// which `process.env` of a worker thread does not reach.
+// Opens LibTorch before the engine's addon is loaded. Without LibTorch itself, so that it always loads and a failure
+// can be explained, and so that libgomp finds its variables: it reads them once, when it is opened, from the process
+// environment, which `process.env` of a worker thread does not reach.
 #include <dlfcn.h>
 #include <napi.h>
 
@@ -19,8 +19,8 @@ std::set<std::string> opened;
 
 using Variables = std::vector<std::pair<std::string, std::string>>;
 
-// Sets variables for its lifetime, unless the user has set them. They are taken back afterwards: child processes of the host
-// application, Python for one, would otherwise inherit a thread count that was meant for this one.
+// Sets variables for its lifetime, unless the user has set them. They are taken back afterwards: child processes of the
+// host application, Python for one, would otherwise inherit a thread count that was meant for this one.
 class ScopedVariables {
  public:
   explicit ScopedVariables(const Variables& variables) {
