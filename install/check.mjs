@@ -54,9 +54,18 @@ function checkCpp() {
   return step('clang-format', program, [...(write ? ['-i'] : ['--dry-run', '-Werror']), ...files])
 }
 
+/** The types in the comments of install/, which is JavaScript because it runs before anything is built. */
+function checkInstall() {
+  const options = '--ignoreConfig --allowJs --checkJs --noEmit --strict --module nodenext --target es2022 --lib es2023'
+  const scripts = readdirSync(join(packageRoot, 'install')).filter((name) => name.endsWith('.mjs'))
+  const files = scripts.map((name) => join('install', name))
+  return step('tsc (install)', local('tsc'), [...options.split(' '), '--skipLibCheck', '--types', 'node', ...files])
+}
+
 const results = [
   step('biome', local('biome'), ['check', ...(write ? ['--write'] : [])]),
   step('tsc', local('tsc'), ['-p', 'tsconfig.json', '--noEmit']),
+  checkInstall(),
   checkCpp(),
 ]
 process.exitCode = results.every(Boolean) ? 0 : 1

@@ -56,7 +56,7 @@ function pip(python, temporary, args) {
     // pip's stdout goes to our stderr: our stdout is an answer for CMake.
     const child = spawn(python, ['-m', 'pip', ...args], { env, stdio: ['ignore', 2, 'pipe'] })
     let complaints = ''
-    child.stderr.setEncoding('utf8').on('data', (text) => {
+    child.stderr?.setEncoding('utf8').on('data', (text) => {
       complaints = (complaints + text).slice(-4000)
     })
     child.on('error', (error) =>
