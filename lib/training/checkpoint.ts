@@ -1,5 +1,5 @@
-import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { writeFileAtomic } from '../io/atomic.js'
 import type { TrainingArguments } from './arguments.js'
 import type { TrainerState } from './callbacks.js'
 
@@ -27,6 +27,6 @@ export async function saveCheckpoint(
     save_steps: args.saveSteps,
     train_batch_size: args.perDeviceTrainBatchSize,
   }
-  await writeFile(join(folder, 'trainer_state.json'), `${JSON.stringify(saved, null, 2)}\n`)
+  await writeFileAtomic(join(folder, 'trainer_state.json'), `${JSON.stringify(saved, null, 2)}\n`)
   return folder
 }

@@ -117,7 +117,7 @@ export class SentenceTransformerTrainer {
 
   #nativeTrainer(): NativeTrainer {
     const { weightDecay, adamBeta1, adamBeta2, adamEpsilon, maxGradNorm, seed } = this.args
-    const loss = this.loss.spec(this.model.embeddingDimension)
+    const loss = this.loss.spec(this.model.encoder.embeddingDimension)
     const { Trainer } = loadAddon()
     try {
       return new Trainer(this.model.encoder, {

@@ -1,0 +1,27 @@
+/**
+ * sentence-torch: fine-tune, evaluate and serve sentence-embedding models from Node. Everything public is exported here.
+ */
+export { Dataset, type Label, type Value } from './data/dataset.js'
+export { type ErrorCode, SentenceTorchError } from './errors.js'
+export * as evaluation from './evaluation/index.js'
+export * as losses from './losses/index.js'
+export type { Embeddings, EmbeddingsLike } from './models/embeddings.js'
+export { type ModuleDescription, SentenceTransformer } from './models/sentence-transformer.js'
+export type { EncodeOptions, LoadOptions } from './models/types.js'
+export * as util from './search/util.js'
+export {
+  type CallbackContext,
+  type IntervalStrategy,
+  type LogRecord,
+  type ProgressOutput,
+  type SchedulerType,
+  SentenceTransformerTrainer,
+  type SentenceTransformerTrainerOptions,
+  type TrainerCallback,
+  type TrainerControl,
+  type TrainerState,
+  type TrainingAbortedError,
+  type TrainingArguments,
+  type TrainMetrics,
+  type TrainResult,
+} from './training/index.js'

@@ -1,0 +1,271 @@
+import { mkdtempSync, readdirSync, readFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import test from 'ava'
+import {
+  Dataset,
+  evaluation,
+  losses,
+  SentenceTransformer,
+  SentenceTransformerTrainer,
+  type SentenceTransformerTrainerOptions,
+  type TrainingAbortedError,
+} from '../../lib/index.js'
+import { tinyFolder } from '../helpers/tiny-folder.js'
+
+const folder = await tinyFolder(mkdtempSync(join(tmpdir(), 'st-tiny-')))
+const load = () => SentenceTransformer.load(folder)
+
+/** Texts of one group belong together. */
+const groups = [
+  ['red', 'green', 'blue', 'yellow', 'black', 'white'],
+  ['cat', 'dog', 'cow', 'horse', 'bird', 'fish'],
+  ['one', 'two', 'three', 'four', 'five', 'six'],
+  ['rain', 'sun', 'snow', 'wind', 'storm', 'cloud'],
+]
+const pairs = groups.flatMap((words) => words.map((word, i) => [`the ${word}`, `a ${words[(i + 1) % words.length]}`]))
+const anchor = pairs.map(([text]) => text!)
+const positive = pairs.map(([, text]) => text!)
+/** The text that belongs to another group. */
+const negative = positive.map((_, i) => positive[(i + 7) % positive.length]!)
+const ranking = Dataset.fromColumns({ anchor, positive })
+const graded = Dataset.fromColumns({
+  sentence1: [...anchor, ...anchor],
+  sentence2: [...positive, ...negative],
+  score: [...anchor.map(() => 1), ...anchor.map(() => 0)],
+})
+const classes = Dataset.fromColumns({
+  sentence1: [...anchor, ...anchor],
+  sentence2: [...positive, ...negative],
+  label: [...anchor.map(() => 1), ...anchor.map(() => 0)],
+})
+
+const quiet = {
+  perDeviceTrainBatchSize: 8,
+  learningRate: 2e-3,
+  loggingSteps: 5,
+  maxSteps: 40,
+  saveStrategy: 'no',
+} as const
+
+type Given = Partial<SentenceTransformerTrainerOptions>
+
+/** A trainer, and the losses that it logs. */
+function trainerOf(model: SentenceTransformer, { args, callbacks = [], ...rest }: Given) {
+  const logged: number[] = []
+  const trainer = new SentenceTransformerTrainer({
+    model,
+    trainDataset: ranking,
+    loss: new losses.MultipleNegativesRankingLoss(),
+    progress: false,
+    args: { ...quiet, ...args },
+    callbacks: [...callbacks, { onLog: (record) => void (record.loss !== undefined && logged.push(record.loss)) }],
+    ...rest,
+  })
+  return { trainer, logged }
+}
+
+async function vectors(model: SentenceTransformer): Promise<number[]> {
+  return [...(await model.encode(anchor)).data]
+}
+
+const cases: [string, Given][] = [
+  ['MultipleNegativesRankingLoss', {}],
+  [
+    'MultipleNegativesRankingLoss with dot products',
+    { loss: new losses.MultipleNegativesRankingLoss({ scale: 1, similarityFct: 'dot_score' }) },
+  ],
+  ['hard negatives', { trainDataset: Dataset.fromColumns({ anchor, positive, negative }) }],
+  ['CoSENTLoss', { loss: new losses.CoSENTLoss(), trainDataset: graded }],
+  ['CosineSimilarityLoss', { loss: new losses.CosineSimilarityLoss(), trainDataset: graded }],
+  ['SoftmaxLoss', { loss: new losses.SoftmaxLoss({ numLabels: 2 }), trainDataset: classes }],
+  ['gradient accumulation', { args: { gradientAccumulationSteps: 2 } }],
+  [
+    'no duplicates, weight decay, cosine schedule',
+    {
+      args: { batchSampler: 'no_duplicates', weightDecay: 0.01, lrSchedulerType: 'cosine', warmupSteps: 0.1 },
+    },
+  ],
+]
+for (const [name, given] of cases) {
+  test(`${name}: the loss falls`, async (t) => {
+    await using model = await load()
+    const before = await vectors(model)
+    const { trainer, logged } = trainerOf(model, given)
+    const { globalStep, trainingLoss, metrics, skippedSteps } = await trainer.train()
+    t.is(globalStep, 40)
+    t.is(skippedSteps, 0)
+    t.is(logged.length, 8)
+    t.true(logged.at(-1)! < 0.8 * logged[0]!, logged.join(', '))
+    t.true(Math.abs(trainingLoss - logged.reduce((sum, loss) => sum + loss) / logged.length) < 1e-5)
+    t.true(metrics.trainRuntime > 0 && metrics.trainStepsPerSecond > 0)
+    t.notDeepEqual(await vectors(model), before)
+  })
+}
+
+test('equal seeds give equal weights, other seeds others', async (t) => {
+  const run = async (seed: number) => {
+    await using model = await load()
+    await trainerOf(model, { args: { maxSteps: 5, seed } }).trainer.train()
+    return vectors(model)
+  }
+  const first = await run(1)
+  t.deepEqual(await run(1), first)
+  t.notDeepEqual(await run(2), first)
+})
+
+test('learning rate 0 leaves the model as it is', async (t) => {
+  await using model = await load()
+  const before = await vectors(model)
+  await trainerOf(model, { args: { maxSteps: 3, learningRate: 0, weightDecay: 0.1 } }).trainer.train()
+  t.deepEqual(await vectors(model), before)
+})
+
+test('evaluation while training: loss, evaluator, CSV file; the events in order', async (t) => {
+  await using model = await load()
+  const outputDir = mkdtempSync(join(tmpdir(), 'st-train-'))
+  const events: string[] = []
+  const records: Record<string, number>[] = []
+  const { trainer } = trainerOf(model, {
+    trainDataset: graded,
+    evalDataset: graded,
+    loss: new losses.CoSENTLoss(),
+    evaluator: new evaluation.EmbeddingSimilarityEvaluator({
+      sentences1: [...anchor, ...anchor],
+      sentences2: [...positive, ...negative],
+      scores: graded.labels() as number[],
+      name: 'dev',
+    }),
+    args: { outputDir, maxSteps: 10, evalStrategy: 'steps', evalSteps: 5, loggingSteps: 5 },
+    callbacks: [
+      {
+        onTrainBegin: () => void events.push('begin'),
+        onLog: (_, { state }) => void events.push(`log ${state.globalStep}`),
+        onEvaluate(metrics, { state }) {
+          events.push(`evaluate ${state.globalStep}`)
+          records.push(metrics)
+        },
+        onTrainEnd: () => void events.push('end'),
+      },
+    ],
+  })
+  await trainer.train()
+  const block = (step: number) => [`log ${step}`, `log ${step}`, `evaluate ${step}`]
+  t.deepEqual(events, ['begin', ...block(5), ...block(10), 'log 10', 'end'])
+  t.deepEqual(Object.keys(records[0]!).slice(0, 3), [
+    'eval_loss',
+    'eval_dev_pearson_cosine',
+    'eval_dev_spearman_cosine',
+  ])
+  t.true(records[1]!.eval_loss! < records[0]!.eval_loss!)
+  t.true(records[1]!.eval_dev_spearman_cosine! > records[0]!.eval_dev_spearman_cosine!)
+
+  const csv = readFileSync(join(outputDir, 'eval', 'similarity_evaluation_dev_results.csv'), 'utf8')
+    .trimEnd()
+    .split('\r\n')
+  t.is(csv.length, 3)
+  t.is(csv[0], 'epoch,steps,cosine_pearson,cosine_spearman')
+  t.is(Number(csv[2]!.split(',')[1]), 10)
+  t.is(Number(csv[2]!.split(',')[3]), records[1]!.eval_dev_spearman_cosine!)
+})
+
+test('checkpoints are models that can be loaded', async (t) => {
+  await using model = await load()
+  const outputDir = mkdtempSync(join(tmpdir(), 'st-train-'))
+  await trainerOf(model, { args: { outputDir, maxSteps: 5, saveStrategy: 'steps', saveSteps: 3 } }).trainer.train()
+  t.deepEqual(readdirSync(outputDir).sort(), ['checkpoint-3', 'checkpoint-5'])
+  await using last = await SentenceTransformer.load(join(outputDir, 'checkpoint-5'))
+  t.deepEqual(await vectors(last), await vectors(model))
+  await using earlier = await SentenceTransformer.load(join(outputDir, 'checkpoint-3'))
+  t.notDeepEqual(await vectors(earlier), await vectors(model))
+  const state = JSON.parse(readFileSync(join(outputDir, 'checkpoint-3', 'trainer_state.json'), 'utf8'))
+  t.is(state.global_step, 3)
+})
+
+test('abort in the middle: the model stays usable and can be trained again', async (t) => {
+  await using model = await load()
+  const controller = new AbortController()
+  const { trainer } = trainerOf(model, {
+    args: { maxSteps: 1000 },
+    callbacks: [{ onStepEnd: ({ state }) => void (state.globalStep === 7 && controller.abort()) }],
+  })
+  const error = await t.throwsAsync<TrainingAbortedError>(trainer.train({ signal: controller.signal }), {
+    name: 'AbortError',
+    code: 'ERR_ABORTED',
+  })
+  const { result } = error!
+  t.true(result.globalStep >= 7 && result.globalStep <= 8, `${result.globalStep}`)
+  t.true(Number.isFinite(result.trainingLoss))
+
+  const after = await vectors(model)
+  t.true(after.every(Number.isFinite))
+  t.deepEqual(await vectors(model), after)
+  t.is((await trainerOf(model, { args: { maxSteps: 3 } }).trainer.train()).globalStep, 3)
+})
+
+test('texts can be encoded while the model is trained', async (t) => {
+  await using model = await load()
+  const training = trainerOf(model, {}).trainer.train()
+  const { shape } = await model.encode(anchor)
+  t.deepEqual(shape, [anchor.length, 32])
+  t.is((await training).globalStep, 40)
+})
+
+test('two trainers on one model', async (t) => {
+  await using model = await load()
+  const first = trainerOf(model, {}).trainer.train()
+  await t.throwsAsync(trainerOf(model, {}).trainer.train(), { code: 'ERR_BUSY' })
+  t.is((await first).globalStep, 40)
+  t.is((await trainerOf(model, { args: { maxSteps: 1 } }).trainer.train()).globalStep, 1)
+})
+
+test('a disposed model', async (t) => {
+  const model = await load()
+  const { trainer } = trainerOf(model, {})
+  await model.dispose()
+  await t.throwsAsync(trainer.train(), { code: 'ERR_DISPOSED' })
+})
+
+test('empty texts train too', async (t) => {
+  await using model = await load()
+  const trainDataset = Dataset.fromColumns({ a: ['', ' ', 'the cat', ''], b: ['', 'a dog', ' ', 'one'] })
+  const { globalStep, trainingLoss } = await trainerOf(model, { trainDataset, args: { maxSteps: 2 } }).trainer.train()
+  t.is(globalStep, 2)
+  t.true(Number.isFinite(trainingLoss))
+})
+
+test('bad data and arguments are refused before anything runs', async (t) => {
+  await using model = await load()
+  const refused = (given: Given, code: string, message: RegExp) =>
+    t.throws(() => trainerOf(model, given), { code, message })
+  const loss = new losses.SoftmaxLoss({ numLabels: 2 })
+  refused({ trainDataset: Dataset.fromRows([]) }, 'ERR_INVALID_DATA', /at least one row in trainDataset/)
+  refused({ trainDataset: Dataset.fromColumns({ a: ['x'] }) }, 'ERR_INVALID_DATA', /at least 2 text columns/)
+  refused({ trainDataset: ranking, loss: undefined }, 'ERR_INVALID_DATA', /CoSENTLoss needs a label column/)
+  refused({ trainDataset: graded.select([0, 1]), evalDataset: ranking, loss }, 'ERR_INVALID_DATA', /evalDataset/)
+  refused(
+    { trainDataset: Dataset.fromColumns({ a: ['x', 'y'], b: ['x', 'y'], label: [0, 2] }), loss },
+    'ERR_INVALID_DATA',
+    /from 0 to 1 in row 1/,
+  )
+  refused({ args: { evalStrategy: 'epoch' } }, 'ERR_INVALID_ARGUMENT', /neither an evalDataset nor an evaluator/)
+  refused({ args: { bf16: true } }, 'ERR_INVALID_ARGUMENT', /load it with \{ dtype: 'bfloat16' \}/)
+  refused({ args: { fp16: true } as never }, 'ERR_NOT_IMPLEMENTED', /fp16/)
+  refused({ model: {} as never }, 'ERR_INVALID_ARGUMENT', /SentenceTransformer/)
+  refused({ computeMetrics: () => {} } as never, 'ERR_NOT_IMPLEMENTED', /computeMetrics/)
+  refused({ traindataset: ranking } as never, 'ERR_UNKNOWN_OPTION', /trainDataset/)
+})
+
+test.serial('what is left aside is told as a warning', async (t) => {
+  await using model = await load()
+  const warnings: string[] = []
+  const listen = (warning: Error) => void (warning.name === 'SentenceTorchWarning' && warnings.push(warning.message))
+  process.on('warning', listen)
+  trainerOf(model, { trainDataset: graded })
+  trainerOf(model, { evalDataset: ranking })
+  await new Promise((resolve) => setImmediate(resolve))
+  process.off('warning', listen)
+  t.is(warnings.length, 2)
+  t.regex(warnings[0]!, /uses no labels: the column score/)
+  t.regex(warnings[1]!, /evalStrategy is 'no'/)
+})
