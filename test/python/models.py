@@ -1,0 +1,65 @@
+"""The Python side of npm run test:python.
+
+models.py make FOLDER      saves tiny random models as sentence-transformers does, one folder each
+models.py encode JOBS      JOBS: JSON list of { folder, texts, promptName?, out }; loads each folder and writes its embeddings
+                           of the texts to `out` as raw float32
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import torch
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer import modules
+from transformers import BertConfig, BertModel, BertTokenizer
+
+WORDS = "the a man woman dog cat is was plays runs guitar flute on in field house big small red ##s ##ing ##er play run , . ? !"
+LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
+VOCAB = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *LETTERS, *("##" + c for c in LETTERS), *WORDS.split()]
+
+CONFIG = dict(vocab_size=len(VOCAB), hidden_size=32, num_attention_heads=4, num_hidden_layers=2, intermediate_size=48,
+              max_position_embeddings=40, hidden_act="gelu", initializer_range=0.2)
+
+
+def transformer(folder, **options):
+    """A random BertModel with its tokenizer, in plain Hugging Face layout."""
+    torch.manual_seed(0)
+    model = BertModel(BertConfig(**{**CONFIG, **options}))
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.ndim == 1:  # biases are made as zeros, layer-norm weights as ones
+                parameter.add_(0.1 * torch.randn_like(parameter))
+    folder.mkdir(parents=True)
+    model.save_pretrained(folder)
+    vocab = folder / "vocab.txt"
+    vocab.write_text("\n".join(VOCAB) + "\n")
+    BertTokenizer(str(vocab), model_max_length=40).save_pretrained(folder)
+    return folder
+
+
+def make(folder):
+    def save(name, heads, prompts=None, **options):
+        plain = transformer(folder / "parts" / name, **options)
+        model = SentenceTransformer(modules=[modules.Transformer(str(plain)), *heads], prompts=prompts, device="cpu")
+        model.save(str(folder / name))
+
+    Pooling, Dense, Normalize = modules.Pooling, modules.Dense, modules.Normalize
+    save("mean", [Pooling(32, "mean"), Normalize()])
+    save("cls-dense", [Pooling(32, "cls"), Dense(32, 20), Normalize()], hidden_act="gelu_new", type_vocab_size=1)
+    save("all-modes", [Pooling(32, ["cls", "max", "mean", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"])], hidden_act="relu")
+    save("no-bias", [Pooling(32, ["mean", "lasttoken"]), Dense(64, 7, bias=False, activation_function=torch.nn.Identity())],
+         layer_norm_eps=1e-5)
+    save("prompts", [Pooling(32, "mean")], prompts={"query": "the dog: ", "document": ""})
+    save("without-prompt", [Pooling(32, "mean", include_prompt=False)], prompts={"query": "the dog: "})
+    transformer(folder / "plain")
+
+
+def encode(jobs):
+    for job in json.loads(Path(jobs).read_text(encoding="utf-8")):
+        model = SentenceTransformer(job["folder"], device="cpu")
+        model.encode(job["texts"], prompt_name=job.get("promptName")).tofile(job["out"])
+
+
+if __name__ == "__main__":
+    {"make": lambda path: make(Path(path)), "encode": encode}[sys.argv[1]](sys.argv[2])

@@ -1,0 +1,139 @@
+// npm run test:python: models go from Python to Node and, fine-tuned, back, with the same vectors on both sides.
+//
+// Python: SENTENCE_TORCH_TEST_PYTHON (one that has sentence-transformers), else bench/peers/venv, which is made when missing.
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Dataset, losses, SentenceTransformer, SentenceTransformerTrainer } from 'sentence-torch'
+
+const root = fileURLToPath(new URL('../../', import.meta.url))
+const MINILM = join(root, '..', 'shared', 'models', 'all-MiniLM-L6-v2')
+const TINY = { tolerance: 1e-5 }
+const REAL = { tolerance: 2e-6 }
+
+const TEXTS = [
+  'The man plays a guitar.',
+  'A woman is playing the flute, in the field!',
+  'runner',
+  'big dogs run?  small cats PLAY',
+  'Zebras xylophone 42 — naïve café 東京',
+  '',
+  'the '.repeat(60).trim(),
+]
+
+const venv = join(root, 'bench', 'peers', 'venv', 'bin', 'python')
+const python = process.env.SENTENCE_TORCH_TEST_PYTHON ?? venv
+let passed = 0
+let failed = 0
+
+function check(name, found, expected, { tolerance }) {
+  let worst = found.length === expected.length ? 0 : Number.POSITIVE_INFINITY
+  for (let i = 0; i < found.length; i++) worst = Math.max(worst, Math.abs(found[i] - expected[i]))
+  const good = worst <= tolerance
+  good ? passed++ : failed++
+  console.log(`${good ? 'ok' : 'FAILED'}  ${name}: largest difference ${worst.toExponential(1)}, allowed ${tolerance}`)
+}
+
+function run(program, args) {
+  const { status, error, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8', cwd: root })
+  if (error) throw error
+  if (status !== 0) throw new Error(`${args.join(' ')} failed:\n${stdout}\n${stderr}`)
+}
+
+function pythonVectors(jobs) {
+  const list = join(work, 'jobs.json')
+  writeFileSync(list, JSON.stringify(jobs))
+  run(python, ['test/python/models.py', 'encode', list])
+  return jobs.map(({ out }) => {
+    const bytes = new Uint8Array(readFileSync(out))
+    return new Float32Array(bytes.buffer)
+  })
+}
+
+/** Vectors of the folder as Node loads it. */
+async function nodeVectors({ folder, texts, promptName }) {
+  const model = await SentenceTransformer.load(folder)
+  const { data } = await model.encode(texts, { promptName })
+  await model.dispose()
+  return data
+}
+
+/** Loads `folder`, trains a few steps, saves to `target`; resolves to the trained model's vectors. */
+async function fineTune({ folder, texts, promptName }, target, learningRate) {
+  const model = await SentenceTransformer.load(folder)
+  const before = (await model.encode(texts, { promptName })).data.slice()
+  const anchor = ['the man runs', 'a red dog', 'she plays the flute', 'a big house']
+  const positive = ['a man is running', 'the dog is red', 'a woman on the flute', 'the house was big']
+  const trainer = new SentenceTransformerTrainer({
+    model,
+    trainDataset: Dataset.fromColumns({ anchor, positive }),
+    loss: new losses.MultipleNegativesRankingLoss(),
+    args: { maxSteps: 3, perDeviceTrainBatchSize: 4, learningRate, saveStrategy: 'no' },
+    progress: false,
+  })
+  await trainer.train()
+  await model.save(target)
+  const { data } = await model.encode(texts, { promptName })
+  await model.dispose()
+  if (data.every((value, i) => value === before[i])) throw new Error('training changed nothing')
+  return data
+}
+
+const work = mkdtempSync(join(tmpdir(), 'sentence-torch-python-'))
+try {
+  if (!process.env.SENTENCE_TORCH_TEST_PYTHON && !existsSync(venv)) {
+    console.log('Making bench/peers/venv')
+    const { status } = spawnSync('python3', ['bench/setup.py'], { cwd: root, stdio: 'inherit' })
+    if (status !== 0) throw new Error('bench/setup.py failed')
+  }
+  const made = join(work, 'made')
+  run(python, ['test/python/models.py', 'make', made])
+  const names = readdirSync(made).filter((name) => name !== 'parts')
+  const jobs = names.map((name) => ({
+    name,
+    folder: join(made, name),
+    texts: TEXTS,
+    promptName: name.includes('prompt') ? 'query' : undefined,
+    out: join(work, `${name}.f32`),
+    rate: 1e-2,
+    ...TINY,
+  }))
+  if (existsSync(MINILM)) {
+    jobs.push({
+      name: 'all-MiniLM-L6-v2',
+      folder: MINILM,
+      texts: TEXTS,
+      out: join(work, 'real.f32'),
+      rate: 1e-4,
+      ...REAL,
+    })
+  } else console.log('No ../shared/models/all-MiniLM-L6-v2 beside the repository: the real model is left out')
+
+  const expected = pythonVectors(jobs)
+  for (const [i, job] of jobs.entries()) {
+    check(`${job.name}, saved by Python, loaded here`, await nodeVectors(job), expected[i], job)
+  }
+
+  const trained = []
+  for (const job of jobs) {
+    const folder = join(work, 'trained', job.name)
+    const ours = await fineTune(job, folder, job.rate)
+    trained.push({ ...job, folder, ours })
+    check(`${job.name}, fine-tuned, saved and loaded here`, await nodeVectors({ ...job, folder }), ours, {
+      tolerance: 0,
+    })
+  }
+  const theirs = pythonVectors(trained.map(({ ours, ...job }) => job))
+  for (const [i, job] of trained.entries()) {
+    check(`${job.name}, fine-tuned and saved here, loaded by Python`, theirs[i], job.ours, job)
+  }
+} catch (error) {
+  failed++
+  console.error(error)
+} finally {
+  rmSync(work, { recursive: true, force: true })
+}
+console.log(`${passed} passed, ${failed} failed`)
+process.exitCode = failed === 0 ? 0 : 1
