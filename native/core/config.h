@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <map>
-#include <memory>
 #include <string>
 #include <variant>
 #include <vector>
@@ -38,6 +37,7 @@ class Config {
   std::string string(const std::string& key, const std::string& fallback) const;
 
   const Object& object() const;
+  const char* kind() const;  // "a number", for messages
 
  private:
   const Config& at(const std::string& key) const;

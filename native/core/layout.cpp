@@ -1,0 +1,109 @@
+#include "core/layout.h"
+
+#include <ATen/ops/from_blob.h>
+#include <ATen/ops/isfinite.h>
+#include <c10/core/ScalarType.h>
+
+#include <numeric>
+
+#include "core/error.h"
+
+namespace st {
+
+namespace {
+
+constexpr int64_t kAlign = 16;  // elements: 64 bytes of float32, so that a block starts on a cache line
+
+int64_t product(const std::vector<int64_t>& shape) {
+  return std::accumulate(shape.begin(), shape.end(), int64_t{1}, std::multiplies<int64_t>());
+}
+
+at::ScalarType scalar_type(const TensorRange& range) {
+  if (range.dtype == "F32") return at::kFloat;
+  if (range.dtype == "F64") return at::kDouble;
+  if (range.dtype == "F16") return at::kHalf;
+  if (range.dtype == "BF16") return at::kBFloat16;
+  fail("ERR_INVALID_TENSORS", "Expected dtype F64, F32, F16 or BF16 for tensor ", range.name, " but found ",
+       range.dtype);
+}
+
+at::Tensor borrowed(const TensorRange& range) {
+  const at::ScalarType type = scalar_type(range);
+  return at::from_blob(range.data, {range.bytes / static_cast<int64_t>(c10::elementSize(type))}, type);
+}
+
+}  // namespace
+
+ParamId Layout::add(const std::string& name, std::vector<int64_t> shape, Group group) {
+  return add_fused({name}, std::move(shape), group);
+}
+
+ParamId Layout::add_fused(const std::vector<std::string>& names, std::vector<int64_t> shape, Group group) {
+  const ParamId id = static_cast<ParamId>(blocks_.size());
+  for (size_t part = 0; part < names.size(); ++part) {
+    named_[names[part]] = ordered_.size();
+    ordered_.push_back({{names[part], shape, group}, id, static_cast<int64_t>(part), product(shape)});
+  }
+  shape[0] *= static_cast<int64_t>(names.size());
+  blocks_.push_back({shape, group, 0, product(shape)});
+  return id;
+}
+
+void Layout::finish() {
+  for (Group group : {Group::kDecay, Group::kNoDecay, Group::kFrozen}) {
+    for (Block& block : blocks_) {
+      if (block.group != group) continue;
+      block.offset = size_;
+      size_ += (block.numel + kAlign - 1) / kAlign * kAlign;
+    }
+    if (group == Group::kDecay) decay_end_ = size_;
+    if (group == Group::kNoDecay) trained_end_ = size_;
+  }
+}
+
+std::vector<TensorInfo> Layout::tensors(bool trained_only) const {
+  std::vector<TensorInfo> out;
+  for (const Named& named : ordered_) {
+    if (!trained_only || named.info.group != Group::kFrozen) out.push_back(named.info);
+  }
+  return out;
+}
+
+at::Tensor Layout::view(const at::Tensor& flat, ParamId id) const {
+  const Block& block = blocks_[id];
+  return flat.narrow(0, block.offset, block.numel).view(block.shape);
+}
+
+std::vector<at::Tensor> Layout::views(const at::Tensor& flat) const {
+  std::vector<at::Tensor> out;
+  for (ParamId id = 0; id < static_cast<ParamId>(blocks_.size()); ++id) {
+    out.push_back(blocks_[id].offset + blocks_[id].numel <= flat.numel() ? view(flat, id) : at::Tensor());
+  }
+  return out;
+}
+
+Layout::Span Layout::locate(const TensorRange& range) const {
+  auto found = named_.find(range.name);
+  check(found != named_.end(), "ERR_INVALID_TENSORS", "There is no tensor named ", range.name);
+  const Named& named = ordered_[found->second];
+  const int64_t count = range.bytes / static_cast<int64_t>(c10::elementSize(scalar_type(range)));
+  check(range.start >= 0 && range.start + count <= named.numel, "ERR_INVALID_TENSORS", "Tensor ", range.name, " has ",
+        named.numel, " elements but the range is ", range.start, " to ", range.start + count);
+  return {blocks_[named.block].offset + named.part * named.numel + range.start, count};
+}
+
+void Layout::load(at::Tensor flat, const TensorRange& range) const {
+  const Span span = locate(range);
+  at::Tensor target = flat.narrow(0, span.offset, span.count);
+  const at::Tensor source = borrowed(range);
+  check(at::isfinite(source).all().item<bool>(), "ERR_INVALID_TENSORS", "Tensor ", range.name,
+        " holds a value that is not finite (NaN or infinity)");
+  target.copy_(source);
+}
+
+void Layout::dump(const at::Tensor& flat, const TensorRange& range) const {
+  const Span span = locate(range);
+  borrowed(range).copy_(flat.narrow(0, span.offset, span.count));
+}
+
+}  // namespace st

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "core/tensor_range.h"
+
+namespace st {
+
+using ParamId = int;
+
+// Where every parameter lies in a flat vector: first those with weight decay, then those without, then the frozen ones.
+// Values, gradients and moments share one layout. Several named tensors may be fused into one block along dimension 0.
+class Layout {
+ public:
+  ParamId add(const std::string& name, std::vector<int64_t> shape, Group group);
+  ParamId add_fused(const std::vector<std::string>& names, std::vector<int64_t> shape_of_each, Group group);
+  void finish();  // assigns the offsets; nothing may be added after it
+
+  int64_t size() const { return size_; }
+  int64_t decay_end() const { return decay_end_; }
+  int64_t trained_end() const { return trained_end_; }
+  std::vector<TensorInfo> tensors(bool trained_only = false) const;
+
+  at::Tensor view(const at::Tensor& flat, ParamId id) const;
+  std::vector<at::Tensor> views(const at::Tensor& flat) const;
+
+  // Copies between caller's memory and `flat` (float32 or float64). load rejects non-finite values.
+  void load(at::Tensor flat, const TensorRange& range) const;
+  void dump(const at::Tensor& flat, const TensorRange& range) const;
+  bool contains(const std::string& name) const { return named_.count(name) > 0; }
+
+ private:
+  struct Block {
+    std::vector<int64_t> shape;
+    Group group;
+    int64_t offset = 0;
+    int64_t numel = 0;
+  };
+  struct Named {
+    TensorInfo info;
+    ParamId block;
+    int64_t part;  // which of the fused tensors
+    int64_t numel;
+  };
+  struct Span {
+    int64_t offset;
+    int64_t count;
+  };
+  Span locate(const TensorRange& range) const;
+
+  std::vector<Block> blocks_;
+  std::vector<Named> ordered_;
+  std::unordered_map<std::string, size_t> named_;
+  int64_t size_ = 0, decay_end_ = 0, trained_end_ = 0;
+};
+
+}  // namespace st

@@ -1,0 +1,32 @@
+#include "core/parameters.h"
+
+#include <ATen/ops/empty.h>
+#include <ATen/ops/zeros.h>
+
+#include "core/device.h"
+
+namespace st {
+
+void Parameters::allocate(at::Device device, at::ScalarType compute) {
+  layout.finish();
+  const at::TensorOptions options = at::TensorOptions().device(device);
+  master_ = at::zeros({layout.size()}, options.dtype(master_dtype(compute)));
+  compute_ = compute == master_.scalar_type() ? master_ : at::zeros({layout.size()}, options.dtype(compute));
+  masters_ = layout.views(master_);
+  values_ = layout.views(compute_);
+}
+
+void Parameters::dispose() {
+  masters_.clear();
+  values_.clear();
+  master_ = compute_ = at::Tensor();
+}
+
+void Parameters::refresh() {
+  if (!compute_.is_same(master_)) compute_.copy_(master_);
+}
+
+Gradients::Gradients(const Layout& layout, const at::Tensor& like)
+    : flat_(at::zeros({layout.trained_end()}, like.options())), views_(layout.views(flat_)) {}
+
+}  // namespace st

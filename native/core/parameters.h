@@ -1,0 +1,43 @@
+#pragma once
+
+#include <utility>
+
+#include "core/layout.h"
+
+namespace st {
+
+// The values of a layout's parameters: in the master dtype, and a copy in the compute dtype where that differs.
+class Parameters {
+ public:
+  Layout layout;
+
+  void allocate(at::Device device, at::ScalarType compute);
+  void dispose();
+
+  const at::Tensor& master(ParamId id) const { return masters_[id]; }
+  const at::Tensor& value(ParamId id) const { return values_[id]; }  // compute dtype
+  at::Tensor& flat() { return master_; }
+  // After the masters have changed.
+  void refresh();
+
+  void load(const TensorRange& range) { layout.load(master_, range); }
+  void dump(const TensorRange& range) const { layout.dump(master_, range); }
+
+ private:
+  at::Tensor master_, compute_;
+  std::vector<at::Tensor> masters_, values_;
+};
+
+// Gradients of the trained parameters of a layout, in the master dtype.
+class Gradients {
+ public:
+  Gradients(const Layout& layout, const at::Tensor& like);
+  const at::Tensor& operator[](ParamId id) const { return views_[id]; }
+  at::Tensor& flat() { return flat_; }
+
+ private:
+  at::Tensor flat_;
+  std::vector<at::Tensor> views_;
+};
+
+}  // namespace st

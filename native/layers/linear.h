@@ -1,0 +1,31 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "layers/pass.h"
+
+namespace st {
+
+// y = x W' + b. Several named layers of the same input may share one matrix (query, key, value).
+class Linear {
+ public:
+  Linear() = default;
+  Linear(Layout& layout, const std::vector<std::string>& names, int64_t in, int64_t out_of_each);
+
+  void forward(const Pass& pass, const at::Tensor& x_TI, at::Tensor y_TO) const;
+  // Without the bias, which the next op adds.
+  void forward_without_bias(const Pass& pass, const at::Tensor& x_TI, at::Tensor y_TO) const;
+  // d_x (defined unless nobody needs it) is added to when `accumulate`.
+  void backward(const Pass& pass, Gradients& gradients, const at::Tensor& x_TI, const at::Tensor& d_y_TO, at::Tensor d_x_TI,
+                bool accumulate) const;
+  void backward_bias(Gradients& gradients, const at::Tensor& d_y_TO) const;
+
+  const at::Tensor& bias(const Pass& pass) const { return pass.parameters.master(bias_); }
+  const at::Tensor& bias_gradient(const Gradients& gradients) const { return gradients[bias_]; }
+
+ private:
+  ParamId weight_ = -1, bias_ = -1;
+};
+
+}  // namespace st

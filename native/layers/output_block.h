@@ -1,0 +1,26 @@
+#pragma once
+
+#include "layers/linear.h"
+#include "layers/norm.h"
+
+namespace st {
+
+// The end of both halves of a post-norm transformer layer: norm(residual + dropout(linear(x))).
+class OutputBlock {
+ public:
+  OutputBlock() = default;
+  OutputBlock(Layout& layout, const std::string& name, int64_t in, int64_t width, double epsilon, double dropout, uint32_t site);
+
+  at::Tensor forward(const Pass& pass, const at::Tensor& x_TI, const at::Tensor& residual_TD);
+  // d_x is written; returns the gradient of the residual, in the memory of d_out.
+  at::Tensor backward(const Pass& pass, Gradients& gradients, const at::Tensor& d_out_TD, const at::Tensor& x_TI, at::Tensor d_x_TI);
+
+ private:
+  Linear linear_;
+  Norm norm_;
+  double dropout_ = 0;
+  uint32_t site_ = 0;
+  at::Tensor sum_TD_, mean_T_, rstd_T_;  // of the last training pass
+};
+
+}  // namespace st

@@ -1,0 +1,29 @@
+#pragma once
+
+#include "core/parameters.h"
+#include "core/philox.h"
+#include "core/workspace.h"
+#include "ops/input.h"
+
+namespace st {
+
+// One trip of a batch through a network. Without `training` nothing is kept for a backward pass and nothing is dropped.
+struct Pass {
+  const Input& input;
+  const Parameters& parameters;
+  Workspace& workspace;
+  bool training = false;
+  DropoutKey dropout;
+
+  at::ScalarType compute() const { return parameters.value(0).scalar_type(); }
+  at::ScalarType master() const { return parameters.master(0).scalar_type(); }
+  at::Tensor take(int64_t width, at::ScalarType type) const { return workspace.take({input.tokens(), width}, type); }
+  at::Tensor take(int64_t width) const { return take(width, compute()); }
+  // Statistics of a layer norm, only where a backward pass follows.
+  at::Tensor take_statistics() const { return training ? workspace.take({input.tokens()}, master()) : at::Tensor(); }
+  Dropout dropout_at(uint32_t site, double probability) const {
+    return training ? Dropout(dropout, site, probability) : Dropout();
+  }
+};
+
+}  // namespace st

@@ -1,0 +1,32 @@
+#include <ATen/ops/cosine_similarity.h>
+#include <ATen/ops/mse_loss.h>
+
+#include "losses/loss.h"
+
+namespace st {
+
+namespace {
+
+// Mean squared error of the cosine of each pair against its label.
+class CosineSimilarity : public Loss {
+ public:
+  explicit CosineSimilarity(const Config& spec) { require_options(spec, {}); }
+
+  void check_batch(const LossInput& input) const override {
+    require_columns("CosineSimilarityLoss", input, 2, 2);
+    require_labels("CosineSimilarityLoss", input, false);
+  }
+
+  at::Tensor forward(const LossInput& input) const override {
+    const at::Tensor cosines_B = at::cosine_similarity(input.column(0), input.column(1), 1, 1e-8);
+    return at::mse_loss(cosines_B, input.labels.to(cosines_B.scalar_type()));
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Loss> make_cosine_similarity(const Config& spec, int64_t, Layout&) {
+  return std::make_unique<CosineSimilarity>(spec);
+}
+
+}  // namespace st

@@ -1,0 +1,51 @@
+#include <algorithm>
+#include <map>
+
+#include "core/error.h"
+#include "losses/loss.h"
+
+namespace st {
+
+namespace {
+
+const std::map<std::string, LossFactory>& registry() {
+  static const std::map<std::string, LossFactory> losses = {
+      {"CoSENTLoss", make_cosent},
+      {"CosineSimilarityLoss", make_cosine_similarity},
+      {"MultipleNegativesRankingLoss", make_multiple_negatives_ranking},
+      {"SoftmaxLoss", make_softmax},
+  };
+  return losses;
+}
+
+}  // namespace
+
+std::unique_ptr<Loss> make_loss(const Config& spec, int64_t embedding_width, Layout& layout) {
+  const std::string& type = spec.string("type");
+  auto found = registry().find(type);
+  if (found != registry().end()) return found->second(spec, embedding_width, layout);
+  std::string known;
+  for (const auto& [name, factory] : registry()) known += (known.empty() ? "" : ", ") + name;
+  fail("ERR_NOT_IMPLEMENTED", "Loss ", type, " is not built: expected ", known);
+}
+
+void require_columns(const char* loss, const LossInput& input, int64_t least, int64_t most) {
+  check(input.columns() >= least && input.columns() <= most, "ERR_INVALID_DATA", loss, " takes ", least,
+        most == least ? "" : " or more", " text columns but the batch has ", input.columns());
+}
+
+void require_labels(const char* loss, const LossInput& input, bool integers) {
+  check(input.labels.defined(), "ERR_INVALID_DATA", loss, " needs a label for each row, but the batch has none");
+  check(input.labels.dim() == 1 && input.labels.size(0) == input.embeddings_CBD.size(1), "ERR_INVALID_DATA", loss, " needs ",
+        input.embeddings_CBD.size(1), " labels, one for each row, but found ", input.labels.numel());
+  check(!integers || input.labels.scalar_type() == at::kLong, "ERR_INVALID_DATA", loss, " needs integer labels (an Int32Array)");
+}
+
+void require_options(const Config& spec, const std::vector<std::string>& names) {
+  for (const auto& [name, value] : spec.object()) {
+    check(name == "type" || std::find(names.begin(), names.end(), name) != names.end(), "ERR_UNKNOWN_OPTION",
+          spec.string("type"), " has no option ", name);
+  }
+}
+
+}  // namespace st

@@ -1,0 +1,73 @@
+#include <ATen/TensorOperators.h>
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/ops/abs.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/cross_entropy_loss.h>
+#include <ATen/ops/linear.h>
+#include <ATen/ops/max.h>
+#include <ATen/ops/min.h>
+
+#include <cmath>
+
+#include "core/error.h"
+#include "losses/loss.h"
+
+namespace st {
+
+namespace {
+
+// Cross-entropy of a linear classifier over [u; v; |u - v|; u v] (Reimers and Gurevych 2019). It owns the classifier.
+class Softmax : public Loss {
+ public:
+  Softmax(const Config& spec, int64_t width, Layout& layout)
+      : labels_(spec.integer("numLabels")),
+        both_(spec.boolean("concatenationSentRep", true)),
+        difference_(spec.boolean("concatenationSentDifference", true)),
+        product_(spec.boolean("concatenationSentMultiplication", false)),
+        features_(width * (2 * both_ + difference_ + product_)) {
+    require_options(spec, {"numLabels", "concatenationSentRep", "concatenationSentDifference", "concatenationSentMultiplication"});
+    check(labels_ >= 1, "ERR_INVALID_ARGUMENT", "Expected at least 1 for numLabels but found ", labels_);
+    check(features_ > 0, "ERR_INVALID_ARGUMENT", "SoftmaxLoss needs at least one of its three concatenations");
+    weight_ = layout.add("loss.classifier.weight", {labels_, features_}, Group::kDecay);
+    bias_ = layout.add("loss.classifier.bias", {labels_}, Group::kNoDecay);
+  }
+
+  // torch.nn.Linear's: uniform within 1 / sqrt(inputs).
+  void initialize(Parameters& parameters, uint64_t seed) const override {
+    const double bound = 1 / std::sqrt(static_cast<double>(features_));
+    at::Generator generator = at::detail::createCPUGenerator(seed);
+    for (ParamId id : {weight_, bias_}) at::Tensor(parameters.master(id)).uniform_(-bound, bound, generator);
+  }
+
+  void check_batch(const LossInput& input) const override {
+    require_columns("SoftmaxLoss", input, 2, 2);
+    require_labels("SoftmaxLoss", input, true);
+    const int64_t least = input.labels.min().item<int64_t>(), most = input.labels.max().item<int64_t>();
+    check(least >= 0 && most < labels_, "ERR_INVALID_DATA", "SoftmaxLoss has numLabels ", labels_,
+          ", so labels from 0 to ", labels_ - 1, ", but found ", least < 0 ? least : most);
+  }
+
+  at::Tensor forward(const LossInput& input) const override {
+    const at::Tensor u_BD = input.column(0), v_BD = input.column(1);
+    std::vector<at::Tensor> parts;
+    if (both_) parts.insert(parts.end(), {u_BD, v_BD});
+    if (difference_) parts.push_back((u_BD - v_BD).abs());
+    if (product_) parts.push_back(u_BD * v_BD);
+    const at::Tensor logits_BL = at::linear(at::cat(parts, 1), input.parameters[weight_], input.parameters[bias_]);
+    return at::cross_entropy_loss(logits_BL, input.labels);
+  }
+
+ private:
+  int64_t labels_;
+  bool both_, difference_, product_;
+  int64_t features_;
+  ParamId weight_, bias_;
+};
+
+}  // namespace
+
+std::unique_ptr<Loss> make_softmax(const Config& spec, int64_t width, Layout& layout) {
+  return std::make_unique<Softmax>(spec, width, layout);
+}
+
+}  // namespace st

@@ -1,0 +1,136 @@
+#include "models/bert.h"
+
+#include <ATen/ops/addmm.h>
+#include <ATen/ops/index_select.h>
+#include <ATen/ops/tanh.h>
+
+#include "core/error.h"
+#include "layers/feed_forward.h"
+#include "ops/embedding_norm.h"
+#include "ops/pooling.h"
+
+namespace st {
+
+namespace {
+
+struct Layer {
+  SelfAttention attention;
+  FeedForward feed_forward;
+};
+
+class Bert : public Model {
+ public:
+  Bert(const Config& config, bool pooler, const std::string& prefix, Layout& layout);
+
+  const ModelSizes& sizes() const override { return sizes_; }
+  at::Tensor forward(const Pass& pass) override;
+  void backward(const Pass& pass, Gradients& gradients, at::Tensor d_x_TD) override;
+  at::Tensor pooler_output(const Pass& pass, const at::Tensor& x_TD) override;
+
+ private:
+  EmbeddingTables tables(const Pass& pass) const {
+    return {pass.parameters.master(word_), pass.parameters.master(position_), pass.parameters.master(type_)};
+  }
+
+  ModelSizes sizes_;
+  double dropout_;
+  ParamId word_, position_, type_;
+  Norm norm_;
+  std::vector<Layer> layers_;
+  ParamId pooler_weight_ = -1, pooler_bias_ = -1;
+  at::Tensor sum_TD_, mean_T_, rstd_T_;  // of the embeddings, of the last training pass
+};
+
+constexpr uint32_t kEmbeddingSite = 0;
+
+int64_t positive(const Config& config, const std::string& key) {
+  const int64_t value = config.integer(key);
+  check(value >= 1, "ERR_INVALID_MODEL", "Expected at least 1 for ", key, " in config.json but found ", value);
+  return value;
+}
+
+double probability(const Config& config, const std::string& key) {
+  const double value = config.number(key, 0.1);
+  check(value >= 0 && value < 1, "ERR_INVALID_MODEL", "Expected 0 to below 1 for ", key, " in config.json but found ", value);
+  return value;
+}
+
+Bert::Bert(const Config& config, bool pooler, const std::string& prefix, Layout& layout) {
+  sizes_ = {positive(config, "hidden_size"), positive(config, "vocab_size"), config.integer("type_vocab_size", 2),
+            positive(config, "max_position_embeddings")};
+  const LayerSizes sizes{sizes_.width,
+                         positive(config, "num_attention_heads"),
+                         positive(config, "intermediate_size"),
+                         config.number("layer_norm_eps", 1e-12),
+                         probability(config, "hidden_dropout_prob"),
+                         probability(config, "attention_probs_dropout_prob")};
+  check(sizes.width % sizes.heads == 0, "ERR_INVALID_MODEL", "Expected a hidden_size that num_attention_heads divides but found ",
+        sizes.width, " and ", sizes.heads);
+  check(sizes.heads < 65536, "ERR_INVALID_MODEL", "Expected fewer than 65536 heads but found ", sizes.heads);
+  const std::string positions = config.string("position_embedding_type", "absolute");
+  check(positions == "absolute", "ERR_NOT_IMPLEMENTED", "position_embedding_type ", positions, " is not built: expected absolute");
+  check(!config.boolean("is_decoder", false), "ERR_NOT_IMPLEMENTED", "A BERT with is_decoder true is not built");
+  const Activation activation = parse_activation(config.string("hidden_act", "gelu"), "hidden_act in config.json");
+  dropout_ = sizes.dropout;
+
+  word_ = layout.add(prefix + "embeddings.word_embeddings.weight", {sizes_.vocabulary, sizes_.width}, Group::kDecay);
+  position_ = layout.add(prefix + "embeddings.position_embeddings.weight", {sizes_.positions, sizes_.width}, Group::kDecay);
+  type_ = layout.add(prefix + "embeddings.token_type_embeddings.weight", {sizes_.token_types, sizes_.width}, Group::kDecay);
+  norm_ = Norm(layout, prefix + "embeddings.LayerNorm", sizes_.width, sizes.epsilon);
+  const int64_t count = positive(config, "num_hidden_layers");
+  uint32_t site = kEmbeddingSite + 1;
+  for (int64_t i = 0; i < count; ++i) {
+    const std::string name = prefix + "encoder.layer." + std::to_string(i);
+    SelfAttention attention(layout, name + ".attention", sizes, site);
+    site += SelfAttention::kSites;
+    FeedForward feed_forward(layout, name, sizes, activation, site);
+    site += FeedForward::kSites;
+    layers_.push_back({std::move(attention), std::move(feed_forward)});
+  }
+  if (pooler) {
+    pooler_weight_ = layout.add(prefix + "pooler.dense.weight", {sizes_.width, sizes_.width}, Group::kFrozen);
+    pooler_bias_ = layout.add(prefix + "pooler.dense.bias", {sizes_.width}, Group::kFrozen);
+  }
+}
+
+at::Tensor Bert::forward(const Pass& pass) {
+  at::Tensor x_TD = pass.take(sizes_.width);
+  sum_TD_ = pass.take(sizes_.width, pass.master());
+  mean_T_ = pass.take_statistics();
+  rstd_T_ = pass.take_statistics();
+  embedding_norm(pass.input, pass.dropout_at(kEmbeddingSite, dropout_), tables(pass), norm_.weights(pass), sum_TD_, x_TD, mean_T_,
+                 rstd_T_);
+  for (Layer& layer : layers_) {
+    if (pass.training) {
+      x_TD = layer.feed_forward.forward(pass, layer.attention.forward(pass, x_TD));
+    } else {
+      const Scratch scratch(pass.workspace);
+      x_TD.copy_(layer.feed_forward.forward(pass, layer.attention.forward(pass, x_TD)));
+    }
+  }
+  return x_TD;
+}
+
+void Bert::backward(const Pass& pass, Gradients& gradients, at::Tensor d_x_TD) {
+  for (auto layer = layers_.rbegin(); layer != layers_.rend(); ++layer) {
+    d_x_TD = layer->feed_forward.backward(pass, gradients, d_x_TD);
+    d_x_TD = layer->attention.backward(pass, gradients, d_x_TD);
+  }
+  embedding_norm_backward(pass.input, pass.dropout_at(kEmbeddingSite, dropout_), norm_.weights(pass).gamma_D, d_x_TD, sum_TD_,
+                          mean_T_, rstd_T_, {gradients[word_], gradients[position_], gradients[type_]},
+                          norm_.gamma_gradient(gradients), norm_.beta_gradient(gradients));
+}
+
+at::Tensor Bert::pooler_output(const Pass& pass, const at::Tensor& x_TD) {
+  check(pooler_weight_ >= 0, "ERR_INVALID_ARGUMENT", "This model has no pooler (pooler.dense.weight), so no pooler_output");
+  const at::Tensor first_RD = pool(x_TD, pass.input.batch, {"cls"}, true);
+  return at::tanh(at::addmm(pass.parameters.value(pooler_bias_), first_RD, pass.parameters.value(pooler_weight_).t()));
+}
+
+}  // namespace
+
+std::unique_ptr<Model> make_bert(const Config& config, bool pooler, const std::string& prefix, Layout& layout) {
+  return std::make_unique<Bert>(config, pooler, prefix, layout);
+}
+
+}  // namespace st

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/config.h"
+#include "core/layout.h"
+#include "core/packed.h"
+
+namespace st {
+
+// What the modules after the transformer read and write. Everything is in the master dtype and differentiable by autograd.
+struct HeadState {
+  const PackedBatch& batch;
+  at::Tensor tokens_TD;
+  at::Tensor sentence_RD;
+  const std::vector<at::Tensor>& parameters;  // by ParamId
+};
+
+// A module after the transformer: Pooling, Dense, Normalize.
+class Head {
+ public:
+  virtual ~Head() = default;
+  virtual void forward(HeadState& state) const = 0;
+  virtual int64_t width() const = 0;  // of the sentence embedding that it leaves
+  virtual std::vector<ParamId> parameters() const { return {}; }
+};
+
+// `width_in`: of the token embeddings for the first head, of the sentence embedding for others (0 = there is none yet).
+std::unique_ptr<Head> make_head(const Config& spec, const std::string& prefix, int64_t token_width, int64_t width_in, Layout& layout);
+
+}  // namespace st

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "core/config.h"
+#include "layers/pass.h"
+
+namespace st {
+
+struct ModelSizes {
+  int64_t width, vocabulary, token_types, positions;
+};
+
+// A transformer from packed tokens to token embeddings.
+class Model {
+ public:
+  virtual ~Model() = default;
+  virtual const ModelSizes& sizes() const = 0;
+  // [T, width] in the compute dtype, in the pass's workspace. A training pass must be followed by backward() before the next.
+  virtual at::Tensor forward(const Pass& pass) = 0;
+  // Adds to the gradients; d_x is used up.
+  virtual void backward(const Pass& pass, Gradients& gradients, at::Tensor d_x_TD) = 0;
+  // What transformers calls pooler_output, [rows, width]; throws ERR_INVALID_ARGUMENT if the model has no pooler.
+  virtual at::Tensor pooler_output(const Pass& pass, const at::Tensor& x_TD) = 0;
+};
+
+// Makes the architecture that a config.json names in model_type; its parameters are added to `layout` under `prefix`.
+std::unique_ptr<Model> make_model(const std::string& architecture, const Config& config, bool pooler, const std::string& prefix,
+                                  Layout& layout);
+
+}  // namespace st

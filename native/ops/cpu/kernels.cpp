@@ -1,0 +1,29 @@
+// Compiled once per instruction set with -DST_CPU_ARCH=portable|avx2|avx512 and the matching compiler flags.
+#include "ops/cpu/kernels.h"
+
+#define ST_CONCAT(a, b) a##b
+#define ST_NAME(prefix, arch) ST_CONCAT(prefix, arch)
+
+namespace st::kernels {
+namespace ST_CPU_ARCH {
+
+#include "ops/cpu/simd.inl"  // first
+#include "ops/cpu/attention.inl"
+#include "ops/cpu/norm.inl"
+
+template <typename S>
+constexpr Table<S> make_table() {
+  return {residual_norm<S>,  residual_norm_backward<S>, embedding_norm<S>,     embedding_norm_backward<S>,
+          attention_scratch, attention<S>,              attention_backward<S>, adamw<arithmetic_t<S>>};
+}
+
+}  // namespace ST_CPU_ARCH
+
+extern const Table<float> ST_NAME(float_, ST_CPU_ARCH);
+extern const Table<double> ST_NAME(double_, ST_CPU_ARCH);
+extern const Table<Bf16> ST_NAME(bf16_, ST_CPU_ARCH);
+const Table<float> ST_NAME(float_, ST_CPU_ARCH) = ST_CPU_ARCH::make_table<float>();
+const Table<double> ST_NAME(double_, ST_CPU_ARCH) = ST_CPU_ARCH::make_table<double>();
+const Table<Bf16> ST_NAME(bf16_, ST_CPU_ARCH) = ST_CPU_ARCH::make_table<Bf16>();
+
+}  // namespace st::kernels

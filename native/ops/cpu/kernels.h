@@ -1,0 +1,150 @@
+#pragma once
+
+#include <cstdint>
+
+#include "core/philox.h"
+
+// Raw-pointer kernels for the CPU, compiled once for every instruction set that may be chosen at run time (CMakeLists.txt).
+// Each has a readable reference in ops/*.cpp. Shapes: T tokens, D width, S storage type, A arithmetic type.
+namespace st::kernels {
+
+struct Bf16 {
+  uint16_t bits;
+};
+
+template <typename S>
+struct Arithmetic {
+  using type = S;
+};
+template <>
+struct Arithmetic<Bf16> {
+  using type = float;
+};
+template <typename S>
+using arithmetic_t = typename Arithmetic<S>::type;
+
+// Row in the batch and position in that row, of every token: what a dropout mask depends on.
+struct Tokens {
+  const int32_t* rows;
+  const int32_t* positions;
+};
+
+// sum = residual + dropout(sum + bias); out = layer norm of sum.
+template <typename S>
+struct ResidualNorm {
+  using A = arithmetic_t<S>;
+  int64_t width;
+  A epsilon;
+  Dropout dropout;
+  Tokens tokens;
+  const A* bias_D;
+  const A* gamma_D;
+  const A* beta_D;
+  const S* residual_TD;
+  S* sum_TD;  // in: output of the linear layer; out: what is normalised
+  S* out_TD;
+  A* mean_T;
+  A* rstd_T;
+};
+
+// Partial sums of the calling part: dgamma, dbeta and dbias lie one after the other in `partial_3D`, which it adds to.
+template <typename S>
+struct ResidualNormBackward {
+  using A = arithmetic_t<S>;
+  int64_t width;
+  Dropout dropout;
+  Tokens tokens;
+  const A* gamma_D;
+  const S* d_out_TD;
+  const S* sum_TD;
+  const A* mean_T;
+  const A* rstd_T;
+  S* d_residual_TD;
+  S* d_linear_TD;
+};
+
+// sum = word + position + type; out = dropout(layer norm of sum).
+template <typename S>
+struct EmbeddingNorm {
+  using A = arithmetic_t<S>;
+  int64_t width;
+  A epsilon;
+  Dropout dropout;
+  Tokens tokens;
+  const int32_t* ids_T;
+  const int32_t* types_T;  // null = all 0
+  const A* word_VD;
+  const A* position_PD;
+  const A* type_2D;
+  const A* gamma_D;
+  const A* beta_D;
+  A* sum_TD;
+  S* out_TD;
+  A* mean_T;
+  A* rstd_T;
+};
+
+template <typename S>
+struct EmbeddingNormBackward {
+  using A = arithmetic_t<S>;
+  int64_t width;
+  Dropout dropout;
+  Tokens tokens;
+  const A* gamma_D;
+  const S* d_out_TD;
+  A* sum_TD;  // in: what was normalised; out: its gradient
+  const A* mean_T;
+  const A* rstd_T;
+};
+
+// softmax(q k' / sqrt(head_dim)) v with dropout on the probabilities, inside each row of the batch.
+template <typename S>
+struct Attention {
+  using A = arithmetic_t<S>;
+  int64_t heads;
+  int64_t head_dim;
+  Dropout dropout;
+  const S* qkv_T3HE;
+  S* out_THE;
+  A* lse_TH;  // log of the softmax's denominator; null where no backward follows
+  // backward only
+  const S* d_out_THE;
+  S* d_qkv_T3HE;
+};
+
+struct AttentionItem {
+  int64_t start;  // first token
+  int64_t length;
+  int32_t row;
+  int32_t head;
+};
+
+template <typename A>
+struct AdamW {
+  A lr, beta1, beta2, epsilon, weight_decay;
+  A correction1, correction2_sqrt;  // 1 - beta1^t, sqrt(1 - beta2^t)
+  A grad_factor;                    // of clipping
+};
+
+template <typename S>
+struct Table {
+  using A = arithmetic_t<S>;
+  void (*residual_norm)(const ResidualNorm<S>&, int64_t begin, int64_t end, A* scratch_D);
+  void (*residual_norm_backward)(const ResidualNormBackward<S>&, int64_t begin, int64_t end, A* partial_3D, A* scratch_D);
+  void (*embedding_norm)(const EmbeddingNorm<S>&, int64_t begin, int64_t end, A* scratch_D);
+  void (*embedding_norm_backward)(const EmbeddingNormBackward<S>&, int64_t begin, int64_t end, A* partial_2D, A* scratch_D);
+  int64_t (*attention_scratch)(int64_t length, int64_t head_dim, bool backward);  // elements of A
+  void (*attention)(const Attention<S>&, const AttentionItem&, A* scratch);
+  void (*attention_backward)(const Attention<S>&, const AttentionItem&, A* scratch);
+  // Updates and sets the gradient to 0.
+  void (*adamw)(const AdamW<A>&, int64_t count, A* value, A* grad, A* exp_avg, A* exp_avg_sq);
+};
+
+// The table of the best instruction set that the processor has, or of the one that SENTENCE_TORCH_CPU names.
+template <typename S>
+const Table<S>& table();
+
+// portable, avx2 or avx512: what table() chose.
+const char* chosen();
+
+}  // namespace st::kernels

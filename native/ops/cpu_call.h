@@ -1,0 +1,41 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <vector>
+
+#include "core/error.h"
+#include "ops/cpu/kernels.h"
+#include "ops/input.h"
+
+namespace st {
+
+// Calls work(S{}) with the storage type of the kernels that belongs to `type`.
+template <typename Work>
+void with_storage(at::ScalarType type, const Work& work) {
+  switch (type) {
+    case at::kFloat: return work(float{});
+    case at::kDouble: return work(double{});
+    case at::kBFloat16: return work(kernels::Bf16{});
+    default: fail("ERR_LIBTORCH", "No kernel for dtype ", c10::toString(type));
+  }
+}
+
+template <typename T>
+T* data(const at::Tensor& tensor) {
+  return tensor.defined() ? static_cast<T*>(tensor.data_ptr()) : nullptr;
+}
+
+inline kernels::Tokens token_places(const Input& input) {
+  return {data<int32_t>(input.rows_T), data<int32_t>(input.positions_T)};
+}
+
+// Memory of the calling thread that lives as long as the thread, at least `count` elements.
+template <typename A>
+A* thread_scratch(int64_t count) {
+  thread_local std::vector<A> memory;
+  if (static_cast<int64_t>(memory.size()) < count) memory.resize(count);
+  return memory.data();
+}
+
+}  // namespace st

@@ -1,0 +1,30 @@
+#include "ops/dropout.h"
+
+#include <ATen/ops/empty.h>
+
+namespace st {
+
+at::Tensor dropout_multiplier_TD(const Dropout& dropout, const Input& input, int64_t width, at::ScalarType type) {
+  at::Tensor out = at::empty({input.tokens(), width}, at::kDouble);
+  double* to = out.data_ptr<double>();
+  const PackedBatch& batch = input.batch;
+  for (int64_t row = 0; row < batch.rows(); ++row) {
+    for (int64_t position = 0; position < batch.length(row); ++position) {
+      for (int64_t column = 0; column < width; ++column) *to++ = dropout.multiplier(row, position, column);
+    }
+  }
+  return out.to(input.ids_T.device()).to(type);
+}
+
+at::Tensor dropout_multiplier_HLL(const Dropout& dropout, int64_t row, int64_t heads, int64_t length, at::TensorOptions options) {
+  at::Tensor out = at::empty({heads, length, length}, at::kDouble);
+  double* to = out.data_ptr<double>();
+  for (int64_t head = 0; head < heads; ++head) {
+    for (int64_t query = 0; query < length; ++query) {
+      for (int64_t key = 0; key < length; ++key) *to++ = dropout.multiplier(row, query, key, head);
+    }
+  }
+  return out.to(options);
+}
+
+}  // namespace st

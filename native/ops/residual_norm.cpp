@@ -1,0 +1,92 @@
+#include "ops/residual_norm.h"
+
+#include <ATen/TensorOperators.h>
+
+#include "core/parallel.h"
+#include "ops/cpu_call.h"
+#include "ops/dropout.h"
+#include "ops/norm_math.h"
+
+namespace st {
+
+namespace {
+constexpr int64_t kGrain = 16;  // tokens that are worth a thread
+}
+
+void residual_norm(const Input& input, const Dropout& dropout, const NormWeights& weights, const at::Tensor& bias_D,
+                   const at::Tensor& residual_TD, at::Tensor sum_TD, at::Tensor out_TD, at::Tensor mean_T, at::Tensor rstd_T) {
+  if (!sum_TD.is_cpu()) {
+    return reference::residual_norm(input, dropout, weights, bias_D, residual_TD, sum_TD, out_TD, mean_T, rstd_T);
+  }
+  with_storage(sum_TD.scalar_type(), [&]<typename S>(S) {
+    using A = kernels::arithmetic_t<S>;
+    const int64_t width = sum_TD.size(1);
+    const kernels::ResidualNorm<S> call{width, static_cast<A>(weights.epsilon), dropout, token_places(input), data<A>(bias_D),
+                                        data<A>(weights.gamma_D), data<A>(weights.beta_D), data<S>(residual_TD), data<S>(sum_TD),
+                                        data<S>(out_TD), data<A>(mean_T), data<A>(rstd_T)};
+    parallel_ranges(input.tokens(), parallel_parts(input.tokens(), kGrain), [&](int64_t, int64_t begin, int64_t end) {
+      kernels::table<S>().residual_norm(call, begin, end, thread_scratch<A>(2 * width));
+    });
+  });
+}
+
+void residual_norm_backward(const Input& input, const Dropout& dropout, const at::Tensor& gamma_D, const at::Tensor& d_out_TD,
+                            const at::Tensor& sum_TD, const at::Tensor& mean_T, const at::Tensor& rstd_T,
+                            at::Tensor d_residual_TD, at::Tensor d_linear_TD, at::Tensor d_gamma_D, at::Tensor d_beta_D,
+                            at::Tensor d_bias_D) {
+  if (!sum_TD.is_cpu()) {
+    return reference::residual_norm_backward(input, dropout, gamma_D, d_out_TD, sum_TD, mean_T, rstd_T, d_residual_TD,
+                                             d_linear_TD, d_gamma_D, d_beta_D, d_bias_D);
+  }
+  with_storage(sum_TD.scalar_type(), [&]<typename S>(S) {
+    using A = kernels::arithmetic_t<S>;
+    const int64_t width = sum_TD.size(1), parts = parallel_parts(input.tokens(), kGrain);
+    const kernels::ResidualNormBackward<S> call{width, dropout, token_places(input), data<A>(gamma_D), data<S>(d_out_TD),
+                                                data<S>(sum_TD), data<A>(mean_T), data<A>(rstd_T), data<S>(d_residual_TD),
+                                                data<S>(d_linear_TD)};
+    std::vector<A> partial(parts * 3 * width);
+    parallel_ranges(input.tokens(), parts, [&](int64_t part, int64_t begin, int64_t end) {
+      kernels::table<S>().residual_norm_backward(call, begin, end, partial.data() + part * 3 * width,
+                                                 thread_scratch<A>(2 * width));
+    });
+    A* const totals[] = {data<A>(d_gamma_D), data<A>(d_beta_D), data<A>(d_bias_D)};
+    for (int64_t part = 0; part < parts; ++part) {
+      for (int64_t i = 0; i < 3 * width; ++i) totals[i / width][i % width] += partial[part * 3 * width + i];
+    }
+  });
+}
+
+namespace reference {
+
+void residual_norm(const Input& input, const Dropout& dropout, const NormWeights& weights, const at::Tensor& bias_D,
+                   const at::Tensor& residual_TD, at::Tensor sum_TD, at::Tensor out_TD, at::Tensor mean_T, at::Tensor rstd_T) {
+  const at::ScalarType master = weights.gamma_D.scalar_type();
+  at::Tensor x_TD = sum_TD.to(master) + bias_D;
+  if (dropout.active()) x_TD = x_TD * dropout_multiplier_TD(dropout, input, x_TD.size(1), master);
+  x_TD = x_TD + residual_TD.to(master);
+  const Normalized n = normalize(x_TD, weights.epsilon);
+  sum_TD.copy_(x_TD);
+  out_TD.copy_(n.normal_TD * weights.gamma_D + weights.beta_D);
+  if (mean_T.defined()) {
+    mean_T.copy_(n.mean_T1.squeeze(1));
+    rstd_T.copy_(n.rstd_T1.squeeze(1));
+  }
+}
+
+void residual_norm_backward(const Input& input, const Dropout& dropout, const at::Tensor& gamma_D, const at::Tensor& d_out_TD,
+                            const at::Tensor& sum_TD, const at::Tensor& mean_T, const at::Tensor& rstd_T,
+                            at::Tensor d_residual_TD, at::Tensor d_linear_TD, at::Tensor d_gamma_D, at::Tensor d_beta_D,
+                            at::Tensor d_bias_D) {
+  const at::ScalarType master = gamma_D.scalar_type();
+  const at::Tensor d_sum_TD =
+      normalize_backward(d_out_TD.to(master), sum_TD.to(master), mean_T, rstd_T, gamma_D, d_gamma_D, d_beta_D);
+  at::Tensor d_TD = d_sum_TD;
+  if (dropout.active()) d_TD = d_TD * dropout_multiplier_TD(dropout, input, d_TD.size(1), master);
+  d_bias_D.add_(d_TD.sum(0));
+  d_residual_TD.copy_(d_sum_TD);
+  d_linear_TD.copy_(d_TD);
+}
+
+}  // namespace reference
+
+}  // namespace st
