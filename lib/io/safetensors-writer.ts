@@ -12,8 +12,8 @@ export interface TensorSource {
 }
 
 /**
- * Writes a safetensors file like the reference implementation, byte for byte: metadata first with sorted keys, tensors by
- * dtype (widest first) and then by name, the header padded with spaces to a multiple of 8. Bytes are passed on as they come;
+ * Writes a safetensors file like the reference implementation, byte for byte (it shuffles the metadata; here their keys are
+ * sorted): metadata first, tensors by dtype (widest first) and then by name, the header padded with spaces to a multiple of 8. Bytes are passed on as they come;
  * the file appears under its name when it is whole and synced.
  * @throws SentenceTorchError ERR_INVALID_ARGUMENT naming a tensor whose dtype, shape, size or name does not fit.
  */

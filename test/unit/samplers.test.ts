@@ -1,0 +1,163 @@
+import test from 'ava'
+import fc from 'fast-check'
+import { Dataset } from '../../lib/data/dataset.js'
+import { Random } from '../../lib/data/random.js'
+import { type BatchSamplerName, createBatchSampler } from '../../lib/data/samplers/index.js'
+
+const names: BatchSamplerName[] = ['batch_sampler', 'no_duplicates']
+
+/** Few different words, so that rows share texts in and across columns. */
+const datasets = fc
+  .tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 12 }))
+  .chain(([columns, words]) =>
+    fc.array(fc.array(fc.nat(words), { minLength: columns, maxLength: columns }), { maxLength: 60 }),
+  )
+  .map((rows) => Dataset.fromRows(rows.map((row) => Object.fromEntries(row.map((word, i) => [`text${i}`, `${word}`])))))
+const batchSizes = fc.integer({ min: 1, max: 9 })
+const seeds = fc.integer({ min: 0, max: 2 ** 40 })
+
+const collect = (batches: Iterable<Int32Array>) => [...batches].map((batch) => [...batch])
+
+for (const name of names) {
+  test(`${name}: every row exactly once per epoch`, (t) => {
+    fc.assert(
+      fc.property(datasets, batchSizes, seeds, fc.nat(3), (dataset, batchSize, seed, epoch) => {
+        const batches = collect(createBatchSampler(name, dataset, { batchSize, seed }).batches(epoch))
+        const order = batches.flat().sort((a, b) => a - b)
+        t.deepEqual(order, [...Array(dataset.length).keys()])
+        t.true(batches.every((batch) => batch.length >= 1 && batch.length <= batchSize))
+      }),
+    )
+  })
+
+  test(`${name}: with dropLast only full batches, no row twice`, (t) => {
+    fc.assert(
+      fc.property(datasets, batchSizes, seeds, (dataset, batchSize, seed) => {
+        const sampler = createBatchSampler(name, dataset, { batchSize, seed, dropLast: true })
+        const batches = collect(sampler.batches(0))
+        t.true(batches.every((batch) => batch.length === batchSize))
+        t.is(new Set(batches.flat()).size, batches.flat().length)
+        t.true(batches.length <= sampler.length)
+      }),
+    )
+  })
+
+  test(`${name}: seed and epoch decide, and nothing else`, (t) => {
+    const dataset = Dataset.fromColumns({ text: Array.from({ length: 100 }, (_, i) => `${i}`) })
+    const batches = (seed: number, epoch: number) =>
+      collect(createBatchSampler(name, dataset, { batchSize: 8, seed }).batches(epoch))
+    const sampler = createBatchSampler(name, dataset, { batchSize: 8, seed: 42 })
+    const first = collect(sampler.batches(0))
+    const second = collect(sampler.batches(1))
+    t.notDeepEqual(first, second)
+    t.deepEqual(collect(sampler.batches(0)), first)
+    t.deepEqual(batches(42, 1), second)
+    t.notDeepEqual(batches(43, 0), first)
+    t.notDeepEqual(batches(43, 0), second, 'seed + epoch must not be the only thing that counts')
+    t.notDeepEqual(batches(42 + 2 ** 32, 0), first)
+  })
+
+  test(`${name}: length counts batches as Python does`, (t) => {
+    const dataset = Dataset.fromColumns({ text: Array.from({ length: 10 }, (_, i) => `${i}`) })
+    const of = (batchSize: number, dropLast: boolean) => {
+      const sampler = createBatchSampler(name, dataset, { batchSize, dropLast })
+      t.is(sampler.length, collect(sampler.batches(0)).length)
+      return sampler.length
+    }
+    t.deepEqual([of(3, false), of(3, true), of(5, false), of(5, true), of(11, false), of(11, true)], [4, 3, 2, 2, 1, 0])
+  })
+}
+
+test('no_duplicates: no text twice in a batch, in whichever columns; no batch could have been fuller', (t) => {
+  fc.assert(
+    fc.property(datasets, batchSizes, seeds, (dataset, batchSize, seed) => {
+      const textsOf = (row: number) => new Set(dataset.textColumns.map((column) => dataset.texts(column)[row]!))
+      const batches = collect(createBatchSampler('no_duplicates', dataset, { batchSize, seed }).batches(0))
+      batches.forEach((batch, i) => {
+        const seen = new Set<string>()
+        for (const row of batch) {
+          for (const text of textsOf(row)) {
+            t.false(seen.has(text))
+            seen.add(text)
+          }
+        }
+        if (batch.length === batchSize) return
+        for (const later of batches.slice(i + 1).flat()) t.true([...textsOf(later)].some((text) => seen.has(text)))
+      })
+    }),
+  )
+})
+
+/** NoDuplicatesBatchSampler of sentence-transformers, word for word, on a given order. */
+function referenceBatches(dataset: Dataset, order: number[], batchSize: number): number[][] {
+  const batches: number[][] = []
+  let remaining = order
+  while (remaining.length > 0) {
+    const values = new Set<string>()
+    const batch: number[] = []
+    for (const row of remaining) {
+      const texts = dataset.textColumns.map((column) => dataset.texts(column)[row]!)
+      if (batch.length === batchSize || texts.some((text) => values.has(text))) continue
+      batch.push(row)
+      for (const text of texts) values.add(text)
+    }
+    batches.push(batch)
+    remaining = remaining.filter((row) => !batch.includes(row))
+  }
+  return batches
+}
+
+test('no_duplicates: puts rows off exactly like the reference', (t) => {
+  fc.assert(
+    fc.property(datasets, batchSizes, fc.nat(100), (dataset, batchSize, seed) => {
+      const order = [...new Random(seed, 0).permutation(dataset.length)]
+      const batches = collect(createBatchSampler('no_duplicates', dataset, { batchSize, seed }).batches(0))
+      t.deepEqual(batches, referenceBatches(dataset, order, batchSize))
+    }),
+  )
+})
+
+test('no_duplicates: labels are not compared, a row may repeat its own text', (t) => {
+  const dataset = Dataset.fromColumns({ a: ['x', 'y', 'z'], b: ['x', '1', '2'], label: [1, 1, 1] })
+  const batches = collect(createBatchSampler('no_duplicates', dataset, { batchSize: 3 }).batches(0))
+  t.is(batches.length, 1)
+})
+
+test('unknown names and batch sizes are refused', (t) => {
+  const dataset = Dataset.fromColumns({ text: ['a'] })
+  const make =
+    (name: string, batchSize = 1) =>
+    () =>
+      createBatchSampler(name as BatchSamplerName, dataset, { batchSize })
+  t.throws(make('group_by_label'), { code: 'ERR_NOT_IMPLEMENTED', message: /group_by_label/ })
+  t.throws(make('no_duplicates_hashed'), { code: 'ERR_NOT_IMPLEMENTED' })
+  t.throws(make('no_duplicate'), { code: 'ERR_INVALID_ARGUMENT', message: /did you mean "no_duplicates"/ })
+  t.throws(make('toString'), { code: 'ERR_INVALID_ARGUMENT' })
+  t.throws(make('batch_sampler', 0), { code: 'ERR_INVALID_ARGUMENT', message: /batchSize/ })
+  t.throws(make('batch_sampler', 1.5), { code: 'ERR_INVALID_ARGUMENT' })
+})
+
+test('random numbers are those of xoshiro128**, spread evenly', (t) => {
+  const random = new Random(1)
+  // The generator itself, from a known state: first outputs of the C source with state 1, 2, 3, 4.
+  const known = new Random()
+  Object.assign(known, { state: Uint32Array.of(1, 2, 3, 4) })
+  t.deepEqual(
+    Array.from({ length: 4 }, () => known.nextUint32()),
+    [11520, 0, 5927040, 70819200],
+  )
+  const counts = new Array(7).fill(0)
+  for (let i = 0; i < 70_000; i++) counts[random.below(7)]++
+  t.true(
+    counts.every((count) => Math.abs(count - 10_000) < 500),
+    counts.join(),
+  )
+  const firsts = new Array(5).fill(0)
+  for (let seed = 0; seed < 5000; seed++) firsts[new Random(seed).permutation(5)[0]!]++
+  t.true(
+    firsts.every((count) => Math.abs(count - 1000) < 150),
+    firsts.join(),
+  )
+  const value = random.float()
+  t.true(value >= 0 && value < 1)
+})
