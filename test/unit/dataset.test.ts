@@ -1,0 +1,140 @@
+import test from 'ava'
+import { Dataset } from '../../lib/data/dataset.js'
+
+test('rows and columns make the same dataset, columns in their order', (t) => {
+  const rows = Dataset.fromRows([
+    { b: 'b0', a: 'a0', score: 0.5 },
+    { a: 'a1', b: 'b1', score: 5 },
+  ])
+  const columns = Dataset.fromColumns({ b: ['b0', 'b1'], a: ['a0', 'a1'], score: [0.5, 5] })
+  for (const dataset of [rows, columns]) {
+    t.is(dataset.length, 2)
+    t.deepEqual(dataset.columnNames, ['b', 'a', 'score'])
+    t.deepEqual(dataset.textColumns, ['b', 'a'])
+    t.is(dataset.labelColumn, 'score')
+    t.deepEqual(dataset.labels(), [0.5, 5], 'never rescaled')
+    t.deepEqual(dataset.column('a'), ['a0', 'a1'])
+    t.deepEqual(dataset.texts('b'), ['b0', 'b1'])
+    t.deepEqual(dataset.row(1), { b: 'b1', a: 'a1', score: 5 })
+    t.deepEqual(Object.keys(dataset.row(1)), ['b', 'a', 'score'])
+  }
+})
+
+test('the label column is the first of label, labels, score, scores', (t) => {
+  const label = (columns: Record<string, unknown[]>) => Dataset.fromColumns(columns).labelColumn
+  t.is(label({ scores: [1], text: ['a'] }), 'scores')
+  t.is(label({ labels: [1], text: ['a'] }), 'labels')
+  t.is(label({ text: ['a'] }), undefined)
+  t.is(Dataset.fromColumns({ text: ['a'] }).labels(), undefined)
+  // With two of them the second would be taken for a text.
+  const both = { text: ['a'], score: [1], label: [0] }
+  t.throws(() => Dataset.fromColumns(both), {
+    code: 'ERR_INVALID_DATA',
+    message: /a text in column "score", row 0, found 1 \(labels are taken from "label"\)/,
+  })
+})
+
+test('labels may be vectors of one length', (t) => {
+  const vectors = [
+    [1, 2],
+    [3, 4],
+  ]
+  t.deepEqual(Dataset.fromColumns({ text: ['a', 'b'], label: vectors }).labels(), vectors)
+})
+
+test('rows are selected in the given order, again and again', (t) => {
+  const dataset = Dataset.fromColumns({ text: ['a', 'b', 'c'], label: [0, 1, 2] })
+  const selected = dataset.select(Int32Array.of(2, 0, 2))
+  t.deepEqual(selected.texts('text'), ['c', 'a', 'c'])
+  t.deepEqual(selected.labels(), [2, 0, 2])
+  t.is(dataset.select([]).length, 0)
+  t.deepEqual(dataset.select([]).columnNames, ['text', 'label'])
+  for (const index of [-1, 3, 0.5, Number.NaN]) {
+    t.throws(() => dataset.select([index]), { code: 'ERR_INVALID_ARGUMENT', message: /from 0 to 2/ })
+    t.throws(() => dataset.row(index), { code: 'ERR_INVALID_ARGUMENT' })
+  }
+})
+
+test('columns are selected in the given order', (t) => {
+  const dataset = Dataset.fromColumns({ a: ['a'], b: ['b'], label: [1] })
+  const selected = dataset.selectColumns(['b', 'a'])
+  t.deepEqual(selected.columnNames, ['b', 'a'])
+  t.is(selected.labelColumn, undefined)
+  t.throws(() => dataset.selectColumns(['c']), { code: 'ERR_INVALID_ARGUMENT', message: /a, b, label.*"c"/ })
+  t.throws(() => dataset.column('c'), { code: 'ERR_INVALID_ARGUMENT', message: /a, b, label/ })
+  t.throws(() => dataset.texts('label'), { code: 'ERR_INVALID_ARGUMENT' })
+})
+
+test('no rows make an empty dataset', (t) => {
+  t.is(Dataset.fromRows([]).length, 0)
+  t.deepEqual(Dataset.fromRows([]).columnNames, [])
+  t.is(Dataset.fromColumns({ text: [] }).length, 0)
+})
+
+test('the dataset does not follow later changes of its source', (t) => {
+  const text = ['a']
+  const dataset = Dataset.fromColumns({ text })
+  text[0] = 'changed'
+  t.is(dataset.texts('text')[0], 'a')
+})
+
+const data = { code: 'ERR_INVALID_DATA' }
+const refused: [string, () => Dataset, object][] = [
+  [
+    'a text that is a number',
+    () => Dataset.fromRows([{ a: 'x' }, { a: 3 }]),
+    { ...data, message: /"a", row 1, found 3/ },
+  ],
+  ['a text that is missing', () => Dataset.fromRows([{ a: null }]), { ...data, message: /"a", row 0, found null/ }],
+  ['other keys', () => Dataset.fromRows([{ a: 'x' }, { b: 'y' }]), { ...data, message: /keys a in row 1, found b/ }],
+  [
+    'a key too many',
+    () => Dataset.fromRows([{ a: 'x' }, { a: 'y', b: 'y' }]),
+    { ...data, message: /row 1, found a, b/ },
+  ],
+  [
+    'a row that is no object',
+    () => Dataset.fromRows(['x' as never]),
+    { ...data, message: /an object in row 0, found "x"/ },
+  ],
+  ['a row that is a list', () => Dataset.fromRows([['x'] as never]), { ...data, message: /an object in row 0/ }],
+  [
+    'columns of different length',
+    () => Dataset.fromColumns({ a: ['x'], b: [] }),
+    { ...data, message: /1 rows in column "b"/ },
+  ],
+  [
+    'a label that is a text',
+    () => Dataset.fromColumns({ label: ['1'] }),
+    { ...data, message: /finite number.*found "1"/ },
+  ],
+  [
+    'a label that is missing',
+    () => Dataset.fromColumns({ label: [1, undefined] }),
+    { ...data, message: /row 1.*undefined/ },
+  ],
+  ['a label that is NaN', () => Dataset.fromColumns({ label: [Number.NaN] }), { ...data, message: /NaN/ }],
+  ['a label that is infinite', () => Dataset.fromColumns({ score: [Number.POSITIVE_INFINITY] }), data],
+  [
+    'vectors of different length',
+    () => Dataset.fromColumns({ label: [[1, 2], [1]] }),
+    { ...data, message: /2 finite numbers.*row 1/ },
+  ],
+  ['a vector among numbers', () => Dataset.fromColumns({ label: [1, [1]] }), { ...data, message: /row 1/ }],
+  ['a text in a vector', () => Dataset.fromColumns({ label: [['1']] }), data],
+  ['return_loss', () => Dataset.fromColumns({ return_loss: ['x'] }), { ...data, message: /"return_loss" is reserved/ }],
+  [
+    'dataset_name',
+    () => Dataset.fromColumns({ dataset_name: ['x'] }),
+    { ...data, message: /"dataset_name" is reserved/ },
+  ],
+  ['a column that is no array', () => Dataset.fromColumns({ a: 'x' as never }), { code: 'ERR_INVALID_ARGUMENT' }],
+  ['no rows at all', () => Dataset.fromRows(undefined as never), { code: 'ERR_INVALID_ARGUMENT' }],
+  ['no columns at all', () => Dataset.fromColumns(null as never), { code: 'ERR_INVALID_ARGUMENT' }],
+]
+
+for (const [what, make, expected] of refused) {
+  test(`refused: ${what}`, (t) => {
+    t.throws(make, expected)
+  })
+}
