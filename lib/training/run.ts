@@ -6,6 +6,7 @@ import { type CallbackContext, emit, type LogRecord, type TrainerCallback, type 
 import { saveCheckpoint } from './checkpoint.js'
 import { type EvaluationParts, evaluationRecord } from './evaluation-record.js'
 import { type Due, planRun, type RunPlan } from './flow.js'
+import { LossMean } from './loss-mean.js'
 import { roundTo, type TrainResult } from './result.js'
 import { makeSchedule } from './schedule.js'
 
@@ -245,24 +246,5 @@ export class TrainingRun {
   async #record(record: LogRecord): Promise<void> {
     this.state.logHistory.push({ ...record, step: this.state.globalStep })
     await emit(this.#parts.callbacks, 'onLog', record, this.#context)
-  }
-}
-
-/** Mean of the losses of many batches, from the means that reports bring. */
-class LossMean {
-  reported = false
-  #sum = 0
-  #batches = 0
-
-  add({ loss, batches }: StepReport): void {
-    this.reported = true
-    if (batches === 0) return
-    this.#sum += loss * batches
-    this.#batches += batches
-  }
-
-  /** NaN without a finite loss. */
-  get value(): number {
-    return this.#sum / this.#batches
   }
 }

@@ -1,0 +1,128 @@
+import { mkdirSync } from 'node:fs'
+import { setImmediate } from 'node:timers/promises'
+import { Dataset } from '../../lib/data/dataset.js'
+import { createBatchSampler } from '../../lib/data/samplers/index.js'
+import { type Loss, MultipleNegativesRankingLoss } from '../../lib/losses/index.js'
+import type { NativeTrainer, PackedBatch, StepOptions, StepReport } from '../../lib/native/types.js'
+import { resolveArguments, type TrainingArguments } from '../../lib/training/arguments.js'
+import { BatchMaker } from '../../lib/training/batches.js'
+import type { LogRecord, TrainerCallback } from '../../lib/training/callbacks.js'
+import { type RunParts, TrainingRun } from '../../lib/training/run.js'
+import { trainLoop } from '../../lib/training/trainer.js'
+
+/** An engine that takes one turn of the event loop per batch and answers with loss = number of the batch. */
+export class FakeEngine implements Pick<NativeTrainer, 'step' | 'evaluate'> {
+  readonly calls: (StepOptions & { batch: PackedBatch })[] = []
+  inFlight = 0
+  mostInFlight = 0
+  failAt = Number.POSITIVE_INFINITY
+  nonFiniteAt = 0
+  #queue: Promise<unknown> = Promise.resolve()
+  #losses: number[] = []
+  #skipped = 0
+
+  step(batch: PackedBatch, options: StepOptions): Promise<StepReport | undefined> {
+    this.calls.push({ batch, ...options })
+    const number = this.calls.length
+    this.inFlight++
+    this.mostInFlight = Math.max(this.mostInFlight, this.inFlight)
+    const job = this.#queue.then(async () => {
+      await setImmediate()
+      this.inFlight--
+      if (number >= this.failAt) throw Object.assign(new Error('no memory'), { code: 'ERR_OUT_OF_MEMORY' })
+      if (number === this.nonFiniteAt) this.#skipped++
+      else this.#losses.push(number)
+      return options.report ? this.#report() : undefined
+    })
+    this.#queue = job.catch(() => {})
+    return job
+  }
+
+  #report(): StepReport {
+    const batches = this.#losses.length
+    const loss = this.#losses.reduce((sum, value) => sum + value, 0) / batches
+    const report = { loss, batches, gradNorm: 0.5, updates: batches, skipped: this.#skipped }
+    this.#losses = []
+    this.#skipped = 0
+    return report
+  }
+
+  async evaluate(batch: PackedBatch): Promise<number> {
+    return (batch.offsets.length - 1) / batch.columns
+  }
+}
+
+export function pairs(rows: number, extra: Record<string, number[]> = {}): Dataset {
+  const texts = (kind: string) => Array.from({ length: rows }, (_, i) => `${kind}${i}`)
+  return Dataset.fromColumns({ anchor: texts('a'), positive: texts('p'), ...extra })
+}
+
+/** Every text becomes one token: its number. */
+export async function tokenize(texts: readonly string[]) {
+  const ids = Int32Array.from(texts, (text) => Number(text.slice(1)))
+  return { ids, offsets: Int32Array.from({ length: texts.length + 1 }, (_, i) => i) }
+}
+
+export function source(dataset: Dataset, loss: Loss, args: Readonly<TrainingArguments>, batchSize: number) {
+  const { seed, dataloaderDropLast: dropLast, batchSampler } = args
+  return {
+    sampler: createBatchSampler(batchSampler, dataset, { batchSize, seed, dropLast }),
+    maker: new BatchMaker(dataset, loss, tokenize),
+  }
+}
+
+export interface Setup {
+  rows?: number
+  engine?: FakeEngine
+  callbacks?: TrainerCallback[]
+  parts?: Partial<RunParts>
+  signal?: AbortSignal
+}
+
+export function prepare(given: Partial<TrainingArguments>, setup: Setup = {}) {
+  const args = resolveArguments({ saveStrategy: 'no', perDeviceTrainBatchSize: 2, numTrainEpochs: 1, ...given })
+  const engine = setup.engine ?? new FakeEngine()
+  const loss = new MultipleNegativesRankingLoss()
+  const run = new TrainingRun({
+    args,
+    native: engine,
+    train: source(pairs(setup.rows ?? 10), loss, args, args.perDeviceTrainBatchSize),
+    save: async (folder) => {
+      mkdirSync(folder, { recursive: true })
+    },
+    reportsAreFree: false,
+    callbacks: setup.callbacks ?? [],
+    signal: setup.signal,
+    ...setup.parts,
+  })
+  return { engine, run, train: () => trainLoop(run, setup.signal) }
+}
+
+/** Notes every event; `requests` are run inside. */
+export function recorder(requests: TrainerCallback = {}): TrainerCallback & { events: string[]; records: LogRecord[] } {
+  const events: string[] = []
+  const records: LogRecord[] = []
+  return {
+    events,
+    records,
+    onTrainBegin: () => void events.push('trainBegin'),
+    onEpochBegin: () => void events.push('epochBegin'),
+    onStepBegin: () => void events.push('stepBegin'),
+    onStepEnd(context) {
+      events.push(`stepEnd ${context.state.globalStep}`)
+      return requests.onStepEnd?.(context)
+    },
+    onEpochEnd: () => void events.push('epochEnd'),
+    onLog(record, context) {
+      events.push(`log ${context.state.globalStep}`)
+      records.push(record)
+      return requests.onLog?.(record, context)
+    },
+    onEvaluate(metrics, context) {
+      events.push(`evaluate ${context.state.globalStep}`)
+      return requests.onEvaluate?.(metrics, context)
+    },
+    onSave: (_, { state }) => void events.push(`save ${state.globalStep}`),
+    onTrainEnd: () => void events.push('trainEnd'),
+  }
+}

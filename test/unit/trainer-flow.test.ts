@@ -1,0 +1,73 @@
+import { mkdtempSync, readFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import test from 'ava'
+import { MultipleNegativesRankingLoss } from '../../lib/losses/index.js'
+import { resolveArguments, type TrainingArguments } from '../../lib/training/arguments.js'
+import type { LogRecord, TrainerCallback, TrainerState } from '../../lib/training/callbacks.js'
+import { pairs, prepare, source } from '../helpers/fake-trainer.js'
+
+interface Run {
+  rows: number
+  args: Partial<TrainingArguments>
+  globalStep: number
+  maxSteps: number
+  numTrainEpochs: number
+  epoch: number
+  /** [name, global step] */
+  events: [string, number][]
+  /** [step, epoch, learning rate] */
+  logged: [number, number, number][]
+  /** [step, epoch] */
+  evaluated: [number, number][]
+}
+const golden: { runs: Run[] } = JSON.parse(
+  readFileSync(new URL('../../../test/unit/golden/flow.json', import.meta.url), 'utf8'),
+)
+
+for (const [i, expected] of golden.runs.entries()) {
+  test(`a run has the lengths, rates and events of sentence-transformers' trainer (${i + 1})`, async (t) => {
+    const events: [string, number][] = []
+    const logged: number[][] = []
+    const evaluated: number[][] = []
+    let state: Readonly<TrainerState> | undefined
+    const note = (name: string) => (context: { state: Readonly<TrainerState> }) => {
+      state = context.state
+      // Steps of the epoch before are all done when an epoch begins or ends, here as there.
+      events.push([name, context.state.globalStep])
+    }
+    const callback: TrainerCallback = {
+      onTrainBegin: note('onTrainBegin'),
+      onEpochBegin: note('onEpochBegin'),
+      onStepEnd: note('onStepEnd'),
+      onEpochEnd: note('onEpochEnd'),
+      onLog(record: LogRecord, context) {
+        note('onLog')(context)
+        const { globalStep } = context.state
+        if (record.learning_rate !== undefined) logged.push([globalStep, record.epoch!, record.learning_rate])
+        if (record.eval_loss !== undefined) evaluated.push([globalStep, record.epoch!])
+      },
+      onEvaluate: (_, context) => note('onEvaluate')(context),
+      onSave: (_, context) => note('onSave')(context),
+      onTrainEnd: note('onTrainEnd'),
+    }
+    const outputDir = mkdtempSync(join(tmpdir(), 'st-flow-'))
+    const args = { saveStrategy: 'steps', ...expected.args, outputDir } as const
+    const evalData = source(pairs(expected.rows), new MultipleNegativesRankingLoss(), resolveArguments(), 8)
+    const result = await prepare(args, { rows: expected.rows, callbacks: [callback], parts: { evalData } }).train()
+
+    t.deepEqual(events, expected.events)
+    t.is(result.globalStep, expected.globalStep)
+    t.is(result.metrics.epoch, expected.epoch)
+    t.is(state!.maxSteps, expected.maxSteps)
+    t.is(state!.numTrainEpochs, expected.numTrainEpochs)
+    t.deepEqual(evaluated, expected.evaluated)
+    t.deepEqual(
+      logged.map(([step, epoch]) => [step, epoch]),
+      expected.logged.map(([step, epoch]) => [step, epoch]),
+    )
+    logged.forEach(([, , rate], n) => {
+      t.true(Math.abs(rate! - expected.logged[n]![2]) < 1e-16, `${rate}, ${expected.logged[n]![2]}`)
+    })
+  })
+}
