@@ -1,4 +1,4 @@
-import { invalidArgument } from '../errors.js'
+import { invalidArgument, SentenceTorchError } from '../errors.js'
 
 /** Rows of equal width: embeddings, or similarities of embeddings. */
 export interface Embeddings {
@@ -46,8 +46,10 @@ function joinRows(rows: readonly Float32Array[], name: string): Embeddings {
   const width = rows[0]?.length ?? 0
   const data = new Float32Array(rows.length * width)
   rows.forEach((row, i) => {
-    if (!(row instanceof Float32Array) || row.length !== width) {
-      throw invalidArgument(`${name}[${i}]`, `a Float32Array of length ${width}, as ${name}[0]`, row)
+    if (!(row instanceof Float32Array)) throw invalidArgument(`${name}[${i}]`, 'a Float32Array', row)
+    if (row.length !== width) {
+      const message = `Expected length ${width} for ${name}[${i}], as for ${name}[0], but received length ${row.length}`
+      throw new SentenceTorchError('ERR_INVALID_ARGUMENT', message)
     }
     data.set(row, i * width)
   })

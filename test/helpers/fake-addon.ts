@@ -1,0 +1,174 @@
+// An addon in a few lines of TypeScript: it keeps weights and gives embeddings from which a test can read what it was given.
+import { setTimeout } from 'node:timers/promises'
+import type {
+  ConfigObject,
+  EncoderOutput,
+  EncoderSpec,
+  NativeAddon,
+  NativeEncoder,
+  PackedBatch,
+  TensorInfo,
+  TensorRange,
+} from '../../lib/native/types.js'
+
+/** Names and shapes of a BertModel checkpoint, without prefix. */
+export function bertShapes(config: ConfigObject, pooler = true): [name: string, shape: number[]][] {
+  const size = (key: string) => config[key] as number
+  const hidden = size('hidden_size')
+  const shapes: [string, number[]][] = [
+    ['embeddings.word_embeddings.weight', [size('vocab_size'), hidden]],
+    ['embeddings.position_embeddings.weight', [size('max_position_embeddings'), hidden]],
+    ['embeddings.token_type_embeddings.weight', [size('type_vocab_size'), hidden]],
+    ['embeddings.LayerNorm.weight', [hidden]],
+    ['embeddings.LayerNorm.bias', [hidden]],
+  ]
+  const linear = (name: string, out: number, input: number) =>
+    shapes.push([`${name}.weight`, [out, input]], [`${name}.bias`, [out]])
+  for (let i = 0; i < size('num_hidden_layers'); i++) {
+    const layer = `encoder.layer.${i}`
+    for (const part of ['query', 'key', 'value']) linear(`${layer}.attention.self.${part}`, hidden, hidden)
+    linear(`${layer}.attention.output.dense`, hidden, hidden)
+    linear(`${layer}.intermediate.dense`, size('intermediate_size'), hidden)
+    linear(`${layer}.output.dense`, hidden, size('intermediate_size'))
+    for (const norm of ['attention.output.LayerNorm', 'output.LayerNorm']) {
+      shapes.push([`${layer}.${norm}.weight`, [hidden]], [`${layer}.${norm}.bias`, [hidden]])
+    }
+  }
+  if (pooler) linear('pooler.dense', hidden, hidden)
+  return shapes
+}
+
+export interface FakeJob {
+  batch: PackedBatch
+  output: EncoderOutput
+}
+
+/**
+ * Embeddings start with: the row's length, the sum of its ids, its prompt length (−1 without), then zeros; a token's embedding
+ * with its id. Rejects rows with id `failOn`.
+ */
+export class FakeEncoder implements NativeEncoder {
+  readonly embeddingDimension: number
+  readonly tokenDimension: number
+  readonly maxPositions: number
+  readonly jobs: FakeJob[] = []
+  readonly values = new Map<string, Uint8Array>()
+  disposals = 0
+  running = 0
+  mostRunning = 0
+  failOn = -1
+
+  constructor(readonly spec: EncoderSpec) {
+    this.tokenDimension = spec.config.hidden_size as number
+    this.maxPositions = spec.config.max_position_embeddings as number
+    this.embeddingDimension = spec.modules.reduce((width, module) => {
+      if (module.type === 'Pooling') return width * (module.modes as string[]).length
+      return module.type === 'Dense' ? (module.outFeatures as number) : width
+    }, this.tokenDimension)
+  }
+
+  tensors(): TensorInfo[] {
+    const shapes = bertShapes(this.spec.config, this.spec.pooler).map(([name, shape]) => ({ name: `0.${name}`, shape }))
+    this.spec.modules.forEach((module, i) => {
+      if (module.type !== 'Dense') return
+      shapes.push({
+        name: `${i + 1}.linear.weight`,
+        shape: [module.outFeatures as number, module.inFeatures as number],
+      })
+      if (module.bias) shapes.push({ name: `${i + 1}.linear.bias`, shape: [module.outFeatures as number] })
+    })
+    return shapes.map((tensor) => ({ ...tensor, group: tensor.name.startsWith('0.pooler') ? 'frozen' : 'decay' }))
+  }
+
+  async load(ranges: TensorRange[]): Promise<void> {
+    for (const { name, start, dtype, data } of ranges) {
+      const { shape } = this.tensors().find((tensor) => tensor.name === name)!
+      const bytes = dtype === 'F32' ? 4 : dtype === 'F64' ? 8 : 2
+      const all = this.values.get(name) ?? new Uint8Array(shape.reduce((product, n) => product * n, bytes))
+      all.set(data, start * bytes)
+      this.values.set(name, all)
+    }
+  }
+
+  async dump(ranges: TensorRange[]): Promise<void> {
+    for (const { name, start, data } of ranges) {
+      data.set(this.values.get(name)!.subarray(start * 4, start * 4 + data.length))
+    }
+  }
+
+  async encode(batch: PackedBatch, out: Float32Array, output: EncoderOutput = 'sentence_embedding'): Promise<void> {
+    this.jobs.push({ batch, output })
+    this.mostRunning = Math.max(this.mostRunning, ++this.running)
+    await setTimeout(1)
+    this.running--
+    if (batch.ids.includes(this.failOn)) {
+      throw Object.assign(new Error(`id ${this.failOn} is beyond the vocabulary`), { code: 'ERR_INVALID_ARGUMENT' })
+    }
+    if (output === 'token_embeddings') {
+      batch.ids.forEach((id, i) => {
+        out[i * this.tokenDimension] = id
+      })
+      return
+    }
+    const width = output === 'pooler_output' ? this.tokenDimension : this.embeddingDimension
+    for (let row = 0; row + 1 < batch.offsets.length; row++) {
+      const ids = batch.ids.subarray(batch.offsets[row], batch.offsets[row + 1])
+      out[row * width] = ids.length
+      out[row * width + 1] = ids.reduce((sum, id) => sum + id, 0)
+      out[row * width + 2] = batch.promptLengths?.[row] ?? -1
+    }
+  }
+
+  async dispose(): Promise<void> {
+    this.disposals++
+  }
+}
+
+export interface FakeAddon extends NativeAddon {
+  encoders: FakeEncoder[]
+  threadCounts: number[]
+}
+
+export function fakeAddon(fastDTypes: ('float32' | 'bfloat16')[] = ['float32']): FakeAddon {
+  const encoders: FakeEncoder[] = []
+  const threadCounts: number[] = []
+  return {
+    encoders,
+    threadCounts,
+    runtime: () => ({
+      addonVersion: '0.1.0',
+      libtorchVersion: '0',
+      cuda: null,
+      devices: [{ name: 'cpu', description: 'none' }],
+      fastDTypes,
+      cpuFeatures: [],
+      cpuKernels: 'portable',
+      threads: 1,
+    }),
+    setThreads: (threads) => void threadCounts.push(threads),
+    topK: async (queries, corpus, dim, k, _metric, scores, indices) => {
+      for (let q = 0; q * dim < queries.length; q++) {
+        const dots = Array.from({ length: corpus.length / dim }, (_, c) => {
+          let sum = 0
+          for (let d = 0; d < dim; d++) sum += queries[q * dim + d]! * corpus[c * dim + d]!
+          return { c, sum }
+        }).sort((a, b) => b.sum - a.sum)
+        dots.slice(0, k).forEach(({ c, sum }, i) => {
+          scores[q * k + i] = sum
+          indices[q * k + i] = c
+        })
+      }
+    },
+    Encoder: class extends FakeEncoder {
+      constructor(spec: EncoderSpec) {
+        super(spec)
+        encoders.push(this)
+      }
+    },
+    Trainer: class {
+      constructor() {
+        throw new Error('the fake addon does not train')
+      }
+    } as unknown as NativeAddon['Trainer'],
+  }
+}

@@ -1,0 +1,380 @@
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import test from 'ava'
+import { openSafetensors, writeSafetensors } from '../../lib/io/safetensors.js'
+import { readModelFolder } from '../../lib/models/model-folder.js'
+import { loadWith } from '../../lib/models/sentence-transformer.js'
+import { fakeAddon } from '../helpers/fake-addon.js'
+import { type Layout, someTensors, temporaryFolder, writeFiles, writeModel } from '../helpers/model-folders.js'
+
+const json = async (...path: string[]) => JSON.parse(await readFile(join(...path), 'utf8'))
+
+const dense = { type: 'Dense', inFeatures: 32, outFeatures: 16, bias: true, activation: 'Tanh' }
+const pooling = { type: 'Pooling', modes: ['mean'], includePrompt: true }
+const normalize = { type: 'Normalize' }
+
+for (const layout of ['2.0', '3.0', '4.1', '5.2', '6.0'] as Layout[]) {
+  test(`reads the layout of sentence-transformers ${layout}`, async (t) => {
+    const path = await temporaryFolder(t)
+    await writeModel(path, layout)
+    const folder = await readModelFolder(path)
+    t.deepEqual(
+      folder.modules.map((module) => module.spec),
+      layout === '2.0' ? [pooling, normalize] : [pooling, dense, normalize],
+    )
+    t.is(folder.architecture, 'bert')
+    t.is(folder.maxSeqLength, 24)
+    t.is(folder.doLowerCase, false)
+    const withPrompts = !['2.0', '3.0'].includes(layout)
+    t.deepEqual(folder.prompts, { query: withPrompts ? 'query: ' : '', document: '' })
+    t.is(folder.similarityFnName, withPrompts ? 'dot' : 'cosine')
+    t.is(folder.truncateDim, layout === '6.0' ? 8 : null)
+  })
+}
+
+test('a plain folder means mean pooling and the limit of the positions', async (t) => {
+  const path = await temporaryFolder(t)
+  await writeModel(path, 'plain')
+  const folder = await readModelFolder(path)
+  t.deepEqual(
+    folder.modules.map((module) => module.spec),
+    [pooling],
+  )
+  t.is(folder.maxSeqLength, 40)
+})
+
+test('max_seq_length: null falls back on the tokenizer, too large a one on the positions', async (t) => {
+  const path = await temporaryFolder(t)
+  await writeModel(path, '5.2')
+  const length = async (files: Record<string, unknown>) => {
+    await writeFiles(path, files)
+    return (await readModelFolder(path)).maxSeqLength
+  }
+  t.is(await length({ 'sentence_bert_config.json': { max_seq_length: 1000 } }), 40)
+  t.is(await length({ 'sentence_bert_config.json': { max_seq_length: null } }), 40)
+  t.is(await length({ 'tokenizer_config.json': { model_max_length: 16 } }), 16)
+  t.is(await length({ 'tokenizer_config.json': { model_max_length: 1e30 } }), 40)
+  t.is(
+    await length({ 'sentence_bert_config.json': { max_seq_length: 30, processor_kwargs: { model_max_length: 12 } } }),
+    12,
+  )
+})
+
+test('the settings of the transformer may lie in a file with an older name, the transformer in a folder', async (t) => {
+  const path = await temporaryFolder(t)
+  await writeModel(path, '3.0')
+  await mkdir(join(path, '0_Transformer'))
+  for (const name of await readdir(path)) {
+    if (/^(config|tokenizer|tokenizer_config)\.json$|^model\.safetensors$/.test(name)) {
+      await rename(join(path, name), join(path, '0_Transformer', name))
+    }
+  }
+  await rm(join(path, 'sentence_bert_config.json'))
+  const modules = await json(path, 'modules.json')
+  modules[0].path = '0_Transformer'
+  await writeFiles(path, {
+    'modules.json': modules,
+    '0_Transformer/sentence_roberta_config.json': { max_seq_length: 20, do_lower_case: true },
+  })
+  const folder = await readModelFolder(path)
+  t.is(folder.maxSeqLength, 20)
+  t.true(folder.doLowerCase)
+  const model = await loadWith(() => fakeAddon(), path, {})
+  t.is(model.embeddingDimension, 16)
+})
+
+test('pooling: lists, several flags, no flag, include_prompt', async (t) => {
+  const path = await temporaryFolder(t)
+  await writeModel(path, '2.0')
+  const spec = async (config: object) => {
+    await writeFiles(path, { '1_Pooling/config.json': config })
+    const { modules } = await readModelFolder(path)
+    return { ...modules[0]!.spec, dimension: modules[0]!.outputDimension }
+  }
+  const flags = { word_embedding_dimension: 32, pooling_mode_mean_tokens: true, pooling_mode_cls_token: true }
+  t.deepEqual(await spec(flags), { ...pooling, modes: ['cls', 'mean'], dimension: 64 })
+  t.deepEqual(await spec({ word_embedding_dimension: 32, pooling_mode_mean_tokens: false }), {
+    ...pooling,
+    dimension: 32,
+  })
+  const list = { embedding_dimension: 32, pooling_mode: ['mean', 'cls'], include_prompt: false }
+  t.deepEqual(await spec(list), { type: 'Pooling', modes: ['mean', 'cls'], includePrompt: false, dimension: 64 })
+  await t.throwsAsync(spec({ embedding_dimension: 32, pooling_mode: 'median' }), {
+    code: 'ERR_INVALID_MODEL',
+    message: /median/,
+  })
+  await t.throwsAsync(spec({ embedding_dimension: 31, pooling_mode: 'cls' }), {
+    code: 'ERR_INVALID_MODEL',
+    message: /31/,
+  })
+})
+
+const bad: [name: string, files: Record<string, unknown>, code: string, message: RegExp][] = [
+  [
+    'custom code in config.json',
+    { 'config.json': { model_type: 'bert', hidden_size: 32, auto_map: {} } },
+    'ERR_UNSUPPORTED',
+    /auto_map.*trust_remote_code/,
+  ],
+  [
+    'an unknown architecture',
+    { 'config.json': { model_type: 'qwen3', hidden_size: 32 } },
+    'ERR_NOT_IMPLEMENTED',
+    /config\.json.*qwen3.*bert/,
+  ],
+  [
+    'relative positions',
+    { 'config.json': { model_type: 'bert', position_embedding_type: 'relative_key' } },
+    'ERR_NOT_IMPLEMENTED',
+    /relative_key/,
+  ],
+  ['no hidden size', { 'config.json': { model_type: 'bert' } }, 'ERR_INVALID_MODEL', /hidden_size/],
+  ['damaged JSON', { 'config.json': '{' }, 'ERR_INVALID_MODEL', /config\.json is not valid JSON/],
+  ['a list for an object', { 'config.json': [] }, 'ERR_INVALID_MODEL', /object/],
+  ['a PEFT adapter', { 'adapter_config.json': {} }, 'ERR_NOT_IMPLEMENTED', /adapter_config\.json/],
+  [
+    'a module of the model itself',
+    { 'modules.json': [{ path: '', type: 'custom_st.Transformer' }] },
+    'ERR_UNSUPPORTED',
+    /custom_st\.Transformer.*trust_remote_code/,
+  ],
+  [
+    'a module that is not built',
+    { 'modules.json': [{ path: '', type: 'sentence_transformers.models.StaticEmbedding' }] },
+    'ERR_NOT_IMPLEMENTED',
+    /StaticEmbedding/,
+  ],
+  [
+    'an unknown module',
+    { 'modules.json': [{ path: '', type: 'sentence_transformers.models.Nonsense' }] },
+    'ERR_INVALID_MODEL',
+    /Nonsense/,
+  ],
+  [
+    'modules in another order',
+    { 'modules.json': [{ path: '', type: 'sentence_transformers.models.Transformer' }] },
+    'ERR_NOT_IMPLEMENTED',
+    /Pooling/,
+  ],
+  [
+    'a path out of the folder',
+    { 'modules.json': [{ path: '../x', type: 'sentence_transformers.models.Transformer' }] },
+    'ERR_INVALID_MODEL',
+    /leaves the model folder/,
+  ],
+  [
+    'another kind of model',
+    { 'config_sentence_transformers.json': { model_type: 'CrossEncoder' } },
+    'ERR_NOT_IMPLEMENTED',
+    /CrossEncoder/,
+  ],
+  [
+    'a default prompt that is not there',
+    { 'config_sentence_transformers.json': { default_prompt_name: 'x' } },
+    'ERR_INVALID_MODEL',
+    /default_prompt_name/,
+  ],
+  ['query expansion', { 'sentence_bert_config.json': { query_length: 32 } }, 'ERR_NOT_IMPLEMENTED', /query_length/],
+  [
+    'an activation of somebody',
+    { '2_Dense/config.json': { in_features: 32, out_features: 4, activation_function: 'my.Act' } },
+    'ERR_NOT_IMPLEMENTED',
+    /my\.Act.*Tanh/,
+  ],
+  [
+    'an activation that is not built',
+    {
+      '2_Dense/config.json': {
+        in_features: 32,
+        out_features: 4,
+        activation_function: 'torch.nn.modules.activation.Softmax',
+      },
+    },
+    'ERR_NOT_IMPLEMENTED',
+    /Softmax/,
+  ],
+  [
+    'a residual Dense',
+    { '2_Dense/config.json': { in_features: 32, out_features: 4, use_residual: true } },
+    'ERR_NOT_IMPLEMENTED',
+    /use_residual/,
+  ],
+  [
+    'a Dense on tokens',
+    { '2_Dense/config.json': { in_features: 32, out_features: 4, module_input_name: 'token_embeddings' } },
+    'ERR_NOT_IMPLEMENTED',
+    /token_embeddings/,
+  ],
+  [
+    'a Dense of another width',
+    { '2_Dense/config.json': { in_features: 33, out_features: 4 } },
+    'ERR_INVALID_MODEL',
+    /33/,
+  ],
+]
+
+for (const [name, files, code, message] of bad) {
+  test(`refuses ${name}`, async (t) => {
+    const path = await temporaryFolder(t)
+    await writeModel(path, '5.2')
+    await writeFiles(path, files)
+    await t.throwsAsync(readModelFolder(path), { code, message })
+  })
+}
+
+test('refuses folders without config, pooling config, tokenizer or weights, saying which and how to mend it', async (t) => {
+  const path = await temporaryFolder(t)
+  await t.throwsAsync(readModelFolder(join(path, 'none')), { code: 'ERR_NOT_FOUND', message: /no model folder/ })
+  await t.throwsAsync(readModelFolder(path), { code: 'ERR_INVALID_MODEL', message: /config\.json/ })
+  const without = async (file: string) => {
+    await writeModel(path, '5.2')
+    await rm(join(path, file))
+    return loadWith(() => fakeAddon(), path, {})
+  }
+  await t.throwsAsync(without('1_Pooling/config.json'), { code: 'ERR_INVALID_MODEL', message: /1_Pooling/ })
+  await t.throwsAsync(without('tokenizer.json'), { code: 'ERR_INVALID_MODEL', message: /AutoTokenizer/ })
+  await t.throwsAsync(without('model.safetensors'), { code: 'ERR_INVALID_MODEL', message: /lacks model\.safetensors/ })
+  await t.throwsAsync(without('2_Dense/model.safetensors'), { code: 'ERR_INVALID_MODEL', message: /2_Dense/ })
+  await writeFile(join(path, '2_Dense/pytorch_model.bin'), '')
+  await t.throwsAsync(
+    loadWith(() => fakeAddon(), path, {}),
+    { code: 'ERR_UNSUPPORTED', message: /2_Dense\/pytorch_model\.bin.*pickle/ },
+  )
+})
+
+test('writes the layout that every version reads, and keeps what it does not know', async (t) => {
+  const root = await temporaryFolder(t)
+  const [source, target] = [join(root, 'source'), join(root, 'target')]
+  await writeModel(source, '6.0')
+  await writeFiles(source, {
+    '1_Pooling/config.json': {
+      embedding_dimension: 32,
+      pooling_mode: ['cls', 'mean'],
+      include_prompt: false,
+      x_pool: 1,
+    },
+    '2_Dense/config.json': {
+      in_features: 64,
+      out_features: 16,
+      bias: true,
+      activation_function: 'torch.nn.modules.linear.Identity',
+      x_dense: 2,
+    },
+    'config_sentence_transformers.json': { ...(await json(source, 'config_sentence_transformers.json')), x_model: 3 },
+  })
+  await writeSafetensors(
+    join(source, '2_Dense/model.safetensors'),
+    someTensors([
+      ['linear.weight', [16, 64]],
+      ['linear.bias', [16]],
+    ]),
+  )
+
+  const model = await loadWith(() => fakeAddon(), source, {})
+  model.maxSeqLength = 20
+  await model.save(target)
+  t.deepEqual((await readdir(target, { recursive: true })).sort(), [
+    ...[
+      '1_Pooling',
+      '1_Pooling/config.json',
+      '2_Dense',
+      '2_Dense/config.json',
+      '2_Dense/model.safetensors',
+      '3_Normalize',
+    ],
+    ...['README.md', 'config.json', 'config_sentence_transformers.json', 'model.safetensors', 'modules.json'],
+    ...['sentence_bert_config.json', 'tokenizer.json', 'tokenizer_config.json'],
+  ])
+  t.deepEqual(
+    (await json(target, 'modules.json')).map((module: { path: string; type: string }) => [module.path, module.type]),
+    [
+      ['', 'sentence_transformers.models.Transformer'],
+      ['1_Pooling', 'sentence_transformers.models.Pooling'],
+      ['2_Dense', 'sentence_transformers.models.Dense'],
+      ['3_Normalize', 'sentence_transformers.models.Normalize'],
+    ],
+  )
+  t.deepEqual(await json(target, '1_Pooling/config.json'), {
+    word_embedding_dimension: 32,
+    pooling_mode_cls_token: true,
+    pooling_mode_mean_tokens: true,
+    pooling_mode_max_tokens: false,
+    pooling_mode_mean_sqrt_len_tokens: false,
+    pooling_mode_weightedmean_tokens: false,
+    pooling_mode_lasttoken: false,
+    include_prompt: false,
+    x_pool: 1,
+  })
+  t.deepEqual(await json(target, '2_Dense/config.json'), {
+    in_features: 64,
+    out_features: 16,
+    bias: true,
+    activation_function: 'torch.nn.modules.linear.Identity',
+    x_dense: 2,
+  })
+  t.deepEqual(await json(target, 'sentence_bert_config.json'), { max_seq_length: 20, do_lower_case: false })
+  t.is((await json(target, 'tokenizer_config.json')).model_max_length, 20)
+  const { __version__, ...config } = await json(target, 'config_sentence_transformers.json')
+  t.deepEqual(Object.keys(__version__), ['sentence_torch'])
+  t.deepEqual(config, {
+    model_type: 'SentenceTransformer',
+    prompts: { query: 'query: ', document: '' },
+    default_prompt_name: null,
+    similarity_fn_name: 'dot',
+    truncate_dim: 8,
+    x_model: 3,
+  })
+  const transformer = await json(target, 'config.json')
+  t.deepEqual(transformer.x_unknown, { kept: true })
+  t.is(transformer.dtype, 'float32')
+  t.regex(
+    await readFile(join(target, 'README.md'), 'utf8'),
+    /^---\ntags:\n- sentence-transformers\n[\s\S]*library_name: sentence-transformers\n---\n/,
+  )
+  t.deepEqual(await readFile(join(target, 'tokenizer.json')), await readFile(join(source, 'tokenizer.json')))
+
+  const [before, after] = [
+    await openSafetensors(join(source, 'model.safetensors')),
+    await openSafetensors(join(target, 'model.safetensors')),
+  ]
+  t.deepEqual(after.metadata, { format: 'pt' })
+  t.deepEqual(after.tensors, before.tensors)
+  for (const name of before.tensors.keys()) t.deepEqual(await after.read(name), await before.read(name))
+  await before.close()
+  await after.close()
+
+  const again = await readModelFolder(target)
+  t.deepEqual(
+    again.modules.map((module) => module.spec),
+    (await readModelFolder(source)).modules.map((module) => module.spec),
+  )
+})
+
+test('an order of pooling modes that flags cannot say is written in the newer way too', async (t) => {
+  const root = await temporaryFolder(t)
+  const [source, target] = [join(root, 'source'), join(root, 'target')]
+  await writeModel(source, '2.0')
+  await writeFiles(source, { '1_Pooling/config.json': { embedding_dimension: 32, pooling_mode: ['mean', 'cls'] } })
+  await (await loadWith(() => fakeAddon(), source, {})).save(target)
+  t.deepEqual((await readModelFolder(target)).modules[0]!.spec.modes, ['mean', 'cls'])
+})
+
+test('saving over a folder keeps foreign files and drops those of the old model', async (t) => {
+  const path = await temporaryFolder(t)
+  await writeModel(path, '5.2')
+  await writeFiles(path, {
+    'notes.txt': 'mine',
+    'eval/results.csv': 'mine too',
+    'model.safetensors.index.json': { weight_map: {} },
+    '7_LayerNorm/config.json': {},
+  })
+  const model = await loadWith(() => fakeAddon(), path, {})
+  await writeFiles(path, { 'added_tokens.json': { stale: 1 } })
+  await model.save(path)
+  const names = await readdir(path)
+  t.true(names.includes('notes.txt'))
+  t.is(await readFile(join(path, 'eval/results.csv'), 'utf8'), 'mine too')
+  for (const stale of ['model.safetensors.index.json', '7_LayerNorm', 'added_tokens.json'])
+    t.false(names.includes(stale))
+  await t.notThrowsAsync(readModelFolder(path))
+})

@@ -1,0 +1,146 @@
+import { readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import test from 'ava'
+import { type TensorSource, writeSafetensors } from '../../lib/io/safetensors.js'
+import { loadWith } from '../../lib/models/sentence-transformer.js'
+import { engineName } from '../../lib/models/weight-names.js'
+import { bertShapes, fakeAddon } from '../helpers/fake-addon.js'
+import { denseShapes, someTensors, temporaryFolder, writeModel } from '../helpers/model-folders.js'
+import { tinyConfig } from '../helpers/tiny-model.js'
+
+test('names of checkpoints become names of the engine', (t) => {
+  const names: [string, string | undefined][] = [
+    ['encoder.layer.0.output.dense.weight', 'encoder.layer.0.output.dense.weight'],
+    ['bert.encoder.layer.0.output.dense.weight', 'encoder.layer.0.output.dense.weight'],
+    ['model.pooler.dense.bias', 'pooler.dense.bias'],
+    ['0.auto_model.embeddings.LayerNorm.bias', 'embeddings.LayerNorm.bias'],
+    ['bert.embeddings.LayerNorm.gamma', 'embeddings.LayerNorm.weight'],
+    ['embeddings.LayerNorm.beta', 'embeddings.LayerNorm.bias'],
+    ['bert.embeddings.position_ids', undefined],
+    ['cls.predictions.bias', undefined],
+    ['classifier.weight', 'classifier.weight'],
+  ]
+  for (const [name, expected] of names) t.is(engineName(name), expected)
+})
+
+/** Loads the plain model with these tensors instead; answers with what the engine holds. */
+async function load(path: string, tensors: TensorSource[]) {
+  await writeModel(path, 'plain')
+  await writeSafetensors(join(path, 'model.safetensors'), tensors)
+  const engine = fakeAddon()
+  const model = await loadWith(() => engine, path, {})
+  return { model, encoder: engine.encoders[0]! }
+}
+
+const bytes = (tensor: TensorSource) => tensor.data as Uint8Array
+
+test('prefixes, gamma and beta, position ids and pre-training heads', async (t) => {
+  const path = await temporaryFolder(t)
+  const tensors = someTensors(
+    bertShapes(tinyConfig),
+    (name) => `bert.${name.replace('LayerNorm.weight', 'LayerNorm.gamma').replace('LayerNorm.bias', 'LayerNorm.beta')}`,
+  )
+  const more: TensorSource[] = [
+    { name: 'bert.embeddings.position_ids', dtype: 'I64', shape: [1, 40], data: new Uint8Array(320) },
+    { name: 'cls.predictions.bias', dtype: 'F32', shape: [50], data: new Uint8Array(200) },
+  ]
+  const { encoder } = await load(path, [...tensors, ...more])
+  t.is(encoder.values.size, tensors.length)
+  t.deepEqual(
+    encoder.values.get('0.embeddings.LayerNorm.weight'),
+    bytes(tensors.find(({ name }) => name === 'bert.embeddings.LayerNorm.gamma')!),
+  )
+})
+
+test('a pooler is loaded when the file has one, and not expected when it has none', async (t) => {
+  const path = await temporaryFolder(t)
+  const { encoder } = await load(path, someTensors(bertShapes(tinyConfig)))
+  t.true(encoder.spec.pooler)
+  t.true(encoder.values.has('0.pooler.dense.weight'))
+  const { encoder: bare } = await load(path, someTensors(bertShapes(tinyConfig, false)))
+  t.false(bare.spec.pooler)
+})
+
+test('all that is missing, unknown or unfit is one error, before any byte moves', async (t) => {
+  const path = await temporaryFolder(t)
+  const shapes = bertShapes(tinyConfig)
+    .filter(([name]) => name !== 'encoder.layer.1.output.dense.bias' && name !== 'pooler.dense.bias')
+    .map(([name, shape]): [string, number[]] =>
+      name === 'embeddings.word_embeddings.weight' ? [name, [49, 32]] : [name, shape],
+    )
+  const tensors = someTensors(shapes).map(
+    (tensor): TensorSource => (tensor.name === 'embeddings.LayerNorm.bias' ? { ...tensor, dtype: 'I32' } : tensor),
+  )
+  await writeModel(path, 'plain')
+  await writeSafetensors(join(path, 'model.safetensors'), [...tensors, ...someTensors([['stray', [2, 2]]])])
+  const engine = fakeAddon()
+  const error = await t.throwsAsync(
+    loadWith(() => engine, path, {}),
+    { code: 'ERR_INVALID_TENSORS' },
+  )
+  t.regex(error.message, /^5 tensors do not fit the model/)
+  t.regex(error.message, /missing: 0\.encoder\.layer\.1\.output\.dense\.bias \[32\]/)
+  t.regex(error.message, /unknown: pooler\.dense\.weight \[32,32\]/)
+  t.regex(error.message, /unknown: stray \[2,2\]/)
+  t.regex(error.message, /wrong shape: embeddings\.word_embeddings\.weight is \[49,32\].*expected \[50,32\]/)
+  t.regex(error.message, /wrong dtype: embeddings\.LayerNorm\.bias is I32.*expected F64, F32, F16, BF16/)
+  t.is(engine.encoders[0]!.values.size, 0)
+  t.is(engine.encoders[0]!.disposals, 1)
+})
+
+test('a tensor under two names is refused', async (t) => {
+  const path = await temporaryFolder(t)
+  const shapes = bertShapes(tinyConfig)
+  const twice = [...someTensors(shapes), ...someTensors([['bert.embeddings.LayerNorm.bias', [32]]])]
+  await t.throwsAsync(load(path, twice), { code: 'ERR_INVALID_TENSORS', message: /same tensor/ })
+})
+
+test('shards with an index are one file', async (t) => {
+  const path = await temporaryFolder(t)
+  await writeModel(path, 'plain')
+  const tensors = someTensors(bertShapes(tinyConfig))
+  await rm(join(path, 'model.safetensors'))
+  const files = ['model-00001-of-00002.safetensors', 'model-00002-of-00002.safetensors']
+  for (const [i, file] of files.entries())
+    await writeSafetensors(
+      join(path, file),
+      tensors.filter((_, k) => k % 2 === i),
+    )
+  const weight_map = Object.fromEntries(tensors.map(({ name }, k) => [name, files[k % 2]!]))
+  await writeFile(join(path, 'model.safetensors.index.json'), JSON.stringify({ metadata: {}, weight_map }))
+  const engine = fakeAddon()
+  await loadWith(() => engine, path, {})
+  for (const tensor of tensors) t.deepEqual(engine.encoders[0]!.values.get(`0.${tensor.name}`), bytes(tensor))
+})
+
+test('the weights of a Dense lie under its place in the list', async (t) => {
+  const path = await temporaryFolder(t)
+  await writeModel(path, '5.2')
+  const engine = fakeAddon()
+  await loadWith(() => engine, path, {})
+  const [weight, bias] = someTensors(denseShapes)
+  t.deepEqual(engine.encoders[0]!.values.get('2.linear.weight'), bytes(weight!))
+  t.deepEqual(engine.encoders[0]!.values.get('2.linear.bias'), bytes(bias!))
+})
+
+test('a tensor larger than one range arrives whole', async (t) => {
+  // 64 MiB at a time: a vocabulary of 600,000 rows of 32 float32 takes two.
+  const path = await temporaryFolder(t)
+  const config = { ...tinyConfig, vocab_size: 600_000 }
+  await writeModel(path, 'plain', { vocab_size: 600_000 })
+  const engine = fakeAddon()
+  await loadWith(() => engine, path, {})
+  const [words] = someTensors(bertShapes(config).slice(0, 1))
+  t.true(Buffer.from(engine.encoders[0]!.values.get('0.embeddings.word_embeddings.weight')!).equals(bytes(words!)))
+})
+
+test('a truncated file is refused with its name', async (t) => {
+  const path = await temporaryFolder(t)
+  await writeModel(path, 'plain')
+  const file = join(path, 'model.safetensors')
+  await writeFile(file, (await readFile(file)).subarray(0, -100))
+  await t.throwsAsync(
+    loadWith(() => fakeAddon(), path, {}),
+    { code: 'ERR_INVALID_FILE', message: /model\.safetensors/ },
+  )
+})
