@@ -11,23 +11,16 @@ import {
   type SentenceTransformerTrainerOptions,
   type TrainingAbortedError,
 } from '../../lib/index.js'
-import { tinyFolder } from '../helpers/tiny-folder.js'
+import { tinyFolder, tinyWords } from '../helpers/tiny-folder.js'
 
 const folder = await tinyFolder(mkdtempSync(join(tmpdir(), 'st-tiny-')))
 const load = () => SentenceTransformer.load(folder)
 
-/** Texts of one group belong together. */
-const groups = [
-  ['red', 'green', 'blue', 'yellow', 'black', 'white'],
-  ['cat', 'dog', 'cow', 'horse', 'bird', 'fish'],
-  ['one', 'two', 'three', 'four', 'five', 'six'],
-  ['rain', 'sun', 'snow', 'wind', 'storm', 'cloud'],
-]
-const pairs = groups.flatMap((words) => words.map((word, i) => [`the ${word}`, `a ${words[(i + 1) % words.length]}`]))
-const anchor = pairs.map(([text]) => text!)
-const positive = pairs.map(([, text]) => text!)
-/** The text that belongs to another group. */
-const negative = positive.map((_, i) => positive[(i + 7) % positive.length]!)
+/** A pair says the same; what is to be learned is that the word counts, not the one before it. */
+const words = tinyWords.slice(0, 24)
+const anchor = words.map((word) => `the ${word}`)
+const positive = words.map((word) => `a ${word}`)
+const negative = words.map((_, i) => positive[(i + 7) % positive.length]!)
 const ranking = Dataset.fromColumns({ anchor, positive })
 const graded = Dataset.fromColumns({
   sentence1: [...anchor, ...anchor],
@@ -42,9 +35,10 @@ const classes = Dataset.fromColumns({
 
 const quiet = {
   perDeviceTrainBatchSize: 8,
-  learningRate: 2e-3,
-  loggingSteps: 5,
-  maxSteps: 40,
+  learningRate: 5e-3,
+  lrSchedulerType: 'constant',
+  loggingSteps: 10,
+  maxSteps: 60,
   saveStrategy: 'no',
 } as const
 
@@ -93,10 +87,10 @@ for (const [name, given] of cases) {
     const before = await vectors(model)
     const { trainer, logged } = trainerOf(model, given)
     const { globalStep, trainingLoss, metrics, skippedSteps } = await trainer.train()
-    t.is(globalStep, 40)
+    t.is(globalStep, 60)
     t.is(skippedSteps, 0)
-    t.is(logged.length, 8)
-    t.true(logged.at(-1)! < 0.8 * logged[0]!, logged.join(', '))
+    t.is(logged.length, 6)
+    t.true(logged.at(-1)! < 0.5 * logged[0]!, logged.join(', '))
     t.true(Math.abs(trainingLoss - logged.reduce((sum, loss) => sum + loss) / logged.length) < 1e-5)
     t.true(metrics.trainRuntime > 0 && metrics.trainStepsPerSecond > 0)
     t.notDeepEqual(await vectors(model), before)
@@ -107,7 +101,7 @@ test('equal seeds give equal weights, other seeds others', async (t) => {
   const run = async (seed: number) => {
     await using model = await load()
     await trainerOf(model, { args: { maxSteps: 5, seed } }).trainer.train()
-    return vectors(model)
+    return await vectors(model)
   }
   const first = await run(1)
   t.deepEqual(await run(1), first)
@@ -208,14 +202,14 @@ test('texts can be encoded while the model is trained', async (t) => {
   const training = trainerOf(model, {}).trainer.train()
   const { shape } = await model.encode(anchor)
   t.deepEqual(shape, [anchor.length, 32])
-  t.is((await training).globalStep, 40)
+  t.is((await training).globalStep, 60)
 })
 
 test('two trainers on one model', async (t) => {
   await using model = await load()
   const first = trainerOf(model, {}).trainer.train()
   await t.throwsAsync(trainerOf(model, {}).trainer.train(), { code: 'ERR_BUSY' })
-  t.is((await first).globalStep, 40)
+  t.is((await first).globalStep, 60)
   t.is((await trainerOf(model, { args: { maxSteps: 1 } }).trainer.train()).globalStep, 1)
 })
 
