@@ -81,7 +81,11 @@ void Environment::settle_finished() {
     jobs.swap(finished_);
   }
   for (auto& job : jobs) {
-    static_cast<PromiseJob&>(*job).settle();
+    try {
+      static_cast<PromiseJob&>(*job).settle();
+    } catch (const Napi::Error&) {
+      // A worker that is being terminated: nobody waits for the promise any more, and nothing may leave this callback.
+    }
     if (--pending_ == 0) napi_unref_threadsafe_function(env_, wake_);
   }
 }

@@ -136,7 +136,7 @@ test('encode checks its output', async (t) => {
   for (const length of [0, size - 1, size + 1])
     await t.throwsAsync(encoder.encode(batch, new Float32Array(length)), {
       code: invalid,
-      message: new RegExp(`${size}`),
+      message: /room for 2 x 32 values in out/,
     })
   await t.throwsAsync(encoder.encode(batch, wrong(new Float64Array(size))), {
     code: invalid,
