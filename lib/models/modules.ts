@@ -15,14 +15,14 @@ export type PoolingMode = keyof typeof POOLING_FLAGS
 
 const POOLING_MODES = Object.keys(POOLING_FLAGS) as PoolingMode[]
 
-/** torch activations that the engine has, by class name, with the dotted path that Python writes. */
+/** Activations of the engine, with the dotted path that Python writes. */
 const ACTIVATIONS: Record<string, string> = {
-  Identity: 'torch.nn.modules.linear.Identity',
-  Tanh: 'torch.nn.modules.activation.Tanh',
-  ReLU: 'torch.nn.modules.activation.ReLU',
-  GELU: 'torch.nn.modules.activation.GELU',
-  Sigmoid: 'torch.nn.modules.activation.Sigmoid',
-  SiLU: 'torch.nn.modules.activation.SiLU',
+  identity: 'torch.nn.modules.linear.Identity',
+  tanh: 'torch.nn.modules.activation.Tanh',
+  relu: 'torch.nn.modules.activation.ReLU',
+  gelu: 'torch.nn.modules.activation.GELU',
+  sigmoid: 'torch.nn.modules.activation.Sigmoid',
+  silu: 'torch.nn.modules.activation.SiLU',
 }
 
 const NOT_BUILT = new Set(
@@ -134,10 +134,12 @@ export function readNormalize(config: ConfigObject, input: number, path: string,
   return { type: 'Normalize', path, spec: { type: 'Normalize' }, outputDimension: input, extra }
 }
 
+/** The class name decides: torch has had its activations in several modules (`torch.nn.Tanh` is one more path to Tanh). */
 function readActivation(value: unknown, where: string): string {
-  if (value === undefined) return 'Tanh' // as in Python
-  const name = typeof value === 'string' ? value.slice(value.lastIndexOf('.') + 1) : ''
-  if (typeof value === 'string' && value.startsWith('torch.nn.') && Object.hasOwn(ACTIVATIONS, name)) return name
+  if (value === undefined) return 'tanh' // as in Python
+  const className = typeof value === 'string' && value.startsWith('torch.nn.') ? value.split('.').at(-1) : undefined
+  const known = Object.entries(ACTIVATIONS).find(([, path]) => path.split('.').at(-1) === className)
+  if (known) return known[0]
   throw new SentenceTorchError(
     'ERR_NOT_IMPLEMENTED',
     `${where} has activation_function ${JSON.stringify(value)}; ` +

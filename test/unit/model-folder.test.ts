@@ -9,7 +9,7 @@ import { type Layout, someTensors, temporaryFolder, writeFiles, writeModel } fro
 
 const json = async (...path: string[]) => JSON.parse(await readFile(join(...path), 'utf8'))
 
-const dense = { type: 'Dense', inFeatures: 32, outFeatures: 16, bias: true, activation: 'Tanh' }
+const dense = { type: 'Dense', inFeatures: 32, outFeatures: 16, bias: true, activation: 'tanh' }
 const pooling = { type: 'Pooling', modes: ['mean'], includePrompt: true }
 const normalize = { type: 'Normalize' }
 
