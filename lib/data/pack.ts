@@ -9,9 +9,9 @@ export interface Tokenized {
 }
 
 export interface PackOptions {
-  /** One label (or one vector of equal length) per row. Needs `labelType`. */
+  /** One label (or one vector of equal length) per row. */
   labels?: readonly (number | readonly number[])[]
-  /** What the loss wants: class numbers (int32) or scores (float32). It is the loss's choice, never guessed from a batch. */
+  /** What the loss wants: scores (float32, the default) or class numbers (int32). Never guessed from a batch. */
   labelType?: 'float32' | 'int32'
   /** Per column and row: leading tokens that belong to the prompt. */
   promptLengths?: readonly ArrayLike<number>[]

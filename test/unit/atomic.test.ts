@@ -153,6 +153,29 @@ test('whichever operation fails: the old folder is intact or the new one is in p
   t.deepEqual(outcomes, [...Array(calls - 1).fill(true), false])
 })
 
+test('every file and folder is synced before the folder gets its name', async (t) => {
+  const parent = await newFolder()
+  const target = join(parent, 'model')
+  const synced: string[] = []
+  const open: FileOperations['open'] = async (path, ...rest) => {
+    const file = await fs.open(path, ...rest)
+    const sync = file.sync.bind(file)
+    file.sync = async () => {
+      await sync()
+      synced.push(String(path))
+    }
+    return file
+  }
+  const rename: FileOperations['rename'] = async (from, to) => {
+    const expected = ['', '/a', '/sub', '/sub/b'].map((path) => `${from}${path}`)
+    t.deepEqual([...synced].sort(), expected)
+    await fs.rename(from, to)
+  }
+  const operations = { ...fs, open, rename }
+  await replaceFolder(target, (tmp) => write(tmp, { a: 'new', 'sub/b': 'new' }), { operations })
+  t.is(synced.at(-1), parent, 'and the folder that holds the name after that')
+})
+
 test('without hard links unknown files are copied; a link that cannot be made does not lose them', async (t) => {
   const target = join(await newFolder(), 'model')
   await write(target, { keep: 'mine' })

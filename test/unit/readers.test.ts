@@ -97,6 +97,9 @@ test('a byte-order mark goes at the start of the file only', async (t) => {
   t.deepEqual(rowsOf(await read('tsv', '\ufeffa\n\ufeffx\n')), [{ a: '\ufeffx' }])
   t.deepEqual(rowsOf(await read('csv', '\ufeff"a"\n\ufeffx\n')), [{ a: '\ufeffx' }])
   t.deepEqual(rowsOf(await read('jsonl', '\ufeff{"a":"x"}\n')), [{ a: 'x' }])
+  // A line may also be the first one of a later read.
+  const many = await read('tsv', `a\n${'\ufeffx\n'.repeat(200_000)}`)
+  t.true(many.texts('a').every((text) => text === '\ufeffx'))
 })
 
 test('files larger than a read, and gzip, line numbers included', async (t) => {

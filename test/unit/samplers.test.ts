@@ -114,6 +114,7 @@ test('no_duplicates: puts rows off exactly like the reference', (t) => {
       const batches = collect(createBatchSampler('no_duplicates', dataset, { batchSize, seed }).batches(0))
       t.deepEqual(batches, referenceBatches(dataset, order, batchSize))
     }),
+    { numRuns: 500 },
   )
 })
 
@@ -121,6 +122,14 @@ test('no_duplicates: labels are not compared, a row may repeat its own text', (t
   const dataset = Dataset.fromColumns({ a: ['x', 'y', 'z'], b: ['x', '1', '2'], label: [1, 1, 1] })
   const batches = collect(createBatchSampler('no_duplicates', dataset, { batchSize: 3 }).batches(0))
   t.is(batches.length, 1)
+})
+
+test('no_duplicates: few class names among many rows', (t) => {
+  const rows = Array.from({ length: 2000 }, (_, i) => ({ text: `t${i % 900}`, name: `class ${i % 7}` }))
+  const dataset = Dataset.fromRows(rows)
+  const order = [...new Random(3, 1).permutation(2000)]
+  const batches = collect(createBatchSampler('no_duplicates', dataset, { batchSize: 5, seed: 3 }).batches(1))
+  t.deepEqual(batches, referenceBatches(dataset, order, 5))
 })
 
 test('unknown names and batch sizes are refused', (t) => {
