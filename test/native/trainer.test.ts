@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
@@ -11,9 +11,11 @@ import {
   type SentenceTransformerTrainerOptions,
   type TrainingAbortedError,
 } from '../../lib/index.js'
+import { temporaryFolder } from '../helpers/model-folders.js'
 import { tinyFolder, tinyWords } from '../helpers/tiny-folder.js'
 
-const folder = await tinyFolder(mkdtempSync(join(tmpdir(), 'st-tiny-')))
+const folder = await tinyFolder(mkdtempSync(join(tmpdir(), 'sentence-torch-')))
+test.after.always(() => rmSync(folder, { recursive: true, force: true }))
 const load = () => SentenceTransformer.load(folder)
 
 /** A pair says the same; what is to be learned is that the word counts, not the one before it. */
@@ -97,6 +99,33 @@ for (const [name, given] of cases) {
   })
 }
 
+test('bf16: true trains a model that was loaded in bfloat16', async (t) => {
+  await using model = await SentenceTransformer.load(folder, { dtype: 'bfloat16' })
+  const { trainer, logged } = trainerOf(model, { args: { bf16: true } })
+  await trainer.train()
+  t.true(logged.at(-1)! < 0.5 * logged[0]!, logged.join(', '))
+  t.throws(() => trainerOf(model, { args: { bf16: false } }), { code: 'ERR_INVALID_ARGUMENT', message: /bfloat16/ })
+})
+
+test('steps without a finite gradient change nothing and are counted', async (t) => {
+  await using model = await load()
+  const before = await vectors(model)
+  // The square of such a label is beyond float32.
+  const trainDataset = Dataset.fromColumns({ a: anchor, b: positive, score: anchor.map(() => 1e38) })
+  const records: Readonly<Record<string, number>>[] = []
+  const { trainer } = trainerOf(model, {
+    trainDataset,
+    loss: new losses.CosineSimilarityLoss(),
+    args: { maxSteps: 4, loggingSteps: 2 },
+    callbacks: [{ onLog: (record) => void records.push(record) }],
+  })
+  const { globalStep, skippedSteps } = await trainer.train()
+  t.is(globalStep, 4)
+  t.is(skippedSteps, 4)
+  t.is(records[0]!.skipped_steps, 2)
+  t.deepEqual(await vectors(model), before)
+})
+
 test('equal seeds give equal weights, other seeds others', async (t) => {
   const run = async (seed: number) => {
     await using model = await load()
@@ -117,7 +146,7 @@ test('learning rate 0 leaves the model as it is', async (t) => {
 
 test('evaluation while training: loss, evaluator, CSV file; the events in order', async (t) => {
   await using model = await load()
-  const outputDir = mkdtempSync(join(tmpdir(), 'st-train-'))
+  const outputDir = await temporaryFolder(t)
   const events: string[] = []
   const records: Record<string, number>[] = []
   const { trainer } = trainerOf(model, {
@@ -165,7 +194,7 @@ test('evaluation while training: loss, evaluator, CSV file; the events in order'
 
 test('checkpoints are models that can be loaded', async (t) => {
   await using model = await load()
-  const outputDir = mkdtempSync(join(tmpdir(), 'st-train-'))
+  const outputDir = await temporaryFolder(t)
   await trainerOf(model, { args: { outputDir, maxSteps: 5, saveStrategy: 'steps', saveSteps: 3 } }).trainer.train()
   t.deepEqual(readdirSync(outputDir).sort(), ['checkpoint-3', 'checkpoint-5'])
   await using last = await SentenceTransformer.load(join(outputDir, 'checkpoint-5'))

@@ -1,5 +1,4 @@
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
 import { averageRanks, pearson, spearman } from '../../lib/evaluation/correlation.js'
@@ -7,6 +6,7 @@ import { pythonFloat } from '../../lib/evaluation/csv.js'
 import type { EvaluatedModel } from '../../lib/evaluation/evaluator.js'
 import { EmbeddingSimilarityEvaluator } from '../../lib/evaluation/index.js'
 import { embeddings } from '../../lib/models/embeddings.js'
+import { temporaryFolder } from '../helpers/model-folders.js'
 
 interface Case {
   name: string
@@ -105,7 +105,7 @@ test('several similarities: maxima, and which is the primary metric', async (t) 
 })
 
 test('the CSV file: header once, one row per call, as Python writes it', async (t) => {
-  const outputPath = join(mkdtempSync(join(tmpdir(), 'st-eval-')), 'eval')
+  const outputPath = join(await temporaryFolder(t), 'eval')
   const evaluator = new EmbeddingSimilarityEvaluator({ ...pairs, name: 'dev' })
   const { metrics } = await evaluator.evaluate(model, { outputPath })
   await evaluator.evaluate(model, { outputPath, epoch: 1, steps: 4 })
@@ -117,7 +117,7 @@ test('the CSV file: header once, one row per call, as Python writes it', async (
 })
 
 test('no CSV file without writeCsv', async (t) => {
-  const outputPath = mkdtempSync(join(tmpdir(), 'st-eval-'))
+  const outputPath = await temporaryFolder(t)
   await new EmbeddingSimilarityEvaluator({ ...pairs, writeCsv: false }).evaluate(model, { outputPath })
   t.notThrows(() => writeFileSync(join(outputPath, 'similarity_evaluation_results.csv'), '', { flag: 'wx' }))
 })

@@ -1,11 +1,10 @@
-import { mkdtempSync, readFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { readFileSync } from 'node:fs'
 import test from 'ava'
 import { MultipleNegativesRankingLoss } from '../../lib/losses/index.js'
 import { resolveArguments, type TrainingArguments } from '../../lib/training/arguments.js'
 import type { LogRecord, TrainerCallback, TrainerState } from '../../lib/training/callbacks.js'
 import { pairs, prepare, source } from '../helpers/fake-trainer.js'
+import { temporaryFolder } from '../helpers/model-folders.js'
 
 interface Run {
   rows: number
@@ -51,7 +50,7 @@ for (const [i, expected] of golden.runs.entries()) {
       onSave: (_, context) => note('onSave')(context),
       onTrainEnd: note('onTrainEnd'),
     }
-    const outputDir = mkdtempSync(join(tmpdir(), 'st-flow-'))
+    const outputDir = await temporaryFolder(t)
     const args = { saveStrategy: 'steps', ...expected.args, outputDir } as const
     const evalData = source(pairs(expected.rows), new MultipleNegativesRankingLoss(), resolveArguments(), 8)
     const result = await prepare(args, { rows: expected.rows, callbacks: [callback], parts: { evalData } }).train()

@@ -1,5 +1,4 @@
-import { mkdtempSync, readFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
 import { Dataset } from '../../lib/data/dataset.js'
@@ -9,6 +8,7 @@ import { BatchMaker } from '../../lib/training/batches.js'
 import { checkData } from '../../lib/training/check-data.js'
 import { TrainingAbortedError, type TrainResult } from '../../lib/training/result.js'
 import { FakeEngine, pairs, prepare, recorder, source, tokenize } from '../helpers/fake-trainer.js'
+import { temporaryFolder } from '../helpers/model-folders.js'
 
 test('every row is seen once per epoch, in column-major batches', async (t) => {
   const { engine, train } = prepare({ numTrainEpochs: 2 }, { rows: 5 })
@@ -119,7 +119,7 @@ test('the same seed gives the same order, another seed another', async (t) => {
 
 test('events come in order', async (t) => {
   const callback = recorder()
-  const outputDir = mkdtempSync(join(tmpdir(), 'st-train-'))
+  const outputDir = await temporaryFolder(t)
   const evaluate = async () => ({ metrics: { dev_spearman_cosine: 0.5 }, primaryMetric: 'dev_spearman_cosine' })
   const { train } = prepare(
     { outputDir, loggingSteps: 2, evalStrategy: 'steps', evalSteps: 2, saveStrategy: 'epoch' },
@@ -181,7 +181,7 @@ test('evaluation: the loss is the mean over the rows, the metrics have eval_ in 
 })
 
 test('checkpoints: every saveSteps and at the end, with the log so far', async (t) => {
-  const outputDir = mkdtempSync(join(tmpdir(), 'st-train-'))
+  const outputDir = await temporaryFolder(t)
   const { train } = prepare({ outputDir, saveStrategy: 'steps', saveSteps: 2, loggingSteps: 1 })
   await train()
   const state = (step: number) =>
@@ -193,7 +193,7 @@ test('checkpoints: every saveSteps and at the end, with the log so far', async (
 })
 
 test('callbacks can stop, save, evaluate and log', async (t) => {
-  const outputDir = mkdtempSync(join(tmpdir(), 'st-train-'))
+  const outputDir = await temporaryFolder(t)
   const callback = recorder({
     onStepEnd({ state, control }) {
       if (state.globalStep === 2) control.shouldLog = control.shouldSave = true
