@@ -72,8 +72,9 @@ export class CachedRepo {
     if (isCommit(revision)) return
     const file = join(this.path, 'refs', revision)
     await mkdir(dirname(file), { recursive: true })
-    await writeFile(`${file}.${process.pid}`, commit)
-    await rename(`${file}.${process.pid}`, file)
+    const fresh = `${file}.${randomUUID()}`
+    await writeFile(fresh, commit)
+    await rename(fresh, file)
   }
 }
 

@@ -197,7 +197,8 @@ class HubModel {
     try {
       await this.guard(async () => {
         const repo = { type: 'model' as const, name: this.id }
-        const blob = await downloadFile({ ...this.access, repo, path: entry.path, revision: commit })
+        // Plain HTTP: one request that follows redirects, rather than the many of the xet protocol.
+        const blob = await downloadFile({ ...this.access, repo, path: entry.path, revision: commit, xet: false })
         if (!blob)
           throw new SentenceTorchError('ERR_NETWORK', `The hub lists ${entry.path} of ${this.id} but does not have it`)
         const source = Readable.fromWeb(blob.stream() as Parameters<typeof Readable.fromWeb>[0])

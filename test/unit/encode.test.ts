@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
+import fc from 'fast-check'
 import { planJobs } from '../../lib/models/encode.js'
 import { EncodeProgress } from '../../lib/models/progress.js'
 import { loadWith } from '../../lib/models/sentence-transformer.js'
@@ -58,6 +59,27 @@ test('jobs hold at most batchSize rows, longest first, a few at a time', async (
     lengths.toSorted((a, b) => b - a),
   )
   t.true(encoder.mostRunning > 1 && encoder.mostRunning <= 4)
+})
+
+test('jobs hold every row once, longest first, within both limits', (t) => {
+  const lengths = fc.array(fc.oneof(fc.nat(40), fc.integer({ min: 5000, max: 20_000 })), { maxLength: 60 })
+  fc.assert(
+    fc.property(lengths, fc.integer({ min: 1, max: 40 }), (rows, batchSize) => {
+      const offsets = Int32Array.from([0, ...rows])
+      for (let i = 1; i < offsets.length; i++) offsets[i]! += offsets[i - 1]!
+      const jobs = planJobs(offsets, batchSize)
+      const order = jobs.flat()
+      t.deepEqual(
+        order.toSorted((a, b) => a - b),
+        rows.map((_, i) => i),
+      )
+      t.true(order.every((row, i) => i === 0 || rows[row]! <= rows[order[i - 1]!]!))
+      for (const job of jobs) {
+        const tokens = job.reduce((total, row) => total + rows[row]!, 0)
+        t.true(job.length >= 1 && job.length <= batchSize && (job.length === 1 || tokens <= 16 * 1024))
+      }
+    }),
+  )
 })
 
 test('no job holds more than 16k tokens, unless one row does', (t) => {

@@ -82,6 +82,15 @@ serial('downloads what loading needs into the cache that Python shares, and noth
   t.deepEqual(hub.requests, [])
 })
 
+serial('several loads at once do not disturb each other', async (t) => {
+  const { resolve, repo, snapshot } = await setUp(t)
+  const found = await Promise.all(Array.from({ length: 4 }, () => resolve()))
+  t.true(found.every(({ path }) => path === snapshot))
+  t.deepEqual(await filesIn(snapshot), WANTED)
+  t.deepEqual(await filesIn(join(repo, 'refs')), ['main'])
+  t.is((await filesIn(join(repo, 'blobs'))).length, WANTED.length)
+})
+
 serial('a revision has its own ref', async (t) => {
   const { resolve, repo } = await setUp(t)
   await resolve({ revision: 'v1' })
