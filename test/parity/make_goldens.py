@@ -16,6 +16,7 @@ What it writes, and why so:
 
 import json
 import platform
+import re
 import zlib
 from pathlib import Path
 
@@ -76,6 +77,8 @@ def dense(in_features, out_features, activation, bias=True):
 
 
 NORMALIZE = dict(type="Normalize")
+ACTIVATIONS = {"identity": torch.nn.Identity, "tanh": torch.nn.Tanh, "relu": torch.nn.ReLU, "gelu": torch.nn.GELU,
+               "sigmoid": torch.nn.Sigmoid, "silu": torch.nn.SiLU}
 ALL_MODES = ("cls", "max", "mean", "mean_sqrt_len_tokens", "weightedmean", "lasttoken")
 
 # base -> pipeline name -> modules after the transformer
@@ -84,14 +87,14 @@ PIPELINES = {
         "mean": [pooling("mean")],
         "all_modes": [pooling(*ALL_MODES)],
         "normalized": [pooling("mean"), NORMALIZE],
-        "dense_tanh": [pooling("mean"), dense(32, 20, "Tanh"), NORMALIZE],
-        "dense_identity": [pooling("cls", "mean"), dense(64, 12, "Identity", bias=False)],
-        **{f"dense_{name.lower()}": [pooling("mean"), dense(32, 5, name)] for name in ("ReLU", "GELU", "Sigmoid", "SiLU")},
+        "dense_tanh": [pooling("mean"), dense(32, 20, "tanh"), NORMALIZE],
+        "dense_identity": [pooling("cls", "mean"), dense(64, 12, "identity", bias=False)],
+        **{f"dense_{name}": [pooling("mean"), dense(32, 5, name)] for name in ("relu", "gelu", "sigmoid", "silu")},
         "without_prompt": [pooling("max", "mean", "mean_sqrt_len_tokens", "weightedmean", include_prompt=False)],
     },
     "gelu_new": {"mean": [pooling("mean")]},
     "relu": {"mean": [pooling("mean"), NORMALIZE]},
-    "odd": {"mean": [pooling("mean")], "dense": [pooling("mean", "lasttoken"), dense(40, 7, "Tanh"), NORMALIZE]},
+    "odd": {"mean": [pooling("mean")], "dense": [pooling("mean", "lasttoken"), dense(40, 7, "tanh"), NORMALIZE]},
 }
 PROMPT_LENGTH = 2  # of the pipeline `without_prompt`, in every row
 
@@ -108,7 +111,7 @@ class Pipeline(torch.nn.Module):
                 self.heads.append(modules.Pooling(base["hidden_size"], spec["modes"], spec["includePrompt"]))
                 self.width = self.heads[-1].get_embedding_dimension()
             elif spec["type"] == "Dense":
-                activation = getattr(torch.nn, spec["activation"])()
+                activation = ACTIVATIONS[spec["activation"]]()
                 self.heads.append(modules.Dense(spec["inFeatures"], spec["outFeatures"], spec["bias"], activation))
                 self.width = spec["outFeatures"]
             else:
@@ -154,9 +157,9 @@ def randomise(module, name):
 # --------------------------------------------------------------------------------------------------------------- batches
 
 
-def random_rows(lengths, vocab_size, name):
+def random_rows(lengths, least, end, name):
     generator = torch.Generator().manual_seed(seed_of(name))
-    return [torch.randint(0, vocab_size, (length,), generator=generator).tolist() for length in lengths]
+    return [torch.randint(least, end, (length,), generator=generator).tolist() for length in lengths]
 
 
 def packed(rows, prefix=""):
@@ -193,8 +196,8 @@ def make_encoding(index):
         base = BASES[base_name]
         # Every length that the positions allow, in an order that is not sorted, and types that differ within a row.
         lengths = [(7 * i) % 41 for i in range(1, 41)]
-        rows = random_rows(lengths, base["vocab_size"], f"{base_name}/ids")
-        types = random_rows(lengths, base["type_vocab_size"], f"{base_name}/types")
+        rows = random_rows(lengths, 1, base["vocab_size"], f"{base_name}/ids")
+        types = random_rows(lengths, 0, base["type_vocab_size"], f"{base_name}/types")
         shown = [lengths.index(n) for n in (1, 2, 9, 40)]  # the rows whose token embeddings are kept
         tensors = packed(rows)
         tensors["tokenTypes"] = torch.tensor([t for row in types for t in row], dtype=torch.int32)
@@ -241,7 +244,7 @@ def loss_case(loss, columns=2, batch=6, modules=None, base="train", weight_decay
 
 
 MNR, COSENT, COSINE, SOFTMAX = "MultipleNegativesRankingLoss", "CoSENTLoss", "CosineSimilarityLoss", "SoftmaxLoss"
-DENSE_HEAD = [pooling("cls", "mean"), dense(24, 10, "Tanh"), NORMALIZE]
+DENSE_HEAD = [pooling("cls", "mean"), dense(24, 10, "tanh"), NORMALIZE]
 MULTIPLICATION = dict(numLabels=3, concatenationSentMultiplication=True)
 CASES = {
     "mnr-2": loss_case(MNR, scale=20),
@@ -250,6 +253,7 @@ CASES = {
     "mnr-one-row": loss_case(MNR, columns=3, batch=1, scale=20),
     "mnr-one-pair": loss_case(MNR, batch=1, scale=20, steps=0),  # one candidate: loss and gradients are exactly zero
     "mnr-repeated": loss_case(MNR, scale=20, rows="repeated"),
+    "mnr-padding-token": loss_case(MNR, scale=20, rows="padding token", weight_decay=0.01),
     "mnr-dot": loss_case(MNR, columns=3, scale=1, similarity="dot", steps=0),
     "cosent": loss_case(COSENT, scale=20),
     "cosent-decay": loss_case(COSENT, scale=20, modules=DENSE_HEAD, weight_decay=0.01),
@@ -264,8 +268,8 @@ CASES = {
     # Gradients alone, through every way of pooling and every kind of encoder.
     **{f"pooling-{mode}": loss_case(MNR, scale=10, modules=[pooling(mode)], steps=0) for mode in ALL_MODES if mode != "mean"},
     "pooling-all": loss_case(MNR, scale=10, modules=[pooling(*ALL_MODES), NORMALIZE], steps=0),
-    **{f"dense-{name.lower()}": loss_case(MNR, scale=10, modules=[pooling("mean"), dense(12, 7, name)], steps=0)
-       for name in ("Identity", "ReLU", "GELU", "Sigmoid", "SiLU")},
+    **{f"dense-{name}": loss_case(MNR, scale=10, modules=[pooling("mean"), dense(12, 7, name)], steps=0)
+       for name in ("identity", "relu", "gelu", "sigmoid", "silu")},
     **{f"encoder-{base}": loss_case(MNR, columns=3, scale=10, base=base, steps=0) for base in ("gelu", "gelu_new", "relu", "odd")},
 }
 
@@ -359,7 +363,8 @@ def make_training(index):
         longest = 12 if case["base"] == "train" else 10
         count = case["columns"] * case["batch"]
         lengths = [1 + (5 * i + seed_of(name)) % longest for i in range(count)]
-        rows = random_rows(lengths, base["vocab_size"], f"{name}/ids")
+        # Token 0 is the padding token, whose embedding the reference never trains; it has a case of its own.
+        rows = random_rows(lengths, 0 if case["rows"] == "padding token" else 1, base["vocab_size"], f"{name}/ids")
         if case["rows"] == "repeated":  # rows 0 and 1 are equal in every column; in row 2 both columns are
             for column in range(case["columns"]):
                 rows[column * case["batch"] + 1] = rows[column * case["batch"]]
@@ -414,7 +419,7 @@ def digest(tensors, reference=None):
         largest = (reference or tensors)[name].flatten().abs().topk(4).indices.tolist()
         spread = [(len(flat) - 1) * i // 3 for i in range(4)]
         places = largest + spread
-        result[name] = {"norm": flat.norm().item(), "places": places, "values": [flat[i].item() for i in places]}
+        result[name] = {"norm": flat.norm().item(), "places": places, "values": [float(f"{flat[i].item():.9g}") for i in places]}
     return result
 
 
@@ -496,7 +501,9 @@ def main():
     make_encoding(index)
     make_training(index)
     make_minilm(index)
-    path.write_text(json.dumps(index, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    # Lists of plain values on one line each.
+    text = re.sub(r"\[[^\[\]{}]*\]", lambda m: re.sub(r"\n\s*", " ", m[0]), json.dumps(index, indent=1, ensure_ascii=False))
+    path.write_text(text + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
