@@ -1,6 +1,6 @@
 import { describe, invalidArgument, SentenceTorchError } from '../errors.js'
-import { booleanValue, checkOptions, oneOf } from '../losses/options.js'
 import { pairwiseSimilarity } from '../models/similarity.js'
+import { checkInteger, checkOneOf, checkOptions, checkType } from '../options.js'
 import { pearson, spearman } from './correlation.js'
 import { appendCsv, pythonFloat } from './csv.js'
 import type { EvaluatedModel, EvaluationContext, EvaluationResult, Evaluator } from './evaluator.js'
@@ -46,14 +46,17 @@ export class EmbeddingSimilarityEvaluator implements Evaluator {
   constructor(options: EmbeddingSimilarityEvaluatorOptions) {
     const where = 'EmbeddingSimilarityEvaluator'
     const names = ['sentences1', 'sentences2', 'scores', 'batchSize', 'mainSimilarity', 'similarityFnNames', 'name']
-    checkOptions(where, options, [...names, 'showProgressBar', 'writeCsv', 'truncateDim'], { precision: null })
+    checkOptions(where, options, [...names, 'showProgressBar', 'writeCsv', 'truncateDim'], {
+      precision: { harmless: [null, 'float32'] },
+    })
     checkPairs(options)
-    const { batchSize, mainSimilarity, similarityFnNames, name, showProgressBar, writeCsv } = options
-    if (batchSize !== undefined && !(Number.isInteger(batchSize) && batchSize > 0)) {
-      throw invalidArgument(`${where} batchSize`, 'a whole number of at least 1', batchSize)
-    }
-    if (mainSimilarity !== undefined) oneOf(`${where} mainSimilarity`, mainSimilarity, SIMILARITY_NAMES)
-    for (const fn of similarityFnNames ?? []) oneOf(`${where} similarityFnNames`, fn, SIMILARITY_NAMES)
+    const { mainSimilarity, similarityFnNames, name } = options
+    checkInteger(`${where} batchSize`, options.batchSize, 1)
+    checkInteger(`${where} truncateDim`, options.truncateDim, 1)
+    checkType(`${where} showProgressBar`, options.showProgressBar, 'boolean')
+    checkType(`${where} writeCsv`, options.writeCsv, 'boolean')
+    checkOneOf(`${where} mainSimilarity`, mainSimilarity, SIMILARITY_NAMES)
+    for (const fn of similarityFnNames ?? []) checkOneOf(`${where} similarityFnNames`, fn, SIMILARITY_NAMES)
     if (mainSimilarity !== undefined && similarityFnNames?.length && !similarityFnNames.includes(mainSimilarity)) {
       throw invalidArgument(
         `${where} mainSimilarity`,
@@ -64,8 +67,6 @@ export class EmbeddingSimilarityEvaluator implements Evaluator {
     if (name !== undefined && (typeof name !== 'string' || /[/\\]/.test(name))) {
       throw invalidArgument(`${where} name`, 'a text without slashes', name)
     }
-    if (showProgressBar !== undefined) booleanValue(`${where} showProgressBar`, showProgressBar)
-    if (writeCsv !== undefined) booleanValue(`${where} writeCsv`, writeCsv)
     this.name = name ?? ''
     this.#options = { ...options }
   }

@@ -1,6 +1,6 @@
 import type { LossSpec } from '../native/types.js'
+import { checkOptions, checkPositive } from '../options.js'
 import type { Loss, LossRequirements } from './loss.js'
-import { checkOptions, positiveNumber } from './options.js'
 
 export interface CoSENTLossOptions {
   /** Factor of the similarity (1 / temperature). Default 20. */
@@ -28,8 +28,9 @@ export class CoSENTLoss implements Loss {
   readonly scale: number
 
   constructor(options: CoSENTLossOptions = {}) {
-    checkOptions(this.type, options, ['scale'], { similarityFct: 'pairwise_cos_sim' })
-    this.scale = positiveNumber(`${this.type} scale`, options.scale ?? 20)
+    checkOptions(this.type, options, ['scale'], { similarityFct: { harmless: ['pairwise_cos_sim'] } })
+    checkPositive(`${this.type} scale`, options.scale)
+    this.scale = options.scale ?? 20
   }
 
   spec(): LossSpec {

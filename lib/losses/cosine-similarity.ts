@@ -1,6 +1,6 @@
 import type { LossSpec } from '../native/types.js'
+import { checkOptions } from '../options.js'
 import type { Loss, LossRequirements } from './loss.js'
-import { checkOptions } from './options.js'
 
 export interface CosineSimilarityLossOptions {
   /** How the cosine is compared with the label; `mse` (mean squared error) is the one that is built. */
@@ -27,7 +27,10 @@ export class CosineSimilarityLoss implements Loss {
   readonly requirements: LossRequirements = { minColumns: 2, maxColumns: 2, labels: 'float' }
 
   constructor(options: CosineSimilarityLossOptions = {}) {
-    checkOptions(this.type, options, [], { lossFct: 'mse', cosScoreTransformation: 'identity' })
+    checkOptions(this.type, options, [], {
+      lossFct: { harmless: ['mse'] },
+      cosScoreTransformation: { harmless: ['identity'] },
+    })
   }
 
   spec(): LossSpec {

@@ -1,6 +1,6 @@
 import type { LossSpec } from '../native/types.js'
+import { checkOneOf, checkOptions, checkPositive } from '../options.js'
 import type { Loss, LossRequirements } from './loss.js'
-import { checkOptions, oneOf, positiveNumber } from './options.js'
 
 export interface MultipleNegativesRankingLossOptions {
   /** Factor of the similarity before the softmax (1 / temperature). Default 20; with dot products 1 is usual. */
@@ -34,17 +34,16 @@ export class MultipleNegativesRankingLoss implements Loss {
 
   constructor(options: MultipleNegativesRankingLossOptions = {}) {
     checkOptions(this.type, options, ['scale', 'similarityFct'], {
-      directions: ['query_to_doc'],
-      partitionMode: 'joint',
-      hardnessMode: null,
-      hardnessStrength: 0,
-      gatherAcrossDevices: false,
+      directions: { harmless: [['query_to_doc'], 'query_to_doc'] },
+      partitionMode: { harmless: ['joint'] },
+      hardnessMode: { harmless: [null] },
+      hardnessStrength: { harmless: [0] },
+      gatherAcrossDevices: { harmless: [false] },
     })
-    this.scale = positiveNumber(`${this.type} scale`, options.scale ?? 20)
-    this.similarityFct = oneOf(`${this.type} similarityFct`, options.similarityFct ?? 'cos_sim', [
-      'cos_sim',
-      'dot_score',
-    ])
+    checkPositive(`${this.type} scale`, options.scale)
+    checkOneOf(`${this.type} similarityFct`, options.similarityFct, ['cos_sim', 'dot_score'])
+    this.scale = options.scale ?? 20
+    this.similarityFct = options.similarityFct ?? 'cos_sim'
   }
 
   spec(): LossSpec {

@@ -1,7 +1,7 @@
 import { invalidArgument } from '../errors.js'
 import type { LossSpec } from '../native/types.js'
+import { checkOptions, checkType } from '../options.js'
 import type { Loss, LossRequirements } from './loss.js'
-import { booleanValue, checkOptions } from './options.js'
 
 export interface SoftmaxLossOptions {
   /** Number of classes; labels are 0 … numLabels − 1. */
@@ -39,26 +39,16 @@ export class SoftmaxLoss implements Loss {
   readonly concatenationSentMultiplication: boolean
 
   constructor(options: SoftmaxLossOptions) {
-    const names = [
-      'numLabels',
-      'concatenationSentRep',
-      'concatenationSentDifference',
-      'concatenationSentMultiplication',
-    ] as const
-    checkOptions(this.type, options, names, { lossFct: 'cross_entropy' })
+    const flags = ['concatenationSentRep', 'concatenationSentDifference', 'concatenationSentMultiplication'] as const
+    checkOptions(this.type, options, ['numLabels', ...flags], { lossFct: { harmless: ['cross_entropy'] } })
     if (!Number.isInteger(options.numLabels) || options.numLabels < 2) {
       throw invalidArgument(`${this.type} numLabels`, 'a whole number of at least 2', options.numLabels)
     }
+    for (const name of flags) checkType(`${this.type} ${name}`, options[name], 'boolean')
     this.numLabels = options.numLabels
-    this.concatenationSentRep = booleanValue(`${this.type} ${names[1]}`, options.concatenationSentRep ?? true)
-    this.concatenationSentDifference = booleanValue(
-      `${this.type} ${names[2]}`,
-      options.concatenationSentDifference ?? true,
-    )
-    this.concatenationSentMultiplication = booleanValue(
-      `${this.type} ${names[3]}`,
-      options.concatenationSentMultiplication ?? false,
-    )
+    this.concatenationSentRep = options.concatenationSentRep ?? true
+    this.concatenationSentDifference = options.concatenationSentDifference ?? true
+    this.concatenationSentMultiplication = options.concatenationSentMultiplication ?? false
     if (!this.concatenationSentRep && !this.concatenationSentDifference && !this.concatenationSentMultiplication) {
       throw invalidArgument(`${this.type}`, 'at least one of the three concatenations', 'none')
     }

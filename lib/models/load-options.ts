@@ -1,6 +1,6 @@
 import { invalidArgument, SentenceTorchError } from '../errors.js'
 import type { RuntimeInfo } from '../native/types.js'
-import { checkInteger, checkOneOf, checkOptionNames, checkType } from './options.js'
+import { checkInteger, checkOneOf, checkOptions, checkType } from '../options.js'
 import {
   ENCODE_NOT_BUILT,
   ENCODE_OPTIONS,
@@ -12,7 +12,7 @@ import {
 
 /** Checks types and ranges of everything that does not depend on the model. */
 export function checkLoadOptions(options: LoadOptions): void {
-  checkOptionNames('SentenceTransformer.load', options, LOAD_OPTIONS, LOAD_NOT_BUILT)
+  checkOptions('SentenceTransformer.load', options, LOAD_OPTIONS, LOAD_NOT_BUILT)
   checkType('device', options.device, 'string')
   checkOneOf('dtype', options.dtype, ['float32', 'bfloat16', 'auto'])
   for (const name of ['revision', 'cacheFolder', 'defaultPromptName'] as const) checkType(name, options[name], 'string')
@@ -29,7 +29,7 @@ export function checkLoadOptions(options: LoadOptions): void {
 }
 
 export function checkEncodeOptions(options: EncodeOptions): void {
-  checkOptionNames('encode', options, ENCODE_OPTIONS, ENCODE_NOT_BUILT)
+  checkOptions('encode', options, ENCODE_OPTIONS, ENCODE_NOT_BUILT)
   checkInteger('batchSize', options.batchSize, 1)
   checkType('normalizeEmbeddings', options.normalizeEmbeddings, 'boolean')
   checkInteger('truncateDim', options.truncateDim, 1)

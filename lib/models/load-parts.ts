@@ -1,10 +1,10 @@
 import { Tokenizer } from '../data/tokenizer.js'
 import { fromNative, invalidArgument, SentenceTorchError, suggestion } from '../errors.js'
 import type { NativeAddon, NativeEncoder } from '../native/types.js'
+import { checkInteger } from '../options.js'
 import { resolveModel } from './hub.js'
 import { checkLoadOptions, chooseDevice, chooseDType } from './load-options.js'
 import { type ModelFolder, readModelFolder } from './model-folder.js'
-import { checkInteger } from './options.js'
 import type { LoadOptions } from './types.js'
 import { WeightFiles } from './weights.js'
 

@@ -59,14 +59,14 @@ export const LOAD_OPTIONS = [
 
 /** Arguments of Python's SentenceTransformer(...) that have no equal here yet. */
 export const LOAD_NOT_BUILT = {
-  modules: 'save the model from Python and load the folder',
-  trustRemoteCode: "a model's own Python code cannot run in Node",
-  modelKwargs: 'use dtype and device',
-  processorKwargs: 'use maxSeqLength, or edit tokenizer_config.json of a local folder',
-  tokenizerKwargs: 'use maxSeqLength, or edit tokenizer_config.json of a local folder',
-  configKwargs: 'edit config.json of a local folder',
-  modelCardData: 'edit README.md of the saved folder',
-  backend: 'LibTorch is the only one',
+  modules: { instead: 'save the model from Python and load the folder' },
+  trustRemoteCode: { harmless: [false], instead: "a model's own Python code cannot run in Node" },
+  modelKwargs: { instead: 'use dtype and device' },
+  processorKwargs: { instead: 'use maxSeqLength, or edit tokenizer_config.json of a local folder' },
+  tokenizerKwargs: { instead: 'use maxSeqLength, or edit tokenizer_config.json of a local folder' },
+  configKwargs: { instead: 'edit config.json of a local folder' },
+  modelCardData: { instead: 'edit README.md of the saved folder' },
+  backend: { harmless: ['torch'], instead: 'LibTorch is the only one' },
 }
 
 export const ENCODE_OPTIONS = [
@@ -84,10 +84,10 @@ export const ENCODE_OPTIONS = [
 
 /** Arguments of Python's encode(...) that have no equal here yet. */
 export const ENCODE_NOT_BUILT = {
-  precision: 'quantise the float32 result',
-  convertToNumpy: 'the result is always a Float32Array',
-  convertToTensor: 'the result is always a Float32Array',
-  device: 'choose it in SentenceTransformer.load',
-  pool: 'one engine uses all cores',
-  chunkSize: 'one engine uses all cores',
+  precision: { harmless: ['float32'], instead: 'quantise the float32 result' },
+  convertToNumpy: { harmless: [true], instead: 'the result is always a Float32Array' },
+  convertToTensor: { harmless: [false], instead: 'the result is always a Float32Array' },
+  device: { instead: 'choose it in SentenceTransformer.load' },
+  pool: { instead: 'one engine uses all cores' },
+  chunkSize: { instead: 'one engine uses all cores' },
 }

@@ -1,9 +1,9 @@
 import { fromNative, invalidArgument, SentenceTorchError } from '../errors.js'
 import { asEmbeddings, type Embeddings, type EmbeddingsLike } from '../models/embeddings.js'
-import { checkInteger, checkOptionNames } from '../models/options.js'
 import { similarityMatrix } from '../models/similarity.js'
 import { loadAddon } from '../native/load.js'
 import type { Metric, NativeAddon } from '../native/types.js'
+import { checkInteger, checkOptions } from '../options.js'
 
 /** One found entry. */
 export interface SearchHit {
@@ -41,8 +41,8 @@ export async function searchWith(
   corpus: EmbeddingsLike,
   options: SemanticSearchOptions,
 ): Promise<SearchHit[][]> {
-  const chunks = 'the engine splits the work by itself'
-  checkOptionNames('semanticSearch', options, ['topK', 'scoreFunction'], {
+  const chunks = { instead: 'the engine splits the work by itself' }
+  checkOptions('semanticSearch', options, ['topK', 'scoreFunction'], {
     queryChunkSize: chunks,
     corpusChunkSize: chunks,
   })

@@ -1,6 +1,6 @@
 import { type BatchSamplerName, checkBatchSamplerName } from '../data/samplers/index.js'
 import { invalidArgument } from '../errors.js'
-import { booleanValue, checkOptions, oneOf } from '../losses/options.js'
+import { checkOneOf, checkOptions, checkType } from '../options.js'
 import { PLANNED_ARGUMENTS, PLANNED_SCHEDULERS } from './planned-arguments.js'
 import { SCHEDULER_TYPES, type SchedulerType } from './schedule.js'
 
@@ -103,12 +103,7 @@ const DEFAULTS: TrainingArguments = {
  *   sentence-transformers that is not built yet; ERR_INVALID_ARGUMENT for a value of the wrong type or range
  */
 export function resolveArguments(given: Partial<TrainingArguments> = {}): Readonly<TrainingArguments> {
-  checkOptions(
-    'args',
-    given,
-    Object.keys(DEFAULTS),
-    Object.fromEntries(PLANNED_ARGUMENTS.map((name) => [name, undefined])),
-  )
+  checkOptions('args', given, Object.keys(DEFAULTS), Object.fromEntries(PLANNED_ARGUMENTS.map((name) => [name, {}])))
   const present = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
   const args: TrainingArguments = { ...DEFAULTS, ...present }
   if (given.evalSteps === undefined) args.evalSteps = args.loggingSteps
@@ -139,11 +134,12 @@ export function resolveArguments(given: Partial<TrainingArguments> = {}): Readon
     check(args, name, 'a number from 0 to below 1', (value) => value >= 0 && value < 1)
   }
   check(args, 'seed', 'a whole number from 0 to 2^53 - 1', (value) => Number.isSafeInteger(value) && value >= 0)
-  for (const name of ['dataloaderDropLast', 'loggingFirstStep', 'disableTqdm'] as const) booleanValue(name, args[name])
-  if (args.bf16 !== undefined) booleanValue('bf16', args.bf16)
+  for (const name of ['dataloaderDropLast', 'loggingFirstStep', 'disableTqdm'] as const)
+    checkType(name, args[name], 'boolean')
+  checkType('bf16', args.bf16, 'boolean')
   for (const name of ['loggingStrategy', 'evalStrategy', 'saveStrategy'] as const)
-    oneOf(name, args[name], STRATEGIES, ['best'])
-  oneOf('lrSchedulerType', args.lrSchedulerType, SCHEDULER_TYPES, PLANNED_SCHEDULERS)
+    checkOneOf(name, args[name], STRATEGIES, ['best'])
+  checkOneOf('lrSchedulerType', args.lrSchedulerType, SCHEDULER_TYPES, PLANNED_SCHEDULERS)
   checkBatchSamplerName(args.batchSampler)
   return Object.freeze(args)
 }

@@ -4,10 +4,10 @@ import { fromNative, invalidArgument, SentenceTorchError } from '../errors.js'
 import type { Evaluator } from '../evaluation/evaluator.js'
 import { CoSENTLoss } from '../losses/cosent.js'
 import type { Loss } from '../losses/loss.js'
-import { checkOptions } from '../losses/options.js'
 import type { SentenceTransformer } from '../models/sentence-transformer.js'
 import { loadAddon } from '../native/load.js'
 import type { NativeTrainer } from '../native/types.js'
+import { checkOptions } from '../options.js'
 import { resolveArguments, type TrainingArguments } from './arguments.js'
 import { BatchMaker, type BatchSource } from './batches.js'
 import type { TrainerCallback } from './callbacks.js'
@@ -34,14 +34,14 @@ export interface SentenceTransformerTrainerOptions {
 
 const OPTIONS = ['model', 'args', 'trainDataset', 'evalDataset', 'loss', 'evaluator', 'callbacks', 'progress']
 const PLANNED_OPTIONS = {
-  dataCollator: null,
-  processingClass: null,
-  tokenizer: null,
-  modelInit: null,
-  computeMetrics: null,
-  optimizers: null,
-  optimizerClsAndKwargs: null,
-  preprocessLogitsForMetrics: null,
+  dataCollator: { harmless: [null] },
+  processingClass: { harmless: [null] },
+  tokenizer: { harmless: [null] },
+  modelInit: { harmless: [null] },
+  computeMetrics: { harmless: [null] },
+  optimizers: { harmless: [null] },
+  optimizerClsAndKwargs: { harmless: [null] },
+  preprocessLogitsForMetrics: { harmless: [null] },
 }
 
 /**

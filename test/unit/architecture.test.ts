@@ -6,16 +6,17 @@ import test from 'ava'
 /** The import rules of the floor plan. A folder may use itself and what is listed behind it. */
 const libRules: Record<string, readonly string[]> = {
   errors: [],
-  native: ['errors'],
-  io: ['errors'],
-  data: ['errors', 'io'],
-  losses: ['errors', 'io', 'data', 'native'],
-  models: ['errors', 'io', 'data', 'native'],
-  search: ['errors', 'io', 'data', 'native', 'losses', 'models'],
-  evaluation: ['errors', 'io', 'data', 'native', 'losses', 'models', 'search'],
-  training: ['errors', 'io', 'data', 'native', 'losses', 'models', 'search', 'evaluation'],
-  serve: ['errors', 'io', 'data', 'native', 'losses', 'models', 'search', 'evaluation', 'training'],
-  recipes: ['errors', 'io', 'data', 'native', 'losses', 'models', 'search', 'evaluation', 'training'],
+  options: ['errors'],
+  native: ['errors', 'options'],
+  io: ['errors', 'options'],
+  data: ['errors', 'options', 'io'],
+  losses: ['errors', 'options', 'io', 'data', 'native'],
+  models: ['errors', 'options', 'io', 'data', 'native'],
+  search: ['errors', 'options', 'io', 'data', 'native', 'losses', 'models'],
+  evaluation: ['errors', 'options', 'io', 'data', 'native', 'losses', 'models', 'search'],
+  training: ['errors', 'options', 'io', 'data', 'native', 'losses', 'models', 'search', 'evaluation'],
+  serve: ['errors', 'options', 'io', 'data', 'native', 'losses', 'models', 'search', 'evaluation', 'training'],
+  recipes: ['errors', 'options', 'io', 'data', 'native', 'losses', 'models', 'search', 'evaluation', 'training'],
 }
 libRules.cli = [...Object.keys(libRules)]
 libRules.index = [...Object.keys(libRules)]
@@ -143,6 +144,8 @@ import { k } from '../../install/x.mjs'
   ])
   t.deepEqual(libViolations(importsIn('index.ts', "export * from './training/trainer.js'\n")), [])
   t.is(libViolations(importsIn('errors.ts', "import { x } from './io/atomic.js'\n")).length, 1)
+  t.is(libViolations(importsIn('options.ts', "import { x } from './losses/index.js'\n")).length, 1)
+  t.deepEqual(libViolations(importsIn('data/a.ts', "import { checkType } from '../options.js'\n")), [])
 })
 
 test('the rules find violations in native', (t) => {
