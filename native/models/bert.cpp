@@ -34,6 +34,7 @@ class Bert : public Model {
 
   ModelSizes sizes_;
   double dropout_;
+  int64_t padding_token_;  // -1: none
   ParamId word_, position_, type_;
   Norm norm_;
   std::vector<Layer> layers_;
@@ -42,6 +43,13 @@ class Bert : public Model {
 };
 
 constexpr uint32_t kEmbeddingSite = 0;
+
+// BertConfig's default is 0; null means that no token is for padding.
+int64_t padding_token(const Config& config, int64_t vocabulary) {
+  const bool absent = config.object().count("pad_token_id") == 0;
+  const int64_t token = absent ? 0 : config.integer("pad_token_id", -1);
+  return token < vocabulary ? token : -1;
+}
 
 int64_t positive(const Config& config, const std::string& key) {
   const int64_t value = config.integer(key);
@@ -72,6 +80,7 @@ Bert::Bert(const Config& config, bool pooler, const std::string& prefix, Layout&
   check(!config.boolean("is_decoder", false), "ERR_NOT_IMPLEMENTED", "A BERT with is_decoder true is not built");
   const Activation activation = parse_activation(config.string("hidden_act", "gelu"), "hidden_act in config.json");
   dropout_ = sizes.dropout;
+  padding_token_ = padding_token(config, sizes_.vocabulary);
 
   word_ = layout.add(prefix + "embeddings.word_embeddings.weight", {sizes_.vocabulary, sizes_.width}, Group::kDecay);
   position_ = layout.add(prefix + "embeddings.position_embeddings.weight", {sizes_.positions, sizes_.width}, Group::kDecay);
@@ -119,6 +128,8 @@ void Bert::backward(const Pass& pass, Gradients& gradients, at::Tensor d_x_TD) {
   embedding_norm_backward(pass.input, pass.dropout_at(kEmbeddingSite, dropout_), norm_.weights(pass).gamma_D, d_x_TD, sum_TD_,
                           mean_T_, rstd_T_, {gradients[word_], gradients[position_], gradients[type_]},
                           norm_.gamma_gradient(gradients), norm_.beta_gradient(gradients));
+  // As torch.nn.Embedding with padding_idx: where a text does spell out [PAD], its embedding is not trained.
+  if (padding_token_ >= 0) gradients[word_].select(0, padding_token_).zero_();
 }
 
 at::Tensor Bert::pooler_output(const Pass& pass, const at::Tensor& x_TD) {
