@@ -96,6 +96,8 @@ export interface TrainerSpec {
   adamEpsilon: number
   /** 0 = no clipping. */
   maxGradNorm: number
+  /** What the encoder computes in while this trainer lives; as it was made when absent. float64 encoders stay float64. */
+  precision?: 'float32' | 'bfloat16'
   /** Of the dropout masks and of the initial values of parameters that the loss owns. */
   seed: number
 }

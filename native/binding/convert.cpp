@@ -219,7 +219,7 @@ EncoderSpec to_encoder_spec(Napi::Value value) {
 
 TrainerSpec to_trainer_spec(Napi::Value value) {
   const Fields fields(value, "spec",
-                      {"loss", "weightDecay", "adamBeta1", "adamBeta2", "adamEpsilon", "maxGradNorm", "seed"});
+                      {"loss", "weightDecay", "adamBeta1", "adamBeta2", "adamEpsilon", "maxGradNorm", "seed", "precision"});
   TrainerSpec spec;
   spec.loss = to_options(fields.get("loss"), "spec.loss");
   spec.weight_decay = fields.number("weightDecay");
@@ -228,6 +228,7 @@ TrainerSpec to_trainer_spec(Napi::Value value) {
   spec.epsilon = fields.number("adamEpsilon");
   spec.max_grad_norm = fields.number("maxGradNorm");
   spec.seed = static_cast<uint64_t>(to_integer(fields.get("seed"), "spec.seed", 0));
+  if (fields.has("precision")) spec.precision = fields.string("precision");
   return spec;
 }
 

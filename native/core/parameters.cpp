@@ -1,6 +1,5 @@
 #include "core/parameters.h"
 
-#include <ATen/ops/empty.h>
 #include <ATen/ops/zeros.h>
 
 #include "core/device.h"
@@ -11,8 +10,12 @@ void Parameters::allocate(at::Device device, at::ScalarType compute) {
   layout.finish();
   const at::TensorOptions options = at::TensorOptions().device(device);
   master_ = at::zeros({layout.size()}, options.dtype(master_dtype(compute)));
-  compute_ = compute == master_.scalar_type() ? master_ : at::zeros({layout.size()}, options.dtype(compute));
   masters_ = layout.views(master_);
+  set_compute(compute);
+}
+
+void Parameters::set_compute(at::ScalarType compute) {
+  compute_ = master_.to(compute);
   values_ = layout.views(compute_);
 }
 

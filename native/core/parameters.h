@@ -12,6 +12,8 @@ class Parameters {
   Layout layout;
 
   void allocate(at::Device device, at::ScalarType compute);
+  // Changes the compute dtype; the masters stay.
+  void set_compute(at::ScalarType compute);
   void dispose();
 
   const at::Tensor& master(ParamId id) const { return masters_[id]; }

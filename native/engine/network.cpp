@@ -19,6 +19,12 @@ Network::Network(const EncoderSpec& spec)
   parameters_.allocate(device_, compute_);
 }
 
+void Network::set_compute(at::ScalarType compute) {
+  if (compute == compute_) return;
+  compute_ = compute;
+  parameters_.set_compute(compute);
+}
+
 void Network::validate(const PackedBatch& batch) const {
   const ModelSizes& sizes = model_->sizes();
   batch.validate(sizes.vocabulary, sizes.token_types, sizes.positions);

@@ -23,6 +23,8 @@ class Network {
   Parameters& parameters() { return parameters_; }
   Workspace& workspace() { return workspace_; }
   void validate(const PackedBatch& batch) const;
+  at::ScalarType compute() const { return compute_; }
+  void set_compute(at::ScalarType compute);
 
   // [rows, width], [T, width] or [rows, width] in the master dtype.
   at::Tensor encode(const Input& input, EncoderOutput output);

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <limits>
 
+#include "core/device.h"
 #include "core/error.h"
 #include "engine/network.h"
 #include "losses/loss.h"
@@ -71,6 +72,10 @@ struct Trainer::Impl {
     Network& network = encoder->impl().open();
     const at::Tensor& flat = network.parameters().flat();
     loss_parameters.allocate(network.device(), flat.scalar_type());
+    encoder_precision = network.compute();
+    precision = spec.precision.empty() ? encoder_precision : parse_dtype(spec.precision);
+    check(master_dtype(precision) == flat.scalar_type(), "ERR_INVALID_ARGUMENT", "A float64 encoder cannot train in ",
+          spec.precision);
     const at::NoGradGuard no_grad;
     loss->initialize(loss_parameters, spec.seed);
   }
@@ -83,6 +88,7 @@ struct Trainer::Impl {
   // Gradients and moments are made by the first job: the constructor runs on the JavaScript thread.
   void prepare() {
     if (!trained.empty()) return;
+    open().set_compute(precision);
     const AdamWOptions options{spec.beta1, spec.beta2, spec.epsilon, spec.weight_decay};
     trained.push_back(std::make_unique<Trained>(open().parameters(), options));
     trained.push_back(std::make_unique<Trained>(loss_parameters, options));
@@ -149,6 +155,7 @@ struct Trainer::Impl {
 
   std::shared_ptr<Encoder> encoder;
   TrainerSpec spec;
+  at::ScalarType encoder_precision = at::kFloat, precision = at::kFloat;
   Parameters loss_parameters;
   std::unique_ptr<Loss> loss;
   std::vector<std::unique_ptr<Trained>> trained;  // the encoder's, then the loss's
@@ -205,8 +212,8 @@ void Trainer::load(const std::vector<TensorRange>& ranges) {
     auto [flat, name] = part.find(range.name);
     range.name = name;
     part.parameters.layout.load(flat, range);
-    part.parameters.refresh();
   }
+  for (auto& part : impl_->trained) part->parameters.refresh();
 }
 
 void Trainer::dump(const std::vector<TensorRange>& ranges) {
@@ -238,6 +245,7 @@ std::optional<StepReport> Trainer::step(const PackedBatch& batch, const StepOpti
 double Trainer::evaluate(const PackedBatch& batch) {
   Network& network = impl_->open();
   network.validate(batch);
+  impl_->prepare();
   const at::NoGradGuard no_grad;
   const Input input(batch, network.device());
   const at::Tensor embeddings_RD = network.encode(input, EncoderOutput::kSentenceEmbedding);
@@ -250,7 +258,9 @@ void Trainer::dispose() {
   impl_->disposed = true;
   impl_->trained.clear();
   impl_->loss_parameters.dispose();
-  impl_->encoder->impl().has_trainer = false;
+  Encoder::Impl& encoder = impl_->encoder->impl();
+  if (!encoder.disposed) encoder.network.set_compute(impl_->encoder_precision);
+  encoder.has_trainer = false;
 }
 
 }  // namespace st

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "engine/encoder.h"
@@ -17,6 +18,7 @@ struct TrainerSpec {
   double epsilon = 1e-8;
   double max_grad_norm = 1;  // 0 = no clipping
   uint64_t seed = 0;
+  std::string precision;  // float32 or bfloat16 while this trainer lives; empty = as the encoder was made
 };
 
 struct StepOptions {

@@ -1,0 +1,100 @@
+#include "support.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/abs.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/equal.h>
+#include <ATen/ops/isfinite.h>
+#include <ATen/ops/max.h>
+
+#include <algorithm>
+#include <cmath>
+#include <random>
+
+namespace st::test {
+
+at::Tensor random_tensor(at::IntArrayRef shape, at::ScalarType type, uint64_t seed, double scale) {
+  std::mt19937_64 generator(seed);
+  at::Tensor out = at::empty(shape, at::kDouble);
+  double* to = out.data_ptr<double>();
+  for (int64_t i = 0; i < out.numel(); ++i) {
+    to[i] = scale * (static_cast<double>(generator() >> 11) * 0x1p-52 - 1);
+  }
+  return out.to(type);
+}
+
+PackedBatch batch_of(const std::vector<int>& lengths, int64_t vocabulary, int64_t token_types, int64_t columns) {
+  PackedBatch batch;
+  batch.columns = columns;
+  batch.offsets.push_back(0);
+  for (int length : lengths) {
+    for (int i = 0; i < length; ++i) {
+      const int64_t t = batch.tokens();
+      batch.ids.push_back(static_cast<int32_t>((t * 7 + t / 5 + 3) % vocabulary));
+      if (token_types > 0) batch.token_types.push_back(static_cast<int32_t>(t / 2 % token_types));
+    }
+    batch.offsets.push_back(static_cast<int32_t>(batch.tokens()));
+  }
+  return batch;
+}
+
+double relative_difference(const at::Tensor& actual, const at::Tensor& expected) {
+  const at::Tensor a = actual.to(at::kDouble), e = expected.to(at::kDouble);
+  const double largest = e.abs().max().item<double>();
+  return (a - e).abs().max().item<double>() / (largest > 0 ? largest : 1);
+}
+
+bool same_bits(const at::Tensor& a, const at::Tensor& b) { return at::equal(a, b); }
+
+void expect_close(const at::Tensor& actual, const at::Tensor& expected, double tolerance, const std::string& what) {
+  ASSERT_EQ(actual.defined(), expected.defined()) << what;
+  if (!expected.defined()) return;
+  ASSERT_EQ(actual.sizes(), expected.sizes()) << what;
+  ASSERT_TRUE(at::isfinite(actual).all().item<bool>()) << what << " holds a value that is not finite";
+  EXPECT_LE(relative_difference(actual, expected), tolerance) << what;
+}
+
+void expect_error(const std::string& code, const std::string& text, const std::function<void()>& work) {
+  try {
+    work();
+    ADD_FAILURE() << "expected " << code << " (" << text << ") but nothing was thrown";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), code) << error.what();
+    EXPECT_NE(std::string(error.what()).find(text), std::string::npos) << error.what() << "\nlacks: " << text;
+  }
+}
+
+void expect_gradient(const std::function<double()>& value, const at::Tensor& x, const at::Tensor& gradient,
+                     const std::string& what, int64_t stride) {
+  constexpr double kStep = 1e-6;
+  ASSERT_TRUE(x.scalar_type() == at::kDouble && x.is_contiguous()) << what;
+  ASSERT_EQ(x.sizes(), gradient.sizes()) << what;
+  const at::Tensor flat = gradient.contiguous().view({-1});
+  const double largest = flat.numel() > 0 ? flat.abs().max().item<double>() : 0;
+  double* at = x.data_ptr<double>();
+  const double* found = flat.data_ptr<double>();
+  for (int64_t i = 0; i < x.numel(); i += stride) {
+    const double before = at[i];
+    at[i] = before + kStep;
+    const double above = value();
+    at[i] = before - kStep;
+    const double below = value();
+    at[i] = before;
+    const double expected = (above - below) / (2 * kStep);
+    // A difference of two values of size v has an error of about v * 1e-16 / kStep.
+    const double tolerance = 1e-6 * std::max(largest, std::abs(expected)) + 1e-9 * std::max(1.0, std::abs(above));
+    ASSERT_NEAR(found[i], expected, tolerance) << what << ", element " << i << " of " << x.numel();
+  }
+}
+
+Config texts(const std::vector<std::string>& values) {
+  Config::Array out;
+  for (const std::string& value : values) out.push_back(text(value));
+  return out;
+}
+
+Threads::Threads(int count) : before_(at::get_num_threads()) { at::set_num_threads(count); }
+Threads::~Threads() { at::set_num_threads(before_); }
+
+}  // namespace st::test

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/config.h"
+#include "core/error.h"
+#include "core/packed.h"
+
+namespace st::test {
+
+// Values between -scale and scale, the same on every machine.
+at::Tensor random_tensor(at::IntArrayRef shape, at::ScalarType type, uint64_t seed, double scale = 1);
+
+// Rows of these lengths with ids (and, if asked for, token types) that differ from token to token.
+PackedBatch batch_of(const std::vector<int>& lengths, int64_t vocabulary = 11, int64_t token_types = 0, int64_t columns = 1);
+
+// |actual - expected| <= tolerance * the largest |expected| in every element. Undefined tensors equal each other.
+void expect_close(const at::Tensor& actual, const at::Tensor& expected, double tolerance, const std::string& what);
+// The largest difference, relative to the largest entry of `expected`.
+double relative_difference(const at::Tensor& actual, const at::Tensor& expected);
+bool same_bits(const at::Tensor& a, const at::Tensor& b);
+
+// That `work` throws st::Error with this code and with `text` in its message.
+void expect_error(const std::string& code, const std::string& text, const std::function<void()>& work);
+
+// Compares `gradient` with central differences of `value` in every `stride`-th element of `x` (float64, contiguous), which is
+// changed and restored in place.
+void expect_gradient(const std::function<double()>& value, const at::Tensor& x, const at::Tensor& gradient,
+                     const std::string& what, int64_t stride = 1);
+
+// Config takes no const char*, which would become a boolean.
+inline Config text(const std::string& value) { return Config(value); }
+Config texts(const std::vector<std::string>& values);
+
+// Parallel regions of this size while it lives.
+class Threads {
+ public:
+  explicit Threads(int count);
+  ~Threads();
+
+ private:
+  int before_;
+};
+
+}  // namespace st::test
