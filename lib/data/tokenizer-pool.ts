@@ -99,7 +99,11 @@ export class TokenizerPool {
   }
 
   private start(): void {
-    const thread = new Worker(new URL('./tokenizer-worker.js', import.meta.url), { workerData: this.source })
+    // Not the caller's flags: `--input-type` and `--eval` would keep the thread from starting.
+    const thread = new Worker(new URL('./tokenizer-worker.js', import.meta.url), {
+      workerData: this.source,
+      execArgv: [],
+    })
     const worker: { thread: Worker; job: PendingJob | undefined } = { thread, job: undefined }
     thread.unref()
     thread.on('message', (reply: TokenizerReply) => {
