@@ -41,10 +41,10 @@ export interface TrainingArguments {
   /** Largest norm of all gradients together; 0 = no clipping. Default 1. */
   maxGradNorm: number
   /**
-   * The dtype is fixed when the model is loaded: `true` demands a model loaded with dtype `bfloat16`, `false` one that
-   * was not; absent: as the model is.
+   * Compute in bfloat16 while training, from float32 master weights, also in evaluations and in `encode` meanwhile; the
+   * model computes as it was loaded before and after. Default false: as loaded.
    */
-  bf16: boolean | undefined
+  bf16: boolean
   /** Default `steps`. */
   loggingStrategy: IntervalStrategy
   /** Steps between log records; below 1: share of all steps. Default 500. */
@@ -84,7 +84,7 @@ const DEFAULTS: TrainingArguments = {
   adamBeta2: 0.999,
   adamEpsilon: 1e-8,
   maxGradNorm: 1,
-  bf16: undefined,
+  bf16: false,
   loggingStrategy: 'steps',
   loggingSteps: 500,
   loggingFirstStep: false,
@@ -134,9 +134,9 @@ export function resolveArguments(given: Partial<TrainingArguments> = {}): Readon
     check(args, name, 'a number from 0 to below 1', (value) => value >= 0 && value < 1)
   }
   check(args, 'seed', 'a whole number from 0 to 2^53 - 1', (value) => Number.isSafeInteger(value) && value >= 0)
-  for (const name of ['dataloaderDropLast', 'loggingFirstStep', 'disableTqdm'] as const)
+  for (const name of ['dataloaderDropLast', 'bf16', 'loggingFirstStep', 'disableTqdm'] as const) {
     checkType(name, args[name], 'boolean')
-  checkType('bf16', args.bf16, 'boolean')
+  }
   for (const name of ['loggingStrategy', 'evalStrategy', 'saveStrategy'] as const)
     checkOneOf(name, args[name], STRATEGIES, ['best'])
   checkOneOf('lrSchedulerType', args.lrSchedulerType, SCHEDULER_TYPES, PLANNED_SCHEDULERS)

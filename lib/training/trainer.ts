@@ -64,9 +64,8 @@ export class SentenceTransformerTrainer {
     this.args = resolveArguments(options.args)
     this.loss = options.loss ?? new CoSENTLoss()
     checkParts(options, this.loss)
-    checkPrecision(this.args, this.model)
     const { trainDataset, evalDataset, evaluator } = options
-    const warnings = [checkData(trainDataset, this.loss, 'trainDataset')]
+    const warnings = [precisionWarning(this.args, this.model), checkData(trainDataset, this.loss, 'trainDataset')]
     if (evalDataset) warnings.push(checkData(evalDataset, this.loss, 'evalDataset'))
     if (this.args.evalStrategy === 'no' && (evalDataset || evaluator)) {
       warnings.push("evalDataset and evaluator are not used during training, because evalStrategy is 'no'")
@@ -128,6 +127,7 @@ export class SentenceTransformerTrainer {
         adamEpsilon,
         maxGradNorm,
         seed,
+        ...(switchesToBFloat16(this.args, this.model) && { precision: 'bfloat16' }),
       })
     } catch (error) {
       throw fromNative(error, 'Trainer')
@@ -196,11 +196,13 @@ function checkParts(options: SentenceTransformerTrainerOptions, loss: Loss): voi
   if (callbacks !== undefined && !Array.isArray(callbacks)) throw invalidArgument('callbacks', 'an array', callbacks)
 }
 
-function checkPrecision({ bf16 }: Readonly<TrainingArguments>, model: SentenceTransformer): void {
-  if (bf16 === undefined || bf16 === (model.dtype === 'bfloat16')) return
-  throw new SentenceTorchError(
-    'ERR_INVALID_ARGUMENT',
-    `bf16 is ${bf16}, but the model was loaded with dtype '${model.dtype}', which does not change afterwards; ` +
-      `load it with { dtype: '${bf16 ? 'bfloat16' : 'float32'}' }, or leave bf16 out`,
-  )
+/** Whether training computes in another dtype than the model was loaded with. */
+function switchesToBFloat16({ bf16 }: Readonly<TrainingArguments>, model: SentenceTransformer): boolean {
+  return bf16 && model.dtype !== 'bfloat16'
+}
+
+function precisionWarning(args: Readonly<TrainingArguments>, model: SentenceTransformer): string | undefined {
+  if (!switchesToBFloat16(args, model) || model.device !== 'cpu') return undefined
+  if (loadAddon().runtime().fastDTypes.includes('bfloat16')) return undefined
+  return 'bf16: this processor has neither AMX nor AVX512-BF16, so bfloat16 is emulated and slower than float32'
 }

@@ -11,6 +11,7 @@ import {
   type SentenceTransformerTrainerOptions,
   type TrainingAbortedError,
 } from '../../lib/index.js'
+import { loadAddon } from '../../lib/native/load.js'
 import { temporaryFolder } from '../helpers/model-folders.js'
 import { tinyFolder, tinyWords } from '../helpers/tiny-folder.js'
 
@@ -65,6 +66,11 @@ async function vectors(model: SentenceTransformer): Promise<number[]> {
   return [...(await model.encode(anchor)).data]
 }
 
+function cosine(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  const dot = (x: ArrayLike<number>, y: ArrayLike<number>) => Array.from(x, (v, i) => v * y[i]!).reduce((p, q) => p + q)
+  return dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b))
+}
+
 const cases: [string, Given][] = [
   ['MultipleNegativesRankingLoss', {}],
   [
@@ -99,12 +105,50 @@ for (const [name, given] of cases) {
   })
 }
 
-test('bf16: true trains a model that was loaded in bfloat16', async (t) => {
-  await using model = await SentenceTransformer.load(folder, { dtype: 'bfloat16' })
-  const { trainer, logged } = trainerOf(model, { args: { bf16: true } })
+test('bf16: true computes in bfloat16 while training, and only then', async (t) => {
+  const args = { maxSteps: 20 }
+  await using plain = await load()
+  await trainerOf(plain, { args }).trainer.train()
+
+  await using model = await load()
+  const before = await model.encode(anchor[0]!)
+  const untrained = await vectors(model)
+  const warnings: string[] = []
+  const listen = (warning: Error) => void (/bf16/.test(warning.message) && warnings.push(warning.name))
+  process.on('warning', listen)
+  let during: Float32Array | undefined
+  const { trainer, logged } = trainerOf(model, {
+    args: { ...args, bf16: true, learningRate: 0 },
+    callbacks: [{ onStepEnd: async () => void (during ??= await model.encode(anchor[0]!)) }],
+  })
   await trainer.train()
-  t.true(logged.at(-1)! < 0.5 * logged[0]!, logged.join(', '))
-  t.throws(() => trainerOf(model, { args: { bf16: false } }), { code: 'ERR_INVALID_ARGUMENT', message: /bfloat16/ })
+  process.off('warning', listen)
+  t.deepEqual(warnings, loadAddon().runtime().fastDTypes.includes('bfloat16') ? [] : ['SentenceTorchWarning'])
+  t.true(logged.length > 0)
+  // At learning rate 0 the weights stay as they are: what differs is the number type.
+  t.notDeepEqual(during, before)
+  t.true(cosine(during!, before) > 0.999, `${cosine(during!, before)}`)
+  t.deepEqual(await model.encode(anchor[0]!), before)
+
+  const { trainer: second } = trainerOf(model, { args: { ...args, bf16: true } })
+  await second.train()
+  const [found, expected] = [await vectors(model), await vectors(plain)]
+  t.true(found.every(Number.isFinite))
+  t.notDeepEqual(found, expected)
+  t.true(cosine(found, expected) > 0.99, `${cosine(found, expected)}`)
+  t.true(cosine(untrained, expected) < 0.99, 'training moves further than the number type')
+})
+
+test('a model that was loaded in bfloat16 is trained in it, with bf16 or without', async (t) => {
+  const train = async (bf16: boolean) => {
+    await using model = await SentenceTransformer.load(folder, { dtype: 'bfloat16' })
+    const { trainer, logged } = trainerOf(model, { args: { bf16 } })
+    await trainer.train()
+    t.true(logged.at(-1)! < 0.5 * logged[0]!, logged.join(', '))
+    t.is(model.dtype, 'bfloat16')
+    return await vectors(model)
+  }
+  t.deepEqual(await train(true), await train(false))
 })
 
 test('steps without a finite gradient change nothing and are counted', async (t) => {
@@ -272,7 +316,6 @@ test('bad data and arguments are refused before anything runs', async (t) => {
     /from 0 to 1 in row 1/,
   )
   refused({ args: { evalStrategy: 'epoch' } }, 'ERR_INVALID_ARGUMENT', /neither an evalDataset nor an evaluator/)
-  refused({ args: { bf16: true } }, 'ERR_INVALID_ARGUMENT', /load it with \{ dtype: 'bfloat16' \}/)
   refused({ args: { fp16: true } as never }, 'ERR_NOT_IMPLEMENTED', /fp16/)
   refused({ model: {} as never }, 'ERR_INVALID_ARGUMENT', /SentenceTransformer/)
   refused({ computeMetrics: () => {} } as never, 'ERR_NOT_IMPLEMENTED', /computeMetrics/)

@@ -21,7 +21,7 @@ test('defaults are those of sentence-transformers', (t) => {
     adamBeta2: 0.999,
     adamEpsilon: 1e-8,
     maxGradNorm: 1,
-    bf16: undefined,
+    bf16: false,
     loggingStrategy: 'steps',
     loggingSteps: 500,
     loggingFirstStep: false,
