@@ -13,6 +13,8 @@ export {
   type CallbackContext,
   type IntervalStrategy,
   type LogRecord,
+  type LossTensor,
+  type LossTensors,
   type ProgressOutput,
   type SchedulerType,
   SentenceTransformerTrainer,

@@ -20,8 +20,9 @@ export interface SoftmaxLossOptions {
  *
  * - **Data**: (text_a, text_b) and a whole-number label 0 … numLabels − 1.
  * - **Formula**: cross-entropy of W · [u; v; |u − v|; u ∗ v] + b with the label, of the parts that are switched on.
- * - **Parameters**: the loss owns W and b. They are trained, zeroed, clipped and decayed with the model's own (the
- *   reference never zeroes them) and end with the trainer: the model keeps the encoder alone.
+ * - **Parameters**: the loss owns W and b (`classifier.weight`, `classifier.bias`). Their gradients are clipped and zeroed
+ *   with the model's own (the reference never zeroes them). The model does not keep them: they are in `lossTensors` of the
+ *   trainer's result and in `loss.safetensors` of every checkpoint, and the trainer's option `lossTensors` takes both.
  * - **Relations**: {@link MultipleNegativesRankingLoss} on (premise, entailment, contradiction) triples gives better
  *   embeddings from the same data.
  *

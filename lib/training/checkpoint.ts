@@ -1,21 +1,35 @@
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { writeFileAtomic } from '../io/atomic.js'
+import type { NativeTrainer } from '../native/types.js'
 import type { TrainingArguments } from './arguments.js'
 import type { TrainerState } from './callbacks.js'
+import { dumpLossTensors, saveLossTensors } from './loss-tensors.js'
+
+/** What a checkpoint is made from. */
+export interface CheckpointParts {
+  args: Readonly<TrainingArguments>
+  native: Pick<NativeTrainer, 'tensors' | 'dump'>
+  /** Writes the model's folder. */
+  save(folder: string): Promise<void>
+}
 
 /**
- * Writes `checkpoint-N` in the output folder: a loadable model folder with `trainer_state.json` (the field names of
- * transformers). It does not hold the optimiser yet: training cannot be resumed from it.
+ * Writes `checkpoint-N` in the output folder: a loadable model folder with `loss.safetensors`, where the loss owns
+ * parameters, and `trainer_state.json` (the field names of transformers), which is written last: a folder that has it is
+ * whole. It does not hold the optimiser yet: training cannot be resumed from it.
  *
  * @returns the folder
  */
 export async function saveCheckpoint(
-  model: { save(folder: string): Promise<void> },
-  args: Readonly<TrainingArguments>,
+  { args, native, save }: CheckpointParts,
   state: Readonly<TrainerState>,
 ): Promise<string> {
   const folder = join(args.outputDir, `checkpoint-${state.globalStep}`)
-  await model.save(folder)
+  const statePath = join(folder, 'trainer_state.json')
+  await rm(statePath, { force: true })
+  await save(folder)
+  await saveLossTensors(folder, await dumpLossTensors(native))
   const saved = {
     epoch: state.epoch,
     eval_steps: args.evalSteps,
@@ -27,6 +41,6 @@ export async function saveCheckpoint(
     save_steps: args.saveSteps,
     train_batch_size: args.perDeviceTrainBatchSize,
   }
-  await writeFileAtomic(join(folder, 'trainer_state.json'), `${JSON.stringify(saved, null, 2)}\n`)
+  await writeFileAtomic(statePath, `${JSON.stringify(saved, null, 2)}\n`)
   return folder
 }

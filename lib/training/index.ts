@@ -1,5 +1,6 @@
 export type { IntervalStrategy, TrainingArguments } from './arguments.js'
 export type { CallbackContext, LogRecord, TrainerCallback, TrainerControl, TrainerState } from './callbacks.js'
+export type { LossTensor, LossTensors } from './loss-tensors.js'
 export type { ProgressOutput } from './progress.js'
 export { TrainingAbortedError, type TrainMetrics, type TrainResult } from './result.js'
 export type { SchedulerType } from './schedule.js'

@@ -1,4 +1,5 @@
 import { SentenceTorchError } from '../errors.js'
+import type { LossTensors } from './loss-tensors.js'
 
 export interface TrainMetrics {
   /** Seconds from start to end, with evaluations and checkpoints. */
@@ -19,6 +20,8 @@ export interface TrainResult {
   trainingLoss: number
   /** Updates skipped because of a gradient that was not finite. */
   skippedSteps: number
+  /** The parameters that the loss owns, as training left them; `{}` for a loss without any. */
+  lossTensors: LossTensors
   metrics: TrainMetrics
 }
 

@@ -3,19 +3,18 @@ import { fromNative } from '../errors.js'
 import type { NativeTrainer, PackedBatch, StepReport } from '../native/types.js'
 import { type BatchSource, batchGroups, rowsOf } from './batches.js'
 import { type CallbackContext, emit, type LogRecord, type TrainerCallback, type TrainerControl } from './callbacks.js'
-import { saveCheckpoint } from './checkpoint.js'
+import { type CheckpointParts, saveCheckpoint } from './checkpoint.js'
 import { type EvaluationParts, evaluationRecord } from './evaluation-record.js'
 import { type Due, planRun, type RunPlan } from './flow.js'
 import { LossMean } from './loss-mean.js'
+import { dumpLossTensors } from './loss-tensors.js'
 import { roundTo, type TrainResult } from './result.js'
 import { makeSchedule } from './schedule.js'
 
 /** Everything that a run works with. */
-export interface RunParts extends EvaluationParts {
-  native: Pick<NativeTrainer, 'step' | 'evaluate'>
+export interface RunParts extends EvaluationParts, CheckpointParts {
+  native: Pick<NativeTrainer, 'step' | 'evaluate' | 'tensors' | 'dump'>
   train: BatchSource
-  /** Writes the model's folder. */
-  save(folder: string): Promise<void>
   /** Whether a report costs nothing because there is no device to wait for. */
   reportsAreFree: boolean
   callbacks: readonly TrainerCallback[]
@@ -147,14 +146,14 @@ export class TrainingRun {
     if (this.#take('shouldLog') || due.log) await this.#log()
     if (this.#take('shouldEvaluate') || due.evaluate) await this.#evaluate()
     if (this.#take('shouldSave') || due.save) {
-      const folder = await saveCheckpoint(this.#parts, this.#parts.args, this.state)
+      const folder = await saveCheckpoint(this.#parts, this.state)
       await emit(this.#parts.callbacks, 'onSave', folder, this.#context)
     }
   }
 
   /** The last record; ends the run. */
   async finish(): Promise<TrainResult> {
-    const result = this.result()
+    const result = await this.result()
     const { trainRuntime, trainSamplesPerSecond, trainStepsPerSecond, trainLoss, epoch } = result.metrics
     await this.#record({
       train_runtime: trainRuntime,
@@ -167,8 +166,8 @@ export class TrainingRun {
     return result
   }
 
-  /** What was done so far. */
-  result(): TrainResult {
+  /** What was done so far. No step is running. */
+  async result(): Promise<TrainResult> {
     const { globalStep, samplesSeen, skippedSteps, epoch } = this.state
     const seconds = (performance.now() - this.#started) / 1000
     const trainLoss = this.#all.value
@@ -176,6 +175,7 @@ export class TrainingRun {
       globalStep,
       trainingLoss: trainLoss,
       skippedSteps,
+      lossTensors: await dumpLossTensors(this.#parts.native),
       metrics: {
         trainRuntime: roundTo(seconds, 4),
         trainSamplesPerSecond: roundTo(samplesSeen / seconds, 3),

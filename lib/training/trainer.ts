@@ -12,6 +12,7 @@ import { resolveArguments, type TrainingArguments } from './arguments.js'
 import { BatchMaker, type BatchSource } from './batches.js'
 import type { TrainerCallback } from './callbacks.js'
 import { checkData } from './check-data.js'
+import { checkLossTensors, type LossTensors, loadLossTensors, readLossTensors } from './loss-tensors.js'
 import { Progress, type ProgressOutput } from './progress.js'
 import { TrainingAbortedError, type TrainResult } from './result.js'
 import { TrainingRun } from './run.js'
@@ -27,12 +28,19 @@ export interface SentenceTransformerTrainerOptions {
   loss?: Loss
   /** Runs at every evaluation; its CSV goes to `outputDir/eval`. Read when `evalStrategy` is not `no`. */
   evaluator?: Evaluator
+  /**
+   * What the parameters that the loss owns start from: the `lossTensors` of an earlier result, or the path of a
+   * checkpoint's `loss.safetensors`. Default: random values from `seed`.
+   */
+  lossTensors?: LossTensors | string
   callbacks?: readonly TrainerCallback[]
   /** Where progress is shown, `false` for nowhere. Default: `process.stdout`. */
   progress?: ProgressOutput | false
 }
 
-const OPTIONS = ['model', 'args', 'trainDataset', 'evalDataset', 'loss', 'evaluator', 'callbacks', 'progress']
+const OPTIONS = [
+  ...['model', 'args', 'trainDataset', 'evalDataset', 'loss', 'lossTensors', 'evaluator', 'callbacks', 'progress'],
+]
 const PLANNED_OPTIONS = {
   dataCollator: { harmless: [null] },
   processingClass: { harmless: [null] },
@@ -85,7 +93,8 @@ export class SentenceTransformerTrainer {
    * @param options.signal stops after the steps that are running (two at most)
    * @returns steps done, mean loss, and `metrics` (seconds, rows and steps per second)
    * @throws TrainingAbortedError (name `AbortError`, code ERR_ABORTED) with the partial result; ERR_BUSY when another
-   *   trainer is at work on the model; ERR_DISPOSED; ERR_OUT_OF_MEMORY
+   *   trainer is at work on the model; ERR_DISPOSED; ERR_OUT_OF_MEMORY;
+   *   ERR_INVALID_TENSORS, listing what does not fit, for `lossTensors`
    */
   async train({ signal }: { signal?: AbortSignal } = {}): Promise<TrainResult> {
     const { callbacks = [], progress: output = process.stdout, evalDataset, evaluator } = this.#options
@@ -103,11 +112,15 @@ export class SentenceTransformerTrainer {
       signal,
     })
     try {
+      await this.#loadLossTensors(native)
       return await trainLoop(run, signal)
     } catch (error) {
       await run.abandon()
+      if (error instanceof TrainingAbortedError) throw error
       // Whatever was waiting when the signal fired (tokenizer, evaluator) has thrown an error of its own.
-      throw signal?.aborted && isAbort(error, signal) ? new TrainingAbortedError(run.result(), signal.reason) : error
+      throw signal?.aborted && isAbort(error, signal)
+        ? new TrainingAbortedError(await run.result(), signal.reason)
+        : error
     } finally {
       progress?.close()
       await native.dispose()
@@ -132,6 +145,12 @@ export class SentenceTransformerTrainer {
     } catch (error) {
       throw fromNative(error, 'Trainer')
     }
+  }
+
+  async #loadLossTensors(native: NativeTrainer): Promise<void> {
+    const { lossTensors } = this.#options
+    if (lossTensors === undefined) return
+    await loadLossTensors(native, typeof lossTensors === 'string' ? await readLossTensors(lossTensors) : lossTensors)
   }
 
   #source(dataset: Dataset, batchSize: number, signal?: AbortSignal, keepAll = false): BatchSource {
@@ -174,7 +193,7 @@ export async function trainLoop(run: TrainingRun, signal?: AbortSignal): Promise
     await run.emit('onEpochEnd')
     await run.meet(run.plan.dueAfterEpoch())
   }
-  if (signal?.aborted) throw new TrainingAbortedError(run.result(), signal.reason)
+  if (signal?.aborted) throw new TrainingAbortedError(await run.result(), signal.reason)
   return run.finish()
 }
 
@@ -183,7 +202,7 @@ function isAbort(error: unknown, signal: AbortSignal): boolean {
 }
 
 function checkParts(options: SentenceTransformerTrainerOptions, loss: Loss): void {
-  const { model, trainDataset, evalDataset, evaluator, callbacks } = options
+  const { model, trainDataset, evalDataset, evaluator, callbacks, lossTensors } = options
   const isDataset = (value: unknown): boolean => Array.isArray((value as Dataset | undefined)?.textColumns)
   if (typeof model?.encode !== 'function') throw invalidArgument('model', 'a SentenceTransformer', model)
   if (!isDataset(trainDataset)) throw invalidArgument('trainDataset', 'a Dataset', trainDataset)
@@ -193,6 +212,7 @@ function checkParts(options: SentenceTransformerTrainerOptions, loss: Loss): voi
   if (evaluator !== undefined && typeof evaluator?.evaluate !== 'function') {
     throw invalidArgument('evaluator', 'an object with the method evaluate', evaluator)
   }
+  checkLossTensors(lossTensors)
   if (callbacks !== undefined && !Array.isArray(callbacks)) throw invalidArgument('callbacks', 'an array', callbacks)
 }
 

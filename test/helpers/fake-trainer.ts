@@ -3,7 +3,14 @@ import { setImmediate } from 'node:timers/promises'
 import { Dataset } from '../../lib/data/dataset.js'
 import { createBatchSampler } from '../../lib/data/samplers/index.js'
 import { type Loss, MultipleNegativesRankingLoss } from '../../lib/losses/index.js'
-import type { NativeTrainer, PackedBatch, StepOptions, StepReport } from '../../lib/native/types.js'
+import type {
+  NativeTrainer,
+  PackedBatch,
+  StepOptions,
+  StepReport,
+  TensorInfo,
+  TensorRange,
+} from '../../lib/native/types.js'
 import { resolveArguments, type TrainingArguments } from '../../lib/training/arguments.js'
 import { BatchMaker } from '../../lib/training/batches.js'
 import type { LogRecord, TrainerCallback } from '../../lib/training/callbacks.js'
@@ -11,12 +18,14 @@ import { type RunParts, TrainingRun } from '../../lib/training/run.js'
 import { trainLoop } from '../../lib/training/trainer.js'
 
 /** An engine that takes one turn of the event loop per batch and answers with loss = number of the batch. */
-export class FakeEngine implements Pick<NativeTrainer, 'step' | 'evaluate'> {
+export class FakeEngine implements Pick<NativeTrainer, 'step' | 'evaluate' | 'tensors' | 'dump'> {
   readonly calls: (StepOptions & { batch: PackedBatch })[] = []
   inFlight = 0
   mostInFlight = 0
   failAt = Number.POSITIVE_INFINITY
   nonFiniteAt = 0
+  /** Tensors of the trainer. */
+  readonly owned = new Map<string, Float32Array>()
   #queue: Promise<unknown> = Promise.resolve()
   #losses: number[] = []
   #skipped = 0
@@ -36,6 +45,18 @@ export class FakeEngine implements Pick<NativeTrainer, 'step' | 'evaluate'> {
     })
     this.#queue = job.catch(() => {})
     return job
+  }
+
+  tensors(): TensorInfo[] {
+    return [...this.owned.keys()].map((name) => ({ name, shape: [this.owned.get(name)!.length], group: 'decay' }))
+  }
+
+  async dump(ranges: TensorRange[]): Promise<void> {
+    for (const { name, start, data } of ranges) {
+      new Float32Array(data.buffer, data.byteOffset, data.byteLength / 4).set(
+        this.owned.get(name)!.subarray(start, start + data.byteLength / 4),
+      )
+    }
   }
 
   #report(): StepReport {

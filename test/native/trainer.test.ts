@@ -249,6 +249,65 @@ test('checkpoints are models that can be loaded', async (t) => {
   t.is(state.global_step, 3)
 })
 
+test('a loss that owns parameters: they are in the result and in checkpoints, and training starts from them', async (t) => {
+  await using model = await load()
+  const outputDir = await temporaryFolder(t)
+  const loss = new losses.SoftmaxLoss({ numLabels: 2 })
+  const given = { loss, trainDataset: classes } as const
+  const train = (args: object, more: Given = {}) => trainerOf(model, { ...given, ...more, args }).trainer.train()
+
+  const { lossTensors } = await train({ outputDir, saveStrategy: 'steps', saveSteps: 30 })
+  t.deepEqual(Object.keys(lossTensors).sort(), ['classifier.bias', 'classifier.weight'])
+  const weight = lossTensors['classifier.weight']!
+  t.deepEqual([weight.shape, lossTensors['classifier.bias']!.shape], [[2, 96], [2]])
+  t.true(weight.data.length === 192 && weight.data.every(Number.isFinite) && weight.data.some((value) => value !== 0))
+
+  // At learning rate 0 they come back bit for bit: from the result, and from the file.
+  const still = { maxSteps: 1, learningRate: 0 }
+  t.deepEqual((await train(still, { lossTensors })).lossTensors, lossTensors)
+  const file = join(outputDir, 'checkpoint-60', 'loss.safetensors')
+  t.deepEqual((await train(still, { lossTensors: file })).lossTensors, lossTensors)
+  const earlier = await train(still, { lossTensors: join(outputDir, 'checkpoint-30', 'loss.safetensors') })
+  t.notDeepEqual(earlier.lossTensors, lossTensors)
+  // Without, they are the seed's.
+  const fresh = await train(still)
+  t.deepEqual((await train(still)).lossTensors, fresh.lossTensors)
+  t.notDeepEqual((await train({ ...still, seed: 7 })).lossTensors, fresh.lossTensors)
+
+  // A classifier that is trained already starts with a smaller loss, on the model that it belongs to.
+  const first = async (more: Given) => (await train({ ...still, perDeviceTrainBatchSize: 48 }, more)).trainingLoss
+  const [continued, anew] = [await first({ lossTensors }), await first({})]
+  t.true(continued < 0.5 * anew, `${continued}, ${anew}`)
+
+  const bias = lossTensors['classifier.bias']!
+  await t.throwsAsync(train(still, { lossTensors: { 'classifier.bias': bias } }), {
+    code: 'ERR_INVALID_TENSORS',
+    message: /classifier\.weight is missing/,
+  })
+  await t.throwsAsync(train(still, { lossTensors, loss: new losses.SoftmaxLoss({ numLabels: 3 }) }), {
+    code: 'ERR_INVALID_TENSORS',
+    message: /expected \[3,96\]/,
+  })
+  await t.throwsAsync(train(still, { lossTensors: join(outputDir, 'nowhere') }), { code: 'ERR_NOT_FOUND' })
+  t.throws(() => trainerOf(model, { ...given, lossTensors: { a: [1] } as never }), { message: /lossTensors\.a/ })
+  t.throws(() => trainerOf(model, { ...given, lossTensors: 3 as never }), { code: 'ERR_INVALID_ARGUMENT' })
+  t.deepEqual((await trainerOf(model, { args: still }).trainer.train()).lossTensors, {})
+})
+
+test('an aborted training leaves the parameters of the loss', async (t) => {
+  await using model = await load()
+  const controller = new AbortController()
+  const given = { loss: new losses.SoftmaxLoss({ numLabels: 2 }), trainDataset: classes } as const
+  const { trainer } = trainerOf(model, { ...given, callbacks: [{ onStepEnd: () => controller.abort() }] })
+  const error = await t.throwsAsync<TrainingAbortedError>(trainer.train({ signal: controller.signal }), {
+    name: 'AbortError',
+  })
+  const { lossTensors } = error!.result
+  t.deepEqual(lossTensors['classifier.weight']!.shape, [2, 96])
+  const again = trainerOf(model, { ...given, lossTensors, args: { maxSteps: 1, learningRate: 0 } })
+  t.deepEqual((await again.trainer.train()).lossTensors, lossTensors)
+})
+
 test('abort in the middle: the model stays usable and can be trained again', async (t) => {
   await using model = await load()
   const controller = new AbortController()
