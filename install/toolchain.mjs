@@ -73,8 +73,13 @@ function compilesCxx20(compiler) {
 }
 
 const REMEDIES = {
-  cmake: ['sudo apt-get install cmake', 'sudo dnf install cmake', 'brew install cmake'],
-  newCmake: ['python3 -m pip install cmake', 'sudo dnf upgrade cmake', 'brew upgrade cmake'],
+  cmake: ['sudo apt-get install cmake', 'sudo dnf install cmake', 'brew install cmake', 'python3 -m pip install cmake'],
+  newCmake: [
+    'python3 -m pip install cmake',
+    'sudo dnf upgrade cmake',
+    'brew upgrade cmake',
+    'python3 -m pip install cmake',
+  ],
   make: ['sudo apt-get install make', 'sudo dnf install make', 'xcode-select --install'],
   compiler: ['sudo apt-get install g++', 'sudo dnf install gcc-c++', 'xcode-select --install'],
 }
@@ -84,7 +89,7 @@ const REMEDIES = {
  * @param {keyof typeof REMEDIES} remedy
  */
 function missing(what, remedy) {
-  const systems = ['Debian, Ubuntu', 'Fedora', 'macOS']
+  const systems = ['Debian, Ubuntu', 'Fedora', 'macOS', 'anywhere']
   return [what, ...REMEDIES[remedy].map((line, i) => `    ${`${systems[i]}:`.padEnd(16)} ${line}`)].join('\n')
 }
 
