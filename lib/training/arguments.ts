@@ -103,7 +103,7 @@ const DEFAULTS: TrainingArguments = {
  *   sentence-transformers that is not built yet; ERR_INVALID_ARGUMENT for a value of the wrong type or range
  */
 export function resolveArguments(given: Partial<TrainingArguments> = {}): Readonly<TrainingArguments> {
-  checkOptions('args', given, Object.keys(DEFAULTS), Object.fromEntries(PLANNED_ARGUMENTS.map((name) => [name, {}])))
+  checkOptions('args', given, Object.keys(DEFAULTS), PLANNED_ARGUMENTS)
   const present = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
   const args: TrainingArguments = { ...DEFAULTS, ...present }
   if (given.evalSteps === undefined) args.evalSteps = args.loggingSteps
@@ -137,8 +137,8 @@ export function resolveArguments(given: Partial<TrainingArguments> = {}): Readon
   for (const name of ['dataloaderDropLast', 'bf16', 'loggingFirstStep', 'disableTqdm'] as const) {
     checkType(name, args[name], 'boolean')
   }
-  for (const name of ['loggingStrategy', 'evalStrategy', 'saveStrategy'] as const)
-    checkOneOf(name, args[name], STRATEGIES, ['best'])
+  for (const name of ['loggingStrategy', 'evalStrategy'] as const) checkOneOf(name, args[name], STRATEGIES)
+  checkOneOf('saveStrategy', args.saveStrategy, STRATEGIES, ['best'])
   checkOneOf('lrSchedulerType', args.lrSchedulerType, SCHEDULER_TYPES, PLANNED_SCHEDULERS)
   checkBatchSamplerName(args.batchSampler)
   return Object.freeze(args)

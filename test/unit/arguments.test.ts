@@ -1,6 +1,12 @@
+import { readFileSync } from 'node:fs'
 import test from 'ava'
 import { resolveArguments, type TrainingArguments } from '../../lib/training/arguments.js'
 import { planRun } from '../../lib/training/flow.js'
+import { PLANNED_ARGUMENTS } from '../../lib/training/planned-arguments.js'
+
+const golden: { defaults: Record<string, unknown> } = JSON.parse(
+  readFileSync(new URL('../../../test/unit/golden/arguments.json', import.meta.url), 'utf8'),
+)
 
 test('defaults are those of sentence-transformers', (t) => {
   t.deepEqual(resolveArguments(), {
@@ -50,6 +56,37 @@ test('arguments that are not built are refused as such', (t) => {
   t.throws(() => resolveArguments({ lrSchedulerType: 'polynomial' as never }), { code: 'ERR_NOT_IMPLEMENTED' })
   t.throws(() => resolveArguments({ batchSampler: 'group_by_label' as never }), { code: 'ERR_NOT_IMPLEMENTED' })
   t.throws(() => resolveArguments({ saveStrategy: 'best' as never }), { code: 'ERR_NOT_IMPLEMENTED' })
+  t.throws(() => resolveArguments({ evalStrategy: 'best' as never }), { code: 'ERR_INVALID_ARGUMENT' })
+})
+
+/** The arguments whose default there asks for something that is not done here, or is written otherwise. */
+const otherDefaults: Record<string, unknown> = {
+  outputDir: 'tmp_trainer', // what sentence-transformers uses without any arguments
+  warmupRatio: 0,
+  disableTqdm: false, // null becomes false there
+  evalSteps: 500, // as loggingSteps
+}
+const notAsThere = ['saveOnlyModel']
+
+for (const [name, value] of Object.entries(golden.defaults)) {
+  test(`${name} of sentence-transformers is built with its default, or refused as not built`, (t) => {
+    const defaults: Record<string, unknown> = { ...resolveArguments() }
+    if (Object.hasOwn(defaults, name)) {
+      t.deepEqual(defaults[name], otherDefaults[name] ?? value)
+      return
+    }
+    const refused = (given: unknown) =>
+      t.throws(() => resolveArguments({ [name]: given }), { code: 'ERR_NOT_IMPLEMENTED', message: new RegExp(name) })
+    if (notAsThere.includes(name)) refused(value)
+    else t.notThrows(() => resolveArguments({ [name]: value }))
+    refused('something else')
+    refused(17)
+  })
+}
+
+test('nothing is built or planned that sentence-transformers does not have', (t) => {
+  const known = [...Object.keys(golden.defaults), 'loggingDir'] // gone since transformers 5
+  t.deepEqual([...Object.keys(resolveArguments()), ...Object.keys(PLANNED_ARGUMENTS)].sort(), known.sort())
 })
 
 test('misspelt arguments come with a suggestion', (t) => {

@@ -1,13 +1,18 @@
-"""Makes schedule.json and correlation.json beside this file: transformers' learning rates, scipy's correlations.
+"""Makes schedule.json, correlation.json and arguments.json beside this file: transformers' learning rates, scipy's
+correlations, names and defaults of sentence-transformers' training arguments.
 
-Needs torch, transformers and scipy. Run: python test/unit/golden/make_training.py
+Needs torch, sentence-transformers and scipy. Run: python test/unit/golden/make_training.py
 """
 
+import dataclasses
+import enum
 import json
 import pathlib
+import re
 
 import scipy
 import scipy.stats
+import sentence_transformers
 import torch
 import transformers
 
@@ -55,3 +60,18 @@ cases = [
     for name, (x, y) in pairs.items()
 ]
 (HERE / "correlation.json").write_text(json.dumps({"scipy": scipy.__version__, "cases": cases}))
+
+
+def default(field):
+    value = field.default_factory() if field.default is dataclasses.MISSING else field.default
+    return value.value if isinstance(value, enum.Enum) else value
+
+
+fields = [f for f in dataclasses.fields(sentence_transformers.SentenceTransformerTrainingArguments) if f.init]
+arguments = {
+    "sentenceTransformers": sentence_transformers.__version__,
+    "transformers": transformers.__version__,
+    # As created from no arguments; sentence-transformers sets some of them later (prediction_loss_only).
+    "defaults": {re.sub(r"_([a-z0-9])", lambda m: m[1].upper(), f.name): default(f) for f in fields},
+}
+(HERE / "arguments.json").write_text(json.dumps(arguments, indent=1) + "\n")
