@@ -145,6 +145,10 @@ struct Trainer::Impl {
     ++updates;
   }
 
+  // Calls copy(layout, flat buffer, range) for each range, whose name has lost its prefix.
+  template <typename Copy>
+  void for_each(const std::vector<TensorRange>& ranges, const Copy& copy);
+
   StepReport report() {
     const double mean = finite_batches > 0 ? loss_sum / static_cast<double>(finite_batches) : std::numeric_limits<double>::quiet_NaN();
     const StepReport out{mean, batches, grad_norm, updates, skipped};
@@ -204,27 +208,25 @@ bool of_loss(const std::string& name) { return name.rfind("loss.", 0) == 0 || na
 
 }  // namespace
 
-void Trainer::load(const std::vector<TensorRange>& ranges) {
-  impl_->open();
-  impl_->prepare();
+template <typename Copy>
+void Trainer::Impl::for_each(const std::vector<TensorRange>& ranges, const Copy& copy) {
+  open();
+  prepare();
   for (TensorRange range : ranges) {
-    Trained& part = *impl_->trained[of_loss(range.name)];
+    Trained& part = *trained[of_loss(range.name)];
     auto [flat, name] = part.find(range.name);
     range.name = name;
-    part.parameters.layout.load(flat, range);
+    copy(part.parameters.layout, flat, range);
   }
+}
+
+void Trainer::load(const std::vector<TensorRange>& ranges) {
+  impl_->for_each(ranges, [](const Layout& layout, at::Tensor& flat, const TensorRange& range) { layout.load(flat, range); });
   for (auto& part : impl_->trained) part->parameters.refresh();
 }
 
 void Trainer::dump(const std::vector<TensorRange>& ranges) {
-  impl_->open();
-  impl_->prepare();
-  for (TensorRange range : ranges) {
-    Trained& part = *impl_->trained[of_loss(range.name)];
-    auto [flat, name] = part.find(range.name);
-    range.name = name;
-    part.parameters.layout.dump(flat, range);
-  }
+  impl_->for_each(ranges, [](const Layout& layout, at::Tensor& flat, const TensorRange& range) { layout.dump(flat, range); });
 }
 
 std::optional<StepReport> Trainer::step(const PackedBatch& batch, const StepOptions& options) {

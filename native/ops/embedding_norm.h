@@ -19,11 +19,8 @@ void embedding_norm_backward(const Input& input, const Dropout& dropout, const a
                              at::Tensor d_gamma_D, at::Tensor d_beta_D);
 
 namespace reference {
-void embedding_norm(const Input& input, const Dropout& dropout, const EmbeddingTables& tables, const NormWeights& weights,
-                    at::Tensor sum_TD, at::Tensor out_TD, at::Tensor mean_T, at::Tensor rstd_T);
-void embedding_norm_backward(const Input& input, const Dropout& dropout, const at::Tensor& gamma_D, const at::Tensor& d_out_TD,
-                             at::Tensor sum_TD, const at::Tensor& mean_T, const at::Tensor& rstd_T, EmbeddingTables d_tables,
-                             at::Tensor d_gamma_D, at::Tensor d_beta_D);
+decltype(st::embedding_norm) embedding_norm;
+decltype(st::embedding_norm_backward) embedding_norm_backward;
 }  // namespace reference
 
 }  // namespace st

@@ -22,12 +22,8 @@ void residual_norm_backward(const Input& input, const Dropout& dropout, const at
                             at::Tensor d_bias_D);
 
 namespace reference {
-void residual_norm(const Input& input, const Dropout& dropout, const NormWeights& weights, const at::Tensor& bias_D,
-                   const at::Tensor& residual_TD, at::Tensor sum_TD, at::Tensor out_TD, at::Tensor mean_T, at::Tensor rstd_T);
-void residual_norm_backward(const Input& input, const Dropout& dropout, const at::Tensor& gamma_D, const at::Tensor& d_out_TD,
-                            const at::Tensor& sum_TD, const at::Tensor& mean_T, const at::Tensor& rstd_T,
-                            at::Tensor d_residual_TD, at::Tensor d_linear_TD, at::Tensor d_gamma_D, at::Tensor d_beta_D,
-                            at::Tensor d_bias_D);
+decltype(st::residual_norm) residual_norm;
+decltype(st::residual_norm_backward) residual_norm_backward;
 }  // namespace reference
 
 }  // namespace st
