@@ -24,7 +24,8 @@ export interface Due {
 
 /** Lengths and intervals of a run. Source: transformers 5.18 `Trainer` and `DefaultFlowCallback`. */
 export function planRun(args: Readonly<TrainingArguments>, batchesPerEpoch: number): RunPlan {
-  const stepsPerEpoch = Math.ceil(batchesPerEpoch / args.gradientAccumulationSteps)
+  // At least 1 also without any batch: the run then begins, and finds that there is nothing to do.
+  const stepsPerEpoch = Math.max(1, Math.ceil(batchesPerEpoch / args.gradientAccumulationSteps))
   const maxSteps = args.maxSteps > 0 ? args.maxSteps : Math.ceil(args.numTrainEpochs * stepsPerEpoch)
   const loggingSteps = interval(args.loggingSteps, maxSteps)
   const evalSteps = interval(args.evalSteps, maxSteps)
