@@ -86,7 +86,7 @@ async function gather() {
       refused: unsupportedPlatform() ?? null,
     },
     toolchain: { ...toolchain, problems },
-    libtorch: { cache: cacheFolder(), builtWith: readLibtorch() ?? null, ...(await libtorchSteps()) },
+    libtorch: { cache: cacheFolder(), builtWith: readLibtorch({ env: {} }) ?? null, ...(await libtorchSteps()) },
     addon: addon(),
     cpu: { model: cpuModel(), features: cpuFeatures(), memory: megabytes(totalmem()), ...cores(), threads: threads() },
     cuda: cuda(),

@@ -147,7 +147,8 @@ export function cpuModel({ proc = '/proc', platform = process.platform } = {}) {
 
 /**
  * The LibTorch to load the addon with: the folder that SENTENCE_TORCH_LIBTORCH names, else the one that the addon was built
- * with (build/libtorch.json). Undefined when neither is there.
+ * with (build/libtorch.json). Undefined when neither is there; throws when the variable names no LibTorch of the minor version
+ * that the addon was built for.
  * @param {{ env?: NodeJS.ProcessEnv, root?: string }} [options]
  * @returns {{ path: string, version: string, variant: string } | undefined}
  */
@@ -156,8 +157,12 @@ export function readLibtorch({ env = process.env, root = packageRoot } = {}) {
   const built = text === undefined ? undefined : JSON.parse(text)
   const chosen = env.SENTENCE_TORCH_LIBTORCH
   if (chosen && chosen !== 'python') {
-    const { path, version } = inspectLibtorch(chosen)
-    if (path && version) return { path, version, variant: built?.variant ?? 'cpu' }
+    const { path, version, problem } = inspectLibtorch(chosen)
+    if (!path || !version) throw new Error(`SENTENCE_TORCH_LIBTORCH: ${problem}`)
+    const minor = (/** @type {string} */ full) => full.split('.').slice(0, 2).join('.')
+    if (built && minor(built.version) !== minor(version))
+      throw new Error(`SENTENCE_TORCH_LIBTORCH is LibTorch ${version}, but the addon was built for ${built.version}`)
+    return { path, version, variant: built?.variant ?? 'cpu' }
   }
   return built && { path: built.path, version: built.version, variant: built.variant }
 }

@@ -37,12 +37,12 @@ function load(): NativeAddon {
   const wanted = threadCount()
   const addonPath = process.env.SENTENCE_TORCH_ADDON || join(packageRoot, 'build', 'Release', 'sentence_torch.node')
   const bootPath = join(dirname(addonPath), 'boot.node')
-  const libtorch = readLibtorch()
-  const folder = libtorch && join(libtorch.path, 'lib')
+  let libtorch: ReturnType<typeof readLibtorch>
   try {
-    if (folder === undefined) throw new Error('LibTorch was not found')
+    libtorch = readLibtorch()
+    if (libtorch === undefined) throw new Error('LibTorch was not found')
     const boot = require(bootPath) as Boot
-    boot.open({ env: openMpVariables(wanted), libraries: libraries(folder) })
+    boot.open({ env: openMpVariables(wanted), libraries: libraries(join(libtorch.path, 'lib')) })
     const addon = require(addonPath) as NativeAddon
     // The first thread of the process decides; 0 = nobody has.
     if (addon.runtime().threads === 0) addon.setThreads(wanted)

@@ -213,4 +213,11 @@ test('readLibtorch: the built one, unless SENTENCE_TORCH_LIBTORCH names a folder
   t.deepEqual(readLibtorch({ root, env: { SENTENCE_TORCH_LIBTORCH: 'python' } }), built)
   const moved = writeTree(join(root, 'moved'), fakeLibtorch('2.13.0'))
   t.deepEqual(readLibtorch({ root, env: { SENTENCE_TORCH_LIBTORCH: moved } }), { ...built, path: moved })
+  const other = writeTree(join(root, 'other'), fakeLibtorch('2.11.0'))
+  t.throws(() => readLibtorch({ root, env: { SENTENCE_TORCH_LIBTORCH: other } }), {
+    message: /2\.11\.0.*built for 2\.13\.0/,
+  })
+  t.throws(() => readLibtorch({ root, env: { SENTENCE_TORCH_LIBTORCH: join(root, 'none') } }), {
+    message: /does not exist/,
+  })
 })

@@ -37,11 +37,14 @@ test('an addon that was never built', (t) => {
 
 test('LibTorch that was never found, or has gone', (t) => {
   const attempt = installed()
-  t.regex(loadFailure({ ...attempt, libtorch: undefined }).message, /LibTorch: not found.*[^]*SENTENCE_TORCH_LIBTORCH/)
+  t.regex(
+    loadFailure({ ...attempt, libtorch: undefined }).message,
+    /LibTorch: not found.*[\s\S]*SENTENCE_TORCH_LIBTORCH/,
+  )
   const gone = { ...attempt.libtorch, path: join(attempt.libtorch.path, 'gone') }
   t.regex(
     loadFailure({ ...attempt, libtorch: gone }).message,
-    /missing: it was moved or deleted[^]*fetches LibTorch again/,
+    /missing: it was moved or deleted[\s\S]*fetches LibTorch again/,
   )
 })
 
