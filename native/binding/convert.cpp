@@ -218,8 +218,9 @@ EncoderSpec to_encoder_spec(Napi::Value value) {
 }
 
 TrainerSpec to_trainer_spec(Napi::Value value) {
-  const Fields fields(value, "spec",
-                      {"loss", "weightDecay", "adamBeta1", "adamBeta2", "adamEpsilon", "maxGradNorm", "seed", "precision"});
+  const Fields fields(
+      value, "spec",
+      {"loss", "weightDecay", "adamBeta1", "adamBeta2", "adamEpsilon", "maxGradNorm", "seed", "precision"});
   TrainerSpec spec;
   spec.loss = to_options(fields.get("loss"), "spec.loss");
   spec.weight_decay = fields.number("weightDecay");

@@ -67,9 +67,15 @@ std::vector<std::string> Config::strings(const std::string& key) const {
   return out;
 }
 
-int64_t Config::integer(const std::string& key, int64_t fallback) const { return has(key) ? integer(key) : fallback; }
-double Config::number(const std::string& key, double fallback) const { return has(key) ? number(key) : fallback; }
-bool Config::boolean(const std::string& key, bool fallback) const { return has(key) ? boolean(key) : fallback; }
+int64_t Config::integer(const std::string& key, int64_t fallback) const {
+  return has(key) ? integer(key) : fallback;
+}
+double Config::number(const std::string& key, double fallback) const {
+  return has(key) ? number(key) : fallback;
+}
+bool Config::boolean(const std::string& key, bool fallback) const {
+  return has(key) ? boolean(key) : fallback;
+}
 std::string Config::string(const std::string& key, const std::string& fallback) const {
   return has(key) ? string(key) : fallback;
 }

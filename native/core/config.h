@@ -8,7 +8,8 @@
 
 namespace st {
 
-// A JSON-like value. Architectures, modules and losses read their options from it, so that adding one touches no other file.
+// A JSON-like value. Architectures, modules and losses read their options from it, so that adding one touches no other
+// file.
 class Config {
  public:
   using Array = std::vector<Config>;

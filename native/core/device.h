@@ -6,11 +6,14 @@
 
 namespace st {
 
-// 'cpu', 'cuda', 'cuda:1'; throws ERR_INVALID_ARGUMENT for another name, ERR_UNSUPPORTED for one that this build cannot use.
+// 'cpu', 'cuda', 'cuda:1'; throws ERR_INVALID_ARGUMENT for another name, ERR_UNSUPPORTED for one that this build cannot
+// use.
 at::Device parse_device(const std::string& name);
 // 'float32', 'float64', 'bfloat16'.
 at::ScalarType parse_dtype(const std::string& name);
 // The dtype of weights, gradients, moments, statistics and losses: float64 for float64, else float32.
-inline at::ScalarType master_dtype(at::ScalarType compute) { return compute == at::kDouble ? at::kDouble : at::kFloat; }
+inline at::ScalarType master_dtype(at::ScalarType compute) {
+  return compute == at::kDouble ? at::kDouble : at::kFloat;
+}
 
 }  // namespace st

@@ -95,7 +95,7 @@ Layout::Span Layout::locate(const TensorRange& range) const {
 void Layout::load(at::Tensor flat, const TensorRange& range) const {
   const Span span = locate(range);
   at::Tensor target = flat.narrow(0, span.offset, span.count);
-  const at::Tensor source = borrowed(range);
+  const at::Tensor source = borrowed(range).to(target.scalar_type());
   check(at::isfinite(source).all().item<bool>(), "ERR_INVALID_TENSORS", "Tensor ", range.name,
         " holds a value that is not finite (NaN or infinity)");
   target.copy_(source);

@@ -6,7 +6,8 @@
 
 namespace st {
 
-// Rows of tokens without padding, column-major: all anchors, then all positives, ... (PackedBatch of lib/native/types.ts)
+// Rows of tokens without padding, column-major: all anchors, then all positives, ... (PackedBatch of
+// lib/native/types.ts)
 struct PackedBatch {
   std::vector<int32_t> ids;             // [T]
   std::vector<int32_t> offsets;         // [rows + 1], rising from 0 to T
@@ -21,8 +22,8 @@ struct PackedBatch {
   int64_t length(int64_t row) const { return offsets[row + 1] - offsets[row]; }
   int64_t max_length() const;
 
-  // Throws ERR_INVALID_ARGUMENT unless sizes agree, offsets rise and every row holds 1 to max_positions tokens whose ids and
-  // types lie inside the tables. Checked here because a bad index on a GPU ends the process.
+  // Throws ERR_INVALID_ARGUMENT unless sizes agree, offsets rise and every row holds 1 to max_positions tokens whose
+  // ids and types lie inside the tables. Checked here because a bad index on a GPU ends the process.
   void validate(int64_t vocab_size, int64_t type_vocab_size, int64_t max_positions) const;
 };
 

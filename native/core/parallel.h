@@ -7,8 +7,8 @@
 
 namespace st {
 
-// Calls work(part, begin, end) for `parts` equal ranges of [0, count), one thread each. The ranges depend on nothing but the
-// numbers of threads and of items, so that sums kept per part are the same in every run.
+// Calls work(part, begin, end) for `parts` equal ranges of [0, count), one thread each. The ranges depend on nothing
+// but the numbers of threads and of items, so that sums kept per part are the same in every run.
 inline int64_t parallel_parts(int64_t count, int64_t grain) {
   return std::max<int64_t>(1, std::min<int64_t>(at::get_num_threads(), count / std::max<int64_t>(grain, 1)));
 }

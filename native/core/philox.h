@@ -4,8 +4,8 @@
 
 namespace st {
 
-// Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011). The readable reference of the vectorised
-// generator in ops/cpu/kernels.cpp; the tests compare the two.
+// Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011). The readable reference of the
+// vectorised generator in ops/cpu/kernels.cpp; the tests compare the two.
 struct Philox {
   uint32_t x[4];
 
@@ -24,8 +24,8 @@ struct Philox {
   }
 };
 
-// Which masks a pass draws: a pure function of these and of (site, row, position, column), so that chunks of a batch can be
-// replayed and neither packing nor threads change a mask.
+// Which masks a pass draws: a pure function of these and of (site, row, position, column), so that chunks of a batch
+// can be replayed and neither packing nor threads change a mask.
 struct DropoutKey {
   uint64_t key = 0;
   uint32_t first_row = 0;  // index in the whole batch of this pass's row 0
@@ -43,7 +43,8 @@ struct DropoutKey {
   }
 };
 
-// One place of a network where dropout acts. Each element takes 16 random bits and is dropped when they are below `threshold`.
+// One place of a network where dropout acts. Each element takes 16 random bits and is dropped when they are below
+// `threshold`.
 struct Dropout {
   uint64_t key = 0;
   uint32_t first_row = 0;
@@ -61,8 +62,9 @@ struct Dropout {
 
   bool active() const { return threshold > 0; }
 
-  // 0 or `scale` for one element. Columns go in groups of 128: 16 Philox counters of 8 values, so that 16 neighbours come from
-  // 16 counters (one vector register). `head` is 0 outside attention, where position is the query and column the key.
+  // 0 or `scale` for one element. Columns go in groups of 128: 16 Philox counters of 8 values, so that 16 neighbours
+  // come from 16 counters (one vector register). `head` is 0 outside attention, where position is the query and column
+  // the key.
   double multiplier(uint32_t row, uint32_t position, uint32_t column, uint32_t head = 0) const {
     const uint32_t counter = column / 128 * 16 + column % 16, value = column % 128 / 16;
     const Philox draw(key, counter, position, first_row + row, site | head << 16);

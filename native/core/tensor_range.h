@@ -14,8 +14,8 @@ struct TensorInfo {
   Group group;
 };
 
-// Elements [start, start + count) of tensor `name`, where count = bytes / size of an element of `dtype` (F64, F32, F16, BF16).
-// The memory is borrowed from the caller: read by load, filled by dump.
+// Elements [start, start + count) of tensor `name`, where count = bytes / size of an element of `dtype` (F64, F32, F16,
+// BF16). The memory is borrowed from the caller: read by load, filled by dump.
 struct TensorRange {
   std::string name;
   int64_t start = 0;

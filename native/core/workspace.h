@@ -6,8 +6,9 @@
 
 namespace st {
 
-// Memory for activations: a stack of bytes that grows to the largest pass and is then reused, because fresh allocations cost
-// page faults (a third of the time of encoding). A tensor from take() is valid until the stack is released below it.
+// Memory for activations: a stack of bytes that grows to the largest pass and is then reused, because fresh allocations
+// cost page faults (a third of the time of encoding). A tensor from take() is valid until the stack is released below
+// it.
 class Workspace {
  public:
   explicit Workspace(at::Device device) : device_(device) {}

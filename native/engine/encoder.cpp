@@ -10,10 +10,18 @@ namespace st {
 Encoder::Encoder(const EncoderSpec& spec) : impl_(std::make_unique<Impl>(spec)) {}
 Encoder::~Encoder() = default;
 
-int64_t Encoder::embedding_dimension() const { return impl_->network.embedding_width(); }
-int64_t Encoder::token_dimension() const { return impl_->network.model().sizes().width; }
-int64_t Encoder::max_positions() const { return impl_->network.model().sizes().positions; }
-std::vector<TensorInfo> Encoder::tensors() const { return impl_->network.parameters().layout.tensors(); }
+int64_t Encoder::embedding_dimension() const {
+  return impl_->network.embedding_width();
+}
+int64_t Encoder::token_dimension() const {
+  return impl_->network.model().sizes().width;
+}
+int64_t Encoder::max_positions() const {
+  return impl_->network.model().sizes().positions;
+}
+std::vector<TensorInfo> Encoder::tensors() const {
+  return impl_->network.parameters().layout.tensors();
+}
 
 void Encoder::load(const std::vector<TensorRange>& ranges) {
   Parameters& parameters = impl_->open().parameters();
@@ -30,7 +38,8 @@ void Encoder::encode(const PackedBatch& batch, EncoderOutput output, float* out,
   network.validate(batch);
   const int64_t rows = output == EncoderOutput::kTokenEmbeddings ? batch.tokens() : batch.rows();
   const int64_t width = output == EncoderOutput::kSentenceEmbedding ? embedding_dimension() : token_dimension();
-  check(size == rows * width, "ERR_INVALID_ARGUMENT", "Expected room for ", rows, " x ", width, " values in out but found ", size);
+  check(size == rows * width, "ERR_INVALID_ARGUMENT", "Expected room for ", rows, " x ", width,
+        " values in out but found ", size);
   const Input input(batch, network.device());
   at::from_blob(out, {rows, width}, at::kFloat).copy_(network.encode(input, output));
 }

@@ -30,7 +30,8 @@ void Network::validate(const PackedBatch& batch) const {
   batch.validate(sizes.vocabulary, sizes.token_types, sizes.positions);
 }
 
-at::Tensor Network::run_heads(const Input& input, const at::Tensor& tokens_TD, const std::vector<at::Tensor>& parameters) const {
+at::Tensor Network::run_heads(const Input& input, const at::Tensor& tokens_TD,
+                              const std::vector<at::Tensor>& parameters) const {
   HeadState state{input.batch, tokens_TD, {}, parameters};
   for (const auto& head : heads_) head->forward(state);
   return state.sentence_RD;
@@ -61,7 +62,8 @@ at::Tensor Network::forward_training(const Input& input, const DropoutKey& dropo
   return embeddings_RD_.detach();
 }
 
-void Network::backward(const Input& input, const DropoutKey& dropout, const at::Tensor& d_embeddings_RD, Gradients& gradients) {
+void Network::backward(const Input& input, const DropoutKey& dropout, const at::Tensor& d_embeddings_RD,
+                       Gradients& gradients) {
   std::vector<at::Tensor> wanted = {tokens_TD_};
   for (ParamId id : head_parameters_) wanted.push_back(leaves_[id]);
   const std::vector<at::Tensor> found = torch::autograd::grad({embeddings_RD_}, wanted, {d_embeddings_RD});

@@ -11,8 +11,9 @@
 
 namespace st {
 
-// The transformer and its heads over one set of parameters. forward_training() and backward() are the cut that losses stand on:
-// pooled embeddings out, their gradient in. The transformer's backward is written by hand; the heads' is autograd's.
+// The transformer and its heads over one set of parameters. forward_training() and backward() are the cut that losses
+// stand on: pooled embeddings out, their gradient in. The transformer's backward is written by hand; the heads' is
+// autograd's.
 class Network {
  public:
   explicit Network(const EncoderSpec& spec);
@@ -33,7 +34,8 @@ class Network {
   void dispose();
 
  private:
-  at::Tensor run_heads(const Input& input, const at::Tensor& tokens_TD, const std::vector<at::Tensor>& parameters) const;
+  at::Tensor run_heads(const Input& input, const at::Tensor& tokens_TD,
+                       const std::vector<at::Tensor>& parameters) const;
 
   at::Device device_;
   at::ScalarType compute_;

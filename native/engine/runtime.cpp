@@ -49,6 +49,8 @@ RuntimeInfo runtime_info() {
   return info;
 }
 
-void set_threads(int threads) { at::set_num_threads(threads); }
+void set_threads(int threads) {
+  at::set_num_threads(threads);
+}
 
 }  // namespace st

@@ -8,7 +8,7 @@ namespace st {
 
 struct RuntimeInfo {
   std::string libtorch_version;
-  std::string cuda;  // empty in a CPU build
+  std::string cuda;                                          // empty in a CPU build
   std::vector<std::pair<std::string, std::string>> devices;  // name, description
   std::vector<std::string> fast_dtypes;
   std::vector<std::string> cpu_features;

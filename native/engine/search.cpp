@@ -24,7 +24,9 @@ struct Hit {
   int32_t index;
 };
 
-bool better(const Hit& a, const Hit& b) { return a.score > b.score || (a.score == b.score && a.index < b.index); }
+bool better(const Hit& a, const Hit& b) {
+  return a.score > b.score || (a.score == b.score && a.index < b.index);
+}
 
 at::Tensor score_matrix(const std::string& metric, const at::Tensor& queries, const at::Tensor& corpus) {
   if (metric == "cosine" || metric == "dot") return at::matmul(queries, corpus.t());
@@ -37,7 +39,8 @@ void top_k(const float* queries, int64_t query_count, const float* corpus, int64
            const std::string& metric, float* scores, int32_t* indices) {
   check(metric == "cosine" || metric == "dot" || metric == "euclidean" || metric == "manhattan", "ERR_INVALID_ARGUMENT",
         "Expected cosine, dot, euclidean or manhattan for metric but received ", metric);
-  check(k >= 0 && k <= corpus_count, "ERR_INVALID_ARGUMENT", "Expected k from 0 to ", corpus_count, " but received ", k);
+  check(k >= 0 && k <= corpus_count, "ERR_INVALID_ARGUMENT", "Expected k from 0 to ", corpus_count, " but received ",
+        k);
   if (k == 0 || query_count == 0) return;
   const at::NoGradGuard no_grad;
   const auto rows = [&](const float* from, int64_t first, int64_t count) {

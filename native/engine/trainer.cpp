@@ -22,7 +22,9 @@ namespace {
 // Values, gradients and moments of one set of parameters.
 struct Trained {
   Trained(Parameters& parameters, const AdamWOptions& options)
-      : parameters(parameters), gradients(parameters.layout, parameters.flat()), adamw(parameters.layout, parameters.flat(), options) {}
+      : parameters(parameters),
+        gradients(parameters.layout, parameters.flat()),
+        adamw(parameters.layout, parameters.flat(), options) {}
 
   double squared_norm() {
     const double norm = at::linalg_vector_norm(gradients.flat()).item<double>();
@@ -68,7 +70,9 @@ at::Tensor label_tensor(const PackedBatch& batch, at::ScalarType master, at::Dev
 
 struct Trainer::Impl {
   Impl(std::shared_ptr<Encoder> shared, const TrainerSpec& spec)
-      : encoder(std::move(shared)), spec(spec), loss(make_loss(spec.loss, encoder->embedding_dimension(), loss_parameters.layout)) {
+      : encoder(std::move(shared)),
+        spec(spec),
+        loss(make_loss(spec.loss, encoder->embedding_dimension(), loss_parameters.layout)) {
     Network& network = encoder->impl().open();
     const at::Tensor& flat = network.parameters().flat();
     loss_parameters.allocate(network.device(), flat.scalar_type());
@@ -94,9 +98,11 @@ struct Trainer::Impl {
     trained.push_back(std::make_unique<Trained>(loss_parameters, options));
   }
 
-  LossInput loss_input(const PackedBatch& batch, const at::Tensor& embeddings_RD, const std::vector<at::Tensor>& parameters) {
+  LossInput loss_input(const PackedBatch& batch, const at::Tensor& embeddings_RD,
+                       const std::vector<at::Tensor>& parameters) {
     const at::Tensor embeddings_CBD = embeddings_RD.view({batch.columns, batch.rows() / batch.columns, -1});
-    LossInput input{embeddings_CBD, label_tensor(batch, embeddings_RD.scalar_type(), embeddings_RD.device()), parameters};
+    LossInput input{embeddings_CBD, label_tensor(batch, embeddings_RD.scalar_type(), embeddings_RD.device()),
+                    parameters};
     loss->check_batch(input);
     return input;
   }
@@ -119,7 +125,8 @@ struct Trainer::Impl {
       found = torch::autograd::grad({value * loss_scale}, wanted);
     }
     const at::NoGradGuard no_grad;
-    for (size_t id = 0; id < leaves.size(); ++id) at::Tensor(trained[1]->gradients[static_cast<ParamId>(id)]).add_(found[id]);
+    for (size_t id = 0; id < leaves.size(); ++id)
+      at::Tensor(trained[1]->gradients[static_cast<ParamId>(id)]).add_(found[id]);
     network.backward(input, dropout, found.back(), trained[0]->gradients);
     return value.item<double>();
   }
@@ -150,7 +157,8 @@ struct Trainer::Impl {
   void for_each(const std::vector<TensorRange>& ranges, const Copy& copy);
 
   StepReport report() {
-    const double mean = finite_batches > 0 ? loss_sum / static_cast<double>(finite_batches) : std::numeric_limits<double>::quiet_NaN();
+    const double mean =
+        finite_batches > 0 ? loss_sum / static_cast<double>(finite_batches) : std::numeric_limits<double>::quiet_NaN();
     const StepReport out{mean, batches, grad_norm, updates, skipped};
     loss_sum = 0;
     batches = finite_batches = updates = skipped = 0;
@@ -175,7 +183,8 @@ struct Trainer::Impl {
 
 Trainer::Trainer(std::shared_ptr<Encoder> encoder, const TrainerSpec& spec) {
   std::atomic<bool>& taken = encoder->impl().has_trainer;
-  check(!taken.exchange(true), "ERR_BUSY", "The model is already being trained by another trainer: dispose that one first");
+  check(!taken.exchange(true), "ERR_BUSY",
+        "The model is already being trained by another trainer: dispose that one first");
   try {
     impl_ = std::make_unique<Impl>(encoder, spec);
   } catch (...) {
@@ -204,7 +213,9 @@ std::vector<TensorInfo> Trainer::tensors() const {
 namespace {
 
 // The set of parameters that a name belongs to: the loss's names start with "loss.", after a prefix such as "grad.".
-bool of_loss(const std::string& name) { return name.rfind("loss.", 0) == 0 || name.find(".loss.") != std::string::npos; }
+bool of_loss(const std::string& name) {
+  return name.rfind("loss.", 0) == 0 || name.find(".loss.") != std::string::npos;
+}
 
 }  // namespace
 
@@ -221,12 +232,14 @@ void Trainer::Impl::for_each(const std::vector<TensorRange>& ranges, const Copy&
 }
 
 void Trainer::load(const std::vector<TensorRange>& ranges) {
-  impl_->for_each(ranges, [](const Layout& layout, at::Tensor& flat, const TensorRange& range) { layout.load(flat, range); });
+  impl_->for_each(ranges,
+                  [](const Layout& layout, at::Tensor& flat, const TensorRange& range) { layout.load(flat, range); });
   for (auto& part : impl_->trained) part->parameters.refresh();
 }
 
 void Trainer::dump(const std::vector<TensorRange>& ranges) {
-  impl_->for_each(ranges, [](const Layout& layout, at::Tensor& flat, const TensorRange& range) { layout.dump(flat, range); });
+  impl_->for_each(ranges,
+                  [](const Layout& layout, at::Tensor& flat, const TensorRange& range) { layout.dump(flat, range); });
 }
 
 std::optional<StepReport> Trainer::step(const PackedBatch& batch, const StepOptions& options) {

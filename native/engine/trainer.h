@@ -37,8 +37,8 @@ struct StepReport {
   int64_t skipped = 0;
 };
 
-// Loss, gradients and optimiser over one encoder. The constructor throws ERR_BUSY when the encoder already has a trainer.
-// Everything but tensors() must be called on the executor thread.
+// Loss, gradients and optimiser over one encoder. The constructor throws ERR_BUSY when the encoder already has a
+// trainer. Everything but tensors() must be called on the executor thread.
 class Trainer {
  public:
   Trainer(std::shared_ptr<Encoder> encoder, const TrainerSpec& spec);

@@ -2,7 +2,8 @@
 
 namespace st {
 
-FeedForward::FeedForward(Layout& layout, const std::string& name, const LayerSizes& sizes, Activation activation, uint32_t first_site)
+FeedForward::FeedForward(Layout& layout, const std::string& name, const LayerSizes& sizes, Activation activation,
+                         uint32_t first_site)
     : inner_(sizes.inner),
       activation_(activation),
       intermediate_(layout, {name + ".intermediate.dense"}, sizes.width, sizes.inner),

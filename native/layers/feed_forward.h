@@ -8,7 +8,8 @@ namespace st {
 // norm(x + dropout(W_2 activation(W_1 x))), with the tensor names of a BERT checkpoint under `name`.
 class FeedForward {
  public:
-  FeedForward(Layout& layout, const std::string& name, const LayerSizes& sizes, Activation activation, uint32_t first_site);
+  FeedForward(Layout& layout, const std::string& name, const LayerSizes& sizes, Activation activation,
+              uint32_t first_site);
   static constexpr uint32_t kSites = 1;
 
   at::Tensor forward(const Pass& pass, const at::Tensor& x_TD);

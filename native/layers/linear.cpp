@@ -32,6 +32,8 @@ void Linear::backward(const Pass& pass, Gradients& gradients, const at::Tensor& 
   linear_backward_input(d_y_TO, pass.parameters.value(weight_), d_x_TI, accumulate);
 }
 
-void Linear::backward_bias(Gradients& gradients, const at::Tensor& d_y_TO) const { bias_backward(d_y_TO, gradients[bias_]); }
+void Linear::backward_bias(Gradients& gradients, const at::Tensor& d_y_TO) const {
+  bias_backward(d_y_TO, gradients[bias_]);
+}
 
 }  // namespace st

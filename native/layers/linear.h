@@ -17,8 +17,8 @@ class Linear {
   // Without the bias, which the next op adds.
   void forward_without_bias(const Pass& pass, const at::Tensor& x_TI, at::Tensor y_TO) const;
   // d_x (defined unless nobody needs it) is added to when `accumulate`.
-  void backward(const Pass& pass, Gradients& gradients, const at::Tensor& x_TI, const at::Tensor& d_y_TO, at::Tensor d_x_TI,
-                bool accumulate) const;
+  void backward(const Pass& pass, Gradients& gradients, const at::Tensor& x_TI, const at::Tensor& d_y_TO,
+                at::Tensor d_x_TI, bool accumulate) const;
   void backward_bias(Gradients& gradients, const at::Tensor& d_y_TO) const;
 
   const at::Tensor& bias(const Pass& pass) const { return pass.parameters.master(bias_); }

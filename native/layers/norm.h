@@ -13,7 +13,9 @@ class Norm {
   Norm() = default;
   Norm(Layout& layout, const std::string& name, int64_t width, double epsilon);
 
-  NormWeights weights(const Pass& pass) const { return {pass.parameters.master(gamma_), pass.parameters.master(beta_), epsilon_}; }
+  NormWeights weights(const Pass& pass) const {
+    return {pass.parameters.master(gamma_), pass.parameters.master(beta_), epsilon_};
+  }
   const at::Tensor& gamma_gradient(const Gradients& gradients) const { return gradients[gamma_]; }
   const at::Tensor& beta_gradient(const Gradients& gradients) const { return gradients[beta_]; }
 

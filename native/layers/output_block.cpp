@@ -2,8 +2,8 @@
 
 namespace st {
 
-OutputBlock::OutputBlock(Layout& layout, const std::string& name, int64_t in, int64_t width, double epsilon, double dropout,
-                         uint32_t site)
+OutputBlock::OutputBlock(Layout& layout, const std::string& name, int64_t in, int64_t width, double epsilon,
+                         double dropout, uint32_t site)
     : linear_(layout, {name + ".dense"}, in, width),
       norm_(layout, name + ".LayerNorm", width, epsilon),
       dropout_(dropout),
@@ -15,18 +15,18 @@ at::Tensor OutputBlock::forward(const Pass& pass, const at::Tensor& x_TI, const 
   mean_T_ = pass.take_statistics();
   rstd_T_ = pass.take_statistics();
   linear_.forward_without_bias(pass, x_TI, sum_TD_);
-  residual_norm(pass.input, pass.dropout_at(site_, dropout_), norm_.weights(pass), linear_.bias(pass), residual_TD, sum_TD_,
-                out_TD, mean_T_, rstd_T_);
+  residual_norm(pass.input, pass.dropout_at(site_, dropout_), norm_.weights(pass), linear_.bias(pass), residual_TD,
+                sum_TD_, out_TD, mean_T_, rstd_T_);
   return out_TD;
 }
 
-at::Tensor OutputBlock::backward(const Pass& pass, Gradients& gradients, const at::Tensor& d_out_TD, const at::Tensor& x_TI,
-                                 at::Tensor d_x_TI) {
+at::Tensor OutputBlock::backward(const Pass& pass, Gradients& gradients, const at::Tensor& d_out_TD,
+                                 const at::Tensor& x_TI, at::Tensor d_x_TI) {
   const Scratch scratch(pass.workspace);
   at::Tensor d_linear_TD = pass.take(d_out_TD.size(1));
-  residual_norm_backward(pass.input, pass.dropout_at(site_, dropout_), norm_.weights(pass).gamma_D, d_out_TD, sum_TD_, mean_T_,
-                         rstd_T_, d_out_TD, d_linear_TD, norm_.gamma_gradient(gradients), norm_.beta_gradient(gradients),
-                         linear_.bias_gradient(gradients));
+  residual_norm_backward(pass.input, pass.dropout_at(site_, dropout_), norm_.weights(pass).gamma_D, d_out_TD, sum_TD_,
+                         mean_T_, rstd_T_, d_out_TD, d_linear_TD, norm_.gamma_gradient(gradients),
+                         norm_.beta_gradient(gradients), linear_.bias_gradient(gradients));
   linear_.backward(pass, gradients, x_TI, d_linear_TD, d_x_TI, false);
   return d_out_TD;
 }

@@ -9,11 +9,13 @@ namespace st {
 class OutputBlock {
  public:
   OutputBlock() = default;
-  OutputBlock(Layout& layout, const std::string& name, int64_t in, int64_t width, double epsilon, double dropout, uint32_t site);
+  OutputBlock(Layout& layout, const std::string& name, int64_t in, int64_t width, double epsilon, double dropout,
+              uint32_t site);
 
   at::Tensor forward(const Pass& pass, const at::Tensor& x_TI, const at::Tensor& residual_TD);
   // d_x is written; returns the gradient of the residual, in the memory of d_out.
-  at::Tensor backward(const Pass& pass, Gradients& gradients, const at::Tensor& d_out_TD, const at::Tensor& x_TI, at::Tensor d_x_TI);
+  at::Tensor backward(const Pass& pass, Gradients& gradients, const at::Tensor& d_out_TD, const at::Tensor& x_TI,
+                      at::Tensor d_x_TI);
 
  private:
   Linear linear_;

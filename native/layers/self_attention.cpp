@@ -27,7 +27,8 @@ at::Tensor SelfAttention::backward(const Pass& pass, Gradients& gradients, const
   const int64_t width = d_out_TD.size(1);
   at::Tensor d_context_TD = pass.take(width), d_qkv_T3D = pass.take(3 * width);
   at::Tensor d_x_TD = output_.backward(pass, gradients, d_out_TD, context_TD_, d_context_TD);
-  attention_backward(pass.input, pass.dropout_at(site_, dropout_), heads_, qkv_T3D_, context_TD_, lse_TH_, d_context_TD, d_qkv_T3D);
+  attention_backward(pass.input, pass.dropout_at(site_, dropout_), heads_, qkv_T3D_, context_TD_, lse_TH_, d_context_TD,
+                     d_qkv_T3D);
   qkv_.backward_bias(gradients, d_qkv_T3D);
   qkv_.backward(pass, gradients, x_TD_, d_qkv_T3D, d_x_TD, true);
   return d_x_TD;

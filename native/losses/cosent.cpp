@@ -34,6 +34,8 @@ class CoSENT : public Loss {
 
 }  // namespace
 
-std::unique_ptr<Loss> make_cosent(const Config& spec, int64_t, Layout&) { return std::make_unique<CoSENT>(spec); }
+std::unique_ptr<Loss> make_cosent(const Config& spec, int64_t, Layout&) {
+  return std::make_unique<CoSENT>(spec);
+}
 
 }  // namespace st

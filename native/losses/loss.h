@@ -11,8 +11,8 @@
 namespace st {
 
 struct LossInput {
-  at::Tensor embeddings_CBD;                  // pooled, by column
-  at::Tensor labels;                          // [B] or [B, ...], master dtype or int64; undefined where the batch has none
+  at::Tensor embeddings_CBD;  // pooled, by column
+  at::Tensor labels;          // [B] or [B, ...], master dtype or int64; undefined where the batch has none
   const std::vector<at::Tensor>& parameters;  // of the loss, by ParamId
 
   at::Tensor column(int64_t index) const { return embeddings_CBD.select(0, index); }

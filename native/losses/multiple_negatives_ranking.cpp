@@ -13,14 +13,16 @@ namespace st {
 
 namespace {
 
-// Cross-entropy of every anchor's own positive against all positives and negatives of the batch (Henderson et al. 2017).
+// Cross-entropy of every anchor's own positive against all positives and negatives of the batch (Henderson et al.
+// 2017).
 class MultipleNegativesRanking : public Loss {
  public:
   explicit MultipleNegativesRanking(const Config& spec)
       : scale_(spec.number("scale", 20)), cosine_(spec.string("similarity", "cosine") == "cosine") {
     require_options(spec, {"scale", "similarity"});
     const std::string similarity = spec.string("similarity", "cosine");
-    check(cosine_ || similarity == "dot", "ERR_INVALID_ARGUMENT", "Expected cosine or dot for similarity but found ", similarity);
+    check(cosine_ || similarity == "dot", "ERR_INVALID_ARGUMENT", "Expected cosine or dot for similarity but found ",
+          similarity);
   }
 
   void check_batch(const LossInput& input) const override {

@@ -36,9 +36,10 @@ void require_columns(const char* loss, const LossInput& input, int64_t least, in
 
 void require_labels(const char* loss, const LossInput& input, bool integers) {
   check(input.labels.defined(), "ERR_INVALID_DATA", loss, " needs a label for each row, but the batch has none");
-  check(input.labels.dim() == 1 && input.labels.size(0) == input.embeddings_CBD.size(1), "ERR_INVALID_DATA", loss, " needs ",
-        input.embeddings_CBD.size(1), " labels, one for each row, but found ", input.labels.numel());
-  check(!integers || input.labels.scalar_type() == at::kLong, "ERR_INVALID_DATA", loss, " needs integer labels (an Int32Array)");
+  check(input.labels.dim() == 1 && input.labels.size(0) == input.embeddings_CBD.size(1), "ERR_INVALID_DATA", loss,
+        " needs ", input.embeddings_CBD.size(1), " labels, one for each row, but found ", input.labels.numel());
+  check(!integers || input.labels.scalar_type() == at::kLong, "ERR_INVALID_DATA", loss,
+        " needs integer labels (an Int32Array)");
 }
 
 void require_options(const Config& spec, const std::vector<std::string>& names) {

@@ -1,5 +1,5 @@
-#include <ATen/TensorOperators.h>
 #include <ATen/CPUGeneratorImpl.h>
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/abs.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/cross_entropy_loss.h>
@@ -25,7 +25,8 @@ class Softmax : public Loss {
         difference_(spec.boolean("concatenationSentDifference", true)),
         product_(spec.boolean("concatenationSentMultiplication", false)),
         features_(width * (2 * both_ + difference_ + product_)) {
-    require_options(spec, {"numLabels", "concatenationSentRep", "concatenationSentDifference", "concatenationSentMultiplication"});
+    require_options(
+        spec, {"numLabels", "concatenationSentRep", "concatenationSentDifference", "concatenationSentMultiplication"});
     check(labels_ >= 1, "ERR_INVALID_ARGUMENT", "Expected at least 1 for numLabels but found ", labels_);
     check(features_ > 0, "ERR_INVALID_ARGUMENT", "SoftmaxLoss needs at least one of its three concatenations");
     weight_ = layout.add("loss.classifier.weight", {labels_, features_}, Group::kDecay);

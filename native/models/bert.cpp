@@ -29,7 +29,8 @@ class Bert : public Model {
 
  private:
   EmbeddingTables tables(const Pass& pass) const {
-    return {pass.parameters.master(word_), pass.parameters.master(position_), pass.parameters.master(type_), padding_id_};
+    return {pass.parameters.master(word_), pass.parameters.master(position_), pass.parameters.master(type_),
+            padding_id_};
   }
 
   ModelSizes sizes_;
@@ -60,12 +61,14 @@ int64_t positive(const Config& config, const std::string& key) {
 
 double probability(const Config& config, const std::string& key) {
   const double value = config.number(key, 0.1);
-  check(value >= 0 && value < 1, "ERR_INVALID_MODEL", "Expected 0 to below 1 for ", key, " in config.json but found ", value);
+  check(value >= 0 && value < 1, "ERR_INVALID_MODEL", "Expected 0 to below 1 for ", key, " in config.json but found ",
+        value);
   return value;
 }
 
 Bert::Bert(const Config& config, bool pooler, const std::string& prefix, Layout& layout) {
-  sizes_ = {positive(config, "hidden_size"), positive(config, "vocab_size"), config.integer("type_vocab_size", 2),
+  sizes_ = {positive(config, "hidden_size"), positive(config, "vocab_size"),
+            config.has("type_vocab_size") ? positive(config, "type_vocab_size") : 2,
             positive(config, "max_position_embeddings")};
   const LayerSizes sizes{sizes_.width,
                          positive(config, "num_attention_heads"),
@@ -73,11 +76,12 @@ Bert::Bert(const Config& config, bool pooler, const std::string& prefix, Layout&
                          config.number("layer_norm_eps", 1e-12),
                          probability(config, "hidden_dropout_prob"),
                          probability(config, "attention_probs_dropout_prob")};
-  check(sizes.width % sizes.heads == 0, "ERR_INVALID_MODEL", "Expected a hidden_size that num_attention_heads divides but found ",
-        sizes.width, " and ", sizes.heads);
+  check(sizes.width % sizes.heads == 0, "ERR_INVALID_MODEL",
+        "Expected a hidden_size that num_attention_heads divides but found ", sizes.width, " and ", sizes.heads);
   check(sizes.heads < 65536, "ERR_INVALID_MODEL", "Expected fewer than 65536 heads but found ", sizes.heads);
   const std::string positions = config.string("position_embedding_type", "absolute");
-  check(positions == "absolute", "ERR_NOT_IMPLEMENTED", "position_embedding_type ", positions, " is not built: expected absolute");
+  check(positions == "absolute", "ERR_NOT_IMPLEMENTED", "position_embedding_type ", positions,
+        " is not built: expected absolute");
   check(!config.boolean("is_decoder", false), "ERR_NOT_IMPLEMENTED", "A BERT with is_decoder true is not built");
   const Activation activation = parse_activation(config.string("hidden_act", "gelu"), "hidden_act in config.json");
   dropout_ = sizes.dropout;
@@ -86,8 +90,10 @@ Bert::Bert(const Config& config, bool pooler, const std::string& prefix, Layout&
   padding_token_ = padding_token(config, sizes_.vocabulary);
 
   word_ = layout.add(prefix + "embeddings.word_embeddings.weight", {sizes_.vocabulary, sizes_.width}, Group::kDecay);
-  position_ = layout.add(prefix + "embeddings.position_embeddings.weight", {sizes_.positions, sizes_.width}, Group::kDecay);
-  type_ = layout.add(prefix + "embeddings.token_type_embeddings.weight", {sizes_.token_types, sizes_.width}, Group::kDecay);
+  position_ =
+      layout.add(prefix + "embeddings.position_embeddings.weight", {sizes_.positions, sizes_.width}, Group::kDecay);
+  type_ =
+      layout.add(prefix + "embeddings.token_type_embeddings.weight", {sizes_.token_types, sizes_.width}, Group::kDecay);
   norm_ = Norm(layout, prefix + "embeddings.LayerNorm", sizes_.width, sizes.epsilon);
   const int64_t count = positive(config, "num_hidden_layers");
   uint32_t site = kEmbeddingSite + 1;
@@ -110,8 +116,8 @@ at::Tensor Bert::forward(const Pass& pass) {
   sum_TD_ = pass.take(sizes_.width, pass.master());
   mean_T_ = pass.take_statistics();
   rstd_T_ = pass.take_statistics();
-  embedding_norm(pass.input, pass.dropout_at(kEmbeddingSite, dropout_), tables(pass), norm_.weights(pass), sum_TD_, x_TD, mean_T_,
-                 rstd_T_);
+  embedding_norm(pass.input, pass.dropout_at(kEmbeddingSite, dropout_), tables(pass), norm_.weights(pass), sum_TD_,
+                 x_TD, mean_T_, rstd_T_);
   for (Layer& layer : layers_) {
     if (pass.training) {
       x_TD = layer.feed_forward.forward(pass, layer.attention.forward(pass, x_TD));
@@ -128,15 +134,17 @@ void Bert::backward(const Pass& pass, Gradients& gradients, at::Tensor d_x_TD) {
     d_x_TD = layer->feed_forward.backward(pass, gradients, d_x_TD);
     d_x_TD = layer->attention.backward(pass, gradients, d_x_TD);
   }
-  embedding_norm_backward(pass.input, pass.dropout_at(kEmbeddingSite, dropout_), norm_.weights(pass).gamma_D, d_x_TD, sum_TD_,
-                          mean_T_, rstd_T_, {gradients[word_], gradients[position_], gradients[type_], padding_id_},
+  embedding_norm_backward(pass.input, pass.dropout_at(kEmbeddingSite, dropout_), norm_.weights(pass).gamma_D, d_x_TD,
+                          sum_TD_, mean_T_, rstd_T_,
+                          {gradients[word_], gradients[position_], gradients[type_], padding_id_},
                           norm_.gamma_gradient(gradients), norm_.beta_gradient(gradients));
   // As torch.nn.Embedding with padding_idx: where a text does spell out [PAD], its embedding is not trained.
   if (padding_token_ >= 0) gradients[word_].select(0, padding_token_).zero_();
 }
 
 at::Tensor Bert::pooler_output(const Pass& pass, const at::Tensor& x_TD) {
-  check(pooler_weight_ >= 0, "ERR_INVALID_ARGUMENT", "This model has no pooler (pooler.dense.weight), so no pooler_output");
+  check(pooler_weight_ >= 0, "ERR_INVALID_ARGUMENT",
+        "This model has no pooler (pooler.dense.weight), so no pooler_output");
   const at::Tensor first_RD = pool(x_TD, pass.input.batch, {"cls"}, true);
   return at::tanh(at::addmm(pass.parameters.value(pooler_bias_), first_RD, pass.parameters.value(pooler_weight_).t()));
 }

@@ -45,9 +45,11 @@ class Normalize : public Head {
 class Dense : public Head {
  public:
   Dense(const Config& spec, const std::string& prefix, int64_t width_in, Layout& layout)
-      : width_(spec.integer("outFeatures")), activation_(parse_activation(spec.string("activation", "tanh"), "a Dense module")) {
+      : width_(spec.integer("outFeatures")),
+        activation_(parse_activation(spec.string("activation", "tanh"), "a Dense module")) {
     const int64_t in = spec.integer("inFeatures");
-    check(in == width_in, "ERR_INVALID_MODEL", "Module ", prefix, "Dense takes ", in, " features but receives ", width_in);
+    check(in == width_in, "ERR_INVALID_MODEL", "Module ", prefix, "Dense takes ", in, " features but receives ",
+          width_in);
     weight_ = layout.add(prefix + "linear.weight", {width_, in}, Group::kDecay);
     if (spec.boolean("bias", true)) bias_ = layout.add(prefix + "linear.bias", {width_}, Group::kNoDecay);
   }
@@ -68,10 +70,12 @@ class Dense : public Head {
 
 }  // namespace
 
-std::unique_ptr<Head> make_head(const Config& spec, const std::string& prefix, int64_t token_width, int64_t width_in, Layout& layout) {
+std::unique_ptr<Head> make_head(const Config& spec, const std::string& prefix, int64_t token_width, int64_t width_in,
+                                Layout& layout) {
   const std::string& type = spec.string("type");
   if (type == "Pooling") return std::make_unique<Pooling>(spec, token_width);
-  check(width_in > 0, "ERR_INVALID_MODEL", "Module ", type, " needs a sentence embedding, so a Pooling module before it");
+  check(width_in > 0, "ERR_INVALID_MODEL", "Module ", type,
+        " needs a sentence embedding, so a Pooling module before it");
   if (type == "Normalize") return std::make_unique<Normalize>(width_in);
   if (type == "Dense") return std::make_unique<Dense>(spec, prefix, width_in, layout);
   fail("ERR_NOT_IMPLEMENTED", "Module ", type, " is not built: expected Pooling, Dense or Normalize");

@@ -10,7 +10,8 @@
 
 namespace st {
 
-// What the modules after the transformer read and write. Everything is in the master dtype and differentiable by autograd.
+// What the modules after the transformer read and write. Everything is in the master dtype and differentiable by
+// autograd.
 struct HeadState {
   const PackedBatch& batch;
   at::Tensor tokens_TD;
@@ -28,6 +29,7 @@ class Head {
 };
 
 // `width_in`: of the token embeddings for the first head, of the sentence embedding for others (0 = there is none yet).
-std::unique_ptr<Head> make_head(const Config& spec, const std::string& prefix, int64_t token_width, int64_t width_in, Layout& layout);
+std::unique_ptr<Head> make_head(const Config& spec, const std::string& prefix, int64_t token_width, int64_t width_in,
+                                Layout& layout);
 
 }  // namespace st

@@ -17,7 +17,8 @@ class Model {
  public:
   virtual ~Model() = default;
   virtual const ModelSizes& sizes() const = 0;
-  // [T, width] in the compute dtype, in the pass's workspace. A training pass must be followed by backward() before the next.
+  // [T, width] in the compute dtype, in the pass's workspace. A training pass must be followed by backward() before the
+  // next.
   virtual at::Tensor forward(const Pass& pass) = 0;
   // Adds to the gradients; d_x is used up.
   virtual void backward(const Pass& pass, Gradients& gradients, at::Tensor d_x_TD) = 0;
@@ -26,7 +27,7 @@ class Model {
 };
 
 // Makes the architecture that a config.json names in model_type; its parameters are added to `layout` under `prefix`.
-std::unique_ptr<Model> make_model(const std::string& architecture, const Config& config, bool pooler, const std::string& prefix,
-                                  Layout& layout);
+std::unique_ptr<Model> make_model(const std::string& architecture, const Config& config, bool pooler,
+                                  const std::string& prefix, Layout& layout);
 
 }  // namespace st

@@ -36,34 +36,59 @@ Activation parse_activation(const std::string& name, const std::string& option) 
 
 at::Tensor activate(Activation activation, const at::Tensor& x) {
   switch (activation) {
-    case Activation::kIdentity: return x;
-    case Activation::kGelu: return at::gelu(x, "none");
-    case Activation::kGeluTanh: return at::gelu(x, "tanh");
-    case Activation::kRelu: return at::relu(x);
-    case Activation::kTanh: return at::tanh(x);
-    case Activation::kSigmoid: return at::sigmoid(x);
-    case Activation::kSilu: return at::silu(x);
+    case Activation::kIdentity:
+      return x;
+    case Activation::kGelu:
+      return at::gelu(x, "none");
+    case Activation::kGeluTanh:
+      return at::gelu(x, "tanh");
+    case Activation::kRelu:
+      return at::relu(x);
+    case Activation::kTanh:
+      return at::tanh(x);
+    case Activation::kSigmoid:
+      return at::sigmoid(x);
+    case Activation::kSilu:
+      return at::silu(x);
   }
   return x;
 }
 
 void activate_out(Activation activation, const at::Tensor& x, at::Tensor out) {
   switch (activation) {
-    case Activation::kGelu: at::gelu_out(out, x, "none"); return;
-    case Activation::kGeluTanh: at::gelu_out(out, x, "tanh"); return;
-    case Activation::kRelu: at::clamp_min_out(out, x, 0); return;
-    case Activation::kSilu: at::silu_out(out, x); return;
-    default: not_a_feed_forward_activation();
+    case Activation::kGelu:
+      at::gelu_out(out, x, "none");
+      return;
+    case Activation::kGeluTanh:
+      at::gelu_out(out, x, "tanh");
+      return;
+    case Activation::kRelu:
+      at::clamp_min_out(out, x, 0);
+      return;
+    case Activation::kSilu:
+      at::silu_out(out, x);
+      return;
+    default:
+      not_a_feed_forward_activation();
   }
 }
 
 void activate_backward_out(Activation activation, const at::Tensor& d_out, const at::Tensor& x, at::Tensor d_x) {
   switch (activation) {
-    case Activation::kGelu: at::gelu_backward_out(d_x, d_out, x, "none"); return;
-    case Activation::kGeluTanh: at::gelu_backward_out(d_x, d_out, x, "tanh"); return;
-    case Activation::kRelu: at::threshold_backward_out(d_x, d_out, x, 0); return;
-    case Activation::kSilu: at::silu_backward_out(d_x, d_out, x); return;
-    default: not_a_feed_forward_activation();
+    case Activation::kGelu:
+      at::gelu_backward_out(d_x, d_out, x, "none");
+      return;
+    case Activation::kGeluTanh:
+      at::gelu_backward_out(d_x, d_out, x, "tanh");
+      return;
+    case Activation::kRelu:
+      at::threshold_backward_out(d_x, d_out, x, 0);
+      return;
+    case Activation::kSilu:
+      at::silu_backward_out(d_x, d_out, x);
+      return;
+    default:
+      not_a_feed_forward_activation();
   }
 }
 

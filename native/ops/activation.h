@@ -8,8 +8,8 @@ namespace st {
 
 enum class Activation { kIdentity, kGelu, kGeluTanh, kRelu, kTanh, kSigmoid, kSilu };
 
-// hidden_act of transformers (gelu, gelu_new, gelu_pytorch_tanh, relu, silu) and the names of Dense modules (identity, tanh,
-// sigmoid). Throws ERR_NOT_IMPLEMENTED that names `option` for another.
+// hidden_act of transformers (gelu, gelu_new, gelu_pytorch_tanh, relu, silu) and the names of Dense modules (identity,
+// tanh, sigmoid). Throws ERR_NOT_IMPLEMENTED that names `option` for another.
 Activation parse_activation(const std::string& name, const std::string& option);
 
 // Differentiable by autograd.

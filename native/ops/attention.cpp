@@ -18,8 +18,8 @@ namespace st {
 
 namespace {
 
-// Calls work(item) for every (row, head), the longest rows first, each thread taking the next one when it is free. No two
-// items share an output, so the order does not matter to the result.
+// Calls work(item) for every (row, head), the longest rows first, each thread taking the next one when it is free. No
+// two items share an output, so the order does not matter to the result.
 template <typename Work>
 void for_each_head(const PackedBatch& batch, int64_t heads, const Work& work) {
   std::vector<int32_t> order(batch.rows());
@@ -42,8 +42,8 @@ void attention(const Input& input, const Dropout& dropout, int64_t heads, const 
   if (!qkv_T3D.is_cpu()) return reference::attention(input, dropout, heads, qkv_T3D, out_TD, lse_TH);
   with_storage(qkv_T3D.scalar_type(), [&]<typename S>(S) {
     using A = kernels::arithmetic_t<S>;
-    const kernels::Attention<S> call{heads,           out_TD.size(1) / heads, dropout, data<S>(qkv_T3D), data<S>(out_TD),
-                                     data<A>(lse_TH), nullptr,                nullptr};
+    const kernels::Attention<S> call{heads,           out_TD.size(1) / heads, dropout, data<S>(qkv_T3D),
+                                     data<S>(out_TD), data<A>(lse_TH),        nullptr, nullptr};
     const kernels::Table<S>& table = kernels::table<S>();
     for_each_head(input.batch, heads, [&](const kernels::AttentionItem& item) {
       table.attention(call, item, thread_scratch<A>(table.attention_scratch(item.length, call.head_dim, false)));
@@ -52,17 +52,19 @@ void attention(const Input& input, const Dropout& dropout, int64_t heads, const 
 }
 
 void attention_backward(const Input& input, const Dropout& dropout, int64_t heads, const at::Tensor& qkv_T3D,
-                        const at::Tensor& out_TD, const at::Tensor& lse_TH, const at::Tensor& d_out_TD, at::Tensor d_qkv_T3D) {
+                        const at::Tensor& out_TD, const at::Tensor& lse_TH, const at::Tensor& d_out_TD,
+                        at::Tensor d_qkv_T3D) {
   if (!qkv_T3D.is_cpu()) {
     return reference::attention_backward(input, dropout, heads, qkv_T3D, out_TD, lse_TH, d_out_TD, d_qkv_T3D);
   }
   with_storage(qkv_T3D.scalar_type(), [&]<typename S>(S) {
     using A = kernels::arithmetic_t<S>;
-    const kernels::Attention<S> call{heads,           out_TD.size(1) / heads, dropout, data<S>(qkv_T3D), data<S>(out_TD),
-                                     data<A>(lse_TH), data<S>(d_out_TD),      data<S>(d_qkv_T3D)};
+    const kernels::Attention<S> call{heads,           out_TD.size(1) / heads, dropout,           data<S>(qkv_T3D),
+                                     data<S>(out_TD), data<A>(lse_TH),        data<S>(d_out_TD), data<S>(d_qkv_T3D)};
     const kernels::Table<S>& table = kernels::table<S>();
     for_each_head(input.batch, heads, [&](const kernels::AttentionItem& item) {
-      table.attention_backward(call, item, thread_scratch<A>(table.attention_scratch(item.length, call.head_dim, true)));
+      table.attention_backward(call, item,
+                               thread_scratch<A>(table.attention_scratch(item.length, call.head_dim, true)));
     });
   });
 }
@@ -76,7 +78,9 @@ at::Tensor heads_HLE(const at::Tensor& x_TD, int64_t start, int64_t length, int6
   return x_TD.narrow(0, start, length).to(type).view({length, heads, -1}).transpose(0, 1);
 }
 
-at::Tensor merged_LD(const at::Tensor& x_HLE) { return x_HLE.transpose(0, 1).reshape({x_HLE.size(1), -1}); }
+at::Tensor merged_LD(const at::Tensor& x_HLE) {
+  return x_HLE.transpose(0, 1).reshape({x_HLE.size(1), -1});
+}
 
 struct Row {
   at::Tensor q_HLE, k_HLE, v_HLE, scores_HLL, multiplier_HLL;
@@ -91,7 +95,8 @@ Row row_of(const Input& input, const Dropout& dropout, int64_t heads, const at::
   };
   Row out{part(0), part(1), part(2), {}, {}, 1 / std::sqrt(static_cast<double>(width / heads))};
   out.scores_HLL = at::matmul(out.q_HLE, out.k_HLE.transpose(1, 2)) * out.factor;
-  if (dropout.active()) out.multiplier_HLL = dropout_multiplier_HLL(dropout, row, heads, length, out.scores_HLL.options());
+  if (dropout.active())
+    out.multiplier_HLL = dropout_multiplier_HLL(dropout, row, heads, length, out.scores_HLL.options());
   return out;
 }
 
@@ -111,7 +116,8 @@ void attention(const Input& input, const Dropout& dropout, int64_t heads, const 
 }
 
 void attention_backward(const Input& input, const Dropout& dropout, int64_t heads, const at::Tensor& qkv_T3D,
-                        const at::Tensor& out_TD, const at::Tensor& lse_TH, const at::Tensor& d_out_TD, at::Tensor d_qkv_T3D) {
+                        const at::Tensor& out_TD, const at::Tensor& lse_TH, const at::Tensor& d_out_TD,
+                        at::Tensor d_qkv_T3D) {
   const int64_t width = out_TD.size(1);
   for (int64_t row = 0; row < input.batch.rows(); ++row) {
     const int64_t start = input.batch.offsets[row], length = input.batch.length(row);

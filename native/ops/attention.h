@@ -10,7 +10,8 @@ namespace st {
 void attention(const Input& input, const Dropout& dropout, int64_t heads, const at::Tensor& qkv_T3D, at::Tensor out_TD,
                at::Tensor lse_TH);
 void attention_backward(const Input& input, const Dropout& dropout, int64_t heads, const at::Tensor& qkv_T3D,
-                        const at::Tensor& out_TD, const at::Tensor& lse_TH, const at::Tensor& d_out_TD, at::Tensor d_qkv_T3D);
+                        const at::Tensor& out_TD, const at::Tensor& lse_TH, const at::Tensor& d_out_TD,
+                        at::Tensor d_qkv_T3D);
 
 namespace reference {
 decltype(st::attention) attention;

@@ -14,10 +14,14 @@ namespace st {
 template <typename Work>
 void with_storage(at::ScalarType type, const Work& work) {
   switch (type) {
-    case at::kFloat: return work(float{});
-    case at::kDouble: return work(double{});
-    case at::kBFloat16: return work(kernels::Bf16{});
-    default: fail("ERR_LIBTORCH", "No kernel for dtype ", c10::toString(type));
+    case at::kFloat:
+      return work(float{});
+    case at::kDouble:
+      return work(double{});
+    case at::kBFloat16:
+      return work(kernels::Bf16{});
+    default:
+      fail("ERR_LIBTORCH", "No kernel for dtype ", c10::toString(type));
   }
 }
 

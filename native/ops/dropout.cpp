@@ -16,7 +16,8 @@ at::Tensor dropout_multiplier_TD(const Dropout& dropout, const Input& input, int
   return out.to(input.ids_T.device()).to(type);
 }
 
-at::Tensor dropout_multiplier_HLL(const Dropout& dropout, int64_t row, int64_t heads, int64_t length, at::TensorOptions options) {
+at::Tensor dropout_multiplier_HLL(const Dropout& dropout, int64_t row, int64_t heads, int64_t length,
+                                  at::TensorOptions options) {
   at::Tensor out = at::empty({heads, length, length}, at::kDouble);
   double* to = out.data_ptr<double>();
   for (int64_t head = 0; head < heads; ++head) {

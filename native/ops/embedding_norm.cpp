@@ -17,8 +17,8 @@ namespace {
 
 constexpr int64_t kGrain = 16;
 
-// Adds the rows of d_TD to the rows of the tables. Threads share columns, not tokens: the order of the sums is that of the
-// tokens whatever the number of threads.
+// Adds the rows of d_TD to the rows of the tables. Threads share columns, not tokens: the order of the sums is that of
+// the tokens whatever the number of threads.
 template <typename A>
 void add_rows(const Input& input, const at::Tensor& d_TD, const EmbeddingTables& d_tables) {
   const int64_t width = d_TD.size(1), tokens = input.tokens();
@@ -44,8 +44,9 @@ void add_rows(const Input& input, const at::Tensor& d_TD, const EmbeddingTables&
 
 }  // namespace
 
-void embedding_norm(const Input& input, const Dropout& dropout, const EmbeddingTables& tables, const NormWeights& weights,
-                    at::Tensor sum_TD, at::Tensor out_TD, at::Tensor mean_T, at::Tensor rstd_T) {
+void embedding_norm(const Input& input, const Dropout& dropout, const EmbeddingTables& tables,
+                    const NormWeights& weights, at::Tensor sum_TD, at::Tensor out_TD, at::Tensor mean_T,
+                    at::Tensor rstd_T) {
   if (!sum_TD.is_cpu()) {
     return reference::embedding_norm(input, dropout, tables, weights, sum_TD, out_TD, mean_T, rstd_T);
   }
@@ -73,18 +74,20 @@ void embedding_norm(const Input& input, const Dropout& dropout, const EmbeddingT
   });
 }
 
-void embedding_norm_backward(const Input& input, const Dropout& dropout, const at::Tensor& gamma_D, const at::Tensor& d_out_TD,
-                             at::Tensor sum_TD, const at::Tensor& mean_T, const at::Tensor& rstd_T, EmbeddingTables d_tables,
-                             at::Tensor d_gamma_D, at::Tensor d_beta_D) {
+void embedding_norm_backward(const Input& input, const Dropout& dropout, const at::Tensor& gamma_D,
+                             const at::Tensor& d_out_TD, at::Tensor sum_TD, const at::Tensor& mean_T,
+                             const at::Tensor& rstd_T, EmbeddingTables d_tables, at::Tensor d_gamma_D,
+                             at::Tensor d_beta_D) {
   if (!sum_TD.is_cpu()) {
-    return reference::embedding_norm_backward(input, dropout, gamma_D, d_out_TD, sum_TD, mean_T, rstd_T, d_tables, d_gamma_D,
-                                              d_beta_D);
+    return reference::embedding_norm_backward(input, dropout, gamma_D, d_out_TD, sum_TD, mean_T, rstd_T, d_tables,
+                                              d_gamma_D, d_beta_D);
   }
   with_storage(d_out_TD.scalar_type(), [&]<typename S>(S) {
     using A = kernels::arithmetic_t<S>;
     const int64_t width = sum_TD.size(1), parts = parallel_parts(input.tokens(), kGrain);
-    const kernels::EmbeddingNormBackward<S> call{width,           dropout,         token_places(input), data<A>(gamma_D),
-                                                 data<S>(d_out_TD), data<A>(sum_TD), data<A>(mean_T),     data<A>(rstd_T)};
+    const kernels::EmbeddingNormBackward<S> call{
+        width,           dropout,         token_places(input), data<A>(gamma_D), data<S>(d_out_TD),
+        data<A>(sum_TD), data<A>(mean_T), data<A>(rstd_T)};
     std::vector<A> partial(parts * 2 * width);
     parallel_ranges(input.tokens(), parts, [&](int64_t part, int64_t begin, int64_t end) {
       kernels::table<S>().embedding_norm_backward(call, begin, end, partial.data() + part * 2 * width,
@@ -100,11 +103,13 @@ void embedding_norm_backward(const Input& input, const Dropout& dropout, const a
 
 namespace reference {
 
-void embedding_norm(const Input& input, const Dropout& dropout, const EmbeddingTables& tables, const NormWeights& weights,
-                    at::Tensor sum_TD, at::Tensor out_TD, at::Tensor mean_T, at::Tensor rstd_T) {
+void embedding_norm(const Input& input, const Dropout& dropout, const EmbeddingTables& tables,
+                    const NormWeights& weights, at::Tensor sum_TD, at::Tensor out_TD, at::Tensor mean_T,
+                    at::Tensor rstd_T) {
   const at::Tensor type_TD =
       input.types_T.defined() ? tables.type_KD.index_select(0, input.types_T) : tables.type_KD.narrow(0, 0, 1);
-  sum_TD.copy_(tables.word_VD.index_select(0, input.ids_T) + type_TD + tables.position_PD.index_select(0, input.positions_T));
+  sum_TD.copy_(tables.word_VD.index_select(0, input.ids_T) + type_TD +
+               tables.position_PD.index_select(0, input.positions_T));
   const Normalized n = normalize(sum_TD, weights.epsilon);
   at::Tensor y_TD = n.normal_TD * weights.gamma_D + weights.beta_D;
   if (dropout.active()) y_TD = y_TD * dropout_multiplier_TD(dropout, input, y_TD.size(1), y_TD.scalar_type());
@@ -115,9 +120,10 @@ void embedding_norm(const Input& input, const Dropout& dropout, const EmbeddingT
   }
 }
 
-void embedding_norm_backward(const Input& input, const Dropout& dropout, const at::Tensor& gamma_D, const at::Tensor& d_out_TD,
-                             at::Tensor sum_TD, const at::Tensor& mean_T, const at::Tensor& rstd_T, EmbeddingTables d_tables,
-                             at::Tensor d_gamma_D, at::Tensor d_beta_D) {
+void embedding_norm_backward(const Input& input, const Dropout& dropout, const at::Tensor& gamma_D,
+                             const at::Tensor& d_out_TD, at::Tensor sum_TD, const at::Tensor& mean_T,
+                             const at::Tensor& rstd_T, EmbeddingTables d_tables, at::Tensor d_gamma_D,
+                             at::Tensor d_beta_D) {
   at::Tensor dy_TD = d_out_TD.to(gamma_D.scalar_type());
   if (dropout.active()) dy_TD = dy_TD * dropout_multiplier_TD(dropout, input, dy_TD.size(1), dy_TD.scalar_type());
   const at::Tensor d_TD = normalize_backward(dy_TD, sum_TD, mean_T, rstd_T, gamma_D, d_gamma_D, d_beta_D);

@@ -14,8 +14,9 @@ Normalized normalize(const at::Tensor& x_TD, double epsilon) {
   return {centred_TD * rstd_T1, mean_T1, rstd_T1};
 }
 
-at::Tensor normalize_backward(const at::Tensor& dy_TD, const at::Tensor& x_TD, const at::Tensor& mean_T, const at::Tensor& rstd_T,
-                              const at::Tensor& gamma_D, at::Tensor d_gamma_D, at::Tensor d_beta_D) {
+at::Tensor normalize_backward(const at::Tensor& dy_TD, const at::Tensor& x_TD, const at::Tensor& mean_T,
+                              const at::Tensor& rstd_T, const at::Tensor& gamma_D, at::Tensor d_gamma_D,
+                              at::Tensor d_beta_D) {
   const at::Tensor rstd_T1 = rstd_T.unsqueeze(1);
   const at::Tensor normal_TD = (x_TD - mean_T.unsqueeze(1)) * rstd_T1;
   const at::Tensor g_TD = dy_TD * gamma_D;

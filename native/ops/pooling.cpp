@@ -19,7 +19,8 @@ namespace st {
 
 namespace {
 
-constexpr std::array<const char*, 6> kModes = {"cls", "max", "mean", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"};
+constexpr std::array<const char*, 6> kModes = {"cls",          "max",      "mean", "mean_sqrt_len_tokens",
+                                               "weightedmean", "lasttoken"};
 
 at::Tensor vector_of(const std::vector<int64_t>& values, at::Device device) {
   at::Tensor out = at::empty({static_cast<int64_t>(values.size())}, at::kLong);
@@ -53,7 +54,8 @@ class Pooling {
       return weighted_sum([](double, double first, double end) { return 1 / std::sqrt(end - first); });
     }
     // weightedmean: weights 1, 2, ... by position in the row
-    return weighted_sum([](double i, double first, double end) { return (i + 1) / ((first + 1 + end) * (end - first) / 2); });
+    return weighted_sum(
+        [](double i, double first, double end) { return (i + 1) / ((first + 1 + end) * (end - first) / 2); });
   }
 
  private:
@@ -112,7 +114,8 @@ void check_pooling_modes(const std::vector<std::string>& modes) {
   }
 }
 
-at::Tensor pool(const at::Tensor& x_TD, const PackedBatch& batch, const std::vector<std::string>& modes, bool include_prompt) {
+at::Tensor pool(const at::Tensor& x_TD, const PackedBatch& batch, const std::vector<std::string>& modes,
+                bool include_prompt) {
   const Pooling pooling(x_TD, batch, include_prompt);
   std::vector<at::Tensor> parts;
   for (const std::string& mode : modes) parts.push_back(pooling.pool(mode));

@@ -7,10 +7,11 @@
 
 namespace st {
 
-// One vector per row from token embeddings, differentiable by autograd: the modes of sentence-transformers' Pooling (cls, max,
-// mean, mean_sqrt_len_tokens, weightedmean, lasttoken), concatenated in the given order: [rows, modes * D].
+// One vector per row from token embeddings, differentiable by autograd: the modes of sentence-transformers' Pooling
+// (cls, max, mean, mean_sqrt_len_tokens, weightedmean, lasttoken), concatenated in the given order: [rows, modes * D].
 // Tokens of prompts are left out unless `include_prompt`; a row that is all prompt keeps its last token.
-at::Tensor pool(const at::Tensor& x_TD, const PackedBatch& batch, const std::vector<std::string>& modes, bool include_prompt);
+at::Tensor pool(const at::Tensor& x_TD, const PackedBatch& batch, const std::vector<std::string>& modes,
+                bool include_prompt);
 
 // Throws ERR_NOT_IMPLEMENTED for a mode that pool() does not know.
 void check_pooling_modes(const std::vector<std::string>& modes);

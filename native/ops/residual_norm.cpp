@@ -14,26 +14,36 @@ constexpr int64_t kGrain = 16;  // tokens that are worth a thread
 }
 
 void residual_norm(const Input& input, const Dropout& dropout, const NormWeights& weights, const at::Tensor& bias_D,
-                   const at::Tensor& residual_TD, at::Tensor sum_TD, at::Tensor out_TD, at::Tensor mean_T, at::Tensor rstd_T) {
+                   const at::Tensor& residual_TD, at::Tensor sum_TD, at::Tensor out_TD, at::Tensor mean_T,
+                   at::Tensor rstd_T) {
   if (!sum_TD.is_cpu()) {
     return reference::residual_norm(input, dropout, weights, bias_D, residual_TD, sum_TD, out_TD, mean_T, rstd_T);
   }
   with_storage(sum_TD.scalar_type(), [&]<typename S>(S) {
     using A = kernels::arithmetic_t<S>;
     const int64_t width = sum_TD.size(1);
-    const kernels::ResidualNorm<S> call{width, static_cast<A>(weights.epsilon), dropout, token_places(input), data<A>(bias_D),
-                                        data<A>(weights.gamma_D), data<A>(weights.beta_D), data<S>(residual_TD), data<S>(sum_TD),
-                                        data<S>(out_TD), data<A>(mean_T), data<A>(rstd_T)};
+    const kernels::ResidualNorm<S> call{width,
+                                        static_cast<A>(weights.epsilon),
+                                        dropout,
+                                        token_places(input),
+                                        data<A>(bias_D),
+                                        data<A>(weights.gamma_D),
+                                        data<A>(weights.beta_D),
+                                        data<S>(residual_TD),
+                                        data<S>(sum_TD),
+                                        data<S>(out_TD),
+                                        data<A>(mean_T),
+                                        data<A>(rstd_T)};
     parallel_ranges(input.tokens(), parallel_parts(input.tokens(), kGrain), [&](int64_t, int64_t begin, int64_t end) {
       kernels::table<S>().residual_norm(call, begin, end, thread_scratch<A>(2 * width));
     });
   });
 }
 
-void residual_norm_backward(const Input& input, const Dropout& dropout, const at::Tensor& gamma_D, const at::Tensor& d_out_TD,
-                            const at::Tensor& sum_TD, const at::Tensor& mean_T, const at::Tensor& rstd_T,
-                            at::Tensor d_residual_TD, at::Tensor d_linear_TD, at::Tensor d_gamma_D, at::Tensor d_beta_D,
-                            at::Tensor d_bias_D) {
+void residual_norm_backward(const Input& input, const Dropout& dropout, const at::Tensor& gamma_D,
+                            const at::Tensor& d_out_TD, const at::Tensor& sum_TD, const at::Tensor& mean_T,
+                            const at::Tensor& rstd_T, at::Tensor d_residual_TD, at::Tensor d_linear_TD,
+                            at::Tensor d_gamma_D, at::Tensor d_beta_D, at::Tensor d_bias_D) {
   if (!sum_TD.is_cpu()) {
     return reference::residual_norm_backward(input, dropout, gamma_D, d_out_TD, sum_TD, mean_T, rstd_T, d_residual_TD,
                                              d_linear_TD, d_gamma_D, d_beta_D, d_bias_D);
@@ -41,9 +51,9 @@ void residual_norm_backward(const Input& input, const Dropout& dropout, const at
   with_storage(sum_TD.scalar_type(), [&]<typename S>(S) {
     using A = kernels::arithmetic_t<S>;
     const int64_t width = sum_TD.size(1), parts = parallel_parts(input.tokens(), kGrain);
-    const kernels::ResidualNormBackward<S> call{width, dropout, token_places(input), data<A>(gamma_D), data<S>(d_out_TD),
-                                                data<S>(sum_TD), data<A>(mean_T), data<A>(rstd_T), data<S>(d_residual_TD),
-                                                data<S>(d_linear_TD)};
+    const kernels::ResidualNormBackward<S> call{
+        width,           dropout,         token_places(input), data<A>(gamma_D),       data<S>(d_out_TD),
+        data<S>(sum_TD), data<A>(mean_T), data<A>(rstd_T),     data<S>(d_residual_TD), data<S>(d_linear_TD)};
     std::vector<A> partial(parts * 3 * width);
     parallel_ranges(input.tokens(), parts, [&](int64_t part, int64_t begin, int64_t end) {
       kernels::table<S>().residual_norm_backward(call, begin, end, partial.data() + part * 3 * width,
@@ -59,7 +69,8 @@ void residual_norm_backward(const Input& input, const Dropout& dropout, const at
 namespace reference {
 
 void residual_norm(const Input& input, const Dropout& dropout, const NormWeights& weights, const at::Tensor& bias_D,
-                   const at::Tensor& residual_TD, at::Tensor sum_TD, at::Tensor out_TD, at::Tensor mean_T, at::Tensor rstd_T) {
+                   const at::Tensor& residual_TD, at::Tensor sum_TD, at::Tensor out_TD, at::Tensor mean_T,
+                   at::Tensor rstd_T) {
   const at::ScalarType master = weights.gamma_D.scalar_type();
   at::Tensor x_TD = sum_TD.to(master) + bias_D;
   if (dropout.active()) x_TD = x_TD * dropout_multiplier_TD(dropout, input, x_TD.size(1), master);
@@ -73,10 +84,10 @@ void residual_norm(const Input& input, const Dropout& dropout, const NormWeights
   }
 }
 
-void residual_norm_backward(const Input& input, const Dropout& dropout, const at::Tensor& gamma_D, const at::Tensor& d_out_TD,
-                            const at::Tensor& sum_TD, const at::Tensor& mean_T, const at::Tensor& rstd_T,
-                            at::Tensor d_residual_TD, at::Tensor d_linear_TD, at::Tensor d_gamma_D, at::Tensor d_beta_D,
-                            at::Tensor d_bias_D) {
+void residual_norm_backward(const Input& input, const Dropout& dropout, const at::Tensor& gamma_D,
+                            const at::Tensor& d_out_TD, const at::Tensor& sum_TD, const at::Tensor& mean_T,
+                            const at::Tensor& rstd_T, at::Tensor d_residual_TD, at::Tensor d_linear_TD,
+                            at::Tensor d_gamma_D, at::Tensor d_beta_D, at::Tensor d_bias_D) {
   const at::ScalarType master = gamma_D.scalar_type();
   const at::Tensor d_sum_TD =
       normalize_backward(d_out_TD.to(master), sum_TD.to(master), mean_T, rstd_T, gamma_D, d_gamma_D, d_beta_D);

@@ -23,15 +23,17 @@ void AdamW::update(Parameters& parameters, Gradients& gradients, int64_t step, d
     AdamWOptions options = options_;
     options.weight_decay = weight_decay;
     const auto part = [&](const at::Tensor& flat) { return flat.narrow(0, begin, end - begin); };
-    at::Tensor value = part(parameters.flat()), grad = part(gradients.flat()), m = part(exp_avg_), v = part(exp_avg_sq_);
+    at::Tensor value = part(parameters.flat()), grad = part(gradients.flat()), m = part(exp_avg_),
+               v = part(exp_avg_sq_);
     if (!value.is_cpu()) return reference::adamw(options, step, lr, grad_factor, value, grad, m, v);
     with_storage(value.scalar_type(), [&]<typename S>(S) {
       using A = kernels::arithmetic_t<S>;
       const kernels::AdamW<A> call{static_cast<A>(lr),
-                                   static_cast<A>(options.beta1),
                                    static_cast<A>(options.beta2),
                                    static_cast<A>(options.epsilon),
                                    static_cast<A>(weight_decay),
+                                   static_cast<A>(1 - options.beta1),
+                                   static_cast<A>(1 - options.beta2),
                                    static_cast<A>(1 - std::pow(options.beta1, step)),
                                    static_cast<A>(std::sqrt(1 - std::pow(options.beta2, step))),
                                    static_cast<A>(grad_factor)};

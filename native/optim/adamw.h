@@ -14,7 +14,8 @@ class AdamW {
   AdamW(const Layout& layout, const at::Tensor& like, const AdamWOptions& options);
 
   // The update number `step` (from 1) with gradients times `grad_factor`; sets the gradients to 0.
-  void update(Parameters& parameters, Gradients& gradients, int64_t step, double lr_decay, double lr_no_decay, double grad_factor);
+  void update(Parameters& parameters, Gradients& gradients, int64_t step, double lr_decay, double lr_no_decay,
+              double grad_factor);
 
   at::Tensor& exp_avg() { return exp_avg_; }
   at::Tensor& exp_avg_sq() { return exp_avg_sq_; }

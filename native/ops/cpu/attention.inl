@@ -1,5 +1,5 @@
-// Attention of one (row, head), on copies of its vectors in scratch that stay in the first-level cache at usual lengths.
-// Included by kernels.cpp. L = length, E = head_dim; a trailing p means padded to kPad.
+// Attention of one (row, head), on copies of its vectors in scratch that stay in the first-level cache at usual
+// lengths. Included by kernels.cpp. L = length, E = head_dim; a trailing p means padded to kPad.
 
 // C[r, 0..V vectors) = sum over k of A[r, k] B[k, ...] for R rows; A is read transposed (A[k, r]) when TA.
 template <bool TA, int R, int V, typename A>
@@ -22,7 +22,8 @@ ST_INLINE void gemm_block(int64_t depth, const A* a, int64_t lda, const A* b, in
 }
 
 template <bool TA, int V, typename A>
-ST_INLINE void gemm_rows(int64_t rows, int64_t depth, const A* a, int64_t lda, const A* b, int64_t ldb, A* c, int64_t ldc) {
+ST_INLINE void gemm_rows(int64_t rows, int64_t depth, const A* a, int64_t lda, const A* b, int64_t ldb, A* c,
+                         int64_t ldc) {
   const int64_t step = TA ? 1 : lda;
   int64_t r = 0;
   for (; r + 6 <= rows; r += 6) gemm_block<TA, 6, V>(depth, a + r * step, lda, b, ldb, c + r * ldc, ldc);
@@ -32,7 +33,8 @@ ST_INLINE void gemm_rows(int64_t rows, int64_t depth, const A* a, int64_t lda, c
 
 // C[rows, columns] = A B (or A' B); columns is a multiple of kPad.
 template <bool TA, typename A>
-static void gemm(int64_t rows, int64_t columns, int64_t depth, const A* a, int64_t lda, const A* b, int64_t ldb, A* c, int64_t ldc) {
+static void gemm(int64_t rows, int64_t columns, int64_t depth, const A* a, int64_t lda, const A* b, int64_t ldb, A* c,
+                 int64_t ldc) {
   constexpr int64_t W = Simd<A>::width;
   int64_t j = 0;
   for (; j + 2 * W <= columns; j += 2 * W) gemm_rows<TA, 2>(rows, depth, a, lda, b + j, ldb, c + j, ldc);

@@ -6,9 +6,9 @@
 
 namespace st::kernels {
 
-#define ST_DECLARE(arch)                     \
-  extern const Table<float> float_##arch;    \
-  extern const Table<double> double_##arch;  \
+#define ST_DECLARE(arch)                    \
+  extern const Table<float> float_##arch;   \
+  extern const Table<double> double_##arch; \
   extern const Table<Bf16> bf16_##arch;
 ST_DECLARE(portable)
 #ifdef ST_HAVE_X86_KERNELS
@@ -58,14 +58,17 @@ Path path() {
 }  // namespace
 
 #ifdef ST_HAVE_X86_KERNELS
-#define ST_TABLE(type, name)                                   \
-  template <>                                                  \
-  const Table<type>& table<type>() {                           \
-    switch (path()) {                                          \
-      case Path::kAvx512: return name##_avx512;                \
-      case Path::kAvx2: return name##_avx2;                    \
-      default: return name##_portable;                         \
-    }                                                          \
+#define ST_TABLE(type, name)         \
+  template <>                        \
+  const Table<type>& table<type>() { \
+    switch (path()) {                \
+      case Path::kAvx512:            \
+        return name##_avx512;        \
+      case Path::kAvx2:              \
+        return name##_avx2;          \
+      default:                       \
+        return name##_portable;      \
+    }                                \
   }
 #else
 #define ST_TABLE(type, name)         \

@@ -7,14 +7,15 @@
 namespace st::kernels {
 namespace ST_CPU_ARCH {
 
-#include "ops/cpu/simd.inl"  // first
 #include "ops/cpu/attention.inl"
 #include "ops/cpu/norm.inl"
+#include "ops/cpu/simd.inl"  // first
 
 template <typename S>
 constexpr Table<S> make_table() {
-  return {residual_norm<S>,  residual_norm_backward<S>, embedding_norm<S>,     embedding_norm_backward<S>,
-          attention_scratch, attention<S>,              attention_backward<S>, adamw<arithmetic_t<S>>};
+  return {residual_norm<S>,           residual_norm_backward<S>, embedding_norm<S>,
+          embedding_norm_backward<S>, attention_scratch,         attention<S>,
+          attention_backward<S>,      adamw<arithmetic_t<S>>};
 }
 
 }  // namespace ST_CPU_ARCH

@@ -4,8 +4,9 @@
 
 #include "core/philox.h"
 
-// Raw-pointer kernels for the CPU, compiled once for every instruction set that may be chosen at run time (CMakeLists.txt).
-// Each has a readable reference in ops/*.cpp. Shapes: T tokens, D width, S storage type, A arithmetic type.
+// Raw-pointer kernels for the CPU, compiled once for every instruction set that may be chosen at run time
+// (CMakeLists.txt). Each has a readable reference in ops/*.cpp. Shapes: T tokens, D width, S storage type, A arithmetic
+// type.
 namespace st::kernels {
 
 struct Bf16 {
@@ -121,7 +122,8 @@ struct AttentionItem {
 
 template <typename A>
 struct AdamW {
-  A lr, beta1, beta2, epsilon, weight_decay;
+  A lr, beta2, epsilon, weight_decay;
+  A rest1, rest2;  // 1 - beta1, 1 - beta2, rounded once: from a rounded 0.999 the second is wrong in the fifth digit
   A correction1, correction2_sqrt;  // 1 - beta1^t, sqrt(1 - beta2^t)
   A grad_factor;                    // of clipping
 };
@@ -130,9 +132,11 @@ template <typename S>
 struct Table {
   using A = arithmetic_t<S>;
   void (*residual_norm)(const ResidualNorm<S>&, int64_t begin, int64_t end, A* scratch_D);
-  void (*residual_norm_backward)(const ResidualNormBackward<S>&, int64_t begin, int64_t end, A* partial_3D, A* scratch_D);
+  void (*residual_norm_backward)(const ResidualNormBackward<S>&, int64_t begin, int64_t end, A* partial_3D,
+                                 A* scratch_D);
   void (*embedding_norm)(const EmbeddingNorm<S>&, int64_t begin, int64_t end, A* scratch_D);
-  void (*embedding_norm_backward)(const EmbeddingNormBackward<S>&, int64_t begin, int64_t end, A* partial_2D, A* scratch_D);
+  void (*embedding_norm_backward)(const EmbeddingNormBackward<S>&, int64_t begin, int64_t end, A* partial_2D,
+                                  A* scratch_D);
   int64_t (*attention_scratch)(int64_t length, int64_t head_dim, bool backward);  // elements of A
   void (*attention)(const Attention<S>&, const AttentionItem&, A* scratch);
   void (*attention_backward)(const Attention<S>&, const AttentionItem&, A* scratch);

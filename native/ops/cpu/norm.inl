@@ -2,7 +2,8 @@
 
 // Normalises x[0..width) into out; returns mean and 1 / standard deviation.
 template <typename A>
-ST_INLINE void normalize_row(const A* x, const A* gamma, const A* beta, A epsilon, int64_t width, A* out, A& mean, A& rstd) {
+ST_INLINE void normalize_row(const A* x, const A* gamma, const A* beta, A epsilon, int64_t width, A* out, A& mean,
+                             A& rstd) {
   A sum = 0;
 #pragma omp simd reduction(+ : sum)
   for (int64_t i = 0; i < width; ++i) sum += x[i];
@@ -17,8 +18,8 @@ ST_INLINE void normalize_row(const A* x, const A* gamma, const A* beta, A epsilo
 
 // d_x of layer norm for one row, with dgamma and dbeta added up. `dy` is read once per pass; d_x may be dy.
 template <typename X, typename A>
-ST_INLINE void normalize_row_backward(const A* dy, const X* x, const A* gamma, A mean, A rstd, int64_t width, A* d_x, A* dgamma,
-                                      A* dbeta) {
+ST_INLINE void normalize_row_backward(const A* dy, const X* x, const A* gamma, A mean, A rstd, int64_t width, A* d_x,
+                                      A* dgamma, A* dbeta) {
   A sum_g = 0, sum_gx = 0;
 #pragma omp simd reduction(+ : sum_g, sum_gx)
   for (int64_t i = 0; i < width; ++i) {
@@ -65,8 +66,8 @@ static void residual_norm(const ResidualNorm<S>& k, int64_t begin, int64_t end, 
 }
 
 template <typename S>
-static void residual_norm_backward(const ResidualNormBackward<S>& k, int64_t begin, int64_t end, arithmetic_t<S>* partial,
-                                   arithmetic_t<S>* scratch) {
+static void residual_norm_backward(const ResidualNormBackward<S>& k, int64_t begin, int64_t end,
+                                   arithmetic_t<S>* partial, arithmetic_t<S>* scratch) {
   using A = arithmetic_t<S>;
   A* dy = scratch;
   A* multiplier = scratch + k.width;
@@ -121,8 +122,8 @@ static void embedding_norm(const EmbeddingNorm<S>& k, int64_t begin, int64_t end
 }
 
 template <typename S>
-static void embedding_norm_backward(const EmbeddingNormBackward<S>& k, int64_t begin, int64_t end, arithmetic_t<S>* partial,
-                                    arithmetic_t<S>* scratch) {
+static void embedding_norm_backward(const EmbeddingNormBackward<S>& k, int64_t begin, int64_t end,
+                                    arithmetic_t<S>* partial, arithmetic_t<S>* scratch) {
   using A = arithmetic_t<S>;
   A* dy = scratch;
   A* multiplier = scratch + k.width;
@@ -146,8 +147,8 @@ static void adamw(const AdamW<A>& k, int64_t count, A* value, A* grad, A* exp_av
 #pragma omp simd
   for (int64_t i = 0; i < count; ++i) {
     const A g = grad[i] * k.grad_factor;
-    const A m = exp_avg[i] + (A(1) - k.beta1) * (g - exp_avg[i]);
-    const A v = k.beta2 * exp_avg_sq[i] + (A(1) - k.beta2) * g * g;
+    const A m = exp_avg[i] + k.rest1 * (g - exp_avg[i]);
+    const A v = k.beta2 * exp_avg_sq[i] + k.rest2 * g * g;
     exp_avg[i] = m;
     exp_avg_sq[i] = v;
     value[i] = keep * value[i] - step_size * m / (root(v) / k.correction2_sqrt + k.epsilon);

@@ -1,5 +1,5 @@
-// Included by kernels.cpp inside namespace st::kernels::<architecture>. No function of a header may be called from here: the
-// linker could keep the copy that was compiled for the wrong instruction set.
+// Included by kernels.cpp inside namespace st::kernels::<architecture>. No function of a header may be called from
+// here: the linker could keep the copy that was compiled for the wrong instruction set.
 
 #define ST_INLINE static inline __attribute__((always_inline))
 
@@ -9,20 +9,31 @@ struct Simd {
   static constexpr int64_t width = 64 / sizeof(A);
 };
 
-constexpr int64_t kPad = 16;  // rows of scratch matrices are padded to a multiple of this: a vector of floats, two of doubles
+constexpr int64_t kPad =
+    16;  // rows of scratch matrices are padded to a multiple of this: a vector of floats, two of doubles
 
-ST_INLINE int64_t padded(int64_t n) { return (n + kPad - 1) / kPad * kPad; }
+ST_INLINE int64_t padded(int64_t n) {
+  return (n + kPad - 1) / kPad * kPad;
+}
 
-ST_INLINE float load(const float& x) { return x; }
-ST_INLINE double load(const double& x) { return x; }
+ST_INLINE float load(const float& x) {
+  return x;
+}
+ST_INLINE double load(const double& x) {
+  return x;
+}
 ST_INLINE float load(const Bf16& x) {
   const uint32_t bits = static_cast<uint32_t>(x.bits) << 16;
   float out;
   __builtin_memcpy(&out, &bits, 4);
   return out;
 }
-ST_INLINE void store(float& to, float x) { to = x; }
-ST_INLINE void store(double& to, double x) { to = x; }
+ST_INLINE void store(float& to, float x) {
+  to = x;
+}
+ST_INLINE void store(double& to, double x) {
+  to = x;
+}
 ST_INLINE void store(Bf16& to, float x) {  // rounds to nearest even
   uint32_t bits;
   __builtin_memcpy(&bits, &x, 4);
@@ -50,15 +61,27 @@ ST_INLINE float exponential(float x) {
   __builtin_memcpy(&power, &bits, 4);
   return p * power;
 }
-ST_INLINE double exponential(double x) { return __builtin_exp(x); }
-ST_INLINE float logarithm(float x) { return __builtin_logf(x); }
-ST_INLINE double logarithm(double x) { return __builtin_log(x); }
-ST_INLINE float root(float x) { return __builtin_sqrtf(x); }
-ST_INLINE double root(double x) { return __builtin_sqrt(x); }
+ST_INLINE double exponential(double x) {
+  return __builtin_exp(x);
+}
+ST_INLINE float logarithm(float x) {
+  return __builtin_logf(x);
+}
+ST_INLINE double logarithm(double x) {
+  return __builtin_log(x);
+}
+ST_INLINE float root(float x) {
+  return __builtin_sqrtf(x);
+}
+ST_INLINE double root(double x) {
+  return __builtin_sqrt(x);
+}
 
-// multiplier[c] = dropout.multiplier(row, position, c, head) for c in [0, width), 16 counters at a time (core/philox.h).
+// multiplier[c] = dropout.multiplier(row, position, c, head) for c in [0, width), 16 counters at a time
+// (core/philox.h).
 template <typename A>
-static void dropout_row(const Dropout& dropout, uint32_t row, uint32_t position, uint32_t head, int64_t width, A* multiplier) {
+static void dropout_row(const Dropout& dropout, uint32_t row, uint32_t position, uint32_t head, int64_t width,
+                        A* multiplier) {
   constexpr int L = 16;
   const A scale = static_cast<A>(dropout.scale);
   for (int64_t group = 0; group < width; group += 128) {
