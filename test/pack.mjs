@@ -157,6 +157,10 @@ try {
   const model = /SentenceTransformer\.load\(\s*'([^']+)'/.exec(example)?.[1]
   if (!model) throw new Error('The example of README.md loads no model')
   writeTinyModel(join(user, model))
+  const pairs = Array.from({ length: 64 }, (_, i) => ({ anchor: `question ${i}`, positive: `answer ${i}` }))
+  for (const [, file] of example.matchAll(/Dataset\.fromFile\('([^']+\.jsonl)'\)/g)) {
+    writeFileSync(join(user, file), pairs.map((pair) => `${JSON.stringify(pair)}\n`).join(''))
+  }
   writeFileSync(join(user, 'example.mjs'), example)
   console.log(run(process.execPath, ['example.mjs'], user))
 
