@@ -50,9 +50,12 @@ export class Random {
     return this.nextUint32() / 2 ** 32
   }
 
-  /** Shuffles in place (Fisher-Yates) and returns the same array. */
-  shuffle<T extends Int32Array | unknown[]>(values: T): T {
-    for (let i = values.length - 1; i > 0; i--) {
+  /**
+   * Shuffles in place (Fisher-Yates) and returns the same array. With `end` and `start` only the positions below `end` down
+   * to `start` get their value: calls that go on from each other until 1 are one shuffle.
+   */
+  shuffle<T extends Int32Array | unknown[]>(values: T, end: number = values.length, start = 1): T {
+    for (let i = end - 1; i >= start; i--) {
       const j = this.below(i + 1)
       const kept = values[i]
       values[i] = values[j]

@@ -1,10 +1,10 @@
-import { setImmediate } from 'node:timers/promises'
 import { Tokenizer as HubTokenizer } from '@huggingface/tokenizers'
 import { describe, invalidArgument, SentenceTorchError } from '../errors.js'
 import { type BertNormalizerConfig, bertNormalizer, bertWords, lowerByCharacter } from './bert-text.js'
 import { concatTokenized, type Tokenized } from './pack.js'
 import { specialTokens } from './special-tokens.js'
 import { TokenizerPool } from './tokenizer-pool.js'
+import { Turns } from './turns.js'
 
 export type { Tokenized } from './pack.js'
 
@@ -22,8 +22,6 @@ export interface EncodeAllOptions {
 
 /** Jobs with fewer texts stay on this thread: a worker first has to build its tokenizer (about 0.1 s). */
 const workerThreshold = 2000
-/** Longest time (ms) that `encodeAll` keeps the event loop. */
-const sliceMilliseconds = 3
 
 /**
  * Texts to token ids, equal to those of Python's tokenizers: @huggingface/tokenizers behind an interface of our own, with
@@ -133,13 +131,12 @@ export class Tokenizer {
     signal: AbortSignal | undefined,
   ): Promise<Tokenized> {
     const rows: number[][] = []
-    let sliceStart = performance.now()
+    const turns = new Turns()
     for (let i = 0; i < texts.length; i++) {
       rows.push(this.encodeOne(texts[i]!, i, maxSeqLength))
-      if (performance.now() - sliceStart > sliceMilliseconds) {
-        await setImmediate()
+      if (turns.isOver) {
+        await turns.give()
         throwIfAborted(signal)
-        sliceStart = performance.now()
       }
     }
     return join(rows)

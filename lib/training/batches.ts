@@ -79,7 +79,7 @@ export async function* batchGroups(
 ): AsyncGenerator<PackedBatch[], void, undefined> {
   let group: PackedBatch[] = []
   let groups = 0
-  for (const rows of sampler.batches(epoch)) {
+  for await (const rows of sampler.batches(epoch)) {
     group.push(await maker.make(rows))
     if (group.length < size) continue
     yield group

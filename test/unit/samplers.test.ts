@@ -16,13 +16,17 @@ const datasets = fc
 const batchSizes = fc.integer({ min: 1, max: 9 })
 const seeds = fc.integer({ min: 0, max: 2 ** 40 })
 
-const collect = (batches: Iterable<Int32Array>) => [...batches].map((batch) => [...batch])
+async function collect(batches: AsyncIterable<Int32Array>): Promise<number[][]> {
+  const rows: number[][] = []
+  for await (const batch of batches) rows.push([...batch])
+  return rows
+}
 
 for (const name of names) {
-  test(`${name}: every row exactly once per epoch`, (t) => {
-    fc.assert(
-      fc.property(datasets, batchSizes, seeds, fc.nat(3), (dataset, batchSize, seed, epoch) => {
-        const batches = collect(createBatchSampler(name, dataset, { batchSize, seed }).batches(epoch))
+  test(`${name}: every row exactly once per epoch`, async (t) => {
+    await fc.assert(
+      fc.asyncProperty(datasets, batchSizes, seeds, fc.nat(3), async (dataset, batchSize, seed, epoch) => {
+        const batches = await collect(createBatchSampler(name, dataset, { batchSize, seed }).batches(epoch))
         const order = batches.flat().sort((a, b) => a - b)
         t.deepEqual(order, [...Array(dataset.length).keys()])
         t.true(batches.every((batch) => batch.length >= 1 && batch.length <= batchSize))
@@ -30,11 +34,11 @@ for (const name of names) {
     )
   })
 
-  test(`${name}: with dropLast only full batches, no row twice`, (t) => {
-    fc.assert(
-      fc.property(datasets, batchSizes, seeds, (dataset, batchSize, seed) => {
+  test(`${name}: with dropLast only full batches, no row twice`, async (t) => {
+    await fc.assert(
+      fc.asyncProperty(datasets, batchSizes, seeds, async (dataset, batchSize, seed) => {
         const sampler = createBatchSampler(name, dataset, { batchSize, seed, dropLast: true })
-        const batches = collect(sampler.batches(0))
+        const batches = await collect(sampler.batches(0))
         t.true(batches.every((batch) => batch.length === batchSize))
         t.is(new Set(batches.flat()).size, batches.flat().length)
         t.true(batches.length <= sampler.length)
@@ -42,37 +46,45 @@ for (const name of names) {
     )
   })
 
-  test(`${name}: seed and epoch decide, and nothing else`, (t) => {
+  test(`${name}: seed and epoch decide, and nothing else`, async (t) => {
     const dataset = Dataset.fromColumns({ text: Array.from({ length: 100 }, (_, i) => `${i}`) })
     const batches = (seed: number, epoch: number) =>
       collect(createBatchSampler(name, dataset, { batchSize: 8, seed }).batches(epoch))
     const sampler = createBatchSampler(name, dataset, { batchSize: 8, seed: 42 })
-    const first = collect(sampler.batches(0))
-    const second = collect(sampler.batches(1))
+    const first = await collect(sampler.batches(0))
+    const second = await collect(sampler.batches(1))
     t.notDeepEqual(first, second)
-    t.deepEqual(collect(sampler.batches(0)), first)
-    t.deepEqual(batches(42, 1), second)
-    t.notDeepEqual(batches(43, 0), first)
-    t.notDeepEqual(batches(43, 0), second, 'seed + epoch must not be the only thing that counts')
-    t.notDeepEqual(batches(42 + 2 ** 32, 0), first)
+    t.deepEqual(await collect(sampler.batches(0)), first)
+    t.deepEqual(await batches(42, 1), second)
+    t.notDeepEqual(await batches(43, 0), first)
+    t.notDeepEqual(await batches(43, 0), second, 'seed + epoch must not be the only thing that counts')
+    t.notDeepEqual(await batches(42 + 2 ** 32, 0), first)
   })
 
-  test(`${name}: length counts batches as Python does`, (t) => {
+  test(`${name}: length counts batches as Python does`, async (t) => {
     const dataset = Dataset.fromColumns({ text: Array.from({ length: 10 }, (_, i) => `${i}`) })
-    const of = (batchSize: number, dropLast: boolean) => {
+    const of = async (batchSize: number, dropLast: boolean) => {
       const sampler = createBatchSampler(name, dataset, { batchSize, dropLast })
-      t.is(sampler.length, collect(sampler.batches(0)).length)
+      t.is(sampler.length, (await collect(sampler.batches(0))).length)
       return sampler.length
     }
-    t.deepEqual([of(3, false), of(3, true), of(5, false), of(5, true), of(11, false), of(11, true)], [4, 3, 2, 2, 1, 0])
+    const lengths = await Promise.all([
+      of(3, false),
+      of(3, true),
+      of(5, false),
+      of(5, true),
+      of(11, false),
+      of(11, true),
+    ])
+    t.deepEqual(lengths, [4, 3, 2, 2, 1, 0])
   })
 }
 
-test('no_duplicates: no text twice in a batch, in whichever columns; no batch could have been fuller', (t) => {
-  fc.assert(
-    fc.property(datasets, batchSizes, seeds, (dataset, batchSize, seed) => {
+test('no_duplicates: no text twice in a batch, in whichever columns; no batch could have been fuller', async (t) => {
+  await fc.assert(
+    fc.asyncProperty(datasets, batchSizes, seeds, async (dataset, batchSize, seed) => {
       const textsOf = (row: number) => new Set(dataset.textColumns.map((column) => dataset.texts(column)[row]!))
-      const batches = collect(createBatchSampler('no_duplicates', dataset, { batchSize, seed }).batches(0))
+      const batches = await collect(createBatchSampler('no_duplicates', dataset, { batchSize, seed }).batches(0))
       batches.forEach((batch, i) => {
         const seen = new Set<string>()
         for (const row of batch) {
@@ -107,28 +119,28 @@ function referenceBatches(dataset: Dataset, order: number[], batchSize: number):
   return batches
 }
 
-test('no_duplicates: puts rows off exactly like the reference', (t) => {
-  fc.assert(
-    fc.property(datasets, batchSizes, fc.nat(100), (dataset, batchSize, seed) => {
+test('no_duplicates: puts rows off exactly like the reference', async (t) => {
+  await fc.assert(
+    fc.asyncProperty(datasets, batchSizes, fc.nat(100), async (dataset, batchSize, seed) => {
       const order = [...new Random(seed, 0).permutation(dataset.length)]
-      const batches = collect(createBatchSampler('no_duplicates', dataset, { batchSize, seed }).batches(0))
+      const batches = await collect(createBatchSampler('no_duplicates', dataset, { batchSize, seed }).batches(0))
       t.deepEqual(batches, referenceBatches(dataset, order, batchSize))
     }),
     { numRuns: 500 },
   )
 })
 
-test('no_duplicates: labels are not compared, a row may repeat its own text', (t) => {
+test('no_duplicates: labels are not compared, a row may repeat its own text', async (t) => {
   const dataset = Dataset.fromColumns({ a: ['x', 'y', 'z'], b: ['x', '1', '2'], label: [1, 1, 1] })
-  const batches = collect(createBatchSampler('no_duplicates', dataset, { batchSize: 3 }).batches(0))
+  const batches = await collect(createBatchSampler('no_duplicates', dataset, { batchSize: 3 }).batches(0))
   t.is(batches.length, 1)
 })
 
-test('no_duplicates: few class names among many rows', (t) => {
+test('no_duplicates: few class names among many rows', async (t) => {
   const rows = Array.from({ length: 2000 }, (_, i) => ({ text: `t${i % 900}`, name: `class ${i % 7}` }))
   const dataset = Dataset.fromRows(rows)
   const order = [...new Random(3, 1).permutation(2000)]
-  const batches = collect(createBatchSampler('no_duplicates', dataset, { batchSize: 5, seed: 3 }).batches(1))
+  const batches = await collect(createBatchSampler('no_duplicates', dataset, { batchSize: 5, seed: 3 }).batches(1))
   t.deepEqual(batches, referenceBatches(dataset, order, 5))
 })
 

@@ -1,6 +1,6 @@
 import type { Dataset } from '../dataset.js'
-import { Random } from '../random.js'
-import { type BatchSampler, batchCount, type SamplerOptions } from './sampler.js'
+import { Turns } from '../turns.js'
+import { type BatchSampler, batchCount, type SamplerOptions, shuffledRows } from './sampler.js'
 
 /** `batch_sampler`: every row once per epoch, in an order that depends on seed and epoch. */
 export class DefaultBatchSampler implements BatchSampler {
@@ -13,9 +13,9 @@ export class DefaultBatchSampler implements BatchSampler {
     this.length = batchCount(dataset.length, options)
   }
 
-  *batches(epoch: number): Iterable<Int32Array> {
+  async *batches(epoch: number): AsyncGenerator<Int32Array, void, undefined> {
     const { batchSize, seed = 0 } = this.options
-    const order = new Random(seed, epoch).permutation(this.dataset.length)
+    const order = await shuffledRows(this.dataset.length, seed, epoch, new Turns())
     for (let batch = 0; batch < this.length; batch++) {
       yield order.slice(batch * batchSize, (batch + 1) * batchSize)
     }

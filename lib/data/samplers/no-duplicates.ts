@@ -1,9 +1,12 @@
 import type { Dataset } from '../dataset.js'
-import { Random } from '../random.js'
+import { Turns } from '../turns.js'
 import { PositionHeap } from './position-heap.js'
-import { type BatchSampler, batchCount, type SamplerOptions } from './sampler.js'
+import { type BatchSampler, batchCount, type SamplerOptions, shuffledRows } from './sampler.js'
 
 const none = -1
+/** Rows between two looks at the clock: about a millisecond of the slowest work here. */
+const CHUNK_ROWS = 1024
+const MAPS = 32
 
 /**
  * `no_duplicates`: a batch never holds the same text twice, in whichever columns; for losses that take the other rows of a
@@ -20,52 +23,49 @@ export class NoDuplicatesBatchSampler implements BatchSampler {
   readonly length: number
   private readonly rows: number
   private readonly columns: number
-  /** Number of the text in every row and column, [rows, columns]. */
-  private readonly textIds: Int32Array
-  /** Number of the most frequent text of every row. */
-  private readonly groups: Int32Array
-  private readonly distinct: number
+  /** Made when the first epoch begins. */
+  private texts: Promise<NumberedTexts> | undefined
 
   constructor(
-    dataset: Dataset,
+    private readonly dataset: Dataset,
     private readonly options: SamplerOptions,
   ) {
     this.length = batchCount(dataset.length, options)
     this.rows = dataset.length
     this.columns = dataset.textColumns.length
-    const { textIds, counts } = numberTexts(dataset)
-    this.textIds = textIds
-    this.distinct = counts.length
-    this.groups = new Int32Array(this.rows)
-    for (let row = 0; row < this.rows; row++) {
-      let group = textIds[row * this.columns]!
-      for (let c = 1; c < this.columns; c++) {
-        const id = textIds[row * this.columns + c]!
-        if (counts[id]! > counts[group]!) group = id
-      }
-      this.groups[row] = group
-    }
   }
 
-  *batches(epoch: number): Iterable<Int32Array> {
+  async *batches(epoch: number): AsyncGenerator<Int32Array, void, undefined> {
     const { batchSize, dropLast = false, seed = 0 } = this.options
-    const order = new Random(seed, epoch).permutation(this.rows)
+    this.texts ??= numberTexts(this.dataset)
+    const { textIds, groups, distinct } = await this.texts
+    const turns = new Turns()
+    const order = await shuffledRows(this.rows, seed, epoch, turns)
     // Every group is a linked list of positions in `order`.
-    const head = new Int32Array(this.distinct).fill(none)
+    const head = new Int32Array(distinct).fill(none)
     const next = new Int32Array(this.rows)
     for (let position = this.rows - 1; position >= 0; position--) {
-      const group = this.groups[order[position]!]!
+      const group = groups[order[position]!]!
       next[position] = head[group]!
       head[group] = position
+      if (position % CHUNK_ROWS === 0) await turns.give()
     }
     /** Heads of the groups that this batch has not touched yet. */
     const untouched = new PositionHeap()
-    for (const position of head) if (position !== none) untouched.push(position)
+    for (let group = 0; group < distinct; group++) {
+      if (head[group] !== none) untouched.push(head[group]!)
+      if (group % CHUNK_ROWS === 0) await turns.give()
+    }
 
     // The last batch that took each text, and the position in front of the one that a group offers.
-    const takenBy = new Int32Array(this.distinct).fill(none)
-    const before = new Int32Array(this.distinct).fill(none)
+    const takenBy = new Int32Array(distinct).fill(none)
+    const before = new Int32Array(distinct).fill(none)
+    const overlaps = (row: number, batchNumber: number): boolean => {
+      for (let c = 0; c < this.columns; c++) if (takenBy[textIds[row * this.columns + c]!] === batchNumber) return true
+      return false
+    }
     const batch = new Int32Array(batchSize)
+    let looks = 0
     for (let number = 0; untouched.size > 0; number++) {
       let size = 0
       const touched: number[] = []
@@ -75,16 +75,17 @@ export class NoDuplicatesBatchSampler implements BatchSampler {
         const isHead = untouched.peek() < further.peek()
         const position = isHead ? untouched.pop() : further.pop()
         const row = order[position]!
-        const group = this.groups[row]!
+        const group = groups[row]!
+        if (++looks % CHUNK_ROWS === 0) await turns.give()
         if (isHead) touched.push(group)
         if (takenBy[group] === number) continue
         const following = next[position]!
-        if (this.overlaps(row, takenBy, number)) {
+        if (overlaps(row, number)) {
           before[group] = position
           if (following !== none) further.push(following)
           continue
         }
-        this.take(row, takenBy, number)
+        for (let c = 0; c < this.columns; c++) takenBy[textIds[row * this.columns + c]!] = number
         batch[size++] = row
         if (before[group] === none) head[group] = following
         else next[before[group]!] = following
@@ -96,37 +97,49 @@ export class NoDuplicatesBatchSampler implements BatchSampler {
       if (size === batchSize || !dropLast) yield batch.slice(0, size)
     }
   }
-
-  private overlaps(row: number, takenBy: Int32Array, batch: number): boolean {
-    for (let c = 0; c < this.columns; c++) {
-      if (takenBy[this.textIds[row * this.columns + c]!] === batch) return true
-    }
-    return false
-  }
-
-  private take(row: number, takenBy: Int32Array, batch: number): void {
-    for (let c = 0; c < this.columns; c++) takenBy[this.textIds[row * this.columns + c]!] = batch
-  }
 }
 
-/** Numbers the texts: a number per row and column, and how often each comes. */
-function numberTexts(dataset: Dataset): { textIds: Int32Array; counts: number[] } {
+interface NumberedTexts {
+  /** Number of the text in every row and column, [rows, columns]. */
+  textIds: Int32Array
+  /** Number of the most frequent text of every row. */
+  groups: Int32Array
+  /** How many different texts there are. */
+  distinct: number
+}
+
+async function numberTexts(dataset: Dataset): Promise<NumberedTexts> {
+  const turns = new Turns()
   const columns = dataset.textColumns.length
   const textIds = new Int32Array(dataset.length * columns)
-  const known = new Map<string, number>()
+  // By length: one large map would stop for many milliseconds whenever it grows.
+  const known = Array.from({ length: MAPS }, () => new Map<string, number>())
   const counts: number[] = []
-  dataset.textColumns.forEach((name, c) => {
+  for (const [c, name] of dataset.textColumns.entries()) {
     const texts = dataset.texts(name)
     for (let row = 0; row < texts.length; row++) {
-      let id = known.get(texts[row]!)
+      const text = texts[row]!
+      const ids = known[text.length % MAPS]!
+      let id = ids.get(text)
       if (id === undefined) {
         id = counts.length
-        known.set(texts[row]!, id)
+        ids.set(text, id)
         counts.push(0)
       }
       counts[id]!++
       textIds[row * columns + c] = id
+      if (row % CHUNK_ROWS === 0) await turns.give()
     }
-  })
-  return { textIds, counts }
+  }
+  const groups = new Int32Array(dataset.length)
+  for (let row = 0; row < dataset.length; row++) {
+    let group = textIds[row * columns]!
+    for (let c = 1; c < columns; c++) {
+      const id = textIds[row * columns + c]!
+      if (counts[id]! > counts[group]!) group = id
+    }
+    groups[row] = group
+    if (row % CHUNK_ROWS === 0) await turns.give()
+  }
+  return { textIds, groups, distinct: counts.length }
 }

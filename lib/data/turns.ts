@@ -1,0 +1,31 @@
+import { setImmediate } from 'node:timers/promises'
+
+/** Longest time (ms) that long work keeps the event loop. */
+const SLICE_MS = 3
+
+/**
+ * Cuts long work on the JavaScript thread into short slices, so that timers, requests and the next training step are at most
+ * a few milliseconds late: call `give` between pieces of at most about a millisecond each.
+ */
+export class Turns {
+  readonly #now: () => number
+  #start: number
+
+  /** @param now the clock, in milliseconds */
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now
+    this.#start = now()
+  }
+
+  /** Whether this slice has lasted long enough. */
+  get isOver(): boolean {
+    return this.#now() - this.#start > SLICE_MS
+  }
+
+  /** Lets the event loop run if this slice has lasted long enough. */
+  async give(): Promise<void> {
+    if (!this.isOver) return
+    await setImmediate()
+    this.#start = this.#now()
+  }
+}

@@ -1,0 +1,58 @@
+import { setImmediate } from 'node:timers/promises'
+import test from 'ava'
+import { Dataset } from '../../lib/data/dataset.js'
+import { Random } from '../../lib/data/random.js'
+import { createBatchSampler } from '../../lib/data/samplers/index.js'
+import { shuffledRows } from '../../lib/data/samplers/sampler.js'
+import { Turns } from '../../lib/data/turns.js'
+
+test('a turn is given when the slice is over, not before', async (t) => {
+  let time = 100
+  const turns = new Turns(() => time)
+  let others = 0
+  const immediate = setImmediate().then(() => others++)
+  time += 2
+  t.false(turns.isOver)
+  await turns.give()
+  t.is(others, 0)
+  time += 2
+  t.true(turns.isOver)
+  await turns.give()
+  await immediate
+  t.is(others, 1)
+  t.false(turns.isOver, 'a new slice begins after the turn')
+})
+
+class CountingTurns extends Turns {
+  asked = 0
+  override async give(): Promise<void> {
+    this.asked++
+  }
+}
+
+test('shuffling in slices is the same shuffle', async (t) => {
+  for (const rows of [0, 1, 2, 1000, 16_384, 16_385, 16_386, 40_000]) {
+    const turns = new CountingTurns()
+    t.deepEqual(await shuffledRows(rows, 7, 3, turns), new Random(7, 3).permutation(rows))
+    t.true(turns.asked >= Math.floor((rows - 1) / 16_384))
+  }
+})
+
+test('no_duplicates on many rows lets the event loop run before the first batch', async (t) => {
+  const rows = 100_000
+  const texts = (kind: string) => Array.from({ length: rows }, (_, i) => `${kind} ${(i * 7919) % rows}`)
+  const dataset = Dataset.fromColumns({ anchor: texts('a'), positive: texts('b') })
+  const batches = createBatchSampler('no_duplicates', dataset, { batchSize: 32, seed: 1 }).batches(0)
+  const iterator = batches[Symbol.asyncIterator]()
+  let turns = 0
+  let done = false
+  const counting = (async () => {
+    for (; !done; turns++) await setImmediate()
+  })()
+  await iterator.next()
+  done = true
+  await counting
+  // In one piece it would be one; it is some tenths of a second in slices of a few milliseconds.
+  t.true(turns >= 5, `${turns}`)
+  await iterator.return?.()
+})
