@@ -1,6 +1,8 @@
 // Attention of one (row, head), on copies of its vectors in scratch that stay in the first-level cache at usual
 // lengths. Included by kernels.cpp. L = length, E = head_dim; a trailing p means padded to kPad.
 
+#include "ops/cpu/simd.inl"
+
 // C[r, 0..V vectors) = sum over k of A[r, k] B[k, ...] for R rows; A is read transposed (A[k, r]) when TA.
 template <bool TA, int R, int V, typename A>
 ST_INLINE void gemm_block(int64_t depth, const A* a, int64_t lda, const A* b, int64_t ldb, A* c, int64_t ldc) {

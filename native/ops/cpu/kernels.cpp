@@ -9,7 +9,6 @@ namespace ST_CPU_ARCH {
 
 #include "ops/cpu/attention.inl"
 #include "ops/cpu/norm.inl"
-#include "ops/cpu/simd.inl"  // first
 
 template <typename S>
 constexpr Table<S> make_table() {

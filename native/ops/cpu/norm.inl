@@ -1,5 +1,7 @@
 // Layer norm fused with what stands around it. Included by kernels.cpp.
 
+#include "ops/cpu/simd.inl"
+
 // Normalises x[0..width) into out; returns mean and 1 / standard deviation.
 template <typename A>
 ST_INLINE void normalize_row(const A* x, const A* gamma, const A* beta, A epsilon, int64_t width, A* out, A& mean,

@@ -1,3 +1,5 @@
+#pragma once
+
 // Included by kernels.cpp inside namespace st::kernels::<architecture>. No function of a header may be called from
 // here: the linker could keep the copy that was compiled for the wrong instruction set.
 
