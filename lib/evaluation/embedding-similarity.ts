@@ -1,4 +1,6 @@
+import { Turns } from '../data/turns.js'
 import { describe, invalidArgument, SentenceTorchError } from '../errors.js'
+import type { Embeddings } from '../models/embeddings.js'
 import { pairwiseSimilarity } from '../models/similarity.js'
 import { checkInteger, checkOneOf, checkOptions, checkType } from '../options.js'
 import { pearson, spearman } from './correlation.js'
@@ -7,6 +9,7 @@ import type { EvaluatedModel, EvaluationContext, EvaluationResult, Evaluator } f
 
 const SIMILARITY_NAMES = ['cosine', 'dot', 'euclidean', 'manhattan'] as const
 export type SimilarityName = (typeof SIMILARITY_NAMES)[number]
+type Rows = Pick<Embeddings, 'data' | 'shape'>
 
 export interface EmbeddingSimilarityEvaluatorOptions {
   sentences1: readonly string[]
@@ -80,7 +83,7 @@ export class EmbeddingSimilarityEvaluator implements Evaluator {
 
     const metrics: Record<string, number> = {}
     for (const fn of functions) {
-      const similarities = pairwiseSimilarity(fn, first, second)
+      const similarities = await similaritiesOfPairs(fn, first, second)
       metrics[`pearson_${fn}`] = pearson(scores, similarities)
       metrics[`spearman_${fn}`] = spearman(scores, similarities)
     }
@@ -120,6 +123,26 @@ export class EmbeddingSimilarityEvaluator implements Evaluator {
       [epoch === -1 ? '-1' : pythonFloat(epoch), String(steps), ...values.map(pythonFloat)],
     )
   }
+}
+
+/** Rows compared at once: about a millisecond. */
+const CHUNK_ROWS = 256
+
+/** `pairwiseSimilarity` in slices, so that many pairs do not keep the event loop. */
+async function similaritiesOfPairs(fn: SimilarityName, first: Rows, second: Rows): Promise<Float32Array> {
+  const turns = new Turns()
+  const rows = first.shape[0]
+  const similarities = new Float32Array(rows)
+  for (let start = 0; start < rows; start += CHUNK_ROWS) {
+    const size = Math.min(CHUNK_ROWS, rows - start)
+    const part = ({ data, shape: [, width] }: Rows): Rows => ({
+      data: data.subarray(start * width, (start + size) * width),
+      shape: [size, width],
+    })
+    similarities.set(pairwiseSimilarity(fn, part(first), part(second)), start)
+    await turns.give()
+  }
+  return similarities
 }
 
 function checkPairs(options: EmbeddingSimilarityEvaluatorOptions): void {

@@ -1,11 +1,13 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
+import { Random } from '../../lib/data/random.js'
 import { averageRanks, pearson, spearman } from '../../lib/evaluation/correlation.js'
 import { pythonFloat } from '../../lib/evaluation/csv.js'
 import type { EvaluatedModel } from '../../lib/evaluation/evaluator.js'
 import { EmbeddingSimilarityEvaluator } from '../../lib/evaluation/index.js'
 import { embeddings } from '../../lib/models/embeddings.js'
+import { pairwiseSimilarity } from '../../lib/models/similarity.js'
 import { temporaryFolder } from '../helpers/model-folders.js'
 
 interface Case {
@@ -63,6 +65,26 @@ const pairs = {
   sentences2: ['1 0', '1 1', '0 1', '-1 0'],
   scores: [5, 4, 2, 1],
 }
+
+test('many pairs, compared in pieces, give what they give at once', async (t) => {
+  const numbers = (rows: number, seed: number) => {
+    const random = new Random(seed)
+    return Array.from({ length: rows }, () => `${random.float() - 0.5} ${random.float() - 0.5} ${random.float()}`)
+  }
+  for (const rows of [2, 255, 256, 257, 1000]) {
+    const [sentences1, sentences2] = [numbers(rows, 1), numbers(rows, 2)]
+    const scores = sentences1.map((_, i) => (i * 7) % 11)
+    const names = ['cosine', 'dot', 'euclidean', 'manhattan'] as const
+    const evaluator = new EmbeddingSimilarityEvaluator({ sentences1, sentences2, scores, similarityFnNames: names })
+    const { metrics } = await evaluator.evaluate(model)
+    const [first, second] = [await model.encode(sentences1), await model.encode(sentences2)]
+    for (const name of names) {
+      const similarities = pairwiseSimilarity(name, first, second)
+      t.is(metrics[`pearson_${name}`], pearson(scores, similarities))
+      t.is(metrics[`spearman_${name}`], spearman(scores, similarities))
+    }
+  }
+})
 
 test('metrics and primary metric, with and without a name', async (t) => {
   const plain = await new EmbeddingSimilarityEvaluator(pairs).evaluate(model)
