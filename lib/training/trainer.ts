@@ -13,6 +13,7 @@ import { BatchMaker, type BatchSource } from './batches.js'
 import type { TrainerCallback } from './callbacks.js'
 import { checkData } from './check-data.js'
 import { checkLossTensors, type LossTensors, loadLossTensors, readLossTensors } from './loss-tensors.js'
+import { precisionWarning, trainingPrecision } from './precision.js'
 import { Progress, type ProgressOutput } from './progress.js'
 import { TrainingAbortedError, type TrainResult } from './result.js'
 import { TrainingRun } from './run.js'
@@ -73,7 +74,10 @@ export class SentenceTransformerTrainer {
     this.loss = options.loss ?? new CoSENTLoss()
     checkParts(options, this.loss)
     const { trainDataset, evalDataset, evaluator } = options
-    const warnings = [precisionWarning(this.args, this.model), checkData(trainDataset, this.loss, 'trainDataset')]
+    const warnings = [
+      precisionWarning(this.args.bf16, this.model, () => loadAddon().runtime()),
+      checkData(trainDataset, this.loss, 'trainDataset'),
+    ]
     if (evalDataset) warnings.push(checkData(evalDataset, this.loss, 'evalDataset'))
     if (this.args.evalStrategy === 'no' && (evalDataset || evaluator)) {
       warnings.push("evalDataset and evaluator are not used during training, because evalStrategy is 'no'")
@@ -130,6 +134,7 @@ export class SentenceTransformerTrainer {
   #nativeTrainer(): NativeTrainer {
     const { weightDecay, adamBeta1, adamBeta2, adamEpsilon, maxGradNorm, seed } = this.args
     const loss = this.loss.spec(this.model.encoder.embeddingDimension)
+    const precision = trainingPrecision(this.args.bf16, this.model)
     const { Trainer } = loadAddon()
     try {
       return new Trainer(this.model.encoder, {
@@ -140,7 +145,7 @@ export class SentenceTransformerTrainer {
         adamEpsilon,
         maxGradNorm,
         seed,
-        ...(switchesToBFloat16(this.args, this.model) && { precision: 'bfloat16' }),
+        ...(precision && { precision }),
       })
     } catch (error) {
       throw fromNative(error, 'Trainer')
@@ -214,15 +219,4 @@ function checkParts(options: SentenceTransformerTrainerOptions, loss: Loss): voi
   }
   checkLossTensors(lossTensors)
   if (callbacks !== undefined && !Array.isArray(callbacks)) throw invalidArgument('callbacks', 'an array', callbacks)
-}
-
-/** Whether training computes in another dtype than the model was loaded with. */
-function switchesToBFloat16({ bf16 }: Readonly<TrainingArguments>, model: SentenceTransformer): boolean {
-  return bf16 && model.dtype !== 'bfloat16'
-}
-
-function precisionWarning(args: Readonly<TrainingArguments>, model: SentenceTransformer): string | undefined {
-  if (!switchesToBFloat16(args, model) || model.device !== 'cpu') return undefined
-  if (loadAddon().runtime().fastDTypes.includes('bfloat16')) return undefined
-  return 'bf16: this processor has neither AMX nor AVX512-BF16, so bfloat16 is emulated and slower than float32'
 }
