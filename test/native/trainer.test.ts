@@ -14,6 +14,7 @@ import {
 import { loadAddon } from '../../lib/native/load.js'
 import { temporaryFolder } from '../helpers/model-folders.js'
 import { tinyFolder, tinyWords } from '../helpers/tiny-folder.js'
+import { tinyEncoder, tinySpec, tinyTrainerSpec } from '../helpers/tiny-model.js'
 
 const folder = await tinyFolder(mkdtempSync(join(tmpdir(), 'sentence-torch-')))
 test.after.always(() => rmSync(folder, { recursive: true, force: true }))
@@ -119,7 +120,13 @@ test('bf16: true computes in bfloat16 while training, and only then', async (t) 
   let during: Float32Array | undefined
   const { trainer, logged } = trainerOf(model, {
     args: { ...args, bf16: true, learningRate: 0 },
-    callbacks: [{ onStepEnd: async () => void (during ??= await model.encode(anchor[0]!)) }],
+    callbacks: [
+      {
+        async onStepEnd() {
+          during = await model.encode(anchor[0]!)
+        },
+      },
+    ],
   })
   await trainer.train()
   process.off('warning', listen)
@@ -137,6 +144,16 @@ test('bf16: true computes in bfloat16 while training, and only then', async (t) 
   t.notDeepEqual(found, expected)
   t.true(cosine(found, expected) > 0.99, `${cosine(found, expected)}`)
   t.true(cosine(untrained, expected) < 0.99, 'training moves further than the number type')
+})
+
+test('a float64 encoder does not train in bfloat16', async (t) => {
+  const addon = loadAddon()
+  const encoder = await tinyEncoder(addon, tinySpec({}, { dtype: 'float64' }))
+  t.throws(() => new addon.Trainer(encoder, { ...tinyTrainerSpec(), precision: 'bfloat16' }), {
+    code: 'ERR_INVALID_ARGUMENT',
+    message: /float64 encoder cannot train in bfloat16/,
+  })
+  await encoder.dispose()
 })
 
 test('a model that was loaded in bfloat16 is trained in it, with bf16 or without', async (t) => {
