@@ -65,7 +65,8 @@ TEST(Config, ErrorsNameTheMemberAndWhatWasFound) {
   expect_error(kInvalid, "Expected an integer for ratio but found a fraction", [&] { config.integer("ratio"); });
   expect_error(kInvalid, "Expected true or false for count but found a number", [&] { config.boolean("count"); });
   expect_error(kInvalid, "Expected a string for flag but found a boolean", [&] { config.string("flag"); });
-  expect_error(kInvalid, "Expected an array of strings for inner but found an object", [&] { config.strings("inner"); });
+  expect_error(kInvalid, "Expected an array of strings for inner but found an object",
+               [&] { config.strings("inner"); });
   expect_error(kInvalid, "Expected an array of strings for mixed but found a number", [&] { config.strings("mixed"); });
   expect_error(kInvalid, "Expected a number for name", [&] { config.number("name", 1); });
   expect_error(kInvalid, "Expected an object of options but found an array", [] { Config(Config::Array{}).has("x"); });
@@ -116,7 +117,8 @@ TEST(PackedBatch, EveryDefectIsRefused) {
   refused("offsets from 0 to 11 but found 0 to 12", [](PackedBatch& b) { b.offsets[4] = 12; });
   refused("found 4 then 4 at row 2", [](PackedBatch& b) { b.offsets[3] = 4; });
   refused("found 12 then 11 at row 3", [](PackedBatch& b) { b.offsets = {0, 3, 7, 12, 11}; });
-  refused("Row 1 has 6 tokens but the model has only 5 positions", [](PackedBatch& b) { b.offsets[1] = 1, b.offsets[2] = 7; });
+  refused("Row 1 has 6 tokens but the model has only 5 positions",
+          [](PackedBatch& b) { b.offsets[1] = 1, b.offsets[2] = 7; });
   refused("a number of rows that 3 columns divide but found 4", [](PackedBatch& b) { b.columns = 3; });
   refused("a number of rows that 0 columns divide", [](PackedBatch& b) { b.columns = 0; });
   refused("token ids from 0 to 10 but found 11 at token 5", [](PackedBatch& b) { b.ids[5] = 11; });
@@ -226,10 +228,13 @@ TEST(Layout, RangesOutsideATensorAreRefused) {
   at::Tensor flat = at::zeros({s.layout.size()}, at::kFloat);
   std::vector<float> five(5);
   expect_error(kTensors, "no tensor named x", [&] { s.layout.load(flat, range_of("x", "F32", five)); });
-  expect_error(kTensors, "q has 10 elements but the range is 6 to 11", [&] { s.layout.load(flat, range_of("q", "F32", five, 6)); });
-  expect_error(kTensors, "q has 10 elements but the range is -1 to 4", [&] { s.layout.dump(flat, range_of("q", "F32", five, -1)); });
+  expect_error(kTensors, "q has 10 elements but the range is 6 to 11",
+               [&] { s.layout.load(flat, range_of("q", "F32", five, 6)); });
+  expect_error(kTensors, "q has 10 elements but the range is -1 to 4",
+               [&] { s.layout.dump(flat, range_of("q", "F32", five, -1)); });
   expect_error(kTensors, "norm has 3 elements", [&] { s.layout.dump(flat, range_of("norm", "F32", five)); });
-  expect_error(kTensors, "F64, F32, F16 or BF16 for tensor q but found I64", [&] { s.layout.load(flat, range_of("q", "I64", five)); });
+  expect_error(kTensors, "F64, F32, F16 or BF16 for tensor q but found I64",
+               [&] { s.layout.load(flat, range_of("q", "I64", five)); });
   EXPECT_NO_THROW(s.layout.load(flat, range_of("q", "F32", five, 5)));
 }
 
@@ -238,7 +243,8 @@ TEST(Layout, ValuesThatAreNotFiniteAreRefusedAndLeaveTheOldOnes) {
   at::Tensor flat = at::zeros({s.layout.size()}, at::kFloat);
   for (float bad : {std::nanf(""), std::numeric_limits<float>::infinity()}) {
     std::vector<float> values{1, bad, 3};
-    expect_error(kTensors, "norm holds a value that is not finite", [&] { s.layout.load(flat, range_of("norm", "F32", values)); });
+    expect_error(kTensors, "norm holds a value that is not finite",
+                 [&] { s.layout.load(flat, range_of("norm", "F32", values)); });
   }
   std::vector<uint16_t> half_infinity{0x7C00};
   expect_error(kTensors, "not finite", [&] { s.layout.load(flat, range_of("norm", "F16", half_infinity)); });
@@ -311,7 +317,9 @@ TEST(Workspace, GrowsWithoutMovingWhatWasTakenAndBecomesOneBlock) {
 
 // ---------------------------------------------------------------------------------------------------------- Philox
 
-std::vector<uint32_t> words(const Philox& draw) { return {draw.x[0], draw.x[1], draw.x[2], draw.x[3]}; }
+std::vector<uint32_t> words(const Philox& draw) {
+  return {draw.x[0], draw.x[1], draw.x[2], draw.x[3]};
+}
 
 // The known answers of philox4x32-10 in the Random123 distribution (kat_vectors).
 TEST(Philox, KnownAnswers) {

@@ -16,8 +16,12 @@ namespace st::test {
 
 namespace {
 
-double tolerance(at::ScalarType type) { return type == at::kDouble ? 1e-12 : type == at::kFloat ? 1e-5 : 8e-3; }
-double lse_tolerance(at::ScalarType type) { return type == at::kDouble ? 1e-12 : 1e-5; }
+double tolerance(at::ScalarType type) {
+  return type == at::kDouble ? 1e-12 : type == at::kFloat ? 1e-5 : 8e-3;
+}
+double lse_tolerance(at::ScalarType type) {
+  return type == at::kDouble ? 1e-12 : 1e-5;
+}
 
 struct Shape {
   int64_t heads, head_dim;
@@ -28,21 +32,22 @@ struct Outputs {
 };
 
 Outputs fresh(int64_t tokens, int64_t heads, int64_t width, at::ScalarType type) {
-  return {at::full({tokens, width}, 9, type), at::zeros({tokens, heads}, master_dtype(type)), at::full({tokens, 3 * width}, 9, type)};
+  return {at::full({tokens, width}, 9, type), at::zeros({tokens, heads}, master_dtype(type)),
+          at::full({tokens, 3 * width}, 9, type)};
 }
 
-void compare(const Input& input, const Dropout& dropout, int64_t heads, const at::Tensor& qkv) {
+void compare(const Input& input, const Dropout& dropout, int64_t heads, const at::Tensor& qkv, double factor = 1) {
   const int64_t tokens = input.tokens(), width = qkv.size(1) / 3;
   const at::ScalarType type = qkv.scalar_type();
   Outputs a = fresh(tokens, heads, width, type), e = fresh(tokens, heads, width, type);
   attention(input, dropout, heads, qkv, a.out, a.lse);
   reference::attention(input, dropout, heads, qkv, e.out, e.lse);
-  expect_close(a.out, e.out, tolerance(type), "out");
+  expect_close(a.out, e.out, factor * tolerance(type), "out");
   expect_close(a.lse, e.lse, lse_tolerance(type), "lse");
   const at::Tensor d_out = random_tensor({tokens, width}, type, 2);
   attention_backward(input, dropout, heads, qkv, e.out, e.lse, d_out, a.d_qkv);
   reference::attention_backward(input, dropout, heads, qkv, e.out, e.lse, d_out, e.d_qkv);
-  expect_close(a.d_qkv, e.d_qkv, tolerance(type), "d_qkv");
+  expect_close(a.d_qkv, e.d_qkv, factor * tolerance(type), "d_qkv");
   // Without statistics, as encoding uses it.
   at::Tensor bare = at::zeros_like(a.out);
   attention(input, dropout, heads, qkv, bare, {});
@@ -52,7 +57,8 @@ void compare(const Input& input, const Dropout& dropout, int64_t heads, const at
 TEST(Kernels, Attention) {
   const PackedBatch batch = batch_of({1, 2, 15, 16, 17, 31, 33, 130});
   const Input input(batch, at::kCPU);
-  for (const Shape& shape : {Shape{1, 4}, Shape{2, 8}, Shape{3, 12}, Shape{12, 32}, Shape{2, 64}, Shape{3, 5}, Shape{2, 1}}) {
+  for (const Shape& shape :
+       {Shape{1, 4}, Shape{2, 8}, Shape{3, 12}, Shape{12, 32}, Shape{2, 64}, Shape{3, 5}, Shape{2, 1}}) {
     for (at::ScalarType type : {at::kFloat, at::kDouble, at::kBFloat16}) {
       for (double probability : {0.0, 0.1}) {
         SCOPED_TRACE(std::string(c10::toString(type)) + ", heads " + std::to_string(shape.heads) + " of " +
@@ -68,7 +74,7 @@ TEST(Kernels, AttentionOfScoresFarApart) {
   const PackedBatch batch = batch_of({5, 40});
   const Input input(batch, at::kCPU);
   for (at::ScalarType type : {at::kFloat, at::kDouble}) {
-    compare(input, Dropout(), 2, random_tensor({45, 3 * 16}, type, 1, 40));
+    compare(input, Dropout(), 2, random_tensor({45, 3 * 16}, type, 1, 40), 100);  // scores of thousands
   }
 }
 
@@ -77,7 +83,8 @@ TEST(Kernels, AttentionStaysInsideItsRow) {
   const Input input(together, at::kCPU);
   const at::Tensor qkv = random_tensor({30, 3 * 12}, at::kFloat, 1), d_out = random_tensor({30, 12}, at::kFloat, 2);
   Outputs all = fresh(30, 3, 12, at::kFloat);
-  const auto run = [&](const Input& rows, const Dropout& dropout, const at::Tensor& x, const at::Tensor& d, Outputs& to) {
+  const auto run = [&](const Input& rows, const Dropout& dropout, const at::Tensor& x, const at::Tensor& d,
+                       Outputs& to) {
     attention(rows, dropout, 3, x, to.out, to.lse);
     attention_backward(rows, dropout, 3, x, to.out, to.lse, d, to.d_qkv);
   };
@@ -114,7 +121,8 @@ TEST(Kernels, DropoutMaskOfAttentionEqualsTheReference) {
     const PackedBatch batch = batch_of({2, length});
     const Input input(batch, at::kCPU);
     const int64_t heads = 3, width = heads * length;
-    at::Tensor qkv = at::zeros({input.tokens(), 3 * width}, at::kDouble), out = at::zeros({input.tokens(), width}, at::kDouble);
+    at::Tensor qkv = at::zeros({input.tokens(), 3 * width}, at::kDouble),
+               out = at::zeros({input.tokens(), width}, at::kDouble);
     for (int64_t head = 0; head < heads; ++head) {
       qkv.narrow(0, 2, length).narrow(1, 2 * width + head * length, length).copy_(at::eye(length, at::kDouble));
     }

@@ -22,9 +22,14 @@ namespace {
 const std::vector<int64_t> kWidths = {1, 7, 12, 32, 100, 384};
 const std::vector<int> kLengths = {1, 2, 15, 16, 17, 31, 33, 130};
 
-// What sums in another order may differ by, and what a bf16 result may when it is rounded from a slightly different sum.
-double tolerance(at::ScalarType type) { return type == at::kDouble ? 1e-12 : type == at::kFloat ? 2e-5 : 8e-3; }
-double sum_tolerance(at::ScalarType type) { return type == at::kDouble ? 1e-12 : 5e-5; }  // of sums kept in the master dtype
+// What sums in another order may differ by, and what a bf16 result may when it is rounded from a slightly different
+// sum.
+double tolerance(at::ScalarType type) {
+  return type == at::kDouble ? 1e-12 : type == at::kFloat ? 2e-5 : 8e-3;
+}
+double sum_tolerance(at::ScalarType type) {
+  return type == at::kDouble ? 1e-12 : 5e-5;
+}  // of sums kept in the master dtype
 
 struct Case {
   at::ScalarType type;
@@ -52,7 +57,9 @@ NormWeights norm_weights(int64_t width, at::ScalarType master, double epsilon) {
 }
 
 // A layer norm of one column is the same for every input: its gradient is a difference of equals, noise over epsilon.
-double epsilon_of(int64_t width) { return width == 1 ? 1.0 : 1e-12; }
+double epsilon_of(int64_t width) {
+  return width == 1 ? 1.0 : 1e-12;
+}
 
 TEST(Kernels, ResidualNorm) {
   const PackedBatch batch = batch_of(kLengths);
@@ -68,9 +75,15 @@ TEST(Kernels, ResidualNorm) {
     };
     const auto fresh = [&] {
       const at::TensorOptions m(master);
-      return Out{random_tensor({tokens, c.width}, c.type, 5), at::zeros({tokens, c.width}, c.type), at::zeros({tokens}, m),
-                 at::zeros({tokens}, m), at::zeros({tokens, c.width}, c.type), at::zeros({tokens, c.width}, c.type),
-                 at::ones({c.width}, m), at::ones({c.width}, m), at::ones({c.width}, m)};  // gradients are added to
+      return Out{random_tensor({tokens, c.width}, c.type, 5),
+                 at::zeros({tokens, c.width}, c.type),
+                 at::zeros({tokens}, m),
+                 at::zeros({tokens}, m),
+                 at::zeros({tokens, c.width}, c.type),
+                 at::zeros({tokens, c.width}, c.type),
+                 at::ones({c.width}, m),
+                 at::ones({c.width}, m),
+                 at::ones({c.width}, m)};  // gradients are added to
     };
     Out a = fresh(), e = fresh();
     residual_norm(input, c.dropout, weights, bias, residual, a.sum, a.out, a.mean, a.rstd);
@@ -81,10 +94,10 @@ TEST(Kernels, ResidualNorm) {
     expect_close(a.rstd, e.rstd, sum_tolerance(c.type), "rstd");
 
     const at::Tensor d_out = random_tensor({tokens, c.width}, c.type, 6);
-    residual_norm_backward(input, c.dropout, weights.gamma_D, d_out, e.sum, e.mean, e.rstd, a.d_residual, a.d_linear, a.d_gamma,
-                           a.d_beta, a.d_bias);
-    reference::residual_norm_backward(input, c.dropout, weights.gamma_D, d_out, e.sum, e.mean, e.rstd, e.d_residual, e.d_linear,
-                                      e.d_gamma, e.d_beta, e.d_bias);
+    residual_norm_backward(input, c.dropout, weights.gamma_D, d_out, e.sum, e.mean, e.rstd, a.d_residual, a.d_linear,
+                           a.d_gamma, a.d_beta, a.d_bias);
+    reference::residual_norm_backward(input, c.dropout, weights.gamma_D, d_out, e.sum, e.mean, e.rstd, e.d_residual,
+                                      e.d_linear, e.d_gamma, e.d_beta, e.d_bias);
     expect_close(a.d_residual, e.d_residual, tolerance(c.type), "d_residual");
     expect_close(a.d_linear, e.d_linear, tolerance(c.type), "d_linear");
     expect_close(a.d_gamma, e.d_gamma, sum_tolerance(c.type), "d_gamma");
@@ -93,8 +106,8 @@ TEST(Kernels, ResidualNorm) {
 
     // As the layers use it: d_residual in the memory of d_out.
     const at::Tensor in_place = d_out.clone();
-    residual_norm_backward(input, c.dropout, weights.gamma_D, in_place, e.sum, e.mean, e.rstd, in_place, a.d_linear, a.d_gamma,
-                           a.d_beta, a.d_bias);
+    residual_norm_backward(input, c.dropout, weights.gamma_D, in_place, e.sum, e.mean, e.rstd, in_place, a.d_linear,
+                           a.d_gamma, a.d_beta, a.d_bias);
     EXPECT_TRUE(same_bits(in_place, a.d_residual));
     // Without statistics, as encoding uses it.
     Out bare = fresh();
@@ -114,15 +127,20 @@ TEST(Kernels, EmbeddingNorm) {
       const NormWeights weights = norm_weights(c.width, master, epsilon_of(c.width));
       const EmbeddingTables tables{random_tensor({29, c.width}, master, 3), random_tensor({130, c.width}, master, 4),
                                    random_tensor({2, c.width}, master, 5)};
+      const int64_t padding = types == 0 ? -1 : 3;
       struct Out {
         at::Tensor sum, out, mean, rstd, d_gamma, d_beta;
         EmbeddingTables d_tables;
       };
       const auto fresh = [&] {
         const at::TensorOptions m(master);
-        return Out{at::zeros({tokens, c.width}, m), at::zeros({tokens, c.width}, c.type), at::zeros({tokens}, m),
-                   at::zeros({tokens}, m), at::ones({c.width}, m), at::ones({c.width}, m),
-                   {at::ones({29, c.width}, m), at::ones({130, c.width}, m), at::ones({2, c.width}, m)}};
+        return Out{at::zeros({tokens, c.width}, m),
+                   at::zeros({tokens, c.width}, c.type),
+                   at::zeros({tokens}, m),
+                   at::zeros({tokens}, m),
+                   at::ones({c.width}, m),
+                   at::ones({c.width}, m),
+                   {at::ones({29, c.width}, m), at::ones({130, c.width}, m), at::ones({2, c.width}, m), padding}};
       };
       Out a = fresh(), e = fresh();
       embedding_norm(input, c.dropout, tables, weights, a.sum, a.out, a.mean, a.rstd);
@@ -134,13 +152,15 @@ TEST(Kernels, EmbeddingNorm) {
 
       const at::Tensor d_out = random_tensor({tokens, c.width}, c.type, 6);
       at::Tensor a_sum = e.sum.clone(), e_sum = e.sum.clone();  // become gradients
-      embedding_norm_backward(input, c.dropout, weights.gamma_D, d_out, a_sum, e.mean, e.rstd, a.d_tables, a.d_gamma, a.d_beta);
-      reference::embedding_norm_backward(input, c.dropout, weights.gamma_D, d_out, e_sum, e.mean, e.rstd, e.d_tables, e.d_gamma,
-                                         e.d_beta);
+      embedding_norm_backward(input, c.dropout, weights.gamma_D, d_out, a_sum, e.mean, e.rstd, a.d_tables, a.d_gamma,
+                              a.d_beta);
+      reference::embedding_norm_backward(input, c.dropout, weights.gamma_D, d_out, e_sum, e.mean, e.rstd, e.d_tables,
+                                         e.d_gamma, e.d_beta);
       expect_close(a_sum, e_sum, sum_tolerance(c.type), "d_sum");
       expect_close(a.d_gamma, e.d_gamma, sum_tolerance(c.type), "d_gamma");
       expect_close(a.d_beta, e.d_beta, sum_tolerance(c.type), "d_beta");
       expect_close(a.d_tables.word_VD, e.d_tables.word_VD, sum_tolerance(c.type), "d_word");
+      EXPECT_TRUE(padding != 3 || same_bits(a.d_tables.word_VD[3], at::ones({c.width}, master)));
       expect_close(a.d_tables.position_PD, e.d_tables.position_PD, sum_tolerance(c.type), "d_position");
       expect_close(a.d_tables.type_KD, e.d_tables.type_KD, sum_tolerance(c.type), "d_type");
     }
@@ -151,7 +171,8 @@ TEST(Kernels, NormsDoNotDependOnTheNumberOfThreads) {
   const PackedBatch batch = batch_of(kLengths);
   const Input input(batch, at::kCPU);
   const NormWeights weights = norm_weights(100, at::kFloat, 1e-12);
-  const at::Tensor bias = random_tensor({100}, at::kFloat, 3), residual = random_tensor({input.tokens(), 100}, at::kFloat, 4);
+  const at::Tensor bias = random_tensor({100}, at::kFloat, 3),
+                   residual = random_tensor({input.tokens(), 100}, at::kFloat, 4);
   std::vector<at::Tensor> outs;
   for (int threads : {1, 2, 3}) {
     const Threads set(threads);
@@ -199,7 +220,8 @@ TEST(Dropout, RateAndScale) {
 using Place = std::function<double(const Dropout&, uint32_t)>;  // the multiplier of the i-th element along some axis
 
 // The two masks agree as often as independent ones do: neither equal nor each other's opposite.
-void expect_independent(const Dropout& a, const Place& place_a, const Dropout& b, const Place& place_b, const char* what) {
+void expect_independent(const Dropout& a, const Place& place_a, const Dropout& b, const Place& place_b,
+                        const char* what) {
   SCOPED_TRACE(what);
   constexpr int64_t kCount = 20000;
   int64_t equal = 0;
@@ -216,12 +238,15 @@ TEST(Dropout, EveryCoordinateDrawsAnotherMask) {
   expect_independent(base, columns, Dropout(DropoutKey(1, 2, 4), 4, kProbability), columns, "accumulation");
   expect_independent(base, columns, Dropout(DropoutKey(1, 2, 3), 5, kProbability), columns, "site");
   expect_independent(base, columns, base, [](const Dropout& d, uint32_t i) { return d.multiplier(4, 5, i); }, "row");
-  expect_independent(base, columns, base, [](const Dropout& d, uint32_t i) { return d.multiplier(3, 6, i); }, "position");
-  expect_independent(base, columns, base, [](const Dropout& d, uint32_t i) { return d.multiplier(3, 5, i, 1); }, "head");
+  expect_independent(
+      base, columns, base, [](const Dropout& d, uint32_t i) { return d.multiplier(3, 6, i); }, "position");
+  expect_independent(
+      base, columns, base, [](const Dropout& d, uint32_t i) { return d.multiplier(3, 5, i, 1); }, "head");
   expect_independent(base, rows, base, [](const Dropout& d, uint32_t i) { return d.multiplier(i, 5, 8); }, "column");
   for (uint32_t apart : {1, 15, 16, 112, 128}) {  // the neighbours that share a counter or a register
-    expect_independent(base, columns, base, [&](const Dropout& d, uint32_t i) { return d.multiplier(3, 5, i + apart); },
-                       "columns apart");
+    expect_independent(
+        base, columns, base, [&](const Dropout& d, uint32_t i) { return d.multiplier(3, 5, i + apart); },
+        "columns apart");
   }
 }
 
@@ -248,7 +273,8 @@ TEST(Kernels, DropoutMaskOfNormsEqualsTheReference) {
       residual_norm(input, dropout, {ones_D, zeros_D, 1e-5}, zeros_D, at::zeros_like(sum), sum, out, {}, {});
       EXPECT_TRUE(same_bits(sum, expected));  // 0 + dropout(1 + 0)
 
-      const EmbeddingTables tables{at::zeros({11, width}, type), at::zeros({40, width}, type), at::zeros({1, width}, type)};
+      const EmbeddingTables tables{at::zeros({11, width}, type), at::zeros({40, width}, type),
+                                   at::zeros({1, width}, type)};
       embedding_norm(input, dropout, tables, {zeros_D, ones_D, 1e-5}, sum, out, {}, {});
       EXPECT_TRUE(same_bits(out, expected));  // dropout(0 * gamma + 1)
     }

@@ -7,6 +7,7 @@
 #include <ATen/ops/equal.h>
 #include <ATen/ops/isfinite.h>
 #include <ATen/ops/max.h>
+#include <torch/csrc/autograd/autograd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -45,7 +46,9 @@ double relative_difference(const at::Tensor& actual, const at::Tensor& expected)
   return (a - e).abs().max().item<double>() / (largest > 0 ? largest : 1);
 }
 
-bool same_bits(const at::Tensor& a, const at::Tensor& b) { return at::equal(a, b); }
+bool same_bits(const at::Tensor& a, const at::Tensor& b) {
+  return at::equal(a, b);
+}
 
 void expect_close(const at::Tensor& actual, const at::Tensor& expected, double tolerance, const std::string& what) {
   ASSERT_EQ(actual.defined(), expected.defined()) << what;
@@ -68,6 +71,7 @@ void expect_error(const std::string& code, const std::string& text, const std::f
 void expect_gradient(const std::function<double()>& value, const at::Tensor& x, const at::Tensor& gradient,
                      const std::string& what, int64_t stride) {
   constexpr double kStep = 1e-6;
+  const Threads one(1);  // thousands of passes too small to be split
   ASSERT_TRUE(x.scalar_type() == at::kDouble && x.is_contiguous()) << what;
   ASSERT_EQ(x.sizes(), gradient.sizes()) << what;
   const at::Tensor flat = gradient.contiguous().view({-1});
@@ -88,13 +92,73 @@ void expect_gradient(const std::function<double()>& value, const at::Tensor& x, 
   }
 }
 
+void expect_autograd(const std::function<at::Tensor(const std::vector<at::Tensor>&)>& function,
+                     const std::vector<at::Tensor>& inputs, const std::string& what) {
+  at::Tensor weights;
+  std::vector<at::Tensor> gradients;
+  {
+    const at::AutoGradMode with_grad(true);
+    std::vector<at::Tensor> leaves;
+    for (const at::Tensor& input : inputs) leaves.push_back(input.detach().requires_grad_(true));
+    const at::Tensor out = function(leaves);
+    weights = random_tensor(out.sizes(), at::kDouble, 99);
+    gradients = torch::autograd::grad({(out * weights).sum()}, leaves);
+  }
+  const at::NoGradGuard no_grad;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    expect_gradient([&] { return (function(inputs) * weights).sum().item<double>(); }, inputs[i], gradients[i],
+                    what + ", input " + std::to_string(i));
+  }
+}
+
+EncoderSpec tiny_bert(const std::vector<Config>& modules, const std::string& dtype, const Config::Object& changes) {
+  Config::Object config{{"hidden_size", 12.0},
+                        {"num_hidden_layers", 2.0},
+                        {"num_attention_heads", 3.0},
+                        {"intermediate_size", 20.0},
+                        {"vocab_size", 11.0},
+                        {"pad_token_id", Config()},  // none: every embedding has a gradient
+                        {"type_vocab_size", 2.0},
+                        {"max_position_embeddings", 40.0},
+                        {"hidden_act", text("gelu")},
+                        {"hidden_dropout_prob", 0.1},
+                        {"attention_probs_dropout_prob", 0.1}};
+  for (const auto& [key, value] : changes) config[key] = value;
+  EncoderSpec spec;
+  spec.architecture = "bert";
+  spec.config = config;
+  spec.modules = modules;
+  spec.dtype = dtype;
+  return spec;
+}
+
+Config pooling(const std::vector<std::string>& modes, bool include_prompt) {
+  return Config::Object{{"type", text("Pooling")}, {"modes", texts(modes)}, {"includePrompt", include_prompt}};
+}
+
+Config dense(double in, double out, const std::string& activation, bool bias) {
+  return Config::Object{{"type", text("Dense")},
+                        {"inFeatures", in},
+                        {"outFeatures", out},
+                        {"bias", bias},
+                        {"activation", text(activation)}};
+}
+
+Config normalize() {
+  return Config::Object{{"type", text("Normalize")}};
+}
+
 Config texts(const std::vector<std::string>& values) {
   Config::Array out;
   for (const std::string& value : values) out.push_back(text(value));
   return out;
 }
 
-Threads::Threads(int count) : before_(at::get_num_threads()) { at::set_num_threads(count); }
-Threads::~Threads() { at::set_num_threads(before_); }
+Threads::Threads(int count) : before_(at::get_num_threads()) {
+  at::set_num_threads(count);
+}
+Threads::~Threads() {
+  at::set_num_threads(before_);
+}
 
 }  // namespace st::test

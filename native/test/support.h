@@ -10,6 +10,7 @@
 #include "core/config.h"
 #include "core/error.h"
 #include "core/packed.h"
+#include "engine/encoder.h"
 
 namespace st::test {
 
@@ -17,7 +18,8 @@ namespace st::test {
 at::Tensor random_tensor(at::IntArrayRef shape, at::ScalarType type, uint64_t seed, double scale = 1);
 
 // Rows of these lengths with ids (and, if asked for, token types) that differ from token to token.
-PackedBatch batch_of(const std::vector<int>& lengths, int64_t vocabulary = 11, int64_t token_types = 0, int64_t columns = 1);
+PackedBatch batch_of(const std::vector<int>& lengths, int64_t vocabulary = 11, int64_t token_types = 0,
+                     int64_t columns = 1);
 
 // |actual - expected| <= tolerance * the largest |expected| in every element. Undefined tensors equal each other.
 void expect_close(const at::Tensor& actual, const at::Tensor& expected, double tolerance, const std::string& what);
@@ -28,13 +30,26 @@ bool same_bits(const at::Tensor& a, const at::Tensor& b);
 // That `work` throws st::Error with this code and with `text` in its message.
 void expect_error(const std::string& code, const std::string& text, const std::function<void()>& work);
 
-// Compares `gradient` with central differences of `value` in every `stride`-th element of `x` (float64, contiguous), which is
-// changed and restored in place.
+// Compares `gradient` with central differences of `value` in every `stride`-th element of `x` (float64, contiguous),
+// which is changed and restored in place.
 void expect_gradient(const std::function<double()>& value, const at::Tensor& x, const at::Tensor& gradient,
                      const std::string& what, int64_t stride = 1);
 
+// The gradients that autograd finds for (function(inputs) * random weights).sum() against central differences.
+void expect_autograd(const std::function<at::Tensor(const std::vector<at::Tensor>&)>& function,
+                     const std::vector<at::Tensor>& inputs, const std::string& what);
+
+// A BERT of two layers of width 12 with its modules; `changes` go over its config.
+EncoderSpec tiny_bert(const std::vector<Config>& modules, const std::string& dtype = "float32",
+                      const Config::Object& changes = {});
+Config pooling(const std::vector<std::string>& modes, bool include_prompt = true);
+Config dense(double in, double out, const std::string& activation, bool bias = true);
+Config normalize();
+
 // Config takes no const char*, which would become a boolean.
-inline Config text(const std::string& value) { return Config(value); }
+inline Config text(const std::string& value) {
+  return Config(value);
+}
 Config texts(const std::vector<std::string>& values);
 
 // Parallel regions of this size while it lives.

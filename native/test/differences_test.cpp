@@ -1,0 +1,313 @@
+// Every op and every layer against central differences in float64, with dropout replayed from its key.
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/zeros.h>
+#include <ATen/ops/zeros_like.h>
+
+#include "layers/feed_forward.h"
+#include "layers/output_block.h"
+#include "layers/self_attention.h"
+#include "ops/activation.h"
+#include "ops/attention.h"
+#include "ops/embedding_norm.h"
+#include "ops/linear.h"
+#include "ops/pooling.h"
+#include "ops/residual_norm.h"
+#include "ops/similarity.h"
+#include "support.h"
+
+namespace st::test {
+
+namespace {
+
+constexpr double kEpsilon = 1e-5;
+
+at::Tensor doubles(at::IntArrayRef shape, uint64_t seed) {
+  return random_tensor(shape, at::kDouble, seed);
+}
+at::Tensor no_doubles(at::IntArrayRef shape) {
+  return at::zeros(shape, at::kDouble);
+}
+
+const Dropout kDropout(DropoutKey(1, 2, 3, 4), 5, 0.2);
+
+// -------------------------------------------------------------------------------------------------------------- ops
+
+TEST(Differences, ResidualNorm) {
+  const PackedBatch batch = batch_of({1, 4, 2});
+  const Input input(batch, at::kCPU);
+  for (const Dropout& dropout : {Dropout(), kDropout}) {
+    for (int64_t width : {3, 17}) {
+      const NormWeights weights{doubles({width}, 1), doubles({width}, 2), kEpsilon};
+      const at::Tensor bias = doubles({width}, 3), residual = doubles({7, width}, 4), x = doubles({7, width}, 5),
+                       w = doubles({7, width}, 6);
+      at::Tensor sum, out = no_doubles({7, width}), mean = no_doubles({7}), rstd = no_doubles({7});
+      const auto value = [&] {
+        sum = x.clone();
+        residual_norm(input, dropout, weights, bias, residual, sum, out, mean, rstd);
+        return (out * w).sum().item<double>();
+      };
+      value();
+      at::Tensor d_residual = no_doubles({7, width}), d_x = no_doubles({7, width}), d_gamma = no_doubles({width}),
+                 d_beta = no_doubles({width}), d_bias = no_doubles({width});
+      residual_norm_backward(input, dropout, weights.gamma_D, w, sum, mean, rstd, d_residual, d_x, d_gamma, d_beta,
+                             d_bias);
+      expect_gradient(value, x, d_x, "x");
+      expect_gradient(value, residual, d_residual, "residual");
+      expect_gradient(value, weights.gamma_D, d_gamma, "gamma");
+      expect_gradient(value, weights.beta_D, d_beta, "beta");
+      expect_gradient(value, bias, d_bias, "bias");
+    }
+  }
+}
+
+TEST(Differences, EmbeddingNorm) {
+  for (const Dropout& dropout : {Dropout(), kDropout}) {
+    for (int64_t types : {0, 2}) {
+      const PackedBatch batch = batch_of({1, 4, 2}, 5, types);
+      const Input input(batch, at::kCPU);
+      constexpr int64_t kWidth = 9;
+      const NormWeights weights{doubles({kWidth}, 1), doubles({kWidth}, 2), kEpsilon};
+      const EmbeddingTables tables{doubles({5, kWidth}, 3), doubles({4, kWidth}, 4), doubles({2, kWidth}, 5)};
+      const at::Tensor w = doubles({7, kWidth}, 6);
+      at::Tensor sum = no_doubles({7, kWidth}), out = no_doubles({7, kWidth}), mean = no_doubles({7}),
+                 rstd = no_doubles({7});
+      const auto value = [&] {
+        embedding_norm(input, dropout, tables, weights, sum, out, mean, rstd);
+        return (out * w).sum().item<double>();
+      };
+      value();
+      const EmbeddingTables d_tables{no_doubles({5, kWidth}), no_doubles({4, kWidth}), no_doubles({2, kWidth})};
+      at::Tensor d_gamma = no_doubles({kWidth}), d_beta = no_doubles({kWidth});
+      embedding_norm_backward(input, dropout, weights.gamma_D, w, sum.clone(), mean, rstd, d_tables, d_gamma, d_beta);
+      expect_gradient(value, tables.word_VD, d_tables.word_VD, "word");
+      expect_gradient(value, tables.position_PD, d_tables.position_PD, "position");
+      expect_gradient(value, tables.type_KD, d_tables.type_KD, "type");
+      expect_gradient(value, weights.gamma_D, d_gamma, "gamma");
+      expect_gradient(value, weights.beta_D, d_beta, "beta");
+    }
+  }
+}
+
+TEST(Differences, Attention) {
+  const PackedBatch batch = batch_of({1, 5, 2});
+  const Input input(batch, at::kCPU);
+  for (const Dropout& dropout : {Dropout(), kDropout}) {
+    for (int64_t heads : {1, 3}) {
+      const int64_t width = heads * 4;
+      const at::Tensor qkv = doubles({8, 3 * width}, 1) * 2, w = doubles({8, width}, 2);
+      at::Tensor out = no_doubles({8, width}), lse = no_doubles({8, heads}), d_qkv = no_doubles({8, 3 * width});
+      const auto value = [&] {
+        attention(input, dropout, heads, qkv, out, lse);
+        return (out * w).sum().item<double>();
+      };
+      value();
+      attention_backward(input, dropout, heads, qkv, out, lse, w, d_qkv);
+      expect_gradient(value, qkv, d_qkv, "qkv of " + std::to_string(heads) + " heads");
+    }
+  }
+}
+
+const std::vector<Activation> kFeedForward = {Activation::kGelu, Activation::kGeluTanh, Activation::kRelu,
+                                              Activation::kSilu};
+
+TEST(Differences, FeedForwardActivations) {
+  for (Activation activation : kFeedForward) {
+    const std::string what = "activation " + std::to_string(static_cast<int>(activation));
+    const at::Tensor x = doubles({4, 9}, 1) * 3, w = doubles({4, 9}, 2);
+    at::Tensor out = no_doubles({4, 9}), d_x = w.clone();
+    const auto value = [&] {
+      activate_out(activation, x, out);
+      return (out * w).sum().item<double>();
+    };
+    value();
+    expect_close(out, activate(activation, x), 1e-15, what);
+    activate_backward_out(activation, d_x, x, d_x);  // in place, as the layers use it
+    expect_gradient(value, x, d_x, what);
+  }
+  at::Tensor x = doubles({2}, 1);
+  expect_error("ERR_NOT_IMPLEMENTED", "hidden_act", [&] { activate_out(Activation::kTanh, x, x); });
+  expect_error("ERR_NOT_IMPLEMENTED", "hidden_act", [&] { activate_backward_out(Activation::kSigmoid, x, x, x); });
+}
+
+TEST(Differences, Activations) {
+  for (const char* name : {"identity", "gelu", "gelu_new", "gelu_pytorch_tanh", "relu", "tanh", "sigmoid", "silu"}) {
+    const Activation activation = parse_activation(name, "a test");
+    expect_autograd([&](const std::vector<at::Tensor>& in) { return activate(activation, in[0]); },
+                    {doubles({4, 9}, 1) * 3}, name);
+  }
+  expect_error("ERR_NOT_IMPLEMENTED", "Activation mish of a test is not built",
+               [] { parse_activation("mish", "a test"); });
+}
+
+TEST(Differences, Linear) {
+  const at::Tensor x = doubles({5, 7}, 1), weight = doubles({3, 7}, 2), bias = doubles({3}, 3), w = doubles({5, 3}, 4);
+  at::Tensor out = no_doubles({5, 3});
+  const auto value = [&] {
+    linear(x, weight, bias, out);
+    return (out * w).sum().item<double>();
+  };
+  at::Tensor d_x = no_doubles({5, 7}), d_weight = no_doubles({3, 7}), d_bias = no_doubles({3});
+  linear_backward_input(w, weight, d_x, false);
+  linear_backward_weight(w, x, d_weight);
+  bias_backward(w, d_bias);
+  expect_gradient(value, x, d_x, "x");
+  expect_gradient(value, weight, d_weight, "weight");
+  expect_gradient(value, bias, d_bias, "bias");
+  // Added to what is there, and without a bias.
+  const at::Tensor once_x = d_x.clone(), once_weight = d_weight.clone(), once_bias = d_bias.clone();
+  linear_backward_input(w, weight, d_x, true);
+  linear_backward_weight(w, x, d_weight);
+  bias_backward(w, d_bias);
+  expect_close(d_x, once_x * 2, 1e-14, "d_x twice");
+  expect_close(d_weight, once_weight * 2, 1e-14, "d_weight twice");
+  expect_close(d_bias, once_bias * 2, 1e-14, "d_bias twice");
+  const at::Tensor with_bias = out.clone();
+  linear(x, weight, bias, with_bias);
+  linear(x, weight, {}, out);
+  expect_close(with_bias - out, bias.expand({5, 3}), 1e-14, "bias");
+}
+
+TEST(Differences, LinearOfBf16AddsToMastersInFloat32) {
+  const at::Tensor x = random_tensor({40, 7}, at::kBFloat16, 1), d_y = random_tensor({40, 3}, at::kBFloat16, 2);
+  at::Tensor d_weight = at::zeros({3, 7}, at::kFloat), d_bias = at::zeros({3}, at::kFloat);
+  linear_backward_weight(d_y, x, d_weight);
+  bias_backward(d_y, d_bias);
+  expect_close(d_weight, d_y.to(at::kDouble).t().matmul(x.to(at::kDouble)), 8e-3, "d_weight");
+  expect_close(d_bias, d_y.to(at::kDouble).sum(0), 1e-5, "d_bias");
+}
+
+const std::vector<std::string> kModes = {"cls", "max", "mean", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"};
+
+TEST(Differences, Pooling) {
+  PackedBatch batch = batch_of({1, 4, 2, 6});
+  for (bool prompts : {false, true}) {
+    if (prompts) batch.prompt_lengths = {1, 2, 0, 9};  // row 0 and 3 are all prompt: their last tokens stay
+    for (bool include_prompt : {false, true}) {
+      const auto pooled = [&](const std::vector<std::string>& modes) {
+        expect_autograd([&](const std::vector<at::Tensor>& in) { return pool(in[0], batch, modes, include_prompt); },
+                        {doubles({13, 5}, 1)}, modes[0]);
+      };
+      for (const std::string& mode : kModes) pooled({mode});
+      pooled(kModes);
+    }
+  }
+}
+
+// Each mode by its definition, row by row.
+TEST(Pooling, Values) {
+  PackedBatch batch = batch_of({1, 4, 6});
+  batch.prompt_lengths = {3, 1, 2};
+  const at::Tensor x = doubles({11, 3}, 1);
+  for (bool include_prompt : {false, true}) {
+    const at::Tensor all = pool(x, batch, kModes, include_prompt);
+    ASSERT_EQ(all.sizes(), (at::IntArrayRef{3, 18}));
+    const std::vector<std::pair<int64_t, int64_t>> spans =  // of the tokens that count, and where their row starts
+        include_prompt ? std::vector<std::pair<int64_t, int64_t>>{{0, 1}, {1, 5}, {5, 11}}
+                       : std::vector<std::pair<int64_t, int64_t>>{{0, 1}, {2, 5}, {7, 11}};
+    for (int64_t row = 0; row < 3; ++row) {
+      const auto [first, end] = spans[row];
+      const at::Tensor tokens = x.slice(0, first, end);
+      at::Tensor weighted = no_doubles({3});
+      double weights = 0;
+      for (int64_t t = first; t < end; ++t) {
+        const double weight = static_cast<double>(t - batch.offsets[row] + 1);
+        weighted = weighted + x[t] * weight;
+        weights += weight;
+      }
+      const double count = static_cast<double>(end - first);
+      const std::vector<at::Tensor> expected = {
+          tokens[0],          std::get<0>(tokens.max(0)), tokens.sum(0) / count, tokens.sum(0) / std::sqrt(count),
+          weighted / weights, tokens[end - first - 1]};
+      for (int64_t mode = 0; mode < 6; ++mode) {
+        expect_close(all[row].narrow(0, mode * 3, 3), expected[mode], 1e-14,
+                     kModes[mode] + " of row " + std::to_string(row));
+      }
+    }
+  }
+  expect_error("ERR_NOT_IMPLEMENTED", "Pooling mode median", [] { check_pooling_modes({"mean", "median"}); });
+  expect_error("ERR_INVALID_ARGUMENT", "at least one pooling mode", [] { check_pooling_modes({}); });
+}
+
+TEST(Differences, Similarity) {
+  const at::Tensor a = doubles({4, 6}, 1), b = doubles({3, 6}, 2), c = doubles({4, 6}, 3);
+  expect_autograd([](const std::vector<at::Tensor>& in) { return normalize_rows(in[0]); }, {a}, "normalize_rows");
+  expect_autograd([](const std::vector<at::Tensor>& in) { return cosine_matrix(in[0], in[1]); }, {a, b},
+                  "cosine_matrix");
+  expect_autograd([](const std::vector<at::Tensor>& in) { return cosine_pairs(in[0], in[1]); }, {a, c}, "cosine_pairs");
+  EXPECT_TRUE(same_bits(normalize_rows(no_doubles({2, 3})), no_doubles({2, 3})));  // not NaN
+}
+
+// ----------------------------------------------------------------------------------------------------------- layers
+
+constexpr LayerSizes kSizes{8, 2, 11, kEpsilon, 0.2, 0.3};
+
+// Runs `forward` and `backward` of a layer whose parameters are in `parameters` (laid out, not allocated), on x [8, 8].
+struct LayerCheck {
+  PackedBatch batch = batch_of({1, 5, 2});
+  Input input{batch, at::kCPU};
+  Parameters& parameters;
+  Workspace workspace{at::kCPU};
+  at::Tensor x = doubles({8, 8}, 1), w = doubles({8, 8}, 2);
+
+  explicit LayerCheck(Parameters& given) : parameters(given) {
+    parameters.allocate(at::kCPU, at::kDouble);
+    parameters.flat().copy_(doubles({parameters.layout.size()}, 3));
+  }
+  Pass pass() { return {input, parameters, workspace, true, DropoutKey(1, 2, 3)}; }
+
+  void run(const std::function<at::Tensor(const Pass&)>& forward,
+           const std::function<at::Tensor(const Pass&, Gradients&, at::Tensor)>& backward) {
+    const auto value = [&] {
+      workspace.reset();
+      return (forward(pass()) * w).sum().item<double>();
+    };
+    value();
+    Gradients gradients(parameters.layout, parameters.flat());
+    const at::Tensor d_x = backward(pass(), gradients, w.clone()).clone();
+    expect_gradient(value, x, d_x, "x");
+    expect_gradient(value, parameters.flat(), gradients.flat(), "parameters");
+  }
+};
+
+TEST(Differences, OutputBlockLayer) {
+  Parameters parameters;
+  OutputBlock block(parameters.layout, "block", 6, 8, kEpsilon, 0.2, 3);
+  LayerCheck check(parameters);
+  const at::Tensor inner = doubles({8, 6}, 7);
+  at::Tensor d_inner = no_doubles({8, 6});
+  check.run([&](const Pass& pass) { return block.forward(pass, inner, check.x); },
+            [&](const Pass& pass, Gradients& gradients, at::Tensor d_out) {
+              return block.backward(pass, gradients, d_out, inner, d_inner);
+            });
+  const auto value = [&] {
+    check.workspace.reset();
+    return (block.forward(check.pass(), inner, check.x) * check.w).sum().item<double>();
+  };
+  expect_gradient(value, inner, d_inner, "input of the linear layer");
+}
+
+TEST(Differences, SelfAttentionLayer) {
+  Parameters parameters;
+  SelfAttention layer(parameters.layout, "attention", kSizes, 1);
+  LayerCheck check(parameters);
+  check.run(
+      [&](const Pass& pass) { return layer.forward(pass, check.x); },
+      [&](const Pass& pass, Gradients& gradients, at::Tensor d_out) { return layer.backward(pass, gradients, d_out); });
+}
+
+TEST(Differences, FeedForwardLayer) {
+  for (Activation activation : kFeedForward) {
+    SCOPED_TRACE(static_cast<int>(activation));
+    Parameters parameters;
+    FeedForward layer(parameters.layout, "layer", kSizes, activation, 1);
+    LayerCheck check(parameters);
+    check.run([&](const Pass& pass) { return layer.forward(pass, check.x); },
+              [&](const Pass& pass, Gradients& gradients, at::Tensor d_out) {
+                return layer.backward(pass, gradients, d_out);
+              });
+  }
+}
+
+}  // namespace
+
+}  // namespace st::test

@@ -1,0 +1,399 @@
+// The trainer through the engine's public headers.
+#include "engine/trainer.h"
+
+#include <cmath>
+#include <limits>
+
+#include "support.h"
+#include "weights.h"
+
+namespace st::test {
+
+namespace {
+
+Config loss_of(const std::string& type, Config::Object options = {}) {
+  options["type"] = text(type);
+  return options;
+}
+
+// Config changes that switch dropout off.
+Config::Object no_dropout() {
+  return {{"hidden_dropout_prob", 0.0}, {"attention_probs_dropout_prob", 0.0}};
+}
+
+std::shared_ptr<Encoder> encoder_of(const std::string& dtype = "float32", const Config::Object& changes = {}) {
+  auto encoder = std::make_shared<Encoder>(tiny_bert({pooling({"mean"}), dense(12, 6, "tanh")}, dtype, changes));
+  load_weights(*encoder, random_weights(*encoder, 1));
+  return encoder;
+}
+
+TrainerSpec spec_of(const Config& loss) {
+  TrainerSpec spec;
+  spec.loss = loss;
+  spec.weight_decay = 0.01;
+  spec.seed = 42;
+  return spec;
+}
+
+// Four rows of two columns, with scores.
+PackedBatch scored_batch() {
+  PackedBatch batch = batch_of({5, 1, 12, 3, 4, 2, 20, 1}, 11, 2, 2);
+  batch.labels = std::vector<float>{1, 0.25, 0.5, 0};
+  return batch;
+}
+
+PackedBatch classified_batch() {
+  PackedBatch batch = scored_batch();
+  batch.labels = std::vector<int32_t>{2, 0, 1, 1};
+  return batch;
+}
+
+const StepOptions kUpdate{1e-2, 1e-2, 1, true, true};
+const StepOptions kGradientsOnly{0, 0, 1, false, true};
+
+double norm(const std::map<std::string, std::vector<double>>& tensors) {
+  double squares = 0;
+  for (const auto& [name, values] : tensors) {
+    for (double value : values) squares += value * value;
+  }
+  return std::sqrt(squares);
+}
+
+double largest_difference(const Weights& a, const Weights& b) {
+  double largest = 0;
+  EXPECT_EQ(a.size(), b.size());
+  for (const auto& [name, values] : a) {
+    for (size_t i = 0; i < values.size(); ++i) {
+      largest = std::max(largest, std::abs(static_cast<double>(values[i]) - b.at(name)[i]));
+    }
+  }
+  return largest;
+}
+
+double largest(const Weights& tensors) {
+  Weights zeros = tensors;
+  for (auto& [name, values] : zeros) std::fill(values.begin(), values.end(), 0.0F);
+  return largest_difference(tensors, zeros);
+}
+
+// ------------------------------------------------------------------------------------------------------- gradients
+
+// grad.* after one step against differences of evaluate(), for weights of every tensor.
+TEST(Trainer, GradientsAreThoseOfTheLossThatIsEvaluated) {
+  struct Case {
+    Config loss;
+    PackedBatch batch;
+  };
+  PackedBatch pairs = scored_batch();
+  for (const Case& c : {Case{loss_of("MultipleNegativesRankingLoss"), pairs}, Case{loss_of("CoSENTLoss"), pairs},
+                        Case{loss_of("CosineSimilarityLoss"), pairs},
+                        Case{loss_of("SoftmaxLoss", {{"numLabels", 3.0}}), classified_batch()}}) {
+    const std::string name = c.loss.string("type");
+    SCOPED_TRACE(name);
+    Trainer trainer(encoder_of("float64", no_dropout()), spec_of(c.loss));
+    StepOptions half = kGradientsOnly;
+    half.loss_scale = 0.5;
+    const double loss = trainer.step(c.batch, half)->loss;
+    EXPECT_NEAR(loss, trainer.evaluate(c.batch), 1e-12);
+    const auto gradients = dump_weights<double>(trainer, "grad.");
+    EXPECT_EQ(gradients.size(), 5 + 2 * 16 + 2 + (name == "SoftmaxLoss" ? 2U : 0U));
+    double greatest = 0;
+    for (const auto& [tensor, values] : gradients) {
+      for (double value : values) greatest = std::max(greatest, std::abs(value));
+    }
+    ASSERT_GT(greatest, 1e-4);
+    const Threads one(1);
+    for (const auto& [tensor, values] : gradients) {
+      const std::string weight = tensor.substr(5);
+      const bool of_loss = weight.rfind("loss.", 0) == 0;
+      for (size_t i = 0; i < values.size(); i += 1 + values.size() / 4) {
+        const auto at = [&](double shift) {
+          double value = 0;
+          std::vector<TensorRange> range = {{weight, static_cast<int64_t>(i), "F64", &value, 8}};
+          trainer.dump(range);
+          const double before = value;
+          value += shift;
+          trainer.load(range);
+          const double out = trainer.evaluate(c.batch);
+          value = before;
+          trainer.load(range);
+          return out;
+        };
+        const double expected = 0.5 * (at(1e-6) - at(-1e-6)) / 2e-6;
+        EXPECT_NEAR(values[i], expected, 1e-6 * greatest + 1e-9) << tensor << (of_loss ? " (loss)" : "") << " " << i;
+      }
+    }
+  }
+}
+
+TEST(Trainer, AccumulatedHalvesEqualTheWholeBatch) {
+  const PackedBatch whole = scored_batch();
+  PackedBatch halves[2];
+  for (int half = 0; half < 2; ++half) {
+    PackedBatch& to = halves[half];
+    to.columns = 2;
+    to.offsets = {0};
+    for (int row : {2 * half, 2 * half + 1, 2 * half + 4, 2 * half + 5}) {
+      to.ids.insert(to.ids.end(), whole.ids.begin() + whole.offsets[row], whole.ids.begin() + whole.offsets[row + 1]);
+      to.token_types.insert(to.token_types.end(), whole.token_types.begin() + whole.offsets[row],
+                            whole.token_types.begin() + whole.offsets[row + 1]);
+      to.offsets.push_back(static_cast<int32_t>(to.tokens()));
+    }
+    const auto& labels = std::get<std::vector<float>>(whole.labels);
+    to.labels = std::vector<float>{labels[2 * half], labels[2 * half + 1]};
+  }
+  Trainer once(encoder_of("float32", no_dropout()), spec_of(loss_of("CosineSimilarityLoss")));
+  Trainer twice(encoder_of("float32", no_dropout()), spec_of(loss_of("CosineSimilarityLoss")));
+  const double loss = once.step(whole, kGradientsOnly)->loss;
+  StepOptions half = kGradientsOnly;
+  half.loss_scale = 0.5;
+  half.report = false;
+  EXPECT_FALSE(twice.step(halves[0], half).has_value());
+  half.report = true;
+  const StepReport report = *twice.step(halves[1], half);
+  EXPECT_EQ(report.batches, 2);
+  EXPECT_EQ(report.updates, 0);
+  EXPECT_NEAR(report.loss, loss, 1e-6);  // the mean of the two, without the scale
+  const Weights a = dump_weights(once, "grad."), b = dump_weights(twice, "grad.");
+  EXPECT_LE(largest_difference(a, b), 2e-6 * largest(a));
+}
+
+// ------------------------------------------------------------------------------------------------------------ steps
+
+Weights train(uint64_t seed) {
+  TrainerSpec spec = spec_of(loss_of("MultipleNegativesRankingLoss"));
+  spec.seed = seed;
+  auto encoder = encoder_of();
+  Trainer trainer(encoder, spec);
+  for (int i = 0; i < 3; ++i) trainer.step(scored_batch(), {1e-3, 1e-3, 1, true, false});
+  return dump_weights(*encoder);
+}
+
+TEST(Trainer, RunsAreBitIdentical) {
+  const Weights first = train(42);
+  EXPECT_TRUE(first == train(42));
+  EXPECT_GT(largest_difference(first, train(43)), 1e-4);  // other masks
+}
+
+TEST(Trainer, GradientsDependLittleOnTheNumberOfThreads) {
+  const auto gradients = [](int threads) {
+    const Threads set(threads);
+    Trainer trainer(encoder_of(), spec_of(loss_of("MultipleNegativesRankingLoss")));
+    trainer.step(scored_batch(), kGradientsOnly);
+    return dump_weights(trainer, "grad.");
+  };
+  const Weights one = gradients(1);
+  EXPECT_LE(largest_difference(one, gradients(2)), 1e-5 * largest(one));
+}
+
+TEST(Trainer, TrainsTheClassifierOfSoftmaxLossToo) {
+  const Threads one(1);
+  TrainerSpec spec = spec_of(loss_of("SoftmaxLoss", {{"numLabels", 3.0}}));
+  Trainer trainer(encoder_of("float32", no_dropout()), spec);
+  const PackedBatch batch = classified_batch();
+  const double before = trainer.evaluate(batch);
+  const Weights initial = dump_weights(trainer, "loss.");
+  EXPECT_EQ(initial.size(), 2U);
+  for (int i = 0; i < 30; ++i) trainer.step(batch, kUpdate);
+  EXPECT_LT(trainer.evaluate(batch), 0.5 * before);
+  const Weights trained = dump_weights(trainer, "loss.");
+  for (const auto& [name, values] : trained) EXPECT_NE(values, initial.at(name)) << name;
+}
+
+TEST(Trainer, LearnsWithDropoutAndInBf16) {
+  const Threads one(1);
+  for (const char* dtype : {"float32", "bfloat16"}) {
+    Trainer trainer(encoder_of(dtype), spec_of(loss_of("MultipleNegativesRankingLoss")));
+    const PackedBatch batch = scored_batch();
+    const double before = trainer.evaluate(batch);
+    for (int i = 0; i < 20; ++i) trainer.step(batch, {1e-2, 1e-2, 1, true, false});
+    EXPECT_LT(trainer.evaluate(batch), 0.8 * before) << dtype;
+    EXPECT_EQ(trainer.evaluate(batch), trainer.evaluate(batch));
+  }
+}
+
+TEST(Trainer, MasksChangeFromStepToStepAndFromBatchToBatch) {
+  Trainer trainer(encoder_of(), spec_of(loss_of("CosineSimilarityLoss")));
+  const StepOptions still{0, 0, 1, true, true};  // learning rate 0: the weights stay
+  const double a = trainer.step(scored_batch(), still)->loss, b = trainer.step(scored_batch(), still)->loss;
+  EXPECT_NE(a, b);
+  const double c = trainer.step(scored_batch(), kGradientsOnly)->loss,
+               d = trainer.step(scored_batch(), kGradientsOnly)->loss;
+  EXPECT_NE(c, d);
+}
+
+TEST(Trainer, ClipsByTheNormOfAllGradientsAndReportsTheOneBefore) {
+  TrainerSpec spec = spec_of(loss_of("SoftmaxLoss", {{"numLabels", 3.0}}));
+  spec.max_grad_norm = 0.01;
+  Trainer trainer(encoder_of("float64", no_dropout()), spec);
+  trainer.step(classified_batch(), kGradientsOnly);
+  const auto gradients = dump_weights<double>(trainer, "grad.");
+  const double once = norm(gradients);
+  ASSERT_GT(once, 0.02);
+  const StepReport report = *trainer.step(classified_batch(), kUpdate);  // adds the same again
+  EXPECT_NEAR(report.grad_norm, 2 * once, 1e-9);
+  EXPECT_EQ(report.updates, 1);
+  const auto moments = dump_weights<double>(trainer, "exp_avg.");
+  EXPECT_NEAR(norm(moments), 0.1 * 0.01, 1e-6);
+  const double factor = 0.01 / (2 * once + 1e-6);
+  for (const auto& [name, values] : moments) {
+    const auto& gradient = gradients.at("grad." + name.substr(8));
+    for (size_t i = 0; i < values.size(); ++i) ASSERT_NEAR(values[i], 0.1 * factor * 2 * gradient[i], 1e-12) << name;
+  }
+  EXPECT_EQ(norm(dump_weights<double>(trainer, "grad.")), 0);
+}
+
+TEST(Trainer, WithoutClippingTheMomentsHoldTheGradients) {
+  TrainerSpec spec = spec_of(loss_of("CosineSimilarityLoss"));
+  spec.max_grad_norm = 0;
+  Trainer trainer(encoder_of("float64", no_dropout()), spec);
+  const StepReport report = *trainer.step(scored_batch(), kUpdate);
+  EXPECT_NEAR(norm(dump_weights<double>(trainer, "exp_avg.")), 0.1 * report.grad_norm, 1e-12);
+}
+
+TEST(Trainer, RatesAreThoseOfTheirGroups) {
+  for (bool decay : {true, false}) {
+    auto encoder = encoder_of();
+    Trainer trainer(encoder, spec_of(loss_of("CosineSimilarityLoss")));
+    const Weights before = dump_weights(*encoder);
+    trainer.step(scored_batch(), {decay ? 1e-2 : 0, decay ? 0 : 1e-2, 1, true, false});
+    const Weights after = dump_weights(*encoder);
+    for (const TensorInfo& info : encoder->tensors()) {
+      const bool moved = after.at(info.name) != before.at(info.name);
+      EXPECT_EQ(moved, (info.group == Group::kDecay) == decay) << info.name;
+      EXPECT_EQ(info.group == Group::kDecay, info.shape.size() == 2) << info.name;
+    }
+  }
+}
+
+TEST(Trainer, AStepThatIsNotFiniteIsSkippedAndCounted) {
+  auto encoder = encoder_of();
+  Trainer trainer(encoder, spec_of(loss_of("CosineSimilarityLoss")));
+  const double loss = trainer.step(scored_batch(), kUpdate)->loss;
+  EXPECT_TRUE(std::isfinite(loss));
+  const Weights before = dump_weights(*encoder), moments = dump_weights(trainer, "exp_avg.");
+  PackedBatch bad = scored_batch();
+  std::get<std::vector<float>>(bad.labels)[1] = std::numeric_limits<float>::quiet_NaN();
+  const StepReport report = *trainer.step(bad, kUpdate);
+  EXPECT_EQ(report.skipped, 1);
+  EXPECT_EQ(report.updates, 0);
+  EXPECT_EQ(report.batches, 1);
+  EXPECT_TRUE(std::isnan(report.grad_norm));
+  EXPECT_TRUE(before == dump_weights(*encoder));
+  EXPECT_TRUE(moments == dump_weights(trainer, "exp_avg."));
+  EXPECT_EQ(largest(dump_weights(trainer, "grad.")), 0);
+  // The next one counts again, from zero, and a lost loss does not spoil the mean.
+  StepOptions silent = kUpdate;
+  silent.report = false;
+  trainer.step(bad, silent);
+  const StepReport next = *trainer.step(scored_batch(), kUpdate);
+  EXPECT_EQ(next.skipped, 1);
+  EXPECT_EQ(next.updates, 1);
+  EXPECT_EQ(next.batches, 2);
+  EXPECT_TRUE(std::isfinite(next.loss) && std::isfinite(next.grad_norm));
+  EXPECT_FALSE(before == dump_weights(*encoder));
+}
+
+TEST(Trainer, StateThatIsLoadedIsGoneOnFrom) {
+  const PackedBatch batch = scored_batch();
+  auto encoder = encoder_of("float32", no_dropout());
+  Trainer trainer(encoder, spec_of(loss_of("CosineSimilarityLoss")));
+  trainer.step(batch, kUpdate);
+  const Weights first = dump_weights(trainer, "exp_avg"), weights = dump_weights(*encoder);
+  EXPECT_GT(largest(first), 0);
+  trainer.step(batch, kGradientsOnly);
+  const Weights gradients = dump_weights(trainer, "grad.");
+
+  auto other = encoder_of("float32", no_dropout());
+  Trainer resumed(other, spec_of(loss_of("CosineSimilarityLoss")));
+  load_weights(*other, weights);
+  load_weights(resumed, first);
+  load_weights(resumed, gradients);
+  EXPECT_TRUE(dump_weights(resumed, "exp_avg") == first);
+  EXPECT_TRUE(dump_weights(resumed, "grad.") == gradients);
+}
+
+// ----------------------------------------------------------------------------------------------------------- errors
+
+TEST(Trainer, LabelsThatDoNotFitAreRefusedAndLeaveNoTrace) {
+  Trainer trainer(encoder_of("float32", no_dropout()), spec_of(loss_of("SoftmaxLoss", {{"numLabels", 3.0}})));
+  const auto refused = [&](const char* code, const std::string& message,
+                           const std::function<void(PackedBatch&)>& spoil) {
+    PackedBatch batch = classified_batch();
+    spoil(batch);
+    expect_error(code, message, [&] { trainer.step(batch, kUpdate); });
+    expect_error(code, message, [&] { trainer.evaluate(batch); });
+  };
+  const double loss = trainer.evaluate(classified_batch());
+  constexpr const char *kInvalid = "ERR_INVALID_ARGUMENT", *kData = "ERR_INVALID_DATA";
+  refused(kData, "the batch has none", [](PackedBatch& b) { b.labels = std::monostate(); });
+  refused(kData, "needs integer labels", [](PackedBatch& b) { b.labels = std::vector<float>{0, 1, 2, 0}; });
+  refused(kData, "needs 4 labels, one for each row, but found 3",
+          [](PackedBatch& b) { b.labels = std::vector<int32_t>{0, 1, 2}; });
+  refused(kData, "labels from 0 to 2, but found 3",
+          [](PackedBatch& b) { b.labels = std::vector<int32_t>{0, 1, 2, 3}; });
+  refused(kData, "but found -1", [](PackedBatch& b) { b.labels = std::vector<int32_t>{0, 1, -1, 0}; });
+  refused(kData, "needs 4 labels", [](PackedBatch& b) { b.label_shape = {2, 2}; });
+  refused(kInvalid, "Expected 8 labels for labelShape but found 4", [](PackedBatch& b) { b.label_shape = {4, 2}; });
+  refused(kData, "takes 2 text columns but the batch has 1", [](PackedBatch& b) { b.columns = 1; });
+  refused(kInvalid, "that 3 columns divide", [](PackedBatch& b) { b.columns = 3; });
+  refused(kInvalid, "token ids from 0 to 10", [](PackedBatch& b) { b.ids[0] = 99; });
+  EXPECT_EQ(trainer.evaluate(classified_batch()), loss);
+  EXPECT_EQ(largest(dump_weights(trainer, "grad.")), 0);
+  const StepReport report = *trainer.step(classified_batch(), kUpdate);
+  EXPECT_EQ(report.batches, 1);
+  EXPECT_NEAR(report.loss, loss, 1e-6);
+}
+
+TEST(Trainer, OneTrainerAtATimeOnAnEncoder) {
+  auto encoder = encoder_of();
+  const TrainerSpec spec = spec_of(loss_of("CoSENTLoss"));
+  {
+    Trainer first(encoder, spec);
+    expect_error("ERR_BUSY", "already being trained", [&] { Trainer second(encoder, spec); });
+    first.dispose();
+    Trainer third(encoder, spec);
+    first.dispose();  // must not free the encoder that the third holds
+    expect_error("ERR_BUSY", "already being trained", [&] { Trainer fourth(encoder, spec); });
+  }
+  expect_error("ERR_NOT_IMPLEMENTED", "Loss NoLoss", [&] { Trainer bad(encoder, spec_of(loss_of("NoLoss"))); });
+  Trainer last(encoder, spec);  // neither the destructor of the third nor the failure left it taken
+  EXPECT_TRUE(last.step(scored_batch(), kUpdate).has_value());
+}
+
+TEST(Trainer, DisposeTwiceAndUseAfterwards) {
+  auto encoder = encoder_of();
+  Trainer trainer(encoder, spec_of(loss_of("CoSENTLoss")));
+  trainer.step(scored_batch(), kUpdate);
+  trainer.dispose();
+  trainer.dispose();
+  expect_error("ERR_DISPOSED", "trainer was disposed", [&] { trainer.step(scored_batch(), kUpdate); });
+  expect_error("ERR_DISPOSED", "trainer was disposed", [&] { trainer.evaluate(scored_batch()); });
+  expect_error("ERR_DISPOSED", "trainer was disposed", [&] { dump_weights(trainer); });
+  EXPECT_NO_THROW(dump_weights(*encoder));  // the encoder lives on
+}
+
+TEST(Trainer, AnEncoderThatIsDisposedEndsItsTraining) {
+  auto encoder = encoder_of();
+  Trainer trainer(encoder, spec_of(loss_of("CoSENTLoss")));
+  trainer.step(scored_batch(), kUpdate);
+  encoder->dispose();
+  expect_error("ERR_DISPOSED", "encoder was disposed", [&] { trainer.step(scored_batch(), kUpdate); });
+  expect_error("ERR_DISPOSED", "encoder was disposed", [&] { trainer.evaluate(scored_batch()); });
+  EXPECT_NO_THROW(trainer.dispose());
+  expect_error("ERR_DISPOSED", "encoder was disposed", [&] { Trainer other(encoder, spec_of(loss_of("CoSENTLoss"))); });
+}
+
+TEST(Trainer, TensorsThatItDoesNotHaveAreRefused) {
+  Trainer trainer(encoder_of(), spec_of(loss_of("CoSENTLoss")));
+  for (const char* name : {"grad.nothing", "loss.classifier.weight", "exp_avg.loss.classifier.weight", "nothing"}) {
+    float value = 1;
+    const std::vector<TensorRange> range = {{name, 0, "F32", &value, 4}};
+    expect_error("ERR_INVALID_TENSORS", "There is no tensor named", [&] { trainer.load(range); });
+    expect_error("ERR_INVALID_TENSORS", "There is no tensor named", [&] { trainer.dump(range); });
+  }
+}
+
+}  // namespace
+
+}  // namespace st::test
