@@ -10,12 +10,13 @@ const lateness = []
 let start = 0
 let end = 0
 let counting = false
+let running = true
 
 function tick() {
   const due = performance.now() + TIMER_MS
   setTimeout(() => {
     if (counting) lateness.push(performance.now() - due)
-    if (end === 0 || counting) tick()
+    if (running) tick()
   }, TIMER_MS)
 }
 
@@ -29,7 +30,7 @@ const clock = {
     end = performance.now()
   },
   onTrainEnd() {
-    counting = false
+    running = counting = false
   },
 }
 const trainer = new SentenceTransformerTrainer({
