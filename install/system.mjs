@@ -160,7 +160,7 @@ export function readLibtorch({ env = process.env, root = packageRoot } = {}) {
     const { path, version, problem } = inspectLibtorch(chosen)
     if (!path || !version) throw new Error(`SENTENCE_TORCH_LIBTORCH: ${problem}`)
     const minor = (/** @type {string} */ full) => full.split('.').slice(0, 2).join('.')
-    if (built && minor(built.version) !== minor(version))
+    if (built && !env.SENTENCE_TORCH_ADDON && minor(built.version) !== minor(version))
       throw new Error(`SENTENCE_TORCH_LIBTORCH is LibTorch ${version}, but the addon was built for ${built.version}`)
     return { path, version, variant: built?.variant ?? 'cpu' }
   }

@@ -1,5 +1,6 @@
 #include "engine/network.h"
 
+#include <ATen/core/grad_mode.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include "core/device.h"

@@ -1,6 +1,7 @@
 #include "engine/trainer.h"
 
 #include <ATen/TensorOperators.h>
+#include <ATen/core/grad_mode.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/linalg_vector_norm.h>
 #include <torch/csrc/autograd/autograd.h>
