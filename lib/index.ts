@@ -6,8 +6,11 @@ export { type ErrorCode, SentenceTorchError } from './errors.js'
 export * as evaluation from './evaluation/index.js'
 export * as losses from './losses/index.js'
 export type { Embeddings, EmbeddingsLike } from './models/embeddings.js'
+export type { DownloadProgress } from './models/hub.js'
 export { type ModuleDescription, SentenceTransformer } from './models/sentence-transformer.js'
 export type { EncodeOptions, LoadOptions } from './models/types.js'
+export type { Metric } from './native/types.js'
+export type { SearchHit, SemanticSearchOptions } from './search/semantic-search.js'
 export * as util from './search/util.js'
 export {
   type CallbackContext,

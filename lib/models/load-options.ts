@@ -65,7 +65,10 @@ export function chooseDType(
   const fast = device !== 'cpu' || runtime.fastDTypes.includes('bfloat16')
   if (dtype === 'auto') return fast ? 'bfloat16' : 'float32'
   if (dtype === 'bfloat16' && !fast) {
-    process.emitWarning('This processor has neither AMX nor AVX512-BF16: bfloat16 is emulated and slower than float32')
+    process.emitWarning(
+      'This processor has neither AMX nor AVX512-BF16: bfloat16 is emulated and slower than float32',
+      'SentenceTorchWarning',
+    )
   }
   return dtype
 }

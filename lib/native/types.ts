@@ -46,7 +46,8 @@ export interface TensorRange {
 }
 
 /** A module after the transformer: `{ type: 'Pooling', modes: ['mean'], includePrompt: true }`, `{ type: 'Normalize' }`,
- *  `{ type: 'Dense', inFeatures, outFeatures, bias, activation }`. Tensor names start with the module's index + '.'. */
+ *  `{ type: 'Dense', inFeatures, outFeatures, bias, activation }` with activation identity, tanh, relu, gelu, gelu_new, sigmoid or
+ *  silu. Tensor names start with the module's index + '.'. */
 export interface ModuleSpec extends ConfigObject {
   type: string
 }
