@@ -78,6 +78,13 @@ TEST(Kernels, AttentionOfScoresFarApart) {
   }
 }
 
+TEST(Kernels, AttentionOfALongRow) {
+  const PackedBatch batch = batch_of({512});
+  for (at::ScalarType type : {at::kFloat, at::kBFloat16}) {
+    compare(Input(batch, at::kCPU), Dropout(DropoutKey(5, 6, 7), 9, 0.1), 2, random_tensor({512, 3 * 16}, type, 1, 2));
+  }
+}
+
 TEST(Kernels, AttentionStaysInsideItsRow) {
   const PackedBatch together = batch_of({9, 17, 4});
   const Input input(together, at::kCPU);

@@ -1,6 +1,5 @@
-// The kernels of residual_norm, embedding_norm and AdamW against their references, and the masks that dropout draws.
+// The kernels of residual_norm and embedding_norm against their references.
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/full.h>
 #include <ATen/ops/ones.h>
 #include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
@@ -8,11 +7,8 @@
 #include <cmath>
 
 #include "core/device.h"
-#include "ops/dropout.h"
 #include "ops/embedding_norm.h"
-#include "ops/linear.h"
 #include "ops/residual_norm.h"
-#include "optim/adamw.h"
 #include "support.h"
 
 namespace st::test {
@@ -182,192 +178,6 @@ TEST(Kernels, NormsDoNotDependOnTheNumberOfThreads) {
   }
   EXPECT_TRUE(same_bits(outs[0], outs[1]));
   EXPECT_TRUE(same_bits(outs[0], outs[2]));
-}
-
-// ---------------------------------------------------------------------------------------------------------- dropout
-
-constexpr double kProbability = 0.1;
-
-// That `dropped` of `count` fits the probability: five standard deviations of the binomial distribution.
-void expect_rate(int64_t dropped, int64_t count, double probability) {
-  const double mean = count * probability, deviation = std::sqrt(count * probability * (1 - probability));
-  EXPECT_NEAR(static_cast<double>(dropped), mean, 5 * deviation) << "of " << count;
-}
-
-TEST(Dropout, RateAndScale) {
-  for (double probability : {0.1, 0.5, 0.03}) {
-    const Dropout dropout(DropoutKey(1, 2, 3), 4, probability);
-    ASSERT_TRUE(dropout.active());
-    const double exact = dropout.threshold / 65536.0;
-    EXPECT_NEAR(exact, probability, 1e-5);
-    EXPECT_DOUBLE_EQ(dropout.scale, 1 / (1 - exact));
-    int64_t dropped = 0;
-    for (uint32_t row = 0; row < 4; ++row) {
-      for (uint32_t position = 0; position < 50; ++position) {
-        for (uint32_t column = 0; column < 384; ++column) {
-          const double multiplier = dropout.multiplier(row, position, column);
-          ASSERT_TRUE(multiplier == 0 || multiplier == dropout.scale);
-          dropped += multiplier == 0;
-        }
-      }
-    }
-    expect_rate(dropped, 4 * 50 * 384, exact);
-  }
-  EXPECT_FALSE(Dropout(DropoutKey(1, 2, 3), 4, 0).active());
-  EXPECT_FALSE(Dropout().active());
-}
-
-using Place = std::function<double(const Dropout&, uint32_t)>;  // the multiplier of the i-th element along some axis
-
-// The two masks agree as often as independent ones do: neither equal nor each other's opposite.
-void expect_independent(const Dropout& a, const Place& place_a, const Dropout& b, const Place& place_b,
-                        const char* what) {
-  SCOPED_TRACE(what);
-  constexpr int64_t kCount = 20000;
-  int64_t equal = 0;
-  for (uint32_t i = 0; i < kCount; ++i) equal += place_a(a, i) == place_b(b, i);
-  expect_rate(equal, kCount, (1 - kProbability) * (1 - kProbability) + kProbability * kProbability);
-}
-
-TEST(Dropout, EveryCoordinateDrawsAnotherMask) {
-  const Dropout base(DropoutKey(1, 2, 3), 4, kProbability);
-  const Place columns = [](const Dropout& d, uint32_t i) { return d.multiplier(3, 5, i); };
-  const Place rows = [](const Dropout& d, uint32_t i) { return d.multiplier(i, 5, 7); };
-  expect_independent(base, columns, Dropout(DropoutKey(2, 2, 3), 4, kProbability), columns, "seed");
-  expect_independent(base, columns, Dropout(DropoutKey(1, 3, 3), 4, kProbability), columns, "step");
-  expect_independent(base, columns, Dropout(DropoutKey(1, 2, 4), 4, kProbability), columns, "accumulation");
-  expect_independent(base, columns, Dropout(DropoutKey(1, 2, 3), 5, kProbability), columns, "site");
-  expect_independent(base, columns, base, [](const Dropout& d, uint32_t i) { return d.multiplier(4, 5, i); }, "row");
-  expect_independent(
-      base, columns, base, [](const Dropout& d, uint32_t i) { return d.multiplier(3, 6, i); }, "position");
-  expect_independent(
-      base, columns, base, [](const Dropout& d, uint32_t i) { return d.multiplier(3, 5, i, 1); }, "head");
-  expect_independent(base, rows, base, [](const Dropout& d, uint32_t i) { return d.multiplier(i, 5, 8); }, "column");
-  for (uint32_t apart : {1, 15, 16, 112, 128}) {  // the neighbours that share a counter or a register
-    expect_independent(
-        base, columns, base, [&](const Dropout& d, uint32_t i) { return d.multiplier(3, 5, i + apart); },
-        "columns apart");
-  }
-}
-
-TEST(Dropout, ReplaysAndCountsRowsFromTheFirstOfTheBatch) {
-  const Dropout whole(DropoutKey(1, 2, 3), 4, kProbability), again(DropoutKey(1, 2, 3), 4, kProbability);
-  const Dropout chunk(DropoutKey(1, 2, 3, 10), 4, kProbability);
-  for (uint32_t i = 0; i < 500; ++i) {
-    EXPECT_EQ(whole.multiplier(12, 5, i), again.multiplier(12, 5, i));
-    EXPECT_EQ(whole.multiplier(12, 5, i), chunk.multiplier(2, 5, i));
-  }
-}
-
-TEST(Kernels, DropoutMaskOfNormsEqualsTheReference) {
-  const PackedBatch batch = batch_of({1, 17, 40});
-  const Input input(batch, at::kCPU);
-  for (at::ScalarType type : {at::kFloat, at::kDouble}) {
-    for (int64_t width : {1, 7, 12, 32, 100, 127, 128, 129, 384}) {
-      SCOPED_TRACE(width);
-      const Dropout dropout(DropoutKey(~uint64_t{0}, 1, 0, 1000), 65535, kProbability);
-      const at::Tensor zeros_D = at::zeros({width}, type), ones_D = at::ones({width}, type);
-      const at::Tensor expected = dropout_multiplier_TD(dropout, input, width, type);
-
-      at::Tensor sum = at::ones({input.tokens(), width}, type), out = at::zeros_like(sum);
-      residual_norm(input, dropout, {ones_D, zeros_D, 1e-5}, zeros_D, at::zeros_like(sum), sum, out, {}, {});
-      EXPECT_TRUE(same_bits(sum, expected));  // 0 + dropout(1 + 0)
-
-      const EmbeddingTables tables{at::zeros({11, width}, type), at::zeros({40, width}, type),
-                                   at::zeros({1, width}, type)};
-      embedding_norm(input, dropout, tables, {zeros_D, ones_D, 1e-5}, sum, out, {}, {});
-      EXPECT_TRUE(same_bits(out, expected));  // dropout(0 * gamma + 1)
-    }
-  }
-}
-
-// ------------------------------------------------------------------------------------------------------------ AdamW
-
-struct AdamWState {
-  Parameters parameters;
-  std::unique_ptr<Gradients> gradients;
-  std::unique_ptr<AdamW> adamw;
-  int64_t decay_count, no_decay_count;
-
-  AdamWState(at::ScalarType type, const AdamWOptions& options, int64_t decay, int64_t no_decay)
-      : decay_count(decay), no_decay_count(no_decay) {
-    if (decay > 0) parameters.layout.add("w", {decay}, Group::kDecay);
-    parameters.layout.add("b", {no_decay}, Group::kNoDecay);
-    parameters.layout.add("frozen", {5}, Group::kFrozen);
-    parameters.allocate(at::kCPU, type);
-    gradients = std::make_unique<Gradients>(parameters.layout, parameters.flat());
-    adamw = std::make_unique<AdamW>(parameters.layout, parameters.flat(), options);
-    parameters.flat().copy_(random_tensor({parameters.layout.size()}, type, 1));
-  }
-};
-
-TEST(Kernels, AdamW) {
-  const AdamWOptions options{0.9, 0.999, 1e-8, 0.01};
-  for (at::ScalarType type : {at::kFloat, at::kDouble}) {
-    for (int64_t count : {int64_t{1}, int64_t{7}, int64_t{33}, int64_t{70001}}) {
-      SCOPED_TRACE(std::string(c10::toString(type)) + " " + std::to_string(count));
-      AdamWState s(type, options, count, 3);
-      const int64_t decay = s.parameters.layout.decay_end(), trained = s.parameters.layout.trained_end();
-      at::Tensor value = s.parameters.flat().clone(), m = at::zeros({trained}, type), v = at::zeros({trained}, type);
-      for (int64_t step = 1; step <= 3; ++step) {
-        const at::Tensor grad = random_tensor({trained}, type, 10 + step, 0.1);
-        s.gradients->flat().copy_(grad);
-        s.adamw->update(s.parameters, *s.gradients, step, 1e-2, 2e-2, 0.5);
-        const auto expected = [&](int64_t begin, int64_t end, double lr, double weight_decay) {
-          AdamWOptions part = options;
-          part.weight_decay = weight_decay;
-          const auto cut = [&](const at::Tensor& x) { return x.narrow(0, begin, end - begin); };
-          reference::adamw(part, step, lr, 0.5, cut(value), cut(grad), cut(m), cut(v));
-        };
-        expected(0, decay, 1e-2, options.weight_decay);
-        expected(decay, trained, 2e-2, 0);
-        const double close = type == at::kDouble ? 1e-14 : 5e-7;
-        expect_close(s.parameters.flat(), value, close, "value");
-        expect_close(s.adamw->exp_avg(), m, close, "exp_avg");
-        expect_close(s.adamw->exp_avg_sq(), v, close, "exp_avg_sq");
-        EXPECT_EQ(s.gradients->flat().abs().max().item<double>(), 0);
-        EXPECT_EQ(grad.abs().max().item<double>(), 0);
-      }
-    }
-  }
-}
-
-// Three steps of torch.optim.AdamW written out for one number.
-TEST(Kernels, AdamWByHand) {
-  constexpr double kLr = 0.1, kBeta1 = 0.8, kBeta2 = 0.95, kEpsilon = 1e-3, kDecay = 0.05, kFactor = 0.25;
-  AdamWState s(at::kDouble, {kBeta1, kBeta2, kEpsilon, kDecay}, 1, 1);
-  const int64_t b = s.parameters.layout.decay_end();
-  double* value = s.parameters.flat().data_ptr<double>();
-  double w = value[0], bias = value[b];
-  const double frozen = value[s.parameters.layout.trained_end()];
-  double m = 0, v = 0;
-  int64_t step = 0;
-  for (double raw : {2.0, -3.0, 0.5}) {
-    ++step;
-    s.gradients->flat().data_ptr<double>()[0] = raw;
-    s.gradients->flat().data_ptr<double>()[b] = raw;
-    s.adamw->update(s.parameters, *s.gradients, step, kLr, 2 * kLr, kFactor);
-    const double g = raw * kFactor;
-    m = kBeta1 * m + (1 - kBeta1) * g;
-    v = kBeta2 * v + (1 - kBeta2) * g * g;
-    const double direction =
-        m / (1 - std::pow(kBeta1, step)) / (std::sqrt(v) / std::sqrt(1 - std::pow(kBeta2, step)) + kEpsilon);
-    w = w - kLr * kDecay * w - kLr * direction;
-    bias = bias - 2 * kLr * direction;
-    EXPECT_NEAR(value[0], w, 1e-14);
-    EXPECT_NEAR(value[b], bias, 1e-14);
-    EXPECT_EQ(s.gradients->flat().abs().max().item<double>(), 0);
-  }
-  EXPECT_EQ(value[s.parameters.layout.trained_end()], frozen);
-}
-
-TEST(Kernels, AdamWWithoutAGradientOnlyDecays) {
-  AdamWState s(at::kFloat, {0.9, 0.999, 1e-8, 0.5}, 20, 4);
-  const at::Tensor before = s.parameters.flat().clone();
-  s.adamw->update(s.parameters, *s.gradients, 1, 0.1, 0.1, 1);
-  const int64_t decay = s.parameters.layout.decay_end();
-  expect_close(s.parameters.flat().slice(0, 0, decay), before.slice(0, 0, decay) * 0.95, 1e-7, "decayed");
-  EXPECT_TRUE(same_bits(s.parameters.flat().slice(0, decay), before.slice(0, decay)));
 }
 
 }  // namespace

@@ -1,80 +1,12 @@
-// The trainer through the engine's public headers.
-#include "engine/trainer.h"
-
+// The trainer through the engine's public headers: its gradients and its steps.
 #include <cmath>
 #include <limits>
 
-#include "support.h"
-#include "weights.h"
+#include "training.h"
 
 namespace st::test {
 
 namespace {
-
-Config loss_of(const std::string& type, Config::Object options = {}) {
-  options["type"] = text(type);
-  return options;
-}
-
-// Config changes that switch dropout off.
-Config::Object no_dropout() {
-  return {{"hidden_dropout_prob", 0.0}, {"attention_probs_dropout_prob", 0.0}};
-}
-
-std::shared_ptr<Encoder> encoder_of(const std::string& dtype = "float32", const Config::Object& changes = {}) {
-  auto encoder = std::make_shared<Encoder>(tiny_bert({pooling({"mean"}), dense(12, 6, "tanh")}, dtype, changes));
-  load_weights(*encoder, random_weights(*encoder, 1));
-  return encoder;
-}
-
-TrainerSpec spec_of(const Config& loss) {
-  TrainerSpec spec;
-  spec.loss = loss;
-  spec.weight_decay = 0.01;
-  spec.seed = 42;
-  return spec;
-}
-
-// Four rows of two columns, with scores.
-PackedBatch scored_batch() {
-  PackedBatch batch = batch_of({5, 1, 12, 3, 4, 2, 20, 1}, 11, 2, 2);
-  batch.labels = std::vector<float>{1, 0.25, 0.5, 0};
-  return batch;
-}
-
-PackedBatch classified_batch() {
-  PackedBatch batch = scored_batch();
-  batch.labels = std::vector<int32_t>{2, 0, 1, 1};
-  return batch;
-}
-
-const StepOptions kUpdate{1e-2, 1e-2, 1, true, true};
-const StepOptions kGradientsOnly{0, 0, 1, false, true};
-
-double norm(const std::map<std::string, std::vector<double>>& tensors) {
-  double squares = 0;
-  for (const auto& [name, values] : tensors) {
-    for (double value : values) squares += value * value;
-  }
-  return std::sqrt(squares);
-}
-
-double largest_difference(const Weights& a, const Weights& b) {
-  double largest = 0;
-  EXPECT_EQ(a.size(), b.size());
-  for (const auto& [name, values] : a) {
-    for (size_t i = 0; i < values.size(); ++i) {
-      largest = std::max(largest, std::abs(static_cast<double>(values[i]) - b.at(name)[i]));
-    }
-  }
-  return largest;
-}
-
-double largest(const Weights& tensors) {
-  Weights zeros = tensors;
-  for (auto& [name, values] : zeros) std::fill(values.begin(), values.end(), 0.0F);
-  return largest_difference(tensors, zeros);
-}
 
 // ------------------------------------------------------------------------------------------------------- gradients
 
@@ -311,87 +243,6 @@ TEST(Trainer, StateThatIsLoadedIsGoneOnFrom) {
   load_weights(resumed, gradients);
   EXPECT_TRUE(dump_weights(resumed, "exp_avg") == first);
   EXPECT_TRUE(dump_weights(resumed, "grad.") == gradients);
-}
-
-// ----------------------------------------------------------------------------------------------------------- errors
-
-TEST(Trainer, LabelsThatDoNotFitAreRefusedAndLeaveNoTrace) {
-  Trainer trainer(encoder_of("float32", no_dropout()), spec_of(loss_of("SoftmaxLoss", {{"numLabels", 3.0}})));
-  const auto refused = [&](const char* code, const std::string& message,
-                           const std::function<void(PackedBatch&)>& spoil) {
-    PackedBatch batch = classified_batch();
-    spoil(batch);
-    expect_error(code, message, [&] { trainer.step(batch, kUpdate); });
-    expect_error(code, message, [&] { trainer.evaluate(batch); });
-  };
-  const double loss = trainer.evaluate(classified_batch());
-  constexpr const char *kInvalid = "ERR_INVALID_ARGUMENT", *kData = "ERR_INVALID_DATA";
-  refused(kData, "the batch has none", [](PackedBatch& b) { b.labels = std::monostate(); });
-  refused(kData, "needs integer labels", [](PackedBatch& b) { b.labels = std::vector<float>{0, 1, 2, 0}; });
-  refused(kData, "needs 4 labels, one for each row, but found 3",
-          [](PackedBatch& b) { b.labels = std::vector<int32_t>{0, 1, 2}; });
-  refused(kData, "labels from 0 to 2, but found 3",
-          [](PackedBatch& b) { b.labels = std::vector<int32_t>{0, 1, 2, 3}; });
-  refused(kData, "but found -1", [](PackedBatch& b) { b.labels = std::vector<int32_t>{0, 1, -1, 0}; });
-  refused(kData, "needs 4 labels", [](PackedBatch& b) { b.label_shape = {2, 2}; });
-  refused(kInvalid, "Expected 8 labels for labelShape but found 4", [](PackedBatch& b) { b.label_shape = {4, 2}; });
-  refused(kData, "takes 2 text columns but the batch has 1", [](PackedBatch& b) { b.columns = 1; });
-  refused(kInvalid, "that 3 columns divide", [](PackedBatch& b) { b.columns = 3; });
-  refused(kInvalid, "token ids from 0 to 10", [](PackedBatch& b) { b.ids[0] = 99; });
-  EXPECT_EQ(trainer.evaluate(classified_batch()), loss);
-  EXPECT_EQ(largest(dump_weights(trainer, "grad.")), 0);
-  const StepReport report = *trainer.step(classified_batch(), kUpdate);
-  EXPECT_EQ(report.batches, 1);
-  EXPECT_NEAR(report.loss, loss, 1e-6);
-}
-
-TEST(Trainer, OneTrainerAtATimeOnAnEncoder) {
-  auto encoder = encoder_of();
-  const TrainerSpec spec = spec_of(loss_of("CoSENTLoss"));
-  {
-    Trainer first(encoder, spec);
-    expect_error("ERR_BUSY", "already being trained", [&] { Trainer second(encoder, spec); });
-    first.dispose();
-    Trainer third(encoder, spec);
-    first.dispose();  // must not free the encoder that the third holds
-    expect_error("ERR_BUSY", "already being trained", [&] { Trainer fourth(encoder, spec); });
-  }
-  expect_error("ERR_NOT_IMPLEMENTED", "Loss NoLoss", [&] { Trainer bad(encoder, spec_of(loss_of("NoLoss"))); });
-  Trainer last(encoder, spec);  // neither the destructor of the third nor the failure left it taken
-  EXPECT_TRUE(last.step(scored_batch(), kUpdate).has_value());
-}
-
-TEST(Trainer, DisposeTwiceAndUseAfterwards) {
-  auto encoder = encoder_of();
-  Trainer trainer(encoder, spec_of(loss_of("CoSENTLoss")));
-  trainer.step(scored_batch(), kUpdate);
-  trainer.dispose();
-  trainer.dispose();
-  expect_error("ERR_DISPOSED", "trainer was disposed", [&] { trainer.step(scored_batch(), kUpdate); });
-  expect_error("ERR_DISPOSED", "trainer was disposed", [&] { trainer.evaluate(scored_batch()); });
-  expect_error("ERR_DISPOSED", "trainer was disposed", [&] { dump_weights(trainer); });
-  EXPECT_NO_THROW(dump_weights(*encoder));  // the encoder lives on
-}
-
-TEST(Trainer, AnEncoderThatIsDisposedEndsItsTraining) {
-  auto encoder = encoder_of();
-  Trainer trainer(encoder, spec_of(loss_of("CoSENTLoss")));
-  trainer.step(scored_batch(), kUpdate);
-  encoder->dispose();
-  expect_error("ERR_DISPOSED", "encoder was disposed", [&] { trainer.step(scored_batch(), kUpdate); });
-  expect_error("ERR_DISPOSED", "encoder was disposed", [&] { trainer.evaluate(scored_batch()); });
-  EXPECT_NO_THROW(trainer.dispose());
-  expect_error("ERR_DISPOSED", "encoder was disposed", [&] { Trainer other(encoder, spec_of(loss_of("CoSENTLoss"))); });
-}
-
-TEST(Trainer, TensorsThatItDoesNotHaveAreRefused) {
-  Trainer trainer(encoder_of(), spec_of(loss_of("CoSENTLoss")));
-  for (const char* name : {"grad.nothing", "loss.classifier.weight", "exp_avg.loss.classifier.weight", "nothing"}) {
-    float value = 1;
-    const std::vector<TensorRange> range = {{name, 0, "F32", &value, 4}};
-    expect_error("ERR_INVALID_TENSORS", "There is no tensor named", [&] { trainer.load(range); });
-    expect_error("ERR_INVALID_TENSORS", "There is no tensor named", [&] { trainer.dump(range); });
-  }
 }
 
 }  // namespace

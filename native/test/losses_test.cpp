@@ -1,0 +1,193 @@
+// Every loss of the registry: gradients against central differences in float64, values, errors.
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/eye.h>
+#include <ATen/ops/stack.h>
+#include <ATen/ops/zeros.h>
+
+#include <cmath>
+#include <set>
+#include <sstream>
+
+#include "losses/loss.h"
+#include "support.h"
+
+namespace st::test {
+
+namespace {
+
+enum class Labels { kNone, kScores, kClasses };
+
+struct LossCase {
+  std::string type;
+  Config::Object options;
+  Labels labels;
+  std::vector<int64_t> columns;
+};
+
+// A new loss gets its line here: LossRegistryIsCovered fails without it.
+const std::vector<LossCase>& loss_cases() {
+  static const std::vector<LossCase> cases = {
+      {"CoSENTLoss", {}, Labels::kScores, {2}},
+      {"CoSENTLoss", {{"scale", 3.0}}, Labels::kClasses, {2}},
+      {"CosineSimilarityLoss", {}, Labels::kScores, {2}},
+      {"MultipleNegativesRankingLoss", {}, Labels::kNone, {2, 3, 4, 5}},
+      {"MultipleNegativesRankingLoss", {{"scale", 1.0}, {"similarity", text("dot")}}, Labels::kNone, {2, 3}},
+      {"SoftmaxLoss", {{"numLabels", 3.0}}, Labels::kClasses, {2}},
+      {"SoftmaxLoss",
+       {{"numLabels", 3.0}, {"concatenationSentRep", false}, {"concatenationSentMultiplication", true}},
+       Labels::kClasses,
+       {2}},
+  };
+  return cases;
+}
+
+constexpr int64_t kRows = 5, kWidth = 6;
+
+at::Tensor labels_of(Labels kind) {
+  if (kind == Labels::kNone) return {};
+  if (kind == Labels::kScores) return random_tensor({kRows}, at::kDouble, 3);
+  at::Tensor out = at::empty({kRows}, at::kLong);
+  for (int64_t row = 0; row < kRows; ++row) out.data_ptr<int64_t>()[row] = (2 * row + 1) % 3;
+  return out;
+}
+
+// A loss with its own parameters, for embeddings of width kWidth.
+struct Fixture {
+  Parameters parameters;
+  std::unique_ptr<Loss> loss;
+
+  Fixture(const std::string& type, Config::Object options) {
+    options["type"] = text(type);
+    loss = make_loss(options, kWidth, parameters.layout);
+    parameters.allocate(at::kCPU, at::kDouble);
+    loss->initialize(parameters, 1);
+  }
+  std::vector<at::Tensor> values() { return parameters.layout.views(parameters.flat()); }
+  at::Tensor forward(const at::Tensor& embeddings_CBD, const at::Tensor& labels,
+                     const std::vector<at::Tensor>& values) const {
+    const LossInput input{embeddings_CBD, labels, values};
+    loss->check_batch(input);
+    return loss->forward(input);
+  }
+  double value(const at::Tensor& embeddings_CBD, const at::Tensor& labels) {
+    return forward(embeddings_CBD, labels, values()).item<double>();
+  }
+};
+
+TEST(Losses, RegistryIsCovered) {
+  std::string known;
+  try {
+    Fixture("NoLoss", {});
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), "ERR_NOT_IMPLEMENTED");
+    known = error.what();
+  }
+  const std::string lead = "Loss NoLoss is not built: expected ";
+  ASSERT_EQ(known.rfind(lead, 0), 0U) << known;
+  std::set<std::string> registered, covered;
+  std::istringstream names(known.substr(lead.size()));
+  for (std::string name; std::getline(names >> std::ws, name, ',');) registered.insert(name);
+  for (const LossCase& c : loss_cases()) covered.insert(c.type);
+  EXPECT_EQ(registered, covered);
+}
+
+TEST(Differences, Losses) {
+  for (const LossCase& c : loss_cases()) {
+    for (int64_t columns : c.columns) {
+      Fixture fixture(c.type, c.options);
+      std::vector<at::Tensor> inputs = fixture.values();
+      inputs.insert(inputs.begin(), random_tensor({columns, kRows, kWidth}, at::kDouble, 2));
+      const at::Tensor labels = labels_of(c.labels);
+      expect_autograd(
+          [&](const std::vector<at::Tensor>& in) {
+            return fixture.forward(in[0], labels, std::vector<at::Tensor>(in.begin() + 1, in.end()));
+          },
+          inputs, c.type + " of " + std::to_string(columns) + " columns");
+    }
+  }
+}
+
+TEST(Losses, Values) {
+  const at::Tensor unit = at::eye(kWidth, at::kDouble).narrow(0, 0, kRows);
+  const at::Tensor equal = at::stack({unit, unit * 3}), opposite = at::stack({unit, -unit});
+  const at::Tensor ones = at::zeros({kRows}, at::kDouble) + 1;
+  EXPECT_NEAR(Fixture("MultipleNegativesRankingLoss", {{"scale", 2.0}}).value(equal, {}),
+              std::log1p(4 * std::exp(-2.0)), 1e-14);
+  EXPECT_NEAR(Fixture("MultipleNegativesRankingLoss", {{"scale", 2.0}, {"similarity", text("dot")}}).value(equal, {}),
+              std::log1p(4 * std::exp(-6.0)), 1e-14);
+  // Hard negatives that equal the positives: twice as many candidates, two of them right.
+  EXPECT_NEAR(Fixture("MultipleNegativesRankingLoss", {{"scale", 2.0}}).value(at::stack({unit, unit, unit}), {}),
+              std::log(2 + 8 * std::exp(-2.0)), 1e-14);
+  EXPECT_NEAR(Fixture("CosineSimilarityLoss", {}).value(equal, ones), 0, 1e-14);
+  EXPECT_NEAR(Fixture("CosineSimilarityLoss", {}).value(opposite, ones * 0.5), 2.25, 1e-14);
+  EXPECT_EQ(Fixture("CoSENTLoss", {}).value(equal, ones), 0);                            // no pair is ordered
+  const at::Tensor two = at::cat({equal.narrow(1, 0, 1), opposite.narrow(1, 0, 1)}, 1);  // cosines 1 and -1
+  const at::Tensor rising = at::eye(2, at::kDouble)[1];
+  EXPECT_NEAR(Fixture("CoSENTLoss", {{"scale", 2.0}}).value(two, rising), std::log1p(std::exp(4.0)), 1e-12);
+  EXPECT_NEAR(Fixture("CoSENTLoss", {{"scale", 2.0}}).value(two, 1 - rising), std::log1p(std::exp(-4.0)), 1e-12);
+  Fixture softmax("SoftmaxLoss", {{"numLabels", 3.0}});
+  softmax.parameters.flat().zero_();
+  EXPECT_NEAR(softmax.value(equal, labels_of(Labels::kClasses)), std::log(3.0), 1e-14);
+}
+
+TEST(Losses, SoftmaxOwnsAClassifierThatTheSeedMakes) {
+  Fixture a("SoftmaxLoss", {{"numLabels", 3.0}}), b("SoftmaxLoss", {{"numLabels", 3.0}});
+  const std::vector<TensorInfo> tensors = a.parameters.layout.tensors();
+  ASSERT_EQ(tensors.size(), 2U);
+  EXPECT_EQ(tensors[0].name, "loss.classifier.weight");
+  EXPECT_EQ(tensors[0].shape, (std::vector<int64_t>{3, 3 * kWidth}));
+  EXPECT_EQ(tensors[0].group, Group::kDecay);
+  EXPECT_EQ(tensors[1].shape, (std::vector<int64_t>{3}));
+  EXPECT_EQ(tensors[1].group, Group::kNoDecay);
+  EXPECT_TRUE(same_bits(a.parameters.flat(), b.parameters.flat()));
+  b.loss->initialize(b.parameters, 2);
+  EXPECT_FALSE(same_bits(a.parameters.flat(), b.parameters.flat()));
+  const double bound = 1 / std::sqrt(18.0), largest = a.parameters.flat().abs().max().item<double>();
+  EXPECT_LE(largest, bound);
+  EXPECT_GT(largest, 0.8 * bound);
+}
+
+TEST(Losses, BatchesThatDoNotFitAreRefused) {
+  const at::Tensor two = random_tensor({2, kRows, kWidth}, at::kDouble, 1),
+                   three = random_tensor({3, kRows, kWidth}, at::kDouble, 1);
+  const at::Tensor scores = labels_of(Labels::kScores), classes = labels_of(Labels::kClasses);
+  const auto refused = [](const std::string& type, const std::string& message, const at::Tensor& embeddings,
+                          const at::Tensor& labels) {
+    const Config::Object options = type == "SoftmaxLoss" ? Config::Object{{"numLabels", 3.0}} : Config::Object{};
+    expect_error("ERR_INVALID_DATA", message, [&] { Fixture(type, options).value(embeddings, labels); });
+  };
+  refused("MultipleNegativesRankingLoss", "takes 2 or more text columns but the batch has 1", two.narrow(0, 0, 1), {});
+  for (const char* type : {"CoSENTLoss", "CosineSimilarityLoss", "SoftmaxLoss"}) {
+    refused(type, "takes 2 text columns but the batch has 3", three, classes);
+    refused(type, "needs a label for each row, but the batch has none", two, {});
+    refused(type, "needs 5 labels, one for each row, but found 4", two, classes.narrow(0, 0, 4));
+    refused(type, "needs 5 labels", two, classes.unsqueeze(1));
+  }
+  refused("SoftmaxLoss", "needs integer labels", two, scores);
+  refused("SoftmaxLoss", "labels from 0 to 2, but found 3", two, classes + 1);
+  refused("SoftmaxLoss", "labels from 0 to 2, but found -1", two, classes - 1);
+}
+
+TEST(Losses, OptionsThatAreNotKnownAreRefused) {
+  for (const LossCase& c : loss_cases()) {
+    Config::Object options = c.options;
+    options["scales"] = 1.0;
+    expect_error("ERR_UNKNOWN_OPTION", c.type + " has no option scales", [&] { Fixture(c.type, options); });
+  }
+  const std::string mnr = "MultipleNegativesRankingLoss";
+  expect_error("ERR_INVALID_ARGUMENT", "cosine or dot for similarity but found l2",
+               [&] { Fixture(mnr, {{"similarity", text("l2")}}); });
+  expect_error("ERR_INVALID_ARGUMENT", "numLabels", [] { Fixture("SoftmaxLoss", {}); });
+  expect_error("ERR_INVALID_ARGUMENT", "at least 1 for numLabels but found 0",
+               [] { Fixture("SoftmaxLoss", {{"numLabels", 0.0}}); });
+  expect_error("ERR_INVALID_ARGUMENT", "at least one of its three concatenations", [] {
+    Fixture("SoftmaxLoss",
+            {{"numLabels", 2.0}, {"concatenationSentRep", false}, {"concatenationSentDifference", false}});
+  });
+}
+
+}  // namespace
+
+}  // namespace st::test
