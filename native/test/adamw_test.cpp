@@ -1,7 +1,6 @@
 // AdamW: the kernel against its reference, and against the formulas written out.
 #include "optim/adamw.h"
 
-#include <ATen/TensorOperators.h>
 #include <ATen/ops/zeros.h>
 
 #include <cmath>

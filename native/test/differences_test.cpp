@@ -1,5 +1,4 @@
 // Every op and every layer against central differences in float64, with dropout replayed from its key.
-#include <ATen/TensorOperators.h>
 #include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
 

@@ -1,7 +1,6 @@
 // The masks that dropout draws: their statistics, what they depend on, and that the kernels draw the same ones.
 #include "ops/dropout.h"
 
-#include <ATen/TensorOperators.h>
 #include <ATen/ops/ones.h>
 #include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>

@@ -1,7 +1,6 @@
 // The encoder through the engine's public headers.
 #include "engine/encoder.h"
 
-#include <ATen/TensorOperators.h>
 #include <ATen/ops/from_blob.h>
 
 #include <algorithm>

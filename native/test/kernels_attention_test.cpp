@@ -1,5 +1,4 @@
 // The attention kernels against their references and against what must hold for any attention.
-#include <ATen/TensorOperators.h>
 #include <ATen/ops/eye.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/zeros.h>

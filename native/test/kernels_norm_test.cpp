@@ -1,5 +1,4 @@
 // The kernels of residual_norm and embedding_norm against their references.
-#include <ATen/TensorOperators.h>
 #include <ATen/ops/ones.h>
 #include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>

@@ -1,5 +1,4 @@
 // Every loss of the registry: gradients against central differences in float64, values, errors.
-#include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/eye.h>

@@ -1,5 +1,4 @@
 // Where parameters and activations lie.
-#include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/zeros.h>
 

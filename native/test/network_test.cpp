@@ -1,8 +1,6 @@
 // The whole network with each of its heads against central differences in float64.
 #include "engine/network.h"
 
-#include <ATen/TensorOperators.h>
-
 #include "support.h"
 
 namespace st::test {

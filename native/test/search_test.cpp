@@ -1,8 +1,6 @@
 // Exact search against brute force.
 #include "engine/search.h"
 
-#include <ATen/TensorOperators.h>
-
 #include <algorithm>
 #include <cmath>
 #include <functional>
