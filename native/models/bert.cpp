@@ -29,15 +29,13 @@ class Bert : public Model {
 
  private:
   EmbeddingTables tables(const Pass& pass) const {
-    return {pass.parameters.master(word_), pass.parameters.master(position_), pass.parameters.master(type_),
-            padding_id_};
+    return {pass.parameters.master(word_), pass.parameters.master(position_), pass.parameters.master(type_)};
   }
 
   ModelSizes sizes_;
   double dropout_;
   int64_t padding_token_;  // -1: none
   ParamId word_, position_, type_;
-  int64_t padding_id_;
   Norm norm_;
   std::vector<Layer> layers_;
   ParamId pooler_weight_ = -1, pooler_bias_ = -1;
@@ -85,8 +83,6 @@ Bert::Bert(const Config& config, bool pooler, const std::string& prefix, Layout&
   check(!config.boolean("is_decoder", false), "ERR_NOT_IMPLEMENTED", "A BERT with is_decoder true is not built");
   const Activation activation = parse_activation(config.string("hidden_act", "gelu"), "hidden_act in config.json");
   dropout_ = sizes.dropout;
-  const auto& keys = config.object();  // absent = 0, as in BertConfig; null = none
-  padding_id_ = keys.count("pad_token_id") ? config.integer("pad_token_id", -1) : 0;
   padding_token_ = padding_token(config, sizes_.vocabulary);
 
   word_ = layout.add(prefix + "embeddings.word_embeddings.weight", {sizes_.vocabulary, sizes_.width}, Group::kDecay);
@@ -135,8 +131,7 @@ void Bert::backward(const Pass& pass, Gradients& gradients, at::Tensor d_x_TD) {
     d_x_TD = layer->attention.backward(pass, gradients, d_x_TD);
   }
   embedding_norm_backward(pass.input, pass.dropout_at(kEmbeddingSite, dropout_), norm_.weights(pass).gamma_D, d_x_TD,
-                          sum_TD_, mean_T_, rstd_T_,
-                          {gradients[word_], gradients[position_], gradients[type_], padding_id_},
+                          sum_TD_, mean_T_, rstd_T_, {gradients[word_], gradients[position_], gradients[type_]},
                           norm_.gamma_gradient(gradients), norm_.beta_gradient(gradients));
   // As torch.nn.Embedding with padding_idx: where a text does spell out [PAD], its embedding is not trained.
   if (padding_token_ >= 0) gradients[word_].select(0, padding_token_).zero_();

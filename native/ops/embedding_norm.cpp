@@ -3,7 +3,6 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/index_add.h>
 #include <ATen/ops/index_select.h>
-#include <ATen/ops/ne.h>
 #include <ATen/ops/zeros_like.h>
 
 #include "core/parallel.h"
@@ -32,9 +31,8 @@ void add_rows(const Input& input, const at::Tensor& d_TD, const EmbeddingTables&
       A* to_word = word + ids[t] * width;
       A* to_position = position + positions[t] * width;
       A* to_type = type + (types == nullptr ? 0 : types[t]) * width;
-      const A word_factor = ids[t] == d_tables.padding_id ? A(0) : A(1);
       for (int64_t i = begin; i < end; ++i) {
-        to_word[i] += word_factor * d[i];
+        to_word[i] += d[i];
         to_position[i] += d[i];
         to_type[i] += d[i];
       }
@@ -127,8 +125,7 @@ void embedding_norm_backward(const Input& input, const Dropout& dropout, const a
   at::Tensor dy_TD = d_out_TD.to(gamma_D.scalar_type());
   if (dropout.active()) dy_TD = dy_TD * dropout_multiplier_TD(dropout, input, dy_TD.size(1), dy_TD.scalar_type());
   const at::Tensor d_TD = normalize_backward(dy_TD, sum_TD, mean_T, rstd_T, gamma_D, d_gamma_D, d_beta_D);
-  const at::Tensor is_word_T1 = input.ids_T.ne(d_tables.padding_id).unsqueeze(1);
-  d_tables.word_VD.index_add_(0, input.ids_T, d_TD * is_word_T1);
+  d_tables.word_VD.index_add_(0, input.ids_T, d_TD);
   d_tables.position_PD.index_add_(0, input.positions_T, d_TD);
   d_tables.type_KD.index_add_(0, input.types_T.defined() ? input.types_T : at::zeros_like(input.ids_T), d_TD);
   sum_TD.copy_(d_TD);

@@ -6,7 +6,6 @@ namespace st {
 
 struct EmbeddingTables {
   at::Tensor word_VD, position_PD, type_KD;  // master dtype
-  int64_t padding_id = -1;                   // the word whose gradient stays 0, as torch.nn.Embedding's padding_idx
 };
 
 // sum = word + position + type (master dtype, kept for backward); out = dropout(layer norm of sum).
