@@ -1,10 +1,6 @@
-// Every op and every layer against central differences in float64, with dropout replayed from its key.
+// Every op against central differences in float64, with dropout replayed from its key.
 #include <ATen/ops/zeros.h>
-#include <ATen/ops/zeros_like.h>
 
-#include "layers/feed_forward.h"
-#include "layers/output_block.h"
-#include "layers/self_attention.h"
 #include "ops/activation.h"
 #include "ops/attention.h"
 #include "ops/embedding_norm.h"
@@ -234,77 +230,6 @@ TEST(Differences, Similarity) {
                   "cosine_matrix");
   expect_autograd([](const std::vector<at::Tensor>& in) { return cosine_pairs(in[0], in[1]); }, {a, c}, "cosine_pairs");
   EXPECT_TRUE(same_bits(normalize_rows(no_doubles({2, 3})), no_doubles({2, 3})));  // not NaN
-}
-
-// ----------------------------------------------------------------------------------------------------------- layers
-
-constexpr LayerSizes kSizes{8, 2, 11, kEpsilon, 0.2, 0.3};
-
-// Runs `forward` and `backward` of a layer whose parameters are in `parameters` (laid out, not allocated), on x [8, 8].
-struct LayerCheck {
-  PackedBatch batch = batch_of({1, 5, 2});
-  Input input{batch, at::kCPU};
-  Parameters& parameters;
-  Workspace workspace{at::kCPU};
-  at::Tensor x = doubles({8, 8}, 1), w = doubles({8, 8}, 2);
-
-  explicit LayerCheck(Parameters& given) : parameters(given) {
-    parameters.allocate(at::kCPU, at::kDouble);
-    parameters.flat().copy_(doubles({parameters.layout.size()}, 3));
-  }
-  Pass pass() { return {input, parameters, workspace, true, DropoutKey(1, 2, 3)}; }
-
-  void run(const std::function<at::Tensor(const Pass&)>& forward,
-           const std::function<at::Tensor(const Pass&, Gradients&, at::Tensor)>& backward) {
-    const auto value = [&] {
-      workspace.reset();
-      return (forward(pass()) * w).sum().item<double>();
-    };
-    value();
-    Gradients gradients(parameters.layout, parameters.flat());
-    const at::Tensor d_x = backward(pass(), gradients, w.clone()).clone();
-    expect_gradient(value, x, d_x, "x");
-    expect_gradient(value, parameters.flat(), gradients.flat(), "parameters");
-  }
-};
-
-TEST(Differences, OutputBlockLayer) {
-  Parameters parameters;
-  OutputBlock block(parameters.layout, "block", 6, 8, kEpsilon, 0.2, 3);
-  LayerCheck check(parameters);
-  const at::Tensor inner = doubles({8, 6}, 7);
-  at::Tensor d_inner = no_doubles({8, 6});
-  check.run([&](const Pass& pass) { return block.forward(pass, inner, check.x); },
-            [&](const Pass& pass, Gradients& gradients, at::Tensor d_out) {
-              return block.backward(pass, gradients, d_out, inner, d_inner);
-            });
-  const auto value = [&] {
-    check.workspace.reset();
-    return (block.forward(check.pass(), inner, check.x) * check.w).sum().item<double>();
-  };
-  expect_gradient(value, inner, d_inner, "input of the linear layer");
-}
-
-TEST(Differences, SelfAttentionLayer) {
-  Parameters parameters;
-  SelfAttention layer(parameters.layout, "attention", kSizes, 1);
-  LayerCheck check(parameters);
-  check.run(
-      [&](const Pass& pass) { return layer.forward(pass, check.x); },
-      [&](const Pass& pass, Gradients& gradients, at::Tensor d_out) { return layer.backward(pass, gradients, d_out); });
-}
-
-TEST(Differences, FeedForwardLayer) {
-  for (Activation activation : kFeedForward) {
-    SCOPED_TRACE(static_cast<int>(activation));
-    Parameters parameters;
-    FeedForward layer(parameters.layout, "layer", kSizes, activation, 1);
-    LayerCheck check(parameters);
-    check.run([&](const Pass& pass) { return layer.forward(pass, check.x); },
-              [&](const Pass& pass, Gradients& gradients, at::Tensor d_out) {
-                return layer.backward(pass, gradients, d_out);
-              });
-  }
 }
 
 }  // namespace
