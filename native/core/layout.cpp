@@ -86,7 +86,9 @@ Layout::Span Layout::locate(const TensorRange& range) const {
   auto found = named_.find(range.name);
   check(found != named_.end(), "ERR_INVALID_TENSORS", "There is no tensor named ", range.name);
   const Named& named = ordered_[found->second];
-  const int64_t count = range.bytes / static_cast<int64_t>(c10::elementSize(scalar_type(range)));
+  const int64_t size = static_cast<int64_t>(c10::elementSize(scalar_type(range))), count = range.bytes / size;
+  check(range.bytes % size == 0, "ERR_INVALID_TENSORS", "Expected whole ", range.dtype, " elements for tensor ",
+        range.name, " but found ", range.bytes, " bytes");
   check(range.start >= 0 && range.start + count <= named.numel, "ERR_INVALID_TENSORS", "Tensor ", range.name, " has ",
         named.numel, " elements but the range is ", range.start, " to ", range.start + count);
   return {blocks_[named.block].offset + named.part * named.numel + range.start, count};
