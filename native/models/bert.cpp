@@ -59,8 +59,8 @@ int64_t positive(const Config& config, const std::string& key) {
 
 double probability(const Config& config, const std::string& key) {
   const double value = config.number(key, 0.1);
-  check(value >= 0 && value < 1, "ERR_INVALID_MODEL", "Expected 0 to below 1 for ", key, " in config.json but found ",
-        value);
+  check(value >= 0 && value <= 0.9999, "ERR_INVALID_MODEL", "Expected 0 to 0.9999 for ", key,
+        " in config.json but found ", value);
   return value;
 }
 
