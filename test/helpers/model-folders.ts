@@ -7,53 +7,19 @@ import { type TensorSource, writeSafetensors } from '../../lib/io/safetensors.js
 import type { ConfigObject } from '../../lib/native/types.js'
 import { bertShapes } from './fake-addon.js'
 import { tinyConfig } from './tiny-model.js'
+import { SPECIAL_TOKENS, wordPieceTokenizer } from './word-piece.js'
 
-const WORDS = '[PAD] [UNK] [CLS] [SEP] [MASK] the a cat dog sat ran on mat query passage : fast slow ##s ##ly'.split(
-  ' ',
-)
+const WORDS = 'the a cat dog sat ran on mat query passage : fast slow ##s ##ly'.split(' ')
 
+/** With a truncation that must be ignored. */
 export const tinyTokenizer = {
-  version: '1.0',
+  ...wordPieceTokenizer(WORDS),
   truncation: { max_length: 5, strategy: 'LongestFirst', stride: 0, direction: 'Right' },
-  padding: null,
-  added_tokens: WORDS.slice(0, 5).map((content, id) => ({
-    ...{ id, content, special: true, normalized: false },
-    ...{ single_word: false, lstrip: false, rstrip: false },
-  })),
-  normalizer: {
-    type: 'BertNormalizer',
-    clean_text: true,
-    handle_chinese_chars: true,
-    strip_accents: null,
-    lowercase: true,
-  },
-  pre_tokenizer: { type: 'BertPreTokenizer' },
-  post_processor: {
-    type: 'TemplateProcessing',
-    single: [
-      { SpecialToken: { id: '[CLS]', type_id: 0 } },
-      { Sequence: { id: 'A', type_id: 0 } },
-      { SpecialToken: { id: '[SEP]', type_id: 0 } },
-    ],
-    pair: [],
-    special_tokens: {
-      '[CLS]': { id: '[CLS]', ids: [2], tokens: ['[CLS]'] },
-      '[SEP]': { id: '[SEP]', ids: [3], tokens: ['[SEP]'] },
-    },
-  },
-  decoder: { type: 'WordPiece', prefix: '##', cleanup: true },
-  model: {
-    type: 'WordPiece',
-    unk_token: '[UNK]',
-    continuing_subword_prefix: '##',
-    max_input_chars_per_word: 100,
-    vocab: Object.fromEntries(WORDS.map((word, id) => [word, id])),
-  },
 }
 
 /** Id of a word of the tiny vocabulary. */
 export function wordId(word: string): number {
-  return WORDS.indexOf(word)
+  return [...SPECIAL_TOKENS, ...WORDS].indexOf(word)
 }
 
 /** A folder that is removed after the test. */

@@ -2,6 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { writeSafetensors } from '../../lib/io/safetensors.js'
 import { tinyConfig } from './tiny-model.js'
+import { wordPieceTokenizer } from './word-piece.js'
 
 /** Words of the tiny model, after the special tokens; everything else is `[UNK]`. */
 export const tinyWords = [
@@ -9,7 +10,6 @@ export const tinyWords = [
   ...['one', 'two', 'three', 'four', 'five', 'six', 'rain', 'sun', 'snow', 'wind', 'storm', 'cloud'],
   ...['bread', 'milk', 'cheese', 'apple', 'the', 'a', 'is', 'and', 'of', 'very', 'not', 'like'],
 ]
-const specialTokens = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]']
 
 /** Writes the folder of a two-layer BERT with random weights (the same for the same seed), mean pooling; returns `folder`. */
 export async function tinyFolder(folder: string, seed = 1): Promise<string> {
@@ -17,7 +17,7 @@ export async function tinyFolder(folder: string, seed = 1): Promise<string> {
   await mkdir(join(folder, '1_Pooling'), { recursive: true })
   const files: Record<string, object> = {
     'config.json': { ...tinyConfig, architectures: ['BertModel'] },
-    'tokenizer.json': tokenizerJson(),
+    'tokenizer.json': wordPieceTokenizer(tinyWords),
     'tokenizer_config.json': { tokenizer_class: 'BertTokenizer', do_lower_case: true, model_max_length: 40 },
     'sentence_bert_config.json': { max_seq_length: 24, do_lower_case: false },
     'config_sentence_transformers.json': { similarity_fn_name: 'cosine', prompts: {}, default_prompt_name: null },
@@ -36,42 +36,6 @@ export async function tinyFolder(folder: string, seed = 1): Promise<string> {
   for (const [name, value] of Object.entries(files)) await writeFile(join(folder, name), json(value))
   await writeSafetensors(join(folder, 'model.safetensors'), weights(seed), { format: 'pt' })
   return folder
-}
-
-function tokenizerJson() {
-  const special = (content: string, id: number) => ({
-    ...{ id, content, special: true, single_word: false, lstrip: false, rstrip: false, normalized: false },
-  })
-  const token = (id: string) => ({ SpecialToken: { id, type_id: 0 } })
-  const named = (id: string) => [id, { id, ids: [specialTokens.indexOf(id)], tokens: [id] }]
-  return {
-    version: '1.0',
-    truncation: null,
-    padding: null,
-    added_tokens: specialTokens.map(special),
-    normalizer: {
-      type: 'BertNormalizer',
-      clean_text: true,
-      handle_chinese_chars: true,
-      strip_accents: null,
-      lowercase: true,
-    },
-    pre_tokenizer: { type: 'BertPreTokenizer' },
-    post_processor: {
-      type: 'TemplateProcessing',
-      single: [token('[CLS]'), { Sequence: { id: 'A', type_id: 0 } }, token('[SEP]')],
-      pair: [],
-      special_tokens: Object.fromEntries([named('[CLS]'), named('[SEP]')]),
-    },
-    decoder: { type: 'WordPiece', prefix: '##', cleanup: true },
-    model: {
-      type: 'WordPiece',
-      unk_token: '[UNK]',
-      continuing_subword_prefix: '##',
-      max_input_chars_per_word: 100,
-      vocab: Object.fromEntries([...specialTokens, ...tinyWords].map((word, id) => [word, id])),
-    },
-  }
 }
 
 function weights(seed: number) {
