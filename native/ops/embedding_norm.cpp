@@ -91,10 +91,7 @@ void embedding_norm_backward(const Input& input, const Dropout& dropout, const a
       kernels::table<S>().embedding_norm_backward(call, begin, end, partial.data() + part * 2 * width,
                                                   thread_scratch<A>(2 * width));
     });
-    A* const totals[] = {data<A>(d_gamma_D), data<A>(d_beta_D)};
-    for (int64_t part = 0; part < parts; ++part) {
-      for (int64_t i = 0; i < 2 * width; ++i) totals[i / width][i % width] += partial[part * 2 * width + i];
-    }
+    add_partials(partial, {d_gamma_D, d_beta_D});
     add_rows<A>(input, sum_TD, d_tables);
   });
 }

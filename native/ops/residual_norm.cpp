@@ -59,10 +59,7 @@ void residual_norm_backward(const Input& input, const Dropout& dropout, const at
       kernels::table<S>().residual_norm_backward(call, begin, end, partial.data() + part * 3 * width,
                                                  thread_scratch<A>(2 * width));
     });
-    A* const totals[] = {data<A>(d_gamma_D), data<A>(d_beta_D), data<A>(d_bias_D)};
-    for (int64_t part = 0; part < parts; ++part) {
-      for (int64_t i = 0; i < 3 * width; ++i) totals[i / width][i % width] += partial[part * 3 * width + i];
-    }
+    add_partials(partial, {d_gamma_D, d_beta_D, d_bias_D});
   });
 }
 
