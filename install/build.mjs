@@ -32,6 +32,8 @@ async function main(force) {
       `the CUDA variant (SENTENCE_TORCH_CUDA=${variant}) is not built yet. Use SENTENCE_TORCH_CUDA=cpu.`,
     )
   const toolchain = checkToolchain()
+  // CMake takes the compiler that was checked, not the first that it finds.
+  process.env.CXX ??= toolchain.compiler
   const { steps: _, ...libtorch } = await resolveLibtorch({ log: say })
   say(`LibTorch ${libtorch.version} (${libtorch.variant}, ${libtorch.source}): ${libtorch.path}`)
 

@@ -6,9 +6,10 @@ import { command, isMusl } from './system.mjs'
 export const CMAKE_MINIMUM = '3.22'
 const COMPILERS = ['c++', 'g++', 'clang++']
 
-// Needs the language and the library of C++20.
+// Needs the language and the library of C++20. On Linux the compiler must use LibTorch's OpenMP runtime, which is GCC's: what
+// clang builds does not load.
 const PROGRAM =
-  '#include <concepts>\n#include <span>\ntemplate <std::integral T> T twice(T x) { return x + x; }\nint main() { return twice(0); }\n'
+  '#if defined(__clang__) && defined(__linux__)\n#error OpenMP\n#endif\n#include <concepts>\n#include <span>\ntemplate <std::integral T> T twice(T x) { return x + x; }\nint main() { return twice(0); }\n'
 
 /** Something that the user has to install or to choose. */
 export class SetupError extends Error {}
@@ -52,7 +53,10 @@ export function inspectToolchain({ env = process.env } = {}) {
     problems.push(missing(`A C++ compiler was not found (looked for ${candidates.join(', ')} on PATH).`, 'compiler'))
   else if (!compiler)
     problems.push(
-      missing(`${found.join(', ')} cannot compile C++20 (g++ 11, clang 14 or newer is needed).`, 'compiler'),
+      missing(
+        `${found.join(', ')} cannot build the addon (g++ 11 or newer is needed; on macOS Apple's clang).`,
+        'compiler',
+      ),
     )
   const compilerVersion = compiler && command(compiler, ['--version'])?.split('\n')[0]
   return { cmake, compiler, compilerVersion, make, problems }
