@@ -50,6 +50,7 @@ ParamId Layout::add_fused(const std::vector<std::string>& names, std::vector<int
 }
 
 void Layout::finish() {
+  size_ = 0;
   for (Group group : {Group::kDecay, Group::kNoDecay, Group::kFrozen}) {
     for (Block& block : blocks_) {
       if (block.group != group) continue;

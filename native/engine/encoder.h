@@ -23,8 +23,8 @@ struct EncoderSpec {
 
 enum class EncoderOutput { kSentenceEmbedding, kTokenEmbeddings, kPoolerOutput };
 
-// A transformer with its pooling and head modules. Construction checks the spec and reserves memory; everything but the
-// readers below must be called on the executor thread.
+// A transformer with its pooling and head modules. Construction checks the spec and lays out the parameters; everything
+// but the readers below must be called on the executor thread.
 class Encoder {
  public:
   explicit Encoder(const EncoderSpec& spec);

@@ -17,7 +17,11 @@ Network::Network(const EncoderSpec& spec)
     for (ParamId id : heads_.back()->parameters()) head_parameters_.push_back(id);
   }
   check(width_ > 0, "ERR_INVALID_MODEL", "Expected a Pooling module after the transformer");
-  parameters_.allocate(device_, compute_);
+  layout.finish();
+}
+
+void Network::prepare() {
+  if (!parameters_.flat().defined()) parameters_.allocate(device_, compute_);
 }
 
 void Network::set_compute(at::ScalarType compute) {

@@ -17,6 +17,8 @@ namespace st {
 class Network {
  public:
   explicit Network(const EncoderSpec& spec);
+  // Reserves the parameters, the first time: too long for the constructor, which runs on the JavaScript thread.
+  void prepare();
 
   const Model& model() const { return *model_; }
   int64_t embedding_width() const { return width_; }
@@ -56,8 +58,11 @@ struct Encoder::Impl {
   std::atomic<bool> disposed{false};
   std::atomic<bool> has_trainer{false};
 
+  void check_open() const { check(!disposed, "ERR_DISPOSED", "The encoder was disposed"); }
+
   Network& open() {
-    check(!disposed, "ERR_DISPOSED", "The encoder was disposed");
+    check_open();
+    network.prepare();
     return network;
   }
 };

@@ -74,12 +74,13 @@ struct Trainer::Impl {
       : encoder(std::move(shared)),
         spec(spec),
         loss(make_loss(spec.loss, encoder->embedding_dimension(), loss_parameters.layout)) {
-    Network& network = encoder->impl().open();
-    const at::Tensor& flat = network.parameters().flat();
-    loss_parameters.allocate(network.device(), flat.scalar_type());
+    encoder->impl().check_open();
+    const Network& network = encoder->impl().network;
     encoder_precision = network.compute();
+    const at::ScalarType master = master_dtype(encoder_precision);
+    loss_parameters.allocate(network.device(), master);
     precision = spec.precision.empty() ? encoder_precision : parse_dtype(spec.precision);
-    check(master_dtype(precision) == flat.scalar_type(), "ERR_INVALID_ARGUMENT", "A float64 encoder cannot train in ",
+    check(master_dtype(precision) == master, "ERR_INVALID_ARGUMENT", "A float64 encoder cannot train in ",
           spec.precision);
     const at::NoGradGuard no_grad;
     loss->initialize(loss_parameters, spec.seed);

@@ -13,6 +13,7 @@ namespace {
 void check_network(const EncoderSpec& spec, const PackedBatch& batch, int64_t stride, const std::string& what) {
   SCOPED_TRACE(what);
   Network network(spec);
+  network.prepare();
   Parameters& parameters = network.parameters();
   parameters.flat().copy_(random_tensor({parameters.layout.size()}, at::kDouble, 1, 0.7));
   const Input input(batch, at::kCPU);
@@ -58,6 +59,7 @@ TEST(Network, TheEmbeddingOfThePaddingTokenIsNotTrained) {
   const PackedBatch batch = batch_of({6, 3}, 11);  // holds each token below 9
   const auto gradients_of = [&](const Config& padding) {
     Network network(tiny_bert({pooling({"mean"})}, "float64", {{"pad_token_id", padding}}));
+    network.prepare();
     network.parameters().flat().copy_(random_tensor({network.parameters().layout.size()}, at::kDouble, 1));
     const Input input(batch, at::kCPU);
     network.forward_training(input, DropoutKey(1, 2, 3));
@@ -77,12 +79,14 @@ TEST(Network, FrozenPoolerIsLeftAlone) {
   EncoderSpec spec = tiny_bert({pooling({"mean"})}, "float64");
   spec.pooler = true;
   Network network(spec);
+  network.prepare();
   EXPECT_EQ(network.parameters().layout.size() - network.parameters().layout.trained_end(), 144 + 16);
   check_network(spec, batch_of({2, 3}, 11), 41, "pooler");
 }
 
 TEST(Network, TheMaskDependsOnTheStepAndNotOnPacking) {
   Network network(tiny_bert({pooling({"cls"})}, "float64"));
+  network.prepare();
   network.parameters().flat().copy_(random_tensor({network.parameters().layout.size()}, at::kDouble, 1));
   const PackedBatch batch = batch_of({4, 6, 3}, 11);
   const Input input(batch, at::kCPU);
