@@ -1,4 +1,4 @@
-// `npm run check`: formatter, linter and types for TypeScript, formatter for C++. `--write` formats instead of complaining.
+// `npm run check`: formatter, linter and types for TypeScript, formatter and linter for C++. `--write` formats instead of complaining.
 
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
@@ -37,7 +37,7 @@ function findClangFormat() {
 }
 
 /** @returns {boolean} */
-function checkCpp() {
+function formatCpp() {
   const program = findClangFormat()
   if (!program) {
     console.log(
@@ -49,9 +49,19 @@ function checkCpp() {
   if (!existsSync(folder)) return true
   const files = readdirSync(folder, { recursive: true })
     .map((name) => join('native', String(name)))
-    .filter((name) => /\.(h|cpp|cu|cuh)$/.test(name))
+    .filter((name) => /\.(h|cpp|inl|cu|cuh)$/.test(name))
     .sort()
   return step('clang-format', program, [...(write ? ['-i'] : ['--dry-run', '-Werror']), ...files])
+}
+
+/** Faults that the compiler does not warn of. */
+function lintCpp() {
+  if (!command('cppcheck', ['--version'])) {
+    console.log('cppcheck: skipped, it was not found (apt-get install cppcheck)')
+    return true
+  }
+  const options = ['--std=c++20', '--language=c++', '--enable=warning,portability', '--inline-suppr', '--quiet']
+  return step('cppcheck', 'cppcheck', [...options, '--error-exitcode=1', '-Inative', '-inative/test', 'native'])
 }
 
 /** The types in the comments of install/, which is JavaScript because it runs before anything is built. */
@@ -66,6 +76,7 @@ const results = [
   step('biome', local('biome'), ['check', ...(write ? ['--write'] : [])]),
   step('tsc', local('tsc'), ['-p', 'tsconfig.json', '--noEmit']),
   checkInstall(),
-  checkCpp(),
+  formatCpp(),
+  lintCpp(),
 ]
 process.exitCode = results.every(Boolean) ? 0 : 1
