@@ -7,8 +7,8 @@ import { loadFailure } from './load-failure.js'
 import type { NativeAddon } from './types.js'
 
 /**
- * How often a waiting libgomp thread looks for work before it sleeps: a fraction of a millisecond. Without any spin the
- * wake-ups cost a quarter of the speed of small steps; endless spinning starves the event loop.
+ * How often a waiting libgomp thread looks for work before it sleeps: a fraction of a millisecond. The count hardly changes
+ * the speed (docs/decisions.md); threads that spin for long take the cores of the event loop.
  */
 const GOMP_SPINCOUNT = 10_000
 

@@ -1,7 +1,5 @@
 #include "models/head.h"
 
-#include <ATen/ops/addmm.h>
-#include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/linear.h>
 
 #include "core/error.h"
