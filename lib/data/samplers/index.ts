@@ -8,6 +8,8 @@ export type { BatchSampler, BatchSamplerFactory, SamplerOptions } from './sample
 export { DefaultBatchSampler, NoDuplicatesBatchSampler }
 
 export type BatchSamplerName = 'batch_sampler' | 'no_duplicates'
+/** A sampler by its name, or a function that makes one. */
+export type BatchSamplerChoice = BatchSamplerName | BatchSamplerFactory
 
 /** One line per sampler. */
 const registry: Record<BatchSamplerName, BatchSamplerFactory> = {
@@ -19,16 +21,25 @@ const registry: Record<BatchSamplerName, BatchSamplerFactory> = {
 const notBuilt = ['no_duplicates_hashed', 'group_by_label']
 
 /**
- * The batch sampler called `name` (sentence-transformers' BatchSamplers).
+ * The batch sampler `choice` (sentence-transformers' BatchSamplers).
  * @throws SentenceTorchError ERR_INVALID_ARGUMENT for a batch size below 1 or an unknown name, ERR_NOT_IMPLEMENTED for a
  *   sampler of sentence-transformers that is not built yet.
  */
-export function createBatchSampler(name: BatchSamplerName, dataset: Dataset, options: SamplerOptions): BatchSampler {
-  checkBatchSamplerName(name)
+export function createBatchSampler(
+  choice: BatchSamplerChoice,
+  dataset: Dataset,
+  options: SamplerOptions,
+): BatchSampler {
+  checkBatchSampler(choice)
   if (!Number.isInteger(options.batchSize) || options.batchSize < 1) {
     throw invalidArgument('batchSize', 'an integer of at least 1', options.batchSize)
   }
-  return registry[name](dataset, options)
+  return (typeof choice === 'function' ? choice : registry[choice])(dataset, options)
+}
+
+/** Throws unless `choice` is the name of a sampler that can be made, or a function. */
+export function checkBatchSampler(choice: unknown): asserts choice is BatchSamplerChoice {
+  if (typeof choice !== 'function') checkBatchSamplerName(choice)
 }
 
 /** Throws unless `name` is a sampler that can be made. */
