@@ -1,14 +1,27 @@
+import type { SentenceTransformer } from '../models/sentence-transformer.js'
 import type { LossSpec } from '../native/types.js'
+
+/** What a guide has to be: a SentenceTransformer. */
+export type GuideModel = Pick<SentenceTransformer, 'encode' | 'embeddingDimension'>
 
 /** What a loss asks of the dataset, checked over all rows before training starts. */
 export interface LossRequirements {
   /** Fewest and most text columns that it takes. */
   minColumns: number
   maxColumns: number
-  /** `none`: no label column is read; `float`: any finite number; `int`: whole numbers from 0 to `numLabels` - 1. */
-  labels: 'none' | 'float' | 'int'
+  /** `none`: no label column is read; `float`: any finite number; `int`: whole numbers from 0 to `numLabels` - 1 (any
+   *  whole number without `numLabels`); `floats`: one number, or an array of one length in all rows. */
+  labels: 'none' | 'float' | 'int' | 'floats'
   /** Number of classes; only with `labels: 'int'`. */
   numLabels?: number
+  /** Whether rows of one batch are each other's negatives: what gradient accumulation does not enlarge. */
+  inBatchNegatives?: boolean
+  /** Whether the loss is told which texts of a batch are equal. */
+  textIds?: boolean
+  /** A frozen model whose embeddings of the same texts the loss reads (GISTEmbedLoss). */
+  guide?: GuideModel
+  /** `column`: the last column is not embedded but predicted (a denoising autoencoder); `masked`: 15 % of the tokens are. */
+  targets?: 'column' | 'masked'
 }
 
 /**

@@ -24,14 +24,14 @@ bool Config::has(const std::string& key) const {
   return found != object().end() && !found->second.is_null();
 }
 
-const Config& Config::at(const std::string& key) const {
+const Config& Config::member(const std::string& key) const {
   auto found = object().find(key);
   if (found == object().end()) wrong_type(key, "a value", "none");
   return found->second;
 }
 
 double Config::number(const std::string& key) const {
-  const Config& value = at(key);
+  const Config& value = member(key);
   if (auto* number = std::get_if<double>(&value.value_)) return *number;
   wrong_type(key, "a number", value.kind());
 }
@@ -43,19 +43,19 @@ int64_t Config::integer(const std::string& key) const {
 }
 
 bool Config::boolean(const std::string& key) const {
-  const Config& value = at(key);
+  const Config& value = member(key);
   if (auto* flag = std::get_if<bool>(&value.value_)) return *flag;
   wrong_type(key, "true or false", value.kind());
 }
 
 const std::string& Config::string(const std::string& key) const {
-  const Config& value = at(key);
+  const Config& value = member(key);
   if (auto* text = std::get_if<std::string>(&value.value_)) return *text;
   wrong_type(key, "a string", value.kind());
 }
 
 std::vector<std::string> Config::strings(const std::string& key) const {
-  const Config& value = at(key);
+  const Config& value = member(key);
   auto* array = std::get_if<Array>(&value.value_);
   if (array == nullptr) wrong_type(key, "an array of strings", value.kind());
   std::vector<std::string> out;
@@ -63,6 +63,20 @@ std::vector<std::string> Config::strings(const std::string& key) const {
     auto* text = std::get_if<std::string>(&item.value_);
     if (text == nullptr) wrong_type(key, "an array of strings", item.kind());
     out.push_back(*text);
+  }
+  return out;
+}
+
+std::vector<double> Config::numbers(const std::string& key) const {
+  if (!has(key)) return {};
+  const Config& value = member(key);
+  auto* array = std::get_if<Array>(&value.value_);
+  if (array == nullptr) wrong_type(key, "an array of numbers", value.kind());
+  std::vector<double> out;
+  for (const Config& item : *array) {
+    auto* number = std::get_if<double>(&item.value_);
+    if (number == nullptr) wrong_type(key, "an array of numbers", item.kind());
+    out.push_back(*number);
   }
   return out;
 }

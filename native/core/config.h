@@ -37,11 +37,15 @@ class Config {
   bool boolean(const std::string& key, bool fallback) const;
   std::string string(const std::string& key, const std::string& fallback) const;
 
+  // The member `key`, whatever it is.
+  const Config& member(const std::string& key) const;
+  // The numbers of an array; empty for a missing or null member.
+  std::vector<double> numbers(const std::string& key) const;
+
   const Object& object() const;
   const char* kind() const;  // "a number", for messages
 
  private:
-  const Config& at(const std::string& key) const;
   std::variant<std::monostate, bool, double, std::string, Array, Object> value_;
 };
 

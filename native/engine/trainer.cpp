@@ -73,7 +73,7 @@ struct Trainer::Impl {
   Impl(std::shared_ptr<Encoder> shared, const TrainerSpec& spec)
       : encoder(std::move(shared)),
         spec(spec),
-        loss(make_loss(spec.loss, encoder->embedding_dimension(), loss_parameters.layout)) {
+        loss(make_loss(spec.loss, encoder->embedding_dimension(), LossLayout{loss_parameters.layout})) {
     encoder->impl().check_open();
     const Network& network = encoder->impl().network;
     encoder_precision = network.compute();
@@ -103,8 +103,10 @@ struct Trainer::Impl {
   LossInput loss_input(const PackedBatch& batch, const at::Tensor& embeddings_RD,
                        const std::vector<at::Tensor>& parameters) {
     const at::Tensor embeddings_CBD = embeddings_RD.view({batch.columns, batch.rows() / batch.columns, -1});
-    LossInput input{embeddings_CBD, label_tensor(batch, embeddings_RD.scalar_type(), embeddings_RD.device()),
-                    parameters};
+    LossInput input{.embeddings_CBD = embeddings_CBD,
+                    .labels = label_tensor(batch, embeddings_RD.scalar_type(), embeddings_RD.device()),
+                    .parameters = parameters,
+                    .batch = &batch};
     loss->check_batch(input);
     return input;
   }
@@ -123,7 +125,7 @@ struct Trainer::Impl {
     std::vector<at::Tensor> found;
     {
       const at::AutoGradMode with_grad(true);
-      value = loss->forward(loss_input(batch, embeddings_RD, leaves));
+      value = loss->forward(loss_input(batch, embeddings_RD, leaves)).total;
       found = torch::autograd::grad({value * loss_scale}, wanted);
     }
     const at::NoGradGuard no_grad;
@@ -267,7 +269,7 @@ double Trainer::evaluate(const PackedBatch& batch) {
   const Input input(batch, network.device());
   const at::Tensor embeddings_RD = network.encode(input, EncoderOutput::kSentenceEmbedding);
   const std::vector<at::Tensor> parameters = impl_->loss_parameters.layout.views(impl_->loss_parameters.flat());
-  return impl_->loss->forward(impl_->loss_input(batch, embeddings_RD, parameters)).item<double>();
+  return impl_->loss->forward(impl_->loss_input(batch, embeddings_RD, parameters)).total.item<double>();
 }
 
 void Trainer::dispose() {

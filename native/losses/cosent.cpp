@@ -20,7 +20,7 @@ class CoSENT : public Loss {
     require_labels("CoSENTLoss", input, false);
   }
 
-  at::Tensor forward(const LossInput& input) const override {
+  LossValue forward(const LossInput& input) const override {
     const at::Tensor scores_B = cosine_pairs(input.column(0), input.column(1)) * scale_;
     const at::Tensor differences_BB = scores_B.unsqueeze(1) - scores_B.unsqueeze(0);
     const at::Tensor ordered_BB = (input.labels.unsqueeze(1) < input.labels.unsqueeze(0)).to(scores_B.scalar_type());
@@ -34,7 +34,7 @@ class CoSENT : public Loss {
 
 }  // namespace
 
-std::unique_ptr<Loss> make_cosent(const Config& spec, int64_t, Layout&) {
+std::unique_ptr<Loss> make_cosent(const Config& spec, int64_t, LossLayout) {
   return std::make_unique<CoSENT>(spec);
 }
 

@@ -17,7 +17,7 @@ class CosineSimilarity : public Loss {
     require_labels("CosineSimilarityLoss", input, false);
   }
 
-  at::Tensor forward(const LossInput& input) const override {
+  LossValue forward(const LossInput& input) const override {
     const at::Tensor cosines_B = at::cosine_similarity(input.column(0), input.column(1), 1, 1e-8);
     return at::mse_loss(cosines_B, input.labels.to(cosines_B.scalar_type()));
   }
@@ -25,7 +25,7 @@ class CosineSimilarity : public Loss {
 
 }  // namespace
 
-std::unique_ptr<Loss> make_cosine_similarity(const Config& spec, int64_t, Layout&) {
+std::unique_ptr<Loss> make_cosine_similarity(const Config& spec, int64_t, LossLayout) {
   return std::make_unique<CosineSimilarity>(spec);
 }
 

@@ -1,39 +1,92 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/config.h"
+#include "core/packed.h"
 #include "core/parameters.h"
+#include "core/philox.h"
 
 namespace st {
 
+// What a loss asks of the engine beyond pooled embeddings; nothing of it is computed unless asked for.
+struct LossNeeds {
+  bool layers = false;    // the embeddings of every layer
+  bool tokens = false;    // the states of all tokens
+  bool encoder = false;   // the encoder's own parameters, for weights that are tied to them
+  bool twin = false;      // column 0 goes through a trained copy of the encoder (its tensors: loss.model1.*)
+  bool external = false;  // value and gradients come from the caller: there is no forward()
+};
+
 struct LossInput {
-  at::Tensor embeddings_CBD;  // pooled, by column
+  at::Tensor embeddings_CBD;  // pooled, by column; C = 1 and B = rows where the batch has lists
   at::Tensor labels;          // [B] or [B, ...], master dtype or int64; undefined where the batch has none
   const std::vector<at::Tensor>& parameters;  // of the loss, by ParamId
 
+  // What batches may bring; undefined where they do not.
+  at::Tensor guide_CBG = {};    // embeddings of the same texts by a guide model
+  at::Tensor text_ids_CB = {};  // int64: equal numbers are equal texts
+  at::Tensor lists_Q1 = {};     // int64: rows lists[q] ... lists[q + 1] - 1 belong to query q
+  const PackedBatch* batch = nullptr;
+
+  // By LossNeeds.
+  std::vector<at::Tensor> layers_CBD = {};  // of each layer, the last equal to embeddings_CBD
+  at::Tensor tokens_TD = {};
+  std::map<std::string, at::Tensor> encoder = {};  // by tensor name, "0.embeddings.word_embeddings.weight"
+
+  DropoutKey dropout = {};  // of this batch
+  bool training = false;    // whether to drop
+  uint64_t draw = 0;        // a number that each training batch has for its own, for losses that sample
+
   at::Tensor column(int64_t index) const { return embeddings_CBD.select(0, index); }
   int64_t columns() const { return embeddings_CBD.size(0); }
+  int64_t rows() const { return embeddings_CBD.size(1); }
 };
 
-// A loss sees only embeddings, never the model. forward() is differentiated by autograd.
+// The number that is optimised, and numbers that are only logged, under these names. A component that is part of the
+// total is logged too.
+struct LossValue {
+  at::Tensor total;
+  std::vector<std::pair<std::string, at::Tensor>> logged;
+
+  LossValue(at::Tensor total) : total(std::move(total)) {}
+  LossValue(at::Tensor total, std::vector<std::pair<std::string, at::Tensor>> logged)
+      : total(std::move(total)), logged(std::move(logged)) {}
+};
+
+// Where a loss puts its parameters: names in one trainer start with "loss.", with the dataset's name behind it where
+// there are several losses.
+struct LossLayout {
+  Layout& layout;
+  std::string prefix = "loss.";
+
+  ParamId add(const std::string& name, std::vector<int64_t> shape, Group group) {
+    return layout.add(prefix + name, std::move(shape), group);
+  }
+};
+
+// A loss sees embeddings, never the model. forward() is differentiated by autograd.
 class Loss {
  public:
   virtual ~Loss() = default;
+  virtual LossNeeds needs() const { return {}; }
   // Throws ERR_INVALID_DATA when the columns or labels of a batch do not fit.
   virtual void check_batch(const LossInput& input) const = 0;
-  virtual at::Tensor forward(const LossInput& input) const = 0;
+  virtual LossValue forward(const LossInput& input) const = 0;
   // Initial values of the parameters that the loss owns.
   virtual void initialize(Parameters&, uint64_t /*seed*/) const {}
 };
 
-using LossFactory = std::function<std::unique_ptr<Loss>(const Config& spec, int64_t embedding_width, Layout& layout)>;
+using LossFactory =
+    std::function<std::unique_ptr<Loss>(const Config& spec, int64_t embedding_width, LossLayout layout)>;
 
 // By the `type` of the spec; its other members are the loss's options, and unknown ones are refused.
-std::unique_ptr<Loss> make_loss(const Config& spec, int64_t embedding_width, Layout& layout);
+std::unique_ptr<Loss> make_loss(const Config& spec, int64_t embedding_width, LossLayout layout);
 
 // For check_batch.
 void require_columns(const char* loss, const LossInput& input, int64_t least, int64_t most);
@@ -41,9 +94,9 @@ void require_labels(const char* loss, const LossInput& input, bool integers);
 // For factories: throws ERR_UNKNOWN_OPTION unless every member of the spec is `type` or one of `names`.
 void require_options(const Config& spec, const std::vector<std::string>& names);
 
-std::unique_ptr<Loss> make_multiple_negatives_ranking(const Config&, int64_t, Layout&);
-std::unique_ptr<Loss> make_cosent(const Config&, int64_t, Layout&);
-std::unique_ptr<Loss> make_cosine_similarity(const Config&, int64_t, Layout&);
-std::unique_ptr<Loss> make_softmax(const Config&, int64_t, Layout&);
+std::unique_ptr<Loss> make_multiple_negatives_ranking(const Config&, int64_t, LossLayout);
+std::unique_ptr<Loss> make_cosent(const Config&, int64_t, LossLayout);
+std::unique_ptr<Loss> make_cosine_similarity(const Config&, int64_t, LossLayout);
+std::unique_ptr<Loss> make_softmax(const Config&, int64_t, LossLayout);
 
 }  // namespace st

@@ -29,7 +29,7 @@ class MultipleNegativesRanking : public Loss {
     require_columns("MultipleNegativesRankingLoss", input, 2, std::numeric_limits<int64_t>::max());
   }
 
-  at::Tensor forward(const LossInput& input) const override {
+  LossValue forward(const LossInput& input) const override {
     const int64_t rows = input.embeddings_CBD.size(1), width = input.embeddings_CBD.size(2);
     const at::Tensor anchors_BD = input.column(0);
     const at::Tensor candidates_ND = input.embeddings_CBD.narrow(0, 1, input.columns() - 1).reshape({-1, width});
@@ -45,7 +45,7 @@ class MultipleNegativesRanking : public Loss {
 
 }  // namespace
 
-std::unique_ptr<Loss> make_multiple_negatives_ranking(const Config& spec, int64_t, Layout&) {
+std::unique_ptr<Loss> make_multiple_negatives_ranking(const Config& spec, int64_t, LossLayout) {
   return std::make_unique<MultipleNegativesRanking>(spec);
 }
 

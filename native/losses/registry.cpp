@@ -20,7 +20,7 @@ const std::map<std::string, LossFactory>& registry() {
 
 }  // namespace
 
-std::unique_ptr<Loss> make_loss(const Config& spec, int64_t embedding_width, Layout& layout) {
+std::unique_ptr<Loss> make_loss(const Config& spec, int64_t embedding_width, LossLayout layout) {
   const std::string& type = spec.string("type");
   auto found = registry().find(type);
   if (found != registry().end()) return found->second(spec, embedding_width, layout);

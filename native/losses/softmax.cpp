@@ -19,7 +19,7 @@ namespace {
 // Cross-entropy of a linear classifier over [u; v; |u - v|; u v] (Reimers and Gurevych 2019). It owns the classifier.
 class Softmax : public Loss {
  public:
-  Softmax(const Config& spec, int64_t width, Layout& layout)
+  Softmax(const Config& spec, int64_t width, LossLayout layout)
       : labels_(spec.integer("numLabels")),
         both_(spec.boolean("concatenationSentRep", true)),
         difference_(spec.boolean("concatenationSentDifference", true)),
@@ -29,8 +29,8 @@ class Softmax : public Loss {
         spec, {"numLabels", "concatenationSentRep", "concatenationSentDifference", "concatenationSentMultiplication"});
     check(labels_ >= 1, "ERR_INVALID_ARGUMENT", "Expected at least 1 for numLabels but found ", labels_);
     check(features_ > 0, "ERR_INVALID_ARGUMENT", "SoftmaxLoss needs at least one of its three concatenations");
-    weight_ = layout.add("loss.classifier.weight", {labels_, features_}, Group::kDecay);
-    bias_ = layout.add("loss.classifier.bias", {labels_}, Group::kNoDecay);
+    weight_ = layout.add("classifier.weight", {labels_, features_}, Group::kDecay);
+    bias_ = layout.add("classifier.bias", {labels_}, Group::kNoDecay);
   }
 
   // torch.nn.Linear's: uniform within 1 / sqrt(inputs).
@@ -48,7 +48,7 @@ class Softmax : public Loss {
           ", so labels from 0 to ", labels_ - 1, ", but found ", least < 0 ? least : most);
   }
 
-  at::Tensor forward(const LossInput& input) const override {
+  LossValue forward(const LossInput& input) const override {
     const at::Tensor u_BD = input.column(0), v_BD = input.column(1);
     std::vector<at::Tensor> parts;
     if (both_) parts.insert(parts.end(), {u_BD, v_BD});
@@ -67,7 +67,7 @@ class Softmax : public Loss {
 
 }  // namespace
 
-std::unique_ptr<Loss> make_softmax(const Config& spec, int64_t width, Layout& layout) {
+std::unique_ptr<Loss> make_softmax(const Config& spec, int64_t width, LossLayout layout) {
   return std::make_unique<Softmax>(spec, width, layout);
 }
 

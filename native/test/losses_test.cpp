@@ -59,16 +59,16 @@ struct Fixture {
 
   Fixture(const std::string& type, Config::Object options) {
     options["type"] = text(type);
-    loss = make_loss(options, kWidth, parameters.layout);
+    loss = make_loss(options, kWidth, LossLayout{parameters.layout});
     parameters.allocate(at::kCPU, at::kDouble);
     loss->initialize(parameters, 1);
   }
   std::vector<at::Tensor> values() { return parameters.layout.views(parameters.flat()); }
   at::Tensor forward(const at::Tensor& embeddings_CBD, const at::Tensor& labels,
                      const std::vector<at::Tensor>& values) const {
-    const LossInput input{embeddings_CBD, labels, values};
+    const LossInput input{.embeddings_CBD = embeddings_CBD, .labels = labels, .parameters = values};
     loss->check_batch(input);
-    return loss->forward(input);
+    return loss->forward(input).total;
   }
   double value(const at::Tensor& embeddings_CBD, const at::Tensor& labels) {
     return forward(embeddings_CBD, labels, values()).item<double>();
