@@ -10,6 +10,12 @@ export type { DownloadProgress } from './models/hub.js'
 export { type ModuleDescription, SentenceTransformer } from './models/sentence-transformer.js'
 export type { EncodeOptions, LoadOptions } from './models/types.js'
 export type { Metric } from './native/types.js'
+export type {
+  MinedPair,
+  ParaphraseMiningEmbeddingsOptions,
+  ParaphraseMiningOptions,
+} from './search/paraphrase-mining.js'
+export type { ScoreFunction } from './search/score-function.js'
 export type { SearchHit, SemanticSearchOptions } from './search/semantic-search.js'
 export * as util from './search/util.js'
 export {

@@ -1,6 +1,8 @@
 import { asEmbeddings, type Embeddings, type EmbeddingsLike, embeddings, normalizeRows } from '../models/embeddings.js'
 
-export { cosSim, dotScore, semanticSearch } from './semantic-search.js'
+export { paraphraseMining, paraphraseMiningEmbeddings } from './paraphrase-mining.js'
+export { cosSim, dotScore, euclideanSim, manhattanSim } from './score-function.js'
+export { semanticSearch } from './semantic-search.js'
 
 /**
  * Every row divided by its Euclidean length; zero rows stay zero. Returns new rows [n, dim], the input is untouched.

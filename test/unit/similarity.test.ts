@@ -102,7 +102,8 @@ test('semantic search on nothing, with wrong shapes and options', async (t) => {
   await t.throwsAsync(search({ topK: 0 }), { code: 'ERR_INVALID_ARGUMENT', message: /topK/ })
   await t.throwsAsync(search({ scoreFunction: 'maxsim' }), { code: 'ERR_INVALID_ARGUMENT', message: /scoreFunction/ })
   await t.throwsAsync(search({ topk: 3 }), { code: 'ERR_UNKNOWN_OPTION', message: /topK/ })
-  await t.throwsAsync(search({ corpusChunkSize: 3 }), { code: 'ERR_NOT_IMPLEMENTED' })
+  await t.throwsAsync(search({ corpusChunkSize: 0 }), { code: 'ERR_INVALID_ARGUMENT', message: /corpusChunkSize/ })
+  await t.throwsAsync(search({ queryChunkSize: 1.5 }), { code: 'ERR_INVALID_ARGUMENT', message: /queryChunkSize/ })
   await t.throwsAsync(
     searchWith(() => fakeAddon(), Float32Array.of(1), b, {}),
     { code: 'ERR_INVALID_ARGUMENT', message: /1 and 2/ },

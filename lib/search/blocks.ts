@@ -1,0 +1,82 @@
+import { fromNative, SentenceTorchError } from '../errors.js'
+import type { Embeddings } from '../models/embeddings.js'
+import type { Metric, NativeAddon } from '../native/types.js'
+
+/** The part of the engine that searches. */
+export type SearchEngine = Pick<NativeAddon, 'topK'>
+
+/** The best `k` rows of a corpus for some rows of the queries. */
+export interface Block {
+  /** First query, and how many. */
+  first: number
+  rows: number
+  k: number
+  /** [rows, k], best first; equal scores by rising index. */
+  scores: Float32Array
+  /** [rows, k] rows of the corpus. */
+  indices: Int32Array
+}
+
+export interface BlockOptions {
+  k: number
+  metric: Metric
+  /** Queries in one job of the engine at most. */
+  rowsPerJob: number
+  signal?: AbortSignal | undefined
+}
+
+/** Multiplications in one job: some tenths of a second, so that a query that is served meanwhile waits no longer. */
+const JOB_WORK = 2 ** 34
+/** Queries that the engine compares at once; smaller jobs would read the corpus more often. */
+const ENGINE_ROWS = 256
+/** Entries of one job's result: 32 MB. */
+const JOB_RESULTS = 2 ** 22
+
+/**
+ * Searches `corpus` for all rows of `queries`, job by job in the order of the queries. The next job is under way while the
+ * caller works on a block; memory is that of two blocks.
+ * @throws SentenceTorchError ERR_ABORTED between two jobs, or the engine's error
+ */
+export async function* searchBlocks(
+  addon: () => SearchEngine,
+  queries: Embeddings,
+  corpus: Embeddings,
+  { k, metric, rowsPerJob, signal }: BlockOptions,
+): AsyncGenerator<Block> {
+  const [count, dim] = queries.shape
+  const fast = Math.max(ENGINE_ROWS, Math.floor(JOB_WORK / (corpus.shape[0] * dim)))
+  const step = Math.max(1, Math.min(rowsPerJob, fast, Math.floor(JOB_RESULTS / k)))
+  const search = async (first: number): Promise<Block> => {
+    if (signal?.aborted) throw new SentenceTorchError('ERR_ABORTED', 'The search was aborted', { cause: signal.reason })
+    const rows = Math.min(step, count - first)
+    const scores = new Float32Array(rows * k)
+    const indices = new Int32Array(rows * k)
+    const part = queries.data.subarray(first * dim, (first + rows) * dim)
+    try {
+      await addon().topK(part, corpus.data, dim, k, metric, scores, indices)
+    } catch (error) {
+      throw fromNative(error, 'topK')
+    }
+    return { first, rows, k, scores, indices }
+  }
+  const start = (first: number): Promise<Block> | undefined => {
+    if (first >= count) return undefined
+    const job = search(first)
+    // It may fail while the caller works on the block before; whoever awaits it hears of that.
+    job.catch(() => {})
+    return job
+  }
+  let next = start(0)
+  while (next !== undefined) {
+    const block = await next
+    next = start(block.first + block.rows)
+    yield block
+  }
+}
+
+/** @throws SentenceTorchError ERR_INVALID_ARGUMENT unless both have the same width */
+export function checkWidths(queries: Embeddings, corpus: Embeddings): void {
+  if (queries.shape[1] === corpus.shape[1]) return
+  const found = `${queries.shape[1]} and ${corpus.shape[1]}`
+  throw new SentenceTorchError('ERR_INVALID_ARGUMENT', `Expected queries and corpus of equal width, received ${found}`)
+}

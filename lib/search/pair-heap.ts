@@ -1,0 +1,71 @@
+/** Pairs of rows with their score, the lowest (score, i, j) first out: a binary heap in typed arrays. */
+export class PairHeap {
+  #scores = new Float32Array(1024)
+  #pairs = new Int32Array(2048)
+  #size = 0
+
+  get size(): number {
+    return this.#size
+  }
+
+  push(score: number, i: number, j: number): void {
+    if (this.#size === this.#scores.length) this.#grow()
+    let at = this.#size++
+    while (at > 0) {
+      const parent = (at - 1) >> 1
+      if (!this.#above(score, i, j, parent)) break
+      this.#move(parent, at)
+      at = parent
+    }
+    this.#put(at, score, i, j)
+  }
+
+  /** Takes the lowest entry out; needs one. */
+  pop(): { score: number; i: number; j: number } {
+    const [score, i, j] = [this.#scores[0]!, this.#pairs[0]!, this.#pairs[1]!]
+    const last = --this.#size
+    const [s, a, b] = [this.#scores[last]!, this.#pairs[2 * last]!, this.#pairs[2 * last + 1]!]
+    let at = 0
+    for (;;) {
+      let child = 2 * at + 1
+      if (child >= last) break
+      if (child + 1 < last && this.#isLower(child + 1, child)) child++
+      if (this.#above(s, a, b, child)) break
+      this.#move(child, at)
+      at = child
+    }
+    this.#put(at, s, a, b)
+    return { score, i, j }
+  }
+
+  /** Whether the given entry comes before or is the one at `at`. */
+  #above(score: number, i: number, j: number, at: number): boolean {
+    const other = this.#scores[at]!
+    if (score !== other) return score < other
+    const first = this.#pairs[2 * at]!
+    return i !== first ? i < first : j <= this.#pairs[2 * at + 1]!
+  }
+
+  #isLower(a: number, b: number): boolean {
+    return this.#above(this.#scores[a]!, this.#pairs[2 * a]!, this.#pairs[2 * a + 1]!, b)
+  }
+
+  #move(from: number, to: number): void {
+    this.#put(to, this.#scores[from]!, this.#pairs[2 * from]!, this.#pairs[2 * from + 1]!)
+  }
+
+  #put(at: number, score: number, i: number, j: number): void {
+    this.#scores[at] = score
+    this.#pairs[2 * at] = i
+    this.#pairs[2 * at + 1] = j
+  }
+
+  #grow(): void {
+    const scores = new Float32Array(this.#scores.length * 2)
+    const pairs = new Int32Array(this.#pairs.length * 2)
+    scores.set(this.#scores)
+    pairs.set(this.#pairs)
+    this.#scores = scores
+    this.#pairs = pairs
+  }
+}

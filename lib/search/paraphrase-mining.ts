@@ -1,0 +1,153 @@
+import { Turns } from '../data/turns.js'
+import { asEmbeddings, type Embeddings, type EmbeddingsLike, embeddings } from '../models/embeddings.js'
+import type { SentenceTransformer } from '../models/sentence-transformer.js'
+import type { EncodeOptions } from '../models/types.js'
+import { loadAddon } from '../native/load.js'
+import { checkInteger, checkOptions } from '../options.js'
+import { type SearchEngine, searchBlocks } from './blocks.js'
+import { PairHeap } from './pair-heap.js'
+import { metricOf, type ScoreFunction } from './score-function.js'
+
+/** Two rows and their similarity: `[score, i, j]` with i < j. */
+export type MinedPair = [score: number, i: number, j: number]
+
+export interface ParaphraseMiningEmbeddingsOptions {
+  /** Rows that the engine compares in one job at most; no influence on what is found. Default 5000. */
+  queryChunkSize?: number
+  /**
+   * Rows among which the `topK` best are taken: of more rows than this, every part of that size gives its own `topK`.
+   * Default 100,000.
+   */
+  corpusChunkSize?: number
+  /** Pairs that are kept, less one; (i, j) and (j, i) both count while they are collected. Default 500,000. */
+  maxPairs?: number
+  /** Other rows that are looked at for every row. Default 100. */
+  topK?: number
+  /** How rows are compared. Default `cosine`. */
+  scoreFunction?: ScoreFunction
+  /** Stops between two jobs of the engine; the promise rejects with ERR_ABORTED. */
+  signal?: AbortSignal
+}
+
+/** Options of `paraphraseMining`: those of the search, and of `encode`. */
+export interface ParaphraseMiningOptions
+  extends ParaphraseMiningEmbeddingsOptions,
+    Pick<EncodeOptions, 'showProgressBar' | 'batchSize' | 'truncateDim' | 'prompt' | 'promptName'> {}
+
+const SEARCH = ['queryChunkSize', 'corpusChunkSize', 'maxPairs', 'topK', 'scoreFunction', 'signal']
+const ENCODE = ['showProgressBar', 'batchSize', 'truncateDim', 'prompt', 'promptName'] as const
+
+/**
+ * Embeds `sentences` and gives the pairs that are most alike, best first: `[score, i, j]`, i < j, every pair once.
+ * @param model anything that embeds texts as SentenceTransformer does
+ * Source: sentence-transformers `util.paraphrase_mining`.
+ * @throws SentenceTorchError ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_ABORTED, and what `encode` throws
+ */
+export async function paraphraseMining(
+  model: Pick<SentenceTransformer, 'encode'>,
+  sentences: readonly string[],
+  options: ParaphraseMiningOptions = {},
+): Promise<MinedPair[]> {
+  return mineWith(loadAddon, model, sentences, options)
+}
+
+/**
+ * The pairs of rows of `rows` [n, dim] that are most alike, best first; equal scores by rising numbers. Every row is compared
+ * with all, its `topK` best are candidates; the engine computes them off the JavaScript thread. As in Python, pairs that score
+ * −1 or less are left out (which for distances means those further apart than 1).
+ * Source: sentence-transformers `util.paraphrase_mining_embeddings`.
+ * @throws SentenceTorchError ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_ABORTED
+ */
+export async function paraphraseMiningEmbeddings(
+  rows: EmbeddingsLike,
+  options: ParaphraseMiningEmbeddingsOptions = {},
+): Promise<MinedPair[]> {
+  return mineEmbeddingsWith(loadAddon, rows, options)
+}
+
+/** @internal `paraphraseMining` with another engine; the tests' entrance. */
+export async function mineWith(
+  addon: () => SearchEngine,
+  model: Pick<SentenceTransformer, 'encode'>,
+  sentences: readonly string[],
+  options: ParaphraseMiningOptions,
+): Promise<MinedPair[]> {
+  checkOptions('paraphraseMining', options, [...SEARCH, ...ENCODE])
+  checkSearch(options)
+  const { showProgressBar, batchSize, truncateDim, prompt, promptName, ...search } = options
+  const { signal } = search
+  const encoding: EncodeOptions = {}
+  for (const name of ENCODE) if (options[name] !== undefined) Object.assign(encoding, { [name]: options[name] })
+  if (signal !== undefined) encoding.signal = signal
+  return mineEmbeddingsWith(addon, (await model.encode(sentences, encoding)) as Embeddings, search)
+}
+
+/** @internal `paraphraseMiningEmbeddings` with another engine; the tests' entrance. */
+export async function mineEmbeddingsWith(
+  addon: () => SearchEngine,
+  rows: EmbeddingsLike,
+  options: ParaphraseMiningEmbeddingsOptions,
+): Promise<MinedPair[]> {
+  checkOptions('paraphraseMiningEmbeddings', options, SEARCH)
+  checkSearch(options)
+  const { queryChunkSize = 5000, corpusChunkSize = 100_000, maxPairs = 500_000, topK = 100, signal } = options
+  const metric = metricOf(options.scoreFunction)
+  const all = asEmbeddings(rows, 'embeddings')
+  const [count, dim] = all.shape
+  const turns = new Turns()
+  const heap = new PairHeap()
+  let lowest = -1
+  let added = 0
+  for (let start = 0; start < count; start += corpusChunkSize) {
+    const end = Math.min(start + corpusChunkSize, count)
+    const corpus = embeddings(all.data.subarray(start * dim, end * dim), end - start, dim)
+    // One more than asked for, since a row is most like itself.
+    const k = Math.min(topK + 1, end - start)
+    for await (const block of searchBlocks(addon, all, corpus, { k, metric, rowsPerJob: queryChunkSize, signal })) {
+      for (let row = 0; row < block.rows; row++) {
+        const i = block.first + row
+        for (let at = row * k; at < (row + 1) * k; at++) {
+          const score = block.scores[at]!
+          const j = start + block.indices[at]!
+          if (i === j || !(score > lowest)) continue
+          heap.push(score, i, j)
+          if (++added >= maxPairs) lowest = heap.pop().score
+        }
+        await turns.give()
+      }
+    }
+  }
+  return drain(heap, count, turns)
+}
+
+/** All pairs of the heap, best first, without those that are there the other way round as well. */
+async function drain(heap: PairHeap, count: number, turns: Turns): Promise<MinedPair[]> {
+  const rising: MinedPair[] = []
+  const seen = new Array<Set<number> | undefined>(count)
+  while (heap.size > 0) {
+    const { score, i, j } = heap.pop()
+    const [first, second] = i < j ? [i, j] : [j, i]
+    seen[first] ??= new Set()
+    if (!seen[first].has(second)) rising.push([score, first, second])
+    seen[first].add(second)
+    if (heap.size % 64 === 0) await turns.give()
+  }
+  // Backwards by runs of equal scores, whose order stays: what a stable sort would give.
+  const falling: MinedPair[] = []
+  for (let end = rising.length; end > 0; ) {
+    let start = end - 1
+    while (start > 0 && rising[start - 1]![0] === rising[end - 1]![0]) start--
+    for (let at = start; at < end; at++) falling.push(rising[at]!)
+    end = start
+    if (turns.isOver) await turns.give()
+  }
+  return falling
+}
+
+function checkSearch(options: ParaphraseMiningEmbeddingsOptions): void {
+  checkInteger('queryChunkSize', options.queryChunkSize, 1)
+  checkInteger('corpusChunkSize', options.corpusChunkSize, 1)
+  checkInteger('maxPairs', options.maxPairs, 1)
+  checkInteger('topK', options.topK, 1)
+  metricOf(options.scoreFunction)
+}

@@ -1,0 +1,133 @@
+import test from 'ava'
+import fc from 'fast-check'
+import { embeddings } from '../../lib/models/embeddings.js'
+import { type Block, searchBlocks } from '../../lib/search/blocks.js'
+import { PairHeap } from '../../lib/search/pair-heap.js'
+import { mineEmbeddingsWith, mineWith, type ParaphraseMiningOptions } from '../../lib/search/paraphrase-mining.js'
+import { searchWith } from '../../lib/search/semantic-search.js'
+import { fakeAddon } from '../helpers/fake-addon.js'
+
+// The fake engine compares by dot product. Row 3 repeats row 0.
+const rows = embeddings(Float32Array.of(1, 0, 0.5, 0.5, 0, 2, 1, 0), 4, 2)
+const mine = (options: Record<string, unknown>) => mineEmbeddingsWith(fakeAddon, rows, options)
+
+test('every pair once, best first, the smaller number in front', async (t) => {
+  t.deepEqual(await mine({}), [
+    [1, 0, 3],
+    [1, 1, 2],
+    [0.5, 0, 1],
+    [0.5, 1, 3],
+    [0, 0, 2],
+    [0, 2, 3],
+  ])
+})
+
+test('topK counts other rows than the row itself, per part of the corpus', async (t) => {
+  // Row 2 is most like itself and row 1; with dot products row 1 is more like row 2 than like itself.
+  t.deepEqual(await mine({ topK: 1 }), [
+    [1, 0, 3],
+    [1, 1, 2],
+    [0.5, 0, 1],
+  ])
+  t.is((await mine({ topK: 1, corpusChunkSize: 2, queryChunkSize: 3 })).length, 6)
+})
+
+test('maxPairs bounds what is collected, both directions counted', async (t) => {
+  t.deepEqual(await mine({ maxPairs: 5 }), [
+    [1, 0, 3],
+    [1, 1, 2],
+  ])
+  t.deepEqual(await mine({ maxPairs: 1 }), [])
+})
+
+test('the model embeds with the options of encode, the rest goes to the search', async (t) => {
+  const calls: unknown[] = []
+  const { signal } = new AbortController()
+  const model = {
+    encode: async (...args: unknown[]) => {
+      calls.push(args)
+      return rows
+    },
+  } as unknown as Parameters<typeof mineWith>[1]
+  const encoding = { batchSize: 8, prompt: 'p: ', truncateDim: 2, showProgressBar: false }
+  const options: ParaphraseMiningOptions = { ...encoding, topK: 3, maxPairs: 5, signal }
+  t.is((await mineWith(fakeAddon, model, ['a', 'b', 'c', 'd'], options)).length, 2)
+  t.deepEqual(calls, [[['a', 'b', 'c', 'd'], { ...encoding, signal }]])
+})
+
+test('wrong options are refused before anything is embedded', async (t) => {
+  const model = { encode: () => t.fail() } as unknown as Parameters<typeof mineWith>[1]
+  for (const name of ['topK', 'maxPairs', 'queryChunkSize', 'corpusChunkSize']) {
+    const error = { code: 'ERR_INVALID_ARGUMENT', message: new RegExp(name) }
+    await t.throwsAsync(mineWith(fakeAddon, model, [], { [name]: 0 }), error)
+  }
+  await t.throwsAsync(mine({ scoreFunction: 'hamming' }), { code: 'ERR_INVALID_ARGUMENT', message: /scoreFunction/ })
+  await t.throwsAsync(mine({ maxpairs: 1 }), { code: 'ERR_UNKNOWN_OPTION', message: /maxPairs/ })
+  await t.throwsAsync(mine({ batchSize: 1 }), { code: 'ERR_UNKNOWN_OPTION' })
+})
+
+test('a search ends at its signal, between two jobs, and passes the errors of the engine on', async (t) => {
+  const controller = new AbortController()
+  let jobs = 0
+  const engine = fakeAddon()
+  const counting = {
+    topK: async (...args: Parameters<typeof engine.topK>) => {
+      if (++jobs === 2) controller.abort()
+      return engine.topK(...args)
+    },
+  }
+  const { signal } = controller
+  const search = mineEmbeddingsWith(() => counting, rows, { queryChunkSize: 1, signal })
+  await t.throwsAsync(search, { code: 'ERR_ABORTED' })
+  t.is(jobs, 2)
+  const failing = { topK: () => Promise.reject(Object.assign(new Error('none left'), { code: 'ERR_OUT_OF_MEMORY' })) }
+  await t.throwsAsync(
+    searchWith(() => failing, rows, rows, {}),
+    { code: 'ERR_OUT_OF_MEMORY', message: 'none left' },
+  )
+})
+
+test('chunks change nothing in what a search finds', async (t) => {
+  const whole = await searchWith(fakeAddon, rows, rows, { topK: 3 })
+  for (const corpusChunkSize of [1, 2, 3, 4]) {
+    t.deepEqual(await searchWith(fakeAddon, rows, rows, { topK: 3, corpusChunkSize, queryChunkSize: 3 }), whole)
+  }
+})
+
+test('blocks cover all queries in order, in jobs of the size asked for', async (t) => {
+  const blocks: Block[] = []
+  const options = { k: 2, metric: 'dot', rowsPerJob: 3 } as const
+  for await (const block of searchBlocks(fakeAddon, rows, rows, options)) blocks.push(block)
+  t.deepEqual(
+    blocks.map(({ first, rows }) => [first, rows]),
+    [
+      [0, 3],
+      [3, 1],
+    ],
+  )
+  t.deepEqual([...blocks[1]!.indices], [0, 3])
+})
+
+test('the heap gives the lowest first', (t) => {
+  const entries = fc.array(fc.tuple(fc.integer({ min: -3, max: 3 }), fc.nat(3), fc.nat(3)), { maxLength: 60 })
+  fc.assert(
+    fc.property(entries, (values) => {
+      const heap = new PairHeap()
+      for (const [score, i, j] of values) heap.push(score, i, j)
+      const found = Array.from({ length: values.length }, () => heap.pop())
+      const sorted = values.toSorted((a, b) => a[0] - b[0] || a[1] - b[1] || a[2] - b[2])
+      t.deepEqual(
+        found.map(({ score, i, j }) => [score, i, j]),
+        sorted,
+      )
+      t.is(heap.size, 0)
+    }),
+  )
+})
+
+test('the heap grows', (t) => {
+  const heap = new PairHeap()
+  for (let i = 5000; i > 0; i--) heap.push(i, i, 0)
+  t.is(heap.size, 5000)
+  for (let i = 1; i <= 5000; i++) t.is(heap.pop().i, i)
+})
