@@ -1,5 +1,6 @@
 import { asEmbeddings, type Embeddings, type EmbeddingsLike, embeddings, normalizeRows } from '../models/embeddings.js'
 
+export { communityDetection } from './community-detection.js'
 export { paraphraseMining, paraphraseMiningEmbeddings } from './paraphrase-mining.js'
 export { cosSim, dotScore, euclideanSim, manhattanSim } from './score-function.js'
 export { semanticSearch } from './semantic-search.js'

@@ -90,6 +90,30 @@ def paraphrases():
     write("paraphrases", {"rows": data, "cases": cases})
 
 
+def communities():
+    sets = {
+        "clustered": clustered(6, [30, 17, 12, 9, 9, 4, 1, 1], 12, 0.45),
+        "dense": clustered(7, [90, 20], 6, 0.25),
+        "small": rows(8, 5, 4),
+        "none": rows(9, 30, 24),
+    }
+    cases = []
+    for name, embeddings in sets.items():
+        for options in [
+            {},
+            {"threshold": 0.6, "min_community_size": 3},
+            {"threshold": 0.9, "min_community_size": 2, "batch_size": 7},
+            {"threshold": 0.3, "min_community_size": 5},
+            {"threshold": -1.0, "min_community_size": 1},
+            {"threshold": 0.8, "min_community_size": 1},
+        ]:
+            found = util.community_detection(torch.from_numpy(embeddings), **options)
+            cases.append({"rows": name, "options": options, "communities": found})
+    data = {name: {"dim": values.shape[1], "data": listed(values)} for name, values in sets.items()}
+    write("communities", {"rows": data, "cases": cases})
+
+
 if __name__ == "__main__":
     search()
     paraphrases()
+    communities()

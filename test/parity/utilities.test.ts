@@ -84,3 +84,26 @@ test('paraphraseMiningEmbeddings finds the pairs of util.paraphrase_mining_embed
     t.true(sameRanking(found.map(entry), pairs.map(entry), false), `${name} ${metric} ${JSON.stringify(options)}`)
   }
 })
+
+interface CommunityGolden {
+  rows: Record<string, { dim: number; data: number[] }>
+  cases: { rows: string; options: Record<string, number>; communities: number[][] }[]
+}
+
+test('communityDetection finds the communities of util.community_detection in their order', async (t) => {
+  const { rows, cases } = golden<CommunityGolden>('communities')
+  t.is(cases.length, 24)
+  for (const { rows: name, options, communities } of cases) {
+    const where = `${name} ${JSON.stringify(options)}`
+    const { dim, data } = rows[name]!
+    const all = matrix(data, dim)
+    const found = await util.communityDetection(all, camel(options))
+    t.is(found.length, communities.length, where)
+    found.forEach((community, i) => {
+      t.deepEqual(community.toSorted(), communities[i]!.toSorted(), where)
+      // Most alike first; only rows that are repeated score alike.
+      const values = (list: number[]) => list.map((row) => [...all.row(row)])
+      t.deepEqual(values(community), values(communities[i]!), where)
+    })
+  }
+})

@@ -1,0 +1,204 @@
+import { Turns } from '../data/turns.js'
+import { invalidArgument } from '../errors.js'
+import { asEmbeddings, type Embeddings, type EmbeddingsLike, embeddings } from '../models/embeddings.js'
+import { EncodeProgress } from '../models/progress.js'
+import { loadAddon } from '../native/load.js'
+import { checkInteger, checkOptions, checkType } from '../options.js'
+import { type SearchEngine, searchBlocks } from './blocks.js'
+
+export interface CommunityDetectionOptions {
+  /** Cosine similarity from which on two rows are close. Default 0.75. */
+  threshold?: number
+  /** Rows that a community has at least; at most all there are. Default 10. */
+  minCommunitySize?: number
+  /** Rows that the engine compares with all in one job at most; no influence on what is found. Default 1024. */
+  batchSize?: number
+  /** Show progress on stderr. Default false. */
+  showProgressBar?: boolean
+  /** Stops between two jobs of the engine; the promise rejects with ERR_ABORTED. */
+  signal?: AbortSignal
+}
+
+/** Members that are kept in memory (256 MB); those of further rows are searched for again when their turn comes. */
+const KEPT_MEMBERS = 2 ** 26
+/** Members, and rows, of the communities that are searched for again together. */
+const AGAIN_MEMBERS = 2 ** 22
+const AGAIN_ROWS = 1024
+
+/**
+ * Groups of rows that are close to one of them, the largest first, as numbers of rows. Every row's community is all rows that
+ * are close to it, most alike first; then, from the largest to the smallest, each keeps what no larger one took, and is
+ * dropped when less than `minCommunitySize` is left. The first member is thus the centre, or of what is left the closest to it.
+ * @param rows [n, dim]
+ * Source: sentence-transformers `util.community_detection`.
+ * @throws SentenceTorchError ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_ABORTED
+ */
+export async function communityDetection(
+  rows: EmbeddingsLike,
+  options: CommunityDetectionOptions = {},
+): Promise<number[][]> {
+  return detectWith(loadAddon, rows, options)
+}
+
+/** @internal `communityDetection` with another engine, and with another bound of memory; the tests' entrance. */
+export async function detectWith(
+  addon: () => SearchEngine,
+  rows: EmbeddingsLike,
+  options: CommunityDetectionOptions,
+  keptMembers = KEPT_MEMBERS,
+): Promise<number[][]> {
+  const names = ['threshold', 'minCommunitySize', 'batchSize', 'showProgressBar', 'signal']
+  checkOptions('communityDetection', options, names)
+  const { threshold = 0.75, batchSize = 1024, showProgressBar = false, signal } = options
+  if (typeof threshold !== 'number' || !Number.isFinite(threshold)) {
+    throw invalidArgument('threshold', 'a finite number', threshold)
+  }
+  checkInteger('minCommunitySize', options.minCommunitySize, 1)
+  checkInteger('batchSize', batchSize, 1)
+  checkType('showProgressBar', showProgressBar, 'boolean')
+  const all = asEmbeddings(rows, 'embeddings')
+  const count = all.shape[0]
+  const least = Math.min(options.minCommunitySize ?? 10, count)
+  if (count === 0) return []
+  const neighbours = new Neighbours(addon, all, Math.fround(threshold), batchSize, signal)
+  const progress = showProgressBar ? new EncodeProgress(count, process.stderr, 'Finding clusters', 'rows') : undefined
+
+  const turns = new Turns()
+  const sizes = new Int32Array(count)
+  const kept = new Map<number, Int32Array>()
+  let total = 0
+  for (let start = 0; start < count; start += batchSize) {
+    const batch = range(start, Math.min(start + batchSize, count))
+    for await (const [row, members] of neighbours.of(batch, Math.min(Math.max(2 * least, 50), count))) {
+      await turns.give()
+      if (members.length < least) continue
+      sizes[row] = members.length
+      if (total + members.length <= keptMembers) kept.set(row, members.slice())
+      total += members.length
+    }
+    progress?.update(start + batch.length)
+  }
+
+  const used = new Uint8Array(count)
+  const found: number[][] = []
+  for await (const members of inOrder(bySize(sizes), sizes, kept, neighbours)) {
+    const left: number[] = []
+    for (const member of members) if (used[member] === 0) left.push(member)
+    if (left.length >= least) {
+      for (const member of left) used[member] = 1
+      found.push(left)
+    }
+    await turns.give()
+  }
+  return found.sort((a, b) => b.length - a.length)
+}
+
+/** Finds which rows are close to which. */
+class Neighbours {
+  constructor(
+    private readonly addon: () => SearchEngine,
+    private readonly all: Embeddings,
+    private readonly threshold: number,
+    private readonly rowsPerJob: number,
+    private readonly signal: AbortSignal | undefined,
+  ) {}
+
+  /**
+   * All rows close to each of `wanted`, most alike first. The engine is asked for the `k` best; rows of which all `k` are
+   * close once more, for twice as many, so their order is not that of `wanted`. Members are views that do not last.
+   */
+  async *of(wanted: Int32Array, k: number): AsyncGenerator<[row: number, members: Int32Array]> {
+    let rows = wanted
+    for (let limit = k; rows.length > 0; limit = Math.min(2 * limit, this.all.shape[0])) {
+      const open: number[] = []
+      const { rowsPerJob, signal } = this
+      const search = { k: limit, metric: 'cosine', rowsPerJob, signal } as const
+      for await (const block of searchBlocks(this.addon, this.#gather(rows), this.all, search)) {
+        for (let i = 0; i < block.rows; i++) {
+          const row = rows[block.first + i]!
+          const close = this.#close(block.scores, i * limit, limit)
+          if (close === limit && limit < this.all.shape[0]) open.push(row)
+          else yield [row, block.indices.subarray(i * limit, i * limit + close)]
+        }
+      }
+      rows = Int32Array.from(open)
+    }
+  }
+
+  /** How many of the falling `scores[start …]` reach the threshold, of `limit`. */
+  #close(scores: Float32Array, start: number, limit: number): number {
+    let [low, high] = [0, limit]
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (scores[start + middle]! >= this.threshold) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+
+  #gather(rows: Int32Array): Embeddings {
+    const { data, shape } = this.all
+    const dim = shape[1]
+    const first = rows[0]!
+    // Neighbouring rows are a view.
+    if (rows[rows.length - 1]! - first === rows.length - 1 && rows.every((row, i) => row === first + i)) {
+      return embeddings(data.subarray(first * dim, (first + rows.length) * dim), rows.length, dim)
+    }
+    const gathered = new Float32Array(rows.length * dim)
+    rows.forEach((row, i) => {
+      gathered.set(data.subarray(row * dim, (row + 1) * dim), i * dim)
+    })
+    return embeddings(gathered, rows.length, dim)
+  }
+}
+
+/** The members of the communities in the order of `rows`: those `kept`, the others searched for again, some at a time. */
+async function* inOrder(
+  rows: Int32Array,
+  sizes: Int32Array,
+  kept: ReadonlyMap<number, Int32Array>,
+  neighbours: Neighbours,
+): AsyncGenerator<Int32Array> {
+  let again = new Map<number, Int32Array>()
+  for (let at = 0; at < rows.length; at++) {
+    const row = rows[at]!
+    const members = kept.get(row) ?? again.get(row)
+    if (members !== undefined) {
+      yield members
+      continue
+    }
+    again = new Map()
+    const missing: number[] = []
+    for (let i = at, sum = 0; i < rows.length && missing.length < AGAIN_ROWS; i++) {
+      if (kept.has(rows[i]!)) continue
+      sum += sizes[rows[i]!]!
+      if (i > at && sum > AGAIN_MEMBERS) break
+      missing.push(rows[i]!)
+    }
+    // The first is the largest; one more tells that it is whole.
+    const found = neighbours.of(Int32Array.from(missing), Math.min(sizes[row]! + 1, sizes.length))
+    for await (const [other, close] of found) again.set(other, close.slice())
+    yield again.get(row)!
+  }
+}
+
+/** Rows whose size is not 0, the largest size first, equal ones in order: a counting sort. */
+function bySize(sizes: Int32Array): Int32Array {
+  const starts = new Int32Array(sizes.length + 1)
+  for (const size of sizes) if (size > 0) starts[size]!++
+  let total = 0
+  for (let size = sizes.length; size > 0; size--) {
+    const count = starts[size]!
+    starts[size] = total
+    total += count
+  }
+  const order = new Int32Array(total)
+  sizes.forEach((size, row) => {
+    if (size > 0) order[starts[size]!++] = row
+  })
+  return order
+}
+
+function range(start: number, end: number): Int32Array {
+  return Int32Array.from({ length: end - start }, (_, i) => start + i)
+}

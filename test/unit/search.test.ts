@@ -1,0 +1,63 @@
+import test from 'ava'
+import { embeddings } from '../../lib/models/embeddings.js'
+import { detectWith } from '../../lib/search/community-detection.js'
+import { fakeAddon } from '../helpers/fake-addon.js'
+
+// Unit vectors by angle in degrees; the fake engine compares by dot product, which is their cosine.
+const circle = (...degrees: number[]) => {
+  const data = degrees.flatMap((degree) => [Math.cos((degree * Math.PI) / 180), Math.sin((degree * Math.PI) / 180)])
+  return embeddings(Float32Array.from(data), degrees.length, 2)
+}
+/** Rows at most 10.5 degrees apart are close. */
+const threshold = Math.cos((10.5 * Math.PI) / 180)
+
+test('the largest community first, its centre in front, what it took is gone for the others', async (t) => {
+  //             0  1   2   3   4   5   6    7    8    9
+  const rows = circle(0, 10, 20, 28, 90, 92, 180, 181, 183, 300)
+  const detect = (minCommunitySize: number) => detectWith(fakeAddon, rows, { threshold, minCommunitySize })
+  // Rows 1 and 2 have three each: the first comes first, then 6, 7 and 8, of which row 6 is the first.
+  t.deepEqual(await detect(3), [
+    [1, 0, 2],
+    [6, 7, 8],
+  ])
+  t.deepEqual(await detect(2), [
+    [1, 0, 2],
+    [6, 7, 8],
+    [4, 5],
+  ])
+  t.deepEqual(
+    (await detect(1)).map((rows) => rows.length),
+    [3, 3, 2, 1, 1],
+  )
+})
+
+test('batches and the bound of memory change nothing', async (t) => {
+  const degrees = Array.from({ length: 120 }, (_, i) => (i * i * 7.3) % 360)
+  const rows = circle(...degrees)
+  const options = { threshold, minCommunitySize: 3 }
+  const whole = await detectWith(fakeAddon, rows, options)
+  t.true(whole.length > 5)
+  for (const batchSize of [1, 7, 64]) {
+    for (const kept of [0, 40, 1e9])
+      t.deepEqual(await detectWith(fakeAddon, rows, { ...options, batchSize }, kept), whole)
+  }
+  // Communities larger than the first search gives: all rows are close to all.
+  const all = await detectWith(fakeAddon, rows, { threshold: -1.1, minCommunitySize: 2 }, 0)
+  t.deepEqual(
+    all.map((rows) => rows.length),
+    [120],
+  )
+})
+
+test('no rows, few rows, wrong options', async (t) => {
+  t.deepEqual(await detectWith(fakeAddon, embeddings(new Float32Array(0), 0, 2), {}), [])
+  // As in Python, of fewer rows than minCommunitySize all together are enough.
+  t.deepEqual(await detectWith(fakeAddon, circle(0, 1, 2), { threshold }), [[0, 1, 2]])
+  const detect = (options: object) => detectWith(fakeAddon, circle(0), options)
+  for (const name of ['threshold', 'minCommunitySize', 'batchSize', 'showProgressBar']) {
+    const error = { code: 'ERR_INVALID_ARGUMENT', message: new RegExp(name) }
+    await t.throwsAsync(detect({ [name]: Number.NaN }), error)
+  }
+  await t.throwsAsync(detect({ minSize: 1 }), { code: 'ERR_UNKNOWN_OPTION' })
+  await t.throwsAsync(detect({ signal: AbortSignal.abort() }), { code: 'ERR_ABORTED' })
+})
