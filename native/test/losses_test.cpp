@@ -1,4 +1,5 @@
 // Every loss of the registry: gradients against central differences in float64, values, errors.
+#include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/eye.h>
@@ -38,6 +39,11 @@ at::Tensor classes(int64_t) {
   return out;
 }
 
+// Three texts in all, so that most are there more than once.
+void few_texts(LossInput& input) {
+  input.text_ids_CB = at::arange(input.columns() * input.rows(), at::kLong).view({input.columns(), -1}).remainder(3);
+}
+
 struct LossCase {
   std::string type;
   Config::Object options;
@@ -55,6 +61,20 @@ const std::vector<LossCase>& loss_cases() {
       {"CosineSimilarityLoss", {}, scores, {2}},
       {"MultipleNegativesRankingLoss", {}, none, {2, 3, 4, 5}},
       {"MultipleNegativesRankingLoss", {{"scale", 1.0}, {"similarity", text("dot")}}, none, {2, 3}},
+      {"MultipleNegativesRankingLoss",
+       {{"scale", 5.0},
+        {"directions", texts({"query_to_doc", "doc_to_query"})},
+        {"partitionMode", text("per_direction")}},
+       none,
+       {2, 4}},
+      {"MultipleNegativesRankingLoss",
+       {{"scale", 5.0},
+        {"directions", texts({"query_to_doc", "query_to_query", "doc_to_query", "doc_to_doc"})},
+        {"maskDuplicates", true},
+        {"falseNegativeMargin", 0.1}},
+       none,
+       {2, 3, 4},
+       few_texts},
       {"SoftmaxLoss", {{"numLabels", 3.0}}, classes, {2}},
       {"SoftmaxLoss",
        {{"numLabels", 3.0}, {"concatenationSentRep", false}, {"concatenationSentMultiplication", true}},
