@@ -116,6 +116,11 @@ export class Dataset {
     return new Dataset(columns, length)
   }
 
+  /** Of columns that were checked before: for the batches of streams. */
+  static fromChecked(columns: ReadonlyMap<string, Column>): Dataset {
+    return new Dataset(columns, columns.values().next().value?.values.length ?? 0)
+  }
+
   private static fromBuilder({ names, columns, checkers, length }: ColumnsBuilder): Dataset {
     const entries = names.map((name, i) => {
       const { kind = 'texts' } = checkers[i]!

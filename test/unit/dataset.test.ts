@@ -31,7 +31,8 @@ test('the label column is the first of label, labels, score, scores', (t) => {
   t.deepEqual(both.textColumns, ['text', 'score'])
   t.throws(() => both.texts('score'), {
     code: 'ERR_INVALID_DATA',
-    message: /texts in column "score".*such as 1 in row 0 \(labels are taken from "label"\).*removeColumns\(\['score'\]\)/,
+    message:
+      /texts in column "score".*such as 1 in row 0 \(labels are taken from "label"\).*removeColumns\(\['score'\]\)/,
   })
 })
 
