@@ -5,6 +5,8 @@ export { Dataset, type Label, type Value } from './data/dataset.js'
 export { type ErrorCode, SentenceTorchError } from './errors.js'
 export * as evaluation from './evaluation/index.js'
 export * as losses from './losses/index.js'
+export { CrossEncoder, type Pair, type RankedDocument, type Scores } from './models/cross-encoder.js'
+export type { CrossEncoderLoadOptions, PredictOptions, RankOptions } from './models/cross-encoder-options.js'
 export type { Embeddings, EmbeddingsLike } from './models/embeddings.js'
 export type { DownloadProgress } from './models/hub.js'
 export { type ModuleDescription, SentenceTransformer } from './models/sentence-transformer.js'
@@ -21,7 +23,6 @@ export type { SearchHit, SemanticSearchOptions } from './search/semantic-search.
 export * as util from './search/util.js'
 export {
   type CallbackContext,
-  type CallbackState,
   type IntervalStrategy,
   type LogRecord,
   type LossTensor,
@@ -35,9 +36,6 @@ export {
   type TrainerState,
   type TrainingAbortedError,
   type TrainingArguments,
-  type TrainingEvent,
-  type TrainingWarning,
   type TrainMetrics,
   type TrainResult,
-  type WarningCode,
 } from './training/index.js'

@@ -47,17 +47,24 @@ export function pack(columns: readonly Tokenized[], options: PackOptions = {}): 
   return batch
 }
 
-/** The texts `rows` of `source`, in that order. */
-export function selectRows(source: Tokenized, rows: ArrayLike<number>): Tokenized {
+/** The rows `rows` of `source`, in that order, with their token types where it has them. */
+export function selectRows<T extends Tokenized & { tokenTypes?: Int32Array }>(
+  source: T,
+  rows: ArrayLike<number>,
+): Pick<T, 'ids' | 'offsets' | 'tokenTypes'> {
   const offsets = new Int32Array(rows.length + 1)
   for (let i = 0; i < rows.length; i++) {
     offsets[i + 1] = offsets[i]! + source.offsets[rows[i]! + 1]! - source.offsets[rows[i]!]!
   }
-  const ids = new Int32Array(offsets[rows.length]!)
-  for (let i = 0; i < rows.length; i++) {
-    ids.set(source.ids.subarray(source.offsets[rows[i]!]!, source.offsets[rows[i]! + 1]!), offsets[i]!)
+  const gather = (values: Int32Array): Int32Array => {
+    const out = new Int32Array(offsets[rows.length]!)
+    for (let i = 0; i < rows.length; i++) {
+      out.set(values.subarray(source.offsets[rows[i]!]!, source.offsets[rows[i]! + 1]!), offsets[i]!)
+    }
+    return out
   }
-  return { ids, offsets }
+  const { tokenTypes } = source
+  return { ids: gather(source.ids), offsets, ...(tokenTypes && { tokenTypes: gather(tokenTypes) }) }
 }
 
 /** Several tokenised lists as one, in order. */

@@ -31,10 +31,11 @@ const workerThreshold = 2000
 export class Tokenizer {
   /** Number of rows that the model's token embedding needs: the largest id + 1. */
   readonly vocabSize: number
+  /** Whether texts that are too long lose their beginning. */
+  readonly truncatesLeft: boolean
   private readonly prefix: readonly number[]
   private readonly suffix: readonly number[]
   private readonly specialIds: ReadonlySet<number>
-  private readonly truncateLeft: boolean
   private currentMaxSeqLength: number
   private pool: TokenizerPool | undefined
 
@@ -45,7 +46,7 @@ export class Tokenizer {
     const { prefix, suffix } = specialTokens((source.tokenizerJson as TokenizerJson).post_processor)
     this.prefix = prefix
     this.suffix = suffix
-    this.truncateLeft = (source.tokenizerConfig as { truncation_side?: string }).truncation_side === 'left'
+    this.truncatesLeft = (source.tokenizerConfig as { truncation_side?: string }).truncation_side === 'left'
     let largest = -1
     for (const id of inner.get_vocab().values()) largest = Math.max(largest, id)
     this.vocabSize = largest + 1
@@ -70,6 +71,16 @@ export class Tokenizer {
     }
     useRustText(inner, json, tokenizerConfig, options.doLowerCase ?? false)
     return new Tokenizer(inner, { tokenizerJson: json, tokenizerConfig, options })
+  }
+
+  /** The `post_processor` block of tokenizer.json: what is put around texts and pairs. */
+  get postProcessor(): unknown {
+    return (this.source.tokenizerJson as TokenizerJson).post_processor
+  }
+
+  /** Special tokens in front of a single text and after it. */
+  get specialCounts(): { before: number; after: number } {
+    return { before: this.prefix.length, after: this.suffix.length }
   }
 
   /** Tokens per text at most, special tokens included. Settable. */
@@ -148,7 +159,7 @@ export class Tokenizer {
     const { ids } = this.inner.encode(wellFormed, { add_special_tokens: false })
     const room = maxSeqLength - this.prefix.length - this.suffix.length
     let content = ids
-    if (ids.length > room) content = this.truncateLeft ? ids.slice(ids.length - room) : ids.slice(0, room)
+    if (ids.length > room) content = this.truncatesLeft ? ids.slice(ids.length - room) : ids.slice(0, room)
     return [...this.prefix, ...content, ...this.suffix]
   }
 

@@ -11,11 +11,21 @@ const JOBS_IN_FLIGHT = 3
 const FIRST_SLICE = 512
 const SLICE = 4096
 
-export interface EncodeRequest {
-  encoder: NativeEncoder
+/** Rows of tokens, with the segment of each token where rows are pairs. */
+type Rows = Tokenized & { tokenTypes?: Int32Array }
+
+export interface EncodeRequest extends Omit<RowsRequest, 'count' | 'tokenize'> {
   tokenizer: Tokenizer
   /** With their prompt in front. */
   texts: readonly string[]
+}
+
+export interface RowsRequest {
+  encoder: NativeEncoder
+  /** Number of rows. */
+  count: number
+  /** Makes the rows `start` … `end` - 1. */
+  tokenize: (start: number, end: number) => Promise<Rows>
   output: EncoderOutput
   /** Rows per job. */
   batchSize: number
@@ -33,14 +43,25 @@ export interface EncodeRequest {
  * sorted by length, so that jobs hold rows alike. Settles when no job is running any more.
  * @throws SentenceTorchError ERR_ABORTED, or what the tokenizer or the engine throws.
  */
-export async function encodeTexts(request: EncodeRequest): Promise<void> {
-  const { texts, signal } = request
+export async function encodeTexts({ tokenizer, texts, ...request }: EncodeRequest): Promise<void> {
+  const { signal } = request
+  await encodeRows({
+    ...request,
+    count: texts.length,
+    tokenize: (start, end) =>
+      tokenizer.encodeAll(texts.slice(start, end), tokenizer.maxSeqLength, signal ? { signal } : {}),
+  })
+}
+
+/** {@link encodeTexts} for rows that the caller makes. */
+export async function encodeRows(request: RowsRequest): Promise<void> {
+  const { count, signal } = request
   const jobs = new InFlight(JOBS_IN_FLIGHT)
   let done = 0
   let start = 0
   let next = tokenizeSlice(request, start, FIRST_SLICE)
   try {
-    while (start < texts.length) {
+    while (start < count) {
       const tokens = await next
       const first = start
       start += tokens.offsets.length - 1
@@ -48,7 +69,7 @@ export async function encodeTexts(request: EncodeRequest): Promise<void> {
       for (const rows of planJobs(tokens.offsets, request.batchSize)) {
         throwIfAborted(signal)
         await jobs.add(async () => {
-          await encodeRows(request, tokens, rows, first)
+          await runJob(request, tokens, rows, first)
           done += rows.length
           request.onDone?.(done)
         })
@@ -60,9 +81,8 @@ export async function encodeTexts(request: EncodeRequest): Promise<void> {
   jobs.throwFailure()
 }
 
-function tokenizeSlice({ tokenizer, texts, signal }: EncodeRequest, start: number, size: number): Promise<Tokenized> {
-  const slice = texts.slice(start, start + size)
-  const tokens = tokenizer.encodeAll(slice, tokenizer.maxSeqLength, signal ? { signal } : {})
+function tokenizeSlice({ tokenize, count }: RowsRequest, start: number, size: number): Promise<Rows> {
+  const tokens = tokenize(start, Math.min(start + size, count))
   // It is awaited later, or never when another slice fails first.
   tokens.catch(() => {})
   return tokens
@@ -90,15 +110,16 @@ export function planJobs(offsets: Int32Array, batchSize: number): number[][] {
   return jobs
 }
 
-async function encodeRows(request: EncodeRequest, tokens: Tokenized, rows: number[], first: number): Promise<void> {
+async function runJob(request: RowsRequest, tokens: Rows, rows: number[], first: number): Promise<void> {
   const { encoder, output, promptLength } = request
-  const { ids, offsets } = selectRows(tokens, rows)
+  const selected = selectRows(tokens, rows)
+  const { ids, offsets } = selected
   const promptLengths = promptLength === undefined ? undefined : new Int32Array(rows.length).fill(promptLength)
   const perToken = output === 'token_embeddings'
   const width = output === 'sentence_embedding' ? encoder.embeddingDimension : encoder.tokenDimension
   const out = new Float32Array((perToken ? ids.length : rows.length) * width)
   try {
-    await encoder.encode({ ids, offsets, columns: 1, ...(promptLengths && { promptLengths }) }, out, output)
+    await encoder.encode({ ...selected, columns: 1, ...(promptLengths && { promptLengths }) }, out, output)
   } catch (error) {
     throw fromNative(error, 'Encoder.encode')
   }

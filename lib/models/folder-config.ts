@@ -10,9 +10,14 @@ export const SENTENCE_CONFIG_FILES: readonly string[] = [
   ...['roberta', 'distilbert', 'camembert', 'albert', 'xlm-roberta', 'xlnet'].map((n) => `sentence_${n}_config.json`),
 ]
 
+/** What a transformer is used for, as its settings call it. */
+export const FEATURES = { task: 'feature-extraction', output: 'token_embeddings' }
+export const CLASSIFICATION = { task: 'sequence-classification', output: 'scores' }
+
 /** sentence_bert_config.json (or a name of old) of the transformer's folder. @throws SentenceTorchError naming the file. */
 export async function readSentenceConfig(
   folder: string,
+  { task, output } = FEATURES,
 ): Promise<{ maxSeqLength: number | undefined; doLowerCase: boolean; extra: ConfigObject }> {
   for (const name of SENTENCE_CONFIG_FILES) {
     const file = join(folder, name)
@@ -21,8 +26,8 @@ export async function readSentenceConfig(
     const { max_seq_length, do_lower_case, transformer_task, modality_config, module_output_name, ...rest } = found
     const { unpad_inputs, query_length, document_length, query_expansion, processing_kwargs, ...extra } = rest
     const refused: [string, unknown, unknown][] = [
-      ['transformer_task', transformer_task, 'feature-extraction'],
-      ['module_output_name', module_output_name, 'token_embeddings'],
+      ['transformer_task', transformer_task, task],
+      ['module_output_name', module_output_name, output],
       ['query_length', query_length, undefined],
       ['document_length', document_length, undefined],
       ['query_expansion', query_expansion, undefined],

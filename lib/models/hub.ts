@@ -29,6 +29,8 @@ export interface HubOptions {
   /** Never touch the network. Default: whether `HF_HUB_OFFLINE` is set. */
   localFilesOnly?: boolean
   onProgress?: (progress: DownloadProgress) => void
+  /** What a bare name belongs to. Default `sentence-transformers`. */
+  organization?: string
 }
 
 /** A model on this machine. */
@@ -53,12 +55,12 @@ export async function resolveModel(idOrPath: string, options: HubOptions = {}): 
   const local = await stat(idOrPath).catch(() => undefined)
   if (local?.isDirectory()) return { path: idOrPath }
   if (local) throw new SentenceTorchError('ERR_INVALID_MODEL', `Expected a model folder, but ${idOrPath} is a file`)
-  const id = hubId(idOrPath)
+  const id = hubId(idOrPath, options.organization)
   const hub = new HubModel(id, options)
   return { path: await hub.resolve(), id }
 }
 
-function hubId(name: string): string {
+function hubId(name: string, organization = 'sentence-transformers'): string {
   const looksLikePath = isAbsolute(name) || /^[.~]/.test(name) || name.includes('\\') || name.split('/').length > 2
   const legal = /^[\w.-]+(\/[\w.-]+)?$/.test(name) && !name.includes('..') && !name.includes('--')
   if (looksLikePath || !legal) {
@@ -68,7 +70,7 @@ function hubId(name: string): string {
     )
   }
   if (name.includes('/') || BARE_NAMES.test(name.toLowerCase())) return name
-  return `sentence-transformers/${name}`
+  return `${organization}/${name}`
 }
 
 class HubModel {

@@ -69,7 +69,13 @@ function withOptions(folder: ModelFolder, options: LoadOptions): ModelFolder {
   }
 }
 
-function makeTokenizer({ tokenizerFiles, doLowerCase, maxSeqLength, transformerPath }: ModelFolder): Tokenizer {
+/** @throws SentenceTorchError ERR_INVALID_MODEL */
+export function makeTokenizer({
+  tokenizerFiles,
+  doLowerCase,
+  maxSeqLength,
+  transformerPath,
+}: Pick<ModelFolder, 'tokenizerFiles' | 'doLowerCase' | 'maxSeqLength' | 'transformerPath'>): Tokenizer {
   const parse = (name: string): object => {
     const bytes = tokenizerFiles.get(name)
     if (!bytes) return {}

@@ -124,7 +124,8 @@ async function readModules(root: string, entries: ModuleEntry[], hidden: number)
   return modules
 }
 
-async function readTransformerConfig(folder: string): Promise<ConfigObject> {
+/** config.json of an architecture that is built. @throws SentenceTorchError naming the file. */
+export async function readTransformerConfig(folder: string): Promise<ConfigObject> {
   const file = join(folder, 'config.json')
   if (await present(join(folder, 'adapter_config.json'))) {
     throw new SentenceTorchError(
@@ -167,7 +168,8 @@ async function readTransformerConfig(folder: string): Promise<ConfigObject> {
   return config
 }
 
-async function readTokenizerFiles(folder: string): Promise<Map<string, Uint8Array>> {
+/** @throws SentenceTorchError ERR_INVALID_MODEL without tokenizer.json. */
+export async function readTokenizerFiles(folder: string): Promise<Map<string, Uint8Array>> {
   const files = new Map<string, Uint8Array>()
   for (const name of TOKENIZER_FILES) {
     const bytes = await readIfPresent(join(folder, name))
@@ -182,7 +184,7 @@ async function readTokenizerFiles(folder: string): Promise<Map<string, Uint8Arra
 }
 
 /** sentence_bert_config first, then the tokenizer's own limit; never more than there are position embeddings. */
-function maxSeqLength(
+export function maxSeqLength(
   own: number | undefined,
   files: Map<string, Uint8Array>,
   config: ConfigObject,

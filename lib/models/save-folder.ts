@@ -82,20 +82,21 @@ function modelConfig(model: ModelFolder, version: string): ConfigObject {
 }
 
 /** The weights are saved in float32, and transformers believes what config.json says. */
-function float32Config(config: ConfigObject): ConfigObject {
+export function float32Config(config: ConfigObject): ConfigObject {
   const changed = { ...config }
   for (const key of ['dtype', 'torch_dtype']) if (key in changed) changed[key] = 'float32'
   return changed
 }
 
-function tokenizerConfig(model: ModelFolder): ConfigObject {
+/** tokenizer_config.json with the length to which texts are cut. */
+export function tokenizerConfig(model: Pick<ModelFolder, 'tokenizerFiles' | 'maxSeqLength'>): ConfigObject {
   const bytes = model.tokenizerFiles.get('tokenizer_config.json')
   const config = bytes ? (JSON.parse(new TextDecoder().decode(bytes)) as ConfigObject) : {}
   return { ...config, model_max_length: model.maxSeqLength }
 }
 
 /** The encoder's tensors of one module, under their names in a checkpoint, read from the engine as they are written. */
-function tensors(encoder: NativeEncoder, module: number): TensorSource[] {
+export function tensors(encoder: NativeEncoder, module: number): TensorSource[] {
   const prefix = `${module}.`
   return encoder
     .tensors()
@@ -127,7 +128,7 @@ async function* dump(encoder: NativeEncoder, name: string, elements: number): As
 }
 
 /** Whether a file or folder of an older save is none of ours, so that it is kept. */
-function isForeign(path: string): boolean {
+export function isForeign(path: string): boolean {
   const own = [...TOKENIZER_FILES, ...SENTENCE_CONFIG_FILES]
   return (
     !own.includes(path) &&

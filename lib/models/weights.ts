@@ -33,7 +33,7 @@ export class WeightFiles {
   ) {}
 
   /** @throws SentenceTorchError ERR_INVALID_MODEL (no weights), ERR_UNSUPPORTED (only a pickle), ERR_INVALID_FILE (damaged) */
-  static async open(folder: ModelFolder): Promise<WeightFiles> {
+  static async open(folder: Pick<ModelFolder, 'path' | 'transformerPath' | 'modules'>): Promise<WeightFiles> {
     const weights = new WeightFiles(new Map(), [], [])
     try {
       await weights.add(await weightFile(folder.path, relative(folder.path, folder.transformerPath)), 0)
@@ -54,11 +54,13 @@ export class WeightFiles {
 
   /**
    * Copies all tensors to the engine. Names, shapes and dtypes are compared before any byte moves.
+   * @param mayLack names of tensors that the files need not have; the engine keeps its values of those.
+   * @returns those that the files do not have
    * @throws SentenceTorchError ERR_INVALID_TENSORS: one error that lists all that is missing, unknown or unfit; the engine
    * adds values that are not finite.
    */
-  async load(encoder: NativeEncoder): Promise<void> {
-    this.check(encoder)
+  async load(encoder: NativeEncoder, mayLack: readonly string[] = []): Promise<string[]> {
+    this.check(encoder, mayLack)
     let batch: TensorRange[] = []
     let bytes = 0
     const flush = async () => {
@@ -83,6 +85,7 @@ export class WeightFiles {
     } catch (error) {
       throw fromNative(error, 'Encoder.load')
     }
+    return mayLack.filter((name) => !this.tensors.has(name))
   }
 
   async close(): Promise<void> {
@@ -102,11 +105,11 @@ export class WeightFiles {
     }
   }
 
-  private check(encoder: NativeEncoder): void {
+  private check(encoder: NativeEncoder, mayLack: readonly string[]): void {
     const problems = [...this.duplicates]
     const expected = new Map(encoder.tensors().map((tensor) => [tensor.name, tensor]))
     for (const { name, shape } of expected.values()) {
-      if (!this.tensors.has(name)) problems.push(`missing: ${name} [${shape}]`)
+      if (!this.tensors.has(name) && !mayLack.includes(name)) problems.push(`missing: ${name} [${shape}]`)
     }
     for (const [known, { name, path, dtype, shape }] of this.tensors) {
       const tensor = expected.get(known)

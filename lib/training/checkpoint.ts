@@ -3,8 +3,7 @@ import { join } from 'node:path'
 import { writeFileAtomic } from '../io/atomic.js'
 import type { NativeTrainer } from '../native/types.js'
 import type { TrainingArguments } from './arguments.js'
-import { callbackStates } from './callback-list.js'
-import type { TrainerCallback, TrainerState } from './callbacks.js'
+import type { TrainerState } from './callbacks.js'
 import { dumpLossTensors, saveLossTensors } from './loss-tensors.js'
 
 /** What a checkpoint is made from. */
@@ -13,8 +12,6 @@ export interface CheckpointParts {
   native: Pick<NativeTrainer, 'tensors' | 'dump'>
   /** Writes the model's folder. */
   save(folder: string): Promise<void>
-  /** What they keep is saved too. */
-  callbacks?: readonly TrainerCallback[]
 }
 
 /**
@@ -25,7 +22,7 @@ export interface CheckpointParts {
  * @returns the folder
  */
 export async function saveCheckpoint(
-  { args, native, save, callbacks = [] }: CheckpointParts,
+  { args, native, save }: CheckpointParts,
   state: Readonly<TrainerState>,
 ): Promise<string> {
   const folder = join(args.outputDir, `checkpoint-${state.globalStep}`)
@@ -42,7 +39,6 @@ export async function saveCheckpoint(
     max_steps: state.maxSteps,
     num_train_epochs: state.numTrainEpochs,
     save_steps: args.saveSteps,
-    stateful_callbacks: callbackStates(callbacks),
     train_batch_size: args.perDeviceTrainBatchSize,
   }
   await writeFileAtomic(statePath, `${JSON.stringify(saved, null, 2)}\n`)

@@ -19,14 +19,10 @@ export interface EvaluationParts {
 }
 
 /** `eval_loss` (mean over the rows), the evaluator's metrics with `eval_` in front, and how long it took. */
-export async function evaluationRecord(
-  parts: EvaluationParts,
-  state: Readonly<TrainerState>,
-  onBatch: () => Promise<void> = async () => {},
-): Promise<LogRecord> {
+export async function evaluationRecord(parts: EvaluationParts, state: Readonly<TrainerState>): Promise<LogRecord> {
   const { args, evalData, evaluate, signal } = parts
   const started = performance.now()
-  const loss = evalData && (await evaluationLoss(parts, evalData, onBatch))
+  const loss = evalData && (await evaluationLoss(parts, evalData))
   const result = await evaluate?.({
     outputPath: join(args.outputDir, 'eval'),
     epoch: state.epoch,
@@ -46,7 +42,7 @@ export async function evaluationRecord(
   }
 }
 
-async function evaluationLoss({ native, signal }: EvaluationParts, data: BatchSource, onBatch: () => Promise<void>) {
+async function evaluationLoss({ native, signal }: EvaluationParts, data: BatchSource) {
   let sum = 0
   let rows = 0
   let batches = 0
@@ -60,7 +56,6 @@ async function evaluationLoss({ native, signal }: EvaluationParts, data: BatchSo
     }
     rows += rowsOf(batch!)
     batches++
-    await onBatch()
   }
   return { mean: sum / rows, rows, batches }
 }

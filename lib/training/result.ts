@@ -32,14 +32,11 @@ export interface TrainResult {
 export class TrainingAbortedError extends SentenceTorchError {
   /** What was done until then. */
   readonly result: TrainResult
-  /** The last checkpoint that was written, if any; after the last step unless `saveStrategy` is `no`. */
-  readonly checkpoint: string | undefined
 
-  constructor(result: TrainResult, reason: unknown, checkpoint?: string) {
+  constructor(result: TrainResult, reason: unknown) {
     super('ERR_ABORTED', `Training was aborted after step ${result.globalStep}`, { cause: reason })
     this.name = 'AbortError'
     this.result = result
-    this.checkpoint = checkpoint
   }
 }
 

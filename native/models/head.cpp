@@ -3,6 +3,7 @@
 #include <ATen/ops/linear.h>
 
 #include "core/error.h"
+#include "models/classification_head.h"
 #include "ops/activation.h"
 #include "ops/pooling.h"
 #include "ops/similarity.h"
@@ -72,11 +73,13 @@ std::unique_ptr<Head> make_head(const Config& spec, const std::string& prefix, i
                                 Layout& layout) {
   const std::string& type = spec.string("type");
   if (type == "Pooling") return std::make_unique<Pooling>(spec, token_width);
+  if (type == "SequenceClassification") return make_classification_head(spec, "0.", token_width, layout);
   check(width_in > 0, "ERR_INVALID_MODEL", "Module ", type,
         " needs a sentence embedding, so a Pooling module before it");
   if (type == "Normalize") return std::make_unique<Normalize>(width_in);
   if (type == "Dense") return std::make_unique<Dense>(spec, prefix, width_in, layout);
-  fail("ERR_NOT_IMPLEMENTED", "Module ", type, " is not built: expected Pooling, Dense or Normalize");
+  fail("ERR_NOT_IMPLEMENTED", "Module ", type,
+       " is not built: expected Pooling, Dense, Normalize or SequenceClassification");
 }
 
 }  // namespace st

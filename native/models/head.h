@@ -7,6 +7,7 @@
 #include "core/config.h"
 #include "core/layout.h"
 #include "core/packed.h"
+#include "core/philox.h"
 
 namespace st {
 
@@ -17,9 +18,11 @@ struct HeadState {
   at::Tensor tokens_TD;
   at::Tensor sentence_RD;
   const std::vector<at::Tensor>& parameters;  // by ParamId
+  DropoutKey dropout = {};                    // of this batch
+  bool training = false;                      // whether to drop
 };
 
-// A module after the transformer: Pooling, Dense, Normalize.
+// A module after the transformer: Pooling, Dense, Normalize, SequenceClassification.
 class Head {
  public:
   virtual ~Head() = default;

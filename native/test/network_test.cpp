@@ -48,6 +48,15 @@ TEST(Differences, NetworkWithEveryDense) {
   }
 }
 
+TEST(Differences, NetworkWithAClassifier) {
+  const PackedBatch batch = batch_of({1, 6, 3}, 11, 2);
+  for (const bool pooler : {true, false}) {
+    const Config::Object head = {
+        {"type", text("SequenceClassification")}, {"numLabels", 3.0}, {"dropout", 0.3}, {"pooler", pooler}};
+    check_network(tiny_bert({head}, "float64"), batch, 7, pooler ? "classifier" : "classifier without pooler");
+  }
+}
+
 TEST(Differences, NetworkWithEveryHiddenActivation) {
   const PackedBatch batch = batch_of({1, 6, 3}, 11);
   for (const char* activation : {"gelu", "gelu_new", "relu", "silu"}) {

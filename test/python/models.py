@@ -3,16 +3,19 @@
 models.py make FOLDER      saves tiny random models as sentence-transformers does, one folder each
 models.py encode JOBS      JOBS: JSON list of { folder, texts, promptName?, out }; loads each folder and writes its embeddings
                            of the texts to `out` as raw float32
+models.py make-cross-encoders FOLDER
+models.py predict JOBS     JOBS: JSON list of { folder, pairs, out }; the same for the scores of CrossEncoder, without warnings
 """
 
 import json
+import logging
 import sys
 from pathlib import Path
 
 import torch
-from sentence_transformers import SentenceTransformer
+from sentence_transformers import CrossEncoder, SentenceTransformer
 from sentence_transformers.sentence_transformer import modules
-from transformers import BertConfig, BertModel, BertTokenizer
+from transformers import BertConfig, BertForSequenceClassification, BertModel, BertTokenizer
 
 WORDS = "the a man woman dog cat is was plays runs guitar flute on in field house big small red ##s ##ing ##er play run , . ? !"
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
@@ -22,10 +25,10 @@ CONFIG = dict(vocab_size=len(VOCAB), hidden_size=32, num_attention_heads=4, num_
               max_position_embeddings=40, hidden_act="gelu", initializer_range=0.2)
 
 
-def transformer(folder, **options):
-    """A random BertModel with its tokenizer, in plain Hugging Face layout."""
+def transformer(folder, kind=BertModel, **options):
+    """A random BertModel, or BERT of another kind, with its tokenizer, in plain Hugging Face layout."""
     torch.manual_seed(0)
-    model = BertModel(BertConfig(**{**CONFIG, **options}))
+    model = kind(BertConfig(**{**CONFIG, **options}))
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.ndim == 1:  # biases are made as zeros, layer-norm weights as ones
@@ -61,5 +64,31 @@ def encode(jobs):
         model.encode(job["texts"], prompt_name=job.get("promptName")).tofile(job["out"])
 
 
+def make_cross_encoders(folder):
+    for name, labels in (("cross-encoder-1", 1), ("cross-encoder-3", 3)):
+        plain = transformer(folder / "parts" / name, BertForSequenceClassification, num_labels=labels)
+        CrossEncoder(str(plain), device="cpu").save(str(folder / name))
+    transformer(folder / "cross-encoder-plain", BertForSequenceClassification, num_labels=2)
+
+
+class Refuse(logging.Handler):
+    def emit(self, record):
+        raise RuntimeError(f"A warning: {record.getMessage()}")
+
+
+def predict(jobs):
+    for name in ("sentence_transformers", "transformers"):
+        logging.getLogger(name).addHandler(Refuse(logging.WARNING))
+    for job in json.loads(Path(jobs).read_text(encoding="utf-8")):
+        CrossEncoder(job["folder"], device="cpu").predict(job["pairs"]).tofile(job["out"])
+
+
+COMMANDS = {
+    "make": lambda path: make(Path(path)),
+    "encode": encode,
+    "make-cross-encoders": lambda path: make_cross_encoders(Path(path)),
+    "predict": predict,
+}
+
 if __name__ == "__main__":
-    {"make": lambda path: make(Path(path)), "encode": encode}[sys.argv[1]](sys.argv[2])
+    COMMANDS[sys.argv[1]](sys.argv[2])

@@ -6,7 +6,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { Dataset, losses, SentenceTransformer, SentenceTransformerTrainer } from 'sentence-torch'
+import { CrossEncoder, Dataset, losses, SentenceTransformer, SentenceTransformerTrainer } from 'sentence-torch'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const MINILM = join(root, '..', 'shared', 'models', 'all-MiniLM-L6-v2')
@@ -42,10 +42,10 @@ function run(program, args) {
   if (status !== 0) throw new Error(`${args.join(' ')} failed:\n${stdout}\n${stderr}`)
 }
 
-function pythonVectors(jobs) {
+function pythonVectors(jobs, command = 'encode') {
   const list = join(work, 'jobs.json')
   writeFileSync(list, JSON.stringify(jobs))
-  run(python, ['test/python/models.py', 'encode', list])
+  run(python, ['test/python/models.py', command, list])
   return jobs.map(({ out }) => {
     const bytes = new Uint8Array(readFileSync(out))
     return new Float32Array(bytes.buffer)
@@ -79,6 +79,32 @@ async function fineTune({ folder, texts, promptName }, target, learningRate) {
   await model.dispose()
   if (data.every((value, i) => value === before[i])) throw new Error('training changed nothing')
   return data
+}
+
+/** Cross-encoders: saved by Python and scored here, saved here and scored by Python. */
+async function crossEncoders() {
+  const made = join(work, 'cross-encoders')
+  run(python, ['test/python/models.py', 'make-cross-encoders', made])
+  const pairs = TEXTS.flatMap((first) => TEXTS.map((second) => [first, second]))
+  const jobs = readdirSync(made)
+    .filter((name) => name !== 'parts')
+    .map((name) => ({ name, folder: join(made, name), pairs, out: join(work, `${name}.f32`) }))
+  const expected = pythonVectors(jobs, 'predict')
+  const saved = []
+  for (const [i, job] of jobs.entries()) {
+    const model = await CrossEncoder.load(job.folder)
+    const { data } = await model.predict(pairs)
+    check(`${job.name}, saved by Python, loaded here`, data, expected[i], TINY)
+    saved.push({ ...job, folder: join(work, 'saved', job.name), ours: data })
+    await model.save(saved[i].folder)
+    await model.dispose()
+  }
+  const theirs = pythonVectors(
+    saved.map(({ ours, ...job }) => job),
+    'predict',
+  )
+  for (const [i, { name, ours }] of saved.entries())
+    check(`${name}, saved here, loaded by Python`, theirs[i], ours, TINY)
 }
 
 const work = mkdtempSync(join(tmpdir(), 'sentence-torch-python-'))
@@ -129,6 +155,7 @@ try {
   for (const [i, job] of trained.entries()) {
     check(`${job.name}, fine-tuned and saved here, loaded by Python`, theirs[i], job.ours, job)
   }
+  await crossEncoders()
 } catch (error) {
   failed++
   console.error(error)

@@ -1,0 +1,70 @@
+import { SentenceTorchError } from '../errors.js'
+
+/** One piece of what a model reads of a pair: special tokens, or the first (0) or second (1) text. */
+export type PairPiece = { ids: number[]; type: number } | { text: 0 | 1; type: number }
+
+type TemplatePiece =
+  | { SpecialToken: { id: string; type_id: number } }
+  | { Sequence: { id: 'A' | 'B'; type_id: number } }
+
+interface PostProcessor {
+  type: string
+  pair?: TemplatePiece[]
+  special_tokens?: Record<string, { ids: number[] }>
+  cls?: [string, number]
+  sep?: [string, number]
+  processors?: unknown[]
+}
+
+/** What the `post_processor` block of tokenizer.json makes of a pair: `[CLS] a [SEP] b [SEP]`, types 0 and 1, for BERT. */
+export function pairTemplate(block: unknown): PairPiece[] {
+  return (
+    found(block) ?? [
+      { text: 0, type: 0 },
+      { text: 1, type: 1 },
+    ]
+  )
+}
+
+function found(block: unknown): PairPiece[] | undefined {
+  if (block === null || block === undefined) return undefined
+  const processor = block as PostProcessor
+  const cls = [processor.cls?.[1] ?? 0]
+  const sep = [processor.sep?.[1] ?? 0]
+  switch (processor.type) {
+    case 'ByteLevel':
+      return undefined
+    case 'BertProcessing':
+      return [
+        { ids: cls, type: 0 },
+        { text: 0, type: 0 },
+        { ids: sep, type: 0 },
+        { text: 1, type: 1 },
+        { ids: sep, type: 1 },
+      ]
+    case 'RobertaProcessing':
+      return [
+        { ids: cls, type: 0 },
+        { text: 0, type: 0 },
+        { ids: [...sep, ...sep], type: 0 },
+        { text: 1, type: 0 },
+        { ids: sep, type: 0 },
+      ]
+    case 'TemplateProcessing':
+      return processor.pair?.map((piece) => fromTemplate(piece, processor))
+    case 'Sequence':
+      // The others of a sequence change offsets alone.
+      return (processor.processors ?? []).map(found).find((pieces) => pieces !== undefined)
+    default:
+      throw new SentenceTorchError('ERR_INVALID_MODEL', `Unknown post_processor "${processor.type}" in tokenizer.json`)
+  }
+}
+
+function fromTemplate(piece: TemplatePiece, processor: PostProcessor): PairPiece {
+  if ('Sequence' in piece) return { text: piece.Sequence.id === 'A' ? 0 : 1, type: piece.Sequence.type_id }
+  const { id, type_id } = piece.SpecialToken
+  const token = processor.special_tokens?.[id]
+  if (token) return { ids: token.ids, type: type_id }
+  const message = `The post_processor of tokenizer.json names "${id}", which is not among its special tokens`
+  throw new SentenceTorchError('ERR_INVALID_MODEL', message)
+}

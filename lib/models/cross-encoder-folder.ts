@@ -1,0 +1,147 @@
+import { join } from 'node:path'
+import { SentenceTorchError } from '../errors.js'
+import type { ConfigObject, ModuleSpec } from '../native/types.js'
+import { type ActivationName, activationOfPath } from './activations.js'
+import { CLASSIFICATION, readSentenceConfig } from './folder-config.js'
+import { isObject, readJson, readJsonObject } from './json.js'
+import { type ModelFolder, maxSeqLength, readTokenizerFiles, readTransformerConfig } from './model-folder.js'
+
+/** A cross-encoder's folder as read: everything but the weights. */
+export interface CrossEncoderFolder
+  extends Pick<
+    ModelFolder,
+    | 'path'
+    | 'transformerPath'
+    | 'architecture'
+    | 'config'
+    | 'maxSeqLength'
+    | 'doLowerCase'
+    | 'prompts'
+    | 'defaultPromptName'
+    | 'extraSentenceConfig'
+    | 'extraModelConfig'
+    | 'tokenizerFiles'
+  > {
+  /** Whether the folder is of a model with a classifier, so that it must have the classifier's weights. */
+  isClassifier: boolean
+  numLabels: number
+  activationFn: ActivationName
+}
+
+interface Overrides {
+  numLabels?: number | undefined
+  maxLength?: number | undefined
+  activationFn?: ActivationName | undefined
+}
+
+/**
+ * Reads what CrossEncoder of sentence-transformers 2.x to 6.x saves, any BertForSequenceClassification folder, or a bare
+ * transformer (then: one label unless told otherwise, and a classifier to be trained).
+ * @throws SentenceTorchError ERR_NOT_FOUND, ERR_INVALID_MODEL, ERR_NOT_IMPLEMENTED or ERR_UNSUPPORTED, naming the file.
+ */
+export async function readCrossEncoderFolder(path: string, overrides: Overrides = {}): Promise<CrossEncoderFolder> {
+  const config = await readTransformerConfig(path)
+  const configFile = join(path, 'config.json')
+  const { own, prompts, defaultPromptName, activation, extra } = await readOwnConfig(path)
+  // Of another kind of model only the transformer counts, as in Python.
+  const sentence = own
+    ? await readSentenceConfig(path, CLASSIFICATION)
+    : { maxSeqLength: undefined, doLowerCase: false, extra: {} }
+  if (own) await checkModules(path)
+  const tokenizerFiles = await readTokenizerFiles(path)
+  const isClassifier = (Array.isArray(config.architectures) ? config.architectures : []).some((name) =>
+    String(name).endsWith('ForSequenceClassification'),
+  )
+  const numLabels = overrides.numLabels ?? (isClassifier ? labelsOf(config, configFile) : 1)
+  const length = overrides.maxLength ?? sentence.maxSeqLength
+  return {
+    path,
+    transformerPath: path,
+    architecture: config.model_type as string,
+    config,
+    isClassifier,
+    numLabels,
+    activationFn: overrides.activationFn ?? readActivation(activation, config, configFile, numLabels),
+    maxSeqLength: maxSeqLength(length, tokenizerFiles, config, path),
+    doLowerCase: sentence.doLowerCase,
+    prompts,
+    defaultPromptName,
+    extraSentenceConfig: sentence.extra,
+    extraModelConfig: extra,
+    tokenizerFiles,
+  }
+}
+
+/** The engine's module of the classifier. Dropout as transformers takes it: the classifier's own, else the hidden one. */
+export function classificationModule({ config, numLabels }: CrossEncoderFolder): ModuleSpec {
+  const dropout = [config.classifier_dropout, config.hidden_dropout_prob].find((value) => typeof value === 'number')
+  return { type: 'SequenceClassification', numLabels, dropout: dropout ?? 0.1, pooler: true, activation: 'tanh' }
+}
+
+/** config_sentence_transformers.json; `own` where it is of a cross-encoder. */
+async function readOwnConfig(folder: string) {
+  const file = join(folder, 'config_sentence_transformers.json')
+  const found = await readJsonObject(file)
+  const none = { own: false, prompts: {}, defaultPromptName: null, activation: undefined, extra: {} }
+  if (found?.model_type !== 'CrossEncoder') return none
+  const { prompts: texts, default_prompt_name, activation_fn, model_type, __version__, ...extra } = found
+  const prompts: Record<string, string> = {}
+  for (const [name, text] of Object.entries(isObject(texts) ? texts : {})) {
+    if (typeof text === 'string') prompts[name] = text
+    else if (text !== null)
+      throw new SentenceTorchError(
+        'ERR_INVALID_MODEL',
+        `Expected a string as prompt ${JSON.stringify(name)} in ${file}`,
+      )
+  }
+  const defaultPromptName = (default_prompt_name ?? null) as string | null
+  if (defaultPromptName !== null && !Object.hasOwn(prompts, defaultPromptName)) {
+    const message = `${file} has no prompt named ${JSON.stringify(defaultPromptName)}, its default_prompt_name`
+    throw new SentenceTorchError('ERR_INVALID_MODEL', message)
+  }
+  return { own: true, prompts, defaultPromptName, activation: activation_fn, extra }
+}
+
+/** A cross-encoder of one transformer is what is built; others have modules behind it. */
+async function checkModules(folder: string): Promise<void> {
+  const file = join(folder, 'modules.json')
+  const list = await readJson(file)
+  if (list === undefined) return
+  const types = (Array.isArray(list) ? list : []).map((entry: unknown) =>
+    isObject(entry) ? String(entry.type).split('.').at(-1) : '?',
+  )
+  if (types.join() === 'Transformer') return
+  throw new SentenceTorchError(
+    'ERR_NOT_IMPLEMENTED',
+    `${file} lists the modules ${types.join(', ') || '(none)'}; a cross-encoder that is built has one Transformer`,
+  )
+}
+
+/** As transformers counts them: `id2label`, else `num_labels`, else 2. */
+function labelsOf(config: ConfigObject, file: string): number {
+  const count = isObject(config.id2label) ? Object.keys(config.id2label).length : (config.num_labels ?? 2)
+  if (typeof count === 'number' && Number.isInteger(count) && count >= 1) return count
+  throw new SentenceTorchError(
+    'ERR_INVALID_MODEL',
+    `Expected labels in ${file}, found ${JSON.stringify(count)} of them`,
+  )
+}
+
+/** Where 6.x, 4.x to 5.x and older versions keep it, else the default. */
+function readActivation(value: unknown, config: ConfigObject, file: string, numLabels: number): ActivationName {
+  const block = config.sentence_transformers
+  const path = [value, isObject(block) ? block.activation_fn : undefined, config.sbert_ce_default_activation_function]
+    .filter((candidate) => candidate !== null)
+    .find((candidate) => candidate !== undefined)
+  const fallback = numLabels === 1 ? 'sigmoid' : 'identity'
+  if (path === undefined) return fallback
+  if (typeof path === 'string' && !path.startsWith('torch.')) {
+    const message = `The activation function ${path} of ${file} is Python code; ${fallback} is used instead`
+    process.emitWarning(message, 'SentenceTorchWarning')
+    return fallback
+  }
+  const found = typeof path === 'string' ? activationOfPath(path) : undefined
+  if (found) return found
+  const message = `${file} names the activation function ${JSON.stringify(path)}, which is not built yet; give activationFn`
+  throw new SentenceTorchError('ERR_NOT_IMPLEMENTED', message)
+}

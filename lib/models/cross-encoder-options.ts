@@ -1,0 +1,90 @@
+import { invalidArgument } from '../errors.js'
+import { checkInteger, checkOneOf, checkOptions, checkType } from '../options.js'
+import { ACTIVATION_NAMES, type ActivationName } from './activations.js'
+import { LOAD_NOT_BUILT, type LoadOptions } from './types.js'
+
+export interface CrossEncoderLoadOptions
+  extends Omit<LoadOptions, 'truncateDim' | 'similarityFnName' | 'maxSeqLength'> {
+  /** Number of scores per pair. Default: the model's; 1 for a transformer without classifier. */
+  numLabels?: number
+  /** Tokens to which pairs are cut, special tokens included. Default: the model's. */
+  maxLength?: number
+  /** What `predict` applies to the logits. Default: the model's, else `sigmoid` for one label and `identity` for more. */
+  activationFn?: ActivationName
+  /** Of the weights that a model without classifier gets. Default 0. */
+  seed?: number
+}
+
+export interface PredictOptions {
+  /** Pairs that the engine computes together; changes speed and memory, not the result. Default 32. */
+  batchSize?: number
+  /** Applied to the logits. Default: the model's. */
+  activationFn?: ActivationName
+  /** Softmax over the labels of each pair, after the activation; of use with several labels. Default false. */
+  applySoftmax?: boolean
+  /** Put in front of the first text of every pair. */
+  prompt?: string
+  /** Name of one of the model's prompts. Default: the model's `defaultPromptName`. */
+  promptName?: string
+  /** Show progress on stderr. Default false. */
+  showProgressBar?: boolean
+  /** Stops between two jobs of the engine; the promise rejects with ERR_ABORTED. */
+  signal?: AbortSignal
+}
+
+export interface RankOptions extends PredictOptions {
+  /** How many of the best documents to give. Default: all. */
+  topK?: number
+  /** Give the documents' texts too. Default false. */
+  returnDocuments?: boolean
+}
+
+const PREDICT = ['batchSize', 'activationFn', 'applySoftmax', 'prompt', 'promptName', 'showProgressBar', 'signal']
+const PREDICT_NOT_BUILT = {
+  convertToNumpy: { harmless: [true], instead: 'the result is always a Float32Array' },
+  convertToTensor: { harmless: [false], instead: 'the result is always a Float32Array' },
+  device: { instead: 'choose it in CrossEncoder.load' },
+  pool: { instead: 'one engine uses all cores' },
+  chunkSize: { instead: 'one engine uses all cores' },
+}
+
+/** Checks types and ranges of everything that does not depend on the model. */
+export function checkCrossEncoderLoadOptions(options: CrossEncoderLoadOptions): void {
+  const own = ['numLabels', 'maxLength', 'activationFn', 'seed', 'prompts', 'defaultPromptName']
+  const shared = ['device', 'dtype', 'revision', 'cacheFolder', 'token', 'localFilesOnly', 'threads', 'onProgress']
+  checkOptions('CrossEncoder.load', options, [...own, ...shared], LOAD_NOT_BUILT)
+  checkInteger('numLabels', options.numLabels, 1)
+  checkInteger('maxLength', options.maxLength, 1)
+  checkOneOf('activationFn', options.activationFn, ACTIVATION_NAMES)
+  checkInteger('seed', options.seed, 0)
+  checkType('device', options.device, 'string')
+  checkOneOf('dtype', options.dtype, ['float32', 'bfloat16', 'auto'])
+  for (const name of ['revision', 'cacheFolder', 'defaultPromptName'] as const) checkType(name, options[name], 'string')
+  if (options.token !== false) checkType('token', options.token, 'string')
+  checkType('localFilesOnly', options.localFilesOnly, 'boolean')
+  checkType('onProgress', options.onProgress, 'function')
+  checkType('prompts', options.prompts, 'object')
+  for (const [name, text] of Object.entries(options.prompts ?? {})) {
+    if (typeof text !== 'string') throw invalidArgument(`prompts.${name}`, 'a string', text)
+  }
+  checkInteger('threads', options.threads, 1)
+}
+
+export function checkPredictOptions(where: string, options: PredictOptions, more: readonly string[] = []): void {
+  checkOptions(where, options, [...PREDICT, ...more], PREDICT_NOT_BUILT)
+  checkInteger('batchSize', options.batchSize, 1)
+  checkOneOf('activationFn', options.activationFn, ACTIVATION_NAMES)
+  checkType('applySoftmax', options.applySoftmax, 'boolean')
+  checkType('prompt', options.prompt, 'string')
+  checkType('promptName', options.promptName, 'string')
+  checkType('showProgressBar', options.showProgressBar, 'boolean')
+  if (options.signal !== undefined && !(options.signal instanceof AbortSignal)) {
+    throw invalidArgument('signal', 'an AbortSignal', options.signal)
+  }
+}
+
+export function checkRankOptions(options: RankOptions): void {
+  checkPredictOptions('rank', options, ['topK', 'returnDocuments'])
+  checkInteger('topK', options.topK, 1)
+  checkType('returnDocuments', options.returnDocuments, 'boolean')
+}

@@ -1,0 +1,127 @@
+import { writeFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { replaceFolder } from '../io/atomic.js'
+import { writeSafetensors } from '../io/safetensors.js'
+import type { ConfigObject, NativeEncoder } from '../native/types.js'
+import { ACTIVATION_PATHS } from './activations.js'
+import type { CrossEncoderFolder } from './cross-encoder-folder.js'
+import { CLASSIFICATION } from './folder-config.js'
+import { isObject, toJson } from './json.js'
+import { float32Config, isForeign, tensors, tokenizerConfig } from './save-folder.js'
+
+/** What the model card tells beside the model's own settings. */
+export interface CrossEncoderCard {
+  /** Hub id of the model that was fine-tuned, if known. */
+  baseModel?: string
+  /** Of this package. */
+  version: string
+}
+
+/**
+ * Writes a cross-encoder's folder: the files of sentence-transformers 6.x, its settings also in config.json, where 4.x and 5.x
+ * look for them; a plain BertForSequenceClassification for transformers. At `target` there is always a whole folder.
+ * @throws what the file system or the engine reports; the old folder is then as it was.
+ */
+export async function saveCrossEncoderFolder(
+  target: string,
+  model: CrossEncoderFolder,
+  encoder: NativeEncoder,
+  card: CrossEncoderCard,
+): Promise<void> {
+  const fill = async (folder: string) => {
+    const json = (path: string, value: unknown) => writeFile(join(folder, path), toJson(value))
+    await json('modules.json', [{ idx: 0, name: '0', path: '', type: 'sentence_transformers.models.Transformer' }])
+    await json('config_sentence_transformers.json', {
+      __version__: { sentence_torch: card.version },
+      model_type: 'CrossEncoder',
+      prompts: model.prompts,
+      default_prompt_name: model.defaultPromptName,
+      activation_fn: ACTIVATION_PATHS[model.activationFn],
+      ...model.extraModelConfig,
+    })
+    await json('sentence_bert_config.json', {
+      max_seq_length: model.maxSeqLength,
+      do_lower_case: model.doLowerCase,
+      transformer_task: CLASSIFICATION.task,
+      modality_config: { text: { method: 'forward', method_output_name: 'logits' } },
+      module_output_name: CLASSIFICATION.output,
+      ...model.extraSentenceConfig,
+    })
+    await json('config.json', classifierConfig(model, card.version))
+    for (const [name, bytes] of model.tokenizerFiles) await writeFile(join(folder, name), bytes)
+    await json('tokenizer_config.json', tokenizerConfig(model))
+    await writeFile(join(folder, 'README.md'), crossEncoderCard(target, model, card))
+    const named = tensors(encoder, 0).map((tensor) => ({ ...tensor, name: checkpointName(tensor.name) }))
+    await writeSafetensors(join(folder, 'model.safetensors'), named, { format: 'pt' })
+  }
+  await replaceFolder(target, fill, { keepUnknown: isForeign })
+}
+
+/** The transformer lies under `bert.` beside the classifier. */
+function checkpointName(name: string): string {
+  return name.startsWith('classifier.') ? name : `bert.${name}`
+}
+
+function classifierConfig(model: CrossEncoderFolder, version: string): ConfigObject {
+  const { sbert_ce_default_activation_function, num_labels, id2label, label2id, ...config } = float32Config(
+    model.config,
+  )
+  const names = Array.from({ length: model.numLabels }, (_, i) => {
+    const kept = model.isClassifier && isObject(id2label) && Object.keys(id2label).length === model.numLabels
+    return kept ? String(id2label[String(i)] ?? `LABEL_${i}`) : `LABEL_${i}`
+  })
+  return {
+    ...config,
+    architectures: ['BertForSequenceClassification'],
+    id2label: Object.fromEntries(names.map((name, i) => [String(i), name])),
+    label2id: Object.fromEntries(names.map((name, i) => [name, i])),
+    sentence_transformers: { activation_fn: ACTIVATION_PATHS[model.activationFn], version },
+  }
+}
+
+/** README.md: the metadata that the Hugging Face hub reads, and how to use the model from Node and Python. */
+function crossEncoderCard(target: string, model: CrossEncoderFolder, { baseModel, version }: CrossEncoderCard): string {
+  const name = basename(target)
+  const task = model.numLabels === 1 ? 'text-ranking' : 'text-classification'
+  const metadata = [
+    'tags:',
+    ...['sentence-transformers', 'cross-encoder', 'reranker'].map((tag) => `- ${tag}`),
+    ...(baseModel ? [`base_model: ${baseModel}`] : []),
+    `pipeline_tag: ${task}`,
+    'library_name: sentence-transformers',
+  ]
+  const origin = baseModel ? `fine-tuned from [${baseModel}](https://huggingface.co/${baseModel})` : 'trained'
+  return `---
+${metadata.join('\n')}
+---
+
+# ${name}
+
+This is a [sentence-transformers](https://www.sbert.net) cross-encoder ${origin} with sentence-torch ${version}. It scores pairs of
+texts, for reranking or classification.
+
+- **Maximum sequence length:** ${model.maxSeqLength} tokens
+- **Number of labels:** ${model.numLabels}
+- **Activation:** ${model.activationFn}
+
+## Usage
+
+Node (\`npm install sentence-torch\`):
+
+\`\`\`js
+import { CrossEncoder } from 'sentence-torch'
+
+const model = await CrossEncoder.load('path/to/${name}')
+const scores = await model.predict([['How many people live in Berlin?', 'Berlin has 3.5 million inhabitants.']])
+\`\`\`
+
+Python (\`pip install sentence-transformers\`):
+
+\`\`\`python
+from sentence_transformers import CrossEncoder
+
+model = CrossEncoder("path/to/${name}")
+scores = model.predict([["How many people live in Berlin?", "Berlin has 3.5 million inhabitants."]])
+\`\`\`
+`
+}
