@@ -1,6 +1,7 @@
 import { asEmbeddings, type Embeddings, type EmbeddingsLike, embeddings, normalizeRows } from '../models/embeddings.js'
 
 export { communityDetection } from './community-detection.js'
+export { mineHardNegatives } from './hard-negatives/mine.js'
 export { paraphraseMining, paraphraseMiningEmbeddings } from './paraphrase-mining.js'
 export { cosSim, dotScore, euclideanSim, manhattanSim } from './score-function.js'
 export { semanticSearch } from './semantic-search.js'

@@ -4,12 +4,15 @@ Run with sentence-transformers 6.0.1, datasets and numpy: `python test/parity/ma
 values with three decimals; repeated rows and integer rows give ties on purpose.
 """
 
+import contextlib
+import io
 import json
 from pathlib import Path
 
 import numpy as np
 import sentence_transformers
 import torch
+from datasets import Dataset
 from sentence_transformers import util
 
 torch.set_num_threads(1)
@@ -17,7 +20,6 @@ FOLDER = Path(__file__).parent / "golden" / "utilities"
 
 
 def write(name, content):
-    FOLDER.mkdir(parents=True, exist_ok=True)
     content = {"version": sentence_transformers.__version__, **content}
     (FOLDER / f"{name}.json").write_text(json.dumps(content, separators=(",", ":")) + "\n")
 
@@ -27,13 +29,14 @@ def rows(seed, count, dim, spread=1.0):
     return np.round(values, 3).astype(np.float32)
 
 
-def clustered(seed, sizes, dim, spread):
-    """Rows around one centre per size, shuffled; every seventh row repeats the row before it."""
+def clustered(seed, sizes, dim, spread, repeats=True):
+    """Rows around one centre per size, shuffled; with `repeats` every seventh row is the row before it again."""
     generator = np.random.default_rng(seed)
     centres = generator.normal(size=(len(sizes), dim))
     values = np.concatenate([c + spread * generator.normal(size=(n, dim)) for c, n in zip(centres, sizes)])
     generator.shuffle(values)
-    values[7::7] = values[6:-1:7]
+    if repeats:
+        values[7::7] = values[6:-1:7]
     return np.round(values, 3).astype(np.float32)
 
 
@@ -60,6 +63,7 @@ def search():
             )
             hits = [[[hit["corpus_id"], hit["score"]] for hit in row] for row in found]
             cases.append({"metric": metric, "options": options, "hits": hits})
+    np.save(FOLDER / "corpus.npy", corpus)
     write("search", {"dim": 8, "queries": listed(queries), "corpus": listed(corpus), "cases": cases})
 
 
@@ -113,7 +117,94 @@ def communities():
     write("communities", {"rows": data, "cases": cases})
 
 
+class Model:
+    """The part of a SentenceTransformer that mining uses, over fixed embeddings."""
+
+    device = "cpu"
+
+    def __init__(self, embeddings, similarity):
+        self.embeddings = embeddings
+        self.similarity = FUNCTIONS[similarity]
+        self.similarity_pairwise = getattr(util, f"pairwise_{self.similarity.__name__}")
+
+    def encode_query(self, texts, **options):
+        assert options["normalize_embeddings"]
+        return util.normalize_embeddings(torch.from_numpy(np.stack([self.embeddings[t] for t in texts]))).numpy()
+
+    encode_document = encode_query
+
+
+class Scorer:
+    """A CrossEncoder over fixed scores."""
+
+    def __init__(self, scores):
+        self.scores = scores
+
+    def predict(self, pairs, **options):
+        return torch.tensor([self.scores[int(q[1:])][int(d[1:])] for q, d in pairs], dtype=torch.float32)
+
+
+def hard_negatives():
+    generator = np.random.default_rng(10)
+    values = clustered(11, [14, 13, 12, 11], 8, 0.6, repeats=False)
+    embeddings = {f"q{i}": values[i] for i in range(14)} | {f"d{i}": values[14 + i] for i in range(36)}
+    scores = np.round(generator.normal(size=(14, 36)), 6)
+    pairs = [(f"q{i}", f"d{i}") for i in range(14)]
+    pairs += [("q3", "d20"), ("q3", "d21"), ("q5", "d1"), ("q5", "d5"), ("q9", "d30")]
+    generator.shuffle(pairs)
+    dataset = Dataset.from_dict({"question": [str(q) for q, _ in pairs], "answer": [str(d) for _, d in pairs]})
+    corpus = [f"d{i}" for i in range(10, 36)]
+    formats = ["triplet", "n-tuple", "labeled-pair", "labeled-list"]
+    choices = [
+        {},
+        {"corpus": corpus},
+        {"corpus": corpus, "num_negatives": 5, "range_min": 2, "range_max": 12},
+        {"corpus": corpus, "absolute_margin": 0.1},
+        {"corpus": corpus, "relative_margin": 0.05, "num_negatives": 2},
+        {"corpus": corpus, "max_score": 0.6, "min_score": -0.2, "num_negatives": 4},
+        {"max_score": 0.5, "absolute_margin": 0, "relative_margin": 0.3, "min_score": 0.1, "range_min": 1},
+        {"min_score": 0.4},
+        {"num_negatives": 30},
+    ]
+    cases = []
+
+    def case(options, similarity="cosine", crossed=False):
+        out = io.StringIO()
+        scorer = {"cross_encoder": Scorer(scores)} if crossed else {}
+        with contextlib.redirect_stdout(out):
+            found = util.mine_hard_negatives(dataset, Model(embeddings, similarity), **options, **scorer)
+        kept = {name: value for name, value in options.items() if name != "corpus"}
+        cases.append(
+            {
+                "options": kept,
+                "corpus": "corpus" in options,
+                "crossed": crossed,
+                "similarity": similarity,
+                "columns": {name: found[name][:] for name in found.column_names},
+                "report": out.getvalue().splitlines(),
+            }
+        )
+
+    for options in choices:
+        for output_format in formats:
+            case({**options, "output_format": output_format, "output_scores": output_format != "labeled-pair"})
+    case({"corpus": corpus, "output_format": "labeled-list"})
+    case({"corpus": corpus, "output_format": "labeled-pair", "output_scores": True})
+    case({"corpus": corpus, "include_positives": True, "num_negatives": 6, "output_scores": True})
+    for output_format in formats:
+        scored = {"corpus": corpus, "output_format": output_format, "output_scores": True}
+        case({**scored, "absolute_margin": 0.2}, crossed=True)
+        case({**scored, "relative_margin": 0.5, "max_score": 0.4, "num_negatives": 1}, crossed=True)
+        case({**scored, "max_score": -0.3, "num_negatives": 2}, "euclidean")
+    case({"corpus": corpus, "absolute_margin": 0.1, "range_max": 100}, "dot", crossed=True)
+    texts = {name: listed(value) for name, value in embeddings.items()}
+    content = {"dim": 8, "texts": texts, "scores": scores.tolist(), "pairs": dataset.to_dict(), "corpus": corpus}
+    write("hard-negatives", {**content, "cases": cases})
+
+
 if __name__ == "__main__":
+    FOLDER.mkdir(parents=True, exist_ok=True)
     search()
     paraphrases()
     communities()
+    hard_negatives()

@@ -1,12 +1,21 @@
 // Search and mining against sentence-transformers' own (make_utilities.py), on the real engine.
 import { readFileSync } from 'node:fs'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import test from 'ava'
+import { Dataset } from '../../lib/data/dataset.js'
 import { embeddings } from '../../lib/models/embeddings.js'
+import { loadAddon } from '../../lib/native/load.js'
 import type { Metric } from '../../lib/native/types.js'
+import { mineNegativesWith } from '../../lib/search/hard-negatives/mine.js'
+import { readNpy, writeNpy } from '../../lib/search/hard-negatives/npy.js'
+import type { MineHardNegativesOptions } from '../../lib/search/hard-negatives/options.js'
 import * as util from '../../lib/search/util.js'
 
-const golden = <T>(name: string): T =>
-  JSON.parse(readFileSync(new URL(`../../../test/parity/golden/utilities/${name}.json`, import.meta.url), 'utf8')) as T
+const GOLDEN = new URL('../../../test/parity/golden/utilities/', import.meta.url)
+const golden = <T>(name: string): T => JSON.parse(readFileSync(new URL(`${name}.json`, GOLDEN), 'utf8')) as T
 
 const matrix = (data: number[], dim: number) => embeddings(Float32Array.from(data), data.length / dim, dim)
 /** Scores of float32 sums in another order. */
@@ -68,6 +77,23 @@ test('semanticSearch finds what util.semantic_search finds', async (t) => {
   }
 })
 
+test('embeddings are kept as the file that numpy.save writes', async (t) => {
+  const { dim, corpus } = golden<SearchGolden>('search')
+  const theirs = fileURLToPath(new URL('corpus.npy', GOLDEN))
+  const rows = await readNpy(theirs, corpus.length / dim, dim)
+  t.deepEqual(rows?.data, Float32Array.from(corpus))
+  const folder = await mkdtemp(join(tmpdir(), 'sentence-torch-npy-'))
+  t.teardown(() => rm(folder, { recursive: true }))
+  await writeNpy(join(folder, 'mine.npy'), matrix(corpus, dim))
+  t.deepEqual(readFileSync(join(folder, 'mine.npy')), readFileSync(theirs))
+  await t.throwsAsync(readNpy(theirs, 3, dim), { code: 'ERR_INVALID_FILE', message: /41 × 8 values instead of 3 × 8/ })
+  await writeFile(join(folder, 'short.npy'), readFileSync(theirs).subarray(0, 300))
+  await t.throwsAsync(readNpy(join(folder, 'short.npy'), 41, 8), { code: 'ERR_INVALID_FILE', message: /too early/ })
+  await writeFile(join(folder, 'other.npy'), 'something else')
+  await t.throwsAsync(readNpy(join(folder, 'other.npy'), 41, 8), { code: 'ERR_INVALID_FILE', message: /NumPy/ })
+  t.is(await readNpy(join(folder, 'none.npy'), 1, 1), undefined)
+})
+
 interface ParaphraseGolden {
   rows: Record<string, { dim: number; data: number[] }>
   cases: { rows: string; metric: Metric; options: Record<string, number>; pairs: [number, number, number][] }[]
@@ -105,5 +131,70 @@ test('communityDetection finds the communities of util.community_detection in th
       const values = (list: number[]) => list.map((row) => [...all.row(row)])
       t.deepEqual(values(community), values(communities[i]!), where)
     })
+  }
+})
+
+interface NegativesGolden {
+  dim: number
+  texts: Record<string, number[]>
+  scores: number[][]
+  pairs: Record<string, string[]>
+  corpus: string[]
+  cases: {
+    options: Record<string, unknown>
+    corpus: boolean
+    crossed: boolean
+    similarity: Metric
+    columns: Record<string, unknown[]>
+    report: string[]
+  }[]
+}
+
+/** Equal, numbers to within the rounding of float32 sums. */
+function alike(found: unknown, expected: unknown): boolean {
+  if (typeof expected === 'number') return typeof found === 'number' && near(found, expected)
+  if (!Array.isArray(expected)) return found === expected
+  return Array.isArray(found) && found.length === expected.length && found.every((each, i) => alike(each, expected[i]))
+}
+
+test('mineHardNegatives makes the columns and the report of util.mine_hard_negatives', async (t) => {
+  const { dim, texts, scores, pairs, corpus, cases } = golden<NegativesGolden>('hard-negatives')
+  t.is(cases.length, 52)
+  const encode = async (input: readonly string[]) =>
+    util.normalize(
+      matrix(
+        input.flatMap((text) => texts[text]!),
+        dim,
+      ),
+    )
+  const crossEncoder = {
+    predict: async (input: readonly (readonly [string, string])[]) =>
+      input.map(([query, text]) => scores[Number(query.slice(1))]![Number(text.slice(1))]!),
+  }
+  for (const { options, corpus: wider, crossed, similarity, columns, report } of cases) {
+    const where = `${JSON.stringify(options)} ${similarity}${wider ? ', corpus' : ''}${crossed ? ', cross-encoder' : ''}`
+    const lines: string[] = []
+    const model = { encodeQuery: encode, encodeDocument: encode, similarityFnName: similarity }
+    const chosen = {
+      ...camel(options),
+      ...(options.include_positives ? { outputFormat: 'n-tuple' } : {}),
+      ...(wider ? { corpus } : {}),
+      ...(crossed ? { crossEncoder } : {}),
+      verbose: { write: (text: string) => lines.push(text.trimEnd()) },
+    } as unknown as MineHardNegativesOptions
+    const found = await mineNegativesWith(
+      loadAddon,
+      Dataset.fromColumns(pairs),
+      model as unknown as Parameters<typeof util.mineHardNegatives>[1],
+      chosen,
+    )
+    t.deepEqual(Object.keys(found.columns), Object.keys(columns), where)
+    for (const [name, values] of Object.entries(columns)) {
+      t.true(alike(found.columns[name], values), `${where}: ${name}`)
+    }
+    // There minScore counts all that was refused before it once more ("140.66%").
+    const told = (line: string) => !line.includes('minScore of')
+    const expected = report.map((line) => line.trimEnd().replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase()))
+    t.deepEqual(lines.filter(told), expected.filter(told), where)
   }
 })

@@ -1,0 +1,59 @@
+import { createHash } from 'node:crypto'
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Turns } from '../../data/turns.js'
+import type { Embeddings } from '../../models/embeddings.js'
+import type { SentenceTransformer } from '../../models/sentence-transformer.js'
+import type { EncodeOptions } from '../../models/types.js'
+import { readNpy, writeNpy } from './npy.js'
+import type { MiningPlan } from './options.js'
+
+/** The part of a model that mining uses. */
+export type MiningModel = Pick<SentenceTransformer, 'encodeQuery' | 'encodeDocument' | 'similarityFnName'>
+
+/** Embedded to tell one model, and one prompt, from another. */
+const PROBE = 'The embedding of this sentence stands for the weights of the model.'
+
+/** Unit embeddings of the queries or of the corpus, from the plan's cache folder where they are there. */
+export async function embedTexts(
+  model: MiningModel,
+  side: 'query' | 'corpus',
+  texts: readonly string[],
+  plan: MiningPlan,
+  turns: Turns,
+  say: (line: string) => void,
+): Promise<Embeddings> {
+  const { batchSize, cacheFolder, signal, verbose } = plan
+  const options: EncodeOptions = { batchSize, normalizeEmbeddings: true, showProgressBar: verbose === true }
+  const prompt = plan[`${side}Prompt`]
+  const promptName = plan[`${side}PromptName`]
+  if (prompt !== undefined) options.prompt = prompt
+  if (promptName !== undefined) options.promptName = promptName
+  if (signal !== undefined) options.signal = signal
+  const encode = (input: readonly string[], quiet = false) => {
+    const chosen = quiet ? { ...options, showProgressBar: false } : options
+    return (
+      side === 'query' ? model.encodeQuery(input, chosen) : model.encodeDocument(input, chosen)
+    ) as Promise<Embeddings>
+  }
+  if (cacheFolder === undefined) return encode(texts)
+
+  await mkdir(cacheFolder, { recursive: true })
+  const probe = await encode([PROBE], true)
+  const hash = createHash('sha256').update(JSON.stringify([side, prompt, promptName, probe.shape[1], texts.length]))
+  hash.update(new Uint8Array(probe.data.buffer, probe.data.byteOffset, probe.data.byteLength))
+  for (const text of texts) {
+    hash.update(`\n${text.length}\n`).update(text)
+    if (turns.isOver) await turns.give()
+  }
+  const path = join(cacheFolder, `${side}_embeddings_${hash.digest('hex')}.npy`)
+  const kept = await readNpy(path, texts.length, probe.shape[1])
+  if (kept !== undefined) {
+    say(`[Cache] Loaded ${side} embeddings from ${path} (shape=${kept.shape[0]}, ${kept.shape[1]})`)
+    return kept
+  }
+  const made = await encode(texts)
+  await writeNpy(path, made)
+  say(`[Cache] Saved ${side} embeddings to ${path}`)
+  return made
+}

@@ -1,0 +1,176 @@
+import { Dataset } from '../../data/dataset.js'
+import { Turns } from '../../data/turns.js'
+import { invalidArgument, SentenceTorchError } from '../../errors.js'
+import { type Embeddings, embeddings } from '../../models/embeddings.js'
+import { pairwiseSimilarity } from '../../models/similarity.js'
+import { loadAddon } from '../../native/load.js'
+import { type Block, type SearchEngine, searchBlocks } from '../blocks.js'
+import { embedTexts, type MiningModel } from './embed.js'
+import { checkMining, type MineHardNegativesOptions, type MiningPlan, type PairScorer, rangeMaxOf } from './options.js'
+import { type Mined, type MinedColumns, toColumns } from './output.js'
+import { type Pairs, readPairs } from './pairs.js'
+import { scoreTable, shortages } from './report.js'
+import { NegativeSelector } from './select.js'
+
+/** Pairs that a cross-encoder gets at once. */
+const SCORED_PAIRS = 4096
+
+/**
+ * Adds hard negatives to pairs of anchor and positive: texts that the model takes for close to an anchor though they are none
+ * of its positives. All rows with the same anchor are taken to answer it. Repeated pairs count once.
+ *
+ * Candidates are the best texts by the model's similarity, or by `crossEncoder`; positives, and candidates beyond the margins
+ * and bounds, are refused; of the others `rangeMin` are skipped and `numNegatives` taken. In the order of the first row of
+ * each anchor.
+ *
+ * ```ts
+ * const triplets = await util.mineHardNegatives(pairs, model, { relativeMargin: 0.05, numNegatives: 5 })
+ * ```
+ * Paper: https://arxiv.org/abs/2407.15831 (NV-Retriever: TopK-PercPos is `relativeMargin: 0.05`).
+ * Source: sentence-transformers `util.mine_hard_negatives`.
+ * @throws SentenceTorchError ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_NOT_IMPLEMENTED (FAISS), ERR_INVALID_DATA,
+ * ERR_INVALID_FILE (cache), ERR_ABORTED
+ */
+export async function mineHardNegatives(
+  dataset: Dataset,
+  model: MiningModel,
+  options: MineHardNegativesOptions = {},
+): Promise<Dataset> {
+  const { columns } = await mineNegativesWith(loadAddon, dataset, model, options)
+  return Dataset.fromColumns(columns)
+}
+
+/** @internal The columns that `mineHardNegatives` makes a dataset of, with another engine; the tests' entrance. */
+export async function mineNegativesWith(
+  addon: () => SearchEngine,
+  dataset: Dataset,
+  model: MiningModel,
+  options: MineHardNegativesOptions,
+): Promise<MinedColumns> {
+  const plan = checkMining(options)
+  const turns = new Turns()
+  const say = speaker(plan)
+  const pairs = await readPairs(dataset, plan, turns)
+  const rangeMax = rangeMaxOf(plan, pairs.maxPositives)
+  if (plan.rangeMax === undefined) say(`Setting rangeMax to ${rangeMax} based on the provided parameters.`)
+  if (pairs.queries.length < pairs.rows) {
+    say(`Found ${pairs.queries.length} unique queries out of ${pairs.rows} total queries.`)
+    say(`Found an average of ${(pairs.rows / pairs.queries.length).toFixed(3)} positives per query.`)
+  }
+  const corpus = await embedTexts(model, 'corpus', pairs.corpus, plan, turns, say)
+  const queries = await embedTexts(model, 'query', pairs.queries, plan, turns, say)
+
+  const mined = await search(addon, { pairs, plan, model, queries, corpus, rangeMax, turns })
+  say('Negative candidates mined, preparing dataset...')
+  const result = await toColumns(pairs, mined, plan, turns)
+  if (plan.verbose !== false) {
+    const positives = mined.positiveScores.flat()
+    const { negativeScores, differences, possible } = result
+    for (const line of await scoreTable(positives, negativeScores, differences, turns)) say(line)
+    const rows = result.columns[pairs.anchorColumn]!.length
+    for (const line of shortages(mined.skipped, rows, possible, plan)) say(line)
+  }
+  return result
+}
+
+interface Search {
+  pairs: Pairs
+  plan: MiningPlan
+  model: MiningModel
+  queries: Embeddings
+  corpus: Embeddings
+  rangeMax: number
+  turns: Turns
+}
+
+type Found = Mined & { skipped: NegativeSelector['skipped'] }
+
+async function search(addon: () => SearchEngine, request: Search): Promise<Found> {
+  const { pairs, plan, model, queries, corpus, rangeMax, turns } = request
+  const width = rangeMax + pairs.maxPositives
+  const selector = new NegativeSelector(plan, rangeMax, width)
+  const negatives: number[][] = []
+  const negativeScores: number[][] = []
+  const positiveScores =
+    plan.crossEncoder === undefined ? await scorePositives(request) : await rescorePositives(plan.crossEncoder, request)
+  const k = Math.min(width, pairs.corpus.length)
+  // A bounded number of rows, so that a cross-encoder has not too many pairs at once.
+  const rowsPerJob = plan.crossEncoder === undefined ? 5000 : Math.max(1, Math.floor(SCORED_PAIRS / k))
+  const metric = model.similarityFnName
+  for await (const block of searchBlocks(addon, queries, corpus, { k, metric, rowsPerJob, signal: plan.signal })) {
+    const scores = plan.crossEncoder === undefined ? block.scores : await rescore(plan.crossEncoder, block, request)
+    for (let row = 0; row < block.rows; row++) {
+      const query = block.first + row
+      const found = block.indices.subarray(row * k, (row + 1) * k)
+      const own = scores.subarray(row * k, (row + 1) * k)
+      const answers = pairs.positives[query]!
+      const lowest = Math.min(...positiveScores[query]!)
+      const positions = selector.select(own, (position) => answers.includes(found[position]!), lowest)
+      negatives.push(positions.map((position) => found[position]!))
+      negativeScores.push(positions.map((position) => own[position]!))
+      await turns.give()
+    }
+  }
+  return { negatives, negativeScores, positiveScores, skipped: selector.skipped }
+}
+
+/** Similarity of every query with its positives. */
+async function scorePositives({ pairs, model, queries, corpus, turns }: Search): Promise<number[][]> {
+  const dim = queries.shape[1]
+  const row = ({ data }: Embeddings, i: number) => embeddings(data.subarray(i * dim, (i + 1) * dim), 1, dim)
+  const scores: number[][] = []
+  for (let query = 0; query < pairs.positives.length; query++) {
+    const own = row(queries, query)
+    const texts = pairs.positives[query]!
+    scores.push(texts.map((text) => pairwiseSimilarity(model.similarityFnName, own, row(corpus, text))[0]!))
+    if (turns.isOver) await turns.give()
+  }
+  return scores
+}
+
+async function rescorePositives(scorer: PairScorer, request: Search): Promise<number[][]> {
+  const { pairs } = request
+  const scores: number[][] = pairs.positives.map(() => [])
+  let [chunk, owners]: [[string, string][], number[]] = [[], []]
+  for (let query = 0; query < pairs.queries.length; query++) {
+    for (const text of pairs.positives[query]!) {
+      chunk.push([pairs.queries[query]!, pairs.corpus[text]!])
+      owners.push(query)
+    }
+    if (chunk.length < SCORED_PAIRS && query + 1 < pairs.queries.length) continue
+    const found = await predict(scorer, chunk, request)
+    found.forEach((score, i) => {
+      scores[owners[i]!]!.push(score)
+    })
+    chunk = []
+    owners = []
+  }
+  return scores
+}
+
+async function rescore(scorer: PairScorer, { first, indices, k }: Block, request: Search): Promise<Float32Array> {
+  const { queries, corpus } = request.pairs
+  const chunk = Array.from(indices, (text, i): [string, string] => [queries[first + Math.floor(i / k)]!, corpus[text]!])
+  return predict(scorer, chunk, request)
+}
+
+async function predict(scorer: PairScorer, chunk: [string, string][], { plan }: Search): Promise<Float32Array> {
+  const { batchSize, signal } = plan
+  if (signal?.aborted) throw new SentenceTorchError('ERR_ABORTED', 'The mining was aborted', { cause: signal.reason })
+  const predicted = await scorer.predict(chunk, { batchSize, ...(signal ? { signal } : {}) })
+  const scores = predicted !== null && typeof predicted === 'object' && 'data' in predicted ? predicted.data : predicted
+  if (scores?.length !== chunk.length || (chunk.length > 0 && typeof scores[0] !== 'number')) {
+    throw invalidArgument(
+      'the scores of crossEncoder.predict()',
+      `one number for each of ${chunk.length} pairs`,
+      scores,
+    )
+  }
+  return Float32Array.from(scores)
+}
+
+function speaker({ verbose }: MiningPlan): (line: string) => void {
+  if (verbose === false) return () => {}
+  const output = verbose === true ? process.stdout : verbose
+  return (line) => void output.write(`${line}\n`)
+}

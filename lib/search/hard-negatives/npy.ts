@@ -1,0 +1,87 @@
+import { type FileHandle, open } from 'node:fs/promises'
+import { SentenceTorchError } from '../../errors.js'
+import { writeFileAtomic } from '../../io/atomic.js'
+import { type Embeddings, embeddings } from '../../models/embeddings.js'
+
+/** Bytes that are read or written at a time. */
+const PIECE = 2 ** 24
+
+/** Writes rows as NumPy's own file format, version 1.0: float32, little-endian, by rows. The file appears when it is whole. */
+export async function writeNpy(path: string, { data, shape }: Embeddings): Promise<void> {
+  const description = `{'descr': '<f4', 'fortran_order': False, 'shape': (${shape[0]}, ${shape[1]}), }`
+  const length = Math.ceil((description.length + 11) / 64) * 64 - 10
+  const header = Buffer.alloc(10 + length, ' ')
+  header.write('\x93NUMPY\x01\x00', 'latin1')
+  header.writeUInt16LE(length, 8)
+  header.write(description, 10, 'latin1')
+  header.write('\n', header.length - 1, 'latin1')
+  await writeFileAtomic(path, async (file) => {
+    let at = 0
+    for (const part of [header, ...pieces(data)]) {
+      await wholly(part.length, async (start) => {
+        return (await file.write(part, start, part.length - start, at + start)).bytesWritten
+      })
+      at += part.length
+    }
+  })
+}
+
+/**
+ * Reads what `writeNpy` or NumPy wrote; undefined when there is no file.
+ * @throws SentenceTorchError ERR_INVALID_FILE unless it holds float32 of `rows` × `width`
+ */
+export async function readNpy(path: string, rows: number, width: number): Promise<Embeddings | undefined> {
+  let file: FileHandle
+  try {
+    file = await open(path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
+  try {
+    const start = Buffer.alloc(10)
+    await fill(file, path, start, 0)
+    if (start.toString('latin1', 0, 8) !== '\x93NUMPY\x01\x00') throw damaged(path, 'no NumPy file of version 1.0')
+    const header = Buffer.alloc(start.readUInt16LE(8))
+    await fill(file, path, header, 10)
+    const text = header.toString('latin1')
+    const shape = /'shape': \((\d+), (\d+)\)/.exec(text)
+    if (!text.includes("'descr': '<f4'") || !text.includes("'fortran_order': False") || !shape) {
+      throw damaged(path, `not float32 by rows: ${text.trim().slice(0, 100)}`)
+    }
+    if (Number(shape[1]) !== rows || Number(shape[2]) !== width) {
+      throw damaged(path, `${shape[1]} × ${shape[2]} values instead of ${rows} × ${width}`)
+    }
+    const data = new Float32Array(rows * width)
+    let at = 10 + header.length
+    for (const part of pieces(data)) {
+      await fill(file, path, part, at)
+      at += part.length
+    }
+    return embeddings(data, rows, width)
+  } finally {
+    await file.close()
+  }
+}
+
+function pieces(data: Float32Array): Uint8Array[] {
+  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+  return Array.from({ length: Math.ceil(bytes.length / PIECE) }, (_, i) => bytes.subarray(i * PIECE, (i + 1) * PIECE))
+}
+
+async function fill(file: FileHandle, path: string, part: Uint8Array, position: number): Promise<void> {
+  await wholly(part.length, async (start) => {
+    const { bytesRead } = await file.read(part, start, part.length - start, position + start)
+    if (bytesRead === 0) throw damaged(path, 'it ends too early')
+    return bytesRead
+  })
+}
+
+/** One call may move less than it is asked for. */
+async function wholly(length: number, move: (start: number) => Promise<number>): Promise<void> {
+  for (let start = 0; start < length; ) start += await move(start)
+}
+
+function damaged(path: string, what: string): SentenceTorchError {
+  return new SentenceTorchError('ERR_INVALID_FILE', `${path} holds no embeddings of this cache: ${what}; delete it`)
+}

@@ -1,0 +1,177 @@
+import { invalidArgument, SentenceTorchError } from '../../errors.js'
+import type { ProgressOutput } from '../../models/progress.js'
+import { checkInteger, checkOneOf, checkOptions, checkType } from '../../options.js'
+
+/** One score per pair, in their order; those of a CrossEncoder have their `shape` besides. */
+export type PairScores = ArrayLike<number> | { data: ArrayLike<number> }
+
+/** What rescores candidates: a CrossEncoder with one label, or anything with its `predict`. */
+export interface PairScorer {
+  predict(
+    pairs: readonly (readonly [query: string, text: string])[],
+    options: { batchSize: number; signal?: AbortSignal },
+  ): PairScores | Promise<PairScores>
+}
+
+export const OUTPUT_FORMATS = ['triplet', 'n-tuple', 'labeled-pair', 'labeled-list'] as const
+/**
+ * Columns of the result, behind those of anchor and positive:
+ * - `triplet`: `negative`; one row per negative
+ * - `n-tuple`: `negative_1`, …; one row per positive for which all negatives were found
+ * - `labeled-pair`: `label`; one row per positive (1) and per negative (0), texts in the positive's column
+ * - `labeled-list`: `labels`; one row per positive: lists of texts, the positive first, and of labels
+ */
+export type NegativesFormat = (typeof OUTPUT_FORMATS)[number]
+
+export interface MineHardNegativesOptions {
+  /** Column of the queries. Default: the first column of texts. */
+  anchorColumnName?: string
+  /** Column of the texts that answer them. Default: the second column of texts. */
+  positiveColumnName?: string
+  /** Texts among which negatives are sought, besides all positives. Default: the positives alone. */
+  corpus?: readonly string[]
+  /** Scores candidates and positives anew, in place of the model. Needs a margin or `maxScore`: nothing else uses scores. */
+  crossEncoder?: PairScorer
+  /** Best candidates that are skipped. Default 0. */
+  rangeMin?: number
+  /**
+   * Best candidates that are looked at. Default: `rangeMin` + `numNegatives` (times 10 with a margin or `maxScore`) + the
+   * most positives that a query has.
+   */
+  rangeMax?: number
+  /** Candidates with a higher score are no negatives. */
+  maxScore?: number
+  /** Candidates with a lower score are no negatives. */
+  minScore?: number
+  /** Candidates must score at least this much less than the query's lowest positive. */
+  absoluteMargin?: number
+  /** Candidates must score less than the query's lowest positive by this share of its absolute value. */
+  relativeMargin?: number
+  /** Negatives per query. Default 3. */
+  numNegatives?: number
+  /** The best candidates, or some of them by chance. Default `top`. */
+  samplingStrategy?: 'top' | 'random'
+  /** Of the chance of `random`. Default 42. */
+  seed?: number
+  /** Name of the model's prompt for queries; without it and `queryPrompt` that of `encodeQuery`. */
+  queryPromptName?: string
+  /** Put in front of every query. */
+  queryPrompt?: string
+  /** Name of the model's prompt for the corpus; without it and `corpusPrompt` that of `encodeDocument`. */
+  corpusPromptName?: string
+  /** Put in front of every text of the corpus. */
+  corpusPrompt?: string
+  /** Keep positives among the candidates: a ranking for reranking evaluation. The format is `n-tuple`. Default false. */
+  includePositives?: boolean
+  /** Default `triplet`. */
+  outputFormat?: NegativesFormat
+  /**
+   * Add `scores` ([positive, negative, …]) to triplets and n-tuples, or put `score` in place of `label` and `scores` in place
+   * of `labels`. Default false.
+   */
+  outputScores?: boolean
+  /** Texts that the model, and the cross-encoder, compute together. Default 32. */
+  batchSize?: number
+  /** Print what was found as a table of scores: to standard output, or to what is given. Default true. */
+  verbose?: boolean | ProgressOutput
+  /**
+   * Folder in which embeddings are kept as `query_embeddings_{sha256}.npy` and `corpus_embeddings_{sha256}.npy` and from
+   * which they are read next time. The name covers the texts, the prompts and the model's weights.
+   */
+  cacheFolder?: string
+  /** Stops between two jobs of the engine; the promise rejects with ERR_ABORTED. */
+  signal?: AbortSignal
+}
+
+const NUMBERS = ['maxScore', 'minScore', 'absoluteMargin', 'relativeMargin'] as const
+const TEXTS = [
+  ...(['anchorColumnName', 'positiveColumnName', 'queryPromptName', 'queryPrompt'] as const),
+  ...(['corpusPromptName', 'corpusPrompt', 'cacheFolder'] as const),
+]
+const NAMES = [
+  ...['corpus', 'crossEncoder', 'rangeMin', 'rangeMax', 'numNegatives', 'samplingStrategy', 'seed', 'includePositives'],
+  ...['outputFormat', 'outputScores', 'batchSize', 'verbose', 'signal', ...NUMBERS, ...TEXTS],
+]
+const NOT_BUILT = {
+  useFaiss: { harmless: [false], instead: 'the engine searches exactly, on all cores and in bounded memory' },
+  faissBatchSize: { harmless: [16384], instead: 'the engine bounds its memory by itself' },
+  useMultiProcess: { harmless: [false], instead: 'one engine uses all cores' },
+  asTriplets: { instead: "use outputFormat 'triplet' or 'n-tuple'" },
+  margin: { instead: 'use absoluteMargin or relativeMargin' },
+}
+
+/** Options with their defaults, but for `rangeMax`, which depends on the data. */
+export type MiningPlan = MineHardNegativesOptions &
+  Required<
+    Pick<
+      MineHardNegativesOptions,
+      | ('rangeMin' | 'numNegatives' | 'samplingStrategy' | 'seed' | 'includePositives' | 'outputFormat')
+      | ('outputScores' | 'batchSize' | 'verbose')
+    >
+  >
+
+/** @throws SentenceTorchError ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_NOT_IMPLEMENTED */
+export function checkMining(options: MineHardNegativesOptions): MiningPlan {
+  checkOptions('mineHardNegatives', options, NAMES, NOT_BUILT)
+  for (const name of NUMBERS) {
+    const value: unknown = options[name]
+    if (value !== undefined && !Number.isFinite(value)) throw invalidArgument(name, 'a finite number', value)
+  }
+  for (const name of TEXTS) checkType(name, options[name], 'string')
+  checkInteger('rangeMin', options.rangeMin, 0)
+  checkInteger('rangeMax', options.rangeMax, 1)
+  checkInteger('numNegatives', options.numNegatives, 1)
+  checkInteger('seed', options.seed, 0)
+  checkInteger('batchSize', options.batchSize, 1)
+  checkOneOf('samplingStrategy', options.samplingStrategy, ['top', 'random'])
+  checkOneOf('outputFormat', options.outputFormat, OUTPUT_FORMATS, ['n-tuple-scores'])
+  checkType('includePositives', options.includePositives, 'boolean')
+  checkType('outputScores', options.outputScores, 'boolean')
+  const { verbose = true, corpus, crossEncoder, includePositives = false } = options
+  if (typeof verbose !== 'boolean' && typeof verbose?.write !== 'function') {
+    throw invalidArgument('verbose', 'true, false or an object with write()', verbose)
+  }
+  if (corpus !== undefined) checkTexts(corpus)
+  if (crossEncoder !== undefined && typeof crossEncoder?.predict !== 'function') {
+    throw invalidArgument('crossEncoder', 'an object with predict()', crossEncoder)
+  }
+  if (crossEncoder !== undefined && !isSelective(options)) {
+    throw refused('crossEncoder rescores only for absoluteMargin, relativeMargin or maxScore; give one of them')
+  }
+  for (const side of ['query', 'corpus'] as const) {
+    if (options[`${side}Prompt`] === undefined || options[`${side}PromptName`] === undefined) continue
+    throw refused(`Expected ${side}Prompt or ${side}PromptName, but received both`)
+  }
+  const outputFormat = options.outputFormat ?? (includePositives ? 'n-tuple' : 'triplet')
+  if (includePositives && outputFormat !== 'n-tuple') {
+    throw refused(`includePositives keeps the order of the ranking, which only "n-tuple" has, not "${outputFormat}"`)
+  }
+  const defaults = { rangeMin: 0, numNegatives: 3, samplingStrategy: 'top', seed: 42, outputScores: false } as const
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
+  return { ...defaults, batchSize: 32, ...given, verbose, includePositives, outputFormat }
+}
+
+/** Whether candidates may be refused for their score, so that more of them are needed. */
+function isSelective({ absoluteMargin, relativeMargin, maxScore }: MineHardNegativesOptions): boolean {
+  return absoluteMargin !== undefined || relativeMargin !== undefined || maxScore !== undefined
+}
+
+/** @throws SentenceTorchError ERR_INVALID_ARGUMENT when no `numNegatives` candidates are left from rangeMin to rangeMax */
+export function rangeMaxOf(plan: MiningPlan, maxPositives: number): number {
+  const { rangeMin, numNegatives } = plan
+  const rangeMax = plan.rangeMax ?? rangeMin + numNegatives * (isSelective(plan) ? 10 : 1) + maxPositives
+  if (numNegatives <= rangeMax - rangeMin) return rangeMax
+  throw refused(
+    `Expected rangeMax of at least rangeMin + numNegatives = ${rangeMin + numNegatives}, but received ${rangeMax}`,
+  )
+}
+
+function refused(message: string): SentenceTorchError {
+  return new SentenceTorchError('ERR_INVALID_ARGUMENT', message)
+}
+
+function checkTexts(corpus: readonly unknown[]): void {
+  if (!Array.isArray(corpus)) throw invalidArgument('corpus', 'an array of strings', corpus)
+  const wrong = corpus.findIndex((text) => typeof text !== 'string')
+  if (wrong !== -1) throw invalidArgument(`corpus[${wrong}]`, 'a string', corpus[wrong])
+}

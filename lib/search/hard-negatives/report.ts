@@ -1,0 +1,113 @@
+import type { Turns } from '../../data/turns.js'
+import type { MiningPlan } from './options.js'
+import type { Skipped } from './select.js'
+
+/** The table of scores that the reference prints: positives, negatives, and how far the ones are above the others. */
+export async function scoreTable(
+  positives: readonly number[],
+  negatives: readonly number[],
+  differences: readonly number[],
+  turns: Turns,
+): Promise<string[]> {
+  const row = (cells: string[]) => cells.map((cell, i) => (i === 0 ? cell.padEnd(6) : cell.padStart(14))).join(' ')
+  const columns: Statistics[] = []
+  for (const scores of [positives, negatives, differences]) columns.push(await statistics(scores, turns))
+  const counts = [positives, negatives].map((scores) => scores.length.toLocaleString('en-US'))
+  const names = Object.keys(columns[0]!) as (keyof Statistics)[]
+  return [
+    row(['Metric', 'Positive', 'Negative', 'Difference']),
+    row(['Count', ...counts, '']),
+    ...names.map((name) => row([name, ...columns.map((column) => formatted(column[name]))])),
+  ]
+}
+
+/** What was refused, and for how many rows too little was found. */
+export function shortages(skipped: readonly Skipped[], rows: number, possible: number, plan: MiningPlan): string[] {
+  const percent = (ratio: number) => `${(ratio * 100).toFixed(2)}%`
+  const lines = skipped.map(
+    ({ reason, count, ratio }) =>
+      `Skipped ${count.toLocaleString('en-US')} potential negatives (${percent(ratio)}) due to the ${reason} of ${plan[reason]}.`,
+  )
+  const missing = possible - rows
+  if (missing <= 0) return lines
+  const names = ['rangeMax', ...(plan.rangeMin > 0 ? ['rangeMin'] : [])]
+  for (const name of ['absoluteMargin', 'relativeMargin', 'maxScore'] as const) {
+    if (plan[name] !== undefined) names.push(name)
+  }
+  const last = names.pop()!
+  const listed = names.length > 0 ? `${names.join(', ')} and ${last} parameters` : `${last} parameter`
+  lines.push(
+    `Could not find enough negatives for ${missing} samples (${percent(missing / possible)}). ` +
+      `Consider adjusting the ${listed} if you'd like to find more valid negatives.`,
+  )
+  return lines
+}
+
+interface Statistics {
+  Mean: number
+  Median: number
+  Std: number
+  Min: number
+  '25%': number
+  '50%': number
+  '75%': number
+  Max: number
+}
+
+/** As torch computes them: the median is the lower of two middle values, Std has n − 1 below, quantiles interpolate. */
+export async function statistics(scores: readonly number[], turns: Turns): Promise<Statistics> {
+  const sorted = await sort(scores, turns)
+  const count = sorted.length
+  let sum = 0
+  for (const score of sorted) sum += score
+  const mean = sum / count
+  let squares = 0
+  for (const score of sorted) squares += (score - mean) ** 2
+  const quantile = (share: number) => {
+    const place = share * (count - 1)
+    const below = sorted[Math.floor(place)] ?? Number.POSITIVE_INFINITY
+    const above = sorted[Math.ceil(place)] ?? Number.POSITIVE_INFINITY
+    return below === above ? below : below + (above - below) * (place % 1)
+  }
+  return {
+    Mean: mean,
+    Median: sorted[(count - 1) >> 1] ?? Number.NaN,
+    Std: count > 1 ? Math.sqrt(squares / (count - 1)) : Number.NaN,
+    Min: sorted[0] ?? Number.POSITIVE_INFINITY,
+    '25%': quantile(0.25),
+    '50%': quantile(0.5),
+    '75%': quantile(0.75),
+    Max: sorted[count - 1] ?? Number.NEGATIVE_INFINITY,
+  }
+}
+
+/** Entries that are sorted at once, in about a millisecond. */
+const RUN = 2 ** 14
+
+/** Rising, with turns for the event loop: runs that are merged. */
+async function sort(scores: readonly number[], turns: Turns): Promise<Float64Array> {
+  let from = Float64Array.from(scores)
+  for (let start = 0; start < from.length; start += RUN) {
+    from.subarray(start, start + RUN).sort()
+    await turns.give()
+  }
+  for (let width = RUN; width < from.length; width *= 2) {
+    const to = new Float64Array(from.length)
+    for (let start = 0; start < from.length; start += 2 * width) {
+      const middle = Math.min(start + width, from.length)
+      const end = Math.min(start + 2 * width, from.length)
+      for (let i = start, j = middle, at = start; at < end; at++) {
+        to[at] = j >= end || (i < middle && from[i]! <= from[j]!) ? from[i++]! : from[j++]!
+        if (at % RUN === 0) await turns.give()
+      }
+    }
+    from = to
+  }
+  return from
+}
+
+function formatted(value: number): string {
+  if (Number.isNaN(value)) return 'nan'
+  if (!Number.isFinite(value)) return value > 0 ? 'inf' : '-inf'
+  return value.toFixed(4)
+}
