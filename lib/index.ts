@@ -24,6 +24,7 @@ export type { SearchHit, SemanticSearchOptions } from './search/semantic-search.
 export * as util from './search/util.js'
 export {
   type CallbackContext,
+  type CallbackState,
   type IntervalStrategy,
   type LogRecord,
   type LossTensor,
@@ -37,6 +38,9 @@ export {
   type TrainerState,
   type TrainingAbortedError,
   type TrainingArguments,
+  type TrainingEvent,
+  type TrainingWarning,
   type TrainMetrics,
   type TrainResult,
+  type WarningCode,
 } from './training/index.js'

@@ -1,7 +1,14 @@
-import { invalidArgument, SentenceTorchError } from '../errors.js'
+import { invalidArgument, SentenceTorchError, suggestion } from '../errors.js'
+import { checkInteger, checkOptions, checkType } from '../options.js'
 import { Dataset } from './dataset.js'
-import { type BatchSamplerChoice, createBatchSampler } from './samplers/index.js'
+import { Random } from './random.js'
+import { type BatchSamplerChoice, checkBatchSampler, createBatchSampler } from './samplers/index.js'
+import { createMultiDatasetSampler, type MultiDatasetBatchSamplerChoice } from './samplers/multi-dataset.js'
+import { batchCount } from './samplers/sampler.js'
 import { DataStream } from './stream.js'
+import { streamBatches } from './stream-batches.js'
+
+export type { MultiDatasetBatchSamplerChoice, MultiDatasetBatchSamplerName } from './samplers/multi-dataset.js'
 
 /** Rows of one batch, all of one dataset. */
 export interface DataBatch {
@@ -27,14 +34,11 @@ export interface DataFeed {
 /** What can be trained on: one dataset or stream, or several by name. */
 export type DataSource = Dataset | DataStream | Readonly<Record<string, Dataset | DataStream>>
 
-/** In which order the batches of several datasets come. */
-export type MultiDatasetBatchSamplerName = 'proportional' | 'round_robin'
-
 export interface FeedOptions {
   /** One for all datasets, or one by name (a dataset without one has `batch_sampler`). Default `batch_sampler`. */
   batchSampler?: BatchSamplerChoice | Readonly<Record<string, BatchSamplerChoice>>
   /** Default `proportional`. */
-  multiDatasetBatchSampler?: MultiDatasetBatchSamplerName
+  multiDatasetBatchSampler?: MultiDatasetBatchSamplerChoice
   /** Rows per batch, at least 1. */
   batchSize: number
   /** Default 0. */
@@ -45,14 +49,25 @@ export interface FeedOptions {
 
 /**
  * The feed of `source`. The batches of an epoch are a pure function of the data, the options and the epoch.
- * @throws SentenceTorchError ERR_INVALID_ARGUMENT for options that do not fit
+ * @throws SentenceTorchError ERR_INVALID_ARGUMENT for options that do not fit, and what the samplers throw
  */
 export function createFeed(source: DataSource, options: FeedOptions): DataFeed {
-  if (isDataset(source)) return datasetFeed('', source, samplerOf('', options), options)
-  if (isDataStream(source)) throw new SentenceTorchError('ERR_NOT_IMPLEMENTED', 'Streams are not built yet')
-  if (typeof source !== 'object' || source === null)
-    throw invalidArgument('source', 'a Dataset, a DataStream or an object of them', source)
-  throw new SentenceTorchError('ERR_NOT_IMPLEMENTED', 'Several datasets at once are not built yet')
+  checkOptions('createFeed', options, ['batchSampler', 'multiDatasetBatchSampler', 'batchSize', 'seed', 'dropLast'])
+  const { batchSize, seed = 0 } = options
+  checkInteger('batchSize', batchSize ?? null, 1)
+  checkInteger('seed', seed, 0)
+  checkType('dropLast', options.dropLast, 'boolean')
+  const sources = sourcesOf(source)
+  checkSamplers(options, sources)
+  const [single] = sources
+  if (single && single[0] === '') return feedOf(...single, seed, options)
+  // Seeds of their own: equally long datasets should not be in the same order.
+  const feeds = sources.map(([name, data], i) => feedOf(name, data, new Random(seed, i).nextUint32(), options))
+  return joinFeeds(
+    sources.map(([name]) => name),
+    feeds,
+    options,
+  )
 }
 
 export function isDataset(value: unknown): value is Dataset {
@@ -63,21 +78,96 @@ export function isDataStream(value: unknown): value is DataStream {
   return value instanceof DataStream
 }
 
-function samplerOf(name: string, { batchSampler = 'batch_sampler' }: FeedOptions): BatchSamplerChoice {
-  if (typeof batchSampler !== 'object') return batchSampler
-  return batchSampler[name] ?? 'batch_sampler'
+/** The datasets and streams of `source` with their names; a single one is called ''. */
+export function sourcesOf(source: DataSource): (readonly [string, Dataset | DataStream])[] {
+  if (isDataset(source) || isDataStream(source)) return [['', source]]
+  const expected = 'a Dataset, a DataStream or an object of them by name'
+  if (typeof source !== 'object' || source === null || Array.isArray(source))
+    throw invalidArgument('the dataset', expected, source)
+  const entries = Object.entries(source)
+  for (const [name, data] of entries) {
+    if (name === '') throw invalidArgument('the name of a dataset', 'a text that is not empty', name)
+    if (!isDataset(data) && !isDataStream(data)) throw invalidArgument(`dataset ${name}`, expected, data)
+  }
+  if (entries.length === 0) throw invalidArgument('the dataset', expected, source)
+  return entries
 }
 
-function datasetFeed(name: string, dataset: Dataset, choice: BatchSamplerChoice, options: FeedOptions): DataFeed {
-  const { batchSize, seed = 0, dropLast = false } = options
-  const sampler = createBatchSampler(choice, dataset, { batchSize, seed, dropLast })
+/** The batch sampler that the options name for the dataset `name`. */
+function samplerOf(name: string, { batchSampler = 'batch_sampler' }: FeedOptions): BatchSamplerChoice {
+  if (typeof batchSampler !== 'object') return batchSampler
+  return (Object.hasOwn(batchSampler, name) && batchSampler[name]) || 'batch_sampler'
+}
+
+function checkSamplers({ batchSampler }: FeedOptions, sources: readonly (readonly [string, unknown])[]): void {
+  if (batchSampler === undefined) return
+  if (typeof batchSampler !== 'object' || batchSampler === null) {
+    checkBatchSampler(batchSampler)
+    return
+  }
+  const names = sources.map(([name]) => name)
+  for (const [name, choice] of Object.entries(batchSampler)) {
+    checkBatchSampler(choice)
+    if (names.includes(name)) continue
+    const close = suggestion(name, names)
+    throw new SentenceTorchError(
+      'ERR_INVALID_ARGUMENT',
+      `batchSampler names the dataset ${JSON.stringify(name)}, but ` +
+        (names[0] === '' ? 'there is one dataset without a name' : `there are ${names.join(', ')}`) +
+        (close ? `; did you mean ${close}?` : ''),
+    )
+  }
+}
+
+function feedOf(name: string, data: Dataset | DataStream, seed: number, options: FeedOptions): DataFeed {
+  const { batchSize, dropLast = false } = options
+  const choice = samplerOf(name, options)
+  const samplerOptions = { batchSize, seed, dropLast }
+  if (isDataStream(data)) {
+    const batches = streamBatches(data, choice, samplerOptions)
+    return {
+      length: data.length === undefined ? undefined : batchCount(data.length, samplerOptions),
+      async *batches(epoch, skip = 0) {
+        for await (const dataset of batches(epoch, skip)) {
+          yield { name, dataset, rows: Int32Array.from({ length: dataset.length }, (_, i) => i) }
+        }
+      },
+    }
+  }
+  const sampler = createBatchSampler(choice, data, samplerOptions)
   return {
     length: sampler.length,
     async *batches(epoch, skip = 0) {
       let left = skip
       for await (const rows of sampler.batches(epoch)) {
-        if (left-- > 0) continue
-        yield { name, dataset, rows }
+        if (left-- <= 0) yield { name, dataset: data, rows }
+      }
+    },
+  }
+}
+
+/** Several datasets as one; every batch is of one of them. */
+function joinFeeds(names: readonly string[], feeds: readonly DataFeed[], options: FeedOptions): DataFeed {
+  const { multiDatasetBatchSampler = 'proportional', seed = 0 } = options
+  const lengths = feeds.map(({ length }) => length)
+  const sampler = createMultiDatasetSampler(multiDatasetBatchSampler, lengths, { names, seed })
+  return {
+    length: sampler.length,
+    async *batches(epoch, skip = 0) {
+      const iterators = feeds.map((feed) => feed.batches(epoch)[Symbol.asyncIterator]())
+      const ended = feeds.map(() => false)
+      let left = skip
+      try {
+        for (const dataset of sampler.order(epoch)) {
+          if (ended[dataset]) continue
+          const { done, value } = await iterators[dataset]!.next()
+          if (done) {
+            ended[dataset] = true
+            if (sampler.stopsAtFirstEnd || ended.every(Boolean)) return
+          } else if (left-- <= 0) yield value
+        }
+      } finally {
+        await Promise.all(iterators.map((iterator) => iterator.return?.()))
       }
     },
   }

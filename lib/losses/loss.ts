@@ -24,6 +24,12 @@ export interface LossRequirements {
   targets?: 'column' | 'masked'
 }
 
+/** How many rows (of all columns), or tokens, pass the encoder at once; at most one of the two. */
+export interface Caching {
+  readonly miniBatchSize?: number
+  readonly miniBatchTokens?: number
+}
+
 /**
  * A loss is a description: it holds no model and no tensor, so one object can serve any number of trainers. The formula
  * lives in native/losses, one file per loss, found by `type`.
@@ -32,6 +38,8 @@ export interface Loss {
   /** Name in the native registry and in sentence-transformers: `CoSENTLoss`. */
   readonly type: string
   readonly requirements: LossRequirements
+  /** Gradient caching, for the `Cached…` losses: the trainer embeds in mini-batches while the loss sees the whole batch. */
+  readonly caching?: Caching
   /** What the native trainer is built from. `embeddingDimension`: width of the model's sentence embeddings. */
   spec(embeddingDimension: number): LossSpec
 }

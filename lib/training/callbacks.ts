@@ -1,10 +1,10 @@
 import type { TrainingArguments } from './arguments.js'
+import type { TrainingWarning } from './health/warning.js'
 
 /**
  * One record of the log: `loss, grad_norm, learning_rate, epoch` after training steps, `eval_…, epoch` after an
  * evaluation, `train_runtime, train_samples_per_second, train_steps_per_second, train_loss, epoch` at the end; the names
- * of transformers. `skipped_steps` is there when updates since the last record were skipped because of a gradient that was
- * not finite.
+ * of transformers. docs/reporting.md lists every key.
  */
 export type LogRecord = Record<string, number>
 
@@ -36,39 +36,83 @@ export interface TrainerControl {
   shouldLog: boolean
 }
 
+export function newState(): TrainerState {
+  return {
+    ...{ globalStep: 0, maxSteps: 0, epoch: 0, numTrainEpochs: 0, samplesSeen: 0, skippedSteps: 0 },
+    lastLoss: undefined,
+    logHistory: [],
+  }
+}
+
+export function newControl(): TrainerControl {
+  return {
+    shouldTrainingStop: false,
+    shouldEpochStop: false,
+    shouldSave: false,
+    shouldEvaluate: false,
+    shouldLog: false,
+  }
+}
+
 export interface CallbackContext {
   readonly args: Readonly<TrainingArguments>
   readonly state: Readonly<TrainerState>
   readonly control: TrainerControl
 }
 
+/** What a callback keeps in checkpoints: anything that JSON holds. */
+export type CallbackState = string | number | boolean | null | CallbackState[] | { [key: string]: CallbackState }
+
 type Answer = void | Promise<void>
 
 /**
- * What can be heard while training; every method is optional and may be async (training waits for it).
+ * What can be heard while training; every method is optional and may be async (training waits for it), except
+ * `onInitEnd`, which the constructor calls.
  *
  * Two steps are in flight: `onStepEnd` of step n comes when n is done while n + 1 may already be running. A request made
  * there is met when no step is running, with `state.globalStep` saying where that is. Log, evaluation and checkpoint of one
  * step come in this order, none of them while a step is running. An error thrown by a callback ends training and rejects `train()`.
+ *
+ * Events of transformers that cannot happen here (`onPreOptimizerStep` and others, see docs/reporting.md) are refused by
+ * name, and so are misspelt ones.
  */
 export interface TrainerCallback {
+  /** The trainer is made. Has to be synchronous. */
+  onInitEnd?(context: CallbackContext): void
   onTrainBegin?(context: CallbackContext): Answer
   onEpochBegin?(context: CallbackContext): Answer
+  /** An optimiser step is about to be given to the engine; the one before it may be running. */
   onStepBegin?(context: CallbackContext): Answer
+  /** A batch of a step with several (`gradientAccumulationSteps`) is done, and it was not the last. */
+  onSubstepEnd?(context: CallbackContext): Answer
   onStepEnd?(context: CallbackContext): Answer
   onEpochEnd?(context: CallbackContext): Answer
   onLog?(record: Readonly<LogRecord>, context: CallbackContext): Answer
+  /** A batch of an evaluation dataset is done. */
+  onPredictionStep?(context: CallbackContext): Answer
   onEvaluate?(metrics: Readonly<LogRecord>, context: CallbackContext): Answer
   /** `folder`: the checkpoint that was written. */
   onSave?(folder: string, context: CallbackContext): Answer
+  /** Something looks wrong; docs/reporting.md lists the codes. Each comes once in a run. */
+  onWarning?(warning: TrainingWarning, context: CallbackContext): Answer
   onTrainEnd?(context: CallbackContext): Answer
+  /** What is to be kept in checkpoints (`stateful_callbacks` of trainer_state.json). */
+  state?(): CallbackState
+  /** Takes back what `state` gave, before training goes on from a checkpoint. */
+  loadState?(state: CallbackState): void
 }
 
-type Event = keyof TrainerCallback
-type Arguments<E extends Event> = Parameters<NonNullable<TrainerCallback[E]>>
+/** The names of the events, in the order in which a run meets them first. */
+export const CALLBACK_EVENTS = [
+  ...['onInitEnd', 'onTrainBegin', 'onEpochBegin', 'onStepBegin', 'onSubstepEnd', 'onStepEnd', 'onLog'],
+  ...['onPredictionStep', 'onEvaluate', 'onSave', 'onEpochEnd', 'onWarning', 'onTrainEnd'],
+] as readonly CallbackEvent[]
+
+export type CallbackEvent = Exclude<keyof TrainerCallback, 'state' | 'loadState'>
+type Arguments<E extends CallbackEvent> = Parameters<NonNullable<TrainerCallback[E]>>
 
 /** Calls every callback that listens to `event`, one after the other, in the order they were given. */
-export async function emit<E extends Event>(
+export async function emit<E extends CallbackEvent>(
   callbacks: readonly TrainerCallback[],
   event: E,
   ...values: Arguments<E>

@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { writeFileAtomic } from '../io/atomic.js'
 import type { NativeTrainer } from '../native/types.js'
 import type { TrainingArguments } from './arguments.js'
-import type { TrainerState } from './callbacks.js'
+import { callbackStates } from './callback-list.js'
+import type { TrainerCallback, TrainerState } from './callbacks.js'
 import { dumpLossTensors, saveLossTensors } from './loss-tensors.js'
 
 /** What a checkpoint is made from. */
@@ -12,6 +13,8 @@ export interface CheckpointParts {
   native: Pick<NativeTrainer, 'tensors' | 'dump'>
   /** Writes the model's folder. */
   save(folder: string): Promise<void>
+  /** What they keep is saved too. */
+  callbacks?: readonly TrainerCallback[]
 }
 
 /**
@@ -22,7 +25,7 @@ export interface CheckpointParts {
  * @returns the folder
  */
 export async function saveCheckpoint(
-  { args, native, save }: CheckpointParts,
+  { args, native, save, callbacks = [] }: CheckpointParts,
   state: Readonly<TrainerState>,
 ): Promise<string> {
   const folder = join(args.outputDir, `checkpoint-${state.globalStep}`)
@@ -39,6 +42,7 @@ export async function saveCheckpoint(
     max_steps: state.maxSteps,
     num_train_epochs: state.numTrainEpochs,
     save_steps: args.saveSteps,
+    stateful_callbacks: callbackStates(callbacks),
     train_batch_size: args.perDeviceTrainBatchSize,
   }
   await writeFileAtomic(statePath, `${JSON.stringify(saved, null, 2)}\n`)

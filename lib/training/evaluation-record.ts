@@ -19,10 +19,14 @@ export interface EvaluationParts {
 }
 
 /** `eval_loss` (mean over the rows), the evaluator's metrics with `eval_` in front, and how long it took. */
-export async function evaluationRecord(parts: EvaluationParts, state: Readonly<TrainerState>): Promise<LogRecord> {
+export async function evaluationRecord(
+  parts: EvaluationParts,
+  state: Readonly<TrainerState>,
+  onBatch: () => Promise<void> = async () => {},
+): Promise<LogRecord> {
   const { args, evalData, evaluate, signal } = parts
   const started = performance.now()
-  const loss = evalData && (await evaluationLoss(parts, evalData))
+  const loss = evalData && (await evaluationLoss(parts, evalData, onBatch))
   const result = await evaluate?.({
     outputPath: join(args.outputDir, 'eval'),
     epoch: state.epoch,
@@ -42,7 +46,7 @@ export async function evaluationRecord(parts: EvaluationParts, state: Readonly<T
   }
 }
 
-async function evaluationLoss({ native, signal }: EvaluationParts, data: BatchSource) {
+async function evaluationLoss({ native, signal }: EvaluationParts, data: BatchSource, onBatch: () => Promise<void>) {
   let sum = 0
   let rows = 0
   let batches = 0
@@ -56,6 +60,7 @@ async function evaluationLoss({ native, signal }: EvaluationParts, data: BatchSo
     }
     rows += rowsOf(batch!)
     batches++
+    await onBatch()
   }
   return { mean: sum / rows, rows, batches }
 }

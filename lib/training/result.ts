@@ -32,11 +32,14 @@ export interface TrainResult {
 export class TrainingAbortedError extends SentenceTorchError {
   /** What was done until then. */
   readonly result: TrainResult
+  /** The last checkpoint that was written, if any; after the last step unless `saveStrategy` is `no`. */
+  readonly checkpoint: string | undefined
 
-  constructor(result: TrainResult, reason: unknown) {
+  constructor(result: TrainResult, reason: unknown, checkpoint?: string) {
     super('ERR_ABORTED', `Training was aborted after step ${result.globalStep}`, { cause: reason })
     this.name = 'AbortError'
     this.result = result
+    this.checkpoint = checkpoint
   }
 }
 

@@ -2,13 +2,24 @@ import { prefetch } from '../data/prefetch.js'
 import { fromNative } from '../errors.js'
 import type { NativeTrainer, PackedBatch, StepReport } from '../native/types.js'
 import { type BatchSource, batchGroups, rowsOf } from './batches.js'
-import { type CallbackContext, emit, type LogRecord, type TrainerCallback, type TrainerControl } from './callbacks.js'
+import {
+  type CallbackContext,
+  type CallbackEvent,
+  emit,
+  type LogRecord,
+  newControl,
+  newState,
+  type TrainerCallback,
+  type TrainerControl,
+} from './callbacks.js'
 import { type CheckpointParts, saveCheckpoint } from './checkpoint.js'
 import { type EvaluationParts, evaluationRecord } from './evaluation-record.js'
 import { type Due, planRun, type RunPlan } from './flow.js'
+import type { Gate } from './gate.js'
+import { emitProcessWarning, type TrainingWarning } from './health/warning.js'
 import { LossMean } from './loss-mean.js'
 import { dumpLossTensors } from './loss-tensors.js'
-import { roundTo, type TrainResult } from './result.js'
+import { roundTo, TrainingAbortedError, type TrainResult } from './result.js'
 import { makeSchedule } from './schedule.js'
 
 /** Everything that a run works with. */
@@ -18,6 +29,8 @@ export interface RunParts extends EvaluationParts, CheckpointParts {
   /** Whether a report costs nothing because there is no device to wait for. */
   reportsAreFree: boolean
   callbacks: readonly TrainerCallback[]
+  /** Closed while training is paused. */
+  gate?: Gate | undefined
 }
 
 interface RunningStep {
@@ -31,23 +44,8 @@ export class TrainingRun {
   readonly plan: RunPlan
   /** Optimiser steps given to the engine; `state.globalStep` of them are done. */
   submitted = 0
-  readonly state = {
-    globalStep: 0,
-    maxSteps: 0,
-    epoch: 0,
-    numTrainEpochs: 0,
-    samplesSeen: 0,
-    skippedSteps: 0,
-    lastLoss: undefined as number | undefined,
-    logHistory: [] as LogRecord[],
-  }
-  readonly control: TrainerControl = {
-    shouldTrainingStop: false,
-    shouldEpochStop: false,
-    shouldSave: false,
-    shouldEvaluate: false,
-    shouldLog: false,
-  }
+  readonly state = newState()
+  readonly control: TrainerControl = newControl()
   readonly #parts: RunParts
   readonly #context: CallbackContext
   readonly #schedule: (step: number) => number
@@ -60,6 +58,7 @@ export class TrainingRun {
   readonly #all = new LossMean()
   #loggedStep = 0
   #skippedSinceLog = 0
+  #saved: { step: number; folder: string } | undefined
 
   constructor(parts: RunParts) {
     const { args, train } = parts
@@ -91,10 +90,22 @@ export class TrainingRun {
     return prefetch(batchGroups(train, epoch, args.gradientAccumulationSteps, this.plan.stepsPerEpoch), 2)
   }
 
-  emit(
-    event: 'onTrainBegin' | 'onEpochBegin' | 'onStepBegin' | 'onStepEnd' | 'onEpochEnd' | 'onTrainEnd',
-  ): Promise<void> {
+  emit(event: Exclude<CallbackEvent, 'onInitEnd' | 'onLog' | 'onEvaluate' | 'onSave' | 'onWarning'>): Promise<void> {
     return emit(this.#parts.callbacks, event, this.#context)
+  }
+
+  /** Tells the callbacks and the process that something looks wrong. */
+  async warn(warning: TrainingWarning): Promise<void> {
+    emitProcessWarning(warning)
+    await emit(this.#parts.callbacks, 'onWarning', warning, this.#context)
+  }
+
+  /** While training is paused: waits, with no step running, until it goes on or is aborted. */
+  async pause(): Promise<void> {
+    const { gate, signal } = this.#parts
+    if (!gate?.isClosed) return
+    await this.settle()
+    await gate.pass(signal)
   }
 
   /** Gives one optimiser step to the engine and waits for the one before it. `epoch`: passes over the data after it. */
@@ -145,10 +156,14 @@ export class TrainingRun {
   async meet(due: Due): Promise<void> {
     if (this.#take('shouldLog') || due.log) await this.#log()
     if (this.#take('shouldEvaluate') || due.evaluate) await this.#evaluate()
-    if (this.#take('shouldSave') || due.save) {
-      const folder = await saveCheckpoint(this.#parts, this.state)
-      await emit(this.#parts.callbacks, 'onSave', folder, this.#context)
-    }
+    if (this.#take('shouldSave') || due.save) await this.#save()
+  }
+
+  /** Ends the run after an abort: with a last checkpoint, unless checkpoints are off. No step is running. */
+  async aborted(reason: unknown): Promise<TrainingAbortedError> {
+    const { globalStep } = this.state
+    if (this.#parts.args.saveStrategy !== 'no' && globalStep > 0 && globalStep !== this.#saved?.step) await this.#save()
+    return new TrainingAbortedError(await this.result(), reason, this.#saved?.folder)
   }
 
   /** The last record; ends the run. */
@@ -193,7 +208,7 @@ export class TrainingRun {
     } catch (error) {
       throw fromNative(error, 'Trainer.step')
     }
-    if (ends === undefined) return
+    if (ends === undefined) return this.emit('onSubstepEnd')
     this.state.globalStep = ends.step
     this.state.epoch = ends.epoch
     this.state.samplesSeen += ends.rows
@@ -238,9 +253,15 @@ export class TrainingRun {
   }
 
   async #evaluate(): Promise<void> {
-    const metrics = await evaluationRecord(this.#parts, this.state)
+    const metrics = await evaluationRecord(this.#parts, this.state, () => this.emit('onPredictionStep'))
     await this.#record(metrics)
     await emit(this.#parts.callbacks, 'onEvaluate', metrics, this.#context)
+  }
+
+  async #save(): Promise<void> {
+    const folder = await saveCheckpoint(this.#parts, this.state)
+    this.#saved = { step: this.state.globalStep, folder }
+    await emit(this.#parts.callbacks, 'onSave', folder, this.#context)
   }
 
   async #record(record: LogRecord): Promise<void> {

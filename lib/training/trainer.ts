@@ -10,8 +10,11 @@ import type { NativeTrainer } from '../native/types.js'
 import { checkOptions } from '../options.js'
 import { resolveArguments, type TrainingArguments } from './arguments.js'
 import { BatchMaker, type BatchSource } from './batches.js'
-import type { TrainerCallback } from './callbacks.js'
+import { checkCallbacks, emitInitEnd } from './callback-list.js'
+import { newControl, newState, type TrainerCallback } from './callbacks.js'
 import { checkData } from './check-data.js'
+import { type TrainingEvent, trainingEvents } from './events.js'
+import { Gate } from './gate.js'
 import { checkLossTensors, type LossTensors, loadLossTensors, readLossTensors } from './loss-tensors.js'
 import { precisionWarning, trainingPrecision } from './precision.js'
 import { Progress, type ProgressOutput } from './progress.js'
@@ -65,6 +68,7 @@ export class SentenceTransformerTrainer {
   readonly args: Readonly<TrainingArguments>
   readonly loss: Loss
   readonly #options: SentenceTransformerTrainerOptions
+  readonly #gate = new Gate()
 
   constructor(options: SentenceTransformerTrainerOptions) {
     checkOptions('SentenceTransformerTrainer', options, OPTIONS, PLANNED_OPTIONS)
@@ -89,19 +93,47 @@ export class SentenceTransformerTrainer {
       )
     }
     for (const warning of warnings) if (warning) process.emitWarning(warning, 'SentenceTorchWarning')
+    emitInitEnd(options.callbacks ?? [], { args: this.args, state: newState(), control: newControl() })
   }
 
   /**
    * Trains. The weights of `model` change step by step; in between, and after an error or an abort, they are valid.
    *
-   * @param options.signal stops after the steps that are running (two at most)
+   * @param options.signal stops after the steps that are running (two at most), with a last checkpoint unless
+   *   `saveStrategy` is `no`
    * @returns steps done, mean loss, and `metrics` (seconds, rows and steps per second)
    * @throws TrainingAbortedError (name `AbortError`, code ERR_ABORTED) with the partial result; ERR_BUSY when another
    *   trainer is at work on the model; ERR_DISPOSED; ERR_OUT_OF_MEMORY;
    *   ERR_INVALID_TENSORS, listing what does not fit, for `lossTensors`
    */
-  async train({ signal }: { signal?: AbortSignal } = {}): Promise<TrainResult> {
-    const { callbacks = [], progress: output = process.stdout, evalDataset, evaluator } = this.#options
+  train({ signal }: { signal?: AbortSignal } = {}): Promise<TrainResult> {
+    return this.#train(signal, this.#options.callbacks ?? [])
+  }
+
+  /**
+   * Trains like {@link train} and gives what happens as events: `for await (const event of trainer.run()) …`. Training
+   * starts when the loop does; leaving the loop stops it after the running step. The last event, `trainEnd`, has the result.
+   * docs/reporting.md says what a slow loop does to training.
+   *
+   * @throws in the loop, what `train` rejects with
+   */
+  run({ signal }: { signal?: AbortSignal } = {}): AsyncGenerator<TrainingEvent, void, undefined> {
+    const { callbacks = [] } = this.#options
+    return trainingEvents((listener) => this.#train(signal, [...callbacks, listener]), { onLeave: () => this.resume() })
+  }
+
+  /** Lets the running step end and waits then, until {@link resume}. Before `train()`: it waits before its first step. */
+  pause(): void {
+    this.#gate.close()
+  }
+
+  /** Goes on after {@link pause}. */
+  resume(): void {
+    this.#gate.open()
+  }
+
+  async #train(signal: AbortSignal | undefined, callbacks: readonly TrainerCallback[]): Promise<TrainResult> {
+    const { progress: output = process.stdout, evalDataset, evaluator } = this.#options
     const progress = output === false ? undefined : new Progress(output)
     const native = this.#nativeTrainer()
     const run = new TrainingRun({
@@ -114,6 +146,7 @@ export class SentenceTransformerTrainer {
       reportsAreFree: this.model.device === 'cpu',
       callbacks: progress === undefined ? callbacks : [...callbacks, progress],
       signal,
+      gate: this.#gate,
     })
     try {
       await this.#loadLossTensors(native)
@@ -122,9 +155,7 @@ export class SentenceTransformerTrainer {
       await run.abandon()
       if (error instanceof TrainingAbortedError) throw error
       // Whatever was waiting when the signal fired (tokenizer, evaluator) has thrown an error of its own.
-      throw signal?.aborted && isAbort(error, signal)
-        ? new TrainingAbortedError(await run.result(), signal.reason)
-        : error
+      throw signal?.aborted && isAbort(error, signal) ? await run.aborted(signal.reason) : error
     } finally {
       progress?.close()
       await native.dispose()
@@ -181,7 +212,8 @@ export async function trainLoop(run: TrainingRun, signal?: AbortSignal): Promise
     let batches = 0
     await run.emit('onEpochBegin')
     for await (const group of run.groups(epoch)) {
-      if (signal?.aborted) break
+      await run.pause()
+      if (signal?.aborted || run.isOver) break
       await run.emit('onStepBegin')
       batches += group.length
       const due = await run.step(group, epoch + batches / run.plan.batchesPerEpoch)
@@ -193,12 +225,13 @@ export async function trainLoop(run: TrainingRun, signal?: AbortSignal): Promise
     }
     await run.settle()
     if (signal?.aborted) break
-    if (batches === 0) throw new SentenceTorchError('ERR_INVALID_DATA', 'The sampler makes no batch of trainDataset')
+    if (batches === 0 && !run.isOver)
+      throw new SentenceTorchError('ERR_INVALID_DATA', 'The sampler makes no batch of trainDataset')
     run.control.shouldEpochStop = false
     await run.emit('onEpochEnd')
     await run.meet(run.plan.dueAfterEpoch())
   }
-  if (signal?.aborted) throw new TrainingAbortedError(await run.result(), signal.reason)
+  if (signal?.aborted) throw await run.aborted(signal.reason)
   return run.finish()
 }
 
@@ -218,5 +251,5 @@ function checkParts(options: SentenceTransformerTrainerOptions, loss: Loss): voi
     throw invalidArgument('evaluator', 'an object with the method evaluate', evaluator)
   }
   checkLossTensors(lossTensors)
-  if (callbacks !== undefined && !Array.isArray(callbacks)) throw invalidArgument('callbacks', 'an array', callbacks)
+  checkCallbacks(callbacks)
 }

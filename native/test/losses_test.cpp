@@ -1,4 +1,5 @@
 // Every loss of the registry: gradients against central differences in float64, values, errors.
+#include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/eye.h>
@@ -6,6 +7,8 @@
 #include <ATen/ops/zeros.h>
 
 #include <cmath>
+#include <functional>
+#include <limits>
 #include <set>
 #include <sstream>
 
@@ -16,40 +19,69 @@ namespace st::test {
 
 namespace {
 
-enum class Labels { kNone, kScores, kClasses };
+constexpr int64_t kRows = 5, kWidth = 6;
+
+// By the number of columns.
+using Labels = std::function<at::Tensor(int64_t)>;
+
+at::Tensor none(int64_t) {
+  return {};
+}
+
+at::Tensor scores(int64_t) {
+  return random_tensor({kRows}, at::kDouble, 3);
+}
+
+// 1, 0, 2, 1, 0
+at::Tensor classes(int64_t) {
+  at::Tensor out = at::empty({kRows}, at::kLong);
+  for (int64_t row = 0; row < kRows; ++row) out.data_ptr<int64_t>()[row] = (2 * row + 1) % 3;
+  return out;
+}
+
+// Three texts in all, so that most are there more than once.
+void few_texts(LossInput& input) {
+  input.text_ids_CB = at::arange(input.columns() * input.rows(), at::kLong).view({input.columns(), -1}).remainder(3);
+}
 
 struct LossCase {
   std::string type;
   Config::Object options;
   Labels labels;
   std::vector<int64_t> columns;
+  // What the loss asks for beyond embeddings and labels.
+  std::function<void(LossInput&)> complete = [](LossInput&) {};
 };
 
 // A new loss gets its line here: LossRegistryIsCovered fails without it.
 const std::vector<LossCase>& loss_cases() {
   static const std::vector<LossCase> cases = {
-      {"CoSENTLoss", {}, Labels::kScores, {2}},
-      {"CoSENTLoss", {{"scale", 3.0}}, Labels::kClasses, {2}},
-      {"CosineSimilarityLoss", {}, Labels::kScores, {2}},
-      {"MultipleNegativesRankingLoss", {}, Labels::kNone, {2, 3, 4, 5}},
-      {"MultipleNegativesRankingLoss", {{"scale", 1.0}, {"similarity", text("dot")}}, Labels::kNone, {2, 3}},
-      {"SoftmaxLoss", {{"numLabels", 3.0}}, Labels::kClasses, {2}},
+      {"CoSENTLoss", {}, scores, {2}},
+      {"CoSENTLoss", {{"scale", 3.0}}, classes, {2}},
+      {"CosineSimilarityLoss", {}, scores, {2}},
+      {"MultipleNegativesRankingLoss", {}, none, {2, 3, 4, 5}},
+      {"MultipleNegativesRankingLoss", {{"scale", 1.0}, {"similarity", text("dot")}}, none, {2, 3}},
+      {"MultipleNegativesRankingLoss",
+       {{"scale", 5.0},
+        {"directions", texts({"query_to_doc", "doc_to_query"})},
+        {"partitionMode", text("per_direction")}},
+       none,
+       {2, 4}},
+      {"MultipleNegativesRankingLoss",
+       {{"scale", 5.0},
+        {"directions", texts({"query_to_doc", "query_to_query", "doc_to_query", "doc_to_doc"})},
+        {"maskDuplicates", true},
+        {"falseNegativeMargin", 0.1}},
+       none,
+       {2, 3, 4},
+       few_texts},
+      {"SoftmaxLoss", {{"numLabels", 3.0}}, classes, {2}},
       {"SoftmaxLoss",
        {{"numLabels", 3.0}, {"concatenationSentRep", false}, {"concatenationSentMultiplication", true}},
-       Labels::kClasses,
+       classes,
        {2}},
   };
   return cases;
-}
-
-constexpr int64_t kRows = 5, kWidth = 6;
-
-at::Tensor labels_of(Labels kind) {
-  if (kind == Labels::kNone) return {};
-  if (kind == Labels::kScores) return random_tensor({kRows}, at::kDouble, 3);
-  at::Tensor out = at::empty({kRows}, at::kLong);
-  for (int64_t row = 0; row < kRows; ++row) out.data_ptr<int64_t>()[row] = (2 * row + 1) % 3;
-  return out;
 }
 
 // A loss with its own parameters, for embeddings of width kWidth.
@@ -64,9 +96,11 @@ struct Fixture {
     loss->initialize(parameters, 1);
   }
   std::vector<at::Tensor> values() { return parameters.layout.views(parameters.flat()); }
-  at::Tensor forward(const at::Tensor& embeddings_CBD, const at::Tensor& labels,
-                     const std::vector<at::Tensor>& values) const {
-    const LossInput input{.embeddings_CBD = embeddings_CBD, .labels = labels, .parameters = values};
+  at::Tensor forward(
+      const at::Tensor& embeddings_CBD, const at::Tensor& labels, const std::vector<at::Tensor>& values,
+      const std::function<void(LossInput&)>& complete = [](LossInput&) {}) const {
+    LossInput input{.embeddings_CBD = embeddings_CBD, .labels = labels, .parameters = values};
+    complete(input);
     loss->check_batch(input);
     return loss->forward(input).total;
   }
@@ -98,12 +132,28 @@ TEST(Differences, Losses) {
       Fixture fixture(c.type, c.options);
       std::vector<at::Tensor> inputs = fixture.values();
       inputs.insert(inputs.begin(), random_tensor({columns, kRows, kWidth}, at::kDouble, 2));
-      const at::Tensor labels = labels_of(c.labels);
+      const at::Tensor labels = c.labels(columns);
       expect_autograd(
           [&](const std::vector<at::Tensor>& in) {
-            return fixture.forward(in[0], labels, std::vector<at::Tensor>(in.begin() + 1, in.end()));
+            return fixture.forward(in[0], labels, std::vector<at::Tensor>(in.begin() + 1, in.end()), c.complete);
           },
           inputs, c.type + " of " + std::to_string(columns) + " columns");
+    }
+  }
+}
+
+// A loss that drops what is not finite would hide that training has failed.
+TEST(Losses, WhatIsNotFiniteComesOut) {
+  for (const LossCase& c : loss_cases()) {
+    for (int64_t columns : c.columns) {
+      for (int64_t row : {int64_t{0}, kRows - 1}) {
+        Fixture fixture(c.type, c.options);
+        const at::Tensor embeddings = random_tensor({columns, kRows, kWidth}, at::kDouble, 2);
+        embeddings[columns - 1][row][0] = std::numeric_limits<double>::quiet_NaN();
+        const double value =
+            fixture.forward(embeddings, c.labels(columns), fixture.values(), c.complete).item<double>();
+        EXPECT_FALSE(std::isfinite(value)) << c.type << " of " << columns << " columns, row " << row;
+      }
     }
   }
 }
@@ -128,7 +178,7 @@ TEST(Losses, Values) {
   EXPECT_NEAR(Fixture("CoSENTLoss", {{"scale", 2.0}}).value(two, 1 - rising), std::log1p(std::exp(-4.0)), 1e-12);
   Fixture softmax("SoftmaxLoss", {{"numLabels", 3.0}});
   softmax.parameters.flat().zero_();
-  EXPECT_NEAR(softmax.value(equal, labels_of(Labels::kClasses)), std::log(3.0), 1e-14);
+  EXPECT_NEAR(softmax.value(equal, classes(2)), std::log(3.0), 1e-14);
 }
 
 TEST(Losses, SoftmaxOwnsAClassifierThatTheSeedMakes) {
@@ -151,22 +201,22 @@ TEST(Losses, SoftmaxOwnsAClassifierThatTheSeedMakes) {
 TEST(Losses, BatchesThatDoNotFitAreRefused) {
   const at::Tensor two = random_tensor({2, kRows, kWidth}, at::kDouble, 1),
                    three = random_tensor({3, kRows, kWidth}, at::kDouble, 1);
-  const at::Tensor scores = labels_of(Labels::kScores), classes = labels_of(Labels::kClasses);
+  const at::Tensor numbers = scores(2), labels = classes(2);
   const auto refused = [](const std::string& type, const std::string& message, const at::Tensor& embeddings,
-                          const at::Tensor& labels) {
+                          const at::Tensor& given) {
     const Config::Object options = type == "SoftmaxLoss" ? Config::Object{{"numLabels", 3.0}} : Config::Object{};
-    expect_error("ERR_INVALID_DATA", message, [&] { Fixture(type, options).value(embeddings, labels); });
+    expect_error("ERR_INVALID_DATA", message, [&] { Fixture(type, options).value(embeddings, given); });
   };
   refused("MultipleNegativesRankingLoss", "takes 2 or more text columns but the batch has 1", two.narrow(0, 0, 1), {});
   for (const char* type : {"CoSENTLoss", "CosineSimilarityLoss", "SoftmaxLoss"}) {
-    refused(type, "takes 2 text columns but the batch has 3", three, classes);
+    refused(type, "takes 2 text columns but the batch has 3", three, labels);
     refused(type, "needs a label for each row, but the batch has none", two, {});
-    refused(type, "needs 5 labels, one for each row, but found 4", two, classes.narrow(0, 0, 4));
-    refused(type, "needs 5 labels", two, classes.unsqueeze(1));
+    refused(type, "needs 5 labels, one for each row, but found 4", two, labels.narrow(0, 0, 4));
+    refused(type, "needs 5 labels", two, labels.unsqueeze(1));
   }
-  refused("SoftmaxLoss", "needs integer labels", two, scores);
-  refused("SoftmaxLoss", "labels from 0 to 2, but found 3", two, classes + 1);
-  refused("SoftmaxLoss", "labels from 0 to 2, but found -1", two, classes - 1);
+  refused("SoftmaxLoss", "needs integer labels", two, numbers);
+  refused("SoftmaxLoss", "labels from 0 to 2, but found 3", two, labels + 1);
+  refused("SoftmaxLoss", "labels from 0 to 2, but found -1", two, labels - 1);
 }
 
 TEST(Losses, OptionsThatAreNotKnownAreRefused) {

@@ -129,6 +129,9 @@ export function recorder(requests: TrainerCallback = {}): TrainerCallback & { ev
     onTrainBegin: () => void events.push('trainBegin'),
     onEpochBegin: () => void events.push('epochBegin'),
     onStepBegin: () => void events.push('stepBegin'),
+    onSubstepEnd: () => void events.push('substepEnd'),
+    onPredictionStep: () => void events.push('predictionStep'),
+    onWarning: ({ code }) => void events.push(code),
     onStepEnd(context) {
       events.push(`stepEnd ${context.state.globalStep}`)
       return requests.onStepEnd?.(context)

@@ -54,7 +54,6 @@ test('arguments that are not built are refused as such', (t) => {
     t.throws(() => resolveArguments({ [name]: true }), { code: 'ERR_NOT_IMPLEMENTED', message: new RegExp(name) })
   }
   t.throws(() => resolveArguments({ lrSchedulerType: 'polynomial' as never }), { code: 'ERR_NOT_IMPLEMENTED' })
-  t.throws(() => resolveArguments({ batchSampler: 'group_by_label' as never }), { code: 'ERR_NOT_IMPLEMENTED' })
   t.throws(() => resolveArguments({ saveStrategy: 'best' as never }), { code: 'ERR_NOT_IMPLEMENTED' })
   t.throws(() => resolveArguments({ evalStrategy: 'best' as never }), { code: 'ERR_INVALID_ARGUMENT' })
 })

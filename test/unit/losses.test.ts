@@ -6,6 +6,12 @@ test('specs carry the defaults of sentence-transformers', (t) => {
     type: 'MultipleNegativesRankingLoss',
     scale: 20,
     similarity: 'cosine',
+    directions: ['query_to_doc'],
+    partitionMode: 'joint',
+    hardnessMode: null,
+    hardnessStrength: 0,
+    maskDuplicates: false,
+    falseNegativeMargin: null,
   })
   t.deepEqual(new losses.CoSENTLoss().spec(), { type: 'CoSENTLoss', scale: 20 })
   t.deepEqual(new losses.CosineSimilarityLoss().spec(), { type: 'CosineSimilarityLoss' })
@@ -20,7 +26,7 @@ test('specs carry the defaults of sentence-transformers', (t) => {
 
 test('options reach the spec', (t) => {
   const ranking = new losses.MultipleNegativesRankingLoss({ scale: 1, similarityFct: 'dot_score' })
-  t.deepEqual(ranking.spec(), { type: 'MultipleNegativesRankingLoss', scale: 1, similarity: 'dot' })
+  t.like(ranking.spec(), { type: 'MultipleNegativesRankingLoss', scale: 1, similarity: 'dot' })
   t.is(new losses.CoSENTLoss({ scale: 5 }).spec().scale, 5)
   const softmax = new losses.SoftmaxLoss({ numLabels: 2, concatenationSentMultiplication: true }).spec()
   t.is(softmax.concatenationSentMultiplication, true)
@@ -31,6 +37,7 @@ test('requirements say which data a loss takes', (t) => {
     minColumns: 2,
     maxColumns: Number.POSITIVE_INFINITY,
     labels: 'none',
+    inBatchNegatives: true,
   })
   t.deepEqual(new losses.SoftmaxLoss({ numLabels: 4 }).requirements, {
     minColumns: 2,
@@ -41,16 +48,12 @@ test('requirements say which data a loss takes', (t) => {
 })
 
 test('known options that are not built are refused as such, except at their default', (t) => {
-  const build = (options: object) => () => new losses.MultipleNegativesRankingLoss(options)
-  t.notThrows(build({ directions: ['query_to_doc'], partitionMode: 'joint', gatherAcrossDevices: false }))
-  for (const options of [
-    { directions: ['query_to_doc', 'doc_to_query'] },
-    { partitionMode: 'per_direction' },
-    { hardnessMode: 'all_negatives' },
-    { hardnessStrength: 5 },
-    { gatherAcrossDevices: true },
-  ]) {
-    t.throws(build(options), { code: 'ERR_NOT_IMPLEMENTED', message: new RegExp(Object.keys(options)[0]!) })
+  t.notThrows(() => new losses.MultipleNegativesRankingLoss({ gatherAcrossDevices: false } as never))
+  for (const options of [{ gatherAcrossDevices: true }, { similarityFct: 'euclidean_sim' }]) {
+    t.throws(() => new losses.MultipleNegativesRankingLoss(options as never), {
+      code: 'ERR_NOT_IMPLEMENTED',
+      message: new RegExp(Object.keys(options)[0]!),
+    })
   }
   t.throws(() => new losses.CosineSimilarityLoss({ lossFct: 'l1' } as never), { code: 'ERR_NOT_IMPLEMENTED' })
   t.throws(() => new losses.CoSENTLoss({ similarityFct: 'pairwise_angle_sim' } as never), {

@@ -124,10 +124,60 @@ test('columns can be chosen', async (t) => {
     code: 'ERR_INVALID_ARGUMENT',
     message: /id, a, b.*"c"/,
   })
-  await t.throwsAsync(Dataset.fromFile(path), {
+  const ragged = file('jsonl', '{"a":"x","extra":1}\n{"b":"y","a":"z"}\n')
+  t.deepEqual(rowsOf(await Dataset.fromFile(ragged, { columns: ['a'] })), [{ a: 'x' }, { a: 'z' }])
+  await t.throwsAsync(Dataset.fromFile(ragged, { columns: ['b'] }), { code: 'ERR_INVALID_DATA', message: /line 1/ })
+})
+
+test('JSON: an array of objects, cut anywhere', async (t) => {
+  const rows = [
+    { text: 'a "quoted" \\ [text], {really}\n', list: ['x', '],['], label: 1 },
+    { text: '', list: [], label: null },
+  ]
+  const dataset = await read('json', JSON.stringify(rows, undefined, 2))
+  t.deepEqual(rowsOf(dataset), [rows[0], { ...rows[1], label: Number.NaN }] as never)
+  t.is((await read('json', '\ufeff [ ] \n')).length, 0)
+  const many = Array.from({ length: 20_000 }, (_, i) => ({ text: `é${i}"]`, label: i }))
+  const bytes = gzipSync(JSON.stringify(many))
+  t.deepEqual(rowsOf(await read('json.gz', bytes)), many)
+})
+
+test('JSON: malformed arrays are refused with the element', async (t) => {
+  const cases: [string, RegExp][] = [
+    ['{"a":"x"}\n', /"\[", at the beginning.*use \.jsonl/],
+    ['[{"a":"x"}', /ends with "\]"/],
+    ['[{"a":"x"}] x', /nothing behind the array/],
+    ['[{"a":"x"},]', /JSON in element 1/],
+    ['[,{"a":"x"}]', /JSON in element 0/],
+    ['[{"a":"x"} {"a":"y"}]', /JSON in element 0/],
+    ['[{"a":"x"},{"b":"y"}]', /keys a in element 1 of .*, found b/],
+    ['[3]', /an object in element 0/],
+    ['', /ends with/],
+  ]
+  for (const [content, message] of cases) {
+    await t.throwsAsync(read('json', content), { code: 'ERR_INVALID_DATA', message }, content)
+  }
+})
+
+test('labels that are absent in a file', async (t) => {
+  const dataset = await read('csv', 'a,label\nx,1\ny,-\nz,\nw,-1\n')
+  const { dataset: kept, dropped } = await dataset.dropUnlabelled()
+  t.deepEqual(rowsOf(kept), [{ a: 'x', label: 1 }])
+  t.is(dropped, 3)
+})
+
+test('several files are read one after the other', async (t) => {
+  const [first, second, other] = [file('tsv', 'a\tb\n1\t2\n'), file('csv', 'a,b\n3,4\n'), file('tsv', 'b\ta\n3\t4\n')]
+  t.deepEqual(rowsOf(await Dataset.fromFile([first, second])), [
+    { a: '1', b: '2' },
+    { a: '3', b: '4' },
+  ])
+  t.is((await Dataset.fromFile([first, other], { columns: ['b'] })).length, 2)
+  await t.throwsAsync(Dataset.fromFile([first, other]), {
     code: 'ERR_INVALID_DATA',
-    message: /"score", row 0 of .*taken from "label"/,
+    message: /columns a, b in .*found b, a/,
   })
+  await t.throwsAsync(Dataset.fromFile([]), { code: 'ERR_INVALID_ARGUMENT' })
 })
 
 const refused: [string, string, string | Uint8Array, RegExp][] = [
@@ -140,7 +190,6 @@ const refused: [string, string, string | Uint8Array, RegExp][] = [
   ['a field too few', 'tsv', 'a\tb\nx\ty\nx\n', /2 fields \(a, b\) in line 3 of .*, found 1/],
   ['a blank line', 'tsv', 'a\tb\n\n', /line 2 of .*found 1/],
   ['a label that is no number', 'tsv', 'a\tscore\nx\t1\ny\tgood\n', /number in column "score" in line 3 of .*"good"/],
-  ['a label that is missing', 'csv', 'a,score\nx,\n', /number in column "score" in line 2/],
   ['a column twice', 'tsv', 'a\ta\nx\ty\n', /"a" of .* comes twice/],
   ['a reserved column', 'csv', 'return_loss\nx\n', /reserved/],
   ['an empty TSV', 'tsv', '', /header line/],
@@ -160,9 +209,12 @@ for (const [what, extension, content, message] of refused) {
 test('files that cannot be read say why', async (t) => {
   await t.throwsAsync(Dataset.fromFile(join(folder, 'none.jsonl')), { code: 'ERR_NOT_FOUND', message: /none.jsonl/ })
   await t.throwsAsync(Dataset.fromFile(join(folder, 'none.jsonl.gz')), { code: 'ERR_NOT_FOUND' })
-  await t.throwsAsync(Dataset.fromFile('x.parquet'), { code: 'ERR_NOT_IMPLEMENTED', message: /\.parquet/ })
-  await t.throwsAsync(Dataset.fromFile('x.json'), { code: 'ERR_NOT_IMPLEMENTED', message: /\.json / })
-  await t.throwsAsync(Dataset.fromFile('x.txt'), { code: 'ERR_INVALID_ARGUMENT', message: /\.jsonl, \.tsv, \.csv/ })
+  await t.throwsAsync(Dataset.fromFile('x.parquet'), { code: 'ERR_NOT_FOUND', message: /x\.parquet/ })
+  await t.throwsAsync(Dataset.fromFile('x.json'), { code: 'ERR_NOT_FOUND' })
+  await t.throwsAsync(Dataset.fromFile('x.arrow'), { code: 'ERR_NOT_IMPLEMENTED', message: /\.arrow/ })
+  await t.throwsAsync(Dataset.fromFile('x.parquet.gz'), { code: 'ERR_INVALID_ARGUMENT' })
+  await t.throwsAsync(read('parquet', 'PAR1 but no more'), { code: 'ERR_INVALID_FILE', message: /whole Parquet file/ })
+  await t.throwsAsync(Dataset.fromFile('x.txt'), { code: 'ERR_INVALID_ARGUMENT', message: /\.jsonl, \.json, \.csv/ })
   await t.throwsAsync(Dataset.fromFile('x'), { code: 'ERR_INVALID_ARGUMENT' })
   await t.throwsAsync(Dataset.fromFile(3 as never), { code: 'ERR_INVALID_ARGUMENT' })
   const whole = gzipSync('{"a":"x"}\n'.repeat(100))

@@ -2,7 +2,7 @@ import test from 'ava'
 import fc from 'fast-check'
 import { Dataset } from '../../lib/data/dataset.js'
 import { Random } from '../../lib/data/random.js'
-import { type BatchSamplerName, createBatchSampler } from '../../lib/data/samplers/index.js'
+import { type BatchSamplerName, createBatchSampler, customBatchSampler } from '../../lib/data/samplers/index.js'
 
 const names: BatchSamplerName[] = ['batch_sampler', 'no_duplicates']
 
@@ -144,14 +144,113 @@ test('no_duplicates: few class names among many rows', async (t) => {
   t.deepEqual(batches, referenceBatches(dataset, order, 5))
 })
 
+test('no_duplicates_hashed is no_duplicates', async (t) => {
+  const dataset = Dataset.fromColumns({ a: ['x', 'y', 'x', 'z'], b: ['1', 'x', '2', '3'] })
+  const batches = (name: BatchSamplerName) =>
+    collect(createBatchSampler(name, dataset, { batchSize: 3, seed: 1 }).batches(0))
+  t.deepEqual(await batches('no_duplicates_hashed'), await batches('no_duplicates'))
+})
+
+test('no_duplicates: lists of texts are compared as wholes', async (t) => {
+  const dataset = Dataset.fromColumns({ docs: [['a', 'b'], ['b'], ['a', 'b'], ['a']] })
+  const batches = await collect(createBatchSampler('no_duplicates', dataset, { batchSize: 4 }).batches(0))
+  t.deepEqual(
+    batches.map((batch) => batch.length),
+    [3, 1],
+  )
+})
+
+test('sequential: the order of the dataset, in every epoch', async (t) => {
+  const dataset = Dataset.fromColumns({ text: ['a', 'b', 'c', 'd', 'e'] })
+  const sampler = createBatchSampler('sequential', dataset, { batchSize: 2, seed: 5 })
+  for (const epoch of [0, 1]) t.deepEqual(await collect(sampler.batches(epoch)), [[0, 1], [2, 3], [4]])
+  const full = createBatchSampler('sequential', dataset, { batchSize: 2, dropLast: true })
+  t.deepEqual(await collect(full.batches(0)), [
+    [0, 1],
+    [2, 3],
+  ])
+  t.deepEqual([sampler.length, full.length], [3, 2])
+})
+
+test('group_by_label: two rows of two labels in every batch, no row twice', async (t) => {
+  const labels = fc.array(fc.nat(5), { minLength: 4, maxLength: 80 })
+  const sizes = fc.integer({ min: 2, max: 8 }).map((half) => half * 2)
+  let made = 0
+  await fc.assert(
+    fc.asyncProperty(labels, sizes, seeds, fc.boolean(), async (label, batchSize, seed, dropLast) => {
+      const counts = [0, 1, 2, 3, 4, 5].map((value) => label.filter((each) => each === value).length)
+      const dataset = Dataset.fromColumns({ text: label.map(String), label })
+      const make = () => createBatchSampler('group_by_label', dataset, { batchSize, seed, dropLast })
+      if (counts.filter((count) => count >= 2).length < 2) {
+        t.throws(make, { code: 'ERR_INVALID_DATA', message: /at least 2 labels/ })
+        return
+      }
+      made++
+      const sampler = make()
+      const batches = await collect(sampler.batches(2))
+      t.is(batches.length, sampler.length)
+      t.is(new Set(batches.flat()).size, batches.flat().length)
+      for (const batch of batches) {
+        const of = batch.map((row) => label[row]!)
+        t.true(batch.length === batchSize || (!dropLast && batch.length >= 4))
+        t.true(new Set(of).size >= 2)
+        for (const value of of) t.true(of.filter((each) => each === value).length >= 2)
+      }
+    }),
+  )
+  t.true(made > 50)
+})
+
+test('group_by_label: what it cannot work with is refused', (t) => {
+  const make = (columns: Record<string, unknown[]>, batchSize = 4) =>
+    createBatchSampler('group_by_label', Dataset.fromColumns(columns), { batchSize })
+  const text = ['a', 'b', 'c', 'd']
+  for (const size of [2, 5]) {
+    t.throws(() => make({ text, label: [0, 0, 1, 1] }, size), { code: 'ERR_INVALID_ARGUMENT', message: /even/ })
+  }
+  t.throws(() => make({ text }), { code: 'ERR_INVALID_DATA', message: /label column/ })
+  t.throws(() => make({ text, label: [[0], [0], [1], [1]] }), { code: 'ERR_INVALID_DATA', message: /one number/ })
+  t.throws(() => make({ text, label: [0, 0, null, 1] }), { code: 'ERR_INVALID_DATA', message: /row 2/ })
+})
+
+test('a sampler of your own gets what it needs and is checked', async (t) => {
+  const dataset = Dataset.fromColumns({ text: ['a', 'b', 'c'] })
+  const seen: unknown[] = []
+  const sampler = createBatchSampler(
+    customBatchSampler(async function* (given, options) {
+      seen.push(given, options)
+      yield [2, 0]
+      yield Int32Array.of(options.epoch)
+    }),
+    dataset,
+    { batchSize: 2, seed: 9 },
+  )
+  t.is(sampler.length, 2)
+  t.deepEqual(await collect(sampler.batches(1)), [[2, 0], [1]])
+  t.is(seen[0], dataset)
+  t.deepEqual(seen[1], { batchSize: 2, seed: 9, dropLast: false, epoch: 1 })
+  const of = (batch: never, length?: number) =>
+    createBatchSampler(
+      customBatchSampler(() => [[1], batch], length === undefined ? {} : { length }),
+      dataset,
+      { batchSize: 1 },
+    )
+  t.is(of([0] as never, 7).length, 7)
+  for (const batch of [[], [3], [-1], [0.5], undefined, 'a'] as never[]) {
+    await t.throwsAsync(collect(of(batch).batches(0)), { code: 'ERR_INVALID_DATA', message: /0 to 2 in batch 1/ })
+  }
+  t.throws(() => customBatchSampler(3 as never), { code: 'ERR_INVALID_ARGUMENT' })
+  t.throws(() => createBatchSampler((() => ({})) as never, dataset, { batchSize: 1 }), {
+    message: /customBatchSampler/,
+  })
+})
+
 test('unknown names and batch sizes are refused', (t) => {
   const dataset = Dataset.fromColumns({ text: ['a'] })
   const make =
     (name: string, batchSize = 1) =>
     () =>
       createBatchSampler(name as BatchSamplerName, dataset, { batchSize })
-  t.throws(make('group_by_label'), { code: 'ERR_NOT_IMPLEMENTED', message: /group_by_label/ })
-  t.throws(make('no_duplicates_hashed'), { code: 'ERR_NOT_IMPLEMENTED' })
   t.throws(make('no_duplicate'), { code: 'ERR_INVALID_ARGUMENT', message: /did you mean "no_duplicates"/ })
   t.throws(make('toString'), { code: 'ERR_INVALID_ARGUMENT' })
   t.throws(make('batch_sampler', 0), { code: 'ERR_INVALID_ARGUMENT', message: /batchSize/ })

@@ -5,10 +5,10 @@ import { FieldTable, type Table } from './table.js'
 /**
  * Comma-separated values with one header line, as RFC 4180 has them: a field in double quotes may hold commas, newlines and
  * doubled quotes; a quote inside an unquoted field is an error. "\n" and "\r\n" both end a row.
- * Fields of label columns are parsed as numbers.
+ * Fields of label columns are parsed as numbers; "" and "-" there mean: no label.
  * @throws SentenceTorchError ERR_INVALID_DATA with the line number.
  */
-export async function readCsv(path: string): Promise<Table> {
+export async function* readCsv(path: string, columns?: readonly string[]): AsyncGenerator<Table, void, undefined> {
   let table: FieldTable | undefined
   let number = 0
   let open: { text: string; line: number } | undefined
@@ -24,12 +24,12 @@ export async function readCsv(path: string): Promise<Table> {
       open = undefined
       const fields = splitRecord(record.text, record.line, path)
       if (table) table.add(fields, record.line)
-      else table = new FieldTable(fields, path)
+      else table = new FieldTable(fields, path, columns)
     }
+    if (table) yield table.take()
   }
   if (open) throw malformed('the end of the quoted field that begins', open.line, path, 'the end of the file')
   if (!table) throw new SentenceTorchError('ERR_INVALID_DATA', `Expected a header line in ${path}, found an empty file`)
-  return table
 }
 
 function splitRecord(record: string, firstLine: number, path: string): string[] {

@@ -44,6 +44,27 @@ export async function* readLines(path: string): AsyncGenerator<string[], void, u
   }
 }
 
+/**
+ * The text of a UTF-8 file (plain or .gz) in pieces that end anywhere, without a byte-order mark at its start.
+ * @throws SentenceTorchError ERR_NOT_FOUND, or ERR_INVALID_DATA for a file that is not UTF-8.
+ */
+export async function* readText(path: string): AsyncGenerator<string, void, undefined> {
+  const decoder = new TextDecoder('utf-8', { fatal: true })
+  const decode = (bytes?: Buffer): string => {
+    try {
+      return decoder.decode(bytes, { stream: bytes !== undefined })
+    } catch (cause) {
+      throw new SentenceTorchError('ERR_INVALID_DATA', `Expected UTF-8 in ${path}, found other bytes`, { cause })
+    }
+  }
+  try {
+    for await (const chunk of openBytes(path) as AsyncIterable<Buffer>) yield decode(chunk)
+    yield decode()
+  } catch (error) {
+    throw explain(error, path)
+  }
+}
+
 function openBytes(path: string): Readable {
   const file = createReadStream(path, { highWaterMark: chunkBytes })
   if (!path.toLowerCase().endsWith('.gz')) return file
@@ -75,7 +96,7 @@ function decodeText(decoder: InstanceType<typeof TextDecoder>, bytes: Buffer, pa
   }
 }
 
-function explain(error: unknown, path: string): unknown {
+export function explain(error: unknown, path: string): unknown {
   if (error instanceof SentenceTorchError) return error
   const code = (error as NodeJS.ErrnoException).code
   if (code === 'ENOENT') return new SentenceTorchError('ERR_NOT_FOUND', `There is no file ${path}`, { cause: error })

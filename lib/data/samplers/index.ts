@@ -1,29 +1,39 @@
-import { invalidArgument, SentenceTorchError, suggestion } from '../../errors.js'
+import { invalidArgument, suggestion } from '../../errors.js'
 import type { Dataset } from '../dataset.js'
 import { DefaultBatchSampler } from './default.js'
+import { GroupByLabelBatchSampler } from './group-by-label.js'
 import { NoDuplicatesBatchSampler } from './no-duplicates.js'
 import type { BatchSampler, BatchSamplerFactory, SamplerOptions } from './sampler.js'
+import { SequentialBatchSampler } from './sequential.js'
 
+export { type BatchGenerator, type CustomSamplerOptions, customBatchSampler } from './custom.js'
 export type { BatchSampler, BatchSamplerFactory, SamplerOptions } from './sampler.js'
-export { DefaultBatchSampler, NoDuplicatesBatchSampler }
+export { DefaultBatchSampler, GroupByLabelBatchSampler, NoDuplicatesBatchSampler, SequentialBatchSampler }
 
-export type BatchSamplerName = 'batch_sampler' | 'no_duplicates'
+export type BatchSamplerName =
+  | 'batch_sampler'
+  | 'no_duplicates'
+  | 'no_duplicates_hashed'
+  | 'group_by_label'
+  | 'sequential'
 /** A sampler by its name, or a function that makes one. */
 export type BatchSamplerChoice = BatchSamplerName | BatchSamplerFactory
+
+const noDuplicates: BatchSamplerFactory = (dataset, options) => new NoDuplicatesBatchSampler(dataset, options)
 
 /** One line per sampler. */
 const registry: Record<BatchSamplerName, BatchSamplerFactory> = {
   batch_sampler: (dataset, options) => new DefaultBatchSampler(dataset, options),
-  no_duplicates: (dataset, options) => new NoDuplicatesBatchSampler(dataset, options),
+  no_duplicates: noDuplicates,
+  // There a faster variant that compares hashes; the one here compares numbers anyway.
+  no_duplicates_hashed: noDuplicates,
+  group_by_label: (dataset, options) => new GroupByLabelBatchSampler(dataset, options),
+  sequential: (dataset, options) => new SequentialBatchSampler(dataset, options),
 }
 
-/** Names that sentence-transformers 6.0.1 has and this package does not. */
-const notBuilt = ['no_duplicates_hashed', 'group_by_label']
-
 /**
- * The batch sampler `choice` (sentence-transformers' BatchSamplers).
- * @throws SentenceTorchError ERR_INVALID_ARGUMENT for a batch size below 1 or an unknown name, ERR_NOT_IMPLEMENTED for a
- *   sampler of sentence-transformers that is not built yet.
+ * The batch sampler `choice` (sentence-transformers' BatchSamplers, `sequential`, or your own).
+ * @throws SentenceTorchError ERR_INVALID_ARGUMENT for a batch size below 1 or an unknown name, and what the sampler throws.
  */
 export function createBatchSampler(
   choice: BatchSamplerChoice,
@@ -34,23 +44,20 @@ export function createBatchSampler(
   if (!Number.isInteger(options.batchSize) || options.batchSize < 1) {
     throw invalidArgument('batchSize', 'an integer of at least 1', options.batchSize)
   }
-  return (typeof choice === 'function' ? choice : registry[choice])(dataset, options)
+  if (typeof choice !== 'function') return registry[choice](dataset, options)
+  const sampler = choice(dataset, options)
+  if (typeof sampler?.batches === 'function') return sampler
+  throw invalidArgument('the result of batchSampler', 'a batch sampler, as customBatchSampler makes one', sampler)
 }
 
-/** Throws unless `choice` is the name of a sampler that can be made, or a function. */
+/** Throws unless `choice` is the name of a sampler, or a function. */
 export function checkBatchSampler(choice: unknown): asserts choice is BatchSamplerChoice {
   if (typeof choice !== 'function') checkBatchSamplerName(choice)
 }
 
-/** Throws unless `name` is a sampler that can be made. */
+/** Throws unless `name` is a sampler. */
 export function checkBatchSamplerName(name: unknown): asserts name is BatchSamplerName {
   if (typeof name === 'string' && Object.hasOwn(registry, name)) return
-  if (notBuilt.includes(name as string)) {
-    throw new SentenceTorchError(
-      'ERR_NOT_IMPLEMENTED',
-      `The batch sampler "${name}" is not built yet; there are: ${Object.keys(registry).join(', ')}`,
-    )
-  }
   const close = typeof name === 'string' ? suggestion(name, Object.keys(registry)) : undefined
   const hint = close ? ` (did you mean "${close}"?)` : ''
   throw invalidArgument('batchSampler', `one of ${Object.keys(registry).join(', ')}${hint}`, name)

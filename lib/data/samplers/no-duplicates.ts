@@ -1,13 +1,10 @@
 import type { Dataset } from '../dataset.js'
 import { Turns } from '../turns.js'
+import { CHUNK_ROWS, numberValues } from '../value-numbers.js'
 import { PositionHeap } from './position-heap.js'
 import { type BatchSampler, batchCount, type SamplerOptions, shuffledRows } from './sampler.js'
 
 const none = -1
-/** Rows between two looks at the clock: about a millisecond of the slowest work here. */
-const CHUNK_ROWS = 1024
-const MAPS = 32
-
 /**
  * `no_duplicates`: a batch never holds the same text twice, in whichever columns; for losses that take the other rows of a
  * batch as negatives. Labels are not compared. Follows NoDuplicatesBatchSampler of sentence-transformers 6.0.1: every batch
@@ -111,26 +108,8 @@ interface NumberedTexts {
 async function numberTexts(dataset: Dataset): Promise<NumberedTexts> {
   const turns = new Turns()
   const columns = dataset.textColumns.length
-  const textIds = new Int32Array(dataset.length * columns)
-  // By length: one large map would stop for many milliseconds whenever it grows.
-  const known = Array.from({ length: MAPS }, () => new Map<string, number>())
-  const counts: number[] = []
-  for (const [c, name] of dataset.textColumns.entries()) {
-    const texts = dataset.texts(name)
-    for (let row = 0; row < texts.length; row++) {
-      const text = texts[row]!
-      const ids = known[text.length % MAPS]!
-      let id = ids.get(text)
-      if (id === undefined) {
-        id = counts.length
-        ids.set(text, id)
-        counts.push(0)
-      }
-      counts[id]!++
-      textIds[row * columns + c] = id
-      if (row % CHUNK_ROWS === 0) await turns.give()
-    }
-  }
+  const { ids: textIds, numbers } = await numberValues(dataset, dataset.textColumns, turns)
+  const { counts } = numbers
   const groups = new Int32Array(dataset.length)
   for (let row = 0; row < dataset.length; row++) {
     let group = textIds[row * columns]!

@@ -1,0 +1,140 @@
+import { describe, SentenceTorchError } from '../errors.js'
+import { labelNames } from './readers/table.js'
+
+/** A label: a class number, a score, or a list of scores; lists of a column may differ in length. NaN: there is none. */
+export type Label = number | readonly number[]
+/** What a column may hold: texts, lists of texts, labels, and anything else that JSON can say. */
+export type Value = string | readonly string[] | Label | boolean | null | object
+
+/** What a column holds; `other`: neither texts nor lists of texts nor labels. */
+export type ColumnKind = 'text' | 'texts' | 'label' | 'other'
+
+/** Names that sentence-transformers puts into a batch itself. */
+const reserved = ['return_loss', 'dataset_name']
+
+/** The label column among `names`: the first of `label`, `labels`, `score`, `scores` that is there. */
+export function labelColumnOf(names: readonly string[]): string | undefined {
+  return labelNames.find((name) => names.includes(name))
+}
+
+/** Checks the values of one column one after the other: they must all be of the kind of the first. */
+export class ColumnChecker {
+  kind: ColumnKind | undefined
+  /** Rows without a label, and the first of them. */
+  unlabelled = 0
+  firstUnlabelled = -1
+  /** Whether labels are lists; undefined before the first. */
+  private listLabels: boolean | undefined
+
+  /**
+   * @param label the table's label column
+   * @param where "" or " of file.csv", for errors
+   */
+  constructor(
+    readonly name: string,
+    private readonly label: string | undefined,
+    private readonly where: string,
+  ) {
+    if (reserved.includes(name)) {
+      throw new SentenceTorchError('ERR_INVALID_DATA', `The column name "${name}"${where} is reserved; rename it`)
+    }
+    if (name === label) this.kind = 'label'
+  }
+
+  /** The value as it is kept: labels that are absent (null, "-") become NaN. */
+  check(value: unknown, row: number): Value {
+    if (typeof value === 'string' && this.kind === 'text') return value
+    if (this.kind === 'label') return this.checkLabel(value, row)
+    this.kind ??= this.kindOf(value, row)
+    switch (this.kind) {
+      case 'text':
+        if (typeof value !== 'string') throw this.misfit('a text', value, row)
+        return value
+      case 'texts':
+        if (!Array.isArray(value)) throw this.misfit('a list of texts', value, row)
+        for (const entry of value)
+          if (typeof entry !== 'string') throw this.misfit('only texts in the list', entry, row)
+        return value as readonly string[]
+      case 'other':
+        if (value === undefined || typeof value === 'string')
+          throw this.misfit('no text, as in the rows before', value, row)
+        return value as Value
+      default:
+        // An empty list says nothing about what the others hold.
+        return value as Value
+    }
+  }
+
+  private kindOf(value: unknown, row: number): ColumnKind | undefined {
+    if (typeof value === 'string') return 'text'
+    if (value === null || value === undefined) throw this.misfit('a text', value, row)
+    if (!Array.isArray(value)) return 'other'
+    if (value.length === 0) return undefined
+    return typeof value[0] === 'string' ? 'texts' : 'other'
+  }
+
+  private checkLabel(value: unknown, row: number): Label {
+    if (typeof value === 'number' && this.listLabels !== true && Number.isFinite(value)) {
+      this.listLabels = false
+      return value
+    }
+    if (value === null || value === '-') {
+      if (this.unlabelled++ === 0) this.firstUnlabelled = row
+      return Number.NaN
+    }
+    if (Array.isArray(value) && this.listLabels !== false) {
+      this.listLabels = true
+      const entry = value.findIndex((each) => typeof each !== 'number' || !Number.isFinite(each))
+      if (entry === -1) return value as readonly number[]
+      throw this.misfit('only finite numbers in the list', value[entry], row)
+    }
+    const kinds = { true: 'a list of finite numbers', false: 'a finite number' }
+    const expected = this.listLabels ? kinds.true : kinds.false
+    throw this.misfit(expected, value, row)
+  }
+
+  private misfit(expected: string, value: unknown, row: number): SentenceTorchError {
+    const { name, label, where } = this
+    const isLabel = name === label
+    const labelHint = label === undefined || isLabel ? '' : ` (labels are taken from "${label}")`
+    const hint = isLabel ? '' : `${labelHint}; columns that are neither texts nor labels must be left out`
+    return new SentenceTorchError(
+      'ERR_INVALID_DATA',
+      `Expected ${expected} in column "${name}", row ${row}${where}, found ${describe(value)}${hint}`,
+    )
+  }
+}
+
+/** Gathers the rows of a table piece by piece, checked. */
+export class ColumnsBuilder {
+  readonly checkers: readonly ColumnChecker[]
+  readonly columns: Value[][]
+  length = 0
+
+  constructor(
+    readonly names: readonly string[],
+    private readonly where: string,
+  ) {
+    const label = labelColumnOf(names)
+    const twice = names.find((name, i) => names.indexOf(name) !== i)
+    if (twice !== undefined)
+      throw new SentenceTorchError('ERR_INVALID_DATA', `The column "${twice}"${where} comes twice`)
+    this.checkers = names.map((name) => new ColumnChecker(name, label, where))
+    this.columns = names.map(() => [])
+  }
+
+  /** Adds rows, `columns` in the order of `names`. */
+  add(columns: readonly (readonly unknown[])[]): void {
+    const rows = columns[0]?.length ?? 0
+    columns.forEach((values, i) => {
+      if (values.length !== rows) {
+        const message = `Expected ${rows} rows in column "${this.names[i]}"${this.where}, as in "${this.names[0]}", found ${values.length}`
+        throw new SentenceTorchError('ERR_INVALID_DATA', message)
+      }
+      const checker = this.checkers[i]!
+      const kept = this.columns[i]!
+      for (let row = 0; row < rows; row++) kept.push(checker.check(values[row], this.length + row))
+    })
+    this.length += rows
+  }
+}

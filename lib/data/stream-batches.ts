@@ -1,0 +1,153 @@
+import { describe, invalidArgument, SentenceTorchError } from '../errors.js'
+import { ColumnChecker, labelColumnOf, type Value } from './columns.js'
+import { Dataset } from './dataset.js'
+import { Random } from './random.js'
+import type { BatchSamplerChoice, BatchSamplerName, SamplerOptions } from './samplers/index.js'
+import type { DataStream, StreamRow } from './stream.js'
+import { Turns } from './turns.js'
+import { CHUNK_ROWS } from './value-numbers.js'
+
+/** What a stream can do without knowing all its rows. */
+const modes: Partial<Record<BatchSamplerName, { shuffle: boolean; unique: boolean }>> = {
+  batch_sampler: { shuffle: true, unique: false },
+  sequential: { shuffle: false, unique: false },
+  no_duplicates: { shuffle: true, unique: true },
+  no_duplicates_hashed: { shuffle: true, unique: true },
+}
+
+/**
+ * The batches of a stream for one epoch, each a small dataset, after the first `skip`.
+ *
+ * `batch_sampler`: rows are drawn from a buffer of `stream.shuffleBuffer` rows, by seed and epoch. `no_duplicates`: rows that
+ * share a text with the batch are put off to later batches, as many as the buffer holds; when more have to wait the batch
+ * stays short. `sequential`: the order of the source.
+ */
+export function streamBatches(
+  stream: DataStream,
+  choice: BatchSamplerChoice,
+  options: SamplerOptions,
+): (epoch: number, skip: number) => AsyncGenerator<Dataset, void, undefined> {
+  const mode = typeof choice === 'function' ? undefined : modes[choice]
+  if (!mode) {
+    const names = Object.keys(modes).join(', ')
+    throw invalidArgument('batchSampler', `one of ${names} for a stream, of which not all rows are known`, choice)
+  }
+  const { batchSize, seed = 0, dropLast = false } = options
+  return async function* (epoch, skip) {
+    const rows = mode.shuffle ? shuffled(stream, new Random(seed, epoch)) : checkedRows(stream)
+    const groups = mode.unique ? uniqueBatches(rows, batchSize, stream.shuffleBuffer) : plainBatches(rows, batchSize)
+    let left = skip
+    for await (const group of groups) {
+      if (dropLast && group.length < batchSize) continue
+      if (left-- > 0) continue
+      yield toDataset(group)
+    }
+  }
+}
+
+/** A row whose values were checked, and the checkers, which know the kinds of the columns. */
+interface CheckedRow {
+  values: Value[]
+  checkers: readonly ColumnChecker[]
+}
+
+/** The rows of the stream, each checked against the ones before. */
+async function* checkedRows(stream: DataStream): AsyncGenerator<CheckedRow, void, undefined> {
+  const turns = new Turns()
+  let checkers: ColumnChecker[] | undefined
+  let number = 0
+  const fail = (expected: string, found: string) =>
+    new SentenceTorchError('ERR_INVALID_DATA', `Expected ${expected} in row ${number} of the stream, found ${found}`)
+  for await (const row of stream.rows()) {
+    if (typeof row !== 'object' || row === null) throw fail('an object', describe(row))
+    const names = Object.keys(row)
+    checkers ??= names.map((name) => new ColumnChecker(name, labelColumnOf(names), ' of the stream'))
+    if (names.length !== checkers.length || !checkers.every(({ name }) => Object.hasOwn(row, name))) {
+      throw fail(`the keys ${checkers.map(({ name }) => name).join(', ')}`, names.join(', ') || 'none')
+    }
+    yield { values: checkers.map((checker) => checker.check((row as StreamRow)[checker.name], number)), checkers }
+    if (++number % CHUNK_ROWS === 0 || turns.isOver) await turns.give()
+  }
+}
+
+/** Every row waits in the buffer until it is drawn; at the end the buffer is emptied in random order. */
+async function* shuffled(stream: DataStream, random: Random): AsyncGenerator<CheckedRow, void, undefined> {
+  const buffer: CheckedRow[] = []
+  for await (const row of checkedRows(stream)) {
+    if (buffer.length < stream.shuffleBuffer) {
+      buffer.push(row)
+      continue
+    }
+    const at = random.below(buffer.length)
+    const drawn = buffer[at]!
+    buffer[at] = row
+    yield drawn
+  }
+  yield* random.shuffle(buffer)
+}
+
+async function* plainBatches(
+  rows: AsyncIterable<CheckedRow>,
+  batchSize: number,
+): AsyncGenerator<CheckedRow[], void, undefined> {
+  let batch: CheckedRow[] = []
+  for await (const row of rows) {
+    batch.push(row)
+    if (batch.length < batchSize) continue
+    yield batch
+    batch = []
+  }
+  if (batch.length > 0) yield batch
+}
+
+/** Batches without two equal texts; rows that do not fit wait, in order, `most` of them. */
+async function* uniqueBatches(
+  rows: AsyncIterable<CheckedRow>,
+  batchSize: number,
+  most: number,
+): AsyncGenerator<CheckedRow[], void, undefined> {
+  const source = rows[Symbol.asyncIterator]()
+  try {
+    let waiting: CheckedRow[] = []
+    let ended = false
+    while (!ended || waiting.length > 0) {
+      const batch: CheckedRow[] = []
+      const taken = new Set<string>()
+      const postponed: CheckedRow[] = []
+      const offer = (row: CheckedRow) => {
+        const texts = textsOf(row)
+        if (batch.length === batchSize || texts.some((text) => taken.has(text))) {
+          postponed.push(row)
+          return
+        }
+        batch.push(row)
+        for (const text of texts) taken.add(text)
+      }
+      for (const row of waiting) offer(row)
+      while (batch.length < batchSize && postponed.length < most && !ended) {
+        const { done, value } = await source.next()
+        if (done) ended = true
+        else offer(value)
+      }
+      waiting = postponed
+      if (batch.length > 0) yield batch
+    }
+  } finally {
+    await source.return?.()
+  }
+}
+
+function textsOf({ values, checkers }: CheckedRow): string[] {
+  return values.flatMap((value, i) =>
+    checkers[i]!.kind === 'label' ? [] : [typeof value === 'string' ? value : JSON.stringify(value)],
+  )
+}
+
+function toDataset(rows: readonly CheckedRow[]): Dataset {
+  const { checkers } = rows[0]!
+  return Dataset.fromChecked(
+    new Map(
+      checkers.map(({ name, kind = 'texts' }, i) => [name, { values: rows.map(({ values }) => values[i]!), kind }]),
+    ),
+  )
+}

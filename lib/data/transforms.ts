@@ -1,0 +1,274 @@
+/** What the methods of a Dataset compute: mostly the numbers of the rows that the result holds. */
+import { describe, invalidArgument, SentenceTorchError } from '../errors.js'
+import { checkInteger, checkOptions } from '../options.js'
+import { type ColumnKind, ColumnsBuilder, type Value } from './columns.js'
+import type { Column, Dataset, TransformedRow } from './dataset.js'
+import { Random } from './random.js'
+import { shuffledRows } from './samplers/sampler.js'
+import { Turns } from './turns.js'
+import { CHUNK_ROWS, numberValues } from './value-numbers.js'
+
+export interface SplitOptions {
+  /** Rows of the test part: a share below 1, or a number of rows. Default 0.25. */
+  testSize?: number
+  /** Default 0. */
+  seed?: number
+  /** Column or columns whose values may not be on both sides. */
+  groupBy?: string | readonly string[]
+}
+
+type Row = Record<string, Value>
+
+/** Takes the place of the epoch, so that a shuffled dataset is not in the order of the first epoch's batches. */
+const SHUFFLE_STREAM = 0x5f3759df
+
+export function shuffledOrder(rows: number, seed: number): Promise<Int32Array> {
+  checkInteger('seed', seed, 0)
+  return shuffledRows(rows, seed, SHUFFLE_STREAM, new Turns())
+}
+
+/** `values` at `rows`. */
+export async function gather(values: readonly Value[], rows: Int32Array): Promise<Value[]> {
+  const turns = new Turns()
+  const taken: Value[] = []
+  for (let i = 0; i < rows.length; i++) {
+    taken.push(values[rows[i]!]!)
+    if (i % CHUNK_ROWS === 0) await turns.give()
+  }
+  return taken
+}
+
+export async function filterRows(
+  dataset: Dataset,
+  keep: (row: Row, index: number) => boolean | Promise<boolean>,
+): Promise<Int32Array> {
+  if (typeof keep !== 'function') throw invalidArgument('keep', 'a function of a row', keep)
+  const turns = new Turns()
+  const rows: number[] = []
+  for (let row = 0; row < dataset.length; row++) {
+    let kept = keep(dataset.row(row), row)
+    if (typeof kept === 'object') kept = await kept
+    if (kept) rows.push(row)
+    if (turns.isOver) await turns.give()
+  }
+  return Int32Array.from(rows)
+}
+
+export async function mapRows(
+  dataset: Dataset,
+  change: (row: Row, index: number) => TransformedRow | Promise<TransformedRow>,
+  removed: readonly string[],
+): Promise<ColumnsBuilder> {
+  if (typeof change !== 'function') throw invalidArgument('change', 'a function of a row', change)
+  for (const name of removed) dataset.columnKind(name)
+  const turns = new Turns()
+  const kept = dataset.columnNames.filter((name) => !removed.includes(name))
+  let builder: ColumnsBuilder | undefined
+  for (let row = 0; row < dataset.length; row++) {
+    let changed = change(dataset.row(row), row)
+    if (changed instanceof Promise) changed = await changed
+    if (typeof changed !== 'object' || changed === null) {
+      throw new SentenceTorchError(
+        'ERR_INVALID_DATA',
+        `Expected an object of what the function returns for row ${row}, found ${describe(changed)}`,
+      )
+    }
+    const values: TransformedRow = {
+      ...Object.fromEntries(kept.map((name) => [name, dataset.column(name)[row]])),
+      ...changed,
+    }
+    const names = Object.keys(values)
+    builder ??= new ColumnsBuilder(names, ' of the mapped dataset')
+    if (names.length !== builder.names.length || !builder.names.every((name) => Object.hasOwn(values, name))) {
+      throw new SentenceTorchError(
+        'ERR_INVALID_DATA',
+        `Expected the keys ${builder.names.join(', ')} after the function, as in row 0, found ${names.join(', ')} in row ${row}`,
+      )
+    }
+    builder.add(builder.names.map((name) => [values[name]]))
+    if (turns.isOver) await turns.give()
+  }
+  return builder ?? new ColumnsBuilder(kept, '')
+}
+
+/** The first of all rows with the same values in `columns`. */
+export async function firstOfEqual(dataset: Dataset, columns: readonly string[]): Promise<Int32Array> {
+  for (const name of columns) dataset.columnKind(name)
+  const turns = new Turns()
+  const { ids, numbers } = await numberValues(dataset, columns, turns)
+  const distinct = numbers.counts.length
+  // Pairs of numbers become one number, column by column; in 64 maps, as one large one stops for long whenever it grows.
+  let keys = new Float64Array(dataset.length)
+  let known = 0
+  for (let c = 0; c < columns.length; c++) {
+    const maps = Array.from({ length: 64 }, () => new Map<number, number>())
+    const joined = new Float64Array(dataset.length)
+    known = 0
+    for (let row = 0; row < dataset.length; row++) {
+      const pair = keys[row]! * distinct + ids[row * columns.length + c]!
+      const map = maps[pair % 64]!
+      let key = map.get(pair)
+      if (key === undefined) {
+        key = known++
+        map.set(pair, key)
+      }
+      joined[row] = key
+      if (row % CHUNK_ROWS === 0) await turns.give()
+    }
+    keys = joined
+  }
+  const rows: number[] = []
+  // Keys are given in order of first appearance: a row is the first of its kind when its key is the next one.
+  for (let row = 0; row < dataset.length; row++) if (keys[row] === rows.length) rows.push(row)
+  return Int32Array.from(rows)
+}
+
+export async function labelledRows(dataset: Dataset): Promise<Int32Array> {
+  const name = dataset.labelColumn
+  if (name === undefined) {
+    throw new SentenceTorchError(
+      'ERR_INVALID_DATA',
+      `Expected a label column named label, labels, score or scores, found only ${dataset.columnNames.join(', ')}`,
+    )
+  }
+  const labels = dataset.column(name)
+  const isClass = (value: Value) => Number.isNaN(value) || Number.isInteger(value)
+  const hasNoGold = name.startsWith('label') && labels.every(isClass)
+  const rows: number[] = []
+  for (let row = 0; row < labels.length; row++) {
+    const label = labels[row]!
+    if (!Number.isNaN(label) && !(hasNoGold && label === -1)) rows.push(row)
+  }
+  return Int32Array.from(rows)
+}
+
+export async function splitRows(
+  dataset: Dataset,
+  options: SplitOptions,
+): Promise<{ train: Int32Array; test: Int32Array }> {
+  checkOptions('Dataset.trainTestSplit', options, ['testSize', 'seed', 'groupBy'])
+  const { testSize = 0.25, seed = 0, groupBy } = options
+  checkInteger('seed', seed, 0)
+  const rows = dataset.length
+  const wanted = testSize < 1 ? Math.ceil(testSize * rows) : testSize
+  if (!(testSize > 0) || !Number.isInteger(wanted) || wanted >= rows) {
+    throw invalidArgument('testSize', `a share between 0 and 1 or a number of rows below ${rows}`, testSize)
+  }
+  const order = await shuffledOrder(rows, seed)
+  if (groupBy === undefined) return { test: order.slice(0, wanted), train: order.slice(wanted) }
+  const groups = await groupRows(dataset, typeof groupBy === 'string' ? [groupBy] : groupBy)
+  const inTest = chooseGroups(groups, wanted, new Random(seed, SHUFFLE_STREAM, 1))
+  const test = order.filter((row) => inTest[groups[row]!] === 1)
+  const train = order.filter((row) => inTest[groups[row]!] === 0)
+  if (test.length > 0 && train.length > 0) return { train, test }
+  throw new SentenceTorchError(
+    'ERR_INVALID_DATA',
+    `Expected groups by ${[groupBy].flat().join(', ')} that can be divided into ${rows - wanted} and ${wanted} rows, ` +
+      'found that every group is too large: nearly all rows share values',
+  )
+}
+
+/** A number for each row: rows that share a value in any of the columns, directly or through others, have the same. */
+async function groupRows(dataset: Dataset, columns: readonly string[]): Promise<Int32Array> {
+  for (const name of columns) dataset.columnKind(name)
+  const turns = new Turns()
+  const { ids, numbers } = await numberValues(dataset, columns, turns)
+  const parent = Int32Array.from({ length: numbers.counts.length }, (_, i) => i)
+  const root = (id: number): number => {
+    let at = id
+    while (parent[at] !== at) {
+      parent[at] = parent[parent[at]!]!
+      at = parent[at]!
+    }
+    return at
+  }
+  const width = columns.length
+  for (let row = 0; row < dataset.length; row++) {
+    for (let c = 1; c < width; c++) parent[root(ids[row * width + c]!)] = root(ids[row * width]!)
+    if (row % CHUNK_ROWS === 0) await turns.give()
+  }
+  const groups = new Int32Array(dataset.length)
+  for (let row = 0; row < dataset.length; row++) groups[row] = root(ids[row * width]!)
+  return groups
+}
+
+/** Whole groups in random order for the test part, as long as they fit. */
+function chooseGroups(groups: Int32Array, wanted: number, random: Random): Uint8Array {
+  const sizes = new Map<number, number>()
+  for (const group of groups) sizes.set(group, (sizes.get(group) ?? 0) + 1)
+  const inTest = new Uint8Array(groups.reduce((most, group) => Math.max(most, group), 0) + 1)
+  let room = wanted
+  for (const group of random.shuffle([...sizes.keys()])) {
+    const size = sizes.get(group)!
+    if (size > room) continue
+    inTest[group] = 1
+    room -= size
+  }
+  return inTest
+}
+
+export async function concatenate(
+  datasets: readonly Dataset[],
+): Promise<{ columns: Map<string, Column>; length: number }> {
+  if (!Array.isArray(datasets) || datasets.length === 0)
+    throw invalidArgument('datasets', 'an array of datasets', datasets)
+  const first = datasets[0]!
+  datasets.forEach((dataset, i) => {
+    const misfit = schemaConflict(first, dataset)
+    if (misfit) throw new SentenceTorchError('ERR_INVALID_DATA', `Dataset ${i} does not fit to dataset 0: ${misfit}`)
+  })
+  const turns = new Turns()
+  const columns = new Map<string, Column>()
+  for (const name of first.columnNames) {
+    const values: Value[] = []
+    for (const dataset of datasets) {
+      for (const value of dataset.column(name)) {
+        values.push(value)
+        if (values.length % CHUNK_ROWS === 0) await turns.give()
+      }
+    }
+    columns.set(name, { values, kind: first.columnKind(name) })
+  }
+  return { columns, length: datasets.reduce((sum, { length }) => sum + length, 0) }
+}
+
+function schemaConflict(first: Dataset, other: Dataset): string | undefined {
+  const lacks = first.columnNames.filter((name) => !other.columnNames.includes(name))
+  const more = other.columnNames.filter((name) => !first.columnNames.includes(name))
+  if (lacks.length > 0) return `it lacks ${lacks.join(', ')}${more.length > 0 ? ` and has ${more.join(', ')}` : ''}`
+  if (more.length > 0) return `it also has ${more.join(', ')}`
+  for (const name of first.columnNames) {
+    const [expected, found] = [describeKind(first, name), describeKind(other, name)]
+    if (expected !== found && first.length > 0 && other.length > 0)
+      return `its column ${name} holds ${found}, not ${expected}`
+  }
+  return undefined
+}
+
+const kindNames: Record<ColumnKind, string> = {
+  text: 'texts',
+  texts: 'lists of texts',
+  label: 'labels',
+  other: 'values that are neither texts nor labels',
+}
+
+function describeKind(dataset: Dataset, name: string): string {
+  const kind = dataset.columnKind(name)
+  if (kind !== 'label') return kindNames[kind]
+  const label = dataset.column(name).find((value) => !Number.isNaN(value))
+  return Array.isArray(label) ? 'lists of labels' : 'labels'
+}
+
+/** The error of reading a column as texts that holds something else. */
+export function notTexts(dataset: Dataset, name: string, wanted: 'text' | 'texts'): SentenceTorchError {
+  const found = dataset.columnKind(name)
+  const hint =
+    found === 'other'
+      ? `${dataset.labelColumn === undefined ? '' : ` (labels are taken from "${dataset.labelColumn}")`}; ` +
+        `leave it out with removeColumns(['${name}'])`
+      : ''
+  return new SentenceTorchError(
+    'ERR_INVALID_DATA',
+    `Expected ${kindNames[wanted]} in column "${name}", found ${kindNames[found]}, such as ${describe(dataset.column(name)[0])} in row 0${hint}`,
+  )
+}

@@ -1,0 +1,85 @@
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import test from 'ava'
+import { Dataset } from '../../lib/data/dataset.js'
+import { createFeed } from '../../lib/data/feed.js'
+import { createBatchSampler } from '../../lib/data/samplers/index.js'
+
+/** Made by make_data_goldens.py, with the random numbers of lib/data/random.ts. */
+const folder = new URL('../../../test/parity/golden/data/', import.meta.url)
+
+interface SamplerCase {
+  batchSize: number
+  dropLast: boolean
+  length: number
+}
+interface Golden {
+  group_by_label: (SamplerCase & { labels: number[]; epochs: number[][][] })[]
+  no_duplicates: (SamplerCase & { columns: Record<string, string[]>; epochs: number[][][] })[]
+  multi: (SamplerCase & { lengths: number[]; sampler: 'proportional' | 'round_robin'; batches: [number, number[]][] })[]
+  parquet: Record<string, unknown>[]
+}
+const golden = JSON.parse(readFileSync(new URL('golden.json', folder), 'utf8')) as Golden
+
+async function collect(batches: AsyncIterable<Int32Array>): Promise<number[][]> {
+  const rows: number[][] = []
+  for await (const batch of batches) rows.push([...batch])
+  return rows
+}
+
+test('group_by_label: the batches of sentence-transformers', async (t) => {
+  t.is(golden.group_by_label.length, 14)
+  for (const { labels, batchSize, dropLast, length, epochs } of golden.group_by_label) {
+    const dataset = Dataset.fromColumns({ text: labels.map(String), label: labels })
+    const sampler = createBatchSampler('group_by_label', dataset, { batchSize, dropLast, seed: 7 })
+    t.is(sampler.length, length)
+    for (const [epoch, expected] of epochs.entries()) t.deepEqual(await collect(sampler.batches(epoch)), expected)
+  }
+})
+
+test('no_duplicates: the batches of sentence-transformers', async (t) => {
+  t.is(golden.no_duplicates.length, 8)
+  for (const { columns, batchSize, dropLast, length, epochs } of golden.no_duplicates) {
+    const sampler = createBatchSampler('no_duplicates', Dataset.fromColumns(columns), { batchSize, dropLast, seed: 3 })
+    t.is(sampler.length, length)
+    t.deepEqual(await collect(sampler.batches(0)), epochs[0])
+    t.deepEqual(await collect(sampler.batches(4)), epochs[1])
+  }
+})
+
+test('several datasets: the batches of sentence-transformers', async (t) => {
+  t.is(golden.multi.length, 16)
+  for (const { lengths, batchSize, sampler, dropLast, length, batches } of golden.multi) {
+    const datasets = lengths.map((rows, d) =>
+      Dataset.fromColumns({ text: Array.from({ length: rows }, (_, i) => `${d}-${i}`) }),
+    )
+    const source = Object.fromEntries(datasets.map((dataset, d) => [`d${d}`, dataset]))
+    const options = { batchSampler: 'sequential', multiDatasetBatchSampler: sampler, batchSize, dropLast } as const
+    const feed = createFeed(source, { ...options, seed: 5 })
+    t.is(feed.length, length)
+    const found: [number, number[]][] = []
+    for await (const { name, dataset, rows } of feed.batches(2)) {
+      t.is(dataset, datasets[Number(name.slice(1))]!)
+      found.push([Number(name.slice(1)), [...rows]])
+    }
+    t.deepEqual(found, batches)
+  }
+})
+
+for (const compression of ['none', 'snappy', 'gzip', 'zstd', 'brotli', 'lz4']) {
+  test(`Parquet, ${compression}: the rows that pyarrow wrote`, async (t) => {
+    const path = fileURLToPath(new URL(`${compression}.parquet`, folder))
+    const columns = ['texts', 'text', 'label', 'scores', 'idx', 'answers', 'flag']
+    const dataset = await Dataset.fromFile(path, { columns })
+    t.is(dataset.length, golden.parquet.length)
+    for (const [i, row] of golden.parquet.entries()) {
+      const { maybe, ...expected } = row
+      t.deepEqual(dataset.row(i), { ...expected, label: row.label ?? Number.NaN } as never)
+    }
+    t.deepEqual(
+      columns.map((name) => dataset.columnKind(name)),
+      ['texts', 'text', 'label', 'other', 'other', 'other', 'other'],
+    )
+    t.deepEqual(dataset.columnNames, columns)
+  })
+}

@@ -1,0 +1,153 @@
+// Every loss of the native registry against sentence-transformers, and what all losses have in common. A new loss gets
+// these tests by its fixture in test/parity/losses and `python test/parity/make_losses.py`.
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import test from 'ava'
+import * as losses from '../../lib/losses/index.js'
+import type { StepOptions } from '../../lib/native/types.js'
+import {
+  digest,
+  digestsOf,
+  floatsOf,
+  type LossCase,
+  type LossGolden,
+  lossGoldens,
+  open,
+  registered,
+} from './loss-golden.js'
+import { distance, globalNorm, gradients, norm, parameters } from './support.js'
+
+const REPORT = new URL('../../report/', import.meta.url)
+const label = ({ options, columns, batch, rows }: LossCase) =>
+  `${JSON.stringify(options)}, ${columns} x ${batch}${rows === 'distinct' ? '' : `, ${rows}`}`
+const gradientOnly: StepOptions = { lr: 0, update: false, report: true }
+
+/** A case of distinct texts and seven rows: of the first options. */
+const plainCase = ({ cases }: LossGolden) => cases.find(({ batch, full }) => batch === 7 && full !== undefined)!
+
+test('every registered loss has its golden file, its class and its rows in docs/losses.md', async (t) => {
+  const names = await registered()
+  t.deepEqual([...lossGoldens.keys()].sort(), [...names].sort(), 'golden files: run test/parity/make_losses.py')
+  const page = readFileSync(new URL('../../../docs/losses.md', import.meta.url), 'utf8')
+  const [built = '', rest = ''] = page.split('## What is built')[1]?.split('\n## Known from') ?? []
+  for (const name of names) {
+    t.is(typeof (losses as Record<string, unknown>)[name], 'function', `lib/losses/index.ts exports ${name}`)
+    const row = built.split('\n').find((line) => line.startsWith(`| \`${name}\` |`))
+    t.truthy(row, `docs/losses.md, "What is built", has a row for ${name}`)
+    // Loss, data, formula, options, when and relations, paper.
+    const cells = (row ?? '').split(/(?<!\\)\|/).slice(1, -1)
+    t.true(cells.length >= 6 && cells.every((cell) => cell.trim() !== ''), `the row of ${name} is whole`)
+    t.false(new RegExp(`\`${name}\`(?! with)`).test(rest), `${name} is no longer listed as not built`)
+  }
+})
+
+const deviations: Record<string, { cases: number; loss: number; gradient: number; float32: [number, number] }> = {}
+
+for (const [name, golden] of lossGoldens) {
+  test(`${name}: values and gradients are those of sentence-transformers`, async (t) => {
+    const sizes = new Set(golden.cases.map(({ batch }) => batch))
+    for (const size of [1, 2, 7, 32]) t.true(sizes.has(size), `a case of ${size} rows`)
+    const worst = { loss: 0, gradient: 0, float32: [0, 0] as [number, number] }
+    for (const entry of golden.cases) {
+      const { trainer, batch, close } = await open(name, entry)
+      const report = (await trainer.step(batch, gradientOnly))!
+      const found = await gradients(trainer)
+      await close()
+      const where = label(entry)
+      if (!entry.finite) {
+        if (entry.loss === null) t.true(Number.isNaN(report.loss), `${where}: the loss is not finite, as in PyTorch`)
+        t.false(Number.isFinite(globalNorm(found.values())), `${where}: the gradient is not finite, as in PyTorch`)
+        continue
+      }
+      const loss = Math.abs(report.loss - entry.loss!) / (1e-5 * Math.max(1, Math.abs(entry.loss!)))
+      t.true(loss <= 1, `${where}: loss ${report.loss}, expected ${entry.loss}`)
+      const expected = digestsOf(golden, entry)
+      t.deepEqual([...found.keys()].sort(), [...expected.keys()].sort(), `${where}: the tensors that are trained`)
+      const total = norm([...expected.values()].map(([size]) => size!)) || 1
+      const components = 'components' in report ? (report.components as Record<string, number>) : {}
+      for (const [component, value] of Object.entries(entry.components ?? {})) {
+        t.true(
+          Math.abs(components[component]! - value) <= 1e-5 * Math.max(1, Math.abs(value)),
+          `${where}: ${component}`,
+        )
+      }
+      const full = entry.full === undefined ? undefined : floatsOf(entry.full)
+      let start = 0
+      for (const [tensor, [size, ...projections]] of expected) {
+        const gradient = found.get(tensor)!
+        const allowed = 1e-4 * size! + 1e-7 * total
+        const [foundSize, ...foundProjections] = digest(gradient)
+        let off = Math.abs(foundSize! - size!)
+        // A projection of a difference is as large as the difference, give or take: five deviations of a random sign.
+        for (const [i, value] of projections.entries()) off = Math.max(off, Math.abs(foundProjections[i]! - value) / 5)
+        if (full) off = Math.max(off, distance(gradient, full.subarray(start, start + gradient.length)))
+        start += gradient.length
+        t.true(off <= allowed, `${where}: ${tensor} is off by ${off}, allowed ${allowed}`)
+        worst.gradient = Math.max(worst.gradient, off / allowed)
+      }
+      worst.loss = Math.max(worst.loss, loss)
+      worst.float32 = entry.float32.map((value, i) => Math.max(value, worst.float32[i]!)) as [number, number]
+    }
+    deviations[name] = { cases: golden.cases.length, ...worst }
+  })
+
+  test(`${name}: the order of the columns counts as declared`, async (t) => {
+    const entry = plainCase(golden)
+    if (entry.columns === 1) return t.is(golden.order, null)
+    const [first, second, ...rest] = entry.texts
+    const value = async (changed: LossCase) => {
+      const { trainer, batch, close } = await open(name, changed)
+      const { loss } = (await trainer.step(batch, gradientOnly))!
+      await close()
+      return loss
+    }
+    const exchanged = await value({ ...entry, texts: [second!, first!, ...rest] })
+    const difference = Math.abs(exchanged - (await value(entry)))
+    if (golden.order === 'free') t.true(difference <= 1e-5 * Math.max(1, Math.abs(exchanged)), `${difference}`)
+    else t.true(difference > 1e-4, `exchanged columns change nothing: ${difference}`)
+  })
+
+  test(`${name}: what is not finite is reported and changes nothing`, async (t) => {
+    const { encoder, trainer, batch, close } = await open(name, plainCase(golden))
+    // Weights that are not finite cannot be loaded; these are, and nothing that is computed with them.
+    const data = new Uint8Array(new Float32Array(12).fill(3e38).buffer)
+    await encoder.load([{ name: '0.embeddings.LayerNorm.weight', start: 0, dtype: 'F32', data }])
+    const before = await parameters(encoder, trainer)
+    const report = (await trainer.step(batch, { lr: 1, report: true }))!
+    t.true(Number.isNaN(report.loss), `loss ${report.loss}`)
+    t.is(report.batches, 1)
+    t.is(report.skipped, 1)
+    t.is(report.updates, 0)
+    t.deepEqual(await parameters(encoder, trainer), before)
+    await close()
+  })
+
+  test(`${name}: chunked is plain, with dropout on`, async (t) => {
+    const dropout = { hidden_dropout_prob: 0.2, attention_probs_dropout_prob: 0.1 }
+    const run = async (options: object) => {
+      const { encoder, trainer, batch, close } = await open(name, plainCase(golden), dropout, 'float64')
+      const chunks = 'trainingBytesPerToken' in encoder
+      const report = chunks ? await trainer.step(batch, { ...gradientOnly, ...options }) : undefined
+      const found = await gradients(trainer)
+      await close()
+      return report && { loss: report.loss, found }
+    }
+    const plain = await run({})
+    if (plain === undefined) return t.pass('this engine has no chunks yet')
+    for (const options of [{ miniBatchRows: 3 }, { miniBatchTokens: 16 }]) {
+      const { loss, found } = (await run(options))!
+      t.true(Math.abs(loss - plain.loss) <= 1e-9 * Math.max(1, Math.abs(plain.loss)), `${loss}, plain ${plain.loss}`)
+      const total = globalNorm(plain.found.values())
+      for (const [tensor, gradient] of plain.found) {
+        const off = distance(found.get(tensor)!, gradient)
+        t.true(off <= 1e-9 * (total || 1), `${JSON.stringify(options)}: ${tensor} is off by ${off}`)
+      }
+    }
+  })
+}
+
+// docs/parity.md is made from this: deviations as parts of what is allowed, and PyTorch's own float32 beside them.
+test.after.always('keeps what was measured', () => {
+  mkdirSync(REPORT, { recursive: true })
+  const rows = Object.entries(deviations).sort(([a], [b]) => (a < b ? -1 : 1))
+  writeFileSync(new URL('losses.json', REPORT), `${JSON.stringify(Object.fromEntries(rows), null, 1)}\n`)
+})

@@ -1,0 +1,24 @@
+from sentence_transformers.sentence_transformer import losses
+
+from .support import classes, grid, same
+
+LOSS = "SoftmaxLoss"
+ORDER = "matters"
+CASES = grid(
+    [
+        {"numLabels": 3},
+        {"numLabels": 3, "concatenationSentMultiplication": True},
+        {"numLabels": 3, "concatenationSentRep": False},
+        {"numLabels": 3, "concatenationSentDifference": False},
+    ],
+    columns=[2], labels=classes(3),
+) + grid([{"numLabels": 2}], columns=[2], labels=same(1), batches=(2, 7))
+
+
+def build(model, options):
+    return losses.SoftmaxLoss(
+        model, model.width, num_labels=options["numLabels"],
+        concatenation_sent_rep=options.get("concatenationSentRep", True),
+        concatenation_sent_difference=options.get("concatenationSentDifference", True),
+        concatenation_sent_multiplication=options.get("concatenationSentMultiplication", False),
+    )

@@ -1,0 +1,165 @@
+"""Writes test/parity/golden/data: batches of sentence-transformers' samplers, Parquet files of pyarrow, masked tokens.
+
+    python test/parity/make_data_goldens.py     (needs sentence-transformers 6.0.1, datasets, pyarrow)
+
+So that batches can be compared one by one, the samplers draw their random orders from the generator of lib/data/random.ts,
+of which `Xoshiro` is a translation, instead of PyTorch's.
+"""
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from datasets import Dataset
+from sentence_transformers.base import sampler as st
+from torch.utils.data import BatchSampler, ConcatDataset, SequentialSampler
+
+FOLDER = Path(__file__).parent / "golden" / "data"
+MASK = 0xFFFFFFFF
+
+
+def mix(h):
+    h = (h ^ (h >> 16)) * 0x85EBCA6B & MASK
+    h = (h ^ (h >> 13)) * 0xC2B2AE35 & MASK
+    return h ^ (h >> 16)
+
+
+def rotate(value, bits):
+    return (value << bits | value >> (32 - bits)) & MASK
+
+
+class Xoshiro:
+    def __init__(self, *seeds):
+        mixed = 0x9E3779B9
+        for seed in seeds:
+            mixed = mix(mixed ^ (seed & MASK))
+            mixed = mix((mixed + seed // 2**32) & MASK)
+        self.state = []
+        for _ in range(4):
+            mixed = (mixed + 0x9E3779B9) & MASK
+            self.state.append(mix(mixed))
+
+    def next(self):
+        s = self.state
+        result = rotate(s[1] * 5 & MASK, 7) * 9 & MASK
+        t = s[1] << 9 & MASK
+        s[2] ^= s[0]
+        s[3] ^= s[1]
+        s[1] ^= s[2]
+        s[0] ^= s[3]
+        s[2] ^= t
+        s[3] = rotate(s[3], 11)
+        return result
+
+    def below(self, bound):
+        limit = 2**32 - 2**32 % bound
+        while (value := self.next()) >= limit:
+            pass
+        return value % bound
+
+    def permutation(self, length):
+        values = list(range(length))
+        for i in range(length - 1, 0, -1):
+            j = self.below(i + 1)
+            values[i], values[j] = values[j], values[i]
+        return values
+
+
+random = None
+torch.randperm = lambda n, **_: torch.tensor(random.permutation(n), dtype=torch.int64)
+
+
+def batches(sampler, seed, epoch):
+    global random
+    random = Xoshiro(seed, epoch)
+    sampler.set_epoch(epoch)
+    return [list(map(int, batch)) for batch in sampler]
+
+
+def group_by_label():
+    cases = []
+    for i, (rows, labels, size) in enumerate(
+        [(40, 5, 8), (41, 3, 4), (200, 77, 16), (30, 2, 10), (64, 9, 6), (12, 2, 16), (300, 12, 32)]
+    ):
+        draw = Xoshiro(1000 + i)
+        # Uneven: small labels come more often.
+        values = [min(draw.below(labels), draw.below(labels)) for _ in range(rows)]
+        data = Dataset.from_dict({"text": [str(i) for i in range(rows)], "label": values})
+        for drop_last in (False, True):
+            sampler = st.GroupByLabelBatchSampler(data, size, drop_last, ["label"], torch.Generator(), seed=7)
+            runs = [batches(sampler, 7, epoch) for epoch in (0, 1)]
+            cases.append(dict(labels=values, batchSize=size, dropLast=drop_last, length=len(sampler), epochs=runs))
+    return cases
+
+
+def multi():
+    cases = []
+    for lengths, size in [([10, 25, 7], 4), ([3, 3], 2), ([1, 40], 8), ([16, 16, 16, 5], 5)]:
+        sets = [Dataset.from_dict({"text": [f"{d}-{i}" for i in range(n)]}) for d, n in enumerate(lengths)]
+        offsets = [sum(lengths[:d]) for d in range(len(lengths))]
+        for name, kind in (("proportional", st.ProportionalBatchSampler), ("round_robin", st.RoundRobinBatchSampler)):
+            for drop_last in (False, True):
+                children = [BatchSampler(SequentialSampler(s), size, drop_last) for s in sets]
+                sampler = kind(ConcatDataset(sets), children, torch.Generator(), seed=5)
+                found = batches(sampler, 5, 2)
+                if name == "round_robin":
+                    # Since pull request 4002 it ends after whole rounds, as its length says; 6.0.1 goes on.
+                    found = found[: len(sampler)]
+                named = []
+                for batch in found:
+                    d = max(d for d in range(len(lengths)) if offsets[d] <= batch[0])
+                    named.append([d, [row - offsets[d] for row in batch]])
+                cases.append(
+                    dict(
+                        lengths=lengths, batchSize=size, sampler=name, dropLast=drop_last, length=len(sampler), batches=named
+                    )
+                )
+    return cases
+
+
+def no_duplicates():
+    cases = []
+    for i, (rows, words, size) in enumerate([(60, 12, 5), (80, 30, 8), (50, 200, 7), (90, 6, 4)]):
+        draw = Xoshiro(2000 + i)
+        columns = {name: [str(draw.below(words)) for _ in range(rows)] for name in "abc"}
+        for drop_last in (False, True):
+            sampler = st.NoDuplicatesBatchSampler(
+                Dataset.from_dict(columns), size, drop_last, ["label"], torch.Generator(), seed=3
+            )
+            runs = [batches(sampler, 3, epoch) for epoch in (0, 4)]
+            cases.append(dict(columns=columns, batchSize=size, dropLast=drop_last, length=len(sampler), epochs=runs))
+    return cases
+
+
+def parquet():
+    rows = [
+        dict(
+            text=f"\ufeffrow {i} \u00e9\U0001f600" if i % 3 == 0 else f"row {i}\n",
+            texts=[f"t{i}-{j}" for j in range(i % 4)],
+            label=None if i % 5 == 4 else i - 3,
+            scores=[i / 4, -i / 8][: i % 3],
+            idx=2**40 + i,
+            answers=dict(text=[f"a{i}"], answer_start=[i]),
+            maybe=None if i % 2 else f"m{i}",
+            flag=i % 2 == 0,
+        )
+        for i in range(23)
+    ]
+    table = pa.Table.from_pylist(rows)
+    for name in ("NONE", "SNAPPY", "GZIP", "ZSTD", "BROTLI", "LZ4"):
+        pq.write_table(
+            table,
+            FOLDER / f"{name.lower()}.parquet",
+            compression=name,
+            row_group_size=10,
+            use_dictionary=name != "ZSTD",
+            data_page_version="2.0" if name in ("ZSTD", "GZIP") else "1.0",
+        )
+    return rows
+
+
+FOLDER.mkdir(parents=True, exist_ok=True)
+golden = dict(group_by_label=group_by_label(), multi=multi(), no_duplicates=no_duplicates(), parquet=parquet())
+(FOLDER / "golden.json").write_text(json.dumps(golden, separators=(",", ":")))
