@@ -1,35 +1,30 @@
-import { Turns } from '../data/turns.js'
 import { describe, invalidArgument, SentenceTorchError } from '../errors.js'
-import type { Embeddings } from '../models/embeddings.js'
-import { pairwiseSimilarity } from '../models/similarity.js'
-import { checkInteger, checkOneOf, checkOptions, checkType } from '../options.js'
+import { checkOptions } from '../options.js'
+import {
+  COMMON_OPTIONS,
+  type CommonOptions,
+  checkCommon,
+  checkSimilarities,
+  contextCells,
+  named,
+  type SimilarityName,
+  suffix,
+} from './common.js'
 import { pearson, spearman } from './correlation.js'
 import { appendCsv, pythonFloat } from './csv.js'
 import type { EvaluatedModel, EvaluationContext, EvaluationResult, Evaluator } from './evaluator.js'
+import { similaritiesOfPairs } from './pair-similarities.js'
 
-const SIMILARITY_NAMES = ['cosine', 'dot', 'euclidean', 'manhattan'] as const
-export type SimilarityName = (typeof SIMILARITY_NAMES)[number]
-type Rows = Pick<Embeddings, 'data' | 'shape'>
-
-export interface EmbeddingSimilarityEvaluatorOptions {
+/** `batchSize` is 16 unless given; the CSV file is `similarity_evaluation_{name}_results.csv`. */
+export interface EmbeddingSimilarityEvaluatorOptions extends CommonOptions {
   sentences1: readonly string[]
   sentences2: readonly string[]
   /** Gold similarity of `sentences1[i]` and `sentences2[i]`, of any range. */
   scores: readonly number[]
-  /** Texts per batch of `encode`. Default 16. */
-  batchSize?: number
   /** The similarity of the primary metric; also the one that is measured when `similarityFnNames` is absent. */
   mainSimilarity?: SimilarityName
   /** The similarities to measure. Default: the model's own. */
   similarityFnNames?: readonly SimilarityName[]
-  /** In front of every metric, and in the name of the CSV file. Default: none. */
-  name?: string
-  /** Default false. */
-  showProgressBar?: boolean
-  /** Append to `similarity_evaluation_{name}_results.csv` in the output path. Default true. */
-  writeCsv?: boolean
-  /** Compare only the first dimensions of the embeddings. */
-  truncateDim?: number
 }
 
 /**
@@ -48,29 +43,12 @@ export class EmbeddingSimilarityEvaluator implements Evaluator {
 
   constructor(options: EmbeddingSimilarityEvaluatorOptions) {
     const where = 'EmbeddingSimilarityEvaluator'
-    const names = ['sentences1', 'sentences2', 'scores', 'batchSize', 'mainSimilarity', 'similarityFnNames', 'name']
-    checkOptions(where, options, [...names, 'showProgressBar', 'writeCsv', 'truncateDim'], {
-      precision: { harmless: [null, 'float32'] },
-    })
+    const names = ['sentences1', 'sentences2', 'scores', 'mainSimilarity', 'similarityFnNames']
+    checkOptions(where, options, [...names, ...COMMON_OPTIONS], { precision: { harmless: [null, 'float32'] } })
     checkPairs(options)
-    const { mainSimilarity, similarityFnNames, name } = options
-    checkInteger(`${where} batchSize`, options.batchSize, 1)
-    checkInteger(`${where} truncateDim`, options.truncateDim, 1)
-    checkType(`${where} showProgressBar`, options.showProgressBar, 'boolean')
-    checkType(`${where} writeCsv`, options.writeCsv, 'boolean')
-    checkOneOf(`${where} mainSimilarity`, mainSimilarity, SIMILARITY_NAMES)
-    for (const fn of similarityFnNames ?? []) checkOneOf(`${where} similarityFnNames`, fn, SIMILARITY_NAMES)
-    if (mainSimilarity !== undefined && similarityFnNames?.length && !similarityFnNames.includes(mainSimilarity)) {
-      throw invalidArgument(
-        `${where} mainSimilarity`,
-        `one of similarityFnNames (${similarityFnNames.join(', ')})`,
-        mainSimilarity,
-      )
-    }
-    if (name !== undefined && (typeof name !== 'string' || /[/\\]/.test(name))) {
-      throw invalidArgument(`${where} name`, 'a text without slashes', name)
-    }
-    this.name = name ?? ''
+    checkCommon(where, options)
+    checkSimilarities(where, options.similarityFnNames, options.mainSimilarity)
+    this.name = options.name ?? ''
     this.#options = { ...options }
   }
 
@@ -96,11 +74,7 @@ export class EmbeddingSimilarityEvaluator implements Evaluator {
       }
       if (mainSimilarity === undefined) primary = 'spearman_max'
     }
-    const prefix = this.name === '' ? '' : `${this.name}_`
-    return {
-      metrics: Object.fromEntries(Object.entries(metrics).map(([key, value]) => [prefix + key, value])),
-      primaryMetric: prefix + primary,
-    }
+    return named(this.name, metrics, primary)
   }
 
   #embed(model: EvaluatedModel, texts: readonly string[], { signal }: EvaluationContext) {
@@ -110,7 +84,7 @@ export class EmbeddingSimilarityEvaluator implements Evaluator {
 
   async #write(
     folder: string,
-    { epoch = -1, steps = -1 }: EvaluationContext,
+    context: EvaluationContext,
     functions: readonly SimilarityName[],
     metrics: Record<string, number>,
   ): Promise<void> {
@@ -118,31 +92,11 @@ export class EmbeddingSimilarityEvaluator implements Evaluator {
     const values = functions.flatMap((fn) => [metrics[`pearson_${fn}`]!, metrics[`spearman_${fn}`]!])
     await appendCsv(
       folder,
-      `similarity_evaluation${this.name === '' ? '' : `_${this.name}`}_results.csv`,
+      `similarity_evaluation${suffix(this.name)}_results.csv`,
       ['epoch', 'steps', ...headers],
-      [epoch === -1 ? '-1' : pythonFloat(epoch), String(steps), ...values.map(pythonFloat)],
+      [...contextCells(context), ...values.map(pythonFloat)],
     )
   }
-}
-
-/** Rows compared at once: about a millisecond. */
-const CHUNK_ROWS = 256
-
-/** `pairwiseSimilarity` in slices, so that many pairs do not keep the event loop. */
-async function similaritiesOfPairs(fn: SimilarityName, first: Rows, second: Rows): Promise<Float32Array> {
-  const turns = new Turns()
-  const rows = first.shape[0]
-  const similarities = new Float32Array(rows)
-  for (let start = 0; start < rows; start += CHUNK_ROWS) {
-    const size = Math.min(CHUNK_ROWS, rows - start)
-    const part = ({ data, shape: [, width] }: Rows): Rows => ({
-      data: data.subarray(start * width, (start + size) * width),
-      shape: [size, width],
-    })
-    similarities.set(pairwiseSimilarity(fn, part(first), part(second)), start)
-    await turns.give()
-  }
-  return similarities
 }
 
 function checkPairs(options: EmbeddingSimilarityEvaluatorOptions): void {

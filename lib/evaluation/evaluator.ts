@@ -1,4 +1,6 @@
-import type { SentenceTransformer } from '../models/sentence-transformer.js'
+import type { Embeddings } from '../models/embeddings.js'
+import type { EncodeOptions } from '../models/types.js'
+import type { Metric } from '../native/types.js'
 
 /** When and where an evaluation happens; all absent outside training. */
 export interface EvaluationContext {
@@ -18,8 +20,20 @@ export interface EvaluationResult {
   primaryMetric: string
 }
 
-/** The part of a model that evaluators use. */
-export type EvaluatedModel = Pick<SentenceTransformer, 'encode' | 'similarityFnName'>
+type Encode = (
+  texts: readonly string[],
+  options?: EncodeOptions & { outputValue?: 'sentence_embedding' },
+) => Promise<Embeddings>
+
+/** The part of a model that evaluators use; a `SentenceTransformer` is one. */
+export interface EvaluatedModel {
+  encode: Encode
+  /** `encode` with the prompt for queries. */
+  encodeQuery: Encode
+  /** `encode` with the prompt for documents. */
+  encodeDocument: Encode
+  readonly similarityFnName: Metric
+}
 
 export interface Evaluator {
   evaluate(model: EvaluatedModel, context?: EvaluationContext): Promise<EvaluationResult>

@@ -1,7 +1,17 @@
 /** The evaluators, one class each. */
-export {
-  EmbeddingSimilarityEvaluator,
-  type EmbeddingSimilarityEvaluatorOptions,
-  type SimilarityName,
-} from './embedding-similarity.js'
+export { type BeirDataset, type LoadBeirOptions, loadBeir } from './beir.js'
+export { BinaryClassificationEvaluator, type BinaryClassificationEvaluatorOptions } from './binary-classification.js'
+export type { SimilarityName } from './common.js'
+export { EmbeddingSimilarityEvaluator, type EmbeddingSimilarityEvaluatorOptions } from './embedding-similarity.js'
 export type { EvaluatedModel, EvaluationContext, EvaluationResult, Evaluator } from './evaluator.js'
+export { InformationRetrievalEvaluator, type InformationRetrievalEvaluatorOptions } from './information-retrieval.js'
+export type { RelevantDocs, TextsById } from './ir-options.js'
+export { LabelAccuracyEvaluator, type LabelAccuracyEvaluatorOptions } from './label-accuracy.js'
+export { MSEEvaluator, type MSEEvaluatorOptions } from './mse.js'
+export { MSEEvaluatorFromDataset, type MSEEvaluatorFromDatasetOptions } from './mse-from-dataset.js'
+export { NanoBEIREvaluator, type NanoBEIREvaluatorOptions } from './nano-beir.js'
+export { ParaphraseMiningEvaluator, type ParaphraseMiningEvaluatorOptions } from './paraphrase-mining.js'
+export { RerankingEvaluator, type RerankingEvaluatorOptions, type RerankingSample } from './reranking.js'
+export { SequentialEvaluator, type SequentialEvaluatorOptions } from './sequential.js'
+export { TranslationEvaluator, type TranslationEvaluatorOptions } from './translation.js'
+export { TripletEvaluator, type TripletEvaluatorOptions } from './triplet.js'

@@ -51,14 +51,12 @@ test('numbers are written as Python writes them', (t) => {
   for (const [value, text] of expected) t.is(pythonFloat(value), text)
 })
 
-/** A model that embeds a text as the numbers that are written in it. */
-const model: EvaluatedModel = {
-  similarityFnName: 'cosine',
-  encode: (async (texts: string[]) => {
-    const rows = texts.map((text) => text.split(' ').map(Number))
-    return embeddings(Float32Array.from(rows.flat()), rows.length, rows[0]!.length)
-  }) as unknown as EvaluatedModel['encode'],
+/** Embeds a text as the numbers that are written in it. */
+const encode: EvaluatedModel['encode'] = async (texts) => {
+  const rows = texts.map((text) => text.split(' ').map(Number))
+  return embeddings(Float32Array.from(rows.flat()), rows.length, rows[0]!.length)
 }
+const model: EvaluatedModel = { similarityFnName: 'cosine', encode, encodeQuery: encode, encodeDocument: encode }
 
 const pairs = {
   sentences1: ['1 0', '1 0', '1 0', '2 0'],

@@ -1,0 +1,114 @@
+import { describe } from '../errors.js'
+import { checkOptions } from '../options.js'
+import { type BinaryScores, binaryScores } from './binary-scores.js'
+import {
+  COMMON_OPTIONS,
+  type CommonOptions,
+  checkColumns,
+  checkCommon,
+  checkSimilarities,
+  contextCells,
+  invalidData,
+  named,
+  type SimilarityName,
+  suffix,
+} from './common.js'
+import { appendCsv, pythonFloat, pythonFloat32 } from './csv.js'
+import { embedOnce } from './embed.js'
+import type { EvaluatedModel, EvaluationContext, EvaluationResult, Evaluator } from './evaluator.js'
+import { similaritiesOfPairs } from './pair-similarities.js'
+
+/** `batchSize` is 32 unless given; the CSV file is `binary_classification_evaluation_{name}_results.csv`. */
+export interface BinaryClassificationEvaluatorOptions extends CommonOptions {
+  sentences1: readonly string[]
+  sentences2: readonly string[]
+  /** 1 where `sentences1[i]` and `sentences2[i]` are alike, 0 where not. */
+  labels: readonly number[]
+  /** The similarities to measure. Default: the model's own. */
+  similarityFnNames?: readonly SimilarityName[]
+}
+
+/**
+ * How well a threshold on the similarity tells alike pairs from others. Every threshold between two neighbours by score is
+ * tried; the one of best accuracy and the one of best F1 are reported (for euclidean and manhattan as distances).
+ *
+ * Metrics per similarity: `{fn}_accuracy`, `_accuracy_threshold`, `_f1`, `_f1_threshold`, `_precision` and `_recall` (at the
+ * F1 threshold), `_ap` (average precision), `_mcc` (Matthews' correlation at the F1 threshold); with several similarities
+ * also `max_…` of each. Primary: `{fn}_ap`, or `max_ap`.
+ * Source: sentence-transformers `BinaryClassificationEvaluator`.
+ *
+ * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_INVALID_DATA (lengths, labels other than 0 and 1)
+ */
+export class BinaryClassificationEvaluator implements Evaluator {
+  readonly name: string
+  readonly #options: BinaryClassificationEvaluatorOptions
+
+  constructor(options: BinaryClassificationEvaluatorOptions) {
+    const where = 'BinaryClassificationEvaluator'
+    const names = ['sentences1', 'sentences2', 'labels', 'similarityFnNames']
+    checkOptions(where, options, [...names, ...COMMON_OPTIONS])
+    const { sentences1, sentences2, labels } = options
+    checkColumns(where, { sentences1, sentences2, labels }, ['sentences1', 'sentences2'])
+    const wrong = labels.findIndex((label) => label !== 0 && label !== 1)
+    if (wrong !== -1) {
+      throw invalidData(`${where}: expected 0 or 1 in labels, row ${wrong}, but found ${describe(labels[wrong])}`)
+    }
+    checkCommon(where, options)
+    checkSimilarities(where, options.similarityFnNames)
+    this.name = options.name ?? ''
+    this.#options = { ...options }
+  }
+
+  /** Embeds every different text once and compares; see the class for the metrics. */
+  async evaluate(model: EvaluatedModel, context: EvaluationContext = {}): Promise<EvaluationResult> {
+    const { sentences1, sentences2, labels, similarityFnNames, writeCsv = true } = this.#options
+    const functions = similarityFnNames?.length ? similarityFnNames : [model.similarityFnName]
+    const options = { batchSize: 32, ...this.#options }
+    const [first, second] = await embedOnce(model, [sentences1, sentences2], options, context)
+    const scores: BinaryScores[] = []
+    for (const fn of functions) {
+      const isDistance = fn === 'euclidean' || fn === 'manhattan'
+      scores.push(await binaryScores(await similaritiesOfPairs(fn, first!, second!), labels, isDistance))
+    }
+    if (context.outputPath !== undefined && writeCsv) {
+      await appendCsv(
+        context.outputPath,
+        `binary_classification_evaluation${suffix(this.name)}_results.csv`,
+        ['epoch', 'steps', ...functions.flatMap((fn) => CSV_METRICS.map((metric) => `${fn}_${metric}`))],
+        [...contextCells(context), ...scores.flatMap(cells)],
+      )
+    }
+    const metrics: Record<string, number> = {}
+    functions.forEach((fn, i) => {
+      for (const [metric, value] of METRICS) metrics[`${fn}_${metric}`] = value(scores[i]!)
+    })
+    if (functions.length === 1) return named(this.name, metrics, `${functions[0]}_ap`)
+    for (const [metric, value] of METRICS) metrics[`max_${metric}`] = Math.max(...scores.map(value))
+    return named(this.name, metrics, 'max_ap')
+  }
+}
+
+const METRICS: readonly [name: string, value: (scores: BinaryScores) => number][] = [
+  ['accuracy', ({ accuracy }) => accuracy],
+  ['accuracy_threshold', ({ accuracyThreshold }) => accuracyThreshold],
+  ['f1', ({ f1 }) => f1],
+  ['f1_threshold', ({ f1Threshold }) => f1Threshold],
+  ['precision', ({ precision }) => precision],
+  ['recall', ({ recall }) => recall],
+  ['ap', ({ ap }) => ap],
+  ['mcc', ({ mcc }) => mcc],
+]
+
+/** The order of the file differs from that of the metrics. */
+const CSV_METRICS = ['accuracy', 'accuracy_threshold', 'f1', 'precision', 'recall', 'f1_threshold', 'ap', 'mcc']
+
+/** Thresholds are float32 there; what was never found is an integer. */
+function cells(scores: BinaryScores): string[] {
+  const { accuracy, accuracyThreshold, f1, precision, recall, f1Threshold, ap, mcc, foundAccuracy, foundF1 } = scores
+  return [
+    ...(foundAccuracy ? [pythonFloat(accuracy), pythonFloat32(accuracyThreshold)] : ['0', '-1']),
+    ...(foundF1 ? [...[f1, precision, recall].map(pythonFloat), pythonFloat32(f1Threshold)] : ['0', '0', '0', '0']),
+    pythonFloat(ap),
+    pythonFloat(mcc),
+  ]
+}

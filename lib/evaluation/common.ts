@@ -1,0 +1,105 @@
+/** What the evaluators share: options that mean the same everywhere, their checks, and the form of a result. */
+import { describe, invalidArgument, SentenceTorchError } from '../errors.js'
+import { checkInteger, checkOneOf, checkType } from '../options.js'
+import { pythonFloat } from './csv.js'
+import type { EvaluationContext, EvaluationResult } from './evaluator.js'
+
+export const SIMILARITY_NAMES = ['cosine', 'dot', 'euclidean', 'manhattan'] as const
+export type SimilarityName = (typeof SIMILARITY_NAMES)[number]
+
+export interface CommonOptions {
+  /** In front of every metric, and in the name of the CSV file. Default: none. */
+  name?: string
+  /** Texts per batch of `encode`. */
+  batchSize?: number
+  /** Default false. */
+  showProgressBar?: boolean
+  /** Append a row to a CSV file in the output path. Default true. */
+  writeCsv?: boolean
+  /** Compare only the first dimensions of the embeddings. Default: the model's. */
+  truncateDim?: number
+}
+
+export const COMMON_OPTIONS = ['name', 'batchSize', 'showProgressBar', 'writeCsv', 'truncateDim'] as const
+
+/** Checks the options of `CommonOptions` that are given; names are checked by `checkOptions`. */
+export function checkCommon(where: string, options: CommonOptions): void {
+  checkInteger(`${where} batchSize`, options.batchSize, 1)
+  checkInteger(`${where} truncateDim`, options.truncateDim, 1)
+  checkType(`${where} showProgressBar`, options.showProgressBar, 'boolean')
+  checkType(`${where} writeCsv`, options.writeCsv, 'boolean')
+  const { name } = options
+  if (name !== undefined && (typeof name !== 'string' || /[/\\]/.test(name))) {
+    throw invalidArgument(`${where} name`, 'a text without slashes', name)
+  }
+}
+
+/** Checks `similarityFnNames` and the one among them that is the main one. */
+export function checkSimilarities(
+  where: string,
+  names: readonly SimilarityName[] | undefined,
+  main?: SimilarityName,
+): void {
+  checkOneOf(`${where} mainSimilarity`, main, SIMILARITY_NAMES)
+  if (names !== undefined && !Array.isArray(names))
+    throw invalidArgument(`${where} similarityFnNames`, 'an array', names)
+  for (const name of names ?? []) checkOneOf(`${where} similarityFnNames`, name, SIMILARITY_NAMES)
+  if (main !== undefined && names?.length && !names.includes(main)) {
+    throw invalidArgument(`${where} mainSimilarity`, `one of similarityFnNames (${names.join(', ')})`, main)
+  }
+}
+
+/** Checks that `columns` are arrays of one length, of at least one row, and those named in `texts` arrays of strings. */
+export function checkColumns(
+  where: string,
+  columns: Readonly<Record<string, readonly unknown[]>>,
+  texts: readonly string[],
+): void {
+  const names = Object.keys(columns)
+  for (const name of names) {
+    const column: unknown = columns[name]
+    if (!Array.isArray(column)) throw invalidArgument(`${where} ${name}`, 'an array', column)
+  }
+  const lengths = names.map((name) => columns[name]!.length)
+  if (lengths.some((length) => length !== lengths[0])) {
+    throw invalidData(`${where}: expected as many ${names.join(' as ')} but received ${lengths.join(', ')}`)
+  }
+  if (lengths[0] === 0) throw invalidData(`${where}: expected at least one row but ${names[0]} is empty`)
+  for (const name of texts) checkTexts(`${where} ${name}`, columns[name]!)
+}
+
+/** Checks that every entry is a string, and names the first that is not. */
+export function checkTexts(name: string, texts: readonly unknown[]): void {
+  if (!Array.isArray(texts)) throw invalidArgument(name, 'an array of strings', texts)
+  const wrong = texts.findIndex((text) => typeof text !== 'string')
+  if (wrong !== -1) throw invalidData(`Expected a string in ${name}, row ${wrong}, but found ${describe(texts[wrong])}`)
+}
+
+export function invalidData(message: string): SentenceTorchError {
+  return new SentenceTorchError('ERR_INVALID_DATA', message)
+}
+
+/** The metrics with the evaluator's name in front of each, and of the primary one's. */
+export function named(name: string, metrics: Readonly<Record<string, number>>, primary: string): EvaluationResult {
+  const prefix = name === '' ? '' : `${name}_`
+  return {
+    metrics: Object.fromEntries(Object.entries(metrics).map(([key, value]) => [prefix + key, value])),
+    primaryMetric: prefix + primary,
+  }
+}
+
+/** `_name`, or nothing without a name: the middle of a file name. */
+export function suffix(name: string): string {
+  return name === '' ? '' : `_${name}`
+}
+
+/** The cells `epoch` and `steps` as Python writes them: −1 is an integer there, an epoch of the trainer a float. */
+export function contextCells({ epoch = -1, steps = -1 }: EvaluationContext): [string, string] {
+  return [epoch === -1 ? '-1' : pythonFloat(epoch), String(steps)]
+}
+
+export function mean(values: ArrayLike<number>): number {
+  let sum = 0
+  for (let i = 0; i < values.length; i++) sum += values[i]!
+  return sum / values.length
+}

@@ -1,0 +1,54 @@
+import { Turns } from '../data/turns.js'
+import type { Embeddings } from '../models/embeddings.js'
+import { embeddings } from '../models/embeddings.js'
+import type { CommonOptions } from './common.js'
+import type { EvaluatedModel, EvaluationContext } from './evaluator.js'
+
+type EncodeName = 'encode' | 'encodeQuery' | 'encodeDocument'
+
+export interface EmbedOptions extends Pick<CommonOptions, 'batchSize' | 'showProgressBar' | 'truncateDim'> {
+  prompt?: string | undefined
+  promptName?: string | undefined
+}
+
+/** `model[how](texts)` with the options of an evaluator; those that are absent are not passed on. */
+export function embed(
+  model: EvaluatedModel,
+  how: EncodeName,
+  texts: readonly string[],
+  { batchSize, showProgressBar = false, truncateDim, prompt, promptName }: EmbedOptions,
+  { signal }: EvaluationContext,
+): Promise<Embeddings> {
+  return model[how](texts, {
+    showProgressBar,
+    ...(batchSize !== undefined && { batchSize }),
+    ...(truncateDim !== undefined && { truncateDim }),
+    ...(prompt !== undefined && { prompt }),
+    ...(promptName !== undefined && { promptName }),
+    ...(signal && { signal }),
+  })
+}
+
+/** Embeds every different text of `columns` once; answers with the rows of each column. */
+export async function embedOnce(
+  model: EvaluatedModel,
+  columns: readonly (readonly string[])[],
+  options: EmbedOptions,
+  context: EvaluationContext,
+): Promise<Embeddings[]> {
+  const places = new Map<string, number>()
+  for (const text of columns.flat()) if (!places.has(text)) places.set(text, places.size)
+  const all = await embed(model, 'encode', [...places.keys()], options, context)
+  const width = all.shape[1]
+  const turns = new Turns()
+  const out: Embeddings[] = []
+  for (const column of columns) {
+    const data = new Float32Array(column.length * width)
+    for (let i = 0; i < column.length; i++) {
+      data.set(all.row(places.get(column[i]!)!), i * width)
+      if (i % 1024 === 0) await turns.give()
+    }
+    out.push(embeddings(data, column.length, width))
+  }
+  return out
+}

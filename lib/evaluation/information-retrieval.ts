@@ -1,0 +1,175 @@
+import { invalidArgument } from '../errors.js'
+import { checkOptions, checkType } from '../options.js'
+import { metricOf, type ScoreFunction } from '../search/score-function.js'
+import { COMMON_OPTIONS, checkCommon, contextCells, invalidData, named, suffix } from './common.js'
+import { appendCsv, pythonFloat } from './csv.js'
+import { embed } from './embed.js'
+import type { EvaluatedModel, EvaluationContext, EvaluationResult, Evaluator } from './evaluator.js'
+import { type Cutoffs, csvHeader, csvMetrics, irMetrics, type RankedQuery } from './ir-metrics.js'
+import {
+  checkRetrieval,
+  comparePython,
+  cutoffsOf,
+  entriesOf,
+  RETRIEVAL_OPTIONS,
+  type RelevantDocs,
+  type RetrievalOptions,
+  type TextsById,
+  textEntries,
+} from './ir-options.js'
+import { writePredictions } from './predictions.js'
+import { TopHits } from './top-hits.js'
+
+/** `batchSize` is 32 unless given; the CSV file is `Information-Retrieval_evaluation_{name}_results.csv`. */
+export interface InformationRetrievalEvaluatorOptions extends RetrievalOptions {
+  /** Queries by id; those without a relevant document are left out. */
+  queries: TextsById
+  /** Documents by id. */
+  corpus: TextsById
+  /** Ids of the relevant documents by query id. */
+  relevantDocs: RelevantDocs
+  /** In front of every query, in place of the model's query prompt. */
+  queryPrompt?: string
+  /** Name of the model's prompt for queries. Default `query` if the model has it. */
+  queryPromptName?: string
+  /** In front of every document, in place of the model's document prompt. */
+  corpusPrompt?: string
+  /** Name of the model's prompt for documents. Default the first of `document`, `passage`, `corpus` that the model has. */
+  corpusPromptName?: string
+}
+
+/**
+ * How well the nearest documents of a query are the relevant ones, by exact search over the whole corpus. Documents are
+ * embedded and searched in chunks, so that memory is bounded by a chunk; documents of equal score rank by ascending id.
+ *
+ * Metrics per score: `{fn}_accuracy@{1,3,5,10}`, `{fn}_precision@…`, `{fn}_recall@…`, `{fn}_ndcg@10`, `{fn}_mrr@10`,
+ * `{fn}_map@100`. Primary: `{fn}_ndcg@{largest k}` of the main score, else of the score that was best first.
+ * Source: sentence-transformers `InformationRetrievalEvaluator`.
+ *
+ * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_INVALID_DATA (texts, ids, no query with a relevant document)
+ */
+export class InformationRetrievalEvaluator implements Evaluator {
+  readonly name: string
+  readonly #options: InformationRetrievalEvaluatorOptions
+  readonly #cutoffs: Cutoffs
+  readonly #queries: { id: string; text: string; relevant: ReadonlySet<string> }[]
+  /** By ascending id, so that the order of the search is the order of ties. */
+  readonly #corpus: [id: string, text: string][]
+  #primaryScore: string | undefined
+
+  constructor(options: InformationRetrievalEvaluatorOptions) {
+    const where = 'InformationRetrievalEvaluator'
+    const prompts = ['queryPrompt', 'queryPromptName', 'corpusPrompt', 'corpusPromptName'] as const
+    checkOptions(where, options, [
+      ...['queries', 'corpus', 'relevantDocs'],
+      ...[...prompts, ...RETRIEVAL_OPTIONS, ...COMMON_OPTIONS],
+    ])
+    checkCommon(where, options)
+    checkRetrieval(where, options)
+    for (const name of prompts) checkType(`${where} ${name}`, options[name], 'string')
+    for (const [prompt, name] of [prompts.slice(0, 2), prompts.slice(2)] as const) {
+      if (options[prompt!] !== undefined && options[name!] !== undefined) {
+        throw invalidArgument(where, `${prompt} or ${name}, not both`, options[name!])
+      }
+    }
+    const queries = textEntries(`${where} queries`, options.queries)
+    const relevant = relevantSets(`${where} relevantDocs`, options.relevantDocs)
+    this.#corpus = textEntries(`${where} corpus`, options.corpus).sort(([a], [b]) => comparePython(a, b))
+    if (this.#corpus.length === 0) throw invalidData(`${where}: the corpus is empty`)
+    this.#queries = queries.flatMap(([id, text]) => {
+      const documents = relevant.get(id)
+      return documents?.size ? [{ id, text, relevant: documents }] : []
+    })
+    if (this.#queries.length === 0) throw invalidData(`${where}: no query has a relevant document`)
+    this.name = options.name ?? ''
+    this.#options = { batchSize: 32, ...options }
+    this.#cutoffs = cutoffsOf(options)
+  }
+
+  /** How many queries count, and how many documents are searched. */
+  get size(): { queries: number; corpus: number } {
+    return { queries: this.#queries.length, corpus: this.#corpus.length }
+  }
+
+  /** Embeds, searches and measures; see the class for the metrics. */
+  async evaluate(model: EvaluatedModel, context: EvaluationContext = {}): Promise<EvaluationResult> {
+    const { scoreFunctions, writeCsv = true } = this.#options
+    const functions: [string, ScoreFunction][] = scoreFunctions
+      ? Object.entries(scoreFunctions)
+      : [[model.similarityFnName, model.similarityFnName]]
+    const hits = await this.#search(model, functions, context)
+    const results = new Map<string, Record<string, number>>()
+    for (const [name, found] of hits) {
+      if (context.outputPath !== undefined && this.#options.writePredictions) {
+        const file = `Information-Retrieval_evaluation${suffix(this.name)}_predictions_${name}.jsonl`
+        await writePredictions(context.outputPath, file, this.#queries, this.#corpus, found)
+      }
+      results.set(name, await irMetrics(this.#ranked(found), this.#cutoffs))
+    }
+    const sorted = [...results.keys()].sort(comparePython)
+    if (context.outputPath !== undefined && writeCsv) await this.#write(context.outputPath, context, sorted, results)
+    const top = `ndcg@${Math.max(...this.#cutoffs.ndcgAtK)}`
+    const best = () => sorted.reduce((a, b) => (results.get(b)![top]! > results.get(a)![top]! ? b : a))
+    // The score that was best first stays the one by which models are compared.
+    this.#primaryScore ??= this.#options.mainScoreFunction ?? best()
+    const metrics = [...results].flatMap(([name, values]) =>
+      Object.entries(values).map(([key, value]) => [`${name}_${key}`, value] as const),
+    )
+    return named(this.name, Object.fromEntries(metrics), `${this.#primaryScore}_${top}`)
+  }
+
+  async #search(
+    model: EvaluatedModel,
+    functions: readonly [string, ScoreFunction][],
+    context: EvaluationContext,
+  ): Promise<Map<string, TopHits>> {
+    const { queryPrompt, queryPromptName, corpusPrompt, corpusPromptName, corpusChunkSize = 50_000 } = this.#options
+    const k = Math.min(this.#corpus.length, Math.max(...Object.values(this.#cutoffs).flat()))
+    const forQueries = { ...this.#options, prompt: queryPrompt, promptName: queryPromptName }
+    const texts = this.#queries.map(({ text }) => text)
+    const queries = await embed(model, 'encodeQuery', texts, forQueries, context)
+    const hits = new Map(functions.map(([name, fn]) => [name, new TopHits(queries, metricOf(fn), k)]))
+    const forCorpus = { ...this.#options, prompt: corpusPrompt, promptName: corpusPromptName }
+    for (let start = 0; start < this.#corpus.length; start += corpusChunkSize) {
+      const chunk = this.#corpus.slice(start, start + corpusChunkSize).map(([, text]) => text)
+      const documents = await embed(model, 'encodeDocument', chunk, forCorpus, context)
+      for (const found of hits.values()) await found.add(documents, start, context.signal)
+    }
+    return hits
+  }
+
+  *#ranked({ documents, k, count }: TopHits): Generator<RankedQuery> {
+    for (const [q, { relevant }] of this.#queries.entries()) {
+      const found = new Uint8Array(count)
+      for (let i = 0; i < count; i++) found[i] = relevant.has(this.#corpus[documents[q * k + i]!]![0]) ? 1 : 0
+      yield { relevant: found, total: relevant.size }
+    }
+  }
+
+  async #write(
+    folder: string,
+    context: EvaluationContext,
+    names: readonly string[],
+    results: ReadonlyMap<string, Record<string, number>>,
+  ): Promise<void> {
+    const columns = names.flatMap((name) => csvMetrics(this.#cutoffs).map((metric) => [name, metric] as const))
+    await appendCsv(
+      folder,
+      `Information-Retrieval_evaluation${suffix(this.name)}_results.csv`,
+      ['epoch', 'steps', ...columns.map(([name, metric]) => csvHeader(name, metric))],
+      [...contextCells(context), ...columns.map(([name, metric]) => pythonFloat(results.get(name)![metric]!))],
+      '\n',
+    )
+  }
+}
+
+function relevantSets(name: string, relevant: RelevantDocs): Map<string, Set<string>> {
+  return new Map(
+    entriesOf<Iterable<string>>(name, relevant).map(([id, documents]) => {
+      if (typeof documents === 'string' || typeof documents?.[Symbol.iterator] !== 'function') {
+        throw invalidArgument(`${name}.${id}`, 'a set or an array of document ids', documents)
+      }
+      return [id, new Set(documents)]
+    }),
+  )
+}

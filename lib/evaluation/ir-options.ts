@@ -1,0 +1,92 @@
+/** Options of the retrieval evaluators and their checks. */
+import { describe, invalidArgument } from '../errors.js'
+import { checkInteger, checkOneOf, checkType } from '../options.js'
+import { metricOf, type ScoreFunction } from '../search/score-function.js'
+import { type CommonOptions, checkTexts, invalidData, SIMILARITY_NAMES } from './common.js'
+import { type Cutoffs, DEFAULT_CUTOFFS } from './ir-metrics.js'
+
+/** Texts by id. */
+export type TextsById = ReadonlyMap<string, string> | Readonly<Record<string, string>>
+/** Ids of the relevant documents by query id. */
+export type RelevantDocs = ReadonlyMap<string, Iterable<string>> | Readonly<Record<string, Iterable<string>>>
+
+/** Options that retrieval on one and on several sets share. */
+export interface RetrievalOptions extends CommonOptions, Partial<Cutoffs> {
+  /** What is measured, by name: metrics or the functions of `util`, `{ cosine: 'cosine', mine: util.dotScore }`. Default: the model's own. */
+  scoreFunctions?: Readonly<Record<string, ScoreFunction>>
+  /** Name of the score of the primary metric. Default: the best at the first evaluation. */
+  mainScoreFunction?: string
+  /** Documents embedded and searched at a time; bounds the memory, not the result. Default 50,000. */
+  corpusChunkSize?: number
+  /** Write each query's hits to `Information-Retrieval_evaluation_{name}_predictions_{fn}.jsonl`. Default false. */
+  writePredictions?: boolean
+}
+
+export const CUTOFFS = ['accuracyAtK', 'precisionRecallAtK', 'mrrAtK', 'ndcgAtK', 'mapAtK'] as const
+export const RETRIEVAL_OPTIONS = [
+  ...CUTOFFS,
+  ...['scoreFunctions', 'mainScoreFunction', 'corpusChunkSize', 'writePredictions'],
+]
+
+export function checkRetrieval(where: string, options: RetrievalOptions): void {
+  checkInteger(`${where} corpusChunkSize`, options.corpusChunkSize, 1)
+  checkType(`${where} writePredictions`, options.writePredictions, 'boolean')
+  for (const name of CUTOFFS) {
+    const list: unknown = options[name]
+    if (list === undefined) continue
+    if (!Array.isArray(list) || list.length === 0)
+      throw invalidArgument(`${where} ${name}`, 'an array of numbers', list)
+    for (const k of list) checkInteger(`${where} ${name}`, k ?? null, 1)
+  }
+  const { scoreFunctions, mainScoreFunction } = options
+  checkType(`${where} scoreFunctions`, scoreFunctions, 'object')
+  checkType(`${where} mainScoreFunction`, mainScoreFunction, 'string')
+  if (scoreFunctions === undefined) {
+    checkOneOf(`${where} mainScoreFunction`, mainScoreFunction, SIMILARITY_NAMES)
+    return
+  }
+  const names = Object.keys(scoreFunctions)
+  if (names.length === 0) throw invalidArgument(`${where} scoreFunctions`, 'at least one function', scoreFunctions)
+  for (const name of names) metricOf(scoreFunctions[name] ?? null)
+  checkOneOf(`${where} mainScoreFunction`, mainScoreFunction, names)
+}
+
+export function cutoffsOf(options: Partial<Cutoffs>): Cutoffs {
+  return Object.fromEntries(CUTOFFS.map((name) => [name, options[name] ?? DEFAULT_CUTOFFS[name]])) as unknown as Cutoffs
+}
+
+/** Entries of a map or a plain object; `name` for errors. */
+export function entriesOf<T>(name: string, value: ReadonlyMap<string, T> | Readonly<Record<string, T>>): [string, T][] {
+  if (value instanceof Map) return [...value]
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw invalidArgument(name, 'a Map or an object by id', value)
+  }
+  return Object.entries(value)
+}
+
+/** Ids and texts, checked. */
+export function textEntries(name: string, texts: TextsById): [string, string][] {
+  const entries = entriesOf(name, texts)
+  checkTexts(
+    name,
+    entries.map(([, text]) => text),
+  )
+  const wrong = entries.find(([id]) => typeof id !== 'string')
+  if (wrong) throw invalidData(`Expected strings as ids in ${name} but found ${describe(wrong[0])}`)
+  return entries
+}
+
+/** Orders texts by their code points, as Python does; JavaScript compares UTF-16 units. */
+export function comparePython(a: string, b: string): number {
+  const length = Math.min(a.length, b.length)
+  for (let i = 0; i < length; i++) {
+    const [x, y] = [a.charCodeAt(i), b.charCodeAt(i)]
+    // A surrogate stands for a code point above all others.
+    if (x !== y) return (isSurrogate(x) ? x + 0x10000 : x) - (isSurrogate(y) ? y + 0x10000 : y)
+  }
+  return a.length - b.length
+}
+
+function isSurrogate(unit: number): boolean {
+  return unit >= 0xd800 && unit <= 0xdfff
+}

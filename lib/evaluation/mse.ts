@@ -1,0 +1,64 @@
+import { invalidArgument } from '../errors.js'
+import type { Embeddings } from '../models/embeddings.js'
+import { checkOptions } from '../options.js'
+import { COMMON_OPTIONS, type CommonOptions, checkColumns, checkCommon, contextCells, named } from './common.js'
+import { appendCsv, pythonFloat32 } from './csv.js'
+import { embed } from './embed.js'
+import type { EvaluatedModel, EvaluationContext, EvaluationResult, Evaluator } from './evaluator.js'
+import { meanSquaredError } from './mean-squared-error.js'
+
+/** `batchSize` is 32 unless given; the CSV file is `mse_evaluation_{name}_results.csv`. */
+export interface MSEEvaluatorOptions extends CommonOptions {
+  /** What the teacher embeds. */
+  sourceSentences: readonly string[]
+  /** What the evaluated model embeds: `sourceSentences[i]`, or its translation. */
+  targetSentences: readonly string[]
+  /** The model whose embeddings are the goal. It embeds the sources once, beginning when the evaluator is made. */
+  teacherModel: Pick<EvaluatedModel, 'encode'>
+}
+
+/**
+ * Mean squared difference of the model's embeddings of `targetSentences` and the teacher's of `sourceSentences`, times 100.
+ *
+ * Metric: `negative_mse` (negated, so that more is better), the primary one.
+ * Source: sentence-transformers `MSEEvaluator`.
+ *
+ * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_INVALID_DATA (lengths, texts; when evaluated: widths that differ)
+ */
+export class MSEEvaluator implements Evaluator {
+  readonly name: string
+  /** The teacher's embeddings [rows, width]. Await it before the teacher itself is trained or disposed. */
+  readonly teacherEmbeddings: Promise<Embeddings>
+  readonly #options: MSEEvaluatorOptions
+
+  constructor(options: MSEEvaluatorOptions) {
+    const where = 'MSEEvaluator'
+    checkOptions(where, options, ['sourceSentences', 'targetSentences', 'teacherModel', ...COMMON_OPTIONS])
+    const { sourceSentences, targetSentences, teacherModel } = options
+    checkColumns(where, { sourceSentences, targetSentences }, ['sourceSentences', 'targetSentences'])
+    checkCommon(where, options)
+    checkTeacher(where, teacherModel)
+    this.name = options.name ?? ''
+    this.#options = { batchSize: 32, ...options }
+    this.teacherEmbeddings = embed(teacherModel as EvaluatedModel, 'encode', sourceSentences, this.#options, {})
+    // Whoever evaluates hears of a failure; nobody may ever do.
+    this.teacherEmbeddings.catch(() => {})
+  }
+
+  async evaluate(model: EvaluatedModel, context: EvaluationContext = {}): Promise<EvaluationResult> {
+    const goal = await this.teacherEmbeddings
+    const found = await embed(model, 'encode', this.#options.targetSentences, this.#options, context)
+    const mse = Math.fround((await meanSquaredError(goal, found)) * 100)
+    if (context.outputPath !== undefined && (this.#options.writeCsv ?? true)) {
+      const file = `mse_evaluation_${this.name}_results.csv`
+      const row = [...contextCells(context), pythonFloat32(mse)]
+      await appendCsv(context.outputPath, file, ['epoch', 'steps', 'MSE'], row)
+    }
+    return named(this.name, { negative_mse: -mse }, 'negative_mse')
+  }
+}
+
+export function checkTeacher(where: string, teacher: unknown): void {
+  if (typeof (teacher as Partial<EvaluatedModel> | null)?.encode === 'function') return
+  throw invalidArgument(`${where} teacherModel`, 'a model', teacher)
+}

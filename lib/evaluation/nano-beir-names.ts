@@ -1,0 +1,16 @@
+/** The sets of NanoBEIR and how the metrics call them. */
+export const NANO_BEIR_NAMES: Readonly<Record<string, string>> = {
+  climatefever: 'ClimateFEVER',
+  dbpedia: 'DBPedia',
+  fever: 'FEVER',
+  fiqa2018: 'FiQA2018',
+  hotpotqa: 'HotpotQA',
+  msmarco: 'MSMARCO',
+  nfcorpus: 'NFCorpus',
+  nq: 'NQ',
+  quoraretrieval: 'QuoraRetrieval',
+  scidocs: 'SCIDOCS',
+  arguana: 'ArguAna',
+  scifact: 'SciFact',
+  touche2020: 'Touche2020',
+}

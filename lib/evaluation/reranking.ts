@@ -1,0 +1,158 @@
+import { Turns } from '../data/turns.js'
+import { describe, invalidArgument } from '../errors.js'
+import { asEmbeddings, type Embeddings } from '../models/embeddings.js'
+import { similarityMatrix } from '../models/similarity.js'
+import { checkInteger, checkOneOf, checkOptions, checkType } from '../options.js'
+import { averagePrecision } from './binary-scores.js'
+import {
+  COMMON_OPTIONS,
+  type CommonOptions,
+  checkCommon,
+  checkTexts,
+  contextCells,
+  invalidData,
+  mean,
+  named,
+  SIMILARITY_NAMES,
+  type SimilarityName,
+  suffix,
+} from './common.js'
+import { appendCsv, pythonFloat } from './csv.js'
+import { embed } from './embed.js'
+import type { EvaluatedModel, EvaluationContext, EvaluationResult, Evaluator } from './evaluator.js'
+import { descendingOrder } from './order.js'
+import { type Rows, sliceRows } from './pair-similarities.js'
+import { ndcgWithTies, reciprocalRank } from './ranking.js'
+
+export interface RerankingSample {
+  query: string
+  /** Documents that answer the query. */
+  positive: readonly string[]
+  /** Documents that do not. */
+  negative: readonly string[]
+}
+
+/** `batchSize` is 64 unless given; the CSV file is `RerankingEvaluator_{name}_results_@{k}.csv`. */
+export interface RerankingEvaluatorOptions extends CommonOptions {
+  /** Samples without a positive or without a negative are left out. */
+  samples: readonly RerankingSample[]
+  /** MRR and NDCG look at the first `atK` documents. Default 10. */
+  atK?: number
+  /** What documents are ranked by: a similarity, or a function that gives [1, documents]. Default `cosine`. */
+  similarityFct?: SimilarityName | ((query: Embeddings, documents: Embeddings) => Pick<Embeddings, 'data'>)
+  /** Embed all texts together (default) or sample by sample, which needs less memory. */
+  useBatchedEncoding?: boolean
+}
+
+/**
+ * How well the similarity to a query puts relevant documents before others, each sample for itself. Queries and documents
+ * are embedded as such.
+ *
+ * Metrics: `map` (mean average precision over all documents), `mrr@{k}`, `ndcg@{k}`. Primary: `ndcg@{k}`. Documents of equal
+ * score: NDCG and MAP take them together, MRR in the order in which they were given, positives first.
+ * Source: sentence-transformers `RerankingEvaluator`.
+ *
+ * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_INVALID_DATA (samples)
+ */
+export class RerankingEvaluator implements Evaluator {
+  readonly name: string
+  readonly #options: RerankingEvaluatorOptions
+  readonly #samples: readonly RerankingSample[]
+
+  constructor(options: RerankingEvaluatorOptions) {
+    const where = 'RerankingEvaluator'
+    const names = ['samples', 'atK', 'similarityFct', 'useBatchedEncoding']
+    checkOptions(where, options, [...names, ...COMMON_OPTIONS], { mrrAtK: { instead: 'use atK' } })
+    checkCommon(where, options)
+    checkInteger(`${where} atK`, options.atK, 1)
+    checkType(`${where} useBatchedEncoding`, options.useBatchedEncoding, 'boolean')
+    if (typeof options.similarityFct !== 'function') {
+      checkOneOf(`${where} similarityFct`, options.similarityFct, SIMILARITY_NAMES)
+    }
+    this.name = options.name ?? ''
+    this.#options = { batchSize: 64, ...options }
+    this.#samples = usable(where, options.samples)
+  }
+
+  async evaluate(model: EvaluatedModel, context: EvaluationContext = {}): Promise<EvaluationResult> {
+    const { atK = 10, writeCsv = true } = this.#options
+    const [precisions, ranks, gains]: [number[], number[], number[]] = [[], [], []]
+    const turns = new Turns()
+    for await (const [query, documents, positives] of this.#embedded(model, context)) {
+      const scores = this.#scores(query, documents)
+      const relevant = scores.map((_, i) => (i < positives ? 1 : 0))
+      const order = await descendingOrder(scores)
+      precisions.push(averagePrecision(scores, relevant, order))
+      ranks.push(
+        reciprocalRank(
+          order.map((document) => relevant[document]!),
+          atK,
+        ),
+      )
+      gains.push(ndcgWithTies(relevant, scores, order, atK))
+      await turns.give()
+    }
+    const metrics = { map: mean(precisions), [`mrr@${atK}`]: mean(ranks), [`ndcg@${atK}`]: mean(gains) }
+    if (context.outputPath !== undefined && writeCsv) {
+      await appendCsv(
+        context.outputPath,
+        `RerankingEvaluator${suffix(this.name)}_results_@${atK}.csv`,
+        ['epoch', 'steps', 'MAP', `MRR@${atK}`, `NDCG@${atK}`],
+        [...contextCells(context), ...Object.values(metrics).map(pythonFloat)],
+      )
+    }
+    return named(this.name, metrics, `ndcg@${atK}`)
+  }
+
+  /** Each sample's query [1, dim], documents [n, dim] and number of positives, which come first. */
+  async *#embedded(model: EvaluatedModel, context: EvaluationContext): AsyncGenerator<[Rows, Rows, number]> {
+    const documentsOf = ({ positive, negative }: RerankingSample) => [...positive, ...negative]
+    if (!(this.#options.useBatchedEncoding ?? true)) {
+      const options = { ...this.#options, showProgressBar: false }
+      for (const sample of this.#samples) {
+        const query = await embed(model, 'encodeQuery', [sample.query], options, context)
+        const documents = await embed(model, 'encodeDocument', documentsOf(sample), options, context)
+        yield [query, documents, sample.positive.length]
+      }
+      return
+    }
+    const texts = this.#samples.map(({ query }) => query)
+    const queries = await embed(model, 'encodeQuery', texts, this.#options, context)
+    const all = await embed(model, 'encodeDocument', this.#samples.flatMap(documentsOf), this.#options, context)
+    let start = 0
+    for (const [i, { positive, negative }] of this.#samples.entries()) {
+      const size = positive.length + negative.length
+      yield [sliceRows(queries, i, 1), sliceRows(all, start, size), positive.length]
+      start += size
+    }
+  }
+
+  #scores(query: Rows, documents: Rows): Float32Array {
+    const { similarityFct = 'cosine' } = this.#options
+    if (typeof similarityFct === 'string') return similarityMatrix(similarityFct, query, documents).data
+    const { data } = similarityFct(asEmbeddings(query, 'query'), asEmbeddings(documents, 'documents'))
+    if (!(data instanceof Float32Array) || data.length !== documents.shape[0]) {
+      throw invalidArgument('the result of similarityFct', `${documents.shape[0]} similarities`, data)
+    }
+    return data
+  }
+}
+
+function usable(where: string, samples: unknown): RerankingSample[] {
+  if (!Array.isArray(samples)) throw invalidArgument(`${where} samples`, 'an array', samples)
+  samples.forEach((sample: Partial<RerankingSample> | null, i) => {
+    if (typeof sample?.query !== 'string') {
+      throw invalidData(
+        `${where}: expected { query, positive, negative } for samples[${i}] but found ${describe(sample)}`,
+      )
+    }
+    checkTexts(`${where} samples[${i}].positive`, sample.positive ?? [])
+    checkTexts(`${where} samples[${i}].negative`, sample.negative ?? [])
+    if (sample.positive === undefined || sample.negative === undefined) {
+      throw invalidData(`${where}: samples[${i}] has no ${sample.positive ? 'negative' : 'positive'}`)
+    }
+  })
+  const kept = (samples as RerankingSample[]).filter(({ positive, negative }) => positive.length && negative.length)
+  if (kept.length === 0) throw invalidData(`${where}: no sample has both a positive and a negative`)
+  return kept
+}

@@ -1,0 +1,46 @@
+import { invalidArgument } from '../errors.js'
+import { checkOptions, checkType } from '../options.js'
+import type { EvaluatedModel, EvaluationContext, EvaluationResult, Evaluator } from './evaluator.js'
+
+export interface SequentialEvaluatorOptions {
+  /** One number from the primary metrics of all evaluators, in their order. Default: the last. */
+  mainScoreFunction?: (scores: readonly number[]) => number
+}
+
+/**
+ * Several evaluators, one after the other, as one.
+ *
+ * Metrics: those of all evaluators (give them names, equal ones of a later evaluator win), and `sequential_score`, the
+ * primary one. Source: sentence-transformers `SequentialEvaluator`.
+ *
+ * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION
+ */
+export class SequentialEvaluator implements Evaluator {
+  readonly #evaluators: readonly Evaluator[]
+  readonly #mainScore: (scores: readonly number[]) => number
+
+  constructor(evaluators: Iterable<Evaluator>, options: SequentialEvaluatorOptions = {}) {
+    const where = 'SequentialEvaluator'
+    if (typeof evaluators?.[Symbol.iterator] !== 'function') {
+      throw invalidArgument(`${where} evaluators`, 'a list of evaluators', evaluators)
+    }
+    checkOptions(where, options, ['mainScoreFunction'])
+    checkType(`${where} mainScoreFunction`, options.mainScoreFunction, 'function')
+    this.#evaluators = [...evaluators]
+    const wrong = this.#evaluators.findIndex((evaluator) => typeof evaluator?.evaluate !== 'function')
+    if (wrong !== -1) throw invalidArgument(`${where} evaluators[${wrong}]`, 'an evaluator', this.#evaluators[wrong])
+    this.#mainScore = options.mainScoreFunction ?? ((scores) => scores.at(-1)!)
+  }
+
+  async evaluate(model: EvaluatedModel, context: EvaluationContext = {}): Promise<EvaluationResult> {
+    const metrics: Record<string, number> = {}
+    const scores: number[] = []
+    for (const evaluator of this.#evaluators) {
+      const result = await evaluator.evaluate(model, context)
+      Object.assign(metrics, result.metrics)
+      scores.push(result.metrics[result.primaryMetric]!)
+    }
+    metrics.sequential_score = scores.length === 0 ? 0 : this.#mainScore(scores)
+    return { metrics, primaryMetric: 'sequential_score' }
+  }
+}

@@ -1,0 +1,60 @@
+import { Turns } from '../data/turns.js'
+import { embeddings } from '../models/embeddings.js'
+import { loadAddon } from '../native/load.js'
+import type { Metric } from '../native/types.js'
+import { checkWidths, searchBlocks } from '../search/blocks.js'
+import type { Rows } from './pair-similarities.js'
+
+/**
+ * The best `k` documents of every query, over a corpus that comes in pieces: only the pieces' hits are kept. Best first;
+ * equal scores in the order in which the documents came.
+ */
+export class TopHits {
+  /** Hits of query `q` are `scores[q * k …]` and `documents[q * k …]`, `count` of them. */
+  readonly scores: Float32Array
+  readonly documents: Int32Array
+  count = 0
+
+  constructor(
+    readonly queries: Rows,
+    readonly metric: Metric,
+    readonly k: number,
+  ) {
+    this.scores = new Float32Array(queries.shape[0] * k)
+    this.documents = new Int32Array(queries.shape[0] * k)
+  }
+
+  /**
+   * @param first number of the piece's first document
+   * @throws ERR_INVALID_ARGUMENT (width), ERR_ABORTED
+   */
+  async add(corpus: Rows, first: number, signal?: AbortSignal): Promise<void> {
+    const k = Math.min(this.k, corpus.shape[0])
+    if (k === 0) return
+    const [queries, documents] = [this.queries, corpus].map(({ data, shape }) => embeddings(data, ...shape))
+    checkWidths(queries!, documents!)
+    const turns = new Turns()
+    const options = { k, metric: this.metric, rowsPerJob: Number.POSITIVE_INFINITY, signal }
+    for await (const block of searchBlocks(loadAddon, queries!, documents!, options)) {
+      for (let i = 0; i < block.rows; i++) {
+        const [from, to] = [i * k, (i + 1) * k]
+        this.#merge(block.first + i, block.scores.subarray(from, to), block.indices.subarray(from, to), first)
+        await turns.give()
+      }
+    }
+    this.count = Math.min(this.k, this.count + k)
+  }
+
+  /** Two sorted lists into one; what was there comes before what is new of the same score. */
+  #merge(query: number, scores: Float32Array, found: Int32Array, first: number): void {
+    const at = query * this.k
+    const oldScores = this.scores.slice(at, at + this.count)
+    const oldDocuments = this.documents.slice(at, at + this.count)
+    const end = Math.min(this.k, this.count + scores.length)
+    for (let to = 0, old = 0, add = 0; to < end; to++) {
+      const keep = old < oldScores.length && (add === scores.length || oldScores[old]! >= scores[add]!)
+      this.scores[at + to] = keep ? oldScores[old]! : scores[add]!
+      this.documents[at + to] = keep ? oldDocuments[old++]! : first + found[add++]!
+    }
+  }
+}

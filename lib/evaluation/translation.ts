@@ -1,0 +1,92 @@
+import { checkOptions, checkType } from '../options.js'
+import { COMMON_OPTIONS, type CommonOptions, checkColumns, checkCommon, contextCells, named, suffix } from './common.js'
+import { appendCsv, pythonFloat } from './csv.js'
+import { embed } from './embed.js'
+import type { EvaluatedModel, EvaluationContext, EvaluationResult, Evaluator } from './evaluator.js'
+import { type Rows, similaritiesOfPairs } from './pair-similarities.js'
+import { TopHits } from './top-hits.js'
+
+/** `batchSize` is 16 unless given; the CSV file is `translation_evaluation_{name}_results.csv`. */
+export interface TranslationEvaluatorOptions extends CommonOptions {
+  sourceSentences: readonly string[]
+  /** `targetSentences[i]` translates `sourceSentences[i]`. */
+  targetSentences: readonly string[]
+  /** Print every source that is more alike another target to stdout, with the five best. Default false. */
+  printWrongMatches?: boolean
+}
+
+/**
+ * How often a sentence's translation is its nearest by cosine among all translations, both ways. Of equal ones the first
+ * counts.
+ *
+ * Metrics: `src2trg_accuracy`, `trg2src_accuracy`, `mean_accuracy`, the primary one.
+ * Source: sentence-transformers `TranslationEvaluator`.
+ *
+ * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_INVALID_DATA (lengths, texts)
+ */
+export class TranslationEvaluator implements Evaluator {
+  readonly name: string
+  readonly #options: TranslationEvaluatorOptions
+
+  constructor(options: TranslationEvaluatorOptions) {
+    const where = 'TranslationEvaluator'
+    const names = ['sourceSentences', 'targetSentences', 'printWrongMatches']
+    checkOptions(where, options, [...names, ...COMMON_OPTIONS])
+    const { sourceSentences, targetSentences } = options
+    checkColumns(where, { sourceSentences, targetSentences }, ['sourceSentences', 'targetSentences'])
+    checkCommon(where, options)
+    checkType(`${where} printWrongMatches`, options.printWrongMatches, 'boolean')
+    this.name = options.name ?? ''
+    this.#options = { batchSize: 16, ...options }
+  }
+
+  async evaluate(model: EvaluatedModel, context: EvaluationContext = {}): Promise<EvaluationResult> {
+    const { sourceSentences, targetSentences, printWrongMatches = false, writeCsv = true } = this.#options
+    const sources = await embed(model, 'encode', sourceSentences, this.#options, context)
+    const targets = await embed(model, 'encode', targetSentences, this.#options, context)
+    const forward = await nearest(sources, targets, printWrongMatches ? 5 : 1, context)
+    if (printWrongMatches) await this.#print(forward, sources, targets)
+    const [there, back] = [accuracy(forward), accuracy(await nearest(targets, sources, 1, context))]
+    if (context.outputPath !== undefined && writeCsv) {
+      await appendCsv(
+        context.outputPath,
+        `translation_evaluation${suffix(this.name)}_results.csv`,
+        ['epoch', 'steps', 'src2trg', 'trg2src'],
+        [...contextCells(context), pythonFloat(there), pythonFloat(back)],
+      )
+    }
+    const metrics = { src2trg_accuracy: there, trg2src_accuracy: back, mean_accuracy: (there + back) / 2 }
+    return named(this.name, metrics, 'mean_accuracy')
+  }
+
+  async #print({ k, documents, scores }: TopHits, sources: Rows, targets: Rows): Promise<void> {
+    const { sourceSentences, targetSentences } = this.#options
+    const own = await similaritiesOfPairs('cosine', sources, targets)
+    for (let i = 0; i < own.length; i++) {
+      const best = documents[i * k]!
+      if (best === i) continue
+      const score = (value: number) => `(Score: ${value.toFixed(4)})`
+      console.log(`\nIncorrect  : Source ${i} is most similar to target ${best} instead of target ${i}`)
+      console.log(`Source     : ${sourceSentences[i]}`)
+      console.log(`Pred Target: ${targetSentences[best]} ${score(scores[i * k]!)}`)
+      console.log(`True Target: ${targetSentences[i]} ${score(own[i]!)}`)
+      for (let j = i * k; j < (i + 1) * k; j++) {
+        console.log(`\t ${documents[j]} ${score(scores[j]!)} ${targetSentences[documents[j]!]}`)
+      }
+    }
+  }
+}
+
+async function nearest(queries: Rows, corpus: Rows, k: number, { signal }: EvaluationContext): Promise<TopHits> {
+  const hits = new TopHits(queries, 'cosine', Math.min(k, corpus.shape[0]))
+  await hits.add(corpus, 0, signal)
+  return hits
+}
+
+/** Share of the rows whose nearest is the row of the same number. */
+function accuracy({ queries, documents, k }: TopHits): number {
+  const rows = queries.shape[0]
+  let right = 0
+  for (let i = 0; i < rows; i++) if (documents[i * k] === i) right++
+  return right / rows
+}

@@ -1,0 +1,104 @@
+import { invalidArgument } from '../errors.js'
+import { checkOptions } from '../options.js'
+import {
+  COMMON_OPTIONS,
+  type CommonOptions,
+  checkColumns,
+  checkCommon,
+  checkSimilarities,
+  contextCells,
+  named,
+  SIMILARITY_NAMES,
+  type SimilarityName,
+  suffix,
+} from './common.js'
+import { appendCsv, pythonFloat } from './csv.js'
+import { embed } from './embed.js'
+import type { EvaluatedModel, EvaluationContext, EvaluationResult, Evaluator } from './evaluator.js'
+import { similaritiesOfPairs } from './pair-similarities.js'
+
+/** `batchSize` is 16 unless given; the CSV file is `triplet_evaluation_{name}_results.csv`. */
+export interface TripletEvaluatorOptions extends CommonOptions {
+  anchors: readonly string[]
+  positives: readonly string[]
+  negatives: readonly string[]
+  /** The similarity of the primary metric; also the one that is measured when `similarityFnNames` is absent. */
+  mainSimilarity?: SimilarityName
+  /** The similarities to measure. Default: the model's own. */
+  similarityFnNames?: readonly SimilarityName[]
+  /** By how much the positive must be more alike than the negative, for all similarities or by name. Default 0. */
+  margin?: number | Partial<Record<SimilarityName, number>>
+}
+
+/**
+ * Share of the triplets whose anchor is more alike the positive than the negative by more than a margin (a tie counts as
+ * wrong). Anchors are embedded as queries, the others as documents.
+ *
+ * Metrics: `{fn}_accuracy` per similarity, `max_accuracy` if there are several. Primary: `{mainSimilarity}_accuracy`, else
+ * `max_accuracy`, or the only one. Source: sentence-transformers `TripletEvaluator`.
+ *
+ * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_INVALID_DATA (lengths, texts)
+ */
+export class TripletEvaluator implements Evaluator {
+  readonly name: string
+  readonly #options: TripletEvaluatorOptions
+
+  constructor(options: TripletEvaluatorOptions) {
+    const where = 'TripletEvaluator'
+    const names = ['anchors', 'positives', 'negatives', 'mainSimilarity', 'similarityFnNames', 'margin']
+    checkOptions(where, options, [...names, ...COMMON_OPTIONS])
+    const { anchors, positives, negatives } = options
+    checkColumns(where, { anchors, positives, negatives }, ['anchors', 'positives', 'negatives'])
+    checkCommon(where, options)
+    checkSimilarities(where, options.similarityFnNames, options.mainSimilarity)
+    checkMargin(`${where} margin`, options.margin)
+    this.name = options.name ?? ''
+    this.#options = { ...options }
+  }
+
+  /** Embeds all triplets and compares; see the class for the metrics. */
+  async evaluate(model: EvaluatedModel, context: EvaluationContext = {}): Promise<EvaluationResult> {
+    const { anchors, positives, negatives, mainSimilarity, similarityFnNames, margin = 0 } = this.#options
+    const options = { batchSize: 16, ...this.#options }
+    const anchor = await embed(model, 'encodeQuery', anchors, options, context)
+    const positive = await embed(model, 'encodeDocument', positives, options, context)
+    const negative = await embed(model, 'encodeDocument', negatives, options, context)
+    const functions = similarityFnNames?.length ? similarityFnNames : [mainSimilarity ?? model.similarityFnName]
+
+    const metrics: Record<string, number> = {}
+    for (const fn of functions) {
+      const near = await similaritiesOfPairs(fn, anchor, positive)
+      const far = await similaritiesOfPairs(fn, anchor, negative)
+      // In float32, as there: with a margin a tie can depend on the rounding.
+      const ahead = Math.fround(typeof margin === 'number' ? margin : (margin[fn] ?? 0))
+      const right = near.reduce((sum, value, i) => sum + (value > Math.fround(far[i]! + ahead) ? 1 : 0), 0)
+      metrics[`${fn}_accuracy`] = Math.fround(right / near.length)
+    }
+    if (context.outputPath !== undefined && (this.#options.writeCsv ?? true)) {
+      await appendCsv(
+        context.outputPath,
+        `triplet_evaluation${suffix(this.name)}_results.csv`,
+        ['epoch', 'steps', ...functions.map((fn) => `accuracy_${fn}`)],
+        [...contextCells(context), ...Object.values(metrics).map(pythonFloat)],
+      )
+    }
+    let primary = `${mainSimilarity ?? functions[0]}_accuracy`
+    if (functions.length > 1) {
+      metrics.max_accuracy = Math.max(...Object.values(metrics))
+      if (mainSimilarity === undefined) primary = 'max_accuracy'
+    }
+    return named(this.name, metrics, primary)
+  }
+}
+
+function checkMargin(name: string, margin: unknown): void {
+  if (margin === undefined) return
+  const isNumber = (value: unknown) => typeof value === 'number' && Number.isFinite(value)
+  const known: readonly string[] = SIMILARITY_NAMES
+  const fits =
+    isNumber(margin) ||
+    (typeof margin === 'object' &&
+      margin !== null &&
+      Object.entries(margin).every(([key, value]) => known.includes(key) && isNumber(value)))
+  if (!fits) throw invalidArgument(name, `a number, or numbers by similarity (${known.join(', ')})`, margin)
+}

@@ -1,0 +1,139 @@
+// Every evaluator against sentence-transformers' own, on the same embeddings: metrics, their order, the primary one, files.
+
+import { readdirSync, readFileSync } from 'node:fs'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import test, { type ExecutionContext } from 'ava'
+import type { EvaluatedModel, Evaluator } from '../../lib/evaluation/evaluator.js'
+import * as evaluation from '../../lib/evaluation/index.js'
+import { SoftmaxLoss } from '../../lib/losses/softmax.js'
+import { embeddings } from '../../lib/models/embeddings.js'
+import { temporaryFolder } from '../helpers/model-folders.js'
+
+const GOLDEN = new URL('../../../test/parity/golden/evaluators/', import.meta.url)
+
+interface Case {
+  evaluator: string
+  similarity: EvaluatedModel['similarityFnName']
+  // biome-ignore lint/suspicious/noExplicitAny: the options of every evaluator
+  options: any
+  metrics: Record<string, number>
+  primaryMetric: string
+  files: Record<string, string>
+}
+
+const read = (file: string) => JSON.parse(readFileSync(new URL(file, GOLDEN), 'utf8'))
+const matrices: Record<string, number[][]> = read('embeddings.json')
+
+/** The model of make_evaluators.py. */
+function fakeModel(similarityFnName: EvaluatedModel['similarityFnName'] = 'cosine', shift = 0): EvaluatedModel {
+  const prompts: Record<string, string> = { query: 'q: ', document: 'd' }
+  const encode: EvaluatedModel['encode'] = async (texts, options = {}) => {
+    const prompt = options.prompt ?? prompts[options.promptName ?? ''] ?? ''
+    const rows = texts.map((text) => {
+      const [, kind, number] = /^([rs])(\d+)/.exec(text)!
+      const matrix = matrices[kind!]!
+      return matrix[(Number(number) + prompt.length + shift) % matrix.length]!.slice(0, options.truncateDim)
+    })
+    return embeddings(Float32Array.from(rows.flat()), rows.length, rows[0]!.length)
+  }
+  return { similarityFnName, encode, encodeQuery: encode, encodeDocument: encode }
+}
+
+/** BEIR folders of the sets in `datasets`. */
+async function beirFolders(t: ExecutionContext, datasets: Record<string, Case['options']>) {
+  const root = await temporaryFolder(t)
+  const folders: Record<string, string> = {}
+  for (const [name, { queries, corpus, relevantDocs }] of Object.entries(datasets)) {
+    const folder = join(root, name)
+    folders[name] = folder
+    await mkdir(join(folder, 'qrels'), { recursive: true })
+    for (const [file, texts] of Object.entries({ queries, corpus }) as [string, Record<string, string>][]) {
+      const lines = Object.entries(texts).map(([_id, text]) => `${JSON.stringify({ _id, text })}\n`)
+      await writeFile(join(folder, `${file}.jsonl`), lines.join(''))
+    }
+    const lines = (Object.entries(relevantDocs) as [string, string[]][]).flatMap(([query, documents]) => [
+      ...documents.map((document) => `${query}\t${document}\t1\n`),
+      `${query}\td999\t0\n`,
+    ])
+    await writeFile(join(folder, 'qrels', 'test.tsv'), `query-id\tcorpus-id\tscore\n${lines.join('')}`)
+  }
+  return folders
+}
+
+async function build(t: ExecutionContext, { evaluator, options }: Case): Promise<Evaluator> {
+  const teacherModel = fakeModel('cosine', 1)
+  switch (evaluator) {
+    case 'MSEEvaluator':
+      return new evaluation.MSEEvaluator({ ...options, teacherModel })
+    case 'MSEEvaluatorFromDataset':
+      return new evaluation.MSEEvaluatorFromDataset({ ...options, teacherModel })
+    case 'NanoBEIREvaluator':
+      return new evaluation.NanoBEIREvaluator({ ...options, datasets: await beirFolders(t, options.datasets) })
+    case 'LabelAccuracyEvaluator': {
+      const { weight, bias, flags, ...rest } = options
+      const [concatenationSentRep, concatenationSentDifference, concatenationSentMultiplication] = flags
+      const names = { concatenationSentRep, concatenationSentDifference, concatenationSentMultiplication }
+      const lossTensors = {
+        'classifier.weight': { shape: [3, weight.length / 3], data: Float32Array.from(weight as number[]) },
+        'classifier.bias': { shape: [3], data: Float32Array.from(bias as number[]) },
+      }
+      return new evaluation.LabelAccuracyEvaluator({
+        ...rest,
+        loss: new SoftmaxLoss({ numLabels: 3, ...names }),
+        lossTensors: weight.length === 24 ? () => lossTensors : lossTensors,
+      })
+    }
+    case 'SequentialEvaluator': {
+      const evaluators = [
+        new evaluation.BinaryClassificationEvaluator(options.first),
+        new evaluation.TranslationEvaluator(options.second),
+      ]
+      if (!options.mean) return new evaluation.SequentialEvaluator(evaluators)
+      return new evaluation.SequentialEvaluator(evaluators, { mainScoreFunction: ([a, b]) => (a! + b!) / 2 })
+    }
+    default: {
+      const classes = evaluation as unknown as Record<string, new (options: object) => Evaluator>
+      return new classes[evaluator]!(options)
+    }
+  }
+}
+
+let largest = 0
+
+for (const file of readdirSync(GOLDEN).filter((name) => name.startsWith('cases-'))) {
+  for (const [name, golden] of Object.entries(read(file) as Record<string, Case>)) {
+    test(name, async (t) => {
+      const evaluator = await build(t, golden)
+      const model = fakeModel(golden.similarity)
+      const outputPath = join(await temporaryFolder(t), 'eval')
+      const { metrics, primaryMetric } = await evaluator.evaluate(model, { outputPath })
+      t.deepEqual(Object.keys(metrics), Object.keys(golden.metrics))
+      t.is(primaryMetric, golden.primaryMetric)
+      for (const [key, value] of Object.entries(golden.metrics)) {
+        const difference = Math.abs(metrics[key]! - value) / Math.max(1, Math.abs(value))
+        largest = Math.max(largest, difference)
+        t.true(difference <= 1e-6, `${key}: ${metrics[key]}, Python ${value}`)
+      }
+      await evaluator.evaluate(model, { outputPath, epoch: 0.5, steps: 12 })
+      t.deepEqual((await readdir(outputPath)).sort(), Object.keys(golden.files).sort())
+      for (const [file, expected] of Object.entries(golden.files)) {
+        sameText(t, file, await readFile(join(outputPath, file), 'utf8'), expected)
+      }
+    })
+  }
+}
+
+test.after(() => console.log(`largest difference of a metric: ${largest}`))
+
+/** Equal but for the last digits of numbers; what is an integer there is one here. */
+function sameText(t: ExecutionContext, file: string, found: string, expected: string): void {
+  const number = /-?\d+(?:\.\d+)?(?:e[-+]\d+)?/g
+  const shape = (text: string) => text.replace(number, (match) => (/[.e]/.test(match) ? '#.#' : match))
+  t.is(shape(found), shape(expected), file)
+  const values = expected.match(number) ?? []
+  for (const [i, value] of (found.match(number) ?? []).entries()) {
+    const difference = Math.abs(Number(value) - Number(values[i])) / Math.max(1, Math.abs(Number(values[i])))
+    t.true(difference <= 1e-6, `${file}: ${value}, Python ${values[i]}`)
+  }
+}
