@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readJsonl } from '../data/readers/jsonl.js'
 import { readLines, withoutReturn } from '../data/readers/lines.js'
-import { invalidArgument, SentenceTorchError } from '../errors.js'
+import { describe, invalidArgument, SentenceTorchError } from '../errors.js'
 import { checkOptions, checkType } from '../options.js'
 
 /** A retrieval set as InformationRetrievalEvaluator takes it. */
@@ -39,18 +39,17 @@ export async function loadBeir(folder: string, options: LoadBeirOptions = {}): P
 }
 
 async function readTexts(path: string, withTitle: boolean): Promise<Map<string, string>> {
-  const { names, columns } = await readJsonl(path)
-  const column = (name: string) => columns[names.indexOf(name)]
-  const [ids, texts, titles] = [column('_id'), column('text'), withTitle ? column('title') : undefined]
-  if (!ids || !texts) throw badData(path, `the keys _id and text`, names.join(', ') || 'none')
   const out = new Map<string, string>()
-  for (const [i, id] of ids.entries()) {
-    const [text, title = ''] = [texts[i], titles?.[i]]
-    if (typeof id !== 'string' || typeof text !== 'string' || typeof title !== 'string') {
-      throw badData(path, `strings as _id, text and title in row ${i}`, `${typeof id}, ${typeof text}, ${typeof title}`)
+  for await (const { columns } of readJsonl(path, ['_id', 'text', ...(withTitle ? ['title'] : [])])) {
+    const [ids = [], texts = [], titles] = columns
+    for (const [i, id] of ids.entries()) {
+      const [text, title = ''] = [texts[i], titles?.[i]]
+      if (typeof id !== 'string' || typeof text !== 'string' || typeof title !== 'string') {
+        throw badData(path, 'strings as _id, text and title', `${describe(id)}, ${describe(text)}, ${describe(title)}`)
+      }
+      const whole = withTitle ? `${title} ${text}`.trim() : text
+      if (whole.length > 0) out.set(id, whole)
     }
-    const whole = withTitle ? `${title} ${text}`.trim() : text
-    if (whole.length > 0) out.set(id, whole)
   }
   return out
 }
