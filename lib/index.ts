@@ -19,6 +19,7 @@ export type {
   ParaphraseMiningEmbeddingsOptions,
   ParaphraseMiningOptions,
 } from './search/paraphrase-mining.js'
+export type { Precision, QuantizedData, QuantizedEmbeddings, QuantizeOptions } from './search/quantize.js'
 export type { ScoreFunction } from './search/score-function.js'
 export type { SearchHit, SemanticSearchOptions } from './search/semantic-search.js'
 export * as util from './search/util.js'

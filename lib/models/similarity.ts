@@ -51,10 +51,7 @@ export function similarityMatrix(metric: Metric, a: EmbeddingsLike, b: Embedding
  */
 export function pairwiseSimilarity(metric: Metric, a: EmbeddingsLike, b: EmbeddingsLike): Float32Array {
   const { first, second, dim } = prepare(metric, a, b)
-  if (first.length !== second.length) {
-    const found = `${first.length / dim} and ${second.length / dim}`
-    throw new SentenceTorchError('ERR_INVALID_ARGUMENT', `Expected as many rows on both sides, but received ${found}`)
-  }
+  checkRows(first, second, dim)
   const compare = COMPARE[metric]
   return Float32Array.from({ length: dim === 0 ? 0 : first.length / dim }, (_, i) =>
     compare(first, i * dim, second, i * dim, dim),
@@ -71,4 +68,35 @@ function prepare(metric: Metric, a: EmbeddingsLike, b: EmbeddingsLike) {
   }
   const unit = (data: Float32Array) => (metric === 'cosine' ? normalizeRows(data, dim) : data)
   return { first: unit(left.data), second: unit(right.data), dim }
+}
+
+/**
+ * Angle similarity of row i of `a` with row i of `b`, for every i: [rows]. The halves of a row are the real and imaginary parts
+ * of complex numbers (a row of odd width gets a 0 behind it); the parts of their quotient, divided by the quotient of the
+ * lengths, are summed, without the sign. A zero row gives NaN, as there.
+ * Paper: https://arxiv.org/abs/2309.12871. Source: sentence-transformers `util.pairwise_angle_sim`.
+ * @throws SentenceTorchError ERR_INVALID_ARGUMENT when the shapes differ.
+ */
+export function pairwiseAngleSimilarity(a: EmbeddingsLike, b: EmbeddingsLike): Float32Array {
+  const { first, second, dim } = prepare('dot', a, b)
+  checkRows(first, second, dim)
+  const half = Math.ceil(dim / 2)
+  return Float32Array.from({ length: dim === 0 ? 0 : first.length / dim }, (_, row) => {
+    const start = row * dim
+    let [parts, x2, y2] = [0, 0, 0]
+    for (let d = 0; d < half; d++) {
+      const [re1, re2] = [first[start + d]!, second[start + d]!]
+      const [im1, im2] = half + d < dim ? [first[start + half + d]!, second[start + half + d]!] : [0, 0]
+      parts += re1 * re2 + im1 * im2 + (im1 * re2 - re1 * im2)
+      x2 += re1 * re1 + im1 * im1
+      y2 += re2 * re2 + im2 * im2
+    }
+    return Math.abs(parts / y2 / (Math.sqrt(x2) / Math.sqrt(y2)))
+  })
+}
+
+function checkRows(first: Float32Array, second: Float32Array, dim: number): void {
+  if (first.length === second.length) return
+  const found = `${first.length / dim} and ${second.length / dim}`
+  throw new SentenceTorchError('ERR_INVALID_ARGUMENT', `Expected as many rows on both sides, but received ${found}`)
 }

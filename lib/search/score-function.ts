@@ -1,6 +1,6 @@
 import { invalidArgument } from '../errors.js'
 import type { Embeddings, EmbeddingsLike } from '../models/embeddings.js'
-import { similarityMatrix } from '../models/similarity.js'
+import { pairwiseAngleSimilarity, pairwiseSimilarity, similarityMatrix } from '../models/similarity.js'
 import type { Metric } from '../native/types.js'
 
 /** How rows are compared: a metric by name, or the function of `util` that computes it. */
@@ -24,6 +24,31 @@ export function euclideanSim(a: EmbeddingsLike, b: EmbeddingsLike): Embeddings {
 /** Negative Manhattan distance of every row of `a` to every row of `b`: [rows of a, rows of b]. Source: `util.manhattan_sim`. */
 export function manhattanSim(a: EmbeddingsLike, b: EmbeddingsLike): Embeddings {
   return similarityMatrix('manhattan', a, b)
+}
+
+/** Cosine similarity of row i of `a` with row i of `b`: [rows]. Source: `util.pairwise_cos_sim`. */
+export function pairwiseCosSim(a: EmbeddingsLike, b: EmbeddingsLike): Float32Array {
+  return pairwiseSimilarity('cosine', a, b)
+}
+
+/** Dot product of row i of `a` with row i of `b`: [rows]. Source: `util.pairwise_dot_score`. */
+export function pairwiseDotScore(a: EmbeddingsLike, b: EmbeddingsLike): Float32Array {
+  return pairwiseSimilarity('dot', a, b)
+}
+
+/** Negative Euclidean distance of row i of `a` to row i of `b`: [rows]. Source: `util.pairwise_euclidean_sim`. */
+export function pairwiseEuclideanSim(a: EmbeddingsLike, b: EmbeddingsLike): Float32Array {
+  return pairwiseSimilarity('euclidean', a, b)
+}
+
+/** Negative Manhattan distance of row i of `a` to row i of `b`: [rows]. Source: `util.pairwise_manhattan_sim`. */
+export function pairwiseManhattanSim(a: EmbeddingsLike, b: EmbeddingsLike): Float32Array {
+  return pairwiseSimilarity('manhattan', a, b)
+}
+
+/** Angle similarity (AnglE) of row i of `a` with row i of `b`: [rows]. Source: `util.pairwise_angle_sim`. */
+export function pairwiseAngleSim(a: EmbeddingsLike, b: EmbeddingsLike): Float32Array {
+  return pairwiseAngleSimilarity(a, b)
 }
 
 const METRICS = new Map<unknown, Metric>([

@@ -202,9 +202,52 @@ def hard_negatives():
     write("hard-negatives", {**content, "cases": cases})
 
 
+def similarities():
+    a, b = rows(12, 9, 7), rows(13, 9, 7)
+    b[2] = a[2]
+    pairwise = [
+        util.pairwise_cos_sim,
+        util.pairwise_dot_score,
+        util.pairwise_euclidean_sim,
+        util.pairwise_manhattan_sim,
+        util.pairwise_angle_sim,
+    ]
+    values = {
+        function.__name__: function(torch.from_numpy(a), torch.from_numpy(b)).ravel().tolist()
+        for function in [*FUNCTIONS.values(), *pairwise]
+    }
+    even = util.pairwise_angle_sim(torch.from_numpy(a[:, :6].copy()), torch.from_numpy(b[:, :6].copy())).tolist()
+    write("similarities", {"dim": 7, "a": listed(a), "b": listed(b), "values": values, "even_angle": even})
+
+
+def quantization():
+    embeddings, calibration = rows(14, 30, 11), rows(15, 150, 11, 0.7)
+    embeddings[:, 4] = 0.25
+    embeddings[3, :] = 0
+    ranges = np.stack([np.linspace(-2, -0.5, 11), np.linspace(0.5, 2, 11)]).astype(np.float32)
+    ranges[:, 7] = 0.125
+    cases = []
+    for precision in ["float32", "int8", "uint8", "binary", "ubinary"]:
+        for option, value in [(None, None), ("ranges", ranges), ("calibration_embeddings", calibration)]:
+            if option is not None and not precision.endswith("int8"):
+                continue
+            found = util.quantize_embeddings(embeddings, precision, **({option: value} if option else {}))
+            content = {"precision": precision, "option": option, "type": str(found.dtype), "shape": found.shape}
+            cases.append({**content, "data": found.ravel().tolist()})
+    matrices = []
+    for precision in ["int8", "ubinary"]:
+        parts = [embeddings[:4], embeddings[4:11], embeddings[11:11], embeddings[11:]]
+        found = util.quantize_embeddings(parts, precision)
+        matrices.append({"precision": precision, "data": [part.ravel().tolist() for part in found]})
+    data = {"embeddings": listed(embeddings), "calibration": listed(calibration), "ranges": ranges.ravel().tolist()}
+    write("quantization", {"dim": 11, **data, "cases": cases, "matrices": matrices})
+
+
 if __name__ == "__main__":
     FOLDER.mkdir(parents=True, exist_ok=True)
     search()
     paraphrases()
     communities()
     hard_negatives()
+    similarities()
+    quantization()

@@ -12,6 +12,7 @@ import type { Metric } from '../../lib/native/types.js'
 import { mineNegativesWith } from '../../lib/search/hard-negatives/mine.js'
 import { readNpy, writeNpy } from '../../lib/search/hard-negatives/npy.js'
 import type { MineHardNegativesOptions } from '../../lib/search/hard-negatives/options.js'
+import type { Precision } from '../../lib/search/quantize.js'
 import * as util from '../../lib/search/util.js'
 
 const GOLDEN = new URL('../../../test/parity/golden/utilities/', import.meta.url)
@@ -196,5 +197,64 @@ test('mineHardNegatives makes the columns and the report of util.mine_hard_negat
     const told = (line: string) => !line.includes('minScore of')
     const expected = report.map((line) => line.trimEnd().replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase()))
     t.deepEqual(lines.filter(told), expected.filter(told), where)
+  }
+})
+
+interface SimilarityGolden {
+  dim: number
+  a: number[]
+  b: number[]
+  values: Record<string, number[]>
+  even_angle: number[]
+}
+
+test('similarities are those of util', (t) => {
+  const { dim, a, b, values, even_angle } = golden<SimilarityGolden>('similarities')
+  const [left, right] = [matrix(a, dim), matrix(b, dim)]
+  const functions = new Map<string, unknown>(Object.entries(util))
+  for (const [name, expected] of Object.entries(camel(values))) {
+    const compare = functions.get(name) as typeof util.cosSim | typeof util.pairwiseCosSim
+    const found = compare(left, right)
+    t.true(alike(Array.from('data' in found ? found.data : found), expected), name)
+  }
+  t.is(Object.keys(values).length, 9)
+  const even = util.pairwiseAngleSim(util.truncateEmbeddings(left, 6), util.truncateEmbeddings(right, 6))
+  t.true(alike(Array.from(even), even_angle))
+})
+
+interface QuantizationGolden {
+  dim: number
+  embeddings: number[]
+  calibration: number[]
+  ranges: number[]
+  cases: { precision: Precision; option: string | null; type: string; shape: number[]; data: number[] }[]
+  matrices: { precision: Precision; data: number[][] }[]
+}
+
+test('quantizeEmbeddings gives the bytes of util.quantize_embeddings', async (t) => {
+  const all = golden<QuantizationGolden>('quantization')
+  const rows = matrix(all.embeddings, all.dim)
+  const given: Record<string, object> = {
+    none: {},
+    ranges: { ranges: matrix(all.ranges, all.dim) },
+    calibration_embeddings: { calibrationEmbeddings: matrix(all.calibration, all.dim) },
+  }
+  t.is(all.cases.length, 9)
+  for (const { precision, option, type, shape, data } of all.cases) {
+    const where = `${precision} ${option}`
+    const found = await util.quantizeEmbeddings(rows, precision, given[option ?? 'none']!)
+    t.is(found.data.constructor.name.toLowerCase(), `${type}array`, where)
+    t.deepEqual(found.shape, shape as [number, number], where)
+    t.deepEqual([...found.data], [...data].map(type === 'float32' ? Math.fround : Number), where)
+    t.deepEqual([...found.row(2)], [...found.data].slice(2 * shape[1]!, 3 * shape[1]!))
+  }
+  for (const { precision, data } of all.matrices) {
+    const cut = (from: number, to: number) =>
+      embeddings(rows.data.subarray(from * all.dim, to * all.dim), to - from, all.dim)
+    const found = await util.quantizeEmbeddings([cut(0, 4), cut(4, 11), cut(11, 11), cut(11, 30)], precision)
+    t.deepEqual(
+      found.map((part) => [...part.data]),
+      data,
+    )
   }
 })

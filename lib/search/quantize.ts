@@ -1,0 +1,193 @@
+import { Turns } from '../data/turns.js'
+import { invalidArgument, SentenceTorchError } from '../errors.js'
+import { asEmbeddings, type Embeddings, type EmbeddingsLike } from '../models/embeddings.js'
+import { checkOneOf, checkOptions } from '../options.js'
+
+/** What each precision is kept in. */
+export interface QuantizedData {
+  float32: Float32Array
+  int8: Int8Array
+  uint8: Uint8Array
+  binary: Int8Array
+  ubinary: Uint8Array
+}
+export type Precision = keyof QuantizedData
+
+/** Rows of equal width in few bits. */
+export interface QuantizedEmbeddings<P extends Precision = Precision> {
+  /** All rows, one after the other. */
+  data: QuantizedData[P]
+  /** Rows and values of a row; with `binary` and `ubinary` bytes of a row: an eighth of the dimensions, rounded up. */
+  shape: [number, number]
+  /** Row `i`, a view of `data`. Throws ERR_INVALID_ARGUMENT unless 0 ≤ i < rows. */
+  row(i: number): QuantizedData[P]
+}
+
+export interface QuantizeOptions {
+  /** For `int8` and `uint8`: least and greatest value of each dimension, [2, dim]. */
+  ranges?: EmbeddingsLike
+  /** For `int8` and `uint8` without `ranges`: rows from which those are taken. Default: the embeddings themselves. */
+  calibrationEmbeddings?: EmbeddingsLike
+}
+
+/** Rows below which ranges are rough. */
+const ENOUGH_ROWS = 100
+/** Values between two looks at the clock: about a tenth of a millisecond. */
+const STRIDE = 2 ** 15
+
+/**
+ * Embeddings in fewer bits. `int8` and `uint8`: floor((x − min) / ((max − min) / 255)) of each dimension, from 0 to 255 or −128
+ * to 127, values beyond the range at its ends. `ubinary`: one bit per dimension, 1 where x > 0, the first dimension in the
+ * highest bit (NumPy's packbits), the last byte filled with 0; `binary` is that minus 128. `float32` copies.
+ *
+ * Truncate, then normalise, then quantise. A list of matrices (token embeddings of several texts) gives a list, with common
+ * ranges. The arithmetic is in float32, so bytes are equal to those of the reference.
+ * @param rows [n, dim]
+ * Source: sentence-transformers `util.quantize_embeddings`.
+ * @throws SentenceTorchError ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION
+ */
+export async function quantizeEmbeddings<P extends Precision>(
+  rows: EmbeddingsLike,
+  precision: P,
+  options?: QuantizeOptions,
+): Promise<QuantizedEmbeddings<P>>
+export async function quantizeEmbeddings<P extends Precision>(
+  matrices: readonly Embeddings[],
+  precision: P,
+  options?: QuantizeOptions,
+): Promise<QuantizedEmbeddings<P>[]>
+export async function quantizeEmbeddings(
+  input: EmbeddingsLike | readonly Embeddings[],
+  precision: Precision,
+  options: QuantizeOptions = {},
+): Promise<QuantizedEmbeddings | QuantizedEmbeddings[]> {
+  checkOneOf('precision', precision ?? null, ['float32', 'int8', 'uint8', 'binary', 'ubinary'])
+  checkOptions('quantizeEmbeddings', options, ['ranges', 'calibrationEmbeddings'])
+  const needsRanges = precision === 'int8' || precision === 'uint8'
+  const given = (['ranges', 'calibrationEmbeddings'] as const).find((name) => options[name] !== undefined)
+  if (given !== undefined && !needsRanges) {
+    const message = `${given} is for int8 and uint8 alone; ${precision} has no ranges`
+    throw new SentenceTorchError('ERR_INVALID_ARGUMENT', message)
+  }
+  const isList = Array.isArray(input) && input.length > 0 && !(input[0] instanceof Float32Array)
+  const list = isList
+    ? (input as readonly Embeddings[]).map((each, i) => asEmbeddings(each, `embeddings[${i}]`))
+    : [asEmbeddings(input as EmbeddingsLike, 'embeddings')]
+  const turns = new Turns()
+  const ranges = needsRanges ? await rangesOf(list, options, precision, turns) : undefined
+  const results: QuantizedEmbeddings[] = []
+  for (const matrix of list) {
+    if (ranges !== undefined) results.push(await toBytes(matrix, ranges, precision as 'int8' | 'uint8', turns))
+    else if (precision === 'float32') results.push(wrap(matrix.data.slice(), matrix.shape[0], matrix.shape[1]))
+    else results.push(await toBits(matrix, precision as 'binary' | 'ubinary', turns))
+  }
+  return isList ? results : results[0]!
+}
+
+interface Ranges {
+  starts: Float32Array
+  steps: Float32Array
+}
+
+async function rangesOf(
+  list: readonly Embeddings[],
+  { ranges, calibrationEmbeddings }: QuantizeOptions,
+  precision: Precision,
+  turns: Turns,
+): Promise<Ranges> {
+  const dim = list[0]!.shape[1]
+  const other = list.findIndex(({ shape }) => shape[1] !== dim)
+  if (other !== -1) throw invalidArgument(`the width of embeddings[${other}]`, `${dim}`, list[other]!.shape[1])
+  let [low, high]: [Float32Array, Float32Array] = [new Float32Array(0), new Float32Array(0)]
+  if (ranges !== undefined) {
+    const { data, shape } = asEmbeddings(ranges, 'ranges')
+    if (shape[0] !== 2 || shape[1] !== dim) throw wrongShape('ranges', `2 × ${dim}`, shape)
+    ;[low, high] = [data.subarray(0, dim), data.subarray(dim)]
+  } else {
+    const own = calibrationEmbeddings === undefined
+    const from = own ? list : [asEmbeddings(calibrationEmbeddings, 'calibrationEmbeddings')]
+    const rows = from.reduce((sum, { shape }) => sum + shape[0], 0)
+    if (!own && (rows === 0 || from[0]!.shape[1] !== dim)) {
+      throw wrongShape('calibrationEmbeddings', `rows of ${dim}`, from[0]!.shape)
+    }
+    if (own && rows > 0 && rows < ENOUGH_ROWS) {
+      process.emitWarning(
+        `The ranges of ${precision} are taken from ${rows} embedding${rows === 1 ? '' : 's'}; they are more stable with ` +
+          'calibrationEmbeddings, or with ranges of more',
+        'SentenceTorchWarning',
+      )
+    }
+    ;[low, high] = [new Float32Array(dim).fill(Infinity), new Float32Array(dim).fill(-Infinity)]
+    for (const { data } of from) {
+      for (let start = 0; start < data.length; start += dim) {
+        for (let d = 0; d < dim; d++) {
+          const value = data[start + d]!
+          if (value < low[d]!) low[d] = value
+          if (value > high[d]!) high[d] = value
+        }
+        if ((start / dim) % Math.ceil(STRIDE / dim) === 0) await turns.give()
+      }
+    }
+  }
+  // A dimension that never changes has no range.
+  const steps = low.map((value, d) => Math.fround(Math.fround(high[d]! - value) / 255) || 1)
+  return { starts: low, steps }
+}
+
+async function toBytes(
+  { data, shape }: Embeddings,
+  { starts, steps }: Ranges,
+  precision: 'int8' | 'uint8',
+  turns: Turns,
+): Promise<QuantizedEmbeddings> {
+  const dim = shape[1]
+  const out = precision === 'int8' ? new Int8Array(data.length) : new Uint8Array(data.length)
+  const shift = precision === 'int8' ? 128 : 0
+  for (let start = 0; start < data.length; start += dim) {
+    for (let d = 0; d < dim; d++) {
+      const place = Math.floor(Math.fround(Math.fround(data[start + d]! - starts[d]!) / steps[d]!))
+      out[start + d] = Math.min(Math.max(place, 0), 255) - shift
+    }
+    if ((start / dim) % Math.ceil(STRIDE / dim) === 0) await turns.give()
+  }
+  return wrap(out, shape[0], dim)
+}
+
+async function toBits(
+  { data, shape }: Embeddings,
+  precision: 'binary' | 'ubinary',
+  turns: Turns,
+): Promise<QuantizedEmbeddings> {
+  const [rows, dim] = shape
+  const width = Math.ceil(dim / 8)
+  const out = precision === 'binary' ? new Int8Array(rows * width) : new Uint8Array(rows * width)
+  const shift = precision === 'binary' ? 128 : 0
+  for (let row = 0; row < rows; row++) {
+    for (let byte = 0; byte < width; byte++) {
+      let bits = 0
+      for (let d = 8 * byte; d < 8 * byte + 8; d++) bits = 2 * bits + (d < dim && data[row * dim + d]! > 0 ? 1 : 0)
+      out[row * width + byte] = bits - shift
+    }
+    if (row % Math.ceil(STRIDE / dim) === 0) await turns.give()
+  }
+  return wrap(out, rows, width)
+}
+
+function wrap<P extends Precision>(data: QuantizedData[P], rows: number, width: number): QuantizedEmbeddings<P> {
+  return {
+    data,
+    shape: [rows, width],
+    row(i) {
+      if (!Number.isInteger(i) || i < 0 || i >= rows)
+        throw invalidArgument('row', `an integer from 0 to ${rows - 1}`, i)
+      return data.subarray(i * width, (i + 1) * width) as QuantizedData[P]
+    },
+  }
+}
+
+function wrongShape(name: string, expected: string, shape: readonly number[]): SentenceTorchError {
+  return new SentenceTorchError(
+    'ERR_INVALID_ARGUMENT',
+    `Expected ${expected} values for ${name}, received ${shape.join(' × ')}`,
+  )
+}
