@@ -2,6 +2,7 @@ import { type BatchSamplerName, checkBatchSamplerName } from '../data/samplers/i
 import { invalidArgument } from '../errors.js'
 import { checkOneOf, checkOptions, checkType } from '../options.js'
 import { PLANNED_ARGUMENTS, PLANNED_SCHEDULERS } from './planned-arguments.js'
+import { checkLogArguments, type LogLevel, type ReportTo } from './reporting/arguments.js'
 import { SCHEDULER_TYPES, type SchedulerType } from './schedule.js'
 
 const STRATEGIES = ['no', 'steps', 'epoch'] as const
@@ -63,6 +64,14 @@ export interface TrainingArguments {
   seed: number
   /** No progress bar, plain lines. Default false. */
   disableTqdm: boolean
+  /** `info` prints what transformers prints at that level; `passive` and all above `info`: nothing more. Default `passive`. */
+  logLevel: LogLevel
+  /** Where the log is written too, into `loggingDir`; docs/reporting.md. Default `none`. */
+  reportTo: ReportTo | readonly ReportTo[]
+  /** Folder of `reportTo`. Default null: `runs/<date>_<host>` in `outputDir`. */
+  loggingDir: string | null
+  /** Log where the time goes (`time_…`) and `tokens_per_second`. Default false. */
+  logTimings: boolean
 }
 
 /** The defaults, as sentence-transformers 6.0.1 with transformers 5.18 prints them. */
@@ -94,6 +103,10 @@ const DEFAULTS: TrainingArguments = {
   saveSteps: 500,
   seed: 42,
   disableTqdm: false,
+  logLevel: 'passive',
+  reportTo: 'none',
+  loggingDir: null,
+  logTimings: false,
 }
 
 /**
@@ -140,6 +153,7 @@ export function resolveArguments(given: Partial<TrainingArguments> = {}): Readon
   for (const name of ['loggingStrategy', 'evalStrategy'] as const) checkOneOf(name, args[name], STRATEGIES)
   checkOneOf('saveStrategy', args.saveStrategy, STRATEGIES, ['best'])
   checkOneOf('lrSchedulerType', args.lrSchedulerType, SCHEDULER_TYPES, PLANNED_SCHEDULERS)
+  checkLogArguments(args)
   checkBatchSamplerName(args.batchSampler)
   return Object.freeze(args)
 }

@@ -37,13 +37,10 @@ export const PLANNED_ARGUMENTS: Readonly<Record<string, NotBuilt>> = {
   torchEmptyCacheSteps: none,
   autoFindBatchSize: off,
   // logging
-  loggingDir: { ...none, instead: 'callbacks hear every record in onLog' },
   logOnEachNode: is(true),
   loggingNanInfFilter: is(true),
   includeNumInputTokensSeen: is('no', false),
-  logLevel: is('passive'),
   logLevelReplica: is('warning'),
-  reportTo: { harmless: ['none', ['none'], []], instead: 'callbacks hear every record in onLog' },
   runName: none,
   project: is('huggingface'),
   trackioSpaceId: is(null, 'trackio'),

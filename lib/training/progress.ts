@@ -1,4 +1,6 @@
 import type { CallbackContext, LogRecord, TrainerCallback, TrainerState } from './callbacks.js'
+import { fourDigits, pythonLine } from './reporting/format.js'
+import { jsonLine } from './reporting/json-lines.js'
 
 /** Where progress is written: `process.stdout`, or anything like it. */
 export interface ProgressOutput {
@@ -11,8 +13,8 @@ const REDRAW_MS = 100
 const BAR_WIDTH = 20
 
 /**
- * Shows a run: on a terminal a bar with loss, pairs/s and time left and the log records as lines above it (with
- * `disableTqdm` the lines alone); elsewhere one JSON object per log record and line, with its `step`.
+ * Shows a run: on a terminal a bar with loss, pairs/s and time left and the log records above it, as transformers prints
+ * them (with `disableTqdm` the records alone); elsewhere one JSON object per log record and line, with its `step`.
  */
 export class Progress implements TrainerCallback {
   readonly #output: ProgressOutput
@@ -20,15 +22,21 @@ export class Progress implements TrainerCallback {
   #started = 0
   #drawn = Number.NEGATIVE_INFINITY
   #barIsOn = false
+  #state: Readonly<TrainerState> | undefined
 
   constructor(output: ProgressOutput, now: () => number = () => performance.now()) {
     this.#output = output
     this.#now = now
   }
 
+  get isTerminal(): boolean {
+    return this.#output.isTTY === true
+  }
+
   onTrainBegin({ args, state }: CallbackContext): void {
+    this.#state = state
     this.#started = this.#now()
-    this.#barIsOn = this.#output.isTTY === true && !args.disableTqdm
+    this.#barIsOn = this.isTerminal && !args.disableTqdm
     this.#draw(state)
   }
 
@@ -37,13 +45,15 @@ export class Progress implements TrainerCallback {
   }
 
   onLog(record: Readonly<LogRecord>, { state }: CallbackContext): void {
-    if (this.#output.isTTY !== true) {
-      this.#output.write(`${JSON.stringify({ ...record, step: state.globalStep })}\n`)
-      return
-    }
+    if (this.isTerminal) this.print(pythonLine(record))
+    else this.#output.write(jsonLine(record, state.globalStep))
+  }
+
+  /** A line above the bar. */
+  print(line: string): void {
     this.#clear()
-    this.#output.write(`${logLine(record, state.globalStep)}\n`)
-    this.#draw(state)
+    this.#output.write(`${line}\n`)
+    if (this.#state !== undefined) this.#draw(this.#state)
   }
 
   onTrainEnd({ state }: CallbackContext): void {
@@ -78,20 +88,10 @@ export function barLine(state: Readonly<TrainerState>, seconds: number): string 
   const bar = '█'.repeat(Math.round(share * BAR_WIDTH)).padEnd(BAR_WIDTH)
   const left = globalStep === 0 ? '?' : clock((seconds / globalStep) * (maxSteps - globalStep))
   const parts = []
-  if (lastLoss !== undefined) parts.push(`loss ${shortNumber(lastLoss)}`)
-  if (globalStep > 0 && seconds > 0) parts.push(`${shortNumber(samplesSeen / seconds)} pairs/s`)
+  if (lastLoss !== undefined) parts.push(`loss ${fourDigits(lastLoss)}`)
+  if (globalStep > 0 && seconds > 0) parts.push(`${fourDigits(samplesSeen / seconds)} pairs/s`)
   const percent = `${Math.floor(share * 100)}`.padStart(3)
   return `${percent}%|${bar}| ${globalStep}/${maxSteps} [${clock(seconds)}<${left}] ${parts.join(', ')}`.trimEnd()
-}
-
-function logLine(record: Readonly<LogRecord>, step: number): string {
-  const parts = Object.entries(record).map(([name, value]) => `${name} ${shortNumber(value)}`)
-  return `step ${step}: ${parts.join(', ')}`
-}
-
-/** Four significant digits, as transformers prints them. */
-function shortNumber(value: number): string {
-  return String(Number(value.toPrecision(4)))
 }
 
 function clock(seconds: number): string {

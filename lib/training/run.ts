@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { prefetch } from '../data/prefetch.js'
 import { fromNative } from '../errors.js'
 import type { NativeTrainer, PackedBatch, StepReport } from '../native/types.js'
@@ -19,6 +20,8 @@ import type { Gate } from './gate.js'
 import { emitProcessWarning, type TrainingWarning } from './health/warning.js'
 import { LossMean } from './loss-mean.js'
 import { dumpLossTensors } from './loss-tensors.js'
+import { savingCheckpoint, TRAINING_COMPLETED } from './reporting/messages.js'
+import type { Timings } from './reporting/timings.js'
 import { roundTo, TrainingAbortedError, type TrainResult } from './result.js'
 import { makeSchedule } from './schedule.js'
 
@@ -29,6 +32,10 @@ export interface RunParts extends EvaluationParts, CheckpointParts {
   /** Whether a report costs nothing because there is no device to wait for. */
   reportsAreFree: boolean
   callbacks: readonly TrainerCallback[]
+  /** Prints a message of level INFO where `logLevel` asks for it. */
+  say?: ((text: string) => void) | undefined
+  /** Where the time goes, with `logTimings`. */
+  timings?: Timings | undefined
   /** Closed while training is paused. */
   gate?: Gate | undefined
 }
@@ -86,8 +93,9 @@ export class TrainingRun {
 
   /** The batches of each optimiser step of an epoch, made two steps ahead. */
   groups(epoch: number): AsyncIterable<PackedBatch[]> {
-    const { train, args } = this.#parts
-    return prefetch(batchGroups(train, epoch, args.gradientAccumulationSteps, this.plan.stepsPerEpoch), 2)
+    const { train, args, timings } = this.#parts
+    const groups = batchGroups(train, epoch, args.gradientAccumulationSteps, this.plan.stepsPerEpoch)
+    return timings ? timings.waiting(prefetch(timings.making(groups), 2)) : prefetch(groups, 2)
   }
 
   emit(event: Exclude<CallbackEvent, 'onInitEnd' | 'onLog' | 'onEvaluate' | 'onSave' | 'onWarning'>): Promise<void> {
@@ -105,12 +113,14 @@ export class TrainingRun {
     const { gate, signal } = this.#parts
     if (!gate?.isClosed) return
     await this.settle()
+    this.#parts.timings?.suspend()
     await gate.pass(signal)
   }
 
   /** Gives one optimiser step to the engine and waits for the one before it. `epoch`: passes over the data after it. */
   async step(group: readonly PackedBatch[], epoch: number): Promise<Due> {
     const step = ++this.submitted
+    this.#parts.timings?.resume()
     const due = this.plan.dueAfterStep(step)
     const learningRate = this.#schedule(step)
     const ending = step === this.plan.maxSteps || Number.isInteger(epoch)
@@ -154,6 +164,7 @@ export class TrainingRun {
 
   /** Logs, evaluates and saves what is due or was asked for. No step is running. */
   async meet(due: Due): Promise<void> {
+    this.#parts.timings?.suspend()
     if (this.#take('shouldLog') || due.log) await this.#log()
     if (this.#take('shouldEvaluate') || due.evaluate) await this.#evaluate()
     if (this.#take('shouldSave') || due.save) await this.#save()
@@ -177,6 +188,7 @@ export class TrainingRun {
       train_loss: trainLoss,
       epoch,
     })
+    this.#parts.say?.(TRAINING_COMPLETED)
     await this.emit('onTrainEnd')
     return result
   }
@@ -244,6 +256,7 @@ export class TrainingRun {
       grad_norm: this.#gradNorm,
       learning_rate: this.#learningRate,
       ...(this.#skippedSinceLog > 0 && { skipped_steps: this.#skippedSinceLog }),
+      ...this.#parts.timings?.take(),
       epoch: this.state.epoch,
     }
     this.#sinceLog = new LossMean()
@@ -259,6 +272,7 @@ export class TrainingRun {
   }
 
   async #save(): Promise<void> {
+    this.#parts.say?.(savingCheckpoint(join(this.#parts.args.outputDir, `checkpoint-${this.state.globalStep}`)))
     const folder = await saveCheckpoint(this.#parts, this.state)
     this.#saved = { step: this.state.globalStep, folder }
     await emit(this.#parts.callbacks, 'onSave', folder, this.#context)

@@ -17,7 +17,10 @@ import { type TrainingEvent, trainingEvents } from './events.js'
 import { Gate } from './gate.js'
 import { checkLossTensors, type LossTensors, loadLossTensors, readLossTensors } from './loss-tensors.js'
 import { precisionWarning, trainingPrecision } from './precision.js'
-import { Progress, type ProgressOutput } from './progress.js'
+import type { ProgressOutput } from './progress.js'
+import { runningTraining, trainedParameters } from './reporting/messages.js'
+import { Reporting } from './reporting/reporting.js'
+import { Timings } from './reporting/timings.js'
 import { TrainingAbortedError, type TrainResult } from './result.js'
 import { TrainingRun } from './run.js'
 
@@ -133,23 +136,28 @@ export class SentenceTransformerTrainer {
   }
 
   async #train(signal: AbortSignal | undefined, callbacks: readonly TrainerCallback[]): Promise<TrainResult> {
-    const { progress: output = process.stdout, evalDataset, evaluator } = this.#options
-    const progress = output === false ? undefined : new Progress(output)
+    const { progress = process.stdout, trainDataset, evalDataset, evaluator } = this.#options
+    const reporting = new Reporting(this.args, progress)
     const native = this.#nativeTrainer()
+    const timings = this.args.logTimings ? new Timings() : undefined
     const run = new TrainingRun({
       args: this.args,
       native,
-      train: this.#source(this.#options.trainDataset, this.args.perDeviceTrainBatchSize, signal),
+      train: this.#source(trainDataset, this.args.perDeviceTrainBatchSize, signal, false, timings),
       evalData: evalDataset && this.#source(evalDataset, this.args.perDeviceEvalBatchSize, signal, true),
       evaluate: evaluator && ((context) => evaluator.evaluate(this.model, context)),
       save: (folder) => this.model.save(folder),
       reportsAreFree: this.model.device === 'cpu',
-      callbacks: progress === undefined ? callbacks : [...callbacks, progress],
+      callbacks: [...callbacks, ...reporting.callbacks],
+      say: (text) => reporting.say(text),
+      timings,
       signal,
       gate: this.#gate,
     })
     try {
       await this.#loadLossTensors(native)
+      const parameters = trainedParameters([...this.model.encoder.tensors(), ...native.tensors()])
+      reporting.say(runningTraining({ args: this.args, examples: trainDataset.length, parameters, ...run.plan }))
       return await trainLoop(run, signal)
     } catch (error) {
       await run.abandon()
@@ -157,8 +165,8 @@ export class SentenceTransformerTrainer {
       // Whatever was waiting when the signal fired (tokenizer, evaluator) has thrown an error of its own.
       throw signal?.aborted && isAbort(error, signal) ? await run.aborted(signal.reason) : error
     } finally {
-      progress?.close()
       await native.dispose()
+      await reporting.close()
     }
   }
 
@@ -189,7 +197,7 @@ export class SentenceTransformerTrainer {
     await loadLossTensors(native, typeof lossTensors === 'string' ? await readLossTensors(lossTensors) : lossTensors)
   }
 
-  #source(dataset: Dataset, batchSize: number, signal?: AbortSignal, keepAll = false): BatchSource {
+  #source(dataset: Dataset, batchSize: number, signal?: AbortSignal, keepAll = false, timings?: Timings): BatchSource {
     const { batchSampler, dataloaderDropLast, seed } = this.args
     const { tokenizer } = this.model
     return {
@@ -198,9 +206,10 @@ export class SentenceTransformerTrainer {
         seed,
         dropLast: dataloaderDropLast && !keepAll,
       }),
-      maker: new BatchMaker(dataset, this.loss, (texts) =>
-        tokenizer.encodeAll(texts, this.model.maxSeqLength, signal && { signal }),
-      ),
+      maker: new BatchMaker(dataset, this.loss, (texts) => {
+        const tokens = tokenizer.encodeAll(texts, this.model.maxSeqLength, signal && { signal })
+        return timings ? timings.tokenizing(tokens) : tokens
+      }),
     }
   }
 }

@@ -37,6 +37,10 @@ test('defaults are those of sentence-transformers', (t) => {
     saveSteps: 500,
     seed: 42,
     disableTqdm: false,
+    logLevel: 'passive',
+    reportTo: 'none',
+    loggingDir: null,
+    logTimings: false,
   })
 })
 
@@ -84,7 +88,7 @@ for (const [name, value] of Object.entries(golden.defaults)) {
 }
 
 test('nothing is built or planned that sentence-transformers does not have', (t) => {
-  const known = [...Object.keys(golden.defaults), 'loggingDir'] // gone since transformers 5
+  const known = [...Object.keys(golden.defaults), 'loggingDir', 'logTimings'] // loggingDir: gone since transformers 5
   t.deepEqual([...Object.keys(resolveArguments()), ...Object.keys(PLANNED_ARGUMENTS)].sort(), known.sort())
 })
 

@@ -1,0 +1,21 @@
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import type { TrainingArguments } from '../arguments.js'
+import type { TrainerCallback } from '../callbacks.js'
+
+/** Writes a run's log somewhere. */
+export interface Reporter extends TrainerCallback {
+  /** Writes what is left; also after an error of the run. Idempotent. */
+  close(): Promise<void>
+}
+
+const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
+
+/** `loggingDir`, or as transformers names it: `outputDir/runs/Nov22_04-11-14_host`. */
+export function logFolder(args: Readonly<TrainingArguments>, now = new Date(), host = hostname()): string {
+  if (args.loggingDir !== null) return args.loggingDir
+  const two = (value: number) => String(value).padStart(2, '0')
+  const day = `${MONTHS[now.getMonth()]}${two(now.getDate())}`
+  const time = [now.getHours(), now.getMinutes(), now.getSeconds()].map(two).join('-')
+  return join(args.outputDir, 'runs', `${day}_${time}_${host}`)
+}

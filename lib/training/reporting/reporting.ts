@@ -1,0 +1,57 @@
+import type { TrainingArguments } from '../arguments.js'
+import type { TrainerCallback } from '../callbacks.js'
+import { Progress, type ProgressOutput } from '../progress.js'
+import { CsvReporter } from './csv.js'
+import { JsonLinesReporter } from './json-lines.js'
+import { logFolder, type Reporter } from './reporter.js'
+import { TensorBoardReporter } from './tensorboard.js'
+
+/** Everything that shows or writes the log of one run. */
+export class Reporting {
+  /** To be called after the user's. */
+  readonly callbacks: readonly TrainerCallback[]
+  readonly #progress: Progress | undefined
+  readonly #reporters: readonly Reporter[]
+  readonly #tellsAll: boolean
+  readonly #messages: ProgressOutput
+
+  /**
+   * @param output where progress is shown, `false` for nowhere
+   * @param messages where messages of `logLevel` go when `output` is no terminal: its lines are JSON then
+   */
+  constructor(
+    args: Readonly<TrainingArguments>,
+    output: ProgressOutput | false,
+    messages: ProgressOutput = process.stderr,
+  ) {
+    this.#progress = output === false ? undefined : new Progress(output)
+    this.#reporters = reporters(args)
+    this.#tellsAll = ['detail', 'debug', 'info'].includes(args.logLevel)
+    this.#messages = messages
+    this.callbacks = [...this.#reporters, ...(this.#progress ? [this.#progress] : [])]
+  }
+
+  /** Prints a message of level INFO (reporting/messages.ts) if `logLevel` asks for it. */
+  say(text: string): void {
+    if (!this.#tellsAll) return
+    if (this.#progress?.isTerminal) this.#progress.print(text)
+    else this.#messages.write(`${text}\n`)
+  }
+
+  /** Writes what is left; also after an error. Idempotent. */
+  async close(): Promise<void> {
+    this.#progress?.close()
+    const results = await Promise.allSettled(this.#reporters.map((reporter) => reporter.close()))
+    for (const result of results) if (result.status === 'rejected') throw result.reason
+  }
+}
+
+function reporters(args: Readonly<TrainingArguments>): Reporter[] {
+  const names = [args.reportTo].flat().filter((name) => name !== 'none')
+  if (names.length === 0) return []
+  const folder = logFolder(args)
+  return [...new Set(names)].map((name) => {
+    if (name === 'tensorboard') return new TensorBoardReporter(folder)
+    return name === 'csv' ? new CsvReporter(folder) : new JsonLinesReporter(folder)
+  })
+}
