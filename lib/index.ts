@@ -1,7 +1,33 @@
 /**
  * sentence-torch: fine-tune, evaluate and serve sentence-embedding models from Node. Everything public is exported here.
  */
-export { Dataset, type Label, type Value } from './data/dataset.js'
+export {
+  type ColumnKind,
+  Dataset,
+  type DatasetHubOptions,
+  type Label,
+  type SplitOptions,
+  type TransformedRow,
+  type Value,
+} from './data/dataset.js'
+export type { DataSource } from './data/feed.js'
+export {
+  type BatchGenerator,
+  type BatchSampler,
+  type BatchSamplerChoice,
+  type BatchSamplerFactory,
+  type BatchSamplerName,
+  type CustomSamplerOptions,
+  customBatchSampler,
+  type SamplerOptions,
+} from './data/samplers/index.js'
+export type {
+  MultiDatasetBatchSampler,
+  MultiDatasetBatchSamplerChoice,
+  MultiDatasetBatchSamplerFactory,
+  MultiDatasetBatchSamplerName,
+} from './data/samplers/multi-dataset.js'
+export { DataStream, type DataStreamOptions, type StreamRow } from './data/stream.js'
 export { type ErrorCode, SentenceTorchError } from './errors.js'
 export * as evaluation from './evaluation/index.js'
 export * as losses from './losses/index.js'

@@ -9,7 +9,8 @@ import type { BatchSampler, SamplerOptions } from './sampler.js'
  * `group_by_label`: every batch holds at least two rows of at least two labels each, for losses that look for triplets in
  * the batch. Follows GroupByLabelBatchSampler of sentence-transformers 6.0.1: rows are shuffled within their label, labels
  * take turns in giving two rows, in another order every round; when only one label is left the epoch is over. Labels with one
- * row give none, labels with an odd number of rows leave the last one out. Unlike there the seed counts.
+ * row give none, labels with an odd number of rows leave the last one out. Unlike there the seed counts, and a batch of four
+ * never holds one label only (there it can, where two rounds meet).
  * @throws SentenceTorchError ERR_INVALID_ARGUMENT for a batch size that is odd or below 4; ERR_INVALID_DATA without labels
  *   or with fewer than two labels of two rows
  */
@@ -45,11 +46,16 @@ export class GroupByLabelBatchSampler implements BatchSampler {
     }
     let labels = queues.map((_, label) => label)
     const batch: number[] = []
+    /** The label that gave rows last. */
+    let open = -1
     for (let from = 0; labels.length >= 2; from += 2) {
       const order = random.permutation(labels.length)
       labels = Array.from(order, (i) => labels[i]!)
+      // Where the reference would fill a batch of four with one label.
+      if (batchSize === 4 && batch.length > 0 && labels[0] === open) labels.splice(0, 2, labels[1]!, labels[0]!)
       for (const label of labels) {
         batch.push(queues[label]![from]!, queues[label]![from + 1]!)
+        open = label
         if (batch.length === batchSize) yield Int32Array.from(batch.splice(0))
       }
       labels = labels.filter((label) => queues[label]!.length > from + 2)

@@ -38,7 +38,7 @@ function proportional(
   lengths: readonly (number | undefined)[],
   { seed, names }: MultiDatasetOptions,
 ): MultiDatasetBatchSampler {
-  const unknown = lengths.findIndex((length) => length === undefined)
+  const unknown = lengths.indexOf(undefined)
   if (unknown !== -1) {
     throw new SentenceTorchError(
       'ERR_INVALID_ARGUMENT',

@@ -49,9 +49,10 @@ export class NoDuplicatesBatchSampler implements BatchSampler {
     }
     /** Heads of the groups that this batch has not touched yet. */
     const untouched = new PositionHeap()
-    for (let group = 0; group < distinct; group++) {
-      if (head[group] !== none) untouched.push(head[group]!)
-      if (group % CHUNK_ROWS === 0) await turns.give()
+    // In rising order: every one goes to the end of the heap at once.
+    for (let position = 0; position < this.rows; position++) {
+      if (head[groups[order[position]!]!] === position) untouched.push(position)
+      if (position % CHUNK_ROWS === 0) await turns.give()
     }
 
     // The last batch that took each text, and the position in front of the one that a group offers.
