@@ -1,34 +1,14 @@
-import { createHash, randomUUID } from 'node:crypto'
-import { createWriteStream } from 'node:fs'
-import { mkdir, rename, rm, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { isAbsolute, join } from 'node:path'
-import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
-import { downloadFile, HubApiError, type ListFileEntry, listFiles, modelInfo } from '@huggingface/hub'
-import { invalidArgument, SentenceTorchError } from '../errors.js'
-import { CachedRepo, hubCacheFolder, isCommit } from './hub-cache.js'
+import { SentenceTorchError } from '../errors.js'
+import { HubRepository, type RepositoryOptions } from '../io/hub-repository.js'
 import { planFiles, unusable } from './hub-files.js'
+import { checkModel, TELLING_FILES } from './hub-model-cache.js'
 import { readJson } from './json.js'
 
-/** How far a download is. */
-export interface DownloadProgress {
-  /** The file that is being downloaded, by its path in the repository. */
-  file: string
-  /** Bytes downloaded so far and bytes to download, over all files. */
-  loaded: number
-  total: number
-}
+export type { DownloadProgress } from '../io/hub-repository.js'
 
-export interface HubOptions {
-  /** Branch, tag or commit. Default `main`. */
-  revision?: string
-  /** The Hugging Face cache. Default `HF_HUB_CACHE`, else `HF_HOME/hub`, else `~/.cache/huggingface/hub`. */
-  cacheFolder?: string
-  /** Access token for private models. Default `HF_TOKEN`; false for none. Never logged. */
-  token?: string | false
-  /** Never touch the network. Default: whether `HF_HUB_OFFLINE` is set. */
-  localFilesOnly?: boolean
-  onProgress?: (progress: DownloadProgress) => void
+export interface HubOptions extends RepositoryOptions {
   /** What a bare name belongs to. Default `sentence-transformers`. */
   organization?: string
 }
@@ -74,38 +54,22 @@ function hubId(name: string, organization = 'sentence-transformers'): string {
 }
 
 class HubModel {
-  private readonly revision: string
-  private readonly cache: CachedRepo
-  private readonly token: string | undefined
-  private readonly offline: boolean
-  private readonly hubUrl = (process.env.HF_ENDPOINT || 'https://huggingface.co').replace(/\/+$/, '')
+  private readonly repository: HubRepository
 
   constructor(
     private readonly id: string,
-    private readonly options: HubOptions,
+    options: HubOptions,
   ) {
-    this.revision = options.revision ?? 'main'
-    if (!/^[\w./-]+$/.test(this.revision) || this.revision.split('/').some((part) => part === '..' || part === '')) {
-      throw invalidArgument('revision', 'a branch, tag or commit', this.revision)
-    }
-    this.cache = new CachedRepo(options.cacheFolder ?? hubCacheFolder(), id)
-    this.token = options.token === false ? undefined : options.token || process.env.HF_TOKEN || undefined
-    // The hub client checks this too, but its error says nothing of where the token came from.
-    if (this.token && !this.token.startsWith('hf_')) {
-      throw new SentenceTorchError(
-        'ERR_INVALID_ARGUMENT',
-        'Expected an access token (option token or HF_TOKEN) that starts with hf_',
-      )
-    }
-    this.offline = options.localFilesOnly ?? isSet(process.env.HF_HUB_OFFLINE)
+    this.repository = new HubRepository('model', id, options)
   }
 
   async resolve(): Promise<string> {
-    const commit = await this.cache.commit(this.revision)
-    const found = commit === undefined ? undefined : await this.cache.check(commit)
+    const { cache, revision, offline } = this.repository
+    const commit = await cache.commit(revision)
+    const found = commit === undefined ? undefined : await checkModel(cache, commit)
     const usable = found !== undefined && found.missing.length === 0
-    if (usable && found.unknown.length === 0) return this.cache.snapshot(commit!)
-    if (this.offline) {
+    if (usable && found.unknown.length === 0) return cache.snapshot(commit!)
+    if (offline) {
       if (!found || found.files.size === 0) throw this.notCached()
       if (!usable) throw unusable(`The cached copy of ${this.id} (offline)`, found.missing, found.files)
       return this.useUncertain(commit!, found.unknown)
@@ -124,158 +88,39 @@ class HubModel {
       `The cached copy of ${this.id} has no ${unknown.join(', ')}, and the hub cannot be asked whether they exist; ` +
         'the model is loaded without them and may differ from the original',
     )
-    return this.cache.snapshot(commit)
+    return this.repository.cache.snapshot(commit)
   }
 
   private async download(): Promise<string> {
-    const commit = isCommit(this.revision) ? this.revision : await this.askCommit()
-    const entries = await this.list(commit)
+    const { repository } = this
+    const { cache } = repository
+    const commit = await repository.askCommit()
+    const entries = await repository.list(commit)
     const names = new Set(entries.keys())
     let modules: unknown
     if (names.has('modules.json')) {
-      await this.fetchFiles(commit, [entries.get('modules.json')!])
-      modules = await readJson(join(this.cache.snapshot(commit), 'modules.json'))
+      await repository.fetchFiles(commit, [entries.get('modules.json')!])
+      modules = await readJson(join(cache.snapshot(commit), 'modules.json'))
     }
     const plan = planFiles(names, modules)
     if (plan.missing.length > 0) throw unusable(this.id, plan.missing, names)
-    await this.fetchFiles(
+    await repository.fetchFiles(
       commit,
       plan.needed.map((name) => entries.get(name)!),
     )
-    await this.cache.markAbsent(commit, names)
-    await this.cache.writeRef(this.revision, commit)
-    return this.cache.snapshot(commit)
-  }
-
-  /** What every request to the hub needs. */
-  private get access() {
-    return { hubUrl: this.hubUrl, ...(this.token ? { accessToken: this.token } : {}) }
-  }
-
-  private async askCommit(): Promise<string> {
-    const info = await this.guard(() =>
-      modelInfo({ ...this.access, name: this.id, revision: this.revision, additionalFields: ['sha'] }),
+    await cache.markAbsent(
+      commit,
+      TELLING_FILES.filter((file) => !names.has(file)),
     )
-    if (typeof info.sha === 'string' && isCommit(info.sha)) return info.sha
-    throw new SentenceTorchError('ERR_NETWORK', `${this.hubUrl} gave no commit for ${this.id} at ${this.revision}`)
-  }
-
-  private async list(commit: string): Promise<Map<string, ListFileEntry>> {
-    return this.guard(async () => {
-      const files = new Map<string, ListFileEntry>()
-      const repo = { type: 'model' as const, name: this.id }
-      for await (const entry of listFiles({ ...this.access, repo, recursive: true, revision: commit })) {
-        if (entry.type === 'file') files.set(entry.path, entry)
-      }
-      return files
-    })
-  }
-
-  private async fetchFiles(commit: string, entries: ListFileEntry[]): Promise<void> {
-    const absent: ListFileEntry[] = []
-    for (const entry of entries) {
-      const there = await stat(this.cache.blob(etagOf(entry))).catch(() => undefined)
-      if (there?.size !== entry.size) absent.push(entry)
-    }
-    const total = absent.reduce((sum, entry) => sum + entry.size, 0)
-    let loaded = 0
-    for (const entry of entries) {
-      if (absent.includes(entry)) {
-        await this.fetchBlob(commit, entry, (bytes) => {
-          loaded += bytes
-          this.options.onProgress?.({ file: entry.path, loaded, total })
-        })
-      }
-      await this.cache.link(commit, entry.path, etagOf(entry))
-    }
-  }
-
-  /** Downloads one file next to its place and renames it once its digest is right: no partial file is ever visible. */
-  private async fetchBlob(commit: string, entry: ListFileEntry, onBytes: (bytes: number) => void): Promise<void> {
-    const etag = etagOf(entry)
-    const partial = `${this.cache.blob(etag)}.${randomUUID()}.incomplete`
-    const hash = entry.lfs ? createHash('sha256') : createHash('sha1').update(`blob ${entry.size}\0`)
-    await mkdir(join(this.cache.path, 'blobs'), { recursive: true })
-    try {
-      await this.guard(async () => {
-        const repo = { type: 'model' as const, name: this.id }
-        // Plain HTTP: one request that follows redirects, rather than the many of the xet protocol.
-        const blob = await downloadFile({ ...this.access, repo, path: entry.path, revision: commit, xet: false })
-        if (!blob)
-          throw new SentenceTorchError('ERR_NETWORK', `The hub lists ${entry.path} of ${this.id} but does not have it`)
-        const source = Readable.fromWeb(blob.stream() as Parameters<typeof Readable.fromWeb>[0])
-        const observed = async function* (chunks: AsyncIterable<Uint8Array>) {
-          for await (const chunk of chunks) {
-            hash.update(chunk)
-            onBytes(chunk.length)
-            yield chunk
-          }
-        }
-        await pipeline(source, observed, createWriteStream(partial))
-      })
-      const digest = hash.digest('hex')
-      if (digest !== etag) {
-        throw new SentenceTorchError(
-          'ERR_NETWORK',
-          `${entry.path} of ${this.id} arrived damaged: expected ${etag}, got ${digest}`,
-        )
-      }
-      await rename(partial, this.cache.blob(etag))
-    } finally {
-      await rm(partial, { force: true })
-    }
-  }
-
-  /** Turns the hub client's errors into ours. They carry no header, so no token can leak. */
-  private async guard<T>(request: () => Promise<T>): Promise<T> {
-    try {
-      return await request()
-    } catch (error) {
-      if (error instanceof SentenceTorchError) throw error
-      const code = (error as NodeJS.ErrnoException).code
-      if (code === 'ENOSPC' || code === 'EACCES' || code === 'EROFS') throw error
-      if (error instanceof HubApiError && [401, 403, 404].includes(error.statusCode))
-        throw this.refused(error.statusCode)
-      const reason = error instanceof HubApiError ? `status ${error.statusCode}` : reasonOf(error)
-      throw new SentenceTorchError('ERR_NETWORK', `Could not get ${this.id} from ${this.hubUrl}: ${reason}`)
-    }
-  }
-
-  private refused(status: number): SentenceTorchError {
-    const what = `the model ${this.id} at revision ${this.revision} on ${this.hubUrl}`
-    if (status === 404)
-      return new SentenceTorchError('ERR_NOT_FOUND', `There is no folder and no hub model: ${what} was not found`)
-    return new SentenceTorchError(
-      'ERR_NOT_FOUND',
-      this.token
-        ? `The access token does not open ${what} (status ${status}); the model may be gated: ask for access on its page`
-        : `There is no folder ${this.id}, and ${what} does not exist or is private (status ${status}); set HF_TOKEN if it is private`,
-    )
+    await cache.writeRef(repository.revision, commit)
+    return cache.snapshot(commit)
   }
 
   private notCached(): SentenceTorchError {
     return new SentenceTorchError(
       'ERR_NOT_FOUND',
-      `${this.id} at revision ${this.revision} is neither a folder nor in the cache ${this.cache.path}, ` +
+      `${this.id} at revision ${this.repository.revision} is neither a folder nor in the cache ${this.repository.cache.path}, ` +
         'and downloading is off (HF_HUB_OFFLINE or localFilesOnly)',
     )
   }
-}
-
-/** The blob's name: SHA-256 of a large file, git's SHA-1 of a small one; as Python takes it from the ETag. */
-function etagOf(entry: ListFileEntry): string {
-  const etag = entry.lfs?.oid ?? entry.oid ?? ''
-  if (/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(etag)) return etag
-  throw new SentenceTorchError('ERR_NETWORK', `The hub gave no digest for ${entry.path}`)
-}
-
-/** `fetch failed` hides its reason in the cause. */
-function reasonOf(error: unknown): string {
-  const cause = (error as Error).cause
-  const inner = cause instanceof Error ? ` (${(cause as NodeJS.ErrnoException).code ?? cause.message})` : ''
-  return `${(error as Error).message ?? error}${inner}`
-}
-
-function isSet(value: string | undefined): boolean {
-  return /^(1|true|yes|on)$/i.test(value ?? '')
 }

@@ -2,18 +2,16 @@ import { randomUUID } from 'node:crypto'
 import { copyFile, mkdir, readdir, readFile, rename, stat, symlink, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, join, relative, sep } from 'node:path'
-import { planFiles } from './hub-files.js'
-import { readJson } from './json.js'
 
-/** Files whose absence means something (mean pooling, no prompts), so that it has to be known. */
-const TELLING_FILES = ['modules.json', 'config_sentence_transformers.json', 'sentence_bert_config.json']
+/** What a repository of the hub holds. */
+export type RepositoryKind = 'model' | 'dataset'
 
 /** A repository in the Hugging Face cache, in the layout that Python's huggingface_hub uses (refs, snapshots, blobs). */
 export class CachedRepo {
   readonly path: string
 
-  constructor(cacheFolder: string, id: string) {
-    this.path = join(cacheFolder, `models--${id.replaceAll('/', '--')}`)
+  constructor(cacheFolder: string, kind: RepositoryKind, id: string) {
+    this.path = join(cacheFolder, `${kind}s--${id.replaceAll('/', '--')}`)
   }
 
   /** The commit that `revision` was when it was last downloaded, or undefined. */
@@ -31,23 +29,6 @@ export class CachedRepo {
     return join(this.path, 'blobs', etag)
   }
 
-  /**
-   * What the snapshot of `commit` lacks: `missing` files that loading needs, and `unknown` ones that may or may not exist
-   * (another program may have fetched only its own files; those known not to exist are listed in `.no_exist`).
-   */
-  async check(commit: string): Promise<{ missing: string[]; unknown: string[]; files: Set<string> }> {
-    const folder = this.snapshot(commit)
-    const files = await listFolder(folder)
-    const modules = files.has('modules.json') ? await readJson(join(folder, 'modules.json')) : undefined
-    const absent = await listFolder(join(this.path, '.no_exist', commit))
-    const telling = absent.has('modules.json') ? [] : TELLING_FILES
-    return {
-      missing: planFiles(files, modules).missing,
-      unknown: telling.filter((file) => !files.has(file) && !absent.has(file)),
-      files,
-    }
-  }
-
   /** Makes a finished blob visible as `file` of a snapshot. */
   async link(commit: string, file: string, etag: string): Promise<void> {
     const pointer = join(this.snapshot(commit), file)
@@ -57,11 +38,20 @@ export class CachedRepo {
     await rename(fresh, pointer)
   }
 
+  /** The files of the snapshot of `commit` that are there. */
+  files(commit: string): Promise<Set<string>> {
+    return listFolder(this.snapshot(commit))
+  }
+
+  /** The files of which it is known that the commit does not have them. */
+  absentFiles(commit: string): Promise<Set<string>> {
+    return listFolder(join(this.path, '.no_exist', commit))
+  }
+
   /** Records, for Python too, that these files do not exist in the commit. */
-  async markAbsent(commit: string, present: ReadonlySet<string>): Promise<void> {
+  async markAbsent(commit: string, files: readonly string[]): Promise<void> {
     const folder = join(this.path, '.no_exist', commit)
-    for (const file of TELLING_FILES) {
-      if (present.has(file)) continue
+    for (const file of files) {
       await mkdir(folder, { recursive: true })
       await writeFile(join(folder, file), '')
     }

@@ -1,0 +1,26 @@
+import { join } from 'node:path'
+import type { CachedRepo } from '../io/hub-cache.js'
+import { planFiles } from './hub-files.js'
+import { readJson } from './json.js'
+
+/** Files whose absence means something (mean pooling, no prompts), so that it has to be known. */
+export const TELLING_FILES = ['modules.json', 'config_sentence_transformers.json', 'sentence_bert_config.json']
+
+/**
+ * What the snapshot of `commit` lacks: `missing` files that loading needs, and `unknown` ones that may or may not exist
+ * (another program may have fetched only its own files; those known not to exist are listed in `.no_exist`).
+ */
+export async function checkModel(
+  cache: CachedRepo,
+  commit: string,
+): Promise<{ missing: string[]; unknown: string[]; files: Set<string> }> {
+  const files = await cache.files(commit)
+  const modules = files.has('modules.json') ? await readJson(join(cache.snapshot(commit), 'modules.json')) : undefined
+  const absent = await cache.absentFiles(commit)
+  const telling = absent.has('modules.json') ? [] : TELLING_FILES
+  return {
+    missing: planFiles(files, modules).missing,
+    unknown: telling.filter((file) => !files.has(file) && !absent.has(file)),
+    files,
+  }
+}
