@@ -105,9 +105,12 @@ export class Dataset {
    * @throws SentenceTorchError ERR_NOT_FOUND listing what there is for an unknown dataset, config or split; ERR_NETWORK
    */
   static async fromHub(id: string, options: DatasetHubOptions = {}): Promise<Dataset> {
-    const { datasetFiles } = await import('./hub/dataset-files.js')
-    const files = await datasetFiles(id, options)
-    return Dataset.fromFile(files, options.columns && { columns: options.columns })
+    const { datasetFiles, parseSplit } = await import('./hub/dataset-files.js')
+    const { split, rows } = parseSplit(options.split ?? 'train')
+    const files = await datasetFiles(id, split, options)
+    const dataset = await Dataset.fromFile(files, options.columns && { columns: options.columns })
+    const range = rows?.(dataset.length)
+    return range ? dataset.take(Int32Array.from({ length: range[1] - range[0] }, (_, i) => range[0] + i)) : dataset
   }
 
   /** The rows of several datasets, one after the other; they must have the same columns, in any order. */

@@ -23,12 +23,19 @@ export interface HubServer {
   cutOff?: string
 }
 
-/** Serves the files of `folder` as the model `org/model` at `main`, `v1` and COMMIT. */
-export async function hubServer(t: ExecutionContext, folder: string): Promise<HubServer> {
-  const files = new Map<string, Buffer>()
-  for (const name of await readdir(folder, { recursive: true })) {
-    if ((await stat(join(folder, name))).isFile()) files.set(name, await readFile(join(folder, name)))
-  }
+/** The commit of the branch `refs/convert/parquet`. */
+export const CONVERSION_COMMIT = 'fedcba9876543210fedcba9876543210fedcba98'
+
+/**
+ * Serves the files of `folder` as the model `org/model` at `main`, `v1` and COMMIT.
+ * @param dataset serves the data set of this id instead, `folder` as its main branch and `conversion` as the hub's conversion
+ */
+export async function hubServer(
+  t: ExecutionContext,
+  folder: string,
+  dataset?: { id: string; conversion?: string },
+): Promise<HubServer> {
+  const files = await readFolder(folder)
   const hub: HubServer = {
     url: '',
     requests: [],
@@ -36,7 +43,20 @@ export async function hubServer(t: ExecutionContext, folder: string): Promise<Hu
     largeFrom: 10_000,
     private: false,
   }
-  const server = createServer((request, response) => answer(hub, files, request, response))
+  const repository: Repository = {
+    api: dataset ? `/api/datasets/${dataset.id}` : '/api/models/org/model',
+    files: dataset ? `/datasets/${dataset.id}` : '/org/model',
+    commits: new Map([[COMMIT, files]]),
+    revisions: new Map([
+      ['main', COMMIT],
+      ['v1', COMMIT],
+    ]),
+  }
+  if (dataset?.conversion !== undefined) {
+    repository.revisions.set('refs/convert/parquet', CONVERSION_COMMIT)
+    repository.commits.set(CONVERSION_COMMIT, await readFolder(dataset.conversion))
+  }
+  const server = createServer((request, response) => answer(hub, repository, request, response))
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   t.teardown(() => {
     server.closeAllConnections()
@@ -46,7 +66,23 @@ export async function hubServer(t: ExecutionContext, folder: string): Promise<Hu
   return hub
 }
 
-function answer(hub: HubServer, files: Map<string, Buffer>, request: IncomingMessage, response: ServerResponse): void {
+interface Repository {
+  /** Where the hub answers questions about it, and where its files are. */
+  api: string
+  files: string
+  commits: Map<string, Map<string, Buffer>>
+  revisions: Map<string, string>
+}
+
+async function readFolder(folder: string): Promise<Map<string, Buffer>> {
+  const files = new Map<string, Buffer>()
+  for (const name of await readdir(folder, { recursive: true })) {
+    if ((await stat(join(folder, name))).isFile()) files.set(name, await readFile(join(folder, name)))
+  }
+  return files
+}
+
+function answer(hub: HubServer, repository: Repository, request: IncomingMessage, response: ServerResponse): void {
   const { pathname, searchParams } = new URL(request.url!, hub.url)
   hub.requests.push(pathname)
   const json = (status: number, body: unknown, headers = {}) => {
@@ -57,33 +93,41 @@ function answer(hub: HubServer, files: Map<string, Buffer>, request: IncomingMes
     json(401, { error: 'Invalid username or password.' })
     return
   }
-  const info = /^\/api\/models\/org\/model\/revision\/(.+)$/.exec(pathname)
-  if (info && ['main', 'v1'].includes(info[1]!)) {
-    json(200, { _id: '1', id: 'org/model', sha: COMMIT, lastModified: '2024-01-01T00:00:00Z' })
+  const revision = pathname.startsWith(`${repository.api}/revision/`)
+    ? decodeURIComponent(pathname.slice(repository.api.length + 10))
+    : ''
+  const sha = repository.revisions.get(revision)
+  if (sha !== undefined) {
+    json(200, { _id: '1', id: 'org/model', sha, lastModified: '2024-01-01T00:00:00Z' })
     return
   }
-  if (pathname === `/api/models/org/model/tree/${COMMIT}`) {
-    tree(hub, files, searchParams, json)
-    return
+  for (const [commit, files] of repository.commits) {
+    const treePath = `${repository.api}/tree/${commit}`
+    if (pathname === treePath) {
+      tree(hub, files, { path: treePath, query: searchParams }, json)
+      return
+    }
   }
-  const file = /^\/(?:org\/model\/resolve\/[0-9a-f]{40}|cdn)\/(.+)$/.exec(pathname)
-  const bytes = file && files.get(file[1]!)
+  const [prefix] = [`${repository.files}/resolve/`, '/cdn/'].filter((start) => pathname.startsWith(start))
+  const [commit = '', ...rest] = prefix ? pathname.slice(prefix.length).split('/') : []
+  const path = rest.map(decodeURIComponent).join('/')
+  const bytes = repository.commits.get(commit)?.get(path)
   if (!bytes) {
     json(404, { error: 'Not found' })
     return
   }
   const large = bytes.length >= hub.largeFrom
-  const headers = { etag: `"${etag(bytes, hub.largeFrom)}"`, 'x-repo-commit': COMMIT, 'accept-ranges': 'bytes' }
+  const headers = { etag: `"${etag(bytes, hub.largeFrom)}"`, 'x-repo-commit': commit, 'accept-ranges': 'bytes' }
   if (large && !pathname.startsWith('/cdn/')) {
-    response.writeHead(302, { ...headers, 'x-linked-etag': headers.etag, location: `/cdn/${file[1]}` })
+    response.writeHead(302, { ...headers, 'x-linked-etag': headers.etag, location: `/cdn/${commit}/${path}` })
     response.end()
   } else if (request.headers.range === 'bytes=0-0') {
     response.writeHead(206, { ...headers, 'content-range': `bytes 0-0/${bytes.length}`, 'content-length': 1 })
     response.end(bytes.subarray(0, 1))
   } else {
     response.writeHead(200, { ...headers, 'content-length': bytes.length })
-    if (hub.cutOff === file[1]) response.write(bytes.subarray(0, bytes.length / 2), () => response.destroy())
-    else response.end(hub.damaged === file[1] ? Buffer.alloc(bytes.length) : bytes)
+    if (hub.cutOff === path) response.write(bytes.subarray(0, bytes.length / 2), () => response.destroy())
+    else response.end(hub.damaged === path ? Buffer.alloc(bytes.length) : bytes)
   }
 }
 
@@ -91,18 +135,18 @@ function answer(hub: HubServer, files: Map<string, Buffer>, request: IncomingMes
 function tree(
   hub: HubServer,
   files: Map<string, Buffer>,
-  query: URLSearchParams,
+  { path, query }: { path: string; query: URLSearchParams },
   json: (status: number, body: unknown, headers?: object) => void,
 ): void {
-  const entries = [...files].map(([path, bytes]) => {
+  const entries = [...files].map(([name, bytes]) => {
     const oid = gitHash(bytes)
-    if (bytes.length < hub.largeFrom) return { type: 'file', path, size: bytes.length, oid }
+    if (bytes.length < hub.largeFrom) return { type: 'file', path: name, size: bytes.length, oid }
     const lfs = { oid: etag(bytes, hub.largeFrom), size: bytes.length, pointerSize: 130 }
-    return { type: 'file', path, size: bytes.length, oid, lfs }
+    return { type: 'file', path: name, size: bytes.length, oid, lfs }
   })
   const half = Math.ceil(entries.length / 2)
   const second = query.get('page') === '2'
-  const next = `<${hub.url}/api/models/org/model/tree/${COMMIT}?page=2>; rel="next"`
+  const next = `<${hub.url}${path}?page=2>; rel="next"`
   const folder = { type: 'directory', path: '1_Pooling', size: 0, oid: gitHash(Buffer.of()) }
   if (second) json(200, entries.slice(half))
   else json(200, [folder, ...entries.slice(0, half)], { link: next })

@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
-from datasets import Dataset
+from datasets import Dataset, ReadInstruction
 from sentence_transformers.base import sampler as st
 from torch.utils.data import BatchSampler, ConcatDataset, SequentialSampler
 
@@ -161,6 +161,15 @@ def parquet():
     return rows
 
 
+def slices():
+    found = []
+    for text in ("train[:10%]", "train[10%:33%]", "train[-5:]", "train[50%:]", "train[3:3]", "train[-25%:]", "train[:1000]", "train"):
+        for rows in (10, 7, 103):
+            [part] = ReadInstruction.from_spec(text).to_absolute({"train": rows})
+            found.append([text, rows, part.from_, part.to])
+    return found
+
+
 FOLDER.mkdir(parents=True, exist_ok=True)
-golden = dict(group_by_label=group_by_label(), multi=multi(), no_duplicates=no_duplicates(), parquet=parquet())
+golden = dict(group_by_label=group_by_label(), multi=multi(), no_duplicates=no_duplicates(), parquet=parquet(), slices=slices())
 (FOLDER / "golden.json").write_text(json.dumps(golden, separators=(",", ":")))

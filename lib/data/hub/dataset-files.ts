@@ -1,17 +1,182 @@
-import { SentenceTorchError } from '../../errors.js'
+import { readFile, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { invalidArgument, SentenceTorchError } from '../../errors.js'
+import { writeFileAtomic } from '../../io/atomic.js'
+import { type DownloadProgress, HubRepository, type RepositoryFile } from '../../io/hub-repository.js'
+import { checkOptions, checkType } from '../../options.js'
+import { chooseFiles, conversionLayout, type Layout, repositoryLayout } from './splits.js'
 
 export interface DatasetHubOptions {
-  /** The configuration (subset), such as `stsb` of `nyu-mll/glue`. Needed where there are several and none is `default`. */
+  /** The configuration (subset), such as `stsb` of `nyu-mll/glue`. Needed where there are several and none is the default. */
   config?: string
-  /** Default `train`. */
+  /** Default `train`. A part of it as in Python: `train[:1000]`, `train[10%:20%]`. */
   split?: string
   /** Branch, tag or commit. Default `main`. */
   revision?: string
   /** Which columns to read, in this order. Default all. */
   columns?: readonly string[]
+  /** The Hugging Face cache. Default `HF_HUB_CACHE`, else `HF_HOME/hub`, else `~/.cache/huggingface/hub`. */
+  cacheDir?: string
+  /** Access token for private data sets. Default `HF_TOKEN`; false for none. Never logged. */
+  token?: string | false
+  /** Never touch the network. Default: whether `HF_HUB_OFFLINE` is set. */
+  localFilesOnly?: boolean
+  onProgress?: (progress: DownloadProgress) => void
 }
 
-/** Paths of the Parquet files of a split, in order. */
-export async function datasetFiles(id: string, _options: DatasetHubOptions): Promise<string[]> {
-  throw new SentenceTorchError('ERR_NOT_IMPLEMENTED', `Downloading the dataset ${id} is not built yet`)
+const OPTIONS = ['config', 'split', 'revision', 'columns', 'cacheDir', 'token', 'localFilesOnly', 'onProgress']
+
+/** Names from before data sets had to belong to someone. */
+const MOVED: Record<string, string> = { glue: 'nyu-mll/glue', snli: 'stanfordnlp/snli', squad: 'rajpurkar/squad' }
+
+/** The branch to which the hub converts data sets of other formats. */
+const CONVERSION = 'refs/convert/parquet'
+
+/**
+ * Paths of the Parquet files of a split, in order: from the cache if they were fetched before, else downloaded.
+ * @param split without the part in brackets
+ */
+export async function datasetFiles(id: string, split: string, options: DatasetHubOptions): Promise<string[]> {
+  checkOptions('Dataset.fromHub', options, OPTIONS)
+  for (const name of ['config', 'split', 'revision', 'cacheDir'] as const) checkType(name, options[name], 'string')
+  const name = typeof id === 'string' && Object.hasOwn(MOVED, id) ? MOVED[id]! : id
+  const legal = typeof name === 'string' && /^[\w.-]+(\/[\w.-]+)?$/.test(name)
+  if (!legal || name.includes('..') || name.includes('--')) {
+    throw invalidArgument('the id of a data set', 'a text such as "sentence-transformers/all-nli"', id)
+  }
+  const own = new HubDataset(name, options, options.revision ?? 'main')
+  const cached = (await own.cached(split)) ?? (await conversion(name, options)?.cached(split))
+  if (cached) return cached
+  if (own.offline) return own.fetchedByOthers(split)
+  const layout = await own.layout(repositoryLayout)
+  const converted = layout === undefined ? conversion(name, options) : undefined
+  if (layout) return own.fetch(layout, split)
+  if (converted) return converted.fetch((await converted.layout(conversionLayout))!, split)
+  throw new SentenceTorchError(
+    'ERR_NOT_FOUND',
+    `The data set ${name} has no Parquet files at revision ${options.revision}; the hub converts only the main branch`,
+  )
+}
+
+/** The hub's conversion, which there is of the main branch only. */
+function conversion(name: string, options: DatasetHubOptions): HubDataset | undefined {
+  return options.revision === undefined ? new HubDataset(name, options, CONVERSION) : undefined
+}
+
+/** One revision of a data set. */
+class HubDataset {
+  private readonly repository: HubRepository
+  private readonly config: string | undefined
+  private found: { commit: string; entries: Map<string, RepositoryFile> } | undefined
+
+  constructor(id: string, options: DatasetHubOptions, revision: string) {
+    const { cacheDir, token, localFilesOnly, onProgress } = options
+    this.config = options.config
+    this.repository = new HubRepository('dataset', id, {
+      revision,
+      ...(cacheDir !== undefined && { cacheFolder: cacheDir }),
+      ...(token !== undefined && { token }),
+      ...(localFilesOnly !== undefined && { localFilesOnly }),
+      ...(onProgress && { onProgress }),
+    })
+  }
+
+  get offline(): boolean {
+    return this.repository.offline
+  }
+
+  /** The files of a split that was fetched before; the hub is not asked again. */
+  async cached(split: string): Promise<string[] | undefined> {
+    const { cache, revision } = this.repository
+    const commit = await cache.commit(revision)
+    if (commit === undefined) return undefined
+    const list = await readFile(this.listPath(commit, split), 'utf8').catch(() => undefined)
+    if (list === undefined) return undefined
+    const paths = (JSON.parse(list) as string[]).map((file) => join(cache.snapshot(commit), file))
+    for (const path of paths) if (!(await stat(path).catch(() => undefined))?.isFile()) return undefined
+    return paths
+  }
+
+  /** What the revision holds; undefined when `read` finds nothing in it. */
+  async layout(read: (files: string[], card: string | undefined) => Layout | undefined): Promise<Layout | undefined> {
+    const { repository } = this
+    const commit = await repository.askCommit()
+    const entries = await repository.list(commit)
+    let card: string | undefined
+    const readme = entries.get('README.md')
+    if (readme) {
+      await repository.fetchFiles(commit, [readme])
+      card = await readFile(join(repository.cache.snapshot(commit), 'README.md'), 'utf8')
+    }
+    this.found = { commit, entries }
+    return read([...entries.keys()], card)
+  }
+
+  /** Downloads what the cache lacks of a split. */
+  async fetch(layout: Layout, split: string): Promise<string[]> {
+    const { cache, id, revision } = this.repository
+    const { commit, entries } = this.found!
+    const files = chooseFiles(id, layout, this.config, split)
+    await this.repository.fetchFiles(
+      commit,
+      files.map((file) => entries.get(file)!),
+    )
+    await cache.writeRef(revision, commit)
+    // A snapshot may hold some files of a split only; this says which belong to it, and that they all came.
+    await writeFileAtomic(this.listPath(commit, split), JSON.stringify(files))
+    return files.map((file) => join(cache.snapshot(commit), file))
+  }
+
+  /** The files of a split that Python fetched, where their names say how many there are. */
+  async fetchedByOthers(split: string): Promise<string[]> {
+    const { id, cache, revision } = this.repository
+    const commit = await cache.commit(revision)
+    if (commit !== undefined) {
+      const card = await readFile(join(cache.snapshot(commit), 'README.md'), 'utf8').catch(() => undefined)
+      const layout = repositoryLayout([...(await cache.files(commit))], card)
+      const files = layout && chooseFiles(id, layout, this.config, split)
+      const counts = files?.map((file) => Number(/-of-(\d+)/.exec(file)?.[1] ?? 1))
+      if (files && counts?.every((count) => count === files.length)) {
+        return files.map((file) => join(cache.snapshot(commit), file))
+      }
+    }
+    throw new SentenceTorchError(
+      'ERR_NOT_FOUND',
+      `The split ${split}${this.config === undefined ? '' : ` (config ${this.config})`} of the data set ${id} at revision ` +
+        `${revision} is not in the cache ${cache.path}, and downloading is off (HF_HUB_OFFLINE or localFilesOnly)`,
+    )
+  }
+
+  private listPath(commit: string, split: string): string {
+    const name = encodeURIComponent(`${this.config ?? ''} ${split}`)
+    return join(this.repository.cache.path, `.splits-${commit}-${name}.json`)
+  }
+}
+
+/**
+ * `train[10%:20%]` as the split and the rows to take of it (from, to), as the `datasets` package counts them: percentages are
+ * rounded to the nearest row (halves to the even one), negative numbers count from the end.
+ */
+export function parseSplit(text: string): { split: string; rows?: (length: number) => [number, number] } {
+  checkType('split', text, 'string')
+  const match = /^([\w.-]+)(?:\[(-?\d+%?)?:(-?\d+%?)?\])?$/.exec(text)
+  if (!match) throw invalidArgument('split', 'a name such as train, or a part of it such as train[:1000]', text)
+  const [, split, from, to] = match
+  if (!text.includes('[')) return { split: split! }
+  return {
+    split: split!,
+    rows: (length) => {
+      const place = (bound: string | undefined, otherwise: number) => {
+        if (bound === undefined) return otherwise
+        const value = bound.endsWith('%') ? roundToEven((Number(bound.slice(0, -1)) * length) / 100) : Number(bound)
+        return Math.min(length, Math.max(0, value < 0 ? length + value : value))
+      }
+      const start = place(from, 0)
+      return [start, Math.max(start, place(to, length))]
+    },
+  }
+}
+
+function roundToEven(value: number): number {
+  return Math.abs(value % 1) === 0.5 ? 2 * Math.round(value / 2) : Math.round(value)
 }

@@ -1,0 +1,100 @@
+import { invalidArgument, SentenceTorchError } from '../../errors.js'
+import { cardConfigs, matchFiles } from './card.js'
+
+/** Files of every split of every configuration. */
+export interface Layout {
+  configs: Map<string, Map<string, string[]>>
+  /** The configuration to take when none is named. */
+  fallback?: string
+}
+
+/** Names under which a split appears in paths (the `datasets` package's). */
+const keywords: Record<string, readonly string[]> = {
+  validation: ['validation', 'valid', 'dev', 'val'],
+  test: ['test', 'testing', 'eval', 'evaluation'],
+  train: ['train', 'training'],
+}
+
+/** What a repository holds, by its card or else by the names of its Parquet files. Without any Parquet file: undefined. */
+export function repositoryLayout(files: readonly string[], card: string | undefined): Layout | undefined {
+  const parquet = files.filter((file) => file.endsWith('.parquet')).sort()
+  const described = card === undefined ? undefined : cardConfigs(card)
+  if (described === undefined) return parquet.length === 0 ? undefined : layoutByName(parquet)
+  const layout: Layout = { configs: new Map() }
+  for (const { name, isDefault, splits } of described) {
+    const found = new Map<string, string[]>()
+    for (const [split, patterns] of splits) {
+      const matched = [...new Set(patterns.flatMap((pattern) => matchFiles(pattern, files)))].sort()
+      // Other formats are read from the hub's conversion.
+      if (matched.length > 0 && matched.every((file) => file.endsWith('.parquet'))) found.set(split, matched)
+    }
+    if (found.size > 0) layout.configs.set(name, found)
+    if (isDefault) layout.fallback = name
+  }
+  return layout.configs.size === 0 ? undefined : layout
+}
+
+/** Without a card everything is one configuration, unless every file lies in a folder that is not named `data`. */
+function layoutByName(files: readonly string[]): Layout {
+  const folders = files.map((file) => file.split('/').slice(0, -1))
+  const configs = new Map<string, Map<string, string[]>>()
+  const inFolders = folders.every(([first]) => first !== undefined && first !== 'data' && splitIn(first) === undefined)
+  files.forEach((file, i) => {
+    const config = inFolders ? folders[i]![0]! : 'default'
+    const parts = file.split('/').slice(inFolders ? 1 : 0)
+    // The name of the file says more than a folder.
+    const split = parts.reverse().map(splitIn).find(Boolean) ?? 'train'
+    const splits = configs.get(config) ?? new Map<string, string[]>()
+    configs.set(config, splits)
+    splits.set(split, [...(splits.get(split) ?? []), file])
+  })
+  return { configs }
+}
+
+/** The layout of the branch that the hub converts to: `config/split/0000.parquet`. */
+export function conversionLayout(files: readonly string[]): Layout {
+  const configs = new Map<string, Map<string, string[]>>()
+  for (const file of files.filter((name) => name.endsWith('.parquet')).sort()) {
+    const [config, folder] = file.split('/')
+    if (config === undefined || folder === undefined) continue
+    const split = folder.endsWith('.parquet') ? (splitIn(folder) ?? 'train') : folder
+    const splits = configs.get(config) ?? new Map<string, string[]>()
+    configs.set(config, splits)
+    splits.set(split, [...(splits.get(split) ?? []), file])
+  }
+  return { configs }
+}
+
+function splitIn(part: string): string | undefined {
+  const words = part.toLowerCase().split(/[^a-z]+/)
+  return Object.keys(keywords).find((split) => keywords[split]!.some((word) => words.includes(word)))
+}
+
+/**
+ * The files of one split.
+ * @throws SentenceTorchError ERR_NOT_FOUND for a configuration or split that is not there, ERR_INVALID_ARGUMENT when a
+ *   configuration must be chosen; both list what there is
+ */
+export function chooseFiles(id: string, layout: Layout, config: string | undefined, split: string): string[] {
+  const { configs, fallback } = layout
+  const names = [...configs.keys()]
+  const chosen =
+    config ?? (names.length === 1 ? names[0] : [fallback, 'default'].find((name) => name && configs.has(name)))
+  if (chosen === undefined) throw invalidArgument(`config of the data set ${id}`, `one of ${names.join(', ')}`, config)
+  const splits = configs.get(chosen)
+  if (!splits) {
+    throw new SentenceTorchError(
+      'ERR_NOT_FOUND',
+      `The data set ${id} has no config ${chosen}; it has: ${names.join(', ')}`,
+    )
+  }
+  const files = splits.get(split)
+  if (files) return files
+  const partial = splits.has(`partial-${split}`)
+    ? `; of ${split} the hub has converted a part only, partial-${split}`
+    : ''
+  throw new SentenceTorchError(
+    'ERR_NOT_FOUND',
+    `The data set ${id} (config ${chosen}) has no split ${split}; it has: ${[...splits.keys()].join(', ')}${partial}`,
+  )
+}
