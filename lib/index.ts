@@ -30,6 +30,7 @@ export type {
 export { DataStream, type DataStreamOptions, type StreamRow } from './data/stream.js'
 export { type ErrorCode, SentenceTorchError } from './errors.js'
 export * as evaluation from './evaluation/index.js'
+export * as crossEncoderLosses from './losses/cross-encoder/index.js'
 export * as losses from './losses/index.js'
 export { CrossEncoder, type Pair, type RankedDocument, type Scores } from './models/cross-encoder.js'
 export type { CrossEncoderLoadOptions, PredictOptions, RankOptions } from './models/cross-encoder-options.js'

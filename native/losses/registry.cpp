@@ -2,6 +2,7 @@
 #include <map>
 
 #include "core/error.h"
+#include "losses/cross_encoder/cross_encoder.h"
 #include "losses/loss.h"
 
 namespace st {
@@ -22,6 +23,7 @@ const std::map<std::string, LossFactory>& registry() {
 
 std::unique_ptr<Loss> make_loss(const Config& spec, int64_t embedding_width, LossLayout layout) {
   const std::string& type = spec.string("type");
+  if (type.rfind("CrossEncoder.", 0) == 0) return make_cross_encoder_loss(spec, embedding_width, layout);
   auto found = registry().find(type);
   if (found != registry().end()) return found->second(spec, embedding_width, layout);
   std::string known;

@@ -1,0 +1,59 @@
+import { SentenceTorchError } from '../../errors.js'
+import { checkInteger, checkOneOf } from '../../options.js'
+import type { Caching, Loss } from '../loss.js'
+
+/**
+ * How the rows of a dataset become pairs of texts.
+ * - `pair`: two text columns are one pair.
+ * - `columns`: the first column with every other one: a column of pairs each.
+ * - `ranking`: `columns`, and between the positive and the hard negatives `numNegatives` columns of texts drawn from other
+ *   rows of the batch; null for all of them.
+ * - `lists`: a text and a list of texts with a label each: a list of pairs.
+ */
+export type Pairing =
+  | { readonly kind: 'pair' | 'columns' | 'lists' }
+  | { readonly kind: 'ranking'; readonly numNegatives: number | null }
+
+/** A loss of cross-encoders: what it sees as embeddings are the logits of pairs. */
+export interface CrossEncoderLoss extends Loss {
+  readonly pairing: Pairing
+}
+
+/** What is applied to the logits before the loss sees them. */
+export type LogitActivation = 'identity' | 'sigmoid' | 'tanh' | 'relu' | 'gelu' | 'silu'
+
+export interface LogitOptions {
+  /** What is applied to the logits first. Default `identity`. */
+  activationFn?: LogitActivation
+}
+
+export interface ListwiseOptions extends LogitOptions {
+  /** Pairs that pass the model at once, where memory is short: their logits are computed twice then (gradient caching).
+   *  Default null: all pairs of a batch, which are packed without padding. 0 or less mean the same. */
+  miniBatchSize?: number | null
+}
+
+export const LISTWISE = ['activationFn', 'miniBatchSize'] as const
+
+/** @throws ERR_INVALID_ARGUMENT */
+export function checkActivation(
+  where: string,
+  value: unknown,
+  fallback: LogitActivation = 'identity',
+): LogitActivation {
+  checkOneOf(`${where} activationFn`, value, ['identity', 'sigmoid', 'tanh', 'relu', 'gelu', 'silu'])
+  return (value as LogitActivation | undefined) ?? fallback
+}
+
+/** @throws ERR_INVALID_ARGUMENT */
+export function checkMiniBatch(where: string, value: number | null | undefined): { caching?: Caching } {
+  checkInteger(`${where} miniBatchSize`, value ?? undefined, Number.MIN_SAFE_INTEGER)
+  return value == null || value <= 0 ? {} : { caching: { miniBatchSize: value } }
+}
+
+/** @throws ERR_INVALID_ARGUMENT for a model with several labels */
+export function needOneLabel(loss: string, numLabels: number): void {
+  if (numLabels === 1) return
+  const message = `${loss} needs a model with one label, this one has numLabels ${numLabels}`
+  throw new SentenceTorchError('ERR_INVALID_ARGUMENT', message)
+}

@@ -1,0 +1,62 @@
+#include <ATen/ops/cross_entropy_loss.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/max.h>
+#include <ATen/ops/min.h>
+
+#include <algorithm>
+
+#include "core/error.h"
+#include "losses/cross_encoder/cross_encoder.h"
+
+namespace st {
+
+namespace {
+
+// Cross-entropy of the softmax over each pair's logits with its class.
+class CrossEntropy : public Loss {
+ public:
+  CrossEntropy(const Config& spec, int64_t labels)
+      : labels_(labels),
+        activation_(logit_activation(spec)),
+        smoothing_(spec.number("labelSmoothing", 0)),
+        weight_(spec.numbers("weight")) {
+    require_options(spec, {"activationFn", "labelSmoothing", "weight"});
+    check(weight_.empty() || static_cast<int64_t>(weight_.size()) == labels, "ERR_INVALID_ARGUMENT",
+          "CrossEncoder.CrossEntropyLoss needs a weight for each of the ", labels, " labels but found ",
+          weight_.size());
+  }
+
+  void check_batch(const LossInput& input) const override {
+    const char* name = "CrossEncoder.CrossEntropyLoss";
+    require_columns(name, input, 1, 1);
+    require_labels(name, input, true);
+    const int64_t least = input.labels.min().item<int64_t>(), most = input.labels.max().item<int64_t>();
+    check(least >= 0 && most < labels_, "ERR_INVALID_DATA", name, " has numLabels ", labels_, ", so labels from 0 to ",
+          labels_ - 1, ", but found ", least < 0 ? least : most);
+  }
+
+  LossValue forward(const LossInput& input) const override {
+    const at::Tensor logits_BL = activate(activation_, input.column(0));
+    at::Tensor weight_L;
+    if (!weight_.empty()) {
+      weight_L = at::empty({labels_}, at::kDouble);
+      std::copy(weight_.begin(), weight_.end(), weight_L.data_ptr<double>());
+      weight_L = weight_L.to(logits_BL.options());
+    }
+    return at::cross_entropy_loss(logits_BL, input.labels, weight_L, at::Reduction::Mean, -100, smoothing_);
+  }
+
+ private:
+  int64_t labels_;
+  Activation activation_;
+  double smoothing_;
+  std::vector<double> weight_;
+};
+
+}  // namespace
+
+std::unique_ptr<Loss> make_ce_cross_entropy(const Config& spec, int64_t labels, LossLayout) {
+  return std::make_unique<CrossEntropy>(spec, labels);
+}
+
+}  // namespace st

@@ -1,0 +1,77 @@
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/cumsum.h>
+#include <ATen/ops/exp.h>
+#include <ATen/ops/exp2.h>
+#include <ATen/ops/flip.h>
+#include <ATen/ops/gather.h>
+#include <ATen/ops/log.h>
+#include <ATen/ops/sort.h>
+
+#include <limits>
+
+#include "losses/cross_encoder/cross_encoder.h"
+
+namespace st {
+
+namespace {
+
+constexpr double kEpsilon = 1e-10;
+
+// Minus the log-likelihood of the right order of a query's documents in a Plackett-Luce model of their scores: ListMLE
+// (Xia et al. 2008), and with weights that count the first ranks more, p-ListMLE (Lan et al. 2014).
+class ListMLE : public Loss {
+ public:
+  ListMLE(const Config& spec, int64_t labels, const char* name, bool weighted)
+      : name_(name),
+        weighted_(weighted && spec.boolean("lambdaWeight", true)),
+        activation_(logit_activation(spec)),
+        input_order_(spec.boolean("respectInputOrder", true)) {
+    require_one_label(spec, labels);
+  }
+
+  void check_batch(const LossInput& input) const override { require_lists(name_, input); }
+
+  LossValue forward(const LossInput& input) const override {
+    const Lists lists(input);
+    at::Tensor scores_QM = lists.table(scores_CB(input, activation_)[0], 1e-16);
+    if (!input_order_) {
+      const at::Tensor labels_QM = lists.table(labels_like(input), -std::numeric_limits<double>::infinity());
+      // Documents that are not there stay behind the others.
+      scores_QM = scores_QM.gather(1, std::get<1>(at::sort(labels_QM, /*stable=*/true, 1, /*descending=*/true)));
+    }
+    const at::Tensor absent_QM = lists.mask_QM.logical_not();
+    const at::Tensor exps_QM = at::exp(scores_QM).masked_fill(absent_QM, 0);
+    const at::Tensor rest_QM = at::flip(at::cumsum(at::flip(exps_QM, {1}), 1), {1});
+    at::Tensor logs_QM = scores_QM - at::log(rest_QM + kEpsilon);
+    if (weighted_) logs_QM = logs_QM * weights(lists.mask_QM.to(scores_QM.scalar_type()));
+    return -logs_QM.masked_fill(absent_QM, 0).sum(1).mean();
+  }
+
+ private:
+  // 2 ^ (documents - rank) - 1 with ranks from 0, divided by their sum.
+  static at::Tensor weights(const at::Tensor& mask_QM) {
+    const at::Tensor ranks_M = at::arange(mask_QM.size(1), mask_QM.options());
+    const at::Tensor weights_QM = (at::exp2(mask_QM.sum(1, true) - ranks_M) - 1) * mask_QM;
+    return weights_QM / (weights_QM.sum(1, true) + kEpsilon);
+  }
+
+  const char* name_;
+  bool weighted_;
+  Activation activation_;
+  bool input_order_;
+};
+
+}  // namespace
+
+std::unique_ptr<Loss> make_ce_list_mle(const Config& spec, int64_t labels, LossLayout) {
+  require_options(spec, {"activationFn", "respectInputOrder"});
+  return std::make_unique<ListMLE>(spec, labels, "CrossEncoder.ListMLELoss", false);
+}
+
+std::unique_ptr<Loss> make_ce_plist_mle(const Config& spec, int64_t labels, LossLayout) {
+  require_options(spec, {"activationFn", "respectInputOrder", "lambdaWeight"});
+  return std::make_unique<ListMLE>(spec, labels, "CrossEncoder.PListMLELoss", true);
+}
+
+}  // namespace st
