@@ -1,8 +1,10 @@
-import type { SentenceTransformer } from '../models/sentence-transformer.js'
 import type { LossSpec } from '../native/types.js'
 
 /** What a guide has to be: a SentenceTransformer. */
-export type GuideModel = Pick<SentenceTransformer, 'encode' | 'embeddingDimension'>
+export interface GuideModel {
+  readonly embeddingDimension: number
+  encode(texts: string[]): Promise<{ readonly data: Float32Array; readonly shape: readonly [number, number] }>
+}
 
 /** What a loss asks of the dataset, checked over all rows before training starts. */
 export interface LossRequirements {

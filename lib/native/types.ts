@@ -28,6 +28,16 @@ export interface PackedBatch {
   labels?: Float32Array | Int32Array
   /** Shape of `labels`; `[labels.length]` when absent. */
   labelShape?: number[]
+  /** Ragged lists (a query's documents): rows `lists[q]` … `lists[q + 1] - 1` belong to query q; only with one column. */
+  lists?: Int32Array
+  /** Embeddings of every row by a guide model: rows × `guideDimension`. */
+  guide?: Float32Array
+  guideDimension?: number
+  /** A number for every row; equal numbers are equal texts. */
+  textIds?: Int32Array
+  /** Tokens that the loss predicts, packed like `ids` and `offsets`: the original texts of a denoising autoencoder (one row
+   *  per row of the first column), or, for masked language modelling, a token for every one of `ids`, -100 = not predicted. */
+  targets?: { ids: Int32Array; offsets: Int32Array }
 }
 
 export interface TensorInfo {
@@ -74,6 +84,8 @@ export interface NativeEncoder {
   readonly tokenDimension: number
   /** Longest row that the position embeddings allow. */
   readonly maxPositions: number
+  /** Memory that a training pass keeps for each token, in bytes: what `miniBatchTokens` trades against time. */
+  readonly trainingBytesPerToken: number
   /** All tensors, names as in the transformers checkpoint with the module's index in front: `0.encoder.layer.0.…`. */
   tensors(): TensorInfo[]
   load(ranges: TensorRange[]): Promise<void>
@@ -88,23 +100,32 @@ export interface LossSpec extends ConfigObject {
   type: string
 }
 
+export type OptimizerSpec =
+  | { type: 'adamw'; beta1: number; beta2: number; epsilon: number }
+  | { type: 'sgd' }
+  | { type: 'rmsprop'; alpha: number; epsilon: number }
+
 export interface TrainerSpec {
-  /** `{ type: 'MultipleNegativesRankingLoss', scale: 20, … }`: checked again by the native registry. */
-  loss: LossSpec
+  /** `{ name: '', spec: { type: 'MultipleNegativesRankingLoss', scale: 20, … } }`: one loss without a name, or several with
+   *  names, which stand in their tensors' names: `loss.<name>.classifier.weight`. Checked again by the native registry. */
+  losses: { name: string; spec: LossSpec }[]
+  optimizer: OptimizerSpec
+  /** Of group 0; see {@link NativeTrainer.setGroups}. */
   weightDecay: number
-  adamBeta1: number
-  adamBeta2: number
-  adamEpsilon: number
   /** 0 = no clipping. */
   maxGradNorm: number
   /** What the encoder computes in while this trainer lives; as it was made when absent. float64 encoders stay float64. */
   precision?: 'float32' | 'bfloat16'
-  /** Of the dropout masks and of the initial values of parameters that the loss owns. */
+  /** Keep the inputs of layers alone and compute the rest again in the backward pass: same results. Default false. */
+  activationCheckpointing?: boolean
+  /** Gradients of parameters that losses own are never zeroed and not clipped, as in sentence-transformers 6.0.1. */
+  compatLossGradients?: boolean
+  /** Of the dropout masks, of what losses draw and of the initial values of parameters that the losses own. */
   seed: number
 }
 
 export interface StepOptions {
-  /** One rate, or one per group: [decay, no_decay]. */
+  /** One rate, or one per group. */
   lr: number | Float64Array
   /** Factor of this batch's loss in the gradient (1 / accumulated batches). Default 1. */
   lossScale?: number
@@ -112,29 +133,66 @@ export interface StepOptions {
   update?: boolean
   /** Answer with what was gathered since the last report. Default false. */
   report?: boolean
+  /** Which of the losses. Default 0. */
+  loss?: number
+  /** Gradient caching: rows (of all columns) or tokens that pass the encoder at once; the loss sees the whole batch, the
+   *  gradients are the same up to rounding. Default: all at once. At most one of the two. */
+  miniBatchRows?: number
+  miniBatchTokens?: number
 }
 
 export interface StepReport {
   /** Mean unscaled loss of the `batches` since the last report whose loss was finite. */
   loss: number
   batches: number
+  /** Means of what the losses log beside their value, over the batches that had it, since the last report. */
+  components: Record<string, number>
   /** Global gradient norm before clipping, of the last update; NaN before the first. */
   gradNorm: number
   /** Updates done since the last report. */
   updates: number
   /** Updates skipped because of a non-finite gradient, since the last report. */
   skipped: number
+  /** Milliseconds since the last report, on the executor: forward (with the loss), backward, optimiser. */
+  times: { forward: number; backward: number; optimizer: number }
+  /** Tokens since the last report. */
+  tokens: number
+  /** Mean cosine of different rows of the last batch's first column: near 1 where embeddings collapse. NaN for one row. */
+  meanCosine: number
+}
+
+/** Value and gradients of a loss that is computed in TypeScript. */
+export interface ExternalLoss {
+  loss: number
+  /** rows × embeddingDimension, of the unscaled loss. */
+  embeddings: Float32Array
+  /** Of the loss's own tensors, by full name (`loss.w`). */
+  parameters?: Record<string, Float32Array>
+  /** Logged like the components of other losses. */
+  components?: Record<string, number>
 }
 
 export interface NativeTrainer {
-  /** Tensors owned by the loss (`loss.classifier.weight`), then, for every trained tensor, `grad.<name>`, `exp_avg.<name>`
-   *  and `exp_avg_sq.<name>`. */
+  /** Tensors owned by the losses (`loss.classifier.weight`, `loss.model1.…`), then, for every trained tensor, `grad.<name>`
+   *  and the optimiser's state: `exp_avg.<name>`, `exp_avg_sq.<name>` (adamw), `square_avg.<name>` (rmsprop). */
   tensors(): TensorInfo[]
+  /** Groups of parameters, each with a weight decay and a learning rate of its own. `groups` maps names of trained tensors
+   *  to an index of `weightDecays`, or to -1 = frozen; absent ones keep theirs: 0 (decay) or 1 (no_decay). Default:
+   *  `[weightDecay, 0]`. Before the first job only. */
+  setGroups(weightDecays: number[], groups: Record<string, number>): void
   load(ranges: TensorRange[]): Promise<void>
   dump(ranges: TensorRange[]): Promise<void>
   step(batch: PackedBatch, options: StepOptions): Promise<StepReport | undefined>
+  /** First half of a step with a loss of type `Custom`: embeds with dropout and keeps what the second half needs. `out`:
+   *  rows × embeddingDimension. Only the members `loss`, `miniBatchRows` and `miniBatchTokens` of the options are read. */
+  embed(batch: PackedBatch, out: Float32Array, options: StepOptions): Promise<void>
+  /** The second half. */
+  apply(external: ExternalLoss, options: StepOptions): Promise<StepReport | undefined>
   /** The loss of a batch, without dropout, gradient or update. */
-  evaluate(batch: PackedBatch): Promise<number>
+  evaluate(batch: PackedBatch, loss?: number): Promise<{ loss: number; components: Record<string, number> }>
+  /** How many steps and updates were done: with the tensors, all that a later trainer needs to go on bit for bit. */
+  counters(): Promise<number[]>
+  setCounters(counters: number[]): Promise<void>
   dispose(): Promise<void>
 }
 

@@ -54,7 +54,7 @@ async function evaluationLoss({ native, signal }: EvaluationParts, data: BatchSo
   for await (const [batch] of prefetch(batchGroups(data, 0, 1), 2)) {
     signal?.throwIfAborted()
     try {
-      sum += (await native.evaluate(batch!)) * rowsOf(batch!)
+      sum += (await native.evaluate(batch!)).loss * rowsOf(batch!)
     } catch (error) {
       throw fromNative(error, 'Trainer.evaluate')
     }

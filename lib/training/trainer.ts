@@ -177,11 +177,9 @@ export class SentenceTransformerTrainer {
     const { Trainer } = loadAddon()
     try {
       return new Trainer(this.model.encoder, {
-        loss,
+        losses: [{ name: '', spec: loss }],
+        optimizer: { type: 'adamw', beta1: adamBeta1, beta2: adamBeta2, epsilon: adamEpsilon },
         weightDecay,
-        adamBeta1,
-        adamBeta2,
-        adamEpsilon,
         maxGradNorm,
         seed,
         ...(precision && { precision }),

@@ -77,11 +77,6 @@ Config to_value(Napi::Value value, const std::string& field, int depth) {
   return Config(std::move(members));
 }
 
-Config to_options(Napi::Value value, const std::string& field) {
-  if (!value.IsObject() || value.IsArray()) wrong_type(field, "an object", value);
-  return to_config(value, field);
-}
-
 template <typename T>
 std::vector<T> copy(const Napi::TypedArrayOf<T>& array) {
   if (array.ElementLength() == 0) return {};
@@ -135,6 +130,11 @@ Config to_config(Napi::Value value, const std::string& field) {
   return to_value(value, field, 0);
 }
 
+Config to_options(Napi::Value value, const std::string& field) {
+  if (!value.IsObject() || value.IsArray()) wrong_type(field, "an object", value);
+  return to_config(value, field);
+}
+
 int64_t to_integer(Napi::Value value, const std::string& field, int64_t least) {
   const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : std::nan("");
   const bool fits = number == std::floor(number) && number >= static_cast<double>(least) && number <= kMaxSafeInteger;
@@ -159,7 +159,8 @@ Napi::Int32Array to_integers(Napi::Value value, const std::string& field) {
 
 PackedBatch to_batch(Napi::Value value) {
   const Fields fields(value, "batch",
-                      {"ids", "offsets", "tokenTypes", "promptLengths", "columns", "labels", "labelShape"});
+                      {"ids", "offsets", "tokenTypes", "promptLengths", "columns", "labels", "labelShape", "lists",
+                       "guide", "guideDimension", "textIds", "targets"});
   PackedBatch batch;
   batch.ids = copy(to_integers(fields.get("ids"), "batch.ids"));
   batch.offsets = copy(to_integers(fields.get("offsets"), "batch.offsets"));
@@ -169,6 +170,17 @@ PackedBatch to_batch(Napi::Value value) {
   }
   batch.columns = to_integer(fields.get("columns"), "batch.columns", 1);
   read_labels(fields, batch);
+  if (fields.has("lists")) batch.lists = copy(to_integers(fields.get("lists"), "batch.lists"));
+  if (fields.has("guide")) {
+    batch.guide = copy(to_floats(fields.get("guide"), "batch.guide"));
+    batch.guide_width = to_integer(fields.get("guideDimension"), "batch.guideDimension", 1);
+  }
+  if (fields.has("textIds")) batch.text_ids = copy(to_integers(fields.get("textIds"), "batch.textIds"));
+  if (fields.has("targets")) {
+    const Fields targets(fields.get("targets"), "batch.targets", {"ids", "offsets"});
+    batch.target_ids = copy(to_integers(targets.get("ids"), "batch.targets.ids"));
+    batch.target_offsets = copy(to_integers(targets.get("offsets"), "batch.targets.offsets"));
+  }
   return batch;
 }
 
@@ -215,45 +227,6 @@ EncoderSpec to_encoder_spec(Napi::Value value) {
   spec.device = fields.string("device");
   spec.dtype = fields.string("dtype");
   return spec;
-}
-
-TrainerSpec to_trainer_spec(Napi::Value value) {
-  const Fields fields(
-      value, "spec",
-      {"loss", "weightDecay", "adamBeta1", "adamBeta2", "adamEpsilon", "maxGradNorm", "seed", "precision"});
-  TrainerSpec spec;
-  spec.loss = to_options(fields.get("loss"), "spec.loss");
-  spec.weight_decay = fields.number("weightDecay");
-  spec.beta1 = fields.number("adamBeta1");
-  spec.beta2 = fields.number("adamBeta2");
-  spec.epsilon = fields.number("adamEpsilon");
-  spec.max_grad_norm = fields.number("maxGradNorm");
-  spec.seed = static_cast<uint64_t>(to_integer(fields.get("seed"), "spec.seed", 0));
-  if (fields.has("precision")) spec.precision = fields.string("precision");
-  return spec;
-}
-
-StepOptions to_step_options(Napi::Value value) {
-  const Fields fields(value, "options", {"lr", "lossScale", "update", "report"});
-  StepOptions options;
-  const Napi::Value rate = fields.get("lr");
-  if (is_typed_array(rate, napi_float64_array)) {
-    const auto rates = rate.As<Napi::Float64Array>();
-    check(rates.ElementLength() == 2, "ERR_INVALID_ARGUMENT",
-          "Expected 2 rates (decay, no_decay) for options.lr but received ", rates.ElementLength());
-    options.lr_decay = rates[0];
-    options.lr_no_decay = rates[1];
-    check(std::isfinite(rates[0]) && std::isfinite(rates[1]), "ERR_INVALID_ARGUMENT",
-          "Expected finite rates for options.lr but received ", rates[0], " and ", rates[1]);
-  } else if (rate.IsNumber()) {
-    options.lr_decay = options.lr_no_decay = fields.number("lr");
-  } else {
-    wrong_type("options.lr", "a number or a Float64Array", rate);
-  }
-  options.loss_scale = fields.number("lossScale", 1);
-  options.update = fields.boolean("update", true);
-  options.report = fields.boolean("report", false);
-  return options;
 }
 
 Napi::Array from_tensors(Napi::Env env, const std::vector<TensorInfo>& tensors) {

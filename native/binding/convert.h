@@ -2,6 +2,8 @@
 
 #include <napi.h>
 
+#include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +23,7 @@ namespace st::binding {
 
 // `value` as a plain JSON-like value; members that are undefined are left out.
 Config to_config(Napi::Value value, const std::string& field);
+Config to_options(Napi::Value value, const std::string& field);  // an object
 
 // A whole number from `least` to 2^53 - 1.
 int64_t to_integer(Napi::Value value, const std::string& field, int64_t least);
@@ -37,7 +40,10 @@ EncoderOutput to_encoder_output(Napi::Value value);
 EncoderSpec to_encoder_spec(Napi::Value value);
 TrainerSpec to_trainer_spec(Napi::Value value);
 StepOptions to_step_options(Napi::Value value);
+ExternalLoss to_external_loss(Napi::Value value);
 
+Napi::Value from_report(Napi::Env env, const std::optional<StepReport>& report);
+Napi::Object from_numbers(Napi::Env env, const std::map<std::string, double>& numbers);
 Napi::Array from_tensors(Napi::Env env, const std::vector<TensorInfo>& tensors);
 
 }  // namespace st::binding

@@ -21,6 +21,7 @@ Napi::Function EncoderWrap::define(Napi::Env env) {
                          InstanceAccessor<&EncoderWrap::embedding_dimension>("embeddingDimension"),
                          InstanceAccessor<&EncoderWrap::token_dimension>("tokenDimension"),
                          InstanceAccessor<&EncoderWrap::max_positions>("maxPositions"),
+                         InstanceAccessor<&EncoderWrap::training_bytes>("trainingBytesPerToken"),
                          InstanceMethod<&EncoderWrap::tensors>("tensors"),
                          InstanceMethod<&EncoderWrap::load>("load"),
                          InstanceMethod<&EncoderWrap::dump>("dump"),
@@ -40,6 +41,7 @@ EncoderWrap::EncoderWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Enco
     embedding_dimension_ = encoder_->embedding_dimension();
     token_dimension_ = encoder_->token_dimension();
     max_positions_ = encoder_->max_positions();
+    training_bytes_ = encoder_->training_bytes_per_token();
   });
   info.This().As<Napi::Object>().TypeTag(&kTag);
 }
@@ -63,6 +65,10 @@ Napi::Value EncoderWrap::token_dimension(const Napi::CallbackInfo& info) {
 
 Napi::Value EncoderWrap::max_positions(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(max_positions_));
+}
+
+Napi::Value EncoderWrap::training_bytes(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(training_bytes_));
 }
 
 Napi::Value EncoderWrap::tensors(const Napi::CallbackInfo& info) {

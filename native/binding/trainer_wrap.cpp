@@ -1,6 +1,9 @@
 #include "binding/trainer_wrap.h"
 
+#include <map>
+#include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -10,28 +13,18 @@
 #include "core/error.h"
 
 namespace st::binding {
-namespace {
-
-Napi::Value from_report(Napi::Env env, const std::optional<StepReport>& report) {
-  if (!report) return env.Undefined();
-  auto object = Napi::Object::New(env);
-  object["loss"] = report->loss;
-  object["batches"] = static_cast<double>(report->batches);
-  object["gradNorm"] = report->grad_norm;
-  object["updates"] = static_cast<double>(report->updates);
-  object["skipped"] = static_cast<double>(report->skipped);
-  return object;
-}
-
-}  // namespace
-
 Napi::Function TrainerWrap::define(Napi::Env env) {
   return DefineClass(env, "Trainer",
                      {
                          InstanceMethod<&TrainerWrap::tensors>("tensors"),
                          InstanceMethod<&TrainerWrap::load>("load"),
                          InstanceMethod<&TrainerWrap::dump>("dump"),
+                         InstanceMethod<&TrainerWrap::set_groups>("setGroups"),
                          InstanceMethod<&TrainerWrap::step>("step"),
+                         InstanceMethod<&TrainerWrap::embed>("embed"),
+                         InstanceMethod<&TrainerWrap::apply>("apply"),
+                         InstanceMethod<&TrainerWrap::counters>("counters"),
+                         InstanceMethod<&TrainerWrap::set_counters>("setCounters"),
                          InstanceMethod<&TrainerWrap::evaluate>("evaluate"),
                          InstanceMethod<&TrainerWrap::dispose>("dispose"),
                      });
@@ -90,14 +83,95 @@ Napi::Value TrainerWrap::step(const Napi::CallbackInfo& info) {
   });
 }
 
+Napi::Value TrainerWrap::set_groups(const Napi::CallbackInfo& info) {
+  return throwing(info.Env(), [&]() -> Napi::Value {
+    if (!info[0].IsArray()) wrong_type("weightDecays", "an array of numbers", info[0]);
+    const auto array = info[0].As<Napi::Array>();
+    std::vector<double> weight_decays;
+    for (uint32_t i = 0; i < array.Length(); ++i) {
+      const Napi::Value value = array.Get(i);
+      if (!value.IsNumber()) wrong_type("weightDecays[" + std::to_string(i) + "]", "a number", value);
+      weight_decays.push_back(value.As<Napi::Number>().DoubleValue());
+    }
+    const Config given = to_options(info[1], "groups");
+    std::map<std::string, int> groups;
+    for (const auto& [name, value] : given.object()) groups[name] = static_cast<int>(given.integer(name));
+    open()->set_groups(std::move(weight_decays), std::move(groups));
+    return info.Env().Undefined();
+  });
+}
+
+Napi::Value TrainerWrap::embed(const Napi::CallbackInfo& info) {
+  return rejecting(info.Env(), [&] {
+    auto batch = to_batch(info[0]);
+    Napi::Float32Array out = to_floats(info[1], "out");
+    const StepOptions options = to_step_options(info[2]);
+    float* data = out.Data();
+    const auto size = static_cast<int64_t>(out.ElementLength());
+    return Environment::of(info.Env())
+        .enqueue({out}, [trainer = open(), batch = std::move(batch), options, data, size]() mutable {
+          trainer->embed(std::move(batch), data, size, options);
+        });
+  });
+}
+
+Napi::Value TrainerWrap::apply(const Napi::CallbackInfo& info) {
+  return rejecting(info.Env(), [&] {
+    auto external = to_external_loss(info[0]);
+    const StepOptions options = to_step_options(info[1]);
+    auto report = std::make_shared<std::optional<StepReport>>();
+    return Environment::of(info.Env())
+        .enqueue(
+            {},
+            [trainer = open(), external = std::move(external), options, report] {
+              *report = trainer->apply(external, options);
+            },
+            [report](Napi::Env env) { return from_report(env, *report); });
+  });
+}
+
 Napi::Value TrainerWrap::evaluate(const Napi::CallbackInfo& info) {
   return rejecting(info.Env(), [&] {
     auto batch = to_batch(info[0]);
-    auto loss = std::make_shared<double>(0);
+    const int64_t loss = info[1].IsUndefined() ? 0 : to_integer(info[1], "loss", 0);
+    auto found = std::make_shared<Evaluation>();
     return Environment::of(info.Env())
         .enqueue(
-            {}, [trainer = open(), batch = std::move(batch), loss] { *loss = trainer->evaluate(batch); },
-            [loss](Napi::Env env) -> Napi::Value { return Napi::Number::New(env, *loss); });
+            {}, [trainer = open(), batch = std::move(batch), loss, found] { *found = trainer->evaluate(batch, loss); },
+            [found](Napi::Env env) -> Napi::Value {
+              auto object = Napi::Object::New(env);
+              object["loss"] = found->loss;
+              object["components"] = from_numbers(env, found->components);
+              return object;
+            });
+  });
+}
+
+Napi::Value TrainerWrap::counters(const Napi::CallbackInfo& info) {
+  return rejecting(info.Env(), [&] {
+    auto found = std::make_shared<std::vector<int64_t>>();
+    return Environment::of(info.Env())
+        .enqueue(
+            {}, [trainer = open(), found] { *found = trainer->counters(); },
+            [found](Napi::Env env) -> Napi::Value {
+              auto array = Napi::Array::New(env, found->size());
+              for (uint32_t i = 0; i < found->size(); ++i) array[i] = static_cast<double>((*found)[i]);
+              return array;
+            });
+  });
+}
+
+Napi::Value TrainerWrap::set_counters(const Napi::CallbackInfo& info) {
+  return rejecting(info.Env(), [&] {
+    if (!info[0].IsArray()) wrong_type("counters", "an array of whole numbers", info[0]);
+    const auto array = info[0].As<Napi::Array>();
+    std::vector<int64_t> counters;
+    for (uint32_t i = 0; i < array.Length(); ++i) {
+      counters.push_back(to_integer(array.Get(i), "counters[" + std::to_string(i) + "]", 0));
+    }
+    return Environment::of(info.Env()).enqueue({}, [trainer = open(), counters = std::move(counters)] {
+      trainer->set_counters(counters);
+    });
   });
 }
 

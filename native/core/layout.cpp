@@ -83,10 +83,24 @@ std::vector<at::Tensor> Layout::views(const at::Tensor& flat) const {
   return out;
 }
 
+const Layout::Named& Layout::find(const std::string& name) const {
+  auto found = named_.find(name);
+  check(found != named_.end(), "ERR_INVALID_TENSORS", "There is no tensor named ", name);
+  return ordered_[found->second];
+}
+
+Layout::Span Layout::span(const std::string& name) const {
+  const Named& named = find(name);
+  return {blocks_[named.block].offset + named.part * named.numel, named.numel};
+}
+
+at::Tensor Layout::named_view(const at::Tensor& flat, const TensorInfo& info) const {
+  const Span at = span(info.name);
+  return flat.narrow(0, at.offset, at.count).view(info.shape);
+}
+
 Layout::Span Layout::locate(const TensorRange& range) const {
-  auto found = named_.find(range.name);
-  check(found != named_.end(), "ERR_INVALID_TENSORS", "There is no tensor named ", range.name);
-  const Named& named = ordered_[found->second];
+  const Named& named = find(range.name);
   const int64_t size = static_cast<int64_t>(c10::elementSize(scalar_type(range))), count = range.bytes / size;
   check(range.bytes % size == 0, "ERR_INVALID_TENSORS", "Expected whole ", range.dtype, " elements for tensor ",
         range.name, " but found ", range.bytes, " bytes");

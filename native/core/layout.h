@@ -25,6 +25,15 @@ class Layout {
   int64_t trained_end() const { return trained_end_; }
   std::vector<TensorInfo> tensors(bool trained_only = false) const;
 
+  struct Span {
+    int64_t offset;
+    int64_t count;
+  };
+  // Where tensor `name` lies; throws ERR_INVALID_TENSORS for a name that there is not.
+  Span span(const std::string& name) const;
+  // Tensor `name` in its own shape, also where it is a part of a fused block.
+  at::Tensor named_view(const at::Tensor& flat, const TensorInfo& info) const;
+
   at::Tensor view(const at::Tensor& flat, ParamId id) const;
   std::vector<at::Tensor> views(const at::Tensor& flat) const;
 
@@ -46,10 +55,7 @@ class Layout {
     int64_t part;  // which of the fused tensors
     int64_t numel;
   };
-  struct Span {
-    int64_t offset;
-    int64_t count;
-  };
+  const Named& find(const std::string& name) const;
   Span locate(const TensorRange& range) const;
 
   std::vector<Block> blocks_;

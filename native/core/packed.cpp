@@ -1,6 +1,8 @@
 #include "core/packed.h"
 
 #include <algorithm>
+#include <functional>
+#include <string>
 
 #include "core/error.h"
 
@@ -15,6 +17,29 @@ int64_t PackedBatch::max_length() const {
   for (int64_t row = 0; row < rows(); ++row) longest = std::max(longest, length(row));
   return longest;
 }
+
+PackedBatch PackedBatch::slice(int64_t begin, int64_t end) const {
+  const int32_t first = offsets[begin], last = offsets[end];
+  PackedBatch out;
+  out.ids.assign(ids.begin() + first, ids.begin() + last);
+  for (int64_t row = begin; row <= end; ++row) out.offsets.push_back(offsets[row] - first);
+  if (!token_types.empty()) out.token_types.assign(token_types.begin() + first, token_types.begin() + last);
+  if (!prompt_lengths.empty()) out.prompt_lengths.assign(prompt_lengths.begin() + begin, prompt_lengths.begin() + end);
+  return out;
+}
+
+namespace {
+
+// Offsets of `what`: `count` + 1 values rising from 0 to `end`.
+void check_offsets(const char* what, const std::vector<int32_t>& offsets, int64_t end) {
+  check(offsets.size() >= 2 && offsets.front() == 0 && offsets.back() == end, kInvalid, "Expected ", what,
+        " from 0 to ", end, " but found ", offsets.size(), " values",
+        offsets.empty() ? "" : " up to " + std::to_string(offsets.back()));
+  check(std::adjacent_find(offsets.begin(), offsets.end(), std::greater_equal<>()) == offsets.end(), kInvalid,
+        "Expected ", what, " that rise");
+}
+
+}  // namespace
 
 void PackedBatch::validate(int64_t vocab_size, int64_t type_vocab_size, int64_t max_positions) const {
   check(offsets.size() >= 2, kInvalid, "Expected a batch of at least one row but found ", offsets.size(), " offsets");
@@ -43,6 +68,21 @@ void PackedBatch::validate(int64_t vocab_size, int64_t type_vocab_size, int64_t 
   for (size_t row = 0; row < prompt_lengths.size(); ++row) {
     check(prompt_lengths[row] >= 0, kInvalid, "Expected prompt lengths of 0 or more but found ", prompt_lengths[row],
           " at row ", row);
+  }
+  if (!lists.empty()) {
+    check(columns == 1, kInvalid, "Expected one column beside batch.lists but found ", columns);
+    check_offsets("batch.lists", lists, rows());
+  }
+  check(guide_width >= 0 && static_cast<int64_t>(guide.size()) == rows() * guide_width, kInvalid, "Expected ",
+        rows() * guide_width, " values of guide embeddings but found ", guide.size());
+  check(text_ids.empty() || static_cast<int64_t>(text_ids.size()) == rows(), kInvalid, "Expected ", rows(),
+        " text ids but found ", text_ids.size());
+  if (!target_offsets.empty()) {
+    check_offsets("target offsets", target_offsets, static_cast<int64_t>(target_ids.size()));
+    for (size_t i = 0; i < target_ids.size(); ++i) {
+      check(target_ids[i] == -100 || (target_ids[i] >= 0 && target_ids[i] < vocab_size), kInvalid,
+            "Expected target ids from 0 to ", vocab_size - 1, ", or -100, but found ", target_ids[i], " at ", i);
+    }
   }
 }
 

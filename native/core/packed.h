@@ -16,11 +16,19 @@ struct PackedBatch {
   int64_t columns = 1;
   std::variant<std::monostate, std::vector<float>, std::vector<int32_t>> labels;
   std::vector<int64_t> label_shape;
+  std::vector<int32_t> lists;  // [queries + 1], rising from 0 to rows, or empty
+  std::vector<float> guide;    // [rows, guide_width] or empty
+  int64_t guide_width = 0;
+  std::vector<int32_t> text_ids;        // [rows] or empty
+  std::vector<int32_t> target_ids;      // tokens that the loss predicts, packed like ids; -100 = not predicted
+  std::vector<int32_t> target_offsets;  // empty when there are none
 
   int64_t tokens() const { return static_cast<int64_t>(ids.size()); }
   int64_t rows() const { return static_cast<int64_t>(offsets.size()) - 1; }
   int64_t length(int64_t row) const { return offsets[row + 1] - offsets[row]; }
   int64_t max_length() const;
+  // Rows [begin, end) as a batch of one column, for the encoder alone: without what only losses read.
+  PackedBatch slice(int64_t begin, int64_t end) const;
 
   // Throws ERR_INVALID_ARGUMENT unless sizes agree, offsets rise and every row holds 1 to max_positions tokens whose
   // ids and types lie inside the tables. Checked here because a bad index on a GPU ends the process.

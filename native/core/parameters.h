@@ -19,6 +19,7 @@ class Parameters {
   const at::Tensor& master(ParamId id) const { return masters_[id]; }
   const at::Tensor& value(ParamId id) const { return values_[id]; }  // compute dtype
   at::Tensor& flat() { return master_; }
+  const at::Tensor& flat() const { return master_; }
   // After the masters have changed.
   void refresh();
 
@@ -36,6 +37,7 @@ class Gradients {
   Gradients(const Layout& layout, const at::Tensor& like);
   const at::Tensor& operator[](ParamId id) const { return views_[id]; }
   at::Tensor& flat() { return flat_; }
+  const at::Tensor& flat() const { return flat_; }
 
  private:
   at::Tensor flat_;

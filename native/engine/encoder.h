@@ -33,6 +33,7 @@ class Encoder {
   int64_t embedding_dimension() const;
   int64_t token_dimension() const;
   int64_t max_positions() const;
+  int64_t training_bytes_per_token() const;
   std::vector<TensorInfo> tensors() const;
 
   void load(const std::vector<TensorRange>& ranges);

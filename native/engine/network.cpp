@@ -1,6 +1,8 @@
 #include "engine/network.h"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/zeros_like.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include "core/device.h"
@@ -8,7 +10,7 @@
 namespace st {
 
 Network::Network(const EncoderSpec& spec)
-    : device_(parse_device(spec.device)), compute_(parse_dtype(spec.dtype)), workspace_(device_) {
+    : spec_(spec), device_(parse_device(spec.device)), compute_(parse_dtype(spec.dtype)), workspace_(device_) {
   Layout& layout = parameters_.layout;
   model_ = make_model(spec.architecture, spec.config, spec.pooler, "0.", layout);
   for (size_t i = 0; i < spec.modules.size(); ++i) {
@@ -35,9 +37,9 @@ void Network::validate(const PackedBatch& batch) const {
   batch.validate(sizes.vocabulary, sizes.token_types, sizes.positions);
 }
 
-at::Tensor Network::run_heads(const Input& input, const at::Tensor& tokens_TD,
+at::Tensor Network::run_heads(const Pass& pass, const at::Tensor& tokens_TD,
                               const std::vector<at::Tensor>& parameters) const {
-  HeadState state{input.batch, tokens_TD, {}, parameters};
+  HeadState state{pass, tokens_TD, {}, parameters};
   for (const auto& head : heads_) head->forward(state);
   return state.sentence_RD;
 }
@@ -50,41 +52,88 @@ at::Tensor Network::encode(const Input& input, EncoderOutput output) {
   const at::ScalarType master = master_dtype(compute_);
   if (output == EncoderOutput::kPoolerOutput) return model_->pooler_output(pass, tokens_TD).to(master);
   if (output == EncoderOutput::kTokenEmbeddings) return tokens_TD.to(master);
-  return run_heads(input, tokens_TD.to(master), parameters_.layout.views(parameters_.flat()));
+  return run_heads(pass, tokens_TD.to(master), parameters_.layout.views(parameters_.flat()));
 }
 
-at::Tensor Network::forward_training(const Input& input, const DropoutKey& dropout) {
-  {
-    const at::NoGradGuard no_grad;
-    workspace_.reset();
-    tokens_TD_ = model_->forward({input, parameters_, workspace_, true, dropout}).to(master_dtype(compute_)).detach();
-  }
-  tokens_TD_.requires_grad_(true);
+std::unique_ptr<Network> Network::copy() {
+  auto out = std::make_unique<Network>(spec_);
+  out->set_compute(compute_);
+  out->prepare();
+  out->parameters_.flat().copy_(parameters_.flat());
+  out->parameters_.refresh();
+  return out;
+}
+
+Network::Cut Network::cut(const Pass& pass, const at::Tensor& x_TD) const {
+  const at::Tensor tokens_TD = x_TD.to(master_dtype(compute_)).detach().requires_grad_(true);
+  const at::AutoGradMode with_grad(true);
+  return {tokens_TD, run_heads(pass, tokens_TD, leaves_)};
+}
+
+Network::Output Network::forward_training(const Input& input, const DropoutKey& dropout, const Wanted& wanted) {
+  const at::NoGradGuard no_grad;
+  forget();
+  workspace_.reset();
+  wanted_ = wanted;
+  const Pass pass{input, parameters_, workspace_, true, dropout, wanted.drops, wanted.recompute};
+  const at::Tensor x_TD = model_->forward(pass);
   leaves_ = parameters_.layout.views(parameters_.flat());
   for (ParamId id : head_parameters_) leaves_[id] = leaves_[id].detach().requires_grad_(true);
-  const at::AutoGradMode with_grad(true);
-  embeddings_RD_ = run_heads(input, tokens_TD_, leaves_);
-  return embeddings_RD_.detach();
+  Output out;
+  if (wanted.layers) {
+    for (const at::Tensor& layer_TD : model_->layer_outputs()) {
+      cuts_.push_back(cut(pass, layer_TD));
+      out.layers_RD.push_back(cuts_.back().embeddings_RD.detach());
+    }
+  } else {
+    cuts_.push_back(cut(pass, x_TD));
+  }
+  out.embeddings_RD = cuts_.back().embeddings_RD.detach();
+  if (wanted.tokens) out.tokens_TD = cuts_.back().tokens_TD.detach();
+  return out;
 }
 
-void Network::backward(const Input& input, const DropoutKey& dropout, const at::Tensor& d_embeddings_RD,
-                       Gradients& gradients) {
-  std::vector<at::Tensor> wanted = {tokens_TD_};
-  for (ParamId id : head_parameters_) wanted.push_back(leaves_[id]);
-  const std::vector<at::Tensor> found = torch::autograd::grad({embeddings_RD_}, wanted, {d_embeddings_RD});
-  const at::NoGradGuard no_grad;
-  for (size_t i = 0; i < head_parameters_.size(); ++i) {
-    at::Tensor(gradients[head_parameters_[i]]).add_(found[i + 1]);
+void Network::backward(const Input& input, const DropoutKey& dropout, const Output& gradient, Gradients& gradients) {
+  std::vector<at::Tensor> d_layers_TD;
+  for (size_t i = 0; i < cuts_.size(); ++i) {
+    const bool last = i + 1 == cuts_.size();
+    at::Tensor d_RD = gradient.layers_RD.empty() ? at::Tensor() : gradient.layers_RD[i];
+    if (last && gradient.embeddings_RD.defined()) {
+      d_RD = d_RD.defined() ? d_RD + gradient.embeddings_RD : gradient.embeddings_RD;
+    }
+    at::Tensor d_TD;
+    if (d_RD.defined()) {
+      std::vector<at::Tensor> wanted = {cuts_[i].tokens_TD};
+      for (ParamId id : head_parameters_) wanted.push_back(leaves_[id]);
+      const std::vector<at::Tensor> found = torch::autograd::grad({cuts_[i].embeddings_RD}, wanted, {d_RD});
+      d_TD = found[0];
+      const at::NoGradGuard no_grad;
+      for (size_t k = 0; k < head_parameters_.size(); ++k) {
+        at::Tensor(gradients[head_parameters_[k]]).add_(found[k + 1]);
+      }
+    }
+    const at::NoGradGuard no_grad;
+    if (last && gradient.tokens_TD.defined()) d_TD = d_TD.defined() ? d_TD + gradient.tokens_TD : gradient.tokens_TD;
+    d_layers_TD.push_back(d_TD.defined() ? d_TD.to(compute_).contiguous() : d_TD);
   }
-  model_->backward({input, parameters_, workspace_, true, dropout}, gradients, found[0].to(compute_).contiguous());
-  tokens_TD_ = embeddings_RD_ = at::Tensor();
+  const at::NoGradGuard no_grad;
+  at::Tensor d_x_TD = d_layers_TD.back();
+  if (!d_x_TD.defined()) d_x_TD = at::zeros_like(cuts_.back().tokens_TD).to(compute_);
+  d_layers_TD.back() = at::Tensor();
+  if (cuts_.size() == 1) d_layers_TD.clear();
+  model_->backward({input, parameters_, workspace_, true, dropout, wanted_.drops, wanted_.recompute}, gradients, d_x_TD,
+                   d_layers_TD);
+  forget();
+}
+
+void Network::forget() {
+  cuts_.clear();
   leaves_.clear();
 }
 
 void Network::dispose() {
   parameters_.dispose();
-  tokens_TD_ = embeddings_RD_ = at::Tensor();
-  leaves_.clear();
+  forget();
   workspace_ = Workspace(device_);
 }
 

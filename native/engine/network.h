@@ -17,6 +17,21 @@ namespace st {
 class Network {
  public:
   explicit Network(const EncoderSpec& spec);
+  // What a training pass gives, all in the master dtype and cut off from the network: [rows, width]; if asked for,
+  // that of each layer, and [T, width of a token].
+  struct Output {
+    at::Tensor embeddings_RD;
+    std::vector<at::Tensor> layers_RD;
+    at::Tensor tokens_TD;
+  };
+  struct Wanted {
+    bool layers = false, tokens = false;
+    bool recompute = false;  // keep the inputs of layers alone
+    bool drops = true;
+  };
+  // Another network of the same shape and values, on its own parameters.
+  std::unique_ptr<Network> copy();
+
   // Reserves the parameters, the first time: too long for the constructor, which runs on the JavaScript thread.
   void prepare();
 
@@ -31,14 +46,21 @@ class Network {
 
   // [rows, width], [T, width] or [rows, width] in the master dtype.
   at::Tensor encode(const Input& input, EncoderOutput output);
-  at::Tensor forward_training(const Input& input, const DropoutKey& dropout);
-  void backward(const Input& input, const DropoutKey& dropout, const at::Tensor& d_embeddings_RD, Gradients& gradients);
+  Output forward_training(const Input& input, const DropoutKey& dropout, const Wanted& wanted);
+  // `gradient`: of what the last training pass gave; undefined where there is none. Adds to `gradients`.
+  void backward(const Input& input, const DropoutKey& dropout, const Output& gradient, Gradients& gradients);
   void dispose();
 
  private:
-  at::Tensor run_heads(const Input& input, const at::Tensor& tokens_TD,
-                       const std::vector<at::Tensor>& parameters) const;
+  at::Tensor run_heads(const Pass& pass, const at::Tensor& tokens_TD, const std::vector<at::Tensor>& parameters) const;
+  // The states of a layer as a leaf, and the heads on them.
+  struct Cut {
+    at::Tensor tokens_TD, embeddings_RD;
+  };
+  Cut cut(const Pass& pass, const at::Tensor& x_TD) const;
+  void forget();
 
+  EncoderSpec spec_;
   at::Device device_;
   at::ScalarType compute_;
   Parameters parameters_;
@@ -47,9 +69,10 @@ class Network {
   std::vector<std::unique_ptr<Head>> heads_;
   std::vector<ParamId> head_parameters_;
   int64_t width_ = 0;
-  // Of the last training pass.
-  at::Tensor tokens_TD_, embeddings_RD_;
+  // Of the last training pass: one cut after the last layer, or one after each.
+  std::vector<Cut> cuts_;
   std::vector<at::Tensor> leaves_;
+  Wanted wanted_;
 };
 
 struct Encoder::Impl {

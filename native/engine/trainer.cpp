@@ -2,88 +2,103 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/empty.h>
-#include <ATen/ops/linalg_vector_norm.h>
-#include <torch/csrc/autograd/autograd.h>
+#include <ATen/ops/from_blob.h>
 
+#include <algorithm>
+#include <chrono>
 #include <cmath>
-#include <cstring>
 #include <limits>
 
 #include "core/device.h"
-#include "core/error.h"
-#include "engine/network.h"
-#include "losses/loss.h"
-#include "optim/adamw.h"
+#include "engine/chunks.h"
+#include "engine/loss_pass.h"
+#include "engine/trained.h"
+#include "ops/similarity.h"
 
 namespace st {
 
 namespace {
 
-// Values, gradients and moments of one set of parameters.
-struct Trained {
-  Trained(Parameters& parameters, const AdamWOptions& options)
-      : parameters(parameters),
-        gradients(parameters.layout, parameters.flat()),
-        adamw(parameters.layout, parameters.flat(), options) {}
+constexpr const char* kTwinPrefix = "loss.model1.";
+constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 
-  double squared_norm() {
-    const double norm = at::linalg_vector_norm(gradients.flat()).item<double>();
-    return norm * norm;
-  }
+// Adds the milliseconds of its life.
+class Timer {
+ public:
+  explicit Timer(double& total) : total_(total) {}
+  ~Timer() { total_ += std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start_).count(); }
 
-  // The flat buffer that a prefix names, and the name without it; the values themselves when there is no prefix.
-  std::pair<at::Tensor, std::string> find(const std::string& name) {
-    for (auto [prefix, flat] : {std::pair<std::string, at::Tensor>{"grad.", gradients.flat()},
-                                {"exp_avg.", adamw.exp_avg()},
-                                {"exp_avg_sq.", adamw.exp_avg_sq()}}) {
-      if (name.rfind(prefix, 0) == 0) return {flat, name.substr(prefix.size())};
-    }
-    return {parameters.flat(), name};
-  }
-
-  Parameters& parameters;
-  Gradients gradients;
-  AdamW adamw;
+ private:
+  double& total_;
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
-at::Tensor label_tensor(const PackedBatch& batch, at::ScalarType master, at::Device device) {
-  at::Tensor out;
-  if (auto* floats = std::get_if<std::vector<float>>(&batch.labels)) {
-    out = at::empty({static_cast<int64_t>(floats->size())}, at::kFloat);
-    std::memcpy(out.data_ptr(), floats->data(), floats->size() * sizeof(float));
-    out = out.to(master);
-  } else if (auto* integers = std::get_if<std::vector<int32_t>>(&batch.labels)) {
-    out = at::empty({static_cast<int64_t>(integers->size())}, at::kInt);
-    std::memcpy(out.data_ptr(), integers->data(), integers->size() * sizeof(int32_t));
-    out = out.to(at::kLong);
-  } else {
+// What is gathered from batch to batch until it is reported.
+struct Gathered {
+  double loss_sum = 0;
+  int64_t batches = 0, finite_batches = 0, updates = 0, skipped = 0, tokens = 0;
+  double forward_ms = 0, backward_ms = 0, optimizer_ms = 0, mean_cosine = kNone;
+  std::map<std::string, std::pair<double, int64_t>> components;
+
+  void add(double loss, const std::vector<std::pair<std::string, double>>& logged) {
+    ++batches;
+    if (std::isfinite(loss)) {
+      loss_sum += loss;
+      ++finite_batches;
+    }
+    for (const auto& [name, value] : logged) {
+      auto& [sum, count] = components[name];
+      sum += value;
+      ++count;
+    }
+  }
+
+  StepReport report(double grad_norm) const {
+    StepReport out;
+    out.loss = finite_batches > 0 ? loss_sum / static_cast<double>(finite_batches) : kNone;
+    out.batches = batches;
+    for (const auto& [name, part] : components) {
+      out.components[name] = part.first / static_cast<double>(part.second);
+    }
+    out.grad_norm = grad_norm;
+    out.updates = updates;
+    out.skipped = skipped;
+    out.forward_ms = forward_ms;
+    out.backward_ms = backward_ms;
+    out.optimizer_ms = optimizer_ms;
+    out.tokens = tokens;
+    out.mean_cosine = mean_cosine;
     return out;
   }
-  int64_t expected = 1;
-  for (int64_t size : batch.label_shape) expected *= size;
-  check(batch.label_shape.empty() || expected == out.numel(), "ERR_INVALID_ARGUMENT", "Expected ", expected,
-        " labels for labelShape but found ", out.numel());
-  return (batch.label_shape.empty() ? out : out.view(batch.label_shape)).to(device);
+};
+
+// Of all pairs of different rows.
+double mean_cosine(const at::Tensor& x_BD) {
+  const auto rows = static_cast<double>(x_BD.size(0));
+  if (rows < 2) return kNone;
+  const double squares = normalize_rows(x_BD).sum(0).pow(2).sum().item<double>();
+  return (squares - rows) / (rows * (rows - 1));
 }
 
 }  // namespace
 
 struct Trainer::Impl {
-  Impl(std::shared_ptr<Encoder> shared, const TrainerSpec& spec)
-      : encoder(std::move(shared)),
-        spec(spec),
-        loss(make_loss(spec.loss, encoder->embedding_dimension(), LossLayout{loss_parameters.layout})) {
+  Impl(std::shared_ptr<Encoder> shared, const TrainerSpec& given)
+      : encoder(std::move(shared)), spec(given), weight_decays({given.weight_decay, 0}) {
     encoder->impl().check_open();
     const Network& network = encoder->impl().network;
     encoder_precision = network.compute();
     const at::ScalarType master = master_dtype(encoder_precision);
-    loss_parameters.allocate(network.device(), master);
     precision = spec.precision.empty() ? encoder_precision : parse_dtype(spec.precision);
     check(master_dtype(precision) == master, "ERR_INVALID_ARGUMENT", "A float64 encoder cannot train in ",
           spec.precision);
-    const at::NoGradGuard no_grad;
-    loss->initialize(loss_parameters, spec.seed);
+    check(!spec.losses.empty(), "ERR_INVALID_ARGUMENT", "Expected at least one loss");
+    for (const NamedLoss& loss : spec.losses) {
+      losses.push_back(std::make_unique<OwnedLoss>(loss.name, loss.spec, encoder->embedding_dimension(),
+                                                   network.device(), master, spec.seed));
+      has_twin = has_twin || losses.back()->loss->needs().twin;
+    }
+    optimizer_state_names(spec.optimizer);
   }
 
   Network& open() {
@@ -94,95 +109,154 @@ struct Trainer::Impl {
   // Gradients and moments are made by the first job: the constructor runs on the JavaScript thread.
   void prepare() {
     if (!trained.empty()) return;
-    open().set_compute(precision);
-    const AdamWOptions options{spec.beta1, spec.beta2, spec.epsilon, spec.weight_decay};
-    trained.push_back(std::make_unique<Trained>(open().parameters(), options));
-    trained.push_back(std::make_unique<Trained>(loss_parameters, options));
-  }
-
-  LossInput loss_input(const PackedBatch& batch, const at::Tensor& embeddings_RD,
-                       const std::vector<at::Tensor>& parameters) {
-    const at::Tensor embeddings_CBD = embeddings_RD.view({batch.columns, batch.rows() / batch.columns, -1});
-    LossInput input{.embeddings_CBD = embeddings_CBD,
-                    .labels = label_tensor(batch, embeddings_RD.scalar_type(), embeddings_RD.device()),
-                    .parameters = parameters,
-                    .batch = &batch};
-    loss->check_batch(input);
-    return input;
-  }
-
-  // Adds the gradients of one batch; returns its loss.
-  double accumulate(const PackedBatch& batch, double loss_scale) {
     Network& network = open();
-    const Input input(batch, network.device());
-    const DropoutKey dropout(spec.seed, step, accumulated);
-    at::Tensor embeddings_RD = network.forward_training(input, dropout).requires_grad_(true);
-    std::vector<at::Tensor> leaves = loss_parameters.layout.views(loss_parameters.flat());
-    for (at::Tensor& leaf : leaves) leaf = leaf.detach().requires_grad_(true);
-    std::vector<at::Tensor> wanted = leaves;
-    wanted.push_back(embeddings_RD);
-    at::Tensor value;
-    std::vector<at::Tensor> found;
-    {
-      const at::AutoGradMode with_grad(true);
-      value = loss->forward(loss_input(batch, embeddings_RD, leaves)).total;
-      found = torch::autograd::grad({value * loss_scale}, wanted);
+    network.set_compute(precision);
+    trained.push_back(std::make_unique<Trained>(network.parameters(), "", spec.optimizer));
+    if (has_twin) {
+      twin = network.copy();
+      trained.push_back(std::make_unique<Trained>(twin->parameters(), kTwinPrefix, spec.optimizer));
     }
+    for (auto& loss : losses) trained.push_back(std::make_unique<Trained>(loss->parameters, "", spec.optimizer));
+    for (auto& part : trained) part->set_groups(groups);
+  }
+
+  size_t part_of_loss(int64_t index) const { return 1 + has_twin + static_cast<size_t>(index); }
+
+  const OwnedLoss& loss_at(int64_t index) const {
+    check(index >= 0 && index < static_cast<int64_t>(losses.size()), "ERR_INVALID_ARGUMENT",
+          "Expected a loss from 0 to ", losses.size() - 1, " but found ", index);
+    return *losses[static_cast<size_t>(index)];
+  }
+
+  // A training batch between its forward and its backward pass.
+  struct Pending {
+    std::unique_ptr<ChunkedPass> pass;
+    Network::Output outputs;
+    bool uses_twin;
+  };
+
+  Pending forward(const PackedBatch& batch, const StepOptions& options) {
+    check(options.rates.size() == 1 || options.rates.size() == weight_decays.size(), "ERR_INVALID_ARGUMENT",
+          "Expected one rate or ", weight_decays.size(), ", one per group, but found ", options.rates.size());
+    const Timer timer(gathered.forward_ms);
+    const LossNeeds needs = loss_at(options.loss).loss->needs();
+    const ChunkPlan plan{options.mini_batch_rows, options.mini_batch_tokens, needs.twin ? twin.get() : nullptr};
+    Pending pending{
+        std::make_unique<ChunkedPass>(batch, plan_chunks(batch, open(), plan), dropout_key(),
+                                      Network::Wanted{needs.layers, needs.tokens, spec.activation_checkpointing, true}),
+        {},
+        needs.twin};
+    pending.outputs = pending.pass->forward();
+    return pending;
+  }
+
+  DropoutKey dropout_key() const { return DropoutKey(spec.seed, static_cast<uint64_t>(step), accumulated); }
+
+  // Adds the gradients of the batch.
+  void backward(Pending& pending, const LossGradients& found, const StepOptions& options) {
+    const Timer timer(gathered.backward_ms);
     const at::NoGradGuard no_grad;
-    for (size_t id = 0; id < leaves.size(); ++id)
-      at::Tensor(trained[1]->gradients[static_cast<ParamId>(id)]).add_(found[id]);
-    network.backward(input, dropout, found.back(), trained[0]->gradients);
-    return value.item<double>();
+    Trained& own = *trained[part_of_loss(options.loss)];
+    for (size_t id = 0; id < found.parameters.size(); ++id) {
+      if (found.parameters[id].defined()) {
+        at::Tensor(own.gradients()[static_cast<ParamId>(id)]).add_(found.parameters[id]);
+      }
+    }
+    Parameters& parameters = open().parameters();
+    for (const TensorInfo& tensor : parameters.layout.tensors(true)) {
+      const auto gradient = found.encoder.find(tensor.name);
+      if (gradient == found.encoder.end()) continue;
+      parameters.layout.named_view(trained[0]->gradients().flat(), tensor).add_(gradient->second);
+    }
+    std::vector<Gradients*> gradients = {&trained[0]->gradients()};
+    if (has_twin) gradients.push_back(&trained[1]->gradients());
+    pending.pass->backward(found.outputs, gradients);
+    own.used = trained[0]->used = true;
+    if (pending.uses_twin) trained[1]->used = true;
   }
 
   void update(const StepOptions& options) {
+    const Timer timer(gathered.optimizer_ms);
     double squares = 0;
-    for (auto& part : trained) squares += part->squared_norm();
+    for (size_t i = 0; i < trained.size(); ++i) {
+      if (trained[i]->used && !is_outside(i)) squares += trained[i]->squared_norm();
+    }
     grad_norm = std::sqrt(squares);
     ++step;
     accumulated = 0;
     if (!std::isfinite(grad_norm)) {
-      for (auto& part : trained) part->gradients.flat().zero_();
-      ++skipped;
+      for (auto& part : trained) part->gradients().flat().zero_();
+      for (auto& part : trained) part->used = false;
+      ++gathered.skipped;
       return;
     }
-    ++adam_step;
     // As torch.nn.utils.clip_grad_norm_.
     const double factor = spec.max_grad_norm > 0 ? std::min(1.0, spec.max_grad_norm / (grad_norm + 1e-6)) : 1.0;
-    for (auto& part : trained) {
-      part->adamw.update(part->parameters, part->gradients, adam_step, options.lr_decay, options.lr_no_decay, factor);
-      part->parameters.refresh();
+    for (size_t i = 0; i < trained.size(); ++i) {
+      if (!trained[i]->used) continue;
+      const bool outside = is_outside(i);
+      trained[i]->update(options.rates, weight_decays, outside ? 1.0 : factor, outside);
     }
-    ++updates;
+    ++gathered.updates;
+  }
+
+  // Parameters of losses, where they are to be treated as sentence-transformers 6.0.1 does.
+  bool is_outside(size_t part) const { return spec.compat_loss_gradients && part > 0; }
+
+  std::optional<StepReport> finish(const PackedBatch& batch, const at::Tensor& embeddings_RD, double loss,
+                                   const std::vector<std::pair<std::string, double>>& logged,
+                                   const StepOptions& options) {
+    gathered.add(loss, logged);
+    gathered.tokens += batch.tokens();
+    ++accumulated;
+    if (options.update) update(options);
+    if (!options.report) return std::nullopt;
+    const at::NoGradGuard no_grad;
+    gathered.mean_cosine = mean_cosine(embeddings_RD.narrow(0, 0, batch.rows() / batch.columns));
+    const StepReport out = gathered.report(grad_norm);
+    gathered = {};
+    return out;
   }
 
   // Calls copy(layout, flat buffer, range) for each range, whose name has lost its prefix.
   template <typename Copy>
-  void for_each(const std::vector<TensorRange>& ranges, const Copy& copy);
-
-  StepReport report() {
-    const double mean =
-        finite_batches > 0 ? loss_sum / static_cast<double>(finite_batches) : std::numeric_limits<double>::quiet_NaN();
-    const StepReport out{mean, batches, grad_norm, updates, skipped};
-    loss_sum = 0;
-    batches = finite_batches = updates = skipped = 0;
-    return out;
+  void for_each(const std::vector<TensorRange>& ranges, const Copy& copy) {
+    open();
+    prepare();
+    for (TensorRange range : ranges) {
+      const std::string name = range.name;
+      bool found = false;
+      for (auto& part : trained) {
+        at::Tensor flat;
+        found = part->find(name, flat, range.name);
+        if (!found) continue;
+        copy(part->parameters().layout, flat, range);
+        break;
+      }
+      check(found, "ERR_INVALID_TENSORS", "There is no tensor named ", name);
+    }
   }
 
   std::shared_ptr<Encoder> encoder;
   TrainerSpec spec;
   at::ScalarType encoder_precision = at::kFloat, precision = at::kFloat;
-  Parameters loss_parameters;
-  std::unique_ptr<Loss> loss;
-  std::vector<std::unique_ptr<Trained>> trained;  // the encoder's, then the loss's
+  std::vector<std::unique_ptr<OwnedLoss>> losses;
+  bool has_twin = false;
+  std::unique_ptr<Network> twin;
+  std::vector<std::unique_ptr<Trained>> trained;  // the encoder's, its twin's if there is one, then each loss's
+  std::vector<double> weight_decays;
+  std::map<std::string, int> groups;
+  struct Held {
+    PackedBatch batch;
+    Pending pending;
+  };
+  std::unique_ptr<Held> held;  // between embed() and apply()
   bool disposed = false;
 
   int64_t step = 0;         // optimiser steps tried: what dropout masks depend on
-  int64_t adam_step = 0;    // updates done: what the bias correction depends on
   int64_t accumulated = 0;  // batches since the last update
-  // Since the last report.
-  double loss_sum = 0, grad_norm = std::numeric_limits<double>::quiet_NaN();
-  int64_t batches = 0, finite_batches = 0, updates = 0, skipped = 0;
+  double grad_norm = kNone;
+  Gathered gathered;
 };
 
 Trainer::Trainer(std::shared_ptr<Encoder> encoder, const TrainerSpec& spec) {
@@ -202,43 +276,47 @@ Trainer::~Trainer() {
 }
 
 std::vector<TensorInfo> Trainer::tensors() const {
-  std::vector<TensorInfo> out = impl_->loss_parameters.layout.tensors();
-  std::vector<TensorInfo> all = impl_->encoder->impl().network.parameters().layout.tensors(true);
+  const std::vector<TensorInfo> encoder = impl_->encoder->impl().network.parameters().layout.tensors(true);
+  std::vector<TensorInfo> out;
+  for (const auto& loss : impl_->losses) {
+    const std::vector<TensorInfo> owned = loss->parameters.layout.tensors();
+    out.insert(out.end(), owned.begin(), owned.end());
+  }
+  if (impl_->has_twin) {
+    for (TensorInfo info : encoder) {
+      info.name = kTwinPrefix + info.name;
+      out.push_back(std::move(info));
+    }
+  }
+  std::vector<TensorInfo> all = encoder;
   all.insert(all.end(), out.begin(), out.end());
-  for (const char* prefix : {"grad.", "exp_avg.", "exp_avg_sq."}) {
+  std::vector<std::string> kinds = {"grad"};
+  for (const std::string& name : optimizer_state_names(impl_->spec.optimizer)) kinds.push_back(name);
+  for (const std::string& kind : kinds) {
     for (TensorInfo info : all) {
-      info.name = prefix + info.name;
+      info.name = kind + "." + info.name;
       out.push_back(std::move(info));
     }
   }
   return out;
 }
 
-namespace {
-
-// The set of parameters that a name belongs to: the loss's names start with "loss.", after a prefix such as "grad.".
-bool of_loss(const std::string& name) {
-  return name.rfind("loss.", 0) == 0 || name.find(".loss.") != std::string::npos;
-}
-
-}  // namespace
-
-template <typename Copy>
-void Trainer::Impl::for_each(const std::vector<TensorRange>& ranges, const Copy& copy) {
-  open();
-  prepare();
-  for (TensorRange range : ranges) {
-    Trained& part = *trained[of_loss(range.name)];
-    auto [flat, name] = part.find(range.name);
-    range.name = name;
-    copy(part.parameters.layout, flat, range);
+void Trainer::set_groups(std::vector<double> weight_decays, std::map<std::string, int> groups) {
+  check(impl_->trained.empty(), "ERR_INVALID_ARGUMENT", "Groups are set before the first step");
+  check(weight_decays.size() >= 2, "ERR_INVALID_ARGUMENT", "Expected at least 2 groups but found ",
+        weight_decays.size());
+  for (const auto& [name, group] : groups) {
+    check(group >= -1 && group < static_cast<int>(weight_decays.size()), "ERR_INVALID_ARGUMENT",
+          "Expected a group from -1 to ", weight_decays.size() - 1, " for ", name, " but found ", group);
   }
+  impl_->weight_decays = std::move(weight_decays);
+  impl_->groups = std::move(groups);
 }
 
 void Trainer::load(const std::vector<TensorRange>& ranges) {
   impl_->for_each(ranges,
                   [](const Layout& layout, at::Tensor& flat, const TensorRange& range) { layout.load(flat, range); });
-  for (auto& part : impl_->trained) part->parameters.refresh();
+  for (auto& part : impl_->trained) part->parameters().refresh();
 }
 
 void Trainer::dump(const std::vector<TensorRange>& ranges) {
@@ -247,36 +325,114 @@ void Trainer::dump(const std::vector<TensorRange>& ranges) {
 }
 
 std::optional<StepReport> Trainer::step(const PackedBatch& batch, const StepOptions& options) {
-  impl_->open().validate(batch);
+  Network& network = impl_->open();
+  network.validate(batch);
   impl_->prepare();
-  const double loss = impl_->accumulate(batch, options.loss_scale);
-  ++impl_->batches;
-  ++impl_->accumulated;
-  if (std::isfinite(loss)) {
-    impl_->loss_sum += loss;
-    ++impl_->finite_batches;
+  impl_->held.reset();
+  Impl::Pending pending = impl_->forward(batch, options);
+  LossGradients found;
+  {
+    const Timer timer(impl_->gathered.forward_ms);
+    const LossContext context{batch, network, impl_->dropout_key(), true};
+    found = differentiate(impl_->loss_at(options.loss), context, pending.outputs, options.loss_scale);
   }
-  if (options.update) impl_->update(options);
-  if (!options.report) return std::nullopt;
-  return impl_->report();
+  impl_->backward(pending, found, options);
+  return impl_->finish(batch, pending.outputs.embeddings_RD, found.loss, found.logged, options);
 }
 
-double Trainer::evaluate(const PackedBatch& batch) {
+void Trainer::embed(PackedBatch batch, float* out, int64_t size, const StepOptions& options) {
+  Network& network = impl_->open();
+  network.validate(batch);
+  impl_->prepare();
+  const int64_t expected = batch.rows() * network.embedding_width();
+  check(size == expected, "ERR_INVALID_ARGUMENT", "Expected ", expected, " elements for the embeddings but found ",
+        size);
+  check(impl_->loss_at(options.loss).loss->needs().external, "ERR_INVALID_ARGUMENT",
+        "Only a loss of type Custom is trained through embed and apply");
+  // The pass refers to the batch, so both stay where they are.
+  impl_->held = std::make_unique<Impl::Held>();
+  impl_->held->batch = std::move(batch);
+  impl_->held->pending = impl_->forward(impl_->held->batch, options);
+  const at::Tensor& embeddings_RD = impl_->held->pending.outputs.embeddings_RD;
+  at::from_blob(out, embeddings_RD.sizes(), at::kFloat).copy_(embeddings_RD);
+}
+
+std::optional<StepReport> Trainer::apply(const ExternalLoss& external, const StepOptions& options) {
+  impl_->open();
+  const std::unique_ptr<Impl::Held> held = std::move(impl_->held);
+  check(held != nullptr, "ERR_INVALID_ARGUMENT", "Expected a call of embed before apply");
+  const at::Tensor& embeddings_RD = held->pending.outputs.embeddings_RD;
+  check(static_cast<int64_t>(external.embeddings.size()) == embeddings_RD.numel(), "ERR_INVALID_ARGUMENT", "Expected ",
+        embeddings_RD.numel(), " gradients of embeddings but found ", external.embeddings.size());
+  const auto scaled = [&](const std::vector<float>& values, at::IntArrayRef shape) {
+    // from_blob takes no const memory; nothing writes to it.
+    const at::Tensor view = at::from_blob(const_cast<float*>(values.data()), shape, at::kFloat);
+    return view.to(embeddings_RD.scalar_type()) * options.loss_scale;
+  };
+  LossGradients found;
+  found.outputs.embeddings_RD = scaled(external.embeddings, embeddings_RD.sizes());
+  const OwnedLoss& loss = impl_->loss_at(options.loss);
+  const std::vector<TensorInfo> tensors = loss.parameters.layout.tensors();
+  found.parameters.resize(tensors.size());
+  for (const auto& [name, values] : external.parameters) {
+    const auto tensor = std::find_if(tensors.begin(), tensors.end(), [&](const auto& t) { return t.name == name; });
+    check(tensor != tensors.end(), "ERR_INVALID_TENSORS", "There is no tensor named ", name);
+    const int64_t numel = loss.parameters.layout.span(name).count;
+    check(static_cast<int64_t>(values.size()) == numel, "ERR_INVALID_TENSORS", "Expected ", numel, " gradients for ",
+          name, " but found ", values.size());
+    found.parameters[static_cast<size_t>(tensor - tensors.begin())] = scaled(values, tensor->shape);
+  }
+  impl_->backward(held->pending, found, options);
+  const std::vector<std::pair<std::string, double>> logged(external.components.begin(), external.components.end());
+  return impl_->finish(held->batch, embeddings_RD, external.loss, logged, options);
+}
+
+Evaluation Trainer::evaluate(const PackedBatch& batch, int64_t loss) {
   Network& network = impl_->open();
   network.validate(batch);
   impl_->prepare();
   const at::NoGradGuard no_grad;
-  const Input input(batch, network.device());
-  const at::Tensor embeddings_RD = network.encode(input, EncoderOutput::kSentenceEmbedding);
-  const std::vector<at::Tensor> parameters = impl_->loss_parameters.layout.views(impl_->loss_parameters.flat());
-  return impl_->loss->forward(impl_->loss_input(batch, embeddings_RD, parameters)).total.item<double>();
+  const OwnedLoss& owned = impl_->loss_at(loss);
+  const LossNeeds needs = owned.loss->needs();
+  Network::Output outputs;
+  if (needs.layers || needs.tokens || needs.twin) {
+    const ChunkPlan plan{.twin = needs.twin ? impl_->twin.get() : nullptr};
+    outputs = ChunkedPass(batch, plan_chunks(batch, network, plan), impl_->dropout_key(),
+                          {needs.layers, needs.tokens, false, false})
+                  .forward();
+  } else {
+    outputs.embeddings_RD = network.encode(Input(batch, network.device()), EncoderOutput::kSentenceEmbedding);
+  }
+  const LossGradients value = value_of(owned, {batch, network, impl_->dropout_key(), false}, outputs);
+  Evaluation out{value.loss, {}};
+  for (const auto& [name, number] : value.logged) out.components[name] = number;
+  return out;
+}
+
+std::vector<int64_t> Trainer::counters() {
+  impl_->open();
+  impl_->prepare();
+  std::vector<int64_t> out = {impl_->step};
+  for (const auto& part : impl_->trained) out.push_back(part->updates);
+  return out;
+}
+
+void Trainer::set_counters(const std::vector<int64_t>& counters) {
+  impl_->open();
+  impl_->prepare();
+  check(counters.size() == impl_->trained.size() + 1, "ERR_INVALID_ARGUMENT", "Expected ", impl_->trained.size() + 1,
+        " counters but found ", counters.size(), ": they belong to a trainer with other losses");
+  impl_->step = counters[0];
+  for (size_t i = 0; i < impl_->trained.size(); ++i) impl_->trained[i]->updates = counters[i + 1];
 }
 
 void Trainer::dispose() {
   if (impl_->disposed) return;
   impl_->disposed = true;
+  impl_->held.reset();
   impl_->trained.clear();
-  impl_->loss_parameters.dispose();
+  for (auto& loss : impl_->losses) loss->parameters.dispose();
+  impl_->twin.reset();
   Encoder::Impl& encoder = impl_->encoder->impl();
   if (!encoder.disposed) encoder.network.set_compute(impl_->encoder_precision);
   encoder.has_trainer = false;

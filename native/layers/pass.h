@@ -14,6 +14,8 @@ struct Pass {
   Workspace& workspace;
   bool training = false;
   DropoutKey dropout;
+  bool drops = true;       // in training
+  bool recompute = false;  // keep the inputs of layers alone; their backward pass computes the rest again
 
   at::ScalarType compute() const { return parameters.value(0).scalar_type(); }
   at::ScalarType master() const { return parameters.master(0).scalar_type(); }
@@ -22,7 +24,7 @@ struct Pass {
   // Statistics of a layer norm, only where a backward pass follows.
   at::Tensor take_statistics() const { return training ? workspace.take({input.tokens()}, master()) : at::Tensor(); }
   Dropout dropout_at(uint32_t site, double probability) const {
-    return training ? Dropout(dropout, site, probability) : Dropout();
+    return training && drops ? Dropout(dropout, site, probability) : Dropout();
   }
 };
 

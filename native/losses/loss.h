@@ -97,6 +97,7 @@ void require_options(const Config& spec, const std::vector<std::string>& names);
 std::unique_ptr<Loss> make_multiple_negatives_ranking(const Config&, int64_t, LossLayout);
 std::unique_ptr<Loss> make_cosent(const Config&, int64_t, LossLayout);
 std::unique_ptr<Loss> make_cosine_similarity(const Config&, int64_t, LossLayout);
+std::unique_ptr<Loss> make_custom(const Config&, int64_t, LossLayout);
 std::unique_ptr<Loss> make_softmax(const Config&, int64_t, LossLayout);
 
 }  // namespace st

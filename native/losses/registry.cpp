@@ -11,9 +11,8 @@ namespace {
 
 const std::map<std::string, LossFactory>& registry() {
   static const std::map<std::string, LossFactory> losses = {
-      {"CoSENTLoss", make_cosent},
-      {"CosineSimilarityLoss", make_cosine_similarity},
-      {"MultipleNegativesRankingLoss", make_multiple_negatives_ranking},
+      {"CoSENTLoss", make_cosent},   {"CosineSimilarityLoss", make_cosine_similarity},
+      {"Custom", make_custom},       {"MultipleNegativesRankingLoss", make_multiple_negatives_ranking},
       {"SoftmaxLoss", make_softmax},
   };
   return losses;

@@ -16,6 +16,10 @@ namespace {
 struct Layer {
   SelfAttention attention;
   FeedForward feed_forward;
+
+  at::Tensor forward(const Pass& pass, const at::Tensor& x_TD) {
+    return feed_forward.forward(pass, attention.forward(pass, x_TD));
+  }
 };
 
 class Bert : public Model {
@@ -24,7 +28,10 @@ class Bert : public Model {
 
   const ModelSizes& sizes() const override { return sizes_; }
   at::Tensor forward(const Pass& pass) override;
-  void backward(const Pass& pass, Gradients& gradients, at::Tensor d_x_TD) override;
+  const std::vector<at::Tensor>& layer_outputs() const override { return outputs_; }
+  void backward(const Pass& pass, Gradients& gradients, at::Tensor d_x_TD,
+                const std::vector<at::Tensor>& d_layers) override;
+  int64_t kept_per_token(bool recompute) const override;
   at::Tensor pooler_output(const Pass& pass, const at::Tensor& x_TD) override;
 
  private:
@@ -39,7 +46,10 @@ class Bert : public Model {
   Norm norm_;
   std::vector<Layer> layers_;
   ParamId pooler_weight_ = -1, pooler_bias_ = -1;
-  at::Tensor sum_TD_, mean_T_, rstd_T_;  // of the embeddings, of the last training pass
+  int64_t inner_;
+  // Of the last training pass: of the embeddings, and the states before the first and after each layer.
+  at::Tensor sum_TD_, mean_T_, rstd_T_, embedded_TD_;
+  std::vector<at::Tensor> outputs_;
 };
 
 constexpr uint32_t kEmbeddingSite = 0;
@@ -83,6 +93,7 @@ Bert::Bert(const Config& config, bool pooler, const std::string& prefix, Layout&
   check(!config.boolean("is_decoder", false), "ERR_NOT_IMPLEMENTED", "A BERT with is_decoder true is not built");
   const Activation activation = parse_activation(config.string("hidden_act", "gelu"), "hidden_act in config.json");
   dropout_ = sizes.dropout;
+  inner_ = sizes.inner;
   padding_token_ = padding_token(config, sizes_.vocabulary);
 
   word_ = layout.add(prefix + "embeddings.word_embeddings.weight", {sizes_.vocabulary, sizes_.width}, Group::kDecay);
@@ -114,27 +125,45 @@ at::Tensor Bert::forward(const Pass& pass) {
   rstd_T_ = pass.take_statistics();
   embedding_norm(pass.input, pass.dropout_at(kEmbeddingSite, dropout_), tables(pass), norm_.weights(pass), sum_TD_,
                  x_TD, mean_T_, rstd_T_);
+  outputs_.clear();
+  embedded_TD_ = x_TD;
   for (Layer& layer : layers_) {
-    if (pass.training) {
-      x_TD = layer.feed_forward.forward(pass, layer.attention.forward(pass, x_TD));
+    if (pass.training && !pass.recompute) {
+      x_TD = layer.forward(pass, x_TD);
     } else {
+      // Nothing of the layer is kept but its output, which goes over its input where no backward pass follows.
+      const at::Tensor out_TD = pass.training ? pass.take(sizes_.width) : x_TD;
       const Scratch scratch(pass.workspace);
-      x_TD.copy_(layer.feed_forward.forward(pass, layer.attention.forward(pass, x_TD)));
+      x_TD = out_TD.copy_(layer.forward(pass, x_TD));
     }
+    if (pass.training) outputs_.push_back(x_TD);
   }
   return x_TD;
 }
 
-void Bert::backward(const Pass& pass, Gradients& gradients, at::Tensor d_x_TD) {
-  for (auto layer = layers_.rbegin(); layer != layers_.rend(); ++layer) {
-    d_x_TD = layer->feed_forward.backward(pass, gradients, d_x_TD);
-    d_x_TD = layer->attention.backward(pass, gradients, d_x_TD);
+void Bert::backward(const Pass& pass, Gradients& gradients, at::Tensor d_x_TD,
+                    const std::vector<at::Tensor>& d_layers) {
+  for (size_t i = layers_.size(); i-- > 0;) {
+    if (!d_layers.empty() && d_layers[i].defined()) d_x_TD.add_(d_layers[i]);
+    const Scratch scratch(pass.workspace);
+    if (pass.recompute) layers_[i].forward(pass, i == 0 ? embedded_TD_ : outputs_[i - 1]);
+    d_x_TD = layers_[i].feed_forward.backward(pass, gradients, d_x_TD);
+    d_x_TD = layers_[i].attention.backward(pass, gradients, d_x_TD);
   }
+  // As torch.nn.Embedding with padding_idx: where a text does spell out [PAD], its embedding is not trained.
+  const at::Tensor padding = padding_token_ >= 0 ? gradients[word_].select(0, padding_token_) : at::Tensor();
+  const at::Tensor before = padding.defined() ? padding.clone() : padding;
   embedding_norm_backward(pass.input, pass.dropout_at(kEmbeddingSite, dropout_), norm_.weights(pass).gamma_D, d_x_TD,
                           sum_TD_, mean_T_, rstd_T_, {gradients[word_], gradients[position_], gradients[type_]},
                           norm_.gamma_gradient(gradients), norm_.beta_gradient(gradients));
-  // As torch.nn.Embedding with padding_idx: where a text does spell out [PAD], its embedding is not trained.
-  if (padding_token_ >= 0) gradients[word_].select(0, padding_token_).zero_();
+  if (padding.defined()) padding.copy_(before);
+  outputs_.clear();
+}
+
+int64_t Bert::kept_per_token(bool recompute) const {
+  // A layer keeps q, k, v, their mix, twice a sum and its norm, and the inner states before and after the activation.
+  const int64_t layer = 8 * sizes_.width + 2 * inner_, count = static_cast<int64_t>(layers_.size());
+  return 2 * sizes_.width + (recompute ? count * sizes_.width + layer : count * layer);
 }
 
 at::Tensor Bert::pooler_output(const Pass& pass, const at::Tensor& x_TD) {

@@ -43,12 +43,12 @@ class SequenceClassification : public Head {
 
   void forward(HeadState& state) const override {
     const auto& parameters = state.parameters;
-    at::Tensor x_RD = pool(state.tokens_TD, state.batch, {"cls"}, true);
+    at::Tensor x_RD = pool(state.tokens_TD, state.pass.input.batch, {"cls"}, true);
     if (pooler_weight_ >= 0) {
       x_RD = activate(activation_, at::linear(x_RD, parameters[pooler_weight_], parameters[pooler_bias_]));
     }
-    const Dropout dropout(state.dropout, kSite, dropout_);
-    if (state.training && dropout.active()) x_RD = x_RD * multiplier_RD(dropout, x_RD);
+    const Dropout dropout = state.pass.dropout_at(kSite, dropout_);
+    if (dropout.active()) x_RD = x_RD * multiplier_RD(dropout, x_RD);
     state.sentence_RD = at::linear(x_RD, parameters[weight_], parameters[bias_]);
   }
 

@@ -21,7 +21,7 @@ class Pooling : public Head {
     check_pooling_modes(modes_);
   }
   void forward(HeadState& state) const override {
-    state.sentence_RD = pool(state.tokens_TD, state.batch, modes_, include_prompt_);
+    state.sentence_RD = pool(state.tokens_TD, state.pass.input.batch, modes_, include_prompt_);
   }
   int64_t width() const override { return width_; }
 

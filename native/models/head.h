@@ -5,21 +5,17 @@
 #include <vector>
 
 #include "core/config.h"
-#include "core/layout.h"
-#include "core/packed.h"
-#include "core/philox.h"
+#include "layers/pass.h"
 
 namespace st {
 
 // What the modules after the transformer read and write. Everything is in the master dtype and differentiable by
 // autograd.
 struct HeadState {
-  const PackedBatch& batch;
+  const Pass& pass;
   at::Tensor tokens_TD;
   at::Tensor sentence_RD;
   const std::vector<at::Tensor>& parameters;  // by ParamId
-  DropoutKey dropout = {};                    // of this batch
-  bool training = false;                      // whether to drop
 };
 
 // A module after the transformer: Pooling, Dense, Normalize, SequenceClassification.

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "core/config.h"
 #include "layers/pass.h"
@@ -20,8 +21,14 @@ class Model {
   // [T, width] in the compute dtype, in the pass's workspace. A training pass must be followed by backward() before the
   // next.
   virtual at::Tensor forward(const Pass& pass) = 0;
-  // Adds to the gradients; d_x is used up.
-  virtual void backward(const Pass& pass, Gradients& gradients, at::Tensor d_x_TD) = 0;
+  // [T, width] after each layer, of the last training pass.
+  virtual const std::vector<at::Tensor>& layer_outputs() const = 0;
+  // Adds to the gradients; d_x is used up. `d_layers`: gradients of what layer_outputs() gave, beside that of the last
+  // layer; empty, or one per layer, undefined where there is none.
+  virtual void backward(const Pass& pass, Gradients& gradients, at::Tensor d_x_TD,
+                        const std::vector<at::Tensor>& d_layers) = 0;
+  // Elements in the compute dtype that a training pass keeps for each token.
+  virtual int64_t kept_per_token(bool recompute) const = 0;
   // What transformers calls pooler_output, [rows, width]; throws ERR_INVALID_ARGUMENT if the model has no pooler.
   virtual at::Tensor pooler_output(const Pass& pass, const at::Tensor& x_TD) = 0;
 };

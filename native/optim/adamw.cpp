@@ -11,48 +11,41 @@
 
 namespace st {
 
-AdamW::AdamW(const Layout& layout, const at::Tensor& like, const AdamWOptions& options)
-    : options_(options),
-      exp_avg_(at::zeros({layout.trained_end()}, like.options())),
-      exp_avg_sq_(at::zeros({layout.trained_end()}, like.options())) {}
+AdamW::AdamW(const AdamWOptions& options, int64_t size, const at::Tensor& like)
+    : options_(options), exp_avg_(at::zeros({size}, like.options())), exp_avg_sq_(at::zeros({size}, like.options())) {}
 
-void AdamW::update(Parameters& parameters, Gradients& gradients, int64_t step, double lr_decay, double lr_no_decay,
-                   double grad_factor) {
-  const auto range = [&](int64_t begin, int64_t end, double lr, double weight_decay) {
-    if (begin == end) return;
-    AdamWOptions options = options_;
-    options.weight_decay = weight_decay;
-    const auto part = [&](const at::Tensor& flat) { return flat.narrow(0, begin, end - begin); };
-    at::Tensor value = part(parameters.flat()), grad = part(gradients.flat()), m = part(exp_avg_),
-               v = part(exp_avg_sq_);
-    if (!value.is_cpu()) return reference::adamw(options, step, lr, grad_factor, value, grad, m, v);
-    with_storage(value.scalar_type(), [&]<typename S>(S) {
-      using A = kernels::arithmetic_t<S>;
-      const kernels::AdamW<A> call{static_cast<A>(lr),
-                                   static_cast<A>(options.beta2),
-                                   static_cast<A>(options.epsilon),
-                                   static_cast<A>(weight_decay),
-                                   static_cast<A>(1 - options.beta1),
-                                   static_cast<A>(1 - options.beta2),
-                                   static_cast<A>(1 - std::pow(options.beta1, step)),
-                                   static_cast<A>(std::sqrt(1 - std::pow(options.beta2, step))),
-                                   static_cast<A>(grad_factor)};
-      parallel_ranges(end - begin, parallel_parts(end - begin, 1 << 14), [&](int64_t, int64_t first, int64_t last) {
-        kernels::table<S>().adamw(call, last - first, data<A>(value) + first, data<A>(grad) + first, data<A>(m) + first,
-                                  data<A>(v) + first);
-      });
+void AdamW::update(const UpdateRange& range, int64_t step, double grad_factor, const at::Tensor& values,
+                   const at::Tensor& gradients) {
+  const int64_t count = range.end - range.begin;
+  const auto part = [&](const at::Tensor& flat) { return flat.narrow(0, range.begin, count); };
+  at::Tensor value = part(values), grad = part(gradients), m = part(exp_avg_), v = part(exp_avg_sq_);
+  if (!value.is_cpu()) {
+    return reference::adamw(options_, step, range.lr, range.weight_decay, grad_factor, value, grad, m, v);
+  }
+  with_storage(value.scalar_type(), [&]<typename S>(S) {
+    using A = kernels::arithmetic_t<S>;
+    const kernels::AdamW<A> call{static_cast<A>(range.lr),
+                                 static_cast<A>(options_.beta2),
+                                 static_cast<A>(options_.epsilon),
+                                 static_cast<A>(range.weight_decay),
+                                 static_cast<A>(1 - options_.beta1),
+                                 static_cast<A>(1 - options_.beta2),
+                                 static_cast<A>(1 - std::pow(options_.beta1, step)),
+                                 static_cast<A>(std::sqrt(1 - std::pow(options_.beta2, step))),
+                                 static_cast<A>(grad_factor)};
+    parallel_ranges(count, parallel_parts(count, 1 << 14), [&](int64_t, int64_t first, int64_t last) {
+      kernels::table<S>().adamw(call, last - first, data<A>(value) + first, data<A>(grad) + first, data<A>(m) + first,
+                                data<A>(v) + first);
     });
-  };
-  range(0, parameters.layout.decay_end(), lr_decay, options_.weight_decay);
-  range(parameters.layout.decay_end(), parameters.layout.trained_end(), lr_no_decay, 0);
+  });
 }
 
 namespace reference {
 
-void adamw(const AdamWOptions& options, int64_t step, double lr, double grad_factor, at::Tensor value, at::Tensor grad,
-           at::Tensor exp_avg, at::Tensor exp_avg_sq) {
+void adamw(const AdamWOptions& options, int64_t step, double lr, double weight_decay, double grad_factor,
+           at::Tensor value, at::Tensor grad, at::Tensor exp_avg, at::Tensor exp_avg_sq) {
   const at::Tensor g = grad * grad_factor;
-  value.mul_(1 - lr * options.weight_decay);
+  value.mul_(1 - lr * weight_decay);
   exp_avg.lerp_(g, 1 - options.beta1);
   exp_avg_sq.mul_(options.beta2).addcmul_(g, g, 1 - options.beta2);
   const at::Tensor denominator =

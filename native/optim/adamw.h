@@ -1,24 +1,23 @@
 #pragma once
 
-#include "core/parameters.h"
+#include "optim/optimizer.h"
 
 namespace st {
 
 struct AdamWOptions {
-  double beta1, beta2, epsilon, weight_decay;
+  double beta1, beta2, epsilon;
 };
 
-// AdamW (Loshchilov and Hutter 2019) on flat buffers, as torch.optim.AdamW: weight decay on the decay range alone.
-class AdamW {
+// AdamW (Loshchilov and Hutter 2019) on flat buffers, as torch.optim.AdamW.
+class AdamW : public Optimizer {
  public:
-  AdamW(const Layout& layout, const at::Tensor& like, const AdamWOptions& options);
+  AdamW(const AdamWOptions& options, int64_t size, const at::Tensor& like);
 
-  // The update number `step` (from 1) with gradients times `grad_factor`; sets the gradients to 0.
-  void update(Parameters& parameters, Gradients& gradients, int64_t step, double lr_decay, double lr_no_decay,
-              double grad_factor);
-
-  at::Tensor& exp_avg() { return exp_avg_; }
-  at::Tensor& exp_avg_sq() { return exp_avg_sq_; }
+  void update(const UpdateRange& range, int64_t step, double grad_factor, const at::Tensor& values,
+              const at::Tensor& gradients) override;
+  std::vector<std::pair<std::string, at::Tensor>> state() override {
+    return {{"exp_avg", exp_avg_}, {"exp_avg_sq", exp_avg_sq_}};
+  }
 
  private:
   AdamWOptions options_;
@@ -27,8 +26,8 @@ class AdamW {
 
 namespace reference {
 // One range in ATen operations.
-void adamw(const AdamWOptions& options, int64_t step, double lr, double grad_factor, at::Tensor value, at::Tensor grad,
-           at::Tensor exp_avg, at::Tensor exp_avg_sq);
+void adamw(const AdamWOptions& options, int64_t step, double lr, double weight_decay, double grad_factor,
+           at::Tensor value, at::Tensor grad, at::Tensor exp_avg, at::Tensor exp_avg_sq);
 }  // namespace reference
 
 }  // namespace st

@@ -9,8 +9,13 @@ namespace {
 
 // ---------------------------------------------------------------------------------------------------------- network
 
+at::Tensor embed(Network& network, const Input& input, const DropoutKey& key) {
+  return network.forward_training(input, key, {}).embeddings_RD;
+}
+
 // Every `stride`-th parameter of the network, with dropout on.
-void check_network(const EncoderSpec& spec, const PackedBatch& batch, int64_t stride, const std::string& what) {
+void check_network(const EncoderSpec& spec, const PackedBatch& batch, int64_t stride, const std::string& what,
+                   const Network::Wanted& wanted = {}) {
   SCOPED_TRACE(what);
   Network network(spec);
   network.prepare();
@@ -19,16 +24,67 @@ void check_network(const EncoderSpec& spec, const PackedBatch& batch, int64_t st
   const Input input(batch, at::kCPU);
   const DropoutKey key(1, 2, 3);
   const at::Tensor w = random_tensor({batch.rows(), network.embedding_width()}, at::kDouble, 2);
-  const auto value = [&] { return (network.forward_training(input, key) * w).sum().item<double>(); };
+  Network::Output weights{w, {}, {}};
+  if (wanted.layers) weights.layers_RD = {random_tensor(w.sizes(), at::kDouble, 3), {}};
+  if (wanted.tokens) weights.tokens_TD = random_tensor({batch.tokens(), 12}, at::kDouble, 4);
+  const auto value = [&] {
+    const Network::Output out = network.forward_training(input, key, wanted);
+    at::Tensor sum = (out.embeddings_RD * w).sum();
+    if (wanted.layers) sum = sum + (out.layers_RD[0] * weights.layers_RD[0]).sum();
+    if (wanted.tokens) sum = sum + (out.tokens_TD * weights.tokens_TD).sum();
+    return sum.item<double>();
+  };
   value();
   Gradients gradients(parameters.layout, parameters.flat());
-  network.backward(input, key, w, gradients);
+  network.backward(input, key, weights, gradients);
   expect_gradient(value, parameters.flat().narrow(0, 0, gradients.flat().numel()), gradients.flat(), what, stride);
 }
 
 TEST(Differences, NetworkWithEveryParameter) {
   check_network(tiny_bert({pooling({"mean"}), dense(12, 5, "tanh"), normalize()}, "float64"),
                 batch_of({1, 6, 3}, 11, 2), 1, "mean, Dense, Normalize");
+}
+
+TEST(Differences, NetworkOfWhichALossReadsMore) {
+  const PackedBatch batch = batch_of({1, 6, 3}, 11);
+  const std::vector<Config> modules = {pooling({"mean"}), dense(12, 5, "tanh"), normalize()};
+  const EncoderSpec spec = tiny_bert(modules, "float64");
+  check_network(spec, batch, 7, "layers", {.layers = true});
+  check_network(spec, batch, 7, "tokens", {.tokens = true});
+  check_network(spec, batch, 7, "layers, tokens, recomputed", {.layers = true, .tokens = true, .recompute = true});
+  check_network(spec, batch, 7, "without dropout", {.drops = false});
+}
+
+TEST(Network, RecomputingChangesNoBit) {
+  const PackedBatch batch = batch_of({2, 9, 4, 1}, 11);
+  const Input input(batch, at::kCPU);
+  const DropoutKey key(1, 2, 3);
+  std::vector<at::Tensor> found;
+  for (const bool recompute : {false, true}) {
+    Network network(tiny_bert({pooling({"mean"})}));
+    network.prepare();
+    network.parameters().flat().copy_(random_tensor({network.parameters().layout.size()}, at::kFloat, 1));
+    Gradients gradients(network.parameters().layout, network.parameters().flat());
+    found.push_back(network.forward_training(input, key, {.recompute = recompute}).embeddings_RD.clone());
+    network.backward(input, key, {random_tensor({4, 12}, at::kFloat, 2), {}, {}}, gradients);
+    found.push_back(gradients.flat());
+  }
+  EXPECT_TRUE(same_bits(found[0], found[2]));
+  EXPECT_TRUE(same_bits(found[1], found[3]));
+}
+
+TEST(Network, SaysHowMuchATrainingPassKeeps) {
+  const PackedBatch batch = batch_of(std::vector<int>(2000, 20), 11);
+  const Input input(batch, at::kCPU);
+  for (const bool recompute : {false, true}) {
+    Network network(tiny_bert({pooling({"mean"})}));
+    network.prepare();
+    network.forward_training(input, {}, {.recompute = recompute});
+    const double said = 4.0 * static_cast<double>(network.model().kept_per_token(recompute)),
+                 found = static_cast<double>(network.workspace().bytes()) / 40000;
+    EXPECT_GT(said, 0.7 * found) << recompute;
+    EXPECT_LT(said, 1.3 * found) << recompute;
+  }
 }
 
 TEST(Differences, NetworkWithEveryHead) {
@@ -71,9 +127,9 @@ TEST(Network, TheEmbeddingOfThePaddingTokenIsNotTrained) {
     network.prepare();
     network.parameters().flat().copy_(random_tensor({network.parameters().layout.size()}, at::kDouble, 1));
     const Input input(batch, at::kCPU);
-    network.forward_training(input, DropoutKey(1, 2, 3));
+    network.forward_training(input, DropoutKey(1, 2, 3), {});
     Gradients gradients(network.parameters().layout, network.parameters().flat());
-    network.backward(input, DropoutKey(1, 2, 3), random_tensor({2, 12}, at::kDouble, 2), gradients);
+    network.backward(input, DropoutKey(1, 2, 3), {random_tensor({2, 12}, at::kDouble, 2), {}, {}}, gradients);
     return gradients.flat();
   };
   const int64_t padding = batch.ids[2];
@@ -99,16 +155,16 @@ TEST(Network, TheMaskDependsOnTheStepAndNotOnPacking) {
   network.parameters().flat().copy_(random_tensor({network.parameters().layout.size()}, at::kDouble, 1));
   const PackedBatch batch = batch_of({4, 6, 3}, 11);
   const Input input(batch, at::kCPU);
-  const at::Tensor first = network.forward_training(input, DropoutKey(1, 0, 0)).clone();
-  EXPECT_TRUE(same_bits(first, network.forward_training(input, DropoutKey(1, 0, 0))));
-  EXPECT_GT(relative_difference(network.forward_training(input, DropoutKey(1, 1, 0)), first), 0.01);
-  EXPECT_GT(relative_difference(network.forward_training(input, DropoutKey(1, 0, 1)), first), 0.01);
-  EXPECT_GT(relative_difference(network.forward_training(input, DropoutKey(2, 0, 0)), first), 0.01);
+  const at::Tensor first = embed(network, input, DropoutKey(1, 0, 0)).clone();
+  EXPECT_TRUE(same_bits(first, embed(network, input, DropoutKey(1, 0, 0))));
+  EXPECT_GT(relative_difference(embed(network, input, DropoutKey(1, 1, 0)), first), 0.01);
+  EXPECT_GT(relative_difference(embed(network, input, DropoutKey(1, 0, 1)), first), 0.01);
+  EXPECT_GT(relative_difference(embed(network, input, DropoutKey(2, 0, 0)), first), 0.01);
   EXPECT_GT(relative_difference(network.encode(input, EncoderOutput::kSentenceEmbedding), first), 0.01);
   // Row 1 alone, told that it is row 1.
   PackedBatch alone = batch_of({6}, 11);
   alone.ids.assign(batch.ids.begin() + 4, batch.ids.begin() + 10);
-  const at::Tensor row = network.forward_training(Input(alone, at::kCPU), DropoutKey(1, 0, 0, 1));
+  const at::Tensor row = embed(network, Input(alone, at::kCPU), DropoutKey(1, 0, 0, 1));
   expect_close(row[0], first[1], 1e-12, "row 1 in a chunk");
 }
 

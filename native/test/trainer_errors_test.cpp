@@ -15,7 +15,7 @@ TEST(Trainer, LabelsThatDoNotFitAreRefusedAndLeaveNoTrace) {
     expect_error(code, message, [&] { trainer.step(batch, kUpdate); });
     expect_error(code, message, [&] { trainer.evaluate(batch); });
   };
-  const double loss = trainer.evaluate(classified_batch());
+  const double loss = trainer.evaluate(classified_batch()).loss;
   constexpr const char *kInvalid = "ERR_INVALID_ARGUMENT", *kData = "ERR_INVALID_DATA";
   refused(kData, "the batch has none", [](PackedBatch& b) { b.labels = std::monostate(); });
   refused(kData, "needs integer labels", [](PackedBatch& b) { b.labels = std::vector<float>{0, 1, 2, 0}; });
@@ -29,7 +29,7 @@ TEST(Trainer, LabelsThatDoNotFitAreRefusedAndLeaveNoTrace) {
   refused(kData, "takes 2 text columns but the batch has 1", [](PackedBatch& b) { b.columns = 1; });
   refused(kInvalid, "that 3 columns divide", [](PackedBatch& b) { b.columns = 3; });
   refused(kInvalid, "token ids from 0 to 10", [](PackedBatch& b) { b.ids[0] = 99; });
-  EXPECT_EQ(trainer.evaluate(classified_batch()), loss);
+  EXPECT_EQ(trainer.evaluate(classified_batch()).loss, loss);
   EXPECT_EQ(largest(dump_weights(trainer, "grad.")), 0);
   const StepReport report = *trainer.step(classified_batch(), kUpdate);
   EXPECT_EQ(report.batches, 1);

@@ -26,7 +26,7 @@ TEST(Trainer, GradientsAreThoseOfTheLossThatIsEvaluated) {
     StepOptions half = kGradientsOnly;
     half.loss_scale = 0.5;
     const double loss = trainer.step(c.batch, half)->loss;
-    EXPECT_NEAR(loss, trainer.evaluate(c.batch), 1e-12);
+    EXPECT_NEAR(loss, trainer.evaluate(c.batch).loss, 1e-12);
     const auto gradients = dump_weights<double>(trainer, "grad.");
     EXPECT_EQ(gradients.size(), 5 + 2 * 16 + 2 + (name == "SoftmaxLoss" ? 2U : 0U));
     double greatest = 0;
@@ -46,7 +46,7 @@ TEST(Trainer, GradientsAreThoseOfTheLossThatIsEvaluated) {
           const double before = value;
           value += shift;
           trainer.load(range);
-          const double out = trainer.evaluate(c.batch);
+          const double out = trainer.evaluate(c.batch).loss;
           value = before;
           trainer.load(range);
           return out;
@@ -97,7 +97,7 @@ Weights train(uint64_t seed) {
   spec.seed = seed;
   auto encoder = encoder_of();
   Trainer trainer(encoder, spec);
-  for (int i = 0; i < 3; ++i) trainer.step(scored_batch(), {1e-3, 1e-3, 1, true, false});
+  for (int i = 0; i < 3; ++i) trainer.step(scored_batch(), {.rates = {1e-3}});
   return dump_weights(*encoder);
 }
 
@@ -123,11 +123,11 @@ TEST(Trainer, TrainsTheClassifierOfSoftmaxLossToo) {
   TrainerSpec spec = spec_of(loss_of("SoftmaxLoss", {{"numLabels", 3.0}}));
   Trainer trainer(encoder_of("float32", no_dropout()), spec);
   const PackedBatch batch = classified_batch();
-  const double before = trainer.evaluate(batch);
+  const double before = trainer.evaluate(batch).loss;
   const Weights initial = dump_weights(trainer, "loss.");
   EXPECT_EQ(initial.size(), 2U);
   for (int i = 0; i < 30; ++i) trainer.step(batch, kUpdate);
-  EXPECT_LT(trainer.evaluate(batch), 0.5 * before);
+  EXPECT_LT(trainer.evaluate(batch).loss, 0.5 * before);
   const Weights trained = dump_weights(trainer, "loss.");
   for (const auto& [name, values] : trained) EXPECT_NE(values, initial.at(name)) << name;
 }
@@ -137,16 +137,16 @@ TEST(Trainer, LearnsWithDropoutAndInBf16) {
   for (const char* dtype : {"float32", "bfloat16"}) {
     Trainer trainer(encoder_of(dtype), spec_of(loss_of("MultipleNegativesRankingLoss")));
     const PackedBatch batch = scored_batch();
-    const double before = trainer.evaluate(batch);
-    for (int i = 0; i < 20; ++i) trainer.step(batch, {1e-2, 1e-2, 1, true, false});
-    EXPECT_LT(trainer.evaluate(batch), 0.8 * before) << dtype;
-    EXPECT_EQ(trainer.evaluate(batch), trainer.evaluate(batch));
+    const double before = trainer.evaluate(batch).loss;
+    for (int i = 0; i < 20; ++i) trainer.step(batch, {.rates = {1e-2}});
+    EXPECT_LT(trainer.evaluate(batch).loss, 0.8 * before) << dtype;
+    EXPECT_EQ(trainer.evaluate(batch).loss, trainer.evaluate(batch).loss);
   }
 }
 
 TEST(Trainer, MasksChangeFromStepToStepAndFromBatchToBatch) {
   Trainer trainer(encoder_of(), spec_of(loss_of("CosineSimilarityLoss")));
-  const StepOptions still{0, 0, 1, true, true};  // learning rate 0: the weights stay
+  const StepOptions still{.report = true};  // learning rate 0: the weights stay
   const double a = trainer.step(scored_batch(), still)->loss, b = trainer.step(scored_batch(), still)->loss;
   EXPECT_NE(a, b);
   const double c = trainer.step(scored_batch(), kGradientsOnly)->loss,
@@ -188,7 +188,7 @@ TEST(Trainer, RatesAreThoseOfTheirGroups) {
     auto encoder = encoder_of();
     Trainer trainer(encoder, spec_of(loss_of("CosineSimilarityLoss")));
     const Weights before = dump_weights(*encoder);
-    trainer.step(scored_batch(), {decay ? 1e-2 : 0, decay ? 0 : 1e-2, 1, true, false});
+    trainer.step(scored_batch(), {.rates = {decay ? 1e-2 : 0, decay ? 0 : 1e-2}});
     const Weights after = dump_weights(*encoder);
     for (const TensorInfo& info : encoder->tensors()) {
       const bool moved = after.at(info.name) != before.at(info.name);

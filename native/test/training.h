@@ -31,7 +31,8 @@ inline std::shared_ptr<Encoder> encoder_of(const std::string& dtype = "float32",
 
 inline TrainerSpec spec_of(const Config& loss) {
   TrainerSpec spec;
-  spec.loss = loss;
+  spec.losses = {{"", loss}};
+  spec.optimizer = Config::Object{{"type", text("adamw")}};
   spec.weight_decay = 0.01;
   spec.seed = 42;
   return spec;
@@ -50,8 +51,8 @@ inline PackedBatch classified_batch() {
   return batch;
 }
 
-inline const StepOptions kUpdate{1e-2, 1e-2, 1, true, true};
-inline const StepOptions kGradientsOnly{0, 0, 1, false, true};
+inline const StepOptions kUpdate{.rates = {1e-2}, .report = true};
+inline const StepOptions kGradientsOnly{.update = false, .report = true};
 
 inline double norm(const std::map<std::string, std::vector<double>>& tensors) {
   double squares = 0;

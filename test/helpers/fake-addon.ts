@@ -51,6 +51,7 @@ export class FakeEncoder implements NativeEncoder {
   readonly embeddingDimension: number
   readonly tokenDimension: number
   readonly maxPositions: number
+  readonly trainingBytesPerToken = 1000
   readonly jobs: FakeJob[] = []
   readonly values = new Map<string, Uint8Array>()
   disposals = 0

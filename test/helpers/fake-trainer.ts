@@ -62,14 +62,24 @@ export class FakeEngine implements Pick<NativeTrainer, 'step' | 'evaluate' | 'te
   #report(): StepReport {
     const batches = this.#losses.length
     const loss = this.#losses.reduce((sum, value) => sum + value, 0) / batches
-    const report = { loss, batches, gradNorm: 0.5, updates: batches, skipped: this.#skipped }
+    const report = {
+      loss,
+      batches,
+      gradNorm: 0.5,
+      updates: batches,
+      skipped: this.#skipped,
+      components: {},
+      times: { forward: 1, backward: 1, optimizer: 1 },
+      tokens: 0,
+      meanCosine: 0.1,
+    }
     this.#losses = []
     this.#skipped = 0
     return report
   }
 
-  async evaluate(batch: PackedBatch): Promise<number> {
-    return (batch.offsets.length - 1) / batch.columns
+  async evaluate(batch: PackedBatch): Promise<{ loss: number; components: Record<string, number> }> {
+    return { loss: (batch.offsets.length - 1) / batch.columns, components: {} }
   }
 }
 

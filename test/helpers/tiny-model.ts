@@ -86,11 +86,9 @@ export function longBatch(rows = 1000, columns = 1): PackedBatch {
 
 export function tinyTrainerSpec(loss: LossSpec = { type: 'MultipleNegativesRankingLoss', scale: 20 }): TrainerSpec {
   return {
-    loss,
+    losses: [{ name: '', spec: loss }],
+    optimizer: { type: 'adamw', beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
     weightDecay: 0,
-    adamBeta1: 0.9,
-    adamBeta2: 0.999,
-    adamEpsilon: 1e-8,
     maxGradNorm: 1,
     seed: 42,
   }

@@ -183,11 +183,9 @@ export async function parameters(encoder: NativeEncoder, trainer: NativeTrainer)
 
 export function trainerSpec(loss: LossSpec, options: Partial<TrainerSpec> = {}): TrainerSpec {
   return {
-    loss,
+    losses: [{ name: '', spec: loss }],
+    optimizer: { type: 'adamw', beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
     weightDecay: 0,
-    adamBeta1: 0.9,
-    adamBeta2: 0.999,
-    adamEpsilon: 1e-8,
     maxGradNorm: golden.maxGradNorm,
     seed: 1,
     ...options,

@@ -52,7 +52,7 @@ for (const name of Object.keys(golden.training)) {
       Math.abs(report.loss - expected) <= 1e-5 * Math.max(1, expected),
       `loss ${report.loss}, expected ${expected}`,
     )
-    t.true(Math.abs((await trainer.evaluate(batch)) - expected) <= 1e-5 * Math.max(1, expected))
+    t.true(Math.abs((await trainer.evaluate(batch)).loss - expected) <= 1e-5 * Math.max(1, expected))
 
     const found = await gradients(trainer)
     t.deepEqual([...found.keys()].sort(), [...grads.keys()].sort(), 'the tensors that are trained')
@@ -238,7 +238,7 @@ test('bfloat16 training goes where float32 goes', async (t) => {
     const { batch, encoder, trainer, close } = await open('mnr-2', dtype)
     for (let step = 0; step < 10; step++) await trainer.step(batch, { lr: 1e-3 })
     const embeddings = await encode(encoder, pick(batch, [0, 1, 2, 3]))
-    results.push({ loss: await trainer.evaluate(batch), embeddings })
+    results.push({ loss: (await trainer.evaluate(batch)).loss, embeddings })
     await close()
   }
   const [single, half] = results as [(typeof results)[0], (typeof results)[0]]

@@ -1,0 +1,148 @@
+#include "engine/loss_pass.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/empty.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include <cstring>
+
+#include "core/device.h"
+
+namespace st {
+
+namespace {
+
+template <typename T>
+at::Tensor copy_of(const std::vector<T>& values, at::ScalarType type) {
+  at::Tensor out = at::empty({static_cast<int64_t>(values.size())}, type);
+  std::memcpy(out.data_ptr(), values.data(), values.size() * sizeof(T));
+  return out;
+}
+
+at::Tensor label_tensor(const PackedBatch& batch, at::ScalarType master, at::Device device) {
+  at::Tensor out;
+  if (auto* floats = std::get_if<std::vector<float>>(&batch.labels)) {
+    out = copy_of(*floats, at::kFloat).to(master);
+  } else if (auto* integers = std::get_if<std::vector<int32_t>>(&batch.labels)) {
+    out = copy_of(*integers, at::kInt).to(at::kLong);
+  } else {
+    return out;
+  }
+  int64_t expected = 1;
+  for (int64_t size : batch.label_shape) expected *= size;
+  check(batch.label_shape.empty() || expected == out.numel(), "ERR_INVALID_ARGUMENT", "Expected ", expected,
+        " labels for labelShape but found ", out.numel());
+  return (batch.label_shape.empty() ? out : out.view(batch.label_shape)).to(device);
+}
+
+// Leaves of everything that a loss may be differentiated by.
+struct Leaves {
+  std::vector<at::Tensor> all;
+
+  at::Tensor add(const at::Tensor& value, bool with_grad) {
+    const at::Tensor leaf = value.detach();
+    if (with_grad) {
+      leaf.requires_grad_(true);
+      all.push_back(leaf);
+    }
+    return leaf;
+  }
+};
+
+at::Tensor by_column(const at::Tensor& x_RD, int64_t columns) {
+  return x_RD.view({columns, x_RD.size(0) / columns, -1});
+}
+
+}  // namespace
+
+OwnedLoss::OwnedLoss(const std::string& name, const Config& spec, int64_t embedding_width, at::Device device,
+                     at::ScalarType master, uint64_t seed)
+    : loss(make_loss(spec, embedding_width,
+                     LossLayout{parameters.layout, name.empty() ? "loss." : "loss." + name + "."})) {
+  parameters.allocate(device, master);
+  const at::NoGradGuard no_grad;
+  loss->initialize(parameters, seed);
+}
+
+namespace {
+
+LossGradients run(const OwnedLoss& owned, const LossContext& context, const Network::Output& outputs, double scale,
+                  bool with_grad) {
+  const PackedBatch& batch = context.batch;
+  const LossNeeds needs = owned.loss->needs();
+  check(!needs.external, "ERR_INVALID_ARGUMENT", "A loss that the caller computes is trained through embed and apply");
+  const int64_t columns = batch.columns;
+  const at::Tensor& embeddings_RD = outputs.embeddings_RD;
+  const at::ScalarType master = embeddings_RD.scalar_type();
+  const at::Device device = embeddings_RD.device();
+  const at::AutoGradMode mode(with_grad);
+
+  Leaves leaves;
+  std::vector<at::Tensor> parameters = owned.parameters.layout.views(owned.parameters.flat());
+  for (at::Tensor& parameter : parameters) parameter = leaves.add(parameter, with_grad);
+  LossInput input{.embeddings_CBD = by_column(leaves.add(embeddings_RD, with_grad), columns),
+                  .labels = label_tensor(batch, master, device),
+                  .parameters = parameters,
+                  .batch = &batch,
+                  .dropout = context.dropout,
+                  .training = context.training,
+                  .draw = context.dropout.key};
+  if (batch.guide_width > 0) {
+    input.guide_CBG = copy_of(batch.guide, at::kFloat).to(master).view({columns, -1, batch.guide_width}).to(device);
+  }
+  if (!batch.text_ids.empty()) {
+    input.text_ids_CB = copy_of(batch.text_ids, at::kInt).to(at::kLong).view({columns, -1}).to(device);
+  }
+  if (!batch.lists.empty()) input.lists_Q1 = copy_of(batch.lists, at::kInt).to(at::kLong);
+  for (size_t i = 0; i + 1 < outputs.layers_RD.size(); ++i) {
+    input.layers_CBD.push_back(by_column(leaves.add(outputs.layers_RD[i], with_grad), columns));
+  }
+  if (needs.layers) input.layers_CBD.push_back(input.embeddings_CBD);
+  if (needs.tokens) input.tokens_TD = leaves.add(outputs.tokens_TD, with_grad);
+  std::vector<std::string> names;
+  if (needs.encoder) {
+    Parameters& encoder = context.network.parameters();
+    for (const TensorInfo& tensor : encoder.layout.tensors()) {
+      names.push_back(tensor.name);
+      input.encoder[tensor.name] = leaves.add(encoder.layout.named_view(encoder.flat(), tensor), with_grad);
+    }
+  }
+
+  owned.loss->check_batch(input);
+  const LossValue value = owned.loss->forward(input);
+  LossGradients out;
+  out.loss = value.total.item<double>();
+  for (const auto& [name, number] : value.logged) out.logged.emplace_back(name, number.item<double>());
+  if (!with_grad) return out;
+
+  // A batch may leave the loss without any connection to its input: then there is nothing to learn from it.
+  std::vector<at::Tensor> found(leaves.all.size());
+  if (value.total.requires_grad()) {
+    found = torch::autograd::grad({value.total * scale}, leaves.all, {}, std::nullopt, false, true);
+  }
+  auto next = found.begin();
+  for (size_t i = 0; i < parameters.size(); ++i) out.parameters.push_back(*next++);
+  out.outputs.embeddings_RD = *next++;
+  for (size_t i = 0; i + 1 < outputs.layers_RD.size(); ++i) out.outputs.layers_RD.push_back(*next++);
+  if (needs.layers) out.outputs.layers_RD.emplace_back();
+  if (needs.tokens) out.outputs.tokens_TD = *next++;
+  for (const std::string& name : names) {
+    if (next->defined()) out.encoder[name] = *next;
+    ++next;
+  }
+  return out;
+}
+
+}  // namespace
+
+LossGradients differentiate(const OwnedLoss& owned, const LossContext& context, const Network::Output& outputs,
+                            double scale) {
+  return run(owned, context, outputs, scale, true);
+}
+
+LossGradients value_of(const OwnedLoss& owned, const LossContext& context, const Network::Output& outputs) {
+  return run(owned, context, outputs, 1, false);
+}
+
+}  // namespace st

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "engine/network.h"
+#include "losses/loss.h"
+
+namespace st {
+
+// One loss with the parameters that it owns.
+struct OwnedLoss {
+  OwnedLoss(const std::string& name, const Config& spec, int64_t embedding_width, at::Device device,
+            at::ScalarType master, uint64_t seed);
+  Parameters parameters;
+  std::unique_ptr<Loss> loss;
+};
+
+// What the loss of a batch works with beside its embeddings.
+struct LossContext {
+  const PackedBatch& batch;
+  Network& network;
+  DropoutKey dropout;
+  bool training;
+};
+
+// A loss and the gradients of what it was computed from, in the form of what the network gave.
+struct LossGradients {
+  double loss = 0;
+  std::vector<std::pair<std::string, double>> logged;
+  Network::Output outputs;
+  std::vector<at::Tensor> parameters;         // of the loss, by ParamId; undefined where unused
+  std::map<std::string, at::Tensor> encoder;  // of the encoder's tensors that the loss used itself
+};
+
+// Value and gradients of `scale` times the loss; the value is unscaled. Throws ERR_INVALID_DATA where the batch does
+// not fit.
+LossGradients differentiate(const OwnedLoss& owned, const LossContext& context, const Network::Output& outputs,
+                            double scale);
+// The value alone.
+LossGradients value_of(const OwnedLoss& owned, const LossContext& context, const Network::Output& outputs);
+
+}  // namespace st

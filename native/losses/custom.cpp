@@ -1,0 +1,40 @@
+#include "core/error.h"
+#include "losses/loss.h"
+
+namespace st {
+
+namespace {
+
+// A loss that the caller computes from the embeddings. Here live its parameters alone: zero until they are loaded, and
+// zeroed, clipped, decayed and updated like all others.
+class Custom : public Loss {
+ public:
+  Custom(const Config& spec, LossLayout layout) {
+    require_options(spec, {"parameters"});
+    if (!spec.has("parameters")) return;
+    for (const auto& [name, parameter] : spec.member("parameters").object()) {
+      std::vector<int64_t> shape;
+      for (double size : parameter.numbers("shape")) shape.push_back(static_cast<int64_t>(size));
+      check(!shape.empty(), "ERR_INVALID_ARGUMENT", "Expected a shape for the parameter ", name, " of a custom loss");
+      for (int64_t size : shape) {
+        check(size >= 1, "ERR_INVALID_ARGUMENT", "Expected sizes of at least 1 for the parameter ", name,
+              " of a custom loss but found ", size);
+      }
+      layout.add(name, shape, parameter.boolean("decay", shape.size() > 1) ? Group::kDecay : Group::kNoDecay);
+    }
+  }
+
+  LossNeeds needs() const override { return {.external = true}; }
+  void check_batch(const LossInput&) const override {}
+  LossValue forward(const LossInput&) const override {
+    fail("ERR_INVALID_ARGUMENT", "A custom loss has no forward pass here: use embed and apply");
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Loss> make_custom(const Config& spec, int64_t, LossLayout layout) {
+  return std::make_unique<Custom>(spec, layout);
+}
+
+}  // namespace st

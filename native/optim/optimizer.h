@@ -1,0 +1,34 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/config.h"
+#include "core/parameters.h"
+
+namespace st {
+
+// Elements [begin, end) of the flat buffers, which share a learning rate and a weight decay.
+struct UpdateRange {
+  int64_t begin, end;
+  double lr, weight_decay;
+};
+
+class Optimizer {
+ public:
+  virtual ~Optimizer() = default;
+  // Update number `step` (from 1) of one range, with gradients times `grad_factor`; sets the gradients to 0.
+  virtual void update(const UpdateRange& range, int64_t step, double grad_factor, const at::Tensor& values,
+                      const at::Tensor& gradients) = 0;
+  // Flat buffers as long as the gradients, by the name that stands before a tensor's: exp_avg, exp_avg_sq.
+  virtual std::vector<std::pair<std::string, at::Tensor>> state() = 0;
+};
+
+// By the `type` of the spec: adamw, sgd, rmsprop. `like`: the flat values; `size`: how many of them are trained.
+std::unique_ptr<Optimizer> make_optimizer(const Config& spec, int64_t size, const at::Tensor& like);
+// The names of state(), without making one.
+std::vector<std::string> optimizer_state_names(const Config& spec);
+
+}  // namespace st
