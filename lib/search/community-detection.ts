@@ -67,9 +67,13 @@ export async function detectWith(
   const sizes = new Int32Array(count)
   const kept = new Map<number, Int32Array>()
   let total = 0
+  let first = Math.min(Math.max(2 * least, 50), count)
   for (let start = 0; start < count; start += batchSize) {
+    let larger = 0
     const batch = range(start, Math.min(start + batchSize, count))
-    for await (const [row, members] of neighbours.of(batch, Math.min(Math.max(2 * least, 50), count))) {
+    for await (const [row, members] of neighbours.of(batch, first)) {
+      if (members.length >= first) larger++
+
       await turns.give()
       if (members.length < least) continue
       sizes[row] = members.length
@@ -77,6 +81,8 @@ export async function detectWith(
       total += members.length
     }
     progress?.update(start + batch.length)
+    // Where many communities are larger than the first search, it is better to look for more at once.
+    if (larger > batch.length / 8) first = Math.min(2 * first, count)
   }
 
   const used = new Uint8Array(count)

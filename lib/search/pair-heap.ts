@@ -69,3 +69,28 @@ export class PairHeap {
     this.#pairs = pairs
   }
 }
+
+/** Pairs of numbers, up to `capacity` of them: a hash table in one typed array, which never grows and leaves no garbage. */
+export class PairSet {
+  readonly #mask: number
+  readonly #pairs: Int32Array
+
+  constructor(capacity: number) {
+    const slots = 2 ** Math.ceil(Math.log2(2 * capacity + 1))
+    this.#mask = slots - 1
+    this.#pairs = new Int32Array(2 * slots).fill(-1)
+  }
+
+  /** Whether the pair of numbers ≥ 0 was new. */
+  add(i: number, j: number): boolean {
+    const hash = Math.imul(Math.imul(i, 0x9e3779b1) ^ j, 0x85ebca6b)
+    for (let slot = (hash ^ (hash >>> 15)) & this.#mask; ; slot = (slot + 1) & this.#mask) {
+      if (this.#pairs[2 * slot] === -1) {
+        this.#pairs[2 * slot] = i
+        this.#pairs[2 * slot + 1] = j
+        return true
+      }
+      if (this.#pairs[2 * slot] === i && this.#pairs[2 * slot + 1] === j) return false
+    }
+  }
+}

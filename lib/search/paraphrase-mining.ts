@@ -5,7 +5,7 @@ import type { EncodeOptions } from '../models/types.js'
 import { loadAddon } from '../native/load.js'
 import { checkInteger, checkOptions } from '../options.js'
 import { type SearchEngine, searchBlocks } from './blocks.js'
-import { PairHeap } from './pair-heap.js'
+import { PairHeap, PairSet } from './pair-heap.js'
 import { metricOf, type ScoreFunction } from './score-function.js'
 
 /** Two rows and their similarity: `[score, i, j]` with i < j. */
@@ -117,29 +117,34 @@ export async function mineEmbeddingsWith(
       }
     }
   }
-  return drain(heap, count, turns)
+  return drain(heap, turns)
 }
 
 /** All pairs of the heap, best first, without those that are there the other way round as well. */
-async function drain(heap: PairHeap, count: number, turns: Turns): Promise<MinedPair[]> {
-  const rising: MinedPair[] = []
-  const seen = new Array<Set<number> | undefined>(count)
+async function drain(heap: PairHeap, turns: Turns): Promise<MinedPair[]> {
+  const seen = new PairSet(heap.size)
+  const scores = new Float32Array(heap.size)
+  const pairs = new Int32Array(2 * heap.size)
+  let count = 0
   while (heap.size > 0) {
     const { score, i, j } = heap.pop()
-    const [first, second] = i < j ? [i, j] : [j, i]
-    seen[first] ??= new Set()
-    if (!seen[first].has(second)) rising.push([score, first, second])
-    seen[first].add(second)
-    if (heap.size % 64 === 0) await turns.give()
+    if (turns.isOver) await turns.give()
+    if (!seen.add(Math.min(i, j), Math.max(i, j))) continue
+    scores[count] = score
+    pairs[2 * count] = Math.min(i, j)
+    pairs[2 * count + 1] = Math.max(i, j)
+    count++
   }
   // Backwards by runs of equal scores, whose order stays: what a stable sort would give.
   const falling: MinedPair[] = []
-  for (let end = rising.length; end > 0; ) {
+  for (let end = count; end > 0; ) {
     let start = end - 1
-    while (start > 0 && rising[start - 1]![0] === rising[end - 1]![0]) start--
-    for (let at = start; at < end; at++) falling.push(rising[at]!)
+    while (start > 0 && scores[start - 1] === scores[end - 1]) start--
+    for (let at = start; at < end; at++) {
+      falling.push([scores[at]!, pairs[2 * at]!, pairs[2 * at + 1]!])
+      if (turns.isOver) await turns.give()
+    }
     end = start
-    if (turns.isOver) await turns.give()
   }
   return falling
 }

@@ -47,17 +47,19 @@ void top_k(const float* queries, int64_t query_count, const float* corpus, int64
     at::Tensor out = at::from_blob(const_cast<float*>(from + first * dim), {count, dim}, at::kFloat);
     return metric == "cosine" ? normalize_rows(out) : out;
   };
-  for (int64_t q = 0; q < query_count; q += kQueries) {
-    const int64_t count = std::min(kQueries, query_count - q);
-    const at::Tensor chunk = rows(queries, q, count);
-    std::vector<std::vector<Hit>> best(count);  // heaps whose top is the worst hit kept
-    for (int64_t c = 0; c < corpus_count; c += kCorpus) {
-      const int64_t width = std::min(kCorpus, corpus_count - c);
-      const at::Tensor matrix = score_matrix(metric, chunk, rows(corpus, c, width)).contiguous();
+  // The corpus outside: each part of it is read and normalised once for all queries.
+  std::vector<std::vector<Hit>> best(query_count);  // heaps whose top is the worst hit kept
+  for (int64_t c = 0; c < corpus_count; c += kCorpus) {
+    const int64_t width = std::min(kCorpus, corpus_count - c);
+    const at::Tensor part = rows(corpus, c, width);
+    for (int64_t q = 0; q < query_count; q += kQueries) {
+      const int64_t count = std::min(kQueries, query_count - q);
+      const at::Tensor matrix = score_matrix(metric, rows(queries, q, count), part).contiguous();
       const float* values = matrix.data_ptr<float>();
       parallel_ranges(count, parallel_parts(count, 1), [&](int64_t, int64_t begin, int64_t end) {
         for (int64_t row = begin; row < end; ++row) {
-          std::vector<Hit>& heap = best[row];
+          std::vector<Hit>& heap = best[q + row];
+          heap.reserve(k);
           for (int64_t i = 0; i < width; ++i) {
             const Hit hit{values[row * width + i], static_cast<int32_t>(c + i)};
             if (static_cast<int64_t>(heap.size()) < k) {
@@ -72,14 +74,16 @@ void top_k(const float* queries, int64_t query_count, const float* corpus, int64
         }
       });
     }
-    for (int64_t row = 0; row < count; ++row) {
+  }
+  parallel_ranges(query_count, parallel_parts(query_count, 1), [&](int64_t, int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
       std::sort_heap(best[row].begin(), best[row].end(), better);
       for (int64_t i = 0; i < k; ++i) {
-        scores[(q + row) * k + i] = best[row][i].score;
-        indices[(q + row) * k + i] = best[row][i].index;
+        scores[row * k + i] = best[row][i].score;
+        indices[row * k + i] = best[row][i].index;
       }
     }
-  }
+  });
 }
 
 }  // namespace st

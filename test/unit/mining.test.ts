@@ -2,7 +2,7 @@ import test from 'ava'
 import fc from 'fast-check'
 import { embeddings } from '../../lib/models/embeddings.js'
 import { type Block, searchBlocks } from '../../lib/search/blocks.js'
-import { PairHeap } from '../../lib/search/pair-heap.js'
+import { PairHeap, PairSet } from '../../lib/search/pair-heap.js'
 import { mineEmbeddingsWith, mineWith, type ParaphraseMiningOptions } from '../../lib/search/paraphrase-mining.js'
 import { searchWith } from '../../lib/search/semantic-search.js'
 import { fakeAddon } from '../helpers/fake-addon.js'
@@ -130,4 +130,16 @@ test('the heap grows', (t) => {
   for (let i = 5000; i > 0; i--) heap.push(i, i, 0)
   t.is(heap.size, 5000)
   for (let i = 1; i <= 5000; i++) t.is(heap.pop().i, i)
+})
+
+test('the set knows which pairs it has', (t) => {
+  fc.assert(
+    fc.property(fc.array(fc.tuple(fc.nat(9), fc.nat(9)), { maxLength: 80 }), (pairs) => {
+      const [set, known] = [new PairSet(pairs.length), new Set<string>()]
+      for (const [i, j] of pairs) {
+        t.is(set.add(i, j), !known.has(`${i},${j}`))
+        known.add(`${i},${j}`)
+      }
+    }),
+  )
 })
