@@ -2,6 +2,7 @@
 export { type BeirDataset, type LoadBeirOptions, loadBeir } from './beir.js'
 export { BinaryClassificationEvaluator, type BinaryClassificationEvaluatorOptions } from './binary-classification.js'
 export type { SimilarityName } from './common.js'
+export * from './cross-encoder/index.js'
 export { EmbeddingSimilarityEvaluator, type EmbeddingSimilarityEvaluatorOptions } from './embedding-similarity.js'
 export type { EvaluatedModel, EvaluationContext, EvaluationResult, Evaluator } from './evaluator.js'
 export { InformationRetrievalEvaluator, type InformationRetrievalEvaluatorOptions } from './information-retrieval.js'

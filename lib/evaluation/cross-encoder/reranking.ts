@@ -1,0 +1,177 @@
+import { Turns } from '../../data/turns.js'
+import { describe, invalidArgument } from '../../errors.js'
+import type { Pair } from '../../models/cross-encoder.js'
+import { checkInteger, checkOptions, checkType } from '../../options.js'
+import { averagePrecision } from '../binary-scores.js'
+import { checkTexts, contextCells, invalidData, mean, named, suffix } from '../common.js'
+import { appendCsv, pythonFloat } from '../csv.js'
+import type { EvaluationContext, EvaluationResult } from '../evaluator.js'
+import { descendingOrder } from '../order.js'
+import { ndcgWithTies, reciprocalRank } from '../ranking.js'
+import {
+  type CrossEncoderEvaluator,
+  checkPairOptions,
+  type EvaluatedCrossEncoder,
+  PAIR_OPTIONS,
+  type PairOptions,
+  predictOptions,
+} from './common.js'
+
+/** A query with either `negative` or `documents`. */
+export interface CrossEncoderRerankingSample {
+  query: string
+  /** Documents that answer the query; a single one may be a string. */
+  positive: string | readonly string[]
+  /** Documents that do not. */
+  negative?: readonly string[]
+  /** What another ranker found, best first; those among `positive` are the relevant ones. */
+  documents?: readonly string[]
+}
+
+/** `batchSize` is 64 unless given; the CSV file is `CrossEncoderRerankingEvaluator_{name}_results_@{k}.csv`. */
+export interface CrossEncoderRerankingEvaluatorOptions extends PairOptions {
+  samples: readonly CrossEncoderRerankingSample[] | Readonly<Record<string, CrossEncoderRerankingSample>>
+  /** MRR and NDCG look at the first `atK` documents. Default 10. */
+  atK?: number
+  /** Of samples with `documents`: rerank the positives too that are not among them. Default true. */
+  alwaysRerankPositives?: boolean
+}
+
+/** Of one ranked list. */
+type Measures = [map: number, mrr: number, ndcg: number]
+
+/**
+ * How well a cross-encoder with one label ranks the documents of each query, and how well they were ranked before.
+ *
+ * Metrics: `map`, `mrr@{k}`, `ndcg@{k}` (primary), and of the order of `documents` `base_map`, `base_mrr@{k}`,
+ * `base_ndcg@{k}`, with the positives that are missing at its end. Documents of equal score: NDCG and MAP take them
+ * together, MRR takes the later one first.
+ * Source: sentence-transformers `CrossEncoderRerankingEvaluator`.
+ *
+ * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_INVALID_DATA (samples)
+ */
+export class CrossEncoderRerankingEvaluator implements CrossEncoderEvaluator {
+  readonly name: string
+  readonly #options: CrossEncoderRerankingEvaluatorOptions
+  readonly #samples: readonly Checked[]
+
+  constructor(options: CrossEncoderRerankingEvaluatorOptions) {
+    const where = 'CrossEncoderRerankingEvaluator'
+    checkOptions(where, options, ['samples', 'atK', 'alwaysRerankPositives', ...PAIR_OPTIONS], {
+      mrrAtK: { instead: 'use atK' },
+    })
+    checkPairOptions(where, options)
+    checkInteger(`${where} atK`, options.atK, 1)
+    checkType(`${where} alwaysRerankPositives`, options.alwaysRerankPositives, 'boolean')
+    this.name = options.name ?? ''
+    this.#options = { batchSize: 64, ...options }
+    this.#samples = checkSamples(where, options.samples)
+  }
+
+  async evaluate(model: EvaluatedCrossEncoder, context: EvaluationContext = {}): Promise<EvaluationResult> {
+    const { atK = 10, writeCsv = true } = this.#options
+    if (model.numLabels !== 1) {
+      throw invalidData(`CrossEncoderRerankingEvaluator needs a model with one label, this one has ${model.numLabels}`)
+    }
+    const lists = this.#samples.map((sample) => this.#documents(sample))
+    const pairs = lists.flatMap(({ query, documents, relevant }): Pair[] =>
+      relevant.includes(1) ? documents.map((document) => [query, document]) : [],
+    )
+    const { data } = await model.predict(pairs, predictOptions(this.#options, context))
+    const reranked: Measures[] = []
+    const base: Measures[] = []
+    const turns = new Turns()
+    let start = 0
+    for (const [i, { relevant }] of lists.entries()) {
+      const size = relevant.includes(1) ? relevant.length : 0
+      reranked.push(await measures(relevant, data.subarray(start, start + size), atK))
+      start += size
+      const { positive, documents } = this.#samples[i]!
+      if (documents) base.push(await baseMeasures(positive, documents, atK))
+      await turns.give()
+    }
+    const metrics = summary('', reranked, atK)
+    if (context.outputPath !== undefined && writeCsv) {
+      await appendCsv(
+        context.outputPath,
+        `CrossEncoderRerankingEvaluator${suffix(this.name)}_results_@${atK}.csv`,
+        ['epoch', 'steps', 'MAP', `MRR@${atK}`, `NDCG@${atK}`],
+        [...contextCells(context), ...Object.values(metrics).map(pythonFloat)],
+      )
+    }
+    return named(this.name, { ...metrics, ...(base.length > 0 && summary('base_', base, atK)) }, `ndcg@${atK}`)
+  }
+
+  /** What is scored for a sample, and which of it is relevant. */
+  #documents({ query, positive, negative, documents }: Checked) {
+    const { alwaysRerankPositives = true } = this.#options
+    if (documents && !alwaysRerankPositives) return { query, documents, relevant: relevance(documents, positive) }
+    const others = documents ? documents.filter((document) => !positive.includes(document)) : negative!
+    return { query, documents: [...positive, ...others], relevant: [...positive.map(() => 1), ...others.map(() => 0)] }
+  }
+}
+
+interface Checked extends CrossEncoderRerankingSample {
+  positive: readonly string[]
+}
+
+function relevance(documents: readonly string[], positive: readonly string[]): number[] {
+  const known = new Set(positive)
+  return documents.map((document) => (known.has(document) ? 1 : 0))
+}
+
+async function baseMeasures(positive: readonly string[], documents: readonly string[], k: number): Promise<Measures> {
+  const relevant = relevance(documents, positive)
+  const found = relevant.reduce((sum, one) => sum + one, 0)
+  if (found === 0) return [0, 0, 0]
+  for (let missing = positive.length - found; missing > 0; missing--) relevant.push(1)
+  return measures(
+    relevant,
+    Float32Array.from(relevant, (_, i) => relevant.length - i),
+    k,
+  )
+}
+
+async function measures(relevant: readonly number[], scores: Float32Array, k: number): Promise<Measures> {
+  if (!relevant.includes(1)) return [0, 0, 0]
+  // As there, an ascending order that is read backwards: of equal scores the later comes first.
+  const last = scores.length - 1
+  const order = (await descendingOrder(scores.slice().reverse())).map((place) => last - place)
+  const ranked = Array.from(order, (document) => relevant[document]!)
+  return [
+    averagePrecision(scores, relevant, order),
+    reciprocalRank(ranked, k),
+    ndcgWithTies(relevant, scores, order, k),
+  ]
+}
+
+function summary(prefix: string, all: readonly Measures[], k: number): Record<string, number> {
+  return {
+    [`${prefix}map`]: mean(all.map(([map]) => map)),
+    [`${prefix}mrr@${k}`]: mean(all.map(([, mrr]) => mrr)),
+    [`${prefix}ndcg@${k}`]: mean(all.map(([, , ndcg]) => ndcg)),
+  }
+}
+
+function checkSamples(where: string, given: unknown): Checked[] {
+  const isObject = typeof given === 'object' && given !== null
+  if (!isObject) throw invalidArgument(`${where} samples`, 'an array', given)
+  const samples = (Array.isArray(given) ? given : Object.values(given)) as (CrossEncoderRerankingSample | null)[]
+  if (samples.length === 0) throw invalidData(`${where}: expected at least one sample`)
+  return samples.map((sample, i) => {
+    if (typeof sample?.query !== 'string' || sample.positive === undefined) {
+      const found = describe(sample)
+      throw invalidData(`${where}: expected { query, positive, … } for samples[${i}] but found ${found}`)
+    }
+    if ((sample.negative === undefined) === (sample.documents === undefined)) {
+      throw invalidData(`${where}: samples[${i}] needs either negative or documents`)
+    }
+    const positive = typeof sample.positive === 'string' ? [sample.positive] : sample.positive
+    checkTexts(`${where} samples[${i}].positive`, positive)
+    checkTexts(
+      `${where} samples[${i}].${sample.negative ? 'negative' : 'documents'}`,
+      sample.negative ?? sample.documents!,
+    )
+    return { ...sample, positive }
+  })
+}
