@@ -1,6 +1,7 @@
 import { Tokenizer as HubTokenizer } from '@huggingface/tokenizers'
 import { describe, invalidArgument, SentenceTorchError } from '../errors.js'
 import { type BertNormalizerConfig, bertNormalizer, bertWords, lowerByCharacter } from './bert-text.js'
+import { hashJson } from './hash-json.js'
 import { concatTokenized, type Tokenized } from './pack.js'
 import { specialTokens } from './special-tokens.js'
 import { TokenizerPool } from './tokenizer-pool.js'
@@ -19,6 +20,9 @@ export interface EncodeAllOptions {
   /** Rejects with ERR_ABORTED when it fires. */
   signal?: AbortSignal
 }
+
+/** To be raised when the same files come to give other ids. */
+const FINGERPRINT_VERSION = 1
 
 /** Jobs with fewer texts stay on this thread: a worker first has to build its tokenizer (about 0.1 s). */
 const workerThreshold = 2000
@@ -128,6 +132,12 @@ export class Tokenizer {
     const last = ids[ids.length - 1]
     // The closing special token comes after the text, not after the prompt.
     return last !== undefined && this.specialIds.has(last) ? ids.length - 1 : ids.length
+  }
+
+  /** A digest of everything that decides about the ids of a text, but for `maxSeqLength`: a key for what is kept of them. */
+  async fingerprint(): Promise<string> {
+    const { tokenizerJson, tokenizerConfig, options } = this.source
+    return hashJson([FINGERPRINT_VERSION, tokenizerJson, tokenizerConfig, { ...options, maxSeqLength: 0 }])
   }
 
   /** Ends the worker threads; they also end by themselves when they have had nothing to do for a while. */

@@ -1,0 +1,240 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { readSync } from 'node:fs'
+import { copyFile, type FileHandle, mkdir, open, readdir, rename, rm } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import { invalidArgument } from '../errors.js'
+import { checkInteger, checkOptions } from '../options.js'
+import { ABSENT, HEADER_BYTES, TokenIndex } from './token-cache-file.js'
+import { Turns } from './turns.js'
+
+export interface TokenCacheOptions {
+  /** All texts of one column, in the order of the rows. */
+  columnTexts: readonly string[]
+  /** Changes whenever the tokenizer would give other ids: `Tokenizer.fingerprint()`, with the prompt if there is one. */
+  tokenizerKey: string
+  /** Tokens per text at most. */
+  maxLength: number
+}
+
+/** Bytes that wait in memory before they are written. */
+const WRITE_BYTES = 1 << 20
+/** Texts that are hashed at a time. */
+const HASH_TEXTS = 256
+
+/**
+ * Token ids of one text column on disk, so that later epochs and later runs never tokenise again. A file belongs to exactly
+ * these texts, this tokenizer and this maximum length; anything else (another file, a damaged one) is begun anew, and a row
+ * that is damaged is not there. Memory: 16 bytes a row, and a megabyte of rows that wait to be written.
+ *
+ * Rows that were put can be read at once. They are there for later runs after `finish`, which replaces the file as a whole;
+ * without it the file stays as it was. When the disk fails, a warning is given and the rest goes on without the cache.
+ */
+export class TokenCache {
+  readonly rows: number
+  readonly #path: string
+  readonly #key: Uint8Array
+  #index: TokenIndex
+  #file: FileHandle | undefined
+  /** Where the next row goes. */
+  #end: number
+  /** The file that grows; undefined as long as nothing new was put. */
+  #temporary: string | undefined
+  #pending: { row: number; bytes: Uint8Array; place: number }[] = []
+  #pendingBytes = 0
+  /** What waits or is being written, by row. */
+  readonly #pendingRows = new Map<number, Int32Array>()
+  #writing: Promise<void> = Promise.resolve()
+  #failed = false
+  #closed = false
+  #known = 0
+
+  private constructor(path: string, key: Uint8Array, rows: number) {
+    this.rows = rows
+    this.#path = path
+    this.#key = key
+    this.#index = new TokenIndex(rows)
+    this.#end = HEADER_BYTES
+  }
+
+  /** Opens the cache of a column in `folder`, which is made if it is not there. */
+  static async open(folder: string, options: TokenCacheOptions): Promise<TokenCache> {
+    checkOptions('TokenCache.open', options, ['columnTexts', 'tokenizerKey', 'maxLength'])
+    const { columnTexts, tokenizerKey, maxLength } = options
+    if (typeof tokenizerKey !== 'string') throw invalidArgument('tokenizerKey', 'a text', tokenizerKey)
+    checkInteger('maxLength', maxLength ?? null, 1)
+    const key = await keyOf(columnTexts, tokenizerKey, maxLength)
+    await mkdir(folder, { recursive: true })
+    await removeOrphans(folder)
+    const path = join(folder, `${Buffer.from(key).toString('hex').slice(0, 32)}.tokens`)
+    const cache = new TokenCache(path, key, columnTexts.length)
+    await cache.#load()
+    return cache
+  }
+
+  /** How many rows are there. */
+  get known(): number {
+    return this.#known
+  }
+
+  /** Whether every row is there. */
+  get isComplete(): boolean {
+    return this.#known === this.rows
+  }
+
+  /** The token ids of a row; undefined when they are not there. Reads some bytes from the disk: `read` does not block. */
+  get(row: number): Int32Array | undefined {
+    if (!this.#has(row)) return undefined
+    const waiting = this.#pendingRows.get(row)
+    if (waiting) return waiting
+    const bytes = new Uint8Array(this.#index.bytesOf(row))
+    const read = readSync(this.#file!.fd, bytes, 0, bytes.length, this.#index.places[row]!)
+    return read === bytes.length ? this.#index.decode(row, bytes) : undefined
+  }
+
+  /** The token ids of several rows; undefined for those that are not there. */
+  async read(rows: ArrayLike<number>): Promise<(Int32Array | undefined)[]> {
+    const found = Array.from(rows, async (row) => {
+      if (!this.#has(row)) return undefined
+      const waiting = this.#pendingRows.get(row)
+      if (waiting) return waiting
+      const bytes = new Uint8Array(this.#index.bytesOf(row))
+      const { bytesRead } = await this.#file!.read(bytes, 0, bytes.length, this.#index.places[row]!)
+      return bytesRead === bytes.length ? this.#index.decode(row, bytes) : undefined
+    })
+    return Promise.all(found)
+  }
+
+  /** Enters the token ids of a row. Waits when the disk is behind. */
+  async put(row: number, ids: Int32Array): Promise<void> {
+    checkInteger('row', row, 0, this.rows - 1)
+    if (this.#failed || this.#closed) return
+    // A row that is there already but was damaged takes a new place.
+    if (this.#index.counts[row] === ABSENT) this.#known++
+    const place = this.#end
+    const bytes = this.#index.encode(row, ids, place)
+    this.#end += bytes.length
+    this.#pending.push({ row, bytes, place })
+    this.#pendingBytes += bytes.length
+    this.#pendingRows.set(row, ids)
+    if (this.#pendingBytes >= WRITE_BYTES) await this.#flush()
+  }
+
+  /** Makes what was put available to later runs. The cache can be used further. */
+  async finish(): Promise<void> {
+    await this.#flush()
+    this.#writing = this.#writing.then(async () => {
+      if (this.#temporary === undefined || this.#failed || this.#closed) return
+      try {
+        await this.#index.write(this.#file!, this.#key, this.#end)
+        await this.#file!.sync()
+        await rename(this.#temporary, this.#path)
+        this.#temporary = undefined
+      } catch (error) {
+        await this.#fail(error)
+      }
+    })
+    return this.#writing
+  }
+
+  /** Closes the file. What was put since the last `finish` is lost. */
+  async close(): Promise<void> {
+    this.#closed = true
+    await this.#writing
+    await this.#file?.close()
+    this.#file = undefined
+    this.#known = 0
+    if (this.#temporary !== undefined) await rm(this.#temporary, { force: true })
+  }
+
+  async #load(): Promise<void> {
+    const file = await open(this.#path, 'r').catch(() => undefined)
+    if (file === undefined) return
+    const found = await TokenIndex.read(file, this.#key, this.rows).catch(() => undefined)
+    if (found === undefined) return file.close()
+    this.#file = file
+    this.#index = found.index
+    this.#end = found.end
+    for (const count of found.index.counts) if (count !== ABSENT) this.#known++
+  }
+
+  #has(row: number): boolean {
+    return (
+      !this.#closed &&
+      (this.#index.counts[row] ?? ABSENT) !== ABSENT &&
+      (this.#file !== undefined || this.#pendingRows.has(row))
+    )
+  }
+
+  /** Writes what waits; one call after the other. */
+  #flush(): Promise<void> {
+    this.#writing = this.#writing.then(async () => {
+      const batch = this.#pending
+      if (batch.length === 0 || this.#failed || this.#closed) return
+      this.#pending = []
+      this.#pendingBytes = 0
+      try {
+        if (this.#temporary === undefined) await this.#grow()
+        const bytes = Buffer.concat(batch.map((entry) => entry.bytes))
+        await this.#file!.write(bytes, 0, bytes.length, batch[0]!.place)
+        for (const { row } of batch) this.#pendingRows.delete(row)
+      } catch (error) {
+        await this.#fail(error)
+      }
+    })
+    return this.#writing
+  }
+
+  /** Goes over to a file of its own, with what was there before. */
+  async #grow(): Promise<void> {
+    const temporary = `${this.#path}.${hostname()}-${process.pid}-${randomBytes(4).toString('hex')}.tmp`
+    const old = this.#file
+    if (old) await copyFile(this.#path, temporary)
+    this.#file = await open(temporary, old ? 'r+' : 'w+')
+    this.#temporary = temporary
+    await old?.close()
+  }
+
+  async #fail(error: unknown): Promise<void> {
+    this.#failed = true
+    this.#pending = []
+    this.#pendingRows.clear()
+    this.#index.counts.fill(ABSENT)
+    this.#known = 0
+    if (this.#temporary !== undefined) await rm(this.#temporary, { force: true }).catch(() => {})
+    process.emitWarning(
+      `The token cache ${this.#path} cannot be written (${(error as Error).message}); texts are tokenised again instead`,
+      'SentenceTorchWarning',
+    )
+  }
+}
+
+async function keyOf(texts: readonly string[], tokenizerKey: string, maxLength: number): Promise<Uint8Array> {
+  const hash = createHash('sha256').update(JSON.stringify([tokenizerKey, maxLength, texts.length]))
+  const turns = new Turns()
+  for (let start = 0; start < texts.length; start += HASH_TEXTS) {
+    const part = texts.slice(start, start + HASH_TEXTS)
+    // With the lengths in front, so that "ab", "c" is not "a", "bc".
+    hash.update(`${part.map((text) => text.length).join()}\n${part.join('')}`)
+    await turns.give()
+  }
+  return hash.digest()
+}
+
+/** Removes what processes of this machine left that did not end well. */
+async function removeOrphans(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    const [, host, pid] = /\.tokens\.(.+)-(\d+)-[0-9a-f]{8}\.tmp$/.exec(name) ?? []
+    if (host !== hostname() || isAlive(Number(pid))) continue
+    await rm(join(folder, name), { force: true })
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH'
+  }
+}
