@@ -134,6 +134,38 @@ export class Tokenizer {
     return last !== undefined && this.specialIds.has(last) ? ids.length - 1 : ids.length
   }
 
+  /** The id of a token; undefined when the vocabulary does not have it. */
+  tokenId(token: string): number | undefined {
+    return this.inner.get_vocab().get(token)
+  }
+
+  /** The token that stands for a masked one; undefined when the tokenizer has none. */
+  get maskTokenId(): number | undefined {
+    const { mask_token } = this.source.tokenizerConfig as { mask_token?: string | { content?: string } | null }
+    const name = typeof mask_token === 'object' ? mask_token?.content : mask_token
+    return name === undefined ? undefined : this.tokenId(name)
+  }
+
+  /** Ids of the tokens that are no text: [CLS], [PAD], [MASK], … */
+  get specialTokenIds(): ReadonlySet<number> {
+    return this.specialIds
+  }
+
+  /**
+   * 1 for every id that goes on with the word of the token before: WordPiece marks those with `##`; SentencePiece and
+   * byte-level vocabularies mark the others, with `▁` or `Ġ`.
+   */
+  continuations(): Uint8Array {
+    const { model } = this.source.tokenizerJson as TokenizerJson
+    const prefix = model?.type === 'WordPiece' ? (model.continuing_subword_prefix ?? '##') : undefined
+    const flags = new Uint8Array(this.vocabSize)
+    for (const [token, id] of this.inner.get_vocab()) {
+      const goesOn = prefix === undefined ? !/^[▁Ġ]/.test(token) : token.startsWith(prefix)
+      if (goesOn && !this.specialIds.has(id)) flags[id] = 1
+    }
+    return flags
+  }
+
   /** A digest of everything that decides about the ids of a text, but for `maxSeqLength`: a key for what is kept of them. */
   async fingerprint(): Promise<string> {
     const { tokenizerJson, tokenizerConfig, options } = this.source
@@ -186,6 +218,7 @@ interface TokenizerJson {
   normalizer: ({ type: string } & Partial<BertNormalizerConfig>) | null
   pre_tokenizer: { type: string } | null
   post_processor: unknown
+  model?: { type?: string; continuing_subword_prefix?: string }
 }
 
 const emptyBlocks = { added_tokens: [], decoder: null, normalizer: null, pre_tokenizer: null, post_processor: null }

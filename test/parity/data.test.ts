@@ -3,6 +3,8 @@ import { fileURLToPath } from 'node:url'
 import test from 'ava'
 import { Dataset } from '../../lib/data/dataset.js'
 import { createFeed } from '../../lib/data/feed.js'
+import { maskTokens } from '../../lib/data/masking.js'
+import { concatTokenized } from '../../lib/data/pack.js'
 import { createBatchSampler } from '../../lib/data/samplers/index.js'
 
 /** Made by make_data_goldens.py, with the random numbers of lib/data/random.ts. */
@@ -18,6 +20,10 @@ interface Golden {
   no_duplicates: (SamplerCase & { columns: Record<string, string[]>; epochs: number[][][] })[]
   multi: (SamplerCase & { lengths: number[]; sampler: 'proportional' | 'round_robin'; batches: [number, number[]][] })[]
   parquet: Record<string, unknown>[]
+  masking: {
+    words: string[]
+    cases: { options: Record<string, number | boolean>; rows: [number[], number[], number[]][] }[]
+  }
 }
 const golden = JSON.parse(readFileSync(new URL('golden.json', folder), 'utf8')) as Golden
 
@@ -83,3 +89,33 @@ for (const compression of ['none', 'snappy', 'gzip', 'zstd', 'brotli', 'lz4']) {
     t.deepEqual(dataset.columnNames, columns)
   })
 }
+
+test('masked tokens: those of transformers, text by text', (t) => {
+  const { words, cases } = golden.masking
+  t.is(cases.length, 6)
+  const continuesWord = Uint8Array.from(words, (word) => Number(word.startsWith('##')))
+  for (const { options, rows } of cases) {
+    const { whole_word_mask, mlm_probability, mask_replace_prob, random_replace_prob } = options as Record<
+      string,
+      number
+    >
+    const result = maskTokens(
+      concatTokenized(rows.map(([ids]) => ({ ids: Int32Array.from(ids), offsets: Int32Array.of(0, ids.length) }))),
+      {
+        maskTokenId: 4,
+        vocabSize: words.length,
+        specialTokenIds: new Set([0, 1, 2, 3, 4]),
+        ...(mlm_probability !== undefined && { mlmProbability: mlm_probability }),
+        ...(mask_replace_prob !== undefined && { maskReplaceProb: mask_replace_prob }),
+        ...(random_replace_prob !== undefined && { randomReplaceProb: random_replace_prob }),
+        ...(whole_word_mask && { continuesWord }),
+      },
+      { seed: 11, epoch: 2, rows: rows.map((_, i) => i) },
+    )
+    for (const [i, [, ids, targets]] of rows.entries()) {
+      const [start, end] = [result.offsets[i]!, result.offsets[i + 1]!]
+      t.deepEqual([...result.targets.subarray(start, end)], targets, `${JSON.stringify(options)} row ${i}`)
+      t.deepEqual([...result.ids.subarray(start, end)], ids, `${JSON.stringify(options)} row ${i}`)
+    }
+  }
+})

@@ -11,10 +11,13 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import tokenizers
 import torch
 from datasets import Dataset, ReadInstruction
 from sentence_transformers.base import sampler as st
+from tokenizers.models import WordPiece
 from torch.utils.data import BatchSampler, ConcatDataset, SequentialSampler
+from transformers import DataCollatorForLanguageModeling, PreTrainedTokenizerFast
 
 FOLDER = Path(__file__).parent / "golden" / "data"
 MASK = 0xFFFFFFFF
@@ -161,6 +164,51 @@ def parquet():
     return rows
 
 
+def masking():
+    """DataCollatorForLanguageModeling on one text at a time, with Bernoulli draws and random tokens from Xoshiro."""
+    # Alphabetical words of a, b, ...; "ab" is the word a##b: tokens without a gap are one word.
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"] + list("abcdefgh") + [f"##{c}" for c in "abcdefgh"]
+    model = WordPiece({word: i for i, word in enumerate(words)}, unk_token="[UNK]", max_input_chars_per_word=200)
+    inner = tokenizers.Tokenizer(model)
+    inner.pre_tokenizer = tokenizers.pre_tokenizers.WhitespaceSplit()
+    inner.post_processor = tokenizers.processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    names = dict(pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]", mask_token="[MASK]")
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=inner, **names)
+    draw = Xoshiro(77)
+    texts = [
+        " ".join("".join("abcdefgh"[draw.below(8)] for _ in range(1 + draw.below(4))) for _ in range(draw.below(30)))
+        for _ in range(40)
+    ] + ["a zzz b [MASK] c"]
+    torch.bernoulli = lambda p, **_: torch.tensor([[float(random.next() / 2**32 < x) for x in p[0].double().tolist()]])
+    torch.randint = lambda high, shape, **_: torch.tensor([[random.below(high) for _ in range(shape[1])]])
+    cases = []
+    global random
+    for options in (
+        {},
+        dict(mlm_probability=0.5),
+        dict(mlm_probability=0.4, mask_replace_prob=0.5, random_replace_prob=0.4),
+        dict(mlm_probability=0.4, mask_replace_prob=0.0, random_replace_prob=1.0),
+        dict(mlm_probability=0.4, mask_replace_prob=0.7, random_replace_prob=0.0),
+        dict(mlm_probability=0.3, whole_word_mask=True),
+    ):
+        collator = DataCollatorForLanguageModeling(tokenizer, **options)
+        rows = []
+        for row, text in enumerate(texts):
+            random = Xoshiro(11, 2, row)
+            encoded = tokenizer(text, return_special_tokens_mask=False, return_offsets_mapping=True)
+            # What is special is told by the ids, as without a mask of special tokens.
+            ids = encoded["input_ids"]
+            example = {"input_ids": ids, "attention_mask": encoded["attention_mask"]}
+            if options.get("whole_word_mask"):
+                example["offset_mapping"] = encoded["offset_mapping"]
+            batch = collator([example])
+            rows.append([ids, batch["input_ids"][0].tolist(), batch["labels"][0].tolist()])
+        cases.append(dict(options=options, rows=rows))
+    return dict(words=words, cases=cases)
+
+
 def slices():
     found = []
     for text in ("train[:10%]", "train[10%:33%]", "train[-5:]", "train[50%:]", "train[3:3]", "train[-25%:]", "train[:1000]", "train"):
@@ -171,5 +219,5 @@ def slices():
 
 
 FOLDER.mkdir(parents=True, exist_ok=True)
-golden = dict(group_by_label=group_by_label(), multi=multi(), no_duplicates=no_duplicates(), parquet=parquet(), slices=slices())
+golden = dict(group_by_label=group_by_label(), multi=multi(), no_duplicates=no_duplicates(), parquet=parquet(), slices=slices(), masking=masking())
 (FOLDER / "golden.json").write_text(json.dumps(golden, separators=(",", ":")))
