@@ -63,6 +63,11 @@ export function checkPositive(name: string, value: unknown): void {
   if (value !== undefined && !fits) throw invalidArgument(name, 'a positive number', value)
 }
 
+/** Checks that `value`, if given, is a finite number. */
+export function checkFinite(name: string, value: unknown): void {
+  if (value !== undefined && !Number.isFinite(value)) throw invalidArgument(name, 'a finite number', value)
+}
+
 /** Checks that `value`, if given, is one of `allowed`; `notBuilt`: values of sentence-transformers that are not there yet. */
 export function checkOneOf(
   name: string,

@@ -1,12 +1,13 @@
 import type { LossSpec } from '../native/types.js'
 import { checkOptions, checkPositive } from '../options.js'
 import type { Loss, LossRequirements } from './loss.js'
+import { checkPairwiseSimilarity, nativeSimilarity, type PairwiseSimilarity } from './similarities.js'
 
 export interface CoSENTLossOptions {
   /** Factor of the similarity (1 / temperature). Default 20. */
   scale?: number
-  /** Similarity of a pair; `pairwise_cos_sim` is the one that is built. */
-  similarityFct?: 'pairwise_cos_sim'
+  /** Similarity of a pair. Default `pairwise_cos_sim`. */
+  similarityFct?: PairwiseSimilarity
 }
 
 /**
@@ -15,25 +16,29 @@ export interface CoSENTLossOptions {
  * {@link CosineSimilarityLoss} on the same data.
  *
  * - **Data**: (text_a, text_b) and a float label of any range (never rescaled).
- * - **Formula**: log(1 + Σ exp(scale · (s_i − s_j)) over all i, j with y_i < y_j), s = cosine of a pair.
+ * - **Formula**: log(1 + Σ exp(scale · (s_i − s_j)) over all i, j with y_i < y_j), s = similarity of a pair.
  * - **Batches**: larger ones compare more pairs of pairs.
+ * - **Relations**: {@link AnglELoss} is this one with the similarity `pairwise_angle_sim`.
  *
  * Source: Su Jianlin 2022, https://kexue.fm/archives/8847; sentence-transformers `losses/CoSENTLoss`.
  *
- * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_NOT_IMPLEMENTED (another `similarityFct`)
+ * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION
  */
 export class CoSENTLoss implements Loss {
   readonly type = 'CoSENTLoss'
   readonly requirements: LossRequirements = { minColumns: 2, maxColumns: 2, labels: 'float' }
   readonly scale: number
+  readonly similarityFct: PairwiseSimilarity
 
   constructor(options: CoSENTLossOptions = {}) {
-    checkOptions(this.type, options, ['scale'], { similarityFct: { harmless: ['pairwise_cos_sim'] } })
+    checkOptions(this.type, options, ['scale', 'similarityFct'])
     checkPositive(`${this.type} scale`, options.scale)
+    checkPairwiseSimilarity(this.type, options.similarityFct)
     this.scale = options.scale ?? 20
+    this.similarityFct = options.similarityFct ?? 'pairwise_cos_sim'
   }
 
   spec(): LossSpec {
-    return { type: this.type, scale: this.scale }
+    return { type: this.type, scale: this.scale, similarity: nativeSimilarity(this.similarityFct) }
   }
 }

@@ -1,12 +1,14 @@
 import type { LossSpec } from '../native/types.js'
-import { checkOptions } from '../options.js'
+import { checkOneOf, checkOptions } from '../options.js'
 import type { Loss, LossRequirements } from './loss.js'
+
+const TRANSFORMATIONS = ['identity', 'sigmoid', 'tanh', 'relu', 'gelu', 'silu'] as const
 
 export interface CosineSimilarityLossOptions {
   /** How the cosine is compared with the label; `mse` (mean squared error) is the one that is built. */
   lossFct?: 'mse'
-  /** What is applied to the cosine first; `identity` is the one that is built. */
-  cosScoreTransformation?: 'identity'
+  /** What is applied to the cosine first. Default `identity`. */
+  cosScoreTransformation?: (typeof TRANSFORMATIONS)[number]
 }
 
 /**
@@ -14,26 +16,27 @@ export interface CosineSimilarityLossOptions {
  *
  * - **Data**: (text_a, text_b) and a float label, −1 to 1 as a cosine is; scores of 0 to 5 must be divided by 5 first
  *   (labels are never rescaled here).
- * - **Formula**: mean (cos(u, v) − y)².
- * - **Relations**: {@link CoSENTLoss} takes the same data, uses only the order of the labels, and is usually better.
+ * - **Formula**: mean (f(cos(u, v)) − y)², f: `cosScoreTransformation`.
+ * - **Relations**: {@link CoSENTLoss} and {@link AnglELoss} take the same data, use only the order of the labels, and are
+ *   usually better.
  *
  * Paper: Reimers and Gurevych 2019, https://arxiv.org/abs/1908.10084. Source: sentence-transformers
  * `losses/CosineSimilarityLoss`.
  *
- * @throws ERR_UNKNOWN_OPTION, ERR_NOT_IMPLEMENTED (options at other values)
+ * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_NOT_IMPLEMENTED (`lossFct` other than `mse`)
  */
 export class CosineSimilarityLoss implements Loss {
   readonly type = 'CosineSimilarityLoss'
   readonly requirements: LossRequirements = { minColumns: 2, maxColumns: 2, labels: 'float' }
+  readonly cosScoreTransformation: (typeof TRANSFORMATIONS)[number]
 
   constructor(options: CosineSimilarityLossOptions = {}) {
-    checkOptions(this.type, options, [], {
-      lossFct: { harmless: ['mse'] },
-      cosScoreTransformation: { harmless: ['identity'] },
-    })
+    checkOptions(this.type, options, ['cosScoreTransformation'], { lossFct: { harmless: ['mse'] } })
+    checkOneOf(`${this.type} cosScoreTransformation`, options.cosScoreTransformation, TRANSFORMATIONS)
+    this.cosScoreTransformation = options.cosScoreTransformation ?? 'identity'
   }
 
   spec(): LossSpec {
-    return { type: this.type }
+    return { type: this.type, cosScoreTransformation: this.cosScoreTransformation }
   }
 }

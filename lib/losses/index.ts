@@ -1,4 +1,11 @@
 /** The losses, one class each; docs/losses.md says which to take. */
+
+export { AnglELoss, type AnglELossOptions } from './angle.js'
+export { BatchAllTripletLoss } from './batch-all-triplet.js'
+export { BatchHardSoftMarginTripletLoss } from './batch-hard-soft-margin-triplet.js'
+export { BatchHardTripletLoss } from './batch-hard-triplet.js'
+export { BatchSemiHardTripletLoss } from './batch-semi-hard-triplet.js'
+export type { BatchTripletDistance, BatchTripletLossOptions } from './batch-triplets.js'
 export {
   CachedMultipleNegativesRankingLoss,
   type CachedMultipleNegativesRankingLossOptions,
@@ -8,6 +15,7 @@ export {
   type CachedMultipleNegativesSymmetricRankingLossOptions,
 } from './cached-multiple-negatives-symmetric-ranking.js'
 export type { CachingOptions } from './caching.js'
+export { ContrastiveLoss, type ContrastiveLossOptions, type SiameseDistanceMetric } from './contrastive.js'
 export { CoSENTLoss, type CoSENTLossOptions } from './cosent.js'
 export { CosineSimilarityLoss, type CosineSimilarityLossOptions } from './cosine-similarity.js'
 export type { Caching, Loss, LossRequirements } from './loss.js'
@@ -20,4 +28,7 @@ export {
   MultipleNegativesSymmetricRankingLoss,
   type MultipleNegativesSymmetricRankingLossOptions,
 } from './multiple-negatives-symmetric-ranking.js'
+export { OnlineContrastiveLoss, type OnlineContrastiveLossOptions } from './online-contrastive.js'
+export type { PairwiseSimilarity } from './similarities.js'
 export { SoftmaxLoss, type SoftmaxLossOptions } from './softmax.js'
+export { type TripletDistanceMetric, TripletLoss, type TripletLossOptions } from './triplet.js'

@@ -14,6 +14,8 @@ export interface LossRequirements {
   /** `none`: no label column is read; `float`: any finite number; `int`: whole numbers from 0 to `numLabels` - 1 (any
    *  whole number without `numLabels`); `floats`: one number, or an array of one length in all rows. */
   labels: 'none' | 'float' | 'int' | 'floats'
+  /** From this number of text columns on, rows may come without labels. Absent: never. */
+  labelsOptionalFrom?: number
   /** Number of classes; only with `labels: 'int'`. */
   numLabels?: number
   /** Whether rows of one batch are each other's negatives: what gradient accumulation does not enlarge. */

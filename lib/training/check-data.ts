@@ -32,6 +32,7 @@ export function checkData(dataset: Dataset, loss: Loss, which: string): string |
       : `${loss.type} uses no labels: the column ${dataset.labelColumn} of ${which} is left aside`
   }
   if (dataset.labelColumn === undefined) {
+    if (texts.length >= (loss.requirements.labelsOptionalFrom ?? Infinity)) return undefined
     throw invalidData(
       `${loss.type} needs a label column named label, labels, score or scores; ${which} has only ${texts.join(', ')}`,
     )

@@ -1,3 +1,5 @@
+#include "losses/cosent.h"
+
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/logsumexp.h>
@@ -8,12 +10,21 @@
 
 namespace st {
 
+at::Tensor cosent(const at::Tensor& scores_B, const at::Tensor& labels_B) {
+  const at::Tensor differences_BB = scores_B.unsqueeze(1) - scores_B.unsqueeze(0);
+  const at::Tensor ordered_BB = (labels_B.unsqueeze(1) < labels_B.unsqueeze(0)).to(scores_B.scalar_type());
+  const at::Tensor terms = (differences_BB - (1 - ordered_BB) * 1e12).view(-1);
+  return at::logsumexp(at::cat({at::zeros({1}, terms.options()), terms}), at::IntArrayRef{0});
+}
+
 namespace {
 
-// log(1 + sum of exp(scale (s_i - s_j)) over the pairs of rows with y_i < y_j) (Su 2022).
 class CoSENT : public Loss {
  public:
-  explicit CoSENT(const Config& spec) : scale_(spec.number("scale", 20)) { require_options(spec, {"scale"}); }
+  explicit CoSENT(const Config& spec)
+      : scale_(spec.number("scale", 20)), similarity_(parse_pair_similarity(spec.string("similarity", "cosine"))) {
+    require_options(spec, {"scale", "similarity"});
+  }
 
   void check_batch(const LossInput& input) const override {
     require_columns("CoSENTLoss", input, 2, 2);
@@ -21,15 +32,12 @@ class CoSENT : public Loss {
   }
 
   LossValue forward(const LossInput& input) const override {
-    const at::Tensor scores_B = cosine_pairs(input.column(0), input.column(1)) * scale_;
-    const at::Tensor differences_BB = scores_B.unsqueeze(1) - scores_B.unsqueeze(0);
-    const at::Tensor ordered_BB = (input.labels.unsqueeze(1) < input.labels.unsqueeze(0)).to(scores_B.scalar_type());
-    const at::Tensor terms = (differences_BB - (1 - ordered_BB) * 1e12).view(-1);
-    return at::logsumexp(at::cat({at::zeros({1}, terms.options()), terms}), at::IntArrayRef{0});
+    return cosent(similarity_(input.column(0), input.column(1)) * scale_, input.labels);
   }
 
  private:
   double scale_;
+  PairSimilarity similarity_;
 };
 
 }  // namespace

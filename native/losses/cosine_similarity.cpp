@@ -2,15 +2,19 @@
 #include <ATen/ops/mse_loss.h>
 
 #include "losses/loss.h"
+#include "ops/activation.h"
 
 namespace st {
 
 namespace {
 
-// Mean squared error of the cosine of each pair against its label.
+// Mean squared error of the cosine of each pair, or of a function of it, against its label.
 class CosineSimilarity : public Loss {
  public:
-  explicit CosineSimilarity(const Config& spec) { require_options(spec, {}); }
+  explicit CosineSimilarity(const Config& spec)
+      : transformation_(parse_activation(spec.string("cosScoreTransformation", "identity"), "cosScoreTransformation")) {
+    require_options(spec, {"cosScoreTransformation"});
+  }
 
   void check_batch(const LossInput& input) const override {
     require_columns("CosineSimilarityLoss", input, 2, 2);
@@ -19,8 +23,11 @@ class CosineSimilarity : public Loss {
 
   LossValue forward(const LossInput& input) const override {
     const at::Tensor cosines_B = at::cosine_similarity(input.column(0), input.column(1), 1, 1e-8);
-    return at::mse_loss(cosines_B, input.labels.to(cosines_B.scalar_type()));
+    return at::mse_loss(activate(transformation_, cosines_B), input.labels.to(cosines_B.scalar_type()));
   }
+
+ private:
+  Activation transformation_;
 };
 
 }  // namespace

@@ -99,5 +99,13 @@ std::unique_ptr<Loss> make_cosent(const Config&, int64_t, LossLayout);
 std::unique_ptr<Loss> make_cosine_similarity(const Config&, int64_t, LossLayout);
 std::unique_ptr<Loss> make_custom(const Config&, int64_t, LossLayout);
 std::unique_ptr<Loss> make_softmax(const Config&, int64_t, LossLayout);
+std::unique_ptr<Loss> make_angle(const Config&, int64_t, LossLayout);
+std::unique_ptr<Loss> make_batch_all_triplet(const Config&, int64_t, LossLayout);
+std::unique_ptr<Loss> make_batch_hard_soft_margin_triplet(const Config&, int64_t, LossLayout);
+std::unique_ptr<Loss> make_batch_hard_triplet(const Config&, int64_t, LossLayout);
+std::unique_ptr<Loss> make_batch_semi_hard_triplet(const Config&, int64_t, LossLayout);
+std::unique_ptr<Loss> make_contrastive(const Config&, int64_t, LossLayout);
+std::unique_ptr<Loss> make_online_contrastive(const Config&, int64_t, LossLayout);
+std::unique_ptr<Loss> make_triplet(const Config&, int64_t, LossLayout);
 
 }  // namespace st

@@ -11,9 +11,19 @@ namespace {
 
 const std::map<std::string, LossFactory>& registry() {
   static const std::map<std::string, LossFactory> losses = {
-      {"CoSENTLoss", make_cosent},   {"CosineSimilarityLoss", make_cosine_similarity},
-      {"Custom", make_custom},       {"MultipleNegativesRankingLoss", make_multiple_negatives_ranking},
+      {"AnglELoss", make_angle},
+      {"BatchAllTripletLoss", make_batch_all_triplet},
+      {"BatchHardSoftMarginTripletLoss", make_batch_hard_soft_margin_triplet},
+      {"BatchHardTripletLoss", make_batch_hard_triplet},
+      {"BatchSemiHardTripletLoss", make_batch_semi_hard_triplet},
+      {"CoSENTLoss", make_cosent},
+      {"ContrastiveLoss", make_contrastive},
+      {"CosineSimilarityLoss", make_cosine_similarity},
+      {"Custom", make_custom},
+      {"MultipleNegativesRankingLoss", make_multiple_negatives_ranking},
+      {"OnlineContrastiveLoss", make_online_contrastive},
       {"SoftmaxLoss", make_softmax},
+      {"TripletLoss", make_triplet},
   };
   return losses;
 }

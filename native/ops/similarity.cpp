@@ -1,9 +1,20 @@
 #include "ops/similarity.h"
 
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/abs.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/constant_pad_nd.h>
+#include <ATen/ops/cosine_similarity.h>
 #include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/matmul.h>
+#include <ATen/ops/pairwise_distance.h>
+#include <ATen/ops/pow.h>
+#include <ATen/ops/sqrt.h>
 #include <ATen/ops/sum.h>
+
+#include <map>
+
+#include "core/error.h"
 
 namespace st {
 
@@ -17,6 +28,72 @@ at::Tensor cosine_matrix(const at::Tensor& a_AD, const at::Tensor& b_BD) {
 
 at::Tensor cosine_pairs(const at::Tensor& a_RD, const at::Tensor& b_RD) {
   return (normalize_rows(a_RD) * normalize_rows(b_RD)).sum(1);
+}
+
+namespace {
+
+at::Tensor dot_pairs(const at::Tensor& a_RD, const at::Tensor& b_RD) {
+  return (a_RD * b_RD).sum(-1);
+}
+
+// Equal rows have no gradient here: NaN, as in the reference.
+at::Tensor euclidean_pairs(const at::Tensor& a_RD, const at::Tensor& b_RD) {
+  return -(a_RD - b_RD).pow(2).sum(-1).sqrt();
+}
+
+at::Tensor manhattan_pairs(const at::Tensor& a_RD, const at::Tensor& b_RD) {
+  return -(a_RD - b_RD).abs().sum(-1);
+}
+
+// The halves of a row as real and imaginary parts: |sum of both parts of a / b|, each of length 1 (Li and Li 2024).
+at::Tensor angle_pairs(const at::Tensor& x_RD, const at::Tensor& y_RD) {
+  const int64_t width = x_RD.size(1);
+  const auto even = [&](const at::Tensor& t) {
+    return width % 2 == 0 ? t : at::constant_pad_nd(t, at::IntArrayRef({0, 1}), 0);
+  };
+  const std::vector<at::Tensor> x = even(x_RD).chunk(2, 1), y = even(y_RD).chunk(2, 1);
+  const at::Tensor &a = x[0], &b = x[1], &c = y[0], &d = y[1];
+  const at::Tensor squares_x = (a.pow(2) + b.pow(2)).sum(1, true), squares_y = (c.pow(2) + d.pow(2)).sum(1, true);
+  const at::Tensor ratio = squares_x.pow(0.5) / squares_y.pow(0.5);
+  const at::Tensor real = (a * c + b * d) / squares_y / ratio, imaginary = (b * c - a * d) / squares_y / ratio;
+  return at::cat({real, imaginary}, 1).sum(1).abs();
+}
+
+at::Tensor cosine_distances(const at::Tensor& a_RD, const at::Tensor& b_RD) {
+  return 1 - at::cosine_similarity(a_RD, b_RD, 1, 1e-8);
+}
+
+at::Tensor euclidean_distances(const at::Tensor& a_RD, const at::Tensor& b_RD) {
+  return at::pairwise_distance(a_RD, b_RD, 2);
+}
+
+at::Tensor manhattan_distances(const at::Tensor& a_RD, const at::Tensor& b_RD) {
+  return at::pairwise_distance(a_RD, b_RD, 1);
+}
+
+PairSimilarity parse(const std::map<std::string, PairSimilarity>& functions, const char* what,
+                     const std::string& name) {
+  const auto found = functions.find(name);
+  if (found != functions.end()) return found->second;
+  std::string known;
+  for (const auto& [each, function] : functions) known += (known.empty() ? "" : ", ") + each;
+  fail("ERR_INVALID_ARGUMENT", "Expected one of ", known, " for ", what, " but found ", name);
+}
+
+}  // namespace
+
+PairSimilarity parse_pair_similarity(const std::string& name) {
+  return parse({{"cosine", cosine_pairs},
+                {"dot", dot_pairs},
+                {"euclidean", euclidean_pairs},
+                {"manhattan", manhattan_pairs},
+                {"angle", angle_pairs}},
+               "similarity", name);
+}
+
+PairSimilarity parse_pair_distance(const std::string& name) {
+  return parse({{"cosine", cosine_distances}, {"euclidean", euclidean_distances}, {"manhattan", manhattan_distances}},
+               "distanceMetric", name);
 }
 
 }  // namespace st

@@ -44,6 +44,11 @@ void few_texts(LossInput& input) {
   input.text_ids_CB = at::arange(input.columns() * input.rows(), at::kLong).view({input.columns(), -1}).remainder(3);
 }
 
+// 1, 0, 0, 1, 0
+at::Tensor binary(int64_t columns) {
+  return (classes(columns) == 1).to(at::kDouble);
+}
+
 struct LossCase {
   std::string type;
   Config::Object options;
@@ -56,9 +61,25 @@ struct LossCase {
 // A new loss gets its line here: LossRegistryIsCovered fails without it.
 const std::vector<LossCase>& loss_cases() {
   static const std::vector<LossCase> cases = {
+      {"AnglELoss", {{"scale", 3.0}}, scores, {2, 3, 4}},
+      {"AnglELoss", {{"scale", 3.0}}, none, {3}},
+      {"BatchAllTripletLoss", {}, classes, {1}},
+      {"BatchAllTripletLoss", {{"distanceMetric", text("cosine")}, {"margin", 0.5}}, classes, {1}},
+      {"BatchHardSoftMarginTripletLoss", {}, classes, {1}},
+      {"BatchHardTripletLoss", {}, classes, {1}},
+      {"BatchHardTripletLoss", {{"distanceMetric", text("cosine")}, {"margin", 1.0}}, classes, {1}},
+      {"BatchSemiHardTripletLoss", {}, classes, {1}},
+      {"BatchSemiHardTripletLoss", {{"distanceMetric", text("cosine")}, {"margin", 0.5}}, classes, {1}},
       {"CoSENTLoss", {}, scores, {2}},
       {"CoSENTLoss", {{"scale", 3.0}}, classes, {2}},
+      {"CoSENTLoss", {{"similarity", text("dot")}}, scores, {2}},
+      {"CoSENTLoss", {{"similarity", text("euclidean")}, {"scale", 1.0}}, scores, {2}},
+      {"CoSENTLoss", {{"similarity", text("manhattan")}, {"scale", 1.0}}, scores, {2}},
+      {"ContrastiveLoss", {{"margin", 2.0}}, binary, {2}},
+      {"ContrastiveLoss", {{"distanceMetric", text("euclidean")}, {"margin", 3.0}}, binary, {2}},
+      {"ContrastiveLoss", {{"distanceMetric", text("manhattan")}, {"sizeAverage", false}}, scores, {2}},
       {"CosineSimilarityLoss", {}, scores, {2}},
+      {"CosineSimilarityLoss", {{"cosScoreTransformation", text("sigmoid")}}, scores, {2}},
       {"MultipleNegativesRankingLoss", {}, none, {2, 3, 4, 5}},
       {"MultipleNegativesRankingLoss", {{"scale", 1.0}, {"similarity", text("dot")}}, none, {2, 3}},
       {"MultipleNegativesRankingLoss",
@@ -75,11 +96,16 @@ const std::vector<LossCase>& loss_cases() {
        none,
        {2, 3, 4},
        few_texts},
+      {"OnlineContrastiveLoss", {{"margin", 2.0}}, binary, {2}},
+      {"OnlineContrastiveLoss", {{"distanceMetric", text("euclidean")}, {"margin", 3.0}}, binary, {2}},
       {"SoftmaxLoss", {{"numLabels", 3.0}}, classes, {2}},
       {"SoftmaxLoss",
        {{"numLabels", 3.0}, {"concatenationSentRep", false}, {"concatenationSentMultiplication", true}},
        classes,
        {2}},
+      {"TripletLoss", {}, none, {3}},
+      {"TripletLoss", {{"distanceMetric", text("cosine")}, {"tripletMargin", 1.0}}, none, {3}},
+      {"TripletLoss", {{"distanceMetric", text("manhattan")}}, none, {3}},
   };
   return cases;
 }
@@ -209,7 +235,12 @@ TEST(Losses, BatchesThatDoNotFitAreRefused) {
     expect_error("ERR_INVALID_DATA", message, [&] { Fixture(type, options).value(embeddings, given); });
   };
   refused("MultipleNegativesRankingLoss", "takes 2 or more text columns but the batch has 1", two.narrow(0, 0, 1), {});
-  for (const char* type : {"CoSENTLoss", "CosineSimilarityLoss", "SoftmaxLoss"}) {
+  refused("TripletLoss", "takes 3 text columns but the batch has 2", two, {});
+  refused("AnglELoss", "needs a label for each row, but the batch has none", two, {});
+  refused("BatchAllTripletLoss", "takes 1 text columns but the batch has 2", two, labels);
+  refused("BatchAllTripletLoss", "needs integer labels", two.narrow(0, 0, 1), numbers);
+  for (const char* type :
+       {"CoSENTLoss", "CosineSimilarityLoss", "SoftmaxLoss", "ContrastiveLoss", "OnlineContrastiveLoss"}) {
     refused(type, "takes 2 text columns but the batch has 3", three, labels);
     refused(type, "needs a label for each row, but the batch has none", two, {});
     refused(type, "needs 5 labels, one for each row, but found 4", two, labels.narrow(0, 0, 4));
@@ -229,6 +260,14 @@ TEST(Losses, OptionsThatAreNotKnownAreRefused) {
   const std::string mnr = "MultipleNegativesRankingLoss";
   expect_error("ERR_INVALID_ARGUMENT", "cosine or dot for similarity but found l2",
                [&] { Fixture(mnr, {{"similarity", text("l2")}}); });
+  for (const char* type : {"TripletLoss", "ContrastiveLoss", "OnlineContrastiveLoss", "BatchHardTripletLoss"}) {
+    expect_error("ERR_INVALID_ARGUMENT", "for distanceMetric but found l3",
+                 [&] { Fixture(type, {{"distanceMetric", text("l3")}}); });
+  }
+  expect_error("ERR_INVALID_ARGUMENT", "for similarity but found l3",
+               [] { Fixture("CoSENTLoss", {{"similarity", text("l3")}}); });
+  expect_error("ERR_NOT_IMPLEMENTED", "cosScoreTransformation is not built",
+               [] { Fixture("CosineSimilarityLoss", {{"cosScoreTransformation", text("cube")}}); });
   expect_error("ERR_INVALID_ARGUMENT", "numLabels", [] { Fixture("SoftmaxLoss", {}); });
   expect_error("ERR_INVALID_ARGUMENT", "at least 1 for numLabels but found 0",
                [] { Fixture("SoftmaxLoss", {{"numLabels", 0.0}}); });

@@ -23,6 +23,8 @@ export interface LossCase {
   finite: boolean
   /** How far PyTorch's own float32 is off, value and worst gradient, as parts of what is allowed. */
   float32: [number, number]
+  /** Its largest error beyond 1e-4 of a tensor's norm, as a part of the global norm. */
+  noise?: number
   tensors?: string[]
   gradients: string
   full?: string

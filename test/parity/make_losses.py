@@ -4,8 +4,9 @@
 
 The environment is that of make_goldens.py, and so are the model (`train`: one layer, dropout 0, mean pooling) and its
 weights. Each fixture of test/parity/losses gives a list of cases; each case is one forward and one backward pass on fresh
-gradients. As there, the stored values are those of float64, and this script fails unless PyTorch's own float32 meets the
-tolerances that the tests ask of the engine; how far it is off is stored as `float32`.
+gradients. As there, the stored values are those of float64. The tests ask the engine's float64 for the same values, and
+its float32 for as much as PyTorch's own reaches: the tolerances of training.test.ts, with room for rounding where
+gradients cancel. `noise` is PyTorch's own largest error beyond 1e-4 of a tensor's norm, as a part of the global norm.
 
 What is stored of the gradients: for every tensor its norm and three projections, sums of its entries with signs that the
 test computes too (`signs`); for the first case of seven rows all entries. Parameters that the loss owns get values that
@@ -48,6 +49,10 @@ class Model(Pipeline):
 
     def __iter__(self):
         return iter([self.bert, *self.heads])
+
+
+def name_of(name):
+    return engine_name(name.removeprefix("sentence_embedder."))
 
 
 def mix(index, seed):
@@ -117,7 +122,7 @@ def run(fixture, case, texts, dtype):
     with exactly(dtype):
         torch.manual_seed(0)
         loss = fixture.build(model, case["options"]).to(dtype).train()
-        parameters = {engine_name(n): p for n, p in loss.named_parameters() if "bert.pooler." not in n}
+        parameters = {name_of(n): p for n, p in loss.named_parameters() if "bert.pooler." not in n}
         for name, parameter in parameters.items():
             if name.startswith("loss."):
                 with torch.no_grad():
@@ -139,11 +144,13 @@ def run(fixture, case, texts, dtype):
 
 
 def deviation(single, exact):
-    """Of float32: value and worst gradient, as parts of what the tests allow."""
+    """Of float32: value and worst gradient, as parts of what the tests allow before noise; and the noise."""
     value = abs(single[0] - exact[0]) / (1e-5 * max(1, abs(exact[0])))
     total = math.sqrt(sum(g.norm().item() ** 2 for g in exact[2].values())) or 1
-    worst = max((single[2][n] - g).norm().item() / (1e-4 * g.norm().item() + 1e-7 * total) for n, g in exact[2].items())
-    return [float(f"{x:.2g}") for x in (value, worst)]
+    off = [((single[2][n] - g).norm().item(), g.norm().item()) for n, g in exact[2].items()]
+    worst = max(error / (1e-4 * norm + 1e-7 * total) for error, norm in off)
+    noise = max((error - 1e-4 * norm) / total for error, norm in off)
+    return [float(f"{x:.2g}") for x in (value, worst)], float(f"{noise:.2g}")
 
 
 def is_finite(result):
@@ -172,8 +179,10 @@ def golden_of(name, texts):
         if exact[1]:
             entry["components"] = exact[1]
         if entry["finite"]:
-            entry["float32"] = deviation(single, exact)
-            assert max(entry["float32"]) <= 1, f"{where}: PyTorch's own float32 differs by {entry['float32']} of what is allowed"
+            entry["float32"], noise = deviation(single, exact)
+            if noise > 3e-8:
+                entry["noise"] = noise
+            assert entry["float32"][0] <= 1 and noise < 1e-6, f"{where}: PyTorch's own float32 differs by {entry['float32']}, {noise}"
             entry["tensors"] = list(exact[2])
             entry["gradients"] = digest(exact[2])
             if case["batch"] == 7 and not has_full:
@@ -186,8 +195,9 @@ def golden_of(name, texts):
         if entry.get("tensors") == shared:
             del entry["tensors"]
     worst = [max((e["float32"][i] for e in kept if e["finite"]), default=0) for i in range(2)]
+    noise = max(e.get("noise", 0) for e in kept)
     print(f"{fixture.LOSS:42} {len(kept):3} cases, {sum(not e['finite'] for e in kept)} not finite, "
-          f"float32 differs by at most {worst} of what is allowed")
+          f"float32 differs by at most {worst} of what is allowed, noise {noise}")
     return {"loss": fixture.LOSS, "fixture": name, "order": fixture.ORDER, "tensors": shared, "cases": kept}
 
 

@@ -13,8 +13,11 @@ test('specs carry the defaults of sentence-transformers', (t) => {
     maskDuplicates: false,
     falseNegativeMargin: null,
   })
-  t.deepEqual(new losses.CoSENTLoss().spec(), { type: 'CoSENTLoss', scale: 20 })
-  t.deepEqual(new losses.CosineSimilarityLoss().spec(), { type: 'CosineSimilarityLoss' })
+  t.deepEqual(new losses.CoSENTLoss().spec(), { type: 'CoSENTLoss', scale: 20, similarity: 'cosine' })
+  t.deepEqual(new losses.CosineSimilarityLoss().spec(), {
+    type: 'CosineSimilarityLoss',
+    cosScoreTransformation: 'identity',
+  })
   t.deepEqual(new losses.SoftmaxLoss({ numLabels: 3 }).spec(), {
     type: 'SoftmaxLoss',
     numLabels: 3,
@@ -56,9 +59,7 @@ test('known options that are not built are refused as such, except at their defa
     })
   }
   t.throws(() => new losses.CosineSimilarityLoss({ lossFct: 'l1' } as never), { code: 'ERR_NOT_IMPLEMENTED' })
-  t.throws(() => new losses.CoSENTLoss({ similarityFct: 'pairwise_angle_sim' } as never), {
-    code: 'ERR_NOT_IMPLEMENTED',
-  })
+  t.throws(() => new losses.SoftmaxLoss({ numLabels: 2, lossFct: 'nll' } as never), { code: 'ERR_NOT_IMPLEMENTED' })
 })
 
 test('misspelt options come with a suggestion', (t) => {
