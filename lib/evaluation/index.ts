@@ -10,6 +10,11 @@ export type { RelevantDocs, TextsById } from './ir-options.js'
 export { LabelAccuracyEvaluator, type LabelAccuracyEvaluatorOptions } from './label-accuracy.js'
 export { MSEEvaluator, type MSEEvaluatorOptions } from './mse.js'
 export { MSEEvaluatorFromDataset, type MSEEvaluatorFromDatasetOptions } from './mse-from-dataset.js'
+export {
+  Banking77Classification,
+  type Banking77ClassificationOptions,
+  type ClassificationData,
+} from './mteb/banking77.js'
 export { NanoBEIREvaluator, type NanoBEIREvaluatorOptions } from './nano-beir.js'
 export { ParaphraseMiningEvaluator, type ParaphraseMiningEvaluatorOptions } from './paraphrase-mining.js'
 export { RerankingEvaluator, type RerankingEvaluatorOptions, type RerankingSample } from './reranking.js'

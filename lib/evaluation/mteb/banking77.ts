@@ -1,0 +1,125 @@
+import { mkdir, rename, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { invalidArgument } from '../../errors.js'
+import { checkInteger, checkOptions } from '../../options.js'
+import { COMMON_OPTIONS, type CommonOptions, checkColumns, checkCommon, invalidData, mean, named } from '../common.js'
+import { embed } from '../embed.js'
+import type { EvaluatedModel, EvaluationContext, EvaluationResult, Evaluator } from '../evaluator.js'
+import { comparePython } from '../ir-options.js'
+import { type ClassificationScores, classificationScores } from './classification-scores.js'
+import { type Experiment, runExperiments } from './experiments.js'
+import { taskResult } from './task-result.js'
+import { undersample } from './undersample.js'
+
+/** Texts with their labels, in the order of the published files: the samples depend on it. */
+export interface ClassificationData {
+  texts: readonly string[]
+  labels: readonly (string | number)[]
+}
+
+/** `batchSize` is 32 unless given; instead of a CSV file, `writeCsv` stands for MTEB's `Banking77Classification.json`. */
+export interface Banking77ClassificationOptions extends CommonOptions {
+  /** The 10,003 rows that classifiers are trained on samples of. */
+  train: ClassificationData
+  /** The 3,080 rows that are classified. */
+  test: ClassificationData
+  /** Default 10. */
+  experiments?: number
+  /** Default 8. */
+  samplesPerLabel?: number
+  /** Default 42. */
+  seed?: number
+}
+
+/**
+ * MTEB's task Banking77Classification (https://arxiv.org/abs/2210.07316, version 2): ten times a logistic regression is
+ * trained on the embeddings of eight texts per intent and predicts the intents of the test texts. Samples and classifier are
+ * those of MTEB (numpy's shuffle, scikit-learn's L-BFGS), so the numbers compare with published ones.
+ *
+ * Metrics, means of the experiments: `accuracy` (the primary one), `f1`, `f1_weighted`, `precision`, `precision_weighted`,
+ * `recall`, `recall_weighted`; macro means of the classes unless weighted. In the output path, if there is one, MTEB's
+ * result file with the scores of every experiment.
+ *
+ * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_INVALID_DATA (fewer than three labels, unknown test labels)
+ */
+export class Banking77Classification implements Evaluator {
+  readonly name: string
+  readonly #options: Banking77ClassificationOptions
+  readonly #classOf: ReadonlyMap<string | number, number>
+
+  constructor(options: Banking77ClassificationOptions) {
+    const where = 'Banking77Classification'
+    checkOptions(where, options, ['train', 'test', 'experiments', 'samplesPerLabel', 'seed', ...COMMON_OPTIONS])
+    checkCommon(where, options)
+    for (const name of ['train', 'test'] as const) {
+      if (typeof options[name] !== 'object' || options[name] === null) {
+        throw invalidArgument(`${where} ${name}`, '{ texts, labels }', options[name])
+      }
+      const { texts, labels } = options[name]
+      checkColumns(`${where} ${name}`, { texts, labels }, ['texts'])
+    }
+    checkInteger(`${where} experiments`, options.experiments, 1)
+    checkInteger(`${where} samplesPerLabel`, options.samplesPerLabel, 1)
+    checkInteger(`${where} seed`, options.seed, 0, 2 ** 32 - 1)
+    const labels = [...new Set(options.train.labels)].sort(compareLabels)
+    if (labels.length < 3) throw invalidData(`${where}: expected three labels at least but found ${labels.length}`)
+    this.#classOf = new Map(labels.map((label, i) => [label, i]))
+    const unknown = options.test.labels.find((label) => !this.#classOf.has(label))
+    if (unknown !== undefined) throw invalidData(`${where}: the test label ${unknown} is not among those of train`)
+    this.name = options.name ?? ''
+    this.#options = { batchSize: 32, ...options }
+  }
+
+  async evaluate(model: EvaluatedModel, context: EvaluationContext = {}): Promise<EvaluationResult> {
+    const started = performance.now()
+    const { train, test, writeCsv = true } = this.#options
+    const { experiments = 10, samplesPerLabel = 8, seed = 42 } = this.#options
+    const samples = undersample(train.labels, experiments, samplesPerLabel, seed)
+    const classes = this.#classOf.size
+    const testRows = await embed(model, 'encode', test.texts, this.#options, context)
+    const data = await this.#experiments(model, samples, context)
+    const replies = await runExperiments(data, { test: testRows.data, classes }, context.signal)
+    const expected = test.labels.map((label) => this.#classOf.get(label)!)
+    const scores = replies.map(({ predicted }) => classificationScores(expected, predicted, classes))
+    const metrics = Object.fromEntries(
+      Object.keys(scores[0]!).map((key) => [
+        key,
+        mean(scores.map((score) => score[key as keyof ClassificationScores])),
+      ]),
+    )
+    if (context.outputPath !== undefined && writeCsv) {
+      await mkdir(context.outputPath, { recursive: true })
+      const seconds = (performance.now() - started) / 1000
+      const path = join(context.outputPath, 'Banking77Classification.json')
+      // Whole or not at all: an older file stays until the new one is complete.
+      await writeFile(`${path}.tmp`, taskResult(scores, metrics as unknown as ClassificationScores, seconds))
+      await rename(`${path}.tmp`, path)
+    }
+    return named(this.name, metrics, 'accuracy')
+  }
+
+  /** Embeds every sampled text once. */
+  async #experiments(
+    model: EvaluatedModel,
+    samples: readonly number[][],
+    context: EvaluationContext,
+  ): Promise<Experiment[]> {
+    const { texts, labels } = this.#options.train
+    const rows = [...new Set(samples.flat())]
+    const places = new Map(rows.map((row, i) => [row, i]))
+    const wanted = rows.map((row) => texts[row]!)
+    const all = await embed(model, 'encode', wanted, this.#options, context)
+    const width = all.shape[1]
+    return samples.map((sample) => {
+      const x = new Float32Array(sample.length * width)
+      sample.forEach((row, i) => {
+        x.set(all.row(places.get(row)!), i * width)
+      })
+      return { x, y: Int32Array.from(sample, (row) => this.#classOf.get(labels[row]!)!) }
+    })
+  }
+}
+
+function compareLabels(a: string | number, b: string | number): number {
+  return typeof a === 'number' && typeof b === 'number' ? a - b : comparePython(String(a), String(b))
+}
