@@ -84,7 +84,7 @@ export const ENCODE_OPTIONS = [
 
 /** Arguments of Python's encode(...) that have no equal here yet. */
 export const ENCODE_NOT_BUILT = {
-  precision: { harmless: ['float32'], instead: 'quantise the float32 result' },
+  precision: { harmless: ['float32'], instead: 'quantise the result with util.quantizeEmbeddings' },
   convertToNumpy: { harmless: [true], instead: 'the result is always a Float32Array' },
   convertToTensor: { harmless: [false], instead: 'the result is always a Float32Array' },
   device: { instead: 'choose it in SentenceTransformer.load' },

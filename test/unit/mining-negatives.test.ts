@@ -64,15 +64,24 @@ test('other columns, other directions', async (t) => {
     answer: ['d5', 'd1', 'd80', 'd91'],
     label: [1, 0, 1, 0],
   })
-  const result = await mineHardNegativesOffline({ numNegatives: 1, outputScores: true })
-  t.deepEqual([...result.columnNames], ['query', 'answer', 'negative', 'scores'])
-  t.is(result.labelColumn, 'scores')
 })
 
-/** The dataset that `mineHardNegatives` gives, without an engine. */
-async function mineHardNegativesOffline(options: MineHardNegativesOptions): Promise<Dataset> {
-  return Dataset.fromColumns(await mine(options))
-}
+test('every format is a dataset', async (t) => {
+  const dataset = async (options: MineHardNegativesOptions) =>
+    Dataset.fromColumns(await mine({ numNegatives: 1, ...options }))
+  const triplets = await dataset({ outputScores: true })
+  t.deepEqual([...triplets.columnNames], ['query', 'answer', 'negative', 'scores'])
+  t.is(triplets.labelColumn, 'scores')
+  const lists = await dataset({ outputFormat: 'labeled-list', minScore: 0.99, numNegatives: 3 })
+  t.is(lists.labelColumn, 'labels')
+  t.deepEqual(lists.row(0), { query: 'q0', answer: ['d5', 'd1'], labels: [1, 0] })
+  t.is((await dataset({ outputFormat: 'labeled-pair', outputScores: true })).labelColumn, 'score')
+})
+
+test('columns that hold no texts are no anchors', async (t) => {
+  const data = Dataset.fromColumns({ id: [{}, {}], tags: [['a'], ['b']], query: ['q0', 'q90'], answer: ['d5', 'd80'] })
+  t.deepEqual(Object.keys(await mine({ numNegatives: 1 }, new Circle(), data)), ['query', 'answer', 'negative'])
+})
 
 test('random negatives: of the candidates, none twice, the best first, the same for the same seed', async (t) => {
   const far = Array.from({ length: 40 }, (_, i) => `d${100 + i}`)

@@ -20,8 +20,9 @@ export interface Pairs {
 
 /** @throws SentenceTorchError ERR_INVALID_DATA for a dataset without rows or without two columns of texts */
 export async function readPairs(dataset: Dataset, plan: MiningPlan, turns: Turns): Promise<Pairs> {
-  const anchorColumn = plan.anchorColumnName ?? dataset.textColumns[0]
-  const positiveColumn = plan.positiveColumnName ?? dataset.textColumns[1]
+  const texts = dataset.textColumns.filter((name) => dataset.columnKind(name) === 'text')
+  const anchorColumn = plan.anchorColumnName ?? texts[0]
+  const positiveColumn = plan.positiveColumnName ?? texts[1]
   if (dataset.length === 0 || anchorColumn === undefined || positiveColumn === undefined) {
     const found = `${dataset.length} rows with the columns ${dataset.columnNames.join(', ') || '(none)'}`
     throw new SentenceTorchError('ERR_INVALID_DATA', `Expected rows with an anchor and a positive, received ${found}`)
