@@ -137,9 +137,11 @@ test('a slow reader misses steps, nothing else, and training goes on', async (t)
 test('training waits for the reader where nothing may be dropped, but not for ever', async (t) => {
   const seen: number[] = []
   const callbacks: TrainerCallback[] = [{ onStepEnd: ({ state }) => void seen.push(state.globalStep) }]
-  const { events } = runEvents({ loggingSteps: 1 }, { rows: 40, callbacks }, { capacity: 4, patience: 60_000 })
+  const { events } = runEvents({ loggingSteps: 1 }, { rows: 40, callbacks }, { capacity: 4, patience: 20_000 })
   const reader = events[Symbol.asyncIterator]()
+  t.teardown(() => reader.return!())
   await reader.next()
+  for (let i = 0; i < 1000 && seen.length < 4; i++) await setTimeout(5)
   await setTimeout(50)
   // epochBegin, log 1, log 2, log 3 wait, and log 4 wants to.
   t.is(seen.at(-1), 4)
