@@ -1,0 +1,35 @@
+import type { StepReport } from '../../native/types.js'
+import { type ReportCheck, Streak } from './check.js'
+import type { TrainingWarning } from './warning.js'
+
+const REPORTS = 3
+
+/** Updates with no gradient at all, in several reports one after the other. */
+export class GradientZero implements ReportCheck {
+  readonly #streak = new Streak(REPORTS)
+
+  observe({ gradNorm, updates, skipped }: StepReport): TrainingWarning | undefined {
+    if (updates + skipped === 0 || !this.#streak.add(gradNorm === 0)) return undefined
+    return {
+      code: 'WARN_GRADIENT_ZERO',
+      message: `The gradient is exactly 0 in ${REPORTS} reports one after the other: nothing is learnt`,
+      remedy:
+        'Look whether the loss is already 0 (a margin that all rows keep, batches without a negative or of one class) and ' +
+        'whether all parameters are frozen.',
+    }
+  }
+}
+
+/** A gradient with an infinite or undefined entry: its update was skipped. */
+export class GradientNotFinite implements ReportCheck {
+  observe({ skipped }: StepReport): TrainingWarning | undefined {
+    if (skipped === 0) return undefined
+    return {
+      code: 'WARN_GRADIENT_NOT_FINITE',
+      message: `A gradient was not finite: ${skipped === 1 ? 'its update was' : `${skipped} updates were`} skipped`,
+      remedy:
+        'Lower learningRate, keep maxGradNorm above 0, and look for labels that are not numbers or rows of equal texts under a ' +
+        'loss over distances. skipped_steps of the log counts further ones.',
+    }
+  }
+}

@@ -1,0 +1,49 @@
+import type { StepReport } from '../../native/types.js'
+import { accumulationNegatives } from './accumulation.js'
+import type { ReportCheck, StartCheck } from './check.js'
+import { Collapse } from './collapse.js'
+import { evalStepsUnused } from './eval-steps.js'
+import type { RunFacts } from './facts.js'
+import { GradientNotFinite, GradientZero } from './gradient-norm.js'
+import { labelRange, labelsConstant } from './labels.js'
+import { evalLeak } from './leak.js'
+import { MaskedNegatives } from './masked-negatives.js'
+import { normalizedMargin } from './normalized-margin.js'
+import { truncation } from './truncation.js'
+import { warmupTooLong } from './warmup.js'
+import type { TrainingWarning } from './warning.js'
+
+const START_CHECKS: readonly StartCheck[] = [
+  ...[evalStepsUnused, warmupTooLong, accumulationNegatives, normalizedMargin],
+  ...[labelsConstant, labelRange, evalLeak, truncation],
+]
+
+/** All checks of one run. */
+export class HealthMonitor {
+  readonly #facts: RunFacts
+  #reportChecks: readonly ReportCheck[] = [
+    ...[new Collapse(), new MaskedNegatives(), new GradientZero(), new GradientNotFinite()],
+  ]
+
+  constructor(facts: RunFacts) {
+    this.#facts = facts
+  }
+
+  /** Looks at arguments, losses and data. The JavaScript thread stays free. */
+  async start(): Promise<TrainingWarning[]> {
+    const warnings: TrainingWarning[] = []
+    for (const check of START_CHECKS) warnings.push(...(await check(this.#facts)))
+    return warnings
+  }
+
+  /** Looks at what a step brought. Each check warns once. */
+  observe(report: StepReport): TrainingWarning[] {
+    const warnings: TrainingWarning[] = []
+    this.#reportChecks = this.#reportChecks.filter((check) => {
+      const warning = check.observe(report)
+      if (warning !== undefined) warnings.push(warning)
+      return warning === undefined
+    })
+    return warnings
+  }
+}
