@@ -40,7 +40,7 @@ export { type ModuleDescription, SentenceTransformer } from './models/sentence-t
 export type { EncodeOptions, LoadOptions } from './models/types.js'
 export type { Metric } from './native/types.js'
 export type { CommunityDetectionOptions } from './search/community-detection.js'
-export type { MineHardNegativesOptions, NegativesFormat, PairScorer } from './search/hard-negatives/options.js'
+export type { MineHardNegativesOptions, NegativesFormat, PairScorer, PairScores } from './search/hard-negatives/options.js'
 export type {
   MinedPair,
   ParaphraseMiningEmbeddingsOptions,

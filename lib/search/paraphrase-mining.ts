@@ -1,4 +1,5 @@
 import { Turns } from '../data/turns.js'
+import { invalidArgument } from '../errors.js'
 import { asEmbeddings, type Embeddings, type EmbeddingsLike, embeddings } from '../models/embeddings.js'
 import type { SentenceTransformer } from '../models/sentence-transformer.js'
 import type { EncodeOptions } from '../models/types.js'
@@ -73,6 +74,8 @@ export async function mineWith(
   options: ParaphraseMiningOptions,
 ): Promise<MinedPair[]> {
   checkOptions('paraphraseMining', options, [...SEARCH, ...ENCODE])
+  if (typeof model?.encode !== 'function') throw invalidArgument('model', 'a SentenceTransformer', model)
+  if (!Array.isArray(sentences)) throw invalidArgument('sentences', 'an array of strings', sentences)
   checkSearch(options)
   const { showProgressBar, batchSize, truncateDim, prompt, promptName, ...search } = options
   const { signal } = search

@@ -254,6 +254,8 @@ test('what cannot be is refused before anything is embedded', async (t) => {
     await refused({ [name]: value }, { code: 'ERR_NOT_IMPLEMENTED', message: new RegExp(`${name}.*;`) })
   }
   await refused({ numNegative: 1 }, { code: 'ERR_UNKNOWN_OPTION', message: /numNegatives/ })
+  await refused({}, invalid(/for dataset/), {} as Dataset)
+  await t.throwsAsync(mine({}, {} as Circle), invalid(/for model/))
   const empty = Dataset.fromColumns({ query: [], answer: [] })
   await refused({}, { code: 'ERR_INVALID_DATA', message: /0 rows/ }, empty)
   await refused({}, { code: 'ERR_INVALID_DATA', message: /columns query/ }, Dataset.fromColumns({ query: ['q1'] }))

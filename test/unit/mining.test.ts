@@ -61,6 +61,10 @@ test('wrong options are refused before anything is embedded', async (t) => {
     const error = { code: 'ERR_INVALID_ARGUMENT', message: new RegExp(name) }
     await t.throwsAsync(mineWith(fakeAddon, model, [], { [name]: 0 }), error)
   }
+  const noModel = {} as typeof model
+  await t.throwsAsync(mineWith(fakeAddon, noModel, [], {}), { code: 'ERR_INVALID_ARGUMENT', message: /for model/ })
+  const text = 'one text' as unknown as string[]
+  await t.throwsAsync(mineWith(fakeAddon, model, text, {}), { code: 'ERR_INVALID_ARGUMENT', message: /for sentences/ })
   await t.throwsAsync(mine({ scoreFunction: 'hamming' }), { code: 'ERR_INVALID_ARGUMENT', message: /scoreFunction/ })
   await t.throwsAsync(mine({ maxpairs: 1 }), { code: 'ERR_UNKNOWN_OPTION', message: /maxPairs/ })
   await t.throwsAsync(mine({ batchSize: 1 }), { code: 'ERR_UNKNOWN_OPTION' })
@@ -142,4 +146,27 @@ test('the set knows which pairs it has', (t) => {
       }
     }),
   )
+})
+
+test('the event loop runs while pairs are collected and sorted', async (t) => {
+  // An engine that answers at once: every row is close to the rows behind it.
+  const instant = {
+    topK: async (...[queries, , dim, k, , scores, indices]: Parameters<ReturnType<typeof fakeAddon>['topK']>) => {
+      for (let i = 0; i < (queries.length / dim) * k; i++) {
+        scores[i] = 1 / (1 + (i % 7919))
+        indices[i] = (i * 31) % 3000
+      }
+    },
+  }
+  let turns = 0
+  let running = true
+  const turn = () => {
+    turns++
+    if (running) setImmediate(turn)
+  }
+  setImmediate(turn)
+  const pairs = await mineEmbeddingsWith(() => instant, embeddings(new Float32Array(3000), 3000, 1), {})
+  running = false
+  t.true(pairs.length > 50_000)
+  t.true(turns > 5, `${turns} turns`)
 })

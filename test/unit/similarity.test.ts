@@ -64,6 +64,15 @@ test('a zero vector has cosine 0 and stays zero when normalised', (t) => {
   t.deepEqual(unit.shape, [2, 2])
 })
 
+test('similarity of angles: complex halves, without the sign', (t) => {
+  // (1 + 2i) / (3 + 4i) = (11 + 2i) / 25, over √5 / 5: 13 / (5 √5).
+  t.true(near(util.pairwiseAngleSim(Float32Array.of(1, 2), Float32Array.of(3, 4)), [13 / (5 * Math.sqrt(5))]))
+  t.true(near(util.pairwiseAngleSim(Float32Array.of(-1, -2), Float32Array.of(3, 4)), [13 / (5 * Math.sqrt(5))]))
+  t.true(Number.isNaN(util.pairwiseAngleSim(Float32Array.of(1, 2), new Float32Array(2))[0]))
+  t.is(util.pairwiseAngleSim([], []).length, 0)
+  t.throws(() => util.pairwiseAngleSim(a, b), { code: 'ERR_INVALID_ARGUMENT', message: /2 and 3/ })
+})
+
 test('misfits are refused', (t) => {
   const code = 'ERR_INVALID_ARGUMENT'
   t.throws(() => util.cosSim(a, Float32Array.of(1)), { code, message: /2 and 1/ })

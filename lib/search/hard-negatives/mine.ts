@@ -47,6 +47,8 @@ export async function mineNegativesWith(
   model: MiningModel,
   options: MineHardNegativesOptions,
 ): Promise<MinedColumns> {
+  if (!(dataset instanceof Dataset)) throw invalidArgument('dataset', 'a Dataset', dataset)
+  if (typeof model?.encodeQuery !== 'function') throw invalidArgument('model', 'a SentenceTransformer', model)
   const plan = checkMining(options)
   const turns = new Turns()
   const say = speaker(plan)
