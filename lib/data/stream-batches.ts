@@ -34,7 +34,8 @@ export function streamBatches(
   }
   const { batchSize, seed = 0, dropLast = false } = options
   return async function* (epoch, skip) {
-    const rows = mode.shuffle ? shuffled(stream, new Random(seed, epoch)) : checkedRows(stream)
+    const source = checkedRows(stream, epoch)
+    const rows = mode.shuffle ? shuffled(source, stream.shuffleBuffer, new Random(seed, epoch)) : source
     const groups = mode.unique ? uniqueBatches(rows, batchSize, stream.shuffleBuffer) : plainBatches(rows, batchSize)
     let left = skip
     for await (const group of groups) {
@@ -52,13 +53,13 @@ interface CheckedRow {
 }
 
 /** The rows of the stream, each checked against the ones before. */
-async function* checkedRows(stream: DataStream): AsyncGenerator<CheckedRow, void, undefined> {
+async function* checkedRows(stream: DataStream, epoch: number): AsyncGenerator<CheckedRow, void, undefined> {
   const turns = new Turns()
   let checkers: ColumnChecker[] | undefined
   let number = 0
   const fail = (expected: string, found: string) =>
     new SentenceTorchError('ERR_INVALID_DATA', `Expected ${expected} in row ${number} of the stream, found ${found}`)
-  for await (const row of stream.rows()) {
+  for await (const row of stream.rows(epoch)) {
     if (typeof row !== 'object' || row === null) throw fail('an object', describe(row))
     const names = Object.keys(row)
     checkers ??= names.map((name) => new ColumnChecker(name, labelColumnOf(names), ' of the stream'))
@@ -71,10 +72,14 @@ async function* checkedRows(stream: DataStream): AsyncGenerator<CheckedRow, void
 }
 
 /** Every row waits in the buffer until it is drawn; at the end the buffer is emptied in random order. */
-async function* shuffled(stream: DataStream, random: Random): AsyncGenerator<CheckedRow, void, undefined> {
+async function* shuffled(
+  rows: AsyncIterable<CheckedRow>,
+  most: number,
+  random: Random,
+): AsyncGenerator<CheckedRow, void, undefined> {
   const buffer: CheckedRow[] = []
-  for await (const row of checkedRows(stream)) {
-    if (buffer.length < stream.shuffleBuffer) {
+  for await (const row of rows) {
+    if (buffer.length < most) {
       buffer.push(row)
       continue
     }

@@ -12,7 +12,7 @@ export interface DataStreamOptions {
   shuffleBuffer?: number
 }
 
-type Source = () => AsyncIterable<StreamRow> | Iterable<StreamRow>
+type Source = (epoch: number) => AsyncIterable<StreamRow> | Iterable<StreamRow>
 
 /**
  * Rows that are read again in every epoch instead of being held in memory. They are shuffled through a bounded buffer by seed
@@ -34,10 +34,13 @@ export class DataStream {
   }
 
   /**
-   * A stream of what `open` gives, which is called once an epoch (and again when a run is resumed) and must give the same
-   * rows in the same order each time.
+   * A stream of what `open` gives. It is called once an epoch, and again when a run is resumed, and must give the same rows
+   * in the same order each time it is called for the same epoch (from 0).
    */
-  static from(open: () => AsyncIterable<StreamRow> | Iterable<StreamRow>, options: DataStreamOptions = {}): DataStream {
+  static from(
+    open: (epoch: number) => AsyncIterable<StreamRow> | Iterable<StreamRow>,
+    options: DataStreamOptions = {},
+  ): DataStream {
     if (typeof open !== 'function') throw invalidArgument('open', 'a function that gives an (async) iterable', open)
     checkOptions('DataStream.from', options, ['length', 'shuffleBuffer'])
     return new DataStream(open, options)
@@ -69,26 +72,26 @@ export class DataStream {
   }
 
   /** The rows from the beginning, in the order of the source. */
-  rows(): AsyncIterable<StreamRow> | Iterable<StreamRow> {
-    return this.#open()
+  rows(epoch = 0): AsyncIterable<StreamRow> | Iterable<StreamRow> {
+    return this.#open(epoch)
   }
 
   /** The stream of what `change` makes of each row. */
   map(change: (row: StreamRow) => StreamRow | Promise<StreamRow>): DataStream {
     if (typeof change !== 'function') throw invalidArgument('change', 'a function of a row', change)
-    const rows = () => this.rows()
-    return new DataStream(async function* () {
-      for await (const row of rows()) yield await change(row)
+    const rows = this.#open
+    return new DataStream(async function* (epoch) {
+      for await (const row of rows(epoch)) yield await change(row)
     }, this.#options())
   }
 
   /** The stream of the rows for which `keep` says true. Its length is unknown. */
   filter(keep: (row: StreamRow) => boolean | Promise<boolean>): DataStream {
     if (typeof keep !== 'function') throw invalidArgument('keep', 'a function of a row', keep)
-    const rows = () => this.rows()
+    const rows = this.#open
     return new DataStream(
-      async function* () {
-        for await (const row of rows()) if (await keep(row)) yield row
+      async function* (epoch) {
+        for await (const row of rows(epoch)) if (await keep(row)) yield row
       },
       { shuffleBuffer: this.shuffleBuffer },
     )

@@ -3,6 +3,8 @@ import { fileURLToPath } from 'node:url'
 import test from 'ava'
 import { Dataset } from '../../lib/data/dataset.js'
 import { createFeed } from '../../lib/data/feed.js'
+import { ContrastiveTensionDataLoader, InputExample, SentenceLabelDataset } from '../../lib/data/legacy/index.js'
+import type { TrainingData } from '../../lib/data/legacy/training-data.js'
 import { maskTokens } from '../../lib/data/masking.js'
 import { concatTokenized } from '../../lib/data/pack.js'
 import { createBatchSampler } from '../../lib/data/samplers/index.js'
@@ -20,6 +22,13 @@ interface Golden {
   no_duplicates: (SamplerCase & { columns: Record<string, string[]>; epochs: number[][][] })[]
   multi: (SamplerCase & { lengths: number[]; sampler: 'proportional' | 'round_robin'; batches: [number, number[]][] })[]
   parquet: Record<string, unknown>[]
+  contrastive_tension: {
+    count: number
+    batchSize: number
+    posNegRatio: number
+    batches: [number, number, number][][]
+  }[]
+  sentence_labels: { labels: number[]; samplesPerLabel: number; withReplacement: boolean; epochs: number[][] }[]
   masking: {
     words: string[]
     cases: { options: Record<string, number | boolean>; rows: [number[], number[], number[]][] }[]
@@ -116,6 +125,47 @@ test('masked tokens: those of transformers, text by text', (t) => {
       const [start, end] = [result.offsets[i]!, result.offsets[i + 1]!]
       t.deepEqual([...result.targets.subarray(start, end)], targets, `${JSON.stringify(options)} row ${i}`)
       t.deepEqual([...result.ids.subarray(start, end)], ids, `${JSON.stringify(options)} row ${i}`)
+    }
+  }
+})
+
+/** The rows of each batch of an epoch, as objects. */
+async function batchesOf({ data, batchSampler, batchSize }: TrainingData, epoch: number) {
+  const feed = createFeed(data, { batchSampler, batchSize })
+  const batches: Record<string, unknown>[][] = []
+  for await (const { dataset, rows } of feed.batches(epoch)) batches.push(Array.from(rows, (row) => dataset.row(row)))
+  return { length: feed.length, batches }
+}
+
+test('ContrastiveTensionDataLoader: the pairs of sentence-transformers', async (t) => {
+  t.is(golden.contrastive_tension.length, 5)
+  for (const { count, batchSize, posNegRatio, batches } of golden.contrastive_tension) {
+    const texts = Array.from({ length: count }, (_, i) => `${i}`)
+    const loader = new ContrastiveTensionDataLoader(texts, batchSize, posNegRatio, { seed: 4 })
+    const found = await batchesOf(loader.toTrainingData(), 1)
+    const triples = found.batches.map((rows) =>
+      rows.map((row) => [Number(row.sentence_0), Number(row.sentence_1), row.label]),
+    )
+    t.deepEqual(triples, batches)
+    t.is(loader.length, batches.length)
+    t.is(found.length, batches.length)
+  }
+})
+
+test('SentenceLabelDataset: the rows of sentence-transformers', async (t) => {
+  t.is(golden.sentence_labels.length, 3)
+  for (const { labels, samplesPerLabel, withReplacement, epochs } of golden.sentence_labels) {
+    const examples = labels.map((label, i) => new InputExample({ texts: [`${i}`], label }))
+    const dataset = new SentenceLabelDataset(examples, { samplesPerLabel, withReplacement, seed: 9 })
+    for (const [epoch, expected] of epochs.entries()) {
+      const { length, batches } = await batchesOf(dataset.toTrainingData(4), epoch)
+      const rows = batches.flat()
+      t.deepEqual(
+        rows.map(({ sentence_0 }) => Number(sentence_0)),
+        expected,
+      )
+      t.true(rows.every((row) => row.label === labels[Number(row.sentence_0)]))
+      t.is(length, Math.ceil(expected.length / 4))
     }
   }
 })

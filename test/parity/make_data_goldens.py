@@ -7,14 +7,19 @@ of which `Xoshiro` is a translation, instead of PyTorch's.
 """
 
 import json
+import random as python_random
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import tokenizers
 import torch
 from datasets import Dataset, ReadInstruction
 from sentence_transformers.base import sampler as st
+from sentence_transformers.sentence_transformer.datasets import SentenceLabelDataset
+from sentence_transformers.sentence_transformer.losses.contrastive_tension import ContrastiveTensionDataLoader
+from sentence_transformers.sentence_transformer.readers import InputExample
 from tokenizers.models import WordPiece
 from torch.utils.data import BatchSampler, ConcatDataset, SequentialSampler
 from transformers import DataCollatorForLanguageModeling, PreTrainedTokenizerFast
@@ -164,6 +169,35 @@ def parquet():
     return rows
 
 
+def sentence_labels():
+    cases = []
+    for i, (count, labels, per_label, again) in enumerate([(30, 4, 2, False), (41, 6, 3, False), (25, 5, 2, True)]):
+        draw = Xoshiro(3000 + i)
+        values = [draw.below(labels) for _ in range(count)]
+        examples = [InputExample(texts=[str(i)], label=label) for i, label in enumerate(values)]
+        epochs = []
+        for epoch in (0, 1):
+            global random
+            random = Xoshiro(9, epoch)
+            # Orders are drawn anew; there they are shuffled on.
+            np.random.shuffle = lambda values: values.__setitem__(slice(None), random.permutation(len(values)))
+            np.random.choice = lambda values, n, replace: [values[j] for j in random.permutation(len(values))][:n]
+            epochs.append([int(e.texts[0]) for e in SentenceLabelDataset(examples, per_label, again)])
+        cases.append(dict(labels=values, samplesPerLabel=per_label, withReplacement=again, epochs=epochs))
+    return cases
+
+
+def contrastive_tension():
+    cases = []
+    for count, size, ratio in [(60, 8, 8), (100, 16, 4), (33, 6, 3), (20, 16, 8), (9, 2, 1)]:
+        random_order = Xoshiro(4, 1).permutation(count)
+        python_random.shuffle = lambda values: values.__setitem__(slice(None), [values[j] for j in random_order])
+        loader = ContrastiveTensionDataLoader([str(i) for i in range(count)], size, ratio)
+        found = [[[int(e.texts[0]), int(e.texts[1]), e.label] for e in batch] for batch in loader]
+        cases.append(dict(count=count, batchSize=size, posNegRatio=ratio, batches=found))
+    return cases
+
+
 def masking():
     """DataCollatorForLanguageModeling on one text at a time, with Bernoulli draws and random tokens from Xoshiro."""
     # Alphabetical words of a, b, ...; "ab" is the word a##b: tokens without a gap are one word.
@@ -219,5 +253,14 @@ def slices():
 
 
 FOLDER.mkdir(parents=True, exist_ok=True)
-golden = dict(group_by_label=group_by_label(), multi=multi(), no_duplicates=no_duplicates(), parquet=parquet(), slices=slices(), masking=masking())
+golden = dict(
+    group_by_label=group_by_label(),
+    multi=multi(),
+    no_duplicates=no_duplicates(),
+    parquet=parquet(),
+    slices=slices(),
+    masking=masking(),
+    contrastive_tension=contrastive_tension(),
+    sentence_labels=sentence_labels(),
+)
 (FOLDER / "golden.json").write_text(json.dumps(golden, separators=(",", ":")))

@@ -1,0 +1,73 @@
+import { invalidArgument } from '../../errors.js'
+import { checkInteger, checkOptions } from '../../options.js'
+import { Random } from '../random.js'
+import { DataStream } from '../stream.js'
+import type { LegacyDataLoader, TrainingData } from './training-data.js'
+
+export interface ContrastiveTensionOptions {
+  /** Default 0. */
+  seed?: number
+}
+
+/**
+ * Pairs for ContrastiveTensionLoss, out of texts alone: of every `posNegRatio` pairs the first is a text with itself
+ * (label 1), the others two different texts (label 0). Columns `sentence_0`, `sentence_1`, `label`. Only full batches; other
+ * pairs in every epoch.
+ * Source: ContrastiveTensionDataLoader in `sentence_transformers/sentence_transformer/losses/contrastive_tension.py`.
+ */
+export class ContrastiveTensionDataLoader implements LegacyDataLoader {
+  /** Batches of an epoch. */
+  readonly length: number
+  private readonly seed: number
+
+  /** @param posNegRatio pairs for each one that is a text with itself; must divide the batch size. */
+  constructor(
+    private readonly sentences: readonly string[],
+    readonly batchSize: number,
+    readonly posNegRatio: number = 8,
+    options: ContrastiveTensionOptions = {},
+  ) {
+    checkOptions('ContrastiveTensionDataLoader', options, ['seed'])
+    checkInteger('batchSize', batchSize ?? null, 1)
+    checkInteger('posNegRatio', posNegRatio, 1)
+    checkInteger('seed', options.seed, 0)
+    if (!Array.isArray(sentences)) throw invalidArgument('sentences', 'an array of texts', sentences)
+    if (batchSize % posNegRatio !== 0) {
+      throw invalidArgument('batchSize', `a multiple of posNegRatio, which is ${posNegRatio},`, batchSize)
+    }
+    this.seed = options.seed ?? 0
+    let pairs = 0
+    for (const _ of this.pairs()) pairs++
+    this.length = Math.floor(pairs / batchSize)
+  }
+
+  toTrainingData(): TrainingData {
+    const length = this.length * this.batchSize
+    const data = DataStream.from((epoch) => this.rows(epoch), { length, shuffleBuffer: 1 })
+    // The order of the pairs is what the loss works with.
+    return { data, batchSampler: 'sequential', batchSize: this.batchSize }
+  }
+
+  private *rows(epoch: number): Generator<Record<string, unknown>> {
+    const order = new Random(this.seed, epoch).permutation(this.sentences.length)
+    let left = this.length * this.batchSize
+    for (const [a, b] of this.pairs()) {
+      if (left-- === 0) return
+      const [first, second] = [order[a]!, order[b]!]
+      yield {
+        sentence_0: this.sentences[first],
+        sentence_1: this.sentences[second],
+        label: a === b ? 1 : 0,
+      }
+    }
+  }
+
+  /** Places in the shuffled texts. */
+  private *pairs(): Generator<readonly [number, number]> {
+    const count = this.sentences.length
+    for (let place = 0, pair = 0; place + 1 < count; place++, pair++) {
+      if (pair % this.posNegRatio === 0) yield [place, place]
+      else yield [place, ++place]
+    }
+  }
+}

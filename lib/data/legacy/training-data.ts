@@ -1,0 +1,21 @@
+import type { Dataset } from '../dataset.js'
+import type { BatchSamplerChoice } from '../samplers/index.js'
+import type { DataStream } from '../stream.js'
+
+/** What a trainer makes of a data loader of old: its rows, how they come together in batches, and how many of them. */
+export interface TrainingData {
+  data: Dataset | DataStream
+  batchSampler: BatchSamplerChoice
+  batchSize: number
+}
+
+/** A data loader of sentence-transformers before version 3, as `fit({ trainObjectives: [[loader, loss]] })` takes it. */
+export interface LegacyDataLoader {
+  toTrainingData(): TrainingData
+}
+
+/** A dataset of sentence-transformers before version 3, as a `DataLoader` takes it. */
+export interface LegacyDataset {
+  /** @param shuffle as the `DataLoader` was told */
+  toTrainingData(batchSize: number, shuffle: boolean): TrainingData
+}
