@@ -11,6 +11,8 @@ export {
   type Value,
 } from './data/dataset.js'
 export type { DataSource } from './data/feed.js'
+export * from './data/legacy/index.js'
+export { type MaskedTokens, type MaskingOptions, type MaskingSeeds, maskTokens, NO_TARGET } from './data/masking.js'
 export {
   type BatchGenerator,
   type BatchSampler,
@@ -28,6 +30,7 @@ export type {
   MultiDatasetBatchSamplerName,
 } from './data/samplers/multi-dataset.js'
 export { DataStream, type DataStreamOptions, type StreamRow } from './data/stream.js'
+export { TokenCache, type TokenCacheOptions } from './data/token-cache.js'
 export { type ErrorCode, SentenceTorchError } from './errors.js'
 export * as evaluation from './evaluation/index.js'
 export * as crossEncoderLosses from './losses/cross-encoder/index.js'
