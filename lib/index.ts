@@ -54,13 +54,20 @@ export type { ScoreFunction } from './search/score-function.js'
 export type { SearchHit, SemanticSearchOptions } from './search/semantic-search.js'
 export * as util from './search/util.js'
 export {
+  type BaseTrainerOptions,
   type CallbackContext,
   type CallbackState,
+  EarlyStoppingCallback,
+  type EarlyStoppingOptions,
+  type EvaluatorOf,
   type IntervalStrategy,
   type LogRecord,
   type LossTensor,
   type LossTensors,
+  type OptimizerName,
   type ProgressOutput,
+  type SaveStrategy,
+  type SchedulerKwargs,
   type SchedulerType,
   SentenceTransformerTrainer,
   type SentenceTransformerTrainerOptions,
@@ -70,8 +77,10 @@ export {
   type TrainingAbortedError,
   type TrainingArguments,
   type TrainingEvent,
+  type TrainingPrompts,
   type TrainingWarning,
   type TrainMetrics,
+  type TrainOptions,
   type TrainResult,
   type WarningCode,
 } from './training/index.js'

@@ -19,6 +19,8 @@ export interface TokenizerOptions {
 export interface EncodeAllOptions {
   /** Rejects with ERR_ABORTED when it fires. */
   signal?: AbortSignal
+  /** Threads for the work, however small it is. Default: two for big jobs, none for small ones. */
+  workers?: number
 }
 
 /** To be raised when the same files come to give other ids. */
@@ -115,14 +117,16 @@ export class Tokenizer {
   async encodeAll(
     texts: readonly string[],
     maxSeqLength: number = this.maxSeqLength,
-    { signal }: EncodeAllOptions = {},
+    { signal, workers }: EncodeAllOptions = {},
   ): Promise<Tokenized> {
     this.checkLength(maxSeqLength)
     throwIfAborted(signal)
     const wrong = texts.findIndex((text) => typeof text !== 'string')
     if (wrong !== -1) throw invalidArgument(`texts[${wrong}]`, 'a string', texts[wrong])
-    if (texts.length <= workerThreshold) return this.encodeInSlices(texts, maxSeqLength, signal)
-    this.pool ??= new TokenizerPool(this.source)
+    if (workers === undefined && texts.length <= workerThreshold) {
+      return this.encodeInSlices(texts, maxSeqLength, signal)
+    }
+    this.pool ??= new TokenizerPool(this.source, workers)
     return concatTokenized(await this.pool.encode(texts, maxSeqLength, signal))
   }
 

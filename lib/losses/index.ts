@@ -18,6 +18,15 @@ export type { CachingOptions } from './caching.js'
 export { ContrastiveLoss, type ContrastiveLossOptions, type SiameseDistanceMetric } from './contrastive.js'
 export { CoSENTLoss, type CoSENTLossOptions } from './cosent.js'
 export { CosineSimilarityLoss, type CosineSimilarityLossOptions } from './cosine-similarity.js'
+export {
+  type ComputedLoss,
+  Custom,
+  type CustomLossFunction,
+  type CustomLossInput,
+  type CustomLossOptions,
+  type CustomLossParameter,
+  type CustomLossValue,
+} from './custom.js'
 export type { Caching, Loss, LossRequirements } from './loss.js'
 export {
   MultipleNegativesRankingLoss,

@@ -1,9 +1,10 @@
 import type { LossSpec } from '../native/types.js'
+import type { ComputedLoss } from './custom.js'
 
 /** What a guide has to be: a SentenceTransformer. */
 export interface GuideModel {
   readonly embeddingDimension: number
-  encode(texts: string[]): Promise<{ readonly data: Float32Array; readonly shape: readonly [number, number] }>
+  encode(texts: string[], options?: { prompt?: string }): Promise<{ readonly data: Float32Array; readonly shape: readonly [number, number] }>
 }
 
 /** What a loss asks of the dataset, checked over all rows before training starts. */
@@ -44,6 +45,8 @@ export interface Loss {
   readonly requirements: LossRequirements
   /** Gradient caching, for the `Cached…` losses: the trainer embeds in mini-batches while the loss sees the whole batch. */
   readonly caching?: Caching
+  /** Set when value and gradients are computed in TypeScript. */
+  readonly computed?: ComputedLoss
   /** What the native trainer is built from. `embeddingDimension`: width of the model's sentence embeddings. */
   spec(embeddingDimension: number): LossSpec
 }

@@ -7,10 +7,12 @@ import { type Embeddings, type EmbeddingsLike, embeddings, normalizeRows, trunca
 import { encodeTexts, throwIfAborted } from './encode.js'
 import { checkEncodeOptions, checkSimilarity } from './load-options.js'
 import { loadParts, noSuchPrompt, type Parts } from './load-parts.js'
+import { readModelFolder } from './model-folder.js'
 import { EncodeProgress } from './progress.js'
 import { saveModelFolder } from './save-folder.js'
 import { pairwiseSimilarity, similarityMatrix } from './similarity.js'
 import type { EncodeOptions, LoadOptions } from './types.js'
+import { WeightFiles } from './weights.js'
 
 /** One module of a model, for people to read: its type and its settings. */
 export interface ModuleDescription {
@@ -232,6 +234,16 @@ export class SentenceTransformer {
   /** @internal The engine's encoder, for the trainer. */
   get encoder(): NativeEncoder {
     return this.#use().encoder
+  }
+
+  /** @internal Takes the weights of a folder that `save` wrote, for the trainer. */
+  async loadWeights(path: string): Promise<void> {
+    const weights = await WeightFiles.open(await readModelFolder(path))
+    try {
+      await weights.load(this.#use().encoder)
+    } finally {
+      await weights.close()
+    }
   }
 
   /** @internal Texts to token ids, for the trainer. */

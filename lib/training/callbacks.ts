@@ -23,6 +23,11 @@ export interface TrainerState {
   skippedSteps: number
   /** Mean loss of the last report; undefined before the first. */
   lastLoss: number | undefined
+  /** Best value of `metricForBestModel` so far, and the step where it was found; null before the first. */
+  bestMetric: number | null
+  bestGlobalStep: number | null
+  /** The checkpoint of that step, once it is there. */
+  bestModelCheckpoint: string | null
   /** Every record so far, each with its `step`. */
   readonly logHistory: LogRecord[]
 }
@@ -40,6 +45,7 @@ export function newState(): TrainerState {
   return {
     ...{ globalStep: 0, maxSteps: 0, epoch: 0, numTrainEpochs: 0, samplesSeen: 0, skippedSteps: 0 },
     lastLoss: undefined,
+    ...{ bestMetric: null, bestGlobalStep: null, bestModelCheckpoint: null },
     logHistory: [],
   }
 }

@@ -42,22 +42,37 @@ export function checkData(dataset: Dataset, loss: Loss, which: string): string |
 }
 
 function checkLabels(dataset: Dataset, loss: Loss, which: string): void {
-  const { labels, numLabels = 0 } = loss.requirements
+  const { labels, numLabels } = loss.requirements
   const name = dataset.labelColumn!
   const column = dataset.column(name)
+  const shape = labels === 'floats' ? shapeOf(column[0]) : []
+  const [least, most] = numLabels === undefined ? [-(2 ** 31), 2 ** 31 - 1] : [0, numLabels - 1]
+  const isClass = (value: unknown) => Number.isInteger(value) && (value as number) >= least && (value as number) <= most
   for (let row = 0; row < column.length; row++) {
     const value: unknown = column[row]
-    const fits =
-      labels === 'float'
-        ? typeof value === 'number' && Number.isFinite(value)
-        : Number.isInteger(value) && (value as number) >= 0 && (value as number) < numLabels
-    if (!fits) {
-      const expected = labels === 'float' ? 'a finite number' : `a whole number from 0 to ${numLabels - 1}`
+    if (labels === 'int' ? !isClass(value) : !hasShape(value, shape)) {
+      const expected =
+        labels === 'int'
+          ? numLabels === undefined
+            ? 'a whole number'
+            : `a whole number from 0 to ${most}`
+          : shape.length === 0
+            ? 'a finite number'
+            : `an array of finite numbers of shape [${shape}], as in row 0,`
       throw invalidData(
         `Expected ${expected} in row ${row}, column ${name} of ${which} but found ${describe(value)} (for ${loss.type})`,
       )
     }
   }
+}
+
+function shapeOf(value: unknown): number[] {
+  return Array.isArray(value) ? [value.length, ...shapeOf(value[0])] : []
+}
+
+function hasShape(value: unknown, [size, ...rest]: readonly number[]): boolean {
+  if (size === undefined) return typeof value === 'number' && Number.isFinite(value)
+  return Array.isArray(value) && value.length === size && value.every((entry) => hasShape(entry, rest))
 }
 
 function invalidData(message: string): SentenceTorchError {

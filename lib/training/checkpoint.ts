@@ -1,50 +1,134 @@
-import { rm } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { writeFileAtomic } from '../io/atomic.js'
-import type { NativeTrainer } from '../native/types.js'
+import { fromNative } from '../errors.js'
+import { replaceFolder } from '../io/atomic.js'
+import type { NativeTrainer, StepOptions } from '../native/types.js'
 import type { TrainingArguments } from './arguments.js'
-import { callbackStates } from './callback-list.js'
-import type { TrainerCallback, TrainerState } from './callbacks.js'
+import type { SavedRun } from './checkpoint-state.js'
+import type { RunPlan } from './flow.js'
 import { dumpLossTensors, saveLossTensors } from './loss-tensors.js'
+import { saveOptimizer } from './optimizer-tensors.js'
+import { listCheckpoints } from './rotation.js'
 
 /** What a checkpoint is made from. */
 export interface CheckpointParts {
   args: Readonly<TrainingArguments>
-  native: Pick<NativeTrainer, 'tensors' | 'dump'>
+  native: Pick<NativeTrainer, 'tensors' | 'dump' | 'counters'>
   /** Writes the model's folder. */
   save(folder: string): Promise<void>
-  /** What they keep is saved too. */
-  callbacks?: readonly TrainerCallback[]
+  /** Gradient caching as it was chosen for this run, by loss. */
+  chosenMiniBatch?: readonly MiniBatch[] | undefined
+}
+
+export type MiniBatch = Pick<StepOptions, 'miniBatchRows' | 'miniBatchTokens'>
+
+/** Name of the block in trainer_state.json that is not transformers'. */
+export const OWN_BLOCK = 'sentence_torch'
+
+/** What only this package reads of a checkpoint. */
+export interface OwnState extends SavedRun {
+  format: 1
+  /** Steps and updates of the engine; absent in checkpoints without optimiser. */
+  counters?: number[]
+  miniBatch: readonly MiniBatch[]
+  /** The arguments on which the course of a run depends. */
+  args: Record<string, unknown>
+}
+
+/** Arguments that a resumed run may change without becoming another one. */
+const FREE: readonly string[] = [
+  ...['outputDir', 'numTrainEpochs', 'maxSteps', 'loggingStrategy', 'loggingSteps', 'loggingFirstStep', 'disableTqdm'],
+  ...['perDeviceEvalBatchSize', 'evalStrategy', 'evalSteps', 'evalDelay', 'evalOnStart', 'dataloaderNumWorkers'],
+  ...['logLevel', 'reportTo', 'loggingDir', 'logTimings', 'metricForBestModel', 'greaterIsBetter'],
+  ...['saveStrategy', 'saveSteps', 'saveTotalLimit', 'saveOnlyModel', 'loadBestModelAtEnd', 'resumeFromCheckpoint'],
+]
+
+/** The arguments that decide what a run computes, as JSON has them. */
+export function decidingArguments(args: Readonly<TrainingArguments>): Record<string, unknown> {
+  const plain = (_: string, value: unknown) =>
+    value instanceof RegExp ? String(value) : typeof value === 'function' ? `function ${value.name}` : value
+  const rest = Object.entries(args).filter(([name]) => !FREE.includes(name))
+  return JSON.parse(JSON.stringify(Object.fromEntries(rest), plain)) as Record<string, unknown>
 }
 
 /**
- * Writes `checkpoint-N` in the output folder: a loadable model folder with `loss.safetensors`, where the loss owns
- * parameters, and `trainer_state.json` (the field names of transformers), which is written last: a folder that has it is
- * whole. It does not hold the optimiser yet: training cannot be resumed from it.
+ * Writes `checkpoint-N` in the output folder: a loadable model folder with `loss.safetensors` (where losses own
+ * parameters), `optimizer.safetensors` (unless `saveOnlyModel`) and `trainer_state.json`. It appears there whole or not at
+ * all: see `replaceFolder`.
  *
  * @returns the folder
  */
 export async function saveCheckpoint(
-  { args, native, save, callbacks = [] }: CheckpointParts,
-  state: Readonly<TrainerState>,
+  parts: CheckpointParts,
+  plan: Pick<RunPlan, 'loggingSteps' | 'evalSteps' | 'saveSteps'>,
+  run: SavedRun,
 ): Promise<string> {
-  const folder = join(args.outputDir, `checkpoint-${state.globalStep}`)
-  const statePath = join(folder, 'trainer_state.json')
-  await rm(statePath, { force: true })
-  await save(folder)
-  await saveLossTensors(folder, await dumpLossTensors(native))
-  const saved = {
-    epoch: state.epoch,
-    eval_steps: args.evalSteps,
-    global_step: state.globalStep,
-    log_history: state.logHistory,
-    logging_steps: args.loggingSteps,
-    max_steps: state.maxSteps,
-    num_train_epochs: state.numTrainEpochs,
-    save_steps: args.saveSteps,
-    stateful_callbacks: callbackStates(callbacks),
-    train_batch_size: args.perDeviceTrainBatchSize,
+  const { args, native, save } = parts
+  const { state } = run
+  const name = `checkpoint-${state.globalStep}`
+  const folder = join(args.outputDir, name)
+  if (state.bestGlobalStep !== null) {
+    const best = `checkpoint-${state.bestGlobalStep}`
+    const isThere = best === name || (await listCheckpoints(args.outputDir)).includes(best)
+    if (isThere) Object.assign(state, { bestModelCheckpoint: join(args.outputDir, best) })
   }
-  await writeFileAtomic(statePath, `${JSON.stringify(saved, null, 2)}\n`)
+  await replaceFolder(
+    folder,
+    async (temporary) => {
+      await save(temporary)
+      await saveLossTensors(temporary, await dumpLossTensors(native))
+      if (!args.saveOnlyModel) await saveOptimizer(temporary, native, args.compat !== null)
+      const own: OwnState = {
+        format: 1,
+        ...run,
+        ...(!args.saveOnlyModel && { counters: await counters(native) }),
+        miniBatch: parts.chosenMiniBatch ?? [],
+        args: decidingArguments(args),
+      }
+      const text = JSON.stringify(trainerState(args, plan, own), null, 2)
+      await writeFile(join(temporary, 'trainer_state.json'), `${text}\n`)
+    },
+    { keepUnknown: false },
+  )
   return folder
+}
+
+/** Field names of transformers' `TrainerState`, sorted as there, then what is only ours. */
+function trainerState(
+  args: Readonly<TrainingArguments>,
+  plan: Pick<RunPlan, 'loggingSteps' | 'evalSteps' | 'saveSteps'>,
+  own: OwnState,
+): object {
+  const { logHistory, ...state } = own.state
+  return {
+    best_global_step: state.bestGlobalStep,
+    best_metric: state.bestMetric,
+    best_model_checkpoint: state.bestModelCheckpoint,
+    epoch: state.epoch,
+    eval_steps: plan.evalSteps,
+    global_step: state.globalStep,
+    is_hyper_param_search: false,
+    is_local_process_zero: true,
+    is_world_process_zero: true,
+    log_history: logHistory,
+    logging_steps: plan.loggingSteps,
+    max_steps: state.maxSteps,
+    num_input_tokens_seen: 0,
+    num_train_epochs: state.numTrainEpochs,
+    save_steps: plan.saveSteps,
+    stateful_callbacks: own.callbacks,
+    total_flos: 0,
+    train_batch_size: args.perDeviceTrainBatchSize,
+    trial_name: null,
+    trial_params: null,
+    [OWN_BLOCK]: { ...own, state, callbacks: undefined },
+  }
+}
+
+async function counters(native: Pick<NativeTrainer, 'counters'>): Promise<number[]> {
+  try {
+    return await native.counters()
+  } catch (error) {
+    throw fromNative(error, 'Trainer.counters')
+  }
 }

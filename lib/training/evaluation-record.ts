@@ -4,63 +4,96 @@ import { fromNative } from '../errors.js'
 import type { EvaluationContext, EvaluationResult } from '../evaluation/evaluator.js'
 import type { NativeTrainer } from '../native/types.js'
 import type { TrainingArguments } from './arguments.js'
-import { type BatchSource, batchGroups, rowsOf } from './batches.js'
+import { type BatchSource, batchGroups, type TrainBatch } from './batches.js'
 import type { LogRecord, TrainerState } from './callbacks.js'
+import { LossMean } from './loss-mean.js'
 import { roundTo } from './result.js'
 
 /** What an evaluation during training works with; at least one of `evalData` and `evaluate`. */
 export interface EvaluationParts {
   args: Readonly<TrainingArguments>
   native: Pick<NativeTrainer, 'evaluate'>
-  evalData?: BatchSource | undefined
+  /** The datasets, by name; '' for a single one without a name. */
+  evalData?: readonly { name: string; source: BatchSource }[] | undefined
   /** Runs the evaluator on the model. */
   evaluate?: ((context: EvaluationContext) => Promise<EvaluationResult>) | undefined
   signal?: AbortSignal | undefined
 }
 
-/** `eval_loss` (mean over the rows), the evaluator's metrics with `eval_` in front, and how long it took. */
-export async function evaluationRecord(
+export interface EvaluationRecord {
+  /** For `onEvaluate`. */
+  metrics: LogRecord
+  /** For the log: also with the components of the loss, where there is a plain `eval_loss`. */
+  record: LogRecord
+}
+
+/**
+ * One record per dataset: `eval_loss` (mean over the rows; `eval_<dataset>_loss` with several), the evaluator's metrics with
+ * `eval_` in front (in the first alone), and how long it took.
+ * Source: sentence-transformers `BaseTrainer.evaluation_loop` and `log`.
+ */
+export async function* evaluationRecords(
   parts: EvaluationParts,
   state: Readonly<TrainerState>,
   onBatch: () => Promise<void> = async () => {},
-): Promise<LogRecord> {
-  const { args, evalData, evaluate, signal } = parts
-  const started = performance.now()
-  const loss = evalData && (await evaluationLoss(parts, evalData, onBatch))
-  const result = await evaluate?.({
-    outputPath: join(args.outputDir, 'eval'),
-    epoch: state.epoch,
-    steps: state.globalStep,
-    ...(signal && { signal }),
-  })
-  const seconds = (performance.now() - started) / 1000
-  return {
-    ...(loss && { eval_loss: loss.mean }),
-    ...Object.fromEntries(Object.entries(result?.metrics ?? {}).map(([name, value]) => [`eval_${name}`, value])),
-    eval_runtime: roundTo(seconds, 4),
-    ...(loss && {
-      eval_samples_per_second: roundTo(loss.rows / seconds, 3),
-      eval_steps_per_second: roundTo(loss.batches / seconds, 3),
-    }),
-    epoch: state.epoch,
+): AsyncGenerator<EvaluationRecord, void, undefined> {
+  const { args, evalData = [], evaluate, signal } = parts
+  const datasets = evalData.length === 0 ? [undefined] : evalData
+  for (const [i, dataset] of datasets.entries()) {
+    const started = performance.now()
+    const loss = dataset && (await evaluationLoss(parts, dataset.source, onBatch))
+    const result =
+      i === 0
+        ? await evaluate?.({
+            outputPath: join(args.outputDir, 'eval'),
+            epoch: state.epoch,
+            steps: state.globalStep,
+            ...(signal && { signal }),
+          })
+        : undefined
+    const seconds = (performance.now() - started) / 1000
+    const prefix = dataset === undefined || dataset.name === '' ? 'eval' : `eval_${dataset.name}`
+    const own: LogRecord = {
+      ...(loss && { [`${prefix}_loss`]: loss.mean }),
+      ...Object.fromEntries(Object.entries(result?.metrics ?? {}).map(([name, value]) => [`eval_${name}`, value])),
+      [`${prefix}_runtime`]: roundTo(seconds, 4),
+      ...(loss && {
+        [`${prefix}_samples_per_second`]: roundTo(loss.rows / seconds, 3),
+        [`${prefix}_steps_per_second`]: roundTo(loss.batches / seconds, 3),
+      }),
+    }
+    const components = prefix === 'eval' ? loss?.components : undefined
+    yield { metrics: { ...own, epoch: state.epoch }, record: { ...own, ...components, epoch: state.epoch } }
   }
 }
 
 async function evaluationLoss({ native, signal }: EvaluationParts, data: BatchSource, onBatch: () => Promise<void>) {
+  const components = new Map<string, LossMean>()
   let sum = 0
   let rows = 0
   let batches = 0
   // Always epoch 0: every evaluation sees the same batches.
-  for await (const [batch] of prefetch(batchGroups(data, 0, 1), 2)) {
+  for await (const [entry] of prefetch(batchGroups(data, 0, { size: 1 }), 2)) {
     signal?.throwIfAborted()
-    try {
-      sum += (await native.evaluate(batch!)).loss * rowsOf(batch!)
-    } catch (error) {
-      throw fromNative(error, 'Trainer.evaluate')
-    }
-    rows += rowsOf(batch!)
+    const value = await evaluateBatch(native, entry!)
+    sum += value.loss * entry!.rows
+    rows += entry!.rows
     batches++
+    for (const [name, component] of Object.entries(value.components)) {
+      const mean = components.get(name) ?? new LossMean()
+      mean.add({ loss: component, batches: 1 })
+      components.set(name, mean)
+    }
     await onBatch()
   }
-  return { mean: sum / rows, rows, batches }
+  const named = [...components].map(([name, mean]) => [`eval_${name}`, roundTo(mean.value, 4)] as const)
+  return { mean: sum / rows, rows, batches, components: Object.fromEntries(named) as LogRecord }
+}
+
+async function evaluateBatch(native: Pick<NativeTrainer, 'evaluate'>, { batch, loss, computed }: TrainBatch) {
+  try {
+    return computed ? await computed.evaluate(batch) : await native.evaluate(batch, loss)
+  } catch (error) {
+    throw fromNative(error, 'Trainer.evaluate')
+  }
 }

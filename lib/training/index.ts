@@ -1,4 +1,5 @@
-export type { IntervalStrategy, TrainingArguments } from './arguments.js'
+export type { IntervalStrategy, SaveStrategy, TrainingArguments } from './arguments.js'
+export type { BaseTrainerOptions, EvaluatorOf, TrainOptions } from './base-trainer.js'
 export type {
   CallbackContext,
   CallbackState,
@@ -7,10 +8,13 @@ export type {
   TrainerControl,
   TrainerState,
 } from './callbacks.js'
+export { EarlyStoppingCallback, type EarlyStoppingOptions } from './early-stopping.js'
 export type { TrainingEvent } from './events.js'
 export type { TrainingWarning, WarningCode } from './health/warning.js'
 export type { LossTensor, LossTensors } from './loss-tensors.js'
+export type { OptimizerName } from './optimizer.js'
 export type { ProgressOutput } from './progress.js'
+export type { TrainingPrompts } from './prompts.js'
 export { TrainingAbortedError, type TrainMetrics, type TrainResult } from './result.js'
-export type { SchedulerType } from './schedule.js'
+export type { SchedulerKwargs, SchedulerType } from './schedule.js'
 export { SentenceTransformerTrainer, type SentenceTransformerTrainerOptions } from './trainer.js'

@@ -1,7 +1,8 @@
-import { rm } from 'node:fs/promises'
+import { readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fromNative, invalidArgument, SentenceTorchError } from '../errors.js'
 import { openSafetensors, writeSafetensors } from '../io/safetensors.js'
+import type { ComputedLoss } from '../losses/custom.js'
 import type { NativeTrainer, TensorInfo, TensorRange } from '../native/types.js'
 
 export interface LossTensor {
@@ -59,6 +60,20 @@ export async function loadLossTensors(
   }
 }
 
+/** Gives parameters of losses in TypeScript the values that they are to start from. */
+export async function loadInitialParameters(
+  native: Pick<NativeTrainer, 'load'>,
+  losses: readonly { name: string; loss: { readonly computed?: ComputedLoss } }[],
+): Promise<void> {
+  for (const { name: dataset, loss } of losses) {
+    for (const [name, { shape, init = 0 }] of Object.entries(loss.computed?.parameters ?? {})) {
+      const data = typeof init === 'number' ? new Float32Array(elements(shape)).fill(init) : init
+      const full = PREFIX + (dataset === '' ? '' : `${dataset}.`) + name
+      await forRanges(full, data, 'Trainer.load', (range) => native.load([range]))
+    }
+  }
+}
+
 /** Writes `loss.safetensors` into a checkpoint, and takes away an older one where the loss owns nothing. */
 export async function saveLossTensors(folder: string, tensors: LossTensors): Promise<void> {
   const path = join(folder, FILE)
@@ -75,9 +90,16 @@ export async function saveLossTensors(folder: string, tensors: LossTensors): Pro
 
 /**
  * Reads a `loss.safetensors`.
+ * @param given the file, or a checkpoint: one without that file has no such tensors
  * @throws ERR_NOT_FOUND, ERR_INVALID_FILE, ERR_INVALID_TENSORS (a dtype other than F32)
  */
-export async function readLossTensors(path: string): Promise<LossTensors> {
+export async function readLossTensors(given: string): Promise<LossTensors> {
+  const isFolder = await stat(given).then(
+    (found) => found.isDirectory(),
+    () => false,
+  )
+  if (isFolder && !(await readdir(given)).includes(FILE)) return {}
+  const path = isFolder ? join(given, FILE) : given
   const file = await openSafetensors(path)
   try {
     const tensors: Record<string, LossTensor> = {}

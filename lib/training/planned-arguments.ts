@@ -11,22 +11,15 @@ const is = (...harmless: unknown[]): NotBuilt => ({ harmless })
  */
 export const PLANNED_ARGUMENTS: Readonly<Record<string, NotBuilt>> = {
   // optimiser and schedule
-  lrSchedulerKwargs: is(null, {}),
-  optim: is('adamw_torch_fused', 'adamw_torch'),
-  optimArgs: none,
   optimTargetModules: none,
   averageTokensAcrossDevices: is(true),
   labelSmoothingFactor: is(0),
   neftuneNoiseAlpha: none,
-  learningRateMapping: is(null, {}),
   // precision and memory
-  fp16: { ...off, instead: 'use bf16, which needs no loss scaling' },
   bf16FullEval: { ...off, instead: 'bf16: true evaluates in bfloat16 too' },
   fp16FullEval: off,
   tf32: off,
-  activationCheckpointing: off,
   activationCheckpointingKwargs: none,
-  gradientCheckpointing: off,
   gradientCheckpointingKwargs: none,
   torchCompile: off,
   torchCompileBackend: none,
@@ -48,24 +41,16 @@ export const PLANNED_ARGUMENTS: Readonly<Record<string, NotBuilt>> = {
   trackioStaticSpaceId: none,
   skipMemoryMetrics: is(true),
   // evaluation
-  evalDelay: is(0),
   // sentence-transformers forces it.
   predictionLossOnly: is(true, false),
-  evalOnStart: off,
   evalDoConcatBatches: is(true),
   evalUseGatherObject: off,
   evalAccumulationSteps: none,
   includeForMetrics: is([]),
   batchEvalMetrics: off,
-  loadBestModelAtEnd: off,
-  metricForBestModel: none,
-  greaterIsBetter: none,
   // saving
-  saveOnlyModel: { harmless: [true], instead: 'checkpoints hold no optimiser yet' },
   saveOnEachNode: off,
-  saveTotalLimit: none,
   enableJitCheckpoint: off,
-  resumeFromCheckpoint: off,
   ignoreDataSkip: off,
   restoreCallbackStatesFromCheckpoint: off,
   pushToHub: off,
@@ -76,8 +61,6 @@ export const PLANNED_ARGUMENTS: Readonly<Record<string, NotBuilt>> = {
   hubAlwaysPush: off,
   hubRevision: none,
   // data
-  dataSeed: none,
-  dataloaderNumWorkers: is(0),
   dataloaderPinMemory: is(true),
   dataloaderPersistentWorkers: off,
   dataloaderPrefetchFactor: none,
@@ -87,8 +70,6 @@ export const PLANNED_ARGUMENTS: Readonly<Record<string, NotBuilt>> = {
   labelNames: none,
   trainSamplingStrategy: is('random'),
   lengthColumnName: is('length'),
-  prompts: is(null, {}),
-  multiDatasetBatchSampler: is('proportional'),
   routerMapping: is(null, {}),
   // devices
   fullDeterminism: off,
@@ -112,14 +93,5 @@ export const PLANNED_ARGUMENTS: Readonly<Record<string, NotBuilt>> = {
   doPredict: off,
 }
 
-/** Schedules of transformers that are not built yet. */
-export const PLANNED_SCHEDULERS: readonly string[] = [
-  'cosine_with_restarts',
-  'polynomial',
-  'inverse_sqrt',
-  'reduce_lr_on_plateau',
-  'cosine_with_min_lr',
-  'cosine_warmup_with_min_lr',
-  'warmup_stable_decay',
-  'greedy',
-]
+/** Schedules of transformers that are not built: their rate depends on evaluations. */
+export const PLANNED_SCHEDULERS: readonly string[] = ['reduce_lr_on_plateau', 'greedy']

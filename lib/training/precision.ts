@@ -1,4 +1,6 @@
+import { SentenceTorchError } from '../errors.js'
 import type { DType, RuntimeInfo } from '../native/types.js'
+import type { TrainingArguments } from './arguments.js'
 
 /** What of a model decides. */
 interface Computes {
@@ -11,13 +13,23 @@ export function trainingPrecision(bf16: boolean, model: Pick<Computes, 'dtype'>)
   return bf16 && model.dtype !== 'bfloat16' ? 'bfloat16' : undefined
 }
 
-/** A warning where `bf16` makes training slower. */
-export function precisionWarning(
-  bf16: boolean,
+/**
+ * Warnings where `bf16` makes training slower, and where `fp16` does nothing.
+ * @throws ERR_NOT_IMPLEMENTED for `fp16` on another device than the CPU
+ */
+export function precisionWarnings(
+  { bf16, fp16 }: Readonly<Pick<TrainingArguments, 'bf16' | 'fp16'>>,
   model: Computes,
   runtime: () => Pick<RuntimeInfo, 'fastDTypes'>,
-): string | undefined {
-  if (trainingPrecision(bf16, model) === undefined || model.device !== 'cpu') return undefined
-  if (runtime().fastDTypes.includes('bfloat16')) return undefined
-  return 'bf16: this processor has neither AMX nor AVX512-BF16, so bfloat16 is emulated and slower than float32'
+): string[] {
+  if (fp16 && model.device !== 'cpu') {
+    throw new SentenceTorchError(
+      'ERR_NOT_IMPLEMENTED',
+      `fp16 is not built for ${model.device}; use bf16, which is as fast and needs no loss scaling`,
+    )
+  }
+  if (fp16) return ['fp16: there is no float16 on the CPU; training runs in float32']
+  if (trainingPrecision(bf16, model) === undefined || model.device !== 'cpu') return []
+  if (runtime().fastDTypes.includes('bfloat16')) return []
+  return ['bf16: this processor has neither AMX nor AVX512-BF16, so bfloat16 is emulated and slower than float32']
 }

@@ -1,8 +1,10 @@
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { prefetch } from '../data/prefetch.js'
 import { fromNative } from '../errors.js'
-import type { NativeTrainer, PackedBatch, StepReport } from '../native/types.js'
-import { type BatchSource, batchGroups, rowsOf } from './batches.js'
+import type { NativeTrainer, StepOptions, StepReport } from '../native/types.js'
+import { type BatchSource, batchGroups, type TrainBatch } from './batches.js'
+import { BestModel } from './best-model.js'
+import { callbackStates, restoreCallbackStates } from './callback-list.js'
 import {
   type CallbackContext,
   type CallbackEvent,
@@ -13,25 +15,33 @@ import {
   type TrainerCallback,
   type TrainerControl,
 } from './callbacks.js'
+import { scheduleOf } from './check-arguments.js'
 import { type CheckpointParts, saveCheckpoint } from './checkpoint.js'
-import { type EvaluationParts, evaluationRecord } from './evaluation-record.js'
+import type { SavedRun } from './checkpoint-state.js'
+import { type EvaluationParts, evaluationRecords } from './evaluation-record.js'
 import { type Due, planRun, type RunPlan } from './flow.js'
 import type { Gate } from './gate.js'
 import { emitProcessWarning, type TrainingWarning } from './health/warning.js'
-import { LossMean } from './loss-mean.js'
+import { LossLog } from './loss-log.js'
 import { dumpLossTensors } from './loss-tensors.js'
-import { savingCheckpoint, TRAINING_COMPLETED } from './reporting/messages.js'
+import { loadingBestModel, savingCheckpoint, TRAINING_COMPLETED } from './reporting/messages.js'
 import type { Timings } from './reporting/timings.js'
 import { roundTo, TrainingAbortedError, type TrainResult } from './result.js'
 import { makeSchedule } from './schedule.js'
 
 /** Everything that a run works with. */
 export interface RunParts extends EvaluationParts, CheckpointParts {
-  native: Pick<NativeTrainer, 'step' | 'evaluate' | 'tensors' | 'dump'>
+  native: Pick<NativeTrainer, 'step' | 'evaluate' | 'tensors' | 'dump' | 'counters'>
   train: BatchSource
+  /** Peak learning rates by group of parameters; absent: one for all. */
+  groupRates?: readonly number[] | undefined
+  /** How batches of loss number `loss` are cut for gradient caching. */
+  miniBatch?: ((loss: number) => Pick<StepOptions, 'miniBatchRows' | 'miniBatchTokens'>) | undefined
   /** Whether a report costs nothing because there is no device to wait for. */
   reportsAreFree: boolean
   callbacks: readonly TrainerCallback[]
+  /** Gives the model the weights of a checkpoint, and the losses their parameters. */
+  loadBest?: ((folder: string) => Promise<void>) | undefined
   /** Prints a message of level INFO where `logLevel` asks for it. */
   say?: ((text: string) => void) | undefined
   /** Where the time goes, with `logTimings`. */
@@ -40,46 +50,66 @@ export interface RunParts extends EvaluationParts, CheckpointParts {
   gate?: Gate | undefined
 }
 
+/** How far an epoch is: what a resumed run goes on from. */
+export interface Position {
+  epoch: number
+  /** Batches of the epoch that were trained on. */
+  batches: number
+}
+
 interface RunningStep {
   promise: Promise<StepReport | undefined>
   /** Set on the batch that ends an optimiser step. */
-  ends?: { step: number; epoch: number; learningRate: number; rows: number }
+  ends?: { step: number; epoch: number; learningRate: number; rows: number; position: Position }
+  /** It must be done before the next one is given to the engine. */
+  alone: boolean
 }
 
-/** The bookkeeping of one `train()`: what is submitted, what is done, and what is due. The loop is in trainer.ts. */
+/** The bookkeeping of one `train()`: what is submitted, what is done, and what is due. The loop is in loop.ts. */
 export class TrainingRun {
   readonly plan: RunPlan
   /** Optimiser steps given to the engine; `state.globalStep` of them are done. */
   submitted = 0
   readonly state = newState()
   readonly control: TrainerControl = newControl()
+  /** Behind the last step that is done. */
+  position: Position = { epoch: 0, batches: 0 }
   readonly #parts: RunParts
   readonly #context: CallbackContext
   readonly #schedule: (step: number) => number
   readonly #started = performance.now()
+  readonly #log = new LossLog()
+  readonly #best: BestModel
+  /** What was done before this `train()`, when it resumes a run. */
+  #before = { steps: 0, rows: 0 }
   /** The step that was given to the engine last; with the one before it at most two are in flight. */
   #running: RunningStep | undefined
   #learningRate = 0
-  #gradNorm = Number.NaN
-  #sinceLog = new LossMean()
-  readonly #all = new LossMean()
-  #loggedStep = 0
-  #skippedSinceLog = 0
   #saved: { step: number; folder: string } | undefined
 
   constructor(parts: RunParts) {
     const { args, train } = parts
     this.#parts = parts
-    this.plan = planRun(args, train.sampler.length)
-    this.#schedule = makeSchedule({
-      type: args.lrSchedulerType,
-      learningRate: args.learningRate,
-      warmupSteps: this.plan.warmupSteps,
-      totalSteps: this.plan.maxSteps,
-    })
-    const { maxSteps, epochs } = this.plan
+    this.plan = planRun(args, train.feed.length)
+    const { maxSteps, epochs, warmupSteps } = this.plan
+    this.#schedule = makeSchedule({ ...scheduleOf(args), warmupSteps, totalSteps: maxSteps })
     Object.assign(this.state, { maxSteps, numTrainEpochs: epochs })
     this.#context = { args, state: this.state, control: this.control }
+    this.#best = new BestModel(args, this.state)
+  }
+
+  /** Goes on where a checkpoint was written. Before anything else. */
+  restore(saved: SavedRun): void {
+    // How long this run is to be is said by its own arguments.
+    const { maxSteps, numTrainEpochs } = this.state
+    Object.assign(this.state, saved.state, { maxSteps, numTrainEpochs })
+    this.submitted = saved.state.globalStep
+    this.position = saved.position
+    this.#before = { steps: saved.state.globalStep, rows: saved.state.samplesSeen }
+    this.#log.restore(saved.losses)
+    this.#learningRate = saved.learningRate
+    this.control.shouldEpochStop = saved.shouldEpochStop
+    restoreCallbackStates(this.#parts.callbacks, saved.callbacks)
   }
 
   /** Whether epoch number `epoch` (from 0) is begun. */
@@ -87,14 +117,20 @@ export class TrainingRun {
     return !this.isOver && (this.#parts.args.maxSteps > 0 || epoch < this.plan.epochs)
   }
 
+  /** With evalOnStart. */
+  get wantsEvaluationFirst(): boolean {
+    return this.#parts.args.evalOnStart
+  }
+
   get isOver(): boolean {
     return this.control.shouldTrainingStop || this.submitted >= this.plan.maxSteps
   }
 
   /** The batches of each optimiser step of an epoch, made two steps ahead. */
-  groups(epoch: number): AsyncIterable<PackedBatch[]> {
+  groups({ epoch, batches: skip }: Position): AsyncIterable<TrainBatch[]> {
     const { train, args, timings } = this.#parts
-    const groups = batchGroups(train, epoch, args.gradientAccumulationSteps, this.plan.stepsPerEpoch)
+    const size = args.gradientAccumulationSteps
+    const groups = batchGroups(train, epoch, { size, skip, most: this.plan.stepsPerEpoch })
     return timings ? timings.waiting(prefetch(timings.making(groups), 2)) : prefetch(groups, 2)
   }
 
@@ -117,30 +153,42 @@ export class TrainingRun {
     await gate.pass(signal)
   }
 
-  /** Gives one optimiser step to the engine and waits for the one before it. `epoch`: passes over the data after it. */
-  async step(group: readonly PackedBatch[], epoch: number): Promise<Due> {
+  /** Gives one optimiser step to the engine and waits for the one before it. `position`: behind this step. */
+  async step(group: readonly TrainBatch[], position: Position): Promise<Due> {
     const step = ++this.submitted
     this.#parts.timings?.resume()
     const due = this.plan.dueAfterStep(step)
-    const learningRate = this.#schedule(step)
+    const { groupRates, reportsAreFree, args } = this.#parts
+    const factor = this.#schedule(step)
+    const learningRate = args.learningRate * factor
+    const lr = groupRates === undefined ? learningRate : Float64Array.from(groupRates, (rate) => rate * factor)
+    const epoch = position.epoch + position.batches / this.plan.batchesPerEpoch
     const ending = step === this.plan.maxSteps || Number.isInteger(epoch)
-    const report = this.#parts.reportsAreFree || due.log || this.control.shouldLog || ending
-    const rows = group.reduce((sum, batch) => sum + rowsOf(batch), 0)
+    // A checkpoint keeps what was reported: without a report it would lose the losses since the last.
+    const report = reportsAreFree || due.log || due.save || this.control.shouldLog || ending
+    const rows = group.reduce((sum, batch) => sum + batch.rows, 0)
     for (const [i, batch] of group.entries()) {
       const update = i === group.length - 1
-      const promise = this.#parts.native.step(batch, {
-        lr: learningRate,
-        lossScale: 1 / group.length,
+      if (batch.computed !== undefined || this.#running?.alone) await this.settle()
+      const promise = this.#submit(batch, {
+        lr,
+        lossScale: batch.weight / group.length,
         update,
         report: report && update,
       })
       // Whoever waits for it handles a failure; a second failing step must not count as unhandled meanwhile.
       promise.catch(() => {})
       const previous = this.#running
-      this.#running = { promise, ...(update && { ends: { step, epoch, learningRate, rows } }) }
+      const ends = { step, epoch, learningRate, rows, position }
+      this.#running = { promise, alone: batch.computed !== undefined, ...(update && { ends }) }
       if (previous !== undefined) await this.#finish(previous)
     }
     return due
+  }
+
+  #submit({ batch, loss, computed }: TrainBatch, options: StepOptions): Promise<StepReport | undefined> {
+    const all = { ...options, loss, ...this.#parts.miniBatch?.(loss) }
+    return computed === undefined ? this.#parts.native.step(batch, all) : computed.step(batch, all)
   }
 
   /** Waits for what is in flight. */
@@ -165,9 +213,26 @@ export class TrainingRun {
   /** Logs, evaluates and saves what is due or was asked for. No step is running. */
   async meet(due: Due): Promise<void> {
     this.#parts.timings?.suspend()
-    if (this.#take('shouldLog') || due.log) await this.#log()
-    if (this.#take('shouldEvaluate') || due.evaluate) await this.#evaluate()
-    if (this.#take('shouldSave') || due.save) await this.#save()
+    if (this.#take('shouldLog') || due.log) await this.#logLosses()
+    let save = this.#take('shouldSave') || due.save
+    if (this.#take('shouldEvaluate') || due.evaluate) {
+      const isBetter = this.#best.see(await this.evaluate())
+      if (this.#parts.args.saveStrategy === 'best') save = isBetter
+    }
+    if (save) await this.#save()
+  }
+
+  /** @returns the metrics of all datasets together */
+  async evaluate(): Promise<LogRecord> {
+    const all: LogRecord = {}
+    for await (const { metrics, record } of evaluationRecords(this.#parts, this.state, () =>
+      this.emit('onPredictionStep'),
+    )) {
+      await this.#record(record)
+      await emit(this.#parts.callbacks, 'onEvaluate', metrics, this.#context)
+      Object.assign(all, metrics)
+    }
+    return all
   }
 
   /** Ends the run after an abort: with a last checkpoint, unless checkpoints are off. No step is running. */
@@ -177,10 +242,9 @@ export class TrainingRun {
     return new TrainingAbortedError(await this.result(), reason, this.#saved?.folder)
   }
 
-  /** The last record; ends the run. */
+  /** The last record; gives the model its best weights if it shall have them; ends the run. */
   async finish(): Promise<TrainResult> {
-    const result = await this.result()
-    const { trainRuntime, trainSamplesPerSecond, trainStepsPerSecond, trainLoss, epoch } = result.metrics
+    const { trainRuntime, trainSamplesPerSecond, trainStepsPerSecond, trainLoss, epoch } = this.#metrics()
     await this.#record({
       train_runtime: trainRuntime,
       train_samples_per_second: trainSamplesPerSecond,
@@ -189,27 +253,38 @@ export class TrainingRun {
       epoch,
     })
     this.#parts.say?.(TRAINING_COMPLETED)
+    const { bestModelCheckpoint, bestMetric } = this.state
+    if (this.#parts.args.loadBestModelAtEnd && bestModelCheckpoint !== null) {
+      this.#parts.say?.(loadingBestModel(bestModelCheckpoint, bestMetric!))
+      await this.#parts.loadBest?.(bestModelCheckpoint)
+    }
+    await this.#best.tidy()
+    const result = await this.result()
     await this.emit('onTrainEnd')
     return result
   }
 
   /** What was done so far. No step is running. */
   async result(): Promise<TrainResult> {
-    const { globalStep, samplesSeen, skippedSteps, epoch } = this.state
-    const seconds = (performance.now() - this.#started) / 1000
-    const trainLoss = this.#all.value
+    const { globalStep, skippedSteps } = this.state
     return {
       globalStep,
-      trainingLoss: trainLoss,
+      trainingLoss: this.#log.mean,
       skippedSteps,
       lossTensors: await dumpLossTensors(this.#parts.native),
-      metrics: {
-        trainRuntime: roundTo(seconds, 4),
-        trainSamplesPerSecond: roundTo(samplesSeen / seconds, 3),
-        trainStepsPerSecond: roundTo(globalStep / seconds, 3),
-        trainLoss,
-        epoch,
-      },
+      metrics: this.#metrics(),
+    }
+  }
+
+  #metrics(): TrainResult['metrics'] {
+    const { globalStep, samplesSeen, epoch } = this.state
+    const seconds = (performance.now() - this.#started) / 1000
+    return {
+      trainRuntime: roundTo(seconds, 4),
+      trainSamplesPerSecond: roundTo((samplesSeen - this.#before.rows) / seconds, 3),
+      trainStepsPerSecond: roundTo((globalStep - this.#before.steps) / seconds, 3),
+      trainLoss: this.#log.mean,
+      epoch,
     }
   }
 
@@ -224,18 +299,15 @@ export class TrainingRun {
     this.state.globalStep = ends.step
     this.state.epoch = ends.epoch
     this.state.samplesSeen += ends.rows
+    this.position = ends.position
     this.#learningRate = ends.learningRate
-    if (report !== undefined) this.#gather(report)
+    if (report !== undefined) {
+      this.#log.gather(report)
+      this.#parts.timings?.add(report)
+      this.state.skippedSteps += report.skipped
+      if (report.batches > 0) this.state.lastLoss = report.loss
+    }
     await this.emit('onStepEnd')
-  }
-
-  #gather(report: StepReport): void {
-    this.#sinceLog.add(report)
-    this.#all.add(report)
-    this.#gradNorm = report.gradNorm
-    this.#skippedSinceLog += report.skipped
-    this.state.skippedSteps += report.skipped
-    if (report.batches > 0) this.state.lastLoss = report.loss
   }
 
   #take(flag: keyof TrainerControl): boolean {
@@ -244,38 +316,28 @@ export class TrainingRun {
     return value
   }
 
-  async #log(): Promise<void> {
-    if (this.state.globalStep === this.#loggedStep) return
-    if (!this.#sinceLog.reported) {
-      // Asked for by a callback, between reports: the next step brings one.
-      this.control.shouldLog = true
-      return
-    }
-    const record: LogRecord = {
-      loss: this.#sinceLog.value,
-      grad_norm: this.#gradNorm,
-      learning_rate: this.#learningRate,
-      ...(this.#skippedSinceLog > 0 && { skipped_steps: this.#skippedSinceLog }),
-      ...this.#parts.timings?.take(),
-      epoch: this.state.epoch,
-    }
-    this.#sinceLog = new LossMean()
-    this.#skippedSinceLog = 0
-    this.#loggedStep = this.state.globalStep
-    await this.#record(record)
-  }
-
-  async #evaluate(): Promise<void> {
-    const metrics = await evaluationRecord(this.#parts, this.state, () => this.emit('onPredictionStep'))
-    await this.#record(metrics)
-    await emit(this.#parts.callbacks, 'onEvaluate', metrics, this.#context)
+  async #logLosses(): Promise<void> {
+    const { globalStep, epoch } = this.state
+    if (this.#log.isLogged(globalStep)) return
+    // Asked for by a callback, between reports: the next step brings one.
+    if (!this.#log.hasNews) this.control.shouldLog = true
+    else await this.#record(this.#log.take(globalStep, this.#learningRate, epoch, this.#parts.timings?.take()))
   }
 
   async #save(): Promise<void> {
-    this.#parts.say?.(savingCheckpoint(join(this.#parts.args.outputDir, `checkpoint-${this.state.globalStep}`)))
-    const folder = await saveCheckpoint(this.#parts, this.state)
+    const { callbacks, args, say } = this.#parts
+    say?.(savingCheckpoint(join(args.outputDir, `checkpoint-${this.state.globalStep}`)))
+    const folder = await saveCheckpoint(this.#parts, this.plan, {
+      state: this.state,
+      position: this.position,
+      losses: this.#log.save(),
+      learningRate: this.#learningRate,
+      shouldEpochStop: this.control.shouldEpochStop,
+      callbacks: callbackStates(callbacks),
+    })
     this.#saved = { step: this.state.globalStep, folder }
-    await emit(this.#parts.callbacks, 'onSave', folder, this.#context)
+    await this.#best.rotate(basename(folder))
+    await emit(callbacks, 'onSave', folder, this.#context)
   }
 
   async #record(record: LogRecord): Promise<void> {

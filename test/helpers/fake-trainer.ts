@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { setImmediate } from 'node:timers/promises'
 import { Dataset } from '../../lib/data/dataset.js'
-import { createBatchSampler } from '../../lib/data/samplers/index.js'
+import { createFeed, type DataSource } from '../../lib/data/feed.js'
 import { type Loss, MultipleNegativesRankingLoss } from '../../lib/losses/index.js'
 import type {
   NativeTrainer,
@@ -12,18 +12,22 @@ import type {
   TensorRange,
 } from '../../lib/native/types.js'
 import { resolveArguments, type TrainingArguments } from '../../lib/training/arguments.js'
-import { BatchMaker } from '../../lib/training/batches.js'
+import { BatchMaker } from '../../lib/training/batch-maker.js'
+import type { BatchSource } from '../../lib/training/batches.js'
 import type { LogRecord, TrainerCallback } from '../../lib/training/callbacks.js'
+import type { OwnState } from '../../lib/training/checkpoint.js'
+import { trainLoop } from '../../lib/training/loop.js'
 import { type RunParts, TrainingRun } from '../../lib/training/run.js'
-import { trainLoop } from '../../lib/training/trainer.js'
 
 /** An engine that takes one turn of the event loop per batch and answers with loss = number of the batch. */
-export class FakeEngine implements Pick<NativeTrainer, 'step' | 'evaluate' | 'tensors' | 'dump'> {
+export class FakeEngine implements Pick<NativeTrainer, 'step' | 'evaluate' | 'tensors' | 'dump' | 'counters'> {
   readonly calls: (StepOptions & { batch: PackedBatch })[] = []
   inFlight = 0
   mostInFlight = 0
   failAt = Number.POSITIVE_INFINITY
   nonFiniteAt = 0
+  /** What losses log beside their value, in every batch. */
+  components: Record<string, number> = {}
   /** Tensors of the trainer. */
   readonly owned = new Map<string, Float32Array>()
   #queue: Promise<unknown> = Promise.resolve()
@@ -62,16 +66,16 @@ export class FakeEngine implements Pick<NativeTrainer, 'step' | 'evaluate' | 'te
   #report(): StepReport {
     const batches = this.#losses.length
     const loss = this.#losses.reduce((sum, value) => sum + value, 0) / batches
-    const report = {
+    const report: StepReport = {
       loss,
       batches,
+      components: batches === 0 ? {} : this.components,
       gradNorm: 0.5,
       updates: batches,
       skipped: this.#skipped,
-      components: {},
-      times: { forward: 1, backward: 1, optimizer: 1 },
-      tokens: 0,
-      meanCosine: 0.1,
+      times: { forward: 1, backward: 2, optimizer: 1 },
+      tokens: 100,
+      meanCosine: 0.5,
     }
     this.#losses = []
     this.#skipped = 0
@@ -79,7 +83,11 @@ export class FakeEngine implements Pick<NativeTrainer, 'step' | 'evaluate' | 'te
   }
 
   async evaluate(batch: PackedBatch): Promise<{ loss: number; components: Record<string, number> }> {
-    return { loss: (batch.offsets.length - 1) / batch.columns, components: {} }
+    return { loss: (batch.offsets.length - 1) / batch.columns, components: this.components }
+  }
+
+  async counters(): Promise<number[]> {
+    return [this.calls.length, this.calls.filter(({ update }) => update).length]
   }
 }
 
@@ -94,16 +102,28 @@ export async function tokenize(texts: readonly string[]) {
   return { ids, offsets: Int32Array.from({ length: texts.length + 1 }, (_, i) => i) }
 }
 
-export function source(dataset: Dataset, loss: Loss, args: Readonly<TrainingArguments>, batchSize: number) {
-  const { seed, dataloaderDropLast: dropLast, batchSampler } = args
+export function source(
+  data: DataSource,
+  loss: Loss,
+  args: Readonly<TrainingArguments>,
+  batchSize: number,
+): BatchSource {
+  const { seed, dataloaderDropLast: dropLast, batchSampler, multiDatasetBatchSampler } = args
+  const maker = new BatchMaker({ requirements: loss.requirements, tokenize })
   return {
-    sampler: createBatchSampler(batchSampler, dataset, { batchSize, seed, dropLast }),
-    maker: new BatchMaker(dataset, loss, tokenize),
+    feed: createFeed(data, { batchSampler, multiDatasetBatchSampler, batchSize, seed, dropLast }),
+    prepare: async (batch, position) => {
+      return { batch: await maker.make(batch, position), loss: 0, weight: 1, rows: batch.rows.length }
+    },
   }
 }
 
 export interface Setup {
   rows?: number
+  /** Instead of `rows` pairs. */
+  data?: DataSource
+  /** What a checkpoint says. */
+  resume?: OwnState
   engine?: FakeEngine
   callbacks?: TrainerCallback[]
   parts?: Partial<RunParts>
@@ -117,7 +137,7 @@ export function prepare(given: Partial<TrainingArguments>, setup: Setup = {}) {
   const run = new TrainingRun({
     args,
     native: engine,
-    train: source(pairs(setup.rows ?? 10), loss, args, args.perDeviceTrainBatchSize),
+    train: source(setup.data ?? pairs(setup.rows ?? 10), loss, args, args.perDeviceTrainBatchSize),
     save: async (folder) => {
       mkdirSync(folder, { recursive: true })
     },
@@ -126,6 +146,7 @@ export function prepare(given: Partial<TrainingArguments>, setup: Setup = {}) {
     signal: setup.signal,
     ...setup.parts,
   })
+  if (setup.resume) run.restore(setup.resume)
   return { engine, run, train: () => trainLoop(run, setup.signal) }
 }
 

@@ -29,7 +29,7 @@ test('the order of events with accumulation and evaluation', async (t) => {
   const evalData = source(pairs(3), new MultipleNegativesRankingLoss(), args, 2)
   await prepare(
     { gradientAccumulationSteps: 2, evalStrategy: 'epoch', loggingStrategy: 'epoch' },
-    { rows: 8, callbacks: [callback], parts: { evalData } },
+    { rows: 8, callbacks: [callback], parts: { evalData: [{ name: '', source: evalData }] } },
   ).train()
   t.deepEqual(callback.events, [
     ...['trainBegin', 'epochBegin', 'stepBegin', 'substepEnd', 'stepBegin', 'stepEnd 1', 'substepEnd', 'stepEnd 2'],

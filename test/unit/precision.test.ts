@@ -1,6 +1,6 @@
 import test from 'ava'
 import type { DType } from '../../lib/native/types.js'
-import { precisionWarning, trainingPrecision } from '../../lib/training/precision.js'
+import { precisionWarnings, trainingPrecision } from '../../lib/training/precision.js'
 
 test('bf16 switches a float32 model and leaves a bfloat16 one as it is', (t) => {
   t.is(trainingPrecision(true, { dtype: 'float32' }), 'bfloat16')
@@ -13,10 +13,18 @@ test('bf16 switches a float32 model and leaves a bfloat16 one as it is', (t) => 
 
 test('a warning where bfloat16 is emulated, nowhere else', (t) => {
   const warning = (bf16: boolean, dtype: DType, device: string, fastDTypes: DType[]) =>
-    precisionWarning(bf16, { dtype, device }, () => ({ fastDTypes }))
+    precisionWarnings({ bf16, fp16: false }, { dtype, device }, () => ({ fastDTypes }))[0]
   t.regex(warning(true, 'float32', 'cpu', ['float32', 'float64'])!, /emulated and slower/)
   t.is(warning(true, 'float32', 'cpu', ['float32', 'bfloat16']), undefined)
   t.is(warning(true, 'float32', 'cuda:0', ['float32']), undefined)
   t.is(warning(false, 'float32', 'cpu', ['float32']), undefined)
   t.is(warning(true, 'bfloat16', 'cpu', ['float32']), undefined)
+})
+
+test('fp16 is float32 on the CPU, with a warning, and refused elsewhere', (t) => {
+  const warnings = (device: string) =>
+    precisionWarnings({ bf16: false, fp16: true }, { dtype: 'float32', device }, () => ({ fastDTypes: ['float32'] }))
+  t.is(warnings('cpu').length, 1)
+  t.regex(warnings('cpu')[0]!, /fp16.*float32/)
+  t.throws(() => warnings('cuda:0'), { code: 'ERR_NOT_IMPLEMENTED', message: /bf16/ })
 })

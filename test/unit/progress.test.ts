@@ -11,6 +11,9 @@ const state: TrainerState = {
   samplesSeen: 1440,
   skippedSteps: 0,
   lastLoss: 0.42134,
+  bestMetric: null,
+  bestGlobalStep: null,
+  bestModelCheckpoint: null,
   logHistory: [],
 }
 const control = {

@@ -52,7 +52,8 @@ for (const [i, expected] of golden.runs.entries()) {
     }
     const outputDir = await temporaryFolder(t)
     const args = { saveStrategy: 'steps', ...expected.args, outputDir } as const
-    const evalData = source(pairs(expected.rows), new MultipleNegativesRankingLoss(), resolveArguments(), 8)
+    const data = source(pairs(expected.rows), new MultipleNegativesRankingLoss(), resolveArguments(), 8)
+    const evalData = [{ name: '', source: data }]
     const result = await prepare(args, { rows: expected.rows, callbacks: [callback], parts: { evalData } }).train()
 
     t.deepEqual(events, expected.events)

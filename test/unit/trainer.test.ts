@@ -4,7 +4,7 @@ import test from 'ava'
 import { Dataset } from '../../lib/data/dataset.js'
 import { CoSENTLoss, type Loss, MultipleNegativesRankingLoss, SoftmaxLoss } from '../../lib/losses/index.js'
 import { resolveArguments } from '../../lib/training/arguments.js'
-import { BatchMaker } from '../../lib/training/batches.js'
+import { BatchMaker } from '../../lib/training/batch-maker.js'
 import { checkData } from '../../lib/training/check-data.js'
 import { TrainingAbortedError, type TrainResult } from '../../lib/training/result.js'
 import { FakeEngine, pairs, prepare, recorder, source, tokenize } from '../helpers/fake-trainer.js'
@@ -156,7 +156,7 @@ test('evaluation: the loss is the mean over the rows, the metrics have eval_ in 
     {
       callbacks: [callback],
       parts: {
-        evalData: source(pairs(5), new MultipleNegativesRankingLoss(), args, 2),
+        evalData: [{ name: '', source: source(pairs(5), new MultipleNegativesRankingLoss(), args, 2) }],
         evaluate: async (context) => {
           contexts.push(context)
           return { metrics: { dev_spearman_cosine: 0.5 }, primaryMetric: 'dev_spearman_cosine' }
@@ -290,14 +290,20 @@ test('steps with a gradient that is not finite are counted and logged', async (t
   t.is(callback.records[0]!.loss, (1 + 3 + 4 + 5) / 4)
 })
 
+const start = { epoch: 0, index: 0 }
+
 test('texts are tokenised once', async (t) => {
   const seen: string[] = []
-  const maker = new BatchMaker(pairs(4, { score: [1, 2, 3, 4] }), new CoSENTLoss(), (texts) => {
-    seen.push(...texts)
-    return tokenize(texts)
+  const maker = new BatchMaker({
+    requirements: new CoSENTLoss().requirements,
+    tokenize: (texts) => {
+      seen.push(...texts)
+      return tokenize(texts)
+    },
   })
-  const first = await maker.make(Int32Array.of(2, 0))
-  const second = await maker.make(Int32Array.of(0, 3, 2))
+  const dataset = pairs(4, { score: [1, 2, 3, 4] })
+  const first = await maker.make({ dataset, rows: Int32Array.of(2, 0) }, start)
+  const second = await maker.make({ dataset, rows: Int32Array.of(0, 3, 2) }, start)
   t.deepEqual(seen, ['a2', 'a0', 'p2', 'p0', 'a3', 'p3'])
   t.deepEqual([...first.ids], [2, 0, 2, 0])
   t.deepEqual([...second.ids], [0, 3, 2, 0, 3, 2])
@@ -307,11 +313,10 @@ test('texts are tokenised once', async (t) => {
 test('class labels are integers, and labels that the loss does not use stay away', async (t) => {
   const dataset = pairs(3, { label: [0, 2, 1] })
   const rows = Int32Array.of(1, 2)
-  t.deepEqual(
-    (await new BatchMaker(dataset, new SoftmaxLoss({ numLabels: 3 }), tokenize).make(rows)).labels,
-    Int32Array.of(2, 1),
-  )
-  t.is((await new BatchMaker(dataset, new MultipleNegativesRankingLoss(), tokenize).make(rows)).labels, undefined)
+  const labelsFor = async ({ requirements }: Loss) =>
+    (await new BatchMaker({ requirements, tokenize }).make({ dataset, rows }, start)).labels
+  t.deepEqual(await labelsFor(new SoftmaxLoss({ numLabels: 3 })), Int32Array.of(2, 1))
+  t.is(await labelsFor(new MultipleNegativesRankingLoss()), undefined)
 })
 
 test('data that the loss cannot take is refused', (t) => {

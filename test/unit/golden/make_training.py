@@ -19,10 +19,11 @@ import transformers
 HERE = pathlib.Path(__file__).parent
 
 
-def rates(kind, learning_rate, warmup_steps, total_steps):
+def rates(kind, learning_rate, warmup_steps, total_steps, kwargs):
     parameter = torch.nn.Parameter(torch.zeros(1))
     optimizer = torch.optim.SGD([parameter], lr=learning_rate)
-    schedule = transformers.get_scheduler(kind, optimizer, warmup_steps, total_steps)
+    kwargs = {re.sub("([A-Z])", lambda found: "_" + found[1].lower(), name): value for name, value in kwargs.items()}
+    schedule = transformers.get_scheduler(kind, optimizer, warmup_steps, total_steps, kwargs)
     used = []
     for _ in range(total_steps):
         used.append(optimizer.param_groups[0]["lr"])
@@ -31,13 +32,32 @@ def rates(kind, learning_rate, warmup_steps, total_steps):
     return used
 
 
+kinds = [
+    *[(kind, {}) for kind in ["linear", "constant", "constant_with_warmup", "cosine"]],
+    ("cosine", {"numCycles": 1.5}),
+    ("cosine_with_restarts", {}),
+    ("cosine_with_restarts", {"numCycles": 3}),
+    ("polynomial", {}),
+    ("polynomial", {"lrEnd": 1e-6, "power": 2.0}),
+    ("inverse_sqrt", {}),
+    ("inverse_sqrt", {"timescale": 7}),
+    ("cosine_with_min_lr", {"minLr": 1e-6}),
+    ("cosine_with_min_lr", {"minLrRate": 0.1, "numCycles": 1.0}),
+    ("cosine_warmup_with_min_lr", {"minLrRate": 0.1}),
+    ("cosine_warmup_with_min_lr", {"minLr": 1e-6, "warmupLrRate": 0.2}),
+    ("warmup_stable_decay", {"numDecaySteps": 3}),
+    ("warmup_stable_decay", {"numDecaySteps": 3, "numStableSteps": 2, "warmupType": "cosine", "decayType": "linear"}),
+    ("warmup_stable_decay", {"numDecaySteps": 2, "warmupType": "1-sqrt", "decayType": "1-sqrt", "minLrRatio": 0.1}),
+]
 runs = [
-    {"type": kind, "learningRate": rate, "warmupSteps": warmup, "totalSteps": total}
-    for kind in ["linear", "constant", "constant_with_warmup", "cosine"]
+    {"type": kind, "learningRate": rate, "warmupSteps": warmup, "totalSteps": total, "kwargs": kwargs}
+    for kind, kwargs in kinds
     for rate, warmup, total in [(5e-5, 1, 10), (1e-3, 0, 7), (2e-5, 5, 12), (1e-4, 6, 6)]
+    # Its decay divides by the steps that are left.
+    if not (kind == "polynomial" and warmup == total)
 ]
 for run in runs:
-    run["rates"] = rates(run["type"], run["learningRate"], run["warmupSteps"], run["totalSteps"])
+    run["rates"] = rates(run["type"], run["learningRate"], run["warmupSteps"], run["totalSteps"], run["kwargs"])
 schedule = {"transformers": transformers.__version__, "torch": torch.__version__, "runs": runs}
 (HERE / "schedule.json").write_text(json.dumps(schedule))
 

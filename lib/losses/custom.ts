@@ -1,0 +1,129 @@
+import { invalidArgument } from '../errors.js'
+import type { LossSpec } from '../native/types.js'
+import { checkInteger, checkOneOf, checkOptions, checkType } from '../options.js'
+import type { Loss, LossRequirements } from './loss.js'
+
+/** What a loss in TypeScript is computed from. The arrays are valid during the call; do not change them. */
+export interface CustomLossInput {
+  /** The sentence embeddings, one array per text column: `rows` × `dimension`, row by row. */
+  embeddings: readonly Float32Array[]
+  rows: number
+  dimension: number
+  /** One label per row, or a vector of them. */
+  labels?: Float32Array | Int32Array
+  /** Shape of `labels`: [rows] or [rows, width]. */
+  labelShape?: readonly number[]
+  /** A number for every row of every column, column by column; equal numbers are equal texts. */
+  textIds?: Int32Array
+  /** Values of the loss's own parameters. */
+  parameters: Readonly<Record<string, Float32Array>>
+  /** Whether gradients are wanted: not in an evaluation. */
+  training: boolean
+}
+
+export interface CustomLossValue {
+  loss: number
+  /** d loss / d embeddings, one array per text column, of the same size. May be absent in an evaluation. */
+  gradients?: readonly Float32Array[]
+  /** d loss / d parameters; one that is absent counts as zero. */
+  parameterGradients?: Readonly<Record<string, Float32Array>>
+  /** Logged beside the loss. */
+  components?: Readonly<Record<string, number>>
+}
+
+export type CustomLossFunction = (input: CustomLossInput) => CustomLossValue | Promise<CustomLossValue>
+
+/** A parameter that a custom loss owns and trains. */
+export interface CustomLossParameter {
+  shape: readonly number[]
+  /** Initial values: one for all elements, or all of them row by row. Default 0. */
+  init?: number | Float32Array
+}
+
+export interface CustomLossOptions {
+  /** Which labels the function wants, as in docs/losses.md. Default `none`. */
+  labels?: LossRequirements['labels']
+  /** Number of classes; only with `labels: 'int'`. */
+  numLabels?: number
+  /** Fewest text columns. Default 1. */
+  minColumns?: number
+  /** Most text columns. Default: any number. */
+  maxColumns?: number
+  /** Whether the function wants `textIds`. Default false. */
+  textIds?: boolean
+  /** Parameters of its own, by name. */
+  parameters?: Readonly<Record<string, CustomLossParameter>>
+}
+
+/** A loss that is computed in TypeScript, as the trainer sees it. */
+export interface ComputedLoss {
+  readonly parameters: Readonly<Record<string, CustomLossParameter>>
+  readonly compute: CustomLossFunction
+}
+
+/**
+ * A loss written in TypeScript: a function that gives value and gradients for the embeddings of a batch. The rest of a
+ * step (dropout, gradient caching, clipping, optimiser) is as with the losses of the engine.
+ *
+ * ```ts
+ * // mean ½ ‖u − v‖²
+ * new losses.Custom(({ embeddings: [u, v], rows }) => {
+ *   const du = u!.map((value, i) => (value - v![i]!) / rows)
+ *   const loss = du.reduce((sum, d) => sum + (d * d * rows) / 2, 0)
+ *   return { loss, gradients: [du, du.map((d) => -d)] }
+ * })
+ * ```
+ *
+ * - **Data**: any number of text columns; labels as `labels` says.
+ * - **Speed**: the function runs on the JavaScript thread between two halves of a step, so that steps do not overlap; it may
+ *   be async. The engine's losses are faster wherever one of them fits.
+ * - **Parameters** are trained like those of the engine's losses; they are in `lossTensors` and in checkpoints.
+ *
+ * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION
+ */
+export class Custom implements Loss {
+  readonly type = 'Custom'
+  readonly requirements: LossRequirements
+  readonly computed: ComputedLoss
+
+  constructor(compute: CustomLossFunction, options: CustomLossOptions = {}) {
+    const names = ['labels', 'numLabels', 'minColumns', 'maxColumns', 'textIds', 'parameters']
+    checkOptions(this.type, options, names)
+    if (typeof compute !== 'function') throw invalidArgument('the first argument of Custom', 'a function', compute)
+    const { labels = 'none', numLabels, textIds, parameters = {} } = options
+    checkOneOf('Custom labels', labels, ['none', 'float', 'int', 'floats'])
+    checkInteger('Custom numLabels', numLabels, 2)
+    checkInteger('Custom minColumns', options.minColumns, 1)
+    if (options.maxColumns !== Number.POSITIVE_INFINITY) checkInteger('Custom maxColumns', options.maxColumns, 1)
+    checkType('Custom textIds', textIds, 'boolean')
+    checkType('Custom parameters', parameters, 'object')
+    for (const [name, parameter] of Object.entries(parameters)) checkParameter(name, parameter)
+    this.requirements = {
+      minColumns: options.minColumns ?? 1,
+      maxColumns: options.maxColumns ?? Number.POSITIVE_INFINITY,
+      labels,
+      ...(numLabels !== undefined && { numLabels }),
+      ...(textIds && { textIds }),
+    }
+    this.computed = { parameters, compute }
+  }
+
+  spec(): LossSpec {
+    const shapes: Record<string, number[]> = {}
+    for (const [name, { shape }] of Object.entries(this.computed.parameters)) shapes[name] = [...shape]
+    return { type: this.type, parameters: shapes }
+  }
+}
+
+function checkParameter(name: string, parameter: unknown): void {
+  const { shape, init } = (parameter ?? {}) as Partial<CustomLossParameter>
+  if (!/^[A-Za-z_][\w.]*$/.test(name)) {
+    throw invalidArgument('a name in Custom parameters', 'letters, digits, _ and .', name)
+  }
+  if (!Array.isArray(shape) || !shape.every((n) => Number.isInteger(n) && n > 0)) {
+    throw invalidArgument(`Custom parameters.${name}.shape`, 'an array of positive whole numbers', shape)
+  }
+  const size = shape.reduce((product: number, n: number) => product * n, 1)
+  const fits = init === undefined || Number.isFinite(init) || (init instanceof Float32Array && init.length === size)
+  if (!fits) throw invalidArgument(`Custom parameters.${name}.init`, `a number, or a Float32Array of ${size}`, init)
+}

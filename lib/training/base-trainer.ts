@@ -1,0 +1,304 @@
+import type { Dataset } from '../data/dataset.js'
+import { type DataSource, isDataStream, isDataset } from '../data/feed.js'
+import { fromNative, invalidArgument, SentenceTorchError } from '../errors.js'
+import type { EvaluationContext, EvaluationResult } from '../evaluation/evaluator.js'
+import type { ComputedLoss } from '../losses/custom.js'
+import { loadAddon } from '../native/load.js'
+import type { DType, NativeEncoder, NativeTrainer, PackedBatch } from '../native/types.js'
+import { checkOptions, type NotBuilt } from '../options.js'
+import { resolveArguments, type TrainingArguments } from './arguments.js'
+import type { Rows } from './batch-maker.js'
+import type { BatchPosition } from './batches.js'
+import { checkCallbacks, emitInitEnd } from './callback-list.js'
+import { newControl, newState, type TrainerCallback } from './callbacks.js'
+import { type TrainingEvent, trainingEvents } from './events.js'
+import { Gate } from './gate.js'
+import { trainLoop } from './loop.js'
+import { type LossChoice, LossSet, type TrainableLoss } from './loss-set.js'
+import { checkLossTensors, type LossTensors } from './loss-tensors.js'
+import { optimizerSpec } from './optimizer.js'
+import { precisionWarnings, trainingPrecision } from './precision.js'
+import type { ProgressOutput } from './progress.js'
+import { Reporting } from './reporting/reporting.js'
+import { Timings } from './reporting/timings.js'
+import { TrainingAbortedError, type TrainResult } from './result.js'
+import { TrainerSession } from './session.js'
+
+/** What a trainer needs of a model. */
+export interface TrainableModel {
+  readonly device: string
+  readonly dtype: DType
+  readonly encoder: NativeEncoder
+  save(folder: string): Promise<void>
+  /** Takes the weights of a folder that `save` wrote. */
+  loadWeights(folder: string): Promise<void>
+}
+
+/** An evaluator of models of one kind. */
+export interface EvaluatorOf<M> {
+  evaluate(model: M, context?: EvaluationContext): Promise<EvaluationResult>
+}
+
+/** Makes the batches of one dataset. */
+export interface BatchMaking {
+  make(rows: Rows, position: BatchPosition): Promise<PackedBatch>
+}
+
+/** What a kind of model does in its own way; everything else is in {@link BaseTrainer}. */
+export interface TrainerKind<M extends TrainableModel, L extends BaseLoss> {
+  /** `SentenceTransformerTrainer` */
+  name: string
+  isModel(value: unknown): boolean
+  /** `a SentenceTransformer` */
+  modelName: string
+  defaultLoss(model: M): L
+  /**
+   * Checks a dataset (of a stream: the rows of each batch) against its loss.
+   * @param which `trainDataset`, or `trainDataset.<name>`
+   * @returns a warning
+   * @throws ERR_INVALID_DATA
+   */
+  checkData(dataset: Dataset, loss: L, which: string): string | undefined
+  /** @param dataset name of the dataset, '' for a single one */
+  batchMaker(parts: BatchMakerParts<M, L>): BatchMaking
+}
+
+export interface BatchMakerParts<M, L> {
+  model: M
+  loss: L
+  /** Name of the dataset; '' for a single one. */
+  dataset: string
+  args: Readonly<TrainingArguments>
+  signal?: AbortSignal | undefined
+  /** With `logTimings`: is to hear how long tokenising takes. */
+  timings?: Timings | undefined
+}
+
+export interface BaseLoss extends TrainableLoss {
+  readonly computed?: ComputedLoss
+  readonly caching?: { readonly miniBatchSize?: number; readonly miniBatchTokens?: number }
+}
+
+export interface BaseTrainerOptions<M, L> {
+  model: M
+  /** See {@link TrainingArguments}; what is absent has sentence-transformers' default. */
+  args?: Partial<TrainingArguments>
+  /** One dataset or stream, or several by name: every batch is of one of them. */
+  trainDataset: DataSource
+  /** For `eval_loss`, or `eval_<name>_loss` by name; read when `evalStrategy` is not `no`. */
+  evalDataset?: DataSource
+  /** One for all datasets, or one for each by name. */
+  loss?: LossChoice<L>
+  /** Runs at every evaluation; its CSV goes to `outputDir/eval`. Read when `evalStrategy` is not `no`. */
+  evaluator?: EvaluatorOf<M>
+  /**
+   * What the parameters that the losses own start from: the `lossTensors` of an earlier result, or the path of a
+   * checkpoint's `loss.safetensors`. Default: random values from `seed`.
+   */
+  lossTensors?: LossTensors | string
+  callbacks?: readonly TrainerCallback[]
+  /** Where progress is shown, `false` for nowhere. Default: `process.stdout`. */
+  progress?: ProgressOutput | false
+}
+
+export interface TrainOptions {
+  /** Stops after the steps that are running (two at most). */
+  signal?: AbortSignal
+  /** The checkpoint to go on from; true: the newest in `outputDir`. Default: `args.resumeFromCheckpoint`. */
+  resumeFromCheckpoint?: boolean | string
+}
+
+const OPTIONS = [
+  ...['model', 'args', 'trainDataset', 'evalDataset', 'loss', 'lossTensors', 'evaluator', 'callbacks', 'progress'],
+]
+const PLANNED_OPTIONS: Record<string, NotBuilt> = {
+  dataCollator: { harmless: [null] },
+  processingClass: { harmless: [null] },
+  tokenizer: { harmless: [null] },
+  modelInit: { harmless: [null] },
+  computeMetrics: { harmless: [null] },
+  optimizers: { harmless: [null], instead: 'args.optim and args.lrSchedulerType choose them' },
+  optimizerClsAndKwargs: { harmless: [null], instead: 'args.optim chooses it' },
+  preprocessLogitsForMetrics: { harmless: [null] },
+}
+
+/** Fine-tunes a model in place: what trainers of all kinds of models have in common. */
+export abstract class BaseTrainer<M extends TrainableModel, L extends BaseLoss> {
+  readonly model: M
+  readonly args: Readonly<TrainingArguments>
+  readonly loss: LossChoice<L>
+  readonly #options: BaseTrainerOptions<M, L>
+  readonly #kind: TrainerKind<M, L>
+  readonly #losses: LossSet<L>
+  readonly #gate = new Gate()
+
+  protected constructor(options: BaseTrainerOptions<M, L>, kind: TrainerKind<M, L>) {
+    checkOptions(kind.name, options, OPTIONS, PLANNED_OPTIONS)
+    this.#options = options
+    this.#kind = kind
+    this.model = options.model
+    this.args = resolveArguments(options.args)
+    checkParts(options, kind)
+    this.loss = options.loss ?? kind.defaultLoss(options.model)
+    this.#losses = new LossSet(this.loss)
+    const { trainDataset, evalDataset, evaluator } = options
+    const warnings = [
+      ...precisionWarnings(this.args, this.model, () => loadAddon().runtime()),
+      ...this.#checkData(trainDataset, 'trainDataset'),
+    ]
+    if (evalDataset) warnings.push(...this.#checkData(evalDataset, 'evalDataset'))
+    if (this.args.evalStrategy === 'no' && !this.args.evalOnStart && (evalDataset || evaluator)) {
+      warnings.push("evalDataset and evaluator are not used during training, because evalStrategy is 'no'")
+    }
+    if ((this.args.evalStrategy !== 'no' || this.args.evalOnStart) && !evalDataset && !evaluator) {
+      throw new SentenceTorchError(
+        'ERR_INVALID_ARGUMENT',
+        `evalStrategy is '${this.args.evalStrategy}'${this.args.evalOnStart ? ' with evalOnStart' : ''}, but there is ` +
+          'neither an evalDataset nor an evaluator',
+      )
+    }
+    for (const warning of warnings) process.emitWarning(warning, 'SentenceTorchWarning')
+    emitInitEnd(options.callbacks ?? [], { args: this.args, state: newState(), control: newControl() })
+  }
+
+  /**
+   * Trains. The weights of `model` change step by step; in between, and after an error or an abort, they are valid.
+   *
+   * @param options.signal stops after the steps that are running (two at most), with a last checkpoint unless
+   *   `saveStrategy` is `no`
+   * @returns steps done, mean loss, and `metrics` (seconds, rows and steps per second)
+   * @throws TrainingAbortedError (name `AbortError`, code ERR_ABORTED) with the partial result; ERR_BUSY when another
+   *   trainer is at work on the model; ERR_DISPOSED; ERR_OUT_OF_MEMORY; ERR_NOT_FOUND and ERR_INVALID_FILE for the
+   *   checkpoint to go on from; ERR_INVALID_TENSORS, listing what does not fit, for it and for `lossTensors`
+   */
+  async train(options: TrainOptions = {}): Promise<TrainResult> {
+    checkOptions('train', options, ['signal', 'resumeFromCheckpoint'])
+    return this.#train(options, this.#options.callbacks ?? [])
+  }
+
+  /**
+   * Trains like {@link train} and gives what happens as events: `for await (const event of trainer.run()) …`. Training
+   * starts when the loop does; leaving the loop stops it after the running step. The last event, `trainEnd`, has the result.
+   * docs/reporting.md says what a slow loop does to training.
+   *
+   * @throws in the loop, what `train` rejects with
+   */
+  run(options: TrainOptions = {}): AsyncGenerator<TrainingEvent, void, undefined> {
+    checkOptions('run', options, ['signal', 'resumeFromCheckpoint'])
+    const { callbacks = [] } = this.#options
+    return trainingEvents((listener) => this.#train(options, [...callbacks, listener]), {
+      onLeave: () => this.resume(),
+    })
+  }
+
+  /** Lets the running step end and waits then, until {@link resume}. Before `train()`: it waits before its first step. */
+  pause(): void {
+    this.#gate.close()
+  }
+
+  /** Goes on after {@link pause}. */
+  resume(): void {
+    this.#gate.open()
+  }
+
+  async #train(options: TrainOptions, callbacks: readonly TrainerCallback[]): Promise<TrainResult> {
+    const { signal } = options
+    const { progress = process.stdout } = this.#options
+    const reporting = new Reporting(this.args, progress)
+    const native = this.#nativeTrainer()
+    const session = new TrainerSession({
+      ...this.#options,
+      args: this.args,
+      kind: this.#kind,
+      losses: this.#losses,
+      native,
+      signal,
+      callbacks: [...callbacks, ...reporting.callbacks],
+      say: (text) => reporting.say(text),
+      timings: this.args.logTimings ? new Timings() : undefined,
+      gate: this.#gate,
+    })
+    try {
+      const run = await session.begin(options.resumeFromCheckpoint ?? this.args.resumeFromCheckpoint)
+      try {
+        return await trainLoop(run, signal)
+      } catch (error) {
+        await run.abandon()
+        if (error instanceof TrainingAbortedError) throw error
+        // Whatever was waiting when the signal fired (tokenizer, evaluator) has thrown an error of its own.
+        throw signal?.aborted && isAbort(error, signal) ? await run.aborted(signal.reason) : error
+      }
+    } finally {
+      await native.dispose()
+      await reporting.close()
+    }
+  }
+
+  #nativeTrainer(): NativeTrainer {
+    const { args, model } = this
+    const { embeddingDimension } = model.encoder
+    const precision = trainingPrecision(args.bf16, model)
+    const { Trainer } = loadAddon()
+    try {
+      return new Trainer(model.encoder, {
+        losses: this.#losses.all.map(({ name, loss }) => ({ name, spec: loss.spec(embeddingDimension) })),
+        optimizer: optimizerSpec(args),
+        weightDecay: args.weightDecay,
+        maxGradNorm: args.maxGradNorm,
+        seed: args.seed,
+        ...((args.gradientCheckpointing || args.activationCheckpointing) && { activationCheckpointing: true }),
+        ...(args.compat !== null && { compatLossGradients: true }),
+        ...(precision && { precision }),
+      })
+    } catch (error) {
+      throw fromNative(error, 'Trainer')
+    }
+  }
+
+  /** @returns warnings */
+  #checkData(source: DataSource, which: string): string[] {
+    if (isDataset(source) || isDataStream(source)) {
+      this.#losses.checkNames(undefined, which)
+      if (isDataStream(source)) return []
+      return [this.#kind.checkData(source, this.#losses.of(''), which) ?? []].flat()
+    }
+    const names = Object.keys(source)
+    this.#losses.checkNames(names, which)
+    return names.flatMap((name) => {
+      const dataset = source[name]!
+      return isDataset(dataset) ? (this.#kind.checkData(dataset, this.#losses.of(name), `${which}.${name}`) ?? []) : []
+    })
+  }
+}
+
+function isAbort(error: unknown, signal: AbortSignal): boolean {
+  return error === signal.reason || (error instanceof SentenceTorchError && error.code === 'ERR_ABORTED')
+}
+
+function checkParts<M extends TrainableModel, L extends BaseLoss>(
+  options: BaseTrainerOptions<M, L>,
+  kind: TrainerKind<M, L>,
+): void {
+  const { model, trainDataset, evalDataset, evaluator, callbacks, lossTensors } = options
+  if (!kind.isModel(model)) throw invalidArgument('model', kind.modelName, model)
+  checkSource('trainDataset', trainDataset)
+  if (evalDataset !== undefined) checkSource('evalDataset', evalDataset)
+  if (evaluator !== undefined && typeof evaluator?.evaluate !== 'function') {
+    throw invalidArgument('evaluator', 'an object with the method evaluate', evaluator)
+  }
+  checkLossTensors(lossTensors)
+  checkCallbacks(callbacks)
+}
+
+function checkSource(name: string, source: unknown): void {
+  if (isDataset(source) || isDataStream(source)) return
+  const isObject = typeof source === 'object' && source !== null && !Array.isArray(source)
+  if (!isObject || Object.keys(source).length === 0) {
+    throw invalidArgument(name, 'a Dataset, a DataStream or an object of them', source)
+  }
+  for (const [key, dataset] of Object.entries(source)) {
+    if (!isDataset(dataset) && !isDataStream(dataset)) {
+      throw invalidArgument(`${name}.${key}`, 'a Dataset or a DataStream', dataset)
+    }
+  }
+}

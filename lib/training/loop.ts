@@ -1,0 +1,39 @@
+import { SentenceTorchError } from '../errors.js'
+import type { TrainResult } from './result.js'
+import type { TrainingRun } from './run.js'
+
+/** The loop: while the engine computes one step, the next is tokenised, packed and handed over. */
+export async function trainLoop(run: TrainingRun, signal?: AbortSignal): Promise<TrainResult> {
+  await run.emit('onTrainBegin')
+  if (run.wantsEvaluationFirst) await run.evaluate()
+  const start = run.position
+  for (let epoch = start.epoch; run.wantsEpoch(epoch) && !signal?.aborted; epoch++) {
+    // A resumed run begins in the middle of an epoch.
+    let batches = epoch === start.epoch ? start.batches : 0
+    await run.emit('onEpochBegin')
+    if (!run.control.shouldEpochStop) {
+      for await (const group of run.groups({ epoch, batches })) {
+        await run.pause()
+        if (signal?.aborted || run.isOver) break
+        await run.emit('onStepBegin')
+        batches += group.length
+        const due = await run.step(group, { epoch, batches })
+        if (run.asksFor(due)) {
+          await run.settle()
+          await run.meet(due)
+        }
+        if (run.isOver || run.control.shouldEpochStop) break
+      }
+    }
+    await run.settle()
+    if (signal?.aborted) break
+    if (batches === 0 && !run.isOver)
+      throw new SentenceTorchError('ERR_INVALID_DATA', 'The sampler makes no batch of trainDataset')
+    run.control.shouldEpochStop = false
+    await run.emit('onEpochEnd')
+    run.position = { epoch: epoch + 1, batches: 0 }
+    await run.meet(run.plan.dueAfterEpoch(run.state.epoch))
+  }
+  if (signal?.aborted) throw await run.aborted(signal.reason)
+  return run.finish()
+}

@@ -1,0 +1,76 @@
+import { invalidArgument, SentenceTorchError } from '../errors.js'
+import type { LossSpec } from '../native/types.js'
+
+/** What the trainer needs of a loss, whatever the kind of model. */
+export interface TrainableLoss {
+  readonly type: string
+  spec(embeddingDimension: number): LossSpec
+}
+
+/** One loss for all datasets, or one for every dataset by its name. */
+export type LossChoice<L> = L | Readonly<Record<string, L>>
+
+export interface NamedLoss<L> {
+  /** The dataset's name; '' for the one loss of all. */
+  name: string
+  loss: L
+}
+
+/** The losses of a trainer in the order in which the engine numbers them. */
+export class LossSet<L extends TrainableLoss> {
+  readonly all: readonly NamedLoss<L>[]
+  readonly #single: boolean
+
+  /** @throws ERR_INVALID_ARGUMENT for what is no loss */
+  constructor(choice: LossChoice<L>) {
+    this.#single = isLoss(choice)
+    this.all = isLoss<L>(choice)
+      ? [{ name: '', loss: choice }]
+      : Object.entries(checkRecord<L>(choice)).map(([name, loss]) => ({ name, loss }))
+  }
+
+  /** Number of the loss of dataset `name`. */
+  indexOf(name: string): number {
+    return this.#single ? 0 : this.all.findIndex((entry) => entry.name === name)
+  }
+
+  of(name: string): L {
+    return this.all[this.indexOf(name)]!.loss
+  }
+
+  /**
+   * @param names of the datasets; undefined for a single one without a name
+   * @throws ERR_INVALID_ARGUMENT when losses by name meet a single dataset or a dataset without a loss
+   */
+  checkNames(names: readonly string[] | undefined, which: string): void {
+    if (this.#single) return
+    if (names === undefined) {
+      throw new SentenceTorchError(
+        'ERR_INVALID_ARGUMENT',
+        `loss gives one loss for each of several datasets, so ${which} must be an object of datasets by the same names`,
+      )
+    }
+    const missing = names.filter((name) => this.indexOf(name) === -1)
+    if (missing.length > 0) {
+      throw new SentenceTorchError(
+        'ERR_INVALID_ARGUMENT',
+        `loss has no entry for ${missing.join(', ')} of ${which}; it has: ${this.all.map(({ name }) => name).join(', ')}`,
+      )
+    }
+  }
+}
+
+function isLoss<L>(value: unknown): value is L {
+  return typeof (value as TrainableLoss | undefined)?.spec === 'function'
+}
+
+function checkRecord<L>(value: unknown): Record<string, L> {
+  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
+  if (!isObject || Object.keys(value).length === 0) {
+    throw invalidArgument('loss', 'a loss, such as new losses.CoSENTLoss(), or an object of losses by dataset', value)
+  }
+  for (const [name, loss] of Object.entries(value)) {
+    if (!isLoss(loss)) throw invalidArgument(`loss.${name}`, 'a loss, such as new losses.CoSENTLoss()', loss)
+  }
+  return value as Record<string, L>
+}

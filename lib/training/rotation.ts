@@ -1,0 +1,82 @@
+import { randomBytes } from 'node:crypto'
+import { readdir, rename, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { SentenceTorchError } from '../errors.js'
+
+const NAME = /^checkpoint-(\d+)$/
+/** What `replaceFolder` and `remove` call their temporary folders. */
+const LEFT_OVER = /^\.(checkpoint-\d+)\.(tmp|old)-[0-9a-f]+$/
+
+/** Names of the checkpoints in a folder, by step; only whole ones, which have `trainer_state.json`. */
+export async function listCheckpoints(outputDir: string): Promise<string[]> {
+  const names = (await entries(outputDir)).filter((name) => NAME.test(name))
+  const whole: string[] = []
+  for (const name of names) if (await exists(join(outputDir, name, 'trainer_state.json'))) whole.push(name)
+  return whole.sort((a, b) => stepOf(a) - stepOf(b))
+}
+
+/**
+ * The newest checkpoint.
+ * @throws ERR_NOT_FOUND without any
+ */
+export async function newestCheckpoint(outputDir: string): Promise<string> {
+  const newest = (await listCheckpoints(outputDir)).at(-1)
+  if (newest !== undefined) return join(outputDir, newest)
+  throw new SentenceTorchError('ERR_NOT_FOUND', `There is no checkpoint in ${outputDir} to go on from`)
+}
+
+/** Takes away the checkpoints with the fewest steps until `limit` are left, but none of `kept`. */
+export async function rotateCheckpoints(
+  outputDir: string,
+  limit: number,
+  kept: readonly (string | undefined)[],
+): Promise<void> {
+  const names = await listCheckpoints(outputDir)
+  const keep = new Set(kept.filter((name) => name !== undefined && names.includes(name)))
+  let left = names.length
+  for (const name of names) {
+    if (left <= Math.max(limit, keep.size)) return
+    if (keep.has(name)) continue
+    await remove(outputDir, name)
+    left--
+  }
+}
+
+/**
+ * Tidies up what a process left that ended while it was saving: half-written folders go; a checkpoint that was about to be
+ * replaced comes back. For a folder in which nobody saves.
+ */
+export async function recoverCheckpoints(outputDir: string): Promise<void> {
+  for (const name of await entries(outputDir)) {
+    const [, checkpoint, kind] = LEFT_OVER.exec(name) ?? []
+    if (checkpoint === undefined) continue
+    const path = join(outputDir, name)
+    if (kind === 'old' && !(await exists(join(outputDir, checkpoint)))) await rename(path, join(outputDir, checkpoint))
+    else await rm(path, { recursive: true, force: true })
+  }
+}
+
+/** Renamed first: half of a checkpoint must not look like a whole one. */
+async function remove(outputDir: string, name: string): Promise<void> {
+  const path = join(outputDir, `.${name}.tmp-${randomBytes(6).toString('hex')}`)
+  await rename(join(outputDir, name), path)
+  await rm(path, { recursive: true, force: true })
+}
+
+function stepOf(name: string): number {
+  return Number(NAME.exec(name)![1])
+}
+
+async function entries(folder: string): Promise<string[]> {
+  return readdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return []
+    throw error
+  })
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  )
+}
