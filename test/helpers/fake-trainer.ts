@@ -30,13 +30,14 @@ export class FakeEngine implements Pick<NativeTrainer, 'step' | 'evaluate' | 'te
   components: Record<string, number> = {}
   /** Tensors of the trainer. */
   readonly owned = new Map<string, Float32Array>()
+  #before = 0
   #queue: Promise<unknown> = Promise.resolve()
   #losses: number[] = []
   #skipped = 0
 
   step(batch: PackedBatch, options: StepOptions): Promise<StepReport | undefined> {
     this.calls.push({ batch, ...options })
-    const number = this.calls.length
+    const number = this.#before + this.calls.length
     this.inFlight++
     this.mostInFlight = Math.max(this.mostInFlight, this.inFlight)
     const job = this.#queue.then(async () => {
@@ -49,6 +50,11 @@ export class FakeEngine implements Pick<NativeTrainer, 'step' | 'evaluate' | 'te
     })
     this.#queue = job.catch(() => {})
     return job
+  }
+
+  /** As if so many batches had been there before. */
+  startAt(batches: number): void {
+    this.#before = batches
   }
 
   tensors(): TensorInfo[] {
@@ -87,7 +93,7 @@ export class FakeEngine implements Pick<NativeTrainer, 'step' | 'evaluate' | 'te
   }
 
   async counters(): Promise<number[]> {
-    return [this.calls.length, this.calls.filter(({ update }) => update).length]
+    return [this.#before + this.calls.length, this.calls.filter(({ update }) => update).length]
   }
 }
 

@@ -1,0 +1,203 @@
+import test from 'ava'
+import { Dataset } from '../../lib/data/dataset.js'
+import { DataStream } from '../../lib/data/stream.js'
+import { CoSENTLoss, MultipleNegativesRankingLoss } from '../../lib/losses/index.js'
+import type { LossRequirements } from '../../lib/losses/loss.js'
+import { resolveArguments } from '../../lib/training/arguments.js'
+import { BatchMaker, type BatchMakerOptions } from '../../lib/training/batch-maker.js'
+import { batchGroups } from '../../lib/training/batches.js'
+import { checkData } from '../../lib/training/check-data.js'
+import { packLabels } from '../../lib/training/labels.js'
+import { LossSet } from '../../lib/training/loss-set.js'
+import { promptOf, type TrainingPrompts } from '../../lib/training/prompts.js'
+import { columnOptions } from '../../lib/training/trainer.js'
+import { pairs, source } from '../helpers/fake-trainer.js'
+
+/** One token per character, its code; cut at `maxSeqLength`. */
+const characters: BatchMakerOptions['tokenize'] = async (texts, maxSeqLength = 100) => {
+  const rows = texts.map((text) => [...text].slice(0, maxSeqLength).map((letter) => letter.charCodeAt(0)))
+  const offsets = Int32Array.from({ length: rows.length + 1 }, (_, i) => rows.slice(0, i).flat().length)
+  return { ids: Int32Array.from(rows.flat()), offsets }
+}
+const codes = (text: string) => [...text].map((letter) => letter.charCodeAt(0))
+
+function make(dataset: Dataset, rows: number[], requirements: Partial<LossRequirements>, options = {}) {
+  const all: LossRequirements = { minColumns: 1, maxColumns: 9, labels: 'none', ...requirements }
+  const maker = new BatchMaker({ requirements: all, tokenize: characters, ...options })
+  return maker.make({ dataset, rows: Int32Array.from(rows) }, { epoch: 2, index: 3 })
+}
+
+const words = Dataset.fromColumns({ a: ['ab', 'c', 'ab'], b: ['c', 'de', 'f'] })
+
+test('prompts and lengths by column', async (t) => {
+  const args = resolveArguments({ prompts: { a: 'q:' }, maxSeqLength: { b: 1 } })
+  const batch = await make(
+    words,
+    [0, 1],
+    {},
+    { column: columnOptions(args, ''), promptLength: (p: string) => p.length },
+  )
+  t.deepEqual([...batch.ids], codes('q:abq:ccd'))
+  t.deepEqual([...batch.promptLengths!], [2, 2, 0, 0])
+  t.is((await make(words, [0], {}, { column: columnOptions(args, '') })).promptLengths, undefined)
+  const short = columnOptions(resolveArguments({ maxSeqLength: 1 }), '')
+  t.deepEqual([...(await make(words, [0, 1], {}, { column: short })).ids], codes('accd'))
+})
+
+test('prompts are found as in sentence-transformers', (t) => {
+  const of = (prompts: TrainingPrompts | null, dataset: string, column: string) => promptOf(prompts, dataset, column)
+  t.is(of(null, '', 'a'), '')
+  t.is(of('all: ', 'x', 'a'), 'all: ')
+  t.is(of({ a: 'A ' }, '', 'a'), 'A ')
+  t.is(of({ a: 'A ' }, '', 'b'), '')
+  t.is(of({ a: 'A ' }, 'x', 'a'), 'A ')
+  t.is(of({ x: 'X ' }, 'x', 'a'), 'X ')
+  t.is(of({ x: { a: 'XA ' } }, 'x', 'a'), 'XA ')
+  t.is(of({ x: { a: 'XA ' } }, 'x', 'b'), '')
+  t.is(of({ x: { a: 'XA ' } }, 'y', 'a'), '')
+  t.throws(() => of({ x: { a: 'XA ' } }, '', 'a'), { code: 'ERR_INVALID_ARGUMENT', message: /single dataset/ })
+})
+
+test('equal texts have equal numbers, across columns', async (t) => {
+  const { textIds } = await make(words, [0, 1, 2], { textIds: true })
+  t.deepEqual([...textIds!], [0, 1, 0, 1, 2, 3])
+})
+
+test('the last column as targets', async (t) => {
+  const batch = await make(words, [1, 0], { targets: 'column' })
+  t.is(batch.columns, 1)
+  t.deepEqual([...batch.ids], codes('cab'))
+  t.deepEqual([...batch.targets!.ids], codes('dec'))
+  t.deepEqual([...batch.targets!.offsets], [0, 2, 3])
+})
+
+test('masked tokens: the batch has the changed ids, the targets one for every token', async (t) => {
+  const seen: unknown[] = []
+  const mask: BatchMakerOptions['mask'] = ({ ids }, position) => {
+    seen.push(position)
+    return { ids: ids.map((id, i) => (i === 0 ? 99 : id)), targets: ids.map((id, i) => (i === 0 ? id : -100)) }
+  }
+  const batch = await make(words.selectColumns(['a']), [1, 0], { targets: 'masked' }, { mask })
+  t.deepEqual([...batch.ids], [99, ...codes('ab')])
+  t.deepEqual([...batch.targets!.ids], [...codes('c'), -100, -100])
+  t.deepEqual(batch.targets!.offsets, batch.offsets)
+  t.deepEqual(seen, [{ epoch: 2, index: 3 }])
+})
+
+test('the embeddings of a guide, each text encoded once', async (t) => {
+  const seen: string[] = []
+  const guide = {
+    embeddingDimension: 2,
+    async encode(texts: readonly string[], options?: { prompt?: string }) {
+      t.deepEqual(options, { prompt: '' })
+      seen.push(...texts)
+      return { data: Float32Array.from(texts.flatMap((text) => [text.length, text.charCodeAt(0)])) }
+    },
+  }
+  const requirements: LossRequirements = { minColumns: 2, maxColumns: 2, labels: 'none', guide }
+  const maker = new BatchMaker({ requirements, tokenize: characters, column: () => ({ prompt: '#' }) })
+  const first = await maker.make({ dataset: words, rows: Int32Array.of(0, 2) }, { epoch: 0, index: 0 })
+  const hash = '#'.charCodeAt(0)
+  t.deepEqual([...first.guide!], [3, hash, 3, hash, 2, hash, 2, hash])
+  t.is(first.guideDimension, 2)
+  await maker.make({ dataset: words, rows: Int32Array.of(0, 1) }, { epoch: 0, index: 1 })
+  t.deepEqual(seen, ['#ab', '#c', '#f', '#de'])
+})
+
+test('labels: numbers, vectors, matrices', (t) => {
+  t.deepEqual(packLabels([1, 2.5], 'float32'), { labels: Float32Array.of(1, 2.5), labelShape: [2] })
+  t.deepEqual(packLabels([3, 1], 'int32'), { labels: Int32Array.of(3, 1), labelShape: [2] })
+  t.deepEqual(packLabels([[1, 2, 3]], 'float32').labelShape, [1, 3])
+  const matrices = [
+    [
+      [1, 2],
+      [3, 4],
+    ],
+    [
+      [5, 6],
+      [7, 8],
+    ],
+  ]
+  t.deepEqual(packLabels(matrices, 'float32'), {
+    labels: Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8),
+    labelShape: [2, 2, 2],
+  })
+  for (const uneven of [
+    [[1, 2], [3]],
+    [[1], 2],
+    [1, [2]],
+  ]) {
+    t.throws(() => packLabels(uneven, 'float32'), { code: 'ERR_INVALID_DATA', message: /row 1/ })
+  }
+})
+
+test('labels of vectors have one length; classes without a number of classes are whole', (t) => {
+  const check = (label: unknown[], labels: LossRequirements['labels']) => () =>
+    checkData(
+      Dataset.fromColumns({ a: label.map(String), label }),
+      { type: 'Some', requirements: { minColumns: 1, maxColumns: 1, labels }, spec: () => ({ type: 'Some' }) },
+      'trainDataset',
+    )
+  t.notThrows(
+    check(
+      [
+        [1, 2],
+        [3, 4],
+      ],
+      'floats',
+    ),
+  )
+  t.notThrows(check([1, 0.5], 'floats'))
+  t.notThrows(check([7, -3], 'int'))
+  t.throws(check([7, 0.5], 'int'), { code: 'ERR_INVALID_DATA', message: /whole number in row 1/ })
+})
+
+test('losses by dataset: the names must fit', (t) => {
+  const loss = new CoSENTLoss()
+  const other = new MultipleNegativesRankingLoss()
+  const single = new LossSet(loss)
+  t.is(single.indexOf('anything'), 0)
+  t.notThrows(() => single.checkNames(['x'], 'trainDataset'))
+  const several = new LossSet({ x: loss, y: other })
+  t.deepEqual([several.indexOf('x'), several.indexOf('y')], [0, 1])
+  t.is(several.of('y'), other)
+  t.notThrows(() => several.checkNames(['y'], 'trainDataset'))
+  t.throws(() => several.checkNames(['y', 'z'], 'trainDataset'), { message: /no entry for z of trainDataset.*x, y/ })
+  t.throws(() => several.checkNames(undefined, 'evalDataset'), { message: /evalDataset must be an object/ })
+  t.throws(() => new LossSet({} as never), { code: 'ERR_INVALID_ARGUMENT' })
+  t.throws(() => new LossSet({ x: 3 } as never), { code: 'ERR_INVALID_ARGUMENT', message: /loss\.x/ })
+})
+
+test('groups of batches: skipped ones are not prepared, the others are the same', async (t) => {
+  const args = resolveArguments()
+  const collect = async (data: Parameters<typeof source>[0], skip: number, most?: number) => {
+    const prepared: string[] = []
+    const made = source(data, new MultipleNegativesRankingLoss(), args, 2)
+    const groups: string[][] = []
+    const noting = {
+      feed: made.feed,
+      prepare: async (...[batch, position]: Parameters<typeof made.prepare>) => {
+        prepared.push(`${position.epoch}/${position.index}`)
+        return made.prepare(batch, position)
+      },
+    }
+    const options = { size: 2, skip, ...(most !== undefined && { most }) }
+    for await (const group of batchGroups(noting, 1, options)) {
+      groups.push(group.map(({ batch }) => batch.ids.join()))
+    }
+    return { groups, prepared }
+  }
+  const stream = DataStream.from(() => Array.from({ length: 9 }, (_, i) => ({ a: `a${i}`, b: `p${i}` })))
+  for (const data of [pairs(9), stream, { one: pairs(5), two: pairs(4) }]) {
+    const all = await collect(data, 0)
+    t.deepEqual(
+      all.groups.map(({ length }) => length),
+      [2, 2, 1],
+    )
+    const rest = await collect(data, 2)
+    t.deepEqual(rest.groups, all.groups.slice(1))
+    t.deepEqual(rest.prepared, ['1/2', '1/3', '1/4'])
+    t.deepEqual((await collect(data, 2, 2)).groups, all.groups.slice(1, 2))
+    t.deepEqual((await collect(data, 4, 2)).groups, [])
+  }
+})

@@ -1,0 +1,89 @@
+import test from 'ava'
+import { resolveArguments, type TrainingArguments } from '../../lib/training/arguments.js'
+import { chooseMiniBatches } from '../../lib/training/mini-batch.js'
+import { optimizerSpec } from '../../lib/training/optimizer.js'
+import { parameterGroups, pythonName } from '../../lib/training/parameter-groups.js'
+
+const tensors = [
+  { name: '0.embeddings.word_embeddings.weight', shape: [9, 4], group: 'decay' as const },
+  { name: '0.encoder.layer.0.output.dense.weight', shape: [4, 4], group: 'decay' as const },
+  { name: '0.encoder.layer.0.output.dense.bias', shape: [4], group: 'no_decay' as const },
+  { name: '0.pooler.dense.weight', shape: [4, 4], group: 'frozen' as const },
+  { name: '2.linear.weight', shape: [4, 4], group: 'decay' as const },
+  { name: 'loss.classifier.weight', shape: [2, 12], group: 'decay' as const },
+]
+const groups = (given: Partial<TrainingArguments>, first = '') =>
+  parameterGroups(resolveArguments({ learningRate: 1e-4, weightDecay: 0.1, ...given }), tensors, first)
+
+test('names are those of sentence-transformers 6.0.1', (t) => {
+  t.is(pythonName('0.encoder.layer.0.output.dense.bias'), 'model.0.model.encoder.layer.0.output.dense.bias')
+  t.is(pythonName('2.linear.weight'), 'model.2.linear.weight')
+  t.is(pythonName('loss.classifier.weight'), 'classifier.weight')
+  t.is(pythonName('loss.nli.classifier.weight', 'sts'), 'nli.classifier.weight')
+  t.is(pythonName('0.embeddings.LayerNorm.bias', 'sts'), 'sts.model.0.model.embeddings.LayerNorm.bias')
+})
+
+test('without patterns the groups of the engine do', (t) => {
+  t.is(groups({}), undefined)
+})
+
+test('a rate for what a pattern finds; decay stays off for biases', (t) => {
+  t.deepEqual(groups({ learningRateMapping: { '^model\\.0\\..*dense': 1e-5, classifier: 1e-3 } }), {
+    weightDecays: [0.1, 0, 0.1, 0, 0.1, 0],
+    rates: [1e-4, 1e-4, 1e-5, 1e-5, 1e-3, 1e-3],
+    groups: {
+      '0.encoder.layer.0.output.dense.weight': 2,
+      '0.encoder.layer.0.output.dense.bias': 3,
+      'loss.classifier.weight': 4,
+    },
+  })
+})
+
+test('a later pattern takes over, and freezing takes all', (t) => {
+  const found = groups({ learningRateMapping: { dense: 1e-5, 'dense.weight': 1e-6 }, freeze: ['embeddings', /BIAS/gi] })
+  t.deepEqual(found!.groups, {
+    '0.embeddings.word_embeddings.weight': -1,
+    '0.encoder.layer.0.output.dense.weight': 4,
+    '0.encoder.layer.0.output.dense.bias': -1,
+  })
+})
+
+test('patterns that find nothing, or leave nothing, are refused', (t) => {
+  t.throws(() => groups({ learningRateMapping: { pooler: 1e-5 } }), { code: 'ERR_INVALID_ARGUMENT', message: /pooler/ })
+  t.throws(() => groups({ freeze: ['embedings'] }), {
+    code: 'ERR_INVALID_ARGUMENT',
+    message: /such as model\.0\.model/,
+  })
+  t.throws(() => groups({ freeze: ['.'] }), { code: 'ERR_INVALID_ARGUMENT', message: /leave something/ })
+})
+
+test('optimisers', (t) => {
+  const spec = (given: Partial<TrainingArguments>) => optimizerSpec(resolveArguments(given))
+  t.deepEqual(spec({ adamBeta1: 0.8 }), { type: 'adamw', beta1: 0.8, beta2: 0.999, epsilon: 1e-8 })
+  t.deepEqual(spec({ optim: 'adamw_torch' }), spec({}))
+  t.deepEqual(spec({ optim: 'sgd' }), { type: 'sgd' })
+  t.deepEqual(spec({ optim: 'rmsprop' }), { type: 'rmsprop', alpha: 0.99, epsilon: 1e-8 })
+  t.deepEqual(spec({ optim: 'rmsprop', optimArgs: 'alpha=0.9, eps=1e-6' }), {
+    type: 'rmsprop',
+    alpha: 0.9,
+    epsilon: 1e-6,
+  })
+  t.throws(() => spec({ optim: 'rmsprop', optimArgs: { momentum: 0.9 } }), { code: 'ERR_NOT_IMPLEMENTED' })
+  t.throws(() => spec({ optim: 'sgd', optimArgs: { momentum: 0.9 } }), { code: 'ERR_NOT_IMPLEMENTED' })
+  t.throws(() => spec({ optim: 'rmsprop', optimArgs: { alpha: 1 } }), { code: 'ERR_INVALID_ARGUMENT' })
+  t.throws(() => spec({ optimArgs: { alpha: 0.9 } }), { code: 'ERR_UNKNOWN_OPTION' })
+})
+
+test('mini-batches: of the arguments, else of the loss, else none', (t) => {
+  const cached = { caching: { miniBatchSize: 32 } }
+  const byTokens = { caching: { miniBatchTokens: 4096 } }
+  const choose = (given: Partial<TrainingArguments>, free?: number) =>
+    chooseMiniBatches(resolveArguments(given), [cached, byTokens, {}], { trainingBytesPerToken: 1000 }, free)
+  t.deepEqual(choose({}), [{ miniBatchRows: 32 }, { miniBatchTokens: 4096 }, {}])
+  t.deepEqual(choose({ miniBatchSize: 8 }), Array(3).fill({ miniBatchRows: 8 }))
+  t.deepEqual(choose({ miniBatchTokens: 900 }), Array(3).fill({ miniBatchTokens: 900 }))
+  t.deepEqual(choose({ miniBatchSize: 'auto' }, 8e6), Array(3).fill({ miniBatchTokens: 4000 }))
+  t.deepEqual(choose({ miniBatchSize: 'auto' }, 1)[0], { miniBatchTokens: 512 })
+  t.throws(() => choose({ miniBatchSize: 'auto' }), { code: 'ERR_INVALID_ARGUMENT', message: /miniBatchTokens/ })
+  t.throws(() => resolveArguments({ miniBatchSize: 8, miniBatchTokens: 9 }), { message: /exclude each other/ })
+})
