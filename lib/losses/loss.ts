@@ -4,7 +4,10 @@ import type { ComputedLoss } from './custom.js'
 /** What a guide has to be: a SentenceTransformer. */
 export interface GuideModel {
   readonly embeddingDimension: number
-  encode(texts: string[], options?: { prompt?: string }): Promise<{ readonly data: Float32Array; readonly shape: readonly [number, number] }>
+  encode(
+    texts: string[],
+    options?: { prompt?: string },
+  ): Promise<{ readonly data: Float32Array; readonly shape: readonly [number, number] }>
 }
 
 /** What a loss asks of the dataset, checked over all rows before training starts. */

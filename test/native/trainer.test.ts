@@ -392,7 +392,7 @@ test('bad data and arguments are refused before anything runs', async (t) => {
     /from 0 to 1 in row 1/,
   )
   refused({ args: { evalStrategy: 'epoch' } }, 'ERR_INVALID_ARGUMENT', /neither an evalDataset nor an evaluator/)
-  refused({ args: { fp16: true } as never }, 'ERR_NOT_IMPLEMENTED', /fp16/)
+  refused({ args: { torchCompile: true } as never }, 'ERR_NOT_IMPLEMENTED', /torchCompile/)
   refused({ model: {} as never }, 'ERR_INVALID_ARGUMENT', /SentenceTransformer/)
   refused({ computeMetrics: () => {} } as never, 'ERR_NOT_IMPLEMENTED', /computeMetrics/)
   refused({ traindataset: ranking } as never, 'ERR_UNKNOWN_OPTION', /trainDataset/)

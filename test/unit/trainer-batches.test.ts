@@ -91,7 +91,8 @@ test('the embeddings of a guide, each text encoded once', async (t) => {
     async encode(texts: readonly string[], options?: { prompt?: string }) {
       t.deepEqual(options, { prompt: '' })
       seen.push(...texts)
-      return { data: Float32Array.from(texts.flatMap((text) => [text.length, text.charCodeAt(0)])) }
+      const data = Float32Array.from(texts.flatMap((text) => [text.length, text.charCodeAt(0)]))
+      return { data, shape: [texts.length, 2] as const }
     },
   }
   const requirements: LossRequirements = { minColumns: 2, maxColumns: 2, labels: 'none', guide }
