@@ -43,7 +43,12 @@ export { type ModuleDescription, SentenceTransformer } from './models/sentence-t
 export type { EncodeOptions, LoadOptions } from './models/types.js'
 export type { Metric } from './native/types.js'
 export type { CommunityDetectionOptions } from './search/community-detection.js'
-export type { MineHardNegativesOptions, NegativesFormat, PairScorer, PairScores } from './search/hard-negatives/options.js'
+export type {
+  MineHardNegativesOptions,
+  NegativesFormat,
+  PairScorer,
+  PairScores,
+} from './search/hard-negatives/options.js'
 export type {
   MinedPair,
   ParaphraseMiningEmbeddingsOptions,
@@ -57,9 +62,13 @@ export {
   type BaseTrainerOptions,
   type CallbackContext,
   type CallbackState,
+  type CrossEncoderFitOptions,
+  CrossEncoderTrainer,
+  type CrossEncoderTrainerOptions,
   EarlyStoppingCallback,
   type EarlyStoppingOptions,
   type EvaluatorOf,
+  fitCrossEncoder,
   type IntervalStrategy,
   type LogRecord,
   type LossTensor,

@@ -1,10 +1,15 @@
 import { invalidArgument } from '../errors.js'
 import { checkOptions, checkType } from '../options.js'
-import type { EvaluatedModel, EvaluationContext, EvaluationResult, Evaluator } from './evaluator.js'
+import type { EvaluatedModel, EvaluationContext, EvaluationResult } from './evaluator.js'
 
 export interface SequentialEvaluatorOptions {
   /** One number from the primary metrics of all evaluators, in their order. Default: the last. */
   mainScoreFunction?: (scores: readonly number[]) => number
+}
+
+/** An evaluator of models of one kind: sentence embeddings unless said otherwise. */
+interface EvaluatorOf<M> {
+  evaluate(model: M, context?: EvaluationContext): Promise<EvaluationResult>
 }
 
 /**
@@ -15,11 +20,11 @@ export interface SequentialEvaluatorOptions {
  *
  * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION
  */
-export class SequentialEvaluator implements Evaluator {
-  readonly #evaluators: readonly Evaluator[]
+export class SequentialEvaluator<M = EvaluatedModel> {
+  readonly #evaluators: readonly EvaluatorOf<M>[]
   readonly #mainScore: (scores: readonly number[]) => number
 
-  constructor(evaluators: Iterable<Evaluator>, options: SequentialEvaluatorOptions = {}) {
+  constructor(evaluators: Iterable<EvaluatorOf<M>>, options: SequentialEvaluatorOptions = {}) {
     const where = 'SequentialEvaluator'
     if (typeof evaluators?.[Symbol.iterator] !== 'function') {
       throw invalidArgument(`${where} evaluators`, 'a list of evaluators', evaluators)
@@ -32,7 +37,7 @@ export class SequentialEvaluator implements Evaluator {
     this.#mainScore = options.mainScoreFunction ?? ((scores) => scores.at(-1)!)
   }
 
-  async evaluate(model: EvaluatedModel, context: EvaluationContext = {}): Promise<EvaluationResult> {
+  async evaluate(model: M, context: EvaluationContext = {}): Promise<EvaluationResult> {
     const metrics: Record<string, number> = {}
     const scores: number[] = []
     for (const evaluator of this.#evaluators) {

@@ -17,6 +17,7 @@ import { encodeRows, throwIfAborted } from './encode.js'
 import { noSuchPrompt } from './load-parts.js'
 import { EncodeProgress } from './progress.js'
 import { saveCrossEncoderFolder } from './save-cross-encoder.js'
+import { WeightFiles } from './weights.js'
 
 /** Two texts that are scored together. */
 export type Pair = readonly [string, string]
@@ -200,6 +201,16 @@ export class CrossEncoder {
   /** @internal The engine's encoder, whose embeddings are logits, for the trainer. */
   get encoder(): NativeEncoder {
     return this.#use().encoder
+  }
+
+  /** @internal Takes the weights of a folder that `save` wrote, for the trainer. */
+  async loadWeights(path: string): Promise<void> {
+    const weights = await WeightFiles.open({ path, transformerPath: path, modules: [] })
+    try {
+      await weights.load(this.#use().encoder)
+    } finally {
+      await weights.close()
+    }
   }
 
   /** @internal Texts to token ids, for the trainer. */

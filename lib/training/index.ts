@@ -8,6 +8,8 @@ export type {
   TrainerControl,
   TrainerState,
 } from './callbacks.js'
+export { type CrossEncoderFitOptions, fitCrossEncoder } from './cross-encoder-fit.js'
+export { CrossEncoderTrainer, type CrossEncoderTrainerOptions } from './cross-encoder-trainer.js'
 export { EarlyStoppingCallback, type EarlyStoppingOptions } from './early-stopping.js'
 export type { TrainingEvent } from './events.js'
 export type { TrainingWarning, WarningCode } from './health/warning.js'

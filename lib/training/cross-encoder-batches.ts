@@ -1,0 +1,115 @@
+import type { Dataset, Label } from '../data/dataset.js'
+import type { PairTokenizer, TokenizedPairs } from '../data/pairs.js'
+import { Random } from '../data/random.js'
+import type { CrossEncoderLoss, Pairing } from '../losses/cross-encoder/loss.js'
+import type { PackedBatch } from '../native/types.js'
+import type { Rows } from './batch-maker.js'
+import type { BatchPosition } from './batches.js'
+import { packLabels } from './labels.js'
+
+export interface CrossEncoderBatchOptions {
+  loss: Pick<CrossEncoderLoss, 'pairing' | 'requirements'>
+  /** Pairs to token ids. */
+  tokenize: (first: readonly string[], second: readonly string[]) => Promise<TokenizedPairs>
+  /** Put in front of the first text of every pair. Default ''. */
+  prompt?: string
+  /** Of the negatives that are drawn. */
+  seed: number
+}
+
+/** Texts of pairs, column after column. */
+interface PairTexts {
+  first: string[]
+  second: string[]
+  columns: number
+  /** Ragged lists: where each query's documents begin, then the end. */
+  lists?: Int32Array
+}
+
+/** Makes packed batches of pairs for one loss of cross-encoders. */
+export class CrossEncoderBatchMaker {
+  readonly #options: CrossEncoderBatchOptions
+
+  constructor(options: CrossEncoderBatchOptions) {
+    this.#options = options
+  }
+
+  /** The batch of `rows` of a dataset that was checked: a pure function of them, the seed and the position. */
+  async make({ dataset, rows }: Rows, position: BatchPosition): Promise<PackedBatch> {
+    const { loss, tokenize, prompt = '', seed } = this.#options
+    const { pairing, requirements } = loss
+    const { first, second, columns, lists } = pairTexts(pairing, dataset, rows, () => {
+      return new Random(seed, position.epoch, position.index)
+    })
+    const { ids, offsets, tokenTypes } = await tokenize(
+      prompt === '' ? first : first.map((text) => prompt + text),
+      second,
+    )
+    const batch: PackedBatch = { ids, offsets, tokenTypes, columns, ...(lists && { lists }) }
+    const labels = requirements.labels === 'none' ? undefined : dataset.labels()
+    if (labels === undefined) return batch
+    const chosen = Array.from(rows, (row) => labels[row]! as Label)
+    const type = requirements.labels === 'int' ? 'int32' : 'float32'
+    return { ...batch, ...packLabels(lists ? chosen.flat() : chosen, type) }
+  }
+}
+
+/** Pairs to token ids with a model's tokenizer and its limit. */
+export function pairsOf(
+  tokenizer: PairTokenizer,
+  maxLength: () => number,
+  signal?: AbortSignal,
+): CrossEncoderBatchOptions['tokenize'] {
+  return (first, second) => tokenizer.encode(first, second, maxLength(), signal ? { signal } : {})
+}
+
+function pairTexts(pairing: Pairing, dataset: Dataset, rows: Int32Array, random: () => Random): PairTexts {
+  const [query, ...others] = dataset.textColumns as [string, ...string[]]
+  const of = (name: string) => Array.from(rows, (row) => dataset.texts(name)[row]!)
+  const queries = of(query)
+  if (pairing.kind === 'lists') {
+    const documents = Array.from(rows, (row) => dataset.textLists(others[0]!)[row]!)
+    const lists = new Int32Array(rows.length + 1)
+    documents.forEach((list, i) => {
+      lists[i + 1] = lists[i]! + list.length
+    })
+    const first = documents.flatMap((list, i) => list.map(() => queries[i]!))
+    return { first, second: documents.flat(), columns: 1, lists }
+  }
+  const columns = others.map(of)
+  const [positives, ...negatives] = columns as [string[], ...string[][]]
+  const drawn = pairing.kind === 'ranking' ? inBatchNegatives(columns, pairing.numNegatives, random()) : []
+  const second = [positives, ...drawn, ...negatives]
+  return { first: second.flatMap(() => queries), second: second.flat(), columns: second.length }
+}
+
+/**
+ * Columns of texts of other rows: `count` for each row, drawn without repetition among the positives and hard negatives of
+ * the others, or all of them in order where there are no more.
+ * Source: sentence-transformers `MultipleNegativesRankingLoss.get_in_batch_negatives` of cross-encoders.
+ * @param columns positives, then hard negatives: texts by row
+ */
+export function inBatchNegatives(
+  columns: readonly (readonly string[])[],
+  count: number | null,
+  random: Random,
+): string[][] {
+  const rows = columns[0]!.length
+  const all = columns.flat()
+  const available = all.length - columns.length
+  const chosen = count !== null && count < available ? count : available
+  const byRow = Array.from({ length: rows }, (_, row) => {
+    const others = Array.from(all.keys()).filter((place) => place % rows !== row)
+    if (chosen < available) {
+      // The first steps of a shuffle.
+      for (let i = 0; i < chosen; i++) {
+        const j = i + random.below(others.length - i)
+        const kept = others[i]!
+        others[i] = others[j]!
+        others[j] = kept
+      }
+    }
+    return others.slice(0, chosen)
+  })
+  return Array.from({ length: chosen }, (_, i) => byRow.map((places) => all[places[i]!]!))
+}

@@ -1,0 +1,140 @@
+import { join } from 'node:path'
+import type { Dataset } from '../data/dataset.js'
+import type { EvaluationContext, EvaluationResult } from '../evaluation/evaluator.js'
+import type { CrossEncoderLoss } from '../losses/cross-encoder/loss.js'
+import type { CrossEncoder } from '../models/cross-encoder.js'
+import { checkInteger, checkOneOf, checkOptions, checkType } from '../options.js'
+import type { EvaluatorOf } from './base-trainer.js'
+import type { TrainerCallback } from './callbacks.js'
+import { CrossEncoderTrainer } from './cross-encoder-trainer.js'
+import type { ProgressOutput } from './progress.js'
+import type { TrainResult } from './result.js'
+import type { SchedulerType } from './schedule.js'
+
+/** The schedules of the old `fit`, by the trainer's names. */
+const SCHEDULERS = {
+  ConstantLR: 'constant',
+  WarmupConstant: 'constant_with_warmup',
+  WarmupLinear: 'linear',
+  WarmupCosine: 'cosine',
+  WarmupCosineWithHardRestarts: 'cosine_with_restarts',
+} as const satisfies Record<string, SchedulerType>
+
+export interface CrossEncoderFitOptions {
+  /** Pairs with labels, or whatever `loss` takes. */
+  trainDataset: Dataset
+  /** Rows per batch. Default 8. */
+  batchSize?: number
+  /** Runs after every epoch, and every `evaluationSteps`. */
+  evaluator?: EvaluatorOf<CrossEncoder>
+  /** Passes over the data. Default 1. */
+  epochs?: number
+  /** Default: as {@link CrossEncoderTrainer}. */
+  loss?: CrossEncoderLoss
+  /** Default `WarmupLinear`. */
+  scheduler?: keyof typeof SCHEDULERS
+  /** Default 10,000, as in Python: more than a short run has. */
+  warmupSteps?: number
+  /** Peak learning rate of AdamW. Default 2e-5. */
+  learningRate?: number
+  /** Never on biases and norms. Default 0.01. */
+  weightDecay?: number
+  /** Steps between evaluations; 0 for none but those after the epochs. Default 0. */
+  evaluationSteps?: number
+  /** Where the best model is saved, and the evaluator's CSV files below it in `eval`. */
+  outputPath?: string
+  /** Save the model in `outputPath` after each evaluation that is better than all before. Default true. */
+  saveBestModel?: boolean
+  /** Default 1. */
+  maxGradNorm?: number
+  /** Called after each evaluation with its primary metric, the epoch and the step. */
+  callback?: (score: number, epoch: number, steps: number) => void | Promise<void>
+  /** Of the order of the rows and of dropout. Default 42. */
+  seed?: number
+  /** Where progress is shown, `false` for nowhere. Default: `process.stdout`. */
+  progress?: ProgressOutput | false
+}
+
+const OPTIONS = [
+  ...['trainDataset', 'batchSize', 'evaluator', 'epochs', 'loss', 'scheduler', 'warmupSteps', 'learningRate', 'seed'],
+  ...['weightDecay', 'evaluationSteps', 'outputPath', 'saveBestModel', 'maxGradNorm', 'callback', 'progress'],
+]
+const NOT_BUILT = {
+  trainDataloader: { instead: 'give trainDataset and batchSize' },
+  lossFct: { instead: 'give loss' },
+  activationFct: { instead: 'give a loss with activationFn' },
+  optimizerClass: { instead: 'use CrossEncoderTrainer with optim' },
+  optimizerParams: { instead: 'give learningRate' },
+  useAmp: { harmless: [false], instead: 'use CrossEncoderTrainer with bf16' },
+  showProgressBar: { harmless: [true], instead: 'give progress' },
+}
+
+/**
+ * Trains as `CrossEncoder.fit` of older sentence-transformers did, with its defaults; a thin layer over
+ * {@link CrossEncoderTrainer}, which can do more.
+ *
+ * Source: sentence-transformers `cross_encoder/fit_mixin`. There the schedule ends one step early where the last batch of an
+ * epoch is not full.
+ * @deprecated Use {@link CrossEncoderTrainer}.
+ * @throws as CrossEncoderTrainer
+ */
+export async function fitCrossEncoder(model: CrossEncoder, options: CrossEncoderFitOptions): Promise<TrainResult> {
+  checkOptions('fitCrossEncoder', options, OPTIONS, NOT_BUILT)
+  checkOneOf('scheduler', options.scheduler, Object.keys(SCHEDULERS))
+  checkInteger('evaluationSteps', options.evaluationSteps, 0)
+  checkType('saveBestModel', options.saveBestModel, 'boolean')
+  checkType('outputPath', options.outputPath, 'string')
+  checkType('callback', options.callback, 'function')
+  const { evaluator, evaluationSteps = 0, outputPath, loss, progress, seed } = options
+  const bySteps = evaluator && evaluationSteps > 0
+  const evaluate = evaluator && keepingBest(model, evaluator, options)
+  const atEpochEnd: TrainerCallback = {
+    onEpochEnd: async ({ state: { epoch, globalStep: steps } }) => {
+      await evaluate?.({ epoch, steps, ...(outputPath !== undefined && { outputPath: join(outputPath, 'eval') }) })
+    },
+  }
+  const trainer = new CrossEncoderTrainer({
+    model,
+    trainDataset: options.trainDataset,
+    ...(loss && { loss }),
+    ...(bySteps && { evaluator: { evaluate: (_, context) => evaluate!(context ?? {}) } }),
+    ...(progress !== undefined && { progress }),
+    callbacks: [atEpochEnd],
+    args: {
+      outputDir: outputPath ?? 'checkpoints/model',
+      perDeviceTrainBatchSize: options.batchSize ?? 8,
+      numTrainEpochs: options.epochs ?? 1,
+      lrSchedulerType: SCHEDULERS[options.scheduler ?? 'WarmupLinear'],
+      warmupSteps: options.warmupSteps ?? 10_000,
+      learningRate: options.learningRate ?? 2e-5,
+      weightDecay: options.weightDecay ?? 0.01,
+      maxGradNorm: options.maxGradNorm ?? 1,
+      evalStrategy: bySteps ? 'steps' : 'no',
+      ...(bySteps && { evalSteps: evaluationSteps }),
+      saveStrategy: 'no',
+      ...(seed !== undefined && { seed }),
+    },
+  })
+  return trainer.train()
+}
+
+type Evaluate = (context: EvaluationContext) => Promise<EvaluationResult>
+
+/** The evaluation, after which the model is saved if it is the best so far, and the callback told. */
+function keepingBest(
+  model: CrossEncoder,
+  evaluator: EvaluatorOf<CrossEncoder>,
+  { outputPath, saveBestModel = true, callback }: CrossEncoderFitOptions,
+): Evaluate {
+  let best = Number.NEGATIVE_INFINITY
+  return async (context) => {
+    const result = await evaluator.evaluate(model, context)
+    const score = result.metrics[result.primaryMetric]!
+    if (score > best) {
+      best = score
+      if (saveBestModel && outputPath !== undefined) await model.save(outputPath)
+    }
+    await callback?.(score, context.epoch ?? -1, context.steps ?? -1)
+    return result
+  }
+}
