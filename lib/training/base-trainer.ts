@@ -13,6 +13,7 @@ import { checkCallbacks, emitInitEnd } from './callback-list.js'
 import { newControl, newState, type TrainerCallback } from './callbacks.js'
 import { type TrainingEvent, trainingEvents } from './events.js'
 import { Gate } from './gate.js'
+import type { ModelFacts } from './health/facts.js'
 import { trainLoop } from './loop.js'
 import { type LossChoice, LossSet, type TrainableLoss } from './loss-set.js'
 import { checkLossTensors, type LossTensors } from './loss-tensors.js'
@@ -61,6 +62,8 @@ export interface TrainerKind<M extends TrainableModel, L extends BaseLoss> {
   checkData(dataset: Dataset, loss: L, which: string): string | undefined
   /** @param dataset name of the dataset, '' for a single one */
   batchMaker(parts: BatchMakerParts<M, L>): BatchMaking
+  /** What the checks of a run's health are to know of the model. */
+  modelFacts?(model: M, args: Readonly<TrainingArguments>): ModelFacts
 }
 
 export interface BatchMakerParts<M, L> {
@@ -75,6 +78,7 @@ export interface BatchMakerParts<M, L> {
 }
 
 export interface BaseLoss extends TrainableLoss {
+  readonly requirements?: { readonly labels?: string; readonly inBatchNegatives?: boolean }
   readonly computed?: ComputedLoss
   readonly caching?: { readonly miniBatchSize?: number; readonly miniBatchTokens?: number }
 }
@@ -209,6 +213,7 @@ export abstract class BaseTrainer<M extends TrainableModel, L extends BaseLoss> 
     const session = new TrainerSession({
       ...this.#options,
       args: this.args,
+      given: this.#options.args ?? {},
       kind: this.#kind,
       losses: this.#losses,
       native,

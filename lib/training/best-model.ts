@@ -44,18 +44,18 @@ export class BestModel {
     return true
   }
 
-  /** Takes away checkpoints beyond `saveTotalLimit` after `newest` was written. */
-  async rotate(newest: string): Promise<void> {
+  /** Takes away checkpoints beyond `saveTotalLimit` after `newest` was written. @returns their names */
+  async rotate(newest: string): Promise<string[]> {
     const { outputDir, saveTotalLimit } = this.#args
-    if (saveTotalLimit === null || saveTotalLimit === 0) return
-    await rotateCheckpoints(outputDir, saveTotalLimit, [newest, this.#name])
+    if (saveTotalLimit === null || saveTotalLimit === 0) return []
+    return rotateCheckpoints(outputDir, saveTotalLimit, [newest, this.#name])
   }
 
-  /** With a limit of 1 only the best is left in the end. */
-  async tidy(): Promise<void> {
+  /** With a limit of 1 only the best is left in the end. @returns the names of those that went */
+  async tidy(): Promise<string[]> {
     const { outputDir, saveTotalLimit } = this.#args
-    if (saveTotalLimit !== 1 || this.#name === undefined || this.#state.bestModelCheckpoint === null) return
-    await rotateCheckpoints(outputDir, 1, [this.#name])
+    if (saveTotalLimit !== 1 || this.#name === undefined || this.#state.bestModelCheckpoint === null) return []
+    return rotateCheckpoints(outputDir, 1, [this.#name])
   }
 
   get #name(): string | undefined {

@@ -7,6 +7,7 @@ import type { TrainingArguments } from './arguments.js'
 import { type BatchSource, batchGroups, type TrainBatch } from './batches.js'
 import type { LogRecord, TrainerState } from './callbacks.js'
 import { LossMean } from './loss-mean.js'
+import { runningEvaluation } from './reporting/messages.js'
 import { roundTo } from './result.js'
 
 /** What an evaluation during training works with; at least one of `evalData` and `evaluate`. */
@@ -14,10 +15,19 @@ export interface EvaluationParts {
   args: Readonly<TrainingArguments>
   native: Pick<NativeTrainer, 'evaluate'>
   /** The datasets, by name; '' for a single one without a name. */
-  evalData?: readonly { name: string; source: BatchSource }[] | undefined
+  evalData?: readonly EvaluationData[] | undefined
   /** Runs the evaluator on the model. */
   evaluate?: ((context: EvaluationContext) => Promise<EvaluationResult>) | undefined
   signal?: AbortSignal | undefined
+  /** Prints a message of level INFO where `logLevel` asks for it. */
+  say?: ((text: string) => void) | undefined
+}
+
+export interface EvaluationData {
+  name: string
+  source: BatchSource
+  /** Unknown for a stream. */
+  rows?: number | undefined
 }
 
 export interface EvaluationRecord {
@@ -40,6 +50,7 @@ export async function* evaluationRecords(
   const { args, evalData = [], evaluate, signal } = parts
   const datasets = evalData.length === 0 ? [undefined] : evalData
   for (const [i, dataset] of datasets.entries()) {
+    if (dataset !== undefined) parts.say?.(runningEvaluation(dataset.rows, args.perDeviceEvalBatchSize))
     const started = performance.now()
     const loss = dataset && (await evaluationLoss(parts, dataset.source, onBatch))
     const result =

@@ -5,6 +5,7 @@ import type { TrainingRun } from './run.js'
 /** The loop: while the engine computes one step, the next is tokenised, packed and handed over. */
 export async function trainLoop(run: TrainingRun, signal?: AbortSignal): Promise<TrainResult> {
   await run.emit('onTrainBegin')
+  await run.checkHealth()
   if (run.wantsEvaluationFirst) await run.evaluate()
   const start = run.position
   for (let epoch = start.epoch; run.wantsEpoch(epoch) && !signal?.aborted; epoch++) {

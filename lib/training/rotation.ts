@@ -25,21 +25,24 @@ export async function newestCheckpoint(outputDir: string): Promise<string> {
   throw new SentenceTorchError('ERR_NOT_FOUND', `There is no checkpoint in ${outputDir} to go on from`)
 }
 
-/** Takes away the checkpoints with the fewest steps until `limit` are left, but none of `kept`. */
+/** Takes away the checkpoints with the fewest steps until `limit` are left, but none of `kept`. @returns their names */
 export async function rotateCheckpoints(
   outputDir: string,
   limit: number,
   kept: readonly (string | undefined)[],
-): Promise<void> {
+): Promise<string[]> {
   const names = await listCheckpoints(outputDir)
+  const removed: string[] = []
   const keep = new Set(kept.filter((name) => name !== undefined && names.includes(name)))
   let left = names.length
   for (const name of names) {
-    if (left <= Math.max(limit, keep.size)) return
+    if (left <= Math.max(limit, keep.size)) break
     if (keep.has(name)) continue
     await remove(outputDir, name)
+    removed.push(name)
     left--
   }
+  return removed
 }
 
 /**

@@ -21,10 +21,11 @@ import type { SavedRun } from './checkpoint-state.js'
 import { type EvaluationParts, evaluationRecords } from './evaluation-record.js'
 import { type Due, planRun, type RunPlan } from './flow.js'
 import type { Gate } from './gate.js'
+import type { HealthMonitor } from './health/monitor.js'
 import { emitProcessWarning, type TrainingWarning } from './health/warning.js'
 import { LossLog } from './loss-log.js'
 import { dumpLossTensors } from './loss-tensors.js'
-import { loadingBestModel, savingCheckpoint, TRAINING_COMPLETED } from './reporting/messages.js'
+import { deletingCheckpoint, loadingBestModel, savingCheckpoint, TRAINING_COMPLETED } from './reporting/messages.js'
 import type { Timings } from './reporting/timings.js'
 import { roundTo, TrainingAbortedError, type TrainResult } from './result.js'
 import { makeSchedule } from './schedule.js'
@@ -42,10 +43,10 @@ export interface RunParts extends EvaluationParts, CheckpointParts {
   callbacks: readonly TrainerCallback[]
   /** Gives the model the weights of a checkpoint, and the losses their parameters. */
   loadBest?: ((folder: string) => Promise<void>) | undefined
-  /** Prints a message of level INFO where `logLevel` asks for it. */
-  say?: ((text: string) => void) | undefined
   /** Where the time goes, with `logTimings`. */
   timings?: Timings | undefined
+  /** Looks for what goes wrong. */
+  health?: Pick<HealthMonitor, 'start' | 'observe'> | undefined
   /** Closed while training is paused. */
   gate?: Gate | undefined
 }
@@ -136,6 +137,11 @@ export class TrainingRun {
 
   emit(event: Exclude<CallbackEvent, 'onInitEnd' | 'onLog' | 'onEvaluate' | 'onSave' | 'onWarning'>): Promise<void> {
     return emit(this.#parts.callbacks, event, this.#context)
+  }
+
+  /** Looks at arguments and data before the first step. */
+  async checkHealth(): Promise<void> {
+    for (const warning of (await this.#parts.health?.start(this.plan)) ?? []) await this.warn(warning)
   }
 
   /** Tells the callbacks and the process that something looks wrong. */
@@ -258,7 +264,8 @@ export class TrainingRun {
       this.#parts.say?.(loadingBestModel(bestModelCheckpoint, bestMetric!))
       await this.#parts.loadBest?.(bestModelCheckpoint)
     }
-    await this.#best.tidy()
+    const { args, say } = this.#parts
+    for (const name of await this.#best.tidy()) say?.(deletingCheckpoint(join(args.outputDir, name)))
     const result = await this.result()
     await this.emit('onTrainEnd')
     return result
@@ -306,6 +313,7 @@ export class TrainingRun {
       this.#parts.timings?.add(report)
       this.state.skippedSteps += report.skipped
       if (report.batches > 0) this.state.lastLoss = report.loss
+      for (const warning of this.#parts.health?.observe(report) ?? []) await this.warn(warning)
     }
     await this.emit('onStepEnd')
   }
@@ -336,7 +344,7 @@ export class TrainingRun {
       callbacks: callbackStates(callbacks),
     })
     this.#saved = { step: this.state.globalStep, folder }
-    await this.#best.rotate(basename(folder))
+    for (const name of await this.#best.rotate(basename(folder))) say?.(deletingCheckpoint(join(args.outputDir, name)))
     await emit(callbacks, 'onSave', folder, this.#context)
   }
 

@@ -7,7 +7,9 @@ import type { BatchSource } from './batches.js'
 import type { TrainerCallback } from './callbacks.js'
 import type { MiniBatch } from './checkpoint.js'
 import { ComputedStep } from './computed-loss.js'
+import type { EvaluationData } from './evaluation-record.js'
 import type { Gate } from './gate.js'
+import { HealthMonitor } from './health/monitor.js'
 import type { LossSet } from './loss-set.js'
 import { loadInitialParameters, loadLossTensors, readLossTensors } from './loss-tensors.js'
 import { chooseMiniBatches, freeMemory } from './mini-batch.js'
@@ -22,6 +24,8 @@ import { TrainingRun } from './run.js'
 export interface SessionParts<M extends TrainableModel, L extends BaseLoss>
   extends Pick<BaseTrainerOptions<M, L>, 'model' | 'trainDataset' | 'evalDataset' | 'evaluator' | 'lossTensors'> {
   args: Readonly<TrainingArguments>
+  /** As the caller gave them. */
+  given: Readonly<Partial<TrainingArguments>>
   kind: TrainerKind<M, L>
   losses: LossSet<L>
   native: NativeTrainer
@@ -79,6 +83,7 @@ export class TrainerSession<M extends TrainableModel, L extends BaseLoss> {
       signal,
       say,
       timings,
+      health: new HealthMonitor(this.#facts()),
       gate,
     })
     const parameters = trainedParameters(trained.filter(({ name }) => groups?.groups[name] !== -1))
@@ -93,6 +98,26 @@ export class TrainerSession<M extends TrainableModel, L extends BaseLoss> {
       warnOfChanges(checkpoint, kind.name)
     }
     return run
+  }
+
+  #facts(): ConstructorParameters<typeof HealthMonitor>[0] {
+    const { args, given, kind, losses, model, trainDataset, evalDataset } = this.#parts
+    const inMemory = (source: DataSource) =>
+      sourcesOf(source).flatMap(([name, dataset]) => (isDataset(dataset) ? [{ name, dataset }] : []))
+    return {
+      args,
+      given,
+      losses: losses.all.map(({ name, loss }) => ({
+        name,
+        type: loss.type,
+        spec: loss.spec(model.encoder.embeddingDimension),
+        readsLabels: loss.requirements?.labels !== 'none',
+        inBatchNegatives: loss.requirements?.inBatchNegatives === true,
+      })),
+      train: inMemory(trainDataset),
+      evaluation: evalDataset === undefined ? [] : inMemory(evalDataset),
+      ...(kind.modelFacts?.(model, args) ?? { isNormalized: false }),
+    }
   }
 
   async #loadLossTensors(): Promise<void> {
@@ -119,14 +144,15 @@ export class TrainerSession<M extends TrainableModel, L extends BaseLoss> {
     await loadLossTensors(native, await readLossTensors(folder))
   }
 
-  #evaluationSources(source: DataSource): { name: string; source: BatchSource }[] {
+  #evaluationSources(source: DataSource): EvaluationData[] {
     const size = this.#parts.args.perDeviceEvalBatchSize
     if (isDataset(source) || isDataStream(source)) {
-      return [{ name: '', source: this.#source(source, size, 'evalDataset', true) }]
+      return [{ name: '', source: this.#source(source, size, 'evalDataset', true), rows: rowsOf(source) }]
     }
     return Object.entries(source).map(([name, dataset]) => ({
       name,
       source: this.#source({ [name]: dataset }, size, 'evalDataset', true),
+      rows: rowsOf(dataset),
     }))
   }
 

@@ -6,6 +6,7 @@ import type { TrainingArguments } from './arguments.js'
 import { BaseTrainer, type BaseTrainerOptions, type BatchMakerParts, type TrainerKind } from './base-trainer.js'
 import { BatchMaker, type ColumnOptions } from './batch-maker.js'
 import { checkData } from './check-data.js'
+import type { ModelFacts } from './health/facts.js'
 import { promptOf } from './prompts.js'
 
 export interface SentenceTransformerTrainerOptions extends BaseTrainerOptions<SentenceTransformer, Loss> {}
@@ -17,6 +18,7 @@ const KIND: TrainerKind<SentenceTransformer, Loss> = {
   defaultLoss: () => new CoSENTLoss(),
   checkData,
   batchMaker: sentenceBatchMaker,
+  modelFacts,
 }
 
 /**
@@ -55,6 +57,21 @@ function sentenceBatchMaker({
     column: columnOptions(args, dataset),
     promptLength: leavesPromptsOut ? promptLengths(tokenizer) : undefined,
   })
+}
+
+function modelFacts(model: SentenceTransformer, args: Readonly<TrainingArguments>): ModelFacts {
+  return {
+    isNormalized: model.modules.at(-1)?.type === 'Normalize',
+    async overlong(dataset, column, texts) {
+      const { prompt, maxSeqLength: most = model.maxSeqLength } = columnOptions(args, dataset)(column)
+      // One token more than is read tells enough.
+      const prompted = prompt === '' ? texts : texts.map((text) => prompt + text)
+      const { offsets } = await model.tokenizer.encodeAll(prompted, most + 1)
+      let count = 0
+      for (let i = 0; i < texts.length; i++) if (offsets[i + 1]! - offsets[i]! > most) count++
+      return { count, most }
+    },
+  }
 }
 
 /** Prompt and length of the columns of a dataset. */

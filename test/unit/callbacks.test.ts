@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import test from 'ava'
 import { MultipleNegativesRankingLoss } from '../../lib/losses/index.js'
 import { resolveArguments } from '../../lib/training/arguments.js'
@@ -95,7 +96,8 @@ test('paused: no step runs and none begins until it goes on', async (t) => {
   })
   const { engine, train } = prepare({}, { rows: 20, callbacks: [callback], parts: { gate } })
   const training = train()
-  await new Promise((resolve) => setTimeout(resolve, 50))
+  for (let i = 0; i < 1000 && callback.events.at(-1) !== 'stepEnd 3'; i++) await setTimeout(5)
+  await setTimeout(50)
   // Step 3 was on its way when step 2 ended.
   t.is(engine.calls.length, 3)
   t.is(engine.inFlight, 0)
@@ -110,7 +112,7 @@ test('an abort ends a pause', async (t) => {
   const controller = new AbortController()
   const { engine, train } = prepare({}, { parts: { gate }, signal: controller.signal })
   const training = train()
-  setTimeout(() => controller.abort(), 10)
+  setImmediate(() => controller.abort())
   await t.throwsAsync(training, { code: 'ERR_ABORTED' })
   t.is(engine.calls.length, 0)
 })

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import test from 'ava'
 import { Dataset } from '../../lib/data/dataset.js'
 import type { LossSpec, StepReport } from '../../lib/native/types.js'
@@ -16,6 +17,7 @@ import { normalizedMargin } from '../../lib/training/health/normalized-margin.js
 import { truncation } from '../../lib/training/health/truncation.js'
 import { warmupTooLong } from '../../lib/training/health/warmup.js'
 import type { TrainingWarning } from '../../lib/training/health/warning.js'
+import { FakeEngine, prepare, recorder } from '../helpers/fake-trainer.js'
 
 function loss(spec: LossSpec, rest: Partial<LossFacts> = {}): LossFacts {
   return { name: '', type: spec.type, spec, readsLabels: true, inBatchNegatives: false, ...rest }
@@ -258,9 +260,9 @@ test('the monitor asks all checks, and each check warns once', async (t) => {
   const losses = [{ ...COSINE, spec: { ...COSINE.spec, loss: triplet }, inBatchNegatives: true }]
   const evaluation = named(scored([5, 5, 5]))
   const overlong: RunFacts['overlong'] = async (_, __, { length }) => ({ count: length, most: 4 })
-  const rest = { train, evaluation, losses, isNormalized: true, warmupSteps: 200, overlong }
+  const rest = { train, evaluation, losses, isNormalized: true, overlong }
   const monitor = new HealthMonitor(facts({ ...given, evalStrategy: 'epoch' }, rest))
-  t.deepEqual((await monitor.start()).map(({ code }) => code).sort(), [
+  t.deepEqual((await monitor.start({ maxSteps: 100, warmupSteps: 200 })).map(({ code }) => code).sort(), [
     'WARN_ACCUMULATION_NEGATIVES',
     'WARN_EVAL_LEAK',
     'WARN_EVAL_STEPS_UNUSED',
@@ -276,6 +278,30 @@ test('the monitor asks all checks, and each check warns once', async (t) => {
   t.deepEqual(codes, ['WARN_GRADIENT_NOT_FINITE', 'WARN_GRADIENT_ZERO', 'WARN_COLLAPSE', 'WARN_MASKED_NEGATIVES'])
 
   const healthy = new HealthMonitor(facts())
-  t.deepEqual(await healthy.start(), [])
+  t.deepEqual(await healthy.start({ maxSteps: 100, warmupSteps: 10 }), [])
   for (let i = 0; i < 20; i++) t.deepEqual(healthy.observe(report()), [])
+})
+
+test('a run tells its callbacks and the process, before the first step and after the step that showed it', async (t) => {
+  const heard: string[] = []
+  const onProcessWarning = (warning: Error & { code?: string; detail?: string }) => {
+    if (warning.name === 'SentenceTorchWarning') heard.push(`${warning.code}: ${warning.detail}`)
+  }
+  process.on('warning', onProcessWarning)
+  t.teardown(() => process.off('warning', onProcessWarning))
+  const engine = new FakeEngine()
+  engine.nonFiniteAt = 3
+  const callback = recorder()
+  const given = { evalSteps: 5 }
+  const health = new HealthMonitor(facts(given))
+  await prepare({ ...given, loggingSteps: 1 }, { engine, callbacks: [callback], parts: { health } }).train()
+  const { events } = callback
+  t.deepEqual(events.slice(0, 3), ['trainBegin', 'WARN_EVAL_STEPS_UNUSED', 'epochBegin'])
+  t.is(events.indexOf('WARN_GRADIENT_NOT_FINITE') + 1, events.indexOf('stepEnd 3'))
+  await setImmediate()
+  t.deepEqual(
+    heard.map((text) => text.split(':')[0]),
+    ['WARN_EVAL_STEPS_UNUSED', 'WARN_GRADIENT_NOT_FINITE'],
+  )
+  t.regex(heard[0]!, /Set evalStrategy/)
 })

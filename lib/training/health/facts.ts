@@ -20,7 +20,7 @@ export interface LossFacts {
 }
 
 /** What is known of a run before its first step. */
-export interface RunFacts {
+export interface RunFacts extends ModelFacts {
   args: Readonly<TrainingArguments>
   /** The arguments as the caller gave them. */
   given: Readonly<Partial<TrainingArguments>>
@@ -30,6 +30,10 @@ export interface RunFacts {
   /** Datasets in memory; streams are not looked into. */
   train: readonly NamedDataset[]
   evaluation: readonly NamedDataset[]
+}
+
+/** What a kind of model tells of itself. */
+export interface ModelFacts {
   /** Whether the model's embeddings have length 1. */
   isNormalized: boolean
   /** How many of `texts` are longer than the model reads in `column`, and how many tokens that is. */

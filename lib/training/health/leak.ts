@@ -14,7 +14,7 @@ const ROW_SHARE = 0.01
 
 /** Texts or whole rows of an evaluation dataset that are in the training data too. */
 export async function evalLeak({ args, train, evaluation }: RunFacts): Promise<TrainingWarning[]> {
-  if (args.evalStrategy === 'no' && !('evalOnStart' in args && args.evalOnStart)) return []
+  if (args.evalStrategy === 'no' && !args.evalOnStart) return []
   const warnings: TrainingWarning[] = []
   for (const { name, dataset } of evaluation) {
     const texts = await sampleOf(dataset, 'texts')

@@ -20,19 +20,20 @@ const START_CHECKS: readonly StartCheck[] = [
 
 /** All checks of one run. */
 export class HealthMonitor {
-  readonly #facts: RunFacts
+  readonly #facts: Omit<RunFacts, 'maxSteps' | 'warmupSteps'>
   #reportChecks: readonly ReportCheck[] = [
     ...[new Collapse(), new MaskedNegatives(), new GradientZero(), new GradientNotFinite()],
   ]
 
-  constructor(facts: RunFacts) {
+  constructor(facts: Omit<RunFacts, 'maxSteps' | 'warmupSteps'>) {
     this.#facts = facts
   }
 
   /** Looks at arguments, losses and data. The JavaScript thread stays free. */
-  async start(): Promise<TrainingWarning[]> {
+  async start({ maxSteps, warmupSteps }: Pick<RunFacts, 'maxSteps' | 'warmupSteps'>): Promise<TrainingWarning[]> {
     const warnings: TrainingWarning[] = []
-    for (const check of START_CHECKS) warnings.push(...(await check(this.#facts)))
+    const facts = { ...this.#facts, maxSteps, warmupSteps }
+    for (const check of START_CHECKS) warnings.push(...(await check(facts)))
     return warnings
   }
 
