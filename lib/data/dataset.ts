@@ -4,11 +4,12 @@ import { type ColumnKind, ColumnsBuilder, type Label, labelColumnOf, type Value 
 import type { DatasetHubOptions } from './hub/dataset-files.js'
 import { readerOf } from './readers/index.js'
 import { RowTable } from './readers/table.js'
+import { type SplitOptions, splitRows } from './split-rows.js'
 import * as transforms from './transforms.js'
 
 export type { ColumnKind, Label, Value } from './columns.js'
 export type { DatasetHubOptions } from './hub/dataset-files.js'
-export type { SplitOptions } from './transforms.js'
+export type { SplitOptions } from './split-rows.js'
 
 /** One column: its values, and what they are. */
 export interface Column {
@@ -239,8 +240,8 @@ export class Dataset {
    * Two parts of the rows, shuffled by the seed. With `groupBy`, rows that share a value in that column (in any of those
    * columns) are on the same side, so that nothing of the test part was seen in training.
    */
-  async trainTestSplit(options: transforms.SplitOptions = {}): Promise<{ train: Dataset; test: Dataset }> {
-    const { train, test } = await transforms.splitRows(this, options)
+  async trainTestSplit(options: SplitOptions = {}): Promise<{ train: Dataset; test: Dataset }> {
+    const { train, test } = await splitRows(this, options)
     return { train: await this.take(train), test: await this.take(test) }
   }
 

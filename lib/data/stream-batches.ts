@@ -5,7 +5,6 @@ import { Random } from './random.js'
 import type { BatchSamplerChoice, BatchSamplerName, SamplerOptions } from './samplers/index.js'
 import type { DataStream, StreamRow } from './stream.js'
 import { Turns } from './turns.js'
-import { CHUNK_ROWS } from './value-numbers.js'
 
 /** What a stream can do without knowing all its rows. */
 const modes: Partial<Record<BatchSamplerName, { shuffle: boolean; unique: boolean }>> = {
@@ -52,68 +51,79 @@ interface CheckedRow {
   checkers: readonly ColumnChecker[]
 }
 
+type Pieces = AsyncIterable<readonly CheckedRow[]>
+
 /** The rows of the stream, each checked against the ones before. */
-async function* checkedRows(stream: DataStream, epoch: number): AsyncGenerator<CheckedRow, void, undefined> {
+async function* checkedRows(stream: DataStream, epoch: number): AsyncGenerator<readonly CheckedRow[], void, undefined> {
   const turns = new Turns()
   let checkers: ColumnChecker[] | undefined
   let number = 0
-  const fail = (expected: string, found: string) =>
-    new SentenceTorchError('ERR_INVALID_DATA', `Expected ${expected} in row ${number} of the stream, found ${found}`)
-  for await (const row of stream.rows(epoch)) {
+  const check = (row: StreamRow): CheckedRow => {
+    const fail = (expected: string, found: string) =>
+      new SentenceTorchError('ERR_INVALID_DATA', `Expected ${expected} in row ${number} of the stream, found ${found}`)
     if (typeof row !== 'object' || row === null) throw fail('an object', describe(row))
     const names = Object.keys(row)
     checkers ??= names.map((name) => new ColumnChecker(name, labelColumnOf(names), ' of the stream'))
     if (names.length !== checkers.length || !checkers.every(({ name }) => Object.hasOwn(row, name))) {
       throw fail(`the keys ${checkers.map(({ name }) => name).join(', ')}`, names.join(', ') || 'none')
     }
-    yield { values: checkers.map((checker) => checker.check((row as StreamRow)[checker.name], number)), checkers }
-    if (++number % CHUNK_ROWS === 0 || turns.isOver) await turns.give()
+    const values = checkers.map((checker) => checker.check(row[checker.name], number))
+    number++
+    return { values, checkers }
+  }
+  for await (const piece of stream.pieces(epoch)) {
+    yield piece.map(check)
+    await turns.give()
   }
 }
 
 /** Every row waits in the buffer until it is drawn; at the end the buffer is emptied in random order. */
 async function* shuffled(
-  rows: AsyncIterable<CheckedRow>,
+  pieces: Pieces,
   most: number,
   random: Random,
-): AsyncGenerator<CheckedRow, void, undefined> {
+): AsyncGenerator<readonly CheckedRow[], void, undefined> {
   const buffer: CheckedRow[] = []
-  for await (const row of rows) {
-    if (buffer.length < most) {
-      buffer.push(row)
-      continue
+  for await (const piece of pieces) {
+    const out: CheckedRow[] = []
+    for (const row of piece) {
+      if (buffer.length < most) {
+        buffer.push(row)
+        continue
+      }
+      const at = random.below(buffer.length)
+      out.push(buffer[at]!)
+      buffer[at] = row
     }
-    const at = random.below(buffer.length)
-    const drawn = buffer[at]!
-    buffer[at] = row
-    yield drawn
+    yield out
   }
-  yield* random.shuffle(buffer)
+  yield random.shuffle(buffer)
 }
 
-async function* plainBatches(
-  rows: AsyncIterable<CheckedRow>,
-  batchSize: number,
-): AsyncGenerator<CheckedRow[], void, undefined> {
+async function* plainBatches(pieces: Pieces, batchSize: number): AsyncGenerator<CheckedRow[], void, undefined> {
   let batch: CheckedRow[] = []
-  for await (const row of rows) {
-    batch.push(row)
-    if (batch.length < batchSize) continue
-    yield batch
-    batch = []
+  for await (const piece of pieces) {
+    for (const row of piece) {
+      batch.push(row)
+      if (batch.length < batchSize) continue
+      yield batch
+      batch = []
+    }
   }
   if (batch.length > 0) yield batch
 }
 
 /** Batches without two equal texts; rows that do not fit wait, in order, `most` of them. */
 async function* uniqueBatches(
-  rows: AsyncIterable<CheckedRow>,
+  pieces: Pieces,
   batchSize: number,
   most: number,
 ): AsyncGenerator<CheckedRow[], void, undefined> {
-  const source = rows[Symbol.asyncIterator]()
+  const source = pieces[Symbol.asyncIterator]()
   try {
     let waiting: CheckedRow[] = []
+    let piece: readonly CheckedRow[] = []
+    let place = 0
     let ended = false
     while (!ended || waiting.length > 0) {
       const batch: CheckedRow[] = []
@@ -130,9 +140,14 @@ async function* uniqueBatches(
       }
       for (const row of waiting) offer(row)
       while (batch.length < batchSize && postponed.length < most && !ended) {
+        if (place < piece.length) {
+          offer(piece[place++]!)
+          continue
+        }
         const { done, value } = await source.next()
-        if (done) ended = true
-        else offer(value)
+        ended = done === true
+        piece = value ?? []
+        place = 0
       }
       waiting = postponed
       if (batch.length > 0) yield batch

@@ -12,7 +12,12 @@ export interface DataStreamOptions {
   shuffleBuffer?: number
 }
 
-type Source = (epoch: number) => AsyncIterable<StreamRow> | Iterable<StreamRow>
+type Rows = AsyncIterable<StreamRow> | Iterable<StreamRow>
+/** Rows in pieces: a promise for each row would take longer than reading it. */
+type Source = (epoch: number) => AsyncIterable<readonly StreamRow[]>
+
+/** Rows of a source without pieces of its own that are taken together. */
+const PIECE_ROWS = 256
 
 /**
  * Rows that are read again in every epoch instead of being held in memory. They are shuffled through a bounded buffer by seed
@@ -43,7 +48,7 @@ export class DataStream {
   ): DataStream {
     if (typeof open !== 'function') throw invalidArgument('open', 'a function that gives an (async) iterable', open)
     checkOptions('DataStream.from', options, ['length', 'shuffleBuffer'])
-    return new DataStream(open, options)
+    return new DataStream((epoch) => inPieces(open(epoch)), options)
   }
 
   /**
@@ -62,36 +67,42 @@ export class DataStream {
     return new DataStream(async function* () {
       for (const [file, read] of readers) {
         for await (const { names, columns } of read(file, options.columns)) {
-          const rows = columns[0]?.length ?? 0
-          for (let row = 0; row < rows; row++) {
-            yield Object.fromEntries(names.map((name, i) => [name, columns[i]![row]]))
-          }
+          const [first = []] = columns
+          yield first.map((_, row) => Object.fromEntries(names.map((name, i) => [name, columns[i]![row]])))
         }
       }
     }, options)
   }
 
   /** The rows from the beginning, in the order of the source. */
-  rows(epoch = 0): AsyncIterable<StreamRow> | Iterable<StreamRow> {
+  async *rows(epoch = 0): AsyncGenerator<StreamRow, void, undefined> {
+    for await (const piece of this.#open(epoch)) yield* piece
+  }
+
+  /** The rows, some at a time. */
+  pieces(epoch: number): AsyncIterable<readonly StreamRow[]> {
     return this.#open(epoch)
   }
 
   /** The stream of what `change` makes of each row. */
   map(change: (row: StreamRow) => StreamRow | Promise<StreamRow>): DataStream {
     if (typeof change !== 'function') throw invalidArgument('change', 'a function of a row', change)
-    const rows = this.#open
+    const open = this.#open
     return new DataStream(async function* (epoch) {
-      for await (const row of rows(epoch)) yield await change(row)
+      for await (const piece of open(epoch)) yield await Promise.all(piece.map((row) => change(row)))
     }, this.#options())
   }
 
   /** The stream of the rows for which `keep` says true. Its length is unknown. */
   filter(keep: (row: StreamRow) => boolean | Promise<boolean>): DataStream {
     if (typeof keep !== 'function') throw invalidArgument('keep', 'a function of a row', keep)
-    const rows = this.#open
+    const open = this.#open
     return new DataStream(
       async function* (epoch) {
-        for await (const row of rows(epoch)) if (await keep(row)) yield row
+        for await (const piece of open(epoch)) {
+          const kept = await Promise.all(piece.map((row) => keep(row)))
+          yield piece.filter((_, i) => kept[i])
+        }
       },
       { shuffleBuffer: this.shuffleBuffer },
     )
@@ -100,4 +111,20 @@ export class DataStream {
   #options(): DataStreamOptions {
     return { ...(this.length !== undefined && { length: this.length }), shuffleBuffer: this.shuffleBuffer }
   }
+}
+
+async function* inPieces(rows: Rows): AsyncGenerator<readonly StreamRow[], void, undefined> {
+  if (Symbol.asyncIterator in rows) {
+    // What waits for something may wait for long: every row goes on at once.
+    for await (const row of rows) yield [row]
+    return
+  }
+  let piece: StreamRow[] = []
+  for (const row of rows) {
+    piece.push(row)
+    if (piece.length < PIECE_ROWS) continue
+    yield piece
+    piece = []
+  }
+  yield piece
 }

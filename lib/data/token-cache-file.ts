@@ -44,13 +44,14 @@ export class TokenIndex {
     if (crc32(bytes) !== this.checksums[row]) return undefined
     // A copy: views need aligned bytes.
     const { buffer } = Uint8Array.from(bytes)
-    return this.counts[row]! >= WIDE ? new Int32Array(buffer) : Int32Array.from(new Uint16Array(buffer))
+    return new Int32Array(this.counts[row]! >= WIDE ? buffer : new Uint16Array(buffer))
   }
 
   /** The bytes of `ids`, entered as row `row` at `place`. */
   encode(row: number, ids: Int32Array, place: number): Uint8Array {
-    const narrow = ids.every((id) => id >= 0 && id < 65_536)
-    const bytes = new Uint8Array((narrow ? Uint16Array.from(ids) : ids.slice()).buffer)
+    let narrow = true
+    for (let i = 0; i < ids.length && narrow; i++) narrow = ids[i]! >>> 16 === 0
+    const bytes = new Uint8Array((narrow ? new Uint16Array(ids) : ids.slice()).buffer)
     this.places[row] = place
     this.counts[row] = narrow ? ids.length : ids.length + WIDE
     this.checksums[row] = crc32(bytes)

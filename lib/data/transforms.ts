@@ -1,26 +1,16 @@
 /** What the methods of a Dataset compute: mostly the numbers of the rows that the result holds. */
 import { describe, invalidArgument, SentenceTorchError } from '../errors.js'
-import { checkInteger, checkOptions } from '../options.js'
+import { checkInteger } from '../options.js'
 import { type ColumnKind, ColumnsBuilder, type Value } from './columns.js'
 import type { Column, Dataset, TransformedRow } from './dataset.js'
-import { Random } from './random.js'
 import { shuffledRows } from './samplers/sampler.js'
 import { Turns } from './turns.js'
 import { CHUNK_ROWS, numberValues } from './value-numbers.js'
 
-export interface SplitOptions {
-  /** Rows of the test part: a share below 1, or a number of rows. Default 0.25. */
-  testSize?: number
-  /** Default 0. */
-  seed?: number
-  /** Column or columns whose values may not be on both sides. */
-  groupBy?: string | readonly string[]
-}
-
 type Row = Record<string, Value>
 
 /** Takes the place of the epoch, so that a shuffled dataset is not in the order of the first epoch's batches. */
-const SHUFFLE_STREAM = 0x5f3759df
+export const SHUFFLE_STREAM = 0x5f3759df
 
 export function shuffledOrder(rows: number, seed: number): Promise<Int32Array> {
   checkInteger('seed', seed, 0)
@@ -132,79 +122,21 @@ export async function labelledRows(dataset: Dataset): Promise<Int32Array> {
     )
   }
   const labels = dataset.column(name)
-  const isClass = (value: Value) => Number.isNaN(value) || Number.isInteger(value)
-  const hasNoGold = name.startsWith('label') && labels.every(isClass)
+  const turns = new Turns()
+  // −1 is no class; in between fractions it is a score.
+  let areClasses = name.startsWith('label')
   const rows: number[] = []
+  let unclassed = 0
   for (let row = 0; row < labels.length; row++) {
     const label = labels[row]!
-    if (!Number.isNaN(label) && !(hasNoGold && label === -1)) rows.push(row)
-  }
-  return Int32Array.from(rows)
-}
-
-export async function splitRows(
-  dataset: Dataset,
-  options: SplitOptions,
-): Promise<{ train: Int32Array; test: Int32Array }> {
-  checkOptions('Dataset.trainTestSplit', options, ['testSize', 'seed', 'groupBy'])
-  const { testSize = 0.25, seed = 0, groupBy } = options
-  checkInteger('seed', seed, 0)
-  const rows = dataset.length
-  const wanted = testSize < 1 ? Math.ceil(testSize * rows) : testSize
-  if (!(testSize > 0) || !Number.isInteger(wanted) || wanted >= rows) {
-    throw invalidArgument('testSize', `a share between 0 and 1 or a number of rows below ${rows}`, testSize)
-  }
-  const order = await shuffledOrder(rows, seed)
-  if (groupBy === undefined) return { test: order.slice(0, wanted), train: order.slice(wanted) }
-  const groups = await groupRows(dataset, typeof groupBy === 'string' ? [groupBy] : groupBy)
-  const inTest = chooseGroups(groups, wanted, new Random(seed, SHUFFLE_STREAM, 1))
-  const test = order.filter((row) => inTest[groups[row]!] === 1)
-  const train = order.filter((row) => inTest[groups[row]!] === 0)
-  if (test.length > 0 && train.length > 0) return { train, test }
-  throw new SentenceTorchError(
-    'ERR_INVALID_DATA',
-    `Expected groups by ${[groupBy].flat().join(', ')} that can be divided into ${rows - wanted} and ${wanted} rows, ` +
-      'found that every group is too large: nearly all rows share values',
-  )
-}
-
-/** A number for each row: rows that share a value in any of the columns, directly or through others, have the same. */
-async function groupRows(dataset: Dataset, columns: readonly string[]): Promise<Int32Array> {
-  for (const name of columns) dataset.columnKind(name)
-  const turns = new Turns()
-  const { ids, numbers } = await numberValues(dataset, columns, turns)
-  const parent = Int32Array.from({ length: numbers.counts.length }, (_, i) => i)
-  const root = (id: number): number => {
-    let at = id
-    while (parent[at] !== at) {
-      parent[at] = parent[parent[at]!]!
-      at = parent[at]!
-    }
-    return at
-  }
-  const width = columns.length
-  for (let row = 0; row < dataset.length; row++) {
-    for (let c = 1; c < width; c++) parent[root(ids[row * width + c]!)] = root(ids[row * width]!)
     if (row % CHUNK_ROWS === 0) await turns.give()
+    if (Number.isNaN(label)) continue
+    areClasses &&= Number.isInteger(label)
+    rows.push(row)
+    if (label === -1) unclassed++
   }
-  const groups = new Int32Array(dataset.length)
-  for (let row = 0; row < dataset.length; row++) groups[row] = root(ids[row * width]!)
-  return groups
-}
-
-/** Whole groups in random order for the test part, as long as they fit. */
-function chooseGroups(groups: Int32Array, wanted: number, random: Random): Uint8Array {
-  const sizes = new Map<number, number>()
-  for (const group of groups) sizes.set(group, (sizes.get(group) ?? 0) + 1)
-  const inTest = new Uint8Array(groups.reduce((most, group) => Math.max(most, group), 0) + 1)
-  let room = wanted
-  for (const group of random.shuffle([...sizes.keys()])) {
-    const size = sizes.get(group)!
-    if (size > room) continue
-    inTest[group] = 1
-    room -= size
-  }
-  return inTest
+  if (!areClasses || unclassed === 0) return Int32Array.from(rows)
+  return Int32Array.from(rows.filter((row) => labels[row] !== -1))
 }
 
 export async function concatenate(
