@@ -1,5 +1,5 @@
 import { invalidArgument } from '../errors.js'
-import type { LossSpec } from '../native/types.js'
+import type { ConfigObject, LossSpec } from '../native/types.js'
 import { checkInteger, checkOneOf, checkOptions, checkType } from '../options.js'
 import type { Loss, LossRequirements } from './loss.js'
 
@@ -109,11 +109,16 @@ export class Custom implements Loss {
   }
 
   spec(): LossSpec {
-    const shapes: Record<string, number[]> = {}
-    for (const [name, { shape }] of Object.entries(this.computed.parameters)) shapes[name] = [...shape]
-    return { type: this.type, parameters: shapes }
+    const parameters: ConfigObject = {}
+    for (const [name, { shape }] of Object.entries(this.computed.parameters)) {
+      parameters[name] = { shape: [...shape], decay: !NO_DECAY.test(name) }
+    }
+    return { type: this.type, parameters }
   }
 }
+
+/** Names without weight decay, as transformers' `get_decay_parameter_names` has them. */
+const NO_DECAY = /bias|layernorm|rmsnorm|(?:^|\.)norm(?:$|\.)|_norm(?:$|\.)/i
 
 function checkParameter(name: string, parameter: unknown): void {
   const { shape, init } = (parameter ?? {}) as Partial<CustomLossParameter>
