@@ -1,8 +1,11 @@
 import { describe, SentenceTorchError } from '../errors.js'
 import { labelNames } from './readers/table.js'
 
-/** A label: a class number, a score, or a list of scores; lists of a column may differ in length. NaN: there is none. */
-export type Label = number | readonly number[]
+/**
+ * A label: a class number, a score, a list of them, or lists of lists (an embedding for every text); lists of a column may
+ * differ in length. NaN: there is none.
+ */
+export type Label = number | readonly Label[]
 /** What a column may hold: texts, lists of texts, labels, and anything else that JSON can say. */
 export type Value = string | readonly string[] | Label | boolean | null | object
 
@@ -20,9 +23,6 @@ export function labelColumnOf(names: readonly string[]): string | undefined {
 /** Checks the values of one column one after the other: they must all be of the kind of the first. */
 export class ColumnChecker {
   kind: ColumnKind | undefined
-  /** Rows without a label, and the first of them. */
-  unlabelled = 0
-  firstUnlabelled = -1
   /** Whether labels are lists; undefined before the first. */
   private listLabels: boolean | undefined
 
@@ -78,19 +78,24 @@ export class ColumnChecker {
       this.listLabels = false
       return value
     }
-    if (value === null || value === '-') {
-      if (this.unlabelled++ === 0) this.firstUnlabelled = row
-      return Number.NaN
-    }
+    if (value === null || value === '-') return Number.NaN
     if (Array.isArray(value) && this.listLabels !== false) {
       this.listLabels = true
-      const entry = value.findIndex((each) => typeof each !== 'number' || !Number.isFinite(each))
-      if (entry === -1) return value as readonly number[]
-      throw this.misfit('only finite numbers in the list', value[entry], row)
+      this.checkNumbers(value, row)
+      return value as readonly Label[]
     }
     const kinds = { true: 'a list of finite numbers', false: 'a finite number' }
     const expected = this.listLabels ? kinds.true : kinds.false
     throw this.misfit(expected, value, row)
+  }
+
+  private checkNumbers(list: readonly unknown[], row: number): void {
+    for (const entry of list) {
+      if (Array.isArray(entry)) this.checkNumbers(entry, row)
+      else if (typeof entry !== 'number' || !Number.isFinite(entry)) {
+        throw this.misfit('only finite numbers in the list', entry, row)
+      }
+    }
   }
 
   private misfit(expected: string, value: unknown, row: number): SentenceTorchError {

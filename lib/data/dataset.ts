@@ -31,6 +31,8 @@ export class Dataset {
   /** Names of the other columns, in order. */
   readonly textColumns: readonly string[]
   private readonly columns: ReadonlyMap<string, Column>
+  /** First row without a label, −1 without any; undefined until it was looked for. */
+  #unlabelled: number | undefined
 
   private constructor(columns: ReadonlyMap<string, Column>, length: number) {
     this.columns = columns
@@ -160,11 +162,12 @@ export class Dataset {
   labels(): readonly Label[] | undefined {
     if (this.labelColumn === undefined) return undefined
     const labels = this.column(this.labelColumn) as readonly Label[]
-    const missing = labels.findIndex((label) => Number.isNaN(label))
-    if (missing === -1) return labels
+    // Once: it is asked for with every batch.
+    this.#unlabelled ??= labels.findIndex((label) => Number.isNaN(label))
+    if (this.#unlabelled === -1) return labels
     throw new SentenceTorchError(
       'ERR_INVALID_DATA',
-      `Expected a label in column "${this.labelColumn}", row ${missing}, found none; dropUnlabelled() leaves such rows out`,
+      `Expected a label in column "${this.labelColumn}", row ${this.#unlabelled}, found none; dropUnlabelled() leaves such rows out`,
     )
   }
 

@@ -37,8 +37,8 @@ test('the label column is the first of label, labels, score, scores', (t) => {
 })
 
 test('labels may be vectors, of different length too', (t) => {
-  const vectors = [[1, 2], [3], []]
-  t.deepEqual(Dataset.fromColumns({ text: ['a', 'b', 'c'], label: vectors }).labels(), vectors)
+  const vectors = [[1, 2], [3], [], [[4, 5], [6]]]
+  t.deepEqual(Dataset.fromColumns({ text: ['a', 'b', 'c', 'd'], label: vectors }).labels(), vectors)
 })
 
 test('rows are selected in the given order, again and again', (t) => {
