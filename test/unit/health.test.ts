@@ -191,6 +191,15 @@ test('evaluation texts in the training data', async (t) => {
   t.regex((await check(numbered(0, 200), mixed))[0]!.message, /100 % of the texts/)
 })
 
+test('of large training data a part tells the share of all', async (t) => {
+  const train = named(numbered(0, 500_000))
+  const check = (from: number) =>
+    evalLeak(facts({ evalStrategy: 'epoch' }, { train, evaluation: named(numbered(from, from + 20_000)) }))
+  const share = Number(/^([\d.]+) % of the rows/.exec((await check(495_000))[0]!.message)![1])
+  t.true(Math.abs(share - 25) < 3, `${share}`)
+  t.deepEqual(await check(500_000), [])
+})
+
 test('a sample of hashes keeps its size and finds what was added', (t) => {
   const sample = new HashSample(1000)
   const hashes = Array.from({ length: 50_000 }, (_, i) => hashText(`text ${i}`))

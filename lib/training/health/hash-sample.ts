@@ -32,9 +32,9 @@ export class HashSample {
 }
 
 /** A hash of 53 bits: two texts of a million have the same with a chance of 1 in 18,000. */
-export function hashText(text: string, seed = 0): number {
-  let low = 0xdeadbeef ^ seed
-  let high = 0x41c6ce57 ^ seed
+export function hashText(text: string): number {
+  let low = 0xdeadbeef
+  let high = 0x41c6ce57
   for (let i = 0; i < text.length; i++) {
     const unit = text.charCodeAt(i)
     low = Math.imul(low ^ unit, 2654435761)
