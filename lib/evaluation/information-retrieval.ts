@@ -17,6 +17,7 @@ import {
   type TextsById,
   textEntries,
 } from './ir-options.js'
+import { orderOf } from './order.js'
 import { writePredictions } from './predictions.js'
 import { TopHits } from './top-hits.js'
 
@@ -53,8 +54,8 @@ export class InformationRetrievalEvaluator implements Evaluator {
   readonly #options: InformationRetrievalEvaluatorOptions
   readonly #cutoffs: Cutoffs
   readonly #queries: { id: string; text: string; relevant: ReadonlySet<string> }[]
-  /** By ascending id, so that the order of the search is the order of ties. */
-  readonly #corpus: [id: string, text: string][]
+  #corpus: readonly (readonly [id: string, text: string])[]
+  #sorted: Promise<void> | undefined
   #primaryScore: string | undefined
 
   constructor(options: InformationRetrievalEvaluatorOptions) {
@@ -74,7 +75,7 @@ export class InformationRetrievalEvaluator implements Evaluator {
     }
     const queries = textEntries(`${where} queries`, options.queries)
     const relevant = relevantSets(`${where} relevantDocs`, options.relevantDocs)
-    this.#corpus = textEntries(`${where} corpus`, options.corpus).sort(([a], [b]) => comparePython(a, b))
+    this.#corpus = textEntries(`${where} corpus`, options.corpus)
     if (this.#corpus.length === 0) throw invalidData(`${where}: the corpus is empty`)
     this.#queries = queries.flatMap(([id, text]) => {
       const documents = relevant.get(id)
@@ -97,6 +98,8 @@ export class InformationRetrievalEvaluator implements Evaluator {
     const functions: [string, ScoreFunction][] = scoreFunctions
       ? Object.entries(scoreFunctions)
       : [[model.similarityFnName, model.similarityFnName]]
+    this.#sorted ??= this.#sort()
+    await this.#sorted
     const hits = await this.#search(model, functions, context)
     const results = new Map<string, Record<string, number>>()
     for (const [name, found] of hits) {
@@ -116,6 +119,13 @@ export class InformationRetrievalEvaluator implements Evaluator {
       Object.entries(values).map(([key, value]) => [`${name}_${key}`, value] as const),
     )
     return named(this.name, Object.fromEntries(metrics), `${this.#primaryScore}_${top}`)
+  }
+
+  /** Brings the corpus in the order of ascending ids, so that the order of the search is the order of ties. */
+  async #sort(): Promise<void> {
+    const corpus = this.#corpus
+    const order = await orderOf(corpus.length, (a, b) => comparePython(corpus[a]![0], corpus[b]![0]))
+    this.#corpus = Array.from(order, (i) => corpus[i]!)
   }
 
   async #search(
