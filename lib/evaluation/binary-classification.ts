@@ -16,6 +16,7 @@ import {
 import { appendCsv, pythonFloat, pythonFloat32 } from './csv.js'
 import { embedOnce } from './embed.js'
 import type { EvaluatedModel, EvaluationContext, EvaluationResult, Evaluator } from './evaluator.js'
+import { type LabelledTexts, numberLabels, textColumns } from './input-examples.js'
 import { similaritiesOfPairs } from './pair-similarities.js'
 
 /** `batchSize` is 32 unless given; the CSV file is `binary_classification_evaluation_{name}_results.csv`. */
@@ -57,6 +58,19 @@ export class BinaryClassificationEvaluator implements Evaluator {
     checkSimilarities(where, options.similarityFnNames)
     this.name = options.name ?? ''
     this.#options = { ...options }
+  }
+
+  /** From examples of two texts and a label. Source: `BinaryClassificationEvaluator.from_input_examples`. */
+  static fromInputExamples(
+    examples: readonly LabelledTexts[],
+    options: Omit<BinaryClassificationEvaluatorOptions, 'sentences1' | 'sentences2' | 'labels'> = {},
+  ): BinaryClassificationEvaluator {
+    const where = 'BinaryClassificationEvaluator'
+    const [sentences1, sentences2] = textColumns(where, examples, 2) as [string[], string[]]
+    return new BinaryClassificationEvaluator({
+      ...options,
+      ...{ sentences1, sentences2, labels: numberLabels(where, examples) },
+    })
   }
 
   /** Embeds every different text once and compares; see the class for the metrics. */

@@ -9,6 +9,7 @@ type EncodeName = 'encode' | 'encodeQuery' | 'encodeDocument'
 export interface EmbedOptions extends Pick<CommonOptions, 'batchSize' | 'showProgressBar' | 'truncateDim'> {
   prompt?: string | undefined
   promptName?: string | undefined
+  normalizeEmbeddings?: boolean
 }
 
 /** `model[how](texts)` with the options of an evaluator; those that are absent are not passed on. */
@@ -16,7 +17,7 @@ export function embed(
   model: EvaluatedModel,
   how: EncodeName,
   texts: readonly string[],
-  { batchSize, showProgressBar = false, truncateDim, prompt, promptName }: EmbedOptions,
+  { batchSize, showProgressBar = false, truncateDim, prompt, promptName, normalizeEmbeddings }: EmbedOptions,
   { signal }: EvaluationContext,
 ): Promise<Embeddings> {
   return model[how](texts, {
@@ -25,6 +26,7 @@ export function embed(
     ...(truncateDim !== undefined && { truncateDim }),
     ...(prompt !== undefined && { prompt }),
     ...(promptName !== undefined && { promptName }),
+    ...(normalizeEmbeddings && { normalizeEmbeddings }),
     ...(signal && { signal }),
   })
 }

@@ -1,5 +1,6 @@
 import { describe, invalidArgument, SentenceTorchError } from '../errors.js'
-import { checkOptions } from '../options.js'
+import { checkOneOf, checkOptions } from '../options.js'
+import type { Precision } from '../search/quantize.js'
 import {
   COMMON_OPTIONS,
   type CommonOptions,
@@ -12,10 +13,13 @@ import {
 } from './common.js'
 import { pearson, spearman } from './correlation.js'
 import { appendCsv, pythonFloat } from './csv.js'
+import { embed } from './embed.js'
 import type { EvaluatedModel, EvaluationContext, EvaluationResult, Evaluator } from './evaluator.js'
-import { similaritiesOfPairs } from './pair-similarities.js'
+import { type LabelledTexts, numberLabels, textColumns } from './input-examples.js'
+import { type Rows, similaritiesOfPairs } from './pair-similarities.js'
+import { PRECISIONS, quantizedRows } from './quantized-rows.js'
 
-/** `batchSize` is 16 unless given; the CSV file is `similarity_evaluation_{name}_results.csv`. */
+/** `batchSize` is 16 unless given; the CSV file is `similarity_evaluation_{name}_{precision}_results.csv`. */
 export interface EmbeddingSimilarityEvaluatorOptions extends CommonOptions {
   sentences1: readonly string[]
   sentences2: readonly string[]
@@ -25,6 +29,8 @@ export interface EmbeddingSimilarityEvaluatorOptions extends CommonOptions {
   mainSimilarity?: SimilarityName
   /** The similarities to measure. Default: the model's own. */
   similarityFnNames?: readonly SimilarityName[]
+  /** Normalise the embeddings, then compare them in this precision; the ranges of `int8` and `uint8` are those of a side. */
+  precision?: Precision
 }
 
 /**
@@ -35,7 +41,7 @@ export interface EmbeddingSimilarityEvaluatorOptions extends CommonOptions {
  * Primary: `spearman_{mainSimilarity}`, else `spearman_max`, or the only Spearman. NaN where one side is constant.
  * Source: sentence-transformers `EmbeddingSimilarityEvaluator`.
  *
- * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_NOT_IMPLEMENTED (`precision`), ERR_INVALID_DATA (scores)
+ * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_INVALID_DATA (scores)
  */
 export class EmbeddingSimilarityEvaluator implements Evaluator {
   readonly name: string
@@ -43,13 +49,25 @@ export class EmbeddingSimilarityEvaluator implements Evaluator {
 
   constructor(options: EmbeddingSimilarityEvaluatorOptions) {
     const where = 'EmbeddingSimilarityEvaluator'
-    const names = ['sentences1', 'sentences2', 'scores', 'mainSimilarity', 'similarityFnNames']
-    checkOptions(where, options, [...names, ...COMMON_OPTIONS], { precision: { harmless: [null, 'float32'] } })
+    const names = ['sentences1', 'sentences2', 'scores', 'mainSimilarity', 'similarityFnNames', 'precision']
+    checkOptions(where, options, [...names, ...COMMON_OPTIONS])
+    checkOneOf(`${where} precision`, options.precision, PRECISIONS)
     checkPairs(options)
     checkCommon(where, options)
     checkSimilarities(where, options.similarityFnNames, options.mainSimilarity)
     this.name = options.name ?? ''
     this.#options = { ...options }
+  }
+
+  /** From examples of two texts and a score. Source: `EmbeddingSimilarityEvaluator.from_input_examples`. */
+  static fromInputExamples(
+    examples: readonly LabelledTexts[],
+    options: Omit<EmbeddingSimilarityEvaluatorOptions, 'sentences1' | 'sentences2' | 'scores'> = {},
+  ): EmbeddingSimilarityEvaluator {
+    const where = 'EmbeddingSimilarityEvaluator'
+    const [sentences1, sentences2] = textColumns(where, examples, 2) as [string[], string[]]
+    const scores = numberLabels(where, examples)
+    return new EmbeddingSimilarityEvaluator({ ...options, sentences1, sentences2, scores })
   }
 
   /** Embeds all pairs and compares; see the class for the metrics. */
@@ -77,9 +95,10 @@ export class EmbeddingSimilarityEvaluator implements Evaluator {
     return named(this.name, metrics, primary)
   }
 
-  #embed(model: EvaluatedModel, texts: readonly string[], { signal }: EvaluationContext) {
-    const { batchSize = 16, showProgressBar = false, truncateDim } = this.#options
-    return model.encode([...texts], { batchSize, showProgressBar, truncateDim, signal })
+  async #embed(model: EvaluatedModel, texts: readonly string[], context: EvaluationContext): Promise<Rows> {
+    const { precision } = this.#options
+    const options = { batchSize: 16, ...this.#options, normalizeEmbeddings: precision !== undefined }
+    return quantizedRows(await embed(model, 'encode', texts, options, context), precision ?? 'float32')
   }
 
   async #write(
@@ -92,7 +111,7 @@ export class EmbeddingSimilarityEvaluator implements Evaluator {
     const values = functions.flatMap((fn) => [metrics[`pearson_${fn}`]!, metrics[`spearman_${fn}`]!])
     await appendCsv(
       folder,
-      `similarity_evaluation${suffix(this.name)}_results.csv`,
+      `similarity_evaluation${suffix(this.name)}${suffix(this.#options.precision ?? '')}_results.csv`,
       ['epoch', 'steps', ...headers],
       [...contextCells(context), ...values.map(pythonFloat)],
     )

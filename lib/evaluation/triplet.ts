@@ -15,6 +15,7 @@ import {
 import { appendCsv, pythonFloat } from './csv.js'
 import { embed } from './embed.js'
 import type { EvaluatedModel, EvaluationContext, EvaluationResult, Evaluator } from './evaluator.js'
+import { type LabelledTexts, textColumns } from './input-examples.js'
 import { similaritiesOfPairs } from './pair-similarities.js'
 
 /** `batchSize` is 16 unless given; the CSV file is `triplet_evaluation_{name}_results.csv`. */
@@ -54,6 +55,16 @@ export class TripletEvaluator implements Evaluator {
     checkMargin(`${where} margin`, options.margin)
     this.name = options.name ?? ''
     this.#options = { ...options }
+  }
+
+  /** From examples of three texts. Source: `TripletEvaluator.from_input_examples`. */
+  static fromInputExamples(
+    examples: readonly LabelledTexts[],
+    options: Omit<TripletEvaluatorOptions, 'anchors' | 'positives' | 'negatives'> = {},
+  ): TripletEvaluator {
+    const columns = textColumns('TripletEvaluator', examples, 3) as [string[], string[], string[]]
+    const [anchors, positives, negatives] = columns
+    return new TripletEvaluator({ ...options, anchors, positives, negatives })
   }
 
   /** Embeds all triplets and compares; see the class for the metrics. */

@@ -7,7 +7,7 @@ import test, { type ExecutionContext } from 'ava'
 import type { EvaluatedModel, Evaluator } from '../../lib/evaluation/evaluator.js'
 import * as evaluation from '../../lib/evaluation/index.js'
 import { SoftmaxLoss } from '../../lib/losses/softmax.js'
-import { embeddings } from '../../lib/models/embeddings.js'
+import { embeddings, normalizeRows } from '../../lib/models/embeddings.js'
 import { temporaryFolder } from '../helpers/model-folders.js'
 
 const GOLDEN = new URL('../../../test/parity/golden/evaluators/', import.meta.url)
@@ -35,7 +35,8 @@ function fakeModel(similarityFnName: EvaluatedModel['similarityFnName'] = 'cosin
       const matrix = matrices[kind!]!
       return matrix[(Number(number) + prompt.length + shift) % matrix.length]!.slice(0, options.truncateDim)
     })
-    return embeddings(Float32Array.from(rows.flat()), rows.length, rows[0]!.length)
+    const [data, width] = [Float32Array.from(rows.flat()), rows[0]!.length]
+    return embeddings(options.normalizeEmbeddings ? normalizeRows(data, width) : data, rows.length, width)
   }
   return { similarityFnName, encode, encodeQuery: encode, encodeDocument: encode }
 }

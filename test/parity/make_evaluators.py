@@ -52,9 +52,16 @@ class FakeModel(torch.nn.Module):
         return matrix[(int(number) + len(prompt or "") + self.shift) % len(matrix)]
 
     def encode(self, inputs, prompt=None, prompt_name=None, truncate_dim=None, convert_to_numpy=True,
-               convert_to_tensor=False, **kwargs):
+               convert_to_tensor=False, normalize_embeddings=False, precision=None, **kwargs):
         prompt = prompt or {None: "", "query": "q: ", "document": "d"}[prompt_name]
         out = np.stack([self.row(text, prompt)[:truncate_dim] for text in inputs])
+        if normalize_embeddings:
+            out = torch.nn.functional.normalize(torch.from_numpy(out)).numpy()
+        if precision and precision != "float32":
+            # As numbers: there bytes overflow (dot, manhattan, euclidean) or are refused (cosine). The bits of "ubinary"
+            # must stay bytes; what is asked of them below does not overflow.
+            out = util.quantize_embeddings(out, precision)
+            return out if precision == "ubinary" else out.astype(np.float32)
         if convert_to_tensor:
             return torch.from_numpy(out)
         return out if convert_to_numpy else [torch.from_numpy(row) for row in out]
@@ -113,6 +120,17 @@ for kind in "rs":
     scores = [float((i * 37) % 11) / 2 for i in range(60)]
     options = {**pairs, "scores": scores, "similarityFnNames": FNS, "name": kind}
     case(f"similarity-{kind}", "EmbeddingSimilarityEvaluator", options, lambda: ev.EmbeddingSimilarityEvaluator(**snake(options)))
+
+    # Not "binary": numpy 2 refuses what Python does with it.
+    for precision in ("float32", "int8", "uint8", "ubinary"):
+        names = ["dot", "euclidean"] if precision == "ubinary" else FNS
+        options = {**pairs, "scores": scores, "similarityFnNames": names, "precision": precision}
+        if kind == "s":
+            # The lengths of bytes are no longer exact: which cosines are equal would depend on the rounding.
+            names = names[-2:] if precision in ("int8", "uint8") else names
+            options.update(similarityFnNames=names, truncateDim=3, name="bits")
+        case(f"similarity-{kind}-{precision}", "EmbeddingSimilarityEvaluator", options,
+             lambda: ev.EmbeddingSimilarityEvaluator(**snake(options)))
 
     labels = [int((i * 37) % 5 < 2) for i in range(60)]
     options = {**pairs, "labels": labels, "similarityFnNames": FNS, "name": kind}

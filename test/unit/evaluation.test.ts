@@ -5,7 +5,11 @@ import { Random } from '../../lib/data/random.js'
 import { averageRanks, pearson, spearman } from '../../lib/evaluation/correlation.js'
 import { pythonFloat } from '../../lib/evaluation/csv.js'
 import type { EvaluatedModel } from '../../lib/evaluation/evaluator.js'
-import { EmbeddingSimilarityEvaluator } from '../../lib/evaluation/index.js'
+import {
+  BinaryClassificationEvaluator,
+  EmbeddingSimilarityEvaluator,
+  TripletEvaluator,
+} from '../../lib/evaluation/index.js'
 import { embeddings } from '../../lib/models/embeddings.js'
 import { pairwiseSimilarity } from '../../lib/models/similarity.js'
 import { temporaryFolder } from '../helpers/model-folders.js'
@@ -152,6 +156,50 @@ test('options and data are checked', (t) => {
   t.throws(build({ similarityFnNames: ['cos'] }), { code: 'ERR_INVALID_ARGUMENT', message: /cosine/ })
   t.throws(build({ similarityFnNames: ['dot'], mainSimilarity: 'cosine' }), { code: 'ERR_INVALID_ARGUMENT' })
   t.throws(build({ name: '../up' }), { code: 'ERR_INVALID_ARGUMENT' })
-  t.throws(build({ precision: 'int8' }), { code: 'ERR_NOT_IMPLEMENTED' })
+  t.throws(build({ precision: 'int4' }), { code: 'ERR_INVALID_ARGUMENT', message: /int8/ })
   t.throws(build({ batchsize: 4 }), { code: 'ERR_UNKNOWN_OPTION', message: /batchSize/ })
+})
+
+test('binary compares the bits of ubinary', async (t) => {
+  const results = await Promise.all(
+    (['binary', 'ubinary'] as const).map(async (precision) =>
+      new EmbeddingSimilarityEvaluator({ ...pairs, precision, similarityFnNames: ['manhattan', 'cosine'] }).evaluate(
+        model,
+      ),
+    ),
+  )
+  t.deepEqual(results[0], results[1])
+  // Bits 10 and 10, 10 and 11, 10 and 01, 10 and 00: 0, 1, 2 and 1 differ.
+  t.true(Math.abs(results[0]!.metrics.pearson_manhattan! - pearson(pairs.scores, [0, -1, -2, -1])) < 1e-7)
+})
+
+test('from examples of texts and a label', async (t) => {
+  const examples = pairs.sentences1.map((text, i) => ({ texts: [text, pairs.sentences2[i]!], label: pairs.scores[i]! }))
+  const made = EmbeddingSimilarityEvaluator.fromInputExamples(examples, { name: 'dev' })
+  const direct = new EmbeddingSimilarityEvaluator({ ...pairs, name: 'dev' })
+  t.deepEqual(await made.evaluate(model), await direct.evaluate(model))
+
+  const labelled = examples.map((example, i) => ({ ...example, label: i % 2 }))
+  const binary = await BinaryClassificationEvaluator.fromInputExamples(labelled).evaluate(model)
+  const labels = labelled.map(({ label }) => label)
+  t.deepEqual(
+    binary,
+    await new BinaryClassificationEvaluator({
+      sentences1: pairs.sentences1,
+      sentences2: pairs.sentences2,
+      labels,
+    }).evaluate(model),
+  )
+  const triplet = TripletEvaluator.fromInputExamples([{ texts: ['1 0', '1 0', '0 1'] }])
+  t.deepEqual((await triplet.evaluate(model)).metrics, { cosine_accuracy: 1 })
+
+  t.throws(() => TripletEvaluator.fromInputExamples(examples), {
+    code: 'ERR_INVALID_DATA',
+    message: /text 2 in example 0/,
+  })
+  const unlabelled = [{ texts: ['a', 'b'] }]
+  t.throws(() => BinaryClassificationEvaluator.fromInputExamples(unlabelled), {
+    code: 'ERR_INVALID_DATA',
+    message: /label/,
+  })
 })
