@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import {
   Dataset,
@@ -109,4 +110,32 @@ test('level info says what transformers says', async (t) => {
   t.true(text.includes(`Saving model checkpoint to ${join(outputDir, 'checkpoint-4')}\n`))
   t.true(text.includes(`Deleting older checkpoint [${join(outputDir, 'checkpoint-2')}] due to args.save_total_limit\n`))
   t.true(text.includes('Training completed. Do not forget to share your model on huggingface.co/models =)'))
+})
+
+test('a real run pauses between steps and goes on; the model works meanwhile', async (t) => {
+  const model = await load(t)
+  const steps: number[] = []
+  const trainer = new SentenceTransformerTrainer({
+    model,
+    trainDataset: Dataset.fromColumns({ anchor: column(64, 0), positive: column(64, 1) }),
+    loss: new losses.MultipleNegativesRankingLoss(),
+    progress: false,
+    args: { maxSteps: 12, perDeviceTrainBatchSize: 4, saveStrategy: 'no' },
+    callbacks: [
+      {
+        onStepEnd: ({ state }) => {
+          steps.push(state.globalStep)
+          if (state.globalStep === 5) trainer.pause()
+        },
+      },
+    ],
+  })
+  const training = trainer.train()
+  for (let i = 0; i < 1000 && steps.length < 6; i++) await setTimeout(5)
+  const before = await model.encode(['the red cat'])
+  await setTimeout(50)
+  t.is(steps.at(-1), 6)
+  t.deepEqual((await model.encode(['the red cat'])).data, before.data)
+  trainer.resume()
+  t.is((await training).globalStep, 12)
 })

@@ -1,6 +1,15 @@
 import { setImmediate } from 'node:timers/promises'
 import test from 'ava'
 import { Dataset } from '../../lib/data/dataset.js'
+import {
+  BatchHardSoftMarginTripletLoss,
+  BatchHardTripletLoss,
+  ContrastiveLoss,
+  CosineSimilarityLoss,
+  type Loss,
+  MultipleNegativesRankingLoss,
+  TripletLoss,
+} from '../../lib/losses/index.js'
 import type { LossSpec, StepReport } from '../../lib/native/types.js'
 import { resolveArguments, type TrainingArguments } from '../../lib/training/arguments.js'
 import { accumulationNegatives } from '../../lib/training/health/accumulation.js'
@@ -260,6 +269,19 @@ test('margins and dot products that vectors of length 1 cannot reach', (t) => {
   const margins = { type: 'MarginMSELoss', similarity: 'dot' }
   t.is(codes(margins, { train: named(scored([-3, 8.5])) }), 'WARN_NORMALIZED_MARGIN')
   t.is(codes(margins), undefined)
+})
+
+test('the descriptions of the losses themselves are understood', (t) => {
+  const codes = (given: Loss) =>
+    codeOf(normalizedMargin(facts({}, { isNormalized: true, losses: [loss(given.spec(8))] })))
+  t.is(codes(new TripletLoss()), 'WARN_NORMALIZED_MARGIN')
+  t.is(codes(new TripletLoss({ tripletMargin: 0.5 })), undefined)
+  t.is(codes(new BatchHardTripletLoss()), 'WARN_NORMALIZED_MARGIN')
+  t.is(codes(new BatchHardSoftMarginTripletLoss()), undefined)
+  t.is(codes(new ContrastiveLoss()), undefined)
+  t.is(codes(new MultipleNegativesRankingLoss({ similarityFct: 'dot_score', scale: 1 })), 'WARN_NORMALIZED_MARGIN')
+  t.is(codes(new MultipleNegativesRankingLoss()), undefined)
+  t.is(new CosineSimilarityLoss().spec().type, COSINE.type)
 })
 
 test('the monitor asks all checks, and each check warns once', async (t) => {
