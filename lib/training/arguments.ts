@@ -122,6 +122,8 @@ export interface TrainingArguments {
   seed: number
   /** Of the order of the data alone. Default null: `seed`. */
   dataSeed: number | null
+  /** Folder where token ids are kept, so that later epochs and later runs do not tokenise again. Default null: only in memory. */
+  tokenCacheDir: string | null
   /** No progress bar, plain lines. Default false. */
   disableTqdm: boolean
   /** `info` prints what transformers prints at that level; `passive` and all above `info`: nothing more. Default `passive`. */
@@ -188,6 +190,7 @@ const DEFAULTS: TrainingArguments = {
   resumeFromCheckpoint: null,
   seed: 42,
   dataSeed: null,
+  tokenCacheDir: null,
   disableTqdm: false,
   logLevel: 'passive',
   reportTo: 'none',

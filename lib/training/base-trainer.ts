@@ -43,6 +43,8 @@ export interface EvaluatorOf<M> {
 /** Makes the batches of one dataset. */
 export interface BatchMaking {
   make(rows: Rows, position: BatchPosition): Promise<PackedBatch>
+  /** Ends what is open; no batch is asked for any more. */
+  close?(): Promise<void>
 }
 
 /** What a kind of model does in its own way; everything else is in {@link BaseTrainer}. */
@@ -234,6 +236,7 @@ export abstract class BaseTrainer<M extends TrainableModel, L extends BaseLoss> 
         throw signal?.aborted && isAbort(error, signal) ? await run.aborted(signal.reason) : error
       }
     } finally {
+      await session.close()
       await native.dispose()
       await reporting.close()
     }

@@ -1,10 +1,12 @@
 import type { Dataset, Label } from '../data/dataset.js'
 import { concatTokenized, pack, type Tokenized } from '../data/pack.js'
+import type { TokenCache } from '../data/token-cache.js'
 import type { LossRequirements } from '../losses/loss.js'
 import type { PackedBatch } from '../native/types.js'
 import type { BatchPosition } from './batches.js'
 import { GuideEmbeddings } from './guide.js'
 import { packLabels } from './labels.js'
+import type { TokenCaches } from './token-caches.js'
 
 /** What a batch maker does with the texts of one column. */
 export interface ColumnOptions {
@@ -29,6 +31,9 @@ export interface BatchMakerOptions {
   promptLength?: ((prompt: string) => number) | undefined
   /** For `targets: 'masked'`. */
   mask?: MaskTokens | undefined
+  /** Where token ids are kept on disk, and the model's limit, for columns that have none of their own. */
+  tokenCaches?: TokenCaches | undefined
+  maxSeqLength?: number | undefined
 }
 
 /** Rows of one dataset that become a batch. */
@@ -84,6 +89,10 @@ export class BatchMaker {
     return batch
   }
 
+  async close(): Promise<void> {
+    await this.#options.tokenCaches?.close()
+  }
+
   #texts(dataset: Dataset, name: string, rows: Int32Array): string[] {
     const texts = dataset.texts(name)
     const { prompt } = this.#options.column(name)
@@ -92,18 +101,31 @@ export class BatchMaker {
 
   async #tokens(dataset: Dataset, name: string, rows: Int32Array): Promise<Tokenized> {
     const kept = this.#keptOf(dataset, name)
-    const missing = [...new Set(rows)].filter((row) => kept[row] === undefined)
     const found = new Map<number, Int32Array>()
+    const keep = (row: number, ids: Int32Array) => {
+      found.set(row, ids)
+      if (ids.length > this.#room) return
+      kept[row] = ids
+      this.#room -= ids.length
+    }
+    let missing = [...new Set(rows)].filter((row) => kept[row] === undefined)
+    // A batch of a stream is a dataset that does not come again.
+    const cache = missing.length < dataset.length ? await this.#cacheOf(dataset, name, missing) : undefined
+    if (cache !== undefined) {
+      const read = await cache.read(missing)
+      for (const [i, row] of missing.entries()) if (read[i] !== undefined) keep(row, read[i])
+      missing = missing.filter((row) => !found.has(row))
+    }
     if (missing.length > 0) {
       const texts = this.#texts(dataset, name, Int32Array.from(missing))
       const { ids, offsets } = await this.#options.tokenize(texts, this.#options.column(name).maxSeqLength)
-      missing.forEach((row, i) => {
+      for (const [i, row] of missing.entries()) {
         const own = ids.slice(offsets[i]!, offsets[i + 1]!)
-        found.set(row, own)
-        if (own.length > this.#room) return
-        kept[row] = own
-        this.#room -= own.length
-      })
+        keep(row, own)
+        await cache?.put(row, own)
+      }
+      // After the first epoch: a run that is killed later leaves a whole cache.
+      if (cache?.isComplete) await cache.finish()
     }
     return concatTokenized(
       Array.from(rows, (row) => {
@@ -111,6 +133,14 @@ export class BatchMaker {
         return { ids, offsets: Int32Array.of(0, ids.length) }
       }),
     )
+  }
+
+  /** The cache on disk, if there is one and it is needed. */
+  async #cacheOf(dataset: Dataset, name: string, missing: readonly number[]): Promise<TokenCache | undefined> {
+    const { tokenCaches, column, maxSeqLength: limit } = this.#options
+    if (tokenCaches === undefined || missing.length === 0) return undefined
+    const { prompt, maxSeqLength = limit! } = column(name)
+    return tokenCaches.of(dataset, name, prompt, maxSeqLength)
   }
 
   #keptOf(dataset: Dataset, name: string): (Int32Array | undefined)[] {

@@ -40,6 +40,7 @@ export function checkArguments(args: TrainingArguments): void {
   for (const name of ['seed', 'dataSeed'] as const) {
     if (args[name] !== null) check(args, name, 'a whole number from 0 to 2^53 - 1', isSeed)
   }
+  if (args.tokenCacheDir !== null) checkText('tokenCacheDir', args.tokenCacheDir, 'the path of a folder')
   for (const name of FLAGS) checkType(name, args[name], 'boolean')
   for (const name of ['loggingStrategy', 'evalStrategy'] as const) checkOneOf(name, args[name], STRATEGIES)
   checkOneOf('saveStrategy', args.saveStrategy, [...STRATEGIES, 'best'])

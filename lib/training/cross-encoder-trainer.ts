@@ -1,4 +1,4 @@
-import { invalidArgument } from '../errors.js'
+import { invalidArgument, SentenceTorchError } from '../errors.js'
 import { BinaryCrossEntropyLoss } from '../losses/cross-encoder/binary-cross-entropy.js'
 import { CrossEntropyLoss } from '../losses/cross-encoder/cross-entropy.js'
 import type { CrossEncoderLoss } from '../losses/cross-encoder/loss.js'
@@ -21,6 +21,11 @@ export interface CrossEncoderTrainerOptions extends BaseTrainerOptions<CrossEnco
 export class CrossEncoderTrainer extends BaseTrainer<CrossEncoder, CrossEncoderLoss> {
   constructor(options: CrossEncoderTrainerOptions) {
     super(options, kindOf(options?.model))
+    if (this.args.tokenCacheDir === null) return
+    throw new SentenceTorchError(
+      'ERR_NOT_IMPLEMENTED',
+      'tokenCacheDir is not built yet for cross-encoders, whose texts are tokenised as pairs',
+    )
   }
 }
 

@@ -40,6 +40,7 @@ export interface SessionParts<M extends TrainableModel, L extends BaseLoss>
 export class TrainerSession<M extends TrainableModel, L extends BaseLoss> {
   readonly #parts: SessionParts<M, L>
   readonly #computed: readonly (ComputedStep | undefined)[]
+  readonly #makers: BatchMaking[] = []
 
   constructor(parts: SessionParts<M, L>) {
     this.#parts = parts
@@ -98,6 +99,11 @@ export class TrainerSession<M extends TrainableModel, L extends BaseLoss> {
       warnOfChanges(checkpoint, kind.name)
     }
     return run
+  }
+
+  /** Ends what the batches were made with. */
+  async close(): Promise<void> {
+    for (const maker of this.#makers) await maker.close?.()
   }
 
   #facts(): ConstructorParameters<typeof HealthMonitor>[0] {
@@ -165,6 +171,7 @@ export class TrainerSession<M extends TrainableModel, L extends BaseLoss> {
         const ofTraining = keepAll ? {} : { timings }
         maker = kind.batchMaker({ model, loss: losses.of(dataset), dataset, args, signal, ...ofTraining })
         makers.set(dataset, maker)
+        this.#makers.push(maker)
       }
       return maker
     }

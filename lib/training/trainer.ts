@@ -8,6 +8,7 @@ import { BatchMaker, type ColumnOptions } from './batch-maker.js'
 import { checkData } from './check-data.js'
 import type { ModelFacts } from './health/facts.js'
 import { promptOf } from './prompts.js'
+import { TokenCaches } from './token-caches.js'
 
 export interface SentenceTransformerTrainerOptions extends BaseTrainerOptions<SentenceTransformer, Loss> {}
 
@@ -56,6 +57,10 @@ function sentenceBatchMaker({
     },
     column: columnOptions(args, dataset),
     promptLength: leavesPromptsOut ? promptLengths(tokenizer) : undefined,
+    ...(args.tokenCacheDir !== null && {
+      tokenCaches: new TokenCaches(args.tokenCacheDir, () => tokenizer.fingerprint()),
+      maxSeqLength: model.maxSeqLength,
+    }),
   })
 }
 

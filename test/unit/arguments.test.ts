@@ -36,7 +36,15 @@ const otherDefaults: Record<string, unknown> = {
   activationCheckpointing: false,
 }
 /** What sentence-transformers does not have. */
-const ownArguments = ['compat', 'datasetWeights', 'freeze', 'maxSeqLength', 'miniBatchSize', 'miniBatchTokens']
+const ownArguments = [
+  'compat',
+  'datasetWeights',
+  'freeze',
+  'maxSeqLength',
+  'miniBatchSize',
+  'miniBatchTokens',
+  'tokenCacheDir',
+]
 
 for (const [name, value] of Object.entries(golden.defaults)) {
   test(`${name} of sentence-transformers is built with its default, or refused as not built`, (t) => {
@@ -90,6 +98,7 @@ const wrong: [keyof TrainingArguments, unknown[]][] = [
   ['dataloaderDropLast', ['yes']],
   ['dataSeed', [-1, 'x']],
   ['dataloaderNumWorkers', [-1, 0.5]],
+  ['tokenCacheDir', ['', 3]],
   ['datasetWeights', [{ a: -1 }, { a: '1' }, 3]],
   ['maxSeqLength', [0, { a: 0 }, 'long']],
   ['prompts', [3, { a: 3 }, { a: { b: 3 } }]],

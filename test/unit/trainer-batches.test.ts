@@ -1,3 +1,6 @@
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import test from 'ava'
 import { Dataset } from '../../lib/data/dataset.js'
 import { DataStream } from '../../lib/data/stream.js'
@@ -10,6 +13,7 @@ import { checkData } from '../../lib/training/check-data.js'
 import { packLabels } from '../../lib/training/labels.js'
 import { LossSet } from '../../lib/training/loss-set.js'
 import { promptOf, type TrainingPrompts } from '../../lib/training/prompts.js'
+import { TokenCaches } from '../../lib/training/token-caches.js'
 import { columnOptions } from '../../lib/training/trainer.js'
 import { pairs, source } from '../helpers/fake-trainer.js'
 
@@ -201,4 +205,46 @@ test('groups of batches: skipped ones are not prepared, the others are the same'
     t.deepEqual((await collect(data, 2, 2)).groups, all.groups.slice(1, 2))
     t.deepEqual((await collect(data, 4, 2)).groups, [])
   }
+})
+
+test('tokenCacheDir: what was tokenised is there for later runs, under its prompt and length', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'token-caches-'))
+  t.teardown(() => rmSync(folder, { recursive: true }))
+  const requirements: LossRequirements = { minColumns: 1, maxColumns: 9, labels: 'none' }
+  const run = async (batches: number[][], { dataset = words, key = 'x', args = {} } = {}) => {
+    const tokenized: string[] = []
+    const maker = new BatchMaker({
+      requirements,
+      tokenize: (texts, length) => {
+        tokenized.push(...texts)
+        return characters(texts, length)
+      },
+      column: columnOptions(resolveArguments(args), ''),
+      tokenCaches: new TokenCaches(folder, async () => key),
+      maxSeqLength: 100,
+    })
+    const ids: number[][] = []
+    for (const rows of batches) {
+      const batch = await maker.make({ dataset, rows: Int32Array.from(rows) }, { epoch: 0, index: 0 })
+      ids.push([...batch.ids])
+    }
+    await maker.close()
+    return { tokenized, ids }
+  }
+  const first = await run([[0, 1], [0]])
+  t.deepEqual(first.tokenized, ['ab', 'c', 'c', 'de'])
+  t.deepEqual(first.ids, [codes('abccde'), codes('abc')])
+  const second = await run([[2, 1], [0]])
+  t.deepEqual(second.tokenized, ['ab', 'f'], 'only what is new')
+  t.deepEqual(second.ids, [codes('abcfde'), codes('abc')])
+  t.deepEqual((await run([[2, 1], [0]])).tokenized, [])
+  const same = Dataset.fromColumns({ other: ['ab', 'c', 'ab'], names: ['c', 'de', 'f'] })
+  t.deepEqual((await run([[0, 1]], { dataset: same })).tokenized, [], 'the texts count, not the names')
+  t.deepEqual((await run([[0, 1]], { key: 'y' })).tokenized.length, 4)
+  t.deepEqual((await run([[0, 1]], { args: { prompts: 'q:' } })).tokenized, ['q:ab', 'q:c', 'q:c', 'q:de'])
+  const cut = await run([[0, 1]], { args: { maxSeqLength: 1 } })
+  t.deepEqual([cut.tokenized.length, cut.ids[0]], [4, codes('accd')])
+  const before = readdirSync(folder).length
+  t.is((await run([[0, 1, 2]], { dataset: words.select([2, 1, 0]) })).tokenized.length, 6)
+  t.is(readdirSync(folder).length, before, 'a batch of a stream leaves nothing')
 })
