@@ -6,6 +6,7 @@ export { BatchHardSoftMarginTripletLoss } from './batch-hard-soft-margin-triplet
 export { BatchHardTripletLoss } from './batch-hard-triplet.js'
 export { BatchSemiHardTripletLoss } from './batch-semi-hard-triplet.js'
 export type { BatchTripletDistance, BatchTripletLossOptions } from './batch-triplets.js'
+export { CachedGISTEmbedLoss, type CachedGISTEmbedLossOptions } from './cached-gist-embed.js'
 export {
   CachedMultipleNegativesRankingLoss,
   type CachedMultipleNegativesRankingLossOptions,
@@ -16,6 +17,11 @@ export {
 } from './cached-multiple-negatives-symmetric-ranking.js'
 export type { CachingOptions } from './caching.js'
 export { ContrastiveLoss, type ContrastiveLossOptions, type SiameseDistanceMetric } from './contrastive.js'
+export { ContrastiveTensionLoss } from './contrastive-tension.js'
+export {
+  ContrastiveTensionLossInBatchNegatives,
+  type ContrastiveTensionLossInBatchNegativesOptions,
+} from './contrastive-tension-in-batch-negatives.js'
 export { CoSENTLoss, type CoSENTLossOptions } from './cosent.js'
 export { CosineSimilarityLoss, type CosineSimilarityLossOptions } from './cosine-similarity.js'
 export {
@@ -27,7 +33,9 @@ export {
   type CustomLossParameter,
   type CustomLossValue,
 } from './custom.js'
-export type { Caching, Loss, LossRequirements } from './loss.js'
+export { GISTEmbedLoss, type GISTEmbedLossOptions } from './gist-embed.js'
+export type { Caching, GuideModel, Loss, LossRequirements } from './loss.js'
+export { MatryoshkaLoss, type MatryoshkaLossOptions } from './matryoshka.js'
 export {
   MultipleNegativesRankingLoss,
   type MultipleNegativesRankingLossOptions,

@@ -20,6 +20,8 @@ export interface LossRequirements {
   labels: 'none' | 'float' | 'int' | 'floats'
   /** From this number of text columns on, rows may come without labels. Absent: never. */
   labelsOptionalFrom?: number
+  /** How often a batch holds the one text column: 2 where two encoders embed it. Default 1. */
+  copies?: number
   /** Number of classes; only with `labels: 'int'`. */
   numLabels?: number
   /** Whether rows of one batch are each other's negatives: what gradient accumulation does not enlarge. */
@@ -47,7 +49,7 @@ export interface Loss {
   readonly type: string
   readonly requirements: LossRequirements
   /** Gradient caching, for the `Cached…` losses: the trainer embeds in mini-batches while the loss sees the whole batch. */
-  readonly caching?: Caching
+  readonly caching?: Caching | undefined
   /** Set when value and gradients are computed in TypeScript. */
   readonly computed?: ComputedLoss
   /** What the native trainer is built from. `embeddingDimension`: width of the model's sentence embeddings. */

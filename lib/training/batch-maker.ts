@@ -64,7 +64,7 @@ export class BatchMaker {
   /** The batch of `rows` of a dataset that was checked: one call of the tokenizer for what is not kept yet of a column. */
   async make({ dataset, rows }: Rows, position: BatchPosition): Promise<PackedBatch> {
     const { requirements, mask } = this.#options
-    const names = [...dataset.textColumns]
+    const names = new Array<readonly string[]>(requirements.copies ?? 1).fill(dataset.textColumns).flat()
     const target = requirements.targets === 'column' ? names.pop() : undefined
     const columns: Tokenized[] = []
     for (const name of names) columns.push(await this.#tokens(dataset, name, rows))

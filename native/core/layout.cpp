@@ -44,7 +44,7 @@ ParamId Layout::add_fused(const std::vector<std::string>& names, std::vector<int
     named_[names[part]] = ordered_.size();
     ordered_.push_back({{names[part], shape, group}, id, static_cast<int64_t>(part), product(shape)});
   }
-  shape[0] *= static_cast<int64_t>(names.size());
+  if (!shape.empty()) shape[0] *= static_cast<int64_t>(names.size());
   blocks_.push_back({shape, group, 0, product(shape)});
   return id;
 }

@@ -98,6 +98,10 @@ std::unique_ptr<Loss> make_multiple_negatives_ranking(const Config&, int64_t, Lo
 std::unique_ptr<Loss> make_cosent(const Config&, int64_t, LossLayout);
 std::unique_ptr<Loss> make_cosine_similarity(const Config&, int64_t, LossLayout);
 std::unique_ptr<Loss> make_custom(const Config&, int64_t, LossLayout);
+std::unique_ptr<Loss> make_contrastive_tension(const Config&, int64_t, LossLayout);
+std::unique_ptr<Loss> make_contrastive_tension_in_batch(const Config&, int64_t, LossLayout);
+std::unique_ptr<Loss> make_gist_embed(const Config&, int64_t, LossLayout);
+std::unique_ptr<Loss> make_matryoshka(const Config&, int64_t, LossLayout);
 std::unique_ptr<Loss> make_softmax(const Config&, int64_t, LossLayout);
 std::unique_ptr<Loss> make_angle(const Config&, int64_t, LossLayout);
 std::unique_ptr<Loss> make_batch_all_triplet(const Config&, int64_t, LossLayout);

@@ -10,6 +10,8 @@ namespace st {
 namespace {
 
 const std::map<std::string, LossFactory>& registry() {
+  // One line each: clang-format would put them into columns.
+  // clang-format off
   static const std::map<std::string, LossFactory> losses = {
       {"AnglELoss", make_angle},
       {"BatchAllTripletLoss", make_batch_all_triplet},
@@ -18,13 +20,18 @@ const std::map<std::string, LossFactory>& registry() {
       {"BatchSemiHardTripletLoss", make_batch_semi_hard_triplet},
       {"CoSENTLoss", make_cosent},
       {"ContrastiveLoss", make_contrastive},
+      {"ContrastiveTensionLoss", make_contrastive_tension},
+      {"ContrastiveTensionLossInBatchNegatives", make_contrastive_tension_in_batch},
       {"CosineSimilarityLoss", make_cosine_similarity},
       {"Custom", make_custom},
+      {"GISTEmbedLoss", make_gist_embed},
+      {"MatryoshkaLoss", make_matryoshka},
       {"MultipleNegativesRankingLoss", make_multiple_negatives_ranking},
       {"OnlineContrastiveLoss", make_online_contrastive},
       {"SoftmaxLoss", make_softmax},
       {"TripletLoss", make_triplet},
   };
+  // clang-format on
   return losses;
 }
 

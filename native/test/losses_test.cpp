@@ -39,6 +39,10 @@ at::Tensor classes(int64_t) {
   return out;
 }
 
+at::Tensor classes_of_two(int64_t columns) {
+  return classes(columns).remainder(2);
+}
+
 // Three texts in all, so that most are there more than once.
 void few_texts(LossInput& input) {
   input.text_ids_CB = at::arange(input.columns() * input.rows(), at::kLong).view({input.columns(), -1}).remainder(3);
@@ -47,6 +51,19 @@ void few_texts(LossInput& input) {
 // 1, 0, 0, 1, 0
 at::Tensor binary(int64_t columns) {
   return (classes(columns) == 1).to(at::kDouble);
+}
+
+void guide(LossInput& input) {
+  input.guide_CBG = random_tensor({input.columns(), input.rows(), 4}, at::kFloat, 7);
+}
+
+Config inner(const std::string& type, Config::Object options = {}) {
+  options["type"] = text(type);
+  return options;
+}
+
+Config numbers(const std::vector<double>& values) {
+  return Config::Array(values.begin(), values.end());
 }
 
 struct LossCase {
@@ -98,6 +115,33 @@ const std::vector<LossCase>& loss_cases() {
        few_texts},
       {"OnlineContrastiveLoss", {{"margin", 2.0}}, binary, {2}},
       {"OnlineContrastiveLoss", {{"distanceMetric", text("euclidean")}, {"margin", 3.0}}, binary, {2}},
+      {"ContrastiveTensionLoss", {}, classes_of_two, {2}},
+      {"ContrastiveTensionLoss", {}, none, {2}, few_texts},
+      {"ContrastiveTensionLossInBatchNegatives", {{"scale", 3.0}}, none, {2}},
+      {"ContrastiveTensionLossInBatchNegatives", {{"scale", 1.0}, {"similarity", text("dot")}}, none, {2}},
+      {"GISTEmbedLoss", {{"temperature", 0.5}}, none, {2, 3, 4}, guide},
+      {"GISTEmbedLoss",
+       {{"temperature", 0.5},
+        {"marginStrategy", text("relative")},
+        {"margin", 0.2},
+        {"contrastAnchors", false},
+        {"contrastPositives", false}},
+       none,
+       {2, 3},
+       guide},
+      {"MatryoshkaLoss",
+       {{"loss", inner("MultipleNegativesRankingLoss", {{"scale", 3.0}})},
+        {"matryoshkaDims", numbers({2, 6, 4})},
+        {"matryoshkaWeights", numbers({1, 0.5, 2})}},
+       none,
+       {2, 3}},
+      {"MatryoshkaLoss",
+       {{"loss", inner("GISTEmbedLoss", {{"temperature", 0.5}})},
+        {"matryoshkaDims", numbers({1, 5})},
+        {"nDimsPerStep", 1.0}},
+       none,
+       {3},
+       guide},
       {"SoftmaxLoss", {{"numLabels", 3.0}}, classes, {2}},
       {"SoftmaxLoss",
        {{"numLabels", 3.0}, {"concatenationSentRep", false}, {"concatenationSentMultiplication", true}},

@@ -1,4 +1,4 @@
-// MultipleNegativesRankingLoss: what its options change, against terms written out pair by pair.
+// The ranking losses: what their options change, against terms written out pair by pair.
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 #include <torch/csrc/autograd/autograd.h>
@@ -157,6 +157,102 @@ TEST(RankingLosses, LargeBatchesAreSummedInChunks) {
   EXPECT_NEAR(ranking({}, x.detach()).total.item<double>(), ranking({}, x).total.item<double>(), 1e-6);
 }
 
+LossValue gist(Config::Object options, const at::Tensor& embeddings_CBD, const at::Tensor& guide_CBG) {
+  options["type"] = text("GISTEmbedLoss");
+  Layout layout;
+  const std::unique_ptr<Loss> loss = make_loss(options, embeddings_CBD.size(2), LossLayout{layout});
+  const std::vector<at::Tensor> none;
+  const LossInput input{.embeddings_CBD = embeddings_CBD, .labels = {}, .parameters = none, .guide_CBG = guide_CBG};
+  loss->check_batch(input);
+  return loss->forward(input);
+}
+
+TEST(RankingLosses, AGuideMasksWhatItFindsNearerThanThePositive) {
+  const at::Tensor x = random_tensor({3, kRows, kWidth}, at::kDouble, 6),
+                   guide = random_tensor({3, kRows, 3}, at::kFloat, 7);
+  for (const bool relative : {false, true}) {
+    double sum = 0;
+    int masked = 0, negatives = 0;
+    for (int64_t i = 0; i < kRows; ++i) {
+      const double positive = cosine(guide[0][i], guide[1][i]);
+      const double limit = positive - (relative ? std::abs(positive) : 1) * 0.25;
+      double z = 0;
+      for (const auto& [a, b] : {std::pair{0, 1}, {0, 0}, {1, 1}, {0, 2}}) {
+        for (int64_t j = 0; j < kRows; ++j) {
+          const bool own = a == 0 && b == 1 && i == j, itself = a == b && i == j;
+          const bool out = !own && cosine(guide[a][i], guide[b][j]) > limit;
+          if (!out) z += std::exp(cosine(x[a][i], x[b][j]) / 0.1);
+          if (!own && !itself) masked += out, ++negatives;
+        }
+      }
+      sum += std::log(z) - cosine(x[0][i], x[1][i]) / 0.1;
+    }
+    const LossValue value =
+        gist({{"temperature", 0.1}, {"margin", 0.25}, {"marginStrategy", text(relative ? "relative" : "absolute")}}, x,
+             guide);
+    EXPECT_NEAR(value.total.item<double>(), sum / kRows, 1e-9);
+    EXPECT_GT(masked, 0);
+    EXPECT_NEAR(masked_share(value), static_cast<double>(masked) / negatives, 1e-15);
+  }
+}
+
+TEST(RankingLosses, CandidatesAsNearAsThePositiveStay) {
+  // One text everywhere: for the guide, all similarities are equal, whatever place of a matrix product they come from.
+  const int64_t rows = 65;
+  const at::Tensor x = random_tensor({3, rows, kWidth}, at::kDouble, 8);
+  const at::Tensor guide = random_tensor({1, 1, 33}, at::kFloat, 9).expand({3, rows, 33});
+  EXPECT_EQ(masked_share(gist({}, x, guide)), 0);
+  EXPECT_EQ(masked_share(gist({{"margin", 0.01}}, x, guide)), 1);
+}
+
+LossValue tension(const std::string& type, const LossInput& input) {
+  Parameters parameters;
+  const std::unique_ptr<Loss> loss =
+      make_loss(Config::Object{{"type", text(type)}}, kWidth, LossLayout{parameters.layout});
+  EXPECT_TRUE(loss->needs().twin);
+  parameters.allocate(at::kCPU, at::kDouble);
+  loss->initialize(parameters, 1);
+  LossInput own = input;
+  const std::vector<at::Tensor> values = parameters.layout.views(parameters.flat());
+  const LossInput whole{
+      .embeddings_CBD = own.embeddings_CBD, .labels = own.labels, .parameters = values, .text_ids_CB = own.text_ids_CB};
+  loss->check_batch(whole);
+  return loss->forward(whole);
+}
+
+TEST(RankingLosses, ContrastiveTensionTakesLabelsOrComparesTexts) {
+  const std::vector<at::Tensor> none;
+  const at::Tensor x = random_tensor({2, kRows, kWidth}, at::kDouble, 10);
+  double sum = 0;  // rows 0 and 2 are the same text twice
+  for (int64_t i = 0; i < kRows; ++i) {
+    const double logit = (x[0][i] * x[1][i]).sum().item<double>();
+    sum += std::log1p(std::exp(i % 2 == 0 ? -logit : logit));
+  }
+  const at::Tensor ids = at::tensor({4, 5, 6, 7, 4, 6, 6, 5}, at::kLong).view({2, kRows});
+  const at::Tensor labels = at::tensor({1, 0, 1, 0}, at::kLong);
+  const std::string type = "ContrastiveTensionLoss";
+  EXPECT_NEAR(
+      tension(type, {.embeddings_CBD = x, .labels = {}, .parameters = none, .text_ids_CB = ids}).total.item<double>(),
+      sum, 1e-12);
+  EXPECT_NEAR(tension(type, {.embeddings_CBD = x, .labels = labels, .parameters = none}).total.item<double>(), sum,
+              1e-12);
+  EXPECT_NEAR(tension(type, {.embeddings_CBD = x, .labels = labels, .parameters = none, .text_ids_CB = ids * 0})
+                  .total.item<double>(),
+              sum, 1e-12);
+  expect_error("ERR_INVALID_DATA", "needs labels or the numbers of the texts",
+               [&] { tension(type, {.embeddings_CBD = x, .labels = {}, .parameters = none}); });
+}
+
+TEST(RankingLosses, ContrastiveTensionInBatchIsTheSymmetricRankingLossAtFirst) {
+  const std::vector<at::Tensor> none;
+  const at::Tensor x = random_tensor({2, kRows, kWidth}, at::kDouble, 11);
+  const double symmetric =
+      total({{"directions", texts({"query_to_doc", "doc_to_query"})}, {"partitionMode", text("per_direction")}}, x);
+  const LossValue value =
+      tension("ContrastiveTensionLossInBatchNegatives", {.embeddings_CBD = x, .labels = {}, .parameters = none});
+  EXPECT_NEAR(value.total.item<double>(), symmetric, 1e-12);
+}
+
 TEST(RankingLosses, OptionsThatDoNotFitAreRefused) {
   const auto refused = [](const Config::Object& options, const std::string& message) {
     expect_error("ERR_INVALID_ARGUMENT", message, [&] { total(options, at::zeros({2, 1, 1})); });
@@ -168,6 +264,12 @@ TEST(RankingLosses, OptionsThatDoNotFitAreRefused) {
           "no other direction holds the positive");
   refused({{"hardnessMode", text("hard")}}, "hardnessMode but found hard");
   refused({{"hardnessStrength", -1.0}}, "at least 0 for hardnessStrength but found -1");
+  const at::Tensor two = at::zeros({2, 2, 2});
+  expect_error("ERR_INVALID_ARGUMENT", "absolute or relative for marginStrategy but found both",
+               [&] { gist({{"marginStrategy", text("both")}}, two, two); });
+  expect_error("ERR_INVALID_ARGUMENT", "positive temperature but found 0",
+               [&] { gist({{"temperature", 0.0}}, two, two); });
+  expect_error("ERR_INVALID_DATA", "needs the embeddings of a guide model", [&] { gist({}, two, {}); });
 }
 
 }  // namespace

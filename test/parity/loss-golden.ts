@@ -98,10 +98,11 @@ function shapeOf(labels: LabelTable): number[] {
 }
 
 export function batchOf(entry: LossCase, loss: Loss): PackedBatch {
-  const numbers = entry.texts.flat()
+  const { copies = 1 } = loss.requirements
+  const numbers = new Array(copies).fill(entry.texts).flat(2) as number[]
   const rows = numbers.map((number) => texts[number]!)
   const offsets = Int32Array.from({ length: rows.length + 1 }, (_, end) => rows.slice(0, end).flat().length)
-  const batch: PackedBatch = { ids: Int32Array.from(rows.flat()), offsets, columns: entry.columns }
+  const batch: PackedBatch = { ids: Int32Array.from(rows.flat()), offsets, columns: entry.columns * copies }
   if (entry.labels !== null && loss.requirements.labels !== 'none') {
     const shape = shapeOf(entry.labels)
     const flat = entry.labels.flat(2) as number[]

@@ -75,6 +75,14 @@ test('the last column as targets', async (t) => {
   t.deepEqual([...batch.targets!.offsets], [0, 2, 3])
 })
 
+test('one column twice, for two encoders', async (t) => {
+  const texts = Dataset.fromColumns({ a: ['ab', 'c'] })
+  const batch = await make(texts, [1, 0], { copies: 2 }, { column: () => ({ prompt: 'q' }), promptLength: () => 1 })
+  t.is(batch.columns, 2)
+  t.deepEqual([...batch.ids], codes('qcqabqcqab'))
+  t.deepEqual([...batch.promptLengths!], [1, 1, 1, 1])
+})
+
 test('masked tokens: the batch has the changed ids, the targets one for every token', async (t) => {
   const seen: unknown[] = []
   const mask: BatchMakerOptions['mask'] = ({ ids }, position) => {

@@ -10,6 +10,8 @@ A fixture is a module with
 """
 
 import zlib
+from importlib import import_module
+from pathlib import Path
 
 BATCHES = (1, 2, 7, 32)
 
@@ -69,3 +71,17 @@ def numbers(width):
 def tables(width):
     """[batch, columns, width]"""
     return lambda batch, columns: [[[number(i, c, j) for j in range(width)] for c in range(columns)] for i in range(batch)]
+
+
+def fixture_of(name):
+    for path in Path(__file__).parent.glob("*.py"):
+        found = import_module(f"losses.{path.stem}")
+        if getattr(found, "LOSS", None) == name:
+            return found
+    raise KeyError(name)
+
+
+def inner(model, option):
+    """The loss that `{"$loss": [name, options]}` stands for."""
+    name, options = option["$loss"]
+    return fixture_of(name).build(model, options)

@@ -1,0 +1,91 @@
+import { invalidArgument, SentenceTorchError } from '../errors.js'
+import type { LossSpec } from '../native/types.js'
+import { checkInteger, checkOptions } from '../options.js'
+import type { Caching, Loss, LossRequirements } from './loss.js'
+import { checkWrapped } from './wrapped.js'
+
+export interface MatryoshkaLossOptions {
+  /** The loss that is computed at every width; a `Cached…` loss keeps its mini-batches. */
+  loss: Loss
+  /** Widths, at most that of the model's embeddings, which should be one of them. */
+  matryoshkaDims: readonly number[]
+  /** Factor of the loss at each width. Default 1 for all. */
+  matryoshkaWeights?: readonly number[] | null
+  /** How many widths, chosen at random, each batch takes; below 1: all. Default −1. */
+  nDimsPerStep?: number
+}
+
+/**
+ * Trains embeddings that can be cut: another loss, computed on the first numbers of every embedding at several widths, each
+ * time brought to length 1 again.
+ *
+ * - **Data**: what the loss inside takes. Labels as wide as the embeddings (direct distillation) are cut along.
+ * - **Formula**: Σ_d weight_d · loss(normalize(embeddings[: d])). The model runs once.
+ * - **Use**: `encode` with `truncateDim` cuts the embeddings of the trained model.
+ * - **Logged**: what the loss inside logs, with `_dim_<d>` behind its names.
+ * - **Relations**: {@link Matryoshka2dLoss} trains layers that can be left out too.
+ *
+ * Paper: Kusupati et al. 2022, https://arxiv.org/abs/2205.13147. Source: sentence-transformers `losses/MatryoshkaLoss`.
+ *
+ * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION; when the trainer is made, ERR_INVALID_ARGUMENT for a width above the
+ *   model's, and for a loss with parameters of one width ({@link SoftmaxLoss})
+ */
+export class MatryoshkaLoss implements Loss {
+  readonly type: string = 'MatryoshkaLoss'
+  readonly requirements: LossRequirements
+  readonly loss: Loss
+  /** From the widest to the narrowest. */
+  readonly matryoshkaDims: readonly number[]
+  readonly matryoshkaWeights: readonly number[]
+  readonly nDimsPerStep: number
+  readonly caching: Caching | undefined
+  #warned = false
+
+  constructor(options: MatryoshkaLossOptions) {
+    const where = new.target.name
+    checkOptions(where, options, ['loss', 'matryoshkaDims', 'matryoshkaWeights', 'nDimsPerStep'])
+    const { loss, matryoshkaDims: dims, nDimsPerStep = -1 } = options
+    checkWrapped(where, loss)
+    if (!Array.isArray(dims) || dims.length === 0) {
+      throw invalidArgument(`${where} matryoshkaDims`, 'an array of at least one width', dims)
+    }
+    for (const dim of dims) checkInteger(`a width of ${where} matryoshkaDims`, dim ?? null, 1)
+    const weights = options.matryoshkaWeights ?? dims.map(() => 1)
+    if (!Array.isArray(weights) || weights.length !== dims.length || !weights.every(Number.isFinite)) {
+      throw invalidArgument(`${where} matryoshkaWeights`, `${dims.length} numbers, one for each width`, weights)
+    }
+    checkInteger(`${where} nDimsPerStep`, nDimsPerStep, -1)
+    const order = dims.map((_, i) => i).sort((a, b) => dims[b]! - dims[a]!)
+    this.loss = loss
+    this.matryoshkaDims = order.map((i) => dims[i]!)
+    this.matryoshkaWeights = order.map((i) => weights[i]! as number)
+    this.nDimsPerStep = nDimsPerStep
+    this.requirements = loss.requirements
+    this.caching = loss.caching
+  }
+
+  spec(embeddingDimension: number): LossSpec {
+    const dims = this.matryoshkaDims
+    if (dims[0]! > embeddingDimension) {
+      throw new SentenceTorchError(
+        'ERR_INVALID_ARGUMENT',
+        `matryoshkaDims cannot exceed the width of the model's embeddings, ${embeddingDimension}: found ${dims[0]}`,
+      )
+    }
+    if (dims[0] !== embeddingDimension && !this.#warned) {
+      this.#warned = true
+      process.emitWarning(
+        `${this.type}: the model's own width ${embeddingDimension} is not among matryoshkaDims (${dims.join(', ')}), so it is ` +
+          'not trained, and embeddings that are not cut may be worse',
+        'SentenceTorchWarning',
+      )
+    }
+    return {
+      type: 'MatryoshkaLoss',
+      loss: this.loss.spec(embeddingDimension),
+      matryoshkaDims: [...dims],
+      matryoshkaWeights: [...this.matryoshkaWeights],
+      nDimsPerStep: this.nDimsPerStep,
+    }
+  }
+}

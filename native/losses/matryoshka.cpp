@@ -1,0 +1,96 @@
+#include <ATen/TensorOperators.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "core/error.h"
+#include "losses/loss.h"
+#include "losses/sample.h"
+#include "ops/similarity.h"
+
+namespace st {
+
+namespace {
+
+// The first `dim` numbers of every embedding, brought to length 1.
+at::Tensor shrink(const at::Tensor& x_CBD, int64_t dim) {
+  const at::Tensor cut = x_CBD.narrow(2, 0, dim);
+  return normalize_rows(cut.flatten(0, 1)).view(cut.sizes());
+}
+
+// Another loss on embeddings cut to several widths (Kusupati et al. 2022).
+class Matryoshka : public Loss {
+ public:
+  Matryoshka(const Config& spec, int64_t width, LossLayout layout)
+      : width_(width), per_step_(spec.integer("nDimsPerStep", -1)) {
+    require_options(spec, {"loss", "matryoshkaDims", "matryoshkaWeights", "nDimsPerStep"});
+    const std::vector<double> dims = spec.numbers("matryoshkaDims");
+    std::vector<double> weights = spec.numbers("matryoshkaWeights");
+    if (!spec.has("matryoshkaWeights")) weights.assign(dims.size(), 1);
+    check(!dims.empty(), "ERR_INVALID_ARGUMENT", "Expected at least one of matryoshkaDims");
+    check(weights.size() == dims.size(), "ERR_INVALID_ARGUMENT", "Expected ", dims.size(),
+          " matryoshkaWeights, one for each of matryoshkaDims, but found ", weights.size());
+    for (size_t i = 0; i < dims.size(); ++i) {
+      check(dims[i] >= 1 && dims[i] <= static_cast<double>(width), "ERR_INVALID_ARGUMENT",
+            "Expected matryoshkaDims from 1 to ", width, ", the width of the model's embeddings, but found ", dims[i]);
+      parts_.push_back({static_cast<int64_t>(dims[i]), weights[i]});
+    }
+    std::stable_sort(parts_.begin(), parts_.end(), [](const Part& a, const Part& b) { return a.dim > b.dim; });
+
+    const size_t before = layout.layout.tensors().size();
+    layout.prefix += "loss.";
+    const Config& inner = spec.member("loss");
+    inner_ = make_loss(inner, width, layout);
+    const LossNeeds needs = inner_->needs();
+    const std::vector<TensorInfo> tensors = layout.layout.tensors();
+    for (size_t i = before; i < tensors.size(); ++i) {
+      check(tensors[i].shape.empty(), "ERR_INVALID_ARGUMENT", "MatryoshkaLoss cannot hold ", inner.string("type"),
+            ": its ", tensors[i].name, " fits one width of embeddings alone");
+    }
+    check(!needs.tokens && !needs.encoder && !needs.external, "ERR_INVALID_ARGUMENT", "MatryoshkaLoss cannot hold ",
+          inner.string("type"), ", which reads more than sentence embeddings");
+  }
+
+  LossNeeds needs() const override { return inner_->needs(); }
+  void check_batch(const LossInput& input) const override { inner_->check_batch(input); }
+  void initialize(Parameters& parameters, uint64_t seed) const override { inner_->initialize(parameters, seed); }
+
+  LossValue forward(const LossInput& input) const override {
+    LossValue out{at::Tensor()};
+    for (const int64_t index : sample(static_cast<int64_t>(parts_.size()), per_step_, input.draw)) {
+      const auto& [dim, weight] = parts_[static_cast<size_t>(index)];
+      LossInput cut = input;
+      cut.embeddings_CBD = shrink(input.embeddings_CBD, dim);
+      for (at::Tensor& layer_CBD : cut.layers_CBD) layer_CBD = shrink(layer_CBD, dim);
+      // Labels that look like embeddings are what the embeddings shall become.
+      const at::Tensor& labels = input.labels;
+      if (labels.defined() && labels.dim() == 2 && labels.size(1) == width_) cut.labels = labels.narrow(1, 0, dim);
+      cut.draw = part_of_draw(input.draw, static_cast<uint64_t>(index));
+      const LossValue value = inner_->forward(cut);
+      const at::Tensor weighted = value.total * weight;
+      out.total = out.total.defined() ? out.total + weighted : weighted;
+      for (const auto& [name, number] : value.logged) {
+        out.logged.emplace_back(name + "_dim_" + std::to_string(dim), number);
+      }
+    }
+    return out;
+  }
+
+ private:
+  struct Part {
+    int64_t dim;
+    double weight;
+  };
+  int64_t width_;
+  std::vector<Part> parts_;  // from the widest to the narrowest
+  int64_t per_step_;
+  std::unique_ptr<Loss> inner_;
+};
+
+}  // namespace
+
+std::unique_ptr<Loss> make_matryoshka(const Config& spec, int64_t width, LossLayout layout) {
+  return std::make_unique<Matryoshka>(spec, width, layout);
+}
+
+}  // namespace st
