@@ -169,6 +169,19 @@ test('CSV: a column for every key, also for those that come later and for a file
   await third.close()
 })
 
+test('a line that was cut off by a crash does not swallow the next', async (t) => {
+  const folder = await temporaryFolder(t)
+  writeFileSync(join(folder, 'log.jsonl'), '{"loss":1,"step":1}\n{"loss":')
+  writeFileSync(join(folder, 'log.csv'), 'step,loss\n1,1\n2,')
+  for (const reporter of [new JsonLinesReporter(folder, () => 5000), new CsvReporter(folder)]) {
+    await reporter.onTrainBegin()
+    await reporter.onLog({ loss: 3 }, context(3))
+    await reporter.close()
+  }
+  t.is(readFileSync(join(folder, 'log.jsonl'), 'utf8').split('\n')[2], '{"time":5,"loss":3,"step":3}')
+  t.is(readFileSync(join(folder, 'log.csv'), 'utf8'), 'step,loss\n1,1\n2,\n3,3\n')
+})
+
 test('a piece that cannot be written is told by the next call', async (t) => {
   const file = new AppendFile('/dev/full')
   await file.open()

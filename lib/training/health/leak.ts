@@ -4,8 +4,8 @@ import { type NamedDataset, ofDataset, percent, type RunFacts } from './facts.js
 import { HashSample, hashText } from './hash-sample.js'
 import type { TrainingWarning } from './warning.js'
 
-/** Hashes that are kept of an evaluation dataset: about 5 MB. */
-const CAPACITY = 100_000
+/** Hashes that are kept of an evaluation dataset: about 3 MB. */
+const CAPACITY = 50_000
 /** Rows of each training dataset that are looked at, evenly spread: about 0.2 s for pairs of sentences. */
 const ROWS = 200_000
 /** Single texts are often in both: 8.6 % of the STS benchmark's development texts. Whole rows hardly ever are. */

@@ -22,7 +22,15 @@ export class AppendFile {
   /** Makes the file and its folder, or opens it to go on at its end. */
   async open(): Promise<void> {
     await mkdir(dirname(this.path), { recursive: true })
-    this.#file = await open(this.path, 'a')
+    this.#file = await open(this.path, 'a+')
+  }
+
+  /** Ends a line that a process began and did not end. After `open`, for text files. */
+  async endLine(): Promise<void> {
+    const { size } = await this.#file!.stat()
+    if (size === 0) return
+    const { buffer } = await this.#file!.read(Buffer.alloc(1), 0, 1, size - 1)
+    if (buffer.toString() !== '\n') await this.append('\n')
   }
 
   /** Takes a piece; waits only where many wait already. */

@@ -20,6 +20,8 @@ export class CsvReporter implements Reporter {
 
   async onTrainBegin(): Promise<void> {
     await this.#file.open()
+    await this.#file.endLine()
+    await this.#file.flush()
     const [header] = (await readFile(this.#file.path, 'utf8')).split('\n', 1)
     if (header === '') return
     this.#columns = header!.trimEnd().split(',')

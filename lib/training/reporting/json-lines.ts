@@ -18,8 +18,9 @@ export class JsonLinesReporter implements Reporter {
     this.#now = now
   }
 
-  onTrainBegin(): Promise<void> {
-    return this.#file.open()
+  async onTrainBegin(): Promise<void> {
+    await this.#file.open()
+    await this.#file.endLine()
   }
 
   onLog(record: Readonly<LogRecord>, { state }: CallbackContext): Promise<void> {
