@@ -21,7 +21,9 @@ const { values } = parseArgs({
     gemm: number(0),
   },
 })
-const [documents, queries, width, chunk, threads, gemm] = Object.values({ ...values }).map(Number)
+const [documents, queries, width, chunk, threads, gemm] = [
+  ...['documents', 'queries', 'width', 'chunk', 'threads', 'gemm'],
+].map((name) => Number(values[name]))
 if (threads > 0) loadAddon().setThreads(threads)
 
 let made = { seconds: 0, cpu: 0 }

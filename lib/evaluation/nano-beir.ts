@@ -1,7 +1,8 @@
 import { join } from 'node:path'
 import { invalidArgument } from '../errors.js'
-import { checkOptions, checkType } from '../options.js'
+import { checkOneOf, checkOptions, checkType } from '../options.js'
 import { type BeirDataset, loadBeir } from './beir.js'
+import { loadBeirFromHub } from './beir-hub.js'
 import { type CommonOptions, checkCommon, contextCells, mean } from './common.js'
 import { appendCsv, pythonFloat } from './csv.js'
 import type { EvaluatedModel, EvaluationContext, EvaluationResult, Evaluator } from './evaluator.js'
@@ -10,15 +11,23 @@ import { csvHeader, csvMetrics } from './ir-metrics.js'
 import { checkRetrieval, comparePython, cutoffsOf, RETRIEVAL_OPTIONS, type RetrievalOptions } from './ir-options.js'
 import { NANO_BEIR_NAMES } from './nano-beir-names.js'
 
+/** Options that are not passed on to the evaluators of the sets. */
+const OWN: readonly string[] = ['datasetNames', 'datasetId', 'folder', 'datasets', 'aggregateFn', 'aggregateKey']
+
+/** A folder, a set, or a split of a data set on the hub. */
+type Source = string | BeirDataset | { hub: string; split: string }
+
 type Prompts = string | Readonly<Record<string, string>>
 
 /** `batchSize` is 32 unless given; the CSV file is `NanoBEIR_evaluation_{aggregateKey}_results.csv`. */
 export interface NanoBEIREvaluatorOptions extends Omit<RetrievalOptions, keyof Pick<CommonOptions, 'name'>> {
-  /** A folder with a folder in the BEIR layout for each of `datasetNames`: `NanoMSMARCO`, `NanoNQ`, … */
-  folder?: string
-  /** Sets of `folder`. Default: all 13 of NanoBEIR (`msmarco`, `nq`, …). */
+  /** Sets of `datasetId` or `folder`. Default: all 13 of NanoBEIR (`msmarco`, `nq`, …). */
   datasetNames?: readonly string[]
-  /** In place of `folder`: where each set lies, or the set itself, by name. Names other than NanoBEIR's are fine. */
+  /** The data set on the Hugging Face hub that has them. Default `sentence-transformers/NanoBEIR-en`. */
+  datasetId?: string
+  /** In place of `datasetId`: a folder with a folder in the BEIR layout for each of the sets: `NanoMSMARCO`, `NanoNQ`, … */
+  folder?: string
+  /** In place of `datasetId`: where each set lies, or the set itself, by name. Names other than NanoBEIR's are fine. */
   datasets?: Readonly<Record<string, string | BeirDataset>>
   /** One number from those of all sets. Default: their mean. */
   aggregateFn?: (values: readonly number[]) => number
@@ -31,30 +40,26 @@ export interface NanoBEIREvaluatorOptions extends Omit<RetrievalOptions, keyof P
 }
 
 /**
- * Retrieval on several small sets, NanoBEIR's or others, from local folders in the BEIR layout (see `loadBeir`), which are
- * read at the first evaluation.
+ * Retrieval on several small sets, NanoBEIR's or others, from the Hugging Face hub or from local folders in the BEIR layout
+ * (see `loadBeir`). They are read at the first evaluation.
  *
  * Metrics: those of InformationRetrievalEvaluator for every set, as `Nano{Set}_{fn}_…`, then over all sets as
  * `NanoBEIR_{aggregateKey}_{fn}_…`; with `truncateDim` its number comes behind both names.
  * Primary: `NanoBEIR_{aggregateKey}_{fn}_ndcg@{largest k}`. Source: sentence-transformers `NanoBEIREvaluator`.
  *
- * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_NOT_IMPLEMENTED (`datasetId`: sets from the hub); when evaluated
- *   ERR_NOT_FOUND, ERR_INVALID_DATA
+ * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION; when evaluated ERR_NOT_FOUND, ERR_NETWORK, ERR_INVALID_DATA
  */
 export class NanoBEIREvaluator implements Evaluator {
   readonly name: string
   readonly #options: NanoBEIREvaluatorOptions
-  readonly #sources: ReadonlyMap<string, string | BeirDataset>
+  readonly #sources: ReadonlyMap<string, Source>
   #evaluators: Promise<InformationRetrievalEvaluator[]> | undefined
   #primaryScore: string | undefined
 
-  constructor(options: NanoBEIREvaluatorOptions) {
+  constructor(options: NanoBEIREvaluatorOptions = {}) {
     const where = 'NanoBEIREvaluator'
-    const own = ['folder', 'datasetNames', 'datasets', 'aggregateFn', 'aggregateKey', 'queryPrompts', 'corpusPrompts']
     const common = ['batchSize', 'showProgressBar', 'writeCsv', 'truncateDim']
-    checkOptions(where, options, [...own, ...common, ...RETRIEVAL_OPTIONS], {
-      datasetId: { instead: 'download the sets and pass their folder' },
-    })
+    checkOptions(where, options, [...OWN, 'queryPrompts', 'corpusPrompts', ...common, ...RETRIEVAL_OPTIONS])
     checkCommon(where, options)
     checkRetrieval(where, options)
     checkType(`${where} aggregateFn`, options.aggregateFn, 'function')
@@ -90,11 +95,10 @@ export class NanoBEIREvaluator implements Evaluator {
 
   async #load(): Promise<InformationRetrievalEvaluator[]> {
     const { queryPrompts, corpusPrompts, ...rest } = this.#options
-    const own = new Set(['folder', 'datasetNames', 'datasets', 'aggregateFn', 'aggregateKey'])
-    const shared = Object.fromEntries(Object.entries(rest).filter(([name]) => !own.has(name))) as RetrievalOptions
+    const shared = Object.fromEntries(Object.entries(rest).filter(([name]) => !OWN.includes(name))) as RetrievalOptions
     const evaluators: InformationRetrievalEvaluator[] = []
     for (const [name, source] of this.#sources) {
-      const set = typeof source === 'string' ? await loadBeir(source) : source
+      const set = await load(source)
       const [queryPrompt, corpusPrompt] = [promptFor(queryPrompts, name), promptFor(corpusPrompts, name)]
       evaluators.push(
         new InformationRetrievalEvaluator({
@@ -134,23 +138,36 @@ export class NanoBEIREvaluator implements Evaluator {
   }
 }
 
-function sourcesOf(where: string, options: NanoBEIREvaluatorOptions): Map<string, string | BeirDataset> {
-  const { folder, datasets, datasetNames = Object.keys(NANO_BEIR_NAMES) } = options
-  if ((folder === undefined) === (datasets === undefined)) {
-    throw invalidArgument(where, 'either folder or datasets', options)
+function sourcesOf(where: string, options: NanoBEIREvaluatorOptions): Map<string, Source> {
+  const { folder, datasets, datasetId, datasetNames = Object.keys(NANO_BEIR_NAMES) } = options
+  if ([folder, datasets, datasetId].filter((source) => source !== undefined).length > 1) {
+    throw invalidArgument(where, 'one of datasetId, folder and datasets', options)
   }
   if (datasets !== undefined) {
     checkType(`${where} datasets`, datasets, 'object')
-    if (options.datasetNames !== undefined)
+    if (options.datasetNames !== undefined) {
       throw invalidArgument(`${where} datasetNames`, 'none beside datasets', datasetNames)
+    }
     if (Object.keys(datasets).length === 0) throw invalidArgument(`${where} datasets`, 'at least one set', datasets)
     return new Map(Object.entries(datasets))
   }
   checkType(`${where} folder`, folder, 'string')
+  checkType(`${where} datasetId`, datasetId, 'string')
   if (!Array.isArray(datasetNames) || datasetNames.length === 0) {
     throw invalidArgument(`${where} datasetNames`, 'an array of names', datasetNames)
   }
-  return new Map(datasetNames.map((name: string) => [name, join(folder!, nanoName(name))]))
+  const hub = datasetId ?? 'sentence-transformers/NanoBEIR-en'
+  if (folder === undefined) {
+    for (const name of datasetNames) checkOneOf(`${where} datasetNames`, name, Object.keys(NANO_BEIR_NAMES))
+  }
+  const source = (name: string): Source =>
+    folder === undefined ? { hub, split: nanoName(name) } : join(folder, nanoName(name))
+  return new Map(datasetNames.map((name: string) => [name, source(name)]))
+}
+
+function load(source: Source): Promise<BeirDataset> | BeirDataset {
+  if (typeof source === 'string') return loadBeir(source)
+  return 'hub' in source ? loadBeirFromHub(source.hub, source.split) : source
 }
 
 function nanoName(name: string): string {

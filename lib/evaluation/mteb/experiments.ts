@@ -42,6 +42,8 @@ export async function runExperiments(
   const work = Array.from({ length: threads }, async () => {
     const worker = new Worker(new URL('./experiment-worker.js', import.meta.url), {
       workerData: { test: shared, classes } satisfies ExperimentTest,
+      // Not the caller's flags: `--input-type` and `--eval` would keep the thread from starting.
+      execArgv: [],
     })
     try {
       while (!stop && next < experiments.length) {
