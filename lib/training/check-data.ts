@@ -26,6 +26,8 @@ export function checkData(dataset: Dataset, loss: Loss, which: string): string |
         (dataset.labelColumn === undefined ? '' : ` and the label column ${dataset.labelColumn}`),
     )
   }
+  // Throws for columns that hold something else, which could be no input.
+  for (const name of texts) dataset.texts(name)
   if (labels === 'none') {
     return dataset.labelColumn === undefined
       ? undefined
@@ -60,7 +62,8 @@ function checkLabels(dataset: Dataset, loss: Loss, which: string): void {
             ? 'a finite number'
             : `an array of finite numbers of shape [${shape}], as in row 0,`
       throw invalidData(
-        `Expected ${expected} in row ${row}, column ${name} of ${which} but found ${describe(value)} (for ${loss.type})`,
+        `Expected ${expected} in row ${row}, column ${name} of ${which} but found ${describe(value)} (for ${loss.type})` +
+          (Number.isNaN(value) || value === -1 ? '; dropUnlabelled() leaves rows without a label out' : ''),
       )
     }
   }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import test from 'ava'
 import { Dataset } from '../../lib/data/dataset.js'
 import { DataStream } from '../../lib/data/stream.js'
-import { CoSENTLoss, MultipleNegativesRankingLoss } from '../../lib/losses/index.js'
+import { CoSENTLoss, MultipleNegativesRankingLoss, SoftmaxLoss } from '../../lib/losses/index.js'
 import type { LossRequirements } from '../../lib/losses/loss.js'
 import { resolveArguments } from '../../lib/training/arguments.js'
 import { BatchMaker, type BatchMakerOptions } from '../../lib/training/batch-maker.js'
@@ -255,4 +255,19 @@ test('tokenCacheDir: what was tokenised is there for later runs, under its promp
   const before = readdirSync(folder).length
   t.is((await run([[0, 1, 2]], { dataset: words.select([2, 1, 0]) })).tokenized.length, 6)
   t.is(readdirSync(folder).length, before, 'a batch of a stream leaves nothing')
+})
+
+test('rows without a label are refused with the way out, columns of something else by name', (t) => {
+  const softmax = new SoftmaxLoss({ numLabels: 3 })
+  const nli = (label: (number | null)[]) => Dataset.fromColumns({ a: ['x', 'y'], b: ['z', 'w'], label })
+  for (const missing of [-1, null]) {
+    const message = /row 1, column label of trainDataset.*dropUnlabelled\(\)/
+    t.throws(() => checkData(nli([0, missing]), softmax, 'trainDataset'), { code: 'ERR_INVALID_DATA', message })
+  }
+  t.throws(() => checkData(nli([0, 3]), softmax, 'trainDataset'), { message: /\(for SoftmaxLoss\)$/ })
+  const withIds = Dataset.fromColumns({ a: ['x'], b: ['y'], idx: [7] })
+  t.throws(() => checkData(withIds, new MultipleNegativesRankingLoss(), 'trainDataset'), {
+    code: 'ERR_INVALID_DATA',
+    message: /column "idx".*removeColumns\(\['idx'\]\)/,
+  })
 })
