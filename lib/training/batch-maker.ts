@@ -20,7 +20,11 @@ export interface ColumnOptions {
 export type Tokenize = (texts: readonly string[], maxSeqLength?: number) => Promise<Tokenized>
 
 /** Chooses the tokens that masked language modelling predicts: other ids, and a target for each (-100: not predicted). */
-export type MaskTokens = (tokens: Tokenized, position: BatchPosition) => { ids: Int32Array; targets: Int32Array }
+export type MaskTokens = (
+  tokens: Tokenized,
+  numbers: ArrayLike<number>,
+  epoch: number,
+) => { ids: Int32Array; targets: Int32Array }
 
 export interface BatchMakerOptions {
   requirements: LossRequirements
@@ -40,6 +44,8 @@ export interface BatchMakerOptions {
 export interface Rows {
   dataset: Dataset
   rows: Int32Array
+  /** Of a stream: numbers of the rows that no other batch of the epoch has, where `rows` are not. */
+  numbers?: ArrayLike<number> | undefined
 }
 
 /** Token ids kept for later epochs: 256 MiB of them at most, in every batch maker. */
@@ -62,7 +68,7 @@ export class BatchMaker {
   }
 
   /** The batch of `rows` of a dataset that was checked: one call of the tokenizer for what is not kept yet of a column. */
-  async make({ dataset, rows }: Rows, position: BatchPosition): Promise<PackedBatch> {
+  async make({ dataset, rows, numbers = rows }: Rows, { epoch }: BatchPosition): Promise<PackedBatch> {
     const { requirements, mask } = this.#options
     const names = new Array<readonly string[]>(requirements.copies ?? 1).fill(dataset.textColumns).flat()
     const target = requirements.targets === 'column' ? names.pop() : undefined
@@ -78,7 +84,7 @@ export class BatchMaker {
     if (requirements.textIds) batch.textIds = textIds(batch)
     if (target !== undefined) batch.targets = await this.#tokens(dataset, target, rows)
     if (requirements.targets === 'masked') {
-      const { ids, targets } = mask!(batch, position)
+      const { ids, targets } = mask!(batch, numbers, epoch)
       batch.ids = ids
       batch.targets = { ids: targets, offsets: batch.offsets }
     }

@@ -45,7 +45,9 @@ export function checkArguments(args: TrainingArguments): void {
   for (const name of ['loggingStrategy', 'evalStrategy'] as const) checkOneOf(name, args[name], STRATEGIES)
   checkOneOf('saveStrategy', args.saveStrategy, [...STRATEGIES, 'best'])
   checkOneOf('lrSchedulerType', args.lrSchedulerType, SCHEDULER_TYPES, PLANNED_SCHEDULERS)
-  checkOneOf('multiDatasetBatchSampler', args.multiDatasetBatchSampler, ['proportional', 'round_robin'])
+  if (typeof args.multiDatasetBatchSampler !== 'function') {
+    checkOneOf('multiDatasetBatchSampler', args.multiDatasetBatchSampler, ['proportional', 'round_robin'])
+  }
   if (args.compat !== null) checkOneOf('compat', args.compat, ['st-6.0.1'])
   // What these refuse is refused here, before anything is loaded.
   makeSchedule({ ...scheduleOf(args), warmupSteps: 1, totalSteps: 2 })

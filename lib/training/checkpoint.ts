@@ -39,6 +39,7 @@ export interface OwnState extends SavedRun {
 const FREE: readonly string[] = [
   ...['outputDir', 'numTrainEpochs', 'maxSteps', 'loggingStrategy', 'loggingSteps', 'loggingFirstStep', 'disableTqdm'],
   ...['perDeviceEvalBatchSize', 'evalStrategy', 'evalSteps', 'evalDelay', 'evalOnStart', 'dataloaderNumWorkers'],
+  'tokenCacheDir',
   ...['logLevel', 'reportTo', 'loggingDir', 'logTimings', 'metricForBestModel', 'greaterIsBetter'],
   ...['saveStrategy', 'saveSteps', 'saveTotalLimit', 'saveOnlyModel', 'loadBestModelAtEnd', 'resumeFromCheckpoint'],
 ]

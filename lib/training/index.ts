@@ -12,6 +12,7 @@ export { type CrossEncoderFitOptions, fitCrossEncoder } from './cross-encoder-fi
 export { CrossEncoderTrainer, type CrossEncoderTrainerOptions } from './cross-encoder-trainer.js'
 export { EarlyStoppingCallback, type EarlyStoppingOptions } from './early-stopping.js'
 export type { TrainingEvent } from './events.js'
+export { type FitOptions, fitSentenceTransformer } from './fit.js'
 export type { TrainingWarning, WarningCode } from './health/warning.js'
 export type { LossTensor, LossTensors } from './loss-tensors.js'
 export type { OptimizerName } from './optimizer.js'

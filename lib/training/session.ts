@@ -186,8 +186,9 @@ export class TrainerSession<M extends TrainableModel, L extends BaseLoss> {
       prepare: async ({ name, dataset, rows }, position) => {
         const streamed = isDataset(source) ? false : isDataStream(source) || isDataStream(source[name])
         if (streamed) kind.checkData(dataset, losses.of(name), name === '' ? which : `${which}.${name}`)
+        const numbers = streamed ? rows.map((row) => position.index * batchSize + row) : undefined
         return {
-          batch: await makerOf(name).make({ dataset, rows }, position),
+          batch: await makerOf(name).make({ dataset, rows, numbers }, position),
           loss: losses.indexOf(name),
           weight: args.datasetWeights?.[name] ?? 1,
           rows: rows.length,

@@ -1,10 +1,12 @@
+import { maskTokens } from '../data/masking.js'
 import type { Tokenizer } from '../data/tokenizer.js'
+import { SentenceTorchError } from '../errors.js'
 import { CoSENTLoss } from '../losses/cosent.js'
 import type { Loss } from '../losses/loss.js'
 import type { SentenceTransformer } from '../models/sentence-transformer.js'
 import type { TrainingArguments } from './arguments.js'
 import { BaseTrainer, type BaseTrainerOptions, type BatchMakerParts, type TrainerKind } from './base-trainer.js'
-import { BatchMaker, type ColumnOptions } from './batch-maker.js'
+import { BatchMaker, type ColumnOptions, type MaskTokens } from './batch-maker.js'
 import { checkData } from './check-data.js'
 import type { ModelFacts } from './health/facts.js'
 import { promptOf } from './prompts.js'
@@ -57,11 +59,28 @@ function sentenceBatchMaker({
     },
     column: columnOptions(args, dataset),
     promptLength: leavesPromptsOut ? promptLengths(tokenizer) : undefined,
+    mask: loss.requirements.targets === 'masked' ? masking(model, loss, args.seed) : undefined,
     ...(args.tokenCacheDir !== null && {
       tokenCaches: new TokenCaches(args.tokenCacheDir, () => tokenizer.fingerprint()),
       maxSeqLength: model.maxSeqLength,
     }),
   })
+}
+
+/** @throws ERR_INVALID_MODEL for a tokenizer without a mask token */
+function masking({ tokenizer }: SentenceTransformer, loss: Loss, seed: number): MaskTokens {
+  const { maskTokenId, vocabSize, specialTokenIds } = tokenizer
+  if (maskTokenId === undefined) {
+    throw new SentenceTorchError('ERR_INVALID_MODEL', `${loss.type} needs a mask token, and the tokenizer has none`)
+  }
+  const { mlmProbability = 0.15, wholeWordMask = false } = (loss.requirements as Masking).masking ?? {}
+  const continuesWord = wholeWordMask ? tokenizer.continuations() : undefined
+  const options = { maskTokenId, vocabSize, specialTokenIds, mlmProbability, continuesWord }
+  return (tokens, rows, epoch) => maskTokens(tokens, options, { seed, epoch, rows })
+}
+
+interface Masking {
+  readonly masking?: { readonly mlmProbability?: number; readonly wholeWordMask?: boolean }
 }
 
 function modelFacts(model: SentenceTransformer, args: Readonly<TrainingArguments>): ModelFacts {

@@ -85,15 +85,15 @@ test('one column twice, for two encoders', async (t) => {
 
 test('masked tokens: the batch has the changed ids, the targets one for every token', async (t) => {
   const seen: unknown[] = []
-  const mask: BatchMakerOptions['mask'] = ({ ids }, position) => {
-    seen.push(position)
+  const mask: BatchMakerOptions['mask'] = ({ ids }, numbers, epoch) => {
+    seen.push([Array.from(numbers), epoch])
     return { ids: ids.map((id, i) => (i === 0 ? 99 : id)), targets: ids.map((id, i) => (i === 0 ? id : -100)) }
   }
   const batch = await make(words.selectColumns(['a']), [1, 0], { targets: 'masked' }, { mask })
   t.deepEqual([...batch.ids], [99, ...codes('ab')])
   t.deepEqual([...batch.targets!.ids], [...codes('c'), -100, -100])
   t.deepEqual(batch.targets!.offsets, batch.offsets)
-  t.deepEqual(seen, [{ epoch: 2, index: 3 }])
+  t.deepEqual(seen, [[[1, 0], 2]])
 })
 
 test('the embeddings of a guide, each text encoded once', async (t) => {
