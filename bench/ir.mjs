@@ -1,10 +1,10 @@
 // How InformationRetrievalEvaluator searches a large corpus: random vectors in place of a model, embedded chunk by chunk, so
 // that what is measured is the search, the ranking and the memory. One JSON line on stdout.
 //
-//   node bench/ir.mjs [--documents 1000000] [--queries 1000] [--width 384] [--chunk 50000] [--threads 0] [--gemm GFLOP/s]
+//   node bench/ir.mjs [--documents 1000000] [--queries 1000] [--width 384] [--chunk 50000] [--threads 0] [--gemm RATE]
 //
-// The floor is the matrix product alone, 2 · documents · queries · width operations, at the rate --gemm of this machine (the
-// peer ir_peer.py measures it).
+// The floor is the matrix product alone, 2 · documents · queries · width operations, at --gemm billions of them a second of
+// processor time (ir_peer.py --gemm-only measures that).
 import { parseArgs } from 'node:util'
 import { evaluation } from 'sentence-torch'
 import { loadAddon } from '../dist/lib/native/load.js'
@@ -78,7 +78,7 @@ console.log(
     searchCpuSeconds: cpuTotal - made.cpu,
     embeddingSeconds: made.seconds,
     teraOperations: operations / 1e12,
-    ...(gemm > 0 && { gemmGigaPerSecond: gemm, floorSeconds: operations / (gemm * 1e9) }),
+    ...(gemm > 0 && { gemmGigaPerCpuSecond: gemm, floorCpuSeconds: operations / (gemm * 1e9) }),
     recallAt10: metrics['cosine_recall@10'],
     corpusMB: Math.round((documents * width * 4) / 2 ** 20),
     ...engineFacts(),

@@ -1,3 +1,5 @@
+import { orderOf } from './order.js'
+
 /** Pearson's correlation in double precision; NaN when a side is constant. Source: scipy `pearsonr`. */
 export function pearson(x: ArrayLike<number>, y: ArrayLike<number>): number {
   // Asked first: the mean of equal values can be off by a rounding, which would correlate noise.
@@ -14,9 +16,21 @@ export function spearman(x: ArrayLike<number>, y: ArrayLike<number>): number {
   return pearson(averageRanks(x), averageRanks(y))
 }
 
+/** `spearman` that gives turns while it sorts, so that many values do not keep the event loop. */
+export async function spearmanInTurns(x: ArrayLike<number>, y: ArrayLike<number>): Promise<number> {
+  const ranks = async (values: ArrayLike<number>) =>
+    ranksOf(values, await orderOf(values.length, (a, b) => values[a]! - values[b]!))
+  return pearson(await ranks(x), await ranks(y))
+}
+
 /** Ranks from 1; equal values share the mean of their ranks. */
 export function averageRanks(values: ArrayLike<number>): Float64Array {
   const order = Uint32Array.from({ length: values.length }, (_, i) => i).sort((a, b) => values[a]! - values[b]!)
+  return ranksOf(values, order)
+}
+
+/** @param order positions by rising value */
+function ranksOf(values: ArrayLike<number>, order: Uint32Array): Float64Array {
   const ranks = new Float64Array(values.length)
   for (let first = 0; first < order.length; ) {
     let end = first + 1

@@ -38,11 +38,16 @@ export async function embedOnce(
   options: EmbedOptions,
   context: EvaluationContext,
 ): Promise<Embeddings[]> {
+  const turns = new Turns()
   const places = new Map<string, number>()
-  for (const text of columns.flat()) if (!places.has(text)) places.set(text, places.size)
+  for (const column of columns) {
+    for (let i = 0; i < column.length; i++) {
+      if (!places.has(column[i]!)) places.set(column[i]!, places.size)
+      if (i % 1024 === 0) await turns.give()
+    }
+  }
   const all = await embed(model, 'encode', [...places.keys()], options, context)
   const width = all.shape[1]
-  const turns = new Turns()
   const out: Embeddings[] = []
   for (const column of columns) {
     const data = new Float32Array(column.length * width)

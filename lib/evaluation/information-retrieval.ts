@@ -1,3 +1,4 @@
+import { Turns } from '../data/turns.js'
 import { invalidArgument } from '../errors.js'
 import { checkOptions, checkType } from '../options.js'
 import { metricOf, type ScoreFunction } from '../search/score-function.js'
@@ -125,7 +126,13 @@ export class InformationRetrievalEvaluator implements Evaluator {
   async #sort(): Promise<void> {
     const corpus = this.#corpus
     const order = await orderOf(corpus.length, (a, b) => comparePython(corpus[a]![0], corpus[b]![0]))
-    this.#corpus = Array.from(order, (i) => corpus[i]!)
+    const sorted: (readonly [string, string])[] = []
+    const turns = new Turns()
+    for (const i of order) {
+      sorted.push(corpus[i]!)
+      if (sorted.length % 1024 === 0) await turns.give()
+    }
+    this.#corpus = sorted
   }
 
   async #search(
