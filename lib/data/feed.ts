@@ -45,6 +45,11 @@ export interface FeedOptions {
   seed?: number
   /** Leave out batches with fewer rows. Default false. */
   dropLast?: boolean
+  /**
+   * As sentence-transformers 6.0.1: `no_duplicates` and `group_by_label` have one order for all seeds, and among several
+   * datasets one for all epochs too (mended there by pull request 4002). Default false.
+   */
+  compat?: boolean
 }
 
 /**
@@ -52,11 +57,13 @@ export interface FeedOptions {
  * @throws SentenceTorchError ERR_INVALID_ARGUMENT for options that do not fit, and what the samplers throw
  */
 export function createFeed(source: DataSource, options: FeedOptions): DataFeed {
-  checkOptions('createFeed', options, ['batchSampler', 'multiDatasetBatchSampler', 'batchSize', 'seed', 'dropLast'])
+  const known = ['batchSampler', 'multiDatasetBatchSampler', 'batchSize', 'seed', 'dropLast', 'compat']
+  checkOptions('createFeed', options, known)
   const { batchSize, seed = 0 } = options
   checkInteger('batchSize', batchSize ?? null, 1)
   checkInteger('seed', seed, 0)
   checkType('dropLast', options.dropLast, 'boolean')
+  checkType('compat', options.compat, 'boolean')
   const sources = sourcesOf(source)
   checkSamplers(options, sources)
   const [single] = sources
@@ -119,10 +126,14 @@ function checkSamplers({ batchSampler }: FeedOptions, sources: readonly (readonl
   }
 }
 
+/** Samplers that sentence-transformers 6.0.1 tells neither the seed nor, among several, the epoch. */
+const FORGETFUL: readonly BatchSamplerChoice[] = ['no_duplicates', 'no_duplicates_hashed', 'group_by_label']
+
 function feedOf(name: string, data: Dataset | DataStream, seed: number, options: FeedOptions): DataFeed {
   const { batchSize, dropLast = false } = options
   const choice = samplerOf(name, options)
-  const samplerOptions = { batchSize, seed, dropLast }
+  const forgets = options.compat === true && FORGETFUL.includes(choice)
+  const samplerOptions = { batchSize, seed: forgets ? 0 : seed, dropLast }
   if (isDataStream(data)) {
     const batches = streamBatches(data, choice, samplerOptions)
     return {
@@ -139,7 +150,7 @@ function feedOf(name: string, data: Dataset | DataStream, seed: number, options:
     length: sampler.length,
     async *batches(epoch, skip = 0) {
       let left = skip
-      for await (const rows of sampler.batches(epoch)) {
+      for await (const rows of sampler.batches(forgets && name !== '' ? 0 : epoch)) {
         if (left-- <= 0) yield { name, dataset: data, rows }
       }
     },

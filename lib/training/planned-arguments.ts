@@ -6,32 +6,35 @@ const none: NotBuilt = { harmless: [null] }
 const is = (...harmless: unknown[]): NotBuilt => ({ harmless })
 
 /**
- * Arguments of sentence-transformers' trainer that are not built yet: refused as such, not as misspelt. Their values there
+ * Arguments of sentence-transformers' trainer that are not built, some for the reason given: refused as such, not as misspelt. Their values there
  * that ask for what happens here anyway, the defaults above all, are accepted, so that arguments can be carried over.
  */
 export const PLANNED_ARGUMENTS: Readonly<Record<string, NotBuilt>> = {
   // optimiser and schedule
   optimTargetModules: none,
   averageTokensAcrossDevices: is(true),
-  labelSmoothingFactor: is(0),
-  neftuneNoiseAlpha: none,
+  labelSmoothingFactor: { harmless: [0], instead: 'no loss of sentence-transformers reads it' },
+  neftuneNoiseAlpha: { ...none, instead: 'no noise is added to embeddings' },
   // precision and memory
   bf16FullEval: { ...off, instead: 'bf16: true evaluates in bfloat16 too' },
-  fp16FullEval: off,
+  fp16FullEval: { ...off, instead: 'bf16: true evaluates in bfloat16' },
   tf32: off,
-  activationCheckpointingKwargs: none,
-  gradientCheckpointingKwargs: none,
-  torchCompile: off,
-  torchCompileBackend: none,
-  torchCompileMode: none,
-  useLigerKernel: off,
-  ligerKernelConfig: none,
+  activationCheckpointingKwargs: { ...none, instead: 'there is nothing to set' },
+  gradientCheckpointingKwargs: { ...none, instead: 'there is nothing to set' },
+  torchCompile: { ...off, instead: 'the engine is compiled ahead of time' },
+  torchCompileBackend: { ...none, instead: 'the engine is compiled ahead of time' },
+  torchCompileMode: { ...none, instead: 'the engine is compiled ahead of time' },
+  useLigerKernel: { ...off, instead: 'the engine has kernels of its own' },
+  ligerKernelConfig: { ...none, instead: 'the engine has kernels of its own' },
   useCache: off,
   torchEmptyCacheSteps: none,
-  autoFindBatchSize: off,
+  autoFindBatchSize: { ...off, instead: "miniBatchSize: 'auto' fits any batch into the memory" },
   // logging
   logOnEachNode: is(true),
-  loggingNanInfFilter: is(true),
+  loggingNanInfFilter: {
+    harmless: [true],
+    instead: 'losses that are not finite never count in means; skipped_steps says how many',
+  },
   includeNumInputTokensSeen: is('no', false),
   logLevelReplica: is('warning'),
   runName: none,
@@ -49,11 +52,14 @@ export const PLANNED_ARGUMENTS: Readonly<Record<string, NotBuilt>> = {
   includeForMetrics: is([]),
   batchEvalMetrics: off,
   // saving
-  saveOnEachNode: off,
+  saveOnEachNode: { ...off, instead: 'training runs on one device' },
   enableJitCheckpoint: off,
-  ignoreDataSkip: off,
-  restoreCallbackStatesFromCheckpoint: off,
-  pushToHub: off,
+  ignoreDataSkip: { ...off, instead: 'the batches that were trained on are passed over without being made' },
+  restoreCallbackStatesFromCheckpoint: {
+    harmless: [true, false, null],
+    instead: 'callbacks with state and loadState always get theirs back',
+  },
+  pushToHub: { ...off, instead: 'save the model and upload the folder' },
   hubToken: none,
   hubPrivateRepo: none,
   hubModelId: none,
@@ -62,17 +68,17 @@ export const PLANNED_ARGUMENTS: Readonly<Record<string, NotBuilt>> = {
   hubRevision: none,
   // data
   dataloaderPinMemory: is(true),
-  dataloaderPersistentWorkers: off,
+  dataloaderPersistentWorkers: { ...off, instead: 'tokenizer threads live on by themselves' },
   dataloaderPrefetchFactor: none,
   dataloaderMultiprocessingContext: none,
   dataloaderInOrder: is(true),
-  removeUnusedColumns: is(true),
+  removeUnusedColumns: { harmless: [true], instead: 'take columns away with dataset.selectColumns' },
   labelNames: none,
-  trainSamplingStrategy: is('random'),
+  trainSamplingStrategy: { harmless: ['random'], instead: 'batchSampler chooses the order' },
   lengthColumnName: is('length'),
   routerMapping: is(null, {}),
   // devices
-  fullDeterminism: off,
+  fullDeterminism: { ...off, instead: 'on the CPU equal seeds give equal weights bit for bit' },
   useCpu: { ...off, instead: 'choose the device in SentenceTransformer.load' },
   acceleratorConfig: none,
   parallelismConfig: none,
@@ -84,7 +90,7 @@ export const PLANNED_ARGUMENTS: Readonly<Record<string, NotBuilt>> = {
   ddpTimeout: is(1800),
   fsdp: is(null, '', []),
   fsdpConfig: none,
-  deepspeed: none,
+  deepspeed: { ...none, instead: 'training runs on one device' },
   localRank: is(-1),
   debug: is('', []),
   // read by transformers' example scripts alone

@@ -182,6 +182,7 @@ export class TrainerSession<M extends TrainableModel, L extends BaseLoss> {
         batchSize,
         seed: args.dataSeed ?? args.seed,
         dropLast: args.dataloaderDropLast && !keepAll,
+        compat: args.compat !== null,
       }),
       prepare: async ({ name, dataset, rows }, position) => {
         const streamed = isDataset(source) ? false : isDataStream(source) || isDataStream(source[name])

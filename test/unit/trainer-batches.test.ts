@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
 import { Dataset } from '../../lib/data/dataset.js'
+import { createFeed, type DataSource } from '../../lib/data/feed.js'
+import type { BatchSamplerName } from '../../lib/data/samplers/index.js'
 import { DataStream } from '../../lib/data/stream.js'
 import { CoSENTLoss, MultipleNegativesRankingLoss, SoftmaxLoss } from '../../lib/losses/index.js'
 import type { LossRequirements } from '../../lib/losses/loss.js'
@@ -270,4 +272,34 @@ test('rows without a label are refused with the way out, columns of something el
     code: 'ERR_INVALID_DATA',
     message: /column "idx".*removeColumns\(\['idx'\]\)/,
   })
+})
+
+test('compat: samplers that sentence-transformers 6.0.1 tells neither seed nor epoch', async (t) => {
+  const order = async (
+    data: DataSource,
+    batchSampler: BatchSamplerName,
+    seed: number,
+    epoch: number,
+    compat: boolean,
+  ) => {
+    const rows: string[] = []
+    const feed = createFeed(data, { batchSize: 4, batchSampler, seed, compat })
+    for await (const batch of feed.batches(epoch)) rows.push(`${batch.name}:${batch.rows.join()}`)
+    return rows.sort().join(' ')
+  }
+  const single = pairs(40)
+  const several = { a: pairs(40), b: pairs(24) }
+  for (const [data, compat, bySeed, byEpoch] of [
+    [single, false, false, false],
+    [single, true, true, false],
+    [several, false, false, false],
+    [several, true, true, true],
+  ] as const) {
+    const first = await order(data, 'no_duplicates', 1, 0, compat)
+    t.is((await order(data, 'no_duplicates', 2, 0, compat)) === first, bySeed)
+    t.is((await order(data, 'no_duplicates', 1, 1, compat)) === first, byEpoch)
+    const plain = await order(data, 'batch_sampler', 1, 0, compat)
+    t.not(await order(data, 'batch_sampler', 2, 0, compat), plain)
+    t.not(await order(data, 'batch_sampler', 1, 1, compat), plain)
+  }
 })
