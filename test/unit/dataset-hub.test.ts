@@ -147,6 +147,20 @@ serial('other formats are read from the conversion of the hub', async (t) => {
   await t.throwsAsync(load({ revision: 'v1' }), { code: 'ERR_NOT_FOUND', message: /no Parquet files at revision v1/ })
 })
 
+serial('a config in another format is read from the conversion, one that is nowhere is refused', async (t) => {
+  const mixed = '---\nconfigs:\n- config_name: a\n  data_files: a.parquet\n- config_name: b\n  data_files: b.csv\n---\n'
+  const { load } = await setUp(t, {
+    parquet: { 'a.parquet': 'none' },
+    files: { 'README.md': mixed, 'b.csv': 'x\n' },
+    conversion: { 'a/train/0000.parquet': 'none', 'b/train/0000.parquet': 'none', 'b/train/0001.parquet': 'zstd' },
+  })
+  t.is((await load({ config: 'a' })).length, 23)
+  t.is((await load({ config: 'b' })).length, 46)
+  await t.throwsAsync(load({ config: 'c' }), { code: 'ERR_NOT_FOUND', message: /no config c; it has: a, b/ })
+  const none = await setUp(t, { files: { 'data.csv': 'a\nb\n' } })
+  await t.throwsAsync(none.load(), { code: 'ERR_NOT_FOUND', message: /no Parquet files.*has not converted it/ })
+})
+
 serial('the short names of old tutorials', async (t) => {
   for (const [name, id] of [
     ['glue', 'nyu-mll/glue'],

@@ -49,13 +49,21 @@ export async function datasetFiles(id: string, split: string, options: DatasetHu
   if (cached) return cached
   if (own.offline) return own.fetchedByOthers(split)
   const layout = await own.layout(repositoryLayout)
-  const converted = layout === undefined ? conversion(name, options) : undefined
+  const isThere = layout && (options.config === undefined || layout.configs.has(options.config))
+  const converted = isThere ? undefined : conversion(name, options)
+  const other = await converted?.layout(conversionLayout).catch(undefinedIfNotFound)
+  if (converted && other) return converted.fetch(other, split)
   if (layout) return own.fetch(layout, split)
-  if (converted) return converted.fetch((await converted.layout(conversionLayout))!, split)
   throw new SentenceTorchError(
     'ERR_NOT_FOUND',
-    `The data set ${name} has no Parquet files at revision ${options.revision}; the hub converts only the main branch`,
+    `The data set ${name} has no Parquet files at revision ${options.revision ?? 'main'}` +
+      (converted ? ', and the hub has not converted it' : '; the hub converts only the main branch'),
   )
+}
+
+function undefinedIfNotFound(error: unknown): undefined {
+  if (error instanceof SentenceTorchError && error.code === 'ERR_NOT_FOUND') return undefined
+  throw error
 }
 
 /** The hub's conversion, which there is of the main branch only. */
