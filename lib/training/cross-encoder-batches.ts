@@ -65,10 +65,14 @@ export function pairsOf(
 
 function pairTexts(pairing: Pairing, dataset: Dataset, rows: Int32Array, random: () => Random): PairTexts {
   const [query, ...others] = dataset.textColumns as [string, ...string[]]
-  const of = (name: string) => Array.from(rows, (row) => dataset.texts(name)[row]!)
+  const of = (name: string) => {
+    const texts = dataset.texts(name)
+    return Array.from(rows, (row) => texts[row]!)
+  }
   const queries = of(query)
   if (pairing.kind === 'lists') {
-    const documents = Array.from(rows, (row) => dataset.textLists(others[0]!)[row]!)
+    const all = dataset.textLists(others[0]!)
+    const documents = Array.from(rows, (row) => all[row]!)
     const lists = new Int32Array(rows.length + 1)
     documents.forEach((list, i) => {
       lists[i + 1] = lists[i]! + list.length
@@ -95,21 +99,26 @@ export function inBatchNegatives(
   random: Random,
 ): string[][] {
   const rows = columns[0]!.length
-  const all = columns.flat()
-  const available = all.length - columns.length
+  const available = (rows - 1) * columns.length
   const chosen = count !== null && count < available ? count : available
   const byRow = Array.from({ length: rows }, (_, row) => {
-    const others = Array.from(all.keys()).filter((place) => place % rows !== row)
-    if (chosen < available) {
-      // The first steps of a shuffle.
-      for (let i = 0; i < chosen; i++) {
-        const j = i + random.below(others.length - i)
-        const kept = others[i]!
-        others[i] = others[j]!
-        others[j] = kept
-      }
-    }
-    return others.slice(0, chosen)
+    const numbers =
+      chosen < available ? distinct(chosen, available, random) : Array.from({ length: chosen }, (_, i) => i)
+    return numbers.map((number) => {
+      const other = number % (rows - 1)
+      return columns[Math.floor(number / (rows - 1))]![other < row ? other : other + 1]!
+    })
   })
-  return Array.from({ length: chosen }, (_, i) => byRow.map((places) => all[places[i]!]!))
+  return Array.from({ length: chosen }, (_, i) => byRow.map((texts) => texts[i]!))
+}
+
+/** `count` different numbers below `bound`: the first steps of a shuffle, of which only what moved is kept. */
+function distinct(count: number, bound: number, random: Random): number[] {
+  const moved = new Map<number, number>()
+  return Array.from({ length: count }, (_, i) => {
+    const j = i + random.below(bound - i)
+    const found = moved.get(j) ?? j
+    moved.set(j, moved.get(i) ?? i)
+    return found
+  })
 }

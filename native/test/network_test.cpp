@@ -113,6 +113,27 @@ TEST(Differences, NetworkWithAClassifier) {
   }
 }
 
+TEST(Network, TheClassifierDropsInTrainingAlone) {
+  const auto head = [](double dropout) {
+    return Config::Object{{"type", text("SequenceClassification")}, {"numLabels", 3.0}, {"dropout", dropout}};
+  };
+  const PackedBatch batch = batch_of({4, 6, 3}, 11, 2);
+  const Input input(batch, at::kCPU);
+  const auto logits = [&](double dropout, bool training, uint64_t seed) {
+    const Config::Object no_dropout = {{"hidden_dropout_prob", 0.0}, {"attention_probs_dropout_prob", 0.0}};
+    Network network(tiny_bert({head(dropout)}, "float64", no_dropout));
+    network.prepare();
+    network.parameters().flat().copy_(random_tensor({network.parameters().layout.size()}, at::kDouble, 1));
+    if (!training) return network.encode(input, EncoderOutput::kSentenceEmbedding).clone();
+    return network.forward_training(input, DropoutKey(seed, 0, 0), {}).embeddings_RD.clone();
+  };
+  const at::Tensor plain = logits(0.4, false, 1);
+  expect_close(logits(0, true, 1), plain, 1e-12, "without dropout");
+  EXPECT_GT(relative_difference(logits(0.4, true, 1), plain), 0.01);
+  EXPECT_TRUE(same_bits(logits(0.4, true, 1), logits(0.4, true, 1)));
+  EXPECT_GT(relative_difference(logits(0.4, true, 2), logits(0.4, true, 1)), 0.01);
+}
+
 TEST(Differences, NetworkWithEveryHiddenActivation) {
   const PackedBatch batch = batch_of({1, 6, 3}, 11);
   for (const char* activation : {"gelu", "gelu_new", "relu", "silu"}) {

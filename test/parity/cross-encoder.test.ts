@@ -1,6 +1,6 @@
 // CrossEncoder against sentence-transformers' own: token ids of pairs, predictions, ranking, folders.
 import { readFileSync } from 'node:fs'
-import { readdir, readFile } from 'node:fs/promises'
+import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
@@ -122,6 +122,32 @@ test.serial('a bare transformer gets a seeded classifier and a warning', async (
   t.deepEqual((await logits({})).data, first.data)
   t.notDeepEqual((await logits({ seed: 1 })).data, first.data)
   t.true(warnings.some((text) => /classifier\.weight, classifier\.bias/.test(text) && !/pooler/.test(text)))
+})
+
+test('folders of older versions: where each keeps the activation, and none of it', async (t) => {
+  const folder = await temporaryFolder(t)
+  await cp(join(FOLDER, 'one'), folder, { recursive: true })
+  for (const file of ['modules.json', 'config_sentence_transformers.json', 'sentence_bert_config.json']) {
+    await rm(join(folder, file))
+  }
+  const file = join(folder, 'config.json')
+  const config = JSON.parse(await readFile(file, 'utf8'))
+  const load = async (changes: object) => {
+    await writeFile(file, JSON.stringify({ ...config, ...changes }))
+    await using model = await CrossEncoder.load(folder)
+    const expected = golden.predictions.one[model.activationFn === 'identity' ? 'logits' : 'default']
+    t.true(maxDifference((await model.predict(golden.pairs)).data, expected.flat()) < TOLERANCE)
+    return model.activationFn
+  }
+  const identity = 'torch.nn.modules.linear.Identity'
+  t.is(await load({}), 'sigmoid')
+  t.is(await load({ sentence_transformers: { activation_fn: identity, version: '5.2.0' } }), 'identity')
+  t.is(await load({ sbert_ce_default_activation_function: identity }), 'identity')
+  t.is(await load({ sentence_transformers: { activation_fn: 'my.Code' } }), 'sigmoid')
+  await t.throwsAsync(load({ sbert_ce_default_activation_function: 'torch.nn.modules.activation.Mish' }), {
+    code: 'ERR_NOT_IMPLEMENTED',
+    message: /Mish/,
+  })
 })
 
 test('what does not fit is refused', async (t) => {
