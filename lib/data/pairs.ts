@@ -12,6 +12,28 @@ export interface TokenizedPairs extends Tokenized {
 /** More tokens than any text has: cutting comes after pairing. */
 const UNCUT = 2 ** 31
 
+/** Token ids of texts for later calls, up to 256 MiB of them. */
+export class TokenCache {
+  readonly #kept = new Map<string, Int32Array>()
+  #room = 64 * 1024 * 1024
+
+  get(text: string): Int32Array | undefined {
+    return this.#kept.get(text)
+  }
+
+  put(text: string, ids: Int32Array): void {
+    if (ids.length > this.#room || this.#kept.has(text)) return
+    this.#kept.set(text, ids.slice())
+    this.#room -= ids.length
+  }
+}
+
+export interface PairOptions {
+  signal?: AbortSignal
+  /** Texts that it holds are not tokenised again. */
+  cache?: TokenCache | undefined
+}
+
 /**
  * Makes rows of pairs: both texts between the tokenizer's special tokens, cut to `maxSeqLength` by taking tokens from the
  * longer text first, as Python's tokenizers do with `truncation="longest_first"`.
@@ -42,37 +64,29 @@ export class PairTokenizer {
     first: readonly string[],
     second: readonly string[],
     maxSeqLength: number = this.#tokenizer.maxSeqLength,
-    { signal }: { signal?: AbortSignal } = {},
+    { signal, cache }: PairOptions = {},
   ): Promise<TokenizedPairs> {
     if (first.length !== second.length) {
       const message = `Expected as many first as second texts but received ${first.length} and ${second.length}`
       throw new SentenceTorchError('ERR_INVALID_ARGUMENT', message)
     }
-    const places = new Map<string, number>()
-    for (const texts of [first, second]) {
-      for (const text of texts) if (!places.has(text)) places.set(text, places.size)
-    }
-    const contents = await this.#tokenizer.encodeAll([...places.keys()], UNCUT, signal ? { signal } : {})
+    const contents = await this.#contents(new Set([...first, ...second]), cache, signal)
     const turns = new Turns()
-    const rows: { from: [number, number]; length: [number, number] }[] = []
+    const rows: (readonly [Int32Array, Int32Array])[] = []
     const offsets = new Int32Array(first.length + 1)
     for (let row = 0; row < first.length; row++) {
-      const texts = [places.get(first[row]!)!, places.get(second[row]!)!] as const
-      const uncut = texts.map((text) => this.#content(contents, text)) as [Content, Content]
-      const kept = longestFirst(uncut[0].length, uncut[1].length, maxSeqLength - this.#added)
-      const left = this.#tokenizer.truncatesLeft
-      const from = uncut.map(({ start, length }, i) => (left ? start + length - kept[i]! : start)) as [number, number]
-      rows.push({ from, length: kept })
+      const [a, b] = [contents.get(first[row]!)!, contents.get(second[row]!)!]
+      const kept = longestFirst(a.length, b.length, maxSeqLength - this.#added)
+      rows.push([this.#cut(a, kept[0]), this.#cut(b, kept[1])])
       offsets[row + 1] = offsets[row]! + kept[0] + kept[1] + this.#added
       if (row % 256 === 0) await turns.give()
     }
     const ids = new Int32Array(offsets[first.length]!)
     const tokenTypes = new Int32Array(ids.length)
-    for (const [row, { from, length }] of rows.entries()) {
+    for (const [row, texts] of rows.entries()) {
       let at = offsets[row]!
       for (const piece of this.#pieces) {
-        const part =
-          'ids' in piece ? piece.ids : contents.ids.subarray(from[piece.text], from[piece.text] + length[piece.text])
+        const part = 'ids' in piece ? piece.ids : texts[piece.text]
         ids.set(part, at)
         tokenTypes.fill(piece.type, at, at + part.length)
         at += part.length
@@ -82,17 +96,32 @@ export class PairTokenizer {
     return { ids, offsets, tokenTypes }
   }
 
-  /** Where a text's own tokens lie among those that were tokenised with special tokens around each. */
-  #content({ offsets }: Tokenized, text: number): Content {
+  /** Each text's own tokens, without special ones. */
+  async #contents(
+    texts: ReadonlySet<string>,
+    cache: TokenCache | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<Map<string, Int32Array>> {
+    const found = new Map<string, Int32Array>()
+    const missing: string[] = []
+    for (const text of texts) {
+      const kept = cache?.get(text)
+      if (kept) found.set(text, kept)
+      else missing.push(text)
+    }
+    const { ids, offsets } = await this.#tokenizer.encodeAll(missing, UNCUT, signal ? { signal } : {})
     const { before, after } = this.#tokenizer.specialCounts
-    const start = offsets[text]! + before
-    return { start, length: offsets[text + 1]! - after - start }
+    missing.forEach((text, i) => {
+      const own = ids.subarray(offsets[i]! + before, offsets[i + 1]! - after)
+      found.set(text, own)
+      cache?.put(text, own)
+    })
+    return found
   }
-}
 
-interface Content {
-  start: number
-  length: number
+  #cut(ids: Int32Array, length: number): Int32Array {
+    return this.#tokenizer.truncatesLeft ? ids.subarray(ids.length - length) : ids.subarray(0, length)
+  }
 }
 
 /**

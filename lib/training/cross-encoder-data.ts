@@ -21,17 +21,10 @@ export function checkPairData(
     checkLists(dataset, loss, which)
     return undefined
   }
-  const { requirements } = loss
-  const warning = checkData(
-    dataset,
-    {
-      ...loss,
-      type: loss.type,
-      spec: () => ({ type: loss.type }),
-      requirements: { ...requirements, ...(requirements.labels === 'int' && { numLabels }) },
-    },
-    which,
-  )
+  const { type, requirements } = loss
+  const classes = requirements.labels === 'int' ? { numLabels } : {}
+  const spec = (labels: number) => loss.spec(labels)
+  const warning = checkData(dataset, { type, spec, requirements: { ...requirements, ...classes } }, which)
   checkMargins(dataset, loss, which)
   for (const name of dataset.textColumns) dataset.texts(name)
   return warning

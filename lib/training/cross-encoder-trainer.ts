@@ -1,3 +1,4 @@
+import { TokenCache } from '../data/pairs.js'
 import { invalidArgument, SentenceTorchError } from '../errors.js'
 import { BinaryCrossEntropyLoss } from '../losses/cross-encoder/binary-cross-entropy.js'
 import { CrossEntropyLoss } from '../losses/cross-encoder/cross-entropy.js'
@@ -41,11 +42,13 @@ function kindOf(model: CrossEncoder | undefined): TrainerKind<CrossEncoder, Cros
 }
 
 function batchMaker({ model, loss, dataset, args, signal, timings }: BatchMakerParts<CrossEncoder, CrossEncoderLoss>) {
+  const cache = new TokenCache()
   return new CrossEncoderBatchMaker({
     loss,
     tokenize: (first, second) => {
       const tokens = model.pairTokenizer.encode(first, second, lengthOf(args.maxSeqLength) ?? model.maxLength, {
         ...(signal && { signal }),
+        cache,
       })
       return timings ? timings.tokenizing(tokens) : tokens
     },

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
 import { pairTemplate } from '../../lib/data/pair-template.js'
+import { TokenCache } from '../../lib/data/pairs.js'
 import { CrossEncoder, type Pair } from '../../lib/models/cross-encoder.js'
 import { temporaryFolder } from '../helpers/model-folders.js'
 import { maxDifference } from './support.js'
@@ -24,11 +25,13 @@ const golden = JSON.parse(readFileSync(join(FOLDER, 'golden.json'), 'utf8')) as 
 
 test('pairs have the token ids, types and cuts of the Hugging Face tokenizer', async (t) => {
   await using model = await CrossEncoder.load(join(FOLDER, 'one'))
-  for (const { maxLength, ids, types } of golden.tokens) {
+  const cache = new TokenCache()
+  for (const { maxLength, ids, types } of [...golden.tokens, ...golden.tokens]) {
     const rows = await model.pairTokenizer.encode(
       golden.pairs.map(([first]) => first),
       golden.pairs.map(([, second]) => second),
       maxLength,
+      { cache },
     )
     for (const [i, pair] of golden.pairs.entries()) {
       const range = [rows.offsets[i], rows.offsets[i + 1]] as const
