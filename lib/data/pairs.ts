@@ -1,7 +1,7 @@
 import { SentenceTorchError } from '../errors.js'
 import type { Tokenized } from './pack.js'
 import { type PairPiece, pairTemplate } from './pair-template.js'
-import type { Tokenizer } from './tokenizer.js'
+import type { EncodeAllOptions, Tokenizer } from './tokenizer.js'
 import { Turns } from './turns.js'
 
 /** Pairs of texts as one row each, with the number of the segment of every token. */
@@ -28,8 +28,7 @@ export class TokenCache {
   }
 }
 
-export interface PairOptions {
-  signal?: AbortSignal
+export interface PairOptions extends EncodeAllOptions {
   /** Texts that it holds are not tokenised again. */
   cache?: TokenCache | undefined
 }
@@ -64,13 +63,13 @@ export class PairTokenizer {
     first: readonly string[],
     second: readonly string[],
     maxSeqLength: number = this.#tokenizer.maxSeqLength,
-    { signal, cache }: PairOptions = {},
+    { cache, ...options }: PairOptions = {},
   ): Promise<TokenizedPairs> {
     if (first.length !== second.length) {
       const message = `Expected as many first as second texts but received ${first.length} and ${second.length}`
       throw new SentenceTorchError('ERR_INVALID_ARGUMENT', message)
     }
-    const contents = await this.#contents(new Set([...first, ...second]), cache, signal)
+    const contents = await this.#contents(new Set([...first, ...second]), cache, options)
     const turns = new Turns()
     const rows: (readonly [Int32Array, Int32Array])[] = []
     const offsets = new Int32Array(first.length + 1)
@@ -100,7 +99,7 @@ export class PairTokenizer {
   async #contents(
     texts: ReadonlySet<string>,
     cache: TokenCache | undefined,
-    signal: AbortSignal | undefined,
+    options: EncodeAllOptions,
   ): Promise<Map<string, Int32Array>> {
     const found = new Map<string, Int32Array>()
     const missing: string[] = []
@@ -109,7 +108,7 @@ export class PairTokenizer {
       if (kept) found.set(text, kept)
       else missing.push(text)
     }
-    const { ids, offsets } = await this.#tokenizer.encodeAll(missing, UNCUT, signal ? { signal } : {})
+    const { ids, offsets } = await this.#tokenizer.encodeAll(missing, UNCUT, options)
     const { before, after } = this.#tokenizer.specialCounts
     missing.forEach((text, i) => {
       const own = ids.subarray(offsets[i]! + before, offsets[i + 1]! - after)

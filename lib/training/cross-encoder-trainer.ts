@@ -48,6 +48,7 @@ function batchMaker({ model, loss, dataset, args, signal, timings }: BatchMakerP
     tokenize: (first, second) => {
       const tokens = model.pairTokenizer.encode(first, second, lengthOf(args.maxSeqLength) ?? model.maxLength, {
         ...(signal && { signal }),
+        ...(args.dataloaderNumWorkers > 0 && { workers: args.dataloaderNumWorkers }),
         cache,
       })
       return timings ? timings.tokenizing(tokens) : tokens
