@@ -38,6 +38,7 @@ function kindOf(model: CrossEncoder | undefined): TrainerKind<CrossEncoder, Cros
     defaultLoss: ({ numLabels }) => (numLabels === 1 ? new BinaryCrossEntropyLoss() : new CrossEntropyLoss()),
     checkData: (dataset, loss, which) => checkPairData(dataset, loss, which, model!.numLabels),
     batchMaker,
+    modelFacts: () => ({ isNormalized: false, isClassifier: true }),
   }
 }
 

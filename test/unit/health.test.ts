@@ -284,6 +284,17 @@ test('the descriptions of the losses themselves are understood', (t) => {
   t.is(new CosineSimilarityLoss().spec().type, COSINE.type)
 })
 
+test('logits of a classifier may be parallel', (t) => {
+  const codes = (rest: Partial<RunFacts>) => {
+    const monitor = new HealthMonitor(facts({}, rest))
+    return Array.from({ length: 9 }, () => monitor.observe(report({ meanCosine: 1 })))
+      .flat()
+      .map(({ code }) => code)
+  }
+  t.deepEqual(codes({}), ['WARN_COLLAPSE'])
+  t.deepEqual(codes({ isClassifier: true }), [])
+})
+
 test('the monitor asks all checks, and each check warns once', async (t) => {
   const train = named(scored([5, 5, 5]))
   const given = { evalSteps: 5, gradientAccumulationSteps: 2 }

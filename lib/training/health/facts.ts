@@ -36,6 +36,8 @@ export interface RunFacts extends ModelFacts {
 export interface ModelFacts {
   /** Whether the model's embeddings have length 1. */
   isNormalized: boolean
+  /** Whether the losses see logits, of which rows may well be parallel. Default false: embeddings. */
+  isClassifier?: boolean
   /** How many of `texts` are longer than the model reads in `column`, and how many tokens that is. */
   overlong?: ((dataset: string, column: string, texts: readonly string[]) => Promise<Overlong>) | undefined
 }

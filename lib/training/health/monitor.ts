@@ -21,12 +21,14 @@ const START_CHECKS: readonly StartCheck[] = [
 /** All checks of one run. */
 export class HealthMonitor {
   readonly #facts: Omit<RunFacts, 'maxSteps' | 'warmupSteps'>
-  #reportChecks: readonly ReportCheck[] = [
-    ...[new Collapse(), new MaskedNegatives(), new GradientZero(), new GradientNotFinite()],
-  ]
+  #reportChecks: readonly ReportCheck[]
 
   constructor(facts: Omit<RunFacts, 'maxSteps' | 'warmupSteps'>) {
     this.#facts = facts
+    this.#reportChecks = [
+      ...(facts.isClassifier ? [] : [new Collapse()]),
+      ...[new MaskedNegatives(), new GradientZero(), new GradientNotFinite()],
+    ]
   }
 
   /** Looks at arguments, losses and data. The JavaScript thread stays free. */
