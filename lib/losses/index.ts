@@ -1,5 +1,6 @@
 /** The losses, one class each; docs/losses.md says which to take. */
 
+export { AdaptiveLayerLoss, type AdaptiveLayerLossOptions } from './adaptive-layer.js'
 export { AnglELoss, type AnglELossOptions } from './angle.js'
 export { BatchAllTripletLoss } from './batch-all-triplet.js'
 export { BatchHardSoftMarginTripletLoss } from './batch-hard-soft-margin-triplet.js'
@@ -36,6 +37,7 @@ export {
 export { GISTEmbedLoss, type GISTEmbedLossOptions } from './gist-embed.js'
 export type { Caching, GuideModel, Loss, LossRequirements } from './loss.js'
 export { MatryoshkaLoss, type MatryoshkaLossOptions } from './matryoshka.js'
+export { Matryoshka2dLoss, type Matryoshka2dLossOptions } from './matryoshka-2d.js'
 export {
   MultipleNegativesRankingLoss,
   type MultipleNegativesRankingLossOptions,

@@ -4,6 +4,7 @@
 #include "core/error.h"
 #include "losses/cross_encoder/cross_encoder.h"
 #include "losses/loss.h"
+#include "losses/wrappers.h"
 
 namespace st {
 
@@ -13,6 +14,7 @@ const std::map<std::string, LossFactory>& registry() {
   // One line each: clang-format would put them into columns.
   // clang-format off
   static const std::map<std::string, LossFactory> losses = {
+      {"AdaptiveLayerLoss", make_adaptive_layer},
       {"AnglELoss", make_angle},
       {"BatchAllTripletLoss", make_batch_all_triplet},
       {"BatchHardSoftMarginTripletLoss", make_batch_hard_soft_margin_triplet},

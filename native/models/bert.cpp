@@ -48,7 +48,7 @@ class Bert : public Model {
   ParamId pooler_weight_ = -1, pooler_bias_ = -1;
   int64_t inner_;
   // Of the last training pass: of the embeddings, and the states before the first and after each layer.
-  at::Tensor sum_TD_, mean_T_, rstd_T_, embedded_TD_;
+  at::Tensor sum_TD_, mean_T_, rstd_T_;
   std::vector<at::Tensor> outputs_;
 };
 
@@ -126,7 +126,7 @@ at::Tensor Bert::forward(const Pass& pass) {
   embedding_norm(pass.input, pass.dropout_at(kEmbeddingSite, dropout_), tables(pass), norm_.weights(pass), sum_TD_,
                  x_TD, mean_T_, rstd_T_);
   outputs_.clear();
-  embedded_TD_ = x_TD;
+  if (pass.training) outputs_.push_back(x_TD);
   for (Layer& layer : layers_) {
     if (pass.training && !pass.recompute) {
       x_TD = layer.forward(pass, x_TD);
@@ -144,12 +144,13 @@ at::Tensor Bert::forward(const Pass& pass) {
 void Bert::backward(const Pass& pass, Gradients& gradients, at::Tensor d_x_TD,
                     const std::vector<at::Tensor>& d_layers) {
   for (size_t i = layers_.size(); i-- > 0;) {
-    if (!d_layers.empty() && d_layers[i].defined()) d_x_TD.add_(d_layers[i]);
+    if (!d_layers.empty() && d_layers[i + 1].defined()) d_x_TD.add_(d_layers[i + 1]);
     const Scratch scratch(pass.workspace);
-    if (pass.recompute) layers_[i].forward(pass, i == 0 ? embedded_TD_ : outputs_[i - 1]);
+    if (pass.recompute) layers_[i].forward(pass, outputs_[i]);
     d_x_TD = layers_[i].feed_forward.backward(pass, gradients, d_x_TD);
     d_x_TD = layers_[i].attention.backward(pass, gradients, d_x_TD);
   }
+  if (!d_layers.empty() && d_layers[0].defined()) d_x_TD.add_(d_layers[0]);
   // As torch.nn.Embedding with padding_idx: where a text does spell out [PAD], its embedding is not trained.
   const at::Tensor padding = padding_token_ >= 0 ? gradients[word_].select(0, padding_token_) : at::Tensor();
   const at::Tensor before = padding.defined() ? padding.clone() : padding;

@@ -21,10 +21,10 @@ class Model {
   // [T, width] in the compute dtype, in the pass's workspace. A training pass must be followed by backward() before the
   // next.
   virtual at::Tensor forward(const Pass& pass) = 0;
-  // [T, width] after each layer, of the last training pass.
+  // [T, width] before the first layer and after each, of the last training pass: transformers' hidden_states.
   virtual const std::vector<at::Tensor>& layer_outputs() const = 0;
   // Adds to the gradients; d_x is used up. `d_layers`: gradients of what layer_outputs() gave, beside that of the last
-  // layer; empty, or one per layer, undefined where there is none.
+  // layer; empty, or as many, undefined where there is none.
   virtual void backward(const Pass& pass, Gradients& gradients, at::Tensor d_x_TD,
                         const std::vector<at::Tensor>& d_layers) = 0;
   // Elements in the compute dtype that a training pass keeps for each token.

@@ -57,6 +57,12 @@ void guide(LossInput& input) {
   input.guide_CBG = random_tensor({input.columns(), input.rows(), 4}, at::kFloat, 7);
 }
 
+// What goes into a model of two layers, and what comes out of each.
+void layers(LossInput& input) {
+  const at::Tensor& x_CBD = input.embeddings_CBD;
+  input.layers_CBD = {x_CBD.sin(), x_CBD * x_CBD - 0.5, x_CBD};
+}
+
 Config inner(const std::string& type, Config::Object options = {}) {
   options["type"] = text(type);
   return options;
@@ -129,6 +135,25 @@ const std::vector<LossCase>& loss_cases() {
        none,
        {2, 3},
        guide},
+      {"AdaptiveLayerLoss",
+       {{"loss", inner("MultipleNegativesRankingLoss", {{"scale", 3.0}})},
+        {"nLayersPerStep", -1.0},
+        {"layerWeighting", text("log")}},
+       none,
+       {2, 3},
+       layers},
+      {"AdaptiveLayerLoss",
+       {{"loss", inner("SoftmaxLoss", {{"numLabels", 3.0}})}, {"klTemperature", 1.0}, {"klDivWeight", 2.0}},
+       classes,
+       {2},
+       layers},
+      {"AdaptiveLayerLoss",
+       {{"loss", inner("MatryoshkaLoss",
+                       {{"loss", inner("CoSENTLoss", {{"scale", 3.0}})}, {"matryoshkaDims", numbers({6, 3})}})},
+        {"nLayersPerStep", 1.0}},
+       scores,
+       {2},
+       layers},
       {"MatryoshkaLoss",
        {{"loss", inner("MultipleNegativesRankingLoss", {{"scale", 3.0}})},
         {"matryoshkaDims", numbers({2, 6, 4})},

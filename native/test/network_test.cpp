@@ -25,12 +25,13 @@ void check_network(const EncoderSpec& spec, const PackedBatch& batch, int64_t st
   const DropoutKey key(1, 2, 3);
   const at::Tensor w = random_tensor({batch.rows(), network.embedding_width()}, at::kDouble, 2);
   Network::Output weights{w, {}, {}};
-  if (wanted.layers) weights.layers_RD = {random_tensor(w.sizes(), at::kDouble, 3), {}};
+  if (wanted.layers)
+    weights.layers_RD = {random_tensor(w.sizes(), at::kDouble, 3), random_tensor(w.sizes(), at::kDouble, 4), {}};
   if (wanted.tokens) weights.tokens_TD = random_tensor({batch.tokens(), 12}, at::kDouble, 4);
   const auto value = [&] {
     const Network::Output out = network.forward_training(input, key, wanted);
     at::Tensor sum = (out.embeddings_RD * w).sum();
-    if (wanted.layers) sum = sum + (out.layers_RD[0] * weights.layers_RD[0]).sum();
+    for (size_t i = 0; wanted.layers && i < 2; ++i) sum = sum + (out.layers_RD[i] * weights.layers_RD[i]).sum();
     if (wanted.tokens) sum = sum + (out.tokens_TD * weights.tokens_TD).sum();
     return sum.item<double>();
   };

@@ -70,3 +70,52 @@ test('the contrastive tension losses ask for what they compare', (t) => {
   t.like(texts.requirements, { minColumns: 1, maxColumns: 1, labels: 'none', copies: 2 })
   t.throws(() => new losses.ContrastiveTensionLossInBatchNegatives({ scale: 0 }), { code, message: /scale/ })
 })
+
+test('AdaptiveLayerLoss carries the defaults of sentence-transformers', (t) => {
+  const loss = new losses.AdaptiveLayerLoss({ loss: ranking })
+  t.deepEqual(loss.spec(8), {
+    type: 'AdaptiveLayerLoss',
+    loss: ranking.spec(),
+    nLayersPerStep: 1,
+    lastLayerWeight: 1,
+    priorLayersWeight: 1,
+    klDivWeight: 1,
+    klTemperature: 0.3,
+    layerWeighting: 'uniform',
+  })
+  t.is(loss.requirements, ranking.requirements)
+})
+
+test('a function of the layer becomes a weight for each', (t) => {
+  const spec = new losses.AdaptiveLayerLoss({ loss: ranking, layerWeighting: (layer) => layer / 4 }).spec(8)
+  t.deepEqual((spec.layerWeights as number[]).slice(0, 4), [0, 0.25, 0.5, 0.75])
+  t.false('layerWeighting' in spec)
+  const bad = new losses.AdaptiveLayerLoss({ loss: ranking, layerWeighting: (layer) => 1 / layer })
+  t.throws(() => bad.spec(8), { code, message: /layerWeighting\(0\)/ })
+})
+
+test('Matryoshka2dLoss is AdaptiveLayerLoss around MatryoshkaLoss, one layer and one width at a time', (t) => {
+  const loss = new losses.Matryoshka2dLoss({ loss: ranking, matryoshkaDims: [4, 8], klTemperature: 0 })
+  const inside = new losses.MatryoshkaLoss({ loss: ranking, matryoshkaDims: [8, 4], nDimsPerStep: 1 })
+  t.deepEqual(loss.spec(8), new losses.AdaptiveLayerLoss({ loss: inside, klTemperature: 0 }).spec(8))
+  t.is(loss.type, 'Matryoshka2dLoss')
+  t.throws(() => new losses.Matryoshka2dLoss({ loss: ranking, matryoshkaDim: [8] } as never), {
+    code: 'ERR_UNKNOWN_OPTION',
+    message: /did you mean matryoshkaDims\?/,
+  })
+})
+
+test('options of AdaptiveLayerLoss that do not fit are refused', (t) => {
+  const refused = (options: object, message: RegExp) =>
+    t.throws(() => new losses.AdaptiveLayerLoss({ loss: ranking, ...options }), { code, message })
+  refused({ loss: new losses.CachedMultipleNegativesRankingLoss() }, /cannot hold CachedMultipleNegativesRankingLoss/)
+  refused({ loss: {} }, /AdaptiveLayerLoss loss/)
+  refused({ nLayersPerStep: -2 }, /nLayersPerStep/)
+  refused({ klTemperature: Number.NaN }, /klTemperature/)
+  refused({ layerWeighting: 'cubic' }, /layerWeighting/)
+  const matryoshka = new losses.MatryoshkaLoss({
+    loss: new losses.CachedMultipleNegativesRankingLoss(),
+    matryoshkaDims: [8],
+  })
+  refused({ loss: matryoshka }, /cannot hold MatryoshkaLoss/)
+})

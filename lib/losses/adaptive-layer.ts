@@ -1,0 +1,114 @@
+import { invalidArgument, SentenceTorchError } from '../errors.js'
+import type { LossSpec } from '../native/types.js'
+import { checkInteger, checkOneOf, checkOptions } from '../options.js'
+import type { Loss, LossRequirements } from './loss.js'
+import { checkWrapped } from './wrapped.js'
+
+export interface AdaptiveLayerLossOptions {
+  /** The loss that is computed on every layer that takes part. */
+  loss: Loss
+  /** How many of the layers before the last, chosen at random, each batch takes; below 1: all. Default 1. */
+  nLayersPerStep?: number
+  /** Factor of the last layer's loss. Default 1. */
+  lastLayerWeight?: number
+  /** Factor of the mean loss of the other layers. Default 1. */
+  priorLayersWeight?: number
+  /** Factor of the divergence of the other layers from the last. Default 1. */
+  klDivWeight?: number
+  /** Temperature of the divergence; 0: none. Default 0.3. */
+  klTemperature?: number
+  /** Factor of each layer before the last: 1, 1 / (1 + ln(1 + i)), 1 / (1 + i), or a function of i. Layer 0 is what goes into
+   *  the first layer. Default `uniform`. */
+  layerWeighting?: 'uniform' | 'log' | 'linear' | ((layer: number) => number)
+}
+
+/** The names of {@link AdaptiveLayerLossOptions}, for the losses that pass them on. */
+export const ADAPTIVE_OPTIONS = [
+  'loss',
+  'nLayersPerStep',
+  'lastLayerWeight',
+  'priorLayersWeight',
+  'klDivWeight',
+  'klTemperature',
+  'layerWeighting',
+] as const
+
+/** Layers for which a `layerWeighting` function is asked: more than any encoder has. */
+const LAYERS = 256
+
+/**
+ * Trains a model whose last layers can be left out: another loss on the last layer and, in each batch, on some of those
+ * before it, which also learn to give what the last gives.
+ *
+ * - **Data**: what the loss inside takes.
+ * - **Formula**: lastLayerWeight · loss(last) + Σ_l [priorLayersWeight · w_l / n · loss(l) + klDivWeight · T · KL(softmax(last / T)
+ *   ‖ softmax(l / T))] over the n layers l that were chosen, from 0 (what goes into the first layer) on. The divergence is the
+ *   mean over all texts, and the last layer learns nothing from it.
+ * - **Logged**: what the loss inside logs, for the layers before the last with `_layer_<l>` behind its names.
+ * - **Relations**: {@link Matryoshka2dLoss} cuts the embeddings too. A loss with gradient caching does not go inside: it embeds
+ *   its batch in parts, without its layers.
+ *
+ * Paper: Li et al. 2024, https://arxiv.org/abs/2402.14776. Source: sentence-transformers `losses/AdaptiveLayerLoss`.
+ *
+ * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION
+ */
+export class AdaptiveLayerLoss implements Loss {
+  readonly type: string = 'AdaptiveLayerLoss'
+  readonly requirements: LossRequirements
+  readonly loss: Loss
+  readonly nLayersPerStep: number
+  readonly lastLayerWeight: number
+  readonly priorLayersWeight: number
+  readonly klDivWeight: number
+  readonly klTemperature: number
+  readonly layerWeighting: 'uniform' | 'log' | 'linear' | ((layer: number) => number)
+
+  constructor(options: AdaptiveLayerLossOptions) {
+    const where = new.target.name
+    checkOptions(where, options, ADAPTIVE_OPTIONS)
+    checkWrapped(where, options.loss)
+    if (options.loss.caching !== undefined) {
+      throw new SentenceTorchError(
+        'ERR_INVALID_ARGUMENT',
+        `${where} cannot hold ${options.loss.type}: gradient caching embeds a batch in parts, without its layers`,
+      )
+    }
+    this.loss = options.loss
+    this.requirements = options.loss.requirements
+    this.nLayersPerStep = options.nLayersPerStep ?? 1
+    this.lastLayerWeight = options.lastLayerWeight ?? 1
+    this.priorLayersWeight = options.priorLayersWeight ?? 1
+    this.klDivWeight = options.klDivWeight ?? 1
+    this.klTemperature = options.klTemperature ?? 0.3
+    this.layerWeighting = options.layerWeighting ?? 'uniform'
+    checkInteger(`${where} nLayersPerStep`, this.nLayersPerStep, -1)
+    for (const name of ['lastLayerWeight', 'priorLayersWeight', 'klDivWeight', 'klTemperature'] as const) {
+      if (!Number.isFinite(this[name])) throw invalidArgument(`${where} ${name}`, 'a finite number', this[name])
+    }
+    if (typeof this.layerWeighting !== 'function') {
+      checkOneOf(`${where} layerWeighting`, this.layerWeighting, ['uniform', 'log', 'linear'])
+    }
+  }
+
+  spec(embeddingDimension: number): LossSpec {
+    const { layerWeighting } = this
+    return {
+      type: 'AdaptiveLayerLoss',
+      loss: this.loss.spec(embeddingDimension),
+      nLayersPerStep: this.nLayersPerStep,
+      lastLayerWeight: this.lastLayerWeight,
+      priorLayersWeight: this.priorLayersWeight,
+      klDivWeight: this.klDivWeight,
+      klTemperature: this.klTemperature,
+      ...(typeof layerWeighting === 'string' ? { layerWeighting } : { layerWeights: weightsOf(layerWeighting) }),
+    }
+  }
+}
+
+function weightsOf(weighting: (layer: number) => number): number[] {
+  return Array.from({ length: LAYERS }, (_, layer) => {
+    const weight = weighting(layer)
+    if (!Number.isFinite(weight)) throw invalidArgument(`layerWeighting(${layer})`, 'a finite number', weight)
+    return weight
+  })
+}
