@@ -1,11 +1,11 @@
-import { invalidArgument, SentenceTorchError } from '../errors.js'
+import { invalidArgument } from '../errors.js'
 import type { LossSpec } from '../native/types.js'
 import { checkInteger, checkOneOf, checkOptions } from '../options.js'
-import type { Loss, LossRequirements } from './loss.js'
+import type { Caching, Loss, LossRequirements } from './loss.js'
 import { checkWrapped } from './wrapped.js'
 
 export interface AdaptiveLayerLossOptions {
-  /** The loss that is computed on every layer that takes part. */
+  /** The loss that is computed on every layer that takes part; a `Cached…` loss keeps its mini-batches. */
   loss: Loss
   /** How many of the layers before the last, chosen at random, each batch takes; below 1: all. Default 1. */
   nLayersPerStep?: number
@@ -45,8 +45,8 @@ const LAYERS = 256
  *   ‖ softmax(l / T))] over the n layers l that were chosen, from 0 (what goes into the first layer) on. The divergence is the
  *   mean over all texts, and the last layer learns nothing from it.
  * - **Logged**: what the loss inside logs, for the layers before the last with `_layer_<l>` behind its names.
- * - **Relations**: {@link Matryoshka2dLoss} cuts the embeddings too. A loss with gradient caching does not go inside: it embeds
- *   its batch in parts, without its layers.
+ * - **Relations**: {@link Matryoshka2dLoss} cuts the embeddings too. A `Cached…` loss inside keeps its mini-batches, which
+ *   sentence-transformers cannot do.
  *
  * Paper: Li et al. 2024, https://arxiv.org/abs/2402.14776. Source: sentence-transformers `losses/AdaptiveLayerLoss`.
  *
@@ -56,6 +56,7 @@ export class AdaptiveLayerLoss implements Loss {
   readonly type: string = 'AdaptiveLayerLoss'
   readonly requirements: LossRequirements
   readonly loss: Loss
+  readonly caching: Caching | undefined
   readonly nLayersPerStep: number
   readonly lastLayerWeight: number
   readonly priorLayersWeight: number
@@ -67,14 +68,9 @@ export class AdaptiveLayerLoss implements Loss {
     const where = new.target.name
     checkOptions(where, options, ADAPTIVE_OPTIONS)
     checkWrapped(where, options.loss)
-    if (options.loss.caching !== undefined) {
-      throw new SentenceTorchError(
-        'ERR_INVALID_ARGUMENT',
-        `${where} cannot hold ${options.loss.type}: gradient caching embeds a batch in parts, without its layers`,
-      )
-    }
     this.loss = options.loss
     this.requirements = options.loss.requirements
+    this.caching = options.loss.caching
     this.nLayersPerStep = options.nLayersPerStep ?? 1
     this.lastLayerWeight = options.lastLayerWeight ?? 1
     this.priorLayersWeight = options.priorLayersWeight ?? 1

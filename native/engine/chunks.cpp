@@ -25,10 +25,7 @@ std::vector<Chunk> plan_chunks(const PackedBatch& batch, Network& network, const
 
 ChunkedPass::ChunkedPass(const PackedBatch& batch, std::vector<Chunk> chunks, const DropoutKey& dropout,
                          const Network::Wanted& wanted)
-    : batch_(batch), chunks_(std::move(chunks)), dropout_(dropout), wanted_(wanted) {
-  check(chunks_.size() == 1 || !(wanted.layers || wanted.tokens), "ERR_INVALID_ARGUMENT",
-        "Gradient caching works with losses over sentence embeddings; this loss reads the states of tokens or layers");
-}
+    : batch_(batch), chunks_(std::move(chunks)), dropout_(dropout), wanted_(wanted) {}
 
 DropoutKey ChunkedPass::key_of(const Chunk& chunk) const {
   DropoutKey key = dropout_;
@@ -57,6 +54,22 @@ void with_input(const PackedBatch& batch, const Chunk& chunk, const Work& work) 
   work(Input(part, chunk.network->device()));
 }
 
+// Where a chunk's rows lie in what the whole batch gives; those of its tokens where `tokens`.
+struct Rows {
+  int64_t begin, size, all;
+
+  Rows(const PackedBatch& batch, const Chunk& chunk, bool tokens)
+      : begin(tokens ? batch.offsets[chunk.begin] : chunk.begin),
+        size((tokens ? batch.offsets[chunk.end] : chunk.end) - begin),
+        all(tokens ? batch.tokens() : batch.rows()) {}
+
+  void put(at::Tensor& whole, const at::Tensor& part) const {
+    if (!whole.defined()) whole = at::empty({all, part.size(1)}, part.options());
+    whole.narrow(0, begin, size).copy_(part);
+  }
+  at::Tensor of(const at::Tensor& whole) const { return whole.defined() ? whole.narrow(0, begin, size) : whole; }
+};
+
 }  // namespace
 
 Network::Output ChunkedPass::forward() {
@@ -68,10 +81,11 @@ Network::Output ChunkedPass::forward() {
         whole = std::move(part);
         return;
       }
-      if (!whole.embeddings_RD.defined()) {
-        whole.embeddings_RD = at::empty({batch_.rows(), part.embeddings_RD.size(1)}, part.embeddings_RD.options());
-      }
-      whole.embeddings_RD.narrow(0, chunk.begin, chunk.end - chunk.begin).copy_(part.embeddings_RD);
+      const Rows rows(batch_, chunk, false);
+      rows.put(whole.embeddings_RD, part.embeddings_RD);
+      whole.layers_RD.resize(part.layers_RD.size());
+      for (size_t i = 0; i < part.layers_RD.size(); ++i) rows.put(whole.layers_RD[i], part.layers_RD[i]);
+      if (part.tokens_TD.defined()) Rows(batch_, chunk, true).put(whole.tokens_TD, part.tokens_TD);
     });
   }
   return whole;
@@ -84,8 +98,11 @@ void ChunkedPass::backward(const Network::Output& gradient, const std::vector<Gr
       if (keeps_state(i) != kept) continue;
       const Chunk& chunk = chunks_[i];
       Network::Output part = gradient;
-      if (chunks_.size() > 1 && gradient.embeddings_RD.defined()) {
-        part.embeddings_RD = gradient.embeddings_RD.narrow(0, chunk.begin, chunk.end - chunk.begin);
+      if (chunks_.size() > 1) {
+        const Rows rows(batch_, chunk, false);
+        part.embeddings_RD = rows.of(gradient.embeddings_RD);
+        for (at::Tensor& layer_RD : part.layers_RD) layer_RD = rows.of(layer_RD);
+        part.tokens_TD = Rows(batch_, chunk, true).of(gradient.tokens_TD);
       }
       with_input(batch_, chunk, [&](const Input& input) {
         if (!kept) run(chunk, input);

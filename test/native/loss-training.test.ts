@@ -17,6 +17,14 @@ const anchor = words.map((word) => `the ${word}`)
 const positive = words.map((word, i) => `a ${word} ${words[(i * 5) % 16]}`)
 const pairs = Dataset.fromColumns({ anchor, positive })
 
+/** The same with other texts. */
+function others(dataset: Dataset): Dataset {
+  const longer = (value: unknown) => (typeof value === 'string' ? `${value} very` : value)
+  return Dataset.fromColumns(
+    Object.fromEntries(dataset.columnNames.map((name) => [name, Array.from(dataset.column(name), longer)])),
+  )
+}
+
 /** Three steps: what was logged, what the trained model makes of the texts. */
 async function train(loss: losses.Loss, trainDataset = pairs) {
   await using model = await SentenceTransformer.load(folder)
@@ -25,7 +33,7 @@ async function train(loss: losses.Loss, trainDataset = pairs) {
     model,
     loss,
     trainDataset,
-    evalDataset: trainDataset,
+    evalDataset: others(trainDataset),
     progress: false,
     callbacks: [{ onLog: (record) => void records.push(record) }],
     args: {
@@ -62,6 +70,9 @@ test('cached losses train as the plain ones', async (t) => {
   const loss = (inner: losses.Loss) => new losses.MatryoshkaLoss({ loss: inner, matryoshkaDims: [32, 8] })
   const cut = await train(loss(new losses.MultipleNegativesRankingLoss()))
   close(t, await train(loss(new losses.CachedMultipleNegativesRankingLoss({ miniBatchSize: 3 }))), cut)
+  const layers = await train(new losses.AdaptiveLayerLoss({ loss: new losses.MultipleNegativesRankingLoss() }))
+  const cached = new losses.CachedMultipleNegativesRankingLoss({ miniBatchSize: 3 })
+  close(t, await train(new losses.AdaptiveLayerLoss({ loss: cached })), layers)
 })
 
 test('what is masked is logged: by equal texts, by a guide', async (t) => {
