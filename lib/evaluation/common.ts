@@ -4,6 +4,8 @@ import { checkInteger, checkOneOf, checkType } from '../options.js'
 import { pythonFloat } from './csv.js'
 import type { EvaluationContext, EvaluationResult } from './evaluator.js'
 
+export { mean } from './mean.js'
+
 export const SIMILARITY_NAMES = ['cosine', 'dot', 'euclidean', 'manhattan'] as const
 export type SimilarityName = (typeof SIMILARITY_NAMES)[number]
 
@@ -96,10 +98,4 @@ export function suffix(name: string): string {
 /** The cells `epoch` and `steps` as Python writes them: −1 is an integer there, an epoch of the trainer a float. */
 export function contextCells({ epoch = -1, steps = -1 }: EvaluationContext): [string, string] {
   return [epoch === -1 ? '-1' : pythonFloat(epoch), String(steps)]
-}
-
-export function mean(values: ArrayLike<number>): number {
-  let sum = 0
-  for (let i = 0; i < values.length; i++) sum += values[i]!
-  return sum / values.length
 }

@@ -1,6 +1,6 @@
 /** What InformationRetrievalEvaluator measures, from the ranked documents of every query. */
 import { Turns } from '../data/turns.js'
-import { mean } from './common.js'
+import { mean, meanInOrder } from './mean.js'
 import { discountedGain, idealGain, reciprocalRank } from './ranking.js'
 
 export interface Cutoffs {
@@ -34,7 +34,7 @@ const MEASURES: readonly [name: string, cutoffs: keyof Cutoffs, measure: (query:
     ['precision', 'precisionRecallAtK', ({ relevant }, k) => count(relevant, k) / k],
     ['recall', 'precisionRecallAtK', ({ relevant, total }, k) => count(relevant, k) / total],
     ['ndcg', 'ndcgAtK', ({ relevant, total }, k) => discountedGain(relevant, k) / idealGain(total, k)],
-    ['mrr', 'mrrAtK', ({ relevant }, k) => reciprocalRank(relevant, k)],
+    ['mrr', 'mrrAtK', mrr],
     ['map', 'mapAtK', ({ relevant, total }, k) => averagePrecisionAt(relevant, total, k)],
   ]
 
@@ -48,7 +48,10 @@ export async function irMetrics(queries: Iterable<RankedQuery>, cutoffs: Cutoffs
     for (const { k, measure, values } of columns) values.push(measure(query, k))
     await turns.give()
   }
-  return Object.fromEntries(columns.map(({ key, values }) => [key, mean(values)]))
+  // Reciprocal ranks are summed in their order there, everything else by numpy.
+  return Object.fromEntries(
+    columns.map(({ key, measure, values }) => [key, measure === mrr ? meanInOrder(values) : mean(values)]),
+  )
 }
 
 /** The columns of the CSV file, as names of metrics; the order differs from that of the metrics. */
@@ -75,6 +78,10 @@ const TITLES: Record<string, string> = {
 export function csvHeader(scoreName: string, metric: string): string {
   const [name, k] = metric.split('@') as [string, string]
   return `${scoreName}-${TITLES[name]}@${k}`
+}
+
+function mrr({ relevant }: RankedQuery, k: number): number {
+  return reciprocalRank(relevant, k)
 }
 
 function count(relevant: Uint8Array, k: number): number {

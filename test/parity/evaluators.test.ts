@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import type { EvaluatedModel, Evaluator } from '../../lib/evaluation/evaluator.js'
 import * as evaluation from '../../lib/evaluation/index.js'
+import { mean } from '../../lib/evaluation/mean.js'
 import { SoftmaxLoss } from '../../lib/losses/softmax.js'
 import { embeddings, normalizeRows } from '../../lib/models/embeddings.js'
 import { temporaryFolder } from '../helpers/model-folders.js'
@@ -124,6 +125,12 @@ for (const file of readdirSync(GOLDEN).filter((name) => name.startsWith('cases-'
     })
   }
 }
+
+test('means have the last digit of numpy’s', (t) => {
+  for (const [count, expected] of Object.entries(read('means.json') as Record<string, number>)) {
+    t.is(mean(Array.from({ length: Number(count) }, (_, i) => ((i * 37) % 101) / 101)), expected)
+  }
+})
 
 test.after(() => console.log(`largest difference of a metric: ${largest}`))
 

@@ -1,0 +1,30 @@
+/**
+ * The mean as numpy computes it: halves are summed for themselves, down to blocks of 128, those in eight sums. So the last
+ * digits of metrics are Python's too, and rounding errors do not add up.
+ */
+export function mean(values: ArrayLike<number>): number {
+  return pairwiseSum(values, 0, values.length) / values.length
+}
+
+/** The mean of a sum from the first to the last. */
+export function meanInOrder(values: ArrayLike<number>): number {
+  let sum = 0
+  for (let i = 0; i < values.length; i++) sum += values[i]!
+  return sum / values.length
+}
+
+function pairwiseSum(values: ArrayLike<number>, start: number, count: number): number {
+  if (count > 128) {
+    const half = Math.floor(count / 16) * 8
+    return pairwiseSum(values, start, half) + pairwiseSum(values, start + half, count - half)
+  }
+  let sum = 0
+  let i = 0
+  if (count >= 8) {
+    const r = Array.from({ length: 8 }, (_, j) => values[start + j]!)
+    for (i = 8; i + 8 <= count; i += 8) for (let j = 0; j < 8; j++) r[j]! += values[start + i + j]!
+    sum = r[0]! + r[1]! + (r[2]! + r[3]!) + (r[4]! + r[5]! + (r[6]! + r[7]!))
+  }
+  for (; i < count; i++) sum += values[start + i]!
+  return sum
+}
