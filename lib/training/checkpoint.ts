@@ -22,7 +22,7 @@ export interface CheckpointParts {
 
 export type MiniBatch = Pick<StepOptions, 'miniBatchRows' | 'miniBatchTokens'>
 
-/** Name of the block in trainer_state.json that is not transformers'. */
+/** Name of what is only ours in trainer_state.json: under `stateful_callbacks`, where transformers takes any name. */
 export const OWN_BLOCK = 'sentence_torch'
 
 /** What only this package reads of a checkpoint. */
@@ -94,7 +94,7 @@ export async function saveCheckpoint(
   return folder
 }
 
-/** Field names of transformers' `TrainerState`, sorted as there, then what is only ours. */
+/** As transformers' `TrainerState` is saved, which also reads it. */
 function trainerState(
   args: Readonly<TrainingArguments>,
   plan: Pick<RunPlan, 'loggingSteps' | 'evalSteps' | 'saveSteps'>,
@@ -117,12 +117,11 @@ function trainerState(
     num_input_tokens_seen: 0,
     num_train_epochs: state.numTrainEpochs,
     save_steps: plan.saveSteps,
-    stateful_callbacks: own.callbacks,
+    stateful_callbacks: { ...own.callbacks, [OWN_BLOCK]: { ...own, state, callbacks: undefined } },
     total_flos: 0,
     train_batch_size: args.perDeviceTrainBatchSize,
     trial_name: null,
     trial_params: null,
-    [OWN_BLOCK]: { ...own, state, callbacks: undefined },
   }
 }
 

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { SentenceTorchError } from '../errors.js'
 import type { TrainingArguments } from './arguments.js'
-import type { LogRecord } from './callbacks.js'
+import type { CallbackState, LogRecord } from './callbacks.js'
 import { decidingArguments, OWN_BLOCK, type OwnState } from './checkpoint.js'
 import { newestCheckpoint, recoverCheckpoints } from './rotation.js'
 
@@ -41,11 +41,12 @@ export async function readCheckpoint(folder: string, args: Readonly<TrainingArgu
     throw new SentenceTorchError('ERR_NOT_FOUND', `There is no checkpoint at ${folder}: ${path} is missing`)
   })
   const state = parse(text, path)
-  const own = state[OWN_BLOCK] as OwnState | undefined
+  const callbacks = (state.stateful_callbacks ?? {}) as Record<string, CallbackState>
+  const own = callbacks[OWN_BLOCK] as OwnState | undefined
   if (own?.format !== 1) {
     throw new SentenceTorchError(
       'ERR_INVALID_FILE',
-      `${path} has no block "${OWN_BLOCK}" of format 1: training goes on only from checkpoints that this package wrote`,
+      `${path} has no entry "${OWN_BLOCK}" of format 1 in stateful_callbacks: training goes on only from checkpoints that this package wrote`,
     )
   }
   if (own.counters === undefined) {
@@ -55,7 +56,7 @@ export async function readCheckpoint(folder: string, args: Readonly<TrainingArgu
     )
   }
   own.state.logHistory = (state.log_history as LogRecord[]).map(withNaN)
-  own.callbacks = state.stateful_callbacks as OwnState['callbacks']
+  own.callbacks = Object.fromEntries(Object.entries(callbacks).filter(([name]) => name !== OWN_BLOCK))
   const before = own.args
   const now = decidingArguments(args)
   const changed = [...new Set([...Object.keys(before), ...Object.keys(now)])].filter(

@@ -140,5 +140,5 @@ test('a checkpoint holds what callbacks keep', async (t) => {
   const callbacks = [new Counter(), recorder()]
   await prepare({ outputDir, saveStrategy: 'steps' }, { callbacks }).train()
   const saved = JSON.parse(readFileSync(join(outputDir, 'checkpoint-5', 'trainer_state.json'), 'utf8'))
-  t.deepEqual(saved.stateful_callbacks, { Counter: { count: 5 } })
+  t.deepEqual(saved.stateful_callbacks.Counter, { count: 5 })
 })
