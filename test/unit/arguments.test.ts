@@ -67,6 +67,15 @@ test('nothing is built or planned that sentence-transformers does not have, but 
   t.deepEqual([...Object.keys(resolveArguments()), ...Object.keys(PLANNED_ARGUMENTS)].sort(), known.sort())
 })
 
+test('docs/training.md has every argument, built or not', (t) => {
+  const page = readFileSync(new URL('../../../docs/training.md', import.meta.url), 'utf8')
+  const names = [...Object.keys(resolveArguments()), ...Object.keys(PLANNED_ARGUMENTS)]
+  t.deepEqual(
+    names.filter((name) => !page.includes(`\`${name}\``)),
+    [],
+  )
+})
+
 test('misspelt arguments come with a suggestion', (t) => {
   t.throws(() => resolveArguments({ learningrate: 1e-5 } as never), {
     code: 'ERR_UNKNOWN_OPTION',
