@@ -99,7 +99,7 @@ export interface BaseTrainerOptions<M, L> {
   evaluator?: EvaluatorOf<M>
   /**
    * What the parameters that the losses own start from: the `lossTensors` of an earlier result, or the path of a
-   * checkpoint's `loss.safetensors`. Default: random values from `seed`.
+   * checkpoint's `loss.safetensors`. Default: random values from `seed`. A resumed run takes those of its checkpoint.
    */
   lossTensors?: LossTensors | string
   callbacks?: readonly TrainerCallback[]
@@ -230,10 +230,14 @@ export abstract class BaseTrainer<M extends TrainableModel, L extends BaseLoss> 
       try {
         return await trainLoop(run, signal)
       } catch (error) {
-        await run.abandon()
-        if (error instanceof TrainingAbortedError) throw error
-        // Whatever was waiting when the signal fired (tokenizer, evaluator) has thrown an error of its own.
-        throw signal?.aborted && isAbort(error, signal) ? await run.aborted(signal.reason) : error
+        if (error instanceof TrainingAbortedError || !signal?.aborted || !isAbort(error, signal)) {
+          await run.abandon()
+          throw error
+        }
+        // Whatever was waiting when the signal fired (tokenizer, evaluator) has thrown an error of its own. The step that
+        // runs still counts: the last checkpoint has its weights.
+        await run.settle()
+        throw await run.aborted(signal.reason)
       }
     } finally {
       await session.close()

@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { DataFeed } from '../data/feed.js'
 import { fromNative } from '../errors.js'
 import { replaceFolder } from '../io/atomic.js'
 import type { NativeTrainer, StepOptions } from '../native/types.js'
@@ -16,6 +17,7 @@ export interface CheckpointParts {
   native: Pick<NativeTrainer, 'tensors' | 'dump' | 'counters'>
   /** Writes the model's folder. */
   save(folder: string): Promise<void>
+  train: { feed: Pick<DataFeed, 'length'> }
   /** Gradient caching as it was chosen for this run, by loss. */
   chosenMiniBatch?: readonly MiniBatch[] | undefined
 }
@@ -31,6 +33,8 @@ export interface OwnState extends SavedRun {
   /** Steps and updates of the engine; absent in checkpoints without optimiser. */
   counters?: number[]
   miniBatch: readonly MiniBatch[]
+  /** Of the training data; undefined for a stream that does not tell. */
+  batchesPerEpoch?: number | undefined
   /** The arguments on which the course of a run depends. */
   args: Record<string, unknown>
 }
@@ -84,6 +88,7 @@ export async function saveCheckpoint(
         ...run,
         ...(!args.saveOnlyModel && { counters: await counters(native) }),
         miniBatch: parts.chosenMiniBatch ?? [],
+        batchesPerEpoch: parts.train.feed.length,
         args: decidingArguments(args),
       }
       const text = JSON.stringify(trainerState(args, plan, own), null, 2)

@@ -31,10 +31,15 @@ export async function checkpointFolder(
 
 /**
  * Reads `trainer_state.json`.
+ * @param batchesPerEpoch of the training data now, where that is known
  * @throws ERR_NOT_FOUND, ERR_INVALID_FILE (a checkpoint of another program, or a damaged one), ERR_INVALID_ARGUMENT (one
  *   that was saved without the optimiser)
  */
-export async function readCheckpoint(folder: string, args: Readonly<TrainingArguments>): Promise<Checkpoint> {
+export async function readCheckpoint(
+  folder: string,
+  args: Readonly<TrainingArguments>,
+  batchesPerEpoch?: number,
+): Promise<Checkpoint> {
   const path = join(folder, 'trainer_state.json')
   const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') throw error
@@ -62,6 +67,10 @@ export async function readCheckpoint(folder: string, args: Readonly<TrainingArgu
   const changed = [...new Set([...Object.keys(before), ...Object.keys(now)])].filter(
     (name) => JSON.stringify(before[name]) !== JSON.stringify(now[name]),
   )
+  // Another seed or batch size is named already; other data show here.
+  if (batchesPerEpoch !== undefined && own.batchesPerEpoch !== batchesPerEpoch) {
+    changed.push(`batches of trainDataset (${batchesPerEpoch}, before ${own.batchesPerEpoch})`)
+  }
   return { folder, own, changed }
 }
 

@@ -59,7 +59,8 @@ export class TrainerSession<M extends TrainableModel, L extends BaseLoss> {
     const groups = parameterGroups(args, trained, losses.all[0]!.name)
     if (groups !== undefined) setGroups(native, groups)
     const folder = await checkpointFolder(resume, args.outputDir)
-    const checkpoint = folder === undefined ? undefined : await readCheckpoint(folder, args)
+    const train = this.#source(this.#parts.trainDataset, args.perDeviceTrainBatchSize, 'trainDataset')
+    const checkpoint = folder === undefined ? undefined : await readCheckpoint(folder, args, train.feed.length)
     const choose = () =>
       chooseMiniBatches(
         args,
@@ -71,7 +72,7 @@ export class TrainerSession<M extends TrainableModel, L extends BaseLoss> {
     const run = new TrainingRun({
       args,
       native,
-      train: this.#source(this.#parts.trainDataset, args.perDeviceTrainBatchSize, 'trainDataset'),
+      train,
       evalData: evalDataset && this.#evaluationSources(evalDataset),
       evaluate: evaluator && ((context) => evaluator.evaluate(model, context)),
       save: (target) => model.save(target),

@@ -5,7 +5,13 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
 import { Dataset } from '../../lib/data/dataset.js'
-import { losses, SentenceTransformer, SentenceTransformerTrainer, type TrainingArguments } from '../../lib/index.js'
+import {
+  losses,
+  SentenceTransformer,
+  SentenceTransformerTrainer,
+  type TrainingAbortedError,
+  type TrainingArguments,
+} from '../../lib/index.js'
 import { openSafetensors } from '../../lib/io/safetensors.js'
 import { newestCheckpoint, recoverCheckpoints } from '../../lib/training/rotation.js'
 import { temporaryFolder } from '../helpers/model-folders.js'
@@ -145,4 +151,41 @@ test.serial('the best model is loaded in the end, with the parameters of its los
   t.notDeepEqual(await vector(model), await vector(last))
   const saved = await tensorsOf(join(outputDir, 'checkpoint-2', 'loss.safetensors'))
   t.deepEqual(Buffer.from(lossTensors['classifier.bias']!.data.buffer), saved['classifier.bias'])
+})
+
+test.serial('aborted at any moment and resumed: the same weights, bit for bit', async (t) => {
+  const words = Array.from({ length: 40 }, (_, i) => `the cat ${'dog '.repeat(i % 7)}`)
+  const trainDataset = Dataset.fromColumns({ a: words, b: [...words].reverse() })
+  const train = async (outputDir: string, waits: number[]) => {
+    let model = await SentenceTransformer.load(folder)
+    const options = {
+      trainDataset,
+      loss: new losses.MultipleNegativesRankingLoss(),
+      progress: false,
+      args: { ...common, outputDir, numTrainEpochs: 12, saveStrategy: 'epoch' },
+    } as const
+    let resume = false
+    for (const wait of waits) {
+      const controller = new AbortController()
+      let begun = false
+      const onStepEnd = () => {
+        if (!begun) setTimeout(() => controller.abort(), wait)
+        begun = true
+      }
+      const trainer = new SentenceTransformerTrainer({ model, ...options, callbacks: [{ onStepEnd }] })
+      const given = { signal: controller.signal, resumeFromCheckpoint: resume }
+      const error = await t.throwsAsync<TrainingAbortedError>(trainer.train(given), { name: 'AbortError' })
+      t.true(error!.result.globalStep > 0)
+      resume = true
+      await model.dispose()
+      model = await SentenceTransformer.load(folder)
+    }
+    await new SentenceTransformerTrainer({ model, ...options }).train({ resumeFromCheckpoint: resume })
+    await model.save(join(outputDir, 'final'))
+    await model.dispose()
+    return tensorsOf(join(outputDir, 'final', 'model.safetensors'))
+  }
+  const root = await temporaryFolder(t)
+  const whole = await train(join(root, 'whole'), [])
+  t.deepEqual(await train(join(root, 'cut'), [0, 7, 3, 11, 1]), whole)
 })

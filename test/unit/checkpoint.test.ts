@@ -234,6 +234,11 @@ test('checkpoints that cannot be gone on from are refused, changed arguments are
   t.true(existsSync(join(folder, 'optimizer.safetensors')))
   const other = resolveArguments({ ...saving, seed: 7, learningRate: 1, numTrainEpochs: 9, loggingSteps: 2 })
   t.deepEqual((await readCheckpoint(folder, other)).changed.sort(), ['learningRate', 'seed'])
+  t.deepEqual((await readCheckpoint(folder, resolveArguments(saving), 5)).changed, [])
+  t.regex(
+    (await readCheckpoint(folder, resolveArguments(saving), 6)).changed[0]!,
+    /batches of trainDataset \(6, before 5\)/,
+  )
   await t.throwsAsync(readCheckpoint(join(outputDir, 'checkpoint-6'), other), { code: 'ERR_NOT_FOUND' })
 
   checkpointsIn(outputDir, ['checkpoint-7'])
