@@ -35,7 +35,7 @@ struct LossInput {
   const PackedBatch* batch = nullptr;
 
   // By LossNeeds.
-  std::vector<at::Tensor> layers_CBD = {};  // of each layer, the last equal to embeddings_CBD
+  std::vector<at::Tensor> layers_CBD = {};  // before the first layer, then of each; the last is embeddings_CBD
   at::Tensor tokens_TD = {};
   std::map<std::string, at::Tensor> encoder = {};  // by tensor name, "0.embeddings.word_embeddings.weight"
 

@@ -63,6 +63,13 @@ void layers(LossInput& input) {
   input.layers_CBD = {x_CBD.sin(), x_CBD * x_CBD - 0.5, x_CBD};
 }
 
+// The same under a last layer that does not depend on what is differentiated: a teacher gets no gradient.
+void layers_below(LossInput& input) {
+  const at::Tensor x_CBD = input.embeddings_CBD;
+  input.embeddings_CBD = random_tensor(x_CBD.sizes(), at::kDouble, 8);
+  input.layers_CBD = {x_CBD.sin(), x_CBD * x_CBD - 0.5, input.embeddings_CBD};
+}
+
 Config inner(const std::string& type, Config::Object options = {}) {
   options["type"] = text(type);
   return options;
@@ -138,6 +145,7 @@ const std::vector<LossCase>& loss_cases() {
       {"AdaptiveLayerLoss",
        {{"loss", inner("MultipleNegativesRankingLoss", {{"scale", 3.0}})},
         {"nLayersPerStep", -1.0},
+        {"klTemperature", 0.0},
         {"layerWeighting", text("log")}},
        none,
        {2, 3},
@@ -146,10 +154,11 @@ const std::vector<LossCase>& loss_cases() {
        {{"loss", inner("SoftmaxLoss", {{"numLabels", 3.0}})}, {"klTemperature", 1.0}, {"klDivWeight", 2.0}},
        classes,
        {2},
-       layers},
+       layers_below},
       {"AdaptiveLayerLoss",
        {{"loss", inner("MatryoshkaLoss",
                        {{"loss", inner("CoSENTLoss", {{"scale", 3.0}})}, {"matryoshkaDims", numbers({6, 3})}})},
+        {"klTemperature", 0.0},
         {"nLayersPerStep", 1.0}},
        scores,
        {2},

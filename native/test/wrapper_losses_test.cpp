@@ -135,7 +135,7 @@ double divergence(const at::Tensor& layer_CBD, const at::Tensor& last_CBD, doubl
 
 TEST(AdaptiveLayer, SumsTheLossesOfItsLayers) {
   const std::vector<at::Tensor> x = random_layers(4);
-  for (const std::string& weighting : {"uniform", "linear", "log"}) {
+  for (const std::string weighting : {"uniform", "linear", "log"}) {
     const Config spec = spec_of("AdaptiveLayerLoss", {{"loss", spec_of("MultipleNegativesRankingLoss")},
                                                       {"nLayersPerStep", -1.0},
                                                       {"lastLayerWeight", 0.5},
