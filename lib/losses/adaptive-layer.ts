@@ -1,5 +1,5 @@
 import { invalidArgument } from '../errors.js'
-import type { LossSpec } from '../native/types.js'
+import type { ConfigObject, LossSpec } from '../native/types.js'
 import { checkInteger, checkOneOf, checkOptions } from '../options.js'
 import type { Caching, Loss, LossRequirements } from './loss.js'
 import { checkWrapped } from './wrapped.js'
@@ -86,11 +86,11 @@ export class AdaptiveLayerLoss implements Loss {
     }
   }
 
-  spec(embeddingDimension: number): LossSpec {
+  spec(embeddingDimension: number, config: ConfigObject): LossSpec {
     const { layerWeighting } = this
     return {
       type: 'AdaptiveLayerLoss',
-      loss: this.loss.spec(embeddingDimension),
+      loss: this.loss.spec(embeddingDimension, config),
       nLayersPerStep: this.nLayersPerStep,
       lastLayerWeight: this.lastLayerWeight,
       priorLayersWeight: this.priorLayersWeight,

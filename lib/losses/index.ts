@@ -34,8 +34,10 @@ export {
   type CustomLossParameter,
   type CustomLossValue,
 } from './custom.js'
+export { DenoisingAutoEncoderLoss, type DenoisingAutoEncoderLossOptions } from './denoising-auto-encoder.js'
 export { GISTEmbedLoss, type GISTEmbedLossOptions } from './gist-embed.js'
-export type { Caching, GuideModel, Loss, LossRequirements } from './loss.js'
+export type { Caching, GuideModel, InitialTensors, Loss, LossRequirements } from './loss.js'
+export { MaskedLanguageModelLoss, type MaskedLanguageModelLossOptions } from './masked-language-model.js'
 export { MatryoshkaLoss, type MatryoshkaLossOptions } from './matryoshka.js'
 export { Matryoshka2dLoss, type Matryoshka2dLossOptions } from './matryoshka-2d.js'
 export {

@@ -1,4 +1,4 @@
-import type { LossSpec } from '../native/types.js'
+import type { ConfigObject, LossSpec } from '../native/types.js'
 import type { ComputedLoss } from './custom.js'
 
 /** What a guide has to be: a SentenceTransformer. */
@@ -32,7 +32,12 @@ export interface LossRequirements {
   guide?: GuideModel
   /** `column`: the last column is not embedded but predicted (a denoising autoencoder); `masked`: 15 % of the tokens are. */
   targets?: 'column' | 'masked'
+  /** Which tokens are masked; only with `targets: 'masked'`. */
+  masking?: { readonly mlmProbability: number; readonly wholeWordMask: boolean }
 }
+
+/** Initial values of parameters that a loss owns, by name without the leading `loss.`. */
+export type InitialTensors = Record<string, { readonly shape: readonly number[]; readonly data: Float32Array }>
 
 /** How many rows (of all columns), or tokens, pass the encoder at once; at most one of the two. */
 export interface Caching {
@@ -52,6 +57,12 @@ export interface Loss {
   readonly caching?: Caching | undefined
   /** Set when value and gradients are computed in TypeScript. */
   readonly computed?: ComputedLoss
-  /** What the native trainer is built from. `embeddingDimension`: width of the model's sentence embeddings. */
-  spec(embeddingDimension: number): LossSpec
+  /**
+   * What the native trainer is built from.
+   * @param embeddingDimension width of the model's sentence embeddings
+   * @param config the transformer's config.json
+   */
+  spec(embeddingDimension: number, config: ConfigObject): LossSpec
+  /** What some of its own parameters start from, where that is not random. */
+  initialTensors?(): Promise<InitialTensors>
 }

@@ -1,5 +1,5 @@
 import { invalidArgument, SentenceTorchError } from '../errors.js'
-import type { LossSpec } from '../native/types.js'
+import type { ConfigObject, LossSpec } from '../native/types.js'
 import { checkInteger, checkOptions } from '../options.js'
 import type { Caching, Loss, LossRequirements } from './loss.js'
 import { checkWrapped } from './wrapped.js'
@@ -64,7 +64,7 @@ export class MatryoshkaLoss implements Loss {
     this.caching = loss.caching
   }
 
-  spec(embeddingDimension: number): LossSpec {
+  spec(embeddingDimension: number, config: ConfigObject): LossSpec {
     const dims = this.matryoshkaDims
     if (dims[0]! > embeddingDimension) {
       throw new SentenceTorchError(
@@ -82,7 +82,7 @@ export class MatryoshkaLoss implements Loss {
     }
     return {
       type: 'MatryoshkaLoss',
-      loss: this.loss.spec(embeddingDimension),
+      loss: this.loss.spec(embeddingDimension, config),
       matryoshkaDims: [...dims],
       matryoshkaWeights: [...this.matryoshkaWeights],
       nDimsPerStep: this.nDimsPerStep,

@@ -2,7 +2,7 @@ import { PairTokenizer } from '../data/pairs.js'
 import type { Tokenizer } from '../data/tokenizer.js'
 import { invalidArgument, SentenceTorchError } from '../errors.js'
 import { loadAddon } from '../native/load.js'
-import type { NativeAddon, NativeEncoder } from '../native/types.js'
+import type { ConfigObject, NativeAddon, NativeEncoder } from '../native/types.js'
 import { checkInteger, checkOneOf } from '../options.js'
 import { ACTIVATION_NAMES, type ActivationName, applyActivation, softmaxRows } from './activations.js'
 import { type CrossEncoderParts, loadCrossEncoderParts } from './cross-encoder-load.js'
@@ -186,6 +186,11 @@ export class CrossEncoder {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.dispose()
+  }
+
+  /** The transformer's config.json as it was read. Do not change it. */
+  get config(): ConfigObject {
+    return this.#parts.folder.config
   }
 
   /** @internal The engine's encoder, whose embeddings are logits, for the trainer. */

@@ -1,7 +1,7 @@
 import type { Tokenizer } from '../data/tokenizer.js'
 import { invalidArgument, SentenceTorchError } from '../errors.js'
 import { loadAddon } from '../native/load.js'
-import type { Metric, NativeAddon, NativeEncoder } from '../native/types.js'
+import type { ConfigObject, Metric, NativeAddon, NativeEncoder } from '../native/types.js'
 import { checkInteger } from '../options.js'
 import { type Embeddings, type EmbeddingsLike, embeddings, normalizeRows, truncateRows } from './embeddings.js'
 import { encodeTexts, throwIfAborted } from './encode.js'
@@ -109,6 +109,11 @@ export class SentenceTransformer {
   /** Dimensions that are kept of every embedding; null for all. */
   get truncateDim(): number | null {
     return this.#parts.folder.truncateDim
+  }
+
+  /** The transformer's config.json as it was read. Do not change it. */
+  get config(): ConfigObject {
+    return this.#parts.folder.config
   }
 
   /** The modules in order, with their settings. */

@@ -4,7 +4,7 @@ import { fromNative, invalidArgument, SentenceTorchError } from '../errors.js'
 import type { EvaluationContext, EvaluationResult } from '../evaluation/evaluator.js'
 import type { ComputedLoss } from '../losses/custom.js'
 import { loadAddon } from '../native/load.js'
-import type { DType, NativeEncoder, NativeTrainer, PackedBatch } from '../native/types.js'
+import type { ConfigObject, DType, NativeEncoder, NativeTrainer, PackedBatch } from '../native/types.js'
 import { checkOptions, type NotBuilt } from '../options.js'
 import { resolveArguments, type TrainingArguments } from './arguments.js'
 import type { Rows } from './batch-maker.js'
@@ -30,6 +30,8 @@ export interface TrainableModel {
   readonly device: string
   readonly dtype: DType
   readonly encoder: NativeEncoder
+  /** The transformer's config.json. */
+  readonly config: ConfigObject
   save(folder: string): Promise<void>
   /** Takes the weights of a folder that `save` wrote. */
   loadWeights(folder: string): Promise<void>
@@ -253,7 +255,7 @@ export abstract class BaseTrainer<M extends TrainableModel, L extends BaseLoss> 
     const { Trainer } = loadAddon()
     try {
       return new Trainer(model.encoder, {
-        losses: this.#losses.all.map(({ name, loss }) => ({ name, spec: loss.spec(embeddingDimension) })),
+        losses: this.#losses.all.map(({ name, loss }) => ({ name, spec: loss.spec(embeddingDimension, model.config) })),
         optimizer: optimizerSpec(args),
         weightDecay: args.weightDecay,
         maxGradNorm: args.maxGradNorm,

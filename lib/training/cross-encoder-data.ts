@@ -23,7 +23,7 @@ export function checkPairData(
   }
   const { type, requirements } = loss
   const classes = requirements.labels === 'int' ? { numLabels } : {}
-  const spec = (labels: number) => loss.spec(labels)
+  const spec = loss.spec.bind(loss)
   const warning = checkData(dataset, { type, spec, requirements: { ...requirements, ...classes } }, which)
   checkMargins(dataset, loss, which)
   for (const name of dataset.textColumns) dataset.texts(name)

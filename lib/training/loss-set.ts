@@ -1,10 +1,10 @@
 import { invalidArgument, SentenceTorchError } from '../errors.js'
-import type { LossSpec } from '../native/types.js'
+import type { ConfigObject, LossSpec } from '../native/types.js'
 
 /** What the trainer needs of a loss, whatever the kind of model. */
 export interface TrainableLoss {
   readonly type: string
-  spec(embeddingDimension: number): LossSpec
+  spec(embeddingDimension: number, config: ConfigObject): LossSpec
 }
 
 /** One loss for all datasets, or one for every dataset by its name. */

@@ -2,7 +2,7 @@ import { readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fromNative, invalidArgument, SentenceTorchError } from '../errors.js'
 import { openSafetensors, writeSafetensors } from '../io/safetensors.js'
-import type { ComputedLoss } from '../losses/custom.js'
+import type { Loss } from '../losses/loss.js'
 import type { NativeTrainer, TensorInfo, TensorRange } from '../native/types.js'
 
 export interface LossTensor {
@@ -60,12 +60,18 @@ export async function loadLossTensors(
   }
 }
 
-/** Gives parameters of losses in TypeScript the values that they are to start from. */
+/** Gives parameters of losses the values that they are to start from, where those are not random. */
 export async function loadInitialParameters(
-  native: Pick<NativeTrainer, 'load'>,
-  losses: readonly { name: string; loss: { readonly computed?: ComputedLoss } }[],
+  native: Pick<NativeTrainer, 'tensors' | 'load'>,
+  losses: readonly { name: string; loss: Pick<Loss, 'computed' | 'initialTensors'> }[],
 ): Promise<void> {
+  const owned = new Set(ownedTensors(native).map(({ name }) => name))
   for (const { name: dataset, loss } of losses) {
+    // A checkpoint may hold more than the loss owns: what is tied to the model is the model's.
+    for (const [name, { data }] of Object.entries((await loss.initialTensors?.()) ?? {})) {
+      const full = (dataset === '' ? '' : `${dataset}.`) + name
+      if (owned.has(full)) await forRanges(PREFIX + full, data, 'Trainer.load', (range) => native.load([range]))
+    }
     for (const [name, { shape, init = 0 }] of Object.entries(loss.computed?.parameters ?? {})) {
       const data = typeof init === 'number' ? new Float32Array(elements(shape)).fill(init) : init
       const full = PREFIX + (dataset === '' ? '' : `${dataset}.`) + name

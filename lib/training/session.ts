@@ -117,7 +117,7 @@ export class TrainerSession<M extends TrainableModel, L extends BaseLoss> {
       losses: losses.all.map(({ name, loss }) => ({
         name,
         type: loss.type,
-        spec: loss.spec(model.encoder.embeddingDimension),
+        spec: loss.spec(model.encoder.embeddingDimension, model.config),
         readsLabels: loss.requirements?.labels !== 'none',
         inBatchNegatives: loss.requirements?.inBatchNegatives === true,
       })),

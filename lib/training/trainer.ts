@@ -73,14 +73,10 @@ function masking({ tokenizer }: SentenceTransformer, loss: Loss, seed: number): 
   if (maskTokenId === undefined) {
     throw new SentenceTorchError('ERR_INVALID_MODEL', `${loss.type} needs a mask token, and the tokenizer has none`)
   }
-  const { mlmProbability = 0.15, wholeWordMask = false } = (loss.requirements as Masking).masking ?? {}
+  const { mlmProbability = 0.15, wholeWordMask = false } = loss.requirements.masking ?? {}
   const continuesWord = wholeWordMask ? tokenizer.continuations() : undefined
   const options = { maskTokenId, vocabSize, specialTokenIds, mlmProbability, continuesWord }
   return (tokens, rows, epoch) => maskTokens(tokens, options, { seed, epoch, rows })
-}
-
-interface Masking {
-  readonly masking?: { readonly mlmProbability?: number; readonly wholeWordMask?: boolean }
 }
 
 function modelFacts(model: SentenceTransformer, args: Readonly<TrainingArguments>): ModelFacts {

@@ -94,22 +94,4 @@ void require_labels(const char* loss, const LossInput& input, bool integers);
 // For factories: throws ERR_UNKNOWN_OPTION unless every member of the spec is `type` or one of `names`.
 void require_options(const Config& spec, const std::vector<std::string>& names);
 
-std::unique_ptr<Loss> make_multiple_negatives_ranking(const Config&, int64_t, LossLayout);
-std::unique_ptr<Loss> make_cosent(const Config&, int64_t, LossLayout);
-std::unique_ptr<Loss> make_cosine_similarity(const Config&, int64_t, LossLayout);
-std::unique_ptr<Loss> make_custom(const Config&, int64_t, LossLayout);
-std::unique_ptr<Loss> make_contrastive_tension(const Config&, int64_t, LossLayout);
-std::unique_ptr<Loss> make_contrastive_tension_in_batch(const Config&, int64_t, LossLayout);
-std::unique_ptr<Loss> make_gist_embed(const Config&, int64_t, LossLayout);
-std::unique_ptr<Loss> make_matryoshka(const Config&, int64_t, LossLayout);
-std::unique_ptr<Loss> make_softmax(const Config&, int64_t, LossLayout);
-std::unique_ptr<Loss> make_angle(const Config&, int64_t, LossLayout);
-std::unique_ptr<Loss> make_batch_all_triplet(const Config&, int64_t, LossLayout);
-std::unique_ptr<Loss> make_batch_hard_soft_margin_triplet(const Config&, int64_t, LossLayout);
-std::unique_ptr<Loss> make_batch_hard_triplet(const Config&, int64_t, LossLayout);
-std::unique_ptr<Loss> make_batch_semi_hard_triplet(const Config&, int64_t, LossLayout);
-std::unique_ptr<Loss> make_contrastive(const Config&, int64_t, LossLayout);
-std::unique_ptr<Loss> make_online_contrastive(const Config&, int64_t, LossLayout);
-std::unique_ptr<Loss> make_triplet(const Config&, int64_t, LossLayout);
-
 }  // namespace st

@@ -3,7 +3,7 @@
 
 #include "core/error.h"
 #include "losses/cross_encoder/cross_encoder.h"
-#include "losses/loss.h"
+#include "losses/factories.h"
 #include "losses/wrappers.h"
 
 namespace st {
@@ -30,6 +30,8 @@ const std::map<std::string, LossFactory>& registry() {
       {"MatryoshkaLoss", make_matryoshka},
       {"MultipleNegativesRankingLoss", make_multiple_negatives_ranking},
       {"OnlineContrastiveLoss", make_online_contrastive},
+      {"DenoisingAutoEncoderLoss", make_denoising_auto_encoder},
+      {"MaskedLanguageModelLoss", make_masked_language_model},
       {"SoftmaxLoss", make_softmax},
       {"TripletLoss", make_triplet},
   };

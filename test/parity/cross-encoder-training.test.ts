@@ -78,7 +78,7 @@ for (const [i, entry] of golden.losses.entries()) {
   test(`value and gradients are those of sentence-transformers: ${title}`, async (t) => {
     await using model = await modelOf(t, entry.numLabels)
     const loss = lossOf(entry.loss, entry.options)
-    const trainer = new addon.Trainer(model.encoder, trainerSpec(loss.spec(model.numLabels)))
+    const trainer = new addon.Trainer(model.encoder, trainerSpec(loss.spec(model.numLabels, model.config)))
     const batch = await batchOf(model, loss, entry)
     const chunks = loss.caching?.miniBatchSize === undefined ? {} : { miniBatchRows: loss.caching.miniBatchSize }
     const report = (await trainer.step(batch, { lr: 0, update: false, report: true, ...chunks }))!

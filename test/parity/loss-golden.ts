@@ -28,6 +28,8 @@ export interface LossCase {
   tensors?: string[]
   gradients: string
   full?: string
+  /** By row, what a masked language model predicts; -100: nothing. */
+  targets?: number[][]
   /** Of a frozen model for the same texts: [rows of all columns, guideDimension]. */
   guide?: number[][]
 }
@@ -37,6 +39,8 @@ export interface LossGolden {
   loss: string
   fixture: string
   order: 'free' | 'matters' | null
+  /** Whether the batch may pass the encoder in chunks: not where the loss reads the states of tokens or layers. */
+  chunks?: boolean
   tensors: string[]
   cases: LossCase[]
 }
@@ -97,12 +101,20 @@ function shapeOf(labels: LabelTable): number[] {
   return [labels.length, ...(Array.isArray(first) ? shapeOf(first) : [])]
 }
 
+function tokens(rows: readonly number[][]): { ids: Int32Array; offsets: Int32Array } {
+  const offsets = Int32Array.from({ length: rows.length + 1 }, (_, end) => rows.slice(0, end).flat().length)
+  return { ids: Int32Array.from(rows.flat()), offsets }
+}
+
 export function batchOf(entry: LossCase, loss: Loss): PackedBatch {
   const { copies = 1 } = loss.requirements
-  const numbers = new Array(copies).fill(entry.texts).flat(2) as number[]
-  const rows = numbers.map((number) => texts[number]!)
-  const offsets = Int32Array.from({ length: rows.length + 1 }, (_, end) => rows.slice(0, end).flat().length)
-  const batch: PackedBatch = { ids: Int32Array.from(rows.flat()), offsets, columns: entry.columns * copies }
+  // The last column of a denoising autoencoder is not embedded but predicted.
+  const predicted = loss.requirements.targets === 'column' ? entry.texts.at(-1)! : []
+  const columns = entry.columns - (predicted.length > 0 ? 1 : 0)
+  const numbers = new Array(copies).fill(entry.texts.slice(0, columns)).flat(2) as number[]
+  const batch: PackedBatch = { ...tokens(numbers.map((number) => texts[number]!)), columns: columns * copies }
+  if (predicted.length > 0) batch.targets = tokens(predicted.map((number) => texts[number]!))
+  if (entry.targets) batch.targets = tokens(entry.targets)
   if (entry.labels !== null && loss.requirements.labels !== 'none') {
     const shape = shapeOf(entry.labels)
     const flat = entry.labels.flat(2) as number[]
@@ -127,7 +139,10 @@ export async function open(
 ) {
   const loss = lossOf(name, entry.options)
   const encoder = await makeEncoder({ ...CONFIG, ...changes }, MODULES, goldenTensors(WEIGHTS), dtype)
-  const trainer = new addon.Trainer(encoder, trainerSpec(loss.spec(encoder.embeddingDimension)))
+  const trainer = new addon.Trainer(
+    encoder,
+    trainerSpec(loss.spec(encoder.embeddingDimension, { ...CONFIG, ...changes })),
+  )
   await loadOwned(trainer)
   const close = async () => {
     await trainer.dispose()

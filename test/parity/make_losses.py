@@ -132,6 +132,8 @@ def run(fixture, case, texts, dtype):
         if labels is not None:
             labels = torch.tensor(labels)
             labels = labels.to(dtype) if labels.is_floating_point() else labels
+        if "targets" in case:
+            features[0]["targets"] = case["targets"]
         if hasattr(fixture, "prepare"):
             fixture.prepare(loss, case, features)
         value = loss(features, labels)
@@ -173,6 +175,8 @@ def golden_of(name, texts):
     for index, case in enumerate(fixture.CASES):
         where = f"{fixture.LOSS} case {index} ({case['options']}, {case['columns']} x {case['batch']}, {case['rows']})"
         case = {"texts": choose(case, f"{name}/{index}"), **case}
+        if hasattr(fixture, "targets"):
+            case["targets"] = fixture.targets([texts[i] for i in case["texts"][0]])
         single, exact = (run(fixture, case, texts, d) for d in (torch.float32, torch.float64))
         assert is_finite(single) == is_finite(exact), f"{where}: finite in one precision only"
         entry = {**case, "loss": exact[0] if math.isfinite(exact[0]) else None, "finite": bool(is_finite(exact))}
@@ -198,7 +202,7 @@ def golden_of(name, texts):
     noise = max(e.get("noise", 0) for e in kept)
     print(f"{fixture.LOSS:42} {len(kept):3} cases, {sum(not e['finite'] for e in kept)} not finite, "
           f"float32 differs by at most {worst} of what is allowed, noise {noise}")
-    return {"loss": fixture.LOSS, "fixture": name, "order": fixture.ORDER, "tensors": shared, "cases": kept}
+    return {"loss": fixture.LOSS, "fixture": name, "order": fixture.ORDER, "chunks": getattr(fixture, "CHUNKS", True), "tensors": shared, "cases": kept}
 
 
 def save(golden):

@@ -273,7 +273,7 @@ test('margins and dot products that vectors of length 1 cannot reach', (t) => {
 
 test('the descriptions of the losses themselves are understood', (t) => {
   const codes = (given: Loss) =>
-    codeOf(normalizedMargin(facts({}, { isNormalized: true, losses: [loss(given.spec(8))] })))
+    codeOf(normalizedMargin(facts({}, { isNormalized: true, losses: [loss(given.spec(8, {}))] })))
   t.is(codes(new TripletLoss()), 'WARN_NORMALIZED_MARGIN')
   t.is(codes(new TripletLoss({ tripletMargin: 0.5 })), undefined)
   t.is(codes(new BatchHardTripletLoss()), 'WARN_NORMALIZED_MARGIN')

@@ -6,7 +6,7 @@ const ranking = new losses.MultipleNegativesRankingLoss()
 
 test('MatryoshkaLoss holds another loss and sorts its widths', (t) => {
   const loss = new losses.MatryoshkaLoss({ loss: ranking, matryoshkaDims: [2, 8, 4], matryoshkaWeights: [1, 2, 3] })
-  t.deepEqual(loss.spec(8), {
+  t.deepEqual(loss.spec(8, {}), {
     type: 'MatryoshkaLoss',
     loss: ranking.spec(),
     matryoshkaDims: [8, 4, 2],
@@ -28,13 +28,13 @@ test('a cached loss keeps its mini-batches inside another', (t) => {
 
 test('widths are checked against the model, and one that lacks its width warns once', async (t) => {
   const loss = new losses.MatryoshkaLoss({ loss: ranking, matryoshkaDims: [8, 4] })
-  t.throws(() => loss.spec(6), { code, message: /cannot exceed the width of the model's embeddings, 6: found 8/ })
+  t.throws(() => loss.spec(6, {}), { code, message: /cannot exceed the width of the model's embeddings, 6: found 8/ })
   const warnings: string[] = []
   const listen = ({ message }: Error) => warnings.push(message)
   process.on('warning', listen)
-  loss.spec(8)
-  loss.spec(12)
-  loss.spec(12)
+  loss.spec(8, {})
+  loss.spec(12, {})
+  loss.spec(12, {})
   await new Promise((resolve) => setImmediate(resolve))
   process.off('warning', listen)
   t.is(warnings.length, 1)
@@ -74,7 +74,7 @@ test('the contrastive tension losses ask for what they compare', (t) => {
 
 test('AdaptiveLayerLoss carries the defaults of sentence-transformers', (t) => {
   const loss = new losses.AdaptiveLayerLoss({ loss: ranking })
-  t.deepEqual(loss.spec(8), {
+  t.deepEqual(loss.spec(8, {}), {
     type: 'AdaptiveLayerLoss',
     loss: ranking.spec(),
     nLayersPerStep: 1,
@@ -88,17 +88,17 @@ test('AdaptiveLayerLoss carries the defaults of sentence-transformers', (t) => {
 })
 
 test('a function of the layer becomes a weight for each', (t) => {
-  const spec = new losses.AdaptiveLayerLoss({ loss: ranking, layerWeighting: (layer) => layer / 4 }).spec(8)
+  const spec = new losses.AdaptiveLayerLoss({ loss: ranking, layerWeighting: (layer) => layer / 4 }).spec(8, {})
   t.deepEqual((spec.layerWeights as number[]).slice(0, 4), [0, 0.25, 0.5, 0.75])
   t.false('layerWeighting' in spec)
   const bad = new losses.AdaptiveLayerLoss({ loss: ranking, layerWeighting: (layer) => 1 / layer })
-  t.throws(() => bad.spec(8), { code, message: /layerWeighting\(0\)/ })
+  t.throws(() => bad.spec(8, {}), { code, message: /layerWeighting\(0\)/ })
 })
 
 test('Matryoshka2dLoss is AdaptiveLayerLoss around MatryoshkaLoss, one layer and one width at a time', (t) => {
   const loss = new losses.Matryoshka2dLoss({ loss: ranking, matryoshkaDims: [4, 8], klTemperature: 0 })
   const inside = new losses.MatryoshkaLoss({ loss: ranking, matryoshkaDims: [8, 4], nDimsPerStep: 1 })
-  t.deepEqual(loss.spec(8), new losses.AdaptiveLayerLoss({ loss: inside, klTemperature: 0 }).spec(8))
+  t.deepEqual(loss.spec(8, {}), new losses.AdaptiveLayerLoss({ loss: inside, klTemperature: 0 }).spec(8, {}))
   t.is(loss.type, 'Matryoshka2dLoss')
   t.throws(() => new losses.Matryoshka2dLoss({ loss: ranking, matryoshkaDim: [8] } as never), {
     code: 'ERR_UNKNOWN_OPTION',

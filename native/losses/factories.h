@@ -1,0 +1,28 @@
+#pragma once
+
+#include "losses/loss.h"
+
+// One line per loss, beside its line in registry.cpp; apart from loss.h, so that a new loss recompiles no other.
+namespace st {
+
+std::unique_ptr<Loss> make_angle(const Config&, int64_t, LossLayout);
+std::unique_ptr<Loss> make_batch_all_triplet(const Config&, int64_t, LossLayout);
+std::unique_ptr<Loss> make_batch_hard_soft_margin_triplet(const Config&, int64_t, LossLayout);
+std::unique_ptr<Loss> make_batch_hard_triplet(const Config&, int64_t, LossLayout);
+std::unique_ptr<Loss> make_batch_semi_hard_triplet(const Config&, int64_t, LossLayout);
+std::unique_ptr<Loss> make_contrastive(const Config&, int64_t, LossLayout);
+std::unique_ptr<Loss> make_contrastive_tension(const Config&, int64_t, LossLayout);
+std::unique_ptr<Loss> make_contrastive_tension_in_batch(const Config&, int64_t, LossLayout);
+std::unique_ptr<Loss> make_cosent(const Config&, int64_t, LossLayout);
+std::unique_ptr<Loss> make_cosine_similarity(const Config&, int64_t, LossLayout);
+std::unique_ptr<Loss> make_custom(const Config&, int64_t, LossLayout);
+std::unique_ptr<Loss> make_denoising_auto_encoder(const Config&, int64_t, LossLayout);
+std::unique_ptr<Loss> make_gist_embed(const Config&, int64_t, LossLayout);
+std::unique_ptr<Loss> make_masked_language_model(const Config&, int64_t, LossLayout);
+std::unique_ptr<Loss> make_matryoshka(const Config&, int64_t, LossLayout);
+std::unique_ptr<Loss> make_multiple_negatives_ranking(const Config&, int64_t, LossLayout);
+std::unique_ptr<Loss> make_online_contrastive(const Config&, int64_t, LossLayout);
+std::unique_ptr<Loss> make_softmax(const Config&, int64_t, LossLayout);
+std::unique_ptr<Loss> make_triplet(const Config&, int64_t, LossLayout);
+
+}  // namespace st

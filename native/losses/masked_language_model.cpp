@@ -1,0 +1,61 @@
+#include <ATen/ops/cross_entropy_loss.h>
+#include <ATen/ops/index_select.h>
+#include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
+
+#include "core/error.h"
+#include "losses/language_model.h"
+
+namespace st {
+
+namespace {
+
+// Cross-entropy of the tokens that were masked in the input (Devlin et al. 2019), by the head of BertForMaskedLM: its
+// last layer is the encoder's table of word embeddings.
+class MaskedLanguageModel : public Loss {
+ public:
+  MaskedLanguageModel(const Config& spec, LossLayout layout)
+      : sizes_(spec.member("config")), network_(layout, sizes_.initializer_range), head_(network_, sizes_) {
+    require_options(spec, {"config"});
+  }
+
+  LossNeeds needs() const override { return {.tokens = true, .encoder = true}; }
+  void initialize(Parameters& parameters, uint64_t seed) const override { network_.initialize(parameters, seed); }
+
+  void check_batch(const LossInput& input) const override {
+    require_columns("MaskedLanguageModelLoss", input, 1, 1);
+    check(input.batch->target_ids.size() == input.batch->ids.size(), "ERR_INVALID_DATA",
+          "MaskedLanguageModelLoss needs a target for each of ", input.batch->ids.size(), " tokens but found ",
+          input.batch->target_ids.size());
+  }
+
+  LossValue forward(const LossInput& input) const override {
+    std::vector<int64_t> places, labels;
+    const std::vector<int32_t>& targets = input.batch->target_ids;
+    for (size_t i = 0; i < targets.size(); ++i) {
+      if (targets[i] < 0) continue;
+      places.push_back(static_cast<int64_t>(i));
+      labels.push_back(targets[i]);
+    }
+    // No token to predict: nothing to learn, where torch's mean over nothing is NaN.
+    if (places.empty()) return at::zeros({}, input.tokens_TD.options().requires_grad(false));
+    const at::Device device = input.tokens_TD.device();
+    const at::Tensor masked_TD =
+        at::index_select(input.tokens_TD, 0, at::tensor(places, at::TensorOptions(at::kLong)).to(device));
+    const at::Tensor logits_TV = head_.logits(network_, input, masked_TD);
+    return at::cross_entropy_loss(logits_TV, at::tensor(labels, at::TensorOptions(at::kLong)).to(device));
+  }
+
+ private:
+  LanguageModelSizes sizes_;
+  OwnNetwork network_;
+  LanguageModelHead head_;
+};
+
+}  // namespace
+
+std::unique_ptr<Loss> make_masked_language_model(const Config& spec, int64_t, LossLayout layout) {
+  return std::make_unique<MaskedLanguageModel>(spec, layout);
+}
+
+}  // namespace st
