@@ -15,7 +15,7 @@ import { tinyWords } from './tiny-folder.js'
 export interface RunRequest {
   model: string
   args: Partial<TrainingArguments>
-  data: 'datasets' | 'stream' | 'custom'
+  data: 'datasets' | 'stream' | 'custom' | 'twins'
   /** Every log record is appended here as a line of JSON. */
   log: string
   /** Where the model is saved in the end. */
@@ -46,6 +46,22 @@ const datas: Record<RunRequest['data'], () => Data> = {
       shuffleBuffer: 8,
     }),
     loss: new losses.MultipleNegativesRankingLoss(),
+  }),
+  // A loss with a model of its own, and one that draws in every step.
+  twins: () => ({
+    trainDataset: {
+      tension: Dataset.fromColumns({ a: anchor, b: anchor.map((text, i) => (i % 4 === 0 ? text : positive[i]!)) }),
+      layers: ranking,
+    },
+    loss: {
+      tension: new losses.ContrastiveTensionLoss(),
+      layers: new losses.AdaptiveLayerLoss({
+        loss: new losses.MatryoshkaLoss({
+          loss: new losses.MultipleNegativesRankingLoss(),
+          ...{ matryoshkaDims: [32, 16, 8], nDimsPerStep: 2 },
+        }),
+      }),
+    },
   }),
   // mean (‖u − v‖² w)
   custom: () => ({
