@@ -39,8 +39,6 @@ export interface LossGolden {
   loss: string
   fixture: string
   order: 'free' | 'matters' | null
-  /** Whether the batch may pass the encoder in chunks: not where the loss reads the states of tokens or layers. */
-  chunks?: boolean
   tensors: string[]
   cases: LossCase[]
 }

@@ -202,7 +202,7 @@ def golden_of(name, texts):
     noise = max(e.get("noise", 0) for e in kept)
     print(f"{fixture.LOSS:42} {len(kept):3} cases, {sum(not e['finite'] for e in kept)} not finite, "
           f"float32 differs by at most {worst} of what is allowed, noise {noise}")
-    return {"loss": fixture.LOSS, "fixture": name, "order": fixture.ORDER, "chunks": getattr(fixture, "CHUNKS", True), "tensors": shared, "cases": kept}
+    return {"loss": fixture.LOSS, "fixture": name, "order": fixture.ORDER, "tensors": shared, "cases": kept}
 
 
 def save(golden):

@@ -7,7 +7,6 @@ from .support import grid
 
 LOSS = "MaskedLanguageModelLoss"
 ORDER = None
-CHUNKS = False
 CASES = grid([{}], columns=[1])
 
 

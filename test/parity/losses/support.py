@@ -4,7 +4,6 @@ A fixture is a module with
 - `LOSS`: the loss's name, in the native registry as in sentence-transformers;
 - `ORDER`: "free" where exchanging the first two columns leaves the value as it is, "matters" where it does not, None for
   losses of one column;
-- `CHUNKS` = False for losses that read the states of tokens or layers;
 - `CASES`: a list of `case(...)`, among them batches of 1, 2, 7 and 32 rows and one of repeated texts;
 - `build(model, options)`: the loss of sentence-transformers for the options of a case, which are those of the class in
   lib/losses. An option `{"$loss": [name, options]}` stands for another loss, made by that one's fixture.
