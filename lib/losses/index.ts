@@ -35,11 +35,20 @@ export {
   type CustomLossValue,
 } from './custom.js'
 export { DenoisingAutoEncoderLoss, type DenoisingAutoEncoderLossOptions } from './denoising-auto-encoder.js'
+export { DistillKLDivLoss, type DistillKLDivLossOptions } from './distill-kl-div.js'
+export { EmbedDistillLoss, type EmbedDistillLossOptions } from './embed-distill.js'
 export { GISTEmbedLoss, type GISTEmbedLossOptions } from './gist-embed.js'
+export {
+  GlobalOrthogonalRegularizationLoss,
+  type GlobalOrthogonalRegularizationLossOptions,
+} from './global-orthogonal-regularization.js'
 export type { Caching, GuideModel, InitialTensors, Loss, LossRequirements } from './loss.js'
+export { MarginMSELoss, type MarginMSELossOptions } from './margin-mse.js'
 export { MaskedLanguageModelLoss, type MaskedLanguageModelLossOptions } from './masked-language-model.js'
 export { MatryoshkaLoss, type MatryoshkaLossOptions } from './matryoshka.js'
 export { Matryoshka2dLoss, type Matryoshka2dLossOptions } from './matryoshka-2d.js'
+export { MegaBatchMarginLoss, type MegaBatchMarginLossOptions } from './mega-batch-margin.js'
+export { MSELoss, type MSELossOptions } from './mse.js'
 export {
   MultipleNegativesRankingLoss,
   type MultipleNegativesRankingLossOptions,

@@ -93,5 +93,7 @@ void require_columns(const char* loss, const LossInput& input, int64_t least, in
 void require_labels(const char* loss, const LossInput& input, bool integers);
 // For factories: throws ERR_UNKNOWN_OPTION unless every member of the spec is `type` or one of `names`.
 void require_options(const Config& spec, const std::vector<std::string>& names);
+// For initialize(): as torch.nn.Linear, uniform within 1 / sqrt(inputs).
+void initialize_linear(Parameters& parameters, ParamId weight, ParamId bias, int64_t inputs, uint64_t seed);
 
 }  // namespace st

@@ -1,4 +1,7 @@
+#include <ATen/CPUGeneratorImpl.h>
+
 #include <algorithm>
+#include <cmath>
 #include <map>
 
 #include "core/error.h"
@@ -28,6 +31,12 @@ const std::map<std::string, LossFactory>& registry() {
       {"Custom", make_custom},
       {"GISTEmbedLoss", make_gist_embed},
       {"MatryoshkaLoss", make_matryoshka},
+      {"DistillKLDivLoss", make_distill_kl_div},
+      {"EmbedDistillLoss", make_embed_distill},
+      {"GlobalOrthogonalRegularizationLoss", make_global_orthogonal_regularization},
+      {"MSELoss", make_mse},
+      {"MarginMSELoss", make_margin_mse},
+      {"MegaBatchMarginLoss", make_mega_batch_margin},
       {"MultipleNegativesRankingLoss", make_multiple_negatives_ranking},
       {"OnlineContrastiveLoss", make_online_contrastive},
       {"DenoisingAutoEncoderLoss", make_denoising_auto_encoder},
@@ -69,6 +78,12 @@ void require_options(const Config& spec, const std::vector<std::string>& names) 
     check(name == "type" || std::find(names.begin(), names.end(), name) != names.end(), "ERR_UNKNOWN_OPTION",
           spec.string("type"), " has no option ", name);
   }
+}
+
+void initialize_linear(Parameters& parameters, ParamId weight, ParamId bias, int64_t inputs, uint64_t seed) {
+  const double bound = 1 / std::sqrt(static_cast<double>(inputs));
+  at::Generator generator = at::detail::createCPUGenerator(seed);
+  for (ParamId id : {weight, bias}) at::Tensor(parameters.master(id)).uniform_(-bound, bound, generator);
 }
 
 }  // namespace st

@@ -1,4 +1,3 @@
-#include <ATen/CPUGeneratorImpl.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/abs.h>
 #include <ATen/ops/cat.h>
@@ -6,8 +5,6 @@
 #include <ATen/ops/linear.h>
 #include <ATen/ops/max.h>
 #include <ATen/ops/min.h>
-
-#include <cmath>
 
 #include "core/error.h"
 #include "losses/loss.h"
@@ -33,11 +30,8 @@ class Softmax : public Loss {
     bias_ = layout.add("classifier.bias", {labels_}, Group::kNoDecay);
   }
 
-  // torch.nn.Linear's: uniform within 1 / sqrt(inputs).
   void initialize(Parameters& parameters, uint64_t seed) const override {
-    const double bound = 1 / std::sqrt(static_cast<double>(features_));
-    at::Generator generator = at::detail::createCPUGenerator(seed);
-    for (ParamId id : {weight_, bias_}) at::Tensor(parameters.master(id)).uniform_(-bound, bound, generator);
+    initialize_linear(parameters, weight_, bias_, features_, seed);
   }
 
   void check_batch(const LossInput& input) const override {

@@ -79,6 +79,11 @@ Config numbers(const std::vector<double>& values) {
   return Config::Array(values.begin(), values.end());
 }
 
+// [rows, columns + more] or, with a width, [rows, width].
+Labels tables(int64_t more, int64_t width) {
+  return [=](int64_t columns) { return random_tensor({kRows, width > 0 ? width : columns + more}, at::kDouble, 4); };
+}
+
 struct LossCase {
   std::string type;
   Config::Object options;
@@ -110,6 +115,25 @@ const std::vector<LossCase>& loss_cases() {
       {"ContrastiveLoss", {{"distanceMetric", text("manhattan")}, {"sizeAverage", false}}, scores, {2}},
       {"CosineSimilarityLoss", {}, scores, {2}},
       {"CosineSimilarityLoss", {{"cosScoreTransformation", text("sigmoid")}}, scores, {2}},
+      {"DistillKLDivLoss", {}, tables(-1, 0), {3, 4}},
+      {"DistillKLDivLoss",
+       {{"similarity", text("cosine")}, {"studentTemperature", 0.5}, {"teacherTemperature", 3.0}},
+       tables(-1, 0),
+       {3}},
+      {"EmbedDistillLoss", {}, tables(0, kWidth), {1, 2, 3}},
+      {"EmbedDistillLoss", {{"distanceMetric", text("l2")}}, tables(0, kWidth), {2}},
+      {"EmbedDistillLoss", {{"distanceMetric", text("l2")}, {"projectionDim", 4.0}}, tables(0, 4), {1, 2}},
+      {"GlobalOrthogonalRegularizationLoss", {}, none, {1, 2, 3}},
+      {"GlobalOrthogonalRegularizationLoss",
+       {{"similarity", text("dot")}, {"meanWeight", 0.0}, {"aggregation", text("sum")}},
+       none,
+       {2}},
+      {"MSELoss", {}, tables(0, kWidth), {1, 2}},
+      {"MSELoss", {{"projectionDim", 7.0}}, tables(0, 7), {2}},
+      {"MarginMSELoss", {}, scores, {3}},
+      {"MarginMSELoss", {}, tables(-1, 0), {3, 5}},
+      {"MarginMSELoss", {{"similarity", text("cosine")}}, tables(-2, 0), {3, 4}},
+      {"MegaBatchMarginLoss", {}, none, {2}},
       {"MultipleNegativesRankingLoss", {}, none, {2, 3, 4, 5}},
       {"MultipleNegativesRankingLoss", {{"scale", 1.0}, {"similarity", text("dot")}}, none, {2, 3}},
       {"MultipleNegativesRankingLoss",
@@ -315,6 +339,17 @@ TEST(Losses, BatchesThatDoNotFitAreRefused) {
     expect_error("ERR_INVALID_DATA", message, [&] { Fixture(type, options).value(embeddings, given); });
   };
   refused("MultipleNegativesRankingLoss", "takes 2 or more text columns but the batch has 1", two.narrow(0, 0, 1), {});
+  refused("MarginMSELoss", "takes 3 or more text columns but the batch has 2", two, numbers);
+  refused("MarginMSELoss", "needs 5 labels of 1 margins or of 2 scores", three, numbers.unsqueeze(1).repeat({1, 3}));
+  refused("MarginMSELoss", "needs a label for each row", three, {});
+  refused("DistillKLDivLoss", "needs 5 labels of 2 scores, one for each candidate, but found the shape [5]", three,
+          numbers);
+  refused("EmbedDistillLoss", "labels of the shape [5, 6] or [5, 2, 6], embeddings of a teacher, but found [5]", two,
+          numbers);
+  refused("MSELoss", "but found [5, 4]; projectionDim is for a teacher of another width", two,
+          numbers.unsqueeze(1).repeat({1, 4}));
+  refused("MSELoss", "needs a teacher's embedding as label of each row", two, {});
+  refused("MegaBatchMarginLoss", "takes 2 text columns but the batch has 3", three, {});
   refused("TripletLoss", "takes 3 text columns but the batch has 2", two, {});
   refused("AnglELoss", "needs a label for each row, but the batch has none", two, {});
   refused("BatchAllTripletLoss", "takes 1 text columns but the batch has 2", two, labels);
@@ -346,6 +381,15 @@ TEST(Losses, OptionsThatAreNotKnownAreRefused) {
   }
   expect_error("ERR_INVALID_ARGUMENT", "for similarity but found l3",
                [] { Fixture("CoSENTLoss", {{"similarity", text("l3")}}); });
+  expect_error("ERR_INVALID_ARGUMENT", "for distanceMetric but found l3",
+               [] { Fixture("EmbedDistillLoss", {{"distanceMetric", text("l3")}}); });
+  expect_error("ERR_INVALID_ARGUMENT", "at least 1 for projectionDim but found 0",
+               [] { Fixture("MSELoss", {{"projectionDim", 0.0}}); });
+  expect_error("ERR_INVALID_ARGUMENT", "positive temperatures but found 0",
+               [] { Fixture("DistillKLDivLoss", {{"studentTemperature", 0.0}}); });
+  expect_error("ERR_INVALID_ARGUMENT", "must differ from 0", [] {
+    Fixture("GlobalOrthogonalRegularizationLoss", {{"meanWeight", 0.0}, {"secondMomentWeight", 0.0}});
+  });
   expect_error("ERR_NOT_IMPLEMENTED", "cosScoreTransformation is not built",
                [] { Fixture("CosineSimilarityLoss", {{"cosScoreTransformation", text("cube")}}); });
   expect_error("ERR_INVALID_ARGUMENT", "numLabels", [] { Fixture("SoftmaxLoss", {}); });

@@ -17,9 +17,10 @@ export interface LossCase {
   labels: LabelTable | null
   /** By column, numbers of texts. */
   texts: number[][]
+  /** null: not finite. */
   loss: number | null
   components?: Record<string, number>
-  /** Whether value and gradients are finite in PyTorch; gradients are kept only then. */
+  /** Whether the gradients are finite in PyTorch; they are kept only then. */
   finite: boolean
   /** How far PyTorch's own float32 is off, value and worst gradient, as parts of what is allowed. */
   float32: [number, number]

@@ -147,7 +147,7 @@ def run(fixture, case, texts, dtype):
 
 def deviation(single, exact):
     """Of float32: value and worst gradient, as parts of what the tests allow before noise; and the noise."""
-    value = abs(single[0] - exact[0]) / (1e-5 * max(1, abs(exact[0])))
+    value = abs(single[0] - exact[0]) / (1e-5 * max(1, abs(exact[0]))) if math.isfinite(exact[0]) else 0
     total = math.sqrt(sum(g.norm().item() ** 2 for g in exact[2].values())) or 1
     off = [((single[2][n] - g).norm().item(), g.norm().item()) for n, g in exact[2].items()]
     worst = max(error / (1e-4 * norm + 1e-7 * total) for error, norm in off)
@@ -156,7 +156,8 @@ def deviation(single, exact):
 
 
 def is_finite(result):
-    return math.isfinite(result[0]) and all(g.isfinite().all() for g in result[2].values())
+    """The value, the gradients."""
+    return math.isfinite(result[0]), bool(all(g.isfinite().all() for g in result[2].values()))
 
 
 def packed32(tensor):
@@ -179,8 +180,8 @@ def golden_of(name, texts):
             case["targets"] = fixture.targets([texts[i] for i in case["texts"][0]])
         single, exact = (run(fixture, case, texts, d) for d in (torch.float32, torch.float64))
         assert is_finite(single) == is_finite(exact), f"{where}: finite in one precision only"
-        entry = {**case, "loss": exact[0] if math.isfinite(exact[0]) else None, "finite": bool(is_finite(exact))}
-        if exact[1]:
+        entry = {**case, "loss": exact[0] if math.isfinite(exact[0]) else None, "finite": is_finite(exact)[1]}
+        if exact[1] and entry["loss"] is not None:
             entry["components"] = exact[1]
         if entry["finite"]:
             entry["float32"], noise = deviation(single, exact)
@@ -206,7 +207,7 @@ def golden_of(name, texts):
 
 
 def save(golden):
-    lines = ",\n".join(json.dumps(c, ensure_ascii=False) for c in golden["cases"])
+    lines = ",\n".join(json.dumps(c, ensure_ascii=False, allow_nan=False) for c in golden["cases"])
     head = json.dumps({k: v for k, v in golden.items() if k != "cases"}, ensure_ascii=False)[:-1]
     text = f'{head}, "cases": [\n{lines}\n]}}\n'.encode()
     path = OUT / "losses" / f"{golden['loss']}.json"

@@ -18,8 +18,8 @@ test('specs carry the defaults of sentence-transformers', (t) => {
     margin: 0.5,
   })
   t.deepEqual(new losses.TripletLoss().spec(), { type: 'TripletLoss', distanceMetric: 'euclidean', tripletMargin: 5 })
-  for (const type of ['BatchAllTripletLoss', 'BatchHardTripletLoss', 'BatchSemiHardTripletLoss'] as const) {
-    t.deepEqual(new losses[type]().spec(), { type, distanceMetric: 'euclidean', margin: 5 })
+  for (const loss of [losses.BatchAllTripletLoss, losses.BatchHardTripletLoss, losses.BatchSemiHardTripletLoss]) {
+    t.deepEqual(new loss().spec(), { type: loss.name, distanceMetric: 'euclidean', margin: 5 })
   }
   t.deepEqual(new losses.BatchHardSoftMarginTripletLoss().spec(), {
     type: 'BatchHardSoftMarginTripletLoss',
