@@ -145,8 +145,11 @@ export class Tokenizer {
 
   /** The token that stands for a masked one; undefined when the tokenizer has none. */
   get maskTokenId(): number | undefined {
-    const { mask_token } = this.source.tokenizerConfig as { mask_token?: string | { content?: string } | null }
-    const name = typeof mask_token === 'object' ? mask_token?.content : mask_token
+    const config = this.source.tokenizerConfig as Record<string, unknown>
+    const given = config.mask_token as string | { content?: string } | null | undefined
+    // BertTokenizer and its like have a default.
+    const usual = typeof config.tokenizer_class === 'string' && bertClasses.test(config.tokenizer_class)
+    const name = (typeof given === 'object' ? given?.content : given) ?? (usual ? '[MASK]' : undefined)
     return name === undefined ? undefined : this.tokenId(name)
   }
 

@@ -1,8 +1,7 @@
 import { basename, join } from 'node:path'
 import { prefetch } from '../data/prefetch.js'
-import { fromNative } from '../errors.js'
-import type { NativeTrainer, StepOptions, StepReport } from '../native/types.js'
-import { type BatchSource, batchGroups, type TrainBatch } from './batches.js'
+import type { StepReport } from '../native/types.js'
+import { batchGroups, type TrainBatch } from './batches.js'
 import { BestModel } from './best-model.js'
 import { callbackStates, restoreCallbackStates } from './callback-list.js'
 import {
@@ -12,58 +11,31 @@ import {
   type LogRecord,
   newControl,
   newState,
-  type TrainerCallback,
   type TrainerControl,
 } from './callbacks.js'
 import { scheduleOf } from './check-arguments.js'
-import { type CheckpointParts, saveCheckpoint } from './checkpoint.js'
+import { saveCheckpoint } from './checkpoint.js'
 import type { SavedRun } from './checkpoint-state.js'
-import { type EvaluationParts, evaluationRecords } from './evaluation-record.js'
+import { evaluationRecords } from './evaluation-record.js'
 import { type Due, planRun, type RunPlan } from './flow.js'
-import type { Gate } from './gate.js'
-import type { HealthMonitor } from './health/monitor.js'
 import { emitProcessWarning, type TrainingWarning } from './health/warning.js'
 import { LossLog } from './loss-log.js'
 import { dumpLossTensors } from './loss-tensors.js'
 import { deletingCheckpoint, loadingBestModel, savingCheckpoint, TRAINING_COMPLETED } from './reporting/messages.js'
-import type { Timings } from './reporting/timings.js'
 import { roundTo, TrainingAbortedError, type TrainResult } from './result.js'
+import type { Position, RunParts } from './run-parts.js'
 import { makeSchedule } from './schedule.js'
+import { StepQueue } from './step-queue.js'
 
-/** Everything that a run works with. */
-export interface RunParts extends EvaluationParts, CheckpointParts {
-  native: Pick<NativeTrainer, 'step' | 'evaluate' | 'tensors' | 'dump' | 'counters'>
-  train: BatchSource
-  /** Peak learning rates by group of parameters; absent: one for all. */
-  groupRates?: readonly number[] | undefined
-  /** How batches of loss number `loss` are cut for gradient caching. */
-  miniBatch?: ((loss: number) => Pick<StepOptions, 'miniBatchRows' | 'miniBatchTokens'>) | undefined
-  /** Whether a report costs nothing because there is no device to wait for. */
-  reportsAreFree: boolean
-  callbacks: readonly TrainerCallback[]
-  /** Gives the model the weights of a checkpoint, and the losses their parameters. */
-  loadBest?: ((folder: string) => Promise<void>) | undefined
-  /** Where the time goes, with `logTimings`. */
-  timings?: Timings | undefined
-  /** Looks for what goes wrong. */
-  health?: Pick<HealthMonitor, 'start' | 'observe'> | undefined
-  /** Closed while training is paused. */
-  gate?: Gate | undefined
-}
+export type { Position, RunParts } from './run-parts.js'
 
-/** How far an epoch is: what a resumed run goes on from. */
-export interface Position {
+/** The optimiser step that a batch ends. */
+interface EndedStep {
+  step: number
   epoch: number
-  /** Batches of the epoch that were trained on. */
-  batches: number
-}
-
-interface RunningStep {
-  promise: Promise<StepReport | undefined>
-  /** Set on the batch that ends an optimiser step. */
-  ends?: { step: number; epoch: number; learningRate: number; rows: number; position: Position }
-  /** It must be done before the next one is given to the engine. */
-  alone: boolean
+  learningRate: number
+  rows: number
+  position: Position
 }
 
 /** The bookkeeping of one `train()`: what is submitted, what is done, and what is due. The loop is in loop.ts. */
@@ -83,8 +55,7 @@ export class TrainingRun {
   readonly #best: BestModel
   /** What was done before this `train()`, when it resumes a run. */
   #before = { steps: 0, rows: 0 }
-  /** The step that was given to the engine last; with the one before it at most two are in flight. */
-  #running: RunningStep | undefined
+  readonly #queue: StepQueue<EndedStep>
   #learningRate = 0
   #saved: { step: number; folder: string } | undefined
 
@@ -97,6 +68,7 @@ export class TrainingRun {
     Object.assign(this.state, { maxSteps, numTrainEpochs: epochs })
     this.#context = { args, state: this.state, control: this.control }
     this.#best = new BestModel(args, this.state)
+    this.#queue = new StepQueue(parts.native, (report, ends) => this.#finish(report, ends))
   }
 
   /** Goes on where a checkpoint was written. Before anything else. */
@@ -173,41 +145,26 @@ export class TrainingRun {
     // A checkpoint keeps what was reported: without a report it would lose the losses since the last.
     const report = reportsAreFree || due.log || due.save || this.control.shouldLog || ending
     const rows = group.reduce((sum, batch) => sum + batch.rows, 0)
+    const ends: EndedStep = { step, epoch, learningRate, rows, position }
     for (const [i, batch] of group.entries()) {
       const update = i === group.length - 1
-      if (batch.computed !== undefined || this.#running?.alone) await this.settle()
-      const promise = this.#submit(batch, {
-        lr,
-        lossScale: batch.weight / group.length,
-        update,
-        report: report && update,
-      })
-      // Whoever waits for it handles a failure; a second failing step must not count as unhandled meanwhile.
-      promise.catch(() => {})
-      const previous = this.#running
-      const ends = { step, epoch, learningRate, rows, position }
-      this.#running = { promise, alone: batch.computed !== undefined, ...(update && { ends }) }
-      if (previous !== undefined) await this.#finish(previous)
+      const options = {
+        ...{ lr, lossScale: batch.weight / group.length, update, report: report && update, loss: batch.loss },
+        ...this.#parts.miniBatch?.(batch.loss),
+      }
+      await this.#queue.add(batch, options, update ? ends : undefined)
     }
     return due
   }
 
-  #submit({ batch, loss, computed }: TrainBatch, options: StepOptions): Promise<StepReport | undefined> {
-    const all = { ...options, loss, ...this.#parts.miniBatch?.(loss) }
-    return computed === undefined ? this.#parts.native.step(batch, all) : computed.step(batch, all)
-  }
-
   /** Waits for what is in flight. */
-  async settle(): Promise<void> {
-    const running = this.#running
-    this.#running = undefined
-    if (running !== undefined) await this.#finish(running)
+  settle(): Promise<void> {
+    return this.#queue.settle()
   }
 
   /** Waits for what is in flight without looking at it, after an error. */
-  async abandon(): Promise<void> {
-    await this.#running?.promise.catch(() => {})
-    this.#running = undefined
+  abandon(): Promise<void> {
+    return this.#queue.abandon()
   }
 
   /** Whether something is due or was asked for by a callback, for which no step may be running. */
@@ -295,13 +252,7 @@ export class TrainingRun {
     }
   }
 
-  async #finish({ promise, ends }: RunningStep): Promise<void> {
-    let report: StepReport | undefined
-    try {
-      report = await promise
-    } catch (error) {
-      throw fromNative(error, 'Trainer.step')
-    }
+  async #finish(report: StepReport | undefined, ends: EndedStep | undefined): Promise<void> {
     if (ends === undefined) return this.emit('onSubstepEnd')
     this.state.globalStep = ends.step
     this.state.epoch = ends.epoch

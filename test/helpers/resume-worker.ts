@@ -4,6 +4,7 @@ import { setTimeout } from 'node:timers/promises'
 import {
   DataStream,
   Dataset,
+  DenoisingAutoEncoderDataset,
   losses,
   SentenceTransformer,
   SentenceTransformerTrainer,
@@ -15,7 +16,7 @@ import { tinyWords } from './tiny-folder.js'
 export interface RunRequest {
   model: string
   args: Partial<TrainingArguments>
-  data: 'datasets' | 'stream' | 'custom' | 'twins'
+  data: 'datasets' | 'stream' | 'custom' | 'twins' | 'targets'
   /** Every log record is appended here as a line of JSON. */
   log: string
   /** Where the model is saved in the end. */
@@ -61,6 +62,19 @@ const datas: Record<RunRequest['data'], () => Data> = {
           ...{ matryoshkaDims: [32, 16, 8], nDimsPerStep: 2 },
         }),
       }),
+    },
+  }),
+  // Losses that predict tokens: a decoder, masks that depend on epoch and row, noise that depends on the epoch.
+  targets: () => ({
+    trainDataset: {
+      denoising: new DenoisingAutoEncoderDataset(positive).toStream(),
+      masked: Dataset.fromColumns({ text: positive }),
+      streamed: DataStream.from(() => positive.map((text) => ({ text })), { length: positive.length }),
+    },
+    loss: {
+      denoising: new losses.DenoisingAutoEncoderLoss(),
+      masked: new losses.MaskedLanguageModelLoss(),
+      streamed: new losses.MaskedLanguageModelLoss({ wholeWordMask: true }),
     },
   }),
   // mean (‖u − v‖² w)

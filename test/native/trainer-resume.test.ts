@@ -63,6 +63,7 @@ const cases: [string, RunRequest['data'], Partial<TrainingArguments>][] = [
   ['rmsprop, groups, frozen layers', 'datasets', { numTrainEpochs: 2, optim: 'rmsprop', freeze: ['embeddings'] }],
   ['gradients of losses as in st-6.0.1', 'datasets', { numTrainEpochs: 2, compat: 'st-6.0.1' }],
   ['a stream', 'stream', { maxSteps: 8 }],
+  ['losses that predict tokens', 'targets', { numTrainEpochs: 2 }],
   ['a loss with a model of its own, losses that draw', 'twins', { numTrainEpochs: 3 }],
   ['a loss in TypeScript', 'custom', { numTrainEpochs: 3 }],
 ]
