@@ -1,6 +1,8 @@
 // Losses over pairs, triplets and labelled texts: defaults of sentence-transformers, what reaches the engine, what is refused.
 import test from 'ava'
+import { Dataset } from '../../lib/data/dataset.js'
 import * as losses from '../../lib/losses/index.js'
+import { checkData } from '../../lib/training/check-data.js'
 
 const code = 'ERR_INVALID_ARGUMENT'
 
@@ -67,4 +69,15 @@ test('what does not fit is refused', (t) => {
     code: 'ERR_UNKNOWN_OPTION',
     message: /tripletMargin/,
   })
+})
+
+test('AnglELoss takes triplets without labels, but no pairs', (t) => {
+  const triplets = Dataset.fromColumns({ anchor: ['a'], positive: ['b'], negative: ['c'] })
+  t.is(checkData(triplets, new losses.AnglELoss(), 'trainDataset'), undefined)
+  const pairs = triplets.selectColumns(['anchor', 'positive'])
+  t.throws(() => checkData(pairs, new losses.AnglELoss(), 'trainDataset'), {
+    code: 'ERR_INVALID_DATA',
+    message: /needs a label column/,
+  })
+  t.throws(() => checkData(triplets, new losses.MarginMSELoss(), 'trainDataset'), { message: /needs a label column/ })
 })
