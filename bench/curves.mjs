@@ -41,7 +41,8 @@ async function data() {
 /** The model with dropout off. */
 function quiet(folder) {
   const source = join(shared, 'models', 'all-MiniLM-L6-v2')
-  for (const name of readdirSync(source)) if (name !== 'config.json') symlinkSync(join(source, name), join(folder, name))
+  for (const name of readdirSync(source))
+    if (name !== 'config.json') symlinkSync(join(source, name), join(folder, name))
   const config = JSON.parse(readFileSync(join(source, 'config.json'), 'utf8'))
   Object.assign(config, { hidden_dropout_prob: 0, attention_probs_dropout_prob: 0 })
   writeFileSync(join(folder, 'config.json'), JSON.stringify(config))
@@ -88,7 +89,8 @@ const folder = quiet(mkdtempSync(join(tmpdir(), 'curves-')))
 try {
   for (const [loss, columns] of Object.entries(await data())) {
     const [a, b] = [await ours(folder, columns, loss), theirs(folder, columns, loss)]
-    if (a.length !== steps || b.length !== steps) throw new Error(`Expected ${steps} losses, found ${a.length} and ${b.length}`)
+    if (a.length !== steps || b.length !== steps)
+      throw new Error(`Expected ${steps} losses, found ${a.length} and ${b.length}`)
     const differences = a.map((value, i) => Math.abs(value - b[i]) / Math.abs(b[i]))
     console.log(
       JSON.stringify({

@@ -20,6 +20,8 @@ export interface PredictOptions {
   batchSize?: number
   /** Applied to the logits. Default: the model's. */
   activationFn?: ActivationName
+  /** A shorter name of `activationFn`; at most one of the two. */
+  activation?: ActivationName
   /** Softmax over the labels of each pair, after the activation; of use with several labels. Default false. */
   applySoftmax?: boolean
   /** Put in front of the first text of every pair. */
@@ -39,7 +41,9 @@ export interface RankOptions extends PredictOptions {
   returnDocuments?: boolean
 }
 
-const PREDICT = ['batchSize', 'activationFn', 'applySoftmax', 'prompt', 'promptName', 'showProgressBar', 'signal']
+const PREDICT = [
+  ...['batchSize', 'activationFn', 'activation', 'applySoftmax', 'prompt', 'promptName', 'showProgressBar', 'signal'],
+]
 const PREDICT_NOT_BUILT = {
   convertToNumpy: { harmless: [true], instead: 'the result is always a Float32Array' },
   convertToTensor: { harmless: [false], instead: 'the result is always a Float32Array' },
@@ -74,6 +78,10 @@ export function checkPredictOptions(where: string, options: PredictOptions, more
   checkOptions(where, options, [...PREDICT, ...more], PREDICT_NOT_BUILT)
   checkInteger('batchSize', options.batchSize, 1)
   checkOneOf('activationFn', options.activationFn, ACTIVATION_NAMES)
+  checkOneOf('activation', options.activation, ACTIVATION_NAMES)
+  if (options.activation !== undefined && options.activationFn !== undefined) {
+    throw invalidArgument('activation', 'nothing beside activationFn', options.activation)
+  }
   checkType('applySoftmax', options.applySoftmax, 'boolean')
   checkType('prompt', options.prompt, 'string')
   checkType('promptName', options.promptName, 'string')

@@ -133,7 +133,7 @@ export class CrossEncoder {
     checkPredictOptions('predict', options)
     const width = this.#use().encoder.embeddingDimension
     const data = await this.#logits(input, options)
-    applyActivation(options.activationFn ?? this.activationFn, data, width)
+    applyActivation(options.activation ?? options.activationFn ?? this.activationFn, data, width)
     // As in Python also over a single label, where it makes every score 1.
     if (options.applySoftmax) softmaxRows(data, width)
     return scores(data, input.length, width)

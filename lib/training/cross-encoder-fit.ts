@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import type { Dataset } from '../data/dataset.js'
 import type { EvaluationContext, EvaluationResult } from '../evaluation/evaluator.js'
 import type { CrossEncoderLoss } from '../losses/cross-encoder/loss.js'
-import type { CrossEncoder } from '../models/cross-encoder.js'
+import { CrossEncoder } from '../models/cross-encoder.js'
 import { checkInteger, checkOneOf, checkOptions, checkType } from '../options.js'
 import type { EvaluatorOf } from './base-trainer.js'
 import type { TrainerCallback } from './callbacks.js'
@@ -138,3 +138,22 @@ function keepingBest(
     return result
   }
 }
+
+declare module '../models/cross-encoder.js' {
+  interface CrossEncoder {
+    /**
+     * Trains as before sentence-transformers 4: see {@link fitCrossEncoder}.
+     * @deprecated Use {@link CrossEncoderTrainer}.
+     */
+    fit(options: CrossEncoderFitOptions): Promise<TrainResult>
+  }
+}
+
+// Models know nothing of training: the method comes with it.
+Object.defineProperty(CrossEncoder.prototype, 'fit', {
+  configurable: true,
+  writable: true,
+  value(this: CrossEncoder, options: CrossEncoderFitOptions): Promise<TrainResult> {
+    return fitCrossEncoder(this, options)
+  },
+})

@@ -5,81 +5,20 @@
 #include <ATen/ops/from_blob.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <limits>
 
 #include "core/device.h"
 #include "engine/chunks.h"
+#include "engine/gathered.h"
 #include "engine/loss_pass.h"
 #include "engine/trained.h"
-#include "ops/similarity.h"
 
 namespace st {
 
 namespace {
 
 constexpr const char* kTwinPrefix = "loss.model1.";
-constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
-
-// Adds the milliseconds of its life.
-class Timer {
- public:
-  explicit Timer(double& total) : total_(total) {}
-  ~Timer() { total_ += std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start_).count(); }
-
- private:
-  double& total_;
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-};
-
-// What is gathered from batch to batch until it is reported.
-struct Gathered {
-  double loss_sum = 0;
-  int64_t batches = 0, finite_batches = 0, updates = 0, skipped = 0, tokens = 0;
-  double forward_ms = 0, backward_ms = 0, optimizer_ms = 0, mean_cosine = kNone;
-  std::map<std::string, std::pair<double, int64_t>> components;
-
-  void add(double loss, const std::vector<std::pair<std::string, double>>& logged) {
-    ++batches;
-    if (std::isfinite(loss)) {
-      loss_sum += loss;
-      ++finite_batches;
-    }
-    for (const auto& [name, value] : logged) {
-      auto& [sum, count] = components[name];
-      sum += value;
-      ++count;
-    }
-  }
-
-  StepReport report(double grad_norm) const {
-    StepReport out;
-    out.loss = finite_batches > 0 ? loss_sum / static_cast<double>(finite_batches) : kNone;
-    out.batches = batches;
-    for (const auto& [name, part] : components) {
-      out.components[name] = part.first / static_cast<double>(part.second);
-    }
-    out.grad_norm = grad_norm;
-    out.updates = updates;
-    out.skipped = skipped;
-    out.forward_ms = forward_ms;
-    out.backward_ms = backward_ms;
-    out.optimizer_ms = optimizer_ms;
-    out.tokens = tokens;
-    out.mean_cosine = mean_cosine;
-    return out;
-  }
-};
-
-// Of all pairs of different rows.
-double mean_cosine(const at::Tensor& x_BD) {
-  const auto rows = static_cast<double>(x_BD.size(0));
-  if (rows < 2) return kNone;
-  const double squares = normalize_rows(x_BD).sum(0).pow(2).sum().item<double>();
-  return (squares - rows) / (rows * (rows - 1));
-}
-
 }  // namespace
 
 struct Trainer::Impl {

@@ -77,7 +77,7 @@ test('the old fit: evaluates, saves the best, calls back', async (t) => {
   const outputPath = join(await temporaryFolder(t), 'best')
   await using model = await CrossEncoder.load(ONE)
   const calls: [number, number, number][] = []
-  const result = await fitCrossEncoder(model, {
+  const result = await model.fit({
     ...{ trainDataset, batchSize: 16, epochs: 2, warmupSteps: 0, learningRate: 1e-3, evaluationSteps: 3, outputPath },
     evaluator,
     callback: (score, epoch, steps) => void calls.push([score, epoch, steps]),

@@ -51,7 +51,7 @@ for (const name of ['one', 'three'] as const) {
     const cases = {
       default: {},
       logits: { activationFn: 'identity' },
-      tanh: { activationFn: 'tanh', batchSize: 1 },
+      tanh: { activation: 'tanh', batchSize: 1 },
       softmax: { applySoftmax: true },
       prompted: { prompt: 'the dog: ' },
     } as const
