@@ -3,14 +3,11 @@ import type { ConfigObject, LossSpec } from '../native/types.js'
 import { checkInteger, checkOneOf, checkOptions, checkType } from '../options.js'
 import type { Loss, LossRequirements } from './loss.js'
 
-/** What a loss in TypeScript is computed from. The arrays are valid during the call; do not change them. */
-export interface CustomLossInput {
-  /** The sentence embeddings, one array per text column: `rows` × `dimension`, row by row. */
-  embeddings: readonly Float32Array[]
+/** What a loss in TypeScript may know beside embeddings and labels. The arrays are valid during the call; do not change them. */
+export interface CustomLossBatch {
   rows: number
+  /** Width of an embedding. */
   dimension: number
-  /** One label per row, or a vector of them. */
-  labels?: Float32Array | Int32Array
   /** Shape of `labels`: [rows] or [rows, width]. */
   labelShape?: readonly number[]
   /** A number for every row of every column, column by column; equal numbers are equal texts. */
@@ -31,7 +28,15 @@ export interface CustomLossValue {
   components?: Readonly<Record<string, number>>
 }
 
-export type CustomLossFunction = (input: CustomLossInput) => CustomLossValue | Promise<CustomLossValue>
+/**
+ * @param embeddings one array per text column: `rows` × `dimension`, row by row. Valid during the call; do not change them
+ * @param labels one label per row, or a vector of them; undefined without labels
+ */
+export type CustomLossFunction = (
+  embeddings: readonly Float32Array[],
+  labels: Float32Array | Int32Array | undefined,
+  batch: CustomLossBatch,
+) => CustomLossValue | Promise<CustomLossValue>
 
 /** A parameter that a custom loss owns and trains. */
 export interface CustomLossParameter {
@@ -67,7 +72,7 @@ export interface ComputedLoss {
  *
  * ```ts
  * // mean ½ ‖u − v‖²
- * new losses.Custom(({ embeddings: [u, v], rows }) => {
+ * new losses.Custom(([u, v], labels, { rows }) => {
  *   const du = u!.map((value, i) => (value - v![i]!) / rows)
  *   const loss = du.reduce((sum, d) => sum + (d * d * rows) / 2, 0)
  *   return { loss, gradients: [du, du.map((d) => -d)] }

@@ -28,8 +28,8 @@ export { CosineSimilarityLoss, type CosineSimilarityLossOptions } from './cosine
 export {
   type ComputedLoss,
   Custom,
+  type CustomLossBatch,
   type CustomLossFunction,
-  type CustomLossInput,
   type CustomLossOptions,
   type CustomLossParameter,
   type CustomLossValue,

@@ -1,5 +1,5 @@
 import { fromNative, SentenceTorchError } from '../errors.js'
-import type { ComputedLoss, CustomLossInput, CustomLossValue } from '../losses/custom.js'
+import type { ComputedLoss, CustomLossBatch, CustomLossValue } from '../losses/custom.js'
 import type {
   ExternalLoss,
   NativeEncoder,
@@ -44,16 +44,16 @@ export class ComputedStep {
     const dimension = this.encoder.embeddingDimension
     const rows = (batch.offsets.length - 1) / batch.columns
     const size = rows * dimension
-    const input: CustomLossInput = {
-      embeddings: Array.from({ length: batch.columns }, (_, c) => all.subarray(c * size, (c + 1) * size)),
+    const embeddings = Array.from({ length: batch.columns }, (_, c) => all.subarray(c * size, (c + 1) * size))
+    const more: CustomLossBatch = {
       rows,
       dimension,
       parameters: await this.parameters(),
       training,
-      ...(batch.labels && { labels: batch.labels, labelShape: batch.labelShape ?? [rows] }),
+      ...(batch.labels && { labelShape: batch.labelShape ?? [rows] }),
       ...(batch.textIds && { textIds: batch.textIds }),
     }
-    const value = await this.loss.compute(input)
+    const value = await this.loss.compute(embeddings, batch.labels, more)
     if (typeof value?.loss !== 'number') throw misfit('an object with the number loss')
     return value
   }

@@ -81,7 +81,7 @@ const datas: Record<RunRequest['data'], () => Data> = {
   custom: () => ({
     trainDataset: ranking,
     loss: new losses.Custom(
-      ({ embeddings: [u, v], rows, parameters }) => {
+      ([u, v], _labels, { rows, parameters }) => {
         const w = parameters.w![0]!
         const difference = u!.map((value, i) => value - v![i]!)
         const square = difference.reduce((sum, d) => sum + d * d, 0) / rows

@@ -33,7 +33,7 @@ function crossEntropy(logits: number[], target: number): { shares: number[]; los
 }
 
 /** MultipleNegativesRankingLoss by hand: cosine, scale 20, positives of the batch as candidates. */
-const handRanking: losses.CustomLossFunction = ({ embeddings: [a, b], rows, dimension, training }) => {
+const handRanking: losses.CustomLossFunction = ([a, b], _labels, { rows, dimension, training }) => {
   const unit = (all: Float32Array, i: number) => {
     const vector = row(all, i, dimension)
     const norm = Math.sqrt(dot(vector, vector))
@@ -64,7 +64,7 @@ const handRanking: losses.CustomLossFunction = ({ embeddings: [a, b], rows, dime
 }
 
 /** SoftmaxLoss by hand: W [u; v; |u − v|] + b. */
-const handSoftmax: losses.CustomLossFunction = ({ embeddings: [a, b], rows, dimension, labels, parameters }) => {
+const handSoftmax: losses.CustomLossFunction = ([a, b], labels, { rows, dimension, parameters }) => {
   const weight = parameters['classifier.weight']!
   const bias = parameters['classifier.bias']!
   const width = 3 * dimension
