@@ -8,6 +8,7 @@ import { pairTemplate } from '../../lib/data/pair-template.js'
 import { TokenCache } from '../../lib/data/pairs.js'
 import { CrossEncoder, type Pair } from '../../lib/models/cross-encoder.js'
 import { temporaryFolder } from '../helpers/model-folders.js'
+import { equal, report } from './report.js'
 import { maxDifference } from './support.js'
 
 const FOLDER = fileURLToPath(new URL('../../../test/parity/golden/cross-encoder/', import.meta.url))
@@ -37,6 +38,7 @@ test('pairs have the token ids, types and cuts of the Hugging Face tokenizer', a
       const range = [rows.offsets[i], rows.offsets[i + 1]] as const
       t.deepEqual([...rows.ids.subarray(...range)], ids[i], `${maxLength}: ${pair}`)
       t.deepEqual([...rows.tokenTypes.subarray(...range)], types[i], `${maxLength}: ${pair}`)
+      equal('cross-encoder', 'tokens')
     }
   }
 })
@@ -60,6 +62,7 @@ for (const name of ['one', 'three'] as const) {
       t.deepEqual(shape, name === 'one' ? [12] : [12, 3])
       const difference = maxDifference(data, expected[kind as keyof typeof cases].flat())
       t.true(difference < TOLERANCE, `${kind}: ${difference}`)
+      report('cross-encoder', 'predict', { deviation: difference, allowed: TOLERANCE })
     }
     const single = await model.predict(golden.pairs[1] as Pair)
     t.true(maxDifference(single, [expected.default[1]!].flat()) < TOLERANCE)

@@ -8,6 +8,7 @@ import type { TrainingData } from '../../lib/data/legacy/training-data.js'
 import { maskTokens } from '../../lib/data/masking.js'
 import { concatTokenized } from '../../lib/data/pack.js'
 import { createBatchSampler } from '../../lib/data/samplers/index.js'
+import { equal } from './report.js'
 
 /** Made by make_data_goldens.py, with the random numbers of lib/data/random.ts. */
 const folder = new URL('../../../test/parity/golden/data/', import.meta.url)
@@ -49,6 +50,7 @@ test('group_by_label: the batches of sentence-transformers', async (t) => {
     const sampler = createBatchSampler('group_by_label', dataset, { batchSize, dropLast, seed: 7 })
     t.is(sampler.length, length)
     for (const [epoch, expected] of epochs.entries()) t.deepEqual(await collect(sampler.batches(epoch)), expected)
+    equal('data', 'group_by_label', epochs.length)
   }
 })
 
@@ -59,6 +61,7 @@ test('no_duplicates: the batches of sentence-transformers', async (t) => {
     t.is(sampler.length, length)
     t.deepEqual(await collect(sampler.batches(0)), epochs[0])
     t.deepEqual(await collect(sampler.batches(4)), epochs[1])
+    equal('data', 'no_duplicates', 2)
   }
 })
 
@@ -78,6 +81,7 @@ test('several datasets: the batches of sentence-transformers', async (t) => {
       found.push([Number(name.slice(1)), [...rows]])
     }
     t.deepEqual(found, batches)
+    equal('data', sampler)
   }
 })
 
@@ -96,6 +100,7 @@ for (const compression of ['none', 'snappy', 'gzip', 'zstd', 'brotli', 'lz4']) {
       ['texts', 'text', 'label', 'other', 'other', 'other', 'other'],
     )
     t.deepEqual(dataset.columnNames, columns)
+    equal('data', 'Parquet')
   })
 }
 
@@ -125,6 +130,7 @@ test('masked tokens: those of transformers, text by text', (t) => {
       const [start, end] = [result.offsets[i]!, result.offsets[i + 1]!]
       t.deepEqual([...result.targets.subarray(start, end)], targets, `${JSON.stringify(options)} row ${i}`)
       t.deepEqual([...result.ids.subarray(start, end)], ids, `${JSON.stringify(options)} row ${i}`)
+      equal('data', 'masking')
     }
   }
 })
@@ -147,6 +153,7 @@ test('ContrastiveTensionDataLoader: the pairs of sentence-transformers', async (
       rows.map((row) => [Number(row.sentence_0), Number(row.sentence_1), row.label]),
     )
     t.deepEqual(triples, batches)
+    equal('data', 'ContrastiveTensionDataLoader')
     t.is(loader.length, batches.length)
     t.is(found.length, batches.length)
   }
@@ -166,6 +173,7 @@ test('SentenceLabelDataset: the rows of sentence-transformers', async (t) => {
       )
       t.true(rows.every((row) => row.label === labels[Number(row.sentence_0)]))
       t.is(length, Math.ceil(expected.length / 4))
+      equal('data', 'SentenceLabelDataset')
     }
   }
 })

@@ -1,6 +1,7 @@
 // Embeddings of tiny random models of every configuration, against PyTorch.
 import test from 'ava'
 import type { PackedBatch } from '../../lib/native/types.js'
+import { report } from './report.js'
 import {
   encode,
   floats,
@@ -49,6 +50,7 @@ for (const [base, { config, weights: weightsFile, tokenRows, pipelines }] of Obj
       t.is(encoder.maxPositions, positions)
       const difference = maxDifference(await encode(encoder, batch), expected)
       t.true(difference <= TOLERANCE, `off by ${difference}`)
+      report('encoding', 'encode', { deviation: difference, allowed: TOLERANCE })
       await encoder.dispose()
     })
 
@@ -57,6 +59,7 @@ for (const [base, { config, weights: weightsFile, tokenRows, pipelines }] of Obj
       const encoder = await make('float64')
       const difference = maxDifference(await encode(encoder, batch), expected)
       t.true(difference <= 1e-6, `off by ${difference}`)
+      report('encoding', 'encode', { part: 'float64', deviation: difference, allowed: 1e-6 })
       await encoder.dispose()
     })
 

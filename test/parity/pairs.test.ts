@@ -4,6 +4,7 @@ import { crc32 } from 'node:zlib'
 import test from 'ava'
 import { PairTokenizer } from '../../lib/data/pairs.js'
 import { Tokenizer } from '../../lib/data/tokenizer.js'
+import { equal } from './report.js'
 
 const SHARED = new URL('../../../../shared/', import.meta.url)
 const file = (path: string) => readFileSync(new URL(path, SHARED), 'utf8')
@@ -50,6 +51,7 @@ function pairs(): [string, string][] {
       t.is(crc(ids.subarray(...range)), idsCrc, `${length}, ${i}: ${rows[i]}`)
       t.is(crc(tokenTypes.subarray(...range)), typesCrc, `${length}, ${i}: ${rows[i]}`)
     }
+    equal('pairs', 'token ids', rows.length)
   }
   await tokenizer.dispose()
 })

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import test from 'ava'
 import { EmbeddingSimilarityEvaluator } from '../../lib/evaluation/index.js'
 import { SentenceTransformer } from '../../lib/models/sentence-transformer.js'
+import { report } from './report.js'
 import { floats, golden, goldenTensors, hasMiniLM, maxDifference } from './support.js'
 
 const SHARED = new URL('../../../../shared/', import.meta.url)
@@ -36,15 +37,20 @@ onlyWithData('from text to embedding: equal to Python’s within 2e-6', async (t
   const { data } = await model.encode(golden.minilm.sentences)
   const difference = maxDifference(data, floats(goldenTensors('minilm'), 'sentence_embedding'))
   t.true(difference <= 2e-6, `off by ${difference}`)
+  report('stsb', 'encode', { deviation: difference, allowed: 2e-6 })
   await model.dispose()
 })
 
 onlyWithData('dev Spearman equals Python’s', async (t) => {
   const spearman = await devSpearman('float32')
-  t.true(Math.abs(spearman - golden.minilm.devSpearman) <= 1e-5, String(spearman))
+  const deviation = Math.abs(spearman - golden.minilm.devSpearman)
+  t.true(deviation <= 1e-5, String(spearman))
+  report('stsb', 'spearman', { deviation, allowed: 1e-5 })
 })
 
 onlyWithData('dev Spearman in bfloat16 is within 0.001', async (t) => {
   const spearman = await devSpearman('bfloat16')
-  t.true(Math.abs(spearman - golden.minilm.devSpearman) <= 0.001, String(spearman))
+  const deviation = Math.abs(spearman - golden.minilm.devSpearman)
+  t.true(deviation <= 0.001, String(spearman))
+  report('stsb', 'spearman', { part: 'bfloat16', deviation, allowed: 0.001 })
 })

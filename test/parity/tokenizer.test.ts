@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { gunzipSync } from 'node:zlib'
 import test from 'ava'
 import { Tokenizer } from '../../lib/data/tokenizer.js'
+import { equal } from './report.js'
 
 const root = new URL('../../../', import.meta.url)
 const shared = new URL('../shared/', root)
@@ -48,6 +49,7 @@ for (const [file, digests] of Object.entries(files)) {
         expected,
         `made with ${JSON.stringify(versions)}`,
       )
+      equal('tokenizer', 'token ids', texts.length)
     }
   })
 }

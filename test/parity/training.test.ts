@@ -1,6 +1,7 @@
 // Losses, gradients and optimiser steps at dropout 0, against PyTorch.
 import test from 'ava'
 import type { DType, PackedBatch } from '../../lib/native/types.js'
+import { report } from './report.js'
 import {
   distance,
   encode,
@@ -46,12 +47,9 @@ const lr = golden.lr
 for (const name of Object.keys(golden.training)) {
   test(`${name}: loss and every gradient equal PyTorch's`, async (t) => {
     const { spec, batch, trainer, grads, close } = await open(name)
-    const report = (await trainer.step(batch, { lr, update: false, report: true }))!
+    const { loss } = (await trainer.step(batch, { lr, update: false, report: true }))!
     const expected = spec.losses[0]!
-    t.true(
-      Math.abs(report.loss - expected) <= 1e-5 * Math.max(1, expected),
-      `loss ${report.loss}, expected ${expected}`,
-    )
+    t.true(Math.abs(loss - expected) <= 1e-5 * Math.max(1, expected), `loss ${loss}, expected ${expected}`)
     t.true(Math.abs((await trainer.evaluate(batch)).loss - expected) <= 1e-5 * Math.max(1, expected))
 
     const found = await gradients(trainer)
@@ -62,6 +60,7 @@ for (const name of Object.keys(golden.training)) {
       // Where the true gradient of everything is zero there is no norm to measure by.
       const allowed = 1e-4 * norm(gradient) + 1e-7 * (total || 1)
       t.true(difference <= allowed, `${tensor} is off by ${difference}, allowed ${allowed}`)
+      report('training', 'step', { part: 'gradient', deviation: (1e-4 * difference) / allowed, allowed: 1e-4 })
     }
     await close()
   })
@@ -72,18 +71,20 @@ for (const name of Object.keys(golden.training)) {
     const { spec, batch, encoder, trainer, tensors, grads, close } = await open(name)
     const total = globalNorm(grads.values())
     for (let step = 1; step <= spec.steps; step++) {
-      const report = (await trainer.step(batch, { lr, report: true }))!
-      t.is(report.updates, 1)
-      t.is(report.skipped, 0)
+      const result = (await trainer.step(batch, { lr, report: true }))!
+      t.is(result.updates, 1)
+      t.is(result.skipped, 0)
       const [loss, gradNorm] = [spec.losses[step - 1]!, spec.gradNorms[step - 1]!]
       t.true(
-        Math.abs(report.loss - loss) <= 1e-5 * Math.max(1, loss),
-        `step ${step}: loss ${report.loss}, expected ${loss}`,
+        Math.abs(result.loss - loss) <= 1e-5 * Math.max(1, loss),
+        `step ${step}: loss ${result.loss}, expected ${loss}`,
       )
       t.true(
-        Math.abs(report.gradNorm - gradNorm) <= 1e-4 * gradNorm,
-        `step ${step}: norm ${report.gradNorm}, not ${gradNorm}`,
+        Math.abs(result.gradNorm - gradNorm) <= 1e-4 * gradNorm,
+        `step ${step}: norm ${result.gradNorm}, not ${gradNorm}`,
       )
+      const deviation = Math.abs(result.gradNorm - gradNorm) / gradNorm
+      report('training', 'step', { part: 'gradient norm', deviation, allowed: 1e-4 })
 
       const after = section(tensors, `after${step}/`)
       if (after.size === 0) continue
@@ -100,6 +101,7 @@ for (const name of Object.keys(golden.training)) {
           else noise = Math.max(noise, difference)
         }
         t.true(real <= 1e-5, `${tensor} is off by ${real} after ${step} steps`)
+        report('training', 'step', { part: 'parameters after up to 10 steps', deviation: real, allowed: 1e-5 })
         t.true(
           noise <= 1.01 * lr * step,
           `${tensor} is off by ${noise} after ${step} steps, where its gradient is zero`,
@@ -116,6 +118,7 @@ for (const name of Object.keys(golden.training)) {
     for (const [tensor, values] of section(tensors, `after${spec.steps}/`)) {
       const difference = maxDifference(found.get(tensor)!, values)
       t.true(difference <= 5e-7, `${tensor} is off by ${difference}`)
+      report('training', 'step', { part: 'the same in float64', deviation: difference, allowed: 5e-7 })
     }
     await close()
   })

@@ -14,6 +14,7 @@ import { readNpy, writeNpy } from '../../lib/search/hard-negatives/npy.js'
 import type { MineHardNegativesOptions } from '../../lib/search/hard-negatives/options.js'
 import type { Precision } from '../../lib/search/quantize.js'
 import * as util from '../../lib/search/util.js'
+import { equal, report } from './report.js'
 
 const GOLDEN = new URL('../../../test/parity/golden/utilities/', import.meta.url)
 const golden = <T>(name: string): T => JSON.parse(readFileSync(new URL(`${name}.json`, GOLDEN), 'utf8')) as T
@@ -22,6 +23,12 @@ const matrix = (data: number[], dim: number) => embeddings(Float32Array.from(dat
 /** Scores of float32 sums in another order. */
 const TOLERANCE = 4e-6
 const near = (a: number, b: number) => Math.abs(a - b) <= TOLERANCE * Math.max(1, Math.abs(b))
+/** `near`, and kept as a deviation of `name`. */
+function sameScore(name: string, a: number, b: number): boolean {
+  const deviation = Math.abs(a - b) / Math.max(1, Math.abs(b))
+  report('utilities', name, { deviation, allowed: TOLERANCE })
+  return deviation <= TOLERANCE
+}
 
 const camel = (options: Record<string, unknown>) =>
   Object.fromEntries(
@@ -35,7 +42,7 @@ const camel = (options: Record<string, unknown>) =>
  * Whether two ranked lists are the same: the same scores in order, and among equal scores the same entries. Where the list was
  * cut among equal scores (`cut`), the last of them may be others.
  */
-function sameRanking(found: [number, string][], expected: [number, string][], cut: boolean): boolean {
+function sameRanking(name: string, found: [number, string][], expected: [number, string][], cut: boolean): boolean {
   if (found.length !== expected.length) return false
   for (let start = 0; start < expected.length; ) {
     let end = start + 1
@@ -47,7 +54,7 @@ function sameRanking(found: [number, string][], expected: [number, string][], cu
           .map((entry) => entry[1])
           .sort(),
       )
-    for (let i = start; i < end; i++) if (!near(found[i]![0], expected[i]![0])) return false
+    for (let i = start; i < end; i++) if (!sameScore(name, found[i]![0], expected[i]![0])) return false
     if (!(cut && end === expected.length) && names(found) !== names(expected)) return false
     start = end
   }
@@ -73,7 +80,7 @@ test('semanticSearch finds what util.semantic_search finds', async (t) => {
     found.forEach((row, i) => {
       const mine = row.map((hit): [number, string] => [hit.score, `${hit.corpusId}`])
       const theirs = hits[i]!.map(([id, score]): [number, string] => [score, `${id}`])
-      t.true(sameRanking(mine, theirs, true), `${metric} ${JSON.stringify(options)}, query ${i}`)
+      t.true(sameRanking('semanticSearch', mine, theirs, true), `${metric} ${JSON.stringify(options)}, query ${i}`)
     })
   }
 })
@@ -87,6 +94,7 @@ test('embeddings are kept as the file that numpy.save writes', async (t) => {
   t.teardown(() => rm(folder, { recursive: true }))
   await writeNpy(join(folder, 'mine.npy'), matrix(corpus, dim))
   t.deepEqual(readFileSync(join(folder, 'mine.npy')), readFileSync(theirs))
+  equal('utilities', 'npy files')
   await t.throwsAsync(readNpy(theirs, 3, dim), { code: 'ERR_INVALID_FILE', message: /41 × 8 values instead of 3 × 8/ })
   await writeFile(join(folder, 'short.npy'), readFileSync(theirs).subarray(0, 300))
   await t.throwsAsync(readNpy(join(folder, 'short.npy'), 41, 8), { code: 'ERR_INVALID_FILE', message: /too early/ })
@@ -101,6 +109,7 @@ interface ParaphraseGolden {
 }
 
 test('paraphraseMiningEmbeddings finds the pairs of util.paraphrase_mining_embeddings', async (t) => {
+  const MINING = 'paraphraseMiningEmbeddings'
   const { rows, cases } = golden<ParaphraseGolden>('paraphrases')
   t.is(cases.length, 44)
   const entry = ([score, i, j]: [number, number, number]): [number, string] => [score, `${i}-${j}`]
@@ -108,7 +117,10 @@ test('paraphraseMiningEmbeddings finds the pairs of util.paraphrase_mining_embed
     const { dim, data } = rows[name]!
     const found = await util.paraphraseMiningEmbeddings(matrix(data, dim), { ...camel(options), scoreFunction: metric })
     t.true(found.every(([, i, j]) => i < j))
-    t.true(sameRanking(found.map(entry), pairs.map(entry), false), `${name} ${metric} ${JSON.stringify(options)}`)
+    t.true(
+      sameRanking(MINING, found.map(entry), pairs.map(entry), false),
+      `${name} ${metric} ${JSON.stringify(options)}`,
+    )
   }
 })
 
@@ -126,6 +138,7 @@ test('communityDetection finds the communities of util.community_detection in th
     const all = matrix(data, dim)
     const found = await util.communityDetection(all, camel(options))
     t.is(found.length, communities.length, where)
+    equal('utilities', 'communityDetection')
     found.forEach((community, i) => {
       t.deepEqual(community.toSorted(), communities[i]!.toSorted(), where)
       // Most alike first; only rows that are repeated score alike.
@@ -152,10 +165,12 @@ interface NegativesGolden {
 }
 
 /** Equal, numbers to within the rounding of float32 sums. */
-function alike(found: unknown, expected: unknown): boolean {
-  if (typeof expected === 'number') return typeof found === 'number' && near(found, expected)
+function alike(name: string, found: unknown, expected: unknown): boolean {
+  if (typeof expected === 'number') return typeof found === 'number' && sameScore(name, found, expected)
   if (!Array.isArray(expected)) return found === expected
-  return Array.isArray(found) && found.length === expected.length && found.every((each, i) => alike(each, expected[i]))
+  return (
+    Array.isArray(found) && found.length === expected.length && found.every((each, i) => alike(name, each, expected[i]))
+  )
 }
 
 test('mineHardNegatives makes the columns and the report of util.mine_hard_negatives', async (t) => {
@@ -191,7 +206,7 @@ test('mineHardNegatives makes the columns and the report of util.mine_hard_negat
     )
     t.deepEqual(Object.keys(found.columns), Object.keys(columns), where)
     for (const [name, values] of Object.entries(columns)) {
-      t.true(alike(found.columns[name], values), `${where}: ${name}`)
+      t.true(alike('mineHardNegatives', found.columns[name], values), `${where}: ${name}`)
     }
     // There minScore counts all that was refused before it once more ("140.66%").
     const told = (line: string) => !line.includes('minScore of')
@@ -215,11 +230,11 @@ test('similarities are those of util', (t) => {
   for (const [name, expected] of Object.entries(camel(values))) {
     const compare = functions.get(name) as typeof util.cosSim | typeof util.pairwiseCosSim
     const found = compare(left, right)
-    t.true(alike(Array.from('data' in found ? found.data : found), expected), name)
+    t.true(alike(name, Array.from('data' in found ? found.data : found), expected), name)
   }
   t.is(Object.keys(values).length, 9)
   const even = util.pairwiseAngleSim(util.truncateEmbeddings(left, 6), util.truncateEmbeddings(right, 6))
-  t.true(alike(Array.from(even), even_angle))
+  t.true(alike('pairwiseAngleSim', Array.from(even), even_angle))
 })
 
 interface QuantizationGolden {
@@ -247,6 +262,7 @@ test('quantizeEmbeddings gives the bytes of util.quantize_embeddings', async (t)
     t.deepEqual(found.shape, shape as [number, number], where)
     t.deepEqual([...found.data], [...data].map(type === 'float32' ? Math.fround : Number), where)
     t.deepEqual([...found.row(2)], [...found.data].slice(2 * shape[1]!, 3 * shape[1]!))
+    equal('utilities', 'quantizeEmbeddings')
   }
   for (const { precision, data } of all.matrices) {
     const cut = (from: number, to: number) =>

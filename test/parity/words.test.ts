@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import test from 'ava'
 import { joinWords, sentences, sentenceWords, words } from '../../lib/data/legacy/treebank.js'
+import { equal } from './report.js'
 
 /** Made by make_word_goldens.py: text, its words, the text of them, some of them, the text of those. */
 type Row = [string, string[], string, string[], string]
@@ -11,6 +12,7 @@ const rows = JSON.parse(
 test('sentences are split into words as NLTK does', (t) => {
   t.true(rows.length > 250)
   for (const [text, expected] of rows) t.deepEqual(sentenceWords(text), expected, JSON.stringify(text))
+  equal('words', 'words', rows.length)
 })
 
 test('words are joined as NLTK does', (t) => {

@@ -3,6 +3,7 @@ import test from 'ava'
 import { resolveArguments, type TrainingArguments } from '../../lib/training/arguments.js'
 import { planRun } from '../../lib/training/flow.js'
 import { PLANNED_ARGUMENTS } from '../../lib/training/planned-arguments.js'
+import { equal } from '../parity/report.js'
 
 const golden: { defaults: Record<string, unknown> } = JSON.parse(
   readFileSync(new URL('../../../test/unit/golden/arguments.json', import.meta.url), 'utf8'),
@@ -52,6 +53,7 @@ for (const [name, value] of Object.entries(golden.defaults)) {
     if (Object.hasOwn(defaults, name)) {
       t.deepEqual(defaults[name], otherDefaults[name] ?? value)
       t.deepEqual(resolveArguments({ [name]: value })[name as keyof TrainingArguments], defaults[name])
+      equal('arguments', name)
       return
     }
     const refused = (given: unknown) =>

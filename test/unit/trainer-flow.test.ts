@@ -5,6 +5,7 @@ import { resolveArguments, type TrainingArguments } from '../../lib/training/arg
 import type { LogRecord, TrainerCallback, TrainerState } from '../../lib/training/callbacks.js'
 import { pairs, prepare, source } from '../helpers/fake-trainer.js'
 import { temporaryFolder } from '../helpers/model-folders.js'
+import { report } from '../parity/report.js'
 
 interface Run {
   rows: number
@@ -67,7 +68,9 @@ for (const [i, expected] of golden.runs.entries()) {
       expected.logged.map(([step, epoch]) => [step, epoch]),
     )
     logged.forEach(([, , rate], n) => {
-      t.true(Math.abs(rate! - expected.logged[n]![2]) < 1e-16, `${rate}, ${expected.logged[n]![2]}`)
+      const deviation = Math.abs(rate! - expected.logged[n]![2])
+      t.true(deviation < 1e-16, `${rate}, ${expected.logged[n]![2]}`)
+      report('flow', 'run', { part: 'rates', deviation, allowed: 1e-16 })
     })
   })
 }

@@ -1,0 +1,100 @@
+import { built, notBuilt, onlyHere, type Row } from './row.js'
+
+const TEST = 'test/parity/evaluators.test.ts'
+const SCRIPT = 'test/parity/make_evaluators.py'
+
+const dense = (name: string, note?: string, tests: string[] = [], golden: string[] = []): Row =>
+  built('evaluation', name, name, {
+    golden: [SCRIPT, ...golden],
+    tests: [TEST, ...tests],
+    report: ['evaluators', name],
+    ...(note && { note }),
+  })
+const REAL = 'test/parity/make_evaluators_real.py'
+const REAL_TEST = 'test/parity/evaluators-real.test.ts'
+
+export const evaluators: readonly Row[] = [
+  dense(
+    'EmbeddingSimilarityEvaluator',
+    '`precision` compares bytes as numbers; there they overflow',
+    ['test/parity/stsb.test.ts'],
+    ['test/parity/make_goldens.py'],
+  ),
+  dense('BinaryClassificationEvaluator', undefined, [REAL_TEST], [REAL]),
+  dense('InformationRetrievalEvaluator', 'ids are texts; similarities by name', [REAL_TEST], [REAL]),
+  dense(
+    'NanoBEIREvaluator',
+    undefined,
+    ['test/parity/evaluators-hub.test.ts'],
+    ['test/parity/make_nano_beir_files.py'],
+  ),
+  dense('TripletEvaluator', '`mainSimilarity` alone is measured; there the primary metric is missing'),
+  dense('RerankingEvaluator'),
+  dense('ParaphraseMiningEvaluator'),
+  dense('TranslationEvaluator'),
+  dense('MSEEvaluator'),
+  built('evaluation', 'MSEEvaluatorFromDataFrame', 'MSEEvaluatorFromDataset', {
+    golden: [SCRIPT],
+    tests: [TEST],
+    report: ['evaluators', 'MSEEvaluatorFromDataset'],
+    note: 'a `Dataset` in place of a data frame',
+  }),
+  dense('LabelAccuracyEvaluator'),
+  dense('SequentialEvaluator'),
+  built('evaluation', ['BaseEvaluator', 'SentenceEvaluator', 'SimilarityFunction'], [], {
+    tests: ['test/unit/evaluation.test.ts'],
+    note: 'anything with `evaluate` is an evaluator; similarities are named by texts',
+  }),
+  built('evaluation', 'mteb: Banking77Classification', 'Banking77Classification', {
+    golden: ['test/parity/make_banking77.py'],
+    tests: ['test/parity/banking77.test.ts'],
+    report: ['banking77', 'Banking77Classification'],
+  }),
+  onlyHere('evaluation', 'loadBeir', 'reads BEIR folders; there a package of its own', [REAL_TEST]),
+]
+
+const crossEncoder = (name: string, note?: string): Row =>
+  built('crossEncoderEvaluation', name, name, {
+    golden: ['test/parity/make_cross_encoder_evaluators.py'],
+    tests: ['test/parity/cross-encoder-evaluators.test.ts'],
+    report: ['cross-encoder-evaluators', name],
+    ...(note && { note }),
+  })
+const OLD = [
+  ...['CEBinaryAccuracyEvaluator', 'CEBinaryClassificationEvaluator', 'CECorrelationEvaluator'],
+  ...['CEF1Evaluator', 'CERerankingEvaluator', 'CESoftmaxAccuracyEvaluator'],
+]
+
+export const crossEncoderEvaluators: readonly Row[] = [
+  crossEncoder('CrossEncoderClassificationEvaluator'),
+  crossEncoder('CrossEncoderCorrelationEvaluator'),
+  crossEncoder('CrossEncoderRerankingEvaluator'),
+  crossEncoder('CrossEncoderNanoBEIREvaluator', 'from BEIR folders with `bm25.jsonl`; does not download'),
+  built('crossEncoderEvaluation', OLD, OLD, {
+    golden: ['test/parity/make_cross_encoder_evaluators.py'],
+    tests: ['test/parity/cross-encoder-evaluators.test.ts'],
+    note: 'deprecated names of the above, there as here',
+    state: 'built',
+  }),
+]
+
+export const otherEvaluators: readonly Row[] = [
+  notBuilt(
+    'sparseEvaluation',
+    [
+      ...['SparseBinaryClassificationEvaluator', 'SparseEmbeddingSimilarityEvaluator'],
+      ...['SparseInformationRetrievalEvaluator', 'SparseMSEEvaluator', 'SparseNanoBEIREvaluator'],
+      ...['SparseRerankingEvaluator', 'SparseTranslationEvaluator', 'SparseTripletEvaluator'],
+    ],
+    'there are no sparse encoders yet',
+  ),
+  notBuilt('sparseEvaluation', 'ReciprocalRankFusionEvaluator', 'fuses dense and sparse results: no sparse encoders'),
+  notBuilt(
+    'multiVectorEvaluation',
+    [
+      ...['MultiVectorInformationRetrievalEvaluator', 'MultiVectorNanoBEIREvaluator', 'MultiVectorTripletEvaluator'],
+      ...['MultiVectorRerankingEvaluator', 'MultiVectorDistillationEvaluator'],
+    ],
+    'there are no multi-vector models yet',
+  ),
+]
