@@ -5,6 +5,7 @@ import { type BeirDataset, loadBeir } from './beir.js'
 import { loadBeirFromHub } from './beir-hub.js'
 import { type CommonOptions, checkCommon, contextCells, mean } from './common.js'
 import { appendCsv, pythonFloat } from './csv.js'
+import { evaluateAll } from './evaluate-all.js'
 import type { EvaluatedModel, EvaluationContext, EvaluationResult, Evaluator } from './evaluator.js'
 import { InformationRetrievalEvaluator } from './information-retrieval.js'
 import { csvHeader, csvMetrics } from './ir-metrics.js'
@@ -73,17 +74,7 @@ export class NanoBEIREvaluator implements Evaluator {
   async evaluate(model: EvaluatedModel, context: EvaluationContext = {}): Promise<EvaluationResult> {
     const { aggregateFn = mean, scoreFunctions, writeCsv = true } = this.#options
     this.#evaluators ??= this.#load()
-    const metrics: Record<string, number> = {}
-    const values = new Map<string, number[]>()
-    for (const evaluator of await this.#evaluators) {
-      const result = await evaluator.evaluate(model, context)
-      for (const [key, value] of Object.entries(result.metrics)) {
-        metrics[key] = value
-        const metric = key.slice(evaluator.name.length + 1)
-        values.set(metric, [...(values.get(metric) ?? []), value])
-      }
-    }
-    const overall = new Map([...values].map(([metric, list]) => [metric, aggregateFn(list)]))
+    const { metrics, overall } = await evaluateAll(await this.#evaluators, model, context, aggregateFn)
     const names = scoreFunctions ? Object.keys(scoreFunctions).sort(comparePython) : [model.similarityFnName]
     if (context.outputPath !== undefined && writeCsv) await this.#write(context.outputPath, context, names, overall)
     for (const [metric, value] of overall) metrics[`${this.name}_${metric}`] = value

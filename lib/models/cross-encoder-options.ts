@@ -1,6 +1,7 @@
 import { invalidArgument } from '../errors.js'
 import { checkInteger, checkOneOf, checkOptions, checkType } from '../options.js'
 import { ACTIVATION_NAMES, type ActivationName } from './activations.js'
+import { checkSourceOptions } from './load-options.js'
 import { LOAD_NOT_BUILT, type LoadOptions } from './types.js'
 
 export interface CrossEncoderLoadOptions
@@ -61,17 +62,7 @@ export function checkCrossEncoderLoadOptions(options: CrossEncoderLoadOptions): 
   checkInteger('maxLength', options.maxLength, 1)
   checkOneOf('activationFn', options.activationFn, ACTIVATION_NAMES)
   checkInteger('seed', options.seed, 0)
-  checkType('device', options.device, 'string')
-  checkOneOf('dtype', options.dtype, ['float32', 'bfloat16', 'auto'])
-  for (const name of ['revision', 'cacheFolder', 'defaultPromptName'] as const) checkType(name, options[name], 'string')
-  if (options.token !== false) checkType('token', options.token, 'string')
-  checkType('localFilesOnly', options.localFilesOnly, 'boolean')
-  checkType('onProgress', options.onProgress, 'function')
-  checkType('prompts', options.prompts, 'object')
-  for (const [name, text] of Object.entries(options.prompts ?? {})) {
-    if (typeof text !== 'string') throw invalidArgument(`prompts.${name}`, 'a string', text)
-  }
-  checkInteger('threads', options.threads, 1)
+  checkSourceOptions(options)
 }
 
 export function checkPredictOptions(where: string, options: PredictOptions, more: readonly string[] = []): void {

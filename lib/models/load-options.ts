@@ -13,6 +13,13 @@ import {
 /** Checks types and ranges of everything that does not depend on the model. */
 export function checkLoadOptions(options: LoadOptions): void {
   checkOptions('SentenceTransformer.load', options, LOAD_OPTIONS, LOAD_NOT_BUILT)
+  checkSourceOptions(options)
+  checkInteger('truncateDim', options.truncateDim, 1)
+  checkSimilarity(options.similarityFnName)
+}
+
+/** Where a model comes from and what runs it: the same for all kinds of models. */
+export function checkSourceOptions(options: Omit<LoadOptions, 'truncateDim' | 'similarityFnName'>): void {
   checkType('device', options.device, 'string')
   checkOneOf('dtype', options.dtype, ['float32', 'bfloat16', 'auto'])
   for (const name of ['revision', 'cacheFolder', 'defaultPromptName'] as const) checkType(name, options[name], 'string')
@@ -23,8 +30,6 @@ export function checkLoadOptions(options: LoadOptions): void {
   for (const [name, text] of Object.entries(options.prompts ?? {})) {
     if (typeof text !== 'string') throw invalidArgument(`prompts.${name}`, 'a string', text)
   }
-  checkInteger('truncateDim', options.truncateDim, 1)
-  checkSimilarity(options.similarityFnName)
   checkInteger('threads', options.threads, 1)
 }
 

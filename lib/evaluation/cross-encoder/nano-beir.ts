@@ -5,6 +5,7 @@ import { checkInteger, checkOptions, checkType } from '../../options.js'
 import { loadBeir } from '../beir.js'
 import { checkCommon, contextCells, invalidData, mean } from '../common.js'
 import { appendCsv, pythonFloat } from '../csv.js'
+import { evaluateAll } from '../evaluate-all.js'
 import type { EvaluationContext, EvaluationResult } from '../evaluator.js'
 import { NANO_BEIR_NAMES } from '../nano-beir-names.js'
 import type { CrossEncoderEvaluator, EvaluatedCrossEncoder, PairOptions } from './common.js'
@@ -75,17 +76,7 @@ export class CrossEncoderNanoBEIREvaluator implements CrossEncoderEvaluator {
   async evaluate(model: EvaluatedCrossEncoder, context: EvaluationContext = {}): Promise<EvaluationResult> {
     const { aggregateFn = mean, aggregateKey = 'mean', atK = 10, writeCsv = true } = this.#options
     this.#evaluators ??= this.#load()
-    const metrics: Record<string, number> = {}
-    const values = new Map<string, number[]>()
-    for (const evaluator of await this.#evaluators) {
-      const result = await evaluator.evaluate(model, context)
-      for (const [key, value] of Object.entries(result.metrics)) {
-        metrics[key] = value
-        const metric = key.slice(evaluator.name.length + 1)
-        values.set(metric, [...(values.get(metric) ?? []), value])
-      }
-    }
-    const overall = new Map([...values].map(([metric, list]) => [metric, aggregateFn(list)]))
+    const { metrics, overall } = await evaluateAll(await this.#evaluators, model, context, aggregateFn)
     if (context.outputPath !== undefined && writeCsv) {
       await appendCsv(
         context.outputPath,
