@@ -110,6 +110,7 @@ test('memory savers change nothing but rounding', async (t) => {
   const args: Partial<TrainingArguments>[] = [
     ...[
       { gradientCheckpointing: true },
+      { activationCheckpointing: true },
       { miniBatchSize: 5 },
       { miniBatchTokens: 30 },
       { miniBatchSize: 'auto' as const },

@@ -55,6 +55,16 @@ test('every argument has a row: built ones as such, others with the reason', (t)
   t.deepEqual(camel.sort(), Object.keys(PLANNED_ARGUMENTS).sort())
 })
 
+test('arguments are named where they are tested, besides their defaults', (t) => {
+  for (const { section, ours, golden, tests } of manifest) {
+    if (section !== 'arguments' || ours.length === 0) continue
+    const paths = [...golden, ...tests].filter((path) => !/unit\/arguments\.test|make_training\.py/.test(path))
+    const text = paths.map((path) => readFileSync(new URL(path, ROOT), 'utf8')).join()
+    const snake = ours[0]!.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+    t.true(text.includes(ours[0]!) || text.includes(snake), `${ours[0]} in ${paths}`)
+  }
+})
+
 test('everything that sentence-transformers exports has a row', (t) => {
   for (const section of Object.keys(TITLES) as Section[]) {
     const rows = manifest.filter((row) => row.section === section)

@@ -60,6 +60,8 @@ test('patterns that find nothing, or leave nothing, are refused', (t) => {
 test('optimisers', (t) => {
   const spec = (given: Partial<TrainingArguments>) => optimizerSpec(resolveArguments(given))
   t.deepEqual(spec({ adamBeta1: 0.8 }), { type: 'adamw', beta1: 0.8, beta2: 0.999, epsilon: 1e-8 })
+  const adam = { adamBeta1: 0.7, adamBeta2: 0.95, adamEpsilon: 1e-6 }
+  t.deepEqual(spec(adam), { type: 'adamw', beta1: 0.7, beta2: 0.95, epsilon: 1e-6 })
   t.deepEqual(spec({ optim: 'adamw_torch' }), spec({}))
   t.deepEqual(spec({ optim: 'sgd' }), { type: 'sgd' })
   t.deepEqual(spec({ optim: 'rmsprop' }), { type: 'rmsprop', alpha: 0.99, epsilon: 1e-8 })

@@ -3,13 +3,20 @@ import { built, notBuilt, onlyHere, type Row } from './row.js'
 const camel = (name: string) => name.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase())
 const DEFAULTS = ['test/unit/golden/make_training.py']
 const DEFAULTS_TEST = 'test/unit/arguments.test.ts'
+const FLOW = 'test/unit/trainer-flow.test.ts'
+const RUN = 'test/parity/training-run.test.ts'
+/** Where the expected values of a test come from. */
+const SCRIPTS: Readonly<Record<string, string>> = {
+  [FLOW]: 'test/unit/golden/make_flow.py',
+  [RUN]: 'test/parity/make_training_run.py',
+}
 
 /** Arguments of the same meaning, whose defaults are compared; `tests`: what else holds them to it. */
 const same = (names: string, tests: string[], note?: string): Row[] =>
   names.split(' ').map((name) =>
     built('arguments', name, camel(name), {
-      golden: DEFAULTS,
-      tests: [DEFAULTS_TEST, ...tests],
+      golden: [...DEFAULTS, ...tests.flatMap((path) => SCRIPTS[path] ?? [])],
+      tests: [...new Set([DEFAULTS_TEST, ...tests])],
       report: ['arguments', camel(name)],
       ...(note && { note }),
     }),
@@ -19,9 +26,8 @@ const refused = (names: string, reason: string): Row[] =>
 const own = (names: string, note: string, tests: string[]): Row[] =>
   names.split(' ').map((name) => onlyHere('arguments', name, note, tests))
 
-const FLOW = 'test/unit/trainer-flow.test.ts'
-const RUN = 'test/parity/training-run.test.ts'
 const STEP = 'test/parity/training.test.ts'
+const FEED = 'test/unit/feed.test.ts'
 const BATCHES = 'test/unit/trainer-batches.test.ts'
 const NATIVE = 'test/native/trainer-arguments.test.ts'
 const RESUME = 'test/native/trainer-resume.test.ts'
@@ -38,39 +44,47 @@ const UPLOAD = 'nothing is uploaded: save the model and upload the folder'
 export const trainingArguments: readonly Row[] = [
   ...same('output_dir num_train_epochs max_steps', [FLOW]),
   ...same('per_device_train_batch_size gradient_accumulation_steps', [FLOW, RUN]),
-  ...same('per_device_eval_batch_size dataloader_drop_last', [TRAINER]),
+  ...same('per_device_eval_batch_size', [TRAINER]),
+  ...same('dataloader_drop_last', [FLOW, TRAINER]),
   ...same('dataloader_num_workers', [NATIVE], 'threads that tokenise'),
   ...same('batch_sampler', [BATCHES], 'also by dataset'),
-  ...same('multi_dataset_batch_sampler', [NATIVE]),
+  ...same('multi_dataset_batch_sampler', [RUN, FEED]),
   ...same('prompts', [BATCHES, RUN]),
   ...same('optim', [GROUPS, STEP], '`adamw_torch_fused`, `adamw_torch`, `sgd`, `rmsprop`; others are refused by name'),
   ...same('optim_args', [GROUPS]),
-  ...same('learning_rate weight_decay max_grad_norm', [RUN, STEP]),
-  ...same('adam_beta1 adam_beta2 adam_epsilon', [STEP]),
+  ...same('weight_decay max_grad_norm', [RUN, STEP]),
+  ...same('learning_rate', [RUN, GROUPS]),
+  ...same('adam_beta1 adam_beta2 adam_epsilon', [GROUPS, STEP]),
   ...same('learning_rate_mapping', [GROUPS, RUN]),
-  ...same('lr_scheduler_type lr_scheduler_kwargs', ['test/unit/schedule.test.ts'], 'schedules: below'),
+  ...same('lr_scheduler_type lr_scheduler_kwargs', [RUN, 'test/unit/schedule.test.ts'], 'schedules: below'),
   ...same('warmup_steps', [FLOW, 'test/unit/schedule.test.ts']),
-  ...same('warmup_ratio', ['test/unit/schedule.test.ts'], 'deprecated there; default 0'),
+  ...same('warmup_ratio', ['test/unit/flow.test.ts'], 'deprecated there; default 0'),
   ...same('bf16', ['test/native/trainer.test.ts', 'test/unit/precision.test.ts'], 'from float32 masters, no autocast'),
   ...same('fp16', ['test/unit/precision.test.ts'], 'on the CPU a warning and float32; elsewhere refused'),
-  ...same('gradient_checkpointing activation_checkpointing', [NATIVE]),
+  ...same('gradient_checkpointing', [NATIVE]),
+  ...same('activation_checkpointing', [NATIVE], 'another name of `gradient_checkpointing`'),
   ...same('logging_strategy logging_steps logging_first_step', [FLOW]),
   ...same('disable_tqdm', ['test/unit/progress.test.ts']),
   ...same('log_level', [REPORTING]),
   ...same('report_to', [REPORTING], '`none`, `tensorboard`, `jsonl`, `csv`; no services'),
-  ...same('eval_strategy eval_steps eval_delay eval_on_start', [FLOW]),
+  ...same('eval_strategy eval_steps', [FLOW]),
+  ...same('eval_delay eval_on_start', [CHECKPOINT]),
   ...same('save_strategy save_steps', [FLOW]),
   ...same('save_total_limit', [NATIVE, CHECKPOINT]),
   ...same('save_only_model', [NATIVE]),
-  ...same('load_best_model_at_end metric_for_best_model greater_is_better', [DEFAULTS_TEST, TRAINER]),
+  ...same('load_best_model_at_end metric_for_best_model greater_is_better', [CHECKPOINT]),
   ...same('resume_from_checkpoint', [RESUME], 'bit for bit on the CPU'),
-  ...same('seed data_seed', [NATIVE, TRAINER], 'other random numbers than torch’s'),
+  ...same('seed', ['test/native/trainer.test.ts', TRAINER], 'other random numbers than torch’s'),
+  ...same('data_seed', [NATIVE], 'other random numbers than torch’s'),
   built('arguments', 'logging_dir', 'loggingDir', { tests: [REPORTING], note: 'gone there since transformers 5' }),
-  ...own('miniBatchSize miniBatchTokens', 'gradient caching for every loss', ['test/parity/losses.test.ts', GROUPS]),
+  ...own('miniBatchSize miniBatchTokens', 'gradient caching for every loss', [
+    GROUPS,
+    'test/native/loss-training.test.ts',
+  ]),
   ...own('datasetWeights freeze', 'not there', [NATIVE]),
   ...own('maxSeqLength', 'there only of multi-vector models', [BATCHES]),
   ...own('tokenCacheDir', 'not there', [BATCHES, 'test/unit/token-cache.test.ts']),
-  ...own('logTimings', 'not there', ['test/unit/timings.test.ts']),
+  ...own('logTimings', 'not there', ['test/native/reporting.test.ts', 'test/unit/timings.test.ts']),
   ...own('compat', 'what 6.0.1 does otherwise than it documents', [RUN, BATCHES]),
   ...refused('auto_find_batch_size', "`miniBatchSize: 'auto'` fits any batch into the memory"),
   ...refused('torch_compile torch_compile_backend torch_compile_mode', COMPILED),
@@ -163,7 +177,7 @@ export const training: readonly Row[] = [
     tests: ['test/parity/cross-encoder.test.ts'],
     report: ['cross-encoder', 'predict'],
   }),
-  built('training', 'EarlyStoppingCallback', 'EarlyStoppingCallback', { tests: ['test/unit/callbacks.test.ts'] }),
+  built('training', 'EarlyStoppingCallback', 'EarlyStoppingCallback', { tests: ['test/unit/checkpoint.test.ts'] }),
   built('training', 'gradient accumulation', 'gradientAccumulationSteps', {
     golden: ['test/parity/make_training_run.py'],
     tests: [RUN],
