@@ -27,17 +27,20 @@ export function share({ deviation, allowed }: Measurement): number {
 }
 
 /**
- * Keeps the largest deviation of `name`; NaN counts as larger than all. dist/report/<section>.json is written when the tests of the
- * process end: a section belongs to one test file.
+ * Keeps the largest deviation of `name`. dist/report/<section>.json is written when the tests of the process end: a section belongs to
+ * one test file.
  */
 export function report(section: string, name: string, measurement: Measurement): void {
   const part = measurement.part ?? ''
+  // JSON would make null of it, which counts as 0.
+  if (!Number.isFinite(share(measurement)))
+    throw new Error(`${section}, ${name} ${part}: ${JSON.stringify(measurement)}`)
   sections[section] ??= {}
   sections[section][name] ??= {}
   const parts = sections[section][name]
   const before = parts[part]
   const cases = (before?.cases ?? 0) + (measurement.cases ?? 1)
-  const larger = before === undefined || !(share(measurement) <= share(before))
+  const larger = before === undefined || share(measurement) > share(before)
   parts[part] = { ...(larger ? measurement : before), cases }
 }
 
