@@ -22,11 +22,14 @@ const SILENCE_MS = 30_000
 export async function download(url, target, { sha256, attempts = 4, retryMs = 1_000, stream } = {}) {
   const part = `${target}.part`
   for (let attempt = 1; ; attempt++) {
+    const progressed = { answered: false }
     try {
-      await transfer(url, part, stream)
+      await transfer(url, part, progressed, stream)
       break
     } catch (error) {
-      if (error instanceof HttpError || attempt >= attempts || !(await sizeOf(part))) throw explain(url, error)
+      // A server that never answered is not asked again, unless it did in an earlier run.
+      const reachable = progressed.answered || (await sizeOf(part)) > 0
+      if (error instanceof HttpError || attempt >= attempts || !reachable) throw explain(url, error)
       await sleep(retryMs * attempt)
     }
   }
@@ -48,9 +51,10 @@ class HttpError extends Error {}
  * One attempt, from where the last one stopped.
  * @param {string} url
  * @param {string} part
+ * @param {{ answered: boolean }} progressed
  * @param {{ isTTY?: boolean, write(text: string): unknown }} [stream]
  */
-async function transfer(url, part, stream) {
+async function transfer(url, part, progressed, stream) {
   const validator = await readFile(`${part}.etag`, 'utf8').catch(() => '')
   let start = validator ? await sizeOf(part) : 0
   const silence = new AbortController()
@@ -68,6 +72,7 @@ async function transfer(url, part, stream) {
     if (response.status !== 206) start = 0
     else if (!response.headers.get('content-range')?.startsWith(`bytes ${start}-`))
       throw new HttpError('a range was answered that was not asked for')
+    progressed.answered = true
     // Only a strong validator proves that the rest belongs to the same file.
     const etag = response.headers.get('etag') ?? ''
     const strong = etag && !etag.startsWith('W/') ? etag : (response.headers.get('last-modified') ?? '')

@@ -78,7 +78,7 @@ class OpenFile implements SafetensorsFile {
         return [name, { dtype, shape, byteLength }]
       }),
     )
-    this.metadata = Object.assign({}, ...shards.map((shard) => shard.metadata))
+    this.metadata = Object.fromEntries(shards.flatMap(({ metadata }) => Object.entries(metadata)))
   }
 
   async read(name: string, start = 0, end?: number): Promise<Uint8Array> {

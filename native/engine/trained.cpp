@@ -1,5 +1,6 @@
 #include "engine/trained.h"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/linalg_vector_norm.h>
 
 #include <algorithm>
@@ -35,12 +36,31 @@ void Trained::set_groups(const std::map<std::string, int>& groups) {
   segments_ = std::move(merged);
 }
 
+namespace {
+
+// Of millions of elements: one sum in float32 loses a thousandth, so rows are summed up in double.
+double squared_norm_of(const at::Tensor& flat) {
+  constexpr int64_t kRow = 16384;
+  const int64_t whole = flat.numel() / kRow * kRow;
+  double sum = 0;
+  if (whole > 0) {
+    const at::Tensor rows = at::linalg_vector_norm(flat.narrow(0, 0, whole).view({-1, kRow}), 2, at::IntArrayRef{1});
+    sum = rows.to(at::kDouble).pow(2).sum().item<double>();
+  }
+  if (whole < flat.numel()) {
+    const double rest = at::linalg_vector_norm(flat.narrow(0, whole, flat.numel() - whole)).item<double>();
+    sum += rest * rest;
+  }
+  return sum;
+}
+
+}  // namespace
+
 double Trained::squared_norm() {
   for (const Segment& segment : segments_) {
     if (segment.group < 0) gradients_.flat().narrow(0, segment.begin, segment.end - segment.begin).zero_();
   }
-  const double norm = at::linalg_vector_norm(gradients_.flat()).item<double>();
-  return norm * norm;
+  return squared_norm_of(gradients_.flat());
 }
 
 void Trained::update(const std::vector<double>& rates, const std::vector<double>& weight_decays, double grad_factor,
