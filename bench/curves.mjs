@@ -19,7 +19,7 @@ const [steps, batchSize, threads] = [options.steps, options['batch-size'], optio
 const python = process.env.SENTENCE_TORCH_BENCH_PYTHON ?? join(here, 'peers', 'venv', 'bin', 'python')
 const rows = steps * batchSize
 
-/** Rows of the STS benchmark, scores from 0 to 1; as triplets the negative is the text after the next. */
+/** Rows of the STS benchmark, scores from 0 to 1; a score of 3 of 5 is a positive pair. */
 async function data() {
   const all = await Dataset.fromFile(join(shared, 'data', 'stsb', 'train.tsv'), {
     columns: ['sentence1', 'sentence2', 'score'],
@@ -27,14 +27,14 @@ async function data() {
   const [first, second] = ['sentence1', 'sentence2'].map((name) => all.texts(name).slice(0, rows))
   const score = all.labels().slice(0, rows)
   const scored = { sentence1: first, sentence2: second, score: score.map((value) => value / 5) }
-  const pairs = { anchor: first, positive: second }
+  const labelled = { sentence1: first, sentence2: second, label: score.map((value) => Number(value >= 3)) }
   return {
     CosineSimilarityLoss: scored,
     CoSENTLoss: scored,
     AnglELoss: scored,
-    ContrastiveLoss: { sentence1: first, sentence2: second, label: score.map((value) => Number(value >= 3)) },
-    MultipleNegativesRankingLoss: pairs,
-    TripletLoss: { ...pairs, negative: second.map((_, i) => second[(i + 2) % rows]) },
+    ContrastiveLoss: labelled,
+    OnlineContrastiveLoss: labelled,
+    MultipleNegativesRankingLoss: { anchor: first, positive: second },
   }
 }
 
