@@ -17,6 +17,8 @@ const text = (value) => ({ type: 'string', default: value })
 const { values: options } = parseArgs({ options: { steps: text('100'), 'batch-size': text('16'), threads: text('0') } })
 const [steps, batchSize, threads] = [options.steps, options['batch-size'], options.threads].map(Number)
 const python = process.env.SENTENCE_TORCH_BENCH_PYTHON ?? join(here, 'peers', 'venv', 'bin', 'python')
+// A batch without a hard pair has the loss 0.
+const SMALL = 1e-3
 const rows = steps * batchSize
 
 /** Rows of the STS benchmark, scores from 0 to 1; a score of 3 of 5 is a positive pair. */
@@ -91,7 +93,7 @@ try {
     const [a, b] = [await ours(folder, columns, loss), theirs(folder, columns, loss)]
     if (a.length !== steps || b.length !== steps)
       throw new Error(`Expected ${steps} losses, found ${a.length} and ${b.length}`)
-    const differences = a.map((value, i) => Math.abs(value - b[i]) / Math.abs(b[i]))
+    const differences = a.map((value, i) => Math.abs(value - b[i]) / Math.max(Math.abs(b[i]), SMALL))
     console.log(
       JSON.stringify({
         theme: 'curves',
