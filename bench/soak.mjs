@@ -11,13 +11,13 @@ import { tinyFolder, tinyWords } from '../dist/test/helpers/tiny-folder.js'
 
 const HELP = `node bench/soak.mjs [options]    (after npm run build)
 
-  --steps N      optimiser steps (default 20000)
-  --warm-up N    steps before memory is looked at (default 6000)`
+  --steps N      optimiser steps (default 36000)
+  --warm-up N    steps before memory is looked at (default 16000: until then the JavaScript heap still touches new pages)`
 
 const { values: options } = parseArgs({
   options: {
-    steps: { type: 'string', default: '20000' },
-    'warm-up': { type: 'string', default: '6000' },
+    steps: { type: 'string', default: '36000' },
+    'warm-up': { type: 'string', default: '16000' },
     help: { type: 'boolean' },
   },
 })
