@@ -101,11 +101,13 @@ struct Trainer::Impl {
         at::Tensor(own.gradients()[static_cast<ParamId>(id)]).add_(found.parameters[id]);
       }
     }
-    Parameters& parameters = open().parameters();
-    for (const TensorInfo& tensor : parameters.layout.tensors(true)) {
-      const auto gradient = found.encoder.find(tensor.name);
-      if (gradient == found.encoder.end()) continue;
-      parameters.layout.named_view(trained[0]->gradients().flat(), tensor).add_(gradient->second);
+    if (!found.encoder.empty()) {
+      const Layout& layout = open().parameters().layout;
+      for (const TensorInfo& tensor : layout.tensors(true)) {
+        const auto gradient = found.encoder.find(tensor.name);
+        if (gradient == found.encoder.end()) continue;
+        layout.named_view(trained[0]->gradients().flat(), tensor).add_(gradient->second);
+      }
     }
     std::vector<Gradients*> gradients = {&trained[0]->gradients()};
     if (has_twin) gradients.push_back(&trained[1]->gradients());

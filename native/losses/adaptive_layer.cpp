@@ -7,8 +7,8 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "losses/loss.h"
 #include "losses/sample.h"
-#include "losses/wrappers.h"
 
 namespace st {
 

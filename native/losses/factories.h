@@ -5,6 +5,7 @@
 // One line per loss, beside its line in registry.cpp; apart from loss.h, so that a new loss recompiles no other.
 namespace st {
 
+std::unique_ptr<Loss> make_adaptive_layer(const Config&, int64_t, LossLayout);
 std::unique_ptr<Loss> make_angle(const Config&, int64_t, LossLayout);
 std::unique_ptr<Loss> make_batch_all_triplet(const Config&, int64_t, LossLayout);
 std::unique_ptr<Loss> make_batch_hard_soft_margin_triplet(const Config&, int64_t, LossLayout);

@@ -7,7 +7,6 @@
 #include "core/error.h"
 #include "losses/cross_encoder/cross_encoder.h"
 #include "losses/factories.h"
-#include "losses/wrappers.h"
 
 namespace st {
 
