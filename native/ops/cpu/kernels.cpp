@@ -7,6 +7,7 @@
 namespace st::kernels {
 namespace ST_CPU_ARCH {
 
+#include "ops/cpu/adamw.inl"
 #include "ops/cpu/attention.inl"
 #include "ops/cpu/norm.inl"
 
