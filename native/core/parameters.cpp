@@ -3,19 +3,22 @@
 #include <ATen/ops/zeros.h>
 
 #include "core/device.h"
+#include "core/memory.h"
 
 namespace st {
 
 void Parameters::allocate(at::Device device, at::ScalarType compute) {
   layout.finish();
-  const at::TensorOptions options = at::TensorOptions().device(device);
-  master_ = at::zeros({layout.size()}, options.dtype(master_dtype(compute)));
+  master_ = empty_in_huge_pages({layout.size()}, master_dtype(compute), device).zero_();
   masters_ = layout.views(master_);
   set_compute(compute);
 }
 
 void Parameters::set_compute(at::ScalarType compute) {
-  compute_ = master_.to(compute);
+  compute_ = master_;
+  if (compute != master_.scalar_type()) {
+    compute_ = empty_in_huge_pages({layout.size()}, compute, master_.device()).copy_(master_);
+  }
   values_ = layout.views(compute_);
 }
 

@@ -1,10 +1,11 @@
 #include "core/workspace.h"
 
-#include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
 #include <c10/core/ScalarType.h>
 
 #include <algorithm>
+
+#include "core/memory.h"
 
 namespace st {
 
@@ -23,7 +24,7 @@ at::Tensor Workspace::take(at::IntArrayRef shape, at::ScalarType type) {
   }
   if (current_ == blocks_.size()) {
     const int64_t size = std::max({bytes, kSmallestBlock, this->bytes() / 4});
-    blocks_.push_back(at::empty({size}, at::TensorOptions().dtype(at::kByte).device(device_)));
+    blocks_.push_back(empty_in_huge_pages({size}, at::kByte, device_));
     used_ = 0;
   }
   void* data = static_cast<char*>(blocks_[current_].data_ptr()) + used_;
@@ -40,7 +41,7 @@ void Workspace::reset() {
   if (blocks_.size() > 1) {
     const int64_t total = bytes();
     blocks_.clear();
-    blocks_.push_back(at::empty({total}, at::TensorOptions().dtype(at::kByte).device(device_)));
+    blocks_.push_back(empty_in_huge_pages({total}, at::kByte, device_));
   }
   current_ = 0;
   used_ = 0;
