@@ -41,6 +41,7 @@ export type { Embeddings, EmbeddingsLike } from './models/embeddings.js'
 export type { DownloadProgress } from './models/hub.js'
 export { type ModuleDescription, SentenceTransformer } from './models/sentence-transformer.js'
 export type { EncodeOptions, LoadOptions } from './models/types.js'
+export * as engine from './native/engine.js'
 export type { Metric } from './native/types.js'
 export type { CommunityDetectionOptions } from './search/community-detection.js'
 export type {

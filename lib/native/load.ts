@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import { packageRoot, readLibtorch, threads } from '#system'
 import { invalidArgument } from '../errors.js'
 import { loadFailure } from './load-failure.js'
+import { profileUntilExit } from './profile.js'
 import type { NativeAddon } from './types.js'
 
 /**
@@ -24,7 +25,8 @@ let loaded: NativeAddon | undefined
  * The native addon, loaded when it is first needed (once per thread; the process shares one engine).
  *
  * `SENTENCE_TORCH_ADDON` names another `sentence_torch.node` (with `boot.node` beside it), `SENTENCE_TORCH_LIBTORCH` another
- * LibTorch, `SENTENCE_TORCH_THREADS` the number of threads that compute (default: physical cores within affinity and quota).
+ * LibTorch, `SENTENCE_TORCH_THREADS` the number of threads that compute (default: physical cores within affinity and quota);
+ * `SENTENCE_TORCH_PROFILE` asks for a profile (profile.ts).
  *
  * @throws SentenceTorchError `ERR_ADDON_LOAD` with what was tried, what was found and the command that mends it
  */
@@ -46,6 +48,7 @@ function load(): NativeAddon {
     const addon = require(addonPath) as NativeAddon
     // The first thread of the process decides; 0 = nobody has.
     if (addon.runtime().threads === 0) addon.setThreads(wanted)
+    profileUntilExit(addon)
     return addon
   } catch (cause) {
     throw loadFailure({ cause, addonPath, bootPath, libtorch })

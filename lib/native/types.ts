@@ -218,8 +218,38 @@ export interface RuntimeInfo {
 
 export type Metric = 'cosine' | 'dot' | 'euclidean' | 'manhattan'
 
+/** What was computed between `profileStart` and `profileStop`, on all threads of the process. */
+export interface NativeProfile {
+  wallMs: number
+  /** `ownMs`: without the parts inside it. */
+  parts: { name: string; calls: number; totalMs: number; ownMs: number }[]
+  /** Four numbers each: index into `parts`, thread, start in microseconds since `profileStart`, duration in microseconds. */
+  events: Float64Array
+  /** Events that are in `parts` but not in `events`, which are at most 2^20. */
+  dropped: number
+}
+
+/** What the machine can do with the executor's threads. */
+export interface MachineRates {
+  /** [m, k] · [k, n], 2·m·k·n operations each. */
+  gemms: { dtype: DType; m: number; k: number; n: number; gflops: number }[]
+  /** Memory: bytes read and written. */
+  copyGBs: number
+  /** A product of two arrays that lie in the caches: bytes read and written. */
+  elementwiseGBs: number
+  /** LibTorch's own, an element. */
+  geluNs: number
+  layerNormNs: number
+  dropoutNs: number
+}
+
 export interface NativeAddon {
   runtime(): RuntimeInfo
+  /** False where a profile is running already. */
+  profileStart(): boolean
+  profileStop(): NativeProfile
+  /** Takes about `seconds` for each of some twenty measurements. */
+  measureMachine(dtypes: readonly DType[], seconds: number): Promise<MachineRates>
   /** Threads of the executor; takes effect with the next job. */
   setThreads(threads: number): void
   /** Exact search: the `k` best of `corpus` [n, dim] for every row of `queries` [q, dim], best first; `scores` and

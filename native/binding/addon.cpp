@@ -8,6 +8,7 @@
 #include "binding/convert.h"
 #include "binding/encoder_wrap.h"
 #include "binding/environment.h"
+#include "binding/measure.h"
 #include "binding/trainer_wrap.h"
 #include "core/error.h"
 #include "core/features.h"
@@ -101,6 +102,9 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports["runtime"] = Napi::Function::New(env, runtime, "runtime");
   exports["setThreads"] = Napi::Function::New(env, set_executor_threads, "setThreads");
   exports["topK"] = Napi::Function::New(env, search, "topK");
+  exports["profileStart"] = Napi::Function::New(env, start_profile, "profileStart");
+  exports["profileStop"] = Napi::Function::New(env, stop_profile, "profileStop");
+  exports["measureMachine"] = Napi::Function::New(env, measure, "measureMachine");
   exports["Encoder"] = EncoderWrap::define(env);
   exports["Trainer"] = TrainerWrap::define(env);
   return exports;

@@ -3,6 +3,7 @@
 #include <ATen/ops/from_blob.h>
 
 #include "core/error.h"
+#include "core/profile.h"
 #include "engine/network.h"
 
 namespace st {
@@ -38,6 +39,7 @@ void Encoder::dump(const std::vector<TensorRange>& ranges) {
 }
 
 void Encoder::encode(const PackedBatch& batch, EncoderOutput output, float* out, int64_t size) {
+  const ProfileScope scope("encode");
   Network& network = impl_->open();
   network.validate(batch);
   const int64_t rows = output == EncoderOutput::kTokenEmbeddings ? batch.tokens() : batch.rows();

@@ -9,6 +9,7 @@
 #include <limits>
 
 #include "core/device.h"
+#include "core/profile.h"
 #include "engine/chunks.h"
 #include "engine/gathered.h"
 #include "engine/loss_pass.h"
@@ -75,6 +76,7 @@ struct Trainer::Impl {
   };
 
   Pending forward(const PackedBatch& batch, const StepOptions& options) {
+    const ProfileScope scope("forward");
     check(options.rates.size() == 1 || options.rates.size() == weight_decays.size(), "ERR_INVALID_ARGUMENT",
           "Expected one rate or ", weight_decays.size(), ", one per group, but found ", options.rates.size());
     const Timer timer(gathered.forward_ms);
@@ -93,6 +95,7 @@ struct Trainer::Impl {
 
   // Adds the gradients of the batch.
   void backward(Pending& pending, const LossGradients& found, const StepOptions& options) {
+    const ProfileScope scope("backward");
     const Timer timer(gathered.backward_ms);
     const at::NoGradGuard no_grad;
     Trained& own = *trained[part_of_loss(options.loss)];
@@ -117,6 +120,7 @@ struct Trainer::Impl {
   }
 
   void update(const StepOptions& options) {
+    const ProfileScope scope("optimizer");
     const Timer timer(gathered.optimizer_ms);
     double squares = 0;
     for (size_t i = 0; i < trained.size(); ++i) {
@@ -266,6 +270,7 @@ void Trainer::dump(const std::vector<TensorRange>& ranges) {
 }
 
 std::optional<StepReport> Trainer::step(const PackedBatch& batch, const StepOptions& options) {
+  const ProfileScope scope("step");
   Network& network = impl_->open();
   network.validate(batch);
   impl_->prepare();
@@ -273,6 +278,7 @@ std::optional<StepReport> Trainer::step(const PackedBatch& batch, const StepOpti
   Impl::Pending pending = impl_->forward(batch, options);
   LossGradients found;
   {
+    const ProfileScope loss_scope("loss");
     const Timer timer(impl_->gathered.forward_ms);
     const LossContext context{batch, network, impl_->dropout_key(), true};
     found = differentiate(impl_->loss_at(options.loss), context, pending.outputs, options.loss_scale);

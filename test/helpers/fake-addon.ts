@@ -147,6 +147,11 @@ export function fakeAddon(fastDTypes: ('float32' | 'bfloat16')[] = ['float32']):
       threads: 1,
     }),
     setThreads: (threads) => void threadCounts.push(threads),
+    profileStart: () => true,
+    profileStop: () => ({ wallMs: 0, parts: [], events: new Float64Array(), dropped: 0 }),
+    measureMachine: async () => ({
+      ...{ gemms: [], copyGBs: 0, elementwiseGBs: 0, geluNs: 0, layerNormNs: 0, dropoutNs: 0 },
+    }),
     topK: async (queries, corpus, dim, k, _metric, scores, indices) => {
       for (let q = 0; q * dim < queries.length; q++) {
         const dots = Array.from({ length: corpus.length / dim }, (_, c) => {
