@@ -1,11 +1,13 @@
-import { Tokenizer as HubTokenizer } from '@huggingface/tokenizers'
 import { describe, invalidArgument, SentenceTorchError } from '../errors.js'
-import { type BertNormalizerConfig, bertNormalizer, bertWords, lowerByCharacter } from './bert-text.js'
+import { bertClasses, ownNormalizer } from './bert-config.js'
 import { hashJson } from './hash-json.js'
+import { IdBuffer } from './id-buffer.js'
 import { concatTokenized, type Tokenized } from './pack.js'
 import { specialTokens } from './special-tokens.js'
+import { LibraryTokenizer, type TokenizerJson } from './tokenizer-library.js'
 import { TokenizerPool } from './tokenizer-pool.js'
 import { Turns } from './turns.js'
+import { WordPieceEncoder } from './word-piece.js'
 
 export type { Tokenized } from './pack.js'
 
@@ -30,35 +32,38 @@ const FINGERPRINT_VERSION = 1
 const workerThreshold = 2000
 
 /**
- * Texts to token ids, equal to those of Python's tokenizers: @huggingface/tokenizers behind an interface of our own, with
- * BERT's text clean-up replaced (see bert-text.ts) and truncation added. The truncation and padding blocks of tokenizer.json
- * are ignored: they hold whatever the last Python process used.
+ * Texts to token ids, equal to those of Python's tokenizers: WordPiece of our own where the tokenizer is BERT's, else
+ * @huggingface/tokenizers with BERT's text clean-up replaced (see bert-text.ts); and truncation. The truncation and padding
+ * blocks of tokenizer.json are ignored: they hold whatever the last Python process used.
  */
 export class Tokenizer {
-  /** Number of rows that the model's token embedding needs: the largest id + 1. */
-  readonly vocabSize: number
   /** Whether texts that are too long lose their beginning. */
   readonly truncatesLeft: boolean
   private readonly prefix: readonly number[]
   private readonly suffix: readonly number[]
   private readonly specialIds: ReadonlySet<number>
+  private readonly normalize: ((text: string) => string) | undefined
+  private readonly wordPiece: WordPieceEncoder | undefined
+  private madeLibrary: LibraryTokenizer | undefined
+  private madeVocabulary: ReadonlyMap<string, number> | undefined
   private currentMaxSeqLength: number
   private pool: TokenizerPool | undefined
 
   private constructor(
-    private readonly inner: InnerTokenizer,
-    private readonly source: { tokenizerJson: object; tokenizerConfig: object; options: TokenizerOptions },
+    private readonly json: TokenizerJson,
+    private readonly tokenizerConfig: object,
+    private readonly options: TokenizerOptions,
   ) {
-    const { prefix, suffix } = specialTokens((source.tokenizerJson as TokenizerJson).post_processor)
+    const { prefix, suffix } = specialTokens(json.post_processor)
     this.prefix = prefix
     this.suffix = suffix
-    this.truncatesLeft = (source.tokenizerConfig as { truncation_side?: string }).truncation_side === 'left'
-    let largest = -1
-    for (const id of inner.get_vocab().values()) largest = Math.max(largest, id)
-    this.vocabSize = largest + 1
-    const added = (source.tokenizerJson as TokenizerJson).added_tokens
-    this.specialIds = new Set(added.filter((token) => token.special).map((token) => token.id))
-    this.currentMaxSeqLength = this.checkLength(source.options.maxSeqLength)
+    this.truncatesLeft = (tokenizerConfig as { truncation_side?: string }).truncation_side === 'left'
+    this.specialIds = new Set(json.added_tokens.filter((token) => token.special).map((token) => token.id))
+    this.normalize = ownNormalizer(json.normalizer, tokenizerConfig, options.doLowerCase ?? false)
+    this.wordPiece = this.normalize && WordPieceEncoder.for(json, this.normalize)
+    // What is wrong with a tokenizer.json shall be said when it is loaded.
+    if (!this.wordPiece) this.library()
+    this.currentMaxSeqLength = this.checkLength(options.maxSeqLength)
   }
 
   /**
@@ -67,21 +72,19 @@ export class Tokenizer {
    * @throws SentenceTorchError ERR_INVALID_MODEL when they cannot be understood.
    */
   static fromFiles(tokenizerJson: object, tokenizerConfig: object, options: TokenizerOptions): Tokenizer {
-    const json: TokenizerJson = { ...emptyBlocks, ...tokenizerJson }
-    let inner: InnerTokenizer
-    try {
-      inner = new InnerTokenizer(json, tokenizerConfig)
-    } catch (cause) {
-      const message = `tokenizer.json cannot be understood: ${(cause as Error).message}`
-      throw new SentenceTorchError('ERR_INVALID_MODEL', message, { cause })
-    }
-    useRustText(inner, json, tokenizerConfig, options.doLowerCase ?? false)
-    return new Tokenizer(inner, { tokenizerJson: json, tokenizerConfig, options })
+    return new Tokenizer({ ...emptyBlocks, ...tokenizerJson }, tokenizerConfig, options)
+  }
+
+  /** Number of rows that the model's token embedding needs: the largest id + 1. */
+  get vocabSize(): number {
+    let largest = -1
+    for (const id of this.vocabulary().values()) largest = Math.max(largest, id)
+    return largest + 1
   }
 
   /** The `post_processor` block of tokenizer.json: what is put around texts and pairs. */
   get postProcessor(): unknown {
-    return (this.source.tokenizerJson as TokenizerJson).post_processor
+    return this.json.post_processor
   }
 
   /** Special tokens in front of a single text and after it. */
@@ -105,13 +108,16 @@ export class Tokenizer {
    */
   encode(texts: readonly string[], maxSeqLength: number = this.maxSeqLength): Tokenized {
     this.checkLength(maxSeqLength)
-    const rows = texts.map((text, i) => this.encodeOne(text, i, maxSeqLength))
-    return join(rows)
+    const ids = new IdBuffer(texts.length)
+    texts.forEach((text, i) => {
+      this.encodeOne(text, i, maxSeqLength, ids)
+    })
+    return ids.take()
   }
 
   /**
-   * `encode` without blocking: small jobs run here in short slices, so that timers are at most a few milliseconds late, big
-   * ones in worker threads.
+   * `encode` without blocking: WordPiece and small jobs run here in short slices, so that timers are at most a few
+   * milliseconds late, big ones of the library in worker threads.
    * @throws SentenceTorchError ERR_ABORTED when the signal fires.
    */
   async encodeAll(
@@ -123,10 +129,11 @@ export class Tokenizer {
     throwIfAborted(signal)
     const wrong = texts.findIndex((text) => typeof text !== 'string')
     if (wrong !== -1) throw invalidArgument(`texts[${wrong}]`, 'a string', texts[wrong])
-    if (workers === undefined && texts.length <= workerThreshold) {
+    if (workers === undefined && (this.wordPiece || texts.length <= workerThreshold)) {
       return this.encodeInSlices(texts, maxSeqLength, signal)
     }
-    this.pool ??= new TokenizerPool(this.source, workers)
+    const { json: tokenizerJson, tokenizerConfig, options } = this
+    this.pool ??= new TokenizerPool({ tokenizerJson, tokenizerConfig, options }, workers)
     return concatTokenized(await this.pool.encode(texts, maxSeqLength, signal))
   }
 
@@ -140,12 +147,12 @@ export class Tokenizer {
 
   /** The id of a token; undefined when the vocabulary does not have it. */
   tokenId(token: string): number | undefined {
-    return this.inner.get_vocab().get(token)
+    return this.vocabulary().get(token)
   }
 
   /** The token that stands for a masked one; undefined when the tokenizer has none. */
   get maskTokenId(): number | undefined {
-    const config = this.source.tokenizerConfig as Record<string, unknown>
+    const config = this.tokenizerConfig as Record<string, unknown>
     const given = config.mask_token as string | { content?: string } | null | undefined
     // BertTokenizer and its like have a default.
     const usual = typeof config.tokenizer_class === 'string' && bertClasses.test(config.tokenizer_class)
@@ -163,10 +170,10 @@ export class Tokenizer {
    * byte-level vocabularies mark the others, with `▁` or `Ġ`.
    */
   continuations(): Uint8Array {
-    const { model } = this.source.tokenizerJson as TokenizerJson
+    const { model } = this.json
     const prefix = model?.type === 'WordPiece' ? (model.continuing_subword_prefix ?? '##') : undefined
     const flags = new Uint8Array(this.vocabSize)
-    for (const [token, id] of this.inner.get_vocab()) {
+    for (const [token, id] of this.vocabulary()) {
       const goesOn = prefix === undefined ? !/^[▁Ġ]/.test(token) : token.startsWith(prefix)
       if (goesOn && !this.specialIds.has(id)) flags[id] = 1
     }
@@ -175,8 +182,8 @@ export class Tokenizer {
 
   /** A digest of everything that decides about the ids of a text, but for `maxSeqLength`: a key for what is kept of them. */
   async fingerprint(): Promise<string> {
-    const { tokenizerJson, tokenizerConfig, options } = this.source
-    return hashJson([FINGERPRINT_VERSION, tokenizerJson, tokenizerConfig, { ...options, maxSeqLength: 0 }])
+    const { json, tokenizerConfig, options } = this
+    return hashJson([FINGERPRINT_VERSION, json, tokenizerConfig, { ...options, maxSeqLength: 0 }])
   }
 
   /** Ends the worker threads; they also end by themselves when they have had nothing to do for a while. */
@@ -190,26 +197,38 @@ export class Tokenizer {
     maxSeqLength: number,
     signal: AbortSignal | undefined,
   ): Promise<Tokenized> {
-    const rows: number[][] = []
+    const ids = new IdBuffer(texts.length)
     const turns = new Turns()
     for (let i = 0; i < texts.length; i++) {
-      rows.push(this.encodeOne(texts[i]!, i, maxSeqLength))
+      this.encodeOne(texts[i]!, i, maxSeqLength, ids)
       if (turns.isOver) {
         await turns.give()
         throwIfAborted(signal)
       }
     }
-    return join(rows)
+    return ids.take()
   }
 
-  private encodeOne(text: string, index: number, maxSeqLength: number): number[] {
+  private encodeOne(text: string, index: number, maxSeqLength: number, ids: IdBuffer): void {
     if (typeof text !== 'string') throw invalidArgument(`texts[${index}]`, 'a string', text)
-    const wellFormed = (text as string & { toWellFormed(): string }).toWellFormed()
-    const { ids } = this.inner.encode(wellFormed, { add_special_tokens: false })
     const room = maxSeqLength - this.prefix.length - this.suffix.length
-    let content = ids
-    if (ids.length > room) content = this.truncatesLeft ? ids.slice(ids.length - room) : ids.slice(0, room)
-    return [...this.prefix, ...content, ...this.suffix]
+    for (const id of this.prefix) ids.push(id)
+    const start = ids.length
+    if (!this.wordPiece?.append(text, ids, this.truncatesLeft ? Number.POSITIVE_INFINITY : room)) {
+      for (const id of this.library().ids(text)) ids.push(id)
+    }
+    ids.endText(start, room, this.truncatesLeft, this.suffix)
+  }
+
+  private library(): LibraryTokenizer {
+    const { json, tokenizerConfig, normalize, options } = this
+    this.madeLibrary ??= new LibraryTokenizer(json, tokenizerConfig, normalize, options.doLowerCase ?? false)
+    return this.madeLibrary
+  }
+
+  private vocabulary(): ReadonlyMap<string, number> {
+    this.madeVocabulary ??= this.library().vocabulary()
+    return this.madeVocabulary
   }
 
   private checkLength(value: number): number {
@@ -220,68 +239,7 @@ export class Tokenizer {
   }
 }
 
-interface TokenizerJson {
-  added_tokens: { id: number; special: boolean }[]
-  normalizer: ({ type: string } & Partial<BertNormalizerConfig>) | null
-  pre_tokenizer: { type: string } | null
-  post_processor: unknown
-  model?: { type?: string; continuing_subword_prefix?: string }
-}
-
 const emptyBlocks = { added_tokens: [], decoder: null, normalizer: null, pre_tokenizer: null, post_processor: null }
-
-/** The part of @huggingface/tokenizers in use: its own declarations do not resolve under TypeScript's "nodenext". */
-interface InnerTokenizer {
-  normalizer: ((text: string) => string) | null
-  pre_tokenizer: ((text: string) => string[]) | null
-  encode(text: string, options: { add_special_tokens: boolean }): { ids: number[] }
-  get_vocab(): Map<string, number>
-}
-const InnerTokenizer = HubTokenizer as unknown as new (tokenizerJson: object, tokenizerConfig: object) => InnerTokenizer
-
-/** The tokenizer classes whose normaliser Python builds from tokenizer_config.json, whatever tokenizer.json says. */
-const bertClasses = /^(Bert|DistilBert|MPNet|Electra)Tokenizer(Fast)?$/
-
-/** Replaces BERT's text clean-up and puts `do_lower_case` in front, as Python does. */
-function useRustText(inner: InnerTokenizer, json: TokenizerJson, tokenizerConfig: object, doLowerCase: boolean): void {
-  if (json.pre_tokenizer?.type === 'BertPreTokenizer') inner.pre_tokenizer = bertWords
-  let lowers = false
-  if (json.normalizer?.type === 'BertNormalizer') {
-    const config = bertConfig(json.normalizer, tokenizerConfig as Record<string, unknown>)
-    inner.normalizer = bertNormalizer(config)
-    lowers = config.lowercase
-  }
-  if (doLowerCase && !lowers) {
-    const next = inner.normalizer
-    inner.normalizer = next ? (text) => next(lowerByCharacter(text)) : lowerByCharacter
-  }
-}
-
-function bertConfig(own: Partial<BertNormalizerConfig>, config: Record<string, unknown>): BertNormalizerConfig {
-  const name = config.tokenizer_class ?? 'BertTokenizer'
-  const flag = (key: string) => (typeof config[key] === 'boolean' ? config[key] : undefined)
-  if (typeof name === 'string' && bertClasses.test(name)) {
-    return {
-      clean_text: true,
-      lowercase: flag('do_lower_case') ?? true,
-      handle_chinese_chars: flag('tokenize_chinese_chars') ?? true,
-      strip_accents: flag('strip_accents') ?? null,
-    }
-  }
-  return { clean_text: true, lowercase: true, handle_chinese_chars: true, strip_accents: null, ...own }
-}
-
-function join(rows: readonly number[][]): Tokenized {
-  const offsets = new Int32Array(rows.length + 1)
-  rows.forEach((row, i) => {
-    offsets[i + 1] = offsets[i]! + row.length
-  })
-  const ids = new Int32Array(offsets[rows.length]!)
-  rows.forEach((row, i) => {
-    ids.set(row, offsets[i]!)
-  })
-  return { ids, offsets }
-}
 
 function throwIfAborted(signal: AbortSignal | undefined): void {
   if (!signal?.aborted) return

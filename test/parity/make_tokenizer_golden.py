@@ -41,6 +41,31 @@ NASTY = [
     "\u1d9c\u02b0\u2071 x\u00b2 H\u2082O \u00bd \u2153", "\u2160\u2171 \u3220 \u32c0 \u33a1", "\uff0c\u3002\uff01\uff1f\u3001\u300c\u300d", "\u061f\u060c\u061b \u066a", "\u0964\u0965 \u104a \u17d4 \u1362", "\u2e3a\u2e43 \u09fd \u0a76 \U00011a3f \U0001e95e", "\u1df6\u1dfb\u08d4\u08ca\u20f0", "\U000105c9\U00011938", "\u0890\u08e2\U00013430", "\ue000\uf8ff\U000f0000\U0010ffff", "\u0378\u0530 \ufdd0 \U0001ffff", "\u166d \U000111c9", "\u0345\u03b9 \u1f80 \u1fb3", "\u0340\u0341\u0344 \u0f77 \u0f79", "\u2fff \u2e80 \u2f00 \u31c0", "\u0600\u06dd\u070f \u110bd", "Tiếng Việt đẹp", "Zürich, Łódź, Køge, Þórr, ĳ, œ, ŉ",
 ]  # fmt: skip
 
+# What the fuzzed texts are put together of.
+FUZZ_PARTS = [
+    " ", " ", " ", "  ", "\t", "\n", "\r\n", "\u00a0", "\u2003", "\u3000", "\u0085", "\u2028", "\x0b", "\x0c", "\x1c",
+    "the", "The", "TOKEN", "ing", "un", "able", "a", "Z", "x", "42", "1999", "constructor", "__proto__", "antidisestablishment",
+    ".", ",", "!", "'", "\"", "-", "_", "$", "<", ">", "[", "]", "(", "#", "##", "[SEP]", "[MASK]", "[mask]", "[UNK", "CLS]", "[PAD]",
+    "\x00", "\x12", "\x7f", "\x9f", "\u00ad", "\u200b", "\u200d", "\ufeff", "\ufffd", "\ue000", "\U000e0067", "\u180e", "\ufe0f",
+    "\u0301", "\u0327", "\u0323", "\u0338", "\u0345", "\u0344", "\u05b4", "\u064e", "\u3099", "\u20e3", "\u1dfb",
+    "\u00e9", "\u00c5", "\u1e69", "\u0130", "\u0131", "\u00df", "\u1e9e", "\ufb01", "\u226e", "\u2260", "\u212a", "\u0390",
+    "\u03a3", "\u03c3", "\u0391\u03a3", "\u0419", "\u0451", "\u05d0", "\u0627", "\u0929", "\u0e01\u0e33", "\u304c", "\u30d1", "\ud55c", "\u1112",
+    "\u4e2d", "\u6587", "\uf900", "\U00020000", "\U0002f800", "\U00010400", "\U000105c9", "\U0001f600", "\U0001f44d\U0001f3fd", "\U0001d400",
+    "\u2018", "\u201d", "\u2026", "\u2014", "\u00a1", "\u00b7", "\u3002", "\uff0c", "\uff1c", "\u0964", "\u20ac", "\u00b2", "\u0378", "\U0001ffff",
+]  # fmt: skip
+
+
+def fuzz(count):
+    """Texts of up to 39 parts, chosen by a generator that the test repeats."""
+    state = 1
+
+    def draw(below):
+        nonlocal state
+        state = (state * 1664525 + 1013904223) % 2**32
+        return (state >> 8) % below
+
+    return ["".join(FUZZ_PARTS[draw(len(FUZZ_PARTS))] for _ in range(draw(40))) for _ in range(count)]
+
 
 def expand(text):
     return text if isinstance(text, str) else text[0] * text[1]
@@ -128,6 +153,7 @@ accents = load_tokenizer(tiny_json, {**config, "strip_accents": False})
 chinese = load_tokenizer(tiny_json, {**config, "tokenize_chinese_chars": False})
 texts = [expand(t) for t in NASTY]
 characters = all_characters()
+fuzzed = fuzz(20_000)
 write(
     "nasty.json",
     {
@@ -145,6 +171,13 @@ write(
         "cuts": [encode(tiny, ["one two three four five six"], n)[0] for n in range(2, 9)],
         "characters": digest(encode(tiny, characters, 10**6)),
         "charactersWithAccents": digest(encode(accents, characters, 10**6)),
+        "fuzzParts": FUZZ_PARTS,
+        "fuzz": [
+            {"config": {}, **digest(encode(tiny, fuzzed, 512))},
+            {"config": {"do_lower_case": False}, **digest(encode(cased, fuzzed, 512))},
+            {"config": {"strip_accents": False}, **digest(encode(accents, fuzzed, 512))},
+            {"config": {"tokenize_chinese_chars": False}, **digest(encode(chinese, fuzzed, 512))},
+        ],
     },
 )
 

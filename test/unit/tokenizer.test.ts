@@ -24,6 +24,8 @@ interface Nasty {
   cuts: number[][]
   characters: Digest
   charactersWithAccents: Digest
+  fuzzParts: string[]
+  fuzz: ({ config: object } & Digest)[]
 }
 
 const readJson = (url: URL) => JSON.parse(readFileSync(url, 'utf8'))
@@ -81,6 +83,19 @@ test('every character of the first two planes is cleaned, split and stripped as 
   const lines = everyCharacter()
   t.deepEqual(digest(tiny({}, 10 ** 6).encode(lines)), nasty.characters)
   t.deepEqual(digest(tiny({ strip_accents: false }, 10 ** 6).encode(lines)), nasty.charactersWithAccents)
+})
+
+test('20,000 texts of odd parts get the ids of Python', (t) => {
+  let state = 1
+  const draw = (below: number) => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+    return (state >>> 8) % below
+  }
+  const part = () => nasty.fuzzParts[draw(nasty.fuzzParts.length)]!
+  const fuzzed = Array.from({ length: 20_000 }, () => Array.from({ length: draw(40) }, part).join(''))
+  for (const { config, ...expected } of nasty.fuzz) {
+    t.deepEqual(digest(tiny(config, 512).encode(fuzzed)), expected, JSON.stringify(config))
+  }
 })
 
 test('do_lower_case lowers before the tokenizer does anything', (t) => {
@@ -158,11 +173,13 @@ test('small jobs in slices and big jobs in threads give the same ids in the same
   t.deepEqual(await tokenizer.encodeAll(small), tokenizer.encode(small))
   const many = Array.from({ length: 2500 }, (_, i) => `${i} ${texts[i % 60]}`)
   const expected = tokenizer.encode(many, 20)
-  const [one, two] = await Promise.all([tokenizer.encodeAll(many, 20), tokenizer.encodeAll(many, 30)])
+  t.deepEqual(await tokenizer.encodeAll(many, 20), expected, 'WordPiece needs no threads')
+  const threads = { workers: 2 }
+  const [one, two] = await Promise.all([tokenizer.encodeAll(many, 20, threads), tokenizer.encodeAll(many, 30, threads)])
   t.deepEqual(one, expected)
   t.deepEqual(two, tokenizer.encode(many, 30))
   await tokenizer.dispose()
-  t.deepEqual(await tokenizer.encodeAll(many, 20), expected, 'and again after its threads were ended')
+  t.deepEqual(await tokenizer.encodeAll(many, 20, threads), expected, 'and again after its threads were ended')
   await tokenizer.dispose()
 })
 
@@ -170,13 +187,13 @@ test('an abort ends small and big jobs and leaves the tokenizer usable', async (
   const tokenizer = tiny()
   const many = Array.from({ length: 4000 }, (_, i) => `text number ${i}`)
   await t.throwsAsync(tokenizer.encodeAll(['a'], 8, { signal: AbortSignal.abort() }), { code: 'ERR_ABORTED' })
-  for (const size of [4000, 1900]) {
+  // Texts of new words, so that the job on this thread is not over before it is stopped.
+  const long = many.map((text, i) =>
+    Array.from({ length: 40 }, (_, k) => `${text}${(i * 40 + k).toString(36)}`).join(' '),
+  )
+  for (const threads of [{ workers: 1 }, {}]) {
     const controller = new AbortController()
-    const job = tokenizer.encodeAll(
-      many.slice(0, size).map((text) => text.repeat(20)),
-      8,
-      { signal: controller.signal },
-    )
+    const job = tokenizer.encodeAll(long, 10 ** 6, { signal: controller.signal, ...threads })
     controller.abort(new Error('enough'))
     const error = await t.throwsAsync(job, { code: 'ERR_ABORTED' })
     t.is((error.cause as Error).message, 'enough')
@@ -187,7 +204,8 @@ test('an abort ends small and big jobs and leaves the tokenizer usable', async (
 
 test('disposing rejects what is running', async (t) => {
   const tokenizer = tiny()
-  const job = tokenizer.encodeAll(Array.from({ length: 4000 }, (_, i) => `text ${i}`))
+  const some = Array.from({ length: 4000 }, (_, i) => `text ${i}`)
+  const job = tokenizer.encodeAll(some, 16, { workers: 1 })
   const rejected = t.throwsAsync(job, { code: 'ERR_DISPOSED' })
   await new Promise((resolve) => setTimeout(resolve, 1))
   await tokenizer.dispose()

@@ -1,0 +1,47 @@
+import type { Tokenized } from './pack.js'
+
+/** Token ids of text after text in memory that grows. */
+export class IdBuffer {
+  private ids: Int32Array
+  private readonly offsets: Int32Array
+  private rows = 0
+  private at = 0
+
+  /** @param texts how many texts will come at most */
+  constructor(texts: number) {
+    this.offsets = new Int32Array(texts + 1)
+    this.ids = new Int32Array(16 + texts * 24)
+  }
+
+  /** Number of ids so far. */
+  get length(): number {
+    return this.at
+  }
+
+  push(id: number): void {
+    if (this.at === this.ids.length) this.grow()
+    this.ids[this.at++] = id
+  }
+
+  /** Ends the text that began at `start`: leaves `room` of its ids, the last ones if `fromLeft` cuts, and puts `suffix` after them. */
+  endText(start: number, room: number, fromLeft: boolean, suffix: readonly number[]): void {
+    const excess = this.at - start - room
+    if (excess > 0) {
+      if (fromLeft) this.ids.copyWithin(start, start + excess, this.at)
+      this.at -= excess
+    }
+    for (const id of suffix) this.push(id)
+    this.offsets[++this.rows] = this.at
+  }
+
+  /** What was collected, in memory of its own. */
+  take(): Tokenized {
+    return { ids: this.ids.slice(0, this.at), offsets: this.offsets }
+  }
+
+  private grow(): void {
+    const larger = new Int32Array(this.ids.length * 2)
+    larger.set(this.ids)
+    this.ids = larger
+  }
+}
