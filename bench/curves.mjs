@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { Dataset, losses, SentenceTransformer, SentenceTransformerTrainer } from 'sentence-torch'
 import { cpuModel } from '../install/system.mjs'
-import { engineFacts } from './trial.mjs'
+import { engineFacts } from './trials/trial.mjs'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 const shared = join(here, '..', '..', 'shared')
@@ -104,7 +104,7 @@ try {
         first: [a[0], b[0]],
         last: [a.at(-1), b.at(-1)],
         processor: cpuModel(),
-        ...engineFacts(),
+        ...(await engineFacts()),
       }),
     )
   }

@@ -18,10 +18,11 @@ from pathlib import Path
 
 import torch
 from datasets import Dataset
-from machine import machine, peak_rss_mb, versions
 from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer, SentenceTransformerTrainingArguments
 from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
 
+sys.path.insert(0, str(Path(__file__).resolve().parent / "trials"))
+from machine import facts  # noqa: E402
 
 DATA = Path(__file__).resolve().parents[1] / "examples" / "quickstart" / "data"
 
@@ -82,10 +83,7 @@ def main():
     runs = [run(seed, options, train, test) for seed in options.seeds]
     mean = {key: sum(r["after"][key] for r in runs) / len(runs) for key in runs[0]["after"]}
     print(json.dumps({
-        "program": "sentence-transformers", "machine": machine(),
-        "versions": versions(),
-        "threads": torch.get_num_threads(), "meanAfter": mean, "runs": runs,
-        "peakRssMB": peak_rss_mb(),
+        "program": "sentence-transformers", "meanAfter": mean, "runs": runs, **facts(),
     }, indent=1))
 
 

@@ -1,190 +1,108 @@
-// npm run bench: our trials and the Python peer's in turns (A B A B …), each in a process of its own. JSON lines, then a table.
-//
-//   train    STS benchmark train pairs, CosineSimilarityLoss, fp32, dropout on: steps/s after the warm-up
-//   loop     how late a 10 ms timer fires during that training (ours alone)
-//   encode   STS benchmark dev sentences: sentences/s
-//   parity   their embeddings compared, and the Spearman correlation of both
-import { spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+// npm run bench: ours and other programs in turns, each trial a process of its own. JSON lines first, then tables of medians and
+// ratios. One file per theme in themes/, one per program's trial in trials/.
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { cores, cpuFeatures, cpuModel } from '../install/system.mjs'
+import { PROGRAMS, shared } from './common/peers.mjs'
+import { Run } from './common/run.mjs'
+import { ENCODING, TRAINING } from './common/workloads.mjs'
+
+const THEMES = {
+  train: 'milliseconds a step of training, peak memory, how late timers fire',
+  encode: 'texts a second, latency of one query, equal results',
+  step: 'the parts of a training step in percent, with trace files',
+  ops: 'the roofline: what the machine can do, and the floor of each workload',
+  tokenize: 'texts a second of the tokenizers',
+  ir: 'exact search over a million vectors',
+  memory: 'peak memory of training',
+  load: 'process start to first embedding',
+  bars: 'every bar of the project: figure, bar, pass or miss (a quarter of an hour; alone)',
+}
 
 const HELP = `npm run bench -- [options]
 
-  --themes LIST   of train, encode (default both; loop comes with train, parity with encode)
-  --rounds N      trials of each program (default 3)
-  --steps N       training steps that count (default 30, after 5 that do not)
-  --threads N     of both programs (default: each its own choice)
-  --model PATH    folder or hub id (default: ../shared/models/all-MiniLM-L6-v2, else the hub's)
-  --data FOLDER   with train.tsv and dev.tsv of the STS benchmark (default: ../shared/data/stsb)
-  --json          JSON lines only
+  --theme LIST      of the themes below (default train,encode)
+  --workloads LIST  of a theme's workloads (default: those that take minutes, not hours): for training sts, squad, nli-pairs-64,
+                    nli-pairs-128, nli-triplets-64, nli-triplets-128, base-sts; for encoding sts, passages, query, short, base-sts
+  --programs LIST   of ${Object.keys(PROGRAMS).join(', ')}
+                    (default: all but python-compile)
+  --rounds N        trials of each program (default 3)
+  --steps N         training steps that count; --warm-up N steps before them (default: each workload's own)
+  --texts N         only the first N texts of an encoding workload
+  --documents N     of ir (default 1000000)
+  --threads N       of all programs (default: each its own choice)
+  --model PATH      folder or hub id in place of all-MiniLM-L6-v2 (default: ../shared/models, else the hub's)
+  --data FOLDER     with stsb, squad, nli, banking77 (default: ../shared/data)
+  --traces FOLDER   for the trace files of step (default: the working folder)
+  --timeout N       minutes that one trial may take (default 15)
+  --json, --table   JSON lines only, tables only
 
-The peer runs in SENTENCE_TORCH_BENCH_PYTHON or bench/peers/venv (python3 bench/setup.py makes it); without it, ours runs alone.`
+${Object.entries(THEMES)
+  .map(([name, what]) => `  ${name.padEnd(9)} ${what}`)
+  .join('\n')}
 
-const here = fileURLToPath(new URL('.', import.meta.url))
-const shared = join(here, '..', '..', 'shared')
-const WARM_UP = 5
-const BATCH = 32
+Peers live in SENTENCE_TORCH_BENCH_PEERS or bench/peers (python3 bench/setup.py makes it), the Python peer in
+SENTENCE_TORCH_BENCH_PYTHON or its venv. A program that is missing or fails is named and left out.`
 
 const text = (value) => ({ type: 'string', default: value })
-const { values: options } = parseArgs({
-  options: {
-    themes: text('train,encode'),
-    rounds: text('3'),
-    steps: text('30'),
-    threads: text('0'),
-    model: text(undefined),
-    data: text(join(shared, 'data', 'stsb')),
-    json: { type: 'boolean' },
-    help: { type: 'boolean' },
-  },
-})
+const flag = { type: 'boolean', default: false }
 
-function main() {
-  if (options.help) return console.log(HELP)
-  if (!existsSync(join(options.data, 'dev.tsv'))) {
-    throw new Error(`There is no dev.tsv of the STS benchmark in ${options.data}; name its folder with --data`)
-  }
-  const local = join(shared, 'models', 'all-MiniLM-L6-v2')
-  const model = options.model ?? (existsSync(local) ? local : 'sentence-transformers/all-MiniLM-L6-v2')
-  const python = peerPython()
-  const facts = {
-    processor: cpuModel(),
-    features: cpuFeatures(),
-    cores: cores(),
-    date: new Date().toISOString().slice(0, 10),
-  }
-  emit({ theme: 'machine', ...facts })
-  if (!python) console.error('No Python peer (python3 bench/setup.py makes it): ours runs alone\n')
-
-  const folder = mkdtempSync(join(tmpdir(), 'sentence-torch-bench-'))
-  try {
-    const table = []
-    for (const theme of options.themes.split(',')) {
-      const data = join(folder, `${theme}.json`)
-      writeFileSync(data, JSON.stringify(columns(theme)))
-      const common = {
-        model,
-        data,
-        'batch-size': BATCH,
-        steps: options.steps,
-        'warm-up': WARM_UP,
-        threads: options.threads,
-      }
-      const trials = { ours: [], peer: [] }
-      for (let round = 1; round <= Number(options.rounds); round++) {
-        trials.ours.push(trial(process.execPath, `${theme}.mjs`, { ...common, out: join(folder, 'ours.f32') }, round))
-        if (python)
-          trials.peer.push(trial(python, `${theme}_peer.py`, { ...common, out: join(folder, 'peer.f32') }, round))
-      }
-      table.push(...(theme === 'train' ? trainRows(trials) : encodeRows(trials, folder)))
-    }
-    if (!options.json) print(facts, table)
-  } finally {
-    rmSync(folder, { recursive: true })
-  }
-}
-
-function peerPython() {
-  const venv = join(here, 'peers', 'venv', 'bin', 'python')
-  return process.env.SENTENCE_TORCH_BENCH_PYTHON ?? (existsSync(venv) ? venv : undefined)
-}
-
-/** Columns of a theme; both programs read the same. Training takes rows from all over the file: both see each of them once. */
-function columns(theme) {
-  const file = { train: 'train.tsv', encode: 'dev.tsv' }[theme]
-  if (!file) throw new Error(`There is no theme ${theme}; known are train and encode`)
-  const lines = readFileSync(join(options.data, file), 'utf8').trimEnd().split('\n').slice(1)
-  const wanted = theme === 'train' ? (Number(options.steps) + WARM_UP) * BATCH : lines.length
-  const rows = Array.from({ length: wanted }, (_, i) => lines[(i * 1009) % lines.length].split('\t'))
-  const all = theme === 'train' ? rows : lines.map((line) => line.split('\t'))
-  return {
-    sentence1: all.map((row) => row[0]),
-    sentence2: all.map((row) => row[1]),
-    score: all.map((row) => Number(row[2]) / 5),
-  }
-}
-
-/** Runs one trial and returns what it said in its last line. */
-function trial(program, script, settings, round) {
-  const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)])
-  const { status, stdout, stderr, error } = spawnSync(program, [join(here, script), ...args], {
-    encoding: 'utf8',
-    maxBuffer: 1 << 26,
-    cwd: join(here, '..'),
+function parse() {
+  const { values } = parseArgs({
+    options: {
+      ...{ theme: text('train,encode'), workloads: text(), programs: text(), rounds: text('3'), steps: text() },
+      ...{ 'warm-up': text(), texts: text(), documents: text('1000000'), threads: text('0'), model: text() },
+      ...{
+        data: text(join(shared, 'data')),
+        traces: text('.'),
+        timeout: text('15'),
+        json: flag,
+        table: flag,
+        help: flag,
+      },
+    },
   })
-  if (error) throw error
-  if (status !== 0) throw new Error(`${script} failed:\n${stderr.trim().split('\n').slice(-15).join('\n')}`)
-  const result = JSON.parse(stdout.trim().split('\n').at(-1))
-  emit({ ...result, round })
-  return result
-}
-
-const emit = (record) => console.log(JSON.stringify(record))
-
-function median(values) {
-  const sorted = [...values].sort((a, b) => a - b)
-  const middle = sorted.length >> 1
-  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
-}
-
-/** A row of the table: the medians of `key` and their ratio. */
-function compared(name, { ours, peer }, key, digits, ratioOf = (a, b) => a / b) {
-  const mine = median(ours.map((trial) => trial[key]))
-  const row = [name, mine.toFixed(digits), '', '']
-  if (peer.length === 0) return row
-  const theirs = median(peer.map((trial) => trial[key]))
-  return [name, mine.toFixed(digits), theirs.toFixed(digits), `${ratioOf(mine, theirs).toFixed(2)}×`]
-}
-
-function trainRows(trials) {
-  const lateness = median(trials.ours.map((trial) => trial.timerLatenessMs.p99))
-  return [
-    compared('training, steps/s', trials, 'stepsPerSecond', 2),
-    compared('training, peak memory MB', trials, 'peakRssMB', 0),
-    ['10 ms timer in training, p99 lateness ms', lateness.toFixed(2), '', ''],
-  ]
-}
-
-function encodeRows(trials, folder) {
-  const rows = [
-    compared('encoding, sentences/s', trials, 'sentencesPerSecond', 0),
-    compared('encoding, peak memory MB', trials, 'peakRssMB', 0),
-  ]
-  const spearman = (side) => trials[side][0]?.devSpearman.toFixed(6) ?? ''
-  rows.push(['dev Spearman', spearman('ours'), spearman('peer'), ''])
-  if (trials.peer.length > 0) {
-    const [ours, peer] = ['ours', 'peer'].map((name) => floats(join(folder, `${name}.f32`)))
-    const difference = ours.reduce((worst, value, i) => Math.max(worst, Math.abs(value - peer[i])), 0)
-    const sentences = trials.ours[0].sentences
-    emit({ theme: 'parity', maxAbsDifference: difference, sentences, sameSize: ours.length === peer.length })
-    rows.push([`largest difference, ${sentences} embeddings`, difference.toExponential(1), '', ''])
+  const list = (given, known, what) => {
+    const wrong = given?.split(',').find((name) => !known.includes(name))
+    if (wrong !== undefined) throw new Error(`There is no ${what} ${wrong}; known are ${known.join(', ')}`)
+    return given?.split(',')
   }
-  return rows
+  const number = (name) => {
+    const value = values[name]
+    if (value !== undefined && !/^\d+$/.test(value))
+      throw new Error(`Expected a whole number for --${name} but found ${value}`)
+    return value === undefined ? undefined : Number(value)
+  }
+  return {
+    ...values,
+    theme: list(values.theme, Object.keys(THEMES), 'theme'),
+    programs: list(values.programs, Object.keys(PROGRAMS), 'program'),
+    workloads: list(values.workloads, [...new Set([...Object.keys(TRAINING), ...Object.keys(ENCODING)])], 'workload'),
+    ...{ rounds: number('rounds'), steps: number('steps'), warmUp: number('warm-up'), texts: number('texts') },
+    ...{ documents: number('documents'), threads: number('threads'), timeout: number('timeout') },
+  }
 }
 
-function floats(path) {
-  const bytes = readFileSync(path)
-  return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4)
-}
-
-function print({ processor, features, cores: { allowed } }, rows) {
-  const table = [['', 'sentence-torch', 'Python', 'ratio'], ...rows]
-  const widths = table[0].map((_, column) => Math.max(...table.map((row) => row[column].length)))
-  console.log(`\n${processor}, ${allowed} cores, ${features.join(' ')}\n`)
-  for (const row of table) {
-    console.log(
-      row.map((cell, column) => (column ? cell.padStart(widths[column]) : cell.padEnd(widths[0]))).join('   '),
-    )
+async function main() {
+  const options = parse()
+  if (options.help) return console.log(HELP)
+  if (!existsSync(options.data)) throw new Error(`There is no ${options.data}; name the folder of the data with --data`)
+  const run = new Run(options)
+  try {
+    const reports = []
+    for (const theme of options.theme) reports.push((await import(`./themes/${theme}.mjs`)).main(run))
+    if (options.json) return
+    const { processor, features, cores } = run.machine
+    console.log(`\n${processor}, ${cores} cores, ${features.join(' ')}`)
+    for (const report of reports) report()
+  } finally {
+    run.close()
   }
 }
 
 try {
-  main()
+  await main()
 } catch (error) {
-  console.error(`bench: ${error.message}`)
+  console.error(`bench: ${process.env.SENTENCE_TORCH_BENCH_DEBUG ? error.stack : error.message}`)
   process.exitCode = 1
 }

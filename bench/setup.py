@@ -1,16 +1,60 @@
-"""Makes bench/peers/venv with the Python peer that the benchmarks and npm run test:python compare with (5 GB, some minutes):
+"""Makes bench/peers: what the benchmarks compare with, and what npm run test:python needs.
 
-    python3 bench/setup.py
+    python3 bench/setup.py            # all of it: 8 GB, some minutes
+    python3 bench/setup.py --python   # the Python peer alone (bench/peers/venv): 5 GB
+
+The rest are transformers.js with onnxruntime-node (bench/peers/js), and models for it and of bert-base's shape
+(bench/peers/models), made by bench/peer_models.py. A Python of your own: SENTENCE_TORCH_BENCH_PYTHON, with what REQUIREMENTS
+and ONNX list. Another place than bench/peers: SENTENCE_TORCH_BENCH_PEERS.
 """
 
+import os
 import subprocess
+import sys
 import venv
 from pathlib import Path
 
-FOLDER = Path(__file__).resolve().parent / "peers" / "venv"
+HERE = Path(__file__).resolve().parent
+PEERS = Path(os.environ.get("SENTENCE_TORCH_BENCH_PEERS") or HERE / "peers")
 REQUIREMENTS = ["torch==2.13.0", "sentence-transformers==6.0.1", "datasets", "accelerate"]
+ONNX = ["onnx", "onnxruntime", "onnxscript", "fastembed"]
+JS = ["@huggingface/transformers@4"]
+MODEL = HERE.parent.parent / "shared" / "models" / "all-MiniLM-L6-v2"
+
+
+def run(*command, **options):
+    subprocess.run([str(part) for part in command], check=True, **options)
+
+
+def python():
+    given = os.environ.get("SENTENCE_TORCH_BENCH_PYTHON")
+    if given:
+        return given
+    folder = PEERS / "venv"
+    venv.create(folder, with_pip=True)
+    run(folder / "bin" / "python", "-m", "pip", "install", *REQUIREMENTS)
+    return folder / "bin" / "python"
+
+
+def main():
+    interpreter = python()
+    print(f"Ready: {interpreter}")
+    if "--python" in sys.argv:
+        return
+    run(interpreter, "-m", "pip", "install", *ONNX)
+    js = PEERS / "js"
+    js.mkdir(parents=True, exist_ok=True)
+    (js / "package.json").write_text('{ "private": true }\n')
+    # Its scripts would fetch GPU libraries; the CPU library of onnxruntime-node is in the package.
+    run("npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", *JS, cwd=js)
+    print(f"Ready: {js}")
+    model = MODEL
+    if not model.exists():
+        model = subprocess.run(
+            [str(interpreter), "-c", "import huggingface_hub as h; print(h.snapshot_download('sentence-transformers/all-MiniLM-L6-v2'))"],
+            check=True, capture_output=True, text=True).stdout.strip()
+    run(interpreter, HERE / "peer_models.py", "--model", model)
+
 
 if __name__ == "__main__":
-    venv.create(FOLDER, with_pip=True)
-    subprocess.run([FOLDER / "bin" / "python", "-m", "pip", "install", *REQUIREMENTS], check=True)
-    print(f"Ready: {FOLDER / 'bin' / 'python'}")
+    main()

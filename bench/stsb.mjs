@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { Dataset, evaluation, losses, SentenceTransformer, SentenceTransformerTrainer } from 'sentence-torch'
 import { cpuModel } from '../install/system.mjs'
-import { engineFacts } from './trial.mjs'
+import { engineFacts } from './trials/trial.mjs'
 
 const shared = join(fileURLToPath(new URL('.', import.meta.url)), '..', '..', 'shared')
 const { values: options } = parseArgs({
@@ -54,7 +54,7 @@ for (const loss of options.losses.split(',')) {
       progress: false,
     }).train()
     const result = { theme: 'stsb', loss, seed, before, after: await spearman(), meanLoss: trainingLoss }
-    console.log(JSON.stringify({ ...result, processor: cpuModel(), ...engineFacts() }))
+    console.log(JSON.stringify({ ...result, processor: cpuModel(), ...(await engineFacts()) }))
     await model.dispose()
   }
 }

@@ -114,7 +114,7 @@ const work = mkdtempSync(join(tmpdir(), 'sentence-torch-python-'))
 try {
   if (!process.env.SENTENCE_TORCH_TEST_PYTHON && !existsSync(venv)) {
     console.log('Making bench/peers/venv')
-    const { status } = spawnSync('python3', ['bench/setup.py'], { cwd: root, stdio: 'inherit' })
+    const { status } = spawnSync('python3', ['bench/setup.py', '--python'], { cwd: root, stdio: 'inherit' })
     if (status !== 0) throw new Error('bench/setup.py failed')
   }
   const made = join(work, 'made')

@@ -1,6 +1,6 @@
 """Makes what the benchmarks read besides the peers themselves, in bench/peers/models:
 
-    python bench/setup/models.py --model FOLDER [--only js|random] [--force]
+    python bench/peer_models.py --model FOLDER [--only js|random] [--force]
 
 bert-base-random: a model folder of bert-base's shape with random weights and the tokenizer of --model.
 js/<name>: each of the two models for transformers.js: the same weights as onnx/model.onnx (float32) and
@@ -8,13 +8,14 @@ onnx/model_int8.onnx (quantize_dynamic of onnxruntime: int8 weights per channel,
 """
 
 import argparse
+import os
 import shutil
 from pathlib import Path
 
 import torch
 from transformers import AutoModel, BertConfig, BertModel
 
-FOLDER = Path(__file__).resolve().parent.parent / "peers" / "models"
+FOLDER = Path(os.environ.get("SENTENCE_TORCH_BENCH_PEERS") or Path(__file__).resolve().parent / "peers") / "models"
 SEED = 1
 
 

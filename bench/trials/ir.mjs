@@ -1,17 +1,19 @@
 // How InformationRetrievalEvaluator searches a large corpus: random vectors in place of a model, embedded chunk by chunk, so
 // that what is measured is the search, the ranking and the memory. One JSON line on stdout.
 //
-//   node bench/ir.mjs [--documents 1000000] [--queries 1000] [--width 384] [--chunk 50000] [--threads 0] [--gemm RATE]
+//   node bench/trials/ir.mjs [--documents 1000000] [--queries 1000] [--width 384] [--chunk 50000] [--threads 0] [--gemm RATE]
 //
 // The floor is the matrix product alone, 2 · documents · queries · width operations, at --gemm billions of them a second of
 // processor time (ir_peer.py --gemm-only measures that).
 import { parseArgs } from 'node:util'
 import { evaluation } from 'sentence-torch'
-import { loadAddon } from '../dist/lib/native/load.js'
+import { loadAddon } from '../../dist/lib/native/load.js'
 import { engineFacts } from './trial.mjs'
 
 const number = (value) => ({ type: 'string', default: String(value) })
 const { values } = parseArgs({
+  // The driver's other options are for other trials.
+  strict: false,
   options: {
     documents: number(1_000_000),
     queries: number(1000),
@@ -81,6 +83,6 @@ console.log(
     ...(gemm > 0 && { gemmGigaPerCpuSecond: gemm, floorCpuSeconds: operations / (gemm * 1e9) }),
     recallAt10: metrics['cosine_recall@10'],
     corpusMB: Math.round((documents * width * 4) / 2 ** 20),
-    ...engineFacts(),
+    ...(await engineFacts()),
   }),
 )

@@ -1,0 +1,48 @@
+// The least time that a workload can take on this machine: floating-point operations of the matrix products and of attention,
+// of real tokens alone, divided by the best rate of a matrix product that was measured in this run.
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Tokenizer } from '../../dist/lib/data/tokenizer.js'
+
+const read = (folder, name) => {
+  const path = join(folder, name)
+  return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : {}
+}
+
+/** What is known of a model folder: sizes, and a function from texts to their numbers of tokens. */
+export function modelSizes(folder) {
+  if (!existsSync(join(folder, 'config.json'))) return undefined
+  const config = read(folder, 'config.json')
+  const { max_seq_length: maxSeqLength = config.max_position_embeddings, do_lower_case: doLowerCase = false } = read(
+    folder,
+    'sentence_bert_config.json',
+  )
+  const tokenizer = Tokenizer.fromFiles(read(folder, 'tokenizer.json'), read(folder, 'tokenizer_config.json'), {
+    ...{ maxSeqLength, doLowerCase },
+  })
+  return {
+    layers: config.num_hidden_layers,
+    width: config.hidden_size,
+    inner: config.intermediate_size,
+    lengths(texts) {
+      const { offsets } = tokenizer.encode(texts)
+      return Array.from({ length: texts.length }, (_, i) => offsets[i + 1] - offsets[i])
+    },
+  }
+}
+
+/** Tokens, and floating-point operations of one forward pass over rows of these lengths. */
+export function forwardWork({ layers, width, inner }, lengths) {
+  const tokens = lengths.reduce((sum, length) => sum + length, 0)
+  const squares = lengths.reduce((sum, length) => sum + length * length, 0)
+  // Query, key, value and output projections, the two of the feed-forward part; scores and their product with the values.
+  const perToken = 2 * (4 * width * width + 2 * width * inner)
+  return { tokens, operations: layers * (perToken * tokens + 4 * width * squares) }
+}
+
+/** The backward pass computes two products for each of the forward pass. */
+export const TRAINING_FACTOR = 3
+
+export function floorMs(operations, gflops) {
+  return operations / gflops / 1e6
+}

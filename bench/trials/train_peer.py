@@ -1,0 +1,49 @@
+"""One training trial of the Python peer: the Trainer of sentence-transformers with its defaults. The counterpart of train.mjs:
+same rows in the same order, loss, batch size and number of steps; counted after the warm-up steps."""
+
+import contextlib
+import sys
+import tempfile
+import time
+
+from datasets import Dataset
+from machine import arguments, facts, load, say
+from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
+from sentence_transformers.sentence_transformer import losses
+from torch.utils.data import BatchSampler, SequentialSampler
+from transformers import TrainerCallback
+
+
+class Clock(TrainerCallback):
+    def __init__(self, warm_up):
+        self.warm_up = warm_up
+
+    def on_step_end(self, args, state, control, **kwargs):
+        if state.global_step == self.warm_up:
+            self.start = time.perf_counter()
+        self.end = time.perf_counter()
+
+
+def main():
+    options = arguments()
+    model = load(options)
+    clock = Clock(options.warm_up)
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(sys.stderr):
+        SentenceTransformerTrainer(
+            model=model,
+            train_dataset=Dataset.from_dict(options.columns),
+            loss=getattr(losses, options.loss)(model),
+            args=SentenceTransformerTrainingArguments(
+                output_dir=folder, max_steps=options.warm_up + options.steps, per_device_train_batch_size=options.batch_size,
+                learning_rate=2e-5, save_strategy="no", use_cpu=True, disable_tqdm=True, bf16=options.dtype == "bfloat16",
+                batch_sampler=lambda dataset, batch_size, drop_last, **rest: BatchSampler(
+                    SequentialSampler(dataset), batch_size, drop_last),
+            ),
+            callbacks=[clock],
+        ).train()
+    say({"stepMs": 1000 * (clock.end - clock.start) / options.steps, "steps": options.steps, "batchSize": options.batch_size,
+         **facts()})
+
+
+if __name__ == "__main__":
+    main()
