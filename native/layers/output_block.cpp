@@ -14,9 +14,10 @@ at::Tensor OutputBlock::forward(const Pass& pass, const at::Tensor& x_TI, const 
   sum_TD_ = pass.take(residual_TD.size(1));
   mean_T_ = pass.take_statistics();
   rstd_T_ = pass.take_statistics();
+  mask_ = pass.mask_at(site_, dropout_, residual_TD.size(1));
   linear_.forward_without_bias(pass, x_TI, sum_TD_);
-  residual_norm(pass.input, pass.dropout_at(site_, dropout_), norm_.weights(pass), linear_.bias(pass), residual_TD,
-                sum_TD_, out_TD, mean_T_, rstd_T_);
+  residual_norm(pass.input, mask_, norm_.weights(pass), linear_.bias(pass), residual_TD, sum_TD_, out_TD, mean_T_,
+                rstd_T_);
   return out_TD;
 }
 
@@ -24,9 +25,9 @@ at::Tensor OutputBlock::backward(const Pass& pass, Gradients& gradients, const a
                                  const at::Tensor& x_TI, at::Tensor d_x_TI) {
   const Scratch scratch(pass.workspace);
   at::Tensor d_linear_TD = pass.take(d_out_TD.size(1));
-  residual_norm_backward(pass.input, pass.dropout_at(site_, dropout_), norm_.weights(pass).gamma_D, d_out_TD, sum_TD_,
-                         mean_T_, rstd_T_, d_out_TD, d_linear_TD, norm_.gamma_gradient(gradients),
-                         norm_.beta_gradient(gradients), linear_.bias_gradient(gradients));
+  residual_norm_backward(pass.input, mask_, norm_.weights(pass).gamma_D, d_out_TD, sum_TD_, mean_T_, rstd_T_, d_out_TD,
+                         d_linear_TD, norm_.gamma_gradient(gradients), norm_.beta_gradient(gradients),
+                         linear_.bias_gradient(gradients));
   linear_.backward(pass, gradients, x_TI, d_linear_TD, d_x_TI, false);
   return d_out_TD;
 }

@@ -22,7 +22,9 @@ class OutputBlock {
   Norm norm_;
   double dropout_ = 0;
   uint32_t site_ = 0;
-  at::Tensor sum_TD_, mean_T_, rstd_T_;  // of the last training pass
+  // Of the last training pass.
+  at::Tensor sum_TD_, mean_T_, rstd_T_;
+  DropoutMask mask_;
 };
 
 }  // namespace st

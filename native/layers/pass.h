@@ -3,7 +3,7 @@
 #include "core/parameters.h"
 #include "core/philox.h"
 #include "core/workspace.h"
-#include "ops/input.h"
+#include "ops/dropout.h"
 
 namespace st {
 
@@ -25,6 +25,11 @@ struct Pass {
   at::Tensor take_statistics() const { return training ? workspace.take({input.tokens()}, master()) : at::Tensor(); }
   Dropout dropout_at(uint32_t site, double probability) const {
     return training && drops ? Dropout(dropout, site, probability) : Dropout();
+  }
+  // With the memory that the mask of hidden states needs.
+  DropoutMask mask_at(uint32_t site, double probability, int64_t width) const {
+    const Dropout drop = dropout_at(site, probability);
+    return {drop, drop.active() ? take(mask_words(width), at::kShort) : at::Tensor()};
   }
 };
 

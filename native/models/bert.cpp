@@ -49,6 +49,7 @@ class Bert : public Model {
   int64_t inner_;
   // Of the last training pass: of the embeddings, and the states before the first and after each layer.
   at::Tensor sum_TD_, mean_T_, rstd_T_;
+  DropoutMask mask_;
   std::vector<at::Tensor> outputs_;
 };
 
@@ -123,8 +124,8 @@ at::Tensor Bert::forward(const Pass& pass) {
   sum_TD_ = pass.take(sizes_.width, pass.master());
   mean_T_ = pass.take_statistics();
   rstd_T_ = pass.take_statistics();
-  embedding_norm(pass.input, pass.dropout_at(kEmbeddingSite, dropout_), tables(pass), norm_.weights(pass), sum_TD_,
-                 x_TD, mean_T_, rstd_T_);
+  mask_ = pass.mask_at(kEmbeddingSite, dropout_, sizes_.width);
+  embedding_norm(pass.input, mask_, tables(pass), norm_.weights(pass), sum_TD_, x_TD, mean_T_, rstd_T_);
   outputs_.clear();
   if (pass.training) outputs_.push_back(x_TD);
   for (Layer& layer : layers_) {
@@ -154,16 +155,17 @@ void Bert::backward(const Pass& pass, Gradients& gradients, at::Tensor d_x_TD,
   // As torch.nn.Embedding with padding_idx: where a text does spell out [PAD], its embedding is not trained.
   const at::Tensor padding = padding_token_ >= 0 ? gradients[word_].select(0, padding_token_) : at::Tensor();
   const at::Tensor before = padding.defined() ? padding.clone() : padding;
-  embedding_norm_backward(pass.input, pass.dropout_at(kEmbeddingSite, dropout_), norm_.weights(pass).gamma_D, d_x_TD,
-                          sum_TD_, mean_T_, rstd_T_, {gradients[word_], gradients[position_], gradients[type_]},
-                          norm_.gamma_gradient(gradients), norm_.beta_gradient(gradients));
+  embedding_norm_backward(pass.input, mask_, norm_.weights(pass).gamma_D, d_x_TD, sum_TD_, mean_T_, rstd_T_,
+                          {gradients[word_], gradients[position_], gradients[type_]}, norm_.gamma_gradient(gradients),
+                          norm_.beta_gradient(gradients));
   if (padding.defined()) padding.copy_(before);
   outputs_.clear();
 }
 
 int64_t Bert::kept_per_token(bool recompute) const {
-  // A layer keeps q, k, v, their mix, twice a sum and its norm, and the inner states before and after the activation.
-  const int64_t layer = 8 * sizes_.width + 2 * inner_, count = static_cast<int64_t>(layers_.size());
+  // A layer keeps q, k, v, their mix, twice a sum, its norm and a mask of bits, and the inner states before and after
+  // the activation.
+  const int64_t layer = 8 * sizes_.width + sizes_.width / 8 + 2 * inner_, count = static_cast<int64_t>(layers_.size());
   return 2 * sizes_.width + (recompute ? count * sizes_.width + layer : count * layer);
 }
 

@@ -7,10 +7,15 @@
 #include <ATen/ops/sigmoid.h>
 #include <ATen/ops/silu.h>
 #include <ATen/ops/silu_backward.h>
+#include <ATen/ops/sum.h>
 #include <ATen/ops/tanh.h>
 #include <ATen/ops/threshold_backward.h>
 
+#include <type_traits>
+
 #include "core/error.h"
+#include "core/parallel.h"
+#include "ops/cpu_call.h"
 
 namespace st {
 
@@ -18,6 +23,35 @@ namespace {
 
 [[noreturn]] void not_a_feed_forward_activation() {
   fail("ERR_NOT_IMPLEMENTED", "Only gelu, gelu_new, relu and silu are built for hidden_act");
+}
+
+constexpr int64_t kGrain = 16;  // rows that are worth a thread
+
+bool on_kernels(Activation activation, const at::Tensor& x_TF) {
+  switch (activation) {
+    case Activation::kGelu:
+    case Activation::kGeluTanh:
+    case Activation::kRelu:
+    case Activation::kSilu:
+      return x_TF.is_cpu();
+    default:
+      not_a_feed_forward_activation();
+  }
+}
+
+// Calls work(first, last, block) for all rows of [begin, end), with the block of type A that holds them.
+template <typename S, typename Work>
+void for_rows(const S* from, int64_t width, int64_t begin, int64_t end, const Work& work) {
+  using A = kernels::arithmetic_t<S>;
+  if constexpr (std::is_same_v<S, A>) {
+    work(begin, end, from + begin * width);
+  } else {
+    A* row = thread_scratch<A>(width);
+    for (int64_t t = begin; t < end; ++t) {
+      kernels::table<S>().widen(width, from + t * width, row);
+      work(t, t + 1, row);
+    }
+  }
 }
 
 }  // namespace
@@ -54,42 +88,84 @@ at::Tensor activate(Activation activation, const at::Tensor& x) {
   return x;
 }
 
-void activate_out(Activation activation, const at::Tensor& x, at::Tensor out) {
+void activate_out(Activation activation, const at::Tensor& x_TF, at::Tensor out_TF) {
+  if (!on_kernels(activation, x_TF)) return reference::activate_out(activation, x_TF, out_TF);
+  with_storage(x_TF.scalar_type(), [&]<typename S>(S) {
+    using A = kernels::arithmetic_t<S>;
+    const int64_t rows = x_TF.size(0), width = x_TF.size(1);
+    const S* x = data<S>(x_TF);
+    const std::vector<A> no_bias(width);
+    const kernels::Activate<S> call{width, activation, no_bias.data(), nullptr, data<S>(out_TF)};
+    parallel_ranges(rows, parallel_parts(rows, kGrain), [&](int64_t, int64_t begin, int64_t end) {
+      for_rows(x, width, begin, end, [&](int64_t first, int64_t last, const A* block) {
+        kernels::table<S>().activate(call, first, last, block);
+      });
+    });
+  });
+}
+
+void activate_backward_out(Activation activation, const at::Tensor& d_out_TF, const at::Tensor& x_TF, at::Tensor d_x_TF,
+                           at::Tensor d_bias_F) {
+  if (!on_kernels(activation, x_TF)) {
+    return reference::activate_backward_out(activation, d_out_TF, x_TF, d_x_TF, d_bias_F);
+  }
+  with_storage(x_TF.scalar_type(), [&]<typename S>(S) {
+    using A = kernels::arithmetic_t<S>;
+    const int64_t rows = x_TF.size(0), width = x_TF.size(1), parts = parallel_parts(rows, kGrain);
+    const S* d_out = data<S>(d_out_TF);
+    const kernels::ActivateBackward<S> call{width, activation, data<S>(x_TF), data<S>(d_x_TF)};
+    std::vector<A> partial(parts * width);
+    parallel_ranges(rows, parts, [&](int64_t part, int64_t begin, int64_t end) {
+      for_rows(d_out, width, begin, end, [&](int64_t first, int64_t last, const A* block) {
+        kernels::table<S>().activate_backward(call, first, last, block, partial.data() + part * width);
+      });
+    });
+    if (d_bias_F.defined()) add_partials(partial, {d_bias_F});
+  });
+}
+
+namespace reference {
+
+void activate_out(Activation activation, const at::Tensor& x_TF, at::Tensor out_TF) {
   switch (activation) {
     case Activation::kGelu:
-      at::gelu_out(out, x, "none");
+      at::gelu_out(out_TF, x_TF, "none");
       return;
     case Activation::kGeluTanh:
-      at::gelu_out(out, x, "tanh");
+      at::gelu_out(out_TF, x_TF, "tanh");
       return;
     case Activation::kRelu:
-      at::clamp_min_out(out, x, 0);
+      at::clamp_min_out(out_TF, x_TF, 0);
       return;
     case Activation::kSilu:
-      at::silu_out(out, x);
+      at::silu_out(out_TF, x_TF);
       return;
     default:
       not_a_feed_forward_activation();
   }
 }
 
-void activate_backward_out(Activation activation, const at::Tensor& d_out, const at::Tensor& x, at::Tensor d_x) {
+void activate_backward_out(Activation activation, const at::Tensor& d_out_TF, const at::Tensor& x_TF, at::Tensor d_x_TF,
+                           at::Tensor d_bias_F) {
   switch (activation) {
     case Activation::kGelu:
-      at::gelu_backward_out(d_x, d_out, x, "none");
-      return;
+      at::gelu_backward_out(d_x_TF, d_out_TF, x_TF, "none");
+      break;
     case Activation::kGeluTanh:
-      at::gelu_backward_out(d_x, d_out, x, "tanh");
-      return;
+      at::gelu_backward_out(d_x_TF, d_out_TF, x_TF, "tanh");
+      break;
     case Activation::kRelu:
-      at::threshold_backward_out(d_x, d_out, x, 0);
-      return;
+      at::threshold_backward_out(d_x_TF, d_out_TF, x_TF, 0);
+      break;
     case Activation::kSilu:
-      at::silu_backward_out(d_x, d_out, x);
-      return;
+      at::silu_backward_out(d_x_TF, d_out_TF, x_TF);
+      break;
     default:
       not_a_feed_forward_activation();
   }
+  if (d_bias_F.defined()) d_bias_F.add_(d_x_TF.sum(at::IntArrayRef{0}, false, d_bias_F.scalar_type()));
 }
+
+}  // namespace reference
 
 }  // namespace st

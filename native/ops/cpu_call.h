@@ -46,12 +46,14 @@ void add_partials(const std::vector<A>& partial, const std::vector<at::Tensor>& 
   }
 }
 
-// Memory of the calling thread that lives as long as the thread, at least `count` elements.
+// Memory of the calling thread that lives as long as the thread, at least `count` elements from the start of a line of
+// the cache.
 template <typename A>
 A* thread_scratch(int64_t count) {
+  constexpr size_t kLine = 64;
   thread_local std::vector<A> memory;
-  if (static_cast<int64_t>(memory.size()) < count) memory.resize(count);
-  return memory.data();
+  if (memory.size() < count + kLine / sizeof(A)) memory.resize(count + kLine / sizeof(A));
+  return reinterpret_cast<A*>((reinterpret_cast<uintptr_t>(memory.data()) + kLine - 1) / kLine * kLine);
 }
 
 }  // namespace st

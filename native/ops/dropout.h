@@ -5,6 +5,18 @@
 
 namespace st {
 
+// Columns of DropoutMask::kept_TM for hidden states of this width.
+constexpr int64_t mask_words(int64_t width) {
+  return (width + 127) / 128 * 8;
+}
+
+// A dropout of hidden states with what its forward pass draws and its backward pass reads: a bit for every element, 1 =
+// kept, 16 neighbouring columns to a word; 8 words are a group of Dropout::multiplier.
+struct DropoutMask {
+  Dropout dropout;
+  at::Tensor kept_TM;  // [T, mask_words(D)] of 16 bits (kShort); undefined where nothing is dropped
+};
+
 // The readable reference of every dropout: the factors (0 or scale) of each element of a [T, width] tensor.
 at::Tensor dropout_multiplier_TD(const Dropout& dropout, const Input& input, int64_t width, at::ScalarType type);
 // The same for the probabilities of one row of the batch: [heads, length, length].

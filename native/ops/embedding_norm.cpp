@@ -7,7 +7,6 @@
 
 #include "core/parallel.h"
 #include "ops/cpu_call.h"
-#include "ops/dropout.h"
 #include "ops/norm_math.h"
 
 namespace st {
@@ -42,18 +41,18 @@ void add_rows(const Input& input, const at::Tensor& d_TD, const EmbeddingTables&
 
 }  // namespace
 
-void embedding_norm(const Input& input, const Dropout& dropout, const EmbeddingTables& tables,
+void embedding_norm(const Input& input, const DropoutMask& mask, const EmbeddingTables& tables,
                     const NormWeights& weights, at::Tensor sum_TD, at::Tensor out_TD, at::Tensor mean_T,
                     at::Tensor rstd_T) {
   if (!sum_TD.is_cpu()) {
-    return reference::embedding_norm(input, dropout, tables, weights, sum_TD, out_TD, mean_T, rstd_T);
+    return reference::embedding_norm(input, mask, tables, weights, sum_TD, out_TD, mean_T, rstd_T);
   }
   with_storage(out_TD.scalar_type(), [&]<typename S>(S) {
     using A = kernels::arithmetic_t<S>;
     const int64_t width = sum_TD.size(1);
     const kernels::EmbeddingNorm<S> call{width,
                                          static_cast<A>(weights.epsilon),
-                                         dropout,
+                                         mask.dropout,
                                          token_places(input),
                                          data<int32_t>(input.ids_T),
                                          data<int32_t>(input.types_T),
@@ -65,31 +64,37 @@ void embedding_norm(const Input& input, const Dropout& dropout, const EmbeddingT
                                          data<A>(sum_TD),
                                          data<S>(out_TD),
                                          data<A>(mean_T),
-                                         data<A>(rstd_T)};
+                                         data<A>(rstd_T),
+                                         data<uint16_t>(mask.kept_TM)};
     parallel_ranges(input.tokens(), parallel_parts(input.tokens(), kGrain), [&](int64_t, int64_t begin, int64_t end) {
-      kernels::table<S>().embedding_norm(call, begin, end, thread_scratch<A>(2 * width));
+      kernels::table<S>().embedding_norm(call, begin, end, thread_scratch<A>(kernels::norm_scratch(width)));
     });
   });
 }
 
-void embedding_norm_backward(const Input& input, const Dropout& dropout, const at::Tensor& gamma_D,
+void embedding_norm_backward(const Input& input, const DropoutMask& mask, const at::Tensor& gamma_D,
                              const at::Tensor& d_out_TD, at::Tensor sum_TD, const at::Tensor& mean_T,
                              const at::Tensor& rstd_T, EmbeddingTables d_tables, at::Tensor d_gamma_D,
                              at::Tensor d_beta_D) {
   if (!sum_TD.is_cpu()) {
-    return reference::embedding_norm_backward(input, dropout, gamma_D, d_out_TD, sum_TD, mean_T, rstd_T, d_tables,
+    return reference::embedding_norm_backward(input, mask, gamma_D, d_out_TD, sum_TD, mean_T, rstd_T, d_tables,
                                               d_gamma_D, d_beta_D);
   }
   with_storage(d_out_TD.scalar_type(), [&]<typename S>(S) {
     using A = kernels::arithmetic_t<S>;
     const int64_t width = sum_TD.size(1), parts = parallel_parts(input.tokens(), kGrain);
-    const kernels::EmbeddingNormBackward<S> call{
-        width,           dropout,         token_places(input), data<A>(gamma_D), data<S>(d_out_TD),
-        data<A>(sum_TD), data<A>(mean_T), data<A>(rstd_T)};
+    const kernels::EmbeddingNormBackward<S> call{width,
+                                                 static_cast<A>(mask.dropout.scale),
+                                                 data<uint16_t>(mask.kept_TM),
+                                                 data<A>(gamma_D),
+                                                 data<S>(d_out_TD),
+                                                 data<A>(sum_TD),
+                                                 data<A>(mean_T),
+                                                 data<A>(rstd_T)};
     std::vector<A> partial(parts * 2 * width);
     parallel_ranges(input.tokens(), parts, [&](int64_t part, int64_t begin, int64_t end) {
       kernels::table<S>().embedding_norm_backward(call, begin, end, partial.data() + part * 2 * width,
-                                                  thread_scratch<A>(2 * width));
+                                                  thread_scratch<A>(kernels::norm_scratch(width)));
     });
     add_partials(partial, {d_gamma_D, d_beta_D});
     add_rows<A>(input, sum_TD, d_tables);
@@ -98,7 +103,7 @@ void embedding_norm_backward(const Input& input, const Dropout& dropout, const a
 
 namespace reference {
 
-void embedding_norm(const Input& input, const Dropout& dropout, const EmbeddingTables& tables,
+void embedding_norm(const Input& input, const DropoutMask& mask, const EmbeddingTables& tables,
                     const NormWeights& weights, at::Tensor sum_TD, at::Tensor out_TD, at::Tensor mean_T,
                     at::Tensor rstd_T) {
   const at::Tensor type_TD =
@@ -107,7 +112,7 @@ void embedding_norm(const Input& input, const Dropout& dropout, const EmbeddingT
                tables.position_PD.index_select(0, input.positions_T));
   const Normalized n = normalize(sum_TD, weights.epsilon);
   at::Tensor y_TD = n.normal_TD * weights.gamma_D + weights.beta_D;
-  if (dropout.active()) y_TD = y_TD * dropout_multiplier_TD(dropout, input, y_TD.size(1), y_TD.scalar_type());
+  if (mask.dropout.active()) y_TD = y_TD * dropout_multiplier_TD(mask.dropout, input, y_TD.size(1), y_TD.scalar_type());
   out_TD.copy_(y_TD);
   if (mean_T.defined()) {
     mean_T.copy_(n.mean_T1.squeeze(1));
@@ -115,12 +120,13 @@ void embedding_norm(const Input& input, const Dropout& dropout, const EmbeddingT
   }
 }
 
-void embedding_norm_backward(const Input& input, const Dropout& dropout, const at::Tensor& gamma_D,
+void embedding_norm_backward(const Input& input, const DropoutMask& mask, const at::Tensor& gamma_D,
                              const at::Tensor& d_out_TD, at::Tensor sum_TD, const at::Tensor& mean_T,
                              const at::Tensor& rstd_T, EmbeddingTables d_tables, at::Tensor d_gamma_D,
                              at::Tensor d_beta_D) {
   at::Tensor dy_TD = d_out_TD.to(gamma_D.scalar_type());
-  if (dropout.active()) dy_TD = dy_TD * dropout_multiplier_TD(dropout, input, dy_TD.size(1), dy_TD.scalar_type());
+  if (mask.dropout.active())
+    dy_TD = dy_TD * dropout_multiplier_TD(mask.dropout, input, dy_TD.size(1), dy_TD.scalar_type());
   const at::Tensor d_TD = normalize_backward(dy_TD, sum_TD, mean_T, rstd_T, gamma_D, d_gamma_D, d_beta_D);
   d_tables.word_VD.index_add_(0, input.ids_T, d_TD);
   d_tables.position_PD.index_add_(0, input.positions_T, d_TD);

@@ -4,7 +4,6 @@
 
 #include "core/parallel.h"
 #include "ops/cpu_call.h"
-#include "ops/dropout.h"
 #include "ops/norm_math.h"
 
 namespace st {
@@ -13,18 +12,18 @@ namespace {
 constexpr int64_t kGrain = 16;  // tokens that are worth a thread
 }
 
-void residual_norm(const Input& input, const Dropout& dropout, const NormWeights& weights, const at::Tensor& bias_D,
+void residual_norm(const Input& input, const DropoutMask& mask, const NormWeights& weights, const at::Tensor& bias_D,
                    const at::Tensor& residual_TD, at::Tensor sum_TD, at::Tensor out_TD, at::Tensor mean_T,
                    at::Tensor rstd_T) {
   if (!sum_TD.is_cpu()) {
-    return reference::residual_norm(input, dropout, weights, bias_D, residual_TD, sum_TD, out_TD, mean_T, rstd_T);
+    return reference::residual_norm(input, mask, weights, bias_D, residual_TD, sum_TD, out_TD, mean_T, rstd_T);
   }
   with_storage(sum_TD.scalar_type(), [&]<typename S>(S) {
     using A = kernels::arithmetic_t<S>;
     const int64_t width = sum_TD.size(1);
     const kernels::ResidualNorm<S> call{width,
                                         static_cast<A>(weights.epsilon),
-                                        dropout,
+                                        mask.dropout,
                                         token_places(input),
                                         data<A>(bias_D),
                                         data<A>(weights.gamma_D),
@@ -33,31 +32,49 @@ void residual_norm(const Input& input, const Dropout& dropout, const NormWeights
                                         data<S>(sum_TD),
                                         data<S>(out_TD),
                                         data<A>(mean_T),
-                                        data<A>(rstd_T)};
+                                        data<A>(rstd_T),
+                                        data<uint16_t>(mask.kept_TM)};
     parallel_ranges(input.tokens(), parallel_parts(input.tokens(), kGrain), [&](int64_t, int64_t begin, int64_t end) {
-      kernels::table<S>().residual_norm(call, begin, end, thread_scratch<A>(2 * width));
+      const int64_t norm_scratch = kernels::norm_scratch(width);
+      A* scratch = thread_scratch<A>(norm_scratch + width);
+      if constexpr (std::is_same_v<S, A>) {
+        kernels::table<S>().residual_norm(call, begin, end, call.sum_TD + begin * width, scratch);
+      } else {
+        A* row = scratch + norm_scratch;
+        for (int64_t t = begin; t < end; ++t) {
+          kernels::table<S>().widen(width, call.sum_TD + t * width, row);
+          kernels::table<S>().residual_norm(call, t, t + 1, row, scratch);
+        }
+      }
     });
   });
 }
 
-void residual_norm_backward(const Input& input, const Dropout& dropout, const at::Tensor& gamma_D,
+void residual_norm_backward(const Input& input, const DropoutMask& mask, const at::Tensor& gamma_D,
                             const at::Tensor& d_out_TD, const at::Tensor& sum_TD, const at::Tensor& mean_T,
                             const at::Tensor& rstd_T, at::Tensor d_residual_TD, at::Tensor d_linear_TD,
                             at::Tensor d_gamma_D, at::Tensor d_beta_D, at::Tensor d_bias_D) {
   if (!sum_TD.is_cpu()) {
-    return reference::residual_norm_backward(input, dropout, gamma_D, d_out_TD, sum_TD, mean_T, rstd_T, d_residual_TD,
+    return reference::residual_norm_backward(input, mask, gamma_D, d_out_TD, sum_TD, mean_T, rstd_T, d_residual_TD,
                                              d_linear_TD, d_gamma_D, d_beta_D, d_bias_D);
   }
   with_storage(sum_TD.scalar_type(), [&]<typename S>(S) {
     using A = kernels::arithmetic_t<S>;
     const int64_t width = sum_TD.size(1), parts = parallel_parts(input.tokens(), kGrain);
-    const kernels::ResidualNormBackward<S> call{
-        width,           dropout,         token_places(input), data<A>(gamma_D),       data<S>(d_out_TD),
-        data<S>(sum_TD), data<A>(mean_T), data<A>(rstd_T),     data<S>(d_residual_TD), data<S>(d_linear_TD)};
+    const kernels::ResidualNormBackward<S> call{width,
+                                                static_cast<A>(mask.dropout.scale),
+                                                data<uint16_t>(mask.kept_TM),
+                                                data<A>(gamma_D),
+                                                data<S>(d_out_TD),
+                                                data<S>(sum_TD),
+                                                data<A>(mean_T),
+                                                data<A>(rstd_T),
+                                                data<S>(d_residual_TD),
+                                                data<S>(d_linear_TD)};
     std::vector<A> partial(parts * 3 * width);
     parallel_ranges(input.tokens(), parts, [&](int64_t part, int64_t begin, int64_t end) {
       kernels::table<S>().residual_norm_backward(call, begin, end, partial.data() + part * 3 * width,
-                                                 thread_scratch<A>(2 * width));
+                                                 thread_scratch<A>(kernels::norm_scratch(width)));
     });
     add_partials(partial, {d_gamma_D, d_beta_D, d_bias_D});
   });
@@ -65,12 +82,12 @@ void residual_norm_backward(const Input& input, const Dropout& dropout, const at
 
 namespace reference {
 
-void residual_norm(const Input& input, const Dropout& dropout, const NormWeights& weights, const at::Tensor& bias_D,
+void residual_norm(const Input& input, const DropoutMask& mask, const NormWeights& weights, const at::Tensor& bias_D,
                    const at::Tensor& residual_TD, at::Tensor sum_TD, at::Tensor out_TD, at::Tensor mean_T,
                    at::Tensor rstd_T) {
   const at::ScalarType master = weights.gamma_D.scalar_type();
   at::Tensor x_TD = sum_TD.to(master) + bias_D;
-  if (dropout.active()) x_TD = x_TD * dropout_multiplier_TD(dropout, input, x_TD.size(1), master);
+  if (mask.dropout.active()) x_TD = x_TD * dropout_multiplier_TD(mask.dropout, input, x_TD.size(1), master);
   x_TD = x_TD + residual_TD.to(master);
   const Normalized n = normalize(x_TD, weights.epsilon);
   sum_TD.copy_(x_TD);
@@ -81,7 +98,7 @@ void residual_norm(const Input& input, const Dropout& dropout, const NormWeights
   }
 }
 
-void residual_norm_backward(const Input& input, const Dropout& dropout, const at::Tensor& gamma_D,
+void residual_norm_backward(const Input& input, const DropoutMask& mask, const at::Tensor& gamma_D,
                             const at::Tensor& d_out_TD, const at::Tensor& sum_TD, const at::Tensor& mean_T,
                             const at::Tensor& rstd_T, at::Tensor d_residual_TD, at::Tensor d_linear_TD,
                             at::Tensor d_gamma_D, at::Tensor d_beta_D, at::Tensor d_bias_D) {
@@ -89,7 +106,7 @@ void residual_norm_backward(const Input& input, const Dropout& dropout, const at
   const at::Tensor d_sum_TD =
       normalize_backward(d_out_TD.to(master), sum_TD.to(master), mean_T, rstd_T, gamma_D, d_gamma_D, d_beta_D);
   at::Tensor d_TD = d_sum_TD;
-  if (dropout.active()) d_TD = d_TD * dropout_multiplier_TD(dropout, input, d_TD.size(1), master);
+  if (mask.dropout.active()) d_TD = d_TD * dropout_multiplier_TD(mask.dropout, input, d_TD.size(1), master);
   d_bias_D.add_(d_TD.sum(0));
   d_residual_TD.copy_(d_sum_TD);
   d_linear_TD.copy_(d_TD);

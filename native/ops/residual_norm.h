@@ -1,7 +1,6 @@
 #pragma once
 
-#include "core/philox.h"
-#include "ops/input.h"
+#include "ops/dropout.h"
 
 namespace st {
 
@@ -12,12 +11,12 @@ struct NormWeights {
 
 // sum := residual + dropout(sum + bias); out = layer norm of sum. mean and rstd (both [T], master dtype) are undefined
 // where no backward follows. `bias_D` is in the master dtype.
-void residual_norm(const Input& input, const Dropout& dropout, const NormWeights& weights, const at::Tensor& bias_D,
+void residual_norm(const Input& input, const DropoutMask& mask, const NormWeights& weights, const at::Tensor& bias_D,
                    const at::Tensor& residual_TD, at::Tensor sum_TD, at::Tensor out_TD, at::Tensor mean_T,
                    at::Tensor rstd_T);
 
 // d_residual and d_linear are written (d_residual may be d_out); the gradients of gamma, beta and bias are added to.
-void residual_norm_backward(const Input& input, const Dropout& dropout, const at::Tensor& gamma_D,
+void residual_norm_backward(const Input& input, const DropoutMask& mask, const at::Tensor& gamma_D,
                             const at::Tensor& d_out_TD, const at::Tensor& sum_TD, const at::Tensor& mean_T,
                             const at::Tensor& rstd_T, at::Tensor d_residual_TD, at::Tensor d_linear_TD,
                             at::Tensor d_gamma_D, at::Tensor d_beta_D, at::Tensor d_bias_D);

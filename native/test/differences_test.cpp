@@ -32,19 +32,20 @@ TEST(Differences, ResidualNorm) {
   const Input input(batch, at::kCPU);
   for (const Dropout& dropout : {Dropout(), kDropout}) {
     for (int64_t width : {3, 17}) {
+      const DropoutMask mask = mask_for(dropout, 7, width);
       const NormWeights weights{doubles({width}, 1), doubles({width}, 2), kEpsilon};
       const at::Tensor bias = doubles({width}, 3), residual = doubles({7, width}, 4), x = doubles({7, width}, 5),
                        w = doubles({7, width}, 6);
       at::Tensor sum, out = no_doubles({7, width}), mean = no_doubles({7}), rstd = no_doubles({7});
       const auto value = [&] {
         sum = x.clone();
-        residual_norm(input, dropout, weights, bias, residual, sum, out, mean, rstd);
+        residual_norm(input, mask, weights, bias, residual, sum, out, mean, rstd);
         return (out * w).sum().item<double>();
       };
       value();
       at::Tensor d_residual = no_doubles({7, width}), d_x = no_doubles({7, width}), d_gamma = no_doubles({width}),
                  d_beta = no_doubles({width}), d_bias = no_doubles({width});
-      residual_norm_backward(input, dropout, weights.gamma_D, w, sum, mean, rstd, d_residual, d_x, d_gamma, d_beta,
+      residual_norm_backward(input, mask, weights.gamma_D, w, sum, mean, rstd, d_residual, d_x, d_gamma, d_beta,
                              d_bias);
       expect_gradient(value, x, d_x, "x");
       expect_gradient(value, residual, d_residual, "residual");
@@ -61,19 +62,20 @@ TEST(Differences, EmbeddingNorm) {
       const PackedBatch batch = batch_of({1, 4, 2}, 5, types);
       const Input input(batch, at::kCPU);
       constexpr int64_t kWidth = 9;
+      const DropoutMask mask = mask_for(dropout, 7, kWidth);
       const NormWeights weights{doubles({kWidth}, 1), doubles({kWidth}, 2), kEpsilon};
       const EmbeddingTables tables{doubles({5, kWidth}, 3), doubles({4, kWidth}, 4), doubles({2, kWidth}, 5)};
       const at::Tensor w = doubles({7, kWidth}, 6);
       at::Tensor sum = no_doubles({7, kWidth}), out = no_doubles({7, kWidth}), mean = no_doubles({7}),
                  rstd = no_doubles({7});
       const auto value = [&] {
-        embedding_norm(input, dropout, tables, weights, sum, out, mean, rstd);
+        embedding_norm(input, mask, tables, weights, sum, out, mean, rstd);
         return (out * w).sum().item<double>();
       };
       value();
       const EmbeddingTables d_tables{no_doubles({5, kWidth}), no_doubles({4, kWidth}), no_doubles({2, kWidth})};
       at::Tensor d_gamma = no_doubles({kWidth}), d_beta = no_doubles({kWidth});
-      embedding_norm_backward(input, dropout, weights.gamma_D, w, sum.clone(), mean, rstd, d_tables, d_gamma, d_beta);
+      embedding_norm_backward(input, mask, weights.gamma_D, w, sum.clone(), mean, rstd, d_tables, d_gamma, d_beta);
       expect_gradient(value, tables.word_VD, d_tables.word_VD, "word");
       expect_gradient(value, tables.position_PD, d_tables.position_PD, "position");
       expect_gradient(value, tables.type_KD, d_tables.type_KD, "type");

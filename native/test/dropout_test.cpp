@@ -88,6 +88,16 @@ TEST(Dropout, ReplaysAndCountsRowsFromTheFirstOfTheBatch) {
   }
 }
 
+// The bits of a mask as [T, width] of bool.
+at::Tensor kept(const DropoutMask& mask, int64_t width) {
+  at::Tensor out = at::zeros({mask.kept_TM.size(0), width}, at::kBool);
+  for (int64_t t = 0; t < out.size(0); ++t) {
+    const auto* words = reinterpret_cast<const uint16_t*>(mask.kept_TM.data_ptr<int16_t>()) + t * mask_words(width);
+    for (int64_t i = 0; i < width; ++i) out.data_ptr<bool>()[t * width + i] = (words[i / 16] >> i % 16 & 1) != 0;
+  }
+  return out;
+}
+
 TEST(Kernels, DropoutMaskOfNormsEqualsTheReference) {
   const PackedBatch batch = batch_of({1, 17, 40});
   const Input input(batch, at::kCPU);
@@ -96,16 +106,21 @@ TEST(Kernels, DropoutMaskOfNormsEqualsTheReference) {
       SCOPED_TRACE(width);
       const Dropout dropout(DropoutKey(~uint64_t{0}, 1, 0, 1000), 65535, kProbability);
       const at::Tensor zeros_D = at::zeros({width}, type), ones_D = at::ones({width}, type);
+      const DropoutMask mask = mask_for(dropout, input.tokens(), width),
+                        again = mask_for(dropout, input.tokens(), width);
       const at::Tensor expected = dropout_multiplier_TD(dropout, input, width, type);
 
       at::Tensor sum = at::ones({input.tokens(), width}, type), out = at::zeros_like(sum);
-      residual_norm(input, dropout, {ones_D, zeros_D, 1e-5}, zeros_D, at::zeros_like(sum), sum, out, {}, {});
+      residual_norm(input, mask, {ones_D, zeros_D, 1e-5}, zeros_D, at::zeros_like(sum), sum, out, {}, {});
       EXPECT_TRUE(same_bits(sum, expected));  // 0 + dropout(1 + 0)
 
       const EmbeddingTables tables{at::zeros({11, width}, type), at::zeros({40, width}, type),
                                    at::zeros({1, width}, type)};
-      embedding_norm(input, dropout, tables, {zeros_D, ones_D, 1e-5}, sum, out, {}, {});
+      embedding_norm(input, again, tables, {zeros_D, ones_D, 1e-5}, sum, out, {}, {});
       EXPECT_TRUE(same_bits(out, expected));  // dropout(0 * gamma + 1)
+
+      EXPECT_TRUE(same_bits(kept(mask, width), expected.ne(0)));
+      EXPECT_TRUE(same_bits(kept(again, width), expected.ne(0)));
     }
   }
 }

@@ -3,9 +3,11 @@
 #include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/device.h"
+#include "ops/cpu_call.h"
 #include "ops/embedding_norm.h"
 #include "ops/residual_norm.h"
 #include "support.h"
@@ -14,7 +16,7 @@ namespace st::test {
 
 namespace {
 
-const std::vector<int64_t> kWidths = {1, 7, 12, 32, 100, 384};
+const std::vector<int64_t> kWidths = {1, 7, 12, 17, 32, 100, 384, 768};
 const std::vector<int> kLengths = {1, 2, 15, 16, 17, 31, 33, 130};
 
 // What sums in another order may differ by, and what a bf16 result may when it is rounded from a slightly different
@@ -63,6 +65,7 @@ TEST(Kernels, ResidualNorm) {
   for (const Case& c : cases()) {
     SCOPED_TRACE(c.name);
     const at::ScalarType master = master_dtype(c.type);
+    const DropoutMask mask = mask_for(c.dropout, tokens, c.width);
     const NormWeights weights = norm_weights(c.width, master, epsilon_of(c.width));
     const at::Tensor bias = random_tensor({c.width}, master, 3), residual = random_tensor({tokens, c.width}, c.type, 4);
     struct Out {
@@ -81,17 +84,17 @@ TEST(Kernels, ResidualNorm) {
                  at::ones({c.width}, m)};  // gradients are added to
     };
     Out a = fresh(), e = fresh();
-    residual_norm(input, c.dropout, weights, bias, residual, a.sum, a.out, a.mean, a.rstd);
-    reference::residual_norm(input, c.dropout, weights, bias, residual, e.sum, e.out, e.mean, e.rstd);
+    residual_norm(input, mask, weights, bias, residual, a.sum, a.out, a.mean, a.rstd);
+    reference::residual_norm(input, mask, weights, bias, residual, e.sum, e.out, e.mean, e.rstd);
     expect_close(a.sum, e.sum, tolerance(c.type), "sum");
     expect_close(a.out, e.out, tolerance(c.type), "out");
     expect_close(a.mean, e.mean, sum_tolerance(c.type), "mean");
     expect_close(a.rstd, e.rstd, sum_tolerance(c.type), "rstd");
 
     const at::Tensor d_out = random_tensor({tokens, c.width}, c.type, 6);
-    residual_norm_backward(input, c.dropout, weights.gamma_D, d_out, e.sum, e.mean, e.rstd, a.d_residual, a.d_linear,
+    residual_norm_backward(input, mask, weights.gamma_D, d_out, e.sum, e.mean, e.rstd, a.d_residual, a.d_linear,
                            a.d_gamma, a.d_beta, a.d_bias);
-    reference::residual_norm_backward(input, c.dropout, weights.gamma_D, d_out, e.sum, e.mean, e.rstd, e.d_residual,
+    reference::residual_norm_backward(input, mask, weights.gamma_D, d_out, e.sum, e.mean, e.rstd, e.d_residual,
                                       e.d_linear, e.d_gamma, e.d_beta, e.d_bias);
     expect_close(a.d_residual, e.d_residual, tolerance(c.type), "d_residual");
     expect_close(a.d_linear, e.d_linear, tolerance(c.type), "d_linear");
@@ -101,13 +104,52 @@ TEST(Kernels, ResidualNorm) {
 
     // As the layers use it: d_residual in the memory of d_out.
     const at::Tensor in_place = d_out.clone();
-    residual_norm_backward(input, c.dropout, weights.gamma_D, in_place, e.sum, e.mean, e.rstd, in_place, a.d_linear,
+    residual_norm_backward(input, mask, weights.gamma_D, in_place, e.sum, e.mean, e.rstd, in_place, a.d_linear,
                            a.d_gamma, a.d_beta, a.d_bias);
     EXPECT_TRUE(same_bits(in_place, a.d_residual));
     // Without statistics, as encoding uses it.
     Out bare = fresh();
-    residual_norm(input, c.dropout, weights, bias, residual, bare.sum, bare.out, {}, {});
+    residual_norm(input, mask, weights, bias, residual, bare.sum, bare.out, {}, {});
     EXPECT_TRUE(same_bits(bare.out, a.out));
+  }
+}
+
+// As a matrix product calls it: a block of rows in the arithmetic type, without keeping the sum.
+TEST(Kernels, ResidualNormOfABlockOfRows) {
+  const PackedBatch batch = batch_of(kLengths);
+  const Input input(batch, at::kCPU);
+  const int64_t tokens = input.tokens();
+  for (const Case& c : cases()) {
+    SCOPED_TRACE(c.name);
+    const at::ScalarType master = master_dtype(c.type);
+    const NormWeights weights = norm_weights(c.width, master, epsilon_of(c.width));
+    const at::Tensor bias = random_tensor({c.width}, master, 3), residual = random_tensor({tokens, c.width}, c.type, 4),
+                     linear = random_tensor({tokens, c.width}, master, 5);
+    at::Tensor sum = linear.clone(), expected = at::zeros({tokens, c.width}, master);  // the reference, unrounded
+    reference::residual_norm(input, {c.dropout, {}}, weights, bias, residual, sum, expected, {}, {});
+    const DropoutMask mask = mask_for(c.dropout, tokens, c.width);
+    at::Tensor out = at::zeros({tokens, c.width}, c.type);
+    with_storage(c.type, [&]<typename S>(S) {
+      using A = kernels::arithmetic_t<S>;
+      const kernels::ResidualNorm<S> call{c.width,
+                                          static_cast<A>(weights.epsilon),
+                                          mask.dropout,
+                                          token_places(input),
+                                          data<A>(bias),
+                                          data<A>(weights.gamma_D),
+                                          data<A>(weights.beta_D),
+                                          data<S>(residual),
+                                          nullptr,
+                                          data<S>(out),
+                                          nullptr,
+                                          nullptr,
+                                          data<uint16_t>(mask.kept_TM)};
+      for (int64_t begin = 0; begin < tokens; begin += 50) {
+        kernels::table<S>().residual_norm(call, begin, std::min(tokens, begin + 50), data<A>(linear) + begin * c.width,
+                                          thread_scratch<A>(kernels::norm_scratch(c.width)));
+      }
+    });
+    expect_close(out.to(master), expected, tolerance(c.type), "out");
   }
 }
 
@@ -119,6 +161,7 @@ TEST(Kernels, EmbeddingNorm) {
       const Input input(batch, at::kCPU);
       const int64_t tokens = input.tokens();
       const at::ScalarType master = master_dtype(c.type);
+      const DropoutMask mask = mask_for(c.dropout, tokens, c.width);
       const NormWeights weights = norm_weights(c.width, master, epsilon_of(c.width));
       const EmbeddingTables tables{random_tensor({29, c.width}, master, 3), random_tensor({130, c.width}, master, 4),
                                    random_tensor({2, c.width}, master, 5)};
@@ -137,8 +180,8 @@ TEST(Kernels, EmbeddingNorm) {
                    {at::ones({29, c.width}, m), at::ones({130, c.width}, m), at::ones({2, c.width}, m)}};
       };
       Out a = fresh(), e = fresh();
-      embedding_norm(input, c.dropout, tables, weights, a.sum, a.out, a.mean, a.rstd);
-      reference::embedding_norm(input, c.dropout, tables, weights, e.sum, e.out, e.mean, e.rstd);
+      embedding_norm(input, mask, tables, weights, a.sum, a.out, a.mean, a.rstd);
+      reference::embedding_norm(input, mask, tables, weights, e.sum, e.out, e.mean, e.rstd);
       expect_close(a.sum, e.sum, sum_tolerance(c.type), "sum");
       expect_close(a.out, e.out, tolerance(c.type), "out");
       expect_close(a.mean, e.mean, sum_tolerance(c.type), "mean");
@@ -146,9 +189,9 @@ TEST(Kernels, EmbeddingNorm) {
 
       const at::Tensor d_out = random_tensor({tokens, c.width}, c.type, 6);
       at::Tensor a_sum = e.sum.clone(), e_sum = e.sum.clone();  // become gradients
-      embedding_norm_backward(input, c.dropout, weights.gamma_D, d_out, a_sum, e.mean, e.rstd, a.d_tables, a.d_gamma,
+      embedding_norm_backward(input, mask, weights.gamma_D, d_out, a_sum, e.mean, e.rstd, a.d_tables, a.d_gamma,
                               a.d_beta);
-      reference::embedding_norm_backward(input, c.dropout, weights.gamma_D, d_out, e_sum, e.mean, e.rstd, e.d_tables,
+      reference::embedding_norm_backward(input, mask, weights.gamma_D, d_out, e_sum, e.mean, e.rstd, e.d_tables,
                                          e.d_gamma, e.d_beta);
       expect_close(a_sum, e_sum, sum_tolerance(c.type), "d_sum");
       expect_close(a.d_gamma, e.d_gamma, sum_tolerance(c.type), "d_gamma");
@@ -169,8 +212,9 @@ TEST(Kernels, NormsDoNotDependOnTheNumberOfThreads) {
   std::vector<at::Tensor> outs;
   for (int threads : {1, 2, 3}) {
     const Threads set(threads);
+    const DropoutMask mask = mask_for(Dropout(DropoutKey(1, 1, 1), 1, 0.1), input.tokens(), 100);
     at::Tensor sum = random_tensor({input.tokens(), 100}, at::kFloat, 5), out = at::zeros_like(sum);
-    residual_norm(input, Dropout(DropoutKey(1, 1, 1), 1, 0.1), weights, bias, residual, sum, out, {}, {});
+    residual_norm(input, mask, weights, bias, residual, sum, out, {}, {});
     outs.push_back(out);
   }
   EXPECT_TRUE(same_bits(outs[0], outs[1]));

@@ -7,6 +7,7 @@
 #include <ATen/ops/equal.h>
 #include <ATen/ops/isfinite.h>
 #include <ATen/ops/max.h>
+#include <ATen/ops/zeros.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include <algorithm>
@@ -23,6 +24,10 @@ at::Tensor random_tensor(at::IntArrayRef shape, at::ScalarType type, uint64_t se
     to[i] = scale * (static_cast<double>(generator() >> 11) * 0x1p-52 - 1);
   }
   return out.to(type);
+}
+
+DropoutMask mask_for(const Dropout& dropout, int64_t tokens, int64_t width) {
+  return {dropout, dropout.active() ? at::zeros({tokens, mask_words(width)}, at::kShort) : at::Tensor()};
 }
 
 PackedBatch batch_of(const std::vector<int>& lengths, int64_t vocabulary, int64_t token_types, int64_t columns) {

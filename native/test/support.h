@@ -12,6 +12,7 @@
 #include "core/error.h"
 #include "core/packed.h"
 #include "engine/encoder.h"
+#include "ops/dropout.h"
 
 namespace st::test {
 
@@ -21,6 +22,9 @@ at::Tensor random_tensor(at::IntArrayRef shape, at::ScalarType type, uint64_t se
 // Rows of these lengths with ids (and, if asked for, token types) that differ from token to token.
 PackedBatch batch_of(const std::vector<int>& lengths, int64_t vocabulary = 11, int64_t token_types = 0,
                      int64_t columns = 1);
+
+// With memory for the mask of [tokens, width] where the dropout is active, as Pass::mask_at.
+DropoutMask mask_for(const Dropout& dropout, int64_t tokens, int64_t width);
 
 // |actual - expected| <= tolerance * the largest |expected| in every element. Undefined tensors equal each other.
 void expect_close(const at::Tensor& actual, const at::Tensor& expected, double tolerance, const std::string& what);

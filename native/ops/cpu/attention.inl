@@ -1,7 +1,7 @@
 // Attention of one (row, head), on copies of its vectors in scratch that stay in the first-level cache at usual
 // lengths. Included by kernels.cpp. L = length, E = head_dim; a trailing p means padded to kPad.
 
-#include "ops/cpu/simd.inl"
+#include "ops/cpu/dropout.inl"
 
 // C[r, 0..V vectors) = sum over k of A[r, k] B[k, ...] for R rows; A is read transposed (A[k, r]) when TA.
 template <bool TA, int R, int V, typename A>

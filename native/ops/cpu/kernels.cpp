@@ -1,21 +1,34 @@
 // Compiled once per instruction set with -DST_CPU_ARCH=portable|avx2|avx512 and the matching compiler flags.
 #include "ops/cpu/kernels.h"
 
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#endif
+
 #define ST_CONCAT(a, b) a##b
 #define ST_NAME(prefix, arch) ST_CONCAT(prefix, arch)
 
 namespace st::kernels {
 namespace ST_CPU_ARCH {
 
+#include "ops/cpu/activation.inl"
 #include "ops/cpu/adamw.inl"
 #include "ops/cpu/attention.inl"
 #include "ops/cpu/norm.inl"
 
 template <typename S>
 constexpr Table<S> make_table() {
-  return {residual_norm<S>,           residual_norm_backward<S>, embedding_norm<S>,
-          embedding_norm_backward<S>, attention_scratch,         attention<S>,
-          attention_backward<S>,      adamw<arithmetic_t<S>>};
+  return {residual_norm<S>,
+          residual_norm_backward<S>,
+          embedding_norm<S>,
+          embedding_norm_backward<S>,
+          activate<S>,
+          activate_backward<S>,
+          widen<S>,
+          attention_scratch,
+          attention<S>,
+          attention_backward<S>,
+          adamw<arithmetic_t<S>>};
 }
 
 }  // namespace ST_CPU_ARCH

@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "core/philox.h"
+#include "ops/activation_kind.h"
 
 // Raw-pointer kernels for the CPU, compiled once for every instruction set that may be chosen at run time
 // (CMakeLists.txt). Each has a readable reference in ops/*.cpp. Shapes: T tokens, D width, S storage type, A arithmetic
@@ -24,13 +25,20 @@ struct Arithmetic<Bf16> {
 template <typename S>
 using arithmetic_t = typename Arithmetic<S>::type;
 
+// Elements of A that the kernels of layer norms need as scratch.
+constexpr int64_t norm_scratch(int64_t width) {
+  return (width + 15) / 16 * 16 * 3;
+}
+
 // Row in the batch and position in that row, of every token: what a dropout mask depends on.
 struct Tokens {
   const int32_t* rows;
   const int32_t* positions;
 };
 
-// sum = residual + dropout(sum + bias); out = layer norm of sum.
+// Every mask_TM is a DropoutMask (ops/dropout.h); null: nothing is dropped.
+
+// sum = residual + dropout(linear + bias); out = layer norm of sum.
 template <typename S>
 struct ResidualNorm {
   using A = arithmetic_t<S>;
@@ -42,10 +50,11 @@ struct ResidualNorm {
   const A* gamma_D;
   const A* beta_D;
   const S* residual_TD;
-  S* sum_TD;  // in: output of the linear layer; out: what is normalised
+  S* sum_TD;  // null: not kept
   S* out_TD;
-  A* mean_T;
+  A* mean_T;  // null: not kept
   A* rstd_T;
+  uint16_t* mask_TM;  // written
 };
 
 // Partial sums of the calling part: dgamma, dbeta and dbias lie one after the other in `partial_3D`, which it adds to.
@@ -53,8 +62,8 @@ template <typename S>
 struct ResidualNormBackward {
   using A = arithmetic_t<S>;
   int64_t width;
-  Dropout dropout;
-  Tokens tokens;
+  A dropout_scale;
+  const uint16_t* mask_TM;
   const A* gamma_D;
   const S* d_out_TD;
   const S* sum_TD;
@@ -81,21 +90,44 @@ struct EmbeddingNorm {
   const A* beta_D;
   A* sum_TD;
   S* out_TD;
-  A* mean_T;
+  A* mean_T;  // null: not kept
   A* rstd_T;
+  uint16_t* mask_TM;  // written
 };
 
 template <typename S>
 struct EmbeddingNormBackward {
   using A = arithmetic_t<S>;
   int64_t width;
-  Dropout dropout;
-  Tokens tokens;
+  A dropout_scale;
+  const uint16_t* mask_TM;
   const A* gamma_D;
   const S* d_out_TD;
   A* sum_TD;  // in: what was normalised; out: its gradient
   const A* mean_T;
   const A* rstd_T;
+};
+
+// before = linear + bias; after = f(before), for the activations of feed-forward blocks: gelu, gelu tanh, relu and
+// silu.
+template <typename S>
+struct Activate {
+  using A = arithmetic_t<S>;
+  int64_t width;
+  Activation kind;
+  const A* bias_F;  // null: none
+  S* before_TF;     // null: not kept
+  S* after_TF;
+};
+
+// d = d_after * f'(before).
+template <typename S>
+struct ActivateBackward {
+  using A = arithmetic_t<S>;
+  int64_t width;
+  Activation kind;
+  const S* before_TF;
+  S* d_TF;
 };
 
 // softmax(q k' / sqrt(head_dim)) v with dropout on the probabilities, inside each row of the batch.
@@ -131,12 +163,19 @@ struct AdamW {
 template <typename S>
 struct Table {
   using A = arithmetic_t<S>;
-  void (*residual_norm)(const ResidualNorm<S>&, int64_t begin, int64_t end, A* scratch_D);
-  void (*residual_norm_backward)(const ResidualNormBackward<S>&, int64_t begin, int64_t end, A* partial_3D,
-                                 A* scratch_D);
-  void (*embedding_norm)(const EmbeddingNorm<S>&, int64_t begin, int64_t end, A* scratch_D);
+  // Rows begin to end of a batch. Their inputs of type A lie in a block: row `begin` first, rows `width` apart. It may
+  // be the memory that the results of these rows go to, where that is of type A. `scratch`: norm_scratch(width).
+  void (*residual_norm)(const ResidualNorm<S>&, int64_t begin, int64_t end, const A* linear_BD, A* scratch);
+  void (*residual_norm_backward)(const ResidualNormBackward<S>&, int64_t begin, int64_t end, A* partial_3D, A* scratch);
+  void (*embedding_norm)(const EmbeddingNorm<S>&, int64_t begin, int64_t end, A* scratch);
   void (*embedding_norm_backward)(const EmbeddingNormBackward<S>&, int64_t begin, int64_t end, A* partial_2D,
-                                  A* scratch_D);
+                                  A* scratch);
+  void (*activate)(const Activate<S>&, int64_t begin, int64_t end, const A* linear_BF);
+  // Adds the sums of d over the rows to `partial_bias_F` unless that is null.
+  void (*activate_backward)(const ActivateBackward<S>&, int64_t begin, int64_t end, const A* d_after_BF,
+                            A* partial_bias_F);
+  // From the storage type to the arithmetic type.
+  void (*widen)(int64_t count, const S* from, A* to);
   int64_t (*attention_scratch)(int64_t length, int64_t head_dim, bool backward);  // elements of A
   void (*attention)(const Attention<S>&, const AttentionItem&, A* scratch);
   void (*attention_backward)(const Attention<S>&, const AttentionItem&, A* scratch);

@@ -1,69 +1,87 @@
 // Layer norm fused with what stands around it. Included by kernels.cpp.
 
-#include "ops/cpu/simd.inl"
+#include "ops/cpu/dropout.inl"
 
 // Normalises x[0..width) into out; returns mean and 1 / standard deviation.
-template <typename A>
-ST_INLINE void normalize_row(const A* x, const A* gamma, const A* beta, A epsilon, int64_t width, A* out, A& mean,
+template <typename S, typename A>
+ST_INLINE void normalize_row(const A* x, const A* gamma, const A* beta, A epsilon, int64_t width, S* out, A& mean,
                              A& rstd) {
-  A sum = 0;
-#pragma omp simd reduction(+ : sum)
-  for (int64_t i = 0; i < width; ++i) sum += x[i];
-  mean = sum / width;
-  A squares = 0;
-#pragma omp simd reduction(+ : squares)
-  for (int64_t i = 0; i < width; ++i) squares += (x[i] - mean) * (x[i] - mean);
+  mean = sum_columns<A>(width, [&](int64_t i, auto& v) { get(v, x + i); }) / width;
+  const A squares = sum_columns<A>(width, [&](int64_t i, auto& v) {
+    get(v, x + i);
+    v -= mean;
+    v *= v;
+  });
   rstd = A(1) / root(squares / width + epsilon);
+  const A centre = mean, scale = rstd;
 #pragma omp simd
-  for (int64_t i = 0; i < width; ++i) out[i] = (x[i] - mean) * rstd * gamma[i] + beta[i];
+  for (int64_t i = 0; i < width; ++i) store(out[i], (x[i] - centre) * scale * gamma[i] + beta[i]);
 }
 
-// d_x of layer norm for one row, with dgamma and dbeta added up. `dy` is read once per pass; d_x may be dy.
-template <typename X, typename A>
-ST_INLINE void normalize_row_backward(const A* dy, const X* x, const A* gamma, A mean, A rstd, int64_t width, A* d_x,
-                                      A* dgamma, A* dbeta) {
-  A sum_g = 0, sum_gx = 0;
-#pragma omp simd reduction(+ : sum_g, sum_gx)
-  for (int64_t i = 0; i < width; ++i) {
-    const A normal = (load(x[i]) - mean) * rstd, g = dy[i] * gamma[i];
-    sum_g += g;
-    sum_gx += g * normal;
-  }
-  const A mean_g = sum_g / width, mean_gx = sum_gx / width;
+// Layer norm backward for one row: calls write(i, d_x[i]) for every column, and adds dgamma and dbeta up. `g` and
+// `normal` are scratch.
+template <typename X, typename A, typename Gradient, typename Write>
+ST_INLINE void normalize_row_backward(const X* x, const A* gamma, A mean, A rstd, int64_t width, A* dgamma, A* dbeta,
+                                      A* g, A* normal, const Gradient& dy, const Write& write) {
 #pragma omp simd
   for (int64_t i = 0; i < width; ++i) {
-    const A normal = (load(x[i]) - mean) * rstd, g = dy[i];
-    dgamma[i] += g * normal;
-    dbeta[i] += g;
-    d_x[i] = rstd * (g * gamma[i] - mean_g - normal * mean_gx);
+    const A d = dy(i), n = (load(x[i]) - mean) * rstd;
+    dgamma[i] += d * n;
+    dbeta[i] += d;
+    g[i] = d * gamma[i];
+    normal[i] = n;
   }
+  const A mean_g = sum_columns<A>(width, [&](int64_t i, auto& v) { get(v, g + i); }) / width;
+  const A sum_gx = sum_columns<A>(width, [&](int64_t i, auto& v) {
+    auto n = v;
+    get(v, g + i);
+    get(n, normal + i);
+    v *= n;
+  });
+  const A mean_gx = sum_gx / width;
+#pragma omp simd
+  for (int64_t i = 0; i < width; ++i) write(i, rstd * (g[i] - mean_g - normal[i] * mean_gx));
+}
+
+template <typename A>
+ST_INLINE void keep_statistics(A* mean_T, A* rstd_T, int64_t t, A mean, A rstd) {
+  if (mean_T == nullptr) return;
+  mean_T[t] = mean;
+  rstd_T[t] = rstd;
+}
+
+// The three rows of scratch (norm_scratch): one or two rows of values, and the factors of dropout.
+template <typename A>
+ST_INLINE A* multiplier_row(A* scratch, int64_t width) {
+  return scratch + 2 * padded(width);
 }
 
 template <typename S>
-static void residual_norm(const ResidualNorm<S>& k, int64_t begin, int64_t end, arithmetic_t<S>* scratch) {
+static void residual_norm(const ResidualNorm<S>& k, int64_t begin, int64_t end, const arithmetic_t<S>* linear,
+                          arithmetic_t<S>* scratch) {
   using A = arithmetic_t<S>;
   A* x = scratch;
-  A* multiplier = scratch + k.width;
-  const bool drops = k.dropout.threshold > 0;
-  if (!drops) fill(multiplier, k.width, A(1));
-  for (int64_t t = begin; t < end; ++t) {
-    S* sum = k.sum_TD + t * k.width;
+  A* multiplier = multiplier_row(scratch, k.width);
+  const A scale = static_cast<A>(k.dropout.scale);
+  const int64_t words = words_of(k.width);
+  if (k.mask_TM == nullptr) fill(multiplier, k.width, A(1));
+  for (int64_t t = begin; t < end; ++t, linear += k.width) {
     const S* residual = k.residual_TD + t * k.width;
-    if (drops) dropout_row(k.dropout, k.tokens.rows[t], k.tokens.positions[t], 0, k.width, multiplier);
+    if (k.mask_TM != nullptr) {
+      uint16_t* mask = k.mask_TM + t * words;
+      draw_mask(k.dropout, k.tokens.rows[t], k.tokens.positions[t], k.width, mask);
+      spread_mask(mask, scale, k.width, multiplier);
+    }
 #pragma omp simd
-    for (int64_t i = 0; i < k.width; ++i) {
-      x[i] = (load(sum[i]) + k.bias_D[i]) * multiplier[i] + load(residual[i]);
-      store(sum[i], x[i]);
+    for (int64_t i = 0; i < k.width; ++i) x[i] = (linear[i] + k.bias_D[i]) * multiplier[i] + load(residual[i]);
+    if (k.sum_TD != nullptr) {
+      S* sum = k.sum_TD + t * k.width;
+#pragma omp simd
+      for (int64_t i = 0; i < k.width; ++i) store(sum[i], x[i]);
     }
     A mean, rstd;
-    normalize_row(x, k.gamma_D, k.beta_D, k.epsilon, k.width, x, mean, rstd);
-    S* out = k.out_TD + t * k.width;
-#pragma omp simd
-    for (int64_t i = 0; i < k.width; ++i) store(out[i], x[i]);
-    if (k.mean_T != nullptr) {
-      k.mean_T[t] = mean;
-      k.rstd_T[t] = rstd;
-    }
+    normalize_row(x, k.gamma_D, k.beta_D, k.epsilon, k.width, k.out_TD + t * k.width, mean, rstd);
+    keep_statistics(k.mean_T, k.rstd_T, t, mean, rstd);
   }
 }
 
@@ -71,28 +89,24 @@ template <typename S>
 static void residual_norm_backward(const ResidualNormBackward<S>& k, int64_t begin, int64_t end,
                                    arithmetic_t<S>* partial, arithmetic_t<S>* scratch) {
   using A = arithmetic_t<S>;
-  A* dy = scratch;
-  A* multiplier = scratch + k.width;
-  A* dgamma = partial;
-  A* dbeta = partial + k.width;
+  A* multiplier = multiplier_row(scratch, k.width);
   A* dbias = partial + 2 * k.width;
-  const bool drops = k.dropout.threshold > 0;
-  if (!drops) fill(multiplier, k.width, A(1));
+  const int64_t words = words_of(k.width);
+  if (k.mask_TM == nullptr) fill(multiplier, k.width, A(1));
   for (int64_t t = begin; t < end; ++t) {
+    if (k.mask_TM != nullptr) spread_mask(k.mask_TM + t * words, k.dropout_scale, k.width, multiplier);
     const S* d_out = k.d_out_TD + t * k.width;
-#pragma omp simd
-    for (int64_t i = 0; i < k.width; ++i) dy[i] = load(d_out[i]);
-    normalize_row_backward(dy, k.sum_TD + t * k.width, k.gamma_D, k.mean_T[t], k.rstd_T[t], k.width, dy, dgamma, dbeta);
-    if (drops) dropout_row(k.dropout, k.tokens.rows[t], k.tokens.positions[t], 0, k.width, multiplier);
     S* d_residual = k.d_residual_TD + t * k.width;
     S* d_linear = k.d_linear_TD + t * k.width;
-#pragma omp simd
-    for (int64_t i = 0; i < k.width; ++i) {
-      const A d = dy[i] * multiplier[i];
-      dbias[i] += d;
-      store(d_residual[i], dy[i]);
-      store(d_linear[i], d);
-    }
+    normalize_row_backward(
+        k.sum_TD + t * k.width, k.gamma_D, k.mean_T[t], k.rstd_T[t], k.width, partial, partial + k.width, scratch,
+        scratch + padded(k.width), [&](int64_t i) { return load(d_out[i]); },
+        [&](int64_t i, A d_sum) {
+          const A d = d_sum * multiplier[i];
+          dbias[i] += d;
+          store(d_residual[i], d_sum);
+          store(d_linear[i], d);
+        });
   }
 }
 
@@ -100,26 +114,29 @@ template <typename S>
 static void embedding_norm(const EmbeddingNorm<S>& k, int64_t begin, int64_t end, arithmetic_t<S>* scratch) {
   using A = arithmetic_t<S>;
   A* y = scratch;
-  A* multiplier = scratch + k.width;
-  const bool drops = k.dropout.threshold > 0;
-  if (!drops) fill(multiplier, k.width, A(1));
+  A* multiplier = multiplier_row(scratch, k.width);
+  const A scale = static_cast<A>(k.dropout.scale);
+  const int64_t words = words_of(k.width);
   for (int64_t t = begin; t < end; ++t) {
     const A* word = k.word_VD + int64_t{k.ids_T[t]} * k.width;
     const A* position = k.position_PD + int64_t{k.tokens.positions[t]} * k.width;
     const A* type = k.type_2D + (k.types_T == nullptr ? 0 : int64_t{k.types_T[t]} * k.width);
     A* sum = k.sum_TD + t * k.width;
+    S* out = k.out_TD + t * k.width;
 #pragma omp simd
     for (int64_t i = 0; i < k.width; ++i) sum[i] = word[i] + type[i] + position[i];
     A mean, rstd;
-    normalize_row(sum, k.gamma_D, k.beta_D, k.epsilon, k.width, y, mean, rstd);
-    if (drops) dropout_row(k.dropout, k.tokens.rows[t], k.tokens.positions[t], 0, k.width, multiplier);
-    S* out = k.out_TD + t * k.width;
+    if (k.mask_TM == nullptr) {
+      normalize_row(sum, k.gamma_D, k.beta_D, k.epsilon, k.width, out, mean, rstd);
+    } else {
+      uint16_t* mask = k.mask_TM + t * words;
+      draw_mask(k.dropout, k.tokens.rows[t], k.tokens.positions[t], k.width, mask);
+      spread_mask(mask, scale, k.width, multiplier);
+      normalize_row(sum, k.gamma_D, k.beta_D, k.epsilon, k.width, y, mean, rstd);
 #pragma omp simd
-    for (int64_t i = 0; i < k.width; ++i) store(out[i], y[i] * multiplier[i]);
-    if (k.mean_T != nullptr) {
-      k.mean_T[t] = mean;
-      k.rstd_T[t] = rstd;
+      for (int64_t i = 0; i < k.width; ++i) store(out[i], y[i] * multiplier[i]);
     }
+    keep_statistics(k.mean_T, k.rstd_T, t, mean, rstd);
   }
 }
 
@@ -127,18 +144,22 @@ template <typename S>
 static void embedding_norm_backward(const EmbeddingNormBackward<S>& k, int64_t begin, int64_t end,
                                     arithmetic_t<S>* partial, arithmetic_t<S>* scratch) {
   using A = arithmetic_t<S>;
-  A* dy = scratch;
-  A* multiplier = scratch + k.width;
-  const bool drops = k.dropout.threshold > 0;
-  if (!drops) fill(multiplier, k.width, A(1));
+  A* multiplier = multiplier_row(scratch, k.width);
+  const int64_t words = words_of(k.width);
+  if (k.mask_TM == nullptr) fill(multiplier, k.width, A(1));
   for (int64_t t = begin; t < end; ++t) {
-    if (drops) dropout_row(k.dropout, k.tokens.rows[t], k.tokens.positions[t], 0, k.width, multiplier);
+    if (k.mask_TM != nullptr) spread_mask(k.mask_TM + t * words, k.dropout_scale, k.width, multiplier);
     const S* d_out = k.d_out_TD + t * k.width;
-#pragma omp simd
-    for (int64_t i = 0; i < k.width; ++i) dy[i] = load(d_out[i]) * multiplier[i];
     A* sum = k.sum_TD + t * k.width;
-    normalize_row_backward(dy, sum, k.gamma_D, k.mean_T[t], k.rstd_T[t], k.width, dy, partial, partial + k.width);
-#pragma omp simd
-    for (int64_t i = 0; i < k.width; ++i) sum[i] = dy[i];
+    normalize_row_backward(
+        sum, k.gamma_D, k.mean_T[t], k.rstd_T[t], k.width, partial, partial + k.width, scratch,
+        scratch + padded(k.width), [&](int64_t i) { return load(d_out[i]) * multiplier[i]; },
+        [&](int64_t i, A d_sum) { sum[i] = d_sum; });
   }
+}
+
+template <typename S>
+static void widen(int64_t count, const S* from, arithmetic_t<S>* to) {
+#pragma omp simd
+  for (int64_t i = 0; i < count; ++i) to[i] = load(from[i]);
 }

@@ -79,48 +79,41 @@ ST_INLINE double root(double x) {
   return __builtin_sqrt(x);
 }
 
-// multiplier[c] = dropout.multiplier(row, position, c, head) for c in [0, width), 16 counters at a time
-// (core/philox.h).
-template <typename A>
-static void dropout_row(const Dropout& dropout, uint32_t row, uint32_t position, uint32_t head, int64_t width,
-                        A* multiplier) {
-  constexpr int L = 16;
-  const A scale = static_cast<A>(dropout.scale);
-  for (int64_t group = 0; group < width; group += 128) {
-    uint32_t x0[L], x1[L], x2[L], x3[L];
-    for (int l = 0; l < L; ++l) {
-      x0[l] = static_cast<uint32_t>(group / 128 * 16 + l);
-      x1[l] = position;
-      x2[l] = dropout.first_row + row;
-      x3[l] = dropout.site | head << 16;
-    }
-    uint32_t k0 = static_cast<uint32_t>(dropout.key), k1 = static_cast<uint32_t>(dropout.key >> 32);
-    for (int round = 0; round < 10; ++round) {
-#pragma omp simd
-      for (int l = 0; l < L; ++l) {
-        const uint64_t p0 = uint64_t{0xD2511F53} * x0[l], p1 = uint64_t{0xCD9E8D57} * x2[l];
-        const uint32_t y0 = static_cast<uint32_t>(p1 >> 32) ^ x1[l] ^ k0;
-        const uint32_t y2 = static_cast<uint32_t>(p0 >> 32) ^ x3[l] ^ k1;
-        x1[l] = static_cast<uint32_t>(p1);
-        x3[l] = static_cast<uint32_t>(p0);
-        x0[l] = y0;
-        x2[l] = y2;
-      }
-      k0 += 0x9E3779B9;
-      k1 += 0xBB67AE85;
-    }
-    const uint32_t* words[4] = {x0, x1, x2, x3};
-    for (int value = 0; value < 8; ++value) {
-      const int64_t first = group + value * L;
-      if (first >= width) break;
-      const int count = width - first < L ? static_cast<int>(width - first) : L;
-      const uint32_t* word = words[value / 2];
-      const uint32_t shift = value % 2 * 16;
-      A* to = multiplier + first;
-#pragma omp simd
-      for (int l = 0; l < count; ++l) to[l] = ((word[l] >> shift) & 0xFFFF) < dropout.threshold ? A(0) : scale;
+// The sum of the terms of [0, width): term(i, v) sets v, a vector or a scalar, to those from column i on. Four sums at
+// a time, because one would wait for every addition.
+template <typename A, typename Term>
+ST_INLINE A sum_columns(int64_t width, const Term& term) {
+  using V = typename Simd<A>::type;
+  constexpr int64_t L = Simd<A>::width;
+  V sums[4] = {};
+  int64_t i = 0;
+  for (; i + 4 * L <= width; i += 4 * L) {
+    for (int64_t j = 0; j < 4; ++j) {
+      V v;
+      term(i + j * L, v);
+      sums[j] += v;
     }
   }
+  for (; i + L <= width; i += L) {
+    V v;
+    term(i, v);
+    sums[0] += v;
+  }
+  const V sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+  A total = 0;
+  for (int64_t l = 0; l < L; ++l) total += sum[l];
+  for (; i < width; ++i) {
+    A v;
+    term(i, v);
+    total += v;
+  }
+  return total;
+}
+
+// What lies at `from`, a vector or a scalar.
+template <typename V, typename A>
+ST_INLINE void get(V& to, const A* from) {
+  __builtin_memcpy(&to, from, sizeof(V));
 }
 
 template <typename A>
