@@ -1,0 +1,59 @@
+import { readdirSync } from 'node:fs'
+import test from 'ava'
+
+const bench = new URL('../../../bench/', import.meta.url)
+const load = async <T>(file: string) => (await import(new URL(file, bench).href)) as T
+
+interface Statistics {
+  median(values: readonly number[]): number
+  spread(values: readonly number[]): number
+  spearman(a: ArrayLike<number>, b: ArrayLike<number>): number
+  pairSpearman(embeddings: Float32Array, scores: readonly number[]): number
+  maxDifference(a: Float32Array, b: Float32Array): number
+}
+interface Floor {
+  forwardWork(sizes: { layers: number; width: number; inner: number }, lengths: readonly number[]): Work
+  floorMs(operations: number, gflops: number): number
+}
+interface Work {
+  tokens: number
+  operations: number
+}
+
+test('medians, spreads and correlations', async (t) => {
+  const { median, spread, spearman, pairSpearman, maxDifference } = await load<Statistics>('common/statistics.mjs')
+  t.deepEqual([median([3, 1, 2]), median([4, 1, 2, 3])], [2, 2.5])
+  t.is(spread([9, 10, 11]), 10)
+  t.is(spearman([1, 2, 3, 4], [10, 20, 30, 40]), 1)
+  t.is(spearman([1, 2, 3, 4], [4, 3, 2, 1]), -1)
+  // scipy.stats.spearmanr([1, 2, 2, 4], [1, 3, 2, 4]) = 0.9486832980505139: equal values share their rank.
+  t.true(Math.abs(spearman([1, 2, 2, 4], [1, 3, 2, 4]) - 0.9486832980505139) < 1e-12)
+  // Rows 0 and 2 are opposite, rows 1 and 3 equal.
+  const embeddings = Float32Array.of(1, 0, 0, 1, -1, 0, 0, 2)
+  t.is(pairSpearman(embeddings, [0, 5]), 1)
+  t.is(pairSpearman(embeddings, [5, 0]), -1)
+  t.is(maxDifference(Float32Array.of(1, 2), Float32Array.of(1, -1)), 3)
+  t.throws(() => maxDifference(new Float32Array(1), new Float32Array(2)), { message: /as many numbers as 1/ })
+})
+
+test('the floor counts the operations of matrix products and attention, of real tokens', async (t) => {
+  const { forwardWork, floorMs } = await load<Floor>('common/floor.mjs')
+  const minilm = { layers: 6, width: 384, inner: 1536 }
+  // 6 layers of 384·384 four times and 384·1536 twice, two operations each.
+  const perToken = 6 * 2 * (4 * 384 ** 2 + 2 * 384 * 1536)
+  t.deepEqual(forwardWork(minilm, []), { tokens: 0, operations: 0 })
+  t.deepEqual(forwardWork(minilm, [1]), { tokens: 1, operations: perToken + 6 * 4 * 384 })
+  t.deepEqual(forwardWork(minilm, [3, 2]), { tokens: 5, operations: 5 * perToken + 6 * 4 * 384 * 13 })
+  t.is(floorMs(318e9, 318), 1000)
+})
+
+test('every theme that the help lists has its file, and each of its programs a trial', async (t) => {
+  const themes = readdirSync(new URL('themes/', bench)).map((file) => file.replace('.mjs', ''))
+  const { execFileSync } = await import('node:child_process')
+  const help = execFileSync(process.execPath, [new URL('run.mjs', bench).pathname, '--help'], { encoding: 'utf8' })
+  for (const theme of themes) t.regex(help, new RegExp(`^ {2}${theme} `, 'm'))
+  const trials = readdirSync(new URL('trials/', bench))
+  for (const theme of ['train', 'encode', 'tokenize', 'load', 'ir'])
+    for (const end of ['.mjs', '_peer.py']) t.true(trials.includes(theme + end), theme + end)
+  for (const theme of ['encode', 'tokenize', 'load']) t.true(trials.includes(`${theme}_js.mjs`), theme)
+})
