@@ -2,13 +2,15 @@ import { access } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { fromNative, SentenceTorchError } from '../errors.js'
 import { openSafetensors, type SafetensorsFile } from '../io/safetensors.js'
-import type { NativeEncoder, TensorRange } from '../native/types.js'
+import type { NativeEncoder } from '../native/types.js'
 import { unusable } from './hub-files.js'
 import type { ModelFolder } from './model-folder.js'
 import { engineName } from './weight-names.js'
 
-/** Bytes that cross to the engine at once. */
-const RANGE_BYTES = 64 * 1024 * 1024
+/** Bytes that cross to the engine at once: few enough to be still in the processor's cache when the engine copies them. */
+const RANGE_BYTES = 4 * 1024 * 1024
+/** Where a range may begin in the buffer that crosses, and a multiple of every element size. */
+const ALIGNMENT = 64
 
 /** Bytes per element of the dtypes that the engine converts. */
 const FLOAT_BYTES = { F64: 8, F32: 4, F16: 2, BF16: 2 } as const
@@ -61,28 +63,27 @@ export class WeightFiles {
    */
   async load(encoder: NativeEncoder, mayLack: readonly string[] = []): Promise<string[]> {
     this.check(encoder, mayLack)
-    let batch: TensorRange[] = []
-    let bytes = 0
-    const flush = async () => {
-      if (batch.length === 0) return
-      await encoder.load(batch)
-      batch = []
-      bytes = 0
-    }
+    // While the engine copies one buffer the next ranges are read into the other: a large one would be new memory all over.
+    const buffers = [new Uint8Array(RANGE_BYTES), new Uint8Array(RANGE_BYTES)]
+    let loading: Promise<void> = Promise.resolve()
     try {
-      for (const [name, { file, name: stored, dtype, shape }] of this.tensors) {
-        const size = FLOAT_BYTES[dtype as FloatDType]
-        const total = shape.reduce((product, n) => product * n, size)
-        for (let start = 0; start < total; start += RANGE_BYTES) {
-          const end = Math.min(start + RANGE_BYTES, total)
-          if (bytes + end - start > RANGE_BYTES) await flush()
-          const data = await file.read(stored, start, end)
-          batch.push({ name, start: start / size, dtype: dtype as FloatDType, data })
-          bytes += end - start
-        }
+      for (const [i, { ranges, last }] of planReads(this.tensors).entries()) {
+        const buffer = buffers[i % 2]!
+        const read = ranges.map(async ({ tensor: [name, { file, name: stored, dtype }], start, end, at }) => {
+          const data = buffer.subarray(at, at + end - start)
+          await file.readInto(stored, start, data)
+          return { name, start: start / FLOAT_BYTES[dtype as FloatDType], dtype: dtype as FloatDType, data }
+        })
+        const entries = await Promise.all(read)
+        await loading
+        loading = encoder.load(entries, last)
+        // It is awaited later, or never when reading fails first.
+        loading.catch(() => {})
       }
-      await flush()
+      await loading
     } catch (error) {
+      // The engine may still be reading from the buffers.
+      await loading.catch(() => {})
       throw fromNative(error, 'Encoder.load')
     }
     return mayLack.filter((name) => !this.tensors.has(name))
@@ -125,6 +126,36 @@ export class WeightFiles {
     const what = problems.length === 1 ? 'One tensor does' : `${problems.length} tensors do`
     throw new SentenceTorchError('ERR_INVALID_TENSORS', `${what} not fit the model:\n  ${problems.join('\n  ')}`)
   }
+}
+
+/** A stretch of a tensor in bytes, and where it comes to lie in the buffer that crosses. */
+interface PlannedRange {
+  tensor: readonly [string, StoredTensor]
+  start: number
+  end: number
+  at: number
+}
+
+/** All tensors in ranges, as many at once as a buffer holds. */
+function planReads(tensors: ReadonlyMap<string, StoredTensor>): { ranges: PlannedRange[]; last: boolean }[] {
+  const plan: { ranges: PlannedRange[]; last: boolean }[] = []
+  let at = RANGE_BYTES
+  for (const tensor of tensors) {
+    const { dtype, shape } = tensor[1]
+    const total = shape.reduce((product, n) => product * n, FLOAT_BYTES[dtype as FloatDType])
+    for (let start = 0; start < total; ) {
+      if (at >= RANGE_BYTES) {
+        plan.push({ ranges: [], last: false })
+        at = 0
+      }
+      const end = Math.min(start + RANGE_BYTES - at, total)
+      plan.at(-1)!.ranges.push({ tensor, start, end, at })
+      at = Math.ceil((at + end - start) / ALIGNMENT) * ALIGNMENT
+      start = end
+    }
+  }
+  if (plan.length > 0) plan.at(-1)!.last = true
+  return plan
 }
 
 /** model.safetensors of a module, or the index of its shards. */

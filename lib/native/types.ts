@@ -88,7 +88,8 @@ export interface NativeEncoder {
   readonly trainingBytesPerToken: number
   /** All tensors, names as in the transformers checkpoint with the module's index in front: `0.encoder.layer.0.…`. */
   tensors(): TensorInfo[]
-  load(ranges: TensorRange[]): Promise<void>
+  /** @param last false when more ranges follow at once: what is derived from the weights is made with the last ones. */
+  load(ranges: TensorRange[], last?: boolean): Promise<void>
   dump(ranges: TensorRange[]): Promise<void>
   /** `out`: rows × embeddingDimension; tokens × tokenDimension for token_embeddings; rows × tokenDimension for pooler_output. */
   encode(batch: PackedBatch, out: Float32Array, output?: EncoderOutput): Promise<void>

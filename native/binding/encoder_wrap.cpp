@@ -13,6 +13,12 @@ namespace {
 // Marks the objects that the constructor made: a prototype can be borrowed, a tag cannot.
 constexpr napi_type_tag kTag = {0x9d1c0a54f3b24e67, 0xa5e0c8d27b614f93};
 
+bool to_last(Napi::Value value) {
+  if (value.IsUndefined()) return true;
+  if (!value.IsBoolean()) wrong_type("last", "true or false", value);
+  return value.As<Napi::Boolean>().Value();
+}
+
 }  // namespace
 
 Napi::Function EncoderWrap::define(Napi::Env env) {
@@ -79,8 +85,9 @@ Napi::Value EncoderWrap::load(const Napi::CallbackInfo& info) {
   return rejecting(info.Env(), [&] {
     std::vector<Napi::Value> keep;
     auto ranges = to_ranges(info[0], keep);
-    return Environment::of(info.Env()).enqueue(keep, [encoder = open(), ranges = std::move(ranges)] {
-      encoder->load(ranges);
+    const bool last = to_last(info[1]);
+    return Environment::of(info.Env()).enqueue(keep, [encoder = open(), ranges = std::move(ranges), last] {
+      encoder->load(ranges, last);
     });
   });
 }

@@ -4,6 +4,7 @@
 #include <ATen/ops/isfinite.h>
 #include <c10/core/ScalarType.h>
 
+#include <cmath>
 #include <numeric>
 
 #include "core/error.h"
@@ -113,8 +114,9 @@ void Layout::load(at::Tensor flat, const TensorRange& range) const {
   const Span span = locate(range);
   at::Tensor target = flat.narrow(0, span.offset, span.count);
   const at::Tensor source = borrowed(range).to(target.scalar_type());
-  check(at::isfinite(source).all().item<bool>(), "ERR_INVALID_TENSORS", "Tensor ", range.name,
-        " holds a value that is not finite (NaN or infinity)");
+  // A sum is finite only if all of its terms are; if it is not, it may have overflowed.
+  check(std::isfinite(source.sum().item<double>()) || at::isfinite(source).all().item<bool>(), "ERR_INVALID_TENSORS",
+        "Tensor ", range.name, " holds a value that is not finite (NaN or infinity)");
   target.copy_(source);
 }
 

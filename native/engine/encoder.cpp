@@ -28,10 +28,10 @@ std::vector<TensorInfo> Encoder::tensors() const {
   return impl_->network.parameters().layout.tensors();
 }
 
-void Encoder::load(const std::vector<TensorRange>& ranges) {
+void Encoder::load(const std::vector<TensorRange>& ranges, bool last) {
   Parameters& parameters = impl_->open().parameters();
   for (const TensorRange& range : ranges) parameters.load(range);
-  parameters.refresh();
+  if (last) parameters.refresh();
 }
 
 void Encoder::dump(const std::vector<TensorRange>& ranges) {
