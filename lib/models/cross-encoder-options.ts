@@ -17,7 +17,8 @@ export interface CrossEncoderLoadOptions
 }
 
 export interface PredictOptions {
-  /** Pairs that the engine computes together; changes speed and memory, not the result. Default 32. */
+  /** Pairs that the engine computes together, where they are not so short that more fit into 2,048
+   * tokens; changes speed and memory, not the result. Default 32. */
   batchSize?: number
   /** Applied to the logits. Default: the model's. */
   activationFn?: ActivationName

@@ -5,11 +5,16 @@ import type { EncoderOutput, NativeEncoder } from '../native/types.js'
 
 /** Tokens per job of the engine, so that another caller's query waits for one job at most. */
 const JOB_TOKENS = 16 * 1024
+/**
+ * Tokens that a job may hold whatever `batchSize` says: as many as four long texts. Short texts are not computed in small
+ * pieces then: in bf16, 32 sentences a job took a tenth longer than 128.
+ */
+const FILLED_TOKENS = 2048
 /** Jobs handed to the engine before the first is done: it must not wait for JavaScript between two. */
 const JOBS_IN_FLIGHT = 3
-/** Texts tokenised at a time. The first slice is small, so that the engine starts early; large ones go to worker threads. */
+/** Texts tokenised at a time: few at first, so that the engine starts early, then twice as many each time. */
 const FIRST_SLICE = 512
-const SLICE = 4096
+const LARGEST_SLICE = 16 * 1024
 
 /** Rows of tokens, with the segment of each token where rows are pairs. */
 type Rows = Tokenized & { tokenTypes?: Int32Array }
@@ -27,7 +32,7 @@ export interface RowsRequest {
   /** Makes the rows `start` … `end` - 1. */
   tokenize: (start: number, end: number) => Promise<Rows>
   output: EncoderOutput
-  /** Rows per job. */
+  /** Rows per job at most, beyond FILLED_TOKENS. */
   batchSize: number
   /** Tokens at the start of every text that pooling leaves out. */
   promptLength?: number
@@ -57,19 +62,22 @@ export async function encodeTexts({ tokenizer, texts, ...request }: EncodeReques
 export async function encodeRows(request: RowsRequest): Promise<void> {
   const { count, signal } = request
   const jobs = new InFlight(JOBS_IN_FLIGHT)
+  const buffers: Float32Array[] = []
   let done = 0
   let start = 0
-  let next = tokenizeSlice(request, start, FIRST_SLICE)
+  let size = FIRST_SLICE
+  let next = tokenizeSlice(request, start, size)
   try {
     while (start < count) {
       const tokens = await next
       const first = start
       start += tokens.offsets.length - 1
-      next = tokenizeSlice(request, start, SLICE)
+      size = Math.min(size * 2, LARGEST_SLICE)
+      next = tokenizeSlice(request, start, size)
       for (const rows of planJobs(tokens.offsets, request.batchSize)) {
         throwIfAborted(signal)
         await jobs.add(async () => {
-          await runJob(request, tokens, rows, first)
+          await runJob(request, tokens, rows, first, buffers)
           done += rows.length
           request.onDone?.(done)
         })
@@ -88,36 +96,62 @@ function tokenizeSlice({ tokenize, count }: RowsRequest, start: number, size: nu
   return tokens
 }
 
-/** Rows by falling length, cut into jobs of at most `batchSize` rows and JOB_TOKENS tokens (a longer row is a job alone). */
-export function planJobs(offsets: Int32Array, batchSize: number): number[][] {
-  const length = (row: number) => offsets[row + 1]! - offsets[row]!
-  const order = Array.from({ length: offsets.length - 1 }, (_, row) => row).sort(
-    (a, b) => length(b) - length(a) || a - b,
-  )
-  const jobs: number[][] = []
-  let job: number[] = []
+/**
+ * Rows by falling length, cut into jobs of at most JOB_TOKENS tokens (a longer row is a job alone) and, beyond FILLED_TOKENS,
+ * at most `batchSize` rows.
+ */
+export function planJobs(offsets: Int32Array, batchSize: number): Int32Array[] {
+  const order = byFallingLength(offsets)
+  const jobs: Int32Array[] = []
+  let first = 0
   let tokens = 0
-  for (const row of order) {
-    if (job.length > 0 && (job.length === batchSize || tokens + length(row) > JOB_TOKENS)) {
-      jobs.push(job)
-      job = []
+  order.forEach((row, i) => {
+    const length = offsets[row + 1]! - offsets[row]!
+    const most = i - first < batchSize ? JOB_TOKENS : FILLED_TOKENS
+    if (i > first && tokens + length > most) {
+      jobs.push(order.subarray(first, i))
+      first = i
       tokens = 0
     }
-    job.push(row)
-    tokens += length(row)
-  }
-  if (job.length > 0) jobs.push(job)
+    tokens += length
+  })
+  if (order.length > first) jobs.push(order.subarray(first))
   return jobs
 }
 
-async function runJob(request: RowsRequest, tokens: Rows, rows: number[], first: number): Promise<void> {
+/** Row numbers, the longest row first, equally long ones in their order. */
+function byFallingLength(offsets: Int32Array): Int32Array {
+  const rows = offsets.length - 1
+  const length = (row: number) => offsets[row + 1]! - offsets[row]!
+  let longest = 0
+  for (let row = 0; row < rows; row++) longest = Math.max(longest, length(row))
+  // Where the rows of a length begin: behind all longer ones.
+  const places = new Int32Array(longest + 2)
+  for (let row = 0; row < rows; row++) places[longest - length(row) + 1]!++
+  for (let i = 1; i < places.length; i++) places[i]! += places[i - 1]!
+  const order = new Int32Array(rows)
+  for (let row = 0; row < rows; row++) order[places[longest - length(row)]!++] = row
+  return order
+}
+
+/** @param buffers what earlier jobs wrote to and is free again: new memory would have to be cleared for every job */
+async function runJob(
+  request: RowsRequest,
+  tokens: Rows,
+  rows: Int32Array,
+  first: number,
+  buffers: Float32Array[],
+): Promise<void> {
   const { encoder, output, promptLength } = request
   const selected = selectRows(tokens, rows)
   const { ids, offsets } = selected
   const promptLengths = promptLength === undefined ? undefined : new Int32Array(rows.length).fill(promptLength)
   const perToken = output === 'token_embeddings'
   const width = output === 'sentence_embedding' ? encoder.embeddingDimension : encoder.tokenDimension
-  const out = new Float32Array((perToken ? ids.length : rows.length) * width)
+  const values = (perToken ? ids.length : rows.length) * width
+  const kept = buffers.pop()
+  const buffer = kept && kept.length >= values ? kept : new Float32Array(values)
+  const out = buffer.subarray(0, values)
   try {
     await encoder.encode({ ...selected, columns: 1, ...(promptLengths && { promptLengths }) }, out, output)
   } catch (error) {
@@ -127,6 +161,7 @@ async function runJob(request: RowsRequest, tokens: Rows, rows: number[], first:
     const [from, to] = perToken ? [offsets[i]!, offsets[i + 1]!] : [i, i + 1]
     request.put(first + row, out.subarray(from * width, to * width), offsets[i + 1]! - offsets[i]!)
   })
+  buffers.push(buffer)
 }
 
 /** At most `limit` jobs at a time; after a failure no further one begins. */

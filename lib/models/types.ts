@@ -31,7 +31,8 @@ export interface LoadOptions {
 }
 
 export interface EncodeOptions {
-  /** Texts that the engine computes together; changes speed and memory, not the result. Default 32. */
+  /** Texts that the engine computes together, where they are not so short that more fit into 2,048
+   * tokens; changes speed and memory, not the result. Default 32. */
   batchSize?: number
   /** Divide every embedding by its length (token embeddings are left alone). Default false. */
   normalizeEmbeddings?: boolean

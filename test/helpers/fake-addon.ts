@@ -82,6 +82,8 @@ export class FakeEncoder implements NativeEncoder {
   }
 
   async load(ranges: TensorRange[]): Promise<void> {
+    // The engine reads the ranges some time before the promise settles, not at the call.
+    await setTimeout(1)
     for (const { name, start, dtype, data } of ranges) {
       const { shape } = this.tensors().find((tensor) => tensor.name === name)!
       const bytes = dtype === 'F32' ? 4 : dtype === 'F64' ? 8 : 2

@@ -218,6 +218,26 @@ test('load and dump carry the same bytes', async (t) => {
   t.deepEqual(read, data)
 })
 
+test('weights that come in several parts count once the last has come', async (t) => {
+  const bf16 = tinySpec({}, { dtype: 'bfloat16' })
+  const [whole, parts] = [await tinyEncoder(addon, bf16), await tinyEncoder(addon, bf16)]
+  const ranges = whole.tensors().map(({ name, shape }, k): TensorRange => {
+    const values = Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => Math.sin(i + k) / 4)
+    return { name, start: 0, dtype: 'F32', data: new Uint8Array(values.buffer) }
+  })
+  await whole.load(ranges)
+  await Promise.all(ranges.map((range, i) => parts.load([range], i === ranges.length - 1)))
+  const [a, b] = [new Float32Array(64), new Float32Array(64)]
+  await whole.encode(tinyBatch([3, 5]), a)
+  await parts.encode(tinyBatch([3, 5]), b)
+  t.deepEqual(a, b)
+  t.true(a.some((value) => value !== 0))
+  await t.throwsAsync(whole.load([], wrong('yes')), {
+    code: invalid,
+    message: /true or false for last but received "yes"/,
+  })
+})
+
 const stepCases: [string, Partial<Record<keyof StepOptions | 'learningRate', unknown>>, string, RegExp][] = [
   ['lr', { lr: '1e-5' }, invalid, /a number or a Float64Array for options\.lr but received "1e-5"/],
   ['lr NaN', { lr: Number.NaN }, invalid, /a finite number for options\.lr/],
