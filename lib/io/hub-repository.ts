@@ -4,7 +4,7 @@ import { mkdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { datasetInfo, downloadFile, HubApiError, type ListFileEntry, listFiles, modelInfo } from '@huggingface/hub'
+import type { ListFileEntry } from '@huggingface/hub'
 import { invalidArgument, SentenceTorchError } from '../errors.js'
 import { CachedRepo, hubCacheFolder, isCommit, type RepositoryKind } from './hub-cache.js'
 
@@ -27,6 +27,13 @@ export interface RepositoryOptions {
   /** Never touch the network. Default: whether `HF_HUB_OFFLINE` is set. */
   localFilesOnly?: boolean
   onProgress?: (progress: DownloadProgress) => void
+}
+
+type HubClient = typeof import('@huggingface/hub')
+
+/** Loaded when the network is first used: most processes never do. */
+function hubClient(): Promise<HubClient> {
+  return import('@huggingface/hub')
 }
 
 /** A file of a repository; `oid` and `lfs.oid` are the digests. */
@@ -71,7 +78,7 @@ export class HubRepository {
   async askCommit(): Promise<string> {
     if (isCommit(this.revision)) return this.revision
     const request = { ...this.access, name: this.id, revision: this.revision, additionalFields: ['sha' as const] }
-    const info = await this.guard<{ sha?: string }>(() =>
+    const info = await this.guard<{ sha?: string }>(({ modelInfo, datasetInfo }) =>
       this.kind === 'model' ? modelInfo(request) : datasetInfo(request),
     )
     if (typeof info.sha === 'string' && isCommit(info.sha)) return info.sha
@@ -80,7 +87,7 @@ export class HubRepository {
 
   /** All files of a commit, by their path. */
   async list(commit: string): Promise<Map<string, RepositoryFile>> {
-    return this.guard(async () => {
+    return this.guard(async ({ listFiles }) => {
       const files = new Map<string, RepositoryFile>()
       const repo = { type: this.kind, name: this.id }
       for await (const entry of listFiles({ ...this.access, repo, recursive: true, revision: commit })) {
@@ -117,7 +124,7 @@ export class HubRepository {
     const hash = entry.lfs ? createHash('sha256') : createHash('sha1').update(`blob ${entry.size}\0`)
     await mkdir(join(this.cache.path, 'blobs'), { recursive: true })
     try {
-      await this.guard(async () => {
+      await this.guard(async ({ downloadFile }) => {
         const repo = { type: this.kind, name: this.id }
         // Plain HTTP: one request that follows redirects, rather than the many of the xet protocol.
         const blob = await downloadFile({ ...this.access, repo, path: entry.path, revision: commit, xet: false })
@@ -147,9 +154,11 @@ export class HubRepository {
   }
 
   /** Turns the hub client's errors into ours. They carry no header, so no token can leak. */
-  private async guard<T>(request: () => Promise<T>): Promise<T> {
+  private async guard<T>(request: (client: HubClient) => Promise<T>): Promise<T> {
+    const client = await hubClient()
+    const { HubApiError } = client
     try {
-      return await request()
+      return await request(client)
     } catch (error) {
       if (error instanceof SentenceTorchError) throw error
       const code = (error as NodeJS.ErrnoException).code

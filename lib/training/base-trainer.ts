@@ -8,15 +8,12 @@ import { checkCallbacks, emitInitEnd } from './callback-list.js'
 import { newControl, newState, type TrainerCallback } from './callbacks.js'
 import { type TrainingEvent, trainingEvents } from './events.js'
 import { Gate } from './gate.js'
-import { trainLoop } from './loop.js'
 import { type LossChoice, LossSet } from './loss-set.js'
 import { checkLossTensors } from './loss-tensors.js'
 import { optimizerSpec } from './optimizer.js'
 import { precisionWarnings, trainingPrecision } from './precision.js'
-import { Reporting } from './reporting/reporting.js'
 import { Timings } from './reporting/timings.js'
 import { TrainingAbortedError, type TrainResult } from './result.js'
-import { TrainerSession } from './session.js'
 import type { BaseLoss, BaseTrainerOptions, TrainableModel, TrainerKind, TrainOptions } from './trainer-kind.js'
 
 export type {
@@ -126,6 +123,12 @@ export abstract class BaseTrainer<M extends TrainableModel, L extends BaseLoss> 
   async #train(options: TrainOptions, callbacks: readonly TrainerCallback[]): Promise<TrainResult> {
     const { signal } = options
     const { progress = process.stdout } = this.#options
+    // Who only encodes does not load them.
+    const [{ trainLoop }, { Reporting }, { TrainerSession }] = await Promise.all([
+      import('./loop.js'),
+      import('./reporting/reporting.js'),
+      import('./session.js'),
+    ])
     const reporting = new Reporting(this.args, progress)
     const native = this.#nativeTrainer()
     const session = new TrainerSession({

@@ -5,7 +5,7 @@
  * of its own.
  */
 
-type Rule = readonly [RegExp, string]
+type Rule = (text: string) => string
 
 /** White space, word characters and digits as Python's regular expressions have them. */
 const S = '[\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]'
@@ -15,10 +15,16 @@ const W = '[\\p{L}\\p{M}\\p{N}_]'
 const BEGIN = `(?<!${W})`
 const END = `(?!${W})`
 
-/** @param source with `\s`, `\w` and `\d` as in Python */
+/**
+ * A replacement; its pattern is compiled when it is first used, since all who import the package load this file.
+ * @param source with `\s`, `\w` and `\d` as in Python
+ */
 function rule(source: string, replacement: string, flags = 'gu'): Rule {
-  const translated = source.replaceAll('\\s', S).replaceAll('\\w', W).replaceAll('\\d', '\\p{Nd}')
-  return [new RegExp(translated, flags), replacement]
+  let pattern: RegExp | undefined
+  return (text) => {
+    pattern ??= new RegExp(source.replaceAll('\\s', S).replaceAll('\\w', W).replaceAll('\\d', '\\p{Nd}'), flags)
+    return text.replace(pattern, replacement)
+  }
 }
 
 const startingQuotes: Rule[] = [
@@ -106,7 +112,7 @@ const edges = new RegExp(`^${S}+|${S}+$`, 'gu')
 const spaces = new RegExp(`${S}+`, 'u')
 
 function apply(text: string, rules: readonly Rule[]): string {
-  return rules.reduce((current, [pattern, replacement]) => current.replace(pattern, replacement), text)
+  return rules.reduce((current, replace) => replace(current), text)
 }
 
 /** The words of one sentence (NLTK's NLTKWordTokenizer). */
