@@ -8,6 +8,7 @@ onnx/model_int8.onnx (quantize_dynamic of onnxruntime: int8 weights per channel,
 """
 
 import argparse
+import json
 import os
 import shutil
 from pathlib import Path
@@ -51,6 +52,10 @@ def export(source: Path, to: Path):
     for name in ("config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"):
         if (source / name).exists():
             shutil.copyfile(source / name, to / name)
+    # sentence-transformers' own limit, which neither transformers.js nor fastembed reads.
+    limit = json.loads((source / "sentence_bert_config.json").read_text())["max_seq_length"]
+    settings = json.loads((to / "tokenizer_config.json").read_text())
+    (to / "tokenizer_config.json").write_text(json.dumps({**settings, "model_max_length": limit, "max_length": limit}))
     model = AutoModel.from_pretrained(source, attn_implementation="eager", dtype=torch.float32).eval()
     ids = torch.arange(14).reshape(2, 7) + 1000
     mask = torch.ones_like(ids)

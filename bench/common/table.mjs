@@ -2,14 +2,16 @@
 import { PROGRAMS } from './peers.mjs'
 import { median, spread } from './statistics.mjs'
 
-/** `rows` of cells under `header`; the first column to the left, the others to the right. */
+/** `rows` of cells under `header`; the first column and one named program to the left, the others to the right. */
 export function printTable(title, header, rows) {
   if (rows.length === 0) return
   const table = [header, ...rows]
   const widths = header.map((_, column) => Math.max(...table.map((row) => row[column].length)))
   console.log(`\n${title}\n`)
   for (const row of table) {
-    const cells = row.map((cell, column) => (column ? cell.padStart(widths[column]) : cell.padEnd(widths[0])))
+    const cells = row.map((cell, column) =>
+      column === 0 || header[column] === 'program' ? cell.padEnd(widths[column]) : cell.padStart(widths[column]),
+    )
     console.log(cells.join('   ').trimEnd())
   }
 }
