@@ -97,7 +97,8 @@ export class Run {
       return undefined
     }
     const { processor, features } = this.machine
-    return this.emit({ ...facts, program, ...JSON.parse(stdout.trim().split('\n').at(-1)), processor, features })
+    const said = JSON.parse(stdout.trim().split('\n').at(-1))
+    return this.emit({ ...said, ...facts, program, processor, features })
   }
 
   /**
