@@ -20,15 +20,23 @@ void Parameters::set_compute(at::ScalarType compute) {
     compute_ = empty_in_huge_pages({layout.size()}, compute, master_.device()).copy_(master_);
   }
   values_ = layout.views(compute_);
+  change();
 }
 
 void Parameters::dispose() {
   masters_.clear();
   values_.clear();
   master_ = compute_ = at::Tensor();
+  derived_ = Workspace(at::kCPU);
+}
+
+void Parameters::change() {
+  ++version_;
+  derived_ = Workspace(master_.device());
 }
 
 void Parameters::refresh() {
+  change();
   if (!compute_.is_same(master_)) compute_.copy_(master_);
 }
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/layout.h"
+#include "core/workspace.h"
 
 namespace st {
 
@@ -22,6 +23,10 @@ class Parameters {
   const at::Tensor& flat() const { return master_; }
   // After the masters have changed.
   void refresh();
+  // Rises with every change: what was made from values of an older version is out of date.
+  int64_t version() const { return version_; }
+  // For what is made from the values of this version; empty again after a change.
+  Workspace& derived() const { return derived_; }
 
   void load(const TensorRange& range) { layout.load(master_, range); }
   void dump(const TensorRange& range) const { layout.dump(master_, range); }
@@ -29,6 +34,10 @@ class Parameters {
  private:
   at::Tensor master_, compute_;
   std::vector<at::Tensor> masters_, values_;
+  int64_t version_ = 0;
+  mutable Workspace derived_{at::kCPU};
+
+  void change();
 };
 
 // Gradients of the trained parameters of a layout, in the master dtype.

@@ -1,7 +1,5 @@
 #include "layers/linear.h"
 
-#include "ops/linear.h"
-
 namespace st {
 
 namespace {
@@ -18,18 +16,26 @@ Linear::Linear(Layout& layout, const std::vector<std::string>& names, int64_t in
     : weight_(layout.add_fused(with_suffix(names, ".weight"), {out_of_each, in}, Group::kDecay)),
       bias_(layout.add_fused(with_suffix(names, ".bias"), {out_of_each}, Group::kNoDecay)) {}
 
-void Linear::forward(const Pass& pass, const at::Tensor& x_TI, at::Tensor y_TO) const {
-  linear(x_TI, pass.parameters.value(weight_), pass.parameters.value(bias_), y_TO);
+Weight Linear::weight(const Pass& pass) {
+  const at::Tensor& value_OI = pass.parameters.value(weight_);
+  if (pass.training) {
+    packed_OI_ = at::Tensor();
+    packed_version_ = -1;
+  } else if (packed_version_ != pass.parameters.version()) {
+    packed_OI_ = pack_weight(value_OI, pass.parameters.derived());
+    packed_version_ = pass.parameters.version();
+  }
+  return {value_OI, packed_OI_.defined() ? &packed_OI_ : nullptr, pass.workspace};
 }
 
-void Linear::forward_without_bias(const Pass& pass, const at::Tensor& x_TI, at::Tensor y_TO) const {
-  linear(x_TI, pass.parameters.value(weight_), at::Tensor(), y_TO);
+void Linear::forward(const Pass& pass, const at::Tensor& x_TI, at::Tensor y_TO) {
+  linear(x_TI, weight(pass), bias(pass), y_TO);
 }
 
 void Linear::backward(const Pass& pass, Gradients& gradients, const at::Tensor& x_TI, const at::Tensor& d_y_TO,
-                      at::Tensor d_x_TI, bool accumulate) const {
-  linear_backward_weight(d_y_TO, x_TI, gradients[weight_]);
-  linear_backward_input(d_y_TO, pass.parameters.value(weight_), d_x_TI, accumulate);
+                      at::Tensor d_x_TI, bool accumulate) {
+  linear_backward_weight(d_y_TO, x_TI, gradients[weight_], pass.workspace);
+  linear_backward_input(d_y_TO, weight(pass), d_x_TI, accumulate);
 }
 
 void Linear::backward_bias(Gradients& gradients, const at::Tensor& d_y_TO) const {

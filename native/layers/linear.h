@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "layers/pass.h"
+#include "ops/linear.h"
 
 namespace st {
 
@@ -13,12 +14,12 @@ class Linear {
   Linear() = default;
   Linear(Layout& layout, const std::vector<std::string>& names, int64_t in, int64_t out_of_each);
 
-  void forward(const Pass& pass, const at::Tensor& x_TI, at::Tensor y_TO) const;
-  // Without the bias, which the next op adds.
-  void forward_without_bias(const Pass& pass, const at::Tensor& x_TI, at::Tensor y_TO) const;
+  void forward(const Pass& pass, const at::Tensor& x_TI, at::Tensor y_TO);
+  // For ops that do more than forward(). Packed once for all passes that train nothing.
+  Weight weight(const Pass& pass);
   // d_x (defined unless nobody needs it) is added to when `accumulate`.
   void backward(const Pass& pass, Gradients& gradients, const at::Tensor& x_TI, const at::Tensor& d_y_TO,
-                at::Tensor d_x_TI, bool accumulate) const;
+                at::Tensor d_x_TI, bool accumulate);
   void backward_bias(Gradients& gradients, const at::Tensor& d_y_TO) const;
 
   const at::Tensor& bias(const Pass& pass) const { return pass.parameters.master(bias_); }
@@ -26,6 +27,8 @@ class Linear {
 
  private:
   ParamId weight_ = -1, bias_ = -1;
+  at::Tensor packed_OI_;
+  int64_t packed_version_ = -1;
 };
 
 }  // namespace st

@@ -15,7 +15,7 @@ at::Tensor OutputBlock::forward(const Pass& pass, const at::Tensor& x_TI, const 
   mean_T_ = pass.take_statistics();
   rstd_T_ = pass.take_statistics();
   mask_ = pass.mask_at(site_, dropout_, residual_TD.size(1));
-  linear_.forward_without_bias(pass, x_TI, sum_TD_);
+  linear(x_TI, linear_.weight(pass), at::Tensor(), sum_TD_);
   residual_norm(pass.input, mask_, norm_.weights(pass), linear_.bias(pass), residual_TD, sum_TD_, out_TD, mean_T_,
                 rstd_T_);
   return out_TD;

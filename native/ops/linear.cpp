@@ -4,11 +4,52 @@
 #include <ATen/ops/mm.h>
 #include <ATen/ops/sum.h>
 
+#include "ops/linear_rows.h"
+
 namespace st {
+
+at::Tensor pack_weight(const at::Tensor& value_OI, Workspace& workspace) {
+  return product::available(value_OI) ? product::pack(value_OI, true, workspace) : at::Tensor();
+}
+
+void linear(const at::Tensor& x_TI, const Weight& weight, const at::Tensor& bias_O, at::Tensor out_TO) {
+  if (!product::available(x_TI)) return reference::linear(x_TI, weight.value_OI, bias_O, out_TO);
+  with_product_storage(x_TI.scalar_type(), [&]<typename S>(S) {
+    const int64_t width = out_TO.size(1);
+    const auto store = kernels::table<S>().store_rows;
+    linear_rows<S>(x_TI, weight, same_memory<S>(out_TO), [&](int64_t begin, int64_t end, const float* sums) {
+      store(end - begin, width, sums, data<float>(bias_O), false, data<S>(out_TO) + begin * width);
+    });
+  });
+}
+
+void linear_backward_input(const at::Tensor& d_y_TO, const Weight& weight, at::Tensor d_x_TI, bool accumulate) {
+  if (!product::available(d_y_TO)) return reference::linear_backward_input(d_y_TO, weight.value_OI, d_x_TI, accumulate);
+  with_product_storage(d_y_TO.scalar_type(), [&]<typename S>(S) {
+    const int64_t width = d_x_TI.size(1);
+    const auto store = kernels::table<S>().store_rows;
+    linear_backward_rows<S>(d_y_TO, weight, accumulate ? nullptr : same_memory<S>(d_x_TI),
+                            [&](int64_t begin, int64_t end, const float* sums) {
+                              store(end - begin, width, sums, nullptr, accumulate, data<S>(d_x_TI) + begin * width);
+                            });
+  });
+}
+
+void linear_backward_weight(const at::Tensor& d_y_TO, const at::Tensor& x_TI, at::Tensor d_weight_OI,
+                            Workspace& workspace) {
+  if (!product::available(x_TI)) return reference::linear_backward_weight(d_y_TO, x_TI, d_weight_OI);
+  product::add_transposed(d_y_TO, x_TI, d_weight_OI, workspace);
+}
+
+void bias_backward(const at::Tensor& d_y_TO, at::Tensor d_bias_O) {
+  d_bias_O.add_(d_y_TO.sum(at::IntArrayRef{0}, false, d_bias_O.scalar_type()));
+}
+
+namespace reference {
 
 void linear(const at::Tensor& x_TI, const at::Tensor& weight_OI, const at::Tensor& bias_O, at::Tensor out_TO) {
   if (bias_O.defined()) {
-    at::addmm_out(out_TO, bias_O, x_TI, weight_OI.t());
+    at::addmm_out(out_TO, bias_O.to(x_TI.scalar_type()), x_TI, weight_OI.t());
   } else {
     at::mm_out(out_TO, x_TI, weight_OI.t());
   }
@@ -30,8 +71,6 @@ void linear_backward_weight(const at::Tensor& d_y_TO, const at::Tensor& x_TI, at
   }
 }
 
-void bias_backward(const at::Tensor& d_y_TO, at::Tensor d_bias_O) {
-  d_bias_O.add_(d_y_TO.sum(at::IntArrayRef{0}, false, d_bias_O.scalar_type()));
-}
+}  // namespace reference
 
 }  // namespace st

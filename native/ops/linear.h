@@ -4,16 +4,36 @@
 
 namespace st {
 
-// out = x W' (+ bias). All in the compute dtype; bias may be undefined.
-void linear(const at::Tensor& x_TI, const at::Tensor& weight_OI, const at::Tensor& bias_O, at::Tensor out_TO);
+class Workspace;
+
+// The matrix of a linear layer. Where the processor has kernels of its own they read it packed: once for all in
+// `packed_OI` (pack_weight), or by each op for itself where that is null.
+struct Weight {
+  const at::Tensor& value_OI;
+  const at::Tensor* packed_OI;
+  Workspace& workspace;
+};
+
+// W' as the kernels of linear() read it; undefined where there are none for its dtype and shape.
+at::Tensor pack_weight(const at::Tensor& value_OI, Workspace& workspace);
+
+// out = x W' (+ bias). x, W and out in the compute dtype; bias in the master dtype, or undefined.
+void linear(const at::Tensor& x_TI, const Weight& weight, const at::Tensor& bias_O, at::Tensor out_TO);
 
 // d_x := d_y W, or d_x += d_y W when `accumulate`.
-void linear_backward_input(const at::Tensor& d_y_TO, const at::Tensor& weight_OI, at::Tensor d_x_TI, bool accumulate);
+void linear_backward_input(const at::Tensor& d_y_TO, const Weight& weight, at::Tensor d_x_TI, bool accumulate);
 
 // d_weight (master dtype) += d_y' x.
-void linear_backward_weight(const at::Tensor& d_y_TO, const at::Tensor& x_TI, at::Tensor d_weight_OI);
+void linear_backward_weight(const at::Tensor& d_y_TO, const at::Tensor& x_TI, at::Tensor d_weight_OI,
+                            Workspace& workspace);
 
 // d_bias (master dtype) += sum of d_y over tokens.
 void bias_backward(const at::Tensor& d_y_TO, at::Tensor d_bias_O);
+
+namespace reference {
+void linear(const at::Tensor& x_TI, const at::Tensor& weight_OI, const at::Tensor& bias_O, at::Tensor out_TO);
+void linear_backward_input(const at::Tensor& d_y_TO, const at::Tensor& weight_OI, at::Tensor d_x_TI, bool accumulate);
+void linear_backward_weight(const at::Tensor& d_y_TO, const at::Tensor& x_TI, at::Tensor d_weight_OI);
+}  // namespace reference
 
 }  // namespace st

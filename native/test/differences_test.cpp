@@ -139,27 +139,28 @@ TEST(Differences, Activations) {
 TEST(Differences, Linear) {
   const at::Tensor x = doubles({5, 7}, 1), weight = doubles({3, 7}, 2), bias = doubles({3}, 3), w = doubles({5, 3}, 4);
   at::Tensor out = no_doubles({5, 3});
+  Workspace workspace(at::kCPU);
   const auto value = [&] {
-    linear(x, weight, bias, out);
+    linear(x, {weight, nullptr, workspace}, bias, out);
     return (out * w).sum().item<double>();
   };
   at::Tensor d_x = no_doubles({5, 7}), d_weight = no_doubles({3, 7}), d_bias = no_doubles({3});
-  linear_backward_input(w, weight, d_x, false);
-  linear_backward_weight(w, x, d_weight);
+  linear_backward_input(w, {weight, nullptr, workspace}, d_x, false);
+  linear_backward_weight(w, x, d_weight, workspace);
   bias_backward(w, d_bias);
   expect_gradient(value, x, d_x, "x");
   expect_gradient(value, weight, d_weight, "weight");
   expect_gradient(value, bias, d_bias, "bias");
   // Added to what is there, and without a bias.
   const at::Tensor once_x = d_x.clone(), once_weight = d_weight.clone(), once_bias = d_bias.clone();
-  linear_backward_input(w, weight, d_x, true);
-  linear_backward_weight(w, x, d_weight);
+  linear_backward_input(w, {weight, nullptr, workspace}, d_x, true);
+  linear_backward_weight(w, x, d_weight, workspace);
   bias_backward(w, d_bias);
   expect_close(d_x, once_x * 2, 1e-14, "d_x twice");
   expect_close(d_weight, once_weight * 2, 1e-14, "d_weight twice");
   expect_close(d_bias, once_bias * 2, 1e-14, "d_bias twice");
   const at::Tensor with_bias = out.clone();
-  linear(x, weight, bias, with_bias);
+  linear(x, {weight, nullptr, workspace}, bias, with_bias);
   linear(x, weight, {}, out);
   expect_close(with_bias - out, bias.expand({5, 3}), 1e-14, "bias");
 }

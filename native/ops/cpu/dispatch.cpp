@@ -3,28 +3,53 @@
 
 #include "core/error.h"
 #include "ops/cpu/kernels.h"
+#include "ops/cpu/products.h"
+#ifdef ST_HAVE_AMX
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 namespace st::kernels {
 
 #define ST_DECLARE(arch)                    \
   extern const Table<float> float_##arch;   \
   extern const Table<double> double_##arch; \
-  extern const Table<Bf16> bf16_##arch;
+  extern const Table<Bf16> bf16_##arch;     \
+  extern const Products<float> products_##arch;
 ST_DECLARE(portable)
 #ifdef ST_HAVE_X86_KERNELS
 ST_DECLARE(avx2)
 ST_DECLARE(avx512)
 #endif
+#ifdef ST_HAVE_AMX
+extern const Products<Bf16> products_amx;
+#endif
 
 namespace {
 
-enum class Path { kPortable, kAvx2, kAvx512 };
+enum class Path { kPortable, kAvx2, kAvx512, kAmx };
+
+#ifdef ST_HAVE_AMX
+// Whether the processor has tiles of bfloat16 and int8, and the kernel lets this process use them.
+bool may_use_amx() {
+  constexpr long kRequestPermission = 0x1023, kTileData = 18;  // arch_prctl: ARCH_REQ_XCOMP_PERM
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return false;
+  constexpr unsigned kBf16 = 1u << 22, kTiles = 1u << 24, kInt8 = 1u << 25;
+  if ((d & kBf16) == 0 || (d & kTiles) == 0 || (d & kInt8) == 0) return false;
+  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+}
+#endif
 
 Path best() {
 #ifdef ST_HAVE_X86_KERNELS
   __builtin_cpu_init();
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
       __builtin_cpu_supports("avx512vl")) {
+#ifdef ST_HAVE_AMX
+    if (may_use_amx()) return Path::kAmx;
+#endif
     return Path::kAvx512;
   }
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return Path::kAvx2;
@@ -43,8 +68,10 @@ Path choose() {
     path = Path::kAvx2;
   } else if (std::strcmp(wish, "avx512") == 0) {
     path = Path::kAvx512;
+  } else if (std::strcmp(wish, "amx") == 0) {
+    path = Path::kAmx;
   } else {
-    fail("ERR_INVALID_ARGUMENT", "Expected portable, avx2 or avx512 for SENTENCE_TORCH_CPU but found ", wish);
+    fail("ERR_INVALID_ARGUMENT", "Expected portable, avx2, avx512 or amx for SENTENCE_TORCH_CPU but found ", wish);
   }
   check(path <= most, "ERR_UNSUPPORTED", "SENTENCE_TORCH_CPU asks for ", wish, ", which this processor lacks");
   return path;
@@ -62,6 +89,7 @@ Path path() {
   template <>                        \
   const Table<type>& table<type>() { \
     switch (path()) {                \
+      case Path::kAmx:               \
       case Path::kAvx512:            \
         return name##_avx512;        \
       case Path::kAvx2:              \
@@ -82,8 +110,30 @@ ST_TABLE(float, float)
 ST_TABLE(double, double)
 ST_TABLE(Bf16, bf16)
 
+template <>
+const Products<float>* products<float>() {
+#ifdef ST_HAVE_X86_KERNELS
+  if (path() >= Path::kAvx512) return &products_avx512;
+  if (path() == Path::kAvx2) return &products_avx2;
+#endif
+  return nullptr;
+}
+
+template <>
+const Products<Bf16>* products<Bf16>() {
+#ifdef ST_HAVE_AMX
+  if (path() == Path::kAmx) return &products_amx;
+#endif
+  return nullptr;
+}
+
+template <>
+const Products<double>* products<double>() {
+  return nullptr;
+}
+
 const char* chosen() {
-  static constexpr const char* kNames[] = {"portable", "avx2", "avx512"};
+  static constexpr const char* kNames[] = {"portable", "avx2", "avx512", "amx"};
   return kNames[static_cast<int>(path())];
 }
 

@@ -5,6 +5,8 @@
 #include <immintrin.h>
 #endif
 
+#include "ops/cpu/products.h"
+
 #define ST_CONCAT(a, b) a##b
 #define ST_NAME(prefix, arch) ST_CONCAT(prefix, arch)
 
@@ -15,6 +17,7 @@ namespace ST_CPU_ARCH {
 #include "ops/cpu/adamw.inl"
 #include "ops/cpu/attention.inl"
 #include "ops/cpu/norm.inl"
+#include "ops/cpu/product.inl"
 
 template <typename S>
 constexpr Table<S> make_table() {
@@ -28,11 +31,17 @@ constexpr Table<S> make_table() {
           attention_scratch,
           attention<S>,
           attention_backward<S>,
-          adamw<arithmetic_t<S>>};
+          adamw<arithmetic_t<S>>,
+          store_rows<S>};
 }
+
+constexpr Products<float> kProducts = {96, kPanel, panel_size, pack_panel, multiply,
+                                       1,  kRows,  strip_size, pack_strip, multiply_strips};
 
 }  // namespace ST_CPU_ARCH
 
+extern const Products<float> ST_NAME(products_, ST_CPU_ARCH);
+const Products<float> ST_NAME(products_, ST_CPU_ARCH) = ST_CPU_ARCH::kProducts;
 extern const Table<float> ST_NAME(float_, ST_CPU_ARCH);
 extern const Table<double> ST_NAME(double_, ST_CPU_ARCH);
 extern const Table<Bf16> ST_NAME(bf16_, ST_CPU_ARCH);

@@ -181,13 +181,15 @@ struct Table {
   void (*attention_backward)(const Attention<S>&, const AttentionItem&, A* scratch);
   // Updates and sets the gradient to 0.
   void (*adamw)(const AdamW<A>&, int64_t count, A* value, A* grad, A* exp_avg, A* exp_avg_sq);
+  // out (+)= sums (+ bias), whole rows; bias may be null, and sums may lie where out does.
+  void (*store_rows)(int64_t rows, int64_t width, const A* sums, const A* bias, bool accumulate, S* out);
 };
 
 // The table of the best instruction set that the processor has, or of the one that SENTENCE_TORCH_CPU names.
 template <typename S>
 const Table<S>& table();
 
-// portable, avx2 or avx512: what table() chose.
+// portable, avx2, avx512 or amx: what table() chose. amx is avx512 and products of tiles.
 const char* chosen();
 
 }  // namespace st::kernels

@@ -1,0 +1,247 @@
+// Matrix products in bfloat16 on the tiles of Intel AMX: 16 rows of 64 bytes each. Compiled with its own flags, and
+// without any header whose inline functions the linker could keep in place of those for every processor.
+#include <immintrin.h>
+
+#include "ops/cpu/products.h"
+
+namespace st::kernels {
+
+namespace {
+
+constexpr int64_t kTile = 16;           // rows of a tile, and columns of a tile of sums
+constexpr int64_t kPairs = 32;          // depth of a tile: 16 pairs
+constexpr int64_t kWide = 2 * kTile;    // rows and columns of a block of four tiles of sums
+constexpr int64_t kTileElements = 512;  // bfloat16 elements of a tile
+constexpr int64_t kDepth = 384;         // of a block: its panel of B stays in the first cache
+
+struct alignas(64) TileConfig {
+  uint8_t palette = 1, start_row = 0, reserved[14] = {};
+  uint16_t bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
+  uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
+};
+
+// Tiles exist for the calling thread between construction and destruction.
+struct Tiles {
+  Tiles() {
+    const TileConfig config;
+    _tile_loadconfig(&config);
+  }
+  ~Tiles() { _tile_release(); }
+};
+
+int64_t whole(int64_t depth) {
+  return (depth + kPairs - 1) / kPairs * kPairs;
+}
+
+// Lines of 64 bytes, out of the 32 of each step, of the next panel: what a block draws into the second cache.
+struct Ahead {
+  const Bf16* panel;
+  int first_line, last_line;
+};
+
+// Sums of [16 * kRowTiles, 32] (+)= A B. A's tiles are `a_tile` elements apart in depth and `a_second` in rows, with
+// rows `a_stride` bytes apart; B's two tiles of a step lie one after the other.
+template <int kRowTiles>
+inline void block(int64_t depth, const Bf16* a, int64_t a_stride, int64_t a_tile, int64_t a_second, const Bf16* panel,
+                  const Ahead& ahead, float* out, int64_t out_stride, bool accumulate) {
+  const int64_t bytes = out_stride * static_cast<int64_t>(sizeof(float));
+  if (accumulate) {
+    _tile_loadd(0, out, bytes);
+    _tile_loadd(1, out + kTile, bytes);
+    if constexpr (kRowTiles == 2) {
+      _tile_loadd(2, out + kTile * out_stride, bytes);
+      _tile_loadd(3, out + kTile * out_stride + kTile, bytes);
+    }
+  } else {
+    _tile_zero(0);
+    _tile_zero(1);
+    if constexpr (kRowTiles == 2) {
+      _tile_zero(2);
+      _tile_zero(3);
+    }
+  }
+  for (int64_t k = 0; k < depth; k += kPairs) {
+    _tile_loadd(6, panel, 64);
+    _tile_loadd(7, panel + kTileElements, 64);
+    _tile_loadd(4, a, a_stride);
+    _tile_dpbf16ps(0, 4, 6);
+    _tile_dpbf16ps(1, 4, 7);
+    if constexpr (kRowTiles == 2) {
+      _tile_loadd(5, a + a_second, a_stride);
+      _tile_dpbf16ps(2, 5, 6);
+      _tile_dpbf16ps(3, 5, 7);
+    }
+    const char* lines = reinterpret_cast<const char*>(ahead.panel + k / kPairs * 2 * kTileElements);
+    for (int line = ahead.first_line; line < ahead.last_line; ++line) _mm_prefetch(lines + line * 64, _MM_HINT_T1);
+    panel += 2 * kTileElements;
+    a += a_tile;
+  }
+  _tile_stored(0, out, bytes);
+  _tile_stored(1, out + kTile, bytes);
+  if constexpr (kRowTiles == 2) {
+    _tile_stored(2, out + kTile * out_stride, bytes);
+    _tile_stored(3, out + kTile * out_stride + kTile, bytes);
+  }
+}
+
+// block() for rows x columns that need not be whole tiles.
+inline void any_block(int64_t rows, int64_t columns, int64_t depth, const Bf16* a, int64_t a_stride, int64_t a_tile,
+                      int64_t a_second, const Bf16* panel, const Ahead& ahead, float* out, int64_t out_stride,
+                      bool accumulate) {
+  if (rows == kWide && columns >= kWide) {
+    return block<2>(depth, a, a_stride, a_tile, a_second, panel, ahead, out, out_stride, accumulate);
+  }
+  alignas(64) float copy[kWide * kWide];
+  const int64_t width = columns < kWide ? columns : kWide;
+  if (accumulate)
+    for (int64_t r = 0; r < rows; ++r)
+      for (int64_t n = 0; n < width; ++n) copy[r * kWide + n] = out[r * out_stride + n];
+  if (rows <= kTile) {
+    block<1>(depth, a, a_stride, a_tile, a_second, panel, ahead, copy, kWide, accumulate);
+  } else {
+    block<2>(depth, a, a_stride, a_tile, a_second, panel, ahead, copy, kWide, accumulate);
+  }
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t n = 0; n < width; ++n) out[r * out_stride + n] = copy[r * kWide + n];
+}
+
+int64_t panel_size(int64_t depth) {
+  return whole(depth) * kWide;
+}
+
+// 16 columns of two rows as pairs.
+inline __m512i pairs_of(const Bf16* even, const Bf16* odd, __mmask16 columns) {
+  const __m512i low = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(columns, even));
+  if (odd == nullptr) return low;
+  const __m512i high = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(columns, odd));
+  return _mm512_or_si512(low, _mm512_slli_epi32(high, 16));
+}
+
+inline __mmask16 first_lanes(int64_t count) {
+  return count >= kTile ? 0xFFFF : count <= 0 ? 0 : static_cast<__mmask16>((1u << count) - 1);
+}
+
+// Tile (k / 32, half) of a panel holds 16 rows of pairs of depth by 16 columns.
+void pack_panel(const Bf16* from, int64_t k_stride, int64_t n_stride, int64_t depth, int64_t columns, Bf16* to) {
+  for (int64_t k = 0; k < whole(depth); k += 2) {
+    for (int64_t half = 0; half < 2; ++half) {
+      const __mmask16 lanes = first_lanes(columns - half * kTile);
+      const Bf16* first = from + k * k_stride + half * kTile * n_stride;
+      __m512i pairs = _mm512_setzero_si512();
+      if (lanes != 0 && k < depth) {
+        const bool lone = k + 1 == depth;
+        if (n_stride == 1) {
+          pairs = pairs_of(first, lone ? nullptr : first + k_stride, lanes);
+        } else {
+          alignas(64) uint32_t gathered[kTile] = {};
+          for (int64_t n = 0; n < kTile && (lanes >> n & 1); ++n) {
+            gathered[n] = first[n * n_stride].bits;
+            if (!lone) __builtin_memcpy(&gathered[n], first + n * n_stride, 4);
+          }
+          pairs = _mm512_load_si512(gathered);
+        }
+      }
+      _mm512_storeu_si512(to + k / kPairs * 2 * kTileElements + half * kTileElements + k % kPairs * kTile, pairs);
+    }
+  }
+}
+
+void multiply(const Bf16* a, int64_t a_stride, int64_t rows, const Bf16* panels, int64_t depth, int64_t columns,
+              float* out, int64_t out_stride) {
+  const Tiles tiles;
+  alignas(64) Bf16 copy[kWide * kDepth];
+  const int64_t whole_rows = rows / kWide * kWide;
+  for (int64_t k = 0; k < depth; k += kDepth) {
+    const int64_t count = depth - k < kDepth ? depth - k : kDepth;
+    for (int64_t n = 0; n < columns; n += kWide) {
+      const Bf16* panel = panels + n * depth + k * kWide;
+      for (int64_t r = 0; r < whole_rows; r += kWide) {
+        const Bf16* here = a + r * a_stride + k;
+        const Ahead ahead = {n + kWide < columns ? panel + depth * kWide : panel,
+                             static_cast<int>(r * kWide / whole_rows),
+                             static_cast<int>((r + kWide) * kWide / whole_rows)};
+        any_block(kWide, columns - n, count, here, a_stride * 2, kPairs, kTile * a_stride, panel, ahead,
+                  out + r * out_stride + n, out_stride, k > 0);
+      }
+    }
+    if (rows == whole_rows) continue;
+    // The rows of the last tiles must not be read beyond the end: from a copy.
+    for (int64_t r = whole_rows; r < rows; ++r)
+      __builtin_memcpy(copy + (r - whole_rows) * count, a + r * a_stride + k, static_cast<size_t>(count) * 2);
+    for (int64_t n = 0; n < columns; n += kWide) {
+      any_block(rows - whole_rows, columns - n, count, copy, count * 2, kPairs, kTile * count,
+                panels + n * depth + k * kWide, {panels, 0, 0}, out + whole_rows * out_stride + n, out_stride, k > 0);
+    }
+  }
+}
+
+int64_t strip_size(int64_t depth) {
+  return whole(depth) * kTile;
+}
+
+// rows[i] lane j <-> rows[j] lane i.
+inline void transpose(__m512i rows[kTile]) {
+  __m512i t[kTile];
+  for (int i = 0; i < 8; ++i) {
+    t[2 * i] = _mm512_unpacklo_epi32(rows[2 * i], rows[2 * i + 1]);
+    t[2 * i + 1] = _mm512_unpackhi_epi32(rows[2 * i], rows[2 * i + 1]);
+  }
+  for (int i = 0; i < 4; ++i) {
+    rows[4 * i] = _mm512_unpacklo_epi64(t[4 * i], t[4 * i + 2]);
+    rows[4 * i + 1] = _mm512_unpackhi_epi64(t[4 * i], t[4 * i + 2]);
+    rows[4 * i + 2] = _mm512_unpacklo_epi64(t[4 * i + 1], t[4 * i + 3]);
+    rows[4 * i + 3] = _mm512_unpackhi_epi64(t[4 * i + 1], t[4 * i + 3]);
+  }
+  for (int i = 0; i < 4; ++i) {
+    t[i] = _mm512_shuffle_i32x4(rows[i], rows[4 + i], 0x88);
+    t[4 + i] = _mm512_shuffle_i32x4(rows[i], rows[4 + i], 0xDD);
+    t[8 + i] = _mm512_shuffle_i32x4(rows[8 + i], rows[12 + i], 0x88);
+    t[12 + i] = _mm512_shuffle_i32x4(rows[8 + i], rows[12 + i], 0xDD);
+  }
+  for (int i = 0; i < 8; ++i) {
+    rows[i] = _mm512_shuffle_i32x4(t[i], t[8 + i], 0x88);
+    rows[8 + i] = _mm512_shuffle_i32x4(t[i], t[8 + i], 0xDD);
+  }
+}
+
+// A strip is tiles of 16 rows by 32 of depth.
+void pack_strip(const Bf16* from, int64_t k_stride, int64_t depth, int64_t rows, Bf16* to) {
+  const __mmask16 lanes = first_lanes(rows);
+  for (int64_t k = 0; k < whole(depth); k += kPairs) {
+    __m512i pairs[kTile];
+    for (int64_t i = 0; i < kTile; ++i) {
+      const Bf16* even = from + (k + 2 * i) * k_stride;
+      pairs[i] = k + 2 * i < depth ? pairs_of(even, k + 2 * i + 1 < depth ? even + k_stride : nullptr, lanes)
+                                   : _mm512_setzero_si512();
+    }
+    transpose(pairs);
+    for (int64_t i = 0; i < kTile; ++i) _mm512_storeu_si512(to + k * kTile + i * kPairs, pairs[i]);
+  }
+}
+
+void multiply_strips(const Bf16* strips, int64_t rows, const Bf16* panels, int64_t depth, int64_t columns, float* out,
+                     int64_t out_stride) {
+  const Tiles tiles;
+  const int64_t deep = whole(depth);
+  for (int64_t k = 0; k < deep; k += kDepth) {
+    const int64_t count = deep - k < kDepth ? deep - k : kDepth;
+    for (int64_t n = 0; n < columns; n += kWide) {
+      const Bf16* panel = panels + n * deep + k * kWide;
+      for (int64_t r = 0; r < rows; r += kWide) {
+        const Bf16* here = strips + r * deep + k * kTile;
+        const Ahead ahead = {n + kWide < columns ? panel + deep * kWide : panel, static_cast<int>(r * kWide / rows),
+                             static_cast<int>((r + kWide) * kWide / rows)};
+        any_block(rows - r < kWide ? rows - r : kWide, columns - n, count, here, 64, kTileElements, kTile * deep, panel,
+                  ahead, out + r * out_stride + n, out_stride, true);
+      }
+    }
+  }
+}
+
+}  // namespace
+
+extern const Products<Bf16> products_amx;
+const Products<Bf16> products_amx = {128,    kWide, panel_size, pack_panel, multiply,
+                                     kPairs, kTile, strip_size, pack_strip, multiply_strips};
+
+}  // namespace st::kernels

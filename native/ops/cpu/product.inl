@@ -1,0 +1,149 @@
+// Matrix products in float on packed panels. Included by kernels.cpp. A micro-kernel keeps R rows of V vectors of sums
+// in registers: 8 x 3 of the 32 registers of AVX-512, 4 x 2 of the 16 of AVX2 (whose vectors are pairs here).
+
+#include "ops/cpu/simd.inl"
+
+#if defined(__AVX512F__)
+constexpr int kRows = 8, kVectors = 3;
+#else
+constexpr int kRows = 6, kVectors = 1;
+#endif
+constexpr int64_t kVector = Simd<float>::width, kPanel = kVectors * kVector;
+constexpr int64_t kDepth = 384;  // of a block: its panel stays in the first and second cache
+
+// C[R, kPanel] (+)= A B for one panel; A's element (r, k) is a[r * row_stride + k * k_stride]. Draws `next`, where the
+// panel after this one lies, into the second cache meanwhile.
+template <int R>
+static void product_block(int64_t depth, const float* a, int64_t row_stride, int64_t k_stride, const float* panel,
+                          const float* next, float* c, int64_t c_stride, bool accumulate) {
+  using Vec = Simd<float>::type;
+  Vec sum[R][kVectors];
+  for (int r = 0; r < R; ++r)
+    for (int v = 0; v < kVectors; ++v)
+      sum[r][v] = accumulate ? *reinterpret_cast<const Vec*>(c + r * c_stride + v * kVector) : Vec{};
+  for (int64_t k = 0; k < depth; ++k) {
+    __builtin_prefetch(next + k * kVector, 0, 2);
+    Vec row[kVectors];
+    for (int v = 0; v < kVectors; ++v) row[v] = *reinterpret_cast<const Vec*>(panel + k * kPanel + v * kVector);
+    for (int r = 0; r < R; ++r) {
+      const float x = a[r * row_stride + k * k_stride];
+      for (int v = 0; v < kVectors; ++v) sum[r][v] += x * row[v];
+    }
+  }
+  for (int r = 0; r < R; ++r)
+    for (int v = 0; v < kVectors; ++v) *reinterpret_cast<Vec*>(c + r * c_stride + v * kVector) = sum[r][v];
+}
+
+// The last columns, which do not fill a panel, through a copy.
+template <int R>
+static void product_block_tail(int64_t depth, const float* a, int64_t row_stride, int64_t k_stride, const float* panel,
+                               float* c, int64_t c_stride, int64_t columns, bool accumulate) {
+  float copy[R * kPanel] = {};
+  if (accumulate)
+    for (int r = 0; r < R; ++r)
+      for (int64_t n = 0; n < columns; ++n) copy[r * kPanel + n] = c[r * c_stride + n];
+  product_block<R>(depth, a, row_stride, k_stride, panel, panel, copy, kPanel, accumulate);
+  for (int r = 0; r < R; ++r)
+    for (int64_t n = 0; n < columns; ++n) c[r * c_stride + n] = copy[r * kPanel + n];
+}
+
+template <int R>
+ST_INLINE void product_rows(int64_t rows, int64_t depth, const float* a, int64_t row_stride, int64_t k_stride,
+                            const float* panel, const float* next, float* c, int64_t c_stride, int64_t columns,
+                            bool accumulate) {
+  if constexpr (R > 0) {
+    if (rows != R) {
+      return product_rows<R - 1>(rows, depth, a, row_stride, k_stride, panel, next, c, c_stride, columns, accumulate);
+    }
+    if (columns >= kPanel)
+      return product_block<R>(depth, a, row_stride, k_stride, panel, next, c, c_stride, accumulate);
+    product_block_tail<R>(depth, a, row_stride, k_stride, panel, c, c_stride, columns, accumulate);
+  }
+}
+
+static int64_t panel_size(int64_t depth) {
+  return depth * kPanel;
+}
+
+static void pack_panel(const float* from, int64_t k_stride, int64_t n_stride, int64_t depth, int64_t columns,
+                       float* to) {
+  if (columns < kPanel) fill(to, depth * kPanel, 0.0f);
+  if (n_stride == 1) {
+    for (int64_t k = 0; k < depth; ++k)
+      for (int64_t n = 0; n < columns; ++n) to[k * kPanel + n] = from[k * k_stride + n];
+    return;
+  }
+  constexpr int64_t kTile = 16;  // a cache line of each column at a time
+  for (int64_t first = 0; first < depth; first += kTile) {
+    const int64_t last = first + kTile < depth ? first + kTile : depth;
+    for (int64_t n = 0; n < columns; ++n)
+      for (int64_t k = first; k < last; ++k) to[k * kPanel + n] = from[k + n * n_stride];
+  }
+}
+
+static void multiply(const float* a, int64_t a_stride, int64_t rows, const float* panels, int64_t depth,
+                     int64_t columns, float* out, int64_t out_stride) {
+  for (int64_t k = 0; k < depth; k += kDepth) {
+    const int64_t count = depth - k < kDepth ? depth - k : kDepth;
+    for (int64_t n = 0; n < columns; n += kPanel) {
+      const float* panel = panels + n * depth + k * kPanel;
+      // Each strip draws in its share of the next panel.
+      const float* next = n + kPanel < columns ? panel + depth * kPanel : panel;
+      for (int64_t r = 0; r < rows; r += kRows) {
+        const int64_t strip = r / kRows < kVectors ? r / kRows : 0;
+        product_rows<kRows>(rows - r < kRows ? rows - r : kRows, count, a + r * a_stride + k, a_stride, 1, panel,
+                            next + strip * count * kVector, out + r * out_stride + n, out_stride, columns - n, k > 0);
+      }
+    }
+  }
+}
+
+static int64_t strip_size(int64_t depth) {
+  return depth * kRows;
+}
+
+static void pack_strip(const float* from, int64_t k_stride, int64_t depth, int64_t rows, float* to) {
+  if (rows == kRows) {
+    for (int64_t k = 0; k < depth; ++k) __builtin_memcpy(to + k * kRows, from + k * k_stride, sizeof(float) * kRows);
+    return;
+  }
+  for (int64_t k = 0; k < depth; ++k)
+    for (int64_t r = 0; r < kRows; ++r) to[k * kRows + r] = r < rows ? from[k * k_stride + r] : 0.0f;
+}
+
+static void multiply_strips(const float* strips, int64_t rows, const float* panels, int64_t depth, int64_t columns,
+                            float* out, int64_t out_stride) {
+  constexpr int64_t kBlock = 256;
+  for (int64_t k = 0; k < depth; k += kBlock) {
+    const int64_t count = depth - k < kBlock ? depth - k : kBlock;
+    for (int64_t n = 0; n < columns; n += kPanel) {
+      const float* panel = panels + n * depth + k * kPanel;
+      const float* next = n + kPanel < columns ? panel + depth * kPanel : panel;
+      for (int64_t r = 0; r < rows; r += kRows) {
+        const int64_t strip = r / kRows < kVectors ? r / kRows : 0;
+        product_rows<kRows>(rows - r < kRows ? rows - r : kRows, count, strips + r * depth + k * kRows, 1, kRows, panel,
+                            next + strip * count * kVector, out + r * out_stride + n, out_stride, columns - n, true);
+      }
+    }
+  }
+}
+
+// out (+)= sums (+ bias), rows of `width` one after the other; bias may be null, and sums may be out.
+template <typename S>
+static void store_rows(int64_t rows, int64_t width, const arithmetic_t<S>* sums, const arithmetic_t<S>* bias,
+                       bool accumulate, S* out) {
+  using A = arithmetic_t<S>;
+  if (static_cast<const void*>(sums) == out && bias == nullptr) return;
+  for (int64_t r = 0; r < rows; ++r, sums += width, out += width) {
+    if (accumulate) {
+#pragma omp simd
+      for (int64_t i = 0; i < width; ++i) store(out[i], load(out[i]) + sums[i]);
+    } else if (bias == nullptr) {
+#pragma omp simd
+      for (int64_t i = 0; i < width; ++i) store(out[i], sums[i]);
+    } else {
+#pragma omp simd
+      for (int64_t i = 0; i < width; ++i) store(out[i], A(sums[i] + bias[i]));
+    }
+  }
+}

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+
+#include "ops/cpu/kernels.h"
+
+// Matrix products of one thread, on operands that were packed for the registers of one instruction set. The driver that
+// shares a product among threads is ops/product.cpp. S: storage type of the operands; sums are float.
+namespace st::kernels {
+
+template <typename S>
+struct Products {
+  // Rows of A that a thread multiplies at a time, so that what comes out is still in its cache when the next work on
+  // these rows begins.
+  int64_t block_rows;
+  // B [depth, columns] is packed in panels of `panel` columns, one after the other, each `panel_size(depth)` elements.
+  int64_t panel;
+  int64_t (*panel_size)(int64_t depth);
+  // Packs `columns` <= panel columns of B, whose element (k, n) is from[k * k_stride + n * n_stride]; one of the
+  // strides is 1. What is missing to a whole panel becomes 0.
+  void (*pack_panel)(const S* from, int64_t k_stride, int64_t n_stride, int64_t depth, int64_t columns, S* to);
+  // out[rows, columns] = A[rows, depth] B. A is read as it lies; depth must be a multiple of `depth_step`.
+  void (*multiply)(const S* a, int64_t a_stride, int64_t rows, const S* panels, int64_t depth, int64_t columns,
+                   float* out, int64_t out_stride);
+  int64_t depth_step;
+
+  // For A' B, where A lies as [depth, rows]: strips of `strip` rows, each `strip_size(depth)` elements.
+  int64_t strip;
+  int64_t (*strip_size)(int64_t depth);
+  void (*pack_strip)(const S* from, int64_t k_stride, int64_t depth, int64_t rows, S* to);
+  // out[rows, columns] += A' B for `rows` rows of consecutive strips.
+  void (*multiply_strips)(const S* strips, int64_t rows, const S* panels, int64_t depth, int64_t columns, float* out,
+                          int64_t out_stride);
+};
+
+// Null where the chosen instruction set has none: then ATen multiplies.
+template <typename S>
+const Products<S>* products();
+
+}  // namespace st::kernels

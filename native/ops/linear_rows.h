@@ -1,0 +1,45 @@
+#pragma once
+
+#include "ops/linear.h"
+#include "ops/product.h"
+
+// Linear layers by the CPU's own kernels, with what follows done to rows while they are in the cache: for ops that have
+// checked product::available().
+namespace st {
+
+// Calls work(S{}) with the storage type of a product's operands.
+template <typename Work>
+void with_product_storage(at::ScalarType type, const Work& work) {
+  if (type == at::kFloat) return work(float{});
+  work(kernels::Bf16{});
+}
+
+// The tensor's memory where its elements are sums already, so that a product can write them there; else null.
+template <typename S>
+float* same_memory(const at::Tensor& tensor) {
+  if constexpr (std::is_same_v<S, float>) return data<float>(tensor);
+  return nullptr;
+}
+
+// x W', handed to epilogue(begin, end, sums_BO) by blocks of rows (product::multiply).
+template <typename S, typename Epilogue>
+void linear_rows(const at::Tensor& x_TI, const Weight& weight, float* sums_TO, const Epilogue& epilogue) {
+  const Scratch scratch(weight.workspace);
+  const at::Tensor panels =
+      weight.packed_OI != nullptr ? *weight.packed_OI : product::pack(weight.value_OI, true, weight.workspace);
+  const int64_t depth = x_TI.size(1);
+  product::multiply<S>(*product::kernels_for<S>(depth), data<S>(x_TI), x_TI.size(0), depth, data<S>(panels),
+                       weight.value_OI.size(0), sums_TO, epilogue);
+}
+
+// d_y W, handed to epilogue(begin, end, sums_BI).
+template <typename S, typename Epilogue>
+void linear_backward_rows(const at::Tensor& d_y_TO, const Weight& weight, float* sums_TI, const Epilogue& epilogue) {
+  const Scratch scratch(weight.workspace);
+  const at::Tensor panels = product::pack(weight.value_OI, false, weight.workspace);
+  const int64_t depth = d_y_TO.size(1);
+  product::multiply<S>(*product::kernels_for<S>(depth), data<S>(d_y_TO), d_y_TO.size(0), depth, data<S>(panels),
+                       weight.value_OI.size(1), sums_TI, epilogue);
+}
+
+}  // namespace st

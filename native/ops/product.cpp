@@ -1,0 +1,94 @@
+#include "ops/product.h"
+
+namespace st::product {
+
+namespace {
+
+// A depth of add_transposed() that is packed at a time: its operands stay in the second and third cache.
+constexpr int64_t kChunk = 768;
+
+template <typename S>
+int64_t packed_size(const kernels::Products<S>& products, int64_t depth, int64_t columns) {
+  return (columns + products.panel - 1) / products.panel * products.panel_size(depth);
+}
+
+template <typename S>
+void pack_panels(const kernels::Products<S>& products, const S* from, int64_t k_stride, int64_t n_stride, int64_t depth,
+                 int64_t columns, int64_t first, int64_t last, S* to) {
+  for (int64_t panel = first; panel < last; ++panel) {
+    const int64_t n = panel * products.panel;
+    products.pack_panel(from + n * n_stride, k_stride, n_stride, depth, std::min(products.panel, columns - n),
+                        to + panel * products.panel_size(depth));
+  }
+}
+
+}  // namespace
+
+bool available(const at::Tensor& x_TI) {
+  if (!x_TI.is_cpu() || x_TI.scalar_type() == at::kDouble) return false;
+  const int64_t depth = x_TI.size(1);
+  return x_TI.scalar_type() == at::kFloat ? kernels_for<float>(depth) != nullptr
+                                          : kernels_for<kernels::Bf16>(depth) != nullptr;
+}
+
+at::Tensor pack(const at::Tensor& matrix, bool transposed, Workspace& workspace) {
+  const int64_t depth = matrix.size(transposed ? 1 : 0), columns = matrix.size(transposed ? 0 : 1);
+  at::Tensor out;
+  with_storage(matrix.scalar_type(), [&]<typename S>(S) {
+    if constexpr (!std::is_same_v<S, double>) {
+      const kernels::Products<S>& products = *kernels_for<S>(depth);
+      const int64_t size = packed_size(products, depth, columns);
+      out = workspace.take({size}, matrix.scalar_type());
+      const int64_t k_stride = transposed ? 1 : columns, n_stride = transposed ? depth : 1;
+      const int64_t panels = (columns + products.panel - 1) / products.panel;
+      parallel_ranges(panels, parallel_parts(panels, 1), [&](int64_t, int64_t first, int64_t last) {
+        pack_panels(products, data<S>(matrix), k_stride, n_stride, depth, columns, first, last, data<S>(out));
+      });
+    }
+  });
+  return out;
+}
+
+void add_transposed(const at::Tensor& a_TM, const at::Tensor& b_TN, at::Tensor out_MN, Workspace& workspace) {
+  const int64_t tokens = a_TM.size(0), rows = a_TM.size(1), columns = b_TN.size(1);
+  const int64_t chunks = (tokens + kChunk - 1) / kChunk;
+  const int64_t chunk = ((tokens + chunks - 1) / chunks + kLeastRows - 1) / kLeastRows * kLeastRows;
+  with_storage(a_TM.scalar_type(), [&]<typename S>(S) {
+    if constexpr (!std::is_same_v<S, double>) {
+      const kernels::Products<S>& products = *kernels_for<S>(0);
+      const int64_t strips = (rows + products.strip - 1) / products.strip;
+      const int64_t panels = (columns + products.panel - 1) / products.panel;
+      const Scratch scratch(workspace);
+      S* packed_a = data<S>(workspace.take({strips * products.strip_size(chunk)}, a_TM.scalar_type()));
+      S* packed_b = data<S>(workspace.take({packed_size(products, chunk, columns)}, a_TM.scalar_type()));
+      for (int64_t begin = 0; begin < tokens; begin += chunk) {
+        const int64_t depth = std::min(chunk, tokens - begin), strip_size = products.strip_size(depth);
+        const S* a = data<S>(a_TM) + begin * rows;
+        // Each thread packs its share of both operands.
+        const int64_t parts = parallel_parts(depth, kLeastRows);
+        parallel_ranges(parts, parts, [&](int64_t part, int64_t, int64_t) {
+          for (int64_t strip = strips * part / parts; strip < strips * (part + 1) / parts; ++strip) {
+            const int64_t row = strip * products.strip;
+            products.pack_strip(a + row, rows, depth, std::min(products.strip, rows - row),
+                                packed_a + strip * strip_size);
+          }
+          pack_panels(products, data<S>(b_TN) + begin * columns, columns, 1, depth, columns, panels * part / parts,
+                      panels * (part + 1) / parts, packed_b);
+        });
+        parallel_ranges(strips, parallel_parts(strips, 2), [&](int64_t, int64_t first, int64_t last) {
+          const int64_t row = first * products.strip;
+          products.multiply_strips(packed_a + first * strip_size, std::min(rows, last * products.strip) - row, packed_b,
+                                   depth, columns, data<float>(out_MN) + row * columns, columns);
+        });
+      }
+    }
+  });
+}
+
+float* block_of_sums(int64_t count) {
+  thread_local std::vector<float> memory;
+  if (static_cast<int64_t>(memory.size()) < count) memory.resize(count);
+  return memory.data();
+}
+
+}  // namespace st::product

@@ -1,0 +1,72 @@
+#pragma once
+
+#include <vector>
+
+#include "core/parallel.h"
+#include "core/workspace.h"
+#include "ops/cpu/products.h"
+#include "ops/cpu_call.h"
+
+// Matrix products on the CPU, shared among the threads: rows where there are enough of them, columns as well where
+// there are not. What one thread does is in ops/cpu; sums are float.
+namespace st::product {
+
+// The kernels for operands of this storage type and depth, or null: then ATen multiplies.
+template <typename S>
+const kernels::Products<S>* kernels_for(int64_t depth) {
+  const kernels::Products<S>* products = kernels::products<S>();
+  return products != nullptr && depth % products->depth_step == 0 ? products : nullptr;
+}
+
+// Whether there are kernels for x [T, depth].
+bool available(const at::Tensor& x_TI);
+
+// B [depth, columns] packed. B's element (k, n) is matrix[n, k] when `transposed`, else matrix[k, n].
+at::Tensor pack(const at::Tensor& matrix, bool transposed, Workspace& workspace);
+
+// out_MN += a_TM' b_TN.
+void add_transposed(const at::Tensor& a_TM, const at::Tensor& b_TN, at::Tensor out_MN, Workspace& workspace);
+
+// Memory of the calling thread for `count` sums.
+float* block_of_sums(int64_t count);
+
+constexpr int64_t kLeastRows = 32;  // that are worth a thread
+
+// Multiplies a_TK by packed panels, and hands the sums of rows [begin, end) to epilogue(begin, end, sums) while they
+// are in the thread's cache; they lie `columns` apart, in `sums_TN` (from its row `begin`) or, if that is null, in
+// memory that is valid during the call. Rows come in parts and blocks that depend on their number and the threads'
+// alone.
+template <typename S, typename Epilogue>
+void multiply(const kernels::Products<S>& products, const S* a_TK, int64_t rows, int64_t depth, const S* panels,
+              int64_t columns, float* sums_TN, const Epilogue& epilogue) {
+  const int64_t row_parts = parallel_parts(rows, kLeastRows);
+  const int64_t panel_count = (columns + products.panel - 1) / products.panel;
+  const int64_t column_parts = std::min(panel_count, at::get_num_threads() / row_parts);
+  if (column_parts == 1) {
+    parallel_ranges(rows, row_parts, [&](int64_t, int64_t first, int64_t last) {
+      const int64_t blocks = (last - first + products.block_rows - 1) / products.block_rows;
+      const int64_t size = ((last - first + blocks - 1) / blocks + kLeastRows - 1) / kLeastRows * kLeastRows;
+      for (int64_t begin = first; begin < last; begin += size) {
+        const int64_t end = std::min(last, begin + size);
+        float* sums = sums_TN != nullptr ? sums_TN + begin * columns : block_of_sums(size * columns);
+        products.multiply(a_TK + begin * depth, depth, end - begin, panels, depth, columns, sums, columns);
+        epilogue(begin, end, sums);
+      }
+    });
+    return;
+  }
+  float* sums = sums_TN != nullptr ? sums_TN : block_of_sums(rows * columns);
+  parallel_ranges(row_parts * column_parts, row_parts * column_parts, [&](int64_t task, int64_t, int64_t) {
+    const int64_t row = task / column_parts, column = task % column_parts;
+    const int64_t begin = rows * row / row_parts, end = rows * (row + 1) / row_parts;
+    const int64_t first = panel_count * column / column_parts * products.panel;
+    const int64_t last = std::min(columns, panel_count * (column + 1) / column_parts * products.panel);
+    products.multiply(a_TK + begin * depth, depth, end - begin,
+                      panels + first / products.panel * products.panel_size(depth), depth, last - first,
+                      sums + begin * columns + first, columns);
+  });
+  parallel_ranges(rows, parallel_parts(rows, kLeastRows),
+                  [&](int64_t, int64_t begin, int64_t end) { epilogue(begin, end, sums + begin * columns); });
+}
+
+}  // namespace st::product
