@@ -1,0 +1,85 @@
+// Linear layers by the processor's own kernels against ATen in double precision.
+#include <ATen/ops/mm.h>
+#include <ATen/ops/zeros.h>
+
+#include "core/device.h"
+#include "ops/cpu/products.h"
+#include "ops/linear.h"
+#include "ops/product.h"
+#include "support.h"
+
+namespace st::test {
+
+namespace {
+
+struct Shape {
+  int64_t tokens, in, out;
+};
+
+// Whole and broken blocks, panels and strips; few rows (threads share columns) and many.
+const std::vector<Shape> kShapes = {{1, 32, 1},   {2, 64, 33},   {7, 96, 48},   {31, 384, 96},  {33, 416, 100},
+                                    {65, 32, 17}, {100, 800, 5}, {257, 64, 66}, {803, 96, 130}, {1600, 32, 40}};
+
+at::Tensor values(at::IntArrayRef shape, at::ScalarType type, uint64_t seed) {
+  return random_tensor(shape, at::kFloat, seed).to(type);
+}
+
+// What float sums of bf16 products, then rounded to the storage type, may differ by from exact ones.
+double tolerance(at::ScalarType type, int64_t depth) {
+  return type == at::kFloat ? 1e-6 * static_cast<double>(depth) : 8e-3 + 1e-6 * static_cast<double>(depth);
+}
+
+void expect_product(const at::Tensor& found, const at::Tensor& expected, int64_t depth, const std::string& what) {
+  expect_close(found.to(at::kDouble), expected, tolerance(found.scalar_type(), depth), what);
+}
+
+}  // namespace
+
+TEST(Product, LinearForwardAndBackward) {
+  Workspace workspace(at::kCPU);
+  for (at::ScalarType type : {at::kFloat, at::kBFloat16}) {
+    for (const Shape& shape : kShapes) {
+      const std::string what = std::string(c10::toString(type)) + " " + std::to_string(shape.tokens) + " x " +
+                               std::to_string(shape.in) + " x " + std::to_string(shape.out);
+      const at::Tensor x = values({shape.tokens, shape.in}, type, 1), w = values({shape.out, shape.in}, type, 2);
+      const at::Tensor bias = random_tensor({shape.out}, at::kFloat, 3);
+      const at::Tensor exact = at::mm(x.to(at::kDouble), w.to(at::kDouble).t());
+      at::Tensor y = at::zeros({shape.tokens, shape.out}, type);
+      linear(x, {w, nullptr, workspace}, bias, y);
+      expect_product(y, exact + bias, shape.in, what);
+      linear(x, {w, nullptr, workspace}, at::Tensor(), y);
+      expect_product(y, exact, shape.in, what + " without bias");
+      if (const at::Tensor packed = pack_weight(w, workspace); packed.defined()) {
+        at::Tensor again = at::zeros_like(y);
+        linear(x, {w, &packed, workspace}, at::Tensor(), again);
+        EXPECT_TRUE(again.equal(y)) << what << " from a weight that was packed before";
+      }
+
+      const at::Tensor d_y = values({shape.tokens, shape.out}, type, 4), d_x_before = values(x.sizes(), type, 5);
+      const at::Tensor d_exact = at::mm(d_y.to(at::kDouble), w.to(at::kDouble));
+      at::Tensor d_x = at::zeros_like(x);
+      linear_backward_input(d_y, {w, nullptr, workspace}, d_x, false);
+      expect_product(d_x, d_exact, shape.out, what + ", d_x");
+      d_x.copy_(d_x_before);
+      linear_backward_input(d_y, {w, nullptr, workspace}, d_x, true);
+      expect_product(d_x, d_exact + d_x_before, shape.out, what + ", d_x added");
+
+      const at::Tensor d_w_before = random_tensor(w.sizes(), at::kFloat, 6);
+      at::Tensor d_w = d_w_before.clone();
+      linear_backward_weight(d_y, x, d_w, workspace);
+      expect_close(d_w.to(at::kDouble), at::mm(d_y.to(at::kDouble).t(), x.to(at::kDouble)) + d_w_before,
+                   1e-6 * static_cast<double>(shape.tokens) + 1e-6, what + ", d_weight");
+    }
+  }
+}
+
+// A depth that the tiles of bf16 do not take, and double: ATen's.
+TEST(Product, FallsBackToATen) {
+  EXPECT_FALSE(product::available(at::zeros({3, 32}, at::kDouble)));
+  if (kernels::products<kernels::Bf16>() != nullptr) {
+    EXPECT_TRUE(product::available(at::zeros({3, 64}, at::kBFloat16)));
+    EXPECT_FALSE(product::available(at::zeros({3, 40}, at::kBFloat16)));
+  }
+}
+
+}  // namespace st::test
