@@ -46,8 +46,7 @@ void Encoder::encode(const PackedBatch& batch, EncoderOutput output, float* out,
   const int64_t width = output == EncoderOutput::kSentenceEmbedding ? embedding_dimension() : token_dimension();
   check(size == rows * width, "ERR_INVALID_ARGUMENT", "Expected room for ", rows, " x ", width,
         " values in out but found ", size);
-  const Input input(batch, network.device());
-  at::from_blob(out, {rows, width}, at::kFloat).copy_(network.encode(input, output));
+  at::from_blob(out, {rows, width}, at::kFloat).copy_(network.encode(batch, output));
 }
 
 void Encoder::dispose() {

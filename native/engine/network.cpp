@@ -2,12 +2,19 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/zeros_like.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include "core/device.h"
 
 namespace st {
+
+namespace {
+// Rows are encoded so many tokens at a time on the CPU: enough for the matrix products, and what lies between two
+// layers stays near the processor.
+constexpr int64_t kBlockTokens = 1024;
+}  // namespace
 
 Network::Network(const EncoderSpec& spec)
     : spec_(spec), device_(parse_device(spec.device)), compute_(parse_dtype(spec.dtype)), workspace_(device_) {
@@ -44,14 +51,29 @@ at::Tensor Network::run_heads(const Pass& pass, const at::Tensor& tokens_TD,
   return state.sentence_RD;
 }
 
-at::Tensor Network::encode(const Input& input, EncoderOutput output) {
+at::Tensor Network::encode(const PackedBatch& batch, EncoderOutput output) {
   const at::NoGradGuard no_grad;
+  if (!device_.is_cpu()) return encode(Input(batch, device_), output);
+  std::vector<at::Tensor> blocks;
+  for (int64_t begin = 0; begin < batch.rows();) {
+    int64_t end = begin + 1;
+    while (end < batch.rows() && batch.offsets[end + 1] - batch.offsets[begin] <= kBlockTokens) ++end;
+    const bool all = begin == 0 && end == batch.rows();
+    const PackedBatch block = all ? PackedBatch() : batch.slice(begin, end);
+    blocks.push_back(encode(Input(all ? batch : block, device_), output));
+    begin = end;
+  }
+  return blocks.size() == 1 ? blocks[0] : at::cat(blocks);
+}
+
+at::Tensor Network::encode(const Input& input, EncoderOutput output) {
   workspace_.reset();
   const Pass pass{input, parameters_, workspace_, false, {}};
   const at::Tensor tokens_TD = model_->forward(pass);
   const at::ScalarType master = master_dtype(compute_);
   if (output == EncoderOutput::kPoolerOutput) return model_->pooler_output(pass, tokens_TD).to(master);
-  if (output == EncoderOutput::kTokenEmbeddings) return tokens_TD.to(master);
+  // Copied: the next block of rows goes into the same memory.
+  if (output == EncoderOutput::kTokenEmbeddings) return tokens_TD.to(master, false, true);
   return run_heads(pass, tokens_TD.to(master), parameters_.layout.views(parameters_.flat()));
 }
 

@@ -45,13 +45,14 @@ class Network {
   void set_compute(at::ScalarType compute);
 
   // [rows, width], [T, width] or [rows, width] in the master dtype.
-  at::Tensor encode(const Input& input, EncoderOutput output);
+  at::Tensor encode(const PackedBatch& batch, EncoderOutput output);
   Output forward_training(const Input& input, const DropoutKey& dropout, const Wanted& wanted);
   // `gradient`: of what the last training pass gave; undefined where there is none. Adds to `gradients`.
   void backward(const Input& input, const DropoutKey& dropout, const Output& gradient, Gradients& gradients);
   void dispose();
 
  private:
+  at::Tensor encode(const Input& input, EncoderOutput output);
   at::Tensor run_heads(const Pass& pass, const at::Tensor& tokens_TD, const std::vector<at::Tensor>& parameters) const;
   // The states of a layer as a leaf, and the heads on them.
   struct Cut {

@@ -348,7 +348,7 @@ Evaluation Trainer::evaluate(const PackedBatch& batch, int64_t loss) {
                           {needs.layers, needs.tokens, false, false})
                   .forward();
   } else {
-    outputs.embeddings_RD = network.encode(Input(batch, network.device()), EncoderOutput::kSentenceEmbedding);
+    outputs.embeddings_RD = network.encode(batch, EncoderOutput::kSentenceEmbedding);
   }
   const LossGradients value = value_of(owned, {batch, network, impl_->dropout_key(), false}, outputs);
   Evaluation out{value.loss, {}};

@@ -34,8 +34,13 @@ void Linear::forward(const Pass& pass, const at::Tensor& x_TI, at::Tensor y_TO) 
 
 void Linear::backward(const Pass& pass, Gradients& gradients, const at::Tensor& x_TI, const at::Tensor& d_y_TO,
                       at::Tensor d_x_TI, bool accumulate) {
-  linear_backward_weight(d_y_TO, x_TI, gradients[weight_], pass.workspace);
+  backward_weight(pass, gradients, x_TI, d_y_TO);
   linear_backward_input(d_y_TO, weight(pass), d_x_TI, accumulate);
+}
+
+void Linear::backward_weight(const Pass& pass, Gradients& gradients, const at::Tensor& x_TI,
+                             const at::Tensor& d_y_TO) const {
+  linear_backward_weight(d_y_TO, x_TI, gradients[weight_], pass.workspace);
 }
 
 void Linear::backward_bias(Gradients& gradients, const at::Tensor& d_y_TO) const {

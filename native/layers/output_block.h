@@ -2,6 +2,8 @@
 
 #include "layers/linear.h"
 #include "layers/norm.h"
+#include "ops/dropout.h"
+#include "ops/linear_residual_norm.h"
 
 namespace st {
 
@@ -12,10 +14,12 @@ class OutputBlock {
   OutputBlock(Layout& layout, const std::string& name, int64_t in, int64_t width, double epsilon, double dropout,
               uint32_t site);
 
-  at::Tensor forward(const Pass& pass, const at::Tensor& x_TI, const at::Tensor& residual_TD);
-  // d_x is written; returns the gradient of the residual, in the memory of d_out.
-  at::Tensor backward(const Pass& pass, Gradients& gradients, const at::Tensor& d_out_TD, const at::Tensor& x_TI,
-                      at::Tensor d_x_TI);
+  // out may be the residual where no backward follows.
+  void forward(const Pass& pass, const at::Tensor& x_TI, const at::Tensor& residual_TD, at::Tensor out_TD);
+  // All but the gradient of x, which is d_y W for the weight() of this block: gives d_y, in the pass's workspace, and
+  // the gradient of the residual in the memory of d_out.
+  at::Tensor backward(const Pass& pass, Gradients& gradients, const at::Tensor& d_out_TD, const at::Tensor& x_TI);
+  Weight weight(const Pass& pass) { return linear_.weight(pass); }
 
  private:
   Linear linear_;

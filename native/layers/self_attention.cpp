@@ -11,7 +11,7 @@ SelfAttention::SelfAttention(Layout& layout, const std::string& name, const Laye
       qkv_(layout, {name + ".self.query", name + ".self.key", name + ".self.value"}, sizes.width, sizes.width),
       output_(layout, name + ".output", sizes.width, sizes.width, sizes.epsilon, sizes.dropout, first_site + 1) {}
 
-at::Tensor SelfAttention::forward(const Pass& pass, const at::Tensor& x_TD) {
+void SelfAttention::forward(const Pass& pass, const at::Tensor& x_TD, at::Tensor out_TD) {
   const int64_t width = x_TD.size(1);
   x_TD_ = x_TD;
   qkv_T3D_ = pass.take(3 * width);
@@ -19,19 +19,20 @@ at::Tensor SelfAttention::forward(const Pass& pass, const at::Tensor& x_TD) {
   lse_TH_ = pass.training ? pass.take(heads_, pass.master()) : at::Tensor();
   qkv_.forward(pass, x_TD, qkv_T3D_);
   attention(pass.input, pass.dropout_at(site_, dropout_), heads_, qkv_T3D_, context_TD_, lse_TH_);
-  return output_.forward(pass, context_TD_, x_TD);
+  output_.forward(pass, context_TD_, x_TD, out_TD);
 }
 
-at::Tensor SelfAttention::backward(const Pass& pass, Gradients& gradients, const at::Tensor& d_out_TD) {
+at::Tensor SelfAttention::backward(const Pass& pass, Gradients& gradients, at::Tensor d_out_TD) {
   const Scratch scratch(pass.workspace);
   const int64_t width = d_out_TD.size(1);
   at::Tensor d_context_TD = pass.take(width), d_qkv_T3D = pass.take(3 * width);
-  at::Tensor d_x_TD = output_.backward(pass, gradients, d_out_TD, context_TD_, d_context_TD);
+  const at::Tensor d_linear_TD = output_.backward(pass, gradients, d_out_TD, context_TD_);
+  linear_backward_input(d_linear_TD, output_.weight(pass), d_context_TD, false);
   attention_backward(pass.input, pass.dropout_at(site_, dropout_), heads_, qkv_T3D_, context_TD_, lse_TH_, d_context_TD,
                      d_qkv_T3D);
   qkv_.backward_bias(gradients, d_qkv_T3D);
-  qkv_.backward(pass, gradients, x_TD_, d_qkv_T3D, d_x_TD, true);
-  return d_x_TD;
+  qkv_.backward(pass, gradients, x_TD_, d_qkv_T3D, d_out_TD, true);
+  return d_out_TD;
 }
 
 }  // namespace st

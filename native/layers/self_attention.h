@@ -15,9 +15,9 @@ class SelfAttention {
   SelfAttention(Layout& layout, const std::string& name, const LayerSizes& sizes, uint32_t first_site);
   static constexpr uint32_t kSites = 2;
 
-  at::Tensor forward(const Pass& pass, const at::Tensor& x_TD);
+  void forward(const Pass& pass, const at::Tensor& x_TD, at::Tensor out_TD);
   // Returns the gradient of x, in the memory of d_out.
-  at::Tensor backward(const Pass& pass, Gradients& gradients, const at::Tensor& d_out_TD);
+  at::Tensor backward(const Pass& pass, Gradients& gradients, at::Tensor d_out_TD);
 
  private:
   int64_t heads_;

@@ -17,8 +17,11 @@ struct Layer {
   SelfAttention attention;
   FeedForward feed_forward;
 
-  at::Tensor forward(const Pass& pass, const at::Tensor& x_TD) {
-    return feed_forward.forward(pass, attention.forward(pass, x_TD));
+  // out may be x where no backward follows.
+  void forward(const Pass& pass, const at::Tensor& x_TD, const at::Tensor& out_TD) {
+    const at::Tensor middle_TD = pass.take(x_TD.size(1));
+    attention.forward(pass, x_TD, middle_TD);
+    feed_forward.forward(pass, middle_TD, out_TD);
   }
 };
 
@@ -129,14 +132,15 @@ at::Tensor Bert::forward(const Pass& pass) {
   outputs_.clear();
   if (pass.training) outputs_.push_back(x_TD);
   for (Layer& layer : layers_) {
+    const at::Tensor out_TD = pass.training ? pass.take(sizes_.width) : x_TD;
     if (pass.training && !pass.recompute) {
-      x_TD = layer.forward(pass, x_TD);
+      layer.forward(pass, x_TD, out_TD);
     } else {
       // Nothing of the layer is kept but its output, which goes over its input where no backward pass follows.
-      const at::Tensor out_TD = pass.training ? pass.take(sizes_.width) : x_TD;
       const Scratch scratch(pass.workspace);
-      x_TD = out_TD.copy_(layer.forward(pass, x_TD));
+      layer.forward(pass, x_TD, out_TD);
     }
+    x_TD = out_TD;
     if (pass.training) outputs_.push_back(x_TD);
   }
   return x_TD;
@@ -147,7 +151,7 @@ void Bert::backward(const Pass& pass, Gradients& gradients, at::Tensor d_x_TD,
   for (size_t i = layers_.size(); i-- > 0;) {
     if (!d_layers.empty() && d_layers[i + 1].defined()) d_x_TD.add_(d_layers[i + 1]);
     const Scratch scratch(pass.workspace);
-    if (pass.recompute) layers_[i].forward(pass, outputs_[i]);
+    if (pass.recompute) layers_[i].forward(pass, outputs_[i], outputs_[i + 1]);
     d_x_TD = layers_[i].feed_forward.backward(pass, gradients, d_x_TD);
     d_x_TD = layers_[i].attention.backward(pass, gradients, d_x_TD);
   }

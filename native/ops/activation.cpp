@@ -28,15 +28,8 @@ namespace {
 constexpr int64_t kGrain = 16;  // rows that are worth a thread
 
 bool on_kernels(Activation activation, const at::Tensor& x_TF) {
-  switch (activation) {
-    case Activation::kGelu:
-    case Activation::kGeluTanh:
-    case Activation::kRelu:
-    case Activation::kSilu:
-      return x_TF.is_cpu();
-    default:
-      not_a_feed_forward_activation();
-  }
+  if (!is_feed_forward(activation)) not_a_feed_forward_activation();
+  return x_TF.is_cpu();
 }
 
 // Calls work(first, last, block) for all rows of [begin, end), with the block of type A that holds them.

@@ -17,7 +17,7 @@ void linear(const at::Tensor& x_TI, const Weight& weight, const at::Tensor& bias
   with_product_storage(x_TI.scalar_type(), [&]<typename S>(S) {
     const int64_t width = out_TO.size(1);
     const auto store = kernels::table<S>().store_rows;
-    linear_rows<S>(x_TI, weight, same_memory<S>(out_TO), [&](int64_t begin, int64_t end, const float* sums) {
+    linear_rows<S>(x_TI, weight, same_memory<S>(out_TO), [&](int64_t, int64_t begin, int64_t end, const float* sums) {
       store(end - begin, width, sums, data<float>(bias_O), false, data<S>(out_TO) + begin * width);
     });
   });
@@ -29,7 +29,7 @@ void linear_backward_input(const at::Tensor& d_y_TO, const Weight& weight, at::T
     const int64_t width = d_x_TI.size(1);
     const auto store = kernels::table<S>().store_rows;
     linear_backward_rows<S>(d_y_TO, weight, accumulate ? nullptr : same_memory<S>(d_x_TI),
-                            [&](int64_t begin, int64_t end, const float* sums) {
+                            [&](int64_t, int64_t begin, int64_t end, const float* sums) {
                               store(end - begin, width, sums, nullptr, accumulate, data<S>(d_x_TI) + begin * width);
                             });
   });

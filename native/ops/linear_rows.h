@@ -21,7 +21,7 @@ float* same_memory(const at::Tensor& tensor) {
   return nullptr;
 }
 
-// x W', handed to epilogue(begin, end, sums_BO) by blocks of rows (product::multiply).
+// x W', handed to epilogue(part, begin, end, sums_BO) by blocks of rows (product::multiply).
 template <typename S, typename Epilogue>
 void linear_rows(const at::Tensor& x_TI, const Weight& weight, float* sums_TO, const Epilogue& epilogue) {
   const Scratch scratch(weight.workspace);
@@ -32,7 +32,7 @@ void linear_rows(const at::Tensor& x_TI, const Weight& weight, float* sums_TO, c
                        weight.value_OI.size(0), sums_TO, epilogue);
 }
 
-// d_y W, handed to epilogue(begin, end, sums_BI).
+// d_y W, handed to epilogue(part, begin, end, sums_BI).
 template <typename S, typename Epilogue>
 void linear_backward_rows(const at::Tensor& d_y_TO, const Weight& weight, float* sums_TI, const Epilogue& epilogue) {
   const Scratch scratch(weight.workspace);

@@ -32,6 +32,11 @@ float* block_of_sums(int64_t count);
 
 constexpr int64_t kLeastRows = 32;  // that are worth a thread
 
+// Parts that the epilogue of multiply() counts rows by.
+inline int64_t parts(int64_t rows) {
+  return parallel_parts(rows, kLeastRows);
+}
+
 // Multiplies a_TK by packed panels, and hands the sums of rows [begin, end) to epilogue(begin, end, sums) while they
 // are in the thread's cache; they lie `columns` apart, in `sums_TN` (from its row `begin`) or, if that is null, in
 // memory that is valid during the call. Rows come in parts and blocks that depend on their number and the threads'
@@ -39,18 +44,18 @@ constexpr int64_t kLeastRows = 32;  // that are worth a thread
 template <typename S, typename Epilogue>
 void multiply(const kernels::Products<S>& products, const S* a_TK, int64_t rows, int64_t depth, const S* panels,
               int64_t columns, float* sums_TN, const Epilogue& epilogue) {
-  const int64_t row_parts = parallel_parts(rows, kLeastRows);
+  const int64_t row_parts = parts(rows);
   const int64_t panel_count = (columns + products.panel - 1) / products.panel;
   const int64_t column_parts = std::min(panel_count, at::get_num_threads() / row_parts);
   if (column_parts == 1) {
-    parallel_ranges(rows, row_parts, [&](int64_t, int64_t first, int64_t last) {
+    parallel_ranges(rows, row_parts, [&](int64_t part, int64_t first, int64_t last) {
       const int64_t blocks = (last - first + products.block_rows - 1) / products.block_rows;
       const int64_t size = ((last - first + blocks - 1) / blocks + kLeastRows - 1) / kLeastRows * kLeastRows;
       for (int64_t begin = first; begin < last; begin += size) {
         const int64_t end = std::min(last, begin + size);
         float* sums = sums_TN != nullptr ? sums_TN + begin * columns : block_of_sums(size * columns);
         products.multiply(a_TK + begin * depth, depth, end - begin, panels, depth, columns, sums, columns);
-        epilogue(begin, end, sums);
+        epilogue(part, begin, end, sums);
       }
     });
     return;
@@ -65,8 +70,9 @@ void multiply(const kernels::Products<S>& products, const S* a_TK, int64_t rows,
                       panels + first / products.panel * products.panel_size(depth), depth, last - first,
                       sums + begin * columns + first, columns);
   });
-  parallel_ranges(rows, parallel_parts(rows, kLeastRows),
-                  [&](int64_t, int64_t begin, int64_t end) { epilogue(begin, end, sums + begin * columns); });
+  parallel_ranges(rows, row_parts, [&](int64_t part, int64_t begin, int64_t end) {
+    epilogue(part, begin, end, sums + begin * columns);
+  });
 }
 
 }  // namespace st::product

@@ -1,6 +1,7 @@
 // Every op against central differences in float64, with dropout replayed from its key.
 #include <ATen/ops/zeros.h>
 
+#include "core/workspace.h"
 #include "ops/activation.h"
 #include "ops/attention.h"
 #include "ops/embedding_norm.h"
@@ -161,14 +162,15 @@ TEST(Differences, Linear) {
   expect_close(d_bias, once_bias * 2, 1e-14, "d_bias twice");
   const at::Tensor with_bias = out.clone();
   linear(x, {weight, nullptr, workspace}, bias, with_bias);
-  linear(x, weight, {}, out);
+  linear(x, {weight, nullptr, workspace}, {}, out);
   expect_close(with_bias - out, bias.expand({5, 3}), 1e-14, "bias");
 }
 
 TEST(Differences, LinearOfBf16AddsToMastersInFloat32) {
   const at::Tensor x = random_tensor({40, 7}, at::kBFloat16, 1), d_y = random_tensor({40, 3}, at::kBFloat16, 2);
   at::Tensor d_weight = at::zeros({3, 7}, at::kFloat), d_bias = at::zeros({3}, at::kFloat);
-  linear_backward_weight(d_y, x, d_weight);
+  Workspace workspace(at::kCPU);
+  linear_backward_weight(d_y, x, d_weight, workspace);
   bias_backward(d_y, d_bias);
   expect_close(d_weight, d_y.to(at::kDouble).t().matmul(x.to(at::kDouble)), 8e-3, "d_weight");
   expect_close(d_bias, d_y.to(at::kDouble).sum(0), 1e-5, "d_bias");

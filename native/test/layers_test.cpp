@@ -52,13 +52,19 @@ TEST(Differences, OutputBlockLayer) {
   LayerCheck check(parameters);
   const at::Tensor inner = doubles({8, 6}, 7);
   at::Tensor d_inner = at::zeros({8, 6}, at::kDouble);
-  check.run([&](const Pass& pass) { return block.forward(pass, inner, check.x); },
-            [&](const Pass& pass, Gradients& gradients, at::Tensor d_out) {
-              return block.backward(pass, gradients, d_out, inner, d_inner);
-            });
+  const auto forward = [&](const Pass& pass) {
+    at::Tensor out = pass.take(8);
+    block.forward(pass, inner, check.x, out);
+    return out;
+  };
+  check.run(forward, [&](const Pass& pass, Gradients& gradients, at::Tensor d_out) {
+    const at::Tensor d_y = block.backward(pass, gradients, d_out, inner);
+    linear_backward_input(d_y, block.weight(pass), d_inner, false);
+    return d_out;
+  });
   const auto value = [&] {
     check.workspace.reset();
-    return (block.forward(check.pass(), inner, check.x) * check.w).sum().item<double>();
+    return (forward(check.pass()) * check.w).sum().item<double>();
   };
   expect_gradient(value, inner, d_inner, "input of the linear layer");
 }
@@ -68,7 +74,11 @@ TEST(Differences, SelfAttentionLayer) {
   SelfAttention layer(parameters.layout, "attention", kSizes, 1);
   LayerCheck check(parameters);
   check.run(
-      [&](const Pass& pass) { return layer.forward(pass, check.x); },
+      [&](const Pass& pass) {
+        at::Tensor out = pass.take(8);
+        layer.forward(pass, check.x, out);
+        return out;
+      },
       [&](const Pass& pass, Gradients& gradients, at::Tensor d_out) { return layer.backward(pass, gradients, d_out); });
 }
 
@@ -78,10 +88,15 @@ TEST(Differences, FeedForwardLayer) {
     Parameters parameters;
     FeedForward layer(parameters.layout, "layer", kSizes, activation, 1);
     LayerCheck check(parameters);
-    check.run([&](const Pass& pass) { return layer.forward(pass, check.x); },
-              [&](const Pass& pass, Gradients& gradients, at::Tensor d_out) {
-                return layer.backward(pass, gradients, d_out);
-              });
+    check.run(
+        [&](const Pass& pass) {
+          at::Tensor out = pass.take(8);
+          layer.forward(pass, check.x, out);
+          return out;
+        },
+        [&](const Pass& pass, Gradients& gradients, at::Tensor d_out) {
+          return layer.backward(pass, gradients, d_out);
+        });
   }
 }
 

@@ -125,7 +125,7 @@ TEST(Network, TheClassifierDropsInTrainingAlone) {
     Network network(tiny_bert({head(dropout)}, "float64", no_dropout));
     network.prepare();
     network.parameters().flat().copy_(random_tensor({network.parameters().layout.size()}, at::kDouble, 1));
-    if (!training) return network.encode(input, EncoderOutput::kSentenceEmbedding).clone();
+    if (!training) return network.encode(input.batch, EncoderOutput::kSentenceEmbedding).clone();
     return network.forward_training(input, DropoutKey(seed, 0, 0), {}).embeddings_RD.clone();
   };
   const at::Tensor plain = logits(0.4, false, 1);
@@ -182,7 +182,7 @@ TEST(Network, TheMaskDependsOnTheStepAndNotOnPacking) {
   EXPECT_GT(relative_difference(embed(network, input, DropoutKey(1, 1, 0)), first), 0.01);
   EXPECT_GT(relative_difference(embed(network, input, DropoutKey(1, 0, 1)), first), 0.01);
   EXPECT_GT(relative_difference(embed(network, input, DropoutKey(2, 0, 0)), first), 0.01);
-  EXPECT_GT(relative_difference(network.encode(input, EncoderOutput::kSentenceEmbedding), first), 0.01);
+  EXPECT_GT(relative_difference(network.encode(input.batch, EncoderOutput::kSentenceEmbedding), first), 0.01);
   // Row 1 alone, told that it is row 1.
   PackedBatch alone = batch_of({6}, 11);
   alone.ids.assign(batch.ids.begin() + 4, batch.ids.begin() + 10);

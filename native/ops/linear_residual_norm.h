@@ -1,0 +1,14 @@
+#pragma once
+
+#include "ops/linear.h"
+#include "ops/residual_norm.h"
+
+namespace st {
+
+// sum = residual + dropout(x W' + bias); out = layer norm of sum, which may lie where the residual does. `sum_TD`, mean
+// and rstd may be undefined where no backward follows.
+void linear_residual_norm(const Input& input, const at::Tensor& x_TI, const Weight& weight, const at::Tensor& bias_D,
+                          const DropoutMask& mask, const NormWeights& norm, const at::Tensor& residual_TD,
+                          at::Tensor sum_TD, at::Tensor out_TD, at::Tensor mean_T, at::Tensor rstd_T);
+
+}  // namespace st
