@@ -212,7 +212,7 @@ export interface RuntimeInfo {
   fastDTypes: DType[]
   /** Processor features that matter here: avx2, avx512f, avx512_bf16, amx_bf16, … */
   cpuFeatures: string[]
-  /** The kernel path chosen at run time: portable, avx2, avx512. */
+  /** The kernel path chosen at run time: portable, avx2, avx512, amx (avx512 with products of tiles). */
   cpuKernels: string
   threads: number
 }
