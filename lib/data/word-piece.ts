@@ -27,6 +27,8 @@ interface AddedToken {
 const KEPT = 1 << 16
 const KEPT_LENGTH = 32
 
+const plainWord = /^[0-9A-Za-z]+$/
+
 const SPACE = 1
 const PUNCTUATION = 2
 
@@ -124,7 +126,9 @@ export class WordPieceEncoder {
     const ids: number[] = []
     // Lone surrogates become U+FFFD: Python's strings are given to the tokenizer as UTF-8.
     const wellFormed = (stretch as string & { toWellFormed(): string }).toWellFormed()
-    for (const word of bertWords(this.clean(wellFormed))) this.matchWord(word, ids)
+    const cleaned = this.clean(wellFormed)
+    // The general pattern has hundreds of ranges, and compiling it takes longer than matching thousands of plain words.
+    for (const word of plainWord.test(cleaned) ? [cleaned] : bertWords(cleaned)) this.matchWord(word, ids)
     const found = ids.length === 1 ? ids[0]! : ids
     if (stretch.length <= KEPT_LENGTH) {
       if (this.kept.size === KEPT) this.kept.clear()

@@ -76,6 +76,8 @@ function nativeViolations(references: readonly Reference[]): string[] {
 
 const importPattern =
   /(?:^|[\n;])\s*(?:import|export)\s+(type\s)?(?:[^'"`;]*?\sfrom\s+)?['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]\s*\)|\bnew URL\(\s*['"](\.[^'"]+)['"]/g
+/** In compiled files, whose type imports are gone. */
+const staticImportPattern = /^(?:import|export)\s(?:[^'"`;]*?\sfrom\s+)?['"]([^'"]+)['"]/gm
 const includePattern = /^\s*#\s*include\s*[<"]([^>"]+)[>"]/gm
 
 function importsIn(from: string, source: string): Reference[] {
@@ -111,6 +113,26 @@ test('native: every include follows the floor plan, and Node-API stays in the bi
   const references = scan('native', /\.(h|hpp|cc|cpp|cu|cuh)$/, includesIn)
   t.true(references.length > 5, 'includes are found')
   t.deepEqual(nativeViolations(references), [])
+})
+
+test('a process that only encodes loads neither the loop of training nor the clients of hub and tokenizers', (t) => {
+  const compiled = fileURLToPath(new URL('../../lib/', import.meta.url))
+  const loaded = new Set<string>()
+  const load = (file: string) => {
+    if (loaded.has(file)) return
+    loaded.add(file)
+    if (!file.endsWith('.js')) return
+    for (const [, to] of readFileSync(join(compiled, file), 'utf8').matchAll(staticImportPattern)) {
+      load(to!.startsWith('.') ? posix.join(posix.dirname(file), to!) : to!)
+    }
+  }
+  load('index.js')
+  t.true(loaded.size > 50 && loaded.has('training/trainer.js') && loaded.has('node:path'))
+  const late = [/^training\/(loop|session|run|batches|checkpoint)\.js$/, /^@huggingface\//, /^hyparquet/]
+  t.deepEqual(
+    [...loaded].filter((file) => late.some((pattern) => pattern.test(file))),
+    [],
+  )
 })
 
 test('the rules find violations in lib', (t) => {
