@@ -156,7 +156,7 @@ function stepsOf({ options: { steps, warmUp } }, name) {
 }
 
 /** One row for each precision that has a bar or is reported. */
-function judged(bar, { trials, floor }, amx) {
+export function judged(bar, { trials, floor }, amx) {
   return Object.keys(OURS).flatMap((precision) => {
     if (!(precision in bar)) return []
     const limit = precision === 'bf16' && !amx ? null : bar[precision]
@@ -226,5 +226,7 @@ function print(run, rows, found) {
     ]),
   )
   const judgedRows = rows.filter(({ pass }) => pass !== null)
-  console.log(`\n${judgedRows.filter(({ pass }) => pass).length} of ${judgedRows.length} bars are reached`)
+  const unmeasured = rows.filter(({ figure, bar }) => figure === null && bar !== null).length
+  const rest = unmeasured > 0 ? `; ${unmeasured} were not measured` : ''
+  console.log(`\n${judgedRows.filter(({ pass }) => pass).length} of ${judgedRows.length} bars are reached${rest}`)
 }

@@ -47,6 +47,46 @@ test('the floor counts the operations of matrix products and attention, of real 
   t.is(floorMs(318e9, 318), 1000)
 })
 
+interface Bars {
+  judged(bar: object, found: object, amx: boolean): { precision: string; figure: number | null; pass: boolean | null }[]
+}
+
+test('a bar: rates and times against another program, shares of the floor, what is only reported', async (t) => {
+  const { judged } = await load<Bars>('themes/bars.mjs')
+  const trials = new Map([
+    [
+      'ours',
+      [
+        { stepMs: 90, perSecond: 90 },
+        { stepMs: 100, perSecond: 100 },
+        { stepMs: 300, perSecond: 300 },
+      ],
+    ],
+    ['ours-bf16', [{ stepMs: 50, perSecond: 200 }]],
+    ['python', [{ stepMs: 350, perSecond: 50 }]],
+  ])
+  const found = { trials, floor: (program: string) => (program === 'ours' ? 60 : 10) }
+  const rows = (bar: object, amx = true) =>
+    judged(bar, found, amx).map(({ precision, figure, pass }) => [precision, figure, pass])
+  const against = { against: 'python', fp32: 3.5, bf16: 8 }
+  t.deepEqual(rows({ ...against, key: 'stepMs', least: true }), [
+    ['fp32', 3.5, true],
+    ['bf16', 7, false],
+  ])
+  t.deepEqual(rows({ ...against, key: 'stepMs', least: true }, false)[1], ['bf16', 7, null])
+  t.deepEqual(rows({ ...against, key: 'perSecond', least: true }), [
+    ['fp32', 2, false],
+    ['bf16', 4, false],
+  ])
+  // At most: a share of the other's time.
+  t.deepEqual(rows({ key: 'stepMs', against: 'python', fp32: 0.2 }), [['fp32', 100 / 350, false]])
+  t.deepEqual(rows({ key: 'stepMs', least: true, fp32: 0.6, bf16: null }), [
+    ['fp32', 0.6, true],
+    ['bf16', 0.2, null],
+  ])
+  t.deepEqual(rows({ key: 'stepMs', against: 'js', fp32: 0.7 }), [['fp32', null, null]])
+})
+
 test('every theme that the help lists has its file, and each of its programs a trial', async (t) => {
   const themes = readdirSync(new URL('themes/', bench)).map((file) => file.replace('.mjs', ''))
   const { execFileSync } = await import('node:child_process')
