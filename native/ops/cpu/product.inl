@@ -21,6 +21,7 @@ static void product_block(int64_t depth, const float* a, int64_t row_stride, int
   for (int r = 0; r < R; ++r)
     for (int v = 0; v < kVectors; ++v)
       sum[r][v] = accumulate ? *reinterpret_cast<const Vec*>(c + r * c_stride + v * kVector) : Vec{};
+#pragma GCC unroll 4
   for (int64_t k = 0; k < depth; ++k) {
     __builtin_prefetch(next + k * kVector, 0, 2);
     Vec row[kVectors];
