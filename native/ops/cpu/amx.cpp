@@ -8,6 +8,8 @@ namespace st::kernels {
 
 namespace {
 
+#include "ops/cpu/transpose.inl"
+
 constexpr int64_t kTile = 16;           // rows of a tile, and columns of a tile of sums
 constexpr int64_t kPairs = 32;          // depth of a tile: 16 pairs
 constexpr int64_t kWide = 2 * kTile;    // rows and columns of a block of four tiles of sums
@@ -121,27 +123,34 @@ inline __mmask16 first_lanes(int64_t count) {
   return count >= kTile ? 0xFFFF : count <= 0 ? 0 : static_cast<__mmask16>((1u << count) - 1);
 }
 
+// Sixteen pairs of depth of one column at a time, from 16 columns.
+inline void transposed_tile(const Bf16* from, int64_t n_stride, int64_t depth, __mmask16 columns, Bf16* to) {
+  __m512i rows[kTile];
+  const __mmask32 within = depth >= kPairs ? ~__mmask32{0} : (__mmask32{1} << depth) - 1;
+  for (int64_t n = 0; n < kTile; ++n) {
+    rows[n] = columns >> n & 1 ? _mm512_maskz_loadu_epi16(within, from + n * n_stride) : _mm512_setzero_si512();
+  }
+  transpose(rows);
+  for (int64_t i = 0; i < kTile; ++i) _mm512_storeu_si512(to + i * kPairs, rows[i]);
+}
+
 // Tile (k / 32, half) of a panel holds 16 rows of pairs of depth by 16 columns.
 void pack_panel(const Bf16* from, int64_t k_stride, int64_t n_stride, int64_t depth, int64_t columns, Bf16* to) {
-  for (int64_t k = 0; k < whole(depth); k += 2) {
-    for (int64_t half = 0; half < 2; ++half) {
+  for (int64_t k = 0; k < whole(depth); k += kPairs) {
+    for (int64_t half = 0; half < 2; ++half, to += kTileElements) {
       const __mmask16 lanes = first_lanes(columns - half * kTile);
-      const Bf16* first = from + k * k_stride + half * kTile * n_stride;
-      __m512i pairs = _mm512_setzero_si512();
-      if (lanes != 0 && k < depth) {
-        const bool lone = k + 1 == depth;
-        if (n_stride == 1) {
-          pairs = pairs_of(first, lone ? nullptr : first + k_stride, lanes);
-        } else {
-          alignas(64) uint32_t gathered[kTile] = {};
-          for (int64_t n = 0; n < kTile && (lanes >> n & 1); ++n) {
-            gathered[n] = first[n * n_stride].bits;
-            if (!lone) __builtin_memcpy(&gathered[n], first + n * n_stride, 4);
-          }
-          pairs = _mm512_load_si512(gathered);
-        }
+      const Bf16* tile = from + k * k_stride + half * kTile * n_stride;
+      if (n_stride != 1) {
+        transposed_tile(tile, n_stride, depth - k, lanes, to);
+        continue;
       }
-      _mm512_storeu_si512(to + k / kPairs * 2 * kTileElements + half * kTileElements + k % kPairs * kTile, pairs);
+      for (int64_t i = 0; i < kTile; ++i) {
+        const int64_t left = depth - k - 2 * i;
+        const Bf16* even = tile + 2 * i * k_stride;
+        const __m512i pairs =
+            left > 0 ? pairs_of(even, left > 1 ? even + k_stride : nullptr, lanes) : _mm512_setzero_si512();
+        _mm512_storeu_si512(to + i * kPairs, pairs);
+      }
     }
   }
 }
@@ -177,31 +186,6 @@ void multiply(const Bf16* a, int64_t a_stride, int64_t rows, const Bf16* panels,
 
 int64_t strip_size(int64_t depth) {
   return whole(depth) * kTile;
-}
-
-// rows[i] lane j <-> rows[j] lane i.
-inline void transpose(__m512i rows[kTile]) {
-  __m512i t[kTile];
-  for (int i = 0; i < 8; ++i) {
-    t[2 * i] = _mm512_unpacklo_epi32(rows[2 * i], rows[2 * i + 1]);
-    t[2 * i + 1] = _mm512_unpackhi_epi32(rows[2 * i], rows[2 * i + 1]);
-  }
-  for (int i = 0; i < 4; ++i) {
-    rows[4 * i] = _mm512_unpacklo_epi64(t[4 * i], t[4 * i + 2]);
-    rows[4 * i + 1] = _mm512_unpackhi_epi64(t[4 * i], t[4 * i + 2]);
-    rows[4 * i + 2] = _mm512_unpacklo_epi64(t[4 * i + 1], t[4 * i + 3]);
-    rows[4 * i + 3] = _mm512_unpackhi_epi64(t[4 * i + 1], t[4 * i + 3]);
-  }
-  for (int i = 0; i < 4; ++i) {
-    t[i] = _mm512_shuffle_i32x4(rows[i], rows[4 + i], 0x88);
-    t[4 + i] = _mm512_shuffle_i32x4(rows[i], rows[4 + i], 0xDD);
-    t[8 + i] = _mm512_shuffle_i32x4(rows[8 + i], rows[12 + i], 0x88);
-    t[12 + i] = _mm512_shuffle_i32x4(rows[8 + i], rows[12 + i], 0xDD);
-  }
-  for (int i = 0; i < 8; ++i) {
-    rows[i] = _mm512_shuffle_i32x4(t[i], t[8 + i], 0x88);
-    rows[8 + i] = _mm512_shuffle_i32x4(t[i], t[8 + i], 0xDD);
-  }
 }
 
 // A strip is tiles of 16 rows by 32 of depth.

@@ -4,6 +4,8 @@
 #include "ops/cpu/simd.inl"
 
 #if defined(__AVX512F__)
+#include "ops/cpu/transpose.inl"
+
 constexpr int kRows = 8, kVectors = 3;
 #else
 constexpr int kRows = 6, kVectors = 1;
@@ -77,7 +79,16 @@ static void pack_panel(const float* from, int64_t k_stride, int64_t n_stride, in
   constexpr int64_t kTile = 16;  // a cache line of each column at a time
   for (int64_t first = 0; first < depth; first += kTile) {
     const int64_t last = first + kTile < depth ? first + kTile : depth;
-    for (int64_t n = 0; n < columns; ++n)
+    int64_t begin = 0;
+#if defined(__AVX512F__)
+    for (; begin + kTile <= columns && first + kTile <= depth; begin += kTile) {
+      __m512i rows[kTile];
+      for (int64_t n = 0; n < kTile; ++n) rows[n] = _mm512_loadu_si512(from + first + (begin + n) * n_stride);
+      transpose(rows);
+      for (int64_t k = 0; k < kTile; ++k) _mm512_storeu_si512(to + (first + k) * kPanel + begin, rows[k]);
+    }
+#endif
+    for (int64_t n = begin; n < columns; ++n)
       for (int64_t k = first; k < last; ++k) to[k * kPanel + n] = from[k + n * n_stride];
   }
 }
