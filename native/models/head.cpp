@@ -6,7 +6,6 @@
 #include "models/classification_head.h"
 #include "ops/activation.h"
 #include "ops/pooling.h"
-#include "ops/similarity.h"
 
 namespace st {
 
@@ -34,7 +33,7 @@ class Pooling : public Head {
 class Normalize : public Head {
  public:
   explicit Normalize(int64_t width) : width_(width) {}
-  void forward(HeadState& state) const override { state.sentence_RD = normalize_rows(state.sentence_RD); }
+  void forward(HeadState& state) const override { state.sentence_RD = normalized(state.sentence_RD); }
   int64_t width() const override { return width_; }
 
  private:

@@ -17,25 +17,21 @@ constexpr int64_t kGrain = 16;
 
 // Adds the rows of d_TD to the rows of the tables. Threads share columns, not tokens: the order of the sums is that of
 // the tokens whatever the number of threads.
-template <typename A>
+template <typename S>
 void add_rows(const Input& input, const at::Tensor& d_TD, const EmbeddingTables& d_tables) {
-  const int64_t width = d_TD.size(1), tokens = input.tokens();
-  const A* from = data<A>(d_TD);
-  const int32_t *ids = data<int32_t>(input.ids_T), *types = data<int32_t>(input.types_T),
-                *positions = data<int32_t>(input.positions_T);
-  A *word = data<A>(d_tables.word_VD), *position = data<A>(d_tables.position_PD), *type = data<A>(d_tables.type_KD);
+  using A = kernels::arithmetic_t<S>;
+  const int64_t width = d_TD.size(1);
+  const kernels::EmbeddingTablesBackward<A> call{width,
+                                                 input.tokens(),
+                                                 data<int32_t>(input.ids_T),
+                                                 data<int32_t>(input.positions_T),
+                                                 data<int32_t>(input.types_T),
+                                                 data<A>(d_TD),
+                                                 data<A>(d_tables.word_VD),
+                                                 data<A>(d_tables.position_PD),
+                                                 data<A>(d_tables.type_KD)};
   parallel_ranges(width, parallel_parts(width, 64), [&](int64_t, int64_t begin, int64_t end) {
-    for (int64_t t = 0; t < tokens; ++t) {
-      const A* d = from + t * width;
-      A* to_word = word + ids[t] * width;
-      A* to_position = position + positions[t] * width;
-      A* to_type = type + (types == nullptr ? 0 : types[t]) * width;
-      for (int64_t i = begin; i < end; ++i) {
-        to_word[i] += d[i];
-        to_position[i] += d[i];
-        to_type[i] += d[i];
-      }
-    }
+    kernels::table<S>().embedding_tables_backward(call, begin, end);
   });
 }
 
@@ -97,7 +93,7 @@ void embedding_norm_backward(const Input& input, const DropoutMask& mask, const 
                                                   thread_scratch<A>(kernels::norm_scratch(width)));
     });
     add_partials(partial, {d_gamma_D, d_beta_D});
-    add_rows<A>(input, sum_TD, d_tables);
+    add_rows<S>(input, sum_TD, d_tables);
   });
 }
 

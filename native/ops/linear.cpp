@@ -2,7 +2,6 @@
 
 #include <ATen/ops/addmm.h>
 #include <ATen/ops/mm.h>
-#include <ATen/ops/sum.h>
 
 #include "ops/linear_rows.h"
 
@@ -39,10 +38,6 @@ void linear_backward_weight(const at::Tensor& d_y_TO, const at::Tensor& x_TI, at
                             Workspace& workspace) {
   if (!product::available(x_TI)) return reference::linear_backward_weight(d_y_TO, x_TI, d_weight_OI);
   product::add_transposed(d_y_TO, x_TI, d_weight_OI, workspace);
-}
-
-void bias_backward(const at::Tensor& d_y_TO, at::Tensor d_bias_O) {
-  d_bias_O.add_(d_y_TO.sum(at::IntArrayRef{0}, false, d_bias_O.scalar_type()));
 }
 
 namespace reference {

@@ -34,6 +34,7 @@ namespace reference {
 void linear(const at::Tensor& x_TI, const at::Tensor& weight_OI, const at::Tensor& bias_O, at::Tensor out_TO);
 void linear_backward_input(const at::Tensor& d_y_TO, const at::Tensor& weight_OI, at::Tensor d_x_TI, bool accumulate);
 void linear_backward_weight(const at::Tensor& d_y_TO, const at::Tensor& x_TI, at::Tensor d_weight_OI);
+decltype(st::bias_backward) bias_backward;
 }  // namespace reference
 
 }  // namespace st

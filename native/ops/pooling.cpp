@@ -1,6 +1,7 @@
 #include "ops/pooling.h"
 
 #include <ATen/TensorOperators.h>
+#include <ATen/core/grad_mode.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/index_add.h>
@@ -14,6 +15,9 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "core/parallel.h"
+#include "ops/cpu_call.h"
+#include "ops/similarity.h"
 
 namespace st {
 
@@ -27,6 +31,14 @@ at::Tensor vector_of(const std::vector<int64_t>& values, at::Device device) {
   std::copy(values.begin(), values.end(), out.data_ptr<int64_t>());
   return out.to(device);
 }
+
+// Where autograd need not follow: a text or two are encoded in no more time than a few of ATen's calls take.
+bool on_kernels(const at::Tensor& x) {
+  return x.is_cpu() && x.is_contiguous() && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kDouble) &&
+         !(at::GradMode::is_enabled() && x.requires_grad());
+}
+
+constexpr int64_t kGrain = 32;  // rows that are worth a thread
 
 // The tokens of each row that are pooled.
 struct Span {
@@ -79,6 +91,7 @@ class Pooling {
   // Sum of weight(position, first pooled position, end) * embedding over the pooled tokens of each row.
   template <typename Weight>
   at::Tensor weighted_sum(const Weight& weight) const {
+    if (on_kernels(x_TD_)) return weighted_sum_at_once(weight);
     std::vector<int64_t> row_of(x_TD_.size(0));
     at::Tensor weights_T1 = at::zeros({x_TD_.size(0), 1}, at::kDouble);
     double* weights = weights_T1.data_ptr<double>();
@@ -91,6 +104,27 @@ class Pooling {
     }
     const at::Tensor zeros = at::zeros({static_cast<int64_t>(spans_.size()), x_TD_.size(1)}, x_TD_.options());
     return zeros.index_add(0, vector_of(row_of, x_TD_.device()), x_TD_ * weights_T1.to(x_TD_.options()));
+  }
+
+  // The same without autograd, in one pass over the tokens.
+  template <typename Weight>
+  at::Tensor weighted_sum_at_once(const Weight& weight) const {
+    const int64_t rows = static_cast<int64_t>(spans_.size()), width = x_TD_.size(1);
+    at::Tensor out_RD = at::empty({rows, width}, x_TD_.options());
+    with_storage(x_TD_.scalar_type(), [&]<typename S>(S) {
+      using A = kernels::arithmetic_t<S>;
+      parallel_ranges(rows, parallel_parts(rows, kGrain), [&](int64_t, int64_t begin, int64_t end) {
+        std::vector<A> weights;
+        for (int64_t row = begin; row < end; ++row) {
+          const int64_t start = starts_[row], first = spans_[row].first - start, last = spans_[row].end - start;
+          weights.clear();
+          for (int64_t i = first; i < last; ++i) weights.push_back(static_cast<A>(weight(i, first, last)));
+          kernels::table<A>().weighted_sum(width, last - first, weights.data(),
+                                           data<A>(x_TD_) + (start + first) * width, data<A>(out_RD) + row * width);
+        }
+      });
+    });
+    return out_RD;
   }
 
   std::vector<int64_t> lengths() const {
@@ -112,6 +146,16 @@ void check_pooling_modes(const std::vector<std::string>& modes) {
     check(std::find(kModes.begin(), kModes.end(), mode) != kModes.end(), "ERR_NOT_IMPLEMENTED", "Pooling mode ", mode,
           " is not built: expected cls, max, mean, mean_sqrt_len_tokens, weightedmean or lasttoken");
   }
+}
+
+at::Tensor normalized(const at::Tensor& x_RD) {
+  if (!on_kernels(x_RD)) return normalize_rows(x_RD);
+  at::Tensor out_RD = x_RD.clone();
+  with_storage(x_RD.scalar_type(), [&]<typename S>(S) {
+    using A = kernels::arithmetic_t<S>;
+    kernels::table<A>().normalize(x_RD.size(1), x_RD.size(0), data<A>(out_RD));
+  });
+  return out_RD;
 }
 
 at::Tensor pool(const at::Tensor& x_TD, const PackedBatch& batch, const std::vector<std::string>& modes,

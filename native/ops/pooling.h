@@ -13,6 +13,9 @@ namespace st {
 at::Tensor pool(const at::Tensor& x_TD, const PackedBatch& batch, const std::vector<std::string>& modes,
                 bool include_prompt);
 
+// Rows of length 1, differentiable by autograd: normalize_rows (ops/similarity.h) in one pass where nothing follows.
+at::Tensor normalized(const at::Tensor& x_RD);
+
 // Throws ERR_NOT_IMPLEMENTED for a mode that pool() does not know.
 void check_pooling_modes(const std::vector<std::string>& modes);
 

@@ -17,6 +17,7 @@ namespace ST_CPU_ARCH {
 #include "ops/cpu/adamw.inl"
 #include "ops/cpu/attention.inl"
 #include "ops/cpu/norm.inl"
+#include "ops/cpu/pooling.inl"
 #include "ops/cpu/product.inl"
 
 template <typename S>
@@ -25,8 +26,12 @@ constexpr Table<S> make_table() {
           residual_norm_backward<S>,
           embedding_norm<S>,
           embedding_norm_backward<S>,
+          embedding_tables_backward<arithmetic_t<S>>,
           activate<S>,
           activate_backward<S>,
+          column_sums<S>,
+          weighted_sum<arithmetic_t<S>>,
+          normalize<arithmetic_t<S>>,
           widen<S>,
           attention_scratch,
           attention<S>,

@@ -108,6 +108,20 @@ struct EmbeddingNormBackward {
   const A* rstd_T;
 };
 
+// The gradients of the tables of an embedding: word[ids[t]] += d[t] for every token, and so on.
+template <typename A>
+struct EmbeddingTablesBackward {
+  int64_t width;
+  int64_t tokens;
+  const int32_t* ids_T;
+  const int32_t* positions_T;
+  const int32_t* types_T;  // null = all 0
+  const A* d_TD;
+  A* word_VD;
+  A* position_PD;
+  A* type_KD;
+};
+
 // before = linear + bias; after = f(before), for the activations of feed-forward blocks: gelu, gelu tanh, relu and
 // silu.
 template <typename S>
@@ -170,10 +184,18 @@ struct Table {
   void (*embedding_norm)(const EmbeddingNorm<S>&, int64_t begin, int64_t end, A* scratch);
   void (*embedding_norm_backward)(const EmbeddingNormBackward<S>&, int64_t begin, int64_t end, A* partial_2D,
                                   A* scratch);
+  // Columns begin to end, in the order of the tokens.
+  void (*embedding_tables_backward)(const EmbeddingTablesBackward<A>&, int64_t begin, int64_t end);
   void (*activate)(const Activate<S>&, int64_t begin, int64_t end, const A* linear_BF);
   // Adds the sums of d over the rows to `partial_bias_F` unless that is null.
   void (*activate_backward)(const ActivateBackward<S>&, int64_t begin, int64_t end, const A* d_after_BF,
                             A* partial_bias_F);
+  // partial[i] += x[t][i] for the rows begin to end.
+  void (*column_sums)(int64_t width, int64_t begin, int64_t end, const S* x_TD, A* partial);
+  // out = sum of weights[t] x[t] over the first `count` rows.
+  void (*weighted_sum)(int64_t width, int64_t count, const A* weights, const A* x_TD, A* out);
+  // Divides every row by its length, or by 1e-12 where that is larger.
+  void (*normalize)(int64_t width, int64_t count, A* x_RD);
   // From the storage type to the arithmetic type.
   void (*widen)(int64_t count, const S* from, A* to);
   int64_t (*attention_scratch)(int64_t length, int64_t head_dim, bool backward);  // elements of A

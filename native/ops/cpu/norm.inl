@@ -110,6 +110,12 @@ static void residual_norm_backward(const ResidualNormBackward<S>& k, int64_t beg
   }
 }
 
+// A batch's ids are scattered over a table that no cache holds: their rows are fetched one token ahead.
+template <typename A>
+ST_INLINE void fetch(const A* from, int64_t count) {
+  for (int64_t i = 0; i < count; i += 64 / sizeof(A)) __builtin_prefetch(from + i, 1);
+}
+
 template <typename S>
 static void embedding_norm(const EmbeddingNorm<S>& k, int64_t begin, int64_t end, arithmetic_t<S>* scratch) {
   using A = arithmetic_t<S>;
@@ -118,6 +124,7 @@ static void embedding_norm(const EmbeddingNorm<S>& k, int64_t begin, int64_t end
   const A scale = static_cast<A>(k.dropout.scale);
   const int64_t words = words_of(k.width);
   for (int64_t t = begin; t < end; ++t) {
+    if (t + 1 < end) fetch(k.word_VD + int64_t{k.ids_T[t + 1]} * k.width, k.width);
     const A* word = k.word_VD + int64_t{k.ids_T[t]} * k.width;
     const A* position = k.position_PD + int64_t{k.tokens.positions[t]} * k.width;
     const A* type = k.type_2D + (k.types_T == nullptr ? 0 : int64_t{k.types_T[t]} * k.width);
@@ -155,6 +162,23 @@ static void embedding_norm_backward(const EmbeddingNormBackward<S>& k, int64_t b
         sum, k.gamma_D, k.mean_T[t], k.rstd_T[t], k.width, partial, partial + k.width, scratch,
         scratch + padded(k.width), [&](int64_t i) { return load(d_out[i]) * multiplier[i]; },
         [&](int64_t i, A d_sum) { sum[i] = d_sum; });
+  }
+}
+
+template <typename A>
+static void embedding_tables_backward(const EmbeddingTablesBackward<A>& k, int64_t begin, int64_t end) {
+  for (int64_t t = 0; t < k.tokens; ++t) {
+    if (t + 1 < k.tokens) fetch(k.word_VD + int64_t{k.ids_T[t + 1]} * k.width + begin, end - begin);
+    const A* d = k.d_TD + t * k.width;
+    A* word = k.word_VD + int64_t{k.ids_T[t]} * k.width;
+    A* position = k.position_PD + int64_t{k.positions_T[t]} * k.width;
+    A* type = k.type_KD + (k.types_T == nullptr ? 0 : int64_t{k.types_T[t]} * k.width);
+#pragma omp simd
+    for (int64_t i = begin; i < end; ++i) {
+      word[i] += d[i];
+      position[i] += d[i];
+      type[i] += d[i];
+    }
   }
 }
 
