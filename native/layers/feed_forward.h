@@ -22,7 +22,7 @@ class FeedForward {
   Activation activation_;
   Linear intermediate_;
   OutputBlock output_;
-  at::Tensor x_TD_, before_TF_, after_TF_;  // of the last training pass
+  at::Tensor x_TD_, slope_TF_, after_TF_;  // of the last training pass
 };
 
 }  // namespace st

@@ -3,6 +3,8 @@
 #include <ATen/ops/clamp_min.h>
 #include <ATen/ops/gelu.h>
 #include <ATen/ops/gelu_backward.h>
+#include <ATen/ops/mul.h>
+#include <ATen/ops/ones.h>
 #include <ATen/ops/relu.h>
 #include <ATen/ops/sigmoid.h>
 #include <ATen/ops/silu.h>
@@ -26,11 +28,6 @@ namespace {
 }
 
 constexpr int64_t kGrain = 16;  // rows that are worth a thread
-
-bool on_kernels(Activation activation, const at::Tensor& x_TF) {
-  if (!is_feed_forward(activation)) not_a_feed_forward_activation();
-  return x_TF.is_cpu();
-}
 
 // Calls work(first, last, block) for all rows of [begin, end), with the block of type A that holds them.
 template <typename S, typename Work>
@@ -81,35 +78,32 @@ at::Tensor activate(Activation activation, const at::Tensor& x) {
   return x;
 }
 
-void activate_out(Activation activation, const at::Tensor& x_TF, at::Tensor out_TF) {
-  if (!on_kernels(activation, x_TF)) return reference::activate_out(activation, x_TF, out_TF);
+void activate_out(Activation activation, const at::Tensor& x_TF, at::Tensor out_TF, at::Tensor slope_TF) {
+  if (!x_TF.is_cpu()) return reference::activate_out(activation, x_TF, out_TF, slope_TF);
+  if (!is_feed_forward(activation)) not_a_feed_forward_activation();
   with_storage(x_TF.scalar_type(), [&]<typename S>(S) {
     using A = kernels::arithmetic_t<S>;
     const int64_t rows = x_TF.size(0), width = x_TF.size(1);
-    const S* x = data<S>(x_TF);
     const std::vector<A> no_bias(width);
-    const kernels::Activate<S> call{width, activation, no_bias.data(), nullptr, data<S>(out_TF)};
+    const kernels::Activate<S> call{width, activation, no_bias.data(), data<S>(slope_TF), data<S>(out_TF)};
     parallel_ranges(rows, parallel_parts(rows, kGrain), [&](int64_t, int64_t begin, int64_t end) {
-      for_rows(x, width, begin, end, [&](int64_t first, int64_t last, const A* block) {
+      for_rows(data<S>(x_TF), width, begin, end, [&](int64_t first, int64_t last, const A* block) {
         kernels::table<S>().activate(call, first, last, block);
       });
     });
   });
 }
 
-void activate_backward_out(Activation activation, const at::Tensor& d_out_TF, const at::Tensor& x_TF, at::Tensor d_x_TF,
+void activate_backward_out(const at::Tensor& d_out_TF, const at::Tensor& slope_TF, at::Tensor d_x_TF,
                            at::Tensor d_bias_F) {
-  if (!on_kernels(activation, x_TF)) {
-    return reference::activate_backward_out(activation, d_out_TF, x_TF, d_x_TF, d_bias_F);
-  }
-  with_storage(x_TF.scalar_type(), [&]<typename S>(S) {
+  if (!slope_TF.is_cpu()) return reference::activate_backward_out(d_out_TF, slope_TF, d_x_TF, d_bias_F);
+  with_storage(slope_TF.scalar_type(), [&]<typename S>(S) {
     using A = kernels::arithmetic_t<S>;
-    const int64_t rows = x_TF.size(0), width = x_TF.size(1), parts = parallel_parts(rows, kGrain);
-    const S* d_out = data<S>(d_out_TF);
-    const kernels::ActivateBackward<S> call{width, activation, data<S>(x_TF), data<S>(d_x_TF)};
+    const int64_t rows = slope_TF.size(0), width = slope_TF.size(1), parts = parallel_parts(rows, kGrain);
+    const kernels::ActivateBackward<S> call{width, data<S>(slope_TF), data<S>(d_x_TF)};
     std::vector<A> partial(parts * width);
     parallel_ranges(rows, parts, [&](int64_t part, int64_t begin, int64_t end) {
-      for_rows(d_out, width, begin, end, [&](int64_t first, int64_t last, const A* block) {
+      for_rows(data<S>(d_out_TF), width, begin, end, [&](int64_t first, int64_t last, const A* block) {
         kernels::table<S>().activate_backward(call, first, last, block, partial.data() + part * width);
       });
     });
@@ -119,43 +113,33 @@ void activate_backward_out(Activation activation, const at::Tensor& d_out_TF, co
 
 namespace reference {
 
-void activate_out(Activation activation, const at::Tensor& x_TF, at::Tensor out_TF) {
+void activate_out(Activation activation, const at::Tensor& x_TF, at::Tensor out_TF, at::Tensor slope_TF) {
+  const at::Tensor one = slope_TF.defined() ? at::ones({}, x_TF.options()) : at::Tensor();
   switch (activation) {
     case Activation::kGelu:
       at::gelu_out(out_TF, x_TF, "none");
+      if (one.defined()) at::gelu_backward_out(slope_TF, one, x_TF, "none");
       return;
     case Activation::kGeluTanh:
       at::gelu_out(out_TF, x_TF, "tanh");
+      if (one.defined()) at::gelu_backward_out(slope_TF, one, x_TF, "tanh");
       return;
     case Activation::kRelu:
       at::clamp_min_out(out_TF, x_TF, 0);
+      if (one.defined()) at::threshold_backward_out(slope_TF, one, x_TF, 0);
       return;
     case Activation::kSilu:
       at::silu_out(out_TF, x_TF);
+      if (one.defined()) at::silu_backward_out(slope_TF, one, x_TF);
       return;
     default:
       not_a_feed_forward_activation();
   }
 }
 
-void activate_backward_out(Activation activation, const at::Tensor& d_out_TF, const at::Tensor& x_TF, at::Tensor d_x_TF,
+void activate_backward_out(const at::Tensor& d_out_TF, const at::Tensor& slope_TF, at::Tensor d_x_TF,
                            at::Tensor d_bias_F) {
-  switch (activation) {
-    case Activation::kGelu:
-      at::gelu_backward_out(d_x_TF, d_out_TF, x_TF, "none");
-      break;
-    case Activation::kGeluTanh:
-      at::gelu_backward_out(d_x_TF, d_out_TF, x_TF, "tanh");
-      break;
-    case Activation::kRelu:
-      at::threshold_backward_out(d_x_TF, d_out_TF, x_TF, 0);
-      break;
-    case Activation::kSilu:
-      at::silu_backward_out(d_x_TF, d_out_TF, x_TF);
-      break;
-    default:
-      not_a_feed_forward_activation();
-  }
+  at::mul_out(d_x_TF, d_out_TF, slope_TF);
   if (d_bias_F.defined()) d_bias_F.add_(d_x_TF.sum(at::IntArrayRef{0}, false, d_bias_F.scalar_type()));
 }
 

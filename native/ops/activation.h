@@ -14,10 +14,11 @@ Activation parse_activation(const std::string& name, const std::string& option);
 
 // Differentiable by autograd.
 at::Tensor activate(Activation activation, const at::Tensor& x);
-// Into a given tensor, which may be x: only gelu, gelu_new, relu and silu, the ones of feed-forward blocks. x [T, F].
-void activate_out(Activation activation, const at::Tensor& x_TF, at::Tensor out_TF);
-// d_x from d_out and x; d_x may be d_out. Adds the sums of d_x over the rows to d_bias [F] (master dtype) if defined.
-void activate_backward_out(Activation activation, const at::Tensor& d_out_TF, const at::Tensor& x_TF, at::Tensor d_x_TF,
+// The activations of feed-forward blocks (gelu, gelu_new, relu and silu) into a given tensor, which may be x [T, F].
+// Where `slope` is defined it receives f'(x), which the backward pass needs; then it may be x, and out is another.
+void activate_out(Activation activation, const at::Tensor& x_TF, at::Tensor out_TF, at::Tensor slope_TF = {});
+// d_x = d_out * slope; d_x may be d_out. Adds the sums of d_x over the rows to d_bias [F] (master dtype) if defined.
+void activate_backward_out(const at::Tensor& d_out_TF, const at::Tensor& slope_TF, at::Tensor d_x_TF,
                            at::Tensor d_bias_F = {});
 
 namespace reference {

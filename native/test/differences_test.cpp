@@ -112,19 +112,19 @@ TEST(Differences, FeedForwardActivations) {
   for (Activation activation : kFeedForward) {
     const std::string what = "activation " + std::to_string(static_cast<int>(activation));
     const at::Tensor x = doubles({4, 9}, 1) * 3, w = doubles({4, 9}, 2);
-    at::Tensor out = no_doubles({4, 9}), d_x = w.clone();
+    at::Tensor out = no_doubles({4, 9}), slope = no_doubles({4, 9}), d_x = w.clone();
     const auto value = [&] {
-      activate_out(activation, x, out);
+      activate_out(activation, x, out, slope);
       return (out * w).sum().item<double>();
     };
     value();
     expect_close(out, activate(activation, x), 1e-15, what);
-    activate_backward_out(activation, d_x, x, d_x);  // in place, as the layers use it
+    activate_backward_out(d_x, slope, d_x);  // in place, as the layers use it
     expect_gradient(value, x, d_x, what);
   }
   at::Tensor x = doubles({2}, 1);
   expect_error("ERR_NOT_IMPLEMENTED", "hidden_act", [&] { activate_out(Activation::kTanh, x, x); });
-  expect_error("ERR_NOT_IMPLEMENTED", "hidden_act", [&] { activate_backward_out(Activation::kSigmoid, x, x, x); });
+  expect_error("ERR_NOT_IMPLEMENTED", "hidden_act", [&] { reference::activate_out(Activation::kSigmoid, x, x, {}); });
 }
 
 TEST(Differences, Activations) {

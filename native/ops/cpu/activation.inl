@@ -3,14 +3,34 @@
 
 #include "ops/cpu/simd.inl"
 
+// 2^x for x <= 0, relative error 1e-7. With the base 2 the remainder of the rounding is exact.
+ST_INLINE float power_of_two(float x) {
+  x = x < -126.0f ? -126.0f : x;
+  const float magic = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer in the low bits
+  const float shifted = x + magic;
+  const float r = x - (shifted - magic);
+  float p = 0.00132647271f;
+  p = p * r + 0.00967151265f;
+  p = p * r + 0.0555073374f;
+  p = p * r + 0.240222421f;
+  p = p * r + 0.693146978f;
+  p = p * r + 1.0f;
+  uint32_t bits;
+  __builtin_memcpy(&bits, &shifted, 4);
+  bits = (bits << 23) + 0x3F800000;
+  float power;
+  __builtin_memcpy(&power, &bits, 4);
+  return p * power;
+}
+
 // The distribution function of the normal distribution, and its density.
 //
 // In floats the tail Q(z) = 1 - P(z) is exp(-z^2 / 2) f(1 / (1 + 0.3 z)), f a polynomial fitted for the least relative
 // error (1.3e-7 for every z up to 13.3, where exp ends): the form of Abramowitz and Stegun 7.1.26 with more terms. One
 // exponential serves the density too, and the tail keeps its digits, which 1 + erf(x) loses.
 ST_INLINE void normal(float x, float& distribution, float& density) {
-  const float z = x < 0.0f ? -x : x;
-  const float exponent = exponential(-0.5f * z * z), t = 1.0f / (1.0f + 0.3f * z);
+  const float z = __builtin_fabsf(x);
+  const float exponent = power_of_two(-0.72134752f * z * z), t = 1.0f / (1.0f + 0.3f * z);
   float f = 0.036036227f;
   f = f * t - 0.15871332f;
   f = f * t + 0.208964126f;
@@ -83,7 +103,7 @@ static void activate(const Activate<S>& k, int64_t begin, int64_t end, const ari
   with_kind(k.kind, [&]<Activation kind>() {
     for (int64_t t = begin; t < end; ++t, linear += k.width) {
       S* after = k.after_TF + t * k.width;
-      if (k.before_TF == nullptr) {
+      if (k.slope_TF == nullptr) {
 #pragma omp simd
         for (int64_t i = 0; i < k.width; ++i) {
           A value, slope;
@@ -91,13 +111,12 @@ static void activate(const Activate<S>& k, int64_t begin, int64_t end, const ari
           store(after[i], value);
         }
       } else {
-        S* before = k.before_TF + t * k.width;
+        S* slopes = k.slope_TF + t * k.width;
 #pragma omp simd
         for (int64_t i = 0; i < k.width; ++i) {
-          const A x = linear[i] + k.bias_F[i];
           A value, slope;
-          evaluate<kind>(x, value, slope);
-          store(before[i], x);
+          evaluate<kind>(linear[i] + k.bias_F[i], value, slope);
+          store(slopes[i], slope);
           store(after[i], value);
         }
       }
@@ -109,18 +128,14 @@ template <typename S>
 static void activate_backward(const ActivateBackward<S>& k, int64_t begin, int64_t end, const arithmetic_t<S>* d_after,
                               arithmetic_t<S>* partial_bias) {
   using A = arithmetic_t<S>;
-  with_kind(k.kind, [&]<Activation kind>() {
-    for (int64_t t = begin; t < end; ++t, d_after += k.width) {
-      const S* before = k.before_TF + t * k.width;
-      S* to = k.d_TF + t * k.width;
+  for (int64_t t = begin; t < end; ++t, d_after += k.width) {
+    const S* slope = k.slope_TF + t * k.width;
+    S* to = k.d_TF + t * k.width;
 #pragma omp simd
-      for (int64_t i = 0; i < k.width; ++i) {
-        A value, slope;
-        evaluate<kind>(load(before[i]), value, slope);
-        const A d = d_after[i] * slope;
-        partial_bias[i] += d;
-        store(to[i], d);
-      }
+    for (int64_t i = 0; i < k.width; ++i) {
+      const A d = d_after[i] * load(slope[i]);
+      partial_bias[i] += d;
+      store(to[i], d);
     }
-  });
+  }
 }

@@ -5,6 +5,8 @@
 #include "ops/cpu/simd.inl"
 
 constexpr int kDraw = 128;  // columns of one group: 8 words of 16 bits
+constexpr int32_t kBits[16] = {1,      1 << 1, 1 << 2,  1 << 3,  1 << 4,  1 << 5,  1 << 6,  1 << 7,
+                               1 << 8, 1 << 9, 1 << 10, 1 << 11, 1 << 12, 1 << 13, 1 << 14, 1 << 15};
 
 // kept[w] bit l: whether column 128 * group + 16 * w + l is kept.
 #if defined(__AVX512F__)
@@ -75,9 +77,12 @@ ST_INLINE void draw_kept(const Dropout& dropout, uint32_t row, uint32_t position
   for (int w = 0; w < 8; ++w) {
     const uint32_t* word = words[w / 2];
     const uint32_t shift = w % 2 * 16;
-    uint32_t bits = 0;
+    int32_t bits = 0;
+    const int32_t threshold = static_cast<int32_t>(dropout.threshold);
 #pragma omp simd reduction(| : bits)
-    for (int l = 0; l < L; ++l) bits |= uint32_t{((word[l] >> shift) & 0xFFFF) >= dropout.threshold} << l;
+    for (int l = 0; l < L; ++l) {
+      bits |= static_cast<int32_t>((word[l] >> shift) & 0xFFFF) >= threshold ? kBits[l] : 0;
+    }
     kept[w] = static_cast<uint16_t>(bits);
   }
 }
@@ -94,9 +99,9 @@ ST_INLINE void spread(uint16_t kept, A scale, A* to) {
     _mm512_storeu_pd(to + 8, _mm512_maskz_mov_pd(static_cast<uint8_t>(kept >> 8), _mm512_set1_pd(scale)));
   }
 #else
-  const uint32_t bits = kept;
+  const int32_t bits = kept;
 #pragma omp simd
-  for (int l = 0; l < 16; ++l) to[l] = (bits >> l & 1) != 0 ? scale : A(0);
+  for (int l = 0; l < 16; ++l) to[l] = (bits & kBits[l]) != 0 ? scale : A(0);
 #endif
 }
 

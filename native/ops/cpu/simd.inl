@@ -79,41 +79,70 @@ ST_INLINE double root(double x) {
   return __builtin_sqrt(x);
 }
 
+// A register of this instruction set.
+#if defined(__AVX512F__)
+constexpr int kRegister = 64;
+#elif defined(__AVX2__)
+constexpr int kRegister = 32;
+#else
+constexpr int kRegister = 16;
+#endif
+
+// By halves.
+template <typename A, int bytes>
+ST_INLINE A sum_lanes(const A* lanes) {
+  typedef A Half __attribute__((vector_size(bytes / 2)));
+  if constexpr (bytes == 2 * sizeof(A)) {
+    return lanes[0] + lanes[1];
+  } else {
+    Half a, b;
+    __builtin_memcpy(&a, lanes, sizeof(Half));
+    __builtin_memcpy(&b, reinterpret_cast<const char*>(lanes) + sizeof(Half), sizeof(Half));
+    a += b;
+    return sum_lanes<A, bytes / 2>(reinterpret_cast<const A*>(&a));
+  }
+}
+
 // The sum of the terms of [0, width): term(i, v) sets v, a vector or a scalar, to those from column i on. Four sums at
 // a time, because one would wait for every addition.
 template <typename A, typename Term>
 ST_INLINE A sum_columns(int64_t width, const Term& term) {
-  using V = typename Simd<A>::type;
-  constexpr int64_t L = Simd<A>::width;
-  V sums[4] = {};
+  typedef A V __attribute__((vector_size(kRegister), aligned(alignof(A)), may_alias));
+  constexpr int64_t L = kRegister / sizeof(A);
+  V sum0 = {}, sum1 = {}, sum2 = {}, sum3 = {}, v;
   int64_t i = 0;
   for (; i + 4 * L <= width; i += 4 * L) {
-    for (int64_t j = 0; j < 4; ++j) {
-      V v;
-      term(i + j * L, v);
-      sums[j] += v;
-    }
+    term(i, v);
+    sum0 += v;
+    term(i + L, v);
+    sum1 += v;
+    term(i + 2 * L, v);
+    sum2 += v;
+    term(i + 3 * L, v);
+    sum3 += v;
   }
   for (; i + L <= width; i += L) {
-    V v;
     term(i, v);
-    sums[0] += v;
+    sum0 += v;
   }
-  const V sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
-  A total = 0;
-  for (int64_t l = 0; l < L; ++l) total += sum[l];
+  const V sum = (sum0 + sum1) + (sum2 + sum3);
+  A total = sum_lanes<A, kRegister>(reinterpret_cast<const A*>(&sum));
   for (; i < width; ++i) {
-    A v;
-    term(i, v);
-    total += v;
+    A single;
+    term(i, single);
+    total += single;
   }
   return total;
 }
 
-// What lies at `from`, a vector or a scalar.
+// What lies at `from`, a vector or a scalar. (A memcpy of a vector goes through two smaller registers for AVX2.)
+template <typename V>
+struct __attribute__((packed, may_alias)) Unaligned {
+  V v;
+};
 template <typename V, typename A>
 ST_INLINE void get(V& to, const A* from) {
-  __builtin_memcpy(&to, from, sizeof(V));
+  to = reinterpret_cast<const Unaligned<V>*>(from)->v;
 }
 
 template <typename A>
