@@ -5,8 +5,8 @@
 
 namespace st {
 
-// after = f(x W' + bias), for the activations of feed-forward blocks. slope = f'(x W' + bias), undefined where no backward
-// follows.
+// after = f(x W' + bias), for the activations of feed-forward blocks. slope = f'(x W' + bias), undefined where no
+// backward follows.
 void linear_activation(const at::Tensor& x_TI, const Weight& weight, const at::Tensor& bias_F, Activation activation,
                        at::Tensor slope_TF, at::Tensor after_TF);
 
