@@ -5,6 +5,7 @@
 #include <ATen/ops/gelu_backward.h>
 #include <ATen/ops/mul.h>
 #include <ATen/ops/ones.h>
+#include <ATen/ops/ones_like.h>
 #include <ATen/ops/relu.h>
 #include <ATen/ops/sigmoid.h>
 #include <ATen/ops/silu.h>
@@ -114,7 +115,9 @@ void activate_backward_out(const at::Tensor& d_out_TF, const at::Tensor& slope_T
 namespace reference {
 
 void activate_out(Activation activation, const at::Tensor& x_TF, at::Tensor out_TF, at::Tensor slope_TF) {
-  const at::Tensor one = slope_TF.defined() ? at::ones({}, x_TF.options()) : at::Tensor();
+  // oneDNN's GELU, for the CPU, takes no single number.
+  at::Tensor one;
+  if (slope_TF.defined()) one = x_TF.is_cpu() ? at::ones_like(x_TF) : at::ones({}, x_TF.options());
   switch (activation) {
     case Activation::kGelu:
       at::gelu_out(out_TF, x_TF, "none");
