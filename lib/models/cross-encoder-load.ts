@@ -19,7 +19,7 @@ export interface CrossEncoderParts {
   /** Hub id it came from. */
   id: string | undefined
   device: string
-  dtype: 'float32' | 'bfloat16'
+  dtype: 'float32' | 'bfloat16' | 'int8'
 }
 
 /** Tensors that a bare transformer does not bring. */
@@ -70,7 +70,7 @@ function makeEncoder(
   addon: NativeAddon,
   folder: CrossEncoderFolder,
   device: string,
-  dtype: 'float32' | 'bfloat16',
+  dtype: 'float32' | 'bfloat16' | 'int8',
 ): NativeEncoder {
   const { architecture, config } = folder
   try {

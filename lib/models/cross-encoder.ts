@@ -78,7 +78,7 @@ export class CrossEncoder {
   }
 
   /** Number type of the computation. */
-  get dtype(): 'float32' | 'bfloat16' {
+  get dtype(): 'float32' | 'bfloat16' | 'int8' {
     return this.#parts.dtype
   }
 

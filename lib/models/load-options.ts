@@ -21,7 +21,7 @@ export function checkLoadOptions(options: LoadOptions): void {
 /** Where a model comes from and what runs it: the same for all kinds of models. */
 export function checkSourceOptions(options: Omit<LoadOptions, 'truncateDim' | 'similarityFnName'>): void {
   checkType('device', options.device, 'string')
-  checkOneOf('dtype', options.dtype, ['float32', 'bfloat16', 'auto'])
+  checkOneOf('dtype', options.dtype, ['float32', 'bfloat16', 'int8', 'auto'])
   for (const name of ['revision', 'cacheFolder', 'defaultPromptName'] as const) checkType(name, options[name], 'string')
   if (options.token !== false) checkType('token', options.token, 'string')
   checkType('localFilesOnly', options.localFilesOnly, 'boolean')
@@ -66,9 +66,13 @@ export function chooseDType(
   dtype: LoadOptions['dtype'] = 'float32',
   runtime: RuntimeInfo,
   device: string,
-): 'float32' | 'bfloat16' {
+): 'float32' | 'bfloat16' | 'int8' {
   const fast = device !== 'cpu' || runtime.fastDTypes.includes('bfloat16')
   if (dtype === 'auto') return fast ? 'bfloat16' : 'float32'
+  if (dtype === 'int8' && !(device === 'cpu' && runtime.fastDTypes.includes('int8'))) {
+    const message = `dtype int8 needs a processor with AVX512-VNNI, on the device cpu; found ${device} with ${runtime.cpuKernels} kernels`
+    throw new SentenceTorchError('ERR_UNSUPPORTED', message)
+  }
   if (dtype === 'bfloat16' && !fast) {
     process.emitWarning(
       'This processor has neither AMX nor AVX512-BF16: bfloat16 is emulated and slower than float32',

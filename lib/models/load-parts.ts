@@ -17,7 +17,7 @@ export interface Parts {
   /** Hub id it came from. */
   id: string | undefined
   device: string
-  dtype: 'float32' | 'bfloat16'
+  dtype: 'float32' | 'bfloat16' | 'int8'
 }
 
 /**
@@ -94,7 +94,7 @@ function makeEncoder(
   folder: ModelFolder,
   pooler: boolean,
   device: string,
-  dtype: 'float32' | 'bfloat16',
+  dtype: 'float32' | 'bfloat16' | 'int8',
 ): NativeEncoder {
   const { architecture, config, modules } = folder
   try {

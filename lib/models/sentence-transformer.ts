@@ -65,7 +65,7 @@ export class SentenceTransformer {
   }
 
   /** Number type of the computation. */
-  get dtype(): 'float32' | 'bfloat16' {
+  get dtype(): 'float32' | 'bfloat16' | 'int8' {
     return this.#parts.dtype
   }
 

@@ -4,8 +4,12 @@ import type { DownloadProgress } from './hub.js'
 export interface LoadOptions {
   /** `cpu`, `cuda`, `cuda:1`, … or `auto`: the first device of this build. Default `cpu`. */
   device?: string
-  /** Number type of the computation; weights are kept in float32. `auto`: bfloat16 where the processor has it. Default `float32`. */
-  dtype?: 'float32' | 'bfloat16' | 'auto'
+  /**
+   * Number type of the computation; weights are kept in float32. `auto`: bfloat16 where the processor has it. `int8`: weights of
+   * linear layers in 8 bits, each output with a scale of its own, and inputs quantised token by token; for encoding alone, on
+   * processors with AVX512-VNNI. Default `float32`.
+   */
+  dtype?: 'float32' | 'bfloat16' | 'int8' | 'auto'
   /** Branch, tag or commit of a hub model. Default `main`. */
   revision?: string
   /** The Hugging Face cache. Default `HF_HUB_CACHE`, else `HF_HOME/hub`, else `~/.cache/huggingface/hub`. */

@@ -5,7 +5,8 @@
  * until the promise settles. Rejections carry a `code` of lib/errors.ts. No tensor handle reaches JavaScript.
  */
 
-export type DType = 'float32' | 'bfloat16' | 'float64'
+/** int8: float32 with the weights of linear layers in 8 bits, for encoding alone. */
+export type DType = 'float32' | 'bfloat16' | 'float64' | 'int8'
 
 export type ConfigValue = string | number | boolean | null | ConfigValue[] | ConfigObject
 export interface ConfigObject {
@@ -208,7 +209,7 @@ export interface RuntimeInfo {
   /** CUDA version that the addon was built for, null in a CPU build. */
   cuda: string | null
   devices: DeviceInfo[]
-  /** dtypes that run at full speed on the CPU; bfloat16 elsewhere is emulated. */
+  /** dtypes that run at full speed on the CPU; bfloat16 elsewhere is emulated, int8 refused. */
   fastDTypes: DType[]
   /** Processor features that matter here: avx2, avx512f, avx512_bf16, amx_bf16, … */
   cpuFeatures: string[]

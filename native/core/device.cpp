@@ -13,7 +13,7 @@ at::Device parse_device(const std::string& name) {
 }
 
 at::ScalarType parse_dtype(const std::string& name) {
-  if (name == "float32") return at::kFloat;
+  if (name == "float32" || name == "int8") return at::kFloat;
   if (name == "float64") return at::kDouble;
   if (name == "bfloat16") return at::kBFloat16;
   fail("ERR_INVALID_ARGUMENT", "Expected float32, bfloat16 or float64 for dtype but received ", name);

@@ -7,6 +7,7 @@
 #include <torch/csrc/autograd/autograd.h>
 
 #include "core/device.h"
+#include "ops/linear.h"
 
 namespace st {
 
@@ -17,7 +18,13 @@ constexpr int64_t kBlockTokens = 1024;
 }  // namespace
 
 Network::Network(const EncoderSpec& spec)
-    : spec_(spec), device_(parse_device(spec.device)), compute_(parse_dtype(spec.dtype)), workspace_(device_) {
+    : spec_(spec),
+      device_(parse_device(spec.device)),
+      compute_(parse_dtype(spec.dtype)),
+      int8_(spec.dtype == "int8"),
+      workspace_(device_) {
+  check(!int8_ || (device_.is_cpu() && has_int8_products()), "ERR_UNSUPPORTED",
+        "dtype int8 needs a processor with AVX512-VNNI (and SENTENCE_TORCH_CPU, if set, avx512 or amx)");
   Layout& layout = parameters_.layout;
   model_ = make_model(spec.architecture, spec.config, spec.pooler, "0.", layout);
   for (size_t i = 0; i < spec.modules.size(); ++i) {
@@ -68,7 +75,7 @@ at::Tensor Network::encode(const PackedBatch& batch, EncoderOutput output) {
 
 at::Tensor Network::encode(const Input& input, EncoderOutput output) {
   workspace_.reset();
-  const Pass pass{input, parameters_, workspace_, false, {}};
+  const Pass pass{.input = input, .parameters = parameters_, .workspace = workspace_, .int8 = int8_};
   const at::Tensor tokens_TD = model_->forward(pass);
   const at::ScalarType master = master_dtype(compute_);
   if (output == EncoderOutput::kPoolerOutput) return model_->pooler_output(pass, tokens_TD).to(master);

@@ -42,6 +42,8 @@ class Network {
   Workspace& workspace() { return workspace_; }
   void validate(const PackedBatch& batch) const;
   at::ScalarType compute() const { return compute_; }
+  // Whether it encodes with weights of 8 bits, and cannot train.
+  bool int8() const { return int8_; }
   void set_compute(at::ScalarType compute);
 
   // [rows, width], [T, width] or [rows, width] in the master dtype.
@@ -64,6 +66,7 @@ class Network {
   EncoderSpec spec_;
   at::Device device_;
   at::ScalarType compute_;
+  bool int8_;
   Parameters parameters_;
   Workspace workspace_;
   std::unique_ptr<Model> model_;

@@ -8,6 +8,7 @@
 #endif
 
 #include "ops/cpu/kernels.h"
+#include "ops/linear.h"
 
 namespace st {
 
@@ -46,6 +47,7 @@ RuntimeInfo runtime_info() {
       break;
     }
   }
+  if (has_int8_products()) info.fast_dtypes.emplace_back("int8");
   return info;
 }
 

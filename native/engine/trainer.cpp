@@ -30,6 +30,8 @@ struct Trainer::Impl {
     encoder_precision = network.compute();
     const at::ScalarType master = master_dtype(encoder_precision);
     precision = spec.precision.empty() ? encoder_precision : parse_dtype(spec.precision);
+    check(!network.int8(), "ERR_UNSUPPORTED",
+          "A model of dtype int8 encodes but is not trained: load it with float32 or bfloat16");
     check(master_dtype(precision) == master, "ERR_INVALID_ARGUMENT", "A float64 encoder cannot train in ",
           spec.precision);
     check(!spec.losses.empty(), "ERR_INVALID_ARGUMENT", "Expected at least one loss");

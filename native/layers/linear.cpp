@@ -22,7 +22,8 @@ Weight Linear::weight(const Pass& pass) {
     packed_OI_ = at::Tensor();
     packed_version_ = -1;
   } else if (packed_version_ != pass.parameters.version()) {
-    packed_OI_ = pack_weight(value_OI, pass.parameters.derived());
+    packed_OI_ = pass.int8 ? pack_weight_int8(value_OI, pass.parameters.derived())
+                           : pack_weight(value_OI, pass.parameters.derived());
     packed_version_ = pass.parameters.version();
   }
   return {value_OI, packed_OI_.defined() ? &packed_OI_ : nullptr, pass.workspace};

@@ -16,6 +16,7 @@ struct Pass {
   DropoutKey dropout;
   bool drops = true;       // in training
   bool recompute = false;  // keep the inputs of layers alone; their backward pass computes the rest again
+  bool int8 = false;       // linear layers by weights of 8 bits; never in training
 
   at::ScalarType compute() const { return parameters.value(0).scalar_type(); }
   at::ScalarType master() const { return parameters.master(0).scalar_type(); }

@@ -11,6 +11,14 @@ at::Tensor pack_weight(const at::Tensor& value_OI, Workspace& workspace) {
   return product::available(value_OI) ? product::pack(value_OI, true, workspace) : at::Tensor();
 }
 
+at::Tensor pack_weight_int8(const at::Tensor& value_OI, Workspace& workspace) {
+  return product::pack_int8(value_OI, workspace);
+}
+
+bool has_int8_products() {
+  return kernels::int8_products() != nullptr;
+}
+
 void linear(const at::Tensor& x_TI, const Weight& weight, const at::Tensor& bias_O, at::Tensor out_TO) {
   if (!product::available(x_TI)) return reference::linear(x_TI, weight.value_OI, bias_O, out_TO);
   with_product_storage(x_TI.scalar_type(), [&]<typename S>(S) {

@@ -17,6 +17,11 @@ struct Weight {
 // W' as the kernels of linear() read it; undefined where there are none for its dtype and shape.
 at::Tensor pack_weight(const at::Tensor& value_OI, Workspace& workspace);
 
+// The same in 8 bits (float32 weights; only for processors of which has_int8_products()): the ops quantise x row by
+// row.
+at::Tensor pack_weight_int8(const at::Tensor& value_OI, Workspace& workspace);
+bool has_int8_products();
+
 // out = x W' (+ bias). x, W and out in the compute dtype; bias in the master dtype, or undefined.
 void linear(const at::Tensor& x_TI, const Weight& weight, const at::Tensor& bias_O, at::Tensor out_TO);
 

@@ -85,6 +85,29 @@ void add_transposed(const at::Tensor& a_TM, const at::Tensor& b_TN, at::Tensor o
   });
 }
 
+void Int8::multiply(const float* a, int64_t a_stride, int64_t rows, const uint8_t* panels, int64_t depth,
+                    int64_t columns, float* out, int64_t out_stride) const {
+  thread_local std::vector<uint8_t> memory;
+  const auto size = static_cast<size_t>(kernels.scratch_size(rows, depth));
+  if (memory.size() < size) memory.resize(size);
+  kernels.multiply(a, a_stride, rows, panels, depth, columns, out, out_stride, memory.data());
+}
+
+at::Tensor pack_int8(const at::Tensor& matrix, Workspace& workspace) {
+  const kernels::Int8Products& products = *kernels::int8_products();
+  const int64_t columns = matrix.size(0), depth = matrix.size(1);
+  const int64_t panels = (columns + products.panel - 1) / products.panel, size = products.panel_size(depth);
+  at::Tensor out = workspace.take({panels * size}, at::kByte);
+  parallel_ranges(panels, parallel_parts(panels, 1), [&](int64_t, int64_t first, int64_t last) {
+    for (int64_t panel = first; panel < last; ++panel) {
+      const int64_t n = panel * products.panel;
+      products.pack_panel(data<float>(matrix) + n * depth, depth, depth, std::min(products.panel, columns - n),
+                          data<uint8_t>(out) + panel * size);
+    }
+  });
+  return out;
+}
+
 float* block_of_sums(int64_t count) {
   thread_local std::vector<float> memory;
   if (static_cast<int64_t>(memory.size()) < count) memory.resize(count);

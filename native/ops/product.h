@@ -21,6 +21,18 @@ const kernels::Products<S>* kernels_for(int64_t depth) {
 // Whether there are kernels for x [T, depth].
 bool available(const at::Tensor& x_TI);
 
+// The products of float rows by weights of 8 bits, as multiply() takes them.
+struct Int8 {
+  const kernels::Int8Products& kernels;
+  int64_t block_rows = kernels.block_rows, panel = kernels.panel;
+  int64_t panel_size(int64_t depth) const { return kernels.panel_size(depth); }
+  void multiply(const float* a, int64_t a_stride, int64_t rows, const uint8_t* panels, int64_t depth, int64_t columns,
+                float* out, int64_t out_stride) const;
+};
+
+// matrix' [columns, depth] (float) quantised to 8 bits and packed.
+at::Tensor pack_int8(const at::Tensor& matrix, Workspace& workspace);
+
 // B [depth, columns] packed. B's element (k, n) is matrix[n, k] when `transposed`, else matrix[k, n].
 at::Tensor pack(const at::Tensor& matrix, bool transposed, Workspace& workspace);
 
@@ -41,9 +53,9 @@ inline int64_t parts(int64_t rows) {
 // are in the thread's cache; they lie `columns` apart, in `sums_TN` (from its row `begin`) or, if that is null, in
 // memory that is valid during the call. Rows come in parts and blocks that depend on their number and the threads'
 // alone.
-template <typename S, typename Epilogue>
-void multiply(const kernels::Products<S>& products, const S* a_TK, int64_t rows, int64_t depth, const S* panels,
-              int64_t columns, float* sums_TN, const Epilogue& epilogue) {
+template <typename Products, typename S, typename B, typename Epilogue>
+void multiply(const Products& products, const S* a_TK, int64_t rows, int64_t depth, const B* panels, int64_t columns,
+              float* sums_TN, const Epilogue& epilogue) {
   const int64_t row_parts = parts(rows);
   const int64_t panel_count = (columns + products.panel - 1) / products.panel;
   const int64_t column_parts = std::min(panel_count, at::get_num_threads() / row_parts);

@@ -1,7 +1,11 @@
 // Linear layers by the processor's own kernels against ATen in double precision.
 #include "ops/product.h"
 
+#include <ATen/ops/abs.h>
+#include <ATen/ops/amax.h>
+#include <ATen/ops/amin.h>
 #include <ATen/ops/mm.h>
+#include <ATen/ops/round.h>
 #include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
 
@@ -76,6 +80,45 @@ TEST(Product, LinearForwardAndBackward) {
           what + ", d_weight");
     }
   }
+}
+
+// A row of x on the grid that the kernel takes for it: from its lowest to its highest value in 255 steps.
+at::Tensor on_grid(const at::Tensor& x_TI) {
+  const at::Tensor low = x_TI.amin(1, true), step = (x_TI.amax(1, true) - low) / 255;
+  return low + ((x_TI - low) / step).round() * step;
+}
+
+// A row of W in 255 steps around 0.
+at::Tensor on_symmetric_grid(const at::Tensor& w_OI) {
+  const at::Tensor step = w_OI.abs().amax(1, true) / 127;
+  return (w_OI / step).round() * step;
+}
+
+TEST(Product, Int8IsExactOnWhatWasRounded) {
+  if (!has_int8_products()) GTEST_SKIP() << "this processor or path has no AVX512-VNNI";
+  Workspace workspace(at::kCPU);
+  for (const Shape& shape : kShapes) {
+    const std::string what =
+        std::to_string(shape.tokens) + " x " + std::to_string(shape.in) + " x " + std::to_string(shape.out);
+    const at::Tensor x = random_tensor({shape.tokens, shape.in}, at::kFloat, 1) + 0.25;
+    const at::Tensor w = random_tensor({shape.out, shape.in}, at::kFloat, 2);
+    const at::Tensor bias = random_tensor({shape.out}, at::kFloat, 3);
+    const at::Tensor packed = pack_weight_int8(w, workspace);
+    at::Tensor y = at::zeros({shape.tokens, shape.out}, at::kFloat);
+    linear(x, {w, &packed, workspace}, bias, y);
+    const at::Tensor rounded =
+        at::mm(on_grid(x.to(at::kDouble)), on_symmetric_grid(w.to(at::kDouble)).t()) + bias.to(at::kDouble);
+    // A value halfway between two steps may go either way in float.
+    expect_close(y.to(at::kDouble), rounded, 2e-3, what);
+    expect_close(y.to(at::kDouble), at::mm(x.to(at::kDouble), w.to(at::kDouble).t()) + bias, 3e-2,
+                 what + " near float");
+  }
+  // A row of equal values, and a row of zeros of W.
+  const at::Tensor same = at::zeros({2, 32}, at::kFloat) + 0.5, none = at::zeros({3, 32}, at::kFloat);
+  at::Tensor y = at::zeros({2, 3}, at::kFloat);
+  const at::Tensor packed = pack_weight_int8(none, workspace);
+  linear(same, {none, &packed, workspace}, at::Tensor(), y);
+  EXPECT_TRUE(y.equal(at::zeros({2, 3}, at::kFloat)));
 }
 
 // A depth that the tiles of bf16 do not take, and double: ATen's.

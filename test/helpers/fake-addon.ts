@@ -2,6 +2,7 @@
 import { setTimeout } from 'node:timers/promises'
 import type {
   ConfigObject,
+  DType,
   EncoderOutput,
   EncoderSpec,
   NativeAddon,
@@ -132,7 +133,7 @@ export interface FakeAddon extends NativeAddon {
   threadCounts: number[]
 }
 
-export function fakeAddon(fastDTypes: ('float32' | 'bfloat16')[] = ['float32']): FakeAddon {
+export function fakeAddon(fastDTypes: DType[] = ['float32']): FakeAddon {
   const encoders: FakeEncoder[] = []
   const threadCounts: number[] = []
   return {

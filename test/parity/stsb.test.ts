@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import test from 'ava'
 import { EmbeddingSimilarityEvaluator } from '../../lib/evaluation/index.js'
 import { SentenceTransformer } from '../../lib/models/sentence-transformer.js'
+import { loadAddon } from '../../lib/native/load.js'
 import { report } from './report.js'
 import { floats, golden, goldenTensors, hasMiniLM, maxDifference } from './support.js'
 
@@ -15,7 +16,7 @@ const present = hasMiniLM && existsSync(DEV)
 const onlyWithData = present ? test.serial : test.skip
 if (!present) console.warn('No model or no STS benchmark in ../shared: its parity tests are skipped')
 
-async function devSpearman(dtype: 'float32' | 'bfloat16'): Promise<number> {
+async function devSpearman(dtype: 'float32' | 'bfloat16' | 'int8'): Promise<number> {
   const rows = readFileSync(DEV, 'utf8')
     .trimEnd()
     .split('\n')
@@ -53,4 +54,15 @@ onlyWithData('dev Spearman in bfloat16 is within 0.001', async (t) => {
   const deviation = Math.abs(spearman - golden.minilm.devSpearman)
   t.true(deviation <= 0.001, String(spearman))
   report('stsb', 'spearman', { part: 'bfloat16', deviation, allowed: 0.001 })
+})
+
+onlyWithData('dev Spearman in int8 is within 0.003, where the processor has it', async (t) => {
+  if (!loadAddon().runtime().fastDTypes.includes('int8')) {
+    t.pass()
+    return t.log('skipped: this processor has no AVX512-VNNI')
+  }
+  const spearman = await devSpearman('int8')
+  const deviation = Math.abs(spearman - golden.minilm.devSpearman)
+  t.true(deviation > 0 && deviation <= 0.003, String(spearman))
+  report('stsb', 'spearman', { part: 'int8', deviation, allowed: 0.003 })
 })

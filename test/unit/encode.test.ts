@@ -230,6 +230,8 @@ test('device, dtype and threads', async (t) => {
   t.is(await load({}), 'float32')
   t.is(await load({ dtype: 'auto' }), 'float32')
   t.is(await load({ dtype: 'auto' }, fakeAddon(['float32', 'bfloat16'])), 'bfloat16')
+  t.is(await load({ dtype: 'int8' }, fakeAddon(['float32', 'int8'])), 'int8')
+  await t.throwsAsync(load({ dtype: 'int8' }), { code: 'ERR_UNSUPPORTED', message: /AVX512-VNNI/ })
   const warning = new Promise<Error>((resolve) => process.once('warning', resolve))
   t.is(await load({ dtype: 'bfloat16' }), 'bfloat16')
   t.regex((await warning).message, /emulated/)

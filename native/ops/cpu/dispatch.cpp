@@ -25,6 +25,9 @@ ST_DECLARE(avx512)
 #ifdef ST_HAVE_AMX
 extern const Products<Bf16> products_amx;
 #endif
+#ifdef ST_HAVE_VNNI
+extern const Int8Products int8_products_vnni;
+#endif
 
 namespace {
 
@@ -129,6 +132,13 @@ const Products<Bf16>* products<Bf16>() {
 
 template <>
 const Products<double>* products<double>() {
+  return nullptr;
+}
+
+const Int8Products* int8_products() {
+#ifdef ST_HAVE_VNNI
+  if (path() >= Path::kAvx512 && __builtin_cpu_supports("avx512vnni")) return &int8_products_vnni;
+#endif
   return nullptr;
 }
 

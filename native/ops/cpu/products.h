@@ -37,4 +37,21 @@ struct Products {
 template <typename S>
 const Products<S>* products();
 
+// Products of float rows by weights of 8 bits, for encoding. A weight matrix is quantised once, each column with a scale
+// of its own (the largest of its values is 127); a row of A on the fly, its lowest value 0 and its highest 255. The sums
+// of what was rounded are exact; the results are float.
+struct Int8Products {
+  int64_t block_rows;  // as those of Products
+  int64_t panel;
+  int64_t (*panel_size)(int64_t depth);  // bytes
+  // Quantises and packs `columns` <= panel columns, whose element (k, n) is from[k + n * n_stride].
+  void (*pack_panel)(const float* from, int64_t n_stride, int64_t depth, int64_t columns, uint8_t* to);
+  int64_t (*scratch_size)(int64_t rows, int64_t depth);  // bytes that multiply() needs
+  void (*multiply)(const float* a, int64_t a_stride, int64_t rows, const uint8_t* panels, int64_t depth,
+                   int64_t columns, float* out, int64_t out_stride, uint8_t* scratch);
+};
+
+// Null where the processor has no AVX512-VNNI or a lower path was asked for.
+const Int8Products* int8_products();
+
 }  // namespace st::kernels
