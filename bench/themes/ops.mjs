@@ -6,10 +6,11 @@ import { ENCODING, TRAINING, trainingColumns } from '../common/workloads.mjs'
 
 export function main(run) {
   const found = run.measureMachine(1)
-  const gemms = found.gemms.map(({ dtype, m, k, n, gflops }) => [
+  const gemms = found.gemms.map(({ dtype, m, k, n, gflops, ownGflops }) => [
     `[${m}, ${k}] · [${k}, ${n}]`,
     dtype,
     gflops.toFixed(0),
+    ownGflops ? ownGflops.toFixed(0) : '',
   ])
   const others = [
     ['copy of 256 MB, GB/s', found.copyGBs],
@@ -22,7 +23,7 @@ export function main(run) {
   for (const floor of floors) run.emit({ theme: 'floor', ...floor })
   const ms = (value) => (value === undefined ? '' : figure(value))
   return () => {
-    printTable('Matrix products of LibTorch, GFLOP/s', ['', 'dtype', 'GFLOP/s'], gemms)
+    printTable('Matrix products, GFLOP/s', ['', 'dtype', 'LibTorch', 'ours'], gemms)
     printTable("Memory and LibTorch's elementwise operators", ['', ''], others)
     printTable(
       'Floors',

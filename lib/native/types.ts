@@ -233,8 +233,8 @@ export interface NativeProfile {
 
 /** What the machine can do with the executor's threads. */
 export interface MachineRates {
-  /** [m, k] · [k, n], 2·m·k·n operations each. */
-  gemms: { dtype: DType; m: number; k: number; n: number; gflops: number }[]
+  /** [m, k] · [k, n], 2·m·k·n operations each, by LibTorch and by the engine's own kernels (0 where it has none). */
+  gemms: { dtype: DType; m: number; k: number; n: number; gflops: number; ownGflops: number }[]
   /** Memory: bytes read and written. */
   copyGBs: number
   /** A product of two arrays that lie in the caches: bytes read and written. */

@@ -50,6 +50,7 @@ Napi::Value from_rates(Napi::Env env, const MachineRates& rates) {
     object["k"] = static_cast<double>(gemm.k);
     object["n"] = static_cast<double>(gemm.n);
     object["gflops"] = gemm.gflops;
+    object["ownGflops"] = gemm.own_gflops;
     gemms[i] = object;
   }
   auto object = Napi::Object::New(env);

@@ -14,6 +14,8 @@
 #include <limits>
 
 #include "core/device.h"
+#include "core/workspace.h"
+#include "ops/linear.h"
 
 namespace st {
 
@@ -59,8 +61,16 @@ MachineRates measure_machine(const std::vector<std::string>& dtypes, double seco
     for (const auto& [m, k, n] : kShapes) {
       const at::Tensor a_MK = at::rand({m, k}).to(options), b_NK = at::rand({n, k}).to(options);
       at::Tensor out_MN = at::empty({m, n}, options);
-      const double time = seconds_of(seconds, [&] { at::mm_out(out_MN, a_MK, b_NK.t()); });
-      rates.gemms.push_back({dtype, m, k, n, 2e-9 * static_cast<double>(m * k * n) / time});
+      const auto rate = [&](const auto& work) {
+        return 2e-9 * static_cast<double>(m * k * n) / seconds_of(seconds, work);
+      };
+      MachineRates::Gemm gemm{dtype, m, k, n, rate([&] { at::mm_out(out_MN, a_MK, b_NK.t()); }), 0};
+      Workspace workspace(at::kCPU);
+      if (const at::Tensor packed = pack_weight(b_NK, workspace); packed.defined()) {
+        const Weight weight{b_NK, &packed, workspace};
+        gemm.own_gflops = rate([&] { linear(a_MK, weight, at::Tensor(), out_MN); });
+      }
+      rates.gemms.push_back(gemm);
     }
   }
   constexpr double kFloat = sizeof(float);

@@ -10,7 +10,8 @@ struct MachineRates {
   struct Gemm {
     std::string dtype;
     int64_t m, k, n;
-    double gflops;  // 2·m·k·n operations each
+    double gflops;      // LibTorch's, 2·m·k·n operations each
+    double own_gflops;  // those of ops/linear with packed weights; 0 where ATen computes them
   };
   std::vector<Gemm> gemms;
   double copy_gbs = 0;         // memory, bytes read and written, far beyond the caches
