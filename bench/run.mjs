@@ -35,6 +35,7 @@ const HELP = `npm run bench -- [options]
   --data FOLDER     with stsb, squad, nli, banking77 (default: ../shared/data)
   --traces FOLDER   for the trace files of step (default: the working folder)
   --timeout N       minutes that one trial may take (default 15)
+  --out FILE        JSON lines into this file as well
   --json, --table   JSON lines only, tables only
 
 ${Object.entries(THEMES)
@@ -56,6 +57,7 @@ function parse() {
         data: text(join(shared, 'data')),
         traces: text('.'),
         timeout: text('15'),
+        out: text(),
         json: flag,
         table: flag,
         help: flag,

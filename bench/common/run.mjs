@@ -1,6 +1,6 @@
 // One run of the benchmarks: options, the machine, trials in turns (A B A B …) each in a process of its own, JSON lines.
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -32,7 +32,9 @@ export class Run {
   }
 
   emit(record) {
-    if (!this.options.table) console.log(JSON.stringify(record))
+    const line = JSON.stringify(record)
+    if (!this.options.table) console.log(line)
+    if (this.options.out) appendFileSync(this.options.out, `${line}\n`)
     return record
   }
 
@@ -98,7 +100,7 @@ export class Run {
     }
     const { processor, features } = this.machine
     const said = JSON.parse(stdout.trim().split('\n').at(-1))
-    return this.emit({ ...said, ...facts, program, processor, features })
+    return this.emit({ ...facts, ...said, ...facts, program, processor, features })
   }
 
   /**

@@ -35,7 +35,7 @@ export function encode(run, name, { programs = run.programs(ALL), rounds } = {})
     ...(!workload.each &&
       trials.has('ours') && { maxDifference: maxDifference(run.embeddings('ours'), run.embeddings(program)) }),
   }))
-  for (const found of quality) run.emit({ theme: 'parity', workload: name, ...found })
+  if (!workload.each) for (const found of quality) run.emit({ theme: 'parity', workload: name, ...found })
   // Texts a second, or milliseconds for one.
   const floor = (program) => {
     if (!work || !rate(run, program)) return undefined
