@@ -4,6 +4,7 @@
 
 #include "core/device.h"
 #include "core/memory.h"
+#include "core/profile.h"
 
 namespace st {
 
@@ -36,6 +37,7 @@ void Parameters::change() {
 }
 
 void Parameters::refresh() {
+  const ProfileScope scope("copy of the weights");
   change();
   if (!compute_.is_same(master_)) compute_.copy_(master_);
 }

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "core/profile.h"
+
 namespace st {
 
 Trained::Trained(Parameters& parameters, std::string prefix, const Config& optimizer)
@@ -57,6 +59,7 @@ double squared_norm_of(const at::Tensor& flat) {
 }  // namespace
 
 double Trained::squared_norm() {
+  const ProfileScope scope("gradient norm");
   for (const Segment& segment : segments_) {
     if (segment.group < 0) gradients_.flat().narrow(0, segment.begin, segment.end - segment.begin).zero_();
   }
@@ -65,6 +68,7 @@ double Trained::squared_norm() {
 
 void Trained::update(const std::vector<double>& rates, const std::vector<double>& weight_decays, double grad_factor,
                      bool keep_gradients) {
+  const ProfileScope scope("update");
   ++updates;
   const at::Tensor kept = keep_gradients ? gradients_.flat().clone() : at::Tensor();
   for (const Segment& segment : segments_) {

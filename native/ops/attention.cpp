@@ -11,6 +11,7 @@
 #include <numeric>
 
 #include "core/parallel.h"
+#include "core/profile.h"
 #include "ops/cpu_call.h"
 #include "ops/dropout.h"
 
@@ -39,6 +40,7 @@ void for_each_head(const PackedBatch& batch, int64_t heads, const Work& work) {
 
 void attention(const Input& input, const Dropout& dropout, int64_t heads, const at::Tensor& qkv_T3D, at::Tensor out_TD,
                at::Tensor lse_TH) {
+  const ProfileScope scope("attention");
   if (!qkv_T3D.is_cpu()) return reference::attention(input, dropout, heads, qkv_T3D, out_TD, lse_TH);
   with_storage(qkv_T3D.scalar_type(), [&]<typename S>(S) {
     using A = kernels::arithmetic_t<S>;
@@ -54,6 +56,7 @@ void attention(const Input& input, const Dropout& dropout, int64_t heads, const 
 void attention_backward(const Input& input, const Dropout& dropout, int64_t heads, const at::Tensor& qkv_T3D,
                         const at::Tensor& out_TD, const at::Tensor& lse_TH, const at::Tensor& d_out_TD,
                         at::Tensor d_qkv_T3D) {
+  const ProfileScope scope("attention, backward");
   if (!qkv_T3D.is_cpu()) {
     return reference::attention_backward(input, dropout, heads, qkv_T3D, out_TD, lse_TH, d_out_TD, d_qkv_T3D);
   }

@@ -1,6 +1,7 @@
 #include <ATen/ops/sum.h>
 
 #include "core/parallel.h"
+#include "core/profile.h"
 #include "ops/cpu_call.h"
 #include "ops/linear.h"
 
@@ -11,6 +12,7 @@ constexpr int64_t kGrain = 64;  // tokens that are worth a thread
 }
 
 void bias_backward(const at::Tensor& d_y_TO, at::Tensor d_bias_O) {
+  const ProfileScope scope("bias gradient");
   if (!d_y_TO.is_cpu()) return reference::bias_backward(d_y_TO, d_bias_O);
   with_storage(d_y_TO.scalar_type(), [&]<typename S>(S) {
     using A = kernels::arithmetic_t<S>;

@@ -6,6 +6,7 @@
 #include <ATen/ops/zeros_like.h>
 
 #include "core/parallel.h"
+#include "core/profile.h"
 #include "ops/cpu_call.h"
 #include "ops/norm_math.h"
 
@@ -40,6 +41,7 @@ void add_rows(const Input& input, const at::Tensor& d_TD, const EmbeddingTables&
 void embedding_norm(const Input& input, const DropoutMask& mask, const EmbeddingTables& tables,
                     const NormWeights& weights, at::Tensor sum_TD, at::Tensor out_TD, at::Tensor mean_T,
                     at::Tensor rstd_T) {
+  const ProfileScope scope("embedding");
   if (!sum_TD.is_cpu()) {
     return reference::embedding_norm(input, mask, tables, weights, sum_TD, out_TD, mean_T, rstd_T);
   }
@@ -72,6 +74,7 @@ void embedding_norm_backward(const Input& input, const DropoutMask& mask, const 
                              const at::Tensor& d_out_TD, at::Tensor sum_TD, const at::Tensor& mean_T,
                              const at::Tensor& rstd_T, EmbeddingTables d_tables, at::Tensor d_gamma_D,
                              at::Tensor d_beta_D) {
+  const ProfileScope scope("embedding, backward");
   if (!sum_TD.is_cpu()) {
     return reference::embedding_norm_backward(input, mask, gamma_D, d_out_TD, sum_TD, mean_T, rstd_T, d_tables,
                                               d_gamma_D, d_beta_D);

@@ -3,11 +3,13 @@
 #include <ATen/ops/addmm.h>
 #include <ATen/ops/mm.h>
 
+#include "core/profile.h"
 #include "ops/linear_rows.h"
 
 namespace st {
 
 at::Tensor pack_weight(const at::Tensor& value_OI, Workspace& workspace) {
+  const ProfileScope scope("pack weight");
   return product::available(value_OI) ? product::pack(value_OI, true, workspace) : at::Tensor();
 }
 
@@ -20,6 +22,7 @@ bool has_int8_products() {
 }
 
 void linear(const at::Tensor& x_TI, const Weight& weight, const at::Tensor& bias_O, at::Tensor out_TO) {
+  const ProfileScope scope("linear");
   if (!product::available(x_TI)) return reference::linear(x_TI, weight.value_OI, bias_O, out_TO);
   with_product_storage(x_TI.scalar_type(), [&]<typename S>(S) {
     const int64_t width = out_TO.size(1);
@@ -31,6 +34,7 @@ void linear(const at::Tensor& x_TI, const Weight& weight, const at::Tensor& bias
 }
 
 void linear_backward_input(const at::Tensor& d_y_TO, const Weight& weight, at::Tensor d_x_TI, bool accumulate) {
+  const ProfileScope scope("linear, input gradient");
   if (!product::available(d_y_TO)) return reference::linear_backward_input(d_y_TO, weight.value_OI, d_x_TI, accumulate);
   with_product_storage(d_y_TO.scalar_type(), [&]<typename S>(S) {
     const int64_t width = d_x_TI.size(1);
@@ -44,6 +48,7 @@ void linear_backward_input(const at::Tensor& d_y_TO, const Weight& weight, at::T
 
 void linear_backward_weight(const at::Tensor& d_y_TO, const at::Tensor& x_TI, at::Tensor d_weight_OI,
                             Workspace& workspace) {
+  const ProfileScope scope("linear, weight gradient");
   if (!product::available(x_TI)) return reference::linear_backward_weight(d_y_TO, x_TI, d_weight_OI);
   product::add_transposed(d_y_TO, x_TI, d_weight_OI, workspace);
 }

@@ -1,11 +1,13 @@
 #include "ops/linear_activation.h"
 
+#include "core/profile.h"
 #include "ops/linear_rows.h"
 
 namespace st {
 
 void linear_activation(const at::Tensor& x_TI, const Weight& weight, const at::Tensor& bias_F, Activation activation,
                        at::Tensor slope_TF, at::Tensor after_TF) {
+  const ProfileScope scope("linear + activation");
   if (!product::available(x_TI) || !is_feed_forward(activation)) {
     const at::Tensor& before_TF = slope_TF.defined() ? slope_TF : after_TF;
     linear(x_TI, weight, bias_F, before_TF);
@@ -22,6 +24,7 @@ void linear_activation(const at::Tensor& x_TI, const Weight& weight, const at::T
 
 void linear_activation_backward(const at::Tensor& d_y_TO, const Weight& weight, const at::Tensor& slope_TF,
                                 at::Tensor d_before_TF, at::Tensor d_bias_F) {
+  const ProfileScope scope("linear + activation, backward");
   if (!product::available(d_y_TO)) {
     linear_backward_input(d_y_TO, weight, d_before_TF, false);
     return activate_backward_out(d_before_TF, slope_TF, d_before_TF, d_bias_F);

@@ -1,5 +1,6 @@
 #include "ops/linear_residual_norm.h"
 
+#include "core/profile.h"
 #include "ops/linear_rows.h"
 
 namespace st {
@@ -7,6 +8,7 @@ namespace st {
 void linear_residual_norm(const Input& input, const at::Tensor& x_TI, const Weight& weight, const at::Tensor& bias_D,
                           const DropoutMask& mask, const NormWeights& norm, const at::Tensor& residual_TD,
                           at::Tensor sum_TD, at::Tensor out_TD, at::Tensor mean_T, at::Tensor rstd_T) {
+  const ProfileScope scope("linear + dropout + norm");
   if (!product::available(x_TI)) {
     const Scratch scratch(weight.workspace);
     if (!sum_TD.defined()) sum_TD = weight.workspace.take(out_TD.sizes(), out_TD.scalar_type());

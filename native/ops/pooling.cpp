@@ -16,6 +16,7 @@
 
 #include "core/error.h"
 #include "core/parallel.h"
+#include "core/profile.h"
 #include "ops/cpu_call.h"
 #include "ops/similarity.h"
 
@@ -160,6 +161,7 @@ at::Tensor normalized(const at::Tensor& x_RD) {
 
 at::Tensor pool(const at::Tensor& x_TD, const PackedBatch& batch, const std::vector<std::string>& modes,
                 bool include_prompt) {
+  const ProfileScope scope("pooling");
   const Pooling pooling(x_TD, batch, include_prompt);
   std::vector<at::Tensor> parts;
   for (const std::string& mode : modes) parts.push_back(pooling.pool(mode));

@@ -3,6 +3,7 @@
 #include <ATen/TensorOperators.h>
 
 #include "core/parallel.h"
+#include "core/profile.h"
 #include "ops/cpu_call.h"
 #include "ops/norm_math.h"
 
@@ -15,6 +16,7 @@ constexpr int64_t kGrain = 16;  // tokens that are worth a thread
 void residual_norm(const Input& input, const DropoutMask& mask, const NormWeights& weights, const at::Tensor& bias_D,
                    const at::Tensor& residual_TD, at::Tensor sum_TD, at::Tensor out_TD, at::Tensor mean_T,
                    at::Tensor rstd_T) {
+  const ProfileScope scope("dropout + norm");
   if (!sum_TD.is_cpu()) {
     return reference::residual_norm(input, mask, weights, bias_D, residual_TD, sum_TD, out_TD, mean_T, rstd_T);
   }
@@ -54,6 +56,7 @@ void residual_norm_backward(const Input& input, const DropoutMask& mask, const a
                             const at::Tensor& d_out_TD, const at::Tensor& sum_TD, const at::Tensor& mean_T,
                             const at::Tensor& rstd_T, at::Tensor d_residual_TD, at::Tensor d_linear_TD,
                             at::Tensor d_gamma_D, at::Tensor d_beta_D, at::Tensor d_bias_D) {
+  const ProfileScope scope("dropout + norm, backward");
   if (!sum_TD.is_cpu()) {
     return reference::residual_norm_backward(input, mask, gamma_D, d_out_TD, sum_TD, mean_T, rstd_T, d_residual_TD,
                                              d_linear_TD, d_gamma_D, d_beta_D, d_bias_D);
