@@ -30,6 +30,8 @@ test.serial(
     const calls = Object.fromEntries(parts.map(({ name, calls }) => [name, calls]))
     for (const part of ['step', 'forward', 'loss', 'backward', 'optimizer']) t.is(calls[part], steps, part)
     t.is(calls.encode, 1)
+    for (const part of ['attention', 'attention, backward', 'embedding', 'linear, weight gradient', 'update'])
+      t.true(calls[part]! > 0, part)
     t.is(dropped, 0)
     const sum = parts.reduce((sum, { percent }) => sum + percent, 0)
     t.true(sum > 99.9 && sum <= 100.001, `percents add up to ${sum}`)
