@@ -7,13 +7,14 @@ import { createWriteStream, existsSync, mkdirSync, readdirSync, readFileSync, rm
 import { createRequire } from 'node:module'
 import { freemem } from 'node:os'
 import { dirname, join, relative } from 'node:path'
+import { cudaVariant, findNvcc } from './cuda.mjs'
 import { LibtorchError, resolveLibtorch } from './libtorch.mjs'
 import { withLock } from './lock.mjs'
-import { command, cores, packageRoot } from './system.mjs'
+import { buildFolder, command, cores, packageRoot } from './system.mjs'
 import { checkToolchain, SetupError } from './toolchain.mjs'
 
 const require = createRequire(import.meta.url)
-const build = join(packageRoot, 'build')
+const build = buildFolder()
 const addons = ['boot.node', 'sentence_torch.node'].map((name) => join(build, 'Release', name))
 const stampFile = join(build, 'stamp.json')
 const logFile = join(build, 'build.log')
@@ -26,12 +27,10 @@ const say = (line) => void process.stderr.write(`sentence-torch: ${line}\n`)
 /** @param {boolean} force */
 async function main(force) {
   const start = Date.now()
-  const variant = process.env.SENTENCE_TORCH_CUDA || 'cpu'
-  if (variant !== 'cpu')
-    throw new SetupError(
-      `the CUDA variant (SENTENCE_TORCH_CUDA=${variant}) is not built yet. Use SENTENCE_TORCH_CUDA=cpu.`,
-    )
+  const variant = cudaVariant()
   const toolchain = checkToolchain()
+  // Before LibTorch, which for CUDA is a download of gigabytes.
+  if (variant !== 'cpu') say(`building for CUDA ${variant} with ${findNvcc()}`)
   // CMake takes the compiler that was checked, not the first that it finds.
   process.env.CXX ??= toolchain.compiler
   const { steps: _, ...libtorch } = await resolveLibtorch({ log: say })
@@ -47,6 +46,7 @@ async function main(force) {
         libtorch: libtorch.path,
         version: libtorch.version,
         compiler: toolchain.compilerVersion,
+        variant,
       }
       if (!force && addons.every(existsSync) && readStamp() === JSON.stringify(stamp)) {
         say('the addon is up to date')
@@ -68,7 +68,7 @@ async function main(force) {
     },
     { onWait },
   )
-  reportDriver()
+  if (variant === 'cpu') reportDriver()
 }
 
 /**
@@ -144,7 +144,8 @@ function failed(what) {
 /** Everything that goes into the addons. */
 function hashSources() {
   const hash = createHash('sha256')
-  const native = readdirSync(join(packageRoot, 'native'), { recursive: true, withFileTypes: true })
+  const native = ['native', 'cmake']
+    .flatMap((folder) => readdirSync(join(packageRoot, folder), { recursive: true, withFileTypes: true }))
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
     .filter((path) => !relative(packageRoot, path).startsWith(join('native', 'test')))
@@ -166,7 +167,7 @@ function reportDriver() {
     .split('\n')[0]
   if (driver)
     say(
-      `an NVIDIA driver was found (${driver}). This build computes on the CPU; SENTENCE_TORCH_CUDA=13.0 npm run build:native is the command for the GPU, which is not built yet.`,
+      `an NVIDIA driver was found (${driver}). This build computes on the CPU; SENTENCE_TORCH_CUDA=13.0 npm run build:native builds for the GPU (docs/cuda.md says what of that has run).`,
     )
 }
 

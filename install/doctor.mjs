@@ -132,7 +132,7 @@ function print(facts) {
   line(
     'CUDA',
     cuda.gpus.length
-      ? `${cuda.gpus.join('; ')} (the GPU build is not built yet)`
+      ? `${cuda.gpus.join('; ')}; nvcc ${cuda.nvcc ?? 'not found'}; SENTENCE_TORCH_CUDA=13.0 npm run build:native builds for it`
       : `driver ${cuda.driver ? 'loaded' : 'not found'}`,
   )
   line('Model cache', `${huggingFace.cache}: ${huggingFace.models.join(', ') || 'empty'}`)

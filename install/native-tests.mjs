@@ -4,9 +4,9 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
-import { packageRoot, threads } from './system.mjs'
+import { buildFolder, packageRoot, threads } from './system.mjs'
 
-const build = join(packageRoot, 'build')
+const build = buildFolder()
 // One report for each run of the test program; a name that ends in / makes GoogleTest number them.
 const reports = join(build, 'native-tests/')
 

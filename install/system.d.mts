@@ -8,6 +8,9 @@ export interface Roots {
 /** The folder of package.json. */
 export const packageRoot: string
 
+/** Where the addon is built: build/, or the folder that SENTENCE_TORCH_BUILD names, relative to the package. */
+export function buildFolder(env?: NodeJS.ProcessEnv): string
+
 /** Threads that compute at full speed: physical cores that this process may use, capped by the cgroup quota, at least 1. */
 export function threads(roots?: Roots): number
 
@@ -25,7 +28,8 @@ export function cpuFeatures(roots?: Roots): string[]
 /** The processor's name for people. */
 export function cpuModel(roots?: Roots): string
 
-/** The LibTorch to load the addon with (SENTENCE_TORCH_LIBTORCH or build/libtorch.json), undefined when nothing was built. */
+/** The LibTorch to load the addon with (SENTENCE_TORCH_LIBTORCH, libtorch.json of the build that SENTENCE_TORCH_ADDON is
+ *  from, or build/libtorch.json), undefined when nothing was built. */
 export function readLibtorch(options?: {
   env?: NodeJS.ProcessEnv
   root?: string

@@ -5,12 +5,21 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
-import { dirname, join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { inspectLibtorch } from './libtorch-folder.mjs'
 
 /** The folder of package.json. */
 export const packageRoot = dirname(dirname(fileURLToPath(import.meta.url)))
+
+/**
+ * Where the addon is built: build/, or the folder that SENTENCE_TORCH_BUILD names, relative to the package.
+ * @param {NodeJS.ProcessEnv} [env]
+ * @returns {string}
+ */
+export function buildFolder(env = process.env) {
+  return resolve(packageRoot, env.SENTENCE_TORCH_BUILD || 'build')
+}
 
 /** @typedef {{ proc?: string, sys?: string, platform?: string }} Roots */
 
@@ -153,7 +162,9 @@ export function cpuModel({ proc = '/proc', platform = process.platform } = {}) {
  * @returns {{ path: string, version: string, variant: string } | undefined}
  */
 export function readLibtorch({ env = process.env, root = packageRoot } = {}) {
-  const text = read(join(root, 'build/libtorch.json'))
+  // An addon of another build folder was built for the LibTorch that is noted there.
+  const beside = env.SENTENCE_TORCH_ADDON && read(join(dirname(env.SENTENCE_TORCH_ADDON), '..', 'libtorch.json'))
+  const text = beside || read(join(root, 'build/libtorch.json'))
   const built = text === undefined ? undefined : JSON.parse(text)
   const chosen = env.SENTENCE_TORCH_LIBTORCH
   if (chosen && chosen !== 'python') {

@@ -44,7 +44,7 @@ function load(): NativeAddon {
     libtorch = readLibtorch()
     if (libtorch === undefined) throw new Error('LibTorch was not found')
     const boot = require(bootPath) as Boot
-    boot.open({ env: openMpVariables(wanted), libraries: libraries(join(libtorch.path, 'lib')) })
+    boot.open({ env: openMpVariables(wanted), libraries: libraries(join(libtorch.path, 'lib'), libtorch.variant) })
     const addon = require(addonPath) as NativeAddon
     // The first thread of the process decides; 0 = nobody has.
     if (addon.runtime().threads === 0) addon.setThreads(wanted)
@@ -71,9 +71,10 @@ function openMpVariables(count: number): Record<string, string> {
 }
 
 /** LibTorch's libraries by full path, so that the addon finds them by name: no RPATH, no LD_LIBRARY_PATH. */
-function libraries(folder: string): string[] {
+function libraries(folder: string, variant: string): string[] {
   const suffix = process.platform === 'darwin' ? 'dylib' : 'so'
-  return [...openMpRuntimes(folder), join(folder, `libc10.${suffix}`), join(folder, `libtorch_cpu.${suffix}`)]
+  const names = variant === 'cpu' ? ['c10', 'torch_cpu'] : ['c10', 'torch_cpu', 'c10_cuda', 'torch_cuda']
+  return [...openMpRuntimes(folder), ...names.map((name) => join(folder, `lib${name}.${suffix}`))]
 }
 
 /** LibTorch's own OpenMP runtime, before a system library of the same name can take its place. Its name and folder differ

@@ -7,6 +7,7 @@
 #include <torch/csrc/autograd/autograd.h>
 
 #include "core/device.h"
+#include "ops/cuda.h"
 #include "ops/linear.h"
 
 namespace st {
@@ -37,7 +38,9 @@ Network::Network(const EncoderSpec& spec)
 }
 
 void Network::prepare() {
-  if (!parameters_.flat().defined()) parameters_.allocate(device_, compute_);
+  if (parameters_.flat().defined()) return;
+  if (device_.is_cuda()) cuda::configure();
+  parameters_.allocate(device_, compute_);
 }
 
 void Network::set_compute(at::ScalarType compute) {

@@ -7,8 +7,13 @@
 #include <cpuid.h>
 #endif
 
+#include "core/cuda_device.h"
+#include "core/features.h"
 #include "ops/cpu/kernels.h"
 #include "ops/linear.h"
+#if ST_WITH_CUDA
+#include <ATen/cuda/CUDAContextLight.h>
+#endif
 
 namespace st {
 
@@ -32,6 +37,24 @@ std::vector<std::string> cpu_features() {
   return out;
 }
 
+// The CUDA devices first: `auto` takes the first one.
+std::vector<std::pair<std::string, std::string>> devices() {
+  std::vector<std::pair<std::string, std::string>> out;
+  std::string cpu = at::get_cpu_capability();
+#if ST_WITH_CUDA
+  for (int i = 0; i < cuda_device_count(); ++i) {
+    const cudaDeviceProp* properties = at::cuda::getDeviceProperties(static_cast<c10::DeviceIndex>(i));
+    out.emplace_back("cuda:" + std::to_string(i), std::string(properties->name) + ", " +
+                                                      std::to_string(properties->totalGlobalMem >> 20) +
+                                                      " MiB, compute capability " + std::to_string(properties->major) +
+                                                      "." + std::to_string(properties->minor));
+  }
+  if (out.empty()) cpu += ". CUDA build, no device, using CPU";
+#endif
+  out.emplace_back("cpu", cpu);
+  return out;
+}
+
 }  // namespace
 
 RuntimeInfo runtime_info() {
@@ -39,7 +62,8 @@ RuntimeInfo runtime_info() {
   info.libtorch_version = TORCH_VERSION;
   info.cpu_features = cpu_features();
   info.cpu_kernels = kernels::chosen();
-  info.devices = {{"cpu", at::get_cpu_capability()}};
+  info.cuda = ST_CUDA_VERSION;
+  info.devices = devices();
   info.fast_dtypes = {"float32"};
   for (const std::string& feature : info.cpu_features) {
     if (feature == "avx512_bf16" || feature == "amx_bf16") {

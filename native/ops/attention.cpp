@@ -13,6 +13,7 @@
 #include "core/parallel.h"
 #include "core/profile.h"
 #include "ops/cpu_call.h"
+#include "ops/cuda.h"
 #include "ops/dropout.h"
 
 namespace st {
@@ -41,7 +42,7 @@ void for_each_head(const PackedBatch& batch, int64_t heads, const Work& work) {
 void attention(const Input& input, const Dropout& dropout, int64_t heads, const at::Tensor& qkv_T3D, at::Tensor out_TD,
                at::Tensor lse_TH) {
   const ProfileScope scope("attention");
-  if (!qkv_T3D.is_cpu()) return reference::attention(input, dropout, heads, qkv_T3D, out_TD, lse_TH);
+  if (!qkv_T3D.is_cpu()) return cuda::attention(input, dropout, heads, qkv_T3D, out_TD, lse_TH);
   with_storage(qkv_T3D.scalar_type(), [&]<typename S>(S) {
     using A = kernels::arithmetic_t<S>;
     const kernels::Attention<S> call{heads,           out_TD.size(1) / heads, dropout, data<S>(qkv_T3D),
@@ -58,7 +59,7 @@ void attention_backward(const Input& input, const Dropout& dropout, int64_t head
                         at::Tensor d_qkv_T3D) {
   const ProfileScope scope("attention, backward");
   if (!qkv_T3D.is_cpu()) {
-    return reference::attention_backward(input, dropout, heads, qkv_T3D, out_TD, lse_TH, d_out_TD, d_qkv_T3D);
+    return cuda::attention_backward(input, dropout, heads, qkv_T3D, out_TD, lse_TH, d_out_TD, d_qkv_T3D);
   }
   with_storage(qkv_T3D.scalar_type(), [&]<typename S>(S) {
     using A = kernels::arithmetic_t<S>;

@@ -1,34 +1,32 @@
 #include "ops/input.h"
 
 #include <ATen/ops/empty.h>
-#include <ATen/ops/from_blob.h>
 
-#include <cstring>
+#include <algorithm>
 
 namespace st {
 
-namespace {
-
-at::Tensor upload(const std::vector<int32_t>& values, at::Device device) {
-  at::Tensor host = at::empty({static_cast<int64_t>(values.size())}, at::kInt);
-  std::memcpy(host.data_ptr<int32_t>(), values.data(), values.size() * sizeof(int32_t));
-  return host.to(device);
-}
-
-}  // namespace
-
 Input::Input(const PackedBatch& packed, at::Device device) : batch(packed) {
-  std::vector<int32_t> rows(packed.tokens()), positions(packed.tokens());
+  // One buffer and one transfer. On the way to a GPU from pinned memory, which LibTorch keeps until it has arrived.
+  const int64_t tokens = packed.tokens(), typed = static_cast<int64_t>(packed.token_types.size());
+  const at::Tensor host =
+      at::empty({3 * tokens + typed}, at::TensorOptions().dtype(at::kInt).pinned_memory(device.is_cuda()));
+  int32_t* const ids = host.data_ptr<int32_t>();
+  int32_t* const rows = std::copy(packed.ids.begin(), packed.ids.end(), ids);
+  int32_t* const positions = rows + tokens;
   for (int64_t row = 0; row < packed.rows(); ++row) {
     for (int32_t t = packed.offsets[row]; t < packed.offsets[row + 1]; ++t) {
       rows[t] = static_cast<int32_t>(row);
       positions[t] = t - packed.offsets[row];
     }
   }
-  ids_T = upload(packed.ids, device);
-  if (!packed.token_types.empty()) types_T = upload(packed.token_types, device);
-  rows_T = upload(rows, device);
-  positions_T = upload(positions, device);
+  std::copy(packed.token_types.begin(), packed.token_types.end(), positions + tokens);
+
+  const at::Tensor all = device.is_cpu() ? host : host.to(device, at::kInt, /*non_blocking=*/true);
+  ids_T = all.narrow(0, 0, tokens);
+  rows_T = all.narrow(0, tokens, tokens);
+  positions_T = all.narrow(0, 2 * tokens, tokens);
+  if (typed > 0) types_T = all.narrow(0, 3 * tokens, typed);
 }
 
 }  // namespace st

@@ -4,6 +4,7 @@
 #include <ATen/ops/mm.h>
 
 #include "core/profile.h"
+#include "ops/cuda.h"
 #include "ops/linear_rows.h"
 
 namespace st {
@@ -49,6 +50,7 @@ void linear_backward_input(const at::Tensor& d_y_TO, const Weight& weight, at::T
 void linear_backward_weight(const at::Tensor& d_y_TO, const at::Tensor& x_TI, at::Tensor d_weight_OI,
                             Workspace& workspace) {
   const ProfileScope scope("linear, weight gradient");
+  if (x_TI.is_cuda()) return cuda::add_weight_gradient(d_y_TO, x_TI, d_weight_OI);
   if (!product::available(x_TI)) return reference::linear_backward_weight(d_y_TO, x_TI, d_weight_OI);
   product::add_transposed(d_y_TO, x_TI, d_weight_OI, workspace);
 }

@@ -5,6 +5,7 @@
 #include "core/parallel.h"
 #include "core/profile.h"
 #include "ops/cpu_call.h"
+#include "ops/cuda.h"
 #include "ops/norm_math.h"
 
 namespace st {
@@ -18,7 +19,7 @@ void residual_norm(const Input& input, const DropoutMask& mask, const NormWeight
                    at::Tensor rstd_T) {
   const ProfileScope scope("dropout + norm");
   if (!sum_TD.is_cpu()) {
-    return reference::residual_norm(input, mask, weights, bias_D, residual_TD, sum_TD, out_TD, mean_T, rstd_T);
+    return cuda::residual_norm(input, mask, weights, bias_D, residual_TD, sum_TD, out_TD, mean_T, rstd_T);
   }
   with_storage(sum_TD.scalar_type(), [&]<typename S>(S) {
     using A = kernels::arithmetic_t<S>;
@@ -58,8 +59,8 @@ void residual_norm_backward(const Input& input, const DropoutMask& mask, const a
                             at::Tensor d_gamma_D, at::Tensor d_beta_D, at::Tensor d_bias_D) {
   const ProfileScope scope("dropout + norm, backward");
   if (!sum_TD.is_cpu()) {
-    return reference::residual_norm_backward(input, mask, gamma_D, d_out_TD, sum_TD, mean_T, rstd_T, d_residual_TD,
-                                             d_linear_TD, d_gamma_D, d_beta_D, d_bias_D);
+    return cuda::residual_norm_backward(input, mask, gamma_D, d_out_TD, sum_TD, mean_T, rstd_T, d_residual_TD,
+                                        d_linear_TD, d_gamma_D, d_beta_D, d_bias_D);
   }
   with_storage(sum_TD.scalar_type(), [&]<typename S>(S) {
     using A = kernels::arithmetic_t<S>;

@@ -8,6 +8,7 @@
 
 #include "core/parallel.h"
 #include "ops/cpu_call.h"
+#include "ops/cuda.h"
 
 namespace st {
 
@@ -20,7 +21,9 @@ void AdamW::update(const UpdateRange& range, int64_t step, double grad_factor, c
   const auto part = [&](const at::Tensor& flat) { return flat.narrow(0, range.begin, count); };
   at::Tensor value = part(values), grad = part(gradients), m = part(exp_avg_), v = part(exp_avg_sq_);
   if (!value.is_cpu()) {
-    return reference::adamw(options_, step, range.lr, range.weight_decay, grad_factor, value, grad, m, v);
+    return cuda::adamw(
+        {range.lr, range.weight_decay, options_.beta1, options_.beta2, options_.epsilon, step, grad_factor}, value,
+        grad, m, v);
   }
   with_storage(value.scalar_type(), [&]<typename S>(S) {
     using A = kernels::arithmetic_t<S>;

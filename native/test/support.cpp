@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <random>
 
 namespace st::test {
@@ -134,6 +135,7 @@ EncoderSpec tiny_bert(const std::vector<Config>& modules, const std::string& dty
   spec.config = config;
   spec.modules = modules;
   spec.dtype = dtype;
+  if (const char* device = std::getenv("SENTENCE_TORCH_DEVICE")) spec.device = device;
   return spec;
 }
 

@@ -1,0 +1,29 @@
+#pragma once
+
+#include "core/philox.h"
+#include "ops/input.h"
+
+// The parts of attention.cpp that run without a device, for its tests.
+namespace st::cuda {
+
+enum class AttentionKernel { kReference, kEfficient, kFlash };
+
+// Flash attention works on tiles of 128 tokens, most of them empty in short rows; memory-efficient attention on 64.
+constexpr int64_t kLongestForEfficient = 64;
+
+// Both take heads of a multiple of 8 up to 256; flash no float32; neither float64.
+AttentionKernel choose_attention(at::ScalarType type, int64_t head_dim, int64_t longest);
+
+// What the generator starts from: a function of seed, step, place and first row, so that a chunk that is computed again
+// meets the same masks.
+int64_t attention_seed(const Dropout& dropout);
+
+// The first token of each row and the number of all, int32, on the input's device.
+at::Tensor row_offsets_R1(const Input& input);
+
+// Between memory-efficient attention's log sums, [rows, heads, length] with infinity after each row's end and a
+// multiple of 32 for length, and the packed ones that a pass keeps.
+at::Tensor packed_lse_TH(const Input& input, const at::Tensor& lse_RHL);
+at::Tensor padded_lse_RHL(const Input& input, const at::Tensor& lse_TH);
+
+}  // namespace st::cuda

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+// What the CUDA kernels and the tests on the host share: nvcc compiles it for both, g++ for the host alone.
+#if defined(__CUDACC__)
+#define ST_HD __host__ __device__ __forceinline__
+#define ST_UNROLL _Pragma("unroll")
+#else
+#define ST_HD inline
+#define ST_UNROLL
+#endif
+
+namespace st::cuda {
+
+// Storage of bfloat16, the memory layout of c10::BFloat16.
+struct Bf16 {
+  uint16_t bits;
+};
+
+ST_HD float load(float x) {
+  return x;
+}
+ST_HD float load(Bf16 x) {
+  const uint32_t bits = static_cast<uint32_t>(x.bits) << 16;
+  float out;
+  memcpy(&out, &bits, sizeof(out));
+  return out;
+}
+ST_HD void store(float& to, float x) {
+  to = x;
+}
+// To nearest, ties to even; NaN stays NaN.
+ST_HD void store(Bf16& to, float x) {
+  uint32_t bits;
+  memcpy(&bits, &x, sizeof(bits));
+  const bool is_nan = (bits & 0x7FFFFFFF) > 0x7F800000;
+  to.bits = static_cast<uint16_t>(is_nan ? bits >> 16 | 0x40 : (bits + 0x7FFF + (bits >> 16 & 1)) >> 16);
+}
+
+// The threads that share a row. Lane l of n takes the columns l, l + n, l + 2n, ...; sum and highest are over all
+// lanes, and every lane gets them; sync waits for all. A warp is one (warp.cuh); on the host it is a single lane or, in
+// tests, 32 threads.
+struct OneLane {
+  int lane() const { return 0; }
+  int lanes() const { return 1; }
+  float sum(float x) const { return x; }
+  float highest(float x) const { return x; }
+  void sync() const {}
+};
+
+}  // namespace st::cuda

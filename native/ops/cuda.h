@@ -1,0 +1,50 @@
+#pragma once
+
+#include <vector>
+
+#include "ops/attention.h"
+#include "ops/residual_norm.h"
+
+// What the ops do with tensors on a CUDA device. Defined in cuda/, in every build: without CUDA nothing calls it but
+// tests. What is not faster there, or cannot do what was asked for, is the op's reference.
+namespace st::cuda {
+
+// Flash or memory-efficient attention of LibTorch over packed rows. Its dropout masks come from LibTorch's generator,
+// seeded by the place of the dropout: the same for the same rows in the same chunk, but not those of other devices.
+decltype(st::attention) attention;
+decltype(st::attention_backward) attention_backward;
+
+// Own kernels, where use_kernels().
+decltype(st::residual_norm) residual_norm;
+decltype(st::residual_norm_backward) residual_norm_backward;
+
+// d_weight (master dtype) += d_y' x, with a float32 sum of bfloat16 factors.
+void add_weight_gradient(const at::Tensor& d_y_TO, const at::Tensor& x_TI, at::Tensor d_weight_OI);
+
+// Whether use_kernels(), and a matrix that the two below take: on a device, float32.
+bool fits_kernels(const at::Tensor& x);
+// Mean of the tokens [first, end) of each row, normalised if asked for; differentiable by x.
+constexpr int64_t kWidestMeanPool = 1024;
+at::Tensor mean_pool(const at::Tensor& x_TD, const std::vector<int32_t>& first_R, const std::vector<int32_t>& end_R,
+                     bool normalize);
+// Sum over rows of the softmax cross-entropy of scale * scores, whose right column is first_target + row;
+// differentiable by the scores.
+at::Tensor softmax_loss(const at::Tensor& scores_RN, int64_t first_target, double scale);
+
+struct AdamWUpdate {
+  double lr, weight_decay, beta1, beta2, epsilon;
+  int64_t step;  // from 1
+  double grad_factor;
+};
+// One range of flat float32 or float64 buffers, the gradient zeroed: LibTorch's fused AdamW, or the own kernel where
+// use_kernels(). Never waits for the device.
+void adamw(const AdamWUpdate& update, at::Tensor value, at::Tensor grad, at::Tensor exp_avg, at::Tensor exp_avg_sq);
+
+// Whether the kernels of cuda/ are used: SENTENCE_TORCH_CUDA_KERNELS=1. They have not run on a device yet
+// (docs/cuda.md).
+bool use_kernels();
+
+// Before a device is used first: float32 products in TF32 only where SENTENCE_TORCH_TF32=1, as torch's default.
+void configure();
+
+}  // namespace st::cuda

@@ -1,0 +1,285 @@
+// The device against the CPU. Skipped where there is none; bench/gpu.sh runs it with the own kernels and without.
+#include "core/cuda_device.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/cross_entropy_loss.h>
+#include <ATen/ops/from_blob.h>
+#include <ATen/ops/zeros.h>
+#include <ATen/ops/zeros_like.h>
+
+#include <cmath>
+
+#include "core/device.h"
+#include "core/features.h"
+#include "cuda/attention.h"
+#include "ops/cuda.h"
+#include "ops/pooling.h"
+#include "ops/similarity.h"
+#include "optim/adamw.h"
+#include "training.h"
+#if ST_WITH_CUDA
+#include "cuda/device_call.h"
+#include "cuda/launch.h"
+#endif
+
+namespace st::test {
+
+namespace {
+
+const std::vector<int> kShort = {3, 17, 64, 1}, kLong = {3, 200, 65, 128};
+
+class CudaDevice : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (cuda_device_count() == 0) GTEST_SKIP() << "no CUDA device";
+  }
+  const at::Device device_ = at::Device(at::kCUDA, 0);
+};
+
+double tolerance(at::ScalarType type) {
+  return type == at::kFloat ? 1e-4 : 2e-2;
+}
+
+struct Attended {
+  at::Tensor out, lse, d_qkv;
+};
+
+// Forward and backward with the tensors of one seed on one device; the results on the CPU in float32.
+Attended attend(const PackedBatch& batch, at::Device device, at::ScalarType type, const Dropout& dropout,
+                bool reference) {
+  constexpr int64_t kHeads = 3, kWidth = 3 * 32;
+  const Input input(batch, device);
+  const at::Tensor qkv = random_tensor({batch.tokens(), 3 * kWidth}, type, 1).to(device);
+  const at::Tensor d_out = random_tensor({batch.tokens(), kWidth}, type, 2).to(device);
+  at::Tensor out = at::zeros_like(d_out), d_qkv = at::zeros_like(qkv);
+  at::Tensor lse = at::zeros({batch.tokens(), kHeads}, out.options().dtype(at::kFloat));
+  (reference ? reference::attention : attention)(input, dropout, kHeads, qkv, out, lse);
+  (reference ? reference::attention_backward : attention_backward)(input, dropout, kHeads, qkv, out, lse, d_out, d_qkv);
+  const auto home = [](const at::Tensor& x) { return x.to(at::kCPU, at::kFloat); };
+  return {home(out), home(lse), home(d_qkv)};
+}
+
+TEST_F(CudaDevice, AttentionIsTheReference) {
+  for (at::ScalarType type : {at::kFloat, at::kBFloat16}) {
+    for (const std::vector<int>& lengths : {kShort, kLong}) {
+      SCOPED_TRACE(std::string(c10::toString(type)) + ", longest " + std::to_string(lengths[1]));
+      const PackedBatch batch = batch_of(lengths);
+      const Attended found = attend(batch, device_, type, Dropout(), false);
+      const Attended expected = attend(batch, at::kCPU, type, Dropout(), true);
+      expect_close(found.out, expected.out, tolerance(type), "out");
+      expect_close(found.lse, expected.lse, tolerance(type), "lse");
+      expect_close(found.d_qkv, expected.d_qkv, tolerance(type), "d_qkv");
+    }
+  }
+}
+
+TEST_F(CudaDevice, AttentionDropsTheSameAgainAndInTheBackwardPass) {
+  for (at::ScalarType type : {at::kFloat, at::kBFloat16}) {
+    for (const std::vector<int>& lengths : {kShort, kLong}) {
+      SCOPED_TRACE(std::string(c10::toString(type)) + ", longest " + std::to_string(lengths[1]));
+      const PackedBatch batch = batch_of(lengths);
+      const Dropout dropout(DropoutKey(1, 2, 3, 4), 5, 0.3), other(DropoutKey(1, 2, 3, 4), 6, 0.3);
+      const Attended one = attend(batch, device_, type, dropout, false);
+      expect_close(attend(batch, device_, type, dropout, false).out, one.out, 1e-6, "again");
+      EXPECT_GT(relative_difference(attend(batch, device_, type, other, false).out, one.out), 1e-2);
+
+      // out is linear in v, so with the same masks in both passes sum(out * d_out) = sum(v * d_v).
+      const int64_t tokens = batch.tokens(), width = one.out.size(1);
+      const at::Tensor v = random_tensor({tokens, 3 * width}, type, 1).to(at::kFloat).narrow(1, 2 * width, width);
+      const at::Tensor d_out = random_tensor({tokens, width}, type, 2).to(at::kFloat);
+      const at::Tensor by_token = (one.out * d_out).sum();
+      const at::Tensor by_value = (v * one.d_qkv.narrow(1, 2 * width, width)).sum();
+      const double size = (one.out * d_out).abs().sum().item<double>();
+      EXPECT_NEAR(by_token.item<double>(), by_value.item<double>(), size * (type == at::kFloat ? 1e-4 : 1e-2));
+    }
+  }
+}
+
+struct Normed {
+  at::Tensor sum, out, d_residual, d_linear, totals;
+};
+
+Normed norm_on(at::Device device, at::ScalarType type, int64_t width, double probability) {
+  const PackedBatch batch = batch_of({1, 5, 200, 2000});  // more tokens than one round of all blocks
+  const Input input(batch, device);
+  DropoutMask mask = mask_for(Dropout(DropoutKey(1, 2, 3, 4), 5, probability), batch.tokens(), width);
+  if (mask.kept_TM.defined()) mask.kept_TM = mask.kept_TM.to(device);
+  const auto there = [&](at::IntArrayRef shape, at::ScalarType t, uint64_t seed) {
+    return random_tensor(shape, t, seed).to(device);
+  };
+  const NormWeights weights{there({width}, at::kFloat, 1) + 1.5, there({width}, at::kFloat, 2), 1e-12};
+  const at::Tensor residual = there({batch.tokens(), width}, type, 4), d_out = there({batch.tokens(), width}, type, 6);
+  at::Tensor sum = there({batch.tokens(), width}, type, 5), out = at::zeros_like(sum);
+  const at::Tensor mean = at::zeros({batch.tokens()}, weights.gamma_D.options()), rstd = at::zeros_like(mean);
+  residual_norm(input, mask, weights, there({width}, at::kFloat, 3), residual, sum, out, mean, rstd);
+  at::Tensor d_residual = at::zeros_like(sum), d_linear = at::zeros_like(sum);
+  const at::Tensor totals = at::zeros({3, width}, weights.gamma_D.options());
+  residual_norm_backward(input, mask, weights.gamma_D, d_out, sum, mean, rstd, d_residual, d_linear, totals[0],
+                         totals[1], totals[2]);
+  const auto home = [](const at::Tensor& x) { return x.to(at::kCPU, at::kFloat); };
+  return {home(sum), home(out), home(d_residual), home(d_linear), home(totals)};
+}
+
+TEST_F(CudaDevice, ResidualNormIsThatOfTheCpu) {
+  for (at::ScalarType type : {at::kFloat, at::kBFloat16}) {
+    for (int64_t width : {7, 384, 768, 1000, 1200}) {
+      SCOPED_TRACE(std::string(c10::toString(type)) + ", width " + std::to_string(width));
+      const Normed found = norm_on(device_, type, width, 0.1), expected = norm_on(at::kCPU, type, width, 0.1);
+      expect_close(found.sum, expected.sum, tolerance(type), "sum");
+      expect_close(found.out, expected.out, tolerance(type), "out");
+      expect_close(found.d_residual, expected.d_residual, tolerance(type), "d_residual");
+      expect_close(found.d_linear, expected.d_linear, tolerance(type), "d_linear");
+      expect_close(found.totals, expected.totals, tolerance(type), "gamma, beta, bias");
+      EXPECT_TRUE(same_bits(found.totals, norm_on(device_, type, width, 0.1).totals) || !cuda::use_kernels());
+    }
+  }
+}
+
+TEST_F(CudaDevice, AdamWIsTheReference) {
+  const auto buffers = [](at::Device device) {
+    std::vector<at::Tensor> out;
+    for (uint64_t seed : {1, 2, 3, 4}) out.push_back(random_tensor({100003}, at::kFloat, seed).abs().to(device));
+    return out;
+  };
+  std::vector<at::Tensor> found = buffers(device_), expected = buffers(at::kCPU);
+  cuda::adamw({2e-3, 0.01, 0.9, 0.999, 1e-8, 3, 0.5}, found[0], found[1], found[2], found[3]);
+  reference::adamw({0.9, 0.999, 1e-8}, 3, 2e-3, 0.01, 0.5, expected[0], expected[1], expected[2], expected[3]);
+  for (size_t i = 0; i < found.size(); ++i) expect_close(found[i].cpu(), expected[i], 1e-5, std::to_string(i));
+}
+
+TEST_F(CudaDevice, WeightGradientsAddUpInFloat32) {
+  const at::Tensor d_y = random_tensor({900, 24}, at::kBFloat16, 1), x = random_tensor({900, 40}, at::kBFloat16, 2);
+  const at::Tensor found = at::zeros({24, 40}, at::TensorOptions().dtype(at::kFloat).device(device_)) + 1;
+  cuda::add_weight_gradient(d_y.to(device_), x.to(device_), found);
+  expect_close(found.cpu(), d_y.to(at::kFloat).t().matmul(x.to(at::kFloat)) + 1, 1e-4, "d_weight");
+}
+
+#if ST_WITH_CUDA
+template <typename T>
+T* raw(const at::Tensor& tensor) {
+  return static_cast<T*>(tensor.data_ptr());
+}
+
+// These are tested whether or not SENTENCE_TORCH_CUDA_KERNELS is set.
+TEST_F(CudaDevice, MeanPoolKernel) {
+  const PackedBatch batch = batch_of({3, 1, 900, 40});
+  const int64_t rows = batch.rows(), width = 384;
+  const Input input(batch, device_);
+  const at::Tensor x_TD = random_tensor({batch.tokens(), width}, at::kFloat, 1);
+  const at::Tensor there_TD = x_TD.to(device_), d_out_RD = random_tensor({rows, width}, at::kFloat, 2).to(device_);
+  const at::Tensor out_RD = at::zeros_like(d_out_RD), norm_R = at::zeros({rows}, out_RD.options());
+  const at::Tensor d_TD = at::zeros_like(there_TD);
+  const at::Tensor offsets_R1 = cuda::row_offsets_R1(input);
+  const int32_t* first = raw<int32_t>(offsets_R1);
+  const cuda::MeanPool forward{
+      rows, width, first, first + 1, true, raw<float>(there_TD), raw<float>(out_RD), raw<float>(norm_R)};
+  const cuda::MeanPoolBackward backward{rows,
+                                        width,
+                                        first,
+                                        first + 1,
+                                        true,
+                                        raw<float>(d_out_RD),
+                                        raw<float>(out_RD),
+                                        raw<float>(norm_R),
+                                        raw<float>(d_TD)};
+  cuda::on_device_of(there_TD, "mean_pool", [&](void* stream) { return cuda::launch(forward, stream); });
+  cuda::on_device_of(there_TD, "mean_pool_backward", [&](void* stream) { return cuda::launch(backward, stream); });
+  const at::AutoGradMode with_grad(true);
+  const at::Tensor leaf = x_TD.detach().requires_grad_(true);
+  const at::Tensor expected = normalize_rows(pool(leaf, batch, {"mean"}, true));
+  const at::Tensor e_d_TD = torch::autograd::grad({expected}, {leaf}, {d_out_RD.cpu()})[0];
+  expect_close(out_RD.cpu(), expected.detach(), 1e-5, "embeddings");
+  expect_close(d_TD.cpu(), e_d_TD, 1e-4, "gradient");
+}
+
+TEST_F(CudaDevice, SoftmaxLossKernel) {
+  const int64_t rows = 100, columns = 333, first_target = 3;
+  const at::Tensor scores = random_tensor({rows, columns}, at::kFloat, 1), targets = at::zeros({rows}, at::kLong);
+  for (int64_t row = 0; row < rows; ++row) raw<int64_t>(targets)[row] = first_target + row;
+  const at::Tensor in_place = scores.to(device_), loss = at::zeros({rows}, in_place.options());
+  const cuda::SoftmaxLoss call{
+      rows, columns, first_target, 20, 1.0f / rows, raw<float>(in_place), raw<float>(loss), raw<float>(in_place)};
+  cuda::on_device_of(in_place, "softmax_loss", [&](void* stream) { return cuda::launch(call, stream); });
+  const at::AutoGradMode with_grad(true);
+  const at::Tensor leaf = scores.detach().requires_grad_(true);
+  const at::Tensor expected = at::cross_entropy_loss(leaf * 20, targets, {}, at::Reduction::None);
+  const at::Tensor e_gradient = torch::autograd::grad({expected.mean()}, {leaf})[0];
+  expect_close(loss.cpu(), expected.detach(), 1e-4, "loss");
+  expect_close(in_place.cpu(), e_gradient, 1e-4, "gradient");
+}
+#endif
+
+// Heads of 32, which LibTorch's kernels take.
+Config::Object wide_heads() {
+  return {{"hidden_size", 64.0},
+          {"num_attention_heads", 2.0},
+          {"max_position_embeddings", 200.0},
+          {"hidden_dropout_prob", 0.0},
+          {"attention_probs_dropout_prob", 0.0}};
+}
+
+std::shared_ptr<Encoder> wide_encoder(const std::string& device, const std::string& dtype) {
+  EncoderSpec spec = tiny_bert({pooling({"mean"}), dense(64, 6, "tanh")}, dtype, wide_heads());
+  spec.device = device;
+  auto encoder = std::make_shared<Encoder>(spec);
+  Weights weights = random_weights(*encoder, 1);
+  // Scores of attention of a usual size.
+  for (auto& [name, values] : weights) {
+    if (name.find("LayerNorm") != std::string::npos) continue;
+    for (float& value : values) value *= 0.2f;
+  }
+  load_weights(*encoder, weights);
+  return encoder;
+}
+
+TEST_F(CudaDevice, EncodesAsTheCpu) {
+  for (const std::string dtype : {"float32", "bfloat16"}) {
+    for (const std::vector<int>& lengths : {kShort, kLong}) {
+      const PackedBatch batch = batch_of(lengths, 11, 2);
+      const auto encode = [&](const std::string& device) {
+        std::vector<float> out(batch.rows() * 6);
+        wide_encoder(device, dtype)->encode(batch, EncoderOutput::kSentenceEmbedding, out.data(), batch.rows() * 6);
+        return at::from_blob(out.data(), {batch.rows(), 6}, at::kFloat).clone();
+      };
+      expect_close(encode("cuda"), encode("cpu"), dtype == "float32" ? 1e-4 : 4e-2, dtype);
+    }
+  }
+}
+
+TEST_F(CudaDevice, TrainsAsTheCpu) {
+  for (const std::string precision : {"float32", "bfloat16"}) {
+    SCOPED_TRACE(precision);
+    const auto losses = [&](const std::string& device) {
+      TrainerSpec spec = spec_of(loss_of("CosineSimilarityLoss"));
+      spec.precision = precision;
+      Trainer trainer(wide_encoder(device, "float32"), spec);
+      std::vector<double> out;
+      for (int step = 0; step < 10; ++step) out.push_back(trainer.step(scored_batch(), kUpdate)->loss);
+      return out;
+    };
+    const std::vector<double> found = losses("cuda"), expected = losses("cpu");
+    for (size_t i = 0; i < found.size(); ++i) {
+      EXPECT_NEAR(found[i], expected[i], precision == "float32" ? 1e-4 : 2e-2) << "step " << i;
+    }
+  }
+}
+
+TEST_F(CudaDevice, RanksAsTheCpu) {
+  const auto losses = [&](const std::string& device) {
+    Trainer trainer(wide_encoder(device, "float32"), spec_of(loss_of("MultipleNegativesRankingLoss")));
+    std::vector<double> out;
+    for (int step = 0; step < 10; ++step) out.push_back(trainer.step(scored_batch(), kUpdate)->loss);
+    return out;
+  };
+  const std::vector<double> found = losses("cuda"), expected = losses("cpu");
+  for (size_t i = 0; i < found.size(); ++i) EXPECT_NEAR(found[i], expected[i], 1e-3) << "step " << i;
+}
+
+TEST_F(CudaDevice, AnIndexThatIsNotThereIsNamed) {
+  const std::string next = "cuda:" + std::to_string(cuda_device_count());
+  expect_error("ERR_UNSUPPORTED", "Device " + next + ": there ", [&] { parse_device(next); });
+}
+
+}  // namespace
+
+}  // namespace st::test

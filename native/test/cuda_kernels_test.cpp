@@ -1,0 +1,478 @@
+// The arithmetic of the CUDA kernels (cuda/*.h), run on the host: by one lane, and by 32 that share rows as a warp
+// does.
+#include <ATen/ops/cross_entropy_loss.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/ones.h>
+#include <ATen/ops/zeros.h>
+#include <ATen/ops/zeros_like.h>
+
+#include <barrier>
+#include <cmath>
+#include <limits>
+#include <thread>
+
+#include "cuda/adamw.h"
+#include "cuda/attention.h"
+#include "cuda/mean_pool.h"
+#include "cuda/residual_norm.h"
+#include "cuda/softmax_loss.h"
+#include "ops/cuda.h"
+#include "ops/pooling.h"
+#include "ops/similarity.h"
+#include "optim/adamw.h"
+#include "support.h"
+
+namespace st::test {
+
+namespace {
+
+constexpr int kLanes = 32;
+
+// What the lanes of a warp share: they wait for each other where a warp exchanges values.
+struct SharedWarp {
+  std::barrier<> barrier{kLanes};
+  float values[kLanes];
+};
+
+class LaneThread {
+ public:
+  LaneThread(SharedWarp& warp, int lane) : warp_(&warp), lane_(lane) {}
+  int lane() const { return lane_; }
+  int lanes() const { return kLanes; }
+  float sum(float x) const {
+    return reduce(x, [](float a, float b) { return a + b; });
+  }
+  float highest(float x) const {
+    return reduce(x, [](float a, float b) { return std::max(a, b); });
+  }
+  void sync() const { warp_->barrier.arrive_and_wait(); }
+
+ private:
+  // In the order of kernels.cu: a lane's value is combined with that of the lane whose number differs in one bit.
+  template <typename Combine>
+  float reduce(float x, const Combine& combine) const {
+    for (int mask = kLanes / 2; mask > 0; mask /= 2) {
+      warp_->values[lane_] = x;
+      sync();
+      const float other = warp_->values[lane_ ^ mask];
+      sync();
+      x = combine(x, other);
+    }
+    return x;
+  }
+
+  SharedWarp* warp_;
+  int lane_;
+};
+
+// Calls work(lane, row) for all rows as kernels do, by the 32 lanes of a warp at once.
+template <typename Work>
+void as_warp(int64_t rows, const Work& work) {
+  SharedWarp warp;
+  std::vector<std::jthread> lanes;
+  for (int lane = 0; lane < kLanes; ++lane) {
+    lanes.emplace_back([&, lane] {
+      for (int64_t row = 0; row < rows; ++row) work(LaneThread(warp, lane), row);
+    });
+  }
+}
+
+cuda::DropoutSite site_of(const Dropout& dropout) {
+  return {dropout.key, dropout.first_row, dropout.site, dropout.threshold, static_cast<float>(dropout.scale)};
+}
+
+template <typename T>
+T* raw(const at::Tensor& tensor) {
+  return static_cast<T*>(tensor.data_ptr());
+}
+
+TEST(CudaKernels, MasksAreThoseOfTheOtherDevices) {
+  const Dropout dropout(DropoutKey(5, 6, 7, 3), 9, 0.3);
+  for (uint32_t row : {0u, 4u}) {
+    for (uint32_t position : {0u, 17u}) {
+      cuda::TokenDropout masks(site_of(dropout), row, position);
+      for (uint32_t column = 0; column < 300; ++column) {
+        ASSERT_EQ(masks.multiplier(column), static_cast<float>(dropout.multiplier(row, position, column)));
+      }
+    }
+  }
+  cuda::TokenDropout none(site_of(Dropout()), 1, 1);
+  EXPECT_EQ(none.multiplier(5), 1);
+}
+
+TEST(CudaKernels, Bfloat16RoundsAsLibTorch) {
+  std::vector<float> values = {0.0f,
+                               -0.0f,
+                               1.0f,
+                               1.00390625f,
+                               1.01171875f,
+                               3.3895314e38f,
+                               1e-40f,
+                               std::numeric_limits<float>::infinity(),
+                               std::numeric_limits<float>::quiet_NaN()};
+  const at::Tensor random = random_tensor({500}, at::kFloat, 3, 100);
+  values.insert(values.end(), raw<float>(random), raw<float>(random) + 500);
+  for (float value : values) {
+    cuda::Bf16 stored;
+    cuda::store(stored, value);
+    const float expected = static_cast<float>(c10::BFloat16(value)), found = cuda::load(stored);
+    ASSERT_TRUE(found == expected || (std::isnan(found) && std::isnan(expected))) << value;
+  }
+}
+
+// Widths of a warp's 12, 24 and 32 columns a lane, and what does not divide.
+template <typename S, int Columns>
+void check_residual_norm(at::ScalarType type, int64_t width, double probability, bool warp) {
+  SCOPED_TRACE(std::to_string(width) + (warp ? " as warp, " : " as one lane, ") + c10::toString(type) + ", dropout " +
+               std::to_string(probability));
+  const PackedBatch batch = batch_of({1, 5, 2});
+  const Input input(batch, at::kCPU);
+  const int64_t tokens = input.tokens();
+  const Dropout dropout(DropoutKey(1, 2, 3, 4), 5, probability);
+  const NormWeights weights{random_tensor({width}, at::kFloat, 1) + 1.5, random_tensor({width}, at::kFloat, 2), 1e-12};
+  const at::Tensor bias = random_tensor({width}, at::kFloat, 3), residual = random_tensor({tokens, width}, type, 4);
+  const at::Tensor before = random_tensor({tokens, width}, type, 5), d_out = random_tensor({tokens, width}, type, 6);
+  const double tolerance = type == at::kFloat ? 2e-5 : 8e-3;
+
+  at::Tensor sum = before.clone(), out = at::zeros_like(sum);
+  at::Tensor e_sum = before.clone(), e_out = at::zeros_like(sum);
+  const at::Tensor mean = at::zeros({tokens}), rstd = at::zeros({tokens}), e_mean = at::zeros({tokens}),
+                   e_rstd = at::zeros({tokens});
+  reference::residual_norm(input, DropoutMask{dropout, {}}, weights, bias, residual, e_sum, e_out, e_mean, e_rstd);
+  const cuda::ResidualNorm<S> call{tokens,
+                                   width,
+                                   1e-12f,
+                                   site_of(dropout),
+                                   raw<int32_t>(input.rows_T),
+                                   raw<int32_t>(input.positions_T),
+                                   raw<float>(bias),
+                                   raw<float>(weights.gamma_D),
+                                   raw<float>(weights.beta_D),
+                                   raw<S>(residual),
+                                   raw<S>(sum),
+                                   raw<S>(out),
+                                   raw<float>(mean),
+                                   raw<float>(rstd)};
+  if (warp) {
+    as_warp(tokens, [&](const LaneThread& lane, int64_t t) { cuda::residual_norm_token<Columns>(call, lane, t); });
+  } else {
+    for (int64_t t = 0; t < tokens; ++t) cuda::residual_norm_token<1024>(call, cuda::OneLane(), t);
+  }
+  expect_close(sum, e_sum, tolerance, "sum");
+  expect_close(out, e_out, tolerance, "out");
+  expect_close(mean, e_mean, 5e-5, "mean");
+  expect_close(rstd, e_rstd, 5e-5, "rstd");
+
+  const at::Tensor d_linear = at::zeros_like(sum), d_residual = d_out.clone();  // in the memory of d_out
+  const at::Tensor e_linear = at::zeros_like(sum), e_residual = at::zeros_like(sum);
+  const at::Tensor totals = at::ones({3, width}), e_totals = at::ones({3, width});
+  reference::residual_norm_backward(input, DropoutMask{dropout, {}}, weights.gamma_D, d_out, e_sum, e_mean, e_rstd,
+                                    e_residual, e_linear, e_totals[0], e_totals[1], e_totals[2]);
+  const cuda::ResidualNormBackward<S> backward{tokens,
+                                               width,
+                                               site_of(dropout),
+                                               raw<int32_t>(input.rows_T),
+                                               raw<int32_t>(input.positions_T),
+                                               raw<float>(weights.gamma_D),
+                                               raw<S>(d_residual),
+                                               raw<S>(e_sum),
+                                               raw<float>(e_mean),
+                                               raw<float>(e_rstd),
+                                               raw<S>(d_residual),
+                                               raw<S>(d_linear)};
+  const auto add = [&](int64_t column, float gamma, float beta, float bias) {
+    raw<float>(totals)[column] += gamma;
+    raw<float>(totals)[width + column] += beta;
+    raw<float>(totals)[2 * width + column] += bias;
+  };
+  if (warp) {
+    std::vector<cuda::NormSums<Columns>> sums(kLanes);
+    as_warp(tokens, [&](const LaneThread& lane, int64_t t) {
+      cuda::residual_norm_backward_token<Columns>(backward, lane, t, sums[lane.lane()]);
+    });
+    for (int64_t c = 0; c < width; ++c) {
+      const cuda::NormSums<Columns>& of_lane = sums[c % kLanes];
+      add(c, of_lane.gamma[c / kLanes], of_lane.beta[c / kLanes], of_lane.bias[c / kLanes]);
+    }
+  } else {
+    cuda::NormSums<1024> sums;
+    for (int64_t t = 0; t < tokens; ++t) {
+      cuda::residual_norm_backward_token<1024>(backward, cuda::OneLane(), t, sums);
+    }
+    for (int64_t c = 0; c < width; ++c) add(c, sums.gamma[c], sums.beta[c], sums.bias[c]);
+  }
+  expect_close(d_residual, e_residual, tolerance, "d_residual");
+  expect_close(d_linear, e_linear, tolerance, "d_linear");
+  expect_close(totals, e_totals, 5e-5, "sums of gamma, beta, bias");
+}
+
+TEST(CudaKernels, ResidualNorm) {
+  for (double probability : {0.0, 0.1}) {
+    for (bool warp : {false, true}) {
+      for (int64_t width : {7, 33, 384}) {
+        check_residual_norm<float, 12>(at::kFloat, width, probability, warp);
+        check_residual_norm<cuda::Bf16, 12>(at::kBFloat16, width, probability, warp);
+      }
+      check_residual_norm<float, 24>(at::kFloat, 768, probability, warp);
+      check_residual_norm<cuda::Bf16, 32>(at::kBFloat16, 1000, probability, warp);
+    }
+  }
+}
+
+TEST(CudaKernels, MeanPool) {
+  const PackedBatch batch = batch_of({3, 1, 9, 40});
+  const int64_t rows = batch.rows(), width = 100;
+  at::Tensor x_TD = random_tensor({batch.tokens(), width}, at::kFloat, 1);
+  x_TD.narrow(0, 3, 1).zero_();  // the second row: nothing to normalise
+  const at::Tensor d_out_RD = random_tensor({rows, width}, at::kFloat, 2);
+  for (bool normalize : {false, true}) {
+    SCOPED_TRACE(normalize);
+    at::Tensor e_RD, e_d_TD;
+    {
+      const at::AutoGradMode with_grad(true);
+      const at::Tensor leaf = x_TD.detach().requires_grad_(true);
+      e_RD = pool(leaf, batch, {"mean"}, true);
+      if (normalize) e_RD = normalize_rows(e_RD);
+      e_d_TD = torch::autograd::grad({e_RD}, {leaf}, {d_out_RD})[0];
+      e_RD = e_RD.detach();
+    }
+    for (bool warp : {false, true}) {
+      SCOPED_TRACE(warp);
+      const at::Tensor out_RD = at::zeros({rows, width}), norm_R = at::zeros({rows}), d_TD = at::zeros_like(x_TD);
+      const cuda::MeanPool forward{rows,
+                                   width,
+                                   batch.offsets.data(),
+                                   batch.offsets.data() + 1,
+                                   normalize,
+                                   raw<float>(x_TD),
+                                   raw<float>(out_RD),
+                                   raw<float>(norm_R)};
+      const cuda::MeanPoolBackward backward{rows,
+                                            width,
+                                            batch.offsets.data(),
+                                            batch.offsets.data() + 1,
+                                            normalize,
+                                            raw<float>(d_out_RD),
+                                            raw<float>(out_RD),
+                                            raw<float>(norm_R),
+                                            raw<float>(d_TD)};
+      if (warp) {
+        as_warp(rows, [&](const LaneThread& lane, int64_t row) { cuda::mean_pool_row<12>(forward, lane, row); });
+        as_warp(rows, [&](const LaneThread& lane, int64_t row) { cuda::mean_pool_backward_row(backward, lane, row); });
+      } else {
+        for (int64_t row = 0; row < rows; ++row) cuda::mean_pool_row<1024>(forward, cuda::OneLane(), row);
+        for (int64_t row = 0; row < rows; ++row) cuda::mean_pool_backward_row(backward, cuda::OneLane(), row);
+      }
+      expect_close(out_RD, e_RD, 1e-5, "embeddings");
+      // The gradient of the row of zeros is 1e12 times the others in both.
+      for (int64_t row = 0; row < rows; ++row) {
+        const auto part = [&](const at::Tensor& t) { return t.narrow(0, batch.offsets[row], batch.length(row)); };
+        expect_close(part(d_TD), part(e_d_TD), 1e-4, "gradient of row " + std::to_string(row));
+      }
+    }
+  }
+}
+
+TEST(CudaKernels, SoftmaxLoss) {
+  const int64_t rows = 5, columns = 77, first_target = 3;
+  const at::Tensor scores_RN = random_tensor({rows, columns}, at::kFloat, 1);
+  const at::Tensor targets = at::empty({rows}, at::kLong);
+  for (int64_t row = 0; row < rows; ++row) raw<int64_t>(targets)[row] = first_target + row;
+  at::Tensor e_loss_R, e_d_RN;
+  {
+    const at::AutoGradMode with_grad(true);
+    const at::Tensor leaf = scores_RN.detach().requires_grad_(true);
+    e_loss_R = at::cross_entropy_loss(leaf * 20, targets, {}, at::Reduction::None);
+    e_d_RN = torch::autograd::grad({e_loss_R.mean()}, {leaf})[0];
+  }
+  for (bool warp : {false, true}) {
+    const at::Tensor loss_R = at::zeros({rows}), in_place_RN = scores_RN.clone();
+    const cuda::SoftmaxLoss call{rows,
+                                 columns,
+                                 first_target,
+                                 20,
+                                 1.0f / rows,
+                                 raw<float>(in_place_RN),
+                                 raw<float>(loss_R),
+                                 raw<float>(in_place_RN)};
+    if (warp) {
+      as_warp(rows, [&](const LaneThread& lane, int64_t row) { cuda::softmax_loss_row(call, lane, row); });
+    } else {
+      for (int64_t row = 0; row < rows; ++row) cuda::softmax_loss_row(call, cuda::OneLane(), row);
+    }
+    expect_close(loss_R, e_loss_R.detach(), 1e-5, "loss");
+    expect_close(in_place_RN, e_d_RN, 1e-5, "gradient");
+  }
+}
+
+// The way from tensors to the kernels and back, with autograd.
+TEST(CudaKernels, MeanPoolIsDifferentiable) {
+  const PackedBatch batch = batch_of({3, 2, 9});
+  const at::Tensor x_TD = random_tensor({batch.tokens(), 20}, at::kFloat, 1),
+                   d_RD = random_tensor({3, 20}, at::kFloat, 2);
+  const at::AutoGradMode with_grad(true);
+  for (bool normalize : {false, true}) {
+    const at::Tensor leaf = x_TD.detach().requires_grad_(true), other = x_TD.detach().requires_grad_(true);
+    const at::Tensor found = cuda::mean_pool(leaf, {0, 3, 6}, {3, 5, 14}, normalize);
+    PackedBatch prompted = batch;
+    prompted.prompt_lengths = {0, 0, 1};  // the last row from its second token on
+    at::Tensor expected = pool(other, prompted, {"mean"}, false);
+    if (normalize) expected = normalize_rows(expected);
+    expect_close(found.detach(), expected.detach(), 1e-5, "embeddings");
+    expect_close(torch::autograd::grad({found}, {leaf}, {d_RD})[0],
+                 torch::autograd::grad({expected}, {other}, {d_RD})[0], 1e-5, "gradient");
+  }
+}
+
+TEST(CudaKernels, SoftmaxLossIsDifferentiable) {
+  const at::Tensor scores_RN = random_tensor({4, 9}, at::kFloat, 1), targets = at::empty({4}, at::kLong);
+  for (int64_t row = 0; row < 4; ++row) raw<int64_t>(targets)[row] = 2 + row;
+  const at::AutoGradMode with_grad(true);
+  const at::Tensor leaf = scores_RN.detach().requires_grad_(true), other = scores_RN.detach().requires_grad_(true);
+  const at::Tensor found = cuda::softmax_loss(leaf, 2, 20) / 4;
+  const at::Tensor expected = at::cross_entropy_loss(other * 20, targets);
+  expect_close(found.detach(), expected.detach(), 1e-5, "loss");
+  expect_close(torch::autograd::grad({found}, {leaf})[0], torch::autograd::grad({expected}, {other})[0], 1e-5,
+               "gradient");
+}
+
+struct Buffers {
+  at::Tensor value = random_tensor({300}, at::kFloat, 1), grad = random_tensor({300}, at::kFloat, 2),
+             exp_avg = random_tensor({300}, at::kFloat, 3), exp_avg_sq = random_tensor({300}, at::kFloat, 4).abs();
+
+  void expect_like(const Buffers& expected, const std::string& what) const {
+    expect_close(value, expected.value, 1e-6, what + ", value");
+    expect_close(exp_avg, expected.exp_avg, 1e-6, what + ", exp_avg");
+    expect_close(exp_avg_sq, expected.exp_avg_sq, 1e-6, what + ", exp_avg_sq");
+    EXPECT_EQ(grad.abs().max().item<float>(), 0) << what;
+  }
+};
+
+const AdamWOptions kOptions{0.9, 0.999, 1e-8};
+constexpr double kRate = 2e-3, kDecay = 0.01;
+
+void reference_step(Buffers& b, double factor) {
+  reference::adamw(kOptions, 3, kRate, kDecay, factor, b.value, b.grad, b.exp_avg, b.exp_avg_sq);
+}
+
+TEST(CudaKernels, AdamW) {
+  const float norm = Buffers().grad.norm().item<float>(), squared = norm * norm;
+  const float nothing_finite = std::numeric_limits<float>::quiet_NaN();
+  struct Case {
+    const char* name;
+    const float* squared_norm;
+    float max_norm, grad_factor;
+    double expected_factor;
+  };
+  for (const Case& c :
+       {Case{"without clipping", nullptr, 0, 0.5f, 0.5}, Case{"clipped", &squared, 1, 1, 1 / (norm + 1e-6)},
+        Case{"below the limit", &squared, 1e6f, 1, 1}, Case{"without limit", &squared, 0, 1, 1}}) {
+    Buffers found, expected;
+    reference_step(expected, c.expected_factor);
+    const at::Tensor copy = at::zeros({300}, at::kBFloat16);
+    const cuda::AdamWStep step{static_cast<float>(kRate),
+                               static_cast<float>(kDecay),
+                               0.999f,
+                               1e-8f,
+                               static_cast<float>(1 - 0.9),
+                               static_cast<float>(1 - 0.999),
+                               static_cast<float>(1 - std::pow(0.9, 3)),
+                               static_cast<float>(std::sqrt(1 - std::pow(0.999, 3))),
+                               c.grad_factor,
+                               c.squared_norm,
+                               c.max_norm};
+    const cuda::AdamWBuffers buffers{300,
+                                     raw<float>(found.value),
+                                     raw<float>(found.grad),
+                                     raw<float>(found.exp_avg),
+                                     raw<float>(found.exp_avg_sq),
+                                     raw<cuda::Bf16>(copy)};
+    const float factor = cuda::clip_factor(step);
+    for (int64_t i = 0; i < buffers.count; ++i) cuda::adamw_element(step, factor, buffers, i);
+    found.expect_like(expected, c.name);
+    EXPECT_TRUE(same_bits(copy, found.value.to(at::kBFloat16))) << c.name;
+  }
+  // A gradient that is not finite changes nothing and is gone.
+  Buffers found, before;
+  cuda::AdamWStep step{};
+  step.grad_factor = 1;
+  step.squared_norm = &nothing_finite;
+  const cuda::AdamWBuffers buffers{
+      300,    raw<float>(found.value), raw<float>(found.grad), raw<float>(found.exp_avg), raw<float>(found.exp_avg_sq),
+      nullptr};
+  for (int64_t i = 0; i < buffers.count; ++i) cuda::adamw_element(step, cuda::clip_factor(step), buffers, i);
+  found.expect_like(before, "skipped");
+}
+
+// LibTorch's fused AdamW, which runs on the CPU too, as the device's path calls it.
+TEST(CudaKernels, FusedAdamWIsTheReference) {
+  for (double factor : {1.0, 0.25}) {
+    Buffers found, expected;
+    reference_step(expected, factor);
+    cuda::adamw({kRate, kDecay, kOptions.beta1, kOptions.beta2, kOptions.epsilon, 3, factor}, found.value, found.grad,
+                found.exp_avg, found.exp_avg_sq);
+    found.expect_like(expected, "factor " + std::to_string(factor));
+  }
+}
+
+TEST(CudaKernels, WeightGradientsAddUp) {
+  const at::Tensor d_y_TO = random_tensor({9, 5}, at::kBFloat16, 1), x_TI = random_tensor({9, 7}, at::kBFloat16, 2);
+  const at::Tensor found = at::ones({5, 7}), expected = d_y_TO.to(at::kFloat).t().matmul(x_TI.to(at::kFloat)) + 1;
+  cuda::add_weight_gradient(d_y_TO, x_TI, found);
+  expect_close(found, expected, 8e-3, "d_weight");
+}
+
+TEST(CudaAttention, KernelByTypeHeadAndLength) {
+  using cuda::AttentionKernel;
+  EXPECT_EQ(cuda::choose_attention(at::kFloat, 32, 500), AttentionKernel::kEfficient);
+  EXPECT_EQ(cuda::choose_attention(at::kBFloat16, 32, 64), AttentionKernel::kEfficient);
+  EXPECT_EQ(cuda::choose_attention(at::kBFloat16, 32, 65), AttentionKernel::kFlash);
+  EXPECT_EQ(cuda::choose_attention(at::kDouble, 32, 65), AttentionKernel::kReference);
+  EXPECT_EQ(cuda::choose_attention(at::kBFloat16, 12, 65), AttentionKernel::kReference);
+  EXPECT_EQ(cuda::choose_attention(at::kBFloat16, 512, 65), AttentionKernel::kReference);
+}
+
+TEST(CudaAttention, SeedsDifferByPlaceAndRow) {
+  const DropoutKey key(1, 2, 3, 4), next(1, 3, 3, 4), later(1, 2, 3, 5);
+  const int64_t seed = cuda::attention_seed(Dropout(key, 6, 0.1));
+  EXPECT_GE(seed, 0);
+  EXPECT_EQ(seed, cuda::attention_seed(Dropout(key, 6, 0.1)));
+  EXPECT_NE(seed, cuda::attention_seed(Dropout(key, 7, 0.1)));
+  EXPECT_NE(seed, cuda::attention_seed(Dropout(next, 6, 0.1)));
+  EXPECT_NE(seed, cuda::attention_seed(Dropout(later, 6, 0.1)));
+}
+
+TEST(CudaAttention, LogSumsArePackedAndPaddedAgain) {
+  const PackedBatch batch = batch_of({3, 40, 1});
+  const Input input(batch, at::kCPU);
+  const at::Tensor lse_TH = random_tensor({batch.tokens(), 2}, at::kFloat, 1);
+  const at::Tensor padded_RHL = cuda::padded_lse_RHL(input, lse_TH);
+  ASSERT_EQ(padded_RHL.sizes(), at::IntArrayRef({3, 2, 64}));
+  EXPECT_TRUE(padded_RHL.is_contiguous());
+  EXPECT_TRUE(same_bits(padded_RHL[1].narrow(1, 0, 40), lse_TH.narrow(0, 3, 40).t().contiguous()));
+  EXPECT_TRUE(padded_RHL[0].narrow(1, 3, 61).isinf().all().item<bool>());
+  EXPECT_TRUE(same_bits(cuda::packed_lse_TH(input, padded_RHL), lse_TH));
+}
+
+TEST(CudaAttention, RowsBeginWhereTheBatchSays) {
+  const PackedBatch batch = batch_of({3, 40, 1});
+  const at::Tensor offsets_R1 = cuda::row_offsets_R1(Input(batch, at::kCPU));
+  ASSERT_EQ(offsets_R1.scalar_type(), at::kInt);
+  EXPECT_EQ(std::vector<int32_t>(raw<int32_t>(offsets_R1), raw<int32_t>(offsets_R1) + 4), batch.offsets);
+}
+
+TEST(Input, IsOneBuffer) {
+  const PackedBatch batch = batch_of({2, 3}, 11, 2);
+  const Input input(batch, at::kCPU);
+  EXPECT_EQ(std::vector<int32_t>(raw<int32_t>(input.ids_T), raw<int32_t>(input.ids_T) + 5), batch.ids);
+  EXPECT_EQ(std::vector<int32_t>(raw<int32_t>(input.types_T), raw<int32_t>(input.types_T) + 5), batch.token_types);
+  EXPECT_EQ(std::vector<int32_t>(raw<int32_t>(input.rows_T), raw<int32_t>(input.rows_T) + 5),
+            (std::vector<int32_t>{0, 0, 1, 1, 1}));
+  EXPECT_EQ(std::vector<int32_t>(raw<int32_t>(input.positions_T), raw<int32_t>(input.positions_T) + 5),
+            (std::vector<int32_t>{0, 1, 0, 1, 2}));
+  EXPECT_FALSE(Input(batch_of({2}), at::kCPU).types_T.defined());
+}
+
+}  // namespace
+
+}  // namespace st::test
