@@ -3,10 +3,22 @@
 import argparse
 import contextlib
 import json
+import os
 import platform
 import resource
 import sys
 import time
+
+# The variable that ours follows too.
+DEVICE = os.environ.get("SENTENCE_TORCH_DEVICE") or "cpu"
+
+
+def synchronize():
+    """Waits for the device: its work is queued, a clock would not see it."""
+    if DEVICE != "cpu":
+        import torch
+
+        torch.cuda.synchronize()
 
 
 def arguments():
@@ -36,7 +48,7 @@ def load(options):
 
     if options.threads:
         torch.set_num_threads(options.threads)
-    model = SentenceTransformer(options.model, device="cpu")
+    model = SentenceTransformer(options.model, device=DEVICE)
     if options.compile:
         model[0].model = torch.compile(model[0].model, dynamic=True)
     return model
@@ -46,7 +58,7 @@ def autocast(options):
     """What encode() runs under."""
     import torch
 
-    return torch.autocast("cpu", torch.bfloat16) if options.dtype == "bfloat16" else contextlib.nullcontext()
+    return torch.autocast(DEVICE.split(":")[0], torch.bfloat16) if options.dtype == "bfloat16" else contextlib.nullcontext()
 
 
 def latencies(texts, warm_up, encode):

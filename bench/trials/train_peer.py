@@ -7,7 +7,7 @@ import tempfile
 import time
 
 from datasets import Dataset
-from machine import arguments, facts, load, say
+from machine import DEVICE, arguments, facts, load, say, synchronize
 from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
 from sentence_transformers.sentence_transformer import losses
 from torch.utils.data import BatchSampler, SequentialSampler
@@ -19,6 +19,8 @@ class Clock(TrainerCallback):
         self.warm_up = warm_up
 
     def on_step_end(self, args, state, control, **kwargs):
+        if state.global_step in (self.warm_up, state.max_steps):
+            synchronize()
         if state.global_step == self.warm_up:
             self.start = time.perf_counter()
         self.end = time.perf_counter()
@@ -35,7 +37,7 @@ def main():
             loss=getattr(losses, options.loss)(model),
             args=SentenceTransformerTrainingArguments(
                 output_dir=folder, max_steps=options.warm_up + options.steps, per_device_train_batch_size=options.batch_size,
-                learning_rate=2e-5, save_strategy="no", use_cpu=True, disable_tqdm=True, bf16=options.dtype == "bfloat16",
+                learning_rate=2e-5, save_strategy="no", use_cpu=DEVICE == "cpu", disable_tqdm=True, bf16=options.dtype == "bfloat16",
                 batch_sampler=lambda dataset, batch_size, drop_last, **rest: BatchSampler(
                     SequentialSampler(dataset), batch_size, drop_last),
             ),

@@ -51,8 +51,14 @@ export function checkSimilarity(value: unknown): void {
   checkOneOf('similarityFnName', value, ['cosine', 'dot', 'euclidean', 'manhattan'])
 }
 
-/** `auto` is the first device of the build; the engine says whether it has the one that is named. */
-export function chooseDevice(device: string = 'cpu', runtime: RuntimeInfo): string {
+/**
+ * `auto` is the first device of the build; the engine says whether it has the one that is named. Where the caller names none,
+ * `SENTENCE_TORCH_DEVICE` does.
+ */
+export function chooseDevice(
+  device: string = process.env.SENTENCE_TORCH_DEVICE || 'cpu',
+  runtime: RuntimeInfo,
+): string {
   if (device === 'auto') return runtime.devices[0]?.name ?? 'cpu'
   if (device === 'cpu' || /^cuda(:\d+)?$/.test(device)) return device
   if (/^(mps|xpu|hpu|npu)(:\d+)?$/.test(device)) {

@@ -102,10 +102,6 @@ class SoftmaxLossFunction : public torch::autograd::Function<SoftmaxLossFunction
 
 }  // namespace
 
-bool fits_kernels(const at::Tensor& x) {
-  return use_kernels() && x.is_cuda() && x.scalar_type() == at::kFloat;
-}
-
 at::Tensor mean_pool(const at::Tensor& x_TD, const std::vector<int32_t>& first_R, const std::vector<int32_t>& end_R,
                      bool normalize) {
   return MeanPoolFunction::apply(x_TD, upload(first_R, x_TD.device()), upload(end_R, x_TD.device()), normalize);

@@ -21,13 +21,11 @@ decltype(st::residual_norm_backward) residual_norm_backward;
 // d_weight (master dtype) += d_y' x, with a float32 sum of bfloat16 factors.
 void add_weight_gradient(const at::Tensor& d_y_TO, const at::Tensor& x_TI, at::Tensor d_weight_OI);
 
-// Whether use_kernels(), and a matrix that the two below take: on a device, float32.
-bool fits_kernels(const at::Tensor& x);
-// Mean of the tokens [first, end) of each row, normalised if asked for; differentiable by x.
-constexpr int64_t kWidestMeanPool = 1024;
+// Mean of the tokens [first, end) of each row, normalised if asked for; float32, at most 1024 wide, differentiable by
+// x.
 at::Tensor mean_pool(const at::Tensor& x_TD, const std::vector<int32_t>& first_R, const std::vector<int32_t>& end_R,
                      bool normalize);
-// Sum over rows of the softmax cross-entropy of scale * scores, whose right column is first_target + row;
+// Sum over rows of the softmax cross-entropy of scale * scores, whose right column is first_target + row; float32,
 // differentiable by the scores.
 at::Tensor softmax_loss(const at::Tensor& scores_RN, int64_t first_target, double scale);
 

@@ -32,7 +32,7 @@ export function tinySpec(config: ConfigObject = {}, rest: Partial<EncoderSpec> =
     config: { ...tinyConfig, ...config },
     modules: [{ type: 'Pooling', modes: ['mean'], includePrompt: true }],
     pooler: false,
-    device: 'cpu',
+    device: process.env.SENTENCE_TORCH_DEVICE || 'cpu',
     dtype: 'float32',
     ...rest,
   }
