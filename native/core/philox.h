@@ -63,11 +63,18 @@ struct Dropout {
   bool active() const { return threshold > 0; }
 
   // 0 or `scale` for one element. Columns go in groups of 128: 16 Philox counters of 8 values, so that 16 neighbours
-  // come from 16 counters (one vector register). `head` is 0 outside attention, where position is the query and column
-  // the key.
-  double multiplier(uint32_t row, uint32_t position, uint32_t column, uint32_t head = 0) const {
-    const uint32_t counter = column / 128 * 16 + column % 16, value = column % 128 / 16;
-    const Philox draw(key, counter, position, first_row + row, site | head << 16);
+  // come from 16 counters (one vector register).
+  double multiplier(uint32_t row, uint32_t position, uint32_t column) const {
+    return drawn({key, column / 128 * 16 + column % 16, position, first_row + row, site}, column % 128 / 16);
+  }
+
+  // The same for a probability of attention: a counter serves 8 keys, and 16 queries are 16 counters.
+  double attention_multiplier(uint32_t row, uint32_t head, uint32_t query, uint32_t key_position) const {
+    return drawn({key, key_position / 8, query, first_row + row, site | head << 16}, key_position % 8);
+  }
+
+ private:
+  double drawn(const Philox& draw, uint32_t value) const {
     const uint32_t bits = (draw.x[value / 2] >> (value % 2 * 16)) & 0xFFFF;
     return bits < threshold ? 0.0 : scale;
   }

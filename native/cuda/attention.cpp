@@ -10,6 +10,7 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/searchsorted.h>
+#include <ATen/ops/sum.h>
 #include <ATen/ops/zeros.h>
 
 #include <cmath>
@@ -98,6 +99,10 @@ struct Call {
   AttentionKernel kernel;
 };
 
+at::Tensor by_token(const at::Tensor& lse_HT) {
+  return lse_HT.defined() ? lse_HT.t() : at::Tensor();
+}
+
 void flash(const Call& call, const Input&, at::Tensor out_THE, at::Tensor lse_TH) {
   const auto [out, lse, rng, unused, mask] =
       at::_flash_attention_forward(call.part(0), call.part(1), call.part(2), call.offsets_R1, call.offsets_R1,
@@ -144,30 +149,32 @@ Gradients efficient_backward(const Call& call, const Input& input, const at::Ten
 }  // namespace
 
 void attention(const Input& input, const Dropout& dropout, int64_t heads, const at::Tensor& qkv_T3D, at::Tensor out_TD,
-               at::Tensor lse_TH) {
+               at::Tensor lse_HT, at::Tensor mask) {
   const Call call(input, dropout, heads, qkv_T3D);
   if (call.kernel == AttentionKernel::kReference) {
-    return reference::attention(input, dropout, heads, qkv_T3D, out_TD, lse_TH);
+    return reference::attention(input, dropout, heads, qkv_T3D, out_TD, lse_HT, mask);
   }
   call.seed_generator();
   const at::Tensor out_THE = out_TD.view({out_TD.size(0), heads, -1});
-  (call.kernel == AttentionKernel::kFlash ? flash : efficient)(call, input, out_THE, lse_TH);
+  (call.kernel == AttentionKernel::kFlash ? flash : efficient)(call, input, out_THE, by_token(lse_HT));
 }
 
 void attention_backward(const Input& input, const Dropout& dropout, int64_t heads, const at::Tensor& qkv_T3D,
-                        const at::Tensor& out_TD, const at::Tensor& lse_TH, const at::Tensor& d_out_TD,
-                        at::Tensor d_qkv_T3D) {
+                        const at::Tensor& out_TD, const at::Tensor& lse_HT, const at::Tensor& mask,
+                        const at::Tensor& d_out_TD, at::Tensor d_qkv_T3D, at::Tensor d_bias_3D) {
   const Call call(input, dropout, heads, qkv_T3D);
   if (call.kernel == AttentionKernel::kReference) {
-    return reference::attention_backward(input, dropout, heads, qkv_T3D, out_TD, lse_TH, d_out_TD, d_qkv_T3D);
+    return reference::attention_backward(input, dropout, heads, qkv_T3D, out_TD, lse_HT, mask, d_out_TD, d_qkv_T3D,
+                                         d_bias_3D);
   }
   const at::Tensor out_THE = out_TD.view({out_TD.size(0), heads, -1}), d_out_THE = d_out_TD.view_as(out_THE);
   const auto [d_q, d_k, d_v] = (call.kernel == AttentionKernel::kFlash ? flash_backward : efficient_backward)(
-      call, input, out_THE, lse_TH, d_out_THE);
+      call, input, out_THE, by_token(lse_HT), d_out_THE);
   at::Tensor d_qkv_T3HE = d_qkv_T3D.view(call.qkv_T3HE.sizes());
   d_qkv_T3HE.select(1, 0).copy_(d_q);
   d_qkv_T3HE.select(1, 1).copy_(d_k);
   d_qkv_T3HE.select(1, 2).copy_(d_v);
+  d_bias_3D.add_(d_qkv_T3D.sum(at::IntArrayRef{0}, false, d_bias_3D.scalar_type()));
 }
 
 }  // namespace st::cuda

@@ -16,9 +16,12 @@ void SelfAttention::forward(const Pass& pass, const at::Tensor& x_TD, at::Tensor
   x_TD_ = x_TD;
   qkv_T3D_ = pass.take(3 * width);
   context_TD_ = pass.take(width);
-  lse_TH_ = pass.training ? pass.take(heads_, pass.master()) : at::Tensor();
+  const Dropout dropout = pass.dropout_at(site_, dropout_);
+  lse_HT_ = pass.training ? pass.workspace.take({heads_, pass.input.tokens()}, pass.master()) : at::Tensor();
+  mask_ = dropout.active() ? pass.workspace.take({attention_mask_words(pass.input.batch, heads_)}, at::kShort)
+                           : at::Tensor();
   qkv_.forward(pass, x_TD, qkv_T3D_);
-  attention(pass.input, pass.dropout_at(site_, dropout_), heads_, qkv_T3D_, context_TD_, lse_TH_);
+  attention(pass.input, dropout, heads_, qkv_T3D_, context_TD_, lse_HT_, mask_);
   output_.forward(pass, context_TD_, x_TD, out_TD);
 }
 
@@ -28,9 +31,8 @@ at::Tensor SelfAttention::backward(const Pass& pass, Gradients& gradients, at::T
   at::Tensor d_context_TD = pass.take(width), d_qkv_T3D = pass.take(3 * width);
   const at::Tensor d_linear_TD = output_.backward(pass, gradients, d_out_TD, context_TD_);
   linear_backward_input(d_linear_TD, output_.weight(pass), d_context_TD, false);
-  attention_backward(pass.input, pass.dropout_at(site_, dropout_), heads_, qkv_T3D_, context_TD_, lse_TH_, d_context_TD,
-                     d_qkv_T3D);
-  qkv_.backward_bias(gradients, d_qkv_T3D);
+  attention_backward(pass.input, pass.dropout_at(site_, dropout_), heads_, qkv_T3D_, context_TD_, lse_HT_, mask_,
+                     d_context_TD, d_qkv_T3D, qkv_.bias_gradient(gradients));
   qkv_.backward(pass, gradients, x_TD_, d_qkv_T3D, d_out_TD, true);
   return d_out_TD;
 }

@@ -25,7 +25,7 @@ class SelfAttention {
   uint32_t site_;
   Linear qkv_;
   OutputBlock output_;
-  at::Tensor x_TD_, qkv_T3D_, context_TD_, lse_TH_;  // of the last training pass
+  at::Tensor x_TD_, qkv_T3D_, context_TD_, lse_HT_, mask_;  // of the last training pass
 };
 
 }  // namespace st

@@ -20,56 +20,117 @@ namespace st {
 
 namespace {
 
-// Calls work(item) for every (row, head), the longest rows first, each thread taking the next one when it is free. No
+// Heads that a thread takes at once: for short rows, taking them one by one would cost as much as the work.
+int64_t heads_at_once(int64_t length) {
+  return length <= 24 ? 4 : length <= 48 ? 2 : 1;
+}
+
+int64_t words_of_head(int64_t length) {
+  return (length + 15) / 16 * length;
+}
+
+// Calls work(item) for every (row, head), the longest rows first, each thread taking the next ones when it is free. No
 // two items share an output, so the order does not matter to the result.
 template <typename Work>
-void for_each_head(const PackedBatch& batch, int64_t heads, const Work& work) {
-  std::vector<int32_t> order(batch.rows());
-  std::iota(order.begin(), order.end(), 0);
-  std::stable_sort(order.begin(), order.end(), [&](int32_t a, int32_t b) { return batch.length(a) > batch.length(b); });
-  const int64_t items = batch.rows() * heads;
+void for_each_head(const PackedBatch& batch, int64_t heads, int64_t head_dim, const Work& work) {
+  struct Job {
+    int32_t row, head;
+    int64_t mask;
+  };
+  std::vector<Job> jobs;
+  int64_t mask = 0, cost = 0;
+  for (int32_t row = 0; row < batch.rows(); ++row) {
+    const int64_t length = batch.length(row), step = heads_at_once(length);
+    for (int64_t head = 0; head < heads; head += step) jobs.push_back({row, static_cast<int32_t>(head), mask});
+    mask += heads * words_of_head(length);
+    cost += heads * head_dim * length * (length + 16);
+  }
+  std::stable_sort(jobs.begin(), jobs.end(),
+                   [&](const Job& a, const Job& b) { return batch.length(a.row) > batch.length(b.row); });
+  constexpr int64_t kGrain = 1 << 18;  // about ten times what it costs to start a parallel region
+  const int64_t count = jobs.size(), parts = std::min(count, parallel_parts(cost, kGrain));
   std::atomic<int64_t> next{0};
-  parallel_ranges(items, parallel_parts(items, 4), [&](int64_t, int64_t, int64_t) {
-    for (int64_t i = next.fetch_add(1); i < items; i = next.fetch_add(1)) {
-      const int32_t row = order[i / heads];
-      work(kernels::AttentionItem{batch.offsets[row], batch.length(row), row, static_cast<int32_t>(i % heads)});
+  parallel_ranges(parts, parts, [&](int64_t, int64_t, int64_t) {
+    for (int64_t i = next.fetch_add(1); i < count; i = next.fetch_add(1)) {
+      const Job& job = jobs[i];
+      const int64_t length = batch.length(job.row), end = std::min(heads, job.head + heads_at_once(length));
+      for (int32_t head = job.head; head < end; ++head) {
+        work(kernels::AttentionItem{batch.offsets[job.row], length, job.mask + head * words_of_head(length), job.row,
+                                    head});
+      }
     }
   });
 }
 
+void check_mask(const Input& input, const Dropout& dropout, int64_t heads, const at::Tensor& mask) {
+  if (!dropout.active()) return;
+  const int64_t words = attention_mask_words(input.batch, heads);
+  check(mask.defined() && mask.numel() >= words && mask.scalar_type() == at::kShort, "ERR_LIBTORCH", "Expected ", words,
+        " words of 16 bits for the mask of attention but found ", mask.defined() ? mask.numel() : 0);
+}
+
 }  // namespace
 
+int64_t attention_mask_words(const PackedBatch& batch, int64_t heads) {
+  int64_t words = 0;
+  for (int64_t row = 0; row < batch.rows(); ++row) words += heads * words_of_head(batch.length(row));
+  return words;
+}
+
 void attention(const Input& input, const Dropout& dropout, int64_t heads, const at::Tensor& qkv_T3D, at::Tensor out_TD,
-               at::Tensor lse_TH) {
+               at::Tensor lse_HT, at::Tensor mask) {
   const ProfileScope scope("attention");
-  if (!qkv_T3D.is_cpu()) return cuda::attention(input, dropout, heads, qkv_T3D, out_TD, lse_TH);
+  if (!qkv_T3D.is_cpu()) return cuda::attention(input, dropout, heads, qkv_T3D, out_TD, lse_HT, mask);
+  check_mask(input, dropout, heads, mask);
   with_storage(qkv_T3D.scalar_type(), [&]<typename S>(S) {
     using A = kernels::arithmetic_t<S>;
-    const kernels::Attention<S> call{heads,           out_TD.size(1) / heads, dropout, data<S>(qkv_T3D),
-                                     data<S>(out_TD), data<A>(lse_TH),        nullptr, nullptr};
+    const kernels::Attention<S> call{.tokens = input.tokens(),
+                                     .heads = heads,
+                                     .head_dim = out_TD.size(1) / heads,
+                                     .dropout = dropout,
+                                     .qkv_T3HE = data<S>(qkv_T3D),
+                                     .out_THE = data<S>(out_TD),
+                                     .lse_HT = data<A>(lse_HT),
+                                     .mask = data<uint16_t>(mask),
+                                     .d_out_THE = nullptr,
+                                     .d_qkv_T3HE = nullptr,
+                                     .d_bias_R3HE = nullptr};
     const kernels::Table<S>& table = kernels::table<S>();
-    for_each_head(input.batch, heads, [&](const kernels::AttentionItem& item) {
+    for_each_head(input.batch, heads, call.head_dim, [&](const kernels::AttentionItem& item) {
       table.attention(call, item, thread_scratch<A>(table.attention_scratch(item.length, call.head_dim, false)));
     });
   });
 }
 
 void attention_backward(const Input& input, const Dropout& dropout, int64_t heads, const at::Tensor& qkv_T3D,
-                        const at::Tensor& out_TD, const at::Tensor& lse_TH, const at::Tensor& d_out_TD,
-                        at::Tensor d_qkv_T3D) {
+                        const at::Tensor& out_TD, const at::Tensor& lse_HT, const at::Tensor& mask,
+                        const at::Tensor& d_out_TD, at::Tensor d_qkv_T3D, at::Tensor d_bias_3D) {
   const ProfileScope scope("attention, backward");
   if (!qkv_T3D.is_cpu()) {
-    return cuda::attention_backward(input, dropout, heads, qkv_T3D, out_TD, lse_TH, d_out_TD, d_qkv_T3D);
+    return cuda::attention_backward(input, dropout, heads, qkv_T3D, out_TD, lse_HT, mask, d_out_TD, d_qkv_T3D,
+                                    d_bias_3D);
   }
+  check_mask(input, dropout, heads, mask);
   with_storage(qkv_T3D.scalar_type(), [&]<typename S>(S) {
     using A = kernels::arithmetic_t<S>;
-    const kernels::Attention<S> call{heads,           out_TD.size(1) / heads, dropout,           data<S>(qkv_T3D),
-                                     data<S>(out_TD), data<A>(lse_TH),        data<S>(d_out_TD), data<S>(d_qkv_T3D)};
+    std::vector<A> d_bias_R3D(input.batch.rows() * qkv_T3D.size(1));
+    const kernels::Attention<S> call{.tokens = input.tokens(),
+                                     .heads = heads,
+                                     .head_dim = out_TD.size(1) / heads,
+                                     .dropout = dropout,
+                                     .qkv_T3HE = data<S>(qkv_T3D),
+                                     .out_THE = data<S>(out_TD),
+                                     .lse_HT = data<A>(lse_HT),
+                                     .mask = data<uint16_t>(mask),
+                                     .d_out_THE = data<S>(d_out_TD),
+                                     .d_qkv_T3HE = data<S>(d_qkv_T3D),
+                                     .d_bias_R3HE = d_bias_R3D.data()};
     const kernels::Table<S>& table = kernels::table<S>();
-    for_each_head(input.batch, heads, [&](const kernels::AttentionItem& item) {
+    for_each_head(input.batch, heads, call.head_dim, [&](const kernels::AttentionItem& item) {
       table.attention_backward(call, item,
                                thread_scratch<A>(table.attention_scratch(item.length, call.head_dim, true)));
     });
+    add_partials(d_bias_R3D, {d_bias_3D});
   });
 }
 
@@ -107,7 +168,7 @@ Row row_of(const Input& input, const Dropout& dropout, int64_t heads, const at::
 }  // namespace
 
 void attention(const Input& input, const Dropout& dropout, int64_t heads, const at::Tensor& qkv_T3D, at::Tensor out_TD,
-               at::Tensor lse_TH) {
+               at::Tensor lse_HT, at::Tensor) {
   for (int64_t row = 0; row < input.batch.rows(); ++row) {
     const int64_t start = input.batch.offsets[row], length = input.batch.length(row);
     const Row r = row_of(input, dropout, heads, qkv_T3D, row);
@@ -115,19 +176,19 @@ void attention(const Input& input, const Dropout& dropout, int64_t heads, const 
     at::Tensor p_HLL = at::exp(r.scores_HLL - lse_HL1);
     if (dropout.active()) p_HLL = p_HLL * r.multiplier_HLL;
     out_TD.narrow(0, start, length).copy_(merged_LD(at::matmul(p_HLL, r.v_HLE)));
-    if (lse_TH.defined()) lse_TH.narrow(0, start, length).copy_(lse_HL1.squeeze(2).t());
+    if (lse_HT.defined()) lse_HT.narrow(1, start, length).copy_(lse_HL1.squeeze(2));
   }
 }
 
 void attention_backward(const Input& input, const Dropout& dropout, int64_t heads, const at::Tensor& qkv_T3D,
-                        const at::Tensor& out_TD, const at::Tensor& lse_TH, const at::Tensor& d_out_TD,
-                        at::Tensor d_qkv_T3D) {
+                        const at::Tensor& out_TD, const at::Tensor& lse_HT, const at::Tensor&,
+                        const at::Tensor& d_out_TD, at::Tensor d_qkv_T3D, at::Tensor d_bias_3D) {
   const int64_t width = out_TD.size(1);
   for (int64_t row = 0; row < input.batch.rows(); ++row) {
     const int64_t start = input.batch.offsets[row], length = input.batch.length(row);
     const Row r = row_of(input, dropout, heads, qkv_T3D, row);
     const at::ScalarType type = r.q_HLE.scalar_type();
-    const at::Tensor p_HLL = at::exp(r.scores_HLL - lse_TH.narrow(0, start, length).t().unsqueeze(2));
+    const at::Tensor p_HLL = at::exp(r.scores_HLL - lse_HT.narrow(1, start, length).unsqueeze(2));
     const at::Tensor dropped_HLL = dropout.active() ? p_HLL * r.multiplier_HLL : p_HLL;
     const at::Tensor d_out_HLE = heads_HLE(d_out_TD, start, length, heads, type);
     const at::Tensor out_HLE = heads_HLE(out_TD, start, length, heads, type);
@@ -139,6 +200,7 @@ void attention_backward(const Input& input, const Dropout& dropout, int64_t head
     to.narrow(1, width, width).copy_(merged_LD(at::matmul(d_scores_HLL.transpose(1, 2), r.q_HLE)));
     to.narrow(1, 2 * width, width).copy_(merged_LD(at::matmul(dropped_HLL.transpose(1, 2), d_out_HLE)));
   }
+  d_bias_3D.add_(d_qkv_T3D.sum(at::IntArrayRef{0}, false, d_bias_3D.scalar_type()));
 }
 
 }  // namespace reference

@@ -22,7 +22,7 @@ at::Tensor dropout_multiplier_HLL(const Dropout& dropout, int64_t row, int64_t h
   double* to = out.data_ptr<double>();
   for (int64_t head = 0; head < heads; ++head) {
     for (int64_t query = 0; query < length; ++query) {
-      for (int64_t key = 0; key < length; ++key) *to++ = dropout.multiplier(row, query, key, head);
+      for (int64_t key = 0; key < length; ++key) *to++ = dropout.attention_multiplier(row, head, query, key);
     }
   }
   return out.to(options);

@@ -93,13 +93,14 @@ TEST(Differences, Attention) {
     for (int64_t heads : {1, 3}) {
       const int64_t width = heads * 4;
       const at::Tensor qkv = doubles({8, 3 * width}, 1) * 2, w = doubles({8, width}, 2);
-      at::Tensor out = no_doubles({8, width}), lse = no_doubles({8, heads}), d_qkv = no_doubles({8, 3 * width});
+      at::Tensor out = no_doubles({8, width}), lse = no_doubles({heads, 8}), d_qkv = no_doubles({8, 3 * width}),
+                 d_bias = no_doubles({3 * width}), mask = at::zeros({attention_mask_words(batch, heads)}, at::kShort);
       const auto value = [&] {
-        attention(input, dropout, heads, qkv, out, lse);
+        attention(input, dropout, heads, qkv, out, lse, mask);
         return (out * w).sum().item<double>();
       };
       value();
-      attention_backward(input, dropout, heads, qkv, out, lse, w, d_qkv);
+      attention_backward(input, dropout, heads, qkv, out, lse, mask, w, d_qkv, d_bias);
       expect_gradient(value, qkv, d_qkv, "qkv of " + std::to_string(heads) + " heads");
     }
   }

@@ -69,14 +69,34 @@ TEST(Dropout, EveryCoordinateDrawsAnotherMask) {
   expect_independent(base, columns, base, [](const Dropout& d, uint32_t i) { return d.multiplier(4, 5, i); }, "row");
   expect_independent(
       base, columns, base, [](const Dropout& d, uint32_t i) { return d.multiplier(3, 6, i); }, "position");
-  expect_independent(
-      base, columns, base, [](const Dropout& d, uint32_t i) { return d.multiplier(3, 5, i, 1); }, "head");
   expect_independent(base, rows, base, [](const Dropout& d, uint32_t i) { return d.multiplier(i, 5, 8); }, "column");
   for (uint32_t apart : {1, 15, 16, 112, 128}) {  // the neighbours that share a counter or a register
     expect_independent(
         base, columns, base, [&](const Dropout& d, uint32_t i) { return d.multiplier(3, 5, i + apart); },
         "columns apart");
   }
+}
+
+TEST(Dropout, EveryCoordinateOfAttentionDrawsAnotherMask) {
+  const Dropout base(DropoutKey(1, 2, 3), 4, kProbability);
+  const auto place = [](uint32_t row, uint32_t head, uint32_t query, uint32_t key) {
+    return
+        [=](const Dropout& d, uint32_t i) { return d.attention_multiplier(row, head, query + i / 128, key + i % 128); };
+  };
+  const Place first = place(3, 2, 5, 7);
+  int64_t dropped = 0;
+  for (uint32_t i = 0; i < 20000; ++i) dropped += first(base, i) == 0;
+  expect_rate(dropped, 20000, base.threshold / 65536.0);
+  expect_independent(base, first, Dropout(DropoutKey(1, 3, 3), 4, kProbability), first, "step");
+  expect_independent(base, first, Dropout(DropoutKey(1, 2, 3), 5, kProbability), first, "site");
+  expect_independent(base, first, base, place(4, 2, 5, 7), "row");
+  expect_independent(base, first, base, place(3, 3, 5, 7), "head");
+  for (uint32_t apart : {1, 2, 8, 16}) {  // the neighbours that share a counter, or a register
+    expect_independent(base, first, base, place(3, 2, 5 + apart, 7), "queries apart");
+    expect_independent(base, first, base, place(3, 2, 5, 7 + apart), "keys apart");
+  }
+  const Place hidden = [](const Dropout& d, uint32_t i) { return d.multiplier(3, i / 128, i % 128); };
+  expect_independent(base, place(3, 0, 0, 0), base, hidden, "hidden states at the same site");
 }
 
 TEST(Dropout, ReplaysAndCountsRowsFromTheFirstOfTheBatch) {

@@ -1,6 +1,7 @@
 // The attention kernels against their references and against what must hold for any attention.
 #include <ATen/ops/eye.h>
 #include <ATen/ops/full.h>
+#include <ATen/ops/ones.h>
 #include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
 
@@ -27,29 +28,34 @@ struct Shape {
 };
 
 struct Outputs {
-  at::Tensor out, lse, d_qkv;
+  at::Tensor out, lse, mask, d_qkv, d_bias;
 };
 
-Outputs fresh(int64_t tokens, int64_t heads, int64_t width, at::ScalarType type) {
-  return {at::full({tokens, width}, 9, type), at::zeros({tokens, heads}, master_dtype(type)),
-          at::full({tokens, 3 * width}, 9, type)};
+Outputs fresh(const Input& input, int64_t heads, int64_t width, at::ScalarType type) {
+  const int64_t tokens = input.tokens();
+  return {at::full({tokens, width}, 9, type), at::zeros({heads, tokens}, master_dtype(type)),
+          at::full({attention_mask_words(input.batch, heads)}, 9, at::kShort), at::full({tokens, 3 * width}, 9, type),
+          at::ones({3 * width}, master_dtype(type))};
 }
 
 void compare(const Input& input, const Dropout& dropout, int64_t heads, const at::Tensor& qkv, double factor = 1) {
   const int64_t tokens = input.tokens(), width = qkv.size(1) / 3;
   const at::ScalarType type = qkv.scalar_type();
-  Outputs a = fresh(tokens, heads, width, type), e = fresh(tokens, heads, width, type);
-  attention(input, dropout, heads, qkv, a.out, a.lse);
-  reference::attention(input, dropout, heads, qkv, e.out, e.lse);
+  Outputs a = fresh(input, heads, width, type), e = fresh(input, heads, width, type);
+  attention(input, dropout, heads, qkv, a.out, a.lse, a.mask);
+  reference::attention(input, dropout, heads, qkv, e.out, e.lse, {});
   expect_close(a.out, e.out, factor * tolerance(type), "out");
   expect_close(a.lse, e.lse, lse_tolerance(type), "lse");
   const at::Tensor d_out = random_tensor({tokens, width}, type, 2);
-  attention_backward(input, dropout, heads, qkv, e.out, e.lse, d_out, a.d_qkv);
-  reference::attention_backward(input, dropout, heads, qkv, e.out, e.lse, d_out, e.d_qkv);
+  attention_backward(input, dropout, heads, qkv, e.out, e.lse, a.mask, d_out, a.d_qkv, a.d_bias);
+  reference::attention_backward(input, dropout, heads, qkv, e.out, e.lse, {}, d_out, e.d_qkv, e.d_bias);
   expect_close(a.d_qkv, e.d_qkv, factor * tolerance(type), "d_qkv");
+  const double rounding = type == at::kBFloat16 ? 4e-3 * e.d_qkv.abs().sum(0).max().item<double>() : 0;
+  const double most = std::max(1.0, e.d_bias.abs().max().item<double>());
+  expect_close(a.d_bias, e.d_bias, factor * (type == at::kDouble ? 1e-12 : 1e-5) + rounding / most, "d_bias");
   // Without statistics, as encoding uses it.
   at::Tensor bare = at::zeros_like(a.out);
-  attention(input, dropout, heads, qkv, bare, {});
+  attention(input, dropout, heads, qkv, bare, {}, a.mask);
   EXPECT_TRUE(same_bits(bare, a.out));
 }
 
@@ -77,29 +83,66 @@ TEST(Kernels, AttentionOfScoresFarApart) {
   }
 }
 
-TEST(Kernels, AttentionOfALongRow) {
-  const PackedBatch batch = batch_of({512});
-  for (at::ScalarType type : {at::kFloat, at::kBFloat16}) {
-    compare(Input(batch, at::kCPU), Dropout(DropoutKey(5, 6, 7), 9, 0.1), 2, random_tensor({512, 3 * 16}, type, 1, 2));
+// All lengths that end within a block of registers, a block of queries or beyond, and the heads of usual models.
+TEST(Kernels, AttentionOfEveryLength) {
+  std::vector<int> lengths;
+  for (int length = 1; length <= 70; ++length) lengths.push_back(length);
+  for (int length : {128, 154, 300, 512}) lengths.push_back(length);
+  for (int length : lengths) {
+    const PackedBatch batch = batch_of({3, length});
+    const Input input(batch, at::kCPU);
+    for (const Shape& shape : {Shape{2, 32}, Shape{1, 64}}) {
+      for (at::ScalarType type : {at::kFloat, at::kBFloat16}) {
+        SCOPED_TRACE(std::string(c10::toString(type)) + ", length " + std::to_string(length) + ", heads of " +
+                     std::to_string(shape.head_dim));
+        const at::Tensor qkv = random_tensor({input.tokens(), 3 * shape.heads * shape.head_dim}, type, 1, 2);
+        compare(input, Dropout(DropoutKey(5, 6, 7, 3), 9, length % 2 ? 0.1 : 0), shape.heads, qkv);
+      }
+    }
+  }
+}
+
+// In float32 the kernels are as near to float64 as single precision allows.
+TEST(Kernels, AttentionIsAsExactAsItsType) {
+  for (int length : {16, 40, 154, 512}) {
+    const PackedBatch batch = batch_of({length});
+    const Input input(batch, at::kCPU);
+    const Dropout dropout(DropoutKey(5, 6, 7), 9, 0.1);
+    const at::Tensor qkv = random_tensor({length, 3 * 64}, at::kFloat, 1, 3),
+                     d_out = random_tensor({length, 64}, at::kFloat, 2);
+    Outputs a = fresh(input, 2, 64, at::kFloat), e = fresh(input, 2, 64, at::kDouble);
+    attention(input, dropout, 2, qkv, a.out, a.lse, a.mask);
+    attention_backward(input, dropout, 2, qkv, a.out, a.lse, a.mask, d_out, a.d_qkv, a.d_bias);
+    const at::Tensor qkv64 = qkv.to(at::kDouble), d_out64 = d_out.to(at::kDouble);
+    reference::attention(input, dropout, 2, qkv64, e.out, e.lse, {});
+    reference::attention_backward(input, dropout, 2, qkv64, e.out, e.lse, {}, d_out64, e.d_qkv, e.d_bias);
+    SCOPED_TRACE(length);
+    expect_close(a.out.to(at::kDouble), e.out, 3e-6, "out");
+    expect_close(a.lse.to(at::kDouble), e.lse, 3e-7, "lse");
+    expect_close(a.d_qkv.to(at::kDouble), e.d_qkv, 2e-6, "d_qkv");
+    expect_close(a.d_bias.to(at::kDouble), e.d_bias, 5e-6, "d_bias");
   }
 }
 
 TEST(Kernels, AttentionStaysInsideItsRow) {
-  const PackedBatch together = batch_of({9, 17, 4});
+  const PackedBatch together = batch_of({9, 17, 4, 50});
   const Input input(together, at::kCPU);
-  const at::Tensor qkv = random_tensor({30, 3 * 12}, at::kFloat, 1), d_out = random_tensor({30, 12}, at::kFloat, 2);
-  Outputs all = fresh(30, 3, 12, at::kFloat);
+  const int64_t tokens = input.tokens();
+  const at::Tensor qkv = random_tensor({tokens, 3 * 64}, at::kFloat, 1),
+                   d_out = random_tensor({tokens, 64}, at::kFloat, 2);
+  Outputs all = fresh(input, 2, 64, at::kFloat);
   const auto run = [&](const Input& rows, const Dropout& dropout, const at::Tensor& x, const at::Tensor& d,
                        Outputs& to) {
-    attention(rows, dropout, 3, x, to.out, to.lse);
-    attention_backward(rows, dropout, 3, x, to.out, to.lse, d, to.d_qkv);
+    attention(rows, dropout, 2, x, to.out, to.lse, to.mask);
+    attention_backward(rows, dropout, 2, x, to.out, to.lse, to.mask, d, to.d_qkv, to.d_bias);
   };
   run(input, Dropout(DropoutKey(1, 1, 1), 2, 0.2), qkv, d_out, all);
-  for (int64_t row = 0; row < 3; ++row) {
+  for (int64_t row = 0; row < together.rows(); ++row) {
     const int64_t start = together.offsets[row], length = together.length(row);
     const PackedBatch alone = batch_of({static_cast<int>(length)});
-    Outputs one = fresh(length, 3, 12, at::kFloat);
-    run(Input(alone, at::kCPU), Dropout(DropoutKey(1, 1, 1, static_cast<uint32_t>(row)), 2, 0.2),
+    const Input one_row(alone, at::kCPU);
+    Outputs one = fresh(one_row, 2, 64, at::kFloat);
+    run(one_row, Dropout(DropoutKey(1, 1, 1, static_cast<uint32_t>(row)), 2, 0.2),
         qkv.narrow(0, start, length).contiguous(), d_out.narrow(0, start, length).contiguous(), one);
     EXPECT_TRUE(same_bits(one.out, all.out.narrow(0, start, length))) << row;
     EXPECT_TRUE(same_bits(one.d_qkv, all.d_qkv.narrow(0, start, length))) << row;
@@ -107,18 +150,32 @@ TEST(Kernels, AttentionStaysInsideItsRow) {
 }
 
 TEST(Kernels, AttentionDoesNotDependOnTheNumberOfThreads) {
-  const PackedBatch batch = batch_of({9, 17, 4, 60, 1});
+  std::vector<int> lengths(80, 15);  // enough work for several threads
+  lengths.insert(lengths.end(), {9, 150, 4, 60, 1});
+  const PackedBatch batch = batch_of(lengths);
   const Input input(batch, at::kCPU);
-  const at::Tensor qkv = random_tensor({input.tokens(), 3 * 24}, at::kFloat, 1);
+  const at::Tensor qkv = random_tensor({input.tokens(), 3 * 96}, at::kFloat, 1);
   std::vector<Outputs> found;
   for (int threads : {1, 2, 3}) {
     const Threads set(threads);
-    found.push_back(fresh(input.tokens(), 3, 24, at::kFloat));
+    found.push_back(fresh(input, 3, 96, at::kFloat));
     Outputs& to = found.back();
-    attention(input, Dropout(DropoutKey(1, 1, 1), 2, 0.2), 3, qkv, to.out, to.lse);
-    attention_backward(input, Dropout(DropoutKey(1, 1, 1), 2, 0.2), 3, qkv, to.out, to.lse, to.out, to.d_qkv);
-    EXPECT_TRUE(same_bits(to.out, found[0].out) && same_bits(to.d_qkv, found[0].d_qkv)) << threads;
+    const Dropout dropout(DropoutKey(1, 1, 1), 2, 0.2);
+    attention(input, dropout, 3, qkv, to.out, to.lse, to.mask);
+    attention_backward(input, dropout, 3, qkv, to.out, to.lse, to.mask, to.out, to.d_qkv, to.d_bias);
+    EXPECT_TRUE(same_bits(to.out, found[0].out) && same_bits(to.d_qkv, found[0].d_qkv) &&
+                same_bits(to.d_bias, found[0].d_bias))
+        << threads;
   }
+}
+
+TEST(Kernels, AttentionWithDropoutNeedsItsMask) {
+  const PackedBatch batch = batch_of({20});
+  const Input input(batch, at::kCPU);
+  Outputs to = fresh(input, 2, 16, at::kFloat);
+  const Dropout dropout(DropoutKey(1, 1, 1), 2, 0.2);
+  expect_error("ERR_LIBTORCH", "Expected 80 words of 16 bits for the mask of attention but found 0",
+               [&] { attention(input, dropout, 2, random_tensor({20, 48}, at::kFloat, 1), to.out, to.lse, {}); });
 }
 
 // Equal keys give every value the weight 1 / L; values that are unit vectors make the output the dropped probabilities.
@@ -133,7 +190,8 @@ TEST(Kernels, DropoutMaskOfAttentionEqualsTheReference) {
       qkv.narrow(0, 2, length).narrow(1, 2 * width + head * length, length).copy_(at::eye(length, at::kDouble));
     }
     const Dropout dropout(DropoutKey(3, 2, 1, 7), 11, 0.1);
-    attention(input, dropout, heads, qkv, out, {});
+    at::Tensor mask = at::zeros({attention_mask_words(batch, heads)}, at::kShort);
+    attention(input, dropout, heads, qkv, out, {}, mask);
     const at::Tensor expected = dropout_multiplier_HLL(dropout, 1, heads, length, out.options()) / length;
     const at::Tensor actual = out.narrow(0, 2, length).view({length, heads, length}).transpose(0, 1);
     expect_close(actual, expected, 1e-14, "mask of length " + std::to_string(length));

@@ -122,21 +122,3 @@ template <typename A>
 ST_INLINE void spread_mask(const uint16_t* mask, A scale, int64_t width, A* multiplier) {
   for (int64_t word = 0; word * 16 < width; ++word) spread(mask[word], scale, multiplier + word * 16);
 }
-
-// multiplier[c] = dropout.multiplier(row, position, c, head) for c in [0, width).
-template <typename A>
-static void dropout_row(const Dropout& dropout, uint32_t row, uint32_t position, uint32_t head, int64_t width,
-                        A* multiplier) {
-  const A scale = static_cast<A>(dropout.scale);
-  for (int64_t first = 0; first < width; first += kDraw) {
-    uint16_t kept[8];
-    draw_kept(dropout, row, position, head, static_cast<uint32_t>(first / kDraw), kept);
-    for (int64_t i = first, word = 0; i < width && word < 8; i += 16, ++word) {
-      if (i + 16 <= width) {
-        spread(kept[word], scale, multiplier + i);
-      } else {
-        for (int64_t l = 0; i + l < width; ++l) multiplier[i + l] = (kept[word] >> l & 1) != 0 ? scale : A(0);
-      }
-    }
-  }
-}

@@ -1,7 +1,10 @@
 // Compiled once per instruction set with -DST_CPU_ARCH=portable|avx2|avx512 and the matching compiler flags.
 #include "ops/cpu/kernels.h"
 
-#if defined(__AVX512F__)
+#include <type_traits>
+#include <utility>
+
+#if defined(__AVX2__)
 #include <immintrin.h>
 #endif
 

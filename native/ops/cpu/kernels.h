@@ -148,20 +148,24 @@ struct ActivateBackward {
 template <typename S>
 struct Attention {
   using A = arithmetic_t<S>;
+  int64_t tokens;
   int64_t heads;
   int64_t head_dim;
   Dropout dropout;
   const S* qkv_T3HE;
   S* out_THE;
-  A* lse_TH;  // log of the softmax's denominator; null where no backward follows
+  A* lse_HT;       // log of the softmax's denominator; null where no backward follows
+  uint16_t* mask;  // of dropout: a bit for each of 16 queries, [query / 16, key] from AttentionItem::mask on
   // backward only
   const S* d_out_THE;
   S* d_qkv_T3HE;
+  A* d_bias_R3HE;  // the sums of d_qkv over the tokens of each row
 };
 
 struct AttentionItem {
   int64_t start;  // first token
   int64_t length;
+  int64_t mask;
   int32_t row;
   int32_t head;
 };
