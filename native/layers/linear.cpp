@@ -44,8 +44,4 @@ void Linear::backward_weight(const Pass& pass, Gradients& gradients, const at::T
   linear_backward_weight(d_y_TO, x_TI, gradients[weight_], pass.workspace);
 }
 
-void Linear::backward_bias(Gradients& gradients, const at::Tensor& d_y_TO) const {
-  bias_backward(d_y_TO, gradients[bias_]);
-}
-
 }  // namespace st

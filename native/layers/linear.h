@@ -21,7 +21,6 @@ class Linear {
   void backward(const Pass& pass, Gradients& gradients, const at::Tensor& x_TI, const at::Tensor& d_y_TO,
                 at::Tensor d_x_TI, bool accumulate);
   void backward_weight(const Pass& pass, Gradients& gradients, const at::Tensor& x_TI, const at::Tensor& d_y_TO) const;
-  void backward_bias(Gradients& gradients, const at::Tensor& d_y_TO) const;
 
   const at::Tensor& bias(const Pass& pass) const { return pass.parameters.master(bias_); }
   const at::Tensor& bias_gradient(const Gradients& gradients) const { return gradients[bias_]; }
