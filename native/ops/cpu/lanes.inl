@@ -4,14 +4,6 @@
 
 #include "ops/cpu/simd.inl"
 
-#if defined(__AVX512F__)
-constexpr int kRegister = 64;
-#elif defined(__AVX2__)
-constexpr int kRegister = 32;
-#else
-constexpr int kRegister = 16;
-#endif
-
 template <typename A>
 struct Lanes {
   static constexpr int width = kRegister / static_cast<int>(sizeof(A));
