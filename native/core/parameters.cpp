@@ -2,6 +2,8 @@
 
 #include <ATen/ops/zeros.h>
 
+#include <algorithm>
+
 #include "core/device.h"
 #include "core/memory.h"
 #include "core/profile.h"
@@ -16,6 +18,7 @@ void Parameters::allocate(at::Device device, at::ScalarType compute) {
 }
 
 void Parameters::set_compute(at::ScalarType compute) {
+  settle();
   compute_ = master_;
   if (compute != master_.scalar_type()) {
     compute_ = empty_in_huge_pages({layout.size()}, compute, master_.device()).copy_(master_);
@@ -25,6 +28,7 @@ void Parameters::set_compute(at::ScalarType compute) {
 }
 
 void Parameters::dispose() {
+  pending_ = nullptr;
   masters_.clear();
   values_.clear();
   master_ = compute_ = at::Tensor();
@@ -44,5 +48,20 @@ void Parameters::refresh() {
 
 Gradients::Gradients(const Layout& layout, const at::Tensor& like)
     : flat_(at::zeros({layout.trained_end()}, like.options())), views_(layout.views(flat_)) {}
+
+void Gradients::touch(const std::vector<int32_t>& rows) {
+  touched_.insert(touched_.end(), rows.begin(), rows.end());
+}
+
+const std::vector<int32_t>& Gradients::touched() {
+  std::sort(touched_.begin(), touched_.end());
+  touched_.erase(std::unique(touched_.begin(), touched_.end()), touched_.end());
+  return touched_;
+}
+
+void Gradients::forget() {
+  touched_.clear();
+  all_touched_ = false;
+}
 
 }  // namespace st

@@ -1,16 +1,28 @@
 #pragma once
 
+#include <cstdint>
 #include <utility>
+#include <vector>
 
 #include "core/layout.h"
 #include "core/workspace.h"
 
 namespace st {
 
+// Updates that an optimiser has put off, of rows of the token table that no batch has read since.
+class PendingUpdates {
+ public:
+  virtual ~PendingUpdates() = default;
+  virtual void settle() = 0;
+  virtual void settle(const std::vector<int32_t>& rows) = 0;
+};
+
 // The values of a layout's parameters: in the master dtype, and a copy in the compute dtype where that differs.
 class Parameters {
  public:
   Layout layout;
+  // The parameter [vocabulary, width] of which a batch reads only the rows of its tokens; -1 = none.
+  ParamId token_table = -1;
 
   void allocate(at::Device device, at::ScalarType compute);
   // Changes the compute dtype; the masters stay.
@@ -21,23 +33,42 @@ class Parameters {
   const at::Tensor& value(ParamId id) const { return values_[id]; }  // compute dtype
   at::Tensor& flat() { return master_; }
   const at::Tensor& flat() const { return master_; }
-  // After the masters have changed.
+  // All values in the compute dtype; undefined where it is the master dtype.
+  at::Tensor flat_copy() const { return compute_.is_same(master_) ? at::Tensor() : compute_; }
+  // After the masters have changed: renews the copy.
   void refresh();
+  // After the masters and their copy have changed; updates that were put off do not count.
+  void change();
   // Rises with every change: what was made from values of an older version is out of date.
   int64_t version() const { return version_; }
   // For what is made from the values of this version; empty again after a change.
   Workspace& derived() const { return derived_; }
 
-  void load(const TensorRange& range) { layout.load(master_, range); }
-  void dump(const TensorRange& range) const { layout.dump(master_, range); }
+  // Values of the token table may lack updates: who reads them settles them first, all or those of the rows that it
+  // reads. Null: nothing is put off any more.
+  void put_off(PendingUpdates* pending) { pending_ = pending; }
+  void settle() const {
+    if (pending_ != nullptr) pending_->settle();
+  }
+  void settle(const std::vector<int32_t>& rows) const {
+    if (pending_ != nullptr) pending_->settle(rows);
+  }
+
+  void load(const TensorRange& range) {
+    settle();
+    layout.load(master_, range);
+  }
+  void dump(const TensorRange& range) const {
+    settle();
+    layout.dump(master_, range);
+  }
 
  private:
   at::Tensor master_, compute_;
   std::vector<at::Tensor> masters_, values_;
   int64_t version_ = 0;
   mutable Workspace derived_{at::kCPU};
-
-  void change();
+  PendingUpdates* pending_ = nullptr;
 };
 
 // Gradients of the trained parameters of a layout, in the master dtype.
@@ -48,9 +79,20 @@ class Gradients {
   at::Tensor& flat() { return flat_; }
   const at::Tensor& flat() const { return flat_; }
 
+  // The rows of the token table whose gradient may differ from 0: who adds to it says so.
+  void touch(const std::vector<int32_t>& rows);
+  void touch_all() { all_touched_ = true; }
+  bool all_touched() const { return all_touched_; }
+  // Each once, rising.
+  const std::vector<int32_t>& touched();
+  // After all gradients were set to 0.
+  void forget();
+
  private:
   at::Tensor flat_;
   std::vector<at::Tensor> views_;
+  std::vector<int32_t> touched_;
+  bool all_touched_ = false;
 };
 
 }  // namespace st

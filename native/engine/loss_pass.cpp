@@ -103,6 +103,7 @@ LossGradients run(const OwnedLoss& owned, const LossContext& context, const Netw
   std::vector<std::string> names;
   if (needs.encoder) {
     Parameters& encoder = context.network.parameters();
+    encoder.settle();
     for (const TensorInfo& tensor : encoder.layout.tensors()) {
       names.push_back(tensor.name);
       input.encoder[tensor.name] = leaves.add(encoder.layout.named_view(encoder.flat(), tensor), with_grad);

@@ -28,6 +28,7 @@ Network::Network(const EncoderSpec& spec)
         "dtype int8 needs a processor with AVX512-VNNI (and SENTENCE_TORCH_CPU, if set, avx512 or amx)");
   Layout& layout = parameters_.layout;
   model_ = make_model(spec.architecture, spec.config, spec.pooler, "0.", layout);
+  parameters_.token_table = model_->token_table();
   for (size_t i = 0; i < spec.modules.size(); ++i) {
     heads_.push_back(make_head(spec.modules[i], std::to_string(i + 1) + ".", model_->sizes().width, width_, layout));
     width_ = heads_.back()->width();
@@ -77,6 +78,7 @@ at::Tensor Network::encode(const PackedBatch& batch, EncoderOutput output) {
 }
 
 at::Tensor Network::encode(const Input& input, EncoderOutput output) {
+  parameters_.settle(input.batch.ids);
   workspace_.reset();
   const Pass pass{.input = input, .parameters = parameters_, .workspace = workspace_, .int8 = int8_};
   const at::Tensor tokens_TD = model_->forward(pass);
@@ -91,6 +93,7 @@ std::unique_ptr<Network> Network::copy() {
   auto out = std::make_unique<Network>(spec_);
   out->set_compute(compute_);
   out->prepare();
+  parameters_.settle();
   out->parameters_.flat().copy_(parameters_.flat());
   out->parameters_.refresh();
   return out;
@@ -105,6 +108,7 @@ Network::Cut Network::cut(const Pass& pass, const at::Tensor& x_TD) const {
 Network::Output Network::forward_training(const Input& input, const DropoutKey& dropout, const Wanted& wanted) {
   const at::NoGradGuard no_grad;
   forget();
+  parameters_.settle(input.batch.ids);
   workspace_.reset();
   wanted_ = wanted;
   const Pass pass{input, parameters_, workspace_, true, dropout, wanted.drops, wanted.recompute};
@@ -153,6 +157,7 @@ void Network::backward(const Input& input, const DropoutKey& dropout, const Outp
   if (!d_x_TD.defined()) d_x_TD = at::zeros_like(cuts_.back().tokens_TD).to(compute_);
   d_layers_TD.back() = at::Tensor();
   if (cuts_.size() == 1) d_layers_TD.clear();
+  gradients.touch(input.batch.ids);
   model_->backward({input, parameters_, workspace_, true, dropout, wanted_.drops, wanted_.recompute}, gradients, d_x_TD,
                    d_layers_TD);
   forget();

@@ -1,11 +1,11 @@
 #include "engine/trained.h"
 
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/linalg_vector_norm.h>
 
 #include <algorithm>
 
 #include "core/profile.h"
+#include "optim/squared_norm.h"
 
 namespace st {
 
@@ -13,23 +13,26 @@ Trained::Trained(Parameters& parameters, std::string prefix, const Config& optim
     : parameters_(parameters),
       prefix_(std::move(prefix)),
       gradients_(parameters.layout, parameters.flat()),
-      optimizer_(make_optimizer(optimizer, parameters.layout.trained_end(), parameters.flat())) {
+      optimizer_(make_optimizer(optimizer, parameters.layout.trained_end(), parameters.flat())),
+      lazy_rows_(optimizer_->lazy_rows(parameters)) {
   set_groups({});
 }
 
 void Trained::set_groups(const std::map<std::string, int>& groups) {
   segments_.clear();
+  const at::Tensor table = parameters_.token_table >= 0 ? parameters_.master(parameters_.token_table) : at::Tensor();
   for (const TensorInfo& tensor : parameters_.layout.tensors(true)) {
     const auto found = groups.find(prefix_ + tensor.name);
     const int group = found != groups.end() ? found->second : tensor.group == Group::kDecay ? 0 : 1;
     const Layout::Span span = parameters_.layout.span(tensor.name);
-    segments_.push_back({span.offset, span.offset + span.count, group});
+    const bool is_table = table.defined() && span.offset == table.storage_offset();
+    segments_.push_back({span.offset, span.offset + span.count, group, is_table});
   }
   std::sort(segments_.begin(), segments_.end(), [](const Segment& a, const Segment& b) { return a.begin < b.begin; });
-  // Neighbours of one group are one range; what lies between them is padding.
+  // Neighbours of one group are one range, but for the token table; what lies between them is padding.
   std::vector<Segment> merged;
   for (const Segment& segment : segments_) {
-    if (!merged.empty() && merged.back().group == segment.group) {
+    if (!merged.empty() && merged.back().group == segment.group && !merged.back().table && !segment.table) {
       merged.back().end = segment.end;
     } else {
       merged.push_back(segment);
@@ -38,32 +41,40 @@ void Trained::set_groups(const std::map<std::string, int>& groups) {
   segments_ = std::move(merged);
 }
 
-namespace {
-
-// Of millions of elements: one sum in float32 loses a thousandth, so rows are summed up in double.
-double squared_norm_of(const at::Tensor& flat) {
-  constexpr int64_t kRow = 16384;
-  const int64_t whole = flat.numel() / kRow * kRow;
-  double sum = 0;
-  if (whole > 0) {
-    const at::Tensor rows = at::linalg_vector_norm(flat.narrow(0, 0, whole).view({-1, kRow}), 2, at::IntArrayRef{1});
-    sum = rows.to(at::kDouble).pow(2).sum().item<double>();
+// Where gradients may differ from 0: of the token table only the rows that batches have read.
+std::vector<Trained::Segment> Trained::with_gradients() {
+  // On other devices a list of rows costs more than it saves.
+  if (!gradients_.flat().is_cpu()) return segments_;
+  std::vector<Segment> out;
+  for (const Segment& segment : segments_) {
+    if (!segment.table || gradients_.all_touched()) {
+      out.push_back(segment);
+      continue;
+    }
+    const int64_t width = parameters_.master(parameters_.token_table).size(1);
+    for (int32_t row : gradients_.touched()) {
+      const int64_t begin = segment.begin + row * width;
+      if (!out.empty() && out.back().table && out.back().end == begin) {
+        out.back().end += width;
+      } else {
+        out.push_back({begin, begin + width, segment.group, true});
+      }
+    }
   }
-  if (whole < flat.numel()) {
-    const double rest = at::linalg_vector_norm(flat.narrow(0, whole, flat.numel() - whole)).item<double>();
-    sum += rest * rest;
-  }
-  return sum;
+  return out;
 }
-
-}  // namespace
 
 double Trained::squared_norm() {
   const ProfileScope scope("gradient norm");
-  for (const Segment& segment : segments_) {
-    if (segment.group < 0) gradients_.flat().narrow(0, segment.begin, segment.end - segment.begin).zero_();
+  std::vector<Span> spans;
+  for (const Segment& segment : with_gradients()) {
+    if (segment.group >= 0) {
+      spans.push_back({segment.begin, segment.end});
+    } else {
+      gradients_.flat().narrow(0, segment.begin, segment.end - segment.begin).zero_();
+    }
   }
-  return squared_norm_of(gradients_.flat());
+  return st::squared_norm(gradients_.flat(), spans);
 }
 
 void Trained::update(const std::vector<double>& rates, const std::vector<double>& weight_decays, double grad_factor,
@@ -71,15 +82,47 @@ void Trained::update(const std::vector<double>& rates, const std::vector<double>
   const ProfileScope scope("update");
   ++updates;
   const at::Tensor kept = keep_gradients ? gradients_.flat().clone() : at::Tensor();
-  for (const Segment& segment : segments_) {
-    if (segment.group < 0) continue;
-    const double rate = rates.size() == 1 ? rates[0] : rates[static_cast<size_t>(segment.group)];
-    optimizer_->update({segment.begin, segment.end, rate, weight_decays[static_cast<size_t>(segment.group)]}, updates,
-                       grad_factor, parameters_.flat(), gradients_.flat());
+  const auto range_of = [&](const Segment& segment) {
+    const auto group = static_cast<size_t>(segment.group);
+    return UpdateRange{segment.begin, segment.end, rates.size() == 1 ? rates[0] : rates[group], weight_decays[group]};
+  };
+  if (lazy_rows_ != nullptr) {
+    // Rows of the table that are updated now need what they lack first.
+    if (gradients_.all_touched()) {
+      lazy_rows_->settle();
+    } else {
+      lazy_rows_->settle(gradients_.touched());
+    }
   }
-  if (kept.defined()) gradients_.flat().copy_(kept);
-  parameters_.refresh();
+  std::vector<UpdateRange> ranges;
+  for (const Segment& segment : lazy_rows_ != nullptr ? with_gradients() : segments_) {
+    if (segment.group >= 0) ranges.push_back(range_of(segment));
+  }
+  optimizer_->update(ranges, updates, grad_factor, {parameters_.flat(), gradients_.flat(), parameters_.flat_copy()});
+  for (const Segment& segment : segments_) {
+    if (!segment.table || segment.group < 0 || lazy_rows_ == nullptr || gradients_.all_touched()) continue;
+    lazy_rows_->updated(gradients_.touched(), range_of(segment), updates);
+  }
+  if (kept.defined()) {
+    gradients_.flat().copy_(kept);
+  } else {
+    gradients_.forget();
+  }
+  parameters_.change();
   used = false;
+}
+
+void Trained::drop_gradients() {
+  for (const Segment& segment : with_gradients()) {
+    gradients_.flat().narrow(0, segment.begin, segment.end - segment.begin).zero_();
+  }
+  gradients_.forget();
+  used = false;
+}
+
+void Trained::loaded(bool gradients) {
+  parameters_.refresh();
+  if (gradients) gradients_.touch_all();
 }
 
 bool Trained::find(const std::string& name, at::Tensor& flat, std::string& in_layout) const {
@@ -89,6 +132,7 @@ bool Trained::find(const std::string& name, at::Tensor& flat, std::string& in_la
   for (const auto& [kind, buffer] : buffers) {
     const std::string lead = (kind.empty() ? "" : kind + ".") + prefix_;
     if (name.rfind(lead, 0) != 0 || !parameters_.layout.contains(name.substr(lead.size()))) continue;
+    parameters_.settle();
     flat = buffer;
     in_layout = name.substr(lead.size());
     return true;

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "optim/lazy_rows.h"
 #include "optim/optimizer.h"
 
 namespace st {
@@ -23,10 +24,14 @@ class Trained {
   // One update, with a rate and a weight decay for each group. `keep_gradients`: do not zero them.
   void update(const std::vector<double>& rates, const std::vector<double>& weight_decays, double grad_factor,
               bool keep_gradients);
+  // In place of an update.
+  void drop_gradients();
 
   // The flat buffer that a name's prefix (grad., exp_avg., ...) asks for and the name in the layout; nothing for names
-  // of other sets.
+  // of other sets. Updates that were put off are done before.
   bool find(const std::string& name, at::Tensor& flat, std::string& in_layout) const;
+  // After something was written to what find() gave; `gradients`: maybe to them.
+  void loaded(bool gradients);
   const std::string& prefix() const { return prefix_; }
   Parameters& parameters() { return parameters_; }
   Gradients& gradients() { return gradients_; }
@@ -38,11 +43,15 @@ class Trained {
   struct Segment {
     int64_t begin, end;
     int group;
+    bool table;  // the token table, or rows of it
   };
+  std::vector<Segment> with_gradients();
+
   Parameters& parameters_;
   std::string prefix_;
   Gradients gradients_;
   std::unique_ptr<Optimizer> optimizer_;
+  std::unique_ptr<LazyRows> lazy_rows_;
   std::vector<Segment> segments_;
 };
 

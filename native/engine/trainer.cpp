@@ -107,6 +107,7 @@ struct Trainer::Impl {
       }
     }
     if (!found.encoder.empty()) {
+      trained[0]->gradients().touch_all();
       const Layout& layout = open().parameters().layout;
       for (const TensorInfo& tensor : layout.tensors(true)) {
         const auto gradient = found.encoder.find(tensor.name);
@@ -132,8 +133,7 @@ struct Trainer::Impl {
     ++step;
     accumulated = 0;
     if (!std::isfinite(grad_norm)) {
-      for (auto& part : trained) part->gradients().flat().zero_();
-      for (auto& part : trained) part->used = false;
+      for (auto& part : trained) part->drop_gradients();
       ++gathered.skipped;
       return;
     }
@@ -263,7 +263,9 @@ void Trainer::set_groups(std::vector<double> weight_decays, std::map<std::string
 void Trainer::load(const std::vector<TensorRange>& ranges) {
   impl_->for_each(ranges,
                   [](const Layout& layout, at::Tensor& flat, const TensorRange& range) { layout.load(flat, range); });
-  for (auto& part : impl_->trained) part->parameters().refresh();
+  const bool gradients =
+      std::any_of(ranges.begin(), ranges.end(), [](const auto& range) { return range.name.rfind("grad.", 0) == 0; });
+  for (auto& part : impl_->trained) part->loaded(gradients);
 }
 
 void Trainer::dump(const std::vector<TensorRange>& ranges) {

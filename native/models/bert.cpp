@@ -30,6 +30,7 @@ class Bert : public Model {
   Bert(const Config& config, bool pooler, const std::string& prefix, Layout& layout);
 
   const ModelSizes& sizes() const override { return sizes_; }
+  ParamId token_table() const override { return word_; }
   at::Tensor forward(const Pass& pass) override;
   const std::vector<at::Tensor>& layer_outputs() const override { return outputs_; }
   void backward(const Pass& pass, Gradients& gradients, at::Tensor d_x_TD,

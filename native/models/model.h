@@ -18,6 +18,8 @@ class Model {
  public:
   virtual ~Model() = default;
   virtual const ModelSizes& sizes() const = 0;
+  // The parameter [vocabulary, width] whose rows are the embeddings of tokens.
+  virtual ParamId token_table() const = 0;
   // [T, width] in the compute dtype, in the pass's workspace. A training pass must be followed by backward() before the
   // next.
   virtual at::Tensor forward(const Pass& pass) = 0;

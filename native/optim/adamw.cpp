@@ -6,39 +6,101 @@
 
 #include <cmath>
 
-#include "core/parallel.h"
 #include "ops/cpu_call.h"
 #include "ops/cuda.h"
+#include "optim/lazy_rows.h"
+#include "optim/shares.h"
 
 namespace st {
 
 AdamW::AdamW(const AdamWOptions& options, int64_t size, const at::Tensor& like)
     : options_(options), exp_avg_(at::zeros({size}, like.options())), exp_avg_sq_(at::zeros({size}, like.options())) {}
 
-void AdamW::update(const UpdateRange& range, int64_t step, double grad_factor, const at::Tensor& values,
-                   const at::Tensor& gradients) {
-  const int64_t count = range.end - range.begin;
-  const auto part = [&](const at::Tensor& flat) { return flat.narrow(0, range.begin, count); };
-  at::Tensor value = part(values), grad = part(gradients), m = part(exp_avg_), v = part(exp_avg_sq_);
-  if (!value.is_cpu()) {
-    return cuda::adamw(
-        {range.lr, range.weight_decay, options_.beta1, options_.beta2, options_.epsilon, step, grad_factor}, value,
-        grad, m, v);
+std::unique_ptr<LazyRows> AdamW::lazy_rows(Parameters& parameters) {
+  // Only here is it sure that an update without gradient moves a value less than the one before it.
+  const bool fades = options_.beta1 * options_.beta1 <= options_.beta2 && options_.epsilon >= 1e-12;
+  if (!fades || parameters.token_table < 0 || !parameters.flat().is_cpu()) return nullptr;
+  return std::make_unique<LazyRows>(*this, parameters);
+}
+
+AdamWRates AdamW::rates(const UpdateRange& range, int64_t step) const {
+  const auto t = static_cast<double>(step);
+  return {range.lr / (1 - std::pow(options_.beta1, t)), 1 - range.lr * range.weight_decay,
+          1 / std::sqrt(1 - std::pow(options_.beta2, t))};
+}
+
+namespace {
+
+template <typename A>
+kernels::AdamW<A> call_of(const AdamWOptions& options, const AdamWRates& rates, double grad_factor) {
+  return {static_cast<A>(rates.step_size),   static_cast<A>(rates.keep),
+          static_cast<A>(options.beta2),     static_cast<A>(1 - options.beta1),
+          static_cast<A>(1 - options.beta2), static_cast<A>(rates.inverse_correction2),
+          static_cast<A>(options.epsilon),   static_cast<A>(grad_factor)};
+}
+
+// The kernels' storage type: that of the copy, if there is one.
+at::ScalarType storage_of(const FlatBuffers& flat) {
+  return (flat.copy.defined() ? flat.copy : flat.values).scalar_type();
+}
+
+template <typename T>
+T* at_offset(const at::Tensor& flat, int64_t offset) {
+  return flat.defined() ? data<T>(flat) + offset : nullptr;
+}
+
+}  // namespace
+
+void AdamW::update(const std::vector<UpdateRange>& ranges, int64_t step, double grad_factor, const FlatBuffers& flat) {
+  if (!flat.values.is_cpu()) {
+    for (const UpdateRange& range : ranges) {
+      const auto part = [&](const at::Tensor& whole) { return whole.narrow(0, range.begin, range.end - range.begin); };
+      cuda::adamw({range.lr, range.weight_decay, options_.beta1, options_.beta2, options_.epsilon, step, grad_factor},
+                  part(flat.values), part(flat.gradients), part(exp_avg_), part(exp_avg_sq_));
+      if (flat.copy.defined()) part(flat.copy).copy_(part(flat.values));
+    }
+    return;
   }
-  with_storage(value.scalar_type(), [&]<typename S>(S) {
+  with_storage(storage_of(flat), [&]<typename S>(S) {
     using A = kernels::arithmetic_t<S>;
-    const kernels::AdamW<A> call{static_cast<A>(range.lr),
-                                 static_cast<A>(options_.beta2),
-                                 static_cast<A>(options_.epsilon),
-                                 static_cast<A>(range.weight_decay),
-                                 static_cast<A>(1 - options_.beta1),
-                                 static_cast<A>(1 - options_.beta2),
-                                 static_cast<A>(1 - std::pow(options_.beta1, step)),
-                                 static_cast<A>(std::sqrt(1 - std::pow(options_.beta2, step))),
-                                 static_cast<A>(grad_factor)};
-    parallel_ranges(count, parallel_parts(count, 1 << 14), [&](int64_t, int64_t first, int64_t last) {
-      kernels::table<S>().adamw(call, last - first, data<A>(value) + first, data<A>(grad) + first, data<A>(m) + first,
-                                data<A>(v) + first);
+    std::vector<kernels::AdamW<A>> calls;
+    for (const UpdateRange& range : ranges) calls.push_back(call_of<A>(options_, rates(range, step), grad_factor));
+    const std::vector<Piece> pieces = pieces_of(ranges);
+    parallel_pieces(pieces, [&](int64_t i) {
+      const int64_t at = pieces[i].begin;
+      kernels::table<S>().adamw(calls[pieces[i].range], pieces[i].end - at, data<A>(flat.values) + at,
+                                data<A>(flat.gradients) + at, data<A>(exp_avg_) + at, data<A>(exp_avg_sq_) + at,
+                                at_offset<S>(flat.copy, at));
+    });
+  });
+}
+
+void AdamW::replay(const std::vector<AdamWRates>& updates, const std::vector<Late>& spans, int64_t width,
+                   const FlatBuffers& flat) {
+  with_storage(storage_of(flat), [&]<typename S>(S) {
+    using A = kernels::arithmetic_t<S>;
+    std::vector<kernels::AdamW<A>> calls;
+    for (const AdamWRates& rates : updates) calls.push_back(call_of<A>(options_, rates, 1));
+    std::vector<kernels::AdamWBound<A>> bounds(calls.size());
+    std::vector<char> decays(calls.size());
+    for (size_t i = calls.size(); i-- > 0;) {
+      bounds[i] = {calls[i].step_size, calls[i].inverse_correction2};
+      decays[i] = calls[i].keep != 1;
+      if (i + 1 == calls.size()) continue;
+      bounds[i].step_size = std::max(bounds[i].step_size, bounds[i + 1].step_size);
+      bounds[i].inverse_correction2 = std::min(bounds[i].inverse_correction2, bounds[i + 1].inverse_correction2);
+      decays[i] = decays[i] || decays[i + 1];
+    }
+    // Most of the time goes to the updates before a row's values rest, a hundred or two.
+    const auto cost = [&](int64_t i) {
+      return width * std::min<int64_t>(static_cast<int64_t>(calls.size() - spans[i].first), 128);
+    };
+    parallel_shares(static_cast<int64_t>(spans.size()), 1 << 15, cost, [&](int64_t i) {
+      const auto& [begin, first] = spans[i];
+      const kernels::Replay<A> call{calls.data() + first, bounds.data() + first,
+                                    static_cast<int64_t>(calls.size() - first), decays[first] != 0};
+      kernels::table<S>().adamw_replay(call, width, data<A>(flat.values) + begin, data<A>(exp_avg_) + begin,
+                                       data<A>(exp_avg_sq_) + begin, at_offset<S>(flat.copy, begin));
     });
   });
 }

@@ -8,16 +8,34 @@ struct AdamWOptions {
   double beta1, beta2, epsilon;
 };
 
+// What one update of AdamW does to every element of a range: lr / (1 - beta1^t), 1 - lr * weight decay,
+// 1 / sqrt(1 - beta2^t).
+struct AdamWRates {
+  double step_size, keep, inverse_correction2;
+};
+
 // AdamW (Loshchilov and Hutter 2019) on flat buffers, as torch.optim.AdamW.
 class AdamW : public Optimizer {
  public:
   AdamW(const AdamWOptions& options, int64_t size, const at::Tensor& like);
 
-  void update(const UpdateRange& range, int64_t step, double grad_factor, const at::Tensor& values,
-              const at::Tensor& gradients) override;
+  void update(const std::vector<UpdateRange>& ranges, int64_t step, double grad_factor,
+              const FlatBuffers& flat) override;
   std::vector<std::pair<std::string, at::Tensor>> state() override {
     return {{"exp_avg", exp_avg_}, {"exp_avg_sq", exp_avg_sq_}};
   }
+  std::unique_ptr<LazyRows> lazy_rows(Parameters& parameters) override;
+
+  AdamWRates rates(const UpdateRange& range, int64_t step) const;
+
+  // Spans of `width` elements, each of which had no gradient in the last updates.
+  struct Late {
+    int64_t begin;
+    size_t first;  // of the updates that it lacks; it lacks all later ones too
+  };
+  // Does to each span what the updates would have done to it, bit for bit.
+  void replay(const std::vector<AdamWRates>& updates, const std::vector<Late>& spans, int64_t width,
+              const FlatBuffers& flat);
 
  private:
   AdamWOptions options_;

@@ -6,45 +6,63 @@
 
 #include "core/error.h"
 #include "optim/adamw.h"
+#include "optim/lazy_rows.h"
 
 namespace st {
 
+std::unique_ptr<LazyRows> Optimizer::lazy_rows(Parameters&) {
+  return nullptr;
+}
+
 namespace {
 
-// torch.optim.SGD without momentum.
-class Sgd : public Optimizer {
+// Optimisers in ATen operations, range by range.
+class RangeOptimizer : public Optimizer {
  public:
-  void update(const UpdateRange& range, int64_t, double grad_factor, const at::Tensor& values,
-              const at::Tensor& gradients) override {
-    at::Tensor value = values.narrow(0, range.begin, range.end - range.begin),
-               grad = gradients.narrow(0, range.begin, range.end - range.begin);
+  void update(const std::vector<UpdateRange>& ranges, int64_t, double grad_factor, const FlatBuffers& flat) final {
+    for (const UpdateRange& range : ranges) {
+      const int64_t count = range.end - range.begin;
+      at::Tensor value = flat.values.narrow(0, range.begin, count), grad = flat.gradients.narrow(0, range.begin, count);
+      update(range, grad_factor, value, grad);
+      grad.zero_();
+      if (flat.copy.defined()) flat.copy.narrow(0, range.begin, count).copy_(value);
+    }
+  }
+
+ protected:
+  virtual void update(const UpdateRange& range, double grad_factor, at::Tensor value, at::Tensor grad) = 0;
+};
+
+// torch.optim.SGD without momentum.
+class Sgd : public RangeOptimizer {
+ public:
+  std::vector<std::pair<std::string, at::Tensor>> state() override { return {}; }
+
+ protected:
+  void update(const UpdateRange& range, double grad_factor, at::Tensor value, at::Tensor grad) override {
     // value - lr (factor grad + decay value)
     value.mul_(1 - range.lr * range.weight_decay).sub_(grad, range.lr * grad_factor);
-    grad.zero_();
   }
-  std::vector<std::pair<std::string, at::Tensor>> state() override { return {}; }
 };
 
 // torch.optim.RMSprop, neither centered nor with momentum.
-class RmsProp : public Optimizer {
+class RmsProp : public RangeOptimizer {
  public:
   RmsProp(const Config& spec, int64_t size, const at::Tensor& like)
       : alpha_(spec.number("alpha", 0.99)),
         epsilon_(spec.number("epsilon", 1e-8)),
         square_avg_(at::zeros({size}, like.options())) {}
 
-  void update(const UpdateRange& range, int64_t, double grad_factor, const at::Tensor& values,
-              const at::Tensor& gradients) override {
-    const int64_t count = range.end - range.begin;
-    at::Tensor value = values.narrow(0, range.begin, count), grad = gradients.narrow(0, range.begin, count),
-               square = square_avg_.narrow(0, range.begin, count);
+  std::vector<std::pair<std::string, at::Tensor>> state() override { return {{"square_avg", square_avg_}}; }
+
+ protected:
+  void update(const UpdateRange& range, double grad_factor, at::Tensor value, at::Tensor grad) override {
+    at::Tensor square = square_avg_.narrow(0, range.begin, range.end - range.begin);
     grad.mul_(grad_factor);
     if (range.weight_decay != 0) grad.add_(value, range.weight_decay);
     square.mul_(alpha_).addcmul_(grad, grad, 1 - alpha_);
     value.addcdiv_(grad, square.sqrt().add_(epsilon_), -range.lr);
-    grad.zero_();
   }
-  std::vector<std::pair<std::string, at::Tensor>> state() override { return {{"square_avg", square_avg_}}; }
 
  private:
   double alpha_, epsilon_;

@@ -16,14 +16,24 @@ struct UpdateRange {
   double lr, weight_decay;
 };
 
+// What an update works on; `copy` of the values in another dtype, undefined where there is none.
+struct FlatBuffers {
+  at::Tensor values, gradients, copy;
+};
+
+class LazyRows;
+
 class Optimizer {
  public:
   virtual ~Optimizer() = default;
-  // Update number `step` (from 1) of one range, with gradients times `grad_factor`; sets the gradients to 0.
-  virtual void update(const UpdateRange& range, int64_t step, double grad_factor, const at::Tensor& values,
-                      const at::Tensor& gradients) = 0;
+  // Update number `step` (from 1) of some ranges, with gradients times `grad_factor`; sets the gradients to 0 and
+  // renews the copies.
+  virtual void update(const std::vector<UpdateRange>& ranges, int64_t step, double grad_factor,
+                      const FlatBuffers& flat) = 0;
   // Flat buffers as long as the gradients, by the name that stands before a tensor's: exp_avg, exp_avg_sq.
   virtual std::vector<std::pair<std::string, at::Tensor>> state() = 0;
+  // For the token table, if updates of rows without gradient can be put off; else null.
+  virtual std::unique_ptr<LazyRows> lazy_rows(Parameters&);
 };
 
 // By the `type` of the spec: adamw, sgd, rmsprop. `like`: the flat values; `size`: how many of them are trained.

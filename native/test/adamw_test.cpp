@@ -31,9 +31,9 @@ struct AdamWState {
 
   void update(int64_t step, double lr_decay, double lr_no_decay, double factor) {
     const int64_t decay = parameters.layout.decay_end(), trained = parameters.layout.trained_end();
-    if (decay > 0)
-      adamw->update({0, decay, lr_decay, weight_decay}, step, factor, parameters.flat(), gradients->flat());
-    adamw->update({decay, trained, lr_no_decay, 0}, step, factor, parameters.flat(), gradients->flat());
+    std::vector<UpdateRange> ranges = {{decay, trained, lr_no_decay, 0}};
+    if (decay > 0) ranges.push_back({0, decay, lr_decay, weight_decay});
+    adamw->update(ranges, step, factor, {parameters.flat(), gradients->flat(), parameters.flat_copy()});
   }
 };
 

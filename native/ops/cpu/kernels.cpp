@@ -39,7 +39,9 @@ constexpr Table<S> make_table() {
           attention_scratch,
           attention<S>,
           attention_backward<S>,
-          adamw<arithmetic_t<S>>,
+          adamw<S>,
+          adamw_replay<S>,
+          squared_norm<arithmetic_t<S>>,
           store_rows<S>};
 }
 

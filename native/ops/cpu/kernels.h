@@ -170,12 +170,30 @@ struct AttentionItem {
   int32_t head;
 };
 
+// One update of AdamW: what all elements of a range share.
 template <typename A>
 struct AdamW {
-  A lr, beta2, epsilon, weight_decay;
+  A step_size, keep;  // lr / (1 - beta1^t), 1 - lr * weight decay
+  A beta2;
   A rest1, rest2;  // 1 - beta1, 1 - beta2, rounded once: from a rounded 0.999 the second is wrong in the fifth digit
-  A correction1, correction2_sqrt;  // 1 - beta1^t, sqrt(1 - beta2^t)
-  A grad_factor;                    // of clipping
+  A inverse_correction2;  // 1 / sqrt(1 - beta2^t)
+  A epsilon;
+  A grad_factor;  // of clipping
+};
+
+// Of one update and those after it: the largest step size, and the smallest inverse correction.
+template <typename A>
+struct AdamWBound {
+  A step_size, inverse_correction2;
+};
+
+// Updates, in order, of elements that had no gradient in any of them.
+template <typename A>
+struct Replay {
+  const AdamW<A>* updates;
+  const AdamWBound<A>* bounds;  // of each
+  int64_t count;
+  bool decays;  // whether some `keep` is not 1
 };
 
 template <typename S>
@@ -205,8 +223,12 @@ struct Table {
   int64_t (*attention_scratch)(int64_t length, int64_t head_dim, bool backward);  // elements of A
   void (*attention)(const Attention<S>&, const AttentionItem&, A* scratch);
   void (*attention_backward)(const Attention<S>&, const AttentionItem&, A* scratch);
-  // Updates and sets the gradient to 0.
-  void (*adamw)(const AdamW<A>&, int64_t count, A* value, A* grad, A* exp_avg, A* exp_avg_sq);
+  // Updates, sets the gradient to 0 and, unless it is null, renews the copy of the values.
+  void (*adamw)(const AdamW<A>&, int64_t count, A* value, A* grad, A* exp_avg, A* exp_avg_sq, S* copy);
+  // The same bits as a call of adamw for every update with gradients of 0.
+  void (*adamw_replay)(const Replay<A>&, int64_t count, A* value, A* exp_avg, A* exp_avg_sq, S* copy);
+  // Infinite or NaN where a square or their sum is.
+  double (*squared_norm)(int64_t count, const A* x);
   // out (+)= sums (+ bias), whole rows; bias may be null, and sums may lie where out does.
   void (*store_rows)(int64_t rows, int64_t width, const A* sums, const A* bias, bool accumulate, S* out);
 };

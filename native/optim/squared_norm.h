@@ -1,0 +1,20 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <vector>
+
+#include "optim/shares.h"
+
+namespace st {
+
+// Sum of the squares of some ranges [begin, end) of a flat buffer; infinite or NaN where a square or a sum of thousands
+// of them is. Does not depend on the number of threads.
+double squared_norm(const at::Tensor& flat, const std::vector<Span>& ranges);
+
+namespace reference {
+// One range in ATen operations.
+double squared_norm(const at::Tensor& range);
+}  // namespace reference
+
+}  // namespace st
