@@ -41,7 +41,7 @@ double tolerance(at::ScalarType type) {
 }
 
 struct Attended {
-  at::Tensor out, lse, d_qkv;
+  at::Tensor out, lse, d_qkv, d_bias;
 };
 
 // Forward and backward with the tensors of one seed on one device; the results on the CPU in float32.
@@ -52,11 +52,13 @@ Attended attend(const PackedBatch& batch, at::Device device, at::ScalarType type
   const at::Tensor qkv = random_tensor({batch.tokens(), 3 * kWidth}, type, 1).to(device);
   const at::Tensor d_out = random_tensor({batch.tokens(), kWidth}, type, 2).to(device);
   at::Tensor out = at::zeros_like(d_out), d_qkv = at::zeros_like(qkv);
-  at::Tensor lse = at::zeros({batch.tokens(), kHeads}, out.options().dtype(at::kFloat));
-  (reference ? reference::attention : attention)(input, dropout, kHeads, qkv, out, lse);
-  (reference ? reference::attention_backward : attention_backward)(input, dropout, kHeads, qkv, out, lse, d_out, d_qkv);
+  const at::TensorOptions master = out.options().dtype(at::kFloat);
+  at::Tensor lse = at::zeros({kHeads, batch.tokens()}, master), d_bias = at::zeros({3 * kWidth}, master);
+  (reference ? reference::attention : attention)(input, dropout, kHeads, qkv, out, lse, at::Tensor());
+  (reference ? reference::attention_backward : attention_backward)(input, dropout, kHeads, qkv, out, lse, at::Tensor(),
+                                                                   d_out, d_qkv, d_bias);
   const auto home = [](const at::Tensor& x) { return x.to(at::kCPU, at::kFloat); };
-  return {home(out), home(lse), home(d_qkv)};
+  return {home(out), home(lse), home(d_qkv), home(d_bias)};
 }
 
 TEST_F(CudaDevice, AttentionIsTheReference) {
@@ -69,6 +71,7 @@ TEST_F(CudaDevice, AttentionIsTheReference) {
       expect_close(found.out, expected.out, tolerance(type), "out");
       expect_close(found.lse, expected.lse, tolerance(type), "lse");
       expect_close(found.d_qkv, expected.d_qkv, tolerance(type), "d_qkv");
+      expect_close(found.d_bias, expected.d_bias, tolerance(type), "d_bias");
     }
   }
 }

@@ -1,10 +1,12 @@
 // The arithmetic of the CUDA kernels (cuda/*.h), run on the host: by one lane, and by 32 that share rows as a warp
 // does.
+#include <ATen/core/grad_mode.h>
 #include <ATen/ops/cross_entropy_loss.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/ones.h>
 #include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
+#include <torch/csrc/autograd/autograd.h>
 
 #include <barrier>
 #include <cmath>
