@@ -6,7 +6,7 @@ namespace st {
 
 // The token table under AdamW: an update leaves the rows without gradient alone and notes itself; a row gets the
 // updates that it lacks before it is read. The bits are those of updates of the whole table.
-class LazyRows : public PendingUpdates {
+class LazyRows final : public PendingUpdates {
  public:
   // Both must outlive it; while it lives it is what `parameters` settles.
   LazyRows(AdamW& adamw, Parameters& parameters);

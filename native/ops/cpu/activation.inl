@@ -82,32 +82,37 @@ ST_INLINE void evaluate(A x, A& value, A& slope) {
   }
 }
 
-// Calls work.template operator()<kind>().
+template <Activation kind>
+struct Kind {
+  static constexpr Activation value = kind;
+};
+
+// Calls work(Kind<kind>{}).
 template <typename Work>
 ST_INLINE void with_kind(Activation kind, const Work& work) {
   switch (kind) {
     case Activation::kGelu:
-      return work.template operator()<Activation::kGelu>();
+      return work(Kind<Activation::kGelu>{});
     case Activation::kGeluTanh:
-      return work.template operator()<Activation::kGeluTanh>();
+      return work(Kind<Activation::kGeluTanh>{});
     case Activation::kRelu:
-      return work.template operator()<Activation::kRelu>();
+      return work(Kind<Activation::kRelu>{});
     default:
-      return work.template operator()<Activation::kSilu>();
+      return work(Kind<Activation::kSilu>{});
   }
 }
 
 template <typename S>
 static void activate(const Activate<S>& k, int64_t begin, int64_t end, const arithmetic_t<S>* linear) {
   using A = arithmetic_t<S>;
-  with_kind(k.kind, [&]<Activation kind>() {
+  with_kind(k.kind, [&]<typename K>(K) {
     for (int64_t t = begin; t < end; ++t, linear += k.width) {
       S* after = k.after_TF + t * k.width;
       if (k.slope_TF == nullptr) {
 #pragma omp simd
         for (int64_t i = 0; i < k.width; ++i) {
           A value, slope;
-          evaluate<kind>(linear[i] + k.bias_F[i], value, slope);
+          evaluate<K::value>(linear[i] + k.bias_F[i], value, slope);
           store(after[i], value);
         }
       } else {
@@ -115,7 +120,7 @@ static void activate(const Activate<S>& k, int64_t begin, int64_t end, const ari
 #pragma omp simd
         for (int64_t i = 0; i < k.width; ++i) {
           A value, slope;
-          evaluate<kind>(linear[i] + k.bias_F[i], value, slope);
+          evaluate<K::value>(linear[i] + k.bias_F[i], value, slope);
           store(slopes[i], slope);
           store(after[i], value);
         }

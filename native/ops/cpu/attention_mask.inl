@@ -39,13 +39,14 @@ static void draw_attention_mask(const Dropout& dropout, uint32_t row, uint32_t h
                                 uint16_t* mask) {
   constexpr int kHalf = kRegister / 8, kVectors = 16 / kHalf;
   for (int64_t first = 0; first < keys; first += 8) {
+    const Wide zero = {};
     Wide x[4][kVectors] = {};
     for (int v = 0; v < kVectors; ++v) {
-      x[0][v] = Wide{} + static_cast<uint64_t>(first / 8);
+      x[0][v] = zero + static_cast<uint64_t>(first / 8);
       // Even queries in one vector and odd ones in the next: put together, they stand in order.
       for (int l = 0; l < kHalf; ++l) x[1][v][l] = query + static_cast<uint32_t>(v / 2 * 2 * kHalf + 2 * l + v % 2);
-      x[2][v] = Wide{} + (dropout.first_row + row);
-      x[3][v] = Wide{} + (dropout.site | head << 16);
+      x[2][v] = zero + (dropout.first_row + row);
+      x[3][v] = zero + (dropout.site | head << 16);
     }
     uint32_t k0 = static_cast<uint32_t>(dropout.key), k1 = static_cast<uint32_t>(dropout.key >> 32);
     for (int round = 0; round < 10; ++round) {

@@ -18,12 +18,13 @@ ST_INLINE void draw_kept(const Dropout& dropout, uint32_t row, uint32_t position
   const auto product = [](V a, uint64_t b) {
     return reinterpret_cast<V>(_mm512_maskz_mul_epu32(0xFF, reinterpret_cast<__m512i>(a), _mm512_set1_epi64(b)));
   };
-  V x0[2], x1[2], x2[2], x3[2];
+  const V zero = {}, lane = {0, 1, 2, 3, 4, 5, 6, 7};
+  V x0[2] = {}, x1[2] = {}, x2[2] = {}, x3[2] = {};
   for (int half = 0; half < 2; ++half) {
-    x0[half] = V{0, 1, 2, 3, 4, 5, 6, 7} + (group * 16 + half * 8);
-    x1[half] = V{} + position;
-    x2[half] = V{} + (dropout.first_row + row);
-    x3[half] = V{} + (dropout.site | head << 16);
+    x0[half] = lane + (group * 16 + half * 8);
+    x1[half] = zero + position;
+    x2[half] = zero + (dropout.first_row + row);
+    x3[half] = zero + (dropout.site | head << 16);
   }
   uint32_t k0 = static_cast<uint32_t>(dropout.key), k1 = static_cast<uint32_t>(dropout.key >> 32);
 #pragma GCC unroll 10

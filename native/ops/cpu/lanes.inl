@@ -69,8 +69,11 @@ ST_INLINE Vec<double> power(Vec<double> x) {
 template <typename A>
 ST_INLINE Vec<A> keep(Vec<A> x, uint32_t bits) {
 #if defined(__AVX512F__)
-  if constexpr (sizeof(A) == 4) return _mm512_maskz_mov_ps(static_cast<__mmask16>(bits), x);
-  if constexpr (sizeof(A) == 8) return _mm512_maskz_mov_pd(static_cast<__mmask8>(bits), x);
+  if constexpr (sizeof(A) == 4) {
+    return _mm512_maskz_mov_ps(static_cast<__mmask16>(bits), x);
+  } else {
+    return _mm512_maskz_mov_pd(static_cast<__mmask8>(bits), x);
+  }
 #else
   Ints<A> lane{};
   for (int l = 0; l < Lanes<A>::width; ++l) lane[l] = 1 << l;

@@ -37,9 +37,9 @@ struct Products {
 template <typename S>
 const Products<S>* products();
 
-// Products of float rows by weights of 8 bits, for encoding. A weight matrix is quantised once, each column with a scale
-// of its own (the largest of its values is 127); a row of A on the fly, its lowest value 0 and its highest 255. The sums
-// of what was rounded are exact; the results are float.
+// Products of float rows by weights of 8 bits, for encoding. A weight matrix is quantised once, each column with a
+// scale of its own (the largest of its values is 127); a row of A on the fly, its lowest value 0 and its highest 255.
+// The sums of what was rounded are exact; the results are float.
 struct Int8Products {
   int64_t block_rows;  // as those of Products
   int64_t panel;

@@ -28,13 +28,13 @@ int64_t panel_size(int64_t depth) {
 }
 
 Panel panel_at(const uint8_t* at) {
-  const float* head = reinterpret_cast<const float*>(at);
+  const float* head = static_cast<const float*>(static_cast<const void*>(at));
   return {head, head + kPanel, at + 2 * sizeof(float) * kPanel};
 }
 
 void pack_panel(const float* from, int64_t n_stride, int64_t depth, int64_t columns, uint8_t* to) {
   __builtin_memset(to, 0, static_cast<size_t>(panel_size(depth)));
-  float* head = reinterpret_cast<float*>(to);
+  float* head = static_cast<float*>(static_cast<void*>(to));
   int8_t* values = reinterpret_cast<int8_t*>(to + 2 * sizeof(float) * kPanel);
   for (int64_t n = 0; n < columns; ++n) {
     const float* column = from + n * n_stride;
@@ -129,7 +129,7 @@ int64_t scratch_size(int64_t rows, int64_t depth) {
 void multiply(const float* a, int64_t a_stride, int64_t rows, const uint8_t* panels, int64_t depth, int64_t columns,
               float* out, int64_t out_stride, uint8_t* scratch) {
   const int64_t count = quads(depth), stride = count * kQuad, size = panel_size(depth);
-  Scale* scales = reinterpret_cast<Scale*>(scratch);
+  Scale* scales = static_cast<Scale*>(static_cast<void*>(scratch));
   uint8_t* quantized = scratch + rows * static_cast<int64_t>(sizeof(Scale));
   for (int64_t r = 0; r < rows; ++r) scales[r] = quantize_row(a + r * a_stride, depth, quantized + r * stride);
   for (int64_t n = 0; n < columns; n += kPanel, panels += size) {
