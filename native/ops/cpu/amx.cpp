@@ -178,8 +178,10 @@ void multiply(const Bf16* a, int64_t a_stride, int64_t rows, const Bf16* panels,
     for (int64_t r = whole_rows; r < rows; ++r)
       __builtin_memcpy(copy + (r - whole_rows) * count, a + r * a_stride + k, static_cast<size_t>(count) * 2);
     for (int64_t n = 0; n < columns; n += kWide) {
-      any_block(rows - whole_rows, columns - n, count, copy, count * 2, kPairs, kTile * count,
-                panels + n * depth + k * kWide, {panels, 0, 0}, out + whole_rows * out_stride + n, out_stride, k > 0);
+      const Bf16* panel = panels + n * depth + k * kWide;
+      const Ahead ahead = {n + kWide < columns ? panel + depth * kWide : panel, 0, whole_rows == 0 ? 32 : 0};
+      any_block(rows - whole_rows, columns - n, count, copy, count * 2, kPairs, kTile * count, panel, ahead,
+                out + whole_rows * out_stride + n, out_stride, k > 0);
     }
   }
 }

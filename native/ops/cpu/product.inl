@@ -11,11 +11,12 @@ constexpr int kRows = 8, kVectors = 3;
 constexpr int kRows = 6, kVectors = 1;
 #endif
 constexpr int64_t kVector = Simd<float>::width, kPanel = kVectors * kVector;
+constexpr int64_t kAhead = 64;
 constexpr int64_t kDepth = 384;  // of a block: its panel stays in the first and second cache
 
 // C[R, kPanel] (+)= A B for one panel; A's element (r, k) is a[r * row_stride + k * k_stride]. Draws `next`, where the
-// panel after this one lies, into the second cache meanwhile.
-template <int R>
+// panel after this one lies, into the second cache meanwhile; or, for few rows, what is read kAhead steps later.
+template <int R, bool kFew>
 static void product_block(int64_t depth, const float* a, int64_t row_stride, int64_t k_stride, const float* panel,
                           const float* next, float* c, int64_t c_stride, bool accumulate) {
   using Vec = Simd<float>::type;
@@ -25,7 +26,11 @@ static void product_block(int64_t depth, const float* a, int64_t row_stride, int
       sum[r][v] = accumulate ? *reinterpret_cast<const Vec*>(c + r * c_stride + v * kVector) : Vec{};
 #pragma GCC unroll 4
   for (int64_t k = 0; k < depth; ++k) {
-    __builtin_prefetch(next + k * kVector, 0, 2);
+    if constexpr (kFew) {
+      for (int v = 0; v < kVectors; ++v) __builtin_prefetch(panel + (k + kAhead) * kPanel + v * kVector, 0, 2);
+    } else {
+      __builtin_prefetch(next + k * kVector, 0, 2);
+    }
     Vec row[kVectors];
     for (int v = 0; v < kVectors; ++v) row[v] = *reinterpret_cast<const Vec*>(panel + k * kPanel + v * kVector);
     for (int r = 0; r < R; ++r) {
@@ -45,21 +50,22 @@ static void product_block_tail(int64_t depth, const float* a, int64_t row_stride
   if (accumulate)
     for (int r = 0; r < R; ++r)
       for (int64_t n = 0; n < columns; ++n) copy[r * kPanel + n] = c[r * c_stride + n];
-  product_block<R>(depth, a, row_stride, k_stride, panel, panel, copy, kPanel, accumulate);
+  product_block<R, false>(depth, a, row_stride, k_stride, panel, panel, copy, kPanel, accumulate);
   for (int r = 0; r < R; ++r)
     for (int64_t n = 0; n < columns; ++n) c[r * c_stride + n] = copy[r * kPanel + n];
 }
 
-template <int R>
+template <int R, bool kFew>
 ST_INLINE void product_rows(int64_t rows, int64_t depth, const float* a, int64_t row_stride, int64_t k_stride,
                             const float* panel, const float* next, float* c, int64_t c_stride, int64_t columns,
                             bool accumulate) {
   if constexpr (R > 0) {
     if (rows != R) {
-      return product_rows<R - 1>(rows, depth, a, row_stride, k_stride, panel, next, c, c_stride, columns, accumulate);
+      return product_rows<R - 1, kFew>(rows, depth, a, row_stride, k_stride, panel, next, c, c_stride, columns,
+                                       accumulate);
     }
     if (columns >= kPanel)
-      return product_block<R>(depth, a, row_stride, k_stride, panel, next, c, c_stride, accumulate);
+      return product_block<R, kFew>(depth, a, row_stride, k_stride, panel, next, c, c_stride, accumulate);
     product_block_tail<R>(depth, a, row_stride, k_stride, panel, c, c_stride, columns, accumulate);
   }
 }
@@ -93,8 +99,9 @@ static void pack_panel(const float* from, int64_t k_stride, int64_t n_stride, in
   }
 }
 
-static void multiply(const float* a, int64_t a_stride, int64_t rows, const float* panels, int64_t depth,
-                     int64_t columns, float* out, int64_t out_stride) {
+template <bool kFew>
+static void multiply_rows(const float* a, int64_t a_stride, int64_t rows, const float* panels, int64_t depth,
+                          int64_t columns, float* out, int64_t out_stride) {
   for (int64_t k = 0; k < depth; k += kDepth) {
     const int64_t count = depth - k < kDepth ? depth - k : kDepth;
     for (int64_t n = 0; n < columns; n += kPanel) {
@@ -103,10 +110,20 @@ static void multiply(const float* a, int64_t a_stride, int64_t rows, const float
       const float* next = n + kPanel < columns ? panel + depth * kPanel : panel;
       for (int64_t r = 0; r < rows; r += kRows) {
         const int64_t strip = r / kRows < kVectors ? r / kRows : 0;
-        product_rows<kRows>(rows - r < kRows ? rows - r : kRows, count, a + r * a_stride + k, a_stride, 1, panel,
-                            next + strip * count * kVector, out + r * out_stride + n, out_stride, columns - n, k > 0);
+        product_rows<kRows, kFew>(rows - r < kRows ? rows - r : kRows, count, a + r * a_stride + k, a_stride, 1, panel,
+                                  next + strip * count * kVector, out + r * out_stride + n, out_stride, columns - n,
+                                  k > 0);
       }
     }
+  }
+}
+
+static void multiply(const float* a, int64_t a_stride, int64_t rows, const float* panels, int64_t depth,
+                     int64_t columns, float* out, int64_t out_stride) {
+  if (rows <= 2 * kRows) {
+    multiply_rows<true>(a, a_stride, rows, panels, depth, columns, out, out_stride);
+  } else {
+    multiply_rows<false>(a, a_stride, rows, panels, depth, columns, out, out_stride);
   }
 }
 
@@ -133,8 +150,9 @@ static void multiply_strips(const float* strips, int64_t rows, const float* pane
       const float* next = n + kPanel < columns ? panel + depth * kPanel : panel;
       for (int64_t r = 0; r < rows; r += kRows) {
         const int64_t strip = r / kRows < kVectors ? r / kRows : 0;
-        product_rows<kRows>(rows - r < kRows ? rows - r : kRows, count, strips + r * depth + k * kRows, 1, kRows, panel,
-                            next + strip * count * kVector, out + r * out_stride + n, out_stride, columns - n, true);
+        product_rows<kRows, false>(rows - r < kRows ? rows - r : kRows, count, strips + r * depth + k * kRows, 1, kRows,
+                                   panel, next + strip * count * kVector, out + r * out_stride + n, out_stride,
+                                   columns - n, true);
       }
     }
   }
