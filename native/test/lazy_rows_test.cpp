@@ -121,7 +121,7 @@ void compare(const Case& c) {
       }
     }
     const double squares = dense.trained->squared_norm();
-    EXPECT_EQ(lazy.trained->squared_norm(), squares);
+    EXPECT_NEAR(lazy.trained->squared_norm() / squares, 1, 1e-6);
     if (chance(0.03)) {
       for (World* world : {&lazy, &dense}) world->trained->drop_gradients();
       continue;
