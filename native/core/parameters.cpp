@@ -1,7 +1,5 @@
 #include "core/parameters.h"
 
-#include <ATen/ops/zeros.h>
-
 #include <algorithm>
 
 #include "core/device.h"
@@ -47,7 +45,8 @@ void Parameters::refresh() {
 }
 
 Gradients::Gradients(const Layout& layout, const at::Tensor& like)
-    : flat_(at::zeros({layout.trained_end()}, like.options())), views_(layout.views(flat_)) {}
+    : flat_(empty_in_huge_pages({layout.trained_end()}, like.scalar_type(), like.device()).zero_()),
+      views_(layout.views(flat_)) {}
 
 void Gradients::touch(const std::vector<int32_t>& rows) {
   touched_.insert(touched_.end(), rows.begin(), rows.end());

@@ -2,10 +2,10 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/sqrt.h>
-#include <ATen/ops/zeros.h>
 
 #include <cmath>
 
+#include "core/memory.h"
 #include "ops/cpu_call.h"
 #include "ops/cuda.h"
 #include "optim/lazy_rows.h"
@@ -14,7 +14,9 @@
 namespace st {
 
 AdamW::AdamW(const AdamWOptions& options, int64_t size, const at::Tensor& like)
-    : options_(options), exp_avg_(at::zeros({size}, like.options())), exp_avg_sq_(at::zeros({size}, like.options())) {}
+    : options_(options),
+      exp_avg_(empty_in_huge_pages({size}, like.scalar_type(), like.device()).zero_()),
+      exp_avg_sq_(empty_in_huge_pages({size}, like.scalar_type(), like.device()).zero_()) {}
 
 std::unique_ptr<LazyRows> AdamW::lazy_rows(Parameters& parameters) {
   // Only here is it sure that an update without gradient moves a value less than the one before it.

@@ -24,6 +24,10 @@ static void product_block(int64_t depth, const float* a, int64_t row_stride, int
   for (int r = 0; r < R; ++r)
     for (int v = 0; v < kVectors; ++v)
       sum[r][v] = accumulate ? *reinterpret_cast<const Vec*>(c + r * c_stride + v * kVector) : Vec{};
+  if (accumulate) {  // the rows that the next call adds to
+    for (int r = 0; r < R; ++r)
+      for (int v = 0; v < kVectors; ++v) __builtin_prefetch(c + (R + r) * c_stride + v * kVector, 1, 3);
+  }
 #pragma GCC unroll 4
   for (int64_t k = 0; k < depth; ++k) {
     if constexpr (kFew) {
@@ -142,7 +146,7 @@ static void pack_strip(const float* from, int64_t k_stride, int64_t depth, int64
 
 static void multiply_strips(const float* strips, int64_t rows, const float* panels, int64_t depth, int64_t columns,
                             float* out, int64_t out_stride) {
-  constexpr int64_t kBlock = 256;
+  constexpr int64_t kBlock = 768;  // deep: what is added to, a whole gradient, comes from beyond the second cache
   for (int64_t k = 0; k < depth; k += kBlock) {
     const int64_t count = depth - k < kBlock ? depth - k : kBlock;
     for (int64_t n = 0; n < columns; n += kPanel) {
