@@ -69,9 +69,10 @@ double Trained::squared_norm() {
   std::vector<Span> spans;
   for (const Segment& segment : with_gradients()) {
     if (segment.group >= 0) {
-      // The table row by row, so that it does not matter to the last digit which rows of zeros are left out.
-      const int64_t step =
-          segment.table ? parameters_.master(parameters_.token_table).size(1) : segment.end - segment.begin;
+      // The table row by row where rows of zeros may be left out, so that this does not matter to the last digit. A
+      // device has each range summed, and waited for, by itself.
+      const bool by_row = segment.table && gradients_.flat().is_cpu();
+      const int64_t step = by_row ? parameters_.master(parameters_.token_table).size(1) : segment.end - segment.begin;
       for (int64_t begin = segment.begin; begin < segment.end; begin += step) spans.push_back({begin, begin + step});
     } else {
       gradients_.flat().narrow(0, segment.begin, segment.end - segment.begin).zero_();
