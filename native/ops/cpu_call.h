@@ -47,8 +47,8 @@ void add_partials(const std::vector<A>& partial, const std::vector<at::Tensor>& 
 }
 
 // Memory of the calling thread that lives as long as the thread, at least `count` elements from the start of a line of
-// the cache.
-template <typename A>
+// the cache. Those whose memory is in use at the same time differ in `Use`.
+template <typename A, typename Use = void>
 A* thread_scratch(int64_t count) {
   constexpr size_t kLine = 64;
   thread_local std::vector<A> memory;

@@ -32,14 +32,10 @@ void linear_backward_input(const at::Tensor& d_y_TO, const Weight& weight, at::T
 void linear_backward_weight(const at::Tensor& d_y_TO, const at::Tensor& x_TI, at::Tensor d_weight_OI,
                             Workspace& workspace);
 
-// d_bias (master dtype) += sum of d_y over tokens.
-void bias_backward(const at::Tensor& d_y_TO, at::Tensor d_bias_O);
-
 namespace reference {
 void linear(const at::Tensor& x_TI, const at::Tensor& weight_OI, const at::Tensor& bias_O, at::Tensor out_TO);
 void linear_backward_input(const at::Tensor& d_y_TO, const at::Tensor& weight_OI, at::Tensor d_x_TI, bool accumulate);
 void linear_backward_weight(const at::Tensor& d_y_TO, const at::Tensor& x_TI, at::Tensor d_weight_OI);
-decltype(st::bias_backward) bias_backward;
 }  // namespace reference
 
 }  // namespace st

@@ -87,10 +87,8 @@ void add_transposed(const at::Tensor& a_TM, const at::Tensor& b_TN, at::Tensor o
 
 void Int8::multiply(const float* a, int64_t a_stride, int64_t rows, const uint8_t* panels, int64_t depth,
                     int64_t columns, float* out, int64_t out_stride) const {
-  thread_local std::vector<uint8_t> memory;
-  const auto size = static_cast<size_t>(kernels.scratch_size(rows, depth));
-  if (memory.size() < size) memory.resize(size);
-  kernels.multiply(a, a_stride, rows, panels, depth, columns, out, out_stride, memory.data());
+  kernels.multiply(a, a_stride, rows, panels, depth, columns, out, out_stride,
+                   thread_scratch<uint8_t>(kernels.scratch_size(rows, depth)));
 }
 
 at::Tensor pack_int8(const at::Tensor& matrix, Workspace& workspace) {
@@ -106,12 +104,6 @@ at::Tensor pack_int8(const at::Tensor& matrix, Workspace& workspace) {
     }
   });
   return out;
-}
-
-float* block_of_sums(int64_t count) {
-  thread_local std::vector<float> memory;
-  if (static_cast<int64_t>(memory.size()) < count) memory.resize(count);
-  return memory.data();
 }
 
 }  // namespace st::product

@@ -39,10 +39,9 @@ at::Tensor pack(const at::Tensor& matrix, bool transposed, Workspace& workspace)
 // out_MN += a_TM' b_TN.
 void add_transposed(const at::Tensor& a_TM, const at::Tensor& b_TN, at::Tensor out_MN, Workspace& workspace);
 
-// Memory of the calling thread for `count` sums.
-float* block_of_sums(int64_t count);
-
 constexpr int64_t kLeastRows = 32;  // that are worth a thread
+
+struct Sums;  // in memory beside that of epilogues
 
 // Parts that the epilogue of multiply() counts rows by.
 inline int64_t parts(int64_t rows) {
@@ -65,14 +64,14 @@ void multiply(const Products& products, const S* a_TK, int64_t rows, int64_t dep
       const int64_t size = ((last - first + blocks - 1) / blocks + kLeastRows - 1) / kLeastRows * kLeastRows;
       for (int64_t begin = first; begin < last; begin += size) {
         const int64_t end = std::min(last, begin + size);
-        float* sums = sums_TN != nullptr ? sums_TN + begin * columns : block_of_sums(size * columns);
+        float* sums = sums_TN != nullptr ? sums_TN + begin * columns : thread_scratch<float, Sums>(size * columns);
         products.multiply(a_TK + begin * depth, depth, end - begin, panels, depth, columns, sums, columns);
         epilogue(part, begin, end, sums);
       }
     });
     return;
   }
-  float* sums = sums_TN != nullptr ? sums_TN : block_of_sums(rows * columns);
+  float* sums = sums_TN != nullptr ? sums_TN : thread_scratch<float, Sums>(rows * columns);
   parallel_ranges(row_parts * column_parts, row_parts * column_parts, [&](int64_t task, int64_t, int64_t) {
     const int64_t row = task / column_parts, column = task % column_parts;
     const int64_t begin = rows * row / row_parts, end = rows * (row + 1) / row_parts;

@@ -1,9 +1,4 @@
-// The kernels that sum over rows against their references: gradients of biases, pooling and lengths of rows.
-#include <ATen/ops/ones.h>
-#include <ATen/ops/zeros.h>
-
-#include "core/device.h"
-#include "ops/linear.h"
+// The kernels that sum over rows against their references: pooling and lengths of rows.
 #include "ops/pooling.h"
 #include "ops/similarity.h"
 #include "support.h"
@@ -13,22 +8,6 @@ namespace st::test {
 namespace {
 
 const std::vector<int64_t> kWidths = {1, 17, 100, 384, 768};
-
-TEST(Kernels, BiasBackward) {
-  for (at::ScalarType type : {at::kFloat, at::kDouble, at::kBFloat16}) {
-    for (int64_t width : kWidths) {
-      for (int64_t tokens : {1, 2, 3, 4, 5, 130, 515}) {
-        SCOPED_TRACE(std::string(c10::toString(type)) + ", width " + std::to_string(width) + ", tokens " +
-                     std::to_string(tokens));
-        const at::Tensor d_y = random_tensor({tokens, width}, type, 1);
-        at::Tensor actual = at::ones({width}, master_dtype(type)), expected = actual.to(at::kDouble);
-        bias_backward(d_y, actual);
-        reference::bias_backward(d_y.to(at::kDouble), expected);
-        expect_close(actual.to(at::kDouble), expected, type == at::kDouble ? 1e-14 : 2e-6, "d_bias");
-      }
-    }
-  }
-}
 
 TEST(Kernels, PoolingWithoutAutogradEqualsPoolingWithIt) {
   PackedBatch batch = batch_of({1, 2, 15, 40, 3, 7});

@@ -32,7 +32,6 @@ constexpr Table<S> make_table() {
           embedding_tables_backward<arithmetic_t<S>>,
           activate<S>,
           activate_backward<S>,
-          column_sums<S>,
           weighted_sum<arithmetic_t<S>>,
           normalize<arithmetic_t<S>>,
           widen<S>,

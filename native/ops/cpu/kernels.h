@@ -212,8 +212,6 @@ struct Table {
   // Adds the sums of d over the rows to `partial_bias_F`.
   void (*activate_backward)(const ActivateBackward<S>&, int64_t begin, int64_t end, const A* d_after_BF,
                             A* partial_bias_F);
-  // partial[i] += x[t][i] for the rows begin to end.
-  void (*column_sums)(int64_t width, int64_t begin, int64_t end, const S* x_TD, A* partial);
   // out = sum of weights[t] x[t] over the first `count` rows.
   void (*weighted_sum)(int64_t width, int64_t count, const A* weights, const A* x_TD, A* out);
   // Divides every row by its length, or by 1e-12 where that is larger.

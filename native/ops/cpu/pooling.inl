@@ -1,22 +1,6 @@
-// Sums over rows: of a batch's tokens, of a gradient's columns, of a sentence's squares. Included by kernels.cpp.
+// Sums over rows: of a batch's tokens, of a sentence's squares. Included by kernels.cpp.
 
 #include "ops/cpu/simd.inl"
-
-template <typename S>
-static void column_sums(int64_t width, int64_t begin, int64_t end, const S* x_TD, arithmetic_t<S>* partial) {
-  using A = arithmetic_t<S>;
-  int64_t t = begin;
-  for (; t + 4 <= end; t += 4) {
-    const S *a = x_TD + t * width, *b = a + width, *c = b + width, *d = c + width;
-#pragma omp simd
-    for (int64_t i = 0; i < width; ++i) partial[i] += (load(a[i]) + load(b[i])) + (load(c[i]) + load(d[i]));
-  }
-  for (; t < end; ++t) {
-    const S* a = x_TD + t * width;
-#pragma omp simd
-    for (int64_t i = 0; i < width; ++i) partial[i] += A(load(a[i]));
-  }
-}
 
 template <typename A>
 static void weighted_sum(int64_t width, int64_t count, const A* weights, const A* x_TD, A* out) {
