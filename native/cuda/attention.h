@@ -15,11 +15,9 @@ constexpr int64_t kLongestForEfficient = 64;
 AttentionKernel choose_attention(at::ScalarType type, int64_t head_dim, int64_t longest);
 
 // What the generator starts from: a function of seed, step, place and first row, so that a chunk that is computed again
-// meets the same masks.
+// meets the same masks. A recorded step draws from LibTorch's generator as it comes instead; its backward pass reads in
+// the mask's memory where that stood.
 int64_t attention_seed(const Dropout& dropout);
-
-// The first token of each row and the number of all, int32, on the input's device.
-at::Tensor row_offsets_R1(const Input& input);
 
 // Between memory-efficient attention's log sums, [rows, heads, length] with infinity after each row's end and a
 // multiple of 32 for length, and the packed ones that a pass keeps.

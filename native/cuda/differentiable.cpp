@@ -21,6 +21,7 @@ using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
 at::Tensor upload(const std::vector<int32_t>& values, at::Device device) {
+  if (!device.is_cpu()) refuse_recording("rows named by the host");
   const at::Tensor host = at::empty({static_cast<int64_t>(values.size())},
                                     at::TensorOptions().dtype(at::kInt).pinned_memory(device.is_cuda()));
   std::copy(values.begin(), values.end(), host.data_ptr<int32_t>());
@@ -104,7 +105,15 @@ class SoftmaxLossFunction : public torch::autograd::Function<SoftmaxLossFunction
 
 at::Tensor mean_pool(const at::Tensor& x_TD, const std::vector<int32_t>& first_R, const std::vector<int32_t>& end_R,
                      bool normalize) {
-  return MeanPoolFunction::apply(x_TD, upload(first_R, x_TD.device()), upload(end_R, x_TD.device()), normalize);
+  return mean_pool(x_TD, upload(first_R, x_TD.device()), upload(end_R, x_TD.device()), normalize);
+}
+
+at::Tensor mean_pool(const at::Tensor& x_TD, const at::Tensor& first_R, const at::Tensor& end_R, bool normalize) {
+  return MeanPoolFunction::apply(x_TD, first_R, end_R, normalize);
+}
+
+bool takes_rows(const at::Tensor& x_TD) {
+  return use_kernels() && x_TD.scalar_type() == at::kFloat && x_TD.size(1) <= kWidestRow;
 }
 
 at::Tensor softmax_loss(const at::Tensor& scores_RN, int64_t first_target, double scale) {

@@ -7,6 +7,7 @@ namespace st::cuda {
 // One place of a network where dropout acts: the members of st::Dropout (core/philox.h) that a kernel needs.
 struct DropoutSite {
   uint64_t key;
+  const uint64_t* device_key;  // in place of `key`, unless it is null: a recorded step reads that of its batch
   uint32_t first_row, site, threshold;
   float scale;
 };
@@ -16,7 +17,9 @@ struct DropoutSite {
 class TokenDropout {
  public:
   ST_HD TokenDropout(const DropoutSite& site, uint32_t row, uint32_t position)
-      : site_(site), row_(row), position_(position), counter_(~0u) {}
+      : site_(site), row_(row), position_(position), counter_(~0u) {
+    if (site_.device_key != nullptr) site_.key = *site_.device_key;
+  }
 
   // 0 or the scale.
   ST_HD float multiplier(uint32_t column) {
@@ -54,5 +57,22 @@ class TokenDropout {
   DropoutSite site_;
   uint32_t row_, position_, counter_, x0_ = 0, x1_ = 0, x2_ = 0, x3_ = 0;
 };
+
+// The factors of dropout for each element, for operations that have no kernel of their own.
+struct DropoutFactors {
+  int64_t rows, width;  // `rows`: of the output
+  DropoutSite dropout;
+  const int32_t *rows_T, *positions_T;  // null: the row's own index, and position 0
+  float* out_TD;
+};
+
+template <typename Group>
+ST_HD void dropout_factors_row(const DropoutFactors& k, const Group& group, int64_t t) {
+  const auto row = k.rows_T != nullptr ? static_cast<uint32_t>(k.rows_T[t]) : static_cast<uint32_t>(t);
+  TokenDropout dropout(k.dropout, row, k.positions_T != nullptr ? static_cast<uint32_t>(k.positions_T[t]) : 0);
+  for (int64_t c = group.lane(); c < k.width; c += group.lanes()) {
+    k.out_TD[t * k.width + c] = dropout.multiplier(static_cast<uint32_t>(c));
+  }
+}
 
 }  // namespace st::cuda

@@ -108,6 +108,11 @@ __global__ void softmax_loss_kernel(SoftmaxLoss k) {
   if (row < k.rows) softmax_loss_row(k, Warp(), row);
 }
 
+__global__ void dropout_factors_kernel(DropoutFactors k) {
+  const int64_t row = row_of_warp();
+  if (row < k.rows) dropout_factors_row(k, Warp(), row);
+}
+
 __global__ void adamw_kernel(AdamWStep k, AdamWBuffers b) {
   const float factor = clip_factor(k);
   const int64_t stride = int64_t{gridDim.x} * blockDim.x;
@@ -179,6 +184,12 @@ const char* launch(const MeanPoolBackward& call, void* stream) {
 const char* launch(const SoftmaxLoss& call, void* stream) {
   if (call.rows == 0) return nullptr;
   softmax_loss_kernel<<<blocks_for(call.rows), kBlock, 0, static_cast<cudaStream_t>(stream)>>>(call);
+  return status();
+}
+
+const char* launch(const DropoutFactors& call, void* stream) {
+  if (call.rows == 0) return nullptr;
+  dropout_factors_kernel<<<blocks_for(call.rows), kBlock, 0, static_cast<cudaStream_t>(stream)>>>(call);
   return status();
 }
 

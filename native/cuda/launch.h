@@ -28,6 +28,7 @@ const char* launch(const ResidualNormBackward<Bf16>& call, const NormGradients& 
 const char* launch(const MeanPool& call, void* stream);
 const char* launch(const MeanPoolBackward& call, void* stream);
 const char* launch(const SoftmaxLoss& call, void* stream);
+const char* launch(const DropoutFactors& call, void* stream);
 const char* launch(const AdamWStep& step, const AdamWBuffers& buffers, void* stream);
 
 }  // namespace st::cuda

@@ -3,16 +3,13 @@
 #include <ATen/ops/empty.h>
 
 #include "cuda/device_call.h"
+#include "cuda/dropout_site.h"
 #include "cuda/launch.h"
 #include "ops/cuda.h"
 
 namespace st::cuda {
 
 namespace {
-
-[[maybe_unused]] DropoutSite site_of(const Dropout& dropout) {
-  return {dropout.key, dropout.first_row, dropout.site, dropout.threshold, static_cast<float>(dropout.scale)};
-}
 
 // Whether the kernel takes these tensors.
 bool fits(const at::Tensor& x_TD) {
@@ -40,7 +37,7 @@ void residual_norm(const Input& input, const DropoutMask& mask, const NormWeight
     const ResidualNorm<S> call{sum_TD.size(0),
                                sum_TD.size(1),
                                static_cast<float>(weights.epsilon),
-                               site_of(mask.dropout),
+                               site_of(mask.dropout, input.key_1),
                                device_data<int32_t>(input.rows_T),
                                device_data<int32_t>(input.positions_T),
                                device_data<float>(bias_D),
@@ -72,7 +69,7 @@ void residual_norm_backward(const Input& input, const DropoutMask& mask, const a
   with_storage(sum_TD.scalar_type(), [&]<typename S>(S) {
     const ResidualNormBackward<S> call{tokens,
                                        width,
-                                       site_of(mask.dropout),
+                                       site_of(mask.dropout, input.key_1),
                                        device_data<int32_t>(input.rows_T),
                                        device_data<int32_t>(input.positions_T),
                                        device_data<float>(gamma_D),

@@ -108,6 +108,8 @@ Network::Cut Network::cut(const Pass& pass, const at::Tensor& x_TD) const {
 Network::Output Network::forward_training(const Input& input, const DropoutKey& dropout, const Wanted& wanted) {
   const at::NoGradGuard no_grad;
   forget();
+  check(!input.fixed || (!wanted.tokens && !wanted.recompute), "ERR_LIBTORCH",
+        "A step that is recorded keeps its activations and gives no states of tokens");
   parameters_.settle(input.batch.ids);
   workspace_.reset();
   wanted_ = wanted;

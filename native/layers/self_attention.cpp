@@ -18,8 +18,7 @@ void SelfAttention::forward(const Pass& pass, const at::Tensor& x_TD, at::Tensor
   context_TD_ = pass.take(width);
   const Dropout dropout = pass.dropout_at(site_, dropout_);
   lse_HT_ = pass.training ? pass.workspace.take({heads_, pass.input.tokens()}, pass.master()) : at::Tensor();
-  mask_ = dropout.active() ? pass.workspace.take({attention_mask_words(pass.input.batch, heads_)}, at::kShort)
-                           : at::Tensor();
+  mask_ = dropout.active() ? pass.workspace.take({attention_mask_words(pass.input, heads_)}, at::kShort) : at::Tensor();
   qkv_.forward(pass, x_TD, qkv_T3D_);
   attention(pass.input, dropout, heads_, qkv_T3D_, context_TD_, lse_HT_, mask_);
   output_.forward(pass, context_TD_, x_TD, out_TD);

@@ -1,7 +1,6 @@
 #include "models/classification_head.h"
 
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/empty.h>
 #include <ATen/ops/linear.h>
 
 #include "core/error.h"
@@ -14,15 +13,6 @@ namespace {
 
 // The last of all places where dropout acts: the transformer counts its own from 0.
 constexpr uint32_t kSite = 65535;
-
-at::Tensor multiplier_RD(const Dropout& dropout, const at::Tensor& like_RD) {
-  at::Tensor out = at::empty(like_RD.sizes(), at::kDouble);
-  double* to = out.data_ptr<double>();
-  for (int64_t row = 0; row < out.size(0); ++row) {
-    for (int64_t column = 0; column < out.size(1); ++column) *to++ = dropout.multiplier(row, 0, column);
-  }
-  return out.to(like_RD.options());
-}
 
 class SequenceClassification : public Head {
  public:
@@ -43,12 +33,12 @@ class SequenceClassification : public Head {
 
   void forward(HeadState& state) const override {
     const auto& parameters = state.parameters;
-    at::Tensor x_RD = pool(state.tokens_TD, state.pass.input.batch, {"cls"}, true);
+    at::Tensor x_RD = pool(state.tokens_TD, state.pass.input, {"cls"}, true);
     if (pooler_weight_ >= 0) {
       x_RD = activate(activation_, at::linear(x_RD, parameters[pooler_weight_], parameters[pooler_bias_]));
     }
     const Dropout dropout = state.pass.dropout_at(kSite, dropout_);
-    if (dropout.active()) x_RD = x_RD * multiplier_RD(dropout, x_RD);
+    if (dropout.active()) x_RD = x_RD * dropout_multiplier_RD(dropout, state.pass.input, x_RD.size(1), x_RD.options());
     state.sentence_RD = at::linear(x_RD, parameters[weight_], parameters[bias_]);
   }
 

@@ -2,6 +2,8 @@
 
 #include <ATen/ops/linear.h>
 
+#include <algorithm>
+
 #include "core/error.h"
 #include "models/classification_head.h"
 #include "ops/activation.h"
@@ -20,9 +22,10 @@ class Pooling : public Head {
     check_pooling_modes(modes_);
   }
   void forward(HeadState& state) const override {
-    state.sentence_RD = pool(state.tokens_TD, state.pass.input.batch, modes_, include_prompt_);
+    state.sentence_RD = pool(state.tokens_TD, state.pass.input, modes_, include_prompt_);
   }
   int64_t width() const override { return width_; }
+  bool takes_fixed() const override { return std::all_of(modes_.begin(), modes_.end(), pools_fixed); }
 
  private:
   std::vector<std::string> modes_;

@@ -25,6 +25,8 @@ class Head {
   virtual void forward(HeadState& state) const = 0;
   virtual int64_t width() const = 0;  // of the sentence embedding that it leaves
   virtual std::vector<ParamId> parameters() const { return {}; }
+  // Whether forward() takes an input that is fixed.
+  virtual bool takes_fixed() const { return true; }
 };
 
 // `width_in`: of the token embeddings for the first head, of the sentence embedding for others (0 = there is none yet).

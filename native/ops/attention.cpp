@@ -77,6 +77,11 @@ int64_t attention_mask_words(const PackedBatch& batch, int64_t heads) {
   return words;
 }
 
+int64_t attention_mask_words(const Input& input, int64_t heads) {
+  constexpr int64_t kState = 8;
+  return input.ids_T.is_cpu() ? attention_mask_words(input.batch, heads) : kState;
+}
+
 void attention(const Input& input, const Dropout& dropout, int64_t heads, const at::Tensor& qkv_T3D, at::Tensor out_TD,
                at::Tensor lse_HT, at::Tensor mask) {
   const ProfileScope scope("attention");

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "ops/attention.h"
+#include "ops/graph.h"
 #include "ops/residual_norm.h"
 
 // What the ops do with tensors on a CUDA device. Defined in cuda/, in every build: without CUDA nothing calls it but
@@ -18,6 +20,13 @@ decltype(st::attention_backward) attention_backward;
 decltype(st::residual_norm) residual_norm;
 decltype(st::residual_norm_backward) residual_norm_backward;
 
+// The factors (0 or the scale) of st::Dropout::multiplier by an own kernel, whether or not use_kernels(): [rows, width]
+// of these options, for the rows rows_T (int32; undefined = 0, 1, 2, ...) and the positions positions_T (undefined =
+// 0). `key_1`: the key on the device (int64), undefined = that of `dropout`. On CPU tensors in a plain loop, for the
+// tests.
+at::Tensor dropout_factors(const Dropout& dropout, const at::Tensor& key_1, int64_t rows, const at::Tensor& rows_T,
+                           const at::Tensor& positions_T, int64_t width, at::TensorOptions options);
+
 // d_weight (master dtype) += d_y' x, with a float32 sum of bfloat16 factors.
 void add_weight_gradient(const at::Tensor& d_y_TO, const at::Tensor& x_TI, at::Tensor d_weight_OI);
 
@@ -25,6 +34,10 @@ void add_weight_gradient(const at::Tensor& d_y_TO, const at::Tensor& x_TI, at::T
 // x.
 at::Tensor mean_pool(const at::Tensor& x_TD, const std::vector<int32_t>& first_R, const std::vector<int32_t>& end_R,
                      bool normalize);
+// The same for a recorded step: int32, on the device of x. Tokens outside of the rows get a gradient of 0.
+at::Tensor mean_pool(const at::Tensor& x_TD, const at::Tensor& first_R, const at::Tensor& end_R, bool normalize);
+// Whether it does: its width and type fit, and use_kernels().
+bool takes_rows(const at::Tensor& x_TD);
 // Sum over rows of the softmax cross-entropy of scale * scores, whose right column is first_target + row; float32,
 // differentiable by the scores.
 at::Tensor softmax_loss(const at::Tensor& scores_RN, int64_t first_target, double scale);
@@ -37,6 +50,15 @@ struct AdamWUpdate {
 // One range of flat float32 or float64 buffers, the gradient zeroed: LibTorch's fused AdamW, or the own kernel where
 // use_kernels(). Never waits for the device.
 void adamw(const AdamWUpdate& update, at::Tensor value, at::Tensor grad, at::Tensor exp_avg, at::Tensor exp_avg_sq);
+
+// Whether what is queued now is recorded (ops/graph.h): then everything that the host reads or writes stays as it is.
+bool is_recording();
+// Throws ERR_UNSUPPORTED while it is. `what` a step does that cannot be: "masks made by the host".
+void refuse_recording(const char* what);
+
+// Recording and uploading for a CUDA device; throw ERR_UNSUPPORTED in a CPU build.
+std::unique_ptr<Recorder> make_recorder(at::Device device);
+std::unique_ptr<Uploader> make_uploader(at::Device device);
 
 // Whether the kernels of cuda/ are used: SENTENCE_TORCH_CUDA_KERNELS=1. They have not run on a device yet
 // (docs/cuda.md).

@@ -1,10 +1,27 @@
 #include "ops/dropout.h"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
+
+#include "ops/cuda.h"
 
 namespace st {
 
+namespace {
+
+bool on_device(const Input& input) {
+  if (input.ids_T.is_cpu()) return false;
+  if (!cuda::use_kernels()) cuda::refuse_recording("masks made by the host");
+  return cuda::use_kernels();
+}
+
+}  // namespace
+
 at::Tensor dropout_multiplier_TD(const Dropout& dropout, const Input& input, int64_t width, at::ScalarType type) {
+  if (on_device(input)) {
+    return cuda::dropout_factors(dropout, input.key_1, input.tokens(), input.rows_T, input.positions_T, width,
+                                 input.ids_T.options().dtype(type));
+  }
   at::Tensor out = at::empty({input.tokens(), width}, at::kDouble);
   double* to = out.data_ptr<double>();
   const PackedBatch& batch = input.batch;
@@ -14,6 +31,17 @@ at::Tensor dropout_multiplier_TD(const Dropout& dropout, const Input& input, int
     }
   }
   return out.to(input.ids_T.device()).to(type);
+}
+
+at::Tensor dropout_multiplier_RD(const Dropout& dropout, const Input& input, int64_t width, at::TensorOptions options) {
+  const int64_t rows = input.texts();
+  if (on_device(input)) return cuda::dropout_factors(dropout, input.key_1, rows, {}, {}, width, options);
+  at::Tensor out = at::empty({rows, width}, at::kDouble);
+  double* to = out.data_ptr<double>();
+  for (int64_t row = 0; row < rows; ++row) {
+    for (int64_t column = 0; column < width; ++column) *to++ = dropout.multiplier(row, 0, column);
+  }
+  return out.to(options);
 }
 
 at::Tensor dropout_multiplier_HLL(const Dropout& dropout, int64_t row, int64_t heads, int64_t length,

@@ -17,8 +17,11 @@ struct DropoutMask {
   at::Tensor kept_TM;  // [T, mask_words(D)] of 16 bits (kShort); undefined where nothing is dropped
 };
 
-// The readable reference of every dropout: the factors (0 or scale) of each element of a [T, width] tensor.
+// The readable reference of every dropout: the factors (0 or scale) of each element of a [T, width] tensor. With the
+// own CUDA kernels one of them computes them on the device, else the host does.
 at::Tensor dropout_multiplier_TD(const Dropout& dropout, const Input& input, int64_t width, at::ScalarType type);
+// The same for one position of each text: [texts, width].
+at::Tensor dropout_multiplier_RD(const Dropout& dropout, const Input& input, int64_t width, at::TensorOptions options);
 // The same for the probabilities of one row of the batch: [heads, length, length].
 at::Tensor dropout_multiplier_HLL(const Dropout& dropout, int64_t row, int64_t heads, int64_t length,
                                   at::TensorOptions options);

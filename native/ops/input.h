@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 
 #include "core/packed.h"
+#include "ops/bucket.h"
 
 namespace st {
 
@@ -15,8 +16,27 @@ struct Input {
   at::Tensor types_T;      // int32; undefined = all 0
   at::Tensor rows_T;       // int32: the row of each token
   at::Tensor positions_T;  // int32: its position in the row
+  at::Tensor offsets_R1;   // int32: those of the batch; undefined where the device is the CPU, unless `fixed`
+
+  // A step that is recorded and repeated with other batches: of `batch` only sizes may be read, everything else from
+  // tensors. See StaticInput.
+  bool fixed = false;
+  at::Tensor first_R;  // int32: the first token of each row that is no prompt; undefined unless `fixed`
+  at::Tensor key_1;    // int64: the pass's dropout key; undefined unless `fixed`
+  Bucket bucket;
 
   int64_t tokens() const { return batch.tokens(); }
+  // Rows that hold texts; those behind them are padding.
+  int64_t texts() const { return fixed ? bucket.texts : batch.rows(); }
+  // No row has more tokens.
+  int64_t longest() const { return fixed ? bucket.longest : batch.max_length(); }
+
+ private:
+  friend class StaticInput;
+  explicit Input(const PackedBatch& padded) : batch(padded), fixed(true) {}
 };
+
+// Writes the row and the position of every token.
+void fill_places(const PackedBatch& batch, int32_t* rows_T, int32_t* positions_T);
 
 }  // namespace st

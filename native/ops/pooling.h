@@ -12,6 +12,10 @@ namespace st {
 // Tokens of prompts are left out unless `include_prompt`; a row that is all prompt keeps its last token.
 at::Tensor pool(const at::Tensor& x_TD, const PackedBatch& batch, const std::vector<std::string>& modes,
                 bool include_prompt);
+// Of the texts of an input, whose padding gets a gradient of 0.
+at::Tensor pool(const at::Tensor& x_TD, const Input& input, const std::vector<std::string>& modes, bool include_prompt);
+// Whether that works where the input is fixed.
+bool pools_fixed(const std::string& mode);
 
 // Rows of length 1, differentiable by autograd: normalize_rows (ops/similarity.h) in one pass where nothing follows.
 at::Tensor normalized(const at::Tensor& x_RD);

@@ -172,8 +172,7 @@ TEST_F(CudaDevice, MeanPoolKernel) {
   const at::Tensor there_TD = x_TD.to(device_), d_out_RD = random_tensor({rows, width}, at::kFloat, 2).to(device_);
   const at::Tensor out_RD = at::zeros_like(d_out_RD), norm_R = at::zeros({rows}, out_RD.options());
   const at::Tensor d_TD = at::zeros_like(there_TD);
-  const at::Tensor offsets_R1 = cuda::row_offsets_R1(input);
-  const int32_t* first = raw<int32_t>(offsets_R1);
+  const int32_t* first = raw<int32_t>(input.offsets_R1);
   const cuda::MeanPool forward{
       rows, width, first, first + 1, true, raw<float>(there_TD), raw<float>(out_RD), raw<float>(norm_R)};
   const cuda::MeanPoolBackward backward{rows,

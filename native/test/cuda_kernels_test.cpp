@@ -14,7 +14,7 @@
 #include <thread>
 
 #include "cuda/adamw.h"
-#include "cuda/attention.h"
+#include "cuda/dropout_site.h"
 #include "cuda/mean_pool.h"
 #include "cuda/residual_norm.h"
 #include "cuda/softmax_loss.h"
@@ -80,7 +80,7 @@ void as_warp(int64_t rows, const Work& work) {
 }
 
 cuda::DropoutSite site_of(const Dropout& dropout) {
-  return {dropout.key, dropout.first_row, dropout.site, dropout.threshold, static_cast<float>(dropout.scale)};
+  return cuda::site_of(dropout, at::Tensor());
 }
 
 template <typename T>
@@ -218,6 +218,28 @@ TEST(CudaKernels, ResidualNorm) {
       check_residual_norm<float, 24>(at::kFloat, 768, probability, warp);
       check_residual_norm<cuda::Bf16, 32>(at::kBFloat16, 1000, probability, warp);
     }
+  }
+}
+
+// Bit for bit, with the key from the call and from memory, for the rows of a batch and for rows counted from 0.
+TEST(CudaKernels, DropoutFactors) {
+  const PackedBatch batch = batch_of({3, 1, 9});
+  const Input input(batch, at::kCPU);
+  const Dropout dropout(DropoutKey(1, 2, 3, 4), 5, 0.3);
+  Dropout other = dropout;
+  other.key = 77;
+  at::Tensor key_1 = at::zeros({1}, at::kLong);
+  *key_1.data_ptr<int64_t>() = static_cast<int64_t>(dropout.key);
+  for (at::ScalarType type : {at::kFloat, at::kBFloat16, at::kDouble}) {
+    const at::Tensor expected_TD = dropout_multiplier_TD(dropout, input, 150, type);
+    const auto found = [&](const Dropout& given, const at::Tensor& key) {
+      return cuda::dropout_factors(given, key, batch.tokens(), input.rows_T, input.positions_T, 150, type);
+    };
+    EXPECT_TRUE(same_bits(found(dropout, {}), expected_TD));
+    EXPECT_TRUE(same_bits(found(other, key_1), expected_TD));
+    EXPECT_FALSE(same_bits(found(other, {}), expected_TD));
+    EXPECT_TRUE(same_bits(cuda::dropout_factors(dropout, {}, batch.rows(), {}, {}, 150, type),
+                          dropout_multiplier_RD(dropout, input, 150, type)));
   }
 }
 
@@ -422,57 +444,6 @@ TEST(CudaKernels, WeightGradientsAddUp) {
   const at::Tensor found = at::ones({5, 7}), expected = d_y_TO.to(at::kFloat).t().matmul(x_TI.to(at::kFloat)) + 1;
   cuda::add_weight_gradient(d_y_TO, x_TI, found);
   expect_close(found, expected, 8e-3, "d_weight");
-}
-
-TEST(CudaAttention, KernelByTypeHeadAndLength) {
-  using cuda::AttentionKernel;
-  EXPECT_EQ(cuda::choose_attention(at::kFloat, 32, 500), AttentionKernel::kEfficient);
-  EXPECT_EQ(cuda::choose_attention(at::kBFloat16, 32, 64), AttentionKernel::kEfficient);
-  EXPECT_EQ(cuda::choose_attention(at::kBFloat16, 32, 65), AttentionKernel::kFlash);
-  EXPECT_EQ(cuda::choose_attention(at::kDouble, 32, 65), AttentionKernel::kReference);
-  EXPECT_EQ(cuda::choose_attention(at::kBFloat16, 12, 65), AttentionKernel::kReference);
-  EXPECT_EQ(cuda::choose_attention(at::kBFloat16, 512, 65), AttentionKernel::kReference);
-}
-
-TEST(CudaAttention, SeedsDifferByPlaceAndRow) {
-  const DropoutKey key(1, 2, 3, 4), next(1, 3, 3, 4), later(1, 2, 3, 5);
-  const int64_t seed = cuda::attention_seed(Dropout(key, 6, 0.1));
-  EXPECT_GE(seed, 0);
-  EXPECT_EQ(seed, cuda::attention_seed(Dropout(key, 6, 0.1)));
-  EXPECT_NE(seed, cuda::attention_seed(Dropout(key, 7, 0.1)));
-  EXPECT_NE(seed, cuda::attention_seed(Dropout(next, 6, 0.1)));
-  EXPECT_NE(seed, cuda::attention_seed(Dropout(later, 6, 0.1)));
-}
-
-TEST(CudaAttention, LogSumsArePackedAndPaddedAgain) {
-  const PackedBatch batch = batch_of({3, 40, 1});
-  const Input input(batch, at::kCPU);
-  const at::Tensor lse_TH = random_tensor({batch.tokens(), 2}, at::kFloat, 1);
-  const at::Tensor padded_RHL = cuda::padded_lse_RHL(input, lse_TH);
-  ASSERT_EQ(padded_RHL.sizes(), at::IntArrayRef({3, 2, 64}));
-  EXPECT_TRUE(padded_RHL.is_contiguous());
-  EXPECT_TRUE(same_bits(padded_RHL[1].narrow(1, 0, 40), lse_TH.narrow(0, 3, 40).t().contiguous()));
-  EXPECT_TRUE(padded_RHL[0].narrow(1, 3, 61).isinf().all().item<bool>());
-  EXPECT_TRUE(same_bits(cuda::packed_lse_TH(input, padded_RHL), lse_TH));
-}
-
-TEST(CudaAttention, RowsBeginWhereTheBatchSays) {
-  const PackedBatch batch = batch_of({3, 40, 1});
-  const at::Tensor offsets_R1 = cuda::row_offsets_R1(Input(batch, at::kCPU));
-  ASSERT_EQ(offsets_R1.scalar_type(), at::kInt);
-  EXPECT_EQ(std::vector<int32_t>(raw<int32_t>(offsets_R1), raw<int32_t>(offsets_R1) + 4), batch.offsets);
-}
-
-TEST(Input, IsOneBuffer) {
-  const PackedBatch batch = batch_of({2, 3}, 11, 2);
-  const Input input(batch, at::kCPU);
-  EXPECT_EQ(std::vector<int32_t>(raw<int32_t>(input.ids_T), raw<int32_t>(input.ids_T) + 5), batch.ids);
-  EXPECT_EQ(std::vector<int32_t>(raw<int32_t>(input.types_T), raw<int32_t>(input.types_T) + 5), batch.token_types);
-  EXPECT_EQ(std::vector<int32_t>(raw<int32_t>(input.rows_T), raw<int32_t>(input.rows_T) + 5),
-            (std::vector<int32_t>{0, 0, 1, 1, 1}));
-  EXPECT_EQ(std::vector<int32_t>(raw<int32_t>(input.positions_T), raw<int32_t>(input.positions_T) + 5),
-            (std::vector<int32_t>{0, 1, 0, 1, 2}));
-  EXPECT_FALSE(Input(batch_of({2}), at::kCPU).types_T.defined());
 }
 
 }  // namespace
