@@ -4,7 +4,7 @@ namespace st::product {
 
 namespace {
 
-// A depth of add_transposed() that is packed at a time: its operands stay in the second and third cache.
+// A depth that is packed at a time: its operands stay in the second and third cache.
 constexpr int64_t kChunk = 768;
 
 template <typename S>
@@ -49,38 +49,72 @@ at::Tensor pack(const at::Tensor& matrix, bool transposed, Workspace& workspace)
   return out;
 }
 
-void add_transposed(const at::Tensor& a_TM, const at::Tensor& b_TN, at::Tensor out_MN, Workspace& workspace) {
+namespace {
+
+// Each thread has a rectangle of out, and packs for itself what it reads.
+template <typename S>
+void add_transposed_alone(const kernels::Products<S>& products, const at::Tensor& a_TM, const at::Tensor& b_TN,
+                          at::Tensor out_MN, Workspace& workspace) {
+  constexpr int64_t kLeastStrips = 16;  // of a thread, for each of which it packs all of B
+  const int64_t tokens = a_TM.size(0), rows = a_TM.size(1), columns = b_TN.size(1);
+  const int64_t strips = (rows + products.strip - 1) / products.strip;
+  const int64_t panels = (columns + products.panel - 1) / products.panel;
+  const int64_t row_parts = parallel_parts(strips, kLeastStrips);
+  const int64_t column_parts = std::min(panels, at::get_num_threads() / row_parts);
+  const int64_t parts = row_parts * column_parts, scratch_size = products.transposed_scratch(tokens);
+  const Scratch scratch(workspace);
+  S* memory = data<S>(workspace.take({parts * scratch_size}, a_TM.scalar_type()));
+  parallel_ranges(parts, parts, [&](int64_t part, int64_t, int64_t) {
+    const int64_t i = part / column_parts, j = part % column_parts;
+    const int64_t row = strips * i / row_parts * products.strip, column = panels * j / column_parts * products.panel;
+    const int64_t row_end = std::min(rows, strips * (i + 1) / row_parts * products.strip);
+    const int64_t column_end = std::min(columns, panels * (j + 1) / column_parts * products.panel);
+    products.add_transposed(data<S>(a_TM) + row, rows, row_end - row, data<S>(b_TN) + column, columns, tokens,
+                            column_end - column, data<float>(out_MN) + row * columns + column, columns,
+                            memory + part * scratch_size);
+  });
+}
+
+// The threads pack together, chunk by chunk.
+template <typename S>
+void add_transposed_together(const kernels::Products<S>& products, const at::Tensor& a_TM, const at::Tensor& b_TN,
+                             at::Tensor out_MN, Workspace& workspace) {
   const int64_t tokens = a_TM.size(0), rows = a_TM.size(1), columns = b_TN.size(1);
   const int64_t chunks = (tokens + kChunk - 1) / kChunk;
   const int64_t chunk = ((tokens + chunks - 1) / chunks + kLeastRows - 1) / kLeastRows * kLeastRows;
+  const int64_t strips = (rows + products.strip - 1) / products.strip;
+  const int64_t panels = (columns + products.panel - 1) / products.panel;
+  const Scratch scratch(workspace);
+  S* packed_a = data<S>(workspace.take({strips * products.strip_size(chunk)}, a_TM.scalar_type()));
+  S* packed_b = data<S>(workspace.take({packed_size(products, chunk, columns)}, a_TM.scalar_type()));
+  for (int64_t begin = 0; begin < tokens; begin += chunk) {
+    const int64_t depth = std::min(chunk, tokens - begin), strip_size = products.strip_size(depth);
+    const S* a = data<S>(a_TM) + begin * rows;
+    const int64_t parts = parallel_parts(depth, kLeastRows);
+    parallel_ranges(parts, parts, [&](int64_t part, int64_t, int64_t) {
+      for (int64_t strip = strips * part / parts; strip < strips * (part + 1) / parts; ++strip) {
+        const int64_t row = strip * products.strip;
+        products.pack_strip(a + row, rows, depth, std::min(products.strip, rows - row), packed_a + strip * strip_size);
+      }
+      pack_panels(products, data<S>(b_TN) + begin * columns, columns, 1, depth, columns, panels * part / parts,
+                  panels * (part + 1) / parts, packed_b);
+    });
+    parallel_ranges(strips, parallel_parts(strips, 2), [&](int64_t, int64_t first, int64_t last) {
+      const int64_t row = first * products.strip;
+      products.multiply_strips(packed_a + first * strip_size, std::min(rows, last * products.strip) - row, packed_b,
+                               depth, columns, data<float>(out_MN) + row * columns, columns);
+    });
+  }
+}
+
+}  // namespace
+
+void add_transposed(const at::Tensor& a_TM, const at::Tensor& b_TN, at::Tensor out_MN, Workspace& workspace) {
   with_storage(a_TM.scalar_type(), [&]<typename S>(S) {
     if constexpr (!std::is_same_v<S, double>) {
       const kernels::Products<S>& products = *kernels_for<S>(0);
-      const int64_t strips = (rows + products.strip - 1) / products.strip;
-      const int64_t panels = (columns + products.panel - 1) / products.panel;
-      const Scratch scratch(workspace);
-      S* packed_a = data<S>(workspace.take({strips * products.strip_size(chunk)}, a_TM.scalar_type()));
-      S* packed_b = data<S>(workspace.take({packed_size(products, chunk, columns)}, a_TM.scalar_type()));
-      for (int64_t begin = 0; begin < tokens; begin += chunk) {
-        const int64_t depth = std::min(chunk, tokens - begin), strip_size = products.strip_size(depth);
-        const S* a = data<S>(a_TM) + begin * rows;
-        // Each thread packs its share of both operands.
-        const int64_t parts = parallel_parts(depth, kLeastRows);
-        parallel_ranges(parts, parts, [&](int64_t part, int64_t, int64_t) {
-          for (int64_t strip = strips * part / parts; strip < strips * (part + 1) / parts; ++strip) {
-            const int64_t row = strip * products.strip;
-            products.pack_strip(a + row, rows, depth, std::min(products.strip, rows - row),
-                                packed_a + strip * strip_size);
-          }
-          pack_panels(products, data<S>(b_TN) + begin * columns, columns, 1, depth, columns, panels * part / parts,
-                      panels * (part + 1) / parts, packed_b);
-        });
-        parallel_ranges(strips, parallel_parts(strips, 2), [&](int64_t, int64_t first, int64_t last) {
-          const int64_t row = first * products.strip;
-          products.multiply_strips(packed_a + first * strip_size, std::min(rows, last * products.strip) - row, packed_b,
-                                   depth, columns, data<float>(out_MN) + row * columns, columns);
-        });
-      }
+      const bool alone = products.add_transposed != nullptr;
+      (alone ? add_transposed_alone<S> : add_transposed_together<S>)(products, a_TM, b_TN, out_MN, workspace);
     }
   });
 }

@@ -227,7 +227,15 @@ void multiply_strips(const Bf16* strips, int64_t rows, const Bf16* panels, int64
 }  // namespace
 
 extern const Products<Bf16> products_amx;
-const Products<Bf16> products_amx = {128,    kWide, panel_size, pack_panel, multiply,
-                                     kPairs, kTile, strip_size, pack_strip, multiply_strips};
+const Products<Bf16> products_amx = {.block_rows = 128,
+                                     .panel = kWide,
+                                     .panel_size = panel_size,
+                                     .pack_panel = pack_panel,
+                                     .multiply = multiply,
+                                     .depth_step = kPairs,
+                                     .strip = kTile,
+                                     .strip_size = strip_size,
+                                     .pack_strip = pack_strip,
+                                     .multiply_strips = multiply_strips};
 
 }  // namespace st::kernels

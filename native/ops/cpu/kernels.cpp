@@ -44,8 +44,15 @@ constexpr Table<S> make_table() {
           store_rows<S>};
 }
 
-constexpr Products<float> kProducts = {96, kPanel, panel_size, pack_panel, multiply,
-                                       1,  kRows,  strip_size, pack_strip, multiply_strips};
+constexpr Products<float> kProducts = {.block_rows = 96,
+                                       .panel = kPanel,
+                                       .panel_size = panel_size,
+                                       .pack_panel = pack_panel,
+                                       .multiply = multiply,
+                                       .depth_step = 1,
+                                       .strip = kRows,
+                                       .transposed_scratch = transposed_scratch,
+                                       .add_transposed = add_transposed};
 
 }  // namespace ST_CPU_ARCH
 

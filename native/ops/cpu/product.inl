@@ -14,11 +14,17 @@ constexpr int64_t kVector = Simd<float>::width, kPanel = kVectors * kVector;
 constexpr int64_t kAhead = 64;
 constexpr int64_t kDepth = 384;  // of a block: its panel stays in the first and second cache
 
-// C[R, kPanel] (+)= A B for one panel; A's element (r, k) is a[r * row_stride + k * k_stride]. Draws `next`, where the
-// panel after this one lies, into the second cache meanwhile; or, for few rows, what is read kAhead steps later.
+// What is drawn into the second cache during a block: one line a step of its depth, `stride` elements apart.
+struct Next {
+  const float* from;
+  int64_t stride;
+};
+
+// C[R, kPanel] (+)= A B for one panel; A's element (r, k) is a[r * row_stride + k * k_stride]. Draws `next` in
+// meanwhile; or, for few rows, what is read kAhead steps later.
 template <int R, bool kFew>
 static void product_block(int64_t depth, const float* a, int64_t row_stride, int64_t k_stride, const float* panel,
-                          const float* next, float* c, int64_t c_stride, bool accumulate) {
+                          Next next, float* c, int64_t c_stride, bool accumulate) {
   using Vec = Simd<float>::type;
   Vec sum[R][kVectors];
   for (int r = 0; r < R; ++r)
@@ -33,7 +39,7 @@ static void product_block(int64_t depth, const float* a, int64_t row_stride, int
     if constexpr (kFew) {
       for (int v = 0; v < kVectors; ++v) __builtin_prefetch(panel + (k + kAhead) * kPanel + v * kVector, 0, 2);
     } else {
-      __builtin_prefetch(next + k * kVector, 0, 2);
+      __builtin_prefetch(next.from + k * next.stride, 0, 2);
     }
     Vec row[kVectors];
     for (int v = 0; v < kVectors; ++v) row[v] = *reinterpret_cast<const Vec*>(panel + k * kPanel + v * kVector);
@@ -54,14 +60,14 @@ static void product_block_tail(int64_t depth, const float* a, int64_t row_stride
   if (accumulate)
     for (int r = 0; r < R; ++r)
       for (int64_t n = 0; n < columns; ++n) copy[r * kPanel + n] = c[r * c_stride + n];
-  product_block<R, false>(depth, a, row_stride, k_stride, panel, panel, copy, kPanel, accumulate);
+  product_block<R, false>(depth, a, row_stride, k_stride, panel, {panel, kVector}, copy, kPanel, accumulate);
   for (int r = 0; r < R; ++r)
     for (int64_t n = 0; n < columns; ++n) c[r * c_stride + n] = copy[r * kPanel + n];
 }
 
 template <int R, bool kFew>
 ST_INLINE void product_rows(int64_t rows, int64_t depth, const float* a, int64_t row_stride, int64_t k_stride,
-                            const float* panel, const float* next, float* c, int64_t c_stride, int64_t columns,
+                            const float* panel, Next next, float* c, int64_t c_stride, int64_t columns,
                             bool accumulate) {
   if constexpr (R > 0) {
     if (rows != R) {
@@ -81,6 +87,10 @@ static int64_t panel_size(int64_t depth) {
 static void pack_panel(const float* from, int64_t k_stride, int64_t n_stride, int64_t depth, int64_t columns,
                        float* to) {
   if (columns < kPanel) fill(to, depth * kPanel, 0.0f);
+  if (n_stride == 1 && columns == kPanel) {
+    for (int64_t k = 0; k < depth; ++k) __builtin_memcpy(to + k * kPanel, from + k * k_stride, sizeof(float) * kPanel);
+    return;
+  }
   if (n_stride == 1) {
     for (int64_t k = 0; k < depth; ++k)
       for (int64_t n = 0; n < columns; ++n) to[k * kPanel + n] = from[k * k_stride + n];
@@ -115,8 +125,8 @@ static void multiply_rows(const float* a, int64_t a_stride, int64_t rows, const 
       for (int64_t r = 0; r < rows; r += kRows) {
         const int64_t strip = r / kRows < kVectors ? r / kRows : 0;
         product_rows<kRows, kFew>(rows - r < kRows ? rows - r : kRows, count, a + r * a_stride + k, a_stride, 1, panel,
-                                  next + strip * count * kVector, out + r * out_stride + n, out_stride, columns - n,
-                                  k > 0);
+                                  {next + strip * count * kVector, kVector}, out + r * out_stride + n, out_stride,
+                                  columns - n, k > 0);
       }
     }
   }
@@ -131,12 +141,9 @@ static void multiply(const float* a, int64_t a_stride, int64_t rows, const float
   }
 }
 
-static int64_t strip_size(int64_t depth) {
-  return depth * kRows;
-}
-
+// kRows rows of A', which lies as [depth, rows].
 static void pack_strip(const float* from, int64_t k_stride, int64_t depth, int64_t rows, float* to) {
-  if (rows == kRows) {
+  if (rows >= kRows) {
     for (int64_t k = 0; k < depth; ++k) __builtin_memcpy(to + k * kRows, from + k * k_stride, sizeof(float) * kRows);
     return;
   }
@@ -144,21 +151,67 @@ static void pack_strip(const float* from, int64_t k_stride, int64_t depth, int64
     for (int64_t r = 0; r < kRows; ++r) to[k * kRows + r] = r < rows ? from[k * k_stride + r] : 0.0f;
 }
 
-static void multiply_strips(const float* strips, int64_t rows, const float* panels, int64_t depth, int64_t columns,
-                            float* out, int64_t out_stride) {
-  constexpr int64_t kBlock = 768;  // deep: what is added to, a whole gradient, comes from beyond the second cache
-  for (int64_t k = 0; k < depth; k += kBlock) {
-    const int64_t count = depth - k < kBlock ? depth - k : kBlock;
-    for (int64_t n = 0; n < columns; n += kPanel) {
-      const float* panel = panels + n * depth + k * kPanel;
-      const float* next = n + kPanel < columns ? panel + depth * kPanel : panel;
-      for (int64_t r = 0; r < rows; r += kRows) {
-        const int64_t strip = r / kRows < kVectors ? r / kRows : 0;
-        product_rows<kRows, false>(rows - r < kRows ? rows - r : kRows, count, strips + r * depth + k * kRows, 1, kRows,
-                                   panel, next + strip * count * kVector, out + r * out_stride + n, out_stride,
-                                   columns - n, true);
+constexpr int64_t kGroup = 32 * kRows;  // rows of A', packed, that stay in the second cache with two panels
+constexpr int64_t kDeep = 768;          // deep: what is added to, a whole gradient, comes from beyond that cache
+
+static int64_t transposed_depth(int64_t depth) {
+  const int64_t chunks = (depth + kDeep - 1) / kDeep;
+  return (depth + chunks - 1) / chunks;
+}
+
+static int64_t transposed_scratch(int64_t depth) {
+  return transposed_depth(depth) * (kGroup + 2 * kPanel);
+}
+
+// Both operands are packed while the product before is computed: a panel by and by between the strips of the panel
+// before, the first panel's strips each before its turn.
+static void add_transposed(const float* a, int64_t a_stride, int64_t rows, const float* b, int64_t b_stride,
+                           int64_t depth, int64_t columns, float* out, int64_t out_stride, float* scratch) {
+  const int64_t chunk = transposed_depth(depth);
+  float *panel = scratch, *next_panel = scratch + chunk * kPanel, *strips = scratch + 2 * chunk * kPanel;
+  struct Place {
+    int64_t k, row, n;
+  } place{0, 0, 0};
+  pack_panel(b, b_stride, 1, chunk, columns < kPanel ? columns : kPanel, panel);
+  while (place.k < depth) {
+    Place next{place.k, place.row, place.n + kPanel};
+    if (next.n >= columns) next = {next.k, next.row + kGroup, 0};
+    if (next.row >= rows) next = {next.k + chunk, 0, 0};
+    const int64_t count = depth - place.k < chunk ? depth - place.k : chunk;
+    const int64_t next_count = depth - next.k < chunk ? depth - next.k : chunk;  // not positive after the last
+    const float* next_b = b + (next_count > 0 ? next.k * b_stride + next.n : 0);
+    int64_t packed = 0;
+    const auto pack_to = [&](int64_t end) {
+      if (end <= packed) return;
+      pack_panel(next_b + packed * b_stride, b_stride, 1, end - packed,
+                 columns - next.n < kPanel ? columns - next.n : kPanel, next_panel + packed * kPanel);
+      packed = end;
+    };
+    const int64_t last = rows - place.row < kGroup ? rows : place.row + kGroup;
+    const int64_t strip_count = (last - place.row + kRows - 1) / kRows;
+    const float* a_k = a + place.k * a_stride;
+    if (place.n == 0) pack_strip(a_k + place.row, a_stride, count, last - place.row, strips);
+    for (int64_t strip = 0; strip < strip_count; ++strip) {
+      const int64_t row = place.row + strip * kRows, after = row + kRows;
+      const bool packs_strip = place.n == 0 && after < last;
+      // The first strips draw in the next panel, a column of vectors each; then the first panel the strip after next.
+      Next ahead{panel, 0};
+      if (strip < kVectors) {
+        ahead = {next_b + strip * kVector, b_stride};
+      } else if (packs_strip) {
+        ahead = {a_k + after + kRows, a_stride};
       }
+      product_rows<kRows, false>(last - row < kRows ? last - row : kRows, count, strips + strip * kRows * count, 1,
+                                 kRows, panel, ahead, out + row * out_stride + place.n, out_stride, columns - place.n,
+                                 true);
+      if (packs_strip) pack_strip(a_k + after, a_stride, count, last - after, strips + (strip + 1) * kRows * count);
+      if (strip >= kVectors) pack_to(next_count * (strip + 1 - kVectors) / (strip_count - kVectors));
     }
+    pack_to(next_count);
+    float* free = panel;
+    panel = next_panel;
+    next_panel = free;
+    place = next;
   }
 }
 

@@ -24,13 +24,18 @@ struct Products {
                    float* out, int64_t out_stride);
   int64_t depth_step;
 
-  // For A' B, where A lies as [depth, rows]: strips of `strip` rows, each `strip_size(depth)` elements.
+  // out[rows, columns] += A' B, where A lies as [depth, rows] and B as [depth, columns]. Rows come in strips of `strip`.
+  // Either add_transposed does it all, with room for transposed_scratch(depth) elements:
   int64_t strip;
-  int64_t (*strip_size)(int64_t depth);
-  void (*pack_strip)(const S* from, int64_t k_stride, int64_t depth, int64_t rows, S* to);
-  // out[rows, columns] += A' B for `rows` rows of consecutive strips.
+  int64_t (*transposed_scratch)(int64_t depth) = nullptr;
+  void (*add_transposed)(const S* a, int64_t a_stride, int64_t rows, const S* b, int64_t b_stride, int64_t depth,
+                         int64_t columns, float* out, int64_t out_stride, S* scratch) = nullptr;
+  // or it is null, and multiply_strips does it with packed strips, each `strip_size(depth)` elements, and panels: where
+  // packing takes so long that threads had better share it.
+  int64_t (*strip_size)(int64_t depth) = nullptr;
+  void (*pack_strip)(const S* from, int64_t k_stride, int64_t depth, int64_t rows, S* to) = nullptr;
   void (*multiply_strips)(const S* strips, int64_t rows, const S* panels, int64_t depth, int64_t columns, float* out,
-                          int64_t out_stride);
+                          int64_t out_stride) = nullptr;
 };
 
 // Null where the chosen instruction set has none: then ATen multiplies.
