@@ -24,8 +24,8 @@ struct Products {
                    float* out, int64_t out_stride);
   int64_t depth_step;
 
-  // out[rows, columns] += A' B, where A lies as [depth, rows] and B as [depth, columns]. Rows come in strips of `strip`.
-  // Either add_transposed does it all, with room for transposed_scratch(depth) elements:
+  // out[rows, columns] += A' B, where A lies as [depth, rows] and B as [depth, columns]. Rows come in strips of
+  // `strip`. Either add_transposed does it all, with room for transposed_scratch(depth) elements:
   int64_t strip;
   int64_t (*transposed_scratch)(int64_t depth) = nullptr;
   void (*add_transposed)(const S* a, int64_t a_stride, int64_t rows, const S* b, int64_t b_stride, int64_t depth,
