@@ -7,6 +7,7 @@
 #include <torch/csrc/autograd/autograd.h>
 
 #include "core/device.h"
+#include "core/profile.h"
 #include "ops/cuda.h"
 #include "ops/linear.h"
 
@@ -100,6 +101,7 @@ std::unique_ptr<Network> Network::copy() {
 }
 
 Network::Cut Network::cut(const Pass& pass, const at::Tensor& x_TD) const {
+  const ProfileScope scope("heads");
   const at::Tensor tokens_TD = x_TD.to(master_dtype(compute_)).detach().requires_grad_(true);
   const at::AutoGradMode with_grad(true);
   return {tokens_TD, run_heads(pass, tokens_TD, leaves_)};
@@ -141,6 +143,7 @@ void Network::backward(const Input& input, const DropoutKey& dropout, const Outp
     }
     at::Tensor d_TD;
     if (d_RD.defined()) {
+      const ProfileScope scope("heads, backward");
       std::vector<at::Tensor> wanted = {cuts_[i].tokens_TD};
       for (ParamId id : head_parameters_) wanted.push_back(leaves_[id]);
       const std::vector<at::Tensor> found = torch::autograd::grad({cuts_[i].embeddings_RD}, wanted, {d_RD});

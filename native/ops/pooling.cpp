@@ -1,23 +1,17 @@
 #include "ops/pooling.h"
 
-#include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/index_add.h>
-#include <ATen/ops/index_select.h>
-#include <ATen/ops/split_with_sizes.h>
-#include <ATen/ops/stack.h>
-#include <ATen/ops/zeros.h>
+#include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 
 #include "core/error.h"
 #include "core/parallel.h"
 #include "core/profile.h"
 #include "ops/cpu_call.h"
+#include "ops/pooled_tokens.h"
 #include "ops/similarity.h"
 
 namespace st {
@@ -25,147 +19,161 @@ namespace st {
 namespace {
 
 constexpr std::array<const char*, 6> kModes = {"cls",          "max",      "mean", "mean_sqrt_len_tokens",
-                                               "weightedmean", "lasttoken"};
-
-at::Tensor vector_of(const std::vector<int64_t>& values, at::Device device) {
-  at::Tensor out = at::empty({static_cast<int64_t>(values.size())}, at::kLong);
-  std::copy(values.begin(), values.end(), out.data_ptr<int64_t>());
-  return out.to(device);
-}
-
-// Where autograd need not follow: a text or two are encoded in no more time than a few of ATen's calls take.
-bool on_kernels(const at::Tensor& x) {
-  return x.is_cpu() && x.is_contiguous() && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kDouble) &&
-         !(at::GradMode::is_enabled() && x.requires_grad());
-}
+                                               "weightedmean", "lasttoken"};  // in the order of PoolingMode
 
 constexpr int64_t kGrain = 32;  // rows that are worth a thread
 
-// The tokens of each row that are pooled.
-struct Span {
-  int64_t first, end;
-};
+bool has_kernels(const at::Tensor& x) {
+  return x.is_cpu() && x.is_contiguous() && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kDouble);
+}
 
-class Pooling {
- public:
-  Pooling(const at::Tensor& x_TD, const PackedBatch& batch, bool include_prompt) : x_TD_(x_TD) {
-    for (int64_t row = 0; row < batch.rows(); ++row) {
-      const int64_t start = batch.offsets[row], length = batch.length(row);
-      const bool skips = !include_prompt && !batch.prompt_lengths.empty();
-      const int64_t prompt = skips ? std::min<int64_t>(batch.prompt_lengths[row], length - 1) : 0;
-      spans_.push_back({start + prompt, start + length});
-      starts_.push_back(start);
-    }
-  }
+// Whether autograd will ask for a gradient.
+bool is_followed(const at::Tensor& x) {
+  return at::GradMode::is_enabled() && x.requires_grad();
+}
 
-  at::Tensor pool(const std::string& mode) const {
-    if (mode == "cls") return select([](const Span& span) { return span.first; });
-    if (mode == "lasttoken") return select([](const Span& span) { return span.end - 1; });
-    if (mode == "max") return highest();
-    if (mode == "mean") return weighted_sum([](double, double first, double end) { return 1 / (end - first); });
-    if (mode == "mean_sqrt_len_tokens") {
-      return weighted_sum([](double, double first, double end) { return 1 / std::sqrt(end - first); });
-    }
-    // weightedmean: weights 1, 2, ... by position in the row
-    return weighted_sum(
-        [](double i, double first, double end) { return (i + 1) / ((first + 1 + end) * (end - first) / 2); });
-  }
+// What every row is pooled by. Lives from the forward to the backward pass.
+struct Plan : torch::CustomClassHolder {
+  std::vector<PooledTokens> rows;
+  std::vector<PoolingMode> modes;
 
- private:
-  template <typename Index>
-  at::Tensor select(const Index& index) const {
-    std::vector<int64_t> tokens;
-    for (const Span& span : spans_) tokens.push_back(index(span));
-    return x_TD_.index_select(0, vector_of(tokens, x_TD_.device()));
-  }
-
-  at::Tensor highest() const {
-    std::vector<at::Tensor> rows;
-    for (const at::Tensor& row_LD : x_TD_.split_with_sizes(lengths())) {
-      const Span& span = spans_[rows.size()];
-      const int64_t skipped = span.first - starts_[rows.size()];
-      rows.push_back(std::get<0>(row_LD.narrow(0, skipped, span.end - span.first).max(0)));
-    }
-    return at::stack(rows);
-  }
-
-  // Sum of weight(position, first pooled position, end) * embedding over the pooled tokens of each row.
-  template <typename Weight>
-  at::Tensor weighted_sum(const Weight& weight) const {
-    if (on_kernels(x_TD_)) return weighted_sum_at_once(weight);
-    std::vector<int64_t> row_of(x_TD_.size(0));
-    at::Tensor weights_T1 = at::zeros({x_TD_.size(0), 1}, at::kDouble);
-    double* weights = weights_T1.data_ptr<double>();
-    for (size_t row = 0; row < spans_.size(); ++row) {
-      for (int64_t t = starts_[row]; t < spans_[row].end; ++t) {
-        row_of[t] = static_cast<int64_t>(row);
-        const int64_t start = starts_[row];
-        if (t >= spans_[row].first) weights[t] = weight(t - start, spans_[row].first - start, spans_[row].end - start);
+  // Calls work(row, mode, its number, the tokens that count, their weights); no weights for max.
+  template <typename A, typename Work>
+  void for_each(int64_t begin, int64_t end, const Work& work) const {
+    std::vector<A> weights;
+    for (int64_t row = begin; row < end; ++row) {
+      for (size_t k = 0; k < modes.size(); ++k) {
+        PooledTokens tokens = rows[row];
+        // Sums of one token.
+        if (modes[k] == PoolingMode::kCls) tokens.end = tokens.first + 1;
+        if (modes[k] == PoolingMode::kLastToken) tokens.first = tokens.end - 1;
+        weights.clear();
+        for (int64_t t = tokens.first; modes[k] != PoolingMode::kMax && t < tokens.end; ++t) {
+          weights.push_back(static_cast<A>(pooling_weight(modes[k], tokens, t)));
+        }
+        work(row, static_cast<int64_t>(k), tokens, weights);
       }
     }
-    const at::Tensor zeros = at::zeros({static_cast<int64_t>(spans_.size()), x_TD_.size(1)}, x_TD_.options());
-    return zeros.index_add(0, vector_of(row_of, x_TD_.device()), x_TD_ * weights_T1.to(x_TD_.options()));
   }
+};
 
-  // The same without autograd, in one pass over the tokens.
-  template <typename Weight>
-  at::Tensor weighted_sum_at_once(const Weight& weight) const {
-    const int64_t rows = static_cast<int64_t>(spans_.size()), width = x_TD_.size(1);
-    at::Tensor out_RD = at::empty({rows, width}, x_TD_.options());
-    with_storage(x_TD_.scalar_type(), [&]<typename S>(S) {
-      using A = kernels::arithmetic_t<S>;
-      parallel_ranges(rows, parallel_parts(rows, kGrain), [&](int64_t, int64_t begin, int64_t end) {
-        std::vector<A> weights;
-        for (int64_t row = begin; row < end; ++row) {
-          const int64_t start = starts_[row], first = spans_[row].first - start, last = spans_[row].end - start;
-          weights.clear();
-          for (int64_t i = first; i < last; ++i) weights.push_back(static_cast<A>(weight(i, first, last)));
-          kernels::table<A>().weighted_sum(width, last - first, weights.data(),
-                                           data<A>(x_TD_) + (start + first) * width, data<A>(out_RD) + row * width);
-        }
-      });
+// [rows, modes * D]. highest_RMD (int32; undefined: not kept): for max, the number of the token among those that count.
+at::Tensor pool_rows(const at::Tensor& x_TD, const Plan& plan, const at::Tensor& highest_RMD) {
+  const int64_t rows = static_cast<int64_t>(plan.rows.size()), modes = static_cast<int64_t>(plan.modes.size());
+  const int64_t width = x_TD.size(1);
+  at::Tensor out_RMD = at::empty({rows, modes * width}, x_TD.options());
+  with_storage(x_TD.scalar_type(), [&]<typename S>(S) {
+    using A = kernels::arithmetic_t<S>;
+    parallel_ranges(rows, parallel_parts(rows, kGrain), [&](int64_t, int64_t begin, int64_t end) {
+      plan.for_each<A>(begin, end,
+                       [&](int64_t row, int64_t k, const PooledTokens& tokens, const std::vector<A>& weights) {
+                         const int64_t count = tokens.end - tokens.first, place = (row * modes + k) * width;
+                         const A* x = data<A>(x_TD) + tokens.first * width;
+                         if (weights.empty()) {
+                           int32_t* highest = highest_RMD.defined() ? data<int32_t>(highest_RMD) + place : nullptr;
+                           kernels::table<A>().highest(width, count, x, data<A>(out_RMD) + place, highest);
+                         } else {
+                           kernels::table<A>().weighted_sum(width, count, weights.data(), x, data<A>(out_RMD) + place);
+                         }
+                       });
     });
-    return out_RD;
+  });
+  return out_RMD;
+}
+
+at::Tensor pool_rows_backward(const at::Tensor& d_out_RMD, const Plan& plan, const at::Tensor& highest_RMD,
+                              int64_t width) {
+  const int64_t rows = static_cast<int64_t>(plan.rows.size()), modes = static_cast<int64_t>(plan.modes.size());
+  at::Tensor d_x_TD = at::empty({plan.rows.back().end, width}, d_out_RMD.options());
+  with_storage(d_out_RMD.scalar_type(), [&]<typename S>(S) {
+    using A = kernels::arithmetic_t<S>;
+    parallel_ranges(rows, parallel_parts(rows, kGrain), [&](int64_t, int64_t begin, int64_t end) {
+      plan.for_each<A>(
+          begin, end, [&](int64_t row, int64_t k, const PooledTokens& tokens, const std::vector<A>& weights) {
+            A* d_x = data<A>(d_x_TD);
+            if (k == 0) std::fill(d_x + plan.rows[row].start * width, d_x + plan.rows[row].end * width, A(0));
+            d_x += tokens.first * width;
+            const int64_t place = (row * modes + k) * width;
+            const A* d_out = data<A>(d_out_RMD) + place;
+            if (weights.empty()) {
+              const int32_t* highest = data<int32_t>(highest_RMD) + place;
+              for (int64_t i = 0; i < width; ++i) d_x[highest[i] * width + i] += d_out[i];
+            } else {
+              kernels::table<A>().weighted_sum_backward(width, tokens.end - tokens.first, weights.data(), d_out, d_x);
+            }
+          });
+    });
+  });
+  return d_x_TD;
+}
+
+struct PoolFunction : torch::autograd::Function<PoolFunction> {
+  static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& x_TD,
+                            const c10::intrusive_ptr<Plan>& plan) {
+    at::Tensor highest_RMD;
+    if (std::find(plan->modes.begin(), plan->modes.end(), PoolingMode::kMax) != plan->modes.end()) {
+      highest_RMD = at::empty(
+          {static_cast<int64_t>(plan->rows.size()), static_cast<int64_t>(plan->modes.size()) * x_TD.size(1)}, at::kInt);
+    }
+    context->save_for_backward({highest_RMD});
+    context->saved_data["plan"] = c10::IValue::make_capsule(plan);
+    context->saved_data["width"] = x_TD.size(1);
+    return pool_rows(x_TD, *plan, highest_RMD);
   }
 
-  std::vector<int64_t> lengths() const {
-    std::vector<int64_t> out;
-    for (size_t row = 0; row < spans_.size(); ++row) out.push_back(spans_[row].end - starts_[row]);
-    return out;
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
+                                                 const torch::autograd::variable_list& d_out) {
+    const ProfileScope scope("pooling, backward");
+    const c10::intrusive_ptr<torch::CustomClassHolder> plan = context->saved_data["plan"].toCapsule();
+    return {pool_rows_backward(d_out[0].contiguous(), static_cast<const Plan&>(*plan),
+                               context->get_saved_variables()[0], context->saved_data["width"].toInt()),
+            at::Tensor()};
   }
-
-  const at::Tensor& x_TD_;
-  std::vector<Span> spans_;
-  std::vector<int64_t> starts_;
 };
 
 }  // namespace
 
+PoolingMode parse_pooling_mode(const std::string& name) {
+  const auto found = std::find(kModes.begin(), kModes.end(), name);
+  check(found != kModes.end(), "ERR_NOT_IMPLEMENTED", "Pooling mode ", name,
+        " is not built: expected cls, max, mean, mean_sqrt_len_tokens, weightedmean or lasttoken");
+  return static_cast<PoolingMode>(found - kModes.begin());
+}
+
 void check_pooling_modes(const std::vector<std::string>& modes) {
   check(!modes.empty(), "ERR_INVALID_ARGUMENT", "Expected at least one pooling mode");
-  for (const std::string& mode : modes) {
-    check(std::find(kModes.begin(), kModes.end(), mode) != kModes.end(), "ERR_NOT_IMPLEMENTED", "Pooling mode ", mode,
-          " is not built: expected cls, max, mean, mean_sqrt_len_tokens, weightedmean or lasttoken");
+  for (const std::string& mode : modes) parse_pooling_mode(mode);
+}
+
+std::vector<PooledTokens> pooled_tokens(const PackedBatch& batch, bool include_prompt) {
+  std::vector<PooledTokens> out;
+  for (int64_t row = 0; row < batch.rows(); ++row) {
+    const int64_t start = batch.offsets[row], length = batch.length(row);
+    const bool skips = !include_prompt && !batch.prompt_lengths.empty();
+    const int64_t prompt = skips ? std::min<int64_t>(batch.prompt_lengths[row], length - 1) : 0;
+    out.push_back({start, start + prompt, start + length});
   }
+  return out;
+}
+
+at::Tensor pool(const at::Tensor& x_TD, const PackedBatch& batch, const std::vector<std::string>& modes,
+                bool include_prompt) {
+  const ProfileScope scope("pooling");
+  if (!has_kernels(x_TD)) return reference::pool(x_TD, batch, modes, include_prompt);
+  const auto plan = c10::make_intrusive<Plan>();
+  plan->rows = pooled_tokens(batch, include_prompt);
+  for (const std::string& mode : modes) plan->modes.push_back(parse_pooling_mode(mode));
+  return is_followed(x_TD) ? PoolFunction::apply(x_TD, plan) : pool_rows(x_TD, *plan, {});
 }
 
 at::Tensor normalized(const at::Tensor& x_RD) {
-  if (!on_kernels(x_RD)) return normalize_rows(x_RD);
+  if (!has_kernels(x_RD) || is_followed(x_RD)) return normalize_rows(x_RD);
   at::Tensor out_RD = x_RD.clone();
   with_storage(x_RD.scalar_type(), [&]<typename S>(S) {
     using A = kernels::arithmetic_t<S>;
     kernels::table<A>().normalize(x_RD.size(1), x_RD.size(0), data<A>(out_RD));
   });
   return out_RD;
-}
-
-at::Tensor pool(const at::Tensor& x_TD, const PackedBatch& batch, const std::vector<std::string>& modes,
-                bool include_prompt) {
-  const ProfileScope scope("pooling");
-  const Pooling pooling(x_TD, batch, include_prompt);
-  std::vector<at::Tensor> parts;
-  for (const std::string& mode : modes) parts.push_back(pooling.pool(mode));
-  return parts.size() == 1 ? parts[0] : at::cat(parts, 1);
 }
 
 }  // namespace st

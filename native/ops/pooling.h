@@ -23,4 +23,8 @@ at::Tensor normalized(const at::Tensor& x_RD);
 // Throws ERR_NOT_IMPLEMENTED for a mode that pool() does not know.
 void check_pooling_modes(const std::vector<std::string>& modes);
 
+namespace reference {
+decltype(st::pool) pool;
+}  // namespace reference
+
 }  // namespace st

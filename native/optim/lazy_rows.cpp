@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "core/profile.h"
+
 namespace st {
 
 namespace {
@@ -39,6 +41,7 @@ void LazyRows::settle(const std::vector<int32_t>& rows) {
 }
 
 void LazyRows::replay(const std::vector<int32_t>& rows) {
+  const ProfileScope scope("late updates");
   const int64_t table = parameters_.master(parameters_.token_table).storage_offset();
   std::vector<AdamW::Late> late;
   for (int32_t row : rows) {

@@ -1,4 +1,9 @@
 // The kernels that sum over rows against their references: pooling and lengths of rows.
+#include <ATen/ops/zeros.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include <cmath>
+
 #include "ops/pooling.h"
 #include "ops/similarity.h"
 #include "support.h"
@@ -9,23 +14,56 @@ namespace {
 
 const std::vector<int64_t> kWidths = {1, 17, 100, 384, 768};
 
-TEST(Kernels, PoolingWithoutAutogradEqualsPoolingWithIt) {
-  PackedBatch batch = batch_of({1, 2, 15, 40, 3, 7});
+const std::vector<std::vector<std::string>> kModes = {
+    {"mean"},      {"mean_sqrt_len_tokens"}, {"weightedmean"},      {"max"}, {"cls"},
+    {"lasttoken"}, {"mean", "max", "cls"},   {"max", "mean", "max"}};
+
+TEST(Kernels, PoolingAndItsGradient) {
+  // So many rows that threads share them.
+  std::vector<int> lengths = {1, 2, 15, 40, 3, 7};
+  for (int i = 0; i < 90; ++i) lengths.push_back(1 + i % 11);
+  PackedBatch batch = batch_of(lengths);
   batch.prompt_lengths = {1, 1, 4, 40, 0, 2};
+  batch.prompt_lengths.resize(lengths.size(), 2);
   for (at::ScalarType type : {at::kFloat, at::kDouble}) {
+    const double tolerance = type == at::kDouble ? 1e-14 : 1e-6;
     for (int64_t width : kWidths) {
-      for (const char* mode : {"mean", "mean_sqrt_len_tokens", "weightedmean", "max", "cls", "lasttoken"}) {
+      const at::Tensor x = random_tensor({batch.tokens(), width}, type, 1);
+      for (const std::vector<std::string>& modes : kModes) {
         for (bool include_prompt : {true, false}) {
-          SCOPED_TRACE(std::string(mode) + ", width " + std::to_string(width));
-          const at::Tensor x = random_tensor({batch.tokens(), width}, type, 1);
-          const at::Tensor followed = pool(x.detach().requires_grad_(true), batch, {mode, "mean"}, include_prompt);
-          EXPECT_TRUE(followed.requires_grad());
-          expect_close(pool(x, batch, {mode, "mean"}, include_prompt), followed.detach(),
-                       type == at::kDouble ? 1e-14 : 1e-6, mode);
+          SCOPED_TRACE(modes[0] + ", " + std::to_string(modes.size()) + " modes, width " + std::to_string(width));
+          const at::Tensor leaf = x.detach().requires_grad_(true), twin = x.detach().requires_grad_(true);
+          const at::Tensor expected = reference::pool(twin, batch, modes, include_prompt);
+          const at::Tensor followed = pool(leaf, batch, modes, include_prompt);
+          expect_close(followed.detach(), expected.detach(), tolerance, "pooled");
+          EXPECT_TRUE(same_bits(pool(x, batch, modes, include_prompt), followed.detach()));
+          const at::Tensor d_out = random_tensor(expected.sizes(), type, 2);
+          const at::Tensor d_x = torch::autograd::grad({followed}, {leaf}, {d_out})[0];
+          expect_close(d_x, torch::autograd::grad({expected}, {twin}, {d_out})[0], tolerance, "gradient");
+          const Threads one(1);
+          const at::Tensor again = pool(leaf, batch, modes, include_prompt);
+          EXPECT_TRUE(same_bits(again.detach(), followed.detach()));
+          EXPECT_TRUE(same_bits(torch::autograd::grad({again}, {leaf}, {d_out})[0], d_x));
         }
       }
     }
   }
+}
+
+TEST(Kernels, HighestOfEqualAndOfNone) {
+  const PackedBatch batch = batch_of({3, 4});
+  at::Tensor x = at::zeros({7, 2}, at::kFloat);
+  x[4][0] = x[5][0] = std::nanf("");
+  x[6][0] = INFINITY;
+  const at::Tensor leaf = x.detach().clone().requires_grad_(true);
+  const at::Tensor out = pool(leaf, batch, {"max"}, true);
+  EXPECT_TRUE(std::isnan(out[1][0].item<float>()));
+  const at::Tensor d_x = torch::autograd::grad({out.sum()}, {leaf})[0];
+  at::Tensor expected = at::zeros({7, 2}, at::kFloat);
+  expected[0].fill_(1);  // the first of equal ones
+  expected[3][1] = 1;
+  expected[4][0] = 1;  // no number is higher than every number
+  EXPECT_TRUE(same_bits(d_x, expected));
 }
 
 TEST(Kernels, NormalizedRows) {

@@ -33,6 +33,8 @@ constexpr Table<S> make_table() {
           activate<S>,
           activate_backward<S>,
           weighted_sum<arithmetic_t<S>>,
+          weighted_sum_backward<arithmetic_t<S>>,
+          highest<arithmetic_t<S>>,
           normalize<arithmetic_t<S>>,
           widen<S>,
           attention_scratch,

@@ -214,6 +214,10 @@ struct Table {
                             A* partial_bias_F);
   // out = sum of weights[t] x[t] over the first `count` rows.
   void (*weighted_sum)(int64_t width, int64_t count, const A* weights, const A* x_TD, A* out);
+  // d_x[t] += weights[t] * d_out.
+  void (*weighted_sum_backward)(int64_t width, int64_t count, const A* weights, const A* d_out, A* d_x_TD);
+  // The highest of each column over the first `count` rows, the first of equal ones, and, unless it is null, its row.
+  void (*highest)(int64_t width, int64_t count, const A* x_TD, A* out, int32_t* row);
   // Divides every row by its length, or by 1e-12 where that is larger.
   void (*normalize)(int64_t width, int64_t count, A* x_RD);
   // From the storage type to the arithmetic type.

@@ -1,4 +1,4 @@
-// Sums over rows: of a batch's tokens, of a sentence's squares. Included by kernels.cpp.
+// From the tokens of a row to its embedding, and to length 1. Included by kernels.cpp.
 
 #include "ops/cpu/simd.inl"
 
@@ -9,6 +9,30 @@ static void weighted_sum(int64_t width, int64_t count, const A* weights, const A
     const A weight = weights[t];
 #pragma omp simd
     for (int64_t i = 0; i < width; ++i) out[i] += weight * x_TD[i];
+  }
+}
+
+template <typename A>
+static void weighted_sum_backward(int64_t width, int64_t count, const A* weights, const A* d_out, A* d_x_TD) {
+  for (int64_t t = 0; t < count; ++t, d_x_TD += width) {
+    const A weight = weights[t];
+#pragma omp simd
+    for (int64_t i = 0; i < width; ++i) d_x_TD[i] += weight * d_out[i];
+  }
+}
+
+template <typename A>
+static void highest(int64_t width, int64_t count, const A* x_TD, A* out, int32_t* row) {
+  for (int64_t i = 0; i < width; ++i) out[i] = x_TD[i];
+  for (int64_t i = 0; row != nullptr && i < width; ++i) row[i] = 0;
+  for (int64_t t = 1; t < count; ++t) {
+    const A* x = x_TD + t * width;
+    for (int64_t i = 0; i < width; ++i) {
+      // What is no number is the highest.
+      if (!(x[i] > out[i] || (x[i] != x[i] && out[i] == out[i]))) continue;
+      out[i] = x[i];
+      if (row != nullptr) row[i] = static_cast<int32_t>(t);
+    }
   }
 }
 
