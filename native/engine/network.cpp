@@ -31,6 +31,8 @@ Network::Network(const EncoderSpec& spec)
   model_ = make_model(spec.architecture, spec.config, spec.pooler, "0.", layout);
   parameters_.token_table = model_->token_table();
   for (size_t i = 0; i < spec.modules.size(); ++i) {
+    // In one pass with the pooling before it.
+    if (!heads_.empty() && spec.modules[i].string("type") == "Normalize" && heads_.back()->normalize()) continue;
     heads_.push_back(make_head(spec.modules[i], std::to_string(i + 1) + ".", model_->sizes().width, width_, layout));
     width_ = heads_.back()->width();
     for (ParamId id : heads_.back()->parameters()) head_parameters_.push_back(id);

@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "losses/loss.h"
 #include "losses/scores.h"
+#include "ops/cuda.h"
 
 namespace st {
 
@@ -85,6 +86,12 @@ class MultipleNegativesRanking : public Loss {
   }
   bool masks() const { return mask_duplicates_ || margin_.has_value(); }
 
+  // Whether the loss is nothing but the cross-entropy of one matrix of scores, for which there is an own kernel.
+  bool by_kernel(const at::Tensor& x) const {
+    const bool plain = directions_.size() == 1 && !masks() && (hardness_.empty() || strength_ == 0);
+    return plain && x.is_cuda() && x.scalar_type() == at::kFloat && cuda::use_kernels();
+  }
+
   // The sum of the terms of the rows begin ... begin + size - 1.
   at::Tensor chunk(const LossInput& input, const at::Tensor& embeddings_CBD, int64_t begin, int64_t size,
                    MaskCount& count) const {
@@ -94,6 +101,9 @@ class MultipleNegativesRanking : public Loss {
     const at::Tensor texts = input.text_ids_CB;
     const at::Tensor query_texts_B = texts.defined() ? texts[0] : texts;
     const at::Tensor doc_texts_N = texts.defined() ? texts.narrow(0, 1, input.columns() - 1).flatten() : texts;
+    if (by_kernel(embeddings_CBD)) {
+      return cuda::softmax_loss(score_matrix(similarity_, queries_RD, docs_ND), begin, scale_);
+    }
 
     // An index of a row, and of the row that a document belongs to.
     const auto index = at::TensorOptions().dtype(at::kLong).device(embeddings_CBD.device());

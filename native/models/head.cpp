@@ -22,14 +22,15 @@ class Pooling : public Head {
     check_pooling_modes(modes_);
   }
   void forward(HeadState& state) const override {
-    state.sentence_RD = pool(state.tokens_TD, state.pass.input, modes_, include_prompt_);
+    state.sentence_RD = pool(state.tokens_TD, state.pass.input, modes_, include_prompt_, normalize_);
   }
   int64_t width() const override { return width_; }
+  bool normalize() override { return normalize_ = true; }
   bool takes_fixed() const override { return std::all_of(modes_.begin(), modes_.end(), pools_fixed); }
 
  private:
   std::vector<std::string> modes_;
-  bool include_prompt_;
+  bool include_prompt_, normalize_ = false;
   int64_t width_;
 };
 

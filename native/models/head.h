@@ -25,6 +25,8 @@ class Head {
   virtual void forward(HeadState& state) const = 0;
   virtual int64_t width() const = 0;  // of the sentence embedding that it leaves
   virtual std::vector<ParamId> parameters() const { return {}; }
+  // Asks for sentence embeddings of length 1: false where that takes a module of its own.
+  virtual bool normalize() { return false; }
   // Whether forward() takes an input that is fixed.
   virtual bool takes_fixed() const { return true; }
 };

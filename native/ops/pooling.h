@@ -12,8 +12,9 @@ namespace st {
 // Tokens of prompts are left out unless `include_prompt`; a row that is all prompt keeps its last token.
 at::Tensor pool(const at::Tensor& x_TD, const PackedBatch& batch, const std::vector<std::string>& modes,
                 bool include_prompt);
-// Of the texts of an input, whose padding gets a gradient of 0.
-at::Tensor pool(const at::Tensor& x_TD, const Input& input, const std::vector<std::string>& modes, bool include_prompt);
+// Of the texts of an input, whose padding gets a gradient of 0; normalized() if asked for.
+at::Tensor pool(const at::Tensor& x_TD, const Input& input, const std::vector<std::string>& modes, bool include_prompt,
+                bool normalize = false);
 // Whether that works where the input is fixed.
 bool pools_fixed(const std::string& mode);
 
@@ -24,7 +25,8 @@ at::Tensor normalized(const at::Tensor& x_RD);
 void check_pooling_modes(const std::vector<std::string>& modes);
 
 namespace reference {
-decltype(st::pool) pool;
+at::Tensor pool(const at::Tensor& x_TD, const PackedBatch& batch, const std::vector<std::string>& modes,
+                bool include_prompt);
 }  // namespace reference
 
 }  // namespace st

@@ -1,11 +1,13 @@
-// Pooling for steps that are recorded: where rows begin and end is read on the device. Padding is pooled like texts and
-// then cut off, which gives its tokens a gradient of zeros.
+// Pooling that reads on the device where rows begin and end: in steps that are recorded, and wherever the device knows
+// it. Padding is pooled like texts and then cut off, which gives its tokens a gradient of zeros.
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/index_add.h>
 #include <ATen/ops/index_select.h>
 #include <ATen/ops/sqrt.h>
 #include <ATen/ops/zeros.h>
+
+#include <algorithm>
 
 #include "core/error.h"
 #include "core/profile.h"
@@ -45,10 +47,6 @@ at::Tensor pool_by(const std::string& mode, const at::Tensor& x_TD, const Input&
   check(pools_fixed(mode), "ERR_LIBTORCH", "Pooling mode ", mode, " in a step that is recorded");
   if (mode == "cls") return x_TD.index_select(0, spans.first_R.narrow(0, 0, input.texts()));
   if (mode == "lasttoken") return x_TD.index_select(0, spans.end_R.narrow(0, 0, input.texts()) - 1);
-  if (mode == "mean" && x_TD.is_cuda() && cuda::takes_rows(x_TD)) {
-    return cuda::mean_pool(x_TD, spans.first_R.narrow(0, 0, input.texts()), spans.end_R.narrow(0, 0, input.texts()),
-                           false);
-  }
   const at::Tensor weights_T1 = weights_T(input, spans, mode).to(x_TD.scalar_type()).unsqueeze(1);
   const at::Tensor zeros = at::zeros({input.batch.rows(), x_TD.size(1)}, x_TD.options());
   return zeros.index_add(0, input.rows_T, x_TD * weights_T1).narrow(0, 0, input.texts());
@@ -60,14 +58,25 @@ bool pools_fixed(const std::string& mode) {
   return mode != "max";  // whose shapes are those of the rows
 }
 
-at::Tensor pool(const at::Tensor& x_TD, const Input& input, const std::vector<std::string>& modes,
-                bool include_prompt) {
-  if (!input.fixed) return pool(x_TD, input.batch, modes, include_prompt);
-  const ProfileScope scope("pooling");
-  const Spans spans(input, include_prompt);
-  std::vector<at::Tensor> parts;
-  for (const std::string& mode : modes) parts.push_back(pool_by(mode, x_TD, input, spans));
-  return parts.size() == 1 ? parts[0] : at::cat(parts, 1);
+at::Tensor pool(const at::Tensor& x_TD, const Input& input, const std::vector<std::string>& modes, bool include_prompt,
+                bool normalize) {
+  const bool knows_rows = input.offsets_R1.defined() && (include_prompt || input.batch.prompt_lengths.empty()) &&
+                          std::all_of(modes.begin(), modes.end(), pools_fixed);
+  at::Tensor out_RD;
+  if (input.fixed || knows_rows) {
+    const ProfileScope scope("pooling");
+    const Spans spans(input, include_prompt);
+    if (modes.size() == 1 && modes[0] == "mean" && x_TD.is_cuda() && cuda::takes_rows(x_TD)) {
+      return cuda::mean_pool(x_TD, spans.first_R.narrow(0, 0, input.texts()), spans.end_R.narrow(0, 0, input.texts()),
+                             normalize);
+    }
+    std::vector<at::Tensor> parts;
+    for (const std::string& mode : modes) parts.push_back(pool_by(mode, x_TD, input, spans));
+    out_RD = parts.size() == 1 ? parts[0] : at::cat(parts, 1);
+  } else {
+    out_RD = pool(x_TD, input.batch, modes, include_prompt);
+  }
+  return normalize ? normalized(out_RD) : out_RD;
 }
 
 }  // namespace st
