@@ -1,7 +1,8 @@
 // npm run bench: ours and other programs in turns, each trial a process of its own. JSON lines first, then tables of medians and
 // ratios. One file per theme in themes/, one per program's trial in trials/.
 import { existsSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { PROGRAMS, shared } from './common/peers.mjs'
 import { Run } from './common/run.mjs'
@@ -33,7 +34,7 @@ const HELP = `npm run bench -- [options]
   --threads N       of all programs (default: each its own choice)
   --model PATH      folder or hub id in place of all-MiniLM-L6-v2 (default: ../shared/models, else the hub's)
   --data FOLDER     with stsb, squad, nli, banking77 (default: ../shared/data)
-  --traces FOLDER   for the trace files of step (default: the working folder)
+  --traces FOLDER   for the trace files of step (default: beside --out, else bench/traces)
   --timeout N       minutes that one trial may take (default 15)
   --out FILE        JSON lines into this file as well
   --json, --table   JSON lines only, tables only
@@ -55,7 +56,7 @@ function parse() {
       ...{ 'warm-up': text(), texts: text(), documents: text('1000000'), threads: text('0'), model: text() },
       ...{
         data: text(join(shared, 'data')),
-        traces: text('.'),
+        traces: text(),
         timeout: text('15'),
         out: text(),
         json: flag,
@@ -77,6 +78,7 @@ function parse() {
   }
   return {
     ...values,
+    traces: values.traces ?? (values.out ? dirname(values.out) : fileURLToPath(new URL('traces', import.meta.url))),
     theme: list(values.theme, Object.keys(THEMES), 'theme'),
     programs: list(values.programs, Object.keys(PROGRAMS), 'program'),
     workloads: list(values.workloads, [...new Set([...Object.keys(TRAINING), ...Object.keys(ENCODING)])], 'workload'),

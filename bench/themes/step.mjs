@@ -1,5 +1,6 @@
 // Where a training step of ours goes: the parts of engine.profile() in percent, and a trace file of each workload.
-import { join } from 'node:path'
+import { mkdirSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { PROGRAMS } from '../common/peers.mjs'
 import { printTable } from '../common/table.mjs'
 import { TRAINING } from '../common/workloads.mjs'
@@ -7,9 +8,10 @@ import { DEFAULT, train } from './train.mjs'
 
 export function main(run) {
   const tables = []
+  mkdirSync(run.options.traces, { recursive: true })
   for (const name of run.workloads(TRAINING, DEFAULT)) {
     for (const program of run.programs(['ours', 'ours-bf16'])) {
-      const trace = join(run.options.traces, `trace-${name}-${program}.json`)
+      const trace = resolve(run.options.traces, `trace-${name}-${program}.json`)
       const { trials } = train(run, name, { programs: [program], theme: 'step', rounds: 1, trace })
       const [trial] = trials.get(program) ?? []
       if (trial) tables.push({ name, program, trial, trace })
