@@ -22,7 +22,7 @@ struct Spans {
   Spans(const Input& input, bool include_prompt)
       : start_R(input.offsets_R1.narrow(0, 0, input.batch.rows())),
         end_R(input.offsets_R1.narrow(0, 1, input.batch.rows())),
-        first_R(include_prompt ? start_R : input.first_R) {}
+        first_R(include_prompt || !input.first_R.defined() ? start_R : input.first_R) {}
   at::Tensor start_R, end_R, first_R;
 };
 

@@ -1,4 +1,5 @@
 // The kernels that sum over rows against their references: pooling and lengths of rows.
+#include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 #include <torch/csrc/autograd/autograd.h>
 
@@ -64,6 +65,25 @@ TEST(Kernels, HighestOfEqualAndOfNone) {
   expected[3][1] = 1;
   expected[4][0] = 1;  // no number is higher than every number
   EXPECT_TRUE(same_bits(d_x, expected));
+}
+
+// What a device does that knows where rows begin, unless it would have to know of prompts.
+TEST(Kernels, PoolingByOffsets) {
+  PackedBatch batch = batch_of({1, 2, 15, 3});
+  for (bool prompts : {false, true}) {
+    if (prompts) batch.prompt_lengths = {1, 1, 4, 0};
+    Input input(batch, at::kCPU);
+    input.offsets_R1 = at::tensor(batch.offsets, at::kInt);
+    const at::Tensor x = random_tensor({batch.tokens(), 5}, at::kDouble, 1);
+    for (const std::vector<std::string>& modes : kModes) {
+      for (bool include_prompt : {true, false}) {
+        SCOPED_TRACE(modes[0] + (prompts ? " with prompts" : "") + (include_prompt ? ", included" : ""));
+        const at::Tensor expected = reference::pool(x, batch, modes, include_prompt);
+        expect_close(pool(x, input, modes, include_prompt), expected, 1e-14, "pooled");
+        expect_close(pool(x, input, modes, include_prompt, true), normalize_rows(expected), 1e-14, "normalised");
+      }
+    }
+  }
 }
 
 TEST(Kernels, NormalizedRows) {
