@@ -49,7 +49,9 @@ export function main(run) {
   const found = []
   for (const name of run.workloads(ENCODING, DEFAULT)) {
     run.measureMachine()
-    found.push({ ...ENCODING[name], ...encode(run, name) })
+    const { label, each } = ENCODING[name]
+    const few = run.options.texts ? `, the first ${run.options.texts}` : ''
+    found.push({ label: label + few, each, ...encode(run, name) })
   }
   // Floors by the best rate of the whole run, which is known at its end.
   return () => {
