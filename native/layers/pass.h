@@ -13,7 +13,7 @@ struct Pass {
   const Parameters& parameters;
   Workspace& workspace;
   bool training = false;
-  DropoutKey dropout;
+  DropoutKey dropout = {};
   bool drops = true;       // in training
   bool recompute = false;  // keep the inputs of layers alone; their backward pass computes the rest again
   bool int8 = false;       // linear layers by weights of 8 bits; never in training

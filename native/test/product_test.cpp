@@ -23,8 +23,9 @@ struct Shape {
 };
 
 // Whole and broken blocks, panels and strips; few rows (threads share columns) and many.
-const std::vector<Shape> kShapes = {{1, 32, 1},   {2, 64, 33},   {7, 96, 48},   {31, 384, 96},  {33, 416, 100},
-                                    {65, 32, 17}, {100, 800, 5}, {257, 64, 66}, {803, 96, 130}, {1600, 32, 40}};
+const std::vector<Shape> kShapes = {{1, 32, 1},     {2, 64, 33},    {7, 96, 48},    {31, 384, 96},
+                                    {33, 416, 100}, {65, 32, 17},   {100, 800, 5},  {257, 64, 66},
+                                    {803, 96, 130}, {1600, 32, 40}, {801, 224, 700}};
 
 at::Tensor values(at::IntArrayRef shape, at::ScalarType type, uint64_t seed) {
   return random_tensor(shape, at::kFloat, seed).to(type);
@@ -80,6 +81,21 @@ TEST(Product, LinearForwardAndBackward) {
           what + ", d_weight");
     }
   }
+}
+
+// Each sum of a weight's gradient is one thread's, in the same order whatever the thread's share is.
+TEST(Product, WeightGradientOnAnyNumberOfThreads) {
+  Workspace workspace(at::kCPU);
+  const at::Tensor x = values({900, 160}, at::kFloat, 1), d_y = values({900, 330}, at::kFloat, 2);
+  std::vector<at::Tensor> found;
+  for (int threads : {1, 2, 7, 40}) {
+    const Threads guard(threads);
+    found.push_back(at::zeros({330, 160}));
+    linear_backward_weight(d_y, x, found.back(), workspace);
+  }
+  if (!product::available(x)) GTEST_SKIP() << "ATen multiplies here";
+  for (const at::Tensor& other : found) EXPECT_TRUE(other.equal(found[0]));
+  expect_close(found[0].to(at::kDouble), at::mm(d_y.to(at::kDouble).t(), x.to(at::kDouble)), 1e-3, "d_weight");
 }
 
 // A row of x on the grid that the kernel takes for it: from its lowest to its highest value in 255 steps.
