@@ -1,5 +1,5 @@
 import type { Dataset, Label } from '../data/dataset.js'
-import type { PairTokenizer, TokenizedPairs } from '../data/pairs.js'
+import type { TokenizedPairs } from '../data/pairs.js'
 import { Random } from '../data/random.js'
 import type { CrossEncoderLoss, Pairing } from '../losses/cross-encoder/loss.js'
 import type { PackedBatch } from '../native/types.js'
@@ -52,15 +52,6 @@ export class CrossEncoderBatchMaker {
     const type = requirements.labels === 'int' ? 'int32' : 'float32'
     return { ...batch, ...packLabels(lists ? chosen.flat() : chosen, type) }
   }
-}
-
-/** Pairs to token ids with a model's tokenizer and its limit. */
-export function pairsOf(
-  tokenizer: PairTokenizer,
-  maxLength: () => number,
-  signal?: AbortSignal,
-): CrossEncoderBatchOptions['tokenize'] {
-  return (first, second) => tokenizer.encode(first, second, maxLength(), signal ? { signal } : {})
 }
 
 function pairTexts(pairing: Pairing, dataset: Dataset, rows: Int32Array, random: () => Random): PairTexts {

@@ -9,7 +9,7 @@ import type { CrossEncoderLoss } from '../../lib/losses/cross-encoder/index.js'
 import * as losses from '../../lib/losses/cross-encoder/index.js'
 import { CrossEncoder, type Pair } from '../../lib/models/cross-encoder.js'
 import type { PackedBatch } from '../../lib/native/types.js'
-import { CrossEncoderBatchMaker, pairsOf } from '../../lib/training/cross-encoder-batches.js'
+import { CrossEncoderBatchMaker } from '../../lib/training/cross-encoder-batches.js'
 import { checkPairData } from '../../lib/training/cross-encoder-data.js'
 import { CrossEncoderTrainer } from '../../lib/training/cross-encoder-trainer.js'
 import { temporaryFolder } from '../helpers/model-folders.js'
@@ -61,7 +61,8 @@ async function batchOf(
   loss: CrossEncoderLoss,
   entry: Golden['losses'][number],
 ): Promise<PackedBatch> {
-  const tokenize = pairsOf(model.pairTokenizer, () => model.maxLength)
+  const tokenize = (first: readonly string[], second: readonly string[]) =>
+    model.pairTokenizer.encode(first, second, model.maxLength)
   const dataset = Dataset.fromColumns(entry.data)
   checkPairData(dataset, loss, 'trainDataset', model.numLabels)
   const rows = Int32Array.from({ length: dataset.length }, (_, i) => i)
