@@ -4,8 +4,8 @@ import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** Versions that the engine is written for: 2.11 up to and with 2.14. */
-export const OLDEST_MINOR = 11
-export const NEWEST_MINOR = 14
+const OLDEST_MINOR = 11
+const NEWEST_MINOR = 14
 
 /**
  * @typedef {object} LibtorchFolder
@@ -17,7 +17,7 @@ export const NEWEST_MINOR = 14
  */
 
 /** @param {string} [platform] */
-export function libraryNames(platform = process.platform) {
+function libraryNames(platform = process.platform) {
   const suffix = platform === 'darwin' ? 'dylib' : 'so'
   return [`lib/libtorch_cpu.${suffix}`, `lib/libc10.${suffix}`]
 }

@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process'
 import { command, isMusl } from './system.mjs'
 
-export const CMAKE_MINIMUM = '3.22'
+const CMAKE_MINIMUM = '3.22'
 const COMPILERS = ['c++', 'g++', 'clang++']
 
 // Needs the language and the library of C++20. On Linux the compiler must use LibTorch's OpenMP runtime, which is GCC's: what

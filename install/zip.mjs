@@ -25,7 +25,7 @@ const SMALL = 4 << 20
  */
 
 /** A zip file that is damaged or not to be trusted. */
-export class ZipError extends Error {}
+class ZipError extends Error {}
 
 /**
  * @param {import('node:fs/promises').FileHandle} file

@@ -127,7 +127,7 @@ export class PairTokenizer {
  * How many tokens two texts keep where `room` are allowed: the longer one gives way until both are equal, then both do, the
  * first one more where `room` is odd. Source: `truncate_encodings` of Hugging Face's tokenizers.
  */
-export function longestFirst(first: number, second: number, room: number): [number, number] {
+function longestFirst(first: number, second: number, room: number): [number, number] {
   if (first + second <= room) return [first, second]
   const swapped = first > second
   const shorter = Math.min(first, second)

@@ -19,7 +19,7 @@ export const HEADER_BYTES = 64
 /** Count of a row that is not there. */
 export const ABSENT = 0xffffffff
 /** Set in the count of a row with 4 bytes a token. */
-export const WIDE = 0x80000000
+const WIDE = 0x80000000
 
 const CHUNK_BYTES = 1 << 20
 

@@ -22,7 +22,7 @@ export interface RetrievalOptions extends CommonOptions, Partial<Cutoffs> {
   writePredictions?: boolean
 }
 
-export const CUTOFFS = ['accuracyAtK', 'precisionRecallAtK', 'mrrAtK', 'ndcgAtK', 'mapAtK'] as const
+const CUTOFFS = ['accuracyAtK', 'precisionRecallAtK', 'mrrAtK', 'ndcgAtK', 'mapAtK'] as const
 export const RETRIEVAL_OPTIONS = [
   ...CUTOFFS,
   ...['scoreFunctions', 'mainScoreFunction', 'corpusChunkSize', 'writePredictions'],

@@ -2,7 +2,7 @@ import { PairTokenizer } from '../data/pairs.js'
 import type { Tokenizer } from '../data/tokenizer.js'
 import { invalidArgument, SentenceTorchError } from '../errors.js'
 import { loadAddon } from '../native/load.js'
-import type { ConfigObject, NativeAddon, NativeEncoder } from '../native/types.js'
+import type { ConfigObject, NativeEncoder } from '../native/types.js'
 import { checkInteger, checkOneOf } from '../options.js'
 import { ACTIVATION_NAMES, type ActivationName, applyActivation, softmaxRows } from './activations.js'
 import { type CrossEncoderParts, loadCrossEncoderParts } from './cross-encoder-load.js'
@@ -31,9 +31,6 @@ export interface RankedDocument {
   text?: string
 }
 
-// The constructor is private; `loadCrossEncoder` at the end of this file is not a member.
-let create: (parts: CrossEncoderParts) => CrossEncoder
-
 /**
  * A model that reads two texts together and gives them a score, or a score for each of several labels: more accurate than
  * comparing embeddings, but every pair has to pass the model.
@@ -51,10 +48,6 @@ export class CrossEncoder {
   readonly #pairs: PairTokenizer
   #disposed: Promise<void> | undefined
 
-  static {
-    create = (parts) => new CrossEncoder(parts)
-  }
-
   private constructor(parts: CrossEncoderParts) {
     this.#parts = parts
     this.#pairs = new PairTokenizer(parts.tokenizer)
@@ -69,7 +62,7 @@ export class CrossEncoder {
    * ERR_NETWORK, ERR_ADDON_LOAD, ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION
    */
   static async load(idOrPath: string, options: CrossEncoderLoadOptions = {}): Promise<CrossEncoder> {
-    return loadCrossEncoder(loadAddon, idOrPath, options)
+    return new CrossEncoder(await loadCrossEncoderParts(loadAddon, idOrPath, options))
   }
 
   /** Device that computes: `cpu`, `cuda:0`, … */
@@ -263,13 +256,4 @@ export class CrossEncoder {
     })
     return data
   }
-}
-
-/** `CrossEncoder.load` with an engine of the caller's, for tests. */
-export async function loadCrossEncoder(
-  getAddon: () => NativeAddon,
-  idOrPath: string,
-  options: CrossEncoderLoadOptions,
-): Promise<CrossEncoder> {
-  return create(await loadCrossEncoderParts(getAddon, idOrPath, options))
 }

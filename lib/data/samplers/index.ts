@@ -56,7 +56,7 @@ export function checkBatchSampler(choice: unknown): asserts choice is BatchSampl
 }
 
 /** Throws unless `name` is a sampler. */
-export function checkBatchSamplerName(name: unknown): asserts name is BatchSamplerName {
+function checkBatchSamplerName(name: unknown): asserts name is BatchSamplerName {
   if (typeof name === 'string' && Object.hasOwn(registry, name)) return
   const close = typeof name === 'string' ? suggestion(name, Object.keys(registry)) : undefined
   const hint = close ? ` (did you mean "${close}"?)` : ''

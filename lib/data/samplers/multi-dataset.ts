@@ -89,6 +89,6 @@ export function createMultiDatasetSampler(
 }
 
 /** Throws unless `choice` is the name of a sampler, or a function. */
-export function checkMultiDatasetSampler(choice: unknown): asserts choice is MultiDatasetBatchSamplerChoice {
+function checkMultiDatasetSampler(choice: unknown): asserts choice is MultiDatasetBatchSamplerChoice {
   if (typeof choice !== 'function') checkOneOf('multiDatasetBatchSampler', choice, Object.keys(registry))
 }

@@ -13,7 +13,7 @@ export interface PairScorer {
   ): PairScores | Promise<PairScores>
 }
 
-export const OUTPUT_FORMATS = ['triplet', 'n-tuple', 'labeled-pair', 'labeled-list'] as const
+const OUTPUT_FORMATS = ['triplet', 'n-tuple', 'labeled-pair', 'labeled-list'] as const
 /**
  * Columns of the result, behind those of anchor and positive:
  * - `triplet`: `negative`; one row per negative
