@@ -193,6 +193,11 @@ void expect_no_trace(const EncoderSpec& spec, const PackedBatch& batch, double t
   expect_close(found.embeddings_RD, expected.embeddings_RD, tolerance, "embeddings");
   EXPECT_NEAR(found.loss, expected.loss, tolerance);
   for (const auto& [name, gradient] : expected.gradients) {
+    if (name.ends_with("key.bias")) {
+      // A softmax does not see it: nothing but rounding.
+      EXPECT_LT(found.gradients.at(name).abs().max().item<double>(), tolerance) << name;
+      continue;
+    }
     expect_close(found.gradients.at(name), gradient, tolerance, name);
     if (name.find("word_embeddings") != std::string::npos) {
       // That of the padding's token: no text holds it.
