@@ -94,8 +94,8 @@ at::Tensor Network::encode(const Input& input, EncoderOutput output) {
 
 std::unique_ptr<Network> Network::copy() {
   auto out = std::make_unique<Network>(spec_);
-  out->set_compute(compute_);
   out->prepare();
+  out->set_compute(compute_);
   parameters_.settle();
   out->parameters_.flat().copy_(parameters_.flat());
   out->parameters_.refresh();
