@@ -8,12 +8,12 @@ namespace st::cuda {
 
 // torch.optim.AdamW on flat float32 buffers, the bf16 copy of the weights and the zeroing of the gradient in one pass.
 struct AdamWStep {
-  float lr, weight_decay, beta2, epsilon;
-  float rest1, rest2;                   // 1 - beta1, 1 - beta2, rounded once
-  float correction1, correction2_sqrt;  // 1 - beta1^t, sqrt(1 - beta2^t)
-  float grad_factor;
-  const float* squared_norm;  // of the gradient, on the device; null: grad_factor is all
-  float max_norm;
+  float weight_decay, beta2, epsilon;
+  float rest1, rest2;          // 1 - beta1, 1 - beta2, rounded once
+  float log_beta1, log_beta2;  // natural logarithms
+  // In the device's memory, so that the same launch does the next update with new ones: learning rate, number of the
+  // update, what divides the gradient (null: nothing), and whether the update is skipped.
+  const float *rate, *step, *divisor, *skipped;
 };
 
 struct AdamWBuffers {
@@ -22,23 +22,30 @@ struct AdamWBuffers {
   Bf16* copy;  // null where the weights are computed with as they are
 };
 
-// As torch.nn.utils.clip_grad_norm_; 0 where the gradient is not finite: that step is skipped.
-ST_HD float clip_factor(const AdamWStep& k) {
-  if (k.squared_norm == nullptr) return k.grad_factor;
-  const float norm = sqrtf(*k.squared_norm) * k.grad_factor;
-  if (!(norm < INFINITY)) return 0;
-  return k.grad_factor * (k.max_norm > 0 ? fminf(1.0f, k.max_norm / (norm + 1e-6f)) : 1.0f);
+// What all elements of an update share.
+struct AdamWNow {
+  bool skipped;
+  float factor;               // of the gradient
+  float keep, step_size;      // 1 - lr * weight decay, lr / (1 - beta1^t)
+  float inverse_correction2;  // 1 / sqrt(1 - beta2^t)
+};
+
+ST_HD AdamWNow adamw_now(const AdamWStep& k) {
+  const float rate = *k.rate, step = *k.step;
+  // 1 - beta^t without the loss of digits where beta^t is near 1.
+  const float correction1 = -expm1f(step * k.log_beta1), correction2 = -expm1f(step * k.log_beta2);
+  return {*k.skipped != 0, k.divisor == nullptr ? 1.0f : 1.0f / *k.divisor, 1 - rate * k.weight_decay,
+          rate / correction1, 1.0f / sqrtf(correction2)};
 }
 
-ST_HD void adamw_element(const AdamWStep& k, float factor, const AdamWBuffers& b, int64_t i) {
-  if (factor > 0) {
-    const float g = b.grad[i] * factor;
+ST_HD void adamw_element(const AdamWStep& k, const AdamWNow& now, const AdamWBuffers& b, int64_t i) {
+  if (!now.skipped) {
+    const float g = b.grad[i] * now.factor;
     const float m = b.exp_avg[i] + k.rest1 * (g - b.exp_avg[i]);
     const float v = k.beta2 * b.exp_avg_sq[i] + k.rest2 * g * g;
     b.exp_avg[i] = m;
     b.exp_avg_sq[i] = v;
-    const float value = (1 - k.lr * k.weight_decay) * b.value[i] -
-                        k.lr / k.correction1 * m / (sqrtf(v) / k.correction2_sqrt + k.epsilon);
+    const float value = now.keep * b.value[i] - now.step_size * m / (sqrtf(v) * now.inverse_correction2 + k.epsilon);
     b.value[i] = value;
     if (b.copy != nullptr) store(b.copy[i], value);
   }

@@ -113,11 +113,15 @@ __global__ void dropout_factors_kernel(DropoutFactors k) {
   if (row < k.rows) dropout_factors_row(k, Warp(), row);
 }
 
+__global__ void clip_kernel(Clip k) {
+  clip_all(k);
+}
+
 __global__ void adamw_kernel(AdamWStep k, AdamWBuffers b) {
-  const float factor = clip_factor(k);
+  const AdamWNow now = adamw_now(k);
   const int64_t stride = int64_t{gridDim.x} * blockDim.x;
   for (int64_t i = int64_t{blockIdx.x} * blockDim.x + threadIdx.x; i < b.count; i += stride) {
-    adamw_element(k, factor, b, i);
+    adamw_element(k, now, b, i);
   }
 }
 
@@ -190,6 +194,11 @@ const char* launch(const SoftmaxLoss& call, void* stream) {
 const char* launch(const DropoutFactors& call, void* stream) {
   if (call.rows == 0) return nullptr;
   dropout_factors_kernel<<<blocks_for(call.rows), kBlock, 0, static_cast<cudaStream_t>(stream)>>>(call);
+  return status();
+}
+
+const char* launch(const Clip& call, void* stream) {
+  clip_kernel<<<1, 1, 0, static_cast<cudaStream_t>(stream)>>>(call);
   return status();
 }
 

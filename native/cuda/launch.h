@@ -1,6 +1,7 @@
 #pragma once
 
 #include "cuda/adamw.h"
+#include "cuda/clip.h"
 #include "cuda/mean_pool.h"
 #include "cuda/residual_norm.h"
 #include "cuda/softmax_loss.h"
@@ -29,6 +30,7 @@ const char* launch(const MeanPool& call, void* stream);
 const char* launch(const MeanPoolBackward& call, void* stream);
 const char* launch(const SoftmaxLoss& call, void* stream);
 const char* launch(const DropoutFactors& call, void* stream);
+const char* launch(const Clip& call, void* stream);
 const char* launch(const AdamWStep& step, const AdamWBuffers& buffers, void* stream);
 
 }  // namespace st::cuda

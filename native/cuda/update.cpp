@@ -3,16 +3,18 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/_fused_adamw.h>
 #include <ATen/ops/addmm.h>
-#include <ATen/ops/full.h>
 #include <ATen/ops/mm.h>
+#include <ATen/ops/sqrt.h>
 
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
+#include <optional>
 
 #include "cuda/device_call.h"
 #include "cuda/launch.h"
 #include "ops/cuda.h"
+#include "ops/device_update.h"
 
 namespace st::cuda {
 
@@ -51,37 +53,66 @@ void add_weight_gradient(const at::Tensor& d_y_TO, const at::Tensor& x_TI, at::T
   d_weight_OI.add_(at::mm(d_y_TO.t(), x_TI));
 }
 
-void adamw(const AdamWUpdate& update, at::Tensor value, at::Tensor grad, at::Tensor exp_avg, at::Tensor exp_avg_sq) {
+void clip(const at::Tensor& squares, double max_norm, const ClipState& state) {
 #if ST_WITH_CUDA
-  if (use_kernels() && value.is_cuda() && value.scalar_type() == at::kFloat) {
-    const auto step = static_cast<double>(update.step);
-    const AdamWStep constants{static_cast<float>(update.lr),
-                              static_cast<float>(update.weight_decay),
-                              static_cast<float>(update.beta2),
-                              static_cast<float>(update.epsilon),
-                              static_cast<float>(1 - update.beta1),
-                              static_cast<float>(1 - update.beta2),
-                              static_cast<float>(1 - std::pow(update.beta1, step)),
-                              static_cast<float>(std::sqrt(1 - std::pow(update.beta2, step))),
-                              static_cast<float>(update.grad_factor),
-                              nullptr,
-                              0};
-    const AdamWBuffers buffers{value.numel(),
-                               device_data<float>(value),
-                               device_data<float>(grad),
-                               device_data<float>(exp_avg),
-                               device_data<float>(exp_avg_sq),
-                               nullptr};
-    on_device_of(value, "adamw", [&](void* stream) { return launch(constants, buffers, stream); });
+  if (use_kernels() && squares.is_cuda()) {
+    const Clip call{device_data<double>(squares),      max_norm,
+                    device_data<double>(state.norm),   device_data<double>(state.updates),
+                    device_data<double>(state.skips),  device_data<float>(state.divisor),
+                    device_data<float>(state.skipped), device_data<float>(state.advanced)};
+    on_device_of(squares, "clip", [&](void* stream) { return launch(call, stream); });
     return;
   }
 #endif
-  // The library divides by grad_scale; its step count is that of this update.
-  const at::TensorOptions scalar = value.options().dtype(at::kFloat);
-  const at::Tensor step = at::full({}, update.step, scalar), scale = at::full({}, 1 / update.grad_factor, scalar);
-  at::_fused_adamw_({value}, {grad}, {exp_avg}, {exp_avg_sq}, {}, {step}, update.lr, update.beta1, update.beta2,
-                    update.weight_decay, update.epsilon, false, false, scale);
-  grad.zero_();
+  at::Tensor norm = state.norm, skipped = state.skipped, advanced = state.advanced;
+  at::sqrt_out(norm, squares);
+  // 0, but for numbers that are not finite.
+  at::Tensor finite = norm - norm == 0;
+  advanced.copy_(finite);
+  skipped.copy_(finite.logical_not());
+  at::Tensor(state.updates).add_(advanced);
+  at::Tensor(state.skips).add_(skipped);
+  at::Tensor divisor = state.divisor;
+  if (max_norm > 0) {
+    divisor.copy_(((norm + 1e-6) / max_norm).clamp_min(1));
+  } else {
+    divisor.fill_(1);
+  }
+}
+
+void adamw(const AdamWConstants& constants, const at::Tensor& rate, const UpdateScalars& scalars,
+           const AdamWTensors& tensors) {
+#if ST_WITH_CUDA
+  const bool bf16 = !tensors.copy.defined() || tensors.copy.scalar_type() == at::kBFloat16;
+  if (use_kernels() && bf16 && tensors.value.is_cuda() && tensors.value.scalar_type() == at::kFloat) {
+    const AdamWStep step{static_cast<float>(constants.weight_decay),
+                         static_cast<float>(constants.beta2),
+                         static_cast<float>(constants.epsilon),
+                         static_cast<float>(1 - constants.beta1),
+                         static_cast<float>(1 - constants.beta2),
+                         static_cast<float>(std::log(constants.beta1)),
+                         static_cast<float>(std::log(constants.beta2)),
+                         device_data<float>(rate),
+                         device_data<float>(scalars.step),
+                         device_data<float>(scalars.divisor),
+                         device_data<float>(scalars.skipped)};
+    const AdamWBuffers buffers{tensors.value.numel(),
+                               device_data<float>(tensors.value),
+                               device_data<float>(tensors.grad),
+                               device_data<float>(tensors.exp_avg),
+                               device_data<float>(tensors.exp_avg_sq),
+                               device_data<Bf16>(tensors.copy)};
+    on_device_of(tensors.value, "adamw", [&](void* stream) { return launch(step, buffers, stream); });
+    return;
+  }
+#endif
+  const std::optional<at::Tensor> divisor =
+      scalars.divisor.defined() ? std::optional<at::Tensor>(scalars.divisor) : std::nullopt;
+  at::_fused_adamw_({tensors.value}, {tensors.grad}, {tensors.exp_avg}, {tensors.exp_avg_sq}, {}, {scalars.step}, rate,
+                    constants.beta1, constants.beta2, constants.weight_decay, constants.epsilon, /*amsgrad=*/false,
+                    /*maximize=*/false, divisor, scalars.skipped);
+  at::Tensor(tensors.grad).zero_();
+  if (tensors.copy.defined()) at::Tensor(tensors.copy).copy_(tensors.value);
 }
 
 }  // namespace st::cuda

@@ -8,40 +8,31 @@
 
 namespace st {
 
-void Gathered::add(double loss, const std::vector<std::pair<std::string, double>>& logged) {
-  ++batches;
+void Gathered::add(const LossValue& value) {
+  const auto loss = value.total.item<double>();
   if (std::isfinite(loss)) {
-    loss_sum += loss;
-    ++finite_batches;
+    sum += loss;
+    ++finite;
   }
-  for (const auto& [name, value] : logged) {
-    auto& [sum, count] = components[name];
-    sum += value;
+  for (const auto& [name, number] : value.logged) {
+    auto& [total, count] = components[name];
+    total += number.item<double>();
     ++count;
   }
 }
 
-StepReport Gathered::report(double grad_norm) const {
-  StepReport out;
-  out.loss = finite_batches > 0 ? loss_sum / static_cast<double>(finite_batches) : kNone;
-  out.batches = batches;
+void Gathered::report(StepReport& out) const {
+  out.loss = finite > 0 ? sum / static_cast<double>(finite) : kNone;
   for (const auto& [name, part] : components) out.components[name] = part.first / static_cast<double>(part.second);
-  out.grad_norm = grad_norm;
-  out.updates = updates;
-  out.skipped = skipped;
-  out.forward_ms = forward_ms;
-  out.backward_ms = backward_ms;
-  out.optimizer_ms = optimizer_ms;
-  out.tokens = tokens;
-  out.mean_cosine = mean_cosine;
-  return out;
 }
 
-double mean_cosine(const at::Tensor& x_BD) {
-  const auto rows = static_cast<double>(x_BD.size(0));
-  if (rows < 2) return kNone;
-  const double squares = normalize_rows(x_BD).sum(0).pow(2).sum().item<double>();
-  return (squares - rows) / (rows * (rows - 1));
+double mean_cosine(double squares, int64_t rows) {
+  const auto n = static_cast<double>(rows);
+  return rows < 2 ? kNone : (squares - n) / (n * (n - 1));
+}
+
+at::Tensor cosine_squares(const at::Tensor& x_BD) {
+  return normalize_rows(x_BD).sum(0).pow(2).sum();
 }
 
 }  // namespace st

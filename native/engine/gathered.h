@@ -7,9 +7,9 @@
 #include <map>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "engine/trainer.h"
+#include "losses/loss.h"
 
 namespace st {
 
@@ -29,18 +29,19 @@ class Timer {
   Clock::time_point start_ = Clock::now();
 };
 
-// What is gathered from batch to batch until it is reported.
+// Losses from batch to batch until they are reported; reading them waits for their device.
 struct Gathered {
-  double loss_sum = 0;
-  int64_t batches = 0, finite_batches = 0, updates = 0, skipped = 0, tokens = 0;
-  double forward_ms = 0, backward_ms = 0, optimizer_ms = 0, mean_cosine = kNone;
+  double sum = 0;
+  int64_t finite = 0;  // batches
   std::map<std::string, std::pair<double, int64_t>> components;
 
-  void add(double loss, const std::vector<std::pair<std::string, double>>& logged);
-  StepReport report(double grad_norm) const;
+  void add(const LossValue& value);
+  void report(StepReport& out) const;
 };
 
-// Of all pairs of different rows.
-double mean_cosine(const at::Tensor& x_BD);
+// Over all pairs of different rows, from cosine_squares(); NaN where there is no pair.
+double mean_cosine(double squares, int64_t rows);
+// The square of the length of the sum of all rows, each brought to length 1.
+at::Tensor cosine_squares(const at::Tensor& x_BD);
 
 }  // namespace st

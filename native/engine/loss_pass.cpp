@@ -2,30 +2,25 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/empty.h>
 #include <torch/csrc/autograd/autograd.h>
 
-#include <cstring>
-
-#include "core/device.h"
+#include "core/upload.h"
 
 namespace st {
 
 namespace {
 
 template <typename T>
-at::Tensor copy_of(const std::vector<T>& values, at::ScalarType type) {
-  at::Tensor out = at::empty({static_cast<int64_t>(values.size())}, type);
-  std::memcpy(out.data_ptr(), values.data(), values.size() * sizeof(T));
-  return out;
+at::Tensor upload_as(at::ScalarType master, const std::vector<T>& values, at::Device device) {
+  return master == at::kDouble ? upload<double>(values, device) : upload<float>(values, device);
 }
 
 at::Tensor label_tensor(const PackedBatch& batch, at::ScalarType master, at::Device device) {
   at::Tensor out;
   if (auto* floats = std::get_if<std::vector<float>>(&batch.labels)) {
-    out = copy_of(*floats, at::kFloat).to(master);
+    out = upload_as(master, *floats, device);
   } else if (auto* integers = std::get_if<std::vector<int32_t>>(&batch.labels)) {
-    out = copy_of(*integers, at::kInt).to(at::kLong);
+    out = upload<int64_t>(*integers, device);
   } else {
     return out;
   }
@@ -33,7 +28,7 @@ at::Tensor label_tensor(const PackedBatch& batch, at::ScalarType master, at::Dev
   for (int64_t size : batch.label_shape) expected *= size;
   check(batch.label_shape.empty() || expected == out.numel(), "ERR_INVALID_ARGUMENT", "Expected ", expected,
         " labels for labelShape but found ", out.numel());
-  return (batch.label_shape.empty() ? out : out.view(batch.label_shape)).to(device);
+  return batch.label_shape.empty() ? out : out.view(batch.label_shape);
 }
 
 // Leaves of everything that a loss may be differentiated by.
@@ -89,12 +84,12 @@ LossGradients run(const OwnedLoss& owned, const LossContext& context, const Netw
                   .training = context.training,
                   .draw = context.dropout.key};
   if (batch.guide_width > 0) {
-    input.guide_CBG = copy_of(batch.guide, at::kFloat).to(master).view({columns, -1, batch.guide_width}).to(device);
+    input.guide_CBG = upload_as(master, batch.guide, device).view({columns, -1, batch.guide_width});
   }
   if (!batch.text_ids.empty()) {
-    input.text_ids_CB = copy_of(batch.text_ids, at::kInt).to(at::kLong).view({columns, -1}).to(device);
+    input.text_ids_CB = upload<int64_t>(batch.text_ids, device).view({columns, -1});
   }
-  if (!batch.lists.empty()) input.lists_Q1 = copy_of(batch.lists, at::kInt).to(at::kLong);
+  if (!batch.lists.empty()) input.lists_Q1 = upload<int64_t>(batch.lists, at::kCPU);
   for (size_t i = 0; i + 1 < outputs.layers_RD.size(); ++i) {
     input.layers_CBD.push_back(by_column(leaves.add(outputs.layers_RD[i], with_grad), columns));
   }
@@ -113,8 +108,8 @@ LossGradients run(const OwnedLoss& owned, const LossContext& context, const Netw
   owned.loss->check_batch(input);
   const LossValue value = owned.loss->forward(input);
   LossGradients out;
-  out.loss = value.total.item<double>();
-  for (const auto& [name, number] : value.logged) out.logged.emplace_back(name, number.item<double>());
+  out.value.total = value.total.detach();
+  for (const auto& [name, number] : value.logged) out.value.logged.emplace_back(name, number.detach());
   if (!with_grad) return out;
 
   // A batch may leave the loss without any connection to its input: then there is nothing to learn from it.
@@ -142,8 +137,8 @@ LossGradients differentiate(const OwnedLoss& owned, const LossContext& context, 
   return run(owned, context, outputs, scale, true);
 }
 
-LossGradients value_of(const OwnedLoss& owned, const LossContext& context, const Network::Output& outputs) {
-  return run(owned, context, outputs, 1, false);
+LossValue value_of(const OwnedLoss& owned, const LossContext& context, const Network::Output& outputs) {
+  return run(owned, context, outputs, 1, false).value;
 }
 
 }  // namespace st

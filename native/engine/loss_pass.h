@@ -27,8 +27,7 @@ struct LossContext {
 
 // A loss and the gradients of what it was computed from, in the form of what the network gave.
 struct LossGradients {
-  double loss = 0;
-  std::vector<std::pair<std::string, double>> logged;
+  LossValue value{at::Tensor()};  // on the device, without the way back to what it came from
   Network::Output outputs;
   std::vector<at::Tensor> parameters;         // of the loss, by ParamId; undefined where unused
   std::map<std::string, at::Tensor> encoder;  // of the encoder's tensors that the loss used itself
@@ -39,6 +38,6 @@ struct LossGradients {
 LossGradients differentiate(const OwnedLoss& owned, const LossContext& context, const Network::Output& outputs,
                             double scale);
 // The value alone.
-LossGradients value_of(const OwnedLoss& owned, const LossContext& context, const Network::Output& outputs);
+LossValue value_of(const OwnedLoss& owned, const LossContext& context, const Network::Output& outputs);
 
 }  // namespace st

@@ -1,6 +1,7 @@
 #include "engine/trained.h"
 
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/zeros.h>
 
 #include <algorithm>
 
@@ -9,18 +10,22 @@
 
 namespace st {
 
-Trained::Trained(Parameters& parameters, std::string prefix, const Config& optimizer)
+Trained::Trained(Parameters& parameters, std::string prefix, const Config& optimizer, bool queued)
     : parameters_(parameters),
       prefix_(std::move(prefix)),
       gradients_(parameters.layout, parameters.flat()),
       optimizer_(make_optimizer(optimizer, parameters.layout.trained_end(), parameters.flat())),
-      lazy_rows_(optimizer_->lazy_rows(parameters)) {
+      lazy_rows_(queued ? nullptr : optimizer_->lazy_rows(parameters)),
+      queued_(queued) {
+  if (queued_) updates_there_ = at::zeros({}, parameters.flat().options().dtype(at::kFloat));
   set_groups({});
 }
 
 void Trained::set_groups(const std::map<std::string, int>& groups) {
   segments_.clear();
-  const at::Tensor table = parameters_.token_table >= 0 ? parameters_.master(parameters_.token_table) : at::Tensor();
+  // On a device a list of its rows costs more than it saves.
+  const bool by_row = !queued_ && parameters_.token_table >= 0;
+  const at::Tensor table = by_row ? parameters_.master(parameters_.token_table) : at::Tensor();
   for (const TensorInfo& tensor : parameters_.layout.tensors(true)) {
     const auto found = groups.find(prefix_ + tensor.name);
     const int group = found != groups.end() ? found->second : tensor.group == Group::kDecay ? 0 : 1;
@@ -43,8 +48,6 @@ void Trained::set_groups(const std::map<std::string, int>& groups) {
 
 // Where gradients may differ from 0: of the token table only the rows that batches have read.
 std::vector<Trained::Segment> Trained::with_gradients() {
-  // On other devices a list of rows costs more than it saves.
-  if (!gradients_.flat().is_cpu()) return segments_;
   std::vector<Segment> out;
   for (const Segment& segment : segments_) {
     if (!segment.table || gradients_.all_touched()) {
@@ -69,10 +72,9 @@ double Trained::squared_norm() {
   std::vector<Span> spans;
   for (const Segment& segment : with_gradients()) {
     if (segment.group >= 0) {
-      // The table row by row where rows of zeros may be left out, so that this does not matter to the last digit. A
-      // device has each range summed, and waited for, by itself.
-      const bool by_row = segment.table && gradients_.flat().is_cpu();
-      const int64_t step = by_row ? parameters_.master(parameters_.token_table).size(1) : segment.end - segment.begin;
+      // The table row by row: whether rows of zeros are left out does not matter to the last digit then.
+      const int64_t step =
+          segment.table ? parameters_.master(parameters_.token_table).size(1) : segment.end - segment.begin;
       for (int64_t begin = segment.begin; begin < segment.end; begin += step) spans.push_back({begin, begin + step});
     } else {
       gradients_.flat().narrow(0, segment.begin, segment.end - segment.begin).zero_();
@@ -84,7 +86,7 @@ double Trained::squared_norm() {
 void Trained::update(const std::vector<double>& rates, const std::vector<double>& weight_decays, double grad_factor,
                      bool keep_gradients) {
   const ProfileScope scope("update");
-  ++updates;
+  ++updates_;
   const at::Tensor kept = keep_gradients ? gradients_.flat().clone() : at::Tensor();
   const auto range_of = [&](const Segment& segment) {
     const auto group = static_cast<size_t>(segment.group);
@@ -102,10 +104,10 @@ void Trained::update(const std::vector<double>& rates, const std::vector<double>
   for (const Segment& segment : lazy_rows_ != nullptr ? with_gradients() : segments_) {
     if (segment.group >= 0) ranges.push_back(range_of(segment));
   }
-  optimizer_->update(ranges, updates, grad_factor, {parameters_.flat(), gradients_.flat(), parameters_.flat_copy()});
+  optimizer_->update(ranges, updates_, grad_factor, {parameters_.flat(), gradients_.flat(), parameters_.flat_copy()});
   for (const Segment& segment : segments_) {
     if (!segment.table || segment.group < 0 || lazy_rows_ == nullptr || gradients_.all_touched()) continue;
-    lazy_rows_->updated(gradients_.touched(), range_of(segment), updates);
+    lazy_rows_->updated(gradients_.touched(), range_of(segment), updates_);
   }
   if (kept.defined()) {
     gradients_.flat().copy_(kept);
@@ -127,6 +129,49 @@ void Trained::drop_gradients() {
 void Trained::loaded(bool gradients) {
   parameters_.refresh();
   if (gradients) gradients_.touch_all();
+}
+
+int64_t Trained::updates() const {
+  return queued_ ? static_cast<int64_t>(updates_there_.item<float>()) : updates_;
+}
+
+void Trained::set_updates(int64_t updates) {
+  updates_ = updates;
+  if (queued_) updates_there_.fill_(updates);
+}
+
+at::Tensor Trained::queue_squared_norm() {
+  for (const Segment& segment : segments_) {
+    if (segment.group < 0) gradients_.flat().narrow(0, segment.begin, segment.end - segment.begin).zero_();
+  }
+  // What lies between tensors is 0.
+  return reference::squared_norm(gradients_.flat());
+}
+
+void Trained::queue_update(const at::Tensor& rates_G, const std::vector<double>& weight_decays,
+                           const cuda::ClipState& clip, bool clipped, bool keep_gradients) {
+  updates_there_.add_(clip.advanced);
+  const at::Tensor kept = keep_gradients ? gradients_.flat().clone() : at::Tensor();
+  std::vector<QueuedRange> ranges;
+  for (const Segment& segment : segments_) {
+    if (segment.group < 0) continue;
+    ranges.push_back({segment.begin, segment.end, rates_G[segment.group], weight_decays[segment.group]});
+  }
+  optimizer_->queue_update(ranges, {updates_there_, clipped ? clip.divisor : at::Tensor(), clip.skipped},
+                           {parameters_.flat(), gradients_.flat(), parameters_.flat_copy()});
+  if (!kept.defined()) return;
+  gradients_.flat().copy_(kept);
+  queue_drop(clip);
+}
+
+void Trained::queue_drop(const cuda::ClipState& clip) {
+  gradients_.flat().masked_fill_(clip.skipped.to(at::kBool), 0);
+}
+
+void Trained::queued() {
+  gradients_.forget();
+  parameters_.change();
+  used = false;
 }
 
 bool Trained::find(const std::string& name, at::Tensor& flat, std::string& in_layout) const {

@@ -11,11 +11,12 @@
 
 namespace st {
 
-// Values, gradients and optimiser of one set of parameters: the encoder's, its twin's, or one loss's.
+// Values, gradients and optimiser of one set of parameters: the encoder's, its twin's, or one loss's. A `queued` one is
+// updated by queue_update() on a device that is not waited for, else by update() on the CPU.
 class Trained {
  public:
   // `prefix` stands before the layout's names.
-  Trained(Parameters& parameters, std::string prefix, const Config& optimizer);
+  Trained(Parameters& parameters, std::string prefix, const Config& optimizer, bool queued = false);
 
   // Group of each named tensor, -1 = frozen; others are in group 0 (decay) or 1 (no decay).
   void set_groups(const std::map<std::string, int>& groups);
@@ -27,6 +28,16 @@ class Trained {
   // In place of an update.
   void drop_gradients();
 
+  // The same with numbers that stay on the device (ops/device_update.h). They may be recorded and repeated; what the
+  // host keeps is brought up to date by queued() alone.
+  at::Tensor queue_squared_norm();  // float64, 0-dim
+  // `rates_G`: float32, by group.
+  void queue_update(const at::Tensor& rates_G, const std::vector<double>& weight_decays, const cuda::ClipState& clip,
+                    bool clipped, bool keep_gradients);
+  // Where the update was skipped.
+  void queue_drop(const cuda::ClipState& clip);
+  void queued();
+
   // The flat buffer that a name's prefix (grad., exp_avg., ...) asks for and the name in the layout; nothing for names
   // of other sets. Updates that were put off are done before.
   bool find(const std::string& name, at::Tensor& flat, std::string& in_layout) const;
@@ -36,8 +47,11 @@ class Trained {
   Parameters& parameters() { return parameters_; }
   Gradients& gradients() { return gradients_; }
 
-  int64_t updates = 0;  // what the bias correction depends on
-  bool used = false;    // whether a batch since the last update has reached it
+  // What the bias correction depends on. Waits for the device.
+  int64_t updates() const;
+  void set_updates(int64_t updates);
+
+  bool used = false;  // whether a batch since the last update has reached it
 
  private:
   struct Segment {
@@ -53,6 +67,9 @@ class Trained {
   std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<LazyRows> lazy_rows_;
   std::vector<Segment> segments_;
+  bool queued_;
+  int64_t updates_ = 0;
+  at::Tensor updates_there_;  // in its place where `queued`: float32, 0-dim, exact up to 2^24
 };
 
 }  // namespace st

@@ -26,6 +26,7 @@ struct TrainerSpec {
   std::string precision;  // float32 or bfloat16 while this trainer lives; empty = as the encoder was made
   bool activation_checkpointing = false;
   bool compat_loss_gradients = false;
+  bool without_waiting = false;  // the step of a GPU on the CPU too: for tests of it
 };
 
 struct StepOptions {

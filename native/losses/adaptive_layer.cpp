@@ -38,7 +38,10 @@ class AdaptiveLayer : public Loss {
           "AdaptiveLayerLoss cannot hold ", inner.string("type"), ", which reads more than sentence embeddings");
   }
 
-  LossNeeds needs() const override { return {.layers = true}; }
+  LossNeeds needs() const override {
+    // A choice of layers is made on the host.
+    return {.layers = true, .capturable = per_step_ < 1 && inner_->needs().capturable};
+  }
   void initialize(Parameters& parameters, uint64_t seed) const override { inner_->initialize(parameters, seed); }
 
   void check_batch(const LossInput& input) const override {

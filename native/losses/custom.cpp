@@ -24,7 +24,7 @@ class Custom : public Loss {
     }
   }
 
-  LossNeeds needs() const override { return {.external = true}; }
+  LossNeeds needs() const override { return {.external = true, .capturable = false}; }
   void check_batch(const LossInput&) const override {}
   LossValue forward(const LossInput&) const override {
     fail("ERR_INVALID_ARGUMENT", "A custom loss has no forward pass here: use embed and apply");

@@ -86,7 +86,7 @@ class DenoisingAutoEncoder : public Loss {
     }
   }
 
-  LossNeeds needs() const override { return {.encoder = tied_}; }
+  LossNeeds needs() const override { return {.encoder = tied_, .capturable = false}; }
   void initialize(Parameters& parameters, uint64_t seed) const override { network_.initialize(parameters, seed); }
 
   void check_batch(const LossInput& input) const override {

@@ -21,6 +21,9 @@ struct LossNeeds {
   bool encoder = false;   // the encoder's own parameters, for weights that are tied to them
   bool twin = false;      // column 0 goes through a trained copy of the encoder (its tensors: loss.model1.*)
   bool external = false;  // value and gradients come from the caller: there is no forward()
+  // Whether what forward() queues on a device is the same for every batch of the same shapes: it reads no value back,
+  // draws nothing, and of the batch uses labels, guide_CBG and text_ids_CB alone.
+  bool capturable = true;
 };
 
 struct LossInput {
@@ -91,6 +94,8 @@ std::unique_ptr<Loss> make_loss(const Config& spec, int64_t embedding_width, Los
 // For check_batch.
 void require_columns(const char* loss, const LossInput& input, int64_t least, int64_t most);
 void require_labels(const char* loss, const LossInput& input, bool integers);
+// Labels from 0 to classes - 1, one for each row.
+void require_classes(const char* loss, const LossInput& input, int64_t classes);
 // For factories: throws ERR_UNKNOWN_OPTION unless every member of the spec is `type` or one of `names`.
 void require_options(const Config& spec, const std::vector<std::string>& names);
 // For initialize(): as torch.nn.Linear, uniform within 1 / sqrt(inputs).

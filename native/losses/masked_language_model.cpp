@@ -19,7 +19,7 @@ class MaskedLanguageModel : public Loss {
     require_options(spec, {"config"});
   }
 
-  LossNeeds needs() const override { return {.tokens = true, .encoder = true}; }
+  LossNeeds needs() const override { return {.tokens = true, .encoder = true, .capturable = false}; }
   void initialize(Parameters& parameters, uint64_t seed) const override { network_.initialize(parameters, seed); }
 
   void check_batch(const LossInput& input) const override {

@@ -51,7 +51,13 @@ class Matryoshka : public Loss {
           inner.string("type"), ", which reads more than sentence embeddings");
   }
 
-  LossNeeds needs() const override { return inner_->needs(); }
+  LossNeeds needs() const override {
+    LossNeeds needs = inner_->needs();
+    // A choice of widths is made on the host.
+    const bool all = per_step_ < 1 || per_step_ >= static_cast<int64_t>(parts_.size());
+    needs.capturable = needs.capturable && all;
+    return needs;
+  }
   void check_batch(const LossInput& input) const override { inner_->check_batch(input); }
   void initialize(Parameters& parameters, uint64_t seed) const override { inner_->initialize(parameters, seed); }
 

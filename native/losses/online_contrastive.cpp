@@ -21,6 +21,9 @@ class OnlineContrastive : public Loss {
     require_options(spec, {"distanceMetric", "margin"});
   }
 
+  // How many pairs count is read back.
+  LossNeeds needs() const override { return {.capturable = false}; }
+
   void check_batch(const LossInput& input) const override {
     require_columns("OnlineContrastiveLoss", input, 2, 2);
     require_labels("OnlineContrastiveLoss", input, false);

@@ -72,6 +72,22 @@ void require_labels(const char* loss, const LossInput& input, bool integers) {
         " needs integer labels (an Int32Array)");
 }
 
+void require_classes(const char* loss, const LossInput& input, int64_t classes) {
+  require_labels(loss, input, true);
+  const auto in_range = [&](int64_t least, int64_t most) {
+    check(least >= 0 && most < classes, "ERR_INVALID_DATA", loss, " has numLabels ", classes, ", so labels from 0 to ",
+          classes - 1, ", but found ", least < 0 ? least : most);
+  };
+  // Those of the batch itself lie on the host, where no device has to be waited for.
+  const auto* labels = input.batch == nullptr ? nullptr : std::get_if<std::vector<int32_t>>(&input.batch->labels);
+  if (labels != nullptr) {
+    const auto [least, most] = std::minmax_element(labels->begin(), labels->end());
+    if (least != labels->end()) in_range(*least, *most);
+  } else {
+    in_range(input.labels.min().item<int64_t>(), input.labels.max().item<int64_t>());
+  }
+}
+
 void require_options(const Config& spec, const std::vector<std::string>& names) {
   for (const auto& [name, value] : spec.object()) {
     check(name == "type" || std::find(names.begin(), names.end(), name) != names.end(), "ERR_UNKNOWN_OPTION",

@@ -3,8 +3,6 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/cross_entropy_loss.h>
 #include <ATen/ops/linear.h>
-#include <ATen/ops/max.h>
-#include <ATen/ops/min.h>
 
 #include "core/error.h"
 #include "losses/loss.h"
@@ -36,10 +34,7 @@ class Softmax : public Loss {
 
   void check_batch(const LossInput& input) const override {
     require_columns("SoftmaxLoss", input, 2, 2);
-    require_labels("SoftmaxLoss", input, true);
-    const int64_t least = input.labels.min().item<int64_t>(), most = input.labels.max().item<int64_t>();
-    check(least >= 0 && most < labels_, "ERR_INVALID_DATA", "SoftmaxLoss has numLabels ", labels_,
-          ", so labels from 0 to ", labels_ - 1, ", but found ", least < 0 ? least : most);
+    require_classes("SoftmaxLoss", input, labels_);
   }
 
   LossValue forward(const LossInput& input) const override {

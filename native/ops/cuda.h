@@ -42,15 +42,6 @@ bool takes_rows(const at::Tensor& x_TD);
 // differentiable by the scores.
 at::Tensor softmax_loss(const at::Tensor& scores_RN, int64_t first_target, double scale);
 
-struct AdamWUpdate {
-  double lr, weight_decay, beta1, beta2, epsilon;
-  int64_t step;  // from 1
-  double grad_factor;
-};
-// One range of flat float32 or float64 buffers, the gradient zeroed: LibTorch's fused AdamW, or the own kernel where
-// use_kernels(). Never waits for the device.
-void adamw(const AdamWUpdate& update, at::Tensor value, at::Tensor grad, at::Tensor exp_avg, at::Tensor exp_avg_sq);
-
 // Whether what is queued now is recorded (ops/graph.h): then everything that the host reads or writes stays as it is.
 bool is_recording();
 // Throws ERR_UNSUPPORTED while it is. `what` a step does that cannot be: "masks made by the host".

@@ -7,7 +7,6 @@
 
 #include "core/memory.h"
 #include "ops/cpu_call.h"
-#include "ops/cuda.h"
 #include "optim/lazy_rows.h"
 #include "optim/shares.h"
 
@@ -54,15 +53,6 @@ T* at_offset(const at::Tensor& flat, int64_t offset) {
 }  // namespace
 
 void AdamW::update(const std::vector<UpdateRange>& ranges, int64_t step, double grad_factor, const FlatBuffers& flat) {
-  if (!flat.values.is_cpu()) {
-    for (const UpdateRange& range : ranges) {
-      const auto part = [&](const at::Tensor& whole) { return whole.narrow(0, range.begin, range.end - range.begin); };
-      cuda::adamw({range.lr, range.weight_decay, options_.beta1, options_.beta2, options_.epsilon, step, grad_factor},
-                  part(flat.values), part(flat.gradients), part(exp_avg_), part(exp_avg_sq_));
-      if (flat.copy.defined()) part(flat.copy).copy_(part(flat.values));
-    }
-    return;
-  }
   with_storage(storage_of(flat), [&]<typename S>(S) {
     using A = kernels::arithmetic_t<S>;
     std::vector<kernels::AdamW<A>> calls;
@@ -75,6 +65,17 @@ void AdamW::update(const std::vector<UpdateRange>& ranges, int64_t step, double 
                                 at_offset<S>(flat.copy, at));
     });
   });
+}
+
+void AdamW::queue_update(const std::vector<QueuedRange>& ranges, const cuda::UpdateScalars& scalars,
+                         const FlatBuffers& flat) {
+  for (const QueuedRange& range : ranges) {
+    const auto part = [&](const at::Tensor& whole) {
+      return whole.defined() ? whole.narrow(0, range.begin, range.end - range.begin) : whole;
+    };
+    cuda::adamw({range.weight_decay, options_.beta1, options_.beta2, options_.epsilon}, range.rate, scalars,
+                {part(flat.values), part(flat.gradients), part(exp_avg_), part(exp_avg_sq_), part(flat.copy)});
+  }
 }
 
 void AdamW::replay(const std::vector<AdamWRates>& updates, const std::vector<Late>& spans, int64_t width,

@@ -21,6 +21,8 @@ class AdamW : public Optimizer {
 
   void update(const std::vector<UpdateRange>& ranges, int64_t step, double grad_factor,
               const FlatBuffers& flat) override;
+  void queue_update(const std::vector<QueuedRange>& ranges, const cuda::UpdateScalars& scalars,
+                    const FlatBuffers& flat) override;
   std::vector<std::pair<std::string, at::Tensor>> state() override {
     return {{"exp_avg", exp_avg_}, {"exp_avg_sq", exp_avg_sq_}};
   }

@@ -2,6 +2,7 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/sqrt.h>
+#include <ATen/ops/where.h>
 #include <ATen/ops/zeros.h>
 
 #include "core/error.h"
@@ -21,16 +22,38 @@ class RangeOptimizer : public Optimizer {
  public:
   void update(const std::vector<UpdateRange>& ranges, int64_t, double grad_factor, const FlatBuffers& flat) final {
     for (const UpdateRange& range : ranges) {
-      const int64_t count = range.end - range.begin;
-      at::Tensor value = flat.values.narrow(0, range.begin, count), grad = flat.gradients.narrow(0, range.begin, count);
-      update(range, grad_factor, value, grad);
-      grad.zero_();
-      if (flat.copy.defined()) flat.copy.narrow(0, range.begin, count).copy_(value);
+      with_range(range, flat, [&](at::Tensor value, at::Tensor grad) { update(range, grad_factor, value, grad); });
+    }
+  }
+
+  void queue_update(const std::vector<QueuedRange>& ranges, const cuda::UpdateScalars& scalars,
+                    const FlatBuffers& flat) final {
+    const at::Tensor skipped = scalars.skipped.to(at::kBool);
+    for (const QueuedRange& range : ranges) {
+      with_range(range, flat, [&](at::Tensor value, at::Tensor grad) {
+        // A rate and a gradient of 0 leave the values as they are, bit for bit.
+        if (scalars.divisor.defined()) grad.div_(scalars.divisor);
+        grad.masked_fill_(skipped, 0);
+        update(range.rate * (1 - scalars.skipped), range, skipped, value, grad);
+      });
     }
   }
 
  protected:
   virtual void update(const UpdateRange& range, double grad_factor, at::Tensor value, at::Tensor grad) = 0;
+  // Where `skipped`, gradient and rate are 0: the state has to stay too.
+  virtual void update(const at::Tensor& rate, const QueuedRange& range, const at::Tensor& skipped, at::Tensor value,
+                      at::Tensor grad) = 0;
+
+ private:
+  template <typename Range, typename Work>
+  void with_range(const Range& range, const FlatBuffers& flat, const Work& work) {
+    const int64_t count = range.end - range.begin;
+    at::Tensor value = flat.values.narrow(0, range.begin, count), grad = flat.gradients.narrow(0, range.begin, count);
+    work(value, grad);
+    grad.zero_();
+    if (flat.copy.defined()) flat.copy.narrow(0, range.begin, count).copy_(value);
+  }
 };
 
 // torch.optim.SGD without momentum.
@@ -39,9 +62,14 @@ class Sgd : public RangeOptimizer {
   std::vector<std::pair<std::string, at::Tensor>> state() override { return {}; }
 
  protected:
+  // value - lr (factor grad + decay value)
   void update(const UpdateRange& range, double grad_factor, at::Tensor value, at::Tensor grad) override {
-    // value - lr (factor grad + decay value)
     value.mul_(1 - range.lr * range.weight_decay).sub_(grad, range.lr * grad_factor);
+  }
+
+  void update(const at::Tensor& rate, const QueuedRange& range, const at::Tensor&, at::Tensor value,
+              at::Tensor grad) override {
+    value.mul_(1 - rate * range.weight_decay).addcmul_(grad, rate, -1);
   }
 };
 
@@ -62,6 +90,14 @@ class RmsProp : public RangeOptimizer {
     if (range.weight_decay != 0) grad.add_(value, range.weight_decay);
     square.mul_(alpha_).addcmul_(grad, grad, 1 - alpha_);
     value.addcdiv_(grad, square.sqrt().add_(epsilon_), -range.lr);
+  }
+
+  void update(const at::Tensor& rate, const QueuedRange& range, const at::Tensor& skipped, at::Tensor value,
+              at::Tensor grad) override {
+    at::Tensor square = square_avg_.narrow(0, range.begin, range.end - range.begin);
+    if (range.weight_decay != 0) grad.add_(value, range.weight_decay);
+    square.copy_(at::where(skipped, square, (square * alpha_).addcmul_(grad, grad, 1 - alpha_)));
+    value.addcdiv_(grad.mul_(rate), square.sqrt().add_(epsilon_), -1);
   }
 
  private:

@@ -7,6 +7,7 @@
 
 #include "core/config.h"
 #include "core/parameters.h"
+#include "ops/device_update.h"
 
 namespace st {
 
@@ -14,6 +15,13 @@ namespace st {
 struct UpdateRange {
   int64_t begin, end;
   double lr, weight_decay;
+};
+
+// The same with a learning rate that lies on the device: 0-dim, float32.
+struct QueuedRange {
+  int64_t begin, end;
+  at::Tensor rate;
+  double weight_decay;
 };
 
 // What an update works on; `copy` of the values in another dtype, undefined where there is none.
@@ -30,6 +38,9 @@ class Optimizer {
   // renews the copies.
   virtual void update(const std::vector<UpdateRange>& ranges, int64_t step, double grad_factor,
                       const FlatBuffers& flat) = 0;
+  // The same by numbers on the device, which is not waited for.
+  virtual void queue_update(const std::vector<QueuedRange>& ranges, const cuda::UpdateScalars& scalars,
+                            const FlatBuffers& flat) = 0;
   // Flat buffers as long as the gradients, by the name that stands before a tensor's: exp_avg, exp_avg_sq.
   virtual std::vector<std::pair<std::string, at::Tensor>> state() = 0;
   // For the token table, if updates of rows without gradient can be put off; else null.

@@ -10,11 +10,6 @@ namespace st {
 
 double squared_norm(const at::Tensor& flat, const std::vector<Span>& ranges) {
   double sum = 0;
-  if (!flat.is_cpu()) {
-    for (const Span& range : ranges)
-      sum += reference::squared_norm(flat.narrow(0, range.begin, range.end - range.begin));
-    return sum;
-  }
   const std::vector<Piece> pieces = pieces_of(ranges);
   std::vector<double> squares(pieces.size());
   with_storage(flat.scalar_type(), [&]<typename S>(S) {
@@ -30,19 +25,14 @@ double squared_norm(const at::Tensor& flat, const std::vector<Span>& ranges) {
 namespace reference {
 
 // Of millions of elements: one sum in float32 loses a thousandth, so rows are summed up in double.
-double squared_norm(const at::Tensor& range) {
+at::Tensor squared_norm(const at::Tensor& flat) {
   constexpr int64_t kRow = 16384;
-  const int64_t whole = range.numel() / kRow * kRow;
-  double sum = 0;
-  if (whole > 0) {
-    const at::Tensor rows = at::linalg_vector_norm(range.narrow(0, 0, whole).view({-1, kRow}), 2, at::IntArrayRef{1});
-    sum = rows.to(at::kDouble).pow(2).sum().item<double>();
-  }
-  if (whole < range.numel()) {
-    const double rest = at::linalg_vector_norm(range.narrow(0, whole, range.numel() - whole)).item<double>();
-    sum += rest * rest;
-  }
-  return sum;
+  const int64_t whole = flat.numel() / kRow * kRow;
+  const auto of = [](const at::Tensor& rows) {
+    return at::linalg_vector_norm(rows, 2, at::IntArrayRef{1}).to(at::kDouble).square().sum();
+  };
+  const at::Tensor rest = of(flat.narrow(0, whole, flat.numel() - whole).view({1, -1}));
+  return whole > 0 ? of(flat.narrow(0, 0, whole).view({-1, kRow})) + rest : rest;
 }
 
 }  // namespace reference

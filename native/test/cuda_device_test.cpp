@@ -4,6 +4,7 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/cross_entropy_loss.h>
 #include <ATen/ops/from_blob.h>
+#include <ATen/ops/full.h>
 #include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
 
@@ -13,6 +14,7 @@
 #include "core/features.h"
 #include "cuda/attention.h"
 #include "ops/cuda.h"
+#include "ops/device_update.h"
 #include "ops/pooling.h"
 #include "ops/similarity.h"
 #include "optim/adamw.h"
@@ -144,10 +146,28 @@ TEST_F(CudaDevice, AdamWIsTheReference) {
     for (uint64_t seed : {1, 2, 3, 4}) out.push_back(random_tensor({100003}, at::kFloat, seed).abs().to(device));
     return out;
   };
+  const auto number = [&](double value, at::ScalarType type = at::kFloat) {
+    return at::full({}, value, at::TensorOptions().dtype(type).device(device_));
+  };
+  const cuda::ClipState clip{
+      number(0, at::kDouble), number(0, at::kDouble), number(0, at::kDouble), number(0), number(0), number(0)};
   std::vector<at::Tensor> found = buffers(device_), expected = buffers(at::kCPU);
-  cuda::adamw({2e-3, 0.01, 0.9, 0.999, 1e-8, 3, 0.5}, found[0], found[1], found[2], found[3]);
-  reference::adamw({0.9, 0.999, 1e-8}, 3, 2e-3, 0.01, 0.5, expected[0], expected[1], expected[2], expected[3]);
-  for (size_t i = 0; i < found.size(); ++i) expect_close(found[i].cpu(), expected[i], 1e-5, std::to_string(i));
+  for (const bool finite : {true, false}) {
+    // A norm of 2, of which 1 is let through; the second time it is not a number.
+    cuda::clip(number(finite ? 4 : NAN, at::kDouble), 1, clip);
+    const at::Tensor copy = found[0].to(at::kBFloat16);
+    cuda::adamw({0.01, 0.9, 0.999, 1e-8}, number(2e-3), {number(3), clip.divisor, clip.skipped},
+                {found[0], found[1], found[2], found[3], copy});
+    if (finite) {
+      reference::adamw({0.9, 0.999, 1e-8}, 3, 2e-3, 0.01, 1 / (2 + 1e-6), expected[0], expected[1], expected[2],
+                       expected[3]);
+    }
+    for (size_t i = 0; i < found.size(); ++i) expect_close(found[i].cpu(), expected[i], 1e-5, std::to_string(i));
+    EXPECT_TRUE(same_bits(copy.cpu(), found[0].cpu().to(at::kBFloat16)));
+    found[1].fill_(NAN);
+  }
+  EXPECT_EQ(clip.updates.item<double>(), 1);
+  EXPECT_EQ(clip.skips.item<double>(), 1);
 }
 
 TEST_F(CudaDevice, WeightGradientsAddUpInFloat32) {

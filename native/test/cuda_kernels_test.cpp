@@ -13,7 +13,6 @@
 #include <limits>
 #include <thread>
 
-#include "cuda/adamw.h"
 #include "cuda/dropout_site.h"
 #include "cuda/mean_pool.h"
 #include "cuda/residual_norm.h"
@@ -21,7 +20,6 @@
 #include "ops/cuda.h"
 #include "ops/pooling.h"
 #include "ops/similarity.h"
-#include "optim/adamw.h"
 #include "support.h"
 
 namespace st::test {
@@ -358,85 +356,6 @@ TEST(CudaKernels, SoftmaxLossIsDifferentiable) {
   expect_close(found.detach(), expected.detach(), 1e-5, "loss");
   expect_close(torch::autograd::grad({found}, {leaf})[0], torch::autograd::grad({expected}, {other})[0], 1e-5,
                "gradient");
-}
-
-struct Buffers {
-  at::Tensor value = random_tensor({300}, at::kFloat, 1), grad = random_tensor({300}, at::kFloat, 2),
-             exp_avg = random_tensor({300}, at::kFloat, 3), exp_avg_sq = random_tensor({300}, at::kFloat, 4).abs();
-
-  void expect_like(const Buffers& expected, const std::string& what) const {
-    expect_close(value, expected.value, 1e-6, what + ", value");
-    expect_close(exp_avg, expected.exp_avg, 1e-6, what + ", exp_avg");
-    expect_close(exp_avg_sq, expected.exp_avg_sq, 1e-6, what + ", exp_avg_sq");
-    EXPECT_EQ(grad.abs().max().item<float>(), 0) << what;
-  }
-};
-
-const AdamWOptions kOptions{0.9, 0.999, 1e-8};
-constexpr double kRate = 2e-3, kDecay = 0.01;
-
-void reference_step(Buffers& b, double factor) {
-  reference::adamw(kOptions, 3, kRate, kDecay, factor, b.value, b.grad, b.exp_avg, b.exp_avg_sq);
-}
-
-TEST(CudaKernels, AdamW) {
-  const float norm = Buffers().grad.norm().item<float>(), squared = norm * norm;
-  const float nothing_finite = std::numeric_limits<float>::quiet_NaN();
-  struct Case {
-    const char* name;
-    const float* squared_norm;
-    float max_norm, grad_factor;
-    double expected_factor;
-  };
-  for (const Case& c :
-       {Case{"without clipping", nullptr, 0, 0.5f, 0.5}, Case{"clipped", &squared, 1, 1, 1 / (norm + 1e-6)},
-        Case{"below the limit", &squared, 1e6f, 1, 1}, Case{"without limit", &squared, 0, 1, 1}}) {
-    Buffers found, expected;
-    reference_step(expected, c.expected_factor);
-    const at::Tensor copy = at::zeros({300}, at::kBFloat16);
-    const cuda::AdamWStep step{static_cast<float>(kRate),
-                               static_cast<float>(kDecay),
-                               0.999f,
-                               1e-8f,
-                               static_cast<float>(1 - 0.9),
-                               static_cast<float>(1 - 0.999),
-                               static_cast<float>(1 - std::pow(0.9, 3)),
-                               static_cast<float>(std::sqrt(1 - std::pow(0.999, 3))),
-                               c.grad_factor,
-                               c.squared_norm,
-                               c.max_norm};
-    const cuda::AdamWBuffers buffers{300,
-                                     raw<float>(found.value),
-                                     raw<float>(found.grad),
-                                     raw<float>(found.exp_avg),
-                                     raw<float>(found.exp_avg_sq),
-                                     raw<cuda::Bf16>(copy)};
-    const float factor = cuda::clip_factor(step);
-    for (int64_t i = 0; i < buffers.count; ++i) cuda::adamw_element(step, factor, buffers, i);
-    found.expect_like(expected, c.name);
-    EXPECT_TRUE(same_bits(copy, found.value.to(at::kBFloat16))) << c.name;
-  }
-  // A gradient that is not finite changes nothing and is gone.
-  Buffers found, before;
-  cuda::AdamWStep step{};
-  step.grad_factor = 1;
-  step.squared_norm = &nothing_finite;
-  const cuda::AdamWBuffers buffers{
-      300,    raw<float>(found.value), raw<float>(found.grad), raw<float>(found.exp_avg), raw<float>(found.exp_avg_sq),
-      nullptr};
-  for (int64_t i = 0; i < buffers.count; ++i) cuda::adamw_element(step, cuda::clip_factor(step), buffers, i);
-  found.expect_like(before, "skipped");
-}
-
-// LibTorch's fused AdamW, which runs on the CPU too, as the device's path calls it.
-TEST(CudaKernels, FusedAdamWIsTheReference) {
-  for (double factor : {1.0, 0.25}) {
-    Buffers found, expected;
-    reference_step(expected, factor);
-    cuda::adamw({kRate, kDecay, kOptions.beta1, kOptions.beta2, kOptions.epsilon, 3, factor}, found.value, found.grad,
-                found.exp_avg, found.exp_avg_sq);
-    found.expect_like(expected, "factor " + std::to_string(factor));
-  }
 }
 
 TEST(CudaKernels, WeightGradientsAddUp) {

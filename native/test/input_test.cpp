@@ -169,7 +169,7 @@ Trained train(Network& network, const OwnedLoss& loss, const PackedBatch& batch,
   const LossGradients found = differentiate(loss, {batch, network, key, true}, outputs, 1);
   Gradients gradients(network.parameters().layout, network.parameters().flat());
   network.backward(input, key, found.outputs, gradients);
-  Trained out{outputs.embeddings_RD, found.loss, {}};
+  Trained out{outputs.embeddings_RD, found.value.total.item<double>(), {}};
   for (const TensorInfo& tensor : network.parameters().layout.tensors(true)) {
     out.gradients[tensor.name] = network.parameters().layout.named_view(gradients.flat(), tensor);
   }

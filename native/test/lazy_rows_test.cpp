@@ -62,13 +62,13 @@ struct World {
   // Another optimiser over the same values, with the moments of this one.
   void resume(const char* optimizer, const std::map<std::string, int>& groups) {
     const at::Tensor m = flat("exp_avg.").clone(), v = flat("exp_avg_sq.").clone(), g = flat("grad.").clone();
-    const int64_t updates = trained->updates;
+    const int64_t updates = trained->updates();
     train(optimizer, groups);
     flat("exp_avg.").copy_(m);
     flat("exp_avg_sq.").copy_(v);
     flat("grad.").copy_(g);
     trained->loaded(true);
-    trained->updates = updates;
+    trained->set_updates(updates);
   }
 };
 
@@ -176,7 +176,8 @@ TEST(SquaredNorm, OfRanges) {
   for (at::ScalarType type : {at::kFloat, at::kDouble}) {
     const at::Tensor flat = random_tensor({300007}, type, 3);
     const double expected =
-        reference::squared_norm(flat.slice(0, 5, 70)) + reference::squared_norm(flat.slice(0, 100, 300007));
+        (reference::squared_norm(flat.slice(0, 5, 70)) + reference::squared_norm(flat.slice(0, 100, 300007)))
+            .item<double>();
     EXPECT_NEAR(squared_norm(flat, {{5, 70}, {100, 300007}}) / expected, 1, 1e-6);
     EXPECT_EQ(squared_norm(flat, {{9, 9}}), 0);
     flat[200].fill_(INFINITY);

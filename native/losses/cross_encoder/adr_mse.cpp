@@ -18,6 +18,8 @@ class ADRMSE : public Loss {
     require_one_label(spec, labels);
   }
 
+  LossNeeds needs() const override { return {.capturable = false}; }
+
   void check_batch(const LossInput& input) const override { require_lists("CrossEncoder.ADRMSELoss", input); }
 
   LossValue forward(const LossInput& input) const override {

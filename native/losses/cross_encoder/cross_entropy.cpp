@@ -1,7 +1,5 @@
 #include <ATen/ops/cross_entropy_loss.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/max.h>
-#include <ATen/ops/min.h>
 
 #include <algorithm>
 
@@ -26,13 +24,12 @@ class CrossEntropy : public Loss {
           weight_.size());
   }
 
+  LossNeeds needs() const override { return {.capturable = weight_.empty()}; }
+
   void check_batch(const LossInput& input) const override {
     const char* name = "CrossEncoder.CrossEntropyLoss";
     require_columns(name, input, 1, 1);
-    require_labels(name, input, true);
-    const int64_t least = input.labels.min().item<int64_t>(), most = input.labels.max().item<int64_t>();
-    check(least >= 0 && most < labels_, "ERR_INVALID_DATA", name, " has numLabels ", labels_, ", so labels from 0 to ",
-          labels_ - 1, ", but found ", least < 0 ? least : most);
+    require_classes(name, input, labels_);
   }
 
   LossValue forward(const LossInput& input) const override {

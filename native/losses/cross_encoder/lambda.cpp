@@ -55,6 +55,8 @@ class Lambda : public Loss {
     check(k_ >= 0, "ERR_INVALID_ARGUMENT", "Expected at least 1 for k but found ", k_);
   }
 
+  LossNeeds needs() const override { return {.capturable = false}; }
+
   void check_batch(const LossInput& input) const override { require_lists(name_, input); }
 
   LossValue forward(const LossInput& input) const override {

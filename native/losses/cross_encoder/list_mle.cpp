@@ -30,6 +30,8 @@ class ListMLE : public Loss {
     require_one_label(spec, labels);
   }
 
+  LossNeeds needs() const override { return {.capturable = false}; }
+
   void check_batch(const LossInput& input) const override { require_lists(name_, input); }
 
   LossValue forward(const LossInput& input) const override {

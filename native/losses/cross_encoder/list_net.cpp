@@ -18,6 +18,8 @@ class ListNet : public Loss {
     require_one_label(spec, labels);
   }
 
+  LossNeeds needs() const override { return {.capturable = false}; }
+
   void check_batch(const LossInput& input) const override { require_lists("CrossEncoder.ListNetLoss", input); }
 
   LossValue forward(const LossInput& input) const override {

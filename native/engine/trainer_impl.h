@@ -1,0 +1,87 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/chunks.h"
+#include "engine/loss_pass.h"
+#include "engine/trainer.h"
+#include "engine/updater.h"
+
+namespace st {
+
+// Before the names of the twin's tensors.
+constexpr const char* kTwinPrefix = "loss.model1.";
+
+// The parts of a step, and what lives from step to step; Trainer puts the steps together.
+struct Trainer::Impl {
+  Impl(std::shared_ptr<Encoder> shared, const TrainerSpec& given);
+
+  Network& open();
+  // Gradients and moments are made by the first job: the constructor runs on the JavaScript thread.
+  void prepare();
+  const OwnedLoss& loss_at(int64_t index) const;
+  // What dropout masks of the next batch depend on.
+  DropoutKey dropout_key() const { return DropoutKey(spec.seed, static_cast<uint64_t>(step), accumulated); }
+
+  // A training batch between its forward and its backward pass.
+  struct Pending {
+    std::unique_ptr<ChunkedPass> pass;
+    Network::Output outputs;
+    bool uses_twin;
+  };
+  Pending forward(const PackedBatch& batch, const StepOptions& options);
+  // Adds the gradients of the batch.
+  void backward(Pending& pending, const LossGradients& found, const StepOptions& options);
+  // Counts the batch, and updates and reports where that is asked for.
+  std::optional<StepReport> finish(const PackedBatch& batch, const at::Tensor& embeddings_RD, const LossValue& value,
+                                   const StepOptions& options);
+
+  // Calls copy(layout, flat buffer, range) for each range, whose name has lost its prefix.
+  template <typename Copy>
+  void for_each(const std::vector<TensorRange>& ranges, const Copy& copy) {
+    open();
+    prepare();
+    for (TensorRange range : ranges) {
+      const std::string name = range.name;
+      bool found = false;
+      for (auto& set : sets.all) {
+        at::Tensor flat;
+        found = set->find(name, flat, range.name);
+        if (!found) continue;
+        copy(set->parameters().layout, flat, range);
+        break;
+      }
+      check(found, "ERR_INVALID_TENSORS", "There is no tensor named ", name);
+    }
+  }
+
+  std::shared_ptr<Encoder> encoder;
+  TrainerSpec spec;
+  at::ScalarType encoder_precision = at::kFloat, precision = at::kFloat;
+  std::vector<std::unique_ptr<OwnedLoss>> losses;
+  bool has_twin = false;
+  std::unique_ptr<Network> twin;
+  TrainedSets sets;
+  std::map<std::string, int> groups;
+  std::unique_ptr<Updater> updater;
+  struct Held {
+    PackedBatch batch;
+    Pending pending;
+  };
+  std::unique_ptr<Held> held;  // between embed() and apply()
+  bool disposed = false;
+
+  int64_t step = 0;         // optimiser steps tried
+  int64_t accumulated = 0;  // batches since the last update
+  StepReport counted;       // since the last report: what the host counts
+
+ private:
+  size_t set_of_loss(int64_t index) const { return 1 + has_twin + static_cast<size_t>(index); }
+};
+
+}  // namespace st
