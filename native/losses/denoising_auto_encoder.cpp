@@ -7,13 +7,13 @@
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/ones.h>
 #include <ATen/ops/softmax.h>
-#include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 
 #include <cmath>
 #include <limits>
 
 #include "core/error.h"
+#include "core/upload.h"
 #include "losses/language_model.h"
 
 namespace st {
@@ -45,14 +45,12 @@ Targets targets_of(const PackedBatch& batch, const at::Tensor& like) {
       slots.push_back(row * out.length + t - begin);
     }
   }
-  const auto upload = [&](const std::vector<int64_t>& values) {
-    return at::tensor(values, at::TensorOptions(at::kLong)).to(like.device());
-  };
-  out.ids_T = upload(ids);
-  out.positions_T = upload(positions);
-  out.rows_T = upload(rows);
-  out.labels_T = upload(labels);
-  out.slots_T = upload(slots);
+  const at::Device device = like.device();
+  out.ids_T = upload<int64_t>(ids, device);
+  out.positions_T = upload<int64_t>(positions, device);
+  out.rows_T = upload<int64_t>(rows, device);
+  out.labels_T = upload<int64_t>(labels, device);
+  out.slots_T = upload<int64_t>(slots, device);
   return out;
 }
 

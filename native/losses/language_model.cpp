@@ -91,8 +91,9 @@ LossDropout::LossDropout(const LossInput& input)
 
 at::Tensor LossDropout::mask(at::IntArrayRef shape, double probability, const at::Tensor& like) {
   if (!active_ || probability == 0) return {};
-  return at::empty(shape, like.options().requires_grad(false)).bernoulli_(1 - probability, generator_) /
-         (1 - probability);
+  // Drawn on the host: a device's generator would draw others.
+  const at::TensorOptions here = like.options().requires_grad(false).device(at::kCPU);
+  return (at::empty(shape, here).bernoulli_(1 - probability, generator_) / (1 - probability)).to(like.device());
 }
 
 at::Tensor LossDropout::operator()(const at::Tensor& x, double probability) {

@@ -1,9 +1,9 @@
 #include <ATen/ops/cross_entropy_loss.h>
 #include <ATen/ops/index_select.h>
-#include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 
 #include "core/error.h"
+#include "core/upload.h"
 #include "losses/language_model.h"
 
 namespace st {
@@ -40,10 +40,9 @@ class MaskedLanguageModel : public Loss {
     // No token to predict: nothing to learn, where torch's mean over nothing is NaN.
     if (places.empty()) return at::zeros({}, input.tokens_TD.options().requires_grad(false));
     const at::Device device = input.tokens_TD.device();
-    const at::Tensor masked_TD =
-        at::index_select(input.tokens_TD, 0, at::tensor(places, at::TensorOptions(at::kLong)).to(device));
+    const at::Tensor masked_TD = at::index_select(input.tokens_TD, 0, upload<int64_t>(places, device));
     const at::Tensor logits_TV = head_.logits(network_, input, masked_TD);
-    return at::cross_entropy_loss(logits_TV, at::tensor(labels, at::TensorOptions(at::kLong)).to(device));
+    return at::cross_entropy_loss(logits_TV, upload<int64_t>(labels, device));
   }
 
  private:

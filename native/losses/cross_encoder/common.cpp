@@ -39,16 +39,18 @@ Lists::Lists(const LossInput& input) {
   const int64_t queries = lists.size(0) - 1;
   int64_t most = 0;
   for (int64_t q = 0; q < queries; ++q) most = std::max(most, starts[q + 1] - starts[q]);
-  index_QM = at::full({queries, most}, input.rows(), at::kLong);
-  mask_QM = at::full({queries, most}, false, at::kBool);
+  const at::Device device = input.embeddings_CBD.device();
+  const at::TensorOptions here = at::TensorOptions().pinned_memory(device.is_cuda());
+  index_QM = at::full({queries, most}, input.rows(), here.dtype(at::kLong));
+  mask_QM = at::full({queries, most}, false, here.dtype(at::kBool));
   for (int64_t q = 0; q < queries; ++q) {
     for (int64_t i = 0; i < starts[q + 1] - starts[q]; ++i) {
       index_QM.data_ptr<int64_t>()[q * most + i] = starts[q] + i;
       mask_QM.data_ptr<bool>()[q * most + i] = true;
     }
   }
-  index_QM = index_QM.to(input.embeddings_CBD.device());
-  mask_QM = mask_QM.to(input.embeddings_CBD.device());
+  index_QM = index_QM.to(device, at::kLong, /*non_blocking=*/true);
+  mask_QM = mask_QM.to(device, at::kBool, /*non_blocking=*/true);
 }
 
 at::Tensor Lists::table(const at::Tensor& values_R, double fill) const {

@@ -1,9 +1,7 @@
 #include <ATen/ops/cross_entropy_loss.h>
-#include <ATen/ops/empty.h>
-
-#include <algorithm>
 
 #include "core/error.h"
+#include "core/upload.h"
 #include "losses/cross_encoder/cross_encoder.h"
 
 namespace st {
@@ -35,11 +33,7 @@ class CrossEntropy : public Loss {
   LossValue forward(const LossInput& input) const override {
     const at::Tensor logits_BL = activate(activation_, input.column(0));
     at::Tensor weight_L;
-    if (!weight_.empty()) {
-      weight_L = at::empty({labels_}, at::kDouble);
-      std::copy(weight_.begin(), weight_.end(), weight_L.data_ptr<double>());
-      weight_L = weight_L.to(logits_BL.options());
-    }
+    if (!weight_.empty()) weight_L = upload<double>(weight_, logits_BL.device()).to(logits_BL.scalar_type());
     return at::cross_entropy_loss(logits_BL, input.labels, weight_L, at::Reduction::Mean, -100, smoothing_);
   }
 
