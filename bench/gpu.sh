@@ -9,7 +9,7 @@
 # BENCH_ARGS replaces the arguments of bench/run.mjs. ALLOW_NO_GPU=1 tries the script where there is none: the device's tests are skipped.
 #
 # Files in $OUT: gpu.json (machine, versions, the outcome and seconds of every part), native-*.json (GoogleTest's reports),
-# addon.tap, bench.jsonl, log.txt. The exit status is 0 when every part that ran has passed.
+# addon*.tap, bench.jsonl, log.txt. The exit status is 0 when every part that ran has passed.
 set -u -o pipefail
 cd "$(dirname "$0")/.."
 
@@ -103,16 +103,20 @@ tests() {
   part addon-check "$NODE" install/cuda-check-addon.mjs
   if [ -x "$BUILD/native_tests" ]; then
     # The device against the CPU: LibTorch's kernels, then the own ones.
-    native device 'CudaDevice.*' SENTENCE_TORCH_CUDA_KERNELS=0
-    native device-kernels 'CudaDevice.*' SENTENCE_TORCH_CUDA_KERNELS=1
+    native device 'CudaDevice*.*' SENTENCE_TORCH_CUDA_KERNELS=0
+    native device-kernels 'CudaDevice*.*' SENTENCE_TORCH_CUDA_KERNELS=1
+    # Steps that are recorded and repeated.
+    native device-graphs 'CudaDevice*.*' SENTENCE_TORCH_CUDA_KERNELS=1 SENTENCE_TORCH_CUDA_GRAPHS=1
     # The engine's own suites with their encoders on the device, and everything on the CPU of this build.
     native engine-on-device 'Encoder.*:Trainer*.*' SENTENCE_TORCH_DEVICE=$DEVICE
-    native cpu '-CudaDevice.*'
+    native engine-on-device-graphs 'Trainer*.*' SENTENCE_TORCH_DEVICE=$DEVICE SENTENCE_TORCH_CUDA_KERNELS=1 SENTENCE_TORCH_CUDA_GRAPHS=1
+    native cpu '-CudaDevice*.*'
   else
     skip native-tests 'they were not built'
   fi
   if [ -f node_modules/ava/entrypoints/cli.mjs ]; then
     part addon-on-device bash -o pipefail -c "SENTENCE_TORCH_DEVICE=$DEVICE '$NODE' node_modules/ava/entrypoints/cli.mjs --tap 'dist/test/native/**/*.test.js' | tee '$OUT/addon.tap'"
+    part addon-on-device-graphs bash -o pipefail -c "SENTENCE_TORCH_DEVICE=$DEVICE SENTENCE_TORCH_CUDA_KERNELS=1 SENTENCE_TORCH_CUDA_GRAPHS=1 '$NODE' node_modules/ava/entrypoints/cli.mjs --tap 'dist/test/native/**/*.test.js' | tee '$OUT/addon-graphs.tap'"
   else
     skip addon-on-device 'node_modules/ava is not here'
   fi
@@ -123,10 +127,13 @@ benchmarks() {
   peer=$(command -v "$PYTHON")
   "$PYTHON" -c 'import sentence_transformers' 2>/dev/null || say "bench: $PYTHON has no sentence_transformers, ours runs alone"
   : >"$OUT/bench.jsonl"
-  for kernels in 0 1; do
-    printf '{"theme":"kernels","own":%d}\n' "$kernels" >>"$OUT/bench.jsonl"
-    part "bench-kernels-$kernels" bash -o pipefail -c \
-      "SENTENCE_TORCH_DEVICE=$DEVICE SENTENCE_TORCH_CUDA_KERNELS=$kernels SENTENCE_TORCH_BENCH_PYTHON='$peer' '$NODE' bench/run.mjs --json ${BENCH_ARGS:---programs ours,ours-bf16,python,python-bf16 --steps 200 --warm-up 50} | tee -a '$OUT/bench.jsonl'"
+  # LibTorch's kernels, the own ones, and these in steps that are recorded.
+  local kernels graphs
+  for way in 0:0 1:0 1:1; do
+    kernels=${way%:*} graphs=${way#*:}
+    printf '{"theme":"way","kernels":%d,"graphs":%d}\n' "$kernels" "$graphs" >>"$OUT/bench.jsonl"
+    part "bench-kernels-$kernels-graphs-$graphs" bash -o pipefail -c \
+      "SENTENCE_TORCH_DEVICE=$DEVICE SENTENCE_TORCH_CUDA_KERNELS=$kernels SENTENCE_TORCH_CUDA_GRAPHS=$graphs SENTENCE_TORCH_BENCH_PYTHON='$peer' '$NODE' bench/run.mjs --json ${BENCH_ARGS:---programs ours,ours-bf16,python,python-bf16 --steps 200 --warm-up 50} | tee -a '$OUT/bench.jsonl'"
   done
 }
 
