@@ -155,12 +155,17 @@ export interface StepReport {
   updates: number
   /** Updates skipped because of a non-finite gradient, since the last report. */
   skipped: number
-  /** Milliseconds since the last report, on the executor: forward (with the loss), backward, optimiser. */
+  /** Milliseconds since the last report, on the executor: forward (with the loss; recorded steps whole), backward, optimiser. */
   times: { forward: number; backward: number; optimizer: number }
   /** Tokens since the last report. */
   tokens: number
   /** Mean cosine of different rows of the last batch's first column: near 1 where embeddings collapse. NaN for one row. */
   meanCosine: number
+  /**
+   * Steps since the trainer was made, where they are recorded and repeated (SENTENCE_TORCH_CUDA_GRAPHS=1): `repeated`, `warm-up` and
+   * `eager: <why>`; `recorded` counts recordings.
+   */
+  graphs?: Record<string, number>
 }
 
 /** Value and gradients of a loss that is computed in TypeScript. */

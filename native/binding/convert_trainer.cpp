@@ -126,6 +126,7 @@ Napi::Value from_report(Napi::Env env, const std::optional<StepReport>& report) 
       env, {{"forward", report->forward_ms}, {"backward", report->backward_ms}, {"optimizer", report->optimizer_ms}});
   object["tokens"] = static_cast<double>(report->tokens);
   object["meanCosine"] = report->mean_cosine;
+  if (!report->graphs.empty()) object["graphs"] = from_numbers(env, {report->graphs.begin(), report->graphs.end()});
   return object;
 }
 

@@ -1,5 +1,4 @@
-// What of a training step is neither attention nor a norm: products, AdamW, settings.
-#include <ATen/Context.h>
+// What of a training step is neither attention nor a norm: products and AdamW.
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/_fused_adamw.h>
 #include <ATen/ops/addmm.h>
@@ -7,8 +6,6 @@
 #include <ATen/ops/sqrt.h>
 
 #include <cmath>
-#include <cstdlib>
-#include <cstring>
 #include <optional>
 
 #include "cuda/device_call.h"
@@ -17,26 +14,6 @@
 #include "ops/device_update.h"
 
 namespace st::cuda {
-
-namespace {
-
-bool is_set(const char* name) {
-  const char* value = std::getenv(name);
-  if (value == nullptr || *value == '\0' || std::strcmp(value, "0") == 0) return false;
-  check(std::strcmp(value, "1") == 0, "ERR_INVALID_ARGUMENT", "Expected 0 or 1 for ", name, " but found ", value);
-  return true;
-}
-
-}  // namespace
-
-bool use_kernels() {
-  static const bool on = is_set("SENTENCE_TORCH_CUDA_KERNELS");
-  return on;
-}
-
-void configure() {
-  at::globalContext().setAllowTF32CuBLAS(is_set("SENTENCE_TORCH_TF32"));
-}
 
 void add_weight_gradient(const at::Tensor& d_y_TO, const at::Tensor& x_TI, at::Tensor d_weight_OI) {
   if (d_weight_OI.scalar_type() == x_TI.scalar_type()) {

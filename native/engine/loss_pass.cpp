@@ -2,6 +2,7 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/empty.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include "core/upload.h"
@@ -29,6 +30,31 @@ at::Tensor label_tensor(const PackedBatch& batch, at::ScalarType master, at::Dev
   check(batch.label_shape.empty() || expected == out.numel(), "ERR_INVALID_ARGUMENT", "Expected ", expected,
         " labels for labelShape but found ", out.numel());
   return batch.label_shape.empty() ? out : out.view(batch.label_shape);
+}
+
+// The members of LossInput that batches may bring, in the types that losses take.
+struct Brought {
+  at::Tensor labels, guide_CBG, text_ids_CB;
+};
+
+Brought brought(const PackedBatch& batch, at::ScalarType master, at::Device device) {
+  Brought out{label_tensor(batch, master, device), {}, {}};
+  if (batch.guide_width > 0) {
+    out.guide_CBG = upload_as(master, batch.guide, device).view({batch.columns, -1, batch.guide_width});
+  }
+  if (!batch.text_ids.empty()) out.text_ids_CB = upload<int64_t>(batch.text_ids, device).view({batch.columns, -1});
+  return out;
+}
+
+Brought brought(const LossTensors& given, int64_t columns, at::ScalarType master) {
+  Brought out;
+  const at::Tensor& labels = given.labels;
+  if (labels.defined()) out.labels = labels.to(labels.scalar_type() == at::kInt ? at::kLong : master);
+  if (given.guide_RG.defined()) {
+    out.guide_CBG = given.guide_RG.to(master).view({columns, -1, given.guide_RG.size(1)});
+  }
+  if (given.text_ids_R.defined()) out.text_ids_CB = given.text_ids_R.to(at::kLong).view({columns, -1});
+  return out;
 }
 
 // Leaves of everything that a loss may be differentiated by.
@@ -70,25 +96,22 @@ LossGradients run(const OwnedLoss& owned, const LossContext& context, const Netw
   const int64_t columns = batch.columns;
   const at::Tensor& embeddings_RD = outputs.embeddings_RD;
   const at::ScalarType master = embeddings_RD.scalar_type();
-  const at::Device device = embeddings_RD.device();
   const at::AutoGradMode mode(with_grad);
 
   Leaves leaves;
   std::vector<at::Tensor> parameters = owned.parameters.layout.views(owned.parameters.flat());
   for (at::Tensor& parameter : parameters) parameter = leaves.add(parameter, with_grad);
+  const Brought from = context.given != nullptr ? brought(*context.given, columns, master)
+                                                : brought(batch, master, embeddings_RD.device());
   LossInput input{.embeddings_CBD = by_column(leaves.add(embeddings_RD, with_grad), columns),
-                  .labels = label_tensor(batch, master, device),
+                  .labels = from.labels,
                   .parameters = parameters,
+                  .guide_CBG = from.guide_CBG,
+                  .text_ids_CB = from.text_ids_CB,
                   .batch = &batch,
                   .dropout = context.dropout,
                   .training = context.training,
                   .draw = context.dropout.key};
-  if (batch.guide_width > 0) {
-    input.guide_CBG = upload_as(master, batch.guide, device).view({columns, -1, batch.guide_width});
-  }
-  if (!batch.text_ids.empty()) {
-    input.text_ids_CB = upload<int64_t>(batch.text_ids, device).view({columns, -1});
-  }
   if (!batch.lists.empty()) input.lists_Q1 = upload<int64_t>(batch.lists, at::kCPU);
   for (size_t i = 0; i + 1 < outputs.layers_RD.size(); ++i) {
     input.layers_CBD.push_back(by_column(leaves.add(outputs.layers_RD[i], with_grad), columns));
@@ -105,7 +128,7 @@ LossGradients run(const OwnedLoss& owned, const LossContext& context, const Netw
     }
   }
 
-  owned.loss->check_batch(input);
+  if (context.given == nullptr) owned.loss->check_batch(input);
   const LossValue value = owned.loss->forward(input);
   LossGradients out;
   out.value.total = value.total.detach();
@@ -135,6 +158,22 @@ LossGradients run(const OwnedLoss& owned, const LossContext& context, const Netw
 LossGradients differentiate(const OwnedLoss& owned, const LossContext& context, const Network::Output& outputs,
                             double scale) {
   return run(owned, context, outputs, scale, true);
+}
+
+void check_loss(const OwnedLoss& owned, const PackedBatch& batch, int64_t embedding_width) {
+  const int64_t columns = batch.columns, rows = batch.rows() / columns;
+  const at::ScalarType master = owned.parameters.flat().scalar_type();
+  const Brought from = brought(batch, master, at::kCPU);
+  const std::vector<at::Tensor> none;
+  LossInput input{.embeddings_CBD = at::empty({1}, master).expand({columns, rows, embedding_width}),
+                  .labels = from.labels,
+                  .parameters = none,
+                  .guide_CBG = from.guide_CBG,
+                  .text_ids_CB = from.text_ids_CB,
+                  .batch = &batch,
+                  .training = true};
+  if (!batch.lists.empty()) input.lists_Q1 = upload<int64_t>(batch.lists, at::kCPU);
+  owned.loss->check_batch(input);
 }
 
 LossValue value_of(const OwnedLoss& owned, const LossContext& context, const Network::Output& outputs) {

@@ -17,12 +17,20 @@ struct OwnedLoss {
   std::unique_ptr<Loss> loss;
 };
 
+// What of a batch a loss may read beside its embeddings, on the device; undefined where the batch has none.
+struct LossTensors {
+  at::Tensor labels;      // of their shape; float32 or int32
+  at::Tensor guide_RG;    // float32
+  at::Tensor text_ids_R;  // int32
+};
+
 // What the loss of a batch works with beside its embeddings.
 struct LossContext {
   const PackedBatch& batch;
   Network& network;
   DropoutKey dropout;
   bool training;
+  const LossTensors* given = nullptr;  // in place of what the batch holds; the batch was checked (check_loss)
 };
 
 // A loss and the gradients of what it was computed from, in the form of what the network gave.
@@ -37,6 +45,8 @@ struct LossGradients {
 // not fit.
 LossGradients differentiate(const OwnedLoss& owned, const LossContext& context, const Network::Output& outputs,
                             double scale);
+// What differentiate() throws where a batch does not fit the loss, without its embeddings. Asks no device.
+void check_loss(const OwnedLoss& owned, const PackedBatch& batch, int64_t embedding_width);
 // The value alone.
 LossValue value_of(const OwnedLoss& owned, const LossContext& context, const Network::Output& outputs);
 

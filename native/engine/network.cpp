@@ -6,6 +6,8 @@
 #include <ATen/ops/zeros_like.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include <algorithm>
+
 #include "core/device.h"
 #include "core/profile.h"
 #include "ops/cuda.h"
@@ -51,6 +53,11 @@ void Network::set_compute(at::ScalarType compute) {
   if (compute == compute_) return;
   compute_ = compute;
   parameters_.set_compute(compute);
+}
+
+bool Network::takes_fixed() const {
+  return model_->sizes().positions >= 2 &&
+         std::all_of(heads_.begin(), heads_.end(), [](const auto& head) { return head->takes_fixed(); });
 }
 
 void Network::validate(const PackedBatch& batch) const {

@@ -44,6 +44,8 @@ class Network {
   at::ScalarType compute() const { return compute_; }
   // Whether it encodes with weights of 8 bits, and cannot train.
   bool int8() const { return int8_; }
+  // Whether a training pass takes an input that is fixed.
+  bool takes_fixed() const;
   void set_compute(at::ScalarType compute);
 
   // [rows, width], [T, width] or [rows, width] in the master dtype.

@@ -81,6 +81,9 @@ std::optional<StepReport> Trainer::step(const PackedBatch& batch, const StepOpti
   network.validate(batch);
   impl_->prepare();
   impl_->held.reset();
+  if (const auto left = impl_->recorded(batch, options)) {
+    return impl_->finish(batch, left->embeddings_RD, left->value, options);
+  }
   Impl::Pending pending = impl_->forward(batch, options);
   LossGradients found;
   {
@@ -136,6 +139,7 @@ void Trainer::dispose() {
   if (impl_->disposed) return;
   impl_->disposed = true;
   impl_->held.reset();
+  impl_->graphs.reset();
   impl_->sets.all.clear();
   impl_->updater.reset();
   for (auto& loss : impl_->losses) loss->parameters.dispose();

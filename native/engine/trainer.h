@@ -11,6 +11,8 @@
 
 namespace st {
 
+class StepGraphs;
+
 struct NamedLoss {
   std::string name;  // empty where there is one loss
   Config spec;
@@ -27,6 +29,8 @@ struct TrainerSpec {
   bool activation_checkpointing = false;
   bool compat_loss_gradients = false;
   bool without_waiting = false;  // the step of a GPU on the CPU too: for tests of it
+  // How steps are recorded; null: by their device, where SENTENCE_TORCH_CUDA_GRAPHS=1. For tests.
+  std::shared_ptr<StepGraphs> graphs;
 };
 
 struct StepOptions {
@@ -49,6 +53,7 @@ struct StepReport {
   double forward_ms = 0, backward_ms = 0, optimizer_ms = 0;
   int64_t tokens = 0;
   double mean_cosine = 0;
+  std::map<std::string, int64_t> graphs;  // StepGraphs::counts(); empty where steps are not recorded
 };
 
 struct ExternalLoss {

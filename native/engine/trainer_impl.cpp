@@ -7,6 +7,7 @@
 #include "core/profile.h"
 #include "engine/device_updater.h"
 #include "engine/gathered.h"
+#include "ops/cuda.h"
 
 namespace st {
 
@@ -28,6 +29,10 @@ Trainer::Impl::Impl(std::shared_ptr<Encoder> shared, const TrainerSpec& given)
     has_twin = has_twin || losses.back()->loss->needs().twin;
   }
   optimizer_state_names(spec.optimizer);
+  graphs = spec.graphs;
+  if (graphs == nullptr && network.device().is_cuda() && cuda::use_graphs()) {
+    graphs = std::make_shared<StepGraphs>(network.device());
+  }
   sets.weight_decays = {spec.weight_decay, 0};
   sets.max_grad_norm = spec.max_grad_norm;
   sets.compat_loss_gradients = spec.compat_loss_gradients;
@@ -66,10 +71,14 @@ const OwnedLoss& Trainer::Impl::loss_at(int64_t index) const {
   return *losses[static_cast<size_t>(index)];
 }
 
-Trainer::Impl::Pending Trainer::Impl::forward(const PackedBatch& batch, const StepOptions& options) {
-  const ProfileScope scope("forward");
+void Trainer::Impl::check_rates(const StepOptions& options) const {
   check(options.rates.size() == 1 || options.rates.size() == sets.weight_decays.size(), "ERR_INVALID_ARGUMENT",
         "Expected one rate or ", sets.weight_decays.size(), ", one per group, but found ", options.rates.size());
+}
+
+Trainer::Impl::Pending Trainer::Impl::forward(const PackedBatch& batch, const StepOptions& options) {
+  const ProfileScope scope("forward");
+  check_rates(options);
   const Timer timer(counted.forward_ms);
   const LossNeeds needs = loss_at(options.loss).loss->needs();
   const ChunkPlan plan{options.mini_batch_rows, options.mini_batch_tokens, needs.twin ? twin.get() : nullptr};
@@ -82,17 +91,20 @@ Trainer::Impl::Pending Trainer::Impl::forward(const PackedBatch& batch, const St
   return pending;
 }
 
+void Trainer::Impl::add_to(Trained& own, const LossGradients& found) const {
+  for (size_t id = 0; id < found.parameters.size(); ++id) {
+    if (!found.parameters[id].defined()) continue;
+    at::Tensor(own.gradients()[static_cast<ParamId>(id)]).add_(found.parameters[id]);
+  }
+}
+
 void Trainer::Impl::backward(Pending& pending, const LossGradients& found, const StepOptions& options) {
   const ProfileScope scope("backward");
   const Timer timer(counted.backward_ms);
   const at::NoGradGuard no_grad;
   Trained& encoders = *sets.all[0];
   Trained& own = *sets.all[set_of_loss(options.loss)];
-  for (size_t id = 0; id < found.parameters.size(); ++id) {
-    if (found.parameters[id].defined()) {
-      at::Tensor(own.gradients()[static_cast<ParamId>(id)]).add_(found.parameters[id]);
-    }
-  }
+  add_to(own, found);
   if (!found.encoder.empty()) {
     encoders.gradients().touch_all();
     const Layout& layout = open().parameters().layout;
@@ -125,6 +137,7 @@ std::optional<StepReport> Trainer::Impl::finish(const PackedBatch& batch, const 
   if (!options.report) return std::nullopt;
   StepReport out = counted;
   counted = {};
+  if (graphs != nullptr) out.graphs = graphs->counts();
   updater->report(out, embeddings_RD.narrow(0, 0, batch.rows() / batch.columns));
   return out;
 }

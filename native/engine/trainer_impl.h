@@ -9,6 +9,7 @@
 
 #include "engine/chunks.h"
 #include "engine/loss_pass.h"
+#include "engine/step_graph.h"
 #include "engine/trainer.h"
 #include "engine/updater.h"
 
@@ -35,6 +36,8 @@ struct Trainer::Impl {
     bool uses_twin;
   };
   Pending forward(const PackedBatch& batch, const StepOptions& options);
+  // Forward pass, loss and backward pass of a step that is recorded or was; nothing where this one is not.
+  std::optional<StepGraphs::Left> recorded(const PackedBatch& batch, const StepOptions& options);
   // Adds the gradients of the batch.
   void backward(Pending& pending, const LossGradients& found, const StepOptions& options);
   // Counts the batch, and updates and reports where that is asked for.
@@ -69,6 +72,7 @@ struct Trainer::Impl {
   TrainedSets sets;
   std::map<std::string, int> groups;
   std::unique_ptr<Updater> updater;
+  std::shared_ptr<StepGraphs> graphs;  // null where steps are not recorded
   struct Held {
     PackedBatch batch;
     Pending pending;
@@ -81,6 +85,9 @@ struct Trainer::Impl {
   StepReport counted;       // since the last report: what the host counts
 
  private:
+  void check_rates(const StepOptions& options) const;
+  // Gradients of the loss's own parameters.
+  void add_to(Trained& own, const LossGradients& found) const;
   size_t set_of_loss(int64_t index) const { return 1 + has_twin + static_cast<size_t>(index); }
 };
 

@@ -55,6 +55,10 @@ std::unique_ptr<Uploader> make_uploader(at::Device device);
 // (docs/cuda.md).
 bool use_kernels();
 
+// Whether training steps are recorded: SENTENCE_TORCH_CUDA_GRAPHS=1. Throws ERR_INVALID_ARGUMENT without
+// use_kernels(): masks that the host makes cannot be recorded.
+bool use_graphs();
+
 // Before a device is used first: float32 products in TF32 only where SENTENCE_TORCH_TF32=1, as torch's default.
 void configure();
 

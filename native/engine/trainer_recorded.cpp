@@ -1,0 +1,44 @@
+// Steps that are recorded and repeated.
+#include <ATen/core/grad_mode.h>
+
+#include "engine/gathered.h"
+#include "engine/trainer_impl.h"
+
+namespace st {
+
+std::optional<StepGraphs::Left> Trainer::Impl::recorded(const PackedBatch& batch, const StepOptions& options) {
+  if (graphs == nullptr) return std::nullopt;
+  const OwnedLoss& loss = loss_at(options.loss);
+  const LossNeeds needs = loss.loss->needs();
+  Network& network = open();
+  if (const char* why = unrecorded(needs, batch, options, network.takes_fixed() && !spec.activation_checkpointing)) {
+    graphs->pass_by(why);
+    return std::nullopt;
+  }
+  check_rates(options);
+  check_loss(loss, batch, network.embedding_width());
+  const Timer timer(counted.forward_ms);
+  const StepGraphs::Key key{shape_of(batch, network.model().sizes().positions), batch.columns, options.loss,
+                            options.loss_scale};
+  Trained& encoder = *sets.all[0];
+  Trained& own = *sets.all[set_of_loss(options.loss)];
+  const bool layers = needs.layers;
+  const double scale = options.loss_scale;
+  const auto step = [this, &loss, &batch, &network, &encoder, &own, layers, scale](const Input& input,
+                                                                                   const LossTensors& given) {
+    // Not those of later batches: what is recorded takes the key from the input.
+    const DropoutKey dropout = dropout_key();
+    const Network::Output outputs = network.forward_training(input, dropout, {.layers = layers});
+    const LossContext context{batch, network, dropout, true, &given};
+    const LossGradients found = differentiate(loss, context, outputs, scale);
+    const at::NoGradGuard no_grad;
+    add_to(own, found);
+    network.backward(input, dropout, found.outputs, encoder.gradients());
+    return StepGraphs::Left{outputs.embeddings_RD, found.value};
+  };
+  const StepGraphs::Left left = graphs->run(batch, dropout_key(), key, network.workspace(), step);
+  own.used = encoder.used = true;
+  return left;
+}
+
+}  // namespace st
