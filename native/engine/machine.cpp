@@ -66,7 +66,7 @@ MachineRates measure_machine(const std::vector<std::string>& dtypes, double seco
       };
       MachineRates::Gemm gemm{dtype, m, k, n, rate([&] { at::mm_out(out_MN, a_MK, b_NK.t()); }), 0};
       Workspace workspace(at::kCPU);
-      if (const at::Tensor packed = pack_weight(b_NK, workspace); packed.defined()) {
+      if (const at::Tensor packed = pack_weight(b_NK, m, workspace); packed.defined()) {
         const Weight weight{b_NK, &packed, workspace};
         gemm.own_gflops = rate([&] { linear(a_MK, weight, at::Tensor(), out_MN); });
       }

@@ -19,14 +19,17 @@ Linear::Linear(Layout& layout, const std::vector<std::string>& names, int64_t in
 Weight Linear::weight(const Pass& pass) {
   const at::Tensor& value_OI = pass.parameters.value(weight_);
   if (pass.training) {
-    packed_OI_ = at::Tensor();
-    packed_version_ = -1;
-  } else if (packed_version_ != pass.parameters.version()) {
-    packed_OI_ = pass.int8 ? pack_weight_int8(value_OI, pass.parameters.derived())
-                           : pack_weight(value_OI, pass.parameters.derived());
-    packed_version_ = pass.parameters.version();
+    for (Packed& packed : packed_) packed = {};
+    return {value_OI, nullptr, pass.workspace};
   }
-  return {value_OI, packed_OI_.defined() ? &packed_OI_ : nullptr, pass.workspace};
+  const int64_t rows = pass.input.tokens();
+  Packed& packed = packed_[pass.int8 ? 0 : packing_way(rows)];
+  if (packed.version != pass.parameters.version()) {
+    packed.weight_OI = pass.int8 ? pack_weight_int8(value_OI, pass.parameters.derived())
+                                 : pack_weight(value_OI, rows, pass.parameters.derived());
+    packed.version = pass.parameters.version();
+  }
+  return {value_OI, packed.weight_OI.defined() ? &packed.weight_OI : nullptr, pass.workspace};
 }
 
 void Linear::forward(const Pass& pass, const at::Tensor& x_TI, at::Tensor y_TO) {

@@ -27,8 +27,11 @@ class Linear {
 
  private:
   ParamId weight_ = -1, bias_ = -1;
-  at::Tensor packed_OI_;
-  int64_t packed_version_ = -1;
+  struct Packed {
+    at::Tensor weight_OI;
+    int64_t version = -1;
+  };
+  Packed packed_[2];  // by packing_way()
 };
 
 }  // namespace st

@@ -24,6 +24,7 @@ ST_DECLARE(avx512)
 #endif
 #ifdef ST_HAVE_AMX
 extern const Products<Bf16> products_amx;
+extern const Products<float> products_amx_float;
 #endif
 #ifdef ST_HAVE_VNNI
 extern const Int8Products int8_products_vnni;
@@ -118,6 +119,13 @@ const Products<float>* products<float>() {
 #ifdef ST_HAVE_X86_KERNELS
   if (path() >= Path::kAvx512) return &products_avx512;
   if (path() == Path::kAvx2) return &products_avx2;
+#endif
+  return nullptr;
+}
+
+const Products<float>* split_products() {
+#ifdef ST_HAVE_AMX
+  if (path() == Path::kAmx) return &products_amx_float;
 #endif
   return nullptr;
 }

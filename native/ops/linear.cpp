@@ -9,9 +9,13 @@
 
 namespace st {
 
-at::Tensor pack_weight(const at::Tensor& value_OI, Workspace& workspace) {
+at::Tensor pack_weight(const at::Tensor& value_OI, int64_t rows, Workspace& workspace) {
   const ProfileScope scope("pack weight");
-  return product::available(value_OI) ? product::pack(value_OI, true, workspace) : at::Tensor();
+  return product::available(value_OI) ? product::pack(value_OI, true, rows, workspace) : at::Tensor();
+}
+
+int packing_way(int64_t rows) {
+  return product::is_split(rows);
 }
 
 at::Tensor pack_weight_int8(const at::Tensor& value_OI, Workspace& workspace) {

@@ -14,8 +14,11 @@ struct Weight {
   Workspace& workspace;
 };
 
-// W' as the kernels of linear() read it; undefined where there are none for its dtype and shape.
-at::Tensor pack_weight(const at::Tensor& value_OI, Workspace& workspace);
+// W' as the kernels of linear() read it for an x of so many rows; undefined where there are none for its dtype and
+// shape.
+at::Tensor pack_weight(const at::Tensor& value_OI, int64_t rows, Workspace& workspace);
+// 0 or 1: which of two ways of packing float weights so many rows have; what is packed serves all rows of its way.
+int packing_way(int64_t rows);
 
 // The same in 8 bits (float32 weights; only for processors of which has_int8_products()): the ops quantise x row by
 // row.

@@ -25,16 +25,16 @@ float* same_memory(const at::Tensor& tensor) {
 template <typename S, typename Epilogue>
 void linear_rows(const at::Tensor& x_TI, const Weight& weight, float* sums_TO, const Epilogue& epilogue) {
   const Scratch scratch(weight.workspace);
-  const at::Tensor panels =
-      weight.packed_OI != nullptr ? *weight.packed_OI : product::pack(weight.value_OI, true, weight.workspace);
   const int64_t rows = x_TI.size(0), depth = x_TI.size(1), columns = weight.value_OI.size(0);
+  const at::Tensor panels =
+      weight.packed_OI != nullptr ? *weight.packed_OI : product::pack(weight.value_OI, true, rows, weight.workspace);
   if constexpr (std::is_same_v<S, float>) {
     if (panels.scalar_type() == at::kByte) {
       return product::multiply(product::Int8{*kernels::int8_products()}, data<S>(x_TI), rows, depth,
                                data<uint8_t>(panels), columns, sums_TO, epilogue);
     }
   }
-  product::multiply(*product::kernels_for<S>(depth), data<S>(x_TI), rows, depth, data<S>(panels), columns, sums_TO,
+  product::multiply(*product::kernels_for<S>(rows, depth), data<S>(x_TI), rows, depth, data<S>(panels), columns, sums_TO,
                     epilogue);
 }
 
@@ -42,9 +42,9 @@ void linear_rows(const at::Tensor& x_TI, const Weight& weight, float* sums_TO, c
 template <typename S, typename Epilogue>
 void linear_backward_rows(const at::Tensor& d_y_TO, const Weight& weight, float* sums_TI, const Epilogue& epilogue) {
   const Scratch scratch(weight.workspace);
-  const at::Tensor panels = product::pack(weight.value_OI, false, weight.workspace);
-  const int64_t depth = d_y_TO.size(1);
-  product::multiply(*product::kernels_for<S>(depth), data<S>(d_y_TO), d_y_TO.size(0), depth, data<S>(panels),
+  const int64_t rows = d_y_TO.size(0), depth = d_y_TO.size(1);
+  const at::Tensor panels = product::pack(weight.value_OI, false, rows, weight.workspace);
+  product::multiply(*product::kernels_for<S>(rows, depth), data<S>(d_y_TO), rows, depth, data<S>(panels),
                     weight.value_OI.size(1), sums_TI, epilogue);
 }
 

@@ -26,17 +26,17 @@ void pack_panels(const kernels::Products<S>& products, const S* from, int64_t k_
 
 bool available(const at::Tensor& x_TI) {
   if (!x_TI.is_cpu() || x_TI.scalar_type() == at::kDouble) return false;
-  const int64_t depth = x_TI.size(1);
-  return x_TI.scalar_type() == at::kFloat ? kernels_for<float>(depth) != nullptr
-                                          : kernels_for<kernels::Bf16>(depth) != nullptr;
+  const int64_t rows = x_TI.size(0), depth = x_TI.size(1);
+  return x_TI.scalar_type() == at::kFloat ? kernels_for<float>(rows, depth) != nullptr
+                                          : kernels_for<kernels::Bf16>(rows, depth) != nullptr;
 }
 
-at::Tensor pack(const at::Tensor& matrix, bool transposed, Workspace& workspace) {
+at::Tensor pack(const at::Tensor& matrix, bool transposed, int64_t rows, Workspace& workspace) {
   const int64_t depth = matrix.size(transposed ? 1 : 0), columns = matrix.size(transposed ? 0 : 1);
   at::Tensor out;
   with_storage(matrix.scalar_type(), [&]<typename S>(S) {
     if constexpr (!std::is_same_v<S, double>) {
-      const kernels::Products<S>& products = *kernels_for<S>(depth);
+      const kernels::Products<S>& products = *kernels_for<S>(rows, depth);
       const int64_t size = packed_size(products, depth, columns);
       out = workspace.take({size}, matrix.scalar_type());
       const int64_t k_stride = transposed ? 1 : columns, n_stride = transposed ? depth : 1;
@@ -112,7 +112,7 @@ void add_transposed_together(const kernels::Products<S>& products, const at::Ten
 void add_transposed(const at::Tensor& a_TM, const at::Tensor& b_TN, at::Tensor out_MN, Workspace& workspace) {
   with_storage(a_TM.scalar_type(), [&]<typename S>(S) {
     if constexpr (!std::is_same_v<S, double>) {
-      const kernels::Products<S>& products = *kernels_for<S>(0);
+      const kernels::Products<S>& products = *kernels_for<S>(a_TM.size(0), 0);
       const bool alone = products.add_transposed != nullptr;
       (alone ? add_transposed_alone<S> : add_transposed_together<S>)(products, a_TM, b_TN, out_MN, workspace);
     }

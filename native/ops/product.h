@@ -1,5 +1,6 @@
 #pragma once
 
+#include <type_traits>
 #include <vector>
 
 #include "core/parallel.h"
@@ -11,10 +12,20 @@
 // there are not. What one thread does is in ops/cpu; sums are float.
 namespace st::product {
 
-// The kernels for operands of this storage type and depth, or null: then ATen multiplies.
+// Whether so many rows of floats are multiplied as parts on tiles.
+inline bool is_split(int64_t rows) {
+  constexpr int64_t kLeast = 64;  // below, reading the weights takes longest, and split they are larger
+  return rows >= kLeast && kernels::split_products() != nullptr;
+}
+
+// The kernels for so many rows of this storage type and depth, or null: then ATen multiplies. What one packs only the
+// same ones read.
 template <typename S>
-const kernels::Products<S>* kernels_for(int64_t depth) {
+const kernels::Products<S>* kernels_for(int64_t rows, int64_t depth) {
   const kernels::Products<S>* products = kernels::products<S>();
+  if constexpr (std::is_same_v<S, float>) {
+    if (is_split(rows)) products = kernels::split_products();
+  }
   return products != nullptr && depth % products->depth_step == 0 ? products : nullptr;
 }
 
@@ -24,7 +35,7 @@ bool available(const at::Tensor& x_TI);
 // The products of float rows by weights of 8 bits, as multiply() takes them.
 struct Int8 {
   const kernels::Int8Products& kernels;
-  int64_t block_rows = kernels.block_rows, panel = kernels.panel;
+  int64_t block_rows = kernels.block_rows, panel = kernels.panel, strip = 1;
   int64_t panel_size(int64_t depth) const { return kernels.panel_size(depth); }
   void multiply(const float* a, int64_t a_stride, int64_t rows, const uint8_t* panels, int64_t depth, int64_t columns,
                 float* out, int64_t out_stride) const;
@@ -33,8 +44,9 @@ struct Int8 {
 // matrix' [columns, depth] (float) quantised to 8 bits and packed.
 at::Tensor pack_int8(const at::Tensor& matrix, Workspace& workspace);
 
-// B [depth, columns] packed. B's element (k, n) is matrix[n, k] when `transposed`, else matrix[k, n].
-at::Tensor pack(const at::Tensor& matrix, bool transposed, Workspace& workspace);
+// B [depth, columns] packed for so many rows of A. B's element (k, n) is matrix[n, k] when `transposed`, else
+// matrix[k, n].
+at::Tensor pack(const at::Tensor& matrix, bool transposed, int64_t rows, Workspace& workspace);
 
 // out_MN += a_TM' b_TN.
 void add_transposed(const at::Tensor& a_TM, const at::Tensor& b_TN, at::Tensor out_MN, Workspace& workspace);
@@ -59,7 +71,9 @@ void multiply(const Products& products, const S* a_TK, int64_t rows, int64_t dep
   const int64_t panel_count = (columns + products.panel - 1) / products.panel;
   const int64_t column_parts = std::min(panel_count, at::get_num_threads() / row_parts);
   if (column_parts == 1) {
-    parallel_ranges(rows, row_parts, [&](int64_t part, int64_t first, int64_t last) {
+    const int64_t strips = (rows + products.strip - 1) / products.strip;
+    parallel_ranges(strips, row_parts, [&](int64_t part, int64_t first_strip, int64_t last_strip) {
+      const int64_t first = first_strip * products.strip, last = std::min(rows, last_strip * products.strip);
       const int64_t blocks = (last - first + products.block_rows - 1) / products.block_rows;
       const int64_t size = ((last - first + blocks - 1) / blocks + kLeastRows - 1) / kLeastRows * kLeastRows;
       for (int64_t begin = first; begin < last; begin += size) {

@@ -56,7 +56,7 @@ TEST(Product, LinearForwardAndBackward) {
       expect_product(y, exact + bias, shape.in, what);
       linear(x, {w, nullptr, workspace}, at::Tensor(), y);
       expect_product(y, exact, shape.in, what + " without bias");
-      if (const at::Tensor packed = pack_weight(w, workspace); packed.defined()) {
+      if (const at::Tensor packed = pack_weight(w, shape.tokens, workspace); packed.defined()) {
         at::Tensor again = at::zeros_like(y);
         linear(x, {w, &packed, workspace}, at::Tensor(), again);
         EXPECT_TRUE(again.equal(y)) << what << " from a weight that was packed before";
