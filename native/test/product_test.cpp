@@ -9,6 +9,8 @@
 #include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
 
+#include <cmath>
+
 #include "core/device.h"
 #include "ops/cpu/products.h"
 #include "ops/linear.h"
@@ -96,6 +98,35 @@ TEST(Product, WeightGradientOnAnyNumberOfThreads) {
   if (!product::available(x)) GTEST_SKIP() << "ATen multiplies here";
   for (const at::Tensor& other : found) EXPECT_TRUE(other.equal(found[0]));
   expect_close(found[0].to(at::kDouble), at::mm(d_y.to(at::kDouble).t(), x.to(at::kDouble)), 1e-3, "d_weight");
+}
+
+// From numbers without a whole third part up to large ones, none touches its neighbours; signs and zeros are kept.
+TEST(Product, FloatsOfAllSizes) {
+  Workspace workspace(at::kCPU);
+  const int64_t tokens = 130, in = 70, out = 45;
+  const auto all_sizes = [](at::Tensor values, int64_t dim) {
+    for (int64_t i = 0; i < values.size(dim); ++i) values.select(dim, i).mul_(std::pow(10.0, i % 23 * 3 - 44));
+    return values;
+  };
+  // Each sum has terms of one size.
+  const at::Tensor x = all_sizes(values({tokens, in}, at::kFloat, 1), 0), w = values({out, in}, at::kFloat, 2);
+  at::Tensor y = at::zeros({tokens, out});
+  linear(x, {w, nullptr, workspace}, at::Tensor(), y);
+  const at::Tensor exact = at::mm(x.to(at::kDouble), w.to(at::kDouble).t());
+  for (int64_t t = 0; t < tokens; ++t) {
+    const double tiny = 1e-36;  // sums of what is no number of full precision any more
+    const double scale = std::pow(10.0, t % 23 * 3 - 44);
+    EXPECT_LT((y[t] - exact[t]).abs().max().item<double>(), 2e-5 * scale + tiny) << t;
+  }
+  const at::Tensor d_y = values({tokens, out}, at::kFloat, 3),
+                   by_column = all_sizes(values(x.sizes(), at::kFloat, 4), 1);
+  at::Tensor d_w = at::zeros({out, in});
+  linear_backward_weight(d_y, by_column, d_w, workspace);
+  const at::Tensor d_exact = at::mm(d_y.to(at::kDouble).t(), by_column.to(at::kDouble));
+  for (int64_t i = 0; i < in; ++i) {
+    const double scale = std::pow(10.0, i % 23 * 3 - 44);
+    EXPECT_LT((d_w.select(1, i) - d_exact.select(1, i)).abs().max().item<double>(), 2e-5 * scale + 1e-36) << i;
+  }
 }
 
 // A row of x on the grid that the kernel takes for it: from its lowest to its highest value in 255 steps.

@@ -47,6 +47,8 @@ template <int kRowTiles>
 inline void block(int64_t depth, const Bf16* a, int64_t a_stride, int64_t a_tile, int64_t a_second, const Bf16* panel,
                   const Ahead& ahead, float* out, int64_t out_stride, bool accumulate) {
   const int64_t bytes = out_stride * static_cast<int64_t>(sizeof(float));
+  // To GCC, loading a tile reads no memory: what was stored there before must not come after.
+  asm volatile("" ::: "memory");
   if (accumulate) {
     _tile_loadd(0, out, bytes);
     _tile_loadd(1, out + kTile, bytes);

@@ -44,15 +44,17 @@ inline __mmask16 first_lanes(int64_t count) {
   return count >= kTile ? 0xFFFF : count <= 0 ? 0 : static_cast<__mmask16>((1u << count) - 1);
 }
 
-// A float's parts, each in the upper half of its lane. What the first two, rounded, leave of 24 bits fits the third.
+// A float's parts, each in the upper half of its lane. What the first two, rounded, leave of 24 bits fits the third; of
+// numbers so small that it does not, the third is cut, and what is below 2^-126 the tiles take for 0.
 struct Parts {
   explicit Parts(__m512 x) {
+    const __m512i upper = _mm512_set1_epi32(static_cast<int>(0xFFFF0000));
     for (int i = 0; i < 2; ++i) {
       const __m512i rounded = _mm512_add_epi32(_mm512_castps_si512(x), _mm512_set1_epi32(0x8000));
-      part[i] = _mm512_and_si512(rounded, _mm512_set1_epi32(static_cast<int>(0xFFFF0000)));
+      part[i] = _mm512_and_si512(rounded, upper);
       x = _mm512_sub_ps(x, _mm512_castsi512_ps(part[i]));
     }
-    part[2] = _mm512_castps_si512(x);
+    part[2] = _mm512_and_si512(_mm512_castps_si512(x), upper);
   }
   __m512i part[3];
 };
@@ -79,6 +81,8 @@ inline void store_row(__m512 first, __m512 second, Element* to) {
 // Sums of [32, 32] (+)= A B: both as steps of three parts of two tiles.
 inline void block(int64_t count, const Element* a, const Element* b, float* out, int64_t out_stride, bool accumulate) {
   const int64_t bytes = out_stride * static_cast<int64_t>(sizeof(float));
+  // To GCC, loading a tile reads no memory: what was stored there before must not come after.
+  asm volatile("" ::: "memory");
   if (accumulate) {
     _tile_loadd(0, out, bytes);
     _tile_loadd(1, out + kTile, bytes);
