@@ -34,8 +34,8 @@ void linear_rows(const at::Tensor& x_TI, const Weight& weight, float* sums_TO, c
                                data<uint8_t>(panels), columns, sums_TO, epilogue);
     }
   }
-  product::multiply(*product::kernels_for<S>(rows, depth), data<S>(x_TI), rows, depth, data<S>(panels), columns, sums_TO,
-                    epilogue);
+  product::multiply(*product::kernels_for<S>(rows, depth), data<S>(x_TI), rows, depth, data<S>(panels), columns,
+                    sums_TO, epilogue);
 }
 
 // d_y W, handed to epilogue(part, begin, end, sums_BI).
