@@ -8,28 +8,13 @@ namespace st::kernels {
 
 namespace {
 
+#include "ops/cpu/amx_tiles.inl"
 #include "ops/cpu/transpose.inl"
 
-constexpr int64_t kTile = 16;           // rows of a tile, and columns of a tile of sums
 constexpr int64_t kPairs = 32;          // depth of a tile: 16 pairs
 constexpr int64_t kWide = 2 * kTile;    // rows and columns of a block of four tiles of sums
 constexpr int64_t kTileElements = 512;  // bfloat16 elements of a tile
 constexpr int64_t kDepth = 384;         // of a block: its panel of B stays in the first cache
-
-struct alignas(64) TileConfig {
-  uint8_t palette = 1, start_row = 0, reserved[14] = {};
-  uint16_t bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
-  uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
-};
-
-// Tiles exist for the calling thread between construction and destruction.
-struct Tiles {
-  Tiles() {
-    const TileConfig config;
-    _tile_loadconfig(&config);
-  }
-  ~Tiles() { _tile_release(); }
-};
 
 int64_t whole(int64_t depth) {
   return (depth + kPairs - 1) / kPairs * kPairs;
@@ -119,10 +104,6 @@ inline __m512i pairs_of(const Bf16* even, const Bf16* odd, __mmask16 columns) {
   if (odd == nullptr) return low;
   const __m512i high = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(columns, odd));
   return _mm512_or_si512(low, _mm512_slli_epi32(high, 16));
-}
-
-inline __mmask16 first_lanes(int64_t count) {
-  return count >= kTile ? 0xFFFF : count <= 0 ? 0 : static_cast<__mmask16>((1u << count) - 1);
 }
 
 // Sixteen pairs of depth of one column at a time, from 16 columns.

@@ -10,9 +10,9 @@ namespace st::kernels {
 
 namespace {
 
+#include "ops/cpu/amx_tiles.inl"
 #include "ops/cpu/transpose.inl"
 
-constexpr int64_t kTile = 16;                 // rows of a tile, and columns of a tile of sums
 constexpr int64_t kStep = 32;                 // depth of a tile: 16 pairs
 constexpr int64_t kWide = 2 * kTile;          // rows and columns of a block of four tiles of sums
 constexpr int64_t kPart = 2 * kTile * kStep;  // of a step: elements of one part of 32 rows or columns, two tiles
@@ -21,27 +21,8 @@ constexpr int64_t kDepth = 384;               // of a block
 constexpr int64_t kRows = 128;                // whose parts are made at a time
 using Element = uint16_t;
 
-struct alignas(64) TileConfig {
-  uint8_t palette = 1, start_row = 0, reserved[14] = {};
-  uint16_t bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
-  uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
-};
-
-// Tiles exist for the calling thread between construction and destruction.
-struct Tiles {
-  Tiles() {
-    const TileConfig config;
-    _tile_loadconfig(&config);
-  }
-  ~Tiles() { _tile_release(); }
-};
-
 int64_t steps(int64_t depth) {
   return (depth + kStep - 1) / kStep;
-}
-
-inline __mmask16 first_lanes(int64_t count) {
-  return count >= kTile ? 0xFFFF : count <= 0 ? 0 : static_cast<__mmask16>((1u << count) - 1);
 }
 
 // A float's parts, each in the upper half of its lane. What the first two, rounded, leave of 24 bits fits the third; of
