@@ -2,6 +2,7 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/_fused_adamw.h>
 #include <ATen/ops/addmm.h>
+#include <ATen/ops/isfinite.h>
 #include <ATen/ops/mm.h>
 #include <ATen/ops/sqrt.h>
 
@@ -43,8 +44,7 @@ void clip(const at::Tensor& squares, double max_norm, const ClipState& state) {
 #endif
   at::Tensor norm = state.norm, skipped = state.skipped, advanced = state.advanced;
   at::sqrt_out(norm, squares);
-  // 0, but for numbers that are not finite.
-  at::Tensor finite = norm - norm == 0;
+  const at::Tensor finite = at::isfinite(norm);
   advanced.copy_(finite);
   skipped.copy_(finite.logical_not());
   at::Tensor(state.updates).add_(advanced);

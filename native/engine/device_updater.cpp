@@ -3,7 +3,7 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/cat.h>
-#include <ATen/ops/full.h>
+#include <ATen/ops/isfinite.h>
 #include <ATen/ops/nan_to_num.h>
 #include <ATen/ops/zeros.h>
 
@@ -34,8 +34,7 @@ void DeviceUpdater::add(const LossValue& value) {
   const at::NoGradGuard no_grad;
   const at::Tensor& loss = value.total;
   loss_sum_.add_(loss.nan_to_num(0, 0, 0));
-  // 0, but for numbers that are not finite.
-  finite_batches_.add_(loss - loss == 0);
+  finite_batches_.add_(at::isfinite(loss));
   for (const auto& [name, number] : value.logged) {
     at::Tensor& component = components_[name];
     if (!component.defined()) component = at::zeros({2}, numbers_N_.options());
