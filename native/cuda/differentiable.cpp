@@ -7,8 +7,6 @@
 #include <ATen/ops/zeros.h>
 #include <torch/csrc/autograd/custom_function.h>
 
-#include <algorithm>
-
 #include "cuda/device_call.h"
 #include "cuda/launch.h"
 #include "ops/cuda.h"
@@ -19,14 +17,6 @@ namespace {
 
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
-
-at::Tensor upload(const std::vector<int32_t>& values, at::Device device) {
-  if (!device.is_cpu()) refuse_recording("rows named by the host");
-  const at::Tensor host = at::empty({static_cast<int64_t>(values.size())},
-                                    at::TensorOptions().dtype(at::kInt).pinned_memory(device.is_cuda()));
-  std::copy(values.begin(), values.end(), host.data_ptr<int32_t>());
-  return device.is_cpu() ? host : host.to(device, at::kInt, /*non_blocking=*/true);
-}
 
 template <typename Call, typename Row>
 void run(const at::Tensor& like, const char* kernel, const Call& call, const Row& row) {
@@ -102,11 +92,6 @@ class SoftmaxLossFunction : public torch::autograd::Function<SoftmaxLossFunction
 };
 
 }  // namespace
-
-at::Tensor mean_pool(const at::Tensor& x_TD, const std::vector<int32_t>& first_R, const std::vector<int32_t>& end_R,
-                     bool normalize) {
-  return mean_pool(x_TD, upload(first_R, x_TD.device()), upload(end_R, x_TD.device()), normalize);
-}
 
 at::Tensor mean_pool(const at::Tensor& x_TD, const at::Tensor& first_R, const at::Tensor& end_R, bool normalize) {
   return MeanPoolFunction::apply(x_TD, first_R, end_R, normalize);

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <memory>
-#include <vector>
 
 #include "ops/attention.h"
 #include "ops/graph.h"
@@ -30,11 +29,8 @@ at::Tensor dropout_factors(const Dropout& dropout, const at::Tensor& key_1, int6
 // d_weight (master dtype) += d_y' x, with a float32 sum of bfloat16 factors.
 void add_weight_gradient(const at::Tensor& d_y_TO, const at::Tensor& x_TI, at::Tensor d_weight_OI);
 
-// Mean of the tokens [first, end) of each row, normalised if asked for; float32, at most 1024 wide, differentiable by
-// x.
-at::Tensor mean_pool(const at::Tensor& x_TD, const std::vector<int32_t>& first_R, const std::vector<int32_t>& end_R,
-                     bool normalize);
-// The same for a recorded step: int32, on the device of x. Tokens outside of the rows get a gradient of 0.
+// Mean of the tokens [first, end) (int32, on the device of x) of each row, normalised if asked for; float32, at most
+// 1024 wide, differentiable by x. Tokens outside of the rows get a gradient of 0.
 at::Tensor mean_pool(const at::Tensor& x_TD, const at::Tensor& first_R, const at::Tensor& end_R, bool normalize);
 // Whether it does: its width and type fit, and use_kernels().
 bool takes_rows(const at::Tensor& x_TD);

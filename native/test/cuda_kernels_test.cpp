@@ -13,6 +13,7 @@
 #include <limits>
 #include <thread>
 
+#include "core/upload.h"
 #include "cuda/dropout_site.h"
 #include "cuda/mean_pool.h"
 #include "cuda/residual_norm.h"
@@ -332,10 +333,12 @@ TEST(CudaKernels, MeanPoolIsDifferentiable) {
   const PackedBatch batch = batch_of({3, 2, 9});
   const at::Tensor x_TD = random_tensor({batch.tokens(), 20}, at::kFloat, 1),
                    d_RD = random_tensor({3, 20}, at::kFloat, 2);
+  const std::vector<int32_t> first = {0, 3, 6}, end = {3, 5, 14};
   const at::AutoGradMode with_grad(true);
   for (bool normalize : {false, true}) {
     const at::Tensor leaf = x_TD.detach().requires_grad_(true), other = x_TD.detach().requires_grad_(true);
-    const at::Tensor found = cuda::mean_pool(leaf, {0, 3, 6}, {3, 5, 14}, normalize);
+    const at::Tensor found =
+        cuda::mean_pool(leaf, upload<int32_t>(first, at::kCPU), upload<int32_t>(end, at::kCPU), normalize);
     PackedBatch prompted = batch;
     prompted.prompt_lengths = {0, 0, 1};  // the last row from its second token on
     at::Tensor expected = pool(other, prompted, {"mean"}, false);
