@@ -7,7 +7,7 @@ namespace st {
 class Workspace;
 
 // The matrix of a linear layer. Where the processor has kernels of its own they read it packed: once for all in
-// `packed_OI` (pack_weight), or by each op for itself where that is null.
+// `packed_OI` (pack_weight, for as many rows as x has), or by each op for itself where that is null.
 struct Weight {
   const at::Tensor& value_OI;
   const at::Tensor* packed_OI;

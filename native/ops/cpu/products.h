@@ -23,10 +23,11 @@ struct Products {
   void (*multiply)(const S* a, int64_t a_stride, int64_t rows, const S* panels, int64_t depth, int64_t columns,
                    float* out, int64_t out_stride);
   int64_t depth_step;
-
-  // out[rows, columns] += A' B, where A lies as [depth, rows] and B as [depth, columns]. Rows come in strips of
-  // `strip`. Either add_transposed does it all, with room for transposed_scratch(depth) elements:
+  // Threads share the rows of both kinds of product by strips of so many.
   int64_t strip;
+
+  // out[rows, columns] += A' B, where A lies as [depth, rows] and B as [depth, columns]. Either add_transposed does it
+  // all, with room for transposed_scratch(depth) elements:
   int64_t (*transposed_scratch)(int64_t depth) = nullptr;
   void (*add_transposed)(const S* a, int64_t a_stride, int64_t rows, const S* b, int64_t b_stride, int64_t depth,
                          int64_t columns, float* out, int64_t out_stride, S* scratch) = nullptr;
