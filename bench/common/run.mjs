@@ -139,9 +139,8 @@ export class Run {
     const found = this.trial('ours', 'rates', { dtypes, seconds }, { theme: 'rates' })
     if (!found) throw new Error('The rates of the machine could not be measured')
     // Our products of floats as parts on tiles are faster than any by fused multiply-add, which floors are counted by.
-    const tiles = this.machine.features.includes('amx_bf16')
     for (const { dtype, gflops, ownGflops } of found.gemms) {
-      const split = tiles && dtype === 'float32'
+      const split = found.kernels === 'amx' && dtype === 'float32'
       this.rates[dtype] = Math.max(this.rates[dtype], gflops, split ? 0 : ownGflops)
       if (split) this.rates['float32 on tiles'] = Math.max(this.rates['float32 on tiles'] ?? 0, ownGflops)
     }
