@@ -1,27 +1,39 @@
-import { randomBytes } from 'node:crypto'
 import * as fsPromises from 'node:fs/promises'
-import { basename, dirname, join, resolve } from 'node:path'
+import { basename, dirname, join, resolve, sep } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { invalidArgument } from '../errors.js'
+import {
+  absent,
+  type FileOperations,
+  hasCode,
+  keepFiles,
+  removeStale,
+  syncFolder,
+  syncTree,
+  uniqueId,
+} from './files.js'
+import { completeSave, replaceInside } from './inside.js'
 
-/** The file operations in use; tests put failing ones in their place. */
-export type FileOperations = Pick<
-  typeof fsPromises,
-  'copyFile' | 'link' | 'lstat' | 'mkdir' | 'open' | 'readdir' | 'readlink' | 'realpath' | 'rename' | 'rm' | 'symlink'
->
+export type { FileOperations } from './files.js'
 
 export interface ReplaceFolderOptions {
-  /** Whether files of the old folder that the new one lacks stay; a function decides by path relative to the folder, with
-   *  "/" between names. Default true. */
-  keepUnknown?: boolean | ((relativePath: string) => boolean)
+  /** Whether entries of the old folder that the new one lacks stay; a function decides by name. What lies in a folder that
+   *  stays, or that both have, stays. Default true. */
+  keepUnknown?: boolean | ((name: string) => boolean)
   /** For tests. */
   operations?: FileOperations
 }
 
 /**
- * Fills a folder so that at `target` there is always a whole one: `fill` writes into a temporary sibling, which is fsynced
- * and renamed into place. The old folder is moved aside for that moment, restored if the rename fails, then removed. When
- * anything fails (a full disk, an error of `fill`) the old folder is as it was and the temporary one is gone.
- * A symbolic link at `target` is followed.
+ * Fills a folder so that there is always a whole one. `fill` writes into a temporary sibling, which is fsynced and renamed into
+ * place; the old folder is moved aside for that moment and then removed. Where a folder cannot be replaced (a mount point, a
+ * parent that may not be written, the working directory), `fill` writes into a temporary folder inside, and the files are moved
+ * to their places when all are whole: see inside.ts. When anything fails (a full disk, an error of `fill`), the old folder is as
+ * it was and the temporary one is gone; what a killed process leaves, `recoverFolder` puts right.
+ *
+ * Saves to one folder wait for each other; of several processes one is the last, as a whole. A symbolic link at `target` is
+ * followed.
+ * @param fill may be called a second time, for another folder
  * @throws what failed; ERR_INVALID_ARGUMENT when `target` is a file.
  */
 export async function replaceFolder(
@@ -29,33 +41,41 @@ export async function replaceFolder(
   fill: (temporary: string) => Promise<void>,
   { keepUnknown = true, operations: fs = fsPromises }: ReplaceFolderOptions = {},
 ): Promise<void> {
-  const final = await fs.realpath(target).catch(absent(resolve(target)))
-  const old = await fs.lstat(final).catch(absent(undefined))
-  if (old && !old.isDirectory()) throw invalidArgument('target', 'a folder or a path where nothing is', target)
-  await fs.mkdir(dirname(final), { recursive: true })
-  const temporary = siblingOf(final, 'tmp')
-  const aside = siblingOf(final, 'old')
-  try {
-    await fs.mkdir(temporary)
-    await fill(temporary)
-    if (old && keepUnknown !== false) {
-      await keepFiles(fs, final, temporary, keepUnknown === true ? () => true : keepUnknown)
-    }
-    await syncTree(fs, temporary)
-    if (old) await fs.rename(final, aside)
+  const folder = await placeOf(fs, resolve(target))
+  const keep = typeof keepUnknown === 'function' ? keepUnknown : () => keepUnknown
+  await inTurn(folder, async () => {
+    await recoverFolder(folder, fs)
+    const old = await fs.lstat(folder).catch(absent(undefined))
+    if (old && !old.isDirectory()) throw invalidArgument('target', 'a folder or a path where nothing is', target)
+    if (old && (await mustStay(fs, folder, old.dev))) return replaceInside(fs, folder, fill, keep)
     try {
-      await fs.rename(temporary, final)
+      await replaceBeside(fs, folder, fill, keep, old !== undefined)
     } catch (error) {
-      if (old) await fs.rename(aside, final)
-      throw error
+      if (!(error instanceof CannotMove)) throw error
+      if (!old) throw error.cause
+      await replaceInside(fs, folder, fill, keep)
     }
-  } catch (error) {
-    await fs.rm(temporary, { recursive: true, force: true })
-    throw error
+  })
+}
+
+/**
+ * Puts right what a process left that was killed while it replaced `folder`: the old folder comes back if there is none, and
+ * files that were on their way to their places get there.
+ */
+export async function recoverFolder(folder: string, fs: FileOperations = fsPromises): Promise<void> {
+  if (await fs.lstat(folder).catch(absent(undefined))) return completeSave(folder, fs)
+  const parent = dirname(folder)
+  const asides = (await fs.readdir(parent).catch((): string[] => [])).filter((name) => {
+    return name.startsWith(`.${basename(folder)}.old-`)
+  })
+  let newest: { path: string; ctimeMs: number } | undefined
+  for (const name of asides) {
+    const path = join(parent, name)
+    const { ctimeMs } = (await fs.lstat(path).catch(absent(undefined))) ?? {}
+    if (ctimeMs !== undefined && ctimeMs > (newest?.ctimeMs ?? 0)) newest = { path, ctimeMs }
   }
-  await syncFolder(fs, dirname(final))
-  // The new folder is in place: what is left of the old one is no reason to report a failed save.
-  if (old) await fs.rm(aside, { recursive: true, force: true }).catch(() => {})
+  // Another process may do the same, or be at it still.
+  if (newest) await fs.rename(newest.path, folder).catch(unlessOvertaken)
 }
 
 /**
@@ -86,63 +106,142 @@ export async function writeFileAtomic(
   await syncFolder(fs, dirname(final))
 }
 
-/** A name in the same folder (renames work only inside a file system), hidden, that no other process chooses. */
-function siblingOf(path: string, kind: string): string {
-  return join(dirname(path), `.${basename(path)}.${kind}-${randomBytes(6).toString('hex')}`)
+/** The system refuses to make a folder beside the one to be replaced, or to move that. */
+class CannotMove {
+  constructor(readonly cause: unknown) {}
 }
 
-/** Brings what `from` has and `to` lacks over: as hard links where possible, so that big files cost nothing. */
-async function keepFiles(
+const REFUSALS = ['EACCES', 'EPERM', 'EROFS', 'EBUSY', 'EXDEV', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'ENAMETOOLONG']
+
+/** For `.catch`. */
+function cannotMove(error: unknown): never {
+  throw hasCode(error, ...REFUSALS) ? new CannotMove(error) : error
+}
+
+async function replaceBeside(
   fs: FileOperations,
-  from: string,
-  to: string,
-  keep: (relativePath: string) => boolean,
-  prefix = '',
+  folder: string,
+  fill: (temporary: string) => Promise<void>,
+  keep: (name: string) => boolean,
+  isThere: boolean,
 ): Promise<void> {
-  for (const entry of await fs.readdir(from, { withFileTypes: true })) {
-    const source = join(from, entry.name)
-    const copy = join(to, entry.name)
-    const relative = prefix + entry.name
-    const present = await fs.lstat(copy).catch(absent(undefined))
-    if (entry.isDirectory()) {
-      if (present && !present.isDirectory()) continue
-      if (!present && !keep(relative)) continue
-      if (!present) await fs.mkdir(copy)
-      await keepFiles(fs, source, copy, keep, `${relative}/`)
-    } else if (!present && keep(relative)) {
-      if (entry.isSymbolicLink()) await fs.symlink(await fs.readlink(source), copy)
-      else if (entry.isFile()) await fs.link(source, copy).catch(() => fs.copyFile(source, copy))
+  const parent = dirname(folder)
+  const temporary = siblingOf(folder, 'tmp')
+  const asides: string[] = []
+  try {
+    await fs.mkdir(temporary).catch(cannotMove)
+    await removeStale(fs, parent, `.${basename(folder)}.tmp-`, ...(isThere ? [`.${basename(folder)}.old-`] : []))
+    await fill(temporary)
+    if (isThere) await keepFiles(fs, folder, temporary, keep)
+    await syncTree(fs, temporary)
+    await exchange(fs, temporary, folder, isThere, asides)
+  } catch (error) {
+    await fs.rm(temporary, { recursive: true, force: true })
+    throw error
+  }
+  await syncFolder(fs, parent)
+  // The new folder is in place: what is left of the old one is no reason to report a failed save.
+  for (const aside of asides) await clear(fs, aside, folder, keep).catch(() => {})
+}
+
+/** Removes an old folder, and first brings over what others put there while the new one was made. */
+async function clear(
+  fs: FileOperations,
+  aside: string,
+  folder: string,
+  keep: (name: string) => boolean,
+): Promise<void> {
+  for (let tries = 50; ; tries--) {
+    try {
+      await keepFiles(fs, aside, folder, keep)
+      break
+    } catch (error) {
+      // Between the two renames of another process there is no folder.
+      if (tries === 0 || !hasCode(error, 'ENOENT')) throw error
+      await setTimeout(10)
+    }
+  }
+  await fs.rm(aside, { recursive: true, force: true })
+}
+
+/** Renames `temporary` to `folder`. @param asides gets the paths to which what was there was moved */
+async function exchange(
+  fs: FileOperations,
+  temporary: string,
+  folder: string,
+  isThere: boolean,
+  asides: string[],
+): Promise<void> {
+  for (let occupied = isThere; ; occupied = true) {
+    const aside = siblingOf(folder, 'old')
+    const moved =
+      occupied &&
+      (await fs
+        .rename(folder, aside)
+        .then(() => true, absent(false))
+        .catch(cannotMove))
+    if (moved) asides.push(aside)
+    try {
+      return await fs.rename(temporary, folder)
+    } catch (error) {
+      // Another process was faster: its folder is the old one now.
+      if (hasCode(error, 'ENOTEMPTY', 'EEXIST')) continue
+      if (moved) await fs.rename(asides.pop()!, folder).catch(unlessOvertaken)
+      return cannotMove(error)
     }
   }
 }
 
-async function syncTree(fs: FileOperations, folder: string): Promise<void> {
-  for (const entry of await fs.readdir(folder, { withFileTypes: true })) {
-    const path = join(folder, entry.name)
-    if (entry.isDirectory()) await syncTree(fs, path)
-    else if (entry.isFile()) await sync(fs, path)
-  }
-  await sync(fs, folder)
+/** For `.catch`: another process put a folder there first. */
+function unlessOvertaken(error: unknown): void {
+  if (!hasCode(error, 'ENOENT', 'ENOTEMPTY', 'EEXIST')) throw error
 }
 
-async function sync(fs: FileOperations, path: string): Promise<void> {
-  const file = await fs.open(path, 'r')
+/** Whether a folder cannot be moved, or not without taking away what is not its own: better known before it is written twice. */
+async function mustStay(fs: FileOperations, folder: string, device: number): Promise<boolean> {
+  // A process whose working directory is moved stands in the old folder from then on.
+  if (`${workingDirectory()}${sep}`.startsWith(`${folder}${sep}`) || dirname(folder) === folder) return true
+  if ((await fs.lstat(dirname(folder))).dev !== device) return true
+  for (const entry of await fs.readdir(folder, { withFileTypes: true }).catch(absent([]))) {
+    if (!entry.isDirectory()) continue
+    const inner = await fs.lstat(join(folder, entry.name)).catch(absent(undefined))
+    if (inner && inner.dev !== device) return true
+  }
+  return false
+}
+
+function workingDirectory(): string {
   try {
-    await file.sync()
+    return process.cwd()
+  } catch {
+    return '' // It was removed.
+  }
+}
+
+/** The path without symbolic links. Parents that are missing are made. */
+async function placeOf(fs: FileOperations, path: string): Promise<string> {
+  const found = await fs.realpath(path).catch(absent(undefined))
+  if (found !== undefined) return found
+  await fs.mkdir(dirname(path), { recursive: true })
+  return join(await fs.realpath(dirname(path)), basename(path))
+}
+
+/** What is under way in this process, by folder. */
+const running = new Map<string, Promise<void>>()
+
+/** Begins `work` when all that was asked for before on the same folder is done. */
+async function inTurn(folder: string, work: () => Promise<void>): Promise<void> {
+  const before = running.get(folder) ?? Promise.resolve()
+  const own = before.catch(() => {}).then(work)
+  running.set(folder, own)
+  try {
+    await own
   } finally {
-    await file.close()
+    if (running.get(folder) === own) running.delete(folder)
   }
 }
 
-/** The rename itself is durable once the folder is; where folders cannot be synced (some network drives) it stands anyway. */
-async function syncFolder(fs: FileOperations, folder: string): Promise<void> {
-  await sync(fs, folder).catch(() => {})
-}
-
-/** For `.catch`: `value` when there is no such file, any other error goes on. */
-function absent<T>(value: T): (error: NodeJS.ErrnoException) => T {
-  return (error) => {
-    if (error.code === 'ENOENT') return value
-    throw error
-  }
+/** A name in the same folder (renames work only inside a file system), hidden, that no other process chooses. */
+function siblingOf(path: string, kind: string): string {
+  return join(dirname(path), `.${basename(path)}.${kind}-${uniqueId()}`)
 }

@@ -1,0 +1,122 @@
+import { randomBytes } from 'node:crypto'
+import { constants } from 'node:fs'
+import type * as fsPromises from 'node:fs/promises'
+import { join } from 'node:path'
+
+/** The file operations in use; tests put failing ones in their place. */
+export type FileOperations = Pick<
+  typeof fsPromises,
+  | 'copyFile'
+  | 'link'
+  | 'lstat'
+  | 'mkdir'
+  | 'open'
+  | 'readdir'
+  | 'readFile'
+  | 'readlink'
+  | 'realpath'
+  | 'rename'
+  | 'rm'
+  | 'rmdir'
+  | 'symlink'
+>
+
+/** What is written into a folder while a save is under way: none of its files. */
+export const PENDING = '.sentence-torch-save'
+
+/** What no living process takes for one folder: what is older was left by one that was killed. */
+const STALE_MILLISECONDS = 60 * 60 * 1000
+
+/** A name that no other process chooses. */
+export function uniqueId(): string {
+  return randomBytes(6).toString('hex')
+}
+
+export function hasCode(error: unknown, ...codes: readonly string[]): boolean {
+  return codes.includes((error as NodeJS.ErrnoException | undefined)?.code ?? '')
+}
+
+/** For `.catch`: `value` when there is no such file, any other error goes on. */
+export function absent<T>(value: T): (error: unknown) => T {
+  return (error) => {
+    if (hasCode(error, 'ENOENT')) return value
+    throw error
+  }
+}
+
+/**
+ * Brings what `from` has and `to` lacks over: as hard links where possible, so that big files cost nothing. Others may do the
+ * same; what vanishes meanwhile is left out.
+ * @param keep decides about the entries of `from` by name; below them everything is kept.
+ */
+export async function keepFiles(
+  fs: FileOperations,
+  from: string,
+  to: string,
+  keep: (name: string) => boolean = () => true,
+): Promise<void> {
+  for (const entry of await fs.readdir(from, { withFileTypes: true }).catch(absent([]))) {
+    if (entry.name.startsWith(PENDING)) continue
+    const source = join(from, entry.name)
+    const copy = join(to, entry.name)
+    const present = await fs.lstat(copy).catch(absent(undefined))
+    if (entry.isDirectory()) {
+      if (present ? !present.isDirectory() : !keep(entry.name)) continue
+      if (!present) await fs.mkdir(copy).catch(alreadyThere)
+      await keepFiles(fs, source, copy)
+    } else if (!present && keep(entry.name)) {
+      const bring = entry.isSymbolicLink()
+        ? async () => fs.symlink(await fs.readlink(source), copy)
+        : async () => fs.link(source, copy).catch(() => fs.copyFile(source, copy, constants.COPYFILE_EXCL))
+      if (entry.isSymbolicLink() || entry.isFile()) await bring().catch(alreadyThere).catch(unlessGone(fs, source))
+    }
+  }
+}
+
+/** For `.catch`. */
+function alreadyThere(error: unknown): void {
+  if (!hasCode(error, 'EEXIST')) throw error
+}
+
+/** For `.catch`: no error if `source` has vanished. */
+function unlessGone(fs: FileOperations, source: string): (error: unknown) => Promise<void> {
+  return async (error) => {
+    if (!hasCode(error, 'ENOENT') || (await fs.lstat(source).catch(absent(undefined)))) throw error
+  }
+}
+
+export async function syncTree(fs: FileOperations, folder: string): Promise<void> {
+  for (const entry of await fs.readdir(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name)
+    if (entry.isDirectory()) await syncTree(fs, path)
+    else if (entry.isFile()) await sync(fs, path)
+  }
+  await sync(fs, folder)
+}
+
+export async function sync(fs: FileOperations, path: string): Promise<void> {
+  const file = await fs.open(path, 'r')
+  try {
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+}
+
+/** A rename itself is durable once the folder is; where folders cannot be synced (some network drives) it stands anyway. */
+export async function syncFolder(fs: FileOperations, folder: string): Promise<void> {
+  await sync(fs, folder).catch(() => {})
+}
+
+/** Removes the entries that begin with one of `prefixes` and that nobody has touched for an hour; never fails. */
+export async function removeStale(fs: FileOperations, folder: string, ...prefixes: readonly string[]): Promise<void> {
+  for (const name of await fs.readdir(folder).catch((): string[] => [])) {
+    if (!prefixes.some((prefix) => name.startsWith(prefix))) continue
+    const path = join(folder, name)
+    const changed = await fs.lstat(path).then(
+      ({ ctimeMs }) => ctimeMs,
+      () => Number.POSITIVE_INFINITY,
+    )
+    if (Date.now() - changed > STALE_MILLISECONDS) await fs.rm(path, { recursive: true, force: true }).catch(() => {})
+  }
+}

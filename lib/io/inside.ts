@@ -1,0 +1,154 @@
+// Replaces the files of a folder that has to stay where it is.
+//
+// `<folder>/.sentence-torch-save.tmp-<id>/<id>/` holds the new files (`new`), a journal that names the old ones which go
+// (`gone.json`), and room for what makes way (`old`). When all of it is on the disk, one rename to `.sentence-torch-save`
+// decides: before it the old files stand untouched, after it every process that comes by moves the rest to its place. So the
+// end is the same whoever is killed, and two processes cannot mix their files: the name can be taken once.
+// All that moves is an entry of the folder itself, by its plain name: a hostile journal cannot reach further.
+
+import * as fsPromises from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { SentenceTorchError } from '../errors.js'
+import {
+  absent,
+  type FileOperations,
+  hasCode,
+  keepFiles,
+  PENDING,
+  removeStale,
+  sync,
+  syncFolder,
+  syncTree,
+  uniqueId,
+} from './files.js'
+
+const JOURNAL = 'gone.json'
+
+/**
+ * Fills `folder` anew and leaves it, the folder itself, in its place.
+ * @param keep whether an old entry that the new files lack stays
+ * @throws what failed; before the files were whole the folder is then as it was, afterwards `completeSave` goes on.
+ */
+export async function replaceInside(
+  fs: FileOperations,
+  folder: string,
+  fill: (temporary: string) => Promise<void>,
+  keep: (name: string) => boolean,
+): Promise<void> {
+  const id = uniqueId()
+  const staging = join(folder, `${PENDING}.tmp-${id}`)
+  const work = join(staging, id)
+  const fresh = join(work, 'new')
+  await removeStale(fs, folder, `${PENDING}.tmp-`)
+  try {
+    for (const path of [staging, work, fresh, join(work, 'old')]) await fs.mkdir(path)
+    await fill(fresh)
+    await syncTree(fs, staging)
+    for (;;) {
+      await writeJournal(fs, work, await goneEntries(fs, folder, fresh, keep))
+      try {
+        await fs.rename(staging, join(folder, PENDING))
+        break
+      } catch (error) {
+        if (!hasCode(error, 'ENOTEMPTY', 'EEXIST')) throw error
+        // Another process saves here and was first.
+        await completeSave(folder, fs)
+      }
+    }
+  } catch (error) {
+    await fs.rm(staging, { recursive: true, force: true })
+    throw error
+  }
+  await syncFolder(fs, folder)
+  await completeSave(folder, fs)
+}
+
+/**
+ * Ends a save whose files are whole but not all in their places, because its process was killed or is at it just now. Several
+ * processes may do so at once. Of what is no such save nothing is believed.
+ */
+export async function completeSave(folder: string, fs: FileOperations = fsPromises): Promise<void> {
+  const pending = join(folder, PENDING)
+  if (!(await isFolder(fs, pending))) return
+  for (const name of await fs.readdir(pending).catch(absent([]))) {
+    const work = join(pending, name)
+    const [fresh, old] = [join(work, 'new'), join(work, 'old')]
+    if ((await isFolder(fs, work)) && (await isFolder(fs, fresh)) && (await isFolder(fs, old))) {
+      // Without a journal everything is done but the tidying up.
+      const gone = await readJournal(fs, join(work, JOURNAL))
+      for (const entry of gone ?? []) await fs.rename(join(folder, entry), join(old, entry)).catch(absent(undefined))
+      const entries = gone ? await fs.readdir(fresh).catch(absent([])) : []
+      for (const entry of entries) await putInPlace(fs, join(fresh, entry), join(folder, entry), join(old, entry))
+      // What made way were folders of the same name, of which everything else stays.
+      await keepFiles(fs, old, folder, () => false)
+      await syncFolder(fs, folder)
+      await fs.rm(join(work, JOURNAL), { force: true })
+    }
+    await fs.rm(work, { recursive: true, force: true })
+  }
+  // Not empty: the next save of another process.
+  await fs.rmdir(pending).catch(() => {})
+}
+
+/** A file takes the place of a file at once; whatever else is there makes way first. */
+async function putInPlace(fs: FileOperations, from: string, to: string, aside: string): Promise<void> {
+  try {
+    await fs.rename(from, to).catch(absent(undefined))
+  } catch (error) {
+    if (!isOccupied(error)) throw error
+    // Fails where another process has put the new one in its place meanwhile, and nothing is left to be moved then.
+    await fs.rename(to, aside).catch((other) => {
+      if (!isOccupied(other) && !hasCode(other, 'ENOENT')) throw other
+    })
+    await fs.rename(from, to).catch(absent(undefined))
+  }
+}
+
+function isOccupied(error: unknown): boolean {
+  return hasCode(error, 'ENOTEMPTY', 'EEXIST', 'EISDIR', 'ENOTDIR')
+}
+
+async function goneEntries(
+  fs: FileOperations,
+  folder: string,
+  fresh: string,
+  keep: (name: string) => boolean,
+): Promise<string[]> {
+  const entries = new Set(await fs.readdir(fresh))
+  const old = await fs.readdir(folder)
+  return old.filter((name) => !name.startsWith(PENDING) && !entries.has(name) && !keep(name))
+}
+
+async function writeJournal(fs: FileOperations, work: string, gone: readonly string[]): Promise<void> {
+  const file = await fs.open(join(work, JOURNAL), 'w')
+  try {
+    await file.writeFile(JSON.stringify(gone))
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+  await sync(fs, work)
+}
+
+/** @returns undefined without one. @throws ERR_INVALID_FILE for anything but a list of entries of a folder */
+async function readJournal(fs: FileOperations, path: string): Promise<string[] | undefined> {
+  const text = await fs.readFile(path, 'utf8').catch(absent(undefined))
+  if (text === undefined) return undefined
+  let gone: unknown
+  try {
+    gone = JSON.parse(text)
+  } catch {}
+  const isEntry = (name: unknown) => typeof name === 'string' && basename(name) === name && !/^\.{0,2}$/.test(name)
+  if (Array.isArray(gone) && gone.every(isEntry)) return gone as string[]
+  throw new SentenceTorchError('ERR_INVALID_FILE', `${path} is no list of names: it was not written by this package`)
+}
+
+async function isFolder(fs: FileOperations, path: string): Promise<boolean> {
+  const found = await fs.lstat(path).catch(noFolder)
+  return found?.isDirectory() === true
+}
+
+/** For `.catch`: nothing, where there is no folder. */
+function noFolder(error: unknown): undefined {
+  if (!hasCode(error, 'ENOENT', 'ENOTDIR')) throw error
+}
