@@ -33,6 +33,7 @@ export { DataStream, type DataStreamOptions, type StreamRow } from './data/strea
 export { TokenCache, type TokenCacheOptions } from './data/token-cache.js'
 export { type ErrorCode, SentenceTorchError } from './errors.js'
 export * as evaluation from './evaluation/index.js'
+export { NotSavedError } from './io/rescue.js'
 export * as crossEncoderLosses from './losses/cross-encoder/index.js'
 export * as losses from './losses/index.js'
 export { CrossEncoder, type Pair, type RankedDocument, type Scores } from './models/cross-encoder.js'

@@ -63,7 +63,7 @@ export async function replaceFolder(
  * files that were on their way to their places get there.
  */
 export async function recoverFolder(folder: string, fs: FileOperations = fsPromises): Promise<void> {
-  if (await fs.lstat(folder).catch(absent(undefined))) return completeSave(folder, fs)
+  if (await fs.lstat(folder).catch(() => undefined)) return completeSave(folder, fs)
   const parent = dirname(folder)
   const asides = (await fs.readdir(parent).catch((): string[] => [])).filter((name) => {
     return name.startsWith(`.${basename(folder)}.old-`)

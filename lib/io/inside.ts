@@ -148,7 +148,7 @@ async function isFolder(fs: FileOperations, path: string): Promise<boolean> {
   return found?.isDirectory() === true
 }
 
-/** For `.catch`: nothing, where there is no folder. */
+/** For `.catch`: nothing, where there is no folder, or none that could be looked into. */
 function noFolder(error: unknown): undefined {
-  if (!hasCode(error, 'ENOENT', 'ENOTDIR')) throw error
+  if (!hasCode(error, 'ENOENT', 'ENOTDIR', 'EACCES')) throw error
 }

@@ -16,7 +16,8 @@ import {
 import { encodeRows, throwIfAborted } from './encode.js'
 import { noSuchPrompt } from './load-parts.js'
 import { EncodeProgress } from './progress.js'
-import { saveCrossEncoderFolder } from './save-cross-encoder.js'
+import { writeCrossEncoderFolder } from './save-cross-encoder.js'
+import { saveModelFolder } from './save-folder.js'
 import { checkPairs, isPair, type Pair, type Scores, scores } from './scores.js'
 import { WeightFiles } from './weights.js'
 
@@ -159,16 +160,28 @@ export class CrossEncoder {
   /**
    * Saves the model as a folder that `load`, sentence-transformers (4.x to 6.x) and transformers read: weights in float32,
    * tokenizer, settings, a model card. An older folder at `path` is replaced as a whole, or left as it was if anything fails;
-   * files in it that belong to no model are kept.
-   * @throws SentenceTorchError ERR_DISPOSED, or the file system's error
+   * files in it that belong to no model are kept. A mount point, the working directory and a folder in a parent that may not be
+   * written are filled where they are.
+   * @throws SentenceTorchError ERR_DISPOSED, ERR_INVALID_ARGUMENT; NotSavedError (ERR_NOT_SAVED) when `path` cannot be written:
+   * its `savedIn` is the temporary folder where the model was saved instead, its `cause` the file system's error
    */
   async save(path: string): Promise<void> {
-    const { folder, encoder, tokenizer, addon, id } = this.#use()
+    this.#use()
     if (typeof path !== 'string' || path === '') throw invalidArgument('path', 'the path of a folder', path)
-    await saveCrossEncoderFolder(path, { ...folder, maxSeqLength: tokenizer.maxSeqLength }, encoder, {
-      ...(id === undefined ? {} : { baseModel: id }),
-      version: addon.runtime().addonVersion,
-    })
+    await saveModelFolder(path, this.#writer(path))
+  }
+
+  /** @internal Writes the files of `save` into an empty folder, of which `target` is the path to be. */
+  async writeFiles(folder: string, target: string): Promise<void> {
+    await this.#writer(target)(folder)
+  }
+
+  /** Writes the model with the settings that it has now. */
+  #writer(target: string): (path: string) => Promise<void> {
+    const { folder, encoder, tokenizer, addon, id } = this.#use()
+    const settings = { ...folder, prompts: { ...folder.prompts }, maxSeqLength: tokenizer.maxSeqLength }
+    const card = { target, ...(id !== undefined && { baseModel: id }), version: addon.runtime().addonVersion }
+    return (path) => writeCrossEncoderFolder(path, settings, encoder, card)
   }
 
   /** Frees the weights once the work that is queued is done; later calls throw ERR_DISPOSED. Idempotent. */

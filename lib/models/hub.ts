@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises'
-import { isAbsolute, join } from 'node:path'
+import { isAbsolute, join, resolve } from 'node:path'
 import { SentenceTorchError } from '../errors.js'
+import { recoverFolder } from '../io/atomic.js'
 import { HubRepository, type RepositoryOptions } from '../io/hub-repository.js'
 import { planFiles, unusable } from './hub-files.js'
 import { checkModel, TELLING_FILES } from './hub-model-cache.js'
@@ -32,12 +33,25 @@ const BARE_NAMES =
  * (weights only as a pickle), ERR_INVALID_MODEL (files missing).
  */
 export async function resolveModel(idOrPath: string, options: HubOptions = {}): Promise<ResolvedModel> {
+  await recover(idOrPath)
   const local = await stat(idOrPath).catch(() => undefined)
   if (local?.isDirectory()) return { path: idOrPath }
   if (local) throw new SentenceTorchError('ERR_INVALID_MODEL', `Expected a model folder, but ${idOrPath} is a file`)
   const id = hubId(idOrPath, options.organization)
   const hub = new HubModel(id, options)
   return { path: await hub.resolve(), id }
+}
+
+/** Ends a save that was cut off. @throws ERR_INVALID_MODEL where that fails: half of the files may be of another model */
+async function recover(path: string): Promise<void> {
+  try {
+    await recoverFolder(resolve(path))
+  } catch (cause) {
+    const message =
+      `A save into ${path} was cut off and cannot be ended: ${(cause as Error).message}. ` +
+      'Load the model once where its folder may be written, or save it again'
+    throw new SentenceTorchError('ERR_INVALID_MODEL', message, { cause })
+  }
 }
 
 function hubId(name: string, organization = 'sentence-transformers'): string {

@@ -1,4 +1,4 @@
-import { basename } from 'node:path'
+import { basename, resolve } from 'node:path'
 
 /** What a model card tells. */
 export interface ModelCard {
@@ -17,7 +17,7 @@ export interface ModelCard {
 
 /** README.md of a saved model: the metadata that the Hugging Face hub reads, and how to use the model from Node and Python. */
 export function modelCard(card: ModelCard): string {
-  const name = basename(card.target)
+  const name = basename(resolve(card.target))
   const base = card.baseModel
   const metadata = [
     'tags:',

@@ -1,16 +1,17 @@
 import { writeFile } from 'node:fs/promises'
-import { basename, join } from 'node:path'
-import { replaceFolder } from '../io/atomic.js'
+import { basename, join, resolve } from 'node:path'
 import { writeSafetensors } from '../io/safetensors.js'
 import type { ConfigObject, NativeEncoder } from '../native/types.js'
 import { ACTIVATION_PATHS } from './activations.js'
 import type { CrossEncoderFolder } from './cross-encoder-folder.js'
 import { CLASSIFICATION } from './folder-config.js'
 import { isObject, toJson } from './json.js'
-import { float32Config, isForeign, tensors, tokenizerConfig } from './save-folder.js'
+import { float32Config, tensors, tokenizerConfig } from './save-folder.js'
 
 /** What the model card tells beside the model's own settings. */
 export interface CrossEncoderCard {
+  /** Folder that the model is saved to; its name is the title. */
+  target: string
   /** Hub id of the model that was fine-tuned, if known. */
   baseModel?: string
   /** Of this package. */
@@ -18,43 +19,39 @@ export interface CrossEncoderCard {
 }
 
 /**
- * Writes a cross-encoder's folder: the files of sentence-transformers 6.x, its settings also in config.json, where 4.x and 5.x
- * look for them; a plain BertForSequenceClassification for transformers. At `target` there is always a whole folder.
- * @throws what the file system or the engine reports; the old folder is then as it was.
+ * Writes a cross-encoder's files into an empty folder: those of sentence-transformers 6.x, its settings also in config.json,
+ * where 4.x and 5.x look for them; a plain BertForSequenceClassification for transformers.
  */
-export async function saveCrossEncoderFolder(
-  target: string,
+export async function writeCrossEncoderFolder(
+  folder: string,
   model: CrossEncoderFolder,
   encoder: NativeEncoder,
   card: CrossEncoderCard,
 ): Promise<void> {
-  const fill = async (folder: string) => {
-    const json = (path: string, value: unknown) => writeFile(join(folder, path), toJson(value))
-    await json('modules.json', [{ idx: 0, name: '0', path: '', type: 'sentence_transformers.models.Transformer' }])
-    await json('config_sentence_transformers.json', {
-      __version__: { sentence_torch: card.version },
-      model_type: 'CrossEncoder',
-      prompts: model.prompts,
-      default_prompt_name: model.defaultPromptName,
-      activation_fn: ACTIVATION_PATHS[model.activationFn],
-      ...model.extraModelConfig,
-    })
-    await json('sentence_bert_config.json', {
-      max_seq_length: model.maxSeqLength,
-      do_lower_case: model.doLowerCase,
-      transformer_task: CLASSIFICATION.task,
-      modality_config: { text: { method: 'forward', method_output_name: 'logits' } },
-      module_output_name: CLASSIFICATION.output,
-      ...model.extraSentenceConfig,
-    })
-    await json('config.json', classifierConfig(model, card.version))
-    for (const [name, bytes] of model.tokenizerFiles) await writeFile(join(folder, name), bytes)
-    await json('tokenizer_config.json', tokenizerConfig(model))
-    await writeFile(join(folder, 'README.md'), crossEncoderCard(target, model, card))
-    const named = tensors(encoder, 0).map((tensor) => ({ ...tensor, name: checkpointName(tensor.name) }))
-    await writeSafetensors(join(folder, 'model.safetensors'), named, { format: 'pt' })
-  }
-  await replaceFolder(target, fill, { keepUnknown: isForeign })
+  const json = (path: string, value: unknown) => writeFile(join(folder, path), toJson(value))
+  await json('modules.json', [{ idx: 0, name: '0', path: '', type: 'sentence_transformers.models.Transformer' }])
+  await json('config_sentence_transformers.json', {
+    __version__: { sentence_torch: card.version },
+    model_type: 'CrossEncoder',
+    prompts: model.prompts,
+    default_prompt_name: model.defaultPromptName,
+    activation_fn: ACTIVATION_PATHS[model.activationFn],
+    ...model.extraModelConfig,
+  })
+  await json('sentence_bert_config.json', {
+    max_seq_length: model.maxSeqLength,
+    do_lower_case: model.doLowerCase,
+    transformer_task: CLASSIFICATION.task,
+    modality_config: { text: { method: 'forward', method_output_name: 'logits' } },
+    module_output_name: CLASSIFICATION.output,
+    ...model.extraSentenceConfig,
+  })
+  await json('config.json', classifierConfig(model, card.version))
+  for (const [name, bytes] of model.tokenizerFiles) await writeFile(join(folder, name), bytes)
+  await json('tokenizer_config.json', tokenizerConfig(model))
+  await writeFile(join(folder, 'README.md'), crossEncoderCard(model, card))
+  const named = tensors(encoder, 0).map((tensor) => ({ ...tensor, name: checkpointName(tensor.name) }))
+  await writeSafetensors(join(folder, 'model.safetensors'), named, { format: 'pt' })
 }
 
 /** The transformer lies under `bert.` beside the classifier. */
@@ -80,8 +77,8 @@ function classifierConfig(model: CrossEncoderFolder, version: string): ConfigObj
 }
 
 /** README.md: the metadata that the Hugging Face hub reads, and how to use the model from Node and Python. */
-function crossEncoderCard(target: string, model: CrossEncoderFolder, { baseModel, version }: CrossEncoderCard): string {
-  const name = basename(target)
+function crossEncoderCard(model: CrossEncoderFolder, { target, baseModel, version }: CrossEncoderCard): string {
+  const name = basename(resolve(target))
   const task = model.numLabels === 1 ? 'text-ranking' : 'text-classification'
   const metadata = [
     'tags:',

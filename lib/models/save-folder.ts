@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fromNative } from '../errors.js'
-import { replaceFolder } from '../io/atomic.js'
+import { saveFolder } from '../io/rescue.js'
 import { type TensorSource, writeSafetensors } from '../io/safetensors.js'
 import type { ConfigObject, NativeEncoder } from '../native/types.js'
 import { SENTENCE_CONFIG_FILES } from './folder-config.js'
@@ -14,45 +14,50 @@ import { legacyModuleConfig } from './modules.js'
 const RANGE_BYTES = 64 * 1024 * 1024
 
 /**
- * Writes a model folder in the layout that sentence-transformers 2.x to 6.x and text-embeddings-inference read. At `target`
- * there is always a whole folder; files of an older one that are not a model's own stay.
- * @param model settings as they are to be saved
- * @throws what the file system or the engine reports; the old folder is then as it was.
+ * Saves a model in the layout of `writeModelFolder`. At `target` there is always a whole folder; files of an older one that are
+ * not a model's own stay.
+ * @throws NotSavedError; what the engine reports. The old folder is then as it was.
  */
-export async function saveModelFolder(
-  target: string,
+export async function saveModelFolder(target: string, write: (folder: string) => Promise<void>): Promise<void> {
+  await saveFolder(target, write, { keepUnknown: isForeign })
+}
+
+/**
+ * Writes a model's files into an empty folder, in the layout that sentence-transformers 2.x to 6.x and
+ * text-embeddings-inference read.
+ * @param model settings as they are to be saved
+ */
+export async function writeModelFolder(
+  folder: string,
   model: ModelFolder,
   encoder: NativeEncoder,
-  card: Omit<ModelCard, 'target'>,
+  card: ModelCard,
 ): Promise<void> {
-  const fill = async (folder: string) => {
-    const json = (path: string, value: unknown, indent?: number) => writeFile(join(folder, path), toJson(value, indent))
-    const { paths, list } = moduleList(model)
-    await json('modules.json', list)
-    await json('config_sentence_transformers.json', modelConfig(model, card.version))
-    await json('sentence_bert_config.json', {
-      max_seq_length: model.maxSeqLength,
-      do_lower_case: model.doLowerCase,
-      ...model.extraSentenceConfig,
-    })
-    await json('config.json', float32Config(model.config))
-    for (const [name, bytes] of model.tokenizerFiles) await writeFile(join(folder, name), bytes)
-    await json('tokenizer_config.json', tokenizerConfig(model))
-    await writeFile(join(folder, 'README.md'), modelCard({ ...card, target }))
-    await writeSafetensors(join(folder, 'model.safetensors'), tensors(encoder, 0), { format: 'pt' })
+  const json = (path: string, value: unknown, indent?: number) => writeFile(join(folder, path), toJson(value, indent))
+  const { paths, list } = moduleList(model)
+  await json('modules.json', list)
+  await json('config_sentence_transformers.json', modelConfig(model, card.version))
+  await json('sentence_bert_config.json', {
+    max_seq_length: model.maxSeqLength,
+    do_lower_case: model.doLowerCase,
+    ...model.extraSentenceConfig,
+  })
+  await json('config.json', float32Config(model.config))
+  for (const [name, bytes] of model.tokenizerFiles) await writeFile(join(folder, name), bytes)
+  await json('tokenizer_config.json', tokenizerConfig(model))
+  await writeFile(join(folder, 'README.md'), modelCard(card))
+  await writeSafetensors(join(folder, 'model.safetensors'), tensors(encoder, 0), { format: 'pt' })
 
-    let width = model.config.hidden_size as number
-    for (const [i, module] of model.modules.entries()) {
-      await mkdir(join(folder, paths[i]!))
-      const config = legacyModuleConfig(module, width)
-      if (config) await json(join(paths[i]!, 'config.json'), config, 4)
-      if (module.type === 'Dense') {
-        await writeSafetensors(join(folder, paths[i]!, 'model.safetensors'), tensors(encoder, i + 1))
-      }
-      width = module.outputDimension
+  let width = model.config.hidden_size as number
+  for (const [i, module] of model.modules.entries()) {
+    await mkdir(join(folder, paths[i]!))
+    const config = legacyModuleConfig(module, width)
+    if (config) await json(join(paths[i]!, 'config.json'), config, 4)
+    if (module.type === 'Dense') {
+      await writeSafetensors(join(folder, paths[i]!, 'model.safetensors'), tensors(encoder, i + 1))
     }
+    width = module.outputDimension
   }
-  await replaceFolder(target, fill, { keepUnknown: isForeign })
 }
 
 /** modules.json, and the folder of every module after the transformer. */
@@ -128,11 +133,11 @@ async function* dump(encoder: NativeEncoder, name: string, elements: number): As
 }
 
 /** Whether a file or folder of an older save is none of ours, so that it is kept. */
-export function isForeign(path: string): boolean {
+function isForeign(name: string): boolean {
   const own = [...TOKENIZER_FILES, ...SENTENCE_CONFIG_FILES]
   return (
-    !own.includes(path) &&
-    !/^model(-\d+-of-\d+)?\.safetensors(\.index\.json)?$/.test(path) &&
-    !/^\d+_[A-Z]\w*$/.test(path)
+    !own.includes(name) &&
+    !/^model(-\d+-of-\d+)?\.safetensors(\.index\.json)?$/.test(name) &&
+    !/^\d+_[A-Z]\w*$/.test(name)
   )
 }

@@ -9,7 +9,7 @@ import { checkEncodeOptions, checkSimilarity } from './load-options.js'
 import { loadParts, noSuchPrompt, type Parts } from './load-parts.js'
 import { readModelFolder } from './model-folder.js'
 import { EncodeProgress } from './progress.js'
-import { saveModelFolder } from './save-folder.js'
+import { saveModelFolder, writeModelFolder } from './save-folder.js'
 import { pairwiseSimilarity, similarityMatrix } from './similarity.js'
 import type { EncodeOptions, LoadOptions } from './types.js'
 import { WeightFiles } from './weights.js'
@@ -209,21 +209,36 @@ export class SentenceTransformer {
   /**
    * Saves the model as a folder that `load`, sentence-transformers (2.x to 6.x) and text-embeddings-inference read: weights in
    * float32, tokenizer, settings, a model card. An older folder at `path` is replaced as a whole, or left as it was if
-   * anything fails; files in it that belong to no model are kept.
-   * @throws SentenceTorchError ERR_DISPOSED, or the file system's error
+   * anything fails; files in it that belong to no model are kept. A mount point, the working directory and a folder in a parent
+   * that may not be written are filled where they are.
+   * @throws SentenceTorchError ERR_DISPOSED, ERR_INVALID_ARGUMENT; NotSavedError (ERR_NOT_SAVED) when `path` cannot be written:
+   * its `savedIn` is the temporary folder where the model was saved instead, its `cause` the file system's error
    */
   async save(path: string): Promise<void> {
-    const { folder, encoder, tokenizer, addon, id } = this.#use()
+    this.#use()
     if (typeof path !== 'string' || path === '') throw invalidArgument('path', 'the path of a folder', path)
-    const settings = { ...folder, maxSeqLength: tokenizer.maxSeqLength }
-    await saveModelFolder(path, settings, encoder, {
+    await saveModelFolder(path, this.#writer(path))
+  }
+
+  /** @internal Writes the files of `save` into an empty folder, of which `target` is the path to be. */
+  async writeFiles(folder: string, target: string): Promise<void> {
+    await this.#writer(target)(folder)
+  }
+
+  /** Writes the model with the settings that it has now. */
+  #writer(target: string): (path: string) => Promise<void> {
+    const { folder, encoder, tokenizer, addon, id } = this.#use()
+    const settings = { ...folder, prompts: { ...folder.prompts }, maxSeqLength: tokenizer.maxSeqLength }
+    const card = {
+      target,
       ...(id === undefined ? {} : { baseModel: id }),
       maxSeqLength: tokenizer.maxSeqLength,
       embeddingDimension: this.embeddingDimension,
       similarityFnName: folder.similarityFnName,
       modules: this.modules.map((module) => module.type),
       version: addon.runtime().addonVersion,
-    })
+    }
+    return (path) => writeModelFolder(path, settings, encoder, card)
   }
 
   /** Frees the weights once the work that is queued is done; later calls throw ERR_DISPOSED. Idempotent. */

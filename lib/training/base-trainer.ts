@@ -1,5 +1,6 @@
 import { type DataSource, isDataStream, isDataset } from '../data/feed.js'
 import { fromNative, invalidArgument, SentenceTorchError } from '../errors.js'
+import { isSystemError, rescued } from '../io/rescue.js'
 import { loadAddon } from '../native/load.js'
 import type { NativeTrainer } from '../native/types.js'
 import { checkOptions, type NotBuilt } from '../options.js'
@@ -13,7 +14,8 @@ import { checkLossTensors } from './loss-tensors.js'
 import { optimizerSpec } from './optimizer.js'
 import { precisionWarnings, trainingPrecision } from './precision.js'
 import { Timings } from './reporting/timings.js'
-import { TrainingAbortedError, type TrainResult } from './result.js'
+import type { TrainResult } from './result.js'
+import type { TrainingRun } from './run.js'
 import type { BaseLoss, BaseTrainerOptions, TrainableModel, TrainerKind, TrainOptions } from './trainer-kind.js'
 
 export type {
@@ -124,7 +126,7 @@ export abstract class BaseTrainer<M extends TrainableModel, L extends BaseLoss> 
     const { signal } = options
     const { progress = process.stdout } = this.#options
     // Who only encodes does not load them.
-    const [{ trainLoop }, { Reporting }, { TrainerSession }] = await Promise.all([
+    const [{ trainOrAbort }, { Reporting }, { TrainerSession }] = await Promise.all([
       import('./loop.js'),
       import('./reporting/reporting.js'),
       import('./session.js'),
@@ -144,24 +146,23 @@ export abstract class BaseTrainer<M extends TrainableModel, L extends BaseLoss> 
       timings: this.args.logTimings ? new Timings() : undefined,
       gate: this.#gate,
     })
+    let run: TrainingRun | undefined
     try {
-      const run = await session.begin(options.resumeFromCheckpoint ?? this.args.resumeFromCheckpoint)
       try {
-        return await trainLoop(run, signal)
-      } catch (error) {
-        if (error instanceof TrainingAbortedError || !signal?.aborted || !isAbort(error, signal)) {
-          await run.abandon()
-          throw error
-        }
-        // Whatever was waiting when the signal fired (tokenizer, evaluator) has thrown an error of its own. The step that
-        // runs still counts: the last checkpoint has its weights.
-        await run.settle()
-        throw await run.aborted(signal.reason)
+        run = await session.begin(options.resumeFromCheckpoint ?? this.args.resumeFromCheckpoint)
+        return await trainOrAbort(run, signal)
+      } finally {
+        await session.close()
+        await native.dispose()
+        await reporting.close()
       }
-    } finally {
-      await session.close()
-      await native.dispose()
-      await reporting.close()
+    } catch (error) {
+      // A full disk is first met by whoever writes next: a checkpoint, an evaluator, the log.
+      if (!isSystemError(error) || !run?.state.globalStep) throw error
+      const { outputDir } = this.args
+      throw await rescued(error, 'Training ended before the model was saved', (folder) => {
+        return this.model.writeFiles(folder, outputDir)
+      })
     }
   }
 
@@ -200,10 +201,6 @@ export abstract class BaseTrainer<M extends TrainableModel, L extends BaseLoss> 
       return isDataset(dataset) ? (this.#kind.checkData(dataset, this.#losses.of(name), `${which}.${name}`) ?? []) : []
     })
   }
-}
-
-function isAbort(error: unknown, signal: AbortSignal): boolean {
-  return error === signal.reason || (error instanceof SentenceTorchError && error.code === 'ERR_ABORTED')
 }
 
 function checkParts<M extends TrainableModel, L extends BaseLoss>(

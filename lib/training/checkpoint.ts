@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { DataFeed } from '../data/feed.js'
 import { fromNative } from '../errors.js'
-import { replaceFolder } from '../io/atomic.js'
+import { saveFolder } from '../io/rescue.js'
 import type { NativeTrainer, StepOptions } from '../native/types.js'
 import type { TrainingArguments } from './arguments.js'
 import type { SavedRun } from './checkpoint-state.js'
@@ -15,8 +15,8 @@ import { listCheckpoints } from './rotation.js'
 export interface CheckpointParts {
   args: Readonly<TrainingArguments>
   native: Pick<NativeTrainer, 'tensors' | 'dump' | 'counters'>
-  /** Writes the model's folder. */
-  save(folder: string): Promise<void>
+  /** Writes the model's files into an empty folder, of which `target` is the name to be. */
+  save(folder: string, target: string): Promise<void>
   train: { feed: Pick<DataFeed, 'length'> }
   /** Gradient caching as it was chosen for this run, by loss. */
   chosenMiniBatch?: readonly MiniBatch[] | undefined
@@ -62,6 +62,7 @@ export function decidingArguments(args: Readonly<TrainingArguments>): Record<str
  * all: see `replaceFolder`.
  *
  * @returns the folder
+ * @throws NotSavedError, with the whole checkpoint in a temporary folder
  */
 export async function saveCheckpoint(
   parts: CheckpointParts,
@@ -77,10 +78,10 @@ export async function saveCheckpoint(
     const isThere = best === name || (await listCheckpoints(args.outputDir)).includes(best)
     if (isThere) Object.assign(state, { bestModelCheckpoint: join(args.outputDir, best) })
   }
-  await replaceFolder(
+  await saveFolder(
     folder,
     async (temporary) => {
-      await save(temporary)
+      await save(temporary, folder)
       await saveLossTensors(temporary, await dumpLossTensors(native))
       if (!args.saveOnlyModel) await saveOptimizer(temporary, native, args.compat !== null)
       const own: OwnState = {

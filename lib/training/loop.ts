@@ -1,5 +1,5 @@
 import { SentenceTorchError } from '../errors.js'
-import type { TrainResult } from './result.js'
+import { TrainingAbortedError, type TrainResult } from './result.js'
 import type { TrainingRun } from './run.js'
 
 /** The loop: while the engine computes one step, the next is tokenised, packed and handed over. */
@@ -37,4 +37,27 @@ export async function trainLoop(run: TrainingRun, signal?: AbortSignal): Promise
   }
   if (signal?.aborted) throw await run.aborted(signal.reason)
   return run.finish()
+}
+
+/**
+ * Trains until the end. No step is running afterwards, whatever happens.
+ * @throws TrainingAbortedError when the signal fires, with a last checkpoint
+ */
+export async function trainOrAbort(run: TrainingRun, signal: AbortSignal | undefined): Promise<TrainResult> {
+  try {
+    return await trainLoop(run, signal)
+  } catch (error) {
+    if (error instanceof TrainingAbortedError || !signal?.aborted || !isAbort(error, signal)) {
+      await run.abandon()
+      throw error
+    }
+    // Whatever was waiting when the signal fired (tokenizer, evaluator) has thrown an error of its own. The step that runs
+    // still counts: the last checkpoint has its weights.
+    await run.settle()
+    throw await run.aborted(signal.reason)
+  }
+}
+
+function isAbort(error: unknown, signal: AbortSignal): boolean {
+  return error === signal.reason || (error instanceof SentenceTorchError && error.code === 'ERR_ABORTED')
 }

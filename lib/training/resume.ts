@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { SentenceTorchError } from '../errors.js'
+import { recoverFolder } from '../io/atomic.js'
 import type { TrainingArguments } from './arguments.js'
 import type { CallbackState, LogRecord } from './callbacks.js'
 import { decidingArguments, OWN_BLOCK, type OwnState } from './checkpoint.js'
@@ -40,6 +41,7 @@ export async function readCheckpoint(
   args: Readonly<TrainingArguments>,
   batchesPerEpoch?: number,
 ): Promise<Checkpoint> {
+  await recoverFolder(resolve(folder))
   const path = join(folder, 'trainer_state.json')
   const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') throw error

@@ -25,7 +25,11 @@ export async function newestCheckpoint(outputDir: string): Promise<string> {
   throw new SentenceTorchError('ERR_NOT_FOUND', `There is no checkpoint in ${outputDir} to go on from`)
 }
 
-/** Takes away the checkpoints with the fewest steps until `limit` are left, but none of `kept`. @returns their names */
+/**
+ * Takes away the checkpoints with the fewest steps until `limit` are left, but none of `kept`; one that cannot be removed stays,
+ * with a warning.
+ * @returns the names of those that went
+ */
 export async function rotateCheckpoints(
   outputDir: string,
   limit: number,
@@ -38,9 +42,15 @@ export async function rotateCheckpoints(
   for (const name of names) {
     if (left <= Math.max(limit, keep.size)) break
     if (keep.has(name)) continue
-    await remove(outputDir, name)
-    removed.push(name)
     left--
+    try {
+      await remove(outputDir, name)
+      removed.push(name)
+    } catch (error) {
+      // No reason to end a training that went well.
+      const message = `The checkpoint ${join(outputDir, name)} could not be removed: ${(error as Error).message}`
+      process.emitWarning(message, 'SentenceTorchWarning')
+    }
   }
   return removed
 }
@@ -59,10 +69,15 @@ export async function recoverCheckpoints(outputDir: string): Promise<void> {
   }
 }
 
-/** Renamed first: half of a checkpoint must not look like a whole one. */
+/** Half of a checkpoint must not look like a whole one: it is renamed first, or loses first what makes it one. */
 async function remove(outputDir: string, name: string): Promise<void> {
-  const path = join(outputDir, `.${name}.tmp-${randomBytes(6).toString('hex')}`)
-  await rename(join(outputDir, name), path)
+  const folder = join(outputDir, name)
+  const moved = join(outputDir, `.${name}.tmp-${randomBytes(6).toString('hex')}`)
+  const path = await rename(folder, moved).then(
+    () => moved,
+    () => folder,
+  )
+  await rm(join(path, 'trainer_state.json'), { force: true })
   await rm(path, { recursive: true, force: true })
 }
 

@@ -75,7 +75,7 @@ export class TrainerSession<M extends TrainableModel, L extends BaseLoss> {
       train,
       evalData: evalDataset && this.#evaluationSources(evalDataset),
       evaluate: evaluator && ((context) => evaluator.evaluate(model, context)),
-      save: (target) => model.save(target),
+      save: (folder, target) => model.writeFiles(folder, target),
       loadBest: (best) => this.#loadModel(best),
       reportsAreFree: model.device === 'cpu',
       groupRates: groups?.rates,

@@ -20,8 +20,9 @@ export interface TrainableModel {
   readonly encoder: NativeEncoder
   /** The transformer's config.json. */
   readonly config: ConfigObject
-  save(folder: string): Promise<void>
-  /** Takes the weights of a folder that `save` wrote. */
+  /** Writes the files of the model into an empty folder, of which `target` is the name to be. */
+  writeFiles(folder: string, target: string): Promise<void>
+  /** Takes the weights of a folder that `writeFiles` filled. */
   loadWeights(folder: string): Promise<void>
 }
 

@@ -229,7 +229,8 @@ test.serial('a full disk leaves the old folder as it was, and nothing else', asy
   }
   syncBuiltinESMExports()
   try {
-    await t.throwsAsync(model.save(target), { code: 'ENOSPC' })
+    const error = await t.throwsAsync(model.save(target), { code: 'ERR_NOT_SAVED', message: /ENOSPC.*Nor .*ENOSPC/s })
+    t.is(error.cause, full)
   } finally {
     fs.open = open
     syncBuiltinESMExports()

@@ -40,7 +40,7 @@ async function assertWhole(t: ExecutionContext, target: string, kept: Record<str
 const fillWith = (files: Record<string, string>) => (folder: string) => writeFiles(folder, files)
 
 function failing(operation: 'mkdir' | 'rename', code: string, when: (path: string) => boolean): FileOperations {
-  const original = fs[operation] as (...args: unknown[]) => Promise<unknown>
+  const original = (operation === 'mkdir' ? fs.mkdir : fs.rename) as (...args: unknown[]) => Promise<unknown>
   const refused = async (...args: unknown[]) => {
     if (when(String(args[0]))) throw Object.assign(new Error(`${code}: ${operation}`), { code })
     return original(...args)

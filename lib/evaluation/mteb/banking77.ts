@@ -1,6 +1,7 @@
-import { mkdir, rename, writeFile } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { invalidArgument } from '../../errors.js'
+import { writeFileAtomic } from '../../io/atomic.js'
 import { checkInteger, checkOptions } from '../../options.js'
 import { COMMON_OPTIONS, type CommonOptions, checkColumns, checkCommon, invalidData, mean, named } from '../common.js'
 import { embed } from '../embed.js'
@@ -91,9 +92,7 @@ export class Banking77Classification implements Evaluator {
       await mkdir(context.outputPath, { recursive: true })
       const seconds = (performance.now() - started) / 1000
       const path = join(context.outputPath, 'Banking77Classification.json')
-      // Whole or not at all: an older file stays until the new one is complete.
-      await writeFile(`${path}.tmp`, taskResult(scores, metrics as unknown as ClassificationScores, seconds))
-      await rename(`${path}.tmp`, path)
+      await writeFileAtomic(path, taskResult(scores, metrics as unknown as ClassificationScores, seconds))
     }
     return named(this.name, metrics, 'accuracy')
   }
