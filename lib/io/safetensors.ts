@@ -12,6 +12,8 @@ const readBytes = 1 << 30
 
 /** An open file, or all shards of one model; bytes are read when asked for. */
 export interface SafetensorsFile {
+  /** The file, or the index of the shards. */
+  readonly path: string
   /** dtype, shape and size of every tensor. */
   readonly tensors: ReadonlyMap<string, TensorEntry>
   /** `__metadata__` of the file (of all shards). */
@@ -33,30 +35,30 @@ interface Shard {
 }
 
 /**
- * Opens a `.safetensors` file, or the shards that a `model.safetensors.index.json` names. The header is checked completely
- * before anything is believed; no tensor enters memory.
+ * Opens a `.safetensors` file, or the shards that a `model.safetensors.index.json` names. Headers are checked completely
+ * before anything is believed; no tensor enters memory. What a shard holds is said by its own header: as in transformers, an
+ * index may name less than there is, more, or another shard.
  * @throws SentenceTorchError ERR_NOT_FOUND, ERR_INVALID_FILE naming file and tensor.
  */
 export async function openSafetensors(pathOrIndex: string): Promise<SafetensorsFile> {
   if (!pathOrIndex.endsWith('.json')) {
     const shard = await openShard(pathOrIndex)
-    return new OpenFile([shard], new Map([...shard.tensors.keys()].map((name) => [name, shard])))
+    return new OpenFile(pathOrIndex, [shard], new Map([...shard.tensors.keys()].map((name) => [name, shard])))
   }
   const weightMap = await readIndex(pathOrIndex)
   const shards = new Map<string, Shard>()
   try {
     for (const file of new Set(weightMap.values())) shards.set(file, await openShard(join(dirname(pathOrIndex), file)))
     const owners = new Map<string, Shard>()
-    for (const [name, file] of weightMap) {
-      const shard = shards.get(file)!
-      if (!shard.tensors.has(name)) throw damaged(pathOrIndex, `tensor "${name}" is not in ${file}`)
-      owners.set(name, shard)
+    for (const shard of shards.values()) {
+      for (const name of shard.tensors.keys()) {
+        const twin = owners.get(name)
+        if (twin)
+          throw damaged(pathOrIndex, `tensor "${name}" is in ${basename(twin.path)} and ${basename(shard.path)}`)
+        owners.set(name, shard)
+      }
     }
-    for (const [file, shard] of shards) {
-      const stray = [...shard.tensors.keys()].find((name) => weightMap.get(name) !== file)
-      if (stray !== undefined) throw damaged(pathOrIndex, `it does not name tensor "${stray}" of ${file}`)
-    }
-    return new OpenFile([...shards.values()], owners)
+    return new OpenFile(pathOrIndex, [...shards.values()], owners)
   } catch (error) {
     await Promise.all([...shards.values()].map((shard) => shard.file.close()))
     throw error
@@ -69,6 +71,7 @@ class OpenFile implements SafetensorsFile {
   private closed: Promise<unknown> | undefined
 
   constructor(
+    readonly path: string,
     private readonly shards: readonly Shard[],
     private readonly owners: ReadonlyMap<string, Shard>,
   ) {
@@ -109,7 +112,7 @@ class OpenFile implements SafetensorsFile {
 
   private entry(name: string): TensorEntry {
     const entry = this.tensors.get(name)
-    if (!entry) throw invalidArgument('name', `a tensor of ${this.shards[0]?.path ?? 'the file'}`, name)
+    if (!entry) throw invalidArgument('name', `a tensor of ${this.path}`, name)
     return entry
   }
 

@@ -117,9 +117,9 @@ async function checkModules(folder: string): Promise<void> {
   )
 }
 
-/** As transformers counts them: `id2label`, else `num_labels`, else 2. */
+/** As transformers counts them: `num_labels`, else `id2label`, else 2. */
 function labelsOf(config: ConfigObject, file: string): number {
-  const count = isObject(config.id2label) ? Object.keys(config.id2label).length : (config.num_labels ?? 2)
+  const count = config.num_labels ?? (isObject(config.id2label) ? Object.keys(config.id2label).length : 2)
   if (typeof count === 'number' && Number.isInteger(count) && count >= 1) return count
   throw new SentenceTorchError(
     'ERR_INVALID_MODEL',

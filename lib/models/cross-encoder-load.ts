@@ -46,7 +46,7 @@ export async function loadCrossEncoderParts(
     throw noSuchPrompt('defaultPromptName', folder.defaultPromptName, folder.prompts)
   }
   const tokenizer = makeTokenizer(folder)
-  const weights = await WeightFiles.open({ ...folder, modules: [] })
+  const weights = await WeightFiles.open({ ...folder, modules: [] }, options.ignoreTensors)
   try {
     const addon = getAddon()
     if (options.threads !== undefined) addon.setThreads(options.threads)

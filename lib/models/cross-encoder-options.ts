@@ -57,7 +57,17 @@ const PREDICT_NOT_BUILT = {
 /** Checks types and ranges of everything that does not depend on the model. */
 export function checkCrossEncoderLoadOptions(options: CrossEncoderLoadOptions): void {
   const own = ['numLabels', 'maxLength', 'activationFn', 'seed', 'prompts', 'defaultPromptName']
-  const shared = ['device', 'dtype', 'revision', 'cacheFolder', 'token', 'localFilesOnly', 'threads', 'onProgress']
+  const shared = [
+    'device',
+    'dtype',
+    'revision',
+    'cacheFolder',
+    'token',
+    'localFilesOnly',
+    'threads',
+    'onProgress',
+    'ignoreTensors',
+  ]
   checkOptions('CrossEncoder.load', options, [...own, ...shared], LOAD_NOT_BUILT)
   checkInteger('numLabels', options.numLabels, 1)
   checkInteger('maxLength', options.maxLength, 1)

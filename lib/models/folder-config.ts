@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { SentenceTorchError } from '../errors.js'
 import type { ConfigObject, Metric } from '../native/types.js'
-import { isObject, readJsonObject } from './json.js'
+import { isObject, isTrue, readJsonObject } from './json.js'
 import type { ModelFolder } from './model-folder.js'
 
 /** Where sentence-transformers has kept the transformer module's settings over the years. */
@@ -38,10 +38,11 @@ export async function readSentenceConfig(
     }
     // Keyword arguments for the tokenizer beat max_seq_length, as in Python.
     const args = [extra.processor_kwargs, extra.tokenizer_args].find(isObject)
-    const length = args?.model_max_length ?? max_seq_length ?? undefined
+    const length = args?.model_max_length ?? max_seq_length
     return {
-      maxSeqLength: length === undefined ? undefined : positiveInteger(length, 'max_seq_length', file),
-      doLowerCase: do_lower_case === true,
+      // 0 and false are no limit, as there.
+      maxSeqLength: isTrue(length) ? positiveInteger(length, 'max_seq_length', file) : undefined,
+      doLowerCase: isTrue(do_lower_case),
       extra,
     }
   }

@@ -37,6 +37,11 @@ export function isObject(value: unknown): value is ConfigObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
+/** Whether Python takes a value of a JSON file for true: all but null, false, 0, '', [] and {}. */
+export function isTrue(value: unknown): boolean {
+  return typeof value === 'object' && value !== null ? Object.keys(value).length > 0 : Boolean(value)
+}
+
 /** JSON as Python's json.dump writes it, with a final newline. */
 export function toJson(value: unknown, indent = 2): string {
   return `${JSON.stringify(value, null, indent)}\n`

@@ -31,6 +31,23 @@ export function checkSourceOptions(options: Omit<LoadOptions, 'truncateDim' | 's
     if (typeof text !== 'string') throw invalidArgument(`prompts.${name}`, 'a string', text)
   }
   checkInteger('threads', options.threads, 1)
+  checkPatterns('ignoreTensors', options.ignoreTensors)
+}
+
+function checkPatterns(name: string, patterns: unknown): void {
+  if (patterns === undefined) return
+  if (!Array.isArray(patterns)) throw invalidArgument(name, 'an array of texts and regular expressions', patterns)
+  for (const [i, pattern] of patterns.entries()) {
+    const expected = 'a text or a regular expression'
+    if (typeof pattern !== 'string' && !(pattern instanceof RegExp)) {
+      throw invalidArgument(`${name}[${i}]`, expected, pattern)
+    }
+    try {
+      new RegExp(pattern)
+    } catch (error) {
+      throw invalidArgument(`${name}[${i}]`, `${expected} (${(error as Error).message})`, pattern)
+    }
+  }
 }
 
 export function checkEncodeOptions(options: EncodeOptions): void {

@@ -31,7 +31,7 @@ export async function loadParts(getAddon: () => NativeAddon, idOrPath: string, o
   const { path, id } = await resolveModel(idOrPath, options)
   const folder = withOptions(await readModelFolder(path), options)
   const tokenizer = makeTokenizer(folder)
-  const weights = await WeightFiles.open(folder)
+  const weights = await WeightFiles.open(folder, options.ignoreTensors)
   try {
     const addon = getAddon()
     if (options.threads !== undefined) addon.setThreads(options.threads)

@@ -9,6 +9,12 @@ import { type FolderModule, moduleType, poolingModule, readDense, readNormalize,
 /** `model_type` values of config.json that the engine has. */
 export const ARCHITECTURES: readonly string[] = ['bert']
 
+/** What transformers' BertConfig has where config.json says nothing. */
+const BERT_DEFAULTS = {
+  ...{ vocab_size: 30_522, hidden_size: 768, num_hidden_layers: 12, num_attention_heads: 12, intermediate_size: 3072 },
+  ...{ max_position_embeddings: 512, type_vocab_size: 2 },
+}
+
 /** Tokenizer files that are carried along to every saved folder. */
 export const TOKENIZER_FILES: readonly string[] = [
   'tokenizer.json',
@@ -141,14 +147,20 @@ export async function readTransformerConfig(folder: string): Promise<ConfigObjec
       found ? `Expected config.json in the model folder ${folder}, found none` : `There is no model folder ${folder}`,
     )
   }
-  if (config.auto_map !== undefined) {
+  const isBuilt = ARCHITECTURES.includes(config.model_type as string)
+  const ownCode = isObject(config.auto_map) && Object.keys(config.auto_map).length > 0
+  if (ownCode && !isBuilt) {
     throw new SentenceTorchError(
       'ERR_UNSUPPORTED',
       `${file} has auto_map: the model runs Python code of its own (trust_remote_code), which Node cannot. ` +
         `Choose a model of a standard architecture (${ARCHITECTURES.join(', ')})`,
     )
   }
-  if (!ARCHITECTURES.includes(config.model_type as string)) {
+  if (ownCode) {
+    const message = `${file} has auto_map, Python code of the model's own; its model_type is computed instead, as in Python without trust_remote_code`
+    process.emitWarning(message, 'SentenceTorchWarning')
+  }
+  if (!isBuilt) {
     throw new SentenceTorchError(
       'ERR_NOT_IMPLEMENTED',
       `${file} has model_type ${JSON.stringify(config.model_type)}; built are: ${ARCHITECTURES.join(', ')}`,
@@ -165,7 +177,8 @@ export async function readTransformerConfig(folder: string): Promise<ConfigObjec
     const value = JSON.stringify(config[key])
     throw new SentenceTorchError('ERR_NOT_IMPLEMENTED', `${file} has ${key}: ${value}, which is not built yet`)
   }
-  return config
+  const missing = Object.entries(BERT_DEFAULTS).filter(([key]) => !Object.hasOwn(config, key))
+  return { ...config, ...Object.fromEntries(missing) }
 }
 
 /** @throws SentenceTorchError ERR_INVALID_MODEL without tokenizer.json. */

@@ -1,5 +1,6 @@
 import { SentenceTorchError } from '../errors.js'
 import type { ConfigObject, ModuleSpec } from '../native/types.js'
+import { isTrue } from './json.js'
 
 /** Pooling modes in the order in which sentence-transformers concatenates them, with their flags in older folders. */
 const POOLING_FLAGS = {
@@ -71,8 +72,11 @@ export function moduleType(type: string, where: string): 'Transformer' | FolderM
 export function readPooling(config: ConfigObject, input: number, path: string, where: string): FolderModule {
   const { embedding_dimension, word_embedding_dimension, pooling_mode, include_prompt, ...extra } = config
   const width = embedding_dimension ?? word_embedding_dimension ?? input
-  if (width !== input) {
-    throw invalid(where, `says embedding dimension ${JSON.stringify(width)}, but the transformer's is ${input}`)
+  // Python pools whatever comes, too.
+  if (Number(width) !== input) {
+    warn(
+      `${where} says embedding dimension ${JSON.stringify(width)}, but the transformer's is ${input}, which is taken`,
+    )
   }
   for (const flag of Object.values(POOLING_FLAGS)) delete extra[flag]
   const named = pooling_mode === undefined ? modesOfFlags(config) : [pooling_mode].flat()
@@ -82,7 +86,8 @@ export function readPooling(config: ConfigObject, input: number, path: string, w
     }
   }
   if (named.length === 0) throw invalid(where, 'has an empty pooling_mode')
-  return poolingModule(named as PoolingMode[], input, include_prompt !== false, path, extra)
+  const includePrompt = include_prompt === undefined || isTrue(include_prompt)
+  return poolingModule(named as PoolingMode[], input, includePrompt, path, extra)
 }
 
 /** A pooling module from scratch, for folders without modules.json. */
@@ -98,7 +103,7 @@ export function poolingModule(
 }
 
 function modesOfFlags(config: ConfigObject): PoolingMode[] {
-  const modes = POOLING_MODES.filter((mode) => config[POOLING_FLAGS[mode]] === true)
+  const modes = POOLING_MODES.filter((mode) => isTrue(config[POOLING_FLAGS[mode]]))
   return modes.length > 0 ? modes : ['mean']
 }
 
@@ -113,14 +118,14 @@ export function readDense(config: ConfigObject, input: number, path: string, whe
   if (typeof out_features !== 'number' || !Number.isInteger(out_features) || out_features < 1) {
     throw invalid(where, `has out_features ${JSON.stringify(out_features)}; expected a positive integer`)
   }
-  if (use_residual === true) throw notBuilt(where, 'use_residual: true')
+  if (isTrue(use_residual)) throw notBuilt(where, `use_residual: ${JSON.stringify(use_residual)}`)
   checkEmbeddingName(module_input_name, 'module_input_name', where)
   checkEmbeddingName(module_output_name, 'module_output_name', where)
   const spec = {
     type: 'Dense',
     inFeatures: input,
     outFeatures: out_features,
-    bias: bias !== false,
+    bias: bias === undefined || isTrue(bias),
     activation: readActivation(activation_function, where),
   }
   return { type: 'Dense', path, spec, outputDimension: out_features, extra }
@@ -140,6 +145,12 @@ function readActivation(value: unknown, where: string): string {
   const className = typeof value === 'string' && value.startsWith('torch.nn.') ? value.split('.').at(-1) : undefined
   const known = Object.entries(ACTIVATIONS).find(([, path]) => path.split('.').at(-1) === className)
   if (known) return known[0]
+  if (typeof value === 'string' && !value.startsWith('torch.')) {
+    warn(
+      `The activation function ${JSON.stringify(value)} of ${where} is Python code; Tanh is used instead, as in Python`,
+    )
+    return 'tanh'
+  }
   throw new SentenceTorchError(
     'ERR_NOT_IMPLEMENTED',
     `${where} has activation_function ${JSON.stringify(value)}; ` +
@@ -174,6 +185,10 @@ export function legacyModuleConfig(module: FolderModule, input: number): ConfigO
     }
   }
   return Object.keys(extra).length > 0 ? extra : undefined
+}
+
+function warn(message: string): void {
+  process.emitWarning(message, 'SentenceTorchWarning')
 }
 
 function invalid(where: string, what: string): SentenceTorchError {

@@ -28,6 +28,11 @@ export interface LoadOptions {
   similarityFnName?: Metric
   /** Tokens to which texts are cut, special tokens included. Default: the model's. */
   maxSeqLength?: number
+  /**
+   * Patterns of names in the weight files (text is a regular expression) that count as if the files did not have them: the way to
+   * load a model beside whose tensors there are others that this package does not know.
+   */
+  ignoreTensors?: readonly (string | RegExp)[]
   /** Threads of the engine, which all models of the process share. */
   threads?: number
   /** Called while files are downloaded. */
@@ -59,7 +64,7 @@ export interface EncodeOptions {
 
 export const LOAD_OPTIONS = [
   ...['device', 'dtype', 'revision', 'cacheFolder', 'token', 'localFilesOnly', 'prompts', 'defaultPromptName'],
-  ...['truncateDim', 'similarityFnName', 'maxSeqLength', 'threads', 'onProgress'],
+  ...['truncateDim', 'similarityFnName', 'maxSeqLength', 'threads', 'onProgress', 'ignoreTensors'],
 ]
 
 /** Arguments of Python's SentenceTransformer(...) that have no equal here yet. */

@@ -1,11 +1,11 @@
 import { access } from 'node:fs/promises'
 import { join, relative } from 'node:path'
-import { fromNative, SentenceTorchError } from '../errors.js'
+import { fromNative, invalidArgument, SentenceTorchError } from '../errors.js'
 import { openSafetensors, type SafetensorsFile } from '../io/safetensors.js'
 import type { NativeEncoder } from '../native/types.js'
 import { unusable } from './hub-files.js'
 import type { ModelFolder } from './model-folder.js'
-import { engineName } from './weight-names.js'
+import { engineName, surplusOf } from './weight-names.js'
 
 /** Bytes that cross to the engine at once: few enough to be still in the processor's cache when the engine copies them. */
 const RANGE_BYTES = 4 * 1024 * 1024
@@ -32,15 +32,27 @@ export class WeightFiles {
     private readonly tensors: Map<string, StoredTensor>,
     private readonly files: SafetensorsFile[],
     private readonly duplicates: string[],
+    private readonly ignored: readonly IgnorePattern[],
   ) {}
 
-  /** @throws SentenceTorchError ERR_INVALID_MODEL (no weights), ERR_UNSUPPORTED (only a pickle), ERR_INVALID_FILE (damaged) */
-  static async open(folder: Pick<ModelFolder, 'path' | 'transformerPath' | 'modules'>): Promise<WeightFiles> {
-    const weights = new WeightFiles(new Map(), [], [])
+  /**
+   * @param ignoreTensors patterns (text is a regular expression) of names that count as if the files did not have them
+   * @throws SentenceTorchError ERR_INVALID_MODEL (no weights), ERR_UNSUPPORTED (only a pickle), ERR_INVALID_FILE (damaged),
+   * ERR_INVALID_ARGUMENT for a pattern that finds no name
+   */
+  static async open(
+    folder: Pick<ModelFolder, 'path' | 'transformerPath' | 'modules'>,
+    ignoreTensors: readonly (string | RegExp)[] = [],
+  ): Promise<WeightFiles> {
+    const weights = new WeightFiles(new Map(), [], [], ignoreTensors.map(ignorePattern))
     try {
       await weights.add(await weightFile(folder.path, relative(folder.path, folder.transformerPath)), 0)
       for (const [i, module] of folder.modules.entries()) {
         if (module.type === 'Dense') await weights.add(await weightFile(folder.path, module.path), i + 1)
+      }
+      const idle = weights.ignored.find(({ found }) => !found)
+      if (idle) {
+        throw invalidArgument('ignoreTensors', `patterns of tensors in the files of ${folder.path}`, idle.pattern)
       }
       return weights
     } catch (error) {
@@ -55,13 +67,15 @@ export class WeightFiles {
   }
 
   /**
-   * Copies all tensors to the engine. Names, shapes and dtypes are compared before any byte moves.
+   * Copies all tensors to the engine. Names, shapes and dtypes are compared before any byte moves. Heads of other tasks and
+   * layers that the model does not have are left out, with one warning.
    * @param mayLack names of tensors that the files need not have; the engine keeps its values of those.
    * @returns those that the files do not have
    * @throws SentenceTorchError ERR_INVALID_TENSORS: one error that lists all that is missing, unknown or unfit; the engine
    * adds values that are not finite.
    */
   async load(encoder: NativeEncoder, mayLack: readonly string[] = []): Promise<string[]> {
+    this.leaveOutSurplus(encoder)
     this.check(encoder, mayLack)
     // While the engine copies one buffer the next ranges are read into the other: a large one would be new memory all over.
     const buffers = [new Uint8Array(RANGE_BYTES), new Uint8Array(RANGE_BYTES)]
@@ -97,6 +111,9 @@ export class WeightFiles {
     const file = await openSafetensors(path)
     this.files.push(file)
     for (const [name, { dtype, shape }] of file.tensors) {
+      const ignored = this.ignored.filter(({ expression }) => expression.test(name))
+      for (const pattern of ignored) pattern.found = true
+      if (ignored.length > 0) continue
       const bare = module === 0 ? engineName(name) : name
       if (bare === undefined) continue
       const known = `${module}.${bare}`
@@ -106,8 +123,31 @@ export class WeightFiles {
     }
   }
 
+  /** As transformers does, which leaves out everything that it does not know. */
+  private leaveOutSurplus(encoder: NativeEncoder): void {
+    const expected = new Set(encoder.tensors().map(({ name }) => name))
+    const numbers = [...expected].map((name) => Number(/^0\.encoder\.layer\.(\d+)\./.exec(name)?.[1] ?? -1))
+    const layers = Math.max(-1, ...numbers) + 1
+    const left = { head: new Set<string>(), layer: new Set<string>() }
+    for (const [known, { name }] of this.tensors) {
+      if (expected.has(known) || !known.startsWith('0.')) continue
+      const surplus = surplusOf(known.slice('0.'.length), layers)
+      if (surplus === undefined) continue
+      left[surplus].add(surplus === 'layer' ? name.replace(/(\.layer\.\d+\.).*/, '$1*') : name)
+      this.tensors.delete(known)
+    }
+    const parts = [
+      ...(left.head.size > 0 ? [`heads of other tasks (${[...left.head].join(', ')})`] : []),
+      ...(left.layer.size > 0 ? [`layers beyond the ${layers} of config.json (${[...left.layer].join(', ')})`] : []),
+    ]
+    if (parts.length === 0) return
+    const message = `Tensors in ${this.files[0]!.path} that the model has no place for are left out: ${parts.join('; ')}`
+    process.emitWarning(message, 'SentenceTorchWarning')
+  }
+
   private check(encoder: NativeEncoder, mayLack: readonly string[]): void {
     const problems = [...this.duplicates]
+    let surplus = problems.length > 0
     const expected = new Map(encoder.tensors().map((tensor) => [tensor.name, tensor]))
     for (const { name, shape } of expected.values()) {
       if (!this.tensors.has(name) && !mayLack.includes(name)) problems.push(`missing: ${name} [${shape}]`)
@@ -115,6 +155,7 @@ export class WeightFiles {
     for (const [known, { name, path, dtype, shape }] of this.tensors) {
       const tensor = expected.get(known)
       if (!tensor) {
+        surplus = true
         problems.push(`unknown: ${name} [${shape}] in ${path}`)
       } else if (tensor.shape.length !== shape.length || tensor.shape.some((n, i) => n !== shape[i])) {
         problems.push(`wrong shape: ${name} is [${shape}] in ${path}, expected [${tensor.shape}]`)
@@ -124,8 +165,26 @@ export class WeightFiles {
     }
     if (problems.length === 0) return
     const what = problems.length === 1 ? 'One tensor does' : `${problems.length} tensors do`
-    throw new SentenceTorchError('ERR_INVALID_TENSORS', `${what} not fit the model:\n  ${problems.join('\n  ')}`)
+    const remedy = surplus
+      ? '\nIf the model is complete without some of them, name those by ignoreTensors: [pattern, …]'
+      : ''
+    throw new SentenceTorchError(
+      'ERR_INVALID_TENSORS',
+      `${what} not fit the model:\n  ${problems.join('\n  ')}${remedy}`,
+    )
   }
+}
+
+interface IgnorePattern {
+  pattern: string
+  expression: RegExp
+  found: boolean
+}
+
+function ignorePattern(pattern: string | RegExp): IgnorePattern {
+  // Not `g` or `y`: they would remember where the last search ended.
+  const flags = typeof pattern === 'string' ? '' : pattern.flags.replace(/[gy]/g, '')
+  return { pattern: String(pattern), expression: new RegExp(pattern, flags), found: false }
 }
 
 /** A stretch of a tensor in bytes, and where it comes to lie in the buffer that crosses. */

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import test from 'ava'
 import { type TensorSource, writeSafetensors } from '../../lib/io/safetensors.js'
 import { loadWith } from '../../lib/models/sentence-transformer.js'
+import type { LoadOptions } from '../../lib/models/types.js'
 import { engineName } from '../../lib/models/weight-names.js'
 import { bertShapes, fakeAddon } from '../helpers/fake-addon.js'
 import { denseShapes, someTensors, temporaryFolder, writeModel } from '../helpers/model-folders.js'
@@ -17,6 +18,7 @@ test('names of checkpoints become names of the engine', (t) => {
     ['bert.embeddings.LayerNorm.gamma', 'embeddings.LayerNorm.weight'],
     ['embeddings.LayerNorm.beta', 'embeddings.LayerNorm.bias'],
     ['bert.embeddings.position_ids', undefined],
+    ['embeddings.token_type_ids', undefined],
     ['cls.predictions.bias', undefined],
     ['classifier.weight', 'classifier.weight'],
   ]
@@ -24,11 +26,11 @@ test('names of checkpoints become names of the engine', (t) => {
 })
 
 /** Loads the plain model with these tensors instead; answers with what the engine holds. */
-async function load(path: string, tensors: TensorSource[]) {
+async function load(path: string, tensors: TensorSource[], options: LoadOptions = {}) {
   await writeModel(path, 'plain')
   await writeSafetensors(join(path, 'model.safetensors'), tensors)
   const engine = fakeAddon()
-  const model = await loadWith(() => engine, path, {})
+  const model = await loadWith(() => engine, path, options)
   return { model, encoder: engine.encoders[0]! }
 }
 
@@ -86,6 +88,66 @@ test('all that is missing, unknown or unfit is one error, before any byte moves'
   t.regex(error.message, /wrong dtype: embeddings\.LayerNorm\.bias is I32.*expected F64, F32, F16, BF16/)
   t.is(engine.encoders[0]!.values.size, 0)
   t.is(engine.encoders[0]!.disposals, 1)
+})
+
+/** The warnings that `work` leads to. */
+async function warningsOf(work: () => Promise<unknown>): Promise<string[]> {
+  const warnings: string[] = []
+  const hear = ({ message }: Error) => void warnings.push(message)
+  process.on('warning', hear)
+  await work()
+  await new Promise(setImmediate)
+  process.off('warning', hear)
+  return warnings
+}
+
+// As Python leaves them out, with a warning: checked with transformers 5.24.
+test.serial('heads of other tasks and layers beyond those of config.json are left out, with one warning', async (t) => {
+  const path = await temporaryFolder(t)
+  const own = bertShapes(tinyConfig)
+  const more: [string, number[]][] = [
+    ['qa_outputs.weight', [2, 32]],
+    ['classifier.bias', [3]],
+    ['pre_classifier.weight', [32, 32]],
+    ['vocab_transform.weight', [32, 32]],
+    ['lm_head.decoder.weight', [50, 32]],
+    ['logit_scale', []],
+    ['bert.encoder.layer.2.output.dense.bias', [32]],
+    ['bert.encoder.layer.2.output.dense.weight', [32, 64]],
+    ['bert.encoder.layer.10.output.dense.bias', [32]],
+  ]
+  const tensors = [...someTensors(own, (name) => `bert.${name}`), ...someTensors(more)]
+  const warnings = await warningsOf(async () => {
+    const { encoder } = await load(path, tensors)
+    t.deepEqual([...encoder.values.keys()].sort(), own.map(([name]) => `0.${name}`).sort())
+  })
+  t.is(warnings.length, 1)
+  for (const [name] of more.slice(0, 6)) t.true(warnings[0]!.includes(name), name)
+  t.regex(warnings[0]!, /beyond the 2 of config\.json \(bert\.encoder\.layer\.10\.\*, bert\.encoder\.layer\.2\.\*\)/)
+})
+
+test('what may be a part of the model is refused, unless ignoreTensors names it', async (t) => {
+  const path = await temporaryFolder(t)
+  const more: [string, number[]][] = [
+    ['stray', [2]],
+    ['encoder.layer.0.adapter.weight', [2, 2]],
+    ['encoder.layer.1.adapter.weight', [2, 2]],
+    ['bert.embeddings.LayerNorm.bias', [32]],
+  ]
+  const tensors = [...someTensors(bertShapes(tinyConfig)), ...someTensors(more)]
+  const refused = { code: 'ERR_INVALID_TENSORS', message: /adapter.*ignoreTensors/s }
+  await t.throwsAsync(load(path, tensors), refused)
+  await t.throwsAsync(load(path, tensors, { ignoreTensors: ['^stray$'] }), refused)
+  const { encoder } = await load(path, tensors, { ignoreTensors: ['^stray$', /\.ADAPTER\./gi, '^bert\\.'] })
+  t.is(encoder.values.size, bertShapes(tinyConfig).length)
+  const stranger = load(path, tensors, { ignoreTensors: ['stray', 'nonsense'] })
+  await t.throwsAsync(stranger, { code: 'ERR_INVALID_ARGUMENT', message: /ignoreTensors.*nonsense/ })
+  const needed = load(path, tensors, { ignoreTensors: ['stray', 'adapter', 'bert', 'word_embeddings'] })
+  await t.throwsAsync(needed, { code: 'ERR_INVALID_TENSORS', message: /missing: 0\.embeddings\.word_embeddings/ })
+  for (const wrong of ['stray', [1], ['(']]) {
+    const options = { ignoreTensors: wrong } as LoadOptions
+    await t.throwsAsync(load(path, tensors, options), { code: 'ERR_INVALID_ARGUMENT', message: /ignoreTensors/ })
+  }
 })
 
 test('a tensor under two names is refused', async (t) => {
