@@ -20,7 +20,10 @@ export function planFiles(files: ReadonlySet<string>, modulesJson: unknown): Fil
   const entries = (Array.isArray(modulesJson) ? modulesJson : []).filter(isObject)
   const [root = '', ...paths] = entries.map((entry) => String(entry.path ?? ''))
   const types = entries.slice(1).map((entry) => String(entry.type ?? ''))
-  const required = ['config.json', 'tokenizer.json'].map((name) => posix.join(root, name))
+  // Of a vocab.txt a BERT's tokenizer.json can be made.
+  const vocabulary =
+    ['tokenizer.json', 'vocab.txt'].find((name) => files.has(posix.join(root, name))) ?? 'tokenizer.json'
+  const required = ['config.json', vocabulary].map((name) => posix.join(root, name))
   const optional = ['modules.json', 'config_sentence_transformers.json']
   for (const name of [...TOKENIZER_FILES, ...SENTENCE_CONFIG_FILES]) optional.push(posix.join(root, name))
 

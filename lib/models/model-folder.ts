@@ -3,8 +3,9 @@ import { join } from 'node:path'
 import { SentenceTorchError } from '../errors.js'
 import type { ConfigObject, Metric } from '../native/types.js'
 import { positiveInteger, readModelConfig, readSentenceConfig } from './folder-config.js'
-import { isObject, readIfPresent, readJson, readJsonObject } from './json.js'
+import { isObject, readIfPresent, readJson, readJsonObject, toJson } from './json.js'
 import { type FolderModule, moduleType, poolingModule, readDense, readNormalize, readPooling } from './modules.js'
+import { tokenizerOfVocabulary } from './vocab-file.js'
 
 /** `model_type` values of config.json that the engine has. */
 export const ARCHITECTURES: readonly string[] = ['bert']
@@ -181,12 +182,21 @@ export async function readTransformerConfig(folder: string): Promise<ConfigObjec
   return { ...config, ...Object.fromEntries(missing) }
 }
 
-/** @throws SentenceTorchError ERR_INVALID_MODEL without tokenizer.json. */
+/** tokenizer.json is made of a vocab.txt where only that is there. @throws SentenceTorchError ERR_INVALID_MODEL without both. */
 export async function readTokenizerFiles(folder: string): Promise<Map<string, Uint8Array>> {
   const files = new Map<string, Uint8Array>()
   for (const name of TOKENIZER_FILES) {
     const bytes = await readIfPresent(join(folder, name))
     if (bytes) files.set(name, bytes)
+  }
+  const vocabulary = files.get('vocab.txt')
+  if (!files.has('tokenizer.json') && vocabulary) {
+    const settings = {
+      ...(await readJsonObject(join(folder, 'special_tokens_map.json'))),
+      ...(await readJsonObject(join(folder, 'tokenizer_config.json'))),
+    }
+    const made = tokenizerOfVocabulary(new TextDecoder().decode(vocabulary), settings)
+    if (made) files.set('tokenizer.json', new TextEncoder().encode(toJson(made)))
   }
   if (files.has('tokenizer.json')) return files
   throw new SentenceTorchError(

@@ -6,7 +6,8 @@ import { fileURLToPath } from 'node:url'
 import test from 'ava'
 import { CrossEncoder, SentenceTransformer } from '../../lib/index.js'
 import { openSafetensors, type TensorSource, writeSafetensors } from '../../lib/io/safetensors.js'
-import { tinyFolder } from '../helpers/tiny-folder.js'
+import { tinyFolder, tinyWords } from '../helpers/tiny-folder.js'
+import { SPECIAL_TOKENS } from '../helpers/word-piece.js'
 
 const root = await mkdtemp(join(tmpdir(), 'sentence-torch-'))
 const clean = await tinyFolder(join(root, 'clean'))
@@ -64,6 +65,13 @@ test('shards with a tensor that the index does not name', async (t) => {
   await writeSafetensors(join(path, file), [...tensors, zeros('qa_outputs.bias', 2)])
   const weight_map = Object.fromEntries(tensors.slice(1).map(({ name }) => [name, file]))
   await writeFile(join(path, 'model.safetensors.index.json'), JSON.stringify({ weight_map }))
+  t.deepEqual(await vectors(path), await vectors(clean))
+})
+
+test('a vocab.txt instead of a tokenizer.json', async (t) => {
+  const path = await copy(clean)
+  await writeFile(join(path, 'vocab.txt'), [...SPECIAL_TOKENS, ...tinyWords].join('\n'))
+  await rm(join(path, 'tokenizer.json'))
   t.deepEqual(await vectors(path), await vectors(clean))
 })
 

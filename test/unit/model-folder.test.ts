@@ -2,10 +2,13 @@ import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promise
 import { join } from 'node:path'
 import test from 'ava'
 import { openSafetensors, writeSafetensors } from '../../lib/io/safetensors.js'
+import { planFiles } from '../../lib/models/hub-files.js'
 import { readModelFolder } from '../../lib/models/model-folder.js'
 import { loadWith } from '../../lib/models/sentence-transformer.js'
+import { tokenizerOfVocabulary } from '../../lib/models/vocab-file.js'
 import { fakeAddon } from '../helpers/fake-addon.js'
 import { type Layout, someTensors, temporaryFolder, writeFiles, writeModel } from '../helpers/model-folders.js'
+import { SPECIAL_TOKENS, wordPieceTokenizer } from '../helpers/word-piece.js'
 
 const json = async (...path: string[]) => JSON.parse(await readFile(join(...path), 'utf8'))
 
@@ -266,6 +269,44 @@ for (const [name, files, code, message] of bad) {
     await t.throwsAsync(readModelFolder(path), { code, message })
   })
 }
+
+// The values are those that transformers 5.24 writes for the same vocab.txt.
+test('of a vocab.txt alone BERT has a tokenizer.json', async (t) => {
+  const words = ['cat', 'dog', '##s']
+  const lines = [...SPECIAL_TOKENS, ...words].join('\n')
+  const expected = wordPieceTokenizer(words)
+  const token = (id: string, type_id: number) => ({ SpecialToken: { id, type_id } })
+  const pair = [
+    ...[token('[CLS]', 0), { Sequence: { id: 'A', type_id: 0 } }, token('[SEP]', 0)],
+    ...[{ Sequence: { id: 'B', type_id: 1 } }, token('[SEP]', 1)],
+  ]
+  t.deepEqual(tokenizerOfVocabulary(`${lines}\n`, {}), {
+    ...expected,
+    post_processor: { ...expected.post_processor, pair },
+  })
+  t.deepEqual(tokenizerOfVocabulary(lines.replaceAll('\n', '\r\n'), {}), tokenizerOfVocabulary(lines, {}))
+  const flags = { do_lower_case: false, strip_accents: false, tokenize_chinese_chars: false }
+  t.like(tokenizerOfVocabulary(lines, flags), {
+    normalizer: { type: 'BertNormalizer', lowercase: false, strip_accents: false, handle_chinese_chars: false },
+  })
+  t.like(tokenizerOfVocabulary(lines, { unk_token: { content: 'cat' } }), { model: { unk_token: 'cat' } })
+  // Of equal lines the last one counts.
+  t.like(tokenizerOfVocabulary(`${lines}\ncat\n`, {}), { model: { vocab: { cat: 8, dog: 6 } } })
+  // Japanese ones need a program that cuts words; without [CLS] there is nothing to embed.
+  t.is(tokenizerOfVocabulary(lines, { tokenizer_class: 'BertJapaneseTokenizer' }), undefined)
+  t.is(tokenizerOfVocabulary(lines.replace('[CLS]', 'CLS'), {}), undefined)
+
+  const path = await temporaryFolder(t)
+  await writeModel(path, '5.2')
+  await rm(join(path, 'tokenizer.json'))
+  await writeFile(join(path, 'vocab.txt'), lines)
+  const folder = await readModelFolder(path)
+  t.true(folder.tokenizerFiles.has('tokenizer.json'))
+  t.deepEqual(planFiles(new Set(['config.json', 'model.safetensors', 'vocab.txt']), undefined), {
+    needed: ['config.json', 'vocab.txt', 'model.safetensors'],
+    missing: [],
+  })
+})
 
 test('refuses folders without config, pooling config, tokenizer or weights, saying which and how to mend it', async (t) => {
   const path = await temporaryFolder(t)
