@@ -6,6 +6,7 @@ import { join } from 'node:path'
 /** The file operations in use; tests put failing ones in their place. */
 export type FileOperations = Pick<
   typeof fsPromises,
+  | 'access'
   | 'copyFile'
   | 'link'
   | 'lstat'

@@ -4,8 +4,10 @@
 // (`gone.json`), and room for what makes way (`old`). When all of it is on the disk, one rename to `.sentence-torch-save`
 // decides: before it the old files stand untouched, after it every process that comes by moves the rest to its place. So the
 // end is the same whoever is killed, and two processes cannot mix their files: the name can be taken once.
-// All that moves is an entry of the folder itself, by its plain name: a hostile journal cannot reach further.
+// What moves are entries of the folder itself by their plain names, and files of real folders in it: a hostile journal cannot
+// reach further.
 
+import { constants } from 'node:fs'
 import * as fsPromises from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { SentenceTorchError } from '../errors.js'
@@ -13,7 +15,6 @@ import {
   absent,
   type FileOperations,
   hasCode,
-  keepFiles,
   PENDING,
   removeStale,
   sync,
@@ -23,6 +24,13 @@ import {
 } from './files.js'
 
 const JOURNAL = 'gone.json'
+
+/** Where new files are, where they belong, and where old ones go. */
+interface Places {
+  fresh: string
+  folder: string
+  old: string
+}
 
 /**
  * Fills `folder` anew and leaves it, the folder itself, in its place.
@@ -43,6 +51,7 @@ export async function replaceInside(
   try {
     for (const path of [staging, work, fresh, join(work, 'old')]) await fs.mkdir(path)
     await fill(fresh)
+    await checkWritable(fs, fresh, folder)
     await syncTree(fs, staging)
     for (;;) {
       await writeJournal(fs, work, await goneEntries(fs, folder, fresh, keep))
@@ -76,11 +85,9 @@ export async function completeSave(folder: string, fs: FileOperations = fsPromis
     if ((await isFolder(fs, work)) && (await isFolder(fs, fresh)) && (await isFolder(fs, old))) {
       // Without a journal everything is done but the tidying up.
       const gone = await readJournal(fs, join(work, JOURNAL))
-      for (const entry of gone ?? []) await fs.rename(join(folder, entry), join(old, entry)).catch(absent(undefined))
+      for (const entry of gone ?? []) await makeWay(fs, join(folder, entry), join(old, encodeURIComponent(entry)))
       const entries = gone ? await fs.readdir(fresh).catch(absent([])) : []
-      for (const entry of entries) await putInPlace(fs, join(fresh, entry), join(folder, entry), join(old, entry))
-      // What made way were folders of the same name, of which everything else stays.
-      await keepFiles(fs, old, folder, () => false)
+      for (const entry of entries) await putInPlace(fs, { fresh, folder, old }, entry)
       await syncFolder(fs, folder)
       await fs.rm(join(work, JOURNAL), { force: true })
     }
@@ -90,17 +97,42 @@ export async function completeSave(folder: string, fs: FileOperations = fsPromis
   await fs.rmdir(pending).catch(() => {})
 }
 
-/** A file takes the place of a file at once; whatever else is there makes way first. */
-async function putInPlace(fs: FileOperations, from: string, to: string, aside: string): Promise<void> {
+/**
+ * A file takes the place of a file at once. Of folders of the same name every file does so by itself: not every folder can be
+ * moved, and what else is in it stays. Whatever else is there makes way first.
+ * @param path below the model's folder
+ */
+async function putInPlace(fs: FileOperations, { fresh, folder, old }: Places, path: string): Promise<void> {
+  const [from, to] = [join(fresh, path), join(folder, path)]
+  if ((await isFolder(fs, from)) && (await isFolder(fs, to))) {
+    for (const name of await fs.readdir(from).catch(absent([])))
+      await putInPlace(fs, { fresh, folder, old }, join(path, name))
+    return syncFolder(fs, to)
+  }
   try {
     await fs.rename(from, to).catch(absent(undefined))
   } catch (error) {
     if (!isOccupied(error)) throw error
-    // Fails where another process has put the new one in its place meanwhile, and nothing is left to be moved then.
-    await fs.rename(to, aside).catch((other) => {
-      if (!isOccupied(other) && !hasCode(other, 'ENOENT')) throw other
-    })
+    await makeWay(fs, to, join(old, encodeURIComponent(path)))
     await fs.rename(from, to).catch(absent(undefined))
+  }
+}
+
+/** Moves an old entry away. It may be done already; and where another process has put a new one there, it stays. */
+async function makeWay(fs: FileOperations, path: string, aside: string): Promise<void> {
+  await fs.rename(path, aside).catch(async (error) => {
+    // Folders of a lower layer of an overlay cannot be moved.
+    if (hasCode(error, 'EXDEV')) await fs.rm(path, { recursive: true, force: true })
+    else if (!isOccupied(error) && !hasCode(error, 'ENOENT')) throw error
+  })
+}
+
+/** What can be known to fail shall fail before anything moves. @throws EACCES or EROFS for a subfolder of both */
+async function checkWritable(fs: FileOperations, fresh: string, folder: string): Promise<void> {
+  await fs.access(folder, constants.W_OK | constants.X_OK)
+  for (const name of await fs.readdir(fresh)) {
+    const [from, to] = [join(fresh, name), join(folder, name)]
+    if ((await isFolder(fs, from)) && (await isFolder(fs, to))) await checkWritable(fs, from, to)
   }
 }
 

@@ -137,26 +137,40 @@ test('a folder that a user may write in a parent that he may not', async (t) => 
   t.teardown(() => fs.chmod(parent, 0o755))
   await run({ target, name: 'new', times: 2 }, isRoot ? { uid: 65534, gid: 65534, cwd: '/' } : {})
   t.is(await assertWhole(t, target, kept), 'new 1 ')
+  if (!isRoot) return
+  // What cannot be ended is not begun.
+  await fs.chown(join(target, '1_Pooling'), 0, 0)
+  await t.throwsAsync(run({ target, name: 'newer', times: 1 }, { uid: 65534, gid: 65534, cwd: '/' }), {
+    message: /EACCES/,
+  })
+  t.is(await assertWhole(t, target, kept), 'new 1 ')
 })
 
-for (const [name, mount] of [
-  ['of another file system', 'mount -t tmpfs none "$0"'],
-  ['of the same file system', 'mount --bind "$0" "$0"'],
-]) {
-  test(`a mount point ${name}`, async (t) => {
-    const target = join(await temporaryFolder(t), 'model')
-    await fs.mkdir(target)
-    const script = `${mount} || exit 77; echo mine > "$0/notes.txt"; "$@" && cp -r "$0/." "$0-copy"`
-    const command = ['unshare', '-m', 'sh', '-c', script, target]
-    const probe = spawnSync(command[0]!, [...command.slice(1), 'true'])
-    if (probe.error || probe.status !== 0) {
+// In a shell: $1 is the folder to save to, $0 an empty one around it.
+const mounts: [string, string][] = [
+  ['a mount point of another file system', 'mount -t tmpfs none "$1"'],
+  ['a mount point of the same file system', 'mount --bind "$1" "$1"'],
+  // As a folder of a container's image is: neither it nor the folders in it can be moved.
+  [
+    'a folder of the lower layer of an overlay',
+    'mkdir "$0/up" "$0/work" && mount -t overlay overlay -o "lowerdir=$1/..,upperdir=$0/up,workdir=$0/work" "$1/.."',
+  ],
+]
+for (const [name, mount] of mounts) {
+  test(name, async (t) => {
+    const around = await temporaryFolder(t)
+    const target = join(around, 'lower', 'model')
+    await writeFiles(target, name.includes('overlay') ? old : {})
+    await fs.mkdir(target, { recursive: true })
+    const script = `${mount} || exit 77; path="$1"; shift; echo mine > "$path/more"; "$@" && cp -r "$path/." "$0/copy"`
+    const command = ['unshare', '-m', 'sh', '-c', script, around, target]
+    if (spawnSync('unshare', ['-m', 'sh', '-c', mount, await temporaryFolder(t), target]).status !== 0) {
       t.log('not permitted to mount here: left out')
       return t.pass()
     }
-    await fs.rm(`${target}-copy`, { recursive: true })
-    await fs.rm(join(target, 'notes.txt'), { force: true })
     await run({ target, name: 'new', times: 3 }, {}, command)
-    t.is(await assertWhole(t, `${target}-copy`, { 'notes.txt': 'mine\n' }), 'new 2 ')
+    const others = { more: 'mine\n', ...(name.includes('overlay') && kept) }
+    t.is(await assertWhole(t, join(around, 'copy'), others), 'new 2 ')
   })
 }
 
