@@ -309,3 +309,28 @@ test('a journal reaches nothing outside of its folder', async (t) => {
     t.deepEqual(await snapshot(parent), { 'secret/key': 'mine', 'model/config.json': 'old' })
   }
 })
+
+test.serial(
+  'what killed processes left is removed after an hour, when it cannot be of a living one any more',
+  async (t) => {
+    const parent = await temporaryFolder(t)
+    const target = join(parent, 'model')
+    const left = ['.model.tmp-0123456789ab', '.model.old-0123456789ab', 'model/.sentence-torch-save.tmp-0123456789ab']
+    for (const name of left) await writeFiles(join(parent, name), { a: 'left' })
+    const other = ['.model2.tmp-0123456789ab', 'model/.other']
+    for (const name of other) await writeFiles(join(parent, name), { a: 'mine' })
+    const inside = failing('rename', 'EBUSY', (path) => path === target)
+    const save = () => replaceFolder(target, fillWith({ b: 'new' }), { operations: inside })
+    await save()
+    for (const name of [...left, ...other]) await t.notThrowsAsync(fs.access(join(parent, name)), name)
+    const { now } = Date
+    Date.now = () => now() + 2 * 60 * 60 * 1000
+    try {
+      await save()
+    } finally {
+      Date.now = now
+    }
+    for (const name of left) await t.throwsAsync(fs.access(join(parent, name)), { code: 'ENOENT' }, name)
+    for (const name of other) await t.notThrowsAsync(fs.access(join(parent, name)), name)
+  },
+)
