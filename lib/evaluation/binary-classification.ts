@@ -30,8 +30,9 @@ export interface BinaryClassificationEvaluatorOptions extends CommonOptions {
 }
 
 /**
- * How well a threshold on the similarity tells alike pairs from others. Every threshold between two neighbours by score is
- * tried; the one of best accuracy and the one of best F1 are reported (for euclidean and manhattan as distances).
+ * How well a threshold on the similarity tells alike pairs from others. Thresholds lie between two different scores, beyond the
+ * best (no pair is alike) or at the last (all are): pairs of equal score are never told apart. The threshold of best accuracy and
+ * the one of best F1 are reported (for euclidean and manhattan as distances).
  *
  * Metrics per similarity: `{fn}_accuracy`, `_accuracy_threshold`, `_f1`, `_f1_threshold`, `_precision` and `_recall` (at the
  * F1 threshold), `_ap` (average precision), `_mcc` (Matthews' correlation at the F1 threshold); with several similarities
@@ -116,12 +117,12 @@ const METRICS: readonly [name: string, value: (scores: BinaryScores) => number][
 /** The order of the file differs from that of the metrics. */
 const CSV_METRICS = ['accuracy', 'accuracy_threshold', 'f1', 'precision', 'recall', 'f1_threshold', 'ap', 'mcc']
 
-/** Thresholds are float32 there; what was never found is an integer. */
+/** Thresholds are float32 there; an F1 that was never found is an integer. */
 function cells(scores: BinaryScores): string[] {
-  const { accuracy, accuracyThreshold, f1, precision, recall, f1Threshold, ap, mcc, foundAccuracy, foundF1 } = scores
+  const { accuracy, accuracyThreshold, f1, precision, recall, f1Threshold, ap, mcc } = scores
   return [
-    ...(foundAccuracy ? [pythonFloat(accuracy), pythonFloat32(accuracyThreshold)] : ['0', '-1']),
-    ...(foundF1 ? [...[f1, precision, recall].map(pythonFloat), pythonFloat32(f1Threshold)] : ['0', '0', '0', '0']),
+    ...[pythonFloat(accuracy), pythonFloat32(accuracyThreshold)],
+    ...(f1 > 0 ? [...[f1, precision, recall].map(pythonFloat), pythonFloat32(f1Threshold)] : ['0', '0', '0', '0']),
     pythonFloat(ap),
     pythonFloat(mcc),
   ]

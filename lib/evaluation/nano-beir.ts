@@ -9,7 +9,15 @@ import { evaluateAll } from './evaluate-all.js'
 import type { EvaluatedModel, EvaluationContext, EvaluationResult, Evaluator } from './evaluator.js'
 import { InformationRetrievalEvaluator } from './information-retrieval.js'
 import { csvHeader, csvMetrics } from './ir-metrics.js'
-import { checkRetrieval, comparePython, cutoffsOf, RETRIEVAL_OPTIONS, type RetrievalOptions } from './ir-options.js'
+import {
+  checkRetrieval,
+  comparePython,
+  cutoffsOf,
+  measuredScores,
+  PrimaryScore,
+  RETRIEVAL_OPTIONS,
+  type RetrievalOptions,
+} from './ir-options.js'
 import { NANO_BEIR_NAMES } from './nano-beir-names.js'
 
 /** Options that are not passed on to the evaluators of the sets. */
@@ -48,14 +56,15 @@ export interface NanoBEIREvaluatorOptions extends Omit<RetrievalOptions, keyof P
  * `NanoBEIR_{aggregateKey}_{fn}_…`; with `truncateDim` its number comes behind both names.
  * Primary: `NanoBEIR_{aggregateKey}_{fn}_ndcg@{largest k}`. Source: sentence-transformers `NanoBEIREvaluator`.
  *
- * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION; when evaluated ERR_NOT_FOUND, ERR_NETWORK, ERR_INVALID_DATA
+ * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION; when evaluated ERR_NOT_FOUND, ERR_NETWORK, ERR_INVALID_DATA,
+ *   ERR_INVALID_ARGUMENT (the main score is none that is measured)
  */
 export class NanoBEIREvaluator implements Evaluator {
   readonly name: string
   readonly #options: NanoBEIREvaluatorOptions
   readonly #sources: ReadonlyMap<string, Source>
   #evaluators: Promise<InformationRetrievalEvaluator[]> | undefined
-  #primaryScore: string | undefined
+  readonly #primary: PrimaryScore
 
   constructor(options: NanoBEIREvaluatorOptions = {}) {
     const where = 'NanoBEIREvaluator'
@@ -68,20 +77,31 @@ export class NanoBEIREvaluator implements Evaluator {
     this.#sources = sourcesOf(where, options)
     for (const name of ['queryPrompts', 'corpusPrompts'] as const) this.#checkPrompts(`${where} ${name}`, options[name])
     this.#options = { ...options }
+    this.#primary = new PrimaryScore(this.#options)
     this.name = `NanoBEIR_${options.aggregateKey ?? 'mean'}${truncation(options)}`
   }
 
   async evaluate(model: EvaluatedModel, context: EvaluationContext = {}): Promise<EvaluationResult> {
-    const { aggregateFn = mean, scoreFunctions, writeCsv = true } = this.#options
-    this.#evaluators ??= this.#load()
-    const { metrics, overall } = await evaluateAll(await this.#evaluators, model, context, aggregateFn)
-    const names = scoreFunctions ? Object.keys(scoreFunctions).sort(comparePython) : [model.similarityFnName]
+    const { aggregateFn = mean, writeCsv = true } = this.#options
+    const scores = measuredScores(this.#options, model)
+    const names = scores.map(([name]) => name).sort(comparePython)
+    const { metrics, overall } = await evaluateAll(await this.#loaded(), model, context, aggregateFn)
     if (context.outputPath !== undefined && writeCsv) await this.#write(context.outputPath, context, names, overall)
     for (const [metric, value] of overall) metrics[`${this.name}_${metric}`] = value
     const top = `ndcg@${Math.max(...cutoffsOf(this.#options).ndcgAtK)}`
-    const best = () => names.reduce((a, b) => (overall.get(`${b}_${top}`)! > overall.get(`${a}_${top}`)! ? b : a))
-    this.#primaryScore ??= this.#options.mainScoreFunction ?? best()
-    return { metrics, primaryMetric: `${this.name}_${this.#primaryScore}_${top}` }
+    const primary = this.#primary.of(names, (name) => overall.get(`${name}_${top}`)!)
+    return { metrics, primaryMetric: `${this.name}_${primary}_${top}` }
+  }
+
+  /** The evaluators of the sets, which are read once; what went wrong is not kept, so that another call may try again. */
+  async #loaded(): Promise<InformationRetrievalEvaluator[]> {
+    this.#evaluators ??= this.#load()
+    try {
+      return await this.#evaluators
+    } catch (error) {
+      this.#evaluators = undefined
+      throw error
+    }
   }
 
   async #load(): Promise<InformationRetrievalEvaluator[]> {

@@ -75,8 +75,7 @@ export class CrossEncoderNanoBEIREvaluator implements CrossEncoderEvaluator {
 
   async evaluate(model: EvaluatedCrossEncoder, context: EvaluationContext = {}): Promise<EvaluationResult> {
     const { aggregateFn = mean, aggregateKey = 'mean', atK = 10, writeCsv = true } = this.#options
-    this.#evaluators ??= this.#load()
-    const { metrics, overall } = await evaluateAll(await this.#evaluators, model, context, aggregateFn)
+    const { metrics, overall } = await evaluateAll(await this.#loaded(), model, context, aggregateFn)
     if (context.outputPath !== undefined && writeCsv) {
       await appendCsv(
         context.outputPath,
@@ -91,6 +90,17 @@ export class CrossEncoderNanoBEIREvaluator implements CrossEncoderEvaluator {
     }
     for (const [metric, value] of overall) metrics[`${this.name}_${metric}`] = value
     return { metrics, primaryMetric: `${this.name}_ndcg@${atK}` }
+  }
+
+  /** The evaluators of the sets, which are read once; what went wrong is not kept, so that another call may try again. */
+  async #loaded(): Promise<CrossEncoderRerankingEvaluator[]> {
+    this.#evaluators ??= this.#load()
+    try {
+      return await this.#evaluators
+    } catch (error) {
+      this.#evaluators = undefined
+      throw error
+    }
   }
 
   async #load(): Promise<CrossEncoderRerankingEvaluator[]> {
