@@ -1,4 +1,4 @@
-/** Pairs of rows with their score, the lowest (score, i, j) first out: a binary heap in typed arrays. */
+/** Pairs of rows with their score, the lowest score first out, of equal ones the largest (i, j): a binary heap in typed arrays. */
 export class PairHeap {
   #scores = new Float32Array(1024)
   #pairs = new Int32Array(2048)
@@ -20,7 +20,7 @@ export class PairHeap {
     this.#put(at, score, i, j)
   }
 
-  /** Takes the lowest entry out; needs one. */
+  /** Takes the first entry out; needs one. */
   pop(): { score: number; i: number; j: number } {
     const [score, i, j] = [this.#scores[0]!, this.#pairs[0]!, this.#pairs[1]!]
     const last = --this.#size
@@ -29,7 +29,7 @@ export class PairHeap {
     for (;;) {
       let child = 2 * at + 1
       if (child >= last) break
-      if (child + 1 < last && this.#isLower(child + 1, child)) child++
+      if (child + 1 < last && this.#isFirst(child + 1, child)) child++
       if (this.#above(s, a, b, child)) break
       this.#move(child, at)
       at = child
@@ -43,10 +43,10 @@ export class PairHeap {
     const other = this.#scores[at]!
     if (score !== other) return score < other
     const first = this.#pairs[2 * at]!
-    return i !== first ? i < first : j <= this.#pairs[2 * at + 1]!
+    return i !== first ? i > first : j >= this.#pairs[2 * at + 1]!
   }
 
-  #isLower(a: number, b: number): boolean {
+  #isFirst(a: number, b: number): boolean {
     return this.#above(this.#scores[a]!, this.#pairs[2 * a]!, this.#pairs[2 * a + 1]!, b)
   }
 

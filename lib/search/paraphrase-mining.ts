@@ -18,7 +18,7 @@ export interface ParaphraseMiningEmbeddingsOptions {
   queryChunkSize?: number
   /** Rows that each of them is compared with in one job at most; no influence on what is found. Default 100,000. */
   corpusChunkSize?: number
-  /** Pairs that are kept: the best. Default 500,000. */
+  /** Pairs that are kept: the best, of equal scores those that were found first. Default 500,000. */
   maxPairs?: number
   /** Other rows that are looked at for every row. Default 100. */
   topK?: number
@@ -152,28 +152,13 @@ async function* nearest(
 
 /** All pairs of the heap, best first, equal scores by rising numbers. */
 async function drain(heap: PairHeap, turns: Turns): Promise<MinedPair[]> {
-  const scores = new Float32Array(heap.size)
-  const pairs = new Int32Array(2 * heap.size)
-  const count = heap.size
-  for (let at = 0; at < count; at++) {
+  const rising: MinedPair[] = []
+  while (heap.size > 0) {
     const { score, i, j } = heap.pop()
+    rising.push([score, i, j])
     if (turns.isOver) await turns.give()
-    scores[at] = score
-    pairs[2 * at] = i
-    pairs[2 * at + 1] = j
   }
-  // Backwards by runs of equal scores, whose order stays: what a stable sort would give.
-  const falling: MinedPair[] = []
-  for (let end = count; end > 0; ) {
-    let start = end - 1
-    while (start > 0 && scores[start - 1] === scores[end - 1]) start--
-    for (let at = start; at < end; at++) {
-      falling.push([scores[at]!, pairs[2 * at]!, pairs[2 * at + 1]!])
-      if (turns.isOver) await turns.give()
-    }
-    end = start
-  }
-  return falling
+  return rising.reverse()
 }
 
 function checkSearch(options: ParaphraseMiningEmbeddingsOptions): void {

@@ -255,6 +255,10 @@ for kind in "rs":
             options["atK"] = 3
         python = {"samples": samples, "name": kind, "use_batched_encoding": batched, "at_k": options.get("atK", 10)}
         case(f"reranking-{kind}-{batched}".lower(), "RerankingEvaluator", options, lambda: ev.RerankingEvaluator(**python))
+# A single document may be a string.
+options = {"samples": [{"query": f"r{i}", "positive": f"r{i + 3}", "negative": texts("r", 5, i + 40, 7)} for i in range(6)]
+           + [{"query": "r50", "positive": ["r51", "r60"], "negative": "r70"}], "name": "single"}
+case("reranking-single", "RerankingEvaluator", options, lambda: ev.RerankingEvaluator(**options))
 options = {"samples": samples, "similarityFct": "dot", "truncateDim": 3}
 case("reranking-dot", "RerankingEvaluator", options,
      lambda: ev.RerankingEvaluator(samples=samples, similarity_fct=util.dot_score, truncate_dim=3))

@@ -26,8 +26,8 @@ export interface CrossEncoderClassificationEvaluatorOptions extends PairOptions 
  * How well a cross-encoder classifies pairs.
  *
  * Metrics for one label: `accuracy`, `accuracy_threshold`, `f1`, `f1_threshold`, `precision`, `recall` (each with the best
- * threshold, which never tells pairs of equal score apart) and `average_precision`, the primary one. For several labels, of which the highest wins: `f1_macro` (primary),
- * `f1_micro`, `f1_weighted`.
+ * threshold, which never tells pairs of equal score apart) and `average_precision`, the primary one. For several labels, of
+ * which the highest wins, of equal ones the first: `f1_macro` (primary), `f1_micro`, `f1_weighted`.
  * Source: sentence-transformers `CrossEncoderClassificationEvaluator`.
  *
  * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_INVALID_DATA
