@@ -92,7 +92,7 @@ async function evaluationLoss({ native, signal }: EvaluationParts, data: BatchSo
     batches++
     for (const [name, component] of Object.entries(value.components)) {
       const mean = components.get(name) ?? new LossMean()
-      mean.add({ loss: component, batches: 1 })
+      mean.add(component, 1)
       components.set(name, mean)
     }
     await onBatch()

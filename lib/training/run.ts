@@ -141,7 +141,9 @@ export class TrainingRun {
     const learningRate = args.learningRate * factor
     const lr = groupRates === undefined ? learningRate : Float64Array.from(groupRates, (rate) => rate * factor)
     const epoch = position.epoch + position.batches / this.plan.batchesPerEpoch
-    const ending = step === this.plan.maxSteps || Number.isInteger(epoch)
+    // The last step of an epoch may have fewer batches than those before it, which are reported without it.
+    const ending =
+      step === this.plan.maxSteps || this.plan.batchesPerEpoch - position.batches < args.gradientAccumulationSteps
     // A checkpoint keeps what was reported: without a report it would lose the losses since the last.
     const report = reportsAreFree || due.log || due.save || this.control.shouldLog || ending
     const rows = group.reduce((sum, batch) => sum + batch.rows, 0)
