@@ -3,7 +3,7 @@ import type { Tokenizer } from '../data/tokenizer.js'
 import { invalidArgument, SentenceTorchError } from '../errors.js'
 import { loadAddon } from '../native/load.js'
 import type { ConfigObject, NativeEncoder } from '../native/types.js'
-import { checkInteger, checkOneOf } from '../options.js'
+import { checkInteger, checkOneOf, checkType } from '../options.js'
 import { ACTIVATION_NAMES, type ActivationName, applyActivation, softmaxRows } from './activations.js'
 import { type CrossEncoderParts, loadCrossEncoderParts } from './cross-encoder-load.js'
 import {
@@ -18,6 +18,7 @@ import { noSuchPrompt } from './load-parts.js'
 import { EncodeProgress } from './progress.js'
 import { saveCrossEncoderFolder } from './save-cross-encoder.js'
 import { checkPairs, isPair, type Pair, type Scores, scores } from './scores.js'
+import type { ModelEvaluator } from './types.js'
 import { WeightFiles } from './weights.js'
 
 export type { Pair, Scores } from './scores.js'
@@ -169,6 +170,22 @@ export class CrossEncoder {
       ...(id === undefined ? {} : { baseModel: id }),
       version: addon.runtime().addonVersion,
     })
+  }
+
+  /** `save` by the name that it has in transformers. Source: `CrossEncoder.save_pretrained`. */
+  savePretrained(path: string): Promise<void> {
+    return this.save(path)
+  }
+
+  /**
+   * The metrics of an evaluator; `evaluator.evaluate(model)` also says which is the primary one.
+   * @param outputPath folder for the evaluator's CSV file; none is written without it
+   * Source: sentence-transformers `CrossEncoder.evaluate`.
+   */
+  async evaluate(evaluator: ModelEvaluator<CrossEncoder>, outputPath?: string): Promise<Record<string, number>> {
+    if (typeof evaluator?.evaluate !== 'function') throw invalidArgument('evaluator', 'an evaluator', evaluator)
+    checkType('outputPath', outputPath, 'string')
+    return (await evaluator.evaluate(this, outputPath === undefined ? {} : { outputPath })).metrics
   }
 
   /** Frees the weights once the work that is queued is done; later calls throw ERR_DISPOSED. Idempotent. */

@@ -2,7 +2,7 @@ import type { Tokenizer } from '../data/tokenizer.js'
 import { invalidArgument, SentenceTorchError } from '../errors.js'
 import { loadAddon } from '../native/load.js'
 import type { ConfigObject, Metric, NativeAddon, NativeEncoder } from '../native/types.js'
-import { checkInteger } from '../options.js'
+import { checkInteger, checkType } from '../options.js'
 import { type Embeddings, type EmbeddingsLike, embeddings, normalizeRows, truncateRows } from './embeddings.js'
 import { encodeTexts, throwIfAborted } from './encode.js'
 import { checkEncodeOptions, checkSimilarity } from './load-options.js'
@@ -11,7 +11,7 @@ import { readModelFolder } from './model-folder.js'
 import { EncodeProgress } from './progress.js'
 import { saveModelFolder } from './save-folder.js'
 import { pairwiseSimilarity, similarityMatrix } from './similarity.js'
-import type { EncodeOptions, LoadOptions } from './types.js'
+import type { EncodeOptions, LoadOptions, ModelEvaluator } from './types.js'
 import { WeightFiles } from './weights.js'
 
 /** One module of a model, for people to read: its type and its settings. */
@@ -224,6 +224,22 @@ export class SentenceTransformer {
       modules: this.modules.map((module) => module.type),
       version: addon.runtime().addonVersion,
     })
+  }
+
+  /** `save` by the name that it has in transformers. Source: `SentenceTransformer.save_pretrained`. */
+  savePretrained(path: string): Promise<void> {
+    return this.save(path)
+  }
+
+  /**
+   * The metrics of an evaluator; `evaluator.evaluate(model)` also says which is the primary one.
+   * @param outputPath folder for the evaluator's CSV file; none is written without it
+   * Source: sentence-transformers `SentenceTransformer.evaluate`.
+   */
+  async evaluate(evaluator: ModelEvaluator<SentenceTransformer>, outputPath?: string): Promise<Record<string, number>> {
+    if (typeof evaluator?.evaluate !== 'function') throw invalidArgument('evaluator', 'an evaluator', evaluator)
+    checkType('outputPath', outputPath, 'string')
+    return (await evaluator.evaluate(this, outputPath === undefined ? {} : { outputPath })).metrics
   }
 
   /** Frees the weights once the work that is queued is done; later calls throw ERR_DISPOSED. Idempotent. */

@@ -1,13 +1,21 @@
 import { createFeed, type DataSource, isDataStream, isDataset, sourcesOf } from '../data/feed.js'
 import { fromNative } from '../errors.js'
+import type { EvaluationContext } from '../evaluation/evaluator.js'
 import type { NativeTrainer } from '../native/types.js'
 import type { TrainingArguments } from './arguments.js'
-import type { BaseLoss, BaseTrainerOptions, BatchMaking, TrainableModel, TrainerKind } from './base-trainer.js'
+import type {
+  BaseLoss,
+  BaseTrainerOptions,
+  BatchMaking,
+  EvaluatorOf,
+  TrainableModel,
+  TrainerKind,
+} from './base-trainer.js'
 import type { BatchSource } from './batches.js'
-import type { TrainerCallback } from './callbacks.js'
+import type { CallbackContext, LogRecord, TrainerCallback } from './callbacks.js'
 import type { MiniBatch } from './checkpoint.js'
 import { ComputedStep } from './computed-loss.js'
-import type { EvaluationData } from './evaluation-record.js'
+import { type EvaluationData, evaluateAndTell } from './evaluation-record.js'
 import type { Gate } from './gate.js'
 import { HealthMonitor } from './health/monitor.js'
 import type { LossSet } from './loss-set.js'
@@ -22,7 +30,9 @@ import { TrainingRun } from './run.js'
 
 /** Everything of one `train()`. */
 export interface SessionParts<M extends TrainableModel, L extends BaseLoss>
-  extends Pick<BaseTrainerOptions<M, L>, 'model' | 'trainDataset' | 'evalDataset' | 'evaluator' | 'lossTensors'> {
+  extends Pick<BaseTrainerOptions<M, L>, 'model' | 'trainDataset' | 'evalDataset'> {
+  evaluator: EvaluatorOf<M> | undefined
+  lossTensors: BaseTrainerOptions<M, L>['lossTensors'] | undefined
   args: Readonly<TrainingArguments>
   /** As the caller gave them. */
   given: Readonly<Partial<TrainingArguments>>
@@ -102,18 +112,33 @@ export class TrainerSession<M extends TrainableModel, L extends BaseLoss> {
     return run
   }
 
+  /** Evaluates the model as it is. The losses' own parameters are those of `lossTensors`. */
+  async evaluate(evalDataset: DataSource | undefined, context: CallbackContext): Promise<LogRecord> {
+    const { args, model, native, losses, evaluator, callbacks, signal, say } = this.#parts
+    await loadInitialParameters(native, losses.all)
+    await this.#loadLossTensors()
+    const parts = {
+      ...{ args, native, callbacks, signal, say },
+      evalData: evalDataset && this.#evaluationSources(evalDataset),
+      evaluate: evaluator && ((evaluation: EvaluationContext) => evaluator.evaluate(model, evaluation)),
+    }
+    return evaluateAndTell(parts, context)
+  }
+
   /** Ends what the batches were made with. */
   async close(): Promise<void> {
     for (const maker of this.#makers) await maker.close?.()
   }
 
   #facts(): ConstructorParameters<typeof HealthMonitor>[0] {
-    const { args, given, kind, losses, model, trainDataset, evalDataset } = this.#parts
+    const { args, given, kind, losses, model, trainDataset, evalDataset, evaluator } = this.#parts
     const inMemory = (source: DataSource) =>
       sourcesOf(source).flatMap(([name, dataset]) => (isDataset(dataset) ? [{ name, dataset }] : []))
     return {
       args,
       given,
+      device: model.device,
+      hasEvaluation: evalDataset !== undefined || evaluator !== undefined,
       losses: losses.all.map(({ name, loss }) => ({
         name,
         type: loss.type,

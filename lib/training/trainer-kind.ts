@@ -7,6 +7,7 @@ import type { TrainingArguments } from './arguments.js'
 import type { Rows } from './batch-maker.js'
 import type { BatchPosition } from './batches.js'
 import type { TrainerCallback } from './callbacks.js'
+import type { EvaluatorChoice } from './evaluator-choice.js'
 import type { ModelFacts } from './health/facts.js'
 import type { LossChoice, TrainableLoss } from './loss-set.js'
 import type { LossTensors } from './loss-tensors.js'
@@ -81,12 +82,12 @@ export interface BaseTrainerOptions<M, L> {
   args?: Partial<TrainingArguments>
   /** One dataset or stream, or several by name: every batch is of one of them. */
   trainDataset: DataSource
-  /** For `eval_loss`, or `eval_<name>_loss` by name; read when `evalStrategy` is not `no`. */
+  /** For `eval_loss`, or `eval_<name>_loss` by name; read by `evaluate()`, and while training when `evalStrategy` is not `no`. */
   evalDataset?: DataSource
   /** One for all datasets, or one for each by name. */
   loss?: LossChoice<L>
-  /** Runs at every evaluation; its CSV goes to `outputDir/eval`. Read when `evalStrategy` is not `no`. */
-  evaluator?: EvaluatorOf<M>
+  /** Runs at every evaluation; its CSV goes to `outputDir/eval`. Several in an array are one after the other. */
+  evaluator?: EvaluatorChoice<M>
   /**
    * What the parameters that the losses own start from: the `lossTensors` of an earlier result, or the path of a
    * checkpoint's `loss.safetensors`. Default: random values from `seed`. A resumed run takes those of its checkpoint.
@@ -95,6 +96,12 @@ export interface BaseTrainerOptions<M, L> {
   callbacks?: readonly TrainerCallback[]
   /** Where progress is shown, `false` for nowhere. Default: `process.stdout`. */
   progress?: ProgressOutput | false
+}
+
+export interface EvaluateOptions {
+  /** One dataset or stream, or several by name. Default: `evalDataset` of the trainer. */
+  evalDataset?: DataSource
+  signal?: AbortSignal
 }
 
 export interface TrainOptions {

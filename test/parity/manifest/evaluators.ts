@@ -47,6 +47,12 @@ export const evaluators: readonly Row[] = [
     tests: ['test/parity/banking77.test.ts'],
     report: ['banking77', 'Banking77Classification'],
   }),
+  built('evaluation', 'mteb: MTEB', 'MTEB', {
+    golden: ['test/parity/make_banking77.py'],
+    tests: ['test/parity/banking77.test.ts'],
+    report: ['banking77', 'Banking77Classification'],
+    note: 'its one task is Banking77Classification, on data that the caller has',
+  }),
   onlyHere('evaluation', 'loadBeir', 'reads BEIR folders; there a package of its own', [REAL_TEST]),
 ]
 
