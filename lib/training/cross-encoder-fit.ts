@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { Dataset } from '../data/dataset.js'
 import type { EvaluationContext, EvaluationResult } from '../evaluation/evaluator.js'
+import { primaryValue } from '../evaluation/primary-value.js'
 import type { CrossEncoderLoss } from '../losses/cross-encoder/loss.js'
 import { CrossEncoder } from '../models/cross-encoder.js'
 import { checkInteger, checkOneOf, checkOptions, checkType } from '../options.js'
@@ -129,7 +130,7 @@ function keepingBest(
   let best = Number.NEGATIVE_INFINITY
   return async (context) => {
     const result = await evaluator.evaluate(model, context)
-    const score = result.metrics[result.primaryMetric]!
+    const score = primaryValue(result)
     if (score > best) {
       best = score
       if (saveBestModel && outputPath !== undefined) await model.save(outputPath)

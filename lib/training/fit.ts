@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import type { LegacyDataLoader } from '../data/legacy/training-data.js'
 import { invalidArgument, SentenceTorchError } from '../errors.js'
 import type { EvaluationContext, EvaluationResult, Evaluator } from '../evaluation/evaluator.js'
+import { primaryValue } from '../evaluation/primary-value.js'
 import type { Loss } from '../losses/loss.js'
 import { SentenceTransformer } from '../models/sentence-transformer.js'
 import { checkInteger, checkOneOf, checkOptions, checkType } from '../options.js'
@@ -206,7 +207,7 @@ function keepingBest(
   let best: number | undefined
   return async (context) => {
     const result = await evaluator.evaluate(model, context)
-    const score = result.metrics[result.primaryMetric]!
+    const score = primaryValue(result)
     const { greaterIsBetter = true } = evaluator as { greaterIsBetter?: boolean }
     if (best === undefined || (greaterIsBetter ? score > best : score < best)) {
       best = score

@@ -126,6 +126,12 @@ test('an empty sequence scores 0', async (t) => {
   t.deepEqual([metrics, primaryMetric], [{ sequential_score: 0 }, 'sequential_score'])
 })
 
+test('a primary metric that was not measured is named, not taken for a number', async (t) => {
+  const wrong = { evaluate: async () => ({ metrics: { cosine_ap: 1 }, primaryMetric: 'dot_ap' }) }
+  const error = { code: 'ERR_INVALID_DATA', message: /"dot_ap" its primary metric, but its metrics are: cosine_ap/ }
+  await t.throwsAsync(new evaluation.SequentialEvaluator([wrong]).evaluate(model), error)
+})
+
 test('a head that does not fit the embeddings is named', async (t) => {
   const options = {
     ...fine.LabelAccuracyEvaluator,
