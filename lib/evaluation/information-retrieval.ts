@@ -90,7 +90,7 @@ export class InformationRetrievalEvaluator implements Evaluator {
     this.name = options.name ?? ''
     this.#options = { batchSize: 32, ...options }
     this.#cutoffs = cutoffsOf(options)
-    this.#primary = new PrimaryScore(options)
+    this.#primary = new PrimaryScore(this.#options)
   }
 
   /** How many queries count, and how many documents are searched. */
