@@ -3,7 +3,7 @@ import { checkInteger, checkOptions } from '../options.js'
 import type { Dataset } from './dataset.js'
 import { Random } from './random.js'
 import { SHUFFLE_STREAM, shuffledOrder } from './transforms.js'
-import { Turns } from './turns.js'
+import { inTurns, Turns } from './turns.js'
 import { CHUNK_ROWS, numberValues } from './value-numbers.js'
 
 export interface SplitOptions {
@@ -45,7 +45,7 @@ export async function splitRows(
 async function groupRows(dataset: Dataset, columns: readonly string[]): Promise<Int32Array> {
   for (const name of columns) dataset.columnKind(name)
   const turns = new Turns()
-  const { ids, numbers } = await numberValues(dataset, columns, turns)
+  const { ids, numbers } = await inTurns(numberValues(dataset, columns), turns)
   const parent = Int32Array.from({ length: numbers.counts.length }, (_, i) => i)
   const root = (id: number): number => {
     let at = id

@@ -3,8 +3,9 @@ import { describe, invalidArgument, SentenceTorchError } from '../errors.js'
 import { checkInteger } from '../options.js'
 import { type ColumnKind, ColumnsBuilder, type Value } from './columns.js'
 import type { Column, Dataset, TransformedRow } from './dataset.js'
+import { Random } from './random.js'
 import { shuffledRows } from './samplers/sampler.js'
-import { Turns } from './turns.js'
+import { inTurns, Turns } from './turns.js'
 import { CHUNK_ROWS, numberValues } from './value-numbers.js'
 
 type Row = Record<string, Value>
@@ -14,7 +15,7 @@ export const SHUFFLE_STREAM = 0x5f3759df
 
 export function shuffledOrder(rows: number, seed: number): Promise<Int32Array> {
   checkInteger('seed', seed, 0)
-  return shuffledRows(rows, seed, SHUFFLE_STREAM, new Turns())
+  return inTurns(shuffledRows(rows, new Random(seed, SHUFFLE_STREAM)))
 }
 
 /** `values` at `rows`. */
@@ -85,7 +86,7 @@ export async function mapRows(
 export async function firstOfEqual(dataset: Dataset, columns: readonly string[]): Promise<Int32Array> {
   for (const name of columns) dataset.columnKind(name)
   const turns = new Turns()
-  const { ids, numbers } = await numberValues(dataset, columns, turns)
+  const { ids, numbers } = await inTurns(numberValues(dataset, columns), turns)
   const distinct = numbers.counts.length
   // Pairs of numbers become one number, column by column; in 64 maps, as one large one stops for long whenever it grows.
   let keys = new Float64Array(dataset.length)

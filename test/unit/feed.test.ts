@@ -155,6 +155,23 @@ test('streams: no_duplicates puts rows off', async (t) => {
   )
 })
 
+test('streams: no_duplicates with dropLast makes as many batches as it announces', async (t) => {
+  const texts = Array.from({ length: 200 }, (_, i) => (i < 35 ? 'often' : `text ${i}`))
+  const feed = (compat: boolean, length?: number) =>
+    createFeed(
+      DataStream.from(() => texts.map((text) => ({ text })), length === undefined ? {} : { length }),
+      { batchSampler: 'no_duplicates', batchSize: 8, dropLast: true, compat },
+    )
+  const filled = feed(false, 200)
+  t.is(filled.length, 25)
+  const batches = await collect(filled, 2)
+  t.is(batches.length, 25)
+  for (const batch of batches) t.is(new Set(textsOf(batch)).size, 8)
+  t.deepEqual(await collect(filled, 2, 24), batches.slice(24), 'a resumed run goes on with the same')
+  t.is((await collect(feed(true, 200), 2)).length, 23)
+  t.is((await collect(feed(false), 2)).length, 23, 'of unknown length nothing is announced')
+})
+
 test('streams: rows that do not fit are named by their number', async (t) => {
   const first = (rows: unknown[]) =>
     collect(

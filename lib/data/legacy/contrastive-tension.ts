@@ -13,7 +13,7 @@ export interface ContrastiveTensionOptions {
  * Pairs for ContrastiveTensionLoss, out of texts alone: of every `posNegRatio` pairs the first is a text with itself
  * (label 1), the others two different texts (label 0). Columns `sentence_0`, `sentence_1`, `label`. Only full batches; other
  * pairs in every epoch.
- * Source: ContrastiveTensionDataLoader in `sentence_transformers/sentence_transformer/losses/contrastive_tension.py`.
+ * Source: ContrastiveTensionDataLoader in `sentence_transformers/sentence_transformer/losses/contrastive_tension.py` (6.2.0).
  */
 export class ContrastiveTensionDataLoader implements LegacyDataLoader {
   /** Batches of an epoch. */
@@ -36,9 +36,8 @@ export class ContrastiveTensionDataLoader implements LegacyDataLoader {
       throw invalidArgument('batchSize', `a multiple of posNegRatio, which is ${posNegRatio},`, batchSize)
     }
     this.seed = options.seed ?? 0
-    let pairs = 0
-    for (const _ of this.pairs()) pairs++
-    this.length = Math.floor(pairs / batchSize)
+    // A pair takes two texts, or one with itself.
+    this.length = Math.floor(sentences.length / (2 * batchSize - batchSize / posNegRatio))
   }
 
   toTrainingData(): TrainingData {
@@ -50,24 +49,11 @@ export class ContrastiveTensionDataLoader implements LegacyDataLoader {
 
   private *rows(epoch: number): Generator<Record<string, unknown>> {
     const order = new Random(this.seed, epoch).permutation(this.sentences.length)
-    let left = this.length * this.batchSize
-    for (const [a, b] of this.pairs()) {
-      if (left-- === 0) return
-      const [first, second] = [order[a]!, order[b]!]
-      yield {
-        sentence_0: this.sentences[first],
-        sentence_1: this.sentences[second],
-        label: a === b ? 1 : 0,
-      }
-    }
-  }
-
-  /** Places in the shuffled texts. */
-  private *pairs(): Generator<readonly [number, number]> {
-    const count = this.sentences.length
-    for (let place = 0, pair = 0; place + 1 < count; place++, pair++) {
-      if (pair % this.posNegRatio === 0) yield [place, place]
-      else yield [place, ++place]
+    for (let pair = 0, place = 0; pair < this.length * this.batchSize; pair++) {
+      const label = pair % this.posNegRatio === 0 ? 1 : 0
+      const first = order[place++]!
+      const second = label === 1 ? first : order[place++]!
+      yield { sentence_0: this.sentences[first], sentence_1: this.sentences[second], label }
     }
   }
 }
