@@ -138,7 +138,7 @@ export interface TrainingArguments {
   compat: 'st-6.0.1' | null
 }
 
-/** The defaults, as sentence-transformers 6.0.1 with transformers 5.23 prints them. */
+/** The defaults, as sentence-transformers 6.2.0 with transformers 5.24 prints them. */
 const DEFAULTS: TrainingArguments = {
   outputDir: 'tmp_trainer',
   numTrainEpochs: 3,
