@@ -30,7 +30,7 @@ export class ValueNumbers {
 
 /** The numbers of all values in `columns`, [rows, columns]; equal values have the same in whichever column. */
 export function* numberValues(
-  dataset: Dataset,
+  dataset: Dataset<object>,
   columns: readonly string[],
 ): Pieces<never, { ids: Int32Array; numbers: ValueNumbers }> {
   const numbers = new ValueNumbers()

@@ -25,6 +25,7 @@ interface OwnSamplers {
 interface Golden extends OwnSamplers {
   multi: (SamplerCase & { lengths: number[]; sampler: 'proportional' | 'round_robin'; batches: [number, number[]][] })[]
   parquet: Record<string, unknown>[]
+  class_names: { label: string[]; tags: string[]; rows: Record<string, unknown[]> }
   contrastive_tension: {
     count: number
     batchSize: number
@@ -115,6 +116,17 @@ for (const compression of ['none', 'snappy', 'gzip', 'zstd', 'brotli', 'lz4']) {
     equal('data', 'Parquet')
   })
 }
+
+test('class names: those of the features that datasets wrote', async (t) => {
+  const dataset = await Dataset.fromFile(fileURLToPath(new URL('class-names.parquet', folder)))
+  const { rows, ...names } = golden.class_names
+  t.deepEqual(dataset.classNames('label'), names.label)
+  t.deepEqual(dataset.classNames('tags'), names.tags)
+  t.is(dataset.classNames('text'), undefined)
+  t.is(dataset.classNames('idx'), undefined)
+  t.deepEqual(dataset.column('label'), rows.label as number[])
+  equal('data', 'class names', 4)
+})
 
 test('masked tokens: those of transformers, text by text', (t) => {
   const { words, cases } = golden.masking

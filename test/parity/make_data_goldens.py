@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import tokenizers
 import torch
-from datasets import Dataset, ReadInstruction
+from datasets import ClassLabel, Dataset, Features, List, ReadInstruction, Value
 from sentence_transformers.base import sampler as st
 from sentence_transformers.sentence_transformer.datasets import SentenceLabelDataset
 from sentence_transformers.sentence_transformer.losses.contrastive_tension import ContrastiveTensionDataLoader
@@ -166,6 +166,21 @@ def parquet():
     return rows
 
 
+def class_names():
+    features = Features(
+        {
+            "text": Value("string"),
+            "label": ClassLabel(names=["entailment", "neutral", "contradiction"]),
+            "tags": List(ClassLabel(names=["calm", "loud"])),
+            "idx": Value("int64"),
+        }
+    )
+    rows = dict(text=["a", "b", "c"], label=[2, -1, 0], tags=[[1], [], [0, 1]], idx=[0, 1, 2])
+    dataset = Dataset.from_dict(rows, features=features)
+    dataset.to_parquet(FOLDER / "class-names.parquet")
+    return dict(label=dataset.features["label"].names, tags=dataset.features["tags"].feature.names, rows=rows)
+
+
 def sentence_labels():
     cases = []
     for i, (count, labels, per_label, again) in enumerate([(30, 4, 2, False), (41, 6, 3, False), (25, 5, 2, True)]):
@@ -255,6 +270,7 @@ golden = dict(
     multi=multi(),
     no_duplicates=no_duplicates(),
     parquet=parquet(),
+    class_names=class_names(),
     slices=slices(),
     masking=masking(),
     contrastive_tension=contrastive_tension(),
