@@ -38,11 +38,19 @@ export function streamBatches(
   const fills = mode.unique && dropLast && !compat
   const announced = fills && stream.length !== undefined ? batchCount(stream.length, options) : 0
   const shortfall = new Shortfall(announced)
+  let told = false
+  /** The schedule counts on the length that the caller gave. */
+  const ended = (rows: number) => {
+    if (told || stream.length === undefined || rows === stream.length) return
+    told = true
+    const message = `A DataStream has the length ${stream.length}, but ${rows} rows came: the schedule counts on its length`
+    process.emitWarning(message, 'SentenceTorchWarning')
+  }
   return async function* (epoch, skip) {
     const random = new Random(seed, epoch)
     let made = 0
     for (let pass = 0; shortfall.wantsPass(pass, made); pass++) {
-      const source = checkedRows(stream, epoch)
+      const source = checkedRows(stream, epoch, ended)
       const rows = mode.shuffle ? shuffled(source, stream.shuffleBuffer, random) : source
       const groups = mode.unique ? uniqueBatches(rows, batchSize, stream.shuffleBuffer) : plainBatches(rows, batchSize)
       for await (const group of groups) {
@@ -62,8 +70,15 @@ interface CheckedRow {
 
 type Pieces = AsyncIterable<readonly CheckedRow[]>
 
-/** The rows of the stream, each checked against the ones before. */
-async function* checkedRows(stream: DataStream, epoch: number): AsyncGenerator<readonly CheckedRow[], void, undefined> {
+/**
+ * The rows of the stream, each checked against the ones before.
+ * @param ended is told how many there were, if all were read
+ */
+async function* checkedRows(
+  stream: DataStream,
+  epoch: number,
+  ended: (rows: number) => void,
+): AsyncGenerator<readonly CheckedRow[], void, undefined> {
   const turns = new Turns()
   let checkers: ColumnChecker[] | undefined
   let number = 0
@@ -84,6 +99,7 @@ async function* checkedRows(stream: DataStream, epoch: number): AsyncGenerator<r
     yield piece.map(check)
     await turns.give()
   }
+  ended(number)
 }
 
 /** Every row waits in the buffer until it is drawn; at the end the buffer is emptied in random order. */

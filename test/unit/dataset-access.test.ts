@@ -138,7 +138,7 @@ test('console.log shows what the columns hold and the first rows', async (t) => 
   t.is(lines.at(-1), '  … 1 more')
   t.is(inspect(Dataset.fromRows([])), 'Dataset: 0 rows')
   t.is(inspect({ a: { b: { c: dataset } } }), '{ a: { b: { c: [Dataset: 3 rows] } } }')
-  t.regex(inspect(Dataset.fromColumns({ text: ['x'] }), { colors: true }), /\u001b/)
+  t.true(inspect(Dataset.fromColumns({ text: ['x'] }), { colors: true }).includes('\u001b['))
   t.regex(inspect(Dataset.fromColumns({ text: ['a\nb'] })), /text: 'a\\nb'/, 'one line a row')
 })
 

@@ -59,6 +59,9 @@ test('rows are typed without casts', async (t) => {
 })
 
 test('a row type may be named where no rows tell it', async (t) => {
+  t.is(Dataset.fromRows<{ text: string }>([{ text: 'a' }]).row(0).text, 'a')
+  // @ts-expect-error: rows of another type
+  t.is(Dataset.fromRows<{ text: string }>([{ text: 1 }]).length, 1)
   const fromColumns = Dataset.fromColumns<Row>({ anchor: ['a'], positive: ['p'], label: [null] })
   t.is(fromColumns.row(0).anchor, 'a')
   // @ts-expect-error: a column is missing

@@ -172,6 +172,32 @@ test('streams: no_duplicates with dropLast makes as many batches as it announces
   t.is((await collect(feed(false), 2)).length, 23, 'of unknown length nothing is announced')
 })
 
+test.serial('streams: another number of rows than the length says is told, once', async (t) => {
+  const warnings: string[] = []
+  const hear = ({ message }: Error) => void (message.includes('DataStream') && warnings.push(message))
+  process.on('warning', hear)
+  for (const [length, rows] of [
+    [4, 4],
+    [4, 3],
+    [undefined, 3],
+    [3, 4],
+  ] as const) {
+    const texts = Array.from({ length: rows }, (_, i) => ({ text: `${i}` }))
+    const stream = DataStream.from(() => texts, length === undefined ? {} : { length })
+    const feed = createFeed(stream, { batchSize: 2 })
+    for (const epoch of [0, 1]) await collect(feed, epoch)
+  }
+  await new Promise((resolve) => setImmediate(resolve))
+  process.off('warning', hear)
+  t.deepEqual(
+    warnings.map((message) => /length (\d+), but (\d+) rows/.exec(message)!.slice(1)),
+    [
+      ['4', '3'],
+      ['3', '4'],
+    ],
+  )
+})
+
 test('streams: rows that do not fit are named by their number', async (t) => {
   const first = (rows: unknown[]) =>
     collect(

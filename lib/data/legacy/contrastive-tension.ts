@@ -1,7 +1,7 @@
 import { invalidArgument } from '../../errors.js'
 import { checkInteger, checkOptions } from '../../options.js'
-import { Random } from '../random.js'
 import type { Dataset } from '../dataset.js'
+import { Random } from '../random.js'
 import { DataStream } from '../stream.js'
 import { BatchLoader, toExamples } from './batch-loader.js'
 import type { InputExample } from './input-example.js'
