@@ -28,7 +28,7 @@ export interface EmbeddingSimilarityEvaluatorOptions extends CommonOptions {
   /** The similarity of the primary metric; also the one that is measured when `similarityFnNames` is absent. */
   mainSimilarity?: SimilarityName
   /** The similarities to measure. Default: the model's own. */
-  similarityFnNames?: readonly SimilarityName[]
+  similarityFnNames?: SimilarityName | readonly SimilarityName[]
   /** Normalise the embeddings, then compare them in this precision; `int8` and `uint8` with ranges of both sides together. */
   precision?: Precision
 }
@@ -78,7 +78,9 @@ export class EmbeddingSimilarityEvaluator implements Evaluator {
       await this.#embed(model, this.#options.sentences2, context),
     ]
     const [first, second] = await quantizedRows(sides, precision)
-    const functions = similarityFnNames?.length ? similarityFnNames : [mainSimilarity ?? model.similarityFnName]
+    const functions = similarityFnNames?.length
+      ? [similarityFnNames].flat()
+      : [mainSimilarity ?? model.similarityFnName]
 
     const metrics: Record<string, number> = {}
     for (const fn of functions) {
