@@ -1,5 +1,5 @@
-import { invalidArgument, SentenceTorchError } from '../errors.js'
-import { checkOptions } from '../options.js'
+import { invalidArgument, SentenceTorchError, suggestion } from '../errors.js'
+import { checkOptions, checkType } from '../options.js'
 import { type ColumnKind, ColumnsBuilder, type Label, labelColumnOf, type Value } from './columns.js'
 import type { DatasetHubOptions } from './hub/dataset-files.js'
 import { readerOf } from './readers/index.js'
@@ -197,7 +197,11 @@ export class Dataset {
 
   /** The same columns under other names: `{ old: 'new' }`. A column becomes the label column by its new name. */
   renameColumns(names: Readonly<Record<string, string>>): Dataset {
-    for (const name of Object.keys(names)) this.columnOf(name)
+    checkType('names', names ?? null, 'object')
+    for (const [name, next] of Object.entries(names)) {
+      this.columnOf(name)
+      checkType(`names.${name}`, next ?? null, 'string')
+    }
     return this.withColumns(this.columnNames.map((name) => [name, names[name] ?? name]))
   }
 
@@ -276,7 +280,11 @@ export class Dataset {
 
   private columnOf(name: string): Column {
     const column = this.columns.get(name)
-    if (!column) throw invalidArgument('name', `one of the columns ${this.columnNames.join(', ')}`, name)
+    if (!column) {
+      const close = suggestion(String(name), this.columnNames)
+      const hint = close === undefined ? '' : ` (did you mean ${close}?)`
+      throw invalidArgument('name', `one of the columns ${this.columnNames.join(', ')}${hint}`, name)
+    }
     return column
   }
 

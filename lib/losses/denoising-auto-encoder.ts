@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { invalidArgument, SentenceTorchError } from '../errors.js'
 import { openSafetensors } from '../io/safetensors.js'
 import type { ConfigObject, LossSpec } from '../native/types.js'
-import { checkOptions, checkType } from '../options.js'
+import { checkType } from '../options.js'
+import { type LossArguments, lossOptions } from './arguments.js'
 import type { InitialTensors, Loss, LossRequirements } from './loss.js'
 
 export interface DenoisingAutoEncoderLossOptions {
@@ -37,8 +38,8 @@ export class DenoisingAutoEncoderLoss implements Loss {
   readonly decoderNameOrPath: string | undefined
   readonly tieEncoderDecoder: boolean
 
-  constructor(options: DenoisingAutoEncoderLossOptions = {}) {
-    checkOptions(this.type, options, ['decoderNameOrPath', 'tieEncoderDecoder'])
+  constructor(...args: LossArguments<DenoisingAutoEncoderLossOptions>) {
+    const options = lossOptions<DenoisingAutoEncoderLossOptions>(this, args, ['decoderNameOrPath', 'tieEncoderDecoder'])
     checkType(`${this.type} decoderNameOrPath`, options.decoderNameOrPath, 'string')
     checkType(`${this.type} tieEncoderDecoder`, options.tieEncoderDecoder, 'boolean')
     this.decoderNameOrPath = options.decoderNameOrPath

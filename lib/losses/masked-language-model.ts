@@ -1,6 +1,7 @@
 import { invalidArgument, SentenceTorchError } from '../errors.js'
 import type { ConfigObject, LossSpec } from '../native/types.js'
-import { checkOptions, checkType } from '../options.js'
+import { checkType } from '../options.js'
+import { type LossArguments, lossOptions } from './arguments.js'
 import type { Loss, LossRequirements } from './loss.js'
 
 export interface MaskedLanguageModelLossOptions {
@@ -30,8 +31,8 @@ export class MaskedLanguageModelLoss implements Loss {
   readonly mlmProbability: number
   readonly wholeWordMask: boolean
 
-  constructor(options: MaskedLanguageModelLossOptions = {}) {
-    checkOptions(this.type, options, ['mlmProbability', 'wholeWordMask'])
+  constructor(...args: LossArguments<MaskedLanguageModelLossOptions>) {
+    const options = lossOptions<MaskedLanguageModelLossOptions>(this, args, ['mlmProbability', 'wholeWordMask'])
     this.mlmProbability = options.mlmProbability ?? 0.15
     if (!(this.mlmProbability > 0 && this.mlmProbability <= 1)) {
       throw invalidArgument(`${this.type} mlmProbability`, 'a number above 0, at most 1,', options.mlmProbability)

@@ -6,7 +6,7 @@ import { checkInteger } from '../options.js'
 import { type Embeddings, type EmbeddingsLike, embeddings, normalizeRows, truncateRows } from './embeddings.js'
 import { encodeTexts, throwIfAborted } from './encode.js'
 import { checkEncodeOptions, checkSimilarity } from './load-options.js'
-import { loadParts, noSuchPrompt, type Parts } from './load-parts.js'
+import { checkLoaded, loadParts, noSuchPrompt, type Parts } from './load-parts.js'
 import { readModelFolder } from './model-folder.js'
 import { EncodeProgress } from './progress.js'
 import { saveModelFolder } from './save-folder.js'
@@ -45,6 +45,7 @@ export class SentenceTransformer {
   }
 
   private constructor(parts: Parts) {
+    checkLoaded('SentenceTransformer', parts)
     this.#parts = parts
   }
 

@@ -1,4 +1,4 @@
-import { type DataSource, isDataStream, isDataset } from '../data/feed.js'
+import { type DataSource, isDataStream, isDataset, sourcesOf } from '../data/feed.js'
 import { fromNative, invalidArgument, SentenceTorchError } from '../errors.js'
 import { loadAddon } from '../native/load.js'
 import type { NativeTrainer } from '../native/types.js'
@@ -6,6 +6,7 @@ import { checkOptions, type NotBuilt } from '../options.js'
 import { resolveArguments, type TrainingArguments } from './arguments.js'
 import { checkCallbacks, emitInitEnd } from './callback-list.js'
 import { newControl, newState, type TrainerCallback } from './callbacks.js'
+import { NamesOfArguments } from './check-names.js'
 import { type TrainingEvent, trainingEvents } from './events.js'
 import { Gate } from './gate.js'
 import { type LossChoice, LossSet } from './loss-set.js'
@@ -49,6 +50,7 @@ export abstract class BaseTrainer<M extends TrainableModel, L extends BaseLoss> 
   readonly #options: BaseTrainerOptions<M, L>
   readonly #kind: TrainerKind<M, L>
   readonly #losses: LossSet<L>
+  readonly #names: NamesOfArguments
   readonly #gate = new Gate()
 
   protected constructor(options: BaseTrainerOptions<M, L>, kind: TrainerKind<M, L>) {
@@ -60,12 +62,18 @@ export abstract class BaseTrainer<M extends TrainableModel, L extends BaseLoss> 
     checkParts(options, kind)
     this.loss = options.loss ?? kind.defaultLoss(options.model)
     this.#losses = new LossSet(this.loss)
+    this.#losses.checkModel(options.model)
     const { trainDataset, evalDataset, evaluator } = options
     const warnings = [
       ...precisionWarnings(this.args, this.model, () => loadAddon().runtime()),
       ...this.#checkData(trainDataset, 'trainDataset'),
     ]
     if (evalDataset) warnings.push(...this.#checkData(evalDataset, 'evalDataset'))
+    const sources = [trainDataset, ...(evalDataset ? [evalDataset] : [])]
+    const names = sources.flatMap((source) => sourcesOf(source).map(([name]) => name))
+    this.#losses.checkUsed(names)
+    kind.checkArguments?.(this.args, names)
+    this.#names = new NamesOfArguments(this.args, { trainDataset, evalDataset }, kind.byColumn)
     if (this.args.evalStrategy === 'no' && !this.args.evalOnStart && (evalDataset || evaluator)) {
       warnings.push("evalDataset and evaluator are not used during training, because evalStrategy is 'no'")
     }
@@ -137,6 +145,7 @@ export abstract class BaseTrainer<M extends TrainableModel, L extends BaseLoss> 
       given: this.#options.args ?? {},
       kind: this.#kind,
       losses: this.#losses,
+      names: this.#names,
       native,
       signal,
       callbacks: [...callbacks, ...reporting.callbacks],

@@ -4,6 +4,7 @@ import { fromNative, invalidArgument, SentenceTorchError } from '../errors.js'
 import { openSafetensors, writeSafetensors } from '../io/safetensors.js'
 import type { Loss } from '../losses/loss.js'
 import type { NativeTrainer, TensorInfo, TensorRange } from '../native/types.js'
+import { isPlainObject } from '../options.js'
 
 export interface LossTensor {
   readonly shape: readonly number[]
@@ -130,7 +131,7 @@ export function checkLossTensors(given: unknown): void {
     const { shape, data } = (tensor ?? {}) as Partial<LossTensor>
     return Array.isArray(shape) && data instanceof Float32Array
   }
-  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+  if (!isPlainObject(given)) {
     throw invalidArgument('lossTensors', 'tensors by name, or the path of a loss.safetensors', given)
   }
   for (const [name, tensor] of Object.entries(given)) {

@@ -5,6 +5,7 @@ import type { TrainingArguments } from './arguments.js'
 import type { BaseLoss, BaseTrainerOptions, BatchMaking, TrainableModel, TrainerKind } from './base-trainer.js'
 import type { BatchSource } from './batches.js'
 import type { TrainerCallback } from './callbacks.js'
+import type { NamesOfArguments } from './check-names.js'
 import type { MiniBatch } from './checkpoint.js'
 import { ComputedStep } from './computed-loss.js'
 import type { EvaluationData } from './evaluation-record.js'
@@ -28,6 +29,7 @@ export interface SessionParts<M extends TrainableModel, L extends BaseLoss>
   given: Readonly<Partial<TrainingArguments>>
   kind: TrainerKind<M, L>
   losses: LossSet<L>
+  names: NamesOfArguments
   native: NativeTrainer
   signal: AbortSignal | undefined
   callbacks: readonly TrainerCallback[]
@@ -163,8 +165,8 @@ export class TrainerSession<M extends TrainableModel, L extends BaseLoss> {
     }))
   }
 
-  #source(source: DataSource, batchSize: number, which: string, keepAll = false): BatchSource {
-    const { args, model, losses, kind, signal, timings } = this.#parts
+  #source(source: DataSource, batchSize: number, which: 'trainDataset' | 'evalDataset', keepAll = false): BatchSource {
+    const { args, model, losses, names, kind, signal, timings } = this.#parts
     const makers = new Map<string, BatchMaking>()
     const makerOf = (dataset: string) => {
       let maker = makers.get(dataset)
@@ -178,7 +180,7 @@ export class TrainerSession<M extends TrainableModel, L extends BaseLoss> {
     }
     return {
       feed: createFeed(source, {
-        batchSampler: args.batchSampler,
+        batchSampler: samplersOf(source, args.batchSampler),
         multiDatasetBatchSampler: args.multiDatasetBatchSampler,
         batchSize,
         seed: args.dataSeed ?? args.seed,
@@ -187,7 +189,10 @@ export class TrainerSession<M extends TrainableModel, L extends BaseLoss> {
       }),
       prepare: async ({ name, dataset, rows }, position) => {
         const streamed = isDataset(source) ? false : isDataStream(source) || isDataStream(source[name])
-        if (streamed) kind.checkData(dataset, losses.of(name), name === '' ? which : `${which}.${name}`)
+        if (streamed) {
+          names.learn(which, name, dataset)
+          kind.checkData(dataset, losses.of(name), name === '' ? which : `${which}.${name}`)
+        }
         const numbers = streamed ? rows.map((row) => position.index * batchSize + row) : undefined
         return {
           batch: await makerOf(name).make({ dataset, rows, numbers }, position),
@@ -205,6 +210,16 @@ export class TrainerSession<M extends TrainableModel, L extends BaseLoss> {
 function rowsOf(source: DataSource): number | undefined {
   const lengths = sourcesOf(source).map(([, { length }]) => length)
   return lengths.some((length) => length === undefined) ? undefined : lengths.reduce<number>((sum, n) => sum + n!, 0)
+}
+
+/** Of batch samplers by dataset those of `source`: others are of datasets that are read elsewhere. */
+function samplersOf(
+  source: DataSource,
+  samplers: TrainingArguments['batchSampler'],
+): TrainingArguments['batchSampler'] {
+  if (typeof samplers !== 'object') return samplers
+  const own = sourcesOf(source).flatMap(([name]) => (Object.hasOwn(samplers, name) ? [[name, samplers[name]!]] : []))
+  return Object.fromEntries(own)
 }
 
 function setGroups(

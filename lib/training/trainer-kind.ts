@@ -45,6 +45,10 @@ export interface TrainerKind<M extends TrainableModel, L extends BaseLoss> {
   /** `a SentenceTransformer` */
   modelName: string
   defaultLoss(model: M): L
+  /** Whether columns have prompts and lengths of their own. */
+  byColumn: boolean
+  /** Refuses arguments that this kind cannot take. @param datasets their names, '' for a single one */
+  checkArguments?(args: Readonly<TrainingArguments>, datasets: readonly string[]): void
   /**
    * Checks a dataset (of a stream: the rows of each batch) against its loss.
    * @param which `trainDataset`, or `trainDataset.<name>`

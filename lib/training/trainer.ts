@@ -19,6 +19,7 @@ const KIND: TrainerKind<SentenceTransformer, Loss> = {
   isModel: (value) => typeof (value as SentenceTransformer | undefined)?.encode === 'function',
   modelName: 'a SentenceTransformer',
   defaultLoss: () => new CoSENTLoss(),
+  byColumn: true,
   checkData,
   batchMaker: sentenceBatchMaker,
   modelFacts,

@@ -84,6 +84,18 @@ const refused: [Name, object, string, RegExp][] = [
   ['InformationRetrievalEvaluator', { queryPrompt: 'a', queryPromptName: 'b' }, 'ERR_INVALID_ARGUMENT', /not both/],
   ['NanoBEIREvaluator', { datasets: { a: 'b' } }, 'ERR_INVALID_ARGUMENT', /one of datasetId, folder and datasets/],
   ['NanoBEIREvaluator', { folder: undefined, datasetNames: ['msmarko'] }, 'ERR_INVALID_ARGUMENT', /msmarco/],
+  [
+    'NanoBEIREvaluator',
+    { datasetNames: ['nq'], queryPrompts: { nq: 'a', nfcorpsu: 'b' } },
+    'ERR_INVALID_ARGUMENT',
+    /names the set "nfcorpsu"/,
+  ],
+  [
+    'NanoBEIREvaluator',
+    { datasetNames: ['nq'], corpusPrompts: new Map([['nq', 'a']]) },
+    'ERR_INVALID_ARGUMENT',
+    /an object/,
+  ],
   ['NanoBEIREvaluator', { datasetNames: [] }, 'ERR_INVALID_ARGUMENT', /datasetNames/],
   ['NanoBEIREvaluator', { queryPrompts: { msmarco: 'a' } }, 'ERR_INVALID_ARGUMENT', /climatefever/],
   ['RerankingEvaluator', { samples: [{ query: 'a', positive: ['b'], negative: [] }] }, 'ERR_INVALID_DATA', /no sample/],
