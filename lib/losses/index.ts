@@ -42,7 +42,14 @@ export {
   GlobalOrthogonalRegularizationLoss,
   type GlobalOrthogonalRegularizationLossOptions,
 } from './global-orthogonal-regularization.js'
-export type { Caching, GuideModel, InitialTensors, Loss, LossRequirements } from './loss.js'
+export type {
+  Caching,
+  GuideModel,
+  Loss,
+  LossRequirements,
+  PretrainedFacts,
+  PretrainedSource,
+} from './loss.js'
 export { MarginMSELoss, type MarginMSELossOptions } from './margin-mse.js'
 export { MaskedLanguageModelLoss, type MaskedLanguageModelLossOptions } from './masked-language-model.js'
 export { MatryoshkaLoss, type MatryoshkaLossOptions } from './matryoshka.js'

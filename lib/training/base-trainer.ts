@@ -1,7 +1,7 @@
 import { type DataSource, isDataStream, isDataset, sourcesOf } from '../data/feed.js'
 import { fromNative, invalidArgument, SentenceTorchError } from '../errors.js'
 import { loadAddon } from '../native/load.js'
-import type { NativeTrainer } from '../native/types.js'
+import type { NativeTrainer, TrainerSpec } from '../native/types.js'
 import { checkOptions, type NotBuilt } from '../options.js'
 import { resolveArguments, type TrainingArguments } from './arguments.js'
 import { checkCallbacks, emitInitEnd } from './callback-list.js'
@@ -132,13 +132,21 @@ export abstract class BaseTrainer<M extends TrainableModel, L extends BaseLoss> 
     const { signal } = options
     const { progress = process.stdout } = this.#options
     // Who only encodes does not load them.
-    const [{ trainLoop }, { Reporting }, { TrainerSession }] = await Promise.all([
+    const [{ trainLoop }, { PretrainedLosses }, { Reporting }, { TrainerSession }] = await Promise.all([
       import('./loop.js'),
+      import('./pretrained.js'),
       import('./reporting/reporting.js'),
       import('./session.js'),
     ])
     const reporting = new Reporting(this.args, progress)
-    const native = this.#nativeTrainer()
+    const pretrained = await PretrainedLosses.open(this.#kind, this.model, this.#losses)
+    let native: NativeTrainer
+    try {
+      native = this.#nativeTrainer(pretrained.specs)
+    } catch (error) {
+      await pretrained.close()
+      throw error
+    }
     const session = new TrainerSession({
       ...this.#options,
       args: this.args,
@@ -146,6 +154,7 @@ export abstract class BaseTrainer<M extends TrainableModel, L extends BaseLoss> 
       kind: this.#kind,
       losses: this.#losses,
       names: this.#names,
+      pretrained,
       native,
       signal,
       callbacks: [...callbacks, ...reporting.callbacks],
@@ -168,20 +177,20 @@ export abstract class BaseTrainer<M extends TrainableModel, L extends BaseLoss> 
         throw await run.aborted(signal.reason)
       }
     } finally {
+      await pretrained.close()
       await session.close()
       await native.dispose()
       await reporting.close()
     }
   }
 
-  #nativeTrainer(): NativeTrainer {
+  #nativeTrainer(losses: TrainerSpec['losses']): NativeTrainer {
     const { args, model } = this
-    const { embeddingDimension } = model.encoder
     const precision = trainingPrecision(args.bf16, model)
     const { Trainer } = loadAddon()
     try {
       return new Trainer(model.encoder, {
-        losses: this.#losses.all.map(({ name, loss }) => ({ name, spec: loss.spec(embeddingDimension, model.config) })),
+        losses,
         optimizer: optimizerSpec(args),
         weightDecay: args.weightDecay,
         maxGradNorm: args.maxGradNorm,

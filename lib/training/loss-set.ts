@@ -1,12 +1,13 @@
 import { invalidArgument, SentenceTorchError } from '../errors.js'
 import { modelsOf } from '../losses/arguments.js'
+import type { PretrainedFacts } from '../losses/loss.js'
 import type { ConfigObject, LossSpec } from '../native/types.js'
 import { checkNames, isPlainObject } from '../options.js'
 
 /** What the trainer needs of a loss, whatever the kind of model. */
 export interface TrainableLoss {
   readonly type: string
-  spec(embeddingDimension: number, config: ConfigObject): LossSpec
+  spec(embeddingDimension: number, config: ConfigObject, pretrained?: PretrainedFacts): LossSpec
 }
 
 /** One loss for all datasets, or one for every dataset by its name. */

@@ -61,18 +61,12 @@ export async function loadLossTensors(
   }
 }
 
-/** Gives parameters of losses the values that they are to start from, where those are not random. */
+/** Gives the parameters of losses in TypeScript their initial values. */
 export async function loadInitialParameters(
-  native: Pick<NativeTrainer, 'tensors' | 'load'>,
-  losses: readonly { name: string; loss: Pick<Loss, 'computed' | 'initialTensors'> }[],
+  native: Pick<NativeTrainer, 'load'>,
+  losses: readonly { name: string; loss: Pick<Loss, 'computed'> }[],
 ): Promise<void> {
-  const owned = new Set(ownedTensors(native).map(({ name }) => name))
   for (const { name: dataset, loss } of losses) {
-    // A checkpoint may hold more than the loss owns: what is tied to the model is the model's.
-    for (const [name, { data }] of Object.entries((await loss.initialTensors?.()) ?? {})) {
-      const full = (dataset === '' ? '' : `${dataset}.`) + name
-      if (owned.has(full)) await forRanges(PREFIX + full, data, 'Trainer.load', (range) => native.load([range]))
-    }
     for (const [name, { shape, init = 0 }] of Object.entries(loss.computed?.parameters ?? {})) {
       const data = typeof init === 'number' ? new Float32Array(elements(shape)).fill(init) : init
       const full = PREFIX + (dataset === '' ? '' : `${dataset}.`) + name

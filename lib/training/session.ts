@@ -16,6 +16,7 @@ import { loadInitialParameters, loadLossTensors, readLossTensors } from './loss-
 import { chooseMiniBatches, freeMemory } from './mini-batch.js'
 import { loadOptimizer } from './optimizer-tensors.js'
 import { parameterGroups, trainableTensors } from './parameter-groups.js'
+import type { PretrainedLosses } from './pretrained.js'
 import { resumingTraining, runningTraining, trainedParameters } from './reporting/messages.js'
 import type { Timings } from './reporting/timings.js'
 import { type Checkpoint, checkpointFolder, readCheckpoint } from './resume.js'
@@ -30,6 +31,7 @@ export interface SessionParts<M extends TrainableModel, L extends BaseLoss>
   kind: TrainerKind<M, L>
   losses: LossSet<L>
   names: NamesOfArguments
+  pretrained: PretrainedLosses
   native: NativeTrainer
   signal: AbortSignal | undefined
   callbacks: readonly TrainerCallback[]
@@ -55,7 +57,7 @@ export class TrainerSession<M extends TrainableModel, L extends BaseLoss> {
 
   /** A run that is ready to begin, at the start or where a checkpoint was written. */
   async begin(resume: boolean | string | null): Promise<TrainingRun> {
-    const { args, model, native, losses, evaluator, evalDataset, kind } = this.#parts
+    const { args, model, native, losses, evaluator, evalDataset, kind, pretrained } = this.#parts
     const { callbacks, signal, say, timings, gate } = this.#parts
     const trained = trainableTensors(model.encoder, native)
     const groups = parameterGroups(args, trained, losses.all[0]!.name)
@@ -93,14 +95,18 @@ export class TrainerSession<M extends TrainableModel, L extends BaseLoss> {
     const parameters = trainedParameters(trained.filter(({ name }) => groups?.groups[name] !== -1))
     say(runningTraining({ args, examples: rowsOf(this.#parts.trainDataset), parameters, ...run.plan }))
     if (checkpoint === undefined) {
-      await loadInitialParameters(native, losses.all)
-      await this.#loadLossTensors()
+      // What the caller gives are the values of all parameters of the losses.
+      if (!(await this.#loadLossTensors())) {
+        await pretrained.load(native)
+        await loadInitialParameters(native, losses.all)
+      }
     } else {
       await this.#resume(checkpoint)
       run.restore(checkpoint.own)
       say(resumingTraining(run.position.epoch, run.state.globalStep, run.position.batches))
       warnOfChanges(checkpoint, kind.name)
     }
+    await pretrained.close()
     return run
   }
 
@@ -110,16 +116,16 @@ export class TrainerSession<M extends TrainableModel, L extends BaseLoss> {
   }
 
   #facts(): ConstructorParameters<typeof HealthMonitor>[0] {
-    const { args, given, kind, losses, model, trainDataset, evalDataset } = this.#parts
+    const { args, given, kind, losses, model, pretrained, trainDataset, evalDataset } = this.#parts
     const inMemory = (source: DataSource) =>
       sourcesOf(source).flatMap(([name, dataset]) => (isDataset(dataset) ? [{ name, dataset }] : []))
     return {
       args,
       given,
-      losses: losses.all.map(({ name, loss }) => ({
+      losses: losses.all.map(({ name, loss }, i) => ({
         name,
         type: loss.type,
-        spec: loss.spec(model.encoder.embeddingDimension, model.config),
+        spec: pretrained.specs[i]!.spec,
         readsLabels: loss.requirements?.labels !== 'none',
         inBatchNegatives: loss.requirements?.inBatchNegatives === true,
       })),
@@ -129,10 +135,11 @@ export class TrainerSession<M extends TrainableModel, L extends BaseLoss> {
     }
   }
 
-  async #loadLossTensors(): Promise<void> {
+  async #loadLossTensors(): Promise<boolean> {
     const { lossTensors, native } = this.#parts
-    if (lossTensors === undefined) return
+    if (lossTensors === undefined) return false
     await loadLossTensors(native, typeof lossTensors === 'string' ? await readLossTensors(lossTensors) : lossTensors)
+    return true
   }
 
   async #resume({ folder, own }: Checkpoint): Promise<void> {
