@@ -1,6 +1,6 @@
 // Losses with a language-model head start from the checkpoint's, as transformers and sentence-transformers do; golden values by
 // test/parity/make_language_models.py.
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { cp, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -12,7 +12,7 @@ import {
   SentenceTransformerTrainer,
   type SentenceTransformerTrainerOptions,
 } from '../../lib/index.js'
-import { openSafetensors } from '../../lib/io/safetensors.js'
+import { openSafetensors, writeSafetensors } from '../../lib/io/safetensors.js'
 import { LanguageModelWeights } from '../../lib/models/language-model.js'
 import { loadAddon } from '../../lib/native/load.js'
 import type { PackedBatch } from '../../lib/native/types.js'
@@ -209,16 +209,71 @@ test('a checkpoint that does not fit is refused', async (t) => {
     train(folder, { loss: new losses.MaskedLanguageModelLoss({ decoderNameOrPath, ...more }) })
   await t.throwsAsync(run(join(other, 'nowhere')), { code: 'ERR_NOT_FOUND' })
   await t.throwsAsync(run('no/such/model/here'), { code: 'ERR_NOT_FOUND' })
+  const wide = join(await temporaryFolder(t), 'wide')
+  await cp(other, wide, { recursive: true })
   await writeFile(join(other, 'config.json'), JSON.stringify({ ...config, model_type: 'gpt2' }))
   await t.throwsAsync(run(other), { code: 'ERR_NOT_IMPLEMENTED', message: /gpt2/ })
-  const small = await SentenceTransformer.load(folder)
-  const { saveOther } = { saveOther: join(await temporaryFolder(t), 'small') }
-  await small.saveMaskedLanguageModel(
-    saveOther,
-    (await train(folder, { loss: new losses.MaskedLanguageModelLoss() })).lossTensors,
-  )
-  await small.dispose()
-  const file = await openSafetensors(join(saveOther, 'model.safetensors'))
-  t.is(file.tensors.get('bert.embeddings.word_embeddings.weight')!.shape[1], 16)
+  const bias = { name: 'cls.predictions.bias', dtype: 'F32', shape: [3], data: new Uint8Array(12) } as const
+  await writeSafetensors(join(wide, 'model.safetensors'), [bias])
+  await t.throwsAsync(run(wide), {
+    code: 'ERR_INVALID_TENSORS',
+    message: `MaskedLanguageModelLoss cannot start from ${wide}: cls.predictions.bias is [3], expected [${config.vocab_size}]`,
+  })
+  await writeSafetensors(join(wide, 'model.safetensors'), [{ ...bias, dtype: 'I32' }])
+  await t.throwsAsync(run(wide), { code: 'ERR_INVALID_TENSORS', message: /found I32/ })
+  // The model is free for another trainer.
+  t.truthy(await train(folder, { loss: new losses.MaskedLanguageModelLoss() }))
+})
+
+/** Tensors of a folder, as float32. */
+async function tensorsOf(folder: string): Promise<Record<string, number[]>> {
+  const file = await openSafetensors(join(folder, 'model.safetensors'))
+  const tensors: Record<string, number[]> = {}
+  for (const [name, { dtype }] of file.tensors) {
+    if (dtype !== 'F32') throw new Error(`${name} is ${dtype}`)
+    tensors[name] = [...new Float32Array((await file.read(name)).buffer)]
+  }
   await file.close()
+  return tensors
+}
+
+test('a masked language model is saved as transformers saves it; model.save writes no head', async (t) => {
+  for (const name of ['masked', 'untied']) {
+    const folder = await withPooling(await checkpoint(t, name))
+    await using model = await SentenceTransformer.load(folder)
+    const trainer = new SentenceTransformerTrainer({
+      model,
+      loss: new losses.MaskedLanguageModelLoss(),
+      trainDataset: Dataset.fromColumns({ text: golden.pairs.map(([, text]) => text) }),
+      progress: false,
+      args: { maxSteps: 1, learningRate: 0, saveStrategy: 'no' },
+    })
+    const { lossTensors } = await trainer.train()
+    const saved = join(await temporaryFolder(t), 'saved')
+    await model.save(saved)
+    t.true(Object.keys(await tensorsOf(saved)).every((tensor) => /^(embeddings|encoder)\./.test(tensor)))
+    await model.saveMaskedLanguageModel(saved, lossTensors)
+    const theirs = await tensorsOf(folder)
+    // A head that is not tied reads decoder.bias alone; this is a copy of it.
+    if (name === 'untied') theirs['cls.predictions.bias'] = theirs['cls.predictions.decoder.bias']!
+    t.deepEqual(await tensorsOf(saved), theirs)
+    const config = JSON.parse(readFileSync(join(saved, 'config.json'), 'utf8'))
+    t.like(config, { architectures: ['BertForMaskedLM'], tie_word_embeddings: name === 'masked', hidden_size: 16 })
+    t.false(readdirSync(saved).some((file) => file.startsWith('modules') || file.endsWith('Pooling')))
+    // It is where later trainings begin.
+    const loss = golden.masked[name]!.loss!
+    t.true(Math.abs((await firstLoss(saved, new losses.MaskedLanguageModelLoss())) - loss) <= 1e-5 * loss)
+
+    const { 'cls.predictions.bias': bias, ...rest } = lossTensors
+    for (const [head, message] of [
+      [rest, /cls\.predictions\.bias is missing/],
+      [{ ...lossTensors, more: bias! }, /more is unknown/],
+      [{ ...lossTensors, 'cls.predictions.bias': { ...bias!, shape: [3] } }, /bias is \[3\], expected/],
+      [{}, /transform\.dense\.weight is missing/],
+    ] as const) {
+      await t.throwsAsync(model.saveMaskedLanguageModel(saved, head), { code: 'ERR_INVALID_TENSORS', message })
+    }
+    await t.throwsAsync(model.saveMaskedLanguageModel(saved, new Map() as never), { code: 'ERR_INVALID_ARGUMENT' })
+    await t.throwsAsync(model.saveMaskedLanguageModel('', lossTensors), { code: 'ERR_INVALID_ARGUMENT' })
+  }
 })
