@@ -2,6 +2,7 @@
 
 export { AdaptiveLayerLoss, type AdaptiveLayerLossOptions } from './adaptive-layer.js'
 export { AnglELoss, type AnglELossOptions } from './angle.js'
+export type { LossArguments, WrapperArguments } from './arguments.js'
 export { BatchAllTripletLoss } from './batch-all-triplet.js'
 export { BatchHardSoftMarginTripletLoss } from './batch-hard-soft-margin-triplet.js'
 export { BatchHardTripletLoss } from './batch-hard-triplet.js'

@@ -173,3 +173,35 @@ test('the messages name what fits', (t) => {
       'CrossEncoder.LambdaLoss takes an object of options, or a CrossEncoder, then options; found an object of type Encoder',
   })
 })
+
+test('types: both forms, and what is missing or misspelt', (t) => {
+  const fine: (losses.Loss | pairLosses.CrossEncoderLoss)[] = [
+    new losses.CoSENTLoss({ similarityFct: 'pairwise_dot_score' }),
+    new losses.CoSENTLoss(model, { similarityFct: 'pairwise_dot_score' }),
+    new losses.ContrastiveTensionLoss(),
+    new losses.ContrastiveTensionLoss(model),
+    new pairLosses.LambdaLoss(scorer, { weightingScheme: 'LambdaRank' }),
+    new pairLosses.CachedMultipleNegativesRankingLoss(scorer, { miniBatchSize: 3 }),
+  ]
+  t.is(fine.length, 6)
+  for (const wrong of [
+    // @ts-expect-error There is no scal.
+    () => new losses.CoSENTLoss({ scal: 5 }),
+    // @ts-expect-error There is no scal.
+    () => new losses.CoSENTLoss(model, { scal: 5 }),
+    // @ts-expect-error It is a number.
+    () => new losses.CoSENTLoss(model, { scale: '5' }),
+    // @ts-expect-error numLabels is needed.
+    () => new losses.SoftmaxLoss(model),
+    // @ts-expect-error numLabels is needed.
+    () => new losses.SoftmaxLoss(),
+    // @ts-expect-error matryoshkaDims are needed.
+    () => new losses.MatryoshkaLoss(model, inner),
+    // @ts-expect-error A cross-encoder has no embeddings.
+    () => new losses.TripletLoss(scorer),
+    // @ts-expect-error A SentenceTransformer does not predict.
+    () => new pairLosses.MSELoss(model),
+  ]) {
+    t.throws(wrong)
+  }
+})
