@@ -74,8 +74,7 @@ at::Tensor OwnNetwork::norm(const LossInput& input, const std::string& name, con
 }
 
 LanguageModelHead::LanguageModelHead(OwnNetwork& network, const LanguageModelSizes& sizes, bool tied)
-    : sizes_(sizes),
-      last_layer_(tied ? "bert.embeddings.word_embeddings.weight" : "cls.predictions.decoder.weight") {
+    : sizes_(sizes), last_layer_(tied ? "bert.embeddings.word_embeddings.weight" : "cls.predictions.decoder.weight") {
   network.add_linear("cls.predictions.transform.dense", sizes.width, sizes.width);
   network.add_norm("cls.predictions.transform.LayerNorm", sizes.width);
   if (!tied) network.add(last_layer_, {sizes.vocabulary, sizes.width});

@@ -41,8 +41,8 @@ class OwnNetwork {
   std::vector<std::pair<std::string, ParamId>> parameters_;
 };
 
-// BertOnlyMLMHead: from states to logits over the vocabulary. Its last layer is the table of word embeddings, or, not tied, a
-// matrix of its own.
+// BertOnlyMLMHead: from states to logits over the vocabulary. Its last layer is the table of word embeddings, or, not
+// tied, a matrix of its own.
 class LanguageModelHead {
  public:
   LanguageModelHead(OwnNetwork& network, const LanguageModelSizes& sizes, bool tied);
