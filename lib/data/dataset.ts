@@ -1,6 +1,6 @@
 import type { InspectOptionsStylized } from 'node:util'
-import { invalidArgument, SentenceTorchError } from '../errors.js'
-import { checkInteger, checkOptions, listOfNames } from '../options.js'
+import { invalidArgument, SentenceTorchError, suggestion } from '../errors.js'
+import { checkInteger, checkOptions, checkType, listOfNames } from '../options.js'
 import { addClassNames, type ClassNames } from './class-names.js'
 import { chooseColumns } from './column-choice.js'
 import { type ColumnKind, ColumnsBuilder, type Label, labelColumnOf, type Value } from './columns.js'
@@ -253,7 +253,11 @@ export class Dataset<Row extends object = DatasetRow> {
 
   /** The same columns under other names: `{ old: 'new' }`. A column becomes the label column by its new name. */
   renameColumns<const Names extends Readonly<Record<string, string>>>(names: Names): Dataset<RenamedRow<Row, Names>> {
-    for (const name of Object.keys(names)) this.columnOf(name)
+    checkType('names', names ?? null, 'object')
+    for (const [name, next] of Object.entries(names)) {
+      this.columnOf(name)
+      checkType(`names.${name}`, next ?? null, 'string')
+    }
     return this.withColumns(this.columnNames.map((name) => [name, names[name] ?? name]))
   }
 
@@ -332,7 +336,11 @@ export class Dataset<Row extends object = DatasetRow> {
 
   private columnOf(name: string): Column {
     const column = this.columns.get(name)
-    if (!column) throw invalidArgument('name', `one of the columns ${this.columnNames.join(', ')}`, name)
+    if (!column) {
+      const close = suggestion(String(name), this.columnNames)
+      const hint = close === undefined ? '' : ` (did you mean ${close}?)`
+      throw invalidArgument('name', `one of the columns ${this.columnNames.join(', ')}${hint}`, name)
+    }
     return column
   }
 

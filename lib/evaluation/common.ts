@@ -1,6 +1,6 @@
 /** What the evaluators share: options that mean the same everywhere, their checks, and the form of a result. */
 import { describe, invalidArgument, SentenceTorchError } from '../errors.js'
-import { checkInteger, checkOneOf, checkType, listOfNames } from '../options.js'
+import { checkInteger, checkOneOf, checkOptions, checkType, listOfNames } from '../options.js'
 import { pythonFloat } from './csv.js'
 import type { EvaluationContext, EvaluationResult } from './evaluator.js'
 
@@ -34,6 +34,12 @@ export function checkCommon(where: string, options: CommonOptions): void {
   if (name !== undefined && (typeof name !== 'string' || /[/\\]/.test(name))) {
     throw invalidArgument(`${where} name`, 'a text without slashes', name)
   }
+}
+
+/** Checks what `evaluate` was given behind the model. @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION */
+export function checkContext(context: EvaluationContext): void {
+  checkOptions('evaluate', context, ['outputPath', 'epoch', 'steps', 'signal'])
+  checkType('outputPath', context.outputPath, 'string')
 }
 
 /** Checks `similarityFnNames` and the one among them that is the main one. */

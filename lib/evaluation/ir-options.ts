@@ -1,6 +1,6 @@
 /** Options of the retrieval evaluators and their checks. */
 import { describe, invalidArgument } from '../errors.js'
-import { checkInteger, checkOneOf, checkType } from '../options.js'
+import { checkInteger, checkOneOf, checkType, isPlainObject } from '../options.js'
 import { metricOf, type ScoreFunction } from '../search/score-function.js'
 import { type CommonOptions, checkTexts, invalidData, SIMILARITY_NAMES } from './common.js'
 import type { EvaluatedModel } from './evaluator.js'
@@ -96,10 +96,8 @@ export function cutoffsOf(options: Partial<Cutoffs>): Cutoffs {
 /** Entries of a map or a plain object; `name` for errors. */
 export function entriesOf<T>(name: string, value: ReadonlyMap<string, T> | Readonly<Record<string, T>>): [string, T][] {
   if (value instanceof Map) return [...value]
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw invalidArgument(name, 'a Map or an object by id', value)
-  }
-  return Object.entries(value)
+  if (!isPlainObject(value)) throw invalidArgument(name, 'a Map or an object by id', value)
+  return Object.entries(value) as [string, T][]
 }
 
 /** Ids and texts, checked. */

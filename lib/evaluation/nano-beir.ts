@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { invalidArgument } from '../errors.js'
-import { checkOneOf, checkOptions, checkType, listOfNames } from '../options.js'
+import { checkNames, checkOneOf, checkOptions, checkType, listOfNames } from '../options.js'
 import { type BeirDataset, loadBeir } from './beir.js'
 import { loadBeirFromHub } from './beir-hub.js'
 import { type CommonOptions, checkCommon, contextCells, mean } from './common.js'
@@ -144,7 +144,9 @@ export class NanoBEIREvaluator implements Evaluator {
   #checkPrompts(where: string, prompts: Prompts | undefined): void {
     if (prompts === undefined || typeof prompts === 'string') return
     checkType(where, prompts, 'object')
-    const missing = [...this.#sources.keys()].filter((name) => typeof prompts[name] !== 'string')
+    const names = [...this.#sources.keys()]
+    checkNames(where, Object.keys(prompts), 'set', names)
+    const missing = names.filter((name) => typeof prompts[name] !== 'string')
     if (missing.length > 0) throw invalidArgument(where, `a prompt for ${missing.join(', ')}`, prompts)
   }
 }

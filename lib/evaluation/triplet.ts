@@ -1,5 +1,5 @@
 import { invalidArgument } from '../errors.js'
-import { checkOptions } from '../options.js'
+import { checkOptions, isPlainObject } from '../options.js'
 import {
   COMMON_OPTIONS,
   type CommonOptions,
@@ -110,8 +110,6 @@ function checkMargin(name: string, margin: unknown): void {
   const known: readonly string[] = SIMILARITY_NAMES
   const fits =
     isNumber(margin) ||
-    (typeof margin === 'object' &&
-      margin !== null &&
-      Object.entries(margin).every(([key, value]) => known.includes(key) && isNumber(value)))
+    (isPlainObject(margin) && Object.entries(margin).every(([key, value]) => known.includes(key) && isNumber(value)))
   if (!fits) throw invalidArgument(name, `a number, or numbers by similarity (${known.join(', ')})`, margin)
 }

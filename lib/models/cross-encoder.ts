@@ -14,7 +14,7 @@ import {
   type RankOptions,
 } from './cross-encoder-options.js'
 import { encodeRows, throwIfAborted } from './encode.js'
-import { noSuchPrompt } from './load-parts.js'
+import { checkLoaded, noSuchPrompt } from './load-parts.js'
 import { EncodeProgress } from './progress.js'
 import { saveCrossEncoderFolder } from './save-cross-encoder.js'
 import { checkPairs, isPair, type Pair, type Scores, scores } from './scores.js'
@@ -50,6 +50,7 @@ export class CrossEncoder {
   #disposed: Promise<void> | undefined
 
   private constructor(parts: CrossEncoderParts) {
+    checkLoaded('CrossEncoder', parts)
     this.#parts = parts
     this.#pairs = new PairTokenizer(parts.tokenizer)
   }

@@ -5,11 +5,13 @@ import type { ConfigObject, Metric, NativeAddon, NativeEncoder } from '../native
 import { checkInteger, checkType } from '../options.js'
 import { type Embeddings, type EmbeddingsLike, embeddings, normalizeRows, truncateRows } from './embeddings.js'
 import { encodeTexts, throwIfAborted } from './encode.js'
+import type { ModelSource } from './language-model.js'
 import { checkEncodeOptions, checkSimilarity } from './load-options.js'
-import { loadParts, noSuchPrompt, type Parts } from './load-parts.js'
+import { checkLoaded, loadParts, noSuchPrompt, type Parts } from './load-parts.js'
 import { readModelFolder } from './model-folder.js'
 import { EncodeProgress } from './progress.js'
 import { saveModelFolder } from './save-folder.js'
+import { type HeadTensors, saveLanguageModelFolder } from './save-language-model.js'
 import { pairwiseSimilarity, similarityMatrix } from './similarity.js'
 import type { EncodeOptions, LoadOptions, ModelEvaluator } from './types.js'
 import { WeightFiles } from './weights.js'
@@ -45,6 +47,7 @@ export class SentenceTransformer {
   }
 
   private constructor(parts: Parts) {
+    checkLoaded('SentenceTransformer', parts)
     this.#parts = parts
   }
 
@@ -242,6 +245,18 @@ export class SentenceTransformer {
     return (await evaluator.evaluate(this, outputPath === undefined ? {} : { outputPath })).metrics
   }
 
+  /**
+   * Saves the masked language model that `MaskedLanguageModelLoss` trained, as BertForMaskedLM of transformers: this model's
+   * transformer with the loss's head, and the tokenizer. `AutoModelForMaskedLM.from_pretrained` and `load` read the folder.
+   * @param lossTensors of the result of that training
+   * @throws SentenceTorchError ERR_INVALID_TENSORS, listing what of the head is missing or does not fit; as `save`
+   */
+  async saveMaskedLanguageModel(path: string, lossTensors: HeadTensors): Promise<void> {
+    const { folder, encoder, tokenizer } = this.#use()
+    if (typeof path !== 'string' || path === '') throw invalidArgument('path', 'the path of a folder', path)
+    await saveLanguageModelFolder(path, { ...folder, maxSeqLength: tokenizer.maxSeqLength }, encoder, lossTensors)
+  }
+
   /** Frees the weights once the work that is queued is done; later calls throw ERR_DISPOSED. Idempotent. */
   async dispose(): Promise<void> {
     this.#disposed ??= Promise.all([this.#parts.encoder.dispose(), this.#parts.tokenizer.dispose()]).then(() => {})
@@ -255,6 +270,12 @@ export class SentenceTransformer {
   /** @internal The engine's encoder, for the trainer. */
   get encoder(): NativeEncoder {
     return this.#use().encoder
+  }
+
+  /** @internal Where the model came from, for losses that start from its checkpoint. */
+  get source(): ModelSource {
+    const { folder, id } = this.#parts
+    return { transformerPath: folder.transformerPath, id }
   }
 
   /** @internal Takes the weights of a folder that `save` wrote, for the trainer. */

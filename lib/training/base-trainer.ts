@@ -1,11 +1,12 @@
-import { type DataSource, isDataStream, isDataset } from '../data/feed.js'
+import { type DataSource, isDataStream, isDataset, sourcesOf } from '../data/feed.js'
 import { fromNative, invalidArgument, SentenceTorchError } from '../errors.js'
 import { loadAddon } from '../native/load.js'
-import type { NativeTrainer } from '../native/types.js'
+import type { NativeTrainer, TrainerSpec } from '../native/types.js'
 import { checkOptions, type NotBuilt } from '../options.js'
 import { resolveArguments, type TrainingArguments } from './arguments.js'
 import { checkCallbacks, emitInitEnd } from './callback-list.js'
 import { type LogRecord, newControl, newState, type TrainerCallback, type TrainerState } from './callbacks.js'
+import { NamesOfArguments } from './check-names.js'
 import { evaluatorOf } from './evaluator-choice.js'
 import { type TrainingEvent, trainingEvents } from './events.js'
 import { Gate } from './gate.js'
@@ -61,6 +62,7 @@ export abstract class BaseTrainer<M extends TrainableModel, L extends BaseLoss> 
   readonly #kind: TrainerKind<M, L>
   readonly #losses: LossSet<L>
   readonly #evaluator: EvaluatorOf<M> | undefined
+  readonly #names: NamesOfArguments
   readonly #gate = new Gate()
   #state = newState()
   /** What the last training left of the losses' own parameters. */
@@ -76,12 +78,18 @@ export abstract class BaseTrainer<M extends TrainableModel, L extends BaseLoss> 
     this.#evaluator = options.evaluator === undefined ? undefined : evaluatorOf(options.evaluator)
     this.loss = options.loss ?? kind.defaultLoss(options.model)
     this.#losses = new LossSet(this.loss)
+    this.#losses.checkModel(options.model)
     const { trainDataset, evalDataset } = options
     const warnings = [
       ...precisionWarnings(this.args, this.model, () => loadAddon().runtime()),
       ...this.#checkData(trainDataset, 'trainDataset'),
     ]
     if (evalDataset) warnings.push(...this.#checkData(evalDataset, 'evalDataset'))
+    const sources = [trainDataset, ...(evalDataset ? [evalDataset] : [])]
+    const names = sources.flatMap((source) => sourcesOf(source).map(([name]) => name))
+    this.#losses.checkUsed(names)
+    kind.checkArguments?.(this.args, names)
+    this.#names = new NamesOfArguments(this.args, { trainDataset, evalDataset }, kind.byColumn)
     if ((this.args.evalStrategy !== 'no' || this.args.evalOnStart) && !evalDataset && !this.#evaluator) {
       throw new SentenceTorchError(
         'ERR_INVALID_ARGUMENT',
@@ -202,12 +210,20 @@ export abstract class BaseTrainer<M extends TrainableModel, L extends BaseLoss> 
     const { args, callbacks } = parts
     const { progress = process.stdout } = this.#options
     // Who only encodes does not load them.
-    const [{ Reporting }, { TrainerSession }] = await Promise.all([
+    const [{ PretrainedLosses }, { Reporting }, { TrainerSession }] = await Promise.all([
+      import('./pretrained.js'),
       import('./reporting/reporting.js'),
       import('./session.js'),
     ])
     const reporting = new Reporting(args, progress)
-    const native = this.#nativeTrainer()
+    const pretrained = await PretrainedLosses.open(this.#kind, this.model, this.#losses)
+    let native: NativeTrainer
+    try {
+      native = this.#nativeTrainer(pretrained.specs)
+    } catch (error) {
+      await pretrained.close()
+      throw error
+    }
     const session = new TrainerSession({
       ...this.#options,
       ...parts,
@@ -215,6 +231,8 @@ export abstract class BaseTrainer<M extends TrainableModel, L extends BaseLoss> 
       given: this.#options.args ?? {},
       kind: this.#kind,
       losses: this.#losses,
+      names: this.#names,
+      pretrained,
       native,
       callbacks: [...callbacks, ...reporting.callbacks],
       say: (text) => reporting.say(text),
@@ -224,20 +242,20 @@ export abstract class BaseTrainer<M extends TrainableModel, L extends BaseLoss> 
     try {
       return await work(session)
     } finally {
+      await pretrained.close()
       await session.close()
       await native.dispose()
       await reporting.close()
     }
   }
 
-  #nativeTrainer(): NativeTrainer {
+  #nativeTrainer(losses: TrainerSpec['losses']): NativeTrainer {
     const { args, model } = this
-    const { embeddingDimension } = model.encoder
     const precision = trainingPrecision(args.bf16, model)
     const { Trainer } = loadAddon()
     try {
       return new Trainer(model.encoder, {
-        losses: this.#losses.all.map(({ name, loss }) => ({ name, spec: loss.spec(embeddingDimension, model.config) })),
+        losses,
         optimizer: optimizerSpec(args),
         weightDecay: args.weightDecay,
         maxGradNorm: args.maxGradNorm,

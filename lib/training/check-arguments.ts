@@ -1,6 +1,6 @@
 import { checkBatchSampler } from '../data/samplers/index.js'
 import { invalidArgument, SentenceTorchError } from '../errors.js'
-import { checkInteger, checkOneOf, checkType } from '../options.js'
+import { checkInteger, checkOneOf, checkType, isPlainObject } from '../options.js'
 import type { TrainingArguments } from './arguments.js'
 import { optimizerSpec } from './optimizer.js'
 import { PLANNED_SCHEDULERS } from './planned-arguments.js'
@@ -71,8 +71,8 @@ export function scheduleOf({ lrSchedulerType, lrSchedulerKwargs, learningRate }:
 }
 
 function checkSamplers({ batchSampler }: TrainingArguments): void {
-  const byDataset = typeof batchSampler === 'object' && batchSampler !== null
-  for (const choice of byDataset ? Object.values(batchSampler) : [batchSampler]) checkBatchSampler(choice)
+  const choices = isPlainObject(batchSampler) ? Object.values(batchSampler) : [batchSampler]
+  for (const choice of choices) checkBatchSampler(choice)
 }
 
 function checkMaps(args: TrainingArguments): void {
@@ -154,8 +154,8 @@ function checkText(name: string, value: unknown, expected: string): void {
 
 function checkNumbers(name: string, value: unknown, expected: string, fits: (value: number) => boolean): void {
   if (value === null) return
-  if (typeof value !== 'object' || Array.isArray(value)) throw invalidArgument(name, 'an object of numbers', value)
-  for (const [key, entry] of Object.entries(value as object)) {
+  if (!isPlainObject(value)) throw invalidArgument(name, 'an object of numbers', value)
+  for (const [key, entry] of Object.entries(value)) {
     if (typeof entry !== 'number' || !fits(entry)) throw invalidArgument(`${name}.${key}`, expected, entry)
   }
 }

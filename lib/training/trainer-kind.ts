@@ -2,6 +2,8 @@ import type { Dataset } from '../data/dataset.js'
 import type { DataSource } from '../data/feed.js'
 import type { EvaluationContext, EvaluationResult } from '../evaluation/evaluator.js'
 import type { ComputedLoss } from '../losses/custom.js'
+import type { PretrainedSource } from '../losses/loss.js'
+import type { LanguageModelWeights } from '../models/language-model.js'
 import type { ConfigObject, DType, NativeEncoder, PackedBatch } from '../native/types.js'
 import type { TrainingArguments } from './arguments.js'
 import type { Rows } from './batch-maker.js'
@@ -46,6 +48,10 @@ export interface TrainerKind<M extends TrainableModel, L extends BaseLoss> {
   /** `a SentenceTransformer` */
   modelName: string
   defaultLoss(model: M): L
+  /** Whether columns have prompts and lengths of their own. */
+  byColumn: boolean
+  /** Refuses arguments that this kind cannot take. @param datasets their names, '' for a single one */
+  checkArguments?(args: Readonly<TrainingArguments>, datasets: readonly string[]): void
   /**
    * Checks a dataset (of a stream: the rows of each batch) against its loss.
    * @param which `trainDataset`, or `trainDataset.<name>`
@@ -53,6 +59,8 @@ export interface TrainerKind<M extends TrainableModel, L extends BaseLoss> {
    * @throws ERR_INVALID_DATA
    */
   checkData(dataset: Dataset, loss: L, which: string): string | undefined
+  /** Opens the checkpoint that parameters of a loss start from; @param nameOrPath undefined: what `model` was loaded from. */
+  pretrained?(model: M, nameOrPath: string | undefined): Promise<LanguageModelWeights>
   /** @param dataset name of the dataset, '' for a single one */
   batchMaker(parts: BatchMakerParts<M, L>): BatchMaking
   /** What the checks of a run's health are to know of the model. */
@@ -73,6 +81,7 @@ export interface BatchMakerParts<M, L> {
 export interface BaseLoss extends TrainableLoss {
   readonly requirements?: { readonly labels?: string; readonly inBatchNegatives?: boolean }
   readonly computed?: ComputedLoss
+  readonly pretrained?: PretrainedSource
   readonly caching?: { readonly miniBatchSize?: number; readonly miniBatchTokens?: number }
 }
 

@@ -49,6 +49,20 @@ test('a few steps learn a task; dropout is on while training alone; a checkpoint
   t.is(resumed.score, whole.score)
 })
 
+test("a loss that was given a model is the trainer's; columns become pairs, so that they have no names", async (t) => {
+  await using model = await CrossEncoder.load(ONE)
+  await using other = await CrossEncoder.load(ONE)
+  const make = (loss: losses.CrossEncoderLoss, args = {}) =>
+    new CrossEncoderTrainer({ model, trainDataset, loss, args, progress: false })
+  const loss = new losses.BinaryCrossEntropyLoss(model, { posWeight: 3 })
+  t.is(loss.posWeight, 3)
+  t.notThrows(() => make(loss))
+  const code = 'ERR_INVALID_ARGUMENT'
+  t.throws(() => make(new losses.BinaryCrossEntropyLoss(other)), { code, message: /made with another model/ })
+  t.throws(() => make(loss, { prompts: { query: 'q: ' } }), { code, message: /since columns become pairs/ })
+  t.throws(() => make(loss, { maxSeqLength: { query: 4 } }), { code, message: /since columns become pairs/ })
+})
+
 test('dropout of the classifier: it depends on the seed, and chunks draw the same', async (t) => {
   const run = async (options: object) => {
     await using model = await CrossEncoder.load(ONE)

@@ -291,6 +291,10 @@ test('a sampler of your own gets what it needs and is checked', async (t) => {
     await t.throwsAsync(collect(of(batch).batches(0)), { code: 'ERR_INVALID_DATA', message: /0 to 2 in batch 1/ })
   }
   t.throws(() => customBatchSampler(3 as never), { code: 'ERR_INVALID_ARGUMENT' })
+  t.throws(() => customBatchSampler(() => [], { lenght: 3 } as never), {
+    code: 'ERR_UNKNOWN_OPTION',
+    message: /length/,
+  })
   t.throws(() => createBatchSampler((() => ({})) as never, dataset, { batchSize: 1 }), {
     message: /customBatchSampler/,
   })
