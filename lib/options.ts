@@ -16,7 +16,7 @@ export interface NotBuilt {
  * @param options the object as the caller gave it
  * @param built names that are read
  * @param notBuilt names known from sentence-transformers that are not
- * @throws ERR_INVALID_ARGUMENT when `options` is no object, ERR_NOT_IMPLEMENTED for a name that is not built yet,
+ * @throws ERR_INVALID_ARGUMENT when `options` is no plain object, ERR_NOT_IMPLEMENTED for a name that is not built yet,
  *   ERR_UNKNOWN_OPTION for any other name, with the closest known one
  */
 export function checkOptions(
@@ -25,9 +25,7 @@ export function checkOptions(
   built: readonly string[],
   notBuilt: Readonly<Record<string, NotBuilt>> = {},
 ): void {
-  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw invalidArgument(`the options of ${where}`, 'an object', options)
-  }
+  if (!isPlainObject(options)) throw invalidArgument(`the options of ${where}`, 'an object', options)
   for (const [name, value] of Object.entries(options)) {
     if (value === undefined || built.includes(name)) continue
     if (Object.hasOwn(notBuilt, name)) {
@@ -46,6 +44,50 @@ export function checkOptions(
     throw new SentenceTorchError(
       'ERR_UNKNOWN_OPTION',
       `${where} has no option ${JSON.stringify(name)}${close === undefined ? known : `; did you mean ${close}?`}`,
+    )
+  }
+}
+
+/**
+ * Names that are given as a list; a text is a list of one.
+ * @throws ERR_INVALID_ARGUMENT
+ */
+export function listOfNames(name: string, value: string | readonly string[]): readonly string[] {
+  if (typeof value === 'string') return [value]
+  if (!Array.isArray(value)) throw invalidArgument(name, 'a name or an array of names', value)
+  for (const entry of value) if (typeof entry !== 'string') throw invalidArgument(name, 'names', entry)
+  return value
+}
+
+/**
+ * Whether `value` is an object as a literal makes it. Instances of classes, Maps and arrays are not: what they hold are no
+ * enumerable keys of their own, or others than names.
+ */
+export function isPlainObject(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== 'object' || value === null) return false
+  const prototype: unknown = Object.getPrototypeOf(value)
+  // Objects of another realm (a vm context, as test runners use) have another Object.prototype, which has no prototype either.
+  return prototype === null || Object.getPrototypeOf(prototype) === null
+}
+
+/**
+ * Refuses names of what does not exist, so that nothing that is given by name is ignored.
+ *
+ * @param where what gives something by name: `datasetWeights`
+ * @param names the names that it gives
+ * @param what they are names of: `dataset`
+ * @param known all there are
+ * @throws ERR_INVALID_ARGUMENT with the closest known name
+ */
+export function checkNames(where: string, names: Iterable<string>, what: string, known: readonly string[]): void {
+  for (const name of names) {
+    if (known.includes(name)) continue
+    const close = suggestion(name, known)
+    throw new SentenceTorchError(
+      'ERR_INVALID_ARGUMENT',
+      `${where} names the ${what} ${JSON.stringify(name)}, but there ` +
+        (known.length === 0 ? 'is none with a name' : `${known.length === 1 ? 'is' : 'are'} ${known.join(', ')}`) +
+        (close === undefined ? '' : `; did you mean ${close}?`),
     )
   }
 }
@@ -87,9 +129,9 @@ export function checkOneOf(
   throw invalidArgument(name, close === undefined ? expected : `${expected} (did you mean ${close}?)`, value)
 }
 
-/** Checks that `value`, if given, is of the type that `typeof` calls `type` (null is no object). */
+/** Checks that `value`, if given, is of the type that `typeof` calls `type`; of objects, a plain one. */
 export function checkType(name: string, value: unknown, type: 'string' | 'boolean' | 'function' | 'object'): void {
-  if (value === undefined || (typeof value === type && value !== null)) return
+  if (value === undefined || (type === 'object' ? isPlainObject(value) : typeof value === type)) return
   throw invalidArgument(name, type === 'boolean' ? 'true or false' : `${type === 'object' ? 'an' : 'a'} ${type}`, value)
 }
 

@@ -102,7 +102,7 @@ function checkShares(options: MaskingOptions): Shares {
   const { mlmProbability = 0.15, maskReplaceProb = 0.8, randomReplaceProb = 0.1, continuesWord } = options
   checkInteger('maskTokenId', options.maskTokenId ?? null, 0)
   checkInteger('vocabSize', options.vocabSize ?? null, 1)
-  checkType('specialTokenIds', options.specialTokenIds ?? null, 'object')
+  checkType('specialTokenIds.has', options.specialTokenIds?.has ?? null, 'function')
   for (const [name, share] of Object.entries({ mlmProbability, maskReplaceProb, randomReplaceProb })) {
     if (!(share >= 0 && share <= 1)) throw invalidArgument(name, 'a number from 0 to 1', share)
   }

@@ -1,5 +1,8 @@
+import type { InspectOptionsStylized } from 'node:util'
 import { invalidArgument } from '../errors.js'
-import { checkInteger, checkOptions } from '../options.js'
+import { checkInteger, checkOptions, listOfNames } from '../options.js'
+import { Dataset } from './dataset.js'
+import { INSPECT, inspectStream } from './inspect.js'
 import { readerOf } from './readers/index.js'
 
 /** One row of a stream: texts and labels by column name. */
@@ -54,19 +57,20 @@ export class DataStream {
   /**
    * A stream of the rows of a file, or of several one after the other, in any format of `Dataset.fromFile`; for files that
    * are larger than memory.
-   * @param options.columns which columns to take, in this order; default all
+   * @param options.columns which columns to take (a name or several), in this order; default all
    */
   static fromFile(
     path: string | readonly string[],
-    options: DataStreamOptions & { columns?: readonly string[] } = {},
+    options: DataStreamOptions & { columns?: string | readonly string[] } = {},
   ): DataStream {
     checkOptions('DataStream.fromFile', options, ['length', 'shuffleBuffer', 'columns'])
     const paths = typeof path === 'string' ? [path] : path
     if (!Array.isArray(paths) || paths.length === 0) throw invalidArgument('path', 'a file name or several', path)
+    const wanted = options.columns === undefined ? undefined : listOfNames('columns', options.columns)
     const readers = paths.map((file) => [file, readerOf(file)] as const)
     return new DataStream(async function* () {
       for (const [file, read] of readers) {
-        for await (const { names, columns } of read(file, options.columns)) {
+        for await (const { names, columns } of read(file, wanted)) {
           const [first = []] = columns
           yield first.map((_, row) => Object.fromEntries(names.map((name, i) => [name, columns[i]![row]])))
         }
@@ -77,6 +81,20 @@ export class DataStream {
   /** The rows from the beginning, in the order of the source. */
   async *rows(epoch = 0): AsyncGenerator<StreamRow, void, undefined> {
     for await (const piece of this.#open(epoch)) yield* piece
+  }
+
+  /** The rows of the first epoch: `for await (const row of stream)`. */
+  [Symbol.asyncIterator](): AsyncGenerator<StreamRow, void, undefined> {
+    return this.rows()
+  }
+
+  /** The first `count` rows, checked and in memory. */
+  async head(count = 5): Promise<Dataset> {
+    checkInteger('count', count ?? null, 0)
+    const first: StreamRow[] = []
+    if (count === 0) return Dataset.fromRows(first)
+    for await (const row of this.rows()) if (first.push(row) === count) break
+    return Dataset.fromRows(first)
   }
 
   /** The rows, some at a time. */
@@ -106,6 +124,11 @@ export class DataStream {
       },
       { shuffleBuffer: this.shuffleBuffer },
     )
+  }
+
+  /** What console.log shows; nothing is read for it. */
+  [INSPECT](depth: number, options: InspectOptionsStylized): string {
+    return inspectStream(this, depth, options)
   }
 
   #options(): DataStreamOptions {

@@ -26,12 +26,13 @@ export interface BinaryClassificationEvaluatorOptions extends CommonOptions {
   /** 1 where `sentences1[i]` and `sentences2[i]` are alike, 0 where not. */
   labels: readonly number[]
   /** The similarities to measure. Default: the model's own. */
-  similarityFnNames?: readonly SimilarityName[]
+  similarityFnNames?: SimilarityName | readonly SimilarityName[]
 }
 
 /**
- * How well a threshold on the similarity tells alike pairs from others. Every threshold between two neighbours by score is
- * tried; the one of best accuracy and the one of best F1 are reported (for euclidean and manhattan as distances).
+ * How well a threshold on the similarity tells alike pairs from others. Thresholds lie between two different scores, beyond the
+ * best (no pair is alike) or at the last (all are): pairs of equal score are never told apart. The threshold of best accuracy and
+ * the one of best F1 are reported (for euclidean and manhattan as distances).
  *
  * Metrics per similarity: `{fn}_accuracy`, `_accuracy_threshold`, `_f1`, `_f1_threshold`, `_precision` and `_recall` (at the
  * F1 threshold), `_ap` (average precision), `_mcc` (Matthews' correlation at the F1 threshold); with several similarities
@@ -76,7 +77,7 @@ export class BinaryClassificationEvaluator implements Evaluator {
   /** Embeds every different text once and compares; see the class for the metrics. */
   async evaluate(model: EvaluatedModel, context: EvaluationContext = {}): Promise<EvaluationResult> {
     const { sentences1, sentences2, labels, similarityFnNames, writeCsv = true } = this.#options
-    const functions = similarityFnNames?.length ? similarityFnNames : [model.similarityFnName]
+    const functions = similarityFnNames?.length ? [similarityFnNames].flat() : [model.similarityFnName]
     const options = { batchSize: 32, ...this.#options }
     const [first, second] = await embedOnce(model, [sentences1, sentences2], options, context)
     const scores: BinaryScores[] = []
@@ -116,12 +117,12 @@ const METRICS: readonly [name: string, value: (scores: BinaryScores) => number][
 /** The order of the file differs from that of the metrics. */
 const CSV_METRICS = ['accuracy', 'accuracy_threshold', 'f1', 'precision', 'recall', 'f1_threshold', 'ap', 'mcc']
 
-/** Thresholds are float32 there; what was never found is an integer. */
+/** Thresholds are float32 there; an F1 that was never found is an integer. */
 function cells(scores: BinaryScores): string[] {
-  const { accuracy, accuracyThreshold, f1, precision, recall, f1Threshold, ap, mcc, foundAccuracy, foundF1 } = scores
+  const { accuracy, accuracyThreshold, f1, precision, recall, f1Threshold, ap, mcc } = scores
   return [
-    ...(foundAccuracy ? [pythonFloat(accuracy), pythonFloat32(accuracyThreshold)] : ['0', '-1']),
-    ...(foundF1 ? [...[f1, precision, recall].map(pythonFloat), pythonFloat32(f1Threshold)] : ['0', '0', '0', '0']),
+    ...[pythonFloat(accuracy), pythonFloat32(accuracyThreshold)],
+    ...(f1 > 0 ? [...[f1, precision, recall].map(pythonFloat), pythonFloat32(f1Threshold)] : ['0', '0', '0', '0']),
     pythonFloat(ap),
     pythonFloat(mcc),
   ]

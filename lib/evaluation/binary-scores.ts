@@ -4,19 +4,20 @@ import { descendingOrder } from './order.js'
 export interface BinaryScores {
   accuracy: number
   accuracyThreshold: number
+  /** 0 without an alike pair, and so are its threshold, precision and recall. */
   f1: number
   f1Threshold: number
   precision: number
   recall: number
   ap: number
   mcc: number
-  /** Whether any threshold was better than none; −1 and 0 stand for a threshold otherwise. */
-  foundAccuracy: boolean
-  foundF1: boolean
 }
 
 /**
- * @param similarities float32, larger is more alike: [rows]
+ * The thresholds of best accuracy and best F1. Rows of equal score are never told apart: a threshold lies between two different
+ * scores, beyond the best one (no pair is alike) or at the last one (all are). Of equally good ones the first from the top counts.
+ * Source: sentence-transformers `BinaryClassificationEvaluator`, `find_best_acc_and_threshold`, `find_best_f1_and_threshold`.
+ * @param similarities float32, larger is more alike: [rows], at least one
  * @param labels 1 for alike, 0 for not: [rows]
  * @param isDistance whether the similarities are negated distances: thresholds are distances then
  */
@@ -26,38 +27,54 @@ export async function binaryScores(
   isDistance: boolean,
 ): Promise<BinaryScores> {
   const order = await descendingOrder(similarities)
+  const rows = order.length
   const positives = labels.reduce((sum, label) => sum + label, 0)
-  // As there, a threshold lies between two rows, also between two of equal score, and never behind the last one.
-  const between = (i: number) => {
-    const [a, b] = [similarities[order[i]!]!, similarities[order[i + 1]!]!]
-    return Math.fround(Math.fround(a + b) / 2)
-  }
-  let [bestAccuracy, accuracyAt, bestF1, f1At, precision, recall] = [0, -1, 0, -1, 0, 0]
+  const score = (i: number) => similarities[order[i]!]!
+  // A cut lies behind row i; −1: before the first, no pair is alike.
+  let [bestAccuracy, accuracyAt, bestF1, f1At, precision, recall] = [(rows - positives) / rows, -1, 0, -1, 0, 0]
   let found = 0
-  for (let i = 0; i + 1 < order.length; i++) {
+  for (let i = 0; i < rows; i++) {
     found += labels[order[i]!]!
+    if (i + 1 < rows && score(i) === score(i + 1)) continue
     const taken = i + 1
-    const accuracy = (found + (labels.length - positives - (taken - found))) / labels.length
+    const accuracy = (found + (rows - positives - (taken - found))) / rows
     if (accuracy > bestAccuracy) [bestAccuracy, accuracyAt] = [accuracy, i]
     if (found === 0) continue
     const [p, r] = [found / taken, found / positives]
     const f1 = (2 * p * r) / (p + r)
     if (f1 > bestF1) [bestF1, f1At, precision, recall] = [f1, i, p, r]
   }
+  /** The lowest similarity that counts as alike when the first `i + 1` rows do. */
+  const cut = (i: number) => {
+    if (i === -1) return nextAbove(score(0))
+    if (i + 1 === rows) return score(i)
+    const middle = Math.fround((score(i) + score(i + 1)) / 2)
+    // A middle that rounds onto the next score would take that one too.
+    return middle === score(i + 1) ? score(i) : middle
+  }
   const sign = isDistance ? -1 : 1
-  const f1Similarity = f1At === -1 ? 0 : between(f1At)
+  const f1Similarity = f1At === -1 ? 0 : cut(f1At)
   return {
     accuracy: bestAccuracy,
-    accuracyThreshold: accuracyAt === -1 ? -1 : sign * between(accuracyAt),
+    accuracyThreshold: sign * cut(accuracyAt),
     f1: bestF1,
+    // Not −0.
     f1Threshold: f1At === -1 ? 0 : sign * f1Similarity,
     precision,
     recall,
     ap: averagePrecision(similarities, labels, order),
     mcc: matthews(similarities, labels, f1Similarity),
-    foundAccuracy: accuracyAt !== -1,
-    foundF1: f1At !== -1,
   }
+}
+
+/** The least float32 above `value`. */
+function nextAbove(value: number): number {
+  if (value === Number.POSITIVE_INFINITY) return value
+  const float = new Float32Array([value])
+  const bits = new Int32Array(float.buffer)
+  if (float[0] === 0) bits[0] = 1
+  else bits[0]! += float[0]! > 0 ? 1 : -1
+  return float[0]!
 }
 
 /**

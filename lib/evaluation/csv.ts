@@ -1,9 +1,13 @@
-import { appendFile, mkdir, stat } from 'node:fs/promises'
+import { appendFile, mkdir, open } from 'node:fs/promises'
 import { join } from 'node:path'
+
+/** Files, with the header that was meant, whose other header was warned about. */
+const warned = new Set<string>()
 
 /**
  * Appends a row to an evaluator's CSV file and writes the header first when the file is new; lines end as Python's `csv`
- * ends them (CR LF) unless `lineEnd` says otherwise, so that both sides can go on with each other's file.
+ * ends them (CR LF) unless `lineEnd` says otherwise, so that both sides can go on with each other's file. Warns once when the
+ * file has another header: of an evaluator that measured something else, as with another model's similarity.
  */
 export async function appendCsv(
   folder: string,
@@ -14,12 +18,39 @@ export async function appendCsv(
 ): Promise<void> {
   await mkdir(folder, { recursive: true })
   const path = join(folder, file)
-  const isNew = await stat(path).then(
-    () => false,
-    () => true,
-  )
-  const lines = isNew ? [headers, row] : [row]
-  await appendFile(path, lines.map((cells) => cells.map(quote).join(',') + lineEnd).join(''))
+  const line = (cells: readonly string[]) => cells.map(quote).join(',')
+  const header = line(headers)
+  const state = await headerState(path, header)
+  const key = JSON.stringify([path, header])
+  if (state === 'other' && !warned.has(key)) {
+    warned.add(key)
+    process.emitWarning(`The header of ${path} is not that of the rows that are appended now: …, ${headers[2]}, …`, {
+      type: 'SentenceTorchWarning',
+      code: 'WARN_CSV_HEADER',
+      detail: 'Another name of the evaluator, or another output path, starts a file of its own',
+    })
+  }
+  const lines = state === 'none' ? [header, line(row)] : [line(row)]
+  await appendFile(path, lines.map((text) => text + lineEnd).join(''))
+}
+
+/** Whether a file has anything, and begins with the line `header`. */
+async function headerState(path: string, header: string): Promise<'none' | 'same' | 'other'> {
+  const file = await open(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined
+    throw error
+  })
+  if (file === undefined) return 'none'
+  try {
+    const expected = Buffer.from(header)
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(expected.length + 1), 0, expected.length + 1, 0)
+    if (bytesRead === 0) return 'none'
+    // A line ends in CR LF or LF; behind the end of the file there is 0.
+    const ends = [0, 10, 13].includes(buffer[expected.length]!)
+    return ends && buffer.subarray(0, expected.length).equals(expected) ? 'same' : 'other'
+  } finally {
+    await file.close()
+  }
 }
 
 function quote(cell: string): string {

@@ -1,7 +1,7 @@
 import { Turns } from '../data/turns.js'
 import type { Embeddings } from '../models/embeddings.js'
 import { embeddings } from '../models/embeddings.js'
-import type { CommonOptions } from './common.js'
+import { type CommonOptions, checkContext } from './common.js'
 import type { EvaluatedModel, EvaluationContext } from './evaluator.js'
 
 type EncodeName = 'encode' | 'encodeQuery' | 'encodeDocument'
@@ -18,8 +18,10 @@ export function embed(
   how: EncodeName,
   texts: readonly string[],
   { batchSize, showProgressBar = false, truncateDim, prompt, promptName, normalizeEmbeddings }: EmbedOptions,
-  { signal }: EvaluationContext,
+  context: EvaluationContext,
 ): Promise<Embeddings> {
+  checkContext(context)
+  const { signal } = context
   return model[how](texts, {
     showProgressBar,
     ...(batchSize !== undefined && { batchSize }),

@@ -28,8 +28,8 @@ export interface EmbeddingSimilarityEvaluatorOptions extends CommonOptions {
   /** The similarity of the primary metric; also the one that is measured when `similarityFnNames` is absent. */
   mainSimilarity?: SimilarityName
   /** The similarities to measure. Default: the model's own. */
-  similarityFnNames?: readonly SimilarityName[]
-  /** Normalise the embeddings, then compare them in this precision; the ranges of `int8` and `uint8` are those of a side. */
+  similarityFnNames?: SimilarityName | readonly SimilarityName[]
+  /** Normalise the embeddings, then compare them in this precision; `int8` and `uint8` with ranges of both sides together. */
   precision?: Precision
 }
 
@@ -72,10 +72,15 @@ export class EmbeddingSimilarityEvaluator implements Evaluator {
 
   /** Embeds all pairs and compares; see the class for the metrics. */
   async evaluate(model: EvaluatedModel, context: EvaluationContext = {}): Promise<EvaluationResult> {
-    const { scores, mainSimilarity, similarityFnNames, writeCsv = true } = this.#options
-    const first = await this.#embed(model, this.#options.sentences1, context)
-    const second = await this.#embed(model, this.#options.sentences2, context)
-    const functions = similarityFnNames?.length ? similarityFnNames : [mainSimilarity ?? model.similarityFnName]
+    const { scores, mainSimilarity, similarityFnNames, precision = 'float32', writeCsv = true } = this.#options
+    const sides: [Rows, Rows] = [
+      await this.#embed(model, this.#options.sentences1, context),
+      await this.#embed(model, this.#options.sentences2, context),
+    ]
+    const [first, second] = await quantizedRows(sides, precision)
+    const functions = similarityFnNames?.length
+      ? [similarityFnNames].flat()
+      : [mainSimilarity ?? model.similarityFnName]
 
     const metrics: Record<string, number> = {}
     for (const fn of functions) {
@@ -96,9 +101,8 @@ export class EmbeddingSimilarityEvaluator implements Evaluator {
   }
 
   async #embed(model: EvaluatedModel, texts: readonly string[], context: EvaluationContext): Promise<Rows> {
-    const { precision } = this.#options
-    const options = { batchSize: 16, ...this.#options, normalizeEmbeddings: precision !== undefined }
-    return quantizedRows(await embed(model, 'encode', texts, options, context), precision ?? 'float32')
+    const normalizeEmbeddings = this.#options.precision !== undefined
+    return embed(model, 'encode', texts, { batchSize: 16, ...this.#options, normalizeEmbeddings }, context)
   }
 
   async #write(

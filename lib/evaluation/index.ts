@@ -16,6 +16,8 @@ export {
   type Banking77ClassificationOptions,
   type ClassificationData,
 } from './mteb/banking77.js'
+export { MTEB, type MtebData, type MtebRunOptions, type MtebTaskName } from './mteb/mteb.js'
+export type { MtebScores, MtebTaskResult } from './mteb/task-result.js'
 export { NanoBEIREvaluator, type NanoBEIREvaluatorOptions } from './nano-beir.js'
 export { ParaphraseMiningEvaluator, type ParaphraseMiningEvaluatorOptions } from './paraphrase-mining.js'
 export { RerankingEvaluator, type RerankingEvaluatorOptions, type RerankingSample } from './reranking.js'

@@ -2,6 +2,7 @@ import { Turns } from '../data/turns.js'
 import { invalidArgument } from '../errors.js'
 import { checkOptions, checkType } from '../options.js'
 import { metricOf, type ScoreFunction } from '../search/score-function.js'
+import { TopHits } from '../search/top-hits.js'
 import { COMMON_OPTIONS, checkCommon, contextCells, invalidData, named, suffix } from './common.js'
 import { appendCsv, pythonFloat } from './csv.js'
 import { embed } from './embed.js'
@@ -12,6 +13,8 @@ import {
   comparePython,
   cutoffsOf,
   entriesOf,
+  measuredScores,
+  PrimaryScore,
   RETRIEVAL_OPTIONS,
   type RelevantDocs,
   type RetrievalOptions,
@@ -20,7 +23,6 @@ import {
 } from './ir-options.js'
 import { orderOf } from './order.js'
 import { writePredictions } from './predictions.js'
-import { TopHits } from './top-hits.js'
 
 /** `batchSize` is 32 unless given; the CSV file is `Information-Retrieval_evaluation_{name}_results.csv`. */
 export interface InformationRetrievalEvaluatorOptions extends RetrievalOptions {
@@ -45,10 +47,12 @@ export interface InformationRetrievalEvaluatorOptions extends RetrievalOptions {
  * embedded and searched in chunks, so that memory is bounded by a chunk; documents of equal score rank by ascending id.
  *
  * Metrics per score: `{fn}_accuracy@{1,3,5,10}`, `{fn}_precision@…`, `{fn}_recall@…`, `{fn}_ndcg@10`, `{fn}_mrr@10`,
- * `{fn}_map@100`. Primary: `{fn}_ndcg@{largest k}` of the main score, else of the score that was best first.
+ * `{fn}_map@100`. Primary: `{fn}_ndcg@{largest k}` of the main score, else of the one of `scoreFunctions` that was best at the
+ * first evaluation. Without `scoreFunctions` every call measures the similarity of its own model.
  * Source: sentence-transformers `InformationRetrievalEvaluator`.
  *
- * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_INVALID_DATA (texts, ids, no query with a relevant document)
+ * @throws ERR_INVALID_ARGUMENT (when evaluated: the main score is none that is measured), ERR_UNKNOWN_OPTION, ERR_INVALID_DATA
+ *   (texts, ids, no query with a relevant document)
  */
 export class InformationRetrievalEvaluator implements Evaluator {
   readonly name: string
@@ -57,7 +61,7 @@ export class InformationRetrievalEvaluator implements Evaluator {
   readonly #queries: { id: string; text: string; relevant: ReadonlySet<string> }[]
   #corpus: readonly (readonly [id: string, text: string])[]
   #sorted: Promise<void> | undefined
-  #primaryScore: string | undefined
+  readonly #primary: PrimaryScore
 
   constructor(options: InformationRetrievalEvaluatorOptions) {
     const where = 'InformationRetrievalEvaluator'
@@ -86,6 +90,7 @@ export class InformationRetrievalEvaluator implements Evaluator {
     this.name = options.name ?? ''
     this.#options = { batchSize: 32, ...options }
     this.#cutoffs = cutoffsOf(options)
+    this.#primary = new PrimaryScore(this.#options)
   }
 
   /** How many queries count, and how many documents are searched. */
@@ -95,10 +100,8 @@ export class InformationRetrievalEvaluator implements Evaluator {
 
   /** Embeds, searches and measures; see the class for the metrics. */
   async evaluate(model: EvaluatedModel, context: EvaluationContext = {}): Promise<EvaluationResult> {
-    const { scoreFunctions, writeCsv = true } = this.#options
-    const functions: [string, ScoreFunction][] = scoreFunctions
-      ? Object.entries(scoreFunctions)
-      : [[model.similarityFnName, model.similarityFnName]]
+    const { writeCsv = true } = this.#options
+    const functions = measuredScores(this.#options, model)
     this.#sorted ??= this.#sort()
     await this.#sorted
     const hits = await this.#search(model, functions, context)
@@ -113,13 +116,11 @@ export class InformationRetrievalEvaluator implements Evaluator {
     const sorted = [...results.keys()].sort(comparePython)
     if (context.outputPath !== undefined && writeCsv) await this.#write(context.outputPath, context, sorted, results)
     const top = `ndcg@${Math.max(...this.#cutoffs.ndcgAtK)}`
-    const best = () => sorted.reduce((a, b) => (results.get(b)![top]! > results.get(a)![top]! ? b : a))
-    // The score that was best first stays the one by which models are compared.
-    this.#primaryScore ??= this.#options.mainScoreFunction ?? best()
+    const primary = this.#primary.of(sorted, (name) => results.get(name)![top]!)
     const metrics = [...results].flatMap(([name, values]) =>
       Object.entries(values).map(([key, value]) => [`${name}_${key}`, value] as const),
     )
-    return named(this.name, Object.fromEntries(metrics), `${this.#primaryScore}_${top}`)
+    return named(this.name, Object.fromEntries(metrics), `${primary}_${top}`)
   }
 
   /** Brings the corpus in the order of ascending ids, so that the order of the search is the order of ties. */

@@ -1,8 +1,9 @@
 /** Options of the retrieval evaluators and their checks. */
 import { describe, invalidArgument } from '../errors.js'
-import { checkInteger, checkOneOf, checkType } from '../options.js'
+import { checkInteger, checkOneOf, checkType, isPlainObject } from '../options.js'
 import { metricOf, type ScoreFunction } from '../search/score-function.js'
 import { type CommonOptions, checkTexts, invalidData, SIMILARITY_NAMES } from './common.js'
+import type { EvaluatedModel } from './evaluator.js'
 import { type Cutoffs, DEFAULT_CUTOFFS } from './ir-metrics.js'
 
 /** Texts by id. */
@@ -14,7 +15,7 @@ export type RelevantDocs = ReadonlyMap<string, Iterable<string>> | Readonly<Reco
 export interface RetrievalOptions extends CommonOptions, Partial<Cutoffs> {
   /** What is measured, by name: metrics or the functions of `util`, `{ cosine: 'cosine', mine: util.dotScore }`. Default: the model's own. */
   scoreFunctions?: Readonly<Record<string, ScoreFunction>>
-  /** Name of the score of the primary metric. Default: the best at the first evaluation. */
+  /** Name of the score of the primary metric. Default: the one of `scoreFunctions` that is best at the first evaluation. */
   mainScoreFunction?: string
   /** Documents embedded and searched at a time; bounds the memory, not the result. Default 50,000. */
   corpusChunkSize?: number
@@ -51,6 +52,43 @@ export function checkRetrieval(where: string, options: RetrievalOptions): void {
   checkOneOf(`${where} mainScoreFunction`, mainScoreFunction, names)
 }
 
+/**
+ * What is measured, by name: the given functions, or the similarity that the model has at this call.
+ * @throws ERR_INVALID_ARGUMENT unless the main score is among them
+ */
+export function measuredScores(
+  { scoreFunctions, mainScoreFunction }: RetrievalOptions,
+  { similarityFnName }: Pick<EvaluatedModel, 'similarityFnName'>,
+): [name: string, score: ScoreFunction][] {
+  if (scoreFunctions !== undefined) return Object.entries(scoreFunctions)
+  if (mainScoreFunction !== undefined && mainScoreFunction !== similarityFnName) {
+    const expected = `${similarityFnName}, the similarity of the model, which alone is measured without scoreFunctions`
+    throw invalidArgument('mainScoreFunction', expected, mainScoreFunction)
+  }
+  return [[similarityFnName, similarityFnName]]
+}
+
+/** The score by which models are compared: the main one, else of the given functions the one that was best first. */
+export class PrimaryScore {
+  readonly #options: RetrievalOptions
+  #best: string | undefined
+
+  constructor(options: RetrievalOptions) {
+    this.#options = options
+  }
+
+  /** @param names what was measured, with `value` each */
+  of(names: readonly string[], value: (name: string) => number): string {
+    const { mainScoreFunction, scoreFunctions } = this.#options
+    if (mainScoreFunction !== undefined) return mainScoreFunction
+    const best = () => names.reduce((a, b) => (value(b) > value(a) ? b : a))
+    // Of the model's own similarity nothing is kept: the next model may have another.
+    if (scoreFunctions === undefined) return best()
+    this.#best ??= best()
+    return this.#best
+  }
+}
+
 export function cutoffsOf(options: Partial<Cutoffs>): Cutoffs {
   return Object.fromEntries(CUTOFFS.map((name) => [name, options[name] ?? DEFAULT_CUTOFFS[name]])) as unknown as Cutoffs
 }
@@ -58,10 +96,8 @@ export function cutoffsOf(options: Partial<Cutoffs>): Cutoffs {
 /** Entries of a map or a plain object; `name` for errors. */
 export function entriesOf<T>(name: string, value: ReadonlyMap<string, T> | Readonly<Record<string, T>>): [string, T][] {
   if (value instanceof Map) return [...value]
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw invalidArgument(name, 'a Map or an object by id', value)
-  }
-  return Object.entries(value)
+  if (!isPlainObject(value)) throw invalidArgument(name, 'a Map or an object by id', value)
+  return Object.entries(value) as [string, T][]
 }
 
 /** Ids and texts, checked. */

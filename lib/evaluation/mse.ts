@@ -2,7 +2,7 @@ import { invalidArgument } from '../errors.js'
 import type { Embeddings } from '../models/embeddings.js'
 import { checkOptions } from '../options.js'
 import { COMMON_OPTIONS, type CommonOptions, checkColumns, checkCommon, contextCells, named } from './common.js'
-import { appendCsv, pythonFloat32 } from './csv.js'
+import { appendCsv, pythonFloat } from './csv.js'
 import { embed } from './embed.js'
 import type { EvaluatedModel, EvaluationContext, EvaluationResult, Evaluator } from './evaluator.js'
 import { meanSquaredError } from './mean-squared-error.js'
@@ -51,7 +51,7 @@ export class MSEEvaluator implements Evaluator {
     const mse = Math.fround((await meanSquaredError(goal, found)) * 100)
     if (context.outputPath !== undefined && (this.#options.writeCsv ?? true)) {
       const file = `mse_evaluation_${this.name}_results.csv`
-      const row = [...contextCells(context), pythonFloat32(mse)]
+      const row = [...contextCells(context), pythonFloat(mse)]
       await appendCsv(context.outputPath, file, ['epoch', 'steps', 'MSE'], row)
     }
     return named(this.name, { negative_mse: -mse }, 'negative_mse')

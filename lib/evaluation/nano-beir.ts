@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { invalidArgument } from '../errors.js'
-import { checkOneOf, checkOptions, checkType } from '../options.js'
+import { checkNames, checkOneOf, checkOptions, checkType, listOfNames } from '../options.js'
 import { type BeirDataset, loadBeir } from './beir.js'
 import { loadBeirFromHub } from './beir-hub.js'
 import { type CommonOptions, checkCommon, contextCells, mean } from './common.js'
@@ -9,7 +9,15 @@ import { evaluateAll } from './evaluate-all.js'
 import type { EvaluatedModel, EvaluationContext, EvaluationResult, Evaluator } from './evaluator.js'
 import { InformationRetrievalEvaluator } from './information-retrieval.js'
 import { csvHeader, csvMetrics } from './ir-metrics.js'
-import { checkRetrieval, comparePython, cutoffsOf, RETRIEVAL_OPTIONS, type RetrievalOptions } from './ir-options.js'
+import {
+  checkRetrieval,
+  comparePython,
+  cutoffsOf,
+  measuredScores,
+  PrimaryScore,
+  RETRIEVAL_OPTIONS,
+  type RetrievalOptions,
+} from './ir-options.js'
 import { NANO_BEIR_NAMES } from './nano-beir-names.js'
 
 /** Options that are not passed on to the evaluators of the sets. */
@@ -23,7 +31,7 @@ type Prompts = string | Readonly<Record<string, string>>
 /** `batchSize` is 32 unless given; the CSV file is `NanoBEIR_evaluation_{aggregateKey}_results.csv`. */
 export interface NanoBEIREvaluatorOptions extends Omit<RetrievalOptions, keyof Pick<CommonOptions, 'name'>> {
   /** Sets of `datasetId` or `folder`. Default: all 13 of NanoBEIR (`msmarco`, `nq`, …). */
-  datasetNames?: readonly string[]
+  datasetNames?: string | readonly string[]
   /** The data set on the Hugging Face hub that has them. Default `sentence-transformers/NanoBEIR-en`. */
   datasetId?: string
   /** In place of `datasetId`: a folder with a folder in the BEIR layout for each of the sets: `NanoMSMARCO`, `NanoNQ`, … */
@@ -48,14 +56,15 @@ export interface NanoBEIREvaluatorOptions extends Omit<RetrievalOptions, keyof P
  * `NanoBEIR_{aggregateKey}_{fn}_…`; with `truncateDim` its number comes behind both names.
  * Primary: `NanoBEIR_{aggregateKey}_{fn}_ndcg@{largest k}`. Source: sentence-transformers `NanoBEIREvaluator`.
  *
- * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION; when evaluated ERR_NOT_FOUND, ERR_NETWORK, ERR_INVALID_DATA
+ * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION; when evaluated ERR_NOT_FOUND, ERR_NETWORK, ERR_INVALID_DATA,
+ *   ERR_INVALID_ARGUMENT (the main score is none that is measured)
  */
 export class NanoBEIREvaluator implements Evaluator {
   readonly name: string
   readonly #options: NanoBEIREvaluatorOptions
   readonly #sources: ReadonlyMap<string, Source>
   #evaluators: Promise<InformationRetrievalEvaluator[]> | undefined
-  #primaryScore: string | undefined
+  readonly #primary: PrimaryScore
 
   constructor(options: NanoBEIREvaluatorOptions = {}) {
     const where = 'NanoBEIREvaluator'
@@ -68,20 +77,31 @@ export class NanoBEIREvaluator implements Evaluator {
     this.#sources = sourcesOf(where, options)
     for (const name of ['queryPrompts', 'corpusPrompts'] as const) this.#checkPrompts(`${where} ${name}`, options[name])
     this.#options = { ...options }
+    this.#primary = new PrimaryScore(this.#options)
     this.name = `NanoBEIR_${options.aggregateKey ?? 'mean'}${truncation(options)}`
   }
 
   async evaluate(model: EvaluatedModel, context: EvaluationContext = {}): Promise<EvaluationResult> {
-    const { aggregateFn = mean, scoreFunctions, writeCsv = true } = this.#options
-    this.#evaluators ??= this.#load()
-    const { metrics, overall } = await evaluateAll(await this.#evaluators, model, context, aggregateFn)
-    const names = scoreFunctions ? Object.keys(scoreFunctions).sort(comparePython) : [model.similarityFnName]
+    const { aggregateFn = mean, writeCsv = true } = this.#options
+    const scores = measuredScores(this.#options, model)
+    const names = scores.map(([name]) => name).sort(comparePython)
+    const { metrics, overall } = await evaluateAll(await this.#loaded(), model, context, aggregateFn)
     if (context.outputPath !== undefined && writeCsv) await this.#write(context.outputPath, context, names, overall)
     for (const [metric, value] of overall) metrics[`${this.name}_${metric}`] = value
     const top = `ndcg@${Math.max(...cutoffsOf(this.#options).ndcgAtK)}`
-    const best = () => names.reduce((a, b) => (overall.get(`${b}_${top}`)! > overall.get(`${a}_${top}`)! ? b : a))
-    this.#primaryScore ??= this.#options.mainScoreFunction ?? best()
-    return { metrics, primaryMetric: `${this.name}_${this.#primaryScore}_${top}` }
+    const primary = this.#primary.of(names, (name) => overall.get(`${name}_${top}`)!)
+    return { metrics, primaryMetric: `${this.name}_${primary}_${top}` }
+  }
+
+  /** The evaluators of the sets, which are read once; what went wrong is not kept, so that another call may try again. */
+  async #loaded(): Promise<InformationRetrievalEvaluator[]> {
+    this.#evaluators ??= this.#load()
+    try {
+      return await this.#evaluators
+    } catch (error) {
+      this.#evaluators = undefined
+      throw error
+    }
   }
 
   async #load(): Promise<InformationRetrievalEvaluator[]> {
@@ -124,7 +144,9 @@ export class NanoBEIREvaluator implements Evaluator {
   #checkPrompts(where: string, prompts: Prompts | undefined): void {
     if (prompts === undefined || typeof prompts === 'string') return
     checkType(where, prompts, 'object')
-    const missing = [...this.#sources.keys()].filter((name) => typeof prompts[name] !== 'string')
+    const names = [...this.#sources.keys()]
+    checkNames(where, Object.keys(prompts), 'set', names)
+    const missing = names.filter((name) => typeof prompts[name] !== 'string')
     if (missing.length > 0) throw invalidArgument(where, `a prompt for ${missing.join(', ')}`, prompts)
   }
 }
@@ -144,16 +166,15 @@ function sourcesOf(where: string, options: NanoBEIREvaluatorOptions): Map<string
   }
   checkType(`${where} folder`, folder, 'string')
   checkType(`${where} datasetId`, datasetId, 'string')
-  if (!Array.isArray(datasetNames) || datasetNames.length === 0) {
-    throw invalidArgument(`${where} datasetNames`, 'an array of names', datasetNames)
-  }
+  const chosen = listOfNames(`${where} datasetNames`, datasetNames)
+  if (chosen.length === 0) throw invalidArgument(`${where} datasetNames`, 'at least one name', datasetNames)
   const hub = datasetId ?? 'sentence-transformers/NanoBEIR-en'
   if (folder === undefined) {
-    for (const name of datasetNames) checkOneOf(`${where} datasetNames`, name, Object.keys(NANO_BEIR_NAMES))
+    for (const name of chosen) checkOneOf(`${where} datasetNames`, name, Object.keys(NANO_BEIR_NAMES))
   }
   const source = (name: string): Source =>
     folder === undefined ? { hub, split: nanoName(name) } : join(folder, nanoName(name))
-  return new Map(datasetNames.map((name: string) => [name, source(name)]))
+  return new Map(chosen.map((name) => [name, source(name)]))
 }
 
 function load(source: Source): Promise<BeirDataset> | BeirDataset {

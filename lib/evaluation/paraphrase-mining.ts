@@ -21,7 +21,7 @@ export interface ParaphraseMiningEvaluatorOptions extends CommonOptions {
   addTransitiveClosure?: boolean
   /** Texts that the engine compares in one job at most; no influence on what is found. Default 5000. */
   queryChunkSize?: number
-  /** Texts among which the `topK` best are taken. Default 100,000. */
+  /** Texts that each of them is compared with in one job at most; no influence on what is found. Default 100,000. */
   corpusChunkSize?: number
   /** Pairs that are looked at, at most. Default 500,000. */
   maxPairs?: number
@@ -32,7 +32,8 @@ export interface ParaphraseMiningEvaluatorOptions extends CommonOptions {
 const SEARCH = ['queryChunkSize', 'corpusChunkSize', 'maxPairs', 'topK'] as const
 
 /**
- * How well the pairs that are most alike by cosine among all texts are the known duplicates.
+ * How well the pairs that are most alike by cosine among all texts are the known duplicates. Pairs of equal score are one step:
+ * a threshold takes all of them or none.
  *
  * Metrics: `average_precision` (the primary one), and `f1`, `precision`, `recall`, `threshold` at the best F1.
  * Source: sentence-transformers `ParaphraseMiningEvaluator`.
@@ -99,19 +100,18 @@ export class ParaphraseMiningEvaluator implements Evaluator {
     })
     const total = this.#duplicates.count
     const best = { average_precision: 0, f1: 0, precision: 0, recall: 0, threshold: 0, found: false }
-    let [correct, sum] = [0, 0]
+    let [correct, before, sum] = [0, 0, 0]
     const turns = new Turns()
     for (const [i, [score, a, b]] of pairs.entries()) {
       if (i % 1024 === 0) await turns.give()
-      if (!this.#duplicates.has(this.#ids[a]!, this.#ids[b]!)) continue
-      correct++
-      const [precision, recall] = [correct / (i + 1), total > 0 ? correct / total : 0]
+      if (this.#duplicates.has(this.#ids[a]!, this.#ids[b]!)) correct++
+      const next = pairs[i + 1]?.[0] ?? score
+      if (correct === before || (i + 1 < pairs.length && next === score)) continue
+      const [precision, recall] = [correct / (i + 1), correct / total]
       const f1 = (2 * precision * recall) / (precision + recall)
-      sum += precision
-      if (f1 > best.f1) {
-        const threshold = (score + pairs[Math.min(i + 1, pairs.length - 1)]![0]) / 2
-        Object.assign(best, { f1, precision, recall, threshold, found: true })
-      }
+      sum += precision * (correct - before)
+      before = correct
+      if (f1 > best.f1) Object.assign(best, { f1, precision, recall, threshold: (score + next) / 2, found: true })
     }
     best.average_precision = total > 0 ? sum / total : 0
     return best

@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { Turns } from '../data/turns.js'
+import type { TopHits } from '../search/top-hits.js'
 import { pythonNumber, pythonString } from './python-json.js'
-import type { TopHits } from './top-hits.js'
 
 /**
  * Writes one JSON line per query: `{"query_id": …, "query": …, "results": [{"corpus_id": …, "score": …}, …]}`, best first,

@@ -8,20 +8,29 @@ export const PRECISIONS = ['float32', 'int8', 'uint8', 'binary', 'ubinary'] as c
 /** Values between two looks at the clock. */
 const STRIDE = 2 ** 16
 
-/** The rows as numbers of a precision: bytes, or the single bits of `binary` and `ubinary`, which are compared as 0 and 1. */
-export async function quantizedRows({ data, shape: [rows, width] }: Rows, precision: Precision): Promise<Rows> {
-  if (precision === 'float32') return { data, shape: [rows, width] }
+/**
+ * The rows of both sides as numbers of a precision: bytes, or the single bits of `binary` and `ubinary`, which are compared as 0
+ * and 1. The ranges of bytes are those of both sides, so that a text has the same bytes on either.
+ */
+export async function quantizedRows(sides: readonly [Rows, Rows], precision: Precision): Promise<[Rows, Rows]> {
+  if (precision === 'float32') return [...sides]
   const isBits = precision === 'binary' || precision === 'ubinary'
-  const found = await quantizeEmbeddings(embeddings(data, rows, width), isBits ? 'ubinary' : precision)
-  const values = new Float32Array(rows * width)
+  const matrices = sides.map(({ data, shape }) => embeddings(data, ...shape))
+  const found = await quantizeEmbeddings(matrices, isBits ? 'ubinary' : precision)
   const turns = new Turns()
-  for (let i = 0; i < values.length; i++) {
-    if (isBits) {
-      const column = i % width
-      const byte = found.data[Math.floor(i / width) * found.shape[1] + (column >> 3)]!
-      values[i] = (byte >> (7 - (column & 7))) & 1
-    } else values[i] = found.data[i]!
-    if (i % STRIDE === 0) await turns.give()
+  const numbers = async (side: 0 | 1): Promise<Rows> => {
+    const [rows, width] = sides[side].shape
+    const { data, shape } = found[side]!
+    const values = new Float32Array(rows * width)
+    for (let i = 0; i < values.length; i++) {
+      if (isBits) {
+        const column = i % width
+        const byte = data[Math.floor(i / width) * shape[1] + (column >> 3)]!
+        values[i] = (byte >> (7 - (column & 7))) & 1
+      } else values[i] = data[i]!
+      if (i % STRIDE === 0) await turns.give()
+    }
+    return { data: values, shape: [rows, width] }
   }
-  return { data: values, shape: [rows, width] }
+  return [await numbers(0), await numbers(1)]
 }

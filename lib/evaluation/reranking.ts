@@ -26,10 +26,10 @@ import { ndcgWithTies, reciprocalRank } from './ranking.js'
 
 export interface RerankingSample {
   query: string
-  /** Documents that answer the query. */
-  positive: readonly string[]
-  /** Documents that do not. */
-  negative: readonly string[]
+  /** Documents that answer the query; a single one may be a string. */
+  positive: string | readonly string[]
+  /** Documents that do not; a single one may be a string. */
+  negative: string | readonly string[]
 }
 
 /** `batchSize` is 64 unless given; the CSV file is `RerankingEvaluator_{name}_results_@{k}.csv`. */
@@ -49,7 +49,8 @@ export interface RerankingEvaluatorOptions extends CommonOptions {
  * are embedded as such.
  *
  * Metrics: `map` (mean average precision over all documents), `mrr@{k}`, `ndcg@{k}`. Primary: `ndcg@{k}`. Documents of equal
- * score: NDCG and MAP take them together, MRR in the order in which they were given, positives first.
+ * score: NDCG and MAP take them together. MRR needs an order, which Python leaves open: here that in which they were given,
+ * positives first.
  * Source: sentence-transformers `RerankingEvaluator`.
  *
  * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_INVALID_DATA (samples)
@@ -57,7 +58,7 @@ export interface RerankingEvaluatorOptions extends CommonOptions {
 export class RerankingEvaluator implements Evaluator {
   readonly name: string
   readonly #options: RerankingEvaluatorOptions
-  readonly #samples: readonly RerankingSample[]
+  readonly #samples: readonly Checked[]
 
   constructor(options: RerankingEvaluatorOptions) {
     const where = 'RerankingEvaluator'
@@ -106,7 +107,7 @@ export class RerankingEvaluator implements Evaluator {
 
   /** Each sample's query [1, dim], documents [n, dim] and number of positives, which come first. */
   async *#embedded(model: EvaluatedModel, context: EvaluationContext): AsyncGenerator<[Rows, Rows, number]> {
-    const documentsOf = ({ positive, negative }: RerankingSample) => [...positive, ...negative]
+    const documentsOf = ({ positive, negative }: Checked) => [...positive, ...negative]
     if (!(this.#options.useBatchedEncoding ?? true)) {
       const options = { ...this.#options, showProgressBar: false }
       for (const sample of this.#samples) {
@@ -138,21 +139,30 @@ export class RerankingEvaluator implements Evaluator {
   }
 }
 
-function usable(where: string, samples: unknown): RerankingSample[] {
+interface Checked extends RerankingSample {
+  positive: readonly string[]
+  negative: readonly string[]
+}
+
+function usable(where: string, samples: unknown): Checked[] {
   if (!Array.isArray(samples)) throw invalidArgument(`${where} samples`, 'an array', samples)
-  samples.forEach((sample: Partial<RerankingSample> | null, i) => {
-    if (typeof sample?.query !== 'string') {
+  const documents = (sample: Partial<RerankingSample>, i: number, side: 'positive' | 'negative') => {
+    const given = sample[side]
+    if (given === undefined) throw invalidData(`${where}: samples[${i}] has no ${side}`)
+    const list = typeof given === 'string' ? [given] : given
+    checkTexts(`${where} samples[${i}].${side}`, list)
+    return list
+  }
+  const checked = samples.map((sample: Partial<RerankingSample> | null, i): Checked => {
+    const query = sample?.query
+    if (typeof query !== 'string') {
       throw invalidData(
         `${where}: expected { query, positive, negative } for samples[${i}] but found ${describe(sample)}`,
       )
     }
-    checkTexts(`${where} samples[${i}].positive`, sample.positive ?? [])
-    checkTexts(`${where} samples[${i}].negative`, sample.negative ?? [])
-    if (sample.positive === undefined || sample.negative === undefined) {
-      throw invalidData(`${where}: samples[${i}] has no ${sample.positive ? 'negative' : 'positive'}`)
-    }
+    return { query, positive: documents(sample!, i, 'positive'), negative: documents(sample!, i, 'negative') }
   })
-  const kept = (samples as RerankingSample[]).filter(({ positive, negative }) => positive.length && negative.length)
+  const kept = checked.filter(({ positive, negative }) => positive.length && negative.length)
   if (kept.length === 0) throw invalidData(`${where}: no sample has both a positive and a negative`)
   return kept
 }

@@ -1,6 +1,7 @@
 import { invalidArgument } from '../errors.js'
 import { checkOptions, checkType } from '../options.js'
 import type { EvaluatedModel, EvaluationContext, EvaluationResult } from './evaluator.js'
+import { primaryValue } from './primary-value.js'
 
 export interface SequentialEvaluatorOptions {
   /** One number from the primary metrics of all evaluators, in their order. Default: the last. */
@@ -18,7 +19,7 @@ interface EvaluatorOf<M> {
  * Metrics: those of all evaluators (give them names, equal ones of a later evaluator win), and `sequential_score`, the
  * primary one. Source: sentence-transformers `SequentialEvaluator`.
  *
- * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION
+ * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION; when evaluated ERR_INVALID_DATA (a primary metric that is none of the metrics)
  */
 export class SequentialEvaluator<M = EvaluatedModel> {
   readonly #evaluators: readonly EvaluatorOf<M>[]
@@ -43,7 +44,7 @@ export class SequentialEvaluator<M = EvaluatedModel> {
     for (const evaluator of this.#evaluators) {
       const result = await evaluator.evaluate(model, context)
       Object.assign(metrics, result.metrics)
-      scores.push(result.metrics[result.primaryMetric]!)
+      scores.push(primaryValue(result))
     }
     metrics.sequential_score = scores.length === 0 ? 0 : this.#mainScore(scores)
     return { metrics, primaryMetric: 'sequential_score' }

@@ -1,23 +1,23 @@
 import { checkOptions, checkType } from '../options.js'
+import { TopHits } from '../search/top-hits.js'
 import { COMMON_OPTIONS, type CommonOptions, checkColumns, checkCommon, contextCells, named, suffix } from './common.js'
 import { appendCsv, pythonFloat } from './csv.js'
 import { embed } from './embed.js'
 import type { EvaluatedModel, EvaluationContext, EvaluationResult, Evaluator } from './evaluator.js'
 import { type Rows, similaritiesOfPairs } from './pair-similarities.js'
-import { TopHits } from './top-hits.js'
 
 /** `batchSize` is 16 unless given; the CSV file is `translation_evaluation_{name}_results.csv`. */
 export interface TranslationEvaluatorOptions extends CommonOptions {
   sourceSentences: readonly string[]
   /** `targetSentences[i]` translates `sourceSentences[i]`. */
   targetSentences: readonly string[]
-  /** Print every source that is more alike another target to stdout, with the five best. Default false. */
+  /** Print every source that is more alike another target text to stdout, with the five best. Default false. */
   printWrongMatches?: boolean
 }
 
 /**
- * How often a sentence's translation is its nearest by cosine among all translations, both ways. Of equal ones the first
- * counts.
+ * How often the nearest by cosine of a sentence among all translations is its own, both ways. Texts are compared, so a
+ * translation that several sentences share is right for each of them; of equal cosines the first counts.
  *
  * Metrics: `src2trg_accuracy`, `trg2src_accuracy`, `mean_accuracy`, the primary one.
  * Source: sentence-transformers `TranslationEvaluator`.
@@ -46,7 +46,8 @@ export class TranslationEvaluator implements Evaluator {
     const targets = await embed(model, 'encode', targetSentences, this.#options, context)
     const forward = await nearest(sources, targets, printWrongMatches ? 5 : 1, context)
     if (printWrongMatches) await this.#print(forward, sources, targets)
-    const [there, back] = [accuracy(forward), accuracy(await nearest(targets, sources, 1, context))]
+    const there = accuracy(forward, targetSentences)
+    const back = accuracy(await nearest(targets, sources, 1, context), sourceSentences)
     if (context.outputPath !== undefined && writeCsv) {
       await appendCsv(
         context.outputPath,
@@ -64,7 +65,7 @@ export class TranslationEvaluator implements Evaluator {
     const own = await similaritiesOfPairs('cosine', sources, targets)
     for (let i = 0; i < own.length; i++) {
       const best = documents[i * k]!
-      if (best === i) continue
+      if (targetSentences[best] === targetSentences[i]) continue
       const score = (value: number) => `(Score: ${value.toFixed(4)})`
       console.log(`\nIncorrect  : Source ${i} is most similar to target ${best} instead of target ${i}`)
       console.log(`Source     : ${sourceSentences[i]}`)
@@ -83,10 +84,8 @@ async function nearest(queries: Rows, corpus: Rows, k: number, { signal }: Evalu
   return hits
 }
 
-/** Share of the rows whose nearest is the row of the same number. */
-function accuracy({ queries, documents, k }: TopHits): number {
-  const rows = queries.shape[0]
-  let right = 0
-  for (let i = 0; i < rows; i++) if (documents[i * k] === i) right++
-  return right / rows
+/** Share of the rows whose nearest text is the text of the row's own number. */
+function accuracy({ documents, k }: TopHits, texts: readonly string[]): number {
+  const right = texts.filter((text, i) => texts[documents[i * k]!] === text)
+  return right.length / texts.length
 }

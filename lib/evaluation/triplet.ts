@@ -1,5 +1,5 @@
 import { invalidArgument } from '../errors.js'
-import { checkOptions } from '../options.js'
+import { checkOptions, isPlainObject } from '../options.js'
 import {
   COMMON_OPTIONS,
   type CommonOptions,
@@ -26,7 +26,7 @@ export interface TripletEvaluatorOptions extends CommonOptions {
   /** The similarity of the primary metric; also the one that is measured when `similarityFnNames` is absent. */
   mainSimilarity?: SimilarityName
   /** The similarities to measure. Default: the model's own. */
-  similarityFnNames?: readonly SimilarityName[]
+  similarityFnNames?: SimilarityName | readonly SimilarityName[]
   /** By how much the positive must be more alike than the negative, for all similarities or by name. Default 0. */
   margin?: number | Partial<Record<SimilarityName, number>>
 }
@@ -74,7 +74,9 @@ export class TripletEvaluator implements Evaluator {
     const anchor = await embed(model, 'encodeQuery', anchors, options, context)
     const positive = await embed(model, 'encodeDocument', positives, options, context)
     const negative = await embed(model, 'encodeDocument', negatives, options, context)
-    const functions = similarityFnNames?.length ? similarityFnNames : [mainSimilarity ?? model.similarityFnName]
+    const functions = similarityFnNames?.length
+      ? [similarityFnNames].flat()
+      : [mainSimilarity ?? model.similarityFnName]
 
     const metrics: Record<string, number> = {}
     for (const fn of functions) {
@@ -108,8 +110,6 @@ function checkMargin(name: string, margin: unknown): void {
   const known: readonly string[] = SIMILARITY_NAMES
   const fits =
     isNumber(margin) ||
-    (typeof margin === 'object' &&
-      margin !== null &&
-      Object.entries(margin).every(([key, value]) => known.includes(key) && isNumber(value)))
+    (isPlainObject(margin) && Object.entries(margin).every(([key, value]) => known.includes(key) && isNumber(value)))
   if (!fits) throw invalidArgument(name, `a number, or numbers by similarity (${known.join(', ')})`, margin)
 }

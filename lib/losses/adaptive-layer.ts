@@ -1,8 +1,9 @@
 import { invalidArgument } from '../errors.js'
 import type { ConfigObject, LossSpec } from '../native/types.js'
-import { checkInteger, checkOneOf, checkOptions } from '../options.js'
+import { checkInteger, checkOneOf } from '../options.js'
+import { lossOptions, type WrapperArguments } from './arguments.js'
 import type { Caching, Loss, LossRequirements } from './loss.js'
-import { checkWrapped } from './wrapped.js'
+import { checkWrapped, WRAPPING } from './wrapped.js'
 
 export interface AdaptiveLayerLossOptions {
   /** The loss that is computed on every layer that takes part; a `Cached…` loss keeps its mini-batches. */
@@ -64,9 +65,9 @@ export class AdaptiveLayerLoss implements Loss {
   readonly klTemperature: number
   readonly layerWeighting: 'uniform' | 'log' | 'linear' | ((layer: number) => number)
 
-  constructor(options: AdaptiveLayerLossOptions) {
+  constructor(...args: WrapperArguments<AdaptiveLayerLossOptions, 'loss'>) {
     const where = new.target.name
-    checkOptions(where, options, ADAPTIVE_OPTIONS)
+    const options = lossOptions<AdaptiveLayerLossOptions>(this, args, ADAPTIVE_OPTIONS, {}, WRAPPING)
     checkWrapped(where, options.loss)
     this.loss = options.loss
     this.requirements = options.loss.requirements

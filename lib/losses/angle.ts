@@ -1,5 +1,6 @@
 import type { LossSpec } from '../native/types.js'
-import { checkOptions, checkPositive } from '../options.js'
+import { checkPositive } from '../options.js'
+import { type LossArguments, lossOptions } from './arguments.js'
 import type { Loss, LossRequirements } from './loss.js'
 
 export interface AnglELossOptions {
@@ -31,8 +32,8 @@ export class AnglELoss implements Loss {
   }
   readonly scale: number
 
-  constructor(options: AnglELossOptions = {}) {
-    checkOptions(this.type, options, ['scale'])
+  constructor(...args: LossArguments<AnglELossOptions>) {
+    const options = lossOptions<AnglELossOptions>(this, args, ['scale'])
     checkPositive(`${this.type} scale`, options.scale)
     this.scale = options.scale ?? 20
   }

@@ -1,3 +1,4 @@
+import type { LossArguments } from './arguments.js'
 import { type BatchTripletLossOptions, BatchTriplets } from './batch-triplets.js'
 
 /**
@@ -15,7 +16,7 @@ import { type BatchTripletLossOptions, BatchTriplets } from './batch-triplets.js
 export class BatchHardSoftMarginTripletLoss extends BatchTriplets {
   readonly type = 'BatchHardSoftMarginTripletLoss'
 
-  constructor(options: Omit<BatchTripletLossOptions, 'margin'> = {}) {
-    super('BatchHardSoftMarginTripletLoss', options, false)
+  constructor(...args: LossArguments<Omit<BatchTripletLossOptions, 'margin'>>) {
+    super('BatchHardSoftMarginTripletLoss', args, false)
   }
 }

@@ -1,3 +1,4 @@
+import type { LossArguments } from './arguments.js'
 import { type BatchTripletLossOptions, BatchTriplets } from './batch-triplets.js'
 
 /**
@@ -15,7 +16,7 @@ import { type BatchTripletLossOptions, BatchTriplets } from './batch-triplets.js
 export class BatchHardTripletLoss extends BatchTriplets {
   readonly type = 'BatchHardTripletLoss'
 
-  constructor(options: BatchTripletLossOptions = {}) {
-    super('BatchHardTripletLoss', options)
+  constructor(...args: LossArguments<BatchTripletLossOptions>) {
+    super('BatchHardTripletLoss', args)
   }
 }

@@ -1,3 +1,4 @@
+import type { LossArguments } from './arguments.js'
 import { type BatchTripletLossOptions, BatchTriplets } from './batch-triplets.js'
 
 /**
@@ -17,7 +18,7 @@ import { type BatchTripletLossOptions, BatchTriplets } from './batch-triplets.js
 export class BatchSemiHardTripletLoss extends BatchTriplets {
   readonly type = 'BatchSemiHardTripletLoss'
 
-  constructor(options: BatchTripletLossOptions = {}) {
-    super('BatchSemiHardTripletLoss', options)
+  constructor(...args: LossArguments<BatchTripletLossOptions>) {
+    super('BatchSemiHardTripletLoss', args)
   }
 }

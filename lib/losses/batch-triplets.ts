@@ -1,5 +1,6 @@
 import type { LossSpec } from '../native/types.js'
-import { checkFinite, checkOneOf, checkOptions } from '../options.js'
+import { checkFinite, checkOneOf } from '../options.js'
+import { type LossArguments, lossOptions } from './arguments.js'
 import type { Loss, LossRequirements } from './loss.js'
 
 const DISTANCES = ['euclidean', 'cosine'] as const
@@ -21,8 +22,9 @@ export abstract class BatchTriplets implements Loss {
   /** Undefined for the one without. */
   readonly margin: number | undefined
 
-  constructor(type: string, options: BatchTripletLossOptions, withMargin = true) {
-    checkOptions(type, options, withMargin ? ['distanceMetric', 'margin'] : ['distanceMetric'])
+  constructor(type: string, args: LossArguments<BatchTripletLossOptions>, withMargin = true) {
+    const names = withMargin ? ['distanceMetric', 'margin'] : ['distanceMetric']
+    const options = lossOptions<BatchTripletLossOptions>(this, args, names)
     checkOneOf(`${type} distanceMetric`, options.distanceMetric, DISTANCES)
     checkFinite(`${type} margin`, options.margin)
     this.distanceMetric = options.distanceMetric ?? 'euclidean'

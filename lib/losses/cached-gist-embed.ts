@@ -1,6 +1,7 @@
 import { checkOptions } from '../options.js'
+import { joinArguments, splitArguments, type WrapperArguments } from './arguments.js'
 import { CACHING_NOT_BUILT, CACHING_OPTIONS, type CachingOptions, checkCaching, withoutCaching } from './caching.js'
-import { GIST_OPTIONS, GISTEmbedLoss, type GISTEmbedLossOptions } from './gist-embed.js'
+import { GIST_OPTIONS, GISTEmbedLoss, type GISTEmbedLossOptions, GUIDED } from './gist-embed.js'
 import type { Caching } from './loss.js'
 
 export interface CachedGISTEmbedLossOptions extends GISTEmbedLossOptions, CachingOptions {}
@@ -20,12 +21,13 @@ export class CachedGISTEmbedLoss extends GISTEmbedLoss {
   override readonly type: string = 'CachedGISTEmbedLoss'
   readonly caching: Caching
 
-  constructor(options: CachedGISTEmbedLossOptions) {
+  constructor(...args: WrapperArguments<CachedGISTEmbedLossOptions, 'guide'>) {
+    const { model, options } = splitArguments<CachedGISTEmbedLossOptions>(new.target.name, args, GUIDED)
     checkOptions(new.target.name, options, [...GIST_OPTIONS, ...CACHING_OPTIONS], {
       gatherAcrossDevices: { harmless: [false] },
       ...CACHING_NOT_BUILT,
     })
-    super(withoutCaching(options) as GISTEmbedLossOptions)
+    super(...joinArguments(model, withoutCaching(options) as GISTEmbedLossOptions))
     this.caching = checkCaching(new.target.name, options)
   }
 }

@@ -1,4 +1,5 @@
 import { checkOptions } from '../options.js'
+import { joinArguments, type LossArguments, splitArguments } from './arguments.js'
 import { CACHING_NOT_BUILT, CACHING_OPTIONS, type CachingOptions, checkCaching, withoutCaching } from './caching.js'
 import type { Caching } from './loss.js'
 import {
@@ -29,12 +30,13 @@ export class CachedMultipleNegativesRankingLoss extends MultipleNegativesRanking
   override readonly type: string = 'CachedMultipleNegativesRankingLoss'
   readonly caching: Caching
 
-  constructor(options: CachedMultipleNegativesRankingLossOptions = {}) {
+  constructor(...args: LossArguments<CachedMultipleNegativesRankingLossOptions>) {
+    const { model, options } = splitArguments<CachedMultipleNegativesRankingLossOptions>(new.target.name, args)
     checkOptions(new.target.name, options, [...RANKING_OPTIONS, ...CACHING_OPTIONS], {
       gatherAcrossDevices: { harmless: [false] },
       ...CACHING_NOT_BUILT,
     })
-    super(withoutCaching(options))
+    super(...joinArguments(model, withoutCaching(options)))
     this.caching = checkCaching(new.target.name, options)
   }
 }

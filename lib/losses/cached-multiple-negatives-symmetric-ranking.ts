@@ -1,4 +1,5 @@
 import { checkOptions } from '../options.js'
+import { joinArguments, type LossArguments, splitArguments } from './arguments.js'
 import { CachedMultipleNegativesRankingLoss } from './cached-multiple-negatives-ranking.js'
 import { CACHING_NOT_BUILT, CACHING_OPTIONS, type CachingOptions } from './caching.js'
 import { type MultipleNegativesSymmetricRankingLossOptions, SYMMETRIC } from './multiple-negatives-symmetric-ranking.js'
@@ -18,11 +19,12 @@ export type CachedMultipleNegativesSymmetricRankingLossOptions = MultipleNegativ
 export class CachedMultipleNegativesSymmetricRankingLoss extends CachedMultipleNegativesRankingLoss {
   override readonly type: string = 'CachedMultipleNegativesSymmetricRankingLoss'
 
-  constructor(options: CachedMultipleNegativesSymmetricRankingLossOptions = {}) {
+  constructor(...args: LossArguments<CachedMultipleNegativesSymmetricRankingLossOptions>) {
+    const { model, options } = splitArguments<CachedMultipleNegativesSymmetricRankingLossOptions>(new.target.name, args)
     checkOptions(new.target.name, options, ['scale', 'similarityFct', ...CACHING_OPTIONS], {
       gatherAcrossDevices: { harmless: [false] },
       ...CACHING_NOT_BUILT,
     })
-    super({ ...options, ...SYMMETRIC })
+    super(...joinArguments(model, { ...options, ...SYMMETRIC }))
   }
 }

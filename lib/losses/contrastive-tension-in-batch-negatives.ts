@@ -1,5 +1,6 @@
 import type { LossSpec } from '../native/types.js'
-import { checkOneOf, checkOptions, checkPositive } from '../options.js'
+import { checkOneOf, checkPositive } from '../options.js'
+import { type LossArguments, lossOptions } from './arguments.js'
 import type { Loss, LossRequirements } from './loss.js'
 
 export interface ContrastiveTensionLossInBatchNegativesOptions {
@@ -38,8 +39,8 @@ export class ContrastiveTensionLossInBatchNegatives implements Loss {
   readonly scale: number
   readonly similarityFct: 'cos_sim' | 'dot_score'
 
-  constructor(options: ContrastiveTensionLossInBatchNegativesOptions = {}) {
-    checkOptions(this.type, options, ['scale', 'similarityFct'])
+  constructor(...args: LossArguments<ContrastiveTensionLossInBatchNegativesOptions>) {
+    const options = lossOptions<ContrastiveTensionLossInBatchNegativesOptions>(this, args, ['scale', 'similarityFct'])
     checkPositive(`${this.type} scale`, options.scale)
     checkOneOf(`${this.type} similarityFct`, options.similarityFct, ['cos_sim', 'dot_score'])
     this.scale = options.scale ?? 20

@@ -1,5 +1,5 @@
 import type { LossSpec } from '../native/types.js'
-import { checkOptions } from '../options.js'
+import { type LossArguments, lossOptions } from './arguments.js'
 import type { Loss, LossRequirements } from './loss.js'
 
 /**
@@ -28,8 +28,8 @@ export class ContrastiveTensionLoss implements Loss {
     textIds: true,
   }
 
-  constructor(options: Record<string, never> = {}) {
-    checkOptions(this.type, options, [])
+  constructor(...args: LossArguments<Partial<Record<never, never>>>) {
+    lossOptions(this, args, [])
   }
 
   spec(): LossSpec {

@@ -1,5 +1,6 @@
 import type { LossSpec } from '../native/types.js'
-import { checkFinite, checkOneOf, checkOptions, checkType } from '../options.js'
+import { checkFinite, checkOneOf, checkType } from '../options.js'
+import { type LossArguments, lossOptions } from './arguments.js'
 import type { Loss, LossRequirements } from './loss.js'
 
 export const SIAMESE_DISTANCES = ['cosine', 'euclidean', 'manhattan'] as const
@@ -35,8 +36,8 @@ export class ContrastiveLoss implements Loss {
   readonly margin: number
   readonly sizeAverage: boolean
 
-  constructor(options: ContrastiveLossOptions = {}) {
-    checkOptions(this.type, options, ['distanceMetric', 'margin', 'sizeAverage'])
+  constructor(...args: LossArguments<ContrastiveLossOptions>) {
+    const options = lossOptions<ContrastiveLossOptions>(this, args, ['distanceMetric', 'margin', 'sizeAverage'])
     checkOneOf(`${this.type} distanceMetric`, options.distanceMetric, SIAMESE_DISTANCES)
     checkFinite(`${this.type} margin`, options.margin)
     checkType(`${this.type} sizeAverage`, options.sizeAverage, 'boolean')

@@ -1,5 +1,6 @@
 import type { LossSpec } from '../native/types.js'
-import { checkOptions, checkPositive } from '../options.js'
+import { checkPositive } from '../options.js'
+import { type LossArguments, lossOptions } from './arguments.js'
 import type { Loss, LossRequirements } from './loss.js'
 import { checkPairwiseSimilarity, nativeSimilarity, type PairwiseSimilarity } from './similarities.js'
 
@@ -30,8 +31,8 @@ export class CoSENTLoss implements Loss {
   readonly scale: number
   readonly similarityFct: PairwiseSimilarity
 
-  constructor(options: CoSENTLossOptions = {}) {
-    checkOptions(this.type, options, ['scale', 'similarityFct'])
+  constructor(...args: LossArguments<CoSENTLossOptions>) {
+    const options = lossOptions<CoSENTLossOptions>(this, args, ['scale', 'similarityFct'])
     checkPositive(`${this.type} scale`, options.scale)
     checkPairwiseSimilarity(this.type, options.similarityFct)
     this.scale = options.scale ?? 20

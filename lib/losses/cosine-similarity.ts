@@ -1,5 +1,6 @@
 import type { LossSpec } from '../native/types.js'
-import { checkOneOf, checkOptions } from '../options.js'
+import { checkOneOf } from '../options.js'
+import { type LossArguments, lossOptions } from './arguments.js'
 import type { Loss, LossRequirements } from './loss.js'
 
 const TRANSFORMATIONS = ['identity', 'sigmoid', 'tanh', 'relu', 'gelu', 'silu'] as const
@@ -30,8 +31,10 @@ export class CosineSimilarityLoss implements Loss {
   readonly requirements: LossRequirements = { minColumns: 2, maxColumns: 2, labels: 'float' }
   readonly cosScoreTransformation: (typeof TRANSFORMATIONS)[number]
 
-  constructor(options: CosineSimilarityLossOptions = {}) {
-    checkOptions(this.type, options, ['cosScoreTransformation'], { lossFct: { harmless: ['mse'] } })
+  constructor(...args: LossArguments<CosineSimilarityLossOptions>) {
+    const options = lossOptions<CosineSimilarityLossOptions>(this, args, ['cosScoreTransformation'], {
+      lossFct: { harmless: ['mse'] },
+    })
     checkOneOf(`${this.type} cosScoreTransformation`, options.cosScoreTransformation, TRANSFORMATIONS)
     this.cosScoreTransformation = options.cosScoreTransformation ?? 'identity'
   }

@@ -1,5 +1,6 @@
 import type { LossSpec } from '../native/types.js'
-import { checkOptions, checkPositive } from '../options.js'
+import { checkPositive } from '../options.js'
+import { type LossArguments, lossOptions } from './arguments.js'
 import type { Loss, LossRequirements } from './loss.js'
 import { checkPairwiseSimilarity, nativeSimilarity, type PairwiseSimilarity } from './similarities.js'
 
@@ -33,8 +34,13 @@ export class DistillKLDivLoss implements Loss {
   readonly studentTemperature: number
   readonly teacherTemperature: number
 
-  constructor(options: DistillKLDivLossOptions = {}) {
-    checkOptions(this.type, options, ['similarityFct', 'temperature', 'studentTemperature', 'teacherTemperature'])
+  constructor(...args: LossArguments<DistillKLDivLossOptions>) {
+    const options = lossOptions<DistillKLDivLossOptions>(this, args, [
+      'similarityFct',
+      'temperature',
+      'studentTemperature',
+      'teacherTemperature',
+    ])
     checkPairwiseSimilarity(this.type, options.similarityFct)
     const { temperature = 1 } = options
     checkPositive(`${this.type} temperature`, temperature)

@@ -1,5 +1,6 @@
 import type { LossSpec } from '../native/types.js'
-import { checkInteger, checkOneOf, checkOptions } from '../options.js'
+import { checkInteger, checkOneOf } from '../options.js'
+import { type LossArguments, lossOptions } from './arguments.js'
 import type { Loss, LossRequirements } from './loss.js'
 
 const METRICS = ['cosine', 'mse', 'l2'] as const
@@ -33,8 +34,8 @@ export class EmbedDistillLoss implements Loss {
   readonly distanceMetric: (typeof METRICS)[number]
   readonly projectionDim: number | null
 
-  constructor(options: EmbedDistillLossOptions = {}) {
-    checkOptions(this.type, options, ['distanceMetric', 'projectionDim'])
+  constructor(...args: LossArguments<EmbedDistillLossOptions>) {
+    const options = lossOptions<EmbedDistillLossOptions>(this, args, ['distanceMetric', 'projectionDim'])
     checkOneOf(`${this.type} distanceMetric`, options.distanceMetric, METRICS)
     checkInteger(`${this.type} projectionDim`, options.projectionDim ?? undefined, 1)
     this.distanceMetric = options.distanceMetric ?? 'cosine'

@@ -1,6 +1,7 @@
 import { invalidArgument } from '../errors.js'
 import type { LossSpec } from '../native/types.js'
-import { checkOneOf, checkOptions, checkPositive, checkType } from '../options.js'
+import { checkOneOf, checkPositive, checkType } from '../options.js'
+import { hasMethod, lossOptions, modelWith, type WrapperArguments } from './arguments.js'
 import type { GuideModel, Loss, LossRequirements } from './loss.js'
 
 export interface GISTEmbedLossOptions {
@@ -28,6 +29,10 @@ export const GIST_OPTIONS = [
   'contrastAnchors',
   'contrastPositives',
 ] as const
+
+const isGuide = (value: unknown) => hasMethod(value, 'encode')
+/** In Python the guide comes right behind the model. */
+export const GUIDED = modelWith('guide', isGuide)
 
 /**
  * {@link MultipleNegativesRankingLoss} whose false negatives are found by a guide model: a candidate that the guide finds
@@ -57,10 +62,11 @@ export class GISTEmbedLoss implements Loss {
   readonly contrastAnchors: boolean
   readonly contrastPositives: boolean
 
-  constructor(options: GISTEmbedLossOptions) {
+  constructor(...args: WrapperArguments<GISTEmbedLossOptions, 'guide'>) {
     const where = new.target.name
-    checkOptions(where, options, GIST_OPTIONS, { gatherAcrossDevices: { harmless: [false] } })
-    if (typeof options.guide?.encode !== 'function') {
+    const notBuilt = { gatherAcrossDevices: { harmless: [false] } }
+    const options = lossOptions<GISTEmbedLossOptions>(this, args, GIST_OPTIONS, notBuilt, GUIDED)
+    if (!isGuide(options.guide)) {
       throw invalidArgument(`${where} guide`, 'a SentenceTransformer', options.guide)
     }
     checkPositive(`${where} temperature`, options.temperature)

@@ -1,6 +1,7 @@
 import { SentenceTorchError } from '../errors.js'
 import type { LossSpec } from '../native/types.js'
-import { checkFinite, checkOneOf, checkOptions } from '../options.js'
+import { checkFinite, checkOneOf } from '../options.js'
+import { type LossArguments, lossOptions } from './arguments.js'
 import type { Loss, LossRequirements } from './loss.js'
 
 export interface GlobalOrthogonalRegularizationLossOptions {
@@ -41,8 +42,13 @@ export class GlobalOrthogonalRegularizationLoss implements Loss {
   readonly secondMomentWeight: number
   readonly aggregation: 'mean' | 'sum'
 
-  constructor(options: GlobalOrthogonalRegularizationLossOptions = {}) {
-    checkOptions(this.type, options, ['similarityFct', 'meanWeight', 'secondMomentWeight', 'aggregation'])
+  constructor(...args: LossArguments<GlobalOrthogonalRegularizationLossOptions>) {
+    const options = lossOptions<GlobalOrthogonalRegularizationLossOptions>(this, args, [
+      'similarityFct',
+      'meanWeight',
+      'secondMomentWeight',
+      'aggregation',
+    ])
     checkOneOf(
       `${this.type} similarityFct`,
       options.similarityFct,

@@ -2,6 +2,7 @@
 
 export { AdaptiveLayerLoss, type AdaptiveLayerLossOptions } from './adaptive-layer.js'
 export { AnglELoss, type AnglELossOptions } from './angle.js'
+export type { LossArguments, WrapperArguments } from './arguments.js'
 export { BatchAllTripletLoss } from './batch-all-triplet.js'
 export { BatchHardSoftMarginTripletLoss } from './batch-hard-soft-margin-triplet.js'
 export { BatchHardTripletLoss } from './batch-hard-triplet.js'
@@ -42,7 +43,14 @@ export {
   GlobalOrthogonalRegularizationLoss,
   type GlobalOrthogonalRegularizationLossOptions,
 } from './global-orthogonal-regularization.js'
-export type { Caching, GuideModel, InitialTensors, Loss, LossRequirements } from './loss.js'
+export type {
+  Caching,
+  GuideModel,
+  Loss,
+  LossRequirements,
+  PretrainedFacts,
+  PretrainedSource,
+} from './loss.js'
 export { MarginMSELoss, type MarginMSELossOptions } from './margin-mse.js'
 export { MaskedLanguageModelLoss, type MaskedLanguageModelLossOptions } from './masked-language-model.js'
 export { MatryoshkaLoss, type MatryoshkaLossOptions } from './matryoshka.js'

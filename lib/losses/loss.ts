@@ -36,8 +36,20 @@ export interface LossRequirements {
   masking?: { readonly mlmProbability: number; readonly wholeWordMask: boolean }
 }
 
-/** Initial values of parameters that a loss owns, by name without the leading `loss.`. */
-export type InitialTensors = Record<string, { readonly shape: readonly number[]; readonly data: Float32Array }>
+/** A checkpoint whose values parameters of a loss start from. */
+export interface PretrainedSource {
+  /** A folder or a hub id, as `SentenceTransformer.load` takes it; undefined: what the trainer's model was loaded from. */
+  readonly nameOrPath: string | undefined
+  /** What the loss puts in front of the checkpoint's names: `decoder.`. */
+  readonly prefix: string
+}
+
+/** What a loss hears of its checkpoint. */
+export interface PretrainedFacts {
+  readonly config: ConfigObject
+  /** Whether the last layer of its language-model head is the table of word embeddings. */
+  readonly tieWordEmbeddings: boolean
+}
 
 /** How many rows (of all columns), or tokens, pass the encoder at once; at most one of the two. */
 export interface Caching {
@@ -57,12 +69,13 @@ export interface Loss {
   readonly caching?: Caching | undefined
   /** Set when value and gradients are computed in TypeScript. */
   readonly computed?: ComputedLoss
+  /** The checkpoint that its own parameters start from, where they are not random. */
+  readonly pretrained?: PretrainedSource
   /**
    * What the native trainer is built from.
    * @param embeddingDimension width of the model's sentence embeddings
    * @param config the transformer's config.json
+   * @param pretrained of the checkpoint that `pretrained` names
    */
-  spec(embeddingDimension: number, config: ConfigObject): LossSpec
-  /** What some of its own parameters start from, where that is not random. */
-  initialTensors?(): Promise<InitialTensors>
+  spec(embeddingDimension: number, config: ConfigObject, pretrained?: PretrainedFacts): LossSpec
 }

@@ -1,5 +1,5 @@
 import type { LossSpec } from '../native/types.js'
-import { checkOptions } from '../options.js'
+import { type LossArguments, lossOptions } from './arguments.js'
 import type { Loss, LossRequirements } from './loss.js'
 import { checkPairwiseSimilarity, nativeSimilarity, type PairwiseSimilarity } from './similarities.js'
 
@@ -26,8 +26,8 @@ export class MarginMSELoss implements Loss {
   readonly requirements: LossRequirements = { minColumns: 3, maxColumns: Number.POSITIVE_INFINITY, labels: 'floats' }
   readonly similarityFct: PairwiseSimilarity
 
-  constructor(options: MarginMSELossOptions = {}) {
-    checkOptions(this.type, options, ['similarityFct'])
+  constructor(...args: LossArguments<MarginMSELossOptions>) {
+    const options = lossOptions<MarginMSELossOptions>(this, args, ['similarityFct'])
     checkPairwiseSimilarity(this.type, options.similarityFct)
     this.similarityFct = options.similarityFct ?? 'pairwise_dot_score'
   }

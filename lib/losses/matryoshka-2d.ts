@@ -1,6 +1,8 @@
 import { checkOptions } from '../options.js'
 import { ADAPTIVE_OPTIONS, AdaptiveLayerLoss, type AdaptiveLayerLossOptions } from './adaptive-layer.js'
+import { joinArguments, splitArguments, type WrapperArguments } from './arguments.js'
 import { MatryoshkaLoss, type MatryoshkaLossOptions } from './matryoshka.js'
+import { WRAPPING } from './wrapped.js'
 
 export interface Matryoshka2dLossOptions
   extends AdaptiveLayerLossOptions,
@@ -24,11 +26,12 @@ export interface Matryoshka2dLossOptions
 export class Matryoshka2dLoss extends AdaptiveLayerLoss {
   override readonly type: string = 'Matryoshka2dLoss'
 
-  constructor(options: Matryoshka2dLossOptions) {
+  constructor(...args: WrapperArguments<Matryoshka2dLossOptions, 'loss'>) {
+    const { model, options } = splitArguments<Matryoshka2dLossOptions>(new.target.name, args, WRAPPING)
     const own = ['matryoshkaDims', 'matryoshkaWeights', 'nDimsPerStep']
     checkOptions(new.target.name, options, [...ADAPTIVE_OPTIONS, ...own])
     const { loss, matryoshkaDims, matryoshkaWeights, nDimsPerStep = 1, ...adaptive } = options
     const cut = { loss, matryoshkaDims, nDimsPerStep, ...(matryoshkaWeights !== undefined && { matryoshkaWeights }) }
-    super({ ...adaptive, loss: new MatryoshkaLoss(cut) })
+    super(...joinArguments(model, { ...adaptive, loss: new MatryoshkaLoss(cut) }))
   }
 }

@@ -1,8 +1,9 @@
 import { invalidArgument, SentenceTorchError } from '../errors.js'
 import type { ConfigObject, LossSpec } from '../native/types.js'
-import { checkInteger, checkOptions } from '../options.js'
+import { checkInteger } from '../options.js'
+import { lossOptions, type WrapperArguments } from './arguments.js'
 import type { Caching, Loss, LossRequirements } from './loss.js'
-import { checkWrapped } from './wrapped.js'
+import { checkWrapped, WRAPPING } from './wrapped.js'
 
 export interface MatryoshkaLossOptions {
   /** The loss that is computed at every width; a `Cached…` loss keeps its mini-batches. */
@@ -41,9 +42,10 @@ export class MatryoshkaLoss implements Loss {
   readonly caching: Caching | undefined
   #warned = false
 
-  constructor(options: MatryoshkaLossOptions) {
+  constructor(...args: WrapperArguments<MatryoshkaLossOptions, 'loss'>) {
     const where = new.target.name
-    checkOptions(where, options, ['loss', 'matryoshkaDims', 'matryoshkaWeights', 'nDimsPerStep'])
+    const names = ['loss', 'matryoshkaDims', 'matryoshkaWeights', 'nDimsPerStep']
+    const options = lossOptions<MatryoshkaLossOptions>(this, args, names, {}, WRAPPING)
     const { loss, matryoshkaDims: dims, nDimsPerStep = -1 } = options
     checkWrapped(where, loss)
     if (!Array.isArray(dims) || dims.length === 0) {

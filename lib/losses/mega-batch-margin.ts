@@ -1,6 +1,7 @@
 import { SentenceTorchError } from '../errors.js'
 import type { LossSpec } from '../native/types.js'
-import { checkFinite, checkOptions, checkType } from '../options.js'
+import { checkFinite, checkType } from '../options.js'
+import { type LossArguments, lossOptions } from './arguments.js'
 import { CACHING_NOT_BUILT, CACHING_OPTIONS, type CachingOptions, checkCaching } from './caching.js'
 import type { Caching, Loss, LossRequirements } from './loss.js'
 
@@ -36,9 +37,9 @@ export class MegaBatchMarginLoss implements Loss {
   readonly negativeMargin: number
   readonly caching?: Caching
 
-  constructor(options: MegaBatchMarginLossOptions = {}) {
+  constructor(...args: LossArguments<MegaBatchMarginLossOptions>) {
     const own = ['positiveMargin', 'negativeMargin', 'useMiniBatchedVersion']
-    checkOptions(this.type, options, [...own, ...CACHING_OPTIONS], CACHING_NOT_BUILT)
+    const options = lossOptions<MegaBatchMarginLossOptions>(this, args, [...own, ...CACHING_OPTIONS], CACHING_NOT_BUILT)
     const { positiveMargin = 0.8, negativeMargin = 0.3, useMiniBatchedVersion = true } = options
     checkFinite(`${this.type} positiveMargin`, positiveMargin)
     checkFinite(`${this.type} negativeMargin`, negativeMargin)

@@ -1,5 +1,6 @@
 import type { LossSpec } from '../native/types.js'
-import { checkInteger, checkOptions } from '../options.js'
+import { checkInteger } from '../options.js'
+import { type LossArguments, lossOptions } from './arguments.js'
 import type { Loss, LossRequirements } from './loss.js'
 
 export interface MSELossOptions {
@@ -25,8 +26,8 @@ export class MSELoss implements Loss {
   readonly requirements: LossRequirements = { minColumns: 1, maxColumns: Number.POSITIVE_INFINITY, labels: 'floats' }
   readonly projectionDim: number | null
 
-  constructor(options: MSELossOptions = {}) {
-    checkOptions(this.type, options, ['projectionDim'])
+  constructor(...args: LossArguments<MSELossOptions>) {
+    const options = lossOptions<MSELossOptions>(this, args, ['projectionDim'])
     checkInteger(`${this.type} projectionDim`, options.projectionDim ?? undefined, 1)
     this.projectionDim = options.projectionDim ?? null
   }

@@ -1,6 +1,7 @@
 import { invalidArgument, SentenceTorchError } from '../errors.js'
 import type { LossSpec } from '../native/types.js'
-import { checkOneOf, checkOptions, checkPositive, checkType } from '../options.js'
+import { checkOneOf, checkPositive, checkType } from '../options.js'
+import { type LossArguments, lossOptions } from './arguments.js'
 import type { Loss, LossRequirements } from './loss.js'
 
 /** Who is compared with whom: an anchor (query) or positive (doc) with all queries or docs of the batch. */
@@ -80,9 +81,11 @@ export class MultipleNegativesRankingLoss implements Loss {
   readonly maskDuplicates: boolean
   readonly falseNegativeMargin: number | null
 
-  constructor(options: MultipleNegativesRankingLossOptions = {}) {
+  constructor(...args: LossArguments<MultipleNegativesRankingLossOptions>) {
     const where = new.target.name
-    checkOptions(where, options, RANKING_OPTIONS, { gatherAcrossDevices: { harmless: [false] } })
+    const options = lossOptions<MultipleNegativesRankingLossOptions>(this, args, RANKING_OPTIONS, {
+      gatherAcrossDevices: { harmless: [false] },
+    })
     checkPositive(`${where} scale`, options.scale)
     checkOneOf(
       `${where} similarityFct`,

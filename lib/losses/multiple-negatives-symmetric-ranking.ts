@@ -1,4 +1,5 @@
 import { checkOptions } from '../options.js'
+import { joinArguments, type LossArguments, splitArguments } from './arguments.js'
 import { MultipleNegativesRankingLoss, type MultipleNegativesRankingLossOptions } from './multiple-negatives-ranking.js'
 
 export type MultipleNegativesSymmetricRankingLossOptions = Pick<
@@ -24,8 +25,9 @@ export const SYMMETRIC = { directions: ['query_to_doc', 'doc_to_query'], partiti
 export class MultipleNegativesSymmetricRankingLoss extends MultipleNegativesRankingLoss {
   override readonly type: string = 'MultipleNegativesSymmetricRankingLoss'
 
-  constructor(options: MultipleNegativesSymmetricRankingLossOptions = {}) {
+  constructor(...args: LossArguments<MultipleNegativesSymmetricRankingLossOptions>) {
+    const { model, options } = splitArguments<MultipleNegativesSymmetricRankingLossOptions>(new.target.name, args)
     checkOptions(new.target.name, options, ['scale', 'similarityFct'], { gatherAcrossDevices: { harmless: [false] } })
-    super({ ...options, ...SYMMETRIC })
+    super(...joinArguments(model, { ...options, ...SYMMETRIC }))
   }
 }

@@ -1,5 +1,6 @@
 import type { LossSpec } from '../native/types.js'
-import { checkFinite, checkOneOf, checkOptions } from '../options.js'
+import { checkFinite, checkOneOf } from '../options.js'
+import { type LossArguments, lossOptions } from './arguments.js'
 import { SIAMESE_DISTANCES, type SiameseDistanceMetric } from './contrastive.js'
 import type { Loss, LossRequirements } from './loss.js'
 
@@ -30,8 +31,8 @@ export class OnlineContrastiveLoss implements Loss {
   readonly distanceMetric: SiameseDistanceMetric
   readonly margin: number
 
-  constructor(options: OnlineContrastiveLossOptions = {}) {
-    checkOptions(this.type, options, ['distanceMetric', 'margin'])
+  constructor(...args: LossArguments<OnlineContrastiveLossOptions>) {
+    const options = lossOptions<OnlineContrastiveLossOptions>(this, args, ['distanceMetric', 'margin'])
     checkOneOf(`${this.type} distanceMetric`, options.distanceMetric, SIAMESE_DISTANCES)
     checkFinite(`${this.type} margin`, options.margin)
     this.distanceMetric = options.distanceMetric ?? 'cosine'

@@ -1,11 +1,14 @@
 import { invalidArgument } from '../errors.js'
 import type { LossSpec } from '../native/types.js'
-import { checkOptions, checkType } from '../options.js'
+import { checkInteger, checkType } from '../options.js'
+import { type LossArguments, lossOptions } from './arguments.js'
 import type { Loss, LossRequirements } from './loss.js'
 
 export interface SoftmaxLossOptions {
   /** Number of classes; labels are 0 … numLabels − 1. */
   numLabels: number
+  /** Width of the model's embeddings, for those who name it as in Python: the classifier's is the model's in any case. */
+  sentenceEmbeddingDimension?: number
   /** Give the classifier u and v. Default true. */
   concatenationSentRep?: boolean
   /** Give it |u − v|. Default true. */
@@ -27,26 +30,32 @@ export interface SoftmaxLossOptions {
  *   embeddings from the same data.
  *
  * Paper: Reimers and Gurevych 2019, https://arxiv.org/abs/1908.10084. Source: sentence-transformers
- * `losses/SoftmaxLoss`; the embedding dimension is taken from the model.
+ * `losses/SoftmaxLoss`.
  *
- * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_NOT_IMPLEMENTED (`lossFct` other than `cross_entropy`)
+ * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_NOT_IMPLEMENTED (`lossFct` other than `cross_entropy`); when training
+ *   begins, ERR_INVALID_ARGUMENT for a `sentenceEmbeddingDimension` other than the model's
  */
 export class SoftmaxLoss implements Loss {
   readonly type = 'SoftmaxLoss'
   readonly requirements: LossRequirements
   readonly numLabels: number
+  readonly sentenceEmbeddingDimension: number | undefined
   readonly concatenationSentRep: boolean
   readonly concatenationSentDifference: boolean
   readonly concatenationSentMultiplication: boolean
 
-  constructor(options: SoftmaxLossOptions) {
+  constructor(...args: LossArguments<SoftmaxLossOptions>) {
     const flags = ['concatenationSentRep', 'concatenationSentDifference', 'concatenationSentMultiplication'] as const
-    checkOptions(this.type, options, ['numLabels', ...flags], { lossFct: { harmless: ['cross_entropy'] } })
+    const options = lossOptions<SoftmaxLossOptions>(this, args, ['numLabels', 'sentenceEmbeddingDimension', ...flags], {
+      lossFct: { harmless: ['cross_entropy'] },
+    })
     if (!Number.isInteger(options.numLabels) || options.numLabels < 2) {
       throw invalidArgument(`${this.type} numLabels`, 'a whole number of at least 2', options.numLabels)
     }
     for (const name of flags) checkType(`${this.type} ${name}`, options[name], 'boolean')
+    checkInteger(`${this.type} sentenceEmbeddingDimension`, options.sentenceEmbeddingDimension, 1)
     this.numLabels = options.numLabels
+    this.sentenceEmbeddingDimension = options.sentenceEmbeddingDimension
     this.concatenationSentRep = options.concatenationSentRep ?? true
     this.concatenationSentDifference = options.concatenationSentDifference ?? true
     this.concatenationSentMultiplication = options.concatenationSentMultiplication ?? false
@@ -56,7 +65,15 @@ export class SoftmaxLoss implements Loss {
     this.requirements = { minColumns: 2, maxColumns: 2, labels: 'int', numLabels: this.numLabels }
   }
 
-  spec(): LossSpec {
+  spec(embeddingDimension: number): LossSpec {
+    const given = this.sentenceEmbeddingDimension
+    if (given !== undefined && given !== embeddingDimension) {
+      throw invalidArgument(
+        `${this.type} sentenceEmbeddingDimension`,
+        `the model's width, ${embeddingDimension},`,
+        given,
+      )
+    }
     return {
       type: this.type,
       numLabels: this.numLabels,

@@ -1,5 +1,6 @@
 import type { LossSpec } from '../native/types.js'
-import { checkFinite, checkOneOf, checkOptions } from '../options.js'
+import { checkFinite, checkOneOf } from '../options.js'
+import { type LossArguments, lossOptions } from './arguments.js'
 import type { Loss, LossRequirements } from './loss.js'
 
 const DISTANCES = ['euclidean', 'cosine', 'manhattan'] as const
@@ -33,8 +34,8 @@ export class TripletLoss implements Loss {
   readonly distanceMetric: TripletDistanceMetric
   readonly tripletMargin: number
 
-  constructor(options: TripletLossOptions = {}) {
-    checkOptions(this.type, options, ['distanceMetric', 'tripletMargin'])
+  constructor(...args: LossArguments<TripletLossOptions>) {
+    const options = lossOptions<TripletLossOptions>(this, args, ['distanceMetric', 'tripletMargin'])
     checkOneOf(`${this.type} distanceMetric`, options.distanceMetric, DISTANCES)
     checkFinite(`${this.type} tripletMargin`, options.tripletMargin)
     this.distanceMetric = options.distanceMetric ?? 'euclidean'

@@ -1,12 +1,17 @@
 import { invalidArgument, SentenceTorchError } from '../errors.js'
+import { hasMethod, modelWith } from './arguments.js'
 import type { Loss } from './loss.js'
+
+const isLoss = (value: unknown) => hasMethod(value, 'spec')
+/** In Python the loss inside comes right behind the model. */
+export const WRAPPING = modelWith('loss', isLoss)
 
 /**
  * Checks the loss that another one holds.
  * @throws ERR_INVALID_ARGUMENT for what is no loss, or one that reads more than sentence embeddings
  */
 export function checkWrapped(where: string, loss: Loss): void {
-  if (typeof loss?.spec !== 'function') throw invalidArgument(`${where} loss`, 'a loss', loss)
+  if (!isLoss(loss)) throw invalidArgument(`${where} loss`, 'a loss', loss)
   const { requirements, type } = loss
   if (requirements.targets !== undefined || loss.computed !== undefined) {
     throw new SentenceTorchError(

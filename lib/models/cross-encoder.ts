@@ -3,7 +3,7 @@ import type { Tokenizer } from '../data/tokenizer.js'
 import { invalidArgument, SentenceTorchError } from '../errors.js'
 import { loadAddon } from '../native/load.js'
 import type { ConfigObject, NativeEncoder } from '../native/types.js'
-import { checkInteger, checkOneOf } from '../options.js'
+import { checkInteger, checkOneOf, checkType } from '../options.js'
 import { ACTIVATION_NAMES, type ActivationName, applyActivation, softmaxRows } from './activations.js'
 import { type CrossEncoderParts, loadCrossEncoderParts } from './cross-encoder-load.js'
 import {
@@ -14,11 +14,12 @@ import {
   type RankOptions,
 } from './cross-encoder-options.js'
 import { encodeRows, throwIfAborted } from './encode.js'
-import { noSuchPrompt } from './load-parts.js'
+import { checkLoaded, noSuchPrompt } from './load-parts.js'
 import { EncodeProgress } from './progress.js'
 import { writeCrossEncoderFolder } from './save-cross-encoder.js'
 import { saveModelFolder } from './save-folder.js'
 import { checkPairs, isPair, type Pair, type Scores, scores } from './scores.js'
+import type { ModelEvaluator } from './types.js'
 import { WeightFiles } from './weights.js'
 
 export type { Pair, Scores } from './scores.js'
@@ -50,6 +51,7 @@ export class CrossEncoder {
   #disposed: Promise<void> | undefined
 
   private constructor(parts: CrossEncoderParts) {
+    checkLoaded('CrossEncoder', parts)
     this.#parts = parts
     this.#pairs = new PairTokenizer(parts.tokenizer)
   }
@@ -182,6 +184,22 @@ export class CrossEncoder {
     const settings = { ...folder, prompts: { ...folder.prompts }, maxSeqLength: tokenizer.maxSeqLength }
     const card = { target, ...(id !== undefined && { baseModel: id }), version: addon.runtime().addonVersion }
     return (path) => writeCrossEncoderFolder(path, settings, encoder, card)
+  }
+
+  /** `save` by the name that it has in transformers. Source: `CrossEncoder.save_pretrained`. */
+  savePretrained(path: string): Promise<void> {
+    return this.save(path)
+  }
+
+  /**
+   * The metrics of an evaluator; `evaluator.evaluate(model)` also says which is the primary one.
+   * @param outputPath folder for the evaluator's CSV file; none is written without it
+   * Source: sentence-transformers `CrossEncoder.evaluate`.
+   */
+  async evaluate(evaluator: ModelEvaluator<CrossEncoder>, outputPath?: string): Promise<Record<string, number>> {
+    if (typeof evaluator?.evaluate !== 'function') throw invalidArgument('evaluator', 'an evaluator', evaluator)
+    checkType('outputPath', outputPath, 'string')
+    return (await evaluator.evaluate(this, outputPath === undefined ? {} : { outputPath })).metrics
   }
 
   /** Frees the weights once the work that is queued is done; later calls throw ERR_DISPOSED. Idempotent. */

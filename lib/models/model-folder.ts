@@ -131,8 +131,12 @@ async function readModules(root: string, entries: ModuleEntry[], hidden: number)
   return modules
 }
 
-/** config.json of an architecture that is built. @throws SentenceTorchError naming the file. */
-export async function readTransformerConfig(folder: string): Promise<ConfigObject> {
+/**
+ * config.json of an architecture that is built.
+ * @param options.decoder whether it may be that of a decoder
+ * @throws SentenceTorchError naming the file.
+ */
+export async function readTransformerConfig(folder: string, { decoder = false } = {}): Promise<ConfigObject> {
   const file = join(folder, 'config.json')
   if (await present(join(folder, 'adapter_config.json'))) {
     throw new SentenceTorchError(
@@ -169,8 +173,8 @@ export async function readTransformerConfig(folder: string): Promise<ConfigObjec
   }
   const unbuilt: [string, boolean][] = [
     ['position_embedding_type', (config.position_embedding_type ?? 'absolute') !== 'absolute'],
-    ['is_decoder', config.is_decoder === true],
-    ['add_cross_attention', config.add_cross_attention === true],
+    ['is_decoder', !decoder && config.is_decoder === true],
+    ['add_cross_attention', !decoder && config.add_cross_attention === true],
     ['quantization_config', isObject(config.quantization_config)],
   ]
   for (const [key, refuse] of unbuilt) {

@@ -133,7 +133,7 @@ async function* dump(encoder: NativeEncoder, name: string, elements: number): As
 }
 
 /** Whether a file or folder of an older save is none of ours, so that it is kept. */
-function isForeign(name: string): boolean {
+export function isForeign(name: string): boolean {
   const own = [...TOKENIZER_FILES, ...SENTENCE_CONFIG_FILES]
   return (
     !own.includes(name) &&

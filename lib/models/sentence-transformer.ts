@@ -2,16 +2,18 @@ import type { Tokenizer } from '../data/tokenizer.js'
 import { invalidArgument, SentenceTorchError } from '../errors.js'
 import { loadAddon } from '../native/load.js'
 import type { ConfigObject, Metric, NativeAddon, NativeEncoder } from '../native/types.js'
-import { checkInteger } from '../options.js'
+import { checkInteger, checkType } from '../options.js'
 import { type Embeddings, type EmbeddingsLike, embeddings, normalizeRows, truncateRows } from './embeddings.js'
 import { encodeTexts, throwIfAborted } from './encode.js'
+import type { ModelSource } from './language-model.js'
 import { checkEncodeOptions, checkSimilarity } from './load-options.js'
-import { loadParts, noSuchPrompt, type Parts } from './load-parts.js'
+import { checkLoaded, loadParts, noSuchPrompt, type Parts } from './load-parts.js'
 import { readModelFolder } from './model-folder.js'
 import { EncodeProgress } from './progress.js'
 import { saveModelFolder, writeModelFolder } from './save-folder.js'
+import { type HeadTensors, saveLanguageModelFolder } from './save-language-model.js'
 import { pairwiseSimilarity, similarityMatrix } from './similarity.js'
-import type { EncodeOptions, LoadOptions } from './types.js'
+import type { EncodeOptions, LoadOptions, ModelEvaluator } from './types.js'
 import { WeightFiles } from './weights.js'
 
 /** One module of a model, for people to read: its type and its settings. */
@@ -45,6 +47,7 @@ export class SentenceTransformer {
   }
 
   private constructor(parts: Parts) {
+    checkLoaded('SentenceTransformer', parts)
     this.#parts = parts
   }
 
@@ -241,6 +244,34 @@ export class SentenceTransformer {
     return (path) => writeModelFolder(path, settings, encoder, card)
   }
 
+  /** `save` by the name that it has in transformers. Source: `SentenceTransformer.save_pretrained`. */
+  savePretrained(path: string): Promise<void> {
+    return this.save(path)
+  }
+
+  /**
+   * The metrics of an evaluator; `evaluator.evaluate(model)` also says which is the primary one.
+   * @param outputPath folder for the evaluator's CSV file; none is written without it
+   * Source: sentence-transformers `SentenceTransformer.evaluate`.
+   */
+  async evaluate(evaluator: ModelEvaluator<SentenceTransformer>, outputPath?: string): Promise<Record<string, number>> {
+    if (typeof evaluator?.evaluate !== 'function') throw invalidArgument('evaluator', 'an evaluator', evaluator)
+    checkType('outputPath', outputPath, 'string')
+    return (await evaluator.evaluate(this, outputPath === undefined ? {} : { outputPath })).metrics
+  }
+
+  /**
+   * Saves the masked language model that `MaskedLanguageModelLoss` trained, as BertForMaskedLM of transformers: this model's
+   * transformer with the loss's head, and the tokenizer. `AutoModelForMaskedLM.from_pretrained` and `load` read the folder.
+   * @param lossTensors of the result of that training
+   * @throws SentenceTorchError ERR_INVALID_TENSORS, listing what of the head is missing or does not fit; as `save`
+   */
+  async saveMaskedLanguageModel(path: string, lossTensors: HeadTensors): Promise<void> {
+    const { folder, encoder, tokenizer } = this.#use()
+    if (typeof path !== 'string' || path === '') throw invalidArgument('path', 'the path of a folder', path)
+    await saveLanguageModelFolder(path, { ...folder, maxSeqLength: tokenizer.maxSeqLength }, encoder, lossTensors)
+  }
+
   /** Frees the weights once the work that is queued is done; later calls throw ERR_DISPOSED. Idempotent. */
   async dispose(): Promise<void> {
     this.#disposed ??= Promise.all([this.#parts.encoder.dispose(), this.#parts.tokenizer.dispose()]).then(() => {})
@@ -254,6 +285,12 @@ export class SentenceTransformer {
   /** @internal The engine's encoder, for the trainer. */
   get encoder(): NativeEncoder {
     return this.#use().encoder
+  }
+
+  /** @internal Where the model came from, for losses that start from its checkpoint. */
+  get source(): ModelSource {
+    const { folder, id } = this.#parts
+    return { transformerPath: folder.transformerPath, id }
   }
 
   /** @internal Takes the weights of a folder that `save` wrote, for the trainer. */

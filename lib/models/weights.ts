@@ -13,8 +13,8 @@ const RANGE_BYTES = 4 * 1024 * 1024
 const ALIGNMENT = 64
 
 /** Bytes per element of the dtypes that the engine converts. */
-const FLOAT_BYTES = { F64: 8, F32: 4, F16: 2, BF16: 2 } as const
-type FloatDType = keyof typeof FLOAT_BYTES
+export const FLOAT_BYTES = { F64: 8, F32: 4, F16: 2, BF16: 2 } as const
+export type FloatDType = keyof typeof FLOAT_BYTES
 
 /** A tensor in one of the model's files, under the engine's name. */
 interface StoredTensor {
@@ -218,7 +218,7 @@ function planReads(tensors: ReadonlyMap<string, StoredTensor>): { ranges: Planne
 }
 
 /** model.safetensors of a module, or the index of its shards. */
-async function weightFile(root: string, module: string): Promise<string> {
+export async function weightFile(root: string, module: string): Promise<string> {
   for (const name of ['model.safetensors', 'model.safetensors.index.json']) {
     const path = join(root, module, name)
     if (await exists(path)) return path

@@ -9,7 +9,7 @@ import { type SearchEngine, searchBlocks } from './blocks.js'
 export interface CommunityDetectionOptions {
   /** Cosine similarity from which on two rows are close. Default 0.75. */
   threshold?: number
-  /** Rows that a community has at least; at most all there are. Default 10. */
+  /** Rows that a community has at least. Default 10. */
   minCommunitySize?: number
   /** Rows that the engine compares with all in one job at most; no influence on what is found. Default 1024. */
   batchSize?: number
@@ -26,9 +26,9 @@ const AGAIN_MEMBERS = 2 ** 22
 const AGAIN_ROWS = 1024
 
 /**
- * Groups of rows that are close to one of them, the largest first, as numbers of rows. Every row's community is all rows that
- * are close to it, most alike first; then, from the largest to the smallest, each keeps what no larger one took, and is
- * dropped when less than `minCommunitySize` is left. The first member is thus the centre, or of what is left the closest to it.
+ * Groups of rows that are close to one of them, the largest first, as numbers of rows. Every row is the centre of a community:
+ * itself, then all rows that are close to it, most alike first. From the largest to the smallest, each keeps what no larger one
+ * took, and is dropped when its centre was taken or less than `minCommunitySize` is left.
  * @param rows [n, dim]
  * Source: sentence-transformers `util.community_detection`.
  * @throws SentenceTorchError ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_ABORTED
@@ -58,8 +58,8 @@ export async function detectWith(
   checkType('showProgressBar', showProgressBar, 'boolean')
   const all = asEmbeddings(rows, 'embeddings')
   const count = all.shape[0]
-  const least = Math.min(options.minCommunitySize ?? 10, count)
-  if (count === 0) return []
+  const least = options.minCommunitySize ?? 10
+  if (count === 0 || count < least) return []
   const neighbours = new Neighbours(addon, all, Math.fround(threshold), batchSize, signal)
   const progress = showProgressBar ? new EncodeProgress(count, process.stderr, 'Finding clusters', 'rows') : undefined
 
@@ -87,9 +87,11 @@ export async function detectWith(
 
   const used = new Uint8Array(count)
   const found: number[][] = []
-  for await (const members of inOrder(bySize(sizes), sizes, kept, neighbours)) {
-    const left: number[] = []
-    for (const member of members) if (used[member] === 0) left.push(member)
+  for await (const [centre, members] of inOrder(bySize(sizes), sizes, kept, neighbours)) {
+    if (used[centre] === 1) continue
+    // Of rows that equal the centre the search gives the first one first.
+    const left = [centre]
+    for (const member of members) if (used[member] === 0 && member !== centre) left.push(member)
     if (left.length >= least) {
       for (const member of left) used[member] = 1
       found.push(left)
@@ -158,19 +160,19 @@ class Neighbours {
   }
 }
 
-/** The members of the communities in the order of `rows`: those `kept`, the others searched for again, some at a time. */
+/** The communities in the order of `rows`, their centres: members `kept`, the others searched for again, some at a time. */
 async function* inOrder(
   rows: Int32Array,
   sizes: Int32Array,
   kept: ReadonlyMap<number, Int32Array>,
   neighbours: Neighbours,
-): AsyncGenerator<Int32Array> {
+): AsyncGenerator<[centre: number, members: Int32Array]> {
   let again = new Map<number, Int32Array>()
   for (let at = 0; at < rows.length; at++) {
     const row = rows[at]!
     const members = kept.get(row) ?? again.get(row)
     if (members !== undefined) {
-      yield members
+      yield [row, members]
       continue
     }
     again = new Map()
@@ -184,7 +186,7 @@ async function* inOrder(
     // The first is the largest; one more tells that it is whole.
     const found = neighbours.of(Int32Array.from(missing), Math.min(sizes[row]! + 1, sizes.length))
     for await (const [other, close] of found) again.set(other, close.slice())
-    yield again.get(row)!
+    yield [row, again.get(row)!]
   }
 }
 

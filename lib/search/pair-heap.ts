@@ -1,4 +1,4 @@
-/** Pairs of rows with their score, the lowest (score, i, j) first out: a binary heap in typed arrays. */
+/** Pairs of rows with their score, the lowest score first out, of equal ones the largest (i, j): a binary heap in typed arrays. */
 export class PairHeap {
   #scores = new Float32Array(1024)
   #pairs = new Int32Array(2048)
@@ -20,7 +20,7 @@ export class PairHeap {
     this.#put(at, score, i, j)
   }
 
-  /** Takes the lowest entry out; needs one. */
+  /** Takes the first entry out; needs one. */
   pop(): { score: number; i: number; j: number } {
     const [score, i, j] = [this.#scores[0]!, this.#pairs[0]!, this.#pairs[1]!]
     const last = --this.#size
@@ -29,7 +29,7 @@ export class PairHeap {
     for (;;) {
       let child = 2 * at + 1
       if (child >= last) break
-      if (child + 1 < last && this.#isLower(child + 1, child)) child++
+      if (child + 1 < last && this.#isFirst(child + 1, child)) child++
       if (this.#above(s, a, b, child)) break
       this.#move(child, at)
       at = child
@@ -43,10 +43,10 @@ export class PairHeap {
     const other = this.#scores[at]!
     if (score !== other) return score < other
     const first = this.#pairs[2 * at]!
-    return i !== first ? i < first : j <= this.#pairs[2 * at + 1]!
+    return i !== first ? i > first : j >= this.#pairs[2 * at + 1]!
   }
 
-  #isLower(a: number, b: number): boolean {
+  #isFirst(a: number, b: number): boolean {
     return this.#above(this.#scores[a]!, this.#pairs[2 * a]!, this.#pairs[2 * a + 1]!, b)
   }
 
@@ -70,27 +70,63 @@ export class PairHeap {
   }
 }
 
-/** Pairs of numbers, up to `capacity` of them: a hash table in one typed array, which never grows and leaves no garbage. */
+/** Pairs of numbers: a hash table in one typed array, which grows with what it holds and leaves no garbage. */
 export class PairSet {
-  readonly #mask: number
-  readonly #pairs: Int32Array
-
-  constructor(capacity: number) {
-    const slots = 2 ** Math.ceil(Math.log2(2 * capacity + 1))
-    this.#mask = slots - 1
-    this.#pairs = new Int32Array(2 * slots).fill(-1)
-  }
+  #pairs = new Int32Array(2048).fill(-1)
+  #size = 0
 
   /** Whether the pair of numbers ≥ 0 was new. */
   add(i: number, j: number): boolean {
+    const slot = this.#slot(i, j)
+    if (this.#pairs[2 * slot] !== -1) return false
+    this.#put(slot, i, j)
+    // Half full at most, so that a search is short.
+    if (++this.#size > this.#pairs.length / 4) this.#grow()
+    return true
+  }
+
+  /** Takes a pair out, if it is there. */
+  delete(i: number, j: number): void {
+    const mask = this.#pairs.length / 2 - 1
+    let gap = this.#slot(i, j)
+    if (this.#pairs[2 * gap] === -1) return
+    this.#size--
+    // What comes behind moves up where a search for it would end at the gap.
+    for (let slot = (gap + 1) & mask; this.#pairs[2 * slot] !== -1; slot = (slot + 1) & mask) {
+      const [a, b] = [this.#pairs[2 * slot]!, this.#pairs[2 * slot + 1]!]
+      if (((slot - this.#home(a, b)) & mask) < ((slot - gap) & mask)) continue
+      this.#put(gap, a, b)
+      gap = slot
+    }
+    this.#put(gap, -1, -1)
+  }
+
+  /** Where a search for a pair begins. */
+  #home(i: number, j: number): number {
     const hash = Math.imul(Math.imul(i, 0x9e3779b1) ^ j, 0x85ebca6b)
-    for (let slot = (hash ^ (hash >>> 15)) & this.#mask; ; slot = (slot + 1) & this.#mask) {
-      if (this.#pairs[2 * slot] === -1) {
-        this.#pairs[2 * slot] = i
-        this.#pairs[2 * slot + 1] = j
-        return true
-      }
-      if (this.#pairs[2 * slot] === i && this.#pairs[2 * slot + 1] === j) return false
+    return (hash ^ (hash >>> 15)) & (this.#pairs.length / 2 - 1)
+  }
+
+  /** Where a pair is, or would be. */
+  #slot(i: number, j: number): number {
+    const mask = this.#pairs.length / 2 - 1
+    let slot = this.#home(i, j)
+    while (this.#pairs[2 * slot] !== -1 && (this.#pairs[2 * slot] !== i || this.#pairs[2 * slot + 1] !== j)) {
+      slot = (slot + 1) & mask
+    }
+    return slot
+  }
+
+  #put(slot: number, i: number, j: number): void {
+    this.#pairs[2 * slot] = i
+    this.#pairs[2 * slot + 1] = j
+  }
+
+  #grow(): void {
+    const old = this.#pairs
+    this.#pairs = new Int32Array(2 * old.length).fill(-1)
+    for (let at = 0; at < old.length; at += 2) {
+      if (old[at] !== -1) this.#put(this.#slot(old[at]!, old[at + 1]!), old[at]!, old[at + 1]!)
     }
   }
 }

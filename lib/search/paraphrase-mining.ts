@@ -5,9 +5,10 @@ import type { SentenceTransformer } from '../models/sentence-transformer.js'
 import type { EncodeOptions } from '../models/types.js'
 import { loadAddon } from '../native/load.js'
 import { checkInteger, checkOptions } from '../options.js'
-import { type SearchEngine, searchBlocks } from './blocks.js'
+import { type Block, type SearchEngine, searchBlocks } from './blocks.js'
 import { PairHeap, PairSet } from './pair-heap.js'
 import { metricOf, type ScoreFunction } from './score-function.js'
+import { TopHits } from './top-hits.js'
 
 /** Two rows and their similarity: `[score, i, j]` with i < j. */
 export type MinedPair = [score: number, i: number, j: number]
@@ -15,12 +16,9 @@ export type MinedPair = [score: number, i: number, j: number]
 export interface ParaphraseMiningEmbeddingsOptions {
   /** Rows that the engine compares in one job at most; no influence on what is found. Default 5000. */
   queryChunkSize?: number
-  /**
-   * Rows among which the `topK` best are taken: of more rows than this, every part of that size gives its own `topK`.
-   * Default 100,000.
-   */
+  /** Rows that each of them is compared with in one job at most; no influence on what is found. Default 100,000. */
   corpusChunkSize?: number
-  /** Pairs that are kept, less one; (i, j) and (j, i) both count while they are collected. Default 500,000. */
+  /** Pairs that are kept: the best, of equal scores those that were found first. Default 500,000. */
   maxPairs?: number
   /** Other rows that are looked at for every row. Default 100. */
   topK?: number
@@ -54,8 +52,7 @@ export async function paraphraseMining(
 
 /**
  * The pairs of rows of `rows` [n, dim] that are most alike, best first; equal scores by rising numbers. Every row is compared
- * with all, its `topK` best are candidates; the engine computes them off the JavaScript thread. As in Python, pairs that score
- * −1 or less are left out (which for distances means those further apart than 1).
+ * with all, its `topK` best are candidates; the engine computes them off the JavaScript thread.
  * Source: sentence-transformers `util.paraphrase_mining_embeddings`.
  * @throws SentenceTorchError ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_ABORTED
  */
@@ -93,63 +90,75 @@ export async function mineEmbeddingsWith(
 ): Promise<MinedPair[]> {
   checkOptions('paraphraseMiningEmbeddings', options, SEARCH)
   checkSearch(options)
-  const { queryChunkSize = 5000, corpusChunkSize = 100_000, maxPairs = 500_000, topK = 100, signal } = options
-  const metric = metricOf(options.scoreFunction)
+  const { maxPairs = 500_000, topK = 100 } = options
   const all = asEmbeddings(rows, 'embeddings')
-  const [count, dim] = all.shape
   const turns = new Turns()
   const heap = new PairHeap()
-  let lowest = -1
-  let added = 0
-  for (let start = 0; start < count; start += corpusChunkSize) {
-    const end = Math.min(start + corpusChunkSize, count)
-    const corpus = embeddings(all.data.subarray(start * dim, end * dim), end - start, dim)
-    // One more than asked for, since a row is most like itself.
-    const k = Math.min(topK + 1, end - start)
-    for await (const block of searchBlocks(addon, all, corpus, { k, metric, rowsPerJob: queryChunkSize, signal })) {
-      for (let row = 0; row < block.rows; row++) {
-        const i = block.first + row
-        for (let at = row * k; at < (row + 1) * k; at++) {
-          const score = block.scores[at]!
-          const j = start + block.indices[at]!
-          if (i === j || !(score > lowest)) continue
-          heap.push(score, i, j)
-          if (++added >= maxPairs) lowest = heap.pop().score
-        }
-        await turns.give()
+  const kept = new PairSet()
+  let lowest = Number.NEGATIVE_INFINITY
+  // One more than asked for, since a row is most like itself.
+  const k = Math.min(topK + 1, all.shape[0])
+  for await (const block of nearest(addon, all, k, options)) {
+    for (let row = 0; row < block.rows; row++) {
+      const i = block.first + row
+      for (let at = row * k, others = 0; at < (row + 1) * k && others < topK; at++) {
+        const j = block.indices[at]!
+        if (i === j) continue
+        others++
+        const score = block.scores[at]!
+        if (!(score > lowest) || !kept.add(Math.min(i, j), Math.max(i, j))) continue
+        heap.push(score, Math.min(i, j), Math.max(i, j))
+        if (heap.size <= maxPairs) continue
+        const worst = heap.pop()
+        kept.delete(worst.i, worst.j)
+        lowest = worst.score
       }
+      await turns.give()
     }
   }
   return drain(heap, turns)
 }
 
-/** All pairs of the heap, best first, without those that are there the other way round as well. */
+/** Entries of the lists that are put together from several parts of the rows: 32 MB. */
+const LIST_ENTRIES = 2 ** 22
+
+/** The `k` rows that are most like each row, itself included, block by block in the order of the rows. */
+async function* nearest(
+  addon: () => SearchEngine,
+  all: Embeddings,
+  k: number,
+  { queryChunkSize = 5000, corpusChunkSize = 100_000, scoreFunction, signal }: ParaphraseMiningEmbeddingsOptions,
+): AsyncGenerator<Block> {
+  const [count, dim] = all.shape
+  const metric = metricOf(scoreFunction)
+  const part = (first: number, size: number) => {
+    const end = Math.min(first + size, count)
+    return embeddings(all.data.subarray(first * dim, end * dim), end - first, dim)
+  }
+  if (count <= corpusChunkSize) {
+    yield* searchBlocks(addon, all, all, { k, metric, rowsPerJob: queryChunkSize, signal })
+    return
+  }
+  const step = Math.max(1, Math.min(queryChunkSize, Math.floor(LIST_ENTRIES / k)))
+  for (let first = 0; first < count; first += step) {
+    const queries = part(first, step)
+    const hits = new TopHits(queries, metric, k, addon)
+    for (let start = 0; start < count; start += corpusChunkSize) {
+      await hits.add(part(start, corpusChunkSize), start, signal)
+    }
+    yield { first, rows: queries.shape[0], k, scores: hits.scores, indices: hits.documents }
+  }
+}
+
+/** All pairs of the heap, best first, equal scores by rising numbers. */
 async function drain(heap: PairHeap, turns: Turns): Promise<MinedPair[]> {
-  const seen = new PairSet(heap.size)
-  const scores = new Float32Array(heap.size)
-  const pairs = new Int32Array(2 * heap.size)
-  let count = 0
+  const rising: MinedPair[] = []
   while (heap.size > 0) {
     const { score, i, j } = heap.pop()
+    rising.push([score, i, j])
     if (turns.isOver) await turns.give()
-    if (!seen.add(Math.min(i, j), Math.max(i, j))) continue
-    scores[count] = score
-    pairs[2 * count] = Math.min(i, j)
-    pairs[2 * count + 1] = Math.max(i, j)
-    count++
   }
-  // Backwards by runs of equal scores, whose order stays: what a stable sort would give.
-  const falling: MinedPair[] = []
-  for (let end = count; end > 0; ) {
-    let start = end - 1
-    while (start > 0 && scores[start - 1] === scores[end - 1]) start--
-    for (let at = start; at < end; at++) {
-      falling.push([scores[at]!, pairs[2 * at]!, pairs[2 * at + 1]!])
-      if (turns.isOver) await turns.give()
-    }
-    end = start
-  }
-  return falling
+  return rising.reverse()
 }
 
 function checkSearch(options: ParaphraseMiningEmbeddingsOptions): void {

@@ -24,9 +24,9 @@ export interface QuantizedEmbeddings<P extends Precision = Precision> {
 }
 
 export interface QuantizeOptions {
-  /** For `int8` and `uint8`: least and greatest value of each dimension, [2, dim]. */
+  /** For `int8` and `uint8`, refused with the others: least and greatest value of each dimension, [2, dim]. */
   ranges?: EmbeddingsLike
-  /** For `int8` and `uint8` without `ranges`: rows from which those are taken. Default: the embeddings themselves. */
+  /** For the same without `ranges`: rows from which those are taken. Default: the embeddings themselves, which must be more than one. */
   calibrationEmbeddings?: EmbeddingsLike
 }
 
@@ -44,7 +44,8 @@ const STRIDE = 2 ** 15
  * ranges. The arithmetic is in float32, so bytes are equal to those of the reference.
  * @param rows [n, dim]
  * Source: sentence-transformers `util.quantize_embeddings`.
- * @throws SentenceTorchError ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION
+ * @throws SentenceTorchError ERR_INVALID_ARGUMENT (shapes; `int8` or `uint8` of one row without ranges or calibration; ranges or
+ * calibration for another precision, which would have no effect), ERR_UNKNOWN_OPTION
  */
 export async function quantizeEmbeddings<P extends Precision>(
   rows: EmbeddingsLike,
@@ -110,10 +111,14 @@ async function rangesOf(
     if (!own && (rows === 0 || from[0]!.shape[1] !== dim)) {
       throw wrongShape('calibrationEmbeddings', `rows of ${dim}`, from[0]!.shape)
     }
+    if (own && rows === 1) {
+      const message = `One embedding has no ranges for ${precision}: pass ranges, or calibrationEmbeddings of many texts`
+      throw new SentenceTorchError('ERR_INVALID_ARGUMENT', message)
+    }
     if (own && rows > 0 && rows < ENOUGH_ROWS) {
       process.emitWarning(
-        `The ranges of ${precision} are taken from ${rows} embedding${rows === 1 ? '' : 's'}; they are more stable with ` +
-          'calibrationEmbeddings, or with ranges of more',
+        `The ranges of ${precision} are taken from ${rows} embeddings; they are more stable with calibrationEmbeddings, or ` +
+          'with ranges of more',
         'SentenceTorchWarning',
       )
     }

@@ -11,6 +11,9 @@ export function cosSim(a: EmbeddingsLike, b: EmbeddingsLike): Embeddings {
   return similarityMatrix('cosine', a, b)
 }
 
+/** `cosSim` by its older name. Source: `util.pytorch_cos_sim`. */
+export const pytorchCosSim = cosSim
+
 /** Dot product of every row of `a` with every row of `b`: [rows of a, rows of b]. Source: `util.dot_score`. */
 export function dotScore(a: EmbeddingsLike, b: EmbeddingsLike): Embeddings {
   return similarityMatrix('dot', a, b)

@@ -22,6 +22,7 @@ export {
   pairwiseDotScore,
   pairwiseEuclideanSim,
   pairwiseManhattanSim,
+  pytorchCosSim,
 } from './score-function.js'
 export { semanticSearch } from './semantic-search.js'
 

@@ -1,28 +1,41 @@
-import { type DataSource, isDataStream, isDataset } from '../data/feed.js'
+import { type DataSource, isDataStream, isDataset, sourcesOf } from '../data/feed.js'
 import { fromNative, invalidArgument, SentenceTorchError } from '../errors.js'
 import { isSystemError, rescued } from '../io/rescue.js'
 import { loadAddon } from '../native/load.js'
-import type { NativeTrainer } from '../native/types.js'
+import type { NativeTrainer, TrainerSpec } from '../native/types.js'
 import { checkOptions, type NotBuilt } from '../options.js'
 import { resolveArguments, type TrainingArguments } from './arguments.js'
 import { checkCallbacks, emitInitEnd } from './callback-list.js'
-import { newControl, newState, type TrainerCallback } from './callbacks.js'
+import { type LogRecord, newControl, newState, type TrainerCallback, type TrainerState } from './callbacks.js'
+import { NamesOfArguments } from './check-names.js'
+import { evaluatorOf } from './evaluator-choice.js'
 import { type TrainingEvent, trainingEvents } from './events.js'
 import { Gate } from './gate.js'
 import { type LossChoice, LossSet } from './loss-set.js'
-import { checkLossTensors } from './loss-tensors.js'
+import { checkLossTensors, type LossTensors } from './loss-tensors.js'
 import { optimizerSpec } from './optimizer.js'
 import { precisionWarnings, trainingPrecision } from './precision.js'
 import { Timings } from './reporting/timings.js'
-import type { TrainResult } from './result.js'
+
+import { TrainingAbortedError, type TrainResult } from './result.js'
 import type { TrainingRun } from './run.js'
-import type { BaseLoss, BaseTrainerOptions, TrainableModel, TrainerKind, TrainOptions } from './trainer-kind.js'
+import type { SessionParts, TrainerSession } from './session.js'
+import type {
+  BaseLoss,
+  BaseTrainerOptions,
+  EvaluateOptions,
+  EvaluatorOf,
+  TrainableModel,
+  TrainerKind,
+  TrainOptions,
+} from './trainer-kind.js'
 
 export type {
   BaseLoss,
   BaseTrainerOptions,
   BatchMakerParts,
   BatchMaking,
+  EvaluateOptions,
   EvaluatorOf,
   TrainableModel,
   TrainerKind,
@@ -51,7 +64,12 @@ export abstract class BaseTrainer<M extends TrainableModel, L extends BaseLoss> 
   readonly #options: BaseTrainerOptions<M, L>
   readonly #kind: TrainerKind<M, L>
   readonly #losses: LossSet<L>
+  readonly #evaluator: EvaluatorOf<M> | undefined
+  readonly #names: NamesOfArguments
   readonly #gate = new Gate()
+  #state = newState()
+  /** What the last training left of the losses' own parameters. */
+  #lossTensors: LossTensors | undefined
 
   protected constructor(options: BaseTrainerOptions<M, L>, kind: TrainerKind<M, L>) {
     checkOptions(kind.name, options, OPTIONS, PLANNED_OPTIONS)
@@ -60,26 +78,35 @@ export abstract class BaseTrainer<M extends TrainableModel, L extends BaseLoss> 
     this.model = options.model
     this.args = resolveArguments(options.args)
     checkParts(options, kind)
+    this.#evaluator = options.evaluator === undefined ? undefined : evaluatorOf(options.evaluator)
     this.loss = options.loss ?? kind.defaultLoss(options.model)
     this.#losses = new LossSet(this.loss)
-    const { trainDataset, evalDataset, evaluator } = options
+    this.#losses.checkModel(options.model)
+    const { trainDataset, evalDataset } = options
     const warnings = [
       ...precisionWarnings(this.args, this.model, () => loadAddon().runtime()),
       ...this.#checkData(trainDataset, 'trainDataset'),
     ]
     if (evalDataset) warnings.push(...this.#checkData(evalDataset, 'evalDataset'))
-    if (this.args.evalStrategy === 'no' && !this.args.evalOnStart && (evalDataset || evaluator)) {
-      warnings.push("evalDataset and evaluator are not used during training, because evalStrategy is 'no'")
-    }
-    if ((this.args.evalStrategy !== 'no' || this.args.evalOnStart) && !evalDataset && !evaluator) {
+    const sources = [trainDataset, ...(evalDataset ? [evalDataset] : [])]
+    const names = sources.flatMap((source) => sourcesOf(source).map(([name]) => name))
+    this.#losses.checkUsed(names)
+    kind.checkArguments?.(this.args, names)
+    this.#names = new NamesOfArguments(this.args, { trainDataset, evalDataset }, kind.byColumn)
+    if ((this.args.evalStrategy !== 'no' || this.args.evalOnStart) && !evalDataset && !this.#evaluator) {
       throw new SentenceTorchError(
         'ERR_INVALID_ARGUMENT',
         `evalStrategy is '${this.args.evalStrategy}'${this.args.evalOnStart ? ' with evalOnStart' : ''}, but there is ` +
           'neither an evalDataset nor an evaluator',
       )
     }
-    for (const warning of warnings) process.emitWarning(warning, 'SentenceTorchWarning')
-    emitInitEnd(options.callbacks ?? [], { args: this.args, state: newState(), control: newControl() })
+    warn(warnings)
+    emitInitEnd(options.callbacks ?? [], { args: this.args, state: this.state, control: newControl() })
+  }
+
+  /** Where training stands, or where the last one ended: `globalStep`, `epoch`, `logHistory`, `bestMetric`, … */
+  get state(): Readonly<TrainerState> {
+    return this.#state
   }
 
   /**
@@ -112,6 +139,40 @@ export abstract class BaseTrainer<M extends TrainableModel, L extends BaseLoss> 
     })
   }
 
+  /**
+   * Evaluates the model as it is: the loss over `evalDataset`, and the evaluator. The record goes to callbacks, progress and
+   * `state.logHistory`. With several datasets the evaluator runs once, and its metrics are named `eval_…`. Parameters that
+   * losses own are those of the last training, else of the option `lossTensors`, else random.
+   * @returns `eval_loss` (`eval_<name>_loss` by name), the evaluator's metrics with `eval_` in front, runtime, `epoch`
+   * @throws ERR_INVALID_ARGUMENT with neither a dataset nor an evaluator; ERR_BUSY while the model is being trained
+   */
+  async evaluate(options: EvaluateOptions = {}): Promise<LogRecord> {
+    checkOptions('evaluate', options, ['evalDataset', 'signal'])
+    const { evalDataset = this.#options.evalDataset, signal } = options
+    if (evalDataset === undefined && this.#evaluator === undefined) {
+      throw invalidArgument('evalDataset', 'a dataset, or an evaluator of the trainer,', undefined)
+    }
+    if (options.evalDataset !== undefined) {
+      checkSource('evalDataset', evalDataset)
+      warn(this.#checkData(options.evalDataset, 'evalDataset'))
+    }
+    const { callbacks = [], lossTensors } = this.#options
+    const parts = { args: { ...this.args, reportTo: 'none' as const }, signal, callbacks }
+    const context = { args: this.args, state: this.#state, control: newControl() }
+    try {
+      return await this.#inSession({ ...parts, lossTensors: this.#lossTensors ?? lossTensors }, (session) =>
+        session.evaluate(evalDataset, context),
+      )
+    } catch (error) {
+      throw await this.#rescued(error)
+    }
+  }
+
+  /** Saves the model, as `model.save(path)` does. @param path default: `outputDir` */
+  async saveModel(path: string = this.args.outputDir): Promise<void> {
+    await this.model.save(path)
+  }
+
   /** Lets the running step end and waits then, until {@link resume}. Before `train()`: it waits before its first step. */
   pause(): void {
     this.#gate.close()
@@ -124,56 +185,90 @@ export abstract class BaseTrainer<M extends TrainableModel, L extends BaseLoss> 
 
   async #train(options: TrainOptions, callbacks: readonly TrainerCallback[]): Promise<TrainResult> {
     const { signal } = options
-    const { progress = process.stdout } = this.#options
-    // Who only encodes does not load them.
-    const [{ trainOrAbort }, { Reporting }, { TrainerSession }] = await Promise.all([
-      import('./loop.js'),
-      import('./reporting/reporting.js'),
-      import('./session.js'),
-    ])
-    const reporting = new Reporting(this.args, progress)
-    const native = this.#nativeTrainer()
-    const session = new TrainerSession({
-      ...this.#options,
-      args: this.args,
-      given: this.#options.args ?? {},
-      kind: this.#kind,
-      losses: this.#losses,
-      native,
-      signal,
-      callbacks: [...callbacks, ...reporting.callbacks],
-      say: (text) => reporting.say(text),
-      timings: this.args.logTimings ? new Timings() : undefined,
-      gate: this.#gate,
-    })
+    const { trainOrAbort } = await import('./loop.js')
+    const { lossTensors } = this.#options
     let run: TrainingRun | undefined
-    try {
+    const work = async (session: TrainerSession<M, L>) => {
+      run = await session.begin(options.resumeFromCheckpoint ?? this.args.resumeFromCheckpoint)
+      this.#state = run.state
       try {
-        run = await session.begin(options.resumeFromCheckpoint ?? this.args.resumeFromCheckpoint)
-        return await trainOrAbort(run, signal)
-      } finally {
-        await session.close()
-        await native.dispose()
-        await reporting.close()
+        const result = await trainOrAbort(run, signal)
+        this.#lossTensors = result.lossTensors
+        return result
+      } catch (error) {
+        if (error instanceof TrainingAbortedError) this.#lossTensors = error.result.lossTensors
+        throw error
       }
+    }
+    try {
+      return await this.#inSession({ args: this.args, signal, callbacks, lossTensors }, work)
     } catch (error) {
-      // A full disk is first met by whoever writes next: a checkpoint, an evaluator, the log.
-      if (!isSystemError(error) || !run?.state.globalStep) throw error
-      const { outputDir } = this.args
-      throw await rescued(error, 'Training ended before the model was saved', (folder) => {
-        return this.model.writeFiles(folder, outputDir)
-      })
+      throw run ? await this.#rescued(error) : error
     }
   }
 
-  #nativeTrainer(): NativeTrainer {
+  /** A full disk is first met by whoever writes next: a checkpoint, an evaluator, the log. @returns the error to be thrown */
+  async #rescued(error: unknown): Promise<unknown> {
+    if (!isSystemError(error) || this.#state.globalStep === 0) return error
+    return rescued(error, 'A file could not be written before the trained model was saved', (folder) => {
+      return this.model.writeFiles(folder, this.args.outputDir)
+    })
+  }
+
+  /** Does `work` with an engine's trainer and with everything that shows the log. */
+  async #inSession<T>(
+    parts: Pick<SessionParts<M, L>, 'args' | 'signal' | 'callbacks' | 'lossTensors'>,
+    work: (session: TrainerSession<M, L>) => Promise<T>,
+  ): Promise<T> {
+    const { args, callbacks } = parts
+    const { progress = process.stdout } = this.#options
+    // Who only encodes does not load them.
+    const [{ PretrainedLosses }, { Reporting }, { TrainerSession }] = await Promise.all([
+      import('./pretrained.js'),
+      import('./reporting/reporting.js'),
+      import('./session.js'),
+    ])
+    const reporting = new Reporting(args, progress)
+    const pretrained = await PretrainedLosses.open(this.#kind, this.model, this.#losses)
+    let native: NativeTrainer
+    try {
+      native = this.#nativeTrainer(pretrained.specs)
+    } catch (error) {
+      await pretrained.close()
+      throw error
+    }
+    const session = new TrainerSession({
+      ...this.#options,
+      ...parts,
+      evaluator: this.#evaluator,
+      given: this.#options.args ?? {},
+      kind: this.#kind,
+      losses: this.#losses,
+      names: this.#names,
+      pretrained,
+      native,
+      callbacks: [...callbacks, ...reporting.callbacks],
+      say: (text) => reporting.say(text),
+      timings: args.logTimings ? new Timings() : undefined,
+      gate: this.#gate,
+    })
+    try {
+      return await work(session)
+    } finally {
+      await pretrained.close()
+      await session.close()
+      await native.dispose()
+      await reporting.close()
+    }
+  }
+
+  #nativeTrainer(losses: TrainerSpec['losses']): NativeTrainer {
     const { args, model } = this
-    const { embeddingDimension } = model.encoder
     const precision = trainingPrecision(args.bf16, model)
     const { Trainer } = loadAddon()
     try {
       return new Trainer(model.encoder, {
-        losses: this.#losses.all.map(({ name, loss }) => ({ name, spec: loss.spec(embeddingDimension, model.config) })),
+        losses,
         optimizer: optimizerSpec(args),
         weightDecay: args.weightDecay,
         maxGradNorm: args.maxGradNorm,
@@ -203,17 +298,18 @@ export abstract class BaseTrainer<M extends TrainableModel, L extends BaseLoss> 
   }
 }
 
+function warn(warnings: readonly string[]): void {
+  for (const warning of warnings) process.emitWarning(warning, 'SentenceTorchWarning')
+}
+
 function checkParts<M extends TrainableModel, L extends BaseLoss>(
   options: BaseTrainerOptions<M, L>,
   kind: TrainerKind<M, L>,
 ): void {
-  const { model, trainDataset, evalDataset, evaluator, callbacks, lossTensors } = options
+  const { model, trainDataset, evalDataset, callbacks, lossTensors } = options
   if (!kind.isModel(model)) throw invalidArgument('model', kind.modelName, model)
   checkSource('trainDataset', trainDataset)
   if (evalDataset !== undefined) checkSource('evalDataset', evalDataset)
-  if (evaluator !== undefined && typeof evaluator?.evaluate !== 'function') {
-    throw invalidArgument('evaluator', 'an object with the method evaluate', evaluator)
-  }
   checkLossTensors(lossTensors)
   checkCallbacks(callbacks)
 }

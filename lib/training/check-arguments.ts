@@ -1,6 +1,6 @@
 import { checkBatchSampler } from '../data/samplers/index.js'
 import { invalidArgument, SentenceTorchError } from '../errors.js'
-import { checkInteger, checkOneOf, checkType } from '../options.js'
+import { checkInteger, checkOneOf, checkType, isPlainObject } from '../options.js'
 import type { TrainingArguments } from './arguments.js'
 import { optimizerSpec } from './optimizer.js'
 import { PLANNED_SCHEDULERS } from './planned-arguments.js'
@@ -71,8 +71,8 @@ export function scheduleOf({ lrSchedulerType, lrSchedulerKwargs, learningRate }:
 }
 
 function checkSamplers({ batchSampler }: TrainingArguments): void {
-  const byDataset = typeof batchSampler === 'object' && batchSampler !== null
-  for (const choice of byDataset ? Object.values(batchSampler) : [batchSampler]) checkBatchSampler(choice)
+  const choices = isPlainObject(batchSampler) ? Object.values(batchSampler) : [batchSampler]
+  for (const choice of choices) checkBatchSampler(choice)
 }
 
 function checkMaps(args: TrainingArguments): void {
@@ -81,13 +81,13 @@ function checkMaps(args: TrainingArguments): void {
   const isLength = (value: number) => Number.isInteger(value) && value >= 1
   if (typeof args.maxSeqLength === 'number') check(args, 'maxSeqLength', 'a whole number of at least 1', isLength)
   else checkNumbers('maxSeqLength', args.maxSeqLength, 'a whole number of at least 1', isLength)
-  if (!Array.isArray(args.freeze)) throw invalidArgument('freeze', 'an array of regular expressions', args.freeze)
-  for (const pattern of args.freeze) {
+  const frozen = [args.freeze].flat()
+  for (const pattern of frozen) {
     if (typeof pattern !== 'string' && !(pattern instanceof RegExp)) {
-      throw invalidArgument('freeze', 'an array of regular expressions (texts or RegExp)', pattern)
+      throw invalidArgument('freeze', 'a regular expression (a text or a RegExp) or an array of them', pattern)
     }
   }
-  for (const pattern of [...Object.keys(args.learningRateMapping), ...args.freeze]) {
+  for (const pattern of [...Object.keys(args.learningRateMapping), ...frozen]) {
     try {
       new RegExp(pattern)
     } catch (cause) {
@@ -154,8 +154,8 @@ function checkText(name: string, value: unknown, expected: string): void {
 
 function checkNumbers(name: string, value: unknown, expected: string, fits: (value: number) => boolean): void {
   if (value === null) return
-  if (typeof value !== 'object' || Array.isArray(value)) throw invalidArgument(name, 'an object of numbers', value)
-  for (const [key, entry] of Object.entries(value as object)) {
+  if (!isPlainObject(value)) throw invalidArgument(name, 'an object of numbers', value)
+  for (const [key, entry] of Object.entries(value)) {
     if (typeof entry !== 'number' || !fits(entry)) throw invalidArgument(`${name}.${key}`, expected, entry)
   }
 }

@@ -36,7 +36,10 @@ export function checkData(dataset: Dataset, loss: Loss, which: string): string |
   if (dataset.labelColumn === undefined) {
     if (texts.length >= (loss.requirements.labelsOptionalFrom ?? Infinity)) return undefined
     throw invalidData(
-      `${loss.type} needs a label column named label, labels, score or scores; ${which} has only ${texts.join(', ')}`,
+      `${loss.type} needs a label column named label, labels, score or scores; ${which} has only ${texts.join(', ')}` +
+        (texts.length < 2
+          ? ''
+          : '. For texts that belong together, without labels, take MultipleNegativesRankingLoss as loss'),
     )
   }
   checkLabels(dataset, loss, which)

@@ -36,6 +36,11 @@ function kindOf(model: CrossEncoder | undefined): TrainerKind<CrossEncoder, Cros
     isModel: (value) => typeof (value as CrossEncoder | undefined)?.predict === 'function',
     modelName: 'a CrossEncoder',
     defaultLoss: ({ numLabels }) => (numLabels === 1 ? new BinaryCrossEntropyLoss() : new CrossEntropyLoss()),
+    byColumn: false,
+    checkArguments: ({ maxSeqLength, prompts }, datasets) => {
+      lengthOf(maxSeqLength)
+      for (const name of datasets) promptOf(prompts, name)
+    },
     checkData: (dataset, loss, which) => checkPairData(dataset, loss, which, model!.numLabels),
     batchMaker,
     modelFacts: () => ({ isNormalized: false, isClassifier: true }),

@@ -5,7 +5,7 @@ import type { EvaluationContext, EvaluationResult } from '../evaluation/evaluato
 import type { NativeTrainer } from '../native/types.js'
 import type { TrainingArguments } from './arguments.js'
 import { type BatchSource, batchGroups, type TrainBatch } from './batches.js'
-import type { LogRecord, TrainerState } from './callbacks.js'
+import { type CallbackContext, emit, type LogRecord, type TrainerCallback, type TrainerState } from './callbacks.js'
 import { LossMean } from './loss-mean.js'
 import { runningEvaluation } from './reporting/messages.js'
 import { roundTo } from './result.js'
@@ -30,7 +30,7 @@ export interface EvaluationData {
   rows?: number | undefined
 }
 
-export interface EvaluationRecord {
+interface EvaluationRecord {
   /** For `onEvaluate`. */
   metrics: LogRecord
   /** For the log: also with the components of the loss, where there is a plain `eval_loss`. */
@@ -42,10 +42,10 @@ export interface EvaluationRecord {
  * `eval_` in front (in the first alone), and how long it took.
  * Source: sentence-transformers `BaseTrainer.evaluation_loop` and `log`.
  */
-export async function* evaluationRecords(
+async function* evaluationRecords(
   parts: EvaluationParts,
   state: Readonly<TrainerState>,
-  onBatch: () => Promise<void> = async () => {},
+  onBatch: () => Promise<void>,
 ): AsyncGenerator<EvaluationRecord, void, undefined> {
   const { args, evalData = [], evaluate, signal } = parts
   const datasets = evalData.length === 0 ? [undefined] : evalData
@@ -78,6 +78,35 @@ export async function* evaluationRecords(
   }
 }
 
+/**
+ * Evaluates, and tells the log and the callbacks.
+ * @returns the metrics of all datasets together
+ */
+export async function evaluateAndTell(
+  parts: EvaluationParts & { callbacks: readonly TrainerCallback[] },
+  context: CallbackContext,
+): Promise<LogRecord> {
+  const { callbacks } = parts
+  const all: LogRecord = {}
+  const onBatch = () => emit(callbacks, 'onPredictionStep', context)
+  for await (const { metrics, record } of evaluationRecords(parts, context.state, onBatch)) {
+    await tellRecord(record, callbacks, context)
+    await emit(callbacks, 'onEvaluate', metrics, context)
+    Object.assign(all, metrics)
+  }
+  return all
+}
+
+/** Puts a record into the history and tells the callbacks. */
+export async function tellRecord(
+  record: LogRecord,
+  callbacks: readonly TrainerCallback[],
+  context: CallbackContext,
+): Promise<void> {
+  context.state.logHistory.push({ ...record, step: context.state.globalStep })
+  await emit(callbacks, 'onLog', record, context)
+}
+
 async function evaluationLoss({ native, signal }: EvaluationParts, data: BatchSource, onBatch: () => Promise<void>) {
   const components = new Map<string, LossMean>()
   let sum = 0
@@ -92,7 +121,7 @@ async function evaluationLoss({ native, signal }: EvaluationParts, data: BatchSo
     batches++
     for (const [name, component] of Object.entries(value.components)) {
       const mean = components.get(name) ?? new LossMean()
-      mean.add({ loss: component, batches: 1 })
+      mean.add(component, 1)
       components.set(name, mean)
     }
     await onBatch()

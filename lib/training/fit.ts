@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import type { LegacyDataLoader } from '../data/legacy/training-data.js'
 import { invalidArgument, SentenceTorchError } from '../errors.js'
 import type { EvaluationContext, EvaluationResult, Evaluator } from '../evaluation/evaluator.js'
+import { primaryValue } from '../evaluation/primary-value.js'
 import type { Loss } from '../losses/loss.js'
 import { SentenceTransformer } from '../models/sentence-transformer.js'
 import { checkInteger, checkOneOf, checkOptions, checkType } from '../options.js'
@@ -82,8 +83,8 @@ const OPTIONS = [
  * Trains as `SentenceTransformer.fit` of sentence-transformers before version 3 did, with its defaults; a thin layer over
  * {@link SentenceTransformerTrainer}, which can do more. Also `model.fit(options)`.
  *
- * Otherwise than in Python 6.0.1, the parameters that losses own are trained, and the schedule reaches its end with the last
- * step also with several objectives (there after the steps of one of them).
+ * As in Python the parameters that losses own are trained, and the schedule counts the steps of all objectives. There it ends
+ * early where the last batch of an epoch is not full.
  *
  * Source: sentence-transformers `sentence_transformer/fit_mixin`.
  * @deprecated Use {@link SentenceTransformerTrainer}.
@@ -206,7 +207,7 @@ function keepingBest(
   let best: number | undefined
   return async (context) => {
     const result = await evaluator.evaluate(model, context)
-    const score = result.metrics[result.primaryMetric]!
+    const score = primaryValue(result)
     const { greaterIsBetter = true } = evaluator as { greaterIsBetter?: boolean }
     if (best === undefined || (greaterIsBetter ? score > best : score < best)) {
       best = score

@@ -1,5 +1,5 @@
 export type { IntervalStrategy, SaveStrategy, TrainingArguments } from './arguments.js'
-export type { BaseTrainerOptions, EvaluatorOf, TrainOptions } from './base-trainer.js'
+export type { BaseTrainerOptions, EvaluateOptions, EvaluatorOf, TrainOptions } from './base-trainer.js'
 export type {
   CallbackContext,
   CallbackState,
@@ -11,6 +11,7 @@ export type {
 export { type CrossEncoderFitOptions, fitCrossEncoder } from './cross-encoder-fit.js'
 export { CrossEncoderTrainer, type CrossEncoderTrainerOptions } from './cross-encoder-trainer.js'
 export { EarlyStoppingCallback, type EarlyStoppingOptions } from './early-stopping.js'
+export type { EvaluationNumbers, EvaluatorChoice } from './evaluator-choice.js'
 export type { TrainingEvent } from './events.js'
 export { type FitOptions, fitSentenceTransformer } from './fit.js'
 export type { TrainingWarning, WarningCode } from './health/warning.js'

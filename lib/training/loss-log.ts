@@ -22,17 +22,23 @@ export class LossLog {
   #skippedSinceLog = 0
   #loggedStep = 0
 
-  /** Mean loss of all batches; NaN when there was none. */
+  /** Mean loss of all optimiser steps; NaN when there was none. */
   get mean(): number {
     return this.#all.value
   }
 
+  /**
+   * Losses are means over optimiser steps, each of which is the mean of its batches, as in transformers; what losses log beside
+   * their value is a mean over batches, as in sentence-transformers.
+   * @param report of steps that have equally many batches each
+   */
   gather(report: StepReport): void {
-    this.#sinceLog.add(report)
-    this.#all.add(report)
+    const steps = report.batches === 0 ? 0 : report.updates + report.skipped
+    this.#sinceLog.add(report.loss, steps)
+    this.#all.add(report.loss, steps)
     for (const [name, value] of Object.entries(report.components)) {
       const mean = this.#components.get(name) ?? new LossMean()
-      mean.add({ loss: value, batches: report.batches })
+      mean.add(value, report.batches)
       this.#components.set(name, mean)
     }
     this.#gradNorm = report.gradNorm

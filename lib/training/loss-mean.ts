@@ -1,39 +1,39 @@
-import type { StepReport } from '../native/types.js'
-
 /** As it stands in a checkpoint. */
 export interface SavedMean {
   sum: number
-  batches: number
+  /** How many values: of the loss optimiser steps, of what a loss logs beside its value batches. */
+  count: number
   reported: boolean
 }
 
-/** Mean of the losses of many batches, from the means that reports bring. */
+/** Mean of many values, from the means that reports bring. */
 export class LossMean {
   /** Whether there was any report, be it without a finite loss. */
   reported = false
   #sum = 0
-  #batches = 0
+  #count = 0
 
-  add({ loss, batches }: Pick<StepReport, 'loss' | 'batches'>): void {
+  /** @param count how many values `mean` stands for */
+  add(mean: number, count: number): void {
     this.reported = true
-    if (batches === 0) return
-    this.#sum += loss * batches
-    this.#batches += batches
+    if (count === 0) return
+    this.#sum += mean * count
+    this.#count += count
   }
 
   /** NaN without a finite loss. */
   get value(): number {
-    return this.#sum / this.#batches
+    return this.#sum / this.#count
   }
 
   save(): SavedMean {
-    return { sum: this.#sum, batches: this.#batches, reported: this.reported }
+    return { sum: this.#sum, count: this.#count, reported: this.reported }
   }
 
-  static restore({ sum, batches, reported }: SavedMean): LossMean {
+  static restore({ sum, count, reported }: SavedMean): LossMean {
     const mean = new LossMean()
     mean.#sum = sum
-    mean.#batches = batches
+    mean.#count = count
     mean.reported = reported
     return mean
   }

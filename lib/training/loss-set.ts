@@ -1,10 +1,13 @@
 import { invalidArgument, SentenceTorchError } from '../errors.js'
+import { modelsOf } from '../losses/arguments.js'
+import type { PretrainedFacts } from '../losses/loss.js'
 import type { ConfigObject, LossSpec } from '../native/types.js'
+import { checkNames, isPlainObject } from '../options.js'
 
 /** What the trainer needs of a loss, whatever the kind of model. */
 export interface TrainableLoss {
   readonly type: string
-  spec(embeddingDimension: number, config: ConfigObject): LossSpec
+  spec(embeddingDimension: number, config: ConfigObject, pretrained?: PretrainedFacts): LossSpec
 }
 
 /** One loss for all datasets, or one for every dataset by its name. */
@@ -38,6 +41,29 @@ export class LossSet<L extends TrainableLoss> {
     return this.all[this.indexOf(name)]!.loss
   }
 
+  /** @throws ERR_INVALID_ARGUMENT for a loss that was made for another model */
+  checkModel(model: object): void {
+    for (const { name, loss } of this.all) {
+      if (modelsOf(loss).every((own) => own === model)) continue
+      throw new SentenceTorchError(
+        'ERR_INVALID_ARGUMENT',
+        `${loss.type}${name === '' ? '' : ` of ${name}`} was made with another model than the trainer's: give it the ` +
+          'same one, or none',
+      )
+    }
+  }
+
+  /** @throws ERR_INVALID_ARGUMENT for a loss of a dataset that is not there @param names of all datasets */
+  checkUsed(names: readonly string[]): void {
+    if (this.#single) return
+    checkNames(
+      'loss',
+      this.all.map(({ name }) => name),
+      'dataset',
+      names,
+    )
+  }
+
   /**
    * @param names of the datasets; undefined for a single one without a name
    * @throws ERR_INVALID_ARGUMENT when losses by name meet a single dataset or a dataset without a loss
@@ -65,8 +91,7 @@ function isLoss<L>(value: unknown): value is L {
 }
 
 function checkRecord<L>(value: unknown): Record<string, L> {
-  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
-  if (!isObject || Object.keys(value).length === 0) {
+  if (!isPlainObject(value) || Object.keys(value).length === 0) {
     throw invalidArgument('loss', 'a loss, such as new losses.CoSENTLoss(), or an object of losses by dataset', value)
   }
   for (const [name, loss] of Object.entries(value)) {

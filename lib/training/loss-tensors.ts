@@ -4,6 +4,7 @@ import { fromNative, invalidArgument, SentenceTorchError } from '../errors.js'
 import { openSafetensors, writeSafetensors } from '../io/safetensors.js'
 import type { Loss } from '../losses/loss.js'
 import type { NativeTrainer, TensorInfo, TensorRange } from '../native/types.js'
+import { isPlainObject } from '../options.js'
 
 export interface LossTensor {
   readonly shape: readonly number[]
@@ -60,18 +61,12 @@ export async function loadLossTensors(
   }
 }
 
-/** Gives parameters of losses the values that they are to start from, where those are not random. */
+/** Gives the parameters of losses in TypeScript their initial values. */
 export async function loadInitialParameters(
-  native: Pick<NativeTrainer, 'tensors' | 'load'>,
-  losses: readonly { name: string; loss: Pick<Loss, 'computed' | 'initialTensors'> }[],
+  native: Pick<NativeTrainer, 'load'>,
+  losses: readonly { name: string; loss: Pick<Loss, 'computed'> }[],
 ): Promise<void> {
-  const owned = new Set(ownedTensors(native).map(({ name }) => name))
   for (const { name: dataset, loss } of losses) {
-    // A checkpoint may hold more than the loss owns: what is tied to the model is the model's.
-    for (const [name, { data }] of Object.entries((await loss.initialTensors?.()) ?? {})) {
-      const full = (dataset === '' ? '' : `${dataset}.`) + name
-      if (owned.has(full)) await forRanges(PREFIX + full, data, 'Trainer.load', (range) => native.load([range]))
-    }
     for (const [name, { shape, init = 0 }] of Object.entries(loss.computed?.parameters ?? {})) {
       const data = typeof init === 'number' ? new Float32Array(elements(shape)).fill(init) : init
       const full = PREFIX + (dataset === '' ? '' : `${dataset}.`) + name
@@ -130,7 +125,7 @@ export function checkLossTensors(given: unknown): void {
     const { shape, data } = (tensor ?? {}) as Partial<LossTensor>
     return Array.isArray(shape) && data instanceof Float32Array
   }
-  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+  if (!isPlainObject(given)) {
     throw invalidArgument('lossTensors', 'tensors by name, or the path of a loss.safetensors', given)
   }
   for (const [name, tensor] of Object.entries(given)) {

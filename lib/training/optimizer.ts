@@ -1,6 +1,6 @@
 import { invalidArgument, SentenceTorchError } from '../errors.js'
 import type { OptimizerSpec } from '../native/types.js'
-import { checkOneOf, checkOptions, checkPositive } from '../options.js'
+import { checkOneOf, checkOptions, checkPositive, isPlainObject } from '../options.js'
 import type { TrainingArguments } from './arguments.js'
 
 const OPTIMIZERS = ['adamw_torch', 'adamw_torch_fused', 'sgd', 'rmsprop'] as const
@@ -43,7 +43,7 @@ export function optimizerSpec(args: OptimizerArguments): OptimizerSpec {
 /** An object, or Python's `key=value,key=value`. */
 function parseOptimArgs(given: TrainingArguments['optimArgs']): Record<string, number> {
   if (given === null) return {}
-  if (typeof given === 'object' && !Array.isArray(given)) return { ...given }
+  if (isPlainObject(given)) return { ...given } as Record<string, number>
   if (typeof given !== 'string') throw invalidArgument('optimArgs', 'an object of numbers', given)
   const pairs = given.replaceAll(' ', '').split(',').filter(Boolean)
   return Object.fromEntries(

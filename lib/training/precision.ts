@@ -14,7 +14,7 @@ export function trainingPrecision(bf16: boolean, model: Pick<Computes, 'dtype'>)
 }
 
 /**
- * Warnings where `bf16` makes training slower, and where `fp16` does nothing.
+ * A warning where `bf16` makes training slower.
  * @throws ERR_NOT_IMPLEMENTED for `fp16` on another device than the CPU
  */
 export function precisionWarnings(
@@ -28,7 +28,6 @@ export function precisionWarnings(
       `fp16 is not built for ${model.device}; use bf16, which is as fast and needs no loss scaling`,
     )
   }
-  if (fp16) return ['fp16: there is no float16 on the CPU; training runs in float32']
   if (trainingPrecision(bf16, model) === undefined || model.device !== 'cpu') return []
   if (runtime().fastDTypes.includes('bfloat16')) return []
   return ['bf16: this processor has neither AMX nor AVX512-BF16, so bfloat16 is emulated and slower than float32']

@@ -1,4 +1,5 @@
 import { invalidArgument, SentenceTorchError } from '../errors.js'
+import { isPlainObject } from '../options.js'
 
 /** One prompt for all texts; prompts by column; by dataset; or by dataset and column. */
 export type TrainingPrompts =
@@ -9,12 +10,10 @@ export type TrainingPrompts =
 /** @throws ERR_INVALID_ARGUMENT */
 export function checkPrompts(prompts: unknown): asserts prompts is TrainingPrompts | null {
   if (prompts === null || typeof prompts === 'string') return
-  const isRecord = (value: unknown): value is object =>
-    typeof value === 'object' && value !== null && !Array.isArray(value)
-  if (!isRecord(prompts)) throw invalidArgument('prompts', 'a text, or texts by column or dataset', prompts)
+  if (!isPlainObject(prompts)) throw invalidArgument('prompts', 'a text, or texts by column or dataset', prompts)
   for (const [name, value] of Object.entries(prompts)) {
     if (typeof value === 'string') continue
-    if (!isRecord(value)) throw invalidArgument(`prompts.${name}`, 'a text, or texts by column', value)
+    if (!isPlainObject(value)) throw invalidArgument(`prompts.${name}`, 'a text, or texts by column', value)
     for (const [column, text] of Object.entries(value)) {
       if (typeof text !== 'string') throw invalidArgument(`prompts.${name}.${column}`, 'a text', text)
     }
@@ -36,12 +35,17 @@ export function promptOf(prompts: TrainingPrompts | null, dataset: string, colum
   if (own !== undefined) return Object.hasOwn(own, column) ? own[column]! : ''
   if (typeof Object.values(prompts)[0] === 'object') {
     if (dataset !== '') return ''
-    throw new SentenceTorchError(
-      'ERR_INVALID_ARGUMENT',
-      `prompts gives prompts by dataset (${Object.keys(prompts).join(', ')}) and column, but there is a single dataset ` +
-        'without a name: give them by column',
-    )
+    throw noDatasetNames(prompts)
   }
   const found = Object.hasOwn(prompts, column) ? prompts[column]! : ''
   return typeof found === 'string' ? found : ''
+}
+
+/** The error for prompts by dataset and column with a single dataset. */
+export function noDatasetNames(prompts: object): SentenceTorchError {
+  return new SentenceTorchError(
+    'ERR_INVALID_ARGUMENT',
+    `prompts gives prompts by dataset (${Object.keys(prompts).join(', ')}) and column, but there is a single dataset ` +
+      'without a name: give them by column',
+  )
 }

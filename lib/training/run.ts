@@ -16,7 +16,7 @@ import {
 import { scheduleOf } from './check-arguments.js'
 import { saveCheckpoint } from './checkpoint.js'
 import type { SavedRun } from './checkpoint-state.js'
-import { evaluationRecords } from './evaluation-record.js'
+import { evaluateAndTell, tellRecord } from './evaluation-record.js'
 import { type Due, planRun, type RunPlan } from './flow.js'
 import { emitProcessWarning, type TrainingWarning } from './health/warning.js'
 import { LossLog } from './loss-log.js'
@@ -141,7 +141,9 @@ export class TrainingRun {
     const learningRate = args.learningRate * factor
     const lr = groupRates === undefined ? learningRate : Float64Array.from(groupRates, (rate) => rate * factor)
     const epoch = position.epoch + position.batches / this.plan.batchesPerEpoch
-    const ending = step === this.plan.maxSteps || Number.isInteger(epoch)
+    // The last step of an epoch may have fewer batches than those before it, which are reported without it.
+    const ending =
+      step === this.plan.maxSteps || this.plan.batchesPerEpoch - position.batches < args.gradientAccumulationSteps
     // A checkpoint keeps what was reported: without a report it would lose the losses since the last.
     const report = reportsAreFree || due.log || due.save || this.control.shouldLog || ending
     const rows = group.reduce((sum, batch) => sum + batch.rows, 0)
@@ -186,16 +188,8 @@ export class TrainingRun {
   }
 
   /** @returns the metrics of all datasets together */
-  async evaluate(): Promise<LogRecord> {
-    const all: LogRecord = {}
-    for await (const { metrics, record } of evaluationRecords(this.#parts, this.state, () =>
-      this.emit('onPredictionStep'),
-    )) {
-      await this.#record(record)
-      await emit(this.#parts.callbacks, 'onEvaluate', metrics, this.#context)
-      Object.assign(all, metrics)
-    }
-    return all
+  evaluate(): Promise<LogRecord> {
+    return evaluateAndTell(this.#parts, this.#context)
   }
 
   /** Ends the run after an abort: with a last checkpoint, unless checkpoints are off. No step is running. */
@@ -299,8 +293,7 @@ export class TrainingRun {
     await emit(callbacks, 'onSave', folder, this.#context)
   }
 
-  async #record(record: LogRecord): Promise<void> {
-    this.state.logHistory.push({ ...record, step: this.state.globalStep })
-    await emit(this.#parts.callbacks, 'onLog', record, this.#context)
+  #record(record: LogRecord): Promise<void> {
+    return tellRecord(record, this.#parts.callbacks, this.#context)
   }
 }

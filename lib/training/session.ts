@@ -1,13 +1,22 @@
 import { createFeed, type DataSource, isDataStream, isDataset, sourcesOf } from '../data/feed.js'
 import { fromNative } from '../errors.js'
+import type { EvaluationContext } from '../evaluation/evaluator.js'
 import type { NativeTrainer } from '../native/types.js'
 import type { TrainingArguments } from './arguments.js'
-import type { BaseLoss, BaseTrainerOptions, BatchMaking, TrainableModel, TrainerKind } from './base-trainer.js'
+import type {
+  BaseLoss,
+  BaseTrainerOptions,
+  BatchMaking,
+  EvaluatorOf,
+  TrainableModel,
+  TrainerKind,
+} from './base-trainer.js'
 import type { BatchSource } from './batches.js'
-import type { TrainerCallback } from './callbacks.js'
+import type { CallbackContext, LogRecord, TrainerCallback } from './callbacks.js'
+import type { NamesOfArguments } from './check-names.js'
 import type { MiniBatch } from './checkpoint.js'
 import { ComputedStep } from './computed-loss.js'
-import type { EvaluationData } from './evaluation-record.js'
+import { type EvaluationData, evaluateAndTell } from './evaluation-record.js'
 import type { Gate } from './gate.js'
 import { HealthMonitor } from './health/monitor.js'
 import type { LossSet } from './loss-set.js'
@@ -15,6 +24,7 @@ import { loadInitialParameters, loadLossTensors, readLossTensors } from './loss-
 import { chooseMiniBatches, freeMemory } from './mini-batch.js'
 import { loadOptimizer } from './optimizer-tensors.js'
 import { parameterGroups, trainableTensors } from './parameter-groups.js'
+import type { PretrainedLosses } from './pretrained.js'
 import { resumingTraining, runningTraining, trainedParameters } from './reporting/messages.js'
 import type { Timings } from './reporting/timings.js'
 import { type Checkpoint, checkpointFolder, readCheckpoint } from './resume.js'
@@ -22,12 +32,16 @@ import { TrainingRun } from './run.js'
 
 /** Everything of one `train()`. */
 export interface SessionParts<M extends TrainableModel, L extends BaseLoss>
-  extends Pick<BaseTrainerOptions<M, L>, 'model' | 'trainDataset' | 'evalDataset' | 'evaluator' | 'lossTensors'> {
+  extends Pick<BaseTrainerOptions<M, L>, 'model' | 'trainDataset' | 'evalDataset'> {
+  evaluator: EvaluatorOf<M> | undefined
+  lossTensors: BaseTrainerOptions<M, L>['lossTensors'] | undefined
   args: Readonly<TrainingArguments>
   /** As the caller gave them. */
   given: Readonly<Partial<TrainingArguments>>
   kind: TrainerKind<M, L>
   losses: LossSet<L>
+  names: NamesOfArguments
+  pretrained: PretrainedLosses
   native: NativeTrainer
   signal: AbortSignal | undefined
   callbacks: readonly TrainerCallback[]
@@ -53,7 +67,7 @@ export class TrainerSession<M extends TrainableModel, L extends BaseLoss> {
 
   /** A run that is ready to begin, at the start or where a checkpoint was written. */
   async begin(resume: boolean | string | null): Promise<TrainingRun> {
-    const { args, model, native, losses, evaluator, evalDataset, kind } = this.#parts
+    const { args, model, native, losses, evaluator, evalDataset, kind, pretrained } = this.#parts
     const { callbacks, signal, say, timings, gate } = this.#parts
     const trained = trainableTensors(model.encoder, native)
     const groups = parameterGroups(args, trained, losses.all[0]!.name)
@@ -91,15 +105,27 @@ export class TrainerSession<M extends TrainableModel, L extends BaseLoss> {
     const parameters = trainedParameters(trained.filter(({ name }) => groups?.groups[name] !== -1))
     say(runningTraining({ args, examples: rowsOf(this.#parts.trainDataset), parameters, ...run.plan }))
     if (checkpoint === undefined) {
-      await loadInitialParameters(native, losses.all)
-      await this.#loadLossTensors()
+      await this.#startLosses()
     } else {
       await this.#resume(checkpoint)
       run.restore(checkpoint.own)
       say(resumingTraining(run.position.epoch, run.state.globalStep, run.position.batches))
       warnOfChanges(checkpoint, kind.name)
     }
+    await pretrained.close()
     return run
+  }
+
+  /** Evaluates the model as it is. The losses' own parameters are those of `lossTensors`. */
+  async evaluate(evalDataset: DataSource | undefined, context: CallbackContext): Promise<LogRecord> {
+    const { args, model, native, evaluator, callbacks, signal, say } = this.#parts
+    await this.#startLosses()
+    const parts = {
+      ...{ args, native, callbacks, signal, say },
+      evalData: evalDataset && this.#evaluationSources(evalDataset),
+      evaluate: evaluator && ((evaluation: EvaluationContext) => evaluator.evaluate(model, evaluation)),
+    }
+    return evaluateAndTell(parts, context)
   }
 
   /** Ends what the batches were made with. */
@@ -108,16 +134,18 @@ export class TrainerSession<M extends TrainableModel, L extends BaseLoss> {
   }
 
   #facts(): ConstructorParameters<typeof HealthMonitor>[0] {
-    const { args, given, kind, losses, model, trainDataset, evalDataset } = this.#parts
+    const { args, given, kind, losses, model, pretrained, trainDataset, evalDataset, evaluator } = this.#parts
     const inMemory = (source: DataSource) =>
       sourcesOf(source).flatMap(([name, dataset]) => (isDataset(dataset) ? [{ name, dataset }] : []))
     return {
       args,
       given,
-      losses: losses.all.map(({ name, loss }) => ({
+      device: model.device,
+      hasEvaluation: evalDataset !== undefined || evaluator !== undefined,
+      losses: losses.all.map(({ name, loss }, i) => ({
         name,
         type: loss.type,
-        spec: loss.spec(model.encoder.embeddingDimension, model.config),
+        spec: pretrained.specs[i]!.spec,
         readsLabels: loss.requirements?.labels !== 'none',
         inBatchNegatives: loss.requirements?.inBatchNegatives === true,
       })),
@@ -127,10 +155,16 @@ export class TrainerSession<M extends TrainableModel, L extends BaseLoss> {
     }
   }
 
-  async #loadLossTensors(): Promise<void> {
-    const { lossTensors, native } = this.#parts
-    if (lossTensors === undefined) return
-    await loadLossTensors(native, typeof lossTensors === 'string' ? await readLossTensors(lossTensors) : lossTensors)
+  /** Gives the parameters of losses what they start from. */
+  async #startLosses(): Promise<void> {
+    const { losses, lossTensors, native, pretrained } = this.#parts
+    // What the caller gives are the values of all of them.
+    if (lossTensors !== undefined) {
+      await loadLossTensors(native, typeof lossTensors === 'string' ? await readLossTensors(lossTensors) : lossTensors)
+      return
+    }
+    await pretrained.load(native)
+    await loadInitialParameters(native, losses.all)
   }
 
   async #resume({ folder, own }: Checkpoint): Promise<void> {
@@ -163,8 +197,8 @@ export class TrainerSession<M extends TrainableModel, L extends BaseLoss> {
     }))
   }
 
-  #source(source: DataSource, batchSize: number, which: string, keepAll = false): BatchSource {
-    const { args, model, losses, kind, signal, timings } = this.#parts
+  #source(source: DataSource, batchSize: number, which: 'trainDataset' | 'evalDataset', keepAll = false): BatchSource {
+    const { args, model, losses, names, kind, signal, timings } = this.#parts
     const makers = new Map<string, BatchMaking>()
     const makerOf = (dataset: string) => {
       let maker = makers.get(dataset)
@@ -178,7 +212,7 @@ export class TrainerSession<M extends TrainableModel, L extends BaseLoss> {
     }
     return {
       feed: createFeed(source, {
-        batchSampler: args.batchSampler,
+        batchSampler: samplersOf(source, args.batchSampler),
         multiDatasetBatchSampler: args.multiDatasetBatchSampler,
         batchSize,
         seed: args.dataSeed ?? args.seed,
@@ -187,7 +221,10 @@ export class TrainerSession<M extends TrainableModel, L extends BaseLoss> {
       }),
       prepare: async ({ name, dataset, rows }, position) => {
         const streamed = isDataset(source) ? false : isDataStream(source) || isDataStream(source[name])
-        if (streamed) kind.checkData(dataset, losses.of(name), name === '' ? which : `${which}.${name}`)
+        if (streamed) {
+          names.learn(which, name, dataset)
+          kind.checkData(dataset, losses.of(name), name === '' ? which : `${which}.${name}`)
+        }
         const numbers = streamed ? rows.map((row) => position.index * batchSize + row) : undefined
         return {
           batch: await makerOf(name).make({ dataset, rows, numbers }, position),
@@ -205,6 +242,16 @@ export class TrainerSession<M extends TrainableModel, L extends BaseLoss> {
 function rowsOf(source: DataSource): number | undefined {
   const lengths = sourcesOf(source).map(([, { length }]) => length)
   return lengths.some((length) => length === undefined) ? undefined : lengths.reduce<number>((sum, n) => sum + n!, 0)
+}
+
+/** Of batch samplers by dataset those of `source`: others are of datasets that are read elsewhere. */
+function samplersOf(
+  source: DataSource,
+  samplers: TrainingArguments['batchSampler'],
+): TrainingArguments['batchSampler'] {
+  if (typeof samplers !== 'object') return samplers
+  const own = sourcesOf(source).flatMap(([name]) => (Object.hasOwn(samplers, name) ? [[name, samplers[name]!]] : []))
+  return Object.fromEntries(own)
 }
 
 function setGroups(

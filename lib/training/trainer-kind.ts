@@ -2,11 +2,14 @@ import type { Dataset } from '../data/dataset.js'
 import type { DataSource } from '../data/feed.js'
 import type { EvaluationContext, EvaluationResult } from '../evaluation/evaluator.js'
 import type { ComputedLoss } from '../losses/custom.js'
+import type { PretrainedSource } from '../losses/loss.js'
+import type { LanguageModelWeights } from '../models/language-model.js'
 import type { ConfigObject, DType, NativeEncoder, PackedBatch } from '../native/types.js'
 import type { TrainingArguments } from './arguments.js'
 import type { Rows } from './batch-maker.js'
 import type { BatchPosition } from './batches.js'
 import type { TrainerCallback } from './callbacks.js'
+import type { EvaluatorChoice } from './evaluator-choice.js'
 import type { ModelFacts } from './health/facts.js'
 import type { LossChoice, TrainableLoss } from './loss-set.js'
 import type { LossTensors } from './loss-tensors.js'
@@ -20,9 +23,10 @@ export interface TrainableModel {
   readonly encoder: NativeEncoder
   /** The transformer's config.json. */
   readonly config: ConfigObject
-  /** Writes the files of the model into an empty folder, of which `target` is the name to be. */
+  save(folder: string): Promise<void>
+  /** Writes the files of `save` into an empty folder, of which `target` is the path to be. */
   writeFiles(folder: string, target: string): Promise<void>
-  /** Takes the weights of a folder that `writeFiles` filled. */
+  /** Takes the weights of a folder that `save` wrote. */
   loadWeights(folder: string): Promise<void>
 }
 
@@ -46,6 +50,10 @@ export interface TrainerKind<M extends TrainableModel, L extends BaseLoss> {
   /** `a SentenceTransformer` */
   modelName: string
   defaultLoss(model: M): L
+  /** Whether columns have prompts and lengths of their own. */
+  byColumn: boolean
+  /** Refuses arguments that this kind cannot take. @param datasets their names, '' for a single one */
+  checkArguments?(args: Readonly<TrainingArguments>, datasets: readonly string[]): void
   /**
    * Checks a dataset (of a stream: the rows of each batch) against its loss.
    * @param which `trainDataset`, or `trainDataset.<name>`
@@ -53,6 +61,8 @@ export interface TrainerKind<M extends TrainableModel, L extends BaseLoss> {
    * @throws ERR_INVALID_DATA
    */
   checkData(dataset: Dataset, loss: L, which: string): string | undefined
+  /** Opens the checkpoint that parameters of a loss start from; @param nameOrPath undefined: what `model` was loaded from. */
+  pretrained?(model: M, nameOrPath: string | undefined): Promise<LanguageModelWeights>
   /** @param dataset name of the dataset, '' for a single one */
   batchMaker(parts: BatchMakerParts<M, L>): BatchMaking
   /** What the checks of a run's health are to know of the model. */
@@ -73,6 +83,7 @@ export interface BatchMakerParts<M, L> {
 export interface BaseLoss extends TrainableLoss {
   readonly requirements?: { readonly labels?: string; readonly inBatchNegatives?: boolean }
   readonly computed?: ComputedLoss
+  readonly pretrained?: PretrainedSource
   readonly caching?: { readonly miniBatchSize?: number; readonly miniBatchTokens?: number }
 }
 
@@ -82,12 +93,12 @@ export interface BaseTrainerOptions<M, L> {
   args?: Partial<TrainingArguments>
   /** One dataset or stream, or several by name: every batch is of one of them. */
   trainDataset: DataSource
-  /** For `eval_loss`, or `eval_<name>_loss` by name; read when `evalStrategy` is not `no`. */
+  /** For `eval_loss`, or `eval_<name>_loss` by name; read by `evaluate()`, and while training when `evalStrategy` is not `no`. */
   evalDataset?: DataSource
   /** One for all datasets, or one for each by name. */
   loss?: LossChoice<L>
-  /** Runs at every evaluation; its CSV goes to `outputDir/eval`. Read when `evalStrategy` is not `no`. */
-  evaluator?: EvaluatorOf<M>
+  /** Runs at every evaluation; its CSV goes to `outputDir/eval`. Several in an array are one after the other. */
+  evaluator?: EvaluatorChoice<M>
   /**
    * What the parameters that the losses own start from: the `lossTensors` of an earlier result, or the path of a
    * checkpoint's `loss.safetensors`. Default: random values from `seed`. A resumed run takes those of its checkpoint.
@@ -96,6 +107,12 @@ export interface BaseTrainerOptions<M, L> {
   callbacks?: readonly TrainerCallback[]
   /** Where progress is shown, `false` for nowhere. Default: `process.stdout`. */
   progress?: ProgressOutput | false
+}
+
+export interface EvaluateOptions {
+  /** One dataset or stream, or several by name. Default: `evalDataset` of the trainer. */
+  evalDataset?: DataSource
+  signal?: AbortSignal
 }
 
 export interface TrainOptions {

@@ -3,6 +3,7 @@ import type { Tokenizer } from '../data/tokenizer.js'
 import { SentenceTorchError } from '../errors.js'
 import { CoSENTLoss } from '../losses/cosent.js'
 import type { Loss } from '../losses/loss.js'
+import { LanguageModelWeights } from '../models/language-model.js'
 import type { SentenceTransformer } from '../models/sentence-transformer.js'
 import type { TrainingArguments } from './arguments.js'
 import { BaseTrainer, type BaseTrainerOptions, type BatchMakerParts, type TrainerKind } from './base-trainer.js'
@@ -19,6 +20,8 @@ const KIND: TrainerKind<SentenceTransformer, Loss> = {
   isModel: (value) => typeof (value as SentenceTransformer | undefined)?.encode === 'function',
   modelName: 'a SentenceTransformer',
   defaultLoss: () => new CoSENTLoss(),
+  byColumn: true,
+  pretrained: ({ source }, nameOrPath) => LanguageModelWeights.open(source, nameOrPath),
   checkData,
   batchMaker: sentenceBatchMaker,
   modelFacts,

@@ -61,8 +61,8 @@ class DenoisingAutoEncoder : public Loss {
   DenoisingAutoEncoder(const Config& spec, int64_t embedding_width, LossLayout layout)
       : sizes_(spec.member("config")),
         network_({layout.layout, layout.prefix + "decoder."}, sizes_.initializer_range),
-        head_(network_, sizes_) {
-    require_options(spec, {"config", "tieEncoderDecoder"});
+        head_(network_, sizes_, spec.boolean("tieWordEmbeddings", true)) {
+    require_options(spec, {"config", "tieEncoderDecoder", "tieWordEmbeddings"});
     check(embedding_width == sizes_.width, "ERR_INVALID_MODEL", "Hidden sizes do not match: embeddings have ",
           embedding_width, " dimensions, the decoder ", sizes_.width);
     tied_ = spec.boolean("tieEncoderDecoder", true);

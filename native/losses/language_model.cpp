@@ -73,17 +73,18 @@ at::Tensor OwnNetwork::norm(const LossInput& input, const std::string& name, con
   return at::layer_norm(x, {x.size(-1)}, value(input, name + ".weight"), value(input, name + ".bias"), epsilon);
 }
 
-LanguageModelHead::LanguageModelHead(OwnNetwork& network, const LanguageModelSizes& sizes) : sizes_(sizes) {
+LanguageModelHead::LanguageModelHead(OwnNetwork& network, const LanguageModelSizes& sizes, bool tied)
+    : sizes_(sizes), last_layer_(tied ? "bert.embeddings.word_embeddings.weight" : "cls.predictions.decoder.weight") {
   network.add_linear("cls.predictions.transform.dense", sizes.width, sizes.width);
   network.add_norm("cls.predictions.transform.LayerNorm", sizes.width);
+  if (!tied) network.add(last_layer_, {sizes.vocabulary, sizes.width});
   network.add("cls.predictions.bias", {sizes.vocabulary});
 }
 
 at::Tensor LanguageModelHead::logits(const OwnNetwork& network, const LossInput& input, const at::Tensor& x_TD) const {
   at::Tensor y_TD = activate(sizes_.activation, network.linear(input, "cls.predictions.transform.dense", x_TD));
   y_TD = network.norm(input, "cls.predictions.transform.LayerNorm", y_TD, sizes_.epsilon);
-  return at::linear(y_TD, network.value(input, "bert.embeddings.word_embeddings.weight"),
-                    network.value(input, "cls.predictions.bias"));
+  return at::linear(y_TD, network.value(input, last_layer_), network.value(input, "cls.predictions.bias"));
 }
 
 LossDropout::LossDropout(const LossInput& input)

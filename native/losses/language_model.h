@@ -41,14 +41,16 @@ class OwnNetwork {
   std::vector<std::pair<std::string, ParamId>> parameters_;
 };
 
-// BertOnlyMLMHead: from states to logits over the vocabulary, with the word embeddings as the last layer.
+// BertOnlyMLMHead: from states to logits over the vocabulary. Its last layer is the table of word embeddings, or, not
+// tied, a matrix of its own.
 class LanguageModelHead {
  public:
-  LanguageModelHead(OwnNetwork& network, const LanguageModelSizes& sizes);
+  LanguageModelHead(OwnNetwork& network, const LanguageModelSizes& sizes, bool tied);
   at::Tensor logits(const OwnNetwork& network, const LossInput& input, const at::Tensor& x_TD) const;
 
  private:
   LanguageModelSizes sizes_;
+  std::string last_layer_;
 };
 
 // Dropout inside a loss: masks are a pure function of the batch's `draw` and of the order of the calls.

@@ -11,12 +11,14 @@ namespace st {
 namespace {
 
 // Cross-entropy of the tokens that were masked in the input (Devlin et al. 2019), by the head of BertForMaskedLM: its
-// last layer is the encoder's table of word embeddings.
+// last layer is the encoder's table of word embeddings, unless `tieWordEmbeddings` is false.
 class MaskedLanguageModel : public Loss {
  public:
   MaskedLanguageModel(const Config& spec, LossLayout layout)
-      : sizes_(spec.member("config")), network_(layout, sizes_.initializer_range), head_(network_, sizes_) {
-    require_options(spec, {"config"});
+      : sizes_(spec.member("config")),
+        network_(layout, sizes_.initializer_range),
+        head_(network_, sizes_, spec.boolean("tieWordEmbeddings", true)) {
+    require_options(spec, {"config", "tieWordEmbeddings"});
   }
 
   LossNeeds needs() const override { return {.tokens = true, .encoder = true, .capturable = false}; }

@@ -76,10 +76,17 @@ TEST(Differences, DenoisingAutoEncoder) {
         loss_of("DenoisingAutoEncoderLoss", {{"config", bert_config(no_dropout())}, {"tieEncoderDecoder", tied}}),
         denoising_batch());
   }
+  check_gradients(
+      loss_of("DenoisingAutoEncoderLoss", {{"config", bert_config(no_dropout())}, {"tieWordEmbeddings", false}}),
+      denoising_batch());
 }
 
 TEST(Differences, MaskedLanguageModel) {
-  check_gradients(loss_of("MaskedLanguageModelLoss", {{"config", bert_config(no_dropout())}}), masked_batch());
+  for (const bool tied : {true, false}) {
+    check_gradients(
+        loss_of("MaskedLanguageModelLoss", {{"config", bert_config(no_dropout())}, {"tieWordEmbeddings", tied}}),
+        masked_batch());
+  }
 }
 
 TEST(LanguageModels, DropoutIsAFunctionOfTheStep) {

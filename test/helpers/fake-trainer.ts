@@ -33,7 +33,9 @@ export class FakeEngine implements Pick<NativeTrainer, 'step' | 'evaluate' | 'te
   #before = 0
   #queue: Promise<unknown> = Promise.resolve()
   #losses: number[] = []
+  #updates = 0
   #skipped = 0
+  #isFinite = true
 
   step(batch: PackedBatch, options: StepOptions): Promise<StepReport | undefined> {
     this.calls.push({ batch, ...options })
@@ -44,8 +46,12 @@ export class FakeEngine implements Pick<NativeTrainer, 'step' | 'evaluate' | 'te
       await setImmediate()
       this.inFlight--
       if (number >= this.failAt) throw Object.assign(new Error('no memory'), { code: 'ERR_OUT_OF_MEMORY' })
-      if (number === this.nonFiniteAt) this.#skipped++
+      if (number === this.nonFiniteAt) this.#isFinite = false
       else this.#losses.push(number)
+      if (options.update ?? true) {
+        this.#isFinite ? this.#updates++ : this.#skipped++
+        this.#isFinite = true
+      }
       return options.report ? this.#report() : undefined
     })
     this.#queue = job.catch(() => {})
@@ -77,13 +83,14 @@ export class FakeEngine implements Pick<NativeTrainer, 'step' | 'evaluate' | 'te
       batches,
       components: batches === 0 ? {} : this.components,
       gradNorm: 0.5,
-      updates: batches,
+      updates: this.#updates,
       skipped: this.#skipped,
       times: { forward: 1, backward: 2, optimizer: 1 },
       tokens: 100,
       meanCosine: 0.5,
     }
     this.#losses = []
+    this.#updates = 0
     this.#skipped = 0
     return report
   }

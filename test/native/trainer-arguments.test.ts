@@ -165,7 +165,53 @@ test('prompts change what is trained', async (t) => {
   const plain = await train({})
   t.notDeepEqual((await train({ args: { prompts: { anchor: 'one ' } } })).losses, plain.losses)
   t.notDeepEqual((await train({ args: { maxSeqLength: { anchor: 3 } } })).losses, plain.losses)
-  t.deepEqual((await train({ args: { prompts: { nothing: 'one ' } } })).losses, plain.losses)
+})
+
+test('names that no column or dataset has are refused, of a stream with its first batch', async (t) => {
+  const refused = (given: Given, message: RegExp) =>
+    t.throwsAsync(train(given), { code: 'ERR_INVALID_ARGUMENT', message })
+  await refused({ args: { prompts: { ancor: 'one ' } } }, /prompts names the column "ancor".*did you mean anchor\?/)
+  await refused({ args: { maxSeqLength: { ancor: 3 } } }, /maxSeqLength names the column "ancor"/)
+  await refused({ args: { datasetWeights: { z: 2 } } }, /datasetWeights names the dataset "z"/)
+  const stream = DataStream.from(() => anchor.map((text, i) => ({ anchor: text, positive: positive[i]! })))
+  await refused({ trainDataset: stream, args: { prompts: { ancor: 'one ' } } }, /did you mean anchor\?/)
+  const evalDataset = DataStream.from(() => anchor.map((text, i) => ({ a: text, b: positive[i]! })))
+  const evaluated = { evalStrategy: 'steps', evalSteps: 2 } as const
+  await refused({ evalDataset, args: { ...evaluated, maxSeqLength: { c: 3 } } }, /there are anchor, positive, a, b/)
+  t.is((await train({ evalDataset, args: { ...evaluated, maxSeqLength: { b: 3 } } })).result.globalStep, 4)
+  const loss = { a: mnr(), c: mnr() }
+  await refused({ trainDataset: { a: ranking }, loss }, /loss names the dataset "c", but there is a/)
+})
+
+test('batch samplers by dataset serve the evaluation too', async (t) => {
+  const evaluated = { evalStrategy: 'steps', evalSteps: 2 } as const
+  const batchSampler = { a: 'no_duplicates', b: 'sequential' } as const
+  const by = { a: ranking, b: ranking }
+  const { records } = await train({ trainDataset: by, evalDataset: by, args: { ...evaluated, batchSampler } })
+  t.is(records.filter(({ eval_b_loss }) => eval_b_loss! > 0).length, 2)
+  const one = await train({ trainDataset: by, evalDataset: ranking, args: { ...evaluated, batchSampler } })
+  t.is(one.records.filter(({ eval_loss }) => eval_loss! > 0).length, 2)
+})
+
+test("a loss that was given a model is the trainer's", async (t) => {
+  await using model = await SentenceTransformer.load(folder)
+  await using other = await SentenceTransformer.load(folder)
+  const make = (loss: losses.Loss) =>
+    new SentenceTransformerTrainer({ model, trainDataset: ranking, loss, progress: false, args: { maxSteps: 1 } })
+  const loss = new losses.MultipleNegativesRankingLoss(model, { scale: 5 })
+  t.is(loss.scale, 5)
+  t.notThrows(() => make(new losses.MatryoshkaLoss(model, loss, { matryoshkaDims: [32, 8] })))
+  for (const wrong of [
+    new losses.CoSENTLoss(other),
+    new losses.MatryoshkaLoss({ loss: new losses.TripletLoss(other), matryoshkaDims: [32] }),
+  ]) {
+    const message = new RegExp(`^${wrong.type} was made with another model than the trainer's`)
+    t.throws(() => make(wrong), { code: 'ERR_INVALID_ARGUMENT', message })
+  }
+  const narrow = new losses.SoftmaxLoss(model, { sentenceEmbeddingDimension: 384, numLabels: 3 })
+  await t.throwsAsync(train({ trainDataset: classes, loss: narrow }), { message: /another model/ })
+  const unfit = new losses.SoftmaxLoss({ sentenceEmbeddingDimension: 384, numLabels: 3 })
+  await t.throwsAsync(train({ trainDataset: classes, loss: unfit }), { message: /the model's width, 32,/ })
 })
 
 test('tokenizer threads and a dataSeed of its own', async (t) => {

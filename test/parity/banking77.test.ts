@@ -3,8 +3,9 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
+import { Dataset } from '../../lib/data/dataset.js'
 import type { EvaluatedModel } from '../../lib/evaluation/evaluator.js'
-import { Banking77Classification, type ClassificationData } from '../../lib/evaluation/index.js'
+import { Banking77Classification, type ClassificationData, MTEB } from '../../lib/evaluation/index.js'
 import { fitLogistic } from '../../lib/evaluation/mteb/logistic-regression.js'
 import { undersample } from '../../lib/evaluation/mteb/undersample.js'
 import { embeddings } from '../../lib/models/embeddings.js'
@@ -92,6 +93,42 @@ test('scores of every experiment, their means and the result file', async (t) =>
       t.true(Math.abs(scores.scores_per_experiment[i][key] - (experiment[key] as number)) < 1e-6, `${i} ${key}`)
     }
   }
+})
+
+test('MTEB runs the task on datasets and gives the scores to the program', async (t) => {
+  const rows = [...small.train, ...small.test]
+  const encode: EvaluatedModel['encode'] = async (texts) =>
+    embeddings(Float32Array.from(texts.flatMap((text) => rows[Number(text)]!)), texts.length, 10)
+  const model: EvaluatedModel = { similarityFnName: 'cosine', encode, encodeQuery: encode, encodeDocument: encode }
+  const split = (from: number, category: string[]) =>
+    Dataset.fromColumns({ category, text: category.map((_, i) => String(from + i)) })
+  const data = { train: split(0, small.trainLabels), test: split(small.train.length, small.testLabels) }
+  const outputFolder = join(await temporaryFolder(t), 'results')
+  const [result, ...more] = await new MTEB({ tasks: ['Banking77Classification'] }).run(model, { data, outputFolder })
+  t.deepEqual(more, [])
+  const [scores] = result!.scores.test
+  for (const key of METRICS) {
+    t.true(Math.abs(scores[key as 'accuracy'] - meanOf(small.experiments, key)) < 1e-6, key)
+  }
+  t.is(scores.main_score, scores.accuracy)
+  t.is(scores.scores_per_experiment.length, 10)
+  t.deepEqual(JSON.parse(readFileSync(join(outputFolder, 'Banking77Classification.json'), 'utf8')), result)
+  const [named] = await new MTEB({ tasks: ['Banking77Classification'] }).run(model, {
+    data: { Banking77Classification: data },
+  })
+  t.deepEqual(named!.scores, result!.scores)
+})
+
+test('MTEB names tasks and data that are not there', async (t) => {
+  t.throws(() => new MTEB({ tasks: ['Banking77'] as never }), {
+    code: 'ERR_INVALID_ARGUMENT',
+    message: /Banking77Classification.*received "Banking77"/,
+  })
+  const run = (data: unknown) =>
+    new MTEB({ tasks: ['Banking77Classification'] }).run({} as EvaluatedModel, { data: data as never })
+  await t.throwsAsync(run(undefined), { code: 'ERR_INVALID_ARGUMENT', message: /train, test/ })
+  const texts = Dataset.fromColumns({ text: ['a', 'b'] })
+  await t.throwsAsync(run({ train: texts, test: texts }), { code: 'ERR_INVALID_DATA', message: /labels in train/ })
 })
 
 const SHARED = new URL('../../../../shared/', import.meta.url)

@@ -1,6 +1,6 @@
 """Golden results of the evaluators of cross-encoders, for cross-encoder-evaluators.test.ts.
 
-    OMP_NUM_THREADS=1 python test/parity/make_cross_encoder_evaluators.py
+    OMP_NUM_THREADS=1 python test/parity/make_cross_encoder_evaluators.py        # with sentence-transformers 6.2.0
 
 A fake model scores a pair with the numbers that its second text ends with: "doc 3 = 0.25", "doc 4 = 0.5 -1 2". What each
 evaluator answers and writes goes to golden/cross-encoder-evaluators.json.
@@ -137,5 +137,10 @@ case("CrossEncoderNanoBEIREvaluator", lambda: NanoBEIR(["msmarco", "nq"], rerank
 case("CrossEncoderNanoBEIREvaluator",
      lambda: NanoBEIR(["NQ"], rerank_k=5, at_k=3, always_rerank_positives=False, aggregate_fn=max, aggregate_key="max"),
      dict(sets={"NQ": SETS["nq"]}, rerankK=5, atK=3, alwaysRerankPositives=False, aggregateKey="max"))
+
+for count, step in ((5, 2), (30, 4), (40, 3)):
+    classification(pairs(count, step=step), random.randint(0, 2, count).tolist(), name="equal scores")
+for label in (0, 1):
+    classification(pairs(6), [label] * 6, name="one class")
 
 OUT.write_text(json.dumps(cases) + "\n")

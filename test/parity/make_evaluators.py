@@ -1,6 +1,6 @@
 """Golden results of sentence-transformers' evaluators, for evaluators.test.ts.
 
-    OMP_NUM_THREADS=1 python test/parity/make_evaluators.py
+    OMP_NUM_THREADS=1 python test/parity/make_evaluators.py        # with sentence-transformers 6.2.0
 
 A fake model embeds the text "r12 …" as row 12 of a fixed random matrix and "s12 …" as row 12 of a matrix of signs, whose
 scores are exact and mostly equal. A prompt of n characters moves the row by n. What each evaluator answers, and the files
@@ -58,10 +58,7 @@ class FakeModel(torch.nn.Module):
         if normalize_embeddings:
             out = torch.nn.functional.normalize(torch.from_numpy(out)).numpy()
         if precision and precision != "float32":
-            # As numbers: there bytes overflow (dot, manhattan, euclidean) or are refused (cosine). The bits of "ubinary"
-            # must stay bytes; what is asked of them below does not overflow.
-            out = util.quantize_embeddings(out, precision)
-            return out if precision == "ubinary" else out.astype(np.float32)
+            return util.quantize_embeddings(out, precision)
         if convert_to_tensor:
             return torch.from_numpy(out)
         return out if convert_to_numpy else [torch.from_numpy(row) for row in out]
@@ -86,13 +83,16 @@ def texts(kind, count, start=0, step=1):
 cases = {}
 
 
-def case(name, evaluator, options, make, model=None):
-    """`options` as ours takes them; `make` builds Python's. Evaluated twice, so that the CSV file has two rows."""
+def case(name, evaluator, options, make, model=None, then=None):
+    """
+    `options` as ours takes them; `make` builds Python's. Evaluated twice, so that the CSV file has two rows; the second time
+    with the model `then`, where it is given.
+    """
     model = model or FakeModel()
     instance = make()
     with tempfile.TemporaryDirectory() as folder:
-        metrics = instance(model, folder)
-        instance(model, folder, epoch=0.5, steps=12)
+        metrics, primary = instance(model, folder), instance.primary_metric
+        again = instance(then or model, folder, epoch=0.5, steps=12)
         # newline="": line ends as they are.
         files = {file: open(os.path.join(folder, file), newline="", encoding="utf-8").read() for file in sorted(os.listdir(folder))}
     cases[name] = {
@@ -100,9 +100,16 @@ def case(name, evaluator, options, make, model=None):
         "similarity": model.similarity_fn_name,
         "options": options,
         "metrics": {key: float(value) for key, value in metrics.items()},
-        "primaryMetric": instance.primary_metric,
+        "primaryMetric": primary,
         "files": files,
     }
+    if then:
+        cases[name]["then"] = {
+            "similarity": then.similarity_fn_name,
+            "shift": then.shift,
+            "metrics": {key: float(value) for key, value in again.items()},
+            "primaryMetric": instance.primary_metric,
+        }
 
 
 def similar_pairs(kind, count=60):
@@ -121,13 +128,12 @@ for kind in "rs":
     options = {**pairs, "scores": scores, "similarityFnNames": FNS, "name": kind}
     case(f"similarity-{kind}", "EmbeddingSimilarityEvaluator", options, lambda: ev.EmbeddingSimilarityEvaluator(**snake(options)))
 
-    # Not "binary": numpy 2 refuses what Python does with it.
-    for precision in ("float32", "int8", "uint8", "ubinary"):
-        names = ["dot", "euclidean"] if precision == "ubinary" else FNS
+    for precision in ("float32", "int8", "uint8", "binary", "ubinary"):
+        # The lengths of bits, and of the few bytes of signs, are not exact: which cosines are equal would depend on the rounding.
+        names = FNS[1:] if precision.endswith("binary") else FNS
         options = {**pairs, "scores": scores, "similarityFnNames": names, "precision": precision}
         if kind == "s":
-            # The lengths of bytes are no longer exact: which cosines are equal would depend on the rounding.
-            names = names[-2:] if precision in ("int8", "uint8") else names
+            names = FNS[-2:] if precision.endswith("int8") else names
             options.update(similarityFnNames=names, truncateDim=3, name="bits")
         case(f"similarity-{kind}-{precision}", "EmbeddingSimilarityEvaluator", options,
              lambda: ev.EmbeddingSimilarityEvaluator(**snake(options)))
@@ -191,8 +197,8 @@ def ir(options):
     return made
 
 
-def ir_case(name, options, model=None):
-    case(name, "InformationRetrievalEvaluator", options, lambda: ev.InformationRetrievalEvaluator(**ir(options)), model)
+def ir_case(name, options, model=None, then=None):
+    case(name, "InformationRetrievalEvaluator", options, lambda: ev.InformationRetrievalEvaluator(**ir(options)), model, then)
 
 
 ir_case("ir-r", {**retrieval("r"), "name": "set"})
@@ -204,6 +210,9 @@ ir_case("ir-all", {**retrieval("r"), "scoreFunctions": {"manhattan": "manhattan"
 ir_case("ir-main", {**retrieval("r"), "scoreFunctions": {"dot": "dot", "cosine": "cosine"}, "mainScoreFunction": "cosine",
                     "truncateDim": 3})
 ir_case("ir-prompts", {**retrieval("r"), "queryPrompt": "query: ", "corpusPromptName": "document", "ndcgAtK": [5, 10]})
+# Another model, which compares otherwise, after the first: metrics and the primary one follow, the file keeps its header.
+ir_case("ir-reused", {**retrieval("r"), "name": "reused"}, FakeModel(), FakeModel("dot"))
+ir_case("ir-reused-functions", {**retrieval("r"), "scoreFunctions": {"dot": "dot", "cosine": "cosine"}}, FakeModel(), FakeModel("dot", 5))
 ir_case("ir-all-relevant", {**retrieval("r", 3, 4), "relevantDocs": {"q0": ["d0", "d1", "d2", "d3"], "q1": ["d3"]}})
 
 SETS = {"msmarco": retrieval("r", 6, 40), "nq": retrieval("r", 9, 70)}
@@ -221,17 +230,19 @@ class LocalNano(ev.NanoBEIREvaluator):
         return [{"_id": key, "text": text} for key, text in SETS[name][subset].items()]
 
 
-def nano_case(name, options):
+def nano_case(name, options, then=None):
     extra = {"queryPrompts": "query_prompts", "aggregateKey": "aggregate_key"}
     python = {extra[key]: value for key, value in options.items() if key in extra}
     python.update(ir({key: value for key, value in options.items() if key not in extra}))
     shown = {**options, "datasets": SETS}
-    case(name, "NanoBEIREvaluator", shown, lambda: LocalNano(list(SETS), **python))
+    case(name, "NanoBEIREvaluator", shown, lambda: LocalNano(list(SETS), **python), then=then)
 
 
 nano_case("nano", {})
 nano_case("nano-options", {"truncateDim": 4, "queryPrompts": {"msmarco": "abc", "nq": "q"}, "aggregateKey": "average",
                            "scoreFunctions": {"manhattan": "manhattan", "dot": "dot"}})
+
+nano_case("nano-reused", {}, FakeModel("euclidean"))
 
 # --------------------------------------------------------------------------------------------------------- reranking
 for kind in "rs":
@@ -244,6 +255,10 @@ for kind in "rs":
             options["atK"] = 3
         python = {"samples": samples, "name": kind, "use_batched_encoding": batched, "at_k": options.get("atK", 10)}
         case(f"reranking-{kind}-{batched}".lower(), "RerankingEvaluator", options, lambda: ev.RerankingEvaluator(**python))
+# A single document may be a string.
+options = {"samples": [{"query": f"r{i}", "positive": f"r{i + 3}", "negative": texts("r", 5, i + 40, 7)} for i in range(6)]
+           + [{"query": "r50", "positive": ["r51", "r60"], "negative": "r70"}], "name": "single"}
+case("reranking-single", "RerankingEvaluator", options, lambda: ev.RerankingEvaluator(**options))
 options = {"samples": samples, "similarityFct": "dot", "truncateDim": 3}
 case("reranking-dot", "RerankingEvaluator", options,
      lambda: ev.RerankingEvaluator(samples=samples, similarity_fct=util.dot_score, truncate_dim=3))
@@ -266,12 +281,23 @@ for kind in "rs":
 shown = {"sentencesMap": {f"id{i}": f"r{i}" for i in range(10)}, "duplicatesList": []}
 case("mining-none", "ParaphraseMiningEvaluator", shown, lambda: ev.ParaphraseMiningEvaluator(**snake(shown)))
 
+# Pairs of equal score of which only some are duplicates: one step, whatever their order.
+shown = {"sentencesMap": {key: "s1" for key in "abcd"}, "duplicatesList": [["a", "b"]], "name": "equal"}
+case("mining-equal", "ParaphraseMiningEvaluator", shown, lambda: ev.ParaphraseMiningEvaluator(**snake(shown)))
+shown = {"sentencesMap": sentences, "duplicatesList": [[f"id{i}", f"id{(i * 7 + 3) % 70}"] for i in range(70)], "name": "steps"}
+case("mining-steps", "ParaphraseMiningEvaluator", shown, lambda: ev.ParaphraseMiningEvaluator(**snake(shown)))
+
 # ----------------------------------------------------------------------------------------------------- the other ones
 for kind in "rs":
     # A target is its source's neighbour in half of the rows.
     targets = [f"{kind}{i if i % 2 else (i * 7) % 120}" for i in range(50)]
     options = {"sourceSentences": texts(kind, 50), "targetSentences": targets, "name": kind}
     case(f"translation-{kind}", "TranslationEvaluator", options, lambda: ev.TranslationEvaluator(**snake(options)))
+
+# Sentences and translations that come several times are right wherever they are found.
+options = {"sourceSentences": [f"r{i % 20}" for i in range(50)], "name": "shared",
+           "targetSentences": [f"r{i * 7 % 20 if i % 3 == 0 else i % 20}" for i in range(50)]}
+case("translation-shared", "TranslationEvaluator", options, lambda: ev.TranslationEvaluator(**snake(options)))
 
 sentences = {"sourceSentences": texts("r", 50), "targetSentences": texts("r", 50, 2)}
 for name, extra in {"": {}, "-named": {"name": "en-de", "truncateDim": 5}}.items():

@@ -1,6 +1,6 @@
 """Names that sentence-transformers exports, for test/parity/page.test.ts: each has a row in docs/parity.md.
 
-Run with sentence-transformers 6.0.1: `python test/parity/make_names.py`.
+Run with sentence-transformers 6.2.0: `python test/parity/make_names.py`.
 """
 
 import importlib

@@ -1,6 +1,6 @@
 """Golden values of sentence_transformers.util for test/parity/utilities.test.ts.
 
-Run with sentence-transformers 6.0.1, datasets and numpy: `python test/parity/make_utilities.py`. Embeddings are fixed float32
+Run with sentence-transformers 6.2.0, datasets and numpy: `python test/parity/make_utilities.py`. Embeddings are fixed float32
 values with three decimals; repeated rows and integer rows give ties on purpose.
 """
 
@@ -197,6 +197,8 @@ def hard_negatives():
         case({**scored, "relative_margin": 0.5, "max_score": 0.4, "num_negatives": 1}, crossed=True)
         case({**scored, "max_score": -0.3, "num_negatives": 2}, "euclidean")
     case({"corpus": corpus, "absolute_margin": 0.1, "range_max": 100}, "dot", crossed=True)
+    case({"corpus": corpus, "min_score": 0.3, "output_scores": True}, crossed=True)
+    case({"min_score": -0.5, "num_negatives": 2, "output_format": "labeled-list", "output_scores": True}, crossed=True)
     texts = {name: listed(value) for name, value in embeddings.items()}
     content = {"dim": 8, "texts": texts, "scores": scores.tolist(), "pairs": dataset.to_dict(), "corpus": corpus}
     write("hard-negatives", {**content, "cases": cases})

@@ -5,6 +5,9 @@ models.py encode JOBS      JOBS: JSON list of { folder, texts, promptName?, out 
                            of the texts to `out` as raw float32
 models.py make-cross-encoders FOLDER
 models.py predict JOBS     JOBS: JSON list of { folder, pairs, out }; the same for the scores of CrossEncoder, without warnings
+models.py make-language-models FOLDER
+models.py masked JOBS      JOBS: JSON list of { folder, ids, targets, out }: rows of token ids and what is to be predicted; writes
+                           the loss of AutoModelForMaskedLM for every row, without warnings
 """
 
 import json
@@ -15,7 +18,7 @@ from pathlib import Path
 import torch
 from sentence_transformers import CrossEncoder, SentenceTransformer
 from sentence_transformers.sentence_transformer import modules
-from transformers import BertConfig, BertForSequenceClassification, BertModel, BertTokenizer
+from transformers import AutoModelForMaskedLM, BertConfig, BertForMaskedLM, BertForSequenceClassification, BertModel, BertTokenizer
 
 WORDS = "the a man woman dog cat is was plays runs guitar flute on in field house big small red ##s ##ing ##er play run , . ? !"
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
@@ -76,9 +79,29 @@ class Refuse(logging.Handler):
         raise RuntimeError(f"A warning: {record.getMessage()}")
 
 
-def predict(jobs):
+def refuse_warnings():
     for name in ("sentence_transformers", "transformers"):
         logging.getLogger(name).addHandler(Refuse(logging.WARNING))
+
+
+def make_language_models(folder):
+    transformer(folder / "with-head", BertForMaskedLM)
+    transformer(folder / "head-not-tied", BertForMaskedLM, tie_word_embeddings=False)
+    transformer(folder / "without-head")
+
+
+def masked(jobs):
+    refuse_warnings()
+    for job in json.loads(Path(jobs).read_text(encoding="utf-8")):
+        model = AutoModelForMaskedLM.from_pretrained(job["folder"]).eval()
+        with torch.no_grad():
+            losses = [model(input_ids=torch.tensor([ids]), labels=torch.tensor([targets])).loss
+                      for ids, targets in zip(job["ids"], job["targets"], strict=True)]
+        torch.stack(losses).numpy().tofile(job["out"])
+
+
+def predict(jobs):
+    refuse_warnings()
     for job in json.loads(Path(jobs).read_text(encoding="utf-8")):
         CrossEncoder(job["folder"], device="cpu").predict(job["pairs"]).tofile(job["out"])
 
@@ -88,6 +111,8 @@ COMMANDS = {
     "encode": encode,
     "make-cross-encoders": lambda path: make_cross_encoders(Path(path)),
     "predict": predict,
+    "make-language-models": lambda path: make_language_models(Path(path)),
+    "masked": masked,
 }
 
 if __name__ == "__main__":

@@ -6,7 +6,14 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { CrossEncoder, Dataset, losses, SentenceTransformer, SentenceTransformerTrainer } from 'sentence-torch'
+import {
+  CrossEncoder,
+  Dataset,
+  losses,
+  maskTokens,
+  SentenceTransformer,
+  SentenceTransformerTrainer,
+} from 'sentence-torch'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const MINILM = join(root, '..', 'shared', 'models', 'all-MiniLM-L6-v2')
@@ -110,6 +117,59 @@ async function crossEncoders() {
     check(`${name}, saved here, loaded by Python`, theirs[i], ours, TINY)
 }
 
+/** Masked language models: checkpoints of transformers, trained and saved here, loaded by AutoModelForMaskedLM. */
+async function languageModels() {
+  const made = join(work, 'language-models')
+  run(python, ['test/python/models.py', 'make-language-models', made])
+  const text = TEXTS.filter((words) => words !== '')
+  const jobs = []
+  for (const name of readdirSync(made)) {
+    const model = await SentenceTransformer.load(join(made, name))
+    const train = async (options, args) => {
+      const records = []
+      const trainer = new SentenceTransformerTrainer({
+        model,
+        loss: new losses.MaskedLanguageModelLoss({ mlmProbability: 0.5 }),
+        trainDataset: Dataset.fromColumns({ text }),
+        progress: false,
+        callbacks: [{ onLog: (record) => void records.push(record) }],
+        ...options,
+        args: { saveStrategy: 'no', ...args },
+      })
+      const { lossTensors } = await trainer.train()
+      return { lossTensors, losses: records.flatMap(({ eval_loss }) => eval_loss ?? []) }
+    }
+    const { lossTensors } = await train({}, { maxSteps: 3, learningRate: 1e-2 })
+    const folder = join(work, 'saved', name)
+    await model.saveMaskedLanguageModel(folder, lossTensors)
+    // The masks of an evaluation: of epoch 0, by the number of the row.
+    const { maskTokenId, vocabSize, specialTokenIds } = model.tokenizer
+    const options = { maskTokenId, vocabSize, specialTokenIds, mlmProbability: 0.5 }
+    const tokens = await model.tokenizer.encodeAll(text, model.maxSeqLength)
+    const masked = maskTokens(tokens, options, { seed: 42, epoch: 0, rows: text.map((_, row) => row) })
+    const rows = (values) => text.map((_, row) => [...values.subarray(masked.offsets[row], masked.offsets[row + 1])])
+    const [ids, targets] = [rows(masked.ids), rows(masked.targets)]
+    const evaluated = await train(
+      { lossTensors, evalDataset: Dataset.fromColumns({ text }) },
+      { maxSteps: 1, learningRate: 0, evalOnStart: true, perDeviceEvalBatchSize: 64 },
+    )
+    const predicted = targets.map((row) => row.filter((id) => id >= 0).length)
+    const kept = (list) => list.filter((_, row) => predicted[row] > 0)
+    const job = { name, folder, ids: kept(ids), targets: kept(targets), counts: kept(predicted) }
+    jobs.push({ ...job, ours: evaluated.losses[0], out: join(work, `${name}.masked.f32`) })
+    await model.dispose()
+  }
+  const theirs = pythonVectors(
+    jobs.map(({ folder, ids, targets, out }) => ({ folder, ids, targets, out })),
+    'masked',
+  )
+  for (const [i, { name, ours, counts }] of jobs.entries()) {
+    const tokens = counts.reduce((sum, n) => sum + n, 0)
+    const mean = theirs[i].reduce((sum, loss, row) => sum + loss * counts[row], 0) / tokens
+    check(`${name}: the loss of the masked language model saved here, in Python`, [mean], [ours], TINY)
+  }
+}
+
 const work = mkdtempSync(join(tmpdir(), 'sentence-torch-python-'))
 try {
   if (!process.env.SENTENCE_TORCH_TEST_PYTHON && !existsSync(venv)) {
@@ -159,6 +219,7 @@ try {
     check(`${job.name}, fine-tuned and saved here, loaded by Python`, theirs[i], job.ours, job)
   }
   await crossEncoders()
+  await languageModels()
 } catch (error) {
   failed++
   console.error(error)

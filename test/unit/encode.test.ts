@@ -1,9 +1,10 @@
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import fc from 'fast-check'
+import { CrossEncoder } from '../../lib/models/cross-encoder.js'
 import { planJobs } from '../../lib/models/encode.js'
 import { EncodeProgress } from '../../lib/models/progress.js'
-import { loadWith } from '../../lib/models/sentence-transformer.js'
+import { loadWith, SentenceTransformer } from '../../lib/models/sentence-transformer.js'
 import type { LoadOptions } from '../../lib/models/types.js'
 import { type FakeAddon, fakeAddon } from '../helpers/fake-addon.js'
 import { temporaryFolder, wordId, writeFiles, writeModel } from '../helpers/model-folders.js'
@@ -20,6 +21,21 @@ async function setUp(t: ExecutionContext, options: LoadOptions = {}, files: Reco
 
 const sum = (...words: string[]) => ['[CLS]', ...words, '[SEP]'].reduce((total, word) => total + wordId(word), 0)
 const head = (row: Float32Array) => [...row.subarray(0, 3)]
+
+test('models are loaded, not constructed', (t) => {
+  for (const Model of [SentenceTransformer, CrossEncoder] as unknown as {
+    new (path?: unknown): object
+    name: string
+  }[]) {
+    for (const given of ['all-MiniLM-L6-v2', undefined, {}]) {
+      const from = typeof given === 'string' ? `"${given}"` : '…'
+      t.throws(() => new Model(given), {
+        code: 'ERR_INVALID_ARGUMENT',
+        message: `new ${Model.name}(${from}) loads nothing: use await ${Model.name}.load(${from})`,
+      })
+    }
+  }
+})
 
 test('one text gives a vector, several give rows in their order', async (t) => {
   const { model } = await setUp(t)

@@ -62,6 +62,29 @@ for (const name of Object.keys(fine) as Name[]) {
   })
 }
 
+test('evaluate refuses what it does not know of when and where', async (t) => {
+  const pairs = new evaluation.CrossEncoderCorrelationEvaluator({
+    sentencePairs: [
+      ['a', 'b'],
+      ['c', 'd'],
+    ],
+    scores: [0, 1],
+  })
+  const scorer = { numLabels: 1, predict: async () => t.fail() as never }
+  for (const name of Object.keys(fine) as Name[]) {
+    // It loads its sets first.
+    if (name === 'NanoBEIREvaluator') continue
+    const evaluate = (context: unknown) => async () => build(name, {})().evaluate(model, context as never)
+    await t.throwsAsync(evaluate({ outputpath: 'a' }), {
+      code: 'ERR_UNKNOWN_OPTION',
+      message: /did you mean outputPath/,
+    })
+    await t.throwsAsync(evaluate('a folder'), { code: 'ERR_INVALID_ARGUMENT', message: /options of evaluate/ })
+    await t.throwsAsync(evaluate({ outputPath: 3 }), { code: 'ERR_INVALID_ARGUMENT', message: /outputPath/ })
+  }
+  await t.throwsAsync(pairs.evaluate(scorer, { step: 1 } as never), { code: 'ERR_UNKNOWN_OPTION', message: /steps/ })
+})
+
 const refused: [Name, object, string, RegExp][] = [
   ['BinaryClassificationEvaluator', { labels: [0, 2] }, 'ERR_INVALID_DATA', /row 1.* 2/],
   ['BinaryClassificationEvaluator', { labels: [0] }, 'ERR_INVALID_DATA', /2, 2, 1/],
@@ -84,6 +107,18 @@ const refused: [Name, object, string, RegExp][] = [
   ['InformationRetrievalEvaluator', { queryPrompt: 'a', queryPromptName: 'b' }, 'ERR_INVALID_ARGUMENT', /not both/],
   ['NanoBEIREvaluator', { datasets: { a: 'b' } }, 'ERR_INVALID_ARGUMENT', /one of datasetId, folder and datasets/],
   ['NanoBEIREvaluator', { folder: undefined, datasetNames: ['msmarko'] }, 'ERR_INVALID_ARGUMENT', /msmarco/],
+  [
+    'NanoBEIREvaluator',
+    { datasetNames: ['nq'], queryPrompts: { nq: 'a', nfcorpsu: 'b' } },
+    'ERR_INVALID_ARGUMENT',
+    /names the set "nfcorpsu"/,
+  ],
+  [
+    'NanoBEIREvaluator',
+    { datasetNames: ['nq'], corpusPrompts: new Map([['nq', 'a']]) },
+    'ERR_INVALID_ARGUMENT',
+    /an object/,
+  ],
   ['NanoBEIREvaluator', { datasetNames: [] }, 'ERR_INVALID_ARGUMENT', /datasetNames/],
   ['NanoBEIREvaluator', { queryPrompts: { msmarco: 'a' } }, 'ERR_INVALID_ARGUMENT', /climatefever/],
   ['RerankingEvaluator', { samples: [{ query: 'a', positive: ['b'], negative: [] }] }, 'ERR_INVALID_DATA', /no sample/],
@@ -124,6 +159,12 @@ test('a sequence takes evaluators alone', (t) => {
 test('an empty sequence scores 0', async (t) => {
   const { metrics, primaryMetric } = await new evaluation.SequentialEvaluator([]).evaluate(model)
   t.deepEqual([metrics, primaryMetric], [{ sequential_score: 0 }, 'sequential_score'])
+})
+
+test('a primary metric that was not measured is named, not taken for a number', async (t) => {
+  const wrong = { evaluate: async () => ({ metrics: { cosine_ap: 1 }, primaryMetric: 'dot_ap' }) }
+  const error = { code: 'ERR_INVALID_DATA', message: /"dot_ap" its primary metric, but its metrics are: cosine_ap/ }
+  await t.throwsAsync(new evaluation.SequentialEvaluator([wrong]).evaluate(model), error)
 })
 
 test('a head that does not fit the embeddings is named', async (t) => {

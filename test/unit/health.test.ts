@@ -14,7 +14,6 @@ import type { LossSpec, StepReport } from '../../lib/native/types.js'
 import { resolveArguments, type TrainingArguments } from '../../lib/training/arguments.js'
 import { accumulationNegatives } from '../../lib/training/health/accumulation.js'
 import { Collapse } from '../../lib/training/health/collapse.js'
-import { evalStepsUnused } from '../../lib/training/health/eval-steps.js'
 import type { LossFacts, RunFacts } from '../../lib/training/health/facts.js'
 import { GradientNotFinite, GradientZero } from '../../lib/training/health/gradient-norm.js'
 import { HashSample, hashText } from '../../lib/training/health/hash-sample.js'
@@ -24,6 +23,7 @@ import { MaskedNegatives } from '../../lib/training/health/masked-negatives.js'
 import { HealthMonitor } from '../../lib/training/health/monitor.js'
 import { normalizedMargin } from '../../lib/training/health/normalized-margin.js'
 import { truncation } from '../../lib/training/health/truncation.js'
+import { unusedArguments } from '../../lib/training/health/unused-arguments.js'
 import { warmupTooLong } from '../../lib/training/health/warmup.js'
 import type { TrainingWarning } from '../../lib/training/health/warning.js'
 import { FakeEngine, prepare, recorder } from '../helpers/fake-trainer.js'
@@ -38,6 +38,8 @@ const RANKING = loss({ type: 'MultipleNegativesRankingLoss', similarity: 'cosine
 function facts(given: Partial<TrainingArguments> = {}, rest: Partial<RunFacts> = {}): RunFacts {
   return {
     args: resolveArguments(given),
+    device: 'cpu',
+    hasEvaluation: false,
     given,
     maxSteps: 100,
     warmupSteps: 0,
@@ -120,11 +122,24 @@ test('gradient norm: zero for a while, or not finite at once', (t) => {
   t.is(codeOf(observe(new GradientNotFinite(), [{}, {}])), undefined)
 })
 
-test('evalSteps without evalStrategy', (t) => {
-  t.is(codeOf(evalStepsUnused(facts({ evalSteps: 50 }))), 'WARN_EVAL_STEPS_UNUSED')
-  t.is(codeOf(evalStepsUnused(facts({ evalSteps: 50, evalStrategy: 'epoch' }))), 'WARN_EVAL_STEPS_UNUSED')
-  t.is(codeOf(evalStepsUnused(facts({ evalSteps: 50, evalStrategy: 'steps' }))), undefined)
-  t.is(codeOf(evalStepsUnused(facts({ loggingSteps: 50 }))), undefined)
+test('arguments that nothing reads are one warning', (t) => {
+  const tutorial = { fp16: true, evalSteps: 50 }
+  const warnings = unusedArguments(facts(tutorial, { hasEvaluation: true }))
+  t.is(warnings.length, 1)
+  t.is(warnings[0]!.code, 'WARN_UNUSED_ARGUMENTS')
+  t.regex(warnings[0]!.message, /fp16.*evalSteps \(evalStrategy is 'no'\).*evaluator/)
+  t.regex(warnings[0]!.remedy, /^Leave fp16 out.*; set evalStrategy: 'steps'/)
+  t.deepEqual(unusedArguments(facts({ fp16: true }, { device: 'cuda:0' })), [])
+  t.deepEqual(unusedArguments(facts({ evalStrategy: 'epoch' }, { hasEvaluation: true })), [])
+  t.deepEqual(unusedArguments(facts({ evalOnStart: true }, { hasEvaluation: true })), [])
+  t.regex(
+    unusedArguments(facts({}, { hasEvaluation: true }))[0]!.message,
+    /^Not used in this run: evalDataset and evaluator/,
+  )
+  t.is(codeOf(unusedArguments(facts({ evalSteps: 50 }))), 'WARN_UNUSED_ARGUMENTS')
+  t.is(codeOf(unusedArguments(facts({ evalSteps: 50, evalStrategy: 'epoch' }))), 'WARN_UNUSED_ARGUMENTS')
+  t.is(codeOf(unusedArguments(facts({ evalSteps: 50, evalStrategy: 'steps' }))), undefined)
+  t.is(codeOf(unusedArguments(facts({ loggingSteps: 50 }))), undefined)
 })
 
 test('a warm-up as long as the run', (t) => {
@@ -307,12 +322,12 @@ test('the monitor asks all checks, and each check warns once', async (t) => {
   t.deepEqual((await monitor.start({ maxSteps: 100, warmupSteps: 200 })).map(({ code }) => code).sort(), [
     'WARN_ACCUMULATION_NEGATIVES',
     'WARN_EVAL_LEAK',
-    'WARN_EVAL_STEPS_UNUSED',
     'WARN_LABELS_CONSTANT',
     'WARN_LABEL_RANGE',
     'WARN_NORMALIZED_MARGIN',
     'WARN_TRUNCATION',
     'WARN_TRUNCATION',
+    'WARN_UNUSED_ARGUMENTS',
     'WARN_WARMUP_TOO_LONG',
   ])
   const bad = { meanCosine: 1, gradNorm: 0, skipped: 1, components: { masked_share: 1 } }
@@ -338,12 +353,12 @@ test('a run tells its callbacks and the process, before the first step and after
   const health = new HealthMonitor(facts(given))
   await prepare({ ...given, loggingSteps: 1 }, { engine, callbacks: [callback], parts: { health } }).train()
   const { events } = callback
-  t.deepEqual(events.slice(0, 3), ['trainBegin', 'WARN_EVAL_STEPS_UNUSED', 'epochBegin'])
+  t.deepEqual(events.slice(0, 3), ['trainBegin', 'WARN_UNUSED_ARGUMENTS', 'epochBegin'])
   t.is(events.indexOf('WARN_GRADIENT_NOT_FINITE') + 1, events.indexOf('stepEnd 3'))
   await setImmediate()
   t.deepEqual(
     heard.map((text) => text.split(':')[0]),
-    ['WARN_EVAL_STEPS_UNUSED', 'WARN_GRADIENT_NOT_FINITE'],
+    ['WARN_UNUSED_ARGUMENTS', 'WARN_GRADIENT_NOT_FINITE'],
   )
   t.regex(heard[0]!, /Set evalStrategy/)
 })

@@ -1,11 +1,12 @@
 import { existsSync } from 'node:fs'
-import { mkdir, readdir, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readdir, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { hubCacheFolder } from '../../lib/io/hub-cache.js'
 import { type HubOptions, resolveModel } from '../../lib/models/hub.js'
 import { planFiles } from '../../lib/models/hub-files.js'
+import { LanguageModelWeights } from '../../lib/models/language-model.js'
 import { readModelFolder } from '../../lib/models/model-folder.js'
 import { loadWith } from '../../lib/models/sentence-transformer.js'
 import { fakeAddon } from '../helpers/fake-addon.js'
@@ -251,3 +252,32 @@ test('the cache folder is where Python looks', (t) => {
   t.is(hubCacheFolder({ XDG_CACHE_HOME: '/c' }), '/c/huggingface/hub')
   t.regex(hubCacheFolder({}), /\.cache\/huggingface\/hub$/)
 })
+
+serial(
+  'the checkpoint of a loss: a hub id as for a model, from the cache, or the folder that the model came from',
+  async (t) => {
+    const { cacheFolder, hub, snapshot, origin } = await setUp(t)
+    const own = { transformerPath: origin, id: 'org/other' }
+    const open = async (nameOrPath: string | undefined, options: HubOptions = {}) => {
+      const weights = await LanguageModelWeights.open(own, nameOrPath, { cacheFolder, ...options })
+      await weights.close()
+      return weights
+    }
+    const first = await open('org/model')
+    t.is(first.path, snapshot)
+    t.deepEqual(first.shape('bert.embeddings.word_embeddings.weight')?.[1], 32)
+    t.is(first.shape('cls.predictions.bias'), undefined)
+    hub.requests.length = 0
+    t.is((await open('org/model', { localFilesOnly: true })).path, snapshot)
+    for (const name of [undefined, 'org/other', origin]) t.is((await open(name)).path, origin)
+    t.deepEqual(hub.requests, [])
+    await t.throwsAsync(open('org/nothing', { localFilesOnly: true }), { code: 'ERR_NOT_FOUND' })
+    // Very old folders keep the transformer below.
+    const old = await temporaryFolder(t)
+    await writeModel(old, '2.0')
+    const inside = join(await temporaryFolder(t), 'model')
+    await cp(old, join(inside, '0_Transformer'), { recursive: true })
+    await writeFiles(inside, { 'modules.json': [{ idx: 0, name: '0', path: '0_Transformer', type: 'x' }] })
+    t.is((await open(inside)).path, join(inside, '0_Transformer'))
+  },
+)

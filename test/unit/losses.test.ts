@@ -18,7 +18,7 @@ test('specs carry the defaults of sentence-transformers', (t) => {
     type: 'CosineSimilarityLoss',
     cosScoreTransformation: 'identity',
   })
-  t.deepEqual(new losses.SoftmaxLoss({ numLabels: 3 }).spec(), {
+  t.deepEqual(new losses.SoftmaxLoss({ numLabels: 3 }).spec(32), {
     type: 'SoftmaxLoss',
     numLabels: 3,
     concatenationSentRep: true,
@@ -31,7 +31,7 @@ test('options reach the spec', (t) => {
   const ranking = new losses.MultipleNegativesRankingLoss({ scale: 1, similarityFct: 'dot_score' })
   t.like(ranking.spec(), { type: 'MultipleNegativesRankingLoss', scale: 1, similarity: 'dot' })
   t.is(new losses.CoSENTLoss({ scale: 5 }).spec().scale, 5)
-  const softmax = new losses.SoftmaxLoss({ numLabels: 2, concatenationSentMultiplication: true }).spec()
+  const softmax = new losses.SoftmaxLoss({ numLabels: 2, concatenationSentMultiplication: true }).spec(32)
   t.is(softmax.concatenationSentMultiplication, true)
 })
 

@@ -154,6 +154,22 @@ test('a cross-encoder decides on candidates and positives', async (t) => {
   await t.throwsAsync(mine({ crossEncoder: short, maxScore: 1 }), error)
 })
 
+test('minScore alone makes a cross-encoder decide, and ten times as many candidates are looked at', async (t) => {
+  // By the model d1 and d10 come first; the cross-encoder likes only the last candidate.
+  const crossEncoder = {
+    predict: async (chunk: readonly (readonly [string, string])[]) =>
+      chunk.map(([, text]) => (text === 'd180' ? 1 : 0)),
+  }
+  const lines: string[] = []
+  const verbose = { write: (line: string) => lines.push(line.trimEnd()) }
+  const found = await mine({ crossEncoder, minScore: 0.5, numNegatives: 1, verbose })
+  t.deepEqual(found.negative, ['d180', 'd180', 'd180'])
+  t.is(lines[0], 'Setting rangeMax to 12 based on the provided parameters.')
+  lines.length = 0
+  await mine({ minScore: 0.5, numNegatives: 1, verbose })
+  t.is(lines[0], 'Setting rangeMax to 3 based on the provided parameters.')
+})
+
 test('embeddings are kept under a name that tells texts, prompts and weights apart', async (t) => {
   const cacheFolder = await mkdtemp(join(tmpdir(), 'sentence-torch-mining-'))
   t.teardown(() => rm(cacheFolder, { recursive: true }))
@@ -244,7 +260,10 @@ test('what cannot be is refused before anything is embedded', async (t) => {
   await refused({ corpus: ['a', 1] }, invalid(/corpus\[1\]/))
   await refused({ rangeMin: 4, rangeMax: 6 }, invalid(/at least rangeMin \+ numNegatives = 7, but received 6/))
   await refused({ crossEncoder: {}, maxScore: 1 }, invalid(/predict/))
-  await refused({ crossEncoder: { predict: () => [] } }, invalid(/absoluteMargin, relativeMargin or maxScore/))
+  await refused(
+    { crossEncoder: { predict: () => [] } },
+    invalid(/absoluteMargin, relativeMargin, maxScore or minScore/),
+  )
   await refused({ queryPrompt: 'a', queryPromptName: 'b' }, invalid(/both/))
   await refused({ includePositives: true, outputFormat: 'triplet' }, invalid(/n-tuple/))
   await refused({ anchorColumnName: 'q' }, invalid(/query, answer/))

@@ -1,5 +1,6 @@
 import test from 'ava'
 import fc from 'fast-check'
+import { Random } from '../../lib/data/random.js'
 import { embeddings } from '../../lib/models/embeddings.js'
 import { type Block, searchBlocks } from '../../lib/search/blocks.js'
 import { PairHeap, PairSet } from '../../lib/search/pair-heap.js'
@@ -22,22 +23,43 @@ test('every pair once, best first, the smaller number in front', async (t) => {
   ])
 })
 
-test('topK counts other rows than the row itself, per part of the corpus', async (t) => {
+test('topK counts other rows than the row itself, in the whole corpus whatever its parts', async (t) => {
   // Row 2 is most like itself and row 1; with dot products row 1 is more like row 2 than like itself.
-  t.deepEqual(await mine({ topK: 1 }), [
+  const best = [
     [1, 0, 3],
     [1, 1, 2],
-    [0.5, 0, 1],
-  ])
-  t.is((await mine({ topK: 1, corpusChunkSize: 2, queryChunkSize: 3 })).length, 6)
+  ]
+  t.deepEqual(await mine({ topK: 1 }), best)
+  for (const corpusChunkSize of [1, 2, 3]) {
+    for (const queryChunkSize of [1, 3, 9]) t.deepEqual(await mine({ topK: 1, corpusChunkSize, queryChunkSize }), best)
+  }
 })
 
-test('maxPairs bounds what is collected, both directions counted', async (t) => {
-  t.deepEqual(await mine({ maxPairs: 5 }), [
+test('parts of rows and corpus change nothing in what is found', async (t) => {
+  const random = new Random(4)
+  const many = embeddings(
+    Float32Array.from({ length: 90 * 3 }, () => random.below(7) - 3),
+    90,
+    3,
+  )
+  const options = { topK: 6, maxPairs: 200 }
+  const whole = await mineEmbeddingsWith(fakeAddon, many, options)
+  t.is(whole.length, 200)
+  for (const corpusChunkSize of [1, 8, 50]) {
+    const parts = { ...options, corpusChunkSize, queryChunkSize: 13 }
+    t.deepEqual(await mineEmbeddingsWith(fakeAddon, many, parts), whole)
+  }
+})
+
+test('maxPairs bounds the pairs that are given, however low they score', async (t) => {
+  t.deepEqual(await mine({ maxPairs: 2 }), [
     [1, 0, 3],
     [1, 1, 2],
   ])
-  t.deepEqual(await mine({ maxPairs: 1 }), [])
+  t.deepEqual(await mine({ maxPairs: 1 }), [[1, 0, 3]])
+  t.is((await mine({ maxPairs: 5 })).length, 5)
+  const opposite = embeddings(Float32Array.of(3, 0, -3, 0), 2, 2)
+  t.deepEqual(await mineEmbeddingsWith(fakeAddon, opposite, {}), [[-9, 0, 1]])
 })
 
 test('the model embeds with the options of encode, the rest goes to the search', async (t) => {
@@ -50,7 +72,7 @@ test('the model embeds with the options of encode, the rest goes to the search',
     },
   } as unknown as Parameters<typeof mineWith>[1]
   const encoding = { batchSize: 8, prompt: 'p: ', truncateDim: 2, showProgressBar: false }
-  const options: ParaphraseMiningOptions = { ...encoding, topK: 3, maxPairs: 5, signal }
+  const options: ParaphraseMiningOptions = { ...encoding, topK: 3, maxPairs: 2, signal }
   t.is((await mineWith(fakeAddon, model, ['a', 'b', 'c', 'd'], options)).length, 2)
   t.deepEqual(calls, [[['a', 'b', 'c', 'd'], { ...encoding, signal }]])
 })
@@ -112,14 +134,14 @@ test('blocks cover all queries in order, in jobs of the size asked for', async (
   t.deepEqual([...blocks[1]!.indices], [0, 3])
 })
 
-test('the heap gives the lowest first', (t) => {
+test('the heap gives the lowest first, of equal ones the largest numbers', (t) => {
   const entries = fc.array(fc.tuple(fc.integer({ min: -3, max: 3 }), fc.nat(3), fc.nat(3)), { maxLength: 60 })
   fc.assert(
     fc.property(entries, (values) => {
       const heap = new PairHeap()
       for (const [score, i, j] of values) heap.push(score, i, j)
       const found = Array.from({ length: values.length }, () => heap.pop())
-      const sorted = values.toSorted((a, b) => a[0] - b[0] || a[1] - b[1] || a[2] - b[2])
+      const sorted = values.toSorted((a, b) => a[0] - b[0] || b[1] - a[1] || b[2] - a[2])
       t.deepEqual(
         found.map(({ score, i, j }) => [score, i, j]),
         sorted,
@@ -137,15 +159,29 @@ test('the heap grows', (t) => {
 })
 
 test('the set knows which pairs it has', (t) => {
+  const steps = fc.array(fc.tuple(fc.boolean(), fc.nat(12), fc.nat(12)), { maxLength: 200 })
   fc.assert(
-    fc.property(fc.array(fc.tuple(fc.nat(9), fc.nat(9)), { maxLength: 80 }), (pairs) => {
-      const [set, known] = [new PairSet(pairs.length), new Set<string>()]
-      for (const [i, j] of pairs) {
-        t.is(set.add(i, j), !known.has(`${i},${j}`))
-        known.add(`${i},${j}`)
+    fc.property(steps, (changes) => {
+      const [set, known] = [new PairSet(), new Set<string>()]
+      for (const [adds, i, j] of changes) {
+        if (adds) {
+          t.is(set.add(i, j), !known.has(`${i},${j}`))
+          known.add(`${i},${j}`)
+        } else {
+          set.delete(i, j)
+          known.delete(`${i},${j}`)
+        }
       }
     }),
   )
+})
+
+test('the set grows, and what is taken out leaves the others where they are found', (t) => {
+  const set = new PairSet()
+  // Beyond the first size of the table, so that many share a place.
+  for (let i = 0; i < 5000; i++) t.true(set.add(i % 71, i))
+  for (let i = 0; i < 5000; i += 2) set.delete(i % 71, i)
+  for (let i = 0; i < 5000; i++) t.is(set.add(i % 71, i), i % 2 === 0)
 })
 
 test('the event loop runs while pairs are collected and sorted', async (t) => {

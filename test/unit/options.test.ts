@@ -1,5 +1,6 @@
+import { runInNewContext } from 'node:vm'
 import test from 'ava'
-import { checkInteger, checkOneOf, checkOptions, checkPositive, checkType } from '../../lib/options.js'
+import { checkInteger, checkNames, checkOneOf, checkOptions, checkPositive, checkType } from '../../lib/options.js'
 
 const notBuilt = {
   mode: { harmless: [null, ['a', 'b'], Number.NaN], instead: 'use scale' },
@@ -36,10 +37,34 @@ test('other names are refused: the closest one, or all', (t) => {
   t.throws(check({ constructor: 1 }), { code })
 })
 
+test('plain objects pass, also without a prototype and of another realm', (t) => {
+  const bare = Object.assign(Object.create(null), { scale: 1 })
+  for (const options of [bare, runInNewContext('({ scale: 1 })')]) t.notThrows(check(options))
+})
+
 test('what is no object of options is refused', (t) => {
-  for (const options of [null, undefined, 3, 'scale', [], () => {}]) {
+  class Options {
+    scale = 1
+  }
+  // None of them but the first two has keys to be checked.
+  const foreign = [new Options(), Object.create({ scale: 1 }), new Map([['scale', 1]]), new Date(), new Float32Array(0)]
+  for (const options of [null, undefined, 3, 'scale', [], () => {}, ...foreign, runInNewContext('new Map()')]) {
     t.throws(check(options), { code: 'ERR_INVALID_ARGUMENT', message: /the options of Thing/ })
   }
+})
+
+test('names of what is not there: the closest one, or all', (t) => {
+  const refused = (names: string[], known: string[], message: string) =>
+    t.throws(() => checkNames('prompts', names, 'column', known), { code: 'ERR_INVALID_ARGUMENT', message })
+  t.notThrows(() => checkNames('prompts', ['a'], 'column', ['b', 'a']))
+  t.notThrows(() => checkNames('prompts', [], 'column', []))
+  refused(
+    ['a', 'ancor'],
+    ['a', 'anchor'],
+    'prompts names the column "ancor", but there are a, anchor; did you mean anchor?',
+  )
+  refused(['x'], ['text'], 'prompts names the column "x", but there is text')
+  refused(['x'], [], 'prompts names the column "x", but there is none with a name')
 })
 
 test('values: absent ones pass, others are named with what was expected', (t) => {
@@ -71,6 +96,8 @@ test('values: absent ones pass, others are named with what was expected', (t) =>
   })
   t.notThrows(() => checkType('flag', false, 'boolean'))
   refused(() => checkType('flag', 1, 'boolean'), 'Expected true or false for flag but received 1')
+  for (const value of [new Map(), []]) t.throws(() => checkType('prompts', value, 'object'))
+  t.notThrows(() => checkType('prompts', {}, 'object'))
   refused(() => checkType('prompts', null, 'object'), 'Expected an object for prompts but received null')
   refused(() => checkType('path', 1, 'string'), 'Expected a string for path but received 1')
 })

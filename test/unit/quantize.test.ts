@@ -48,13 +48,35 @@ test('few rows as their own calibration are warned about', async (t) => {
   t.regex(warnings[0]!, /2 embeddings.*calibrationEmbeddings/)
 })
 
+test('one row has no ranges of its own', async (t) => {
+  const one = rows.row(0)
+  const message = /One embedding has no ranges for u?int8/
+  for (const precision of ['int8', 'uint8'] as const) {
+    const error = { code: 'ERR_INVALID_ARGUMENT', message }
+    await t.throwsAsync(quantizeEmbeddings(one, precision), error)
+    const [single, none] = [embeddings(one, 1, 4), embeddings(new Float32Array(0), 0, 4)]
+    await t.throwsAsync(quantizeEmbeddings([none, single], precision), error)
+    const ranges = embeddings(Float32Array.of(-1, -1, -1, -1, 254, 254, 254, 254), 2, 4)
+    const bytes = (await quantizeEmbeddings(one, precision, { ranges })).data
+    const shift = precision === 'int8' ? 128 : 0
+    t.deepEqual(
+      Array.from(bytes),
+      [0, 1, 2, 1].map((byte) => byte - shift),
+    )
+    t.deepEqual((await quantizeEmbeddings(one, precision, { calibrationEmbeddings: rows })).shape, [1, 4])
+  }
+})
+
 test('what does not fit is refused', async (t) => {
   const refused = (precision: string, options: object, message: RegExp, code = 'ERR_INVALID_ARGUMENT') =>
     t.throwsAsync(quantizeEmbeddings(rows, precision as Precision, options), { code, message })
   await refused('int4', {}, /int8/)
   await refused('int8', { ranges: rows.row(0) }, /2 × 4 values for ranges, received 1 × 4/)
   await refused('int8', { calibrationEmbeddings: [] }, /rows of 4 values for calibrationEmbeddings/)
-  await refused('binary', { ranges: rows }, /ranges is for int8/)
+  for (const precision of ['binary', 'ubinary', 'float32']) {
+    await refused(precision, { ranges: rows }, new RegExp(`ranges is for int8 and uint8 alone; ${precision}`))
+    await refused(precision, { calibrationEmbeddings: rows }, /calibrationEmbeddings is for int8 and uint8 alone/)
+  }
   await refused('int8', { range: rows }, /ranges/, 'ERR_UNKNOWN_OPTION')
   const other = embeddings(new Float32Array(3), 1, 3)
   const error = { code: 'ERR_INVALID_ARGUMENT', message: /width of embeddings\[1\]/ }

@@ -31,6 +31,28 @@ test('the largest community first, its centre in front, what it took is gone for
   )
 })
 
+test('a community whose centre was taken by a larger one is gone, though others are left of it', async (t) => {
+  // By degrees from the x axis, towards y or towards z.
+  const vector = (y: number, z: number) => {
+    const [a, b] = [(y * Math.PI) / 180, (z * Math.PI) / 180]
+    return [Math.cos(a) * Math.cos(b), Math.sin(a) * Math.cos(b), Math.sin(b)]
+  }
+  // Row 0 is close to rows 1 and 2, which are not close to each other, and to row 3, which is close to 4, 5 and 6 too.
+  const places = [
+    vector(0, 0),
+    vector(10, 0),
+    vector(-10, 0),
+    vector(0, 10),
+    vector(0, 12),
+    vector(0, 14),
+    vector(0, 15),
+  ]
+  const rows = embeddings(Float32Array.from(places.flat()), places.length, 3)
+  const detect = (minCommunitySize: number) => detectWith(fakeAddon, rows, { threshold, minCommunitySize })
+  t.deepEqual(await detect(2), [[3, 4, 5, 6, 0]])
+  t.deepEqual(await detect(1), [[3, 4, 5, 6, 0], [1], [2]])
+})
+
 test('batches and the bound of memory change nothing', async (t) => {
   const degrees = Array.from({ length: 120 }, (_, i) => (i * i * 7.3) % 360)
   const rows = circle(...degrees)
@@ -51,13 +73,14 @@ test('batches and the bound of memory change nothing', async (t) => {
 
 test('no rows, few rows, wrong options', async (t) => {
   t.deepEqual(await detectWith(fakeAddon, embeddings(new Float32Array(0), 0, 2), {}), [])
-  // As in Python, of fewer rows than minCommunitySize all together are enough.
-  t.deepEqual(await detectWith(fakeAddon, circle(0, 1, 2), { threshold }), [[0, 1, 2]])
+  t.deepEqual(await detectWith(fakeAddon, circle(0, 1, 2), { threshold }), [])
+  t.deepEqual(await detectWith(fakeAddon, circle(0, 1, 2), { threshold, minCommunitySize: 3 }), [[0, 1, 2]])
+  t.deepEqual(await detectWith(fakeAddon, circle(...Array(9).fill(5)), { threshold }), [])
   const detect = (options: object) => detectWith(fakeAddon, circle(0), options)
   for (const name of ['threshold', 'minCommunitySize', 'batchSize', 'showProgressBar']) {
     const error = { code: 'ERR_INVALID_ARGUMENT', message: new RegExp(name) }
     await t.throwsAsync(detect({ [name]: Number.NaN }), error)
   }
   await t.throwsAsync(detect({ minSize: 1 }), { code: 'ERR_UNKNOWN_OPTION' })
-  await t.throwsAsync(detect({ signal: AbortSignal.abort() }), { code: 'ERR_ABORTED' })
+  await t.throwsAsync(detect({ minCommunitySize: 1, signal: AbortSignal.abort() }), { code: 'ERR_ABORTED' })
 })

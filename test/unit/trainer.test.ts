@@ -97,6 +97,24 @@ test('gradient accumulation: one update per group, a short last group is scaled 
   )
 })
 
+// transformers adds up the loss of every batch over the size of its group, and divides by the optimiser steps.
+test('gradient accumulation: the loss is a mean over steps, each the mean of its batches, however often the engine reports', async (t) => {
+  for (const reportsAreFree of [true, false]) {
+    const callback = recorder()
+    const { train } = prepare(
+      { gradientAccumulationSteps: 4, numTrainEpochs: 2, loggingSteps: 3 },
+      { rows: 12, callbacks: [callback], parts: { reportsAreFree } },
+    )
+    const { trainingLoss } = await train()
+    // Batches 1–4, 5–6, 7–10, 11–12.
+    t.is(callback.records[0]!.loss, (2.5 + 5.5 + 8.5) / 3)
+    t.is(trainingLoss, (2.5 + 5.5 + 8.5 + 11.5) / 4)
+  }
+  const cut = prepare({ gradientAccumulationSteps: 4, numTrainEpochs: 2.5, dataloaderDropLast: true }, { rows: 11 })
+  // Batches 1–4, 5, 6–9, 10, 11–14.
+  t.is((await cut.train()).trainingLoss, (2.5 + 5 + 7.5 + 10 + 12.5) / 5)
+})
+
 test('lengths: maxSteps across epochs, fractional epochs, dataloaderDropLast', async (t) => {
   t.is((await prepare({ maxSteps: 7 }, { rows: 6 }).train()).globalStep, 7)
   const half = await prepare({ numTrainEpochs: 1.5 }, { rows: 8 }).train()

@@ -45,7 +45,12 @@ test('columns are renamed and removed; the label column follows its name', (t) =
   t.is(dataset.renameColumns({ label: 'idx' }).columnKind('idx'), 'other')
   t.throws(() => dataset.renameColumns({ gold: 'x' }), { code: 'ERR_INVALID_ARGUMENT', message: /"x"/ })
   t.throws(() => dataset.renameColumns({ nothing: 'x' }), { code: 'ERR_INVALID_ARGUMENT', message: /x, gold, label/ })
+  t.throws(() => dataset.renameColumns({ golt: 'x' }), { code: 'ERR_INVALID_ARGUMENT', message: /did you mean gold\?/ })
+  for (const names of [new Map([['x', 'y']]), { x: 5 }, null]) {
+    t.throws(() => dataset.renameColumns(names as never), { code: 'ERR_INVALID_ARGUMENT' })
+  }
   t.throws(() => dataset.removeColumns(['nothing']), { code: 'ERR_INVALID_ARGUMENT' })
+  t.throws(() => dataset.removeColumns('nothing'), { code: 'ERR_INVALID_ARGUMENT', message: /"nothing"/ })
   t.throws(() => dataset.renameColumns({ x: 'scores', gold: 'text', label: 'y' }), { code: 'ERR_INVALID_DATA' })
 })
 

@@ -1,9 +1,12 @@
 import { describe, invalidArgument, SentenceTorchError } from '../../errors.js'
+import type { ClassNames } from '../class-names.js'
 
 /** Some rows of a file: columns in file order, all of the same length. */
 export interface Table {
   names: string[]
   columns: unknown[][]
+  /** Of the file, in one of its pieces at least. */
+  classNames?: ClassNames
 }
 
 /**

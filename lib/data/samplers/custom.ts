@@ -1,5 +1,5 @@
 import { describe, invalidArgument, SentenceTorchError } from '../../errors.js'
-import { checkInteger } from '../../options.js'
+import { checkInteger, checkOptions } from '../../options.js'
 import type { Dataset } from '../dataset.js'
 import { type BatchSampler, type BatchSamplerFactory, batchCount, type SamplerOptions } from './sampler.js'
 
@@ -24,8 +24,10 @@ export type BatchGenerator = (
  */
 export function customBatchSampler(
   generate: BatchGenerator,
-  { length }: { length?: number | ((dataset: Dataset, options: SamplerOptions) => number) } = {},
+  options: { length?: number | ((dataset: Dataset, options: SamplerOptions) => number) } = {},
 ): BatchSamplerFactory {
+  checkOptions('customBatchSampler', options, ['length'])
+  const { length } = options
   if (typeof generate !== 'function') throw invalidArgument('generate', 'a function that gives batches', generate)
   return (dataset, options): BatchSampler => {
     const count = typeof length === 'function' ? length(dataset, options) : length

@@ -26,8 +26,8 @@ export interface CrossEncoderClassificationEvaluatorOptions extends PairOptions 
  * How well a cross-encoder classifies pairs.
  *
  * Metrics for one label: `accuracy`, `accuracy_threshold`, `f1`, `f1_threshold`, `precision`, `recall` (each with the best
- * threshold) and `average_precision`, the primary one. For several labels, of which the highest wins: `f1_macro` (primary),
- * `f1_micro`, `f1_weighted`.
+ * threshold, which never tells pairs of equal score apart) and `average_precision`, the primary one. For several labels, of
+ * which the highest wins, of equal ones the first: `f1_macro` (primary), `f1_micro`, `f1_weighted`.
  * Source: sentence-transformers `CrossEncoderClassificationEvaluator`.
  *
  * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_INVALID_DATA
@@ -98,12 +98,12 @@ interface Found {
   cells: string[]
 }
 
-/** Thresholds are float32 there; what was never found is an integer. */
+/** Thresholds are float32 there; an F1 that was never found is an integer. */
 function binaryCells(scores: BinaryScores): string[] {
-  const { accuracy, accuracyThreshold, f1, f1Threshold, precision, recall, ap, foundAccuracy, foundF1 } = scores
+  const { accuracy, accuracyThreshold, f1, f1Threshold, precision, recall, ap } = scores
   return [
-    ...(foundAccuracy ? [pythonFloat(accuracy), pythonFloat32(accuracyThreshold)] : ['0', '-1']),
-    ...(foundF1
+    ...[pythonFloat(accuracy), pythonFloat32(accuracyThreshold)],
+    ...(f1 > 0
       ? [pythonFloat(f1), pythonFloat32(f1Threshold), pythonFloat(precision), pythonFloat(recall)]
       : ['0', '0', '0', '0']),
     pythonFloat(ap),

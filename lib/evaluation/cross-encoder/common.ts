@@ -2,7 +2,7 @@ import { describe, invalidArgument } from '../../errors.js'
 import type { Pair, Scores } from '../../models/cross-encoder.js'
 import type { PredictOptions } from '../../models/cross-encoder-options.js'
 import { checkType } from '../../options.js'
-import { type CommonOptions, checkCommon, invalidData } from '../common.js'
+import { type CommonOptions, checkCommon, checkContext, invalidData } from '../common.js'
 import type { EvaluationContext, EvaluationResult } from '../evaluator.js'
 
 /** The part of a model that evaluators of cross-encoders use; a `CrossEncoder` is one. */
@@ -60,8 +60,10 @@ export function checkLabelledPairs(where: string, pairs: unknown, name: string, 
 
 export function predictOptions(
   { batchSize, promptName, showProgressBar }: PairOptions,
-  { signal }: EvaluationContext,
+  context: EvaluationContext,
 ): PredictOptions {
+  checkContext(context)
+  const { signal } = context
   return {
     ...(batchSize !== undefined && { batchSize }),
     ...(promptName !== undefined && { promptName }),

@@ -45,7 +45,7 @@ type Measures = [map: number, mrr: number, ndcg: number]
  *
  * Metrics: `map`, `mrr@{k}`, `ndcg@{k}` (primary), and of the order of `documents` `base_map`, `base_mrr@{k}`,
  * `base_ndcg@{k}`, with the positives that are missing at its end. Documents of equal score: NDCG and MAP take them
- * together, MRR takes the later one first.
+ * together. MRR needs an order, which Python leaves open: here the later one comes first.
  * Source: sentence-transformers `CrossEncoderRerankingEvaluator`.
  *
  * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_INVALID_DATA (samples)
@@ -134,7 +134,7 @@ async function baseMeasures(positive: readonly string[], documents: readonly str
 
 async function measures(relevant: readonly number[], scores: Float32Array, k: number): Promise<Measures> {
   if (!relevant.includes(1)) return [0, 0, 0]
-  // As there, an ascending order that is read backwards: of equal scores the later comes first.
+  // Of equal scores the later one comes first, as in a stable rising order that is read backwards.
   const last = scores.length - 1
   const order = (await descendingOrder(scores.slice().reverse())).map((place) => last - place)
   const ranked = Array.from(order, (document) => relevant[document]!)

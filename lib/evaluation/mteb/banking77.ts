@@ -9,7 +9,7 @@ import type { EvaluatedModel, EvaluationContext, EvaluationResult, Evaluator } f
 import { comparePython } from '../ir-options.js'
 import { type ClassificationScores, classificationScores } from './classification-scores.js'
 import { type Experiment, runExperiments } from './experiments.js'
-import { taskResult } from './task-result.js'
+import { type MtebTaskResult, taskResult } from './task-result.js'
 import { undersample } from './undersample.js'
 
 /** Texts with their labels, in the order of the published files: the samples depend on it. */
@@ -72,6 +72,15 @@ export class Banking77Classification implements Evaluator {
   }
 
   async evaluate(model: EvaluatedModel, context: EvaluationContext = {}): Promise<EvaluationResult> {
+    const { metrics } = await this.run(model, context)
+    return named(this.name, { ...metrics }, 'accuracy')
+  }
+
+  /** `evaluate`, with the scores of every experiment as MTEB reports them. */
+  async run(
+    model: EvaluatedModel,
+    context: EvaluationContext = {},
+  ): Promise<{ metrics: ClassificationScores; result: MtebTaskResult }> {
     const started = performance.now()
     const { train, test, writeCsv = true } = this.#options
     const { experiments = 10, samplesPerLabel = 8, seed = 42 } = this.#options
@@ -82,19 +91,21 @@ export class Banking77Classification implements Evaluator {
     const replies = await runExperiments(data, { test: testRows.data, classes }, context.signal)
     const expected = test.labels.map((label) => this.#classOf.get(label)!)
     const scores = replies.map(({ predicted }) => classificationScores(expected, predicted, classes))
+    const keys = Object.keys(scores[0]!) as (keyof ClassificationScores)[]
     const metrics = Object.fromEntries(
-      Object.keys(scores[0]!).map((key) => [
-        key,
-        mean(scores.map((score) => score[key as keyof ClassificationScores])),
-      ]),
-    )
+      keys.map((key) => [key, mean(scores.map((score) => score[key]))]),
+    ) as unknown as ClassificationScores
+    const result = taskResult(scores, metrics, (performance.now() - started) / 1000)
     if (context.outputPath !== undefined && writeCsv) {
       await mkdir(context.outputPath, { recursive: true })
-      const seconds = (performance.now() - started) / 1000
       const path = join(context.outputPath, 'Banking77Classification.json')
-      await writeFileAtomic(path, taskResult(scores, metrics as unknown as ClassificationScores, seconds))
+      await writeFileAtomic(
+        path,
+        `${JSON.stringify(result, null, 4)}
+`,
+      )
     }
-    return named(this.name, metrics, 'accuracy')
+    return { metrics, result }
   }
 
   /** Embeds every sampled text once. */

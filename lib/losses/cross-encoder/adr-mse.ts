@@ -1,5 +1,5 @@
 import type { LossSpec } from '../../native/types.js'
-import { checkOptions, checkPositive } from '../../options.js'
+import { checkPositive } from '../../options.js'
 import type { Caching, LossRequirements } from '../loss.js'
 import {
   type CrossEncoderLoss,
@@ -9,6 +9,8 @@ import {
   type ListwiseOptions,
   type LogitActivation,
   needOneLabel,
+  type PairLossArguments,
+  pairLossOptions,
 } from './loss.js'
 
 export interface ADRMSELossOptions extends ListwiseOptions {
@@ -36,8 +38,8 @@ export class ADRMSELoss implements CrossEncoderLoss {
   readonly alpha: number
   readonly caching?: Caching
 
-  constructor(options: ADRMSELossOptions = {}) {
-    checkOptions(this.type, options, [...LISTWISE, 'alpha'])
+  constructor(...args: PairLossArguments<ADRMSELossOptions>) {
+    const options = pairLossOptions<ADRMSELossOptions>(this, args, [...LISTWISE, 'alpha'])
     checkPositive(`${this.type} alpha`, options.alpha)
     this.activationFn = checkActivation(this.type, options.activationFn)
     this.alpha = options.alpha ?? 1

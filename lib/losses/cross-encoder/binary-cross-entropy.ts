@@ -1,6 +1,5 @@
 import { invalidArgument } from '../../errors.js'
 import type { LossSpec } from '../../native/types.js'
-import { checkOptions } from '../../options.js'
 import type { LossRequirements } from '../loss.js'
 import {
   type CrossEncoderLoss,
@@ -8,6 +7,8 @@ import {
   type LogitActivation,
   type LogitOptions,
   needOneLabel,
+  type PairLossArguments,
+  pairLossOptions,
 } from './loss.js'
 
 export interface BinaryCrossEntropyLossOptions extends LogitOptions {
@@ -34,8 +35,8 @@ export class BinaryCrossEntropyLoss implements CrossEncoderLoss {
   readonly activationFn: LogitActivation
   readonly posWeight: number | null
 
-  constructor(options: BinaryCrossEntropyLossOptions = {}) {
-    checkOptions(this.type, options, ['activationFn', 'posWeight'], {
+  constructor(...args: PairLossArguments<BinaryCrossEntropyLossOptions>) {
+    const options = pairLossOptions<BinaryCrossEntropyLossOptions>(this, args, ['activationFn', 'posWeight'], {
       weight: { harmless: [null] },
       reduction: { harmless: ['mean'] },
     })

@@ -1,5 +1,7 @@
 import { checkInteger, checkOptions } from '../../options.js'
+import { joinArguments, splitArguments } from '../arguments.js'
 import type { Caching } from '../loss.js'
+import { PAIR_SIGNATURE, type PairLossArguments, type PairModel } from './loss.js'
 import {
   CE_RANKING_OPTIONS,
   MultipleNegativesRankingLoss,
@@ -27,16 +29,18 @@ export class CachedMultipleNegativesRankingLoss extends MultipleNegativesRanking
   override readonly type = 'CrossEncoder.CachedMultipleNegativesRankingLoss'
   readonly caching: Caching
 
-  constructor(options: CachedMultipleNegativesRankingLossOptions = {}) {
+  constructor(...args: PairLossArguments<CachedMultipleNegativesRankingLossOptions>) {
     const where = 'CrossEncoder.CachedMultipleNegativesRankingLoss'
+    const { model, options } = splitArguments<CachedMultipleNegativesRankingLossOptions>(where, args, PAIR_SIGNATURE)
     checkOptions(where, options, [...CE_RANKING_OPTIONS, 'miniBatchSize'], { showProgressBar: { harmless: [false] } })
     checkInteger(`${where} miniBatchSize`, options.miniBatchSize, 1)
     const { numNegatives, scale, activationFn } = options
-    super({
+    const ranking = {
       ...(numNegatives !== undefined && { numNegatives }),
       ...(scale !== undefined && { scale }),
       ...(activationFn !== undefined && { activationFn }),
-    })
+    }
+    super(...joinArguments<typeof ranking, PairModel>(model, ranking))
     this.caching = { miniBatchSize: options.miniBatchSize ?? 32 }
   }
 }

@@ -1,8 +1,14 @@
 import { invalidArgument } from '../../errors.js'
 import type { LossSpec } from '../../native/types.js'
-import { checkOptions } from '../../options.js'
 import type { LossRequirements } from '../loss.js'
-import { type CrossEncoderLoss, checkActivation, type LogitActivation, type LogitOptions } from './loss.js'
+import {
+  type CrossEncoderLoss,
+  checkActivation,
+  type LogitActivation,
+  type LogitOptions,
+  type PairLossArguments,
+  pairLossOptions,
+} from './loss.js'
 
 export interface CrossEntropyLossOptions extends LogitOptions {
   /** A weight for each class. Default: 1 each. */
@@ -30,8 +36,8 @@ export class CrossEntropyLoss implements CrossEncoderLoss {
   readonly weight: readonly number[] | null
   readonly labelSmoothing: number
 
-  constructor(options: CrossEntropyLossOptions = {}) {
-    checkOptions(this.type, options, ['activationFn', 'weight', 'labelSmoothing'], {
+  constructor(...args: PairLossArguments<CrossEntropyLossOptions>) {
+    const options = pairLossOptions<CrossEntropyLossOptions>(this, args, ['activationFn', 'weight', 'labelSmoothing'], {
       ignoreIndex: { harmless: [-100] },
       reduction: { harmless: ['mean'] },
     })

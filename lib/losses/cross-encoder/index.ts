@@ -9,7 +9,15 @@ export { CrossEntropyLoss, type CrossEntropyLossOptions } from './cross-entropy.
 export { LambdaLoss, type LambdaLossOptions, type PairwiseRankingOptions, type WeightingScheme } from './lambda.js'
 export { ListMLELoss, type ListMLELossOptions } from './list-mle.js'
 export { ListNetLoss, type ListNetLossOptions } from './list-net.js'
-export type { CrossEncoderLoss, ListwiseOptions, LogitActivation, LogitOptions, Pairing } from './loss.js'
+export type {
+  CrossEncoderLoss,
+  ListwiseOptions,
+  LogitActivation,
+  LogitOptions,
+  Pairing,
+  PairLossArguments,
+  PairModel,
+} from './loss.js'
 export { MarginMSELoss, type MarginMSELossOptions } from './margin-mse.js'
 export { MSELoss, type MSELossOptions } from './mse.js'
 export {

@@ -1,6 +1,6 @@
 import { invalidArgument } from '../../errors.js'
 import type { LossSpec } from '../../native/types.js'
-import { checkInteger, checkOneOf, checkOptions, checkPositive } from '../../options.js'
+import { checkInteger, checkOneOf, checkPositive } from '../../options.js'
 import type { Caching, LossRequirements } from '../loss.js'
 import {
   type CrossEncoderLoss,
@@ -10,6 +10,8 @@ import {
   type ListwiseOptions,
   type LogitActivation,
   needOneLabel,
+  type PairLossArguments,
+  pairLossOptions,
 } from './loss.js'
 
 const SCHEMES = ['NoWeighting', 'NDCGLoss1', 'NDCGLoss2', 'LambdaRank', 'NDCGLoss2PP'] as const
@@ -77,8 +79,8 @@ export class LambdaLoss implements CrossEncoderLoss {
   readonly caching?: Caching
   readonly #options: ReturnType<typeof checkPairwise>
 
-  constructor(options: LambdaLossOptions = {}) {
-    checkOptions(this.type, options, [...PAIRWISE, 'weightingScheme', 'mu'])
+  constructor(...args: PairLossArguments<LambdaLossOptions>) {
+    const options = pairLossOptions<LambdaLossOptions>(this, args, [...PAIRWISE, 'weightingScheme', 'mu'])
     this.#options = checkPairwise(this.type, options)
     checkOneOf(`${this.type} weightingScheme`, options.weightingScheme, SCHEMES)
     this.weightingScheme = options.weightingScheme ?? 'NDCGLoss2PP'

@@ -1,5 +1,5 @@
 import type { LossSpec } from '../../native/types.js'
-import { checkOptions, checkType } from '../../options.js'
+import { checkType } from '../../options.js'
 import type { Caching, LossRequirements } from '../loss.js'
 import {
   type CrossEncoderLoss,
@@ -9,6 +9,8 @@ import {
   type ListwiseOptions,
   type LogitActivation,
   needOneLabel,
+  type PairLossArguments,
+  pairLossOptions,
 } from './loss.js'
 
 export interface ListMLELossOptions extends ListwiseOptions {
@@ -38,8 +40,8 @@ export class ListMLELoss implements CrossEncoderLoss {
   readonly respectInputOrder: boolean
   readonly caching?: Caching
 
-  constructor(options: ListMLELossOptions = {}) {
-    checkOptions(this.type, options, [...LISTWISE, 'respectInputOrder'])
+  constructor(...args: PairLossArguments<ListMLELossOptions>) {
+    const options = pairLossOptions<ListMLELossOptions>(this, args, [...LISTWISE, 'respectInputOrder'])
     checkType(`${this.type} respectInputOrder`, options.respectInputOrder, 'boolean')
     this.activationFn = checkActivation(this.type, options.activationFn)
     this.respectInputOrder = options.respectInputOrder ?? true

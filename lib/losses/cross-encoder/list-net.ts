@@ -1,5 +1,4 @@
 import type { LossSpec } from '../../native/types.js'
-import { checkOptions } from '../../options.js'
 import type { Caching, LossRequirements } from '../loss.js'
 import {
   type CrossEncoderLoss,
@@ -9,6 +8,8 @@ import {
   type ListwiseOptions,
   type LogitActivation,
   needOneLabel,
+  type PairLossArguments,
+  pairLossOptions,
 } from './loss.js'
 
 export type ListNetLossOptions = ListwiseOptions
@@ -32,8 +33,8 @@ export class ListNetLoss implements CrossEncoderLoss {
   readonly activationFn: LogitActivation
   readonly caching?: Caching
 
-  constructor(options: ListNetLossOptions = {}) {
-    checkOptions(this.type, options, LISTWISE)
+  constructor(...args: PairLossArguments<ListNetLossOptions>) {
+    const options = pairLossOptions<ListNetLossOptions>(this, args, LISTWISE)
     this.activationFn = checkActivation(this.type, options.activationFn)
     Object.assign(this, checkMiniBatch(this.type, options.miniBatchSize))
   }

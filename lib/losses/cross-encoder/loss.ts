@@ -1,6 +1,31 @@
 import { SentenceTorchError } from '../../errors.js'
-import { checkInteger, checkOneOf } from '../../options.js'
+import { checkInteger, checkOneOf, type NotBuilt } from '../../options.js'
+import { type LossArguments, type LossSignature, lossOptions } from '../arguments.js'
 import type { Caching, Loss } from '../loss.js'
+
+/** What the losses here may be given as their model: a CrossEncoder. */
+export interface PairModel {
+  readonly numLabels: number
+  predict(pairs: readonly (readonly [string, string])[]): Promise<{ readonly data: Float32Array }>
+}
+
+/** `(options)` or `(model, options)`, as in Python. */
+export type PairLossArguments<O> = LossArguments<O, PairModel>
+
+export const PAIR_SIGNATURE: LossSignature = {
+  model: { method: 'predict', name: 'a CrossEncoder' },
+  prefix: 'CrossEncoder.',
+}
+
+/** The options of a constructor that was called with `args`, checked by name. */
+export function pairLossOptions<O extends object>(
+  loss: object,
+  args: readonly unknown[],
+  built: readonly string[],
+  notBuilt?: Readonly<Record<string, NotBuilt>>,
+): O {
+  return lossOptions<O>(loss, args, built, notBuilt, PAIR_SIGNATURE)
+}
 
 /**
  * How the rows of a dataset become pairs of texts.

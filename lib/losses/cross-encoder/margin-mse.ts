@@ -1,5 +1,4 @@
 import type { LossSpec } from '../../native/types.js'
-import { checkOptions } from '../../options.js'
 import type { LossRequirements } from '../loss.js'
 import {
   type CrossEncoderLoss,
@@ -7,6 +6,8 @@ import {
   type LogitActivation,
   type LogitOptions,
   needOneLabel,
+  type PairLossArguments,
+  pairLossOptions,
 } from './loss.js'
 
 export type MarginMSELossOptions = LogitOptions
@@ -30,8 +31,10 @@ export class MarginMSELoss implements CrossEncoderLoss {
   readonly pairing = { kind: 'columns' } as const
   readonly activationFn: LogitActivation
 
-  constructor(options: MarginMSELossOptions = {}) {
-    checkOptions(this.type, options, ['activationFn'], { reduction: { harmless: ['mean'] } })
+  constructor(...args: PairLossArguments<MarginMSELossOptions>) {
+    const options = pairLossOptions<MarginMSELossOptions>(this, args, ['activationFn'], {
+      reduction: { harmless: ['mean'] },
+    })
     this.activationFn = checkActivation(this.type, options.activationFn)
   }
 

@@ -1,5 +1,4 @@
 import type { LossSpec } from '../../native/types.js'
-import { checkOptions } from '../../options.js'
 import type { LossRequirements } from '../loss.js'
 import {
   type CrossEncoderLoss,
@@ -7,6 +6,8 @@ import {
   type LogitActivation,
   type LogitOptions,
   needOneLabel,
+  type PairLossArguments,
+  pairLossOptions,
 } from './loss.js'
 
 export type MSELossOptions = LogitOptions
@@ -29,8 +30,8 @@ export class MSELoss implements CrossEncoderLoss {
   readonly pairing = { kind: 'pair' } as const
   readonly activationFn: LogitActivation
 
-  constructor(options: MSELossOptions = {}) {
-    checkOptions(this.type, options, ['activationFn'], { reduction: { harmless: ['mean'] } })
+  constructor(...args: PairLossArguments<MSELossOptions>) {
+    const options = pairLossOptions<MSELossOptions>(this, args, ['activationFn'], { reduction: { harmless: ['mean'] } })
     this.activationFn = checkActivation(this.type, options.activationFn)
   }
 

@@ -1,6 +1,6 @@
 import { invalidArgument } from '../../errors.js'
 import type { LossSpec } from '../../native/types.js'
-import { checkInteger, checkOptions } from '../../options.js'
+import { checkInteger } from '../../options.js'
 import type { LossRequirements } from '../loss.js'
 import {
   type CrossEncoderLoss,
@@ -9,6 +9,8 @@ import {
   type LogitOptions,
   needOneLabel,
   type Pairing,
+  type PairLossArguments,
+  pairLossOptions,
 } from './loss.js'
 
 export interface MultipleNegativesRankingLossOptions extends Omit<LogitOptions, 'activationFn'> {
@@ -51,9 +53,9 @@ export class MultipleNegativesRankingLoss implements CrossEncoderLoss {
   readonly scale: number
   readonly activationFn: LogitActivation
 
-  constructor(options: MultipleNegativesRankingLossOptions = {}) {
+  constructor(...args: PairLossArguments<MultipleNegativesRankingLossOptions>) {
     const where = `CrossEncoder.${new.target.name}`
-    checkOptions(where, options, CE_RANKING_OPTIONS)
+    const options = pairLossOptions<MultipleNegativesRankingLossOptions>(this, args, CE_RANKING_OPTIONS)
     checkInteger(`${where} numNegatives`, options.numNegatives ?? undefined, 1)
     this.numNegatives = options.numNegatives === undefined ? 4 : options.numNegatives
     this.scale = options.scale ?? 10

@@ -1,5 +1,5 @@
 import type { LossSpec } from '../../native/types.js'
-import { checkOptions, checkType } from '../../options.js'
+import { checkType } from '../../options.js'
 import type { Caching, LossRequirements } from '../loss.js'
 import type { ListMLELossOptions } from './list-mle.js'
 import {
@@ -9,6 +9,8 @@ import {
   LISTWISE,
   type LogitActivation,
   needOneLabel,
+  type PairLossArguments,
+  pairLossOptions,
 } from './loss.js'
 
 export interface PListMLELossOptions extends ListMLELossOptions {
@@ -38,8 +40,8 @@ export class PListMLELoss implements CrossEncoderLoss {
   readonly lambdaWeight: boolean
   readonly caching?: Caching
 
-  constructor(options: PListMLELossOptions = {}) {
-    checkOptions(this.type, options, [...LISTWISE, 'respectInputOrder', 'lambdaWeight'])
+  constructor(...args: PairLossArguments<PListMLELossOptions>) {
+    const options = pairLossOptions<PListMLELossOptions>(this, args, [...LISTWISE, 'respectInputOrder', 'lambdaWeight'])
     checkType(`${this.type} respectInputOrder`, options.respectInputOrder, 'boolean')
     checkType(`${this.type} lambdaWeight`, options.lambdaWeight, 'boolean')
     this.activationFn = checkActivation(this.type, options.activationFn)

@@ -1,8 +1,7 @@
 import type { LossSpec } from '../../native/types.js'
-import { checkOptions } from '../../options.js'
 import type { Caching, LossRequirements } from '../loss.js'
 import { checkPairwise, PAIRWISE, type PairwiseRankingOptions } from './lambda.js'
-import { type CrossEncoderLoss, checkMiniBatch, needOneLabel } from './loss.js'
+import { type CrossEncoderLoss, checkMiniBatch, needOneLabel, type PairLossArguments, pairLossOptions } from './loss.js'
 
 export type RankNetLossOptions = PairwiseRankingOptions
 
@@ -25,8 +24,8 @@ export class RankNetLoss implements CrossEncoderLoss {
   readonly caching?: Caching
   readonly #options: ReturnType<typeof checkPairwise>
 
-  constructor(options: RankNetLossOptions = {}) {
-    checkOptions(this.type, options, PAIRWISE)
+  constructor(...args: PairLossArguments<RankNetLossOptions>) {
+    const options = pairLossOptions<RankNetLossOptions>(this, args, PAIRWISE)
     this.#options = checkPairwise(this.type, options)
     Object.assign(this, checkMiniBatch(this.type, options.miniBatchSize))
   }

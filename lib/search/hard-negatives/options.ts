@@ -30,13 +30,13 @@ export interface MineHardNegativesOptions {
   positiveColumnName?: string
   /** Texts among which negatives are sought, besides all positives. Default: the positives alone. */
   corpus?: readonly string[]
-  /** Scores candidates and positives anew, in place of the model. Needs a margin or `maxScore`: nothing else uses scores. */
+  /** Scores candidates and positives anew, in place of the model. Needs a margin, `maxScore` or `minScore`: nothing else uses scores. */
   crossEncoder?: PairScorer
   /** Best candidates that are skipped. Default 0. */
   rangeMin?: number
   /**
-   * Best candidates that are looked at. Default: `rangeMin` + `numNegatives` (times 10 with a margin or `maxScore`) + the
-   * most positives that a query has.
+   * Best candidates that are looked at. Default: `rangeMin` + `numNegatives` (times 10 with a margin, `maxScore`, or `minScore`
+   * beside a `crossEncoder`) + the most positives that a query has.
    */
   rangeMax?: number
   /** Candidates with a higher score are no negatives. */
@@ -136,7 +136,9 @@ export function checkMining(options: MineHardNegativesOptions): MiningPlan {
     throw invalidArgument('crossEncoder', 'an object with predict()', crossEncoder)
   }
   if (crossEncoder !== undefined && !isSelective(options)) {
-    throw refused('crossEncoder rescores only for absoluteMargin, relativeMargin or maxScore; give one of them')
+    throw refused(
+      'crossEncoder rescores only for absoluteMargin, relativeMargin, maxScore or minScore; give one of them',
+    )
   }
   for (const side of ['query', 'corpus'] as const) {
     if (options[`${side}Prompt`] === undefined || options[`${side}PromptName`] === undefined) continue
@@ -151,9 +153,14 @@ export function checkMining(options: MineHardNegativesOptions): MiningPlan {
   return { ...defaults, batchSize: 32, ...given, verbose, includePositives, outputFormat }
 }
 
-/** Whether candidates may be refused for their score, so that more of them are needed. */
-function isSelective({ absoluteMargin, relativeMargin, maxScore }: MineHardNegativesOptions): boolean {
-  return absoluteMargin !== undefined || relativeMargin !== undefined || maxScore !== undefined
+/**
+ * Whether candidates may be refused for their score, so that more of them are needed. The model's own scores fall with the
+ * rank, so `minScore` refuses only the last ones; a cross-encoder's may be low anywhere.
+ */
+function isSelective(options: MineHardNegativesOptions): boolean {
+  const { absoluteMargin, relativeMargin, maxScore, minScore, crossEncoder } = options
+  if (absoluteMargin !== undefined || relativeMargin !== undefined || maxScore !== undefined) return true
+  return crossEncoder !== undefined && minScore !== undefined
 }
 
 /** @throws SentenceTorchError ERR_INVALID_ARGUMENT when no `numNegatives` candidates are left from rangeMin to rangeMax */

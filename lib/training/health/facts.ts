@@ -24,6 +24,10 @@ export interface RunFacts extends ModelFacts {
   args: Readonly<TrainingArguments>
   /** The arguments as the caller gave them. */
   given: Readonly<Partial<TrainingArguments>>
+  /** Device that computes: `cpu`, `cuda:0`, … */
+  device: string
+  /** Whether there is an evalDataset or an evaluator. */
+  hasEvaluation: boolean
   maxSteps: number
   warmupSteps: number
   losses: readonly LossFacts[]

@@ -2,7 +2,6 @@ import type { StepReport } from '../../native/types.js'
 import { accumulationNegatives } from './accumulation.js'
 import type { ReportCheck, StartCheck } from './check.js'
 import { Collapse } from './collapse.js'
-import { evalStepsUnused } from './eval-steps.js'
 import type { RunFacts } from './facts.js'
 import { GradientNotFinite, GradientZero } from './gradient-norm.js'
 import { labelRange, labelsConstant } from './labels.js'
@@ -10,11 +9,12 @@ import { evalLeak } from './leak.js'
 import { MaskedNegatives } from './masked-negatives.js'
 import { normalizedMargin } from './normalized-margin.js'
 import { truncation } from './truncation.js'
+import { unusedArguments } from './unused-arguments.js'
 import { warmupTooLong } from './warmup.js'
 import type { TrainingWarning } from './warning.js'
 
 const START_CHECKS: readonly StartCheck[] = [
-  ...[evalStepsUnused, warmupTooLong, accumulationNegatives, normalizedMargin],
+  ...[unusedArguments, warmupTooLong, accumulationNegatives, normalizedMargin],
   ...[labelsConstant, labelRange, evalLeak, truncation],
 ]
 

@@ -8,7 +8,7 @@ export type WarningCode =
   | 'WARN_LABELS_CONSTANT' // all rows have the same label
   | 'WARN_LABEL_RANGE' // labels that a cosine can never reach
   | 'WARN_TRUNCATION' // many texts are longer than the model reads
-  | 'WARN_EVAL_STEPS_UNUSED' // evalSteps without evalStrategy
+  | 'WARN_UNUSED_ARGUMENTS' // arguments that nothing reads: fp16 on the CPU, evalSteps or an evaluator without evalStrategy
   | 'WARN_WARMUP_TOO_LONG' // the learning rate never reaches its peak
   | 'WARN_NORMALIZED_MARGIN' // a margin or score that normalised embeddings cannot reach
   | 'WARN_ACCUMULATION_NEGATIVES' // gradient accumulation does not add in-batch negatives

@@ -183,9 +183,19 @@ export const training: readonly Row[] = [
     tests: [RUN],
     report: ['training-run', 'SentenceTransformerTrainer'],
   }),
+  built('training', ['Trainer.evaluate', 'Trainer.save_model', 'Trainer.state'], ['evaluate', 'saveModel', 'state'], {
+    tests: ['test/native/trainer-evaluate.test.ts'],
+    note: 'with several datasets outside of training the evaluator runs once, as during training',
+  }),
+  built('training', ['SentenceTransformer.evaluate', 'save_pretrained'], ['model.evaluate', 'savePretrained'], {
+    tests: ['test/native/trainer-evaluate.test.ts'],
+  }),
+  built('training', ['torch.cuda.is_available'], ['engine.isCudaAvailable', 'engine.devices'], {
+    tests: ['test/native/trainer-evaluate.test.ts'],
+  }),
   built('training', 'model.fit (before version 3)', ['fit', 'fitSentenceTransformer', 'fitCrossEncoder'], {
-    tests: ['test/native/fit.test.ts'],
-    note: 'parameters of losses are trained; several objectives: the schedule ends with the last step',
+    tests: ['test/native/fit.test.ts', 'test/native/cross-encoder-trainer.test.ts'],
+    note: 'the schedule counts a last batch that is not full',
   }),
   notBuilt('training', ['DDP', 'DataParallel', 'FSDP', 'DeepSpeed'], `${ONE_DEVICE}; so no gather_across_devices`),
   notBuilt('training', ['PEFT', 'LoRA'], 'no adapters yet'),

@@ -10,17 +10,14 @@ const dense = (name: string, note?: string, tests: string[] = [], golden: string
     report: ['evaluators', name],
     ...(note && { note }),
   })
+const OF_THE_CALL =
+  'without `similarityFnNames` measures the similarity of the model of each call; there that of the first model'
 const REAL = 'test/parity/make_evaluators_real.py'
 const REAL_TEST = 'test/parity/evaluators-real.test.ts'
 
 export const evaluators: readonly Row[] = [
-  dense(
-    'EmbeddingSimilarityEvaluator',
-    '`precision` compares bytes as numbers; there they overflow',
-    ['test/parity/stsb.test.ts'],
-    ['test/parity/make_goldens.py'],
-  ),
-  dense('BinaryClassificationEvaluator', undefined, [REAL_TEST], [REAL]),
+  dense('EmbeddingSimilarityEvaluator', OF_THE_CALL, ['test/parity/stsb.test.ts'], ['test/parity/make_goldens.py']),
+  dense('BinaryClassificationEvaluator', OF_THE_CALL, [REAL_TEST], [REAL]),
   dense('InformationRetrievalEvaluator', 'ids are texts; similarities by name', [REAL_TEST], [REAL]),
   dense(
     'NanoBEIREvaluator',
@@ -28,8 +25,8 @@ export const evaluators: readonly Row[] = [
     ['test/parity/evaluators-hub.test.ts'],
     ['test/parity/make_nano_beir_files.py'],
   ),
-  dense('TripletEvaluator', '`mainSimilarity` alone is measured; there the primary metric is missing'),
-  dense('RerankingEvaluator'),
+  dense('TripletEvaluator', OF_THE_CALL, ['test/native/evaluation-reuse.test.ts']),
+  dense('RerankingEvaluator', 'MRR orders documents of equal score; there their order is open'),
   dense('ParaphraseMiningEvaluator'),
   dense('TranslationEvaluator'),
   dense('MSEEvaluator'),
@@ -50,6 +47,12 @@ export const evaluators: readonly Row[] = [
     tests: ['test/parity/banking77.test.ts'],
     report: ['banking77', 'Banking77Classification'],
   }),
+  built('evaluation', 'mteb: MTEB', 'MTEB', {
+    golden: ['test/parity/make_banking77.py'],
+    tests: ['test/parity/banking77.test.ts'],
+    report: ['banking77', 'Banking77Classification'],
+    note: 'its one task is Banking77Classification, on data that the caller has',
+  }),
   onlyHere('evaluation', 'loadBeir', 'reads BEIR folders; there a package of its own', [REAL_TEST]),
 ]
 
@@ -68,7 +71,7 @@ const OLD = [
 export const crossEncoderEvaluators: readonly Row[] = [
   crossEncoder('CrossEncoderClassificationEvaluator'),
   crossEncoder('CrossEncoderCorrelationEvaluator'),
-  crossEncoder('CrossEncoderRerankingEvaluator'),
+  crossEncoder('CrossEncoderRerankingEvaluator', 'MRR orders documents of equal score; there their order is open'),
   crossEncoder('CrossEncoderNanoBEIREvaluator', 'from BEIR folders with `bm25.jsonl`; does not download'),
   built('crossEncoderEvaluation', OLD, OLD, {
     golden: ['test/parity/make_cross_encoder_evaluators.py'],

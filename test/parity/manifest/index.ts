@@ -24,7 +24,7 @@ export const TITLES: Record<Section, string> = {
   util: 'Utilities',
 }
 
-/** Everything of sentence-transformers 6.0.1 that is, or is not, here. A new loss, evaluator, argument or utility gets its row. */
+/** Everything of sentence-transformers 6.2.0 that is, or is not, here. A new loss, evaluator, argument or utility gets its row. */
 export const manifest: readonly Row[] = [
   ...losses,
   ...crossEncoderLosses,

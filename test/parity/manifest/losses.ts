@@ -1,5 +1,7 @@
 import { built, notBuilt, onlyHere, type Row } from './row.js'
 
+const LANGUAGE_MODELS = 'test/parity/make_language_models.py'
+const LANGUAGE_MODELS_TEST = 'test/parity/language-models.test.ts'
 const TEST = 'test/parity/losses.test.ts'
 
 /** A loss with golden values of its own: the fixture that says how Python builds it. */
@@ -73,7 +75,13 @@ export const losses: readonly Row[] = [
   dense('EmbedDistillLoss', 'embed_distill'),
   dense('ContrastiveTensionLoss', 'contrastive_tension'),
   dense('ContrastiveTensionLossInBatchNegatives', 'contrastive_tension_in_batch_negatives'),
-  dense('DenoisingAutoEncoderLoss', 'denoising_auto_encoder', 'decoders are BERT models, from a folder'),
+  dense('DenoisingAutoEncoderLoss', 'denoising_auto_encoder', 'decoders are BERT models'),
+  built('losses', ['decoder_name_or_path', 'AutoModelForCausalLM', 'AutoModelForMaskedLM'], 'decoderNameOrPath', {
+    golden: [LANGUAGE_MODELS],
+    tests: [LANGUAGE_MODELS_TEST],
+    report: ['losses', 'MaskedLanguageModelLoss', 'checkpoints'],
+    note: 'of tied weights too, where Python takes the head of the model’s own checkpoint',
+  }),
   dense('GlobalOrthogonalRegularizationLoss', 'global_orthogonal_regularization'),
   dense('MatryoshkaLoss', 'matryoshka'),
   dense('AdaptiveLayerLoss', 'adaptive_layer'),
@@ -108,6 +116,11 @@ export const losses: readonly Row[] = [
     tests: [TEST],
     report: ['losses', 'MaskedLanguageModelLoss'],
     note: 'there a script over transformers, here a loss',
+  }),
+  built('losses', 'BertForMaskedLM.save_pretrained', 'saveMaskedLanguageModel', {
+    golden: [LANGUAGE_MODELS],
+    tests: [LANGUAGE_MODELS_TEST, 'test/python/run.mjs'],
+    note: 'a method of the model, which takes the head that the loss trained',
   }),
   onlyHere('losses', 'Custom', 'a loss in TypeScript; there every loss is a class in Python', [
     'test/native/custom-loss.test.ts',

@@ -1,9 +1,10 @@
 import { Turns } from '../data/turns.js'
-import { embeddings } from '../models/embeddings.js'
+import { type Embeddings, embeddings } from '../models/embeddings.js'
 import { loadAddon } from '../native/load.js'
 import type { Metric } from '../native/types.js'
-import { checkWidths, searchBlocks } from '../search/blocks.js'
-import type { Rows } from './pair-similarities.js'
+import { checkWidths, type SearchEngine, searchBlocks } from './blocks.js'
+
+type Rows = Pick<Embeddings, 'data' | 'shape'>
 
 /**
  * The best `k` documents of every query, over a corpus that comes in pieces: only the pieces' hits are kept. Best first;
@@ -19,6 +20,7 @@ export class TopHits {
     readonly queries: Rows,
     readonly metric: Metric,
     readonly k: number,
+    private readonly addon: () => SearchEngine = loadAddon,
   ) {
     this.scores = new Float32Array(queries.shape[0] * k)
     this.documents = new Int32Array(queries.shape[0] * k)
@@ -35,7 +37,7 @@ export class TopHits {
     checkWidths(queries!, documents!)
     const turns = new Turns()
     const options = { k, metric: this.metric, rowsPerJob: Number.POSITIVE_INFINITY, signal }
-    for await (const block of searchBlocks(loadAddon, queries!, documents!, options)) {
+    for await (const block of searchBlocks(this.addon, queries!, documents!, options)) {
       for (let i = 0; i < block.rows; i++) {
         const [from, to] = [i * k, (i + 1) * k]
         this.#merge(block.first + i, block.scores.subarray(from, to), block.indices.subarray(from, to), first)
