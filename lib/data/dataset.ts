@@ -2,13 +2,15 @@ import { invalidArgument, SentenceTorchError } from '../errors.js'
 import { checkOptions } from '../options.js'
 import { type ColumnKind, ColumnsBuilder, type Label, labelColumnOf, type Value } from './columns.js'
 import type { DatasetHubOptions } from './hub/dataset-files.js'
-import { readerOf } from './readers/index.js'
-import { RowTable } from './readers/table.js'
+import { opener } from './readers/index.js'
+import { losesOrder, unknownOrder } from './readers/key-order.js'
+import { type ReadOptions, RowTable } from './readers/table.js'
 import { type SplitOptions, splitRows } from './split-rows.js'
 import * as transforms from './transforms.js'
 
 export type { ColumnKind, Label, Value } from './columns.js'
 export type { DatasetHubOptions } from './hub/dataset-files.js'
+export type { ReadOptions } from './readers/table.js'
 export type { SplitOptions } from './split-rows.js'
 
 /** One column: its values, and what they are. */
@@ -44,12 +46,18 @@ export class Dataset {
 
   /**
    * From one object per row; the keys of the first give the columns and their order.
+   * @param options.columns which keys to take, in this order; needed where a key is a whole number, such as "1", since
+   *   objects have those first.
    * @throws SentenceTorchError ERR_INVALID_DATA naming row and column for other keys or values that do not fit.
    */
-  static fromRows(rows: readonly Readonly<Record<string, unknown>>[]): Dataset {
+  static fromRows(
+    rows: readonly Readonly<Record<string, unknown>>[],
+    options: { columns?: readonly string[] } = {},
+  ): Dataset {
+    checkOptions('Dataset.fromRows', options, ['columns'])
     if (!Array.isArray(rows)) throw invalidArgument('rows', 'an array of objects', rows)
     let number = 0
-    const table = new RowTable(() => `row ${number}`)
+    const table = new RowTable(() => `row ${number}`, options.columns)
     for (const row of rows) {
       table.add(row)
       number++
@@ -62,12 +70,18 @@ export class Dataset {
 
   /**
    * From one array per column, all of the same length: `{ anchor: [...], positive: [...], score: [...] }`.
+   * @param options.columns as for {@link fromRows}
    * @throws SentenceTorchError ERR_INVALID_DATA for unequal lengths or values that do not fit.
    */
-  static fromColumns(columns: Readonly<Record<string, readonly unknown[]>>): Dataset {
+  static fromColumns(
+    columns: Readonly<Record<string, readonly unknown[]>>,
+    options: { columns?: readonly string[] } = {},
+  ): Dataset {
+    checkOptions('Dataset.fromColumns', options, ['columns'])
     if (typeof columns !== 'object' || columns === null)
       throw invalidArgument('columns', 'an object of arrays', columns)
-    const names = Object.keys(columns)
+    const names = options.columns ?? Object.keys(columns)
+    if (!options.columns && losesOrder(names)) throw unknownOrder(names, 'as keys of the object')
     for (const name of names) {
       if (!Array.isArray(columns[name])) throw invalidArgument(`columns.${name}`, 'an array', columns[name])
     }
@@ -78,21 +92,21 @@ export class Dataset {
 
   /**
    * Reads `.jsonl` (one object per line), `.json` (an array of objects), `.tsv` (header, no quoting) or `.csv` (header,
-   * RFC 4180), also with `.gz` behind, or `.parquet`.
+   * RFC 4180), also with `.gz` behind, or `.parquet`. Columns of `.csv` and `.tsv` files whose fields are all numbers hold
+   * numbers, as in Python; integers beyond 2^53 are bigints. See docs/data.md.
    * @param options.columns which columns to take, in this order; default all in the order of the file.
+   * @param options.header `false`: a `.csv` or `.tsv` file begins with a row, and `columns` names all its columns.
+   * @param options.dtype columns of a `.csv` or `.tsv` file that hold texts whatever they look like: `{ id: 'string' }`.
+   * @param options.field of a `.json` file: the key of its object whose value is the array of rows.
    * @throws SentenceTorchError ERR_NOT_FOUND, ERR_INVALID_DATA naming the line, ERR_NOT_IMPLEMENTED for other known formats.
    */
-  static async fromFile(
-    path: string | readonly string[],
-    options: { columns?: readonly string[] } = {},
-  ): Promise<Dataset> {
-    checkOptions('Dataset.fromFile', options, ['columns'])
+  static async fromFile(path: string | readonly string[], options: ReadOptions = {}): Promise<Dataset> {
+    checkOptions('Dataset.fromFile', options, ['columns', 'header', 'dtype', 'field'])
     const paths = Array.isArray(path) ? (path as readonly string[]) : [path as string]
     if (paths.length === 0) throw invalidArgument('path', 'a file name or several', path)
     let builder: ColumnsBuilder | undefined
     for (const file of paths) {
-      const read = readerOf(file)
-      for await (const { names, columns } of read(file, options.columns)) {
+      for await (const { names, columns } of opener(file, options)()) {
         builder ??= new ColumnsBuilder(names, ` of ${file}`)
         if (names.join('\n') !== builder.names.join('\n')) throw otherColumns(names, file, builder.names, paths[0]!)
         builder.add(columns)
@@ -129,8 +143,7 @@ export class Dataset {
 
   private static fromBuilder({ names, columns, checkers, length }: ColumnsBuilder): Dataset {
     const entries = names.map((name, i) => {
-      const { kind = 'texts' } = checkers[i]!
-      return [name, { values: columns[i]!, kind }] as const
+      return [name, { values: columns[i]!, kind: checkers[i]!.finalKind }] as const
     })
     return new Dataset(new Map(entries), length)
   }
@@ -171,7 +184,7 @@ export class Dataset {
     )
   }
 
-  /** One row as an object, its keys in the order of the columns. */
+  /** One row as an object. Its keys are in the order of the columns, but for keys such as "1", which objects have first. */
   row(index: number): Record<string, Value> {
     this.checkIndex(index)
     return Object.fromEntries(this.columnNames.map((name) => [name, this.columns.get(name)!.values[index]!]))
@@ -210,13 +223,15 @@ export class Dataset {
    * What `change` gives for every row is put over the row: keys it has take the new value, new keys become columns behind
    * the others.
    * @param options.removeColumns columns of this dataset that the result does not keep
+   * @param options.columns which columns the result has, in this order; needed where a new key is a whole number and not the
+   *   only new one, since objects have such keys first
    */
   async map(
     change: (row: Record<string, Value>, index: number) => TransformedRow | Promise<TransformedRow>,
-    options: { removeColumns?: readonly string[] } = {},
+    options: { removeColumns?: readonly string[]; columns?: readonly string[] } = {},
   ): Promise<Dataset> {
-    checkOptions('Dataset.map', options, ['removeColumns'])
-    return Dataset.fromBuilder(await transforms.mapRows(this, change, options.removeColumns ?? []))
+    checkOptions('Dataset.map', options, ['removeColumns', 'columns'])
+    return Dataset.fromBuilder(await transforms.mapRows(this, change, options.removeColumns ?? [], options.columns))
   }
 
   /** All rows in an order that depends on the seed alone. */
@@ -300,7 +315,7 @@ export type TransformedRow = Readonly<Record<string, unknown>>
 function recheck(name: string, label: string | undefined, { values }: Column): Column {
   const builder = new ColumnsBuilder(label === undefined || label === name ? [name] : [name, label], '')
   const [checker] = builder.checkers
-  return { values: values.map((value, row) => checker!.check(value, row)), kind: checker!.kind ?? 'texts' }
+  return { values: values.map((value, row) => checker!.check(value, row)), kind: checker!.finalKind }
 }
 
 function otherColumns(found: readonly string[], file: string, expected: readonly string[], first: string) {

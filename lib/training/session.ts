@@ -41,10 +41,13 @@ export class TrainerSession<M extends TrainableModel, L extends BaseLoss> {
   readonly #parts: SessionParts<M, L>
   readonly #computed: readonly (ComputedStep | undefined)[]
   readonly #makers: BatchMaking[] = []
+  readonly #health: HealthMonitor
+  #run: TrainingRun | undefined
 
   constructor(parts: SessionParts<M, L>) {
     this.#parts = parts
     const { native, model, losses } = parts
+    this.#health = new HealthMonitor(this.#facts())
     this.#computed = losses.all.map(({ name, loss }) => {
       const prefix = name === '' ? 'loss.' : `loss.${name}.`
       return loss.computed && new ComputedStep(native, model.encoder, loss.computed, prefix)
@@ -85,9 +88,10 @@ export class TrainerSession<M extends TrainableModel, L extends BaseLoss> {
       signal,
       say,
       timings,
-      health: new HealthMonitor(this.#facts()),
+      health: this.#health,
       gate,
     })
+    this.#run = run
     const parameters = trainedParameters(trained.filter(({ name }) => groups?.groups[name] !== -1))
     say(runningTraining({ args, examples: rowsOf(this.#parts.trainDataset), parameters, ...run.plan }))
     if (checkpoint === undefined) {
@@ -166,6 +170,7 @@ export class TrainerSession<M extends TrainableModel, L extends BaseLoss> {
   #source(source: DataSource, batchSize: number, which: string, keepAll = false): BatchSource {
     const { args, model, losses, kind, signal, timings } = this.#parts
     const makers = new Map<string, BatchMaking>()
+    const streams = new Set<string>()
     const makerOf = (dataset: string) => {
       let maker = makers.get(dataset)
       if (maker === undefined) {
@@ -187,7 +192,13 @@ export class TrainerSession<M extends TrainableModel, L extends BaseLoss> {
       }),
       prepare: async ({ name, dataset, rows }, position) => {
         const streamed = isDataset(source) ? false : isDataStream(source) || isDataStream(source[name])
-        if (streamed) kind.checkData(dataset, losses.of(name), name === '' ? which : `${which}.${name}`)
+        if (streamed) {
+          kind.checkData(dataset, losses.of(name), name === '' ? which : `${which}.${name}`)
+          if (!streams.has(name)) {
+            streams.add(name)
+            for (const warning of this.#health.lookAtColumns(which, name, dataset)) await this.#run!.warn(warning)
+          }
+        }
         const numbers = streamed ? rows.map((row) => position.index * batchSize + row) : undefined
         return {
           batch: await makerOf(name).make({ dataset, rows, numbers }, position),

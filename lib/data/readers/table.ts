@@ -1,4 +1,7 @@
 import { describe, invalidArgument, SentenceTorchError } from '../../errors.js'
+import { FieldColumn } from './field-column.js'
+import { warnOfLostRow } from './header.js'
+import { keysInText, losesOrder, unknownOrder } from './key-order.js'
 
 /** Some rows of a file: columns in file order, all of the same length. */
 export interface Table {
@@ -6,70 +9,94 @@ export interface Table {
   columns: unknown[][]
 }
 
+/** What a reader is told; readers refuse what they cannot heed (`readerOf`). */
+export interface ReadOptions {
+  /** Which columns to read, in this order; default all. With `header: false`: the names of all columns. */
+  columns?: readonly string[] | undefined
+  /** `false`: the first line of a CSV or TSV file is a row, and `columns` names the columns. Default true. */
+  header?: boolean | undefined
+  /** Columns of a CSV or TSV file that hold texts, even if all of them look like numbers: `{ id: 'string' }`. */
+  dtype?: Readonly<Record<string, 'string'>> | undefined
+  /** The key of a JSON file's object whose value is the array of rows. */
+  field?: string | undefined
+}
+
 /**
  * Reads a file piece by piece, so that nothing but the current piece is in memory. All pieces have the same columns; a file
  * without rows gives one piece without rows.
- * @param columns which columns to read, in this order; default all
  */
-export type TableReader = (path: string, columns?: readonly string[]) => AsyncGenerator<Table, void, undefined>
+export type TableReader = (path: string, options?: ReadOptions) => AsyncGenerator<Table, void, undefined>
 
 /** Column names that mean labels, in order of preference (sentence-transformers' data collator). */
 export const labelNames = ['label', 'labels', 'score', 'scores'] as const
 
-/** What stands in text files for a label that is not there. */
-const noLabel = ['', '-']
+/** Rows and pieces that are read before a column whose fields are all numbers is taken for one of numbers: pandas' chunk. */
+const LOOK_ROWS = 10_000
+const LOOK_PIECES = 64
 
-/** Gathers rows of text fields under a header; fields of label columns become numbers. */
+/** Gathers rows of text fields under a header. */
 export class FieldTable {
   readonly names: string[]
-  private columns: unknown[][]
+  private readonly columns: readonly FieldColumn[]
   private readonly sources: readonly number[]
-  private readonly numeric: readonly boolean[]
+  private readonly header: readonly string[]
+  /** Rows and pieces so far, while the kind of some column is open. */
+  private looked = { rows: 0, pieces: 0 }
+  /** Whether there is a header that was not looked at yet. */
+  private hasHeader: boolean
 
+  /** @param first fields of the first line; undefined when it is no header, but a row */
   constructor(
-    private readonly header: readonly string[],
+    first: readonly string[] | undefined,
     private readonly file: string,
-    columns?: readonly string[],
+    { columns, dtype = {} }: ReadOptions,
   ) {
-    this.names = [...(columns ?? header)]
-    this.sources = this.names.map((name) => indexOf(header, name, file))
-    this.numeric = this.names.map((name) => (labelNames as readonly string[]).includes(name))
-    this.columns = this.names.map(() => [])
+    this.hasHeader = first !== undefined
+    // As pandas names them.
+    this.header = (first ?? columns!).map((name, i) => (name === '' ? `Unnamed: ${i}` : name))
+    this.names = [...(columns ?? this.header)]
+    this.sources = this.names.map((name) => indexOf(this.header, name, file))
+    for (const name of Object.keys(dtype)) indexOf(this.header, name, file, 'dtype')
+    this.columns = this.names.map((name) => {
+      if (Object.hasOwn(dtype, name)) return new FieldColumn(name, file, 'text')
+      return new FieldColumn(name, file, (labelNames as readonly string[]).includes(name) ? 'label' : 'open')
+    })
   }
 
   /** @param line number of the row's first line in the file, for errors. */
   add(fields: string[], line: number): void {
-    const { header, file } = this
+    const { header, file, columns, sources } = this
     if (fields.length !== header.length) {
       throw new SentenceTorchError(
         'ERR_INVALID_DATA',
         `Expected ${header.length} fields (${header.join(', ')}) in line ${line} of ${file}, found ${fields.length}`,
       )
     }
-    this.sources.forEach((source, i) => {
-      const field = fields[source]!
-      this.columns[i]!.push(this.numeric[i] ? this.parseNumber(field, this.names[i]!, line) : field)
-    })
+    for (let i = 0; i < columns.length; i++) columns[i]!.add(fields[sources[i]!]!, line)
+    this.looked.rows++
   }
 
-  /** The rows since the last call. */
-  take(): Table {
-    const { names, columns } = this
-    this.columns = names.map(() => [])
-    return { names, columns }
+  /** The rows since the last call, or undefined as long as more rows are needed to tell what the columns hold. */
+  piece(): Table | undefined {
+    const { rows, pieces } = this.looked
+    this.looked.pieces++
+    const isOpen = rows < LOOK_ROWS && pieces < LOOK_PIECES && this.columns.some((column) => column.isOpen)
+    return isOpen ? undefined : this.rest()
   }
 
-  private parseNumber(field: string, column: string, line: number): number | null {
-    const trimmed = field.trim()
-    if (noLabel.includes(trimmed)) return null
-    const value = Number(trimmed)
-    if (!Number.isFinite(value)) {
-      throw new SentenceTorchError(
-        'ERR_INVALID_DATA',
-        `Expected a number in column "${column}" in line ${line} of ${this.file}, found ${JSON.stringify(field.slice(0, 60))}`,
+  /** The rows since the last call, at the end. */
+  rest(): Table {
+    for (const column of this.columns) column.decide()
+    const columns = this.columns.map((column) => column.take())
+    // All names, but only the values that are read.
+    if (this.hasHeader)
+      warnOfLostRow(
+        this.header,
+        this.header.map((name) => columns[this.names.indexOf(name)] ?? []),
+        this.file,
       )
-    }
-    return value
+    this.hasHeader = false
+    return { names: this.names, columns }
   }
 }
 
@@ -91,14 +118,15 @@ export class RowTable {
     this.columns = this.names.map(() => [])
   }
 
-  add(row: unknown): void {
+  /** @param text the JSON that the row was, which tells the order of its keys */
+  add(row: unknown, text?: string): void {
     if (typeof row !== 'object' || row === null || Array.isArray(row)) {
       throw this.error(`an object`, describe(row))
     }
     const values = row as Record<string, unknown>
     const keys = Object.keys(values)
     if (this.rows === 0 && !this.wanted) {
-      this.names = keys
+      this.names = this.inOrder(keys, text)
       this.columns = keys.map(() => [])
     }
     const tooMany = !this.wanted && keys.length !== this.names.length
@@ -118,6 +146,18 @@ export class RowTable {
     return { names, columns }
   }
 
+  /** The error of a file without a row that says what the columns are. */
+  noRows(path: string): SentenceTorchError {
+    const found = this.rows > 0 ? 'only objects without keys' : 'none'
+    return new SentenceTorchError('ERR_INVALID_DATA', `Expected at least one row in ${path}, found ${found}`)
+  }
+
+  private inOrder(keys: string[], text: string | undefined): string[] {
+    if (!losesOrder(keys)) return keys
+    if (text === undefined) throw unknownOrder(keys, `in ${this.where(0)}`)
+    return [...keysInText(text).keys()]
+  }
+
   private error(expected: string, found: string): SentenceTorchError {
     return new SentenceTorchError(
       'ERR_INVALID_DATA',
@@ -127,8 +167,12 @@ export class RowTable {
 }
 
 /** The place of `name` among the columns of a file. */
-export function indexOf(names: readonly string[], name: string, where: string): number {
+export function indexOf(names: readonly string[], name: string, where: string, option = 'columns'): number {
   const index = names.indexOf(name)
-  if (index === -1) throw invalidArgument('columns', `some of ${names.join(', ')} (in ${where})`, name)
+  if (index === -1) throw invalidArgument(option, `some of ${names.join(', ')} (in ${where})`, name)
   return index
+}
+
+export function noHeader(path: string): SentenceTorchError {
+  return new SentenceTorchError('ERR_INVALID_DATA', `Expected a header line in ${path}, found an empty file`)
 }
