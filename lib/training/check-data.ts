@@ -54,16 +54,16 @@ export function checkData(dataset: Dataset, loss: Loss, which: string): string |
 export function checkInputs(dataset: Dataset, which: string): void {
   const name = dataset.textColumns.find((name) => dataset.columnKind(name) === 'other')
   if (name === undefined) return
-  const quoted = JSON.stringify(name)
+  const quoted = name.includes("'") ? JSON.stringify(name) : `'${name}'`
   const label = labelNames.find((label) => label === name.trim().toLowerCase())
   const remedy =
     label !== undefined && dataset.labelColumn === undefined
-      ? `if it is the label column, renameColumns({ ${quoted}: ${JSON.stringify(label)} })`
+      ? `if it is the label column, renameColumns({ ${quoted}: '${label}' })`
       : `removeColumns([${quoted}]) leaves it out` +
         (dataset.labelColumn === undefined ? '' : ` (labels are taken from ${JSON.stringify(dataset.labelColumn)})`)
   const row = dataset.column(name).findIndex((value) => value !== null)
   throw invalidData(
-    `Expected texts in column ${quoted} of ${which}, found ${describe(dataset.column(name)[Math.max(row, 0)])} in row ` +
+    `Expected texts in column "${name}" of ${which}, found ${describe(dataset.column(name)[Math.max(row, 0)])} in row ` +
       `${Math.max(row, 0)}: every column but the labels is an input; ${remedy}`,
   )
 }

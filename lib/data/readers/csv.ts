@@ -1,5 +1,5 @@
 import { SentenceTorchError } from '../../errors.js'
-import { isBlank, joinLines, readLines, withoutReturn } from './lines.js'
+import { isBlank, readLines, withLineEnd, withoutReturn } from './lines.js'
 import { FieldTable, noHeader, type ReadOptions, type Table } from './table.js'
 
 /**
@@ -16,15 +16,16 @@ export async function* readCsv(path: string, options: ReadOptions = {}): AsyncGe
     for (const line of lines) {
       number++
       if (open === undefined && isBlank(line, ' \t')) continue
-      const record = open ? { text: joinLines(open.text, line), line: open.line } : { text: line, line: number }
+      const first = open?.line ?? number
       // A row goes on in the next line while a quote is open: then the quotes so far are odd in number.
       if (countQuotes(line) % 2 === (open ? 0 : 1)) {
-        open = record
+        open = { text: (open?.text ?? '') + withLineEnd(line), line: first }
         continue
       }
+      const record = open ? open.text + line : line
       open = undefined
-      const fields = splitRecord(record.text, record.line, path)
-      if (table) table.add(fields, record.line)
+      const fields = splitRecord(record, first, path)
+      if (table) table.add(fields, first)
       else table = new FieldTable(fields, path, options)
     }
     const piece = table?.piece()

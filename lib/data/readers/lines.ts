@@ -9,12 +9,13 @@ const chunkBytes = 1 << 18
 const newline = 0x0a
 const carriageReturn = 0x0d
 
-/** A "\r" that ends a line by itself; the last one of a text stands in front of a "\n" that was cut off. */
+/** A "\r" that ends a line by itself; at the end of a text "\n" was cut off. */
 const loneReturn = /\r(?!\n|$)/g
+const anyReturn = /\r/g
 
 /**
  * The lines of a UTF-8 file (plain or .gz), several at a time, each with what is left of its line end: nothing of "\n", "\r"
- * of "\r\n", "\r\r" of a "\r" alone (see withoutReturn, joinLines). A byte-order mark is dropped at the start of the file
+ * of "\r\n", "\r\r" of a "\r" alone (see withoutReturn, withLineEnd). A byte-order mark is dropped at the start of the file
  * only. A last line without a line end counts; nothing comes after a last line end.
  * @throws SentenceTorchError ERR_NOT_FOUND, or ERR_INVALID_DATA naming the line that is not UTF-8.
  */
@@ -23,9 +24,9 @@ export async function* readLines(path: string): AsyncGenerator<string[], void, u
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
   let lineNumber = 1
   let rest: Buffer[] = []
-  const decode = (bytes: Buffer): string[] => {
+  const decode = (bytes: Buffer, lone = loneReturn): string[] => {
     let text = decodeText(decoder, bytes, path, lineNumber)
-    if (text.includes('\r')) text = text.replace(loneReturn, '\r\r\n')
+    if (text.includes('\r')) text = text.replace(lone, '\r\r\n')
     const lines = text.split('\n')
     if (lineNumber === 1 && lines[0]!.startsWith('\ufeff')) lines[0] = lines[0]!.slice(1)
     lineNumber += lines.length
@@ -43,7 +44,7 @@ export async function* readLines(path: string): AsyncGenerator<string[], void, u
       }
       const bytes = Buffer.concat([...rest, chunk.subarray(0, end)])
       rest = end + 1 < chunk.length ? [chunk.subarray(end + 1)] : []
-      const lines = decode(bytes)
+      const lines = decode(bytes, ofReturns ? anyReturn : loneReturn)
       if (ofReturns) lines[lines.length - 1] += '\r\r'
       yield lines
     }
@@ -148,9 +149,9 @@ export function withoutReturn(line: string): string {
   return line.slice(0, line.endsWith('\r\r') ? -2 : -1)
 }
 
-/** Two lines as one text, with the line end between them that the file has. */
-export function joinLines(line: string, next: string): string {
-  return line.endsWith('\r\r') ? line.slice(0, -1) + next : `${line}\n${next}`
+/** `line` with the line end that the file has; not for the last one. */
+export function withLineEnd(line: string): string {
+  return line.endsWith('\r\r') ? line.slice(0, -1) : `${line}\n`
 }
 
 /** Whether a line is empty or of `blanks` only. */

@@ -40,8 +40,8 @@ export class FieldTable {
   private readonly columns: readonly FieldColumn[]
   private readonly sources: readonly number[]
   private readonly header: readonly string[]
-  /** Rows and pieces so far, while the kind of some column is open. */
-  private looked = { rows: 0, pieces: 0 }
+  private rows = 0
+  private pieces = 0
   /** Whether there is a header that was not looked at yet. */
   private hasHeader: boolean
 
@@ -73,20 +73,18 @@ export class FieldTable {
       )
     }
     for (let i = 0; i < columns.length; i++) columns[i]!.add(fields[sources[i]!]!, line)
-    this.looked.rows++
+    if (++this.rows === LOOK_ROWS) this.decide()
   }
 
   /** The rows since the last call, or undefined as long as more rows are needed to tell what the columns hold. */
   piece(): Table | undefined {
-    const { rows, pieces } = this.looked
-    this.looked.pieces++
-    const isOpen = rows < LOOK_ROWS && pieces < LOOK_PIECES && this.columns.some((column) => column.isOpen)
+    const isOpen = ++this.pieces < LOOK_PIECES && this.columns.some((column) => column.isOpen)
     return isOpen ? undefined : this.rest()
   }
 
   /** The rows since the last call, at the end. */
   rest(): Table {
-    for (const column of this.columns) column.decide()
+    this.decide()
     const columns = this.columns.map((column) => column.take())
     // All names, but only the values that are read.
     if (this.hasHeader)
@@ -97,6 +95,10 @@ export class FieldTable {
       )
     this.hasHeader = false
     return { names: this.names, columns }
+  }
+
+  private decide(): void {
+    for (const column of this.columns) column.decide()
   }
 }
 

@@ -1,6 +1,6 @@
+import type { Dataset } from '../../data/dataset.js'
 import { isMissing, parseNumber } from '../../data/readers/numbers.js'
 import { labelNames } from '../../data/readers/table.js'
-import type { Dataset } from '../../data/dataset.js'
 import { orderConflict } from './column-order.js'
 import { percent } from './facts.js'
 import type { TrainingWarning } from './warning.js'
@@ -73,7 +73,7 @@ function names(which: string, name: string, dataset: Dataset): TrainingWarning |
     message:
       `${JSON.stringify(name)} of ${which} is taken as a column of texts` +
       (isLabel ? `, since its name is not ${JSON.stringify(label)}` : ', with blanks around its name'),
-    remedy: `renameColumns({ ${JSON.stringify(name)}: ${JSON.stringify(isLabel ? label : name.trim())} }) gives it the name that was meant.`,
+    remedy: `renameColumns({ '${name}': '${isLabel ? label : name.trim()}' }) gives it the name that was meant.`,
   }
 }
 
@@ -89,7 +89,7 @@ function ids(which: string, name: string, texts: readonly string[]): TrainingWar
   return {
     code: 'WARN_ID_COLUMN',
     message: `Column ${JSON.stringify(name)} of ${which} is trained on as texts, but ${seen}, such as ${example}`,
-    remedy: `If it holds ids, leave it out: removeColumns([${JSON.stringify(name)}]), or put the texts that they stand for in their place.`,
+    remedy: `If it holds ids, leave it out: removeColumns(['${name}']), or put the texts that they stand for in their place.`,
   }
 }
 
