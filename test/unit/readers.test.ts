@@ -213,6 +213,12 @@ const refused: [string, string, string | Uint8Array, RegExp][] = [
     gzipSync('a,b\nx,y\n'),
     /UTF-8 in line 1 of .*gzip data: its name must end in \.gz/,
   ],
+  [
+    'lists without end',
+    'jsonl',
+    `{"a":${'['.repeat(5e5)}${']'.repeat(5e5)}}`,
+    /less deep lists and objects in "a" in line 1/,
+  ],
   ['UTF-16', 'csv', Buffer.from('\ufeffa,b\n', 'utf16le'), /line 1 of .*UTF-16: save it as UTF-8/],
   ['bytes that are not UTF-8 behind CRs', 'csv', Buffer.from([0x61, 0x0d, 0x62, 0x0d, 0xff]), /UTF-8 in line 3/],
   ['a label that is no number', 'tsv', 'a\tscore\nx\t1\ny\tgood\n', /number in column "score" in line 3 of .*"good"/],

@@ -1,5 +1,4 @@
 import { SentenceTorchError } from '../../errors.js'
-import { parseExactly } from './exact-json.js'
 import { FieldFinder } from './json-field.js'
 import { readJsonl } from './jsonl.js'
 import { keysInText } from './key-order.js'
@@ -37,7 +36,7 @@ export async function* readJson(path: string, options: ReadOptions = {}): AsyncG
 
 function parse(text: string, element: number, path: string): unknown {
   try {
-    return parseExactly(text)
+    return JSON.parse(text)
   } catch (cause) {
     const message = `Expected JSON in element ${element} of ${path}: ${(cause as Error).message}`
     throw new SentenceTorchError('ERR_INVALID_DATA', message, { cause })

@@ -1,5 +1,4 @@
 import { SentenceTorchError } from '../../errors.js'
-import { parseExactly } from './exact-json.js'
 import { readLines } from './lines.js'
 import { type ReadOptions, RowTable, type Table } from './table.js'
 
@@ -18,7 +17,7 @@ export async function* readJsonl(path: string, { columns }: ReadOptions = {}): A
       if (line.trim() === '') continue
       let row: unknown
       try {
-        row = parseExactly(line)
+        row = JSON.parse(line)
       } catch (cause) {
         const message = `Expected a JSON object in line ${number} of ${path}: ${(cause as Error).message}`
         throw new SentenceTorchError('ERR_INVALID_DATA', message, { cause })

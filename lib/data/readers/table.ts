@@ -1,4 +1,5 @@
 import { describe, invalidArgument, SentenceTorchError } from '../../errors.js'
+import { hasLostDigits, parseWithBigints } from './exact-json.js'
 import { FieldColumn } from './field-column.js'
 import { warnOfLostRow } from './header.js'
 import { keysInText, losesOrder, unknownOrder } from './key-order.js'
@@ -120,12 +121,12 @@ export class RowTable {
     this.columns = this.names.map(() => [])
   }
 
-  /** @param text the JSON that the row was, which tells the order of its keys */
+  /** @param text the JSON that the row was, which tells the order of its keys and the digits of large integers */
   add(row: unknown, text?: string): void {
     if (typeof row !== 'object' || row === null || Array.isArray(row)) {
       throw this.error(`an object`, describe(row))
     }
-    const values = row as Record<string, unknown>
+    const values = row as Readonly<Record<string, unknown>>
     const keys = Object.keys(values)
     if (this.rows === 0 && !this.wanted) {
       this.names = this.inOrder(keys, text)
@@ -135,9 +136,11 @@ export class RowTable {
     if (tooMany || !this.names.every((name) => Object.hasOwn(values, name))) {
       throw this.error(`the keys ${this.names.join(', ')}`, `${keys.join(', ') || 'none'}`)
     }
-    this.names.forEach((name, i) => {
-      this.columns[i]!.push(values[name])
-    })
+    const { names, columns } = this
+    for (let i = 0; i < names.length; i++) {
+      const value = values[names[i]!]
+      columns[i]!.push(typeof value === 'string' ? value : this.exact(value, names[i]!, text))
+    }
     this.rows++
   }
 
@@ -152,6 +155,17 @@ export class RowTable {
   noRows(path: string): SentenceTorchError {
     const found = this.rows > 0 ? 'only objects without keys' : 'none'
     return new SentenceTorchError('ERR_INVALID_DATA', `Expected at least one row in ${path}, found ${found}`)
+  }
+
+  /** A value of the row whose JSON is `text`, with the digits that JSON.parse may have lost. */
+  private exact(value: unknown, name: string, text: string | undefined): unknown {
+    if (text === undefined || typeof value === 'boolean') return value
+    try {
+      return hasLostDigits(value) ? (parseWithBigints(text) as Record<string, unknown>)[name] : value
+    } catch (error) {
+      if (error instanceof RangeError) throw this.error(`less deep lists and objects in "${name}"`, error.message)
+      throw error
+    }
   }
 
   private inOrder(keys: string[], text: string | undefined): string[] {
