@@ -5,6 +5,7 @@ export {
   type ColumnKind,
   Dataset,
   type DatasetHubOptions,
+  type DatasetRow,
   type Label,
   type SplitOptions,
   type TransformedRow,

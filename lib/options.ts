@@ -50,6 +50,17 @@ export function checkOptions(
   }
 }
 
+/**
+ * Names that are given as a list; a text is a list of one.
+ * @throws ERR_INVALID_ARGUMENT
+ */
+export function listOfNames(name: string, value: string | readonly string[]): readonly string[] {
+  if (typeof value === 'string') return [value]
+  if (!Array.isArray(value)) throw invalidArgument(name, 'a name or an array of names', value)
+  for (const entry of value) if (typeof entry !== 'string') throw invalidArgument(name, 'names', entry)
+  return value
+}
+
 /** Checks that `value`, if given, is an integer from `min` to `max`. */
 export function checkInteger(name: string, value: unknown, min: number, max = Number.MAX_SAFE_INTEGER): void {
   const range = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`

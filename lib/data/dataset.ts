@@ -1,31 +1,43 @@
+import type { InspectOptionsStylized } from 'node:util'
 import { invalidArgument, SentenceTorchError } from '../errors.js'
-import { checkOptions } from '../options.js'
+import { checkInteger, checkOptions, listOfNames } from '../options.js'
+import { addClassNames, type ClassNames } from './class-names.js'
+import { type ColumnChoice, chooseColumns, columnsOf } from './column-choice.js'
 import { type ColumnKind, ColumnsBuilder, type Label, labelColumnOf, type Value } from './columns.js'
 import type { DatasetHubOptions } from './hub/dataset-files.js'
+import { INSPECT, type Inspect, inspectDataset } from './inspect.js'
 import { opener } from './readers/index.js'
 import { losesOrder, unknownOrder } from './readers/key-order.js'
 import { type ReadOptions, RowTable } from './readers/table.js'
+import { rowNumber, rowNumbers } from './row-numbers.js'
+import type { DatasetRow, MappedRow, Plain, RenamedRow, RestRow, SelectedRow, StoredRow } from './row-types.js'
 import { type SplitOptions, splitRows } from './split-rows.js'
 import * as transforms from './transforms.js'
 
 export type { ColumnKind, Label, Value } from './columns.js'
 export type { DatasetHubOptions } from './hub/dataset-files.js'
 export type { ReadOptions } from './readers/table.js'
+export type { DatasetRow } from './row-types.js'
 export type { SplitOptions } from './split-rows.js'
 
 /** One column: its values, and what they are. */
 export interface Column {
   values: readonly Value[]
   kind: ColumnKind
+  /** Names of its class numbers, if the data say them. */
+  classNames?: readonly string[] | undefined
 }
 
 /**
  * Rows of texts, with labels or without, in memory. The order of the columns counts: it is the order in which a loss takes
  * its texts. The label column is the first of `label`, `labels`, `score`, `scores` that is there; all others are inputs,
  * and must be texts or lists of texts once it comes to training. Labels are never rescaled. A dataset never changes: what
- * changes one gives a new one, which shares what stayed the same.
+ * changes one gives a new one, which shares what stayed the same. `for (const row of dataset)` goes through the rows.
+ *
+ * @typeParam Row what a row holds, for the compiler: `Dataset.fromFile<{ text: string; label: number }>(…)`. Nothing checks
+ *   at run time that a file is like that. A label that is not there is NaN.
  */
-export class Dataset {
+export class Dataset<Row extends object = DatasetRow> {
   readonly length: number
   readonly columnNames: readonly string[]
   /** Name of the column that holds the labels. */
@@ -50,14 +62,13 @@ export class Dataset {
    *   objects have those first.
    * @throws SentenceTorchError ERR_INVALID_DATA naming row and column for other keys or values that do not fit.
    */
-  static fromRows(
-    rows: readonly Readonly<Record<string, unknown>>[],
-    options: { columns?: readonly string[] } = {},
-  ): Dataset {
+  static fromRows(rows: readonly Readonly<Record<string, unknown>>[], options?: ColumnChoice): Dataset
+  static fromRows<Row extends object>(rows: readonly Row[], options?: ColumnChoice): Dataset<StoredRow<Row>>
+  static fromRows(rows: readonly object[], options: ColumnChoice = {}): Dataset {
     checkOptions('Dataset.fromRows', options, ['columns'])
     if (!Array.isArray(rows)) throw invalidArgument('rows', 'an array of objects', rows)
     let number = 0
-    const table = new RowTable(() => `row ${number}`, options.columns)
+    const table = new RowTable(() => `row ${number}`, columnsOf(options))
     for (const row of rows) {
       table.add(row)
       number++
@@ -73,15 +84,18 @@ export class Dataset {
    * @param options.columns as for {@link fromRows}
    * @throws SentenceTorchError ERR_INVALID_DATA for unequal lengths or values that do not fit.
    */
-  static fromColumns(
-    columns: Readonly<Record<string, readonly unknown[]>>,
-    options: { columns?: readonly string[] } = {},
-  ): Dataset {
+  static fromColumns(columns: Readonly<Record<string, readonly unknown[]>>, options?: ColumnChoice): Dataset
+  static fromColumns<Row extends object>(
+    columns: { readonly [Name in keyof Row]: readonly Row[Name][] },
+    options?: ColumnChoice,
+  ): Dataset<StoredRow<Row>>
+  static fromColumns(columns: Readonly<Record<string, readonly unknown[]>>, options: ColumnChoice = {}): Dataset {
     checkOptions('Dataset.fromColumns', options, ['columns'])
     if (typeof columns !== 'object' || columns === null)
       throw invalidArgument('columns', 'an object of arrays', columns)
-    const names = options.columns ?? Object.keys(columns)
-    if (!options.columns && losesOrder(names)) throw unknownOrder(names, 'as keys of the object')
+    const wanted = columnsOf(options)
+    const names = wanted ?? Object.keys(columns)
+    if (!wanted && losesOrder(names)) throw unknownOrder(names, 'as keys of the object')
     for (const name of names) {
       if (!Array.isArray(columns[name])) throw invalidArgument(`columns.${name}`, 'an array', columns[name])
     }
@@ -94,25 +108,30 @@ export class Dataset {
    * Reads `.jsonl` (one object per line), `.json` (an array of objects), `.tsv` (header, no quoting) or `.csv` (header,
    * RFC 4180), also with `.gz` behind, or `.parquet`. Columns of `.csv` and `.tsv` files whose fields are all numbers hold
    * numbers, as in Python; integers beyond 2^53 are bigints. See docs/data.md.
-   * @param options.columns which columns to take, in this order; default all in the order of the file.
+   * @param options.columns which columns to take (a name or several), in this order; default all in the order of the file.
    * @param options.header `false`: a `.csv` or `.tsv` file begins with a row, and `columns` names all its columns.
    * @param options.dtype columns of a `.csv` or `.tsv` file that hold texts whatever they look like: `{ id: 'string' }`.
    * @param options.field of a `.json` file: the key of its object whose value is the array of rows.
    * @throws SentenceTorchError ERR_NOT_FOUND, ERR_INVALID_DATA naming the line, ERR_NOT_IMPLEMENTED for other known formats.
    */
-  static async fromFile(path: string | readonly string[], options: ReadOptions = {}): Promise<Dataset> {
+  static async fromFile<Row extends object = DatasetRow>(
+    path: string | readonly string[],
+    options: ReadOptions = {},
+  ): Promise<Dataset<Row>> {
     checkOptions('Dataset.fromFile', options, ['columns', 'header', 'dtype', 'field'])
     const paths = Array.isArray(path) ? (path as readonly string[]) : [path as string]
     if (paths.length === 0) throw invalidArgument('path', 'a file name or several', path)
     let builder: ColumnsBuilder | undefined
+    const classNames = new Map<string, readonly string[]>()
     for (const file of paths) {
-      for await (const { names, columns } of opener(file, options)()) {
+      for await (const { names, columns, classNames: found } of opener(file, options)()) {
         builder ??= new ColumnsBuilder(names, ` of ${file}`)
         if (names.join('\n') !== builder.names.join('\n')) throw otherColumns(names, file, builder.names, paths[0]!)
         builder.add(columns)
+        if (found) addClassNames(classNames, found, file)
       }
     }
-    return Dataset.fromBuilder(builder!)
+    return Dataset.fromBuilder<Row>(builder!, classNames)
   }
 
   /**
@@ -121,19 +140,24 @@ export class Dataset {
    * The short names `glue`, `snli`, `squad` mean today's `nyu-mll/glue`, `stanfordnlp/snli`, `rajpurkar/squad`.
    * @throws SentenceTorchError ERR_NOT_FOUND listing what there is for an unknown dataset, config or split; ERR_NETWORK
    */
-  static async fromHub(id: string, options: DatasetHubOptions = {}): Promise<Dataset> {
+  static async fromHub<Row extends object = DatasetRow>(
+    id: string,
+    options: DatasetHubOptions = {},
+  ): Promise<Dataset<Row>> {
     const { datasetFiles, parseSplit } = await import('./hub/dataset-files.js')
     const { split, rows } = parseSplit(options.split ?? 'train')
     const files = await datasetFiles(id, split, options)
-    const dataset = await Dataset.fromFile(files, options.columns && { columns: options.columns })
+    const dataset = await Dataset.fromFile<Row>(files, {
+      ...(options.columns !== undefined && { columns: options.columns }),
+    })
     const range = rows?.(dataset.length)
     return range ? dataset.take(Int32Array.from({ length: range[1] - range[0] }, (_, i) => range[0] + i)) : dataset
   }
 
   /** The rows of several datasets, one after the other; they must have the same columns, in any order. */
-  static async concatenate(datasets: readonly Dataset[]): Promise<Dataset> {
+  static async concatenate<Row extends object = DatasetRow>(datasets: readonly Dataset<Row>[]): Promise<Dataset<Row>> {
     const { columns, length } = await transforms.concatenate(datasets)
-    return new Dataset(columns, length)
+    return new Dataset<Row>(columns, length)
   }
 
   /** Of columns that were checked before: for the batches of streams. */
@@ -141,11 +165,15 @@ export class Dataset {
     return new Dataset(columns, columns.values().next().value?.values.length ?? 0)
   }
 
-  private static fromBuilder({ names, columns, checkers, length }: ColumnsBuilder): Dataset {
+  private static fromBuilder<Row extends object>(
+    { names, columns, checkers, length }: ColumnsBuilder,
+    classNames?: ClassNames,
+  ): Dataset<Row> {
     const entries = names.map((name, i) => {
-      return [name, { values: columns[i]!, kind: checkers[i]!.finalKind }] as const
+      const { finalKind: kind } = checkers[i]!
+      return [name, { values: columns[i]!, kind, classNames: classNames?.get(name) }] as const
     })
-    return new Dataset(new Map(entries), length)
+    return new Dataset<Row>(new Map(entries), length)
   }
 
   /** All values of one column. Do not change them. */
@@ -156,6 +184,14 @@ export class Dataset {
   /** What the values of a column are. */
   columnKind(name: string): ColumnKind {
     return this.columnOf(name).kind
+  }
+
+  /**
+   * The names of a column's class numbers, the name of 0 first: of Parquet files and data sets of the hub that say them, as
+   * `ClassLabel` features. They follow the column; `map` drops them when it changes its values. Undefined: nobody says.
+   */
+  classNames(column: string): readonly string[] | undefined {
+    return this.columnOf(column).classNames
   }
 
   /** All texts of one text column. Do not change them. */
@@ -184,72 +220,96 @@ export class Dataset {
     )
   }
 
-  /** One row as an object. Its keys are in the order of the columns, but for keys such as "1", which objects have first. */
-  row(index: number): Record<string, Value> {
-    this.checkIndex(index)
-    return Object.fromEntries(this.columnNames.map((name) => [name, this.columns.get(name)!.values[index]!]))
+  /**
+   * One row as an object, its keys in the order of the columns but for keys such as "1", which objects have first. Below 0,
+   * `index` counts from the end.
+   */
+  row(index: number): Plain<Row> {
+    const number = rowNumber(index, this.length)
+    return Object.fromEntries(
+      this.columnNames.map((name) => [name, this.columns.get(name)!.values[number]!]),
+    ) as Plain<Row>
   }
 
-  /** The rows `indices`, in that order; a row may come several times. */
-  select(indices: ArrayLike<number>): Dataset {
-    for (let i = 0; i < indices.length; i++) this.checkIndex(indices[i]!)
-    const columns = this.mapColumns((values) => Array.from(indices, (index) => values[index]!))
-    return new Dataset(columns, indices.length)
+  /** The rows, one after the other. */
+  *[Symbol.iterator](): Generator<Plain<Row>, void, undefined> {
+    for (let row = 0; row < this.length; row++) yield this.row(row)
+  }
+
+  /** The first `count` rows; below 0, all but the last so many. */
+  head(count = 5): Dataset<Row> {
+    checkInteger('count', count ?? null, Number.MIN_SAFE_INTEGER)
+    const length = count < 0 ? Math.max(0, this.length + count) : Math.min(count, this.length)
+    return new Dataset<Row>(
+      this.mapColumns((values) => values.slice(0, length)),
+      length,
+    )
+  }
+
+  /** The rows `indices`, in that order; a row may come several times. Below 0, an index counts from the end. */
+  select(indices: ArrayLike<number> | Iterable<number>): Dataset<Row> {
+    const rows = rowNumbers(indices, this.length)
+    const columns = this.mapColumns((values) => Array.from(rows, (row) => values[row]!))
+    return new Dataset<Row>(columns, rows.length)
   }
 
   /** The columns `names`, in that order. */
-  selectColumns(names: readonly string[]): Dataset {
-    return this.withColumns(names.map((name) => [name, name]))
+  selectColumns<Name extends string>(names: Name | readonly Name[]): Dataset<SelectedRow<Row, Name>> {
+    return this.withColumns(listOfNames('names', names).map((name) => [name, name]))
   }
 
   /** All columns but `names`. */
-  removeColumns(names: readonly string[]): Dataset {
-    for (const name of names) this.columnOf(name)
-    return this.selectColumns(this.columnNames.filter((name) => !names.includes(name)))
+  removeColumns<Name extends string>(names: Name | readonly Name[]): Dataset<RestRow<Row, Name>> {
+    const removed = listOfNames('names', names)
+    for (const name of removed) this.columnOf(name)
+    const kept = this.columnNames.filter((name) => !removed.includes(name))
+    return this.withColumns(kept.map((name) => [name, name]))
   }
 
   /** The same columns under other names: `{ old: 'new' }`. A column becomes the label column by its new name. */
-  renameColumns(names: Readonly<Record<string, string>>): Dataset {
+  renameColumns<const Names extends Readonly<Record<string, string>>>(names: Names): Dataset<RenamedRow<Row, Names>> {
     for (const name of Object.keys(names)) this.columnOf(name)
     return this.withColumns(this.columnNames.map((name) => [name, names[name] ?? name]))
   }
 
   /** The rows for which `keep` says true. */
-  async filter(keep: (row: Record<string, Value>, index: number) => boolean | Promise<boolean>): Promise<Dataset> {
+  async filter(keep: (row: Plain<Row>, index: number) => boolean | Promise<boolean>): Promise<Dataset<Row>> {
     return this.take(await transforms.filterRows(this, keep))
   }
 
   /**
    * What `change` gives for every row is put over the row: keys it has take the new value, new keys become columns behind
    * the others.
-   * @param options.removeColumns columns of this dataset that the result does not keep
+   * @param options.removeColumns columns (a name or several) of this dataset that the result does not keep
    * @param options.columns which columns the result has, in this order; needed where a new key is a whole number and not the
    *   only new one, since objects have such keys first
    */
-  async map(
-    change: (row: Record<string, Value>, index: number) => TransformedRow | Promise<TransformedRow>,
-    options: { removeColumns?: readonly string[]; columns?: readonly string[] } = {},
-  ): Promise<Dataset> {
+  async map<Changes extends object, Removed extends string = never>(
+    change: (row: Plain<Row>, index: number) => Changes | Promise<Changes>,
+    options: { removeColumns?: Removed | readonly Removed[] } & ColumnChoice = {},
+  ): Promise<Dataset<MappedRow<Row, Changes, Removed>>> {
     checkOptions('Dataset.map', options, ['removeColumns', 'columns'])
-    return Dataset.fromBuilder(await transforms.mapRows(this, change, options.removeColumns ?? [], options.columns))
+    const removed = listOfNames('removeColumns', options.removeColumns ?? [])
+    const builder = await transforms.mapRows(this, change, removed, columnsOf(options))
+    return Dataset.fromBuilder(builder, await transforms.keptClassNames(this, builder))
   }
 
   /** All rows in an order that depends on the seed alone. */
-  async shuffle(seed = 0): Promise<Dataset> {
+  async shuffle(seed = 0): Promise<Dataset<Row>> {
     return this.take(await transforms.shuffledOrder(this.length, seed))
   }
 
   /** The first of all rows that are the same in `columns` (default: in all). */
-  async dropDuplicates(options: { columns?: readonly string[] } = {}): Promise<Dataset> {
+  async dropDuplicates(options: { columns?: string | readonly string[] } = {}): Promise<Dataset<Row>> {
     checkOptions('Dataset.dropDuplicates', options, ['columns'])
-    return this.take(await transforms.firstOfEqual(this, options.columns ?? this.columnNames))
+    return this.take(await transforms.firstOfEqual(this, listOfNames('columns', options.columns ?? this.columnNames)))
   }
 
   /**
    * The rows that have a label, and how many had none: null or "-" in the data, and −1 where `label` or `labels` holds
    * class numbers (the "no gold label" of SNLI and GLUE). A `score` of −1 is a score.
    */
-  async dropUnlabelled(): Promise<{ dataset: Dataset; dropped: number }> {
+  async dropUnlabelled(): Promise<{ dataset: Dataset<Row>; dropped: number }> {
     const rows = await transforms.labelledRows(this)
     return { dataset: await this.take(rows), dropped: this.length - rows.length }
   }
@@ -258,35 +318,33 @@ export class Dataset {
    * Two parts of the rows, shuffled by the seed. With `groupBy`, rows that share a value in that column (in any of those
    * columns) are on the same side, so that nothing of the test part was seen in training.
    */
-  async trainTestSplit(options: SplitOptions = {}): Promise<{ train: Dataset; test: Dataset }> {
+  async trainTestSplit(options: SplitOptions = {}): Promise<{ train: Dataset<Row>; test: Dataset<Row> }> {
     const { train, test } = await splitRows(this, options)
     return { train: await this.take(train), test: await this.take(test) }
   }
 
+  /** What console.log shows: the columns, what they hold, and the first rows. */
+  [INSPECT](depth: number, options: InspectOptionsStylized, show: Inspect): string {
+    return inspectDataset(this, depth, options, show)
+  }
+
   /** `select` of row numbers that are known to be right, without keeping the event loop. */
-  private async take(rows: Int32Array): Promise<Dataset> {
+  private async take(rows: Int32Array): Promise<Dataset<Row>> {
     const columns = new Map<string, Column>()
-    for (const [name, { values, kind }] of this.columns) {
-      columns.set(name, { values: await transforms.gather(values, rows), kind })
+    for (const [name, column] of this.columns) {
+      columns.set(name, { ...column, values: await transforms.gather(column.values, rows) })
     }
-    return new Dataset(columns, rows.length)
+    return new Dataset<Row>(columns, rows.length)
   }
 
   /** @param pairs old and new name */
-  private withColumns(pairs: readonly (readonly [string, string])[]): Dataset {
-    const label = labelColumnOf(pairs.map(([, name]) => name))
-    const columns = new Map<string, Column>()
-    for (const [old, name] of pairs) {
-      const column = this.columnOf(old)
-      if (columns.has(name)) throw invalidArgument('names', 'every column once', name)
-      // As label column, or no longer, it is checked again.
-      columns.set(name, (column.kind === 'label') === (name === label) ? column : recheck(name, label, column))
-    }
-    return new Dataset(columns, columns.size === 0 ? 0 : this.length)
+  private withColumns<NewRow extends object>(pairs: readonly (readonly [string, string])[]): Dataset<NewRow> {
+    const columns = chooseColumns(pairs, (name) => this.columnOf(name))
+    return new Dataset<NewRow>(columns, columns.size === 0 ? 0 : this.length)
   }
 
   private mapColumns(change: (values: readonly Value[]) => readonly Value[]): Map<string, Column> {
-    return new Map([...this.columns].map(([name, { values, kind }]) => [name, { values: change(values), kind }]))
+    return new Map([...this.columns].map(([name, column]) => [name, { ...column, values: change(column.values) }]))
   }
 
   private columnOf(name: string): Column {
@@ -301,22 +359,10 @@ export class Dataset {
     if (kind === wanted || values.length === 0) return values
     throw transforms.notTexts(this, name, wanted)
   }
-
-  private checkIndex(index: number): void {
-    if (!Number.isInteger(index) || index < 0 || index >= this.length) {
-      throw invalidArgument('index', `an integer from 0 to ${this.length - 1}`, index)
-    }
-  }
 }
 
 /** What a function given to `map` may return. */
 export type TransformedRow = Readonly<Record<string, unknown>>
-
-function recheck(name: string, label: string | undefined, { values }: Column): Column {
-  const builder = new ColumnsBuilder(label === undefined || label === name ? [name] : [name, label], '')
-  const [checker] = builder.checkers
-  return { values: values.map((value, row) => checker!.check(value, row)), kind: checker!.finalKind }
-}
 
 function otherColumns(found: readonly string[], file: string, expected: readonly string[], first: string) {
   return new SentenceTorchError(

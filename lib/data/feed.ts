@@ -47,7 +47,8 @@ export interface FeedOptions {
   dropLast?: boolean
   /**
    * As sentence-transformers 6.0.1: `no_duplicates` and `group_by_label` have one order for all seeds, and among several
-   * datasets one for all epochs too (mended there by pull request 4002). Default false.
+   * datasets one for all epochs too; with `dropLast`, `no_duplicates` may make fewer batches than it announces, and
+   * `group_by_label` always leaves out the same odd rows. Default false.
    */
   compat?: boolean
 }
@@ -133,7 +134,7 @@ function feedOf(name: string, data: Dataset | DataStream, seed: number, options:
   const { batchSize, dropLast = false } = options
   const choice = samplerOf(name, options)
   const forgets = options.compat === true && FORGETFUL.includes(choice)
-  const samplerOptions = { batchSize, seed: forgets ? 0 : seed, dropLast }
+  const samplerOptions = { batchSize, seed: forgets ? 0 : seed, dropLast, compat: options.compat === true }
   if (isDataStream(data)) {
     const batches = streamBatches(data, choice, samplerOptions)
     return {

@@ -1,9 +1,9 @@
 import { invalidArgument, SentenceTorchError } from '../errors.js'
-import { checkInteger, checkOptions } from '../options.js'
+import { checkInteger, checkOptions, listOfNames } from '../options.js'
 import type { Dataset } from './dataset.js'
 import { Random } from './random.js'
 import { SHUFFLE_STREAM, shuffledOrder } from './transforms.js'
-import { Turns } from './turns.js'
+import { inTurns, Turns } from './turns.js'
 import { CHUNK_ROWS, numberValues } from './value-numbers.js'
 
 export interface SplitOptions {
@@ -16,7 +16,7 @@ export interface SplitOptions {
 }
 
 export async function splitRows(
-  dataset: Dataset,
+  dataset: Dataset<object>,
   options: SplitOptions,
 ): Promise<{ train: Int32Array; test: Int32Array }> {
   checkOptions('Dataset.trainTestSplit', options, ['testSize', 'seed', 'groupBy'])
@@ -29,7 +29,7 @@ export async function splitRows(
   }
   const order = await shuffledOrder(rows, seed)
   if (groupBy === undefined) return { test: order.slice(0, wanted), train: order.slice(wanted) }
-  const groups = await groupRows(dataset, typeof groupBy === 'string' ? [groupBy] : groupBy)
+  const groups = await groupRows(dataset, listOfNames('groupBy', groupBy))
   const inTest = await chooseGroups(groups, wanted, new Random(seed, SHUFFLE_STREAM, 1))
   const test = order.filter((row) => inTest[groups[row]!] === 1)
   const train = order.filter((row) => inTest[groups[row]!] === 0)
@@ -42,10 +42,10 @@ export async function splitRows(
 }
 
 /** A number for each row: rows that share a value in any of the columns, directly or through others, have the same. */
-async function groupRows(dataset: Dataset, columns: readonly string[]): Promise<Int32Array> {
+async function groupRows(dataset: Dataset<object>, columns: readonly string[]): Promise<Int32Array> {
   for (const name of columns) dataset.columnKind(name)
   const turns = new Turns()
-  const { ids, numbers } = await numberValues(dataset, columns, turns)
+  const { ids, numbers } = await inTurns(numberValues(dataset, columns), turns)
   const parent = Int32Array.from({ length: numbers.counts.length }, (_, i) => i)
   const root = (id: number): number => {
     let at = id

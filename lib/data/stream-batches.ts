@@ -2,7 +2,9 @@ import { describe, invalidArgument, SentenceTorchError } from '../errors.js'
 import { ColumnChecker, labelColumnOf, type Value } from './columns.js'
 import { Dataset } from './dataset.js'
 import { Random } from './random.js'
-import type { BatchSamplerChoice, BatchSamplerName, SamplerOptions } from './samplers/index.js'
+import type { BatchSamplerChoice, BatchSamplerName, OwnSamplerOptions } from './samplers/index.js'
+import { batchCount } from './samplers/sampler.js'
+import { Shortfall } from './samplers/shortfall.js'
 import type { DataStream, StreamRow } from './stream.js'
 import { Turns } from './turns.js'
 import { jsonOf } from './value-numbers.js'
@@ -20,28 +22,43 @@ const modes: Partial<Record<BatchSamplerName, { shuffle: boolean; unique: boolea
  *
  * `batch_sampler`: rows are drawn from a buffer of `stream.shuffleBuffer` rows, by seed and epoch. `no_duplicates`: rows that
  * share a text with the batch are put off to later batches, as many as the buffer holds; when more have to wait the batch
- * stays short. `sequential`: the order of the source.
+ * stays short, and with `dropLast` and a known length the source is read again for the batches that are missing.
+ * `sequential`: the order of the source.
  */
 export function streamBatches(
   stream: DataStream,
   choice: BatchSamplerChoice,
-  options: SamplerOptions,
+  options: OwnSamplerOptions,
 ): (epoch: number, skip: number) => AsyncGenerator<Dataset, void, undefined> {
   const mode = typeof choice === 'function' ? undefined : modes[choice]
   if (!mode) {
     const names = Object.keys(modes).join(', ')
     throw invalidArgument('batchSampler', `one of ${names} for a stream, of which not all rows are known`, choice)
   }
-  const { batchSize, seed = 0, dropLast = false } = options
+  const { batchSize, seed = 0, dropLast = false, compat = false } = options
+  const fills = mode.unique && dropLast && !compat
+  const announced = fills && stream.length !== undefined ? batchCount(stream.length, options) : 0
+  const shortfall = new Shortfall(announced)
+  let told = false
+  /** The schedule counts on the length that the caller gave. */
+  const ended = (rows: number) => {
+    if (told || stream.length === undefined || rows === stream.length) return
+    told = true
+    const message = `A DataStream has the length ${stream.length}, but ${rows} rows came: the schedule counts on its length`
+    process.emitWarning(message, 'SentenceTorchWarning')
+  }
   return async function* (epoch, skip) {
-    const source = checkedRows(stream, epoch)
-    const rows = mode.shuffle ? shuffled(source, stream.shuffleBuffer, new Random(seed, epoch)) : source
-    const groups = mode.unique ? uniqueBatches(rows, batchSize, stream.shuffleBuffer) : plainBatches(rows, batchSize)
-    let left = skip
-    for await (const group of groups) {
-      if (dropLast && group.length < batchSize) continue
-      if (left-- > 0) continue
-      yield toDataset(group)
+    const random = new Random(seed, epoch)
+    let made = 0
+    for (let pass = 0; shortfall.wantsPass(pass, made); pass++) {
+      const source = checkedRows(stream, epoch, ended)
+      const rows = mode.shuffle ? shuffled(source, stream.shuffleBuffer, random) : source
+      const groups = mode.unique ? uniqueBatches(rows, batchSize, stream.shuffleBuffer) : plainBatches(rows, batchSize)
+      for await (const group of groups) {
+        if (dropLast && group.length < batchSize) continue
+        if (++made > skip) yield toDataset(group)
+        if (pass > 0 && made === announced) return
+      }
     }
   }
 }
@@ -54,8 +71,15 @@ interface CheckedRow {
 
 type Pieces = AsyncIterable<readonly CheckedRow[]>
 
-/** The rows of the stream, each checked against the ones before. */
-async function* checkedRows(stream: DataStream, epoch: number): AsyncGenerator<readonly CheckedRow[], void, undefined> {
+/**
+ * The rows of the stream, each checked against the ones before.
+ * @param ended is told how many there were, if all were read
+ */
+async function* checkedRows(
+  stream: DataStream,
+  epoch: number,
+  ended: (rows: number) => void,
+): AsyncGenerator<readonly CheckedRow[], void, undefined> {
   const turns = new Turns()
   let checkers: ColumnChecker[] | undefined
   let number = 0
@@ -76,6 +100,7 @@ async function* checkedRows(stream: DataStream, epoch: number): AsyncGenerator<r
     yield rows.map((row) => check(row, names))
     await turns.give()
   }
+  ended(number)
 }
 
 /** Every row waits in the buffer until it is drawn; at the end the buffer is emptied in random order. */

@@ -1,5 +1,9 @@
+import type { InspectOptionsStylized } from 'node:util'
 import { invalidArgument } from '../errors.js'
 import { checkInteger, checkOptions } from '../options.js'
+import { type ColumnChoice, columnsOf } from './column-choice.js'
+import { Dataset } from './dataset.js'
+import { INSPECT, inspectStream } from './inspect.js'
 import { opener } from './readers/index.js'
 import { losesOrder, unknownOrder } from './readers/key-order.js'
 import type { ReadOptions } from './readers/table.js'
@@ -55,11 +59,11 @@ export class DataStream {
    */
   static from(
     open: (epoch: number) => AsyncIterable<StreamRow> | Iterable<StreamRow>,
-    options: DataStreamOptions & { columns?: readonly string[] } = {},
+    options: DataStreamOptions & ColumnChoice = {},
   ): DataStream {
     if (typeof open !== 'function') throw invalidArgument('open', 'a function that gives an (async) iterable', open)
     checkOptions('DataStream.from', options, ['length', 'shuffleBuffer', 'columns'])
-    const { columns } = options
+    const columns = columnsOf(options)
     return new DataStream((epoch) => inPieces(open(epoch), columns), options)
   }
 
@@ -91,6 +95,24 @@ export class DataStream {
     for await (const { rows } of this.#open(epoch)) yield* rows
   }
 
+  /** The rows of the first epoch: `for await (const row of stream)`. */
+  [Symbol.asyncIterator](): AsyncGenerator<StreamRow, void, undefined> {
+    return this.rows()
+  }
+
+  /** The first `count` rows, checked and in memory. */
+  async head(count = 5): Promise<Dataset> {
+    checkInteger('count', count ?? null, 0)
+    const first: StreamRow[] = []
+    if (count === 0) return Dataset.fromRows(first)
+    let columns: readonly string[] = []
+    reading: for await (const { names, rows } of this.#open(0)) {
+      if (first.length === 0) columns = names
+      for (const row of rows) if (first.push(row) === count) break reading
+    }
+    return Dataset.fromRows(first, losesOrder(columns) ? { columns } : {})
+  }
+
   /** The rows, some at a time. */
   pieces(epoch: number): AsyncIterable<StreamPiece> {
     return this.#open(epoch)
@@ -101,16 +123,14 @@ export class DataStream {
    * @param options.columns which keys of the new rows to take, in this order. Default: all, as they come; where a key is a
    *   whole number, columns keep the places that they had, and a new one comes behind them
    */
-  map(
-    change: (row: StreamRow) => StreamRow | Promise<StreamRow>,
-    options: { columns?: readonly string[] } = {},
-  ): DataStream {
+  map(change: (row: StreamRow) => StreamRow | Promise<StreamRow>, options: ColumnChoice = {}): DataStream {
     if (typeof change !== 'function') throw invalidArgument('change', 'a function of a row', change)
     checkOptions('DataStream.map', options, ['columns'])
+    const columns = columnsOf(options)
     const open = this.#open
     return new DataStream(async function* (epoch) {
       for await (const { names, rows } of open(epoch)) {
-        yield inOrder(await Promise.all(rows.map((row) => change(row))), options.columns, names)
+        yield inOrder(await Promise.all(rows.map((row) => change(row))), columns, names)
       }
     }, this.#options())
   }
@@ -128,6 +148,11 @@ export class DataStream {
       },
       { shuffleBuffer: this.shuffleBuffer },
     )
+  }
+
+  /** What console.log shows; nothing is read for it. */
+  [INSPECT](depth: number, options: InspectOptionsStylized): string {
+    return inspectStream(this, depth, options)
   }
 
   #options(): DataStreamOptions {

@@ -1,21 +1,22 @@
 /** What the methods of a Dataset compute: mostly the numbers of the rows that the result holds. */
 import { describe, invalidArgument, SentenceTorchError } from '../errors.js'
 import { checkInteger } from '../options.js'
+import { addClassNames, type ClassNames } from './class-names.js'
 import { type ColumnKind, ColumnsBuilder, type Value } from './columns.js'
 import type { Column, Dataset, TransformedRow } from './dataset.js'
+import { Random } from './random.js'
 import { losesOrder, unknownOrder } from './readers/key-order.js'
+import type { Plain } from './row-types.js'
 import { shuffledRows } from './samplers/sampler.js'
-import { Turns } from './turns.js'
+import { inTurns, Turns } from './turns.js'
 import { CHUNK_ROWS, numberValues } from './value-numbers.js'
-
-type Row = Record<string, Value>
 
 /** Takes the place of the epoch, so that a shuffled dataset is not in the order of the first epoch's batches. */
 export const SHUFFLE_STREAM = 0x5f3759df
 
 export function shuffledOrder(rows: number, seed: number): Promise<Int32Array> {
   checkInteger('seed', seed, 0)
-  return shuffledRows(rows, seed, SHUFFLE_STREAM, new Turns())
+  return inTurns(shuffledRows(rows, new Random(seed, SHUFFLE_STREAM)))
 }
 
 /** `values` at `rows`. */
@@ -29,9 +30,9 @@ export async function gather(values: readonly Value[], rows: Int32Array): Promis
   return taken
 }
 
-export async function filterRows(
-  dataset: Dataset,
-  keep: (row: Row, index: number) => boolean | Promise<boolean>,
+export async function filterRows<Row extends object>(
+  dataset: Dataset<Row>,
+  keep: (row: Plain<Row>, index: number) => boolean | Promise<boolean>,
 ): Promise<Int32Array> {
   if (typeof keep !== 'function') throw invalidArgument('keep', 'a function of a row', keep)
   const turns = new Turns()
@@ -45,9 +46,9 @@ export async function filterRows(
   return Int32Array.from(rows)
 }
 
-export async function mapRows(
-  dataset: Dataset,
-  change: (row: Row, index: number) => TransformedRow | Promise<TransformedRow>,
+export async function mapRows<Row extends object>(
+  dataset: Dataset<Row>,
+  change: (row: Plain<Row>, index: number) => object | Promise<object>,
   removed: readonly string[],
   columns?: readonly string[],
 ): Promise<ColumnsBuilder> {
@@ -57,8 +58,9 @@ export async function mapRows(
   const kept = dataset.columnNames.filter((name) => !removed.includes(name))
   let builder: ColumnsBuilder | undefined
   for (let row = 0; row < dataset.length; row++) {
-    let changed = change(dataset.row(row), row)
-    if (changed instanceof Promise) changed = await changed
+    let given = change(dataset.row(row), row)
+    if (given instanceof Promise) given = await given
+    const changed = given as TransformedRow
     if (typeof changed !== 'object' || changed === null) {
       throw new SentenceTorchError(
         'ERR_INVALID_DATA',
@@ -86,11 +88,31 @@ export async function mapRows(
   return builder ?? new ColumnsBuilder(columns ?? kept, '')
 }
 
+/** The class names of the columns that `mapRows` left as they were: other numbers may mean other classes. */
+export async function keptClassNames(
+  dataset: Dataset<object>,
+  { names, columns }: ColumnsBuilder,
+): Promise<ClassNames> {
+  const turns = new Turns()
+  const kept = new Map<string, readonly string[]>()
+  for (const [c, name] of names.entries()) {
+    const classNames = dataset.columnNames.includes(name) ? dataset.classNames(name) : undefined
+    if (classNames === undefined) continue
+    const before = dataset.column(name)
+    let row = 0
+    for (; row < before.length && Object.is(before[row], columns[c]![row]); row++) {
+      if (row % CHUNK_ROWS === 0) await turns.give()
+    }
+    if (row === before.length) kept.set(name, classNames)
+  }
+  return kept
+}
+
 /** The first of all rows with the same values in `columns`. */
-export async function firstOfEqual(dataset: Dataset, columns: readonly string[]): Promise<Int32Array> {
+export async function firstOfEqual(dataset: Dataset<object>, columns: readonly string[]): Promise<Int32Array> {
   for (const name of columns) dataset.columnKind(name)
   const turns = new Turns()
-  const { ids, numbers } = await numberValues(dataset, columns, turns)
+  const { ids, numbers } = await inTurns(numberValues(dataset, columns), turns)
   const distinct = numbers.counts.length
   // Pairs of numbers become one number, column by column; in 64 maps, as one large one stops for long whenever it grows.
   let keys = new Float64Array(dataset.length)
@@ -118,7 +140,7 @@ export async function firstOfEqual(dataset: Dataset, columns: readonly string[])
   return Int32Array.from(rows)
 }
 
-export async function labelledRows(dataset: Dataset): Promise<Int32Array> {
+export async function labelledRows(dataset: Dataset<object>): Promise<Int32Array> {
   const name = dataset.labelColumn
   if (name === undefined) {
     throw new SentenceTorchError(
@@ -145,7 +167,7 @@ export async function labelledRows(dataset: Dataset): Promise<Int32Array> {
 }
 
 export async function concatenate(
-  datasets: readonly Dataset[],
+  datasets: readonly Dataset<object>[],
 ): Promise<{ columns: Map<string, Column>; length: number }> {
   if (!Array.isArray(datasets) || datasets.length === 0)
     throw invalidArgument('datasets', 'an array of datasets', datasets)
@@ -156,7 +178,12 @@ export async function concatenate(
   })
   const turns = new Turns()
   const columns = new Map<string, Column>()
+  const classNames = new Map<string, readonly string[]>()
   for (const name of first.columnNames) {
+    datasets.forEach((dataset, i) => {
+      const names = dataset.classNames(name)
+      if (names) addClassNames(classNames, new Map([[name, names]]), `dataset ${i}`)
+    })
     const values: Value[] = []
     for (const dataset of datasets) {
       for (const value of dataset.column(name)) {
@@ -164,12 +191,12 @@ export async function concatenate(
         if (values.length % CHUNK_ROWS === 0) await turns.give()
       }
     }
-    columns.set(name, { values, kind: first.columnKind(name) })
+    columns.set(name, { values, kind: first.columnKind(name), classNames: classNames.get(name) })
   }
   return { columns, length: datasets.reduce((sum, { length }) => sum + length, 0) }
 }
 
-function schemaConflict(first: Dataset, other: Dataset): string | undefined {
+function schemaConflict(first: Dataset<object>, other: Dataset<object>): string | undefined {
   const lacks = first.columnNames.filter((name) => !other.columnNames.includes(name))
   const more = other.columnNames.filter((name) => !first.columnNames.includes(name))
   if (lacks.length > 0) return `it lacks ${lacks.join(', ')}${more.length > 0 ? ` and has ${more.join(', ')}` : ''}`
@@ -189,7 +216,7 @@ const kindNames: Record<ColumnKind, string> = {
   other: 'values that are neither texts nor labels',
 }
 
-function describeKind(dataset: Dataset, name: string): string {
+function describeKind(dataset: Dataset<object>, name: string): string {
   const kind = dataset.columnKind(name)
   if (kind !== 'label') return kindNames[kind]
   const label = dataset.column(name).find((value) => !Number.isNaN(value))
@@ -197,7 +224,7 @@ function describeKind(dataset: Dataset, name: string): string {
 }
 
 /** The error of reading a column as texts that holds something else. */
-export function notTexts(dataset: Dataset, name: string, wanted: 'text' | 'texts'): SentenceTorchError {
+export function notTexts(dataset: Dataset<object>, name: string, wanted: 'text' | 'texts'): SentenceTorchError {
   const found = dataset.columnKind(name)
   const hint =
     found === 'other'

@@ -29,3 +29,24 @@ export class Turns {
     this.#start = this.#now()
   }
 }
+
+/** Work in pieces of at most about a millisecond: it yields `undefined` where a turn may be given, and items, if it makes any. */
+export type Pieces<Item = never, Result = void> = Generator<Item | undefined, Result, undefined>
+
+/** What the work comes to, with turns in between. */
+export async function inTurns<Result>(pieces: Pieces<never, Result>, turns: Turns = new Turns()): Promise<Result> {
+  for (;;) {
+    const { done, value } = pieces.next()
+    if (done) return value
+    await turns.give()
+  }
+}
+
+/** The items that the work makes, with turns in between. */
+export async function* itemsInTurns<Item>(pieces: Pieces<Item>): AsyncGenerator<Item, void, undefined> {
+  const turns = new Turns()
+  for (const item of pieces) {
+    if (item === undefined) await turns.give()
+    else yield item
+  }
+}

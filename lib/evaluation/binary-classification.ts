@@ -26,7 +26,7 @@ export interface BinaryClassificationEvaluatorOptions extends CommonOptions {
   /** 1 where `sentences1[i]` and `sentences2[i]` are alike, 0 where not. */
   labels: readonly number[]
   /** The similarities to measure. Default: the model's own. */
-  similarityFnNames?: readonly SimilarityName[]
+  similarityFnNames?: SimilarityName | readonly SimilarityName[]
 }
 
 /**
@@ -76,7 +76,7 @@ export class BinaryClassificationEvaluator implements Evaluator {
   /** Embeds every different text once and compares; see the class for the metrics. */
   async evaluate(model: EvaluatedModel, context: EvaluationContext = {}): Promise<EvaluationResult> {
     const { sentences1, sentences2, labels, similarityFnNames, writeCsv = true } = this.#options
-    const functions = similarityFnNames?.length ? similarityFnNames : [model.similarityFnName]
+    const functions = similarityFnNames?.length ? [similarityFnNames].flat() : [model.similarityFnName]
     const options = { batchSize: 32, ...this.#options }
     const [first, second] = await embedOnce(model, [sentences1, sentences2], options, context)
     const scores: BinaryScores[] = []

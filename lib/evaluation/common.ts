@@ -1,6 +1,6 @@
 /** What the evaluators share: options that mean the same everywhere, their checks, and the form of a result. */
 import { describe, invalidArgument, SentenceTorchError } from '../errors.js'
-import { checkInteger, checkOneOf, checkType } from '../options.js'
+import { checkInteger, checkOneOf, checkType, listOfNames } from '../options.js'
 import { pythonFloat } from './csv.js'
 import type { EvaluationContext, EvaluationResult } from './evaluator.js'
 
@@ -39,15 +39,14 @@ export function checkCommon(where: string, options: CommonOptions): void {
 /** Checks `similarityFnNames` and the one among them that is the main one. */
 export function checkSimilarities(
   where: string,
-  names: readonly SimilarityName[] | undefined,
+  names: SimilarityName | readonly SimilarityName[] | undefined,
   main?: SimilarityName,
 ): void {
   checkOneOf(`${where} mainSimilarity`, main, SIMILARITY_NAMES)
-  if (names !== undefined && !Array.isArray(names))
-    throw invalidArgument(`${where} similarityFnNames`, 'an array', names)
-  for (const name of names ?? []) checkOneOf(`${where} similarityFnNames`, name, SIMILARITY_NAMES)
-  if (main !== undefined && names?.length && !names.includes(main)) {
-    throw invalidArgument(`${where} mainSimilarity`, `one of similarityFnNames (${names.join(', ')})`, main)
+  const list = listOfNames(`${where} similarityFnNames`, names ?? [])
+  for (const name of list) checkOneOf(`${where} similarityFnNames`, name, SIMILARITY_NAMES)
+  if (main !== undefined && list.length > 0 && !list.includes(main)) {
+    throw invalidArgument(`${where} mainSimilarity`, `one of similarityFnNames (${list.join(', ')})`, main)
   }
 }
 

@@ -28,7 +28,7 @@ export interface EmbeddingSimilarityEvaluatorOptions extends CommonOptions {
   /** The similarity of the primary metric; also the one that is measured when `similarityFnNames` is absent. */
   mainSimilarity?: SimilarityName
   /** The similarities to measure. Default: the model's own. */
-  similarityFnNames?: readonly SimilarityName[]
+  similarityFnNames?: SimilarityName | readonly SimilarityName[]
   /** Normalise the embeddings, then compare them in this precision; the ranges of `int8` and `uint8` are those of a side. */
   precision?: Precision
 }
@@ -75,7 +75,9 @@ export class EmbeddingSimilarityEvaluator implements Evaluator {
     const { scores, mainSimilarity, similarityFnNames, writeCsv = true } = this.#options
     const first = await this.#embed(model, this.#options.sentences1, context)
     const second = await this.#embed(model, this.#options.sentences2, context)
-    const functions = similarityFnNames?.length ? similarityFnNames : [mainSimilarity ?? model.similarityFnName]
+    const functions = similarityFnNames?.length
+      ? [similarityFnNames].flat()
+      : [mainSimilarity ?? model.similarityFnName]
 
     const metrics: Record<string, number> = {}
     for (const fn of functions) {

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { invalidArgument } from '../errors.js'
-import { checkOneOf, checkOptions, checkType } from '../options.js'
+import { checkOneOf, checkOptions, checkType, listOfNames } from '../options.js'
 import { type BeirDataset, loadBeir } from './beir.js'
 import { loadBeirFromHub } from './beir-hub.js'
 import { type CommonOptions, checkCommon, contextCells, mean } from './common.js'
@@ -23,7 +23,7 @@ type Prompts = string | Readonly<Record<string, string>>
 /** `batchSize` is 32 unless given; the CSV file is `NanoBEIR_evaluation_{aggregateKey}_results.csv`. */
 export interface NanoBEIREvaluatorOptions extends Omit<RetrievalOptions, keyof Pick<CommonOptions, 'name'>> {
   /** Sets of `datasetId` or `folder`. Default: all 13 of NanoBEIR (`msmarco`, `nq`, …). */
-  datasetNames?: readonly string[]
+  datasetNames?: string | readonly string[]
   /** The data set on the Hugging Face hub that has them. Default `sentence-transformers/NanoBEIR-en`. */
   datasetId?: string
   /** In place of `datasetId`: a folder with a folder in the BEIR layout for each of the sets: `NanoMSMARCO`, `NanoNQ`, … */
@@ -144,16 +144,15 @@ function sourcesOf(where: string, options: NanoBEIREvaluatorOptions): Map<string
   }
   checkType(`${where} folder`, folder, 'string')
   checkType(`${where} datasetId`, datasetId, 'string')
-  if (!Array.isArray(datasetNames) || datasetNames.length === 0) {
-    throw invalidArgument(`${where} datasetNames`, 'an array of names', datasetNames)
-  }
+  const chosen = listOfNames(`${where} datasetNames`, datasetNames)
+  if (chosen.length === 0) throw invalidArgument(`${where} datasetNames`, 'at least one name', datasetNames)
   const hub = datasetId ?? 'sentence-transformers/NanoBEIR-en'
   if (folder === undefined) {
-    for (const name of datasetNames) checkOneOf(`${where} datasetNames`, name, Object.keys(NANO_BEIR_NAMES))
+    for (const name of chosen) checkOneOf(`${where} datasetNames`, name, Object.keys(NANO_BEIR_NAMES))
   }
   const source = (name: string): Source =>
     folder === undefined ? { hub, split: nanoName(name) } : join(folder, nanoName(name))
-  return new Map(datasetNames.map((name: string) => [name, source(name)]))
+  return new Map(chosen.map((name) => [name, source(name)]))
 }
 
 function load(source: Source): Promise<BeirDataset> | BeirDataset {

@@ -26,7 +26,7 @@ export interface TripletEvaluatorOptions extends CommonOptions {
   /** The similarity of the primary metric; also the one that is measured when `similarityFnNames` is absent. */
   mainSimilarity?: SimilarityName
   /** The similarities to measure. Default: the model's own. */
-  similarityFnNames?: readonly SimilarityName[]
+  similarityFnNames?: SimilarityName | readonly SimilarityName[]
   /** By how much the positive must be more alike than the negative, for all similarities or by name. Default 0. */
   margin?: number | Partial<Record<SimilarityName, number>>
 }
@@ -74,7 +74,9 @@ export class TripletEvaluator implements Evaluator {
     const anchor = await embed(model, 'encodeQuery', anchors, options, context)
     const positive = await embed(model, 'encodeDocument', positives, options, context)
     const negative = await embed(model, 'encodeDocument', negatives, options, context)
-    const functions = similarityFnNames?.length ? similarityFnNames : [mainSimilarity ?? model.similarityFnName]
+    const functions = similarityFnNames?.length
+      ? [similarityFnNames].flat()
+      : [mainSimilarity ?? model.similarityFnName]
 
     const metrics: Record<string, number> = {}
     for (const fn of functions) {

@@ -58,8 +58,8 @@ export interface TrainingArguments {
   learningRate: number
   /** Learning rates of parameters whose name a regular expression finds: see docs/training.md for the names. Default {}. */
   learningRateMapping: Readonly<Record<string, number>>
-  /** Regular expressions that find the names of parameters which are not trained. Default []. */
-  freeze: readonly (string | RegExp)[]
+  /** A regular expression, or several, for the names of parameters which are not trained. Default []. */
+  freeze: string | RegExp | readonly (string | RegExp)[]
   /** Default `linear`. */
   lrSchedulerType: SchedulerType
   /** Settings of the schedule, as `{ numCycles: 2 }`. Default null. */
@@ -138,7 +138,7 @@ export interface TrainingArguments {
   compat: 'st-6.0.1' | null
 }
 
-/** The defaults, as sentence-transformers 6.0.1 with transformers 5.23 prints them. */
+/** The defaults, as sentence-transformers 6.2.0 with transformers 5.24 prints them. */
 const DEFAULTS: TrainingArguments = {
   outputDir: 'tmp_trainer',
   numTrainEpochs: 3,

@@ -81,13 +81,13 @@ function checkMaps(args: TrainingArguments): void {
   const isLength = (value: number) => Number.isInteger(value) && value >= 1
   if (typeof args.maxSeqLength === 'number') check(args, 'maxSeqLength', 'a whole number of at least 1', isLength)
   else checkNumbers('maxSeqLength', args.maxSeqLength, 'a whole number of at least 1', isLength)
-  if (!Array.isArray(args.freeze)) throw invalidArgument('freeze', 'an array of regular expressions', args.freeze)
-  for (const pattern of args.freeze) {
+  const frozen = [args.freeze].flat()
+  for (const pattern of frozen) {
     if (typeof pattern !== 'string' && !(pattern instanceof RegExp)) {
-      throw invalidArgument('freeze', 'an array of regular expressions (texts or RegExp)', pattern)
+      throw invalidArgument('freeze', 'a regular expression (a text or a RegExp) or an array of them', pattern)
     }
   }
-  for (const pattern of [...Object.keys(args.learningRateMapping), ...args.freeze]) {
+  for (const pattern of [...Object.keys(args.learningRateMapping), ...frozen]) {
     try {
       new RegExp(pattern)
     } catch (cause) {

@@ -1,5 +1,7 @@
 import { join } from 'node:path'
 import type { Dataset } from '../data/dataset.js'
+import type { LegacyDataLoader, TrainingData } from '../data/legacy/training-data.js'
+import { invalidArgument } from '../errors.js'
 import type { EvaluationContext, EvaluationResult } from '../evaluation/evaluator.js'
 import type { CrossEncoderLoss } from '../losses/cross-encoder/loss.js'
 import { CrossEncoder } from '../models/cross-encoder.js'
@@ -21,9 +23,11 @@ const SCHEDULERS = {
 } as const satisfies Record<string, SchedulerType>
 
 export interface CrossEncoderFitOptions {
-  /** Pairs with labels, or whatever `loss` takes. */
-  trainDataset: Dataset
-  /** Rows per batch. Default 8. */
+  /** Batches of pairs with labels, or whatever `loss` takes: `new DataLoader(examples, { shuffle: true, batchSize: 16 })`. */
+  trainDataloader?: LegacyDataLoader
+  /** In place of `trainDataloader`: the rows, which come in another order in every epoch. */
+  trainDataset?: Dataset
+  /** Of `trainDataset`: rows per batch. Default 8. */
   batchSize?: number
   /** Runs after every epoch, and every `evaluationSteps`. */
   evaluator?: EvaluatorOf<CrossEncoder>
@@ -47,26 +51,40 @@ export interface CrossEncoderFitOptions {
   saveBestModel?: boolean
   /** Default 1. */
   maxGradNorm?: number
+  /** Mixed precision: bfloat16 here. Default false. */
+  useAmp?: boolean
   /** Called after each evaluation with its primary metric, the epoch and the step. */
   callback?: (score: number, epoch: number, steps: number) => void | Promise<void>
+  /** Default true: on `process.stdout`. */
+  showProgressBar?: boolean
   /** Of the order of the rows and of dropout. Default 42. */
   seed?: number
-  /** Where progress is shown, `false` for nowhere. Default: `process.stdout`. */
+  /** Where progress is shown instead. */
   progress?: ProgressOutput | false
 }
 
 const OPTIONS = [
-  ...['trainDataset', 'batchSize', 'evaluator', 'epochs', 'loss', 'scheduler', 'warmupSteps', 'learningRate', 'seed'],
+  ...[
+    'trainDataloader',
+    'trainDataset',
+    'batchSize',
+    'useAmp',
+    'showProgressBar',
+    'evaluator',
+    'epochs',
+    'loss',
+    'scheduler',
+    'warmupSteps',
+    'learningRate',
+    'seed',
+  ],
   ...['weightDecay', 'evaluationSteps', 'outputPath', 'saveBestModel', 'maxGradNorm', 'callback', 'progress'],
 ]
 const NOT_BUILT = {
-  trainDataloader: { instead: 'give trainDataset and batchSize' },
   lossFct: { instead: 'give loss' },
   activationFct: { instead: 'give a loss with activationFn' },
   optimizerClass: { instead: 'use CrossEncoderTrainer with optim' },
   optimizerParams: { instead: 'give learningRate' },
-  useAmp: { harmless: [false], instead: 'use CrossEncoderTrainer with bf16' },
-  showProgressBar: { harmless: [true], instead: 'give progress' },
 }
 
 /**
@@ -85,7 +103,11 @@ export async function fitCrossEncoder(model: CrossEncoder, options: CrossEncoder
   checkType('saveBestModel', options.saveBestModel, 'boolean')
   checkType('outputPath', options.outputPath, 'string')
   checkType('callback', options.callback, 'function')
-  const { evaluator, evaluationSteps = 0, outputPath, loss, progress, seed } = options
+  checkType('useAmp', options.useAmp, 'boolean')
+  checkType('showProgressBar', options.showProgressBar, 'boolean')
+  const { evaluator, evaluationSteps = 0, outputPath, loss, showProgressBar = true, seed } = options
+  const { data, batchSampler, batchSize } = trainingData(options)
+  const progress = options.progress ?? (showProgressBar ? undefined : false)
   const bySteps = evaluator && evaluationSteps > 0
   const evaluate = evaluator && keepingBest(model, evaluator, options)
   const atEpochEnd: TrainerCallback = {
@@ -95,20 +117,22 @@ export async function fitCrossEncoder(model: CrossEncoder, options: CrossEncoder
   }
   const trainer = new CrossEncoderTrainer({
     model,
-    trainDataset: options.trainDataset,
+    trainDataset: data,
     ...(loss && { loss }),
     ...(bySteps && { evaluator: { evaluate: (_, context) => evaluate!(context ?? {}) } }),
     ...(progress !== undefined && { progress }),
     callbacks: [atEpochEnd],
     args: {
       outputDir: outputPath ?? 'checkpoints/model',
-      perDeviceTrainBatchSize: options.batchSize ?? 8,
+      perDeviceTrainBatchSize: batchSize,
+      batchSampler,
       numTrainEpochs: options.epochs ?? 1,
       lrSchedulerType: SCHEDULERS[options.scheduler ?? 'WarmupLinear'],
       warmupSteps: options.warmupSteps ?? 10_000,
       learningRate: options.learningRate ?? 2e-5,
       weightDecay: options.weightDecay ?? 0.01,
       maxGradNorm: options.maxGradNorm ?? 1,
+      bf16: options.useAmp ?? false,
       evalStrategy: bySteps ? 'steps' : 'no',
       ...(bySteps && { evalSteps: evaluationSteps }),
       saveStrategy: 'no',
@@ -116,6 +140,20 @@ export async function fitCrossEncoder(model: CrossEncoder, options: CrossEncoder
     },
   })
   return trainer.train()
+}
+
+function trainingData({ trainDataloader, trainDataset, batchSize }: CrossEncoderFitOptions): TrainingData {
+  if (trainDataloader === undefined) {
+    if (trainDataset === undefined) throw invalidArgument('trainDataloader', 'a DataLoader', trainDataloader)
+    return { data: trainDataset, batchSampler: 'batch_sampler', batchSize: batchSize ?? 8 }
+  }
+  if (typeof trainDataloader?.toTrainingData !== 'function') {
+    throw invalidArgument('trainDataloader', 'a DataLoader, NoDuplicatesDataLoader or another loader', trainDataloader)
+  }
+  for (const [name, value] of Object.entries({ trainDataset, batchSize })) {
+    if (value !== undefined) throw invalidArgument(name, 'nothing beside trainDataloader, which has its own,', value)
+  }
+  return trainDataloader.toTrainingData()
 }
 
 type Evaluate = (context: EvaluationContext) => Promise<EvaluationResult>

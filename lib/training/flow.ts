@@ -28,7 +28,7 @@ export interface Due {
 }
 
 /**
- * Lengths and intervals of a run. Source: transformers 5.23 `Trainer` and `DefaultFlowCallback`.
+ * Lengths and intervals of a run. Source: transformers 5.24 `Trainer` and `DefaultFlowCallback`.
  * @param batches per epoch; undefined for a stream of unknown length
  * @throws ERR_INVALID_ARGUMENT for such a stream without `maxSteps`
  */

@@ -34,7 +34,8 @@ export function parameterGroups(
   tensors: readonly TensorInfo[],
   first = '',
 ): ParameterGroups | undefined {
-  const { learningRateMapping, freeze, learningRate, weightDecay } = args
+  const { learningRateMapping, learningRate, weightDecay } = args
+  const freeze = [args.freeze].flat()
   const mapping = Object.entries(learningRateMapping)
   if (mapping.length === 0 && freeze.length === 0) return undefined
   const trained = tensors.filter(({ group }) => group !== 'frozen')

@@ -4,9 +4,11 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
 import { Dataset } from '../../lib/data/dataset.js'
+import { DataLoader, InputExample, NoDuplicatesDataLoader } from '../../lib/data/legacy/index.js'
 import { CrossEncoderClassificationEvaluator } from '../../lib/evaluation/cross-encoder/index.js'
 import * as losses from '../../lib/losses/cross-encoder/index.js'
 import { CrossEncoder, type Pair } from '../../lib/models/cross-encoder.js'
+import type { TrainingArguments } from '../../lib/training/arguments.js'
 import { fitCrossEncoder } from '../../lib/training/cross-encoder-fit.js'
 import { CrossEncoderTrainer } from '../../lib/training/cross-encoder-trainer.js'
 import { temporaryFolder } from '../helpers/model-folders.js'
@@ -93,4 +95,48 @@ test('the old fit: evaluates, saves the best, calls back', async (t) => {
   t.true(Math.abs(metrics.average_precision! - Math.max(...calls.map(([score]) => score))) < 1e-9)
   t.true(existsSync(join(outputPath, 'eval', 'CrossEncoderClassificationEvaluator_results.csv')))
   await t.throwsAsync(fitCrossEncoder(model, { trainDataset, lossFct: 1 } as never), { code: 'ERR_NOT_IMPLEMENTED' })
+})
+
+test('the old fit with a loader: its rows, their order and its batches', async (t) => {
+  const examples = data.map(({ pair, label }) => new InputExample({ texts: pair, label }))
+  const outputDir = await temporaryFolder(t)
+  const scoreAfter = async (train: (model: CrossEncoder) => Promise<{ globalStep: number }>) => {
+    await using model = await CrossEncoder.load(ONE)
+    const { globalStep } = await train(model)
+    return [globalStep, (await model.predict([data[0]!.pair])).data[0]!]
+  }
+  const fit = { warmupSteps: 0, learningRate: 1e-3, showProgressBar: false }
+  const args: Partial<TrainingArguments> = { outputDir, saveStrategy: 'no', learningRate: 1e-3, weightDecay: 0.01 }
+  const short = { numTrainEpochs: 1, perDeviceTrainBatchSize: 12 }
+  const viaTrainer = (more: object) =>
+    scoreAfter((model) =>
+      new CrossEncoderTrainer({ model, trainDataset, args: { ...args, ...short, ...more }, progress: false }).train(),
+    )
+  const viaFit = (options: object, shuffle: boolean) =>
+    scoreAfter((model) =>
+      model.fit({ ...fit, trainDataloader: new DataLoader(examples, { shuffle, batchSize: 12 }), ...options }),
+    )
+  const inOrder = await viaFit({}, false)
+  t.deepEqual(inOrder, await viaTrainer({ batchSampler: 'sequential' }))
+  t.is(inOrder[0], 6)
+  const shuffled = await viaFit({}, true)
+  t.deepEqual(shuffled, await viaTrainer({}))
+  t.not(shuffled[1], inOrder[1])
+  t.deepEqual(await viaFit({ useAmp: true }, true), await viaTrainer({ bf16: true }))
+  const unique = await scoreAfter((model) =>
+    model.fit({ ...fit, trainDataloader: new NoDuplicatesDataLoader(examples, 4) }),
+  )
+  t.is(unique[0], 16)
+
+  await using model = await CrossEncoder.load(ONE)
+  const refused = (options: object, message: RegExp) =>
+    t.throwsAsync(fitCrossEncoder(model, options as never), { code: 'ERR_INVALID_ARGUMENT', message })
+  await refused({}, /trainDataloader/)
+  await refused({ trainDataloader: examples }, /a DataLoader/)
+  await refused(
+    { trainDataloader: new DataLoader(examples), batchSize: 4 },
+    /nothing beside trainDataloader.*batchSize/,
+  )
+  await refused({ trainDataloader: new DataLoader(examples), trainDataset }, /trainDataset/)
+  await refused({ trainDataset, useAmp: 1 }, /useAmp/)
 })

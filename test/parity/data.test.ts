@@ -18,15 +18,19 @@ interface SamplerCase {
   dropLast: boolean
   length: number
 }
-interface Golden {
+interface OwnSamplers {
   group_by_label: (SamplerCase & { labels: number[]; epochs: number[][][] })[]
   no_duplicates: (SamplerCase & { columns: Record<string, string[]>; epochs: number[][][] })[]
+}
+interface Golden extends OwnSamplers {
   multi: (SamplerCase & { lengths: number[]; sampler: 'proportional' | 'round_robin'; batches: [number, number[]][] })[]
   parquet: Record<string, unknown>[]
+  class_names: { label: string[]; tags: string[]; rows: Record<string, unknown[]> }
   contrastive_tension: {
     count: number
     batchSize: number
     posNegRatio: number
+    length: number
     batches: [number, number, number][][]
   }[]
   sentence_labels: { labels: number[]; samplesPerLabel: number; withReplacement: boolean; epochs: number[][] }[]
@@ -35,7 +39,10 @@ interface Golden {
     cases: { options: Record<string, number | boolean>; rows: [number[], number[], number[]][] }[]
   }
 }
-const golden = JSON.parse(readFileSync(new URL('golden.json', folder), 'utf8')) as Golden
+const read = (name: string) => JSON.parse(readFileSync(new URL(name, folder), 'utf8'))
+const golden = read('golden.json') as Golden
+/** Made by the same script under sentence-transformers 6.0.1. */
+const before = read('samplers-6.0.1.json') as OwnSamplers
 
 async function collect(batches: AsyncIterable<Int32Array>): Promise<number[][]> {
   const rows: number[][] = []
@@ -43,27 +50,33 @@ async function collect(batches: AsyncIterable<Int32Array>): Promise<number[][]> 
   return rows
 }
 
-test('group_by_label: the batches of sentence-transformers', async (t) => {
-  t.is(golden.group_by_label.length, 14)
-  for (const { labels, batchSize, dropLast, length, epochs } of golden.group_by_label) {
-    const dataset = Dataset.fromColumns({ text: labels.map(String), label: labels })
-    const sampler = createBatchSampler('group_by_label', dataset, { batchSize, dropLast, seed: 7 })
-    t.is(sampler.length, length)
-    for (const [epoch, expected] of epochs.entries()) t.deepEqual(await collect(sampler.batches(epoch)), expected)
-    equal('data', 'group_by_label', epochs.length)
-  }
-})
+for (const [version, goldens, compat, cases] of [
+  ['6.2.0', golden, false, { group_by_label: 16, no_duplicates: 10 }],
+  ['6.0.1', before, true, { group_by_label: 14, no_duplicates: 8 }],
+] as const) {
+  test(`group_by_label: the batches of sentence-transformers ${version}`, async (t) => {
+    t.is(goldens.group_by_label.length, cases.group_by_label)
+    for (const { labels, batchSize, dropLast, length, epochs } of goldens.group_by_label) {
+      const dataset = Dataset.fromColumns({ text: labels.map(String), label: labels })
+      const sampler = createBatchSampler('group_by_label', dataset, { batchSize, dropLast, seed: 7, compat })
+      t.is(sampler.length, length)
+      for (const [epoch, expected] of epochs.entries()) t.deepEqual(await collect(sampler.batches(epoch)), expected)
+      equal('data', 'group_by_label', epochs.length)
+    }
+  })
 
-test('no_duplicates: the batches of sentence-transformers', async (t) => {
-  t.is(golden.no_duplicates.length, 8)
-  for (const { columns, batchSize, dropLast, length, epochs } of golden.no_duplicates) {
-    const sampler = createBatchSampler('no_duplicates', Dataset.fromColumns(columns), { batchSize, dropLast, seed: 3 })
-    t.is(sampler.length, length)
-    t.deepEqual(await collect(sampler.batches(0)), epochs[0])
-    t.deepEqual(await collect(sampler.batches(4)), epochs[1])
-    equal('data', 'no_duplicates', 2)
-  }
-})
+  test(`no_duplicates: the batches of sentence-transformers ${version}`, async (t) => {
+    t.is(goldens.no_duplicates.length, cases.no_duplicates)
+    for (const { columns, batchSize, dropLast, length, epochs } of goldens.no_duplicates) {
+      const dataset = Dataset.fromColumns(columns)
+      const sampler = createBatchSampler('no_duplicates', dataset, { batchSize, dropLast, seed: 3, compat })
+      t.is(sampler.length, length)
+      t.deepEqual(await collect(sampler.batches(0)), epochs[0])
+      t.deepEqual(await collect(sampler.batches(4)), epochs[1])
+      equal('data', 'no_duplicates', 2)
+    }
+  })
+}
 
 test('several datasets: the batches of sentence-transformers', async (t) => {
   t.is(golden.multi.length, 16)
@@ -103,6 +116,17 @@ for (const compression of ['none', 'snappy', 'gzip', 'zstd', 'brotli', 'lz4']) {
     equal('data', 'Parquet')
   })
 }
+
+test('class names: those of the features that datasets wrote', async (t) => {
+  const dataset = await Dataset.fromFile(fileURLToPath(new URL('class-names.parquet', folder)))
+  const { rows, ...names } = golden.class_names
+  t.deepEqual(dataset.classNames('label'), names.label)
+  t.deepEqual(dataset.classNames('tags'), names.tags)
+  t.is(dataset.classNames('text'), undefined)
+  t.is(dataset.classNames('idx'), undefined)
+  t.deepEqual(dataset.column('label'), rows.label as number[])
+  equal('data', 'class names', 4)
+})
 
 test('masked tokens: those of transformers, text by text', (t) => {
   const { words, cases } = golden.masking
@@ -144,8 +168,8 @@ async function batchesOf({ data, batchSampler, batchSize }: TrainingData, epoch:
 }
 
 test('ContrastiveTensionDataLoader: the pairs of sentence-transformers', async (t) => {
-  t.is(golden.contrastive_tension.length, 5)
-  for (const { count, batchSize, posNegRatio, batches } of golden.contrastive_tension) {
+  t.is(golden.contrastive_tension.length, 7)
+  for (const { count, batchSize, posNegRatio, length, batches } of golden.contrastive_tension) {
     const texts = Array.from({ length: count }, (_, i) => `${i}`)
     const loader = new ContrastiveTensionDataLoader(texts, batchSize, posNegRatio, { seed: 4 })
     const found = await batchesOf(loader.toTrainingData(), 1)
@@ -154,7 +178,8 @@ test('ContrastiveTensionDataLoader: the pairs of sentence-transformers', async (
     )
     t.deepEqual(triples, batches)
     equal('data', 'ContrastiveTensionDataLoader')
-    t.is(loader.length, batches.length)
+    t.is(loader.length, length)
+    t.is(batches.length, length)
     t.is(found.length, batches.length)
   }
 })

@@ -1,6 +1,6 @@
 """Writes test/parity/golden/data: batches of sentence-transformers' samplers, Parquet files of pyarrow, masked tokens.
 
-    python test/parity/make_data_goldens.py     (needs sentence-transformers 6.0.1, datasets, pyarrow)
+    python test/parity/make_data_goldens.py     (needs sentence-transformers 6.2.0, datasets, pyarrow)
 
 So that batches can be compared one by one, the samplers draw their random orders from the generator of lib/data/random.ts,
 of which `Xoshiro` is a translation, instead of PyTorch's.
@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import tokenizers
 import torch
-from datasets import Dataset, ReadInstruction
+from datasets import ClassLabel, Dataset, Features, List, ReadInstruction, Value
 from sentence_transformers.base import sampler as st
 from sentence_transformers.sentence_transformer.datasets import SentenceLabelDataset
 from sentence_transformers.sentence_transformer.losses.contrastive_tension import ContrastiveTensionDataLoader
@@ -87,10 +87,9 @@ def batches(sampler, seed, epoch):
 
 
 def group_by_label():
-    # Batches of 4 only with two labels: with more, version 6.0.1 can fill one with a single label where two rounds meet.
     cases = []
     for i, (rows, labels, size) in enumerate(
-        [(40, 5, 8), (41, 2, 4), (200, 77, 16), (30, 2, 10), (64, 9, 6), (12, 2, 16), (300, 12, 32)]
+        [(40, 5, 8), (41, 2, 4), (200, 77, 16), (30, 2, 10), (64, 9, 6), (12, 2, 16), (300, 12, 32), (90, 5, 4)]
     ):
         draw = Xoshiro(1000 + i)
         # Uneven: small labels come more often.
@@ -113,9 +112,6 @@ def multi():
                 children = [BatchSampler(SequentialSampler(s), size, drop_last) for s in sets]
                 sampler = kind(ConcatDataset(sets), children, torch.Generator(), seed=5)
                 found = batches(sampler, 5, 2)
-                if name == "round_robin":
-                    # Since pull request 4002 it ends after whole rounds, as its length says; 6.0.1 goes on.
-                    found = found[: len(sampler)]
                 named = []
                 for batch in found:
                     d = max(d for d in range(len(lengths)) if offsets[d] <= batch[0])
@@ -130,7 +126,8 @@ def multi():
 
 def no_duplicates():
     cases = []
-    for i, (rows, words, size) in enumerate([(60, 12, 5), (80, 30, 8), (50, 200, 7), (90, 6, 4)]):
+    # The last one: never a full batch.
+    for i, (rows, words, size) in enumerate([(60, 12, 5), (80, 30, 8), (50, 200, 7), (90, 6, 4), (40, 5, 6)]):
         draw = Xoshiro(2000 + i)
         columns = {name: [str(draw.below(words)) for _ in range(rows)] for name in "abc"}
         for drop_last in (False, True):
@@ -169,6 +166,21 @@ def parquet():
     return rows
 
 
+def class_names():
+    features = Features(
+        {
+            "text": Value("string"),
+            "label": ClassLabel(names=["entailment", "neutral", "contradiction"]),
+            "tags": List(ClassLabel(names=["calm", "loud"])),
+            "idx": Value("int64"),
+        }
+    )
+    rows = dict(text=["a", "b", "c"], label=[2, -1, 0], tags=[[1], [], [0, 1]], idx=[0, 1, 2])
+    dataset = Dataset.from_dict(rows, features=features)
+    dataset.to_parquet(FOLDER / "class-names.parquet")
+    return dict(label=dataset.features["label"].names, tags=dataset.features["tags"].feature.names, rows=rows)
+
+
 def sentence_labels():
     cases = []
     for i, (count, labels, per_label, again) in enumerate([(30, 4, 2, False), (41, 6, 3, False), (25, 5, 2, True)]):
@@ -189,12 +201,12 @@ def sentence_labels():
 
 def contrastive_tension():
     cases = []
-    for count, size, ratio in [(60, 8, 8), (100, 16, 4), (33, 6, 3), (20, 16, 8), (9, 2, 1)]:
+    for count, size, ratio in [(60, 8, 8), (100, 16, 4), (33, 6, 3), (20, 16, 8), (9, 2, 1), (60, 16, 8), (8, 4, 1)]:
         random_order = Xoshiro(4, 1).permutation(count)
         python_random.shuffle = lambda values: values.__setitem__(slice(None), [values[j] for j in random_order])
         loader = ContrastiveTensionDataLoader([str(i) for i in range(count)], size, ratio)
         found = [[[int(e.texts[0]), int(e.texts[1]), e.label] for e in batch] for batch in loader]
-        cases.append(dict(count=count, batchSize=size, posNegRatio=ratio, batches=found))
+        cases.append(dict(count=count, batchSize=size, posNegRatio=ratio, length=len(loader), batches=found))
     return cases
 
 
@@ -258,6 +270,7 @@ golden = dict(
     multi=multi(),
     no_duplicates=no_duplicates(),
     parquet=parquet(),
+    class_names=class_names(),
     slices=slices(),
     masking=masking(),
     contrastive_tension=contrastive_tension(),

@@ -115,7 +115,7 @@ const wrong: [keyof TrainingArguments, unknown[]][] = [
   ['prompts', [3, { a: 3 }, { a: { b: 3 } }]],
   ['miniBatchSize', [0, 'all']],
   ['miniBatchTokens', [0]],
-  ['freeze', ['embeddings', [3], ['(']]],
+  ['freeze', [3, [3], '(', ['(']]],
   ['learningRateMapping', [{ '(': 1e-5 }, { a: -1 }]],
   ['optim', ['adam']],
   ['optimArgs', ['alpha']],

@@ -72,6 +72,7 @@ test('streams', async (t) => {
     t.deepEqual(batch.columnNames, order)
     t.deepEqual([...batch.texts('1')].sort(), ['P', 'p'])
   }
+  t.deepEqual((await stream.head(2)).columnNames, order)
   const names = async (changed: DataStream) => (await firstBatch(changed)).columnNames
   t.deepEqual(await names(stream.filter(() => true)), order)
   t.deepEqual(await names(stream.map((row) => ({ ...row, query: 'x' }))), order)

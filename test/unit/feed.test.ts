@@ -155,6 +155,49 @@ test('streams: no_duplicates puts rows off', async (t) => {
   )
 })
 
+test('streams: no_duplicates with dropLast makes as many batches as it announces', async (t) => {
+  const texts = Array.from({ length: 200 }, (_, i) => (i < 35 ? 'often' : `text ${i}`))
+  const feed = (compat: boolean, length?: number) =>
+    createFeed(
+      DataStream.from(() => texts.map((text) => ({ text })), length === undefined ? {} : { length }),
+      { batchSampler: 'no_duplicates', batchSize: 8, dropLast: true, compat },
+    )
+  const filled = feed(false, 200)
+  t.is(filled.length, 25)
+  const batches = await collect(filled, 2)
+  t.is(batches.length, 25)
+  for (const batch of batches) t.is(new Set(textsOf(batch)).size, 8)
+  t.deepEqual(await collect(filled, 2, 24), batches.slice(24), 'a resumed run goes on with the same')
+  t.is((await collect(feed(true, 200), 2)).length, 23)
+  t.is((await collect(feed(false), 2)).length, 23, 'of unknown length nothing is announced')
+})
+
+test.serial('streams: another number of rows than the length says is told, once', async (t) => {
+  const warnings: string[] = []
+  const hear = ({ message }: Error) => void (message.includes('DataStream') && warnings.push(message))
+  process.on('warning', hear)
+  for (const [length, rows] of [
+    [4, 4],
+    [4, 3],
+    [undefined, 3],
+    [3, 4],
+  ] as const) {
+    const texts = Array.from({ length: rows }, (_, i) => ({ text: `${i}` }))
+    const stream = DataStream.from(() => texts, length === undefined ? {} : { length })
+    const feed = createFeed(stream, { batchSize: 2 })
+    for (const epoch of [0, 1]) await collect(feed, epoch)
+  }
+  await new Promise((resolve) => setImmediate(resolve))
+  process.off('warning', hear)
+  t.deepEqual(
+    warnings.map((message) => /length (\d+), but (\d+) rows/.exec(message)!.slice(1)),
+    [
+      ['4', '3'],
+      ['3', '4'],
+    ],
+  )
+})
+
 test('streams: rows that do not fit are named by their number', async (t) => {
   const first = (rows: unknown[]) =>
     collect(

@@ -19,6 +19,7 @@ import {
 } from '../../lib/data/legacy/index.js'
 import { words } from '../../lib/data/legacy/treebank.js'
 import { Random } from '../../lib/data/random.js'
+import { DataStream } from '../../lib/data/stream.js'
 
 async function rowsOf(
   { data, batchSampler, batchSize }: TrainingData,
@@ -70,6 +71,114 @@ test('DataLoader: rows, their order and how many of them in a batch', async (t) 
   t.is(new DataLoader(dataset).batchSize, 1)
   t.throws(() => new DataLoader(examples, { batch_size: 4 } as never), { code: 'ERR_UNKNOWN_OPTION' })
   t.throws(() => new DataLoader(3 as never), { code: 'ERR_INVALID_ARGUMENT' })
+})
+
+/** The batches of a loader, in a loop with await and in one without. */
+async function loops<Batch>(loader: Iterable<Batch> & AsyncIterable<Batch>): Promise<[Batch[], Batch[]]> {
+  const awaited: Batch[] = []
+  for await (const batch of loader) awaited.push(batch)
+  return [awaited, [...loader]]
+}
+
+test('DataLoader: batches in a loop, another epoch every time', async (t) => {
+  const examples = Array.from({ length: 10 }, (_, i) => new InputExample({ texts: [`${i}`], label: i }))
+  const inOrder = new DataLoader(examples, { batchSize: 4 })
+  t.is(inOrder.length, 3)
+  const expected = [examples.slice(0, 4), examples.slice(4, 8), examples.slice(8)]
+  for (const batches of await loops(inOrder)) {
+    t.deepEqual(batches, expected)
+    t.is(batches[1]![0], examples[4], 'the examples themselves')
+  }
+  const [first] = inOrder
+  t.is(first![0]!.texts[0], '0')
+  const shuffled = new DataLoader(examples, { batchSize: 4, shuffle: true })
+  const [one, two] = await loops(shuffled)
+  for (const batches of [one, two]) {
+    t.deepEqual(
+      batches.map((batch) => batch.length),
+      [4, 4, 2],
+    )
+    t.deepEqual(
+      batches.flat().sort((a, b) => Number(a.label) - Number(b.label)),
+      examples,
+    )
+  }
+  t.notDeepEqual(one, two)
+  const again = await loops(new DataLoader(examples, { batchSize: 4, shuffle: true }))
+  t.deepEqual(again, [one, two], 'the same from run to run, with await and without')
+
+  const rows = new DataLoader(Dataset.fromColumns({ anchor: ['a', 'b', 'c'], label: [0, 1, 2] }), { batchSize: 2 })
+  const columns = [
+    { anchor: ['a', 'b'], label: [0, 1] },
+    { anchor: ['c'], label: [2] },
+  ]
+  t.deepEqual(await loops(rows), [columns, columns] as never)
+  const stream = DataStream.from(() => [{ anchor: 'a' }, { anchor: 'b' }], { shuffleBuffer: 1 })
+  const streamed = new DataLoader(stream, { batchSize: 2 })
+  t.is(streamed.length, undefined)
+  t.throws(() => [...streamed], { code: 'ERR_INVALID_ARGUMENT', message: /for await/ })
+  for await (const batch of streamed) t.deepEqual(batch, { anchor: ['a', 'b'] } as never)
+})
+
+test('loaders of legacy datasets give examples', async (t) => {
+  const noisy = new DenoisingAutoEncoderDataset(['a', 'b', 'c'], { noise: (text) => `${text}!` })
+  t.deepEqual(
+    [...noisy].map(({ texts }) => texts),
+    [
+      ['a!', 'a'],
+      ['b!', 'b'],
+      ['c!', 'c'],
+    ],
+  )
+  t.deepEqual(noisy.example(-1).texts, ['c!', 'c'])
+  t.throws(() => noisy.example(3), { code: 'ERR_INVALID_ARGUMENT' })
+  const loader = new DataLoader(noisy, { batchSize: 2 })
+  t.is(loader.length, 2)
+  const batches: InputExample[][] = []
+  for await (const batch of loader) batches.push(batch)
+  t.deepEqual(
+    batches.map((batch) => batch.map(({ texts }) => texts)),
+    [
+      [
+        ['a!', 'a'],
+        ['b!', 'b'],
+      ],
+      [['c!', 'c']],
+    ],
+  )
+  const labelled = [0, 0, 1, 1, 1].map((label, i) => new InputExample({ texts: [`${i}`], label }))
+  const byLabel = [...new SentenceLabelDataset(labelled)]
+  t.is(byLabel.length, 6)
+  t.true(byLabel.every((each, i) => labelled.includes(each) && each.label === byLabel[i - (i % 2)]!.label))
+
+  const tension = new ContrastiveTensionDataLoader(['a', 'b', 'c', 'd'], 2, 2)
+  t.is(tension.length, 1)
+  let seen = 0
+  for await (const [same, other] of tension) {
+    seen++
+    t.is(same!.label, 1)
+    t.is(same!.texts[0], same!.texts[1])
+    t.is(other!.label, 0)
+    t.is(new Set([...same!.texts, ...other!.texts]).size, 3)
+  }
+  t.is(seen, 1)
+})
+
+test('NoDuplicatesDataLoader: as many batches in a loop as its length says', async (t) => {
+  const examples = Array.from({ length: 200 }, (_, i) =>
+    example(i < 35 ? `often${' '.repeat(i)}` : `text ${i}`, `other ${i}`),
+  )
+  const loader = new NoDuplicatesDataLoader(examples, 8)
+  t.is(loader.length, 25)
+  const [one, two] = await loops(loader)
+  for (const batches of [one, two]) {
+    t.is(batches.length, 25)
+    for (const batch of batches) {
+      t.true(batch.every((each) => examples.includes(each)))
+      t.is(new Set(batch.map(({ texts }) => texts[0]!.trim())).size, 8)
+    }
+  }
+  t.notDeepEqual(one, two)
 })
 
 test('NoDuplicatesDataLoader: full batches, texts compared without case and outer space', async (t) => {

@@ -34,14 +34,15 @@ for (const name of names) {
     )
   })
 
-  test(`${name}: with dropLast only full batches, no row twice`, async (t) => {
+  test(`${name}: with dropLast only full batches, no row twice in one`, async (t) => {
     await fc.assert(
       fc.asyncProperty(datasets, batchSizes, seeds, async (dataset, batchSize, seed) => {
         const sampler = createBatchSampler(name, dataset, { batchSize, seed, dropLast: true })
         const batches = await collect(sampler.batches(0))
-        t.true(batches.every((batch) => batch.length === batchSize))
-        t.is(new Set(batches.flat()).size, batches.flat().length)
+        t.true(batches.every((batch) => batch.length === batchSize && new Set(batch).size === batchSize))
+        if (name === 'batch_sampler') t.is(new Set(batches.flat()).size, batches.flat().length)
         t.true(batches.length <= sampler.length)
+        t.deepEqual(await collect(sampler.batches(0)), batches)
       }),
     )
   })
@@ -128,6 +129,56 @@ test('no_duplicates: puts rows off exactly like the reference', async (t) => {
     }),
     { numRuns: 500 },
   )
+})
+
+/** The warnings that `work` gives. */
+async function warningsOf(work: () => Promise<unknown>): Promise<string[]> {
+  const messages: string[] = []
+  const hear = (warning: Error) => messages.push(warning.message)
+  process.on('warning', hear)
+  await work()
+  // They are emitted in the next tick.
+  await new Promise((resolve) => setImmediate(resolve))
+  process.off('warning', hear)
+  return messages
+}
+
+test.serial('no_duplicates: with dropLast as many batches come as are announced, and a warning says how', async (t) => {
+  // Every batch takes the frequent text once and seven others, of which there are 165: 23 full batches in a pass.
+  const texts = Array.from({ length: 200 }, (_, i) => (i < 35 ? 'often' : `text ${i}`))
+  const make = (compat: boolean) =>
+    createBatchSampler('no_duplicates', Dataset.fromColumns({ texts }), { batchSize: 8, dropLast: true, compat })
+  const sampler = make(false)
+  t.is(sampler.length, 25)
+  const messages = await warningsOf(async () => {
+    for (const epoch of [0, 0, 1]) {
+      const batches = await collect(sampler.batches(epoch))
+      t.is(batches.length, 25)
+      t.is(new Set(batches.slice(0, 23).flat()).size, 23 * 8, 'the first pass repeats no row')
+      for (const batch of batches) t.is(new Set(batch.map((row) => texts[row])).size, 8)
+    }
+  })
+  t.is(messages.length, 1, 'once')
+  t.regex(messages[0]!, /fills 23 of the announced 25 .* up to 8\.0 % .* repeat rows/)
+  t.is((await collect(make(true).batches(0))).length, 23, 'as in 6.0.1')
+})
+
+test.serial('no_duplicates: when no batch can be full there is none, and a warning says why', async (t) => {
+  const dataset = Dataset.fromColumns({ text: Array.from({ length: 100 }, (_, i) => `${i % 10}`) })
+  const sampler = createBatchSampler('no_duplicates', dataset, { batchSize: 16, dropLast: true })
+  const messages = await warningsOf(async () => t.deepEqual(await collect(sampler.batches(0)), []))
+  t.is(messages.length, 1)
+  t.regex(messages[0]!, /0 of the announced 6 batches came.*smaller/)
+})
+
+test('group_by_label: the row that an odd label leaves out is another in other epochs', async (t) => {
+  const label = [0, 0, 0, 1, 1, 1, 2, 2, 2]
+  const dataset = Dataset.fromColumns({ text: label.map((_, row) => `${row}`), label })
+  const sampler = createBatchSampler('group_by_label', dataset, { batchSize: 6 })
+  const seen = new Set<number>()
+  for (let epoch = 0; epoch < 20; epoch++)
+    for (const row of (await collect(sampler.batches(epoch))).flat()) seen.add(row)
+  t.is(seen.size, 9)
 })
 
 test('no_duplicates: labels are not compared, a row may repeat its own text', async (t) => {

@@ -9,6 +9,8 @@ import { report } from '../parity/report.js'
 
 interface Run {
   rows: number
+  /** Rows with the first row's anchor. */
+  often: number
   args: Partial<TrainingArguments>
   globalStep: number
   maxSteps: number
@@ -53,9 +55,11 @@ for (const [i, expected] of golden.runs.entries()) {
     }
     const outputDir = await temporaryFolder(t)
     const args = { saveStrategy: 'steps', ...expected.args, outputDir } as const
-    const data = source(pairs(expected.rows), new MultipleNegativesRankingLoss(), resolveArguments(), 8)
+    const rows = pairs(expected.rows)
+    const trainData = await rows.map(({ anchor }, row) => ({ anchor: row < expected.often ? 'a0' : anchor }))
+    const data = source(rows, new MultipleNegativesRankingLoss(), resolveArguments(), 8)
     const evalData = [{ name: '', source: data }]
-    const result = await prepare(args, { rows: expected.rows, callbacks: [callback], parts: { evalData } }).train()
+    const result = await prepare(args, { data: trainData, callbacks: [callback], parts: { evalData } }).train()
 
     t.deepEqual(events, expected.events)
     t.is(result.globalStep, expected.globalStep)

@@ -46,6 +46,7 @@ test('columns are renamed and removed; the label column follows its name', (t) =
   t.throws(() => dataset.renameColumns({ gold: 'x' }), { code: 'ERR_INVALID_ARGUMENT', message: /"x"/ })
   t.throws(() => dataset.renameColumns({ nothing: 'x' }), { code: 'ERR_INVALID_ARGUMENT', message: /x, gold, label/ })
   t.throws(() => dataset.removeColumns(['nothing']), { code: 'ERR_INVALID_ARGUMENT' })
+  t.throws(() => dataset.removeColumns('nothing'), { code: 'ERR_INVALID_ARGUMENT', message: /"nothing"/ })
   t.throws(() => dataset.renameColumns({ x: 'scores', gold: 'text', label: 'y' }), { code: 'ERR_INVALID_DATA' })
 })
 

@@ -4,7 +4,7 @@ import { Dataset } from '../../lib/data/dataset.js'
 import { Random } from '../../lib/data/random.js'
 import { createBatchSampler } from '../../lib/data/samplers/index.js'
 import { shuffledRows } from '../../lib/data/samplers/sampler.js'
-import { Turns } from '../../lib/data/turns.js'
+import { inTurns, Turns } from '../../lib/data/turns.js'
 
 test('a turn is given when the slice is over, not before', async (t) => {
   let time = 100
@@ -33,7 +33,7 @@ class CountingTurns extends Turns {
 test('shuffling in slices is the same shuffle', async (t) => {
   for (const rows of [0, 1, 2, 1000, 16_384, 16_385, 16_386, 40_000]) {
     const turns = new CountingTurns()
-    t.deepEqual(await shuffledRows(rows, 7, 3, turns), new Random(7, 3).permutation(rows))
+    t.deepEqual(await inTurns(shuffledRows(rows, new Random(7, 3)), turns), new Random(7, 3).permutation(rows))
     t.true(turns.asked >= Math.floor((rows - 1) / 16_384))
   }
 })

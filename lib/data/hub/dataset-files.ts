@@ -13,8 +13,8 @@ export interface DatasetHubOptions {
   split?: string
   /** Branch, tag or commit. Default `main`. */
   revision?: string
-  /** Which columns to read, in this order. Default all. */
-  columns?: readonly string[]
+  /** Which columns to read (a name or several), in this order. Default all. */
+  columns?: string | readonly string[]
   /** The Hugging Face cache. Default `HF_HUB_CACHE`, else `HF_HOME/hub`, else `~/.cache/huggingface/hub`. */
   cacheDir?: string
   /** Access token for private data sets. Default `HF_TOKEN`; false for none. Never logged. */

@@ -1,8 +1,11 @@
 import { invalidArgument } from '../../errors.js'
 import { checkInteger, checkOptions } from '../../options.js'
+import type { Dataset } from '../dataset.js'
 import { Random } from '../random.js'
 import { DataStream } from '../stream.js'
-import type { LegacyDataLoader, TrainingData } from './training-data.js'
+import { BatchLoader, toExamples } from './batch-loader.js'
+import type { InputExample } from './input-example.js'
+import type { TrainingData } from './training-data.js'
 
 export interface ContrastiveTensionOptions {
   /** Default 0. */
@@ -12,12 +15,10 @@ export interface ContrastiveTensionOptions {
 /**
  * Pairs for ContrastiveTensionLoss, out of texts alone: of every `posNegRatio` pairs the first is a text with itself
  * (label 1), the others two different texts (label 0). Columns `sentence_0`, `sentence_1`, `label`. Only full batches; other
- * pairs in every epoch.
- * Source: ContrastiveTensionDataLoader in `sentence_transformers/sentence_transformer/losses/contrastive_tension.py`.
+ * pairs in every epoch. `for await (const batch of loader)` gives lists of InputExamples.
+ * Source: ContrastiveTensionDataLoader in `sentence_transformers/sentence_transformer/losses/contrastive_tension.py` (6.2.0).
  */
-export class ContrastiveTensionDataLoader implements LegacyDataLoader {
-  /** Batches of an epoch. */
-  readonly length: number
+export class ContrastiveTensionDataLoader extends BatchLoader<InputExample[]> {
   private readonly seed: number
 
   /** @param posNegRatio pairs for each one that is a text with itself; must divide the batch size. */
@@ -27,6 +28,7 @@ export class ContrastiveTensionDataLoader implements LegacyDataLoader {
     readonly posNegRatio: number = 8,
     options: ContrastiveTensionOptions = {},
   ) {
+    super()
     checkOptions('ContrastiveTensionDataLoader', options, ['seed'])
     checkInteger('batchSize', batchSize ?? null, 1)
     checkInteger('posNegRatio', posNegRatio, 1)
@@ -36,9 +38,11 @@ export class ContrastiveTensionDataLoader implements LegacyDataLoader {
       throw invalidArgument('batchSize', `a multiple of posNegRatio, which is ${posNegRatio},`, batchSize)
     }
     this.seed = options.seed ?? 0
-    let pairs = 0
-    for (const _ of this.pairs()) pairs++
-    this.length = Math.floor(pairs / batchSize)
+  }
+
+  /** Batches of an epoch. A pair takes two texts, or one with itself. */
+  override get length(): number {
+    return Math.floor(this.sentences.length / (2 * this.batchSize - this.batchSize / this.posNegRatio))
   }
 
   toTrainingData(): TrainingData {
@@ -48,26 +52,17 @@ export class ContrastiveTensionDataLoader implements LegacyDataLoader {
     return { data, batchSampler: 'sequential', batchSize: this.batchSize }
   }
 
-  private *rows(epoch: number): Generator<Record<string, unknown>> {
-    const order = new Random(this.seed, epoch).permutation(this.sentences.length)
-    let left = this.length * this.batchSize
-    for (const [a, b] of this.pairs()) {
-      if (left-- === 0) return
-      const [first, second] = [order[a]!, order[b]!]
-      yield {
-        sentence_0: this.sentences[first],
-        sentence_1: this.sentences[second],
-        label: a === b ? 1 : 0,
-      }
-    }
+  protected toBatch(dataset: Dataset, rows: Int32Array): InputExample[] {
+    return toExamples(dataset, rows)
   }
 
-  /** Places in the shuffled texts. */
-  private *pairs(): Generator<readonly [number, number]> {
-    const count = this.sentences.length
-    for (let place = 0, pair = 0; place + 1 < count; place++, pair++) {
-      if (pair % this.posNegRatio === 0) yield [place, place]
-      else yield [place, ++place]
+  private *rows(epoch: number): Generator<Record<string, unknown>> {
+    const order = new Random(this.seed, epoch).permutation(this.sentences.length)
+    for (let pair = 0, place = 0; pair < this.length * this.batchSize; pair++) {
+      const label = pair % this.posNegRatio === 0 ? 1 : 0
+      const first = order[place++]!
+      const second = label === 1 ? first : order[place++]!
+      yield { sentence_0: this.sentences[first], sentence_1: this.sentences[second], label }
     }
   }
 }

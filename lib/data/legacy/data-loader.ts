@@ -1,8 +1,9 @@
 import { checkInteger, checkOptions, checkType } from '../../options.js'
-import { Dataset } from '../dataset.js'
+import { Dataset, type DatasetRow } from '../dataset.js'
 import { DataStream } from '../stream.js'
+import { type BatchColumns, BatchLoader, toColumns, toExamples } from './batch-loader.js'
 import { examplesToDataset, type InputExample } from './input-example.js'
-import type { LegacyDataLoader, LegacyDataset, TrainingData } from './training-data.js'
+import type { LegacyDataset, TrainingData } from './training-data.js'
 
 export interface DataLoaderOptions {
   /** Rows per batch. Default 1. */
@@ -11,20 +12,31 @@ export interface DataLoaderOptions {
   shuffle?: boolean
 }
 
+/** What a batch is: an object of columns for a Dataset or DataStream, else a list of examples. */
+export type LoaderBatch<Data> =
+  Data extends Dataset<infer Row>
+    ? BatchColumns<Row>
+    : Data extends DataStream
+      ? BatchColumns<DatasetRow>
+      : InputExample[]
+
 /**
  * Stands where tutorials have PyTorch's `DataLoader`: rows, their order and the size of a batch, for
- * `model.fit({ trainObjectives: [[new DataLoader(examples, { shuffle: true, batchSize: 16 }), loss]] })`.
+ * `model.fit({ trainObjectives: [[new DataLoader(examples, { shuffle: true, batchSize: 16 }), loss]] })`. Its batches are also
+ * there for a loop: lists of InputExamples, or `{ anchor: [...], positive: [...] }` for a Dataset or DataStream.
  */
-export class DataLoader implements LegacyDataLoader {
+export class DataLoader<
+  Data extends readonly InputExample[] | Dataset<object> | DataStream | LegacyDataset = readonly InputExample[],
+> extends BatchLoader<LoaderBatch<Data>> {
   readonly dataset: Dataset | DataStream | LegacyDataset
   readonly batchSize: number
   readonly shuffle: boolean
+  /** The examples themselves, when they are what was given. */
+  readonly #examples: readonly InputExample[] | undefined
 
   /** @param dataset InputExamples, a Dataset, a DataStream, or one of the legacy datasets */
-  constructor(
-    dataset: readonly InputExample[] | Dataset | DataStream | LegacyDataset,
-    options: DataLoaderOptions = {},
-  ) {
+  constructor(dataset: Data, options: DataLoaderOptions = {}) {
+    super()
     checkOptions('DataLoader', options, ['batchSize', 'shuffle'])
     const { batchSize = 1, shuffle = false } = options
     checkInteger('batchSize', batchSize, 1)
@@ -34,6 +46,7 @@ export class DataLoader implements LegacyDataLoader {
     this.dataset = isRows
       ? (dataset as Dataset | DataStream | LegacyDataset)
       : examplesToDataset(dataset as readonly InputExample[])
+    this.#examples = isRows ? undefined : [...(dataset as readonly InputExample[])]
     this.batchSize = batchSize
     this.shuffle = shuffle
   }
@@ -44,5 +57,15 @@ export class DataLoader implements LegacyDataLoader {
       return dataset.toTrainingData(batchSize, shuffle)
     }
     return { data: dataset, batchSampler: shuffle ? 'batch_sampler' : 'sequential', batchSize }
+  }
+
+  protected toBatch(dataset: Dataset, rows: Int32Array): LoaderBatch<Data> {
+    const isColumns = this.dataset instanceof Dataset || this.dataset instanceof DataStream
+    const batch = this.#examples
+      ? Array.from(rows, (row) => this.#examples![row]!)
+      : isColumns
+        ? toColumns(dataset, rows)
+        : toExamples(dataset, rows)
+    return batch as LoaderBatch<Data>
   }
 }

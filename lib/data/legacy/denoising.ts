@@ -2,7 +2,9 @@ import { describe, invalidArgument, SentenceTorchError } from '../../errors.js'
 import { checkInteger, checkOptions, checkType } from '../../options.js'
 import { Dataset } from '../dataset.js'
 import { Random } from '../random.js'
+import { rowNumber } from '../row-numbers.js'
 import { DataStream } from '../stream.js'
+import { InputExample } from './input-example.js'
 import type { LegacyDataset, TrainingData } from './training-data.js'
 import { joinWords, words } from './treebank.js'
 
@@ -64,6 +66,17 @@ export class DenoisingAutoEncoderDataset implements LegacyDataset {
     this.seed = seed
   }
 
+  /** One pair, with the noise of an epoch. Below 0, `index` counts from the end. */
+  example(index: number, epoch = 0): InputExample {
+    const row = rowNumber(index, this.length)
+    return new InputExample({ texts: [this.noisy(row, epoch), this.sentences[row]!] })
+  }
+
+  /** The pairs with the noise of the first epoch. */
+  *[Symbol.iterator](): Generator<InputExample, void, undefined> {
+    for (let row = 0; row < this.length; row++) yield this.example(row)
+  }
+
   /** The pairs with the noise of one epoch. */
   toDataset(epoch = 0): Dataset {
     return Dataset.fromRows([...this.rows(epoch)])
@@ -80,14 +93,16 @@ export class DenoisingAutoEncoderDataset implements LegacyDataset {
 
   private *rows(epoch: number): Generator<Record<string, string>> {
     for (const [row, sentence] of this.sentences.entries()) {
-      const noisy = this.noise(sentence, new Random(this.seed, epoch, row))
-      if (typeof noisy !== 'string') {
-        throw new SentenceTorchError(
-          'ERR_INVALID_DATA',
-          `Expected a text of the noise function for row ${row}, found ${describe(noisy)}`,
-        )
-      }
-      yield { sentence_0: noisy, sentence_1: sentence }
+      yield { sentence_0: this.noisy(row, epoch), sentence_1: sentence }
     }
+  }
+
+  private noisy(row: number, epoch: number): string {
+    const noisy = this.noise(this.sentences[row]!, new Random(this.seed, epoch, row))
+    if (typeof noisy === 'string') return noisy
+    throw new SentenceTorchError(
+      'ERR_INVALID_DATA',
+      `Expected a text of the noise function for row ${row}, found ${describe(noisy)}`,
+    )
   }
 }

@@ -1,6 +1,8 @@
 /** Data of sentence-transformers before version 3, which many tutorials use; see docs/data.md for what has replaced it. */
+
+export type { BatchColumns, BatchLoader } from './batch-loader.js'
 export { ContrastiveTensionDataLoader, type ContrastiveTensionOptions } from './contrastive-tension.js'
-export { DataLoader, type DataLoaderOptions } from './data-loader.js'
+export { DataLoader, type DataLoaderOptions, type LoaderBatch } from './data-loader.js'
 export {
   DenoisingAutoEncoderDataset,
   type DenoisingOptions,

@@ -23,6 +23,7 @@ export interface SentenceLabelDatasetOptions {
 export class SentenceLabelDataset implements LegacyDataset {
   /** Rows of one pass: those of the labels that have enough. */
   readonly length: number
+  private readonly examples: readonly InputExample[]
   private readonly dataset: Dataset
   private readonly groups: readonly (readonly number[])[]
   private readonly options: Required<SentenceLabelDatasetOptions>
@@ -35,6 +36,7 @@ export class SentenceLabelDataset implements LegacyDataset {
     checkInteger('seed', seed, 0)
     this.options = { samplesPerLabel, withReplacement, seed }
     this.dataset = examplesToDataset(examples)
+    this.examples = [...examples]
     const byLabel = new Map<number, number[]>()
     examples.forEach(({ label }, row) => {
       if (typeof label !== 'number') throw invalidArgument(`the label of example ${row}`, 'a number', label)
@@ -60,7 +62,17 @@ export class SentenceLabelDataset implements LegacyDataset {
     return { data: DataStream.from(rows, { length, shuffleBuffer: 1, columns }), batchSampler: 'sequential', batchSize }
   }
 
+  /** The examples in the order of the first epoch. */
+  *[Symbol.iterator](): Generator<InputExample, void, undefined> {
+    for (const row of this.order(0)) yield this.examples[row]!
+  }
+
   private *rows(epoch: number): Generator<Record<string, unknown>> {
+    for (const row of this.order(epoch)) yield this.dataset.row(row)
+  }
+
+  /** Numbers of the examples. */
+  private *order(epoch: number): Generator<number> {
     const { samplesPerLabel, withReplacement, seed } = this.options
     const random = new Random(seed, epoch)
     let order: Int32Array = random.permutation(this.groups.length)
@@ -77,7 +89,7 @@ export class SentenceLabelDataset implements LegacyDataset {
       for (const row of random.shuffle(selection).slice(0, samplesPerLabel)) {
         count++
         seen.add(row)
-        yield this.dataset.row(row)
+        yield row
       }
     }
   }

@@ -1,6 +1,6 @@
 import { SentenceTorchError } from '../../errors.js'
 import { isBlank, readLines, withLineEnd, withoutReturn } from './lines.js'
-import { FieldTable, noHeader, type ReadOptions, type Table } from './table.js'
+import { FieldTable, noHeader, type ReaderOptions, type Table } from './table.js'
 
 /**
  * Comma-separated values with one header line unless told otherwise, as RFC 4180 has them: a field in double quotes may hold
@@ -8,7 +8,7 @@ import { FieldTable, noHeader, type ReadOptions, type Table } from './table.js'
  * lines between rows are skipped. What a column holds is told by its fields (FieldColumn).
  * @throws SentenceTorchError ERR_INVALID_DATA with the line number.
  */
-export async function* readCsv(path: string, options: ReadOptions = {}): AsyncGenerator<Table, void, undefined> {
+export async function* readCsv(path: string, options: ReaderOptions = {}): AsyncGenerator<Table, void, undefined> {
   let table = options.header === false ? new FieldTable(undefined, path, options) : undefined
   let number = 0
   let open: { text: string; line: number } | undefined

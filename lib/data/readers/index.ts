@@ -1,11 +1,12 @@
 import { statSync } from 'node:fs'
 import { invalidArgument, SentenceTorchError } from '../../errors.js'
+import { columnsOf } from '../column-choice.js'
 import { readCsv } from './csv.js'
 import { readJson } from './json.js'
 import { readJsonl } from './jsonl.js'
 import { isFolder } from './lines.js'
 import { readParquet } from './parquet.js'
-import type { ReadOptions, TableReader } from './table.js'
+import type { ReaderOptions, ReadOptions, TableReader } from './table.js'
 import { readTsv } from './tsv.js'
 
 /** One line per format: its reader, and the options that it takes beside `columns`. */
@@ -30,8 +31,9 @@ export function opener(path: string, options: ReadOptions = {}): () => ReturnTyp
   const zippedParquet = extension === 'parquet' && path.toLowerCase().endsWith('.gz')
   if (found && !zippedParquet) {
     const [read, takes] = found
-    checkReadOptions(path, options, takes)
-    return () => read(path, options)
+    const checked = { ...options, columns: columnsOf(options) }
+    checkReadOptions(path, checked, takes)
+    return () => read(path, checked)
   }
   if (notBuilt.includes(extension)) {
     const message = `Reading .${extension} (${path}) is not built yet; convert it to .jsonl, .csv or .parquet`
@@ -41,15 +43,12 @@ export function opener(path: string, options: ReadOptions = {}): () => ReturnTyp
   throw invalidArgument('path', 'a file ending in .jsonl, .json, .csv, .tsv (also with .gz) or .parquet', path)
 }
 
-function checkReadOptions(path: string, options: ReadOptions, takes: readonly string[]): void {
+function checkReadOptions(path: string, options: ReaderOptions, takes: readonly string[]): void {
   const { columns, header, dtype, field } = options
   for (const [name, value] of Object.entries(options)) {
     if (value === undefined || name === 'columns' || takes.includes(name)) continue
     const endings = Object.keys(readers).filter((ending) => (readers[ending]![1] as string[]).includes(name))
     throw invalidArgument(`the option ${name}`, `a file ending in .${endings.join(' or .')}`, path)
-  }
-  if (columns !== undefined && (!Array.isArray(columns) || columns.some((name) => typeof name !== 'string'))) {
-    throw invalidArgument('columns', 'an array of names', columns)
   }
   if (header !== undefined && typeof header !== 'boolean') throw invalidArgument('header', 'true or false', header)
   if (header === false && !columns?.length)

@@ -3,7 +3,7 @@ import { FieldFinder } from './json-field.js'
 import { readJsonl } from './jsonl.js'
 import { keysInText } from './key-order.js'
 import { readText } from './lines.js'
-import { type ReadOptions, RowTable, type Table } from './table.js'
+import { type ReaderOptions, RowTable, type Table } from './table.js'
 
 /**
  * A JSON array of objects, or with `field` the array under that key of an object. Columns come in the order of the first
@@ -11,7 +11,7 @@ import { type ReadOptions, RowTable, type Table } from './table.js'
  * A file that holds an object in each line is read as JSON Lines. Integers that a number cannot hold exactly come as bigints.
  * @throws SentenceTorchError ERR_INVALID_DATA naming the element (from 0) for anything but an object with the same keys.
  */
-export async function* readJson(path: string, options: ReadOptions = {}): AsyncGenerator<Table, void, undefined> {
+export async function* readJson(path: string, options: ReaderOptions = {}): AsyncGenerator<Table, void, undefined> {
   const { columns, field } = options
   let element = 0
   let isFirst = true

@@ -1,6 +1,6 @@
 import { SentenceTorchError } from '../../errors.js'
 import { readLines } from './lines.js'
-import { type ReadOptions, RowTable, type Table } from './table.js'
+import { type ReaderOptions, RowTable, type Table } from './table.js'
 
 /**
  * JSON Lines: one object per line, blank lines skipped. Columns come in the order of the first object's keys. Integers that a
@@ -8,7 +8,10 @@ import { type ReadOptions, RowTable, type Table } from './table.js'
  * @throws SentenceTorchError ERR_INVALID_DATA with the line number for anything but an object with the same keys, and for a
  *   file without rows, unless `columns` says what it would hold.
  */
-export async function* readJsonl(path: string, { columns }: ReadOptions = {}): AsyncGenerator<Table, void, undefined> {
+export async function* readJsonl(
+  path: string,
+  { columns }: ReaderOptions = {},
+): AsyncGenerator<Table, void, undefined> {
   let number = 0
   const table = new RowTable(() => `line ${number} of ${path}`, columns)
   for await (const lines of readLines(path)) {

@@ -2,6 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { asyncBufferFromFile, parquetMetadataAsync, parquetRead, parquetSchema } from 'hyparquet'
 import { compressors } from 'hyparquet-compressors'
+import { classNamesOf, FEATURES_KEY } from '../class-names.js'
 import type { ParquetReply, ParquetRequest } from './parquet.js'
 
 /** Rows in a message: what the receiving thread takes apart in about a millisecond. */
@@ -24,6 +25,8 @@ async function* pieces(): AsyncGenerator<ParquetReply, void, undefined> {
     return
   }
   const names = [...(columns ?? present)]
+  const features = metadata.key_value_metadata?.find(({ key }) => key === FEATURES_KEY)?.value
+  const classNames = classNamesOf(features)
   let rowStart = 0
   for (const group of metadata.row_groups) {
     const rows = Number(group.num_rows)
@@ -49,11 +52,12 @@ async function* pieces(): AsyncGenerator<ParquetReply, void, undefined> {
     })
     if (failure) throw failure.error
     for (let row = 0; row < rows; row += PIECE_ROWS) {
-      yield { names, columns: names.map((name) => values.get(name)!.slice(row, row + PIECE_ROWS)) }
+      const columns = names.map((name) => values.get(name)!.slice(row, row + PIECE_ROWS))
+      yield rowStart + row === 0 ? { names, columns, classNames } : { names, columns }
     }
     rowStart += rows
   }
-  if (rowStart === 0) yield { names, columns: names.map(() => []) }
+  if (rowStart === 0) yield { names, columns: names.map(() => []), classNames }
 }
 
 /** Integers as numbers where those are exact, absent values as null, in lists and structures too. */

@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises'
 import { Worker } from 'node:worker_threads'
 import { SentenceTorchError } from '../../errors.js'
 import { explain, isFolder } from './lines.js'
-import { indexOf, type ReadOptions, type Table } from './table.js'
+import { indexOf, type ReaderOptions, type Table } from './table.js'
 
 export interface ParquetRequest {
   path: string
@@ -22,7 +22,7 @@ export type ParquetReply =
  * a number cannot hold exactly as bigints, absent values as null. One row group is in memory at a time.
  * @throws SentenceTorchError ERR_NOT_FOUND; ERR_INVALID_FILE for a damaged file; ERR_INVALID_ARGUMENT for an unknown column
  */
-export async function* readParquet(path: string, options: ReadOptions = {}): AsyncGenerator<Table, void, undefined> {
+export async function* readParquet(path: string, options: ReaderOptions = {}): AsyncGenerator<Table, void, undefined> {
   try {
     if ((await stat(path)).isDirectory()) throw isFolder(path)
   } catch (error) {

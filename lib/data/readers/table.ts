@@ -1,4 +1,5 @@
 import { describe, invalidArgument, SentenceTorchError } from '../../errors.js'
+import type { ClassNames } from '../class-names.js'
 import { hasLostDigits, parseWithBigints } from './exact-json.js'
 import { FieldColumn } from './field-column.js'
 import { warnOfLostRow } from './header.js'
@@ -8,12 +9,14 @@ import { keysInText, losesOrder, unknownOrder } from './key-order.js'
 export interface Table {
   names: string[]
   columns: unknown[][]
+  /** Of the file, in one of its pieces at least. */
+  classNames?: ClassNames
 }
 
 /** What a reader is told; readers refuse what they cannot heed (`readerOf`). */
 export interface ReadOptions {
-  /** Which columns to read, in this order; default all. With `header: false`: the names of all columns. */
-  columns?: readonly string[] | undefined
+  /** Which columns to read (a name or several), in this order; default all. With `header: false`: the names of all. */
+  columns?: string | readonly string[] | undefined
   /** `false`: the first line of a CSV or TSV file is a row, and `columns` names the columns. Default true. */
   header?: boolean | undefined
   /** Columns of a CSV or TSV file that hold texts, even if all of them look like numbers: `{ id: 'string' }`. */
@@ -22,11 +25,16 @@ export interface ReadOptions {
   field?: string | undefined
 }
 
+/** The same, as readers take them. */
+export interface ReaderOptions extends Omit<ReadOptions, 'columns'> {
+  columns?: readonly string[] | undefined
+}
+
 /**
  * Reads a file piece by piece, so that nothing but the current piece is in memory. All pieces have the same columns; a file
  * without rows gives one piece without rows.
  */
-export type TableReader = (path: string, options?: ReadOptions) => AsyncGenerator<Table, void, undefined>
+export type TableReader = (path: string, options?: ReaderOptions) => AsyncGenerator<Table, void, undefined>
 
 /** Column names that mean labels, in order of preference (sentence-transformers' data collator). */
 export const labelNames = ['label', 'labels', 'score', 'scores'] as const
@@ -50,7 +58,7 @@ export class FieldTable {
   constructor(
     first: readonly string[] | undefined,
     private readonly file: string,
-    { columns, dtype = {} }: ReadOptions,
+    { columns, dtype = {} }: ReaderOptions,
   ) {
     this.hasHeader = first !== undefined
     // As pandas names them.

@@ -1,12 +1,12 @@
 import { isBlank, readLines, withoutReturn } from './lines.js'
-import { FieldTable, noHeader, type ReadOptions, type Table } from './table.js'
+import { FieldTable, noHeader, type ReaderOptions, type Table } from './table.js'
 
 /**
  * Tab-separated values: one header line unless told otherwise, no quoting (a `"` is an ordinary character), lines that end in
  * "\n", "\r\n" or "\r"; blank lines are skipped. What a column holds is told by its fields (FieldColumn).
  * @throws SentenceTorchError ERR_INVALID_DATA with the line number for a wrong number of fields or a label that is no number.
  */
-export async function* readTsv(path: string, options: ReadOptions = {}): AsyncGenerator<Table, void, undefined> {
+export async function* readTsv(path: string, options: ReaderOptions = {}): AsyncGenerator<Table, void, undefined> {
   let table = options.header === false ? new FieldTable(undefined, path, options) : undefined
   let number = 0
   for await (const lines of readLines(path)) {

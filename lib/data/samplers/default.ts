@@ -1,9 +1,10 @@
 import type { Dataset } from '../dataset.js'
-import { Turns } from '../turns.js'
-import { type BatchSampler, batchCount, type SamplerOptions, shuffledRows } from './sampler.js'
+import { Random } from '../random.js'
+import { itemsInTurns, type Pieces } from '../turns.js'
+import { batchCount, type OwnBatchSampler, type SamplerOptions, shuffledRows } from './sampler.js'
 
 /** `batch_sampler`: every row once per epoch, in an order that depends on seed and epoch. */
-export class DefaultBatchSampler implements BatchSampler {
+export class DefaultBatchSampler implements OwnBatchSampler {
   readonly length: number
 
   constructor(
@@ -13,9 +14,13 @@ export class DefaultBatchSampler implements BatchSampler {
     this.length = batchCount(dataset.length, options)
   }
 
-  async *batches(epoch: number): AsyncGenerator<Int32Array, void, undefined> {
+  batches(epoch: number): AsyncGenerator<Int32Array, void, undefined> {
+    return itemsInTurns(this.pieces(epoch))
+  }
+
+  *pieces(epoch: number): Pieces<Int32Array> {
     const { batchSize, seed = 0 } = this.options
-    const order = await shuffledRows(this.dataset.length, seed, epoch, new Turns())
+    const order = yield* shuffledRows(this.dataset.length, new Random(seed, epoch))
     for (let batch = 0; batch < this.length; batch++) {
       yield order.slice(batch * batchSize, (batch + 1) * batchSize)
     }

@@ -3,11 +3,11 @@ import type { Dataset } from '../dataset.js'
 import { DefaultBatchSampler } from './default.js'
 import { GroupByLabelBatchSampler } from './group-by-label.js'
 import { NoDuplicatesBatchSampler } from './no-duplicates.js'
-import type { BatchSampler, BatchSamplerFactory, SamplerOptions } from './sampler.js'
+import type { BatchSampler, BatchSamplerFactory, OwnBatchSampler, OwnSamplerOptions } from './sampler.js'
 import { SequentialBatchSampler } from './sequential.js'
 
 export { type BatchGenerator, type CustomSamplerOptions, customBatchSampler } from './custom.js'
-export type { BatchSampler, BatchSamplerFactory, SamplerOptions } from './sampler.js'
+export type { BatchSampler, BatchSamplerFactory, OwnSamplerOptions, SamplerOptions } from './sampler.js'
 export { DefaultBatchSampler, GroupByLabelBatchSampler, NoDuplicatesBatchSampler, SequentialBatchSampler }
 
 export type BatchSamplerName =
@@ -19,10 +19,12 @@ export type BatchSamplerName =
 /** A sampler by its name, or a function that makes one. */
 export type BatchSamplerChoice = BatchSamplerName | BatchSamplerFactory
 
-const noDuplicates: BatchSamplerFactory = (dataset, options) => new NoDuplicatesBatchSampler(dataset, options)
+type OwnFactory = (dataset: Dataset, options: OwnSamplerOptions) => OwnBatchSampler
+
+const noDuplicates: OwnFactory = (dataset, options) => new NoDuplicatesBatchSampler(dataset, options)
 
 /** One line per sampler. */
-const registry: Record<BatchSamplerName, BatchSamplerFactory> = {
+const registry: Record<BatchSamplerName, OwnFactory> = {
   batch_sampler: (dataset, options) => new DefaultBatchSampler(dataset, options),
   no_duplicates: noDuplicates,
   // There a faster variant that compares hashes; the one here compares numbers anyway.
@@ -38,14 +40,15 @@ const registry: Record<BatchSamplerName, BatchSamplerFactory> = {
 export function createBatchSampler(
   choice: BatchSamplerChoice,
   dataset: Dataset,
-  options: SamplerOptions,
+  options: OwnSamplerOptions,
 ): BatchSampler {
   checkBatchSampler(choice)
   if (!Number.isInteger(options.batchSize) || options.batchSize < 1) {
     throw invalidArgument('batchSize', 'an integer of at least 1', options.batchSize)
   }
   if (typeof choice !== 'function') return registry[choice](dataset, options)
-  const sampler = choice(dataset, options)
+  const { compat, ...plain } = options
+  const sampler = choice(dataset, plain)
   if (typeof sampler?.batches === 'function') return sampler
   throw invalidArgument('the result of batchSampler', 'a batch sampler, as customBatchSampler makes one', sampler)
 }

@@ -31,7 +31,7 @@ export type MultiDatasetBatchSamplerChoice = MultiDatasetBatchSamplerName | Mult
 
 /**
  * `proportional`: all batches of all datasets in random order, so that larger datasets come more often.
- * Source: ProportionalBatchSampler of sentence-transformers 6.0.1.
+ * Source: ProportionalBatchSampler of sentence-transformers 6.2.0.
  * @throws SentenceTorchError ERR_INVALID_ARGUMENT for streams of unknown length
  */
 function proportional(
@@ -54,8 +54,7 @@ function proportional(
 
 /**
  * `round_robin`: one batch of each dataset in turn, until one of them has no more.
- * Source: RoundRobinBatchSampler of sentence-transformers, which since its pull request 4002 ends after whole rounds; and so
- * it does here where the lengths are known.
+ * Source: RoundRobinBatchSampler of sentence-transformers 6.2.0: it ends after whole rounds, here where the lengths are known.
  */
 function roundRobin(lengths: readonly (number | undefined)[]): MultiDatasetBatchSampler {
   const known = lengths.every((length) => length !== undefined)

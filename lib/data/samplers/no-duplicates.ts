@@ -1,43 +1,66 @@
 import type { Dataset } from '../dataset.js'
-import { Turns } from '../turns.js'
+import { Random } from '../random.js'
+import { itemsInTurns, type Pieces } from '../turns.js'
 import { CHUNK_ROWS, numberValues } from '../value-numbers.js'
 import { PositionHeap } from './position-heap.js'
-import { type BatchSampler, batchCount, type SamplerOptions, shuffledRows } from './sampler.js'
+import { batchCount, type OwnBatchSampler, type OwnSamplerOptions, shuffledRows } from './sampler.js'
+import { Shortfall } from './shortfall.js'
 
 const none = -1
 /**
  * `no_duplicates`: a batch never holds the same text twice, in whichever columns; for losses that take the other rows of a
- * batch as negatives. Labels are not compared. Follows NoDuplicatesBatchSampler of sentence-transformers 6.0.1: every batch
+ * batch as negatives. Labels are not compared. Follows NoDuplicatesBatchSampler of sentence-transformers 6.2.0: every batch
  * goes through the rows that are left, in shuffled order; rows that overlap with it are put off to later batches and keep
- * their order; batches that cannot be filled are shorter (left out with `dropLast`). Unlike there the seed counts.
+ * their order; batches that cannot be filled are shorter. With `dropLast` they are left out, and further passes over the rows
+ * come to the announced number of batches (see {@link Shortfall}).
  *
  * The reference looks at every put-off row again in every batch, which is quadratic where rows share few texts (one of 77
  * class names, say). Here rows wait in groups by their most frequent text, of which a batch can take one row only: a group
  * that has given its row is out until the next batch, at no cost for the rows behind.
  */
-export class NoDuplicatesBatchSampler implements BatchSampler {
-  /** As in the reference: batches that stay short come on top, rows dropped with `dropLast` go off. */
+export class NoDuplicatesBatchSampler implements OwnBatchSampler {
+  /** As in the reference: batches that stay short come on top. */
   readonly length: number
   private readonly rows: number
   private readonly columns: number
   /** Made when the first epoch begins. */
-  private texts: Promise<NumberedTexts> | undefined
+  private texts: NumberedTexts | undefined
+  private readonly shortfall: Shortfall
 
   constructor(
     private readonly dataset: Dataset,
-    private readonly options: SamplerOptions,
+    private readonly options: OwnSamplerOptions,
   ) {
     this.length = batchCount(dataset.length, options)
     this.rows = dataset.length
     this.columns = dataset.textColumns.length
+    this.shortfall = new Shortfall(this.length)
   }
 
-  async *batches(epoch: number): AsyncGenerator<Int32Array, void, undefined> {
-    const { batchSize, dropLast = false, seed = 0 } = this.options
-    this.texts ??= numberTexts(this.dataset)
-    const { textIds, groups, distinct } = await this.texts
-    const turns = new Turns()
-    const order = await shuffledRows(this.rows, seed, epoch, turns)
+  batches(epoch: number): AsyncGenerator<Int32Array, void, undefined> {
+    return itemsInTurns(this.pieces(epoch))
+  }
+
+  *pieces(epoch: number): Pieces<Int32Array> {
+    const { seed = 0, compat = false } = this.options
+    this.texts ??= yield* numberTexts(this.dataset)
+    const random = new Random(seed, epoch)
+    let made = 0
+    for (let pass = 0; this.shortfall.wantsPass(pass, made); pass++) {
+      for (const batch of this.pass(this.texts, yield* shuffledRows(this.rows, random))) {
+        yield batch
+        if (batch === undefined) continue
+        made++
+        if (pass > 0 && made === this.length) return
+      }
+      // Version 6.0.1 leaves it at that.
+      if (compat) return
+    }
+  }
+
+  /** Every row once, rows that overlap put off. */
+  private *pass({ textIds, groups, distinct }: NumberedTexts, order: Int32Array): Pieces<Int32Array> {
+    const { batchSize, dropLast = false } = this.options
     // Every group is a linked list of positions in `order`.
     const head = new Int32Array(distinct).fill(none)
     const next = new Int32Array(this.rows)
@@ -45,14 +68,14 @@ export class NoDuplicatesBatchSampler implements BatchSampler {
       const group = groups[order[position]!]!
       next[position] = head[group]!
       head[group] = position
-      if (position % CHUNK_ROWS === 0) await turns.give()
+      if (position % CHUNK_ROWS === 0) yield
     }
     /** Heads of the groups that this batch has not touched yet. */
     const untouched = new PositionHeap()
     // In rising order: every one goes to the end of the heap at once.
     for (let position = 0; position < this.rows; position++) {
       if (head[groups[order[position]!]!] === position) untouched.push(position)
-      if (position % CHUNK_ROWS === 0) await turns.give()
+      if (position % CHUNK_ROWS === 0) yield
     }
 
     // The last batch that took each text, and the position in front of the one that a group offers.
@@ -74,7 +97,7 @@ export class NoDuplicatesBatchSampler implements BatchSampler {
         const position = isHead ? untouched.pop() : further.pop()
         const row = order[position]!
         const group = groups[row]!
-        if (++looks % CHUNK_ROWS === 0) await turns.give()
+        if (++looks % CHUNK_ROWS === 0) yield
         if (isHead) touched.push(group)
         if (takenBy[group] === number) continue
         const following = next[position]!
@@ -106,10 +129,9 @@ interface NumberedTexts {
   distinct: number
 }
 
-async function numberTexts(dataset: Dataset): Promise<NumberedTexts> {
-  const turns = new Turns()
+function* numberTexts(dataset: Dataset): Pieces<never, NumberedTexts> {
   const columns = dataset.textColumns.length
-  const { ids: textIds, numbers } = await numberValues(dataset, dataset.textColumns, turns)
+  const { ids: textIds, numbers } = yield* numberValues(dataset, dataset.textColumns)
   const { counts } = numbers
   const groups = new Int32Array(dataset.length)
   for (let row = 0; row < dataset.length; row++) {
@@ -119,7 +141,7 @@ async function numberTexts(dataset: Dataset): Promise<NumberedTexts> {
       if (counts[id]! > counts[group]!) group = id
     }
     groups[row] = group
-    if (row % CHUNK_ROWS === 0) await turns.give()
+    if (row % CHUNK_ROWS === 0) yield
   }
   return { textIds, groups, distinct: counts.length }
 }

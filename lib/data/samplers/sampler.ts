@@ -1,6 +1,6 @@
 import type { Dataset } from '../dataset.js'
-import { Random } from '../random.js'
-import type { Turns } from '../turns.js'
+import type { Random } from '../random.js'
+import type { Pieces } from '../turns.js'
 
 /** Decides which rows make up each batch of an epoch. */
 export interface BatchSampler {
@@ -9,8 +9,13 @@ export interface BatchSampler {
    * another epoch others.
    */
   batches(epoch: number): AsyncIterable<Int32Array>
-  /** Batches per epoch as the schedule counts them; an upper bound where rows may be put off (`no_duplicates`). */
+  /** Batches per epoch as the schedule counts them; more may come where rows are put off (`no_duplicates`). */
   readonly length: number
+}
+
+/** A sampler of this package: its batches are also there without waiting. */
+export interface OwnBatchSampler extends BatchSampler {
+  pieces(epoch: number): Pieces<Int32Array>
 }
 
 export interface SamplerOptions {
@@ -20,6 +25,11 @@ export interface SamplerOptions {
   dropLast?: boolean
   /** Default 0. */
   seed?: number
+}
+
+export interface OwnSamplerOptions extends SamplerOptions {
+  /** The rows that sentence-transformers 6.0.1 chooses, where 6.2.0 chooses others. Default false. */
+  compat?: boolean
 }
 
 export type BatchSamplerFactory = (dataset: Dataset, options: SamplerOptions) => BatchSampler
@@ -32,14 +42,13 @@ export function batchCount(rows: number, { batchSize, dropLast }: SamplerOptions
 /** Rows that are shuffled in about a millisecond, at most. */
 const CHUNK_ROWS = 16_384
 
-/** The rows 0 … `rows` − 1 in the order of `new Random(seed, epoch).permutation(rows)`. */
-export async function shuffledRows(rows: number, seed: number, epoch: number, turns: Turns): Promise<Int32Array> {
-  const random = new Random(seed, epoch)
+/** `random.permutation(rows)`, in pieces. */
+export function* shuffledRows(rows: number, random: Random): Pieces<never, Int32Array> {
   const order = new Int32Array(rows)
   for (let row = 0; row < rows; row++) order[row] = row
   for (let end = rows; end > 1; end -= CHUNK_ROWS) {
     random.shuffle(order, end, Math.max(1, end - CHUNK_ROWS))
-    await turns.give()
+    yield
   }
   return order
 }

@@ -1,9 +1,9 @@
 import type { Dataset } from '../dataset.js'
-import { Turns } from '../turns.js'
-import { type BatchSampler, batchCount, type SamplerOptions } from './sampler.js'
+import { itemsInTurns, type Pieces } from '../turns.js'
+import { batchCount, type OwnBatchSampler, type SamplerOptions } from './sampler.js'
 
 /** `sequential`: every row once, in the order of the dataset, the same in every epoch. */
-export class SequentialBatchSampler implements BatchSampler {
+export class SequentialBatchSampler implements OwnBatchSampler {
   readonly length: number
 
   constructor(
@@ -13,13 +13,16 @@ export class SequentialBatchSampler implements BatchSampler {
     this.length = batchCount(dataset.length, options)
   }
 
-  async *batches(): AsyncGenerator<Int32Array, void, undefined> {
+  batches(): AsyncGenerator<Int32Array, void, undefined> {
+    return itemsInTurns(this.pieces())
+  }
+
+  *pieces(): Pieces<Int32Array> {
     const { batchSize } = this.options
-    const turns = new Turns()
     for (let batch = 0; batch < this.length; batch++) {
       const start = batch * batchSize
       yield Int32Array.from({ length: Math.min(batchSize, this.dataset.length - start) }, (_, i) => start + i)
-      if (turns.isOver) await turns.give()
+      yield
     }
   }
 }

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { Dataset } from '../../data/dataset.js'
 import { invalidArgument } from '../../errors.js'
-import { checkInteger, checkOptions, checkType } from '../../options.js'
+import { checkInteger, checkOptions, checkType, listOfNames } from '../../options.js'
 import { loadBeir } from '../beir.js'
 import { checkCommon, contextCells, invalidData, mean } from '../common.js'
 import { appendCsv, pythonFloat } from '../csv.js'
@@ -16,7 +16,7 @@ export interface CrossEncoderNanoBEIREvaluatorOptions extends Omit<PairOptions, 
   /** A folder with a folder for each of `datasetNames`: `NanoMSMARCO`, `NanoNQ`, …, in the BEIR layout with `bm25.jsonl`. */
   folder?: string
   /** Sets of `folder`. Default: the 13 of NanoBEIR without `arguana` and `touche2020`, which are no question answering. */
-  datasetNames?: readonly string[]
+  datasetNames?: string | readonly string[]
   /** In place of `folder`: the folder of each set, by name. Names other than NanoBEIR's are fine. */
   datasets?: Readonly<Record<string, string>>
   /** File in every set's folder with what BM25 found: `query-id` and `corpus-ids`, best first. Default `bm25.jsonl`. */
@@ -145,10 +145,9 @@ function foldersOf(where: string, options: CrossEncoderNanoBEIREvaluatorOptions)
     return new Map(Object.entries(datasets))
   }
   checkType(`${where} folder`, folder, 'string')
-  if (!Array.isArray(datasetNames) || datasetNames.length === 0) {
-    throw invalidArgument(`${where} datasetNames`, 'an array of names', datasetNames)
-  }
-  return new Map(datasetNames.map((name: string) => [name, join(folder!, nanoName(name))]))
+  const chosen = listOfNames(`${where} datasetNames`, datasetNames)
+  if (chosen.length === 0) throw invalidArgument(`${where} datasetNames`, 'at least one name', datasetNames)
+  return new Map(chosen.map((name) => [name, join(folder!, nanoName(name))]))
 }
 
 function nanoName(name: string): string {

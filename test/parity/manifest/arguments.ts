@@ -184,8 +184,8 @@ export const training: readonly Row[] = [
     report: ['training-run', 'SentenceTransformerTrainer'],
   }),
   built('training', 'model.fit (before version 3)', ['fit', 'fitSentenceTransformer', 'fitCrossEncoder'], {
-    tests: ['test/native/fit.test.ts'],
-    note: 'parameters of losses are trained; several objectives: the schedule ends with the last step',
+    tests: ['test/native/fit.test.ts', 'test/native/cross-encoder-trainer.test.ts'],
+    note: 'the schedule counts a last batch that is not full',
   }),
   notBuilt('training', ['DDP', 'DataParallel', 'FSDP', 'DeepSpeed'], `${ONE_DEVICE}; so no gather_across_devices`),
   notBuilt('training', ['PEFT', 'LoRA'], 'no adapters yet'),

@@ -14,7 +14,7 @@ export const samplers: readonly Row[] = [
     ...DATA,
     tests: [...DATA.tests, UNIT],
     report: ['data', 'no_duplicates'],
-    note: 'follows seed and epoch; there neither (`compat`)',
+    note: 'the same rows, by other random numbers than torch’s',
   }),
   built('samplers', 'no_duplicates_hashed', 'no_duplicates_hashed', {
     ...DATA,
@@ -26,14 +26,10 @@ export const samplers: readonly Row[] = [
     ...DATA,
     tests: [...DATA.tests, UNIT],
     report: ['data', 'group_by_label'],
-    note: 'follows seed and epoch; there neither (`compat`)',
+    note: 'the same rows, by other random numbers than torch’s',
   }),
   built('samplers', 'proportional', 'proportional', { ...DATA, report: ['data', 'proportional'] }),
-  built('samplers', 'round_robin', 'round_robin', {
-    ...DATA,
-    report: ['data', 'round_robin'],
-    note: 'ends after whole rounds; there one batch more than its length is possible',
-  }),
+  built('samplers', 'round_robin', 'round_robin', { ...DATA, report: ['data', 'round_robin'] }),
   onlyHere('samplers', 'sequential', 'the order of the dataset; there a class of your own', [UNIT]),
   built('samplers', 'a sampler of your own', 'customBatchSampler', {
     tests: [UNIT, FEED],
@@ -49,6 +45,17 @@ export const samplers: readonly Row[] = [
     note: 'also among several datasets, and for cross-encoders',
   }),
   built('samplers', 'column rules', 'Dataset', { tests: ['test/unit/dataset.test.ts', BATCHES], state: 'built' }),
+  built('samplers', 'datasets: rows, loops, `print`', ['row', 'head', 'select'], {
+    tests: ['test/unit/dataset-access.test.ts'],
+    note: '`dataset.row(-1)` for `dataset[-1]`; `head` as pandas has it',
+  }),
+  built('samplers', 'datasets: ClassLabel.names', 'Dataset.classNames', {
+    ...DATA,
+    tests: [...DATA.tests, 'test/unit/dataset-access.test.ts'],
+    report: ['data', 'class names'],
+    note: '`map` drops the names of a column that it changes; there they stay',
+  }),
+  onlyHere('samplers', 'Dataset<Row>', 'rows with types of their own', ['test/unit/dataset-types.test.ts']),
   built('samplers', 'prompts in training', 'prompts', {
     golden: ['test/parity/make_training_run.py'],
     tests: ['test/parity/training-run.test.ts', BATCHES],
@@ -94,8 +101,8 @@ export const datasets: readonly Row[] = [
     note: 'deprecated there: a list of examples',
   }),
   built('datasets', 'torch.utils.data.DataLoader', 'DataLoader', {
-    tests: [LEGACY],
-    note: 'as much of it as `fit` needs',
+    tests: [LEGACY, 'test/native/cross-encoder-trainer.test.ts'],
+    note: 'rows, their order, batch size, length and a loop over the batches',
   }),
 ]
 

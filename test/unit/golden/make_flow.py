@@ -1,6 +1,6 @@
 """Makes flow.json beside this file: lengths, learning rates and events of real runs of sentence-transformers' trainer.
 
-Needs sentence-transformers and datasets. Run: python test/unit/golden/make_flow.py
+Needs sentence-transformers 6.2.0 and datasets. Run: python test/unit/golden/make_flow.py
 """
 
 import json
@@ -62,8 +62,10 @@ class Recorder(transformers.TrainerCallback):
         self.note("onTrainEnd", state)
 
 
-def run(model, rows, args):
-    data = datasets.Dataset.from_dict({"anchor": ["a"] * rows, "positive": ["b"] * rows})
+def run(model, rows, args, often=1):
+    """`often`: how many rows have the first row's anchor."""
+    texts = {"anchor": [f"a{max(i, often - 1)}" for i in range(rows)], "positive": [f"b{i}" for i in range(rows)]}
+    data = datasets.Dataset.from_dict(texts)
     recorder = Recorder()
     with tempfile.TemporaryDirectory() as folder:
         trainer = SentenceTransformerTrainer(
@@ -81,6 +83,7 @@ def run(model, rows, args):
     logs = trainer.state.log_history
     return {
         "rows": rows,
+        "often": often,
         "args": {camel(name): value for name, value in args.items()},
         "globalStep": result.global_step,
         "maxSteps": trainer.state.max_steps,
@@ -108,10 +111,13 @@ def main():
         (6, {"per_device_train_batch_size": 2, "max_steps": 7, "lr_scheduler_type": "cosine", "warmup_steps": 2, **epoch}),
         (8, {"per_device_train_batch_size": 2, "num_train_epochs": 1, "logging_first_step": True, "logging_steps": 0.5,
              "save_strategy": "no"}),
+        # A pass fills four batches of the five that are announced.
+        (20, {"per_device_train_batch_size": 4, "num_train_epochs": 2, "dataloader_drop_last": True,
+              "batch_sampler": "no_duplicates", **step}, 6),
     ]  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         model = tiny_model(folder)
-        runs = [run(model, rows, args) for rows, args in configurations]
+        runs = [run(model, *configuration) for configuration in configurations]
     versions = {"sentence-transformers": sentence_transformers.__version__, "transformers": transformers.__version__}
     (HERE / "flow.json").write_text(json.dumps({"versions": versions, "runs": runs}))
 

@@ -1,0 +1,54 @@
+/** The names of class numbers: entailment, neutral, contradiction for the labels 0, 1, 2. */
+import { SentenceTorchError } from '../errors.js'
+
+/** By column; the place of a name is the number of the class. */
+export type ClassNames = ReadonlyMap<string, readonly string[]>
+
+/** Where the `datasets` package keeps the features of a table in the metadata of a Parquet file. */
+export const FEATURES_KEY = 'huggingface'
+
+/** A feature as `datasets` writes it; columns of lists hold the feature of their entries. */
+type Feature = { _type?: unknown; names?: unknown; feature?: unknown } | readonly unknown[]
+
+/** The class names in the features of a table; what cannot be read says nothing. */
+export function classNamesOf(features: string | undefined): Map<string, readonly string[]> {
+  const found = new Map<string, readonly string[]>()
+  if (features === undefined) return found
+  let parsed: { info?: { features?: Record<string, Feature> } } | null
+  try {
+    parsed = JSON.parse(features)
+  } catch {
+    return found
+  }
+  for (const [column, feature] of Object.entries(parsed?.info?.features ?? {})) {
+    const names = namesOf(feature)
+    if (names) found.set(column, names)
+  }
+  return found
+}
+
+function namesOf(feature: unknown): readonly string[] | undefined {
+  if (typeof feature !== 'object' || feature === null) return undefined
+  if (Array.isArray(feature)) return feature.length === 1 ? namesOf(feature[0]) : undefined
+  const { _type, names, feature: entry } = feature as Exclude<Feature, readonly unknown[]>
+  if (_type !== 'ClassLabel') return entry === undefined ? undefined : namesOf(entry)
+  return Array.isArray(names) && names.every((name) => typeof name === 'string') ? names : undefined
+}
+
+/**
+ * Adds the class names of one more part of a table.
+ * @param where the part: "b.parquet"
+ * @throws SentenceTorchError ERR_INVALID_DATA when a column's classes have other names there: its numbers mean something else
+ */
+export function addClassNames(known: Map<string, readonly string[]>, more: ClassNames, where: string): void {
+  for (const [column, names] of more) {
+    const before = known.get(column)
+    if (before === undefined) known.set(column, names)
+    else if (before.join('\n') !== names.join('\n')) {
+      throw new SentenceTorchError(
+        'ERR_INVALID_DATA',
+        `Expected the classes ${before.join(', ')} in column "${column}" of ${where}, as before, found ${names.join(', ')}`,
+      )
+    }
+  }
+}

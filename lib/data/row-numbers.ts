@@ -1,0 +1,20 @@
+import { invalidArgument } from '../errors.js'
+
+/**
+ * The number of the row that `index` means: below 0 it counts from the end, −1 is the last.
+ * @throws SentenceTorchError ERR_INVALID_ARGUMENT for anything but a whole number within the rows
+ */
+export function rowNumber(index: number, rows: number): number {
+  const number = index < 0 ? index + rows : index
+  if (Number.isInteger(number) && number >= 0 && number < rows) return number
+  const expected = rows === 0 ? 'no index, since there are no rows,' : `an integer from ${-rows} to ${rows - 1}`
+  throw invalidArgument('index', expected, index)
+}
+
+/** The numbers of the rows that `indices` mean. */
+export function rowNumbers(indices: ArrayLike<number> | Iterable<number>, rows: number): Int32Array {
+  const isList =
+    typeof indices === 'object' && indices !== null && ('length' in indices || Symbol.iterator in Object(indices))
+  if (!isList) throw invalidArgument('indices', 'an array of row numbers', indices)
+  return Int32Array.from(Array.from(indices, (index) => rowNumber(index, rows)))
+}
