@@ -1,6 +1,16 @@
 import { invalidArgument } from '../errors.js'
+import { listOfNames } from '../options.js'
 import { ColumnsBuilder, labelColumnOf } from './columns.js'
 import type { Column } from './dataset.js'
+
+/** Which columns (a name or several), in this order. */
+export interface ColumnChoice {
+  columns?: string | readonly string[] | undefined
+}
+
+export function columnsOf({ columns }: ColumnChoice): readonly string[] | undefined {
+  return columns === undefined ? undefined : listOfNames('columns', columns)
+}
 
 /**
  * Some columns, in that order, under other names.
@@ -26,5 +36,5 @@ function recheck(name: string, label: string | undefined, column: Column): Colum
   const builder = new ColumnsBuilder(label === undefined || label === name ? [name] : [name, label], '')
   const [checker] = builder.checkers
   const values = column.values.map((value, row) => checker!.check(value, row))
-  return { ...column, values, kind: checker!.kind ?? 'texts' }
+  return { ...column, values, kind: checker!.finalKind }
 }

@@ -6,8 +6,11 @@ import { labelNames } from './readers/table.js'
  * differ in length. NaN: there is none.
  */
 export type Label = number | readonly Label[]
-/** What a column may hold: texts, lists of texts, labels, and anything else that JSON can say. */
-export type Value = string | readonly string[] | Label | boolean | null | object
+/**
+ * What a column may hold: texts, lists of texts, labels, and anything else that JSON can say. An integer of a file that a
+ * number cannot hold exactly (beyond 2^53) is a bigint.
+ */
+export type Value = string | readonly string[] | Label | bigint | boolean | null | object
 
 /** What a column holds; `other`: neither texts nor lists of texts nor labels. */
 export type ColumnKind = 'text' | 'texts' | 'label' | 'other'
@@ -25,6 +28,8 @@ export class ColumnChecker {
   kind: ColumnKind | undefined
   /** Whether labels are lists; undefined before the first. */
   private listLabels: boolean | undefined
+  /** First row of null, while nothing else has said what the column holds. */
+  private nullRow: number | undefined
 
   /**
    * @param label the table's label column
@@ -41,11 +46,16 @@ export class ColumnChecker {
     if (name === label) this.kind = 'label'
   }
 
+  /** The kind, once all values are checked. */
+  get finalKind(): ColumnKind {
+    return this.kind ?? (this.nullRow === undefined ? 'texts' : 'other')
+  }
+
   /** The value as it is kept: labels that are absent (null, "-") become NaN. */
   check(value: unknown, row: number): Value {
     if (typeof value === 'string' && this.kind === 'text') return value
     if (this.kind === 'label') return this.checkLabel(value, row)
-    this.kind ??= this.kindOf(value, row)
+    if (this.kind === undefined) this.begin(value, row)
     switch (this.kind) {
       case 'text':
         if (typeof value !== 'string') throw this.misfit('a text', value, row)
@@ -65,12 +75,16 @@ export class ColumnChecker {
     }
   }
 
-  private kindOf(value: unknown, row: number): ColumnKind | undefined {
-    if (typeof value === 'string') return 'text'
-    if (value === null || value === undefined) throw this.misfit('a text', value, row)
-    if (!Array.isArray(value)) return 'other'
-    if (value.length === 0) return undefined
-    return typeof value[0] === 'string' ? 'texts' : 'other'
+  /** Takes the kind from the first value that tells it. */
+  private begin(value: unknown, row: number): void {
+    if (value === undefined) throw this.misfit('a text', value, row)
+    if (value === null) this.nullRow ??= row
+    else if (typeof value === 'string') this.kind = 'text'
+    else if (!Array.isArray(value)) this.kind = 'other'
+    else if (value.length > 0) this.kind = typeof value[0] === 'string' ? 'texts' : 'other'
+    if (this.nullRow === undefined) return
+    if (this.kind === 'text') throw this.misfit('a text', null, this.nullRow)
+    if (this.kind === 'texts') throw this.misfit('a list of texts', null, this.nullRow)
   }
 
   private checkLabel(value: unknown, row: number): Label {
@@ -86,7 +100,7 @@ export class ColumnChecker {
     }
     const kinds = { true: 'a list of finite numbers', false: 'a finite number' }
     const expected = this.listLabels ? kinds.true : kinds.false
-    throw this.misfit(expected, value, row)
+    throw this.misfit(typeof value === 'bigint' ? `${expected} of at most 2^53` : expected, value, row)
   }
 
   private checkNumbers(list: readonly unknown[], row: number): void {

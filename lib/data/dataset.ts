@@ -2,12 +2,13 @@ import type { InspectOptionsStylized } from 'node:util'
 import { invalidArgument, SentenceTorchError, suggestion } from '../errors.js'
 import { checkInteger, checkOptions, checkType, listOfNames } from '../options.js'
 import { addClassNames, type ClassNames } from './class-names.js'
-import { chooseColumns } from './column-choice.js'
+import { type ColumnChoice, chooseColumns, columnsOf } from './column-choice.js'
 import { type ColumnKind, ColumnsBuilder, type Label, labelColumnOf, type Value } from './columns.js'
 import type { DatasetHubOptions } from './hub/dataset-files.js'
 import { INSPECT, type Inspect, inspectDataset } from './inspect.js'
-import { readerOf } from './readers/index.js'
-import { RowTable } from './readers/table.js'
+import { opener } from './readers/index.js'
+import { losesOrder, unknownOrder } from './readers/key-order.js'
+import { type ReadOptions, RowTable } from './readers/table.js'
 import { rowNumber, rowNumbers } from './row-numbers.js'
 import type { DatasetRow, MappedRow, Plain, RenamedRow, RestRow, SelectedRow, StoredRow } from './row-types.js'
 import { type SplitOptions, splitRows } from './split-rows.js'
@@ -15,6 +16,7 @@ import * as transforms from './transforms.js'
 
 export type { ColumnKind, Label, Value } from './columns.js'
 export type { DatasetHubOptions } from './hub/dataset-files.js'
+export type { ReadOptions } from './readers/table.js'
 export type { DatasetRow } from './row-types.js'
 export type { SplitOptions } from './split-rows.js'
 
@@ -56,14 +58,17 @@ export class Dataset<Row extends object = DatasetRow> {
 
   /**
    * From one object per row; the keys of the first give the columns and their order.
+   * @param options.columns which keys to take, in this order; needed where a key is a whole number, such as "1", since
+   *   objects have those first.
    * @throws SentenceTorchError ERR_INVALID_DATA naming row and column for other keys or values that do not fit.
    */
-  static fromRows(rows: readonly Readonly<Record<string, unknown>>[]): Dataset
-  static fromRows<Row extends object>(rows: readonly Row[]): Dataset<StoredRow<Row>>
-  static fromRows(rows: readonly object[]): Dataset {
+  static fromRows(rows: readonly Readonly<Record<string, unknown>>[], options?: ColumnChoice): Dataset
+  static fromRows<Row extends object>(rows: readonly Row[], options?: ColumnChoice): Dataset<StoredRow<Row>>
+  static fromRows(rows: readonly object[], options: ColumnChoice = {}): Dataset {
+    checkOptions('Dataset.fromRows', options, ['columns'])
     if (!Array.isArray(rows)) throw invalidArgument('rows', 'an array of objects', rows)
     let number = 0
-    const table = new RowTable(() => `row ${number}`)
+    const table = new RowTable(() => `row ${number}`, columnsOf(options))
     for (const row of rows) {
       table.add(row)
       number++
@@ -76,16 +81,21 @@ export class Dataset<Row extends object = DatasetRow> {
 
   /**
    * From one array per column, all of the same length: `{ anchor: [...], positive: [...], score: [...] }`.
+   * @param options.columns as for {@link fromRows}
    * @throws SentenceTorchError ERR_INVALID_DATA for unequal lengths or values that do not fit.
    */
-  static fromColumns(columns: Readonly<Record<string, readonly unknown[]>>): Dataset
+  static fromColumns(columns: Readonly<Record<string, readonly unknown[]>>, options?: ColumnChoice): Dataset
   static fromColumns<Row extends object>(
     columns: { readonly [Name in keyof Row]: readonly Row[Name][] },
+    options?: ColumnChoice,
   ): Dataset<StoredRow<Row>>
-  static fromColumns(columns: Readonly<Record<string, readonly unknown[]>>): Dataset {
+  static fromColumns(columns: Readonly<Record<string, readonly unknown[]>>, options: ColumnChoice = {}): Dataset {
+    checkOptions('Dataset.fromColumns', options, ['columns'])
     if (typeof columns !== 'object' || columns === null)
       throw invalidArgument('columns', 'an object of arrays', columns)
-    const names = Object.keys(columns)
+    const wanted = columnsOf(options)
+    const names = wanted ?? Object.keys(columns)
+    if (!wanted && losesOrder(names)) throw unknownOrder(names, 'as keys of the object')
     for (const name of names) {
       if (!Array.isArray(columns[name])) throw invalidArgument(`columns.${name}`, 'an array', columns[name])
     }
@@ -96,23 +106,25 @@ export class Dataset<Row extends object = DatasetRow> {
 
   /**
    * Reads `.jsonl` (one object per line), `.json` (an array of objects), `.tsv` (header, no quoting) or `.csv` (header,
-   * RFC 4180), also with `.gz` behind, or `.parquet`.
+   * RFC 4180), also with `.gz` behind, or `.parquet`. Columns of `.csv` and `.tsv` files whose fields are all numbers hold
+   * numbers, as in Python; integers beyond 2^53 are bigints. See docs/data.md.
    * @param options.columns which columns to take (a name or several), in this order; default all in the order of the file.
+   * @param options.header `false`: a `.csv` or `.tsv` file begins with a row, and `columns` names all its columns.
+   * @param options.dtype columns of a `.csv` or `.tsv` file that hold texts whatever they look like: `{ id: 'string' }`.
+   * @param options.field of a `.json` file: the key of its object whose value is the array of rows.
    * @throws SentenceTorchError ERR_NOT_FOUND, ERR_INVALID_DATA naming the line, ERR_NOT_IMPLEMENTED for other known formats.
    */
   static async fromFile<Row extends object = DatasetRow>(
     path: string | readonly string[],
-    options: { columns?: string | readonly string[] } = {},
+    options: ReadOptions = {},
   ): Promise<Dataset<Row>> {
-    checkOptions('Dataset.fromFile', options, ['columns'])
-    const wanted = options.columns === undefined ? undefined : listOfNames('columns', options.columns)
+    checkOptions('Dataset.fromFile', options, ['columns', 'header', 'dtype', 'field'])
     const paths = Array.isArray(path) ? (path as readonly string[]) : [path as string]
     if (paths.length === 0) throw invalidArgument('path', 'a file name or several', path)
     let builder: ColumnsBuilder | undefined
     const classNames = new Map<string, readonly string[]>()
     for (const file of paths) {
-      const read = readerOf(file)
-      for await (const { names, columns, classNames: found } of read(file, wanted)) {
+      for await (const { names, columns, classNames: found } of opener(file, options)()) {
         builder ??= new ColumnsBuilder(names, ` of ${file}`)
         if (names.join('\n') !== builder.names.join('\n')) throw otherColumns(names, file, builder.names, paths[0]!)
         builder.add(columns)
@@ -158,7 +170,7 @@ export class Dataset<Row extends object = DatasetRow> {
     classNames?: ClassNames,
   ): Dataset<Row> {
     const entries = names.map((name, i) => {
-      const { kind = 'texts' } = checkers[i]!
+      const { finalKind: kind } = checkers[i]!
       return [name, { values: columns[i]!, kind, classNames: classNames?.get(name) }] as const
     })
     return new Dataset<Row>(new Map(entries), length)
@@ -208,7 +220,10 @@ export class Dataset<Row extends object = DatasetRow> {
     )
   }
 
-  /** One row as an object, its keys in the order of the columns. Below 0, `index` counts from the end. */
+  /**
+   * One row as an object, its keys in the order of the columns but for keys such as "1", which objects have first. Below 0,
+   * `index` counts from the end.
+   */
   row(index: number): Plain<Row> {
     const number = rowNumber(index, this.length)
     return Object.fromEntries(
@@ -270,14 +285,16 @@ export class Dataset<Row extends object = DatasetRow> {
    * What `change` gives for every row is put over the row: keys it has take the new value, new keys become columns behind
    * the others.
    * @param options.removeColumns columns (a name or several) of this dataset that the result does not keep
+   * @param options.columns which columns the result has, in this order; needed where a new key is a whole number and not the
+   *   only new one, since objects have such keys first
    */
   async map<Changes extends object, Removed extends string = never>(
     change: (row: Plain<Row>, index: number) => Changes | Promise<Changes>,
-    options: { removeColumns?: Removed | readonly Removed[] } = {},
+    options: { removeColumns?: Removed | readonly Removed[] } & ColumnChoice = {},
   ): Promise<Dataset<MappedRow<Row, Changes, Removed>>> {
-    checkOptions('Dataset.map', options, ['removeColumns'])
+    checkOptions('Dataset.map', options, ['removeColumns', 'columns'])
     const removed = listOfNames('removeColumns', options.removeColumns ?? [])
-    const builder = await transforms.mapRows(this, change, removed)
+    const builder = await transforms.mapRows(this, change, removed, columnsOf(options))
     return Dataset.fromBuilder(builder, await transforms.keptClassNames(this, builder))
   }
 

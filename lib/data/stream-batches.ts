@@ -7,6 +7,7 @@ import { batchCount } from './samplers/sampler.js'
 import { Shortfall } from './samplers/shortfall.js'
 import type { DataStream, StreamRow } from './stream.js'
 import { Turns } from './turns.js'
+import { jsonOf } from './value-numbers.js'
 
 /** What a stream can do without knowing all its rows. */
 const modes: Partial<Record<BatchSamplerName, { shuffle: boolean; unique: boolean }>> = {
@@ -82,21 +83,21 @@ async function* checkedRows(
   const turns = new Turns()
   let checkers: ColumnChecker[] | undefined
   let number = 0
-  const check = (row: StreamRow): CheckedRow => {
+  const check = (row: StreamRow, names: readonly string[]): CheckedRow => {
     const fail = (expected: string, found: string) =>
       new SentenceTorchError('ERR_INVALID_DATA', `Expected ${expected} in row ${number} of the stream, found ${found}`)
     if (typeof row !== 'object' || row === null) throw fail('an object', describe(row))
-    const names = Object.keys(row)
     checkers ??= names.map((name) => new ColumnChecker(name, labelColumnOf(names), ' of the stream'))
-    if (names.length !== checkers.length || !checkers.every(({ name }) => Object.hasOwn(row, name))) {
-      throw fail(`the keys ${checkers.map(({ name }) => name).join(', ')}`, names.join(', ') || 'none')
+    const keys = Object.keys(row)
+    if (keys.length !== checkers.length || !checkers.every(({ name }) => Object.hasOwn(row, name))) {
+      throw fail(`the keys ${checkers.map(({ name }) => name).join(', ')}`, keys.join(', ') || 'none')
     }
     const values = checkers.map((checker) => checker.check(row[checker.name], number))
     number++
     return { values, checkers }
   }
-  for await (const piece of stream.pieces(epoch)) {
-    yield piece.map(check)
+  for await (const { names, rows } of stream.pieces(epoch)) {
+    yield rows.map((row) => check(row, names))
     await turns.give()
   }
   ended(number)
@@ -184,7 +185,7 @@ async function* uniqueBatches(
 
 function textsOf({ values, checkers }: CheckedRow): string[] {
   return values.flatMap((value, i) =>
-    checkers[i]!.kind === 'label' ? [] : [typeof value === 'string' ? value : JSON.stringify(value)],
+    checkers[i]!.kind === 'label' ? [] : [typeof value === 'string' ? value : jsonOf(value)],
   )
 }
 
@@ -192,7 +193,7 @@ function toDataset(rows: readonly CheckedRow[]): Dataset {
   const { checkers } = rows[0]!
   return Dataset.fromChecked(
     new Map(
-      checkers.map(({ name, kind = 'texts' }, i) => [name, { values: rows.map(({ values }) => values[i]!), kind }]),
+      checkers.map(({ name, finalKind: kind }, i) => [name, { values: rows.map(({ values }) => values[i]!), kind }]),
     ),
   )
 }

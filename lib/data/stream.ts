@@ -1,9 +1,12 @@
 import type { InspectOptionsStylized } from 'node:util'
 import { invalidArgument } from '../errors.js'
-import { checkInteger, checkOptions, listOfNames } from '../options.js'
+import { checkInteger, checkOptions } from '../options.js'
+import { type ColumnChoice, columnsOf } from './column-choice.js'
 import { Dataset } from './dataset.js'
 import { INSPECT, inspectStream } from './inspect.js'
-import { readerOf } from './readers/index.js'
+import { opener } from './readers/index.js'
+import { losesOrder, unknownOrder } from './readers/key-order.js'
+import type { ReadOptions } from './readers/table.js'
 
 /** One row of a stream: texts and labels by column name. */
 export type StreamRow = Readonly<Record<string, unknown>>
@@ -16,8 +19,15 @@ export interface DataStreamOptions {
 }
 
 type Rows = AsyncIterable<StreamRow> | Iterable<StreamRow>
+
+/** Some rows, and their columns in order, which the keys of an object cannot always tell. */
+export interface StreamPiece {
+  names: readonly string[]
+  rows: readonly StreamRow[]
+}
+
 /** Rows in pieces: a promise for each row would take longer than reading it. */
-type Source = (epoch: number) => AsyncIterable<readonly StreamRow[]>
+type Source = (epoch: number) => AsyncIterable<StreamPiece>
 
 /** Rows of a source without pieces of its own that are taken together. */
 const PIECE_ROWS = 256
@@ -44,35 +54,37 @@ export class DataStream {
   /**
    * A stream of what `open` gives. It is called once an epoch, and again when a run is resumed, and must give the same rows
    * in the same order each time it is called for the same epoch (from 0).
+   * @param options.columns which keys of the rows to take, in this order; needed where a key is a whole number, such as "1",
+   *   since objects have those first. Default: the keys of the first row
    */
   static from(
     open: (epoch: number) => AsyncIterable<StreamRow> | Iterable<StreamRow>,
-    options: DataStreamOptions = {},
+    options: DataStreamOptions & ColumnChoice = {},
   ): DataStream {
     if (typeof open !== 'function') throw invalidArgument('open', 'a function that gives an (async) iterable', open)
-    checkOptions('DataStream.from', options, ['length', 'shuffleBuffer'])
-    return new DataStream((epoch) => inPieces(open(epoch)), options)
+    checkOptions('DataStream.from', options, ['length', 'shuffleBuffer', 'columns'])
+    const columns = columnsOf(options)
+    return new DataStream((epoch) => inPieces(open(epoch), columns), options)
   }
 
   /**
    * A stream of the rows of a file, or of several one after the other, in any format of `Dataset.fromFile`; for files that
    * are larger than memory.
-   * @param options.columns which columns to take (a name or several), in this order; default all
+   * @param options.columns as for `Dataset.fromFile`, like `header`, `dtype` and `field`
    */
-  static fromFile(
-    path: string | readonly string[],
-    options: DataStreamOptions & { columns?: string | readonly string[] } = {},
-  ): DataStream {
-    checkOptions('DataStream.fromFile', options, ['length', 'shuffleBuffer', 'columns'])
+  static fromFile(path: string | readonly string[], options: DataStreamOptions & ReadOptions = {}): DataStream {
+    const { length, shuffleBuffer, ...readOptions } = options
+    const known = ['length', 'shuffleBuffer', 'columns', 'header', 'dtype', 'field']
+    checkOptions('DataStream.fromFile', options, known)
     const paths = typeof path === 'string' ? [path] : path
     if (!Array.isArray(paths) || paths.length === 0) throw invalidArgument('path', 'a file name or several', path)
-    const wanted = options.columns === undefined ? undefined : listOfNames('columns', options.columns)
-    const readers = paths.map((file) => [file, readerOf(file)] as const)
+    const files = paths.map((file) => opener(file, readOptions))
     return new DataStream(async function* () {
-      for (const [file, read] of readers) {
-        for await (const { names, columns } of read(file, wanted)) {
+      for (const open of files) {
+        for await (const { names, columns } of open()) {
           const [first = []] = columns
-          yield first.map((_, row) => Object.fromEntries(names.map((name, i) => [name, columns[i]![row]])))
+          const rows = first.map((_, row) => Object.fromEntries(names.map((name, i) => [name, columns[i]![row]])))
+          yield { names, rows }
         }
       }
     }, options)
@@ -80,7 +92,7 @@ export class DataStream {
 
   /** The rows from the beginning, in the order of the source. */
   async *rows(epoch = 0): AsyncGenerator<StreamRow, void, undefined> {
-    for await (const piece of this.#open(epoch)) yield* piece
+    for await (const { rows } of this.#open(epoch)) yield* rows
   }
 
   /** The rows of the first epoch: `for await (const row of stream)`. */
@@ -93,21 +105,33 @@ export class DataStream {
     checkInteger('count', count ?? null, 0)
     const first: StreamRow[] = []
     if (count === 0) return Dataset.fromRows(first)
-    for await (const row of this.rows()) if (first.push(row) === count) break
-    return Dataset.fromRows(first)
+    let columns: readonly string[] = []
+    reading: for await (const { names, rows } of this.#open(0)) {
+      if (first.length === 0) columns = names
+      for (const row of rows) if (first.push(row) === count) break reading
+    }
+    return Dataset.fromRows(first, losesOrder(columns) ? { columns } : {})
   }
 
   /** The rows, some at a time. */
-  pieces(epoch: number): AsyncIterable<readonly StreamRow[]> {
+  pieces(epoch: number): AsyncIterable<StreamPiece> {
     return this.#open(epoch)
   }
 
-  /** The stream of what `change` makes of each row. */
-  map(change: (row: StreamRow) => StreamRow | Promise<StreamRow>): DataStream {
+  /**
+   * The stream of what `change` makes of each row.
+   * @param options.columns which keys of the new rows to take, in this order. Default: all, as they come; where a key is a
+   *   whole number, columns keep the places that they had, and a new one comes behind them
+   */
+  map(change: (row: StreamRow) => StreamRow | Promise<StreamRow>, options: ColumnChoice = {}): DataStream {
     if (typeof change !== 'function') throw invalidArgument('change', 'a function of a row', change)
+    checkOptions('DataStream.map', options, ['columns'])
+    const columns = columnsOf(options)
     const open = this.#open
     return new DataStream(async function* (epoch) {
-      for await (const piece of open(epoch)) yield await Promise.all(piece.map((row) => change(row)))
+      for await (const { names, rows } of open(epoch)) {
+        yield inOrder(await Promise.all(rows.map((row) => change(row))), columns, names)
+      }
     }, this.#options())
   }
 
@@ -117,9 +141,9 @@ export class DataStream {
     const open = this.#open
     return new DataStream(
       async function* (epoch) {
-        for await (const piece of open(epoch)) {
-          const kept = await Promise.all(piece.map((row) => keep(row)))
-          yield piece.filter((_, i) => kept[i])
+        for await (const { names, rows } of open(epoch)) {
+          const kept = await Promise.all(rows.map((row) => keep(row)))
+          yield { names, rows: rows.filter((_, i) => kept[i]) }
         }
       },
       { shuffleBuffer: this.shuffleBuffer },
@@ -136,18 +160,44 @@ export class DataStream {
   }
 }
 
-async function* inPieces(rows: Rows): AsyncGenerator<readonly StreamRow[], void, undefined> {
+async function* inPieces(rows: Rows, columns?: readonly string[]): AsyncGenerator<StreamPiece, void, undefined> {
   if (Symbol.asyncIterator in rows) {
     // What waits for something may wait for long: every row goes on at once.
-    for await (const row of rows) yield [row]
+    for await (const row of rows) yield inOrder([row], columns)
     return
   }
   let piece: StreamRow[] = []
   for (const row of rows) {
     piece.push(row)
     if (piece.length < PIECE_ROWS) continue
-    yield piece
+    yield inOrder(piece, columns)
     piece = []
   }
-  yield piece
+  yield inOrder(piece, columns)
+}
+
+/**
+ * Rows with the order of their columns.
+ * @param columns which to take, in this order; default all
+ * @param before the columns that the rows had before they were changed
+ * @throws ERR_INVALID_DATA when the rows cannot tell the order
+ */
+function inOrder(
+  rows: readonly StreamRow[],
+  columns: readonly string[] | undefined,
+  before: readonly string[] = [],
+): StreamPiece {
+  const [first] = rows
+  // What is no object is refused where the rows are checked.
+  if (typeof first !== 'object' || first === null) return { names: columns ?? [], rows }
+  if (columns !== undefined) {
+    const pick = (row: StreamRow) =>
+      Object.fromEntries(columns.flatMap((name) => (name in row ? [[name, row[name]]] : [])))
+    return { names: columns, rows: rows.map((row) => (typeof row === 'object' && row !== null ? pick(row) : row)) }
+  }
+  const names = Object.keys(first)
+  if (!losesOrder(names)) return { names, rows }
+  const added = names.filter((name) => !before.includes(name))
+  if (losesOrder(added)) throw unknownOrder(added, before.length > 0 ? 'as new columns of the stream' : 'in the stream')
+  return { names: [...before.filter((name) => names.includes(name)), ...added], rows }
 }

@@ -5,6 +5,7 @@ import { addClassNames, type ClassNames } from './class-names.js'
 import { type ColumnKind, ColumnsBuilder, type Value } from './columns.js'
 import type { Column, Dataset, TransformedRow } from './dataset.js'
 import { Random } from './random.js'
+import { losesOrder, unknownOrder } from './readers/key-order.js'
 import type { Plain } from './row-types.js'
 import { shuffledRows } from './samplers/sampler.js'
 import { inTurns, Turns } from './turns.js'
@@ -49,6 +50,7 @@ export async function mapRows<Row extends object>(
   dataset: Dataset<Row>,
   change: (row: Plain<Row>, index: number) => object | Promise<object>,
   removed: readonly string[],
+  columns?: readonly string[],
 ): Promise<ColumnsBuilder> {
   if (typeof change !== 'function') throw invalidArgument('change', 'a function of a row', change)
   for (const name of removed) dataset.columnKind(name)
@@ -56,30 +58,34 @@ export async function mapRows<Row extends object>(
   const kept = dataset.columnNames.filter((name) => !removed.includes(name))
   let builder: ColumnsBuilder | undefined
   for (let row = 0; row < dataset.length; row++) {
-    let changed = change(dataset.row(row), row)
-    if (changed instanceof Promise) changed = await changed
+    let given = change(dataset.row(row), row)
+    if (given instanceof Promise) given = await given
+    const changed = given as TransformedRow
     if (typeof changed !== 'object' || changed === null) {
       throw new SentenceTorchError(
         'ERR_INVALID_DATA',
         `Expected an object of what the function returns for row ${row}, found ${describe(changed)}`,
       )
     }
-    const values: TransformedRow = {
-      ...Object.fromEntries(kept.map((name) => [name, dataset.column(name)[row]])),
-      ...changed,
+    const added = Object.keys(changed).filter((name) => !kept.includes(name))
+    if (builder === undefined) {
+      // What was there keeps its place: no object tells it.
+      if (!columns && losesOrder(added)) throw unknownOrder(added, 'as new columns in what the function returns')
+      builder = new ColumnsBuilder(columns ?? [...kept, ...added], ' of the mapped dataset')
     }
-    const names = Object.keys(values)
-    builder ??= new ColumnsBuilder(names, ' of the mapped dataset')
-    if (names.length !== builder.names.length || !builder.names.every((name) => Object.hasOwn(values, name))) {
+    const { names } = builder
+    const has = (name: string) => Object.hasOwn(changed, name) || kept.includes(name)
+    if (!names.every(has) || (!columns && names.length !== kept.length + added.length)) {
       throw new SentenceTorchError(
         'ERR_INVALID_DATA',
-        `Expected the keys ${builder.names.join(', ')} after the function, as in row 0, found ${names.join(', ')} in row ${row}`,
+        `Expected the keys ${names.join(', ')} after the function${columns ? '' : ', as in row 0'}, found ` +
+          `${[...kept, ...added].join(', ')} in row ${row}`,
       )
     }
-    builder.add(builder.names.map((name) => [values[name]]))
+    builder.add(names.map((name) => [Object.hasOwn(changed, name) ? changed[name] : dataset.column(name)[row]]))
     if (turns.isOver) await turns.give()
   }
-  return builder ?? new ColumnsBuilder(kept, '')
+  return builder ?? new ColumnsBuilder(columns ?? kept, '')
 }
 
 /** The class names of the columns that `mapRows` left as they were: other numbers may mean other classes. */

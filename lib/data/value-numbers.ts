@@ -46,5 +46,15 @@ export function* numberValues(
 }
 
 function keyOf(value: unknown): string {
-  return typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? 'undefined')
+  return typeof value === 'number' || typeof value === 'bigint' ? String(value) : jsonOf(value)
+}
+
+/** A text that equal values share. */
+export function jsonOf(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? 'undefined'
+  } catch {
+    // JSON has no bigints.
+    return JSON.stringify(value, (_, entry) => (typeof entry === 'bigint' ? { bigint: String(entry) } : entry))
+  }
 }

@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readJsonl } from '../data/readers/jsonl.js'
 import { readLines, withoutReturn } from '../data/readers/lines.js'
+import { parseNumber } from '../data/readers/numbers.js'
 import { describe, invalidArgument, SentenceTorchError } from '../errors.js'
 import { checkOptions, checkType } from '../options.js'
 
@@ -22,7 +23,7 @@ export interface LoadBeirOptions {
 
 /**
  * Reads a retrieval set in the BEIR layout: `corpus.jsonl` (`_id`, `text`, perhaps `title`), `queries.jsonl` (`_id`, `text`)
- * and `qrels/{split}.tsv` (a header, then query-id, corpus-id, score). Empty texts are left out; so are judgements with a
+ * and `qrels/{split}.tsv` (a header, if any, then query-id, corpus-id, score). Empty texts are left out; so are judgements with a
  * score of 0 or less, which mean "not relevant".
  *
  * @throws ERR_NOT_FOUND, ERR_INVALID_DATA (naming the file and the line), ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION
@@ -40,7 +41,7 @@ export async function loadBeir(folder: string, options: LoadBeirOptions = {}): P
 
 async function readTexts(path: string, withTitle: boolean): Promise<Map<string, string>> {
   const out = new Map<string, string>()
-  for await (const { columns } of readJsonl(path, ['_id', 'text', ...(withTitle ? ['title'] : [])])) {
+  for await (const { columns } of readJsonl(path, { columns: ['_id', 'text', ...(withTitle ? ['title'] : [])] })) {
     const [ids = [], texts = [], titles] = columns
     for (const [i, id] of ids.entries()) {
       const [text, title = ''] = [texts[i], titles?.[i]]
@@ -73,9 +74,11 @@ async function readQrels(path: string): Promise<Map<string, Set<string>>> {
     for (const line of lines) {
       const fields = withoutReturn(line).split('\t')
       number++
-      if (number === 1 || line.trim() === '') continue
-      const score = Number(fields[2])
-      if (fields.length !== 3 || fields[2] === '' || Number.isNaN(score)) {
+      if (line.trim() === '') continue
+      const score = parseNumber(fields[2] ?? '')
+      // A file without a header begins with a judgement.
+      if (number === 1 && score === undefined) continue
+      if (fields.length !== 3 || score === undefined) {
         throw badData(path, `query-id, corpus-id and a score in line ${number}`, JSON.stringify(line.slice(0, 60)))
       }
       if (score <= 0) continue

@@ -58,8 +58,9 @@ function load(): NativeAddon {
 function threadCount(): number {
   const text = process.env.SENTENCE_TORCH_THREADS
   if (!text) return threads()
-  const count = Number(text)
-  if (!Number.isInteger(count) || count < 1) throw invalidArgument('SENTENCE_TORCH_THREADS', 'a whole number ≥ 1', text)
+  // Number('0x10') is 16, too.
+  const count = /^\s*\d+\s*$/.test(text) ? Number(text) : 0
+  if (count < 1) throw invalidArgument('SENTENCE_TORCH_THREADS', 'a whole number ≥ 1', text)
   return count
 }
 

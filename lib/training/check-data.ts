@@ -1,4 +1,5 @@
 import type { Dataset } from '../data/dataset.js'
+import { labelNames } from '../data/readers/table.js'
 import { describe, SentenceTorchError } from '../errors.js'
 import type { Loss } from '../losses/loss.js'
 
@@ -14,6 +15,7 @@ export function checkData(dataset: Dataset, loss: Loss, which: string): string |
   const { minColumns, maxColumns, labels } = loss.requirements
   const texts = dataset.textColumns
   if (dataset.length === 0) throw invalidData(`Expected at least one row in ${which}, found none`)
+  checkInputs(dataset, which)
   if (texts.length < minColumns || texts.length > maxColumns) {
     const expected =
       minColumns === maxColumns
@@ -26,7 +28,7 @@ export function checkData(dataset: Dataset, loss: Loss, which: string): string |
         (dataset.labelColumn === undefined ? '' : ` and the label column ${dataset.labelColumn}`),
     )
   }
-  // Throws for columns that hold something else, which could be no input.
+  // Throws for columns of lists, which are no input here.
   for (const name of texts) dataset.texts(name)
   if (labels === 'none') {
     return dataset.labelColumn === undefined
@@ -44,6 +46,29 @@ export function checkData(dataset: Dataset, loss: Loss, which: string): string |
   }
   checkLabels(dataset, loss, which)
   return undefined
+}
+
+/**
+ * Refuses columns that hold neither texts nor lists of texts: numbers (an index that pandas wrote, say), structures.
+ *
+ * @param which `trainDataset` or `evalDataset`, for the message
+ * @throws ERR_INVALID_DATA naming the column and what to do
+ */
+export function checkInputs(dataset: Dataset, which: string): void {
+  const name = dataset.textColumns.find((name) => dataset.columnKind(name) === 'other')
+  if (name === undefined) return
+  const quoted = name.includes("'") ? JSON.stringify(name) : `'${name}'`
+  const label = labelNames.find((label) => label === name.trim().toLowerCase())
+  const remedy =
+    label !== undefined && dataset.labelColumn === undefined
+      ? `if it is the label column, renameColumns({ ${quoted}: '${label}' })`
+      : `removeColumns([${quoted}]) leaves it out` +
+        (dataset.labelColumn === undefined ? '' : ` (labels are taken from ${JSON.stringify(dataset.labelColumn)})`)
+  const row = dataset.column(name).findIndex((value) => value !== null)
+  throw invalidData(
+    `Expected texts in column "${name}" of ${which}, found ${describe(dataset.column(name)[Math.max(row, 0)])} in row ` +
+      `${Math.max(row, 0)}: every column but the labels is an input; ${remedy}`,
+  )
 }
 
 function checkLabels(dataset: Dataset, loss: Loss, which: string): void {

@@ -1,7 +1,7 @@
 import type { Dataset } from '../data/dataset.js'
 import { describe, SentenceTorchError } from '../errors.js'
 import type { CrossEncoderLoss } from '../losses/cross-encoder/loss.js'
-import { checkData } from './check-data.js'
+import { checkData, checkInputs } from './check-data.js'
 
 /**
  * Checks that a dataset is what a loss of cross-encoders takes, over all rows.
@@ -33,6 +33,7 @@ export function checkPairData(
 function checkLists(dataset: Dataset, loss: CrossEncoderLoss, which: string): void {
   const [query, documents, ...more] = dataset.textColumns
   if (dataset.length === 0) throw invalidData(`Expected at least one row in ${which}, found none`)
+  checkInputs(dataset, which)
   const label = dataset.labelColumn
   if (query === undefined || documents === undefined || more.length > 0 || label === undefined) {
     const found = `${dataset.textColumns.join(', ') || 'none'}${label === undefined ? '' : ` and the labels ${label}`}`

@@ -1,3 +1,4 @@
+import { parseNumber } from '../data/readers/numbers.js'
 import { invalidArgument, SentenceTorchError } from '../errors.js'
 import type { OptimizerSpec } from '../native/types.js'
 import { checkOneOf, checkOptions, checkPositive, isPlainObject } from '../options.js'
@@ -49,10 +50,11 @@ function parseOptimArgs(given: TrainingArguments['optimArgs']): Record<string, n
   return Object.fromEntries(
     pairs.map((pair) => {
       const [key = '', value = ''] = pair.split('=')
-      if (key === '' || value === '' || Number.isNaN(Number(value))) {
+      const number = parseNumber(value)
+      if (key === '' || number === undefined) {
         throw new SentenceTorchError('ERR_INVALID_ARGUMENT', `Expected key=number in optimArgs, found ${pair}`)
       }
-      return [key, Number(value)]
+      return [key, Number(number)]
     }),
   )
 }

@@ -19,6 +19,7 @@ import { ComputedStep } from './computed-loss.js'
 import { type EvaluationData, evaluateAndTell } from './evaluation-record.js'
 import type { Gate } from './gate.js'
 import { HealthMonitor } from './health/monitor.js'
+import { emitProcessWarning } from './health/warning.js'
 import type { LossSet } from './loss-set.js'
 import { loadInitialParameters, loadLossTensors, readLossTensors } from './loss-tensors.js'
 import { chooseMiniBatches, freeMemory } from './mini-batch.js'
@@ -55,10 +56,13 @@ export class TrainerSession<M extends TrainableModel, L extends BaseLoss> {
   readonly #parts: SessionParts<M, L>
   readonly #computed: readonly (ComputedStep | undefined)[]
   readonly #makers: BatchMaking[] = []
+  readonly #health: HealthMonitor
+  #run: TrainingRun | undefined
 
   constructor(parts: SessionParts<M, L>) {
     this.#parts = parts
     const { native, model, losses } = parts
+    this.#health = new HealthMonitor(this.#facts())
     this.#computed = losses.all.map(({ name, loss }) => {
       const prefix = name === '' ? 'loss.' : `loss.${name}.`
       return loss.computed && new ComputedStep(native, model.encoder, loss.computed, prefix)
@@ -99,9 +103,10 @@ export class TrainerSession<M extends TrainableModel, L extends BaseLoss> {
       signal,
       say,
       timings,
-      health: new HealthMonitor(this.#facts()),
+      health: this.#health,
       gate,
     })
+    this.#run = run
     const parameters = trainedParameters(trained.filter(({ name }) => groups?.groups[name] !== -1))
     say(runningTraining({ args, examples: rowsOf(this.#parts.trainDataset), parameters, ...run.plan }))
     if (checkpoint === undefined) {
@@ -200,6 +205,7 @@ export class TrainerSession<M extends TrainableModel, L extends BaseLoss> {
   #source(source: DataSource, batchSize: number, which: 'trainDataset' | 'evalDataset', keepAll = false): BatchSource {
     const { args, model, losses, names, kind, signal, timings } = this.#parts
     const makers = new Map<string, BatchMaking>()
+    const streams = new Set<string>()
     const makerOf = (dataset: string) => {
       let maker = makers.get(dataset)
       if (maker === undefined) {
@@ -224,6 +230,14 @@ export class TrainerSession<M extends TrainableModel, L extends BaseLoss> {
         if (streamed) {
           names.learn(which, name, dataset)
           kind.checkData(dataset, losses.of(name), name === '' ? which : `${which}.${name}`)
+          if (!streams.has(name)) {
+            streams.add(name)
+            for (const warning of this.#health.lookAtColumns(which, name, dataset)) {
+              // An evaluation beside training has no run, whose callbacks would hear of it.
+              if (this.#run === undefined) emitProcessWarning(warning)
+              else await this.#run.warn(warning)
+            }
+          }
         }
         const numbers = streamed ? rows.map((row) => position.index * batchSize + row) : undefined
         return {

@@ -37,7 +37,7 @@ async function train({ args, steps = 4, ...given }: Given) {
     loss: mnr(),
     progress: false,
     ...given,
-    callbacks: [{ onLog: (record) => void records.push(record) }],
+    callbacks: [{ onLog: (record) => void records.push(record) }, ...(given.callbacks ?? [])],
     args: {
       ...{ maxSteps: steps, learningRate: 1e-2, lrSchedulerType: 'constant', loggingSteps: 1, saveStrategy: 'no' },
       ...args,
@@ -159,6 +159,30 @@ test('a stream without a length needs maxSteps; its rows are checked as they com
   t.is((await train({ trainDataset: good, steps: 7 })).result.globalStep, 7)
   const one = stream(anchor.map((text) => ({ a: text })))
   await t.throwsAsync(train({ trainDataset: one }), { code: 'ERR_INVALID_DATA', message: /at least 2 text columns/ })
+})
+
+test('columns are looked at before the first step, those of streams with their first batch, once', async (t) => {
+  const heard: string[] = []
+  const onWarning = ({ code, message }: { code: string; message: string }) => void heard.push(`${code} ${message}`)
+  const ids = positive.map((_, i) => `${i}`)
+  const rows = anchor.map((text, i) => ({ text, doc_id: ids[i]! }))
+  const stream = DataStream.from(() => rows, { length: 24 })
+  await train({
+    trainDataset: { one: Dataset.fromColumns({ positive, anchor }), two: stream },
+    evalDataset: { two: stream, three: DataStream.from(() => rows, { length: 24, columns: ['doc_id', 'text'] }) },
+    args: { maxSteps: -1, numTrainEpochs: 2, evalStrategy: 'epoch' },
+    callbacks: [{ onWarning }],
+  })
+  const found = heard.filter((text) => /WARN_(COLUMN|ID)/.test(text)).map((text) => text.slice(0, 80))
+  t.is(found.length, 5, heard.join('\n'))
+  t.regex(found[0]!, /^WARN_COLUMN_ORDER The columns of trainDataset\.one are positive/)
+  for (const which of ['trainDataset.two', 'evalDataset.two', 'evalDataset.three']) {
+    t.true(
+      heard.some((text) => text.startsWith(`WARN_ID_COLUMN Column "doc_id" of ${which} `)),
+      which,
+    )
+  }
+  t.true(heard.some((text) => text.startsWith('WARN_COLUMN_ORDER The columns of evalDataset.three are doc_id, text')))
 })
 
 test('prompts change what is trained', async (t) => {

@@ -84,7 +84,11 @@ const refused: [string, () => Dataset, object][] = [
     () => Dataset.fromRows([{ a: 'x' }, { a: 3 }]),
     { ...data, message: /"a", row 1, found 3/ },
   ],
-  ['a text that is missing', () => Dataset.fromRows([{ a: null }]), { ...data, message: /"a", row 0, found null/ }],
+  [
+    'a text that is missing',
+    () => Dataset.fromRows([{ a: null }, { a: 'x' }]),
+    { ...data, message: /"a", row 0, found null/ },
+  ],
   ['other keys', () => Dataset.fromRows([{ a: 'x' }, { b: 'y' }]), { ...data, message: /keys a in row 1, found b/ }],
   [
     'a key too many',

@@ -66,6 +66,16 @@ test('other columns, other directions', async (t) => {
   })
 })
 
+test('the order of the columns does not depend on what they are called', async (t) => {
+  const data = Dataset.fromColumns({ 1: ['q0', 'q90'], 0: ['d5', 'd80'] }, { columns: ['1', '0'] })
+  const options = { corpus, verbose: false, numNegatives: 2 } as const
+  const { names } = await mineNegativesWith(fakeAddon, data, new Circle() as unknown as Model, {
+    ...options,
+    outputFormat: 'n-tuple',
+  })
+  t.deepEqual(names, ['1', '0', 'negative_1', 'negative_2'])
+})
+
 test('every format is a dataset', async (t) => {
   const dataset = async (options: MineHardNegativesOptions) =>
     Dataset.fromColumns(await mine({ numNegatives: 1, ...options }))

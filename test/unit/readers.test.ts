@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -30,7 +30,7 @@ test('JSONL: columns in the order of the first row, blank lines skipped, with or
       { b: '2', a: '\ufeff', score: -1000 },
     ])
   }
-  t.is((await read('jsonl', '')).length, 0)
+  t.is((await Dataset.fromFile(file('jsonl', ''), { columns: ['a'] })).length, 0)
 })
 
 test('TSV: no quoting, spaces kept, labels are numbers', async (t) => {
@@ -58,10 +58,12 @@ test('CSV: quotes, commas, newlines and doubled quotes inside quotes', async (t)
     [{ ...expected[0], a: 'x, "y"\r\nz' }, expected[1]!],
     'a line break inside quotes is content',
   )
-  t.deepEqual(rowsOf(await read('csv', 'a\n\nx\n""\n')), [{ a: '' }, { a: 'x' }, { a: '' }])
+  t.deepEqual(rowsOf(await read('csv', 'a\n\nx\n""\n')), [{ a: 'x' }, { a: '' }], 'a blank line is no row')
 })
 
 const cells = fc.array(fc.array(fc.string({ unit: 'binary' }), { minLength: 2, maxLength: 2 }), { maxLength: 8 })
+/** Texts, even if all of a column look like numbers. */
+const dtype = { a: 'string', b: 'string' } as const
 const wellFormed = (text: string) => Buffer.from(text).toString()
 
 test('CSV: every text survives quoting', async (t) => {
@@ -69,7 +71,8 @@ test('CSV: every text survives quoting', async (t) => {
   await fc.assert(
     fc.asyncProperty(cells, async (rows) => {
       const expected = rows.map(([a, b]) => ({ a: wellFormed(a!), b: wellFormed(b!) }))
-      const dataset = await read('csv', ['a,b', ...expected.map(({ a, b }) => `${quote(a)},${quote(b)}`)].join('\n'))
+      const lines = ['a,b', ...expected.map(({ a, b }) => `${quote(a)},${quote(b)}`)]
+      const dataset = await Dataset.fromFile(file('csv', lines.join('\n')), { dtype })
       t.deepEqual(rowsOf(dataset), expected)
     }),
     { numRuns: 60 },
@@ -80,13 +83,12 @@ test('JSONL and TSV: every text survives', async (t) => {
   await fc.assert(
     fc.asyncProperty(cells, async (rows) => {
       const texts = rows.map(([a, b]) => ({ a: wellFormed(a!), b: wellFormed(b!) }))
-      const lines = await read('jsonl', texts.map((row) => `${JSON.stringify(row)}\n`).join(''))
+      const content = texts.map((row) => `${JSON.stringify(row)}\n`).join('')
+      const lines = await Dataset.fromFile(file('jsonl', content), { columns: ['a', 'b'] })
       t.deepEqual(rowsOf(lines), texts)
       const plain = texts.map(({ a, b }) => ({ a: a.replace(/[\t\n\r]/g, ' '), b: b.replace(/[\t\n\r]/g, ' ') }))
-      const tsv = await read(
-        'tsv',
-        ['a\tb', ...plain.map(({ a, b }) => `${a}\t${b}`)].map((line) => `${line}\n`).join(''),
-      )
+      const table = ['a\tb', ...plain.map(({ a, b }) => `${a}\t${b}`)].map((line) => `${line}\n`).join('')
+      const tsv = await Dataset.fromFile(file('tsv', table), { dtype })
       t.deepEqual(rowsOf(tsv), plain)
     }),
     { numRuns: 60 },
@@ -136,7 +138,8 @@ test('JSON: an array of objects, cut anywhere', async (t) => {
   ]
   const dataset = await read('json', JSON.stringify(rows, undefined, 2))
   t.deepEqual(rowsOf(dataset), [rows[0], { ...rows[1], label: Number.NaN }] as never)
-  t.is((await read('json', '\ufeff [ ] \n')).length, 0)
+  const empty = file('json', '\ufeff [ ] \n')
+  t.is((await Dataset.fromFile(empty, { columns: ['a'] })).length, 0)
   const many = Array.from({ length: 20_000 }, (_, i) => ({ text: `é${i}"]`, label: i }))
   const bytes = gzipSync(JSON.stringify(many))
   t.deepEqual(rowsOf(await read('json.gz', bytes)), many)
@@ -144,7 +147,9 @@ test('JSON: an array of objects, cut anywhere', async (t) => {
 
 test('JSON: malformed arrays are refused with the element', async (t) => {
   const cases: [string, RegExp][] = [
-    ['{"a":"x"}\n', /"\[", at the beginning.*use \.jsonl/],
+    ['{"a":"x"}\n', /"\[", at the beginning.*the keys a; .*ends in \.jsonl/],
+    ['{"version":"[","data":[{"a":"x"}]}', /the keys version, data; \{ field: "data" \} reads/],
+    ['"x"', /"\[", at the beginning in .*found "\\"x\\""/],
     ['[{"a":"x"}', /ends with "\]"/],
     ['[{"a":"x"}] x', /nothing behind the array/],
     ['[{"a":"x"},]', /JSON in element 1/],
@@ -152,7 +157,9 @@ test('JSON: malformed arrays are refused with the element', async (t) => {
     ['[{"a":"x"} {"a":"y"}]', /JSON in element 0/],
     ['[{"a":"x"},{"b":"y"}]', /keys a in element 1 of .*, found b/],
     ['[3]', /an object in element 0/],
-    ['', /ends with/],
+    ['', /found an empty file/],
+    ['[]', /at least one row in .*found none/],
+    ['[{}]', /at least one row in .*only objects without keys/],
   ]
   for (const [content, message] of cases) {
     await t.throwsAsync(read('json', content), { code: 'ERR_INVALID_DATA', message }, content)
@@ -169,8 +176,8 @@ test('labels that are absent in a file', async (t) => {
 test('several files are read one after the other', async (t) => {
   const [first, second, other] = [file('tsv', 'a\tb\n1\t2\n'), file('csv', 'a,b\n3,4\n'), file('tsv', 'b\ta\n3\t4\n')]
   t.deepEqual(rowsOf(await Dataset.fromFile([first, second])), [
-    { a: '1', b: '2' },
-    { a: '3', b: '4' },
+    { a: 1, b: 2 },
+    { a: 3, b: 4 },
   ])
   t.is((await Dataset.fromFile([first, other], { columns: ['b'] })).length, 2)
   await t.throwsAsync(Dataset.fromFile([first, other]), {
@@ -188,7 +195,32 @@ const refused: [string, string, string | Uint8Array, RegExp][] = [
   ['bytes that are not UTF-8', 'jsonl', Buffer.from([0x7b, 0x7d, 0x0a, 0x22, 0xc3, 0x28, 0x22]), /UTF-8 in line 2/],
   ['a surrogate in UTF-8', 'tsv', Buffer.from([0x61, 0x0a, 0xed, 0xa0, 0x80, 0x0a]), /UTF-8 in line 2/],
   ['a field too few', 'tsv', 'a\tb\nx\ty\nx\n', /2 fields \(a, b\) in line 3 of .*, found 1/],
-  ['a blank line', 'tsv', 'a\tb\n\n', /line 2 of .*found 1/],
+  ['a field too few behind blank lines', 'tsv', '\na\tb\n\nx\n', /line 4 of .*found 1/],
+  ['a field too few behind a CR', 'csv', 'a,b\rx,y\r\rx\r', /line 4 of .*found 1/],
+  ['an empty file of lines', 'jsonl', '', /at least one row/],
+  ['a large integer as label', 'csv', 'a,label\nx,9007199254740993\n', /at most 2\^53 in column "label" in line 2 of/],
+  [
+    'a large integer as label in JSON',
+    'jsonl',
+    '{"label":9007199254740993}\n',
+    /2\^53.*"label", row 0.*9007199254740993/,
+  ],
+  ['a hexadecimal label', 'tsv', 'a\tlabel\nx\t0x10\n', /number in column "label" in line 2 of .*"0x10"/],
+  ['a label that is infinite', 'csv', 'a,score\nx,inf\n', /finite number .*in line 2/],
+  [
+    'gzip under another name',
+    'csv',
+    gzipSync('a,b\nx,y\n'),
+    /UTF-8 in line 1 of .*gzip data: its name must end in \.gz/,
+  ],
+  [
+    'lists without end',
+    'jsonl',
+    `{"a":${'['.repeat(5e5)}${']'.repeat(5e5)}}`,
+    /less deep lists and objects in "a" in line 1/,
+  ],
+  ['UTF-16', 'csv', Buffer.from('\ufeffa,b\n', 'utf16le'), /line 1 of .*UTF-16: save it as UTF-8/],
+  ['bytes that are not UTF-8 behind CRs', 'csv', Buffer.from([0x61, 0x0d, 0x62, 0x0d, 0xff]), /UTF-8 in line 3/],
   ['a label that is no number', 'tsv', 'a\tscore\nx\t1\ny\tgood\n', /number in column "score" in line 3 of .*"good"/],
   ['a column twice', 'tsv', 'a\ta\nx\ty\n', /"a" of .* comes twice/],
   ['a reserved column', 'csv', 'return_loss\nx\n', /reserved/],
@@ -222,7 +254,12 @@ test('files that cannot be read say why', async (t) => {
     code: 'ERR_INVALID_FILE',
     message: /gzip/,
   })
-  await t.throwsAsync(read('jsonl.gz', 'no gzip'), { code: 'ERR_INVALID_FILE', message: /gzip/ })
+  await t.throwsAsync(read('jsonl.gz', 'no gzip'), { code: 'ERR_INVALID_FILE', message: /gzip.*not compressed/ })
+  for (const name of ['folder', 'folder.csv', 'folder.parquet', 'folder.json.gz']) {
+    const path = join(folder, name)
+    mkdirSync(path)
+    await t.throwsAsync(Dataset.fromFile(path), { code: 'ERR_INVALID_ARGUMENT', message: /found the folder .*folder/ })
+  }
 })
 
 /** Rows as ../shared/data/README.md counts them. */

@@ -44,6 +44,6 @@ const ignoringCase: BatchSamplerFactory = (dataset, options) => {
     name,
     dataset.texts(name).map((text) => text.trim().toLowerCase()),
   ])
-  const plain = Dataset.fromColumns(Object.fromEntries(columns))
+  const plain = Dataset.fromColumns(Object.fromEntries(columns), { columns: dataset.textColumns })
   return createBatchSampler('no_duplicates', plain, { ...options, dropLast: true })
 }

@@ -76,6 +76,8 @@ export class ParallelSentencesDataset implements LegacyDataset {
     const lines: string[][] = []
     reading: for await (const piece of readLines(path)) {
       for (const line of piece) {
+        // A blank line would be an empty text with itself as its translation.
+        if (line.trim() === '') continue
         const texts = withoutReturn(line).trim().split('\t')
         if (isTooLong(texts, maxSentenceLength)) continue
         lines.push(texts)

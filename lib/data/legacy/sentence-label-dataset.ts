@@ -57,8 +57,9 @@ export class SentenceLabelDataset implements LegacyDataset {
     const rows = (epoch: number) => this.rows(epoch)
     // As many rows as the source counts, and those of the label that was begun.
     const { samplesPerLabel } = this.options
+    const columns = this.dataset.columnNames
     const length = Math.ceil(this.length / samplesPerLabel) * samplesPerLabel
-    return { data: DataStream.from(rows, { length, shuffleBuffer: 1 }), batchSampler: 'sequential', batchSize }
+    return { data: DataStream.from(rows, { length, shuffleBuffer: 1, columns }), batchSampler: 'sequential', batchSize }
   }
 
   /** The examples in the order of the first epoch. */

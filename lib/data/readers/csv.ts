@@ -1,35 +1,39 @@
 import { SentenceTorchError } from '../../errors.js'
-import { readLines, withoutReturn } from './lines.js'
-import { FieldTable, type Table } from './table.js'
+import { isBlank, readLines, withLineEnd, withoutReturn } from './lines.js'
+import { FieldTable, noHeader, type ReaderOptions, type Table } from './table.js'
 
 /**
- * Comma-separated values with one header line, as RFC 4180 has them: a field in double quotes may hold commas, newlines and
- * doubled quotes; a quote inside an unquoted field is an error. "\n" and "\r\n" both end a row.
- * Fields of label columns are parsed as numbers; "" and "-" there mean: no label.
+ * Comma-separated values with one header line unless told otherwise, as RFC 4180 has them: a field in double quotes may hold
+ * commas, line ends and doubled quotes; a quote inside an unquoted field is an error. "\n", "\r\n" and "\r" end a row; blank
+ * lines between rows are skipped. What a column holds is told by its fields (FieldColumn).
  * @throws SentenceTorchError ERR_INVALID_DATA with the line number.
  */
-export async function* readCsv(path: string, columns?: readonly string[]): AsyncGenerator<Table, void, undefined> {
-  let table: FieldTable | undefined
+export async function* readCsv(path: string, options: ReaderOptions = {}): AsyncGenerator<Table, void, undefined> {
+  let table = options.header === false ? new FieldTable(undefined, path, options) : undefined
   let number = 0
   let open: { text: string; line: number } | undefined
   for await (const lines of readLines(path)) {
     for (const line of lines) {
       number++
-      const record = open ? { text: `${open.text}\n${line}`, line: open.line } : { text: line, line: number }
+      if (open === undefined && isBlank(line, ' \t')) continue
+      const first = open?.line ?? number
       // A row goes on in the next line while a quote is open: then the quotes so far are odd in number.
       if (countQuotes(line) % 2 === (open ? 0 : 1)) {
-        open = record
+        open = { text: (open?.text ?? '') + withLineEnd(line), line: first }
         continue
       }
+      const record = open ? open.text + line : line
       open = undefined
-      const fields = splitRecord(record.text, record.line, path)
-      if (table) table.add(fields, record.line)
-      else table = new FieldTable(fields, path, columns)
+      const fields = splitRecord(record, first, path)
+      if (table) table.add(fields, first)
+      else table = new FieldTable(fields, path, options)
     }
-    if (table) yield table.take()
+    const piece = table?.piece()
+    if (piece) yield piece
   }
   if (open) throw malformed('the end of the quoted field that begins', open.line, path, 'the end of the file')
-  if (!table) throw new SentenceTorchError('ERR_INVALID_DATA', `Expected a header line in ${path}, found an empty file`)
+  if (!table) throw noHeader(path)
+  yield table.rest()
 }
 
 function splitRecord(record: string, firstLine: number, path: string): string[] {

@@ -1,34 +1,63 @@
+import { statSync } from 'node:fs'
 import { invalidArgument, SentenceTorchError } from '../../errors.js'
+import { columnsOf } from '../column-choice.js'
 import { readCsv } from './csv.js'
 import { readJson } from './json.js'
 import { readJsonl } from './jsonl.js'
+import { isFolder } from './lines.js'
 import { readParquet } from './parquet.js'
-import type { TableReader } from './table.js'
+import type { ReaderOptions, ReadOptions, TableReader } from './table.js'
 import { readTsv } from './tsv.js'
 
-/** One line per format. */
-const readers: Record<string, TableReader> = {
-  jsonl: readJsonl,
-  json: readJson,
-  csv: readCsv,
-  tsv: readTsv,
-  parquet: readParquet,
+/** One line per format: its reader, and the options that it takes beside `columns`. */
+const readers: Record<string, [TableReader, (keyof ReadOptions)[]]> = {
+  jsonl: [readJsonl, []],
+  json: [readJson, ['field']],
+  csv: [readCsv, ['header', 'dtype']],
+  tsv: [readTsv, ['header', 'dtype']],
+  parquet: [readParquet, []],
 }
 const notBuilt = ['arrow', 'zst', 'bz2', 'xz']
 
 /**
- * The reader for the ending of `path`.
- * @throws SentenceTorchError ERR_INVALID_ARGUMENT for no file name or an unknown ending, ERR_NOT_IMPLEMENTED for known ones.
+ * Opens a file with the reader for its ending, each time that it is called.
+ * @throws SentenceTorchError ERR_INVALID_ARGUMENT for no file name, a folder, an unknown ending, or options that do not fit to
+ *   it; ERR_NOT_IMPLEMENTED for known endings.
  */
-export function readerOf(path: string): TableReader {
+export function opener(path: string, options: ReadOptions = {}): () => ReturnType<TableReader> {
   if (typeof path !== 'string') throw invalidArgument('path', 'a file name', path)
   const extension = /\.([^./\\]+)$/.exec(path.toLowerCase().replace(/\.gz$/, ''))?.[1] ?? ''
-  const read = Object.hasOwn(readers, extension) ? readers[extension] : undefined
+  const found = Object.hasOwn(readers, extension) ? readers[extension] : undefined
   const zippedParquet = extension === 'parquet' && path.toLowerCase().endsWith('.gz')
-  if (read && !zippedParquet) return read
+  if (found && !zippedParquet) {
+    const [read, takes] = found
+    const checked = { ...options, columns: columnsOf(options) }
+    checkReadOptions(path, checked, takes)
+    return () => read(path, checked)
+  }
   if (notBuilt.includes(extension)) {
     const message = `Reading .${extension} (${path}) is not built yet; convert it to .jsonl, .csv or .parquet`
     throw new SentenceTorchError('ERR_NOT_IMPLEMENTED', message)
   }
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw isFolder(path)
   throw invalidArgument('path', 'a file ending in .jsonl, .json, .csv, .tsv (also with .gz) or .parquet', path)
+}
+
+function checkReadOptions(path: string, options: ReaderOptions, takes: readonly string[]): void {
+  const { columns, header, dtype, field } = options
+  for (const [name, value] of Object.entries(options)) {
+    if (value === undefined || name === 'columns' || takes.includes(name)) continue
+    const endings = Object.keys(readers).filter((ending) => (readers[ending]![1] as string[]).includes(name))
+    throw invalidArgument(`the option ${name}`, `a file ending in .${endings.join(' or .')}`, path)
+  }
+  if (header !== undefined && typeof header !== 'boolean') throw invalidArgument('header', 'true or false', header)
+  if (header === false && !columns?.length)
+    throw invalidArgument('columns', 'the names of all columns, without header,', columns)
+  if (field !== undefined && typeof field !== 'string') throw invalidArgument('field', 'a key', field)
+  if (dtype === undefined) return
+  if (typeof dtype !== 'object' || dtype === null)
+    throw invalidArgument('dtype', "an object such as { id: 'string' }", dtype)
+  for (const [name, type] of Object.entries(dtype)) {
+    if (type !== 'string') throw invalidArgument(`dtype.${name}`, "'string'", type)
+  }
 }

@@ -1,24 +1,36 @@
 import { SentenceTorchError } from '../../errors.js'
+import { FieldFinder } from './json-field.js'
+import { readJsonl } from './jsonl.js'
+import { keysInText } from './key-order.js'
 import { readText } from './lines.js'
-import { RowTable, type Table } from './table.js'
+import { type ReaderOptions, RowTable, type Table } from './table.js'
 
 /**
- * A JSON array of objects. Columns come in the order of the first object's keys. The file is cut into its elements while it
- * is read, so that never more than one of them is parsed at a time.
+ * A JSON array of objects, or with `field` the array under that key of an object. Columns come in the order of the first
+ * object's keys. The file is cut into its elements while it is read, so that never more than one of them is parsed at a time.
+ * A file that holds an object in each line is read as JSON Lines. Integers that a number cannot hold exactly come as bigints.
  * @throws SentenceTorchError ERR_INVALID_DATA naming the element (from 0) for anything but an object with the same keys.
  */
-export async function* readJson(path: string, columns?: readonly string[]): AsyncGenerator<Table, void, undefined> {
+export async function* readJson(path: string, options: ReaderOptions = {}): AsyncGenerator<Table, void, undefined> {
+  const { columns, field } = options
   let element = 0
+  let isFirst = true
   const table = new RowTable(() => `element ${element} of ${path}`, columns)
-  const splitter = new ElementSplitter(path)
+  const splitter = new ElementSplitter(path, field)
   for await (const piece of readText(path)) {
+    if (isFirst && field === undefined && holdsLines(piece)) {
+      yield* readJsonl(path, options)
+      return
+    }
+    isFirst &&= piece === ''
     for (const text of splitter.add(piece)) {
-      table.add(parse(text, element, path))
+      table.add(parse(text, element, path), text)
       element++
     }
     if (element > 0) yield table.take()
   }
   splitter.end()
+  if (table.names.length === 0) throw table.noRows(path)
   if (element === 0) yield table.take()
 }
 
@@ -28,6 +40,18 @@ function parse(text: string, element: number, path: string): unknown {
   } catch (cause) {
     const message = `Expected JSON in element ${element} of ${path}: ${(cause as Error).message}`
     throw new SentenceTorchError('ERR_INVALID_DATA', message, { cause })
+  }
+}
+
+/** Whether the first line is an object by itself, and another one follows. */
+function holdsLines(text: string): boolean {
+  const first = /^\s*(\{[^\r\n]*\})[^\S\r\n]*[\r\n]\s*\{/.exec(text)?.[1]
+  if (first === undefined) return false
+  try {
+    JSON.parse(first)
+    return true
+  } catch {
+    return false
   }
 }
 
@@ -44,17 +68,23 @@ class ElementSplitter {
   private open = ''
   private count = 0
 
-  constructor(private readonly path: string) {}
+  private readonly finder: FieldFinder | undefined
+
+  constructor(
+    private readonly path: string,
+    field: string | undefined,
+  ) {
+    this.finder = field === undefined ? undefined : new FieldFinder(field, path)
+  }
 
   *add(text: string): Generator<string, void, undefined> {
     let start = 0
     let at = 0
     if (this.state === 'before') {
-      at = text.search(/\S/)
-      if (at === -1) return
-      if (text[at] !== '[') throw this.malformed('an array, "[", at the beginning', text.slice(at, at + 20))
+      const begin = this.begin(text)
+      if (begin === undefined) return
       this.state = 'inside'
-      start = ++at
+      start = at = begin
     }
     for (; at < text.length && this.state === 'inside'; at++) {
       const code = text.charCodeAt(at)
@@ -79,18 +109,32 @@ class ElementSplitter {
       }
     }
     if (this.state === 'inside') this.open += text.slice(start)
-    else if (this.state === 'after' && !space.test(text.slice(start)))
-      throw this.malformed('nothing behind the array', text.slice(start).trim().slice(0, 20))
+    else if (this.state === 'after' && !this.finder && !space.test(text.slice(start)))
+      throw this.malformed('nothing behind the array', JSON.stringify(text.slice(start).trim().slice(0, 20)))
   }
 
   end(): void {
+    if (this.state === 'before') throw this.finder?.missing() ?? this.malformed('an array', 'an empty file')
     if (this.state !== 'after') throw this.malformed('an array that ends with "]"', 'the end of the file')
   }
 
+  /** Where in `text` the elements begin. */
+  private begin(text: string): number | undefined {
+    if (this.finder) return this.finder.find(text)
+    const at = text.search(/\S/)
+    if (at === -1) return undefined
+    if (text[at] === '[') return at + 1
+    const expected = 'an array of rows, "[", at the beginning'
+    if (text[at] !== '{') throw this.malformed(expected, JSON.stringify(text.slice(at, at + 20)))
+    const keys = keysInText(text.slice(at))
+    const array = [...keys].find(([, value]) => value === '[')?.[0]
+    const hint =
+      array === undefined ? '' : `; { field: ${JSON.stringify(array)} } reads the rows of the array under that key`
+    const found = `an object with the keys ${[...keys.keys()].join(', ')}${hint}`
+    throw this.malformed(expected, `${found}; a file with an object in each line ends in .jsonl`)
+  }
+
   private malformed(expected: string, found: string): SentenceTorchError {
-    return new SentenceTorchError(
-      'ERR_INVALID_DATA',
-      `Expected ${expected} in ${this.path}, found ${JSON.stringify(found)}; for one object per line use .jsonl`,
-    )
+    return new SentenceTorchError('ERR_INVALID_DATA', `Expected ${expected} in ${this.path}, found ${found}`)
   }
 }

@@ -1,12 +1,17 @@
 import { SentenceTorchError } from '../../errors.js'
 import { readLines } from './lines.js'
-import { RowTable, type Table } from './table.js'
+import { type ReaderOptions, RowTable, type Table } from './table.js'
 
 /**
- * JSON Lines: one object per line, blank lines skipped. Columns come in the order of the first object's keys.
- * @throws SentenceTorchError ERR_INVALID_DATA with the line number for anything but an object with the same keys.
+ * JSON Lines: one object per line, blank lines skipped. Columns come in the order of the first object's keys. Integers that a
+ * number cannot hold exactly come as bigints.
+ * @throws SentenceTorchError ERR_INVALID_DATA with the line number for anything but an object with the same keys, and for a
+ *   file without rows, unless `columns` says what it would hold.
  */
-export async function* readJsonl(path: string, columns?: readonly string[]): AsyncGenerator<Table, void, undefined> {
+export async function* readJsonl(
+  path: string,
+  { columns }: ReaderOptions = {},
+): AsyncGenerator<Table, void, undefined> {
   let number = 0
   const table = new RowTable(() => `line ${number} of ${path}`, columns)
   for await (const lines of readLines(path)) {
@@ -20,9 +25,10 @@ export async function* readJsonl(path: string, columns?: readonly string[]): Asy
         const message = `Expected a JSON object in line ${number} of ${path}: ${(cause as Error).message}`
         throw new SentenceTorchError('ERR_INVALID_DATA', message, { cause })
       }
-      table.add(row)
+      table.add(row, line)
     }
-    yield table.take()
+    if (table.names.length > 0) yield table.take()
   }
+  if (table.names.length === 0) throw table.noRows(path)
   if (number === 0) yield table.take()
 }

@@ -7,10 +7,16 @@ import { SentenceTorchError } from '../../errors.js'
 const chunkBytes = 1 << 18
 
 const newline = 0x0a
+const carriageReturn = 0x0d
+
+/** A "\r" that ends a line by itself; at the end of a text "\n" was cut off. */
+const loneReturn = /\r(?!\n|$)/g
+const anyReturn = /\r/g
 
 /**
- * The lines of a UTF-8 file (plain or .gz), several at a time, without their "\n" (a "\r" before it stays). A byte-order mark
- * is dropped at the start of the file only. A last line without "\n" counts; nothing comes after a last "\n".
+ * The lines of a UTF-8 file (plain or .gz), several at a time, each with what is left of its line end: nothing of "\n", "\r"
+ * of "\r\n", "\r\r" of a "\r" alone (see withoutReturn, withLineEnd). A byte-order mark is dropped at the start of the file
+ * only. A last line without a line end counts; nothing comes after a last line end.
  * @throws SentenceTorchError ERR_NOT_FOUND, or ERR_INVALID_DATA naming the line that is not UTF-8.
  */
 export async function* readLines(path: string): AsyncGenerator<string[], void, undefined> {
@@ -18,22 +24,29 @@ export async function* readLines(path: string): AsyncGenerator<string[], void, u
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
   let lineNumber = 1
   let rest: Buffer[] = []
-  const decode = (bytes: Buffer): string[] => {
-    const lines = decodeText(decoder, bytes, path, lineNumber).split('\n')
+  const decode = (bytes: Buffer, lone = loneReturn): string[] => {
+    let text = decodeText(decoder, bytes, path, lineNumber)
+    if (text.includes('\r')) text = text.replace(lone, '\r\r\n')
+    const lines = text.split('\n')
     if (lineNumber === 1 && lines[0]!.startsWith('\ufeff')) lines[0] = lines[0]!.slice(1)
     lineNumber += lines.length
     return lines
   }
   try {
     for await (const chunk of openBytes(path) as AsyncIterable<Buffer>) {
-      const end = chunk.lastIndexOf(newline)
+      let end = chunk.lastIndexOf(newline)
+      // Files of old Macs: a "\n" may follow a "\r" at the very end, so that one has to wait.
+      const ofReturns = end === -1
+      if (ofReturns) end = chunk.length < 2 ? -1 : chunk.lastIndexOf(carriageReturn, chunk.length - 2)
       if (end === -1) {
         rest.push(chunk)
         continue
       }
       const bytes = Buffer.concat([...rest, chunk.subarray(0, end)])
       rest = end + 1 < chunk.length ? [chunk.subarray(end + 1)] : []
-      yield decode(bytes)
+      const lines = decode(bytes, ofReturns ? anyReturn : loneReturn)
+      if (ofReturns) lines[lines.length - 1] += '\r\r'
+      yield lines
     }
   } catch (error) {
     throw explain(error, path)
@@ -54,7 +67,7 @@ export async function* readText(path: string): AsyncGenerator<string, void, unde
     try {
       return decoder.decode(bytes, { stream: bytes !== undefined })
     } catch (cause) {
-      throw new SentenceTorchError('ERR_INVALID_DATA', `Expected UTF-8 in ${path}, found other bytes`, { cause })
+      throw notUtf8(path, 'in', bytes, cause)
     }
   }
   try {
@@ -78,36 +91,72 @@ function decodeText(decoder: InstanceType<typeof TextDecoder>, bytes: Buffer, pa
   } catch (cause) {
     let start = 0
     for (let line = firstLine; ; line++) {
-      const found = bytes.indexOf(newline, start)
-      const end = found === -1 ? bytes.length : found
+      const end = lineEnd(bytes, start)
       try {
         decoder.decode(bytes.subarray(start, end))
       } catch {
-        throw new SentenceTorchError(
-          'ERR_INVALID_DATA',
-          `Expected UTF-8 in line ${line} of ${path}, found other bytes`,
-          {
-            cause,
-          },
-        )
+        throw notUtf8(path, `in line ${line} of`, firstLine === 1 ? bytes : undefined, cause)
       }
-      start = end + 1
+      start = bytes[end] === carriageReturn && bytes[end + 1] === newline ? end + 2 : end + 1
     }
   }
 }
+
+/** Where the first line end behind `start` stands. */
+function lineEnd(bytes: Buffer, start: number): number {
+  const ends = [bytes.indexOf(newline, start), bytes.indexOf(carriageReturn, start)].filter((end) => end !== -1)
+  return Math.min(bytes.length, ...ends)
+}
+
+/** @param head the file's first bytes, which may tell what it is */
+function notUtf8(path: string, where: string, head: Buffer | undefined, cause: unknown): SentenceTorchError {
+  const found = formats.find(([magic]) => head?.subarray(0, magic.length).equals(Buffer.from(magic)))?.[1]
+  const message = `Expected UTF-8 ${where} ${path}, found ${found ?? 'other bytes'}`
+  return new SentenceTorchError('ERR_INVALID_DATA', message, { cause })
+}
+
+/** By their first bytes, what is taken for a text file by mistake. */
+const formats: [number[], string][] = [
+  [[0x1f, 0x8b], 'gzip data: its name must end in .gz'],
+  [[0xff, 0xfe], 'UTF-16: save it as UTF-8'],
+  [[0xfe, 0xff], 'UTF-16: save it as UTF-8'],
+  [[0x50, 0x41, 0x52, 0x31], 'Parquet: its name must end in .parquet'],
+  [[0x50, 0x4b, 0x03, 0x04], 'a zip archive (also what .xlsx files are): unpack it, or save it as .csv'],
+]
 
 export function explain(error: unknown, path: string): unknown {
   if (error instanceof SentenceTorchError) return error
   const code = (error as NodeJS.ErrnoException).code
   if (code === 'ENOENT') return new SentenceTorchError('ERR_NOT_FOUND', `There is no file ${path}`, { cause: error })
+  if (code === 'EISDIR') return isFolder(path)
   if (code?.startsWith('Z_')) {
-    const message = `Expected whole gzip data in ${path}: ${(error as Error).message}`
+    const none = (error as Error).message.includes('header')
+      ? '; a file that is not compressed has no .gz in its name'
+      : ''
+    const message = `Expected whole gzip data in ${path}: ${(error as Error).message}${none}`
     return new SentenceTorchError('ERR_INVALID_FILE', message, { cause: error })
   }
   return error
 }
 
-/** `line` without the "\r" of a "\r\n". */
+export function isFolder(path: string): SentenceTorchError {
+  return new SentenceTorchError('ERR_INVALID_ARGUMENT', `Expected a file, found the folder ${path}: name its files`)
+}
+
+/** `line` without what is left of its line end. */
 export function withoutReturn(line: string): string {
-  return line.endsWith('\r') ? line.slice(0, -1) : line
+  if (!line.endsWith('\r')) return line
+  return line.slice(0, line.endsWith('\r\r') ? -2 : -1)
+}
+
+/** `line` with the line end that the file has; not for the last one. */
+export function withLineEnd(line: string): string {
+  return line.endsWith('\r\r') ? line.slice(0, -1) : `${line}\n`
+}
+
+/** Whether a line is empty or of `blanks` only. */
+export function isBlank(line: string, blanks: string): boolean {
+  if (line.charCodeAt(0) > 0x20) return false
+  for (let at = 0; at < line.length; at++) if (line[at] !== '\r' && !blanks.includes(line[at]!)) return false
+  return true
 }

@@ -31,6 +31,8 @@ async function* pieces(): AsyncGenerator<ParquetReply, void, undefined> {
   for (const group of metadata.row_groups) {
     const rows = Number(group.num_rows)
     const values = new Map(names.map((name) => [name, new Array<unknown>(rows)]))
+    // hyparquet does not wait for onChunk: what is thrown there would be nobody's.
+    let failure: { error: unknown } | undefined
     await parquetRead({
       file,
       metadata,
@@ -41,9 +43,14 @@ async function* pieces(): AsyncGenerator<ParquetReply, void, undefined> {
       parsers: parsers as never,
       onChunk: ({ columnName, columnData, rowStart: from }) => {
         const column = values.get(columnName)!
-        for (let i = 0; i < columnData.length; i++) column[from - rowStart + i] = plain(columnData[i])
+        try {
+          for (let i = 0; i < columnData.length; i++) column[from - rowStart + i] = plain(columnData[i])
+        } catch (error) {
+          failure ??= { error }
+        }
       },
     })
+    if (failure) throw failure.error
     for (let row = 0; row < rows; row += PIECE_ROWS) {
       const columns = names.map((name) => values.get(name)!.slice(row, row + PIECE_ROWS))
       yield rowStart + row === 0 ? { names, columns, classNames } : { names, columns }
@@ -53,12 +60,11 @@ async function* pieces(): AsyncGenerator<ParquetReply, void, undefined> {
   if (rowStart === 0) yield { names, columns: names.map(() => []), classNames }
 }
 
-/** 64-bit integers as numbers, absent values as null, in lists and structures too. */
+/** Integers as numbers where those are exact, absent values as null, in lists and structures too. */
 function plain(value: unknown): unknown {
   if (typeof value === 'bigint') {
     const number = Number(value)
-    if (!Number.isSafeInteger(number)) throw new Error(`the integer ${value} is too large for a number`)
-    return number
+    return Number.isSafeInteger(number) ? number : value
   }
   if (value === undefined) return null
   if (typeof value !== 'object' || value === null) return value

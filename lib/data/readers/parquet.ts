@@ -2,8 +2,8 @@ import { once } from 'node:events'
 import { stat } from 'node:fs/promises'
 import { Worker } from 'node:worker_threads'
 import { SentenceTorchError } from '../../errors.js'
-import { explain } from './lines.js'
-import { indexOf, type Table } from './table.js'
+import { explain, isFolder } from './lines.js'
+import { indexOf, type ReaderOptions, type Table } from './table.js'
 
 export interface ParquetRequest {
   path: string
@@ -18,16 +18,17 @@ export type ParquetReply =
 
 /**
  * Parquet files, compressed or not, through the package hyparquet in a thread of its own: decoding a row group can take
- * seconds. Lists come as arrays, 64-bit integers as numbers, absent values as null. One row group is in memory at a time.
+ * seconds. Lists come as arrays, integers as numbers, those that
+ * a number cannot hold exactly as bigints, absent values as null. One row group is in memory at a time.
  * @throws SentenceTorchError ERR_NOT_FOUND; ERR_INVALID_FILE for a damaged file; ERR_INVALID_ARGUMENT for an unknown column
  */
-export async function* readParquet(path: string, columns?: readonly string[]): AsyncGenerator<Table, void, undefined> {
+export async function* readParquet(path: string, options: ReaderOptions = {}): AsyncGenerator<Table, void, undefined> {
   try {
-    await stat(path)
+    if ((await stat(path)).isDirectory()) throw isFolder(path)
   } catch (error) {
     throw explain(error, path)
   }
-  const request: ParquetRequest = { path, columns }
+  const request: ParquetRequest = { path, columns: options.columns }
   // Not the caller's flags: `--input-type` and `--eval` would keep the thread from starting.
   const thread = new Worker(new URL('./parquet-worker.js', import.meta.url), { workerData: request, execArgv: [] })
   try {

@@ -1,5 +1,9 @@
 import { describe, invalidArgument, SentenceTorchError } from '../../errors.js'
 import type { ClassNames } from '../class-names.js'
+import { hasLostDigits, parseWithBigints } from './exact-json.js'
+import { FieldColumn } from './field-column.js'
+import { warnOfLostRow } from './header.js'
+import { keysInText, losesOrder, unknownOrder } from './key-order.js'
 
 /** Some rows of a file: columns in file order, all of the same length. */
 export interface Table {
@@ -9,70 +13,101 @@ export interface Table {
   classNames?: ClassNames
 }
 
+/** What a reader is told; readers refuse what they cannot heed (`readerOf`). */
+export interface ReadOptions {
+  /** Which columns to read (a name or several), in this order; default all. With `header: false`: the names of all. */
+  columns?: string | readonly string[] | undefined
+  /** `false`: the first line of a CSV or TSV file is a row, and `columns` names the columns. Default true. */
+  header?: boolean | undefined
+  /** Columns of a CSV or TSV file that hold texts, even if all of them look like numbers: `{ id: 'string' }`. */
+  dtype?: Readonly<Record<string, 'string'>> | undefined
+  /** The key of a JSON file's object whose value is the array of rows. */
+  field?: string | undefined
+}
+
+/** The same, as readers take them. */
+export interface ReaderOptions extends Omit<ReadOptions, 'columns'> {
+  columns?: readonly string[] | undefined
+}
+
 /**
  * Reads a file piece by piece, so that nothing but the current piece is in memory. All pieces have the same columns; a file
  * without rows gives one piece without rows.
- * @param columns which columns to read, in this order; default all
  */
-export type TableReader = (path: string, columns?: readonly string[]) => AsyncGenerator<Table, void, undefined>
+export type TableReader = (path: string, options?: ReaderOptions) => AsyncGenerator<Table, void, undefined>
 
 /** Column names that mean labels, in order of preference (sentence-transformers' data collator). */
 export const labelNames = ['label', 'labels', 'score', 'scores'] as const
 
-/** What stands in text files for a label that is not there. */
-const noLabel = ['', '-']
+/** Rows and pieces that are read before a column whose fields are all numbers is taken for one of numbers: pandas' chunk. */
+const LOOK_ROWS = 10_000
+const LOOK_PIECES = 64
 
-/** Gathers rows of text fields under a header; fields of label columns become numbers. */
+/** Gathers rows of text fields under a header. */
 export class FieldTable {
   readonly names: string[]
-  private columns: unknown[][]
+  private readonly columns: readonly FieldColumn[]
   private readonly sources: readonly number[]
-  private readonly numeric: readonly boolean[]
+  private readonly header: readonly string[]
+  private rows = 0
+  private pieces = 0
+  /** Whether there is a header that was not looked at yet. */
+  private hasHeader: boolean
 
+  /** @param first fields of the first line; undefined when it is no header, but a row */
   constructor(
-    private readonly header: readonly string[],
+    first: readonly string[] | undefined,
     private readonly file: string,
-    columns?: readonly string[],
+    { columns, dtype = {} }: ReaderOptions,
   ) {
-    this.names = [...(columns ?? header)]
-    this.sources = this.names.map((name) => indexOf(header, name, file))
-    this.numeric = this.names.map((name) => (labelNames as readonly string[]).includes(name))
-    this.columns = this.names.map(() => [])
+    this.hasHeader = first !== undefined
+    // As pandas names them.
+    this.header = (first ?? columns!).map((name, i) => (name === '' ? `Unnamed: ${i}` : name))
+    this.names = [...(columns ?? this.header)]
+    this.sources = this.names.map((name) => indexOf(this.header, name, file))
+    for (const name of Object.keys(dtype)) indexOf(this.header, name, file, 'dtype')
+    this.columns = this.names.map((name) => {
+      if (Object.hasOwn(dtype, name)) return new FieldColumn(name, file, 'text')
+      return new FieldColumn(name, file, (labelNames as readonly string[]).includes(name) ? 'label' : 'open')
+    })
   }
 
   /** @param line number of the row's first line in the file, for errors. */
   add(fields: string[], line: number): void {
-    const { header, file } = this
+    const { header, file, columns, sources } = this
     if (fields.length !== header.length) {
       throw new SentenceTorchError(
         'ERR_INVALID_DATA',
         `Expected ${header.length} fields (${header.join(', ')}) in line ${line} of ${file}, found ${fields.length}`,
       )
     }
-    this.sources.forEach((source, i) => {
-      const field = fields[source]!
-      this.columns[i]!.push(this.numeric[i] ? this.parseNumber(field, this.names[i]!, line) : field)
-    })
+    for (let i = 0; i < columns.length; i++) columns[i]!.add(fields[sources[i]!]!, line)
+    if (++this.rows === LOOK_ROWS) this.decide()
   }
 
-  /** The rows since the last call. */
-  take(): Table {
-    const { names, columns } = this
-    this.columns = names.map(() => [])
-    return { names, columns }
+  /** The rows since the last call, or undefined as long as more rows are needed to tell what the columns hold. */
+  piece(): Table | undefined {
+    const isOpen = ++this.pieces < LOOK_PIECES && this.columns.some((column) => column.isOpen)
+    return isOpen ? undefined : this.rest()
   }
 
-  private parseNumber(field: string, column: string, line: number): number | null {
-    const trimmed = field.trim()
-    if (noLabel.includes(trimmed)) return null
-    const value = Number(trimmed)
-    if (!Number.isFinite(value)) {
-      throw new SentenceTorchError(
-        'ERR_INVALID_DATA',
-        `Expected a number in column "${column}" in line ${line} of ${this.file}, found ${JSON.stringify(field.slice(0, 60))}`,
+  /** The rows since the last call, at the end. */
+  rest(): Table {
+    this.decide()
+    const columns = this.columns.map((column) => column.take())
+    // All names, but only the values that are read.
+    if (this.hasHeader)
+      warnOfLostRow(
+        this.header,
+        this.header.map((name) => columns[this.names.indexOf(name)] ?? []),
+        this.file,
       )
-    }
-    return value
+    this.hasHeader = false
+    return { names: this.names, columns }
+  }
+
+  private decide(): void {
+    for (const column of this.columns) column.decide()
   }
 }
 
@@ -94,23 +129,26 @@ export class RowTable {
     this.columns = this.names.map(() => [])
   }
 
-  add(row: unknown): void {
+  /** @param text the JSON that the row was, which tells the order of its keys and the digits of large integers */
+  add(row: unknown, text?: string): void {
     if (typeof row !== 'object' || row === null || Array.isArray(row)) {
       throw this.error(`an object`, describe(row))
     }
-    const values = row as Record<string, unknown>
+    const values = row as Readonly<Record<string, unknown>>
     const keys = Object.keys(values)
     if (this.rows === 0 && !this.wanted) {
-      this.names = keys
+      this.names = this.inOrder(keys, text)
       this.columns = keys.map(() => [])
     }
     const tooMany = !this.wanted && keys.length !== this.names.length
     if (tooMany || !this.names.every((name) => Object.hasOwn(values, name))) {
       throw this.error(`the keys ${this.names.join(', ')}`, `${keys.join(', ') || 'none'}`)
     }
-    this.names.forEach((name, i) => {
-      this.columns[i]!.push(values[name])
-    })
+    const { names, columns } = this
+    for (let i = 0; i < names.length; i++) {
+      const value = values[names[i]!]
+      columns[i]!.push(typeof value === 'string' ? value : this.exact(value, names[i]!, text))
+    }
     this.rows++
   }
 
@@ -119,6 +157,29 @@ export class RowTable {
     const { names, columns } = this
     this.columns = names.map(() => [])
     return { names, columns }
+  }
+
+  /** The error of a file without a row that says what the columns are. */
+  noRows(path: string): SentenceTorchError {
+    const found = this.rows > 0 ? 'only objects without keys' : 'none'
+    return new SentenceTorchError('ERR_INVALID_DATA', `Expected at least one row in ${path}, found ${found}`)
+  }
+
+  /** A value of the row whose JSON is `text`, with the digits that JSON.parse may have lost. */
+  private exact(value: unknown, name: string, text: string | undefined): unknown {
+    if (text === undefined || typeof value === 'boolean') return value
+    try {
+      return hasLostDigits(value) ? (parseWithBigints(text) as Record<string, unknown>)[name] : value
+    } catch (error) {
+      if (error instanceof RangeError) throw this.error(`less deep lists and objects in "${name}"`, error.message)
+      throw error
+    }
+  }
+
+  private inOrder(keys: string[], text: string | undefined): string[] {
+    if (!losesOrder(keys)) return keys
+    if (text === undefined) throw unknownOrder(keys, `in ${this.where(0)}`)
+    return [...keysInText(text).keys()]
   }
 
   private error(expected: string, found: string): SentenceTorchError {
@@ -130,8 +191,12 @@ export class RowTable {
 }
 
 /** The place of `name` among the columns of a file. */
-export function indexOf(names: readonly string[], name: string, where: string): number {
+export function indexOf(names: readonly string[], name: string, where: string, option = 'columns'): number {
   const index = names.indexOf(name)
-  if (index === -1) throw invalidArgument('columns', `some of ${names.join(', ')} (in ${where})`, name)
+  if (index === -1) throw invalidArgument(option, `some of ${names.join(', ')} (in ${where})`, name)
   return index
+}
+
+export function noHeader(path: string): SentenceTorchError {
+  return new SentenceTorchError('ERR_INVALID_DATA', `Expected a header line in ${path}, found an empty file`)
 }

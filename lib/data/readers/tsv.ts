@@ -1,23 +1,25 @@
-import { SentenceTorchError } from '../../errors.js'
-import { readLines, withoutReturn } from './lines.js'
-import { FieldTable, type Table } from './table.js'
+import { isBlank, readLines, withoutReturn } from './lines.js'
+import { FieldTable, noHeader, type ReaderOptions, type Table } from './table.js'
 
 /**
- * Tab-separated values: one header line, no quoting (a `"` is an ordinary character), "\n" or "\r\n".
- * Fields of label columns are parsed as numbers; "" and "-" there mean: no label.
+ * Tab-separated values: one header line unless told otherwise, no quoting (a `"` is an ordinary character), lines that end in
+ * "\n", "\r\n" or "\r"; blank lines are skipped. What a column holds is told by its fields (FieldColumn).
  * @throws SentenceTorchError ERR_INVALID_DATA with the line number for a wrong number of fields or a label that is no number.
  */
-export async function* readTsv(path: string, columns?: readonly string[]): AsyncGenerator<Table, void, undefined> {
-  let table: FieldTable | undefined
+export async function* readTsv(path: string, options: ReaderOptions = {}): AsyncGenerator<Table, void, undefined> {
+  let table = options.header === false ? new FieldTable(undefined, path, options) : undefined
   let number = 0
   for await (const lines of readLines(path)) {
     for (const line of lines) {
       number++
+      if (isBlank(line, ' ')) continue
       const fields = withoutReturn(line).split('\t')
       if (table) table.add(fields, number)
-      else table = new FieldTable(fields, path, columns)
+      else table = new FieldTable(fields, path, options)
     }
-    if (table) yield table.take()
+    const piece = table?.piece()
+    if (piece) yield piece
   }
-  if (!table) throw new SentenceTorchError('ERR_INVALID_DATA', `Expected a header line in ${path}, found an empty file`)
+  if (!table) throw noHeader(path)
+  yield table.rest()
 }

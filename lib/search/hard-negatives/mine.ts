@@ -36,8 +36,8 @@ export async function mineHardNegatives(
   model: MiningModel,
   options: MineHardNegativesOptions = {},
 ): Promise<Dataset> {
-  const { columns } = await mineNegativesWith(loadAddon, dataset, model, options)
-  return Dataset.fromColumns(columns)
+  const { columns, names } = await mineNegativesWith(loadAddon, dataset, model, options)
+  return Dataset.fromColumns(columns, { columns: names })
 }
 
 /** @internal The columns that `mineHardNegatives` makes a dataset of, with another engine; the tests' entrance. */

@@ -12,6 +12,8 @@ export interface Mined {
 
 export interface MinedColumns {
   columns: Record<string, unknown[]>
+  /** The columns in order, which the keys of an object cannot always tell. */
+  names: string[]
   /** Of the negatives in the result, once for every positive of their query, and how far the positive is above. */
   negativeScores: number[]
   differences: number[]
@@ -23,7 +25,7 @@ export interface MinedColumns {
 export async function toColumns(pairs: Pairs, mined: Mined, plan: MiningPlan, turns: Turns): Promise<MinedColumns> {
   const { queries, positives, anchorColumn, positiveColumn } = pairs
   const table = new FORMATS[plan.outputFormat](pairs, plan)
-  const result: MinedColumns = { columns: {}, negativeScores: [], differences: [], possible: 0 }
+  const result: MinedColumns = { columns: {}, names: [], negativeScores: [], differences: [], possible: 0 }
   for (let query = 0; query < queries.length; query++) {
     const [negatives, scores] = [mined.negatives[query]!, mined.negativeScores[query]!]
     positives[query]!.forEach((text, i) => {
@@ -39,6 +41,7 @@ export async function toColumns(pairs: Pairs, mined: Mined, plan: MiningPlan, tu
     if (turns.isOver) await turns.give()
   }
   if (plan.outputFormat === 'labeled-pair') result.possible = queries.length * plan.numNegatives + pairs.rows
+  result.names = [anchorColumn, positiveColumn, ...Object.keys(table.others)]
   result.columns = { [anchorColumn]: table.anchors, [positiveColumn]: table.texts, ...table.others }
   return result
 }

@@ -1,7 +1,9 @@
+import type { Dataset } from '../../data/dataset.js'
 import type { StepReport } from '../../native/types.js'
 import { accumulationNegatives } from './accumulation.js'
 import type { ReportCheck, StartCheck } from './check.js'
 import { Collapse } from './collapse.js'
+import { ColumnChecks } from './columns.js'
 import type { RunFacts } from './facts.js'
 import { GradientNotFinite, GradientZero } from './gradient-norm.js'
 import { labelRange, labelsConstant } from './labels.js'
@@ -22,6 +24,7 @@ const START_CHECKS: readonly StartCheck[] = [
 export class HealthMonitor {
   readonly #facts: Omit<RunFacts, 'maxSteps' | 'warmupSteps'>
   #reportChecks: readonly ReportCheck[]
+  readonly #columns = new ColumnChecks()
 
   constructor(facts: Omit<RunFacts, 'maxSteps' | 'warmupSteps'>) {
     this.#facts = facts
@@ -35,8 +38,20 @@ export class HealthMonitor {
   async start({ maxSteps, warmupSteps }: Pick<RunFacts, 'maxSteps' | 'warmupSteps'>): Promise<TrainingWarning[]> {
     const warnings: TrainingWarning[] = []
     const facts = { ...this.#facts, maxSteps, warmupSteps }
+    const { train, evaluation } = facts
+    for (const { name, dataset } of train) warnings.push(...this.lookAtColumns('trainDataset', name, dataset))
+    for (const { name, dataset } of evaluation) warnings.push(...this.lookAtColumns('evalDataset', name, dataset))
     for (const check of START_CHECKS) warnings.push(...(await check(facts)))
     return warnings
+  }
+
+  /**
+   * Looks at the columns of a dataset, or of the first batch of a stream.
+   * @param which `trainDataset` or `evalDataset`
+   * @param name of the dataset, '' for a single one
+   */
+  lookAtColumns(which: string, name: string, dataset: Dataset): TrainingWarning[] {
+    return this.#columns.look(name === '' ? which : `${which}.${name}`, dataset)
   }
 
   /** Looks at what a step brought. Each check warns once. */

@@ -11,6 +11,10 @@ export type WarningCode =
   | 'WARN_UNUSED_ARGUMENTS' // arguments that nothing reads: fp16 on the CPU, evalSteps or an evaluator without evalStrategy
   | 'WARN_WARMUP_TOO_LONG' // the learning rate never reaches its peak
   | 'WARN_NORMALIZED_MARGIN' // a margin or score that normalised embeddings cannot reach
+  | 'WARN_COLUMN_ORDER' // the order of the columns is against their names, or differs between datasets
+  | 'WARN_COLUMN_NAME' // a name with blanks around it, or nearly that of labels
+  | 'WARN_ID_COLUMN' // ids or numbers that are trained on as texts
+  | 'WARN_EMPTY_TEXTS' // texts that are empty, or "nan"
   | 'WARN_ACCUMULATION_NEGATIVES' // gradient accumulation does not add in-batch negatives
 
 export interface TrainingWarning {

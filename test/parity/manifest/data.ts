@@ -116,5 +116,11 @@ export const readers: readonly Row[] = [
     tests: ['test/unit/dataset-hub.test.ts'],
     note: 'the data sets are on the hub; scores are divided with `map`',
   }),
+  built('readers', ['datasets: CSV', 'datasets: JSON'], ['Dataset.fromFile', 'DataStream.fromFile'], {
+    golden: ['test/parity/make_reader_goldens.py'],
+    tests: ['test/parity/readers.test.ts', 'test/unit/reader-options.test.ts'],
+    report: ['data', 'readers'],
+    note: 'missing texts stay texts; integers beyond 2^53 are bigints; rows with other keys or too few fields are refused',
+  }),
   built('readers', 'datasets: Parquet', 'Dataset.fromFile', { ...DATA, report: ['data', 'Parquet'] }),
 ]
