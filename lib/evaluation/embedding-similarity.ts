@@ -1,5 +1,5 @@
 import { describe, invalidArgument, SentenceTorchError } from '../errors.js'
-import { checkOneOf, checkOptions } from '../options.js'
+import { checkOneOf, checkOptions, ownCopy } from '../options.js'
 import type { Precision } from '../search/quantize.js'
 import {
   COMMON_OPTIONS,
@@ -56,7 +56,7 @@ export class EmbeddingSimilarityEvaluator implements Evaluator {
     checkCommon(where, options)
     checkSimilarities(where, options.similarityFnNames, options.mainSimilarity)
     this.name = options.name ?? ''
-    this.#options = { ...options }
+    this.#options = ownCopy(options)
   }
 
   /** From examples of two texts and a score. Source: `EmbeddingSimilarityEvaluator.from_input_examples`. */
@@ -73,9 +73,9 @@ export class EmbeddingSimilarityEvaluator implements Evaluator {
   /** Embeds all pairs and compares; see the class for the metrics. */
   async evaluate(model: EvaluatedModel, context: EvaluationContext = {}): Promise<EvaluationResult> {
     const { scores, mainSimilarity, similarityFnNames, writeCsv = true } = this.#options
+    const functions = similarityFnNames?.length ? similarityFnNames : [mainSimilarity ?? model.similarityFnName]
     const first = await this.#embed(model, this.#options.sentences1, context)
     const second = await this.#embed(model, this.#options.sentences2, context)
-    const functions = similarityFnNames?.length ? similarityFnNames : [mainSimilarity ?? model.similarityFnName]
 
     const metrics: Record<string, number> = {}
     for (const fn of functions) {

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { invalidArgument } from '../errors.js'
-import { checkOneOf, checkOptions, checkType } from '../options.js'
+import { checkOneOf, checkOptions, checkType, ownCopy } from '../options.js'
 import { type BeirDataset, loadBeir } from './beir.js'
 import { loadBeirFromHub } from './beir-hub.js'
 import { type CommonOptions, checkCommon, contextCells, mean } from './common.js'
@@ -65,17 +65,17 @@ export class NanoBEIREvaluator implements Evaluator {
     checkRetrieval(where, options)
     checkType(`${where} aggregateFn`, options.aggregateFn, 'function')
     checkType(`${where} aggregateKey`, options.aggregateKey, 'string')
-    this.#sources = sourcesOf(where, options)
+    this.#options = ownCopy(options)
+    this.#sources = sourcesOf(where, this.#options)
     for (const name of ['queryPrompts', 'corpusPrompts'] as const) this.#checkPrompts(`${where} ${name}`, options[name])
-    this.#options = { ...options }
     this.name = `NanoBEIR_${options.aggregateKey ?? 'mean'}${truncation(options)}`
   }
 
   async evaluate(model: EvaluatedModel, context: EvaluationContext = {}): Promise<EvaluationResult> {
     const { aggregateFn = mean, scoreFunctions, writeCsv = true } = this.#options
+    const names = scoreFunctions ? Object.keys(scoreFunctions).sort(comparePython) : [model.similarityFnName]
     this.#evaluators ??= this.#load()
     const { metrics, overall } = await evaluateAll(await this.#evaluators, model, context, aggregateFn)
-    const names = scoreFunctions ? Object.keys(scoreFunctions).sort(comparePython) : [model.similarityFnName]
     if (context.outputPath !== undefined && writeCsv) await this.#write(context.outputPath, context, names, overall)
     for (const [metric, value] of overall) metrics[`${this.name}_${metric}`] = value
     const top = `ndcg@${Math.max(...cutoffsOf(this.#options).ndcgAtK)}`

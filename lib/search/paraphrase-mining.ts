@@ -1,10 +1,10 @@
 import { Turns } from '../data/turns.js'
 import { invalidArgument } from '../errors.js'
-import { asEmbeddings, type Embeddings, type EmbeddingsLike, embeddings } from '../models/embeddings.js'
+import { type Embeddings, type EmbeddingsLike, embeddings, ownEmbeddings } from '../models/embeddings.js'
 import type { SentenceTransformer } from '../models/sentence-transformer.js'
 import type { EncodeOptions } from '../models/types.js'
 import { loadAddon } from '../native/load.js'
-import { checkInteger, checkOptions } from '../options.js'
+import { checkInteger, checkOptions, checkType } from '../options.js'
 import { type SearchEngine, searchBlocks } from './blocks.js'
 import { PairHeap, PairSet } from './pair-heap.js'
 import { metricOf, type ScoreFunction } from './score-function.js'
@@ -26,13 +26,18 @@ export interface ParaphraseMiningEmbeddingsOptions {
   topK?: number
   /** How rows are compared. Default `cosine`. */
   scoreFunction?: ScoreFunction
+  /**
+   * The rows are copied at the call, so that nothing that happens to them later is seen. `false` reads them in place: until the
+   * promise settles they must not be written to, and their memory must not be transferred. Default true.
+   */
+  copy?: boolean
   /** Stops between two jobs of the engine; the promise rejects with ERR_ABORTED. */
   signal?: AbortSignal
 }
 
 /** Options of `paraphraseMining`: those of the search, and of `encode`. */
 export interface ParaphraseMiningOptions
-  extends ParaphraseMiningEmbeddingsOptions,
+  extends Omit<ParaphraseMiningEmbeddingsOptions, 'copy'>,
     Pick<EncodeOptions, 'showProgressBar' | 'batchSize' | 'truncateDim' | 'prompt' | 'promptName'> {}
 
 const SEARCH = ['queryChunkSize', 'corpusChunkSize', 'maxPairs', 'topK', 'scoreFunction', 'signal']
@@ -57,7 +62,8 @@ export async function paraphraseMining(
  * with all, its `topK` best are candidates; the engine computes them off the JavaScript thread. As in Python, pairs that score
  * −1 or less are left out (which for distances means those further apart than 1).
  * Source: sentence-transformers `util.paraphrase_mining_embeddings`.
- * @throws SentenceTorchError ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_ABORTED
+ * @throws SentenceTorchError ERR_INVALID_ARGUMENT, ERR_INVALID_DATA (NaN or an infinity, naming the row), ERR_UNKNOWN_OPTION,
+ * ERR_OUT_OF_MEMORY (the copy), ERR_ABORTED
  */
 export async function paraphraseMiningEmbeddings(
   rows: EmbeddingsLike,
@@ -82,7 +88,8 @@ export async function mineWith(
   const encoding: EncodeOptions = {}
   for (const name of ENCODE) if (options[name] !== undefined) Object.assign(encoding, { [name]: options[name] })
   if (signal !== undefined) encoding.signal = signal
-  return mineEmbeddingsWith(addon, (await model.encode(sentences, encoding)) as Embeddings, search)
+  const rows = (await model.encode(sentences, encoding)) as Embeddings
+  return mineEmbeddingsWith(addon, rows, { ...search, copy: false })
 }
 
 /** @internal `paraphraseMiningEmbeddings` with another engine; the tests' entrance. */
@@ -91,11 +98,12 @@ export async function mineEmbeddingsWith(
   rows: EmbeddingsLike,
   options: ParaphraseMiningEmbeddingsOptions,
 ): Promise<MinedPair[]> {
-  checkOptions('paraphraseMiningEmbeddings', options, SEARCH)
+  checkOptions('paraphraseMiningEmbeddings', options, [...SEARCH, 'copy'])
+  checkType('copy', options.copy, 'boolean')
   checkSearch(options)
   const { queryChunkSize = 5000, corpusChunkSize = 100_000, maxPairs = 500_000, topK = 100, signal } = options
   const metric = metricOf(options.scoreFunction)
-  const all = asEmbeddings(rows, 'embeddings')
+  const all = ownEmbeddings(rows, 'embeddings', options.copy)
   const [count, dim] = all.shape
   const turns = new Turns()
   const heap = new PairHeap()
@@ -106,7 +114,9 @@ export async function mineEmbeddingsWith(
     const corpus = embeddings(all.data.subarray(start * dim, end * dim), end - start, dim)
     // One more than asked for, since a row is most like itself.
     const k = Math.min(topK + 1, end - start)
-    for await (const block of searchBlocks(addon, all, corpus, { k, metric, rowsPerJob: queryChunkSize, signal })) {
+    const names = { queries: 'embeddings', corpus: 'embeddings', first: start }
+    const search = { k, metric, rowsPerJob: queryChunkSize, signal, names }
+    for await (const block of searchBlocks(addon, all, corpus, search)) {
       for (let row = 0; row < block.rows; row++) {
         const i = block.first + row
         for (let at = row * k; at < (row + 1) * k; at++) {
