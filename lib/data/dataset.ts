@@ -87,12 +87,13 @@ export class Dataset {
     options: { columns?: readonly string[] } = {},
   ): Promise<Dataset> {
     checkOptions('Dataset.fromFile', options, ['columns'])
-    const paths = Array.isArray(path) ? (path as readonly string[]) : [path as string]
+    const paths: readonly string[] = Array.isArray(path) ? [...path] : [path as string]
+    const wanted = options.columns && [...options.columns]
     if (paths.length === 0) throw invalidArgument('path', 'a file name or several', path)
     let builder: ColumnsBuilder | undefined
     for (const file of paths) {
       const read = readerOf(file)
-      for await (const { names, columns } of read(file, options.columns)) {
+      for await (const { names, columns } of read(file, wanted)) {
         builder ??= new ColumnsBuilder(names, ` of ${file}`)
         if (names.join('\n') !== builder.names.join('\n')) throw otherColumns(names, file, builder.names, paths[0]!)
         builder.add(columns)

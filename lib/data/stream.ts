@@ -64,9 +64,10 @@ export class DataStream {
     const paths = typeof path === 'string' ? [path] : path
     if (!Array.isArray(paths) || paths.length === 0) throw invalidArgument('path', 'a file name or several', path)
     const readers = paths.map((file) => [file, readerOf(file)] as const)
+    const wanted = options.columns && [...options.columns]
     return new DataStream(async function* () {
       for (const [file, read] of readers) {
-        for await (const { names, columns } of read(file, options.columns)) {
+        for await (const { names, columns } of read(file, wanted)) {
           const [first = []] = columns
           yield first.map((_, row) => Object.fromEntries(names.map((name, i) => [name, columns[i]![row]])))
         }

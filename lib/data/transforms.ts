@@ -82,7 +82,8 @@ export async function mapRows(
 }
 
 /** The first of all rows with the same values in `columns`. */
-export async function firstOfEqual(dataset: Dataset, columns: readonly string[]): Promise<Int32Array> {
+export async function firstOfEqual(dataset: Dataset, names: readonly string[]): Promise<Int32Array> {
+  const columns = [...names]
   for (const name of columns) dataset.columnKind(name)
   const turns = new Turns()
   const { ids, numbers } = await numberValues(dataset, columns, turns)
@@ -140,10 +141,10 @@ export async function labelledRows(dataset: Dataset): Promise<Int32Array> {
 }
 
 export async function concatenate(
-  datasets: readonly Dataset[],
+  given: readonly Dataset[],
 ): Promise<{ columns: Map<string, Column>; length: number }> {
-  if (!Array.isArray(datasets) || datasets.length === 0)
-    throw invalidArgument('datasets', 'an array of datasets', datasets)
+  if (!Array.isArray(given) || given.length === 0) throw invalidArgument('datasets', 'an array of datasets', given)
+  const datasets = [...given] as Dataset[]
   const first = datasets[0]!
   datasets.forEach((dataset, i) => {
     const misfit = schemaConflict(first, dataset)
