@@ -43,7 +43,9 @@ export async function embed(
     if (at !== -1) {
       const row = Math.floor(at / shape[1])
       const text = describe(texts[row])
-      throw invalidData(`Expected finite numbers in the embedding of text ${row} (${text}), but the model gave ${data[at]}`)
+      throw invalidData(
+        `Expected finite numbers in the embedding of text ${row} (${text}), but the model gave ${data[at]}`,
+      )
     }
     await turns.give()
   }

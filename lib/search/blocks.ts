@@ -87,7 +87,10 @@ function checkFinite({ data, shape }: Embeddings, name: string, first = 0): void
   const at = firstNotFinite(data)
   if (at === -1) return
   const row = first + Math.floor(at / shape[1])
-  throw new SentenceTorchError('ERR_INVALID_DATA', `Expected finite numbers in row ${row} of ${name}, found ${data[at]}`)
+  throw new SentenceTorchError(
+    'ERR_INVALID_DATA',
+    `Expected finite numbers in row ${row} of ${name}, found ${data[at]}`,
+  )
 }
 
 /** @throws SentenceTorchError ERR_INVALID_ARGUMENT unless both have the same width */

@@ -99,7 +99,8 @@ export async function searchWith(
 
 /** Parts of the corpus, in memory that nobody else can touch unless `copy` is false. */
 function chunks(corpus: EmbeddingsLike, most: number, copy: boolean | undefined, copiedBytes: number) {
-  const isLarge = !Array.isArray(corpus) && copy !== false && asEmbeddings(corpus, 'corpus').data.byteLength > copiedBytes
+  const isLarge =
+    !Array.isArray(corpus) && copy !== false && asEmbeddings(corpus, 'corpus').data.byteLength > copiedBytes
   const { data, shape } = isLarge ? asEmbeddings(corpus, 'corpus') : ownEmbeddings(corpus, 'corpus', copy)
   const [count, dim] = shape
   const chunkRows = isLarge ? Math.min(most, Math.max(1, Math.floor(copiedBytes / (4 * dim)))) : most

@@ -141,7 +141,10 @@ export function checkLossTensors(given: unknown): void {
 }
 
 export function copyLossTensors(given: LossTensors): LossTensors {
-  const copies = Object.entries(given).map(([name, { shape, data }]) => [name, { shape: [...shape], data: data.slice() }])
+  const copies = Object.entries(given).map(([name, { shape, data }]) => [
+    name,
+    { shape: [...shape], data: data.slice() },
+  ])
   return Object.fromEntries(copies)
 }
 

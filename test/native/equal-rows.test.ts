@@ -55,7 +55,12 @@ for (const scoreFunction of METRICS) {
       [6, 20, 3],
     ] as const) {
       const [asked, corpus] = [random(queries, width, 1), random(rows, width, 2)]
-      const matrix = { cosine: util.cosSim, dot: util.dotScore, euclidean: util.euclideanSim, manhattan: util.manhattanSim }
+      const matrix = {
+        cosine: util.cosSim,
+        dot: util.dotScore,
+        euclidean: util.euclideanSim,
+        manhattan: util.manhattanSim,
+      }
       const all = matrix[scoreFunction](asked, corpus)
       const found = await util.semanticSearch(asked, corpus, { topK: 11, scoreFunction })
       found.forEach((hits, query) => {

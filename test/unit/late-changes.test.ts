@@ -100,7 +100,10 @@ const SEARCHES: Record<string, (given: EmbeddingsLike) => Promise<unknown>> = {
   communityDetection: (given) => detectWith(() => slow, given, { minCommunitySize: 1, batchSize: 2 }),
   quantizeEmbeddings: async (given) => (await quantizeEmbeddings(given, 'int8', { ranges: rangesOf(given) })).data,
 }
-const rangesOf = (given: EmbeddingsLike) => ({ data: (given as { data: Float32Array }).data.subarray(0, 4), shape: [2, 2] as [number, number] })
+const rangesOf = (given: EmbeddingsLike) => ({
+  data: (given as { data: Float32Array }).data.subarray(0, 4),
+  shape: [2, 2] as [number, number],
+})
 
 for (const [name, search] of Object.entries(SEARCHES)) {
   test(`${name} sees the rows of the call`, async (t) => {
@@ -191,7 +194,8 @@ const pairModel = {
 
 const left = () => ['a cat', 'the dogs', 'one mat', 'nobody', 'cats and dogs']
 const right = () => ['cats', 'a dog', 'mats on mats', 'somebody else', 'dogs']
-const samples = () => left().map((query, i) => ({ query, positive: [right()[i]!], negative: right().filter((_, j) => j !== i) }))
+const samples = () =>
+  left().map((query, i) => ({ query, positive: [right()[i]!], negative: right().filter((_, j) => j !== i) }))
 
 /** What each evaluator is made of, and what it is then given. */
 const EVALUATORS: Record<string, [options: () => object, judged?: unknown]> = {
