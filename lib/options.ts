@@ -92,6 +92,19 @@ export function checkNames(where: string, names: Iterable<string>, what: string,
   }
 }
 
+/**
+ * A copy of what a caller gave, for use after the call: of its arrays, plain objects, maps and sets, at every depth. Everything
+ * else (texts, functions, models, datasets, typed arrays) is what was given.
+ */
+export function ownCopy<T>(given: T): T {
+  if (typeof given !== 'object' || given === null) return given
+  if (Array.isArray(given)) return given.map((value) => ownCopy(value)) as T
+  if (given instanceof Map) return new Map([...given].map(([key, value]) => [key, ownCopy(value)])) as T
+  if (given instanceof Set) return new Set(given) as T
+  if (!isPlainObject(given)) return given
+  return Object.fromEntries(Object.entries(given).map(([key, value]) => [key, ownCopy(value)])) as T
+}
+
 /** Checks that `value`, if given, is an integer from `min` to `max`. */
 export function checkInteger(name: string, value: unknown, min: number, max = Number.MAX_SAFE_INTEGER): void {
   const range = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`

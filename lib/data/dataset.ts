@@ -1,6 +1,6 @@
 import type { InspectOptionsStylized } from 'node:util'
 import { invalidArgument, SentenceTorchError, suggestion } from '../errors.js'
-import { checkInteger, checkOptions, checkType, listOfNames } from '../options.js'
+import { checkInteger, checkOptions, checkType, listOfNames, ownCopy } from '../options.js'
 import { addClassNames, type ClassNames } from './class-names.js'
 import { type ColumnChoice, chooseColumns, columnsOf } from './column-choice.js'
 import { type ColumnKind, ColumnsBuilder, type Label, labelColumnOf, type Value } from './columns.js'
@@ -119,12 +119,13 @@ export class Dataset<Row extends object = DatasetRow> {
     options: ReadOptions = {},
   ): Promise<Dataset<Row>> {
     checkOptions('Dataset.fromFile', options, ['columns', 'header', 'dtype', 'field'])
-    const paths = Array.isArray(path) ? (path as readonly string[]) : [path as string]
+    const paths: readonly string[] = Array.isArray(path) ? [...path] : [path as string]
+    const given = ownCopy(options)
     if (paths.length === 0) throw invalidArgument('path', 'a file name or several', path)
     let builder: ColumnsBuilder | undefined
     const classNames = new Map<string, readonly string[]>()
     for (const file of paths) {
-      for await (const { names, columns, classNames: found } of opener(file, options)()) {
+      for await (const { names, columns, classNames: found } of opener(file, given)()) {
         builder ??= new ColumnsBuilder(names, ` of ${file}`)
         if (names.join('\n') !== builder.names.join('\n')) throw otherColumns(names, file, builder.names, paths[0]!)
         builder.add(columns)

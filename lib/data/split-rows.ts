@@ -1,5 +1,5 @@
 import { invalidArgument, SentenceTorchError } from '../errors.js'
-import { checkInteger, checkOptions, listOfNames } from '../options.js'
+import { checkInteger, checkOptions, listOfNames, ownCopy } from '../options.js'
 import type { Dataset } from './dataset.js'
 import { Random } from './random.js'
 import { SHUFFLE_STREAM, shuffledOrder } from './transforms.js'
@@ -20,7 +20,8 @@ export async function splitRows(
   options: SplitOptions,
 ): Promise<{ train: Int32Array; test: Int32Array }> {
   checkOptions('Dataset.trainTestSplit', options, ['testSize', 'seed', 'groupBy'])
-  const { testSize = 0.25, seed = 0, groupBy } = options
+  const { testSize = 0.25, seed = 0 } = options
+  const groupBy = ownCopy(options.groupBy)
   checkInteger('seed', seed, 0)
   const rows = dataset.length
   const wanted = testSize < 1 ? Math.ceil(testSize * rows) : testSize

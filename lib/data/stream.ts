@@ -1,6 +1,6 @@
 import type { InspectOptionsStylized } from 'node:util'
 import { invalidArgument } from '../errors.js'
-import { checkInteger, checkOptions } from '../options.js'
+import { checkInteger, checkOptions, ownCopy } from '../options.js'
 import { type ColumnChoice, columnsOf } from './column-choice.js'
 import { Dataset } from './dataset.js'
 import { INSPECT, inspectStream } from './inspect.js'
@@ -78,7 +78,8 @@ export class DataStream {
     checkOptions('DataStream.fromFile', options, known)
     const paths = typeof path === 'string' ? [path] : path
     if (!Array.isArray(paths) || paths.length === 0) throw invalidArgument('path', 'a file name or several', path)
-    const files = paths.map((file) => opener(file, readOptions))
+    const given = ownCopy(readOptions)
+    const files = paths.map((file) => opener(file, given))
     return new DataStream(async function* () {
       for (const open of files) {
         for await (const { names, columns } of open()) {

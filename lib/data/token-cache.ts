@@ -60,7 +60,8 @@ export class TokenCache {
   /** Opens the cache of a column in `folder`, which is made if it is not there. */
   static async open(folder: string, options: TokenCacheOptions): Promise<TokenCache> {
     checkOptions('TokenCache.open', options, ['columnTexts', 'tokenizerKey', 'maxLength'])
-    const { columnTexts, tokenizerKey, maxLength } = options
+    const { tokenizerKey, maxLength } = options
+    const columnTexts = [...options.columnTexts]
     if (typeof tokenizerKey !== 'string') throw invalidArgument('tokenizerKey', 'a text', tokenizerKey)
     checkInteger('maxLength', maxLength ?? null, 1)
     const key = await keyOf(columnTexts, tokenizerKey, maxLength)
@@ -116,7 +117,7 @@ export class TokenCache {
     this.#end += bytes.length
     this.#pending.push({ row, bytes, place })
     this.#pendingBytes += bytes.length
-    this.#pendingRows.set(row, ids)
+    this.#pendingRows.set(row, ids.slice())
     if (this.#pendingBytes >= WRITE_BYTES) await this.#flush()
   }
 

@@ -109,7 +109,8 @@ export async function keptClassNames(
 }
 
 /** The first of all rows with the same values in `columns`. */
-export async function firstOfEqual(dataset: Dataset<object>, columns: readonly string[]): Promise<Int32Array> {
+export async function firstOfEqual(dataset: Dataset<object>, names: readonly string[]): Promise<Int32Array> {
+  const columns = [...names]
   for (const name of columns) dataset.columnKind(name)
   const turns = new Turns()
   const { ids, numbers } = await inTurns(numberValues(dataset, columns), turns)
@@ -167,10 +168,10 @@ export async function labelledRows(dataset: Dataset<object>): Promise<Int32Array
 }
 
 export async function concatenate(
-  datasets: readonly Dataset<object>[],
+  given: readonly Dataset<object>[],
 ): Promise<{ columns: Map<string, Column>; length: number }> {
-  if (!Array.isArray(datasets) || datasets.length === 0)
-    throw invalidArgument('datasets', 'an array of datasets', datasets)
+  if (!Array.isArray(given) || given.length === 0) throw invalidArgument('datasets', 'an array of datasets', given)
+  const datasets = [...given]
   const first = datasets[0]!
   datasets.forEach((dataset, i) => {
     const misfit = schemaConflict(first, dataset)

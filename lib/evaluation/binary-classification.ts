@@ -1,5 +1,5 @@
 import { describe } from '../errors.js'
-import { checkOptions } from '../options.js'
+import { checkOptions, ownCopy } from '../options.js'
 import { type BinaryScores, binaryScores } from './binary-scores.js'
 import {
   COMMON_OPTIONS,
@@ -58,7 +58,7 @@ export class BinaryClassificationEvaluator implements Evaluator {
     checkCommon(where, options)
     checkSimilarities(where, options.similarityFnNames)
     this.name = options.name ?? ''
-    this.#options = { ...options }
+    this.#options = ownCopy(options)
   }
 
   /** From examples of two texts and a label. Source: `BinaryClassificationEvaluator.from_input_examples`. */

@@ -1,8 +1,11 @@
 import { Turns } from '../data/turns.js'
-import type { Embeddings } from '../models/embeddings.js'
-import { embeddings } from '../models/embeddings.js'
-import { type CommonOptions, checkContext } from './common.js'
+import { describe } from '../errors.js'
+import { type Embeddings, embeddings, firstNotFinite } from '../models/embeddings.js'
+import { type CommonOptions, checkContext, invalidData } from './common.js'
 import type { EvaluatedModel, EvaluationContext } from './evaluator.js'
+
+/** Numbers between two looks at the clock. */
+const STRIDE = 2 ** 16
 
 type EncodeName = 'encode' | 'encodeQuery' | 'encodeDocument'
 
@@ -12,8 +15,12 @@ export interface EmbedOptions extends Pick<CommonOptions, 'batchSize' | 'showPro
   normalizeEmbeddings?: boolean
 }
 
-/** `model[how](texts)` with the options of an evaluator; those that are absent are not passed on. */
-export function embed(
+/**
+ * `model[how](texts)` with the options of an evaluator; those that are absent are not passed on.
+ * @throws ERR_INVALID_DATA naming the first text whose embedding holds NaN or an infinity: it has no place in an order, and
+ * what is measured of it means nothing
+ */
+export async function embed(
   model: EvaluatedModel,
   how: EncodeName,
   texts: readonly string[],
@@ -22,7 +29,7 @@ export function embed(
 ): Promise<Embeddings> {
   checkContext(context)
   const { signal } = context
-  return model[how](texts, {
+  const found = await model[how](texts, {
     showProgressBar,
     ...(batchSize !== undefined && { batchSize }),
     ...(truncateDim !== undefined && { truncateDim }),
@@ -31,6 +38,20 @@ export function embed(
     ...(normalizeEmbeddings && { normalizeEmbeddings }),
     ...(signal && { signal }),
   })
+  const { data, shape } = found
+  const turns = new Turns()
+  for (let start = 0; start < data.length; start += STRIDE) {
+    const at = firstNotFinite(data, start, Math.min(start + STRIDE, data.length))
+    if (at !== -1) {
+      const row = Math.floor(at / shape[1])
+      const text = describe(texts[row])
+      throw invalidData(
+        `Expected finite numbers in the embedding of text ${row} (${text}), but the model gave ${data[at]}`,
+      )
+    }
+    await turns.give()
+  }
+  return found
 }
 
 /** Embeds every different text of `columns` once; answers with the rows of each column. */

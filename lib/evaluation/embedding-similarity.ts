@@ -1,5 +1,5 @@
 import { describe, invalidArgument, SentenceTorchError } from '../errors.js'
-import { checkOneOf, checkOptions } from '../options.js'
+import { checkOneOf, checkOptions, ownCopy } from '../options.js'
 import type { Precision } from '../search/quantize.js'
 import {
   COMMON_OPTIONS,
@@ -56,7 +56,7 @@ export class EmbeddingSimilarityEvaluator implements Evaluator {
     checkCommon(where, options)
     checkSimilarities(where, options.similarityFnNames, options.mainSimilarity)
     this.name = options.name ?? ''
-    this.#options = { ...options }
+    this.#options = ownCopy(options)
   }
 
   /** From examples of two texts and a score. Source: `EmbeddingSimilarityEvaluator.from_input_examples`. */
@@ -73,14 +73,14 @@ export class EmbeddingSimilarityEvaluator implements Evaluator {
   /** Embeds all pairs and compares; see the class for the metrics. */
   async evaluate(model: EvaluatedModel, context: EvaluationContext = {}): Promise<EvaluationResult> {
     const { scores, mainSimilarity, similarityFnNames, precision = 'float32', writeCsv = true } = this.#options
+    const functions = similarityFnNames?.length
+      ? [similarityFnNames].flat()
+      : [mainSimilarity ?? model.similarityFnName]
     const sides: [Rows, Rows] = [
       await this.#embed(model, this.#options.sentences1, context),
       await this.#embed(model, this.#options.sentences2, context),
     ]
     const [first, second] = await quantizedRows(sides, precision)
-    const functions = similarityFnNames?.length
-      ? [similarityFnNames].flat()
-      : [mainSimilarity ?? model.similarityFnName]
 
     const metrics: Record<string, number> = {}
     for (const fn of functions) {

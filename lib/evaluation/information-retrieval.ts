@@ -1,6 +1,6 @@
 import { Turns } from '../data/turns.js'
 import { invalidArgument } from '../errors.js'
-import { checkOptions, checkType } from '../options.js'
+import { checkOptions, checkType, ownCopy } from '../options.js'
 import { metricOf, type ScoreFunction } from '../search/score-function.js'
 import { TopHits } from '../search/top-hits.js'
 import { COMMON_OPTIONS, checkCommon, contextCells, invalidData, named, suffix } from './common.js'
@@ -56,7 +56,7 @@ export interface InformationRetrievalEvaluatorOptions extends RetrievalOptions {
  */
 export class InformationRetrievalEvaluator implements Evaluator {
   readonly name: string
-  readonly #options: InformationRetrievalEvaluatorOptions
+  readonly #options: Omit<InformationRetrievalEvaluatorOptions, 'queries' | 'corpus' | 'relevantDocs'>
   readonly #cutoffs: Cutoffs
   readonly #queries: { id: string; text: string; relevant: ReadonlySet<string> }[]
   #corpus: readonly (readonly [id: string, text: string])[]
@@ -88,8 +88,9 @@ export class InformationRetrievalEvaluator implements Evaluator {
     })
     if (this.#queries.length === 0) throw invalidData(`${where}: no query has a relevant document`)
     this.name = options.name ?? ''
-    this.#options = { batchSize: 32, ...options }
-    this.#cutoffs = cutoffsOf(options)
+    const { queries: _, corpus: __, relevantDocs: ___, ...rest } = options
+    this.#options = { batchSize: 32, ...ownCopy(rest) }
+    this.#cutoffs = cutoffsOf(this.#options)
     this.#primary = new PrimaryScore(this.#options)
   }
 

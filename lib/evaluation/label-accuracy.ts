@@ -1,7 +1,7 @@
 import { describe, invalidArgument } from '../errors.js'
 import { SoftmaxLoss } from '../losses/softmax.js'
 import type { Embeddings } from '../models/embeddings.js'
-import { checkOptions } from '../options.js'
+import { checkOptions, ownCopy } from '../options.js'
 import {
   COMMON_OPTIONS,
   type CommonOptions,
@@ -65,7 +65,7 @@ export class LabelAccuracyEvaluator implements Evaluator {
       throw invalidArgument(where, 'either a SoftmaxLoss as loss and its lossTensors, or a function as logits', options)
     }
     this.name = options.name ?? ''
-    this.#options = { batchSize: 32, ...options }
+    this.#options = { batchSize: 32, ...ownCopy(options) }
   }
 
   async evaluate(model: EvaluatedModel, context: EvaluationContext = {}): Promise<EvaluationResult> {

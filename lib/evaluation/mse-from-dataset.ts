@@ -1,7 +1,7 @@
 import { Dataset } from '../data/dataset.js'
 import { invalidArgument } from '../errors.js'
 import { type Embeddings, embeddings } from '../models/embeddings.js'
-import { checkOptions } from '../options.js'
+import { checkOptions, ownCopy } from '../options.js'
 import {
   COMMON_OPTIONS,
   type CommonOptions,
@@ -57,7 +57,7 @@ export class MSEEvaluatorFromDataset implements Evaluator {
     const table = options.dataset instanceof Dataset ? options.dataset : Dataset.fromRows(options.dataset)
     const pairs = combinations.map((pair) => parallelRows(table, pair))
     this.name = options.name ?? ''
-    this.#options = { batchSize: 8, ...options }
+    this.#options = { batchSize: 8, ...options, combinations: ownCopy(combinations) }
     this.#targets = pairs.map(({ targets }) => targets)
     this.teacherEmbeddings = this.#embedSources(pairs.map(({ sources }) => sources))
     this.teacherEmbeddings.catch(() => {})

@@ -1,6 +1,6 @@
 import { invalidArgument } from '../errors.js'
 import type { Embeddings } from '../models/embeddings.js'
-import { checkOptions } from '../options.js'
+import { checkOptions, ownCopy } from '../options.js'
 import { COMMON_OPTIONS, type CommonOptions, checkColumns, checkCommon, contextCells, named } from './common.js'
 import { appendCsv, pythonFloat } from './csv.js'
 import { embed } from './embed.js'
@@ -34,13 +34,14 @@ export class MSEEvaluator implements Evaluator {
   constructor(options: MSEEvaluatorOptions) {
     const where = 'MSEEvaluator'
     checkOptions(where, options, ['sourceSentences', 'targetSentences', 'teacherModel', ...COMMON_OPTIONS])
-    const { sourceSentences, targetSentences, teacherModel } = options
+    const { sourceSentences, targetSentences, teacherModel, ...rest } = options
     checkColumns(where, { sourceSentences, targetSentences }, ['sourceSentences', 'targetSentences'])
     checkCommon(where, options)
     checkTeacher(where, teacherModel)
     this.name = options.name ?? ''
-    this.#options = { batchSize: 32, ...options }
-    this.teacherEmbeddings = embed(teacherModel as EvaluatedModel, 'encode', sourceSentences, this.#options, {})
+    const own = ownCopy({ sourceSentences, targetSentences, ...rest })
+    this.#options = { batchSize: 32, ...own, teacherModel }
+    this.teacherEmbeddings = embed(teacherModel as EvaluatedModel, 'encode', own.sourceSentences, this.#options, {})
     // Whoever evaluates hears of a failure; nobody may ever do.
     this.teacherEmbeddings.catch(() => {})
   }

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { invalidArgument } from '../errors.js'
-import { checkNames, checkOneOf, checkOptions, checkType, listOfNames } from '../options.js'
+import { checkNames, checkOneOf, checkOptions, checkType, listOfNames, ownCopy } from '../options.js'
 import { type BeirDataset, loadBeir } from './beir.js'
 import { loadBeirFromHub } from './beir-hub.js'
 import { type CommonOptions, checkCommon, contextCells, mean } from './common.js'
@@ -74,9 +74,9 @@ export class NanoBEIREvaluator implements Evaluator {
     checkRetrieval(where, options)
     checkType(`${where} aggregateFn`, options.aggregateFn, 'function')
     checkType(`${where} aggregateKey`, options.aggregateKey, 'string')
-    this.#sources = sourcesOf(where, options)
+    this.#options = ownCopy(options)
+    this.#sources = sourcesOf(where, this.#options)
     for (const name of ['queryPrompts', 'corpusPrompts'] as const) this.#checkPrompts(`${where} ${name}`, options[name])
-    this.#options = { ...options }
     this.#primary = new PrimaryScore(this.#options)
     this.name = `NanoBEIR_${options.aggregateKey ?? 'mean'}${truncation(options)}`
   }

@@ -2,7 +2,7 @@ import { Turns } from '../data/turns.js'
 import { describe, invalidArgument } from '../errors.js'
 import { asEmbeddings, type Embeddings } from '../models/embeddings.js'
 import { similarityMatrix } from '../models/similarity.js'
-import { checkInteger, checkOneOf, checkOptions, checkType } from '../options.js'
+import { checkInteger, checkOneOf, checkOptions, checkType, ownCopy } from '../options.js'
 import { averagePrecision } from './binary-scores.js'
 import {
   COMMON_OPTIONS,
@@ -71,8 +71,9 @@ export class RerankingEvaluator implements Evaluator {
       checkOneOf(`${where} similarityFct`, options.similarityFct, SIMILARITY_NAMES)
     }
     this.name = options.name ?? ''
-    this.#options = { batchSize: 64, ...options }
-    this.#samples = usable(where, options.samples)
+    const own = ownCopy(options)
+    this.#options = { batchSize: 64, ...own }
+    this.#samples = usable(where, own.samples)
   }
 
   async evaluate(model: EvaluatedModel, context: EvaluationContext = {}): Promise<EvaluationResult> {
@@ -135,6 +136,8 @@ export class RerankingEvaluator implements Evaluator {
     if (!(data instanceof Float32Array) || data.length !== documents.shape[0]) {
       throw invalidArgument('the result of similarityFct', `${documents.shape[0]} similarities`, data)
     }
+    const wrong = data.findIndex(Number.isNaN)
+    if (wrong !== -1) throw invalidArgument('the result of similarityFct', 'numbers', data[wrong])
     return data
   }
 }

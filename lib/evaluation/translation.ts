@@ -1,4 +1,4 @@
-import { checkOptions, checkType } from '../options.js'
+import { checkOptions, checkType, ownCopy } from '../options.js'
 import { TopHits } from '../search/top-hits.js'
 import { COMMON_OPTIONS, type CommonOptions, checkColumns, checkCommon, contextCells, named, suffix } from './common.js'
 import { appendCsv, pythonFloat } from './csv.js'
@@ -37,7 +37,7 @@ export class TranslationEvaluator implements Evaluator {
     checkCommon(where, options)
     checkType(`${where} printWrongMatches`, options.printWrongMatches, 'boolean')
     this.name = options.name ?? ''
-    this.#options = { batchSize: 16, ...options }
+    this.#options = { batchSize: 16, ...ownCopy(options) }
   }
 
   async evaluate(model: EvaluatedModel, context: EvaluationContext = {}): Promise<EvaluationResult> {

@@ -1,5 +1,5 @@
 import { invalidArgument } from '../errors.js'
-import { checkOptions, isPlainObject } from '../options.js'
+import { checkOptions, isPlainObject, ownCopy } from '../options.js'
 import {
   COMMON_OPTIONS,
   type CommonOptions,
@@ -54,7 +54,7 @@ export class TripletEvaluator implements Evaluator {
     checkSimilarities(where, options.similarityFnNames, options.mainSimilarity)
     checkMargin(`${where} margin`, options.margin)
     this.name = options.name ?? ''
-    this.#options = { ...options }
+    this.#options = ownCopy(options)
   }
 
   /** From examples of three texts. Source: `TripletEvaluator.from_input_examples`. */
@@ -71,12 +71,12 @@ export class TripletEvaluator implements Evaluator {
   async evaluate(model: EvaluatedModel, context: EvaluationContext = {}): Promise<EvaluationResult> {
     const { anchors, positives, negatives, mainSimilarity, similarityFnNames, margin = 0 } = this.#options
     const options = { batchSize: 16, ...this.#options }
-    const anchor = await embed(model, 'encodeQuery', anchors, options, context)
-    const positive = await embed(model, 'encodeDocument', positives, options, context)
-    const negative = await embed(model, 'encodeDocument', negatives, options, context)
     const functions = similarityFnNames?.length
       ? [similarityFnNames].flat()
       : [mainSimilarity ?? model.similarityFnName]
+    const anchor = await embed(model, 'encodeQuery', anchors, options, context)
+    const positive = await embed(model, 'encodeDocument', positives, options, context)
+    const negative = await embed(model, 'encodeDocument', negatives, options, context)
 
     const metrics: Record<string, number> = {}
     for (const fn of functions) {

@@ -18,7 +18,7 @@ import { checkLoaded, noSuchPrompt } from './load-parts.js'
 import { EncodeProgress } from './progress.js'
 import { writeCrossEncoderFolder } from './save-cross-encoder.js'
 import { saveModelFolder } from './save-folder.js'
-import { checkPairs, isPair, type Pair, type Scores, scores } from './scores.js'
+import { copyPairs, isPair, type Pair, type Scores, scores } from './scores.js'
 import type { ModelEvaluator } from './types.js'
 import { WeightFiles } from './weights.js'
 
@@ -123,20 +123,24 @@ export class CrossEncoder {
    */
   predict(pair: Pair, options?: PredictOptions): Promise<Float32Array>
   predict(pairs: readonly Pair[], options?: PredictOptions): Promise<Scores>
-  async predict(input: Pair | readonly Pair[], options: PredictOptions = {}): Promise<Float32Array | Scores> {
-    if (isPair(input)) return (await this.predict([input], options)).data
-    checkPairs(input)
-    checkPredictOptions('predict', options)
+  async predict(input: Pair | readonly Pair[], given: PredictOptions = {}): Promise<Float32Array | Scores> {
+    if (isPair(input)) return (await this.predict([input], given)).data
+    // Copies, and settings that are read before the first wait: what happens to either later is for later calls.
+    const pairs = copyPairs(input)
+    checkPredictOptions('predict', given)
+    const options = { ...given }
+    const activation = options.activation ?? options.activationFn ?? this.activationFn
     const width = this.#use().encoder.embeddingDimension
-    const data = await this.#logits(input, options)
-    applyActivation(options.activation ?? options.activationFn ?? this.activationFn, data, width)
+    const data = await this.#logits(pairs, options)
+    applyActivation(activation, data, width)
     // As in Python also over a single label, where it makes every score 1.
     if (options.applySoftmax) softmaxRows(data, width)
-    return scores(data, input.length, width)
+    return scores(data, pairs.length, width)
   }
 
   /**
-   * The documents by falling score with `query`; equal scores keep the documents' order. For models with one label.
+   * The documents by falling score with `query`; equal scores keep the documents' order, NaN comes last. For models with one
+   * label.
    * Source: sentence-transformers `CrossEncoder.rank`.
    * @throws SentenceTorchError as `predict`, and ERR_INVALID_ARGUMENT for a model with several labels
    */
@@ -148,15 +152,13 @@ export class CrossEncoder {
     }
     if (typeof query !== 'string') throw invalidArgument('query', 'a string', query)
     if (!Array.isArray(documents)) throw invalidArgument('documents', 'an array of strings', documents)
-    const { topK = documents.length, returnDocuments = false, ...predict } = options
-    const { data } = await this.predict(
-      documents.map((document: string): Pair => [query, document]),
-      predict,
-    )
+    const pairs = documents.map((document: string): Pair => [query, document])
+    const { topK = pairs.length, returnDocuments = false, ...predict } = options
+    const { data } = await this.predict(pairs, predict)
     return Array.from(data, (score, corpusId) => ({ corpusId, score }))
-      .sort((a, b) => b.score - a.score)
+      .sort((a, b) => Number(Number.isNaN(a.score)) - Number(Number.isNaN(b.score)) || b.score - a.score)
       .slice(0, topK)
-      .map((hit) => (returnDocuments ? { ...hit, text: documents[hit.corpusId]! } : hit))
+      .map((hit) => (returnDocuments ? { ...hit, text: pairs[hit.corpusId]![1] } : hit))
   }
 
   /**
@@ -263,6 +265,7 @@ export class CrossEncoder {
     const { encoder } = this.#use()
     const { batchSize = 32, signal } = options
     const prompt = this.#prompt(options)
+    const { maxLength } = this
     throwIfAborted(signal)
     const width = encoder.embeddingDimension
     const data = new Float32Array(pairs.length * width)
@@ -275,7 +278,7 @@ export class CrossEncoder {
         return this.#pairs.encode(
           slice.map(([first]) => prompt + first),
           slice.map(([, second]) => second),
-          this.maxLength,
+          maxLength,
           signal ? { signal } : {},
         )
       },

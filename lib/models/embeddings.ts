@@ -13,6 +13,9 @@ export interface Embeddings {
 /** What functions that compare embeddings take: rows, one row, or a list of rows of equal width. */
 export type EmbeddingsLike = Pick<Embeddings, 'data' | 'shape'> | Float32Array | readonly Float32Array[]
 
+/** Bytes of embeddings that are copied at once: what most corpora have, copied in less than the time of one job of the engine. */
+export const COPIED_BYTES = 2 ** 28
+
 /** Wraps `data` ([rows, width]) without copying. */
 export function embeddings(data: Float32Array, rows: number, width: number): Embeddings {
   return {
@@ -40,6 +43,44 @@ export function asEmbeddings(value: EmbeddingsLike, name: string): Embeddings {
   if (!fits)
     throw invalidArgument(name, 'embeddings { data: Float32Array, shape: [rows, width] } or Float32Arrays', value)
   return embeddings(data, shape[0], shape[1])
+}
+
+/**
+ * `asEmbeddings` for work that goes on after the call: a copy, so that nothing that happens to the caller's arrays meanwhile is
+ * seen. With `copy: false` the rows themselves, which must then stay as they are.
+ * @throws SentenceTorchError ERR_INVALID_ARGUMENT; ERR_OUT_OF_MEMORY when there is no room for the copy
+ */
+export function ownEmbeddings(value: EmbeddingsLike, name: string, copy = true): Embeddings {
+  const { data, shape } = asEmbeddings(value, name)
+  // A list of rows has just been joined.
+  if (Array.isArray(value)) return embeddings(data, ...shape)
+  if (!copy) return embeddings(inPlace(data, name), ...shape)
+  return embeddings(copyOf(data, name), ...shape)
+}
+
+/** A copy in memory that is ours alone. */
+export function copyOf(data: Float32Array, name: string): Float32Array {
+  try {
+    return new Float32Array(data)
+  } catch (cause) {
+    const message = `No memory for a copy of ${name} (${data.byteLength} bytes); copy: false reads it in place`
+    throw new SentenceTorchError('ERR_OUT_OF_MEMORY', message, { cause })
+  }
+}
+
+/** `data`, unless its memory may vanish or be written to by another thread while the engine reads it. */
+export function inPlace(data: Float32Array, name: string): Float32Array {
+  const { buffer } = data as { buffer: ArrayBufferLike & { resizable?: boolean } }
+  const kind = buffer instanceof ArrayBuffer ? (buffer.resizable ? 'a resizable ArrayBuffer' : '') : 'shared memory'
+  if (kind === '') return data
+  const message = `Expected an ArrayBuffer of fixed size for ${name} with copy: false, but received ${kind}`
+  throw new SentenceTorchError('ERR_INVALID_ARGUMENT', message)
+}
+
+/** The first number of `data` from `start` to `end` that is NaN or infinite; −1 without any. */
+export function firstNotFinite(data: Float32Array, start = 0, end = data.length): number {
+  for (let i = start; i < end; i++) if (!Number.isFinite(data[i]!)) return i
+  return -1
 }
 
 function joinRows(rows: readonly Float32Array[], name: string): Embeddings {

@@ -1,5 +1,6 @@
 import { selectRows, type Tokenized } from '../data/pack.js'
 import type { Tokenizer } from '../data/tokenizer.js'
+import { Turns } from '../data/turns.js'
 import { fromNative, SentenceTorchError } from '../errors.js'
 import type { EncoderOutput, NativeEncoder } from '../native/types.js'
 
@@ -21,8 +22,10 @@ type Rows = Tokenized & { tokenTypes?: Int32Array }
 
 export interface EncodeRequest extends Omit<RowsRequest, 'count' | 'tokenize'> {
   tokenizer: Tokenizer
-  /** With their prompt in front. */
+  /** Nobody changes them meanwhile. */
   texts: readonly string[]
+  /** In front of every text. */
+  prompt: string
 }
 
 export interface RowsRequest {
@@ -48,13 +51,18 @@ export interface RowsRequest {
  * sorted by length, so that jobs hold rows alike. Settles when no job is running any more.
  * @throws SentenceTorchError ERR_ABORTED, or what the tokenizer or the engine throws.
  */
-export async function encodeTexts({ tokenizer, texts, ...request }: EncodeRequest): Promise<void> {
+export async function encodeTexts({ tokenizer, texts, prompt, ...request }: EncodeRequest): Promise<void> {
   const { signal } = request
+  // Once: whoever sets it while this runs means later calls.
+  const { maxSeqLength } = tokenizer
   await encodeRows({
     ...request,
     count: texts.length,
-    tokenize: (start, end) =>
-      tokenizer.encodeAll(texts.slice(start, end), tokenizer.maxSeqLength, signal ? { signal } : {}),
+    tokenize: (start, end) => {
+      const slice = texts.slice(start, end)
+      const prompted = prompt === '' ? slice : slice.map((text) => prompt + text)
+      return tokenizer.encodeAll(prompted, maxSeqLength, signal ? { signal } : {})
+    },
   })
 }
 
@@ -63,21 +71,25 @@ export async function encodeRows(request: RowsRequest): Promise<void> {
   const { count, signal } = request
   const jobs = new InFlight(JOBS_IN_FLIGHT)
   const buffers: Float32Array[] = []
+  const turns = new Turns()
   let done = 0
-  let start = 0
   let size = FIRST_SLICE
-  let next = tokenizeSlice(request, start, size)
+  let next = tokenizeSlice(request, 0, size)
   try {
-    while (start < count) {
+    for (let first = 0; first < count; ) {
       const tokens = await next
-      const first = start
-      start += tokens.offsets.length - 1
+      const rows = Math.min(size, count - first)
+      if (tokens.offsets.length - 1 !== rows) throw missingRows(rows, tokens.offsets.length - 1)
+      const start = first
+      first += rows
       size = Math.min(size * 2, LARGEST_SLICE)
-      next = tokenizeSlice(request, start, size)
+      next = tokenizeSlice(request, first, size)
       for (const rows of planJobs(tokens.offsets, request.batchSize)) {
         throwIfAborted(signal)
+        // An engine that is done at once, and tokens that were kept, settle promises without the event loop.
+        await turns.give()
         await jobs.add(async () => {
-          await runJob(request, tokens, rows, first, buffers)
+          await runJob(request, tokens, rows, start, buffers)
           done += rows.length
           request.onDone?.(done)
         })
@@ -87,6 +99,11 @@ export async function encodeRows(request: RowsRequest): Promise<void> {
     await jobs.settled()
   }
   jobs.throwFailure()
+}
+
+/** A loop over rows that do not come would never end. */
+function missingRows(expected: number, found: number): SentenceTorchError {
+  return new SentenceTorchError('ERR_INVALID_DATA', `Expected ${expected} rows of tokens but received ${found}`)
 }
 
 function tokenizeSlice({ tokenize, count }: RowsRequest, start: number, size: number): Promise<Rows> {

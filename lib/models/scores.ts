@@ -17,11 +17,13 @@ export function isPair(input: Pair | readonly Pair[]): input is Pair {
   return Array.isArray(input) && input.length === 2 && typeof input[0] === 'string' && typeof input[1] === 'string'
 }
 
-/** @throws SentenceTorchError ERR_INVALID_ARGUMENT naming what is no pair of strings. */
-export function checkPairs(pairs: readonly Pair[]): void {
+/** A copy that nobody else changes. @throws SentenceTorchError ERR_INVALID_ARGUMENT naming what is no pair of strings. */
+export function copyPairs(pairs: readonly Pair[]): Pair[] {
   if (!Array.isArray(pairs)) throw invalidArgument('pairs', 'a pair of strings or an array of pairs', pairs)
-  const wrong = pairs.findIndex((pair) => !isPair(pair))
-  if (wrong !== -1) throw invalidArgument(`pairs[${wrong}]`, 'two strings', pairs[wrong])
+  return pairs.map((pair: Pair, i): Pair => {
+    if (!isPair(pair)) throw invalidArgument(`pairs[${i}]`, 'two strings', pair)
+    return [pair[0], pair[1]]
+  })
 }
 
 /** Wraps `data` ([count, width]) without copying. */

@@ -144,11 +144,12 @@ export class SentenceTransformer {
   encode(input: string | readonly string[], options?: EncodeOptions): Promise<Float32Array | Embeddings | Embeddings[]>
   async encode(
     input: string | readonly string[],
-    options: EncodeOptions = {},
+    given: EncodeOptions = {},
   ): Promise<Float32Array | Embeddings | Embeddings[]> {
-    const texts = typeof input === 'string' ? [input] : input
-    checkTexts(texts)
-    checkEncodeOptions(options)
+    // Copies, and settings that are read before the first wait: what happens to either later is for later calls.
+    const texts = typeof input === 'string' ? [input] : copyTexts(input)
+    checkEncodeOptions(given)
+    const options = { ...given }
     const prompt = this.#prompt(options)
     const result =
       options.outputValue === 'token_embeddings'
@@ -364,7 +365,8 @@ export class SentenceTransformer {
     await encodeTexts({
       encoder,
       tokenizer,
-      texts: prompt === '' ? texts : texts.map((text) => prompt + text),
+      texts,
+      prompt,
       output: outputValue,
       batchSize,
       ...(leaveOut ? { promptLength: tokenizer.promptLength(prompt) } : {}),
@@ -375,10 +377,12 @@ export class SentenceTransformer {
   }
 }
 
-function checkTexts(texts: unknown): asserts texts is readonly string[] {
-  if (!Array.isArray(texts)) throw invalidArgument('texts', 'a string or an array of strings', texts)
+function copyTexts(given: unknown): string[] {
+  if (!Array.isArray(given)) throw invalidArgument('texts', 'a string or an array of strings', given)
+  const texts = given.slice()
   const wrong = texts.findIndex((text) => typeof text !== 'string')
   if (wrong !== -1) throw invalidArgument(`texts[${wrong}]`, 'a string', texts[wrong])
+  return texts
 }
 
 /** @internal `SentenceTransformer.load` with another engine; the tests' entrance. */

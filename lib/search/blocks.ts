@@ -1,5 +1,5 @@
 import { fromNative, SentenceTorchError } from '../errors.js'
-import type { Embeddings } from '../models/embeddings.js'
+import { type Embeddings, firstNotFinite } from '../models/embeddings.js'
 import type { Metric, NativeAddon } from '../native/types.js'
 
 /** The part of the engine that searches. */
@@ -23,6 +23,8 @@ export interface BlockOptions {
   /** Queries in one job of the engine at most. */
   rowsPerJob: number
   signal?: AbortSignal | undefined
+  /** For errors: what the caller calls both, and the number there of the first row of the corpus. */
+  names?: { queries: string; corpus: string; first?: number }
 }
 
 /** Multiplications in one job: some tenths of a second, so that a query that is served meanwhile waits no longer. */
@@ -34,14 +36,18 @@ const JOB_RESULTS = 2 ** 22
 
 /**
  * Searches `corpus` for all rows of `queries`, job by job in the order of the queries. The next job is under way while the
- * caller works on a block; memory is that of two blocks.
- * @throws SentenceTorchError ERR_ABORTED between two jobs, or the engine's error
+ * caller works on a block; memory is that of two blocks. Nobody may write to either meanwhile.
+ *
+ * A score depends on the numbers of its two rows alone, and equal scores come by rising index; so what is found does not
+ * depend on how queries and corpus are divided.
+ * @throws SentenceTorchError ERR_ABORTED between two jobs; ERR_INVALID_DATA naming a row that holds NaN or an infinity, which
+ * has no place in an order; or the engine's error
  */
 export async function* searchBlocks(
   addon: () => SearchEngine,
   queries: Embeddings,
   corpus: Embeddings,
-  { k, metric, rowsPerJob, signal }: BlockOptions,
+  { k, metric, rowsPerJob, signal, names = { queries: 'queries', corpus: 'corpus' } }: BlockOptions,
 ): AsyncGenerator<Block> {
   const [count, dim] = queries.shape
   const fast = Math.max(ENGINE_ROWS, Math.floor(JOB_WORK / (corpus.shape[0] * dim)))
@@ -55,6 +61,8 @@ export async function* searchBlocks(
     try {
       await addon().topK(part, corpus.data, dim, k, metric, scores, indices)
     } catch (error) {
+      checkFinite(corpus, names.corpus, names.first)
+      checkFinite(queries, names.queries)
       throw fromNative(error, 'topK')
     }
     return { first, rows, k, scores, indices }
@@ -74,8 +82,19 @@ export async function* searchBlocks(
   }
 }
 
+/** The engine refuses rows of a job; the caller knows them by other numbers. */
+function checkFinite({ data, shape }: Embeddings, name: string, first = 0): void {
+  const at = firstNotFinite(data)
+  if (at === -1) return
+  const row = first + Math.floor(at / shape[1])
+  throw new SentenceTorchError(
+    'ERR_INVALID_DATA',
+    `Expected finite numbers in row ${row} of ${name}, found ${data[at]}`,
+  )
+}
+
 /** @throws SentenceTorchError ERR_INVALID_ARGUMENT unless both have the same width */
-export function checkWidths(queries: Embeddings, corpus: Embeddings): void {
+export function checkWidths(queries: Pick<Embeddings, 'shape'>, corpus: Pick<Embeddings, 'shape'>): void {
   if (queries.shape[1] === corpus.shape[1]) return
   const found = `${queries.shape[1]} and ${corpus.shape[1]}`
   throw new SentenceTorchError('ERR_INVALID_ARGUMENT', `Expected queries and corpus of equal width, received ${found}`)

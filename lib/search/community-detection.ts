@@ -1,6 +1,6 @@
 import { Turns } from '../data/turns.js'
 import { invalidArgument } from '../errors.js'
-import { asEmbeddings, type Embeddings, type EmbeddingsLike, embeddings } from '../models/embeddings.js'
+import { type Embeddings, type EmbeddingsLike, embeddings, ownEmbeddings } from '../models/embeddings.js'
 import { EncodeProgress } from '../models/progress.js'
 import { loadAddon } from '../native/load.js'
 import { checkInteger, checkOptions, checkType } from '../options.js'
@@ -15,6 +15,11 @@ export interface CommunityDetectionOptions {
   batchSize?: number
   /** Show progress on stderr. Default false. */
   showProgressBar?: boolean
+  /**
+   * The rows are copied at the call, so that nothing that happens to them later is seen. `false` reads them in place: until the
+   * promise settles they must not be written to, and their memory must not be transferred. Default true.
+   */
+  copy?: boolean
   /** Stops between two jobs of the engine; the promise rejects with ERR_ABORTED. */
   signal?: AbortSignal
 }
@@ -31,7 +36,8 @@ const AGAIN_ROWS = 1024
  * took, and is dropped when its centre was taken or less than `minCommunitySize` is left.
  * @param rows [n, dim]
  * Source: sentence-transformers `util.community_detection`.
- * @throws SentenceTorchError ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_ABORTED
+ * @throws SentenceTorchError ERR_INVALID_ARGUMENT, ERR_INVALID_DATA (NaN or an infinity, naming the row), ERR_UNKNOWN_OPTION,
+ * ERR_OUT_OF_MEMORY (the copy), ERR_ABORTED
  */
 export async function communityDetection(
   rows: EmbeddingsLike,
@@ -47,7 +53,7 @@ export async function detectWith(
   options: CommunityDetectionOptions,
   keptMembers = KEPT_MEMBERS,
 ): Promise<number[][]> {
-  const names = ['threshold', 'minCommunitySize', 'batchSize', 'showProgressBar', 'signal']
+  const names = ['threshold', 'minCommunitySize', 'batchSize', 'showProgressBar', 'copy', 'signal']
   checkOptions('communityDetection', options, names)
   const { threshold = 0.75, batchSize = 1024, showProgressBar = false, signal } = options
   if (typeof threshold !== 'number' || !Number.isFinite(threshold)) {
@@ -56,7 +62,8 @@ export async function detectWith(
   checkInteger('minCommunitySize', options.minCommunitySize, 1)
   checkInteger('batchSize', batchSize, 1)
   checkType('showProgressBar', showProgressBar, 'boolean')
-  const all = asEmbeddings(rows, 'embeddings')
+  checkType('copy', options.copy, 'boolean')
+  const all = ownEmbeddings(rows, 'embeddings', options.copy)
   const count = all.shape[0]
   const least = options.minCommunitySize ?? 10
   if (count === 0 || count < least) return []
@@ -120,7 +127,8 @@ class Neighbours {
     for (let limit = k; rows.length > 0; limit = Math.min(2 * limit, this.all.shape[0])) {
       const open: number[] = []
       const { rowsPerJob, signal } = this
-      const search = { k: limit, metric: 'cosine', rowsPerJob, signal } as const
+      const names = { queries: 'embeddings', corpus: 'embeddings' }
+      const search = { k: limit, metric: 'cosine', rowsPerJob, signal, names } as const
       for await (const block of searchBlocks(this.addon, this.#gather(rows), this.all, search)) {
         for (let i = 0; i < block.rows; i++) {
           const row = rows[block.first + i]!

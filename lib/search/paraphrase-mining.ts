@@ -1,10 +1,10 @@
 import { Turns } from '../data/turns.js'
 import { invalidArgument } from '../errors.js'
-import { asEmbeddings, type Embeddings, type EmbeddingsLike, embeddings } from '../models/embeddings.js'
+import { type Embeddings, type EmbeddingsLike, embeddings, ownEmbeddings } from '../models/embeddings.js'
 import type { SentenceTransformer } from '../models/sentence-transformer.js'
 import type { EncodeOptions } from '../models/types.js'
 import { loadAddon } from '../native/load.js'
-import { checkInteger, checkOptions } from '../options.js'
+import { checkInteger, checkOptions, checkType } from '../options.js'
 import { type Block, type SearchEngine, searchBlocks } from './blocks.js'
 import { PairHeap, PairSet } from './pair-heap.js'
 import { metricOf, type ScoreFunction } from './score-function.js'
@@ -24,13 +24,18 @@ export interface ParaphraseMiningEmbeddingsOptions {
   topK?: number
   /** How rows are compared. Default `cosine`. */
   scoreFunction?: ScoreFunction
+  /**
+   * The rows are copied at the call, so that nothing that happens to them later is seen. `false` reads them in place: until the
+   * promise settles they must not be written to, and their memory must not be transferred. Default true.
+   */
+  copy?: boolean
   /** Stops between two jobs of the engine; the promise rejects with ERR_ABORTED. */
   signal?: AbortSignal
 }
 
 /** Options of `paraphraseMining`: those of the search, and of `encode`. */
 export interface ParaphraseMiningOptions
-  extends ParaphraseMiningEmbeddingsOptions,
+  extends Omit<ParaphraseMiningEmbeddingsOptions, 'copy'>,
     Pick<EncodeOptions, 'showProgressBar' | 'batchSize' | 'truncateDim' | 'prompt' | 'promptName'> {}
 
 const SEARCH = ['queryChunkSize', 'corpusChunkSize', 'maxPairs', 'topK', 'scoreFunction', 'signal']
@@ -54,7 +59,8 @@ export async function paraphraseMining(
  * The pairs of rows of `rows` [n, dim] that are most alike, best first; equal scores by rising numbers. Every row is compared
  * with all, its `topK` best are candidates; the engine computes them off the JavaScript thread.
  * Source: sentence-transformers `util.paraphrase_mining_embeddings`.
- * @throws SentenceTorchError ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_ABORTED
+ * @throws SentenceTorchError ERR_INVALID_ARGUMENT, ERR_INVALID_DATA (NaN or an infinity, naming the row), ERR_UNKNOWN_OPTION,
+ * ERR_OUT_OF_MEMORY (the copy), ERR_ABORTED
  */
 export async function paraphraseMiningEmbeddings(
   rows: EmbeddingsLike,
@@ -79,7 +85,8 @@ export async function mineWith(
   const encoding: EncodeOptions = {}
   for (const name of ENCODE) if (options[name] !== undefined) Object.assign(encoding, { [name]: options[name] })
   if (signal !== undefined) encoding.signal = signal
-  return mineEmbeddingsWith(addon, (await model.encode(sentences, encoding)) as Embeddings, search)
+  const rows = (await model.encode(sentences, encoding)) as Embeddings
+  return mineEmbeddingsWith(addon, rows, { ...search, copy: false })
 }
 
 /** @internal `paraphraseMiningEmbeddings` with another engine; the tests' entrance. */
@@ -88,10 +95,11 @@ export async function mineEmbeddingsWith(
   rows: EmbeddingsLike,
   options: ParaphraseMiningEmbeddingsOptions,
 ): Promise<MinedPair[]> {
-  checkOptions('paraphraseMiningEmbeddings', options, SEARCH)
+  checkOptions('paraphraseMiningEmbeddings', options, [...SEARCH, 'copy'])
+  checkType('copy', options.copy, 'boolean')
   checkSearch(options)
   const { maxPairs = 500_000, topK = 100 } = options
-  const all = asEmbeddings(rows, 'embeddings')
+  const all = ownEmbeddings(rows, 'embeddings', options.copy)
   const turns = new Turns()
   const heap = new PairHeap()
   const kept = new PairSet()
@@ -135,14 +143,15 @@ async function* nearest(
     const end = Math.min(first + size, count)
     return embeddings(all.data.subarray(first * dim, end * dim), end - first, dim)
   }
+  const names = { queries: 'embeddings', corpus: 'embeddings' }
   if (count <= corpusChunkSize) {
-    yield* searchBlocks(addon, all, all, { k, metric, rowsPerJob: queryChunkSize, signal })
+    yield* searchBlocks(addon, all, all, { k, metric, rowsPerJob: queryChunkSize, signal, names })
     return
   }
   const step = Math.max(1, Math.min(queryChunkSize, Math.floor(LIST_ENTRIES / k)))
   for (let first = 0; first < count; first += step) {
     const queries = part(first, step)
-    const hits = new TopHits(queries, metric, k, addon)
+    const hits = new TopHits(queries, metric, k, addon, names)
     for (let start = 0; start < count; start += corpusChunkSize) {
       await hits.add(part(start, corpusChunkSize), start, signal)
     }

@@ -1,7 +1,7 @@
 import { Turns } from '../data/turns.js'
 import { invalidArgument, SentenceTorchError } from '../errors.js'
-import { asEmbeddings, type Embeddings, type EmbeddingsLike } from '../models/embeddings.js'
-import { checkOneOf, checkOptions } from '../options.js'
+import { type Embeddings, type EmbeddingsLike, ownEmbeddings } from '../models/embeddings.js'
+import { checkOneOf, checkOptions, checkType } from '../options.js'
 
 /** What each precision is kept in. */
 export interface QuantizedData {
@@ -28,6 +28,11 @@ export interface QuantizeOptions {
   ranges?: EmbeddingsLike
   /** For the same without `ranges`: rows from which those are taken. Default: the embeddings themselves, which must be more than one. */
   calibrationEmbeddings?: EmbeddingsLike
+  /**
+   * Whatever rows are given are copied at the call, so that nothing that happens to them later is seen. `false` reads them in
+   * place: they must not be written to until the promise settles. Default true.
+   */
+  copy?: boolean
 }
 
 /** Rows below which ranges are rough. */
@@ -63,7 +68,8 @@ export async function quantizeEmbeddings(
   options: QuantizeOptions = {},
 ): Promise<QuantizedEmbeddings | QuantizedEmbeddings[]> {
   checkOneOf('precision', precision ?? null, ['float32', 'int8', 'uint8', 'binary', 'ubinary'])
-  checkOptions('quantizeEmbeddings', options, ['ranges', 'calibrationEmbeddings'])
+  checkOptions('quantizeEmbeddings', options, ['ranges', 'calibrationEmbeddings', 'copy'])
+  checkType('copy', options.copy, 'boolean')
   const needsRanges = precision === 'int8' || precision === 'uint8'
   const given = (['ranges', 'calibrationEmbeddings'] as const).find((name) => options[name] !== undefined)
   if (given !== undefined && !needsRanges) {
@@ -72,8 +78,8 @@ export async function quantizeEmbeddings(
   }
   const isList = Array.isArray(input) && input.length > 0 && !(input[0] instanceof Float32Array)
   const list = isList
-    ? (input as readonly Embeddings[]).map((each, i) => asEmbeddings(each, `embeddings[${i}]`))
-    : [asEmbeddings(input as EmbeddingsLike, 'embeddings')]
+    ? (input as readonly Embeddings[]).map((each, i) => ownEmbeddings(each, `embeddings[${i}]`, options.copy))
+    : [ownEmbeddings(input as EmbeddingsLike, 'embeddings', options.copy)]
   const turns = new Turns()
   const ranges = needsRanges ? await rangesOf(list, options, precision, turns) : undefined
   const results: QuantizedEmbeddings[] = []
@@ -92,7 +98,7 @@ interface Ranges {
 
 async function rangesOf(
   list: readonly Embeddings[],
-  { ranges, calibrationEmbeddings }: QuantizeOptions,
+  { ranges, calibrationEmbeddings, copy }: QuantizeOptions,
   precision: Precision,
   turns: Turns,
 ): Promise<Ranges> {
@@ -101,12 +107,12 @@ async function rangesOf(
   if (other !== -1) throw invalidArgument(`the width of embeddings[${other}]`, `${dim}`, list[other]!.shape[1])
   let [low, high]: [Float32Array, Float32Array] = [new Float32Array(0), new Float32Array(0)]
   if (ranges !== undefined) {
-    const { data, shape } = asEmbeddings(ranges, 'ranges')
+    const { data, shape } = ownEmbeddings(ranges, 'ranges')
     if (shape[0] !== 2 || shape[1] !== dim) throw wrongShape('ranges', `2 × ${dim}`, shape)
     ;[low, high] = [data.subarray(0, dim), data.subarray(dim)]
   } else {
     const own = calibrationEmbeddings === undefined
-    const from = own ? list : [asEmbeddings(calibrationEmbeddings, 'calibrationEmbeddings')]
+    const from = own ? list : [ownEmbeddings(calibrationEmbeddings, 'calibrationEmbeddings', copy)]
     const rows = from.reduce((sum, { shape }) => sum + shape[0], 0)
     if (!own && (rows === 0 || from[0]!.shape[1] !== dim)) {
       throw wrongShape('calibrationEmbeddings', `rows of ${dim}`, from[0]!.shape)

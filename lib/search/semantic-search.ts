@@ -1,7 +1,16 @@
 import { Turns } from '../data/turns.js'
-import { asEmbeddings, type EmbeddingsLike, embeddings } from '../models/embeddings.js'
+import { invalidArgument } from '../errors.js'
+import {
+  asEmbeddings,
+  COPIED_BYTES,
+  copyOf,
+  type Embeddings,
+  type EmbeddingsLike,
+  embeddings,
+  ownEmbeddings,
+} from '../models/embeddings.js'
 import { loadAddon } from '../native/load.js'
-import { checkInteger, checkOptions } from '../options.js'
+import { checkInteger, checkOptions, checkType } from '../options.js'
 import { type Block, checkWidths, type SearchEngine, searchBlocks } from './blocks.js'
 import { metricOf, type ScoreFunction } from './score-function.js'
 
@@ -22,15 +31,24 @@ export interface SemanticSearchOptions {
   queryChunkSize?: number
   /** Rows of the corpus in one job of the engine at most; no influence on what is found. Default 500,000. */
   corpusChunkSize?: number
+  /**
+   * Both arguments are copied at the call, so that nothing that happens to them later is seen; of a corpus of more than 256 MB
+   * each part of 256 MB when its turn comes, to bound the memory: do not write to it meanwhile. `false` reads them in place,
+   * for a corpus that is searched again and again: until the promise settles they must not be written to, and their memory
+   * must not be transferred. Default true.
+   */
+  copy?: boolean
   /** Stops between two jobs of the engine; the promise rejects with ERR_ABORTED. */
   signal?: AbortSignal
 }
 
 /**
  * The `topK` most similar rows of `corpus` [n, dim] for every row of `queries` [q, dim], best first; equal scores by rising
- * number. Exact, computed by the engine off the JavaScript thread. A single vector as `queries` is one query.
+ * number. Exact, computed by the engine off the JavaScript thread; a score depends on its two rows alone, so that equal rows
+ * have equal scores. A single vector as `queries` is one query.
  * Source: sentence-transformers `util.semantic_search`.
- * @throws SentenceTorchError ERR_INVALID_ARGUMENT (shapes, options), ERR_UNKNOWN_OPTION, ERR_ABORTED
+ * @throws SentenceTorchError ERR_INVALID_ARGUMENT (shapes, options), ERR_INVALID_DATA (NaN or an infinity, naming the row),
+ * ERR_UNKNOWN_OPTION, ERR_OUT_OF_MEMORY (a copy), ERR_ABORTED
  */
 export async function semanticSearch(
   queries: EmbeddingsLike,
@@ -40,32 +58,35 @@ export async function semanticSearch(
   return searchWith(loadAddon, queries, corpus, options)
 }
 
-/** @internal `semanticSearch` with another engine; the tests' entrance. */
+/** @internal `semanticSearch` with another engine, and with another bound of what is copied; the tests' entrance. */
 export async function searchWith(
   addon: () => SearchEngine,
   queries: EmbeddingsLike,
   corpus: EmbeddingsLike,
   options: SemanticSearchOptions,
+  copiedBytes = COPIED_BYTES,
 ): Promise<SearchHit[][]> {
-  const names = ['topK', 'scoreFunction', 'queryChunkSize', 'corpusChunkSize', 'signal']
+  const names = ['topK', 'scoreFunction', 'queryChunkSize', 'corpusChunkSize', 'copy', 'signal']
   checkOptions('semanticSearch', options, names)
   const { topK = 10, queryChunkSize = Number.POSITIVE_INFINITY, corpusChunkSize = 500_000, signal } = options
   checkInteger('topK', topK, 1)
   checkInteger('queryChunkSize', options.queryChunkSize, 1)
   checkInteger('corpusChunkSize', corpusChunkSize, 1)
+  checkType('copy', options.copy, 'boolean')
   const metric = metricOf(options.scoreFunction)
-  const wanted = asEmbeddings(queries, 'queries')
-  const entries = asEmbeddings(corpus, 'corpus')
-  const [rows, dim] = wanted.shape
+  const wanted = ownEmbeddings(queries, 'queries', options.copy)
+  const { chunkRows, chunk, shape } = chunks(corpus, corpusChunkSize, options.copy, copiedBytes)
+  const rows = wanted.shape[0]
   const found: SearchHit[][] = Array.from({ length: rows }, () => [])
-  if (rows === 0 || entries.shape[0] === 0) return found
-  checkWidths(wanted, entries)
+  if (rows === 0 || shape[0] === 0) return found
+  checkWidths(wanted, { shape })
   const turns = new Turns()
-  for (let start = 0; start < entries.shape[0]; start += corpusChunkSize) {
-    const end = Math.min(start + corpusChunkSize, entries.shape[0])
-    const part = embeddings(entries.data.subarray(start * dim, end * dim), end - start, dim)
-    const k = Math.min(topK, end - start)
-    for await (const block of searchBlocks(addon, wanted, part, { k, metric, rowsPerJob: queryChunkSize, signal })) {
+  for (let start = 0; start < shape[0]; start += chunkRows) {
+    const part = chunk(start)
+    const k = Math.min(topK, part.shape[0])
+    const names = { queries: 'queries', corpus: 'corpus', first: start }
+    const search = { k, metric, rowsPerJob: queryChunkSize, signal, names }
+    for await (const block of searchBlocks(addon, wanted, part, search)) {
       for (let row = 0; row < block.rows; row++) {
         const query = block.first + row
         found[query] = merge(found[query]!, hits(block, row, start), topK)
@@ -74,6 +95,22 @@ export async function searchWith(
     }
   }
   return found
+}
+
+/** Parts of the corpus, in memory that nobody else can touch unless `copy` is false. */
+function chunks(corpus: EmbeddingsLike, most: number, copy: boolean | undefined, copiedBytes: number) {
+  const isLarge =
+    !Array.isArray(corpus) && copy !== false && asEmbeddings(corpus, 'corpus').data.byteLength > copiedBytes
+  const { data, shape } = isLarge ? asEmbeddings(corpus, 'corpus') : ownEmbeddings(corpus, 'corpus', copy)
+  const [count, dim] = shape
+  const chunkRows = isLarge ? Math.min(most, Math.max(1, Math.floor(copiedBytes / (4 * dim)))) : most
+  const chunk = (start: number): Embeddings => {
+    const end = Math.min(start + chunkRows, count)
+    if (data.length < end * dim) throw invalidArgument('corpus', 'the same rows until the search is over', data)
+    const part = data.subarray(start * dim, end * dim)
+    return embeddings(isLarge ? copyOf(part, 'corpus') : part, end - start, dim)
+  }
+  return { shape, chunkRows, chunk }
 }
 
 function hits({ k, scores, indices }: Block, row: number, start: number): SearchHit[] {

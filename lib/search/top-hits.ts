@@ -21,6 +21,7 @@ export class TopHits {
     readonly metric: Metric,
     readonly k: number,
     private readonly addon: () => SearchEngine = loadAddon,
+    private readonly names = { queries: 'queries', corpus: 'corpus' },
   ) {
     this.scores = new Float32Array(queries.shape[0] * k)
     this.documents = new Int32Array(queries.shape[0] * k)
@@ -36,7 +37,13 @@ export class TopHits {
     const [queries, documents] = [this.queries, corpus].map(({ data, shape }) => embeddings(data, ...shape))
     checkWidths(queries!, documents!)
     const turns = new Turns()
-    const options = { k, metric: this.metric, rowsPerJob: Number.POSITIVE_INFINITY, signal }
+    const options = {
+      k,
+      metric: this.metric,
+      rowsPerJob: Number.POSITIVE_INFINITY,
+      signal,
+      names: { ...this.names, first },
+    }
     for await (const block of searchBlocks(this.addon, queries!, documents!, options)) {
       for (let i = 0; i < block.rows; i++) {
         const [from, to] = [i * k, (i + 1) * k]

@@ -1,6 +1,6 @@
 import type { MultiDatasetBatchSamplerChoice } from '../data/feed.js'
 import type { BatchSamplerChoice } from '../data/samplers/index.js'
-import { checkOptions } from '../options.js'
+import { checkOptions, ownCopy } from '../options.js'
 import { checkArguments } from './check-arguments.js'
 import type { OptimizerName } from './optimizer.js'
 import { PLANNED_ARGUMENTS } from './planned-arguments.js'
@@ -208,7 +208,7 @@ const DEFAULTS: TrainingArguments = {
 export function resolveArguments(given: Partial<TrainingArguments> = {}): Readonly<TrainingArguments> {
   checkOptions('args', given, Object.keys(DEFAULTS), PLANNED_ARGUMENTS)
   const present = Object.fromEntries(Object.entries(given).filter(([name, value]) => !isAbsent(name, value)))
-  const args: TrainingArguments = { ...DEFAULTS, ...present }
+  const args: TrainingArguments = { ...DEFAULTS, ...ownCopy(present) }
   if (present.evalSteps === undefined) args.evalSteps = args.loggingSteps
   checkArguments(args)
   // As TrainingArguments.__post_init__ does.

@@ -3,7 +3,7 @@ import { fromNative, invalidArgument, SentenceTorchError } from '../errors.js'
 import { isSystemError, rescued } from '../io/rescue.js'
 import { loadAddon } from '../native/load.js'
 import type { NativeTrainer, TrainerSpec } from '../native/types.js'
-import { checkOptions, type NotBuilt } from '../options.js'
+import { checkOptions, type NotBuilt, ownCopy } from '../options.js'
 import { resolveArguments, type TrainingArguments } from './arguments.js'
 import { checkCallbacks, emitInitEnd } from './callback-list.js'
 import { type LogRecord, newControl, newState, type TrainerCallback, type TrainerState } from './callbacks.js'
@@ -12,7 +12,7 @@ import { evaluatorOf } from './evaluator-choice.js'
 import { type TrainingEvent, trainingEvents } from './events.js'
 import { Gate } from './gate.js'
 import { type LossChoice, LossSet } from './loss-set.js'
-import { checkLossTensors, type LossTensors } from './loss-tensors.js'
+import { checkLossTensors, copyLossTensors, type LossTensors } from './loss-tensors.js'
 import { optimizerSpec } from './optimizer.js'
 import { precisionWarnings, trainingPrecision } from './precision.js'
 import { Timings } from './reporting/timings.js'
@@ -73,16 +73,16 @@ export abstract class BaseTrainer<M extends TrainableModel, L extends BaseLoss> 
 
   protected constructor(options: BaseTrainerOptions<M, L>, kind: TrainerKind<M, L>) {
     checkOptions(kind.name, options, OPTIONS, PLANNED_OPTIONS)
-    this.#options = options
     this.#kind = kind
     this.model = options.model
     this.args = resolveArguments(options.args)
     checkParts(options, kind)
-    this.#evaluator = options.evaluator === undefined ? undefined : evaluatorOf(options.evaluator)
+    this.#options = ownOptions(options)
+    const { trainDataset, evalDataset, evaluator } = this.#options
+    this.#evaluator = evaluator === undefined ? undefined : evaluatorOf(evaluator)
     this.loss = options.loss ?? kind.defaultLoss(options.model)
     this.#losses = new LossSet(this.loss)
     this.#losses.checkModel(options.model)
-    const { trainDataset, evalDataset } = options
     const warnings = [
       ...precisionWarnings(this.args, this.model, () => loadAddon().runtime()),
       ...this.#checkData(trainDataset, 'trainDataset'),
@@ -312,6 +312,19 @@ function checkParts<M extends TrainableModel, L extends BaseLoss>(
   if (evalDataset !== undefined) checkSource('evalDataset', evalDataset)
   checkLossTensors(lossTensors)
   checkCallbacks(callbacks)
+}
+
+/** What `train` reads long after the trainer was made: the caller's objects may have changed by then. */
+function ownOptions<M, L>(options: BaseTrainerOptions<M, L>): BaseTrainerOptions<M, L> {
+  const { trainDataset, evalDataset, args, callbacks, lossTensors } = options
+  return {
+    ...options,
+    trainDataset: ownCopy(trainDataset),
+    ...(evalDataset && { evalDataset: ownCopy(evalDataset) }),
+    ...(args && { args: ownCopy(args) }),
+    ...(callbacks && { callbacks: [...callbacks] }),
+    ...(typeof lossTensors === 'object' && { lossTensors: copyLossTensors(lossTensors) }),
+  }
 }
 
 function checkSource(name: string, source: unknown): void {

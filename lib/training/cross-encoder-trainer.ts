@@ -49,10 +49,12 @@ function kindOf(model: CrossEncoder | undefined): TrainerKind<CrossEncoder, Cros
 
 function batchMaker({ model, loss, dataset, args, signal, timings }: BatchMakerParts<CrossEncoder, CrossEncoderLoss>) {
   const cache = new TokenCache()
+  // Once: whoever sets it while this trains means what comes later.
+  const { maxLength } = model
   return new CrossEncoderBatchMaker({
     loss,
     tokenize: (first, second) => {
-      const tokens = model.pairTokenizer.encode(first, second, lengthOf(args.maxSeqLength) ?? model.maxLength, {
+      const tokens = model.pairTokenizer.encode(first, second, lengthOf(args.maxSeqLength) ?? maxLength, {
         ...(signal && { signal }),
         ...(args.dataloaderNumWorkers > 0 && { workers: args.dataloaderNumWorkers }),
         cache,

@@ -97,7 +97,7 @@ export async function fitSentenceTransformer(model: SentenceTransformer, options
   const name = (i: number) => `_dataset_${i + 1}`
   const byName = <T>(values: readonly T[]) => Object.fromEntries(values.map((value, i) => [name(i), value]))
   const bySteps = evaluator !== undefined && evaluationSteps > 0
-  const evaluate = evaluator && keepingBest(model, evaluator, options)
+  const evaluate = evaluator && keepingBest(model, evaluator, { ...options })
   const hearing: TrainerCallback = {
     onEpochEnd: async ({ state: { epoch, globalStep: steps } }) => {
       await evaluate?.({ epoch, steps, ...(outputPath !== undefined && { outputPath: join(outputPath, 'eval') }) })

@@ -135,6 +135,14 @@ export function checkLossTensors(given: unknown): void {
   }
 }
 
+export function copyLossTensors(given: LossTensors): LossTensors {
+  const copies = Object.entries(given).map(([name, { shape, data }]) => [
+    name,
+    { shape: [...shape], data: data.slice() },
+  ])
+  return Object.fromEntries(copies)
+}
+
 /** The tensors of the loss, under their own names. */
 function ownedTensors(native: Pick<NativeTrainer, 'tensors'>): Pick<TensorInfo, 'name' | 'shape'>[] {
   return native

@@ -216,6 +216,8 @@ export class TrainerSession<M extends TrainableModel, L extends BaseLoss> {
       }
       return maker
     }
+    // All of them now, since they read settings of the model when they are made.
+    for (const [name] of sourcesOf(source)) makerOf(name)
     return {
       feed: createFeed(source, {
         batchSampler: samplersOf(source, args.batchSampler),

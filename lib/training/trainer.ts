@@ -49,11 +49,12 @@ function sentenceBatchMaker({
   signal,
   timings,
 }: BatchMakerParts<SentenceTransformer, Loss>) {
-  const { tokenizer } = model
+  // The limit once: whoever sets it while this trains means what comes later.
+  const { tokenizer, maxSeqLength: limit } = model
   const leavesPromptsOut = model.modules.some(({ includePrompt }) => includePrompt === false)
   return new BatchMaker({
     requirements: loss.requirements,
-    tokenize: (texts, maxSeqLength = model.maxSeqLength) => {
+    tokenize: (texts, maxSeqLength = limit) => {
       const tokens = tokenizer.encodeAll(texts, maxSeqLength, {
         ...(signal && { signal }),
         ...(args.dataloaderNumWorkers > 0 && { workers: args.dataloaderNumWorkers }),
@@ -65,7 +66,7 @@ function sentenceBatchMaker({
     mask: loss.requirements.targets === 'masked' ? masking(model, loss, args.seed) : undefined,
     ...(args.tokenCacheDir !== null && {
       tokenCaches: new TokenCaches(args.tokenCacheDir, () => tokenizer.fingerprint()),
-      maxSeqLength: model.maxSeqLength,
+      maxSeqLength: limit,
     }),
   })
 }

@@ -1,86 +1,261 @@
 #include "engine/search.h"
 
-#include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/addmm.h>
 #include <ATen/ops/cdist.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/matmul.h>
+#include <ATen/ops/mul.h>
+#include <ATen/ops/neg.h>
+#include <ATen/ops/pow.h>
 
 #include <algorithm>
+#include <cmath>
+#include <functional>
+#include <limits>
+#include <numeric>
 #include <vector>
 
 #include "core/error.h"
 #include "core/parallel.h"
-#include "ops/similarity.h"
+#include "engine/best.h"
+#include "ops/cpu/pair_sums.h"
 
+// An element of a matrix product depends on its place: rows at the edge of a block are summed up in another order. So
+// products only say which rows may be among the best, by the error that they can have; scores come from the two rows.
 namespace st {
 
 namespace {
 
-constexpr int64_t kQueries = 256, kCorpus = 16384;  // scores at a time: 16 MB
+constexpr int64_t kQueries = 256, kCorpus = 16384;  // products at a time: 16 MB
+constexpr int64_t kFew = 8;     // so few queries get the scores of all rows: products would cost more
+constexpr int64_t kLook = 256;  // products, or rows, that are looked at together
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
-struct Hit {
-  float score;
-  int32_t index;
+enum class Metric { kCosine, kDot, kEuclidean, kManhattan };
+
+Metric parse_metric(const std::string& name) {
+  if (name == "cosine") return Metric::kCosine;
+  if (name == "dot") return Metric::kDot;
+  if (name == "euclidean") return Metric::kEuclidean;
+  if (name == "manhattan") return Metric::kManhattan;
+  fail("ERR_INVALID_ARGUMENT", "Expected cosine, dot, euclidean or manhattan for metric but received ", name);
+}
+
+// Rows of a matrix and, of those that were measured, their lengths.
+struct Rows {
+  const float* data;
+  int64_t dim;
+  std::vector<double> norms;
+  double longest = 0;
+
+  Rows(const float* data, int64_t count, int64_t dim) : data(data), dim(dim), norms(count) {}
+
+  const float* row(int64_t i) const { return data + i * dim; }
+  void measure(int64_t first, int64_t count) {
+    kernels::pair_sums().squares(dim, count, row(first), norms.data() + first);
+    for (int64_t i = first; i < first + count; ++i) norms[i] = std::sqrt(norms[i]);
+  }
+  // Throws ERR_INVALID_DATA for a row that holds NaN or an infinity: it would have no place in any order.
+  void check_finite(int64_t first, int64_t count, const char* name) {
+    for (int64_t i = first; i < first + count; ++i) {
+      // In double precision no square of a float is too large.
+      check(std::isfinite(norms[i]), "ERR_INVALID_DATA", "Expected finite numbers in row ", i, " of ", name,
+            " but found NaN or an infinity");
+      longest = std::max(longest, norms[i]);
+    }
+  }
 };
 
-bool better(const Hit& a, const Hit& b) {
-  return a.score > b.score || (a.score == b.score && a.index < b.index);
+// A row of zeros stays one.
+double unit(double norm) {
+  return std::max(norm, 1e-12);
 }
 
-at::Tensor score_matrix(const std::string& metric, const at::Tensor& queries, const at::Tensor& corpus) {
-  if (metric == "cosine" || metric == "dot") return at::matmul(queries, corpus.t());
-  return -at::cdist(queries, corpus, metric == "euclidean" ? 2 : 1);
-}
+class Search {
+ public:
+  Search(Metric metric, const Rows& queries, const Rows& corpus)
+      : metric_(metric), queries_(queries), corpus_(corpus), dim_(corpus.dim) {
+    // A sum of n products is wrong by n / 2^24 of the sum of their sizes at most, in whatever order; twice that, and
+    // some more for the rounding of what goes in and comes out.
+    error_ = static_cast<double>(dim_ + 8) * 0x1p-23;
+  }
+
+  // What products take of some rows.
+  at::Tensor prepared(const Rows& rows, int64_t first, int64_t count) const {
+    if (metric_ != Metric::kCosine) {
+      return at::from_blob(const_cast<float*>(rows.row(first)), {count, dim_}, at::kFloat);
+    }
+    at::Tensor out = at::empty({count, dim_}, at::kFloat);
+    auto* to = out.data_ptr<float>();
+    parallel_ranges(count, parallel_parts(count, 64), [&](int64_t, int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        kernels::pair_sums().scale(dim_, 1 / unit(rows.norms[first + i]), rows.row(first + i), to + i * dim_);
+      }
+    });
+    return out;
+  }
+
+  // Numbers that rise with the score, for a part of the corpus that begins at `first`: [queries, rows].
+  at::Tensor products(const at::Tensor& queries, const at::Tensor& part, int64_t first) const {
+    if (metric_ == Metric::kManhattan) return at::neg(at::cdist(queries, part, 1));
+    if (metric_ != Metric::kEuclidean) return at::matmul(queries, part.t());
+    // (|x|^2 - |x - y|^2) / 2 = x * y - |y|^2 / 2
+    const at::Tensor norms =
+        at::from_blob(const_cast<double*>(corpus_.norms.data() + first), {part.size(0)}, at::kDouble);
+    return at::addmm(at::mul(at::pow(norms, 2), -0.5).to(at::kFloat), queries, part.t());
+  }
+
+  // Takes the products of query `q` with `count` rows from `first` on.
+  void look(int64_t q, int64_t first, int64_t count, const float* products, Best& best) const {
+    const Margin margin = this->margin(q);
+    if (margin.error == kInfinity) {
+      std::vector<float> all(count);
+      scores_from(q, first, count, all.data());
+      best.offer(all.data(), first, count);
+      return;
+    }
+    for (int64_t begin = 0; begin < count; begin += kLook) {
+      const int64_t end = std::min(begin + kLook, count);
+      const float least = margin.below(best.sure());
+      if (!any_from(products + begin, end - begin, least)) continue;
+      for (int64_t i = begin; i < end; ++i) {
+        if (products[i] >= least) best.note({products[i], static_cast<int32_t>(first + i)});
+      }
+      if (!best.is_long()) continue;
+      best.prune(margin);
+      // Rows that are as good as equal are not kept without end.
+      if (best.is_long()) offer_candidates(q, best);
+    }
+  }
+
+  // Scores what is left when all was looked at.
+  void finish(int64_t q, Best& best) const {
+    best.prune(margin(q));
+    offer_candidates(q, best);
+  }
+
+  // The scores of query `q` with `count` rows of the corpus from `first` on.
+  void scores_from(int64_t q, int64_t first, int64_t count, float* out) const {
+    int32_t numbers[kLook];
+    for (int64_t from = 0; from < count; from += kLook) {
+      const int64_t size = std::min(kLook, count - from);
+      std::iota(numbers, numbers + size, static_cast<int32_t>(first + from));
+      scores(q, size, numbers, out + from);
+    }
+  }
+
+ private:
+  // Of the products of a query with the rows that were measured.
+  Margin margin(int64_t q) const {
+    constexpr float kUnderflow = 0x1p-110f;  // more than what sums of tiny numbers can lose
+    if (metric_ == Metric::kManhattan) return {static_cast<float>(1 + 2 * error_), kUnderflow};
+    if (metric_ == Metric::kCosine) return {1, static_cast<float>(2 * error_)};
+    const double norm = queries_.norms[q], longest = corpus_.longest;
+    // No sum of products is larger, nor what a score loses that is rounded to a float: equal scores come by their
+    // index.
+    const double most = metric_ == Metric::kDot ? norm * longest : (norm + longest) * (norm + longest);
+    // Beyond this, products of floats might be infinite.
+    if (!(most < 1e37)) return {1, kInfinity};
+    return {1, static_cast<float>(2 * error_ * most) + kUnderflow * static_cast<float>(1 + norm + longest)};
+  }
+
+  static bool any_from(const float* products, int64_t count, float least) {
+    int found = 0;
+#pragma omp simd reduction(| : found)
+    for (int64_t i = 0; i < count; ++i) found |= products[i] >= least;
+    return found != 0;
+  }
+
+  void offer_candidates(int64_t q, Best& best) const {
+    const std::vector<Candidate>& candidates = best.candidates();
+    int32_t numbers[kLook];
+    float values[kLook];
+    for (size_t from = 0; from < candidates.size(); from += kLook) {
+      const auto size = static_cast<int64_t>(std::min<size_t>(kLook, candidates.size() - from));
+      for (int64_t i = 0; i < size; ++i) numbers[i] = candidates[from + i].index;
+      scores(q, size, numbers, values);
+      for (int64_t i = 0; i < size; ++i) best.offer({values[i], numbers[i]});
+    }
+    best.clear();
+  }
+
+  // The scores of query `q` with at most kLook rows of the corpus.
+  void scores(int64_t q, int64_t count, const int32_t* numbers, float* out) const {
+    const float* rows[kLook];
+    double sums[kLook];
+    for (int64_t i = 0; i < count; ++i) rows[i] = corpus_.row(numbers[i]);
+    const kernels::PairSums& kernel = kernels::pair_sums();
+    const auto sum = metric_ == Metric::kEuclidean   ? kernel.squared_differences
+                     : metric_ == Metric::kManhattan ? kernel.differences
+                                                     : kernel.products;
+    sum(dim_, queries_.row(q), count, rows, sums);
+    for (int64_t i = 0; i < count; ++i) {
+      if (metric_ == Metric::kCosine) sums[i] /= unit(queries_.norms[q]) * unit(corpus_.norms[numbers[i]]);
+      if (metric_ == Metric::kEuclidean) sums[i] = -std::sqrt(sums[i]);
+      if (metric_ == Metric::kManhattan) sums[i] = -sums[i];
+      out[i] = static_cast<float>(sums[i]);
+    }
+  }
+
+  Metric metric_;
+  const Rows& queries_;
+  const Rows& corpus_;
+  int64_t dim_;
+  double error_;
+};
 
 }  // namespace
 
 void top_k(const float* queries, int64_t query_count, const float* corpus, int64_t corpus_count, int64_t dim, int64_t k,
            const std::string& metric, float* scores, int32_t* indices) {
-  check(metric == "cosine" || metric == "dot" || metric == "euclidean" || metric == "manhattan", "ERR_INVALID_ARGUMENT",
-        "Expected cosine, dot, euclidean or manhattan for metric but received ", metric);
+  const Metric compared_by = parse_metric(metric);
   check(k >= 0 && k <= corpus_count, "ERR_INVALID_ARGUMENT", "Expected k from 0 to ", corpus_count, " but received ",
         k);
   if (k == 0 || query_count == 0) return;
   const at::NoGradGuard no_grad;
-  const auto rows = [&](const float* from, int64_t first, int64_t count) {
-    at::Tensor out = at::from_blob(const_cast<float*>(from + first * dim), {count, dim}, at::kFloat);
-    return metric == "cosine" ? normalize_rows(out) : out;
-  };
-  // The corpus outside: each part of it is read and normalised once for all queries.
-  std::vector<std::vector<Hit>> best(query_count);  // heaps whose top is the worst hit kept
+  Rows asked(queries, query_count, dim), there(corpus, corpus_count, dim);
+  asked.measure(0, query_count);
+  asked.check_finite(0, query_count, "the queries");
+  const Search search(compared_by, asked, there);
+  std::vector<Best> best(query_count, Best(k));
+  std::vector<float> few_scores(query_count <= kFew ? query_count * kCorpus : 0);
+  // The corpus outside: each part of it is read once for all queries.
   for (int64_t c = 0; c < corpus_count; c += kCorpus) {
     const int64_t width = std::min(kCorpus, corpus_count - c);
-    const at::Tensor part = rows(corpus, c, width);
+    parallel_ranges(width, parallel_parts(width, kLook), [&](int64_t, int64_t begin, int64_t end) {
+      for (int64_t from = begin; from < end; from += kLook) {
+        const int64_t size = std::min(kLook, end - from);
+        there.measure(c + from, size);
+        // While the rows are in the cache.
+        for (int64_t q = 0; q < query_count && query_count <= kFew; ++q) {
+          search.scores_from(q, c + from, size, few_scores.data() + q * kCorpus + from);
+        }
+      }
+    });
+    there.check_finite(c, width, "the corpus");
+    if (query_count <= kFew) {
+      for (int64_t q = 0; q < query_count; ++q) best[q].offer(few_scores.data() + q * kCorpus, c, width);
+      continue;
+    }
+    const at::Tensor part = search.prepared(there, c, width);
     for (int64_t q = 0; q < query_count; q += kQueries) {
       const int64_t count = std::min(kQueries, query_count - q);
-      const at::Tensor matrix = score_matrix(metric, rows(queries, q, count), part).contiguous();
-      const float* values = matrix.data_ptr<float>();
+      const at::Tensor products = search.products(search.prepared(asked, q, count), part, c).contiguous();
+      const float* values = products.data_ptr<float>();
       parallel_ranges(count, parallel_parts(count, 1), [&](int64_t, int64_t begin, int64_t end) {
-        for (int64_t row = begin; row < end; ++row) {
-          std::vector<Hit>& heap = best[q + row];
-          heap.reserve(k);
-          for (int64_t i = 0; i < width; ++i) {
-            const Hit hit{values[row * width + i], static_cast<int32_t>(c + i)};
-            if (static_cast<int64_t>(heap.size()) < k) {
-              heap.push_back(hit);
-              std::push_heap(heap.begin(), heap.end(), better);
-            } else if (better(hit, heap.front())) {
-              std::pop_heap(heap.begin(), heap.end(), better);
-              heap.back() = hit;
-              std::push_heap(heap.begin(), heap.end(), better);
-            }
-          }
-        }
+        for (int64_t i = begin; i < end; ++i) search.look(q + i, c, width, values + i * width, best[q + i]);
       });
     }
   }
   parallel_ranges(query_count, parallel_parts(query_count, 1), [&](int64_t, int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row) {
-      std::sort_heap(best[row].begin(), best[row].end(), better);
+    for (int64_t q = begin; q < end; ++q) {
+      search.finish(q, best[q]);
+      const std::vector<Hit>& hits = best[q].sorted();
       for (int64_t i = 0; i < k; ++i) {
-        scores[row * k + i] = best[row][i].score;
-        indices[row * k + i] = best[row][i].index;
+        scores[q * k + i] = hits[i].score;
+        indices[q * k + i] = hits[i].index;
       }
     }
   });

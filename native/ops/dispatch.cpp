@@ -3,6 +3,7 @@
 
 #include "core/error.h"
 #include "ops/cpu/kernels.h"
+#include "ops/cpu/pair_sums.h"
 #include "ops/cpu/products.h"
 #ifdef ST_HAVE_AMX
 #include <cpuid.h>
@@ -12,11 +13,12 @@
 
 namespace st::kernels {
 
-#define ST_DECLARE(arch)                    \
-  extern const Table<float> float_##arch;   \
-  extern const Table<double> double_##arch; \
-  extern const Table<Bf16> bf16_##arch;     \
-  extern const Products<float> products_##arch;
+#define ST_DECLARE(arch)                        \
+  extern const Table<float> float_##arch;       \
+  extern const Table<double> double_##arch;     \
+  extern const Table<Bf16> bf16_##arch;         \
+  extern const Products<float> products_##arch; \
+  extern const PairSums pair_sums_##arch;
 ST_DECLARE(portable)
 #ifdef ST_HAVE_X86_KERNELS
 ST_DECLARE(avx2)
@@ -113,6 +115,16 @@ Path path() {
 ST_TABLE(float, float)
 ST_TABLE(double, double)
 ST_TABLE(Bf16, bf16)
+
+const PairSums& pair_sums() {
+#ifdef ST_HAVE_X86_KERNELS
+  if (path() >= Path::kAvx512) return pair_sums_avx512;
+  if (path() == Path::kAvx2) return pair_sums_avx2;
+#else
+  (void)path();
+#endif
+  return pair_sums_portable;
+}
 
 template <>
 const Products<float>* products<float>() {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <numeric>
 
 #include "support.h"
@@ -65,9 +66,8 @@ TEST(TopK, RandomVectorsAgainstBruteForce) {
       std::partial_sort(sorted.begin(), sorted.begin() + 10, sorted.end(), std::greater<>());
       for (int64_t i = 0; i < 10; ++i) {
         const int32_t index = found.indices[query * 10 + i];
-        // Distances by way of squares lose digits: torch.cdist does, and so does the Python reference.
-        EXPECT_NEAR(found.scores[query * 10 + i], sorted[i], 2e-5) << metric << " " << query << " " << i;
-        EXPECT_NEAR(scores[index], sorted[i], 2e-5) << metric << " " << query << " " << i;
+        EXPECT_FLOAT_EQ(found.scores[query * 10 + i], static_cast<float>(sorted[i])) << metric << " " << query;
+        EXPECT_FLOAT_EQ(static_cast<float>(scores[index]), static_cast<float>(sorted[i])) << metric << " " << query;
       }
     }
   }
@@ -91,6 +91,77 @@ TEST(TopK, EqualScoresComeInTheOrderOfTheirIndex) {
         const auto* begin = found.indices.data() + query * k;
         ASSERT_EQ(std::vector<int32_t>(begin, begin + k), order) << metric << ", k " << k << ", query " << query;
       }
+    }
+  }
+}
+
+// A matrix product sums up the rows at the edge of a block in another order.
+TEST(TopK, EqualRowsHaveEqualScoresWhereverTheyLie) {
+  for (const int64_t dim : {1, 7, 30, 384}) {
+    const at::Tensor row = random_tensor({1, dim}, at::kFloat, 1);
+    for (const int64_t count : {2, 7, 17, 33, 100, 16390}) {
+      const at::Tensor corpus = row.repeat({count, 1}).contiguous();
+      for (const int64_t query_count : {1, 5, 33}) {
+        if (count > 100 && dim != 30) continue;
+        const at::Tensor queries = random_tensor({query_count, dim}, at::kFloat, 2);
+        for (const std::string& metric : kMetrics) {
+          const Found found = search(queries, corpus, count, metric);
+          for (int64_t query = 0; query < query_count; ++query) {
+            const float* scores = found.scores.data() + query * count;
+            const auto other = std::find_if(scores, scores + count, [&](float score) { return score != *scores; });
+            ASSERT_EQ(other, scores + count) << metric << " " << dim << " " << count << " " << query_count;
+            for (int64_t i = 0; i < count; ++i) ASSERT_EQ(found.indices[query * count + i], i);
+          }
+        }
+      }
+    }
+  }
+}
+
+// Products of these lose the digits that tell the rows apart, are infinite, or vanish; and scores that differ less than
+// a float can say are equal.
+TEST(TopK, FindsTheBestWhereProductsAreUseless) {
+  const auto rows = [](double scale, double offset, uint64_t seed) {
+    return at::Tensor(random_tensor({300, 12}, at::kFloat, seed) * scale + offset).contiguous();
+  };
+  const std::vector<std::pair<at::Tensor, at::Tensor>> cases = {{rows(1e-3, 100, 1), rows(1e-3, 100, 2)},
+                                                                {rows(1e37, 0, 1), rows(1e37, 0, 2)},
+                                                                {rows(1e-30, 0, 1), rows(1e-9, 0, 2)},
+                                                                {rows(1e3, 0, 1), rows(1e-3, 0, 2)}};
+  for (size_t which = 0; which < cases.size(); ++which) {
+    const auto& [queries, corpus] = cases[which];
+    for (const std::string& metric : kMetrics) {
+      if (metric == "cosine" && which == 2) continue;  // a length below 1e-12 counts as 1e-12
+      for (const int64_t count : {2, 300}) {
+        const Found found = search(queries.narrow(0, 0, count).contiguous(), corpus, 7, metric);
+        for (int64_t query = 0; query < count; ++query) {
+          const std::vector<double> scores = scores_of(queries, corpus, query, metric);
+          std::vector<int32_t> order(scores.size());
+          std::iota(order.begin(), order.end(), 0);
+          std::stable_sort(order.begin(), order.end(), [&](int32_t a, int32_t b) {
+            return static_cast<float>(scores[a]) > static_cast<float>(scores[b]);
+          });
+          order.resize(7);
+          const auto* begin = found.indices.data() + query * 7;
+          EXPECT_EQ(std::vector<int32_t>(begin, begin + 7), order) << metric << " " << which << ", query " << query;
+        }
+      }
+    }
+  }
+}
+
+TEST(TopK, RefusesRowsThatAreNotFinite) {
+  const at::Tensor good = random_tensor({20, 5}, at::kFloat, 1);
+  for (const float value : {std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::infinity()}) {
+    at::Tensor bad = good.clone();
+    bad.data_ptr<float>()[17 * 5 + 4] = value;
+    for (const std::string& metric : kMetrics) {
+      for (const int64_t count : {1, 20}) {
+        expect_error("ERR_INVALID_DATA", "finite numbers in row 17 of the corpus",
+                     [&] { search(good.narrow(0, 0, count), bad, 1, metric); });
+      }
+      expect_error("ERR_INVALID_DATA", "finite numbers in row 17 of the queries",
+                   [&] { search(bad, good, 1, metric); });
     }
   }
 }

@@ -95,7 +95,7 @@ export function tinyTrainerSpec(loss: LossSpec = { type: 'MultipleNegativesRanki
 }
 
 /** Numbers in [0, 1), the same ones for the same seed. */
-function mulberry32(seed: number): () => number {
+export function mulberry32(seed: number): () => number {
   let state = seed
   return () => {
     state = (state + 0x6d2b79f5) | 0

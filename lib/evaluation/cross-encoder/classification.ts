@@ -1,6 +1,6 @@
 import { describe } from '../../errors.js'
 import type { Pair, Scores } from '../../models/cross-encoder.js'
-import { checkOptions } from '../../options.js'
+import { checkOptions, ownCopy } from '../../options.js'
 import { type BinaryScores, binaryScores } from '../binary-scores.js'
 import { contextCells, invalidData, mean, named, suffix } from '../common.js'
 import { appendCsv, pythonFloat, pythonFloat32 } from '../csv.js'
@@ -12,7 +12,7 @@ import {
   type EvaluatedCrossEncoder,
   PAIR_OPTIONS,
   type PairOptions,
-  predictOptions,
+  predict,
 } from './common.js'
 
 /** `batchSize` is 32 unless given; the CSV file is `CrossEncoderClassificationEvaluator_{name}_results.csv`. */
@@ -47,12 +47,12 @@ export class CrossEncoderClassificationEvaluator implements CrossEncoderEvaluato
       throw invalidData(`Expected a whole number of at least 0 in ${where} labels, row ${row}, but found ${found}`)
     }
     this.name = options.name ?? ''
-    this.#options = { ...options }
+    this.#options = ownCopy(options)
   }
 
   async evaluate(model: EvaluatedCrossEncoder, context: EvaluationContext = {}): Promise<EvaluationResult> {
     const { sentencePairs, labels, writeCsv = true } = this.#options
-    const scores = await model.predict(sentencePairs, predictOptions(this.#options, context))
+    const scores = await predict(model, sentencePairs, this.#options, context)
     const found = model.numLabels === 1 ? await this.#binary(scores) : classes(scores, labels, model.numLabels)
     if (context.outputPath !== undefined && writeCsv) {
       await appendCsv(

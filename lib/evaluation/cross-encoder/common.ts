@@ -58,16 +58,26 @@ export function checkLabelledPairs(where: string, pairs: unknown, name: string, 
     throw invalidData(`Expected a number in ${where} ${name}, row ${row}, but found ${describe(numbers[row])}`)
 }
 
-export function predictOptions(
+/**
+ * The model's scores with the options of an evaluator.
+ * @throws ERR_INVALID_DATA naming the first pair whose score is NaN, which has no place in an order
+ */
+export async function predict(
+  model: EvaluatedCrossEncoder,
+  pairs: readonly Pair[],
   { batchSize, promptName, showProgressBar }: PairOptions,
   context: EvaluationContext,
-): PredictOptions {
+): Promise<Scores> {
   checkContext(context)
   const { signal } = context
-  return {
+  const scores = await model.predict(pairs, {
     ...(batchSize !== undefined && { batchSize }),
     ...(promptName !== undefined && { promptName }),
     ...(showProgressBar !== undefined && { showProgressBar }),
     ...(signal && { signal }),
-  }
+  })
+  const at = scores.data.findIndex(Number.isNaN)
+  if (at === -1) return scores
+  const row = Math.floor(at / (scores.data.length / pairs.length))
+  throw invalidData(`Expected a number as score of pair ${row} (${pairs[row]!.map(describe).join(', ')}), found NaN`)
 }

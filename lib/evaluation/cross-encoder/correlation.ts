@@ -1,5 +1,5 @@
 import type { Pair } from '../../models/cross-encoder.js'
-import { checkOptions } from '../../options.js'
+import { checkOptions, ownCopy } from '../../options.js'
 import { contextCells, invalidData, named, suffix } from '../common.js'
 import { pearson, spearman } from '../correlation.js'
 import { appendCsv, pythonFloat } from '../csv.js'
@@ -12,7 +12,7 @@ import {
   type InputExample,
   PAIR_OPTIONS,
   type PairOptions,
-  predictOptions,
+  predict,
 } from './common.js'
 
 /** `batchSize` is 32 unless given; the CSV file is `CrossEncoderCorrelationEvaluator_{name}_results.csv`. */
@@ -41,7 +41,7 @@ export class CrossEncoderCorrelationEvaluator implements CrossEncoderEvaluator {
     checkLabelledPairs(where, options.sentencePairs, 'scores', options.scores)
     if (options.scores.length < 2) throw invalidData(`${where}: a correlation needs at least 2 pairs but received 1`)
     this.name = options.name ?? ''
-    this.#options = { ...options }
+    this.#options = ownCopy(options)
   }
 
   static fromInputExamples(
@@ -63,7 +63,7 @@ export class CrossEncoderCorrelationEvaluator implements CrossEncoderEvaluator {
         `CrossEncoderCorrelationEvaluator needs a model with one label, this one has ${model.numLabels}`,
       )
     }
-    const { data } = await model.predict(sentencePairs, predictOptions(this.#options, context))
+    const { data } = await predict(model, sentencePairs, this.#options, context)
     const metrics = { pearson: pearson(scores, data), spearman: spearman(scores, data) }
     if (context.outputPath !== undefined && writeCsv) {
       await appendCsv(

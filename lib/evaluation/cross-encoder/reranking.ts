@@ -1,7 +1,7 @@
 import { Turns } from '../../data/turns.js'
 import { describe, invalidArgument } from '../../errors.js'
 import type { Pair } from '../../models/cross-encoder.js'
-import { checkInteger, checkOptions, checkType } from '../../options.js'
+import { checkInteger, checkOptions, checkType, ownCopy } from '../../options.js'
 import { averagePrecision } from '../binary-scores.js'
 import { checkTexts, contextCells, invalidData, mean, named, suffix } from '../common.js'
 import { appendCsv, pythonFloat } from '../csv.js'
@@ -14,7 +14,7 @@ import {
   type EvaluatedCrossEncoder,
   PAIR_OPTIONS,
   type PairOptions,
-  predictOptions,
+  predict,
 } from './common.js'
 
 /** A query with either `negative` or `documents`. */
@@ -64,8 +64,9 @@ export class CrossEncoderRerankingEvaluator implements CrossEncoderEvaluator {
     checkInteger(`${where} atK`, options.atK, 1)
     checkType(`${where} alwaysRerankPositives`, options.alwaysRerankPositives, 'boolean')
     this.name = options.name ?? ''
-    this.#options = { batchSize: 64, ...options }
-    this.#samples = checkSamples(where, options.samples)
+    const own = ownCopy(options)
+    this.#options = { batchSize: 64, ...own }
+    this.#samples = checkSamples(where, own.samples)
   }
 
   async evaluate(model: EvaluatedCrossEncoder, context: EvaluationContext = {}): Promise<EvaluationResult> {
@@ -77,7 +78,7 @@ export class CrossEncoderRerankingEvaluator implements CrossEncoderEvaluator {
     const pairs = lists.flatMap(({ query, documents, relevant }): Pair[] =>
       relevant.includes(1) ? documents.map((document) => [query, document]) : [],
     )
-    const { data } = await model.predict(pairs, predictOptions(this.#options, context))
+    const { data } = await predict(model, pairs, this.#options, context)
     const reranked: Measures[] = []
     const base: Measures[] = []
     const turns = new Turns()

@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { invalidArgument } from '../../errors.js'
 import { writeFileAtomic } from '../../io/atomic.js'
-import { checkInteger, checkOptions } from '../../options.js'
+import { checkInteger, checkOptions, ownCopy } from '../../options.js'
 import { COMMON_OPTIONS, type CommonOptions, checkColumns, checkCommon, invalidData, mean, named } from '../common.js'
 import { embed } from '../embed.js'
 import type { EvaluatedModel, EvaluationContext, EvaluationResult, Evaluator } from '../evaluator.js'
@@ -68,7 +68,7 @@ export class Banking77Classification implements Evaluator {
     const unknown = options.test.labels.find((label) => !this.#classOf.has(label))
     if (unknown !== undefined) throw invalidData(`${where}: the test label ${unknown} is not among those of train`)
     this.name = options.name ?? ''
-    this.#options = { batchSize: 32, ...options }
+    this.#options = { batchSize: 32, ...ownCopy(options) }
   }
 
   async evaluate(model: EvaluatedModel, context: EvaluationContext = {}): Promise<EvaluationResult> {

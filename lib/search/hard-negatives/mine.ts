@@ -1,9 +1,10 @@
 import { Dataset } from '../../data/dataset.js'
 import { Turns } from '../../data/turns.js'
-import { invalidArgument, SentenceTorchError } from '../../errors.js'
+import { describe, invalidArgument, SentenceTorchError } from '../../errors.js'
 import { type Embeddings, embeddings } from '../../models/embeddings.js'
 import { pairwiseSimilarity } from '../../models/similarity.js'
 import { loadAddon } from '../../native/load.js'
+import type { Metric } from '../../native/types.js'
 import { type Block, type SearchEngine, searchBlocks } from '../blocks.js'
 import { embedTexts, type MiningModel } from './embed.js'
 import { checkMining, type MineHardNegativesOptions, type MiningPlan, type PairScorer, rangeMaxOf } from './options.js'
@@ -50,6 +51,8 @@ export async function mineNegativesWith(
   if (!(dataset instanceof Dataset)) throw invalidArgument('dataset', 'a Dataset', dataset)
   if (typeof model?.encodeQuery !== 'function') throw invalidArgument('model', 'a SentenceTransformer', model)
   const plan = checkMining(options)
+  // Once: whoever sets it while this runs means later calls.
+  const metric = model.similarityFnName
   const turns = new Turns()
   const say = speaker(plan)
   const pairs = await readPairs(dataset, plan, turns)
@@ -62,7 +65,7 @@ export async function mineNegativesWith(
   const corpus = await embedTexts(model, 'corpus', pairs.corpus, plan, turns, say)
   const queries = await embedTexts(model, 'query', pairs.queries, plan, turns, say)
 
-  const mined = await search(addon, { pairs, plan, model, queries, corpus, rangeMax, turns })
+  const mined = await search(addon, { pairs, plan, metric, queries, corpus, rangeMax, turns })
   say('Negative candidates mined, preparing dataset...')
   const result = await toColumns(pairs, mined, plan, turns)
   if (plan.verbose !== false) {
@@ -78,7 +81,7 @@ export async function mineNegativesWith(
 interface Search {
   pairs: Pairs
   plan: MiningPlan
-  model: MiningModel
+  metric: Metric
   queries: Embeddings
   corpus: Embeddings
   rangeMax: number
@@ -88,7 +91,7 @@ interface Search {
 type Found = Mined & { skipped: NegativeSelector['skipped'] }
 
 async function search(addon: () => SearchEngine, request: Search): Promise<Found> {
-  const { pairs, plan, model, queries, corpus, rangeMax, turns } = request
+  const { pairs, plan, metric, queries, corpus, rangeMax, turns } = request
   const width = rangeMax + pairs.maxPositives
   const selector = new NegativeSelector(plan, rangeMax, width)
   const negatives: number[][] = []
@@ -98,8 +101,9 @@ async function search(addon: () => SearchEngine, request: Search): Promise<Found
   const k = Math.min(width, pairs.corpus.length)
   // A bounded number of rows, so that a cross-encoder has not too many pairs at once.
   const rowsPerJob = plan.crossEncoder === undefined ? 5000 : Math.max(1, Math.floor(SCORED_PAIRS / k))
-  const metric = model.similarityFnName
-  for await (const block of searchBlocks(addon, queries, corpus, { k, metric, rowsPerJob, signal: plan.signal })) {
+  const names = { queries: 'the embeddings of the queries', corpus: 'the embeddings of the corpus' }
+  const options = { k, metric, rowsPerJob, signal: plan.signal, names }
+  for await (const block of searchBlocks(addon, queries, corpus, options)) {
     const scores = plan.crossEncoder === undefined ? block.scores : await rescore(plan.crossEncoder, block, request)
     for (let row = 0; row < block.rows; row++) {
       const query = block.first + row
@@ -117,14 +121,14 @@ async function search(addon: () => SearchEngine, request: Search): Promise<Found
 }
 
 /** Similarity of every query with its positives. */
-async function scorePositives({ pairs, model, queries, corpus, turns }: Search): Promise<number[][]> {
+async function scorePositives({ pairs, metric, queries, corpus, turns }: Search): Promise<number[][]> {
   const dim = queries.shape[1]
   const row = ({ data }: Embeddings, i: number) => embeddings(data.subarray(i * dim, (i + 1) * dim), 1, dim)
   const scores: number[][] = []
   for (let query = 0; query < pairs.positives.length; query++) {
     const own = row(queries, query)
     const texts = pairs.positives[query]!
-    scores.push(texts.map((text) => pairwiseSimilarity(model.similarityFnName, own, row(corpus, text))[0]!))
+    scores.push(texts.map((text) => pairwiseSimilarity(metric, own, row(corpus, text))[0]!))
     if (turns.isOver) await turns.give()
   }
   return scores
@@ -168,7 +172,11 @@ async function predict(scorer: PairScorer, chunk: [string, string][], { plan }: 
       scores,
     )
   }
-  return Float32Array.from(scores)
+  const own = Float32Array.from(scores)
+  const wrong = own.findIndex(Number.isNaN)
+  if (wrong === -1) return own
+  const pair = chunk[wrong]!.map(describe).join(', ')
+  throw new SentenceTorchError('ERR_INVALID_DATA', `Expected a number as score of (${pair}), crossEncoder gave NaN`)
 }
 
 function speaker({ verbose }: MiningPlan): (line: string) => void {

@@ -150,6 +150,8 @@ export function checkMining(options: MineHardNegativesOptions): MiningPlan {
   }
   const defaults = { rangeMin: 0, numNegatives: 3, samplingStrategy: 'top', seed: 42, outputScores: false } as const
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
+  // What happens to the caller's array later is not seen.
+  if (corpus !== undefined) given.corpus = corpus.slice()
   return { ...defaults, batchSize: 32, ...given, verbose, includePositives, outputFormat }
 }
 
