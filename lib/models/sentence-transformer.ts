@@ -8,6 +8,7 @@ import { encodeTexts, throwIfAborted } from './encode.js'
 import { checkEncodeOptions, checkSimilarity } from './load-options.js'
 import { loadParts, noSuchPrompt, type Parts } from './load-parts.js'
 import { readModelFolder } from './model-folder.js'
+import { zerosWhenEmpty } from './modules.js'
 import { EncodeProgress } from './progress.js'
 import { saveModelFolder } from './save-folder.js'
 import { pairwiseSimilarity, similarityMatrix } from './similarity.js'
@@ -315,6 +316,7 @@ export class SentenceTransformer {
       texts: prompt === '' ? texts : texts.map((text) => prompt + text),
       output: outputValue,
       batchSize,
+      zerosWhenEmpty: outputValue === 'token_embeddings' || zerosWhenEmpty(folder.modules),
       ...(leaveOut ? { promptLength: tokenizer.promptLength(prompt) } : {}),
       ...(signal ? { signal } : {}),
       ...(progress ? { onDone: (done: number) => progress.update(done) } : {}),
