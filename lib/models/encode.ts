@@ -36,7 +36,7 @@ export interface RowsRequest {
   batchSize: number
   /** Tokens at the start of every text that pooling leaves out. */
   promptLength?: number
-  /** Rows without tokens have zeros as their values: a mean of nothing, as in Python. They never come otherwise. */
+  /** Rows without tokens have zeros as their values: a mean of nothing, as in Python. Otherwise they are an error. */
   zerosWhenEmpty?: boolean
   signal?: AbortSignal
   /** Called after every job with the number of texts done. */
@@ -105,10 +105,10 @@ function tokenizeSlice({ tokenize, count }: RowsRequest, start: number, size: nu
 
 /** Puts the values of rows without tokens; returns how many there were. */
 function putEmpty({ zerosWhenEmpty, encoder, output, put }: RowsRequest, offsets: Int32Array, first: number): number {
-  if (!zerosWhenEmpty) return 0
   let count = 0
   for (let row = 0; row < offsets.length - 1; row++) {
     if (offsets[row + 1] !== offsets[row]) continue
+    if (!zerosWhenEmpty) throw new SentenceTorchError('ERR_INVALID_DATA', `Row ${first + row} has no tokens`)
     put(first + row, new Float32Array(output === 'token_embeddings' ? 0 : encoder.embeddingDimension), 0)
     count++
   }

@@ -4,7 +4,14 @@ import { notUnderstood } from './blocks.js'
 const beyondAscii = /(?:[\0-\x7f]?[^\0-\x7f]+)+(?:\r\n|[\0-\x7f])?|\r\n/g
 /** What can join the character before it or behind it to one grapheme. */
 const joining =
-  /[\r\p{Grapheme_Extend}\p{Mc}\p{Cf}\p{Emoji_Modifier}\p{Regional_Indicator}\u0e33\u0eb3\u0d4e\u1100-\u11ff\ua960-\ua97f\ud7b0-\ud7ff\u{111c2}\u{111c3}\u{113d1}\u{1193f}\u{11941}\u{11a84}-\u{11a89}\u{11d46}\u{11f02}]/u
+  '\\r\\p{Grapheme_Extend}\\p{Mc}\\p{Cf}\\p{Emoji_Modifier}\\p{Regional_Indicator}\\u0e33\\u0eb3\\u0d4e\\u1100-\\u11ff\\ua960-\\ua97f' +
+  '\\ud7b0-\\ud7ff\\u{111c2}\\u{111c3}\\u{113d1}\\u{1193f}\\u{11941}\\u{11a84}-\\u{11a89}\\u{11d46}\\u{11f02}'
+const joined = new RegExp(`(?:[^${joining}]?[${joining}])+[^${joining}]?`, 'gu')
+/** Joined characters whose result is kept, and the most that is. */
+const KEPT_LENGTH = 8
+const KEPT = 1 << 16
+/** UTF-16 units that the segmenter is given at a time. */
+const WINDOW = 128
 /** Graphemes of this many bytes are not looked up as a whole, but character by character. */
 const GRAPHEME_BYTES = 6
 
@@ -58,17 +65,57 @@ export class Charsmap {
 
   private general(text: string): string {
     let result = ''
-    if (!joining.test(text)) for (const char of text) result += this.lookUp(char)
-    else for (const { segment } of this.graphemes.segment(text)) result += this.grapheme(segment)
+    let end = 0
+    for (const { 0: run, index } of text.matchAll(joined)) {
+      result += this.characters(text.slice(end, index)) + this.run(run)
+      end = index + run.length
+    }
+    return result + this.characters(end === 0 ? text : text.slice(end))
+  }
+
+  /** Characters of which some may be one grapheme. */
+  private run(text: string): string {
+    // Two characters of three bytes are too long for a grapheme that is looked up as a whole.
+    if (!/[\0-\u07ff]/.test(text)) return this.characters(text)
+    const found = text.length <= KEPT_LENGTH ? this.known.get(text) : undefined
+    if (found !== undefined) return found
+    let result = ''
+    for (const grapheme of this.graphemesOf(text)) result += this.grapheme(grapheme)
+    if (text.length <= KEPT_LENGTH) {
+      if (this.known.size >= KEPT) this.known.clear()
+      this.known.set(text, result)
+    }
     return result
+  }
+
+  private characters(text: string): string {
+    let result = ''
+    for (const char of text) result += this.lookUp(char)
+    return result
+  }
+
+  /** By windows, since the time of a segmenter grows with the square of the length. */
+  private *graphemesOf(text: string): Generator<string> {
+    let size = WINDOW
+    for (let start = 0; start < text.length; ) {
+      // Never between the halves of a surrogate pair.
+      const isPair = (text.codePointAt(start + size - 1) ?? 0) > 0xffff
+      const window = text.slice(start, start + size + (isPair ? 1 : 0))
+      const isLast = start + window.length === text.length
+      const found = [...this.graphemes.segment(window)]
+      // The last one may go on behind the window.
+      if (!isLast) found.pop()
+      for (const { segment } of found) {
+        yield segment
+        start += segment.length
+      }
+      size = found.length === 0 ? size * 2 : WINDOW
+    }
   }
 
   private grapheme(text: string): string {
     const found = Buffer.byteLength(text) < GRAPHEME_BYTES ? this.find(text) : undefined
-    if (found !== undefined) return found
-    let result = ''
-    for (const char of text) result += this.lookUp(char)
-    return result
+    return found ?? this.characters(text)
   }
 
   private lookUp(char: string): string {

@@ -11,6 +11,9 @@ export type Normalizer = (text: string) => string
 /** White space as Rust has it: U+0085 is some, U+FEFF is none. */
 const leading = /^\p{White_Space}+/u
 const trailing = /\p{White_Space}+$/u
+const controls = '\\x01-\\x08\\x0b\\x0e-\\x1f\\x7f\\x8f\\x9f'
+const nmtRemoved = new RegExp(`[${controls}]`, 'g')
+const nmtSpaces = /[\t\n\f\r\u1680\u200b-\u200f\u2028\u2029\u2581\ufeff\ufffd]/gu
 const marks = new RegExp(`[${combiningMarks}]`, 'gu')
 
 /**
@@ -89,7 +92,5 @@ function replace(pattern: Pattern, content: string): Normalizer {
 
 /** SentencePiece's rules for control characters and spaces. */
 function nmt(text: string): string {
-  return text
-    .replace(/[\x01-\x08\x0b\x0e-\x1f\x7f\x8f\x9f]/g, '')
-    .replace(/[\t\n\f\r\u1680\u200b-\u200f\u2028\u2029\u2581\ufeff\ufffd]/g, ' ')
+  return text.replace(nmtRemoved, '').replace(nmtSpaces, ' ')
 }

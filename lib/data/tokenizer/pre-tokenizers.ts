@@ -11,7 +11,7 @@ import { type Pattern, patternOf, type SplitBehavior, splitAt } from './patterns
 export type PreTokenizer = (piece: string, isStart: boolean) => string[]
 
 const words =
-  /[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\u200c\u200d]+|[^\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\u200c\u200d\p{White_Space}]+/gu
+  /[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]+|[^\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}\p{White_Space}]+/gu
 const noSpace = /\P{White_Space}+/gu
 const digit = /\p{N}/gu
 const punctuationMark = new RegExp(`[${punctuation}]`, 'gu')

@@ -1,7 +1,7 @@
 import type { AddedToken, Block, TokenizerJson } from './blocks.js'
 
 /** Texts up to this length (UTF-16 units) are not cut; longer ones into parts that are little longer. */
-export const PART_LENGTH = 8192
+export const PART_LENGTH = 4096
 
 /**
  * A space between two characters that join nothing: letters and digits of scripts without combining vowels, and plain
