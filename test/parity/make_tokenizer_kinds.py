@@ -70,6 +70,8 @@ def combinations():
 
 TEXTS = fuzz(4000)
 CHARACTERS = all_characters()
+# Cut where that is safe, and without a place to be cut.
+LONG = [" the ".join(TEXTS), "Quick (brown) foxes, größer than the lazy dogs. " * 400, "the" * 12_000, "\uff83\u0e19\u0e49" * 6_000]
 
 
 def digest(name, rows):
@@ -288,7 +290,8 @@ def ids_of(files, texts):
         pairs = tokenizer(["the"] * len(some), some, truncation="longest_first", max_length=512)
         # Without token types the model takes zeros.
         types = pairs.get("token_type_ids", [[0] * len(row) for row in pairs["input_ids"]])
-        return single, [row + own for row, own in zip(pairs["input_ids"], types)]
+        long = [tokenizer(text, truncation=True, max_length=length)["input_ids"] for text in LONG for length in (64, 10**6)]
+        return single, [row + own for row, own in zip(pairs["input_ids"], types)], long
 
 
 def main():
@@ -310,9 +313,9 @@ def main():
     found["cases"] = []
     big, small = base64.b64encode(map_cf).decode(), base64.b64encode(map_small).decode()
     for name, files in cases(big, pieces, small):
-        single, pairs = ids_of(files, TEXTS)
+        single, pairs, long = ids_of(files, TEXTS)
         text = json.dumps(files).replace(big, "nmt_nfkc_cf")
-        found["cases"].append({"name": name, "files": json.loads(text), "first": single[:12], "sha256": digest(name, single), "pairs": digest(f"{name}, pairs", pairs)})  # fmt: skip
+        found["cases"].append({"name": name, "files": json.loads(text), "first": single[:12], "sha256": digest(name, single), "pairs": digest(f"{name}, pairs", pairs), "long": digest(f"{name}, long", long)})  # fmt: skip
     lines = ",\n".join(f" {json.dumps(key)}: " + ("[\n" + ",\n".join("  " + json.dumps(v, separators=(",", ":")) for v in value) + "\n ]" if isinstance(value, list) and key != "parts" else json.dumps(value)) for key, value in found.items())  # fmt: skip
     (OUT / "kinds.json").write_text("{\n" + lines + "\n}\n")
     if "--dump" in sys.argv:

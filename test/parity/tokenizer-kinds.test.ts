@@ -17,6 +17,7 @@ interface Golden {
   preTokenizers: { block: Block; sha256: string }[]
   charsmaps: { name: string; sha256: string; base64?: string }[]
   cases: {
+    long: string
     name: string
     files: TokenizerFiles & { maxLength?: number }
     first: number[][]
@@ -54,6 +55,13 @@ const texts = fuzzed(4000)
 const characters = lines([...range(0, 0x33480), ...range(0xe0000, 0xe0200)], (char) => `a${char}b`)
 const combinations = lines(range(0, 0x10000), (c) => `${c}\u0301 \u0600${c} k${c}\u1161 ${c}\u200d\uff9e`)
 
+const long = [
+  texts.join(' the '),
+  'Quick (brown) foxes, größer than the lazy dogs. '.repeat(400),
+  'the'.repeat(12_000),
+  '\uff83\u0e19\u0e49'.repeat(6_000),
+]
+
 function sha256(rows: readonly (readonly (string | number)[])[]): string {
   const text = rows.map((row) => row.join('\x1f')).join('\x1e')
   return createHash('sha256').update(text).digest('hex')
@@ -90,7 +98,7 @@ for (const { name, base64, sha256: expected } of golden.charsmaps) {
   })
 }
 
-for (const { name, files, first, sha256: expected, pairs } of golden.cases) {
+for (const { name, files, first, sha256: expected, pairs, long: longExpected } of golden.cases) {
   test(`${name}: ids of odd texts as in Python`, async (t) => {
     const { maxLength = 512 } = files
     const withMap = JSON.parse(JSON.stringify(files).replace('"nmt_nfkc_cf"', JSON.stringify(bigMap)))
@@ -106,6 +114,12 @@ for (const { name, files, first, sha256: expected, pairs } of golden.cases) {
     )
     const types = rowsOf({ ids: tokenTypes, offsets })
     t.is(sha256(rowsOf({ ids, offsets }).map((row, i) => [...row, ...types[i]!])), pairs)
+    const cut: number[][] = []
+    for (const text of long) {
+      for (const length of [64, 10 ** 6]) cut.push([...(await tokenizer.encodeAll([text], length, { allowEmpty: true })).ids])
+    }
+    t.is(sha256(cut), longExpected, 'long texts, in parts or in a thread')
+    await tokenizer.dispose()
     equal('tokenizer', 'kinds of tokenizers', texts.length)
   })
 }
