@@ -316,7 +316,8 @@ export class SentenceTransformer {
       texts: prompt === '' ? texts : texts.map((text) => prompt + text),
       output: outputValue,
       batchSize,
-      zerosWhenEmpty: outputValue === 'token_embeddings' || zerosWhenEmpty(folder.modules),
+      zerosWhenEmpty:
+        outputValue === 'token_embeddings' || (outputValue === 'sentence_embedding' && zerosWhenEmpty(folder.modules)),
       ...(leaveOut ? { promptLength: tokenizer.promptLength(prompt) } : {}),
       ...(signal ? { signal } : {}),
       ...(progress ? { onDone: (done: number) => progress.update(done) } : {}),

@@ -77,7 +77,7 @@ for (const { block, sha256: expected } of golden.normalizers) {
   test(`normaliser ${shown(block)}: all characters and odd texts as in Python`, (t) => {
     const normalize = makeNormalizer(block)
     t.is(sha256([...texts, ...characters].map((text) => [normalize(text)])), expected)
-    equal('tokenizer', 'normalisers', texts.length + characters.length)
+    equal('tokenizer-kinds', 'normalisers', texts.length + characters.length)
   })
 }
 
@@ -86,7 +86,7 @@ for (const { block, sha256: expected } of golden.preTokenizers) {
     const split = makePreTokenizer(block)
     // Empty texts never come so far.
     t.is(sha256([...texts, ...characters].map((text) => (text === '' ? [] : split(text, true)))), expected)
-    equal('tokenizer', 'pre-tokenizers', texts.length + characters.length)
+    equal('tokenizer-kinds', 'pre-tokenizers', texts.length + characters.length)
   })
 }
 
@@ -94,7 +94,7 @@ for (const { name, base64, sha256: expected } of golden.charsmaps) {
   test(`charsmap ${name}: all characters, alone and in graphemes, and odd texts as in Python`, (t) => {
     const normalize = makeNormalizer({ type: 'Precompiled', precompiled_charsmap: base64 ?? bigMap })
     t.is(sha256([...texts, ...characters, ...combinations].map((text) => [normalize(text)])), expected)
-    equal('tokenizer', 'charsmaps', texts.length + characters.length + combinations.length)
+    equal('tokenizer-kinds', 'charsmaps', texts.length + characters.length + combinations.length)
   })
 }
 
@@ -116,10 +116,11 @@ for (const { name, files, first, sha256: expected, pairs, long: longExpected } o
     t.is(sha256(rowsOf({ ids, offsets }).map((row, i) => [...row, ...types[i]!])), pairs)
     const cut: number[][] = []
     for (const text of long) {
-      for (const length of [64, 10 ** 6]) cut.push([...(await tokenizer.encodeAll([text], length, { allowEmpty: true })).ids])
+      for (const length of [64, 10 ** 6])
+        cut.push([...(await tokenizer.encodeAll([text], length, { allowEmpty: true })).ids])
     }
     t.is(sha256(cut), longExpected, 'long texts, in parts or in a thread')
     await tokenizer.dispose()
-    equal('tokenizer', 'kinds of tokenizers', texts.length)
+    equal('tokenizer-kinds', 'kinds of tokenizers', texts.length)
   })
 }

@@ -7,6 +7,7 @@ import { loadWith } from '../../lib/models/sentence-transformer.js'
 import type { LoadOptions } from '../../lib/models/types.js'
 import { type FakeAddon, fakeAddon } from '../helpers/fake-addon.js'
 import { temporaryFolder, wordId, writeFiles, writeModel } from '../helpers/model-folders.js'
+import { wordPieceTokenizer } from '../helpers/word-piece.js'
 
 /** A model on the fake engine: an embedding says length, sum of ids and prompt length of its text. */
 async function setUp(t: ExecutionContext, options: LoadOptions = {}, files: Record<string, unknown> = {}) {
@@ -37,6 +38,35 @@ test('one text gives a vector, several give rows in their order', async (t) => {
     ],
   )
   t.throws(() => rows.row(4), { code: 'ERR_INVALID_ARGUMENT' })
+})
+
+test('a text without tokens is a row of zeros for means, and an error that names it for other poolings', async (t) => {
+  const { post_processor: _, ...json } = wordPieceTokenizer(['cat'])
+  const tokenizer = {
+    'tokenizer.json': { ...json, post_processor: null },
+    'tokenizer_config.json': { tokenizer_class: 'PreTrainedTokenizerFast' },
+  }
+  const { model, encoder } = await setUp(t, {}, tokenizer)
+  const rows = await model.encode(['', 'cat', ' '])
+  t.deepEqual(
+    [0, 1, 2].map((i) => head(rows.row(i))),
+    [
+      [0, 0, 0],
+      [1, 5, -1],
+      [0, 0, 0],
+    ],
+  )
+  t.deepEqual([...(await model.encode(''))], new Array(32).fill(0))
+  t.deepEqual(
+    encoder.jobs.map(({ batch }) => [...batch.offsets]),
+    [[0, 1]],
+  )
+  for (const mode of ['cls', 'max', ['mean', 'max']]) {
+    const pooling = { word_embedding_dimension: 32, pooling_mode: mode }
+    const { model } = await setUp(t, {}, { ...tokenizer, '1_Pooling/config.json': pooling })
+    const many = Array.from({ length: 700 }, (_, i) => (i === 600 ? '' : 'cat'))
+    await t.throwsAsync(model.encode(many), { code: 'ERR_INVALID_DATA', message: /^texts\[600\] \(""\) .* no tokens/ })
+  }
 })
 
 test('jobs hold at most batchSize rows beyond 2,048 tokens, longest first, a few at a time', async (t) => {

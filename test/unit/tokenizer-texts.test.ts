@@ -16,7 +16,16 @@ function bare(): Tokenizer {
 
 /** Unigram over the letter a, with words of any length. */
 function letters(): Tokenizer {
-  const model = { type: 'Unigram', unk_id: 0, vocab: [['<unk>', 0], ['▁', -2], ['a', -1], ['aa', -2.5]] }
+  const model = {
+    type: 'Unigram',
+    unk_id: 0,
+    vocab: [
+      ['<unk>', 0],
+      ['▁', -2],
+      ['a', -1],
+      ['aa', -2.5],
+    ],
+  }
   const pre_tokenizer = { type: 'Metaspace', replacement: '▁', prepend_scheme: 'never', split: true }
   return Tokenizer.fromFiles({ model, pre_tokenizer }, fast, { maxSeqLength: 10 ** 6 })
 }
@@ -24,7 +33,10 @@ function letters(): Tokenizer {
 test('an error in one text names the text, here, in a thread and among pairs', async (t) => {
   const tokenizer = bare()
   const texts = Array.from({ length: 1500 }, (_, i) => (i === 1200 ? 'word other' : 'word a'))
-  const expected = { code: 'ERR_INVALID_DATA', message: /^texts\[1200\] \("word other"\) .*"other" is not in the vocabulary/ } as const
+  const expected = {
+    code: 'ERR_INVALID_DATA',
+    message: /^texts\[1200\] \("word other"\) .*"other" is not in the vocabulary/,
+  } as const
   t.throws(() => tokenizer.encode(texts), expected)
   await t.throwsAsync(tokenizer.encodeAll(texts), expected)
   await t.throwsAsync(tokenizer.encodeAll(texts, 16, { workers: 2 }), expected)
@@ -43,7 +55,13 @@ test('a text without tokens is an error that names it, unless it is allowed', as
   await t.throwsAsync(tokenizer.encodeAll(['a', ' ', ''], 16, { workers: 1 }), expected)
   t.deepEqual([...(await tokenizer.encodeAll(['a', ' ', ''], 16, { allowEmpty: true })).offsets], [0, 1, 1, 1])
   const pairs = await new PairTokenizer(tokenizer).encode(['a', ''], ['', 'word'])
-  t.deepEqual([[...pairs.ids], [...pairs.offsets]], [[1, 0], [0, 1, 2]])
+  t.deepEqual(
+    [[...pairs.ids], [...pairs.offsets]],
+    [
+      [1, 0],
+      [0, 1, 2],
+    ],
+  )
   await tokenizer.dispose()
 })
 
@@ -90,7 +108,10 @@ test('a long text of a BERT is cut at spaces, whatever its prompt, sides and spe
     const tokenizer = Tokenizer.fromFiles(json, config, { maxSeqLength: 512 })
     for (const text of ['word a. '.repeat(9000), 'word\ta\n'.repeat(9000), `${'a '.repeat(9000)}[MASK]`]) {
       for (const length of [5, 512, 10 ** 6]) {
-        t.deepEqual(await tokenizer.encodeAll(['a', text, 'word'], length), tokenizer.encode(['a', text, 'word'], length))
+        t.deepEqual(
+          await tokenizer.encodeAll(['a', text, 'word'], length),
+          tokenizer.encode(['a', text, 'word'], length),
+        )
       }
     }
     await tokenizer.dispose()
