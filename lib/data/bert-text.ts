@@ -1,4 +1,5 @@
-import { newerDecompositions, nonspacingMarks, punctuation, removed } from './bert-unicode.js'
+import { nonspacingMarks, punctuation, removed } from './bert-unicode.js'
+import { normalForm } from './tokenizer/forms.js'
 
 /**
  * BERT's text clean-up and word split exactly as Hugging Face's Rust tokenizers do it. @huggingface/tokenizers differs in:
@@ -14,7 +15,6 @@ const whitespacePattern = new RegExp(`[${whitespaceClass}]`, 'gu')
 const cjkPattern =
   /[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u{20000}-\u{2a6df}\u{2a700}-\u{2b81f}\u{2b920}-\u{2ceaf}\u{2f800}-\u{2fa1f}]/gu
 const marksPattern = new RegExp(`[${nonspacingMarks}]`, 'gu')
-const newerPattern = new RegExp(`([${newerDecompositions}])`, 'u')
 const wordPattern = new RegExp(`[^${whitespaceClass}${punctuation}]+|[${punctuation}]`, 'gu')
 const plainAscii = /^[ -~]*$/
 
@@ -50,8 +50,5 @@ export function lowerByCharacter(text: string): string {
 }
 
 function stripAccents(text: string): string {
-  if (!newerPattern.test(text)) return text.normalize('NFD').replace(marksPattern, '')
-  // Characters whose decomposition is newer than Rust's tables stay whole.
-  const parts = text.split(newerPattern)
-  return parts.map((part, i) => (i % 2 === 1 ? part : part.normalize('NFD').replace(marksPattern, ''))).join('')
+  return normalForm(text, 'NFD').replace(marksPattern, '')
 }

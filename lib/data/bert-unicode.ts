@@ -75,8 +75,3 @@ export const punctuation =
   '\\u{111dd}-\\u{111df}\\u{11238}-\\u{1123d}\\u{112a9}\\u{114c6}\\u{115c1}-\\u{115d7}\\u{11641}-' +
   '\\u{11643}\\u{1173c}-\\u{1173e}\\u{12470}-\\u{12474}\\u{16a6e}-\\u{16a6f}\\u{16af5}\\u{16b37}-' +
   '\\u{16b3b}\\u{16b44}\\u{1bc9f}\\u{1da87}-\\u{1da8b}'
-
-// Not decomposed there, but by newer JavaScript engines.
-export const newerDecompositions =
-  '\\u{105c9}\\u{105e4}\\u{11383}\\u{11385}\\u{1138e}\\u{11391}\\u{113c5}\\u{113c7}-\\u{113c8}' +
-  '\\u{11938}\\u{16121}-\\u{16128}\\u{16d68}-\\u{16d6a}'

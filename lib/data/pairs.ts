@@ -45,7 +45,8 @@ export class PairTokenizer {
   /** @throws SentenceTorchError ERR_INVALID_MODEL when the tokenizer's pair template cannot be understood. */
   constructor(tokenizer: Tokenizer) {
     this.#tokenizer = tokenizer
-    this.#pieces = pairTemplate(tokenizer.postProcessor)
+    const pieces = pairTemplate(tokenizer.postProcessor)
+    this.#pieces = tokenizer.hasTokenTypes ? pieces : pieces.map((piece) => ({ ...piece, type: 0 }))
     this.#added = this.#pieces.reduce((sum, piece) => sum + ('ids' in piece ? piece.ids.length : 0), 0)
   }
 
@@ -69,7 +70,8 @@ export class PairTokenizer {
       const message = `Expected as many first as second texts but received ${first.length} and ${second.length}`
       throw new SentenceTorchError('ERR_INVALID_ARGUMENT', message)
     }
-    const contents = await this.#contents(new Set([...first, ...second]), cache, options)
+    const nameOf = (text: string) => nameInPairs(text, first, second)
+    const contents = await this.#contents(new Set([...first, ...second]), nameOf, cache, options)
     const turns = new Turns()
     const rows: (readonly [Int32Array, Int32Array])[] = []
     const offsets = new Int32Array(first.length + 1)
@@ -98,6 +100,7 @@ export class PairTokenizer {
   /** Each text's own tokens, without special ones. */
   async #contents(
     texts: ReadonlySet<string>,
+    nameOf: (text: string) => string,
     cache: TokenCache | undefined,
     options: EncodeAllOptions,
   ): Promise<Map<string, Int32Array>> {
@@ -108,7 +111,11 @@ export class PairTokenizer {
       if (kept) found.set(text, kept)
       else missing.push(text)
     }
-    const { ids, offsets } = await this.#tokenizer.encodeAll(missing, UNCUT, options)
+    const { ids, offsets } = await this.#tokenizer.encodeAll(missing, UNCUT, {
+      ...options,
+      nameOf: (index) => nameOf(missing[index]!),
+      allowEmpty: true,
+    })
     const { before, after } = this.#tokenizer.specialCounts
     missing.forEach((text, i) => {
       const own = ids.subarray(offsets[i]! + before, offsets[i + 1]! - after)
@@ -121,6 +128,12 @@ export class PairTokenizer {
   #cut(ids: Int32Array, length: number): Int32Array {
     return this.#tokenizer.truncatesLeft ? ids.subarray(ids.length - length) : ids.subarray(0, length)
   }
+}
+
+/** Where a text stands, for errors. */
+function nameInPairs(text: string, first: readonly string[], second: readonly string[]): string {
+  const row = first.indexOf(text)
+  return row === -1 ? `the second text of pair ${second.indexOf(text)}` : `the first text of pair ${row}`
 }
 
 /**

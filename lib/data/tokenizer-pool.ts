@@ -1,14 +1,41 @@
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
-import { SentenceTorchError } from '../errors.js'
+import { describe, type ErrorCode, SentenceTorchError } from '../errors.js'
 import type { Tokenized } from './pack.js'
+import type { TokenizerFiles } from './tokenizer/python-classes.js'
 import type { TokenizerOptions } from './tokenizer.js'
 
 /** What a worker builds its tokenizer from. */
 export interface TokenizerSource {
-  tokenizerJson: object
-  tokenizerConfig: object
+  files: TokenizerFiles
   options: TokenizerOptions
+}
+
+/** What is wrong with one of the texts. */
+export class TextError extends SentenceTorchError {
+  constructor(
+    /** Which one. */
+    readonly index: number,
+    cause: unknown,
+  ) {
+    const code = cause instanceof SentenceTorchError ? cause.code : 'ERR_INVALID_DATA'
+    super(code, cause instanceof Error ? cause.message : String(cause), { cause })
+  }
+
+  static at(index: number, cause: unknown): TextError {
+    return cause instanceof TextError ? cause.moved(index) : new TextError(index, cause)
+  }
+
+  /** The same error of the text `index` places further on. */
+  moved(index: number): TextError {
+    return new TextError(this.index + index, this.cause)
+  }
+
+  /** The error for the user, who knows the text by another name. */
+  naming(name: string, text: string): SentenceTorchError {
+    const { code, message, cause } = this
+    return new SentenceTorchError(code, `${name} (${describe(text)}) cannot be tokenised: ${message}`, { cause })
+  }
 }
 
 export interface TokenizerJob {
@@ -17,9 +44,13 @@ export interface TokenizerJob {
   maxSeqLength: number
 }
 
-export type TokenizerReply = { id: number; ids: Int32Array; offsets: Int32Array } | { id: number; error: string }
+export type TokenizerReply =
+  | { id: number; ids: Int32Array; offsets: Int32Array }
+  | { id: number; index: number; code: ErrorCode; error: string }
 
 interface PendingJob extends TokenizerJob {
+  /** Number of its first text among all. */
+  first: number
   signal: AbortSignal | undefined
   resolve: (value: Tokenized) => void
   reject: (error: unknown) => void
@@ -46,7 +77,10 @@ export class TokenizerPool {
     private readonly size: number = Math.min(2, Math.max(1, availableParallelism() - 1)),
   ) {}
 
-  /** The chunks of `texts`, tokenised, in order. Rejects with the first error; chunks not begun are then dropped. */
+  /**
+   * The chunks of `texts`, tokenised, in order. Rejects with the first error; chunks not begun are then dropped.
+   * @throws TextError for a text that has no ids
+   */
   async encode(texts: readonly string[], maxSeqLength: number, signal?: AbortSignal): Promise<Tokenized[]> {
     const group = new AbortController()
     const chunks: Promise<Tokenized>[] = []
@@ -54,7 +88,8 @@ export class TokenizerPool {
       const part = texts.slice(start, start + chunkTexts)
       chunks.push(
         new Promise((resolve, reject) => {
-          this.queue.push({ id: this.nextId++, texts: part, maxSeqLength, signal: group.signal, resolve, reject })
+          const { signal } = group
+          this.queue.push({ id: this.nextId++, texts: part, first: start, maxSeqLength, signal, resolve, reject })
         }),
       )
     }
@@ -110,8 +145,9 @@ export class TokenizerPool {
       const job = worker.job!
       worker.job = undefined
       thread.unref()
-      if ('error' in reply) job.reject(new SentenceTorchError('ERR_INVALID_DATA', reply.error))
-      else job.resolve({ ids: reply.ids, offsets: reply.offsets })
+      if ('error' in reply) {
+        job.reject(new TextError(job.first + reply.index, new SentenceTorchError(reply.code, reply.error)))
+      } else job.resolve({ ids: reply.ids, offsets: reply.offsets })
       this.dispatch()
     })
     thread.on('error', (cause) => {

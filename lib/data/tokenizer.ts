@@ -1,11 +1,15 @@
 import { describe, invalidArgument, SentenceTorchError } from '../errors.js'
-import { bertClasses, ownNormalizer } from './bert-config.js'
+import { lowerByCharacter } from './bert-text.js'
 import { hashJson } from './hash-json.js'
 import { IdBuffer } from './id-buffer.js'
 import { concatTokenized, type Tokenized } from './pack.js'
 import { specialTokens } from './special-tokens.js'
-import { LibraryTokenizer, type TokenizerJson } from './tokenizer-library.js'
-import { TokenizerPool } from './tokenizer-pool.js'
+import type { TokenizerJson } from './tokenizer/blocks.js'
+import { lowers, makeNormalizer } from './tokenizer/normalizers.js'
+import { Pipeline } from './tokenizer/pipeline.js'
+import { asPythonLoads, type TokenizerFiles } from './tokenizer/python-classes.js'
+import { longestPart, PART_LENGTH, partsOf } from './tokenizer/safe-cuts.js'
+import { TextError, TokenizerPool } from './tokenizer-pool.js'
 import { Turns } from './turns.js'
 import { WordPieceEncoder } from './word-piece.js'
 
@@ -23,56 +27,79 @@ export interface EncodeAllOptions {
   signal?: AbortSignal
   /** Threads for the work, however small it is. Default: two for big jobs, none for small ones. */
   workers?: number
+  /** What an error calls the text `index`. Default: `texts[index]`. */
+  nameOf?: (index: number) => string
+  /** Lets texts pass that have no tokens, which only a tokenizer without special tokens gives. Default: they are an error. */
+  allowEmpty?: boolean
 }
 
 /** To be raised when the same files come to give other ids. */
-const FINGERPRINT_VERSION = 1
+const FINGERPRINT_VERSION = 2
 
 /** Jobs with fewer texts stay on this thread: a worker first has to build its tokenizer (about 0.1 s). */
 const workerThreshold = 2000
+/** A text with a part of more UTF-16 units that cannot be cut is one for a thread. */
+const LONGEST_PART = 4 * PART_LENGTH
+/** WordPiece's words end at every space. */
+const spaces = / /g
 
 /**
- * Texts to token ids, equal to those of Python's tokenizers: WordPiece of our own where the tokenizer is BERT's, else
- * @huggingface/tokenizers with BERT's text clean-up replaced (see bert-text.ts); and truncation. The truncation and padding
- * blocks of tokenizer.json are ignored: they hold whatever the last Python process used.
+ * Texts to token ids, equal to those of Python's tokenizers: a fast way for BERT's WordPiece, a general one for all others;
+ * and truncation. The truncation and padding blocks of tokenizer.json are ignored, but for the side: they hold whatever the
+ * last Python process used.
  */
 export class Tokenizer {
   /** Whether texts that are too long lose their beginning. */
   readonly truncatesLeft: boolean
+  /** Whether a model is told which text of a pair a token is of. */
+  readonly hasTokenTypes: boolean
   private readonly prefix: readonly number[]
   private readonly suffix: readonly number[]
   private readonly specialIds: ReadonlySet<number>
-  private readonly normalize: ((text: string) => string) | undefined
+  private readonly json: TokenizerJson
+  private readonly named: ReadonlyMap<string, string>
+  private readonly normalize: (text: string) => string
   private readonly wordPiece: WordPieceEncoder | undefined
-  private madeLibrary: LibraryTokenizer | undefined
+  private madePipeline: Pipeline | undefined
   private madeVocabulary: ReadonlyMap<string, number> | undefined
   private currentMaxSeqLength: number
   private pool: TokenizerPool | undefined
 
   private constructor(
-    private readonly json: TokenizerJson,
-    private readonly tokenizerConfig: object,
+    private readonly files: TokenizerFiles,
     private readonly options: TokenizerOptions,
   ) {
+    const { json, named, hasTokenTypes } = asPythonLoads(files)
+    this.json = json
+    this.named = named
+    this.hasTokenTypes = hasTokenTypes
     const { prefix, suffix } = specialTokens(json.post_processor)
     this.prefix = prefix
     this.suffix = suffix
-    this.truncatesLeft = (tokenizerConfig as { truncation_side?: string }).truncation_side === 'left'
+    const side = (files.config as { truncation_side?: string })?.truncation_side ?? json.truncation?.direction
+    this.truncatesLeft = side?.toLowerCase() === 'left'
     this.specialIds = new Set(json.added_tokens.filter((token) => token.special).map((token) => token.id))
-    this.normalize = ownNormalizer(json.normalizer, tokenizerConfig, options.doLowerCase ?? false)
-    this.wordPiece = this.normalize && WordPieceEncoder.for(json, this.normalize)
+    const normalize = makeNormalizer(json.normalizer)
+    const lowersFirst = options.doLowerCase === true && !lowers(json.normalizer)
+    this.normalize = lowersFirst ? (text) => normalize(lowerByCharacter(text)) : normalize
+    this.wordPiece = WordPieceEncoder.for(json, this.normalize)
     // What is wrong with a tokenizer.json shall be said when it is loaded.
-    if (!this.wordPiece) this.library()
+    if (!this.wordPiece) this.pipeline()
     this.currentMaxSeqLength = this.checkLength(options.maxSeqLength)
   }
 
   /**
-   * @param tokenizerJson parsed tokenizer.json.
-   * @param tokenizerConfig parsed tokenizer_config.json, `{}` when there is none.
-   * @throws SentenceTorchError ERR_INVALID_MODEL when they cannot be understood.
+   * @param files what the folder says about its tokenizer, parsed
+   * @throws SentenceTorchError ERR_INVALID_MODEL when it cannot be understood, ERR_NOT_IMPLEMENTED for a part whose ids would
+   * not be Python's
    */
+  static from(files: TokenizerFiles, options: TokenizerOptions): Tokenizer {
+    return new Tokenizer(files, options)
+  }
+
+  /** {@link Tokenizer.from} for the two files that matter as a rule; `{}` where there is no tokenizer_config.json. */
   static fromFiles(tokenizerJson: object, tokenizerConfig: object, options: TokenizerOptions): Tokenizer {
-    return new Tokenizer({ ...emptyBlocks, ...tokenizerJson }, tokenizerConfig, options)
+    return new Tokenizer({ json: tokenizerJson, config: tokenizerConfig }, options)
   }
 
   /** Number of rows that the model's token embedding needs: the largest id + 1. */
@@ -104,10 +131,19 @@ export class Tokenizer {
   /**
    * Token ids of every text, special tokens included, cut to `maxSeqLength` the way Python's tokenizers cut: the content
    * gives way, special tokens stay. Lone surrogates become U+FFFD first. Blocks until done: see `encodeAll`.
-   * @throws SentenceTorchError ERR_INVALID_ARGUMENT naming the text that is not a string.
+   * @throws SentenceTorchError ERR_INVALID_ARGUMENT naming the text that is not a string, ERR_INVALID_DATA one without ids
    */
   encode(texts: readonly string[], maxSeqLength: number = this.maxSeqLength): Tokenized {
     this.checkLength(maxSeqLength)
+    checkStrings(texts, nameOfText)
+    return withNames(texts, nameOfText, () => this.rows(texts, maxSeqLength))
+  }
+
+  /**
+   * `encode` for a thread, which does not know what its texts are called.
+   * @throws TextError
+   */
+  rows(texts: readonly string[], maxSeqLength: number): Tokenized {
     const ids = new IdBuffer(texts.length)
     texts.forEach((text, i) => {
       this.encodeOne(text, i, maxSeqLength, ids)
@@ -117,24 +153,34 @@ export class Tokenizer {
 
   /**
    * `encode` without blocking: WordPiece and small jobs run here in short slices, so that timers are at most a few
-   * milliseconds late, big ones of the library in worker threads.
-   * @throws SentenceTorchError ERR_ABORTED when the signal fires.
+   * milliseconds late, other big jobs and texts that cannot be cut into slices in worker threads.
+   * @throws SentenceTorchError ERR_ABORTED when the signal fires; ERR_INVALID_ARGUMENT or ERR_INVALID_DATA naming the text that
+   * is not a string, has no ids, or no tokens at all (see `allowEmpty`)
    */
   async encodeAll(
     texts: readonly string[],
     maxSeqLength: number = this.maxSeqLength,
-    { signal, workers }: EncodeAllOptions = {},
+    { nameOf = nameOfText, allowEmpty = false, ...options }: EncodeAllOptions = {},
   ): Promise<Tokenized> {
     this.checkLength(maxSeqLength)
-    throwIfAborted(signal)
-    const wrong = texts.findIndex((text) => typeof text !== 'string')
-    if (wrong !== -1) throw invalidArgument(`texts[${wrong}]`, 'a string', texts[wrong])
+    throwIfAborted(options.signal)
+    checkStrings(texts, nameOf)
+    return withNames(texts, nameOf, async () => {
+      const tokens = await this.tokenized(texts, maxSeqLength, options)
+      if (!allowEmpty && this.prefix.length + this.suffix.length === 0) checkNotEmpty(tokens)
+      return tokens
+    })
+  }
+
+  private async tokenized(
+    texts: readonly string[],
+    maxSeqLength: number,
+    { signal, workers }: EncodeAllOptions,
+  ): Promise<Tokenized> {
     if (workers === undefined && (this.wordPiece || texts.length <= workerThreshold)) {
       return this.encodeInSlices(texts, maxSeqLength, signal)
     }
-    const { json: tokenizerJson, tokenizerConfig, options } = this
-    this.pool ??= new TokenizerPool({ tokenizerJson, tokenizerConfig, options }, workers)
-    return concatTokenized(await this.pool.encode(texts, maxSeqLength, signal))
+    return concatTokenized(await this.threads(workers).encode(texts, maxSeqLength, signal))
   }
 
   /** Leading tokens of every text under `prompt` that belong to the prompt: the opening special token and its own tokens. */
@@ -152,11 +198,7 @@ export class Tokenizer {
 
   /** The token that stands for a masked one; undefined when the tokenizer has none. */
   get maskTokenId(): number | undefined {
-    const config = this.tokenizerConfig as Record<string, unknown>
-    const given = config.mask_token as string | { content?: string } | null | undefined
-    // BertTokenizer and its like have a default.
-    const usual = typeof config.tokenizer_class === 'string' && bertClasses.test(config.tokenizer_class)
-    const name = (typeof given === 'object' ? given?.content : given) ?? (usual ? '[MASK]' : undefined)
+    const name = this.named.get('mask')
     return name === undefined ? undefined : this.tokenId(name)
   }
 
@@ -182,8 +224,8 @@ export class Tokenizer {
 
   /** A digest of everything that decides about the ids of a text, but for `maxSeqLength`: a key for what is kept of them. */
   async fingerprint(): Promise<string> {
-    const { json, tokenizerConfig, options } = this
-    return hashJson([FINGERPRINT_VERSION, json, tokenizerConfig, { ...options, maxSeqLength: 0 }])
+    const { json, truncatesLeft, options } = this
+    return hashJson([FINGERPRINT_VERSION, json, truncatesLeft, { ...options, maxSeqLength: 0 }])
   }
 
   /** Ends the worker threads; they also end by themselves when they have had nothing to do for a while. */
@@ -200,7 +242,9 @@ export class Tokenizer {
     const ids = new IdBuffer(texts.length)
     const turns = new Turns()
     for (let i = 0; i < texts.length; i++) {
-      this.encodeOne(texts[i]!, i, maxSeqLength, ids)
+      const text = texts[i]!
+      if (text.length <= PART_LENGTH) this.encodeOne(text, i, maxSeqLength, ids)
+      else await this.encodeLong(text, i, maxSeqLength, ids, turns, signal)
       if (turns.isOver) {
         await turns.give()
         throwIfAborted(signal)
@@ -210,24 +254,65 @@ export class Tokenizer {
   }
 
   private encodeOne(text: string, index: number, maxSeqLength: number, ids: IdBuffer): void {
-    if (typeof text !== 'string') throw invalidArgument(`texts[${index}]`, 'a string', text)
-    const room = maxSeqLength - this.prefix.length - this.suffix.length
-    for (const id of this.prefix) ids.push(id)
-    const start = ids.length
-    if (!this.wordPiece?.append(text, ids, this.truncatesLeft ? Number.POSITIVE_INFINITY : room)) {
-      for (const id of this.library().ids(text)) ids.push(id)
+    const { prefix, suffix, truncatesLeft } = this
+    try {
+      const room = maxSeqLength - prefix.length - suffix.length
+      const most = truncatesLeft ? Number.POSITIVE_INFINITY : room
+      for (const id of prefix) ids.push(id)
+      const start = ids.length
+      if (!this.wordPiece?.append(text, ids, most)) for (const _ of this.pipeline().append(text, ids, most));
+      ids.endText(start, room, truncatesLeft, suffix)
+    } catch (error) {
+      throw TextError.at(index, error)
     }
-    ids.endText(start, room, this.truncatesLeft, this.suffix)
   }
 
-  private library(): LibraryTokenizer {
-    const { json, tokenizerConfig, normalize, options } = this
-    this.madeLibrary ??= new LibraryTokenizer(json, tokenizerConfig, normalize, options.doLowerCase ?? false)
-    return this.madeLibrary
+  /** Part by part where the text can be cut; else in a thread. */
+  private async encodeLong(
+    text: string,
+    index: number,
+    maxSeqLength: number,
+    ids: IdBuffer,
+    turns: Turns,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const { prefix, suffix, truncatesLeft, wordPiece } = this
+    const isFast = wordPiece?.takes(text) === true
+    for (const id of prefix) ids.push(id)
+    const start = ids.length
+    const room = maxSeqLength - prefix.length - suffix.length
+    try {
+      if (longestPart(text, isFast ? spaces : this.pipeline().cuts) > LONGEST_PART) {
+        const [found] = await this.threads().encode([text], maxSeqLength, signal)
+        for (const id of found!.ids.subarray(prefix.length, found!.ids.length - suffix.length)) ids.push(id)
+      } else {
+        const most = truncatesLeft ? Number.POSITIVE_INFINITY : room
+        for (const _ of isFast
+          ? wordPiece.appendParts(partsOf(text, spaces), ids, most)
+          : this.pipeline().append(text, ids, most)) {
+          await turns.give()
+          throwIfAborted(signal)
+        }
+      }
+    } catch (error) {
+      throw error instanceof TextError ? error.moved(index) : TextError.at(index, error)
+    }
+    ids.endText(start, room, truncatesLeft, suffix)
+  }
+
+  private threads(workers?: number): TokenizerPool {
+    const { files, options } = this
+    this.pool ??= new TokenizerPool({ files, options }, workers)
+    return this.pool
+  }
+
+  private pipeline(): Pipeline {
+    this.madePipeline ??= new Pipeline(this.json, this.normalize)
+    return this.madePipeline
   }
 
   private vocabulary(): ReadonlyMap<string, number> {
-    this.madeVocabulary ??= this.library().vocabulary()
+    this.madeVocabulary ??= this.pipeline().vocabulary()
     return this.madeVocabulary
   }
 
@@ -239,7 +324,35 @@ export class Tokenizer {
   }
 }
 
-const emptyBlocks = { added_tokens: [], decoder: null, normalizer: null, pre_tokenizer: null, post_processor: null }
+const nameOfText = (index: number) => `texts[${index}]`
+
+function checkStrings(texts: readonly unknown[], nameOf: (index: number) => string): void {
+  const wrong = texts.findIndex((text) => typeof text !== 'string')
+  if (wrong !== -1) throw invalidArgument(nameOf(wrong), 'a string', texts[wrong])
+}
+
+/** Runs `work`, whose errors then say which text they are about. */
+function withNames<T>(texts: readonly string[], nameOf: (index: number) => string, work: () => T): T {
+  const named = (error: unknown) =>
+    error instanceof TextError ? error.naming(nameOf(error.index), texts[error.index]!) : error
+  try {
+    const result = work()
+    if (!(result instanceof Promise)) return result
+    return result.catch((error) => {
+      throw named(error)
+    }) as T
+  } catch (error) {
+    throw named(error)
+  }
+}
+
+function checkNotEmpty({ offsets }: Tokenized): void {
+  for (let i = 1; i < offsets.length; i++) {
+    if (offsets[i] !== offsets[i - 1]) continue
+    const message = 'it has no tokens: the tokenizer finds none in it and adds no special ones'
+    throw new TextError(i - 1, new SentenceTorchError('ERR_INVALID_DATA', message))
+  }
+}
 
 function throwIfAborted(signal: AbortSignal | undefined): void {
   if (!signal?.aborted) return

@@ -1,27 +1,7 @@
 import { bertWords } from './bert-text.js'
 import type { IdBuffer } from './id-buffer.js'
-
-/** The blocks of tokenizer.json that decide whether {@link WordPieceEncoder} can do the work. */
-export interface WordPieceSource {
-  added_tokens: readonly AddedToken[]
-  normalizer: { type: string } | null
-  pre_tokenizer: { type: string } | null
-  model?: {
-    type?: string
-    vocab?: Record<string, number>
-    unk_token?: string
-    continuing_subword_prefix?: string
-    max_input_chars_per_word?: number
-    fuse_unk?: boolean
-  }
-}
-
-interface AddedToken {
-  id: number
-  content?: string
-  special?: boolean
-  normalized?: boolean
-}
+import type { AddedToken, TokenizerJson } from './tokenizer/blocks.js'
+import { WordPieceModel } from './tokenizer/word-piece-model.js'
 
 /** Stretches of text whose ids are kept, and the longest (in UTF-16 units) that is: some 10 MB together. */
 const KEPT = 1 << 16
@@ -40,32 +20,23 @@ for (let code = 0x21; code < 0x7f; code++) {
 }
 
 /**
- * BERT's tokenizer, ten times as fast as the library's general one: texts are cut at ASCII spaces and punctuation, which no
+ * BERT's tokenizer, ten times as fast as the general one: texts are cut at ASCII spaces and punctuation, which no
  * clean-up changes and across which none looks, and the ids of every stretch between them are kept. So a word is cleaned and
- * matched once, in whatever script, by the same functions that the library is given.
+ * matched once, in whatever script, by the same functions as there.
  *
- * It leaves the rest to the library: other kinds of tokenizers, and texts that may hold added tokens such as [SEP].
+ * It leaves the rest to `Pipeline`: other kinds of tokenizers, and texts that may hold added tokens such as [SEP].
  */
 export class WordPieceEncoder {
-  private readonly vocab: Readonly<Record<string, number>>
-  private readonly unknown: number
-  private readonly prefix: string
-  private readonly mostCharacters: number
   private readonly punctuation = new Int32Array(128)
   private readonly kept = new Map<string, number | readonly number[]>()
-  private longest = 0
 
   private constructor(
-    model: NonNullable<WordPieceSource['model']>,
+    private readonly model: WordPieceModel,
     private readonly clean: (text: string) => string,
     private readonly mayHoldAdded: (text: string) => boolean,
   ) {
-    this.vocab = model.vocab!
-    this.unknown = model.vocab![model.unk_token!]!
-    this.prefix = model.continuing_subword_prefix ?? '##'
-    this.mostCharacters = model.max_input_chars_per_word ?? 100
     kinds.forEach((kind, code) => {
-      if (kind === PUNCTUATION) this.punctuation[code] = this.find(String.fromCharCode(code)) ?? this.unknown
+      if (kind === PUNCTUATION) this.punctuation[code] = model.find(String.fromCharCode(code)) ?? model.unknown!
     })
   }
 
@@ -74,23 +45,35 @@ export class WordPieceEncoder {
    * characters
    * @returns undefined when the tokenizer is of another kind
    */
-  static for(json: WordPieceSource, clean: (text: string) => string): WordPieceEncoder | undefined {
-    const { model, normalizer, pre_tokenizer, added_tokens } = json
+  static for(json: TokenizerJson, clean: (text: string) => string): WordPieceEncoder | undefined {
+    const { model: block, normalizer, pre_tokenizer, added_tokens } = json
     const fits =
-      model?.type === 'WordPiece' &&
-      !model.fuse_unk &&
-      typeof model.vocab === 'object' &&
-      typeof model.unk_token === 'string' &&
-      typeof model.vocab[model.unk_token] === 'number' &&
+      block?.type === 'WordPiece' &&
       pre_tokenizer?.type === 'BertPreTokenizer' &&
       (normalizer === null || normalizer.type === 'BertNormalizer')
-    const finder = fits ? addedFinder(added_tokens) : undefined
+    const model = fits ? new WordPieceModel(block) : undefined
+    const finder = model?.unknown === undefined ? undefined : addedFinder(added_tokens as readonly AddedToken[])
     return finder && new WordPieceEncoder(model!, clean, finder)
+  }
+
+  /** Whether `append` does a text. */
+  takes(text: string): boolean {
+    return !this.mayHoldAdded(text)
+  }
+
+  /** {@link append} for a text in parts, which may be left after each. */
+  *appendParts(parts: Iterable<string>, ids: IdBuffer, most: number): Generator<void> {
+    const end = ids.length + most
+    for (const part of parts) {
+      if (ids.length >= end) return
+      this.append(part, ids, end - ids.length)
+      yield
+    }
   }
 
   /**
    * Adds the ids of `text` without special tokens; may stop after `most` of them.
-   * @returns false when the text is one for the library; nothing has been added then.
+   * @returns false when the text is one for the general way; nothing has been added then.
    */
   append(text: string, ids: IdBuffer, most: number): boolean {
     if (this.mayHoldAdded(text)) return false
@@ -128,52 +111,13 @@ export class WordPieceEncoder {
     const wellFormed = (stretch as string & { toWellFormed(): string }).toWellFormed()
     const cleaned = this.clean(wellFormed)
     // The general pattern has hundreds of ranges, and compiling it takes longer than matching thousands of plain words.
-    for (const word of plainWord.test(cleaned) ? [cleaned] : bertWords(cleaned)) this.matchWord(word, ids)
+    for (const word of plainWord.test(cleaned) ? [cleaned] : bertWords(cleaned)) this.model.match(word, ids)
     const found = ids.length === 1 ? ids[0]! : ids
     if (stretch.length <= KEPT_LENGTH) {
       if (this.kept.size === KEPT) this.kept.clear()
       this.kept.set(ownMemory(stretch), found)
     }
     return found
-  }
-
-  /** The longest pieces of the vocabulary from the left; one unknown token when a rest begins with none. */
-  private matchWord(word: string, ids: number[]): void {
-    const { length } = word
-    if (length > this.mostCharacters && [...word].length > this.mostCharacters) {
-      ids.push(this.unknown)
-      return
-    }
-    const first = ids.length
-    // Words are short as a rule; in a long one most ends are too far away for any piece.
-    const most = length > 20 ? this.longestPiece() : length
-    for (let start = 0; start < length; ) {
-      let end = Math.min(length, start + most)
-      let id: number | undefined
-      for (; end > start; end--) {
-        const piece = word.slice(start, end)
-        id = this.find(start === 0 ? piece : this.prefix + piece)
-        if (id !== undefined) break
-      }
-      if (id === undefined) {
-        ids.length = first
-        ids.push(this.unknown)
-        return
-      }
-      ids.push(id)
-      start = end
-    }
-  }
-
-  private find(piece: string): number | undefined {
-    const id = this.vocab[piece] as unknown
-    // "constructor" is a word, and what every object has under that name is no id.
-    return typeof id === 'number' ? id : undefined
-  }
-
-  private longestPiece(): number {
-    if (this.longest === 0) for (const piece in this.vocab) this.longest = Math.max(this.longest, piece.length)
-    return this.longest
   }
 }
 
@@ -188,10 +132,10 @@ function ownMemory(slice: string): string {
  * with a character to which the clean-up may turn others.
  */
 function addedFinder(tokens: readonly AddedToken[]): ((text: string) => boolean) | undefined {
-  const contents = tokens.map(({ content }) => content ?? '')
+  const contents = tokens.map(({ content }) => content)
   if (contents.includes('')) return undefined
   const firsts = [...new Set(contents.map((content) => content[0]!))]
-  const cleaned = tokens.some(({ special, normalized }) => normalized ?? !special)
+  const cleaned = tokens.some(({ normalized }) => normalized)
   if (!cleaned) {
     return (text) => firsts.some((first) => text.includes(first)) && contents.some((content) => text.includes(content))
   }

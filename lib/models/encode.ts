@@ -39,6 +39,8 @@ export interface RowsRequest {
   batchSize: number
   /** Tokens at the start of every text that pooling leaves out. */
   promptLength?: number
+  /** Rows without tokens have zeros as their values: a mean of nothing, as in Python. Otherwise they are an error. */
+  zerosWhenEmpty?: boolean
   signal?: AbortSignal
   /** Called after every job with the number of texts done. */
   onDone?: (done: number) => void
@@ -61,7 +63,11 @@ export async function encodeTexts({ tokenizer, texts, prompt, ...request }: Enco
     tokenize: (start, end) => {
       const slice = texts.slice(start, end)
       const prompted = prompt === '' ? slice : slice.map((text) => prompt + text)
-      return tokenizer.encodeAll(prompted, maxSeqLength, signal ? { signal } : {})
+      return tokenizer.encodeAll(prompted, maxSeqLength, {
+        ...(signal && { signal }),
+        nameOf: (index) => `texts[${start + index}]`,
+        allowEmpty: request.zerosWhenEmpty === true,
+      })
     },
   })
 }
@@ -84,6 +90,7 @@ export async function encodeRows(request: RowsRequest): Promise<void> {
       first += rows
       size = Math.min(size * 2, LARGEST_SLICE)
       next = tokenizeSlice(request, first, size)
+      done += putEmpty(request, tokens.offsets, start)
       for (const rows of planJobs(tokens.offsets, request.batchSize)) {
         throwIfAborted(signal)
         // An engine that is done at once, and tokens that were kept, settle promises without the event loop.
@@ -113,8 +120,20 @@ function tokenizeSlice({ tokenize, count }: RowsRequest, start: number, size: nu
   return tokens
 }
 
+/** Puts the values of rows without tokens; returns how many there were. */
+function putEmpty({ zerosWhenEmpty, encoder, output, put }: RowsRequest, offsets: Int32Array, first: number): number {
+  let count = 0
+  for (let row = 0; row < offsets.length - 1; row++) {
+    if (offsets[row + 1] !== offsets[row]) continue
+    if (!zerosWhenEmpty) throw new SentenceTorchError('ERR_INVALID_DATA', `Row ${first + row} has no tokens`)
+    put(first + row, new Float32Array(output === 'token_embeddings' ? 0 : encoder.embeddingDimension), 0)
+    count++
+  }
+  return count
+}
+
 /**
- * Rows by falling length, cut into jobs of at most JOB_TOKENS tokens (a longer row is a job alone) and, beyond FILLED_TOKENS,
+ * Rows by falling length, but for those without tokens, cut into jobs of at most JOB_TOKENS tokens (a longer row is a job alone) and, beyond FILLED_TOKENS,
  * at most `batchSize` rows.
  */
 export function planJobs(offsets: Int32Array, batchSize: number): Int32Array[] {
@@ -122,7 +141,9 @@ export function planJobs(offsets: Int32Array, batchSize: number): Int32Array[] {
   const jobs: Int32Array[] = []
   let first = 0
   let tokens = 0
-  order.forEach((row, i) => {
+  let count = order.length
+  while (count > 0 && offsets[order[count - 1]! + 1] === offsets[order[count - 1]!]) count--
+  order.subarray(0, count).forEach((row, i) => {
     const length = offsets[row + 1]! - offsets[row]!
     const most = i - first < batchSize ? JOB_TOKENS : FILLED_TOKENS
     if (i > first && tokens + length > most) {
@@ -132,7 +153,7 @@ export function planJobs(offsets: Int32Array, batchSize: number): Int32Array[] {
     }
     tokens += length
   })
-  if (order.length > first) jobs.push(order.subarray(first))
+  if (count > first) jobs.push(order.subarray(first, count))
   return jobs
 }
 

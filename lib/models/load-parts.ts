@@ -3,6 +3,7 @@ import { fromNative, invalidArgument, SentenceTorchError, suggestion } from '../
 import type { NativeAddon, NativeEncoder } from '../native/types.js'
 import { checkInteger } from '../options.js'
 import { resolveModel } from './hub.js'
+import { isObject } from './json.js'
 import { checkLoadOptions, chooseDevice, chooseDType } from './load-options.js'
 import { type ModelFolder, readModelFolder } from './model-folder.js'
 import type { LoadOptions } from './types.js'
@@ -71,22 +72,32 @@ function withOptions(folder: ModelFolder, options: LoadOptions): ModelFolder {
 
 /** @throws SentenceTorchError ERR_INVALID_MODEL */
 export function makeTokenizer({
+  config,
   tokenizerFiles,
   doLowerCase,
   maxSeqLength,
   transformerPath,
-}: Pick<ModelFolder, 'tokenizerFiles' | 'doLowerCase' | 'maxSeqLength' | 'transformerPath'>): Tokenizer {
+}: Pick<ModelFolder, 'config' | 'tokenizerFiles' | 'doLowerCase' | 'maxSeqLength' | 'transformerPath'>): Tokenizer {
   const parse = (name: string): object => {
     const bytes = tokenizerFiles.get(name)
     if (!bytes) return {}
+    let value: unknown
     try {
-      return JSON.parse(new TextDecoder().decode(bytes)) as object
+      value = JSON.parse(new TextDecoder().decode(bytes))
     } catch (error) {
       const message = `${name} in ${transformerPath} is not valid JSON: ${(error as Error).message}`
       throw new SentenceTorchError('ERR_INVALID_MODEL', message)
     }
+    if (isObject(value)) return value
+    throw new SentenceTorchError('ERR_INVALID_MODEL', `Expected ${name} in ${transformerPath} to hold an object`)
   }
-  return Tokenizer.fromFiles(parse('tokenizer.json'), parse('tokenizer_config.json'), { doLowerCase, maxSeqLength })
+  const files = {
+    json: parse('tokenizer.json'),
+    config: { tokenizer_class: config.tokenizer_class, ...parse('tokenizer_config.json') },
+    addedTokens: parse('added_tokens.json'),
+    specialTokensMap: parse('special_tokens_map.json'),
+  }
+  return Tokenizer.from(files, { doLowerCase, maxSeqLength })
 }
 
 function makeEncoder(

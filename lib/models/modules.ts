@@ -102,6 +102,19 @@ export function poolingModule(
   return { type: 'Pooling', path, spec, outputDimension: modes.length * input, extra }
 }
 
+/**
+ * Whether a text without tokens is a row of zeros: these poolings give 0 in Python when another text of the batch has some
+ * (cls gives what the padding is by chance, max gives minus infinity).
+ */
+export function zerosWhenEmpty(modules: readonly FolderModule[]): boolean {
+  const zero = ['mean', 'mean_sqrt_len_tokens', 'weightedmean', 'lasttoken']
+  return modules.every(
+    ({ spec }) =>
+      spec.type === 'Normalize' ||
+      (spec.type === 'Pooling' && (spec.modes as string[]).every((mode) => zero.includes(mode))),
+  )
+}
+
 function modesOfFlags(config: ConfigObject): PoolingMode[] {
   const modes = POOLING_MODES.filter((mode) => isTrue(config[POOLING_FLAGS[mode]]))
   return modes.length > 0 ? modes : ['mean']

@@ -9,6 +9,7 @@ import type { ModelSource } from './language-model.js'
 import { checkEncodeOptions, checkSimilarity } from './load-options.js'
 import { checkLoaded, loadParts, noSuchPrompt, type Parts } from './load-parts.js'
 import { readModelFolder } from './model-folder.js'
+import { zerosWhenEmpty } from './modules.js'
 import { EncodeProgress } from './progress.js'
 import { saveModelFolder, writeModelFolder } from './save-folder.js'
 import { type HeadTensors, saveLanguageModelFolder } from './save-language-model.js'
@@ -369,6 +370,8 @@ export class SentenceTransformer {
       prompt,
       output: outputValue,
       batchSize,
+      zerosWhenEmpty:
+        outputValue === 'token_embeddings' || (outputValue === 'sentence_embedding' && zerosWhenEmpty(folder.modules)),
       ...(leaveOut ? { promptLength: tokenizer.promptLength(prompt) } : {}),
       ...(signal ? { signal } : {}),
       ...(progress ? { onDone: (done: number) => progress.update(done) } : {}),

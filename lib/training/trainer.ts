@@ -58,6 +58,7 @@ function sentenceBatchMaker({
       const tokens = tokenizer.encodeAll(texts, maxSeqLength, {
         ...(signal && { signal }),
         ...(args.dataloaderNumWorkers > 0 && { workers: args.dataloaderNumWorkers }),
+        nameOf: () => 'A text of the training data',
       })
       return timings ? timings.tokenizing(tokens) : tokens
     },
@@ -90,7 +91,7 @@ function modelFacts(model: SentenceTransformer, args: Readonly<TrainingArguments
       const { prompt, maxSeqLength: most = model.maxSeqLength } = columnOptions(args, dataset)(column)
       // One token more than is read tells enough.
       const prompted = prompt === '' ? texts : texts.map((text) => prompt + text)
-      const { offsets } = await model.tokenizer.encodeAll(prompted, most + 1)
+      const { offsets } = await model.tokenizer.encodeAll(prompted, most + 1, { allowEmpty: true })
       let count = 0
       for (let i = 0; i < texts.length; i++) if (offsets[i + 1]! - offsets[i]! > most) count++
       return { count, most }

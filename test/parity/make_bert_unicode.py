@@ -6,7 +6,7 @@
 from pathlib import Path
 
 import tokenizers
-from tokenizers.normalizers import NFD, BertNormalizer
+from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 
 OFF = dict(clean_text=False, handle_chinese_chars=False, strip_accents=False, lowercase=False)
@@ -31,10 +31,6 @@ def classes(code_points):
     return "".join(name(a) if a == b else f"{name(a)}-{name(b)}" for a, b in ranges)
 
 
-# Characters that a JavaScript engine of Unicode 17 decomposes and the Rust tables (Unicode 12) do not.
-CANDIDATES = [0x105C9, 0x105E4, 0x11383, 0x11385, 0x1138E, 0x11391, 0x113C5, 0x113C7, 0x113C8, 0x11938]
-CANDIDATES += [*range(0x16121, 0x16129), *range(0x16D68, 0x16D6B)]
-
 removed, marks, punctuation = [], [], []
 for c in range(0x110000):
     if 0xD800 <= c < 0xE000:
@@ -46,14 +42,12 @@ for c in range(0x110000):
         marks.append(c)
     if len(split.pre_tokenize_str(text)) == 3:
         punctuation.append(c)
-newer = sorted(c for c in CANDIDATES if NFD().normalize_str(chr(c)) == chr(c))
 
 out = Path(__file__).resolve().parents[2] / "lib" / "data" / "bert-unicode.ts"
 tables = [
     ("removed", "Removed by clean_text: NUL, U+FFFD, control, format, private use.", removed),
     ("nonspacingMarks", "Removed by strip_accents after decomposition.", marks),
     ("punctuation", "Words of their own.", punctuation),
-    ("newerDecompositions", "Not decomposed there, but by newer JavaScript engines.", newer),
 ]
 
 

@@ -8,6 +8,7 @@ import { loadWith, SentenceTransformer } from '../../lib/models/sentence-transfo
 import type { LoadOptions } from '../../lib/models/types.js'
 import { type FakeAddon, fakeAddon } from '../helpers/fake-addon.js'
 import { temporaryFolder, wordId, writeFiles, writeModel } from '../helpers/model-folders.js'
+import { wordPieceTokenizer } from '../helpers/word-piece.js'
 
 /** A model on the fake engine: an embedding says length, sum of ids and prompt length of its text. */
 async function setUp(t: ExecutionContext, options: LoadOptions = {}, files: Record<string, unknown> = {}) {
@@ -55,6 +56,35 @@ test('one text gives a vector, several give rows in their order', async (t) => {
   t.throws(() => rows.row(4), { code: 'ERR_INVALID_ARGUMENT' })
 })
 
+test('a text without tokens is a row of zeros for means, and an error that names it for other poolings', async (t) => {
+  const { post_processor: _, ...json } = wordPieceTokenizer(['cat'])
+  const tokenizer = {
+    'tokenizer.json': { ...json, post_processor: null },
+    'tokenizer_config.json': { tokenizer_class: 'PreTrainedTokenizerFast' },
+  }
+  const { model, encoder } = await setUp(t, {}, tokenizer)
+  const rows = await model.encode(['', 'cat', ' '])
+  t.deepEqual(
+    [0, 1, 2].map((i) => head(rows.row(i))),
+    [
+      [0, 0, 0],
+      [1, 5, -1],
+      [0, 0, 0],
+    ],
+  )
+  t.deepEqual([...(await model.encode(''))], new Array(32).fill(0))
+  t.deepEqual(
+    encoder.jobs.map(({ batch }) => [...batch.offsets]),
+    [[0, 1]],
+  )
+  for (const mode of ['cls', 'max', ['mean', 'max']]) {
+    const pooling = { word_embedding_dimension: 32, pooling_mode: mode }
+    const { model } = await setUp(t, {}, { ...tokenizer, '1_Pooling/config.json': pooling })
+    const many = Array.from({ length: 700 }, (_, i) => (i === 600 ? '' : 'cat'))
+    await t.throwsAsync(model.encode(many), { code: 'ERR_INVALID_DATA', message: /^texts\[600\] \(""\) .* no tokens/ })
+  }
+})
+
 test('jobs hold at most batchSize rows beyond 2,048 tokens, longest first, a few at a time', async (t) => {
   const { model, encoder } = await setUp(t)
   const texts = Array.from({ length: 600 }, (_, i) => 'cat '.repeat((i * 7) % 38))
@@ -79,7 +109,7 @@ test('jobs hold at most batchSize rows beyond 2,048 tokens, longest first, a few
   t.is(encoder.jobs[0]!.batch.offsets.length - 1, 100)
 })
 
-test('jobs hold every row once, longest first, within both limits', (t) => {
+test('jobs hold every row that has tokens once, longest first, within both limits', (t) => {
   const lengths = fc.array(fc.oneof(fc.nat(40), fc.integer({ min: 5000, max: 20_000 })), { maxLength: 60 })
   fc.assert(
     fc.property(lengths, fc.integer({ min: 1, max: 40 }), (rows, batchSize) => {
@@ -89,7 +119,7 @@ test('jobs hold every row once, longest first, within both limits', (t) => {
       const order = jobs.flatMap((job) => [...job])
       t.deepEqual(
         order.toSorted((a, b) => a - b),
-        rows.map((_, i) => i),
+        rows.flatMap((length, i) => (length > 0 ? [i] : [])),
       )
       t.true(order.every((row, i) => i === 0 || rows[row]! <= rows[order[i - 1]!]!))
       for (const job of jobs) {

@@ -93,7 +93,9 @@ test('what a tokenizer knows for masking', (t) => {
   t.deepEqual([...tokenizer.continuations()], [0, 0, 0, 0, 0, 0, 1, 0])
   const object = Tokenizer.fromFiles(json, { mask_token: { content: '[MASK]' } }, { maxSeqLength: 16 })
   t.is(object.maskTokenId, 4)
-  t.is(Tokenizer.fromFiles(json, {}, { maxSeqLength: 16 }).maskTokenId, undefined)
+  t.is(Tokenizer.fromFiles(json, {}, { maxSeqLength: 16 }).maskTokenId, 4, 'without a class it is a BertTokenizer')
+  const other = { tokenizer_class: 'PreTrainedTokenizerFast' }
+  t.is(Tokenizer.fromFiles(json, other, { maxSeqLength: 16 }).maskTokenId, undefined)
 })
 
 test('the fingerprint of a tokenizer changes with what decides about ids', async (t) => {

@@ -142,7 +142,9 @@ test('no texts, no tokens', async (t) => {
 })
 
 test('a tokenizer.json that makes no sense is an error with a code', (t) => {
-  const make = (json: object) => () => Tokenizer.fromFiles(json, {}, { maxSeqLength: 8 })
+  // Classes of BERT build their own parts: what the file says of them is not read.
+  const config = { tokenizer_class: 'PreTrainedTokenizerFast' }
+  const make = (json: object) => () => Tokenizer.fromFiles(json, config, { maxSeqLength: 8 })
   t.throws(make({}), { code: 'ERR_INVALID_MODEL' })
   t.throws(make({ ...tinyJson, model: { type: 'Nonsense' } }), { code: 'ERR_INVALID_MODEL' })
   t.throws(make({ ...tinyJson, pre_tokenizer: { type: 'Nonsense' } }), { code: 'ERR_INVALID_MODEL' })
@@ -151,8 +153,9 @@ test('a tokenizer.json that makes no sense is an error with a code', (t) => {
 
 test('BertProcessing, Sequence and no post-processor', (t) => {
   const plain = [...tiny().encode(['one two']).ids].slice(1, -1)
+  const config = { ...nasty.config, tokenizer_class: 'PreTrainedTokenizerFast' }
   const encode = (post_processor: object | null) => {
-    const tokenizer = Tokenizer.fromFiles({ ...tinyJson, post_processor }, nasty.config, { maxSeqLength: 16 })
+    const tokenizer = Tokenizer.fromFiles({ ...tinyJson, post_processor }, config, { maxSeqLength: 16 })
     return [...tokenizer.encode(['one two']).ids]
   }
   t.deepEqual(encode(null), plain)

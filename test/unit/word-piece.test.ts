@@ -1,8 +1,9 @@
 import test from 'ava'
 import { IdBuffer } from '../../lib/data/id-buffer.js'
+import type { TokenizerJson } from '../../lib/data/tokenizer/blocks.js'
 import { Tokenizer } from '../../lib/data/tokenizer.js'
-import { LibraryTokenizer, type TokenizerJson } from '../../lib/data/tokenizer-library.js'
 import { WordPieceEncoder } from '../../lib/data/word-piece.js'
+import { hubIds } from '../helpers/hub-tokenizer.js'
 import { wordPieceTokenizer } from '../helpers/word-piece.js'
 
 const letters = [...'abcdefghijklmnopqrstuvwxyz0123456789']
@@ -30,7 +31,6 @@ test('only what is BERT from end to end is done here', (t) => {
     { pre_tokenizer: { type: 'Whitespace' } },
     { pre_tokenizer: null },
     { model: { ...model, type: 'BPE' } },
-    { model: { ...model, fuse_unk: true } },
     { model: { ...model, unk_token: '[NONE]' } },
     { added_tokens: [{ id: 0, content: 'Word', special: false, normalized: true }] },
   ]) {
@@ -38,7 +38,7 @@ test('only what is BERT from end to end is done here', (t) => {
   }
 })
 
-test('texts that may hold added tokens are left to the library, and nothing is added for them', (t) => {
+test('texts that may hold added tokens are left to the general way, and nothing is added for them', (t) => {
   const encoder = WordPieceEncoder.for(json(), lower)
   t.is(idsOf(encoder, 'a[MASK]b'), undefined)
   t.truthy(idsOf(encoder, 'a [mask] [b] [C\u0012LS]'))
@@ -48,26 +48,26 @@ test('texts that may hold added tokens are left to the library, and nothing is a
   for (const text of ['a <B>', 'a < b', '[mask]', '\u226e b>']) t.is(idsOf(cleaned, text), undefined, text)
 })
 
-test('an added token in a text is one token, with the library and its rules for spaces', (t) => {
+test('an added token in a text is one token, and takes the space before it where it shall', (t) => {
   const [pad, unknown, ...rest] = wordPieceTokenizer(words).added_tokens
   const blocks = { added_tokens: [pad!, unknown!, ...rest.map((token) => ({ ...token, lstrip: true }))] }
   const tokenizer = Tokenizer.fromFiles(json(blocks), {}, { maxSeqLength: 16 })
-  const library = new LibraryTokenizer(json(blocks), {}, undefined, false)
-  t.deepEqual([...tokenizer.encode(['word  [MASK] a']).ids].slice(1, -1), [...library.ids('word  [MASK] a')])
-  t.is(tokenizer.encode(['word  [MASK] a']).ids.length, 5)
+  const id = (token: string) => tokenizer.tokenId(token)!
+  const [cls, sep, mask] = [id('[CLS]'), id('[SEP]'), id('[MASK]')]
+  t.deepEqual([...tokenizer.encode(['word  [MASK] a']).ids], [cls, id('word'), mask, id('a'), sep])
 })
 
 test('names that every object has are words like others', (t) => {
   const encoder = WordPieceEncoder.for(json(), lower)
-  const library = new LibraryTokenizer(json(), {}, lower, false)
+  const library = hubIds(json(), lower)
   for (const text of ['constructor', '__proto__ toString', 'valueOf hasOwnProperty'])
-    t.deepEqual(idsOf(encoder, text), [...library.ids(text)], text)
+    t.deepEqual(idsOf(encoder, text), library(text), text)
 })
 
 test('more words than are kept, long ones, and words of more than 100 characters', (t) => {
   const encoder = WordPieceEncoder.for(json(), lower)
-  const library = new LibraryTokenizer(json(), {}, lower, false)
-  const check = (text: string) => t.deepEqual(idsOf(encoder, text), [...library.ids(text)], text)
+  const library = hubIds(json(), lower)
+  const check = (text: string) => t.deepEqual(idsOf(encoder, text), library(text), text)
   for (let i = 0; i < 70_000; i++) idsOf(encoder, i.toString(36))
   for (const length of [1, 12, 13, 32, 33, 99, 100, 101, 200]) {
     check('wording'.repeat(30).slice(0, length))

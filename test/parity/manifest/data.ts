@@ -73,6 +73,11 @@ export const samplers: readonly Row[] = [
     tests: ['test/parity/tokenizer.test.ts'],
     report: ['tokenizer', 'token ids'],
   }),
+  built('samplers', 'tokenizers of other kinds and classes (transformers)', 'Tokenizer', {
+    golden: ['test/parity/make_tokenizer_kinds.py'],
+    tests: ['test/parity/tokenizer-kinds.test.ts', 'test/unit/tokenizer-texts.test.ts'],
+    report: ['tokenizer-kinds', 'kinds of tokenizers'],
+  }),
   built('samplers', 'tokenizer of pairs (transformers)', 'PairTokenizer', {
     golden: ['test/parity/make_pairs.py', 'test/parity/make_cross_encoder.py'],
     tests: ['test/parity/pairs.test.ts', 'test/parity/cross-encoder.test.ts'],

@@ -1,0 +1,50 @@
+import type { AddedToken, ModelBlock } from './blocks.js'
+
+/**
+ * The added tokens with the ids that Rust's `add_tokens` gives them: the vocabulary's where it has the token, else the next
+ * after all others. A token that comes again keeps its id and takes the new settings.
+ * @param own those of a tokenizer.json that is loaded as it is
+ * @param listed those of the other files, by id; the ids themselves do not count
+ * @param named special tokens, which are added when no list holds them
+ */
+export function addTokens(
+  model: ModelBlock | undefined,
+  own: readonly AddedToken[],
+  listed: readonly AddedToken[],
+  named: readonly AddedToken[],
+): AddedToken[] {
+  const vocab = vocabularyOf(model)
+  const added = new Map<string, AddedToken>()
+  let largest = -1
+  const add = (token: AddedToken) => {
+    if (token.content === '') return
+    const next = largest >= vocab.size || vocab.size === 0 ? largest + 1 : vocab.size
+    const id = added.get(token.content)?.id ?? vocab.idOf(token.content) ?? next
+    largest = Math.max(largest, id)
+    added.set(token.content, { ...token, id })
+  }
+  for (const token of own) add(token)
+  for (const token of listed) if (!isThere(token, added)) add(token)
+  for (const token of named) if (!added.has(token.content)) add({ ...token, special: true })
+  return [...added.values()].sort((a, b) => a.id - b.id)
+}
+
+/** Whether the token was added with these settings. */
+function isThere(token: AddedToken, added: ReadonlyMap<string, AddedToken>): boolean {
+  const found = added.get(token.content)
+  const keys = ['special', 'normalized', 'single_word', 'lstrip', 'rstrip'] as const
+  return found !== undefined && keys.every((key) => found[key] === token[key])
+}
+
+function vocabularyOf(model: ModelBlock | undefined): { size: number; idOf: (token: string) => number | undefined } {
+  const vocab = model?.vocab
+  if (Array.isArray(vocab)) {
+    const ids = new Map(vocab.map(([piece], id) => [piece, id]))
+    return { size: vocab.length, idOf: (token) => ids.get(token) }
+  }
+  if (!vocab) return { size: 0, idOf: () => undefined }
+  return {
+    size: Object.keys(vocab).length,
+    idOf: (token) => (Object.hasOwn(vocab, token) ? vocab[token] : undefined),
+  }
+}

@@ -1,0 +1,118 @@
+import type { AddedToken } from './blocks.js'
+import { oldCharacters } from './forms.js'
+import type { Normalizer } from './normalizers.js'
+
+/** A part of a text: an added token, or what lies between two. */
+export type Section = { id: number } | { text: string }
+
+interface Sought {
+  content: string
+  token: AddedToken
+}
+
+const endsWithWord = /[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]$/u
+const startsWithWord = /^[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]/u
+const space = /\p{White_Space}/u
+
+/**
+ * Finds added tokens in a text, of several at one place the longest. Some are sought in the text as it came, the others in
+ * the normalised text, by what the normaliser makes of them. Source: `AddedVocabulary` of Hugging Face's Rust tokenizers.
+ */
+export class AddedTokens {
+  private readonly raw: Finder
+  private readonly normalized: Finder
+
+  /** @param splitsSpecial whether special tokens in a text are words like others */
+  constructor(tokens: readonly AddedToken[], normalize: Normalizer, splitsSpecial: boolean) {
+    const raw = tokens.filter((token) => !token.normalized)
+    const normalized = tokens.filter((token) => token.normalized)
+    const sought = raw.map((token) => ({ content: token.content, token }))
+    this.raw = new Finder(sought, splitsSpecial)
+    this.normalized = new Finder(
+      normalized.map((token) => ({ content: normalize(token.content), token })),
+      splitsSpecial,
+    )
+  }
+
+  /** The parts of a text as it came. */
+  inText(text: string): Section[] {
+    return this.raw.split(text)
+  }
+
+  /** The parts of a normalised text. */
+  inNormalized(text: string): Section[] {
+    return this.normalized.split(text)
+  }
+}
+
+class Finder {
+  /** By first UTF-16 unit, the longest first. */
+  private readonly sought = new Map<string, Sought[]>()
+  private readonly first: RegExp | undefined
+
+  constructor(
+    sought: readonly Sought[],
+    private readonly splitsSpecial: boolean,
+  ) {
+    for (const one of sought) {
+      if (one.content === '') continue
+      const same = this.sought.get(one.content[0]!) ?? []
+      this.sought.set(
+        one.content[0]!,
+        [...same, one].sort((a, b) => b.content.length - a.content.length),
+      )
+    }
+    const units = [...this.sought.keys()].map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+    this.first = units.length === 0 ? undefined : new RegExp(`[${units.join('')}]`, 'g')
+  }
+
+  split(text: string): Section[] {
+    const sections: Section[] = []
+    let end = 0
+    for (const [from, to, token] of this.find(text)) {
+      if (token.special && this.splitsSpecial) continue
+      if (token.single_word && (endsWithWord.test(before(text, from)) || startsWithWord.test(after(text, to)))) continue
+      // White space that the token before has taken is gone.
+      const start = token.lstrip ? Math.max(end, spaceStart(text, from)) : from
+      if (end < start) sections.push({ text: text.slice(end, start) })
+      sections.push({ id: token.id })
+      end = token.rstrip ? spaceEnd(text, to) : to
+    }
+    if (end < text.length) sections.push({ text: text.slice(end) })
+    return sections
+  }
+
+  private *find(text: string): Generator<[from: number, to: number, token: AddedToken]> {
+    if (!this.first) return
+    for (let at = 0; ; ) {
+      this.first.lastIndex = at
+      const from = this.first.exec(text)?.index
+      if (from === undefined) return
+      const found = this.sought.get(text[from]!)!.find(({ content }) => text.startsWith(content, from))
+      at = from + (found?.content.length ?? 1)
+      if (found) yield [from, at, found.token]
+    }
+  }
+}
+
+/** The character in front of an index, to the eyes of the Rust tables. */
+function before(text: string, index: number): string {
+  return oldCharacters(text.slice(Math.max(0, index - 2), index))
+}
+
+function after(text: string, index: number): string {
+  return oldCharacters(text.slice(index, index + 2))
+}
+
+/** Where the white space in front of an index begins. */
+function spaceStart(text: string, index: number): number {
+  let start = index
+  while (start > 0 && space.test(text[start - 1]!)) start--
+  return start
+}
+
+function spaceEnd(text: string, index: number): number {
+  let end = index
+  while (end < text.length && space.test(text[end]!)) end++
+  return end
+}

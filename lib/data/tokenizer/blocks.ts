@@ -1,0 +1,60 @@
+import { SentenceTorchError } from '../../errors.js'
+
+/** A part of tokenizer.json that is told by its type. */
+export type Block = { type: string } & Record<string, unknown>
+
+/** A token that is sought in the text before the tokenizer's model sees it. */
+export interface AddedToken {
+  id: number
+  content: string
+  /** No text: [CLS], [PAD], … */
+  special: boolean
+  /** Sought in the normalised text and not in the text as it came. */
+  normalized: boolean
+  /** Only where no letter, digit or mark touches it. */
+  single_word: boolean
+  /** Takes the white space in front of it, or behind it. */
+  lstrip: boolean
+  rstrip: boolean
+}
+
+export interface ModelBlock {
+  type?: string
+  /** Of WordPiece, WordLevel and BPE; Unigram has a list of pieces and their scores. */
+  vocab?: Record<string, number> | [string, number][]
+  unk_token?: string | null
+  unk_id?: number | null
+  continuing_subword_prefix?: string | null
+  max_input_chars_per_word?: number
+  fuse_unk?: boolean
+  byte_fallback?: boolean
+}
+
+/** What tokenizer.json holds, as far as ids depend on it. */
+export interface TokenizerJson {
+  added_tokens: readonly (Partial<AddedToken> & { id: number })[]
+  normalizer: Block | null
+  pre_tokenizer: Block | null
+  post_processor: unknown
+  truncation?: { direction?: string } | null
+  /** Not of the file, but of tokenizer_config.json: special tokens in a text are words like others. */
+  split_special_tokens?: boolean
+  model?: ModelBlock
+}
+
+/** The error for a part of tokenizer.json that would give other ids than Python's. */
+export function notBuilt(what: string): SentenceTorchError {
+  return new SentenceTorchError('ERR_NOT_IMPLEMENTED', `tokenizer.json has ${what}, which is not built yet`)
+}
+
+/** The error for a tokenizer.json that makes no sense. */
+export function notUnderstood(what: string): SentenceTorchError {
+  return new SentenceTorchError('ERR_INVALID_MODEL', `tokenizer.json cannot be understood: ${what}`)
+}
+
+/** The error for a word that a vocabulary without an unknown token does not have. */
+export function notInVocabulary(word: string): SentenceTorchError {
+  const shown = JSON.stringify(word.length > 40 ? `${word.slice(0, 37)}...` : word)
+  const message = `${shown} is not in the vocabulary, and neither is an unknown token that would stand for it`
+  return new SentenceTorchError('ERR_INVALID_DATA', message)
+}

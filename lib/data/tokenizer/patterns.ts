@@ -1,0 +1,87 @@
+import { createRequire } from 'node:module'
+import { type Block, notBuilt, notUnderstood } from './blocks.js'
+import { oldCharacters } from './forms.js'
+
+const require = createRequire(import.meta.url)
+
+/** A search, with the flags g and u. */
+export type Pattern = RegExp
+
+/** What becomes of the matches when a text is split. */
+export type SplitBehavior = 'Removed' | 'Isolated' | 'MergedWithPrevious' | 'MergedWithNext' | 'Contiguous'
+
+type Span = readonly [from: number, to: number]
+
+/**
+ * The `pattern` of a block of tokenizer.json: a text, or a regular expression in Oniguruma's notation.
+ * @throws SentenceTorchError ERR_INVALID_MODEL, ERR_NOT_IMPLEMENTED
+ */
+export function patternOf({ type, pattern }: Block): Pattern {
+  const { String: text, Regex: regex } = (pattern ?? {}) as { String?: unknown; Regex?: unknown }
+  if (typeof text === 'string') return new RegExp(text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'), 'gu')
+  if (typeof regex !== 'string') throw notUnderstood(`its ${type} has no pattern`)
+  return translated(regex, type)
+}
+
+/**
+ * Where the pattern matches, from left to right.
+ * @param isOld whether classes such as \p{L} are those of the patterns' tables, which are older than an engine's
+ */
+export function* matches(text: string, pattern: Pattern, isOld = true): Generator<Span> {
+  const seen = isOld ? oldCharacters(text) : text
+  for (const { 0: found, index } of seen.matchAll(pattern)) yield [index, index + found.length]
+}
+
+/** The parts of a text that is split at the matches of a pattern; `invert` takes what lies between them for the matches. */
+export function splitAt(
+  text: string,
+  pattern: Pattern,
+  behavior: SplitBehavior,
+  invert = false,
+  isOld = true,
+): string[] {
+  // By far the most frequent case, without the detour.
+  if (behavior === 'Removed' && invert && oldCharacters(text) === text) return text.match(pattern) ?? []
+  const parts: { from: number; to: number; isMatch: boolean }[] = []
+  let end = 0
+  for (const [from, to] of matches(text, pattern, isOld)) {
+    if (from > end) parts.push({ from: end, to: from, isMatch: invert })
+    parts.push({ from, to, isMatch: !invert })
+    end = to
+  }
+  if (end < text.length) parts.push({ from: end, to: text.length, isMatch: invert })
+  const kept = behavior === 'Removed' ? parts.filter((part) => !part.isMatch) : merged(parts, behavior)
+  return kept.filter(({ from, to }) => to > from).map(({ from, to }) => text.slice(from, to))
+}
+
+function merged(parts: { from: number; to: number; isMatch: boolean }[], behavior: SplitBehavior) {
+  if (behavior === 'Isolated') return parts
+  const ordered = behavior === 'MergedWithNext' ? parts.toReversed() : parts
+  const result: { from: number; to: number }[] = []
+  let previous = false
+  for (const { from, to, isMatch } of ordered) {
+    const last = result.at(-1)
+    const joins = behavior === 'Contiguous' ? isMatch === previous : isMatch && !previous
+    previous = isMatch
+    if (!joins || !last) result.push({ from, to })
+    else if (behavior === 'MergedWithNext') last.from = from
+    else last.to = to
+  }
+  return behavior === 'MergedWithNext' ? result.reverse() : result
+}
+
+/** @huggingface/tokenizers knows how to write Oniguruma's patterns for JavaScript, with the exceptions named here. */
+function translated(regex: string, type: string): Pattern {
+  const plain = regex.replace(/\\./gs, '_').replace(/\[[^\]]*\]/g, '_')
+  if (/[*+?}]\+|\(\?>/.test(plain)) throw notBuilt(`a possessive pattern in its ${type} (${regex})`)
+  if (/\(\?\w*i/.test(plain)) throw notBuilt(`a pattern without regard to case in its ${type} (${regex})`)
+  const { SplitPreTokenizer } = require('@huggingface/tokenizers') as {
+    SplitPreTokenizer: new (config: object) => { pattern: RegExp }
+  }
+  try {
+    return new SplitPreTokenizer({ type: 'Split', pattern: { Regex: regex }, behavior: 'Isolated', invert: false })
+      .pattern
+  } catch (cause) {
+    throw notBuilt(`in its ${type} the pattern ${regex} (${(cause as Error).message})`)
+  }
+}

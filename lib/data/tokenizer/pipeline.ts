@@ -1,0 +1,81 @@
+import type { IdBuffer } from '../id-buffer.js'
+import { AddedTokens } from './added-tokens.js'
+import type { AddedToken, TokenizerJson } from './blocks.js'
+import { makeModel, type WordModel } from './models.js'
+import { makeNormalizer, type Normalizer } from './normalizers.js'
+import { makePreTokenizer, type PreTokenizer } from './pre-tokenizers.js'
+import { partsOf, safeCuts } from './safe-cuts.js'
+
+/**
+ * Every kind of tokenizer, as Hugging Face's Rust tokenizers go about it: added tokens are found, the rest is normalised and
+ * split into words, and the model gives ids to the words. Parts that would give other ids than there are refused by name.
+ */
+export class Pipeline {
+  /** Where texts may be cut; undefined for nowhere. */
+  readonly cuts: RegExp | undefined
+  private readonly added: AddedTokens
+  private readonly preTokenize: PreTokenizer
+  private readonly model: WordModel
+  private readonly hasCharsmap: boolean
+
+  /**
+   * @param normalize replaces the normaliser of `json`
+   * @throws SentenceTorchError ERR_INVALID_MODEL, ERR_NOT_IMPLEMENTED
+   */
+  constructor(
+    private readonly json: TokenizerJson,
+    private readonly normalize: Normalizer = makeNormalizer(json.normalizer),
+  ) {
+    const tokens = json.added_tokens as readonly AddedToken[]
+    this.added = new AddedTokens(tokens, this.normalize, json.split_special_tokens === true)
+    this.preTokenize = makePreTokenizer(json.pre_tokenizer)
+    this.model = makeModel(json.model)
+    this.hasCharsmap = JSON.stringify(json.normalizer).includes('"Precompiled"')
+    this.cuts = safeCuts(json, tokens)
+  }
+
+  /** Ids by token, added tokens included. */
+  vocabulary(): Map<string, number> {
+    const all = new Map(this.model.vocabulary)
+    for (const { content, id } of this.json.added_tokens) all.set(content!, id)
+    return all
+  }
+
+  /**
+   * Adds the ids of `text` without special tokens, part after part: it may be left after each, and ends by itself when there
+   * are `most`.
+   */
+  *append(text: string, ids: IdBuffer, most: number): Generator<void> {
+    const end = ids.length + most
+    // Lone surrogates become U+FFFD: Python's strings are given to the tokenizer as UTF-8.
+    const wellFormed = (text as string & { toWellFormed(): string }).toWellFormed()
+    let isStart = true
+    for (const section of this.added.inText(wellFormed)) {
+      if ('id' in section) ids.push(section.id)
+      else {
+        for (const part of partsOf(section.text, this.cuts)) {
+          this.appendPart(part, isStart, ids)
+          isStart = false
+          yield
+          if (ids.length >= end) return
+        }
+      }
+      isStart = false
+    }
+  }
+
+  /** A first character that is taken away leaves the others where they were, but for a charsmap, which does not say so. */
+  private keepsStart(part: string): boolean {
+    return this.hasCharsmap || this.normalize(String.fromCodePoint(part.codePointAt(0)!)) !== ''
+  }
+
+  private appendPart(part: string, isStart: boolean, ids: IdBuffer): void {
+    const normalized = this.normalize(part)
+    let starts = isStart && this.keepsStart(part)
+    for (const section of this.added.inNormalized(normalized)) {
+      if ('id' in section) ids.push(section.id)
+      else for (const word of this.preTokenize(section.text, starts)) this.model.append(word, ids)
+      starts = false
+    }
+  }
+}

@@ -1,0 +1,109 @@
+import { bertWords } from '../bert-text.js'
+import { punctuation } from '../bert-unicode.js'
+import { type Block, notBuilt, notUnderstood } from './blocks.js'
+import { byteCharacters } from './byte-level.js'
+import { type Pattern, patternOf, type SplitBehavior, splitAt } from './patterns.js'
+
+/**
+ * The words of a piece of text.
+ * @param isStart whether the piece is the beginning of the whole text
+ */
+export type PreTokenizer = (piece: string, isStart: boolean) => string[]
+
+const words =
+  /[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]+|[^\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}\p{White_Space}]+/gu
+const noSpace = /\P{White_Space}+/gu
+const digit = /\p{N}/gu
+const punctuationMark = new RegExp(`[${punctuation}]`, 'gu')
+const byteLevelWords =
+  /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{White_Space}\p{L}\p{N}]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+/gu
+
+/**
+ * How the `pre_tokenizer` block of tokenizer.json splits a text, as Hugging Face's Rust tokenizers do it.
+ * @throws SentenceTorchError ERR_INVALID_MODEL, ERR_NOT_IMPLEMENTED
+ */
+export function makePreTokenizer(block: Block | null): PreTokenizer {
+  if (block === null) return (piece) => [piece]
+  switch (block.type) {
+    case 'Sequence':
+      return sequence((block.pretokenizers as Block[]).map(makePreTokenizer))
+    case 'BertPreTokenizer':
+      return bertWords
+    case 'Whitespace':
+      return at(words, 'Removed', true)
+    case 'WhitespaceSplit':
+      return at(noSpace, 'Removed', true)
+    case 'Punctuation':
+      return at(punctuationMark, behaviorOf(block.behavior ?? 'Isolated'))
+    case 'Digits':
+      // Rust's own tables are as new as an engine's.
+      return (piece) => splitAt(piece, digit, block.individual_digits ? 'Isolated' : 'Contiguous', false, false)
+    case 'Split':
+      return at(patternOf(block), behaviorOf(block.behavior), block.invert === true)
+    case 'CharDelimiterSplit':
+      return at(patternOf({ type: block.type, pattern: { String: block.delimiter } }), 'Removed')
+    case 'Metaspace':
+      return metaspace(block)
+    case 'ByteLevel':
+      return byteLevel(block)
+    case 'FixedLength':
+      return fixedLength(Number(block.length ?? 5))
+    case 'UnicodeScripts':
+      throw notBuilt(`the pre_tokenizer ${block.type}`)
+    default:
+      throw notUnderstood(`its pre_tokenizer is of the type ${JSON.stringify(block.type)}`)
+  }
+}
+
+function at(pattern: Pattern, behavior: SplitBehavior, invert = false): PreTokenizer {
+  return (piece) => splitAt(piece, pattern, behavior, invert)
+}
+
+function sequence(all: readonly PreTokenizer[]): PreTokenizer {
+  return (piece, isStart) => {
+    let pieces = [piece]
+    let starts = isStart
+    for (const split of all) {
+      const next = pieces.flatMap((part, i) => split(part, starts && i === 0))
+      // What was cut off in front is gone: the first piece is not the beginning then.
+      starts &&= next[0] !== undefined && pieces[0]!.startsWith(next[0])
+      pieces = next
+    }
+    return pieces
+  }
+}
+
+function metaspace({ replacement = '▁', prepend_scheme, add_prefix_space, split = true }: Block): PreTokenizer {
+  const mark = String(replacement)
+  const scheme = add_prefix_space === false ? 'never' : (prepend_scheme ?? 'always')
+  const marks = patternOf({ type: 'Metaspace', pattern: { String: mark } })
+  return (piece, isStart) => {
+    const marked = piece.replaceAll(' ', () => mark)
+    const prepends = scheme === 'always' || (scheme === 'first' && isStart)
+    const whole = prepends && !marked.startsWith(mark) ? mark + marked : marked
+    return split && whole.lastIndexOf(mark) > 0 ? splitAt(whole, marks, 'MergedWithNext') : [whole]
+  }
+}
+
+function byteLevel({ add_prefix_space, use_regex = true }: Block): PreTokenizer {
+  return (piece) => {
+    const whole = add_prefix_space && !piece.startsWith(' ') ? ` ${piece}` : piece
+    return (use_regex ? splitAt(whole, byteLevelWords, 'Isolated') : [whole]).map(byteCharacters)
+  }
+}
+
+function fixedLength(length: number): PreTokenizer {
+  return (piece) => {
+    const characters = [...piece]
+    return Array.from({ length: Math.ceil(characters.length / length) }, (_, i) =>
+      characters.slice(i * length, (i + 1) * length).join(''),
+    )
+  }
+}
+
+const behaviors = ['Removed', 'Isolated', 'MergedWithPrevious', 'MergedWithNext', 'Contiguous']
+
+function behaviorOf(value: unknown): SplitBehavior {
+  if (behaviors.includes(value as string)) return value as SplitBehavior
+  throw notUnderstood(`${JSON.stringify(value)} is not among the behaviors ${behaviors.join(', ')}`)
+}

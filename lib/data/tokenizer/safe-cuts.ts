@@ -1,0 +1,87 @@
+import type { AddedToken, Block, TokenizerJson } from './blocks.js'
+
+/** Texts up to this length (UTF-16 units) are not cut; longer ones into parts that are little longer. */
+export const PART_LENGTH = 4096
+
+/**
+ * A space between two characters that join nothing: letters and digits of scripts without combining vowels, and plain
+ * punctuation. No normaliser that is listed below looks across it.
+ */
+const harmless =
+  '0-9A-Za-z.,;:!?()"\\u00c0-\\u024f\\u0391-\\u03c9\\u0410-\\u044f\\u05d0-\\u05ea\\u0620-\\u064a\\uac00-\\ud7a3'
+const harmlessSpace = new RegExp(`(?<=[${harmless}]) (?=[${harmless}])`, 'g')
+
+/** Normalisers that make of the two sides of such a space what they make of the whole. */
+const localNormalizers = [
+  'BertNormalizer',
+  'NFC',
+  'NFD',
+  'NFKC',
+  'NFKD',
+  'Lowercase',
+  'StripAccents',
+  'Nmt',
+  'Precompiled',
+]
+
+/**
+ * Where a long text may be cut, so that the ids of the parts, one after the other, are the ids of the text: long texts are
+ * tokenised part by part, and only as far as they are needed. Undefined where the tokenizer has steps of which that is not known.
+ */
+export function safeCuts(json: TokenizerJson, added: readonly AddedToken[]): RegExp | undefined {
+  const joinsWords = ({ normalized, lstrip, rstrip, content }: AddedToken) =>
+    normalized && (lstrip || rstrip || /\s/.test(content))
+  const safe = normalizes(json.normalizer) && splits(json.pre_tokenizer) && !added.some(joinsWords)
+  return safe ? harmlessSpace : undefined
+}
+
+function normalizes(block: Block | null): boolean {
+  if (block === null || localNormalizers.includes(block.type)) return true
+  if (block.type === 'Sequence') return (block.normalizers as Block[]).every(normalizes)
+  const { String: text, Regex: regex } = (block.pattern ?? {}) as { String?: string; Regex?: string }
+  // One character, or SentencePiece's several spaces, of which a harmless one is none.
+  return block.type === 'Replace' && (regex === ' {2,}' || (text !== undefined && [...text].length === 1))
+}
+
+/** Whether a pre-tokenizer ends a word at every such space. */
+function splits(block: Block | null): boolean {
+  const all = block?.type === 'Sequence' ? (block.pretokenizers as Block[]) : [block]
+  return (
+    all.some(endsWords) && all.every((one) => endsWords(one) || ['Punctuation', 'Digits'].includes(one?.type ?? ''))
+  )
+}
+
+function endsWords(block: Block | null): boolean {
+  switch (block?.type) {
+    case 'BertPreTokenizer':
+    case 'Whitespace':
+    case 'WhitespaceSplit':
+      return true
+    case 'Metaspace':
+      return block.split !== false && block.prepend_scheme !== 'first'
+    case 'ByteLevel':
+      return block.use_regex !== false
+    default:
+      return false
+  }
+}
+
+/** The parts of a text that is cut where `cuts` matches. */
+export function* partsOf(text: string, cuts: RegExp | undefined): Generator<string> {
+  let start = 0
+  while (cuts && text.length - start > PART_LENGTH) {
+    cuts.lastIndex = start + PART_LENGTH
+    const found = cuts.exec(text)
+    if (!found) break
+    yield text.slice(start, found.index)
+    start = found.index
+  }
+  if (start < text.length) yield text.slice(start)
+}
+
+/** The length of the longest part. */
+export function longestPart(text: string, cuts: RegExp | undefined): number {
+  let longest = 0
+  for (const part of partsOf(text, cuts)) longest = Math.max(longest, part.length)
+  return longest
+}
