@@ -284,12 +284,24 @@ test('loadBeir reads texts and judgements', async (t) => {
   t.deepEqual([...titled.corpus.values()], ['A title Text one', 'T x'])
 })
 
+test('loadBeir: judgements without a header, with CR at the ends of lines', async (t) => {
+  const judged = async (qrels: string) => [
+    ...(await evaluation.loadBeir(await beir(t, { ...small, 'qrels/dev.tsv': qrels }))).relevantDocs.get('q1')!,
+  ]
+  t.deepEqual(await judged('q1\td1\t1\nq1\td3\t2\n'), ['d1', 'd3'])
+  t.deepEqual(await judged('query-id\tcorpus-id\tscore\rq1\td1\t1\r\rq1\td3\t0\r'), ['d1'])
+})
+
 test('loadBeir names what is wrong', async (t) => {
   const bad = async (files: Record<string, string>, options?: object) =>
     evaluation.loadBeir(await beir(t, { ...small, ...files }), options)
   await t.throwsAsync(bad({ 'qrels/test2.tsv': '' }), { code: 'ERR_NOT_FOUND', message: /split/ })
   await t.throwsAsync(bad({}, { split: 'test' }), { code: 'ERR_NOT_FOUND' })
   await t.throwsAsync(bad({ 'qrels/dev.tsv': 'a\tb\tc\nq1\td1\n' }), { code: 'ERR_INVALID_DATA', message: /line 2/ })
+  for (const score of ['0x10', ' ', 'x']) {
+    const qrels = `a\tb\tc\nq1\td1\t${score}\n`
+    await t.throwsAsync(bad({ 'qrels/dev.tsv': qrels }), { code: 'ERR_INVALID_DATA', message: /score in line 2/ })
+  }
   await t.throwsAsync(bad({ 'queries.jsonl': '{"_id": 1, "text": "x"}\n' }), {
     code: 'ERR_INVALID_DATA',
     message: /_id/,

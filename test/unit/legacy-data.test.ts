@@ -282,7 +282,10 @@ test("ParallelSentencesDataset: every text with the teacher's embedding of its s
   const dataset = new ParallelSentencesDataset({ teacherModel: model, seed: 1 })
   const folder = mkdtempSync(join(tmpdir(), 'parallel-'))
   const path = join(folder, 'a.tsv.gz')
-  writeFileSync(path, gzipSync(`hello\thallo\thola\nbye\ttschüss\nhello\tsalut\n${'x'.repeat(129)}\ty\nlast\tletzte\n`))
+  writeFileSync(
+    path,
+    gzipSync(`hello\thallo\thola\n\n \t\r\nbye\ttschüss\rhello\tsalut\n${'x'.repeat(129)}\ty\nlast\tletzte\n`),
+  )
   await dataset.loadData(path, { weight: 3 })
   dataset.addDataset([['one', 'eins']], { weight: 1 })
   t.is(dataset.length, 4 + 2 + 2 + 2)

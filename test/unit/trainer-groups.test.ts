@@ -70,6 +70,10 @@ test('optimisers', (t) => {
     alpha: 0.9,
     epsilon: 1e-6,
   })
+  t.throws(() => spec({ optim: 'rmsprop', optimArgs: 'alpha=0x1' }), {
+    code: 'ERR_INVALID_ARGUMENT',
+    message: /alpha=0x1/,
+  })
   t.throws(() => spec({ optim: 'rmsprop', optimArgs: { momentum: 0.9 } }), { code: 'ERR_NOT_IMPLEMENTED' })
   t.throws(() => spec({ optim: 'sgd', optimArgs: { momentum: 0.9 } }), { code: 'ERR_NOT_IMPLEMENTED' })
   t.throws(() => spec({ optim: 'rmsprop', optimArgs: { alpha: 1 } }), { code: 'ERR_INVALID_ARGUMENT' })

@@ -26,7 +26,7 @@ export async function* readLines(path: string): AsyncGenerator<string[], void, u
   let rest: Buffer[] = []
   const decode = (bytes: Buffer, lone = loneReturn): string[] => {
     let text = decodeText(decoder, bytes, path, lineNumber)
-    if (text.includes('\r')) text = text.replace(lone, '\r\r\n')
+    if (lone === anyReturn || hasLoneReturn(text)) text = text.replace(lone, '\r\r\n')
     const lines = text.split('\n')
     if (lineNumber === 1 && lines[0]!.startsWith('\ufeff')) lines[0] = lines[0]!.slice(1)
     lineNumber += lines.length
@@ -139,14 +139,23 @@ export function explain(error: unknown, path: string): unknown {
   return error
 }
 
+/** Whether `loneReturn` finds anything: many times faster where it does not. */
+function hasLoneReturn(text: string): boolean {
+  for (let at = text.indexOf('\r'); at !== -1; at = text.indexOf('\r', at + 1)) {
+    if (at + 1 < text.length && text.charCodeAt(at + 1) !== newline) return true
+  }
+  return false
+}
+
 export function isFolder(path: string): SentenceTorchError {
   return new SentenceTorchError('ERR_INVALID_ARGUMENT', `Expected a file, found the folder ${path}: name its files`)
 }
 
 /** `line` without what is left of its line end. */
 export function withoutReturn(line: string): string {
-  if (!line.endsWith('\r')) return line
-  return line.slice(0, line.endsWith('\r\r') ? -2 : -1)
+  const last = line.length - 1
+  if (line.charCodeAt(last) !== carriageReturn) return line
+  return line.slice(0, line.charCodeAt(last - 1) === carriageReturn ? -2 : -1)
 }
 
 /** `line` with the line end that the file has; not for the last one. */
