@@ -132,6 +132,7 @@ export class SentenceTransformer {
   /**
    * Embeds one text (Float32Array [dim]) or several ({ data: Float32Array, shape: [n, dim], row(i) }, in the order of the
    * texts; [0, dim] for none). Computed in batches sorted by length, off the JavaScript thread; several calls may run at once.
+   * Texts, options and settings are those at the call, whatever happens to them later.
    * Truncation comes before normalisation. `outputValue: 'token_embeddings'` gives [tokens, width] per text, special tokens
    * included, those of `'pooler_output'` are [n, hidden size].
    * Source: sentence-transformers `SentenceTransformer.encode`.

@@ -104,11 +104,16 @@ function chunks(corpus: EmbeddingsLike, most: number, copy: boolean | undefined,
   const { data, shape } = isLarge ? asEmbeddings(corpus, 'corpus') : ownEmbeddings(corpus, 'corpus', copy)
   const [count, dim] = shape
   const chunkRows = isLarge ? Math.min(most, Math.max(1, Math.floor(copiedBytes / (4 * dim)))) : most
+  let room: Float32Array | undefined
   const chunk = (start: number): Embeddings => {
     const end = Math.min(start + chunkRows, count)
     if (data.length < end * dim) throw invalidArgument('corpus', 'the same rows until the search is over', data)
     const part = data.subarray(start * dim, end * dim)
-    return embeddings(isLarge ? copyOf(part, 'corpus') : part, end - start, dim)
+    if (!isLarge) return embeddings(part, end - start, dim)
+    // The first is the largest; no job reads it any more when the next one comes.
+    if (room === undefined) room = copyOf(part, 'corpus')
+    else room.set(part)
+    return embeddings(room.subarray(0, part.length), end - start, dim)
   }
   return { shape, chunkRows, chunk }
 }

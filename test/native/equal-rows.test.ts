@@ -27,11 +27,11 @@ for (const scoreFunction of METRICS) {
   test(`equal rows have equal scores, in whatever parts they are compared: ${scoreFunction}`, async (t) => {
     for (const width of [1, 7, 30, 384]) {
       const one = random(1, width, width)
-      for (const rows of [3, 7, 16, 33, 50]) {
+      for (const rows of [7, 33, 50]) {
         const corpus = take(one, new Array(rows).fill(0))
-        for (const queries of [1, 3, 5, 17]) {
+        for (const queries of [1, 9, 17]) {
           const asked = random(queries, width, queries)
-          for (const corpusChunkSize of [1, 2, 3, 5, rows]) {
+          for (const corpusChunkSize of [1, 2, 5, rows]) {
             const topK = Math.min(3, rows)
             const found = await util.semanticSearch(asked, corpus, { topK, scoreFunction, corpusChunkSize })
             for (const hits of found) {
