@@ -1,7 +1,8 @@
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
-import { describe, type ErrorCode, SentenceTorchError } from '../errors.js'
+import { type ErrorCode, SentenceTorchError } from '../errors.js'
 import type { Tokenized } from './pack.js'
+import { TextError } from './text-errors.js'
 import type { TokenizerFiles } from './tokenizer/python-classes.js'
 import type { TokenizerOptions } from './tokenizer.js'
 
@@ -9,33 +10,6 @@ import type { TokenizerOptions } from './tokenizer.js'
 export interface TokenizerSource {
   files: TokenizerFiles
   options: TokenizerOptions
-}
-
-/** What is wrong with one of the texts. */
-export class TextError extends SentenceTorchError {
-  constructor(
-    /** Which one. */
-    readonly index: number,
-    cause: unknown,
-  ) {
-    const code = cause instanceof SentenceTorchError ? cause.code : 'ERR_INVALID_DATA'
-    super(code, cause instanceof Error ? cause.message : String(cause), { cause })
-  }
-
-  static at(index: number, cause: unknown): TextError {
-    return cause instanceof TextError ? cause.moved(index) : new TextError(index, cause)
-  }
-
-  /** The same error of the text `index` places further on. */
-  moved(index: number): TextError {
-    return new TextError(this.index + index, this.cause)
-  }
-
-  /** The error for the user, who knows the text by another name. */
-  naming(name: string, text: string): SentenceTorchError {
-    const { code, message, cause } = this
-    return new SentenceTorchError(code, `${name} (${describe(text)}) cannot be tokenised: ${message}`, { cause })
-  }
 }
 
 export interface TokenizerJob {

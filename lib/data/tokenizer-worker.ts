@@ -1,7 +1,8 @@
 /** The thread of tokenizer-pool.ts: one tokenizer for its whole life, one job at a time. */
 import { parentPort, workerData } from 'node:worker_threads'
+import { TextError } from './text-errors.js'
 import { Tokenizer } from './tokenizer.js'
-import { TextError, type TokenizerJob, type TokenizerReply, type TokenizerSource } from './tokenizer-pool.js'
+import type { TokenizerJob, TokenizerReply, TokenizerSource } from './tokenizer-pool.js'
 
 const { files, options } = workerData as TokenizerSource
 const tokenizer = Tokenizer.from(files, options)

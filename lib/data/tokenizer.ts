@@ -4,12 +4,13 @@ import { hashJson } from './hash-json.js'
 import { IdBuffer } from './id-buffer.js'
 import { concatTokenized, type Tokenized } from './pack.js'
 import { specialTokens } from './special-tokens.js'
+import { checkNotEmpty, checkStrings, nameOfText, TextError, withNames } from './text-errors.js'
 import type { TokenizerJson } from './tokenizer/blocks.js'
 import { lowers, makeNormalizer } from './tokenizer/normalizers.js'
 import { Pipeline } from './tokenizer/pipeline.js'
 import { asPythonLoads, type TokenizerFiles } from './tokenizer/python-classes.js'
 import { longestPart, PART_LENGTH, partsOf } from './tokenizer/safe-cuts.js'
-import { TextError, TokenizerPool } from './tokenizer-pool.js'
+import { TokenizerPool } from './tokenizer-pool.js'
 import { Turns } from './turns.js'
 import { WordPieceEncoder } from './word-piece.js'
 
@@ -255,16 +256,16 @@ export class Tokenizer {
 
   private encodeOne(text: string, index: number, maxSeqLength: number, ids: IdBuffer): void {
     const { prefix, suffix, truncatesLeft } = this
+    const room = maxSeqLength - prefix.length - suffix.length
+    for (const id of prefix) ids.push(id)
+    const start = ids.length
     try {
-      const room = maxSeqLength - prefix.length - suffix.length
       const most = truncatesLeft ? Number.POSITIVE_INFINITY : room
-      for (const id of prefix) ids.push(id)
-      const start = ids.length
       if (!this.wordPiece?.append(text, ids, most)) for (const _ of this.pipeline().append(text, ids, most));
-      ids.endText(start, room, truncatesLeft, suffix)
     } catch (error) {
       throw TextError.at(index, error)
     }
+    ids.endText(start, room, truncatesLeft, suffix)
   }
 
   /** Part by part where the text can be cut; else in a thread. */
@@ -277,27 +278,38 @@ export class Tokenizer {
     signal: AbortSignal | undefined,
   ): Promise<void> {
     const { prefix, suffix, truncatesLeft, wordPiece } = this
-    const isFast = wordPiece?.takes(text) === true
+    const fast = wordPiece?.takes(text) ? wordPiece : undefined
+    const room = maxSeqLength - prefix.length - suffix.length
     for (const id of prefix) ids.push(id)
     const start = ids.length
-    const room = maxSeqLength - prefix.length - suffix.length
-    try {
-      if (longestPart(text, isFast ? spaces : this.pipeline().cuts) > LONGEST_PART) {
-        const [found] = await this.threads().encode([text], maxSeqLength, signal)
-        for (const id of found!.ids.subarray(prefix.length, found!.ids.length - suffix.length)) ids.push(id)
-      } else {
-        const most = truncatesLeft ? Number.POSITIVE_INFINITY : room
-        for (const _ of isFast
-          ? wordPiece.appendParts(partsOf(text, spaces), ids, most)
-          : this.pipeline().append(text, ids, most)) {
-          await turns.give()
-          throwIfAborted(signal)
+    if (longestPart(text, fast ? spaces : this.pipeline().cuts) > LONGEST_PART) {
+      for (const id of await this.inThread(text, index, maxSeqLength, signal)) ids.push(id)
+    } else {
+      const most = truncatesLeft ? Number.POSITIVE_INFINITY : room
+      const steps = fast ? fast.appendParts(partsOf(text, spaces), ids, most) : this.pipeline().append(text, ids, most)
+      const step = () => {
+        try {
+          return steps.next()
+        } catch (error) {
+          throw TextError.at(index, error)
         }
       }
-    } catch (error) {
-      throw error instanceof TextError ? error.moved(index) : TextError.at(index, error)
+      while (!step().done) {
+        await turns.give()
+        throwIfAborted(signal)
+      }
     }
     ids.endText(start, room, truncatesLeft, suffix)
+  }
+
+  /** Ids of a text without special tokens. */
+  private async inThread(text: string, index: number, maxSeqLength: number, signal?: AbortSignal): Promise<Int32Array> {
+    try {
+      const [found] = await this.threads().encode([text], maxSeqLength, signal)
+      return found!.ids.subarray(this.prefix.length, found!.ids.length - this.suffix.length)
+    } catch (error) {
+      throw error instanceof TextError ? error.moved(index) : error
+    }
   }
 
   private threads(workers?: number): TokenizerPool {
@@ -321,36 +333,6 @@ export class Tokenizer {
     if (!Number.isInteger(value) || value < least)
       throw invalidArgument('maxSeqLength', `an integer of at least ${least}`, value)
     return value
-  }
-}
-
-const nameOfText = (index: number) => `texts[${index}]`
-
-function checkStrings(texts: readonly unknown[], nameOf: (index: number) => string): void {
-  const wrong = texts.findIndex((text) => typeof text !== 'string')
-  if (wrong !== -1) throw invalidArgument(nameOf(wrong), 'a string', texts[wrong])
-}
-
-/** Runs `work`, whose errors then say which text they are about. */
-function withNames<T>(texts: readonly string[], nameOf: (index: number) => string, work: () => T): T {
-  const named = (error: unknown) =>
-    error instanceof TextError ? error.naming(nameOf(error.index), texts[error.index]!) : error
-  try {
-    const result = work()
-    if (!(result instanceof Promise)) return result
-    return result.catch((error) => {
-      throw named(error)
-    }) as T
-  } catch (error) {
-    throw named(error)
-  }
-}
-
-function checkNotEmpty({ offsets }: Tokenized): void {
-  for (let i = 1; i < offsets.length; i++) {
-    if (offsets[i] !== offsets[i - 1]) continue
-    const message = 'it has no tokens: the tokenizer finds none in it and adds no special ones'
-    throw new TextError(i - 1, new SentenceTorchError('ERR_INVALID_DATA', message))
   }
 }
 

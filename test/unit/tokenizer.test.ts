@@ -151,6 +151,12 @@ test('a tokenizer.json that makes no sense is an error with a code', (t) => {
   t.throws(make({ ...tinyJson, post_processor: { type: 'Nonsense' } }), { code: 'ERR_INVALID_MODEL' })
 })
 
+test('old files do not say of what type their model is', (t) => {
+  const { type: _, ...model } = tinyJson.model
+  const old = Tokenizer.fromFiles({ ...tinyJson, model }, nasty.config, { maxSeqLength: nasty.maxLength })
+  t.deepEqual(rowsOf(old.encode(texts)), nasty.tiny)
+})
+
 test('BertProcessing, Sequence and no post-processor', (t) => {
   const plain = [...tiny().encode(['one two']).ids].slice(1, -1)
   const config = { ...nasty.config, tokenizer_class: 'PreTrainedTokenizerFast' }

@@ -48,7 +48,9 @@ const defaults: Record<'bert' | 'mpnet' | 'xlm', Record<string, string>> = {
 export function asPythonLoads(files: TokenizerFiles): EffectiveTokenizer {
   const given = { ...emptyBlocks, ...files.json } as TokenizerJson
   const config = { ...files.config } as Record<string, unknown>
-  if (!Array.isArray(given.added_tokens)) throw notUnderstood('its added_tokens are no list')
+  if (!Array.isArray(given.added_tokens) || !given.added_tokens.every(isToken)) {
+    throw notUnderstood('its added_tokens are no list of tokens')
+  }
   const className = String(config.tokenizer_class ?? 'BertTokenizer')
   const kind = kindOf(className, given.model)
   // added_tokens_decoder stands for all other lists of tokens.
@@ -96,7 +98,9 @@ const emptyBlocks = { added_tokens: [], normalizer: null, pre_tokenizer: null, p
 type Kind = 'bert' | 'mpnet' | 'xlm' | undefined
 
 function kindOf(name: string, model: ModelBlock | undefined): Kind {
-  const isWordPiece = model?.type === 'WordPiece' && !Array.isArray(model.vocab)
+  // Old files do not say of what type their model is.
+  const type = model?.type ?? (model && 'merges' in model ? 'BPE' : 'WordPiece')
+  const isWordPiece = type === 'WordPiece' && typeof model?.vocab === 'object' && !Array.isArray(model.vocab)
   if (bertClass.test(name)) return isWordPiece ? 'bert' : undefined
   if (mpnetClass.test(name)) return isWordPiece ? 'mpnet' : undefined
   return xlmRobertaClass.test(name) && Array.isArray(model?.vocab) ? 'xlm' : undefined
