@@ -26,8 +26,7 @@ export interface DenoisingAutoEncoderLossOptions {
  * - **Relations**: the model should pool by `cls`. {@link MultipleNegativesRankingLoss} is better where there are pairs.
  *
  * Paper: Wang et al. 2021, https://arxiv.org/abs/2104.06979. Source: sentence-transformers `losses/DenoisingAutoEncoderLoss`,
- * with a BERT as decoder. Its gradients are zeroed, clipped and saved like all others (the reference does none of it to what
- * is not tied).
+ * with a BERT as decoder. What is not tied is clipped and saved like all other parameters (the reference does neither).
  *
  * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION; ERR_NOT_IMPLEMENTED for a decoder other than a BERT
  */

@@ -82,8 +82,8 @@ const OPTIONS = [
  * Trains as `SentenceTransformer.fit` of sentence-transformers before version 3 did, with its defaults; a thin layer over
  * {@link SentenceTransformerTrainer}, which can do more. Also `model.fit(options)`.
  *
- * Otherwise than in Python 6.0.1, the parameters that losses own are trained, and the schedule reaches its end with the last
- * step also with several objectives (there after the steps of one of them).
+ * As in Python 6.2.0, the parameters that losses own are trained, and the schedule reaches its end with the last step also
+ * with several objectives.
  *
  * Source: sentence-transformers `sentence_transformer/fit_mixin`.
  * @deprecated Use {@link SentenceTransformerTrainer}.
