@@ -30,7 +30,7 @@ export interface DenoisingAutoEncoderLossOptions {
  *
  * Paper: Wang et al. 2021, https://arxiv.org/abs/2104.06979. Source: sentence-transformers `losses/DenoisingAutoEncoderLoss`,
  * with a BERT as decoder. Where weights are tied, the reference takes the head of the model's own checkpoint whatever
- * `decoderNameOrPath` says. Gradients of what is not tied are clipped and saved like all others (there they are not).
+ * `decoderNameOrPath` says. What is not tied is clipped and saved like all other parameters (the reference does neither).
  *
  * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION; when training begins, ERR_NOT_IMPLEMENTED for a decoder other than a BERT,
  *   and what `SentenceTransformer.load` throws for the checkpoint

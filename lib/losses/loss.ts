@@ -24,6 +24,8 @@ export interface LossRequirements {
   copies?: number
   /** Number of classes; only with `labels: 'int'`. */
   numLabels?: number
+  /** Whether labels may be the probability of each class instead, arrays of `numLabels`; only with `labels: 'int'`. */
+  probabilities?: boolean
   /** Whether rows of one batch are each other's negatives: what gradient accumulation does not enlarge. */
   inBatchNegatives?: boolean
   /** Whether the loss is told which texts of a batch are equal. */

@@ -17,7 +17,7 @@ export interface OnlineContrastiveLossOptions {
  * - **Data**: (text_a, text_b) and a label, 1 for pairs that belong together and 0 for others; pairs with another label are
  *   left out.
  * - **Formula**: Σ d² over the positives that are farther apart than the closest negatives, plus Σ max(margin − d, 0)² over
- *   the negatives that are closer than the farthest positives. With fewer than two positives (negatives) the mean of the
+ *   the negatives that are closer than the farthest positives. In a batch without positives (negatives) the mean of the
  *   others stands for their farthest (closest).
  * - **Batches**: it is a sum: larger batches make larger losses, and harder pairs.
  *

@@ -5,7 +5,7 @@ import { type LossArguments, lossOptions } from './arguments.js'
 import type { Loss, LossRequirements } from './loss.js'
 
 export interface SoftmaxLossOptions {
-  /** Number of classes; labels are 0 … numLabels − 1. */
+  /** Number of classes; labels are 0 … numLabels − 1, or numLabels probabilities. */
   numLabels: number
   /** Width of the model's embeddings, for those who name it as in Python: the classifier's is the model's in any case. */
   sentenceEmbeddingDimension?: number
@@ -21,10 +21,11 @@ export interface SoftmaxLossOptions {
  * A linear classifier over both embeddings of a pair: how the first SBERT models were trained on natural-language
  * inference.
  *
- * - **Data**: (text_a, text_b) and a whole-number label 0 … numLabels − 1.
+ * - **Data**: (text_a, text_b) and a whole-number label 0 … numLabels − 1, or the probability of each class: an array of
+ *   numLabels numbers that are not negative and sum to 1, such as a teacher's.
  * - **Formula**: cross-entropy of W · [u; v; |u − v|; u ∗ v] + b with the label, of the parts that are switched on.
- * - **Parameters**: the loss owns W and b (`classifier.weight`, `classifier.bias`). Their gradients are clipped and zeroed
- *   with the model's own (the reference never zeroes them). The model does not keep them: they are in `lossTensors` of the
+ * - **Parameters**: the loss owns W and b (`classifier.weight`, `classifier.bias`). Their gradients are zeroed and clipped
+ *   with the model's own (the reference does not clip them). The model does not keep them: they are in `lossTensors` of the
  *   trainer's result and in `loss.safetensors` of every checkpoint, and the trainer's option `lossTensors` takes both.
  * - **Relations**: {@link MultipleNegativesRankingLoss} on (premise, entailment, contradiction) triples gives better
  *   embeddings from the same data.
@@ -62,7 +63,7 @@ export class SoftmaxLoss implements Loss {
     if (!this.concatenationSentRep && !this.concatenationSentDifference && !this.concatenationSentMultiplication) {
       throw invalidArgument(`${this.type}`, 'at least one of the three concatenations', 'none')
     }
-    this.requirements = { minColumns: 2, maxColumns: 2, labels: 'int', numLabels: this.numLabels }
+    this.requirements = { minColumns: 2, maxColumns: 2, labels: 'int', numLabels: this.numLabels, probabilities: true }
   }
 
   spec(embeddingDimension: number): LossSpec {

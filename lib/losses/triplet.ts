@@ -21,8 +21,7 @@ export interface TripletLossOptions {
  * - **Formula**: mean of max(d(a, p) − d(a, n) + tripletMargin, 0).
  * - **Relations**: {@link MultipleNegativesRankingLoss} takes the same data, uses all rows of a batch as negatives, and is
  *   usually better; {@link BatchAllTripletLoss} and its kin make the triplets from labelled texts.
- * - An euclidean distance of 0 (two equal texts in a row) has no gradient: the step is skipped, as a gradient that is not
- *   finite always is.
+ * - An euclidean distance of 0 (two equal texts in a row) has the gradient 0; the rest of the row and of the batch trains.
  *
  * Paper: Hermans et al. 2017, https://arxiv.org/abs/1703.07737. Source: sentence-transformers `losses/TripletLoss`.
  *

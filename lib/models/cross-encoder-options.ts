@@ -24,7 +24,7 @@ export interface PredictOptions {
   activationFn?: ActivationName
   /** A shorter name of `activationFn`; at most one of the two. */
   activation?: ActivationName
-  /** Softmax over the labels of each pair, after the activation; of use with several labels. Default false. */
+  /** Softmax over the labels of each pair, after the activation; without effect on models with one label. Default false. */
   applySoftmax?: boolean
   /** Put in front of the first text of every pair. */
   prompt?: string

@@ -24,6 +24,17 @@ import { WeightFiles } from './weights.js'
 
 export type { Pair, Scores } from './scores.js'
 
+let warnedOfSoftmax = false
+
+function warnOfSoftmax(): void {
+  if (warnedOfSoftmax) return
+  warnedOfSoftmax = true
+  process.emitWarning(
+    'CrossEncoder.rank ignores applySoftmax: it ranks by one label, over which a softmax would make every score 1',
+    { type: 'SentenceTorchWarning', code: 'WARN_RANK_SOFTMAX', detail: 'Leave applySoftmax out' },
+  )
+}
+
 /** A document and its score. */
 export interface RankedDocument {
   /** Its place among the documents that were given. */
@@ -134,8 +145,8 @@ export class CrossEncoder {
     const width = this.#use().encoder.embeddingDimension
     const data = await this.#logits(pairs, options)
     applyActivation(activation, data, width)
-    // As in Python also over a single label, where it makes every score 1.
-    if (options.applySoftmax) softmaxRows(data, width)
+    // Over a single label it would make every score 1.
+    if (options.applySoftmax && width > 1) softmaxRows(data, width)
     return scores(data, pairs.length, width)
   }
 
@@ -153,6 +164,7 @@ export class CrossEncoder {
     }
     if (typeof query !== 'string') throw invalidArgument('query', 'a string', query)
     if (!Array.isArray(documents)) throw invalidArgument('documents', 'an array of strings', documents)
+    if (options.applySoftmax) warnOfSoftmax()
     const pairs = documents.map((document: string): Pair => [query, document])
     const { topK = pairs.length, returnDocuments = false, ...predict } = options
     const { data } = await this.predict(pairs, predict)

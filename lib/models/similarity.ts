@@ -2,6 +2,9 @@ import { SentenceTorchError } from '../errors.js'
 import type { Metric } from '../native/types.js'
 import { asEmbeddings, type Embeddings, type EmbeddingsLike, embeddings } from './embeddings.js'
 
+/** Rows are divided by their length, or by this where they are shorter: zero rows stay zero. */
+const SHORTEST = 1e-12
+
 /** Sum over `a[i …]` and `b[j …]`, `dim` values each. */
 type Sum = (a: Float32Array, i: number, b: Float32Array, j: number, dim: number) => number
 
@@ -62,10 +65,10 @@ const SUMS: Record<Metric, Sum> = {
   manhattan: differences,
 }
 
-/** Lengths of the rows, at least 1e-12: a row of zeros is alike nothing. */
+/** Lengths of the rows, at least {@link SHORTEST}. */
 function lengths(data: Float32Array, dim: number): Float64Array {
   return Float64Array.from({ length: dim === 0 ? 0 : data.length / dim }, (_, i) =>
-    Math.max(Math.sqrt(products(data, i * dim, data, i * dim, dim)), 1e-12),
+    Math.max(Math.sqrt(products(data, i * dim, data, i * dim, dim)), SHORTEST),
   )
 }
 
@@ -123,8 +126,8 @@ function prepare(a: EmbeddingsLike, b: EmbeddingsLike) {
 
 /**
  * Angle similarity of row i of `a` with row i of `b`, for every i: [rows]. The halves of a row are the real and imaginary parts
- * of complex numbers (a row of odd width gets a 0 behind it); the parts of their quotient, divided by the quotient of the
- * lengths, are summed, without the sign. A zero row gives NaN, as there.
+ * of complex numbers (a row of odd width gets a 0 behind it); the parts of the quotient of the rows, brought to length 1, are
+ * summed, without the sign. A zero row gives 0.
  * Paper: https://arxiv.org/abs/2309.12871. Source: sentence-transformers `util.pairwise_angle_sim`.
  * @throws SentenceTorchError ERR_INVALID_ARGUMENT when the shapes differ.
  */
@@ -142,7 +145,7 @@ export function pairwiseAngleSimilarity(a: EmbeddingsLike, b: EmbeddingsLike): F
       x2 += re1 * re1 + im1 * im1
       y2 += re2 * re2 + im2 * im2
     }
-    return Math.abs(parts / y2 / (Math.sqrt(x2) / Math.sqrt(y2)))
+    return Math.abs(parts) / (Math.max(Math.sqrt(x2), SHORTEST) * Math.max(Math.sqrt(y2), SHORTEST))
   })
 }
 

@@ -5,7 +5,7 @@ import type { LossRequirements } from '../losses/loss.js'
 import type { PackedBatch } from '../native/types.js'
 import type { BatchPosition } from './batches.js'
 import { GuideEmbeddings } from './guide.js'
-import { packLabels } from './labels.js'
+import { batchLabels } from './labels.js'
 import type { TokenCaches } from './token-caches.js'
 
 /** What a batch maker does with the texts of one column. */
@@ -79,7 +79,7 @@ export class BatchMaker {
     const labels = requirements.labels === 'none' ? undefined : dataset.labels()
     if (labels !== undefined) {
       const chosen = Array.from(rows, (row) => labels[row]! as Label)
-      Object.assign(batch, packLabels(chosen, requirements.labels === 'int' ? 'int32' : 'float32'))
+      Object.assign(batch, batchLabels(chosen, requirements))
     }
     if (requirements.textIds) batch.textIds = textIds(batch)
     if (target !== undefined) batch.targets = await this.#tokens(dataset, target, rows)

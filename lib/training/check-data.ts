@@ -2,6 +2,7 @@ import type { Dataset } from '../data/dataset.js'
 import { labelNames } from '../data/readers/table.js'
 import { describe, SentenceTorchError } from '../errors.js'
 import type { Loss } from '../losses/loss.js'
+import { single } from './labels.js'
 
 /**
  * Checks that a dataset is what the loss takes, over all rows, so that nothing fails in the middle of a run.
@@ -72,14 +73,18 @@ export function checkInputs(dataset: Dataset, which: string): void {
 }
 
 function checkLabels(dataset: Dataset, loss: Loss, which: string): void {
-  const { labels, numLabels } = loss.requirements
+  const { labels, numLabels, probabilities } = loss.requirements
   const name = dataset.labelColumn!
   const column = dataset.column(name)
+  if (probabilities && Array.isArray(single(column[0]))) {
+    checkProbabilities(column, numLabels!, loss, which, name)
+    return
+  }
   const shape = labels === 'floats' ? shapeOf(column[0]) : []
   const [least, most] = numLabels === undefined ? [-(2 ** 31), 2 ** 31 - 1] : [0, numLabels - 1]
   const isClass = (value: unknown) => Number.isInteger(value) && (value as number) >= least && (value as number) <= most
   for (let row = 0; row < column.length; row++) {
-    const value: unknown = column[row]
+    const value: unknown = labels === 'floats' ? column[row] : single(column[row])
     if (labels === 'int' ? !isClass(value) : !hasShape(value, shape)) {
       const expected =
         labels === 'int'
@@ -94,6 +99,21 @@ function checkLabels(dataset: Dataset, loss: Loss, which: string): void {
           (Number.isNaN(value) || value === -1 ? '; dropUnlabelled() leaves rows without a label out' : ''),
       )
     }
+  }
+}
+
+/** Probabilities that were written with two digits may miss a sum of 1 by this much. */
+const SUM_TOLERANCE = 0.02
+
+function checkProbabilities(column: readonly unknown[], count: number, loss: Loss, which: string, name: string): void {
+  for (const [row, value] of column.entries()) {
+    const sum = hasShape(value, [count]) ? (value as number[]).reduce((total, p) => (p < 0 ? NaN : total + p), 0) : NaN
+    if (Math.abs(sum - 1) <= SUM_TOLERANCE) continue
+    const found = Array.isArray(value) && value.length === count ? `[${value.join(', ')}]` : describe(value)
+    throw invalidData(
+      `Expected ${count} probabilities that sum to 1, as in row 0, in row ${row}, column ${name} of ${which} ` +
+        `but found ${found} (for ${loss.type})`,
+    )
   }
 }
 

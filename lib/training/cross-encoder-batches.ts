@@ -5,7 +5,7 @@ import type { CrossEncoderLoss, Pairing } from '../losses/cross-encoder/loss.js'
 import type { PackedBatch } from '../native/types.js'
 import type { Rows } from './batch-maker.js'
 import type { BatchPosition } from './batches.js'
-import { packLabels } from './labels.js'
+import { batchLabels } from './labels.js'
 
 export interface CrossEncoderBatchOptions {
   loss: Pick<CrossEncoderLoss, 'pairing' | 'requirements'>
@@ -49,8 +49,7 @@ export class CrossEncoderBatchMaker {
     const labels = requirements.labels === 'none' ? undefined : dataset.labels()
     if (labels === undefined) return batch
     const chosen = Array.from(rows, (row) => labels[row]! as Label)
-    const type = requirements.labels === 'int' ? 'int32' : 'float32'
-    return { ...batch, ...packLabels(lists ? chosen.flat() : chosen, type) }
+    return { ...batch, ...batchLabels(lists ? chosen.flat() : chosen, requirements) }
   }
 }
 

@@ -124,7 +124,7 @@ Network::Output Network::forward_training(const Input& input, const DropoutKey& 
   parameters_.settle(input.batch.ids);
   workspace_.reset();
   wanted_ = wanted;
-  const Pass pass{input, parameters_, workspace_, true, dropout, wanted.drops, wanted.recompute};
+  const Pass pass{input, parameters_, workspace_, true, dropout, wanted.drops, wanted.recompute, wanted.hold_bias};
   const at::Tensor x_TD = model_->forward(pass);
   leaves_ = parameters_.layout.views(parameters_.flat());
   for (ParamId id : head_parameters_) leaves_[id] = leaves_[id].detach().requires_grad_(true);
@@ -155,11 +155,12 @@ void Network::backward(const Input& input, const DropoutKey& dropout, const Outp
       const ProfileScope scope("heads, backward");
       std::vector<at::Tensor> wanted = {cuts_[i].tokens_TD};
       for (ParamId id : head_parameters_) wanted.push_back(leaves_[id]);
-      const std::vector<at::Tensor> found = torch::autograd::grad({cuts_[i].embeddings_RD}, wanted, {d_RD});
+      const std::vector<at::Tensor> found =
+          torch::autograd::grad({cuts_[i].embeddings_RD}, wanted, {d_RD}, std::nullopt, false, wanted_.hold_bias);
       d_TD = found[0];
       const at::NoGradGuard no_grad;
       for (size_t k = 0; k < head_parameters_.size(); ++k) {
-        at::Tensor(gradients[head_parameters_[k]]).add_(found[k + 1]);
+        if (found[k + 1].defined()) at::Tensor(gradients[head_parameters_[k]]).add_(found[k + 1]);
       }
     }
     const at::NoGradGuard no_grad;

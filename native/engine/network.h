@@ -28,6 +28,7 @@ class Network {
     bool layers = false, tokens = false;
     bool recompute = false;  // keep the inputs of layers alone
     bool drops = true;
+    bool hold_bias = false;  // a classifier's bias gets no gradient
   };
   // Another network of the same shape and values, on its own parameters.
   std::unique_ptr<Network> copy();

@@ -83,8 +83,9 @@ Trainer::Impl::Pending Trainer::Impl::forward(const PackedBatch& batch, const St
   const LossNeeds needs = loss_at(options.loss).loss->needs();
   const ChunkPlan plan{options.mini_batch_rows, options.mini_batch_tokens, needs.twin ? twin.get() : nullptr};
   Pending pending{
-      std::make_unique<ChunkedPass>(batch, plan_chunks(batch, open(), plan), dropout_key(),
-                                    Network::Wanted{needs.layers, needs.tokens, spec.activation_checkpointing, true}),
+      std::make_unique<ChunkedPass>(
+          batch, plan_chunks(batch, open(), plan), dropout_key(),
+          Network::Wanted{needs.layers, needs.tokens, spec.activation_checkpointing, true, needs.ignores_shift}),
       {},
       needs.twin};
   pending.outputs = pending.pass->forward();

@@ -22,13 +22,13 @@ std::optional<StepGraphs::Left> Trainer::Impl::recorded(const PackedBatch& batch
                             options.loss_scale};
   Trained& encoder = *sets.all[0];
   Trained& own = *sets.all[set_of_loss(options.loss)];
-  const bool layers = needs.layers;
+  const Network::Wanted wanted{.layers = needs.layers, .hold_bias = needs.ignores_shift};
   const double scale = options.loss_scale;
-  const auto step = [this, &loss, &batch, &network, &encoder, &own, layers, scale](const Input& input,
+  const auto step = [this, &loss, &batch, &network, &encoder, &own, wanted, scale](const Input& input,
                                                                                    const LossTensors& given) {
     // Not those of later batches: what is recorded takes the key from the input.
     const DropoutKey dropout = dropout_key();
-    const Network::Output outputs = network.forward_training(input, dropout, {.layers = layers});
+    const Network::Output outputs = network.forward_training(input, dropout, wanted);
     const LossContext context{batch, network, dropout, true, &given};
     const LossGradients found = differentiate(loss, context, outputs, scale);
     const at::NoGradGuard no_grad;

@@ -16,6 +16,7 @@ struct Pass {
   DropoutKey dropout = {};
   bool drops = true;       // in training
   bool recompute = false;  // keep the inputs of layers alone; their backward pass computes the rest again
+  bool hold_bias = false;  // a classifier's bias gets no gradient
   bool int8 = false;       // linear layers by weights of 8 bits; never in training
 
   at::ScalarType compute() const { return parameters.value(0).scalar_type(); }

@@ -1,6 +1,13 @@
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/cumsum.h>
 #include <ATen/ops/eye.h>
 #include <ATen/ops/masked_fill.h>
+#include <ATen/ops/searchsorted.h>
+#include <ATen/ops/sort.h>
+#include <ATen/ops/zeros.h>
+
+#include <limits>
 
 #include "losses/batch_triplets.h"
 
@@ -16,12 +23,21 @@ class BatchAllTriplet : public BatchTriplets {
 
   LossValue forward(const LossInput& input) const override {
     const at::Tensor distances_BB = distances(input), same_BB = same_class(input.labels);
-    const at::Tensor positive_BB = same_BB.logical_and(at::eye(input.rows(), same_BB.options()).logical_not());
-    const at::Tensor valid_BBB = positive_BB.unsqueeze(2).logical_and(same_BB.logical_not().unsqueeze(1));
-    const at::Tensor losses_BBB =
-        (distances_BB.unsqueeze(2) - distances_BB.unsqueeze(1) + margin_) * valid_BBB.to(distances_BB.scalar_type());
-    const at::Tensor count = (losses_BBB > 1e-16).sum().to(losses_BBB.scalar_type());
-    return losses_BBB.masked_fill(losses_BBB < 0, 0).sum() / (count + 1e-16);
+    const at::Tensor no_positive_BB = same_BB.logical_not().logical_or(at::eye(input.rows(), same_BB.options()));
+
+    // Of an anchor's negatives in the order of their distances, those that count for a positive are the first ones.
+    // Their number and the sum of their distances give the sum of the losses: memory grows with the square of the
+    // batch, where triplets are its cube. The sums are taken in double, since they may be much larger than their
+    // difference.
+    const at::Tensor exact_BB = distances_BB.to(at::kDouble), limits_BB = exact_BB + margin_;
+    const at::Tensor negatives_BB =
+        std::get<0>(exact_BB.masked_fill(same_BB, std::numeric_limits<double>::infinity()).sort(1));
+    const at::Tensor counts_BB = at::searchsorted(negatives_BB.detach(), limits_BB.detach());
+    const at::Tensor sums_BS = at::cat({at::zeros({input.rows(), 1}, exact_BB.options()), negatives_BB.cumsum(1)}, 1);
+    const at::Tensor losses_BB = (counts_BB * limits_BB - sums_BS.gather(1, counts_BB)).masked_fill(no_positive_BB, 0);
+    const at::Tensor count = counts_BB.masked_fill(no_positive_BB, 0).sum().clamp_min(1);
+    // The last term is zero, unless a distance is not finite: an order would drop those.
+    return (losses_BB.sum() / count).to(distances_BB.scalar_type()) + distances_BB.sum() * 0;
   }
 
  private:

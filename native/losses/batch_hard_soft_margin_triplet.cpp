@@ -1,6 +1,5 @@
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/exp.h>
-#include <ATen/ops/log1p.h>
+#include <ATen/ops/softplus.h>
 
 #include "losses/batch_triplets.h"
 
@@ -15,7 +14,7 @@ class BatchHardSoftMarginTriplet : public BatchTriplets {
 
   LossValue forward(const LossInput& input) const override {
     const auto [positive_B1, negative_B1] = hardest(input);
-    return (positive_B1 - negative_B1).exp().log1p().mean();
+    return at::softplus(positive_B1 - negative_B1).mean();
   }
 };
 

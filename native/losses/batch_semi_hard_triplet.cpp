@@ -1,10 +1,16 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/eye.h>
+#include <ATen/ops/isfinite.h>
+#include <ATen/ops/masked_fill.h>
 #include <ATen/ops/max.h>
 #include <ATen/ops/maximum.h>
 #include <ATen/ops/min.h>
+#include <ATen/ops/searchsorted.h>
+#include <ATen/ops/sort.h>
 #include <ATen/ops/where.h>
 #include <ATen/ops/zeros_like.h>
+
+#include <limits>
 
 #include "losses/batch_triplets.h"
 
@@ -24,17 +30,20 @@ class BatchSemiHardTriplet : public BatchTriplets {
     const at::ScalarType type = distances_BB.scalar_type();
     const at::Tensor other_BB = same_BB.logical_not();
 
-    // By anchor, positive, negative. A masked minimum is that of the distances below their greatest.
-    const at::Tensor farther_BBB =
-        other_BB.unsqueeze(1).logical_and(distances_BB.unsqueeze(1) > distances_BB.unsqueeze(2));
-    const at::Tensor greatest_B1 = std::get<0>(distances_BB.max(1, true));
-    const at::Tensor nearest_BB =
-        std::get<0>(((distances_BB - greatest_B1).unsqueeze(1) * farther_BBB.to(type)).min(2)) + greatest_B1;
+    // Of an anchor's negatives in the order of their distances, the nearest that is farther than a positive is the
+    // first behind it; what is not a negative lies at infinity.
+    const at::Tensor sorted_BB = std::get<0>(distances_BB.masked_fill(same_BB, std::numeric_limits<double>::infinity())
+                                                 .sort(/*stable=*/true, 1, /*descending=*/false));
+    const at::Tensor places_BB =
+        at::searchsorted(sorted_BB.detach(), distances_BB.detach(), /*out_int32=*/false, /*right=*/true);
+    const at::Tensor nearest_BB = sorted_BB.gather(1, places_BB.clamp_max(input.rows() - 1));
 
+    // A masked maximum is that of the distances above their least.
     const at::Tensor least_B1 = std::get<0>(distances_BB.min(1, true));
     const at::Tensor farthest_B1 = std::get<0>(((distances_BB - least_B1) * other_BB.to(type)).max(1, true)) + least_B1;
 
-    const at::Tensor negatives_BB = at::where(farther_BBB.any(2), nearest_BB, farthest_B1.expand_as(distances_BB));
+    const at::Tensor negatives_BB =
+        at::where(at::isfinite(nearest_BB), nearest_BB, farthest_B1.expand_as(distances_BB));
     const at::Tensor positive_BB = same_BB.to(type) - at::eye(input.rows(), distances_BB.options());
     const at::Tensor losses_BB = (distances_BB - negatives_BB + margin_) * positive_BB;
     return at::maximum(losses_BB, at::zeros_like(losses_BB)).sum() / positive_BB.sum().clamp_min(1e-16);

@@ -2,8 +2,15 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>
+#include <ATen/ops/flip.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/logcumsumexp.h>
 #include <ATen/ops/logsumexp.h>
+#include <ATen/ops/searchsorted.h>
+#include <ATen/ops/sort.h>
 #include <ATen/ops/zeros.h>
+
+#include <limits>
 
 #include "losses/loss.h"
 #include "ops/similarity.h"
@@ -11,10 +18,15 @@
 namespace st {
 
 at::Tensor cosent(const at::Tensor& scores_B, const at::Tensor& labels_B) {
-  const at::Tensor differences_BB = scores_B.unsqueeze(1) - scores_B.unsqueeze(0);
-  const at::Tensor ordered_BB = (labels_B.unsqueeze(1) < labels_B.unsqueeze(0)).to(scores_B.scalar_type());
-  const at::Tensor terms = (differences_BB - (1 - ordered_BB) * 1e12).view(-1);
-  return at::logsumexp(at::cat({at::zeros({1}, terms.options()), terms}), at::IntArrayRef{0});
+  // In the order of the labels, the rows with a higher label than a row's are all those from some place on. Their sums
+  // of exp(-s_j) are running sums from the end, so that memory grows with the rows and not with their pairs.
+  const auto [sorted_B, order_B] = at::sort(labels_B, /*stable=*/true, 0, /*descending=*/false);
+  const at::Tensor ordered_B = scores_B.index_select(0, order_B);
+  const at::Tensor higher_B = at::searchsorted(sorted_B, sorted_B, /*out_int32=*/false, /*right=*/true);
+  const at::Tensor sums_B = at::flip(at::logcumsumexp(at::flip(-ordered_B, {0}), 0), {0});
+  const at::Tensor none = at::full({1}, -std::numeric_limits<double>::infinity(), scores_B.options());
+  const at::Tensor terms_B = ordered_B + at::cat({sums_B, none}).index_select(0, higher_B);
+  return at::logsumexp(at::cat({at::zeros({1}, terms_B.options()), terms_B}), at::IntArrayRef{0});
 }
 
 namespace {

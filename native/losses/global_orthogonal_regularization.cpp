@@ -5,6 +5,7 @@
 #include <ATen/ops/relu.h>
 #include <ATen/ops/stack.h>
 
+#include <algorithm>
 #include <limits>
 
 #include "core/error.h"
@@ -36,16 +37,17 @@ class GlobalOrthogonalRegularization : public Loss {
     require_columns("GlobalOrthogonalRegularizationLoss", input, 1, std::numeric_limits<int64_t>::max());
   }
 
-  // One row has no pairs: the terms are 0 / 0 there, as in the reference.
+  // One row has no pairs, and nothing to learn: both terms are 0.
   LossValue forward(const LossInput& input) const override {
     const int64_t rows = input.rows(), width = input.embeddings_CBD.size(2);
+    const int64_t pairs = std::max<int64_t>(rows * (rows - 1), 1);
     const at::Tensor self_BB = at::eye(rows, input.embeddings_CBD.options().dtype(at::kBool));
     std::vector<at::Tensor> means, moments;
     for (int64_t c = 0; c < input.columns(); ++c) {
       const at::Tensor x_BD = input.column(c);
       const at::Tensor scores_BB = score_matrix(similarity_, x_BD, x_BD).masked_fill(self_BB, 0);
-      means.push_back((scores_BB.sum() / (rows * (rows - 1))).pow(2));
-      moments.push_back(at::relu(scores_BB.pow(2).sum() / (rows * (rows - 1)) - 1.0 / static_cast<double>(width)));
+      means.push_back((scores_BB.sum() / pairs).pow(2));
+      moments.push_back(at::relu(scores_BB.pow(2).sum() / pairs - 1.0 / static_cast<double>(width)));
     }
     std::vector<std::pair<std::string, at::Tensor>> parts;
     if (mean_weight_ != 0) parts.emplace_back("gor_mean", mean_weight_ * aggregate(means));

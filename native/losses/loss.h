@@ -24,6 +24,10 @@ struct LossNeeds {
   // Whether what forward() queues on a device is the same for every batch of the same shapes: it reads no value back,
   // draws nothing, and of the batch uses labels, guide_CBG and text_ids_CB alone.
   bool capturable = true;
+  // Whether the same number added to the scores of all pairs changes nothing. The bias of a cross-encoder's classifier
+  // has no gradient then, and gets none: its terms cancel but for rounding, of which Adam would make steps of full
+  // length.
+  bool ignores_shift = false;
 };
 
 struct LossInput {
@@ -94,7 +98,7 @@ std::unique_ptr<Loss> make_loss(const Config& spec, int64_t embedding_width, Los
 // For check_batch.
 void require_columns(const char* loss, const LossInput& input, int64_t least, int64_t most);
 void require_labels(const char* loss, const LossInput& input, bool integers);
-// Labels from 0 to classes - 1, one for each row.
+// Labels from 0 to classes - 1, one for each row, or the probability of each class: [rows, classes].
 void require_classes(const char* loss, const LossInput& input, int64_t classes);
 // For factories: throws ERR_UNKNOWN_OPTION unless every member of the spec is `type` or one of `names`.
 void require_options(const Config& spec, const std::vector<std::string>& names);

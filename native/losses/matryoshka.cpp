@@ -68,9 +68,10 @@ class Matryoshka : public Loss {
       LossInput cut = input;
       cut.embeddings_CBD = shrink(input.embeddings_CBD, dim);
       for (at::Tensor& layer_CBD : cut.layers_CBD) layer_CBD = shrink(layer_CBD, dim);
-      // Labels that look like embeddings are what the embeddings shall become.
+      // Labels that look like embeddings, one for a row or one for each of its texts, are what the embeddings shall
+      // become.
       const at::Tensor& labels = input.labels;
-      if (labels.defined() && labels.dim() == 2 && labels.size(1) == width_) cut.labels = labels.narrow(1, 0, dim);
+      if (labels.defined() && labels.dim() >= 2 && labels.size(-1) == width_) cut.labels = labels.narrow(-1, 0, dim);
       cut.draw = part_of_draw(input.draw, static_cast<uint64_t>(index));
       const LossValue value = inner_->forward(cut);
       const at::Tensor weighted = value.total * weight;

@@ -33,9 +33,10 @@ class OnlineContrastive : public Loss {
     const at::Tensor distances_B = distance_(input.column(0), input.column(1));
     const at::Tensor negatives = at::masked_select(distances_B, input.labels == 0);
     const at::Tensor positives = at::masked_select(distances_B, input.labels == 1);
-    // Means of nothing are NaN, which nothing is smaller or larger than.
-    const at::Tensor farthest = positives.numel() > 1 ? positives.max() : negatives.mean();
-    const at::Tensor closest = negatives.numel() > 1 ? negatives.min() : positives.mean();
+    // A batch of one kind has no limit by the other kind: its own mean takes its place. Means of nothing are NaN, which
+    // nothing is smaller or larger than.
+    const at::Tensor farthest = positives.numel() > 0 ? positives.max() : negatives.mean();
+    const at::Tensor closest = negatives.numel() > 0 ? negatives.min() : positives.mean();
     const at::Tensor hard_negatives = at::masked_select(negatives, negatives < farthest);
     const at::Tensor hard_positives = at::masked_select(positives, positives > closest);
     // The last term is zero, unless a distance is not finite: the comparisons drop those.

@@ -67,12 +67,19 @@ void require_columns(const char* loss, const LossInput& input, int64_t least, in
 void require_labels(const char* loss, const LossInput& input, bool integers) {
   check(input.labels.defined(), "ERR_INVALID_DATA", loss, " needs a label for each row, but the batch has none");
   check(input.labels.dim() == 1 && input.labels.size(0) == input.embeddings_CBD.size(1), "ERR_INVALID_DATA", loss,
-        " needs ", input.embeddings_CBD.size(1), " labels, one for each row, but found ", input.labels.numel());
+        " needs ", input.embeddings_CBD.size(1), " labels, one for each row, but found ", input.labels.numel(),
+        " of the shape ", input.labels.sizes());
   check(!integers || input.labels.scalar_type() == at::kLong, "ERR_INVALID_DATA", loss,
         " needs integer labels (an Int32Array)");
 }
 
 void require_classes(const char* loss, const LossInput& input, int64_t classes) {
+  if (input.labels.defined() && input.labels.dim() == 2 && input.labels.is_floating_point()) {
+    check(input.labels.sizes() == at::IntArrayRef({input.rows(), classes}), "ERR_INVALID_DATA", loss,
+          " needs probabilities of the shape [", input.rows(), ", ", classes, "], one for each class, but found ",
+          input.labels.sizes());
+    return;
+  }
   require_labels(loss, input, true);
   const auto in_range = [&](int64_t least, int64_t most) {
     check(least >= 0 && most < classes, "ERR_INVALID_DATA", loss, " has numLabels ", classes, ", so labels from 0 to ",

@@ -39,7 +39,8 @@ class SequenceClassification : public Head {
     }
     const Dropout dropout = state.pass.dropout_at(kSite, dropout_);
     if (dropout.active()) x_RD = x_RD * dropout_multiplier_RD(dropout, state.pass.input, x_RD.size(1), x_RD.options());
-    state.sentence_RD = at::linear(x_RD, parameters[weight_], parameters[bias_]);
+    const at::Tensor bias = state.pass.hold_bias ? parameters[bias_].detach() : parameters[bias_];
+    state.sentence_RD = at::linear(x_RD, parameters[weight_], bias);
   }
 
   int64_t width() const override { return width_; }

@@ -2,14 +2,11 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/abs.h>
-#include <ATen/ops/cat.h>
 #include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/cosine_similarity.h>
 #include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/pairwise_distance.h>
-#include <ATen/ops/pow.h>
-#include <ATen/ops/sqrt.h>
 #include <ATen/ops/sum.h>
 
 #include <map>
@@ -36,27 +33,24 @@ at::Tensor dot_pairs(const at::Tensor& a_RD, const at::Tensor& b_RD) {
   return (a_RD * b_RD).sum(-1);
 }
 
-// Equal rows have no gradient here: NaN, as in the reference.
+// The gradient of equal rows is 0: a square root's would be infinite.
 at::Tensor euclidean_pairs(const at::Tensor& a_RD, const at::Tensor& b_RD) {
-  return -(a_RD - b_RD).pow(2).sum(-1).sqrt();
+  return -at::linalg_vector_norm(a_RD - b_RD, 2, at::IntArrayRef{1});
 }
 
 at::Tensor manhattan_pairs(const at::Tensor& a_RD, const at::Tensor& b_RD) {
   return -(a_RD - b_RD).abs().sum(-1);
 }
 
-// The halves of a row as real and imaginary parts: |sum of both parts of a / b|, each of length 1 (Li and Li 2024).
+// The halves of a row as real and imaginary parts: |sum of both parts of a / b|, where a and b have length 1 (Li and Li
+// 2024). The real parts sum to the cosine. A zero row gives 0.
 at::Tensor angle_pairs(const at::Tensor& x_RD, const at::Tensor& y_RD) {
-  const int64_t width = x_RD.size(1);
-  const auto even = [&](const at::Tensor& t) {
-    return width % 2 == 0 ? t : at::constant_pad_nd(t, at::IntArrayRef({0, 1}), 0);
+  const auto unit = [](const at::Tensor& t) {
+    return normalize_rows(t.size(1) % 2 == 0 ? t : at::constant_pad_nd(t, at::IntArrayRef({0, 1}), 0));
   };
-  const std::vector<at::Tensor> x = even(x_RD).chunk(2, 1), y = even(y_RD).chunk(2, 1);
-  const at::Tensor &a = x[0], &b = x[1], &c = y[0], &d = y[1];
-  const at::Tensor squares_x = (a.pow(2) + b.pow(2)).sum(1, true), squares_y = (c.pow(2) + d.pow(2)).sum(1, true);
-  const at::Tensor ratio = squares_x.pow(0.5) / squares_y.pow(0.5);
-  const at::Tensor real = (a * c + b * d) / squares_y / ratio, imaginary = (b * c - a * d) / squares_y / ratio;
-  return at::cat({real, imaginary}, 1).sum(1).abs();
+  const at::Tensor a_RD = unit(x_RD), b_RD = unit(y_RD);
+  const std::vector<at::Tensor> a = a_RD.chunk(2, 1), b = b_RD.chunk(2, 1);
+  return (dot_pairs(a_RD, b_RD) + (a[1] * b[0] - a[0] * b[1]).sum(1)).abs();
 }
 
 at::Tensor cosine_distances(const at::Tensor& a_RD, const at::Tensor& b_RD) {

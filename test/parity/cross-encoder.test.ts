@@ -85,6 +85,16 @@ test('ranking equals Python’s', async (t) => {
   )
   t.deepEqual(Object.keys((await model.rank(query, documents, { topK: 1 }))[0]!), ['corpusId', 'score'])
   t.deepEqual(await model.rank(query, []), [])
+  // Over one label a softmax would make all scores 1.
+  const warnings: (Error & { code?: string })[] = []
+  const listen = (warning: Error) => warnings.push(warning)
+  process.on('warning', listen)
+  for (let time = 0; time < 2; time++) {
+    t.deepEqual(await model.rank(query, documents, { topK: 7, returnDocuments: true, applySoftmax: true }), hits)
+  }
+  await new Promise(setImmediate)
+  process.off('warning', listen)
+  t.is(warnings.filter(({ code }) => code === 'WARN_RANK_SOFTMAX').length, 1)
   await using three = await CrossEncoder.load(join(FOLDER, 'three'))
   await t.throwsAsync(three.rank(query, documents), { code: 'ERR_INVALID_ARGUMENT', message: /predict/ })
 })

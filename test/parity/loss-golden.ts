@@ -117,7 +117,8 @@ export function batchOf(entry: LossCase, loss: Loss): PackedBatch {
   if (entry.labels !== null && loss.requirements.labels !== 'none') {
     const shape = shapeOf(entry.labels)
     const flat = entry.labels.flat(2) as number[]
-    batch.labels = loss.requirements.labels === 'int' ? Int32Array.from(flat) : Float32Array.from(flat)
+    const classes = loss.requirements.labels === 'int' && shape.length === 1
+    batch.labels = classes ? Int32Array.from(flat) : Float32Array.from(flat)
     if (shape.length > 1) batch.labelShape = shape
   }
   const more: Record<string, unknown> = {}

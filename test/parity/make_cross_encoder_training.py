@@ -110,8 +110,11 @@ def loss_case(name, options, data, labels=1):
         entry["negatives"] = drawn
         loss.get_in_batch_negatives = lambda *_: drawn
     model.zero_grad()
+    targets = batch_labels(data)
+    if name == "CrossEntropyLoss" and isinstance(targets, list):
+        targets = torch.stack(targets).double()
     with Float64Tensor():
-        value = loss(columns, batch_labels(data))
+        value = loss(columns, targets)
     value.backward()
     value = value.item()
     gradients = {key.split("model.", 1)[1]: parameter.grad for key, parameter in model.named_parameters()}
@@ -162,6 +165,28 @@ def loss_cases():
     yield loss_case("ADRMSELoss", {"alpha": 3}, distinct)
 
 
+def more_loss_cases():
+    """Leaves the random numbers of what follows as they are."""
+    state = random.getstate()
+    random.seed(6)
+    lists = listwise(4)
+    yield loss_case("LambdaLoss", {"k": 1}, lists)
+    yield loss_case("LambdaLoss", {"k": 2, "weightingScheme": "NoWeighting"}, lists)
+    yield loss_case("RankNetLoss", {"k": 1}, lists)
+    # Scores so far apart that a sigmoid of their differences is 0 in float32.
+    yield loss_case("LambdaLoss", {"sigma": 3000}, lists)
+    yield loss_case("RankNetLoss", {"sigma": 3000, "reductionLog": "natural"}, lists)
+    # So long a list that the weights do not fit into float32, and one of a single document.
+    documents = [[text(1, 2) for _ in range(140)], [text()]]
+    long = {"query": [text(), text()], "documents": documents, "labels": [[float(140 - i) for i in range(140)], [1.0]]}
+    yield loss_case("PListMLELoss", {}, long)
+    yield loss_case("ListMLELoss", {}, long)
+    distributions = rows(6, 2, lambda i: [0.125 * i, 0.125, 0.875 - 0.125 * i])
+    yield loss_case("CrossEntropyLoss", {}, distributions, 3)
+    yield loss_case("CrossEntropyLoss", {"weight": [1.0, 3.0, 0.5], "labelSmoothing": 0.1}, distributions, 3)
+    random.setstate(state)
+
+
 class Recorded(CrossEncoderTrainer):
     def compute_loss(self, *args, **kwargs):
         loss = super().compute_loss(*args, **kwargs)
@@ -173,8 +198,15 @@ def in_order(dataset, batch_size, drop_last, **kwargs):
     return DefaultBatchSampler(SequentialSampler(dataset), batch_size=batch_size, drop_last=drop_last)
 
 
+# A number added to all scores changes nothing for these: what the classifier's bias gets as a gradient is rounding, and
+# Adam walks along it. Here it gets none.
+NO_BIAS = ("MarginMSELoss", "LambdaLoss")
+
+
 def training_case(name, options, data, labels=1, **arguments):
     model = model_of(labels)
+    if name in NO_BIAS:
+        dict(model.named_parameters())["0.model.classifier.bias"].requires_grad_(False)
     with tempfile.TemporaryDirectory() as folder:
         args = CrossEncoderTrainingArguments(
             output_dir=folder, max_steps=20, per_device_train_batch_size=4, learning_rate=2e-3, save_strategy="no",
@@ -204,5 +236,5 @@ if __name__ == "__main__":
             config = Path(folder) / name / "config.json"
             changes = dict(hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
             config.write_text(json.dumps({**json.loads(config.read_text()), **changes}))
-        golden = dict(losses=list(loss_cases()), training=list(training_cases()))
+        golden = dict(losses=[*loss_cases(), *more_loss_cases()], training=list(training_cases()))
     (OUT.parent / "cross-encoder-training.json").write_text(json.dumps(golden) + "\n")

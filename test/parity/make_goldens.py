@@ -1,6 +1,6 @@
 """Makes every golden file of test/parity/golden from the reference: sentence-transformers on PyTorch.
 
-    python3 -m venv .venv && .venv/bin/pip install torch==2.13.0 sentence-transformers==6.0.1
+    python3 -m venv .venv && .venv/bin/pip install torch==2.13.0 transformers==5.24.0 sentence-transformers==6.2.0
     .venv/bin/python test/parity/make_goldens.py            # tiny models, and all-MiniLM-L6-v2 where ../shared has it
 
 What it writes, and why so:
@@ -9,7 +9,7 @@ What it writes, and why so:
   float32 meets the tolerances that the tests ask of the engine.
 - Rows are given as packed token ids, so that no tokenizer is needed. The models see them padded, as in the reference.
 - Multi-step values come from a plain loop that zeroes, clips and updates the parameters of model and loss together. The
-  Trainer of sentence-transformers 6.0.1 never zeroes or clips the parameters that live in a loss.
+  Trainer of sentence-transformers does not clip the parameters that live in a loss.
 - `golden.json` holds configurations, losses and versions; one safetensors file per model or case holds the arrays.
   Tensor names are those of the engine: `<module index>.<name in the checkpoint>`, `loss.<name>`.
 """

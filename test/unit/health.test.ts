@@ -180,6 +180,15 @@ test('labels outside [-1, 1] under a cosine', async (t) => {
   t.is(codeOf(await labelRange(facts({}, { train: stsb, losses: [loss({ type: 'CoSENTLoss' })] }))), undefined)
 })
 
+test('labels that are neither 0 nor 1 under a contrastive loss', async (t) => {
+  for (const type of ['ContrastiveLoss', 'OnlineContrastiveLoss']) {
+    const [warning] = await labelRange(facts({}, { train: named(scored([0, 1, -1, 1])), losses: [loss({ type })] }))
+    t.is(codeOf([warning]), 'WARN_LABEL_RANGE')
+    t.regex(warning!.message, new RegExp(`25 % of the labels are neither 0 nor 1 \\(such as -1\\), but ${type} `))
+    t.is(codeOf(await labelRange(facts({}, { train: named(scored([0, 1])), losses: [loss({ type })] }))), undefined)
+  }
+})
+
 test('each dataset is looked at with its own loss', async (t) => {
   const [first, second] = [named(scored([0, 1]))[0]!, { name: 'stsb', dataset: scored([0, 5]) }]
   const losses = [

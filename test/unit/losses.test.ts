@@ -47,6 +47,7 @@ test('requirements say which data a loss takes', (t) => {
     maxColumns: 2,
     labels: 'int',
     numLabels: 4,
+    probabilities: true,
   })
 })
 

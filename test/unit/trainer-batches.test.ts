@@ -167,6 +167,46 @@ test('labels of vectors have one length; classes without a number of classes are
   t.throws(check([7, 0.5], 'int'), { code: 'ERR_INVALID_DATA', message: /whole number in row 1/ })
 })
 
+test('a label in an array of its own is that label', async (t) => {
+  const dataset = (label: unknown[]) => Dataset.fromColumns({ a: label.map(String), b: label.map(String), label })
+  for (const [loss, label, labels] of [
+    [new CoSENTLoss(), [[0.25], [1]], Float32Array.of(1, 0.25)],
+    [new SoftmaxLoss({ numLabels: 3 }), [[2], [0]], Int32Array.of(0, 2)],
+  ] as const) {
+    const data = dataset([...label])
+    t.is(checkData(data, loss, 'trainDataset'), undefined)
+    t.like(await make(data, [1, 0], loss.requirements), { labels, labelShape: [2] })
+    t.throws(() => checkData(dataset([[1, 2], [0]]), loss, 'trainDataset'), {
+      code: 'ERR_INVALID_DATA',
+      message: /row [01]/,
+    })
+  }
+})
+
+test('classes may be given as the probability of each', async (t) => {
+  const loss = new SoftmaxLoss({ numLabels: 3 })
+  const dataset = (label: unknown[]) => Dataset.fromColumns({ a: label.map(String), b: label.map(String), label })
+  const given = [
+    [0.25, 0.75, 0],
+    [0.33, 0.33, 0.33],
+  ]
+  const data = dataset(given)
+  t.is(checkData(data, loss, 'trainDataset'), undefined)
+  t.like(await make(data, [0, 1], loss.requirements), { labels: Float32Array.from(given.flat()), labelShape: [2, 3] })
+  const refused = (second: unknown, message: RegExp) =>
+    t.throws(() => checkData(dataset([given[0], second]), loss, 'trainDataset'), { code: 'ERR_INVALID_DATA', message })
+  refused([0.5, 0.5], /3 probabilities that sum to 1.* row 1, column label .* array of length 2 \(for SoftmaxLoss\)/)
+  refused([0.5, 0.75, -0.25], /row 1.*found \[0\.5, 0\.75, -0\.25\]/)
+  refused([2.5, 0.75, 0.25], /row 1.*found \[2\.5, 0\.75, 0\.25\]/)
+  refused([0.5, 0.25, Number.NaN], /row 1/)
+  refused(2, /row 1.*found 2/)
+  // A loss with one score for a pair has no classes.
+  t.throws(() => checkData(data, new CoSENTLoss(), 'trainDataset'), {
+    code: 'ERR_INVALID_DATA',
+    message: /a finite number/,
+  })
+})
+
 test('losses by dataset: the names must fit', (t) => {
   const loss = new CoSENTLoss()
   const other = new MultipleNegativesRankingLoss()

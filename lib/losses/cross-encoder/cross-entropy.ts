@@ -21,8 +21,8 @@ export interface CrossEntropyLossOptions extends LogitOptions {
  * A pair belongs to one of several classes. The default loss for models with several labels.
  *
  * - **Data**: (text_a, text_b) and a whole-number label from 0 to the model's `numLabels` − 1: entailment, neutral,
- *   contradiction.
- * - **Formula**: mean of −log softmax(logits)_y.
+ *   contradiction; or the probability of each class, numLabels numbers that are not negative and sum to 1.
+ * - **Formula**: mean of −log softmax(logits)_y; with probabilities of −Σ_c y_c · log softmax(logits)_c.
  *
  * Source: sentence-transformers `cross_encoder/losses/CrossEntropyLoss`.
  *
@@ -30,7 +30,7 @@ export interface CrossEntropyLossOptions extends LogitOptions {
  */
 export class CrossEntropyLoss implements CrossEncoderLoss {
   readonly type = 'CrossEncoder.CrossEntropyLoss'
-  readonly requirements: LossRequirements = { minColumns: 2, maxColumns: 2, labels: 'int' }
+  readonly requirements: LossRequirements = { minColumns: 2, maxColumns: 2, labels: 'int', probabilities: true }
   readonly pairing = { kind: 'pair' } as const
   readonly activationFn: LogitActivation
   readonly weight: readonly number[] | null

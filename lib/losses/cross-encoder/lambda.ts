@@ -19,11 +19,11 @@ export type WeightingScheme = (typeof SCHEMES)[number]
 
 /** What {@link LambdaLoss} and {@link RankNetLoss} share. */
 export interface PairwiseRankingOptions extends ListwiseOptions {
-  /** Only pairs of documents that both score among the first k count. Default null: all. */
+  /** Only pairs of which at least one document scores among the first k count. Default null: all. */
   k?: number | null
   /** Factor of the differences of scores. Default 1. */
   sigma?: number
-  /** Least value of probabilities and of the ideal DCG. Default 1e-10. */
+  /** Least value of the ideal DCG, by which gains are divided. Default 1e-10. */
   eps?: number
   /** Base of the logarithm: 2 or e. Default `binary`. */
   reductionLog?: 'binary' | 'natural'
@@ -60,9 +60,9 @@ const REQUIREMENTS: LossRequirements = { minColumns: 2, maxColumns: 2, labels: '
  * LambdaLoss framework. The loss to start with when queries come with lists of graded documents.
  *
  * - **Data**: (query, [document, …]) and [label, …], a number of at least 0 for each document; lists may differ in length.
- * - **Formula**: −mean over pairs y_i > y_j of log2(σ(sigma · (s_i − s_j))^w_ij); w by `weightingScheme`: `NoWeighting` 1 (see
+ * - **Formula**: −mean over pairs y_i > y_j of w_ij · log2 σ(sigma · (s_i − s_j)); w by `weightingScheme`: `NoWeighting` 1 (see
  *   {@link RankNetLoss}), `NDCGLoss1`, `NDCGLoss2`, `LambdaRank`, or `NDCGLoss2PP`, their sum, mu · NDCGLoss2 + LambdaRank. A
- *   batch without any such pair has loss 0 (NaN in Python).
+ *   batch without any such pair has loss 0.
  * - **Relations**: {@link ListNetLoss} and {@link PListMLELoss} compare whole lists.
  *
  * Paper: Wang et al. 2018, https://marc.najork.org/papers/cikm2018.pdf. Source: sentence-transformers

@@ -22,8 +22,8 @@ export interface PListMLELossOptions extends ListMLELossOptions {
  * The right order of a query's documents shall be likely by their scores, the first ranks above all.
  *
  * - **Data**: (query, [document, …]) best first, and [label, …]; lists may differ in length.
- * - **Formula**: `ListMLELoss` with the terms weighted by 2^(documents − rank) − 1, ranks from 0, which are divided by
- *   their sum.
+ * - **Formula**: `ListMLELoss` with the terms weighted by 2^(documents − rank) − 1, ranks from 1, which are divided by
+ *   their sum: the last document weighs nothing.
  * - **Relations**: {@link LambdaLoss} compares pairs of documents instead.
  *
  * Paper: Lan et al. 2014, https://auai.org/uai2014/proceedings/individuals/164.pdf. Source: sentence-transformers

@@ -28,8 +28,8 @@ export class GradientNotFinite implements ReportCheck {
       code: 'WARN_GRADIENT_NOT_FINITE',
       message: `A gradient was not finite: ${skipped === 1 ? 'its update was' : `${skipped} updates were`} skipped`,
       remedy:
-        'Lower learningRate, keep maxGradNorm above 0, and look for labels that are not numbers or rows of equal texts under a ' +
-        'loss over distances. skipped_steps of the log counts further ones.',
+        'Lower learningRate, keep maxGradNorm above 0, and look for labels that are very large. skipped_steps of the log ' +
+        'counts further ones.',
     }
   }
 }

@@ -1,11 +1,39 @@
 import { Turns } from '../../data/turns.js'
+import { single } from '../labels.js'
 import { lossOf, ofDataset, percent, type RunFacts, specsOf } from './facts.js'
 import type { TrainingWarning } from './warning.js'
 
 const SLICE = 4096
 
-/** Losses that compare a cosine with the label itself. CoSENT and AnglE read only the order of the labels. */
-const COSINE_LOSSES: readonly string[] = ['CosineSimilarityLoss']
+/** What the labels of a loss have to be. CoSENT and AnglE read only the order of theirs. */
+interface LabelRule {
+  fits(label: number): boolean
+  /** Of labels that do not fit. */
+  found: string
+  /** What the loss does with labels. */
+  loss: string
+  remedy: string
+}
+
+const ORDER_ONLY = 'or use CoSENTLoss, which reads only their order.'
+const BINARY = {
+  fits: (label: number) => label === 0 || label === 1,
+  found: 'are neither 0 nor 1',
+  remedy: `Give pairs that belong together the label 1 and others 0, ${ORDER_ONLY}`,
+}
+const RULES: Readonly<Record<string, LabelRule>> = {
+  CosineSimilarityLoss: {
+    fits: (label) => Math.abs(label) <= 1,
+    found: 'lie outside [-1, 1]',
+    loss: 'wants a cosine to be equal to its label',
+    remedy: `Scale the labels to [0, 1] or [-1, 1] (STSb: score / 5), ${ORDER_ONLY}`,
+  },
+  ContrastiveLoss: {
+    ...BINARY,
+    loss: 'weighs a pair as a positive by its label and as a negative by 1 minus the label',
+  },
+  OnlineContrastiveLoss: { ...BINARY, loss: 'leaves pairs with another label out' },
+}
 
 /** All rows of a training dataset have the same label. */
 export async function labelsConstant(facts: RunFacts): Promise<TrainingWarning[]> {
@@ -13,11 +41,12 @@ export async function labelsConstant(facts: RunFacts): Promise<TrainingWarning[]
   for (const { name, dataset } of facts.train) {
     if (!lossOf(facts, name)?.readsLabels || dataset.labelColumn === undefined || dataset.length < 2) continue
     const labels = dataset.column(dataset.labelColumn)
-    if (Array.isArray(labels[0])) continue
-    if ((await countLabels(labels, (label) => label !== labels[0], 1)) > 0) continue
+    const first = single(labels[0])
+    if (Array.isArray(first)) continue
+    if ((await countLabels(labels, (label) => label !== first, 1)) > 0) continue
     warnings.push({
       code: 'WARN_LABELS_CONSTANT',
-      message: `All ${dataset.length} rows${ofDataset(name)} have the label ${String(labels[0])} (column ${dataset.labelColumn})`,
+      message: `All ${dataset.length} rows${ofDataset(name)} have the label ${String(first)} (column ${dataset.labelColumn})`,
       remedy:
         'Look whether the right column is taken and whether rows were lost when it was read; rows that are all positive pairs ' +
         'need a loss without labels, such as MultipleNegativesRankingLoss.',
@@ -26,17 +55,18 @@ export async function labelsConstant(facts: RunFacts): Promise<TrainingWarning[]
   return warnings
 }
 
-/** Labels that a cosine can never reach, under a loss that wants it to. */
+/** Labels that the loss cannot make sense of: a cosine never reaches them, or they are no classes of pairs. */
 export async function labelRange(facts: RunFacts): Promise<TrainingWarning[]> {
   const warnings: TrainingWarning[] = []
   for (const { name, dataset } of facts.train) {
     const loss = lossOf(facts, name)
-    const type = loss && specsOf(loss.spec).find((spec) => COSINE_LOSSES.includes(spec.type))?.type
+    const type = loss && specsOf(loss.spec).find((spec) => Object.hasOwn(RULES, spec.type))?.type
     if (type === undefined || dataset.labelColumn === undefined) continue
+    const rule = RULES[type]!
     const labels = dataset.column(dataset.labelColumn)
     let extreme = 0
     const outside = await countLabels(labels, (label) => {
-      if (typeof label !== 'number' || Math.abs(label) <= 1) return false
+      if (typeof label !== 'number' || rule.fits(label)) return false
       if (Math.abs(label) > Math.abs(extreme)) extreme = label
       return true
     })
@@ -44,10 +74,9 @@ export async function labelRange(facts: RunFacts): Promise<TrainingWarning[]> {
     warnings.push({
       code: 'WARN_LABEL_RANGE',
       message:
-        `${percent(outside / labels.length)} of the labels${ofDataset(name)} lie outside [-1, 1] (such as ${extreme}), but ` +
-        `${type} wants a cosine to be equal to its label`,
-      remedy:
-        'Scale the labels to [0, 1] or [-1, 1] (STSb: score / 5), or use CoSENTLoss, which reads only their order.',
+        `${percent(outside / labels.length)} of the labels${ofDataset(name)} ${rule.found} (such as ${extreme}), but ` +
+        `${type} ${rule.loss}`,
+      remedy: rule.remedy,
     })
   }
   return warnings
@@ -62,7 +91,7 @@ async function countLabels(
   const turns = new Turns()
   let count = 0
   for (const [i, label] of labels.entries()) {
-    if (counts(label) && ++count >= enough) return count
+    if (counts(single(label)) && ++count >= enough) return count
     if (i % SLICE === SLICE - 1) await turns.give()
   }
   return count

@@ -6,7 +6,7 @@ export type WarningCode =
   | 'WARN_GRADIENT_NOT_FINITE'
   | 'WARN_EVAL_LEAK' // texts of the evaluation data are in the training data
   | 'WARN_LABELS_CONSTANT' // all rows have the same label
-  | 'WARN_LABEL_RANGE' // labels that a cosine can never reach
+  | 'WARN_LABEL_RANGE' // labels that a cosine can never reach, or that are not 0 or 1 where they have to be
   | 'WARN_TRUNCATION' // many texts are longer than the model reads
   | 'WARN_UNUSED_ARGUMENTS' // arguments that nothing reads: fp16 on the CPU, evalSteps or an evaluator without evalStrategy
   | 'WARN_WARMUP_TOO_LONG' // the learning rate never reaches its peak

@@ -4,16 +4,15 @@
 #include <ATen/ops/exp2.h>
 #include <ATen/ops/gather.h>
 #include <ATen/ops/isfinite.h>
-#include <ATen/ops/log.h>
 #include <ATen/ops/log2.h>
+#include <ATen/ops/log_sigmoid.h>
 #include <ATen/ops/masked_select.h>
-#include <ATen/ops/pow.h>
 #include <ATen/ops/reciprocal.h>
-#include <ATen/ops/sigmoid.h>
 #include <ATen/ops/sort.h>
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <limits>
 
 #include "core/error.h"
@@ -34,9 +33,9 @@ Scheme parse_scheme(const Config& spec) {
   return static_cast<Scheme>(found - kNames.begin());
 }
 
-// The LambdaLoss framework (Wang et al. 2018): the mean of -log(sigmoid(s_i - s_j) ^ w_ij) over pairs of a query's
-// documents with y_i > y_j. Without weights it is RankNet (Burges et al. 2005). Letters: Q queries, M documents in
-// the order of their scores, i and j.
+// The LambdaLoss framework (Wang et al. 2018): the mean of -w_ij log(sigmoid(s_i - s_j)) over pairs of a query's
+// documents with y_i > y_j, of which at least one ranks within k. Without weights it is RankNet (Burges et al. 2005).
+// Letters: Q queries, M documents in the order of their scores, i and j.
 class Lambda : public Loss {
  public:
   Lambda(const Config& spec, int64_t labels, const char* name, Scheme scheme)
@@ -55,7 +54,9 @@ class Lambda : public Loss {
     check(k_ >= 0, "ERR_INVALID_ARGUMENT", "Expected at least 1 for k but found ", k_);
   }
 
-  LossNeeds needs() const override { return {.capturable = false}; }
+  LossNeeds needs() const override {
+    return {.capturable = false, .ignores_shift = activation_ == Activation::kIdentity};
+  }
 
   void check_batch(const LossInput& input) const override { require_lists(name_, input); }
 
@@ -72,7 +73,7 @@ class Lambda : public Loss {
     at::Tensor counted_Qij = at::isfinite(differences_Qij);
     if (scheme_ != Scheme::kNDCG1) counted_Qij = counted_Qij.logical_and(differences_Qij > 0);
     const at::Tensor top_M = at::arange(most, found_QM.options()) < k;
-    counted_Qij = counted_Qij.logical_and(top_M.unsqueeze(1).logical_and(top_M.unsqueeze(0)));
+    counted_Qij = counted_Qij.logical_and(top_M.unsqueeze(1).logical_or(top_M.unsqueeze(0)));
 
     const at::Tensor discount_M = at::log2(at::arange(1, most + 1, found_QM.options()) + 1);
     const at::Tensor dcg_QM = (at::exp2(ideal_QM) - 1) / discount_M;
@@ -80,14 +81,12 @@ class Lambda : public Loss {
     const at::Tensor gain_QM = (at::exp2(found_QM.clamp_min(0)) - 1) / best_Q1;
 
     const at::Tensor apart_Qij = (sorted_QM.unsqueeze(2) - sorted_QM.unsqueeze(1)).clamp(-1e8, 1e8);
-    at::Tensor probability_Qij = at::sigmoid(apart_Qij * sigma_).clamp_min(epsilon_);
-    if (scheme_ != Scheme::kNone) {
-      probability_Qij = probability_Qij.pow(weights(gain_QM, discount_M)).clamp_min(epsilon_);
-    }
-    const at::Tensor logs_Qij = binary_ ? at::log2(probability_Qij) : at::log(probability_Qij);
+    at::Tensor logs_Qij = at::log_sigmoid(apart_Qij * sigma_);
+    if (scheme_ != Scheme::kNone) logs_Qij = logs_Qij * weights(gain_QM, discount_M);
     const at::Tensor counted = logs_Qij.masked_select(counted_Qij);
-    // Where no query has documents with different labels there is nothing to learn.
-    return counted.numel() > 0 ? -counted.mean() : scores_R.sum() * 0;
+    // Where no query has documents with different labels there is nothing to learn: the sum of nothing.
+    const double pairs = std::max<double>(static_cast<double>(counted.numel()), 1);
+    return counted.sum() / (binary_ ? -pairs * std::log(2.0) : -pairs);
   }
 
  private:

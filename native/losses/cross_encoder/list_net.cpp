@@ -18,7 +18,9 @@ class ListNet : public Loss {
     require_one_label(spec, labels);
   }
 
-  LossNeeds needs() const override { return {.capturable = false}; }
+  LossNeeds needs() const override {
+    return {.capturable = false, .ignores_shift = activation_ == Activation::kIdentity};
+  }
 
   void check_batch(const LossInput& input) const override { require_lists("CrossEncoder.ListNetLoss", input); }
 

@@ -19,6 +19,8 @@ class MarginMSE : public Loss {
     require_one_label(spec, labels);
   }
 
+  LossNeeds needs() const override { return {.ignores_shift = activation_ == Activation::kIdentity}; }
+
   void check_batch(const LossInput& input) const override {
     const char* name = "CrossEncoder.MarginMSELoss";
     require_columns(name, input, 2, std::numeric_limits<int64_t>::max());

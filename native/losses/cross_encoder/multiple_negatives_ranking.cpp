@@ -20,6 +20,8 @@ class MultipleNegativesRanking : public Loss {
     require_one_label(spec, labels);
   }
 
+  LossNeeds needs() const override { return {.ignores_shift = activation_ == Activation::kIdentity}; }
+
   void check_batch(const LossInput& input) const override {
     require_columns("CrossEncoder.MultipleNegativesRankingLoss", input, 1, std::numeric_limits<int64_t>::max());
   }

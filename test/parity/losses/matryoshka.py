@@ -1,7 +1,7 @@
 from sentence_transformers.sentence_transformer import losses
 
 from .gist_embed import GIST, prepare as prepare_guide
-from .support import grid, inner, numbers, scores
+from .support import grid, inner, numbers, scores, tables
 
 LOSS = "MatryoshkaLoss"
 ORDER = "matters"
@@ -14,6 +14,9 @@ CASES = (
     # Labels as wide as the embeddings are cut along, others are not.
     + grid([{"loss": {"$loss": ["MSELoss", {}]}, "matryoshkaDims": DIMS}], columns=[1, 2], labels=numbers(lambda columns: 12), batches=(7,))
     + grid([{"loss": {"$loss": ["GISTEmbedLoss", {**GIST, "temperature": 0.1}]}, "matryoshkaDims": DIMS}], columns=[3], batches=(7,))
+    # One teacher's embedding for each text.
+    + grid([{"loss": {"$loss": ["MSELoss", {}]}, "matryoshkaDims": DIMS}], columns=[2, 3], labels=tables(12), batches=(7,))
+    + grid([{"loss": {"$loss": ["EmbedDistillLoss", {}]}, "matryoshkaDims": DIMS}], columns=[2], labels=tables(12), batches=(1,))
 )
 
 

@@ -1,6 +1,6 @@
 from sentence_transformers.sentence_transformer import losses
 
-from .support import classes, grid, same
+from .support import classes, grid, probabilities, same
 
 LOSS = "SoftmaxLoss"
 ORDER = "matters"
@@ -12,7 +12,9 @@ CASES = grid(
         {"numLabels": 3, "concatenationSentDifference": False},
     ],
     columns=[2], labels=classes(3),
-) + grid([{"numLabels": 2}], columns=[2], labels=same(1), batches=(2, 7))
+) + grid([{"numLabels": 2}], columns=[2], labels=same(1), batches=(2, 7)) + grid(
+    [{"numLabels": 3}], columns=[2], labels=probabilities(3), batches=(1, 7)
+) + grid([{"numLabels": 5}], columns=[2], labels=probabilities(5), batches=(32,))
 
 
 def build(model, options):

@@ -49,6 +49,20 @@ def classes(count):
     return lambda batch, columns: [(2 * i + i // 3 + 1) % count for i in range(batch)]
 
 
+def probabilities(classes):
+    """[batch, classes] of eighths; 0 and 1 are among them."""
+    def row(i):
+        parts = [(5 * i + 3 * j) % 9 for j in range(classes - 1)]
+        cuts = sorted([0, *parts, 8])
+        return [0.125 * (b - a) for a, b in zip(cuts, cuts[1:])]
+    return lambda batch, columns: [row(i) for i in range(batch)]
+
+
+def all_but(row, value):
+    """`value` in one row, 1 - value in the others."""
+    return lambda batch, columns: [value if i == row else 1 - value for i in range(batch)]
+
+
 def same(value):
     return lambda batch, columns: [value] * batch
 

@@ -27,7 +27,7 @@ const RANKING = 'test/unit/ranking-losses.test.ts'
 const NO_GATHER = '`gather_across_devices`: training runs on one device'
 
 export const losses: readonly Row[] = [
-  dense('SoftmaxLoss', 'softmax', '`loss_fct` is cross-entropy'),
+  dense('SoftmaxLoss', 'softmax', '`loss_fct` is cross-entropy, with classes or their probabilities'),
   dense('CosineSimilarityLoss', 'cosine_similarity', '`loss_fct` is the squared error; transformations by name'),
   dense('CoSENTLoss', 'cosent'),
   dense('AnglELoss', 'angle'),
@@ -140,7 +140,7 @@ const PACKED = '`mini_batch_size` asks for gradient caching: pairs are packed wi
 
 export const crossEncoderLosses: readonly Row[] = [
   crossEncoder('BinaryCrossEntropyLoss'),
-  crossEncoder('CrossEntropyLoss'),
+  crossEncoder('CrossEntropyLoss', 'with classes or their probabilities'),
   crossEncoder('MSELoss'),
   crossEncoder('MarginMSELoss'),
   crossEncoder('MultipleNegativesRankingLoss', 'other negatives are drawn; values are compared with the same ones'),
@@ -151,7 +151,7 @@ export const crossEncoderLosses: readonly Row[] = [
     note: 'the loss above in mini-batches',
     state: 'built',
   }),
-  crossEncoder('LambdaLoss', `a batch without pairs has loss 0, there NaN; ${PACKED}`),
+  crossEncoder('LambdaLoss', PACKED),
   built('crossEncoderLosses', SCHEMES, 'LambdaLoss', {
     golden: ['test/parity/make_cross_encoder_training.py'],
     tests: ['test/parity/cross-encoder-training.test.ts'],
