@@ -15,9 +15,10 @@ import {
 } from './common.js'
 import { appendCsv, pythonFloat, pythonFloat32 } from './csv.js'
 import { embedOnce } from './embed.js'
-import type { EvaluatedModel, EvaluationContext, EvaluationResult, Evaluator } from './evaluator.js'
+import type { EvaluatedModel, EvaluationContext, EvaluationResult } from './evaluator.js'
 import { type LabelledTexts, numberLabels, textColumns } from './input-examples.js'
 import { similaritiesOfPairs } from './pair-similarities.js'
+import { SentenceEvaluator } from './sentence-evaluator.js'
 
 /** `batchSize` is 32 unless given; the CSV file is `binary_classification_evaluation_{name}_results.csv`. */
 export interface BinaryClassificationEvaluatorOptions extends CommonOptions {
@@ -41,11 +42,12 @@ export interface BinaryClassificationEvaluatorOptions extends CommonOptions {
  *
  * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_INVALID_DATA (lengths, labels other than 0 and 1)
  */
-export class BinaryClassificationEvaluator implements Evaluator {
-  readonly name: string
+export class BinaryClassificationEvaluator extends SentenceEvaluator {
+  override readonly name: string
   readonly #options: BinaryClassificationEvaluatorOptions
 
   constructor(options: BinaryClassificationEvaluatorOptions) {
+    super()
     const where = 'BinaryClassificationEvaluator'
     const names = ['sentences1', 'sentences2', 'labels', 'similarityFnNames']
     checkOptions(where, options, [...names, ...COMMON_OPTIONS])

@@ -14,10 +14,11 @@ import {
 import { pearson, spearmanInTurns } from './correlation.js'
 import { appendCsv, pythonFloat } from './csv.js'
 import { embed } from './embed.js'
-import type { EvaluatedModel, EvaluationContext, EvaluationResult, Evaluator } from './evaluator.js'
+import type { EvaluatedModel, EvaluationContext, EvaluationResult } from './evaluator.js'
 import { type LabelledTexts, numberLabels, textColumns } from './input-examples.js'
 import { type Rows, similaritiesOfPairs } from './pair-similarities.js'
 import { PRECISIONS, quantizedRows } from './quantized-rows.js'
+import { SentenceEvaluator } from './sentence-evaluator.js'
 
 /** `batchSize` is 16 unless given; the CSV file is `similarity_evaluation_{name}_{precision}_results.csv`. */
 export interface EmbeddingSimilarityEvaluatorOptions extends CommonOptions {
@@ -43,11 +44,12 @@ export interface EmbeddingSimilarityEvaluatorOptions extends CommonOptions {
  *
  * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_INVALID_DATA (scores)
  */
-export class EmbeddingSimilarityEvaluator implements Evaluator {
-  readonly name: string
+export class EmbeddingSimilarityEvaluator extends SentenceEvaluator {
+  override readonly name: string
   readonly #options: EmbeddingSimilarityEvaluatorOptions
 
   constructor(options: EmbeddingSimilarityEvaluatorOptions) {
+    super()
     const where = 'EmbeddingSimilarityEvaluator'
     const names = ['sentences1', 'sentences2', 'scores', 'mainSimilarity', 'similarityFnNames', 'precision']
     checkOptions(where, options, [...names, ...COMMON_OPTIONS])

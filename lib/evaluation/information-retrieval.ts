@@ -6,7 +6,7 @@ import { TopHits } from '../search/top-hits.js'
 import { COMMON_OPTIONS, checkCommon, contextCells, invalidData, named, suffix } from './common.js'
 import { appendCsv, pythonFloat } from './csv.js'
 import { embed } from './embed.js'
-import type { EvaluatedModel, EvaluationContext, EvaluationResult, Evaluator } from './evaluator.js'
+import type { EvaluatedModel, EvaluationContext, EvaluationResult } from './evaluator.js'
 import { type Cutoffs, csvHeader, csvMetrics, irMetrics, type RankedQuery } from './ir-metrics.js'
 import {
   checkRetrieval,
@@ -23,6 +23,7 @@ import {
 } from './ir-options.js'
 import { orderOf } from './order.js'
 import { writePredictions } from './predictions.js'
+import { SentenceEvaluator } from './sentence-evaluator.js'
 
 /** `batchSize` is 32 unless given; the CSV file is `Information-Retrieval_evaluation_{name}_results.csv`. */
 export interface InformationRetrievalEvaluatorOptions extends RetrievalOptions {
@@ -54,8 +55,8 @@ export interface InformationRetrievalEvaluatorOptions extends RetrievalOptions {
  * @throws ERR_INVALID_ARGUMENT (when evaluated: the main score is none that is measured), ERR_UNKNOWN_OPTION, ERR_INVALID_DATA
  *   (texts, ids, no query with a relevant document)
  */
-export class InformationRetrievalEvaluator implements Evaluator {
-  readonly name: string
+export class InformationRetrievalEvaluator extends SentenceEvaluator {
+  override readonly name: string
   readonly #options: Omit<InformationRetrievalEvaluatorOptions, 'queries' | 'corpus' | 'relevantDocs'>
   readonly #cutoffs: Cutoffs
   readonly #queries: { id: string; text: string; relevant: ReadonlySet<string> }[]
@@ -64,6 +65,7 @@ export class InformationRetrievalEvaluator implements Evaluator {
   readonly #primary: PrimaryScore
 
   constructor(options: InformationRetrievalEvaluatorOptions) {
+    super()
     const where = 'InformationRetrievalEvaluator'
     const prompts = ['queryPrompt', 'queryPromptName', 'corpusPrompt', 'corpusPromptName'] as const
     checkOptions(where, options, [

@@ -14,7 +14,8 @@ import {
 } from './common.js'
 import { appendCsv, pythonFloat } from './csv.js'
 import { embed } from './embed.js'
-import type { EvaluatedModel, EvaluationContext, EvaluationResult, Evaluator } from './evaluator.js'
+import type { EvaluatedModel, EvaluationContext, EvaluationResult } from './evaluator.js'
+import { SentenceEvaluator } from './sentence-evaluator.js'
 import { type SoftmaxHead, softmaxLogits } from './softmax-head.js'
 
 type Head = SoftmaxHead | (() => SoftmaxHead | Promise<SoftmaxHead>)
@@ -44,11 +45,12 @@ export interface LabelAccuracyEvaluatorOptions extends CommonOptions {
  *
  * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_INVALID_DATA (lengths, labels), ERR_INVALID_TENSORS (the head's shape)
  */
-export class LabelAccuracyEvaluator implements Evaluator {
-  readonly name: string
+export class LabelAccuracyEvaluator extends SentenceEvaluator {
+  override readonly name: string
   readonly #options: LabelAccuracyEvaluatorOptions
 
   constructor(options: LabelAccuracyEvaluatorOptions) {
+    super()
     const where = 'LabelAccuracyEvaluator'
     const names = ['sentences1', 'sentences2', 'labels', 'loss', 'lossTensors', 'logits']
     checkOptions(where, options, [...names, ...COMMON_OPTIONS])

@@ -14,9 +14,10 @@ import {
 } from './common.js'
 import { appendCsv, pythonFloat32 } from './csv.js'
 import { embed } from './embed.js'
-import type { EvaluatedModel, EvaluationContext, EvaluationResult, Evaluator } from './evaluator.js'
+import type { EvaluatedModel, EvaluationContext, EvaluationResult } from './evaluator.js'
 import { meanSquaredError } from './mean-squared-error.js'
 import { checkTeacher } from './mse.js'
+import { SentenceEvaluator } from './sentence-evaluator.js'
 
 /** `batchSize` is 8 unless given; the CSV file is `mse_evaluation_{name}_results.csv`, a column for every combination. */
 export interface MSEEvaluatorFromDatasetOptions extends CommonOptions {
@@ -36,14 +37,15 @@ export interface MSEEvaluatorFromDatasetOptions extends CommonOptions {
  *
  * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_INVALID_DATA (columns, pairs without rows)
  */
-export class MSEEvaluatorFromDataset implements Evaluator {
-  readonly name: string
+export class MSEEvaluatorFromDataset extends SentenceEvaluator {
+  override readonly name: string
   /** The teacher's embeddings of every pair's sources. Await it before the teacher itself is trained or disposed. */
   readonly teacherEmbeddings: Promise<Embeddings[]>
   readonly #options: MSEEvaluatorFromDatasetOptions
   readonly #targets: string[][]
 
   constructor(options: MSEEvaluatorFromDatasetOptions) {
+    super()
     const where = 'MSEEvaluatorFromDataset'
     checkOptions(where, options, ['dataset', 'teacherModel', 'combinations', ...COMMON_OPTIONS], {
       dataframe: { instead: 'pass it as dataset' },

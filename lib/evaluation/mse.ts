@@ -4,8 +4,9 @@ import { checkOptions, ownCopy } from '../options.js'
 import { COMMON_OPTIONS, type CommonOptions, checkColumns, checkCommon, contextCells, named } from './common.js'
 import { appendCsv, pythonFloat } from './csv.js'
 import { embed } from './embed.js'
-import type { EvaluatedModel, EvaluationContext, EvaluationResult, Evaluator } from './evaluator.js'
+import type { EvaluatedModel, EvaluationContext, EvaluationResult } from './evaluator.js'
 import { meanSquaredError } from './mean-squared-error.js'
+import { SentenceEvaluator } from './sentence-evaluator.js'
 
 /** `batchSize` is 32 unless given; the CSV file is `mse_evaluation_{name}_results.csv`. */
 export interface MSEEvaluatorOptions extends CommonOptions {
@@ -25,13 +26,14 @@ export interface MSEEvaluatorOptions extends CommonOptions {
  *
  * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_INVALID_DATA (lengths, texts; when evaluated: widths that differ)
  */
-export class MSEEvaluator implements Evaluator {
-  readonly name: string
+export class MSEEvaluator extends SentenceEvaluator {
+  override readonly name: string
   /** The teacher's embeddings [rows, width]. Await it before the teacher itself is trained or disposed. */
   readonly teacherEmbeddings: Promise<Embeddings>
   readonly #options: MSEEvaluatorOptions
 
   constructor(options: MSEEvaluatorOptions) {
+    super()
     const where = 'MSEEvaluator'
     checkOptions(where, options, ['sourceSentences', 'targetSentences', 'teacherModel', ...COMMON_OPTIONS])
     const { sourceSentences, targetSentences, teacherModel, ...rest } = options

@@ -6,7 +6,7 @@ import { loadBeirFromHub } from './beir-hub.js'
 import { type CommonOptions, checkCommon, contextCells, mean } from './common.js'
 import { appendCsv, pythonFloat } from './csv.js'
 import { evaluateAll } from './evaluate-all.js'
-import type { EvaluatedModel, EvaluationContext, EvaluationResult, Evaluator } from './evaluator.js'
+import type { EvaluatedModel, EvaluationContext, EvaluationResult } from './evaluator.js'
 import { InformationRetrievalEvaluator } from './information-retrieval.js'
 import { csvHeader, csvMetrics } from './ir-metrics.js'
 import {
@@ -19,6 +19,7 @@ import {
   type RetrievalOptions,
 } from './ir-options.js'
 import { NANO_BEIR_NAMES } from './nano-beir-names.js'
+import { SentenceEvaluator } from './sentence-evaluator.js'
 
 /** Options that are not passed on to the evaluators of the sets. */
 const OWN: readonly string[] = ['datasetNames', 'datasetId', 'folder', 'datasets', 'aggregateFn', 'aggregateKey']
@@ -59,14 +60,15 @@ export interface NanoBEIREvaluatorOptions extends Omit<RetrievalOptions, keyof P
  * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION; when evaluated ERR_NOT_FOUND, ERR_NETWORK, ERR_INVALID_DATA,
  *   ERR_INVALID_ARGUMENT (the main score is none that is measured)
  */
-export class NanoBEIREvaluator implements Evaluator {
-  readonly name: string
+export class NanoBEIREvaluator extends SentenceEvaluator {
+  override readonly name: string
   readonly #options: NanoBEIREvaluatorOptions
   readonly #sources: ReadonlyMap<string, Source>
   #evaluators: Promise<InformationRetrievalEvaluator[]> | undefined
   readonly #primary: PrimaryScore
 
   constructor(options: NanoBEIREvaluatorOptions = {}) {
+    super()
     const where = 'NanoBEIREvaluator'
     const common = ['batchSize', 'showProgressBar', 'writeCsv', 'truncateDim']
     checkOptions(where, options, [...OWN, 'queryPrompts', 'corpusPrompts', ...common, ...RETRIEVAL_OPTIONS])

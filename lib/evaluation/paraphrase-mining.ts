@@ -6,8 +6,9 @@ import { COMMON_OPTIONS, type CommonOptions, checkCommon, contextCells, invalidD
 import { appendCsv, pythonFloat } from './csv.js'
 import { DuplicatePairs, type Duplicates } from './duplicate-pairs.js'
 import { embed } from './embed.js'
-import type { EvaluatedModel, EvaluationContext, EvaluationResult, Evaluator } from './evaluator.js'
+import type { EvaluatedModel, EvaluationContext, EvaluationResult } from './evaluator.js'
 import { type TextsById, textEntries } from './ir-options.js'
+import { SentenceEvaluator } from './sentence-evaluator.js'
 
 /** `batchSize` is 16 unless given; the CSV file is `paraphrase_mining_evaluation_{name}_results.csv`. */
 export interface ParaphraseMiningEvaluatorOptions extends CommonOptions {
@@ -40,14 +41,15 @@ const SEARCH = ['queryChunkSize', 'corpusChunkSize', 'maxPairs', 'topK'] as cons
  *
  * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_INVALID_DATA (texts, ids)
  */
-export class ParaphraseMiningEvaluator implements Evaluator {
-  readonly name: string
+export class ParaphraseMiningEvaluator extends SentenceEvaluator {
+  override readonly name: string
   readonly #options: ParaphraseMiningEvaluatorOptions
   readonly #ids: readonly string[]
   readonly #texts: readonly string[]
   readonly #duplicates: DuplicatePairs
 
   constructor(options: ParaphraseMiningEvaluatorOptions) {
+    super()
     const where = 'ParaphraseMiningEvaluator'
     const names = ['sentencesMap', 'duplicatesList', 'duplicatesDict', 'addTransitiveClosure']
     checkOptions(where, options, [...names, ...SEARCH, ...COMMON_OPTIONS])

@@ -19,10 +19,11 @@ import {
 } from './common.js'
 import { appendCsv, pythonFloat } from './csv.js'
 import { embed } from './embed.js'
-import type { EvaluatedModel, EvaluationContext, EvaluationResult, Evaluator } from './evaluator.js'
+import type { EvaluatedModel, EvaluationContext, EvaluationResult } from './evaluator.js'
 import { descendingOrder } from './order.js'
 import { type Rows, sliceRows } from './pair-similarities.js'
 import { ndcgWithTies, reciprocalRank } from './ranking.js'
+import { SentenceEvaluator } from './sentence-evaluator.js'
 
 export interface RerankingSample {
   query: string
@@ -55,12 +56,13 @@ export interface RerankingEvaluatorOptions extends CommonOptions {
  *
  * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_INVALID_DATA (samples)
  */
-export class RerankingEvaluator implements Evaluator {
-  readonly name: string
+export class RerankingEvaluator extends SentenceEvaluator {
+  override readonly name: string
   readonly #options: RerankingEvaluatorOptions
   readonly #samples: readonly Checked[]
 
   constructor(options: RerankingEvaluatorOptions) {
+    super()
     const where = 'RerankingEvaluator'
     const names = ['samples', 'atK', 'similarityFct', 'useBatchedEncoding']
     checkOptions(where, options, [...names, ...COMMON_OPTIONS], { mrrAtK: { instead: 'use atK' } })

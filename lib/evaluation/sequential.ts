@@ -2,6 +2,7 @@ import { invalidArgument } from '../errors.js'
 import { checkOptions, checkType } from '../options.js'
 import type { EvaluatedModel, EvaluationContext, EvaluationResult } from './evaluator.js'
 import { primaryValue } from './primary-value.js'
+import { SentenceEvaluator } from './sentence-evaluator.js'
 
 export interface SequentialEvaluatorOptions {
   /** One number from the primary metrics of all evaluators, in their order. Default: the last. */
@@ -21,11 +22,12 @@ interface EvaluatorOf<M> {
  *
  * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION; when evaluated ERR_INVALID_DATA (a primary metric that is none of the metrics)
  */
-export class SequentialEvaluator<M = EvaluatedModel> {
+export class SequentialEvaluator<M = EvaluatedModel> extends SentenceEvaluator<M> {
   readonly #evaluators: readonly EvaluatorOf<M>[]
   readonly #mainScore: (scores: readonly number[]) => number
 
   constructor(evaluators: Iterable<EvaluatorOf<M>>, options: SequentialEvaluatorOptions = {}) {
+    super()
     const where = 'SequentialEvaluator'
     if (typeof evaluators?.[Symbol.iterator] !== 'function') {
       throw invalidArgument(`${where} evaluators`, 'a list of evaluators', evaluators)

@@ -3,8 +3,9 @@ import { TopHits } from '../search/top-hits.js'
 import { COMMON_OPTIONS, type CommonOptions, checkColumns, checkCommon, contextCells, named, suffix } from './common.js'
 import { appendCsv, pythonFloat } from './csv.js'
 import { embed } from './embed.js'
-import type { EvaluatedModel, EvaluationContext, EvaluationResult, Evaluator } from './evaluator.js'
+import type { EvaluatedModel, EvaluationContext, EvaluationResult } from './evaluator.js'
 import { type Rows, similaritiesOfPairs } from './pair-similarities.js'
+import { SentenceEvaluator } from './sentence-evaluator.js'
 
 /** `batchSize` is 16 unless given; the CSV file is `translation_evaluation_{name}_results.csv`. */
 export interface TranslationEvaluatorOptions extends CommonOptions {
@@ -24,11 +25,12 @@ export interface TranslationEvaluatorOptions extends CommonOptions {
  *
  * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_INVALID_DATA (lengths, texts)
  */
-export class TranslationEvaluator implements Evaluator {
-  readonly name: string
+export class TranslationEvaluator extends SentenceEvaluator {
+  override readonly name: string
   readonly #options: TranslationEvaluatorOptions
 
   constructor(options: TranslationEvaluatorOptions) {
+    super()
     const where = 'TranslationEvaluator'
     const names = ['sourceSentences', 'targetSentences', 'printWrongMatches']
     checkOptions(where, options, [...names, ...COMMON_OPTIONS])

@@ -14,9 +14,10 @@ import {
 } from './common.js'
 import { appendCsv, pythonFloat } from './csv.js'
 import { embed } from './embed.js'
-import type { EvaluatedModel, EvaluationContext, EvaluationResult, Evaluator } from './evaluator.js'
+import type { EvaluatedModel, EvaluationContext, EvaluationResult } from './evaluator.js'
 import { type LabelledTexts, textColumns } from './input-examples.js'
 import { similaritiesOfPairs } from './pair-similarities.js'
+import { SentenceEvaluator } from './sentence-evaluator.js'
 
 /** `batchSize` is 16 unless given; the CSV file is `triplet_evaluation_{name}_results.csv`. */
 export interface TripletEvaluatorOptions extends CommonOptions {
@@ -40,11 +41,12 @@ export interface TripletEvaluatorOptions extends CommonOptions {
  *
  * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_INVALID_DATA (lengths, texts)
  */
-export class TripletEvaluator implements Evaluator {
-  readonly name: string
+export class TripletEvaluator extends SentenceEvaluator {
+  override readonly name: string
   readonly #options: TripletEvaluatorOptions
 
   constructor(options: TripletEvaluatorOptions) {
+    super()
     const where = 'TripletEvaluator'
     const names = ['anchors', 'positives', 'negatives', 'mainSimilarity', 'similarityFnNames', 'margin']
     checkOptions(where, options, [...names, ...COMMON_OPTIONS])

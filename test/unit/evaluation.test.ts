@@ -4,10 +4,12 @@ import test from 'ava'
 import { Random } from '../../lib/data/random.js'
 import { averageRanks, pearson, spearman, spearmanInTurns } from '../../lib/evaluation/correlation.js'
 import { pythonFloat } from '../../lib/evaluation/csv.js'
-import type { EvaluatedModel } from '../../lib/evaluation/evaluator.js'
+import type { EvaluatedModel, EvaluationContext, EvaluationResult } from '../../lib/evaluation/evaluator.js'
 import {
   BinaryClassificationEvaluator,
   EmbeddingSimilarityEvaluator,
+  SentenceEvaluator,
+  SequentialEvaluator,
   TripletEvaluator,
 } from '../../lib/evaluation/index.js'
 import { embeddings } from '../../lib/models/embeddings.js'
@@ -34,6 +36,27 @@ for (const { name, x, y, ...expected } of golden.cases) {
     t.deepEqual([...averageRanks(x)], expected.ranks)
   })
 }
+
+test('evaluators are functions of a model, and may be extended', async (t) => {
+  class Half extends SentenceEvaluator<number> {
+    override readonly name: string
+    readonly #share: number
+    constructor(name: string) {
+      super()
+      this.name = name
+      this.#share = 0.5
+    }
+
+    async evaluate(model: number, { epoch = -1 }: EvaluationContext = {}): Promise<EvaluationResult> {
+      return { metrics: { [`${this.name}_half`]: model * this.#share, epoch }, primaryMetric: `${this.name}_half` }
+    }
+  }
+  const half = new Half('dev')
+  t.true(half instanceof Half && half instanceof SentenceEvaluator)
+  t.deepEqual([half.name, Object.keys(half)], ['dev', ['name']])
+  t.deepEqual(await half(8, { epoch: 2 }), { dev_half: 4, epoch: 2 })
+  t.deepEqual(await new SequentialEvaluator([half])(3), { dev_half: 1.5, epoch: -1, sequential_score: 1.5 })
+})
 
 test('a constant side has no correlation', (t) => {
   t.is(pearson([0.1, 0.1, 0.1], [1, 2, 3]), Number.NaN)

@@ -5,8 +5,8 @@ import { type BinaryScores, binaryScores } from '../binary-scores.js'
 import { contextCells, invalidData, mean, named, suffix } from '../common.js'
 import { appendCsv, pythonFloat, pythonFloat32 } from '../csv.js'
 import type { EvaluationContext, EvaluationResult } from '../evaluator.js'
+import { SentenceEvaluator } from '../sentence-evaluator.js'
 import {
-  type CrossEncoderEvaluator,
   checkLabelledPairs,
   checkPairOptions,
   type EvaluatedCrossEncoder,
@@ -32,11 +32,12 @@ export interface CrossEncoderClassificationEvaluatorOptions extends PairOptions 
  *
  * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_INVALID_DATA
  */
-export class CrossEncoderClassificationEvaluator implements CrossEncoderEvaluator {
-  readonly name: string
+export class CrossEncoderClassificationEvaluator extends SentenceEvaluator<EvaluatedCrossEncoder> {
+  override readonly name: string
   readonly #options: CrossEncoderClassificationEvaluatorOptions
 
   constructor(options: CrossEncoderClassificationEvaluatorOptions) {
+    super()
     const where = 'CrossEncoderClassificationEvaluator'
     checkOptions(where, options, ['sentencePairs', 'labels', ...PAIR_OPTIONS])
     checkPairOptions(where, options)

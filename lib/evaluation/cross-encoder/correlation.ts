@@ -4,8 +4,8 @@ import { contextCells, invalidData, named, suffix } from '../common.js'
 import { pearson, spearman } from '../correlation.js'
 import { appendCsv, pythonFloat } from '../csv.js'
 import type { EvaluationContext, EvaluationResult } from '../evaluator.js'
+import { SentenceEvaluator } from '../sentence-evaluator.js'
 import {
-  type CrossEncoderEvaluator,
   checkLabelledPairs,
   checkPairOptions,
   type EvaluatedCrossEncoder,
@@ -30,11 +30,12 @@ export interface CrossEncoderCorrelationEvaluatorOptions extends PairOptions {
  *
  * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_INVALID_DATA
  */
-export class CrossEncoderCorrelationEvaluator implements CrossEncoderEvaluator {
-  readonly name: string
+export class CrossEncoderCorrelationEvaluator extends SentenceEvaluator<EvaluatedCrossEncoder> {
+  override readonly name: string
   readonly #options: CrossEncoderCorrelationEvaluatorOptions
 
   constructor(options: CrossEncoderCorrelationEvaluatorOptions) {
+    super()
     const where = 'CrossEncoderCorrelationEvaluator'
     checkOptions(where, options, ['sentencePairs', 'scores', ...PAIR_OPTIONS])
     checkPairOptions(where, options)

@@ -8,7 +8,8 @@ import { appendCsv, pythonFloat } from '../csv.js'
 import { evaluateAll } from '../evaluate-all.js'
 import type { EvaluationContext, EvaluationResult } from '../evaluator.js'
 import { NANO_BEIR_NAMES } from '../nano-beir-names.js'
-import type { CrossEncoderEvaluator, EvaluatedCrossEncoder, PairOptions } from './common.js'
+import { SentenceEvaluator } from '../sentence-evaluator.js'
+import type { EvaluatedCrossEncoder, PairOptions } from './common.js'
 import { CrossEncoderRerankingEvaluator, type CrossEncoderRerankingSample } from './reranking.js'
 
 /** `batchSize` is 32 unless given; the CSV file is `NanoBEIR_evaluation_{aggregateKey}_results.csv`. */
@@ -46,13 +47,14 @@ const LEFT_OUT = ['arguana', 'touche2020']
  * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_NOT_IMPLEMENTED (`datasetId`: sets from the hub); when evaluated
  *   ERR_NOT_FOUND, ERR_INVALID_DATA
  */
-export class CrossEncoderNanoBEIREvaluator implements CrossEncoderEvaluator {
-  readonly name: string
+export class CrossEncoderNanoBEIREvaluator extends SentenceEvaluator<EvaluatedCrossEncoder> {
+  override readonly name: string
   readonly #options: CrossEncoderNanoBEIREvaluatorOptions
   readonly #folders: ReadonlyMap<string, string>
   #evaluators: Promise<CrossEncoderRerankingEvaluator[]> | undefined
 
   constructor(options: CrossEncoderNanoBEIREvaluatorOptions) {
+    super()
     const where = 'CrossEncoderNanoBEIREvaluator'
     const own = ['folder', 'datasetNames', 'datasets', 'candidates', 'rerankK', 'aggregateFn', 'aggregateKey']
     const passed = ['atK', 'alwaysRerankPositives', 'batchSize', 'showProgressBar', 'writeCsv', 'promptName']

@@ -8,14 +8,8 @@ import { appendCsv, pythonFloat } from '../csv.js'
 import type { EvaluationContext, EvaluationResult } from '../evaluator.js'
 import { descendingOrder } from '../order.js'
 import { ndcgWithTies, reciprocalRank } from '../ranking.js'
-import {
-  type CrossEncoderEvaluator,
-  checkPairOptions,
-  type EvaluatedCrossEncoder,
-  PAIR_OPTIONS,
-  type PairOptions,
-  predict,
-} from './common.js'
+import { SentenceEvaluator } from '../sentence-evaluator.js'
+import { checkPairOptions, type EvaluatedCrossEncoder, PAIR_OPTIONS, type PairOptions, predict } from './common.js'
 
 /** A query with either `negative` or `documents`. */
 export interface CrossEncoderRerankingSample {
@@ -50,12 +44,13 @@ type Measures = [map: number, mrr: number, ndcg: number]
  *
  * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_INVALID_DATA (samples)
  */
-export class CrossEncoderRerankingEvaluator implements CrossEncoderEvaluator {
-  readonly name: string
+export class CrossEncoderRerankingEvaluator extends SentenceEvaluator<EvaluatedCrossEncoder> {
+  override readonly name: string
   readonly #options: CrossEncoderRerankingEvaluatorOptions
   readonly #samples: readonly Checked[]
 
   constructor(options: CrossEncoderRerankingEvaluatorOptions) {
+    super()
     const where = 'CrossEncoderRerankingEvaluator'
     checkOptions(where, options, ['samples', 'atK', 'alwaysRerankPositives', ...PAIR_OPTIONS], {
       mrrAtK: { instead: 'use atK' },

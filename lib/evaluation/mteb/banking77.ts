@@ -5,8 +5,9 @@ import { writeFileAtomic } from '../../io/atomic.js'
 import { checkInteger, checkOptions, ownCopy } from '../../options.js'
 import { COMMON_OPTIONS, type CommonOptions, checkColumns, checkCommon, invalidData, mean, named } from '../common.js'
 import { embed } from '../embed.js'
-import type { EvaluatedModel, EvaluationContext, EvaluationResult, Evaluator } from '../evaluator.js'
+import type { EvaluatedModel, EvaluationContext, EvaluationResult } from '../evaluator.js'
 import { comparePython } from '../ir-options.js'
+import { SentenceEvaluator } from '../sentence-evaluator.js'
 import { type ClassificationScores, classificationScores } from './classification-scores.js'
 import { type Experiment, runExperiments } from './experiments.js'
 import { type MtebTaskResult, taskResult } from './task-result.js'
@@ -43,12 +44,13 @@ export interface Banking77ClassificationOptions extends CommonOptions {
  *
  * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_INVALID_DATA (fewer than three labels, unknown test labels)
  */
-export class Banking77Classification implements Evaluator {
-  readonly name: string
+export class Banking77Classification extends SentenceEvaluator {
+  override readonly name: string
   readonly #options: Banking77ClassificationOptions
   readonly #classOf: ReadonlyMap<string | number, number>
 
   constructor(options: Banking77ClassificationOptions) {
+    super()
     const where = 'Banking77Classification'
     checkOptions(where, options, ['train', 'test', 'experiments', 'samplesPerLabel', 'seed', ...COMMON_OPTIONS])
     checkCommon(where, options)

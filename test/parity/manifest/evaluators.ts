@@ -38,9 +38,13 @@ export const evaluators: readonly Row[] = [
   }),
   dense('LabelAccuracyEvaluator'),
   dense('SequentialEvaluator'),
-  built('evaluation', ['BaseEvaluator', 'SentenceEvaluator', 'SimilarityFunction'], [], {
+  built('evaluation', ['BaseEvaluator', 'SentenceEvaluator'], 'SentenceEvaluator', {
     tests: ['test/unit/evaluation.test.ts'],
-    note: 'anything with `evaluate` is an evaluator; similarities are named by texts',
+    note: 'anything with `evaluate` is an evaluator; called as a function one gives the metrics',
+  }),
+  built('evaluation', 'SimilarityFunction', [], {
+    tests: ['test/unit/evaluation.test.ts'],
+    note: 'similarities are named by texts',
   }),
   built('evaluation', 'mteb: Banking77Classification', 'Banking77Classification', {
     golden: ['test/parity/make_banking77.py'],
