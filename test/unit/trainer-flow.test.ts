@@ -18,8 +18,9 @@ interface Run {
   epoch: number
   /** [name, global step] */
   events: [string, number][]
-  /** [step, epoch, learning rate] */
-  logged: [number, number, number][]
+  /** [step, epoch, learning rate, loss]; the loss of a batch is its number, from 1 */
+  logged: [number, number, number, number][]
+  trainLoss: number
   /** [step, epoch] */
   evaluated: [number, number][]
 }
@@ -28,7 +29,7 @@ const golden: { runs: Run[] } = JSON.parse(
 )
 
 for (const [i, expected] of golden.runs.entries()) {
-  test(`a run has the lengths, rates and events of sentence-transformers' trainer (${i + 1})`, async (t) => {
+  test(`a run has the lengths, rates, losses and events of sentence-transformers' trainer (${i + 1})`, async (t) => {
     const events: [string, number][] = []
     const logged: number[][] = []
     const evaluated: number[][] = []
@@ -46,7 +47,8 @@ for (const [i, expected] of golden.runs.entries()) {
       onLog(record: LogRecord, context) {
         note('onLog')(context)
         const { globalStep } = context.state
-        if (record.learning_rate !== undefined) logged.push([globalStep, record.epoch!, record.learning_rate])
+        if (record.learning_rate !== undefined)
+          logged.push([globalStep, record.epoch!, record.learning_rate, record.loss!])
         if (record.eval_loss !== undefined) evaluated.push([globalStep, record.epoch!])
       },
       onEvaluate: (_, context) => note('onEvaluate')(context),
@@ -76,5 +78,12 @@ for (const [i, expected] of golden.runs.entries()) {
       t.true(deviation < 1e-16, `${rate}, ${expected.logged[n]![2]}`)
       report('flow', 'run', { part: 'rates', deviation, allowed: 1e-16 })
     })
+    // float32 there.
+    const losses = logged.map(([, , , loss], n) => [loss!, expected.logged[n]![3]] as const)
+    for (const [found, loss] of [...losses, [result.trainingLoss, expected.trainLoss] as const]) {
+      const deviation = Math.abs(found - loss)
+      t.true(deviation < 1e-6, `${found}, ${loss}`)
+      report('flow', 'run', { part: 'losses', deviation, allowed: 1e-6 })
+    }
   })
 }

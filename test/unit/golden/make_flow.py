@@ -1,4 +1,4 @@
-"""Makes flow.json beside this file: lengths, learning rates and events of real runs of sentence-transformers' trainer.
+"""Makes flow.json beside this file: lengths, learning rates, losses and events of real runs of sentence-transformers' trainer.
 
 Needs sentence-transformers 6.2.0 and datasets. Run: python test/unit/golden/make_flow.py
 """
@@ -10,9 +10,9 @@ import tempfile
 import datasets
 import sentence_transformers
 import tokenizers
+import torch
 import transformers
 from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer, SentenceTransformerTrainingArguments
-from sentence_transformers.sentence_transformer import losses
 from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
 
 HERE = pathlib.Path(__file__).parent
@@ -62,6 +62,19 @@ class Recorder(transformers.TrainerCallback):
         self.note("onTrainEnd", state)
 
 
+class NumberedLoss(torch.nn.Module):
+    """The number of the training batch, from 1, so that the log shows how it averages."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+        self.batches = 0
+
+    def forward(self, features, labels):
+        self.batches += self.model.training
+        return self.batches + 0 * self.model(features[0])["sentence_embedding"].sum()
+
+
 def run(model, rows, args, often=1):
     """`often`: how many rows have the first row's anchor."""
     texts = {"anchor": [f"a{max(i, often - 1)}" for i in range(rows)], "positive": [f"b{i}" for i in range(rows)]}
@@ -75,7 +88,7 @@ def run(model, rows, args, often=1):
             ),
             train_dataset=data,
             eval_dataset=data,
-            loss=losses.MultipleNegativesRankingLoss(model),
+            loss=NumberedLoss(model),
             callbacks=[recorder],
         )
         trainer.remove_callback(transformers.PrinterCallback)
@@ -90,7 +103,8 @@ def run(model, rows, args, often=1):
         "numTrainEpochs": trainer.state.num_train_epochs,
         "epoch": result.metrics["epoch"],
         "events": recorder.events,
-        "logged": [[log["step"], log["epoch"], log["learning_rate"]] for log in logs if "learning_rate" in log],
+        "logged": [[log["step"], log["epoch"], log["learning_rate"], log["loss"]] for log in logs if "learning_rate" in log],
+        "trainLoss": result.training_loss,
         "evaluated": [[log["step"], log["epoch"]] for log in logs if "eval_loss" in log],
     }
 
@@ -111,6 +125,9 @@ def main():
         (6, {"per_device_train_batch_size": 2, "max_steps": 7, "lr_scheduler_type": "cosine", "warmup_steps": 2, **epoch}),
         (8, {"per_device_train_batch_size": 2, "num_train_epochs": 1, "logging_first_step": True, "logging_steps": 0.5,
              "save_strategy": "no"}),
+        # The last step of a pass has fewer batches than the others.
+        (11, {"per_device_train_batch_size": 2, "num_train_epochs": 2.5, "dataloader_drop_last": True,
+              "gradient_accumulation_steps": 4, **step}),
         # A pass fills four batches of the five that are announced.
         (20, {"per_device_train_batch_size": 4, "num_train_epochs": 2, "dataloader_drop_last": True,
               "batch_sampler": "no_duplicates", **step}, 6),
