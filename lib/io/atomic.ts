@@ -132,7 +132,7 @@ async function replaceBeside(
     await fs.mkdir(temporary).catch(cannotMove)
     await removeStale(fs, parent, `.${basename(folder)}.tmp-`, ...(isThere ? [`.${basename(folder)}.old-`] : []))
     await fill(temporary)
-    if (isThere) await keepFiles(fs, folder, temporary, keep)
+    if (isThere) await bringOver(fs, folder, temporary, keep)
     await syncTree(fs, temporary)
     await exchange(fs, temporary, folder, isThere, asides)
   } catch (error) {
@@ -151,17 +151,21 @@ async function clear(
   folder: string,
   keep: (name: string) => boolean,
 ): Promise<void> {
+  await bringOver(fs, aside, folder, keep)
+  await fs.rm(aside, { recursive: true, force: true })
+}
+
+/** `keepFiles` while other processes replace one of the two folders: what was brought over stays, the rest is tried again. */
+async function bringOver(fs: FileOperations, from: string, to: string, keep: (name: string) => boolean): Promise<void> {
   for (let tries = 50; ; tries--) {
     try {
-      await keepFiles(fs, aside, folder, keep)
-      break
+      return await keepFiles(fs, from, to, keep)
     } catch (error) {
-      // Between the two renames of another process there is no folder.
+      // Between the two renames of another process there is no folder, and its files vanish from the one that was moved.
       if (tries === 0 || !hasCode(error, 'ENOENT')) throw error
       await setTimeout(10)
     }
   }
-  await fs.rm(aside, { recursive: true, force: true })
 }
 
 /** Renames `temporary` to `folder`. @param asides gets the paths to which what was there was moved */
