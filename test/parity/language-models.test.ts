@@ -87,7 +87,7 @@ test('masked language models: the loss of every checkpoint is that of AutoModelF
     if (loss === null) continue
     const found = await firstLoss(folder, new losses.MaskedLanguageModelLoss())
     t.true(Math.abs(found - loss) <= 1e-5 * loss, `${name}: ${found}, in Python ${loss}`)
-    report('losses', 'MaskedLanguageModelLoss', {
+    report('language-models', 'MaskedLanguageModelLoss', {
       part: 'checkpoints',
       deviation: Math.abs(found - loss) / loss,
       allowed: 1e-5,
@@ -138,7 +138,7 @@ test('a denoising autoencoder: the first loss is that of sentence-transformers',
     for (const found of [first, records.find(({ eval_loss }) => eval_loss !== undefined)!.eval_loss!]) {
       t.true(Math.abs(found - expected) <= 1e-5 * expected, `${tieEncoderDecoder}: ${found}, in Python ${expected}`)
       const deviation = Math.abs(found - expected) / expected
-      report('losses', 'DenoisingAutoEncoderLoss', { part: 'checkpoints', deviation, allowed: 1e-5 })
+      report('language-models', 'DenoisingAutoEncoderLoss', { part: 'checkpoints', deviation, allowed: 1e-5 })
     }
   }
 })

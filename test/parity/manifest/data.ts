@@ -124,7 +124,7 @@ export const readers: readonly Row[] = [
   built('readers', ['datasets: CSV', 'datasets: JSON'], ['Dataset.fromFile', 'DataStream.fromFile'], {
     golden: ['test/parity/make_reader_goldens.py'],
     tests: ['test/parity/readers.test.ts', 'test/unit/reader-options.test.ts'],
-    report: ['data', 'readers'],
+    report: ['readers', 'files'],
     note: 'missing texts stay texts; integers beyond 2^53 are bigints; rows with other keys or too few fields are refused',
   }),
   built('readers', 'datasets: Parquet', 'Dataset.fromFile', { ...DATA, report: ['data', 'Parquet'] }),

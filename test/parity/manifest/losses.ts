@@ -79,7 +79,7 @@ export const losses: readonly Row[] = [
   built('losses', ['decoder_name_or_path', 'AutoModelForCausalLM', 'AutoModelForMaskedLM'], 'decoderNameOrPath', {
     golden: [LANGUAGE_MODELS],
     tests: [LANGUAGE_MODELS_TEST],
-    report: ['losses', 'MaskedLanguageModelLoss', 'checkpoints'],
+    report: ['language-models', 'MaskedLanguageModelLoss', 'checkpoints'],
     note: 'of tied weights too, where Python takes the head of the model’s own checkpoint',
   }),
   dense('GlobalOrthogonalRegularizationLoss', 'global_orthogonal_regularization'),
