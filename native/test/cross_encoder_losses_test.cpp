@@ -3,6 +3,7 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/zeros.h>
+#include <torch/csrc/autograd/autograd.h>
 
 #include <cmath>
 #include <set>
@@ -17,7 +18,7 @@ namespace {
 
 constexpr int64_t kRows = 6;
 
-enum class Labels { kNone, kScores, kClasses, kGrades, kMargins, kTeacher };
+enum class Labels { kNone, kScores, kClasses, kProbabilities, kGrades, kMargins, kTeacher };
 
 at::Tensor integers(const std::vector<int64_t>& values) {
   at::Tensor out = at::empty({static_cast<int64_t>(values.size())}, at::kLong);
@@ -31,6 +32,8 @@ at::Tensor labels_of(Labels kind, int64_t columns) {
       return random_tensor({kRows}, at::kDouble, 3).abs();
     case Labels::kClasses:
       return integers({1, 0, 2, 1, 0, 2});
+    case Labels::kProbabilities:
+      return random_tensor({kRows, 3}, at::kDouble, 3).softmax(1);
     case Labels::kGrades:
       return integers({2, 0, 1, 0, 1, 1}).to(at::kDouble);
     case Labels::kMargins:
@@ -65,6 +68,7 @@ const std::vector<LossCase>& loss_cases() {
       {"BinaryCrossEntropyLoss", {{"posWeight", 2.5}, {"activationFn", text("tanh")}}, scores},
       {"CrossEntropyLoss", {}, Labels::kClasses, 1, 3},
       {"CrossEntropyLoss", {{"labelSmoothing", 0.1}, {"weight", Config::Array{1.0, 2.0, 0.5}}}, Labels::kClasses, 1, 3},
+      {"CrossEntropyLoss", {}, Labels::kProbabilities, 1, 3},
       {"MSELoss", {}, scores},
       {"MSELoss", {{"activationFn", text("sigmoid")}}, scores},
       {"MarginMSELoss", {}, scores, 2},
@@ -78,11 +82,13 @@ const std::vector<LossCase>& loss_cases() {
       {"LambdaLoss", scheme("NDCGLoss2", {{"sigma", 0.5}}), grades},
       {"LambdaLoss", scheme("LambdaRank", tanh), grades},
       {"LambdaLoss", scheme("NoWeighting", {{"eps", 1e-6}}), grades},
+      {"LambdaLoss", scheme("NDCGLoss2PP", {{"k", 1.0}}), grades},
       {"RankNetLoss", {}, grades},
       {"RankNetLoss", {{"k", 2.0}, {"sigma", 2.0}}, grades},
       {"ListNetLoss", {}, scores},
       {"ListNetLoss", tanh, grades},
       {"ListMLELoss", {}, grades},
+      {"ListMLELoss", tanh, grades},
       {"PListMLELoss", {}, grades},
       {"PListMLELoss", {{"respectInputOrder", false}}, scores},
       {"PListMLELoss", {{"lambdaWeight", false}}, grades},
@@ -159,11 +165,102 @@ TEST(CrossEncoderLosses, Values) {
   EXPECT_NEAR(value_of(*make("RankNetLoss", {{"reductionLog", text("natural")}}), zeros, one_two, list), std::log(2.0),
               1e-14);
   EXPECT_NEAR(value_of(*make("ListNetLoss", {}), zeros, one_two, list), std::log(2.0), 1e-14);
-  EXPECT_NEAR(value_of(*make("ListMLELoss", {}), zeros, one_two, list), std::log(2.0), 1e-9);
+  EXPECT_NEAR(value_of(*make("ListMLELoss", {}), zeros, one_two, list), std::log(2.0), 1e-14);
   // Ranks 2 and 1 against 1.5 twice, divided by log2(3) and log2(2).
   EXPECT_NEAR(value_of(*make("ADRMSELoss", {}), zeros, one_two, list), (0.25 / std::log2(3.0) + 0.25) / 2, 1e-14);
   // No document is better than another.
   EXPECT_EQ(value_of(*make("LambdaLoss", {}), zeros, half, list), 0);
+}
+
+// A list of scores, best label first unless labels are given, in float32 as in training; with the gradient.
+struct Ranked {
+  double value;
+  at::Tensor gradient;
+};
+
+Ranked rank(const std::string& type, const Config::Object& options, const std::vector<double>& scores,
+            std::vector<double> labels = {}) {
+  const auto count = static_cast<int64_t>(scores.size());
+  const at::Tensor logits = at::zeros({1, count, 1}, at::kFloat), grades = at::zeros({count}, at::kFloat);
+  for (int64_t i = 0; i < count; ++i) {
+    logits[0][i][0] = scores[static_cast<size_t>(i)];
+    grades[i] = labels.empty() ? static_cast<double>(count - i) : labels[static_cast<size_t>(i)];
+  }
+  const std::vector<at::Tensor> none;
+  const at::Tensor leaf = logits.requires_grad_(true);
+  const LossInput input{.embeddings_CBD = leaf, .labels = grades, .parameters = none, .lists_Q1 = integers({0, count})};
+  const at::Tensor value = make(type, options)->forward(input).total;
+  return {value.item<double>(), torch::autograd::grad({value}, {leaf})[0].flatten()};
+}
+
+TEST(CrossEncoderLosses, PairsCountOfWhichOneDocumentIsAmongTheFirst) {
+  const std::vector<double> scores = {0.2, 1.5, -0.7, 0.9}, labels = {3, 0, 1, 2};
+  const std::vector<int> ranks = {2, 0, 3, 1};
+  for (int k = 1; k <= 5; ++k) {
+    double sum = 0, pairs = 0;
+    for (size_t i = 0; i < 4; ++i) {
+      for (size_t j = 0; j < 4; ++j) {
+        if (labels[i] <= labels[j] || (ranks[i] >= k && ranks[j] >= k)) continue;
+        sum += std::log2(1 + std::exp(scores[j] - scores[i]));
+        ++pairs;
+      }
+    }
+    EXPECT_NEAR(rank("RankNetLoss", {{"k", static_cast<double>(k)}}, scores, labels).value, sum / pairs, 1e-6) << k;
+  }
+}
+
+// -log sigmoid(-120) is 120, where a sigmoid in float32 is 0.
+TEST(CrossEncoderLosses, PairsThatAreFarFromTheirOrderHaveALossAndAGradient) {
+  const Ranked natural = rank("RankNetLoss", {{"reductionLog", text("natural")}}, {-60, 60});
+  EXPECT_NEAR(natural.value, 120, 1e-4);
+  EXPECT_NEAR(natural.gradient[0].item<double>(), -1, 1e-6);
+  EXPECT_NEAR(natural.gradient[1].item<double>(), 1, 1e-6);
+  EXPECT_NEAR(rank("RankNetLoss", {}, {-60, 60}).value, 120 / std::log(2.0), 1e-4);
+  EXPECT_GT(rank("LambdaLoss", {}, {-60, 60}).gradient[1].item<double>(), 0.1);
+}
+
+TEST(CrossEncoderLosses, SumsOfExponentialsAreWithinReach) {
+  for (const char* type : {"ListMLELoss", "PListMLELoss"}) {
+    const Ranked far = rank(type, {}, {100, -100}), low = rank(type, {}, {-30, -31}),
+                 wrong = rank(type, {}, {-100, 100});
+    EXPECT_EQ(far.value, 0) << type;
+    EXPECT_NEAR(low.value, std::log1p(std::exp(-1.0)), 1e-6) << type;
+    EXPECT_NEAR(low.gradient[1].item<double>(), 1 / (1 + std::exp(1.0)), 1e-5) << type;
+    EXPECT_NEAR(wrong.value, 200, 1e-4) << type;
+    EXPECT_NEAR(wrong.gradient[0].item<double>(), -1, 1e-6) << type;
+  }
+}
+
+// The weights of documents with equal scores: 2 ^ (documents - rank) - 1, of a document that is followed by n - rank
+// others.
+TEST(CrossEncoderLosses, PListMLEWeighsRanksFromOne) {
+  EXPECT_NEAR(rank("PListMLELoss", {}, {0, 0, 0, 0}).value,
+              (7 * std::log(4.0) + 3 * std::log(3.0) + std::log(2.0)) / 11, 1e-6);
+  EXPECT_EQ(rank("PListMLELoss", {}, {2}).value, 0);
+  for (const int documents : {128, 129, 200}) {
+    double sum = 0, weights = 0;
+    for (int r = 1; r <= documents; ++r) {
+      const double weight = std::exp2(-r) - std::exp2(-documents);
+      sum += weight * std::log(documents - r + 1.0);
+      weights += weight;
+    }
+    EXPECT_NEAR(rank("PListMLELoss", {}, std::vector<double>(static_cast<size_t>(documents), 0.0)).value, sum / weights,
+                1e-5)
+        << documents;
+  }
+}
+
+// What leaves the classifier's bias without a gradient.
+TEST(CrossEncoderLosses, SayWhetherANumberAddedToAllScoresChangesNothing) {
+  for (const LossCase& c : loss_cases()) {
+    if (c.classes > 1) continue;
+    const auto loss = make(c.type, c.options);
+    const at::Tensor logits = random_tensor({c.columns, kRows, 1}, at::kDouble, 2),
+                     labels = labels_of(c.labels, c.columns);
+    const double before = value_of(*loss, logits, labels, three_lists());
+    const double change = value_of(*loss, logits + 0.7, labels, three_lists()) - before;
+    EXPECT_EQ(loss->needs().ignores_shift, std::abs(change) < 1e-12) << c.type << " changes by " << change;
+  }
 }
 
 TEST(CrossEncoderLosses, BatchesThatDoNotFitAreRefused) {

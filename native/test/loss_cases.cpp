@@ -66,6 +66,11 @@ Labels tables(int64_t more, int64_t width) {
   return [=](int64_t columns) { return random_tensor({kRows, width > 0 ? width : columns + more}, at::kDouble, 4); };
 }
 
+// Of three classes.
+at::Tensor probabilities(int64_t) {
+  return random_tensor({kRows, 3}, at::kDouble, 5, 2).softmax(1);
+}
+
 }  // namespace
 
 // A new loss gets its line here: Losses.RegistryIsCovered fails without it.
@@ -176,9 +181,14 @@ const std::vector<LossCase>& loss_cases() {
        {3},
        guide},
       {"SoftmaxLoss", {{"numLabels", 3.0}}, classes, {2}},
+      {"SoftmaxLoss", {{"numLabels", 3.0}}, probabilities, {2}},
       {"SoftmaxLoss",
        {{"numLabels", 3.0}, {"concatenationSentRep", false}, {"concatenationSentMultiplication", true}},
        classes,
+       {2}},
+      {"MatryoshkaLoss",
+       {{"loss", inner("MSELoss")}, {"matryoshkaDims", numbers({6, 2})}},
+       [](int64_t columns) { return random_tensor({kRows, columns, kWidth}, at::kDouble, 4); },
        {2}},
       {"TripletLoss", {}, none, {3}},
       {"TripletLoss", {{"distanceMetric", text("cosine")}, {"tripletMargin", 1.0}}, none, {3}},

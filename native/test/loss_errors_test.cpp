@@ -35,9 +35,11 @@ TEST(Losses, BatchesThatDoNotFitAreRefused) {
     refused(type, "takes 2 text columns but the batch has 3", three, labels);
     refused(type, "needs a label for each row, but the batch has none", two, {});
     refused(type, "needs 5 labels, one for each row, but found 4", two, labels.narrow(0, 0, 4));
-    refused(type, "needs 5 labels", two, labels.unsqueeze(1));
+    refused(type, "needs 5 labels, one for each row, but found 5 of the shape [5, 1]", two, labels.unsqueeze(1));
   }
   refused("SoftmaxLoss", "needs integer labels", two, numbers);
+  refused("SoftmaxLoss", "needs probabilities of the shape [5, 3], one for each class, but found [5, 2]", two,
+          random_tensor({kRows, 2}, at::kDouble, 1));
   refused("SoftmaxLoss", "labels from 0 to 2, but found 3", two, labels + 1);
   refused("SoftmaxLoss", "labels from 0 to 2, but found -1", two, labels - 1);
 }

@@ -91,6 +91,39 @@ TEST(Losses, Values) {
   EXPECT_NEAR(softmax.value(equal, classes(2)), std::log(3.0), 1e-14);
 }
 
+// A distribution has the loss of its classes, weighted by it.
+TEST(Losses, SoftmaxTakesProbabilitiesOfTheClasses) {
+  const at::Tensor x = random_tensor({2, kRows, kWidth}, at::kDouble, 2);
+  LossFixture softmax("SoftmaxLoss", {{"numLabels", 3.0}});
+  const at::Tensor none = at::zeros({kRows}, at::kLong);
+  const at::Tensor probabilities = at::zeros({kRows, 3}, at::kDouble);
+  probabilities.select(1, 0).fill_(0.25);
+  probabilities.select(1, 2).fill_(0.75);
+  EXPECT_NEAR(softmax.value(x, probabilities), 0.25 * softmax.value(x, none) + 0.75 * softmax.value(x, none + 2),
+              1e-14);
+}
+
+// Where one pair of a kind is there, it is the farthest or the closest.
+TEST(Losses, OnlineContrastiveComparesWithTheOtherKindEvenWhereItIsOnePair) {
+  // Distances of the pairs: 1 - cosines.
+  const auto loss = [](const std::vector<double>& distances, const std::vector<double>& labels) {
+    const auto rows = static_cast<int64_t>(distances.size());
+    const at::Tensor x = at::zeros({2, rows, kWidth}, at::kDouble), y = at::zeros({rows}, at::kDouble);
+    for (int64_t i = 0; i < rows; ++i) {
+      const double cosine = 1 - distances[static_cast<size_t>(i)];
+      x[0][i][0] = 1;
+      x[1][i][0] = cosine;
+      x[1][i][1] = std::sqrt(1 - cosine * cosine);
+      y[i] = labels[static_cast<size_t>(i)];
+    }
+    return LossFixture("OnlineContrastiveLoss", {}).value(x, y);
+  };
+  EXPECT_NEAR(loss({0.3, 0.2}, {1, 0}), 0.09 + 0.09, 1e-12);
+  EXPECT_NEAR(loss({0.2, 0.3}, {1, 0}), 0, 1e-12);
+  EXPECT_NEAR(loss({0.1, 0.3, 0.5, 0.25}, {1, 1, 1, 0}), 0.09 + 0.25 + 0.0625, 1e-12);
+  EXPECT_NEAR(loss({0.1, 0.2, 0.5}, {1, 1, 1}), 0.25, 1e-12);  // above their mean
+}
+
 TEST(Losses, SoftmaxOwnsAClassifierThatTheSeedMakes) {
   LossFixture a("SoftmaxLoss", {{"numLabels", 3.0}}), b("SoftmaxLoss", {{"numLabels", 3.0}});
   const std::vector<TensorInfo> tensors = a.parameters.layout.tensors();
