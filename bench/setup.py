@@ -16,7 +16,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 PEERS = Path(os.environ.get("SENTENCE_TORCH_BENCH_PEERS") or HERE / "peers")
-REQUIREMENTS = ["torch==2.13.0", "sentence-transformers==6.0.1", "datasets", "accelerate"]
+REQUIREMENTS = ["torch==2.13.0", "sentence-transformers==6.2.0", "datasets", "accelerate"]
 ONNX = ["onnx", "onnxruntime", "onnxscript", "fastembed"]
 JS = ["@huggingface/transformers@4"]
 MODEL = HERE.parent.parent / "shared" / "models" / "all-MiniLM-L6-v2"
