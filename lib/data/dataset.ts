@@ -49,6 +49,11 @@ export class Dataset<Row extends object = DatasetRow> {
   #unlabelled: number | undefined
 
   private constructor(columns: ReadonlyMap<string, Column>, length: number) {
+    if (!(columns instanceof Map)) {
+      const message =
+        'new Dataset(…) takes no rows: use Dataset.fromRows, Dataset.fromColumns or await Dataset.fromFile'
+      throw new SentenceTorchError('ERR_INVALID_ARGUMENT', message)
+    }
     this.columns = columns
     this.length = length
     this.columnNames = [...columns.keys()]

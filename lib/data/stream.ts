@@ -1,5 +1,5 @@
 import type { InspectOptionsStylized } from 'node:util'
-import { invalidArgument } from '../errors.js'
+import { invalidArgument, SentenceTorchError } from '../errors.js'
 import { checkInteger, checkOptions, ownCopy } from '../options.js'
 import { type ColumnChoice, columnsOf } from './column-choice.js'
 import { Dataset } from './dataset.js'
@@ -44,6 +44,10 @@ export class DataStream {
   readonly #open: Source
 
   private constructor(open: Source, options: DataStreamOptions) {
+    if (typeof open !== 'function' || options === undefined) {
+      const message = 'new DataStream(…) opens nothing: use DataStream.from or DataStream.fromFile'
+      throw new SentenceTorchError('ERR_INVALID_ARGUMENT', message)
+    }
     checkInteger('length', options.length, 0)
     checkInteger('shuffleBuffer', options.shuffleBuffer, 1)
     this.#open = open

@@ -143,18 +143,20 @@ export abstract class BaseTrainer<M extends TrainableModel, L extends BaseLoss> 
    * Evaluates the model as it is: the loss over `evalDataset`, and the evaluator. The record goes to callbacks, progress and
    * `state.logHistory`. With several datasets the evaluator runs once, and its metrics are named `eval_…`. Parameters that
    * losses own are those of the last training, else of the option `lossTensors`, else random.
+   * @param dataset one dataset or stream, or several by name; default: `evalDataset` of the trainer
    * @returns `eval_loss` (`eval_<name>_loss` by name), the evaluator's metrics with `eval_` in front, runtime, `epoch`
    * @throws ERR_INVALID_ARGUMENT with neither a dataset nor an evaluator; ERR_BUSY while the model is being trained
    */
-  async evaluate(options: EvaluateOptions = {}): Promise<LogRecord> {
-    checkOptions('evaluate', options, ['evalDataset', 'signal'])
-    const { evalDataset = this.#options.evalDataset, signal } = options
+  async evaluate(dataset?: DataSource, options: EvaluateOptions = {}): Promise<LogRecord> {
+    checkOptions('evaluate', options, ['signal'])
+    const { signal } = options
+    const evalDataset = ownCopy(dataset) ?? this.#options.evalDataset
     if (evalDataset === undefined && this.#evaluator === undefined) {
       throw invalidArgument('evalDataset', 'a dataset, or an evaluator of the trainer,', undefined)
     }
-    if (options.evalDataset !== undefined) {
+    if (dataset !== undefined) {
       checkSource('evalDataset', evalDataset)
-      warn(this.#checkData(options.evalDataset, 'evalDataset'))
+      warn(this.#checkData(evalDataset!, 'evalDataset'))
     }
     const { callbacks = [], lossTensors } = this.#options
     const parts = { args: { ...this.args, reportTo: 'none' as const }, signal, callbacks }

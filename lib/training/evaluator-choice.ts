@@ -6,11 +6,12 @@ import type { EvaluatorOf } from './trainer-kind.js'
 /** What a function that evaluates may give: one number, or metrics by name of which the first is the primary one. */
 export type EvaluationNumbers = number | Readonly<Record<string, number>>
 
-/** An evaluator, several (as one {@link SequentialEvaluator}), or a function of the model. */
-export type EvaluatorChoice<M> =
+type OneEvaluator<M> =
   | EvaluatorOf<M>
-  | readonly EvaluatorOf<M>[]
   | ((model: M, context: EvaluationContext) => EvaluationNumbers | Promise<EvaluationNumbers>)
+
+/** An evaluator or a function of the model, or several in an array (as one {@link SequentialEvaluator}). */
+export type EvaluatorChoice<M> = OneEvaluator<M> | readonly OneEvaluator<M>[]
 
 /**
  * The evaluator that is meant. The number that a function gives is named `evaluator`, as in sentence-transformers.
@@ -18,7 +19,7 @@ export type EvaluatorChoice<M> =
  */
 export function evaluatorOf<M>(choice: EvaluatorChoice<M>): EvaluatorOf<M> {
   if (typeof (choice as EvaluatorOf<M> | undefined)?.evaluate === 'function') return choice as EvaluatorOf<M>
-  if (Array.isArray(choice)) return new SequentialEvaluator<M>(choice)
+  if (Array.isArray(choice)) return new SequentialEvaluator<M>(choice.map((one: OneEvaluator<M>) => evaluatorOf(one)))
   if (typeof choice !== 'function') {
     throw invalidArgument('evaluator', 'an object with the method evaluate, an array of them or a function', choice)
   }

@@ -110,8 +110,6 @@ export interface BaseTrainerOptions<M, L> {
 }
 
 export interface EvaluateOptions {
-  /** One dataset or stream, or several by name. Default: `evalDataset` of the trainer. */
-  evalDataset?: DataSource
   signal?: AbortSignal
 }
 

@@ -69,7 +69,7 @@ test('evaluate before and after training: the loss with the parameters that trai
   t.is(after.epoch, 2)
   t.is(heard.length, 3)
   t.is(made.state.logHistory.at(-1)!.step, 4)
-  const other = await made.evaluate({ evalDataset: { odd: classes.select([0, 2]), even: classes.select([1]) } })
+  const other = await made.evaluate({ odd: classes.select([0, 2]), even: classes.select([1]) })
   t.deepEqual(
     Object.keys(other).filter((name) => name.endsWith('loss')),
     ['eval_odd_loss', 'eval_even_loss'],
@@ -82,14 +82,14 @@ test('evaluate without anything to evaluate, with a wrong dataset, and beside tr
     callbacks: [
       {
         onStepEnd: async () => {
-          await t.throwsAsync(made.evaluate({ evalDataset: classes }), { code: 'ERR_BUSY' })
+          await t.throwsAsync(made.evaluate(classes), { code: 'ERR_BUSY' })
         },
       },
     ],
   })
   await t.throwsAsync(made.evaluate(), { code: 'ERR_INVALID_ARGUMENT', message: /evalDataset/ })
-  await t.throwsAsync(made.evaluate({ evalDataset: classes.removeColumns(['label']) }), { code: 'ERR_INVALID_DATA' })
-  await t.throwsAsync(made.evaluate({ evalDataset: [] as unknown as Dataset }), { code: 'ERR_INVALID_ARGUMENT' })
+  await t.throwsAsync(made.evaluate(classes.removeColumns(['label'])), { code: 'ERR_INVALID_DATA' })
+  await t.throwsAsync(made.evaluate([] as unknown as Dataset), { code: 'ERR_INVALID_ARGUMENT' })
   await made.train()
   await made.model.dispose()
 })
@@ -133,6 +133,8 @@ test('evaluators: one, several, a function; and model.evaluate', async (t) => {
   t.is(metrics.eval_a_spearman_cosine, metrics.eval_b_spearman_cosine)
   const found = await several.model.evaluate(similarity('a'))
   t.is(found.a_spearman_cosine, metrics.eval_a_spearman_cosine)
+  const mixed = await trainer(outputDir, { evaluator: [similarity('a'), () => ({ own: 3 })] })
+  t.like(await mixed.evaluate(), { eval_own: 3, eval_sequential_score: 3 })
   const number = await trainer(outputDir, { evaluator: async (model) => (await model.encode('a')).length })
   t.is((await number.evaluate()).eval_evaluator, several.model.embeddingDimension)
   const wrong = await trainer(outputDir, { evaluator: () => 'good' as unknown as number })

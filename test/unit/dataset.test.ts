@@ -1,5 +1,6 @@
 import test from 'ava'
 import { Dataset } from '../../lib/data/dataset.js'
+import { DataStream } from '../../lib/data/stream.js'
 
 test('rows and columns make the same dataset, columns in their order', (t) => {
   const rows = Dataset.fromRows([
@@ -137,3 +138,12 @@ for (const [what, make, expected] of refused) {
     t.throws(make, expected)
   })
 }
+
+test('datasets and streams are made by their functions, not by new', (t) => {
+  const wrong = (make: () => unknown, message: RegExp) => t.throws(make, { code: 'ERR_INVALID_ARGUMENT', message })
+  const AnyDataset = Dataset as unknown as new (...args: unknown[]) => unknown
+  const AnyStream = DataStream as unknown as new (...args: unknown[]) => unknown
+  for (const args of [[], [[{ a: 'x' }]], ['file.csv'], [{ a: ['x'] }]])
+    wrong(() => new AnyDataset(...args), /fromRows/)
+  for (const args of [[], ['file.jsonl'], [() => []]]) wrong(() => new AnyStream(...args), /DataStream\.fromFile/)
+})

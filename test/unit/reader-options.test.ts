@@ -149,6 +149,7 @@ test('a header that looks like a row is warned of, once', async (t) => {
   t.regex(warned[0]!.detail!, /header: false, columns/)
   t.deepEqual(await codes('tsv', 'dog\tcat\t1\nx\ty\t0\n'), ['WARN_HEADER'])
   t.deepEqual(await codes('csv', 'cat,dog\nmouse,dog\n'), ['WARN_HEADER'])
+  t.deepEqual(await codes('csv', 'a man is playing guitar,a man plays guitar\nb,c\n'), ['WARN_HEADER'])
   t.deepEqual(await codes('tsv', `${pair}x\ty\n`, { header: false, columns: ['a', 'b'] }), [])
   const fine = ['0,1,2', ',text,b', 'text a,text b,c', 'What is your question?,answer,b', 'sentence1,b,5']
   for (const header of fine) t.deepEqual(await codes('csv', `${header}\nx,y,z\n`), [], header)

@@ -3,7 +3,7 @@ import { parseNumber } from './numbers.js'
 /** Names of columns that are known, in whatever file; where there is one of them, the line is a header. */
 const known =
   /^(?:anchor|positive|negative|query|question|answer|response|passage|document|premise|hypothesis|sentence|text|label|labels|score|scores|id|title)s?[-_ ]?(?:\d+|[ab]|id)?$/i
-const sentence = /\S\s+\S+.*[.?!。？！]["'”’)]?$|(?:\S+\s+){5}\S|.{61}/su
+const sentence = /\S\s+\S+.*[.?!。？！]["'”’)]?$|(?:\S+\s+){2}\S|.{61}/su
 
 /** Files that were warned of: a stream reads its file again in every epoch. */
 const warned = new Set<string>()
