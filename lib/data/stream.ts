@@ -1,6 +1,7 @@
 import type { InspectOptionsStylized } from 'node:util'
-import { invalidArgument, SentenceTorchError } from '../errors.js'
+import { describe, invalidArgument, SentenceTorchError } from '../errors.js'
 import { checkInteger, checkOptions, ownCopy } from '../options.js'
+import { addClassNames } from './class-names.js'
 import { type ColumnChoice, columnsOf } from './column-choice.js'
 import { Dataset } from './dataset.js'
 import { INSPECT, inspectStream } from './inspect.js'
@@ -68,7 +69,7 @@ export class DataStream {
     if (typeof open !== 'function') throw invalidArgument('open', 'a function that gives an (async) iterable', open)
     checkOptions('DataStream.from', options, ['length', 'shuffleBuffer', 'columns'])
     const columns = columnsOf(options)
-    return new DataStream((epoch) => inPieces(open(epoch), columns), options)
+    return new DataStream((epoch) => inPieces(iterable(open(epoch)), columns), options)
   }
 
   /**
@@ -83,10 +84,12 @@ export class DataStream {
     const paths = typeof path === 'string' ? [path] : path
     if (!Array.isArray(paths) || paths.length === 0) throw invalidArgument('path', 'a file name or several', path)
     const given = ownCopy(readOptions)
-    const files = paths.map((file) => opener(file, given))
+    const files = paths.map((file) => [file, opener(file, given)] as const)
     return new DataStream(async function* () {
-      for (const open of files) {
-        for await (const { names, columns } of open()) {
+      const classNames = new Map<string, readonly string[]>()
+      for (const [file, open] of files) {
+        for await (const { names, columns, classNames: found } of open()) {
+          if (found) addClassNames(classNames, found, file)
           const [first = []] = columns
           const rows = first.map((_, row) => Object.fromEntries(names.map((name, i) => [name, columns[i]![row]])))
           yield { names, rows }
@@ -163,6 +166,17 @@ export class DataStream {
   #options(): DataStreamOptions {
     return { ...(this.length !== undefined && { length: this.length }), shuffleBuffer: this.shuffleBuffer }
   }
+}
+
+/** @throws ERR_INVALID_DATA for what is no iterable */
+function iterable(rows: Rows): Rows {
+  const found: unknown = rows
+  if (typeof found === 'object' && found !== null && (Symbol.asyncIterator in found || Symbol.iterator in found))
+    return rows
+  throw new SentenceTorchError(
+    'ERR_INVALID_DATA',
+    `The function of a DataStream must give an (async) iterable of rows but gave ${describe(found)}`,
+  )
 }
 
 async function* inPieces(rows: Rows, columns?: readonly string[]): AsyncGenerator<StreamPiece, void, undefined> {

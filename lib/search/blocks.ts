@@ -83,7 +83,7 @@ export async function* searchBlocks(
 }
 
 /** The engine refuses rows of a job; the caller knows them by other numbers. */
-function checkFinite({ data, shape }: Embeddings, name: string, first = 0): void {
+export function checkFinite({ data, shape }: Embeddings, name: string, first = 0): void {
   const at = firstNotFinite(data)
   if (at === -1) return
   const row = first + Math.floor(at / shape[1])

@@ -4,7 +4,7 @@ import { type Embeddings, type EmbeddingsLike, embeddings, ownEmbeddings } from 
 import { EncodeProgress } from '../models/progress.js'
 import { loadAddon } from '../native/load.js'
 import { checkInteger, checkOptions, checkType } from '../options.js'
-import { type SearchEngine, searchBlocks } from './blocks.js'
+import { checkFinite, type SearchEngine, searchBlocks } from './blocks.js'
 
 export interface CommunityDetectionOptions {
   /** Cosine similarity from which on two rows are close. Default 0.75. */
@@ -66,7 +66,10 @@ export async function detectWith(
   const all = ownEmbeddings(rows, 'embeddings', options.copy)
   const count = all.shape[0]
   const least = options.minCommunitySize ?? 10
-  if (count === 0 || count < least) return []
+  if (count < least) {
+    checkFinite(all, 'embeddings')
+    return []
+  }
   const neighbours = new Neighbours(addon, all, Math.fround(threshold), batchSize, signal)
   const progress = showProgressBar ? new EncodeProgress(count, process.stderr, 'Finding clusters', 'rows') : undefined
 

@@ -68,6 +68,8 @@ export abstract class BaseTrainer<M extends TrainableModel, L extends BaseLoss> 
   readonly #names: NamesOfArguments
   readonly #gate = new Gate()
   #state = newState()
+  /** What the trainer is at. */
+  #busyWith: 'train' | 'evaluate' | undefined
   /** What the last training left of the losses' own parameters. */
   #lossTensors: LossTensors | undefined
 
@@ -82,6 +84,9 @@ export abstract class BaseTrainer<M extends TrainableModel, L extends BaseLoss> 
     this.#evaluator = evaluator === undefined ? undefined : evaluatorOf(evaluator)
     this.loss = options.loss ?? kind.defaultLoss(options.model)
     this.#losses = new LossSet(this.loss)
+    for (const { loss } of this.#losses.all) {
+      if (!kind.isOwnLoss(loss)) throw invalidArgument(`the loss of ${kind.name}`, kind.lossName, loss.type)
+    }
     this.#losses.checkModel(options.model)
     const warnings = [
       ...precisionWarnings(this.args, this.model, () => loadAddon().runtime()),
@@ -161,12 +166,15 @@ export abstract class BaseTrainer<M extends TrainableModel, L extends BaseLoss> 
     const { callbacks = [], lossTensors } = this.#options
     const parts = { args: { ...this.args, reportTo: 'none' as const }, signal, callbacks }
     const context = { args: this.args, state: this.#state, control: newControl() }
+    this.#begin('evaluate')
     try {
       return await this.#inSession({ ...parts, lossTensors: this.#lossTensors ?? lossTensors }, (session) =>
         session.evaluate(evalDataset, context),
       )
     } catch (error) {
       throw await this.#rescued(error)
+    } finally {
+      this.#busyWith = undefined
     }
   }
 
@@ -186,11 +194,12 @@ export abstract class BaseTrainer<M extends TrainableModel, L extends BaseLoss> 
   }
 
   async #train(options: TrainOptions, callbacks: readonly TrainerCallback[]): Promise<TrainResult> {
+    this.#begin('train')
     const { signal } = options
-    const { trainOrAbort } = await import('./loop.js')
     const { lossTensors } = this.#options
     let run: TrainingRun | undefined
     const work = async (session: TrainerSession<M, L>) => {
+      const { trainOrAbort } = await import('./loop.js')
       run = await session.begin(options.resumeFromCheckpoint ?? this.args.resumeFromCheckpoint)
       this.#state = run.state
       try {
@@ -206,7 +215,17 @@ export abstract class BaseTrainer<M extends TrainableModel, L extends BaseLoss> 
       return await this.#inSession({ args: this.args, signal, callbacks, lossTensors }, work)
     } catch (error) {
       throw run ? await this.#rescued(error) : error
+    } finally {
+      this.#busyWith = undefined
     }
+  }
+
+  /** @throws ERR_BUSY while the trainer is at something */
+  #begin(work: 'train' | 'evaluate'): void {
+    if (this.#busyWith !== undefined) {
+      throw new SentenceTorchError('ERR_BUSY', `${work}: wait until ${this.#busyWith} of this trainer has ended`)
+    }
+    this.#busyWith = work
   }
 
   /** A full disk is first met by whoever writes next: a checkpoint, an evaluator, the log. @returns the error to be thrown */

@@ -83,6 +83,8 @@ export class ComputedStep {
       at += gradient.length
     }
     if (at !== all.length) throw misfit(`gradients: one Float32Array per text column, ${all.length} values in all`)
+    // The engine tells by the gradient that a step is to be skipped.
+    if (!Number.isFinite(loss)) joined.fill(Number.NaN)
     const parameters: Record<string, Float32Array> = {}
     for (const [name, { shape }] of Object.entries(this.loss.parameters)) {
       const size = shape.reduce((product, n) => product * n, 1)

@@ -35,6 +35,8 @@ function kindOf(model: CrossEncoder | undefined): TrainerKind<CrossEncoder, Cros
     name: 'CrossEncoderTrainer',
     isModel: (value) => typeof (value as CrossEncoder | undefined)?.predict === 'function',
     modelName: 'a CrossEncoder',
+    isOwnLoss: (loss) => loss.pairing !== undefined,
+    lossName: 'one of `crossEncoderLosses`',
     defaultLoss: ({ numLabels }) => (numLabels === 1 ? new BinaryCrossEntropyLoss() : new CrossEntropyLoss()),
     byColumn: false,
     checkArguments: ({ maxSeqLength, prompts }, datasets) => {

@@ -8,6 +8,7 @@ import { SentenceTransformer } from '../models/sentence-transformer.js'
 import { checkInteger, checkOneOf, checkOptions, checkType } from '../options.js'
 import type { TrainingArguments } from './arguments.js'
 import type { TrainerCallback } from './callbacks.js'
+import type { LossTensors } from './loss-tensors.js'
 import type { ProgressOutput } from './progress.js'
 import type { TrainResult } from './result.js'
 import { listCheckpoints } from './rotation.js'
@@ -126,7 +127,13 @@ export async function fitSentenceTransformer(model: SentenceTransformer, options
   const resume = options.resumeFromCheckpoint === true && checkpointPath !== undefined
   const found = resume && (await listCheckpoints(checkpointPath)).length > 0
   if (resume && !found) warn(`fit: there is no checkpoint in ${checkpointPath} to go on from; training begins anew`)
-  return trainer.train({ resumeFromCheckpoint: found })
+  const result = await trainer.train({ resumeFromCheckpoint: found })
+  return objectives.length > 1 ? result : { ...result, lossTensors: withoutPrefix(result.lossTensors, `${name(0)}.`) }
+}
+
+/** Of one objective, what its loss owns goes by its own names. */
+function withoutPrefix(tensors: LossTensors, prefix: string): LossTensors {
+  return Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name.slice(prefix.length), tensor]))
 }
 
 function argumentsOf(options: FitOptions, bySteps: boolean): Partial<TrainingArguments> {

@@ -2,6 +2,9 @@ import { SentenceTorchError } from '../errors.js'
 import { TrainingAbortedError, type TrainResult } from './result.js'
 import type { TrainingRun } from './run.js'
 
+const NO_BATCH =
+  'The sampler makes no batch of trainDataset; a stream has to give its rows anew whenever its function is called'
+
 /** The loop: while the engine computes one step, the next is tokenised, packed and handed over. */
 export async function trainLoop(run: TrainingRun, signal?: AbortSignal): Promise<TrainResult> {
   await run.emit('onTrainBegin')
@@ -28,8 +31,7 @@ export async function trainLoop(run: TrainingRun, signal?: AbortSignal): Promise
     }
     await run.settle()
     if (signal?.aborted) break
-    if (batches === 0 && !run.isOver)
-      throw new SentenceTorchError('ERR_INVALID_DATA', 'The sampler makes no batch of trainDataset')
+    if (batches === 0 && !run.isOver) throw new SentenceTorchError('ERR_INVALID_DATA', NO_BATCH)
     run.control.shouldEpochStop = false
     await run.emit('onEpochEnd')
     run.position = { epoch: epoch + 1, batches: 0 }

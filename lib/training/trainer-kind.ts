@@ -50,6 +50,9 @@ export interface TrainerKind<M extends TrainableModel, L extends BaseLoss> {
   /** `a SentenceTransformer` */
   modelName: string
   defaultLoss(model: M): L
+  /** Whether a loss is one for models of this kind, and what such losses are called. */
+  isOwnLoss(loss: L): boolean
+  lossName: string
   /** Whether columns have prompts and lengths of their own. */
   byColumn: boolean
   /** Refuses arguments that this kind cannot take. @param datasets their names, '' for a single one */

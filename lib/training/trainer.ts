@@ -20,6 +20,8 @@ const KIND: TrainerKind<SentenceTransformer, Loss> = {
   isModel: (value) => typeof (value as SentenceTransformer | undefined)?.encode === 'function',
   modelName: 'a SentenceTransformer',
   defaultLoss: () => new CoSENTLoss(),
+  isOwnLoss: (loss) => !('pairing' in loss),
+  lossName: 'one of `losses`',
   byColumn: true,
   pretrained: ({ source }, nameOrPath) => LanguageModelWeights.open(source, nameOrPath),
   checkData,

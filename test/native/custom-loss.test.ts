@@ -195,3 +195,20 @@ test('what a function gives is checked', async (t) => {
   })
   t.throws(() => new losses.Custom(handRanking, { columns: 2 } as never), { code: 'ERR_UNKNOWN_OPTION' })
 })
+
+test('a step whose loss is not finite is skipped and counted, whatever its gradients', async (t) => {
+  await using model = await SentenceTransformer.load(folder)
+  const before = await model.encode(anchor)
+  let batch = 0
+  const trainer = new SentenceTransformerTrainer({
+    model,
+    trainDataset: ranking,
+    loss: new losses.Custom((embeddings) => ({ loss: ++batch === 2 ? 3 : Number.NaN, gradients: embeddings })),
+    progress: false,
+    args: { maxSteps: 1, learningRate: 1e-2, saveStrategy: 'no', loggingSteps: 1 },
+  })
+  t.is((await trainer.train()).skippedSteps, 1)
+  t.deepEqual((await model.encode(anchor)).data, before.data)
+  const { skippedSteps, trainingLoss } = await trainer.train()
+  t.deepEqual([skippedSteps, trainingLoss], [0, 3])
+})

@@ -152,5 +152,6 @@ for (const value of [Number.NaN, Number.POSITIVE_INFINITY]) {
       await t.throwsAsync(util.paraphraseMiningEmbeddings(broken, { scoreFunction }), refused('embeddings', 31))
     }
     await t.throwsAsync(util.communityDetection(broken), refused('embeddings', 31))
+    await t.throwsAsync(util.communityDetection(broken, { minCommunitySize: 1000 }), refused('embeddings', 31))
   })
 }

@@ -36,6 +36,8 @@ test('two objectives in turn, as many batches of each as the smaller has; losses
   const trained = await train(1e-2)
   t.deepEqual(Object.keys(trained.lossTensors).sort(), ['_dataset_2.classifier.bias', '_dataset_2.classifier.weight'])
   t.notDeepEqual(trained.lossTensors, fresh.lossTensors)
+  const alone = await model.fit({ ...quiet, trainObjectives: [labelled()], epochs: 1 })
+  t.deepEqual(Object.keys(alone.lossTensors).sort(), ['classifier.bias', 'classifier.weight'])
 })
 
 test('the best model is saved, the callback is told, the evaluator runs after steps and epochs', async (t) => {

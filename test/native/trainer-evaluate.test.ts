@@ -6,6 +6,7 @@ import test from 'ava'
 import {
   CrossEncoder,
   CrossEncoderTrainer,
+  crossEncoderLosses,
   Dataset,
   engine,
   evaluation,
@@ -94,6 +95,17 @@ test('evaluate without anything to evaluate, with a wrong dataset, and beside tr
   await made.model.dispose()
 })
 
+test('two calls at once: the second is told to wait, the first goes on', async (t) => {
+  const made = await trainer(await temporaryFolder(t), { evalDataset: classes })
+  const busy = { code: 'ERR_BUSY', message: /wait until train of this trainer has ended/ }
+  const training = made.train()
+  await t.throwsAsync(made.evaluate(), busy)
+  await t.throwsAsync(made.train(), busy)
+  t.is((await training).globalStep, 4)
+  t.true(Number.isFinite((await made.evaluate()).eval_loss))
+  await made.model.dispose()
+})
+
 test('state is that of the run', async (t) => {
   const steps: number[] = []
   const made = await trainer(await temporaryFolder(t), {
@@ -157,6 +169,21 @@ test('a cross-encoder evaluates and saves in the same ways', async (t) => {
   await made.saveModel()
   await using again = await CrossEncoder.load(outputDir)
   t.deepEqual(await again.predict(['a', 'b']), await model.predict(['a', 'b']))
+})
+
+test('losses of the other kind of model are refused by name', async (t) => {
+  await using model = await SentenceTransformer.load(folder)
+  const cross = new crossEncoderLosses.BinaryCrossEntropyLoss()
+  t.throws(() => new SentenceTransformerTrainer({ model, trainDataset: classes, loss: cross as never }), {
+    code: 'ERR_INVALID_ARGUMENT',
+    message: /`losses` for the loss of SentenceTransformerTrainer.*BinaryCrossEntropyLoss/,
+  })
+  await using crossEncoder = await CrossEncoder.load(folder, { numLabels: 1 })
+  const loss = new losses.CoSENTLoss() as never
+  t.throws(() => new CrossEncoderTrainer({ model: crossEncoder, trainDataset: classes, loss }), {
+    code: 'ERR_INVALID_ARGUMENT',
+    message: /`crossEncoderLosses` for the loss of CrossEncoderTrainer.*CoSENTLoss/,
+  })
 })
 
 test('pairs without labels and without a loss: the error names the loss for them', async (t) => {

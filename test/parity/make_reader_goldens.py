@@ -1,10 +1,11 @@
-"""Writes test/parity/golden/data/readers.json and large.parquet: small files, and what Python's `datasets` reads in them.
+"""Writes test/parity/golden/data/readers.json and Parquet files beside it: small files, and what Python's `datasets` reads in them.
 
     python test/parity/make_reader_goldens.py     (needs datasets, pandas, pyarrow)
 
 Integers beyond 2^53 and numbers that are not finite are written as {"bigint": "…"} and {"float": "inf"}.
 """
 
+import decimal
 import json
 import math
 import tempfile
@@ -126,6 +127,17 @@ def parquet(folder):
     return dict(columns=data.column_names, rows=[[plain(value) for value in row.values()] for row in data])
 
 
+def refused():
+    """What is not read: decimals that no number holds, and two files whose classes have other numbers."""
+    decimals = pa.table({"a": ["x"], "d": pa.array([decimal.Decimal("12345678901234567890.5")], pa.decimal128(21, 1))})
+    pq.write_table(decimals, OUT.parent / "decimals.parquet")
+    for name, classes in [("neg-pos", ["neg", "pos"]), ("pos-neg", ["pos", "neg"])]:
+        features = datasets.Features({"text": datasets.Value("string"), "label": datasets.ClassLabel(names=classes)})
+        rows = datasets.Dataset.from_dict({"text": ["a", "b"], "label": [0, 1]}, features=features)
+        rows.to_parquet(OUT.parent / f"{name}.parquet")
+
+
+refused()
 with tempfile.TemporaryDirectory() as folder:
     fields = []
     for i, field in enumerate(FIELDS):

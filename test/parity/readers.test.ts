@@ -89,3 +89,17 @@ for (const [i, { name, ending, content, arguments: given, refused, columns, rows
     equal('readers', 'files')
   })
 }
+
+test('Parquet: decimals that no number holds are refused, other columns are read', async (t) => {
+  const path = fileURLToPath(new URL('decimals.parquet', goldens))
+  await t.throwsAsync(Dataset.fromFile(path), { code: 'ERR_NOT_IMPLEMENTED', message: /Column d of .* 21 digits/ })
+  t.deepEqual((await Dataset.fromFile(path, { columns: ['a'] })).column('a'), ['x'])
+})
+
+test('classes of other numbers are refused in a stream of files as in a dataset', async (t) => {
+  const files = ['neg-pos', 'pos-neg'].map((name) => fileURLToPath(new URL(`${name}.parquet`, goldens)))
+  const refused = { code: 'ERR_INVALID_DATA', message: /Expected the classes neg, pos in column "label"/ }
+  await t.throwsAsync(Dataset.fromFile(files), refused)
+  await t.throwsAsync(DataStream.fromFile(files).head(10), refused)
+  t.is((await DataStream.fromFile([files[0]!, files[0]!]).head(10)).length, 4)
+})

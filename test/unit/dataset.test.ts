@@ -139,6 +139,11 @@ for (const [what, make, expected] of refused) {
   })
 }
 
+test('a stream of what is no iterable names what its function gave', async (t) => {
+  const stream = DataStream.from((() => 5) as never)
+  await t.throwsAsync(stream.head(), { code: 'ERR_INVALID_DATA', message: /iterable of rows but gave 5/ })
+})
+
 test('datasets and streams are made by their functions, not by new', (t) => {
   const wrong = (make: () => unknown, message: RegExp) => t.throws(make, { code: 'ERR_INVALID_ARGUMENT', message })
   const AnyDataset = Dataset as unknown as new (...args: unknown[]) => unknown

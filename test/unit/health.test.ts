@@ -180,6 +180,13 @@ test('labels outside [-1, 1] under a cosine', async (t) => {
   t.is(codeOf(await labelRange(facts({}, { train: stsb, losses: [loss({ type: 'CoSENTLoss' })] }))), undefined)
 })
 
+test('labels that are no probabilities under the binary cross-entropy of pairs', async (t) => {
+  const losses = [loss({ type: 'CrossEncoder.BinaryCrossEntropyLoss' })]
+  const [warning] = await labelRange(facts({}, { train: named(scored([0, 2, 1, 0.5])), losses }))
+  t.regex(warning!.message, /25 % of the labels lie outside \[0, 1\] \(such as 2\)/)
+  t.is(codeOf(await labelRange(facts({}, { train: named(scored([0, 0.5, 1])), losses }))), undefined)
+})
+
 test('labels that are neither 0 nor 1 under a contrastive loss', async (t) => {
   for (const type of ['ContrastiveLoss', 'OnlineContrastiveLoss']) {
     const [warning] = await labelRange(facts({}, { train: named(scored([0, 1, -1, 1])), losses: [loss({ type })] }))

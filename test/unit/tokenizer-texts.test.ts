@@ -147,3 +147,18 @@ test('a damaged charsmap is an error with a code', (t) => {
   // The children of the root lie outside.
   t.throws(make(units(4, 0x3ffffc00)), { code: 'ERR_INVALID_MODEL' })
 })
+
+test('a class of transformers that builds another tokenizer is warned of, once', async (t) => {
+  const heard: (Error & { code?: string })[] = []
+  const listen = (warning: Error) => heard.push(warning)
+  process.on('warning', listen)
+  const make = (tokenizer_class: string) =>
+    Tokenizer.fromFiles(wordPieceTokenizer(['a']), { tokenizer_class }, { maxSeqLength: 8 })
+  for (const name of ['BertTokenizer', 'PreTrainedTokenizerFast', 'HerbertTokenizer', 'HerbertTokenizer']) make(name)
+  await new Promise((resolve) => setImmediate(resolve))
+  process.off('warning', listen)
+  t.deepEqual(
+    heard.map(({ code, message }) => [code, /HerbertTokenizer/.test(message)]),
+    [['WARN_TOKENIZER_CLASS', true]],
+  )
+})

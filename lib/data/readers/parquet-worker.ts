@@ -7,6 +7,8 @@ import type { ParquetReply, ParquetRequest } from './parquet.js'
 
 /** Rows in a message: what the receiving thread takes apart in about a millisecond. */
 const PIECE_ROWS = 1024
+/** Decimal digits that every number keeps. */
+const EXACT_DIGITS = 15
 
 const { path, columns } = workerData as ParquetRequest
 // hyparquet's own decoder drops a byte-order mark at the beginning of a text and hides bytes that are no UTF-8.
@@ -25,6 +27,13 @@ async function* pieces(): AsyncGenerator<ParquetReply, void, undefined> {
     return
   }
   const names = [...(columns ?? present)]
+  for (const { element } of parquetSchema(metadata).children) {
+    if (!names.includes(element.name) || (element.precision ?? 0) <= EXACT_DIGITS) continue
+    const message = `Column ${element.name} of ${path} holds decimals of ${element.precision} digits, of which a number keeps ${EXACT_DIGITS}`
+    throw Object.assign(new Error(`${message}: leave it out with columns, or write it as texts`), {
+      code: 'ERR_NOT_IMPLEMENTED',
+    })
+  }
   const features = metadata.key_value_metadata?.find(({ key }) => key === FEATURES_KEY)?.value
   const classNames = classNamesOf(features)
   let rowStart = 0

@@ -38,6 +38,7 @@ export async function* readParquet(path: string, options: ReaderOptions = {}): A
       if ('done' in reply) return
       if ('missing' in reply) indexOf(reply.present, reply.missing, path)
       else if ('error' in reply) {
+        if (reply.code === 'ERR_NOT_IMPLEMENTED') throw new SentenceTorchError(reply.code, reply.error)
         throw new SentenceTorchError('ERR_INVALID_FILE', `Expected a whole Parquet file in ${path}: ${reply.error}`)
       } else yield reply
     }

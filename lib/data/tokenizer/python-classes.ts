@@ -1,3 +1,4 @@
+import { isMainThread } from 'node:worker_threads'
 import { SentenceTorchError } from '../../errors.js'
 import { addTokens } from './added-ids.js'
 import { type AddedToken, type Block, type ModelBlock, notUnderstood, type TokenizerJson } from './blocks.js'
@@ -28,6 +29,8 @@ type TokenValue = string | (Partial<AddedToken> & { content: string })
 /** Tokenizer classes of transformers that build a tokenizer of their own around the file's vocabulary. */
 const bertClass =
   /^(Bert|DistilBert|Electra|MobileBert|SqueezeBert|ConvBert|LayoutLM|Lxmert|DPRContextEncoder|DPRQuestionEncoder|DPRReader)Tokenizer(Fast)?$/
+/** Classes that take tokenizer.json as it is. */
+const plainClass = /^(PreTrainedTokenizerFast|PreTrainedTokenizer|TokenizersBackend)$/
 const mpnetClass = /^MPNetTokenizer(Fast)?$/
 const xlmRobertaClass = /^XLMRobertaTokenizer(Fast)?$/
 
@@ -53,6 +56,7 @@ export function asPythonLoads(files: TokenizerFiles): EffectiveTokenizer {
   }
   const className = String(config.tokenizer_class ?? 'BertTokenizer')
   const kind = kindOf(className, given.model)
+  if (kind === undefined && !plainClass.test(className)) warnOfClass(className)
   // added_tokens_decoder stands for all other lists of tokens.
   const decoder = config.added_tokens_decoder as Record<string, TokenValue> | undefined
   const values: Record<string, unknown> = { ...config, ...(decoder ? {} : files.specialTokensMap) }
@@ -91,6 +95,20 @@ export function asPythonLoads(files: TokenizerFiles): EffectiveTokenizer {
       ? config.model_input_names.includes('token_type_ids')
       : kind === 'bert' && !/^(DistilBert|DPRReader)/.test(className),
   }
+}
+
+/** Classes that were warned of. */
+const warned = new Set<string>()
+
+/** transformers makes parts of a tokenizer anew for most classes; here that is done for the three kinds above. */
+function warnOfClass(name: string): void {
+  if (!isMainThread || warned.has(name)) return
+  warned.add(name)
+  process.emitWarning(`The ids are those of tokenizer.json alone, and ${name} of transformers may give others`, {
+    type: 'SentenceTorchWarning',
+    code: 'WARN_TOKENIZER_CLASS',
+    detail: 'Compare the ids of some texts with those of AutoTokenizer in Python.',
+  })
 }
 
 const emptyBlocks = { added_tokens: [], normalizer: null, pre_tokenizer: null, post_processor: null }

@@ -32,6 +32,13 @@ const RULES: Readonly<Record<string, LabelRule>> = {
     ...BINARY,
     loss: 'weighs a pair as a positive by its label and as a negative by 1 minus the label',
   },
+  'CrossEncoder.BinaryCrossEntropyLoss': {
+    fits: (label) => label >= 0 && label <= 1,
+    found: 'lie outside [0, 1]',
+    loss: 'takes them as probabilities',
+    remedy:
+      'Scale the labels to [0, 1] (STSb: score / 5); for classes, load the model with numLabels and take CrossEntropyLoss.',
+  },
   OnlineContrastiveLoss: { ...BINARY, loss: 'leaves pairs with another label out' },
 }
 
