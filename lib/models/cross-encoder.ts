@@ -3,7 +3,7 @@ import type { Tokenizer } from '../data/tokenizer.js'
 import { invalidArgument, SentenceTorchError } from '../errors.js'
 import { loadAddon } from '../native/load.js'
 import type { ConfigObject, NativeEncoder } from '../native/types.js'
-import { checkInteger, checkOneOf, checkType } from '../options.js'
+import { checkInteger, checkOneOf } from '../options.js'
 import { ACTIVATION_NAMES, type ActivationName, applyActivation, softmaxRows } from './activations.js'
 import { type CrossEncoderParts, loadCrossEncoderParts } from './cross-encoder-load.js'
 import {
@@ -14,12 +14,12 @@ import {
   type RankOptions,
 } from './cross-encoder-options.js'
 import { encodeRows, throwIfAborted } from './encode.js'
+import { evaluateModel, type ModelEvaluator } from './evaluate-model.js'
 import { checkLoaded, noSuchPrompt } from './load-parts.js'
 import { EncodeProgress } from './progress.js'
 import { writeCrossEncoderFolder } from './save-cross-encoder.js'
 import { saveModelFolder } from './save-folder.js'
 import { copyPairs, isPair, type Pair, type Scores, scores } from './scores.js'
-import type { ModelEvaluator } from './types.js'
 import { WeightFiles } from './weights.js'
 
 export type { Pair, Scores } from './scores.js'
@@ -212,9 +212,7 @@ export class CrossEncoder {
    * Source: sentence-transformers `CrossEncoder.evaluate`.
    */
   async evaluate(evaluator: ModelEvaluator<CrossEncoder>, outputPath?: string): Promise<Record<string, number>> {
-    if (typeof evaluator?.evaluate !== 'function') throw invalidArgument('evaluator', 'an evaluator', evaluator)
-    checkType('outputPath', outputPath, 'string')
-    return (await evaluator.evaluate(this, outputPath === undefined ? {} : { outputPath })).metrics
+    return evaluateModel(this, evaluator, outputPath)
   }
 
   /** Frees the weights once the work that is queued is done; later calls throw ERR_DISPOSED. Idempotent. */

@@ -2,9 +2,10 @@ import type { Tokenizer } from '../data/tokenizer.js'
 import { invalidArgument, SentenceTorchError } from '../errors.js'
 import { loadAddon } from '../native/load.js'
 import type { ConfigObject, Metric, NativeAddon, NativeEncoder } from '../native/types.js'
-import { checkInteger, checkType } from '../options.js'
+import { checkInteger } from '../options.js'
 import { type Embeddings, type EmbeddingsLike, embeddings, normalizeRows, truncateRows } from './embeddings.js'
 import { encodeTexts, throwIfAborted } from './encode.js'
+import { evaluateModel, type ModelEvaluator } from './evaluate-model.js'
 import type { ModelSource } from './language-model.js'
 import { checkEncodeOptions, checkSimilarity } from './load-options.js'
 import { checkLoaded, loadParts, noSuchPrompt, type Parts } from './load-parts.js'
@@ -14,7 +15,7 @@ import { EncodeProgress } from './progress.js'
 import { saveModelFolder, writeModelFolder } from './save-folder.js'
 import { type HeadTensors, saveLanguageModelFolder } from './save-language-model.js'
 import { pairwiseSimilarity, similarityMatrix } from './similarity.js'
-import type { EncodeOptions, LoadOptions, ModelEvaluator } from './types.js'
+import type { EncodeOptions, LoadOptions } from './types.js'
 import { WeightFiles } from './weights.js'
 
 /** One module of a model, for people to read: its type and its settings. */
@@ -258,9 +259,7 @@ export class SentenceTransformer {
    * Source: sentence-transformers `SentenceTransformer.evaluate`.
    */
   async evaluate(evaluator: ModelEvaluator<SentenceTransformer>, outputPath?: string): Promise<Record<string, number>> {
-    if (typeof evaluator?.evaluate !== 'function') throw invalidArgument('evaluator', 'an evaluator', evaluator)
-    checkType('outputPath', outputPath, 'string')
-    return (await evaluator.evaluate(this, outputPath === undefined ? {} : { outputPath })).metrics
+    return evaluateModel(this, evaluator, outputPath)
   }
 
   /**

@@ -62,11 +62,6 @@ export interface EncodeOptions {
   signal?: AbortSignal
 }
 
-/** What `evaluate` of a model needs of an evaluator. */
-export interface ModelEvaluator<M> {
-  evaluate(model: M, context: { outputPath?: string }): Promise<{ readonly metrics: Record<string, number> }>
-}
-
 export const LOAD_OPTIONS = [
   ...['device', 'dtype', 'revision', 'cacheFolder', 'token', 'localFilesOnly', 'prompts', 'defaultPromptName'],
   ...['truncateDim', 'similarityFnName', 'maxSeqLength', 'threads', 'onProgress', 'ignoreTensors'],

@@ -2,7 +2,7 @@
 
     python test/parity/make_tokenizer_kinds.py     (needs `transformers`, and `sentencepiece` and `protobuf` for the charsmaps)
 
-golden/tokenizer/nmt_nfkc_cf.charsmap.gz   SentencePiece's rules with case folding
+golden/tokenizer/nmt_nfkc_cf.charsmap.gz   SentencePiece's rules with case folding (Apache-2.0)
 golden/tokenizer/kinds.json                digests of what normalisers and pre-tokenizers make of all characters and of odd
                                            texts; ids of odd texts in small tokenizers of every kind and class
 With --dump FILE everything that is digested is written out, to find where a digest differs.

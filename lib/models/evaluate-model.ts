@@ -1,0 +1,18 @@
+import { invalidArgument } from '../errors.js'
+import { checkType } from '../options.js'
+
+/** What `evaluate` of a model needs of an evaluator. */
+export interface ModelEvaluator<M> {
+  evaluate(model: M, context: { outputPath?: string }): Promise<{ readonly metrics: Record<string, number> }>
+}
+
+/** The metrics that an evaluator finds of a model. @throws ERR_INVALID_ARGUMENT, and what the evaluator throws */
+export async function evaluateModel<M>(
+  model: M,
+  evaluator: ModelEvaluator<M>,
+  outputPath: string | undefined,
+): Promise<Record<string, number>> {
+  if (typeof evaluator?.evaluate !== 'function') throw invalidArgument('evaluator', 'an evaluator', evaluator)
+  checkType('outputPath', outputPath, 'string')
+  return (await evaluator.evaluate(model, outputPath === undefined ? {} : { outputPath })).metrics
+}
