@@ -116,7 +116,7 @@ export class ColumnChecker {
     const { name, label, where } = this
     const isLabel = name === label
     const labelHint = label === undefined || isLabel ? '' : ` (labels are taken from "${label}")`
-    const hint = isLabel ? '' : `${labelHint}; columns that are neither texts nor labels must be left out`
+    const hint = isLabel ? '' : `${labelHint}; leave the column out ({ columns: […] }) or mend the row`
     return new SentenceTorchError(
       'ERR_INVALID_DATA',
       `Expected ${expected} in column "${name}", row ${row}${where}, found ${describe(value)}${hint}`,
