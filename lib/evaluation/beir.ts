@@ -1,6 +1,5 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { readJsonl } from '../data/readers/jsonl.js'
 import { readLines, withoutReturn } from '../data/readers/lines.js'
 import { parseNumber } from '../data/readers/numbers.js'
 import { describe, invalidArgument, SentenceTorchError } from '../errors.js'
@@ -40,6 +39,7 @@ export async function loadBeir(folder: string, options: LoadBeirOptions = {}): P
 }
 
 async function readTexts(path: string, withTitle: boolean): Promise<Map<string, string>> {
+  const { readJsonl } = await import('../data/readers/jsonl.js')
   const out = new Map<string, string>()
   for await (const { columns } of readJsonl(path, { columns: ['_id', 'text', ...(withTitle ? ['title'] : [])] })) {
     const [ids = [], texts = [], titles] = columns

@@ -22,7 +22,6 @@ import {
   textEntries,
 } from './ir-options.js'
 import { orderOf } from './order.js'
-import { writePredictions } from './predictions.js'
 import { SentenceEvaluator } from './sentence-evaluator.js'
 
 /** `batchSize` is 32 unless given; the CSV file is `Information-Retrieval_evaluation_{name}_results.csv`. */
@@ -112,6 +111,7 @@ export class InformationRetrievalEvaluator extends SentenceEvaluator {
     for (const [name, found] of hits) {
       if (context.outputPath !== undefined && this.#options.writePredictions) {
         const file = `Information-Retrieval_evaluation${suffix(this.name)}_predictions_${name}.jsonl`
+        const { writePredictions } = await import('./predictions.js')
         await writePredictions(context.outputPath, file, this.#queries, this.#corpus, found)
       }
       results.set(name, await irMetrics(this.#ranked(found), this.#cutoffs))

@@ -5,7 +5,6 @@ import type { ConfigObject, Metric } from '../native/types.js'
 import { positiveInteger, readModelConfig, readSentenceConfig } from './folder-config.js'
 import { isObject, readIfPresent, readJson, readJsonObject, toJson } from './json.js'
 import { type FolderModule, moduleType, poolingModule, readDense, readNormalize, readPooling } from './modules.js'
-import { tokenizerOfVocabulary } from './vocab-file.js'
 
 /** `model_type` values of config.json that the engine has. */
 export const ARCHITECTURES: readonly string[] = ['bert']
@@ -199,6 +198,7 @@ export async function readTokenizerFiles(folder: string): Promise<Map<string, Ui
       ...(await readJsonObject(join(folder, 'special_tokens_map.json'))),
       ...(await readJsonObject(join(folder, 'tokenizer_config.json'))),
     }
+    const { tokenizerOfVocabulary } = await import('./vocab-file.js')
     const made = tokenizerOfVocabulary(new TextDecoder().decode(vocabulary), settings)
     if (made) files.set('tokenizer.json', new TextEncoder().encode(toJson(made)))
   }

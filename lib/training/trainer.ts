@@ -3,7 +3,6 @@ import type { Tokenizer } from '../data/tokenizer.js'
 import { SentenceTorchError } from '../errors.js'
 import { CoSENTLoss } from '../losses/cosent.js'
 import type { Loss } from '../losses/loss.js'
-import { LanguageModelWeights } from '../models/language-model.js'
 import type { SentenceTransformer } from '../models/sentence-transformer.js'
 import type { TrainingArguments } from './arguments.js'
 import { BaseTrainer, type BaseTrainerOptions, type BatchMakerParts, type TrainerKind } from './base-trainer.js'
@@ -23,7 +22,8 @@ const KIND: TrainerKind<SentenceTransformer, Loss> = {
   isOwnLoss: (loss) => !('pairing' in loss),
   lossName: 'one of `losses`',
   byColumn: true,
-  pretrained: ({ source }, nameOrPath) => LanguageModelWeights.open(source, nameOrPath),
+  pretrained: async ({ source }, nameOrPath) =>
+    (await import('../models/language-model.js')).LanguageModelWeights.open(source, nameOrPath),
   checkData,
   batchMaker: sentenceBatchMaker,
   modelFacts,

@@ -1,22 +1,25 @@
 import { statSync } from 'node:fs'
 import { invalidArgument, SentenceTorchError } from '../../errors.js'
 import { columnsOf } from '../column-choice.js'
-import { readCsv } from './csv.js'
-import { readJson } from './json.js'
-import { readJsonl } from './jsonl.js'
 import { isFolder } from './lines.js'
-import { readParquet } from './parquet.js'
 import type { ReaderOptions, ReadOptions, TableReader } from './table.js'
-import { readTsv } from './tsv.js'
 
 /** One line per format: its reader, and the options that it takes beside `columns`. */
 const readers: Record<string, [TableReader, (keyof ReadOptions)[]]> = {
-  jsonl: [readJsonl, []],
-  json: [readJson, ['field']],
-  csv: [readCsv, ['header', 'dtype']],
-  tsv: [readTsv, ['header', 'dtype']],
-  parquet: [readParquet, []],
+  jsonl: [late(async () => (await import('./jsonl.js')).readJsonl), []],
+  json: [late(async () => (await import('./json.js')).readJson), ['field']],
+  csv: [late(async () => (await import('./csv.js')).readCsv), ['header', 'dtype']],
+  tsv: [late(async () => (await import('./tsv.js')).readTsv), ['header', 'dtype']],
+  parquet: [late(async () => (await import('./parquet.js')).readParquet), []],
 }
+
+/** A reader that is loaded with the first file that needs it: who only encodes needs none. */
+function late(load: () => Promise<TableReader>): TableReader {
+  return async function* (path, options) {
+    yield* (await load())(path, options)
+  }
+}
+
 const notBuilt = ['arrow', 'zst', 'bz2', 'xz']
 
 /**

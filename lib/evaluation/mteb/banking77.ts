@@ -9,9 +9,8 @@ import type { EvaluatedModel, EvaluationContext, EvaluationResult } from '../eva
 import { comparePython } from '../ir-options.js'
 import { SentenceEvaluator } from '../sentence-evaluator.js'
 import { type ClassificationScores, classificationScores } from './classification-scores.js'
-import { type Experiment, runExperiments } from './experiments.js'
-import { type MtebTaskResult, taskResult } from './task-result.js'
-import { undersample } from './undersample.js'
+import type { Experiment } from './experiments.js'
+import type { MtebTaskResult } from './task-result.js'
 
 /** Texts with their labels, in the order of the published files: the samples depend on it. */
 export interface ClassificationData {
@@ -84,6 +83,12 @@ export class Banking77Classification extends SentenceEvaluator {
     context: EvaluationContext = {},
   ): Promise<{ metrics: ClassificationScores; result: MtebTaskResult }> {
     const started = performance.now()
+    // Who only encodes does not load them.
+    const [{ runExperiments }, { taskResult }, { undersample }] = await Promise.all([
+      import('./experiments.js'),
+      import('./task-result.js'),
+      import('./undersample.js'),
+    ])
     const { train, test, writeCsv = true } = this.#options
     const { experiments = 10, samplesPerLabel = 8, seed = 42 } = this.#options
     const samples = undersample(train.labels, experiments, samplesPerLabel, seed)
