@@ -5,6 +5,20 @@ interface NamedEvaluator<M> {
   evaluate(model: M, context: EvaluationContext): Promise<EvaluationResult>
 }
 
+/** `make`, done once for all calls; what went wrong is not kept, so that another call may try again. */
+export function madeOnce<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined
+  return async () => {
+    made ??= make()
+    try {
+      return await made
+    } catch (error) {
+      made = undefined
+      throw error
+    }
+  }
+}
+
 /** All metrics of several data sets, and each metric over all of them, by its name without the data set's. */
 export async function evaluateAll<M>(
   evaluators: readonly NamedEvaluator<M>[],

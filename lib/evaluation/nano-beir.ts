@@ -5,7 +5,7 @@ import { type BeirDataset, loadBeir } from './beir.js'
 import { loadBeirFromHub } from './beir-hub.js'
 import { type CommonOptions, checkCommon, contextCells, mean } from './common.js'
 import { appendCsv, pythonFloat } from './csv.js'
-import { evaluateAll } from './evaluate-all.js'
+import { evaluateAll, madeOnce } from './evaluate-all.js'
 import type { EvaluatedModel, EvaluationContext, EvaluationResult } from './evaluator.js'
 import { InformationRetrievalEvaluator } from './information-retrieval.js'
 import { csvHeader, csvMetrics } from './ir-metrics.js'
@@ -64,7 +64,8 @@ export class NanoBEIREvaluator extends SentenceEvaluator {
   override readonly name: string
   readonly #options: NanoBEIREvaluatorOptions
   readonly #sources: ReadonlyMap<string, Source>
-  #evaluators: Promise<InformationRetrievalEvaluator[]> | undefined
+  /** Of the sets, which are read at the first evaluation. */
+  readonly #evaluators = madeOnce(() => this.#load())
   readonly #primary: PrimaryScore
 
   constructor(options: NanoBEIREvaluatorOptions = {}) {
@@ -87,23 +88,12 @@ export class NanoBEIREvaluator extends SentenceEvaluator {
     const { aggregateFn = mean, writeCsv = true } = this.#options
     const scores = measuredScores(this.#options, model)
     const names = scores.map(([name]) => name).sort(comparePython)
-    const { metrics, overall } = await evaluateAll(await this.#loaded(), model, context, aggregateFn)
+    const { metrics, overall } = await evaluateAll(await this.#evaluators(), model, context, aggregateFn)
     if (context.outputPath !== undefined && writeCsv) await this.#write(context.outputPath, context, names, overall)
     for (const [metric, value] of overall) metrics[`${this.name}_${metric}`] = value
     const top = `ndcg@${Math.max(...cutoffsOf(this.#options).ndcgAtK)}`
     const primary = this.#primary.of(names, (name) => overall.get(`${name}_${top}`)!)
     return { metrics, primaryMetric: `${this.name}_${primary}_${top}` }
-  }
-
-  /** The evaluators of the sets, which are read once; what went wrong is not kept, so that another call may try again. */
-  async #loaded(): Promise<InformationRetrievalEvaluator[]> {
-    this.#evaluators ??= this.#load()
-    try {
-      return await this.#evaluators
-    } catch (error) {
-      this.#evaluators = undefined
-      throw error
-    }
   }
 
   async #load(): Promise<InformationRetrievalEvaluator[]> {

@@ -5,7 +5,7 @@ import { checkInteger, checkOptions, checkType, listOfNames } from '../../option
 import { loadBeir } from '../beir.js'
 import { checkCommon, contextCells, invalidData, mean } from '../common.js'
 import { appendCsv, pythonFloat } from '../csv.js'
-import { evaluateAll } from '../evaluate-all.js'
+import { evaluateAll, madeOnce } from '../evaluate-all.js'
 import type { EvaluationContext, EvaluationResult } from '../evaluator.js'
 import { NANO_BEIR_NAMES } from '../nano-beir-names.js'
 import { SentenceEvaluator } from '../sentence-evaluator.js'
@@ -51,7 +51,8 @@ export class CrossEncoderNanoBEIREvaluator extends SentenceEvaluator<EvaluatedCr
   override readonly name: string
   readonly #options: CrossEncoderNanoBEIREvaluatorOptions
   readonly #folders: ReadonlyMap<string, string>
-  #evaluators: Promise<CrossEncoderRerankingEvaluator[]> | undefined
+  /** Of the sets, which are read at the first evaluation. */
+  readonly #evaluators = madeOnce(() => this.#load())
 
   constructor(options: CrossEncoderNanoBEIREvaluatorOptions) {
     super()
@@ -77,7 +78,7 @@ export class CrossEncoderNanoBEIREvaluator extends SentenceEvaluator<EvaluatedCr
 
   async evaluate(model: EvaluatedCrossEncoder, context: EvaluationContext = {}): Promise<EvaluationResult> {
     const { aggregateFn = mean, aggregateKey = 'mean', atK = 10, writeCsv = true } = this.#options
-    const { metrics, overall } = await evaluateAll(await this.#loaded(), model, context, aggregateFn)
+    const { metrics, overall } = await evaluateAll(await this.#evaluators(), model, context, aggregateFn)
     if (context.outputPath !== undefined && writeCsv) {
       await appendCsv(
         context.outputPath,
@@ -92,17 +93,6 @@ export class CrossEncoderNanoBEIREvaluator extends SentenceEvaluator<EvaluatedCr
     }
     for (const [metric, value] of overall) metrics[`${this.name}_${metric}`] = value
     return { metrics, primaryMetric: `${this.name}_ndcg@${atK}` }
-  }
-
-  /** The evaluators of the sets, which are read once; what went wrong is not kept, so that another call may try again. */
-  async #loaded(): Promise<CrossEncoderRerankingEvaluator[]> {
-    this.#evaluators ??= this.#load()
-    try {
-      return await this.#evaluators
-    } catch (error) {
-      this.#evaluators = undefined
-      throw error
-    }
   }
 
   async #load(): Promise<CrossEncoderRerankingEvaluator[]> {

@@ -106,11 +106,7 @@ export class Banking77Classification extends SentenceEvaluator {
     if (context.outputPath !== undefined && writeCsv) {
       await mkdir(context.outputPath, { recursive: true })
       const path = join(context.outputPath, 'Banking77Classification.json')
-      await writeFileAtomic(
-        path,
-        `${JSON.stringify(result, null, 4)}
-`,
-      )
+      await writeFileAtomic(path, `${JSON.stringify(result, null, 4)}\n`)
     }
     return { metrics, result }
   }
