@@ -82,21 +82,21 @@ export async function encodeRows(request: RowsRequest): Promise<void> {
   let size = FIRST_SLICE
   let next = tokenizeSlice(request, 0, size)
   try {
-    for (let first = 0; first < count; ) {
+    for (let start = 0; start < count; ) {
       const tokens = await next
-      const rows = Math.min(size, count - first)
+      const rows = Math.min(size, count - start)
       if (tokens.offsets.length - 1 !== rows) throw missingRows(rows, tokens.offsets.length - 1)
-      const start = first
-      first += rows
+      const first = start
+      start += rows
       size = Math.min(size * 2, LARGEST_SLICE)
-      next = tokenizeSlice(request, first, size)
-      done += putEmpty(request, tokens.offsets, start)
+      next = tokenizeSlice(request, start, size)
+      done += putEmpty(request, tokens.offsets, first)
       for (const rows of planJobs(tokens.offsets, request.batchSize)) {
         throwIfAborted(signal)
         // An engine that is done at once, and tokens that were kept, settle promises without the event loop.
         await turns.give()
         await jobs.add(async () => {
-          await runJob(request, tokens, rows, start, buffers)
+          await runJob(request, tokens, rows, first, buffers)
           done += rows.length
           request.onDone?.(done)
         })
@@ -133,8 +133,8 @@ function putEmpty({ zerosWhenEmpty, encoder, output, put }: RowsRequest, offsets
 }
 
 /**
- * Rows by falling length, but for those without tokens, cut into jobs of at most JOB_TOKENS tokens (a longer row is a job alone) and, beyond FILLED_TOKENS,
- * at most `batchSize` rows.
+ * Rows by falling length, but for those without tokens, cut into jobs of at most JOB_TOKENS tokens (a longer row is a job
+ * alone) and, beyond FILLED_TOKENS, at most `batchSize` rows.
  */
 export function planJobs(offsets: Int32Array, batchSize: number): Int32Array[] {
   const order = byFallingLength(offsets)

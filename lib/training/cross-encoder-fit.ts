@@ -65,20 +65,8 @@ export interface CrossEncoderFitOptions {
 }
 
 const OPTIONS = [
-  ...[
-    'trainDataloader',
-    'trainDataset',
-    'batchSize',
-    'useAmp',
-    'showProgressBar',
-    'evaluator',
-    'epochs',
-    'loss',
-    'scheduler',
-    'warmupSteps',
-    'learningRate',
-    'seed',
-  ],
+  ...['trainDataloader', 'trainDataset', 'batchSize', 'useAmp', 'showProgressBar', 'evaluator', 'epochs'],
+  ...['loss', 'scheduler', 'warmupSteps', 'learningRate', 'seed'],
   ...['weightDecay', 'evaluationSteps', 'outputPath', 'saveBestModel', 'maxGradNorm', 'callback', 'progress'],
 ]
 const NOT_BUILT = {
