@@ -9,6 +9,7 @@ export type ErrorCode =
   | 'ERR_INVALID_TENSORS' // missing, unknown, misshapen or non-finite tensors
   | 'ERR_INVALID_FILE' // a damaged or hostile file
   | 'ERR_NOT_FOUND' // no such file, model or revision
+  | 'ERR_FILE_SYSTEM' // a full disk, a read-only folder, missing permissions
   | 'ERR_NETWORK' // a download failed
   | 'ERR_NOT_SAVED' // a model could not be saved where it should: see NotSavedError
   | 'ERR_BUSY' // the model is being trained by another trainer

@@ -1,0 +1,42 @@
+/** Errors of the operating system about files, told with what was to be done, where, and why it could not be. */
+import { type ErrorCode, SentenceTorchError } from '../errors.js'
+
+const REASONS: Readonly<Record<string, string>> = {
+  EACCES: 'permission denied',
+  EBUSY: 'it is in use',
+  EDQUOT: 'the disk quota is used up',
+  EEXIST: 'something of that name is there',
+  EFBIG: 'the file would be too big',
+  EIO: 'the disk failed',
+  EISDIR: 'it is a folder',
+  ELOOP: 'its symbolic links go round in circles',
+  EMFILE: 'this process has too many files open',
+  ENAMETOOLONG: 'the name is too long',
+  ENFILE: 'the system has too many files open',
+  ENOENT: 'there is no such file or folder',
+  ENOSPC: 'the disk is full',
+  ENOTDIR: 'a part of the path is no folder',
+  EPERM: 'not permitted',
+  EROFS: 'the file system is read-only',
+}
+
+/**
+ * `error` as an error of this package, if it is one of the system; any other comes back as it is.
+ * @param action what failed, with the path: `read /data/train.jsonl`
+ * @param code for what is there but cannot be used; a missing file is ERR_NOT_FOUND
+ */
+export function systemError(error: unknown, action: string, code: ErrorCode = 'ERR_FILE_SYSTEM'): unknown {
+  const { code: errno, syscall } = (error ?? {}) as NodeJS.ErrnoException
+  if (error instanceof SentenceTorchError || typeof errno !== 'string' || syscall === undefined) return error
+  const reason = REASONS[errno] ?? (error as Error).message
+  return new SentenceTorchError(errno === 'ENOENT' ? 'ERR_NOT_FOUND' : code, `Cannot ${action}: ${reason} (${errno})`, {
+    cause: error,
+  })
+}
+
+/** For `.catch`. */
+export function failedTo(action: string, code?: ErrorCode): (error: unknown) => never {
+  return (error) => {
+    throw systemError(error, action, code)
+  }
+}
