@@ -120,13 +120,21 @@ async function main(plan) {
     if (built.problem) continue
 
     const common = { LD_LIBRARY_PATH: join(libtorch.path, 'lib'), OMP_WAIT_POLICY: 'passive', GTEST_BRIEF: '1' }
-    for (const path of plan.paths) {
+    const list = ['--gtest_list_tests']
+    const lacking = (path) =>
+      watched(build, join(build, 'native_tests'), list, { ...common, SENTENCE_TORCH_CPU: path }, false).skipped
+    const paths = plan.paths.filter((path) => {
+      const skipped = lacking(path)
+      if (skipped) tell(`${title}, ${path}`, { skipped, seconds: 0 })
+      return !skipped
+    })
+    for (const path of paths) {
       if (plan.native === undefined) break
       const env = { ...common, SENTENCE_TORCH_CPU: path }
       const filter = `--gtest_filter=${plan.native}`
       tell(`${title}, native tests, ${path}`, watched(build, join(build, 'native_tests'), [filter], env, true))
     }
-    for (const path of plan.paths) {
+    for (const path of paths) {
       for (const program of plan.programs) {
         const env = {
           ...{ SENTENCE_TORCH_CPU: path, SENTENCE_TORCH_ADDON: join(build, 'Release', 'sentence_torch.node') },

@@ -1,11 +1,13 @@
-// A loss in TypeScript with a parameter of its own, gradients checkpointed, in chunks and whole, with encodings between its two jobs.
+// A loss in TypeScript with a parameter of its own, gradients checkpointed, in chunks and whole. Between the two jobs of a step
+// the model encodes, is saved and is evaluated: the steps are as without.
+import { join } from 'node:path'
 import { losses } from 'sentence-torch'
-import { assert, assertClose, datasets, loadTiny, texts, train } from '../support.mjs'
+import { assertClose, assertFinite, datasets, loadTiny, texts, train, work } from '../support.mjs'
 
-const weighted = (between = () => {}) =>
+const weighted = (between = async () => {}) =>
   new losses.Custom(
-    ([u, v], _labels, { rows, parameters }) => {
-      between()
+    async ([u, v], _labels, { rows, parameters }) => {
+      await between()
       const w = parameters.w[0]
       const difference = u.map((value, i) => value - v[i])
       const square = difference.reduce((sum, d) => sum + d * d, 0) / rows
@@ -19,13 +21,15 @@ const weighted = (between = () => {}) =>
     { minColumns: 2, maxColumns: 2, parameters: { w: { shape: [1], init: 0.5 } } },
   )
 
-const asked = texts(30, 9, 30)
-const run = async (args, encode) => {
+const asked = texts(60, 9, 30)
+const run = async (args, isBusy) => {
   const model = await loadTiny()
-  const encodings = []
-  const between = encode ? () => encodings.push(model.encode(asked)) : undefined
-  const { losses } = await train(model, weighted(between), datasets.pairs, { maxSteps: 6, ...args })
-  for (const { data } of await Promise.all(encodings)) assert.ok(data.every(Number.isFinite))
+  const between = async () => {
+    assertFinite((await model.encode(asked)).data, 'encoded between two jobs')
+    await model.save(join(work, 'between'))
+  }
+  const loss = weighted(isBusy ? between : undefined)
+  const { losses } = await train(model, loss, datasets.pairs, { maxSteps: 6, ...args })
   return losses
 }
 const plain = await run({}, false)
@@ -35,7 +39,7 @@ for (const args of [
   { miniBatchSize: 3 },
   { miniBatchSize: 3, gradientCheckpointing: true },
 ]) {
-  for (const encode of [false, true]) {
-    assertClose(await run(args, encode), plain, 1e-4, `${JSON.stringify(args)}, encoding between: ${encode}`)
+  for (const isBusy of [false, true]) {
+    assertClose(await run(args, isBusy), plain, 1e-4, `${JSON.stringify(args)}, other jobs between: ${isBusy}`)
   }
 }
