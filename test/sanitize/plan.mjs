@@ -7,7 +7,8 @@ export const PATHS = ['portable', 'avx2', 'avx512', 'amx']
 export const USAGE = `npm run test:sanitize [-- options]
 
   --only LIST       of address, undefined, thread (default: all; address and undefined share a build)
-  --paths LIST      kernels, of portable, avx2, avx512, amx (default: all that this processor has)
+  --paths LIST      kernels, of portable, avx2, avx512, amx (default: all that this processor has). The native tests run on
+                    each of them, the programs, and everything under the thread sanitizer, on the last
   --programs LIST   names of test/sanitize/programs, 'none' or 'all' (default: all)
   --native LIST     pattern of GoogleTest for the native tests, or 'none' (default: all)
   --jobs N          compilers at once (default: as many as there are processors)

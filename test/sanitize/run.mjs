@@ -128,13 +128,15 @@ async function main(plan) {
       if (skipped) tell(`${title}, ${path}`, { skipped, seconds: 0 })
       return !skipped
     })
-    for (const path of paths) {
+    // What differs between the paths is what a thread computes, not who waits for whom, nor what the programs ask for.
+    const best = paths.slice(-1)
+    for (const path of sanitizers.includes('thread') ? best : paths) {
       if (plan.native === undefined) break
       const env = { ...common, SENTENCE_TORCH_CPU: path }
       const filter = `--gtest_filter=${plan.native}`
       tell(`${title}, native tests, ${path}`, watched(build, join(build, 'native_tests'), [filter], env, true))
     }
-    for (const path of paths) {
+    for (const path of best) {
       for (const program of plan.programs) {
         const env = {
           ...{ SENTENCE_TORCH_CPU: path, SENTENCE_TORCH_ADDON: join(build, 'Release', 'sentence_torch.node') },
