@@ -52,13 +52,13 @@ function run(program, args, env = {}) {
  * @param {string} program
  * @param {readonly string[]} args
  * @param {Record<string, string>} env
- * @param {boolean} leaks
  */
-function watched(build, program, args, env, leaks) {
+function watched(build, program, args, env) {
   const reports = join(build, 'reports')
   rmSync(reports, { recursive: true, force: true })
   mkdirSync(reports)
-  const options = sanitizerOptions({ reports: join(reports, 'report'), suppressions: here.replace(/\/$/, ''), leaks })
+  const inNode = program === process.execPath
+  const options = sanitizerOptions({ reports: join(reports, 'report'), suppressions: here.replace(/\/$/, ''), inNode })
   const { status, ended, output, seconds } = run(program, args, { ...options, ...env })
   const found = readdirSync(reports).map((name) => readFileSync(join(reports, name), 'utf8'))
   // A report that has nowhere to go, since the process has moved its files, is in the output.
@@ -122,7 +122,7 @@ async function main(plan) {
     const common = { LD_LIBRARY_PATH: join(libtorch.path, 'lib'), OMP_WAIT_POLICY: 'passive', GTEST_BRIEF: '1' }
     const list = ['--gtest_list_tests']
     const lacking = (path) =>
-      watched(build, join(build, 'native_tests'), list, { ...common, SENTENCE_TORCH_CPU: path }, false).skipped
+      watched(build, join(build, 'native_tests'), list, { ...common, SENTENCE_TORCH_CPU: path }).skipped
     const paths = plan.paths.filter((path) => {
       const skipped = lacking(path)
       if (skipped) tell(`${title}, ${path}`, { skipped, seconds: 0 })
@@ -134,7 +134,7 @@ async function main(plan) {
       if (plan.native === undefined) break
       const env = { ...common, SENTENCE_TORCH_CPU: path }
       const filter = `--gtest_filter=${plan.native}`
-      tell(`${title}, native tests, ${path}`, watched(build, join(build, 'native_tests'), [filter], env, true))
+      tell(`${title}, native tests, ${path}`, watched(build, join(build, 'native_tests'), [filter], env))
     }
     for (const path of best) {
       for (const program of plan.programs) {
@@ -143,7 +143,7 @@ async function main(plan) {
           ...{ SENTENCE_TORCH_THREADS: '2', LD_PRELOAD: preload, NODE_OPTIONS: '--expose-gc' },
         }
         const args = [join(here, 'programs', `${program}.mjs`)]
-        tell(`${title}, ${program}, ${path}`, watched(build, process.execPath, args, env, false))
+        tell(`${title}, ${program}, ${path}`, watched(build, process.execPath, args, env))
       }
     }
   }

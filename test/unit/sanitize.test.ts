@@ -12,7 +12,7 @@ interface Plan {
 interface Options {
   reports: string
   suppressions: string
-  leaks: boolean
+  inNode: boolean
 }
 const { parsePlan, sanitizerOptions, USAGE } = (await import(new URL('plan.mjs', folder).href)) as {
   parsePlan(args: string[], found: { programs: string[] }): Plan | undefined
@@ -58,7 +58,7 @@ test('arguments of test:sanitize that are wrong', (t) => {
 })
 
 test('every report goes to a file, and suppressions exist', (t) => {
-  const options = sanitizerOptions({ reports: '/r/report', suppressions: folder.pathname, leaks: false })
+  const options = sanitizerOptions({ reports: '/r/report', suppressions: folder.pathname, inNode: true })
   for (const name of ['ASAN', 'UBSAN', 'TSAN']) t.regex(options[`${name}_OPTIONS`]!, /log_path=\/r\/report/, name)
   t.regex(options.ASAN_OPTIONS!, /detect_leaks=0/)
   const files = readdirSync(folder)
