@@ -48,6 +48,8 @@ export async function loadCrossEncoderParts(
   const tokenizer = makeTokenizer(folder)
   const weights = await WeightFiles.open({ ...folder, modules: [] }, options.ignoreTensors)
   try {
+    const { isClassifier, numLabels } = folder
+    weights.checkSizes({ ...folder, modules: [] }, isClassifier && !options.numLabels ? numLabels : undefined)
     const addon = getAddon()
     if (options.threads !== undefined) addon.setThreads(options.threads)
     const device = chooseDevice(options.device, addon.runtime())

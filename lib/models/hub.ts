@@ -6,6 +6,7 @@ import { HubRepository, type RepositoryOptions } from '../io/hub-repository.js'
 import { planFiles, unusable } from './hub-files.js'
 import { checkModel, TELLING_FILES } from './hub-model-cache.js'
 import { readJson } from './json.js'
+import { modulesSchema } from './model-folder.js'
 
 export type { DownloadProgress } from '../io/hub-repository.js'
 
@@ -114,7 +115,7 @@ class HubModel {
     let modules: unknown
     if (names.has('modules.json')) {
       await repository.fetchFiles(commit, [entries.get('modules.json')!])
-      modules = await readJson(join(cache.snapshot(commit), 'modules.json'))
+      modules = await readJson(join(cache.snapshot(commit), 'modules.json'), modulesSchema)
     }
     const plan = planFiles(names, modules)
     if (plan.missing.length > 0) throw unusable(this.id, plan.missing, names)

@@ -34,6 +34,7 @@ export async function loadParts(getAddon: () => NativeAddon, idOrPath: string, o
   const tokenizer = makeTokenizer(folder)
   const weights = await WeightFiles.open(folder, options.ignoreTensors)
   try {
+    weights.checkSizes(folder)
     const addon = getAddon()
     if (options.threads !== undefined) addon.setThreads(options.threads)
     const device = chooseDevice(options.device, addon.runtime())

@@ -3,6 +3,7 @@ import { join, relative } from 'node:path'
 import { fromNative, invalidArgument, SentenceTorchError } from '../errors.js'
 import { openSafetensors, type SafetensorsFile } from '../io/safetensors.js'
 import type { NativeEncoder } from '../native/types.js'
+import { checkConfigSizes } from './config-sizes.js'
 import { unusable } from './hub-files.js'
 import type { ModelFolder } from './model-folder.js'
 import { engineName, surplusOf } from './weight-names.js'
@@ -64,6 +65,29 @@ export class WeightFiles {
   /** Whether the transformer comes with its pooler, which is kept though sentence embeddings do not use it. */
   get hasPooler(): boolean {
     return this.tensors.has('0.pooler.dense.weight') && this.tensors.has('0.pooler.dense.bias')
+  }
+
+  /**
+   * Compares the sizes that the configuration names with the tensors, before anything of these sizes is made.
+   * @param numLabels of a classifier whose weights must be there
+   * @throws SentenceTorchError ERR_INVALID_TENSORS naming keys and tensors
+   */
+  checkSizes({ config, modules }: Pick<ModelFolder, 'config' | 'modules'>, numLabels?: number): void {
+    const path = this.files[0]!.path
+    const own = [...this.tensors].filter(([name]) => name.startsWith('0.'))
+    checkConfigSizes(config, { path, shapes: new Map(own.map(([name, { shape }]) => [name.slice(2), shape])) })
+    if (numLabels !== undefined) this.checkRows('0.classifier.weight', numLabels, 'The number of labels in config.json')
+    for (const [i, { type, path, spec }] of modules.entries()) {
+      if (type !== 'Dense') continue
+      this.checkRows(`${i + 1}.linear.weight`, spec.outFeatures as number, `out_features in ${path}/config.json`)
+    }
+  }
+
+  private checkRows(name: string, rows: number, what: string): void {
+    const shape = this.tensors.get(name)?.shape
+    if (shape?.[0] === rows) return
+    const found = shape === undefined ? `missing: ${name}` : `${name} is [${shape}]`
+    throw new SentenceTorchError('ERR_INVALID_TENSORS', `${what} is ${rows}, but of the tensors: ${found}`)
   }
 
   /**
