@@ -1,8 +1,12 @@
 import { createRequire } from 'node:module'
+import { object, optional, text } from '../../io/schema.js'
 import { type Block, notBuilt, notUnderstood } from './blocks.js'
 import { oldCharacters } from './forms.js'
 import { LinearPattern } from './linear-pattern.js'
 import { costOf, parsePattern } from './pattern-syntax.js'
+
+/** The `pattern` of a block. */
+export const patternSchema = object({ String: optional(text(1000)), Regex: optional(text(20_000)) })
 
 const require = createRequire(import.meta.url)
 
@@ -13,8 +17,6 @@ export type Pattern = RegExp | BoundedPattern
 const MOST_STEPS = 2e8
 /** Ways to try at one place that are few. */
 const MOST_FACTOR = 1000
-/** Characters of a pattern. */
-const MAX_LENGTH = 20_000
 
 /** A pattern of which a RegExp might try too many ways through a long text. */
 interface BoundedPattern {
@@ -95,9 +97,6 @@ function merged(parts: { from: number; to: number; isMatch: boolean }[], behavio
 
 /** @huggingface/tokenizers knows how to write Oniguruma's patterns for JavaScript, with the exceptions named here. */
 function translated(regex: string, type: string): Pattern {
-  if (regex.length > MAX_LENGTH) {
-    throw notUnderstood(`the pattern of its ${type} has ${regex.length} characters, expected at most ${MAX_LENGTH}`)
-  }
   const plain = regex.replace(/\\[pP]\{[^}]*\}|\\./gs, '_').replace(/\[[^\]]*\]/g, '_')
   if (/[*+?}]\+|\(\?>/.test(plain)) throw notBuilt(`a possessive pattern in its ${type} (${shortened(regex)})`)
   if (/\(\?\w*i/.test(plain)) throw notBuilt(`a pattern without regard to case in its ${type} (${shortened(regex)})`)
