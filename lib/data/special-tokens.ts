@@ -24,11 +24,11 @@ const named: Schema<unknown> = (value, place) => {
   tokenId(id, inside(place, 1))
 }
 const classic = object({ cls: named, sep: named })
-const segment = optional(integer(0, 1))
-const piece = object({
-  SpecialToken: optional(object({ id: tokenText, type_id: segment })),
-  Sequence: optional(object({ id: oneOf('A', 'B'), type_id: segment })),
-})
+const type_id = optional(integer(0, 255))
+const special = object({ SpecialToken: object({ id: tokenText, type_id }) })
+const sequence = object({ Sequence: object({ id: oneOf('A', 'B'), type_id }) })
+const piece: Schema<unknown> = (value, place) =>
+  (typeof value === 'object' && value !== null && 'Sequence' in value ? sequence : special)(value, place)
 const pieces = optional(arrayOf(piece, { max: 100 }))
 const schemas = {
   BertProcessing: classic,

@@ -12,6 +12,8 @@ import { engineName, surplusOf } from './weight-names.js'
 const RANGE_BYTES = 4 * 1024 * 1024
 /** Where a range may begin in the buffer that crosses, and a multiple of every element size. */
 const ALIGNMENT = 64
+/** Tensors that a message names. */
+const MOST_SHOWN = 200
 
 /** Bytes per element of the dtypes that the engine converts. */
 export const FLOAT_BYTES = { F64: 8, F32: 4, F16: 2, BF16: 2 } as const
@@ -161,8 +163,10 @@ export class WeightFiles {
       this.tensors.delete(known)
     }
     const parts = [
-      ...(left.head.size > 0 ? [`heads of other tasks (${[...left.head].join(', ')})`] : []),
-      ...(left.layer.size > 0 ? [`layers beyond the ${layers} of config.json (${[...left.layer].join(', ')})`] : []),
+      ...(left.head.size > 0 ? [`heads of other tasks (${briefly([...left.head], ', ')})`] : []),
+      ...(left.layer.size > 0
+        ? [`layers beyond the ${layers} of config.json (${briefly([...left.layer], ', ')})`]
+        : []),
     ]
     if (parts.length === 0) return
     const message = `Tensors in ${this.files[0]!.path} that the model has no place for are left out: ${parts.join('; ')}`
@@ -194,9 +198,15 @@ export class WeightFiles {
       : ''
     throw new SentenceTorchError(
       'ERR_INVALID_TENSORS',
-      `${what} not fit the model:\n  ${problems.join('\n  ')}${remedy}`,
+      `${what} not fit the model:\n  ${briefly(problems, '\n  ')}${remedy}`,
     )
   }
+}
+
+/** The beginning of a list that may have as many entries as a file has tensors. */
+function briefly(list: readonly string[], separator: string): string {
+  const more = list.length - MOST_SHOWN
+  return [...list.slice(0, MOST_SHOWN), ...(more > 0 ? [`and ${more} more`] : [])].join(separator)
 }
 
 interface IgnorePattern {

@@ -108,7 +108,7 @@ function translated(regex: string, type: string): Pattern {
     const block = { type: 'Split', pattern: { Regex: regex }, behavior: 'Isolated', invert: false }
     native = new SplitPreTokenizer(block).pattern
   } catch (cause) {
-    throw notBuilt(`in its ${type} the pattern ${shortened(regex)} (${(cause as Error).message})`)
+    throw notBuilt(`in its ${type} the pattern ${shortened(regex)} (${shortened((cause as Error).message)})`)
   }
   return bounded(native, regex, type)
 }
@@ -122,7 +122,7 @@ function bounded(native: RegExp, regex: string, type: string): Pattern {
     const longest = Math.floor((MOST_STEPS / factor) ** (1 / (degree + 1)))
     return { native, longest, linear: new LinearPattern(node) }
   } catch (cause) {
-    throw notBuilt(`in its ${type} the pattern ${shortened(regex)} (${(cause as Error).message})`)
+    throw notBuilt(`in its ${type} the pattern ${shortened(regex)} (${shortened((cause as Error).message)})`)
   }
 }
 
