@@ -117,14 +117,14 @@ test('random patterns match what a RegExp matches', (t) => {
   t.true(compared > 1000)
 })
 
-test('100,000 added tokens, also with one first character, and white space that they take', (t) => {
+test('20,000 added tokens, also with one first character, and white space that they take', (t) => {
   const json = wordPieceTokenizer(['a'])
-  const extra = Array.from({ length: 100_000 }, (_, i) => ({ id: 6 + i, content: `<${i}>`, lstrip: true, rstrip: true }))
+  const extra = Array.from({ length: 20_000 }, (_, i) => ({ id: 6 + i, content: `<${i}>`, lstrip: true, rstrip: true }))
   const make = () =>
     Tokenizer.fromFiles({ ...json, added_tokens: [...json.added_tokens, ...extra] }, fast, { maxSeqLength: 10 ** 7 })
   const tokenizer = inTime(make)
-  t.deepEqual([...inTime(() => tokenizer.encode([`a <99999>${' '.repeat(100_000)}<7> a <x`])).ids].slice(0, 5), [
-    ...[2, 5, 6 + 99_999, 6 + 7, 5],
+  t.deepEqual([...inTime(() => tokenizer.encode([`a <19999>${' '.repeat(100_000)}<7> a <x`])).ids].slice(0, 5), [
+    ...[2, 5, 6 + 19_999, 6 + 7, 5],
   ])
   t.notThrows(() => inTime(() => tokenizer.encode(['<'.repeat(100_000)])))
 })
@@ -141,7 +141,7 @@ test('a token may be long, and a word too', (t) => {
   const letters = { a: 0, b: 1, ab: 2, abab: 3 }
   const merges = ['a b', 'ab ab']
   const pairs = Tokenizer.fromFiles({ model: { type: 'BPE', vocab: letters, merges } }, fast, { maxSeqLength: 10 ** 7 })
-  t.is(inTime(() => pairs.encode(['ab'.repeat(100_000)])).ids.length, 50_000)
+  t.is(inTime(() => pairs.encode(['ab'.repeat(40_000)])).ids.length, 20_000)
 
   const { model } = wordPieceTokenizer(['a', '##a'])
   const words = { ...wordPieceTokenizer([]), model: { ...model, max_input_chars_per_word: 10_000 } }
