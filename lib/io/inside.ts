@@ -1,6 +1,6 @@
 // Replaces the files of a folder that has to stay where it is.
 //
-// `<folder>/.sentence-torch-save.tmp-<id>/<id>/` holds the new files (`new`), a journal that names the old ones which go
+// `<folder>/.sentence-torch-save.tmp-<id of the process>/<id>/` holds the new files (`new`), a journal that names the old ones which go
 // (`gone.json`), and room for what makes way (`old`). When all of it is on the disk, one rename to `.sentence-torch-save`
 // decides: before it the old files stand untouched, after it every process that comes by moves the rest to its place. So the
 // end is the same whoever is killed, and two processes cannot mix their files: the name can be taken once.
@@ -16,12 +16,11 @@ import {
   type FileOperations,
   hasCode,
   PENDING,
-  removeStale,
   sync,
   syncFolder,
   syncTree,
-  uniqueId,
 } from './files.js'
+import { newId, temporaryBeside } from './temporary.js'
 
 const JOURNAL = 'gone.json'
 
@@ -43,11 +42,9 @@ export async function replaceInside(
   fill: (temporary: string) => Promise<void>,
   keep: (name: string) => boolean,
 ): Promise<void> {
-  const id = uniqueId()
-  const staging = join(folder, `${PENDING}.tmp-${id}`)
-  const work = join(staging, id)
+  const staging = temporaryBeside(join(folder, PENDING.slice(1)), 'tmp')
+  const work = join(staging, newId())
   const fresh = join(work, 'new')
-  await removeStale(fs, folder, `${PENDING}.tmp-`)
   try {
     for (const path of [staging, work, fresh, join(work, 'old')]) await fs.mkdir(path)
     await fill(fresh)
@@ -65,7 +62,7 @@ export async function replaceInside(
       }
     }
   } catch (error) {
-    await fs.rm(staging, { recursive: true, force: true })
+    await fs.rm(staging, { recursive: true, force: true }).catch(() => {})
     throw error
   }
   await syncFolder(fs, folder)

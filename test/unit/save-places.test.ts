@@ -315,9 +315,10 @@ test.serial(
   async (t) => {
     const parent = await temporaryFolder(t)
     const target = join(parent, 'model')
-    const left = ['.model.tmp-0123456789ab', '.model.old-0123456789ab', 'model/.sentence-torch-save.tmp-0123456789ab']
+    const names = ['.model.tmp-', '.model.old-', 'model/.sentence-torch-save.tmp-', '.model2.tmp-']
+    const left = names.map((name) => `${name}0123456789ab`)
     for (const name of left) await writeFiles(join(parent, name), { a: 'left' })
-    const other = ['.model2.tmp-0123456789ab', 'model/.other']
+    const other = ['.model2.old-0123456789ab', '.model2.tmp', 'model/.other']
     for (const name of other) await writeFiles(join(parent, name), { a: 'mine' })
     const inside = failing('rename', 'EBUSY', (path) => path === target)
     const save = () => replaceFolder(target, fillWith({ b: 'new' }), { operations: inside })
