@@ -2,14 +2,7 @@ import * as fsPromises from 'node:fs/promises'
 import { basename, dirname, join, resolve, sep } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { invalidArgument } from '../errors.js'
-import {
-  absent,
-  type FileOperations,
-  hasCode,
-  keepFiles,
-  syncFolder,
-  syncTree,
-} from './files.js'
+import { absent, type FileOperations, hasCode, keepFiles, syncFolder, syncTree } from './files.js'
 import { completeSave, replaceInside } from './inside.js'
 import { systemError } from './system-error.js'
 import { parseTemporary, temporaryBeside, tidyFolder } from './temporary.js'

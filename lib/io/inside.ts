@@ -11,15 +11,7 @@ import { constants } from 'node:fs'
 import * as fsPromises from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { SentenceTorchError } from '../errors.js'
-import {
-  absent,
-  type FileOperations,
-  hasCode,
-  PENDING,
-  sync,
-  syncFolder,
-  syncTree,
-} from './files.js'
+import { absent, type FileOperations, hasCode, PENDING, sync, syncFolder, syncTree } from './files.js'
 import { newId, temporaryBeside } from './temporary.js'
 
 const JOURNAL = 'gone.json'

@@ -148,7 +148,12 @@ async function read(fs: FileOperations, path: string, now: number): Promise<Foun
 }
 
 /** What a lock's file says, as far as it can be understood: it may be half-written, or another program's. */
-function parse(text: string): { id?: string; pid: number | undefined; host: string | undefined; since: string | undefined } {
+function parse(text: string): {
+  id?: string
+  pid: number | undefined
+  host: string | undefined
+  since: string | undefined
+} {
   let value: Record<string, unknown> = {}
   try {
     value = (JSON.parse(text) ?? {}) as Record<string, unknown>

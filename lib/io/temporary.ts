@@ -14,8 +14,7 @@ const STALE_MILLISECONDS = 60 * 60 * 1000
 /** Machine, process, when that began, and what tells apart the files of one process. */
 const ID = /(?<![0-9a-z])([0-9a-f]{8})-(\d{1,10})-([0-9a-z]{1,12})-([0-9a-f]{12})(?![0-9a-z])/g
 /** Twelve digits alone: of older versions of this package. */
-const NAME =
-  /^\.(?<base>.+)\.(?<kind>tmp|old)-(?:[0-9a-f]{8}-\d{1,10}-[0-9a-z]{1,12}-[0-9a-f]{12}|[0-9a-f]{12})$/s
+const NAME = /^\.(?<base>.+)\.(?<kind>tmp|old)-(?:[0-9a-f]{8}-\d{1,10}-[0-9a-z]{1,12}-[0-9a-f]{12}|[0-9a-f]{12})$/s
 
 /** A process, as a name says it. */
 export interface Owner {

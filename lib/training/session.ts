@@ -1,5 +1,5 @@
 import { createFeed, type DataSource, isDataStream, isDataset, sourcesOf } from '../data/feed.js'
-import { fromNative } from '../errors.js'
+import { fromNative, SentenceTorchError } from '../errors.js'
 import type { EvaluationContext } from '../evaluation/evaluator.js'
 import type { NativeTrainer } from '../native/types.js'
 import type { TrainingArguments } from './arguments.js'
@@ -181,8 +181,11 @@ export class TrainerSession<M extends TrainableModel, L extends BaseLoss> {
     await loadOptimizer(folder, native, args.compat !== null)
     try {
       await native.setCounters(own.counters!)
-    } catch (error) {
-      throw fromNative(error, 'Trainer.setCounters')
+    } catch (cause) {
+      const { code, message } = cause as SentenceTorchError
+      if (code !== 'ERR_INVALID_ARGUMENT') throw fromNative(cause, 'Trainer.setCounters')
+      const text = `${folder} does not fit this trainer, counters in trainer_state.json: ${message}`
+      throw new SentenceTorchError('ERR_INVALID_FILE', text, { cause })
     }
   }
 

@@ -80,7 +80,14 @@ test('a folder is tidied of what is gone, and of nothing else', async (t) => {
     `..model.tmp-${gone}.old-${gone}`,
   ]
   // The only copy of a folder stays until whoever asks for it takes it back.
-  const stay = [`.absent.old-${gone}`, `.model.tmp-${own}`, `.model.tmp-${elsewhere}`, '.model.tmp', 'there', 'x.tokens']
+  const stay = [
+    `.absent.old-${gone}`,
+    `.model.tmp-${own}`,
+    `.model.tmp-${elsewhere}`,
+    '.model.tmp',
+    'there',
+    'x.tokens',
+  ]
   for (const name of [...left, ...stay]) await writeFiles(join(folder, name), { a: 'x' })
   await tidyFolder(folder)
   t.deepEqual(readdirSync(folder).sort(), [...stay].sort())
