@@ -35,6 +35,8 @@ export class AppendFile {
   #bytes = 0
   /** Bytes of the first piece that are in the file already. */
   #begun = 0
+  /** Size of the file when the disk refused the rest of that piece. */
+  #cutAt = -1
   #lost = 0
   #warned = false
   #writing: Promise<void> | undefined
@@ -89,7 +91,7 @@ export class AppendFile {
    * @param others records that never came here
    */
   async close(others = 0): Promise<void> {
-    await this.flush()
+    if (!(await this.flush())) await this.#takeBack()
     await this.#drop()
     const lost = this.#lost + this.#waiting.length + others
     this.#lost = 0
@@ -119,6 +121,7 @@ export class AppendFile {
       }
     } catch (error) {
       this.warn(error)
+      this.#cutAt = (await this.#file?.stat().catch(() => undefined))?.size ?? -1
       // A file that is full takes more later; any other trouble may end with a new one.
       if (!hasCode(error, 'ENOSPC', 'EDQUOT')) await this.#drop()
     }
@@ -162,6 +165,12 @@ export class AppendFile {
       const { buffer } = await file.read(Buffer.alloc(1), 0, 1, size - 1)
       if (buffer.toString() !== '\n') this.#put(Buffer.from('\n'), true)
     }
+  }
+
+  /** Takes a piece that has been written in part out of the file, unless somebody else has written there since. */
+  async #takeBack(): Promise<void> {
+    const size = (await this.#file?.stat().catch(() => undefined))?.size
+    if (this.#begun > 0 && size === this.#cutAt) await this.#file?.truncate(size - this.#begun).catch(() => {})
   }
 
   async #drop(): Promise<void> {

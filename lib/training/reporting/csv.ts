@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, readFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { SentenceTorchError } from '../../errors.js'
 import { writeFileAtomic } from '../../io/atomic.js'
 import { absent } from '../../io/files.js'
@@ -69,6 +69,7 @@ export class CsvReporter implements Reporter {
       const empty = ','.repeat(added.length)
       const old = rows.filter((row) => row !== '').map((row) => `${row}${empty}\n`)
       const columns = [...this.#columns, ...added]
+      await mkdir(dirname(path), { recursive: true })
       await writeFileAtomic(path, `${header(columns)}${old.join('')}`)
       this.#columns = columns
       return true
