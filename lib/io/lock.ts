@@ -1,5 +1,5 @@
 // A lock file between processes. A lock of this machine is stale when its process is gone; one of another machine, or of another
-// container, when nobody has touched it for two minutes.
+// container, when nobody has touched it for a minute and a half.
 //
 // Taking over is free of races: a stale lock is removed only by whoever holds a second lock whose name is made from the first
 // one's id. So nobody can remove the lock that another process has put in its place meanwhile.
@@ -11,7 +11,7 @@ import { absent, type FileOperations, hasCode } from './files.js'
 import { newId, ownerOf, stateOf, temporaryBeside } from './temporary.js'
 
 const TOUCH_MILLISECONDS = 15_000
-const STALE_MILLISECONDS = 120_000
+const STALE_MILLISECONDS = 90_000
 
 /** What `newId` gives: a part of it becomes part of a path. */
 const OWN_ID = /^[0-9a-f]{8}-\d{1,10}-[0-9a-z]{1,12}-[0-9a-f]{12}$/
@@ -27,6 +27,10 @@ export interface LockHolder {
   since: string | undefined
   /** Whether it is this process. */
   isOwn: boolean
+  /** Whether it cannot be seen from here if the process lives: only that it touches the file tells. */
+  isElsewhere: boolean
+  /** When the file was touched last, in milliseconds by the clock of the file system. */
+  touched: number
 }
 
 interface Found {
@@ -142,7 +146,11 @@ async function read(fs: FileOperations, path: string, now: number): Promise<Foun
   const state = owner === undefined ? 'elsewhere' : stateOf(owner)
   return {
     id: owner === undefined ? String(Math.floor(stat.mtimeMs)).padStart(12, '0') : id!,
-    holder: { pid, host, since, isOwn: state === 'running' && owner?.pid === process.pid },
+    holder: {
+      ...{ pid, host, since, touched: stat.mtimeMs },
+      isOwn: state === 'running' && owner?.pid === process.pid,
+      isElsewhere: state === 'elsewhere',
+    },
     isStale: state === 'gone' || (state === 'elsewhere' && now - stat.mtimeMs > STALE_MILLISECONDS),
   }
 }

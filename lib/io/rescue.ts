@@ -69,7 +69,8 @@ export async function rescued(
 }
 
 function reasonOf(error: unknown): string {
-  return (systemError(error, 'write it') as Error).message
+  const { path } = (error ?? {}) as NodeJS.ErrnoException
+  return (systemError(error, `write ${path ?? 'it'}`) as Error).message
 }
 
 /** Whether the operating system refused something: a full disk, a missing permission. */

@@ -207,7 +207,7 @@ export abstract class BaseTrainer<M extends TrainableModel, L extends BaseLoss> 
   /** Trains, with the output folder for itself. */
   async #trainIn(options: TrainOptions, callbacks: readonly TrainerCallback[]): Promise<TrainResult> {
     const { OutputFolder } = await import('./output-folder.js')
-    const output = await OutputFolder.open(this.args)
+    const output = await OutputFolder.open(this.args, options.signal)
     try {
       return await this.#trainWith(options, callbacks, () => output.claim())
     } finally {

@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { SentenceTorchError } from '../errors.js'
 import { FileLock, type LockHolder, takeLock } from '../io/lock.js'
 import { failedTo } from '../io/system-error.js'
@@ -8,13 +9,17 @@ import type { TrainingArguments } from './arguments.js'
 /** While a run writes checkpoints into a folder, its process is named here. */
 export const LOCK_FILE = '.sentence-torch.lock'
 
+const WAIT_MILLISECONDS = 1000
+
 /** The folder that a run writes its checkpoints to, and no other run meanwhile. */
 export class OutputFolder {
   readonly #path: string
+  readonly #signal: AbortSignal | undefined
   #claim: Promise<FileLock> | undefined
 
-  constructor(path: string) {
+  constructor(path: string, signal?: AbortSignal) {
     this.#path = path
+    this.#signal = signal
   }
 
   /**
@@ -22,8 +27,8 @@ export class OutputFolder {
    * work than after.
    * @throws as `claim`
    */
-  static async open(args: Readonly<TrainingArguments>): Promise<OutputFolder> {
-    const folder = new OutputFolder(args.outputDir)
+  static async open(args: Readonly<TrainingArguments>, signal?: AbortSignal): Promise<OutputFolder> {
+    const folder = new OutputFolder(args.outputDir, signal)
     if (args.saveStrategy !== 'no' || args.handleSignals) await folder.claim()
     return folder
   }
@@ -46,18 +51,43 @@ export class OutputFolder {
   async #take(): Promise<FileLock> {
     const refused = failedTo(`write in the output folder ${this.#path}`, 'ERR_FILE_SYSTEM')
     await mkdir(this.#path, { recursive: true }).catch(refused)
-    const taken = await takeLock(join(this.#path, LOCK_FILE)).catch(refused)
-    if (taken instanceof FileLock) return taken
-    throw new SentenceTorchError('ERR_BUSY', busy(this.#path, taken))
+    const lock = join(this.#path, LOCK_FILE)
+    const first = await takeLock(lock).catch(refused)
+    let taken = first
+    // Of another machine or container it shows after a while whether it lives: one that was killed and started anew, as
+    // containers are, shall not fail for that.
+    while (!(taken instanceof FileLock) && !(first instanceof FileLock)) {
+      if (!taken.isElsewhere || taken.touched !== first.touched) throw busy(this.#path, taken)
+      if (taken === first) warnOfWaiting(this.#path, taken)
+      await setTimeout(WAIT_MILLISECONDS)
+      if (this.#signal?.aborted) {
+        const message = `Training was aborted while it waited for the output folder ${this.#path}`
+        throw new SentenceTorchError('ERR_ABORTED', message, { cause: this.#signal.reason })
+      }
+      taken = await takeLock(lock).catch(refused)
+    }
+    return taken as FileLock
   }
 }
 
-function busy(path: string, { pid, host, since, isOwn }: LockHolder): string {
-  const process = `process ${pid ?? 'of unknown number'} on ${host ?? 'an unknown host'}`
-  const who = isOwn ? `another trainer of this process (${pid} on ${host})` : process
-  return (
-    `The output folder ${path} is in use: ${who} trains there${since === undefined ? '' : ` since ${since}`}. ` +
-    `Choose another outputDir, or wait until it has ended; what ${LOCK_FILE} says there counts until its process is gone, ` +
-    'or, where that cannot be seen from here, for two minutes after its last sign of life'
+function warnOfWaiting(path: string, holder: LockHolder): void {
+  process.emitWarning(
+    `The output folder ${path} is in use, or was when its process ended: ${nameOf(holder)} is not of this machine or container. ` +
+      'Training waits a minute and a half at most for a sign of life',
+    'SentenceTorchWarning',
   )
+}
+
+function busy(path: string, holder: LockHolder): SentenceTorchError {
+  const who = holder.isOwn ? `another trainer of this process (${holder.pid} on ${holder.host})` : nameOf(holder)
+  const since = holder.since === undefined ? '' : ` since ${holder.since}`
+  return new SentenceTorchError(
+    'ERR_BUSY',
+    `The output folder ${path} is in use: ${who} trains there${since}. Choose another outputDir, or wait until it has ended ` +
+      `(${LOCK_FILE} says so; it does not count any more when that process is gone)`,
+  )
+}
+
+function nameOf({ pid, host }: LockHolder): string {
+  return `process ${pid ?? 'of unknown number'} on ${host ?? 'an unknown host'}`
 }

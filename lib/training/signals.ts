@@ -1,5 +1,6 @@
 import { constants } from 'node:os'
-import { ProcessSignal, TrainingAbortedError } from './result.js'
+import { SentenceTorchError } from '../errors.js'
+import { ProcessSignal } from './result.js'
 
 export type EndSignal = 'SIGINT' | 'SIGTERM'
 const SIGNALS: readonly EndSignal[] = ['SIGINT', 'SIGTERM']
@@ -59,7 +60,7 @@ class SignalWatch {
     const { signal } = received
     received = undefined
     process.on('uncaughtExceptionMonitor', (error) => {
-      if (error instanceof TrainingAbortedError) endProcess(signal)
+      if (error instanceof SentenceTorchError && error.code === 'ERR_ABORTED') endProcess(signal)
     })
     setImmediate(endProcess, signal)
   }

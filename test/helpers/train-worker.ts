@@ -15,6 +15,8 @@ export interface TrainRequest {
   runs: Partial<TrainingArguments>[]
   /** How long a step and a save last, in milliseconds. */
   stepTime?: number
+  /** The step that lasts until the training is aborted, half a minute at most. */
+  holdAt?: number
   saveTime?: number
   /** What whoever waits for the training does with its error. */
   catches?: boolean
@@ -25,7 +27,15 @@ export interface TrainRequest {
 }
 
 if (process.argv[2] !== undefined) {
-  const { runs, stepTime = 5, saveTime = 0, catches, listens, fails } = JSON.parse(process.argv[2]) as TrainRequest
+  const {
+    runs,
+    stepTime = 5,
+    saveTime = 0,
+    holdAt,
+    catches,
+    listens,
+    fails,
+  } = JSON.parse(process.argv[2]) as TrainRequest
   const say = (text: string) => process.stdout.write(`${text}\n`)
   if (listens) process.on('SIGTERM', () => say('heard'))
   const train = async (args: Partial<TrainingArguments>) => {
@@ -34,7 +44,8 @@ if (process.argv[2] !== undefined) {
         {
           onStepEnd: async ({ state }: { state: { globalStep: number } }) => {
             say(`step ${state.globalStep}`)
-            await setTimeout(stepTime)
+            const time = state.globalStep === holdAt ? 30_000 : stepTime
+            await setTimeout(time, undefined, { ...(signal && { signal }) }).catch(() => {})
           },
           onSave: (folder: string) => void say(`saved ${folder}`),
         },
@@ -72,5 +83,5 @@ if (process.argv[2] !== undefined) {
     }),
   )
   await all
-  await setTimeout(catches ? 10_000 : 0)
+  await setTimeout(catches ? 60_000 : 0)
 }

@@ -49,7 +49,7 @@ test('a lock of a process that is gone is taken over, one of a living process is
   const path = await lockIn(t)
   const write = (id: string) => fs.writeFile(path, JSON.stringify({ id, pid: 7, host: 'there', since: 'then' }))
   await write(own.replace(/.{12}$/, '0123456789ab'))
-  t.deepEqual(await held(t, path), { pid: 7, host: 'there', since: 'then', isOwn: true })
+  t.like(await held(t, path), { pid: 7, host: 'there', since: 'then', isOwn: true, isElsewhere: false })
   await write(gone)
   await (await taken(t, path)).release()
   if (process.platform === 'linux') {
@@ -67,11 +67,11 @@ for (const [name, text] of [
   ['that is none of ours', '[null]'],
   ['with an id that leads elsewhere', JSON.stringify({ id: `${gone}/../../x`, pid: '7' })],
 ]) {
-  test(`a lock ${name} is stale when nobody has touched it for two minutes`, async (t) => {
+  test(`a lock ${name} is stale when nobody has touched it for a while`, async (t) => {
     const path = await lockIn(t)
     await fs.writeFile(path, text!)
     t.false((await held(t, path)).isOwn)
-    const before = new Date(Date.now() - 3 * 60_000)
+    const before = new Date(Date.now() - 2 * 60_000)
     await fs.utimes(path, before, before)
     await (await taken(t, path)).release()
     t.deepEqual(await fs.readdir(join(path, '..')), [])
@@ -149,6 +149,31 @@ test('two trainers of one process in one folder: an error that names it; a run w
   t.deepEqual(await fs.readdir(outputDir), ['.sentence-torch.lock'])
   await second.release()
   t.deepEqual(await fs.readdir(outputDir), [])
+})
+
+test('a process of another container is waited for: it shows that it lives, or its lock is taken', async (t) => {
+  const text = JSON.stringify({ id: elsewhere, pid: 7, host: 'there', since: 'then' })
+  const lockOf = async (age: number) => {
+    const outputDir = await temporaryFolder(t)
+    const path = join(outputDir, '.sentence-torch.lock')
+    await fs.writeFile(path, text)
+    const before = new Date(Date.now() - age)
+    await fs.utimes(path, before, before)
+    return { outputDir, touch: () => fs.utimes(path, new Date(), new Date()) }
+  }
+  const dead = await lockOf(88_000)
+  const folder = await OutputFolder.open(args(dead.outputDir))
+  await folder.release()
+  t.deepEqual(await fs.readdir(dead.outputDir), [])
+
+  const living = await lockOf(60_000)
+  const opening = OutputFolder.open(args(living.outputDir))
+  const touching = setInterval(living.touch, 300)
+  t.teardown(() => clearInterval(touching))
+  await t.throwsAsync(opening, { code: 'ERR_BUSY', message: /in use: process 7 on there trains there since then/ })
+
+  const aborted = await lockOf(0)
+  await t.throwsAsync(OutputFolder.open(args(aborted.outputDir), AbortSignal.timeout(100)), { code: 'ERR_ABORTED' })
 })
 
 test('an output folder that cannot be written is refused at the start', async (t) => {

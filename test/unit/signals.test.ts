@@ -67,11 +67,14 @@ for (const [signal, saveStrategy] of [
 ] as const) {
   test(`${signal}: a last checkpoint (saveStrategy ${saveStrategy}), then the process ends by the signal`, async (t) => {
     const outputDir = await temporaryFolder(t)
-    const ended = await run({ runs: [{ outputDir, saveStrategy, handleSignals: true }] }, once('step 3', signal))
+    const ended = await run(
+      { runs: [{ outputDir, saveStrategy, handleSignals: true }], holdAt: 3 },
+      once('step 3', signal),
+    )
     t.like(ended, { code: null, signal }, ended.errors)
     t.regex(ended.errors, new RegExp(`${signal}: training ends`))
     const step = await onlyCheckpoint(t, outputDir)
-    t.true(step >= 3 && step < 10, String(step))
+    t.true(step === 3 || step === 4, String(step))
     t.deepEqual(ended.lines.slice(-2), [
       `saved ${join(outputDir, `checkpoint-${step}`)}`,
       `aborted ${signal} ${join(outputDir, `checkpoint-${step}`)}`,
@@ -81,19 +84,19 @@ for (const [signal, saveStrategy] of [
 
 test('without handleSignals the process ends at once', async (t) => {
   const outputDir = await temporaryFolder(t)
-  const ended = await run({ runs: [{ outputDir, saveStrategy: 'epoch' }] }, once('step 3', 'SIGTERM'))
+  const ended = await run({ runs: [{ outputDir, saveStrategy: 'epoch' }], holdAt: 3 }, once('step 3', 'SIGTERM'))
   t.is(ended.signal, 'SIGTERM')
   t.false(ended.lines.some((line) => /saving|aborted/.test(line)))
 })
 
 test('whoever waits for the training hears of it, and cannot hold the process', async (t) => {
   const outputDir = await temporaryFolder(t)
-  const request = { runs: [{ outputDir, handleSignals: true }], catches: true }
+  const request = { runs: [{ outputDir, handleSignals: true }], holdAt: 3, catches: true }
   const started = performance.now()
   const ended = await run(request, once('step 3', 'SIGTERM'))
   t.is(ended.signal, 'SIGTERM')
   t.regex(ended.lines.at(-1)!, /^aborted SIGTERM /)
-  t.true(performance.now() - started < 10_000)
+  t.true(performance.now() - started < 50_000)
 })
 
 test('a signal in the middle of a save: the save is completed', async (t) => {
@@ -109,7 +112,7 @@ test('a second signal ends the process at once; what it leaves is tidied up by t
   const outputDir = await temporaryFolder(t)
   const args = { outputDir, saveStrategy: 'steps', saveSteps: 6, handleSignals: true, maxSteps: 6 } as const
   let saving = false
-  const ended = await run({ runs: [args], saveTime: 8_000, catches: true }, (line, child) => {
+  const ended = await run({ runs: [args], holdAt: 3, saveTime: 30_000, catches: true }, (line, child) => {
     if (line === 'step 3') child.kill('SIGINT')
     if (line !== 'saving' || saving) return
     saving = true
@@ -123,7 +126,7 @@ test('a second signal ends the process at once; what it leaves is tidied up by t
     [],
   )
   t.is(readdirSync(outputDir).filter((name) => /^\.checkpoint-\d+\.tmp-/.test(name)).length, 1)
-  const next = await run({ runs: [args] }, () => {})
+  const next = await run({ runs: [args], holdAt: -1 }, () => {})
   t.is(next.code, 0, next.errors)
   t.is(await onlyCheckpoint(t, outputDir), 6)
 })
@@ -131,7 +134,7 @@ test('a second signal ends the process at once; what it leaves is tidied up by t
 test('a signal that comes twice at once, as under npm, counts once', async (t) => {
   const outputDir = await temporaryFolder(t)
   let sent = false
-  const ended = await run({ runs: [{ outputDir, handleSignals: true }], saveTime: 500 }, (line, child) => {
+  const ended = await run({ runs: [{ outputDir, handleSignals: true }], holdAt: 3, saveTime: 1000 }, (line, child) => {
     if (line !== 'step 3' || sent) return
     sent = true
     child.kill('SIGINT')
@@ -146,16 +149,16 @@ test('several trainings at once: all have their checkpoints before the process e
   const runs = folders.map((outputDir) => ({ outputDir, handleSignals: true }))
   // One is over before the signal comes.
   Object.assign(runs[2]!, { maxSteps: 1 })
-  const ended = await run({ runs, saveTime: 200, catches: true }, once('step 5', 'SIGTERM'))
+  const ended = await run({ runs, holdAt: 5, saveTime: 200, catches: true }, once('step 5', 'SIGTERM'))
   t.is(ended.signal, 'SIGTERM')
-  for (const folder of folders.slice(0, 2)) t.true((await onlyCheckpoint(t, folder)) >= 4)
+  for (const folder of folders.slice(0, 2)) t.true((await onlyCheckpoint(t, folder)) >= 1)
   t.true(ended.lines.includes('done 1'))
   t.is(ended.lines.filter((line) => line.startsWith('aborted SIGTERM')).length, 2)
 })
 
 test("a listener of the program's own does not keep the process", async (t) => {
   const outputDir = await temporaryFolder(t)
-  const request = { runs: [{ outputDir, handleSignals: true }], listens: true, catches: true }
+  const request = { runs: [{ outputDir, handleSignals: true }], holdAt: 3, listens: true, catches: true }
   const ended = await run(request, once('step 3', 'SIGTERM'))
   t.is(ended.code, 143)
   t.true(ended.lines.includes('heard'))
@@ -164,7 +167,10 @@ test("a listener of the program's own does not keep the process", async (t) => {
 
 test('a last checkpoint that fails is an error, not an end by the signal', async (t) => {
   const outputDir = await temporaryFolder(t)
-  const ended = await run({ runs: [{ outputDir, handleSignals: true }], fails: true }, once('step 3', 'SIGTERM'))
+  const ended = await run(
+    { runs: [{ outputDir, handleSignals: true }], holdAt: 3, fails: true },
+    once('step 3', 'SIGTERM'),
+  )
   t.is(ended.code, 1)
   t.regex(ended.errors, /ERR_OUT_OF_MEMORY/)
   t.deepEqual(readdirSync(outputDir), [])
@@ -172,17 +178,18 @@ test('a last checkpoint that fails is an error, not an end by the signal', async
 
 test('the folder is taken while training, and free afterwards', async (t) => {
   const outputDir = await temporaryFolder(t)
-  const args = { outputDir, saveStrategy: 'steps', saveSteps: 2, maxSteps: 30 } as const
+  const args = { outputDir, saveStrategy: 'steps', saveSteps: 2, maxSteps: 6, handleSignals: true } as const
   let second: Promise<Ended> | undefined
   let lock: { pid?: number } = {}
   let pid: number | undefined
-  const first = await run({ runs: [args], stepTime: 100 }, (line, child) => {
+  const first = await run({ runs: [args], holdAt: 3 }, (line, child) => {
     if (line !== 'step 3') return
     pid = child.pid
     lock = JSON.parse(readFileSync(join(outputDir, '.sentence-torch.lock'), 'utf8'))
     second = run({ runs: [args] }, () => {})
+    void second.then(() => child.kill('SIGTERM'))
   })
-  t.is(first.code, 0, first.errors)
+  t.is(first.signal, 'SIGTERM', first.errors)
   const refused = await second!
   t.is(lock.pid, pid)
   t.is(refused.code, 1)
