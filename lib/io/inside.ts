@@ -118,7 +118,8 @@ async function makeWay(fs: FileOperations, path: string, aside: string): Promise
 
 /** What can be known to fail shall fail before anything moves. @throws EACCES or EROFS for a subfolder of both */
 async function checkWritable(fs: FileOperations, fresh: string, folder: string): Promise<void> {
-  await fs.access(folder, constants.W_OK | constants.X_OK)
+  // Another process may take a folder away meanwhile.
+  await fs.access(folder, constants.W_OK | constants.X_OK).catch(absent(undefined))
   for (const name of await fs.readdir(fresh)) {
     const [from, to] = [join(fresh, name), join(folder, name)]
     if ((await isFolder(fs, from)) && (await isFolder(fs, to))) await checkWritable(fs, from, to)
