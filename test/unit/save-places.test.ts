@@ -190,7 +190,8 @@ test('several saves at once to one folder, by whatever path: one after the other
       { keepUnknown: isForeign },
     )
   await Promise.all(['real/model', 'link/model', 'link/../real/model'].map(save))
-  t.is(await assertWhole(t, join(parent, 'real/model'), {}), 'new 2 ')
+  // Where the paths lead is found out at once: which is first is left to the system.
+  t.regex(await assertWhole(t, join(parent, 'real/model'), {}), /^new [012] $/)
   const failed = replaceFolder(join(parent, 'real/model'), () => Promise.reject(new Error('no')))
   await Promise.all([t.throwsAsync(failed, { message: 'no' }), save('real/model', 3)])
   t.is(await assertWhole(t, join(parent, 'real/model'), {}), 'new 3 ')
