@@ -29,7 +29,7 @@ const BARE_NAMES =
 /**
  * Finds a model: a local folder, else the Hugging Face cache (shared with Python), else a download of the files that
  * loading needs into that cache. A bare name such as `all-MiniLM-L6-v2` means `sentence-transformers/all-MiniLM-L6-v2`.
- * @throws SentenceTorchError ERR_NOT_FOUND (no such folder, model or revision; or private), ERR_NETWORK, ERR_UNSUPPORTED
+ * @throws SentenceTorchError ERR_NOT_FOUND (no such folder, model or revision; or private), ERR_NETWORK, ERR_ABORTED, ERR_FILE_SYSTEM, ERR_UNSUPPORTED
  * (weights only as a pickle), ERR_INVALID_MODEL (files missing).
  */
 export async function resolveModel(idOrPath: string, options: HubOptions = {}): Promise<ResolvedModel> {
@@ -66,6 +66,9 @@ function hubId(name: string, organization = 'sentence-transformers'): string {
   if (name.includes('/') || BARE_NAMES.test(name.toLowerCase())) return name
   return `${organization}/${name}`
 }
+
+/** What modules.json may have at most, which is read whole before anything else is known of a model. */
+const MAX_JSON = 1024 * 1024
 
 class HubModel {
   private readonly repository: HubRepository
@@ -113,7 +116,7 @@ class HubModel {
     const names = new Set(entries.keys())
     let modules: unknown
     if (names.has('modules.json')) {
-      await repository.fetchFiles(commit, [entries.get('modules.json')!])
+      await repository.fetchFiles(commit, [entries.get('modules.json')!], MAX_JSON)
       modules = await readJson(join(cache.snapshot(commit), 'modules.json'))
     }
     const plan = planFiles(names, modules)
