@@ -11,7 +11,7 @@ import type { RepositoryFile } from './hub-repository.js'
 import { integer, misfit, object, optional, type Place, text } from './schema.js'
 
 /** A listing has a thousand files a page; the hub advises against more than a hundred thousand. */
-const MAX_PAGES = 1000
+const MAX_PAGES = 500
 const MAX_FILES = 250_000
 
 export interface HubAccess {
