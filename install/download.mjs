@@ -68,6 +68,7 @@ async function transfer(url, part, progressed, { maxBytes, silenceMs, stream }) 
   const silence = new AbortController()
   let timer = setTimeout(() => silence.abort(), silenceMs)
   try {
+    /** @type {Record<string, string>} */
     const range = start ? { range: `bytes=${start}-`, 'if-range': validator } : {}
     const headers = { 'accept-encoding': 'identity', ...range }
     const response = await follow(url, { headers, signal: silence.signal })

@@ -9,6 +9,7 @@ import { NanoBEIREvaluator } from '../../lib/evaluation/index.js'
 import { loadCrossEncoderParts } from '../../lib/models/cross-encoder-load.js'
 import { type HubOptions, resolveModel } from '../../lib/models/hub.js'
 import { planFiles } from '../../lib/models/hub-files.js'
+import { LanguageModelWeights } from '../../lib/models/language-model.js'
 import { loadWith } from '../../lib/models/sentence-transformer.js'
 import { fakeAddon } from '../helpers/fake-addon.js'
 import { COMMIT, type HubServer, hubServer, type ListedFile, TOKEN } from '../helpers/hub-server.js'
@@ -303,6 +304,19 @@ serial('a signal that fired before: nothing is asked or read', async (t) => {
     await t.throwsAsync(Dataset.fromHub('org/data', wrong), error)
     await t.throwsAsync(Dataset.fromFile('x.jsonl', wrong), error)
   }
+})
+
+serial('the checkpoint of a loss is given up like a model', async (t) => {
+  const { hub, cacheFolder, repo, root } = await modelHub(t)
+  const controller = new AbortController()
+  const { signal } = controller
+  hub.intercept = (path) => isFile(path) && (controller.abort(), true)
+  const opened = LanguageModelWeights.open({ transformerPath: root, id: 'org/other' }, 'org/model', {
+    cacheFolder,
+    signal,
+  })
+  await t.throwsAsync(opened, { code: 'ERR_ABORTED' })
+  t.deepEqual(await filesBelow(repo), [])
 })
 
 serial('a load is given up while the weights come: the engine is freed', async (t) => {
