@@ -1,18 +1,31 @@
 /** What is asked of the hub: loaded when the network is first used, as most processes never do. */
 import { createHash } from 'node:crypto'
-import { createWriteStream } from 'node:fs'
-import { pipeline } from 'node:stream/promises'
+import { open } from 'node:fs/promises'
 import { datasetInfo, listFiles, modelInfo } from '@huggingface/hub'
 import { SentenceTorchError } from '../errors.js'
 import { abortError, throwIfAborted } from './abort.js'
 import { isCommit, type RepositoryKind } from './hub-cache.js'
 import { HubFailure, HubRequests } from './hub-fetch.js'
 import type { RepositoryFile } from './hub-repository.js'
-import { integer, misfit, object, optional, type Place, text } from './schema.js'
+import {
+  anything,
+  arrayOf,
+  inside,
+  integer,
+  misfit,
+  object,
+  optional,
+  type Place,
+  parseJson,
+  type Schema,
+  text,
+} from './schema.js'
 
 /** A listing has a thousand files a page; the hub advises against more than a hundred thousand. */
 const MAX_PAGES = 500
 const MAX_FILES = 250_000
+
+type Fetch = typeof fetch
 
 export interface HubAccess {
   kind: RepositoryKind
@@ -34,8 +47,9 @@ export class HubClient {
   /** The commit that the revision is now. */
   async commit(): Promise<string> {
     const { kind, id, revision, hubUrl } = this.access
-    const request = { hubUrl, name: id, revision, additionalFields: ['sha' as const], fetch: this.#requests.fetch }
-    const info: { sha?: unknown } = await this.#ask(() =>
+    const fetch = this.#fetch(`the answer of ${hubUrl}`, object({}))
+    const request = { hubUrl, name: id, revision, additionalFields: ['sha' as const], fetch }
+    const info: { sha?: unknown } = await this.#told(async () =>
       kind === 'model' ? modelInfo(request) : datasetInfo(request),
     )
     if (typeof info.sha === 'string' && isCommit(info.sha)) return info.sha
@@ -45,20 +59,22 @@ export class HubClient {
   /** All files of a commit, by their path, which is not checked. */
   list(commit: string): Promise<Map<string, RepositoryFile>> {
     const { kind, id, hubUrl } = this.access
+    const place: Place = { file: `the listing of ${id}`, key: '', code: 'ERR_NETWORK' }
+    const ask = this.#fetch(place.file, arrayOf(anything))
     const pages = new Set<string>()
-    const fetch = (input: string | URL | Request, init?: RequestInit) => {
+    const fetch: Fetch = (input, init) => {
       const url = String(input)
       if (pages.has(url)) throw new HubFailure('its listing goes round in circles')
       if (pages.add(url).size > MAX_PAGES) throw new HubFailure(`its listing has more than ${MAX_PAGES} pages`)
-      return this.#requests.fetch(url, init)
+      return ask(url, init)
     }
-    return this.#ask(async () => {
+    return this.#told(async () => {
       const files = new Map<string, RepositoryFile>()
       const repo = { type: kind, name: id }
       let count = 0
       for await (const entry of listFiles({ hubUrl, repo, recursive: true, revision: commit, fetch })) {
         if (count === MAX_FILES) throw new HubFailure(`its listing has more than ${MAX_FILES} files and folders`)
-        const file = listed(entry, { file: `the listing of ${id}`, key: `[${count}]`, code: 'ERR_NETWORK' })
+        const file = listed(entry, inside(place, count))
         if (file) files.set(file.path, file)
         count++
       }
@@ -83,31 +99,34 @@ export class HubClient {
     // Plain HTTP: one request that follows redirects, rather than the many of the xet protocol.
     const place = `${hubUrl}/${kind === 'model' ? '' : 'datasets/'}${id}/resolve/${commit}`
     const url = `${place}/${path.split('/').map(encodeURIComponent).join('/')}`
-    await this.#told(() =>
-      this.#requests.download(url, size, (chunks) => {
-        const observed = async function* () {
+    // The file is open before the first byte, and closed behind the last: a stream could still make it when all is over.
+    const output = await open(target, 'wx')
+    try {
+      await this.#told(() =>
+        this.#requests.download(url, size, async (chunks) => {
           for await (const chunk of chunks) {
             hash.update(chunk)
+            await output.writeFile(chunk)
             onBytes(chunk.length)
-            yield chunk
           }
-        }
-        return pipeline(observed, createWriteStream(target))
-      }),
-    )
+        }),
+      )
+    } finally {
+      await output.close()
+    }
     const found = hash.digest('hex')
     if (found === digest) return
     throw new SentenceTorchError('ERR_NETWORK', `${path} of ${id} arrived damaged: expected ${digest}, got ${found}`)
   }
 
-  /** For the hub's own client, which fails in its own ways where an answer is not what it expects. */
-  #ask<T>(request: () => Promise<T>): Promise<T> {
-    return this.#told(() =>
-      request().catch((error: unknown) => {
-        if (error instanceof HubFailure || error instanceof SentenceTorchError) throw error
-        throw new HubFailure(`its answer is not understood (${(error as Error).message})`)
-      }),
-    )
+  /** For the hub's own client, which fails in its own ways where an answer is not what it expects: it sees no such answer. */
+  #fetch(what: string, schema: Schema<unknown>): Fetch {
+    return async (input, init) => {
+      const response = await this.#requests.fetch(input, init)
+      const body = new Uint8Array(await response.arrayBuffer())
+      parseJson(body, what, schema, 'ERR_NETWORK')
+      return new Response(body, { headers: response.headers })
+    }
   }
 
   /** Tells a failure of the hub as an error of this package. */

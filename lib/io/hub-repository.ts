@@ -57,6 +57,7 @@ export class HubRepository {
     if (!/^[\w./-]+$/.test(this.revision) || this.revision.split('/').some((part) => part === '..' || part === '')) {
       throw invalidArgument('revision', 'a branch, tag or commit', this.revision)
     }
+    if (options.cacheFolder?.includes('\0')) throw invalidArgument('cacheFolder', 'a path', options.cacheFolder)
     this.cache = new CachedRepo(options.cacheFolder ?? hubCacheFolder(), kind, id)
     this.token = options.token === false ? undefined : options.token || process.env.HF_TOKEN || undefined
     if (this.token && !this.token.startsWith('hf_')) {

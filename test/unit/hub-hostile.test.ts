@@ -118,12 +118,15 @@ const isFile = (path: string) => path.includes('/resolve/')
 
 /** What the hub answers in place of a listing. */
 const listings: Record<string, { body: string; message: RegExp }> = {
-  'a page of the web': { body: '<html><body>Sign in to the Wi-Fi</body></html>', message: /answer is not understood/ },
-  'an object': { body: '{"error": "busy"}', message: /answer is not understood/ },
-  null: { body: 'null', message: /answer is not understood/ },
-  'a text': { body: '"abc"', message: /Expected an object as \[0\]/ },
-  nothing: { body: '', message: /answer is not understood/ },
-  'deep lists': { body: '['.repeat(1e6) + ']'.repeat(1e6), message: /Expected an object as \[0\]/ },
+  'a page of the web': {
+    body: '<html><body>Sign in to the Wi-Fi</body></html>',
+    message: /listing of org\/data is not valid JSON/,
+  },
+  'an object': { body: '{"error": "busy"}', message: /Expected an array in the listing of org\/data/ },
+  null: { body: 'null', message: /Expected an array in the listing/ },
+  'a text': { body: '"abc"', message: /Expected an array in the listing/ },
+  nothing: { body: '', message: /is not valid JSON/ },
+  'deep lists': { body: '['.repeat(1e6) + ']'.repeat(1e6), message: /nests its values deeper than 200/ },
   'a million folders': { body: `[${'{"type":"d"},'.repeat(500_000)}{}]`, message: /more than 250000 files/ },
   'more bytes than a page has': { body: `["${'x'.repeat(9e6)}"]`, message: /longer than 8388608 bytes/ },
 }
@@ -164,7 +167,7 @@ serial('an answer that is no object, and errors of the server', async (t) => {
   const { hub, resolve } = await modelHub(t)
   for (const body of ['null', '"x"', '<html>', '']) {
     hub.intercept = (_, response) => !!response.end(body)
-    await t.throwsAsync(resolve(), { code: 'ERR_NETWORK', message: /org\/model/ })
+    await t.throwsAsync(resolve(), { code: 'ERR_NETWORK', message: /the answer of http/ })
   }
   for (const status of [400, 429, 500, 502]) {
     hub.intercept = (_, response) => !!response.writeHead(status).end('x')
@@ -310,7 +313,10 @@ serial('the checkpoint of a loss is given up like a model', async (t) => {
   const { hub, cacheFolder, repo, root } = await modelHub(t)
   const controller = new AbortController()
   const { signal } = controller
-  hub.intercept = (path) => isFile(path) && (controller.abort(), true)
+  hub.intercept = (path) => {
+    if (isFile(path)) controller.abort()
+    return isFile(path)
+  }
   const opened = LanguageModelWeights.open({ transformerPath: root, id: 'org/other' }, 'org/model', {
     cacheFolder,
     signal,
@@ -447,6 +453,8 @@ serial('a cache that cannot be written is an error of the file system; an error 
   const data = await dataHub(t)
   await rm(data.cacheDir, { recursive: true, force: true })
   await t.throwsAsync(data.load({ cacheDir: cacheFolder }), error)
+  const odd = { code: 'ERR_INVALID_ARGUMENT', message: /cacheFolder/ }
+  await t.throwsAsync(data.load({ cacheDir: `${data.cacheDir}\0` }), odd)
   process.env.HF_ENDPOINT = hub.url
   const own = new TypeError('mine')
   const onProgress = () => {
