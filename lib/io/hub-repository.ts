@@ -59,11 +59,13 @@ export class HubRepository {
     }
     if (options.cacheFolder?.includes('\0')) throw invalidArgument('cacheFolder', 'a path', options.cacheFolder)
     this.cache = new CachedRepo(options.cacheFolder ?? hubCacheFolder(), kind, id)
-    this.token = options.token === false ? undefined : options.token || process.env.HF_TOKEN || undefined
-    if (this.token && !this.token.startsWith('hf_')) {
+    // As in Python, which takes tokens from files with a line's end.
+    const token = options.token === false ? undefined : (options.token || process.env.HF_TOKEN)?.trim()
+    this.token = token || undefined
+    if (token && !/^hf_[!-~]*$/.test(token)) {
       throw new SentenceTorchError(
         'ERR_INVALID_ARGUMENT',
-        'Expected an access token (option token or HF_TOKEN) that starts with hf_',
+        'Expected an access token (option token or HF_TOKEN) that starts with hf_ and has letters of ASCII alone',
       )
     }
     this.offline = options.localFilesOnly ?? isSet(process.env.HF_HUB_OFFLINE)
