@@ -121,7 +121,7 @@ export async function serve(data: Buffer, options: { cutAfter?: number; cuts?: n
       'content-length': body.length,
       ...(start ? { 'content-range': `bytes ${start}-${data.length - 1}/${data.length}` } : {}),
     })
-    if (cuts-- > 0) response.write(body.subarray(0, options.cutAfter), () => setTimeout(() => response.destroy(), 50))
+    if (cuts-- > 0) response.write(body.subarray(0, options.cutAfter), () => setTimeout(() => response.destroy(), 300))
     else response.end(body)
   }
   const server = createServer(answer)
