@@ -48,6 +48,7 @@ export async function rescued(
 ): Promise<unknown> {
   if (reason instanceof NotSavedError) return reason
   const begin = `${what}: ${reasonOf(reason)}.`
+  const cause = isSystemError(reason) && reason instanceof SentenceTorchError ? reason.cause : reason
   const folder = join(tmpdir(), `sentence-torch-${randomBytes(6).toString('hex')}`)
   const temporary = temporaryBeside(folder, 'tmp')
   await tidyFolder(tmpdir())
@@ -58,13 +59,13 @@ export async function rescued(
     await rename(temporary, folder)
     return new NotSavedError(
       `${begin} It was saved in ${folder} instead; move it to where it shall stay`,
-      reason,
+      cause,
       folder,
     )
   } catch (error) {
     await rm(temporary, { recursive: true, force: true }).catch(() => {})
     if (!isSystemError(reason)) return reason
-    return new NotSavedError(`${begin} Nor could it be saved in ${tmpdir()}: ${reasonOf(error)}`, reason)
+    return new NotSavedError(`${begin} Nor could it be saved in ${tmpdir()}: ${reasonOf(error)}`, cause)
   }
 }
 

@@ -105,8 +105,9 @@ export async function tidyFolder(folder: string, fs: FileOperations = fsPromises
 /** When anything at or below a path changed last. */
 async function lastChange(fs: FileOperations, path: string): Promise<number> {
   const found = await fs.lstat(path)
+  if (!found.isDirectory()) return found.mtimeMs
+  // A folder that makes way is only renamed.
   let last = Math.max(found.ctimeMs, found.mtimeMs)
-  if (!found.isDirectory()) return last
   for (const name of await fs.readdir(path)) last = Math.max(last, await lastChange(fs, join(path, name)))
   return last
 }

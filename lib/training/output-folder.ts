@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { SentenceTorchError } from '../errors.js'
+import { throwIfAborted } from '../io/abort.js'
 import { FileLock, type LockHolder, takeLock } from '../io/lock.js'
 import { failedTo } from '../io/system-error.js'
 import type { TrainingArguments } from './arguments.js'
@@ -60,10 +61,7 @@ export class OutputFolder {
       if (!taken.isElsewhere || taken.touched !== first.touched) throw busy(this.#path, taken)
       if (taken === first) warnOfWaiting(this.#path, taken)
       await setTimeout(WAIT_MILLISECONDS)
-      if (this.#signal?.aborted) {
-        const message = `Training was aborted while it waited for the output folder ${this.#path}`
-        throw new SentenceTorchError('ERR_ABORTED', message, { cause: this.#signal.reason })
-      }
+      throwIfAborted(this.#signal, `Waiting for the output folder ${this.#path}`)
       taken = await takeLock(lock).catch(refused)
     }
     return taken as FileLock
