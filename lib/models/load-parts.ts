@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { Tokenizer } from '../data/tokenizer.js'
 import { fromNative, invalidArgument, SentenceTorchError, suggestion } from '../errors.js'
+import { throwIfAborted } from '../io/abort.js'
 import { parseJson, parseUnchecked } from '../io/schema.js'
 import type { NativeAddon, NativeEncoder } from '../native/types.js'
 import { checkInteger } from '../options.js'
@@ -31,11 +32,16 @@ export async function loadParts(getAddon: () => NativeAddon, idOrPath: string, o
   if (typeof idOrPath !== 'string' || idOrPath === '')
     throw invalidArgument('idOrPath', 'a folder or a hub id', idOrPath)
   checkLoadOptions(options)
+  const { signal } = options
+  const what = `Loading ${idOrPath}`
+  throwIfAborted(signal, what)
   const { path, id } = await resolveModel(idOrPath, options)
   const folder = withOptions(await readModelFolder(path), options)
   const tokenizer = makeTokenizer(folder)
+  throwIfAborted(signal, what)
   const weights = await WeightFiles.open(folder, options.ignoreTensors)
   try {
+    throwIfAborted(signal, what)
     weights.checkSizes(folder)
     const addon = getAddon()
     if (options.threads !== undefined) addon.setThreads(options.threads)
@@ -43,7 +49,7 @@ export async function loadParts(getAddon: () => NativeAddon, idOrPath: string, o
     const dtype = chooseDType(options.dtype, addon.runtime(), device)
     const encoder = makeEncoder(addon, folder, weights.hasPooler, device, dtype)
     try {
-      await weights.load(encoder)
+      await weights.load(encoder, [], signal)
     } catch (error) {
       await encoder.dispose()
       throw error
