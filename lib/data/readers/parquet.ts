@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { stat } from 'node:fs/promises'
 import { Worker } from 'node:worker_threads'
 import { SentenceTorchError } from '../../errors.js'
-import { explain, isFolder } from './lines.js'
+import { explain, isFolder } from '../../io/open-file.js'
 import { indexOf, type ReaderOptions, type Table } from './table.js'
 
 export interface ParquetRequest {
