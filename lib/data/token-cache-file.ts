@@ -80,11 +80,15 @@ export class TokenIndex {
     await file.write(header, 0, HEADER_BYTES, 0)
   }
 
-  /** The index of a whole file with this key and number of rows, and where it begins; undefined for any other file. */
+  /**
+   * The index of a whole file with this key and number of rows, and where it begins; undefined for any other file.
+   * @param maxLength tokens of a row at most
+   */
   static async read(
     file: FileHandle,
     key: Uint8Array,
     rows: number,
+    maxLength: number,
   ): Promise<{ index: TokenIndex; end: number } | undefined> {
     const header = new Uint8Array(HEADER_BYTES)
     const { bytesRead } = await file.read(header, 0, HEADER_BYTES, 0)
@@ -108,7 +112,20 @@ export class TokenIndex {
       place += chunk.length
       await turns.give()
     }
-    return checksum === view.getUint32(56, true) ? { index, end } : undefined
+    return checksum === view.getUint32(56, true) && index.isWithin(end, maxLength) ? { index, end } : undefined
+  }
+
+  /** Whether every row lies between the header and `end`, and none is too long: checksums say nothing about who made them. */
+  private isWithin(end: number, maxLength: number): boolean {
+    for (let row = 0; row < this.rows; row++) {
+      const count = this.counts[row]!
+      if (count === ABSENT) continue
+      const place = this.places[row]!
+      const length = count >= WIDE ? count - WIDE : count
+      if (!Number.isSafeInteger(place) || place < HEADER_BYTES || place + this.bytesOf(row) > end) return false
+      if (length > maxLength) return false
+    }
+    return true
   }
 
   /** The memory of the index, in pieces. */

@@ -4,6 +4,8 @@ import { copyFile, type FileHandle, mkdir, open, readdir, rename, rm } from 'nod
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { invalidArgument } from '../errors.js'
+import { openFile } from '../io/open-file.js'
+import { failedTo } from '../io/system-error.js'
 import { checkInteger, checkOptions } from '../options.js'
 import { ABSENT, HEADER_BYTES, TokenIndex } from './token-cache-file.js'
 import { Turns } from './turns.js'
@@ -34,6 +36,7 @@ export class TokenCache {
   readonly rows: number
   readonly #path: string
   readonly #key: Uint8Array
+  readonly #maxLength: number
   #index: TokenIndex
   #file: FileHandle | undefined
   /** Where the next row goes. */
@@ -49,8 +52,9 @@ export class TokenCache {
   #closed = false
   #known = 0
 
-  private constructor(path: string, key: Uint8Array, rows: number) {
+  private constructor(path: string, key: Uint8Array, rows: number, maxLength: number) {
     this.rows = rows
+    this.#maxLength = maxLength
     this.#path = path
     this.#key = key
     this.#index = new TokenIndex(rows)
@@ -65,10 +69,10 @@ export class TokenCache {
     if (typeof tokenizerKey !== 'string') throw invalidArgument('tokenizerKey', 'a text', tokenizerKey)
     checkInteger('maxLength', maxLength ?? null, 1)
     const key = await keyOf(columnTexts, tokenizerKey, maxLength)
-    await mkdir(folder, { recursive: true })
+    await mkdir(folder, { recursive: true }).catch(failedTo(`make the folder ${folder}`))
     await removeOrphans(folder)
     const path = join(folder, `${Buffer.from(key).toString('hex').slice(0, 32)}.tokens`)
-    const cache = new TokenCache(path, key, columnTexts.length)
+    const cache = new TokenCache(path, key, columnTexts.length, maxLength)
     await cache.#load()
     return cache
   }
@@ -89,8 +93,13 @@ export class TokenCache {
     const waiting = this.#pendingRows.get(row)
     if (waiting) return waiting
     const bytes = new Uint8Array(this.#index.bytesOf(row))
-    const read = readSync(this.#file!.fd, bytes, 0, bytes.length, this.#index.places[row]!)
-    return read === bytes.length ? this.#index.decode(row, bytes) : undefined
+    try {
+      const read = readSync(this.#file!.fd, bytes, 0, bytes.length, this.#index.places[row]!)
+      return read === bytes.length ? this.#index.decode(row, bytes) : undefined
+    } catch {
+      // What the disk cannot read is not there.
+      return undefined
+    }
   }
 
   /** The token ids of several rows; undefined for those that are not there. */
@@ -100,7 +109,8 @@ export class TokenCache {
       const waiting = this.#pendingRows.get(row)
       if (waiting) return waiting
       const bytes = new Uint8Array(this.#index.bytesOf(row))
-      const { bytesRead } = await this.#file!.read(bytes, 0, bytes.length, this.#index.places[row]!)
+      const read = this.#file!.read(bytes, 0, bytes.length, this.#index.places[row]!)
+      const bytesRead = await read.then((result) => result.bytesRead).catch(() => -1)
       return bytesRead === bytes.length ? this.#index.decode(row, bytes) : undefined
     })
     return Promise.all(found)
@@ -149,9 +159,9 @@ export class TokenCache {
   }
 
   async #load(): Promise<void> {
-    const file = await open(this.#path, 'r').catch(() => undefined)
+    const file = await openFile(this.#path).catch(() => undefined)
     if (file === undefined) return
-    const found = await TokenIndex.read(file, this.#key, this.rows).catch(() => undefined)
+    const found = await TokenIndex.read(file, this.#key, this.rows, this.#maxLength).catch(() => undefined)
     if (found === undefined) return file.close()
     this.#file = file
     this.#index = found.index
@@ -224,10 +234,10 @@ async function keyOf(texts: readonly string[], tokenizerKey: string, maxLength: 
 
 /** Removes what processes of this machine left that did not end well. */
 async function removeOrphans(folder: string): Promise<void> {
-  for (const name of await readdir(folder)) {
+  for (const name of await readdir(folder).catch(failedTo(`read the folder ${folder}`))) {
     const [, host, pid] = /\.tokens\.(.+)-(\d+)-[0-9a-f]{8}\.tmp$/.exec(name) ?? []
     if (host !== hostname() || isAlive(Number(pid))) continue
-    await rm(join(folder, name), { force: true })
+    await rm(join(folder, name), { force: true }).catch(() => {})
   }
 }
 

@@ -1,5 +1,8 @@
-import { appendFile, mkdir, open } from 'node:fs/promises'
+import { appendFile, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { SentenceTorchError } from '../errors.js'
+import { openFile } from '../io/open-file.js'
+import { failedTo, systemError } from '../io/system-error.js'
 
 /** Files, with the header that was meant, whose other header was warned about. */
 const warned = new Set<string>()
@@ -16,7 +19,7 @@ export async function appendCsv(
   row: readonly string[],
   lineEnd = '\r\n',
 ): Promise<void> {
-  await mkdir(folder, { recursive: true })
+  await mkdir(folder, { recursive: true }).catch(failedTo(`make the folder ${folder}`))
   const path = join(folder, file)
   const line = (cells: readonly string[]) => cells.map(quote).join(',')
   const header = line(headers)
@@ -31,13 +34,13 @@ export async function appendCsv(
     })
   }
   const lines = state === 'none' ? [header, line(row)] : [line(row)]
-  await appendFile(path, lines.map((text) => text + lineEnd).join(''))
+  await appendFile(path, lines.map((text) => text + lineEnd).join('')).catch(failedTo(`write ${path}`))
 }
 
 /** Whether a file has anything, and begins with the line `header`. */
 async function headerState(path: string, header: string): Promise<'none' | 'same' | 'other'> {
-  const file = await open(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined
+  const file = await openFile(path).catch((error: unknown) => {
+    if (error instanceof SentenceTorchError && error.code === 'ERR_NOT_FOUND') return undefined
     throw error
   })
   if (file === undefined) return 'none'
@@ -48,6 +51,8 @@ async function headerState(path: string, header: string): Promise<'none' | 'same
     // A line ends in CR LF or LF; behind the end of the file there is 0.
     const ends = [0, 10, 13].includes(buffer[expected.length]!)
     return ends && buffer.subarray(0, expected.length).equals(expected) ? 'same' : 'other'
+  } catch (error) {
+    throw systemError(error, `read ${path}`)
   } finally {
     await file.close()
   }
