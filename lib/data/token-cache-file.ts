@@ -80,15 +80,11 @@ export class TokenIndex {
     await file.write(header, 0, HEADER_BYTES, 0)
   }
 
-  /**
-   * The index of a whole file with this key and number of rows, and where it begins; undefined for any other file.
-   * @param maxLength tokens of a row at most
-   */
+  /** The index of a whole file with this key and number of rows, and where it begins; undefined for any other file. */
   static async read(
     file: FileHandle,
     key: Uint8Array,
     rows: number,
-    maxLength: number,
   ): Promise<{ index: TokenIndex; end: number } | undefined> {
     const header = new Uint8Array(HEADER_BYTES)
     const { bytesRead } = await file.read(header, 0, HEADER_BYTES, 0)
@@ -101,6 +97,7 @@ export class TokenIndex {
       view.getFloat64(40, true) === rows
     if (!isOurs) return undefined
     const end = view.getFloat64(48, true)
+    if (!Number.isSafeInteger(end)) return undefined
     const index = new TokenIndex(rows)
     const turns = new Turns()
     let place = end
@@ -112,18 +109,15 @@ export class TokenIndex {
       place += chunk.length
       await turns.give()
     }
-    return checksum === view.getUint32(56, true) && index.isWithin(end, maxLength) ? { index, end } : undefined
+    return checksum === view.getUint32(56, true) && index.isWithin(end) ? { index, end } : undefined
   }
 
-  /** Whether every row lies between the header and `end`, and none is too long: checksums say nothing about who made them. */
-  private isWithin(end: number, maxLength: number): boolean {
+  /** Whether every row lies between the header and `end`: checksums say nothing about who made them. */
+  private isWithin(end: number): boolean {
     for (let row = 0; row < this.rows; row++) {
-      const count = this.counts[row]!
-      if (count === ABSENT) continue
+      if (this.counts[row] === ABSENT) continue
       const place = this.places[row]!
-      const length = count >= WIDE ? count - WIDE : count
       if (!Number.isSafeInteger(place) || place < HEADER_BYTES || place + this.bytesOf(row) > end) return false
-      if (length > maxLength) return false
     }
     return true
   }

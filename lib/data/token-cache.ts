@@ -36,7 +36,6 @@ export class TokenCache {
   readonly rows: number
   readonly #path: string
   readonly #key: Uint8Array
-  readonly #maxLength: number
   #index: TokenIndex
   #file: FileHandle | undefined
   /** Where the next row goes. */
@@ -52,9 +51,8 @@ export class TokenCache {
   #closed = false
   #known = 0
 
-  private constructor(path: string, key: Uint8Array, rows: number, maxLength: number) {
+  private constructor(path: string, key: Uint8Array, rows: number) {
     this.rows = rows
-    this.#maxLength = maxLength
     this.#path = path
     this.#key = key
     this.#index = new TokenIndex(rows)
@@ -72,7 +70,7 @@ export class TokenCache {
     await mkdir(folder, { recursive: true }).catch(failedTo(`make the folder ${folder}`))
     await removeOrphans(folder)
     const path = join(folder, `${Buffer.from(key).toString('hex').slice(0, 32)}.tokens`)
-    const cache = new TokenCache(path, key, columnTexts.length, maxLength)
+    const cache = new TokenCache(path, key, columnTexts.length)
     await cache.#load()
     return cache
   }
@@ -161,7 +159,7 @@ export class TokenCache {
   async #load(): Promise<void> {
     const file = await openFile(this.#path).catch(() => undefined)
     if (file === undefined) return
-    const found = await TokenIndex.read(file, this.#key, this.rows, this.#maxLength).catch(() => undefined)
+    const found = await TokenIndex.read(file, this.#key, this.rows).catch(() => undefined)
     if (found === undefined) return file.close()
     this.#file = file
     this.#index = found.index
