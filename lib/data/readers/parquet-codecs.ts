@@ -20,7 +20,8 @@ const codecs: Readonly<Record<string, Unpack>> = {
 /** @throws Error for bytes that are no data of the codec, or more than `outputLength` */
 export function unpack(codec: string, input: Uint8Array, outputLength: number): Uint8Array {
   if (!Object.hasOwn(codecs, codec)) throw new Error(`its codec ${codec} is unknown`)
-  return codecs[codec]!(input, outputLength)
+  // Nothing may be packed as one byte, which decoders take for damage.
+  return outputLength === 0 ? new Uint8Array() : codecs[codec]!(input, outputLength)
 }
 
 /** The decoder would take the memory that a frame claims. */

@@ -62,11 +62,13 @@ async function* piecesOf(file: FileHandle): AsyncGenerator<ParquetReply, void, u
 }
 
 /** What makes of a value of a column what is handed over. */
-function plainOf({ schema, leaves }: TopColumn): (value: unknown) => unknown {
+function plainOf({ schema }: TopColumn): (value: unknown) => unknown {
   // Absent values are null there: what is undefined is a number that the dictionary of the column does not have.
-  const isStrict = leaves.length === 1 && (schema.length === 1 || schema[0]!.converted_type === 'LIST')
+  // (In structures it also means that there is nothing.)
+  const isFlat = schema.length === 1
+  const isList = schema.length === 3 && schema[0]!.converted_type === 'LIST'
   return (value) => {
-    if (isStrict && (value === undefined || (Array.isArray(value) && value.includes(undefined)))) {
+    if ((isFlat && value === undefined) || (isList && Array.isArray(value) && value.includes(undefined))) {
       throw new Error('a value is not in the dictionary of its column')
     }
     return plain(value, MAX_DEPTH - 1)
