@@ -12,16 +12,24 @@ const mark = `bigint ${randomUUID()} `
  * @throws RangeError when it is nested too deep
  */
 export function hasLostDigits(value: unknown, depth = MAX_DEPTH): boolean {
-  if (typeof value === 'number') return value > Number.MAX_SAFE_INTEGER || value < Number.MIN_SAFE_INTEGER
+  if (typeof value === 'number') return !isExact(value)
   if (typeof value !== 'object' || value === null) return false
   if (depth === 1) throw new RangeError(`lists and objects within each other, more than ${MAX_DEPTH}`)
   let lost = false
   if (Array.isArray(value)) {
-    for (let i = 0; i < value.length; i++) if (hasLostDigits(value[i], depth - 1)) lost = true
+    for (let i = 0; i < value.length; i++) {
+      const entry: unknown = value[i]
+      if (typeof entry === 'number') lost ||= !isExact(entry)
+      else if (hasLostDigits(entry, depth - 1)) lost = true
+    }
   } else {
     for (const key in value) if (hasLostDigits((value as Record<string, unknown>)[key], depth - 1)) lost = true
   }
   return lost
+}
+
+function isExact(value: number): boolean {
+  return value <= Number.MAX_SAFE_INTEGER && value >= Number.MIN_SAFE_INTEGER
 }
 
 /**

@@ -63,7 +63,7 @@ export async function readFooter(file: FileHandle): Promise<Footer> {
   if (start < 4) throw new Error('its footer is longer than the file')
   const footer = await readBytes(file, start, size)
   new ThriftReader(footer.subarray(0, footer.length - 8), 0).struct()
-  const metadata = parquetMetadata(footer)
+  const metadata = metadataOf(footer)
   const leaves = leavesOf(metadata.schema)
   const budget = { left: size * RATIO + HARMLESS_BYTES }
   return {
@@ -71,6 +71,14 @@ export async function readFooter(file: FileHandle): Promise<Footer> {
     columns: columnsOf(metadata.schema, leaves),
     groups: groupsOf(metadata, leaves, start, size),
     budget,
+  }
+}
+
+function metadataOf(footer: Uint8Array): FileMetaData {
+  try {
+    return parquetMetadata(footer)
+  } catch (cause) {
+    throw new Error(`its footer is damaged (${(cause as Error).message})`, { cause })
   }
 }
 
