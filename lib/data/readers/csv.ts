@@ -1,5 +1,5 @@
 import { SentenceTorchError } from '../../errors.js'
-import { MAX_CHARACTERS, MOST_CHARACTERS, tooMuch } from './json-text.js'
+import { tooMuch } from './json-text.js'
 import { isBlank, readLines, withLineEnd, withoutReturn } from './lines.js'
 import { MAX_PARTS } from './names.js'
 import { FieldTable, noHeader, type ReaderOptions, type Table } from './table.js'
@@ -41,6 +41,9 @@ export async function* readCsv(path: string, options: ReaderOptions = {}): Async
   yield table.rest()
 }
 
+/** Characters of a row over several lines: a quote that is never closed takes all that follows. */
+const MAX_OPEN = 128 * 2 ** 20
+
 /** The lines of a row whose last field is not at its end yet. */
 class OpenRow {
   private readonly parts: string[] = []
@@ -56,11 +59,9 @@ class OpenRow {
   add(line: string): void {
     this.lines.push(line)
     this.length += line.length
-    if (this.length > MAX_CHARACTERS) {
-      throw tooMuch(
-        `${MOST_CHARACTERS} of text`,
-        `the row that begins in line ${this.line} of ${this.path}, where a quote is open,`,
-      )
+    if (this.length > MAX_OPEN) {
+      const row = `the row that begins in line ${this.line} of ${this.path}, whose quote is not closed`
+      throw tooMuch(`${MAX_OPEN / 2 ** 20} MB of text`, row)
     }
   }
 

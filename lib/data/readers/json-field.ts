@@ -1,5 +1,5 @@
 import { SentenceTorchError } from '../../errors.js'
-import { isClosing, isOpening, isSpace } from './json-text.js'
+import { endsEscaped, isClosing, isOpening, isSpace, stringEnd } from './json-text.js'
 import { listed } from './names.js'
 
 /** Characters of a key, as it is written, that can be the one that is looked for; of others the beginning is enough. */
@@ -29,7 +29,7 @@ export class FieldFinder {
     this.start = 0
     for (let at = 0; at < text.length; at++) {
       const code = text.charCodeAt(at)
-      if (this.inString) this.readString(code, text, at)
+      if (this.inString) at = this.readString(text, at)
       else if (code === 0x3a && this.depth === 1) this.readKey()
       else if (code === 0x2c && this.depth === 1) this.key = undefined
       else if (!isSpace(code)) {
@@ -53,13 +53,20 @@ export class FieldFinder {
     )
   }
 
-  private readString(code: number, text: string, at: number): void {
-    if (this.escaped) this.escaped = false
-    else if (code === 0x5c) this.escaped = true
-    else if (code === 0x22) {
-      this.inString = false
-      this.keep(text, at)
+  /** Gives the place of the last character of the string in this piece. */
+  private readString(text: string, at: number): number {
+    if (this.escaped) {
+      this.escaped = false
+      return at
     }
+    const end = stringEnd(text, at)
+    if (end === -1) {
+      this.escaped = endsEscaped(text, at)
+      return text.length
+    }
+    this.inString = false
+    this.keep(text, end)
+    return end
   }
 
   /** Keeps the part of a string that ends at `end`. */

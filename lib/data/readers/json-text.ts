@@ -28,6 +28,13 @@ export function stringEnd(text: string, from: number): number {
   return -1
 }
 
+/** Whether a string that begins at `from` or before it, and goes on behind the text, does so with a character that is escaped. */
+export function endsEscaped(text: string, from: number): boolean {
+  let start = text.length
+  while (start > from && text.charCodeAt(start - 1) === BACKSLASH) start--
+  return (text.length - start) % 2 === 1
+}
+
 /**
  * Refuses a text of which JSON.parse would make too much.
  * @param where `line 3 of train.jsonl`

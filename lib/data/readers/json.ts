@@ -2,11 +2,13 @@ import { SentenceTorchError } from '../../errors.js'
 import { FieldFinder } from './json-field.js'
 import {
   checkSize,
+  endsEscaped,
   isClosing,
   isOpening,
   MAX_CHARACTERS,
   MAX_DEPTH,
   MOST_CHARACTERS,
+  stringEnd,
   tooDeep,
   tooMuch,
 } from './json-text.js'
@@ -102,9 +104,17 @@ class ElementSplitter {
     for (; at < text.length && this.state === 'inside'; at++) {
       const code = text.charCodeAt(at)
       if (this.inString) {
-        if (this.escaped) this.escaped = false
-        else if (code === 0x5c) this.escaped = true
-        else if (code === 0x22) this.inString = false
+        if (this.escaped) {
+          this.escaped = false
+          continue
+        }
+        const end = stringEnd(text, at)
+        if (end === -1) {
+          this.escaped = endsEscaped(text, at)
+          break
+        }
+        this.inString = false
+        at = end
       } else if (code === 0x22) {
         this.inString = true
       } else if (isOpening(code)) {
