@@ -4,8 +4,8 @@ import { SentenceTorchError } from '../../errors.js'
 /** What one character of a path must be; of `star` and `deep` as many as there are, `folders` is `**` and the slash behind it. */
 type Token = string | 'star' | 'deep' | 'folders' | ((character: string) => boolean)
 
-/** Characters of paths times parts of patterns: some seconds. */
-const MAX_STEPS = 500_000_000
+/** Places of patterns that are looked at: about a second. */
+const MAX_STEPS = 50_000_000
 
 const wildcards = /\*\*\/?|\*|\?|\[!?\]?[^\]/]*\]/g
 
@@ -32,14 +32,14 @@ export class FileMatcher {
     const prefix = path.slice(0, first)
     const tokens = tokensOf(path.slice(first), prefix === '' || prefix.endsWith('/'))
     const found: { file: string; place: number }[] = []
+    const walk = new Walk(tokens)
     for (let i = this.firstFrom(prefix); i < this.sorted.length && this.sorted[i]!.file.startsWith(prefix); i++) {
-      const { file } = this.sorted[i]!
-      this.steps += (file.length - first + 1) * tokens.length
-      if (this.steps > MAX_STEPS) {
+      if (walk.fits(this.sorted[i]!.file, first)) found.push(this.sorted[i]!)
+      if (this.steps + walk.steps > MAX_STEPS) {
         throw new SentenceTorchError('ERR_INVALID_FILE', 'The patterns of the dataset card are too many for its files')
       }
-      if (fits(tokens, file.slice(first))) found.push(this.sorted[i]!)
     }
+    this.steps += walk.steps
     return found.sort((a, b) => a.place - b.place).map(({ file }) => file)
   }
 
@@ -91,36 +91,59 @@ function classOf(text: string): (character: string) => boolean {
   return (character) => ranges.some(([from, to]) => from <= character && character <= to) !== negated
 }
 
-/** Goes through the text once, with all places of the pattern where it may be. */
-function fits(tokens: readonly Token[], text: string): boolean {
-  let places = new Uint8Array(tokens.length + 1)
-  let next = new Uint8Array(tokens.length + 1)
-  /** Enters a place, and those behind it that it needs no character for. */
-  const enter = (target: Uint8Array, place: number) => {
-    for (let at = place; target[at] !== ENTERED; at++) {
-      target[at] = ENTERED
-      const token = tokens[at]
-      if (token !== 'star' && token !== 'deep' && token !== 'folders') break
-    }
-  }
-  enter(places, 0)
-  for (const character of text) {
-    next.fill(0)
-    for (let at = 0; at < tokens.length; at++) {
-      if (places[at] === 0) continue
-      const token = tokens[at]!
-      if (token === 'folders') {
-        // Behind the slash only: within a folder's name the place stays, and nothing behind it can begin.
-        if (next[at] === 0) next[at] = INSIDE
-        if (character === '/') enter(next, at + 1)
-      } else if (token === 'star' || token === 'deep') {
-        if (token === 'deep' || character !== '/') enter(next, at)
-      } else if (typeof token === 'function' ? token(character) : token === character) enter(next, at + 1)
-    }
-    ;[places, next] = [next, places]
-  }
-  return places[tokens.length] === ENTERED
-}
+/** Goes through a text once, with all places of the pattern where it may be. */
+class Walk {
+  /** How many places were looked at. */
+  steps = 0
+  /** Of each place, the character behind which it was entered last; behind them the places within the folders of a `**` and slash. */
+  private readonly entered: Int32Array
+  private next: number[] = []
 
-const ENTERED = 1
-const INSIDE = 2
+  constructor(private readonly tokens: readonly Token[]) {
+    this.entered = new Int32Array(2 * tokens.length + 1)
+  }
+
+  /** @param start where in the file the pattern begins */
+  fits(file: string, start: number): boolean {
+    const { tokens } = this
+    const { length } = tokens
+    this.entered.fill(-1)
+    this.next = []
+    let at = start
+    this.enter(0, at)
+    while (at < file.length) {
+      const character = String.fromCodePoint(file.codePointAt(at)!)
+      at += character.length
+      const places = this.next
+      this.next = []
+      this.steps += places.length + 1
+      for (const place of places) {
+        const token = tokens[place > length ? place - length - 1 : place]
+        if (token === 'folders') {
+          // Within a folder's name the place stays, and nothing behind it can begin.
+          this.stay(place > length ? place : place + length + 1, at)
+          if (character === '/') this.enter(place > length ? place - length : place + 1, at)
+        } else if (token === 'star' || token === 'deep') {
+          if (token === 'deep' || character !== '/') this.enter(place, at)
+        } else if (typeof token === 'function' ? token(character) : token === character) this.enter(place + 1, at)
+      }
+      if (this.next.length === 0) return false
+    }
+    return this.entered[length] === at
+  }
+
+  /** Enters a place, and those behind it that it needs no character for. */
+  private enter(place: number, at: number): void {
+    for (let i = place; this.entered[i] !== at; i++) {
+      this.stay(i, at)
+      const token = this.tokens[i]
+      if (token !== 'star' && token !== 'deep' && token !== 'folders') return
+    }
+  }
+
+  private stay(place: number, at: number): void {
+    if (this.entered[place] === at) return
+    this.entered[place] = at
+    this.next.push(place)
+  }
+}
