@@ -28,7 +28,7 @@ export class ThriftReader {
 
   /** Reads a struct. @throws Error for what is none */
   struct(nesting = 0): Fields {
-    if (nesting > MAX_NESTING) throw new Error('its headers are nested too deep')
+    checkNesting(nesting)
     const fields: Fields = { numbers: new Map(), structs: new Map() }
     let field = 0
     for (;;) {
@@ -56,6 +56,7 @@ export class ThriftReader {
   }
 
   private list(nesting: number): void {
+    checkNesting(nesting)
     const byte = this.byte()
     const type = byte & 0x0f
     const count = byte >> 4 === 15 ? this.varint() : byte >> 4
@@ -93,4 +94,8 @@ export class ThriftReader {
     if (this.at >= this.bytes.length) throw new Error('its headers go on behind their end')
     return this.bytes[this.at++]!
   }
+}
+
+function checkNesting(nesting: number): void {
+  if (nesting > MAX_NESTING) throw new Error('its headers are nested too deep')
 }
