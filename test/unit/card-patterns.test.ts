@@ -13,9 +13,10 @@ const golden = JSON.parse(readFileSync(new URL('../../../test/unit/golden/glob.j
 }
 
 function inTime(t: ExecutionContext, work: () => void): void {
-  const start = performance.now()
+  const start = process.cpuUsage()
   work()
-  t.true(performance.now() - start < 5000)
+  const { user, system } = process.cpuUsage(start)
+  t.true(user + system < 5e6)
 }
 
 test('patterns mean the files that fsspec finds', (t) => {

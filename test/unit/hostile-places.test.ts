@@ -91,8 +91,8 @@ test('words of texts that expressions could take long for', (t) => {
     `x.${')'.repeat(many)}x`,
     "'".repeat(many),
   ]) {
-    const start = performance.now()
+    const start = process.cpuUsage()
     t.true(words(text).length > 0)
-    t.true(performance.now() - start < 5000, text.slice(0, 5))
+    t.true(process.cpuUsage(start).user < 5e6, text.slice(0, 5))
   }
 })
