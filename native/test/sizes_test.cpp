@@ -37,7 +37,7 @@ TEST(CheckedProduct, IsTheProductOrAnError) {
 
 TEST(CheckedProduct, GuardsMemory) {
   Workspace workspace(at::kCPU);
-  for (const std::vector<int64_t>& shape : {std::vector<int64_t>{int64_t{1} << 32, int64_t{1} << 32}, {kHuge, 8}}) {
+  for (const std::vector<int64_t>& shape : {std::vector<int64_t>{int64_t{1} << 32, int64_t{1} << 32}, {kHuge, 16}}) {
     expect_error("ERR_INVALID_ARGUMENT", "a tensor", [&] { workspace.take(shape, at::kFloat); });
     expect_error("ERR_INVALID_ARGUMENT", "a tensor", [&] { empty_in_huge_pages(shape, at::kFloat, at::kCPU); });
     Layout layout;
