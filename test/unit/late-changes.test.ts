@@ -1,15 +1,17 @@
 // What happens to the arguments of a call after the call, and to settings of a model, is for later calls.
 import { setImmediate as turn } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
+import { Dataset } from '../../lib/data/dataset.js'
 import type { EvaluatedModel } from '../../lib/evaluation/evaluator.js'
 import * as evaluation from '../../lib/evaluation/index.js'
-import { type EmbeddingsLike, embeddings } from '../../lib/models/embeddings.js'
+import { type Embeddings, type EmbeddingsLike, embeddings } from '../../lib/models/embeddings.js'
 import { encodeRows } from '../../lib/models/encode.js'
 import { loadWith } from '../../lib/models/sentence-transformer.js'
 import { ownCopy } from '../../lib/options.js'
 import type { SearchEngine } from '../../lib/search/blocks.js'
 import { detectWith } from '../../lib/search/community-detection.js'
-import { mineEmbeddingsWith } from '../../lib/search/paraphrase-mining.js'
+import { mineNegativesWith } from '../../lib/search/hard-negatives/mine.js'
+import { mineEmbeddingsWith, mineWith } from '../../lib/search/paraphrase-mining.js'
 import { searchWith } from '../../lib/search/semantic-search.js'
 import { quantizeEmbeddings } from '../../lib/search/util.js'
 import { fakeAddon } from '../helpers/fake-addon.js'
@@ -196,6 +198,37 @@ test('copy: false copies each part when its turn comes, so that the engine never
     await t.throwsAsync(quantizeEmbeddings(there, 'binary', { copy: false }), error)
   }
   await t.throwsAsync(searchWith(engine, rows(), rows(), { copy: 1 as unknown as boolean }), { message: /copy/ })
+})
+
+test('what a model of one’s own gave may be taken away while it is searched', async (t) => {
+  const given: Embeddings[] = []
+  const give = async (texts: readonly string[]) => {
+    const { data } = rows()
+    given.push(embeddings(data.slice(0, 2 * texts.length), texts.length, 2))
+    return given.at(-1)!
+  }
+  const taking = (take: boolean): SearchEngine => ({
+    topK: (...args) => {
+      for (const { data } of take ? given.splice(0) : []) {
+        structuredClone(data.buffer, { transfer: [data.buffer as ArrayBuffer] })
+      }
+      return fakeAddon().topK(...args)
+    },
+  })
+  const own = { encode: give, encodeQuery: give, encodeDocument: give, similarityFnName: 'cosine' as const }
+  const texts = ['a', 'b', 'c', 'd', 'e', 'f']
+  const pairs = Dataset.fromColumns({ anchor: texts.slice(0, 3), positive: texts.slice(3) })
+  const searches = {
+    paraphraseMining: (take: boolean) => mineWith(() => taking(take), own as never, texts, { topK: 2 }),
+    mineHardNegatives: (take: boolean) =>
+      mineNegativesWith(() => taking(take), pairs, own as never, { numNegatives: 1, verbose: false }),
+  }
+  for (const [name, search] of Object.entries(searches)) {
+    const right = await search(false)
+    given.length = 0
+    t.deepEqual(await search(true), right as never, name)
+    t.is(given.length, 0, name)
+  }
 })
 
 /** Embeds a text as a direction that its letters say. */
