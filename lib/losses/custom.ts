@@ -110,7 +110,7 @@ export class Custom implements Loss {
       ...(numLabels !== undefined && { numLabels }),
       ...(textIds && { textIds }),
     }
-    this.computed = { parameters, compute }
+    this.computed = { parameters: ownParameters(parameters), compute }
   }
 
   spec(): LossSpec {
@@ -124,6 +124,19 @@ export class Custom implements Loss {
 
 /** Names without weight decay, as transformers' `get_decay_parameter_names` has them. */
 const NO_DECAY = /bias|layernorm|rmsnorm|(?:^|\.)norm(?:$|\.)|_norm(?:$|\.)/i
+
+/** Copies: whatever the caller does with its own is for later losses. */
+function ownParameters(given: Readonly<Record<string, CustomLossParameter>>): Record<string, CustomLossParameter> {
+  return Object.fromEntries(
+    Object.entries(given).map(([name, { shape, init }]) => [
+      name,
+      {
+        shape: [...shape],
+        ...(init !== undefined && { init: typeof init === 'number' ? init : new Float32Array(init) }),
+      },
+    ]),
+  )
+}
 
 function checkParameter(name: string, parameter: unknown): void {
   const { shape, init } = (parameter ?? {}) as Partial<CustomLossParameter>

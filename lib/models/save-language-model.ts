@@ -82,10 +82,7 @@ function headSources(given: HeadTensors, config: ConfigObject): TensorSource[] {
   return sources
 }
 
-function source(
-  name: string,
-  shape: readonly number[],
-  { buffer, byteOffset, byteLength }: Float32Array,
-): TensorSource {
-  return { name, dtype: 'F32', shape, data: new Uint8Array(buffer, byteOffset, byteLength) }
+/** The file is written while the caller goes on: a copy. */
+function source(name: string, shape: readonly number[], data: Float32Array): TensorSource {
+  return { name, dtype: 'F32', shape, data: new Uint8Array(new Float32Array(data).buffer) }
 }

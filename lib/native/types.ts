@@ -1,8 +1,9 @@
 /**
  * The whole boundary between TypeScript and C++, types only. Reviewed whenever it grows.
  *
- * TypeScript allocates every buffer that crosses. Batches are copied at the call; tensor ranges and outputs are borrowed
- * until the promise settles. Rejections carry a `code` of lib/errors.ts. No tensor handle reaches JavaScript.
+ * TypeScript allocates every buffer that crosses. Batches are copied at the call; tensor ranges, rows that are searched and
+ * outputs are borrowed until the promise settles: they lie in ArrayBuffers of fixed size (others are refused) that no caller of
+ * the package can reach before that. Rejections carry a `code` of lib/errors.ts. No tensor handle reaches JavaScript.
  */
 
 /** int8: float32 with the weights of linear layers in 8 bits, for encoding alone. */

@@ -229,10 +229,10 @@ export abstract class BaseTrainer<M extends TrainableModel, L extends BaseLoss> 
       this.#state = run.state
       try {
         const result = await trainOrAbort(run, signal)
-        this.#lossTensors = result.lossTensors
+        this.#lossTensors = copyLossTensors(result.lossTensors)
         return result
       } catch (error) {
-        if (error instanceof TrainingAbortedError) this.#lossTensors = error.result.lossTensors
+        if (error instanceof TrainingAbortedError) this.#lossTensors = copyLossTensors(error.result.lossTensors)
         throw error
       }
     }

@@ -104,7 +104,7 @@ Napi::Value TrainerWrap::set_groups(const Napi::CallbackInfo& info) {
 Napi::Value TrainerWrap::embed(const Napi::CallbackInfo& info) {
   return rejecting(info.Env(), [&] {
     auto batch = to_batch(info[0]);
-    Napi::Float32Array out = to_floats(info[1], "out");
+    Napi::Float32Array out = to_borrowed_floats(info[1], "out");
     const StepOptions options = to_step_options(info[2]);
     float* data = out.Data();
     const auto size = static_cast<int64_t>(out.ElementLength());

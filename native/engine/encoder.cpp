@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "core/profile.h"
+#include "core/sizes.h"
 #include "engine/network.h"
 
 namespace st {
@@ -44,7 +45,7 @@ void Encoder::encode(const PackedBatch& batch, EncoderOutput output, float* out,
   network.validate(batch);
   const int64_t rows = output == EncoderOutput::kTokenEmbeddings ? batch.tokens() : batch.rows();
   const int64_t width = output == EncoderOutput::kSentenceEmbedding ? embedding_dimension() : token_dimension();
-  check(size == rows * width, "ERR_INVALID_ARGUMENT", "Expected room for ", rows, " x ", width,
+  check(size == checked_product("out", {rows, width}), "ERR_INVALID_ARGUMENT", "Expected room for ", rows, " x ", width,
         " values in out but found ", size);
   at::from_blob(out, {rows, width}, at::kFloat).copy_(network.encode(batch, output));
 }

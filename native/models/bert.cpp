@@ -5,6 +5,7 @@
 #include <ATen/ops/tanh.h>
 
 #include "core/error.h"
+#include "core/sizes.h"
 #include "layers/feed_forward.h"
 #include "ops/embedding_norm.h"
 #include "ops/pooling.h"
@@ -66,32 +67,10 @@ int64_t padding_token(const Config& config, int64_t vocabulary) {
   return token < vocabulary ? token : -1;
 }
 
-int64_t positive(const Config& config, const std::string& key) {
-  const int64_t value = config.integer(key);
-  check(value >= 1, "ERR_INVALID_MODEL", "Expected at least 1 for ", key, " in config.json but found ", value);
-  return value;
-}
-
-double probability(const Config& config, const std::string& key) {
-  const double value = config.number(key, 0.1);
-  check(value >= 0 && value <= 0.9999, "ERR_INVALID_MODEL", "Expected 0 to 0.9999 for ", key,
-        " in config.json but found ", value);
-  return value;
-}
-
 Bert::Bert(const Config& config, bool pooler, const std::string& prefix, Layout& layout) {
-  sizes_ = {positive(config, "hidden_size"), positive(config, "vocab_size"),
-            config.has("type_vocab_size") ? positive(config, "type_vocab_size") : 2,
-            positive(config, "max_position_embeddings")};
-  const LayerSizes sizes{sizes_.width,
-                         positive(config, "num_attention_heads"),
-                         positive(config, "intermediate_size"),
-                         config.number("layer_norm_eps", 1e-12),
-                         probability(config, "hidden_dropout_prob"),
-                         probability(config, "attention_probs_dropout_prob")};
-  check(sizes.width % sizes.heads == 0, "ERR_INVALID_MODEL",
-        "Expected a hidden_size that num_attention_heads divides but found ", sizes.width, " and ", sizes.heads);
-  check(sizes.heads < 65536, "ERR_INVALID_MODEL", "Expected fewer than 65536 heads but found ", sizes.heads);
+  const TransformerSizes all(config);
+  sizes_ = {all.width, all.vocabulary, all.token_types, all.positions};
+  const LayerSizes sizes{all.width, all.heads, all.inner, all.epsilon, all.dropout, all.attention_dropout};
   const std::string positions = config.string("position_embedding_type", "absolute");
   check(positions == "absolute", "ERR_NOT_IMPLEMENTED", "position_embedding_type ", positions,
         " is not built: expected absolute");
@@ -107,9 +86,8 @@ Bert::Bert(const Config& config, bool pooler, const std::string& prefix, Layout&
   type_ =
       layout.add(prefix + "embeddings.token_type_embeddings.weight", {sizes_.token_types, sizes_.width}, Group::kDecay);
   norm_ = Norm(layout, prefix + "embeddings.LayerNorm", sizes_.width, sizes.epsilon);
-  const int64_t count = positive(config, "num_hidden_layers");
   uint32_t site = kEmbeddingSite + 1;
-  for (int64_t i = 0; i < count; ++i) {
+  for (int64_t i = 0; i < all.layers; ++i) {
     const std::string name = prefix + "encoder.layer." + std::to_string(i);
     SelfAttention attention(layout, name + ".attention", sizes, site);
     site += SelfAttention::kSites;
