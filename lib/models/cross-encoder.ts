@@ -130,6 +130,7 @@ export class CrossEncoder {
    * Scores of pairs, in their order: `{ data, shape: [n] }` for one label, `[n, numLabels]` for several; of a single pair its
    * scores, a Float32Array [numLabels]. Computed in batches sorted by length, off the JavaScript thread.
    * Pairs, options and settings are those at the call, whatever happens to them later.
+   * Beside a training the scores of many pairs may come from several of its steps; inside of `hold` they come from one.
    * Source: sentence-transformers `CrossEncoder.predict`.
    * @throws SentenceTorchError ERR_INVALID_ARGUMENT (what is no pair of strings, by its index), ERR_UNKNOWN_OPTION,
    * ERR_NOT_IMPLEMENTED, ERR_ABORTED, ERR_DISPOSED

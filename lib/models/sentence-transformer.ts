@@ -137,6 +137,7 @@ export class SentenceTransformer {
    * Texts, options and settings are those at the call, whatever happens to them later.
    * Truncation comes before normalisation. `outputValue: 'token_embeddings'` gives [tokens, width] per text, special tokens
    * included, those of `'pooler_output'` are [n, hidden size].
+   * Beside a training the rows of many texts may come from several of its steps; inside of `hold` they come from one.
    * Source: sentence-transformers `SentenceTransformer.encode`.
    * @throws SentenceTorchError ERR_INVALID_ARGUMENT (a text that is no string, by its index), ERR_UNKNOWN_OPTION,
    * ERR_NOT_IMPLEMENTED, ERR_ABORTED, ERR_DISPOSED
