@@ -34,12 +34,17 @@ export class WeightGuard {
   }
 
   #run<T>(job: () => Promise<T>): Promise<T> {
-    const running = job()
+    const running = begun(job)
     this.#running.add(running)
     const end = () => void this.#running.delete(running)
     running.then(end, end)
     return running
   }
+}
+
+/** Begins at once, and throws nothing. */
+async function begun<T>(job: () => Promise<T>): Promise<T> {
+  return job()
 }
 
 const guards = new WeakMap<NativeEncoder, WeightGuard>()

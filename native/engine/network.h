@@ -43,6 +43,8 @@ class Network {
   at::ScalarType compute() const { return compute_; }
   // Whether it encodes with weights of 8 bits, and cannot train.
   bool int8() const { return int8_; }
+  // Whether a training pass is under way, which counts on the weights as they are.
+  bool is_passed() const { return passes_ > 0; }
   // Whether a training pass takes an input that is fixed.
   bool takes_fixed() const;
   void set_compute(at::ScalarType compute);
@@ -62,6 +64,7 @@ class Network {
   bool int8_;
   Parameters parameters_;
   Workspace workspace_;  // what no training pass holds
+  int passes_ = 0;       // training passes under way
   std::unique_ptr<Model> model_;
   std::vector<std::unique_ptr<Head>> heads_;
   std::vector<ParamId> head_parameters_;

@@ -63,6 +63,7 @@ void Trainer::set_groups(std::vector<double> weight_decays, std::map<std::string
 }
 
 void Trainer::load(const std::vector<TensorRange>& ranges) {
+  check(impl_->held == nullptr, "ERR_BUSY", "Tensors are not loaded between the two halves of a training step");
   impl_->for_each(ranges,
                   [](const Layout& layout, at::Tensor& flat, const TensorRange& range) { layout.load(flat, range); });
   const bool gradients =

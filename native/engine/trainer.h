@@ -81,8 +81,8 @@ class Trainer {
   void load(const std::vector<TensorRange>& ranges);
   void dump(const std::vector<TensorRange>& ranges);
   std::optional<StepReport> step(const PackedBatch& batch, const StepOptions& options);
-  // A step in two halves, for a loss that the caller computes; `out` has `size` floats. Anything may come in between: a
-  // step or another embed() drops the first half, all else leaves it as it is.
+  // A step in two halves, for a loss that the caller computes; `out` has `size` floats. Anything but
+  // a load() may come in between: a step or another embed() drops the first half, all else leaves it as it is.
   void embed(PackedBatch batch, float* out, int64_t size, const StepOptions& options);
   std::optional<StepReport> apply(const ExternalLoss& external, const StepOptions& options);
   Evaluation evaluate(const PackedBatch& batch, int64_t loss = 0);

@@ -13,9 +13,12 @@
 namespace st {
 
 TrainingPass::TrainingPass(Network& network)
-    : network_(network), workspace_(std::exchange(network.workspace_, Workspace(network.device_))) {}
+    : network_(network), workspace_(std::exchange(network.workspace_, Workspace(network.device_))) {
+  ++network_.passes_;
+}
 
 TrainingPass::~TrainingPass() {
+  --network_.passes_;
   // Others had to make memory of their own meanwhile: the larger stays. A network that was disposed of keeps none.
   const bool disposed = !network_.parameters_.flat().defined();
   if (!disposed && workspace_.bytes() > network_.workspace_.bytes()) std::swap(workspace_, network_.workspace_);

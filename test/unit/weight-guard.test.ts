@@ -85,6 +85,16 @@ test('errors go to those who began, and nobody stays outside', async (t) => {
     }),
     { message: 'at once' },
   )
+  const early = () => {
+    throw new Error('no job')
+  }
+  let waiting: Promise<unknown> | undefined
+  await guard.hold(async () => {
+    waiting = guard.change(early)
+    waiting.catch(() => {})
+  })
+  await t.throwsAsync(waiting!, { message: 'no job' })
+  await t.throwsAsync(guard.change(early), { message: 'no job' })
   t.is(await change('last'), 'last')
 })
 
