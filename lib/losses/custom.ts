@@ -81,7 +81,8 @@ export interface ComputedLoss {
  *
  * - **Data**: any number of text columns; labels as `labels` says.
  * - **Speed**: the function runs on the JavaScript thread between two halves of a step, so that steps do not overlap; it may
- *   be async. The engine's losses are faster wherever one of them fits.
+ *   be async, and use the model meanwhile, whose weights are those before the step. The engine's losses are faster wherever one
+ *   of them fits.
  * - **Parameters** are trained like those of the engine's losses; they are in `lossTensors` and in checkpoints.
  *
  * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION

@@ -8,6 +8,7 @@ import { checkType } from '../options.js'
 import { toJson } from './json.js'
 import type { ModelFolder } from './model-folder.js'
 import { float32Config, isForeign, tensors, tokenizerConfig } from './save-folder.js'
+import { guardOf } from './weight-guard.js'
 
 /** Tensors by name, such as the `lossTensors` of a training with `MaskedLanguageModelLoss`. */
 export type HeadTensors = Readonly<Record<string, { readonly shape: readonly number[]; readonly data: Float32Array }>>
@@ -42,7 +43,7 @@ export async function saveLanguageModelFolder(
     // BertForMaskedLM has no pooler.
     const own = tensors(encoder, 0).filter(({ name }) => !name.startsWith('pooler.'))
     const sources = [...own.map((tensor) => ({ ...tensor, name: `bert.${tensor.name}` })), ...head]
-    await writeSafetensors(join(folder, 'model.safetensors'), sources, { format: 'pt' })
+    await guardOf(encoder).hold(() => writeSafetensors(join(folder, 'model.safetensors'), sources, { format: 'pt' }))
   }
   // They would make a sentence-transformers folder of it.
   const isOther = (name: string) => isForeign(name) && !/^(modules|config_sentence_transformers)\.json$/.test(name)

@@ -194,7 +194,8 @@ export interface NativeTrainer {
   /** First half of a step with a loss of type `Custom`: embeds with dropout and keeps what the second half needs. `out`:
    *  rows × embeddingDimension. Only the members `loss`, `miniBatchRows` and `miniBatchTokens` of the options are read. */
   embed(batch: PackedBatch, out: Float32Array, options: StepOptions): Promise<void>
-  /** The second half. */
+  /** The second half. Whatever comes in between (encoding, evaluation, a dump) has the weights as they are and changes nothing of
+   *  the step; a `load` of encoder or trainer is ERR_BUSY; another `embed` or `step` takes the place of the first half. */
   apply(external: ExternalLoss, options: StepOptions): Promise<StepReport | undefined>
   /** The loss of a batch, without dropout, gradient or update. */
   evaluate(batch: PackedBatch, loss?: number): Promise<{ loss: number; components: Record<string, number> }>

@@ -30,7 +30,9 @@ std::vector<TensorInfo> Encoder::tensors() const {
 }
 
 void Encoder::load(const std::vector<TensorRange>& ranges, bool last) {
-  Parameters& parameters = impl_->open().parameters();
+  Network& network = impl_->open();
+  check(!network.is_passed(), "ERR_BUSY", "Weights are not loaded between the two halves of a training step");
+  Parameters& parameters = network.parameters();
   for (const TensorRange& range : ranges) parameters.load(range);
   if (last) parameters.refresh();
 }

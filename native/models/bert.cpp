@@ -18,12 +18,24 @@ struct Layer {
   SelfAttention attention;
   FeedForward feed_forward;
 
+  struct Kept {
+    SelfAttention::Kept attention;
+    FeedForward::Kept feed_forward;
+  };
+
   // out may be x where no backward follows.
-  void forward(const Pass& pass, const at::Tensor& x_TD, const at::Tensor& out_TD) {
+  void forward(const Pass& pass, const at::Tensor& x_TD, const at::Tensor& out_TD, Kept& kept) {
     const at::Tensor middle_TD = pass.take(x_TD.size(1));
-    attention.forward(pass, x_TD, middle_TD);
-    feed_forward.forward(pass, middle_TD, out_TD);
+    attention.forward(pass, x_TD, middle_TD, kept.attention);
+    feed_forward.forward(pass, middle_TD, out_TD, kept.feed_forward);
   }
+};
+
+struct BertKept : Model::Kept {
+  explicit BertKept(size_t count) : layers(count) {}
+  at::Tensor sum_TD, mean_T, rstd_T;  // of the embeddings
+  DropoutMask mask;
+  std::vector<Layer::Kept> layers;
 };
 
 class Bert : public Model {
@@ -32,9 +44,9 @@ class Bert : public Model {
 
   const ModelSizes& sizes() const override { return sizes_; }
   ParamId token_table() const override { return word_; }
-  at::Tensor forward(const Pass& pass) override;
-  const std::vector<at::Tensor>& layer_outputs() const override { return outputs_; }
-  void backward(const Pass& pass, Gradients& gradients, at::Tensor d_x_TD,
+  std::unique_ptr<Kept> make_kept() const override { return std::make_unique<BertKept>(layers_.size()); }
+  at::Tensor forward(const Pass& pass, Kept& kept) override;
+  void backward(const Pass& pass, Kept& kept, Gradients& gradients, at::Tensor d_x_TD,
                 const std::vector<at::Tensor>& d_layers) override;
   int64_t kept_per_token(bool recompute) const override;
   at::Tensor pooler_output(const Pass& pass, const at::Tensor& x_TD) override;
@@ -52,10 +64,6 @@ class Bert : public Model {
   std::vector<Layer> layers_;
   ParamId pooler_weight_ = -1, pooler_bias_ = -1;
   int64_t inner_;
-  // Of the last training pass: of the embeddings, and the states before the first and after each layer.
-  at::Tensor sum_TD_, mean_T_, rstd_T_;
-  DropoutMask mask_;
-  std::vector<at::Tensor> outputs_;
 };
 
 constexpr uint32_t kEmbeddingSite = 0;
@@ -101,48 +109,51 @@ Bert::Bert(const Config& config, bool pooler, const std::string& prefix, Layout&
   }
 }
 
-at::Tensor Bert::forward(const Pass& pass) {
+at::Tensor Bert::forward(const Pass& pass, Kept& given) {
+  auto& kept = static_cast<BertKept&>(given);
   at::Tensor x_TD = pass.take(sizes_.width);
-  sum_TD_ = pass.take(sizes_.width, pass.master());
-  mean_T_ = pass.take_statistics();
-  rstd_T_ = pass.take_statistics();
-  mask_ = pass.mask_at(kEmbeddingSite, dropout_, sizes_.width);
-  embedding_norm(pass.input, mask_, tables(pass), norm_.weights(pass), sum_TD_, x_TD, mean_T_, rstd_T_);
-  outputs_.clear();
-  if (pass.training) outputs_.push_back(x_TD);
-  for (Layer& layer : layers_) {
+  kept.sum_TD = pass.take(sizes_.width, pass.master());
+  kept.mean_T = pass.take_statistics();
+  kept.rstd_T = pass.take_statistics();
+  kept.mask = pass.mask_at(kEmbeddingSite, dropout_, sizes_.width);
+  embedding_norm(pass.input, kept.mask, tables(pass), norm_.weights(pass), kept.sum_TD, x_TD, kept.mean_T, kept.rstd_T);
+  kept.outputs_TD.clear();
+  if (pass.training) kept.outputs_TD.push_back(x_TD);
+  for (size_t i = 0; i < layers_.size(); ++i) {
     const at::Tensor out_TD = pass.training ? pass.take(sizes_.width) : x_TD;
     if (pass.training && !pass.recompute) {
-      layer.forward(pass, x_TD, out_TD);
+      layers_[i].forward(pass, x_TD, out_TD, kept.layers[i]);
     } else {
       // Nothing of the layer is kept but its output, which goes over its input where no backward pass follows.
       const Scratch scratch(pass.workspace);
-      layer.forward(pass, x_TD, out_TD);
+      layers_[i].forward(pass, x_TD, out_TD, kept.layers[i]);
     }
     x_TD = out_TD;
-    if (pass.training) outputs_.push_back(x_TD);
+    if (pass.training) kept.outputs_TD.push_back(x_TD);
   }
   return x_TD;
 }
 
-void Bert::backward(const Pass& pass, Gradients& gradients, at::Tensor d_x_TD,
+void Bert::backward(const Pass& pass, Kept& given, Gradients& gradients, at::Tensor d_x_TD,
                     const std::vector<at::Tensor>& d_layers) {
+  auto& kept = static_cast<BertKept&>(given);
   for (size_t i = layers_.size(); i-- > 0;) {
     if (!d_layers.empty() && d_layers[i + 1].defined()) d_x_TD.add_(d_layers[i + 1]);
     const Scratch scratch(pass.workspace);
-    if (pass.recompute) layers_[i].forward(pass, outputs_[i], outputs_[i + 1]);
-    d_x_TD = layers_[i].feed_forward.backward(pass, gradients, d_x_TD);
-    d_x_TD = layers_[i].attention.backward(pass, gradients, d_x_TD);
+    Layer::Kept& of_layer = kept.layers[i];
+    if (pass.recompute) layers_[i].forward(pass, kept.outputs_TD[i], kept.outputs_TD[i + 1], of_layer);
+    d_x_TD = layers_[i].feed_forward.backward(pass, of_layer.feed_forward, gradients, d_x_TD);
+    d_x_TD = layers_[i].attention.backward(pass, of_layer.attention, gradients, d_x_TD);
   }
   if (!d_layers.empty() && d_layers[0].defined()) d_x_TD.add_(d_layers[0]);
   // As torch.nn.Embedding with padding_idx: where a text does spell out [PAD], its embedding is not trained.
   const at::Tensor padding = padding_token_ >= 0 ? gradients[word_].select(0, padding_token_) : at::Tensor();
   const at::Tensor before = padding.defined() ? padding.clone() : padding;
-  embedding_norm_backward(pass.input, mask_, norm_.weights(pass).gamma_D, d_x_TD, sum_TD_, mean_T_, rstd_T_,
-                          {gradients[word_], gradients[position_], gradients[type_]}, norm_.gamma_gradient(gradients),
-                          norm_.beta_gradient(gradients));
+  embedding_norm_backward(pass.input, kept.mask, norm_.weights(pass).gamma_D, d_x_TD, kept.sum_TD, kept.mean_T,
+                          kept.rstd_T, {gradients[word_], gradients[position_], gradients[type_]},
+                          norm_.gamma_gradient(gradients), norm_.beta_gradient(gradients));
   if (padding.defined()) padding.copy_(before);
-  outputs_.clear();
+  kept.outputs_TD.clear();
 }
 
 int64_t Bert::kept_per_token(bool recompute) const {
