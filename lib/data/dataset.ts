@@ -1,6 +1,7 @@
 import type { InspectOptionsStylized } from 'node:util'
 import { invalidArgument, SentenceTorchError, suggestion } from '../errors.js'
-import { checkInteger, checkOptions, checkType, listOfNames, ownCopy } from '../options.js'
+import { throwIfAborted } from '../io/abort.js'
+import { checkInteger, checkOptions, checkSignal, checkType, listOfNames, ownCopy } from '../options.js'
 import { addClassNames, type ClassNames } from './class-names.js'
 import { type ColumnChoice, chooseColumns, columnsOf } from './column-choice.js'
 import { type ColumnKind, ColumnsBuilder, type Label, labelColumnOf, type Value } from './columns.js'
@@ -8,6 +9,7 @@ import type { DatasetHubOptions } from './hub/dataset-files.js'
 import { INSPECT, type Inspect, inspectDataset } from './inspect.js'
 import { opener } from './readers/index.js'
 import { losesOrder, unknownOrder } from './readers/key-order.js'
+import { isSameList, listed } from './readers/names.js'
 import { type ReadOptions, RowTable } from './readers/table.js'
 import { rowNumber, rowNumbers } from './row-numbers.js'
 import type { DatasetRow, MappedRow, Plain, RenamedRow, RestRow, SelectedRow, StoredRow } from './row-types.js'
@@ -117,22 +119,28 @@ export class Dataset<Row extends object = DatasetRow> {
    * @param options.header `false`: a `.csv` or `.tsv` file begins with a row, and `columns` names all its columns.
    * @param options.dtype columns of a `.csv` or `.tsv` file that hold texts whatever they look like: `{ id: 'string' }`.
    * @param options.field of a `.json` file: the key of its object whose value is the array of rows.
-   * @throws SentenceTorchError ERR_NOT_FOUND, ERR_INVALID_DATA naming the line, ERR_NOT_IMPLEMENTED for other known formats.
+   * @param options.signal stops reading
+   * @throws SentenceTorchError ERR_NOT_FOUND, ERR_INVALID_DATA naming the line, ERR_NOT_IMPLEMENTED for other known formats,
+   *   ERR_ABORTED
    */
   static async fromFile<Row extends object = DatasetRow>(
     path: string | readonly string[],
-    options: ReadOptions = {},
+    options: ReadOptions & { signal?: AbortSignal | undefined } = {},
   ): Promise<Dataset<Row>> {
-    checkOptions('Dataset.fromFile', options, ['columns', 'header', 'dtype', 'field'])
+    checkOptions('Dataset.fromFile', options, ['columns', 'header', 'dtype', 'field', 'signal'])
     const paths: readonly string[] = Array.isArray(path) ? [...path] : [path as string]
-    const given = ownCopy(options)
+    const { signal, ...read } = options
+    checkSignal(signal)
+    const given = ownCopy(read)
     if (paths.length === 0) throw invalidArgument('path', 'a file name or several', path)
     let builder: ColumnsBuilder | undefined
     const classNames = new Map<string, readonly string[]>()
     for (const file of paths) {
+      throwIfAborted(signal, `Reading ${file}`)
       for await (const { names, columns, classNames: found } of opener(file, given)()) {
+        throwIfAborted(signal, `Reading ${file}`)
         builder ??= new ColumnsBuilder(names, ` of ${file}`)
-        if (names.join('\n') !== builder.names.join('\n')) throw otherColumns(names, file, builder.names, paths[0]!)
+        if (!isSameList(names, builder.names)) throw otherColumns(names, file, builder.names, paths[0]!)
         builder.add(columns)
         if (found) addClassNames(classNames, found, file)
       }
@@ -144,17 +152,21 @@ export class Dataset<Row extends object = DatasetRow> {
    * A dataset of the Hugging Face hub: downloads the Parquet files of one split into the cache that Python shares, and reads
    * them. Repositories without Parquet files are read from the conversion that the hub makes (`refs/convert/parquet`).
    * The short names `glue`, `snli`, `squad` mean today's `nyu-mll/glue`, `stanfordnlp/snli`, `rajpurkar/squad`.
-   * @throws SentenceTorchError ERR_NOT_FOUND listing what there is for an unknown dataset, config or split; ERR_NETWORK
+   * @throws SentenceTorchError ERR_NOT_FOUND listing what there is for an unknown dataset, config or split; ERR_NETWORK;
+   *   ERR_FILE_SYSTEM; ERR_ABORTED
    */
   static async fromHub<Row extends object = DatasetRow>(
     id: string,
     options: DatasetHubOptions = {},
   ): Promise<Dataset<Row>> {
-    const { datasetFiles, parseSplit } = await import('./hub/dataset-files.js')
+    const { checkHubOptions, datasetFiles, parseSplit } = await import('./hub/dataset-files.js')
+    checkHubOptions(options)
+    const { columns, signal } = options
     const { split, rows } = parseSplit(options.split ?? 'train')
     const files = await datasetFiles(id, split, options)
     const dataset = await Dataset.fromFile<Row>(files, {
-      ...(options.columns !== undefined && { columns: options.columns }),
+      ...(columns !== undefined && { columns }),
+      ...(signal && { signal }),
     })
     const range = rows?.(dataset.length)
     return range ? dataset.take(Int32Array.from({ length: range[1] - range[0] }, (_, i) => range[0] + i)) : dataset
@@ -266,9 +278,9 @@ export class Dataset<Row extends object = DatasetRow> {
 
   /** All columns but `names`. */
   removeColumns<Name extends string>(names: Name | readonly Name[]): Dataset<RestRow<Row, Name>> {
-    const removed = listOfNames('names', names)
+    const removed = new Set<string>(listOfNames('names', names))
     for (const name of removed) this.columnOf(name)
-    const kept = this.columnNames.filter((name) => !removed.includes(name))
+    const kept = this.columnNames.filter((name) => !removed.has(name))
     return this.withColumns(kept.map((name) => [name, name]))
   }
 
@@ -279,7 +291,7 @@ export class Dataset<Row extends object = DatasetRow> {
       this.columnOf(name)
       checkType(`names.${name}`, next ?? null, 'string')
     }
-    return this.withColumns(this.columnNames.map((name) => [name, names[name] ?? name]))
+    return this.withColumns(this.columnNames.map((name) => [name, Object.hasOwn(names, name) ? names[name]! : name]))
   }
 
   /** The rows for which `keep` says true. */
@@ -362,13 +374,13 @@ export class Dataset<Row extends object = DatasetRow> {
     if (!column) {
       const close = suggestion(String(name), this.columnNames)
       const hint = close === undefined ? '' : ` (did you mean ${close}?)`
-      throw invalidArgument('name', `one of the columns ${this.columnNames.join(', ')}${hint}`, name)
+      throw invalidArgument('name', `one of the columns ${listed(this.columnNames)}${hint}`, name)
     }
     return column
   }
 
   private inputs(name: string, wanted: 'text' | 'texts'): readonly Value[] {
-    if (name === this.labelColumn) throw invalidArgument('name', `one of ${this.textColumns.join(', ')}`, name)
+    if (name === this.labelColumn) throw invalidArgument('name', `one of ${listed(this.textColumns)}`, name)
     const { values, kind } = this.columnOf(name)
     if (kind === wanted || values.length === 0) return values
     throw transforms.notTexts(this, name, wanted)
@@ -381,6 +393,6 @@ export type TransformedRow = Readonly<Record<string, unknown>>
 function otherColumns(found: readonly string[], file: string, expected: readonly string[], first: string) {
   return new SentenceTorchError(
     'ERR_INVALID_DATA',
-    `Expected the columns ${expected.join(', ')} in ${file}, as in ${first}, found ${found.join(', ')}`,
+    `Expected the columns ${listed(expected)} in ${file}, as in ${first}, found ${listed(found)}`,
   )
 }

@@ -1,9 +1,12 @@
+import { join } from 'node:path'
 import { Tokenizer } from '../data/tokenizer.js'
 import { fromNative, invalidArgument, SentenceTorchError, suggestion } from '../errors.js'
+import { throwIfAborted } from '../io/abort.js'
+import { parseJson, parseUnchecked } from '../io/schema.js'
 import type { NativeAddon, NativeEncoder } from '../native/types.js'
 import { checkInteger } from '../options.js'
 import { resolveModel } from './hub.js'
-import { isObject } from './json.js'
+import { jsonObject } from './json.js'
 import { checkLoadOptions, chooseDevice, chooseDType } from './load-options.js'
 import { type ModelFolder, readModelFolder } from './model-folder.js'
 import type { LoadOptions } from './types.js'
@@ -29,18 +32,24 @@ export async function loadParts(getAddon: () => NativeAddon, idOrPath: string, o
   if (typeof idOrPath !== 'string' || idOrPath === '')
     throw invalidArgument('idOrPath', 'a folder or a hub id', idOrPath)
   checkLoadOptions(options)
+  const { signal } = options
+  const what = `Loading ${idOrPath}`
+  throwIfAborted(signal, what)
   const { path, id } = await resolveModel(idOrPath, options)
   const folder = withOptions(await readModelFolder(path), options)
   const tokenizer = makeTokenizer(folder)
+  throwIfAborted(signal, what)
   const weights = await WeightFiles.open(folder, options.ignoreTensors)
   try {
+    throwIfAborted(signal, what)
+    weights.checkSizes(folder)
     const addon = getAddon()
     if (options.threads !== undefined) addon.setThreads(options.threads)
     const device = chooseDevice(options.device, addon.runtime())
     const dtype = chooseDType(options.dtype, addon.runtime(), device)
     const encoder = makeEncoder(addon, folder, weights.hasPooler, device, dtype)
     try {
-      await weights.load(encoder)
+      await weights.load(encoder, [], signal)
     } catch (error) {
       await encoder.dispose()
       throw error
@@ -78,21 +87,15 @@ export function makeTokenizer({
   maxSeqLength,
   transformerPath,
 }: Pick<ModelFolder, 'config' | 'tokenizerFiles' | 'doLowerCase' | 'maxSeqLength' | 'transformerPath'>): Tokenizer {
-  const parse = (name: string): object => {
-    const bytes = tokenizerFiles.get(name)
-    if (!bytes) return {}
-    let value: unknown
-    try {
-      value = JSON.parse(new TextDecoder().decode(bytes))
-    } catch (error) {
-      const message = `${name} in ${transformerPath} is not valid JSON: ${(error as Error).message}`
-      throw new SentenceTorchError('ERR_INVALID_MODEL', message)
-    }
-    if (isObject(value)) return value
-    throw new SentenceTorchError('ERR_INVALID_MODEL', `Expected ${name} in ${transformerPath} to hold an object`)
-  }
+  const bytesOf = (name: string) => tokenizerFiles.get(name) ?? new TextEncoder().encode('{}')
+  const parse = (name: string) => parseJson(bytesOf(name), join(transformerPath, name), jsonObject, 'ERR_INVALID_MODEL')
   const files = {
-    json: parse('tokenizer.json'),
+    // The tokenizer checks it, and all others, more closely.
+    json: parseUnchecked(
+      bytesOf('tokenizer.json'),
+      join(transformerPath, 'tokenizer.json'),
+      'ERR_INVALID_MODEL',
+    ) as object,
     config: { tokenizer_class: config.tokenizer_class, ...parse('tokenizer_config.json') },
     addedTokens: parse('added_tokens.json'),
     specialTokensMap: parse('special_tokens_map.json'),

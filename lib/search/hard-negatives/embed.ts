@@ -2,9 +2,11 @@ import { createHash } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Turns } from '../../data/turns.js'
+import { failedTo } from '../../io/system-error.js'
 import type { Embeddings } from '../../models/embeddings.js'
 import type { SentenceTransformer } from '../../models/sentence-transformer.js'
 import type { EncodeOptions } from '../../models/types.js'
+import { ownOf } from '../rows.js'
 import { readNpy, writeNpy } from './npy.js'
 import type { MiningPlan } from './options.js'
 
@@ -30,15 +32,14 @@ export async function embedTexts(
   if (prompt !== undefined) options.prompt = prompt
   if (promptName !== undefined) options.promptName = promptName
   if (signal !== undefined) options.signal = signal
-  const encode = (input: readonly string[], quiet = false) => {
+  const encode = async (input: readonly string[], quiet = false) => {
     const chosen = quiet ? { ...options, showProgressBar: false } : options
-    return (
-      side === 'query' ? model.encodeQuery(input, chosen) : model.encodeDocument(input, chosen)
-    ) as Promise<Embeddings>
+    const rows = await (side === 'query' ? model.encodeQuery(input, chosen) : model.encodeDocument(input, chosen))
+    return ownOf(model, rows as Embeddings, `the embeddings of the ${side}`)
   }
   if (cacheFolder === undefined) return encode(texts)
 
-  await mkdir(cacheFolder, { recursive: true })
+  await mkdir(cacheFolder, { recursive: true }).catch(failedTo(`make the folder ${cacheFolder}`))
   const probe = await encode([PROBE], true)
   const hash = createHash('sha256').update(JSON.stringify([side, prompt, promptName, probe.shape[1], texts.length]))
   hash.update(new Uint8Array(probe.data.buffer, probe.data.byteOffset, probe.data.byteLength))
