@@ -38,11 +38,12 @@ inline int64_t parallel_parts(int64_t count, int64_t grain) {
 
 template <typename Work>
 void parallel_ranges(int64_t count, int64_t parts, const Work& work) {
-  hand_over();
-  at::parallel_for(0, parts, 1, [&](int64_t first, int64_t last) {
-    [[maybe_unused]] const HandedOver handed_over;
+  const auto ranges = [&](int64_t first, int64_t last) {
+    [[maybe_unused]] const HandedOver here;
     for (int64_t part = first; part < last; ++part) work(part, count * part / parts, count * (part + 1) / parts);
-  });
+  };
+  hand_over();
+  at::parallel_for(0, parts, 1, ranges);
   take_back();
 }
 
