@@ -3,15 +3,19 @@ import { join, relative } from 'node:path'
 import { fromNative, invalidArgument, SentenceTorchError } from '../errors.js'
 import { throwIfAborted } from '../io/abort.js'
 import { openSafetensors, type SafetensorsFile } from '../io/safetensors.js'
-import type { NativeEncoder } from '../native/types.js'
+import type { NativeEncoder, TensorRange } from '../native/types.js'
+import { checkConfigSizes } from './config-sizes.js'
 import { unusable } from './hub-files.js'
 import type { ModelFolder } from './model-folder.js'
+import { guardOf } from './weight-guard.js'
 import { engineName, surplusOf } from './weight-names.js'
 
 /** Bytes that cross to the engine at once: few enough to be still in the processor's cache when the engine copies them. */
 const RANGE_BYTES = 4 * 1024 * 1024
 /** Where a range may begin in the buffer that crosses, and a multiple of every element size. */
 const ALIGNMENT = 64
+/** Tensors that a message names. */
+const MOST_SHOWN = 200
 
 /** Bytes per element of the dtypes that the engine converts. */
 export const FLOAT_BYTES = { F64: 8, F32: 4, F16: 2, BF16: 2 } as const
@@ -68,6 +72,29 @@ export class WeightFiles {
   }
 
   /**
+   * Compares the sizes that the configuration names with the tensors, before anything of these sizes is made.
+   * @param numLabels of a classifier whose weights must be there
+   * @throws SentenceTorchError ERR_INVALID_TENSORS naming keys and tensors
+   */
+  checkSizes({ config, modules }: Pick<ModelFolder, 'config' | 'modules'>, numLabels?: number): void {
+    const path = this.files[0]!.path
+    const own = [...this.tensors].filter(([name]) => name.startsWith('0.'))
+    checkConfigSizes(config, { path, shapes: new Map(own.map(([name, { shape }]) => [name.slice(2), shape])) })
+    if (numLabels !== undefined) this.checkRows('0.classifier.weight', numLabels, 'The number of labels in config.json')
+    for (const [i, { type, path, spec }] of modules.entries()) {
+      if (type !== 'Dense') continue
+      this.checkRows(`${i + 1}.linear.weight`, spec.outFeatures as number, `out_features in ${path}/config.json`)
+    }
+  }
+
+  private checkRows(name: string, rows: number, what: string): void {
+    const shape = this.tensors.get(name)?.shape
+    if (shape?.[0] === rows) return
+    const found = shape === undefined ? `missing: ${name}` : `${name} is [${shape}]`
+    throw new SentenceTorchError('ERR_INVALID_TENSORS', `${what} is ${rows}, but of the tensors: ${found}`)
+  }
+
+  /**
    * Copies all tensors to the engine. Names, shapes and dtypes are compared before any byte moves. Heads of other tasks and
    * layers that the model does not have are left out, with one warning.
    * @param mayLack names of tensors that the files need not have; the engine keeps its values of those.
@@ -76,8 +103,7 @@ export class WeightFiles {
    * adds values that are not finite; ERR_ABORTED
    */
   async load(encoder: NativeEncoder, mayLack: readonly string[] = [], signal?: AbortSignal): Promise<string[]> {
-    this.leaveOutSurplus(encoder)
-    this.check(encoder, mayLack)
+    this.prepare(encoder, mayLack)
     // While the engine copies one buffer the next ranges are read into the other: a large one would be new memory all over.
     const buffers = [new Uint8Array(RANGE_BYTES), new Uint8Array(RANGE_BYTES)]
     let loading: Promise<void> = Promise.resolve()
@@ -85,12 +111,7 @@ export class WeightFiles {
       for (const [i, { ranges, last }] of planReads(this.tensors).entries()) {
         throwIfAborted(signal, `Loading ${this.files[0]!.path}`)
         const buffer = buffers[i % 2]!
-        const read = ranges.map(async ({ tensor: [name, { file, name: stored, dtype }], start, end, at }) => {
-          const data = buffer.subarray(at, at + end - start)
-          await file.readInto(stored, start, data)
-          return { name, start: start / FLOAT_BYTES[dtype as FloatDType], dtype: dtype as FloatDType, data }
-        })
-        const entries = await Promise.all(read)
+        const entries = await readRanges(ranges, buffer)
         await loading
         loading = encoder.load(entries, last)
         // It is awaited later, or never when reading fails first.
@@ -103,6 +124,24 @@ export class WeightFiles {
       throw fromNative(error, 'Encoder.load')
     }
     return mayLack.filter((name) => !this.tensors.has(name))
+  }
+
+  /**
+   * Gives a model that is in use other weights, in one job: what encodes or saves meanwhile has the old ones or the new ones.
+   * Until then all of them are in memory.
+   * @throws as `load`
+   */
+  async replace(encoder: NativeEncoder): Promise<void> {
+    this.prepare(encoder, [])
+    const entries: TensorRange[] = []
+    for (const { ranges } of planReads(this.tensors)) {
+      entries.push(...(await readRanges(ranges, new Uint8Array(RANGE_BYTES))))
+    }
+    try {
+      await guardOf(encoder).change(() => encoder.load(entries))
+    } catch (error) {
+      throw fromNative(error, 'Encoder.load')
+    }
   }
 
   async close(): Promise<void> {
@@ -125,6 +164,11 @@ export class WeightFiles {
     }
   }
 
+  private prepare(encoder: NativeEncoder, mayLack: readonly string[]): void {
+    this.leaveOutSurplus(encoder)
+    this.check(encoder, mayLack)
+  }
+
   /** As transformers does, which leaves out everything that it does not know. */
   private leaveOutSurplus(encoder: NativeEncoder): void {
     const expected = new Set(encoder.tensors().map(({ name }) => name))
@@ -139,8 +183,10 @@ export class WeightFiles {
       this.tensors.delete(known)
     }
     const parts = [
-      ...(left.head.size > 0 ? [`heads of other tasks (${[...left.head].join(', ')})`] : []),
-      ...(left.layer.size > 0 ? [`layers beyond the ${layers} of config.json (${[...left.layer].join(', ')})`] : []),
+      ...(left.head.size > 0 ? [`heads of other tasks (${briefly([...left.head], ', ')})`] : []),
+      ...(left.layer.size > 0
+        ? [`layers beyond the ${layers} of config.json (${briefly([...left.layer], ', ')})`]
+        : []),
     ]
     if (parts.length === 0) return
     const message = `Tensors in ${this.files[0]!.path} that the model has no place for are left out: ${parts.join('; ')}`
@@ -172,9 +218,15 @@ export class WeightFiles {
       : ''
     throw new SentenceTorchError(
       'ERR_INVALID_TENSORS',
-      `${what} not fit the model:\n  ${problems.join('\n  ')}${remedy}`,
+      `${what} not fit the model:\n  ${briefly(problems, '\n  ')}${remedy}`,
     )
   }
+}
+
+/** The beginning of a list that may have as many entries as a file has tensors. */
+function briefly(list: readonly string[], separator: string): string {
+  const more = list.length - MOST_SHOWN
+  return [...list.slice(0, MOST_SHOWN), ...(more > 0 ? [`and ${more} more`] : [])].join(separator)
 }
 
 interface IgnorePattern {
@@ -217,6 +269,16 @@ function planReads(tensors: ReadonlyMap<string, StoredTensor>): { ranges: Planne
   }
   if (plan.length > 0) plan.at(-1)!.last = true
   return plan
+}
+
+/** Reads ranges into the buffer that is to cross. */
+function readRanges(ranges: readonly PlannedRange[], buffer: Uint8Array): Promise<TensorRange[]> {
+  const read = ranges.map(async ({ tensor: [name, { file, name: stored, dtype }], start, end, at }) => {
+    const data = buffer.subarray(at, at + end - start)
+    await file.readInto(stored, start, data)
+    return { name, start: start / FLOAT_BYTES[dtype as FloatDType], dtype: dtype as FloatDType, data }
+  })
+  return Promise.all(read)
 }
 
 /** model.safetensors of a module, or the index of its shards. */
