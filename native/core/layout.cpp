@@ -52,6 +52,8 @@ ParamId Layout::add_fused(const std::vector<std::string>& names, std::vector<int
 }
 
 void Layout::finish() {
+  // Not again: another thread may be reading it.
+  if (trained_end_ >= 0) return;
   size_ = 0;
   for (Group group : {Group::kDecay, Group::kNoDecay, Group::kFrozen}) {
     for (Block& block : blocks_) {
