@@ -29,7 +29,10 @@ const folder = join('runs', 'fuzz')
 /** Time of one stretch of cases. */
 const STRETCH = 1000
 
-export async function fuzz(target: string, options: { seed: number; seconds: number; resume: boolean }): Promise<State> {
+export async function fuzz(
+  target: string,
+  options: { seed: number; seconds: number; resume: boolean },
+): Promise<State> {
   const path = join(folder, `${target}.json`)
   mkdirSync(folder, { recursive: true })
   const { seed } = options
@@ -91,7 +94,9 @@ async function note(state: State, finding: Finding & { index: number }): Promise
     prober.stop()
   }
   state.findings.push(found)
-  console.error(`${state.target}: ${finding.kind} in case ${state.seed}:${finding.index}: ${finding.message.split('\n')[0]}`)
+  console.error(
+    `${state.target}: ${finding.kind} in case ${state.seed}:${finding.index}: ${finding.message.split('\n')[0]}`,
+  )
 }
 
 /** Runs single cases, in a new process after each that ended one. */

@@ -98,7 +98,9 @@ export class Child {
   #death(code: number | null, signal: string | null): Finding {
     if (this.#stopped) return this.#stopped
     const how = signal ?? `exit code ${code}`
-    const said = /ERROR: AddressSanitizer: [\w-]+|runtime error: .*|heap out of memory|terminate called.*/.exec(this.#stderr)?.[0]
+    const said = /ERROR: AddressSanitizer: [\w-]+|runtime error: .*|heap out of memory|terminate called.*/.exec(
+      this.#stderr,
+    )?.[0]
     return {
       kind: 'crash',
       signature: `crash ${how} ${said ?? ''}`,
@@ -108,16 +110,18 @@ export class Child {
 
   /** Ends a child that stays with one case for too long, or takes too much memory. */
   #watch(): NodeJS.Timeout {
-    let last = { index: this.#index(), time: performance.now(), cpu: this.#usage().cpu, slept: true }
+    let last = { index: this.#index(), time: performance.now(), cpu: this.#usage().cpu, polls: 0, asleep: 0 }
     return setInterval(() => {
       const { cpu, sleeps, rss } = this.#usage()
       const index = this.#index()
       const time = performance.now()
-      if (index !== last.index) last = { index, time, cpu, slept: true }
-      last.slept &&= sleeps
+      if (index !== last.index) last = { index, time, cpu, polls: 0, asleep: 0 }
+      last.polls++
+      if (sleeps) last.asleep++
       const seconds = Math.round((time - last.time) / 1000)
       // A machine that is busy makes everything slow; only what works, or waits, for so long hangs.
-      const hangs = cpu - last.cpu > HANG_SECONDS || (last.slept && seconds > HANG_SECONDS) || seconds > 12 * HANG_SECONDS
+      const waits = seconds > HANG_SECONDS && last.asleep > 0.8 * last.polls
+      const hangs = waits || cpu - last.cpu > HANG_SECONDS || seconds > 12 * HANG_SECONDS
       if (hangs) this.#end({ kind: 'hang', signature: 'hang', message: `it hangs after ${seconds} s` })
       else if (rss > MOST_MEMORY) {
         this.#end({ kind: 'memory', signature: 'memory', message: `it takes ${Math.round(rss / 2 ** 20)} MB` })
@@ -143,7 +147,11 @@ export class Child {
     try {
       const text = readFileSync(`/proc/${this.#process.pid}/stat`, 'latin1')
       const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
-      return { cpu: (Number(fields[11]) + Number(fields[12])) / 100, sleeps: fields[0] === 'S', rss: Number(fields[21]) * 4096 }
+      return {
+        cpu: (Number(fields[11]) + Number(fields[12])) / 100,
+        sleeps: fields[0] === 'S',
+        rss: Number(fields[21]) * 4096,
+      }
     } catch {
       return { cpu: 0, sleeps: true, rss: 0 }
     }

@@ -36,7 +36,10 @@ export class BaseFolder {
       // Paths that lead elsewhere are for those who read them, not for us.
       if (!/^(\d_\w+\/)?[\w.-]+$/.test(name)) continue
       this.dirty.add(name)
-      changed.set(name, this.#whole(name, (of) => (edited.has(of) ? edited.get(of)! : this.#original(of))))
+      changed.set(
+        name,
+        this.#whole(name, (of) => (edited.has(of) ? edited.get(of)! : this.#original(of))),
+      )
     }
     for (const [name, bytes] of changed) {
       await rm(join(this.path, name), { force: true, recursive: true })

@@ -20,8 +20,21 @@ export function expect(fact: boolean, otherwise: string): void {
 
 /** Codes that native errors may have. ERR_LIBTORCH is not among them: what LibTorch refuses should be refused before. */
 const NATIVE: readonly ErrorCode[] = [
-  ...(['ERR_INVALID_ARGUMENT', 'ERR_UNKNOWN_OPTION', 'ERR_NOT_IMPLEMENTED', 'ERR_UNSUPPORTED', 'ERR_INVALID_DATA'] as const),
-  ...(['ERR_INVALID_TENSORS', 'ERR_INVALID_MODEL', 'ERR_BUSY', 'ERR_DISPOSED', 'ERR_ABORTED', 'ERR_OUT_OF_MEMORY'] as const),
+  ...([
+    'ERR_INVALID_ARGUMENT',
+    'ERR_UNKNOWN_OPTION',
+    'ERR_NOT_IMPLEMENTED',
+    'ERR_UNSUPPORTED',
+    'ERR_INVALID_DATA',
+  ] as const),
+  ...([
+    'ERR_INVALID_TENSORS',
+    'ERR_INVALID_MODEL',
+    'ERR_BUSY',
+    'ERR_DISPOSED',
+    'ERR_ABORTED',
+    'ERR_OUT_OF_MEMORY',
+  ] as const),
 ]
 /** What the engine of JavaScript says about a mistake of ours, found in a message of ours. */
 const ENGINE = /Cannot read properties|is not a function|is not iterable|is not defined|Invalid array length|call stack/
@@ -30,10 +43,16 @@ const ENGINE = /Cannot read properties|is not a function|is not iterable|is not 
 export function judge(error: unknown, native = false): Outcome {
   if (error instanceof Bad) return { kind: 'bad', signature: `bad ${general(error.message)}`, message: error.message }
   const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown }
-  const isOurs = error instanceof SentenceTorchError ? code !== 'ERR_LIBTORCH' : native && NATIVE.includes(code as never)
-  if (isOurs && !ENGINE.test(String(message))) return { code: String(code) }
+  const isOurs =
+    error instanceof SentenceTorchError ? code !== 'ERR_LIBTORCH' : native && NATIVE.includes(code as never)
+  // What a library says of a Parquet file is told as it says it.
+  const quotes = String(message).startsWith('Expected a whole Parquet file')
+  if (isOurs && (quotes || !ENGINE.test(String(message)))) return { code: String(code) }
   const text = error instanceof Error ? (error.stack ?? error.message) : `thrown: ${String(error)}`
-  return { kind: 'raw', signature: `raw ${general(text.split('\n')[0]!)} ${place(text)}`, message: cut(text, 2000) }
+  const where = place(text)
+  // Of one place, errors are one: what they say depends on the input.
+  const what = where === '' ? general(text.split('\n')[0]!) : (error as Error).name
+  return { kind: 'raw', signature: `raw ${what} ${where}`, message: cut(text, 2000) }
 }
 
 /** The first line of a stack that is ours. */
@@ -44,7 +63,13 @@ function place(stack: string): string {
 
 /** A message without what differs from case to case. */
 function general(message: string): string {
-  return cut(message.replace(/"[^"]*"|'[^']*'|`[^`]*`/g, '…').replace(/\/\S+/g, '…').replace(/-?\d[\d.e+,]*/g, 'N'), 120)
+  return cut(
+    message
+      .replace(/"[^"]*"|'[^']*'|`[^`]*`/g, '…')
+      .replace(/\/\S+/g, '…')
+      .replace(/-?\d[\d.e+,]*/g, 'N'),
+    120,
+  )
 }
 
 export function cut(text: string, length: number): string {

@@ -4,7 +4,11 @@ import type { Case, Json } from './case.js'
  * A smaller case that fails in the same way: parts are left out and values made simpler as long as it does.
  * @param fails whether a case still fails so
  */
-export async function minimise(given: Case, fails: (smaller: Case) => Promise<boolean>, milliseconds = 60_000): Promise<Case> {
+export async function minimise(
+  given: Case,
+  fails: (smaller: Case) => Promise<boolean>,
+  milliseconds = 60_000,
+): Promise<Case> {
   const end = performance.now() + milliseconds
   let best: Json = given as unknown as Json
   for (let again = true; again; ) {
@@ -42,7 +46,8 @@ function* simpler(value: Json, key?: string): Generator<Json> {
     }
   } else if (typeof value === 'object' && value !== null) {
     for (const name of Object.keys(value)) {
-      if (name !== 'base' && name !== 'file') yield Object.fromEntries(Object.entries(value).filter(([other]) => other !== name))
+      if (name !== 'base' && name !== 'file')
+        yield Object.fromEntries(Object.entries(value).filter(([other]) => other !== name))
     }
     for (const [name, member] of Object.entries(value)) {
       const entries = Object.entries(value)

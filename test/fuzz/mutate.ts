@@ -7,8 +7,38 @@ const numbers: Json[] = [
   ...['1e999', '-1e999', '-0', '18446744073709551616', '1E400'].map(($raw) => ({ $raw })),
 ]
 const texts = [
-  ...['', ' ', '\n', '\0', '..', '../../x', '/etc/passwd', 'a/b', 'C:\\x', '\ud800', '\udc00a', '😀', 'é', '\u202e', '﻿'],
-  ...['__proto__', 'constructor', 'toString', 'length', 'null', 'NaN', 'Infinity', '0', '-1', '1e309', 'true', '%s', '${x}'],
+  ...[
+    '',
+    ' ',
+    '\n',
+    '\0',
+    '..',
+    '../../x',
+    '/etc/passwd',
+    'a/b',
+    'C:\\x',
+    '\ud800',
+    '\udc00a',
+    '😀',
+    'é',
+    '\u202e',
+    '﻿',
+  ],
+  ...[
+    '__proto__',
+    'constructor',
+    'toString',
+    'length',
+    'null',
+    'NaN',
+    'Infinity',
+    '0',
+    '-1',
+    '1e309',
+    'true',
+    '%s',
+    '${x}',
+  ],
   ...['(a+)+$', '[', '(?<x>', '\\', '.*', '[[:alpha:]]', '*'.repeat(30), 'a'.repeat(300)],
 ]
 const large: Json[] = [
@@ -29,7 +59,11 @@ export function hostile(random: Random, tokens: readonly Json[] = []): Json {
 type Path = (string | number)[]
 
 /** A change of one place of a JSON value; the place is `at`. */
-export function jsonChange(random: Random, value: Json, tokens: readonly Json[] = []): { at: Path; set?: Json; drop?: true } {
+export function jsonChange(
+  random: Random,
+  value: Json,
+  tokens: readonly Json[] = [],
+): { at: Path; set?: Json; drop?: true } {
   const { at, found } = somewhere(random, value)
   switch (random.int(9)) {
     case 0:
@@ -56,7 +90,8 @@ export function jsonChange(random: Random, value: Json, tokens: readonly Json[] 
 /** The value with some changes. */
 export function mutated(random: Random, value: Json, tokens: readonly Json[] = []): Json {
   let now = value
-  for (const { at, ...change } of random.some(1, 4, () => jsonChange(random, value, tokens))) now = withMember(now, at, change)
+  for (const { at, ...change } of random.some(1, 4, () => jsonChange(random, value, tokens)))
+    now = withMember(now, at, change)
   return now
 }
 
@@ -76,15 +111,32 @@ function somewhere(random: Random, value: Json): { at: Path; found: Json } {
 /** A value of the same type, or nearly. */
 function near(random: Random, value: Json): Json {
   if (typeof value === 'number') {
-    return random.pick<Json>([value + 1, value - 1, value * 2, -value, value / 2, value + 0.5, String(value), value * 1000, [value]])
+    return random.pick<Json>([
+      value + 1,
+      value - 1,
+      value * 2,
+      -value,
+      value / 2,
+      value + 0.5,
+      String(value),
+      value * 1000,
+      [value],
+    ])
   }
   if (typeof value === 'boolean') return random.pick<Json>([!value, Number(value), String(value)])
   if (typeof value === 'string') {
     const at = random.int(value.length + 1)
     const other = random.pick(texts)
-    return random.pick([value.slice(0, at), value.slice(0, at) + other + value.slice(at), value.toUpperCase(), value + value, other])
+    return random.pick([
+      value.slice(0, at),
+      value.slice(0, at) + other + value.slice(at),
+      value.toUpperCase(),
+      value + value,
+      other,
+    ])
   }
-  if (Array.isArray(value)) return random.pick<Json>([[...value, ...value], value.slice(1), [...value].reverse(), [value], {}])
+  if (Array.isArray(value))
+    return random.pick<Json>([[...value, ...value], value.slice(1), [...value].reverse(), [value], {}])
   if (value === null) return random.pick<Json>([0, '', false, {}, []])
   return random.pick<Json>([Object.values(value), [value], Object.fromEntries(Object.entries(value).slice(1))])
 }
@@ -126,7 +178,10 @@ export function byteEdit(random: Random, file: string, bytes: Uint8Array, tokens
       return put(integer, integer.length)
     }
     case 6:
-      return put(random.pick(['a', '\xff', '"', '[', '1', ',', '\n']).repeat(random.pick([3, 100, 70_000])), random.int(2))
+      return put(
+        random.pick(['a', '\xff', '"', '[', '1', ',', '\n']).repeat(random.pick([3, 100, 70_000])),
+        random.int(2),
+      )
     default:
       return put(latin1(random.pick(tokens)), random.int(8))
   }
@@ -138,7 +193,8 @@ export function fileEdits(random: Random, files: Files, names: readonly string[]
   return random.some(1, 5, (): Edit => {
     const file = random.pick(names)
     const content = files[file] ?? null
-    if (content === null || random.oneIn(40)) return { file, text: random.pick([null, '', '{}', '[]', 'null', '{', '\ufeff{}']) }
+    if (content === null || random.oneIn(40))
+      return { file, text: random.pick([null, '', '{}', '[]', 'null', '{', '\ufeff{}']) }
     if (content instanceof Uint8Array) return byteEdit(random, file, content, words.length > 0 ? words : texts)
     if (random.oneIn(10)) return byteEdit(random, file, bytesOf(content), ['"', '{', '}', '[', ']', ',', '1e999', ':'])
     return { file, ...jsonChange(random, content, tokens) }

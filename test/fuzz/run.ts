@@ -8,8 +8,8 @@
  */
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import type { Case } from './case.js'
 import { fuzz, Prober, type State } from './campaign.js'
+import type { Case } from './case.js'
 import { targets } from './targets/index.js'
 
 const { values } = parseArgs({
@@ -23,13 +23,18 @@ const { values } = parseArgs({
 })
 const names = values.target === 'all' ? Object.keys(targets) : values.target.split(',')
 const unknown = names.find((name) => !Object.hasOwn(targets, name))
-if (unknown !== undefined) throw new Error(`There is no target ${unknown}; there are ${Object.keys(targets).join(', ')}, all`)
+if (unknown !== undefined)
+  throw new Error(`There is no target ${unknown}; there are ${Object.keys(targets).join(', ')}, all`)
 
 if (values.case !== undefined) await show(names[0]!, values.case)
 else {
   const states: State[] = []
   for (const name of names) {
-    const state = await fuzz(name, { seed: Number(values.seed), seconds: Number(values.seconds), resume: values.resume })
+    const state = await fuzz(name, {
+      seed: Number(values.seed),
+      seconds: Number(values.seconds),
+      resume: values.resume,
+    })
     states.push(state)
     console.error(lineOf(name, state))
   }

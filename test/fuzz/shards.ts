@@ -8,7 +8,9 @@ type Header = Record<string, { data_offsets: [number, number] }>
 export async function shard(folder: string): Promise<void> {
   const whole = join(folder, 'model.safetensors')
   const { header, data } = parts(await readFile(whole))
-  const entries = Object.entries(JSON.parse(Buffer.from(header).toString()) as Header).filter(([name]) => name !== '__metadata__')
+  const entries = Object.entries(JSON.parse(Buffer.from(header).toString()) as Header).filter(
+    ([name]) => name !== '__metadata__',
+  )
   const weightMap: Record<string, string> = {}
   const half = entries.length >> 1
   for (const [i, part] of [entries.slice(0, half), entries.slice(half)].entries()) {

@@ -19,8 +19,22 @@ const folders = new Map<string, BaseFolder>()
 const tokens: Json[] = [
   ...['bert', 'roberta', 'distilbert', 'gelu', 'relu', 'tanh', 'mean', 'cls', 'max', 'lasttoken', 'Pooling', 'Dense'],
   ...['sentence_transformers.models.Pooling', 'sentence_transformers.models.Dense', 'torch.nn.modules.activation.Tanh'],
-  ...['1_Pooling', '2_Dense', '../..', 'model.safetensors', 'model-00001-of-00002.safetensors', 'BertTokenizer', '[CLS]'],
-  ...['embeddings.word_embeddings.weight', 'encoder.layer.0.output.dense.bias', 'pooler.dense.weight', 'WordPiece', 'BPE'],
+  ...[
+    '1_Pooling',
+    '2_Dense',
+    '../..',
+    'model.safetensors',
+    'model-00001-of-00002.safetensors',
+    'BertTokenizer',
+    '[CLS]',
+  ],
+  ...[
+    'embeddings.word_embeddings.weight',
+    'encoder.layer.0.output.dense.bias',
+    'pooler.dense.weight',
+    'WordPiece',
+    'BPE',
+  ],
   ...[32, 16, 64, 40, 50, [50, 32], [32], [32, 32], 1e-12, -1, 0.1, ['mean', 'cls'], 'F32', 'F16', 'F64', 'absolute'],
 ]
 

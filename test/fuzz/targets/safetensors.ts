@@ -13,7 +13,10 @@ const header = {
   b: { dtype: 'F16', shape: [4], data_offsets: [24, 32] },
   'c.d': { dtype: 'I64', shape: [], data_offsets: [32, 40] },
 }
-const second = { e: { dtype: 'BF16', shape: [1, 1, 2], data_offsets: [0, 4] }, f: { dtype: 'U8', shape: [0], data_offsets: [4, 4] } }
+const second = {
+  e: { dtype: 'BF16', shape: [1, 1, 2], data_offsets: [0, 4] },
+  f: { dtype: 'U8', shape: [0], data_offsets: [4, 4] },
+}
 const index = {
   metadata: { total_size: 44 },
   weight_map: { a: 'one', b: 'one', 'c.d': 'one', e: 'two', f: 'two' },
@@ -27,7 +30,19 @@ const files: Files = {
   'model.index.json': index,
 }
 const dtypes = ['F64', 'F32', 'F16', 'BF16', 'I64', 'I32', 'I8', 'U64', 'BOOL', 'F8_E4M3', 'C64', 'f32', 'F4']
-const tokens = [...dtypes, 'dtype', 'shape', 'data_offsets', '__metadata__', 'one', 'two', 'a', [0, 24], [24, 0], [2, 3]]
+const tokens = [
+  ...dtypes,
+  'dtype',
+  'shape',
+  'data_offsets',
+  '__metadata__',
+  'one',
+  'two',
+  'a',
+  [0, 24],
+  [24, 0],
+  [2, 3],
+]
 
 /** A weight file, or the index of two. */
 export const safetensors: Target = {
@@ -58,7 +73,10 @@ export const safetensors: Target = {
       let total = 0
       for (const [name, { shape, byteLength }] of file.tensors) {
         expect((await file.read(name)).length === byteLength, 'a tensor is as long as its entry says')
-        expect(shape.every((n) => Number.isSafeInteger(n) && n >= 0), 'a shape is of whole numbers')
+        expect(
+          shape.every((n) => Number.isSafeInteger(n) && n >= 0),
+          'a shape is of whole numbers',
+        )
         total += byteLength
       }
       expect(total <= size, 'tensors take no more than their files')
