@@ -25,17 +25,22 @@ export interface Found extends Finding {
   smallest?: Case
 }
 
-const folder = join('runs', 'fuzz')
+export interface FuzzOptions {
+  seed: number
+  seconds: number
+  /** Goes on where the run before ended. */
+  resume: boolean
+  /** Where the state of runs is kept. */
+  folder?: string
+}
+
 /** Time of one stretch of cases. */
 const STRETCH = 1000
 
-export async function fuzz(
-  target: string,
-  options: { seed: number; seconds: number; resume: boolean },
-): Promise<State> {
+export async function fuzz(target: string, options: FuzzOptions): Promise<State> {
+  const { seed, folder = join('runs', 'fuzz') } = options
   const path = join(folder, `${target}.json`)
   mkdirSync(folder, { recursive: true })
-  const { seed } = options
   const fresh: State = { target, seed, next: 0, seconds: 0, counts: {}, findings: [] }
   const state: State = options.resume ? JSON.parse(readFileSync(path, 'utf8')) : fresh
   const started = performance.now()
@@ -103,7 +108,10 @@ async function note(state: State, finding: Finding & { index: number }): Promise
 export class Prober {
   #child: Child | undefined
 
-  constructor(private readonly target: string) {}
+  constructor(
+    private readonly target: string,
+    private readonly hangSeconds?: number,
+  ) {}
 
   async probe(given: Case): Promise<Outcome> {
     return (await this.#alive()).probe(given)
@@ -120,7 +128,7 @@ export class Prober {
   async #alive(): Promise<Child> {
     if (!this.#child?.isAlive) {
       this.#child?.stop()
-      this.#child = await Child.start(this.target)
+      this.#child = await Child.start(this.target, this.hangSeconds)
     }
     return this.#child
   }

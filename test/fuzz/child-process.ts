@@ -7,7 +7,6 @@ import type { Case } from './case.js'
 import type { Report, Request } from './child.js'
 import { cut, type Finding, type Outcome } from './judge.js'
 
-const HANG_SECONDS = 5
 /** A case that takes more is stopped before it takes the machine. */
 const MOST_MEMORY = 3 * 2 ** 30
 const POLL = 200
@@ -27,8 +26,9 @@ export class Child {
   #stopped: Finding | undefined
 
   private constructor(
-    readonly target: string,
+    target: string,
     private readonly folder: string,
+    private readonly hangSeconds: number,
   ) {
     const env: NodeJS.ProcessEnv = { ...process.env, HF_HOME: join(folder, 'hf'), TMPDIR: folder, HF_HUB_OFFLINE: '1' }
     for (const name of ['HF_TOKEN', 'HF_ENDPOINT', 'HF_HUB_CACHE']) delete env[name]
@@ -43,8 +43,9 @@ export class Child {
     })
   }
 
-  static async start(target: string): Promise<Child> {
-    const child = new Child(target, mkdtempSync(join(tmpdir(), 'sentence-torch-fuzz-')))
+  /** @param hangSeconds what a case may work, or wait, at most */
+  static async start(target: string, hangSeconds = 5): Promise<Child> {
+    const child = new Child(target, mkdtempSync(join(tmpdir(), 'sentence-torch-fuzz-')), hangSeconds)
     const answer = await child.#answer()
     if (answer !== 'ready') throw new Error(`The target ${target} does not start: ${(answer as Died).finding.message}`)
     return child
@@ -120,8 +121,8 @@ export class Child {
       if (sleeps) last.asleep++
       const seconds = Math.round((time - last.time) / 1000)
       // A machine that is busy makes everything slow; only what works, or waits, for so long hangs.
-      const waits = seconds > HANG_SECONDS && last.asleep > 0.8 * last.polls
-      const hangs = waits || cpu - last.cpu > HANG_SECONDS || seconds > 12 * HANG_SECONDS
+      const waits = seconds > this.hangSeconds && last.asleep > 0.8 * last.polls
+      const hangs = waits || cpu - last.cpu > this.hangSeconds || seconds > 12 * this.hangSeconds
       if (hangs) this.#end({ kind: 'hang', signature: 'hang', message: `it hangs after ${seconds} s` })
       else if (rss > MOST_MEMORY) {
         this.#end({ kind: 'memory', signature: 'memory', message: `it takes ${Math.round(rss / 2 ** 20)} MB` })

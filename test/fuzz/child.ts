@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { Case } from './case.js'
 import { type Finding, judge, type Outcome } from './judge.js'
 import { Random } from './random.js'
-import { targets } from './targets/index.js'
+import { targetOf } from './targets/index.js'
 
 export type Request = Stretch | { probe: Case } | { seed: number; index: number }
 
@@ -33,7 +33,7 @@ for (const event of ['unhandledRejection', 'uncaughtException']) process.on(even
 const checksMemory = process.env.ASAN_OPTIONS === undefined
 
 mkdirSync(place, { recursive: true })
-const target = await targets[name]!()
+const target = await targetOf(name)
 await target.open?.(place)
 const warm = await outcomeOf(target.warm)
 if (!('code' in warm && warm.code === 'ok')) throw new Error(`The case without a change fails: ${JSON.stringify(warm)}`)

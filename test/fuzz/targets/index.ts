@@ -11,3 +11,8 @@ export const targets: Readonly<Record<string, () => Promise<Target>>> = {
   checkpoint: async () => (await import('./checkpoint.js')).checkpoint,
   boundary: async () => (await import('./boundary.js')).boundary,
 }
+
+/** The target of this name; `harness` for tests of the fuzzer itself. */
+export async function targetOf(name: string): Promise<Target> {
+  return name === 'harness' ? (await import('./harness.js')).harness : targets[name]!()
+}
