@@ -22,6 +22,8 @@ export const TOKEN = 'hf_fuzzfuzzfuzz'
 /** More than anything that is listed. */
 const ENDLESS = 300 * 2 ** 20
 const CHUNK = Buffer.alloc(2 ** 20)
+/** Gzip is made of any number of members. */
+const BOMB = Buffer.concat(Array<Buffer>(ENDLESS / CHUNK.length).fill(gzipSync(CHUNK)))
 
 /** Two servers of this process: the hub, and one that only redirects lead to, which must never see the token. */
 export class HostileHub {
@@ -81,7 +83,7 @@ function write(response: ServerResponse, body: Buffer, how: Act['body']): void {
   if (how === 'cut' || how === 'short') response.write(body.subarray(0, body.length >> 1), () => response.destroy())
   else if (how === 'stall') response.write(body.subarray(0, 1))
   else if (how === 'endless') endless(response, ENDLESS)
-  else if (how === 'bomb') response.end(bomb())
+  else if (how === 'bomb') response.end(BOMB)
   else if (how === 'garbage') response.end(Buffer.alloc(300, 0xfe))
   else if (how === 'longer') response.end(Buffer.concat([body, CHUNK]))
   else response.end(how === 'empty' ? undefined : body)
@@ -90,12 +92,6 @@ function write(response: ServerResponse, body: Buffer, how: Act['body']): void {
 function endless(response: ServerResponse, left: number): void {
   if (response.destroyed || left <= 0) response.destroy()
   else response.write(CHUNK, () => endless(response, left - CHUNK.length))
-}
-
-let packed: Buffer | undefined
-function bomb(): Buffer {
-  packed ??= gzipSync(Buffer.alloc(ENDLESS), { level: 1 })
-  return packed
 }
 
 function kindOf(url: string): Kind {

@@ -144,8 +144,7 @@ export const dataset: Target = {
     const changed = changedFiles(files, edits)
     const content = (name: string) => changed.get(name) ?? (files[name] as Uint8Array)
     if (base === 'split') return checkSplit(content(base))
-    if (base === 'card')
-      return checkCard(content(base), JSON.parse(String(changed.get('listing') ?? JSON.stringify(listing))))
+    if (base === 'card') return checkCard(content(base), changed.get('listing'))
     const path = join(folder, `data.${base}`)
     const bytes = changed.has(base) ? changed.get(base)! : base === 'json' ? JSON.stringify(rows) : content(base)
     if (bytes !== null) await writeFile(path, bytes)
@@ -174,14 +173,22 @@ function checkSplit(bytes: Uint8Array): void {
   expect(split !== '' && from >= 0 && from <= to && to <= 1000, 'a split is a part of the rows')
 }
 
-function checkCard(bytes: Uint8Array, listed: unknown): void {
+function checkCard(bytes: Uint8Array, listed: Uint8Array | null | undefined): void {
   const card = Buffer.from(bytes).toString()
-  const names = (Array.isArray(listed) ? listed : []).filter((name) => typeof name === 'string')
+  const names = listed === undefined ? listing : namesIn(String(listed))
   cardConfigs(card)
   const layout = repositoryLayout(names, card)
   for (const one of [layout, conversionLayout(names)]) {
     if (one === undefined) continue
     for (const file of chooseFiles('org/data', one, undefined, 'train'))
       expect(names.includes(file), 'files are listed ones')
+  }
+}
+
+function namesIn(json: string): string[] {
+  try {
+    return [JSON.parse(json)].flat().filter((name) => typeof name === 'string')
+  } catch {
+    return []
   }
 }
