@@ -13,13 +13,15 @@ export type Json = string | number | boolean | null | Json[] | { [key: string]: 
 export type Edit =
   /** A member of a JSON file, by its path: set, or removed. */
   | { file: string; at: (string | number)[]; set?: Json; drop?: true }
-  /** Bytes, written as Latin-1: `cut` of them give way to `put`. */
-  | { file: string; byte: number; cut: number; put: string }
+  /** Bytes, written as Latin-1: `cut` of them give way to `put`, so many times. */
+  | { file: string; byte: number; cut: number; put: string; times?: number }
   /** The whole file as text; null: it is not there. */
   | { file: string; text: string | null }
 
 /** Files by name: JSON as its value, anything else as bytes, null for none. */
 export type Files = Readonly<Record<string, Json | Uint8Array>>
+
+const MOST_TIMES = 200_000
 
 /**
  * The files that edits have changed, as bytes. Edits that do not fit are left out, so that every subset of a case is a case.
@@ -45,7 +47,8 @@ function edited(content: Json | Uint8Array, edit: Edit): Json | Uint8Array {
     if (!Number.isInteger(edit.byte) || !Number.isInteger(edit.cut) || typeof edit.put !== 'string') return content
     const from = Math.min(Math.max(edit.byte, 0), bytes.length)
     const to = Math.min(from + Math.max(edit.cut, 0), bytes.length)
-    return Buffer.concat([bytes.subarray(0, from), Buffer.from(edit.put, 'latin1'), bytes.subarray(to)])
+    const put = edit.put.repeat(Math.min(Math.max(Number(edit.times ?? 1) || 0, 0), MOST_TIMES))
+    return Buffer.concat([bytes.subarray(0, from), Buffer.from(put, 'latin1'), bytes.subarray(to)])
   }
   if (content instanceof Uint8Array || !Array.isArray(edit.at)) return content
   return withMember(content, edit.at, edit)

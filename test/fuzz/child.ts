@@ -34,9 +34,7 @@ const checksMemory = process.env.ASAN_OPTIONS === undefined
 
 mkdirSync(place, { recursive: true })
 const target = await targetOf(name)
-await target.open?.(place)
-const warm = await outcomeOf(target.warm)
-if (!('code' in warm && warm.code === 'ok')) throw new Error(`The case without a change fails: ${JSON.stringify(warm)}`)
+await start()
 process.on('message', async (request: Request) => {
   if ('index' in request) process.send!(target.make(Random.of(name, request.seed, request.index)))
   else if ('probe' in request) {
@@ -45,6 +43,18 @@ process.on('message', async (request: Request) => {
   } else process.send!(await stretch(request))
 })
 process.send!('ready')
+
+/** Errors have to be told here: the handlers above would keep them. */
+async function start(): Promise<void> {
+  try {
+    await target.open?.(place)
+    const warm = await outcomeOf(target.warm)
+    if (!('code' in warm && warm.code === 'ok')) throw new Error(`the case without a change: ${JSON.stringify(warm)}`)
+  } catch (error) {
+    console.error(error)
+    process.exit(1)
+  }
+}
 
 async function stretch({ seed, from, milliseconds }: Stretch): Promise<Report> {
   const end = performance.now() + milliseconds

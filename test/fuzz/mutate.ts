@@ -178,10 +178,10 @@ export function byteEdit(random: Random, file: string, bytes: Uint8Array, tokens
       return put(integer, integer.length)
     }
     case 6:
-      return put(
-        random.pick(['a', '\xff', '"', '[', '1', ',', '\n']).repeat(random.pick([3, 100, 70_000])),
-        random.int(2),
-      )
+      return {
+        ...put(random.pick(['a', '\xff', '"', '[', '1', ',', '\n']), random.int(2)),
+        times: random.pick([3, 100, 70_000]),
+      }
     default:
       return put(latin1(random.pick(tokens)), random.int(8))
   }

@@ -17,9 +17,10 @@ const second = {
   e: { dtype: 'BF16', shape: [1, 1, 2], data_offsets: [0, 4] },
   f: { dtype: 'U8', shape: [0], data_offsets: [4, 4] },
 }
+const [one, two] = ['one.safetensors', 'two.safetensors']
 const index = {
   metadata: { total_size: 44 },
-  weight_map: { a: 'one', b: 'one', 'c.d': 'one', e: 'two', f: 'two' },
+  weight_map: { a: one, b: one, 'c.d': one, e: two, f: two },
 }
 /** A file is made of its header, its data and, as the plan of a case, the length that it says its header has. */
 const files: Files = {
@@ -30,19 +31,7 @@ const files: Files = {
   'model.index.json': index,
 }
 const dtypes = ['F64', 'F32', 'F16', 'BF16', 'I64', 'I32', 'I8', 'U64', 'BOOL', 'F8_E4M3', 'C64', 'f32', 'F4']
-const tokens = [
-  ...dtypes,
-  'dtype',
-  'shape',
-  'data_offsets',
-  '__metadata__',
-  'one',
-  'two',
-  'a',
-  [0, 24],
-  [24, 0],
-  [2, 3],
-]
+const tokens = [...dtypes, 'dtype', 'shape', 'data_offsets', '__metadata__', one, two, 'a', [0, 24], [24, 0], [2, 3]]
 
 /** A weight file, or the index of two. */
 export const safetensors: Target = {
@@ -62,13 +51,13 @@ export const safetensors: Target = {
       return bytes === undefined ? bytesOf(files[name]!) : (bytes ?? Buffer.of())
     }
     let size = 0
-    for (const name of ['one', 'two']) {
+    for (const name of base === 'one' ? ['one'] : ['one', 'two']) {
       const bytes = withLength(part(`${name}.header`), part(`${name}.data`), (plan as { length?: unknown })?.length)
       size += bytes.length
-      await writeFile(join(folder, name), bytes)
+      await writeFile(join(folder, `${name}.safetensors`), bytes)
     }
-    await writeFile(join(folder, 'model.index.json'), part('model.index.json'))
-    const file = await openSafetensors(join(folder, base === 'index' ? 'model.index.json' : 'one'))
+    if (base !== 'one') await writeFile(join(folder, 'model.index.json'), part('model.index.json'))
+    const file = await openSafetensors(join(folder, base === 'one' ? one : 'model.index.json'))
     try {
       let total = 0
       for (const [name, { shape, byteLength }] of file.tensors) {
