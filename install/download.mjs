@@ -10,26 +10,31 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { megabytes, progress } from './progress.mjs'
 
 const SILENCE_MS = 30_000
+const MAX_REDIRECTS = 10
+// The largest LibTorch zip has less than 3 GB.
+const MAX_BYTES = 16e9
 
 /**
  * Downloads `url` to `target`. What arrived before an interruption is kept in `target.part` and continued, in this run or in
  * the next, if the server still has the same file.
  * @param {string} url
  * @param {string} target
- * @param {{ sha256?: string, attempts?: number, retryMs?: number, stream?: { isTTY?: boolean, write(text: string): unknown } }} [options]
+ * @param {{ sha256?: string, maxBytes?: number, attempts?: number, retryMs?: number, silenceMs?: number, stream?: { isTTY?: boolean, write(text: string): unknown } }} [options]
  * @returns {Promise<{ sha256: string, bytes: number }>}
  */
-export async function download(url, target, { sha256, attempts = 4, retryMs = 1_000, stream } = {}) {
+export async function download(url, target, options = {}) {
+  const { sha256, maxBytes = MAX_BYTES, attempts = 4, retryMs = 1_000, silenceMs = SILENCE_MS, stream } = options
   const part = `${target}.part`
   for (let attempt = 1; ; attempt++) {
     const progressed = { answered: false }
     try {
-      await transfer(url, part, progressed, stream)
+      await transfer(url, part, progressed, { maxBytes, silenceMs, stream })
       break
     } catch (error) {
+      if (error instanceof TooLong) await removePart(part)
       // A server that never answered is not asked again, unless it did in an earlier run.
       const reachable = progressed.answered || (await sizeOf(part)) > 0
-      if (error instanceof HttpError || attempt >= attempts || !reachable) throw explain(url, error)
+      if (error instanceof HttpError || attempt >= attempts || !reachable) throw explain(url, error, silenceMs)
       await sleep(retryMs * attempt)
     }
   }
@@ -47,22 +52,26 @@ export async function download(url, target, { sha256, attempts = 4, retryMs = 1_
 /** The server answered, and not with the file. */
 class HttpError extends Error {}
 
+/** More came than it may be: nothing of it is kept. */
+class TooLong extends HttpError {}
+
 /**
  * One attempt, from where the last one stopped.
  * @param {string} url
  * @param {string} part
  * @param {{ answered: boolean }} progressed
- * @param {{ isTTY?: boolean, write(text: string): unknown }} [stream]
+ * @param {{ maxBytes: number, silenceMs: number, stream?: { isTTY?: boolean, write(text: string): unknown } }} options
  */
-async function transfer(url, part, progressed, stream) {
+async function transfer(url, part, progressed, { maxBytes, silenceMs, stream }) {
   const validator = await readFile(`${part}.etag`, 'utf8').catch(() => '')
   let start = validator ? await sizeOf(part) : 0
   const silence = new AbortController()
-  let timer = setTimeout(() => silence.abort(), SILENCE_MS)
+  let timer = setTimeout(() => silence.abort(), silenceMs)
   try {
     /** @type {Record<string, string>} */
-    const headers = start ? { range: `bytes=${start}-`, 'if-range': validator } : {}
-    const response = await fetch(url, { headers, signal: silence.signal })
+    const range = start ? { range: `bytes=${start}-`, 'if-range': validator } : {}
+    const headers = { 'accept-encoding': 'identity', ...range }
+    const response = await follow(url, { headers, signal: silence.signal })
     if (response.status === 416) {
       // Nothing is left of the file, or it became shorter: what we have is checked or thrown away by starting over.
       await removePart(part)
@@ -80,15 +89,17 @@ async function transfer(url, part, progressed, stream) {
 
     const length = Number(response.headers.get('content-length') ?? 0)
     const total = length ? start + length : 0
+    if (total > maxBytes) throw new TooLong(`it has ${megabytes(total)}, more than ${megabytes(maxBytes)}`)
     const bar = progress(`Downloading ${decodeURIComponent(basename(new URL(url).pathname))}`, total, stream)
     let done = start
     const count = new Transform({
       transform(chunk, _encoding, next) {
         clearTimeout(timer)
-        timer = setTimeout(() => silence.abort(), SILENCE_MS)
+        timer = setTimeout(() => silence.abort(), silenceMs)
         done += chunk.length
         bar.update(done)
-        next(null, chunk)
+        const most = total || maxBytes
+        next(done > most ? new TooLong(`more than ${megabytes(most)} came`) : null, chunk)
       },
     })
     const body = Readable.fromWeb(/** @type {import('node:stream/web').ReadableStream} */ (response.body))
@@ -101,13 +112,34 @@ async function transfer(url, part, progressed, stream) {
 }
 
 /**
+ * `fetch` by hand through redirects: what begins with https stays with it, as some files are trusted as far as that goes.
+ * @param {string} url
+ * @param {{ headers: Record<string, string>, signal: AbortSignal }} request
+ */
+async function follow(url, request) {
+  for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
+    const response = await fetch(url, { ...request, redirect: 'manual' })
+    const location = [301, 302, 303, 307, 308].includes(response.status) ? response.headers.get('location') : null
+    if (location === null) return response
+    response.body?.cancel().catch(() => {})
+    const next = URL.canParse(location, url) ? new URL(location, url) : undefined
+    const allowed = new URL(url).protocol === 'https:' ? ['https:'] : ['https:', 'http:']
+    if (!next || !allowed.includes(next.protocol))
+      throw new HttpError(`it redirects to ${next?.href ?? 'no address'}, which is not followed`)
+    url = next.href
+  }
+  throw new HttpError(`it redirects more than ${MAX_REDIRECTS} times`)
+}
+
+/**
  * @param {string} url
  * @param {unknown} error
+ * @param {number} silenceMs
  */
-function explain(url, error) {
+function explain(url, error, silenceMs) {
   const { message, name, cause } = /** @type {Error & { cause?: { code?: string, message?: string } }} */ (error)
   const reason =
-    name === 'AbortError' ? `no answer for ${SILENCE_MS / 1000} s` : (cause?.code ?? cause?.message ?? message)
+    name === 'AbortError' ? `no answer for ${silenceMs / 1000} s` : (cause?.code ?? cause?.message ?? message)
   return new Error(`${url}: ${reason}`, { cause: error })
 }
 

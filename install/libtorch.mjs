@@ -199,7 +199,13 @@ export function cacheFolder(env = process.env) {
  */
 function cachedRoot(home) {
   const manifest = join(home, 'libtorch.json')
-  if (existsSync(manifest)) return join(home, JSON.parse(readFileSync(manifest, 'utf8')).root)
+  if (existsSync(manifest)) {
+    try {
+      const { root } = JSON.parse(readFileSync(manifest, 'utf8'))
+      if (root === 'libtorch' || root === 'torch') return join(home, root)
+    } catch {} // Damaged: it is filled anew.
+    return undefined
+  }
   return [home, join(home, 'libtorch'), join(home, 'torch')].find((folder) => existsSync(join(folder, 'include')))
 }
 

@@ -1,6 +1,8 @@
 // A reader of zip files (with zip64) that unpacks chosen members, checks each one's length and CRC-32 and never writes outside
-// its target. Enough for the LibTorch zip and for Python wheels, without an unzip program.
+// its target, nor more than its table of contents says. Enough for the LibTorch zip and for Python wheels, without an unzip
+// program.
 
+import { isUtf8 } from 'node:buffer'
 import { createWriteStream } from 'node:fs'
 import { mkdir, open, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
@@ -13,6 +15,13 @@ const STORED = 0
 const DEFLATED = 8
 // Members up to this size are inflated in memory, which is many times faster for the thousands of headers.
 const SMALL = 4 << 20
+// LibTorch has some ten thousand members, in a megabyte of directory, and unpacks to less than 6 GB.
+const MAX_DIRECTORY = 64 << 20
+const MAX_BYTES = 16e9
+// No deflated data are smaller than this part of what they unpack to.
+const MAX_RATIO = 1032
+const MAX_PATH = 1024
+const MAX_NAME = 255
 
 /**
  * @typedef {object} Member
@@ -33,6 +42,7 @@ class ZipError extends Error {}
  * @param {number} length
  */
 async function readAt(file, position, length) {
+  if (position < 0 || !Number.isSafeInteger(position + length)) throw new ZipError('its offsets are damaged')
   const buffer = Buffer.alloc(length)
   let done = 0
   while (done < length) {
@@ -67,6 +77,7 @@ async function readDirectory(file) {
     start = Number(record.readBigUInt64LE(48))
   }
   if (start + size > fileSize) throw new ZipError('its directory lies beyond the end')
+  if (size > MAX_DIRECTORY) throw new ZipError(`its directory has more than ${MAX_DIRECTORY} bytes`)
 
   const directory = await readAt(file, start, size)
   /** @type {Member[]} */
@@ -79,8 +90,10 @@ async function readDirectory(file) {
     const commentLength = directory.readUInt16LE(at + 32)
     const nameEnd = at + 46 + nameLength
     if (nameEnd + extraLength + commentLength > size) throw new ZipError('its directory is damaged')
+    const name = directory.subarray(at + 46, nameEnd)
+    if (!isUtf8(name)) throw new ZipError('the name of a member is no UTF-8')
     const member = {
-      name: directory.toString('utf8', at + 46, nameEnd),
+      name: name.toString(),
       method: directory.readUInt16LE(at + 10),
       crc: directory.readUInt32LE(at + 16),
       compressedSize: directory.readUInt32LE(at + 20),
@@ -88,11 +101,36 @@ async function readDirectory(file) {
       offset: directory.readUInt32LE(at + 42),
     }
     readZip64(directory.subarray(nameEnd, nameEnd + extraLength), member)
-    checkMember(member, directory.readUInt16LE(at + 8), directory.readUInt32LE(at + 38) >>> 16)
+    checkMember(member, fileSize, directory.readUInt16LE(at + 8), directory.readUInt32LE(at + 38) >>> 16)
     members.push(member)
     at = nameEnd + extraLength + commentLength
   }
+  checkPlaces(members)
   return members
+}
+
+/**
+ * Members that lie over each other, or that are to become one file or a file and a folder, are not what any program packs.
+ * @param {Member[]} members
+ */
+function checkPlaces(members) {
+  let end = 0
+  for (const { name, offset, compressedSize } of [...members].sort((a, b) => a.offset - b.offset)) {
+    if (offset < end) throw new ZipError(`its member ${JSON.stringify(name)} lies over another one`)
+    end = offset + 30 + Buffer.byteLength(name) + compressedSize
+  }
+  // Some file systems take upper case and lower case for the same.
+  const files = new Set()
+  for (const { name } of members) {
+    const key = name.toLowerCase()
+    if (files.has(key)) throw new ZipError(`it holds two members of the same name, ${JSON.stringify(name)}`)
+    files.add(key)
+  }
+  for (const { name } of members) {
+    for (let at = name.indexOf('/'); at >= 0 && at < name.length - 1; at = name.indexOf('/', at + 1))
+      if (files.has(name.slice(0, at).toLowerCase()))
+        throw new ZipError(`its member ${JSON.stringify(name)} lies below a file`)
+  }
 }
 
 /**
@@ -116,40 +154,59 @@ function readZip64(extra, member) {
 
 /**
  * @param {Member} member
+ * @param {number} fileSize
  * @param {number} flags
  * @param {number} mode Unix file mode, 0 when unknown
  */
-function checkMember({ name, method }, flags, mode) {
-  const parts = name.split('/')
-  if (
-    name.startsWith('/') ||
-    name.includes('\\') ||
-    name.includes('\0') ||
-    /^[a-z]:/i.test(name) ||
-    parts.includes('..')
-  )
-    throw new ZipError(`its member ${JSON.stringify(name)} points outside the folder`)
-  if ((mode & 0o170000) === 0o120000) throw new ZipError(`its member ${JSON.stringify(name)} is a link`)
-  if (flags & 1) throw new ZipError(`its member ${JSON.stringify(name)} is encrypted`)
-  if (method !== STORED && method !== DEFLATED)
-    throw new ZipError(`its member ${JSON.stringify(name)} has the unknown compression ${method}`)
+function checkMember({ name, method, offset, compressedSize, size }, fileSize, flags, mode) {
+  const refuse = (/** @type {string} */ why) => {
+    const short = name.length > 100 ? `${name.slice(0, 100)}...` : name
+    throw new ZipError(`its member ${JSON.stringify(short)} ${why}`)
+  }
+  const fault = pathFault(name)
+  if (fault) refuse(fault)
+  const type = mode & 0o170000
+  if (type === 0o120000) refuse('is a link')
+  if (type !== 0 && type !== 0o100000 && type !== 0o040000) refuse('is neither file nor folder')
+  if (flags & 1) refuse('is encrypted')
+  if (method !== STORED && method !== DEFLATED) refuse(`has the unknown compression ${method}`)
+  if (offset + 30 + compressedSize > fileSize) refuse('lies beyond the end')
+  const most = method === STORED ? compressedSize : compressedSize * MAX_RATIO
+  if (size > most) refuse('is damaged: its sizes do not fit each other')
+}
+
+/**
+ * As lib/io/safe-path.ts, which is not built yet when this runs.
+ * @param {string} name
+ */
+function pathFault(name) {
+  if (Buffer.byteLength(name) > MAX_PATH) return `has a name longer than ${MAX_PATH} bytes`
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  if (/[\u0000-\u001f\u007f]/.test(name)) return 'has control characters in its name'
+  if (name.startsWith('/') || name.includes('\\') || /^[a-z]:/i.test(name)) return 'points outside the folder'
+  for (const part of name.replace(/\/$/, '').split('/')) {
+    if (part === '..') return 'points outside the folder'
+    if (part === '' || part === '.') return 'has an empty part in its name'
+    if (Buffer.byteLength(part) > MAX_NAME) return `has a part longer than ${MAX_NAME} bytes in its name`
+  }
+  return undefined
 }
 
 /**
  * Unpacks the members that `select` accepts into `target` under their own names.
  * @param {string} path the zip file
  * @param {string} target an existing folder
- * @param {{ select?: (name: string) => boolean, onProgress?: (done: number, total: number) => void }} [options]
+ * @param {{ select?: (name: string) => boolean, maxBytes?: number, onProgress?: (done: number, total: number) => void }} [options]
+ *   maxBytes: of all of them together, unpacked
  * @returns {Promise<{ files: number, bytes: number }>}
  */
-export async function unzip(path, target, { select = () => true, onProgress } = {}) {
+export async function unzip(path, target, { select = () => true, maxBytes = MAX_BYTES, onProgress } = {}) {
   const file = await open(path)
   try {
     const members = (await readDirectory(file)).filter(({ name }) => !name.endsWith('/') && select(name))
-    const names = new Set(members.map(({ name }) => name))
-    if (names.size < members.length) throw new ZipError('it holds two members of the same name')
     const total = members.reduce((sum, { size }) => sum + size, 0)
-    for (const folder of new Set([...names].map((name) => dirname(name))))
+    if (total > maxBytes) throw new ZipError(`it unpacks to ${total} bytes, more than ${maxBytes}`)
+    for (const folder of new Set(members.map(({ name }) => dirname(name))))
       await mkdir(join(target, folder), { recursive: true })
     let done = 0
     for (const member of members) {
@@ -172,9 +229,12 @@ export async function unzip(path, target, { select = () => true, onProgress } = 
  * @param {string} target
  */
 async function extract(file, member, target) {
-  const header = await readAt(file, member.offset, 30)
+  const nameLength = Buffer.byteLength(member.name)
+  const header = await readAt(file, member.offset, 30 + nameLength)
   if (header.readUInt32LE(0) !== 0x04034b50) throw new ZipError(`the header of ${member.name} is damaged`)
-  const start = member.offset + 30 + header.readUInt16LE(26) + header.readUInt16LE(28)
+  if (header.readUInt16LE(26) !== nameLength || header.toString('utf8', 30) !== member.name)
+    throw new ZipError(`the header of ${member.name} has another name`)
+  const start = member.offset + 30 + nameLength + header.readUInt16LE(28)
   let crc = 0
   let size = 0
   const damaged = (/** @type {unknown} */ cause) => new ZipError(`${member.name} is damaged`, { cause })
@@ -196,6 +256,7 @@ async function extract(file, member, target) {
         next(size > member.size ? damaged('longer than declared') : null, chunk)
       },
     })
+    if (member.compressedSize === 0) throw damaged('empty')
     const source = file.createReadStream({ start, end: start + member.compressedSize - 1, autoClose: false })
     const steps = member.method === STORED ? [source, check] : [source, createInflateRaw(), check]
     try {

@@ -142,6 +142,11 @@ export function checkOneOf(
   throw invalidArgument(name, close === undefined ? expected : `${expected} (did you mean ${close}?)`, value)
 }
 
+/** Checks that `value`, if given, is an AbortSignal. */
+export function checkSignal(value: unknown): void {
+  if (value !== undefined && !(value instanceof AbortSignal)) throw invalidArgument('signal', 'an AbortSignal', value)
+}
+
 /** Checks that `value`, if given, is of the type that `typeof` calls `type`; of objects, a plain one. */
 export function checkType(name: string, value: unknown, type: 'string' | 'boolean' | 'function' | 'object'): void {
   if (value === undefined || (type === 'object' ? isPlainObject(value) : typeof value === type)) return

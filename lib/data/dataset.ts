@@ -1,6 +1,7 @@
 import type { InspectOptionsStylized } from 'node:util'
 import { invalidArgument, SentenceTorchError, suggestion } from '../errors.js'
-import { checkInteger, checkOptions, checkType, listOfNames, ownCopy } from '../options.js'
+import { throwIfAborted } from '../io/abort.js'
+import { checkInteger, checkOptions, checkSignal, checkType, listOfNames, ownCopy } from '../options.js'
 import { addClassNames, type ClassNames } from './class-names.js'
 import { type ColumnChoice, chooseColumns, columnsOf } from './column-choice.js'
 import { type ColumnKind, ColumnsBuilder, type Label, labelColumnOf, type Value } from './columns.js'
@@ -117,20 +118,26 @@ export class Dataset<Row extends object = DatasetRow> {
    * @param options.header `false`: a `.csv` or `.tsv` file begins with a row, and `columns` names all its columns.
    * @param options.dtype columns of a `.csv` or `.tsv` file that hold texts whatever they look like: `{ id: 'string' }`.
    * @param options.field of a `.json` file: the key of its object whose value is the array of rows.
-   * @throws SentenceTorchError ERR_NOT_FOUND, ERR_INVALID_DATA naming the line, ERR_NOT_IMPLEMENTED for other known formats.
+   * @param options.signal stops reading
+   * @throws SentenceTorchError ERR_NOT_FOUND, ERR_INVALID_DATA naming the line, ERR_NOT_IMPLEMENTED for other known formats,
+   *   ERR_ABORTED
    */
   static async fromFile<Row extends object = DatasetRow>(
     path: string | readonly string[],
-    options: ReadOptions = {},
+    options: ReadOptions & { signal?: AbortSignal | undefined } = {},
   ): Promise<Dataset<Row>> {
-    checkOptions('Dataset.fromFile', options, ['columns', 'header', 'dtype', 'field'])
+    checkOptions('Dataset.fromFile', options, ['columns', 'header', 'dtype', 'field', 'signal'])
     const paths: readonly string[] = Array.isArray(path) ? [...path] : [path as string]
-    const given = ownCopy(options)
+    const { signal, ...read } = options
+    checkSignal(signal)
+    const given = ownCopy(read)
     if (paths.length === 0) throw invalidArgument('path', 'a file name or several', path)
     let builder: ColumnsBuilder | undefined
     const classNames = new Map<string, readonly string[]>()
     for (const file of paths) {
+      throwIfAborted(signal, `Reading ${file}`)
       for await (const { names, columns, classNames: found } of opener(file, given)()) {
+        throwIfAborted(signal, `Reading ${file}`)
         builder ??= new ColumnsBuilder(names, ` of ${file}`)
         if (names.join('\n') !== builder.names.join('\n')) throw otherColumns(names, file, builder.names, paths[0]!)
         builder.add(columns)
@@ -144,17 +151,21 @@ export class Dataset<Row extends object = DatasetRow> {
    * A dataset of the Hugging Face hub: downloads the Parquet files of one split into the cache that Python shares, and reads
    * them. Repositories without Parquet files are read from the conversion that the hub makes (`refs/convert/parquet`).
    * The short names `glue`, `snli`, `squad` mean today's `nyu-mll/glue`, `stanfordnlp/snli`, `rajpurkar/squad`.
-   * @throws SentenceTorchError ERR_NOT_FOUND listing what there is for an unknown dataset, config or split; ERR_NETWORK
+   * @throws SentenceTorchError ERR_NOT_FOUND listing what there is for an unknown dataset, config or split; ERR_NETWORK;
+   *   ERR_FILE_SYSTEM; ERR_ABORTED
    */
   static async fromHub<Row extends object = DatasetRow>(
     id: string,
     options: DatasetHubOptions = {},
   ): Promise<Dataset<Row>> {
-    const { datasetFiles, parseSplit } = await import('./hub/dataset-files.js')
+    const { checkHubOptions, datasetFiles, parseSplit } = await import('./hub/dataset-files.js')
+    checkHubOptions(options)
+    const { columns, signal } = options
     const { split, rows } = parseSplit(options.split ?? 'train')
     const files = await datasetFiles(id, split, options)
     const dataset = await Dataset.fromFile<Row>(files, {
-      ...(options.columns !== undefined && { columns: options.columns }),
+      ...(columns !== undefined && { columns }),
+      ...(signal && { signal }),
     })
     const range = rows?.(dataset.length)
     return range ? dataset.take(Int32Array.from({ length: range[1] - range[0] }, (_, i) => range[0] + i)) : dataset

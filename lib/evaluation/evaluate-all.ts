@@ -1,3 +1,5 @@
+import { SentenceTorchError } from '../errors.js'
+import { unlessAborted } from '../io/abort.js'
 import type { EvaluationContext, EvaluationResult } from './evaluator.js'
 
 interface NamedEvaluator<M> {
@@ -5,16 +7,26 @@ interface NamedEvaluator<M> {
   evaluate(model: M, context: EvaluationContext): Promise<EvaluationResult>
 }
 
-/** `make`, done once for all calls; what went wrong is not kept, so that another call may try again. */
-export function madeOnce<T>(make: () => Promise<T>): () => Promise<T> {
+/**
+ * `make`, done once for all calls; what went wrong is not kept, so that another call may try again. A call whose signal fires
+ * rejects with ERR_ABORTED at once; another that waited with it begins anew if the work was stopped by that.
+ */
+export function madeOnce<T>(make: (signal?: AbortSignal) => Promise<T>): (signal?: AbortSignal) => Promise<T> {
   let made: Promise<T> | undefined
-  return async () => {
-    made ??= make()
-    try {
-      return await made
-    } catch (error) {
-      made = undefined
-      throw error
+  return async (signal) => {
+    for (;;) {
+      const isOwn = made === undefined
+      made ??= make(signal)
+      const current = made
+      try {
+        return await unlessAborted(current, signal, 'The evaluation')
+      } catch (error) {
+        // Work that another call began goes on for that.
+        if (signal?.aborted && !isOwn) throw error
+        if (made === current) made = undefined
+        const isAbort = error instanceof SentenceTorchError && error.code === 'ERR_ABORTED'
+        if (isOwn || !isAbort) throw error
+      }
     }
   }
 }

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { invalidArgument } from '../errors.js'
+import { throwIfAborted } from '../io/abort.js'
 import { checkNames, checkOneOf, checkOptions, checkType, listOfNames, ownCopy } from '../options.js'
 import { type BeirDataset, loadBeir } from './beir.js'
 import { loadBeirFromHub } from './beir-hub.js'
@@ -65,7 +66,7 @@ export class NanoBEIREvaluator extends SentenceEvaluator {
   readonly #options: NanoBEIREvaluatorOptions
   readonly #sources: ReadonlyMap<string, Source>
   /** Of the sets, which are read at the first evaluation. */
-  readonly #evaluators = madeOnce(() => this.#load())
+  readonly #evaluators = madeOnce((signal) => this.#load(signal))
   readonly #primary: PrimaryScore
 
   constructor(options: NanoBEIREvaluatorOptions = {}) {
@@ -88,7 +89,7 @@ export class NanoBEIREvaluator extends SentenceEvaluator {
     const { aggregateFn = mean, writeCsv = true } = this.#options
     const scores = measuredScores(this.#options, model)
     const names = scores.map(([name]) => name).sort(comparePython)
-    const { metrics, overall } = await evaluateAll(await this.#evaluators(), model, context, aggregateFn)
+    const { metrics, overall } = await evaluateAll(await this.#evaluators(context.signal), model, context, aggregateFn)
     if (context.outputPath !== undefined && writeCsv) await this.#write(context.outputPath, context, names, overall)
     for (const [metric, value] of overall) metrics[`${this.name}_${metric}`] = value
     const top = `ndcg@${Math.max(...cutoffsOf(this.#options).ndcgAtK)}`
@@ -96,12 +97,13 @@ export class NanoBEIREvaluator extends SentenceEvaluator {
     return { metrics, primaryMetric: `${this.name}_${primary}_${top}` }
   }
 
-  async #load(): Promise<InformationRetrievalEvaluator[]> {
+  async #load(signal: AbortSignal | undefined): Promise<InformationRetrievalEvaluator[]> {
     const { queryPrompts, corpusPrompts, ...rest } = this.#options
     const shared = Object.fromEntries(Object.entries(rest).filter(([name]) => !OWN.includes(name))) as RetrievalOptions
     const evaluators: InformationRetrievalEvaluator[] = []
     for (const [name, source] of this.#sources) {
-      const set = await load(source)
+      throwIfAborted(signal, 'The evaluation')
+      const set = await load(source, signal)
       const [queryPrompt, corpusPrompt] = [promptFor(queryPrompts, name), promptFor(corpusPrompts, name)]
       evaluators.push(
         new InformationRetrievalEvaluator({
@@ -169,9 +171,9 @@ function sourcesOf(where: string, options: NanoBEIREvaluatorOptions): Map<string
   return new Map(chosen.map((name) => [name, source(name)]))
 }
 
-function load(source: Source): Promise<BeirDataset> | BeirDataset {
+function load(source: Source, signal: AbortSignal | undefined): Promise<BeirDataset> | BeirDataset {
   if (typeof source === 'string') return loadBeir(source)
-  return 'hub' in source ? loadBeirFromHub(source.hub, source.split) : source
+  return 'hub' in source ? loadBeirFromHub(source.hub, source.split, signal) : source
 }
 
 function nanoName(name: string): string {

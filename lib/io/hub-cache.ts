@@ -1,7 +1,14 @@
 import { randomUUID } from 'node:crypto'
-import { copyFile, mkdir, readdir, readFile, rename, stat, symlink, writeFile } from 'node:fs/promises'
+import { copyFile, lstat, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
-import { dirname, join, relative, sep } from 'node:path'
+import { basename, dirname, join, relative, sep } from 'node:path'
+import { checkRelativePath } from './safe-path.js'
+import { failedTo } from './system-error.js'
+
+/** Unfinished files of this package: Python's have a shorter id, or none. */
+const LEFTOVER = /\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.incomplete$/
+/** Nothing that is being written is untouched for so long. */
+const STALE_MILLISECONDS = 60 * 60 * 1000
 
 /** What a repository of the hub holds. */
 export type RepositoryKind = 'model' | 'dataset'
@@ -17,8 +24,8 @@ export class CachedRepo {
   /** The commit that `revision` was when it was last downloaded, or undefined. */
   async commit(revision: string): Promise<string | undefined> {
     if (isCommit(revision)) return revision
-    const text = await readFile(join(this.path, 'refs', revision), 'utf8').catch(() => undefined)
-    return text?.trim() || undefined
+    const text = await readFile(join(this.path, 'refs', revision), 'utf8').catch(() => '')
+    return isCommit(text.trim()) ? text.trim() : undefined
   }
 
   snapshot(commit: string): string {
@@ -29,13 +36,43 @@ export class CachedRepo {
     return join(this.path, 'blobs', etag)
   }
 
+  /** Where `file` of a snapshot lies. @throws ERR_INVALID_FILE for a path that leads out of it */
+  file(commit: string, file: string): string {
+    return join(this.snapshot(commit), checkRelativePath(file, `A list of files of ${this.path}`, 'ERR_INVALID_FILE'))
+  }
+
   /** Makes a finished blob visible as `file` of a snapshot. */
   async link(commit: string, file: string, etag: string): Promise<void> {
-    const pointer = join(this.snapshot(commit), file)
-    await mkdir(dirname(pointer), { recursive: true })
-    const fresh = `${pointer}.${randomUUID()}`
-    await symlink(relative(dirname(pointer), this.blob(etag)), fresh).catch(() => copyFile(this.blob(etag), fresh))
-    await rename(fresh, pointer)
+    const pointer = this.file(commit, file)
+    const make = async (fresh: string) => {
+      await symlink(relative(dirname(pointer), this.blob(etag)), fresh).catch(() => copyFile(this.blob(etag), fresh))
+    }
+    await this.put(pointer, make).catch(failedTo(`write ${pointer}`))
+  }
+
+  /** Puts what `make` makes in the place of `path`, or leaves nothing. */
+  async put(path: string, make: (fresh: string) => Promise<void>): Promise<void> {
+    const blobs = join(this.path, 'blobs')
+    const fresh = join(blobs, `${basename(path)}.${randomUUID()}.incomplete`)
+    await mkdir(blobs, { recursive: true })
+    await mkdir(dirname(path), { recursive: true })
+    try {
+      await make(fresh)
+      await rename(fresh, path)
+    } finally {
+      await rm(fresh, { force: true })
+    }
+  }
+
+  /** Removes what killed processes left unfinished. Never fails. */
+  async removeLeftovers(): Promise<void> {
+    const blobs = join(this.path, 'blobs')
+    for (const name of await readdir(blobs).catch((): string[] => [])) {
+      if (!LEFTOVER.test(name)) continue
+      const found = await lstat(join(blobs, name)).catch(() => undefined)
+      const isStale = found !== undefined && Date.now() - found.mtimeMs > STALE_MILLISECONDS
+      if (isStale) await rm(join(blobs, name), { force: true }).catch(() => {})
+    }
   }
 
   /** The files of the snapshot of `commit` that are there. */
@@ -51,20 +88,18 @@ export class CachedRepo {
   /** Records, for Python too, that these files do not exist in the commit. */
   async markAbsent(commit: string, files: readonly string[]): Promise<void> {
     const folder = join(this.path, '.no_exist', commit)
-    for (const file of files) {
+    const mark = async (file: string) => {
       await mkdir(folder, { recursive: true })
       await writeFile(join(folder, file), '')
     }
+    for (const file of files) await mark(file).catch(failedTo(`write into ${folder}`))
   }
 
   /** Points `revision` to `commit`. */
   async writeRef(revision: string, commit: string): Promise<void> {
     if (isCommit(revision)) return
     const file = join(this.path, 'refs', revision)
-    await mkdir(dirname(file), { recursive: true })
-    const fresh = `${file}.${randomUUID()}`
-    await writeFile(fresh, commit)
-    await rename(fresh, file)
+    await this.put(file, (fresh) => writeFile(fresh, commit)).catch(failedTo(`write ${file}`))
   }
 }
 

@@ -1,12 +1,10 @@
-import { createHash, randomUUID } from 'node:crypto'
-import { createWriteStream } from 'node:fs'
-import { mkdir, rename, rm, stat } from 'node:fs/promises'
-import { join } from 'node:path'
-import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
-import type { ListFileEntry } from '@huggingface/hub'
+import { stat } from 'node:fs/promises'
 import { invalidArgument, SentenceTorchError } from '../errors.js'
+import { throwIfAborted } from './abort.js'
 import { CachedRepo, hubCacheFolder, isCommit, type RepositoryKind } from './hub-cache.js'
+import type { HubClient } from './hub-client.js'
+import { checkRelativePath } from './safe-path.js'
+import { failedTo } from './system-error.js'
 
 /** How far a download is. */
 export interface DownloadProgress {
@@ -27,17 +25,18 @@ export interface RepositoryOptions {
   /** Never touch the network. Default: whether `HF_HUB_OFFLINE` is set. */
   localFilesOnly?: boolean
   onProgress?: (progress: DownloadProgress) => void
+  /** Stops what is under way; the promise rejects with ERR_ABORTED. */
+  signal?: AbortSignal
 }
 
-type HubClient = typeof import('@huggingface/hub')
-
-/** Loaded when the network is first used: most processes never do. */
-function hubClient(): Promise<HubClient> {
-  return import('@huggingface/hub')
+/** A file of a repository as the hub lists it. */
+export interface RepositoryFile {
+  /** Not checked: `fetchFiles` does. */
+  path: string
+  size: number
+  /** Its name among the cache's blobs, once it has been checked. */
+  digest: string
 }
-
-/** A file of a repository; `oid` and `lfs.oid` are the digests. */
-export type RepositoryFile = ListFileEntry
 
 /** A model or data set on the Hugging Face hub, and its copy in the cache that Python shares. */
 export class HubRepository {
@@ -47,6 +46,7 @@ export class HubRepository {
   readonly offline: boolean
   private readonly token: string | undefined
   private readonly hubUrl = (process.env.HF_ENDPOINT || 'https://huggingface.co').replace(/\/+$/, '')
+  #client: Promise<HubClient> | undefined
 
   constructor(
     private readonly kind: RepositoryKind,
@@ -57,145 +57,83 @@ export class HubRepository {
     if (!/^[\w./-]+$/.test(this.revision) || this.revision.split('/').some((part) => part === '..' || part === '')) {
       throw invalidArgument('revision', 'a branch, tag or commit', this.revision)
     }
+    if (options.cacheFolder?.includes('\0')) throw invalidArgument('cacheFolder', 'a path', options.cacheFolder)
     this.cache = new CachedRepo(options.cacheFolder ?? hubCacheFolder(), kind, id)
-    this.token = options.token === false ? undefined : options.token || process.env.HF_TOKEN || undefined
-    // The hub client checks this too, but its error says nothing of where the token came from.
-    if (this.token && !this.token.startsWith('hf_')) {
+    // As in Python, which takes tokens from files with a line's end.
+    const token = options.token === false ? undefined : (options.token || process.env.HF_TOKEN)?.trim()
+    this.token = token || undefined
+    if (token && !/^hf_[!-~]*$/.test(token)) {
       throw new SentenceTorchError(
         'ERR_INVALID_ARGUMENT',
-        'Expected an access token (option token or HF_TOKEN) that starts with hf_',
+        'Expected an access token (option token or HF_TOKEN) that starts with hf_ and has letters of ASCII alone',
       )
     }
     this.offline = options.localFilesOnly ?? isSet(process.env.HF_HUB_OFFLINE)
   }
 
-  /** What every request to the hub needs. */
-  private get access() {
-    return { hubUrl: this.hubUrl, ...(this.token ? { accessToken: this.token } : {}) }
-  }
-
   /** The commit that the revision is now. */
   async askCommit(): Promise<string> {
     if (isCommit(this.revision)) return this.revision
-    const request = { ...this.access, name: this.id, revision: this.revision, additionalFields: ['sha' as const] }
-    const info = await this.guard<{ sha?: string }>(({ modelInfo, datasetInfo }) =>
-      this.kind === 'model' ? modelInfo(request) : datasetInfo(request),
-    )
-    if (typeof info.sha === 'string' && isCommit(info.sha)) return info.sha
-    throw new SentenceTorchError('ERR_NETWORK', `${this.hubUrl} gave no commit for ${this.id} at ${this.revision}`)
+    return (await this.#connect()).commit()
   }
 
   /** All files of a commit, by their path. */
   async list(commit: string): Promise<Map<string, RepositoryFile>> {
-    return this.guard(async ({ listFiles }) => {
-      const files = new Map<string, RepositoryFile>()
-      const repo = { type: this.kind, name: this.id }
-      for await (const entry of listFiles({ ...this.access, repo, recursive: true, revision: commit })) {
-        if (entry.type === 'file') files.set(entry.path, entry)
-      }
-      return files
-    })
+    return (await this.#connect()).list(commit)
   }
 
-  /** Downloads what the cache lacks, and makes the files visible in the commit's snapshot. */
-  async fetchFiles(commit: string, entries: RepositoryFile[]): Promise<void> {
-    const absent: RepositoryFile[] = []
-    for (const entry of entries) {
-      const there = await stat(this.cache.blob(etagOf(entry))).catch(() => undefined)
-      if (there?.size !== entry.size) absent.push(entry)
+  /**
+   * Downloads what the cache lacks, and makes the files visible in the commit's snapshot.
+   * @param maxBytes what one of the files may have at most
+   */
+  async fetchFiles(
+    commit: string,
+    files: readonly RepositoryFile[],
+    maxBytes = Number.MAX_SAFE_INTEGER,
+  ): Promise<void> {
+    for (const { path, size } of files) {
+      checkRelativePath(path, `The listing of ${this.id}`, 'ERR_NETWORK')
+      if (size <= maxBytes) continue
+      const message = `The hub lists ${path} of ${this.id} with ${size} bytes, more than the ${maxBytes} that it may have`
+      throw new SentenceTorchError('ERR_NETWORK', message)
     }
-    const total = absent.reduce((sum, entry) => sum + entry.size, 0)
+    const { digestOf } = await import('./hub-client.js')
+    const absent = new Map<string, RepositoryFile>()
+    for (const file of files) {
+      const there = await stat(this.cache.blob(digestOf(file))).catch(() => undefined)
+      if (there?.size !== file.size) absent.set(digestOf(file), file)
+    }
+    let total = 0
+    for (const { size } of absent.values()) total += size
     let loaded = 0
-    for (const entry of entries) {
-      if (absent.includes(entry)) {
-        await this.fetchBlob(commit, entry, (bytes) => {
+    if (absent.size > 0) await this.cache.removeLeftovers()
+    for (const file of files) {
+      if (absent.delete(digestOf(file))) {
+        await this.#fetchBlob(commit, file, (bytes) => {
           loaded += bytes
-          this.options.onProgress?.({ file: entry.path, loaded, total })
+          this.options.onProgress?.({ file: file.path, loaded, total })
         })
       }
-      await this.cache.link(commit, entry.path, etagOf(entry))
+      throwIfAborted(this.options.signal, `Loading ${this.id}`)
+      await this.cache.link(commit, file.path, digestOf(file))
     }
   }
 
   /** Downloads one file next to its place and renames it once its digest is right: no partial file is ever visible. */
-  private async fetchBlob(commit: string, entry: RepositoryFile, onBytes: (bytes: number) => void): Promise<void> {
-    const etag = etagOf(entry)
-    const partial = `${this.cache.blob(etag)}.${randomUUID()}.incomplete`
-    const hash = entry.lfs ? createHash('sha256') : createHash('sha1').update(`blob ${entry.size}\0`)
-    await mkdir(join(this.cache.path, 'blobs'), { recursive: true })
-    try {
-      await this.guard(async ({ downloadFile }) => {
-        const repo = { type: this.kind, name: this.id }
-        // Plain HTTP: one request that follows redirects, rather than the many of the xet protocol.
-        const blob = await downloadFile({ ...this.access, repo, path: entry.path, revision: commit, xet: false })
-        if (!blob)
-          throw new SentenceTorchError('ERR_NETWORK', `The hub lists ${entry.path} of ${this.id} but does not have it`)
-        const source = Readable.fromWeb(blob.stream() as Parameters<typeof Readable.fromWeb>[0])
-        const observed = async function* (chunks: AsyncIterable<Uint8Array>) {
-          for await (const chunk of chunks) {
-            hash.update(chunk)
-            onBytes(chunk.length)
-            yield chunk
-          }
-        }
-        await pipeline(source, observed, createWriteStream(partial))
-      })
-      const digest = hash.digest('hex')
-      if (digest !== etag) {
-        throw new SentenceTorchError(
-          'ERR_NETWORK',
-          `${entry.path} of ${this.id} arrived damaged: expected ${etag}, got ${digest}`,
-        )
-      }
-      await rename(partial, this.cache.blob(etag))
-    } finally {
-      await rm(partial, { force: true })
-    }
+  async #fetchBlob(commit: string, file: RepositoryFile, onBytes: (bytes: number) => void): Promise<void> {
+    const client = await this.#connect()
+    await this.cache
+      .put(this.cache.blob(file.digest), (partial) => client.download(commit, file, partial, onBytes))
+      .catch(failedTo(`write ${file.path} of ${this.id} into ${this.cache.path}`))
   }
 
-  /** Turns the hub client's errors into ours. They carry no header, so no token can leak. */
-  private async guard<T>(request: (client: HubClient) => Promise<T>): Promise<T> {
-    const client = await hubClient()
-    const { HubApiError } = client
-    try {
-      return await request(client)
-    } catch (error) {
-      if (error instanceof SentenceTorchError) throw error
-      const code = (error as NodeJS.ErrnoException).code
-      if (code === 'ENOSPC' || code === 'EACCES' || code === 'EROFS') throw error
-      if (error instanceof HubApiError && [401, 403, 404].includes(error.statusCode))
-        throw this.refused(error.statusCode)
-      const reason = error instanceof HubApiError ? `status ${error.statusCode}` : reasonOf(error)
-      throw new SentenceTorchError('ERR_NETWORK', `Could not get ${this.id} from ${this.hubUrl}: ${reason}`)
-    }
-  }
-
-  private refused(status: number): SentenceTorchError {
-    const noun = this.kind === 'model' ? 'model' : 'data set'
-    const what = `the ${noun} ${this.id} at revision ${this.revision} on ${this.hubUrl}`
-    const noFolder = this.kind === 'model' ? 'There is no folder and no hub model: ' : ''
-    if (status === 404) return new SentenceTorchError('ERR_NOT_FOUND', `${noFolder}${what} was not found`)
-    return new SentenceTorchError(
-      'ERR_NOT_FOUND',
-      this.token
-        ? `The access token does not open ${what} (status ${status}); the ${noun} may be gated: ask for access on its page`
-        : `${this.kind === 'model' ? `There is no folder ${this.id}, and ` : ''}${what} does not exist or is private (status ${status}); set HF_TOKEN if it is private`,
+  #connect(): Promise<HubClient> {
+    const { kind, id, revision, hubUrl, token, options } = this
+    this.#client ??= import('./hub-client.js').then(
+      ({ HubClient }) => new HubClient({ kind, id, revision, hubUrl, token, signal: options.signal }),
     )
+    return this.#client
   }
-}
-
-/** The blob's name: SHA-256 of a large file, git's SHA-1 of a small one; as Python takes it from the ETag. */
-function etagOf(entry: RepositoryFile): string {
-  const etag = entry.lfs?.oid ?? entry.oid ?? ''
-  if (/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(etag)) return etag
-  throw new SentenceTorchError('ERR_NETWORK', `The hub gave no digest for ${entry.path}`)
-}
-
-/** `fetch failed` hides its reason in the cause. */
-function reasonOf(error: unknown): string {
-  const cause = (error as Error).cause
-  const inner = cause instanceof Error ? ` (${(cause as NodeJS.ErrnoException).code ?? cause.message})` : ''
-  return `${(error as Error).message ?? error}${inner}`
 }
 
 function isSet(value: string | undefined): boolean {

@@ -1,6 +1,7 @@
 import { Random } from '../data/random.js'
 import type { Tokenizer } from '../data/tokenizer.js'
 import { fromNative, invalidArgument } from '../errors.js'
+import { throwIfAborted } from '../io/abort.js'
 import type { NativeAddon, NativeEncoder } from '../native/types.js'
 import { checkInteger } from '../options.js'
 import { type CrossEncoderFolder, classificationModule, readCrossEncoderFolder } from './cross-encoder-folder.js'
@@ -37,6 +38,9 @@ export async function loadCrossEncoderParts(
   if (typeof idOrPath !== 'string' || idOrPath === '')
     throw invalidArgument('idOrPath', 'a folder or a hub id', idOrPath)
   checkCrossEncoderLoadOptions(options)
+  const { signal } = options
+  const what = `Loading ${idOrPath}`
+  throwIfAborted(signal, what)
   const { path, id } = await resolveModel(idOrPath, { ...options, organization: 'cross-encoder' })
   const folder = await readCrossEncoderFolder(path, options)
   checkInteger('maxLength', options.maxLength, 1, folder.config.max_position_embeddings as number)
@@ -46,15 +50,17 @@ export async function loadCrossEncoderParts(
     throw noSuchPrompt('defaultPromptName', folder.defaultPromptName, folder.prompts)
   }
   const tokenizer = makeTokenizer(folder)
+  throwIfAborted(signal, what)
   const weights = await WeightFiles.open({ ...folder, modules: [] }, options.ignoreTensors)
   try {
+    throwIfAborted(signal, what)
     const addon = getAddon()
     if (options.threads !== undefined) addon.setThreads(options.threads)
     const device = chooseDevice(options.device, addon.runtime())
     const dtype = chooseDType(options.dtype, addon.runtime(), device)
     const encoder = makeEncoder(addon, folder, device, dtype)
     try {
-      const fresh = await weights.load(encoder, folder.isClassifier ? [] : HEAD)
+      const fresh = await weights.load(encoder, folder.isClassifier ? [] : HEAD, signal)
       await initialize(encoder, fresh, folder, options.seed ?? 0)
     } catch (error) {
       await encoder.dispose()

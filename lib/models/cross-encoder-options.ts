@@ -1,5 +1,5 @@
 import { invalidArgument } from '../errors.js'
-import { checkInteger, checkOneOf, checkOptions, checkType } from '../options.js'
+import { checkInteger, checkOneOf, checkOptions, checkSignal, checkType } from '../options.js'
 import { ACTIVATION_NAMES, type ActivationName } from './activations.js'
 import { checkSourceOptions } from './load-options.js'
 import { LOAD_NOT_BUILT, type LoadOptions } from './types.js'
@@ -57,17 +57,8 @@ const PREDICT_NOT_BUILT = {
 /** Checks types and ranges of everything that does not depend on the model. */
 export function checkCrossEncoderLoadOptions(options: CrossEncoderLoadOptions): void {
   const own = ['numLabels', 'maxLength', 'activationFn', 'seed', 'prompts', 'defaultPromptName']
-  const shared = [
-    'device',
-    'dtype',
-    'revision',
-    'cacheFolder',
-    'token',
-    'localFilesOnly',
-    'threads',
-    'onProgress',
-    'ignoreTensors',
-  ]
+  const source = ['revision', 'cacheFolder', 'token', 'localFilesOnly', 'onProgress', 'signal']
+  const shared = ['device', 'dtype', 'threads', 'ignoreTensors', ...source]
   checkOptions('CrossEncoder.load', options, [...own, ...shared], LOAD_NOT_BUILT)
   checkInteger('numLabels', options.numLabels, 1)
   checkInteger('maxLength', options.maxLength, 1)
@@ -88,9 +79,7 @@ export function checkPredictOptions(where: string, options: PredictOptions, more
   checkType('prompt', options.prompt, 'string')
   checkType('promptName', options.promptName, 'string')
   checkType('showProgressBar', options.showProgressBar, 'boolean')
-  if (options.signal !== undefined && !(options.signal instanceof AbortSignal)) {
-    throw invalidArgument('signal', 'an AbortSignal', options.signal)
-  }
+  checkSignal(options.signal)
 }
 
 export function checkRankOptions(options: RankOptions): void {

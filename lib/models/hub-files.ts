@@ -1,7 +1,8 @@
 import { posix } from 'node:path'
 import { SentenceTorchError } from '../errors.js'
+import { checkRelativePath } from '../io/safe-path.js'
+import { arrayOf, object, optional, text } from '../io/schema.js'
 import { SENTENCE_CONFIG_FILES } from './folder-config.js'
-import { isObject } from './json.js'
 import { TOKENIZER_FILES } from './model-folder.js'
 
 /** Which files of a model repository are needed, and which of those it lacks. */
@@ -12,14 +13,18 @@ export interface FilePlan {
   missing: string[]
 }
 
+const MAX_MODULES = 1000
+const modules = optional(arrayOf(object({ path: optional(text()), type: optional(text()) }), { max: MAX_MODULES }))
+
 /**
  * Chooses the files that make a model from a repository's listing: safetensors and configuration, never the ONNX, OpenVINO,
  * TensorFlow, Flax or pickle copies. `modulesJson` is the parsed modules.json, undefined when there is none.
+ * @throws ERR_INVALID_MODEL for a modules.json that is none, or that names what is outside the folder
  */
 export function planFiles(files: ReadonlySet<string>, modulesJson: unknown): FilePlan {
-  const entries = (Array.isArray(modulesJson) ? modulesJson : []).filter(isObject)
-  const [root = '', ...paths] = entries.map((entry) => String(entry.path ?? ''))
-  const types = entries.slice(1).map((entry) => String(entry.type ?? ''))
+  const entries = modules(modulesJson, { file: 'modules.json', key: '', code: 'ERR_INVALID_MODEL' }) ?? []
+  const [root = '', ...paths] = entries.map(({ path }) => path ?? '')
+  const types = entries.slice(1).map(({ type }) => type ?? '')
   // Of a vocab.txt a BERT's tokenizer.json can be made.
   const vocabulary =
     ['tokenizer.json', 'vocab.txt'].find((name) => files.has(posix.join(root, name))) ?? 'tokenizer.json'
@@ -39,7 +44,7 @@ export function planFiles(files: ReadonlySet<string>, modulesJson: unknown): Fil
     ;(/\.Dense$/.test(types[i]!) ? required : optional).push(weights)
   })
   const wanted = new Set([...required, ...optional])
-  for (const file of wanted) checkInside(file)
+  for (const file of wanted) checkRelativePath(file, 'modules.json', 'ERR_INVALID_MODEL')
   return {
     needed: [...wanted].filter((file) => files.has(file)),
     missing: required.filter((file) => !files.has(file)),
@@ -67,13 +72,4 @@ export function unusable(id: string, missing: string[], files: ReadonlySet<strin
 
 function isShard(file: string, root: string): boolean {
   return posix.dirname(file) === (root || '.') && /^model-\d+-of-\d+\.safetensors$/.test(posix.basename(file))
-}
-
-/** modules.json comes from the network: its paths must not lead out of the cache. */
-function checkInside(file: string): void {
-  if (!posix.isAbsolute(file) && !file.split(/[\\/]/).includes('..')) return
-  throw new SentenceTorchError(
-    'ERR_INVALID_MODEL',
-    `modules.json names ${JSON.stringify(file)}, outside the model folder`,
-  )
 }

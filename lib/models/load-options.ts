@@ -1,6 +1,6 @@
 import { invalidArgument, SentenceTorchError } from '../errors.js'
 import type { RuntimeInfo } from '../native/types.js'
-import { checkInteger, checkOneOf, checkOptions, checkType } from '../options.js'
+import { checkInteger, checkOneOf, checkOptions, checkSignal, checkType } from '../options.js'
 import {
   ENCODE_NOT_BUILT,
   ENCODE_OPTIONS,
@@ -30,6 +30,7 @@ export function checkSourceOptions(options: Omit<LoadOptions, 'truncateDim' | 's
   for (const [name, text] of Object.entries(options.prompts ?? {})) {
     if (typeof text !== 'string') throw invalidArgument(`prompts.${name}`, 'a string', text)
   }
+  checkSignal(options.signal)
   checkInteger('threads', options.threads, 1)
   checkPatterns('ignoreTensors', options.ignoreTensors)
 }
@@ -59,9 +60,7 @@ export function checkEncodeOptions(options: EncodeOptions): void {
   checkType('promptName', options.promptName, 'string')
   checkOneOf('outputValue', options.outputValue, ['sentence_embedding', 'token_embeddings', 'pooler_output'])
   checkType('showProgressBar', options.showProgressBar, 'boolean')
-  if (options.signal !== undefined && !(options.signal instanceof AbortSignal)) {
-    throw invalidArgument('signal', 'an AbortSignal', options.signal)
-  }
+  checkSignal(options.signal)
 }
 
 export function checkSimilarity(value: unknown): void {

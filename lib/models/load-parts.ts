@@ -1,5 +1,6 @@
 import { Tokenizer } from '../data/tokenizer.js'
 import { fromNative, invalidArgument, SentenceTorchError, suggestion } from '../errors.js'
+import { throwIfAborted } from '../io/abort.js'
 import type { NativeAddon, NativeEncoder } from '../native/types.js'
 import { checkInteger } from '../options.js'
 import { resolveModel } from './hub.js'
@@ -29,18 +30,23 @@ export async function loadParts(getAddon: () => NativeAddon, idOrPath: string, o
   if (typeof idOrPath !== 'string' || idOrPath === '')
     throw invalidArgument('idOrPath', 'a folder or a hub id', idOrPath)
   checkLoadOptions(options)
+  const { signal } = options
+  const what = `Loading ${idOrPath}`
+  throwIfAborted(signal, what)
   const { path, id } = await resolveModel(idOrPath, options)
   const folder = withOptions(await readModelFolder(path), options)
   const tokenizer = makeTokenizer(folder)
+  throwIfAborted(signal, what)
   const weights = await WeightFiles.open(folder, options.ignoreTensors)
   try {
+    throwIfAborted(signal, what)
     const addon = getAddon()
     if (options.threads !== undefined) addon.setThreads(options.threads)
     const device = chooseDevice(options.device, addon.runtime())
     const dtype = chooseDType(options.dtype, addon.runtime(), device)
     const encoder = makeEncoder(addon, folder, weights.hasPooler, device, dtype)
     try {
-      await weights.load(encoder)
+      await weights.load(encoder, [], signal)
     } catch (error) {
       await encoder.dispose()
       throw error

@@ -37,6 +37,8 @@ export interface LoadOptions {
   threads?: number
   /** Called while files are downloaded. */
   onProgress?: (progress: DownloadProgress) => void
+  /** Stops downloading and loading; the promise rejects with ERR_ABORTED, and nothing half done is left. */
+  signal?: AbortSignal
 }
 
 export interface EncodeOptions {
@@ -64,7 +66,7 @@ export interface EncodeOptions {
 
 export const LOAD_OPTIONS = [
   ...['device', 'dtype', 'revision', 'cacheFolder', 'token', 'localFilesOnly', 'prompts', 'defaultPromptName'],
-  ...['truncateDim', 'similarityFnName', 'maxSeqLength', 'threads', 'onProgress', 'ignoreTensors'],
+  ...['truncateDim', 'similarityFnName', 'maxSeqLength', 'threads', 'onProgress', 'ignoreTensors', 'signal'],
 ]
 
 /** Arguments of Python's SentenceTransformer(...) that have no equal here yet. */

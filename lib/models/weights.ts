@@ -1,6 +1,7 @@
 import { access } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { fromNative, invalidArgument, SentenceTorchError } from '../errors.js'
+import { throwIfAborted } from '../io/abort.js'
 import { openSafetensors, type SafetensorsFile } from '../io/safetensors.js'
 import type { NativeEncoder } from '../native/types.js'
 import { unusable } from './hub-files.js'
@@ -72,9 +73,9 @@ export class WeightFiles {
    * @param mayLack names of tensors that the files need not have; the engine keeps its values of those.
    * @returns those that the files do not have
    * @throws SentenceTorchError ERR_INVALID_TENSORS: one error that lists all that is missing, unknown or unfit; the engine
-   * adds values that are not finite.
+   * adds values that are not finite; ERR_ABORTED
    */
-  async load(encoder: NativeEncoder, mayLack: readonly string[] = []): Promise<string[]> {
+  async load(encoder: NativeEncoder, mayLack: readonly string[] = [], signal?: AbortSignal): Promise<string[]> {
     this.leaveOutSurplus(encoder)
     this.check(encoder, mayLack)
     // While the engine copies one buffer the next ranges are read into the other: a large one would be new memory all over.
@@ -82,6 +83,7 @@ export class WeightFiles {
     let loading: Promise<void> = Promise.resolve()
     try {
       for (const [i, { ranges, last }] of planReads(this.tensors).entries()) {
+        throwIfAborted(signal, `Loading ${this.files[0]!.path}`)
         const buffer = buffers[i % 2]!
         const read = ranges.map(async ({ tensor: [name, { file, name: stored, dtype }], start, end, at }) => {
           const data = buffer.subarray(at, at + end - start)

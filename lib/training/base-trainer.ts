@@ -250,7 +250,7 @@ export abstract class BaseTrainer<M extends TrainableModel, L extends BaseLoss> 
       import('./session.js'),
     ])
     const reporting = new Reporting(args, progress)
-    const pretrained = await PretrainedLosses.open(this.#kind, this.model, this.#losses)
+    const pretrained = await PretrainedLosses.open(this.#kind, this.model, this.#losses, parts.signal)
     let native: NativeTrainer
     try {
       native = this.#nativeTrainer(pretrained.specs)

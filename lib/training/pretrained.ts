@@ -23,10 +23,11 @@ export class PretrainedLosses {
     kind: TrainerKind<M, L>,
     model: M,
     losses: LossSet<L>,
+    signal?: AbortSignal,
   ): Promise<PretrainedLosses> {
     const starts: Start[] = []
     const open = async ({ name, loss }: NamedLoss<L>): Promise<LanguageModelWeights | undefined> => {
-      const weights = loss.pretrained && (await kind.pretrained?.(model, loss.pretrained.nameOrPath))
+      const weights = loss.pretrained && (await kind.pretrained?.(model, loss.pretrained.nameOrPath, signal))
       if (weights === undefined) return undefined
       const prefix = `loss.${name === '' ? '' : `${name}.`}${loss.pretrained!.prefix}`
       starts.push({ prefix, type: loss.type, weights })

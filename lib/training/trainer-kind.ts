@@ -65,7 +65,7 @@ export interface TrainerKind<M extends TrainableModel, L extends BaseLoss> {
    */
   checkData(dataset: Dataset, loss: L, which: string): string | undefined
   /** Opens the checkpoint that parameters of a loss start from; @param nameOrPath undefined: what `model` was loaded from. */
-  pretrained?(model: M, nameOrPath: string | undefined): Promise<LanguageModelWeights>
+  pretrained?(model: M, nameOrPath: string | undefined, signal?: AbortSignal): Promise<LanguageModelWeights>
   /** @param dataset name of the dataset, '' for a single one */
   batchMaker(parts: BatchMakerParts<M, L>): BatchMaking
   /** What the checks of a run's health are to know of the model. */

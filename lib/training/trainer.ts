@@ -22,8 +22,10 @@ const KIND: TrainerKind<SentenceTransformer, Loss> = {
   isOwnLoss: (loss) => !('pairing' in loss),
   lossName: 'one of `losses`',
   byColumn: true,
-  pretrained: async ({ source }, nameOrPath) =>
-    (await import('../models/language-model.js')).LanguageModelWeights.open(source, nameOrPath),
+  pretrained: async ({ source }, nameOrPath, signal) => {
+    const { LanguageModelWeights } = await import('../models/language-model.js')
+    return LanguageModelWeights.open(source, nameOrPath, signal && { signal })
+  },
   checkData,
   batchMaker: sentenceBatchMaker,
   modelFacts,

@@ -21,6 +21,18 @@ export interface HubServer {
   /** Path of a file that is answered with other bytes, or cut off. */
   damaged?: string
   cutOff?: string
+  /** Answers in place of the hub, where it gives true. */
+  intercept?: ((path: string, response: ServerResponse, request: IncomingMessage) => boolean) | undefined
+  /** What the listing says in place of its entries, on one page. */
+  entries?: ((entries: ListedFile[]) => unknown) | undefined
+}
+
+export interface ListedFile {
+  type: string
+  path: string
+  size: number
+  oid: string
+  lfs?: { oid: string; size: number; pointerSize: number }
 }
 
 /** The commit of the branch `refs/convert/parquet`. */
@@ -85,6 +97,7 @@ async function readFolder(folder: string): Promise<Map<string, Buffer>> {
 function answer(hub: HubServer, repository: Repository, request: IncomingMessage, response: ServerResponse): void {
   const { pathname, searchParams } = new URL(request.url!, hub.url)
   hub.requests.push(pathname)
+  if (hub.intercept?.(pathname, response, request)) return
   const json = (status: number, body: unknown, headers = {}) => {
     response.writeHead(status, { 'content-type': 'application/json', ...headers })
     response.end(JSON.stringify(body))
@@ -121,9 +134,6 @@ function answer(hub: HubServer, repository: Repository, request: IncomingMessage
   if (large && !pathname.startsWith('/cdn/')) {
     response.writeHead(302, { ...headers, 'x-linked-etag': headers.etag, location: `/cdn/${commit}/${path}` })
     response.end()
-  } else if (request.headers.range === 'bytes=0-0') {
-    response.writeHead(206, { ...headers, 'content-range': `bytes 0-0/${bytes.length}`, 'content-length': 1 })
-    response.end(bytes.subarray(0, 1))
   } else {
     response.writeHead(200, { ...headers, 'content-length': bytes.length })
     if (hub.cutOff === path) response.write(bytes.subarray(0, bytes.length / 2), () => response.destroy())
@@ -138,12 +148,16 @@ function tree(
   { path, query }: { path: string; query: URLSearchParams },
   json: (status: number, body: unknown, headers?: object) => void,
 ): void {
-  const entries = [...files].map(([name, bytes]) => {
+  const entries = [...files].map(([name, bytes]): ListedFile => {
     const oid = gitHash(bytes)
     if (bytes.length < hub.largeFrom) return { type: 'file', path: name, size: bytes.length, oid }
     const lfs = { oid: etag(bytes, hub.largeFrom), size: bytes.length, pointerSize: 130 }
     return { type: 'file', path: name, size: bytes.length, oid, lfs }
   })
+  if (hub.entries) {
+    json(200, hub.entries(entries))
+    return
+  }
   const half = Math.ceil(entries.length / 2)
   const second = query.get('page') === '2'
   const next = `<${hub.url}${path}?page=2>; rel="next"`

@@ -169,12 +169,14 @@ serial('private models: without a token, with the wrong one, with the right one;
     message: /access token/,
   })
   const shape = await t.throwsAsync(resolve({ token: 'secret' }), { code: 'ERR_INVALID_ARGUMENT', message: /hf_/ })
-  for (const error of [plain, wrong, shape]) {
+  const lines = await t.throwsAsync(resolve({ token: 'hf_sec\nret' }), { code: 'ERR_INVALID_ARGUMENT', message: /hf_/ })
+  const letters = await t.throwsAsync(resolve({ token: 'hf_secrét' }), { code: 'ERR_INVALID_ARGUMENT', message: /hf_/ })
+  for (const error of [plain, wrong, shape, lines, letters]) {
     for (let part: unknown = error; part instanceof Error; part = part.cause) {
-      t.notRegex(`${part.message}${part.stack}`, /thewrongone|secret/)
+      t.notRegex(`${part.message}${part.stack}`, /thewrongone|sec/)
     }
   }
-  process.env.HF_TOKEN = TOKEN
+  process.env.HF_TOKEN = `${TOKEN}\n`
   t.teardown(() => delete process.env.HF_TOKEN)
   await t.throwsAsync(resolve({ token: false }), { code: 'ERR_NOT_FOUND' })
   await t.notThrowsAsync(resolve())

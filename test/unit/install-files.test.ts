@@ -1,5 +1,8 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createServer, type RequestListener } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import test from 'ava'
 import { cores, cpuFeatures, readLibtorch, threads } from '#system'
 import {
@@ -18,14 +21,21 @@ const { unzip } = await installModule<{
   unzip(
     path: string,
     target: string,
-    options?: { select?: (name: string) => boolean },
+    options?: { select?: (name: string) => boolean; maxBytes?: number },
   ): Promise<{ files: number; bytes: number }>
 }>('zip.mjs')
 const { download } = await installModule<{
   download(
     url: string,
     target: string,
-    options?: { sha256?: string; attempts?: number; retryMs?: number; stream?: { write(text: string): void } },
+    options?: {
+      sha256?: string
+      maxBytes?: number
+      attempts?: number
+      retryMs?: number
+      silenceMs?: number
+      stream?: { write(text: string): void }
+    },
   ): Promise<{ sha256: string; bytes: number }>
 }>('download.mjs')
 
@@ -74,6 +84,41 @@ for (const name of ['../out.txt', 'a/../../out.txt', '/out.txt', 'a\\..\\out.txt
 }
 
 const hostile: [string, ZipMember[], RegExp][] = [
+  ['a control character in a name', [{ name: 'a\0.txt', data: 'a' }], /control characters/],
+  ['an empty part of a name', [{ name: 'a//b', data: 'a' }], /empty part/],
+  ['a point as a part of a name', [{ name: './a', data: 'a' }], /empty part/],
+  ['a long name', [{ name: 'a/'.repeat(600), data: 'a' }], /longer than 1024 bytes/],
+  ['a long part of a name', [{ name: 'ä'.repeat(130), data: 'a' }], /a part longer than 255 bytes/],
+  ['another name in front of the data', [{ name: 'a', localName: 'b', data: 'a' }], /has another name/],
+  ['a device', [{ name: 'a', data: 'a', mode: 0o020644 }], /neither file nor folder/],
+  ['an unknown compression', [{ name: 'a', data: 'a', method: 9 }], /unknown compression 9/],
+  ['a member beyond the end', [{ name: 'a', data: 'a', offset: 0x7fffffff }], /beyond the end/],
+  ['a stored member with two sizes', [{ name: 'a', data: 'a', stored: true, size: 2 }], /do not fit each other/],
+  ['a size that no data have', [{ name: 'a', data: 'a', size: 0x7fffffff }], /do not fit each other/],
+  [
+    'members that share their data',
+    [
+      { name: 'a', data: 'a'.repeat(1000) },
+      { name: 'b', localName: 'a', data: 'a'.repeat(1000), offset: 0 },
+    ],
+    /lies over another one/,
+  ],
+  [
+    'names that differ in their case',
+    [
+      { name: 'a/B', data: 'a' },
+      { name: 'A/b', data: 'b' },
+    ],
+    /two members of the same name/,
+  ],
+  [
+    'a file as a folder',
+    [
+      { name: 'a', data: 'a' },
+      { name: 'a/b', data: 'b' },
+    ],
+    /lies below a file/,
+  ],
   ['a link', [{ name: 'link', data: '/etc/passwd', mode: 0o120777 }], /is a link/],
   ['an encrypted member', [{ name: 'a', data: 'a', flags: 1 }], /is encrypted/],
   ['a wrong checksum', [{ name: 'a', data: 'a', crc: 1 }], /a is damaged/],
@@ -94,6 +139,35 @@ for (const [what, members, message] of hostile) {
     await t.throwsAsync(unzip(zipFile(makeZip(members)), temporaryFolder()), { message })
   })
 }
+
+test('unzip refuses names that are no UTF-8, and more bytes than it may write', async (t) => {
+  const zip = zipOf({ 'name.txt': 'some text' })
+  const spoilt = Buffer.from(zip.toString('latin1').replaceAll('name.txt', 'n\xffme.txt'), 'latin1')
+  await t.throwsAsync(unzip(zipFile(spoilt), temporaryFolder()), { message: /no UTF-8/ })
+  const target = temporaryFolder()
+  await t.throwsAsync(unzip(zipFile(zip), target, { maxBytes: 8 }), { message: /unpacks to 9 bytes, more than 8/ })
+  t.deepEqual(readdirSync(target), [])
+})
+
+test('unzip refuses a file in which any byte of the directory is another one, or unpacks the same', async (t) => {
+  const files = { 'a.txt': 'some text', 'b.txt': 'other text' }
+  const whole = zipOf(files)
+  const start = whole.indexOf('PK\x01\x02')
+  for (let at = start; at < whole.length; at++) {
+    const spoilt = Buffer.from(whole)
+    spoilt[at] = ~spoilt[at]!
+    const target = temporaryFolder()
+    const error: unknown = await unzip(zipFile(spoilt), target).then(
+      () => undefined,
+      (caught) => caught,
+    )
+    if (error === undefined) {
+      for (const name of readdirSync(target)) t.is(readFileSync(join(target, name), 'utf8'), files[name as 'a.txt'])
+    } else {
+      t.regex((error as Error).message, /cannot be unpacked/, `byte ${at}`)
+    }
+  }
+})
 
 test('unzip refuses every truncation of a file', async (t) => {
   const whole = zipOf({ 'a.txt': 'some text', 'b.txt': 'other text' })
@@ -139,6 +213,66 @@ test('a download with a wrong digest is removed', async (t) => {
   await t.throwsAsync(wrong, { message: /has the SHA-256 [0-9a-f]{64}, but f{64} is expected/ })
   await server.close()
   t.deepEqual(readdirSync(root), [])
+})
+
+/** Answers every request with `answer`. */
+async function hostileServer(answer: RequestListener): Promise<{ url: string; close(): void }> {
+  const server = createServer(answer)
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const close = () => {
+    server.closeAllConnections()
+    server.close()
+  }
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, close }
+}
+
+const hostileAnswers: Record<string, [RequestListener, RegExp]> = {
+  'endless bytes': [
+    (_, response) => {
+      const write = () => {
+        while (!response.destroyed && response.write(Buffer.alloc(65_536)));
+      }
+      response.on('drain', write)
+      write()
+    },
+    /more than 1.0 MB came/,
+  ],
+  'a length beyond what it may be': [
+    (_, response) => response.writeHead(200, { 'content-length': 2e6 }).write('a'),
+    /2.0 MB/,
+  ],
+  'a gzip bomb': [
+    (_, response) => response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync(Buffer.alloc(1e8))),
+    /more than .* came/,
+  ],
+  'no content': [(_, response) => response.writeHead(204).end(), /HTTP status 204/],
+  'a circle of redirects': [(_, response) => response.writeHead(302, { location: '/' }).end(), /more than 10 times/],
+  'a redirect to a file': [
+    (_, response) => response.writeHead(302, { location: 'file:///etc/passwd' }).end(),
+    /redirects to file:.*, which is not followed/,
+  ],
+  silence: [(_, response) => response.writeHead(200).write('a'), /no answer for 0.3 s/],
+}
+for (const [what, [answer, message]] of Object.entries(hostileAnswers)) {
+  test(`a download of ${what} ends and leaves nothing in its place`, async (t) => {
+    const server = await hostileServer(answer)
+    const target = join(temporaryFolder(), 'file.bin')
+    const options = { maxBytes: 1e6, attempts: 1, silenceMs: what === 'silence' ? 300 : 10_000, stream: quiet }
+    await t.throwsAsync(download(`${server.url}/file.bin`, target, options), { message })
+    server.close()
+    t.false(existsSync(target))
+    if (what !== 'silence') t.false(existsSync(`${target}.part`))
+  })
+}
+
+test.serial('what begins with https is not redirected to http', async (t) => {
+  const original = globalThis.fetch
+  t.teardown(() => {
+    globalThis.fetch = original
+  })
+  globalThis.fetch = async () => new Response(null, { status: 302, headers: { location: 'http://zips.example/a.zip' } })
+  const failed = download('https://zips.example/a.zip', join(temporaryFolder(), 'a.zip'), { stream: quiet })
+  await t.throwsAsync(failed, { message: /redirects to http:\/\/zips\.example.*, which is not followed/ })
 })
 
 test('a refused connection says which address', async (t) => {

@@ -47,6 +47,11 @@ export interface ZipMember {
   size?: number
   mode?: number
   flags?: number
+  /** Its name in front of its data, where it is another one. */
+  localName?: string
+  /** Where the directory says that it lies. */
+  offset?: number
+  method?: number
 }
 
 /** A zip file byte by byte, so that it can lie. */
@@ -54,26 +59,27 @@ export function makeZip(members: ZipMember[]): Buffer {
   const locals: Buffer[] = []
   const central: Buffer[] = []
   let offset = 0
-  for (const { name, data, stored = false, crc, size, mode = 0o100644, flags = 0 } of members) {
+  for (const { name, data, stored = false, crc, size, mode = 0o100644, flags = 0, ...lies } of members) {
     const raw = Buffer.from(data)
     const packed = stored ? raw : deflateRawSync(raw)
     const encoded = Buffer.from(name)
+    const localName = Buffer.from(lies.localName ?? name)
     const local = Buffer.alloc(30)
     local.writeUInt32LE(0x04034b50, 0)
-    local.writeUInt16LE(encoded.length, 26)
+    local.writeUInt16LE(localName.length, 26)
     const entry = Buffer.alloc(46)
     entry.writeUInt32LE(0x02014b50, 0)
     entry.writeUInt16LE(flags, 8)
-    entry.writeUInt16LE(stored ? 0 : 8, 10)
+    entry.writeUInt16LE(lies.method ?? (stored ? 0 : 8), 10)
     entry.writeUInt32LE(crc ?? crc32(raw), 16)
     entry.writeUInt32LE(packed.length, 20)
     entry.writeUInt32LE(size ?? raw.length, 24)
     entry.writeUInt16LE(encoded.length, 28)
     entry.writeUInt32LE((mode << 16) >>> 0, 38)
-    entry.writeUInt32LE(offset, 42)
-    locals.push(local, encoded, packed)
+    entry.writeUInt32LE(lies.offset ?? offset, 42)
+    locals.push(local, localName, packed)
     central.push(entry, encoded)
-    offset += local.length + encoded.length + packed.length
+    offset += local.length + localName.length + packed.length
   }
   const directory = Buffer.concat(central)
   const end = Buffer.alloc(22)
@@ -115,7 +121,7 @@ export async function serve(data: Buffer, options: { cutAfter?: number; cuts?: n
       'content-length': body.length,
       ...(start ? { 'content-range': `bytes ${start}-${data.length - 1}/${data.length}` } : {}),
     })
-    if (cuts-- > 0) response.write(body.subarray(0, options.cutAfter), () => setTimeout(() => response.destroy(), 50))
+    if (cuts-- > 0) response.write(body.subarray(0, options.cutAfter), () => setTimeout(() => response.destroy(), 300))
     else response.end(body)
   }
   const server = createServer(answer)

@@ -97,6 +97,18 @@ test('a pre-placed cache folder is taken without a download', async (t) => {
   t.is(found.source, 'cache')
 })
 
+test('a cache folder with a damaged or hostile manifest counts as not there', async (t) => {
+  const root = temporaryFolder()
+  const files = fakeLibtorch(VERSION, 'libtorch/')
+  const env = { XDG_CACHE_HOME: root, SENTENCE_TORCH_OFFLINE: '1' }
+  for (const manifest of ['{', 'null', '{}', '{"root": 7}', '{"root": "../../libtorch"}']) {
+    writeTree(join(root, cacheName()), { ...files, 'libtorch.json': manifest })
+    await t.throwsAsync(resolveLibtorch({ ...nothing, env }), { message: /cache .*: not there/ })
+  }
+  writeTree(join(root, cacheName()), { 'libtorch.json': '{"root": "libtorch"}' })
+  t.is((await resolveLibtorch({ ...nothing, env })).source, 'cache')
+})
+
 test('a CUDA variant is not served by a folder without CUDA', async (t) => {
   const folder = writeTree(temporaryFolder(), fakeLibtorch('2.13.0'))
   const env = { SENTENCE_TORCH_LIBTORCH: folder, SENTENCE_TORCH_CUDA: '13.0' }

@@ -1,9 +1,13 @@
+import { createHash } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { invalidArgument, SentenceTorchError } from '../../errors.js'
 import { writeFileAtomic } from '../../io/atomic.js'
 import { type DownloadProgress, HubRepository, type RepositoryFile } from '../../io/hub-repository.js'
-import { checkOptions, checkType } from '../../options.js'
+import { checkRelativePath } from '../../io/safe-path.js'
+import { arrayOf, parseJson } from '../../io/schema.js'
+import { failedTo } from '../../io/system-error.js'
+import { checkOptions, checkSignal, checkType } from '../../options.js'
 import { chooseFiles, conversionLayout, type Layout, repositoryLayout } from './splits.js'
 
 export interface DatasetHubOptions {
@@ -22,9 +26,26 @@ export interface DatasetHubOptions {
   /** Never touch the network. Default: whether `HF_HUB_OFFLINE` is set. */
   localFilesOnly?: boolean
   onProgress?: (progress: DownloadProgress) => void
+  /** Stops downloading and reading; the promise rejects with ERR_ABORTED. */
+  signal?: AbortSignal
 }
 
-const OPTIONS = ['config', 'split', 'revision', 'columns', 'cacheDir', 'token', 'localFilesOnly', 'onProgress']
+const OPTIONS = [
+  'config',
+  'split',
+  'revision',
+  'columns',
+  'cacheDir',
+  'token',
+  'localFilesOnly',
+  'onProgress',
+  'signal',
+]
+
+/** What the card may have at most, which is read whole. */
+const MAX_CARD = 10 * 1024 * 1024
+
+const fileList = arrayOf<string>((value, { file, code }) => checkRelativePath(value, file, code), { min: 1 })
 
 /** Names from before data sets had to belong to someone. */
 const MOVED: Record<string, string> = { glue: 'nyu-mll/glue', snli: 'stanfordnlp/snli', squad: 'rajpurkar/squad' }
@@ -37,8 +58,6 @@ const CONVERSION = 'refs/convert/parquet'
  * @param split without the part in brackets
  */
 export async function datasetFiles(id: string, split: string, options: DatasetHubOptions): Promise<string[]> {
-  checkOptions('Dataset.fromHub', options, OPTIONS)
-  for (const name of ['config', 'split', 'revision', 'cacheDir'] as const) checkType(name, options[name], 'string')
   const name = typeof id === 'string' && Object.hasOwn(MOVED, id) ? MOVED[id]! : id
   const legal = typeof name === 'string' && /^[\w.-]+(\/[\w.-]+)?$/.test(name)
   if (!legal || name.includes('..') || name.includes('--')) {
@@ -61,6 +80,16 @@ export async function datasetFiles(id: string, split: string, options: DatasetHu
   )
 }
 
+/** @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION */
+export function checkHubOptions(options: DatasetHubOptions): void {
+  checkOptions('Dataset.fromHub', options, OPTIONS)
+  for (const name of ['config', 'split', 'revision', 'cacheDir'] as const) checkType(name, options[name], 'string')
+  if (options.token !== false) checkType('token', options.token, 'string')
+  checkType('localFilesOnly', options.localFilesOnly, 'boolean')
+  checkType('onProgress', options.onProgress, 'function')
+  checkSignal(options.signal)
+}
+
 function undefinedIfNotFound(error: unknown): undefined {
   if (error instanceof SentenceTorchError && error.code === 'ERR_NOT_FOUND') return undefined
   throw error
@@ -78,7 +107,7 @@ class HubDataset {
   private found: { commit: string; entries: Map<string, RepositoryFile> } | undefined
 
   constructor(id: string, options: DatasetHubOptions, revision: string) {
-    const { cacheDir, token, localFilesOnly, onProgress } = options
+    const { cacheDir, token, localFilesOnly, onProgress, signal } = options
     this.config = options.config
     this.repository = new HubRepository('dataset', id, {
       revision,
@@ -86,6 +115,7 @@ class HubDataset {
       ...(token !== undefined && { token }),
       ...(localFilesOnly !== undefined && { localFilesOnly }),
       ...(onProgress && { onProgress }),
+      ...(signal && { signal }),
     })
   }
 
@@ -98,9 +128,16 @@ class HubDataset {
     const { cache, revision } = this.repository
     const commit = await cache.commit(revision)
     if (commit === undefined) return undefined
-    const list = await readFile(this.listPath(commit, split), 'utf8').catch(() => undefined)
+    const path = this.listPath(commit, split)
+    const list = await readFile(path).catch(() => undefined)
     if (list === undefined) return undefined
-    const paths = (JSON.parse(list) as string[]).map((file) => join(cache.snapshot(commit), file))
+    let files: string[]
+    try {
+      files = parseJson(list, path, fileList)
+    } catch {
+      return undefined // A damaged list is made anew.
+    }
+    const paths = files.map((file) => cache.file(commit, file))
     for (const path of paths) if (!(await stat(path).catch(() => undefined))?.isFile()) return undefined
     return paths
   }
@@ -113,7 +150,7 @@ class HubDataset {
     let card: string | undefined
     const readme = entries.get('README.md')
     if (readme) {
-      await repository.fetchFiles(commit, [readme])
+      await repository.fetchFiles(commit, [readme], MAX_CARD)
       card = await readFile(join(repository.cache.snapshot(commit), 'README.md'), 'utf8')
     }
     this.found = { commit, entries }
@@ -131,8 +168,9 @@ class HubDataset {
     )
     await cache.writeRef(revision, commit)
     // A snapshot may hold some files of a split only; this says which belong to it, and that they all came.
-    await writeFileAtomic(this.listPath(commit, split), JSON.stringify(files))
-    return files.map((file) => join(cache.snapshot(commit), file))
+    const path = this.listPath(commit, split)
+    await writeFileAtomic(path, JSON.stringify(files)).catch(failedTo(`write ${path}`))
+    return files.map((file) => cache.file(commit, file))
   }
 
   /** The files of a split that Python fetched, where their names say how many there are. */
@@ -145,7 +183,7 @@ class HubDataset {
       const files = layout && chooseFiles(id, layout, this.config, split)
       const counts = files?.map((file) => Number(/-of-(\d+)/.exec(file)?.[1] ?? 1))
       if (files && counts?.every((count) => count === files.length)) {
-        return files.map((file) => join(cache.snapshot(commit), file))
+        return files.map((file) => cache.file(commit, file))
       }
     }
     throw new SentenceTorchError(
@@ -156,8 +194,11 @@ class HubDataset {
   }
 
   private listPath(commit: string, split: string): string {
-    const name = encodeURIComponent(`${this.config ?? ''} ${split}`)
-    return join(this.repository.cache.path, `.splits-${commit}-${name}.json`)
+    const text = `${this.config ?? ''} ${split}`
+    // A lone half of a surrogate pair is an error of encodeURIComponent, and 255 bytes are what a name may have.
+    const name = encodeURIComponent(Buffer.from(text).toString())
+    const short = name.length <= 180 ? name : createHash('sha256').update(text).digest('hex')
+    return join(this.repository.cache.path, `.splits-${commit}-${short}.json`)
   }
 }
 

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { Dataset } from '../../data/dataset.js'
 import { invalidArgument } from '../../errors.js'
+import { throwIfAborted } from '../../io/abort.js'
 import { checkInteger, checkOptions, checkType, listOfNames } from '../../options.js'
 import { loadBeir } from '../beir.js'
 import { checkCommon, contextCells, invalidData, mean } from '../common.js'
@@ -52,7 +53,7 @@ export class CrossEncoderNanoBEIREvaluator extends SentenceEvaluator<EvaluatedCr
   readonly #options: CrossEncoderNanoBEIREvaluatorOptions
   readonly #folders: ReadonlyMap<string, string>
   /** Of the sets, which are read at the first evaluation. */
-  readonly #evaluators = madeOnce(() => this.#load())
+  readonly #evaluators = madeOnce((signal) => this.#load(signal))
 
   constructor(options: CrossEncoderNanoBEIREvaluatorOptions) {
     super()
@@ -78,7 +79,7 @@ export class CrossEncoderNanoBEIREvaluator extends SentenceEvaluator<EvaluatedCr
 
   async evaluate(model: EvaluatedCrossEncoder, context: EvaluationContext = {}): Promise<EvaluationResult> {
     const { aggregateFn = mean, aggregateKey = 'mean', atK = 10, writeCsv = true } = this.#options
-    const { metrics, overall } = await evaluateAll(await this.#evaluators(), model, context, aggregateFn)
+    const { metrics, overall } = await evaluateAll(await this.#evaluators(context.signal), model, context, aggregateFn)
     if (context.outputPath !== undefined && writeCsv) {
       await appendCsv(
         context.outputPath,
@@ -95,12 +96,13 @@ export class CrossEncoderNanoBEIREvaluator extends SentenceEvaluator<EvaluatedCr
     return { metrics, primaryMetric: `${this.name}_ndcg@${atK}` }
   }
 
-  async #load(): Promise<CrossEncoderRerankingEvaluator[]> {
+  async #load(signal: AbortSignal | undefined): Promise<CrossEncoderRerankingEvaluator[]> {
     const { atK, alwaysRerankPositives, batchSize, showProgressBar, writeCsv, promptName } = this.#options
     const given = { atK, alwaysRerankPositives, batchSize, showProgressBar, writeCsv, promptName }
     const shared = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
     const evaluators: CrossEncoderRerankingEvaluator[] = []
     for (const [name, folder] of this.#folders) {
+      throwIfAborted(signal, 'The evaluation')
       const samples = await readSamples(folder, this.#options.candidates ?? 'bm25.jsonl', this.#rerankK)
       evaluators.push(
         new CrossEncoderRerankingEvaluator({ ...shared, samples, name: `${nanoName(name)}_R${this.#rerankK}` }),

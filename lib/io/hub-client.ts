@@ -1,0 +1,184 @@
+/** What is asked of the hub: loaded when the network is first used, as most processes never do. */
+import { createHash } from 'node:crypto'
+import { open } from 'node:fs/promises'
+import { datasetInfo, listFiles, modelInfo } from '@huggingface/hub'
+import { SentenceTorchError } from '../errors.js'
+import { abortError, throwIfAborted } from './abort.js'
+import { isCommit, type RepositoryKind } from './hub-cache.js'
+import { HubFailure, HubRequests } from './hub-fetch.js'
+import type { RepositoryFile } from './hub-repository.js'
+import {
+  anything,
+  arrayOf,
+  inside,
+  integer,
+  misfit,
+  object,
+  optional,
+  type Place,
+  parseJson,
+  type Schema,
+  text,
+} from './schema.js'
+
+/** A listing has a thousand files a page; the hub advises against more than a hundred thousand. */
+const MAX_PAGES = 500
+const MAX_FILES = 250_000
+
+type Fetch = typeof fetch
+
+export interface HubAccess {
+  kind: RepositoryKind
+  id: string
+  revision: string
+  hubUrl: string
+  token: string | undefined
+  signal: AbortSignal | undefined
+}
+
+/** The hub's side of a repository. Every error is a SentenceTorchError; none carries a header, so no token can leak. */
+export class HubClient {
+  readonly #requests: HubRequests
+
+  constructor(private readonly access: HubAccess) {
+    this.#requests = new HubRequests(access.hubUrl, access.token, access.signal)
+  }
+
+  /** The commit that the revision is now. */
+  async commit(): Promise<string> {
+    const { kind, id, revision, hubUrl } = this.access
+    const fetch = this.#fetch(`the answer of ${hubUrl}`, object({}))
+    const request = { hubUrl, name: id, revision, additionalFields: ['sha' as const], fetch }
+    const info: { sha?: unknown } = await this.#told(async () =>
+      kind === 'model' ? modelInfo(request) : datasetInfo(request),
+    )
+    if (typeof info.sha === 'string' && isCommit(info.sha)) return info.sha
+    throw new SentenceTorchError('ERR_NETWORK', `${hubUrl} gave no commit for ${id} at ${revision}`)
+  }
+
+  /** All files of a commit, by their path, which is not checked. */
+  list(commit: string): Promise<Map<string, RepositoryFile>> {
+    const { kind, id, hubUrl } = this.access
+    const place: Place = { file: `the listing of ${id}`, key: '', code: 'ERR_NETWORK' }
+    const ask = this.#fetch(place.file, arrayOf(anything))
+    const pages = new Set<string>()
+    const fetch: Fetch = (input, init) => {
+      const url = String(input)
+      if (pages.has(url)) throw new HubFailure('its listing goes round in circles')
+      if (pages.add(url).size > MAX_PAGES) throw new HubFailure(`its listing has more than ${MAX_PAGES} pages`)
+      return ask(url, init)
+    }
+    return this.#told(async () => {
+      const files = new Map<string, RepositoryFile>()
+      const repo = { type: kind, name: id }
+      let count = 0
+      for await (const entry of listFiles({ hubUrl, repo, recursive: true, revision: commit, fetch })) {
+        if (count === MAX_FILES) throw new HubFailure(`its listing has more than ${MAX_FILES} files and folders`)
+        const file = listed(entry, inside(place, count))
+        if (file) files.set(file.path, file)
+        count++
+      }
+      return files
+    })
+  }
+
+  /**
+   * Downloads a file to `target`, which may be there in part afterwards.
+   * @throws ERR_NETWORK, also for bytes that are not those of the listing; ERR_ABORTED; errors of the system
+   */
+  async download(
+    commit: string,
+    file: RepositoryFile,
+    target: string,
+    onBytes: (bytes: number) => void,
+  ): Promise<void> {
+    const { kind, id, hubUrl } = this.access
+    const { path, size } = file
+    const digest = digestOf(file)
+    const hash = digest.length === 64 ? createHash('sha256') : createHash('sha1').update(`blob ${size}\0`)
+    // Plain HTTP: one request that follows redirects, rather than the many of the xet protocol.
+    const place = `${hubUrl}/${kind === 'model' ? '' : 'datasets/'}${id}/resolve/${commit}`
+    const url = `${place}/${path.split('/').map(encodeURIComponent).join('/')}`
+    // The file is open before the first byte, and closed behind the last: a stream could still make it when all is over.
+    const output = await open(target, 'wx')
+    try {
+      await this.#told(() =>
+        this.#requests.download(url, size, async (chunks) => {
+          for await (const chunk of chunks) {
+            hash.update(chunk)
+            await output.writeFile(chunk)
+            onBytes(chunk.length)
+          }
+        }),
+      )
+    } finally {
+      await output.close()
+    }
+    const found = hash.digest('hex')
+    if (found === digest) return
+    throw new SentenceTorchError('ERR_NETWORK', `${path} of ${id} arrived damaged: expected ${digest}, got ${found}`)
+  }
+
+  /** For the hub's own client, which fails in its own ways where an answer is not what it expects: it sees no such answer. */
+  #fetch(what: string, schema: Schema<unknown>): Fetch {
+    return async (input, init) => {
+      const response = await this.#requests.fetch(input, init)
+      const body = new Uint8Array(await response.arrayBuffer())
+      parseJson(body, what, schema, 'ERR_NETWORK')
+      return new Response(body, { headers: response.headers })
+    }
+  }
+
+  /** Tells a failure of the hub as an error of this package. */
+  async #told<T>(request: () => Promise<T>): Promise<T> {
+    const { id, hubUrl, signal } = this.access
+    const what = `Loading ${id}`
+    throwIfAborted(signal, what)
+    try {
+      return await request()
+    } catch (error) {
+      if (signal?.aborted) throw abortError(signal, what)
+      if (!(error instanceof HubFailure)) throw error
+      if (error.status !== undefined && [401, 403, 404].includes(error.status)) throw this.#refused(error.status)
+      throw new SentenceTorchError('ERR_NETWORK', `Could not get ${id} from ${hubUrl}: ${error.message}`)
+    }
+  }
+
+  #refused(status: number): SentenceTorchError {
+    const { kind, id, revision, hubUrl, token } = this.access
+    const noun = kind === 'model' ? 'model' : 'data set'
+    const what = `the ${noun} ${id} at revision ${revision} on ${hubUrl}`
+    const noFolder = kind === 'model' ? 'There is no folder and no hub model: ' : ''
+    if (status === 404) return new SentenceTorchError('ERR_NOT_FOUND', `${noFolder}${what} was not found`)
+    return new SentenceTorchError(
+      'ERR_NOT_FOUND',
+      token
+        ? `The access token does not open ${what} (status ${status}); the ${noun} may be gated: ask for access on its page`
+        : `${kind === 'model' ? `There is no folder ${id}, and ` : ''}${what} does not exist or is private (status ${status}); set HF_TOKEN if it is private`,
+    )
+  }
+}
+
+const entryType = object({ type: text(100) })
+const fileEntry = object({
+  path: text(4096),
+  size: integer(0),
+  oid: optional(text(100)),
+  lfs: optional(object({ oid: text(100) })),
+})
+
+/** A file of a listing, without what nobody asks for; undefined for a folder. */
+function listed(entry: unknown, place: Place): RepositoryFile | undefined {
+  if (entryType(entry, place).type !== 'file') return undefined
+  const { path, size, oid, lfs } = fileEntry(entry, place)
+  return { path, size, digest: lfs?.oid ?? oid ?? '' }
+}
+
+/**
+ * SHA-256 of a large file, git's SHA-1 of a small one: the blob's name in the cache, as Python takes it from the ETag.
+ * @throws ERR_NETWORK where the hub gave neither
+ */
+export function digestOf({ path, digest }: RepositoryFile): string {
+  if (/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(digest)) return digest
+  throw misfit({ file: `the listing of ${path}`, key: 'oid', code: 'ERR_NETWORK' }, 'a SHA-1 or SHA-256', digest)
+}
