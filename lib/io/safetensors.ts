@@ -2,6 +2,7 @@ import { type FileHandle, open, readFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { invalidArgument, SentenceTorchError } from '../errors.js'
 import { damaged, maxHeaderBytes, type PlacedEntry, parseHeader, type TensorEntry } from './safetensors-header.js'
+import { misfit, object, parseJson, recordOf, type Schema } from './schema.js'
 
 export type { SafetensorsDType } from './dtypes.js'
 export type { TensorEntry } from './safetensors-header.js'
@@ -148,29 +149,17 @@ async function openShard(path: string): Promise<Shard> {
   }
 }
 
+/** A shard lies beside its index: anything else could read files all over the disk. */
+const shardName: Schema<string> = (value, place) => {
+  if (typeof value === 'string' && value === basename(value) && value.endsWith('.safetensors')) return value
+  throw misfit(place, 'the name of a .safetensors file beside it', value)
+}
+
 /** Tensor name → file name, as an index has them. */
 async function readIndex(path: string): Promise<Map<string, string>> {
-  const text = await readFile(path, 'utf8').catch(notFound(path))
-  let index: { weight_map?: unknown } | null
-  try {
-    index = JSON.parse(text)
-  } catch (cause) {
-    throw damaged(path, `it is not JSON (${(cause as Error).message})`, cause)
-  }
-  const map = index?.weight_map
-  if (typeof map !== 'object' || map === null) throw damaged(path, 'it has no weight_map')
-  return new Map(
-    Object.entries(map).map(([name, file]) => {
-      // A shard lies beside its index: anything else could read files all over the disk.
-      if (typeof file !== 'string' || file !== basename(file) || !file.endsWith('.safetensors')) {
-        throw damaged(
-          path,
-          `tensor "${name}" is said to be in ${JSON.stringify(file)}, which is no .safetensors file beside it`,
-        )
-      }
-      return [name, file]
-    }),
-  )
+  const text = await readFile(path).catch(notFound(path))
+  const { weight_map } = parseJson(text, path, object({ weight_map: recordOf(shardName) }))
+  return new Map(Object.entries(weight_map))
 }
 
 function notFound(path: string): (error: NodeJS.ErrnoException) => never {

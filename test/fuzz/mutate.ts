@@ -52,7 +52,23 @@ export function hostile(random: Random, tokens: readonly Json[] = []): Json {
   if (kind < 3) return random.pick(numbers)
   if (kind < 6) return random.pick(texts)
   if (kind === 6 && random.oneIn(8)) return random.pick(large)
-  if (kind < 9) return random.pick<Json>([null, true, false, [], {}, [[]], [null], [0, 1], { a: 1 }, [''], [[], [1]]])
+  if (kind < 9)
+    return random.pick<Json>([
+      null,
+      true,
+      false,
+      [],
+      {},
+      [[]],
+      [null],
+      [0, 1],
+      { a: 1 },
+      [''],
+      [[], [1]],
+      { constructor: { name: { toString: 1 } } },
+      { length: -1 },
+      { toString: 1, toJSON: 1 },
+    ])
   return random.pick(tokens)
 }
 

@@ -152,6 +152,9 @@ serial('a listing without end, and one that goes round in circles', async (t) =>
   t.is(pages, 500)
   next = () => '1'
   await t.throwsAsync(load(), { code: 'ERR_NETWORK', message: /round in circles/ })
+  hub.intercept = (path, response) =>
+    isListing(path) && !!response.setHeader('link', '<http://[>; rel="next"').end('[]')
+  await t.throwsAsync(load(), { code: 'ERR_NETWORK', message: /names what is no address/ })
 })
 
 for (const sha of ['../../../x', COMMIT.toUpperCase(), COMMIT.slice(1), 7, undefined, null, [COMMIT]]) {

@@ -53,8 +53,8 @@ export const boundary: Target = {
     for (const result of results) {
       if (result.status === 'fulfilled') continue
       const { message, code } = (result.reason ?? {}) as { message?: string; code?: string }
-      // What a getter throws comes back as it was thrown.
-      if (message?.includes(GETTER) && code === undefined) continue
+      // What a getter or a proxy throws comes back as it was thrown.
+      if (code === undefined && (message?.includes(GETTER) || message?.includes('has been revoked'))) continue
       // The error that matters most.
       if (first === undefined || typeof code !== 'string' || code === 'ERR_LIBTORCH') first = result.reason
     }
