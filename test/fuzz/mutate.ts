@@ -46,29 +46,18 @@ const large: Json[] = [
   ...[{ $many: [0, 20000] }, { $many: [{}, 5000] }, { $many: ['a', 5000] }, { $long: ['\ud83d\ude00', 20000] }],
 ]
 
+const odd: Json[] = [
+  ...[null, true, false, [], {}, [[]], [null], [0, 1], { a: 1 }, [''], [[], [1]]],
+  ...[{ constructor: { name: { toString: 1 } } }, { length: -1 }, { toString: 1, toJSON: 1 }],
+]
+
 /** A value that nobody expects. */
 export function hostile(random: Random, tokens: readonly Json[] = []): Json {
   const kind = random.int(tokens.length > 0 ? 12 : 9)
   if (kind < 3) return random.pick(numbers)
   if (kind < 6) return random.pick(texts)
   if (kind === 6 && random.oneIn(8)) return random.pick(large)
-  if (kind < 9)
-    return random.pick<Json>([
-      null,
-      true,
-      false,
-      [],
-      {},
-      [[]],
-      [null],
-      [0, 1],
-      { a: 1 },
-      [''],
-      [[], [1]],
-      { constructor: { name: { toString: 1 } } },
-      { length: -1 },
-      { toString: 1, toJSON: 1 },
-    ])
+  if (kind < 9) return random.pick(odd)
   return random.pick(tokens)
 }
 
@@ -90,7 +79,7 @@ export function jsonChange(
       // A name more, or an element more.
       if (Array.isArray(found)) return { at: [...at, found.length], set: random.pick([...found, null]) }
       if (typeof found === 'object' && found !== null) {
-        const key = random.oneIn(2) ? random.pick(texts) : String(hostile(random, tokens))
+        const key = random.oneIn(2) ? random.pick(texts) : JSON.stringify(hostile(random, tokens))
         return { at: [...at, key], set: hostile(random, tokens) }
       }
       return { at, set: [found] }
