@@ -127,7 +127,7 @@ export const hub: Target = {
     const edits = random.oneIn(3)
       ? []
       : fileEdits(random, files, ['<commit>', '<tree>', '<tree>', ...Object.keys(files).slice(0, 1)], tokens)
-    const split = random.oneIn(10) ? String(hostile(random)) : 'train'
+    const split = random.oneIn(10) ? JSON.stringify(hostile(random)) : 'train'
     return { base, edits, plan: { acts: random.some(0, 3, act), split } }
   },
 
