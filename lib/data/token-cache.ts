@@ -1,9 +1,10 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { readSync } from 'node:fs'
-import { copyFile, type FileHandle, mkdir, open, readdir, rename, rm } from 'node:fs/promises'
-import { hostname } from 'node:os'
+import { copyFile, type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { invalidArgument } from '../errors.js'
+import { failedTo } from '../io/system-error.js'
+import { newId, removeLeftOvers } from '../io/temporary.js'
 import { checkInteger, checkOptions } from '../options.js'
 import { ABSENT, HEADER_BYTES, TokenIndex } from './token-cache-file.js'
 import { Turns } from './turns.js'
@@ -65,8 +66,8 @@ export class TokenCache {
     if (typeof tokenizerKey !== 'string') throw invalidArgument('tokenizerKey', 'a text', tokenizerKey)
     checkInteger('maxLength', maxLength ?? null, 1)
     const key = await keyOf(columnTexts, tokenizerKey, maxLength)
-    await mkdir(folder, { recursive: true })
-    await removeOrphans(folder)
+    await mkdir(folder, { recursive: true }).catch(failedTo(`make the folder of the token cache ${folder}`))
+    await removeLeftOvers(folder, (name) => /\.tokens\..+\.tmp$/.test(name))
     const path = join(folder, `${Buffer.from(key).toString('hex').slice(0, 32)}.tokens`)
     const cache = new TokenCache(path, key, columnTexts.length)
     await cache.#load()
@@ -188,7 +189,7 @@ export class TokenCache {
 
   /** Goes over to a file of its own, with what was there before. */
   async #grow(): Promise<void> {
-    const temporary = `${this.#path}.${hostname()}-${process.pid}-${randomBytes(4).toString('hex')}.tmp`
+    const temporary = `${this.#path}.${newId()}.tmp`
     const old = this.#file
     if (old) await copyFile(this.#path, temporary)
     this.#file = await open(temporary, old ? 'r+' : 'w+')
@@ -220,22 +221,4 @@ async function keyOf(texts: readonly string[], tokenizerKey: string, maxLength: 
     await turns.give()
   }
   return hash.digest()
-}
-
-/** Removes what processes of this machine left that did not end well. */
-async function removeOrphans(folder: string): Promise<void> {
-  for (const name of await readdir(folder)) {
-    const [, host, pid] = /\.tokens\.(.+)-(\d+)-[0-9a-f]{8}\.tmp$/.exec(name) ?? []
-    if (host !== hostname() || isAlive(Number(pid))) continue
-    await rm(join(folder, name), { force: true })
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== 'ESRCH'
-  }
 }

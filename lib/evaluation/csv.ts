@@ -1,5 +1,6 @@
-import { appendFile, mkdir, open } from 'node:fs/promises'
+import { mkdir, open } from 'node:fs/promises'
 import { join } from 'node:path'
+import { unlessRefused } from '../io/unwritten.js'
 
 /** Files, with the header that was meant, whose other header was warned about. */
 const warned = new Set<string>()
@@ -7,7 +8,8 @@ const warned = new Set<string>()
 /**
  * Appends a row to an evaluator's CSV file and writes the header first when the file is new; lines end as Python's `csv`
  * ends them (CR LF) unless `lineEnd` says otherwise, so that both sides can go on with each other's file. Warns once when the
- * file has another header: of an evaluator that measured something else, as with another model's similarity.
+ * file has another header: of an evaluator that measured something else, as with another model's similarity. A file that
+ * cannot be written is a warning, too: the metrics are there without it.
  */
 export async function appendCsv(
   folder: string,
@@ -16,22 +18,47 @@ export async function appendCsv(
   row: readonly string[],
   lineEnd = '\r\n',
 ): Promise<void> {
-  await mkdir(folder, { recursive: true })
   const path = join(folder, file)
-  const line = (cells: readonly string[]) => cells.map(quote).join(',')
-  const header = line(headers)
-  const state = await headerState(path, header)
+  await unlessRefused(path, async () => {
+    await mkdir(folder, { recursive: true })
+    const line = (cells: readonly string[]) => cells.map(quote).join(',')
+    const header = line(headers)
+    const state = await headerState(path, header)
+    if (state === 'other') warnOfHeader(path, header, headers[2])
+    const lines = state === 'none' ? [header, line(row)] : [line(row)]
+    await appendLines(path, lines, lineEnd)
+  })
+}
+
+function warnOfHeader(path: string, header: string, name: string | undefined): void {
   const key = JSON.stringify([path, header])
-  if (state === 'other' && !warned.has(key)) {
-    warned.add(key)
-    process.emitWarning(`The header of ${path} is not that of the rows that are appended now: …, ${headers[2]}, …`, {
-      type: 'SentenceTorchWarning',
-      code: 'WARN_CSV_HEADER',
-      detail: 'Another name of the evaluator, or another output path, starts a file of its own',
-    })
+  if (warned.has(key)) return
+  warned.add(key)
+  process.emitWarning(`The header of ${path} is not that of the rows that are appended now: …, ${name}, …`, {
+    type: 'SentenceTorchWarning',
+    code: 'WARN_CSV_HEADER',
+    detail: 'Another name of the evaluator, or another output path, starts a file of its own',
+  })
+}
+
+/** Appends whole lines or none, behind the end of a line that was cut off. */
+async function appendLines(path: string, lines: readonly string[], lineEnd: string): Promise<void> {
+  const file = await open(path, 'a+')
+  try {
+    const { size } = await file.stat()
+    const { buffer } = await file.read(Buffer.alloc(1), 0, 1, Math.max(0, size - 1))
+    const isCut = size > 0 && buffer.toString() !== '\n'
+    const text = lines.map((line) => line + lineEnd).join('')
+    try {
+      await file.appendFile(isCut ? lineEnd + text : text)
+    } catch (error) {
+      // A full disk takes a part.
+      await file.truncate(size).catch(() => {})
+      throw error
+    }
+  } finally {
+    await file.close()
   }
-  const lines = state === 'none' ? [header, line(row)] : [line(row)]
-  await appendFile(path, lines.map((text) => text + lineEnd).join(''))
 }
 
 /** Whether a file has anything, and begins with the line `header`. */

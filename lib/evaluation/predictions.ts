@@ -1,15 +1,17 @@
-import { createWriteStream } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
 import { Turns } from '../data/turns.js'
+import { writeFileAtomic } from '../io/atomic.js'
+import { unlessRefused } from '../io/unwritten.js'
 import type { TopHits } from '../search/top-hits.js'
 import { pythonNumber, pythonString } from './python-json.js'
 
+/** Written at once. */
+const WRITE_CHARACTERS = 1 << 16
+
 /**
  * Writes one JSON line per query: `{"query_id": …, "query": …, "results": [{"corpus_id": …, "score": …}, …]}`, best first,
- * letter by letter as Python writes it. An older file is replaced.
+ * letter by letter as Python writes it. An older file is replaced; that it cannot be is a warning.
  */
 export async function writePredictions(
   folder: string,
@@ -18,7 +20,6 @@ export async function writePredictions(
   corpus: readonly (readonly [id: string, text: string])[],
   { documents, scores, k, count }: TopHits,
 ): Promise<void> {
-  await mkdir(folder, { recursive: true })
   const turns = new Turns()
   async function* lines(): AsyncGenerator<string> {
     for (const [q, { id, text }] of queries.entries()) {
@@ -30,5 +31,18 @@ export async function writePredictions(
       await turns.give()
     }
   }
-  await pipeline(Readable.from(lines()), createWriteStream(join(folder, file)))
+  const path = join(folder, file)
+  await unlessRefused(path, async () => {
+    await mkdir(folder, { recursive: true })
+    await writeFileAtomic(path, async (handle) => {
+      let part = ''
+      for await (const line of lines()) {
+        part += line
+        if (part.length < WRITE_CHARACTERS) continue
+        await handle.appendFile(part)
+        part = ''
+      }
+      await handle.appendFile(part)
+    })
+  })
 }

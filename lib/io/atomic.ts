@@ -2,17 +2,10 @@ import * as fsPromises from 'node:fs/promises'
 import { basename, dirname, join, resolve, sep } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { invalidArgument } from '../errors.js'
-import {
-  absent,
-  type FileOperations,
-  hasCode,
-  keepFiles,
-  removeStale,
-  syncFolder,
-  syncTree,
-  uniqueId,
-} from './files.js'
+import { absent, type FileOperations, hasCode, keepFiles, syncFolder, syncTree } from './files.js'
 import { completeSave, replaceInside } from './inside.js'
+import { systemError } from './system-error.js'
+import { parseTemporary, temporaryBeside, tidyFolder } from './temporary.js'
 
 export type { FileOperations } from './files.js'
 
@@ -59,14 +52,23 @@ export async function replaceFolder(
 }
 
 /**
- * Puts right what a process left that was killed while it replaced `folder`: the old folder comes back if there is none, and
- * files that were on their way to their places get there.
+ * Puts right what a process left that was killed while it replaced `folder`: the old folder comes back if there is none, files
+ * that were on their way to their places get there, and what such processes left half-written goes.
  */
 export async function recoverFolder(folder: string, fs: FileOperations = fsPromises): Promise<void> {
-  if (await fs.lstat(folder).catch(() => undefined)) return completeSave(folder, fs)
+  const isThere = (await fs.lstat(folder).catch(() => undefined)) !== undefined
+  if (isThere) {
+    await completeSave(folder, fs)
+    await tidyFolder(folder, fs)
+  } else await bringBack(folder, fs)
+  await tidyFolder(dirname(folder), fs)
+}
+
+async function bringBack(folder: string, fs: FileOperations): Promise<void> {
   const parent = dirname(folder)
   const asides = (await fs.readdir(parent).catch((): string[] => [])).filter((name) => {
-    return name.startsWith(`.${basename(folder)}.old-`)
+    const found = parseTemporary(name)
+    return found?.kind === 'old' && found.base === basename(folder)
   })
   let newest: { path: string; ctimeMs: number } | undefined
   for (const name of asides) {
@@ -81,6 +83,7 @@ export async function recoverFolder(folder: string, fs: FileOperations = fsPromi
 /**
  * Writes a file so that at `path` there is always a whole one: into a temporary sibling, fsynced and renamed.
  * @param write bytes, text, or a function that writes through the handle it gets.
+ * @throws ERR_FILE_SYSTEM, ERR_NOT_FOUND; what `write` throws
  */
 export async function writeFileAtomic(
   path: string,
@@ -88,7 +91,8 @@ export async function writeFileAtomic(
   { operations: fs = fsPromises }: { operations?: FileOperations } = {},
 ): Promise<void> {
   const final = await fs.realpath(path).catch(absent(resolve(path)))
-  const temporary = siblingOf(final, 'tmp')
+  const temporary = temporaryBeside(final, 'tmp')
+  await tidyFolder(dirname(final), fs)
   try {
     const file = await fs.open(temporary, 'wx')
     try {
@@ -100,8 +104,8 @@ export async function writeFileAtomic(
     }
     await fs.rename(temporary, final)
   } catch (error) {
-    await fs.rm(temporary, { force: true })
-    throw error
+    await fs.rm(temporary, { force: true }).catch(() => {})
+    throw systemError(error, `write ${path}`)
   }
   await syncFolder(fs, dirname(final))
 }
@@ -126,17 +130,16 @@ async function replaceBeside(
   isThere: boolean,
 ): Promise<void> {
   const parent = dirname(folder)
-  const temporary = siblingOf(folder, 'tmp')
+  const temporary = temporaryBeside(folder, 'tmp')
   const asides: string[] = []
   try {
     await fs.mkdir(temporary).catch(cannotMove)
-    await removeStale(fs, parent, `.${basename(folder)}.tmp-`, ...(isThere ? [`.${basename(folder)}.old-`] : []))
     await fill(temporary)
     if (isThere) await bringOver(fs, folder, temporary, keep)
     await syncTree(fs, temporary)
     await exchange(fs, temporary, folder, isThere, asides)
   } catch (error) {
-    await fs.rm(temporary, { recursive: true, force: true })
+    await fs.rm(temporary, { recursive: true, force: true }).catch(() => {})
     throw error
   }
   await syncFolder(fs, parent)
@@ -177,7 +180,7 @@ async function exchange(
   asides: string[],
 ): Promise<void> {
   for (let occupied = isThere; ; occupied = true) {
-    const aside = siblingOf(folder, 'old')
+    const aside = temporaryBeside(folder, 'old')
     const moved =
       occupied &&
       (await fs
@@ -243,9 +246,4 @@ async function inTurn(folder: string, work: () => Promise<void>): Promise<void> 
   } finally {
     if (running.get(folder) === own) running.delete(folder)
   }
-}
-
-/** A name in the same folder (renames work only inside a file system), hidden, that no other process chooses. */
-function siblingOf(path: string, kind: string): string {
-  return join(dirname(path), `.${basename(path)}.${kind}-${uniqueId()}`)
 }

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
 import type * as fsPromises from 'node:fs/promises'
 import { join } from 'node:path'
@@ -24,14 +23,6 @@ export type FileOperations = Pick<
 
 /** What is written into a folder while a save is under way: none of its files. */
 export const PENDING = '.sentence-torch-save'
-
-/** What no living process takes for one folder: what is older was left by one that was killed. */
-const STALE_MILLISECONDS = 60 * 60 * 1000
-
-/** A name that no other process chooses. */
-export function uniqueId(): string {
-  return randomBytes(6).toString('hex')
-}
 
 export function hasCode(error: unknown, ...codes: readonly string[]): boolean {
   return codes.includes((error as NodeJS.ErrnoException | undefined)?.code ?? '')
@@ -107,17 +98,4 @@ export async function sync(fs: FileOperations, path: string): Promise<void> {
 /** A rename itself is durable once the folder is; where folders cannot be synced (some network drives) it stands anyway. */
 export async function syncFolder(fs: FileOperations, folder: string): Promise<void> {
   await sync(fs, folder).catch(() => {})
-}
-
-/** Removes the entries that begin with one of `prefixes` and that nobody has touched for an hour; never fails. */
-export async function removeStale(fs: FileOperations, folder: string, ...prefixes: readonly string[]): Promise<void> {
-  for (const name of await fs.readdir(folder).catch((): string[] => [])) {
-    if (!prefixes.some((prefix) => name.startsWith(prefix))) continue
-    const path = join(folder, name)
-    const changed = await fs.lstat(path).then(
-      ({ ctimeMs }) => ctimeMs,
-      () => Number.POSITIVE_INFINITY,
-    )
-    if (Date.now() - changed > STALE_MILLISECONDS) await fs.rm(path, { recursive: true, force: true }).catch(() => {})
-  }
 }

@@ -1,14 +1,12 @@
-import { randomUUID } from 'node:crypto'
-import { copyFile, lstat, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { basename, dirname, join, relative, sep } from 'node:path'
 import { checkRelativePath } from './safe-path.js'
 import { failedTo } from './system-error.js'
+import { newId, ownerOf, removeLeftOvers } from './temporary.js'
 
-/** Unfinished files of this package: Python's have a shorter id, or none. */
-const LEFTOVER = /\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.incomplete$/
-/** Nothing that is being written is untouched for so long. */
-const STALE_MILLISECONDS = 60 * 60 * 1000
+/** Unfinished files of older versions of this package: Python's have a shorter id, or none. */
+const OLD_LEFTOVER = /\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.incomplete$/
 
 /** What a repository of the hub holds. */
 export type RepositoryKind = 'model' | 'dataset'
@@ -53,7 +51,7 @@ export class CachedRepo {
   /** Puts what `make` makes in the place of `path`, or leaves nothing. */
   async put(path: string, make: (fresh: string) => Promise<void>): Promise<void> {
     const blobs = join(this.path, 'blobs')
-    const fresh = join(blobs, `${basename(path)}.${randomUUID()}.incomplete`)
+    const fresh = join(blobs, `${basename(path)}.${newId()}.incomplete`)
     await mkdir(blobs, { recursive: true })
     await mkdir(dirname(path), { recursive: true })
     try {
@@ -66,13 +64,9 @@ export class CachedRepo {
 
   /** Removes what killed processes left unfinished. Never fails. */
   async removeLeftovers(): Promise<void> {
-    const blobs = join(this.path, 'blobs')
-    for (const name of await readdir(blobs).catch((): string[] => [])) {
-      if (!LEFTOVER.test(name)) continue
-      const found = await lstat(join(blobs, name)).catch(() => undefined)
-      const isStale = found !== undefined && Date.now() - found.mtimeMs > STALE_MILLISECONDS
-      if (isStale) await rm(join(blobs, name), { force: true }).catch(() => {})
-    }
+    await removeLeftOvers(join(this.path, 'blobs'), (name) => {
+      return name.endsWith('.incomplete') && (ownerOf(name) !== undefined || OLD_LEFTOVER.test(name))
+    })
   }
 
   /** The files of the snapshot of `commit` that are there. */

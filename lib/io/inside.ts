@@ -1,6 +1,6 @@
 // Replaces the files of a folder that has to stay where it is.
 //
-// `<folder>/.sentence-torch-save.tmp-<id>/<id>/` holds the new files (`new`), a journal that names the old ones which go
+// `<folder>/.sentence-torch-save.tmp-<id of the process>/<id>/` holds the new files (`new`), a journal that names the old ones which go
 // (`gone.json`), and room for what makes way (`old`). When all of it is on the disk, one rename to `.sentence-torch-save`
 // decides: before it the old files stand untouched, after it every process that comes by moves the rest to its place. So the
 // end is the same whoever is killed, and two processes cannot mix their files: the name can be taken once.
@@ -11,17 +11,8 @@ import { constants } from 'node:fs'
 import * as fsPromises from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { SentenceTorchError } from '../errors.js'
-import {
-  absent,
-  type FileOperations,
-  hasCode,
-  PENDING,
-  removeStale,
-  sync,
-  syncFolder,
-  syncTree,
-  uniqueId,
-} from './files.js'
+import { absent, type FileOperations, hasCode, PENDING, sync, syncFolder, syncTree } from './files.js'
+import { newId, temporaryBeside } from './temporary.js'
 
 const JOURNAL = 'gone.json'
 
@@ -43,11 +34,9 @@ export async function replaceInside(
   fill: (temporary: string) => Promise<void>,
   keep: (name: string) => boolean,
 ): Promise<void> {
-  const id = uniqueId()
-  const staging = join(folder, `${PENDING}.tmp-${id}`)
-  const work = join(staging, id)
+  const staging = temporaryBeside(join(folder, PENDING.slice(1)), 'tmp')
+  const work = join(staging, newId())
   const fresh = join(work, 'new')
-  await removeStale(fs, folder, `${PENDING}.tmp-`)
   try {
     for (const path of [staging, work, fresh, join(work, 'old')]) await fs.mkdir(path)
     await fill(fresh)
@@ -65,7 +54,7 @@ export async function replaceInside(
       }
     }
   } catch (error) {
-    await fs.rm(staging, { recursive: true, force: true })
+    await fs.rm(staging, { recursive: true, force: true }).catch(() => {})
     throw error
   }
   await syncFolder(fs, folder)
@@ -129,7 +118,8 @@ async function makeWay(fs: FileOperations, path: string, aside: string): Promise
 
 /** What can be known to fail shall fail before anything moves. @throws EACCES or EROFS for a subfolder of both */
 async function checkWritable(fs: FileOperations, fresh: string, folder: string): Promise<void> {
-  await fs.access(folder, constants.W_OK | constants.X_OK)
+  // Another process may take a folder away meanwhile.
+  await fs.access(folder, constants.W_OK | constants.X_OK).catch(absent(undefined))
   for (const name of await fs.readdir(fresh)) {
     const [from, to] = [join(fresh, name), join(folder, name)]
     if ((await isFolder(fs, from)) && (await isFolder(fs, to))) await checkWritable(fs, from, to)

@@ -1,8 +1,11 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { randomBytes } from 'node:crypto'
+import { mkdir, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { SentenceTorchError } from '../errors.js'
 import { type ReplaceFolderOptions, replaceFolder } from './atomic.js'
+import { systemError } from './system-error.js'
+import { temporaryBeside, tidyFolder } from './temporary.js'
 
 /** What was to be saved could not be saved where it should, for the reason in `cause`. */
 export class NotSavedError extends SentenceTorchError {
@@ -44,25 +47,38 @@ export async function rescued(
   fill: (folder: string) => Promise<void>,
 ): Promise<unknown> {
   if (reason instanceof NotSavedError) return reason
-  const begin = `${what}: ${(reason as Error).message}.`
-  let folder: string | undefined
+  const begin = `${what}: ${reasonOf(reason)}.`
+  const cause = isSystemError(reason) && reason instanceof SentenceTorchError ? reason.cause : reason
+  const folder = join(tmpdir(), `sentence-torch-${randomBytes(6).toString('hex')}`)
+  const temporary = temporaryBeside(folder, 'tmp')
+  await tidyFolder(tmpdir())
   try {
-    folder = await mkdtemp(join(tmpdir(), 'sentence-torch-'))
-    await fill(folder)
+    // Others may read what lies among the temporary files.
+    await mkdir(temporary, { mode: 0o700 })
+    await fill(temporary)
+    await rename(temporary, folder)
     return new NotSavedError(
       `${begin} It was saved in ${folder} instead; move it to where it shall stay`,
-      reason,
+      cause,
       folder,
     )
   } catch (error) {
-    if (folder !== undefined) await rm(folder, { recursive: true, force: true }).catch(() => {})
+    await rm(temporary, { recursive: true, force: true }).catch(() => {})
     if (!isSystemError(reason)) return reason
-    return new NotSavedError(`${begin} Nor could it be saved in ${tmpdir()}: ${(error as Error).message}`, reason)
+    return new NotSavedError(`${begin} Nor could it be saved in ${tmpdir()}: ${reasonOf(error)}`, cause)
   }
+}
+
+function reasonOf(error: unknown): string {
+  const { path } = (error ?? {}) as NodeJS.ErrnoException
+  return (systemError(error, `write ${path ?? 'it'}`) as Error).message
 }
 
 /** Whether the operating system refused something: a full disk, a missing permission. */
 export function isSystemError(error: unknown): boolean {
+  if (error instanceof SentenceTorchError) {
+    return ['ERR_FILE_SYSTEM', 'ERR_NOT_FOUND'].includes(error.code) && isSystemError(error.cause)
+  }
   const { code } = (error ?? {}) as NodeJS.ErrnoException
   return error instanceof Error && typeof code === 'string' && /^E(?!RR_)[A-Z0-9]+$/.test(code)
 }

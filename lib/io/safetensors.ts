@@ -3,6 +3,7 @@ import { basename, dirname, join } from 'node:path'
 import { invalidArgument, SentenceTorchError } from '../errors.js'
 import { damaged, maxHeaderBytes, type PlacedEntry, parseHeader, type TensorEntry } from './safetensors-header.js'
 import { misfit, object, parseJson, recordOf, type Schema } from './schema.js'
+import { failedTo, systemError } from './system-error.js'
 
 export type { SafetensorsDType } from './dtypes.js'
 export type { TensorEntry } from './safetensors-header.js'
@@ -100,7 +101,7 @@ class OpenFile implements SafetensorsFile {
     const position = dataStart + tensors.get(name)!.offset + start
     for (let done = 0; done < target.byteLength; ) {
       const length = Math.min(readBytes, target.byteLength - done)
-      const { bytesRead } = await file.read(target, done, length, position + done)
+      const { bytesRead } = await file.read(target, done, length, position + done).catch(failedTo(`read ${path}`))
       if (bytesRead === 0) throw damaged(path, `it ends inside tensor "${name}"; it became shorter after it was opened`)
       done += bytesRead
     }
@@ -145,7 +146,7 @@ async function openShard(path: string): Promise<Shard> {
     return { path, file, dataStart, ...parseHeader(header, size - dataStart, path) }
   } catch (error) {
     await file.close()
-    throw error
+    throw systemError(error, `read ${path}`)
   }
 }
 
@@ -164,7 +165,7 @@ async function readIndex(path: string): Promise<Map<string, string>> {
 
 function notFound(path: string): (error: NodeJS.ErrnoException) => never {
   return (error) => {
-    if (error.code !== 'ENOENT') throw error
+    if (error.code !== 'ENOENT') throw systemError(error, `read ${path}`)
     throw new SentenceTorchError('ERR_NOT_FOUND', `There is no file ${path}`, { cause: error })
   }
 }

@@ -115,6 +115,11 @@ export interface TrainingArguments {
   metricForBestModel: string | null
   /** Default null: false for metrics that end in `loss`. */
   greaterIsBetter: boolean | null
+  /**
+   * SIGINT and SIGTERM end training after the running step, with a last checkpoint whatever `saveStrategy` is; then the process
+   * ends by the signal (a shell sees 130 or 143): docs/training.md. Default false: the process ends at once.
+   */
+  handleSignals: boolean
   /** A checkpoint to go on from; true: the newest of `outputDir`. `train({ resumeFromCheckpoint })` overrides it. */
   resumeFromCheckpoint: boolean | string | null
 
@@ -187,6 +192,7 @@ const DEFAULTS: TrainingArguments = {
   loadBestModelAtEnd: false,
   metricForBestModel: null,
   greaterIsBetter: null,
+  handleSignals: false,
   resumeFromCheckpoint: null,
   seed: 42,
   dataSeed: null,

@@ -121,7 +121,7 @@ export abstract class BaseTrainer<M extends TrainableModel, L extends BaseLoss> 
    *   `saveStrategy` is `no`
    * @returns steps done, mean loss, and `metrics` (seconds, rows and steps per second)
    * @throws TrainingAbortedError (name `AbortError`, code ERR_ABORTED) with the partial result; ERR_BUSY when another
-   *   trainer is at work on the model; ERR_DISPOSED; ERR_OUT_OF_MEMORY; ERR_NOT_FOUND and ERR_INVALID_FILE for the
+   *   trainer is at work on the model, or in `outputDir`; ERR_FILE_SYSTEM when `outputDir` cannot be written; ERR_DISPOSED; ERR_OUT_OF_MEMORY; ERR_NOT_FOUND and ERR_INVALID_FILE for the
    *   checkpoint to go on from; ERR_INVALID_TENSORS, listing what does not fit, for it and for `lossTensors`
    */
   async train(options: TrainOptions = {}): Promise<TrainResult> {
@@ -195,6 +195,31 @@ export abstract class BaseTrainer<M extends TrainableModel, L extends BaseLoss> 
 
   async #train(options: TrainOptions, callbacks: readonly TrainerCallback[]): Promise<TrainResult> {
     this.#begin('train')
+    try {
+      if (!this.args.handleSignals) return await this.#trainIn(options, callbacks)
+      const { untilSignal } = await import('./signals.js')
+      return await untilSignal(options.signal, (signal) => this.#trainIn({ ...options, signal }, callbacks))
+    } finally {
+      this.#busyWith = undefined
+    }
+  }
+
+  /** Trains, with the output folder for itself. */
+  async #trainIn(options: TrainOptions, callbacks: readonly TrainerCallback[]): Promise<TrainResult> {
+    const { OutputFolder } = await import('./output-folder.js')
+    const output = await OutputFolder.open(this.args, options.signal)
+    try {
+      return await this.#trainWith(options, callbacks, () => output.claim())
+    } finally {
+      await output.release()
+    }
+  }
+
+  async #trainWith(
+    options: TrainOptions,
+    callbacks: readonly TrainerCallback[],
+    claim: () => Promise<void>,
+  ): Promise<TrainResult> {
     const { signal } = options
     const { lossTensors } = this.#options
     let run: TrainingRun | undefined
@@ -212,11 +237,9 @@ export abstract class BaseTrainer<M extends TrainableModel, L extends BaseLoss> 
       }
     }
     try {
-      return await this.#inSession({ args: this.args, signal, callbacks, lossTensors }, work)
+      return await this.#inSession({ args: this.args, signal, callbacks, lossTensors, claim }, work)
     } catch (error) {
       throw run ? await this.#rescued(error) : error
-    } finally {
-      this.#busyWith = undefined
     }
   }
 
@@ -238,7 +261,7 @@ export abstract class BaseTrainer<M extends TrainableModel, L extends BaseLoss> 
 
   /** Does `work` with an engine's trainer and with everything that shows the log. */
   async #inSession<T>(
-    parts: Pick<SessionParts<M, L>, 'args' | 'signal' | 'callbacks' | 'lossTensors'>,
+    parts: Pick<SessionParts<M, L>, 'args' | 'signal' | 'callbacks' | 'lossTensors' | 'claim'>,
     work: (session: TrainerSession<M, L>) => Promise<T>,
   ): Promise<T> {
     const { args, callbacks } = parts

@@ -62,7 +62,14 @@ export function checkArguments(args: TrainingArguments): void {
 
 const FLAGS = [
   ...(['dataloaderDropLast', 'bf16', 'fp16', 'gradientCheckpointing', 'activationCheckpointing'] as const),
-  ...(['loggingFirstStep', 'evalOnStart', 'saveOnlyModel', 'loadBestModelAtEnd', 'disableTqdm'] as const),
+  ...([
+    'loggingFirstStep',
+    'evalOnStart',
+    'saveOnlyModel',
+    'loadBestModelAtEnd',
+    'disableTqdm',
+    'handleSignals',
+  ] as const),
 ] as const
 
 /** What of the arguments makes the schedule. */

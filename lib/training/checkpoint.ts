@@ -18,6 +18,8 @@ export interface CheckpointParts {
   /** Writes the model's files into an empty folder, of which `target` is the name to be. */
   save(folder: string, target: string): Promise<void>
   train: { feed: Pick<DataFeed, 'length'> }
+  /** Takes the output folder for this run. */
+  claim?: (() => Promise<void>) | undefined
   /** Gradient caching as it was chosen for this run, by loss. */
   chosenMiniBatch?: readonly MiniBatch[] | undefined
 }
@@ -46,6 +48,7 @@ const FREE: readonly string[] = [
   'tokenCacheDir',
   ...['logLevel', 'reportTo', 'loggingDir', 'logTimings', 'metricForBestModel', 'greaterIsBetter'],
   ...['saveStrategy', 'saveSteps', 'saveTotalLimit', 'saveOnlyModel', 'loadBestModelAtEnd', 'resumeFromCheckpoint'],
+  'handleSignals',
 ]
 
 /** The arguments that decide what a run computes, as JSON has them. */
@@ -73,6 +76,7 @@ export async function saveCheckpoint(
   const { state } = run
   const name = `checkpoint-${state.globalStep}`
   const folder = join(args.outputDir, name)
+  await parts.claim?.()
   if (state.bestGlobalStep !== null) {
     const best = `checkpoint-${state.bestGlobalStep}`
     const isThere = best === name || (await listCheckpoints(args.outputDir)).includes(best)

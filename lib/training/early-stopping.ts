@@ -1,4 +1,5 @@
 import { invalidArgument, SentenceTorchError } from '../errors.js'
+import { integer, object } from '../io/schema.js'
 import { checkInteger, checkOptions } from '../options.js'
 import { evaluationName, isImprovement } from './best-model.js'
 import type { CallbackContext, CallbackState, LogRecord, TrainerCallback } from './callbacks.js'
@@ -9,6 +10,8 @@ export interface EarlyStoppingOptions {
   /** How much better than the best an evaluation must be to count. Default 0. */
   earlyStoppingThreshold?: number
 }
+
+const savedState = object({ attributes: object({ early_stopping_patience_counter: integer(0) }) })
 
 /**
  * Stops training when `metricForBestModel` has not improved in several evaluations. Needs `loadBestModelAtEnd` (as in
@@ -65,7 +68,11 @@ export class EarlyStoppingCallback implements TrainerCallback {
   }
 
   loadState(state: CallbackState): void {
-    const { attributes } = state as { attributes: { early_stopping_patience_counter: number } }
+    const { attributes } = savedState(state, {
+      file: 'trainer_state.json',
+      key: 'stateful_callbacks.EarlyStoppingCallback',
+      code: 'ERR_INVALID_FILE',
+    })
     this.earlyStoppingPatienceCounter = attributes.early_stopping_patience_counter
   }
 }

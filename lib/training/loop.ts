@@ -1,5 +1,5 @@
 import { SentenceTorchError } from '../errors.js'
-import { TrainingAbortedError, type TrainResult } from './result.js'
+import { ProcessSignal, TrainingAbortedError, type TrainResult } from './result.js'
 import type { TrainingRun } from './run.js'
 
 const NO_BATCH =
@@ -38,7 +38,10 @@ export async function trainLoop(run: TrainingRun, signal?: AbortSignal): Promise
     await run.meet(run.plan.dueAfterEpoch(run.state.epoch))
   }
   if (signal?.aborted) throw await run.aborted(signal.reason)
-  return run.finish()
+  const result = await run.finish()
+  // The process shall end: nobody will save what was trained.
+  if (signal?.reason instanceof ProcessSignal) throw await run.aborted(signal.reason)
+  return result
 }
 
 /**

@@ -2,6 +2,7 @@ import { readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fromNative, invalidArgument, SentenceTorchError } from '../errors.js'
 import { openSafetensors, writeSafetensors } from '../io/safetensors.js'
+import { failedTo } from '../io/system-error.js'
 import type { Loss } from '../losses/loss.js'
 import type { NativeTrainer, TensorInfo, TensorRange } from '../native/types.js'
 import { isPlainObject } from '../options.js'
@@ -99,7 +100,8 @@ export async function readLossTensors(given: string): Promise<LossTensors> {
     (found) => found.isDirectory(),
     () => false,
   )
-  if (isFolder && !(await readdir(given)).includes(FILE)) return {}
+  const names = isFolder ? await readdir(given).catch(failedTo(`read ${given}`)) : [FILE]
+  if (!names.includes(FILE)) return {}
   const path = isFolder ? join(given, FILE) : given
   const file = await openSafetensors(path)
   try {

@@ -6,7 +6,7 @@ import { jsonLine } from './reporting/json-lines.js'
 export interface ProgressOutput {
   write(text: string): unknown
   isTTY?: boolean
-  columns?: number
+  columns?: number | undefined
 }
 
 const REDRAW_MS = 100

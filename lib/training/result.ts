@@ -25,21 +25,35 @@ export interface TrainResult {
   metrics: TrainMetrics
 }
 
+/** Why training was stopped: the process was told to end, with `handleSignals`. */
+export class ProcessSignal extends SentenceTorchError {
+  readonly signal: 'SIGINT' | 'SIGTERM'
+
+  constructor(signal: 'SIGINT' | 'SIGTERM') {
+    super('ERR_ABORTED', `The process got ${signal}`)
+    this.signal = signal
+  }
+}
+
 /**
- * Training was stopped by its AbortSignal after the steps that were running. The model holds the weights of `result` and
+ * Training was stopped by its AbortSignal, or by a signal to the process (`handleSignals`), after the steps that were running. The model holds the weights of `result` and
  * can be used, saved and trained again.
  */
 export class TrainingAbortedError extends SentenceTorchError {
   /** What was done until then. */
   readonly result: TrainResult
-  /** The last checkpoint that was written, if any; after the last step unless `saveStrategy` is `no`. */
+  /** The last checkpoint that was written, if any; after the last step unless `saveStrategy` is `no` and there was no `signal`. */
   readonly checkpoint: string | undefined
+  /** The signal to the process that ended training. */
+  readonly signal: 'SIGINT' | 'SIGTERM' | undefined
 
   constructor(result: TrainResult, reason: unknown, checkpoint?: string) {
-    super('ERR_ABORTED', `Training was aborted after step ${result.globalStep}`, { cause: reason })
+    const why = reason instanceof ProcessSignal ? ` by ${reason.signal}` : ''
+    super('ERR_ABORTED', `Training was aborted${why} after step ${result.globalStep}`, { cause: reason })
     this.name = 'AbortError'
     this.result = result
     this.checkpoint = checkpoint
+    this.signal = reason instanceof ProcessSignal ? reason.signal : undefined
   }
 }
 

@@ -2,9 +2,11 @@ import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { SentenceTorchError } from '../errors.js'
 import { recoverFolder } from '../io/atomic.js'
+import { failedTo } from '../io/system-error.js'
 import type { TrainingArguments } from './arguments.js'
-import type { CallbackState, LogRecord } from './callbacks.js'
-import { decidingArguments, OWN_BLOCK, type OwnState } from './checkpoint.js'
+import type { LogRecord } from './callbacks.js'
+import { decidingArguments, type OwnState } from './checkpoint.js'
+import { parseTrainerState } from './checkpoint-schema.js'
 import { newestCheckpoint, recoverCheckpoints } from './rotation.js'
 
 /** A checkpoint that was read. */
@@ -34,36 +36,31 @@ export async function checkpointFolder(
  * Reads `trainer_state.json`.
  * @param batchesPerEpoch of the training data now, where that is known
  * @throws ERR_NOT_FOUND, ERR_INVALID_FILE (a checkpoint of another program, or a damaged one), ERR_INVALID_ARGUMENT (one
- *   that was saved without the optimiser)
+ *   that was saved without the optimiser), ERR_FILE_SYSTEM
  */
 export async function readCheckpoint(
   folder: string,
   args: Readonly<TrainingArguments>,
   batchesPerEpoch?: number,
 ): Promise<Checkpoint> {
-  await recoverFolder(resolve(folder))
   const path = join(folder, 'trainer_state.json')
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') throw error
+  await recoverFolder(resolve(folder)).catch(failedTo(`put right ${folder}`))
+  const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') return failedTo(`read ${path}`)(error)
     throw new SentenceTorchError('ERR_NOT_FOUND', `There is no checkpoint at ${folder}: ${path} is missing`)
   })
-  const state = parse(text, path)
-  const callbacks = (state.stateful_callbacks ?? {}) as Record<string, CallbackState>
-  const own = callbacks[OWN_BLOCK] as OwnState | undefined
-  if (own?.format !== 1) {
-    throw new SentenceTorchError(
-      'ERR_INVALID_FILE',
-      `${path} has no entry "${OWN_BLOCK}" of format 1 in stateful_callbacks: training goes on only from checkpoints that this package wrote`,
-    )
-  }
-  if (own.counters === undefined) {
+  const saved = parseTrainerState(bytes, path)
+  if (saved.own.counters === undefined) {
     throw new SentenceTorchError(
       'ERR_INVALID_ARGUMENT',
       `${folder} was saved with saveOnlyModel: it has no state of the optimiser to go on from`,
     )
   }
-  own.state.logHistory = (state.log_history as LogRecord[]).map(withNaN)
-  own.callbacks = Object.fromEntries(Object.entries(callbacks).filter(([name]) => name !== OWN_BLOCK))
+  const own: OwnState = {
+    ...saved.own,
+    state: { ...saved.own.state, logHistory: saved.logHistory.map(withNaN) },
+    callbacks: saved.callbacks,
+  }
   const before = own.args
   const now = decidingArguments(args)
   const changed = [...new Set([...Object.keys(before), ...Object.keys(now)])].filter(
@@ -74,14 +71,6 @@ export async function readCheckpoint(
     changed.push(`batches of trainDataset (${batchesPerEpoch}, before ${own.batchesPerEpoch})`)
   }
   return { folder, own, changed }
-}
-
-function parse(text: string, path: string): Record<string, unknown> {
-  try {
-    return JSON.parse(text) as Record<string, unknown>
-  } catch (cause) {
-    throw new SentenceTorchError('ERR_INVALID_FILE', `${path} is not JSON`, { cause })
-  }
 }
 
 /** JSON has no NaN: it was written as null. */

@@ -1,11 +1,10 @@
-import { randomBytes } from 'node:crypto'
 import { readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { SentenceTorchError } from '../errors.js'
+import { failedTo } from '../io/system-error.js'
+import { isLeftOver, parseTemporary, temporaryBeside, tidyFolder } from '../io/temporary.js'
 
 const NAME = /^checkpoint-(\d+)$/
-/** What `replaceFolder` and `remove` call their temporary folders. */
-const LEFT_OVER = /^\.(checkpoint-\d+)\.(tmp|old)-[0-9a-f]+$/
 
 /** Names of the checkpoints in a folder, by step; only whole ones, which have `trainer_state.json`. */
 export async function listCheckpoints(outputDir: string): Promise<string[]> {
@@ -56,23 +55,24 @@ export async function rotateCheckpoints(
 }
 
 /**
- * Tidies up what a process left that ended while it was saving: half-written folders go; a checkpoint that was about to be
- * replaced comes back. For a folder in which nobody saves.
+ * Tidies up what processes left that ended while they were saving: half-written folders go; a checkpoint that was about to be
+ * replaced comes back. What a living process writes stays.
  */
 export async function recoverCheckpoints(outputDir: string): Promise<void> {
   for (const name of await entries(outputDir)) {
-    const [, checkpoint, kind] = LEFT_OVER.exec(name) ?? []
-    if (checkpoint === undefined) continue
+    const { base = '', kind } = parseTemporary(name) ?? {}
+    if (kind !== 'old' || !NAME.test(base) || (await exists(join(outputDir, base)))) continue
     const path = join(outputDir, name)
-    if (kind === 'old' && !(await exists(join(outputDir, checkpoint)))) await rename(path, join(outputDir, checkpoint))
-    else await rm(path, { recursive: true, force: true })
+    // Another process may bring it back, too.
+    if (await isLeftOver(path)) await rename(path, join(outputDir, base)).catch(() => {})
   }
+  await tidyFolder(outputDir)
 }
 
 /** Half of a checkpoint must not look like a whole one: it is renamed first, or loses first what makes it one. */
 async function remove(outputDir: string, name: string): Promise<void> {
   const folder = join(outputDir, name)
-  const moved = join(outputDir, `.${name}.tmp-${randomBytes(6).toString('hex')}`)
+  const moved = temporaryBeside(folder, 'tmp')
   const path = await rename(folder, moved).then(
     () => moved,
     () => folder,
@@ -88,7 +88,7 @@ function stepOf(name: string): number {
 async function entries(folder: string): Promise<string[]> {
   return readdir(folder).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return []
-    throw error
+    return failedTo(`look for checkpoints in ${folder}`)(error)
   })
 }
 

@@ -22,7 +22,7 @@ import { emitProcessWarning, type TrainingWarning } from './health/warning.js'
 import { LossLog } from './loss-log.js'
 import { dumpLossTensors } from './loss-tensors.js'
 import { deletingCheckpoint, loadingBestModel, savingCheckpoint, TRAINING_COMPLETED } from './reporting/messages.js'
-import { roundTo, TrainingAbortedError, type TrainResult } from './result.js'
+import { ProcessSignal, roundTo, TrainingAbortedError, type TrainResult } from './result.js'
 import type { Position, RunParts } from './run-parts.js'
 import { makeSchedule } from './schedule.js'
 import { StepQueue } from './step-queue.js'
@@ -192,10 +192,14 @@ export class TrainingRun {
     return evaluateAndTell(this.#parts, this.#context)
   }
 
-  /** Ends the run after an abort: with a last checkpoint, unless checkpoints are off. No step is running. */
+  /**
+   * Ends the run after an abort, with a last checkpoint: unless checkpoints are off, and even then when the process shall end,
+   * whose memory goes with it. No step is running.
+   */
   async aborted(reason: unknown): Promise<TrainingAbortedError> {
     const { globalStep } = this.state
-    if (this.#parts.args.saveStrategy !== 'no' && globalStep > 0 && globalStep !== this.#saved?.step) await this.#save()
+    const saves = this.#parts.args.saveStrategy !== 'no' || reason instanceof ProcessSignal
+    if (saves && globalStep > 0 && globalStep !== this.#saved?.step) await this.#save()
     return new TrainingAbortedError(await this.result(), reason, this.#saved?.folder)
   }
 
@@ -214,6 +218,8 @@ export class TrainingRun {
     if (this.#parts.args.loadBestModelAtEnd && bestModelCheckpoint !== null) {
       this.#parts.say?.(loadingBestModel(bestModelCheckpoint, bestMetric!))
       await this.#parts.loadBest?.(bestModelCheckpoint)
+      // These weights belong to no later step.
+      this.#saved = { step: this.state.globalStep, folder: bestModelCheckpoint }
     }
     const { args, say } = this.#parts
     for (const name of await this.#best.tidy()) say?.(deletingCheckpoint(join(args.outputDir, name)))

@@ -1,5 +1,5 @@
 import { createFeed, type DataSource, isDataStream, isDataset, sourcesOf } from '../data/feed.js'
-import { fromNative } from '../errors.js'
+import { fromNative, SentenceTorchError } from '../errors.js'
 import type { EvaluationContext } from '../evaluation/evaluator.js'
 import type { NativeTrainer } from '../native/types.js'
 import type { TrainingArguments } from './arguments.js'
@@ -49,6 +49,8 @@ export interface SessionParts<M extends TrainableModel, L extends BaseLoss>
   say: (text: string) => void
   timings: Timings | undefined
   gate: Gate
+  /** Takes the output folder for a run that writes a checkpoint. */
+  claim?: (() => Promise<void>) | undefined
 }
 
 /** Puts a run together: data, groups of parameters, what a checkpoint holds. */
@@ -72,7 +74,7 @@ export class TrainerSession<M extends TrainableModel, L extends BaseLoss> {
   /** A run that is ready to begin, at the start or where a checkpoint was written. */
   async begin(resume: boolean | string | null): Promise<TrainingRun> {
     const { args, model, native, losses, evaluator, evalDataset, kind, pretrained } = this.#parts
-    const { callbacks, signal, say, timings, gate } = this.#parts
+    const { callbacks, signal, say, timings, gate, claim } = this.#parts
     const trained = trainableTensors(model.encoder, native)
     const groups = parameterGroups(args, trained, losses.all[0]!.name)
     if (groups !== undefined) setGroups(native, groups)
@@ -105,6 +107,7 @@ export class TrainerSession<M extends TrainableModel, L extends BaseLoss> {
       timings,
       health: this.#health,
       gate,
+      claim,
     })
     this.#run = run
     const parameters = trainedParameters(trained.filter(({ name }) => groups?.groups[name] !== -1))
@@ -178,8 +181,11 @@ export class TrainerSession<M extends TrainableModel, L extends BaseLoss> {
     await loadOptimizer(folder, native, args.compat !== null)
     try {
       await native.setCounters(own.counters!)
-    } catch (error) {
-      throw fromNative(error, 'Trainer.setCounters')
+    } catch (cause) {
+      const { code, message } = cause as SentenceTorchError
+      if (code !== 'ERR_INVALID_ARGUMENT') throw fromNative(cause, 'Trainer.setCounters')
+      const text = `${folder} does not fit this trainer, counters in trainer_state.json: ${message}`
+      throw new SentenceTorchError('ERR_INVALID_FILE', text, { cause })
     }
   }
 

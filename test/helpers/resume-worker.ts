@@ -21,10 +21,12 @@ export interface RunRequest {
   log: string
   /** Where the model is saved in the end. */
   save?: string
-  /** SIGKILL in the event of this step. */
+  /** The process gets `signal` in the event of this step. */
   killAtStep?: number
-  /** SIGKILL so many milliseconds after the first checkpoint. */
+  /** The process gets `signal` so many milliseconds after the first checkpoint. */
   killAfter?: number
+  /** Default SIGKILL. */
+  signal?: NodeJS.Signals
 }
 
 const words = tinyWords.slice(0, 21)
@@ -99,7 +101,7 @@ const datas: Record<RunRequest['data'], () => Data> = {
 }
 
 const request = JSON.parse(process.argv[2]!) as RunRequest
-const kill = () => process.kill(process.pid, 'SIGKILL')
+const kill = () => process.kill(process.pid, request.signal ?? 'SIGKILL')
 const model = await SentenceTransformer.load(request.model)
 let saves = 0
 const trainer = new SentenceTransformerTrainer({

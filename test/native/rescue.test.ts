@@ -14,6 +14,7 @@ import {
   NotSavedError,
   SentenceTransformer,
   SentenceTransformerTrainer,
+  type TrainerCallback,
   type TrainingArguments,
 } from '../../lib/index.js'
 import { temporaryFolder } from '../helpers/model-folders.js'
@@ -49,7 +50,6 @@ async function trained(t: ExecutionContext, args: Partial<TrainingArguments>, bl
   writeFileSync(join(outputDir, blocked), 'a file where a folder shall be')
   const trainer = new SentenceTransformerTrainer({
     ...{ model, trainDataset, loss: new losses.MultipleNegativesRankingLoss(), progress: false },
-    ...(args.evalStrategy && { evaluator: similarities() }),
     args: { outputDir, perDeviceTrainBatchSize: 4, learningRate: 1e-2, saveStrategy: 'no', ...args },
   })
   const error = (await t.throwsAsync(trainer.train(), { instanceOf: NotSavedError }))!
@@ -70,9 +70,28 @@ test.serial('a checkpoint: whole, so that training goes on from it', async (t) =
   t.is((await trainer.train({ resumeFromCheckpoint: error.savedIn! })).globalStep, 3 * 5)
 })
 
-test.serial("an evaluator's file", async (t) => {
-  const { error } = await trained(t, { evalStrategy: 'steps', evalSteps: 2 }, 'eval')
+test.serial("an evaluator's file is a warning; what a callback cannot write saves the model", async (t) => {
+  await using model = await SentenceTransformer.load(folder)
+  const outputDir = await temporaryFolder(t)
+  writeFileSync(join(outputDir, 'eval'), 'a file where a folder shall be')
+  const warnings: string[] = []
+  const hear = ({ message }: Error) => void warnings.push(message)
+  process.on('warning', hear)
+  t.teardown(() => process.off('warning', hear))
+  const train = (callbacks: TrainerCallback[]) => {
+    const trainer = new SentenceTransformerTrainer({
+      ...{ model, trainDataset, loss: new losses.MultipleNegativesRankingLoss(), progress: false, callbacks },
+      evaluator: similarities(),
+      args: { outputDir, maxSteps: 4, saveStrategy: 'no', evalStrategy: 'steps', evalSteps: 2 },
+    })
+    return trainer.train()
+  }
+  t.is((await train([])).globalStep, 4)
+  t.is(warnings.filter((text) => /Cannot write .*eval.*csv: .*EEXIST/.test(text)).length, 1)
+  const onStepEnd = () => writeFileSync(join(outputDir, 'eval', 'notes'), '')
+  const error = (await t.throwsAsync(train([{ onStepEnd }]), { instanceOf: NotSavedError }))!
   t.regex(error.message, /eval/)
+  await assertSame(t, error, model)
 })
 
 test.serial('fit: the model at the end, and the best one', async (t) => {

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -117,6 +117,8 @@ test.serial('killed at any moment of saving, the newest checkpoint is whole', as
       }
       t.is(await run(request), 'SIGKILL')
       await recoverCheckpoints(folderOfRun)
+      const others = readdirSync(folderOfRun).filter((name) => !/^checkpoint-\d+$/.test(name))
+      t.deepEqual(others, ['.sentence-torch.lock'], 'the lock alone is left for the next run')
       const newest = await newestCheckpoint(folderOfRun)
       const model = await SentenceTransformer.load(newest)
       t.true((await model.encode('the cat')).every(Number.isFinite))

@@ -41,6 +41,7 @@ const ownArguments = [
   'compat',
   'datasetWeights',
   'freeze',
+  'handleSignals',
   'maxSeqLength',
   'miniBatchSize',
   'miniBatchTokens',

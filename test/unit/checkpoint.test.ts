@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
+import { newId } from '../../lib/io/temporary.js'
 import { resolveArguments, type TrainingArguments } from '../../lib/training/arguments.js'
 import type { LogRecord, TrainerCallback } from '../../lib/training/callbacks.js'
 import { EarlyStoppingCallback } from '../../lib/training/early-stopping.js'
@@ -31,12 +32,17 @@ test('rotation keeps the newest and what is named', async (t) => {
 
 test('what a process left that ended while saving is tidied up', async (t) => {
   const folder = await temporaryFolder(t)
-  const left = ['.checkpoint-3.tmp-0123456789ab', '.checkpoint-2.old-0123456789ab', '.checkpoint-1.old-0123456789ab']
-  checkpointsIn(folder, ['checkpoint-1', ...left])
+  const own = newId()
+  const gone = own.replace(/-\d+-/, `-${2 ** 22 + 1}-`)
+  const nested = [`..checkpoint-16.tmp-${gone}.tmp-${gone}`, `..checkpoint-16.tmp-${gone}.old-${gone}`]
+  const left = [`.checkpoint-3.tmp-${gone}`, `.checkpoint-2.old-${gone}`, `.checkpoint-1.old-${gone}`, ...nested]
+  // Of a living process, and of none that is known.
+  const stay = [`.checkpoint-4.tmp-${own}`, `.checkpoint-5.old-${own}`, '.checkpoint-6.tmp-0123456789ab']
+  checkpointsIn(folder, ['checkpoint-1', ...left, ...stay])
   mkdirSync(join(folder, 'checkpoint-9'))
   t.is(await newestCheckpoint(folder), join(folder, 'checkpoint-1'), 'one without its state does not count')
   await recoverCheckpoints(folder)
-  t.deepEqual(readdirSync(folder).sort(), ['checkpoint-1', 'checkpoint-2', 'checkpoint-9'])
+  t.deepEqual(readdirSync(folder).sort(), [...stay, 'checkpoint-1', 'checkpoint-2', 'checkpoint-9'])
   t.is(await checkpointFolder(true, folder), join(folder, 'checkpoint-2'))
   t.is(await checkpointFolder('elsewhere', folder), 'elsewhere')
   t.is(await checkpointFolder(null, folder), undefined)

@@ -182,16 +182,6 @@ test('a line that was cut off by a crash does not swallow the next', async (t) =
   t.is(readFileSync(join(folder, 'log.csv'), 'utf8'), 'step,loss\n1,1\n2,\n3,3\n')
 })
 
-test('a piece that cannot be written is told by the next call', async (t) => {
-  const file = new AppendFile('/dev/full')
-  await file.open()
-  await file.append('lost')
-  await t.throwsAsync(file.flush(), { code: 'ENOSPC' })
-  await file.append('lost too')
-  await t.throwsAsync(file.close(), { code: 'ENOSPC' })
-  await file.close()
-})
-
 test('many pieces arrive in order', async (t) => {
   const folder = await temporaryFolder(t)
   const file = new AppendFile(join(folder, 'x'))

@@ -190,7 +190,8 @@ test('several saves at once to one folder, by whatever path: one after the other
       { keepUnknown: isForeign },
     )
   await Promise.all(['real/model', 'link/model', 'link/../real/model'].map(save))
-  t.is(await assertWhole(t, join(parent, 'real/model'), {}), 'new 2 ')
+  // Where the paths lead is found out at once: which is first is left to the system.
+  t.regex(await assertWhole(t, join(parent, 'real/model'), {}), /^new [012] $/)
   const failed = replaceFolder(join(parent, 'real/model'), () => Promise.reject(new Error('no')))
   await Promise.all([t.throwsAsync(failed, { message: 'no' }), save('real/model', 3)])
   t.is(await assertWhole(t, join(parent, 'real/model'), {}), 'new 3 ')
@@ -315,9 +316,10 @@ test.serial(
   async (t) => {
     const parent = await temporaryFolder(t)
     const target = join(parent, 'model')
-    const left = ['.model.tmp-0123456789ab', '.model.old-0123456789ab', 'model/.sentence-torch-save.tmp-0123456789ab']
+    const names = ['.model.tmp-', '.model.old-', 'model/.sentence-torch-save.tmp-', '.model2.tmp-']
+    const left = names.map((name) => `${name}0123456789ab`)
     for (const name of left) await writeFiles(join(parent, name), { a: 'left' })
-    const other = ['.model2.tmp-0123456789ab', 'model/.other']
+    const other = ['.model2.old-0123456789ab', '.model2.tmp', 'model/.other']
     for (const name of other) await writeFiles(join(parent, name), { a: 'mine' })
     const inside = failing('rename', 'EBUSY', (path) => path === target)
     const save = () => replaceFolder(target, fillWith({ b: 'new' }), { operations: inside })

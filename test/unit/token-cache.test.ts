@@ -1,10 +1,11 @@
 import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
-import { hostname, tmpdir } from 'node:os'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import fc from 'fast-check'
 import { Random } from '../../lib/data/random.js'
 import { TokenCache } from '../../lib/data/token-cache.js'
+import { newId } from '../../lib/io/temporary.js'
 
 async function temporary(t: ExecutionContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'token-cache-'))
@@ -147,12 +148,14 @@ test('damage is found wherever it is, and mended', async (t) => {
 
 test('what a killed process left is removed, what a living one writes stays', async (t) => {
   const folder = await temporary(t)
-  const name = (pid: number) => `abc.tokens.${hostname()}-${pid}-01234567.tmp`
-  await writeFile(join(folder, name(2 ** 22 + 1)), 'x')
-  await writeFile(join(folder, name(process.pid)), 'x')
-  await writeFile(join(folder, 'abc.tokens.elsewhere-1-01234567.tmp'), 'x')
+  const name = (id: string) => `abc.tokens.${id}.tmp`
+  const own = newId()
+  const gone = own.replace(/-\d+-/, `-${2 ** 22 + 1}-`)
+  const elsewhere = own.replace(/^.{8}/, '00000000')
+  for (const id of [own, gone, elsewhere]) await writeFile(join(folder, name(id)), 'x')
+  await writeFile(join(folder, 'abc.tokens'), 'x')
   await (await TokenCache.open(folder, options)).close()
-  t.deepEqual((await readdir(folder)).sort(), ['abc.tokens.elsewhere-1-01234567.tmp', name(process.pid)].sort())
+  t.deepEqual((await readdir(folder)).sort(), ['abc.tokens', name(own), name(elsewhere)].sort())
 })
 
 test('a disk that fails ends the cache, not the run', async (t) => {

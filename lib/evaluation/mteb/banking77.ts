@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { invalidArgument } from '../../errors.js'
 import { writeFileAtomic } from '../../io/atomic.js'
+import { unlessRefused } from '../../io/unwritten.js'
 import { checkInteger, checkOptions, ownCopy } from '../../options.js'
 import { COMMON_OPTIONS, type CommonOptions, checkColumns, checkCommon, invalidData, mean, named } from '../common.js'
 import { embed } from '../embed.js'
@@ -104,9 +105,12 @@ export class Banking77Classification extends SentenceEvaluator {
     ) as unknown as ClassificationScores
     const result = taskResult(scores, metrics, (performance.now() - started) / 1000)
     if (context.outputPath !== undefined && writeCsv) {
-      await mkdir(context.outputPath, { recursive: true })
-      const path = join(context.outputPath, 'Banking77Classification.json')
-      await writeFileAtomic(path, `${JSON.stringify(result, null, 4)}\n`)
+      const folder = context.outputPath
+      const path = join(folder, 'Banking77Classification.json')
+      await unlessRefused(path, async () => {
+        await mkdir(folder, { recursive: true })
+        await writeFileAtomic(path, `${JSON.stringify(result, null, 4)}\n`)
+      })
     }
     return { metrics, result }
   }

@@ -1,10 +1,15 @@
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, readFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { SentenceTorchError } from '../../errors.js'
 import { writeFileAtomic } from '../../io/atomic.js'
+import { absent } from '../../io/files.js'
+import { failedTo } from '../../io/system-error.js'
 import type { CallbackContext, LogRecord } from '../callbacks.js'
 import { AppendFile } from './append-file.js'
 import type { Reporter } from './reporter.js'
+
+/** Records that may wait while a full disk keeps the file from getting the column that they need. */
+const MOST_WAITING = 1000
 
 /**
  * Writes the records to `log.csv`: `step`, then a column for every key that came so far. A new key adds a column, for which
@@ -12,42 +17,69 @@ import type { Reporter } from './reporter.js'
  */
 export class CsvReporter implements Reporter {
   readonly #file: AppendFile
+  /** Of the file. */
   #columns: string[] = []
+  #waiting: LogRecord[] = []
 
   constructor(folder: string) {
-    this.#file = new AppendFile(join(folder, 'log.csv'))
+    this.#file = new AppendFile(join(folder, 'log.csv'), { lines: true, head: () => header(this.#columns) })
   }
 
   async onTrainBegin(): Promise<void> {
+    const { path } = this.#file
     await this.#file.open()
-    await this.#file.endLine()
     await this.#file.flush()
-    const [header] = (await readFile(this.#file.path, 'utf8')).split('\n', 1)
-    if (header === '') return
-    this.#columns = header!.trimEnd().split(',')
+    const text = await readFile(path, 'utf8')
+      .catch(absent(''))
+      .catch(failedTo(`read the log ${path}`))
+    const [first] = text.split('\n', 1)
+    if (first === '') return
+    this.#columns = first!.trimEnd().split(',')
     if (this.#columns[0] !== 'step') {
-      throw new SentenceTorchError('ERR_INVALID_FILE', `Expected ${this.#file.path} to begin with the column step`)
+      throw new SentenceTorchError('ERR_INVALID_FILE', `Expected ${path} to begin with the column step`)
     }
   }
 
   async onLog(record: Readonly<LogRecord>, { state }: CallbackContext): Promise<void> {
-    const values: LogRecord = { step: state.globalStep, ...record }
-    const added = Object.keys(values).filter((name) => !this.#columns.includes(name))
-    if (added.length > 0) await this.#widen(added)
-    await this.#file.append(`${this.#columns.map((name) => values[name] ?? '').join(',')}\n`)
+    if (this.#waiting.length < MOST_WAITING) this.#waiting.push({ step: state.globalStep, ...record })
+    await this.#write()
   }
 
-  close(): Promise<void> {
-    return this.#file.close()
+  async close(): Promise<void> {
+    await this.#write()
+    await this.#file.close(this.#waiting.splice(0).length)
   }
 
-  async #widen(added: readonly string[]): Promise<void> {
-    this.#columns.push(...added)
+  async #write(): Promise<void> {
+    const added = new Set(this.#waiting.flatMap(Object.keys).filter((name) => !this.#columns.includes(name)))
+    if (added.size > 0 && !(await this.#widen([...added]))) return
+    for (const values of this.#waiting.splice(0)) {
+      await this.#file.append(`${this.#columns.map((name) => values[name] ?? '').join(',')}\n`)
+    }
+  }
+
+  /** @returns whether the file has the columns now */
+  async #widen(added: readonly string[]): Promise<boolean> {
+    // Rows of the old width may still wait for room.
+    if (!(await this.#file.flush())) return false
     await this.#file.close()
-    const [, ...rows] = (await readFile(this.#file.path, 'utf8')).split('\n')
-    const empty = ','.repeat(added.length)
-    const old = rows.filter((row) => row !== '').map((row) => `${row}${empty}\n`)
-    await writeFileAtomic(this.#file.path, `${this.#columns.join(',')}\n${old.join('')}`)
-    await this.#file.open()
+    const { path } = this.#file
+    try {
+      const [, ...rows] = (await readFile(path, 'utf8').catch(absent(''))).split('\n')
+      const empty = ','.repeat(added.length)
+      const old = rows.filter((row) => row !== '').map((row) => `${row}${empty}\n`)
+      const columns = [...this.#columns, ...added]
+      await mkdir(dirname(path), { recursive: true })
+      await writeFileAtomic(path, `${header(columns)}${old.join('')}`)
+      this.#columns = columns
+      return true
+    } catch (error) {
+      this.#file.warn(error)
+      return false
+    }
   }
+}
+
+function header(columns: readonly string[]): string {
+  return columns.length === 0 ? '' : `${columns.join(',')}\n`
 }

@@ -14,13 +14,12 @@ export class JsonLinesReporter implements Reporter {
   readonly #now: () => number
 
   constructor(folder: string, now: () => number = Date.now) {
-    this.#file = new AppendFile(join(folder, 'log.jsonl'))
+    this.#file = new AppendFile(join(folder, 'log.jsonl'), { lines: true })
     this.#now = now
   }
 
-  async onTrainBegin(): Promise<void> {
-    await this.#file.open()
-    await this.#file.endLine()
+  onTrainBegin(): Promise<void> {
+    return this.#file.open()
   }
 
   onLog(record: Readonly<LogRecord>, { state }: CallbackContext): Promise<void> {

@@ -3,6 +3,7 @@ import type { TrainerCallback } from '../callbacks.js'
 import { Progress, type ProgressOutput } from '../progress.js'
 import { CsvReporter } from './csv.js'
 import { JsonLinesReporter } from './json-lines.js'
+import { SafeOutput } from './output.js'
 import { logFolder, type Reporter } from './reporter.js'
 import { TensorBoardReporter } from './tensorboard.js'
 
@@ -13,7 +14,8 @@ export class Reporting {
   readonly #progress: Progress | undefined
   readonly #reporters: readonly Reporter[]
   readonly #tellsAll: boolean
-  readonly #messages: ProgressOutput
+  readonly #messages: SafeOutput
+  readonly #output: SafeOutput | undefined
 
   /**
    * @param output where progress is shown, `false` for nowhere
@@ -24,10 +26,11 @@ export class Reporting {
     output: ProgressOutput | false,
     messages: ProgressOutput = process.stderr,
   ) {
-    this.#progress = output === false ? undefined : new Progress(output)
+    this.#output = output === false ? undefined : new SafeOutput(output, 'the output of the progress')
+    this.#progress = this.#output && new Progress(this.#output)
     this.#reporters = reporters(args)
     this.#tellsAll = ['detail', 'debug', 'info'].includes(args.logLevel)
-    this.#messages = messages
+    this.#messages = new SafeOutput(messages, 'the output of the messages')
     this.callbacks = [...this.#reporters, ...(this.#progress ? [this.#progress] : [])]
   }
 
@@ -41,8 +44,9 @@ export class Reporting {
   /** Writes what is left; also after an error. Idempotent. */
   async close(): Promise<void> {
     this.#progress?.close()
-    const results = await Promise.allSettled(this.#reporters.map((reporter) => reporter.close()))
-    for (const result of results) if (result.status === 'rejected') throw result.reason
+    for (const reporter of this.#reporters) await reporter.close()
+    this.#output?.close()
+    this.#messages.close()
   }
 }
 

@@ -20,13 +20,12 @@ export class TensorBoardReporter implements Reporter {
   constructor(folder: string, now: () => number = Date.now) {
     const seconds = String(Math.floor(now() / 1000)).padStart(10, '0')
     const name = `events.out.tfevents.${seconds}.${hostname()}.${process.pid}.${files++}`
-    this.#file = new AppendFile(join(folder, name))
     this.#now = now
+    this.#file = new AppendFile(join(folder, name), { head: () => tfRecord(versionEvent(this.#seconds)) })
   }
 
   async onTrainBegin({ args }: CallbackContext): Promise<void> {
     await this.#file.open()
-    await this.#append(versionEvent(this.#seconds))
     const pythons = Object.entries(args).map(([name, value]) => [snakeCase(name), value])
     await this.#append(textEvent(this.#seconds, 0, 'args', JSON.stringify(Object.fromEntries(pythons), null, 2)))
   }

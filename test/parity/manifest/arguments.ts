@@ -85,6 +85,7 @@ export const trainingArguments: readonly Row[] = [
   ...own('maxSeqLength', 'there only of multi-vector models', [BATCHES]),
   ...own('tokenCacheDir', 'not there', [BATCHES, 'test/unit/token-cache.test.ts']),
   ...own('logTimings', 'not there', ['test/native/reporting.test.ts', 'test/unit/timings.test.ts']),
+  ...own('handleSignals', 'not there', ['test/unit/signals.test.ts', 'test/native/kills.test.ts']),
   ...own('compat', 'what 6.0.1 does otherwise than it documents', [RUN, BATCHES]),
   ...refused('auto_find_batch_size', "`miniBatchSize: 'auto'` fits any batch into the memory"),
   ...refused('torch_compile torch_compile_backend torch_compile_mode', COMPILED),
