@@ -1,6 +1,7 @@
 import { type FileHandle, open, readFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { invalidArgument, SentenceTorchError } from '../errors.js'
+import { checkRelativePath } from './safe-path.js'
 import { damaged, maxHeaderBytes, type PlacedEntry, parseHeader, type TensorEntry } from './safetensors-header.js'
 import { misfit, object, parseJson, recordOf, type Schema } from './schema.js'
 import { failedTo, systemError } from './system-error.js'
@@ -152,7 +153,9 @@ async function openShard(path: string): Promise<Shard> {
 
 /** A shard lies beside its index: anything else could read files all over the disk. */
 const shardName: Schema<string> = (value, place) => {
-  if (typeof value === 'string' && value === basename(value) && value.endsWith('.safetensors')) return value
+  if (typeof value === 'string' && value === basename(value) && value.endsWith('.safetensors')) {
+    return checkRelativePath(value, place.file, place.code)
+  }
   throw misfit(place, 'the name of a .safetensors file beside it', value)
 }
 

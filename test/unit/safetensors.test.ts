@@ -289,6 +289,8 @@ test('an index that does not fit its shards is refused', async (t) => {
   await refused({ a: one, b: '../../1.safetensors' }, 'ERR_INVALID_FILE', /beside it as weight_map\.b in/)
   await refused({ a: one, b: '/etc/passwd' }, 'ERR_INVALID_FILE', /beside it/)
   await refused({ a: 1, b: one }, 'ERR_INVALID_FILE', /beside it/)
+  await refused({ a: one, b: '\0.safetensors' }, 'ERR_INVALID_FILE', /control characters/)
+  await refused({ a: one, b: `${'x'.repeat(300)}.safetensors` }, 'ERR_INVALID_FILE', /longer than 255 bytes/)
   const twice = await writeShards({ ...names, '2.safetensors': ['b'] }, { a: one, b: '2.safetensors' })
   await t.throwsAsync(openSafetensors(twice), { code: 'ERR_INVALID_FILE', message: /"b" is in 1.* and 2/ })
   const bad = newPath('json')
