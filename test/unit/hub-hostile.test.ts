@@ -168,7 +168,7 @@ for (const sha of ['../../../x', COMMIT.toUpperCase(), COMMIT.slice(1), 7, undef
 
 serial('an answer that is no object, and errors of the server', async (t) => {
   const { hub, resolve } = await modelHub(t)
-  for (const body of ['null', '"x"', '<html>', '']) {
+  for (const body of ['null', '"x"', '<html>', '', '{"lastModified":{"toString":0}}']) {
     hub.intercept = (_, response) => !!response.end(body)
     await t.throwsAsync(resolve(), { code: 'ERR_NETWORK', message: /the answer of http/ })
   }
