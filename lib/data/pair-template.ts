@@ -1,4 +1,5 @@
-import { SentenceTorchError } from '../errors.js'
+import { idsOf } from './special-tokens.js'
+import { notUnderstood } from './tokenizer/blocks.js'
 
 /** One piece of what a model reads of a pair: special tokens, or the first (0) or second (1) text. */
 export type PairPiece = { ids: number[]; type: number } | { text: 0 | 1; type: number }
@@ -56,15 +57,12 @@ function found(block: unknown): PairPiece[] | undefined {
       // The others of a sequence change offsets alone.
       return (processor.processors ?? []).map(found).find((pieces) => pieces !== undefined)
     default:
-      throw new SentenceTorchError('ERR_INVALID_MODEL', `Unknown post_processor "${processor.type}" in tokenizer.json`)
+      throw notUnderstood(`its post_processor is of the type ${JSON.stringify(processor.type)}`)
   }
 }
 
 function fromTemplate(piece: TemplatePiece, processor: PostProcessor): PairPiece {
   if ('Sequence' in piece) return { text: piece.Sequence.id === 'A' ? 0 : 1, type: piece.Sequence.type_id }
   const { id, type_id } = piece.SpecialToken
-  const token = processor.special_tokens?.[id]
-  if (token) return { ids: token.ids, type: type_id }
-  const message = `The post_processor of tokenizer.json names "${id}", which is not among its special tokens`
-  throw new SentenceTorchError('ERR_INVALID_MODEL', message)
+  return { ids: idsOf(id, processor.special_tokens), type: type_id }
 }

@@ -1,4 +1,6 @@
-import { SentenceTorchError } from '../errors.js'
+import { anything, arrayOf, inside, integer, object, oneOf, optional, recordOf, type Schema } from '../io/schema.js'
+import { checkBlocks, notUnderstood } from './tokenizer/blocks.js'
+import { tokenId, tokenText } from './tokenizer/files.js'
 
 export interface SpecialTokens {
   /** Ids in front of a single text. */
@@ -14,6 +16,33 @@ interface PostProcessor {
   cls?: [string, number]
   sep?: [string, number]
   processors?: unknown[]
+}
+
+const named: Schema<unknown> = (value, place) => {
+  const [token, id] = arrayOf(anything, { min: 2, max: 2 })(value, place)
+  tokenText(token, inside(place, 0))
+  tokenId(id, inside(place, 1))
+}
+const classic = object({ cls: named, sep: named })
+const type_id = optional(integer(0, 255))
+const special = object({ SpecialToken: object({ id: tokenText, type_id }) })
+const sequence = object({ Sequence: object({ id: oneOf('A', 'B'), type_id }) })
+const piece: Schema<unknown> = (value, place) =>
+  (typeof value === 'object' && value !== null && 'Sequence' in value ? sequence : special)(value, place)
+const pieces = optional(arrayOf(piece, { max: 100 }))
+const schemas = {
+  BertProcessing: classic,
+  RobertaProcessing: classic,
+  TemplateProcessing: object({
+    single: pieces,
+    pair: pieces,
+    special_tokens: optional(recordOf(object({ ids: arrayOf(tokenId, { max: 1000 }) }))),
+  }),
+}
+
+/** Checks the `post_processor` block of tokenizer.json. @throws SentenceTorchError ERR_INVALID_MODEL that names the key */
+export function checkPostProcessor(block: unknown): void {
+  checkBlocks(block, 'post_processor', 'processors', schemas)
 }
 
 /** What the `post_processor` block of tokenizer.json puts around a single text. */
@@ -36,7 +65,7 @@ export function specialTokens(block: unknown): SpecialTokens {
       }
     }
     default:
-      throw new SentenceTorchError('ERR_INVALID_MODEL', `Unknown post_processor "${processor.type}" in tokenizer.json`)
+      throw notUnderstood(`its post_processor is of the type ${JSON.stringify(processor.type)}`)
   }
 }
 
@@ -48,12 +77,13 @@ function fromTemplate(processor: PostProcessor): SpecialTokens {
       side = result.suffix
       continue
     }
-    const token = processor.special_tokens?.[piece.SpecialToken.id]
-    if (!token) {
-      const message = `The post_processor of tokenizer.json names "${piece.SpecialToken.id}", which is not among its special tokens`
-      throw new SentenceTorchError('ERR_INVALID_MODEL', message)
-    }
-    side.push(...token.ids)
+    side.push(...idsOf(piece.SpecialToken.id, processor.special_tokens))
   }
   return result
+}
+
+/** Ids of a special token that a template names. @throws SentenceTorchError ERR_INVALID_MODEL */
+export function idsOf(name: string, tokens: Readonly<Record<string, { ids: number[] }>> = {}): number[] {
+  if (Object.hasOwn(tokens, name)) return tokens[name]!.ids
+  throw notUnderstood(`its post_processor names "${name}", which is not among its special tokens`)
 }

@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads'
 import { type ErrorCode, SentenceTorchError } from '../errors.js'
 import type { Tokenized } from './pack.js'
 import { TextError } from './text-errors.js'
-import type { TokenizerFiles } from './tokenizer/python-classes.js'
+import type { TokenizerFiles } from './tokenizer/files.js'
 import type { TokenizerOptions } from './tokenizer.js'
 
 /** What a worker builds its tokenizer from. */

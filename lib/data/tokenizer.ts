@@ -3,12 +3,13 @@ import { lowerByCharacter } from './bert-text.js'
 import { hashJson } from './hash-json.js'
 import { IdBuffer } from './id-buffer.js'
 import { concatTokenized, type Tokenized } from './pack.js'
-import { specialTokens } from './special-tokens.js'
+import { checkPostProcessor, specialTokens } from './special-tokens.js'
 import { checkNotEmpty, checkStrings, nameOfText, TextError, withNames } from './text-errors.js'
 import type { TokenizerJson } from './tokenizer/blocks.js'
+import type { TokenizerFiles } from './tokenizer/files.js'
 import { lowers, makeNormalizer } from './tokenizer/normalizers.js'
 import { Pipeline } from './tokenizer/pipeline.js'
-import { asPythonLoads, type TokenizerFiles } from './tokenizer/python-classes.js'
+import { asPythonLoads } from './tokenizer/python-classes.js'
 import { longestPart, PART_LENGTH, partsOf } from './tokenizer/safe-cuts.js'
 import { TokenizerPool } from './tokenizer-pool.js'
 import { Turns } from './turns.js'
@@ -74,6 +75,7 @@ export class Tokenizer {
     this.json = json
     this.named = named
     this.hasTokenTypes = hasTokenTypes
+    checkPostProcessor(json.post_processor)
     const { prefix, suffix } = specialTokens(json.post_processor)
     this.prefix = prefix
     this.suffix = suffix

@@ -7,6 +7,9 @@ import { WordPieceModel } from './tokenizer/word-piece-model.js'
 const KEPT = 1 << 16
 const KEPT_LENGTH = 32
 
+/** More added tokens are found faster by the general way. */
+const MAX_ADDED = 1000
+
 const plainWord = /^[0-9A-Za-z]+$/
 
 const SPACE = 1
@@ -133,7 +136,7 @@ function ownMemory(slice: string): string {
  */
 function addedFinder(tokens: readonly AddedToken[]): ((text: string) => boolean) | undefined {
   const contents = tokens.map(({ content }) => content)
-  if (contents.includes('')) return undefined
+  if (contents.includes('') || contents.length > MAX_ADDED) return undefined
   const firsts = [...new Set(contents.map((content) => content[0]!))]
   const cleaned = tokens.some(({ normalized }) => normalized)
   if (!cleaned) {

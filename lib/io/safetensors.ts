@@ -1,4 +1,4 @@
-import { type FileHandle, open, readFile } from 'node:fs/promises'
+import { type FileHandle, open, readFile, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { invalidArgument, SentenceTorchError } from '../errors.js'
 import { checkRelativePath } from './safe-path.js'
@@ -12,6 +12,8 @@ export { type TensorSource, writeSafetensors } from './safetensors-writer.js'
 
 /** Bytes per system call: Linux reads at most 2 GiB at once. */
 const readBytes = 1 << 30
+/** All are open at once. */
+const MAX_SHARDS = 500
 
 /** An open file, or all shards of one model; bytes are read when asked for. */
 export interface SafetensorsFile {
@@ -128,7 +130,10 @@ class OpenFile implements SafetensorsFile {
 }
 
 async function openShard(path: string): Promise<Shard> {
-  const file = await open(path, 'r').catch(notFound(path))
+  const found = await stat(path).catch(failedTo(`read ${path}`))
+  // Whoever opens a pipe waits for a writer.
+  if (!found.isFile()) throw damaged(path, 'it is no file')
+  const file = await open(path, 'r').catch(failedTo(`read ${path}`))
   try {
     const { size } = await file.stat()
     if (size < 8) throw damaged(path, `it has ${size} bytes, fewer than the 8 of a header length`)
@@ -153,22 +158,18 @@ async function openShard(path: string): Promise<Shard> {
 
 /** A shard lies beside its index: anything else could read files all over the disk. */
 const shardName: Schema<string> = (value, place) => {
-  if (typeof value === 'string' && value === basename(value) && value.endsWith('.safetensors')) {
-    return checkRelativePath(value, place.file, place.code)
-  }
-  throw misfit(place, 'the name of a .safetensors file beside it', value)
+  const name = checkRelativePath(value, `${place.key} of ${place.file}`, place.code)
+  if (name === basename(name) && name.endsWith('.safetensors')) return name
+  throw misfit(place, 'a .safetensors file beside it', name)
 }
+const indexSchema = object({ weight_map: recordOf(shardName) })
 
 /** Tensor name → file name, as an index has them. */
 async function readIndex(path: string): Promise<Map<string, string>> {
-  const text = await readFile(path).catch(notFound(path))
-  const { weight_map } = parseJson(text, path, object({ weight_map: recordOf(shardName) }))
+  const { size } = await stat(path).catch(failedTo(`read ${path}`))
+  if (size > maxHeaderBytes) throw damaged(path, `it has ${size} bytes (at most ${maxHeaderBytes} are read)`)
+  const { weight_map } = parseJson(await readFile(path).catch(failedTo(`read ${path}`)), path, indexSchema)
+  const count = new Set(Object.values(weight_map)).size
+  if (count > MAX_SHARDS) throw damaged(path, `it names ${count} files (at most ${MAX_SHARDS} are opened)`)
   return new Map(Object.entries(weight_map))
-}
-
-function notFound(path: string): (error: NodeJS.ErrnoException) => never {
-  return (error) => {
-    if (error.code !== 'ENOENT') throw systemError(error, `read ${path}`)
-    throw new SentenceTorchError('ERR_NOT_FOUND', `There is no file ${path}`, { cause: error })
-  }
 }

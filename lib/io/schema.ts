@@ -19,7 +19,7 @@ export type TypeOf<S> = S extends Schema<infer T> ? T : never
 export type JsonObject = Record<string, unknown>
 
 /** Deeper values end other programs, and JSON.stringify here: no file of a model or of data nests so deep. */
-const MAX_DEPTH = 200
+export const MAX_DEPTH = 200
 
 /**
  * The value of a JSON text that fits `schema`.
@@ -32,17 +32,25 @@ export function parseJson<T>(
   schema: Schema<T>,
   code: ErrorCode = 'ERR_INVALID_FILE',
 ): T {
-  let value: unknown
-  try {
-    value = JSON.parse(typeof text === 'string' ? text : new TextDecoder('utf-8', { fatal: true }).decode(text))
-  } catch (cause) {
-    // Texts beyond 512 MB are a RangeError, bytes that are no UTF-8 a TypeError.
-    throw new SentenceTorchError(code, `${file} is not valid JSON: ${(cause as Error).message}`, { cause })
-  }
+  const value = parseUnchecked(text, file, code)
   if (!isShallow(value, MAX_DEPTH)) {
     throw new SentenceTorchError(code, `${file} nests its values deeper than ${MAX_DEPTH}`)
   }
   return schema(value, { file, key: '', code })
+}
+
+/**
+ * The value of a JSON text, whatever it is: for one that is too large to be walked through twice, and whose depth its own check
+ * looks at.
+ * @throws SentenceTorchError of `code` for what is no UTF-8 or no JSON
+ */
+export function parseUnchecked(text: string | Uint8Array, file: string, code: ErrorCode): unknown {
+  try {
+    return JSON.parse(typeof text === 'string' ? text : new TextDecoder('utf-8', { fatal: true }).decode(text))
+  } catch (cause) {
+    // Texts beyond 512 MB are a RangeError, bytes that are no UTF-8 a TypeError.
+    throw new SentenceTorchError(code, `${file} is not valid JSON: ${(cause as Error).message}`, { cause })
+  }
 }
 
 /** Whether a parsed value, and all that it holds, is nested at most `depth` deep. */

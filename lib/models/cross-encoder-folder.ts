@@ -1,10 +1,16 @@
 import { join } from 'node:path'
-import { SentenceTorchError } from '../errors.js'
+import { describe, SentenceTorchError } from '../errors.js'
 import type { ConfigObject, ModuleSpec } from '../native/types.js'
 import { type ActivationName, activationOfPath } from './activations.js'
-import { CLASSIFICATION, readSentenceConfig } from './folder-config.js'
-import { isObject, readJson, readJsonObject } from './json.js'
-import { type ModelFolder, maxSeqLength, readTokenizerFiles, readTransformerConfig } from './model-folder.js'
+import { CLASSIFICATION, modelConfigSchema, promptsOf, readSentenceConfig } from './folder-config.js'
+import { isObject, readJson } from './json.js'
+import {
+  type ModelFolder,
+  maxSeqLength,
+  modulesSchema,
+  readTokenizerFiles,
+  readTransformerConfig,
+} from './model-folder.js'
 
 /** A cross-encoder's folder as read: everything but the weights. */
 export interface CrossEncoderFolder
@@ -27,6 +33,9 @@ export interface CrossEncoderFolder
   numLabels: number
   activationFn: ActivationName
 }
+
+/** Far beyond every classifier that there is. */
+const MAX_LABELS = 1_000_000
 
 interface Overrides {
   numLabels?: number | undefined
@@ -81,35 +90,19 @@ export function classificationModule({ config, numLabels }: CrossEncoderFolder):
 /** config_sentence_transformers.json; `own` where it is of a cross-encoder. */
 async function readOwnConfig(folder: string) {
   const file = join(folder, 'config_sentence_transformers.json')
-  const found = await readJsonObject(file)
+  const found = await readJson(file, modelConfigSchema)
   const none = { own: false, prompts: {}, defaultPromptName: null, activation: undefined, extra: {} }
   if (found?.model_type !== 'CrossEncoder') return none
-  const { prompts: texts, default_prompt_name, activation_fn, model_type, __version__, ...extra } = found
-  const prompts: Record<string, string> = {}
-  for (const [name, text] of Object.entries(isObject(texts) ? texts : {})) {
-    if (typeof text === 'string') prompts[name] = text
-    else if (text !== null)
-      throw new SentenceTorchError(
-        'ERR_INVALID_MODEL',
-        `Expected a string as prompt ${JSON.stringify(name)} in ${file}`,
-      )
-  }
-  const defaultPromptName = (default_prompt_name ?? null) as string | null
-  if (defaultPromptName !== null && !Object.hasOwn(prompts, defaultPromptName)) {
-    const message = `${file} has no prompt named ${JSON.stringify(defaultPromptName)}, its default_prompt_name`
-    throw new SentenceTorchError('ERR_INVALID_MODEL', message)
-  }
-  return { own: true, prompts, defaultPromptName, activation: activation_fn, extra }
+  const { prompts, default_prompt_name, activation_fn, model_type, __version__, ...extra } = found
+  return { own: true, ...promptsOf(found, {}, file), activation: activation_fn, extra: extra as ConfigObject }
 }
 
 /** A cross-encoder of one transformer is what is built; others have modules behind it. */
 async function checkModules(folder: string): Promise<void> {
   const file = join(folder, 'modules.json')
-  const list = await readJson(file)
+  const list = await readJson(file, modulesSchema)
   if (list === undefined) return
-  const types = (Array.isArray(list) ? list : []).map((entry: unknown) =>
-    isObject(entry) ? String(entry.type).split('.').at(-1) : '?',
-  )
+  const types = list.map(({ type }) => type.split('.').at(-1))
   if (types.join() === 'Transformer') return
   throw new SentenceTorchError(
     'ERR_NOT_IMPLEMENTED',
@@ -120,11 +113,8 @@ async function checkModules(folder: string): Promise<void> {
 /** As transformers counts them: `num_labels`, else `id2label`, else 2. */
 function labelsOf(config: ConfigObject, file: string): number {
   const count = config.num_labels ?? (isObject(config.id2label) ? Object.keys(config.id2label).length : 2)
-  if (typeof count === 'number' && Number.isInteger(count) && count >= 1) return count
-  throw new SentenceTorchError(
-    'ERR_INVALID_MODEL',
-    `Expected labels in ${file}, found ${JSON.stringify(count)} of them`,
-  )
+  if (typeof count === 'number' && Number.isInteger(count) && count >= 1 && count <= MAX_LABELS) return count
+  throw new SentenceTorchError('ERR_INVALID_MODEL', `Expected labels in ${file}, found ${describe(count)} of them`)
 }
 
 /** Where 6.x, 4.x to 5.x and older versions keep it, else the default. */
@@ -136,12 +126,12 @@ function readActivation(value: unknown, config: ConfigObject, file: string, numL
   const fallback = numLabels === 1 ? 'sigmoid' : 'identity'
   if (path === undefined) return fallback
   if (typeof path === 'string' && !path.startsWith('torch.')) {
-    const message = `The activation function ${path} of ${file} is Python code; ${fallback} is used instead`
+    const message = `The activation function ${describe(path)} of ${file} is Python code; ${fallback} is used instead`
     process.emitWarning(message, 'SentenceTorchWarning')
     return fallback
   }
   const found = typeof path === 'string' ? activationOfPath(path) : undefined
   if (found) return found
-  const message = `${file} names the activation function ${JSON.stringify(path)}, which is not built yet; give activationFn`
+  const message = `${file} names the activation function ${describe(path)}, which is not built yet; give activationFn`
   throw new SentenceTorchError('ERR_NOT_IMPLEMENTED', message)
 }

@@ -54,6 +54,8 @@ export async function loadCrossEncoderParts(
   const weights = await WeightFiles.open({ ...folder, modules: [] }, options.ignoreTensors)
   try {
     throwIfAborted(signal, what)
+    const { isClassifier, numLabels } = folder
+    weights.checkSizes({ ...folder, modules: [] }, isClassifier && !options.numLabels ? numLabels : undefined)
     const addon = getAddon()
     if (options.threads !== undefined) addon.setThreads(options.threads)
     const device = chooseDevice(options.device, addon.runtime())

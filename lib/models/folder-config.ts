@@ -1,7 +1,8 @@
 import { join } from 'node:path'
-import { SentenceTorchError } from '../errors.js'
+import { describe, SentenceTorchError } from '../errors.js'
+import { object, optional, recordOf, type Schema, type TypeOf, text } from '../io/schema.js'
 import type { ConfigObject, Metric } from '../native/types.js'
-import { isObject, isTrue, readJsonObject } from './json.js'
+import { isObject, isTrue, jsonObject, readJson } from './json.js'
 import type { ModelFolder } from './model-folder.js'
 
 /** Where sentence-transformers has kept the transformer module's settings over the years. */
@@ -21,7 +22,7 @@ export async function readSentenceConfig(
 ): Promise<{ maxSeqLength: number | undefined; doLowerCase: boolean; extra: ConfigObject }> {
   for (const name of SENTENCE_CONFIG_FILES) {
     const file = join(folder, name)
-    const found = await readJsonObject(file)
+    const found = await readJson(file, jsonObject)
     if (!found) continue
     const { max_seq_length, do_lower_case, transformer_task, modality_config, module_output_name, ...rest } = found
     const { unpad_inputs, query_length, document_length, query_expansion, processing_kwargs, ...extra } = rest
@@ -34,7 +35,7 @@ export async function readSentenceConfig(
     ]
     for (const [key, value, built] of refused) {
       if (value === undefined || value === null || value === built) continue
-      throw new SentenceTorchError('ERR_NOT_IMPLEMENTED', `${file} has ${key} ${JSON.stringify(value)}: not built yet`)
+      throw new SentenceTorchError('ERR_NOT_IMPLEMENTED', `${file} has ${key} ${describe(value)}: not built yet`)
     }
     // Keyword arguments for the tokenizer beat max_seq_length, as in Python.
     const args = [extra.processor_kwargs, extra.tokenizer_args].find(isObject)
@@ -54,39 +55,50 @@ type ModelConfig = Pick<
   'prompts' | 'defaultPromptName' | 'similarityFnName' | 'truncateDim' | 'extraModelConfig'
 >
 
+/** A prompt is put in front of every text. */
+const prompts = recordOf(optional(text(100_000)), { max: 10_000 })
+
+/** What kinds of models have in common in config_sentence_transformers.json. */
+export const modelConfigSchema = object({
+  model_type: optional(text(1000)),
+  // As Python reads them: null, false, [] and {} are none.
+  prompts: ((value, place) => (isTrue(value) ? prompts(value, place) : {})) satisfies Schema<unknown>,
+  default_prompt_name: optional(text(1000)),
+})
+type ModelConfigFile = TypeOf<typeof modelConfigSchema>
+
+const EMPTY: ModelConfigFile = { model_type: undefined, prompts: {}, default_prompt_name: undefined }
+
+/**
+ * The prompts of a config_sentence_transformers.json over `first`, and the one that is used when none is asked for.
+ * @throws SentenceTorchError ERR_INVALID_MODEL for a default that is none of them
+ */
+export function promptsOf(
+  { prompts, default_prompt_name }: Pick<ModelConfigFile, 'prompts' | 'default_prompt_name'>,
+  first: Record<string, string>,
+  file: string,
+): Pick<ModelFolder, 'prompts' | 'defaultPromptName'> {
+  const chosen = default_prompt_name ?? null
+  const own = Object.entries(prompts).filter((entry): entry is [string, string] => entry[1] !== undefined)
+  const all = Object.fromEntries([...Object.entries(first), ...own])
+  if (chosen === null || Object.hasOwn(all, chosen)) return { prompts: all, defaultPromptName: chosen }
+  const message = `${file} has no prompt named ${describe(chosen)}, its default_prompt_name`
+  throw new SentenceTorchError('ERR_INVALID_MODEL', message)
+}
+
 /** config_sentence_transformers.json; defaults when there is none. @throws SentenceTorchError naming the file. */
 export async function readModelConfig(file: string): Promise<ModelConfig> {
-  const { prompts, default_prompt_name, similarity_fn_name, truncate_dim, model_type, __version__, ...extra } =
-    (await readJsonObject(file)) ?? {}
+  const found: ModelConfigFile = (await readJson(file, modelConfigSchema)) ?? EMPTY
+  const { prompts, default_prompt_name, similarity_fn_name, truncate_dim, model_type, __version__, ...extra } = found
   if ((model_type ?? 'SentenceTransformer') !== 'SentenceTransformer') {
-    throw new SentenceTorchError(
-      'ERR_NOT_IMPLEMENTED',
-      `${file} says model_type ${JSON.stringify(model_type)}: not built`,
-    )
+    throw new SentenceTorchError('ERR_NOT_IMPLEMENTED', `${file} says model_type ${describe(model_type)}: not built`)
   }
   const similarities: unknown[] = ['cosine', 'dot', 'euclidean', 'manhattan']
-  const filled: Record<string, string> = { query: '', document: '' }
-  for (const [name, text] of Object.entries(isObject(prompts) ? prompts : {})) {
-    if (typeof text === 'string') filled[name] = text
-    else if (text !== null)
-      throw new SentenceTorchError(
-        'ERR_INVALID_MODEL',
-        `Expected a string as prompt ${JSON.stringify(name)} in ${file}`,
-      )
-  }
-  const defaultPromptName = (default_prompt_name ?? null) as string | null
-  if (defaultPromptName !== null && !Object.hasOwn(filled, defaultPromptName)) {
-    throw new SentenceTorchError(
-      'ERR_INVALID_MODEL',
-      `${file} has no prompt named ${JSON.stringify(defaultPromptName)}, its default_prompt_name`,
-    )
-  }
   return {
-    prompts: filled,
-    defaultPromptName,
+    ...promptsOf(found, { query: '', document: '' }, file),
     similarityFnName: similarities.includes(similarity_fn_name) ? (similarity_fn_name as Metric) : 'cosine',
     truncateDim: truncate_dim == null ? null : positiveInteger(truncate_dim, 'truncate_dim', file),
-    extraModelConfig: extra,
+    extraModelConfig: extra as ConfigObject,
   }
 }
 
@@ -95,6 +107,6 @@ export function positiveInteger(value: unknown, key: string, file: string): numb
   if (typeof value === 'number' && Number.isInteger(value) && value >= 1) return value
   throw new SentenceTorchError(
     'ERR_INVALID_MODEL',
-    `Expected a positive integer as ${key} in ${file}, found ${JSON.stringify(value)}`,
+    `Expected a positive integer as ${key} in ${file}, found ${describe(value)}`,
   )
 }

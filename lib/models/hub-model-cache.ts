@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import type { CachedRepo } from '../io/hub-cache.js'
 import { planFiles } from './hub-files.js'
 import { readJson } from './json.js'
+import { modulesSchema } from './model-folder.js'
 
 /** Files whose absence means something (mean pooling, no prompts), so that it has to be known. */
 export const TELLING_FILES = ['modules.json', 'config_sentence_transformers.json', 'sentence_bert_config.json']
@@ -15,7 +16,8 @@ export async function checkModel(
   commit: string,
 ): Promise<{ missing: string[]; unknown: string[]; files: Set<string> }> {
   const files = await cache.files(commit)
-  const modules = files.has('modules.json') ? await readJson(join(cache.snapshot(commit), 'modules.json')) : undefined
+  const list = join(cache.snapshot(commit), 'modules.json')
+  const modules = files.has('modules.json') ? await readJson(list, modulesSchema) : undefined
   const absent = await cache.absentFiles(commit)
   const telling = absent.has('modules.json') ? [] : TELLING_FILES
   return {

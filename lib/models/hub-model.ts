@@ -4,6 +4,7 @@ import { HubRepository, type RepositoryOptions } from '../io/hub-repository.js'
 import { planFiles, unusable } from './hub-files.js'
 import { checkModel, TELLING_FILES } from './hub-model-cache.js'
 import { readJson } from './json.js'
+import { modulesSchema } from './model-folder.js'
 
 /** What modules.json may have at most, which is read whole before anything else is known of a model. */
 const MAX_JSON = 1024 * 1024
@@ -57,7 +58,7 @@ export class HubModel {
     let modules: unknown
     if (names.has('modules.json')) {
       await repository.fetchFiles(commit, [entries.get('modules.json')!], MAX_JSON)
-      modules = await readJson(join(cache.snapshot(commit), 'modules.json'))
+      modules = await readJson(join(cache.snapshot(commit), 'modules.json'), modulesSchema)
     }
     const plan = planFiles(names, modules)
     if (plan.missing.length > 0) throw unusable(this.id, plan.missing, names)

@@ -1,36 +1,43 @@
-import { readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { SentenceTorchError } from '../errors.js'
+import { object, parseJson, type Schema } from '../io/schema.js'
+import { systemError } from '../io/system-error.js'
 import type { ConfigObject } from '../native/types.js'
 
-/** The bytes of `path`, or undefined when there is no such file. Other failures (permissions, a folder) are thrown. */
+/** More than any tokenizer has, and few enough for one text of JavaScript. */
+const MAX_BYTES = 256 * 1024 * 1024
+
+/**
+ * The bytes of `path`, or undefined when there is no such file.
+ * @throws SentenceTorchError ERR_INVALID_MODEL for what is no file, has more than 256 MiB, or cannot be read
+ */
 export async function readIfPresent(path: string): Promise<Uint8Array | undefined> {
   try {
+    const found = await stat(path)
+    // Whoever opens a pipe waits for a writer.
+    if (!found.isFile()) throw new SentenceTorchError('ERR_INVALID_MODEL', `Expected a file at ${path}, found none`)
+    if (found.size > MAX_BYTES) {
+      const message = `Expected at most ${MAX_BYTES} bytes in ${path}, found ${found.size}`
+      throw new SentenceTorchError('ERR_INVALID_MODEL', message)
+    }
     return await readFile(path)
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
-    throw new SentenceTorchError('ERR_INVALID_MODEL', `Cannot read ${path}: ${(error as Error).message}`, {
-      cause: error,
-    })
+    throw systemError(error, `read ${path}`, 'ERR_INVALID_MODEL')
   }
 }
 
-/** The JSON value in `path`, or undefined when there is no such file. Throws ERR_INVALID_MODEL that names the file. */
-export async function readJson(path: string): Promise<unknown> {
+/** Any object, with all its members. */
+export const jsonObject = object({}) as Schema<ConfigObject>
+
+/**
+ * The JSON value in `path`, or undefined when there is no such file.
+ * @throws SentenceTorchError ERR_INVALID_MODEL that names the file, and the key of what does not fit
+ */
+export async function readJson<T>(path: string, schema: Schema<T>): Promise<T | undefined> {
   const bytes = await readIfPresent(path)
-  if (bytes === undefined) return undefined
-  try {
-    return JSON.parse(new TextDecoder().decode(bytes))
-  } catch (error) {
-    throw new SentenceTorchError('ERR_INVALID_MODEL', `${path} is not valid JSON: ${(error as Error).message}`)
-  }
-}
-
-/** Like `readJson`, for files that must hold an object. */
-export async function readJsonObject(path: string): Promise<ConfigObject | undefined> {
-  const value = await readJson(path)
-  if (value === undefined || isObject(value)) return value
-  throw new SentenceTorchError('ERR_INVALID_MODEL', `Expected a JSON object in ${path}`)
+  return bytes && parseJson(bytes, path, schema, 'ERR_INVALID_MODEL')
 }
 
 export function isObject(value: unknown): value is ConfigObject {

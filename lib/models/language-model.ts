@@ -2,9 +2,10 @@ import { join } from 'node:path'
 import { SentenceTorchError } from '../errors.js'
 import { openSafetensors, type SafetensorsFile } from '../io/safetensors.js'
 import type { ConfigObject, TensorRange } from '../native/types.js'
+import { checkConfigSizes } from './config-sizes.js'
 import { type HubOptions, resolveModel } from './hub.js'
-import { isObject, readJson } from './json.js'
-import { readTransformerConfig } from './model-folder.js'
+import { readJson } from './json.js'
+import { modulesSchema, readTransformerConfig } from './model-folder.js'
 import { engineName } from './weight-names.js'
 import { FLOAT_BYTES, type FloatDType, weightFile } from './weights.js'
 
@@ -61,6 +62,8 @@ export class LanguageModelWeights {
     const file = await openSafetensors(await weightFile(path, ''))
     try {
       const tensors = storedTensors(file, path)
+      const shapes = new Map([...tensors].map(([name, { shape }]) => [name.replace(/^bert\./, ''), shape]))
+      checkConfigSizes(config, { path: file.path, shapes }, true)
       const tied = config.tie_word_embeddings !== false
       const differ = (one: string, other: string) => areDifferent(file, tensors.get(one), tensors.get(other))
       const tieWordEmbeddings = tied && !(await differ(DECODER, WORDS))
@@ -98,11 +101,9 @@ export class LanguageModelWeights {
 
 /** Folder of the transformer in a sentence-transformers folder, or the plain Hugging Face folder itself. */
 async function transformerFolder(path: string): Promise<string> {
-  const modules = await readJson(join(path, 'modules.json'))
-  const first: unknown = Array.isArray(modules) ? modules[0] : undefined
-  // Old folders have it in 0_Transformer; nothing leads out of the folder.
-  const inside = isObject(first) && typeof first.path === 'string' && /^\w+$/.test(first.path) ? first.path : ''
-  return join(path, inside)
+  const modules = await readJson(join(path, 'modules.json'), modulesSchema)
+  // Old folders have it in 0_Transformer.
+  return join(path, modules?.[0]?.path ?? '')
 }
 
 function storedTensors(file: SafetensorsFile, path: string): Map<string, StoredTensor> {

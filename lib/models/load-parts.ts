@@ -1,10 +1,12 @@
+import { join } from 'node:path'
 import { Tokenizer } from '../data/tokenizer.js'
 import { fromNative, invalidArgument, SentenceTorchError, suggestion } from '../errors.js'
 import { throwIfAborted } from '../io/abort.js'
+import { parseJson, parseUnchecked } from '../io/schema.js'
 import type { NativeAddon, NativeEncoder } from '../native/types.js'
 import { checkInteger } from '../options.js'
 import { resolveModel } from './hub.js'
-import { isObject } from './json.js'
+import { jsonObject } from './json.js'
 import { checkLoadOptions, chooseDevice, chooseDType } from './load-options.js'
 import { type ModelFolder, readModelFolder } from './model-folder.js'
 import type { LoadOptions } from './types.js'
@@ -40,6 +42,7 @@ export async function loadParts(getAddon: () => NativeAddon, idOrPath: string, o
   const weights = await WeightFiles.open(folder, options.ignoreTensors)
   try {
     throwIfAborted(signal, what)
+    weights.checkSizes(folder)
     const addon = getAddon()
     if (options.threads !== undefined) addon.setThreads(options.threads)
     const device = chooseDevice(options.device, addon.runtime())
@@ -84,21 +87,15 @@ export function makeTokenizer({
   maxSeqLength,
   transformerPath,
 }: Pick<ModelFolder, 'config' | 'tokenizerFiles' | 'doLowerCase' | 'maxSeqLength' | 'transformerPath'>): Tokenizer {
-  const parse = (name: string): object => {
-    const bytes = tokenizerFiles.get(name)
-    if (!bytes) return {}
-    let value: unknown
-    try {
-      value = JSON.parse(new TextDecoder().decode(bytes))
-    } catch (error) {
-      const message = `${name} in ${transformerPath} is not valid JSON: ${(error as Error).message}`
-      throw new SentenceTorchError('ERR_INVALID_MODEL', message)
-    }
-    if (isObject(value)) return value
-    throw new SentenceTorchError('ERR_INVALID_MODEL', `Expected ${name} in ${transformerPath} to hold an object`)
-  }
+  const bytesOf = (name: string) => tokenizerFiles.get(name) ?? new TextEncoder().encode('{}')
+  const parse = (name: string) => parseJson(bytesOf(name), join(transformerPath, name), jsonObject, 'ERR_INVALID_MODEL')
   const files = {
-    json: parse('tokenizer.json'),
+    // The tokenizer checks it, and all others, more closely.
+    json: parseUnchecked(
+      bytesOf('tokenizer.json'),
+      join(transformerPath, 'tokenizer.json'),
+      'ERR_INVALID_MODEL',
+    ) as object,
     config: { tokenizer_class: config.tokenizer_class, ...parse('tokenizer_config.json') },
     addedTokens: parse('added_tokens.json'),
     specialTokensMap: parse('special_tokens_map.json'),

@@ -1,19 +1,13 @@
 import { access } from 'node:fs/promises'
 import { join } from 'node:path'
-import { SentenceTorchError } from '../errors.js'
+import { describe, SentenceTorchError } from '../errors.js'
+import { checkRelativePath } from '../io/safe-path.js'
+import { arrayOf, object, parseJson, type Schema, type TypeOf, text } from '../io/schema.js'
 import type { ConfigObject, Metric } from '../native/types.js'
-import { positiveInteger, readModelConfig, readSentenceConfig } from './folder-config.js'
-import { isObject, readIfPresent, readJson, readJsonObject, toJson } from './json.js'
+import { readModelConfig, readSentenceConfig } from './folder-config.js'
+import { isObject, jsonObject, readIfPresent, readJson, toJson } from './json.js'
 import { type FolderModule, moduleType, poolingModule, readDense, readNormalize, readPooling } from './modules.js'
-
-/** `model_type` values of config.json that the engine has. */
-export const ARCHITECTURES: readonly string[] = ['bert']
-
-/** What transformers' BertConfig has where config.json says nothing. */
-const BERT_DEFAULTS = {
-  ...{ vocab_size: 30_522, hidden_size: 768, num_hidden_layers: 12, num_attention_heads: 12, intermediate_size: 3072 },
-  ...{ max_position_embeddings: 512, type_vocab_size: 2 },
-}
+import { ARCHITECTURES, transformerConfig } from './transformer-config.js'
 
 /** Tokenizer files that are carried along to every saved folder. */
 export const TOKENIZER_FILES: readonly string[] = [
@@ -60,10 +54,10 @@ export interface ModelFolder {
  */
 export async function readModelFolder(path: string): Promise<ModelFolder> {
   const modulesFile = join(path, 'modules.json')
-  const entries = readModuleList(await readJson(modulesFile), modulesFile)
+  const entries = readModuleList(await readJson(modulesFile, modulesSchema), modulesFile)
   const transformerPath = join(path, entries?.[0]?.path ?? '')
   const config = await readTransformerConfig(transformerPath)
-  const hidden = positiveInteger(config.hidden_size, 'hidden_size', join(transformerPath, 'config.json'))
+  const hidden = config.hidden_size as number
   const modules = entries ? await readModules(path, entries, hidden) : [poolingModule(['mean'], hidden)]
   const sentence = await readSentenceConfig(transformerPath)
   const model = await readModelConfig(join(path, 'config_sentence_transformers.json'))
@@ -82,26 +76,22 @@ export async function readModelFolder(path: string): Promise<ModelFolder> {
   }
 }
 
+/** Of a module's folder below the model's; empty for that itself. */
+const modulePath: Schema<string> = (value, { file, key, code }) =>
+  value === '' ? value : checkRelativePath(value, `${key} of ${file}`, code)
+
+/** modules.json: few modules, none of them outside the model's folder. */
+export const modulesSchema = arrayOf(object({ path: modulePath, type: text(1000) }), { min: 1, max: 64 })
+
 interface ModuleEntry {
   path: string
   type: ReturnType<typeof moduleType>
 }
 
 /** modules.json: entries in order, the first one the transformer and the second a pooling; undefined without the file. */
-function readModuleList(value: unknown, file: string): ModuleEntry[] | undefined {
-  if (value === undefined) return undefined
-  if (!Array.isArray(value) || value.length === 0) {
-    throw new SentenceTorchError('ERR_INVALID_MODEL', `Expected a list of modules in ${file}`)
-  }
-  const entries = value.map((entry: unknown, i): ModuleEntry => {
-    if (!isObject(entry) || typeof entry.type !== 'string' || typeof entry.path !== 'string') {
-      throw new SentenceTorchError('ERR_INVALID_MODEL', `Expected strings "path" and "type" in module ${i} of ${file}`)
-    }
-    if (entry.path.split(/[\\/]/).includes('..') || /^([\\/]|[a-z]:)/i.test(entry.path)) {
-      throw new SentenceTorchError('ERR_INVALID_MODEL', `The path of module ${i} of ${file} leaves the model folder`)
-    }
-    return { path: entry.path, type: moduleType(entry.type, file) }
-  })
+function readModuleList(list: TypeOf<typeof modulesSchema> | undefined, file: string): ModuleEntry[] | undefined {
+  if (list === undefined) return undefined
+  const entries = list.map(({ path, type }): ModuleEntry => ({ path, type: moduleType(type, file) }))
   const types = entries.map((entry) => entry.type)
   if (types[0] !== 'Transformer' || types[1] !== 'Pooling' || types.slice(2).some((t) => /Transf|Pool/.test(t))) {
     throw new SentenceTorchError(
@@ -117,7 +107,7 @@ async function readModules(root: string, entries: ModuleEntry[], hidden: number)
   let width = hidden
   for (const { path, type } of entries.slice(1)) {
     const file = join(root, path, 'config.json')
-    const config = await readJsonObject(file)
+    const config = await readJson(file, jsonObject)
     if (type === 'Normalize') {
       modules.push(readNormalize(config ?? {}, width, path, file))
     } else if (!config) {
@@ -143,7 +133,7 @@ export async function readTransformerConfig(folder: string, { decoder = false } 
       `${folder} is a PEFT adapter (adapter_config.json), which is not built yet; merge it into its base model first`,
     )
   }
-  const config = await readJsonObject(file)
+  const config = await readJson(file, jsonObject)
   if (!config) {
     const found = await present(folder)
     throw new SentenceTorchError(
@@ -167,7 +157,7 @@ export async function readTransformerConfig(folder: string, { decoder = false } 
   if (!isBuilt) {
     throw new SentenceTorchError(
       'ERR_NOT_IMPLEMENTED',
-      `${file} has model_type ${JSON.stringify(config.model_type)}; built are: ${ARCHITECTURES.join(', ')}`,
+      `${file} has model_type ${describe(config.model_type)}; built are: ${ARCHITECTURES.join(', ')}`,
     )
   }
   const unbuilt: [string, boolean][] = [
@@ -178,11 +168,10 @@ export async function readTransformerConfig(folder: string, { decoder = false } 
   ]
   for (const [key, refuse] of unbuilt) {
     if (!refuse) continue
-    const value = JSON.stringify(config[key])
-    throw new SentenceTorchError('ERR_NOT_IMPLEMENTED', `${file} has ${key}: ${value}, which is not built yet`)
+    const message = `${file} has ${key}: ${describe(config[key])}, which is not built yet`
+    throw new SentenceTorchError('ERR_NOT_IMPLEMENTED', message)
   }
-  const missing = Object.entries(BERT_DEFAULTS).filter(([key]) => !Object.hasOwn(config, key))
-  return { ...config, ...Object.fromEntries(missing) }
+  return transformerConfig(config, file)
 }
 
 /** tokenizer.json is made of a vocab.txt where only that is there. @throws SentenceTorchError ERR_INVALID_MODEL without both. */
@@ -195,8 +184,8 @@ export async function readTokenizerFiles(folder: string): Promise<Map<string, Ui
   const vocabulary = files.get('vocab.txt')
   if (!files.has('tokenizer.json') && vocabulary) {
     const settings = {
-      ...(await readJsonObject(join(folder, 'special_tokens_map.json'))),
-      ...(await readJsonObject(join(folder, 'tokenizer_config.json'))),
+      ...(await readJson(join(folder, 'special_tokens_map.json'), jsonObject)),
+      ...(await readJson(join(folder, 'tokenizer_config.json'), jsonObject)),
     }
     const { tokenizerOfVocabulary } = await import('./vocab-file.js')
     const made = tokenizerOfVocabulary(new TextDecoder().decode(vocabulary), settings)
@@ -217,22 +206,17 @@ export function maxSeqLength(
   config: ConfigObject,
   folder: string,
 ): number {
-  const positions = positiveInteger(
-    config.max_position_embeddings,
-    'max_position_embeddings',
-    join(folder, 'config.json'),
-  )
+  const positions = config.max_position_embeddings as number
   if (own !== undefined) return Math.min(own, positions)
-  const bytes = files.get('tokenizer_config.json')
-  let limit: unknown
-  try {
-    limit = bytes && (JSON.parse(new TextDecoder().decode(bytes)) as ConfigObject).model_max_length
-  } catch (error) {
-    const file = join(folder, 'tokenizer_config.json')
-    throw new SentenceTorchError('ERR_INVALID_MODEL', `${file} is not valid JSON: ${(error as Error).message}`)
-  }
+  const limit = tokenizerSettings(files, folder).model_max_length
   // A tokenizer without a limit says 1e30.
   return typeof limit === 'number' && limit >= 1 ? Math.min(Math.floor(limit), positions) : positions
+}
+
+/** tokenizer_config.json, or an empty object without one. @throws SentenceTorchError ERR_INVALID_MODEL */
+function tokenizerSettings(files: Map<string, Uint8Array>, folder: string): ConfigObject {
+  const bytes = files.get('tokenizer_config.json')
+  return bytes ? parseJson(bytes, join(folder, 'tokenizer_config.json'), jsonObject, 'ERR_INVALID_MODEL') : {}
 }
 
 async function present(path: string): Promise<boolean> {

@@ -1,4 +1,4 @@
-import { SentenceTorchError } from '../errors.js'
+import { describe, SentenceTorchError } from '../errors.js'
 import type { ConfigObject, ModuleSpec } from '../native/types.js'
 import { isTrue } from './json.js'
 
@@ -14,6 +14,8 @@ const POOLING_FLAGS = {
 
 export type PoolingMode = keyof typeof POOLING_FLAGS
 
+/** Each of them makes the embedding wider. */
+const MAX_MODES = 32
 const POOLING_MODES = Object.keys(POOLING_FLAGS) as PoolingMode[]
 
 /** Activations of the engine, with the dotted path that Python writes. */
@@ -55,7 +57,7 @@ export function moduleType(type: string, where: string): 'Transformer' | FolderM
   if (!type.startsWith('sentence_transformers.')) {
     throw new SentenceTorchError(
       'ERR_UNSUPPORTED',
-      `${where} names the module ${JSON.stringify(type)}, Python code that belongs to the model (trust_remote_code). ` +
+      `${where} names the module ${describe(type)}, Python code that belongs to the model (trust_remote_code). ` +
         `It cannot run in Node; choose a model made of sentence-transformers' own modules`,
     )
   }
@@ -63,7 +65,7 @@ export function moduleType(type: string, where: string): 'Transformer' | FolderM
   const known = NOT_BUILT.has(name)
   throw new SentenceTorchError(
     known ? 'ERR_NOT_IMPLEMENTED' : 'ERR_INVALID_MODEL',
-    `${where} names the module ${JSON.stringify(type)}, which ${known ? 'is not built yet' : 'is unknown'}; ` +
+    `${where} names the module ${describe(type)}, which ${known ? 'is not built yet' : 'is unknown'}; ` +
       `modules that can be loaded: Transformer, Pooling, Dense, Normalize`,
   )
 }
@@ -74,15 +76,14 @@ export function readPooling(config: ConfigObject, input: number, path: string, w
   const width = embedding_dimension ?? word_embedding_dimension ?? input
   // Python pools whatever comes, too.
   if (Number(width) !== input) {
-    warn(
-      `${where} says embedding dimension ${JSON.stringify(width)}, but the transformer's is ${input}, which is taken`,
-    )
+    warn(`${where} says embedding dimension ${describe(width)}, but the transformer's is ${input}, which is taken`)
   }
   for (const flag of Object.values(POOLING_FLAGS)) delete extra[flag]
   const named = pooling_mode === undefined ? modesOfFlags(config) : [pooling_mode].flat()
+  if (named.length > MAX_MODES) throw invalid(where, `has ${named.length} values of pooling_mode`)
   for (const mode of named) {
     if (!POOLING_MODES.includes(mode as PoolingMode)) {
-      throw invalid(where, `has pooling mode ${JSON.stringify(mode)}; expected one of ${POOLING_MODES.join(', ')}`)
+      throw invalid(where, `has pooling mode ${describe(mode)}; expected one of ${POOLING_MODES.join(', ')}`)
     }
   }
   if (named.length === 0) throw invalid(where, 'has an empty pooling_mode')
@@ -126,12 +127,12 @@ export function readDense(config: ConfigObject, input: number, path: string, whe
     config
   const { use_residual, ...extra } = rest
   if (in_features !== input) {
-    throw invalid(where, `has in_features ${JSON.stringify(in_features)}, but its input is ${input} wide`)
+    throw invalid(where, `has in_features ${describe(in_features)}, but its input is ${input} wide`)
   }
   if (typeof out_features !== 'number' || !Number.isInteger(out_features) || out_features < 1) {
-    throw invalid(where, `has out_features ${JSON.stringify(out_features)}; expected a positive integer`)
+    throw invalid(where, `has out_features ${describe(out_features)}; expected a positive integer`)
   }
-  if (isTrue(use_residual)) throw notBuilt(where, `use_residual: ${JSON.stringify(use_residual)}`)
+  if (isTrue(use_residual)) throw notBuilt(where, `use_residual: ${describe(use_residual)}`)
   checkEmbeddingName(module_input_name, 'module_input_name', where)
   checkEmbeddingName(module_output_name, 'module_output_name', where)
   const spec = {
@@ -159,21 +160,19 @@ function readActivation(value: unknown, where: string): string {
   const known = Object.entries(ACTIVATIONS).find(([, path]) => path.split('.').at(-1) === className)
   if (known) return known[0]
   if (typeof value === 'string' && !value.startsWith('torch.')) {
-    warn(
-      `The activation function ${JSON.stringify(value)} of ${where} is Python code; Tanh is used instead, as in Python`,
-    )
+    warn(`The activation function ${describe(value)} of ${where} is Python code; Tanh is used instead, as in Python`)
     return 'tanh'
   }
   throw new SentenceTorchError(
     'ERR_NOT_IMPLEMENTED',
-    `${where} has activation_function ${JSON.stringify(value)}; ` +
+    `${where} has activation_function ${describe(value)}; ` +
       `expected one of ${Object.values(ACTIVATIONS).join(', ')}`,
   )
 }
 
 function checkEmbeddingName(value: unknown, key: string, where: string): void {
   if (value === undefined || value === null || value === 'sentence_embedding') return
-  throw notBuilt(where, `${key}: ${JSON.stringify(value)} (only "sentence_embedding" is built)`)
+  throw notBuilt(where, `${key}: ${describe(value)} (only "sentence_embedding" is built)`)
 }
 
 /** config.json of a module in the layout that sentence-transformers 2.x to 6.x and TEI read; undefined for none. */

@@ -4,6 +4,7 @@ import { fromNative, invalidArgument, SentenceTorchError } from '../errors.js'
 import { throwIfAborted } from '../io/abort.js'
 import { openSafetensors, type SafetensorsFile } from '../io/safetensors.js'
 import type { NativeEncoder } from '../native/types.js'
+import { checkConfigSizes } from './config-sizes.js'
 import { unusable } from './hub-files.js'
 import type { ModelFolder } from './model-folder.js'
 import { engineName, surplusOf } from './weight-names.js'
@@ -12,6 +13,8 @@ import { engineName, surplusOf } from './weight-names.js'
 const RANGE_BYTES = 4 * 1024 * 1024
 /** Where a range may begin in the buffer that crosses, and a multiple of every element size. */
 const ALIGNMENT = 64
+/** Tensors that a message names. */
+const MOST_SHOWN = 200
 
 /** Bytes per element of the dtypes that the engine converts. */
 export const FLOAT_BYTES = { F64: 8, F32: 4, F16: 2, BF16: 2 } as const
@@ -65,6 +68,29 @@ export class WeightFiles {
   /** Whether the transformer comes with its pooler, which is kept though sentence embeddings do not use it. */
   get hasPooler(): boolean {
     return this.tensors.has('0.pooler.dense.weight') && this.tensors.has('0.pooler.dense.bias')
+  }
+
+  /**
+   * Compares the sizes that the configuration names with the tensors, before anything of these sizes is made.
+   * @param numLabels of a classifier whose weights must be there
+   * @throws SentenceTorchError ERR_INVALID_TENSORS naming keys and tensors
+   */
+  checkSizes({ config, modules }: Pick<ModelFolder, 'config' | 'modules'>, numLabels?: number): void {
+    const path = this.files[0]!.path
+    const own = [...this.tensors].filter(([name]) => name.startsWith('0.'))
+    checkConfigSizes(config, { path, shapes: new Map(own.map(([name, { shape }]) => [name.slice(2), shape])) })
+    if (numLabels !== undefined) this.checkRows('0.classifier.weight', numLabels, 'The number of labels in config.json')
+    for (const [i, { type, path, spec }] of modules.entries()) {
+      if (type !== 'Dense') continue
+      this.checkRows(`${i + 1}.linear.weight`, spec.outFeatures as number, `out_features in ${path}/config.json`)
+    }
+  }
+
+  private checkRows(name: string, rows: number, what: string): void {
+    const shape = this.tensors.get(name)?.shape
+    if (shape?.[0] === rows) return
+    const found = shape === undefined ? `missing: ${name}` : `${name} is [${shape}]`
+    throw new SentenceTorchError('ERR_INVALID_TENSORS', `${what} is ${rows}, but of the tensors: ${found}`)
   }
 
   /**
@@ -139,8 +165,10 @@ export class WeightFiles {
       this.tensors.delete(known)
     }
     const parts = [
-      ...(left.head.size > 0 ? [`heads of other tasks (${[...left.head].join(', ')})`] : []),
-      ...(left.layer.size > 0 ? [`layers beyond the ${layers} of config.json (${[...left.layer].join(', ')})`] : []),
+      ...(left.head.size > 0 ? [`heads of other tasks (${briefly([...left.head], ', ')})`] : []),
+      ...(left.layer.size > 0
+        ? [`layers beyond the ${layers} of config.json (${briefly([...left.layer], ', ')})`]
+        : []),
     ]
     if (parts.length === 0) return
     const message = `Tensors in ${this.files[0]!.path} that the model has no place for are left out: ${parts.join('; ')}`
@@ -172,9 +200,15 @@ export class WeightFiles {
       : ''
     throw new SentenceTorchError(
       'ERR_INVALID_TENSORS',
-      `${what} not fit the model:\n  ${problems.join('\n  ')}${remedy}`,
+      `${what} not fit the model:\n  ${briefly(problems, '\n  ')}${remedy}`,
     )
   }
+}
+
+/** The beginning of a list that may have as many entries as a file has tensors. */
+function briefly(list: readonly string[], separator: string): string {
+  const more = list.length - MOST_SHOWN
+  return [...list.slice(0, MOST_SHOWN), ...(more > 0 ? [`and ${more} more`] : [])].join(separator)
 }
 
 interface IgnorePattern {

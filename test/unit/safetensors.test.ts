@@ -286,16 +286,14 @@ test('an index that does not fit its shards is refused', async (t) => {
   }
   const one = '1.safetensors'
   await refused({ a: one, b: '2.safetensors' }, 'ERR_NOT_FOUND', /2.safetensors/)
-  await refused({ a: one, b: '../../1.safetensors' }, 'ERR_INVALID_FILE', /beside it as weight_map\.b in/)
-  await refused({ a: one, b: '/etc/passwd' }, 'ERR_INVALID_FILE', /beside it/)
-  await refused({ a: 1, b: one }, 'ERR_INVALID_FILE', /beside it/)
-  await refused({ a: one, b: '\0.safetensors' }, 'ERR_INVALID_FILE', /control characters/)
-  await refused({ a: one, b: `${'x'.repeat(300)}.safetensors` }, 'ERR_INVALID_FILE', /longer than 255 bytes/)
+  await refused({ a: one, b: '../../1.safetensors' }, 'ERR_INVALID_FILE', /weight_map\.b.*part "\.\."/)
+  await refused({ a: one, b: '/etc/passwd' }, 'ERR_INVALID_FILE', /absolute/)
+  await refused({ a: one, b: 'sub/1.safetensors' }, 'ERR_INVALID_FILE', /beside it as weight_map\.b/)
+  await refused({ a: 1, b: one }, 'ERR_INVALID_FILE', /weight_map\.a.*relative path/)
   const twice = await writeShards({ ...names, '2.safetensors': ['b'] }, { a: one, b: '2.safetensors' })
   await t.throwsAsync(openSafetensors(twice), { code: 'ERR_INVALID_FILE', message: /"b" is in 1.* and 2/ })
   const bad = newPath('json')
-  const deep = `{"weight_map": {"a": ${'['.repeat(5000)}${']'.repeat(5000)}}}`
-  for (const text of ['nonsense', 'null', '[]', '{}', '{"weight_map": 3}', deep]) {
+  for (const text of ['nonsense', 'null', '[]', '{}', '{"weight_map": 3}']) {
     writeFileSync(bad, text)
     await t.throwsAsync(openSafetensors(bad), { code: 'ERR_INVALID_FILE' })
   }

@@ -3,23 +3,25 @@ import type { AddedToken, ModelBlock } from './blocks.js'
 /**
  * The added tokens with the ids that Rust's `add_tokens` gives them: the vocabulary's where it has the token, else the next
  * after all others. A token that comes again keeps its id and takes the new settings.
+ * @param size of the model's vocabulary
  * @param own those of a tokenizer.json that is loaded as it is
  * @param listed those of the other files, by id; the ids themselves do not count
  * @param named special tokens, which are added when no list holds them
  */
 export function addTokens(
   model: ModelBlock | undefined,
+  size: number,
   own: readonly AddedToken[],
   listed: readonly AddedToken[],
   named: readonly AddedToken[],
 ): AddedToken[] {
-  const vocab = vocabularyOf(model)
+  const idOf = idsOf(model?.vocab)
   const added = new Map<string, AddedToken>()
   let largest = -1
   const add = (token: AddedToken) => {
     if (token.content === '') return
-    const next = largest >= vocab.size || vocab.size === 0 ? largest + 1 : vocab.size
-    const id = added.get(token.content)?.id ?? vocab.idOf(token.content) ?? next
+    const next = largest >= size || size === 0 ? largest + 1 : size
+    const id = added.get(token.content)?.id ?? idOf(token.content) ?? next
     largest = Math.max(largest, id)
     added.set(token.content, { ...token, id })
   }
@@ -36,15 +38,10 @@ function isThere(token: AddedToken, added: ReadonlyMap<string, AddedToken>): boo
   return found !== undefined && keys.every((key) => found[key] === token[key])
 }
 
-function vocabularyOf(model: ModelBlock | undefined): { size: number; idOf: (token: string) => number | undefined } {
-  const vocab = model?.vocab
+function idsOf(vocab: ModelBlock['vocab']): (token: string) => number | undefined {
   if (Array.isArray(vocab)) {
     const ids = new Map(vocab.map(([piece], id) => [piece, id]))
-    return { size: vocab.length, idOf: (token) => ids.get(token) }
+    return (token) => ids.get(token)
   }
-  if (!vocab) return { size: 0, idOf: () => undefined }
-  return {
-    size: Object.keys(vocab).length,
-    idOf: (token) => (Object.hasOwn(vocab, token) ? vocab[token] : undefined),
-  }
+  return (token) => (vocab && Object.hasOwn(vocab, token) ? vocab[token] : undefined)
 }

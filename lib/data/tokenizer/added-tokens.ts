@@ -1,6 +1,7 @@
 import type { AddedToken } from './blocks.js'
 import { oldCharacters } from './forms.js'
 import type { Normalizer } from './normalizers.js'
+import { Prefixes } from './prefixes.js'
 
 /** A part of a text: an added token, or what lies between two. */
 export type Section = { id: number } | { text: string }
@@ -46,23 +47,16 @@ export class AddedTokens {
 }
 
 class Finder {
-  /** By first UTF-16 unit, the longest first. */
-  private readonly sought = new Map<string, Sought[]>()
+  private readonly sought = new Prefixes<AddedToken>()
   private readonly first: RegExp | undefined
 
   constructor(
     sought: readonly Sought[],
     private readonly splitsSpecial: boolean,
   ) {
-    for (const one of sought) {
-      if (one.content === '') continue
-      const same = this.sought.get(one.content[0]!) ?? []
-      this.sought.set(
-        one.content[0]!,
-        [...same, one].sort((a, b) => b.content.length - a.content.length),
-      )
-    }
-    const units = [...this.sought.keys()].map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+    for (const { content, token } of sought) this.sought.add(content, token)
+    const firsts = new Set(sought.map(({ content }) => content.slice(0, 1)).filter((unit) => unit !== ''))
+    const units = [...firsts].map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
     this.first = units.length === 0 ? undefined : new RegExp(`[${units.join('')}]`, 'g')
   }
 
@@ -73,10 +67,10 @@ class Finder {
       if (token.special && this.splitsSpecial) continue
       if (token.single_word && (endsWithWord.test(before(text, from)) || startsWithWord.test(after(text, to)))) continue
       // White space that the token before has taken is gone.
-      const start = token.lstrip ? Math.max(end, spaceStart(text, from)) : from
+      const start = token.lstrip ? spaceStart(text, from, end) : from
       if (end < start) sections.push({ text: text.slice(end, start) })
       sections.push({ id: token.id })
-      end = token.rstrip ? spaceEnd(text, to) : to
+      end = token.rstrip ? spaceEnd(text, Math.max(end, to)) : to
     }
     if (end < text.length) sections.push({ text: text.slice(end) })
     return sections
@@ -88,9 +82,13 @@ class Finder {
       this.first.lastIndex = at
       const from = this.first.exec(text)?.index
       if (from === undefined) return
-      const found = this.sought.get(text[from]!)!.find(({ content }) => text.startsWith(content, from))
-      at = from + (found?.content.length ?? 1)
-      if (found) yield [from, at, found.token]
+      let found: AddedToken | undefined
+      at = from + 1
+      this.sought.each(text, from, (length, token) => {
+        found = token
+        at = from + length
+      })
+      if (found) yield [from, at, found]
     }
   }
 }
@@ -104,10 +102,10 @@ function after(text: string, index: number): string {
   return oldCharacters(text.slice(index, index + 2))
 }
 
-/** Where the white space in front of an index begins. */
-function spaceStart(text: string, index: number): number {
-  let start = index
-  while (start > 0 && space.test(text[start - 1]!)) start--
+/** Where the white space in front of an index begins, `least` or later. */
+function spaceStart(text: string, index: number, least: number): number {
+  let start = Math.max(index, least)
+  while (start > least && space.test(text[start - 1]!)) start--
   return start
 }
 

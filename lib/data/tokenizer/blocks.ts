@@ -1,4 +1,8 @@
 import { SentenceTorchError } from '../../errors.js'
+import { arrayOf, inside, misfit, object, type Place, type Schema, text } from '../../io/schema.js'
+
+/** More steps than any tokenizer has. */
+const MAX_BLOCKS = 1000
 
 /** A part of tokenizer.json that is told by its type. */
 export type Block = { type: string } & Record<string, unknown>
@@ -40,6 +44,31 @@ export interface TokenizerJson {
   /** Not of the file, but of tokenizer_config.json: special tokens in a text are words like others. */
   split_special_tokens?: boolean
   model?: ModelBlock
+}
+
+const typed = object({ type: text(100) })
+
+/**
+ * Checks a part of tokenizer.json that is made of blocks; types without a schema are left to who makes something of them.
+ * @param key of the part
+ * @param children key of the blocks of a Sequence
+ * @param schemas by type
+ * @throws SentenceTorchError ERR_INVALID_MODEL that names the key
+ */
+export function checkBlocks(
+  value: unknown,
+  key: string,
+  children: string,
+  schemas: Readonly<Record<string, Schema<unknown>>>,
+): void {
+  let count = 0
+  const check = (block: unknown, here: Place): void => {
+    if (++count > MAX_BLOCKS) throw misfit(here, `at most ${MAX_BLOCKS} blocks`, block)
+    const { type, [children]: parts } = typed(block, here)
+    if (type === 'Sequence') arrayOf(check)(parts, inside(here, children))
+    else if (Object.hasOwn(schemas, type)) schemas[type]!(block, here)
+  }
+  if (value !== null && value !== undefined) check(value, { file: 'tokenizer.json', key, code: 'ERR_INVALID_MODEL' })
 }
 
 /** The error for a part of tokenizer.json that would give other ids than Python's. */

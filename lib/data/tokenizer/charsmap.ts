@@ -14,6 +14,8 @@ const KEPT = 1 << 16
 const WINDOW = 128
 /** Graphemes of this many bytes are not looked up as a whole, but character by character. */
 const GRAPHEME_BYTES = 6
+/** Bytes that a character becomes: Unicode's longest has 33. */
+const LONGEST_TEXT = 1000
 
 /**
  * The normaliser of a SentencePiece model: a table of characters and what they become, kept as a trie of bytes (a double
@@ -150,10 +152,10 @@ export class Charsmap {
   }
 
   private textAt(start: number): string {
-    const end = this.texts.indexOf(0, start)
-    return new TextDecoder('utf-8', { ignoreBOM: true }).decode(
-      this.texts.subarray(start, end === -1 ? undefined : end),
-    )
+    const found = this.texts.subarray(start, start + LONGEST_TEXT + 1)
+    const end = found.indexOf(0)
+    if (end === -1 && found.length > LONGEST_TEXT) throw notUnderstood('its precompiled_charsmap is damaged')
+    return new TextDecoder('utf-8', { ignoreBOM: true }).decode(found.subarray(0, end === -1 ? undefined : end))
   }
 }
 

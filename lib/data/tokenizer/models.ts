@@ -20,7 +20,12 @@ const require = createRequire(import.meta.url)
  */
 export function makeModel(model: ModelBlock | undefined): WordModel {
   if (model === undefined) throw notUnderstood('it has no model')
-  switch (model.type ?? kindOf(model)) {
+  const kind = model.type ?? kindOf(model)
+  // WordPiece and Unigram look at theirs themselves.
+  if (/^(BPE|WordLevel)$/.test(kind) && (!model.vocab || Array.isArray(model.vocab))) {
+    throw notUnderstood(`its ${kind} model has no vocabulary of tokens and ids`)
+  }
+  switch (kind) {
     case 'WordPiece':
       return wordPiece(model)
     case 'WordLevel':
@@ -69,7 +74,8 @@ function wordLevel({ vocab, unk_token }: ModelBlock): WordModel {
 
 /** Byte pair encoding: the merges of @huggingface/tokenizers, from the second character on with what it leaves out. */
 function bytePairs(block: ModelBlock): WordModel {
-  const { dropout, continuing_subword_prefix } = block as Partial<Block>
+  const { dropout, continuing_subword_prefix, merges: list } = block as Partial<Block>
+  if (!Array.isArray(list)) throw notUnderstood('its BPE model has no merges')
   if (typeof dropout === 'number' && dropout > 0) throw notBuilt(`the dropout ${dropout} of its BPE model`)
   if (continuing_subword_prefix) throw notBuilt('the continuing_subword_prefix of its BPE model')
   const { BPE } = require('@huggingface/tokenizers') as {

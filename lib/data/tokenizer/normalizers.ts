@@ -1,31 +1,56 @@
+import { boolean, object, optional, text } from '../../io/schema.js'
 import { type BertNormalizerConfig, bertNormalizer, lowerByCharacter } from '../bert-text.js'
-import { type Block, notUnderstood } from './blocks.js'
+import { type Block, checkBlocks, notUnderstood } from './blocks.js'
 import { byteCharacters } from './byte-level.js'
 import { Charsmap } from './charsmap.js'
 import { normalForm, type UnicodeForm } from './forms.js'
-import { matches, type Pattern, patternOf } from './patterns.js'
+import { matches, type Pattern, patternOf, patternSchema } from './patterns.js'
 import { combiningMarks } from './unicode-tables.js'
 
 export type Normalizer = (text: string) => string
 
 /** White space as Rust has it: U+0085 is some, U+FEFF is none. */
 const leading = /^\p{White_Space}+/u
-const trailing = /\p{White_Space}+$/u
+const space = /\p{White_Space}/u
 const controls = '\\x01-\\x08\\x0b\\x0e-\\x1f\\x7f\\x8f\\x9f'
 const nmtRemoved = new RegExp(`[${controls}]`, 'g')
 const nmtSpaces = /[\t\n\f\r\u1680\u200b-\u200f\u2028\u2029\u2581\ufeff\ufffd]/gu
 const marks = new RegExp(`[${combiningMarks}]`, 'gu')
+
+const flag = optional(boolean)
+const schemas = {
+  BertNormalizer: object({ clean_text: flag, handle_chinese_chars: flag, strip_accents: flag, lowercase: flag }),
+  Strip: object({ strip_left: flag, strip_right: flag }),
+  Prepend: object({ prepend: text(1000) }),
+  Replace: object({ pattern: patternSchema, content: optional(text(1000)) }),
+}
+
+/** UTF-16 units that a normaliser may make of a text, by its length: of one character Unicode makes 18. */
+function checkGrowth(length: number, from: string): void {
+  if (length <= 10_000 + 100 * from.length) return
+  throw notUnderstood(`its normalizer makes more than ${length - 1} characters of ${from.length}`)
+}
 
 /**
  * What the `normalizer` block of tokenizer.json does to a text, as Hugging Face's Rust tokenizers do it.
  * @throws SentenceTorchError ERR_INVALID_MODEL, ERR_NOT_IMPLEMENTED
  */
 export function makeNormalizer(block: Block | null): Normalizer {
+  checkBlocks(block, 'normalizer', 'normalizers', schemas)
+  return make(block)
+}
+
+function make(block: Block | null): Normalizer {
   if (block === null) return (text) => text
   switch (block.type) {
     case 'Sequence': {
-      const all = (block.normalizers as Block[]).map(makeNormalizer)
-      return (text) => all.reduce((result, normalize) => normalize(result), text)
+      const all = (block.normalizers as Block[]).map(make)
+      return (text) =>
+        all.reduce((result, normalize) => {
+          const next = normalize(result)
+          checkGrowth(next.length, text)
+          return next
+        }, text)
     }
     case 'BertNormalizer':
       return bertNormalizer({ ...bertDefaults, ...(block as Partial<BertNormalizerConfig>) })
@@ -73,7 +98,9 @@ const bertDefaults: BertNormalizerConfig = {
 function strip({ strip_left, strip_right }: Block): Normalizer {
   return (text) => {
     const rest = strip_left ? text.replace(leading, '') : text
-    return strip_right ? rest.replace(trailing, '') : rest
+    let end = rest.length
+    while (strip_right && end > 0 && space.test(rest[end - 1]!)) end--
+    return rest.slice(0, end)
   }
 }
 
@@ -85,6 +112,7 @@ function replace(pattern: Pattern, content: string): Normalizer {
     for (const [from, to] of matches(text, pattern)) {
       result += text.slice(end, from) + content
       end = to
+      checkGrowth(result.length, text)
     }
     return result + text.slice(end)
   }

@@ -1,11 +1,30 @@
 import { createRequire } from 'node:module'
+import { object, optional, text } from '../../io/schema.js'
 import { type Block, notBuilt, notUnderstood } from './blocks.js'
 import { oldCharacters } from './forms.js'
+import { LinearPattern } from './linear-pattern.js'
+import { costOf, parsePattern } from './pattern-syntax.js'
+
+/** The `pattern` of a block. */
+export const patternSchema = object({ String: optional(text(1000)), Regex: optional(text(20_000)) })
 
 const require = createRequire(import.meta.url)
 
 /** A search, with the flags g and u. */
-export type Pattern = RegExp
+export type Pattern = RegExp | BoundedPattern
+
+/** Steps that a RegExp may take for one text, some tenths of a second. */
+const MOST_STEPS = 2e8
+/** Ways to try at one place that are few. */
+const MOST_FACTOR = 1000
+
+/** A pattern of which a RegExp might try too many ways through a long text. */
+interface BoundedPattern {
+  native: RegExp
+  /** Texts up to this length are given to it, longer ones to the slower search that tries no way twice. */
+  longest: number
+  linear: LinearPattern
+}
 
 /** What becomes of the matches when a text is split. */
 export type SplitBehavior = 'Removed' | 'Isolated' | 'MergedWithPrevious' | 'MergedWithNext' | 'Contiguous'
@@ -29,7 +48,11 @@ export function patternOf({ type, pattern }: Block): Pattern {
  */
 export function* matches(text: string, pattern: Pattern, isOld = true): Generator<Span> {
   const seen = isOld ? oldCharacters(text) : text
-  for (const { 0: found, index } of seen.matchAll(pattern)) yield [index, index + found.length]
+  const isNative = pattern instanceof RegExp
+  if (!isNative && text.length > pattern.longest) return yield* pattern.linear.spans(seen)
+  for (const { 0: found, index } of seen.matchAll(isNative ? pattern : pattern.native)) {
+    yield [index, index + found.length]
+  }
 }
 
 /** The parts of a text that is split at the matches of a pattern; `invert` takes what lies between them for the matches. */
@@ -41,7 +64,9 @@ export function splitAt(
   isOld = true,
 ): string[] {
   // By far the most frequent case, without the detour.
-  if (behavior === 'Removed' && invert && oldCharacters(text) === text) return text.match(pattern) ?? []
+  if (behavior === 'Removed' && invert && pattern instanceof RegExp && oldCharacters(text) === text) {
+    return text.match(pattern) ?? []
+  }
   const parts: { from: number; to: number; isMatch: boolean }[] = []
   let end = 0
   for (const [from, to] of matches(text, pattern, isOld)) {
@@ -72,16 +97,35 @@ function merged(parts: { from: number; to: number; isMatch: boolean }[], behavio
 
 /** @huggingface/tokenizers knows how to write Oniguruma's patterns for JavaScript, with the exceptions named here. */
 function translated(regex: string, type: string): Pattern {
-  const plain = regex.replace(/\\./gs, '_').replace(/\[[^\]]*\]/g, '_')
-  if (/[*+?}]\+|\(\?>/.test(plain)) throw notBuilt(`a possessive pattern in its ${type} (${regex})`)
-  if (/\(\?\w*i/.test(plain)) throw notBuilt(`a pattern without regard to case in its ${type} (${regex})`)
+  const plain = regex.replace(/\\[pP]\{[^}]*\}|\\./gs, '_').replace(/\[[^\]]*\]/g, '_')
+  if (/[*+?}]\+|\(\?>/.test(plain)) throw notBuilt(`a possessive pattern in its ${type} (${shortened(regex)})`)
+  if (/\(\?\w*i/.test(plain)) throw notBuilt(`a pattern without regard to case in its ${type} (${shortened(regex)})`)
   const { SplitPreTokenizer } = require('@huggingface/tokenizers') as {
     SplitPreTokenizer: new (config: object) => { pattern: RegExp }
   }
+  let native: RegExp
   try {
-    return new SplitPreTokenizer({ type: 'Split', pattern: { Regex: regex }, behavior: 'Isolated', invert: false })
-      .pattern
+    const block = { type: 'Split', pattern: { Regex: regex }, behavior: 'Isolated', invert: false }
+    native = new SplitPreTokenizer(block).pattern
   } catch (cause) {
-    throw notBuilt(`in its ${type} the pattern ${regex} (${(cause as Error).message})`)
+    throw notBuilt(`in its ${type} the pattern ${shortened(regex)} (${shortened((cause as Error).message)})`)
   }
+  return bounded(native, regex, type)
+}
+
+/** A pattern as it came from a file, which may want more time than there is. */
+function bounded(native: RegExp, regex: string, type: string): Pattern {
+  try {
+    const node = parsePattern(native.source)
+    const { factor, degree } = costOf(node)
+    if (degree === 0 && factor <= MOST_FACTOR) return native
+    const longest = Math.floor((MOST_STEPS / factor) ** (1 / (degree + 1)))
+    return { native, longest, linear: new LinearPattern(node) }
+  } catch (cause) {
+    throw notBuilt(`in its ${type} the pattern ${shortened(regex)} (${shortened((cause as Error).message)})`)
+  }
+}
+
+function shortened(text: string): string {
+  return text.length > 200 ? `${text.slice(0, 200)}...` : text
 }

@@ -1,8 +1,9 @@
+import { boolean, integer, object, oneOf, optional, text } from '../../io/schema.js'
 import { bertWords } from '../bert-text.js'
 import { punctuation } from '../bert-unicode.js'
-import { type Block, notBuilt, notUnderstood } from './blocks.js'
+import { type Block, checkBlocks, notBuilt, notUnderstood } from './blocks.js'
 import { byteCharacters } from './byte-level.js'
-import { type Pattern, patternOf, type SplitBehavior, splitAt } from './patterns.js'
+import { type Pattern, patternOf, patternSchema, type SplitBehavior, splitAt } from './patterns.js'
 
 /**
  * The words of a piece of text.
@@ -18,15 +19,40 @@ const punctuationMark = new RegExp(`[${punctuation}]`, 'gu')
 const byteLevelWords =
   /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{White_Space}\p{L}\p{N}]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+/gu
 
+const flag = optional(boolean)
+const schemas = {
+  Digits: object({ individual_digits: flag }),
+  Split: object({ pattern: patternSchema, invert: flag }),
+  CharDelimiterSplit: object({ delimiter: text(2) }),
+  Metaspace: object({
+    replacement: optional(text(2)),
+    prepend_scheme: optional(oneOf('always', 'never', 'first')),
+    add_prefix_space: flag,
+    split: flag,
+  }),
+  ByteLevel: object({ add_prefix_space: flag, use_regex: flag }),
+  FixedLength: object({ length: optional(integer(1, 1_000_000)) }),
+}
+/** Steps that make a text longer, each up to three times. */
+const growing = /"type":"(ByteLevel|Metaspace)"/g
+const MOST_GROWING = 4
+
 /**
  * How the `pre_tokenizer` block of tokenizer.json splits a text, as Hugging Face's Rust tokenizers do it.
  * @throws SentenceTorchError ERR_INVALID_MODEL, ERR_NOT_IMPLEMENTED
  */
 export function makePreTokenizer(block: Block | null): PreTokenizer {
+  checkBlocks(block, 'pre_tokenizer', 'pretokenizers', schemas)
+  const count = JSON.stringify(block).match(growing)?.length ?? 0
+  if (count > MOST_GROWING) throw notUnderstood(`its pre_tokenizer has ${count} ByteLevel and Metaspace`)
+  return make(block)
+}
+
+function make(block: Block | null): PreTokenizer {
   if (block === null) return (piece) => [piece]
   switch (block.type) {
     case 'Sequence':
-      return sequence((block.pretokenizers as Block[]).map(makePreTokenizer))
+      return sequence((block.pretokenizers as Block[]).map(make))
     case 'BertPreTokenizer':
       return bertWords
     case 'Whitespace':
@@ -73,8 +99,8 @@ function sequence(all: readonly PreTokenizer[]): PreTokenizer {
   }
 }
 
-function metaspace({ replacement = '▁', prepend_scheme, add_prefix_space, split = true }: Block): PreTokenizer {
-  const mark = String(replacement)
+function metaspace({ replacement, prepend_scheme, add_prefix_space, split = true }: Block): PreTokenizer {
+  const mark = String(replacement ?? '▁')
   const scheme = add_prefix_space === false ? 'never' : (prepend_scheme ?? 'always')
   const marks = patternOf({ type: 'Metaspace', pattern: { String: mark } })
   return (piece, isStart) => {

@@ -1,19 +1,7 @@
 import { isMainThread } from 'node:worker_threads'
-import { SentenceTorchError } from '../../errors.js'
 import { addTokens } from './added-ids.js'
-import { type AddedToken, type Block, type ModelBlock, notUnderstood, type TokenizerJson } from './blocks.js'
-
-/** What a folder says about its tokenizer, parsed; files that are not there are left out. */
-export interface TokenizerFiles {
-  /** tokenizer.json */
-  json: object
-  /** tokenizer_config.json */
-  config?: object
-  /** added_tokens.json: ids by token */
-  addedTokens?: object
-  /** special_tokens_map.json */
-  specialTokensMap?: object
-}
+import type { AddedToken, Block, ModelBlock, TokenizerJson } from './blocks.js'
+import { checkTokenizerFiles, isToken, type TokenizerFiles, type TokenValue } from './files.js'
 
 /** A tokenizer.json with everything in it that ids depend on, and the tokens that have names. */
 export interface EffectiveTokenizer {
@@ -23,8 +11,6 @@ export interface EffectiveTokenizer {
   /** Whether the model is told which text of a pair a token is of; else it takes all for the first. */
   hasTokenTypes: boolean
 }
-
-type TokenValue = string | (Partial<AddedToken> & { content: string })
 
 /** Tokenizer classes of transformers that build a tokenizer of their own around the file's vocabulary. */
 const bertClass =
@@ -49,11 +35,16 @@ const defaults: Record<'bert' | 'mpnet' | 'xlm', Record<string, string>> = {
  * @throws SentenceTorchError ERR_INVALID_MODEL
  */
 export function asPythonLoads(files: TokenizerFiles): EffectiveTokenizer {
-  const given = { ...emptyBlocks, ...files.json } as TokenizerJson
-  const config = { ...files.config } as Record<string, unknown>
-  if (!Array.isArray(given.added_tokens) || !given.added_tokens.every(isToken)) {
-    throw notUnderstood('its added_tokens are no list of tokens')
+  const size = checkTokenizerFiles(files)
+  const { added_tokens, model, ...blocks } = files.json as Partial<TokenizerJson>
+  // null is the same as absent.
+  const given: TokenizerJson = {
+    ...emptyBlocks,
+    ...blocks,
+    added_tokens: added_tokens ?? [],
+    model: model ?? undefined,
   }
+  const config = { ...files.config } as Record<string, unknown>
   const className = String(config.tokenizer_class ?? 'BertTokenizer')
   const kind = kindOf(className, given.model)
   if (kind === undefined && !plainClass.test(className)) warnOfClass(className)
@@ -82,7 +73,7 @@ export function asPythonLoads(files: TokenizerFiles): EffectiveTokenizer {
   const own = kind ? [] : given.added_tokens.map((token) => complete(token as TokenValue, false))
   const wanted = named.map((value) => byContent.get(contentOf(value)) ?? { ...fresh(value, kind, special), id: -1 })
   const json = kind ? rebuilt(given, kind, config, special) : given
-  const added = addTokens(json.model, own, listed, wanted)
+  const added = addTokens(json.model, size, own, listed, wanted)
   const ids = new Map(added.map((token) => [token.content, token.id]))
   const post = kind && postProcessor(kind, special, (token) => ids.get(token))
   return {
@@ -111,7 +102,7 @@ function warnOfClass(name: string): void {
   })
 }
 
-const emptyBlocks = { added_tokens: [], normalizer: null, pre_tokenizer: null, post_processor: null }
+const emptyBlocks = { normalizer: null, pre_tokenizer: null, post_processor: null }
 
 type Kind = 'bert' | 'mpnet' | 'xlm' | undefined
 
@@ -128,10 +119,6 @@ function kindOf(name: string, model: ModelBlock | undefined): Kind {
 function listedTokens(json: TokenizerJson, added: object, special: ReadonlySet<string>): AddedToken[] {
   const byId = new Map<number, AddedToken>()
   for (const [content, id] of Object.entries(added)) {
-    if (typeof id !== 'number') {
-      const message = `Expected a number as id of ${JSON.stringify(content)} in added_tokens.json but found ${JSON.stringify(id)}`
-      throw new SentenceTorchError('ERR_INVALID_MODEL', message)
-    }
     byId.set(id, { ...complete(content, special.has(content)), id })
   }
   for (const token of json.added_tokens) byId.set(token.id, { ...complete(token as TokenValue, false), id: token.id })
@@ -188,8 +175,11 @@ function rebuilt(
 
 /** The first charsmap among the file's normalisers. */
 function precompiled(normalizer: Block | null): Block | null {
-  const all = normalizer?.type === 'Sequence' ? (normalizer.normalizers as Block[]) : [normalizer]
-  return all.find((block) => block?.type === 'Precompiled' && 'precompiled_charsmap' in block) ?? null
+  const all: unknown = normalizer?.type === 'Sequence' ? normalizer.normalizers : [normalizer]
+  if (!Array.isArray(all)) return null
+  return (
+    (all as (Block | null)[]).find((block) => block?.type === 'Precompiled' && 'precompiled_charsmap' in block) ?? null
+  )
 }
 
 function postProcessor(
@@ -210,10 +200,6 @@ function postProcessor(
     pair: [piece(first), text('A'), ...between, text('B', second), piece(last, second)],
     special_tokens: Object.fromEntries([first, last].map((id) => [id, { id, ids: [idOf(id)], tokens: [id] }])),
   }
-}
-
-function isToken(value: unknown): value is TokenValue {
-  return typeof value === 'string' || typeof (value as { content?: unknown } | null)?.content === 'string'
 }
 
 function contentOf(token: TokenValue): string {

@@ -1,9 +1,12 @@
 import type { IdBuffer } from '../id-buffer.js'
 import { type ModelBlock, notInVocabulary, notUnderstood } from './blocks.js'
 import { byteIds } from './byte-level.js'
+import { Prefixes } from './prefixes.js'
 
 /** What an unknown character costs beyond the least likely piece. */
 const UNKNOWN_PENALTY = 10
+/** UTF-16 units of pieces that are looked up as they are; few are longer. */
+const SHORT = 32
 /** Words whose ids are kept, and the longest (in UTF-16 units) that is. */
 const KEPT = 1 << 16
 const KEPT_LENGTH = 32
@@ -18,16 +21,15 @@ export class Unigram {
   private readonly unknown: number | undefined
   private readonly unknownScore: number
   private readonly bytes: boolean
-  /** By first UTF-16 unit the length of the longest piece. */
+  /** By first UTF-16 unit the length of the longest short piece. */
   private readonly longest = new Map<number, number>()
+  private readonly long = new Prefixes<number>()
+  private readonly hasLong: boolean
   private readonly kept = new Map<string, readonly number[]>()
 
   /** @throws SentenceTorchError ERR_INVALID_MODEL */
   constructor(model: ModelBlock) {
     const pieces = model.vocab as [string, number][]
-    if (!pieces.every((piece) => typeof piece?.[0] === 'string' && typeof piece[1] === 'number')) {
-      throw notUnderstood('the vocabulary of its Unigram model is not a list of pieces and scores')
-    }
     this.unknown = model.unk_id ?? undefined
     if (this.unknown !== undefined && pieces[this.unknown] === undefined) {
       throw notUnderstood(`the unk_id ${this.unknown} of its Unigram model is not in the vocabulary`)
@@ -39,8 +41,13 @@ export class Unigram {
       if (piece === '') return
       this.vocabulary.set(piece, id)
       const first = piece.charCodeAt(0)
-      this.longest.set(first, Math.max(this.longest.get(first) ?? 0, piece.length))
+      const length = Math.min(SHORT, piece.length)
+      this.longest.set(first, Math.max(this.longest.get(first) ?? 0, length))
     })
+    const long = pieces.filter(([piece]) => piece.length > SHORT)
+    // Of equal pieces the last one counts.
+    for (const [piece] of long) this.long.add(piece, this.vocabulary.get(piece)!)
+    this.hasLong = long.length > 0
   }
 
   append(word: string, ids: IdBuffer): void {
@@ -94,6 +101,9 @@ export class Unigram {
         if (piece === undefined) continue
         offer(at, at + size, piece, this.scores[piece]!)
         single ||= size === width
+      }
+      if (this.hasLong) {
+        this.long.each(word, at, (size, piece) => offer(at, at + size, piece, this.scores[piece]!))
       }
       if (!single) {
         if (this.unknown === undefined) throw notInVocabulary(word.slice(at, at + width))

@@ -1,0 +1,156 @@
+import {
+  arrayOf,
+  boolean,
+  inside,
+  integer,
+  isShallow,
+  MAX_DEPTH,
+  misfit,
+  number,
+  object,
+  optional,
+  type Place,
+  recordOf,
+  type Schema,
+  text,
+} from '../../io/schema.js'
+import type { AddedToken } from './blocks.js'
+
+/** What a folder says about its tokenizer, parsed; files that are not there are left out. */
+export interface TokenizerFiles {
+  /** tokenizer.json */
+  json: object
+  /** tokenizer_config.json */
+  config?: object
+  /** added_tokens.json: ids by token */
+  addedTokens?: object
+  /** special_tokens_map.json */
+  specialTokensMap?: object
+}
+
+/** A token is written as text, or as an object with its settings. */
+export type TokenValue = string | (Partial<AddedToken> & { content: string })
+
+/** UTF-16 units of a token: some steps take a time that grows with the longest one. */
+const MAX_TOKEN = 1000
+const MAX_TOKENS = 10_000_000
+
+export const tokenId = integer(0, MAX_TOKENS - 1)
+export const tokenText = text(MAX_TOKEN)
+const flag = optional(boolean)
+const name = optional(text(MAX_TOKEN))
+
+const flags = { special: flag, normalized: flag, single_word: flag, lstrip: flag, rstrip: flag }
+const addedTokens = arrayOf(object({ id: tokenId, content: tokenText, ...flags }))
+const tokenObject = object({ content: tokenText, ...flags })
+
+const token: Schema<unknown> = (value, place) => (typeof value === 'string' ? tokenText : tokenObject)(value, place)
+
+const model = object({
+  type: name,
+  unk_token: name,
+  unk_id: optional(tokenId),
+  continuing_subword_prefix: name,
+  end_of_word_suffix: name,
+  max_input_chars_per_word: optional(integer(0, 10_000)),
+  dropout: optional(number()),
+  fuse_unk: flag,
+  byte_fallback: flag,
+  ignore_merges: flag,
+})
+
+const truncation = optional(object({ direction: name }))
+
+const config = object({
+  tokenizer_class: name,
+  truncation_side: name,
+  added_tokens_decoder: optional(recordOf(token)),
+})
+
+/**
+ * Checks all that ids depend on and that stands outside of the blocks of tokenizer.json, which are checked where they are made
+ * of use: some classes put their own in the place of the file's.
+ * @returns how many tokens the model's vocabulary has
+ * @throws SentenceTorchError ERR_INVALID_MODEL that names file and key
+ */
+export function checkTokenizerFiles({ json, config: settings = {}, ...more }: TokenizerFiles): number {
+  const place: Place = { file: 'tokenizer.json', key: '', code: 'ERR_INVALID_MODEL' }
+  const { added_tokens, model: block, truncation: cut, ...rest } = object({})(json, place)
+  if (!isShallow(rest, MAX_DEPTH)) throw misfit(place, `values nested at most ${MAX_DEPTH} deep`, json)
+  addedTokens(added_tokens ?? [], inside(place, 'added_tokens'))
+  truncation(cut, inside(place, 'truncation'))
+  const size = block === undefined ? 0 : checkModel(block, inside(place, 'model'))
+
+  const configPlace = { ...place, file: 'tokenizer_config.json' }
+  const { added_tokens_decoder: decoder, ...named } = config(settings, configPlace)
+  for (const id of Object.keys(decoder ?? {})) {
+    if (!/^\d{1,7}$/.test(id)) throw misfit(inside(configPlace, 'added_tokens_decoder'), 'ids as keys', id)
+  }
+  checkNamed(named, configPlace)
+  if (more.specialTokensMap) checkNamed(more.specialTokensMap, { ...place, file: 'special_tokens_map.json' })
+  recordOf(tokenId)(more.addedTokens ?? {}, { ...place, file: 'added_tokens.json' })
+  for (const content in more.addedTokens) tokenText(content, { ...place, file: 'added_tokens.json' })
+  return size
+}
+
+/** Tokens that have names; what else has such a key, as `add_bos_token`, is none. */
+function checkNamed(values: object, place: Place): void {
+  for (const [key, value] of Object.entries(values)) {
+    if (/^(extra|additional)_special_tokens$/.test(key) && value !== null) {
+      if (typeof value !== 'object') throw misfit(inside(place, key), 'an array or an object of tokens', value)
+      for (const [i, entry] of Object.entries(value)) if (isToken(entry)) token(entry, inside(inside(place, key), i))
+    }
+    if (key.endsWith('_token') && isToken(value)) token(value, inside(place, key))
+  }
+}
+
+export function isToken(value: unknown): value is TokenValue {
+  return typeof value === 'string' || typeof (value as { content?: unknown } | null)?.content === 'string'
+}
+
+/** A vocabulary has too many entries for a schema of each. */
+function checkModel(block: unknown, place: Place): number {
+  const { vocab, merges, ...rest } = model(block, place)
+  if (!isShallow(rest, MAX_DEPTH)) throw misfit(place, `values nested at most ${MAX_DEPTH} deep`, block)
+  if (merges !== undefined && merges !== null) checkMerges(merges, inside(place, 'merges'))
+  const here = inside(place, 'vocab')
+  if (vocab === undefined || vocab === null) return 0
+  if (Array.isArray(vocab)) return checkPieces(vocab, here)
+  if (typeof vocab !== 'object') throw misfit(here, 'an object or an array', vocab)
+  let size = 0
+  const ids = vocab as Record<string, unknown>
+  for (const piece in ids) {
+    const id = ids[piece] as number
+    size++
+    // The same as `tokenId` and `tokenText`, without a place for each.
+    const fits = Number.isInteger(id) && id >= 0 && id < MAX_TOKENS && piece.length <= MAX_TOKEN
+    if (fits) continue
+    tokenText(piece, here)
+    tokenId(id, inside(here, piece))
+  }
+  return size
+}
+
+function checkPieces(pieces: unknown[], place: Place): number {
+  const entry = (value: unknown, i: number) => {
+    const here = inside(place, i)
+    const [piece, score] = arrayOf<unknown>((member) => member, { min: 2, max: 2 })(value, here)
+    tokenText(piece, inside(here, 0))
+    number()(score, inside(here, 1))
+  }
+  if (pieces.length > MAX_TOKENS) throw misfit(place, `an array of at most ${MAX_TOKENS} values`, pieces)
+  for (const [i, value] of pieces.entries()) {
+    const [piece, score] = Array.isArray(value) && value.length === 2 ? value : []
+    const fits = typeof piece === 'string' && piece.length <= MAX_TOKEN && Number.isFinite(score)
+    if (!fits) entry(value, i)
+  }
+  return pieces.length
+}
+
+function checkMerges(merges: unknown, place: Place): void {
+  if (!Array.isArray(merges)) throw misfit(place, 'an array', merges)
+  for (const [i, merge] of merges.entries()) {
+    const isPair = Array.isArray(merge) && merge.length === 2 && merge.every((part) => typeof part === 'string')
+    if (!isPair && typeof merge !== 'string') throw misfit(inside(place, i), 'a text or two of them', merge)
+  }
+}

@@ -1,0 +1,245 @@
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import test from 'ava'
+import { SentenceTorchError } from '../../lib/errors.js'
+import { writeSafetensors } from '../../lib/io/safetensors.js'
+import { loadWith } from '../../lib/models/sentence-transformer.js'
+import { bertShapes, fakeAddon } from '../helpers/fake-addon.js'
+import { someTensors, temporaryFolder, writeFiles, writeModel } from '../helpers/model-folders.js'
+import { tinyConfig } from '../helpers/tiny-model.js'
+
+/** A folder's file, what is written over its members (or over all of it), the code, and what the message says. */
+type Case = [file: string, change: Record<string, unknown> | unknown[] | string, code: string, message: RegExp]
+
+const deep = (levels: number) => `${'['.repeat(levels)}${']'.repeat(levels)}`
+const many = <T>(count: number, of: (i: number) => T) => Array.from({ length: count }, (_, i) => of(i))
+const fast = { tokenizer_class: 'PreTrainedTokenizerFast' }
+const MODULE = { path: '', type: 'sentence_transformers.models.Transformer' }
+const POOLING = { path: '1_Pooling', type: 'sentence_transformers.models.Pooling' }
+const token = {
+  id: 1,
+  content: 'x',
+  special: false,
+  normalized: false,
+  single_word: false,
+  lstrip: false,
+  rstrip: false,
+}
+const split = (Regex: unknown) => ({ pre_tokenizer: { type: 'Split', pattern: { Regex }, behavior: 'Isolated' } })
+
+const INVALID = 'ERR_INVALID_MODEL'
+const MISFIT = 'ERR_INVALID_TENSORS'
+
+const config: Case[] = [
+  ['config.json', { num_hidden_layers: 1e9 }, INVALID, /num_hidden_layers in .*config\.json.*1000000000/],
+  ['config.json', { num_hidden_layers: 9e6 }, MISFIT, /num_hidden_layers is 9000000.*2 layers/],
+  ['config.json', { num_hidden_layers: 3 }, MISFIT, /num_hidden_layers is 3 in config\.json.*2 layers/],
+  ['config.json', { hidden_size: 9e6 }, INVALID, /parameters in .*config\.json/],
+  ['config.json', { hidden_size: 64 }, INVALID, /in_features 32, but its input is 64/],
+  ['config.json', { vocab_size: 9e6 }, MISFIT, /vocab_size is 9000000.*word_embeddings\.weight is \[50,32\]/],
+  ['config.json', { max_position_embeddings: 9e6 }, MISFIT, /max_position_embeddings is 9000000.*\[40,32\]/],
+  ['config.json', { type_vocab_size: 9e6 }, MISFIT, /type_vocab_size is 9000000.*\[2,32\]/],
+  ['config.json', { intermediate_size: 9e6 }, MISFIT, /intermediate_size is 9000000.*\[64,32\]/],
+  ['config.json', { hidden_size: '32' }, INVALID, /hidden_size in .*config\.json, found "32"/],
+  ['config.json', { hidden_size: 32.5 }, INVALID, /hidden_size in .*config\.json, found 32\.5/],
+  ['config.json', { num_attention_heads: -2 }, INVALID, /num_attention_heads/],
+  ['config.json', { layer_norm_eps: -1 }, INVALID, /layer_norm_eps in .*config\.json, found -1/],
+  ['config.json', { layer_norm_eps: 0 }, INVALID, /above 0 as layer_norm_eps/],
+  ['config.json', { hidden_dropout_prob: 1 }, INVALID, /hidden_dropout_prob/],
+  ['config.json', { attention_probs_dropout_prob: 'x' }, INVALID, /attention_probs_dropout_prob/],
+  ['config.json', { hidden_act: ['gelu'] }, INVALID, /hidden_act/],
+  ['config.json', { pad_token_id: 0.5 }, INVALID, /pad_token_id/],
+  ['config.json', deep(100_000), INVALID, /config\.json/],
+  ['config.json', `{"model_type": "bert", "x": ${deep(300)}}`, INVALID, /deeper than 200/],
+  ['config.json', '\uFEFF{"model_type"', INVALID, /config\.json is not valid JSON/],
+  ['config.json', 'null', INVALID, /object in .*config\.json, found null/],
+]
+
+const modules: Case[] = [
+  ['modules.json', [MODULE, ...many(100_000, () => POOLING)], INVALID, /at most 64 .*modules\.json.*100001/],
+  ['modules.json', [], INVALID, /at least 1 .*modules\.json/],
+  ['modules.json', { a: 1 }, INVALID, /array in .*modules\.json/],
+  ['modules.json', [MODULE, null], INVALID, /object as \[1\] in .*modules\.json, found null/],
+  ['modules.json', [MODULE, { type: POOLING.type }], INVALID, /\[1\]\.path of .*modules\.json/],
+  ...['..', '/etc', 'a/../../b', 'C:/x', 'a\\b', 'a\0b', 'x'.repeat(300)].map(
+    (path): Case => [
+      'modules.json',
+      [MODULE, { ...POOLING, path }],
+      INVALID,
+      /\[1\]\.path of .*modules\.json names the/,
+    ],
+  ),
+  ['1_Pooling/config.json', { pooling_mode: many(1_000_000, () => 'mean') }, INVALID, /1000000 values of pooling_mode/],
+  ['1_Pooling/config.json', { pooling_mode: { a: 1 } }, INVALID, /pooling mode an object/],
+  ['1_Pooling/config.json', '[1]', INVALID, /object in .*1_Pooling.config\.json/],
+  [
+    '2_Dense/config.json',
+    { out_features: 1e9 },
+    MISFIT,
+    /out_features in 2_Dense.config\.json is 1000000000.*\[16,32\]/,
+  ],
+  ['2_Dense/config.json', { in_features: 1e9 }, INVALID, /2_Dense.config\.json has in_features 1000000000/],
+  ['2_Dense/config.json', { out_features: '16' }, INVALID, /out_features "16"/],
+  ['sentence_bert_config.json', { max_seq_length: -5 }, INVALID, /max_seq_length in .*, found -5/],
+  ['config_sentence_transformers.json', { prompts: { a: 1 } }, INVALID, /prompts\.a in .*config_sentence_tr/],
+  ['config_sentence_transformers.json', { prompts: 'x' }, INVALID, /object as prompts in/],
+  ['config_sentence_transformers.json', { prompts: { a: 'x'.repeat(1e6) } }, INVALID, /prompts\.a/],
+  ['config_sentence_transformers.json', { default_prompt_name: 7 }, INVALID, /default_prompt_name/],
+  ['config_sentence_transformers.json', { default_prompt_name: 'constructor' }, INVALID, /default_prompt_name/],
+  ['config_sentence_transformers.json', { truncate_dim: 1.5 }, INVALID, /truncate_dim/],
+]
+
+const tokenizers: Case[] = [
+  ['tokenizer.json', 'null', INVALID, /object in tokenizer\.json, found null/],
+  ['tokenizer.json', '{"model": ', INVALID, /tokenizer\.json is not valid JSON/],
+  ['tokenizer.json', `{"decoder": ${deep(300)}}`, INVALID, /nested at most 200 deep in tokenizer\.json/],
+  ['tokenizer.json', { model: null }, INVALID, /object as model in tokenizer\.json, found null/],
+  ['tokenizer.json', { model: 3 }, INVALID, /object as model in tokenizer\.json/],
+  ['tokenizer.json', { model: { type: 'WordPiece', vocab: null } }, INVALID, /no vocabulary/],
+  ['tokenizer.json', { model: { type: 'WordPiece', vocab: { a: -1 } } }, INVALID, /model\.vocab\.a in tokenizer\.json/],
+  ['tokenizer.json', { model: { type: 'WordPiece', vocab: { a: 1e9 } } }, INVALID, /model\.vocab\.a/],
+  ['tokenizer.json', { model: { type: 'WordPiece', vocab: { a: '1' } } }, INVALID, /model\.vocab\.a/],
+  ['tokenizer.json', { model: { type: 'WordPiece', vocab: { ['a'.repeat(5000)]: 1 } } }, INVALID, /1000 characters/],
+  ['tokenizer.json', { model: { type: 'Unigram', vocab: [['a', 0], ['b']] } }, INVALID, /model\.vocab\[1\]/],
+  ['tokenizer.json', { model: { type: 'Unigram', vocab: [['a', 'b']] } }, INVALID, /model\.vocab\[0\]\[1\]/],
+  ['tokenizer.json', { model: { type: 'Unigram', vocab: [['a', 0]], unk_id: 7 } }, INVALID, /unk_id 7/],
+  ['tokenizer.json', { model: { type: 'BPE', vocab: { a: 0 } } }, INVALID, /no merges/],
+  ['tokenizer.json', { model: { type: 'BPE', vocab: [], merges: [] } }, INVALID, /BPE model has no vocabulary/],
+  ['tokenizer.json', { model: { type: 'BPE', vocab: { a: 0 }, merges: [7] } }, INVALID, /model\.merges\[0\]/],
+  ['tokenizer.json', { added_tokens: {} }, INVALID, /array as added_tokens/],
+  ['tokenizer.json', { added_tokens: [token, { ...token, id: '2' }] }, INVALID, /added_tokens\[1\]\.id/],
+  ['tokenizer.json', { added_tokens: [{ ...token, content: 'x'.repeat(1e6) }] }, INVALID, /added_tokens\[0\]\.content/],
+  ['tokenizer.json', { added_tokens: [{ ...token, lstrip: 'yes' }] }, INVALID, /added_tokens\[0\]\.lstrip/],
+  ['tokenizer.json', { normalizer: [] }, INVALID, /object as normalizer/],
+  ['tokenizer.json', { normalizer: { type: 'Sequence' } }, INVALID, /normalizer\.normalizers in tokenizer\.json/],
+  ['tokenizer.json', { normalizer: { type: 'Sequence', normalizers: [null] } }, INVALID, /normalizers\[0\]/],
+  ['tokenizer.json', { normalizer: { type: 'Prepend', prepend: 5 } }, INVALID, /normalizer\.prepend/],
+  [
+    'tokenizer.json',
+    { normalizer: { type: 'Sequence', normalizers: many(5000, () => ({ type: 'NFC' })) } },
+    INVALID,
+    /at most 1000 blocks/,
+  ],
+  ['tokenizer.json', { pre_tokenizer: 'x' }, INVALID, /object as pre_tokenizer/],
+  ['tokenizer.json', { pre_tokenizer: { type: 'FixedLength', length: 0 } }, INVALID, /pre_tokenizer\.length/],
+  ['tokenizer.json', { pre_tokenizer: { type: 'Metaspace', prepend_scheme: 1 } }, INVALID, /prepend_scheme/],
+  [
+    'tokenizer.json',
+    { pre_tokenizer: { type: 'Sequence', pretokenizers: many(40, () => ({ type: 'ByteLevel' })) } },
+    INVALID,
+    /40 ByteLevel/,
+  ],
+  ['tokenizer.json', split(7), INVALID, /pre_tokenizer\.pattern\.Regex/],
+  ['tokenizer.json', split('a|'.repeat(50_000)), INVALID, /pattern\.Regex/],
+  ['tokenizer.json', split('(a)\\1'), 'ERR_NOT_IMPLEMENTED', /pattern \(a\)\\1/],
+  ['tokenizer.json', split('((a{1,99}){1,99}){1,99}b'), 'ERR_NOT_IMPLEMENTED', /more than 1000 states/],
+  ['tokenizer.json', split('('.repeat(5000)), 'ERR_NOT_IMPLEMENTED', /in its Split the pattern/],
+  ['tokenizer.json', split('(?:'.repeat(500) + ')'.repeat(500)), 'ERR_NOT_IMPLEMENTED', /deeper than 100/],
+  ['tokenizer.json', { post_processor: { type: 'BertProcessing' } }, INVALID, /post_processor\.cls/],
+  ['tokenizer.json', { post_processor: { type: 'Sequence', processors: 4 } }, INVALID, /post_processor\.processors/],
+  [
+    'tokenizer.json',
+    { post_processor: { type: 'TemplateProcessing', single: [{}], special_tokens: {} } },
+    INVALID,
+    /post_processor\.single\[0\]\.SpecialToken/,
+  ],
+  [
+    'tokenizer.json',
+    { post_processor: { type: 'TemplateProcessing', single: [{ SpecialToken: { id: 'constructor' } }] } },
+    INVALID,
+    /names "constructor"/,
+  ],
+  ['tokenizer.json', { truncation: { direction: 5 } }, INVALID, /truncation\.direction/],
+  ['tokenizer_config.json', '[]', INVALID, /object in .*tokenizer_config\.json/],
+  ['tokenizer_config.json', { truncation_side: 5 }, INVALID, /truncation_side in tokenizer_config\.json/],
+  ['tokenizer_config.json', { tokenizer_class: {} }, INVALID, /tokenizer_class/],
+  ['tokenizer_config.json', { added_tokens_decoder: { x: 'a' } }, INVALID, /added_tokens_decoder/],
+  ['tokenizer_config.json', { added_tokens_decoder: { 1: 5 } }, INVALID, /added_tokens_decoder\.1/],
+  ['tokenizer_config.json', { extra_special_tokens: 'abc' }, INVALID, /extra_special_tokens/],
+  ['tokenizer_config.json', { cls_token: { content: 'x', special: 3 } }, INVALID, /cls_token\.special/],
+  [
+    'special_tokens_map.json',
+    '{"cls_token": {"content": "x", "lstrip": []}}',
+    INVALID,
+    /cls_token\.lstrip in special_t/,
+  ],
+  ['special_tokens_map.json', '7', INVALID, /object in .*special_tokens_map\.json/],
+  ['added_tokens.json', '{"x": "y"}', INVALID, /as x in added_tokens\.json/],
+]
+
+async function change(folder: string, file: string, changes: Case[1]): Promise<void> {
+  const whole = typeof changes === 'string' || Array.isArray(changes)
+  const old = whole ? {} : JSON.parse(await readFile(join(folder, file), 'utf8').catch(() => '{}'))
+  await writeFiles(folder, { [file]: whole ? changes : { ...old, ...changes } })
+}
+
+async function settled<T>(work: () => Promise<T>): Promise<{ value?: T; error?: unknown; milliseconds: number }> {
+  const start = performance.now()
+  const result = await work().then(
+    (value) => ({ value }),
+    (error: unknown) => ({ error }),
+  )
+  return { ...result, milliseconds: performance.now() - start }
+}
+
+for (const [kind, cases] of Object.entries({ config, modules, tokenizers })) {
+  test(`a hostile folder is an error that names file and key: ${kind}`, async (t) => {
+    for (const [file, changes, code, message] of cases) {
+      const folder = await temporaryFolder(t)
+      await writeModel(folder, '5.2')
+      // Classes of BERT put their own parts in the place of the file's.
+      await change(folder, 'tokenizer_config.json', fast)
+      await change(folder, file, changes)
+      const { error, milliseconds } = await settled(() => loadWith(() => fakeAddon(), folder, {}))
+      const label = `${file} ${JSON.stringify(changes).slice(0, 100)}`
+      t.true(error instanceof SentenceTorchError, `${label}: ${error}`)
+      t.is((error as SentenceTorchError).code, code as SentenceTorchError['code'], `${label}: ${error}`)
+      t.regex((error as Error).message, message, label)
+      t.true((error as Error).message.length < 2000, label)
+      t.true(milliseconds < 5000, label)
+    }
+  })
+}
+
+test('what is no file, and what is too large for one text, is refused before it is read', async (t) => {
+  const folder = await temporaryFolder(t)
+  for (const file of ['config.json', 'modules.json', 'tokenizer.json', 'model.safetensors']) {
+    await writeModel(folder, '5.2')
+    await rm(join(folder, file))
+    await mkdir(join(folder, file))
+    const { error } = await settled(() => loadWith(() => fakeAddon(), folder, {}))
+    t.true(error instanceof SentenceTorchError && error.message.includes(file), `${file}: ${error}`)
+    await rm(join(folder, file), { recursive: true })
+  }
+  await writeModel(folder, '5.2')
+  await writeFile(join(folder, 'tokenizer.json'), '')
+  const { truncate } = await import('node:fs/promises')
+  await truncate(join(folder, 'tokenizer.json'), 600 * 1024 * 1024)
+  const { error, milliseconds } = await settled(() => loadWith(() => fakeAddon(), folder, {}))
+  t.like(error, { code: INVALID })
+  t.regex((error as Error).message, /at most 268435456 bytes in .*tokenizer\.json, found 629145600/)
+  t.true(milliseconds < 5000)
+})
+
+test('layers without weights and a table that is not there are not made', async (t) => {
+  const folder = await temporaryFolder(t)
+  const load = async (shapes: [string, number[]][], config: Record<string, unknown>) => {
+    await writeModel(folder, 'plain')
+    await change(folder, 'config.json', config)
+    await writeSafetensors(join(folder, 'model.safetensors'), someTensors(shapes))
+    return settled(() => loadWith(() => fakeAddon(), folder, {}))
+  }
+  const shapes = bertShapes(tinyConfig)
+  const layers = many(20_000, (i): [string, number[]] => [`encoder.layer.${i}.x`, [1]])
+  const empty = await load([...shapes, ...layers], { num_hidden_layers: 20_000 })
+  t.like(empty.error, { code: MISFIT })
+  t.regex((empty.error as Error).message, /num_hidden_layers of config\.json make \d+ parameters, but there are/)
+  const without = await load(
+    shapes.filter(([name]) => !name.includes('word_embeddings')),
+    { vocab_size: 9e6 },
+  )
+  t.regex(
+    (without.error as Error).message,
+    /missing: 0\.embeddings\.word_embeddings\.weight, which shows the vocab_size/,
+  )
+})
