@@ -56,7 +56,7 @@ type ModelConfig = Pick<
 >
 
 /** A prompt is put in front of every text. */
-const prompts = recordOf(optional(text(100_000)), { max: 10_000 })
+const prompts = recordOf(optional(text(10_000)), { max: 10_000 })
 
 /** What kinds of models have in common in config_sentence_transformers.json. */
 export const modelConfigSchema = object({

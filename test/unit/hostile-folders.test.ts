@@ -1,8 +1,10 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
 import { SentenceTorchError } from '../../lib/errors.js'
 import { writeSafetensors } from '../../lib/io/safetensors.js'
+import { loadCrossEncoderParts } from '../../lib/models/cross-encoder-load.js'
+import { LanguageModelWeights } from '../../lib/models/language-model.js'
 import { loadWith } from '../../lib/models/sentence-transformer.js'
 import { bertShapes, fakeAddon } from '../helpers/fake-addon.js'
 import { someTensors, temporaryFolder, writeFiles, writeModel } from '../helpers/model-folders.js'
@@ -215,7 +217,6 @@ test('what is no file, and what is too large for one text, is refused before it 
   }
   await writeModel(folder, '5.2')
   await writeFile(join(folder, 'tokenizer.json'), '')
-  const { truncate } = await import('node:fs/promises')
   await truncate(join(folder, 'tokenizer.json'), 600 * 1024 * 1024)
   const { error, milliseconds } = await settled(() => loadWith(() => fakeAddon(), folder, {}))
   t.like(error, { code: INVALID })
@@ -244,4 +245,49 @@ test('layers without weights and a table that is not there are not made', async 
     (without.error as Error).message,
     /missing: 0\.embeddings\.word_embeddings\.weight, which shows the vocab_size/,
   )
+})
+
+test('labels of a classifier and the checkpoint of a loss are compared with their tensors too', async (t) => {
+  const folder = await temporaryFolder(t)
+  await writeModel(folder, 'plain')
+  const labels = async (num_labels: unknown) => {
+    await change(folder, 'config.json', { architectures: ['BertForSequenceClassification'], num_labels })
+    return (await settled(() => loadCrossEncoderParts(() => fakeAddon(), folder, {}))).error as Error
+  }
+  t.regex((await labels(1e9)).message, /labels in .*config\.json, found 1000000000/)
+  t.regex((await labels('2')).message, /labels in .*config\.json, found "2"/)
+  t.regex((await labels(7)).message, /number of labels in config\.json is 7.*missing: 0\.classifier\.weight/)
+  await change(folder, 'config.json', { vocab_size: 9e6 })
+  const { error } = await settled(() => LanguageModelWeights.open({ transformerPath: folder, id: undefined }))
+  t.like(error, { code: MISFIT })
+  t.regex((error as Error).message, /vocab_size is 9000000 in config\.json, but embeddings\.word_embeddings/)
+})
+
+test('a width that the tensors do not have, where nothing else shows it', async (t) => {
+  const folder = await temporaryFolder(t)
+  await writeModel(folder, 'plain')
+  await change(folder, 'config.json', { hidden_size: 64, num_hidden_layers: 5 })
+  const { error } = await settled(() => loadWith(() => fakeAddon(), folder, {}))
+  t.like(error, { code: MISFIT })
+  t.regex((error as Error).message, /hidden_size is 64.*\[50,32\].*\n.*num_hidden_layers is 5.*2 layers/)
+})
+
+test('what Python takes is taken: null for absent, whole numbers with a fraction, no limit, keys that nobody knows', async (t) => {
+  const folder = await temporaryFolder(t)
+  await writeModel(folder, '5.2')
+  const text = await readFile(join(folder, 'config.json'), 'utf8')
+  await writeFile(join(folder, 'config.json'), text.replace('"hidden_size":32', '"hidden_size":32.0'))
+  await change(folder, 'config.json', { classifier_dropout: null, pad_token_id: null, x: { y: [1] } })
+  await change(folder, 'config_sentence_transformers.json', { prompts: null, default_prompt_name: null })
+  await change(folder, 'sentence_bert_config.json', { max_seq_length: null })
+  await change(folder, 'tokenizer_config.json', {
+    ...{ model_max_length: 1e30, truncation_side: null, add_bos_token: true, chat_template: [{ name: 'x' }] },
+    ...{ extra_special_tokens: {}, additional_special_tokens: null, added_tokens_decoder: null, never_split: null },
+  })
+  await change(folder, 'tokenizer.json', { normalizer: null, padding: { x: 1 }, decoder: null, post_processor: null })
+  const model = await loadWith(() => fakeAddon(), folder, {})
+  await model.save(join(folder, 'saved'))
+  const saved = JSON.parse(await readFile(join(folder, 'saved', 'config.json'), 'utf8'))
+  t.is(saved.pad_token_id, null)
+  t.deepEqual(saved.x, { y: [1] })
 })

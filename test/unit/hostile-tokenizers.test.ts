@@ -22,7 +22,7 @@ function inTime<T>(work: () => T): T {
 const GPT2 = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
 const UPPER = '[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]'
 const LOWER = '[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]'
-const TAIL = " ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
+const TAIL = ' ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+'
 
 /** Patterns of released tokenizers, and how many pieces Python's tokenizers 0.23 make of the text below. */
 const released: Record<string, [regex: string, pieces: number]> = {
@@ -53,7 +53,10 @@ for (const [name, [regex, pieces]] of Object.entries(released)) {
     t.true(own instanceof RegExp || own.longest > 1000, JSON.stringify(own))
     const { native } = own instanceof RegExp ? { native: own } : own
     const expected = [...text.matchAll(native)].map(({ 0: match, index }) => [index, index + match.length])
-    t.deepEqual([...new LinearPattern(parsePattern(native.source)).spans(text)].map((span) => [...span]), expected)
+    t.deepEqual(
+      [...new LinearPattern(parsePattern(native.source)).spans(text)].map((span) => [...span]),
+      expected,
+    )
   })
 }
 
@@ -130,7 +133,11 @@ test('20,000 added tokens, also with one first character, and white space that t
 })
 
 test('a token may be long, and a word too', (t) => {
-  const vocab: [string, number][] = [['<unk>', 0], ['a', -1], ['b', -2]]
+  const vocab: [string, number][] = [
+    ['<unk>', 0],
+    ['a', -1],
+    ['b', -2],
+  ]
   for (let size = 2; size <= 1000; size++) vocab.push(['a'.repeat(size), -1 - size / 10])
   const json = { model: { type: 'Unigram', vocab, unk_id: 0 } }
   const tokenizer = Tokenizer.fromFiles(json, fast, { maxSeqLength: 10 ** 7 })
