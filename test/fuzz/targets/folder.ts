@@ -65,18 +65,20 @@ export const folder: Target = {
   async run({ base, edits, plan }, root) {
     const given = folders.get(base)!
     await given.change(edits)
+    const { save } = (plan ?? {}) as { save?: boolean }
     const texts = ['the cat sat', '', 'passage: a dog ran fast '.repeat(20), 'x\ud800y']
     if (base === 'cross-encoder') {
       await using model = await CrossEncoder.load(given.path)
       const scores = await model.predict(texts.map((text): Pair => [text, 'a mat']))
       expect(scores.data.length > 0 && scores.shape[0] === texts.length, 'every pair has its scores')
+      if (save) await model.save(join(root, 'saved'))
       return
     }
     await using model = await SentenceTransformer.load(given.path)
     const { data, shape } = await model.encode(texts)
     expect(shape[0] === texts.length && shape[1] === model.embeddingDimension, 'every text has a vector')
     if (!edits.some(touchesWeights)) expect(data.every(Number.isFinite), 'vectors are finite')
-    if ((plan as { save?: boolean })?.save) await model.save(join(root, 'saved'))
+    if (save) await model.save(join(root, 'saved'))
   },
 }
 
