@@ -1,5 +1,7 @@
 /** The names of class numbers: entailment, neutral, contradiction for the labels 0, 1, 2. */
 import { SentenceTorchError } from '../errors.js'
+import { anything, object, optional, parseJson, recordOf } from '../io/schema.js'
+import { isSameList, listed } from './readers/names.js'
 
 /** By column; the place of a name is the number of the class. */
 export type ClassNames = ReadonlyMap<string, readonly string[]>
@@ -10,19 +12,20 @@ export const FEATURES_KEY = 'huggingface'
 /** A feature as `datasets` writes it; columns of lists hold the feature of their entries. */
 type Feature = { _type?: unknown; names?: unknown; feature?: unknown } | readonly unknown[]
 
+const schema = object({ info: optional(object({ features: optional(recordOf(anything)) })) })
+
 /** The class names in the features of a table; what cannot be read says nothing. */
 export function classNamesOf(features: string | undefined): Map<string, readonly string[]> {
   const found = new Map<string, readonly string[]>()
   if (features === undefined) return found
-  let parsed: { info?: { features?: Record<string, Feature> } } | null
   try {
-    parsed = JSON.parse(features)
+    const { info } = parseJson(features, FEATURES_KEY, schema)
+    for (const [column, feature] of Object.entries(info?.features ?? {})) {
+      const names = namesOf(feature)
+      if (names) found.set(column, names)
+    }
   } catch {
     return found
-  }
-  for (const [column, feature] of Object.entries(parsed?.info?.features ?? {})) {
-    const names = namesOf(feature)
-    if (names) found.set(column, names)
   }
   return found
 }
@@ -44,10 +47,10 @@ export function addClassNames(known: Map<string, readonly string[]>, more: Class
   for (const [column, names] of more) {
     const before = known.get(column)
     if (before === undefined) known.set(column, names)
-    else if (before.join('\n') !== names.join('\n')) {
+    else if (!isSameList(before, names)) {
       throw new SentenceTorchError(
         'ERR_INVALID_DATA',
-        `Expected the classes ${before.join(', ')} in column "${column}" of ${where}, as before, found ${names.join(', ')}`,
+        `Expected the classes ${listed(before)} in column "${column}" of ${where}, as before, found ${listed(names)}`,
       )
     }
   }

@@ -1,4 +1,6 @@
 import { describe, SentenceTorchError } from '../errors.js'
+import { MAX_DEPTH } from './readers/json-text.js'
+import { checkColumnNames, listed } from './readers/names.js'
 import { labelNames } from './readers/table.js'
 
 /**
@@ -95,7 +97,7 @@ export class ColumnChecker {
     if (value === null || value === '-') return Number.NaN
     if (Array.isArray(value) && this.listLabels !== false) {
       this.listLabels = true
-      this.checkNumbers(value, row)
+      this.checkNumbers(value, row, MAX_DEPTH - 1)
       return value as readonly Label[]
     }
     const kinds = { true: 'a list of finite numbers', false: 'a finite number' }
@@ -103,9 +105,10 @@ export class ColumnChecker {
     throw this.misfit(typeof value === 'bigint' ? `${expected} of at most 2^53` : expected, value, row)
   }
 
-  private checkNumbers(list: readonly unknown[], row: number): void {
+  private checkNumbers(list: readonly unknown[], row: number, depth: number): void {
+    if (depth === 0) throw this.misfit(`at most ${MAX_DEPTH} lists within each other`, list, row)
     for (const entry of list) {
-      if (Array.isArray(entry)) this.checkNumbers(entry, row)
+      if (Array.isArray(entry)) this.checkNumbers(entry, row, depth - 1)
       else if (typeof entry !== 'number' || !Number.isFinite(entry)) {
         throw this.misfit('only finite numbers in the list', entry, row)
       }
@@ -119,10 +122,13 @@ export class ColumnChecker {
     const hint = isLabel ? '' : `${labelHint}; leave the column out ({ columns: […] }) or mend the row`
     return new SentenceTorchError(
       'ERR_INVALID_DATA',
-      `Expected ${expected} in column "${name}", row ${row}${where}, found ${describe(value)}${hint}`,
+      `Expected ${expected} in column "${listed([name])}", row ${row}${where}, found ${describe(value)}${hint}`,
     )
   }
 }
+
+/** V8 ends the process for arrays of some more. */
+const MAX_ROWS = 100_000_000
 
 /** Gathers the rows of a table piece by piece, checked. */
 export class ColumnsBuilder {
@@ -135,9 +141,7 @@ export class ColumnsBuilder {
     private readonly where: string,
   ) {
     const label = labelColumnOf(names)
-    const twice = names.find((name, i) => names.indexOf(name) !== i)
-    if (twice !== undefined)
-      throw new SentenceTorchError('ERR_INVALID_DATA', `The column "${twice}"${where} comes twice`)
+    checkColumnNames(names, where)
     this.checkers = names.map((name) => new ColumnChecker(name, label, where))
     this.columns = names.map(() => [])
   }
@@ -145,6 +149,10 @@ export class ColumnsBuilder {
   /** Adds rows, `columns` in the order of `names`. */
   add(columns: readonly (readonly unknown[])[]): void {
     const rows = columns[0]?.length ?? 0
+    if (this.length + rows > MAX_ROWS) {
+      const message = `Expected at most ${MAX_ROWS} rows${this.where} in memory, found more: read them with DataStream.fromFile`
+      throw new SentenceTorchError('ERR_INVALID_DATA', message)
+    }
     columns.forEach((values, i) => {
       if (values.length !== rows) {
         const message = `Expected ${rows} rows in column "${this.names[i]}"${this.where}, as in "${this.names[0]}", found ${values.length}`

@@ -9,6 +9,7 @@ import type { DatasetHubOptions } from './hub/dataset-files.js'
 import { INSPECT, type Inspect, inspectDataset } from './inspect.js'
 import { opener } from './readers/index.js'
 import { losesOrder, unknownOrder } from './readers/key-order.js'
+import { isSameList, listed } from './readers/names.js'
 import { type ReadOptions, RowTable } from './readers/table.js'
 import { rowNumber, rowNumbers } from './row-numbers.js'
 import type { DatasetRow, MappedRow, Plain, RenamedRow, RestRow, SelectedRow, StoredRow } from './row-types.js'
@@ -139,7 +140,7 @@ export class Dataset<Row extends object = DatasetRow> {
       for await (const { names, columns, classNames: found } of opener(file, given)()) {
         throwIfAborted(signal, `Reading ${file}`)
         builder ??= new ColumnsBuilder(names, ` of ${file}`)
-        if (names.join('\n') !== builder.names.join('\n')) throw otherColumns(names, file, builder.names, paths[0]!)
+        if (!isSameList(names, builder.names)) throw otherColumns(names, file, builder.names, paths[0]!)
         builder.add(columns)
         if (found) addClassNames(classNames, found, file)
       }
@@ -277,9 +278,9 @@ export class Dataset<Row extends object = DatasetRow> {
 
   /** All columns but `names`. */
   removeColumns<Name extends string>(names: Name | readonly Name[]): Dataset<RestRow<Row, Name>> {
-    const removed = listOfNames('names', names)
+    const removed = new Set<string>(listOfNames('names', names))
     for (const name of removed) this.columnOf(name)
-    const kept = this.columnNames.filter((name) => !removed.includes(name))
+    const kept = this.columnNames.filter((name) => !removed.has(name))
     return this.withColumns(kept.map((name) => [name, name]))
   }
 
@@ -290,7 +291,7 @@ export class Dataset<Row extends object = DatasetRow> {
       this.columnOf(name)
       checkType(`names.${name}`, next ?? null, 'string')
     }
-    return this.withColumns(this.columnNames.map((name) => [name, names[name] ?? name]))
+    return this.withColumns(this.columnNames.map((name) => [name, Object.hasOwn(names, name) ? names[name]! : name]))
   }
 
   /** The rows for which `keep` says true. */
@@ -373,13 +374,13 @@ export class Dataset<Row extends object = DatasetRow> {
     if (!column) {
       const close = suggestion(String(name), this.columnNames)
       const hint = close === undefined ? '' : ` (did you mean ${close}?)`
-      throw invalidArgument('name', `one of the columns ${this.columnNames.join(', ')}${hint}`, name)
+      throw invalidArgument('name', `one of the columns ${listed(this.columnNames)}${hint}`, name)
     }
     return column
   }
 
   private inputs(name: string, wanted: 'text' | 'texts'): readonly Value[] {
-    if (name === this.labelColumn) throw invalidArgument('name', `one of ${this.textColumns.join(', ')}`, name)
+    if (name === this.labelColumn) throw invalidArgument('name', `one of ${listed(this.textColumns)}`, name)
     const { values, kind } = this.columnOf(name)
     if (kind === wanted || values.length === 0) return values
     throw transforms.notTexts(this, name, wanted)
@@ -392,6 +393,6 @@ export type TransformedRow = Readonly<Record<string, unknown>>
 function otherColumns(found: readonly string[], file: string, expected: readonly string[], first: string) {
   return new SentenceTorchError(
     'ERR_INVALID_DATA',
-    `Expected the columns ${expected.join(', ')} in ${file}, as in ${first}, found ${found.join(', ')}`,
+    `Expected the columns ${listed(expected)} in ${file}, as in ${first}, found ${listed(found)}`,
   )
 }

@@ -26,7 +26,7 @@ export function inspectDataset(
   const { length, columnNames } = dataset
   const size = `${length} ${length === 1 ? 'row' : 'rows'}`
   if (depth < 0) return options.stylize(`[Dataset: ${size}]`, 'special')
-  const width = Math.max(...columnNames.map((name) => name.length))
+  const width = columnNames.reduce((most, name) => Math.max(most, name.length), 0)
   const lines = columnNames.map((name) => `  ${name.padEnd(width)}  ${kindOf(dataset, name)}`)
   const inner = { ...options, breakLength: Number.POSITIVE_INFINITY, depth: 2, maxArrayLength: ENTRIES }
   for (let row = 0; row < Math.min(ROWS, length); row++) {

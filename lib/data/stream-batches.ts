@@ -2,6 +2,7 @@ import { describe, invalidArgument, SentenceTorchError } from '../errors.js'
 import { ColumnChecker, labelColumnOf, type Value } from './columns.js'
 import { Dataset } from './dataset.js'
 import { Random } from './random.js'
+import { listed } from './readers/names.js'
 import type { BatchSamplerChoice, BatchSamplerName, OwnSamplerOptions } from './samplers/index.js'
 import { batchCount } from './samplers/sampler.js'
 import { Shortfall } from './samplers/shortfall.js'
@@ -87,10 +88,10 @@ async function* checkedRows(
     const fail = (expected: string, found: string) =>
       new SentenceTorchError('ERR_INVALID_DATA', `Expected ${expected} in row ${number} of the stream, found ${found}`)
     if (typeof row !== 'object' || row === null) throw fail('an object', describe(row))
-    checkers ??= names.map((name) => new ColumnChecker(name, labelColumnOf(names), ' of the stream'))
+    checkers ??= checkersOf(names)
     const keys = Object.keys(row)
     if (keys.length !== checkers.length || !checkers.every(({ name }) => Object.hasOwn(row, name))) {
-      throw fail(`the keys ${checkers.map(({ name }) => name).join(', ')}`, keys.join(', ') || 'none')
+      throw fail(`the keys ${listed(checkers.map(({ name }) => name))}`, listed(keys) || 'none')
     }
     const values = checkers.map((checker) => checker.check(row[checker.name], number))
     number++
@@ -101,6 +102,11 @@ async function* checkedRows(
     await turns.give()
   }
   ended(number)
+}
+
+function checkersOf(names: readonly string[]): ColumnChecker[] {
+  const label = labelColumnOf(names)
+  return names.map((name) => new ColumnChecker(name, label, ' of the stream'))
 }
 
 /** Every row waits in the buffer until it is drawn; at the end the buffer is emptied in random order. */

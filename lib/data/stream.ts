@@ -211,12 +211,13 @@ function inOrder(
   if (typeof first !== 'object' || first === null) return { names: columns ?? [], rows }
   if (columns !== undefined) {
     const pick = (row: StreamRow) =>
-      Object.fromEntries(columns.flatMap((name) => (name in row ? [[name, row[name]]] : [])))
+      Object.fromEntries(columns.flatMap((name) => (Object.hasOwn(row, name) ? [[name, row[name]]] : [])))
     return { names: columns, rows: rows.map((row) => (typeof row === 'object' && row !== null ? pick(row) : row)) }
   }
   const names = Object.keys(first)
   if (!losesOrder(names)) return { names, rows }
-  const added = names.filter((name) => !before.includes(name))
+  const [known, now] = [new Set(before), new Set(names)]
+  const added = names.filter((name) => !known.has(name))
   if (losesOrder(added)) throw unknownOrder(added, before.length > 0 ? 'as new columns of the stream' : 'in the stream')
-  return { names: [...before.filter((name) => names.includes(name)), ...added], rows }
+  return { names: [...before.filter((name) => now.has(name)), ...added], rows }
 }

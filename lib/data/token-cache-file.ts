@@ -97,6 +97,7 @@ export class TokenIndex {
       view.getFloat64(40, true) === rows
     if (!isOurs) return undefined
     const end = view.getFloat64(48, true)
+    if (!Number.isSafeInteger(end)) return undefined
     const index = new TokenIndex(rows)
     const turns = new Turns()
     let place = end
@@ -108,7 +109,17 @@ export class TokenIndex {
       place += chunk.length
       await turns.give()
     }
-    return checksum === view.getUint32(56, true) ? { index, end } : undefined
+    return checksum === view.getUint32(56, true) && index.isWithin(end) ? { index, end } : undefined
+  }
+
+  /** Whether every row lies between the header and `end`: checksums say nothing about who made them. */
+  private isWithin(end: number): boolean {
+    for (let row = 0; row < this.rows; row++) {
+      if (this.counts[row] === ABSENT) continue
+      const place = this.places[row]!
+      if (!Number.isSafeInteger(place) || place < HEADER_BYTES || place + this.bytesOf(row) > end) return false
+    }
+    return true
   }
 
   /** The memory of the index, in pieces. */

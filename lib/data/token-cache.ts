@@ -3,6 +3,7 @@ import { readSync } from 'node:fs'
 import { copyFile, type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { invalidArgument } from '../errors.js'
+import { openFile } from '../io/open-file.js'
 import { failedTo } from '../io/system-error.js'
 import { newId, removeLeftOvers } from '../io/temporary.js'
 import { checkInteger, checkOptions } from '../options.js'
@@ -90,8 +91,13 @@ export class TokenCache {
     const waiting = this.#pendingRows.get(row)
     if (waiting) return waiting
     const bytes = new Uint8Array(this.#index.bytesOf(row))
-    const read = readSync(this.#file!.fd, bytes, 0, bytes.length, this.#index.places[row]!)
-    return read === bytes.length ? this.#index.decode(row, bytes) : undefined
+    try {
+      const read = readSync(this.#file!.fd, bytes, 0, bytes.length, this.#index.places[row]!)
+      return read === bytes.length ? this.#index.decode(row, bytes) : undefined
+    } catch {
+      // What the disk cannot read is not there.
+      return undefined
+    }
   }
 
   /** The token ids of several rows; undefined for those that are not there. */
@@ -101,7 +107,8 @@ export class TokenCache {
       const waiting = this.#pendingRows.get(row)
       if (waiting) return waiting
       const bytes = new Uint8Array(this.#index.bytesOf(row))
-      const { bytesRead } = await this.#file!.read(bytes, 0, bytes.length, this.#index.places[row]!)
+      const read = this.#file!.read(bytes, 0, bytes.length, this.#index.places[row]!)
+      const bytesRead = await read.then((result) => result.bytesRead).catch(() => -1)
       return bytesRead === bytes.length ? this.#index.decode(row, bytes) : undefined
     })
     return Promise.all(found)
@@ -150,7 +157,7 @@ export class TokenCache {
   }
 
   async #load(): Promise<void> {
-    const file = await open(this.#path, 'r').catch(() => undefined)
+    const file = await openFile(this.#path).catch(() => undefined)
     if (file === undefined) return
     const found = await TokenIndex.read(file, this.#key, this.rows).catch(() => undefined)
     if (found === undefined) return file.close()

@@ -6,6 +6,7 @@ import { type ColumnKind, ColumnsBuilder, type Value } from './columns.js'
 import type { Column, Dataset, TransformedRow } from './dataset.js'
 import { Random } from './random.js'
 import { losesOrder, unknownOrder } from './readers/key-order.js'
+import { listed } from './readers/names.js'
 import type { Plain } from './row-types.js'
 import { shuffledRows } from './samplers/sampler.js'
 import { inTurns, Turns } from './turns.js'
@@ -55,7 +56,9 @@ export async function mapRows<Row extends object>(
   if (typeof change !== 'function') throw invalidArgument('change', 'a function of a row', change)
   for (const name of removed) dataset.columnKind(name)
   const turns = new Turns()
-  const kept = dataset.columnNames.filter((name) => !removed.includes(name))
+  const gone = new Set(removed)
+  const kept = dataset.columnNames.filter((name) => !gone.has(name))
+  const keeps = new Set(kept)
   let builder: ColumnsBuilder | undefined
   for (let row = 0; row < dataset.length; row++) {
     let given = change(dataset.row(row), row)
@@ -67,19 +70,19 @@ export async function mapRows<Row extends object>(
         `Expected an object of what the function returns for row ${row}, found ${describe(changed)}`,
       )
     }
-    const added = Object.keys(changed).filter((name) => !kept.includes(name))
+    const added = Object.keys(changed).filter((name) => !keeps.has(name))
     if (builder === undefined) {
       // What was there keeps its place: no object tells it.
       if (!columns && losesOrder(added)) throw unknownOrder(added, 'as new columns in what the function returns')
       builder = new ColumnsBuilder(columns ?? [...kept, ...added], ' of the mapped dataset')
     }
     const { names } = builder
-    const has = (name: string) => Object.hasOwn(changed, name) || kept.includes(name)
+    const has = (name: string) => Object.hasOwn(changed, name) || keeps.has(name)
     if (!names.every(has) || (!columns && names.length !== kept.length + added.length)) {
       throw new SentenceTorchError(
         'ERR_INVALID_DATA',
-        `Expected the keys ${names.join(', ')} after the function${columns ? '' : ', as in row 0'}, found ` +
-          `${[...kept, ...added].join(', ')} in row ${row}`,
+        `Expected the keys ${listed(names)} after the function${columns ? '' : ', as in row 0'}, found ` +
+          `${listed([...kept, ...added])} in row ${row}`,
       )
     }
     builder.add(names.map((name) => [Object.hasOwn(changed, name) ? changed[name] : dataset.column(name)[row]]))
@@ -95,8 +98,9 @@ export async function keptClassNames(
 ): Promise<ClassNames> {
   const turns = new Turns()
   const kept = new Map<string, readonly string[]>()
+  const known = new Set(dataset.columnNames)
   for (const [c, name] of names.entries()) {
-    const classNames = dataset.columnNames.includes(name) ? dataset.classNames(name) : undefined
+    const classNames = known.has(name) ? dataset.classNames(name) : undefined
     if (classNames === undefined) continue
     const before = dataset.column(name)
     let row = 0
@@ -146,7 +150,7 @@ export async function labelledRows(dataset: Dataset<object>): Promise<Int32Array
   if (name === undefined) {
     throw new SentenceTorchError(
       'ERR_INVALID_DATA',
-      `Expected a label column named label, labels, score or scores, found only ${dataset.columnNames.join(', ')}`,
+      `Expected a label column named label, labels, score or scores, found only ${listed(dataset.columnNames)}`,
     )
   }
   const labels = dataset.column(name)
@@ -198,10 +202,11 @@ export async function concatenate(
 }
 
 function schemaConflict(first: Dataset<object>, other: Dataset<object>): string | undefined {
-  const lacks = first.columnNames.filter((name) => !other.columnNames.includes(name))
-  const more = other.columnNames.filter((name) => !first.columnNames.includes(name))
-  if (lacks.length > 0) return `it lacks ${lacks.join(', ')}${more.length > 0 ? ` and has ${more.join(', ')}` : ''}`
-  if (more.length > 0) return `it also has ${more.join(', ')}`
+  const [known, others] = [new Set(first.columnNames), new Set(other.columnNames)]
+  const lacks = first.columnNames.filter((name) => !others.has(name))
+  const more = other.columnNames.filter((name) => !known.has(name))
+  if (lacks.length > 0) return `it lacks ${listed(lacks)}${more.length > 0 ? ` and has ${listed(more)}` : ''}`
+  if (more.length > 0) return `it also has ${listed(more)}`
   for (const name of first.columnNames) {
     const [expected, found] = [describeKind(first, name), describeKind(other, name)]
     if (expected !== found && first.length > 0 && other.length > 0)

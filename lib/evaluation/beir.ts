@@ -1,8 +1,10 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readLines, withoutReturn } from '../data/readers/lines.js'
+import { listed } from '../data/readers/names.js'
 import { parseNumber } from '../data/readers/numbers.js'
 import { describe, invalidArgument, SentenceTorchError } from '../errors.js'
+import { systemError } from '../io/system-error.js'
 import { checkOptions, checkType } from '../options.js'
 
 /** A retrieval set as InformationRetrievalEvaluator takes it. */
@@ -57,13 +59,14 @@ async function readTexts(path: string, withTitle: boolean): Promise<Map<string, 
 
 async function qrelsFile(folder: string, split: string | undefined): Promise<string> {
   if (split !== undefined) return join(folder, `${split}.tsv`)
-  const files = await readdir(folder).catch((cause: unknown) => {
-    throw new SentenceTorchError('ERR_NOT_FOUND', `There is no folder ${folder}`, { cause })
+  const files = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw systemError(error, `read the folder ${folder}`)
+    throw new SentenceTorchError('ERR_NOT_FOUND', `There is no folder ${folder}`, { cause: error })
   })
   const tables = files.filter((file) => file.endsWith('.tsv'))
   if (tables.includes('test.tsv')) return join(folder, 'test.tsv')
   if (tables.length === 1) return join(folder, tables[0]!)
-  const message = `Expected test.tsv in ${folder}, or one file alone, but found ${tables.join(', ') || 'none'}; name a split`
+  const message = `Expected test.tsv in ${folder}, or one file alone, but found ${listed(tables) || 'none'}; name a split`
   throw new SentenceTorchError('ERR_NOT_FOUND', message)
 }
 

@@ -1,5 +1,8 @@
 import { mkdir, open } from 'node:fs/promises'
 import { join } from 'node:path'
+import { SentenceTorchError } from '../errors.js'
+import { openFile } from '../io/open-file.js'
+import { systemError } from '../io/system-error.js'
 import { unlessRefused } from '../io/unwritten.js'
 
 /** Files, with the header that was meant, whose other header was warned about. */
@@ -63,9 +66,11 @@ async function appendLines(path: string, lines: readonly string[], lineEnd: stri
 
 /** Whether a file has anything, and begins with the line `header`. */
 async function headerState(path: string, header: string): Promise<'none' | 'same' | 'other'> {
-  const file = await open(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined
-    throw error
+  const file = await openFile(path).catch((error: unknown) => {
+    if (!(error instanceof SentenceTorchError) || error.code === 'ERR_FILE_SYSTEM') throw error
+    if (error.code === 'ERR_NOT_FOUND') return undefined
+    // A folder or a pipe in its place ends no evaluation either.
+    throw new SentenceTorchError('ERR_FILE_SYSTEM', error.message, { cause: error })
   })
   if (file === undefined) return 'none'
   try {
@@ -75,6 +80,8 @@ async function headerState(path: string, header: string): Promise<'none' | 'same
     // A line ends in CR LF or LF; behind the end of the file there is 0.
     const ends = [0, 10, 13].includes(buffer[expected.length]!)
     return ends && buffer.subarray(0, expected.length).equals(expected) ? 'same' : 'other'
+  } catch (error) {
+    throw systemError(error, `read ${path}`)
   } finally {
     await file.close()
   }

@@ -1,6 +1,7 @@
 import { Turns } from '../data/turns.js'
 import { describe } from '../errors.js'
 import { type Embeddings, embeddings, firstNotFinite } from '../models/embeddings.js'
+import { ownOf } from '../search/rows.js'
 import { type CommonOptions, checkContext, invalidData } from './common.js'
 import type { EvaluatedModel, EvaluationContext } from './evaluator.js'
 
@@ -29,7 +30,7 @@ export async function embed(
 ): Promise<Embeddings> {
   checkContext(context)
   const { signal } = context
-  const found = await model[how](texts, {
+  const given = await model[how](texts, {
     showProgressBar,
     ...(batchSize !== undefined && { batchSize }),
     ...(truncateDim !== undefined && { truncateDim }),
@@ -38,6 +39,7 @@ export async function embed(
     ...(normalizeEmbeddings && { normalizeEmbeddings }),
     ...(signal && { signal }),
   })
+  const found = ownOf(model, given, `what ${how} gave`)
   const { data, shape } = found
   const turns = new Turns()
   for (let start = 0; start < data.length; start += STRIDE) {

@@ -81,7 +81,8 @@ export interface ComputedLoss {
  *
  * - **Data**: any number of text columns; labels as `labels` says.
  * - **Speed**: the function runs on the JavaScript thread between two halves of a step, so that steps do not overlap; it may
- *   be async. The engine's losses are faster wherever one of them fits.
+ *   be async, and use the model meanwhile, whose weights are those before the step. The engine's losses are faster wherever one
+ *   of them fits.
  * - **Parameters** are trained like those of the engine's losses; they are in `lossTensors` and in checkpoints.
  *
  * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION
@@ -110,7 +111,7 @@ export class Custom implements Loss {
       ...(numLabels !== undefined && { numLabels }),
       ...(textIds && { textIds }),
     }
-    this.computed = { parameters, compute }
+    this.computed = { parameters: ownParameters(parameters), compute }
   }
 
   spec(): LossSpec {
@@ -124,6 +125,19 @@ export class Custom implements Loss {
 
 /** Names without weight decay, as transformers' `get_decay_parameter_names` has them. */
 const NO_DECAY = /bias|layernorm|rmsnorm|(?:^|\.)norm(?:$|\.)|_norm(?:$|\.)/i
+
+/** Copies: whatever the caller does with its own is for later losses. */
+function ownParameters(given: Readonly<Record<string, CustomLossParameter>>): Record<string, CustomLossParameter> {
+  return Object.fromEntries(
+    Object.entries(given).map(([name, { shape, init }]) => [
+      name,
+      {
+        shape: [...shape],
+        ...(init !== undefined && { init: typeof init === 'number' ? init : new Float32Array(init) }),
+      },
+    ]),
+  )
+}
 
 function checkParameter(name: string, parameter: unknown): void {
   const { shape, init } = (parameter ?? {}) as Partial<CustomLossParameter>

@@ -20,7 +20,7 @@ export interface MatryoshkaLossOptions {
  * Trains embeddings that can be cut: another loss, computed on the first numbers of every embedding at several widths, each
  * time brought to length 1 again.
  *
- * - **Data**: what the loss inside takes. Labels as wide as the embeddings (direct distillation) are cut along.
+ * - **Data**: what the loss inside takes. Labels that are embeddings (direct distillation) are cut along.
  * - **Formula**: Σ_d weight_d · loss(normalize(embeddings[: d])). The model runs once.
  * - **Use**: `encode` with `truncateDim` cuts the embeddings of the trained model.
  * - **Logged**: what the loss inside logs, with `_dim_<d>` behind its names.

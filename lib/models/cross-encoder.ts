@@ -20,6 +20,7 @@ import { EncodeProgress } from './progress.js'
 import { writeCrossEncoderFolder } from './save-cross-encoder.js'
 import { saveModelFolder } from './save-folder.js'
 import { copyPairs, isPair, type Pair, type Scores, scores } from './scores.js'
+import { guardOf } from './weight-guard.js'
 import { WeightFiles } from './weights.js'
 
 export type { Pair, Scores } from './scores.js'
@@ -127,6 +128,7 @@ export class CrossEncoder {
    * Scores of pairs, in their order: `{ data, shape: [n] }` for one label, `[n, numLabels]` for several; of a single pair its
    * scores, a Float32Array [numLabels]. Computed in batches sorted by length, off the JavaScript thread.
    * Pairs, options and settings are those at the call, whatever happens to them later.
+   * Beside a training the scores of many pairs may come from several of its steps; inside of `hold` they come from one.
    * Source: sentence-transformers `CrossEncoder.predict`.
    * @throws SentenceTorchError ERR_INVALID_ARGUMENT (what is no pair of strings, by its index), ERR_UNKNOWN_OPTION,
    * ERR_NOT_IMPLEMENTED, ERR_ABORTED, ERR_DISPOSED
@@ -177,6 +179,8 @@ export class CrossEncoder {
    * tokenizer, settings, a model card. An older folder at `path` is replaced as a whole, or left as it was if anything fails;
    * files in it that belong to no model are kept. A mount point, the working directory and a folder in a parent that may not be
    * written are filled where they are.
+   *
+   * Beside a training the folder has the weights of one step: the training waits until they are written.
    * @throws SentenceTorchError ERR_DISPOSED, ERR_INVALID_ARGUMENT; NotSavedError (ERR_NOT_SAVED) when `path` cannot be written:
    * its `savedIn` is the temporary folder where the model was saved instead, its `cause` the file system's error
    */
@@ -196,7 +200,7 @@ export class CrossEncoder {
     const { folder, encoder, tokenizer, addon, id } = this.#use()
     const settings = { ...folder, prompts: { ...folder.prompts }, maxSeqLength: tokenizer.maxSeqLength }
     const card = { target, ...(id !== undefined && { baseModel: id }), version: addon.runtime().addonVersion }
-    return (path) => writeCrossEncoderFolder(path, settings, encoder, card)
+    return (path) => guardOf(encoder).hold(() => writeCrossEncoderFolder(path, settings, encoder, card))
   }
 
   /** `save` by the name that it has in transformers. Source: `CrossEncoder.save_pretrained`. */
@@ -211,6 +215,18 @@ export class CrossEncoder {
    */
   async evaluate(evaluator: ModelEvaluator<CrossEncoder>, outputPath?: string): Promise<Record<string, number>> {
     return evaluateModel(this, evaluator, outputPath)
+  }
+
+  /**
+   * Keeps the weights as they are until `work` has ended: a training of this model waits between two steps meanwhile. For what
+   * takes several calls and is to see one step; `save` and evaluators do so by themselves. Encoding goes on. Do not wait for a
+   * training inside: it would wait, too.
+   * @returns what `work` returns
+   */
+  async hold<T>(work: () => Promise<T>): Promise<T> {
+    const { encoder } = this.#use()
+    if (typeof work !== 'function') throw invalidArgument('work', 'a function', work)
+    return guardOf(encoder).hold(work)
   }
 
   /** Frees the weights once the work that is queued is done; later calls throw ERR_DISPOSED. Idempotent. */
@@ -237,7 +253,7 @@ export class CrossEncoder {
   async loadWeights(path: string): Promise<void> {
     const weights = await WeightFiles.open({ path, transformerPath: path, modules: [] })
     try {
-      await weights.load(this.#use().encoder)
+      await weights.replace(this.#use().encoder)
     } finally {
       await weights.close()
     }

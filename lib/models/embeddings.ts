@@ -63,7 +63,7 @@ export function copyOf(data: Float32Array, name: string): Float32Array {
   try {
     return new Float32Array(data)
   } catch (cause) {
-    const message = `No memory for a copy of ${name} (${data.byteLength} bytes); copy: false reads it in place`
+    const message = `No memory for a copy of ${name} (${data.byteLength} bytes); copy: false copies less at a time`
     throw new SentenceTorchError('ERR_OUT_OF_MEMORY', message, { cause })
   }
 }

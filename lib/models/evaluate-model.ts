@@ -7,12 +7,14 @@ export interface ModelEvaluator<M> {
 }
 
 /** The metrics that an evaluator finds of a model. @throws ERR_INVALID_ARGUMENT, and what the evaluator throws */
-export async function evaluateModel<M>(
+export async function evaluateModel<M extends { hold<T>(work: () => Promise<T>): Promise<T> }>(
   model: M,
   evaluator: ModelEvaluator<M>,
   outputPath: string | undefined,
 ): Promise<Record<string, number>> {
   if (typeof evaluator?.evaluate !== 'function') throw invalidArgument('evaluator', 'an evaluator', evaluator)
   checkType('outputPath', outputPath, 'string')
-  return (await evaluator.evaluate(model, outputPath === undefined ? {} : { outputPath })).metrics
+  const context = outputPath === undefined ? {} : { outputPath }
+  // Those that are no SentenceEvaluator, too.
+  return (await model.hold(() => evaluator.evaluate(model, context))).metrics
 }

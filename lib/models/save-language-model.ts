@@ -8,6 +8,7 @@ import { checkType } from '../options.js'
 import { toJson } from './json.js'
 import type { ModelFolder } from './model-folder.js'
 import { float32Config, isForeign, tensors, tokenizerConfig } from './save-folder.js'
+import { guardOf } from './weight-guard.js'
 
 /** Tensors by name, such as the `lossTensors` of a training with `MaskedLanguageModelLoss`. */
 export type HeadTensors = Readonly<Record<string, { readonly shape: readonly number[]; readonly data: Float32Array }>>
@@ -42,7 +43,7 @@ export async function saveLanguageModelFolder(
     // BertForMaskedLM has no pooler.
     const own = tensors(encoder, 0).filter(({ name }) => !name.startsWith('pooler.'))
     const sources = [...own.map((tensor) => ({ ...tensor, name: `bert.${tensor.name}` })), ...head]
-    await writeSafetensors(join(folder, 'model.safetensors'), sources, { format: 'pt' })
+    await guardOf(encoder).hold(() => writeSafetensors(join(folder, 'model.safetensors'), sources, { format: 'pt' }))
   }
   // They would make a sentence-transformers folder of it.
   const isOther = (name: string) => isForeign(name) && !/^(modules|config_sentence_transformers)\.json$/.test(name)
@@ -82,10 +83,7 @@ function headSources(given: HeadTensors, config: ConfigObject): TensorSource[] {
   return sources
 }
 
-function source(
-  name: string,
-  shape: readonly number[],
-  { buffer, byteOffset, byteLength }: Float32Array,
-): TensorSource {
-  return { name, dtype: 'F32', shape, data: new Uint8Array(buffer, byteOffset, byteLength) }
+/** The file is written while the caller goes on: a copy. */
+function source(name: string, shape: readonly number[], data: Float32Array): TensorSource {
+  return { name, dtype: 'F32', shape, data: new Uint8Array(new Float32Array(data).buffer) }
 }

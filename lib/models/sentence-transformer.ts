@@ -16,6 +16,7 @@ import { saveModelFolder, writeModelFolder } from './save-folder.js'
 import { type HeadTensors, saveLanguageModelFolder } from './save-language-model.js'
 import { pairwiseSimilarity, similarityMatrix } from './similarity.js'
 import type { EncodeOptions, LoadOptions } from './types.js'
+import { guardOf } from './weight-guard.js'
 import { WeightFiles } from './weights.js'
 
 /** One module of a model, for people to read: its type and its settings. */
@@ -136,6 +137,7 @@ export class SentenceTransformer {
    * Texts, options and settings are those at the call, whatever happens to them later.
    * Truncation comes before normalisation. `outputValue: 'token_embeddings'` gives [tokens, width] per text, special tokens
    * included, those of `'pooler_output'` are [n, hidden size].
+   * Beside a training the rows of many texts may come from several of its steps; inside of `hold` they come from one.
    * Source: sentence-transformers `SentenceTransformer.encode`.
    * @throws SentenceTorchError ERR_INVALID_ARGUMENT (a text that is no string, by its index), ERR_UNKNOWN_OPTION,
    * ERR_NOT_IMPLEMENTED, ERR_ABORTED, ERR_DISPOSED
@@ -218,6 +220,8 @@ export class SentenceTransformer {
    * float32, tokenizer, settings, a model card. An older folder at `path` is replaced as a whole, or left as it was if
    * anything fails; files in it that belong to no model are kept. A mount point, the working directory and a folder in a parent
    * that may not be written are filled where they are.
+   *
+   * Beside a training the folder has the weights of one step: the training waits until they are written.
    * @throws SentenceTorchError ERR_DISPOSED, ERR_INVALID_ARGUMENT; NotSavedError (ERR_NOT_SAVED) when `path` cannot be written:
    * its `savedIn` is the temporary folder where the model was saved instead, its `cause` the file system's error
    */
@@ -245,7 +249,7 @@ export class SentenceTransformer {
       modules: this.modules.map((module) => module.type),
       version: addon.runtime().addonVersion,
     }
-    return (path) => writeModelFolder(path, settings, encoder, card)
+    return (path) => guardOf(encoder).hold(() => writeModelFolder(path, settings, encoder, card))
   }
 
   /** `save` by the name that it has in transformers. Source: `SentenceTransformer.save_pretrained`. */
@@ -274,6 +278,18 @@ export class SentenceTransformer {
     await saveLanguageModelFolder(path, { ...folder, maxSeqLength: tokenizer.maxSeqLength }, encoder, lossTensors)
   }
 
+  /**
+   * Keeps the weights as they are until `work` has ended: a training of this model waits between two steps meanwhile. For what
+   * takes several calls and is to see one step; `save` and evaluators do so by themselves. Encoding goes on. Do not wait for a
+   * training inside: it would wait, too.
+   * @returns what `work` returns
+   */
+  async hold<T>(work: () => Promise<T>): Promise<T> {
+    const { encoder } = this.#use()
+    if (typeof work !== 'function') throw invalidArgument('work', 'a function', work)
+    return guardOf(encoder).hold(work)
+  }
+
   /** Frees the weights once the work that is queued is done; later calls throw ERR_DISPOSED. Idempotent. */
   async dispose(): Promise<void> {
     this.#disposed ??= Promise.all([this.#parts.encoder.dispose(), this.#parts.tokenizer.dispose()]).then(() => {})
@@ -299,7 +315,7 @@ export class SentenceTransformer {
   async loadWeights(path: string): Promise<void> {
     const weights = await WeightFiles.open(await readModelFolder(path))
     try {
-      await weights.load(this.#use().encoder)
+      await weights.replace(this.#use().encoder)
     } finally {
       await weights.close()
     }

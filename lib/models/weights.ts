@@ -3,10 +3,11 @@ import { join, relative } from 'node:path'
 import { fromNative, invalidArgument, SentenceTorchError } from '../errors.js'
 import { throwIfAborted } from '../io/abort.js'
 import { openSafetensors, type SafetensorsFile } from '../io/safetensors.js'
-import type { NativeEncoder } from '../native/types.js'
+import type { NativeEncoder, TensorRange } from '../native/types.js'
 import { checkConfigSizes } from './config-sizes.js'
 import { unusable } from './hub-files.js'
 import type { ModelFolder } from './model-folder.js'
+import { guardOf } from './weight-guard.js'
 import { engineName, surplusOf } from './weight-names.js'
 
 /** Bytes that cross to the engine at once: few enough to be still in the processor's cache when the engine copies them. */
@@ -102,8 +103,7 @@ export class WeightFiles {
    * adds values that are not finite; ERR_ABORTED
    */
   async load(encoder: NativeEncoder, mayLack: readonly string[] = [], signal?: AbortSignal): Promise<string[]> {
-    this.leaveOutSurplus(encoder)
-    this.check(encoder, mayLack)
+    this.prepare(encoder, mayLack)
     // While the engine copies one buffer the next ranges are read into the other: a large one would be new memory all over.
     const buffers = [new Uint8Array(RANGE_BYTES), new Uint8Array(RANGE_BYTES)]
     let loading: Promise<void> = Promise.resolve()
@@ -111,12 +111,7 @@ export class WeightFiles {
       for (const [i, { ranges, last }] of planReads(this.tensors).entries()) {
         throwIfAborted(signal, `Loading ${this.files[0]!.path}`)
         const buffer = buffers[i % 2]!
-        const read = ranges.map(async ({ tensor: [name, { file, name: stored, dtype }], start, end, at }) => {
-          const data = buffer.subarray(at, at + end - start)
-          await file.readInto(stored, start, data)
-          return { name, start: start / FLOAT_BYTES[dtype as FloatDType], dtype: dtype as FloatDType, data }
-        })
-        const entries = await Promise.all(read)
+        const entries = await readRanges(ranges, buffer)
         await loading
         loading = encoder.load(entries, last)
         // It is awaited later, or never when reading fails first.
@@ -129,6 +124,24 @@ export class WeightFiles {
       throw fromNative(error, 'Encoder.load')
     }
     return mayLack.filter((name) => !this.tensors.has(name))
+  }
+
+  /**
+   * Gives a model that is in use other weights, in one job: what encodes or saves meanwhile has the old ones or the new ones.
+   * Until then all of them are in memory.
+   * @throws as `load`
+   */
+  async replace(encoder: NativeEncoder): Promise<void> {
+    this.prepare(encoder, [])
+    const entries: TensorRange[] = []
+    for (const { ranges } of planReads(this.tensors)) {
+      entries.push(...(await readRanges(ranges, new Uint8Array(RANGE_BYTES))))
+    }
+    try {
+      await guardOf(encoder).change(() => encoder.load(entries))
+    } catch (error) {
+      throw fromNative(error, 'Encoder.load')
+    }
   }
 
   async close(): Promise<void> {
@@ -149,6 +162,11 @@ export class WeightFiles {
       if (twin) this.duplicates.push(`${twin.name} and ${name} in ${path} are the same tensor`)
       this.tensors.set(known, { file, path, name, dtype, shape })
     }
+  }
+
+  private prepare(encoder: NativeEncoder, mayLack: readonly string[]): void {
+    this.leaveOutSurplus(encoder)
+    this.check(encoder, mayLack)
   }
 
   /** As transformers does, which leaves out everything that it does not know. */
@@ -251,6 +269,16 @@ function planReads(tensors: ReadonlyMap<string, StoredTensor>): { ranges: Planne
   }
   if (plan.length > 0) plan.at(-1)!.last = true
   return plan
+}
+
+/** Reads ranges into the buffer that is to cross. */
+function readRanges(ranges: readonly PlannedRange[], buffer: Uint8Array): Promise<TensorRange[]> {
+  const read = ranges.map(async ({ tensor: [name, { file, name: stored, dtype }], start, end, at }) => {
+    const data = buffer.subarray(at, at + end - start)
+    await file.readInto(stored, start, data)
+    return { name, start: start / FLOAT_BYTES[dtype as FloatDType], dtype: dtype as FloatDType, data }
+  })
+  return Promise.all(read)
 }
 
 /** model.safetensors of a module, or the index of its shards. */

@@ -1,8 +1,9 @@
 /**
  * The whole boundary between TypeScript and C++, types only. Reviewed whenever it grows.
  *
- * TypeScript allocates every buffer that crosses. Batches are copied at the call; tensor ranges and outputs are borrowed
- * until the promise settles. Rejections carry a `code` of lib/errors.ts. No tensor handle reaches JavaScript.
+ * TypeScript allocates every buffer that crosses. Batches are copied at the call; tensor ranges, rows that are searched and
+ * outputs are borrowed until the promise settles: they lie in ArrayBuffers of fixed size (others are refused) that no caller of
+ * the package can reach before that. Rejections carry a `code` of lib/errors.ts. No tensor handle reaches JavaScript.
  */
 
 /** int8: float32 with the weights of linear layers in 8 bits, for encoding alone. */
@@ -193,7 +194,8 @@ export interface NativeTrainer {
   /** First half of a step with a loss of type `Custom`: embeds with dropout and keeps what the second half needs. `out`:
    *  rows × embeddingDimension. Only the members `loss`, `miniBatchRows` and `miniBatchTokens` of the options are read. */
   embed(batch: PackedBatch, out: Float32Array, options: StepOptions): Promise<void>
-  /** The second half. */
+  /** The second half. Whatever comes in between (encoding, evaluation, a dump) has the weights as they are and changes nothing of
+   *  the step; a `load` of encoder or trainer is ERR_BUSY; another `embed` or `step` takes the place of the first half. */
   apply(external: ExternalLoss, options: StepOptions): Promise<StepReport | undefined>
   /** The loss of a batch, without dropout, gradient or update. */
   evaluate(batch: PackedBatch, loss?: number): Promise<{ loss: number; components: Record<string, number> }>

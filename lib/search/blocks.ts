@@ -1,6 +1,7 @@
 import { fromNative, SentenceTorchError } from '../errors.js'
-import { type Embeddings, firstNotFinite } from '../models/embeddings.js'
+import { copyOf, type Embeddings, firstNotFinite } from '../models/embeddings.js'
 import type { Metric, NativeAddon } from '../native/types.js'
+import { viewOf } from './rows.js'
 
 /** The part of the engine that searches. */
 export type SearchEngine = Pick<NativeAddon, 'topK'>
@@ -27,6 +28,8 @@ export interface BlockOptions {
   names?: { queries: string; corpus: string; first?: number }
 }
 
+export const NAMES: BlockOptions['names'] & {} = { queries: 'queries', corpus: 'corpus' }
+
 /** Multiplications in one job: some tenths of a second, so that a query that is served meanwhile waits no longer. */
 const JOB_WORK = 2 ** 34
 /** Queries that the engine compares at once; smaller jobs would read the corpus more often. */
@@ -36,7 +39,7 @@ const JOB_RESULTS = 2 ** 22
 
 /**
  * Searches `corpus` for all rows of `queries`, job by job in the order of the queries. The next job is under way while the
- * caller works on a block; memory is that of two blocks. Nobody may write to either meanwhile.
+ * caller works on a block; memory is that of two blocks. Nobody but us may hold the corpus; of the queries each job gets a copy.
  *
  * A score depends on the numbers of its two rows alone, and equal scores come by rising index; so what is found does not
  * depend on how queries and corpus are divided.
@@ -47,7 +50,7 @@ export async function* searchBlocks(
   addon: () => SearchEngine,
   queries: Embeddings,
   corpus: Embeddings,
-  { k, metric, rowsPerJob, signal, names = { queries: 'queries', corpus: 'corpus' } }: BlockOptions,
+  { k, metric, rowsPerJob, signal, names = NAMES }: BlockOptions,
 ): AsyncGenerator<Block> {
   const [count, dim] = queries.shape
   const fast = Math.max(ENGINE_ROWS, Math.floor(JOB_WORK / (corpus.shape[0] * dim)))
@@ -57,7 +60,7 @@ export async function* searchBlocks(
     const rows = Math.min(step, count - first)
     const scores = new Float32Array(rows * k)
     const indices = new Int32Array(rows * k)
-    const part = queries.data.subarray(first * dim, (first + rows) * dim)
+    const part = copyOf(viewOf(queries, first, rows, names.queries), names.queries)
     try {
       await addon().topK(part, corpus.data, dim, k, metric, scores, indices)
     } catch (error) {

@@ -1,10 +1,12 @@
 import { Turns } from '../data/turns.js'
 import { invalidArgument } from '../errors.js'
-import { type Embeddings, type EmbeddingsLike, embeddings, ownEmbeddings } from '../models/embeddings.js'
+import { type Embeddings, type EmbeddingsLike, embeddings } from '../models/embeddings.js'
 import { EncodeProgress } from '../models/progress.js'
 import { loadAddon } from '../native/load.js'
 import { checkInteger, checkOptions, checkType } from '../options.js'
-import { checkFinite, type SearchEngine, searchBlocks } from './blocks.js'
+import { checkFinite, type SearchEngine } from './blocks.js'
+import { searchRows } from './nearest.js'
+import { type SearchedRows, searchedRows, viewOf } from './rows.js'
 
 export interface CommunityDetectionOptions {
   /** Cosine similarity from which on two rows are close. Default 0.75. */
@@ -16,8 +18,9 @@ export interface CommunityDetectionOptions {
   /** Show progress on stderr. Default false. */
   showProgressBar?: boolean
   /**
-   * The rows are copied at the call, so that nothing that happens to them later is seen. `false` reads them in place: until the
-   * promise settles they must not be written to, and their memory must not be transferred. Default true.
+   * The rows are copied at the call, so that nothing that happens to them later is seen. `false` copies each part of 32 MB when
+   * its turn comes, again and again, so that a second copy of all need not fit into memory; rows whose memory is taken away
+   * are an error. Default true.
    */
   copy?: boolean
   /** Stops between two jobs of the engine; the promise rejects with ERR_ABORTED. */
@@ -63,11 +66,11 @@ export async function detectWith(
   checkInteger('batchSize', batchSize, 1)
   checkType('showProgressBar', showProgressBar, 'boolean')
   checkType('copy', options.copy, 'boolean')
-  const all = ownEmbeddings(rows, 'embeddings', options.copy)
+  const all = searchedRows(rows, 'embeddings', options.copy)
   const count = all.shape[0]
   const least = options.minCommunitySize ?? 10
   if (count < least) {
-    checkFinite(all, 'embeddings')
+    checkFinite(all.all, 'embeddings')
     return []
   }
   const neighbours = new Neighbours(addon, all, Math.fround(threshold), batchSize, signal)
@@ -115,7 +118,7 @@ export async function detectWith(
 class Neighbours {
   constructor(
     private readonly addon: () => SearchEngine,
-    private readonly all: Embeddings,
+    private readonly all: SearchedRows,
     private readonly threshold: number,
     private readonly rowsPerJob: number,
     private readonly signal: AbortSignal | undefined,
@@ -132,7 +135,7 @@ class Neighbours {
       const { rowsPerJob, signal } = this
       const names = { queries: 'embeddings', corpus: 'embeddings' }
       const search = { k: limit, metric: 'cosine', rowsPerJob, signal, names } as const
-      for await (const block of searchBlocks(this.addon, this.#gather(rows), this.all, search)) {
+      for await (const block of searchRows(this.addon, this.#gather(rows), this.all, search)) {
         for (let i = 0; i < block.rows; i++) {
           const row = rows[block.first + i]!
           const close = this.#close(block.scores, i * limit, limit)
@@ -156,16 +159,16 @@ class Neighbours {
   }
 
   #gather(rows: Int32Array): Embeddings {
-    const { data, shape } = this.all
-    const dim = shape[1]
+    const { all } = this.all
+    const dim = all.shape[1]
     const first = rows[0]!
     // Neighbouring rows are a view.
     if (rows[rows.length - 1]! - first === rows.length - 1 && rows.every((row, i) => row === first + i)) {
-      return embeddings(data.subarray(first * dim, (first + rows.length) * dim), rows.length, dim)
+      return embeddings(viewOf(all, first, rows.length, 'embeddings'), rows.length, dim)
     }
     const gathered = new Float32Array(rows.length * dim)
     rows.forEach((row, i) => {
-      gathered.set(data.subarray(row * dim, (row + 1) * dim), i * dim)
+      gathered.set(viewOf(all, row, 1, 'embeddings'), i * dim)
     })
     return embeddings(gathered, rows.length, dim)
   }

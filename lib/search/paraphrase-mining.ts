@@ -1,14 +1,15 @@
 import { Turns } from '../data/turns.js'
 import { invalidArgument } from '../errors.js'
-import { type Embeddings, type EmbeddingsLike, embeddings, ownEmbeddings } from '../models/embeddings.js'
+import type { Embeddings, EmbeddingsLike } from '../models/embeddings.js'
 import type { SentenceTransformer } from '../models/sentence-transformer.js'
 import type { EncodeOptions } from '../models/types.js'
 import { loadAddon } from '../native/load.js'
 import { checkInteger, checkOptions, checkType } from '../options.js'
-import { type Block, type SearchEngine, searchBlocks } from './blocks.js'
+import type { SearchEngine } from './blocks.js'
+import { searchRows } from './nearest.js'
 import { PairHeap, PairSet } from './pair-heap.js'
+import { ownOf, rowsOf, type SearchedRows, searchedRows } from './rows.js'
 import { metricOf, type ScoreFunction } from './score-function.js'
-import { TopHits } from './top-hits.js'
 
 /** Two rows and their similarity: `[score, i, j]` with i < j. */
 export type MinedPair = [score: number, i: number, j: number]
@@ -25,8 +26,9 @@ export interface ParaphraseMiningEmbeddingsOptions {
   /** How rows are compared. Default `cosine`. */
   scoreFunction?: ScoreFunction
   /**
-   * The rows are copied at the call, so that nothing that happens to them later is seen. `false` reads them in place: until the
-   * promise settles they must not be written to, and their memory must not be transferred. Default true.
+   * The rows are copied at the call, so that nothing that happens to them later is seen. `false` copies each part of 32 MB when
+   * its turn comes, again and again, so that a second copy of all need not fit into memory; rows whose memory is taken away
+   * are an error. Default true.
    */
   copy?: boolean
   /** Stops between two jobs of the engine; the promise rejects with ERR_ABORTED. */
@@ -86,7 +88,7 @@ export async function mineWith(
   for (const name of ENCODE) if (options[name] !== undefined) Object.assign(encoding, { [name]: options[name] })
   if (signal !== undefined) encoding.signal = signal
   const rows = (await model.encode(sentences, encoding)) as Embeddings
-  return mineEmbeddingsWith(addon, rows, { ...search, copy: false })
+  return mineRows(addon, rowsOf(ownOf(model, rows, 'embeddings'), 'embeddings', chunkSize(search)), search)
 }
 
 /** @internal `paraphraseMiningEmbeddings` with another engine; the tests' entrance. */
@@ -98,15 +100,28 @@ export async function mineEmbeddingsWith(
   checkOptions('paraphraseMiningEmbeddings', options, [...SEARCH, 'copy'])
   checkType('copy', options.copy, 'boolean')
   checkSearch(options)
-  const { maxPairs = 500_000, topK = 100 } = options
-  const all = ownEmbeddings(rows, 'embeddings', options.copy)
+  return mineRows(addon, searchedRows(rows, 'embeddings', options.copy, chunkSize(options)), options)
+}
+
+function chunkSize({ corpusChunkSize = 100_000 }: Pick<ParaphraseMiningEmbeddingsOptions, 'corpusChunkSize'>): number {
+  return corpusChunkSize
+}
+
+async function mineRows(
+  addon: () => SearchEngine,
+  rows: SearchedRows,
+  options: ParaphraseMiningEmbeddingsOptions,
+): Promise<MinedPair[]> {
+  const { maxPairs = 500_000, topK = 100, queryChunkSize = 5000, scoreFunction, signal } = options
   const turns = new Turns()
   const heap = new PairHeap()
   const kept = new PairSet()
   let lowest = Number.NEGATIVE_INFINITY
   // One more than asked for, since a row is most like itself.
-  const k = Math.min(topK + 1, all.shape[0])
-  for await (const block of nearest(addon, all, k, options)) {
+  const k = Math.min(topK + 1, rows.shape[0])
+  const names = { queries: 'embeddings', corpus: 'embeddings' }
+  const search = { k, metric: metricOf(scoreFunction), rowsPerJob: queryChunkSize, signal, names }
+  for await (const block of searchRows(addon, rows.all, rows, search)) {
     for (let row = 0; row < block.rows; row++) {
       const i = block.first + row
       for (let at = row * k, others = 0; at < (row + 1) * k && others < topK; at++) {
@@ -125,38 +140,6 @@ export async function mineEmbeddingsWith(
     }
   }
   return drain(heap, turns)
-}
-
-/** Entries of the lists that are put together from several parts of the rows: 32 MB. */
-const LIST_ENTRIES = 2 ** 22
-
-/** The `k` rows that are most like each row, itself included, block by block in the order of the rows. */
-async function* nearest(
-  addon: () => SearchEngine,
-  all: Embeddings,
-  k: number,
-  { queryChunkSize = 5000, corpusChunkSize = 100_000, scoreFunction, signal }: ParaphraseMiningEmbeddingsOptions,
-): AsyncGenerator<Block> {
-  const [count, dim] = all.shape
-  const metric = metricOf(scoreFunction)
-  const part = (first: number, size: number) => {
-    const end = Math.min(first + size, count)
-    return embeddings(all.data.subarray(first * dim, end * dim), end - first, dim)
-  }
-  const names = { queries: 'embeddings', corpus: 'embeddings' }
-  if (count <= corpusChunkSize) {
-    yield* searchBlocks(addon, all, all, { k, metric, rowsPerJob: queryChunkSize, signal, names })
-    return
-  }
-  const step = Math.max(1, Math.min(queryChunkSize, Math.floor(LIST_ENTRIES / k)))
-  for (let first = 0; first < count; first += step) {
-    const queries = part(first, step)
-    const hits = new TopHits(queries, metric, k, addon, names)
-    for (let start = 0; start < count; start += corpusChunkSize) {
-      await hits.add(part(start, corpusChunkSize), start, signal)
-    }
-    yield { first, rows: queries.shape[0], k, scores: hits.scores, indices: hits.documents }
-  }
 }
 
 /** All pairs of the heap, best first, equal scores by rising numbers. */

@@ -1,17 +1,9 @@
 import { Turns } from '../data/turns.js'
-import { invalidArgument } from '../errors.js'
-import {
-  asEmbeddings,
-  COPIED_BYTES,
-  copyOf,
-  type Embeddings,
-  type EmbeddingsLike,
-  embeddings,
-  ownEmbeddings,
-} from '../models/embeddings.js'
+import { asEmbeddings, COPIED_BYTES, type EmbeddingsLike, ownEmbeddings } from '../models/embeddings.js'
 import { loadAddon } from '../native/load.js'
 import { checkInteger, checkOptions, checkType } from '../options.js'
 import { type Block, checkWidths, type SearchEngine, searchBlocks } from './blocks.js'
+import { searchedRows } from './rows.js'
 import { metricOf, type ScoreFunction } from './score-function.js'
 
 /** One found entry. */
@@ -33,9 +25,9 @@ export interface SemanticSearchOptions {
   corpusChunkSize?: number
   /**
    * Both arguments are copied at the call, so that nothing that happens to them later is seen; of a corpus of more than 256 MB
-   * each part of 256 MB when its turn comes, to bound the memory: do not write to it meanwhile. `false` reads them in place,
-   * for a corpus that is searched again and again: until the promise settles they must not be written to, and their memory
-   * must not be transferred. Default true.
+   * each part of 256 MB when its turn comes, to bound the memory. `false` copies each part of 32 MB when its turn comes, which
+   * takes less time for a corpus that is searched again and again. What is written meanwhile to a part whose turn has not
+   * come is seen, and rows whose memory is taken away are an error. Default true.
    */
   copy?: boolean
   /** Stops between two jobs of the engine; the promise rejects with ERR_ABORTED. */
@@ -74,15 +66,16 @@ export async function searchWith(
   checkInteger('corpusChunkSize', corpusChunkSize, 1)
   checkType('copy', options.copy, 'boolean')
   const metric = metricOf(options.scoreFunction)
-  const wanted = ownEmbeddings(queries, 'queries', options.copy)
-  const { chunkRows, chunk, shape } = chunks(corpus, corpusChunkSize, options.copy, copiedBytes)
+  const wanted = options.copy === false ? asEmbeddings(queries, 'queries') : ownEmbeddings(queries, 'queries')
+  const there = searchedRows(corpus, 'corpus', options.copy, corpusChunkSize, copiedBytes)
+  const { shape } = there
   const rows = wanted.shape[0]
   const found: SearchHit[][] = Array.from({ length: rows }, () => [])
   if (rows === 0 || shape[0] === 0) return found
   checkWidths(wanted, { shape })
   const turns = new Turns()
-  for (let start = 0; start < shape[0]; start += chunkRows) {
-    const part = chunk(start)
+  for (let start = 0; start < shape[0]; start += there.partRows) {
+    const part = there.part(start)
     const k = Math.min(topK, part.shape[0])
     const names = { queries: 'queries', corpus: 'corpus', first: start }
     const search = { k, metric, rowsPerJob: queryChunkSize, signal, names }
@@ -95,27 +88,6 @@ export async function searchWith(
     }
   }
   return found
-}
-
-/** Parts of the corpus, in memory that nobody else can touch unless `copy` is false. */
-function chunks(corpus: EmbeddingsLike, most: number, copy: boolean | undefined, copiedBytes: number) {
-  const isLarge =
-    !Array.isArray(corpus) && copy !== false && asEmbeddings(corpus, 'corpus').data.byteLength > copiedBytes
-  const { data, shape } = isLarge ? asEmbeddings(corpus, 'corpus') : ownEmbeddings(corpus, 'corpus', copy)
-  const [count, dim] = shape
-  const chunkRows = isLarge ? Math.min(most, Math.max(1, Math.floor(copiedBytes / (4 * dim)))) : most
-  let room: Float32Array | undefined
-  const chunk = (start: number): Embeddings => {
-    const end = Math.min(start + chunkRows, count)
-    if (data.length < end * dim) throw invalidArgument('corpus', 'the same rows until the search is over', data)
-    const part = data.subarray(start * dim, end * dim)
-    if (!isLarge) return embeddings(part, end - start, dim)
-    // The first is the largest; no job reads it any more when the next one comes.
-    if (room === undefined) room = copyOf(part, 'corpus')
-    else room.set(part)
-    return embeddings(room.subarray(0, part.length), end - start, dim)
-  }
-  return { shape, chunkRows, chunk }
 }
 
 function hits({ k, scores, indices }: Block, row: number, start: number): SearchHit[] {

@@ -11,6 +11,7 @@ import { NamesOfArguments } from './check-names.js'
 import { evaluatorOf } from './evaluator-choice.js'
 import { type TrainingEvent, trainingEvents } from './events.js'
 import { Gate } from './gate.js'
+import type { GuardedTrainer } from './guarded-trainer.js'
 import { type LossChoice, LossSet } from './loss-set.js'
 import { checkLossTensors, copyLossTensors, type LossTensors } from './loss-tensors.js'
 import { optimizerSpec } from './optimizer.js'
@@ -229,10 +230,10 @@ export abstract class BaseTrainer<M extends TrainableModel, L extends BaseLoss> 
       this.#state = run.state
       try {
         const result = await trainOrAbort(run, signal)
-        this.#lossTensors = result.lossTensors
+        this.#lossTensors = copyLossTensors(result.lossTensors)
         return result
       } catch (error) {
-        if (error instanceof TrainingAbortedError) this.#lossTensors = error.result.lossTensors
+        if (error instanceof TrainingAbortedError) this.#lossTensors = copyLossTensors(error.result.lossTensors)
         throw error
       }
     }
@@ -267,16 +268,18 @@ export abstract class BaseTrainer<M extends TrainableModel, L extends BaseLoss> 
     const { args, callbacks } = parts
     const { progress = process.stdout } = this.#options
     // Who only encodes does not load them.
-    const [{ PretrainedLosses }, { Reporting }, { TrainerSession }] = await Promise.all([
+    const [{ GuardedTrainer }, { PretrainedLosses }, { Reporting }, { TrainerSession }] = await Promise.all([
+      import('./guarded-trainer.js'),
       import('./pretrained.js'),
       import('./reporting/reporting.js'),
       import('./session.js'),
     ])
     const reporting = new Reporting(args, progress)
     const pretrained = await PretrainedLosses.open(this.#kind, this.model, this.#losses, parts.signal)
-    let native: NativeTrainer
+    let native: GuardedTrainer
     try {
-      native = this.#nativeTrainer(pretrained.specs)
+      const changesPrecision = trainingPrecision(args.bf16, this.model) !== undefined
+      native = new GuardedTrainer(this.#nativeTrainer(pretrained.specs), this.model.encoder, changesPrecision)
     } catch (error) {
       await pretrained.close()
       throw error

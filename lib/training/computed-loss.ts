@@ -24,8 +24,9 @@ export class ComputedStep {
   /** A whole training step. */
   async step(batch: PackedBatch, options: StepOptions): Promise<StepReport | undefined> {
     const all = this.room(batch)
+    const { length } = all
     await this.native.embed(batch, all, options)
-    return this.native.apply(this.external(await this.compute(batch, all, true), all), options)
+    return this.native.apply(this.external(await this.compute(batch, all, true), length), options)
   }
 
   /** Value and components, without dropout. */
@@ -73,16 +74,17 @@ export class ComputedStep {
     return found
   }
 
-  private external(value: CustomLossValue, all: Float32Array): ExternalLoss {
+  /** @param total values of all embeddings */
+  private external(value: CustomLossValue, total: number): ExternalLoss {
     const { loss, gradients, parameterGradients = {}, components } = value
-    const joined = new Float32Array(all.length)
+    const joined = new Float32Array(total)
     let at = 0
     for (const gradient of gradients ?? []) {
       if (!(gradient instanceof Float32Array) || at + gradient.length > joined.length) break
       joined.set(gradient, at)
       at += gradient.length
     }
-    if (at !== all.length) throw misfit(`gradients: one Float32Array per text column, ${all.length} values in all`)
+    if (at !== total) throw misfit(`gradients: one Float32Array per text column, ${total} values in all`)
     // The engine tells by the gradient that a step is to be skipped.
     if (!Number.isFinite(loss)) joined.fill(Number.NaN)
     const parameters: Record<string, Float32Array> = {}

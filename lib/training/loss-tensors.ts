@@ -4,7 +4,7 @@ import { fromNative, invalidArgument, SentenceTorchError } from '../errors.js'
 import { openSafetensors, writeSafetensors } from '../io/safetensors.js'
 import { failedTo } from '../io/system-error.js'
 import type { Loss } from '../losses/loss.js'
-import type { NativeTrainer, TensorInfo, TensorRange } from '../native/types.js'
+import type { NativeTrainer, TensorInfo } from '../native/types.js'
 import { isPlainObject } from '../options.js'
 
 export interface LossTensor {
@@ -26,7 +26,7 @@ export async function dumpLossTensors(native: Pick<NativeTrainer, 'tensors' | 'd
   const tensors: Record<string, LossTensor> = {}
   for (const { name, shape } of ownedTensors(native)) {
     const data = new Float32Array(elements(shape))
-    await forRanges(PREFIX + name, data, 'Trainer.dump', (range) => native.dump([range]))
+    await dumpParts(native, PREFIX + name, data)
     tensors[name] = { shape, data }
   }
   return tensors
@@ -58,7 +58,7 @@ export async function loadLossTensors(
     throw new SentenceTorchError('ERR_INVALID_TENSORS', `lossTensors do not fit the loss: ${problems.join('; ')}`)
   }
   for (const name of names) {
-    await forRanges(PREFIX + name, given[name]!.data, 'Trainer.load', (range) => native.load([range]))
+    await loadParts(native, PREFIX + name, given[name]!.data)
   }
 }
 
@@ -71,7 +71,7 @@ export async function loadInitialParameters(
     for (const [name, { shape, init = 0 }] of Object.entries(loss.computed?.parameters ?? {})) {
       const data = typeof init === 'number' ? new Float32Array(elements(shape)).fill(init) : init
       const full = PREFIX + (dataset === '' ? '' : `${dataset}.`) + name
-      await forRanges(full, data, 'Trainer.load', (range) => native.load([range]))
+      await loadParts(native, full, data)
     }
   }
 }
@@ -153,19 +153,30 @@ function ownedTensors(native: Pick<NativeTrainer, 'tensors'>): Pick<TensorInfo, 
     .map(({ name, shape }) => ({ name: name.slice(PREFIX.length), shape }))
 }
 
-async function forRanges(
-  name: string,
-  data: Float32Array,
-  where: string,
-  cross: (range: TensorRange) => Promise<void>,
-): Promise<void> {
-  for (let start = 0; start < data.length; start += RANGE_ELEMENTS) {
-    const part = data.subarray(start, start + RANGE_ELEMENTS)
-    try {
-      await cross({ name, start, dtype: 'F32', data: bytesOf(part) })
-    } catch (error) {
-      throw fromNative(error, where)
+/** Loads copies, part by part: callers can reach `data`, and its memory may be taken away while the engine works. */
+async function loadParts(native: Pick<NativeTrainer, 'load'>, name: string, data: Float32Array): Promise<void> {
+  const { length } = data
+  for (let start = 0; start < length; start += RANGE_ELEMENTS) {
+    if (data.length !== length) {
+      throw new SentenceTorchError('ERR_INVALID_TENSORS', `The memory of ${name} was taken away while it was loaded`)
     }
+    const part = bytesOf(data.slice(start, start + RANGE_ELEMENTS))
+    await crossed('Trainer.load', native.load([{ name, start, dtype: 'F32', data: part }]))
+  }
+}
+
+async function dumpParts(native: Pick<NativeTrainer, 'dump'>, name: string, data: Float32Array): Promise<void> {
+  for (let start = 0; start < data.length; start += RANGE_ELEMENTS) {
+    const part = bytesOf(data.subarray(start, start + RANGE_ELEMENTS))
+    await crossed('Trainer.dump', native.dump([{ name, start, dtype: 'F32', data: part }]))
+  }
+}
+
+async function crossed(where: string, job: Promise<void>): Promise<void> {
+  try {
+    await job
+  } catch (error) {
+    throw fromNative(error, where)
   }
 }
 

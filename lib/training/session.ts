@@ -18,6 +18,7 @@ import type { MiniBatch } from './checkpoint.js'
 import { ComputedStep } from './computed-loss.js'
 import { type EvaluationData, evaluateAndTell } from './evaluation-record.js'
 import type { Gate } from './gate.js'
+import type { GuardedTrainer } from './guarded-trainer.js'
 import { HealthMonitor } from './health/monitor.js'
 import { emitProcessWarning } from './health/warning.js'
 import type { LossSet } from './loss-set.js'
@@ -43,7 +44,7 @@ export interface SessionParts<M extends TrainableModel, L extends BaseLoss>
   losses: LossSet<L>
   names: NamesOfArguments
   pretrained: PretrainedLosses
-  native: NativeTrainer
+  native: GuardedTrainer
   signal: AbortSignal | undefined
   callbacks: readonly TrainerCallback[]
   say: (text: string) => void
@@ -78,6 +79,7 @@ export class TrainerSession<M extends TrainableModel, L extends BaseLoss> {
     const trained = trainableTensors(model.encoder, native)
     const groups = parameterGroups(args, trained, losses.all[0]!.name)
     if (groups !== undefined) setGroups(native, groups)
+    await native.begin()
     const folder = await checkpointFolder(resume, args.outputDir)
     const train = this.#source(this.#parts.trainDataset, args.perDeviceTrainBatchSize, 'trainDataset')
     const checkpoint = folder === undefined ? undefined : await readCheckpoint(folder, args, train.feed.length)
@@ -127,6 +129,7 @@ export class TrainerSession<M extends TrainableModel, L extends BaseLoss> {
   /** Evaluates the model as it is. The losses' own parameters are those of `lossTensors`. */
   async evaluate(evalDataset: DataSource | undefined, context: CallbackContext): Promise<LogRecord> {
     const { args, model, native, evaluator, callbacks, signal, say } = this.#parts
+    await native.begin()
     await this.#startLosses()
     const parts = {
       ...{ args, native, callbacks, signal, say },

@@ -12,6 +12,7 @@
 #include "binding/trainer_wrap.h"
 #include "core/error.h"
 #include "core/features.h"
+#include "core/sizes.h"
 #include "engine/runtime.h"
 #include "engine/search.h"
 
@@ -62,13 +63,13 @@ void set_executor_threads(const Napi::CallbackInfo& info) {
 
 Napi::Value search(const Napi::CallbackInfo& info) {
   return rejecting(info.Env(), [&] {
-    const Napi::Float32Array queries = to_floats(info[0], "queries");
-    const Napi::Float32Array corpus = to_floats(info[1], "corpus");
+    const Napi::Float32Array queries = to_borrowed_floats(info[0], "queries");
+    const Napi::Float32Array corpus = to_borrowed_floats(info[1], "corpus");
     const int64_t dim = to_integer(info[2], "dim", 1);
     const int64_t k = to_integer(info[3], "k", 1);
     const std::string metric = to_string(info[4], "metric");
-    Napi::Float32Array scores = to_floats(info[5], "scores");
-    Napi::Int32Array indices = to_integers(info[6], "indices");
+    Napi::Float32Array scores = to_borrowed_floats(info[5], "scores");
+    Napi::Int32Array indices = to_borrowed_integers(info[6], "indices");
 
     const auto rows = [dim](const Napi::Float32Array& matrix, const char* name) {
       const auto size = static_cast<int64_t>(matrix.ElementLength());
@@ -80,9 +81,10 @@ Napi::Value search(const Napi::CallbackInfo& info) {
     const int64_t corpus_count = rows(corpus, "corpus");
     check(k <= corpus_count, "ERR_INVALID_ARGUMENT", "Expected k of at most ", corpus_count,
           " (the rows of corpus) but received ", k);
-    const auto fits = [&](size_t size, const char* name) {
-      check(static_cast<int64_t>(size) == query_count * k, "ERR_INVALID_ARGUMENT",
-            "Expected queries × k = ", query_count * k, " values for ", name, " but received ", size);
+    const int64_t found = checked_product("queries × k", {query_count, k});
+    const auto fits = [found](size_t size, const char* name) {
+      check(static_cast<int64_t>(size) == found, "ERR_INVALID_ARGUMENT", "Expected queries × k = ", found,
+            " values for ", name, " but received ", size);
     };
     fits(scores.ElementLength(), "scores");
     fits(indices.ElementLength(), "indices");

@@ -83,9 +83,35 @@ std::vector<T> copy(const Napi::TypedArrayOf<T>& array) {
   return std::vector<T>(array.Data(), array.Data() + array.ElementLength());
 }
 
+// Throws for an array over a SharedArrayBuffer, an ArrayBuffer that can be resized, or one that was taken away.
+void check_borrowed(const Napi::TypedArray& array, const std::string& field) {
+  const Napi::Env env = array.Env();
+  napi_value buffer = nullptr;
+  bool is_array_buffer = false, is_detached = false;
+  const bool known = napi_get_typedarray_info(env, array, nullptr, nullptr, nullptr, &buffer, nullptr) == napi_ok &&
+                     napi_is_arraybuffer(env, buffer, &is_array_buffer) == napi_ok &&
+                     (!is_array_buffer || napi_is_detached_arraybuffer(env, buffer, &is_detached) == napi_ok);
+  if (!known) throw Napi::Error::New(env);
+  const char* found = nullptr;
+  if (!is_array_buffer) {
+    found = "shared memory (a SharedArrayBuffer)";
+  } else if (is_detached) {
+    found = "an ArrayBuffer that was transferred";
+  } else if (Napi::Object(env, buffer).Get("resizable").ToBoolean()) {
+    found = "a resizable ArrayBuffer";
+  }
+  check(found == nullptr, "ERR_INVALID_ARGUMENT", "Expected an ArrayBuffer of fixed size for ", field, " but received ",
+        found != nullptr ? found : "");
+}
+
+constexpr uint32_t kMostDimensions = 8;
+
 std::vector<int64_t> to_shape(Napi::Value value, const std::string& field) {
   if (!value.IsArray()) wrong_type(field, "an array of whole numbers", value);
   const auto array = value.As<Napi::Array>();
+  if (array.Length() > kMostDimensions) {
+    wrong_type(field, "at most " + std::to_string(kMostDimensions) + " whole numbers", value);
+  }
   std::vector<int64_t> shape;
   for (uint32_t i = 0; i < array.Length(); ++i) {
     shape.push_back(to_integer(array.Get(i), field + "[" + std::to_string(i) + "]", 0));
@@ -157,6 +183,18 @@ Napi::Int32Array to_integers(Napi::Value value, const std::string& field) {
   return value.As<Napi::Int32Array>();
 }
 
+Napi::Float32Array to_borrowed_floats(Napi::Value value, const std::string& field) {
+  const Napi::Float32Array array = to_floats(value, field);
+  check_borrowed(array, field);
+  return array;
+}
+
+Napi::Int32Array to_borrowed_integers(Napi::Value value, const std::string& field) {
+  const Napi::Int32Array array = to_integers(value, field);
+  check_borrowed(array, field);
+  return array;
+}
+
 PackedBatch to_batch(Napi::Value value) {
   const Fields fields(value, "batch",
                       {"ids", "offsets", "tokenTypes", "promptLengths", "columns", "labels", "labelShape", "lists",
@@ -194,6 +232,7 @@ std::vector<TensorRange> to_ranges(Napi::Value value, std::vector<Napi::Value>& 
     const Napi::Value data = fields.get("data");
     if (!is_typed_array(data, napi_uint8_array)) wrong_type(fields.path("data"), "a Uint8Array", data);
     auto bytes = data.As<Napi::Uint8Array>();
+    check_borrowed(bytes, fields.path("data"));
     ranges.push_back({fields.string("name"), to_integer(fields.get("start"), fields.path("start"), 0),
                       fields.string("dtype"), bytes.Data(), static_cast<int64_t>(bytes.ByteLength())});
     keep.push_back(data);

@@ -29,9 +29,13 @@ Config to_options(Napi::Value value, const std::string& field);  // an object
 int64_t to_integer(Napi::Value value, const std::string& field, int64_t least);
 std::string to_string(Napi::Value value, const std::string& field);
 
-// Views of the caller's memory: who keeps `value` keeps them valid.
+// Views of the caller's memory, for the time of the call.
 Napi::Float32Array to_floats(Napi::Value value, const std::string& field);
 Napi::Int32Array to_integers(Napi::Value value, const std::string& field);
+// The same for a job that borrows the memory: who keeps the array keeps it, as long as nobody transfers it. Memory that
+// can shrink or that other threads can write to is refused.
+Napi::Float32Array to_borrowed_floats(Napi::Value value, const std::string& field);
+Napi::Int32Array to_borrowed_integers(Napi::Value value, const std::string& field);
 
 PackedBatch to_batch(Napi::Value value);  // a copy
 // Borrowed: `keep` receives the arrays that own the memory.

@@ -105,7 +105,7 @@ Napi::Value EncoderWrap::dump(const Napi::CallbackInfo& info) {
 Napi::Value EncoderWrap::encode(const Napi::CallbackInfo& info) {
   return rejecting(info.Env(), [&] {
     auto batch = to_batch(info[0]);
-    Napi::Float32Array out = to_floats(info[1], "out");
+    Napi::Float32Array out = to_borrowed_floats(info[1], "out");
     const EncoderOutput output = to_encoder_output(info[2]);
     float* data = out.Data();
     const auto size = static_cast<int64_t>(out.ElementLength());

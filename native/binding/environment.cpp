@@ -12,7 +12,12 @@ PromiseJob::PromiseJob(Napi::Env env, napi_deferred deferred, const std::vector<
   kept_.reserve(keep.size());
   for (const Napi::Value& value : keep) {
     napi_ref reference = nullptr;
-    if (napi_create_reference(env, value, 1, &reference) == napi_ok) kept_.push_back(reference);
+    if (napi_create_reference(env, value, 1, &reference) != napi_ok) {
+      // Without it the memory could be collected while the job reads it.
+      for (napi_ref made : kept_) napi_delete_reference(env, made);
+      throw Napi::Error::New(env);
+    }
+    kept_.push_back(reference);
   }
 }
 

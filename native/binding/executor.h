@@ -37,6 +37,20 @@ class Job {
 // The one thread that computes, shared by all engines and all JavaScript threads of the process: jobs run first in,
 // first out, and LibTorch keeps a single pool of threads. It starts with the first job and ends with the last
 // environment.
+//
+// Which thread may touch what. A JavaScript thread has no lock on an engine, only the order of its jobs:
+// - Engines (Encoder, Trainer) belong to the executor thread from their first job on: weights, gradients, moments,
+//   counters, workspaces, the compute dtype. Jobs alone read and write them, and the executor destroys them.
+// - A JavaScript thread makes an engine, and may read for ever what its constructor has fixed: names, shapes and layout
+//   of tensors, sizes, device, losses. What is cheap to keep a wrapper keeps itself. The constructor of a trainer also
+//   reads the compute dtype of its encoder, which only a trainer's jobs write: Encoder::Impl::has_trainer, taken by the
+//   constructor and let go by the last of those jobs, orders the two.
+// - Trainer::set_groups() writes on a JavaScript thread what jobs read: the wrapper refuses it once a job was queued.
+// - `disposed` of an encoder and `has_trainer` are atomic. Flags of wrappers (disposed_, has_jobs_) and pending_ of an
+//   environment belong to that environment's JavaScript thread.
+// - The queue, finished_ of environments and the number of threads are guarded by mutex_, the profile by a mutex of its
+//   own. What the process knows of its machine is made once and never changes (runtime_info, kernels::chosen).
+// - Memory of the caller that a job borrows belongs to the job until its promise settles.
 class Executor {
  public:
   static Executor& instance();

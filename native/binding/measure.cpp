@@ -83,6 +83,7 @@ Napi::Value measure(const Napi::CallbackInfo& info) {
     }
     if (!info[1].IsNumber()) wrong_type("seconds", "a number", info[1]);
     const double seconds = info[1].As<Napi::Number>().DoubleValue();
+    if (!(seconds >= 0 && seconds <= 60)) wrong_type("seconds", "0 to 60", info[1]);
     auto rates = std::make_shared<MachineRates>();
     return Environment::of(info.Env())
         .enqueue(

@@ -46,6 +46,12 @@ const std::shared_ptr<Trainer>& TrainerWrap::open() const {
   return trainer_;
 }
 
+const std::shared_ptr<Trainer>& TrainerWrap::open_for_job() {
+  const std::shared_ptr<Trainer>& trainer = open();
+  has_jobs_ = true;
+  return trainer;
+}
+
 Napi::Value TrainerWrap::tensors(const Napi::CallbackInfo& info) {
   return throwing(info.Env(), [&]() -> Napi::Value { return from_tensors(info.Env(), open()->tensors()); });
 }
@@ -54,7 +60,7 @@ Napi::Value TrainerWrap::load(const Napi::CallbackInfo& info) {
   return rejecting(info.Env(), [&] {
     std::vector<Napi::Value> keep;
     auto ranges = to_ranges(info[0], keep);
-    return Environment::of(info.Env()).enqueue(keep, [trainer = open(), ranges = std::move(ranges)] {
+    return Environment::of(info.Env()).enqueue(keep, [trainer = open_for_job(), ranges = std::move(ranges)] {
       trainer->load(ranges);
     });
   });
@@ -64,7 +70,7 @@ Napi::Value TrainerWrap::dump(const Napi::CallbackInfo& info) {
   return rejecting(info.Env(), [&] {
     std::vector<Napi::Value> keep;
     auto ranges = to_ranges(info[0], keep);
-    return Environment::of(info.Env()).enqueue(keep, [trainer = open(), ranges = std::move(ranges)] {
+    return Environment::of(info.Env()).enqueue(keep, [trainer = open_for_job(), ranges = std::move(ranges)] {
       trainer->dump(ranges);
     });
   });
@@ -78,7 +84,9 @@ Napi::Value TrainerWrap::step(const Napi::CallbackInfo& info) {
     return Environment::of(info.Env())
         .enqueue(
             {},
-            [trainer = open(), batch = std::move(batch), options, report] { *report = trainer->step(batch, options); },
+            [trainer = open_for_job(), batch = std::move(batch), options, report] {
+              *report = trainer->step(batch, options);
+            },
             [report](Napi::Env env) { return from_report(env, *report); });
   });
 }
@@ -96,7 +104,10 @@ Napi::Value TrainerWrap::set_groups(const Napi::CallbackInfo& info) {
     const Config given = to_options(info[1], "groups");
     std::map<std::string, int> groups;
     for (const auto& [name, value] : given.object()) groups[name] = static_cast<int>(given.integer(name));
-    open()->set_groups(std::move(weight_decays), std::move(groups));
+    // Not on this thread any more once a job may be reading them, also one that is still queued.
+    const std::shared_ptr<Trainer>& trainer = open();
+    check(!has_jobs_, "ERR_INVALID_ARGUMENT", "Groups are set before the first job of a trainer");
+    trainer->set_groups(std::move(weight_decays), std::move(groups));
     return info.Env().Undefined();
   });
 }
@@ -104,12 +115,12 @@ Napi::Value TrainerWrap::set_groups(const Napi::CallbackInfo& info) {
 Napi::Value TrainerWrap::embed(const Napi::CallbackInfo& info) {
   return rejecting(info.Env(), [&] {
     auto batch = to_batch(info[0]);
-    Napi::Float32Array out = to_floats(info[1], "out");
+    Napi::Float32Array out = to_borrowed_floats(info[1], "out");
     const StepOptions options = to_step_options(info[2]);
     float* data = out.Data();
     const auto size = static_cast<int64_t>(out.ElementLength());
     return Environment::of(info.Env())
-        .enqueue({out}, [trainer = open(), batch = std::move(batch), options, data, size]() mutable {
+        .enqueue({out}, [trainer = open_for_job(), batch = std::move(batch), options, data, size]() mutable {
           trainer->embed(std::move(batch), data, size, options);
         });
   });
@@ -123,7 +134,7 @@ Napi::Value TrainerWrap::apply(const Napi::CallbackInfo& info) {
     return Environment::of(info.Env())
         .enqueue(
             {},
-            [trainer = open(), external = std::move(external), options, report] {
+            [trainer = open_for_job(), external = std::move(external), options, report] {
               *report = trainer->apply(external, options);
             },
             [report](Napi::Env env) { return from_report(env, *report); });
@@ -137,7 +148,10 @@ Napi::Value TrainerWrap::evaluate(const Napi::CallbackInfo& info) {
     auto found = std::make_shared<Evaluation>();
     return Environment::of(info.Env())
         .enqueue(
-            {}, [trainer = open(), batch = std::move(batch), loss, found] { *found = trainer->evaluate(batch, loss); },
+            {},
+            [trainer = open_for_job(), batch = std::move(batch), loss, found] {
+              *found = trainer->evaluate(batch, loss);
+            },
             [found](Napi::Env env) -> Napi::Value {
               auto object = Napi::Object::New(env);
               object["loss"] = found->loss;
@@ -152,7 +166,7 @@ Napi::Value TrainerWrap::counters(const Napi::CallbackInfo& info) {
     auto found = std::make_shared<std::vector<int64_t>>();
     return Environment::of(info.Env())
         .enqueue(
-            {}, [trainer = open(), found] { *found = trainer->counters(); },
+            {}, [trainer = open_for_job(), found] { *found = trainer->counters(); },
             [found](Napi::Env env) -> Napi::Value {
               auto array = Napi::Array::New(env, found->size());
               for (uint32_t i = 0; i < found->size(); ++i) array[i] = static_cast<double>((*found)[i]);
@@ -169,7 +183,7 @@ Napi::Value TrainerWrap::set_counters(const Napi::CallbackInfo& info) {
     for (uint32_t i = 0; i < array.Length(); ++i) {
       counters.push_back(to_integer(array.Get(i), "counters[" + std::to_string(i) + "]", 0));
     }
-    return Environment::of(info.Env()).enqueue({}, [trainer = open(), counters = std::move(counters)] {
+    return Environment::of(info.Env()).enqueue({}, [trainer = open_for_job(), counters = std::move(counters)] {
       trainer->set_counters(counters);
     });
   });

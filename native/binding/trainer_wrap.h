@@ -32,8 +32,11 @@ class TrainerWrap : public Napi::ObjectWrap<TrainerWrap> {
 
   // The engine, unless dispose() was called.
   const std::shared_ptr<Trainer>& open() const;
+  // The same, for a job: from now on the trainer belongs to the executor thread.
+  const std::shared_ptr<Trainer>& open_for_job();
 
   std::shared_ptr<Trainer> trainer_;
+  bool has_jobs_ = false;  // or had some
   bool disposed_ = false;
 };
 

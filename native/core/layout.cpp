@@ -5,19 +5,15 @@
 #include <c10/core/ScalarType.h>
 
 #include <cmath>
-#include <numeric>
 
 #include "core/error.h"
+#include "core/sizes.h"
 
 namespace st {
 
 namespace {
 
 constexpr int64_t kAlign = 16;  // elements: 64 bytes of float32, so that a block starts on a cache line
-
-int64_t product(const std::vector<int64_t>& shape) {
-  return std::accumulate(shape.begin(), shape.end(), int64_t{1}, std::multiplies<int64_t>());
-}
 
 at::ScalarType scalar_type(const TensorRange& range) {
   if (range.dtype == "F32") return at::kFloat;
@@ -41,12 +37,17 @@ ParamId Layout::add(const std::string& name, std::vector<int64_t> shape, Group g
 
 ParamId Layout::add_fused(const std::vector<std::string>& names, std::vector<int64_t> shape, Group group) {
   const ParamId id = static_cast<ParamId>(blocks_.size());
-  for (size_t part = 0; part < names.size(); ++part) {
+  const auto parts = static_cast<int64_t>(names.size());
+  const int64_t each = checked_product(names[0], shape), all = checked_product(names[0], {each, parts});
+  size_ += all;  // until finish() the sum without padding
+  check(size_ <= kMostParameters, "ERR_INVALID_ARGUMENT", "Expected at most ", kMostParameters,
+        " parameters, but with ", names[0], " there are ", size_);
+  for (int64_t part = 0; part < parts; ++part) {
     named_[names[part]] = ordered_.size();
-    ordered_.push_back({{names[part], shape, group}, id, static_cast<int64_t>(part), product(shape)});
+    ordered_.push_back({{names[part], shape, group}, id, part, each});
   }
-  if (!shape.empty()) shape[0] *= static_cast<int64_t>(names.size());
-  blocks_.push_back({shape, group, 0, product(shape)});
+  if (!shape.empty()) shape[0] *= parts;
+  blocks_.push_back({shape, group, 0, all});
   return id;
 }
 

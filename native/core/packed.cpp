@@ -5,6 +5,7 @@
 #include <string>
 
 #include "core/error.h"
+#include "core/sizes.h"
 
 namespace st {
 
@@ -73,11 +74,12 @@ void PackedBatch::validate(int64_t vocab_size, int64_t type_vocab_size, int64_t 
     check(columns == 1, kInvalid, "Expected one column beside batch.lists but found ", columns);
     check_offsets("batch.lists", lists, rows());
   }
-  check(guide_width >= 0 && static_cast<int64_t>(guide.size()) == rows() * guide_width, kInvalid, "Expected ",
-        rows() * guide_width, " values of guide embeddings but found ", guide.size());
+  const int64_t guided = checked_product("the guide embeddings", {rows(), guide_width});
+  check(static_cast<int64_t>(guide.size()) == guided, kInvalid, "Expected ", guided,
+        " values of guide embeddings but found ", guide.size());
   check(text_ids.empty() || static_cast<int64_t>(text_ids.size()) == rows(), kInvalid, "Expected ", rows(),
         " text ids but found ", text_ids.size());
-  if (!target_offsets.empty()) {
+  if (!target_offsets.empty() || !target_ids.empty()) {
     check_offsets("target offsets", target_offsets, static_cast<int64_t>(target_ids.size()));
     for (size_t i = 0; i < target_ids.size(); ++i) {
       check(target_ids[i] == -100 || (target_ids[i] >= 0 && target_ids[i] < vocab_size), kInvalid,

@@ -9,7 +9,8 @@
 namespace st {
 
 void Parameters::allocate(at::Device device, at::ScalarType compute) {
-  layout.finish();
+  // Not again: another thread may be reading it.
+  if (layout.size() == 0) layout.finish();
   master_ = empty_in_huge_pages({layout.size()}, master_dtype(compute), device).zero_();
   masters_ = layout.views(master_);
   set_compute(compute);

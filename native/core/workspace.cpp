@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "core/memory.h"
+#include "core/sizes.h"
 
 namespace st {
 
@@ -15,8 +16,8 @@ constexpr int64_t kSmallestBlock = 16 << 20;
 }  // namespace
 
 at::Tensor Workspace::take(at::IntArrayRef shape, at::ScalarType type) {
-  int64_t bytes = static_cast<int64_t>(c10::elementSize(type));
-  for (int64_t size : shape) bytes *= size;
+  const auto each = static_cast<int64_t>(c10::elementSize(type));
+  int64_t bytes = checked_product("a tensor", {checked_product("a tensor", shape), each});
   bytes = (bytes + kAlign - 1) / kAlign * kAlign;
   while (current_ < blocks_.size() && used_ + bytes > blocks_[current_].numel()) {
     ++current_;

@@ -25,7 +25,12 @@ std::vector<Chunk> plan_chunks(const PackedBatch& batch, Network& network, const
 
 ChunkedPass::ChunkedPass(const PackedBatch& batch, std::vector<Chunk> chunks, const DropoutKey& dropout,
                          const Network::Wanted& wanted)
-    : batch_(batch), chunks_(std::move(chunks)), dropout_(dropout), wanted_(wanted) {}
+    : batch_(batch), chunks_(std::move(chunks)), dropout_(dropout), wanted_(wanted) {
+  for (const Chunk& chunk : chunks_) {
+    if (passes_.size() <= chunk.part) passes_.resize(chunk.part + 1);
+    if (passes_[chunk.part] == nullptr) passes_[chunk.part] = std::make_unique<TrainingPass>(*chunk.network);
+  }
+}
 
 DropoutKey ChunkedPass::key_of(const Chunk& chunk) const {
   DropoutKey key = dropout_;
@@ -41,7 +46,7 @@ bool ChunkedPass::keeps_state(size_t index) const {
 }
 
 Network::Output ChunkedPass::run(const Chunk& chunk, const Input& input) const {
-  return chunk.network->forward_training(input, key_of(chunk), wanted_);
+  return passes_[chunk.part]->forward(input, key_of(chunk), wanted_);
 }
 
 namespace {
@@ -106,7 +111,7 @@ void ChunkedPass::backward(const Network::Output& gradient, const std::vector<Gr
       }
       with_input(batch_, chunk, [&](const Input& input) {
         if (!kept) run(chunk, input);
-        chunk.network->backward(input, key_of(chunk), part, *gradients[chunk.part]);
+        passes_[chunk.part]->backward(input, key_of(chunk), part, *gradients[chunk.part]);
       });
     }
   }

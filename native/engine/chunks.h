@@ -1,9 +1,9 @@
 #pragma once
 
-#include <optional>
+#include <memory>
 #include <vector>
 
-#include "engine/network.h"
+#include "engine/training_pass.h"
 
 namespace st {
 
@@ -43,6 +43,7 @@ class ChunkedPass {
   std::vector<Chunk> chunks_;
   DropoutKey dropout_;
   Network::Wanted wanted_;
+  std::vector<std::unique_ptr<TrainingPass>> passes_;  // by part
 };
 
 }  // namespace st

@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "core/profile.h"
+#include "core/sizes.h"
 #include "engine/network.h"
 
 namespace st {
@@ -29,7 +30,9 @@ std::vector<TensorInfo> Encoder::tensors() const {
 }
 
 void Encoder::load(const std::vector<TensorRange>& ranges, bool last) {
-  Parameters& parameters = impl_->open().parameters();
+  Network& network = impl_->open();
+  check(!network.is_passed(), "ERR_BUSY", "Weights are not loaded between the two halves of a training step");
+  Parameters& parameters = network.parameters();
   for (const TensorRange& range : ranges) parameters.load(range);
   if (last) parameters.refresh();
 }
@@ -44,7 +47,7 @@ void Encoder::encode(const PackedBatch& batch, EncoderOutput output, float* out,
   network.validate(batch);
   const int64_t rows = output == EncoderOutput::kTokenEmbeddings ? batch.tokens() : batch.rows();
   const int64_t width = output == EncoderOutput::kSentenceEmbedding ? embedding_dimension() : token_dimension();
-  check(size == rows * width, "ERR_INVALID_ARGUMENT", "Expected room for ", rows, " x ", width,
+  check(size == checked_product("out", {rows, width}), "ERR_INVALID_ARGUMENT", "Expected room for ", rows, " x ", width,
         " values in out but found ", size);
   at::from_blob(out, {rows, width}, at::kFloat).copy_(network.encode(batch, output));
 }

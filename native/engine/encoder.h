@@ -36,7 +36,8 @@ class Encoder {
   int64_t training_bytes_per_token() const;
   std::vector<TensorInfo> tensors() const;
 
-  // `last` is false when more ranges follow at once: what is derived from the weights is then made with the last ones.
+  // Throws ERR_BUSY between the two halves of a training step. `last` is false when more ranges follow at once: what is
+  // derived from the weights is then made with the last ones.
   void load(const std::vector<TensorRange>& ranges, bool last = true);
   void dump(const std::vector<TensorRange>& ranges);
   // `out` has `size` floats; throws unless that is exactly what `output` needs for the batch.

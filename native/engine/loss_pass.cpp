@@ -5,6 +5,7 @@
 #include <ATen/ops/empty.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include "core/sizes.h"
 #include "core/upload.h"
 
 namespace st {
@@ -25,8 +26,7 @@ at::Tensor label_tensor(const PackedBatch& batch, at::ScalarType master, at::Dev
   } else {
     return out;
   }
-  int64_t expected = 1;
-  for (int64_t size : batch.label_shape) expected *= size;
+  const int64_t expected = checked_product("labelShape", batch.label_shape);
   check(batch.label_shape.empty() || expected == out.numel(), "ERR_INVALID_ARGUMENT", "Expected ", expected,
         " labels for labelShape but found ", out.numel());
   return batch.label_shape.empty() ? out : out.view(batch.label_shape);

@@ -11,9 +11,7 @@
 
 namespace st {
 
-// The transformer and its heads over one set of parameters. forward_training() and backward() are the cut that losses
-// stand on: pooled embeddings out, their gradient in. The transformer's backward is written by hand; the heads' is
-// autograd's.
+// The transformer and its heads over one set of parameters. It encodes; a TrainingPass trains it.
 class Network {
  public:
   explicit Network(const EncoderSpec& spec);
@@ -45,41 +43,32 @@ class Network {
   at::ScalarType compute() const { return compute_; }
   // Whether it encodes with weights of 8 bits, and cannot train.
   bool int8() const { return int8_; }
+  // Whether a training pass is under way, which counts on the weights as they are.
+  bool is_passed() const { return passes_ > 0; }
   // Whether a training pass takes an input that is fixed.
   bool takes_fixed() const;
   void set_compute(at::ScalarType compute);
 
   // [rows, width], [T, width] or [rows, width] in the master dtype.
   at::Tensor encode(const PackedBatch& batch, EncoderOutput output);
-  Output forward_training(const Input& input, const DropoutKey& dropout, const Wanted& wanted);
-  // `gradient`: of what the last training pass gave; undefined where there is none. Adds to `gradients`.
-  void backward(const Input& input, const DropoutKey& dropout, const Output& gradient, Gradients& gradients);
   void dispose();
 
  private:
+  friend class TrainingPass;
   at::Tensor encode(const Input& input, EncoderOutput output);
   at::Tensor run_heads(const Pass& pass, const at::Tensor& tokens_TD, const std::vector<at::Tensor>& parameters) const;
-  // The states of a layer as a leaf, and the heads on them.
-  struct Cut {
-    at::Tensor tokens_TD, embeddings_RD;
-  };
-  Cut cut(const Pass& pass, const at::Tensor& x_TD) const;
-  void forget();
 
   EncoderSpec spec_;
   at::Device device_;
   at::ScalarType compute_;
   bool int8_;
   Parameters parameters_;
-  Workspace workspace_;
+  Workspace workspace_;  // what no training pass holds
+  int passes_ = 0;       // training passes under way
   std::unique_ptr<Model> model_;
   std::vector<std::unique_ptr<Head>> heads_;
   std::vector<ParamId> head_parameters_;
   int64_t width_ = 0;
-  // Of the last training pass: one cut after the last layer, or one after each.
-  std::vector<Cut> cuts_;
-  std::vector<at::Tensor> leaves_;
-  Wanted wanted_;
 };
 
 struct Encoder::Impl {

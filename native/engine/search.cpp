@@ -213,6 +213,10 @@ void top_k(const float* queries, int64_t query_count, const float* corpus, int64
   const Metric compared_by = parse_metric(metric);
   check(k >= 0 && k <= corpus_count, "ERR_INVALID_ARGUMENT", "Expected k from 0 to ", corpus_count, " but received ",
         k);
+  // Rows are found by numbers of 32 bits.
+  constexpr int64_t kMostRows = std::numeric_limits<int32_t>::max();
+  check(corpus_count <= kMostRows, "ERR_INVALID_ARGUMENT", "Expected at most ", kMostRows,
+        " rows in the corpus but received ", corpus_count);
   if (k == 0 || query_count == 0) return;
   const at::NoGradGuard no_grad;
   Rows asked(queries, query_count, dim), there(corpus, corpus_count, dim);

@@ -51,7 +51,7 @@ std::vector<TensorInfo> Trainer::tensors() const {
 }
 
 void Trainer::set_groups(std::vector<double> weight_decays, std::map<std::string, int> groups) {
-  check(impl_->sets.all.empty(), "ERR_INVALID_ARGUMENT", "Groups are set before the first step");
+  check(impl_->sets.all.empty(), "ERR_INVALID_ARGUMENT", "Groups are set before the first job of a trainer");
   check(weight_decays.size() >= 2, "ERR_INVALID_ARGUMENT", "Expected at least 2 groups but found ",
         weight_decays.size());
   for (const auto& [name, group] : groups) {
@@ -63,6 +63,7 @@ void Trainer::set_groups(std::vector<double> weight_decays, std::map<std::string
 }
 
 void Trainer::load(const std::vector<TensorRange>& ranges) {
+  check(impl_->held == nullptr, "ERR_BUSY", "Tensors are not loaded between the two halves of a training step");
   impl_->for_each(ranges,
                   [](const Layout& layout, at::Tensor& flat, const TensorRange& range) { layout.load(flat, range); });
   const bool gradients =
@@ -103,12 +104,13 @@ Evaluation Trainer::evaluate(const PackedBatch& batch, int64_t loss) {
   const at::NoGradGuard no_grad;
   const OwnedLoss& owned = impl_->loss_at(loss);
   const LossNeeds needs = owned.loss->needs();
+  std::optional<ChunkedPass> pass;  // in whose memory its outputs may lie
   Network::Output outputs;
   if (needs.layers || needs.tokens || needs.twin) {
     const ChunkPlan plan{.twin = needs.twin ? impl_->twin.get() : nullptr};
-    outputs = ChunkedPass(batch, plan_chunks(batch, network, plan), impl_->dropout_key(),
-                          {needs.layers, needs.tokens, false, false})
-                  .forward();
+    pass.emplace(batch, plan_chunks(batch, network, plan), impl_->dropout_key(),
+                 Network::Wanted{needs.layers, needs.tokens, false, false});
+    outputs = pass->forward();
   } else {
     outputs.embeddings_RD = network.encode(batch, EncoderOutput::kSentenceEmbedding);
   }

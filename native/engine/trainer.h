@@ -69,7 +69,8 @@ struct Evaluation {
 };
 
 // Losses, gradients and optimiser over one encoder. The constructor throws ERR_BUSY when the encoder already has a
-// trainer. Everything but tensors() and set_groups() must be called on the executor thread.
+// trainer. On another thread than the executor's: the constructor; tensors(), at any time; set_groups(), before the
+// first call of anything else.
 class Trainer {
  public:
   Trainer(std::shared_ptr<Encoder> encoder, const TrainerSpec& spec);
@@ -80,7 +81,8 @@ class Trainer {
   void load(const std::vector<TensorRange>& ranges);
   void dump(const std::vector<TensorRange>& ranges);
   std::optional<StepReport> step(const PackedBatch& batch, const StepOptions& options);
-  // A step in two halves, for a loss that the caller computes; `out` has `size` floats.
+  // A step in two halves, for a loss that the caller computes; `out` has `size` floats. Anything but
+  // a load() may come in between: a step or another embed() drops the first half, all else leaves it as it is.
   void embed(PackedBatch batch, float* out, int64_t size, const StepOptions& options);
   std::optional<StepReport> apply(const ExternalLoss& external, const StepOptions& options);
   Evaluation evaluate(const PackedBatch& batch, int64_t loss = 0);

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "core/sizes.h"
 #include "engine/trainer_impl.h"
 
 namespace st {
@@ -14,7 +15,7 @@ void Trainer::embed(PackedBatch batch, float* out, int64_t size, const StepOptio
   Network& network = impl_->open();
   network.validate(batch);
   impl_->prepare();
-  const int64_t expected = batch.rows() * network.embedding_width();
+  const int64_t expected = checked_product("the embeddings", {batch.rows(), network.embedding_width()});
   check(size == expected, "ERR_INVALID_ARGUMENT", "Expected ", expected, " elements for the embeddings but found ",
         size);
   check(impl_->loss_at(options.loss).loss->needs().external, "ERR_INVALID_ARGUMENT",

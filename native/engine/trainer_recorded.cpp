@@ -28,12 +28,13 @@ std::optional<StepGraphs::Left> Trainer::Impl::recorded(const PackedBatch& batch
                                                                                    const LossTensors& given) {
     // Not those of later batches: what is recorded takes the key from the input.
     const DropoutKey dropout = dropout_key();
-    const Network::Output outputs = network.forward_training(input, dropout, wanted);
+    TrainingPass pass(network);
+    const Network::Output outputs = pass.forward(input, dropout, wanted);
     const LossContext context{batch, network, dropout, true, &given};
     const LossGradients found = differentiate(loss, context, outputs, scale);
     const at::NoGradGuard no_grad;
     add_to(own, found);
-    network.backward(input, dropout, found.outputs, encoder.gradients());
+    pass.backward(input, dropout, found.outputs, encoder.gradients());
     return StepGraphs::Left{outputs.embeddings_RD, found.value};
   };
   const StepGraphs::Left left = graphs->run(batch, dropout_key(), key, network.workspace(), step);

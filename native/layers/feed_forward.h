@@ -12,17 +12,22 @@ class FeedForward {
               uint32_t first_site);
   static constexpr uint32_t kSites = 1;
 
+  // Of a training pass, for its way back.
+  struct Kept {
+    at::Tensor x_TD, slope_TF, after_TF;
+    OutputBlock::Kept output;
+  };
+
   // out may be x where no backward follows.
-  void forward(const Pass& pass, const at::Tensor& x_TD, at::Tensor out_TD);
+  void forward(const Pass& pass, const at::Tensor& x_TD, at::Tensor out_TD, Kept& kept);
   // Returns the gradient of x, in the memory of d_out.
-  at::Tensor backward(const Pass& pass, Gradients& gradients, at::Tensor d_out_TD);
+  at::Tensor backward(const Pass& pass, const Kept& kept, Gradients& gradients, at::Tensor d_out_TD);
 
  private:
   int64_t inner_;
   Activation activation_;
   Linear intermediate_;
   OutputBlock output_;
-  at::Tensor x_TD_, slope_TF_, after_TF_;  // of the last training pass
 };
 
 }  // namespace st

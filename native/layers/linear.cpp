@@ -18,10 +18,7 @@ Linear::Linear(Layout& layout, const std::vector<std::string>& names, int64_t in
 
 Weight Linear::weight(const Pass& pass) {
   const at::Tensor& value_OI = pass.parameters.value(weight_);
-  if (pass.training) {
-    for (Packed& packed : packed_) packed = {};
-    return {value_OI, nullptr, pass.workspace};
-  }
+  if (pass.training) return {value_OI, nullptr, pass.workspace};
   const int64_t rows = pass.input.tokens();
   Packed& packed = packed_[pass.int8 ? 0 : packing_way(rows)];
   if (packed.version != pass.parameters.version()) {

@@ -14,11 +14,18 @@ class OutputBlock {
   OutputBlock(Layout& layout, const std::string& name, int64_t in, int64_t width, double epsilon, double dropout,
               uint32_t site);
 
+  // Of a training pass, for its way back.
+  struct Kept {
+    at::Tensor sum_TD, mean_T, rstd_T;
+    DropoutMask mask;
+  };
+
   // out may be the residual where no backward follows.
-  void forward(const Pass& pass, const at::Tensor& x_TI, const at::Tensor& residual_TD, at::Tensor out_TD);
+  void forward(const Pass& pass, const at::Tensor& x_TI, const at::Tensor& residual_TD, at::Tensor out_TD, Kept& kept);
   // All but the gradient of x, which is d_y W for the weight() of this block: gives d_y, in the pass's workspace, and
   // the gradient of the residual in the memory of d_out.
-  at::Tensor backward(const Pass& pass, Gradients& gradients, const at::Tensor& d_out_TD, const at::Tensor& x_TI);
+  at::Tensor backward(const Pass& pass, const Kept& kept, Gradients& gradients, const at::Tensor& d_out_TD,
+                      const at::Tensor& x_TI);
   Weight weight(const Pass& pass) { return linear_.weight(pass); }
 
  private:
@@ -26,9 +33,6 @@ class OutputBlock {
   Norm norm_;
   double dropout_ = 0;
   uint32_t site_ = 0;
-  // Of the last training pass.
-  at::Tensor sum_TD_, mean_T_, rstd_T_;
-  DropoutMask mask_;
 };
 
 }  // namespace st

@@ -15,9 +15,15 @@ class SelfAttention {
   SelfAttention(Layout& layout, const std::string& name, const LayerSizes& sizes, uint32_t first_site);
   static constexpr uint32_t kSites = 2;
 
-  void forward(const Pass& pass, const at::Tensor& x_TD, at::Tensor out_TD);
+  // Of a training pass, for its way back.
+  struct Kept {
+    at::Tensor x_TD, qkv_T3D, context_TD, lse_HT, mask;
+    OutputBlock::Kept output;
+  };
+
+  void forward(const Pass& pass, const at::Tensor& x_TD, at::Tensor out_TD, Kept& kept);
   // Returns the gradient of x, in the memory of d_out.
-  at::Tensor backward(const Pass& pass, Gradients& gradients, at::Tensor d_out_TD);
+  at::Tensor backward(const Pass& pass, const Kept& kept, Gradients& gradients, at::Tensor d_out_TD);
 
  private:
   int64_t heads_;
@@ -25,7 +31,6 @@ class SelfAttention {
   uint32_t site_;
   Linear qkv_;
   OutputBlock output_;
-  at::Tensor x_TD_, qkv_T3D_, context_TD_, lse_HT_, mask_;  // of the last training pass
 };
 
 }  // namespace st

@@ -39,8 +39,11 @@ class AdaptiveLayer : public Loss {
   }
 
   LossNeeds needs() const override {
+    LossNeeds needs = inner_->needs();
+    needs.layers = true;
     // A choice of layers is made on the host.
-    return {.layers = true, .capturable = per_step_ < 1 && inner_->needs().capturable};
+    needs.capturable = needs.capturable && per_step_ < 1;
+    return needs;
   }
   void initialize(Parameters& parameters, uint64_t seed) const override { inner_->initialize(parameters, seed); }
 

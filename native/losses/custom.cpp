@@ -1,4 +1,5 @@
 #include "core/error.h"
+#include "core/sizes.h"
 #include "losses/loss.h"
 
 namespace st {
@@ -13,13 +14,8 @@ class Custom : public Loss {
     require_options(spec, {"parameters"});
     if (!spec.has("parameters")) return;
     for (const auto& [name, parameter] : spec.member("parameters").object()) {
-      std::vector<int64_t> shape;
-      for (double size : parameter.numbers("shape")) shape.push_back(static_cast<int64_t>(size));
+      const std::vector<int64_t> shape = whole_numbers(parameter, "shape", 1);
       check(!shape.empty(), "ERR_INVALID_ARGUMENT", "Expected a shape for the parameter ", name, " of a custom loss");
-      for (int64_t size : shape) {
-        check(size >= 1, "ERR_INVALID_ARGUMENT", "Expected sizes of at least 1 for the parameter ", name,
-              " of a custom loss but found ", size);
-      }
       layout.add(name, shape, parameter.boolean("decay", shape.size() > 1) ? Group::kDecay : Group::kNoDecay);
     }
   }

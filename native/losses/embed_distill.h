@@ -12,6 +12,7 @@ class EmbedDistill : public Loss {
  public:
   // `metric`: mse, l2 or cosine.
   EmbedDistill(const Config& spec, const char* name, const std::string& metric, int64_t width, LossLayout layout);
+  LossNeeds needs() const override { return {.teacher = true}; }
   void initialize(Parameters& parameters, uint64_t seed) const override;
   void check_batch(const LossInput& input) const override;
   LossValue forward(const LossInput& input) const override;

@@ -11,19 +11,13 @@
 namespace st {
 
 LanguageModelSizes::LanguageModelSizes(const Config& config)
-    : width(config.integer("hidden_size")),
-      heads(config.integer("num_attention_heads")),
-      inner(config.integer("intermediate_size")),
-      layers(config.integer("num_hidden_layers")),
-      vocabulary(config.integer("vocab_size")),
-      positions(config.integer("max_position_embeddings")),
-      token_types(config.integer("type_vocab_size", 2)),
+    : TransformerSizes(config),
       padding_token(config.integer("pad_token_id", 0)),
-      epsilon(config.number("layer_norm_eps", 1e-12)),
-      dropout(config.number("hidden_dropout_prob", 0.1)),
-      attention_dropout(config.number("attention_probs_dropout_prob", 0.1)),
       initializer_range(config.number("initializer_range", 0.02)),
-      activation(parse_activation(config.string("hidden_act", "gelu"), "hidden_act in config.json")) {}
+      activation(parse_activation(config.string("hidden_act", "gelu"), "hidden_act in config.json")) {
+  check(initializer_range >= 0 && initializer_range <= 1e6, "ERR_INVALID_MODEL",
+        "Expected 0 to 1e6 for initializer_range in config.json but found ", initializer_range);
+}
 
 void OwnNetwork::add(const std::string& name, std::vector<int64_t> shape) {
   const bool bare = name.size() > 4 && name.compare(name.size() - 4, 4, "bias") == 0;

@@ -4,16 +4,17 @@
 
 #include <string>
 
+#include "core/sizes.h"
 #include "losses/loss.h"
 #include "ops/activation.h"
 
 namespace st {
 
 // What a language model over a BERT's vocabulary needs of its config.json.
-struct LanguageModelSizes {
+struct LanguageModelSizes : TransformerSizes {
   explicit LanguageModelSizes(const Config& config);
-  int64_t width, heads, inner, layers, vocabulary, positions, token_types, padding_token;
-  double epsilon, dropout, attention_dropout, initializer_range;
+  int64_t padding_token;
+  double initializer_range;
   Activation activation;
 };
 

@@ -21,6 +21,8 @@ struct LossNeeds {
   bool encoder = false;   // the encoder's own parameters, for weights that are tied to them
   bool twin = false;      // column 0 goes through a trained copy of the encoder (its tensors: loss.model1.*)
   bool external = false;  // value and gradients come from the caller: there is no forward()
+  bool teacher = false;   // labels are embeddings, as wide as those of the batch
+  int64_t width = 0;      // least width of the embeddings
   // Whether what forward() queues on a device is the same for every batch of the same shapes: it reads no value back,
   // draws nothing, and of the batch uses labels, guide_CBG and text_ids_CB alone.
   bool capturable = true;

@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "core/error.h"
+#include "core/sizes.h"
 #include "losses/loss.h"
 #include "losses/sample.h"
 #include "ops/similarity.h"
@@ -21,19 +22,18 @@ at::Tensor shrink(const at::Tensor& x_CBD, int64_t dim) {
 // Another loss on embeddings cut to several widths (Kusupati et al. 2022).
 class Matryoshka : public Loss {
  public:
-  Matryoshka(const Config& spec, int64_t width, LossLayout layout)
-      : width_(width), per_step_(spec.integer("nDimsPerStep", -1)) {
+  Matryoshka(const Config& spec, int64_t width, LossLayout layout) : per_step_(spec.integer("nDimsPerStep", -1)) {
     require_options(spec, {"loss", "matryoshkaDims", "matryoshkaWeights", "nDimsPerStep"});
-    const std::vector<double> dims = spec.numbers("matryoshkaDims");
+    const std::vector<int64_t> dims = whole_numbers(spec, "matryoshkaDims", 1);
     std::vector<double> weights = spec.numbers("matryoshkaWeights");
     if (!spec.has("matryoshkaWeights")) weights.assign(dims.size(), 1);
     check(!dims.empty(), "ERR_INVALID_ARGUMENT", "Expected at least one of matryoshkaDims");
     check(weights.size() == dims.size(), "ERR_INVALID_ARGUMENT", "Expected ", dims.size(),
           " matryoshkaWeights, one for each of matryoshkaDims, but found ", weights.size());
     for (size_t i = 0; i < dims.size(); ++i) {
-      check(dims[i] >= 1 && dims[i] <= static_cast<double>(width), "ERR_INVALID_ARGUMENT",
-            "Expected matryoshkaDims from 1 to ", width, ", the width of the model's embeddings, but found ", dims[i]);
-      parts_.push_back({static_cast<int64_t>(dims[i]), weights[i]});
+      check(dims[i] <= width, "ERR_INVALID_ARGUMENT", "Expected matryoshkaDims from 1 to ", width,
+            ", the width of the model's embeddings, but found ", dims[i]);
+      parts_.push_back({dims[i], weights[i]});
     }
     std::stable_sort(parts_.begin(), parts_.end(), [](const Part& a, const Part& b) { return a.dim > b.dim; });
 
@@ -42,6 +42,7 @@ class Matryoshka : public Loss {
     const Config& inner = spec.member("loss");
     inner_ = make_loss(inner, width, layout);
     const LossNeeds needs = inner_->needs();
+    cuts_labels_ = needs.teacher;
     const std::vector<TensorInfo> tensors = layout.layout.tensors();
     for (size_t i = before; i < tensors.size(); ++i) {
       check(tensors[i].shape.empty(), "ERR_INVALID_ARGUMENT", "MatryoshkaLoss cannot hold ", inner.string("type"),
@@ -49,6 +50,8 @@ class Matryoshka : public Loss {
     }
     check(!needs.tokens && !needs.encoder && !needs.external, "ERR_INVALID_ARGUMENT", "MatryoshkaLoss cannot hold ",
           inner.string("type"), ", which reads more than sentence embeddings");
+    check(needs.width <= parts_.back().dim, "ERR_INVALID_ARGUMENT", "MatryoshkaLoss cannot hold ", inner.string("type"),
+          " of width ", needs.width, " where it cuts embeddings to ", parts_.back().dim);
   }
 
   LossNeeds needs() const override {
@@ -56,6 +59,7 @@ class Matryoshka : public Loss {
     // A choice of widths is made on the host.
     const bool all = per_step_ < 1 || per_step_ >= static_cast<int64_t>(parts_.size());
     needs.capturable = needs.capturable && all;
+    needs.width = parts_.front().dim;
     return needs;
   }
   void check_batch(const LossInput& input) const override { inner_->check_batch(input); }
@@ -68,10 +72,8 @@ class Matryoshka : public Loss {
       LossInput cut = input;
       cut.embeddings_CBD = shrink(input.embeddings_CBD, dim);
       for (at::Tensor& layer_CBD : cut.layers_CBD) layer_CBD = shrink(layer_CBD, dim);
-      // Labels that look like embeddings, one for a row or one for each of its texts, are what the embeddings shall
-      // become.
-      const at::Tensor& labels = input.labels;
-      if (labels.defined() && labels.dim() >= 2 && labels.size(-1) == width_) cut.labels = labels.narrow(-1, 0, dim);
+      // Embeddings as labels, one for a row or one for each of its texts, are what the embeddings shall become.
+      if (cuts_labels_) cut.labels = input.labels.narrow(-1, 0, dim);
       cut.draw = part_of_draw(input.draw, static_cast<uint64_t>(index));
       const LossValue value = inner_->forward(cut);
       const at::Tensor weighted = value.total * weight;
@@ -88,8 +90,8 @@ class Matryoshka : public Loss {
     int64_t dim;
     double weight;
   };
-  int64_t width_;
   std::vector<Part> parts_;  // from the widest to the narrowest
+  bool cuts_labels_;
   int64_t per_step_;
   std::unique_ptr<Loss> inner_;
 };

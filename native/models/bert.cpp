@@ -5,6 +5,7 @@
 #include <ATen/ops/tanh.h>
 
 #include "core/error.h"
+#include "core/sizes.h"
 #include "layers/feed_forward.h"
 #include "ops/embedding_norm.h"
 #include "ops/pooling.h"
@@ -17,12 +18,24 @@ struct Layer {
   SelfAttention attention;
   FeedForward feed_forward;
 
+  struct Kept {
+    SelfAttention::Kept attention;
+    FeedForward::Kept feed_forward;
+  };
+
   // out may be x where no backward follows.
-  void forward(const Pass& pass, const at::Tensor& x_TD, const at::Tensor& out_TD) {
+  void forward(const Pass& pass, const at::Tensor& x_TD, const at::Tensor& out_TD, Kept& kept) {
     const at::Tensor middle_TD = pass.take(x_TD.size(1));
-    attention.forward(pass, x_TD, middle_TD);
-    feed_forward.forward(pass, middle_TD, out_TD);
+    attention.forward(pass, x_TD, middle_TD, kept.attention);
+    feed_forward.forward(pass, middle_TD, out_TD, kept.feed_forward);
   }
+};
+
+struct BertKept : Model::Kept {
+  explicit BertKept(size_t count) : layers(count) {}
+  at::Tensor sum_TD, mean_T, rstd_T;  // of the embeddings
+  DropoutMask mask;
+  std::vector<Layer::Kept> layers;
 };
 
 class Bert : public Model {
@@ -31,9 +44,9 @@ class Bert : public Model {
 
   const ModelSizes& sizes() const override { return sizes_; }
   ParamId token_table() const override { return word_; }
-  at::Tensor forward(const Pass& pass) override;
-  const std::vector<at::Tensor>& layer_outputs() const override { return outputs_; }
-  void backward(const Pass& pass, Gradients& gradients, at::Tensor d_x_TD,
+  std::unique_ptr<Kept> make_kept() const override { return std::make_unique<BertKept>(layers_.size()); }
+  at::Tensor forward(const Pass& pass, Kept& kept) override;
+  void backward(const Pass& pass, Kept& kept, Gradients& gradients, at::Tensor d_x_TD,
                 const std::vector<at::Tensor>& d_layers) override;
   int64_t kept_per_token(bool recompute) const override;
   at::Tensor pooler_output(const Pass& pass, const at::Tensor& x_TD) override;
@@ -51,10 +64,6 @@ class Bert : public Model {
   std::vector<Layer> layers_;
   ParamId pooler_weight_ = -1, pooler_bias_ = -1;
   int64_t inner_;
-  // Of the last training pass: of the embeddings, and the states before the first and after each layer.
-  at::Tensor sum_TD_, mean_T_, rstd_T_;
-  DropoutMask mask_;
-  std::vector<at::Tensor> outputs_;
 };
 
 constexpr uint32_t kEmbeddingSite = 0;
@@ -66,32 +75,10 @@ int64_t padding_token(const Config& config, int64_t vocabulary) {
   return token < vocabulary ? token : -1;
 }
 
-int64_t positive(const Config& config, const std::string& key) {
-  const int64_t value = config.integer(key);
-  check(value >= 1, "ERR_INVALID_MODEL", "Expected at least 1 for ", key, " in config.json but found ", value);
-  return value;
-}
-
-double probability(const Config& config, const std::string& key) {
-  const double value = config.number(key, 0.1);
-  check(value >= 0 && value <= 0.9999, "ERR_INVALID_MODEL", "Expected 0 to 0.9999 for ", key,
-        " in config.json but found ", value);
-  return value;
-}
-
 Bert::Bert(const Config& config, bool pooler, const std::string& prefix, Layout& layout) {
-  sizes_ = {positive(config, "hidden_size"), positive(config, "vocab_size"),
-            config.has("type_vocab_size") ? positive(config, "type_vocab_size") : 2,
-            positive(config, "max_position_embeddings")};
-  const LayerSizes sizes{sizes_.width,
-                         positive(config, "num_attention_heads"),
-                         positive(config, "intermediate_size"),
-                         config.number("layer_norm_eps", 1e-12),
-                         probability(config, "hidden_dropout_prob"),
-                         probability(config, "attention_probs_dropout_prob")};
-  check(sizes.width % sizes.heads == 0, "ERR_INVALID_MODEL",
-        "Expected a hidden_size that num_attention_heads divides but found ", sizes.width, " and ", sizes.heads);
-  check(sizes.heads < 65536, "ERR_INVALID_MODEL", "Expected fewer than 65536 heads but found ", sizes.heads);
+  const TransformerSizes all(config);
+  sizes_ = {all.width, all.vocabulary, all.token_types, all.positions};
+  const LayerSizes sizes{all.width, all.heads, all.inner, all.epsilon, all.dropout, all.attention_dropout};
   const std::string positions = config.string("position_embedding_type", "absolute");
   check(positions == "absolute", "ERR_NOT_IMPLEMENTED", "position_embedding_type ", positions,
         " is not built: expected absolute");
@@ -107,9 +94,8 @@ Bert::Bert(const Config& config, bool pooler, const std::string& prefix, Layout&
   type_ =
       layout.add(prefix + "embeddings.token_type_embeddings.weight", {sizes_.token_types, sizes_.width}, Group::kDecay);
   norm_ = Norm(layout, prefix + "embeddings.LayerNorm", sizes_.width, sizes.epsilon);
-  const int64_t count = positive(config, "num_hidden_layers");
   uint32_t site = kEmbeddingSite + 1;
-  for (int64_t i = 0; i < count; ++i) {
+  for (int64_t i = 0; i < all.layers; ++i) {
     const std::string name = prefix + "encoder.layer." + std::to_string(i);
     SelfAttention attention(layout, name + ".attention", sizes, site);
     site += SelfAttention::kSites;
@@ -123,48 +109,51 @@ Bert::Bert(const Config& config, bool pooler, const std::string& prefix, Layout&
   }
 }
 
-at::Tensor Bert::forward(const Pass& pass) {
+at::Tensor Bert::forward(const Pass& pass, Kept& given) {
+  auto& kept = static_cast<BertKept&>(given);
   at::Tensor x_TD = pass.take(sizes_.width);
-  sum_TD_ = pass.take(sizes_.width, pass.master());
-  mean_T_ = pass.take_statistics();
-  rstd_T_ = pass.take_statistics();
-  mask_ = pass.mask_at(kEmbeddingSite, dropout_, sizes_.width);
-  embedding_norm(pass.input, mask_, tables(pass), norm_.weights(pass), sum_TD_, x_TD, mean_T_, rstd_T_);
-  outputs_.clear();
-  if (pass.training) outputs_.push_back(x_TD);
-  for (Layer& layer : layers_) {
+  kept.sum_TD = pass.take(sizes_.width, pass.master());
+  kept.mean_T = pass.take_statistics();
+  kept.rstd_T = pass.take_statistics();
+  kept.mask = pass.mask_at(kEmbeddingSite, dropout_, sizes_.width);
+  embedding_norm(pass.input, kept.mask, tables(pass), norm_.weights(pass), kept.sum_TD, x_TD, kept.mean_T, kept.rstd_T);
+  kept.outputs_TD.clear();
+  if (pass.training) kept.outputs_TD.push_back(x_TD);
+  for (size_t i = 0; i < layers_.size(); ++i) {
     const at::Tensor out_TD = pass.training ? pass.take(sizes_.width) : x_TD;
     if (pass.training && !pass.recompute) {
-      layer.forward(pass, x_TD, out_TD);
+      layers_[i].forward(pass, x_TD, out_TD, kept.layers[i]);
     } else {
       // Nothing of the layer is kept but its output, which goes over its input where no backward pass follows.
       const Scratch scratch(pass.workspace);
-      layer.forward(pass, x_TD, out_TD);
+      layers_[i].forward(pass, x_TD, out_TD, kept.layers[i]);
     }
     x_TD = out_TD;
-    if (pass.training) outputs_.push_back(x_TD);
+    if (pass.training) kept.outputs_TD.push_back(x_TD);
   }
   return x_TD;
 }
 
-void Bert::backward(const Pass& pass, Gradients& gradients, at::Tensor d_x_TD,
+void Bert::backward(const Pass& pass, Kept& given, Gradients& gradients, at::Tensor d_x_TD,
                     const std::vector<at::Tensor>& d_layers) {
+  auto& kept = static_cast<BertKept&>(given);
   for (size_t i = layers_.size(); i-- > 0;) {
     if (!d_layers.empty() && d_layers[i + 1].defined()) d_x_TD.add_(d_layers[i + 1]);
     const Scratch scratch(pass.workspace);
-    if (pass.recompute) layers_[i].forward(pass, outputs_[i], outputs_[i + 1]);
-    d_x_TD = layers_[i].feed_forward.backward(pass, gradients, d_x_TD);
-    d_x_TD = layers_[i].attention.backward(pass, gradients, d_x_TD);
+    Layer::Kept& of_layer = kept.layers[i];
+    if (pass.recompute) layers_[i].forward(pass, kept.outputs_TD[i], kept.outputs_TD[i + 1], of_layer);
+    d_x_TD = layers_[i].feed_forward.backward(pass, of_layer.feed_forward, gradients, d_x_TD);
+    d_x_TD = layers_[i].attention.backward(pass, of_layer.attention, gradients, d_x_TD);
   }
   if (!d_layers.empty() && d_layers[0].defined()) d_x_TD.add_(d_layers[0]);
   // As torch.nn.Embedding with padding_idx: where a text does spell out [PAD], its embedding is not trained.
   const at::Tensor padding = padding_token_ >= 0 ? gradients[word_].select(0, padding_token_) : at::Tensor();
   const at::Tensor before = padding.defined() ? padding.clone() : padding;
-  embedding_norm_backward(pass.input, mask_, norm_.weights(pass).gamma_D, d_x_TD, sum_TD_, mean_T_, rstd_T_,
-                          {gradients[word_], gradients[position_], gradients[type_]}, norm_.gamma_gradient(gradients),
-                          norm_.beta_gradient(gradients));
+  embedding_norm_backward(pass.input, kept.mask, norm_.weights(pass).gamma_D, d_x_TD, kept.sum_TD, kept.mean_T,
+                          kept.rstd_T, {gradients[word_], gradients[position_], gradients[type_]},
+                          norm_.gamma_gradient(gradients), norm_.beta_gradient(gradients));
   if (padding.defined()) padding.copy_(before);
-  outputs_.clear();
+  kept.outputs_TD.clear();
 }
 
 int64_t Bert::kept_per_token(bool recompute) const {

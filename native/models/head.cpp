@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "core/sizes.h"
 #include "models/classification_head.h"
 #include "ops/activation.h"
 #include "ops/pooling.h"
@@ -18,7 +19,7 @@ class Pooling : public Head {
   Pooling(const Config& spec, int64_t token_width)
       : modes_(spec.strings("modes")),
         include_prompt_(spec.boolean("includePrompt", true)),
-        width_(token_width * static_cast<int64_t>(modes_.size())) {
+        width_(checked_product("the embedding", {token_width, static_cast<int64_t>(modes_.size())})) {
     check_pooling_modes(modes_);
   }
   void forward(HeadState& state) const override {
@@ -52,6 +53,8 @@ class Dense : public Head {
     const int64_t in = spec.integer("inFeatures");
     check(in == width_in, "ERR_INVALID_MODEL", "Module ", prefix, "Dense takes ", in, " features but receives ",
           width_in);
+    check(width_ >= 1, "ERR_INVALID_MODEL", "Expected at least 1 for the outFeatures of ", prefix, "Dense but found ",
+          width_);
     weight_ = layout.add(prefix + "linear.weight", {width_, in}, Group::kDecay);
     if (spec.boolean("bias", true)) bias_ = layout.add(prefix + "linear.bias", {width_}, Group::kNoDecay);
   }

@@ -20,14 +20,17 @@ class Model {
   virtual const ModelSizes& sizes() const = 0;
   // The parameter [vocabulary, width] whose rows are the embeddings of tokens.
   virtual ParamId token_table() const = 0;
-  // [T, width] in the compute dtype, in the pass's workspace. A training pass must be followed by backward() before the
-  // next.
-  virtual at::Tensor forward(const Pass& pass) = 0;
-  // [T, width] before the first layer and after each, of the last training pass: transformers' hidden_states.
-  virtual const std::vector<at::Tensor>& layer_outputs() const = 0;
-  // Adds to the gradients; d_x is used up. `d_layers`: gradients of what layer_outputs() gave, beside that of the last
-  // layer; empty, or as many, undefined where there is none.
-  virtual void backward(const Pass& pass, Gradients& gradients, at::Tensor d_x_TD,
+  // What a pass keeps for its way back: in its workspace, and not in the model, so that passes may live side by side.
+  struct Kept {
+    virtual ~Kept() = default;
+    std::vector<at::Tensor> outputs_TD;  // before the first layer and after each: transformers' hidden_states
+  };
+  virtual std::unique_ptr<Kept> make_kept() const = 0;
+  // [T, width] in the compute dtype, in the pass's workspace.
+  virtual at::Tensor forward(const Pass& pass, Kept& kept) = 0;
+  // Adds to the gradients; d_x is used up, and so is what was kept. `d_layers`: gradients of the outputs, beside that
+  // of the last layer; empty, or as many, undefined where there is none.
+  virtual void backward(const Pass& pass, Kept& kept, Gradients& gradients, at::Tensor d_x_TD,
                         const std::vector<at::Tensor>& d_layers) = 0;
   // Elements in the compute dtype that a training pass keeps for each token.
   virtual int64_t kept_per_token(bool recompute) const = 0;

@@ -141,7 +141,10 @@ PoolingMode parse_pooling_mode(const std::string& name) {
 }
 
 void check_pooling_modes(const std::vector<std::string>& modes) {
+  constexpr size_t kMost = 64;  // each widens the embedding
   check(!modes.empty(), "ERR_INVALID_ARGUMENT", "Expected at least one pooling mode");
+  check(modes.size() <= kMost, "ERR_INVALID_MODEL", "Expected at most ", kMost, " pooling modes but found ",
+        modes.size());
   for (const std::string& mode : modes) parse_pooling_mode(mode);
 }
 

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "core/error.h"
+#include "core/sizes.h"
 
 namespace st {
 
@@ -38,18 +39,14 @@ StepShape shape_of(const PackedBatch& batch, int64_t positions) {
   const int64_t count = count_of(batch);
   if (count == 0) return out;
   out.labels = batch.label_shape.empty() ? std::vector<int64_t>{count} : batch.label_shape;
-  int64_t expected = 1;
-  for (int64_t size : out.labels) expected *= size;
+  const int64_t expected = checked_product("labelShape", out.labels);
   check(expected == count, "ERR_INVALID_ARGUMENT", "Expected ", expected, " labels for labelShape but found ", count);
   return out;
 }
 
 StaticInput::StaticInput(const StepShape& shape, at::Device device) : shape_(shape) {
   const int64_t tokens = shape.bucket.tokens, rows = shape.bucket.rows();
-  if (!shape.labels.empty()) {
-    label_count_ = 1;
-    for (int64_t size : shape.labels) label_count_ *= size;
-  }
+  if (!shape.labels.empty()) label_count_ = checked_product("labelShape", shape.labels);
   ids_ = key_ + 2;  // the key first: it is read as 64 bits
   rows_ = ids_ + tokens;
   positions_ = rows_ + tokens;
@@ -77,12 +74,13 @@ void StaticInput::fill(const PackedBatch& batch, const DropoutKey& key, int32_t*
   std::visit(
       [&](const auto& labels) {
         if constexpr (!std::is_same_v<std::decay_t<decltype(labels)>, std::monostate>) {
-          std::memcpy(words + labels_, labels.data(), labels.size() * sizeof(labels[0]));
+          // An empty vector has no memory.
+          if (!labels.empty()) std::memcpy(words + labels_, labels.data(), labels.size() * sizeof(labels[0]));
         }
       },
       batch.labels);
   if (shape_.text_ids) std::copy(batch.text_ids.begin(), batch.text_ids.end(), words + text_ids_);
-  std::memcpy(words + guide_, batch.guide.data(), batch.guide.size() * sizeof(float));
+  if (!batch.guide.empty()) std::memcpy(words + guide_, batch.guide.data(), batch.guide.size() * sizeof(float));
 }
 
 Input StaticInput::input(const PackedBatch& padded) const {

@@ -97,7 +97,7 @@ TEST(Groups, EachHasItsRateAndFrozenOnesStay) {
   }
   EXPECT_EQ(moved(frozen), 0);
   EXPECT_NEAR(moved(slow), 1e-4, 2e-5);
-  expect_error("ERR_INVALID_ARGUMENT", "before the first step", [&] { trainer.set_groups({0, 0}, {}); });
+  expect_error("ERR_INVALID_ARGUMENT", "before the first job", [&] { trainer.set_groups({0, 0}, {}); });
   expect_error("ERR_INVALID_ARGUMENT", "one rate or 4", [&] {
     StepOptions wrong = kUpdate;
     wrong.rates = {1, 1};

@@ -6,7 +6,7 @@
 #include <torch/csrc/autograd/autograd.h>
 
 #include "engine/loss_pass.h"
-#include "engine/network.h"
+#include "engine/training_pass.h"
 #include "ops/pooling.h"
 #include "ops/static_input.h"
 #include "support.h"
@@ -165,10 +165,11 @@ struct Trained {
 // One pass forward and backward.
 Trained train(Network& network, const OwnedLoss& loss, const PackedBatch& batch, const Input& input,
               const DropoutKey& key) {
-  Network::Output outputs = network.forward_training(input, key, {});
+  TrainingPass pass(network);
+  Network::Output outputs = pass.forward(input, key, {});
   const LossGradients found = differentiate(loss, {batch, network, key, true}, outputs, 1);
   Gradients gradients(network.parameters().layout, network.parameters().flat());
-  network.backward(input, key, found.outputs, gradients);
+  pass.backward(input, key, found.outputs, gradients);
   Trained out{outputs.embeddings_RD, found.value.total.item<double>(), {}};
   for (const TensorInfo& tensor : network.parameters().layout.tensors(true)) {
     out.gradients[tensor.name] = network.parameters().layout.named_view(gradients.flat(), tensor);

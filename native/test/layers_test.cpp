@@ -52,13 +52,14 @@ TEST(Differences, OutputBlockLayer) {
   LayerCheck check(parameters);
   const at::Tensor inner = doubles({8, 6}, 7);
   at::Tensor d_inner = at::zeros({8, 6}, at::kDouble);
+  OutputBlock::Kept kept;
   const auto forward = [&](const Pass& pass) {
     at::Tensor out = pass.take(8);
-    block.forward(pass, inner, check.x, out);
+    block.forward(pass, inner, check.x, out, kept);
     return out;
   };
   check.run(forward, [&](const Pass& pass, Gradients& gradients, at::Tensor d_out) {
-    const at::Tensor d_y = block.backward(pass, gradients, d_out, inner);
+    const at::Tensor d_y = block.backward(pass, kept, gradients, d_out, inner);
     linear_backward_input(d_y, block.weight(pass), d_inner, false);
     return d_out;
   });
@@ -73,13 +74,16 @@ TEST(Differences, SelfAttentionLayer) {
   Parameters parameters;
   SelfAttention layer(parameters.layout, "attention", kSizes, 1);
   LayerCheck check(parameters);
+  SelfAttention::Kept kept;
   check.run(
       [&](const Pass& pass) {
         at::Tensor out = pass.take(8);
-        layer.forward(pass, check.x, out);
+        layer.forward(pass, check.x, out, kept);
         return out;
       },
-      [&](const Pass& pass, Gradients& gradients, at::Tensor d_out) { return layer.backward(pass, gradients, d_out); });
+      [&](const Pass& pass, Gradients& gradients, at::Tensor d_out) {
+        return layer.backward(pass, kept, gradients, d_out);
+      });
 }
 
 TEST(Differences, FeedForwardLayer) {
@@ -88,14 +92,15 @@ TEST(Differences, FeedForwardLayer) {
     Parameters parameters;
     FeedForward layer(parameters.layout, "layer", kSizes, activation, 1);
     LayerCheck check(parameters);
+    FeedForward::Kept kept;
     check.run(
         [&](const Pass& pass) {
           at::Tensor out = pass.take(8);
-          layer.forward(pass, check.x, out);
+          layer.forward(pass, check.x, out, kept);
           return out;
         },
         [&](const Pass& pass, Gradients& gradients, at::Tensor d_out) {
-          return layer.backward(pass, gradients, d_out);
+          return layer.backward(pass, kept, gradients, d_out);
         });
   }
 }

@@ -1,6 +1,5 @@
 // The whole network with each of its heads against central differences in float64.
-#include "engine/network.h"
-
+#include "engine/training_pass.h"
 #include "support.h"
 
 namespace st::test {
@@ -10,7 +9,7 @@ namespace {
 // ---------------------------------------------------------------------------------------------------------- network
 
 at::Tensor embed(Network& network, const Input& input, const DropoutKey& key) {
-  return network.forward_training(input, key, {}).embeddings_RD;
+  return TrainingPass(network).forward(input, key, {}).embeddings_RD;
 }
 
 // Every `stride`-th parameter of the network, with dropout on.
@@ -28,8 +27,9 @@ void check_network(const EncoderSpec& spec, const PackedBatch& batch, int64_t st
   if (wanted.layers)
     weights.layers_RD = {random_tensor(w.sizes(), at::kDouble, 3), random_tensor(w.sizes(), at::kDouble, 4), {}};
   if (wanted.tokens) weights.tokens_TD = random_tensor({batch.tokens(), 12}, at::kDouble, 4);
+  TrainingPass pass(network);
   const auto value = [&] {
-    const Network::Output out = network.forward_training(input, key, wanted);
+    const Network::Output out = pass.forward(input, key, wanted);
     at::Tensor sum = (out.embeddings_RD * w).sum();
     for (size_t i = 0; wanted.layers && i < 2; ++i) sum = sum + (out.layers_RD[i] * weights.layers_RD[i]).sum();
     if (wanted.tokens) sum = sum + (out.tokens_TD * weights.tokens_TD).sum();
@@ -37,7 +37,7 @@ void check_network(const EncoderSpec& spec, const PackedBatch& batch, int64_t st
   };
   value();
   Gradients gradients(parameters.layout, parameters.flat());
-  network.backward(input, key, weights, gradients);
+  pass.backward(input, key, weights, gradients);
   expect_gradient(value, parameters.flat().narrow(0, 0, gradients.flat().numel()), gradients.flat(), what, stride);
 }
 
@@ -66,8 +66,9 @@ TEST(Network, RecomputingChangesNoBit) {
     network.prepare();
     network.parameters().flat().copy_(random_tensor({network.parameters().layout.size()}, at::kFloat, 1));
     Gradients gradients(network.parameters().layout, network.parameters().flat());
-    found.push_back(network.forward_training(input, key, {.recompute = recompute}).embeddings_RD.clone());
-    network.backward(input, key, {random_tensor({4, 12}, at::kFloat, 2), {}, {}}, gradients);
+    TrainingPass pass(network);
+    found.push_back(pass.forward(input, key, {.recompute = recompute}).embeddings_RD.clone());
+    pass.backward(input, key, {random_tensor({4, 12}, at::kFloat, 2), {}, {}}, gradients);
     found.push_back(gradients.flat());
   }
   EXPECT_TRUE(same_bits(found[0], found[2]));
@@ -80,7 +81,7 @@ TEST(Network, SaysHowMuchATrainingPassKeeps) {
   for (const bool recompute : {false, true}) {
     Network network(tiny_bert({pooling({"mean"})}));
     network.prepare();
-    network.forward_training(input, {}, {.recompute = recompute});
+    TrainingPass(network).forward(input, {}, {.recompute = recompute});
     const double said = 4.0 * static_cast<double>(network.model().kept_per_token(recompute)),
                  found = static_cast<double>(network.workspace().bytes()) / 40000;
     EXPECT_GT(said, 0.7 * found) << recompute;
@@ -126,7 +127,7 @@ TEST(Network, TheClassifierDropsInTrainingAlone) {
     network.prepare();
     network.parameters().flat().copy_(random_tensor({network.parameters().layout.size()}, at::kDouble, 1));
     if (!training) return network.encode(input.batch, EncoderOutput::kSentenceEmbedding).clone();
-    return network.forward_training(input, DropoutKey(seed, 0, 0), {}).embeddings_RD.clone();
+    return TrainingPass(network).forward(input, DropoutKey(seed, 0, 0), {}).embeddings_RD.clone();
   };
   const at::Tensor plain = logits(0.4, false, 1);
   expect_close(logits(0, true, 1), plain, 1e-12, "without dropout");
@@ -149,9 +150,10 @@ TEST(Network, TheEmbeddingOfThePaddingTokenIsNotTrained) {
     network.prepare();
     network.parameters().flat().copy_(random_tensor({network.parameters().layout.size()}, at::kDouble, 1));
     const Input input(batch, at::kCPU);
-    network.forward_training(input, DropoutKey(1, 2, 3), {});
+    TrainingPass pass(network);
+    pass.forward(input, DropoutKey(1, 2, 3), {});
     Gradients gradients(network.parameters().layout, network.parameters().flat());
-    network.backward(input, DropoutKey(1, 2, 3), {random_tensor({2, 12}, at::kDouble, 2), {}, {}}, gradients);
+    pass.backward(input, DropoutKey(1, 2, 3), {random_tensor({2, 12}, at::kDouble, 2), {}, {}}, gradients);
     return gradients.flat();
   };
   const int64_t padding = batch.ids[2];

@@ -5,7 +5,7 @@
 #include <ATen/ops/zeros_like.h>
 #include <c10/util/Exception.h>
 
-#include "engine/network.h"
+#include "engine/training_pass.h"
 #include "recording.h"
 #include "support.h"
 #include "training.h"
@@ -162,10 +162,11 @@ at::Tensor trained_gradients(StepGraphs* graphs, Network& network, const OwnedLo
   }
   for (const PackedBatch& batch : batches) {
     const StepGraphs::Step step = [&](const Input& input, const LossTensors& given) {
-      Network::Output outputs = network.forward_training(input, DropoutKey(), {});
+      TrainingPass pass(network);
+      Network::Output outputs = pass.forward(input, DropoutKey(), {});
       const LossContext context{batch, network, DropoutKey(), true, input.fixed ? &given : nullptr};
       LossGradients found = differentiate(loss, context, outputs, 0.5);
-      network.backward(input, DropoutKey(), found.outputs, gradients);
+      pass.backward(input, DropoutKey(), found.outputs, gradients);
       return StepGraphs::Left{outputs.embeddings_RD, found.value};
     };
     if (graphs == nullptr) {

@@ -2,7 +2,15 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import test from 'ava'
 import { loadAddon } from '../../lib/native/load.js'
-import type { EncoderSpec, Metric, PackedBatch, StepOptions, TensorRange, TrainerSpec } from '../../lib/native/types.js'
+import type {
+  EncoderSpec,
+  Metric,
+  NativeTrainer,
+  PackedBatch,
+  StepOptions,
+  TensorRange,
+  TrainerSpec,
+} from '../../lib/native/types.js'
 import { longBatch, tinyBatch, tinyEncoder, tinySpec, tinyTrainerSpec } from '../helpers/tiny-model.js'
 
 const addon = loadAddon()
@@ -272,6 +280,32 @@ test('one trainer at a time', async (t) => {
   t.throws(() => new addon.Trainer(encoder, tinyTrainerSpec()), { code: 'ERR_BUSY' })
   await first.dispose()
   t.notThrows(() => new addon.Trainer(encoder, tinyTrainerSpec()))
+})
+
+test('groups of parameters are for the time before the first job, also one that is still queued', async (t) => {
+  const first: ((trainer: NativeTrainer) => Promise<unknown>)[] = [
+    (trainer) => trainer.step(longBatch(400, 2), { lr: 1e-3 }),
+    (trainer) => trainer.evaluate(longBatch(400, 2)),
+    (trainer) => trainer.counters(),
+    (trainer) => trainer.dump([]),
+  ]
+  for (const job of first) {
+    const trainer = new addon.Trainer(await tinyEncoder(addon), tinyTrainerSpec())
+    const groups = { '0.embeddings.word_embeddings.weight': -1 }
+    trainer.setGroups([0, 0, 0], groups)
+    trainer.setGroups([0, 0, 0, 0], groups)
+    const running = job(trainer)
+    for (let i = 0; i < 100; i++) {
+      const message = /before the first job/
+      t.throws(() => trainer.setGroups([0, 0], {}), { code: invalid, message })
+      t.true(trainer.tensors().length > 0)
+    }
+    await running
+    t.throws(() => trainer.setGroups([0, 0], {}), { code: invalid })
+    // The groups are those from before.
+    await t.notThrowsAsync(trainer.step(tinyBatch([3, 4], 2), { lr: Float64Array.of(1e-3, 1e-3, 1e-3, 1e-3) }))
+    await trainer.dispose()
+  }
 })
 
 test('use after dispose', async (t) => {

@@ -3,8 +3,9 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import { Dataset, type DatasetHubOptions } from '../../lib/data/dataset.js'
-import { cardConfigs, matchFiles } from '../../lib/data/hub/card.js'
+import { cardConfigs } from '../../lib/data/hub/card.js'
 import { parseSplit } from '../../lib/data/hub/dataset-files.js'
+import { FileMatcher } from '../../lib/data/hub/glob.js'
 import { COMMIT, CONVERSION_COMMIT, hubServer, TOKEN } from '../helpers/hub-server.js'
 import { temporaryFolder, writeFiles } from '../helpers/model-folders.js'
 
@@ -214,6 +215,7 @@ test('the configs of a card', (t) => {
 })
 
 test('patterns of a card', (t) => {
+  const matchFiles = (pattern: string, files: readonly string[]) => new FileMatcher(files).match(pattern)
   const files = ['a.parquet', 'data/train-0.parquet', 'data/train-10.parquet', 'data/x/train-1.parquet', 'dataxtrain']
   t.deepEqual(matchFiles('data/train-*', files), files.slice(1, 3))
   t.deepEqual(matchFiles('data/train-?.parquet', files), [files[1]!])

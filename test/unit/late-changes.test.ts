@@ -1,15 +1,17 @@
 // What happens to the arguments of a call after the call, and to settings of a model, is for later calls.
 import { setImmediate as turn } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
+import { Dataset } from '../../lib/data/dataset.js'
 import type { EvaluatedModel } from '../../lib/evaluation/evaluator.js'
 import * as evaluation from '../../lib/evaluation/index.js'
-import { type EmbeddingsLike, embeddings } from '../../lib/models/embeddings.js'
+import { type Embeddings, type EmbeddingsLike, embeddings } from '../../lib/models/embeddings.js'
 import { encodeRows } from '../../lib/models/encode.js'
 import { loadWith } from '../../lib/models/sentence-transformer.js'
 import { ownCopy } from '../../lib/options.js'
 import type { SearchEngine } from '../../lib/search/blocks.js'
 import { detectWith } from '../../lib/search/community-detection.js'
-import { mineEmbeddingsWith } from '../../lib/search/paraphrase-mining.js'
+import { mineNegativesWith } from '../../lib/search/hard-negatives/mine.js'
+import { mineEmbeddingsWith, mineWith } from '../../lib/search/paraphrase-mining.js'
 import { searchWith } from '../../lib/search/semantic-search.js'
 import { quantizeEmbeddings } from '../../lib/search/util.js'
 import { fakeAddon } from '../helpers/fake-addon.js'
@@ -147,34 +149,86 @@ test('a large corpus is copied part by part, and one that is taken away is an er
   await t.throwsAsync(call, { code: 'ERR_INVALID_ARGUMENT', message: /corpus/ })
 })
 
-test('copy: false reads in place, where that cannot end in memory that is gone', async (t) => {
-  const given = rows()
+test('copy: false copies each part when its turn comes, so that the engine never holds memory of the caller', async (t) => {
   const buffers = new Set<ArrayBufferLike>()
   const watching: SearchEngine = {
     topK: (queries, corpus, ...rest) => {
       buffers.add(queries.buffer)
       buffers.add(corpus.buffer)
-      return fakeAddon().topK(queries, corpus, ...rest)
+      return slow.topK(queries, corpus, ...rest)
     },
   }
   const engine = () => watching
-  await searchWith(engine, given, given, { copy: false })
-  await mineEmbeddingsWith(engine, given, { copy: false })
-  await detectWith(engine, given, { copy: false })
-  t.deepEqual([...buffers], [given.data.buffer])
+  const searches: Record<string, (given: EmbeddingsLike, copy: boolean) => Promise<unknown>> = {
+    semanticSearch: (given, copy) => searchWith(engine, given, given, { copy, queryChunkSize: 2 }),
+    paraphraseMining: (given, copy) => mineEmbeddingsWith(engine, given, { copy, queryChunkSize: 2 }),
+    communityDetection: (given, copy) => detectWith(engine, given, { copy, batchSize: 2, minCommunitySize: 1 }),
+  }
+  const Resizable = ArrayBuffer as unknown as new (
+    bytes: number,
+    options: { maxByteLength: number },
+  ) => ArrayBuffer & { resize(bytes: number): void }
+  for (const [name, search] of Object.entries(searches)) {
+    const right = await search(rows(), true)
+    const given = rows()
+    t.deepEqual(await search(given, false), right, name)
+    t.false(buffers.has(given.data.buffer), name)
 
-  const Resizable = ArrayBuffer as unknown as new (bytes: number, options: { maxByteLength: number }) => ArrayBuffer
+    const taken = rows()
+    const call = search(taken, false)
+    structuredClone(taken.data.buffer, { transfer: [taken.data.buffer as ArrayBuffer] })
+    await t.throwsAsync(call, { code: 'ERR_INVALID_ARGUMENT', message: /memory was taken away/ }, name)
+
+    const buffer = new Resizable(48, { maxByteLength: 96 })
+    const shrunk = { data: new Float32Array(buffer), shape: [6, 2] as [number, number] }
+    shrunk.data.set(rows().data)
+    const another = search(shrunk, false)
+    buffer.resize(8)
+    await t.throwsAsync(another, { code: 'ERR_INVALID_ARGUMENT', message: /memory was taken away/ }, name)
+
+    const shared = new Float32Array(new SharedArrayBuffer(48))
+    shared.set(rows().data)
+    t.deepEqual(await search({ data: shared, shape: [6, 2] }, false), right, name)
+    t.false(buffers.has(shared.buffer), name)
+  }
   const unsafe = { 'shared memory': new SharedArrayBuffer(48), resizable: new Resizable(48, { maxByteLength: 96 }) }
   for (const [message, buffer] of Object.entries(unsafe)) {
     const there = { data: new Float32Array(buffer), shape: [6, 2] as [number, number] }
     const error = { code: 'ERR_INVALID_ARGUMENT', message: new RegExp(message) }
-    await t.throwsAsync(searchWith(engine, given, there, { copy: false }), error)
-    await t.throwsAsync(searchWith(engine, there, given, { copy: false }), error)
-    await t.throwsAsync(mineEmbeddingsWith(engine, there, { copy: false }), error)
-    await t.throwsAsync(detectWith(engine, there, { copy: false }), error)
     await t.throwsAsync(quantizeEmbeddings(there, 'binary', { copy: false }), error)
   }
-  await t.throwsAsync(searchWith(engine, given, given, { copy: 1 as unknown as boolean }), { message: /copy/ })
+  await t.throwsAsync(searchWith(engine, rows(), rows(), { copy: 1 as unknown as boolean }), { message: /copy/ })
+})
+
+test('what a model of one’s own gave may be taken away while it is searched', async (t) => {
+  const given: Embeddings[] = []
+  const give = async (texts: readonly string[]) => {
+    const { data } = rows()
+    given.push(embeddings(data.slice(0, 2 * texts.length), texts.length, 2))
+    return given.at(-1)!
+  }
+  const taking = (take: boolean): SearchEngine => ({
+    topK: (...args) => {
+      for (const { data } of take ? given.splice(0) : []) {
+        structuredClone(data.buffer, { transfer: [data.buffer as ArrayBuffer] })
+      }
+      return fakeAddon().topK(...args)
+    },
+  })
+  const own = { encode: give, encodeQuery: give, encodeDocument: give, similarityFnName: 'cosine' as const }
+  const texts = ['a', 'b', 'c', 'd', 'e', 'f']
+  const pairs = Dataset.fromColumns({ anchor: texts.slice(0, 3), positive: texts.slice(3) })
+  const searches = {
+    paraphraseMining: (take: boolean) => mineWith(() => taking(take), own as never, texts, { topK: 2 }),
+    mineHardNegatives: (take: boolean) =>
+      mineNegativesWith(() => taking(take), pairs, own as never, { numNegatives: 1, verbose: false }),
+  }
+  for (const [name, search] of Object.entries(searches)) {
+    const right = await search(false)
+    given.length = 0
+    t.deepEqual(await search(true), right as never, name)
+    t.is(given.length, 0, name)
+  }
 })
 
 /** Embeds a text as a direction that its letters say. */

@@ -1,6 +1,8 @@
 import test from 'ava'
 import { embeddings } from '../../lib/models/embeddings.js'
 import { detectWith } from '../../lib/search/community-detection.js'
+import { searchRows } from '../../lib/search/nearest.js'
+import { rowsOf } from '../../lib/search/rows.js'
 import { fakeAddon } from '../helpers/fake-addon.js'
 
 // Unit vectors by angle in degrees; the fake engine compares by dot product, which is their cosine.
@@ -83,4 +85,30 @@ test('no rows, few rows, wrong options', async (t) => {
   }
   await t.throwsAsync(detect({ minSize: 1 }), { code: 'ERR_UNKNOWN_OPTION' })
   await t.throwsAsync(detect({ minCommunitySize: 1, signal: AbortSignal.abort() }), { code: 'ERR_ABORTED' })
+})
+
+test('a corpus that comes in parts gives what it gives as a whole', async (t) => {
+  const numbers = Float32Array.from({ length: 46 }, (_, i) => Math.round(Math.sin(7 * i) * 4))
+  const all = embeddings(numbers, 23, 2)
+  const search = async (partRows: number, rowsPerJob: number, k: number) => {
+    const options = { k, metric: 'dot', rowsPerJob } as const
+    const found: [number[], number[]] = [[], []]
+    for await (const { scores, indices } of searchRows(fakeAddon, all, rowsOf(all, 'rows', partRows), options)) {
+      found[0].push(...scores)
+      found[1].push(...indices)
+    }
+    return found
+  }
+  for (const k of [1, 5, 23]) {
+    const whole = await search(23, 100, k)
+    t.is(whole[1].length, 23 * k)
+    for (const [partRows, rowsPerJob] of [
+      [1, 100],
+      [4, 3],
+      [22, 1],
+      [23, 7],
+    ] as const) {
+      t.deepEqual(await search(partRows, rowsPerJob, k), whole, `${k}, ${partRows}, ${rowsPerJob}`)
+    }
+  }
 })

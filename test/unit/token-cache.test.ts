@@ -1,6 +1,8 @@
+import { execFileSync } from 'node:child_process'
 import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { crc32 } from 'node:zlib'
 import test, { type ExecutionContext } from 'ava'
 import fc from 'fast-check'
 import { Random } from '../../lib/data/random.js'
@@ -196,4 +198,58 @@ test('wrong arguments are refused', async (t) => {
   const cache = await TokenCache.open(folder, options)
   await t.throwsAsync(cache.put(500, idsOf(0)), argument)
   await cache.close()
+})
+
+test('a file whose checksums are right but whose places are not is begun anew', async (t) => {
+  const folder = await temporary(t)
+  const cache = await filled(folder)
+  await cache.finish()
+  await cache.close()
+  const path = join(folder, (await readdir(folder))[0]!)
+  const bytes = await readFile(path)
+  const index = bytes.readDoubleLE(48)
+  const forged = async (change: (bytes: Buffer) => void) => {
+    const changed = Buffer.from(bytes)
+    change(changed)
+    changed.writeUInt32LE(crc32(changed.subarray(index)), 56)
+    changed.writeUInt32LE(crc32(changed.subarray(0, 60)), 60)
+    await writeFile(path, changed)
+    const opened = await TokenCache.open(folder, options)
+    const found = [opened.known, opened.get(3), (await opened.read([3]))[0]]
+    await opened.close()
+    return found
+  }
+  t.deepEqual(await forged(() => {}), [500, idsOf(3), idsOf(3)])
+  const lost = [0, undefined, undefined]
+  for (const place of [-1, 0.5, Number.NaN, 1e300, Number.POSITIVE_INFINITY, 2 ** 52, bytes.length, 3]) {
+    t.deepEqual(await forged((changed) => changed.writeDoubleLE(place, index + 3 * 8)), lost, `place ${place}`)
+  }
+  for (const count of [0xfffffffe, 0x7fffffff, 0x90000000, 100_000]) {
+    t.deepEqual(
+      await forged((changed) => changed.writeUInt32LE(count, index + 500 * 8 + 3 * 4)),
+      lost,
+      `count ${count}`,
+    )
+  }
+  for (const end of [Number.NaN, -8, 1e300, 2 ** 60, bytes.length]) {
+    t.deepEqual(await forged((changed) => changed.writeDoubleLE(end, 48)), lost, `end ${end}`)
+  }
+})
+
+test('a folder or a pipe in place of the file, and a folder that cannot be made', async (t) => {
+  const folder = await temporary(t)
+  const cache = await filled(folder)
+  await cache.finish()
+  await cache.close()
+  const name = (await readdir(folder))[0]!
+  await rm(join(folder, name))
+  if (process.platform !== 'win32') execFileSync('mkfifo', [join(folder, name)])
+  const again = await TokenCache.open(folder, options)
+  t.is(again.known, 0)
+  await again.close()
+  await writeFile(join(folder, 'file'), '')
+  await t.throwsAsync(() => TokenCache.open(join(folder, 'file', 'x'), options), {
+    code: 'ERR_FILE_SYSTEM',
+    message: /ENOTDIR/,
+  })
 })

@@ -1,5 +1,6 @@
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import test from 'ava'
 import { type TensorSource, writeSafetensors } from '../../lib/io/safetensors.js'
 import { loadWith } from '../../lib/models/sentence-transformer.js'
@@ -61,6 +62,39 @@ test('a pooler is loaded when the file has one, and not expected when it has non
   t.true(encoder.values.has('0.pooler.dense.weight'))
   const { encoder: bare } = await load(path, someTensors(bertShapes(tinyConfig, false)))
   t.false(bare.spec.pooler)
+})
+
+test('a model that is in use gets other weights in one job, between two steps', async (t) => {
+  const path = await temporaryFolder(t)
+  // More than cross to the engine at once.
+  const big = { ...tinyConfig, vocab_size: 40_000 }
+  const tensors = someTensors(bertShapes(big))
+  await writeModel(path, 'plain')
+  await writeFile(join(path, 'config.json'), JSON.stringify(big))
+  await writeSafetensors(join(path, 'model.safetensors'), tensors)
+  const engine = fakeAddon()
+  const model = await loadWith(() => engine, path, {})
+  const encoder = engine.encoders[0]!
+  const loaded = new Map(encoder.values)
+  const sizes: number[] = []
+  const load = encoder.load.bind(encoder)
+  encoder.load = (ranges) => {
+    sizes.push(ranges.length)
+    return load(ranges)
+  }
+  encoder.values.clear()
+  let held = true
+  const holding = model.hold(async () => {
+    await setTimeout(50)
+    t.deepEqual(sizes, [])
+    held = false
+  })
+  await model.loadWeights(path)
+  t.false(held)
+  await holding
+  t.is(sizes.length, 1)
+  t.true(sizes[0]! > tensors.length)
+  t.deepEqual(encoder.values, loaded)
 })
 
 test('all that is missing, unknown or unfit is one error, before any byte moves', async (t) => {

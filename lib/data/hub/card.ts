@@ -30,13 +30,17 @@ function readConfigs(lines: readonly string[]): CardConfig[] | undefined {
   let open = ''
   const addPath = (value: string) => {
     const path = folder === '' ? value : `${folder.replace(/\/+$/, '')}/${value}`
-    config?.splits.set(split, [...(config.splits.get(split) ?? []), path])
+    const paths = config?.splits.get(split)
+    if (paths) paths.push(path)
+    else config?.splits.set(split, [path])
   }
   for (const line of lines) {
-    const match = /^\s*(-\s+)?(?:([\w-]+):)?\s*(.*?)\s*$/.exec(line)
-    if (!match || line.trim() === '' || line.trim().startsWith('#')) continue
-    const [, dash, key, rest = ''] = match
-    const values = scalars(rest)
+    const text = line.trim()
+    if (text === '' || text.startsWith('#')) continue
+    const dash = /^-\s+/.exec(text)?.[0]
+    const entry = text.slice(dash?.length ?? 0)
+    const key = /^([\w-]+):/.exec(entry)?.[1]
+    const values = scalars(key === undefined ? entry : entry.slice(key.length + 1).trim())
     if (key === 'config_name') {
       config = { name: values[0] ?? '', isDefault: values[0] === 'default', splits: new Map() }
       configs.push(config)
@@ -63,19 +67,4 @@ function scalars(text: string): string[] {
   const inner = /^\[(.*)\]$/.exec(text)
   const parts = inner ? inner[1]!.split(',') : [text]
   return parts.map((part) => part.trim().replace(/^(["'])(.*)\1$/, '$2')).filter((part) => part !== '')
-}
-
-/** The files among `files` that a pattern of a card means: `*`, `?`, `[…]` within a name, `**` across folders. */
-export function matchFiles(pattern: string, files: readonly string[]): string[] {
-  const source = pattern
-    .replace(/^\.?\//, '')
-    .split(/(\*\*\/?|\*|\?|\[[^\]]*\])/)
-    .map((part) => {
-      if (part.startsWith('**')) return '.*'
-      if (part === '*') return '[^/]*'
-      if (part === '?') return '[^/]'
-      return /^\[.*\]$/.test(part) ? part.replace('[!', '[^') : part.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')
-    })
-  const expression = new RegExp(`^${source.join('')}$`)
-  return files.filter((file) => expression.test(file))
 }

@@ -1,5 +1,7 @@
 import { invalidArgument, SentenceTorchError } from '../../errors.js'
-import { cardConfigs, matchFiles } from './card.js'
+import { listed } from '../readers/names.js'
+import { cardConfigs } from './card.js'
+import { FileMatcher } from './glob.js'
 
 /** Files of every split of every configuration. */
 export interface Layout {
@@ -21,10 +23,11 @@ export function repositoryLayout(files: readonly string[], card: string | undefi
   const described = card === undefined ? undefined : cardConfigs(card)
   if (described === undefined) return parquet.length === 0 ? undefined : layoutByName(parquet)
   const layout: Layout = { configs: new Map() }
+  const matcher = new FileMatcher(files)
   for (const { name, isDefault, splits } of described) {
     const found = new Map<string, string[]>()
     for (const [split, patterns] of splits) {
-      const matched = [...new Set(patterns.flatMap((pattern) => matchFiles(pattern, files)))].sort()
+      const matched = [...new Set(patterns.flatMap((pattern) => matcher.match(pattern)))].sort()
       // Other formats are read from the hub's conversion.
       if (matched.length > 0 && matched.every((file) => file.endsWith('.parquet'))) found.set(split, matched)
     }
@@ -44,9 +47,7 @@ function layoutByName(files: readonly string[]): Layout {
     const parts = file.split('/').slice(inFolders ? 1 : 0)
     // The name of the file says more than a folder.
     const split = parts.reverse().map(splitIn).find(Boolean) ?? 'train'
-    const splits = configs.get(config) ?? new Map<string, string[]>()
-    configs.set(config, splits)
-    splits.set(split, [...(splits.get(split) ?? []), file])
+    addFile(configs, config, split, file)
   })
   return { configs }
 }
@@ -58,11 +59,17 @@ export function conversionLayout(files: readonly string[]): Layout {
     const [config, folder] = file.split('/')
     if (config === undefined || folder === undefined) continue
     const split = folder.endsWith('.parquet') ? (splitIn(folder) ?? 'train') : folder
-    const splits = configs.get(config) ?? new Map<string, string[]>()
-    configs.set(config, splits)
-    splits.set(split, [...(splits.get(split) ?? []), file])
+    addFile(configs, config, split, file)
   }
   return { configs }
+}
+
+function addFile(configs: Layout['configs'], config: string, split: string, file: string): void {
+  const splits = configs.get(config) ?? new Map<string, string[]>()
+  configs.set(config, splits)
+  const files = splits.get(split)
+  if (files) files.push(file)
+  else splits.set(split, [file])
 }
 
 function splitIn(part: string): string | undefined {
@@ -80,12 +87,12 @@ export function chooseFiles(id: string, layout: Layout, config: string | undefin
   const names = [...configs.keys()]
   const chosen =
     config ?? (names.length === 1 ? names[0] : [fallback, 'default'].find((name) => name && configs.has(name)))
-  if (chosen === undefined) throw invalidArgument(`config of the data set ${id}`, `one of ${names.join(', ')}`, config)
+  if (chosen === undefined) throw invalidArgument(`config of the data set ${id}`, `one of ${listed(names)}`, config)
   const splits = configs.get(chosen)
   if (!splits) {
     throw new SentenceTorchError(
       'ERR_NOT_FOUND',
-      `The data set ${id} has no config ${chosen}; it has: ${names.join(', ')}`,
+      `The data set ${id} has no config ${chosen}; it has: ${listed(names)}`,
     )
   }
   const files = splits.get(split)
@@ -95,6 +102,6 @@ export function chooseFiles(id: string, layout: Layout, config: string | undefin
     : ''
   throw new SentenceTorchError(
     'ERR_NOT_FOUND',
-    `The data set ${id} (config ${chosen}) has no split ${split}; it has: ${[...splits.keys()].join(', ')}${partial}`,
+    `The data set ${id} (config ${chosen}) has no split ${split}; it has: ${listed([...splits.keys()])}${partial}`,
   )
 }

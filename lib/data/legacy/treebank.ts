@@ -27,6 +27,11 @@ function rule(source: string, replacement: string, flags = 'gu'): Rule {
   }
 }
 
+/** Group 3 of a pattern, which gives nothing back: other divisions of what follows would be tried in vain, and for long. */
+function greedily(source: string): string {
+  return `(?=(${source}))\\3`
+}
+
 const startingQuotes: Rule[] = [
   rule('([«“‘„]|[`]+)', ' $1 '),
   rule('^"', '``'),
@@ -36,13 +41,13 @@ const startingQuotes: Rule[] = [
 ]
 
 const punctuation: Rule[] = [
-  rule('([^\\.])(\\.)([\\]\\)\\}>"\'»”’ ]*)\\s*$', '$1 $2 $3 '),
+  rule(`([^\\.])(\\.)${greedily('[\\]\\)\\}>"\'»”’ ]*')}\\s*$`, '$1 $2 $3 '),
   rule('([:,])([^\\d])', ' $1 $2'),
   rule('([:,])$', ' $1 '),
   rule('\\.{2,}', ' $& '),
   rule('[;@#$%&]', ' $& '),
   rule('[\\u2012-\\u2015]', ' $& '),
-  rule('([^\\.])(\\.)([\\]\\)\\}>"\']*)\\s*$', '$1 $2$3 '),
+  rule(`([^\\.])(\\.)${greedily('[\\]\\)\\}>"\']*')}\\s*$`, '$1 $2$3 '),
   rule('[?!]', ' $& '),
   rule("([^'])' ", "$1 ' "),
   rule('[*]', ' $& '),
@@ -128,7 +133,7 @@ const abbreviations = new Set(
     ' ',
   ),
 )
-const boundary = /([.?!]+["'”’)\]]*)\s+(?=["'“‘([]*[\p{Lu}\p{Nd}])/gu
+const boundary = /(?<![.?!])([.?!]+["'”’)\]]*)\s+(?=["'“‘([]*[\p{Lu}\p{Nd}])/gu
 
 /** Sentences: they end with `.`, `?` or `!` in front of a capital letter or a digit, unless an abbreviation stands there. */
 export function sentences(text: string): string[] {
@@ -136,7 +141,7 @@ export function sentences(text: string): string[] {
   let start = 0
   for (const match of text.matchAll(boundary)) {
     const end = match.index + match[1]!.length
-    const last = /[^\s("'“‘[]+$/u.exec(text.slice(start, match.index))?.[0] ?? ''
+    const last = lastWord(text, start, match.index)
     const isAbbreviation = match[1] === '.' && (abbreviations.has(last.toLowerCase()) || /^\p{Lu}$/u.test(last))
     if (isAbbreviation) continue
     found.push(text.slice(start, end))
@@ -144,6 +149,13 @@ export function sentences(text: string): string[] {
   }
   found.push(text.slice(start))
   return found
+}
+
+/** What stands in front of `end`, behind white space, a bracket or a quote, but not before `start`. */
+function lastWord(text: string, start: number, end: number): string {
+  let from = end
+  while (from > start && !/[\s("'“‘[]/.test(text[from - 1]!)) from--
+  return text.slice(from, end)
 }
 
 /** The words of a text (NLTK's word_tokenize). */

@@ -1,5 +1,7 @@
 import { SentenceTorchError } from '../../errors.js'
+import { tooMuch } from './json-text.js'
 import { isBlank, readLines, withLineEnd, withoutReturn } from './lines.js'
+import { MAX_PARTS } from './names.js'
 import { FieldTable, noHeader, type ReaderOptions, type Table } from './table.js'
 
 /**
@@ -11,29 +13,66 @@ import { FieldTable, noHeader, type ReaderOptions, type Table } from './table.js
 export async function* readCsv(path: string, options: ReaderOptions = {}): AsyncGenerator<Table, void, undefined> {
   let table = options.header === false ? new FieldTable(undefined, path, options) : undefined
   let number = 0
-  let open: { text: string; line: number } | undefined
+  /** A row of which a quote is open. */
+  let open: OpenRow | undefined
   for await (const lines of readLines(path)) {
     for (const line of lines) {
       number++
       if (open === undefined && isBlank(line, ' \t')) continue
-      const first = open?.line ?? number
       // A row goes on in the next line while a quote is open: then the quotes so far are odd in number.
       if (countQuotes(line) % 2 === (open ? 0 : 1)) {
-        open = { text: (open?.text ?? '') + withLineEnd(line), line: first }
+        open ??= new OpenRow(number, path)
+        open.add(withLineEnd(line))
         continue
       }
-      const record = open ? open.text + line : line
+      const first = open?.line ?? number
+      const record = open ? open.end(line) : line
       open = undefined
       const fields = splitRecord(record, first, path)
       if (table) table.add(fields, first)
       else table = new FieldTable(fields, path, options)
     }
+    open?.join()
     const piece = table?.piece()
     if (piece) yield piece
   }
   if (open) throw malformed('the end of the quoted field that begins', open.line, path, 'the end of the file')
   if (!table) throw noHeader(path)
   yield table.rest()
+}
+
+/** Characters of a row over several lines: a quote that is never closed takes all that follows. */
+const MAX_OPEN = 128 * 2 ** 20
+
+/** The lines of a row whose last field is not at its end yet. */
+class OpenRow {
+  private readonly parts: string[] = []
+  /** Joined at the end of every piece: a text that grew by lines would take many times its size. */
+  private lines: string[] = []
+  private length = 0
+
+  constructor(
+    readonly line: number,
+    private readonly path: string,
+  ) {}
+
+  add(line: string): void {
+    this.lines.push(line)
+    this.length += line.length
+    if (this.length > MAX_OPEN) {
+      const row = `the row that begins in line ${this.line} of ${this.path}, whose quote is not closed`
+      throw tooMuch(`${MAX_OPEN / 2 ** 20} MB of text`, row)
+    }
+  }
+
+  join(): void {
+    this.parts.push(this.lines.join(''))
+    this.lines = []
+  }
+
+  end(line: string): string {
+    return [...this.parts, ...this.lines, line].join('')
+  }
 }
 
 function splitRecord(record: string, firstLine: number, path: string): string[] {
@@ -58,7 +97,8 @@ function splitRecord(record: string, firstLine: number, path: string): string[] 
       }
       fields.push(field)
     }
-    if (end >= text.length) return fields
+    // More are refused by their number.
+    if (end >= text.length || fields.length === MAX_PARTS) return fields
     at = end
   }
 }

@@ -1,11 +1,12 @@
 import { SentenceTorchError } from '../../errors.js'
+import { listed } from './names.js'
 import { isBoolean, isMissing, parseNumber } from './numbers.js'
 
 /** `label`: numbers, whatever else there is; `open`: may still turn out to be numbers or booleans. */
 type FieldKind = 'label' | 'text' | 'number' | 'boolean' | 'open'
 
 /** What stands for a label that is not there, beside what is missing in any column. */
-const noLabel = /^\s*-?\s*$/
+const noLabel = ['', '-']
 
 /**
  * The fields of one column of a text file. As in Python, a column whose first fields are all numbers holds numbers, one of
@@ -71,7 +72,7 @@ export class FieldColumn {
       }
       if (value !== undefined) return value
     }
-    if (isMissing(field) || (this.kind === 'label' && noLabel.test(field))) return null
+    if (isMissing(field) || (this.kind === 'label' && noLabel.includes(field.trim()))) return null
     throw this.misfit(this.kind === 'boolean' ? 'true or false' : 'a number', field, line)
   }
 
@@ -80,10 +81,10 @@ export class FieldColumn {
       this.kind === 'label'
         ? ''
         : `; in the rows before all are, so that it was taken for a column of ${this.kind}s: if it holds texts, say so: ` +
-          `{ dtype: { ${JSON.stringify(this.name)}: 'string' } }`
+          `{ dtype: { ${JSON.stringify(listed([this.name]))}: 'string' } }`
     return new SentenceTorchError(
       'ERR_INVALID_DATA',
-      `Expected ${expected} in column "${this.name}" in line ${line} of ${this.file}, found ` +
+      `Expected ${expected} in column "${listed([this.name])}" in line ${line} of ${this.file}, found ` +
         `${JSON.stringify(field.slice(0, 60))}${hint}`,
     )
   }

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs'
 import { invalidArgument, SentenceTorchError } from '../../errors.js'
+import { explain, isFolder } from '../../io/open-file.js'
 import { columnsOf } from '../column-choice.js'
-import { isFolder } from './lines.js'
 import type { ReaderOptions, ReadOptions, TableReader } from './table.js'
 
 /** One line per format: its reader, and the options that it takes beside `columns`. */
@@ -42,8 +42,17 @@ export function opener(path: string, options: ReadOptions = {}): () => ReturnTyp
     const message = `Reading .${extension} (${path}) is not built yet; convert it to .jsonl, .csv or .parquet`
     throw new SentenceTorchError('ERR_NOT_IMPLEMENTED', message)
   }
-  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw isFolder(path)
+  if (isAFolder(path)) throw isFolder(path)
   throw invalidArgument('path', 'a file ending in .jsonl, .json, .csv, .tsv (also with .gz) or .parquet', path)
+}
+
+function isAFolder(path: string): boolean {
+  if (path.includes('\0')) return false
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
+  } catch (error) {
+    throw explain(error, path)
+  }
 }
 
 function checkReadOptions(path: string, options: ReaderOptions, takes: readonly string[]): void {

@@ -1,15 +1,29 @@
 import { SentenceTorchError } from '../../errors.js'
 import { FieldFinder } from './json-field.js'
+import {
+  checkSize,
+  endsEscaped,
+  isClosing,
+  isOpening,
+  MAX_CHARACTERS,
+  MAX_DEPTH,
+  MOST_CHARACTERS,
+  stringEnd,
+  tooDeep,
+  tooMuch,
+} from './json-text.js'
 import { readJsonl } from './jsonl.js'
 import { keysInText } from './key-order.js'
 import { readText } from './lines.js'
+import { listed } from './names.js'
 import { type ReaderOptions, RowTable, type Table } from './table.js'
 
 /**
  * A JSON array of objects, or with `field` the array under that key of an object. Columns come in the order of the first
  * object's keys. The file is cut into its elements while it is read, so that never more than one of them is parsed at a time.
  * A file that holds an object in each line is read as JSON Lines. Integers that a number cannot hold exactly come as bigints.
- * @throws SentenceTorchError ERR_INVALID_DATA naming the element (from 0) for anything but an object with the same keys.
+ * @throws SentenceTorchError ERR_INVALID_DATA naming the element (from 0) for anything but an object with the same keys;
+ *   ERR_INVALID_FILE for one that is too long.
  */
 export async function* readJson(path: string, options: ReaderOptions = {}): AsyncGenerator<Table, void, undefined> {
   const { columns, field } = options
@@ -24,14 +38,15 @@ export async function* readJson(path: string, options: ReaderOptions = {}): Asyn
     }
     isFirst &&= piece === ''
     for (const text of splitter.add(piece)) {
+      checkSize(text, () => `element ${element} of ${path}`)
       table.add(parse(text, element, path), text)
       element++
     }
-    if (element > 0) yield table.take()
+    if (table.hasRows) yield table.take()
   }
   splitter.end()
   if (table.names.length === 0) throw table.noRows(path)
-  if (element === 0) yield table.take()
+  if (table.isNew) yield table.take()
 }
 
 function parse(text: string, element: number, path: string): unknown {
@@ -89,14 +104,22 @@ class ElementSplitter {
     for (; at < text.length && this.state === 'inside'; at++) {
       const code = text.charCodeAt(at)
       if (this.inString) {
-        if (this.escaped) this.escaped = false
-        else if (code === 0x5c) this.escaped = true
-        else if (code === 0x22) this.inString = false
+        if (this.escaped) {
+          this.escaped = false
+          continue
+        }
+        const end = stringEnd(text, at)
+        if (end === -1) {
+          this.escaped = endsEscaped(text, at)
+          break
+        }
+        this.inString = false
+        at = end
       } else if (code === 0x22) {
         this.inString = true
-      } else if (code === 0x7b || code === 0x5b) {
-        this.depth++
-      } else if (this.depth > 0 ? code === 0x7d || code === 0x5d : false) {
+      } else if (isOpening(code)) {
+        if (++this.depth > MAX_DEPTH) throw tooDeep(this.place)
+      } else if (this.depth > 0 && isClosing(code)) {
         this.depth--
       } else if (this.depth === 0 && (code === 0x2c || code === 0x5d)) {
         const element = this.open + text.slice(start, at)
@@ -108,9 +131,15 @@ class ElementSplitter {
         this.count++
       }
     }
-    if (this.state === 'inside') this.open += text.slice(start)
-    else if (this.state === 'after' && !this.finder && !space.test(text.slice(start)))
+    if (this.state === 'inside') {
+      this.open += text.slice(start)
+      if (this.open.length > MAX_CHARACTERS) throw tooMuch(`${MOST_CHARACTERS} of text`, this.place)
+    } else if (this.state === 'after' && !this.finder && !space.test(text.slice(start)))
       throw this.malformed('nothing behind the array', JSON.stringify(text.slice(start).trim().slice(0, 20)))
+  }
+
+  private get place(): string {
+    return `element ${this.count} of ${this.path}`
   }
 
   end(): void {
@@ -130,7 +159,7 @@ class ElementSplitter {
     const array = [...keys].find(([, value]) => value === '[')?.[0]
     const hint =
       array === undefined ? '' : `; { field: ${JSON.stringify(array)} } reads the rows of the array under that key`
-    const found = `an object with the keys ${[...keys.keys()].join(', ')}${hint}`
+    const found = `an object with the keys ${listed([...keys.keys()])}${hint}`
     throw this.malformed(expected, `${found}; a file with an object in each line ends in .jsonl`)
   }
 

@@ -1,4 +1,5 @@
 import { SentenceTorchError } from '../../errors.js'
+import { checkSize } from './json-text.js'
 import { readLines } from './lines.js'
 import { type ReaderOptions, RowTable, type Table } from './table.js'
 
@@ -6,7 +7,7 @@ import { type ReaderOptions, RowTable, type Table } from './table.js'
  * JSON Lines: one object per line, blank lines skipped. Columns come in the order of the first object's keys. Integers that a
  * number cannot hold exactly come as bigints.
  * @throws SentenceTorchError ERR_INVALID_DATA with the line number for anything but an object with the same keys, and for a
- *   file without rows, unless `columns` says what it would hold.
+ *   file without rows, unless `columns` says what it would hold; ERR_INVALID_FILE for a line that is too long.
  */
 export async function* readJsonl(
   path: string,
@@ -18,6 +19,7 @@ export async function* readJsonl(
     for (const line of lines) {
       number++
       if (line.trim() === '') continue
+      checkSize(line, () => `line ${number} of ${path}`)
       let row: unknown
       try {
         row = JSON.parse(line)
@@ -27,8 +29,8 @@ export async function* readJsonl(
       }
       table.add(row, line)
     }
-    if (table.names.length > 0) yield table.take()
+    if (table.hasRows) yield table.take()
   }
   if (table.names.length === 0) throw table.noRows(path)
-  if (number === 0) yield table.take()
+  if (table.isNew) yield table.take()
 }

@@ -3,6 +3,8 @@
  * "query", "0" before "1"), whatever order they were written in; so where there is such a key, an object cannot tell.
  */
 import { SentenceTorchError } from '../../errors.js'
+import { isClosing, isOpening, isSpace, stringEnd } from './json-text.js'
+import { listed } from './names.js'
 
 /** Whether the keys of an object are in another order than the one they were given in, or may be. */
 export function losesOrder(names: readonly string[]): boolean {
@@ -19,29 +21,49 @@ function isIndex(name: string): boolean {
 export function unknownOrder(names: readonly string[], where: string): SentenceTorchError {
   return new SentenceTorchError(
     'ERR_INVALID_DATA',
-    `Expected columns in an order that can be told, found ${names.join(', ')} ${where}: JavaScript puts keys that are ` +
+    `Expected columns in an order that can be told, found ${listed(names)} ${where}: JavaScript puts keys that are ` +
       "whole numbers first, and the order of the columns counts; give it: { columns: ['…', '…'] }",
   )
 }
 
-/** The keys of the outermost object of a JSON text in the order they are written; each once, with the start of its value. */
+/**
+ * The keys of the outermost object of a JSON text, which may be cut off, in the order they are written; each once, with the first
+ * character of its value.
+ */
 export function keysInText(text: string): Map<string, string> {
   const keys = new Map<string, string>()
-  const token = /"(?:[^"\\]|\\.)*"|[{}[\]]/gs
   let depth = 0
-  for (let match = token.exec(text); match !== null; match = token.exec(text)) {
-    const [found] = match
-    if (found === '{' || found === '[') depth++
-    else if (found === '}' || found === ']') depth--
-    else if (depth === 1) {
-      const value = /\s*:\s*(.?)/sy
-      value.lastIndex = token.lastIndex
-      const start = value.exec(text)?.[1]
-      if (start === undefined) continue
-      const key = JSON.parse(found) as string
-      if (!keys.has(key)) keys.set(key, start)
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at)
+    if (isOpening(code)) depth++
+    else if (isClosing(code)) {
+      if (--depth <= 0) break
+    } else if (code === 0x22) {
+      const end = stringEnd(text, at + 1)
+      if (end === -1 || depth === 0) break
+      if (depth === 1) addKey(keys, text, at, end)
+      at = end
     }
-    if (depth <= 0) break
   }
   return keys
+}
+
+/** Adds the string from `start` to `end` if it is a key. */
+function addKey(keys: Map<string, string>, text: string, start: number, end: number): void {
+  let at = afterSpace(text, end + 1)
+  if (text[at] !== ':') return
+  at = afterSpace(text, at + 1)
+  let key: string
+  try {
+    key = JSON.parse(text.slice(start, end + 1)) as string
+  } catch {
+    return
+  }
+  if (!keys.has(key)) keys.set(key, text[at] ?? '')
+}
+
+function afterSpace(text: string, from: number): number {
+  let at = from
+  while (isSpace(text.charCodeAt(at))) at++
+  return at
 }

@@ -1,10 +1,15 @@
-import { createReadStream } from 'node:fs'
-import { pipeline, type Readable } from 'node:stream'
+import { pipeline } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import { SentenceTorchError } from '../../errors.js'
+import { explain, openFile } from '../../io/open-file.js'
+import { MAX_CHARACTERS, MOST_CHARACTERS, tooMuch } from './json-text.js'
 
 /** Bytes that are decoded at a time: small enough that the event loop is free again after a few milliseconds. */
 const chunkBytes = 1 << 18
+
+/** What a .gz file may unpack to: this many times its size, and what is harmless anyway. Texts shrink to a tenth at best. */
+const gzipRatio = 100
+const gzipBytes = 2 ** 27
 
 const newline = 0x0a
 const carriageReturn = 0x0d
@@ -17,42 +22,52 @@ const anyReturn = /\r/g
  * The lines of a UTF-8 file (plain or .gz), several at a time, each with what is left of its line end: nothing of "\n", "\r"
  * of "\r\n", "\r\r" of a "\r" alone (see withoutReturn, withLineEnd). A byte-order mark is dropped at the start of the file
  * only. A last line without a line end counts; nothing comes after a last line end.
- * @throws SentenceTorchError ERR_NOT_FOUND, or ERR_INVALID_DATA naming the line that is not UTF-8.
+ * @throws SentenceTorchError ERR_NOT_FOUND, ERR_INVALID_DATA naming the line that is not UTF-8, ERR_INVALID_FILE naming one that
+ *   is longer than 500 MB.
  */
 export async function* readLines(path: string): AsyncGenerator<string[], void, undefined> {
   // ignoreBOM: keep U+FEFF, which is an ordinary character inside a text.
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
   let lineNumber = 1
   let rest: Buffer[] = []
-  const decode = (bytes: Buffer, lone = loneReturn): string[] => {
-    let text = decodeText(decoder, bytes, path, lineNumber)
+  let restBytes = 0
+  const decode = (parts: readonly Buffer[], lone = loneReturn): string[] => {
+    let text = decodeText(decoder, Buffer.concat(parts), path, lineNumber)
     if (lone === anyReturn || hasLoneReturn(text)) text = text.replace(lone, '\r\r\n')
     const lines = text.split('\n')
     if (lineNumber === 1 && lines[0]!.startsWith('\ufeff')) lines[0] = lines[0]!.slice(1)
     lineNumber += lines.length
     return lines
   }
+  /** The line that goes on in the next bytes. */
+  const keep = (bytes: Buffer) => {
+    rest.push(bytes)
+    restBytes += bytes.length
+    if (restBytes > MAX_CHARACTERS) throw tooMuch(`${MOST_CHARACTERS} of text`, `line ${lineNumber} of ${path}`)
+  }
   try {
-    for await (const chunk of openBytes(path) as AsyncIterable<Buffer>) {
+    for await (const chunk of openBytes(path)) {
       let end = chunk.lastIndexOf(newline)
       // Files of old Macs: a "\n" may follow a "\r" at the very end, so that one has to wait.
       const ofReturns = end === -1
       if (ofReturns) end = chunk.length < 2 ? -1 : chunk.lastIndexOf(carriageReturn, chunk.length - 2)
       if (end === -1) {
-        rest.push(chunk)
+        keep(chunk)
         continue
       }
-      const bytes = Buffer.concat([...rest, chunk.subarray(0, end)])
-      rest = end + 1 < chunk.length ? [chunk.subarray(end + 1)] : []
-      const lines = decode(bytes, ofReturns ? anyReturn : loneReturn)
+      const whole = [...rest, chunk.subarray(0, end)]
+      rest = []
+      restBytes = 0
+      const lines = decode(whole, ofReturns ? anyReturn : loneReturn)
       if (ofReturns) lines[lines.length - 1] += '\r\r'
+      if (end + 1 < chunk.length) keep(chunk.subarray(end + 1))
       yield lines
     }
   } catch (error) {
     throw explain(error, path)
   }
   if (rest.length > 0) {
-    const last = decode(Buffer.concat(rest))
+    const last = decode(rest)
     if (last.length > 1 || last[0] !== '') yield last
   }
 }
@@ -71,18 +86,43 @@ export async function* readText(path: string): AsyncGenerator<string, void, unde
     }
   }
   try {
-    for await (const chunk of openBytes(path) as AsyncIterable<Buffer>) yield decode(chunk)
+    for await (const chunk of openBytes(path)) yield decode(chunk)
     yield decode()
   } catch (error) {
     throw explain(error, path)
   }
 }
 
-function openBytes(path: string): Readable {
-  const file = createReadStream(path, { highWaterMark: chunkBytes })
-  if (!path.toLowerCase().endsWith('.gz')) return file
-  // The pipeline hands errors of the file on to the stream that is read; there is nothing more to do here.
-  return pipeline(file, createGunzip({ chunkSize: chunkBytes }), () => {})
+async function* openBytes(path: string): AsyncGenerator<Buffer, void, undefined> {
+  const file = await openFile(path)
+  const { size } = await file.stat()
+  // The stream closes the file.
+  const packed = file.createReadStream({ highWaterMark: chunkBytes })
+  if (!path.toLowerCase().endsWith('.gz')) {
+    yield* packed
+    return
+  }
+  try {
+    const most = size * gzipRatio + gzipBytes
+    let bytes = 0
+    // The pipeline hands errors of the file on to the stream that is read; there is nothing more to do here.
+    const unpacked: AsyncIterable<Buffer> = pipeline(packed, createGunzip({ chunkSize: chunkBytes }), () => {})
+    for await (const chunk of unpacked) {
+      bytes += chunk.length
+      if (bytes > most) throw tooMuch(`${gzipRatio} times its size and ${gzipBytes / 2 ** 20} MB, unpacked,`, path)
+      yield chunk
+    }
+  } catch (error) {
+    throw isDamage(error) ? notGzip(path, error) : error
+  }
+}
+
+const isDamage = (error: unknown): error is Error => (error as NodeJS.ErrnoException).code?.startsWith('Z_') === true
+
+function notGzip(path: string, cause: Error): SentenceTorchError {
+  const hint = cause.message.includes('header') ? '; a file that is not compressed has no .gz in its name' : ''
+  const message = `Expected whole gzip data in ${path}: ${cause.message}${hint}`
+  return new SentenceTorchError('ERR_INVALID_FILE', message, { cause })
 }
 
 function decodeText(decoder: InstanceType<typeof TextDecoder>, bytes: Buffer, path: string, firstLine: number): string {
@@ -124,31 +164,12 @@ const formats: [number[], string][] = [
   [[0x50, 0x4b, 0x03, 0x04], 'a zip archive (also what .xlsx files are): unpack it, or save it as .csv'],
 ]
 
-export function explain(error: unknown, path: string): unknown {
-  if (error instanceof SentenceTorchError) return error
-  const code = (error as NodeJS.ErrnoException).code
-  if (code === 'ENOENT') return new SentenceTorchError('ERR_NOT_FOUND', `There is no file ${path}`, { cause: error })
-  if (code === 'EISDIR') return isFolder(path)
-  if (code?.startsWith('Z_')) {
-    const none = (error as Error).message.includes('header')
-      ? '; a file that is not compressed has no .gz in its name'
-      : ''
-    const message = `Expected whole gzip data in ${path}: ${(error as Error).message}${none}`
-    return new SentenceTorchError('ERR_INVALID_FILE', message, { cause: error })
-  }
-  return error
-}
-
 /** Whether `loneReturn` finds anything: many times faster where it does not. */
 function hasLoneReturn(text: string): boolean {
   for (let at = text.indexOf('\r'); at !== -1; at = text.indexOf('\r', at + 1)) {
     if (at + 1 < text.length && text.charCodeAt(at + 1) !== newline) return true
   }
   return false
-}
-
-export function isFolder(path: string): SentenceTorchError {
-  return new SentenceTorchError('ERR_INVALID_ARGUMENT', `Expected a file, found the folder ${path}: name its files`)
 }
 
 /** `line` without what is left of its line end. */

@@ -1,7 +1,7 @@
 /** What the text of a number means: the rules by which pandas, and so Python's `datasets`, reads a CSV file. */
 
 const space = '[ \\t\\n\\v\\f\\r]*'
-const number = new RegExp(`^${space}([+-]?(?:\\d+\\.?\\d*|\\.\\d+)(?:[eE][+-]?\\d+)?)${space}$`)
+const number = new RegExp(`^${space}([+-]?(?:\\d+(?:\\.\\d*)?|\\.\\d+)(?:[eE][+-]?\\d+)?)${space}$`)
 const infinite = /^([+-]?)inf(?:inity)?$/i
 const truth = /^(?:true|false)$/i
 

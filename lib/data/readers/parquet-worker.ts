@@ -1,86 +1,94 @@
 /** The thread of parquet.ts: reads one row group after the other, and hands its rows over piece by piece as it is asked. */
+import type { FileHandle } from 'node:fs/promises'
 import { parentPort, workerData } from 'node:worker_threads'
-import { asyncBufferFromFile, parquetMetadataAsync, parquetRead, parquetSchema } from 'hyparquet'
-import { compressors } from 'hyparquet-compressors'
+import { SentenceTorchError } from '../../errors.js'
+import { openFile } from '../../io/open-file.js'
 import { classNamesOf, FEATURES_KEY } from '../class-names.js'
+import { MAX_DEPTH } from './json-text.js'
+import { checkColumnNames } from './names.js'
 import type { ParquetReply, ParquetRequest } from './parquet.js'
+import { readColumn } from './parquet-column.js'
+import { readFooter, type TopColumn } from './parquet-file.js'
 
 /** Rows in a message: what the receiving thread takes apart in about a millisecond. */
 const PIECE_ROWS = 1024
 /** Decimal digits that every number keeps. */
 const EXACT_DIGITS = 15
+/** Of all pieces but the first: those of the first. */
+const NO_NAMES: string[] = []
 
 const { path, columns } = workerData as ParquetRequest
-// hyparquet's own decoder drops a byte-order mark at the beginning of a text and hides bytes that are no UTF-8.
-const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-const parsers = {
-  stringFromBytes: (bytes: Uint8Array | undefined) => (bytes === undefined ? bytes : decoder.decode(bytes)),
-}
 
 async function* pieces(): AsyncGenerator<ParquetReply, void, undefined> {
-  const file = await asyncBufferFromFile(path)
-  const metadata = await parquetMetadataAsync(file)
-  const present = parquetSchema(metadata).children.map(({ element }) => element.name)
+  const file = await openFile(path)
+  try {
+    yield* piecesOf(file)
+  } finally {
+    await file.close()
+  }
+}
+
+async function* piecesOf(file: FileHandle): AsyncGenerator<ParquetReply, void, undefined> {
+  const footer = await readFooter(file)
+  const present = footer.columns.map(({ name }) => name)
   const missing = columns?.find((name) => !present.includes(name))
   if (missing !== undefined) {
     yield { missing, present }
     return
   }
   const names = [...(columns ?? present)]
-  for (const { element } of parquetSchema(metadata).children) {
-    if (!names.includes(element.name) || (element.precision ?? 0) <= EXACT_DIGITS) continue
-    const message = `Column ${element.name} of ${path} holds decimals of ${element.precision} digits, of which a number keeps ${EXACT_DIGITS}`
-    throw Object.assign(new Error(`${message}: leave it out with columns, or write it as texts`), {
-      code: 'ERR_NOT_IMPLEMENTED',
-    })
+  checkColumnNames(names, ` of ${path}`)
+  const chosen = columns ? columns.map((name) => footer.columns[present.indexOf(name)]!) : footer.columns
+  for (const { name, schema } of chosen) {
+    const { precision = 0 } = schema[0]!
+    if (precision <= EXACT_DIGITS) continue
+    const message = `Column ${name} of ${path} holds decimals of ${precision} digits, of which a number keeps ${EXACT_DIGITS}`
+    throw new SentenceTorchError('ERR_NOT_IMPLEMENTED', `${message}: leave it out with columns, or write it as texts`)
   }
-  const features = metadata.key_value_metadata?.find(({ key }) => key === FEATURES_KEY)?.value
+  const features = footer.metadata.key_value_metadata?.find(({ key }) => key === FEATURES_KEY)?.value
   const classNames = classNamesOf(features)
-  let rowStart = 0
-  for (const group of metadata.row_groups) {
-    const rows = Number(group.num_rows)
-    const values = new Map(names.map((name) => [name, new Array<unknown>(rows)]))
-    // hyparquet does not wait for onChunk: what is thrown there would be nobody's.
-    let failure: { error: unknown } | undefined
-    await parquetRead({
-      file,
-      metadata,
-      columns: names,
-      rowStart,
-      rowEnd: rowStart + rows,
-      compressors,
-      parsers: parsers as never,
-      onChunk: ({ columnName, columnData, rowStart: from }) => {
-        const column = values.get(columnName)!
-        try {
-          for (let i = 0; i < columnData.length; i++) column[from - rowStart + i] = plain(columnData[i])
-        } catch (error) {
-          failure ??= { error }
-        }
-      },
-    })
-    if (failure) throw failure.error
-    for (let row = 0; row < rows; row += PIECE_ROWS) {
-      const columns = names.map((name) => values.get(name)!.slice(row, row + PIECE_ROWS))
-      yield rowStart + row === 0 ? { names, columns, classNames } : { names, columns }
+  let isFirst = true
+  for (const group of footer.groups) {
+    if (group.rows === 0) continue
+    const values: unknown[][] = []
+    for (const column of chosen) values.push(await readColumn(file, footer, group, column, plainOf(column)))
+    for (let row = 0; row < group.rows; row += PIECE_ROWS) {
+      const columns = values.map((column) => column.slice(row, row + PIECE_ROWS))
+      yield isFirst ? { names, columns, classNames } : { names: NO_NAMES, columns }
+      isFirst = false
     }
-    rowStart += rows
   }
-  if (rowStart === 0) yield { names, columns: names.map(() => []), classNames }
+  if (isFirst) yield { names, columns: names.map(() => []), classNames }
+}
+
+/** What makes of a value of a column what is handed over. */
+function plainOf({ schema }: TopColumn): (value: unknown) => unknown {
+  // Absent values are null there: what is undefined is a number that the dictionary of the column does not have.
+  // (In structures it also means that there is nothing.)
+  const isFlat = schema.length === 1
+  const isList = schema.length === 3 && schema[0]!.converted_type === 'LIST'
+  return (value) => {
+    if ((isFlat && value === undefined) || (isList && Array.isArray(value) && value.includes(undefined))) {
+      throw new Error('a value is not in the dictionary of its column')
+    }
+    return plain(value, MAX_DEPTH - 1)
+  }
 }
 
 /** Integers as numbers where those are exact, absent values as null, in lists and structures too. */
-function plain(value: unknown): unknown {
+function plain(value: unknown, depth: number): unknown {
   if (typeof value === 'bigint') {
     const number = Number(value)
     return Number.isSafeInteger(number) ? number : value
   }
   if (value === undefined) return null
   if (typeof value !== 'object' || value === null) return value
-  if (Array.isArray(value)) return value.map(plain)
-  if (ArrayBuffer.isView(value)) return value instanceof Uint8Array ? value : Array.from(value as never, plain)
+  if (depth === 0) throw new Error(`its values are nested deeper than ${MAX_DEPTH}`)
+  if (Array.isArray(value)) return value.map((entry) => plain(entry, depth - 1))
+  if (ArrayBuffer.isView(value))
+    return value instanceof Uint8Array ? value : Array.from(value as never, (entry) => plain(entry, depth - 1))
   if (value instanceof Date) return value
-  return Object.fromEntries(Object.entries(value).map(([name, entry]) => [name, plain(entry)]))
+  return Object.fromEntries(Object.entries(value).map(([name, entry]) => [name, plain(entry, depth - 1)]))
 }
 
 const replies = pieces()
@@ -89,7 +97,8 @@ parentPort!.on('message', async () => {
     const { done, value } = await replies.next()
     parentPort!.postMessage(done ? { done: true } : value)
   } catch (error) {
-    const { message, code } = error as NodeJS.ErrnoException
-    parentPort!.postMessage({ error: message, code } satisfies ParquetReply)
+    const isOurs = error instanceof SentenceTorchError
+    const message = error instanceof Error ? error.message : String(error)
+    parentPort!.postMessage({ error: message, code: isOurs ? error.code : undefined } satisfies ParquetReply)
   }
 })

@@ -1,8 +1,5 @@
-import { once } from 'node:events'
-import { stat } from 'node:fs/promises'
 import { Worker } from 'node:worker_threads'
-import { SentenceTorchError } from '../../errors.js'
-import { explain, isFolder } from './lines.js'
+import { type ErrorCode, SentenceTorchError } from '../../errors.js'
 import { indexOf, type ReaderOptions, type Table } from './table.js'
 
 export interface ParquetRequest {
@@ -14,7 +11,7 @@ export type ParquetReply =
   | Table
   | { done: true }
   | { missing: string; present: string[] }
-  | { error: string; code: string | undefined }
+  | { error: string; code: ErrorCode | undefined }
 
 /**
  * Parquet files, compressed or not, through the package hyparquet in a thread of its own: decoding a row group can take
@@ -23,26 +20,50 @@ export type ParquetReply =
  * @throws SentenceTorchError ERR_NOT_FOUND; ERR_INVALID_FILE for a damaged file; ERR_INVALID_ARGUMENT for an unknown column
  */
 export async function* readParquet(path: string, options: ReaderOptions = {}): AsyncGenerator<Table, void, undefined> {
-  try {
-    if ((await stat(path)).isDirectory()) throw isFolder(path)
-  } catch (error) {
-    throw explain(error, path)
-  }
   const request: ParquetRequest = { path, columns: options.columns }
   // Not the caller's flags: `--input-type` and `--eval` would keep the thread from starting.
   const thread = new Worker(new URL('./parquet-worker.js', import.meta.url), { workerData: request, execArgv: [] })
+  let names: string[] | undefined
   try {
     for (;;) {
+      const answer = nextReply(thread, path)
       thread.postMessage('next')
-      const [reply] = (await once(thread, 'message')) as [ParquetReply]
+      const reply = await answer
       if ('done' in reply) return
       if ('missing' in reply) indexOf(reply.present, reply.missing, path)
       else if ('error' in reply) {
-        if (reply.code === 'ERR_NOT_IMPLEMENTED') throw new SentenceTorchError(reply.code, reply.error)
-        throw new SentenceTorchError('ERR_INVALID_FILE', `Expected a whole Parquet file in ${path}: ${reply.error}`)
-      } else yield reply
+        if (reply.code !== undefined) throw new SentenceTorchError(reply.code, reply.error)
+        throw damaged(path, reply.error)
+      } else {
+        names ??= reply.names
+        yield { ...reply, names }
+      }
     }
   } finally {
     await thread.terminate()
   }
+}
+
+/** What the thread says next. @throws SentenceTorchError when it ends instead */
+function nextReply(thread: Worker, path: string): Promise<ParquetReply> {
+  return new Promise((resolve, reject) => {
+    const onMessage = (reply: ParquetReply) => settle(() => resolve(reply))
+    const onError = (cause: NodeJS.ErrnoException) => settle(() => reject(failed(path, cause)))
+    const onExit = () => settle(() => reject(damaged(path, 'the thread that reads it ended')))
+    const settle = (end: () => void) => {
+      thread.off('message', onMessage).off('messageerror', onError).off('error', onError).off('exit', onExit)
+      end()
+    }
+    thread.on('message', onMessage).on('messageerror', onError).on('error', onError).on('exit', onExit)
+  })
+}
+
+function failed(path: string, cause: NodeJS.ErrnoException): SentenceTorchError {
+  if (cause.code !== 'ERR_WORKER_OUT_OF_MEMORY') return damaged(path, cause.message, cause)
+  const message = `${path} takes more memory than a thread may have: write it with smaller row groups`
+  return new SentenceTorchError('ERR_OUT_OF_MEMORY', message, { cause })
+}
+
+function damaged(path: string, what: string, cause?: unknown): SentenceTorchError {
+  return new SentenceTorchError('ERR_INVALID_FILE', `Expected a whole Parquet file in ${path}: ${what}`, { cause })
 }

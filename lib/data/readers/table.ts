@@ -3,7 +3,9 @@ import type { ClassNames } from '../class-names.js'
 import { hasLostDigits, parseWithBigints } from './exact-json.js'
 import { FieldColumn } from './field-column.js'
 import { warnOfLostRow } from './header.js'
+import { tooDeep } from './json-text.js'
 import { keysInText, losesOrder, unknownOrder } from './key-order.js'
+import { checkColumnNames, checkCount, listed, MAX_PARTS } from './names.js'
 
 /** Some rows of a file: columns in file order, all of the same length. */
 export interface Table {
@@ -50,6 +52,7 @@ export class FieldTable {
   private readonly sources: readonly number[]
   private readonly header: readonly string[]
   private rows = 0
+  private rowsInPiece = 0
   private pieces = 0
   /** Whether there is a header that was not looked at yet. */
   private hasHeader: boolean
@@ -62,9 +65,11 @@ export class FieldTable {
   ) {
     this.hasHeader = first !== undefined
     // As pandas names them.
+    checkCount((first ?? columns!).length, ` of ${file}`)
     this.header = (first ?? columns!).map((name, i) => (name === '' ? `Unnamed: ${i}` : name))
     this.names = [...(columns ?? this.header)]
-    this.sources = this.names.map((name) => indexOf(this.header, name, file))
+    checkColumnNames(this.names, ` of ${file}`)
+    this.sources = columns ? columns.map((name) => indexOf(this.header, name, file)) : [...this.header.keys()]
     for (const name of Object.keys(dtype)) indexOf(this.header, name, file, 'dtype')
     this.columns = this.names.map((name) => {
       if (Object.hasOwn(dtype, name)) return new FieldColumn(name, file, 'text')
@@ -78,15 +83,17 @@ export class FieldTable {
     if (fields.length !== header.length) {
       throw new SentenceTorchError(
         'ERR_INVALID_DATA',
-        `Expected ${header.length} fields (${header.join(', ')}) in line ${line} of ${file}, found ${fields.length}`,
+        `Expected ${header.length} fields (${listed(header)}) in line ${line} of ${file}, found ${fields.length < MAX_PARTS ? fields.length : 'many more'}`,
       )
     }
     for (let i = 0; i < columns.length; i++) columns[i]!.add(fields[sources[i]!]!, line)
+    this.rowsInPiece++
     if (++this.rows === LOOK_ROWS) this.decide()
   }
 
-  /** The rows since the last call, or undefined as long as more rows are needed to tell what the columns hold. */
+  /** The rows since the last call; undefined for none, or as long as more rows are needed to tell what the columns hold. */
   piece(): Table | undefined {
+    if (this.rowsInPiece === 0) return undefined
     const isOpen = ++this.pieces < LOOK_PIECES && this.columns.some((column) => column.isOpen)
     return isOpen ? undefined : this.rest()
   }
@@ -95,14 +102,16 @@ export class FieldTable {
   rest(): Table {
     this.decide()
     const columns = this.columns.map((column) => column.take())
-    // All names, but only the values that are read.
-    if (this.hasHeader)
-      warnOfLostRow(
-        this.header,
-        this.header.map((name) => columns[this.names.indexOf(name)] ?? []),
-        this.file,
-      )
+    if (this.hasHeader) {
+      // All names, but only the values that are read.
+      const values: unknown[][] = this.header.map(() => [])
+      this.sources.forEach((source, i) => {
+        values[source] = columns[i]!
+      })
+      warnOfLostRow(this.header, values, this.file)
+    }
     this.hasHeader = false
+    this.rowsInPiece = 0
     return { names: this.names, columns }
   }
 
@@ -116,6 +125,7 @@ export class RowTable {
   names: string[]
   private columns: unknown[][]
   private rows = 0
+  private taken = 0
 
   /**
    * @param where names a row in errors.
@@ -137,25 +147,44 @@ export class RowTable {
     const values = row as Readonly<Record<string, unknown>>
     const keys = Object.keys(values)
     if (this.rows === 0 && !this.wanted) {
+      checkCount(keys.length, ` in ${this.where(0)}`)
       this.names = this.inOrder(keys, text)
       this.columns = keys.map(() => [])
     }
     const tooMany = !this.wanted && keys.length !== this.names.length
     if (tooMany || !this.names.every((name) => Object.hasOwn(values, name))) {
-      throw this.error(`the keys ${this.names.join(', ')}`, `${keys.join(', ') || 'none'}`)
+      throw this.error(`the keys ${listed(this.names)}`, listed(keys) || 'none')
     }
     const { names, columns } = this
+    /** The row with all digits, made when a value may have lost some. */
+    let exact: Readonly<Record<string, unknown>> | undefined
     for (let i = 0; i < names.length; i++) {
-      const value = values[names[i]!]
-      columns[i]!.push(typeof value === 'string' ? value : this.exact(value, names[i]!, text))
+      const name = names[i]!
+      let value = values[name]
+      if (text !== undefined && typeof value !== 'string' && typeof value !== 'boolean' && this.isLossy(value, name)) {
+        exact ??= this.exactRow(text)
+        value = exact[name]
+      }
+      columns[i]!.push(value)
     }
     this.rows++
+  }
+
+  /** Whether there are rows that were not taken yet. */
+  get hasRows(): boolean {
+    return this.rows > this.taken && this.names.length > 0
+  }
+
+  /** Whether nothing was taken yet. */
+  get isNew(): boolean {
+    return this.rows === 0
   }
 
   /** The rows since the last call. */
   take(): Table {
     const { names, columns } = this
     this.columns = names.map(() => [])
+    this.taken = this.rows
     return { names, columns }
   }
 
@@ -165,14 +194,20 @@ export class RowTable {
     return new SentenceTorchError('ERR_INVALID_DATA', `Expected at least one row in ${path}, found ${found}`)
   }
 
-  /** A value of the row whose JSON is `text`, with the digits that JSON.parse may have lost. */
-  private exact(value: unknown, name: string, text: string | undefined): unknown {
-    if (text === undefined || typeof value === 'boolean') return value
+  private isLossy(value: unknown, name: string): boolean {
     try {
-      return hasLostDigits(value) ? (parseWithBigints(text) as Record<string, unknown>)[name] : value
+      return hasLostDigits(value)
+    } catch {
+      throw tooDeep(`"${listed([name])}" in ${this.where(this.rows)}`)
+    }
+  }
+
+  /** The row whose JSON is `text`, with the digits that JSON.parse may have lost. */
+  private exactRow(text: string): Readonly<Record<string, unknown>> {
+    try {
+      return parseWithBigints(text) as Readonly<Record<string, unknown>>
     } catch (error) {
-      if (error instanceof RangeError) throw this.error(`less deep lists and objects in "${name}"`, error.message)
-      throw error
+      throw this.error('integers of at most 4300 digits, and less deep lists and objects', (error as Error).message)
     }
   }
 
@@ -193,7 +228,7 @@ export class RowTable {
 /** The place of `name` among the columns of a file. */
 export function indexOf(names: readonly string[], name: string, where: string, option = 'columns'): number {
   const index = names.indexOf(name)
-  if (index === -1) throw invalidArgument(option, `some of ${names.join(', ')} (in ${where})`, name)
+  if (index === -1) throw invalidArgument(option, `some of ${listed(names)} (in ${where})`, name)
   return index
 }
 

@@ -1,4 +1,5 @@
 import { isBlank, readLines, withoutReturn } from './lines.js'
+import { MAX_PARTS } from './names.js'
 import { FieldTable, noHeader, type ReaderOptions, type Table } from './table.js'
 
 /**
@@ -13,7 +14,7 @@ export async function* readTsv(path: string, options: ReaderOptions = {}): Async
     for (const line of lines) {
       number++
       if (isBlank(line, ' ')) continue
-      const fields = withoutReturn(line).split('\t')
+      const fields = withoutReturn(line).split('\t', MAX_PARTS)
       if (table) table.add(fields, number)
       else table = new FieldTable(fields, path, options)
     }

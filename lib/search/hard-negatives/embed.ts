@@ -6,6 +6,7 @@ import { failedTo } from '../../io/system-error.js'
 import type { Embeddings } from '../../models/embeddings.js'
 import type { SentenceTransformer } from '../../models/sentence-transformer.js'
 import type { EncodeOptions } from '../../models/types.js'
+import { ownOf } from '../rows.js'
 import { readNpy, writeNpy } from './npy.js'
 import type { MiningPlan } from './options.js'
 
@@ -31,11 +32,10 @@ export async function embedTexts(
   if (prompt !== undefined) options.prompt = prompt
   if (promptName !== undefined) options.promptName = promptName
   if (signal !== undefined) options.signal = signal
-  const encode = (input: readonly string[], quiet = false) => {
+  const encode = async (input: readonly string[], quiet = false) => {
     const chosen = quiet ? { ...options, showProgressBar: false } : options
-    return (
-      side === 'query' ? model.encodeQuery(input, chosen) : model.encodeDocument(input, chosen)
-    ) as Promise<Embeddings>
+    const rows = await (side === 'query' ? model.encodeQuery(input, chosen) : model.encodeDocument(input, chosen))
+    return ownOf(model, rows as Embeddings, `the embeddings of the ${side}`)
   }
   if (cacheFolder === undefined) return encode(texts)
 

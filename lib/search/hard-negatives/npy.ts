@@ -1,6 +1,8 @@
-import { type FileHandle, open } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
 import { SentenceTorchError } from '../../errors.js'
 import { writeFileAtomic } from '../../io/atomic.js'
+import { openFile } from '../../io/open-file.js'
+import { systemError } from '../../io/system-error.js'
 import { type Embeddings, embeddings } from '../../models/embeddings.js'
 
 /** Bytes that are read or written at a time. */
@@ -33,9 +35,9 @@ export async function writeNpy(path: string, { data, shape }: Embeddings): Promi
 export async function readNpy(path: string, rows: number, width: number): Promise<Embeddings | undefined> {
   let file: FileHandle
   try {
-    file = await open(path)
+    file = await openFile(path)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    if (error instanceof SentenceTorchError && error.code === 'ERR_NOT_FOUND') return undefined
     throw error
   }
   try {
@@ -59,6 +61,8 @@ export async function readNpy(path: string, rows: number, width: number): Promis
       at += part.length
     }
     return embeddings(data, rows, width)
+  } catch (error) {
+    throw systemError(error, `read ${path}`)
   } finally {
     await file.close()
   }

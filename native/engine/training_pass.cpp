@@ -1,0 +1,105 @@
+#include "engine/training_pass.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/zeros_like.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include <utility>
+
+#include "core/device.h"
+#include "core/profile.h"
+
+namespace st {
+
+TrainingPass::TrainingPass(Network& network)
+    : network_(network), workspace_(std::exchange(network.workspace_, Workspace(network.device_))) {
+  ++network_.passes_;
+}
+
+TrainingPass::~TrainingPass() {
+  --network_.passes_;
+  // Others had to make memory of their own meanwhile: the larger stays. A network that was disposed of keeps none.
+  const bool disposed = !network_.parameters_.flat().defined();
+  if (!disposed && workspace_.bytes() > network_.workspace_.bytes()) std::swap(workspace_, network_.workspace_);
+}
+
+TrainingPass::Cut TrainingPass::cut(const Pass& pass, const at::Tensor& x_TD) const {
+  const ProfileScope scope("heads");
+  const at::Tensor tokens_TD = x_TD.to(master_dtype(network_.compute_)).detach().requires_grad_(true);
+  const at::AutoGradMode with_grad(true);
+  return {tokens_TD, network_.run_heads(pass, tokens_TD, leaves_)};
+}
+
+Network::Output TrainingPass::forward(const Input& input, const DropoutKey& dropout, const Network::Wanted& wanted) {
+  const at::NoGradGuard no_grad;
+  forget();
+  check(!input.fixed || (!wanted.tokens && !wanted.recompute), "ERR_LIBTORCH",
+        "A step that is recorded keeps its activations and gives no states of tokens");
+  network_.parameters_.settle(input.batch.ids);
+  workspace_.reset();
+  kept_ = network_.model_->make_kept();
+  wanted_ = wanted;
+  const Pass pass{input,   network_.parameters_, workspace_,       true,
+                  dropout, wanted.drops,         wanted.recompute, wanted.hold_bias};
+  const at::Tensor x_TD = network_.model_->forward(pass, *kept_);
+  leaves_ = network_.parameters_.layout.views(network_.parameters_.flat());
+  for (ParamId id : network_.head_parameters_) leaves_[id] = leaves_[id].detach().requires_grad_(true);
+  Network::Output out;
+  if (wanted.layers) {
+    for (const at::Tensor& layer_TD : kept_->outputs_TD) {
+      cuts_.push_back(cut(pass, layer_TD));
+      out.layers_RD.push_back(cuts_.back().embeddings_RD.detach());
+    }
+  } else {
+    cuts_.push_back(cut(pass, x_TD));
+  }
+  out.embeddings_RD = cuts_.back().embeddings_RD.detach();
+  if (wanted.tokens) out.tokens_TD = cuts_.back().tokens_TD.detach();
+  return out;
+}
+
+void TrainingPass::backward(const Input& input, const DropoutKey& dropout, const Network::Output& gradient,
+                            Gradients& gradients) {
+  std::vector<at::Tensor> d_layers_TD;
+  for (size_t i = 0; i < cuts_.size(); ++i) {
+    const bool last = i + 1 == cuts_.size();
+    at::Tensor d_RD = gradient.layers_RD.empty() ? at::Tensor() : gradient.layers_RD[i];
+    if (last && gradient.embeddings_RD.defined()) {
+      d_RD = d_RD.defined() ? d_RD + gradient.embeddings_RD : gradient.embeddings_RD;
+    }
+    at::Tensor d_TD;
+    if (d_RD.defined()) {
+      const ProfileScope scope("heads, backward");
+      std::vector<at::Tensor> wanted = {cuts_[i].tokens_TD};
+      for (ParamId id : network_.head_parameters_) wanted.push_back(leaves_[id]);
+      const std::vector<at::Tensor> found =
+          torch::autograd::grad({cuts_[i].embeddings_RD}, wanted, {d_RD}, std::nullopt, false, wanted_.hold_bias);
+      d_TD = found[0];
+      const at::NoGradGuard no_grad;
+      for (size_t k = 0; k < network_.head_parameters_.size(); ++k) {
+        if (found[k + 1].defined()) at::Tensor(gradients[network_.head_parameters_[k]]).add_(found[k + 1]);
+      }
+    }
+    const at::NoGradGuard no_grad;
+    if (last && gradient.tokens_TD.defined()) d_TD = d_TD.defined() ? d_TD + gradient.tokens_TD : gradient.tokens_TD;
+    d_layers_TD.push_back(d_TD.defined() ? d_TD.to(network_.compute_).contiguous() : d_TD);
+  }
+  const at::NoGradGuard no_grad;
+  at::Tensor d_x_TD = d_layers_TD.back();
+  if (!d_x_TD.defined()) d_x_TD = at::zeros_like(cuts_.back().tokens_TD).to(network_.compute_);
+  d_layers_TD.back() = at::Tensor();
+  if (cuts_.size() == 1) d_layers_TD.clear();
+  gradients.touch(input.batch.ids);
+  const Pass pass{input, network_.parameters_, workspace_, true, dropout, wanted_.drops, wanted_.recompute};
+  network_.model_->backward(pass, *kept_, gradients, d_x_TD, d_layers_TD);
+  forget();
+}
+
+void TrainingPass::forget() {
+  kept_.reset();
+  cuts_.clear();
+  leaves_.clear();
+}
+
+}  // namespace st
