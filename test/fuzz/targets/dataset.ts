@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { cardConfigs } from '../../../lib/data/hub/card.js'
@@ -41,6 +41,8 @@ const listing = [
   'data/test-00000-of-00002.parquet',
 ]
 
+const NPY = `\x93NUMPY\x01\x00\x76\x00${"{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }".padEnd(117)}\n`
+
 /** Bases of a case: endings of data files, and the texts that say which files and rows to take. */
 const files: Files = {
   csv: Buffer.from(csv),
@@ -52,7 +54,12 @@ const files: Files = {
   card: Buffer.from(card),
   listing,
   split: Buffer.from('train[10%:-20]'),
+  npy: Buffer.concat([Buffer.from(NPY, 'latin1'), Buffer.alloc(24, 1)]),
+  'corpus.jsonl': Buffer.from('{"_id":"d1","title":"t","text":"a"}\n{"_id":"d2","text":"b"}\n'),
+  'queries.jsonl': Buffer.from('{"_id":"q1","text":"a"}\n'),
+  'qrels/test.tsv': Buffer.from('query-id\tcorpus-id\tscore\nq1\td1\t1\nq1\td2\t0\n'),
 }
+const beir = ['corpus.jsonl', 'queries.jsonl', 'qrels/test.tsv']
 const readers = ['csv', 'tsv', 'jsonl', 'json', 'csv.gz', 'jsonl.gz']
 
 const tokens: Json[] = [
@@ -130,8 +137,8 @@ export const dataset: Target = {
   warm: { base: 'csv', edits: [] },
 
   make(random) {
-    const base = random.pick([...readers, 'csv', 'jsonl', 'json', 'card', 'split'])
-    const names = base === 'card' ? ['card', 'card', 'listing'] : [base]
+    const base = random.pick([...readers, 'csv', 'jsonl', 'json', 'card', 'split', 'npy', 'beir'])
+    const names = base === 'card' ? ['card', 'card', 'listing'] : base === 'beir' ? beir : [base]
     const edits = fileEdits(random, files, names, tokens)
     return {
       base,
@@ -145,10 +152,12 @@ export const dataset: Target = {
     const content = (name: string) => changed.get(name) ?? (files[name] as Uint8Array)
     if (base === 'split') return checkSplit(content(base))
     if (base === 'card') return checkCard(content(base), changed.get('listing'))
+    if (base === 'beir') return checkBeir(folder, content)
     const path = join(folder, `data.${base}`)
     const bytes = changed.has(base) ? changed.get(base)! : base === 'json' ? JSON.stringify(rows) : content(base)
     if (bytes !== null) await writeFile(path, bytes)
     const { options = {}, stream } = (plan ?? {}) as { options?: object; stream?: boolean }
+    if (base === 'npy') return checkNpy(path)
     if (stream) return checkStream(path, options)
     const data = await Dataset.fromFile(path, options)
     for (const name of data.columnNames) {
@@ -165,6 +174,18 @@ export const dataset: Target = {
 
 async function checkStream(path: string, options: object): Promise<void> {
   for await (const row of DataStream.fromFile(path, options)) expect(typeof row === 'object', 'rows are objects')
+}
+
+async function checkNpy(path: string): Promise<void> {
+  const found = await readNpy(path, 2, 3)
+  expect(found === undefined || found.data.length === 6, 'there are as many values as were asked for')
+}
+
+async function checkBeir(folder: string, content: (name: string) => Uint8Array): Promise<void> {
+  await mkdir(join(folder, 'qrels'), { recursive: true })
+  for (const name of beir) await writeFile(join(folder, name), content(name))
+  const { queries, corpus } = await loadBeir(folder)
+  for (const text of [...queries.values(), ...corpus.values()]) expect(typeof text === 'string', 'texts are texts')
 }
 
 function checkSplit(bytes: Uint8Array): void {
