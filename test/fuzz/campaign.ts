@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Case } from './case.js'
 import { Child, Died } from './child-process.js'
@@ -42,7 +42,7 @@ export async function fuzz(target: string, options: FuzzOptions): Promise<State>
   const path = join(folder, `${target}.json`)
   mkdirSync(folder, { recursive: true })
   const fresh: State = { target, seed, next: 0, seconds: 0, counts: {}, findings: [] }
-  const state: State = options.resume ? JSON.parse(readFileSync(path, 'utf8')) : fresh
+  const state: State = options.resume && existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : fresh
   const started = performance.now()
   const before = state.seconds
   const until = started + options.seconds * 1000
@@ -56,10 +56,11 @@ export async function fuzz(target: string, options: FuzzOptions): Promise<State>
       const report = await child.run(state.seed, state.next, Math.min(STRETCH, until - performance.now()))
       if (report instanceof Died) {
         const { finding, index } = report
-        // The cases before it in this stretch are counted under the code of none.
+        // What became of the cases before it went with it.
         count(state, 'uncounted', index - state.next)
         count(state, finding.kind, 1)
-        state.next = index + 1
+        // It can die between two cases, too.
+        state.next = Math.max(state.next, index + 1)
         await note(state, { ...finding, index })
       } else {
         for (const [code, times] of Object.entries(report.counts)) count(state, code, times)
