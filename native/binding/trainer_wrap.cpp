@@ -1,5 +1,8 @@
 #include "binding/trainer_wrap.h"
 
+#include <algorithm>
+#include <cstdint>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -103,7 +106,11 @@ Napi::Value TrainerWrap::set_groups(const Napi::CallbackInfo& info) {
     }
     const Config given = to_options(info[1], "groups");
     std::map<std::string, int> groups;
-    for (const auto& [name, value] : given.object()) groups[name] = static_cast<int>(given.integer(name));
+    // What no int holds stays what no group is.
+    constexpr int64_t kMost = std::numeric_limits<int>::max();
+    for (const auto& [name, value] : given.object()) {
+      groups[name] = static_cast<int>(std::clamp<int64_t>(given.integer(name), -2, kMost));
+    }
     // Not on this thread any more once a job may be reading them, also one that is still queued.
     const std::shared_ptr<Trainer>& trainer = open();
     check(!has_jobs_, "ERR_INVALID_ARGUMENT", "Groups are set before the first job of a trainer");

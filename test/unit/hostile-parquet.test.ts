@@ -126,6 +126,14 @@ test('headers that claim too much are refused', (t) => {
   refused([0x1b, 0], /unknown type 11/)
 })
 
+test('a schema whose columns have less than no columns in them is refused', async (t) => {
+  // Version 1; the root with one column, which has -1; no rows; no row groups.
+  const schema = [0x19, 0x2c, 0x48, 1, 0x72, 0x15, 2, 0, 0x48, 1, 0x63, 0x15, 1, 0]
+  const footer = [0x15, 2, ...schema, 0x16, 0, 0x19, 0x0c, 0]
+  const bytes = Buffer.from([0x50, 0x41, 0x52, 0x31, ...footer, footer.length, 0, 0, 0, 0x50, 0x41, 0x52, 0x31])
+  await t.throwsAsync(() => readAll(bytes), { message: /-1 columns in it/ })
+})
+
 const leaf: Leaf = { repetition: 0, definition: 0, isNested: false, isBoolean: false, width: 4 }
 const content = (
   encoding: number,

@@ -63,8 +63,10 @@ export async function readFooter(file: FileHandle): Promise<Footer> {
   if (start < 4) throw new Error('its footer is longer than the file')
   const footer = await readBytes(file, start, size)
   new ThriftReader(footer.subarray(0, footer.length - 8), 0).struct()
-  const metadata = metadataOf(footer)
+  let metadata = metadataOf(footer, false)
   const leaves = leavesOf(metadata.schema)
+  // What marks columns of places counts on the numbers of the schema, which are known to be right now.
+  if (metadata.key_value_metadata?.some(({ key }) => key === 'geo')) metadata = metadataOf(footer, true)
   const budget = { left: size * RATIO + HARMLESS_BYTES }
   return {
     metadata,
@@ -74,9 +76,9 @@ export async function readFooter(file: FileHandle): Promise<Footer> {
   }
 }
 
-function metadataOf(footer: Uint8Array): FileMetaData {
+function metadataOf(footer: Uint8Array, geoparquet: boolean): FileMetaData {
   try {
-    return parquetMetadata(footer)
+    return parquetMetadata(footer, { geoparquet })
   } catch (cause) {
     throw new Error(`its footer is damaged (${(cause as Error).message})`, { cause })
   }
