@@ -1,4 +1,5 @@
-import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { readdir, readFile, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { bytesOf, changedFiles, type Edit, type Files, type Json } from './case.js'
 import { parts, withLength } from './safetensors-parts.js'
@@ -26,7 +27,7 @@ export class BaseFolder {
   }
 
   /** Changes the files, after those of the case before are as they were. */
-  async change(edits: readonly Edit[]): Promise<void> {
+  change(edits: readonly Edit[]): void {
     const changed = new Map<string, Uint8Array | null>()
     for (const name of this.dirty) changed.set(name, this.#original(name))
     this.dirty.clear()
@@ -42,10 +43,10 @@ export class BaseFolder {
       )
     }
     for (const [name, bytes] of changed) {
-      await rm(join(this.path, name), { force: true, recursive: true })
+      rmSync(join(this.path, name), { force: true, recursive: true })
       if (bytes === null) continue
-      await mkdir(dirname(join(this.path, name)), { recursive: true })
-      await writeFile(join(this.path, name), bytes)
+      mkdirSync(dirname(join(this.path, name)), { recursive: true })
+      writeFileSync(join(this.path, name), bytes)
     }
   }
 

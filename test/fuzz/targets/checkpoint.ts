@@ -69,7 +69,7 @@ export const checkpoint: Target = {
   },
 
   async run({ edits, plan }, root) {
-    await base.change(edits)
+    base.change(edits)
     const resume = (plan as { resume?: boolean })?.resume === true
     if (resume) {
       await recoverCheckpoints(root)

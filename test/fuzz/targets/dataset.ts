@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { cardConfigs } from '../../../lib/data/hub/card.js'
@@ -157,7 +157,7 @@ export const dataset: Target = {
     if (base === 'beir') return checkBeir(folder, content)
     const path = join(folder, `data.${base}`)
     const bytes = changed.has(base) ? changed.get(base)! : base === 'json' ? JSON.stringify(rows) : content(base)
-    if (bytes !== null) await writeFile(path, bytes)
+    if (bytes !== null) writeFileSync(path, bytes)
     const { options = {}, stream } = (plan ?? {}) as { options?: object; stream?: boolean }
     if (base === 'npy') return checkNpy(path)
     if (stream) return checkStream(path, options)
@@ -184,8 +184,8 @@ async function checkNpy(path: string): Promise<void> {
 }
 
 async function checkBeir(folder: string, content: (name: string) => Uint8Array): Promise<void> {
-  await mkdir(join(folder, 'qrels'), { recursive: true })
-  for (const name of beir) await writeFile(join(folder, name), content(name))
+  mkdirSync(join(folder, 'qrels'), { recursive: true })
+  for (const name of beir) writeFileSync(join(folder, name), content(name))
   const { queries, corpus } = await loadBeir(folder)
   for (const text of [...queries.values(), ...corpus.values()]) expect(typeof text === 'string', 'texts are texts')
 }

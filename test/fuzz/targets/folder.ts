@@ -64,7 +64,7 @@ export const folder: Target = {
 
   async run({ base, edits, plan }, root) {
     const given = folders.get(base)!
-    await given.change(edits)
+    given.change(edits)
     const { save } = (plan ?? {}) as { save?: boolean }
     const texts = ['the cat sat', '', 'passage: a dog ran fast '.repeat(20), 'x\ud800y']
     if (base === 'cross-encoder') {

@@ -1,5 +1,4 @@
-import { readFileSync } from 'node:fs'
-import { writeFile } from 'node:fs/promises'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Dataset } from '../../../lib/index.js'
 import { changedFiles, type Files } from '../case.js'
@@ -31,7 +30,7 @@ export const parquet: Target = {
 
   async run({ base, edits, plan }, folder) {
     const path = join(folder, 'data.parquet')
-    await writeFile(path, changedFiles(files, edits).get(base) ?? (files[base] as Uint8Array))
+    writeFileSync(path, changedFiles(files, edits).get(base) ?? (files[base] as Uint8Array))
     const columns = (plan as { columns?: boolean })?.columns ? { columns: ['text'] } : {}
     const data = await Dataset.fromFile(path, columns)
     for (const name of data.columnNames) {

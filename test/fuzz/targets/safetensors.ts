@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { openSafetensors } from '../../../lib/io/safetensors.js'
 import { bytesOf, type Case, changedFiles, type Files } from '../case.js'
@@ -54,9 +54,9 @@ export const safetensors: Target = {
     for (const name of base === 'one' ? ['one'] : ['one', 'two']) {
       const bytes = withLength(part(`${name}.header`), part(`${name}.data`), (plan as { length?: unknown })?.length)
       size += bytes.length
-      await writeFile(join(folder, `${name}.safetensors`), bytes)
+      writeFileSync(join(folder, `${name}.safetensors`), bytes)
     }
-    if (base !== 'one') await writeFile(join(folder, 'model.index.json'), part('model.index.json'))
+    if (base !== 'one') writeFileSync(join(folder, 'model.index.json'), part('model.index.json'))
     const file = await openSafetensors(join(folder, base === 'one' ? one : 'model.index.json'))
     try {
       let total = 0
