@@ -44,9 +44,14 @@ export function describe(value: unknown): string {
   if (Array.isArray(value)) return `an array of length ${value.length}`
   if (ArrayBuffer.isView(value)) return `a ${value.constructor.name} of ${value.byteLength} bytes`
   if (typeof value === 'function') return `a function`
-  if (typeof value === 'object' && value !== null)
-    return `an object of type ${value.constructor?.name ?? 'null prototype'}`
+  if (typeof value === 'object' && value !== null) return `an object of type ${typeName(value)}`
   return String(value)
+}
+
+/** Not of `value.constructor`: parsed JSON can have any member, and any value there. */
+function typeName(value: object): string {
+  const name: unknown = Object.getPrototypeOf(value)?.constructor?.name
+  return typeof name === 'string' ? name : 'null prototype'
 }
 
 /** Joins a native rejection (code and message) with the stack of the JavaScript caller. */

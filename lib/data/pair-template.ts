@@ -11,7 +11,7 @@ type TemplatePiece =
 interface PostProcessor {
   type: string
   pair?: TemplatePiece[]
-  special_tokens?: Record<string, { ids: number[] }>
+  special_tokens?: Record<string, { ids: number[] }> | null
   cls?: [string, number]
   sep?: [string, number]
   processors?: unknown[]

@@ -1,4 +1,5 @@
 import { SentenceTorchError } from '../errors.js'
+import { checkInteger } from '../options.js'
 import type { Tokenized } from './pack.js'
 import { type PairPiece, pairTemplate } from './pair-template.js'
 import type { EncodeAllOptions, Tokenizer } from './tokenizer.js'
@@ -42,12 +43,16 @@ export class PairTokenizer {
   readonly #pieces: readonly PairPiece[]
   readonly #added: number
 
-  /** @throws SentenceTorchError ERR_INVALID_MODEL when the tokenizer's pair template cannot be understood. */
+  /**
+   * @throws SentenceTorchError ERR_INVALID_MODEL when the tokenizer's pair template cannot be understood, ERR_INVALID_ARGUMENT
+   * when its `maxSeqLength` has no room for the special tokens
+   */
   constructor(tokenizer: Tokenizer) {
     this.#tokenizer = tokenizer
     const pieces = pairTemplate(tokenizer.postProcessor)
     this.#pieces = tokenizer.hasTokenTypes ? pieces : pieces.map((piece) => ({ ...piece, type: 0 }))
     this.#added = this.#pieces.reduce((sum, piece) => sum + ('ids' in piece ? piece.ids.length : 0), 0)
+    checkInteger('maxSeqLength', tokenizer.maxSeqLength, this.#added)
   }
 
   /** Fewest tokens of a row: the special ones. */
@@ -70,6 +75,7 @@ export class PairTokenizer {
       const message = `Expected as many first as second texts but received ${first.length} and ${second.length}`
       throw new SentenceTorchError('ERR_INVALID_ARGUMENT', message)
     }
+    checkInteger('maxSeqLength', maxSeqLength, this.#added)
     const nameOf = (text: string) => nameInPairs(text, first, second)
     const contents = await this.#contents(new Set([...first, ...second]), nameOf, cache, options)
     const turns = new Turns()

@@ -12,7 +12,7 @@ export interface SpecialTokens {
 interface PostProcessor {
   type: string
   single?: ({ SpecialToken: { id: string } } | { Sequence: { id: string } })[]
-  special_tokens?: Record<string, { ids: number[] }>
+  special_tokens?: Record<string, { ids: number[] }> | null
   cls?: [string, number]
   sep?: [string, number]
   processors?: unknown[]
@@ -83,7 +83,7 @@ function fromTemplate(processor: PostProcessor): SpecialTokens {
 }
 
 /** Ids of a special token that a template names. @throws SentenceTorchError ERR_INVALID_MODEL */
-export function idsOf(name: string, tokens: Readonly<Record<string, { ids: number[] }>> = {}): number[] {
-  if (Object.hasOwn(tokens, name)) return tokens[name]!.ids
+export function idsOf(name: string, tokens?: Readonly<Record<string, { ids: number[] }>> | null): number[] {
+  if (tokens && Object.hasOwn(tokens, name)) return tokens[name]!.ids
   throw notUnderstood(`its post_processor names "${name}", which is not among its special tokens`)
 }

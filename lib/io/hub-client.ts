@@ -47,7 +47,7 @@ export class HubClient {
   /** The commit that the revision is now. */
   async commit(): Promise<string> {
     const { kind, id, revision, hubUrl } = this.access
-    const fetch = this.#fetch(`the answer of ${hubUrl}`, object({}))
+    const fetch = this.#fetch(`the answer of ${hubUrl}`, commitAnswer)
     const request = { hubUrl, name: id, revision, additionalFields: ['sha' as const], fetch }
     const info: { sha?: unknown } = await this.#told(async () =>
       kind === 'model' ? modelInfo(request) : datasetInfo(request),
@@ -159,6 +159,8 @@ export class HubClient {
   }
 }
 
+/** The client makes a date of `lastModified`. */
+const commitAnswer = object({ lastModified: optional(text(100)) })
 const entryType = object({ type: text(100) })
 const fileEntry = object({
   path: text(4096),

@@ -74,6 +74,8 @@ export class HubRequests {
     headers: RequestInit['headers'],
     use: (response: Response, chunks: Chunks) => Promise<T>,
   ): Promise<T> {
+    // The client takes the address of the next page from an answer.
+    if (!URL.canParse(String(url))) throw new HubFailure('it names what is no address')
     const watch = new Watch(this.#milliseconds, this.#signal)
     try {
       const response = await this.#follow(new URL(url), new Headers(headers), watch)

@@ -160,7 +160,9 @@ async function readJournal(fs: FileOperations, path: string): Promise<string[] |
   try {
     gone = JSON.parse(text)
   } catch {}
-  const isEntry = (name: unknown) => typeof name === 'string' && basename(name) === name && !/^\.{0,2}$/.test(name)
+  // A folder can hold any name but these.
+  const isNone = /^\.{0,2}$|[\0\p{Surrogate}]/u
+  const isEntry = (name: unknown) => typeof name === 'string' && basename(name) === name && !isNone.test(name)
   if (Array.isArray(gone) && gone.every(isEntry)) return gone as string[]
   throw new SentenceTorchError('ERR_INVALID_FILE', `${path} is no list of names: it was not written by this package`)
 }

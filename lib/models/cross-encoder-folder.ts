@@ -58,8 +58,9 @@ export async function readCrossEncoderFolder(path: string, overrides: Overrides 
     : { maxSeqLength: undefined, doLowerCase: false, extra: {} }
   if (own) await checkModules(path)
   const tokenizerFiles = await readTokenizerFiles(path)
-  const isClassifier = (Array.isArray(config.architectures) ? config.architectures : []).some((name) =>
-    String(name).endsWith('ForSequenceClassification'),
+  const architectures = Array.isArray(config.architectures) ? config.architectures : []
+  const isClassifier = architectures.some(
+    (name) => typeof name === 'string' && name.endsWith('ForSequenceClassification'),
   )
   const numLabels = overrides.numLabels ?? (isClassifier ? labelsOf(config, configFile) : 1)
   const length = overrides.maxLength ?? sentence.maxSeqLength

@@ -1,3 +1,4 @@
+import { PairTokenizer } from '../data/pairs.js'
 import { Random } from '../data/random.js'
 import type { Tokenizer } from '../data/tokenizer.js'
 import { fromNative, invalidArgument } from '../errors.js'
@@ -16,6 +17,7 @@ export interface CrossEncoderParts {
   addon: NativeAddon
   encoder: NativeEncoder
   tokenizer: Tokenizer
+  pairs: PairTokenizer
   folder: CrossEncoderFolder
   /** Hub id it came from. */
   id: string | undefined
@@ -50,6 +52,7 @@ export async function loadCrossEncoderParts(
     throw noSuchPrompt('defaultPromptName', folder.defaultPromptName, folder.prompts)
   }
   const tokenizer = makeTokenizer(folder)
+  const pairs = new PairTokenizer(tokenizer)
   throwIfAborted(signal, what)
   const weights = await WeightFiles.open({ ...folder, modules: [] }, options.ignoreTensors)
   try {
@@ -68,7 +71,7 @@ export async function loadCrossEncoderParts(
       await encoder.dispose()
       throw error
     }
-    return { addon, encoder, tokenizer, folder, id, device, dtype }
+    return { addon, encoder, tokenizer, pairs, folder, id, device, dtype }
   } finally {
     await weights.close()
   }

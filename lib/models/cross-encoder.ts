@@ -1,4 +1,4 @@
-import { PairTokenizer } from '../data/pairs.js'
+import type { PairTokenizer } from '../data/pairs.js'
 import type { Tokenizer } from '../data/tokenizer.js'
 import { invalidArgument, SentenceTorchError } from '../errors.js'
 import { loadAddon } from '../native/load.js'
@@ -59,13 +59,11 @@ export interface RankedDocument {
  */
 export class CrossEncoder {
   readonly #parts: CrossEncoderParts
-  readonly #pairs: PairTokenizer
   #disposed: Promise<void> | undefined
 
   private constructor(parts: CrossEncoderParts) {
     checkLoaded('CrossEncoder', parts)
     this.#parts = parts
-    this.#pairs = new PairTokenizer(parts.tokenizer)
   }
 
   /**
@@ -111,8 +109,8 @@ export class CrossEncoder {
   }
 
   set maxLength(value: number) {
-    const { tokenizer, encoder } = this.#use()
-    checkInteger('maxLength', value ?? null, this.#pairs.specialTokens, encoder.maxPositions)
+    const { tokenizer, encoder, pairs } = this.#use()
+    checkInteger('maxLength', value ?? null, pairs.specialTokens, encoder.maxPositions)
     tokenizer.maxSeqLength = value
   }
 
@@ -269,7 +267,7 @@ export class CrossEncoder {
   /** @internal Pairs to token ids, for the trainer. */
   get pairTokenizer(): PairTokenizer {
     this.#use()
-    return this.#pairs
+    return this.#parts.pairs
   }
 
   #use(): CrossEncoderParts {
@@ -302,7 +300,7 @@ export class CrossEncoder {
       count: pairs.length,
       tokenize: (start, end) => {
         const slice = pairs.slice(start, end)
-        return this.#pairs.encode(
+        return this.#parts.pairs.encode(
           slice.map(([first]) => prompt + first),
           slice.map(([, second]) => second),
           maxLength,

@@ -75,7 +75,7 @@ export function readPooling(config: ConfigObject, input: number, path: string, w
   const { embedding_dimension, word_embedding_dimension, pooling_mode, include_prompt, ...extra } = config
   const width = embedding_dimension ?? word_embedding_dimension ?? input
   // Python pools whatever comes, too.
-  if (Number(width) !== input) {
+  if (width !== input && width !== String(input)) {
     warn(`${where} says embedding dimension ${describe(width)}, but the transformer's is ${input}, which is taken`)
   }
   for (const flag of Object.values(POOLING_FLAGS)) delete extra[flag]

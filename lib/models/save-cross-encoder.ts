@@ -65,7 +65,8 @@ function classifierConfig(model: CrossEncoderFolder, version: string): ConfigObj
   )
   const names = Array.from({ length: model.numLabels }, (_, i) => {
     const kept = model.isClassifier && isObject(id2label) && Object.keys(id2label).length === model.numLabels
-    return kept ? String(id2label[String(i)] ?? `LABEL_${i}`) : `LABEL_${i}`
+    const name = kept ? id2label[String(i)] : undefined
+    return typeof name === 'string' || typeof name === 'number' ? String(name) : `LABEL_${i}`
   })
   return {
     ...config,

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { SentenceTorchError } from '../errors.js'
 import { recoverFolder } from '../io/atomic.js'
@@ -32,6 +32,9 @@ export async function checkpointFolder(
   return newestCheckpoint(outputDir)
 }
 
+/** More than any run writes, and few enough for one text of JavaScript. */
+const MOST_BYTES = 256 * 1024 * 1024
+
 /**
  * Reads `trainer_state.json`.
  * @param batchesPerEpoch of the training data now, where that is known
@@ -45,7 +48,7 @@ export async function readCheckpoint(
 ): Promise<Checkpoint> {
   const path = join(folder, 'trainer_state.json')
   await recoverFolder(resolve(folder)).catch(failedTo(`put right ${folder}`))
-  const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
+  const bytes = await readState(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') return failedTo(`read ${path}`)(error)
     throw new SentenceTorchError('ERR_NOT_FOUND', `There is no checkpoint at ${folder}: ${path} is missing`)
   })
@@ -71,6 +74,15 @@ export async function readCheckpoint(
     changed.push(`batches of trainDataset (${batchesPerEpoch}, before ${own.batchesPerEpoch})`)
   }
   return { folder, own, changed }
+}
+
+async function readState(path: string): Promise<Uint8Array> {
+  const found = await stat(path)
+  // Whoever opens a pipe waits for a writer.
+  if (!found.isFile() && !found.isDirectory()) throw new SentenceTorchError('ERR_INVALID_FILE', `${path} is no file`)
+  if (found.size <= MOST_BYTES) return readFile(path)
+  const message = `Expected at most ${MOST_BYTES} bytes in ${path}, found ${found.size}`
+  throw new SentenceTorchError('ERR_INVALID_FILE', message)
 }
 
 /** JSON has no NaN: it was written as null. */

@@ -1,5 +1,5 @@
 // A damaged trainer_state.json is refused with file and key, whatever of it is damaged.
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { resolveArguments } from '../../lib/training/arguments.js'
@@ -123,4 +123,17 @@ test('a folder where the file should be', async (t) => {
     code: 'ERR_FILE_SYSTEM',
     message: /Cannot read .*trainer_state\.json: it is a folder/,
   })
+})
+
+test('a file that is too long, and what is no file, are not waited for', async (t) => {
+  const folder = join(await temporaryFolder(t), 'checkpoint-3')
+  mkdirSync(folder)
+  const path = join(folder, 'trainer_state.json')
+  const read = () => readCheckpoint(folder, resolveArguments(args))
+  writeFileSync(path, '{')
+  truncateSync(path, 3 * 2 ** 30)
+  await t.throwsAsync(read(), { code: 'ERR_INVALID_FILE', message: /at most 268435456 bytes in .*found 3221225472/ })
+  rmSync(path)
+  symlinkSync('/dev/zero', path)
+  await t.throwsAsync(read(), { code: 'ERR_INVALID_FILE', message: /is no file/ })
 })

@@ -165,6 +165,8 @@ const tokenizers: Case[] = [
     INVALID,
     /cls_token\.lstrip in special_t/,
   ],
+  ['tokenizer_config.json', { unk_token: {} }, INVALID, /unk_token\.content in tokenizer_config\.json/],
+  ['special_tokens_map.json', '{"sep_token": false}', INVALID, /sep_token in special_tokens_map\.json/],
   ['special_tokens_map.json', '7', INVALID, /object in .*special_tokens_map\.json/],
   ['added_tokens.json', '{"x": "y"}', INVALID, /as x in added_tokens\.json/],
 ]

@@ -152,6 +152,9 @@ serial('a listing without end, and one that goes round in circles', async (t) =>
   t.is(pages, 500)
   next = () => '1'
   await t.throwsAsync(load(), { code: 'ERR_NETWORK', message: /round in circles/ })
+  hub.intercept = (path, response) =>
+    isListing(path) && !!response.setHeader('link', '<http://[>; rel="next"').end('[]')
+  await t.throwsAsync(load(), { code: 'ERR_NETWORK', message: /names what is no address/ })
 })
 
 for (const sha of ['../../../x', COMMIT.toUpperCase(), COMMIT.slice(1), 7, undefined, null, [COMMIT]]) {
@@ -165,7 +168,7 @@ for (const sha of ['../../../x', COMMIT.toUpperCase(), COMMIT.slice(1), 7, undef
 
 serial('an answer that is no object, and errors of the server', async (t) => {
   const { hub, resolve } = await modelHub(t)
-  for (const body of ['null', '"x"', '<html>', '']) {
+  for (const body of ['null', '"x"', '<html>', '', '{"lastModified":{"toString":0}}']) {
     hub.intercept = (_, response) => !!response.end(body)
     await t.throwsAsync(resolve(), { code: 'ERR_NETWORK', message: /the answer of http/ })
   }

@@ -297,7 +297,7 @@ test('a journal reaches nothing outside of its folder', async (t) => {
   const target = join(parent, 'model')
   await writeFiles(parent, { 'secret/key': 'mine', 'model/config.json': 'old' })
   const work = join(target, '.sentence-torch-save/id')
-  for (const gone of [['../secret'], [join(parent, 'secret')], ['..'], [''], 'secret', [1]]) {
+  for (const gone of [['../secret'], [join(parent, 'secret')], ['..'], [''], 'secret', [1], ['a\0'], ['\ud800']]) {
     await writeFiles(work, { 'gone.json': gone, 'new/a': 'b', 'old/a': 'b' })
     await t.throwsAsync(recoverFolder(target), { code: 'ERR_INVALID_FILE' })
   }

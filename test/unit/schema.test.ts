@@ -60,6 +60,13 @@ for (const [text, expected] of [
   })
 }
 
+test('what an error says of a value is not said by the value', (t) => {
+  for (const member of ['{"constructor":{"name":{"toString":1}}}', '{"constructor":null}', '{"__proto__":{"x":1}}']) {
+    const message = messageOf(() => read(`{"hidden_size":${member}}`))
+    t.regex(message, /^ERR_INVALID_FILE: .* as hidden_size in config\.json, found an object of type Object$/)
+  }
+})
+
 test('bytes that are no UTF-8, and values nested too deep, are refused', (t) => {
   t.regex(
     messageOf(() => read(Uint8Array.of(0x22, 0xff, 0x22))),

@@ -93,6 +93,9 @@ export function checkTokenizerFiles({ json, config: settings = {}, ...more }: To
   return size
 }
 
+/** Tokens that have a part of their own in what a class makes. Python refuses them, too, where they are none. */
+const NAMED = /^(bos|eos|unk|sep|pad|cls|mask)_token$/
+
 /** Tokens that have names; what else has such a key, as `add_bos_token`, is none. */
 function checkNamed(values: object, place: Place): void {
   for (const [key, value] of Object.entries(values)) {
@@ -100,7 +103,8 @@ function checkNamed(values: object, place: Place): void {
       if (typeof value !== 'object') throw misfit(inside(place, key), 'an array or an object of tokens', value)
       for (const [i, entry] of Object.entries(value)) if (isToken(entry)) token(entry, inside(inside(place, key), i))
     }
-    if (key.endsWith('_token') && isToken(value)) token(value, inside(place, key))
+    const isOne = NAMED.test(key) ? value !== null : key.endsWith('_token') && isToken(value)
+    if (isOne) token(value, inside(place, key))
   }
 }
 

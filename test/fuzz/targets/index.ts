@@ -1,0 +1,18 @@
+import type { Target } from './target.js'
+
+/** One line per target. */
+export const targets: Readonly<Record<string, () => Promise<Target>>> = {
+  safetensors: async () => (await import('./safetensors.js')).safetensors,
+  folder: async () => (await import('./folder.js')).folder,
+  tokenizer: async () => (await import('./tokenizer.js')).tokenizer,
+  dataset: async () => (await import('./dataset.js')).dataset,
+  parquet: async () => (await import('./parquet.js')).parquet,
+  hub: async () => (await import('./hub.js')).hub,
+  checkpoint: async () => (await import('./checkpoint.js')).checkpoint,
+  boundary: async () => (await import('./boundary.js')).boundary,
+}
+
+/** The target of this name; `harness` for tests of the fuzzer itself. */
+export async function targetOf(name: string): Promise<Target> {
+  return name === 'harness' ? (await import('./harness.js')).harness : targets[name]!()
+}

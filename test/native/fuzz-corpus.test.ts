@@ -1,0 +1,3 @@
+import { corpusTests } from '../fuzz/corpus.js'
+
+corpusTests('folder', 'checkpoint', 'boundary')

@@ -1,0 +1,3 @@
+import { corpusTests } from '../fuzz/corpus.js'
+
+corpusTests('safetensors', 'tokenizer', 'dataset', 'parquet', 'hub')
