@@ -17,10 +17,10 @@ for (let i = 0; i < 12; i++) {
 assert.deepEqual((await model.encode(many.slice(0, 9))).data, before)
 
 const next = mulberry32(1)
-const corpus = { data: Float32Array.from({ length: 40_000 * 16 }, () => next() - 0.5), shape: [40_000, 16] }
+const corpus = { data: Float32Array.from({ length: 20_000 * 16 }, () => next() - 0.5), shape: [20_000, 16] }
 for (const search of [
-  (signal) => util.semanticSearch(corpus, corpus, { signal }),
-  (signal) => util.paraphraseMiningEmbeddings(corpus, { signal }),
+  (signal) => util.semanticSearch(corpus, corpus, { signal, queryChunkSize: 50 }),
+  (signal) => util.paraphraseMiningEmbeddings(corpus, { signal, queryChunkSize: 50 }),
 ])
   await assert.rejects(search(AbortSignal.timeout(30)), aborted)
 
