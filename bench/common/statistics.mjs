@@ -62,3 +62,9 @@ export function maxDifference(a, b) {
   if (a.length !== b.length) throw new Error(`Expected as many numbers as ${a.length} but found ${b.length}`)
   return a.reduce((worst, value, i) => Math.max(worst, Math.abs(value - b[i])), 0)
 }
+
+/** Slope of the line through points [x, y]: the median of those of all pairs (Theil and Sen), which single leaps do not move. */
+export function robustSlope(points) {
+  const slopes = points.flatMap(([x, y], i) => points.slice(i + 1).map(([u, v]) => (v - y) / (u - x)))
+  return median(slopes.filter(Number.isFinite))
+}

@@ -39,9 +39,9 @@ ParamId Layout::add_fused(const std::vector<std::string>& names, std::vector<int
   const ParamId id = static_cast<ParamId>(blocks_.size());
   const auto parts = static_cast<int64_t>(names.size());
   const int64_t each = checked_product(names[0], shape), all = checked_product(names[0], {each, parts});
-  unpadded_ += all;
-  check(unpadded_ <= kMostParameters, "ERR_INVALID_ARGUMENT", "Expected at most ", kMostParameters,
-        " parameters, but with ", names[0], " there are ", unpadded_);
+  size_ += all;  // until finish() the sum without padding
+  check(size_ <= kMostParameters, "ERR_INVALID_ARGUMENT", "Expected at most ", kMostParameters,
+        " parameters, but with ", names[0], " there are ", size_);
   for (int64_t part = 0; part < parts; ++part) {
     named_[names[part]] = ordered_.size();
     ordered_.push_back({{names[part], shape, group}, id, part, each});
@@ -52,6 +52,8 @@ ParamId Layout::add_fused(const std::vector<std::string>& names, std::vector<int
 }
 
 void Layout::finish() {
+  // Not again: another thread may be reading it.
+  if (trained_end_ >= 0) return;
   size_ = 0;
   for (Group group : {Group::kDecay, Group::kNoDecay, Group::kFrozen}) {
     for (Block& block : blocks_) {

@@ -18,9 +18,9 @@ class Layout {
  public:
   ParamId add(const std::string& name, std::vector<int64_t> shape, Group group);
   ParamId add_fused(const std::vector<std::string>& names, std::vector<int64_t> shape_of_each, Group group);
-  void finish();  // assigns the offsets; nothing may be added after it
+  void finish();  // assigns the offsets, the first time; nothing may be added after it
 
-  int64_t size() const { return size_; }  // 0 before finish()
+  int64_t size() const { return size_; }  // after finish()
   int64_t decay_end() const { return decay_end_; }
   int64_t trained_end() const { return trained_end_; }
   std::vector<TensorInfo> tensors(bool trained_only = false) const;
@@ -61,8 +61,8 @@ class Layout {
   std::vector<Block> blocks_;
   std::vector<Named> ordered_;
   std::unordered_map<std::string, size_t> named_;
-  int64_t size_ = 0, decay_end_ = 0, trained_end_ = 0;
-  int64_t unpadded_ = 0;  // elements of all blocks
+  int64_t size_ = 0, decay_end_ = 0;
+  int64_t trained_end_ = -1;  // until finish()
 };
 
 }  // namespace st

@@ -9,8 +9,7 @@
 namespace st {
 
 void Parameters::allocate(at::Device device, at::ScalarType compute) {
-  // Not again: another thread may be reading it.
-  if (layout.size() == 0) layout.finish();
+  layout.finish();
   master_ = empty_in_huge_pages({layout.size()}, master_dtype(compute), device).zero_();
   masters_ = layout.views(master_);
   set_compute(compute);

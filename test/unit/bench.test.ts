@@ -10,6 +10,7 @@ interface Statistics {
   spearman(a: ArrayLike<number>, b: ArrayLike<number>): number
   pairSpearman(embeddings: Float32Array, scores: readonly number[]): number
   maxDifference(a: Float32Array, b: Float32Array): number
+  robustSlope(points: [number, number][]): number
 }
 interface Floor {
   forwardWork(sizes: { layers: number; width: number; inner: number }, lengths: readonly number[]): Work
@@ -21,7 +22,8 @@ interface Work {
 }
 
 test('medians, spreads and correlations', async (t) => {
-  const { median, spread, spearman, pairSpearman, maxDifference } = await load<Statistics>('common/statistics.mjs')
+  const { median, spread, spearman, pairSpearman, maxDifference, robustSlope } =
+    await load<Statistics>('common/statistics.mjs')
   t.deepEqual([median([3, 1, 2]), median([4, 1, 2, 3])], [2, 2.5])
   t.is(spread([9, 10, 11]), 10)
   t.is(spearman([1, 2, 3, 4], [10, 20, 30, 40]), 1)
@@ -33,6 +35,9 @@ test('medians, spreads and correlations', async (t) => {
   t.is(pairSpearman(embeddings, [0, 5]), 1)
   t.is(pairSpearman(embeddings, [5, 0]), -1)
   t.is(maxDifference(Float32Array.of(1, 2), Float32Array.of(1, -1)), 3)
+  // scipy.stats.theilslopes([1, 3, 5, 100, 9], [0, 1, 2, 3, 4])[0]; least squares would say 11.3.
+  const points = [1, 3, 5, 100, 9].map((y, x): [number, number] => [x, y])
+  t.is(robustSlope(points), 2)
   t.throws(() => maxDifference(new Float32Array(1), new Float32Array(2)), { message: /as many numbers as 1/ })
 })
 
