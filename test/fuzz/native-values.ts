@@ -77,7 +77,8 @@ export class NativeValues {
     const other = memory(bytes.length)
     new Uint8Array(other, offset, bytes.length).set(bytes)
     const Kind = view.constructor as new (buffer: ArrayBufferLike, offset: number, length: number) => ArrayBufferView
-    return new Kind(other, offset % view.BYTES_PER_ELEMENT === 0 ? offset : 0, view.length)
+    const { BYTES_PER_ELEMENT: size } = view
+    return new Kind(other, offset % size === 0 ? offset : 0, bytes.length / size)
   }
 }
 
