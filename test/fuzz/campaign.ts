@@ -95,7 +95,7 @@ async function note(state: State, finding: Finding & { index: number }): Promise
     const given = await prober.case(state.seed, finding.index)
     if (await fails(given)) found.smallest = await minimise(given, fails)
     // Memory that is not taken again was garbage of the cases before.
-    else if (finding.kind === 'memory' || finding.kind === 'hang') return
+    else if (finding.kind === 'memory') return
   } finally {
     prober.stop()
   }

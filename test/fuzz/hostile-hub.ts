@@ -54,9 +54,7 @@ export class HostileHub {
 
   #answer(kind: Kind, request: IncomingMessage, response: ServerResponse): void {
     const act = this.acts.find(({ on }) => on === kind)
-    const whole =
-      this.answers.get(kind) ??
-      this.files.get(decodeURIComponent(/\/resolve\/[^/]+\/([^?]*)/.exec(request.url!)?.[1] ?? ''))
+    const whole = this.answers.get(kind) ?? this.files.get(pathIn(request.url!))
     const range = request.headers.range === 'bytes=0-0' && whole !== undefined
     const body = range ? whole.subarray(0, 1) : (whole ?? Buffer.from('{"error":"no"}'))
     const headers: Record<string, string | number> = { 'content-length': body.length, 'x-repo-commit': 'a'.repeat(40) }
@@ -92,6 +90,14 @@ function write(response: ServerResponse, body: Buffer, how: Act['body']): void {
 function endless(response: ServerResponse, left: number): void {
   if (response.destroyed || left <= 0) response.destroy()
   else response.write(CHUNK, () => endless(response, left - CHUNK.length))
+}
+
+function pathIn(url: string): string {
+  try {
+    return decodeURIComponent(/\/resolve\/[^/]+\/([^?]*)/.exec(url)?.[1] ?? '')
+  } catch {
+    return ''
+  }
 }
 
 function kindOf(url: string): Kind {

@@ -187,7 +187,7 @@ export const samples: Record<string, (random: Random) => Call> = {
   setThreads: (random) => ({
     on: 'addon',
     call: 'setThreads',
-    args: [random.pick<Json>([1, 1, 1, hostile(random)].filter((n) => !(Number(n) > 2)))],
+    args: [random.pick<Json>([1, 1, 1, hostile(random)].filter((n) => typeof n !== 'number' || n <= 2))],
   }),
   measureMachine: (random) => ({ on: 'addon', call: 'measureMachine', args: [['x', hostile(random)], 0] }),
   Encoder: (random) => ({ on: 'addon', call: 'new Encoder', args: [mutated(random, encoderSpec, tokens)] }),

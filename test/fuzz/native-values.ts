@@ -23,11 +23,11 @@ export class NativeValues {
     $f64: (given) => Float64Array.from(numbersOf(given)),
     $u8: (given) => Uint8Array.from(numbersOf(given)),
     $i64: (given) => BigInt64Array.from(numbersOf(given), (value) => BigInt(Math.trunc(Number(value)) || 0)),
-    $number: (given) => Number(given),
+    $number: (given) => (typeof given === 'object' ? Number.NaN : Number(given)),
     $undefined: () => undefined,
     $function: () => () => 1,
     $symbol: () => Symbol('s'),
-    $bigint: (given) => BigInt(Math.trunc(Number(given)) || 0),
+    $bigint: (given) => (typeof given === 'number' && Number.isFinite(given) ? BigInt(Math.trunc(given)) : 0n),
     $date: () => new Date(0),
     $map: () => new Map([['a', 1]]),
     $bare: (given) => Object.assign(Object.create(null), this.of(given)),
@@ -47,7 +47,7 @@ export class NativeValues {
     $throws: (given) =>
       new Proxy(objectOf(this.of(given)), {
         get: () => {
-          throw new Error(GETTER)
+          throw new Error('a getter of the case')
         },
       }),
     /** Views of memory that moves, is shared, gone, or not where one begins. */
@@ -55,12 +55,13 @@ export class NativeValues {
     $shared: (given) => this.#over(given, (length) => new SharedArrayBuffer(length)),
     $detached: (given) => {
       const view = this.#view(given)
-      structuredClone(view.buffer, { transfer: [view.buffer as ArrayBuffer] })
+      // Shared memory does not go.
+      if (view.buffer instanceof ArrayBuffer) structuredClone(view.buffer, { transfer: [view.buffer] })
       return view
     },
     $offset: (given) => this.#over(given, (length) => new ArrayBuffer(length + 8), 4),
-    $ref: (given) => this.buffers.get(String(given)),
-    $object: (given) => this.objects.get(String(given)),
+    $ref: (given) => this.buffers.get(nameIn(given)),
+    $object: (given) => this.objects.get(nameIn(given)),
   }
 
   #view(given: Json): Float32Array {
@@ -71,19 +72,18 @@ export class NativeValues {
   /** The same view over another kind of memory. */
   #over(given: Json, memory: (length: number) => ArrayBufferLike, offset = 0): ArrayBufferView {
     const view = this.#view(given)
-    const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
+    const isGone = view.byteLength === 0
+    const bytes = isGone ? new Uint8Array(0) : new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
     const other = memory(bytes.length)
     new Uint8Array(other, offset, bytes.length).set(bytes)
     const Kind = view.constructor as new (buffer: ArrayBufferLike, offset: number, length: number) => ArrayBufferView
-    return new Kind(other, offset % view.BYTES_PER_ELEMENT === 0 ? offset : 0, view.length)
+    const { BYTES_PER_ELEMENT: size } = view
+    return new Kind(other, offset % size === 0 ? offset : 0, bytes.length / size)
   }
 }
 
 /** The types of this version of JavaScript do not know it yet. */
 const Resizable = ArrayBuffer as unknown as new (length: number, options: { maxByteLength: number }) => ArrayBuffer
-
-/** What a getter of a case throws. */
-export const GETTER = 'a getter of the case'
 
 /** A list, or so many zeros. */
 function numbersOf(given: Json): number[] {
@@ -91,6 +91,10 @@ function numbersOf(given: Json): number[] {
   return Array.isArray(given)
     ? (given as number[]).map((value) => (typeof value === 'number' ? value : Number.NaN))
     : []
+}
+
+export function nameIn(given: Json | undefined): string {
+  return typeof given === 'string' ? given : ''
 }
 
 function objectOf(value: unknown): object {
