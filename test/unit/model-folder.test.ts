@@ -100,7 +100,7 @@ test('paths of modules that Python joins to the same folder', async (t) => {
         { ...pooling, path: folder },
       ],
     })
-    t.deepEqual((await readModelFolder(path)).modules[0]!.path, join(path, '1_Pooling'))
+    t.deepEqual((await readModelFolder(path)).modules[0]!.path, '1_Pooling')
   }
 })
 
