@@ -54,6 +54,7 @@ const config: Case[] = [
   ['config.json', deep(100_000), INVALID, /config\.json/],
   ['config.json', `{"model_type": "bert", "x": ${deep(300)}}`, INVALID, /deeper than 200/],
   ['config.json', '\uFEFF{"model_type"', INVALID, /config\.json is not valid JSON/],
+  ['config.json', '{"model_type": "bert", "x": [1e400]}', INVALID, /x\.0 in .*config\.json, found Infinity/],
   ['config.json', 'null', INVALID, /object in .*config\.json, found null/],
 ]
 
@@ -63,7 +64,7 @@ const modules: Case[] = [
   ['modules.json', { a: 1 }, INVALID, /array in .*modules\.json/],
   ['modules.json', [MODULE, null], INVALID, /object as \[1\] in .*modules\.json, found null/],
   ['modules.json', [MODULE, { type: POOLING.type }], INVALID, /\[1\]\.path of .*modules\.json/],
-  ...['..', '/etc', 'a/../../b', 'C:/x', 'a\\b', 'a\0b', 'x'.repeat(300)].map(
+  ...['..', '/', '/etc', 'a/../../b', 'C:/x', 'a\\b', 'a\0b', 'x'.repeat(300)].map(
     (path): Case => [
       'modules.json',
       [MODULE, { ...POOLING, path }],
