@@ -76,6 +76,9 @@ export function transformerConfig(config: ConfigObject, file: string): ConfigObj
   const whole = { ...defaults, ...config }
   schema(whole, place)
   checkFinite(whole, place)
+  const [width, heads] = sizesOf(whole, 'hidden_size', 'num_attention_heads')
+  if (width! % heads! !== 0)
+    throw misfit(inside(place, 'num_attention_heads'), `a divisor of hidden_size ${width}`, heads)
   const parameters = parameterCount(whole)
   // Not what the schema gives: null and absent are not the same here, and a save writes both as they were.
   if (parameters <= MAX_PARAMETERS) return whole

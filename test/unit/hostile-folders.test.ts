@@ -45,6 +45,12 @@ const config: Case[] = [
   ['config.json', { hidden_size: '32' }, INVALID, /hidden_size in .*config\.json, found "32"/],
   ['config.json', { hidden_size: 32.5 }, INVALID, /hidden_size in .*config\.json, found 32\.5/],
   ['config.json', { num_attention_heads: -2 }, INVALID, /num_attention_heads/],
+  [
+    'config.json',
+    { num_attention_heads: 3 },
+    INVALID,
+    /divisor of hidden_size 32 as num_attention_heads in .*config\.json/,
+  ],
   ['config.json', { layer_norm_eps: -1 }, INVALID, /layer_norm_eps in .*config\.json, found -1/],
   ['config.json', { layer_norm_eps: 0 }, INVALID, /above 0 as layer_norm_eps/],
   ['config.json', { hidden_dropout_prob: 1 }, INVALID, /hidden_dropout_prob/],
