@@ -1,8 +1,8 @@
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { SentenceTorchError } from '../errors.js'
 import { throwIfAborted } from '../io/abort.js'
+import { makeFolder } from '../io/files.js'
 import { FileLock, type LockHolder, STALE_MILLISECONDS, takeLock } from '../io/lock.js'
 import { failedTo } from '../io/system-error.js'
 import type { TrainingArguments } from './arguments.js'
@@ -51,7 +51,7 @@ export class OutputFolder {
 
   async #take(): Promise<FileLock> {
     const refused = failedTo(`write in the output folder ${this.#path}`, 'ERR_FILE_SYSTEM')
-    await mkdir(this.#path, { recursive: true }).catch(refused)
+    await makeFolder(this.#path).catch(refused)
     const lock = join(this.#path, LOCK_FILE)
     const first = await takeLock(lock).catch(refused)
     let taken = first
