@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import { readSync } from 'node:fs'
-import { copyFile, type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises'
+import { copyFile, type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { invalidArgument } from '../errors.js'
+import { makeFolder } from '../io/files.js'
 import { openFile } from '../io/open-file.js'
 import { failedTo } from '../io/system-error.js'
 import { newId, removeLeftOvers } from '../io/temporary.js'
@@ -67,7 +68,7 @@ export class TokenCache {
     if (typeof tokenizerKey !== 'string') throw invalidArgument('tokenizerKey', 'a text', tokenizerKey)
     checkInteger('maxLength', maxLength ?? null, 1)
     const key = await keyOf(columnTexts, tokenizerKey, maxLength)
-    await mkdir(folder, { recursive: true }).catch(failedTo(`make the folder of the token cache ${folder}`))
+    await makeFolder(folder).catch(failedTo(`make the folder of the token cache ${folder}`))
     await removeLeftOvers(folder, (name) => /\.tokens\..+\.tmp$/.test(name))
     const path = join(folder, `${Buffer.from(key).toString('hex').slice(0, 32)}.tokens`)
     const cache = new TokenCache(path, key, columnTexts.length)

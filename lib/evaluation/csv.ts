@@ -1,6 +1,7 @@
-import { mkdir, open } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { SentenceTorchError } from '../errors.js'
+import { makeFolder } from '../io/files.js'
 import { openFile } from '../io/open-file.js'
 import { systemError } from '../io/system-error.js'
 import { unlessRefused } from '../io/unwritten.js'
@@ -23,7 +24,7 @@ export async function appendCsv(
 ): Promise<void> {
   const path = join(folder, file)
   await unlessRefused(path, async () => {
-    await mkdir(folder, { recursive: true })
+    await makeFolder(folder)
     const line = (cells: readonly string[]) => cells.map(quote).join(',')
     const header = line(headers)
     const state = await headerState(path, header)

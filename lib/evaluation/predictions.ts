@@ -1,7 +1,7 @@
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Turns } from '../data/turns.js'
 import { writeFileAtomic } from '../io/atomic.js'
+import { makeFolder } from '../io/files.js'
 import { unlessRefused } from '../io/unwritten.js'
 import type { TopHits } from '../search/top-hits.js'
 import { pythonNumber, pythonString } from './python-json.js'
@@ -33,7 +33,7 @@ export async function writePredictions(
   }
   const path = join(folder, file)
   await unlessRefused(path, async () => {
-    await mkdir(folder, { recursive: true })
+    await makeFolder(folder)
     await writeFileAtomic(path, async (handle) => {
       let part = ''
       for await (const line of lines()) {

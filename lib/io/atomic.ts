@@ -2,7 +2,7 @@ import * as fsPromises from 'node:fs/promises'
 import { basename, dirname, join, resolve, sep } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { invalidArgument } from '../errors.js'
-import { absent, type FileOperations, hasCode, keepFiles, syncFolder, syncTree } from './files.js'
+import { absent, type FileOperations, hasCode, keepFiles, makeFolder, syncFolder, syncTree } from './files.js'
 import { completeSave, replaceInside } from './inside.js'
 import { systemError } from './system-error.js'
 import { parseTemporary, temporaryBeside, tidyFolder } from './temporary.js'
@@ -229,7 +229,7 @@ function workingDirectory(): string {
 async function placeOf(fs: FileOperations, path: string): Promise<string> {
   const found = await fs.realpath(path).catch(absent(undefined))
   if (found !== undefined) return found
-  await fs.mkdir(dirname(path), { recursive: true })
+  await makeFolder(dirname(path), fs)
   return join(await fs.realpath(dirname(path)), basename(path))
 }
 

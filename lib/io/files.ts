@@ -1,6 +1,6 @@
 import { constants } from 'node:fs'
-import type * as fsPromises from 'node:fs/promises'
-import { join } from 'node:path'
+import * as fsPromises from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 
 /** The file operations in use; tests put failing ones in their place. */
 export type FileOperations = Pick<
@@ -33,6 +33,26 @@ export function absent<T>(value: T): (error: unknown) => T {
   return (error) => {
     if (hasCode(error, 'ENOENT')) return value
     throw error
+  }
+}
+
+/**
+ * Makes a folder and those it lies in. Node's own way says "no such file" where a disk is read-only, and never ends below /proc.
+ * @throws what the system says of the first folder that could not be made
+ */
+export async function makeFolder(path: string, fs: Pick<FileOperations, 'mkdir'> = fsPromises): Promise<void> {
+  const isThere = async () => (await fsPromises.stat(path).catch(() => undefined))?.isDirectory() === true
+  const unlessThere = async (error: unknown) => {
+    if (!(await isThere())) throw error
+  }
+  try {
+    await fs.mkdir(path)
+  } catch (error) {
+    if (await isThere()) return
+    const parent = dirname(path)
+    if (!hasCode(error, 'ENOENT') || parent === path) throw error
+    await makeFolder(parent, fs)
+    await fs.mkdir(path).catch(unlessThere)
   }
 }
 

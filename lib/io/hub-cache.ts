@@ -1,6 +1,7 @@
-import { copyFile, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { copyFile, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { basename, dirname, join, relative, sep } from 'node:path'
+import { makeFolder } from './files.js'
 import { checkRelativePath } from './safe-path.js'
 import { failedTo } from './system-error.js'
 import { newId, ownerOf, removeLeftOvers } from './temporary.js'
@@ -52,8 +53,8 @@ export class CachedRepo {
   async put(path: string, make: (fresh: string) => Promise<void>): Promise<void> {
     const blobs = join(this.path, 'blobs')
     const fresh = join(blobs, `${basename(path)}.${newId()}.incomplete`)
-    await mkdir(blobs, { recursive: true })
-    await mkdir(dirname(path), { recursive: true })
+    await makeFolder(blobs)
+    await makeFolder(dirname(path))
     try {
       await make(fresh)
       await rename(fresh, path)
@@ -83,7 +84,7 @@ export class CachedRepo {
   async markAbsent(commit: string, files: readonly string[]): Promise<void> {
     const folder = join(this.path, '.no_exist', commit)
     const mark = async (file: string) => {
-      await mkdir(folder, { recursive: true })
+      await makeFolder(folder)
       await writeFile(join(folder, file), '')
     }
     for (const file of files) await mark(file).catch(failedTo(`write into ${folder}`))

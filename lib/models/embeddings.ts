@@ -63,6 +63,13 @@ export function copyOf(data: Float32Array, name: string): Float32Array {
   try {
     return new Float32Array(data)
   } catch (cause) {
+    // No RangeError: there is no memory to copy from.
+    if (cause instanceof TypeError) {
+      throw new SentenceTorchError(
+        'ERR_INVALID_ARGUMENT',
+        `Expected ${name} to be here, but its memory was transferred`,
+      )
+    }
     const message = `No memory for a copy of ${name} (${data.byteLength} bytes); copy: false copies less at a time`
     throw new SentenceTorchError('ERR_OUT_OF_MEMORY', message, { cause })
   }

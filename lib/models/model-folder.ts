@@ -77,8 +77,11 @@ export async function readModelFolder(path: string): Promise<ModelFolder> {
 }
 
 /** Of a module's folder below the model's; empty for that itself. */
-const modulePath: Schema<string> = (value, { file, key, code }) =>
-  value === '' ? value : checkRelativePath(value, `${key} of ${file}`, code)
+const modulePath: Schema<string> = (value, { file, key, code }) => {
+  // Python joins the parts, so that these mean the same: 1_Pooling, ./1_Pooling/.
+  const path = typeof value === 'string' ? value.replace(/^(\.\/)+|(?<=.)\/+$/g, '') : value
+  return path === '' || path === '.' ? '' : checkRelativePath(path, `${key} of ${file}`, code)
+}
 
 /** modules.json: few modules, none of them outside the model's folder. */
 export const modulesSchema = arrayOf(object({ path: modulePath, type: text(1000) }), { min: 1, max: 64 })

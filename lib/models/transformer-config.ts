@@ -2,6 +2,7 @@ import { SentenceTorchError } from '../errors.js'
 import {
   anything,
   boolean,
+  inside,
   integer,
   misfit,
   number,
@@ -52,7 +53,7 @@ const bert = object({
   pad_token_id: optional(integer()),
   is_decoder: optional(boolean),
   tie_word_embeddings: optional(boolean),
-  initializer_range: optional(number(0)),
+  initializer_range: optional(number()),
   tokenizer_class: name,
   id2label: labels,
 })
@@ -74,11 +75,22 @@ export function transformerConfig(config: ConfigObject, file: string): ConfigObj
   const place: Place = { file, key: '', code: 'ERR_INVALID_MODEL' }
   const whole = { ...defaults, ...config }
   schema(whole, place)
+  checkFinite(whole, place)
+  const [width, heads] = sizesOf(whole, 'hidden_size', 'num_attention_heads')
+  if (width! % heads! !== 0)
+    throw misfit(inside(place, 'num_attention_heads'), `a divisor of hidden_size ${width}`, heads)
   const parameters = parameterCount(whole)
   // Not what the schema gives: null and absent are not the same here, and a save writes both as they were.
   if (parameters <= MAX_PARAMETERS) return whole
   const message = `Expected sizes of at most ${MAX_PARAMETERS} parameters in ${file}, found ${parameters}`
   throw new SentenceTorchError('ERR_INVALID_MODEL', message)
+}
+
+/** 1e400 is JSON, and no number that anything here takes. */
+function checkFinite(value: unknown, place: Place): void {
+  if (typeof value === 'number') number()(value, place)
+  if (typeof value !== 'object' || value === null) return
+  for (const [key, member] of Object.entries(value)) checkFinite(member, inside(place, key))
 }
 
 /** Numbers in the tensors of the bare transformer. */

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
 import { type FileOperations, replaceFolder, writeFileAtomic } from '../../lib/io/atomic.js'
+import { makeFolder } from '../../lib/io/files.js'
 
 const newFolder = () => fs.mkdtemp(join(tmpdir(), 'atomic-test-'))
 
@@ -216,4 +217,22 @@ test('a file is replaced whole or not at all', async (t) => {
     await t.throwsAsync(writeFileAtomic(path, 'three', failingAt(n)), { code: 'EIO' })
   }
   t.deepEqual(await snapshot(folder), { 'x.json': '2' })
+})
+
+test('a folder is made with its parents, or the reason of the first that cannot be made is told', async (t) => {
+  const folder = await newFolder()
+  const path = join(folder, 'a/b/c')
+  await Promise.all([makeFolder(path), makeFolder(path), makeFolder(join(path, 'd'))])
+  await makeFolder(path)
+  t.true((await fs.stat(join(path, 'd'))).isDirectory())
+  await fs.writeFile(join(folder, 'file'), '')
+  await t.throwsAsync(makeFolder(join(folder, 'file')), { code: 'EEXIST' })
+  await t.throwsAsync(makeFolder(join(folder, 'file/x')), { code: 'ENOTDIR' })
+  // A disk that is read-only says so of the parent, and "no such file" of what lies deeper.
+  const mkdir = (async (made: string) => {
+    const code = made === join(folder, 'ro') ? 'EROFS' : 'ENOENT'
+    throw Object.assign(new Error(code), { code })
+  }) as FileOperations['mkdir']
+  await t.throwsAsync(makeFolder(join(folder, 'ro/logs/x'), { mkdir }), { code: 'EROFS' })
+  if (process.platform === 'linux') await t.throwsAsync(makeFolder('/proc/x/y'), { code: 'ENOENT' })
 })

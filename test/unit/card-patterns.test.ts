@@ -91,3 +91,8 @@ test('what a card says in YAML that is not read does no harm', (t) => {
   const name = cardConfigs('---\nconfigs:\n- config_name: __proto__\n  data_files: "*.parquet"\n---\n')!
   t.is(name[0]!.name, '__proto__')
 })
+
+test('a data set without any Parquet file is not found', (t) => {
+  const choose = () => chooseFiles('a/b', conversionLayout(['README.md']), undefined, 'train')
+  t.throws(choose, { instanceOf: SentenceTorchError, code: 'ERR_NOT_FOUND', message: /a\/b has no Parquet files/ })
+})

@@ -45,6 +45,12 @@ const config: Case[] = [
   ['config.json', { hidden_size: '32' }, INVALID, /hidden_size in .*config\.json, found "32"/],
   ['config.json', { hidden_size: 32.5 }, INVALID, /hidden_size in .*config\.json, found 32\.5/],
   ['config.json', { num_attention_heads: -2 }, INVALID, /num_attention_heads/],
+  [
+    'config.json',
+    { num_attention_heads: 3 },
+    INVALID,
+    /divisor of hidden_size 32 as num_attention_heads in .*config\.json/,
+  ],
   ['config.json', { layer_norm_eps: -1 }, INVALID, /layer_norm_eps in .*config\.json, found -1/],
   ['config.json', { layer_norm_eps: 0 }, INVALID, /above 0 as layer_norm_eps/],
   ['config.json', { hidden_dropout_prob: 1 }, INVALID, /hidden_dropout_prob/],
@@ -54,6 +60,7 @@ const config: Case[] = [
   ['config.json', deep(100_000), INVALID, /config\.json/],
   ['config.json', `{"model_type": "bert", "x": ${deep(300)}}`, INVALID, /deeper than 200/],
   ['config.json', '\uFEFF{"model_type"', INVALID, /config\.json is not valid JSON/],
+  ['config.json', '{"model_type": "bert", "x": [1e400]}', INVALID, /x\.0 in .*config\.json, found Infinity/],
   ['config.json', 'null', INVALID, /object in .*config\.json, found null/],
 ]
 
@@ -63,7 +70,7 @@ const modules: Case[] = [
   ['modules.json', { a: 1 }, INVALID, /array in .*modules\.json/],
   ['modules.json', [MODULE, null], INVALID, /object as \[1\] in .*modules\.json, found null/],
   ['modules.json', [MODULE, { type: POOLING.type }], INVALID, /\[1\]\.path of .*modules\.json/],
-  ...['..', '/etc', 'a/../../b', 'C:/x', 'a\\b', 'a\0b', 'x'.repeat(300)].map(
+  ...['..', '/', '/etc', 'a/../../b', 'C:/x', 'a\\b', 'a\0b', 'x'.repeat(300)].map(
     (path): Case => [
       'modules.json',
       [MODULE, { ...POOLING, path }],

@@ -4,7 +4,7 @@ import test, { type ExecutionContext } from 'ava'
 import { Dataset } from '../../lib/data/dataset.js'
 import type { EvaluatedModel } from '../../lib/evaluation/evaluator.js'
 import * as evaluation from '../../lib/evaluation/index.js'
-import { type Embeddings, type EmbeddingsLike, embeddings } from '../../lib/models/embeddings.js'
+import { copyOf, type Embeddings, type EmbeddingsLike, embeddings } from '../../lib/models/embeddings.js'
 import { encodeRows } from '../../lib/models/encode.js'
 import { loadWith } from '../../lib/models/sentence-transformer.js'
 import { ownCopy } from '../../lib/options.js'
@@ -126,6 +126,12 @@ for (const [name, search] of Object.entries(SEARCHES)) {
     t.deepEqual(await search({ data: shared, shape: [6, 2] }), right)
   })
 }
+
+test('rows that were transferred before the call are not called a lack of memory', (t) => {
+  const { data } = rows()
+  structuredClone(data.buffer, { transfer: [data.buffer as ArrayBuffer] })
+  t.throws(() => copyOf(data, 'corpus'), { code: 'ERR_INVALID_ARGUMENT', message: /corpus .* transferred/ })
+})
 
 test('a large corpus is copied part by part, and one that is taken away is an error', async (t) => {
   const search = (corpus: EmbeddingsLike) => searchWith(() => slow, rows(), corpus, { topK: 4 }, 16)

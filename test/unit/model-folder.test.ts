@@ -86,6 +86,24 @@ test('the settings of the transformer may lie in a file with an older name, the 
   t.is(model.embeddingDimension, 16)
 })
 
+test('paths of modules that Python joins to the same folder', async (t) => {
+  const path = await temporaryFolder(t)
+  await writeModel(path, '2.0')
+  const [transformer, pooling] = await json(path, 'modules.json')
+  for (const [root, folder] of [
+    ['.', './1_Pooling'],
+    ['./', '1_Pooling/'],
+  ]) {
+    await writeFiles(path, {
+      'modules.json': [
+        { ...transformer, path: root },
+        { ...pooling, path: folder },
+      ],
+    })
+    t.deepEqual((await readModelFolder(path)).modules[0]!.path, '1_Pooling')
+  }
+})
+
 test('pooling: lists, several flags, no flag, include_prompt', async (t) => {
   const path = await temporaryFolder(t)
   await writeModel(path, '2.0')

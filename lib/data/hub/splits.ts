@@ -85,6 +85,7 @@ function splitIn(part: string): string | undefined {
 export function chooseFiles(id: string, layout: Layout, config: string | undefined, split: string): string[] {
   const { configs, fallback } = layout
   const names = [...configs.keys()]
+  if (names.length === 0) throw new SentenceTorchError('ERR_NOT_FOUND', `The data set ${id} has no Parquet files`)
   const chosen =
     config ?? (names.length === 1 ? names[0] : [fallback, 'default'].find((name) => name && configs.has(name)))
   if (chosen === undefined) throw invalidArgument(`config of the data set ${id}`, `one of ${listed(names)}`, config)

@@ -1,7 +1,7 @@
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { invalidArgument } from '../../errors.js'
 import { writeFileAtomic } from '../../io/atomic.js'
+import { makeFolder } from '../../io/files.js'
 import { unlessRefused } from '../../io/unwritten.js'
 import { checkInteger, checkOptions, ownCopy } from '../../options.js'
 import { COMMON_OPTIONS, type CommonOptions, checkColumns, checkCommon, invalidData, mean, named } from '../common.js'
@@ -108,7 +108,7 @@ export class Banking77Classification extends SentenceEvaluator {
       const folder = context.outputPath
       const path = join(folder, 'Banking77Classification.json')
       await unlessRefused(path, async () => {
-        await mkdir(folder, { recursive: true })
+        await makeFolder(folder)
         await writeFileAtomic(path, `${JSON.stringify(result, null, 4)}\n`)
       })
     }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Turns } from '../../data/turns.js'
+import { makeFolder } from '../../io/files.js'
 import { failedTo } from '../../io/system-error.js'
 import type { Embeddings } from '../../models/embeddings.js'
 import type { SentenceTransformer } from '../../models/sentence-transformer.js'
@@ -39,7 +39,7 @@ export async function embedTexts(
   }
   if (cacheFolder === undefined) return encode(texts)
 
-  await mkdir(cacheFolder, { recursive: true }).catch(failedTo(`make the folder ${cacheFolder}`))
+  await makeFolder(cacheFolder).catch(failedTo(`make the folder ${cacheFolder}`))
   const probe = await encode([PROBE], true)
   const hash = createHash('sha256').update(JSON.stringify([side, prompt, promptName, probe.shape[1], texts.length]))
   hash.update(new Uint8Array(probe.data.buffer, probe.data.byteOffset, probe.data.byteLength))

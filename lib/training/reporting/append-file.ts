@@ -1,6 +1,6 @@
 import * as fsPromises from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { type FileOperations, hasCode } from '../../io/files.js'
+import { type FileOperations, hasCode, makeFolder } from '../../io/files.js'
 import { failedTo } from '../../io/system-error.js'
 import { warnUnwritten } from '../../io/unwritten.js'
 
@@ -153,7 +153,7 @@ export class AppendFile {
   }
 
   async #open(): Promise<void> {
-    await this.#fs.mkdir(dirname(this.path), { recursive: true })
+    await makeFolder(dirname(this.path), this.#fs)
     const file = await this.#fs.open(this.path, 'a+')
     this.#file = file
     const { size } = await file.stat()

@@ -1,8 +1,8 @@
-import { mkdir, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { SentenceTorchError } from '../../errors.js'
 import { writeFileAtomic } from '../../io/atomic.js'
-import { absent } from '../../io/files.js'
+import { absent, makeFolder } from '../../io/files.js'
 import { failedTo } from '../../io/system-error.js'
 import type { CallbackContext, LogRecord } from '../callbacks.js'
 import { AppendFile } from './append-file.js'
@@ -69,7 +69,7 @@ export class CsvReporter implements Reporter {
       const empty = ','.repeat(added.length)
       const old = rows.filter((row) => row !== '').map((row) => `${row}${empty}\n`)
       const columns = [...this.#columns, ...added]
-      await mkdir(dirname(path), { recursive: true })
+      await makeFolder(dirname(path))
       await writeFileAtomic(path, `${header(columns)}${old.join('')}`)
       this.#columns = columns
       return true
