@@ -1,20 +1,24 @@
-// A lock file between processes. A lock of this machine is stale when its process is gone; one of another machine, or of another
-// container, when nobody has touched it for a minute and a half.
+// A lock file between processes, and between threads of one. A lock is stale when its process or thread is gone; where that
+// cannot be seen from here, as of another machine or container, when nobody has touched it for a minute and a half.
 //
 // Taking over is free of races: a stale lock is removed only by whoever holds a second lock whose name is made from the first
 // one's id. So nobody can remove the lock that another process has put in its place meanwhile.
 
+import { constants } from 'node:fs'
 import * as fsPromises from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { setTimeout } from 'node:timers/promises'
+import { SentenceTorchError } from '../errors.js'
 import { absent, type FileOperations, hasCode } from './files.js'
-import { newId, ownerOf, stateOf, temporaryBeside } from './temporary.js'
+import { isOfThisProcess, newId, ownerOf, stateOf, temporaryBeside } from './temporary.js'
 
 const TOUCH_MILLISECONDS = 15_000
-const STALE_MILLISECONDS = 90_000
+export const STALE_MILLISECONDS = 90_000
+/** No lock of ours says more. */
+const MAX_BYTES = 4096
 
 /** What `newId` gives: a part of it becomes part of a path. */
-const OWN_ID = /^[0-9a-f]{8}-\d{1,10}-[0-9a-z]{1,12}-[0-9a-f]{12}$/
+const OWN_ID = /^[0-9a-f]{8}-\d{1,10}-[0-9a-z]{1,12}(?:-t\d{1,10})?-[0-9a-f]{12}$/
 
 /** Where there are no hard links. */
 const NO_LINKS = ['EPERM', 'EACCES', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EXDEV']
@@ -25,9 +29,9 @@ export interface LockHolder {
   host: string | undefined
   /** When it took the lock, as ISO 8601 has it. */
   since: string | undefined
-  /** Whether it is this process. */
+  /** Whether it is this process, in whatever thread. */
   isOwn: boolean
-  /** Whether it cannot be seen from here if the process lives: only that it touches the file tells. */
+  /** Whether it cannot be seen from here if the process or thread lives: only that it touches the file tells. */
   isElsewhere: boolean
   /** When the file was touched last, in milliseconds by the clock of the file system. */
   touched: number
@@ -51,12 +55,24 @@ export class FileLock {
     this.path = path
     this.#id = id
     this.#fs = fs
-    this.#timer = setInterval(() => {
-      const now = new Date()
-      // Removed from outside: the lock is lost, the work goes on.
-      void fsPromises.utimes(path, now, now).catch(() => {})
-    }, TOUCH_MILLISECONDS)
+    this.#timer = setInterval(() => void this.touch(), TOUCH_MILLISECONDS)
     this.#timer.unref()
+  }
+
+  /**
+   * Shows others that the holder lives. What is written is what is there, so that the time is that of the file system: our clock
+   * may be another. Never fails: where the file was removed from outside the lock is lost, and the work goes on.
+   */
+  async touch(): Promise<void> {
+    try {
+      if ((await read(this.#fs, this.path, 0))?.id !== this.#id) return
+      const file = await this.#fs.open(this.path, constants.O_WRONLY | constants.O_NOFOLLOW)
+      try {
+        await file.write('{', 0)
+      } finally {
+        await file.close()
+      }
+    } catch {}
   }
 
   /** Removes the file, if it is still that of this lock. Never fails. */
@@ -68,18 +84,26 @@ export class FileLock {
 }
 
 /**
- * Takes a lock, also from a process that is gone.
+ * Takes a lock, also from a process or thread that is gone.
+ * @param dead when a lock was touched whose holder is known to be gone, as `LockHolder` tells it
  * @returns the lock, or who holds it
- * @throws what the file system refuses
+ * @throws what the file system refuses; ERR_FILE_SYSTEM when something is there that is no file
  */
-export async function takeLock(path: string, fs: FileOperations = fsPromises): Promise<FileLock | LockHolder> {
+export async function takeLock(
+  path: string,
+  fs: FileOperations = fsPromises,
+  dead?: number,
+): Promise<FileLock | LockHolder> {
   // It is tried again where another process takes over, too, which it does in some milliseconds.
   for (let tries = 100; ; tries--) {
     const id = newId()
     const now = await place(fs, path, id)
     if (now === undefined) return new FileLock(path, id, fs)
-    const found = await read(fs, path, now)
-    if (found === undefined) continue
+    const found = await read(fs, path, now, dead)
+    if (found === undefined) {
+      if (tries > 0) continue
+      throw new SentenceTorchError('ERR_FILE_SYSTEM', `Cannot take the lock ${path}: it comes and goes`)
+    }
     if (!found.isStale || tries === 0) return found.holder
     const guard = await takeLock(`${path}.${found.id.slice(-12)}`, fs)
     if (!(guard instanceof FileLock)) {
@@ -87,7 +111,7 @@ export async function takeLock(path: string, fs: FileOperations = fsPromises): P
       continue
     }
     try {
-      const again = await read(fs, path, now)
+      const again = await read(fs, path, now, dead)
       if (again?.isStale && again.id === found.id) await fs.rm(path, { force: true })
     } finally {
       await guard.release()
@@ -136,9 +160,21 @@ async function write(fs: FileOperations, path: string, text: string): Promise<vo
   }
 }
 
-/** @param now the time of the file system @returns undefined when there is no lock any more */
-async function read(fs: FileOperations, path: string, now: number): Promise<Found | undefined> {
-  const text = await fs.readFile(path, 'utf8').catch(absent(undefined))
+/**
+ * @param now the time of the file system
+ * @param dead as for `takeLock`
+ * @returns undefined when there is no lock any more
+ */
+async function read(fs: FileOperations, path: string, now: number, dead?: number): Promise<Found | undefined> {
+  const before = await fs.lstat(path).catch(absent(undefined))
+  if (before === undefined) return undefined
+  // A link may lead nowhere, and a pipe never ends: neither was put there by a lock.
+  if (!before.isFile()) {
+    const kind = before.isSymbolicLink() ? 'a symbolic link' : before.isDirectory() ? 'a folder' : 'no regular file'
+    throw new SentenceTorchError('ERR_FILE_SYSTEM', `Cannot take the lock ${path}: it is ${kind}. Remove it`)
+  }
+  const text = before.size > MAX_BYTES ? '' : await fs.readFile(path, 'utf8').catch(absent(undefined))
+  // Its time is asked for after its text: the lock that another process has put there meanwhile shall not look old.
   const stat = await fs.lstat(path).catch(absent(undefined))
   if (text === undefined || stat === undefined) return undefined
   const { id, pid, host, since } = parse(text)
@@ -148,10 +184,11 @@ async function read(fs: FileOperations, path: string, now: number): Promise<Foun
     id: owner === undefined ? String(Math.floor(stat.mtimeMs)).padStart(12, '0') : id!,
     holder: {
       ...{ pid, host, since, touched: stat.mtimeMs },
-      isOwn: state === 'running' && owner?.pid === process.pid,
+      isOwn: state !== 'gone' && owner !== undefined && isOfThisProcess(owner),
       isElsewhere: state === 'elsewhere',
     },
-    isStale: state === 'gone' || (state === 'elsewhere' && now - stat.mtimeMs > STALE_MILLISECONDS),
+    isStale:
+      state === 'gone' || (state === 'elsewhere' && (stat.mtimeMs === dead || now - stat.mtimeMs > STALE_MILLISECONDS)),
   }
 }
 

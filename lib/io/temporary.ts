@@ -8,35 +8,47 @@ import { hostname } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import type { FileOperations } from './files.js'
 
-/** Of processes on other machines nothing is known but when they last wrote. */
+/** Of processes that cannot be seen from here nothing is known but when they last wrote. */
 const STALE_MILLISECONDS = 60 * 60 * 1000
 
-/** Machine, process, when that began, and what tells apart the files of one process. */
-const ID = /(?<![0-9a-z])([0-9a-f]{8})-(\d{1,10})-([0-9a-z]{1,12})-([0-9a-f]{12})(?![0-9a-z])/g
+/** Machine, process, when it or its thread began, the thread if it is a worker, and what tells apart the files of one thread. */
+const ID = /(?<![0-9a-z])([0-9a-f]{8})-(\d{1,10})-([0-9a-z]{1,12})(?:-t(\d{1,10}))?-([0-9a-f]{12})(?![0-9a-z])/g
 /** Twelve digits alone: of older versions of this package. */
-const NAME = /^\.(?<base>.+)\.(?<kind>tmp|old)-(?:[0-9a-f]{8}-\d{1,10}-[0-9a-z]{1,12}-[0-9a-f]{12}|[0-9a-f]{12})$/s
+const NAME =
+  /^\.(?<base>.+)\.(?<kind>tmp|old)-(?:[0-9a-f]{8}-\d{1,10}-[0-9a-z]{1,12}(?:-t\d{1,10})?-[0-9a-f]{12}|[0-9a-f]{12})$/s
 
-/** A process, as a name says it. */
+/** A process, or a worker thread of one, as a name says it. */
 export interface Owner {
   machine: string
   pid: number
   /** When it began; '0' where that cannot be known. */
   start: string
+  /** The number of a worker thread; 0 for the main thread, which lives as long as the process. */
+  thread: number
 }
 
-/** A new id of this process: `<machine>-<pid>-<start>-<random>`. */
+/** A new id of this thread: `<machine>-<pid>-<start>-<random>`, of a worker `<machine>-<pid>-<start>-t<thread>-<random>`. */
 export function newId(): string {
-  return `${thisMachine()}-${process.pid}-${ownStart()}-${randomBytes(6).toString('hex')}`
+  const { machine, pid, start, thread } = self()
+  return `${machine}-${pid}-${start}-${thread === 0 ? '' : `t${thread}-`}${randomBytes(6).toString('hex')}`
 }
 
-/** The process whose id a name ends with; undefined for a name without any. */
+/** The process or thread whose id a name ends with; undefined for a name without any. */
 export function ownerOf(name: string): Owner | undefined {
-  const [, machine, pid, start] = [...name.matchAll(ID)].at(-1) ?? []
-  return machine === undefined ? undefined : { machine, pid: Number(pid), start: start! }
+  const [, machine, pid, start, thread] = [...name.matchAll(ID)].at(-1) ?? []
+  return machine === undefined ? undefined : { machine, pid: Number(pid), start: start!, thread: Number(thread ?? 0) }
 }
 
-/** Whether a process lives; `elsewhere`: it is not of this machine, or of one of its containers. */
-export function stateOf({ machine, pid, start }: Owner): 'running' | 'gone' | 'elsewhere' {
+/** Whether it is this process, whatever the thread. */
+export function isOfThisProcess({ machine, pid }: Owner): boolean {
+  return machine === thisMachine() && pid === process.pid
+}
+
+/**
+ * Whether a process or a thread lives; `elsewhere`: that cannot be seen from here. It is of another machine or container, or a
+ * worker thread where the system does not tell of threads.
+ */
+export function stateOf({ machine, pid, start, thread }: Owner): 'running' | 'gone' | 'elsewhere' {
   if (machine !== thisMachine()) return 'elsewhere'
   try {
     process.kill(pid, 0)
@@ -44,10 +56,19 @@ export function stateOf({ machine, pid, start }: Owner): 'running' | 'gone' | 'e
     // EPERM: it is another user's.
     if ((error as NodeJS.ErrnoException).code === 'ESRCH') return 'gone'
   }
+  const own = self()
+  if (pid === own.pid && thread === own.thread && start === own.start) return 'running'
   const found = procStat(pid)
-  if (found === undefined) return 'running'
-  // The number may belong to a later process, or to a dead one that nobody has waited for.
-  return /[ZX]/.test(found.state) || (start !== '0' && found.start !== start) ? 'gone' : 'running'
+  if (thread !== 0) {
+    if (found === undefined || start === '0') return 'elsewhere'
+    return isOf(start, procStat(pid, thread)) ? 'running' : 'gone'
+  }
+  return found === undefined || isOf(start, found) ? 'running' : 'gone'
+}
+
+/** The number may belong to a later process or thread, or to a dead process that nobody has waited for. */
+function isOf(start: string, found: ProcStat | undefined): boolean {
+  return found !== undefined && !/[ZX]/.test(found.state) && (start === '0' || found.start === start)
 }
 
 /** A hidden name in the same folder (renames work only inside a file system) that nobody else chooses. */
@@ -62,8 +83,8 @@ export function parseTemporary(name: string): { base: string; kind: 'tmp' | 'old
 }
 
 /**
- * Whether what lies at a path was left by a process that is gone: it is of this machine and does not run any more, or it is of
- * another one, or says nothing of its process, and for an hour nothing in it has changed.
+ * Whether what lies at a path was left by a process or thread that is gone: it is of this machine and does not run any more, or
+ * it cannot be seen from here, or is not named, and for an hour nothing in it has changed.
  */
 export async function isLeftOver(path: string, fs: FileOperations = fsPromises): Promise<boolean> {
   const owner = ownerOf(basename(path))
@@ -133,19 +154,43 @@ function thisMachine(): string {
   return machine
 }
 
-let start: string | undefined
+let own: Owner | undefined
 
-function ownStart(): string {
-  start ??= procStat(process.pid)?.start ?? '0'
-  return start
+/** This thread. Workers share nothing of this module: each has its own. */
+function self(): Owner {
+  own ??= { machine: thisMachine(), pid: process.pid, ...ownThread() }
+  return own
 }
 
-/** State and start (clock ticks, base 36) of a process; undefined where the system does not tell. */
-function procStat(pid: number): { state: string; start: string } | undefined {
+function ownThread(): { start: string; thread: number } {
+  const start = procStat(process.pid)?.start
+  if (start !== undefined) {
+    try {
+      const [, tid] = /\/task\/(\d+)$/.exec(readlinkSync('/proc/thread-self')) ?? []
+      if (Number(tid) === process.pid) return { start, thread: 0 }
+      const found = procStat(process.pid, Number(tid))
+      if (found !== undefined) return { start: found.start, thread: Number(tid) }
+    } catch {
+      // As below.
+    }
+  }
+  // Not imported: where the system tells of threads it is not needed.
+  const { isMainThread, threadId } = process.getBuiltinModule('node:worker_threads')
+  return isMainThread ? { start: start ?? '0', thread: 0 } : { start: '0', thread: threadId }
+}
+
+interface ProcStat {
+  state: string
+  /** Clock ticks, base 36. */
+  start: string
+}
+
+/** What the system tells of a process, or of one of its threads; undefined where it tells nothing. */
+function procStat(pid: number, thread?: number): ProcStat | undefined {
   try {
     // Of another process namespace than ours it would tell of other processes.
     if (readlinkSync('/proc/self') !== String(process.pid)) return undefined
-    const text = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    const text = readFileSync(thread === undefined ? `/proc/${pid}/stat` : `/proc/${pid}/task/${thread}/stat`, 'latin1')
     // The name in parentheses may hold anything.
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
     return { state: fields[0]!, start: Number(fields[19]).toString(36) }

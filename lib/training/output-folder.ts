@@ -1,9 +1,9 @@
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { SentenceTorchError } from '../errors.js'
 import { throwIfAborted } from '../io/abort.js'
-import { FileLock, type LockHolder, takeLock } from '../io/lock.js'
+import { makeFolder } from '../io/files.js'
+import { FileLock, type LockHolder, STALE_MILLISECONDS, takeLock } from '../io/lock.js'
 import { failedTo } from '../io/system-error.js'
 import type { TrainingArguments } from './arguments.js'
 
@@ -51,18 +51,21 @@ export class OutputFolder {
 
   async #take(): Promise<FileLock> {
     const refused = failedTo(`write in the output folder ${this.#path}`, 'ERR_FILE_SYSTEM')
-    await mkdir(this.#path, { recursive: true }).catch(refused)
+    await makeFolder(this.#path).catch(refused)
     const lock = join(this.#path, LOCK_FILE)
     const first = await takeLock(lock).catch(refused)
     let taken = first
+    const begin = performance.now()
+    let isOver = false
     // Of another machine or container it shows after a while whether it lives: one that was killed and started anew, as
-    // containers are, shall not fail for that.
+    // containers are, shall not fail for that. The file may say a time that is yet to come: our own waiting counts too.
     while (!(taken instanceof FileLock) && !(first instanceof FileLock)) {
-      if (!taken.isElsewhere || taken.touched !== first.touched) throw busy(this.#path, taken)
+      if (isOver || !taken.isElsewhere || taken.touched !== first.touched) throw busy(this.#path, taken)
       if (taken === first) warnOfWaiting(this.#path, taken)
       await setTimeout(WAIT_MILLISECONDS)
       throwIfAborted(this.#signal, `Waiting for the output folder ${this.#path}`)
-      taken = await takeLock(lock).catch(refused)
+      isOver = performance.now() - begin > STALE_MILLISECONDS
+      taken = await takeLock(lock, undefined, isOver ? first.touched : undefined).catch(refused)
     }
     return taken as FileLock
   }
@@ -70,8 +73,11 @@ export class OutputFolder {
 
 function warnOfWaiting(path: string, holder: LockHolder): void {
   process.emitWarning(
-    `The output folder ${path} is in use, or was when its process ended: ${nameOf(holder)} is not of this machine or container. ` +
-      'Training waits a minute and a half at most for a sign of life',
+    `The output folder ${path} is in use, or was when its process ended: ${
+      holder.isOwn
+        ? 'whether that worker thread of this process lives cannot be seen'
+        : `${nameOf(holder)} is not of this machine or container, or cannot be seen from here`
+    }. Training waits a minute and a half at most for a sign of life`,
     'SentenceTorchWarning',
   )
 }
@@ -82,7 +88,7 @@ function busy(path: string, holder: LockHolder): SentenceTorchError {
   return new SentenceTorchError(
     'ERR_BUSY',
     `The output folder ${path} is in use: ${who} trains there${since}. Choose another outputDir, or wait until it has ended ` +
-      `(${LOCK_FILE} says so; it does not count any more when that process is gone)`,
+      `(${LOCK_FILE} says so; it does not count any more when that process or thread is gone)`,
   )
 }
 

@@ -5,6 +5,7 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { Worker } from 'node:worker_threads'
 import test, { type ExecutionContext } from 'ava'
 import type { FileOperations } from '../../lib/io/files.js'
 import { FileLock, type LockHolder, takeLock } from '../../lib/io/lock.js'
@@ -13,6 +14,7 @@ import { resolveArguments } from '../../lib/training/arguments.js'
 import { OutputFolder } from '../../lib/training/output-folder.js'
 import { temporaryFolder } from '../helpers/model-folders.js'
 
+const LOCK_MODULE = new URL('../../lib/io/lock.js', import.meta.url).href
 const worker = fileURLToPath(new URL('../helpers/lock-worker.js', import.meta.url))
 const own = newId()
 const gone = own.replace(/-\d+-/, `-${2 ** 22 + 1}-`)
@@ -84,6 +86,139 @@ test('a lock that was taken over is not removed by the one that had it', async (
   await fs.writeFile(path, JSON.stringify({ id: elsewhere, pid: 7 }))
   await first.release()
   t.is((await held(t, path)).pid, 7)
+})
+
+// First, and alone: it changes the clock.
+test.serial('a lock is touched by the clock of the file system, not by that of this host', async (t) => {
+  const path = await lockIn(t)
+  const lock = await taken(t, path)
+  const text = await fs.readFile(path, 'utf8')
+  const before = new Date(Date.now() - 60 * 60_000)
+  await fs.utimes(path, before, before)
+  const now = Date.now()
+  const RealDate = Date
+  globalThis.Date = class extends RealDate {
+    constructor() {
+      super(now + 60 * 60_000)
+    }
+    static override now() {
+      return now + 60 * 60_000
+    }
+  } as DateConstructor
+  try {
+    await lock.touch()
+  } finally {
+    globalThis.Date = RealDate
+  }
+  t.true(Math.abs((await fs.stat(path)).mtimeMs - now) < 60_000)
+  t.is(await fs.readFile(path, 'utf8'), text)
+
+  // Another's lock in its place is not kept alive.
+  await fs.writeFile(path, JSON.stringify({ id: elsewhere, pid: 7 }))
+  await fs.utimes(path, before, before)
+  await lock.touch()
+  t.is((await fs.stat(path)).mtimeMs, before.getTime())
+  await lock.release()
+  await fs.rm(path)
+  await lock.touch()
+  t.deepEqual(await fs.readdir(join(path, '..')), [])
+})
+
+test.serial('a lock whose time is yet to come is waited for a minute and a half, too', async (t) => {
+  const outputDir = await temporaryFolder(t)
+  const path = join(outputDir, '.sentence-torch.lock')
+  await fs.writeFile(path, JSON.stringify({ id: elsewhere, pid: 7, host: 'there' }))
+  const later = new Date(Date.now() + 60 * 60_000)
+  await fs.utimes(path, later, later)
+  const { now } = performance
+  const begin = now.call(performance)
+  // Two seconds are seventy-five.
+  performance.now = () => begin + (now.call(performance) - begin) * 75
+  try {
+    const folder = await OutputFolder.open(args(outputDir), AbortSignal.timeout(20_000))
+    await folder.release()
+  } finally {
+    performance.now = now
+  }
+  t.deepEqual(await fs.readdir(outputDir), [])
+})
+
+async function workerWithLock(t: ExecutionContext, path: string): Promise<Worker> {
+  const thread = new Worker(
+    `const { parentPort, workerData } = require('node:worker_threads')
+    setInterval(() => {}, 1000)
+    import(workerData.module).then(async ({ takeLock }) => {
+      globalThis.lock = await takeLock(workerData.path)
+      parentPort.postMessage('taken')
+    })`,
+    { eval: true, workerData: { module: LOCK_MODULE, path } },
+  )
+  t.teardown(() => thread.terminate())
+  await new Promise((resolve, reject) => {
+    thread.once('message', resolve)
+    thread.once('error', reject)
+  })
+  return thread
+}
+
+test('a lock of a worker thread counts until that thread is gone', async (t) => {
+  if (process.platform !== 'linux') return t.pass('elsewhere it shows by its age')
+  const outputDir = await temporaryFolder(t)
+  const path = join(outputDir, '.sentence-torch.lock')
+  const thread = await workerWithLock(t, path)
+  t.like(await held(t, path), { pid: process.pid, isOwn: true, isElsewhere: false })
+  await t.throwsAsync(OutputFolder.open(args(outputDir)), {
+    code: 'ERR_BUSY',
+    message: /in use: another trainer of this process/,
+  })
+  const child = spawnSync(process.execPath, [worker, path], { input: 'take\n', encoding: 'utf8' })
+  t.is(child.stdout, `ready\nheld by ${process.pid}\n`, 'another process sees that it lives')
+
+  await thread.terminate()
+  const folder = await OutputFolder.open(args(outputDir))
+  await folder.release()
+
+  await (await workerWithLock(t, path)).terminate()
+  const other = spawnSync(process.execPath, [worker, path], { input: 'take\n', encoding: 'utf8' })
+  t.is(other.stdout, 'ready\ntaken\n', 'another process sees that it is gone')
+})
+
+test('a worker thread that the system does not tell of shows by its age that it is gone', async (t) => {
+  const outputDir = await temporaryFolder(t)
+  const path = join(outputDir, '.sentence-torch.lock')
+  const [machine, pid, , random] = own.split('-')
+  await fs.writeFile(path, JSON.stringify({ id: `${machine}-${pid}-0-t987654-${random}`, pid: process.pid }))
+  t.like(await held(t, path), { isOwn: true, isElsewhere: true })
+  await t.throwsAsync(OutputFolder.open(args(outputDir), AbortSignal.timeout(100)), { code: 'ERR_ABORTED' })
+  const before = new Date(Date.now() - 2 * 60_000)
+  await fs.utimes(path, before, before)
+  await (await taken(t, path)).release()
+})
+
+test('what is no file is refused as a lock, and nothing waits for it', async (t) => {
+  const folder = await temporaryFolder(t)
+  await fs.writeFile(join(folder, 'file'), '')
+  const kinds: [string, RegExp, (path: string) => unknown][] = [
+    ['dangling', /a symbolic link/, (path) => fs.symlink('no-such-file', path)],
+    ['linked', /a symbolic link/, (path) => fs.symlink(join(folder, 'file'), path)],
+    ['folder', /a folder/, (path) => fs.mkdir(path)],
+    ['pipe', /no regular file/, (path) => spawnSync('mkfifo', [path])],
+  ]
+  for (const [name, message, make] of kinds) {
+    await fs.mkdir(join(folder, name))
+    await make(join(folder, name, '.sentence-torch.lock'))
+    await t.throwsAsync(OutputFolder.open(args(join(folder, name))), { code: 'ERR_FILE_SYSTEM', message })
+    t.deepEqual(await fs.readdir(join(folder, name)), ['.sentence-torch.lock'])
+  }
+})
+
+test('a lock that comes and goes is not tried for ever', async (t) => {
+  const path = await lockIn(t)
+  const link = async () => {
+    throw Object.assign(new Error('EEXIST: link'), { code: 'EEXIST' })
+  }
+  await t.throwsAsync(takeLock(path, { ...fs, link }), { code: 'ERR_FILE_SYSTEM', message: /it comes and goes/ })
+  t.deepEqual(await fs.readdir(join(path, '..')), [])
 })
 
 test('without hard links', async (t) => {

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { existsSync, readdirSync, utimesSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
+import { Worker } from 'node:worker_threads'
 import test from 'ava'
 import { writeFileAtomic } from '../../lib/io/atomic.js'
 import {
@@ -56,6 +57,43 @@ test('a process is gone when its number is free, belongs to a later one, or is t
   child.kill('SIGKILL')
   await ended
   t.is(stateOf(ownerOf(id)!), 'gone')
+})
+
+test('what a worker thread left goes when that thread is gone, while its process lives on', async (t) => {
+  if (process.platform !== 'linux') return t.pass('elsewhere it goes by its age')
+  const folder = await temporaryFolder(t)
+  const module = new URL('../../lib/io/temporary.js', import.meta.url).href
+  const thread = new Worker(
+    `const { parentPort, workerData } = require('node:worker_threads')
+    setInterval(() => {}, 1000)
+    import(workerData).then(({ newId, ownerOf, stateOf }) => {
+      const id = newId()
+      parentPort.postMessage([id, stateOf(ownerOf(id))])
+    })`,
+    { eval: true, workerData: module },
+  )
+  t.teardown(() => thread.terminate())
+  const [id, seenByItself] = await new Promise<[string, string]>((resolve, reject) => {
+    thread.once('message', resolve)
+    thread.once('error', reject)
+  })
+  t.is(seenByItself, 'running')
+  t.is(ownerOf(id)!.pid, process.pid)
+  t.is(stateOf(ownerOf(id)!), 'running')
+  t.is(parseTemporary(`.model.tmp-${id}`)?.base, 'model')
+  await writeFiles(folder, { [`.model.tmp-${id}/a`]: 'x' })
+  await tidyFolder(folder)
+  t.deepEqual(readdirSync(folder), [`.model.tmp-${id}`])
+
+  // Its number has been given to a later thread.
+  t.is(stateOf({ ...ownerOf(id)!, start: '1' }), 'gone')
+  // Where the system does not tell of threads.
+  t.is(stateOf({ ...ownerOf(id)!, start: '0' }), 'elsewhere')
+
+  await thread.terminate()
+  t.is(stateOf(ownerOf(id)!), 'gone')
+  await tidyFolder(folder)
+  t.deepEqual(readdirSync(folder), [])
 })
 
 test('what processes of other machines left goes by the age of its newest file', async (t) => {
