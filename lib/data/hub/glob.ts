@@ -7,7 +7,7 @@ type Token = string | 'star' | 'deep' | 'folders' | ((character: string) => bool
 /** Places of patterns that are looked at: about a second. */
 const MAX_STEPS = 50_000_000
 
-const wildcards = /\*\*\/?|\*|\?|\[!?\]?[^\]/]*\]/g
+const wildcards = /\*\*\/?|\*|\?|\[/g
 
 export class FileMatcher {
   private readonly known: ReadonlySet<string>
@@ -62,11 +62,16 @@ function tokensOf(pattern: string, atStart: boolean): Token[] {
   const addText = (end: number) => {
     for (const character of pattern.slice(at, end)) tokens.push(character)
   }
+  const classEnd = classEnds(pattern)
   for (const match of pattern.matchAll(wildcards)) {
-    const [text] = match
+    // Within a class, or one that does not end.
+    if (match.index < at) continue
+    const end = match[0] === '[' ? classEnd(match.index) : match.index + match[0].length
+    if (end === -1) continue
+    const text = pattern.slice(match.index, end)
     const isName = match.index === 0 ? atStart : pattern[match.index - 1] === '/'
     addText(match.index)
-    at = match.index + text.length
+    at = end
     if (text === '*') tokens.push('star')
     else if (text === '?') tokens.push((character) => character !== '/')
     else if (text.startsWith('[')) tokens.push(classOf(text.slice(1, -1)))
@@ -76,6 +81,21 @@ function tokensOf(pattern: string, atStart: boolean): Token[] {
   }
   addText(pattern.length)
   return tokens
+}
+
+/** Tells where the class that begins somewhere ends, −1 where it does not; all together look at each character once. */
+function classEnds(pattern: string): (start: number) => number {
+  const closing = new Int32Array(pattern.length + 2).fill(-1)
+  for (let at = pattern.length - 1; at >= 0; at--) {
+    const character = pattern[at]
+    closing[at] = character === ']' ? at : character === '/' ? -1 : closing[at + 1]!
+  }
+  return (start) => {
+    const first = pattern[start + 1] === '!' ? start + 2 : start + 1
+    // A bracket at the beginning is one of the characters, if another follows.
+    const end = pattern[first] === ']' && closing[first + 1]! !== -1 ? closing[first + 1]! : (closing[first] ?? -1)
+    return end === -1 ? -1 : end + 1
+  }
 }
 
 /** What stands between brackets: characters and ranges; behind `!` all others, as in Python with the slash. */
