@@ -12,6 +12,7 @@ export class GuardedTrainer implements NativeTrainer {
   readonly #native: NativeTrainer
   readonly #guard: WeightGuard
   readonly #changesPrecision: boolean
+  #trains = false
 
   /** @param changesPrecision whether the model computes in another precision as long as the trainer lives */
   constructor(native: NativeTrainer, encoder: NativeEncoder, changesPrecision: boolean) {
@@ -20,9 +21,18 @@ export class GuardedTrainer implements NativeTrainer {
     this.#changesPrecision = changesPrecision
   }
 
-  /** Before the first job, which changes the precision. */
+  /** Before the first job of a training, which changes the precision: those who hold the model see one. */
   async begin(): Promise<void> {
+    this.#trains = true
     if (this.#changesPrecision) await this.#guard.change(() => this.#native.counters())
+  }
+
+  /**
+   * Before an evaluation outside a training. It changes no weights, and waits for nobody: who holds the model may be waiting for
+   * it. The precision becomes the trainer's for whoever encodes meanwhile.
+   */
+  async beginEvaluation(): Promise<void> {
+    if (this.#changesPrecision) await this.#native.counters()
   }
 
   step(...given: Parameters<NativeTrainer['step']>): Promise<StepReport | undefined> {
@@ -34,7 +44,8 @@ export class GuardedTrainer implements NativeTrainer {
   }
 
   dispose(): Promise<void> {
-    return this.#changesPrecision ? this.#guard.change(() => this.#native.dispose()) : this.#native.dispose()
+    const waits = this.#changesPrecision && this.#trains
+    return waits ? this.#guard.change(() => this.#native.dispose()) : this.#native.dispose()
   }
 
   tensors: NativeTrainer['tensors'] = () => this.#native.tensors()

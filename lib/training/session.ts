@@ -129,7 +129,7 @@ export class TrainerSession<M extends TrainableModel, L extends BaseLoss> {
   /** Evaluates the model as it is. The losses' own parameters are those of `lossTensors`. */
   async evaluate(evalDataset: DataSource | undefined, context: CallbackContext): Promise<LogRecord> {
     const { args, model, native, evaluator, callbacks, signal, say } = this.#parts
-    await native.begin()
+    await native.beginEvaluation()
     await this.#startLosses()
     const parts = {
       ...{ args, native, callbacks, signal, say },

@@ -318,3 +318,46 @@ test('an evaluator beside a training sees one step, and so does whoever holds th
   t.false(same)
   await t.throwsAsync(model.hold(3 as never), { code: 'ERR_INVALID_ARGUMENT', message: /a function for work/ })
 })
+
+test('an evaluation in bf16 may be called by who holds the model, and the model computes as before after it', async (t) => {
+  await using model = await SentenceTransformer.load(folder)
+  const trainer = new SentenceTransformerTrainer({
+    ...{ model, trainDataset: data, evalDataset: data, progress: false },
+    loss: new losses.MultipleNegativesRankingLoss(),
+    args: { ...quiet, bf16: true },
+  })
+  const before = String(await model.encode('the cat'))
+  const plain = (await trainer.evaluate()).eval_loss
+  const ways = {
+    hold: async () => (await model.hold(() => trainer.evaluate())).eval_loss,
+    evaluator: async () => {
+      const evaluate = async () => ({ metrics: { loss: (await trainer.evaluate()).eval_loss as number } })
+      return (await model.evaluate({ evaluate: async () => ({ ...(await evaluate()), primaryMetric: 'loss' }) })).loss
+    },
+  }
+  for (const [name, evaluate] of Object.entries(ways)) {
+    t.is(await Promise.race([evaluate(), setTimeout(20_000, 'stands still')]), plain, name)
+    t.is(String(await model.encode('the cat')), before, name)
+  }
+})
+
+test('a training goes on beside holders that always overlap', async (t) => {
+  await using model = await SentenceTransformer.load(folder)
+  let ended = false
+  const serve = async () => {
+    while (!ended) {
+      await model.hold(async () => {
+        await model.encode('the cat')
+        await setTimeout(10)
+      })
+    }
+  }
+  const first = serve()
+  await setTimeout(5)
+  const services = [first, serve()]
+  const training = trainerOf(model).train()
+  const found = await Promise.race([training.then(({ globalStep }) => globalStep), setTimeout(20_000, 'stands still')])
+  ended = true
+  await Promise.all([...services, training])
+  t.is(found, 16)
+})

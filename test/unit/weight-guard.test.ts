@@ -1,4 +1,4 @@
-import { setImmediate } from 'node:timers/promises'
+import { setImmediate, setTimeout } from 'node:timers/promises'
 import test from 'ava'
 import { SentenceEvaluator } from '../../lib/evaluation/sentence-evaluator.js'
 import { guardOf, WeightGuard } from '../../lib/models/weight-guard.js'
@@ -128,4 +128,106 @@ test('an evaluator holds a model that can be held, however it is called', async 
   t.deepEqual(await evaluator(model), { twice: 1 })
   t.deepEqual(await evaluator({}), { twice: 0 })
   t.is(held, 0)
+})
+
+/** A promise, and what fulfils it. */
+function gate() {
+  let open = () => {}
+  const opened = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  return { opened, open: () => open() }
+}
+
+/** Waits until `condition` holds, 20 s at most. */
+async function until(condition: () => boolean): Promise<boolean> {
+  for (const start = performance.now(); performance.now() - start < 20_000; await setImmediate()) {
+    if (condition()) return true
+  }
+  return false
+}
+
+for (const [name, ms] of Object.entries({ short: 10, long: 300 })) {
+  test(`changes get turns beside ${name} holders that always overlap`, async (t) => {
+    const guard = new WeightGuard()
+    let changes = 0
+    let served = 0
+    let ended = false
+    const serve = async () => {
+      while (!ended) {
+        await guard.hold(() => setTimeout(ms))
+        served++
+      }
+    }
+    const first = serve()
+    await setTimeout(ms / 2)
+    const services = [first, serve()]
+    const training = (async () => {
+      for (; changes < 3; changes++) await guard.change(async () => {})
+    })()
+    t.true(await until(() => changes === 3))
+    ended = true
+    await Promise.all([...services, training])
+    t.true(served > 3)
+  })
+}
+
+test('who is inside a holder enters at once while changes wait, also of another model', async (t) => {
+  const [guard, other] = [new WeightGuard(), new WeightGuard()]
+  const changes: Promise<unknown>[] = []
+  const inside = () => guard.hold(async () => 'inside')
+  const end = gate()
+  const beside = other.hold(() => end.opened)
+  await setImmediate()
+  changes.push(other.change(async () => {}))
+  await setTimeout(1000)
+  const found = await guard.hold(async () => {
+    changes.push(guard.change(async () => {}))
+    await setTimeout(1000)
+    const calls = [inside(), other.hold(inside), guard.hold(() => other.hold(inside))]
+    let entered = 0
+    for (const call of calls) call.then(() => entered++)
+    for (let turn = 0; turn < 3; turn++) await setImmediate()
+    return entered
+  })
+  t.is(found, 3)
+  end.open()
+  await beside
+  await Promise.all(changes)
+})
+
+test('a holder that another one waits for in a way nobody sees is late and goes on', async (t) => {
+  const guard = new WeightGuard()
+  const asked = gate()
+  const worker = asked.opened.then(() => guard.hold(async () => 'saved'))
+  let change: Promise<string> | undefined
+  const found = guard.hold(async () => {
+    change = guard.change(async () => 'changed')
+    await setTimeout(5)
+    asked.open()
+    return worker
+  })
+  t.is(await Promise.race([found, setTimeout(20_000, 'stands still')]), 'saved')
+  t.is(await change, 'changed')
+})
+
+test('what goes on after the holder that began it has ended is inside nobody', async (t) => {
+  const guard = new WeightGuard()
+  const { events, job } = jobs(guard)
+  const end = gate()
+  const waiting = gate()
+  let later: Promise<string> | undefined
+  await guard.hold(async () => {
+    later = waiting.opened.then(() => guard.hold(job('later')))
+  })
+  const beside = guard.hold(() => end.opened)
+  await setImmediate()
+  const change = guard.change(job('change'))
+  await setTimeout(1000)
+  waiting.open()
+  await setImmediate()
+  t.deepEqual(events, [])
+  end.open()
+  await Promise.all([beside, change, later])
+  t.deepEqual(events, ['change begins', 'change ends', 'later begins', 'later ends'])
 })
