@@ -63,7 +63,8 @@ export class HostileHub {
     if (kind === 'commit' || kind === 'tree') headers['content-type'] = 'application/json'
     if (act?.body) delete headers['content-length']
     for (const [name, value] of Object.entries(act?.headers ?? {})) {
-      headers[name] = String(value).replaceAll('{own}', this.#own).replaceAll('{other}', this.#other)
+      const text = typeof value === 'object' ? JSON.stringify(value) : String(value)
+      headers[name] = text.replaceAll('{own}', this.#own).replaceAll('{other}', this.#other)
     }
     if (act?.body === 'bomb') headers['content-encoding'] = 'gzip'
     if (act?.body === 'short') headers['content-length'] = body.length + 100
