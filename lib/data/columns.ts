@@ -1,5 +1,5 @@
 import { describe, SentenceTorchError } from '../errors.js'
-import { MAX_DEPTH } from './readers/json-text.js'
+import { MAX_DEPTH } from '../io/schema.js'
 import { checkColumnNames, listed } from './readers/names.js'
 import { labelNames } from './readers/table.js'
 

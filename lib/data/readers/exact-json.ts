@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { MAX_DEPTH, stringEnd } from './json-text.js'
+import { MAX_DEPTH } from '../../io/schema.js'
+import { stringEnd } from './json-text.js'
 
 const number = /-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/y
 /** Python reads no longer ones either; the time that it takes grows faster than the digits. */

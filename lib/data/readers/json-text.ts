@@ -1,8 +1,7 @@
 /** What can be told of a JSON text without parsing it. */
 import { SentenceTorchError } from '../../errors.js'
+import { MAX_DEPTH } from '../../io/schema.js'
 
-/** Deeper values end other programs, and JSON.stringify here. */
-export const MAX_DEPTH = 200
 /** Characters of a text that are parsed at once; a string cannot be much longer. */
 export const MAX_CHARACTERS = 500 * 2 ** 20
 /** V8 ends the process for arrays of some hundred millions of values. */

@@ -1,4 +1,5 @@
 import { SentenceTorchError } from '../../errors.js'
+import { MAX_DEPTH } from '../../io/schema.js'
 import { FieldFinder } from './json-field.js'
 import {
   checkSize,
@@ -6,7 +7,6 @@ import {
   isClosing,
   isOpening,
   MAX_CHARACTERS,
-  MAX_DEPTH,
   MOST_CHARACTERS,
   stringEnd,
   tooDeep,
