@@ -117,7 +117,7 @@ test.serial('a lock is touched by the clock of the file system, not by that of t
   await fs.writeFile(path, JSON.stringify({ id: elsewhere, pid: 7 }))
   await fs.utimes(path, before, before)
   await lock.touch()
-  t.is((await fs.stat(path)).mtimeMs, before.getTime())
+  t.true(Math.abs((await fs.stat(path)).mtimeMs - before.getTime()) < 1000)
   await lock.release()
   await fs.rm(path)
   await lock.touch()
