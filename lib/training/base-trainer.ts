@@ -122,8 +122,9 @@ export abstract class BaseTrainer<M extends TrainableModel, L extends BaseLoss> 
    *   `saveStrategy` is `no`
    * @returns steps done, mean loss, and `metrics` (seconds, rows and steps per second)
    * @throws TrainingAbortedError (name `AbortError`, code ERR_ABORTED) with the partial result; ERR_BUSY when another
-   *   trainer is at work on the model, or in `outputDir`; ERR_FILE_SYSTEM when `outputDir` cannot be written; ERR_DISPOSED; ERR_OUT_OF_MEMORY; ERR_NOT_FOUND and ERR_INVALID_FILE for the
-   *   checkpoint to go on from; ERR_INVALID_TENSORS, listing what does not fit, for it and for `lossTensors`
+   *   trainer is at work on the model, or in `outputDir`; ERR_FILE_SYSTEM when `outputDir` cannot be written; ERR_DISPOSED;
+   *   ERR_OUT_OF_MEMORY; ERR_NOT_FOUND and ERR_INVALID_FILE for the checkpoint to go on from; ERR_INVALID_TENSORS, listing what
+   *   does not fit, for it and for `lossTensors`
    */
   async train(options: TrainOptions = {}): Promise<TrainResult> {
     checkOptions('train', options, ['signal', 'resumeFromCheckpoint'])

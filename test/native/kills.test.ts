@@ -1,9 +1,7 @@
 // A training that is ended again and again, at whatever moment, comes to the same end, and leaves nothing behind.
-import { spawn } from 'node:child_process'
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import test from 'ava'
 import {
   Dataset,
@@ -17,27 +15,11 @@ import { openSafetensors } from '../../lib/io/safetensors.js'
 import { listCheckpoints } from '../../lib/training/rotation.js'
 import { temporaryFolder } from '../helpers/model-folders.js'
 import type { RunRequest } from '../helpers/resume-worker.js'
+import { runWorker } from '../helpers/run-worker.js'
 import { tinyFolder } from '../helpers/tiny-folder.js'
 
 const folder = await tinyFolder(mkdtempSync(join(tmpdir(), 'sentence-torch-')))
 test.after.always(() => rmSync(folder, { recursive: true, force: true }))
-const worker = fileURLToPath(new URL('../helpers/resume-worker.js', import.meta.url))
-
-/** Runs the worker; its signal, or its exit code. */
-function run(request: RunRequest): Promise<NodeJS.Signals | number> {
-  const child = spawn(process.execPath, [worker, JSON.stringify(request)], { stdio: ['ignore', 'ignore', 'pipe'] })
-  let errors = ''
-  child.stderr.on('data', (data: Buffer) => {
-    errors += data
-  })
-  return new Promise((resolve, reject) => {
-    child.on('error', reject)
-    child.on('exit', (code, signal) => {
-      if (code !== null && code !== 0) reject(new Error(errors))
-      else resolve(signal ?? code!)
-    })
-  })
-}
 
 async function weightsIn(model: string): Promise<Record<string, Buffer>> {
   const file = await openSafetensors(join(model, 'model.safetensors'))
@@ -64,13 +46,13 @@ for (const [signal, given] of [
       ...more,
       args: { ...common, ...given, outputDir: join(root, name), ...more.args },
     })
-    t.is(await run(request('whole', { save: join(root, 'whole-model') })), 0)
+    t.is(await runWorker(request('whole', { save: join(root, 'whole-model') })), 0)
     const outputDir = join(root, 'cut')
     let kills = 0
     let last = 0
     for (let i = 0; i < 5; i++) {
       const moment = signal === 'SIGKILL' ? { killAfter: (i * 37) % 61 } : { killAtStep: last + 1 + ((i * 5) % 7) }
-      const ended = await run(request('cut', { ...moment, args: { resumeFromCheckpoint: i > 0 } }))
+      const ended = await runWorker(request('cut', { ...moment, args: { resumeFromCheckpoint: i > 0 } }))
       if (ended === 0) break
       t.is(ended, signal)
       kills++
@@ -78,7 +60,7 @@ for (const [signal, given] of [
     }
     t.true(kills > 2)
     const end = request('cut', { save: join(root, 'cut-model'), args: { resumeFromCheckpoint: true } })
-    t.is(await run(end), 0)
+    t.is(await runWorker(end), 0)
     t.deepEqual(await weightsIn(join(root, 'cut-model')), await weightsIn(join(root, 'whole-model')))
     const names = readdirSync(outputDir)
     t.true(names.every((name) => /^checkpoint-\d+$/.test(name)) && names.length <= 3, names.join())

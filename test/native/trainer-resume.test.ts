@@ -1,8 +1,6 @@
-import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import test from 'ava'
 import { Dataset } from '../../lib/data/dataset.js'
 import {
@@ -16,27 +14,11 @@ import { openSafetensors } from '../../lib/io/safetensors.js'
 import { newestCheckpoint, recoverCheckpoints } from '../../lib/training/rotation.js'
 import { temporaryFolder } from '../helpers/model-folders.js'
 import type { RunRequest } from '../helpers/resume-worker.js'
+import { runWorker } from '../helpers/run-worker.js'
 import { tinyFolder } from '../helpers/tiny-folder.js'
 
 const folder = await tinyFolder(mkdtempSync(join(tmpdir(), 'sentence-torch-')))
 test.after.always(() => rmSync(folder, { recursive: true, force: true }))
-const worker = fileURLToPath(new URL('../helpers/resume-worker.js', import.meta.url))
-
-/** Runs the worker; its signal, or its exit code. */
-function run(request: RunRequest): Promise<NodeJS.Signals | number> {
-  const child = spawn(process.execPath, [worker, JSON.stringify(request)], { stdio: ['ignore', 'ignore', 'pipe'] })
-  let errors = ''
-  child.stderr.on('data', (data: Buffer) => {
-    errors += data
-  })
-  return new Promise((resolve, reject) => {
-    child.on('error', reject)
-    child.on('exit', (code, signal) => {
-      if (code !== null && code !== 0) reject(new Error(errors))
-      else resolve(signal ?? code!)
-    })
-  })
-}
 
 const lines = (path: string): { step: number; loss?: number }[] =>
   readFileSync(path, 'utf8')
@@ -75,11 +57,11 @@ for (const [name, data, given] of cases) {
       args: { ...common, ...given, outputDir: join(outputDir, run) },
       ...more,
     })
-    t.is(await run(request('whole', { save: join(outputDir, 'whole-model') })), 0)
-    t.is(await run(request('cut', { killAtStep: 5 })), 'SIGKILL')
+    t.is(await runWorker(request('whole', { save: join(outputDir, 'whole-model') })), 0)
+    t.is(await runWorker(request('cut', { killAtStep: 5 })), 'SIGKILL')
     t.is(await newestCheckpoint(join(outputDir, 'cut')), join(outputDir, 'cut', 'checkpoint-3'))
     const again = request('cut', { save: join(outputDir, 'cut-model'), log: join(outputDir, 'again.jsonl') })
-    t.is(await run({ ...again, args: { ...again.args, resumeFromCheckpoint: true } }), 0)
+    t.is(await runWorker({ ...again, args: { ...again.args, resumeFromCheckpoint: true } }), 0)
 
     const whole = lines(join(outputDir, 'whole.jsonl'))
     t.true(
@@ -115,7 +97,7 @@ test.serial('killed at any moment of saving, the newest checkpoint is whole', as
         killAfter: ((number + 5 * i) * 37) % 61,
         args: { ...args, outputDir: folderOfRun, resumeFromCheckpoint: i > 0 },
       }
-      t.is(await run(request), 'SIGKILL')
+      t.is(await runWorker(request), 'SIGKILL')
       await recoverCheckpoints(folderOfRun)
       const others = readdirSync(folderOfRun).filter((name) => !/^checkpoint-\d+$/.test(name))
       t.deepEqual(others, ['.sentence-torch.lock'], 'the lock alone is left for the next run')
