@@ -8,15 +8,19 @@ import { join } from 'node:path'
  */
 export function measure(app) {
   const names = new Set()
-  const pnp = join(app, '.yarn')
-  if (existsSync(join(app, '.pnp.cjs'))) {
-    for (const [, reference] of readFileSync(join(app, '.pnp.cjs'), 'utf8').matchAll(/"packageLocation": "([^"]+)"/g))
-      if (/node_modules\//.test(reference)) names.add(reference)
-    return { packages: names.size, megabytes: existsSync(pnp) ? size(pnp) : 0 }
-  }
+  if (existsSync(join(app, '.pnp.cjs'))) return { packages: plugged(app).size, megabytes: size(join(app, '.yarn')) }
   const modules = join(app, 'node_modules')
   collect(modules, names, new Set())
   return { packages: names.size, megabytes: size(modules) }
+}
+
+/** What Plug'n'Play finds: archives in Yarn's cache and unplugged folders. Its map names packages of other systems too, which are not there. */
+function plugged(app) {
+  const text = readFileSync(join(app, '.pnp.cjs'), 'utf8')
+  const places = [...text.matchAll(/"packageLocation": "([^"]*\/node_modules\/[^"]+)"/g)].map(([, place]) =>
+    join(app, place.replace(/(\.zip)\/.*/, '$1').replace(/__virtual__\/[^/]+\/0\//, '')),
+  )
+  return new Set(places.filter(existsSync))
 }
 
 /** Every package below a folder of modules, each once. */

@@ -37,7 +37,7 @@ async function placeholders(tarballs, work) {
     mkdirSync(folder, { recursive: true })
     const [os, cpu] = platform.split('-')
     writeFileSync(join(folder, 'package.json'), JSON.stringify({ name, version, os: [os], cpu: [cpu] }))
-    writeFileSync(join(folder, 'index.js'), 'throw new Error("a placeholder of the test")\n')
+    writeFileSync(join(folder, 'index.js'), 'exports.folder = __dirname\n')
     const target = join(work, 'placeholders')
     await npm(['pack', '--ignore-scripts', '--pack-destination', target], { cwd: folder })
     made.push(join(target, `sentence-torch-${platform}-${version}.tgz`))
@@ -45,4 +45,19 @@ async function placeholders(tarballs, work) {
   return made
 }
 
-export const packageVersion = () => JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version
+/**
+ * A tarball with another version in it.
+ * @param {string} tarball
+ * @param {string} version
+ * @param {string} folder an empty one, for what is made
+ */
+export async function otherVersion(tarball, version, folder) {
+  await run('tar', ['-xzf', tarball, '-C', folder])
+  const file = join(folder, 'package/package.json')
+  writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, 'utf8')), version }))
+  await npm(['pack', '--ignore-scripts', '--pack-destination', folder], { cwd: join(folder, 'package') })
+  return join(
+    folder,
+    readdirSync(folder).find((name) => name.endsWith('.tgz')),
+  )
+}

@@ -101,23 +101,14 @@ async function answers(url) {
 }
 
 /**
- * Publishes tarballs; libraries first, so that nobody sees a package whose dependency is missing.
+ * Publishes tarballs, in this order.
  * @param {{ url: string, userconfig: string, storage: string }} registry
  * @param {string[]} tarballs
+ * @param {string} [tag]
  */
-export async function publish({ url, userconfig, storage }, tarballs) {
-  for (const tarball of tarballs)
-    await npm([
-      'publish',
-      tarball,
-      '--registry',
-      url,
-      '--userconfig',
-      userconfig,
-      '--ignore-scripts',
-      '--access',
-      'public',
-    ])
+export async function publish({ userconfig, storage }, tarballs, tag = 'latest') {
+  const options = ['--ignore-scripts', '--access', 'public', '--tag', tag, '--userconfig', userconfig]
+  for (const tarball of tarballs) await npm(['publish', ...options, tarball])
   for (const folder of ['sentence-torch', ...scoped(storage)]) age(join(storage, folder, 'package.json'))
 }
 
@@ -154,14 +145,18 @@ export async function warm({ userconfig }, folder) {
 
 /**
  * A registry that goes down in the middle: hands everything on to `url`, until an answer to a request that matches has sent `bytes` of
- * its body. Then it breaks off and refuses all connections.
+ * its body. Then it breaks off and refuses all connections, until `resume` brings it back at the same address.
  * @param {string} url
  * @param {RegExp} matches
  * @param {number} bytes
  */
 export async function startCutRegistry(url, matches, bytes) {
-  let cut = false
+  let state = 'waits'
   const sockets = new Set()
+  const stop = () => {
+    server.close()
+    for (const socket of sockets) socket.destroy()
+  }
   const server = createServer((incoming, outgoing) => {
     const { hostname, port } = new URL(url)
     // With the host as the client knows it: the addresses of tarballs are made of it.
@@ -171,11 +166,9 @@ export async function startCutRegistry(url, matches, bytes) {
       let sent = 0
       answer.on('data', (chunk) => {
         sent += chunk.length
-        if (matches.test(incoming.url ?? '') && sent > bytes) {
-          cut = true
-          server.close()
-          for (const socket of sockets) socket.destroy()
-        }
+        if (state !== 'waits' || !matches.test(incoming.url ?? '') || sent <= bytes) return
+        state = 'cut'
+        stop()
       })
       answer.pipe(outgoing)
       answer.on('error', () => {})
@@ -188,15 +181,15 @@ export async function startCutRegistry(url, matches, bytes) {
     socket.once('close', () => sockets.delete(socket))
     socket.on('error', () => {})
   })
-  const port = await new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(server.address().port)))
-  return {
-    url: `http://127.0.0.1:${port}/`,
-    wasCut: () => cut,
-    stop: () => {
-      server.close()
-      for (const socket of sockets) socket.destroy()
-    },
+  const listen = (port) =>
+    new Promise((resolve) => server.listen(port, '127.0.0.1', () => resolve(server.address().port)))
+  const port = await listen(0)
+  const resume = async () => {
+    if (state !== 'cut') throw new Error(`nothing was asked of the registry that matches ${matches}`)
+    state = 'back'
+    await listen(port)
   }
+  return { url: `http://127.0.0.1:${port}/`, resume, stop }
 }
 
 function freePort() {

@@ -8,13 +8,14 @@ import { tinyFolder } from '../../dist/test/helpers/tiny-folder.js'
 import { cpuModel } from '../../install/system.mjs'
 import { cases as copies } from './cases/copies.mjs'
 import { cases as debian } from './cases/debian.mjs'
+import { cases as failures } from './cases/failures.mjs'
 import { cases as managers } from './cases/managers.mjs'
 import { cases as nodes } from './cases/nodes.mjs'
 import { packedTarballs } from './packed.mjs'
 import { publish, startRegistry, warm } from './registry.mjs'
 import { Skip } from './run-program.mjs'
 
-const all = [...managers, ...nodes, ...copies, ...debian]
+const all = [...managers, ...nodes, ...copies, ...debian, ...failures]
 
 const { values } = parseArgs({
   options: {

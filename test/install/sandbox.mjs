@@ -6,7 +6,7 @@ import { measure } from './measure.mjs'
 import { ProgramError, run } from './run-program.mjs'
 
 /** What the launchers of package managers call. */
-const PROGRAMS = ['sh', 'env', 'dirname', 'basename', 'readlink', 'realpath', 'sed', 'uname', 'cat', 'ldd', 'grep']
+const PROGRAMS = 'sh env dirname basename readlink realpath sed uname cat ldd grep rm'.split(' ')
 const checkFile = fileURLToPath(new URL('check.mjs', import.meta.url))
 
 /**
@@ -38,6 +38,12 @@ export function sandbox(context, name, { node, registry = context.registry.url, 
   // Nothing of what npm tells the scripts that it runs, nothing of the machine's configuration. Threads, so that all cases sum alike.
   const env = { PATH: bin, HOME: home, TMPDIR: temporary, LANG: 'C.UTF-8', CI: '1', SENTENCE_TORCH_THREADS: '2' }
   return { folder, app, env, run: (program, args, options) => run(program, args, { cwd: app, env, ...options }) }
+}
+
+/** Puts a program on the sandbox's PATH that runs a script with its node. @param {Sandbox} box @param {string} name */
+export function addLauncher(box, name, node, script) {
+  const path = join(box.folder, 'bin', name)
+  writeFileSync(path, `#!/bin/sh\nexec ${node ? `"${node}" ` : ''}"${script}" "$@"\n`, { mode: 0o755 })
 }
 
 /** Puts the check program and its model into a folder. @param {{ model: string }} context @param {string} folder */

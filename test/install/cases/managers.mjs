@@ -1,5 +1,6 @@
 // The package managers, each in an empty project with cold caches of its own.
 import { existsSync, writeFileSync } from 'node:fs'
+import { availableParallelism, loadavg } from 'node:os'
 import { join } from 'node:path'
 import { installAndCheck, sandbox } from '../sandbox.mjs'
 import { machineNpm, npm, tool, toolVersion } from '../toolbox.mjs'
@@ -11,13 +12,16 @@ const DEV_PACKAGE = { ini: '^5.0.0' }
 const MAX_SECONDS = 30
 const MAX_PACKAGES = 24
 
-/** @param {object} result */
+/** Others' work on the machine makes seconds meaningless. @returns {boolean} */
+const busy = () => loadavg()[0] > 2 * availableParallelism()
+
+/** @param {{ seconds: number, packages: number }} result */
 function withinBars(result) {
   const { seconds, packages } = result
   if (packages > MAX_PACKAGES) throw new Error(`expected at most ${MAX_PACKAGES} packages but found ${packages}`)
-  if (seconds > MAX_SECONDS && !process.env.SENTENCE_TORCH_SLOW_MACHINE)
-    throw new Error(`expected the first embedding within ${MAX_SECONDS} s but it took ${seconds.toFixed(1)} s`)
-  return result
+  if (seconds <= MAX_SECONDS) return result
+  if (busy()) return { ...result, note: `the machine is busy: not held to ${MAX_SECONDS} s` }
+  throw new Error(`expected the first embedding within ${MAX_SECONDS} s but it took ${seconds.toFixed(1)} s`)
 }
 
 /** A sandbox with Node, and that Node's path. */
