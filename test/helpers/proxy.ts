@@ -33,7 +33,10 @@ export async function proxyServer(): Promise<ProxyServer> {
       answer.pipe(outgoing)
       answer.on('error', () => outgoing.destroy())
     })
-    forward.on('error', () => outgoing.destroy())
+    forward.on('error', () => {
+      if (outgoing.headersSent) outgoing.destroy()
+      else outgoing.writeHead(502).end('<html>no such server</html>')
+    })
     outgoing.on('close', () => forward.destroy())
     incoming.pipe(forward)
   })
@@ -45,7 +48,9 @@ export async function proxyServer(): Promise<ProxyServer> {
       return
     }
     const [, host, port] = /^(.*):(\d+)$/.exec(proxy.route?.(incoming.url!) ?? incoming.url!)!
+    let isOpen = false
     const tunnel = connect(Number(port), host!, () => {
+      isOpen = true
       socket.write('HTTP/1.1 200 Connection established\r\n\r\n')
       tunnel.pipe(socket)
       socket.pipe(tunnel)
@@ -55,13 +60,12 @@ export async function proxyServer(): Promise<ProxyServer> {
       bytes += chunk.length
       if (proxy.cutAfter !== undefined && bytes > proxy.cutAfter) socket.destroy()
     })
-    for (const [one, other] of [
-      [tunnel, socket],
-      [socket, tunnel],
-    ] as const) {
-      one.on('error', () => other.destroy())
-      one.on('close', () => other.destroy())
-    }
+    tunnel.on('error', () => {
+      if (!isOpen) socket.end('HTTP/1.1 502 No such server\r\n\r\n')
+    })
+    tunnel.on('close', () => isOpen && socket.destroy())
+    socket.on('error', () => tunnel.destroy())
+    socket.on('close', () => tunnel.destroy())
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   server.unref()
