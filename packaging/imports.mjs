@@ -47,7 +47,8 @@ export function bareImports(folder) {
  * @throws {PackError} with all that is missing
  */
 export function checkImports(folder, manifest) {
-  const known = [manifest.name, ...Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies })]
+  const { name, dependencies, optionalDependencies, peerDependencies } = manifest
+  const known = [name, ...Object.keys({ ...dependencies, ...optionalDependencies, ...peerDependencies })]
   const missing = importsBelow(folder).filter(({ file, specifier }) => {
     if (isBuiltin(specifier)) return false
     if (specifier.startsWith('#')) return !existsSync(join(folder, manifest.imports?.[specifier] ?? specifier))

@@ -4,6 +4,8 @@
 /** Platforms that have a package with the addon. */
 export const PLATFORMS = ['linux-x64', 'linux-arm64', 'darwin-arm64']
 
+export const CUDA_PACKAGE = '@sentence-torch/linux-x64-cuda13'
+
 /** What only a build needs. The sources' package has it, the main package does not. */
 export const BUILD_DEPENDENCIES = ['cmake-js', 'node-addon-api', 'node-api-headers']
 
@@ -33,6 +35,9 @@ export function mainManifest(root) {
     repository: repository(root),
     dependencies: without(root.dependencies, BUILD_DEPENDENCIES),
     optionalDependencies: Object.fromEntries(optional),
+    // Installed by hand. Where packages see only what they declare (pnpm, Yarn's Plug'n'Play) it is found through this.
+    peerDependencies: { [CUDA_PACKAGE]: root.version },
+    peerDependenciesMeta: { [CUDA_PACKAGE]: { optional: true } },
   }
 }
 
@@ -72,16 +77,15 @@ export function libtorchManifest(root, platform, version) {
 }
 
 /**
- * The addon for CUDA, without LibTorch, which no registry would take: `npx sentence-torch install cuda` brings it.
+ * The addon for CUDA, without LibTorch, which is too large for a registry: `npx sentence-torch install cuda` brings it.
  * @param {Manifest} root
- * @param {string} name
  * @param {string} variant CUDA version
  * @returns {Manifest}
  */
-export function cudaManifest(root, name, variant) {
+export function cudaManifest(root, variant) {
   return {
     ...binaryManifest(root, 'linux-x64'),
-    name,
+    name: CUDA_PACKAGE,
     version: root.version,
     description: `The native addon of sentence-torch for linux-x64 and CUDA ${variant}.`,
     main: 'index.js',

@@ -6,9 +6,9 @@ import { parseArgs } from 'node:util'
 import { LibtorchError, resolveLibtorch } from '../install/libtorch.mjs'
 import { inspectLibtorch } from '../install/libtorch-folder.mjs'
 import { packageRoot } from '../install/system.mjs'
-import { PLATFORMS } from './manifests.mjs'
+import { CUDA_PACKAGE, PLATFORMS } from './manifests.mjs'
 import { PackError } from './pack-error.mjs'
-import { CUDA_PACKAGE, rootManifest, stageBuild, stageCuda, stageLibtorch, stageMain, stagePlatform } from './stage.mjs'
+import { rootManifest, stageBuild, stageCuda, stageLibtorch, stageMain, stagePlatform } from './stage.mjs'
 import { makeTarball } from './tarball.mjs'
 
 const HELP = `npm run pack:all -- [options]

@@ -8,6 +8,7 @@ import { bareImports, checkImports } from './imports.mjs'
 import { copyStripped, licencesOf, neededLibraries } from './libraries.mjs'
 import {
   buildManifest,
+  CUDA_PACKAGE,
   cudaManifest,
   libtorchManifest,
   libtorchName,
@@ -23,7 +24,6 @@ import { contentDigest } from './tarball.mjs'
 
 /** Scripts that only a clone has a use for. */
 const CLONE_SCRIPTS = ['check.mjs', 'native-tests.mjs', 'cuda-check.mjs', 'cuda-check-addon.mjs', 'fatbin.mjs']
-export const CUDA_PACKAGE = '@sentence-torch/linux-x64-cuda13'
 
 /** The repository's package.json. @returns {Manifest} */
 export function rootManifest() {
@@ -100,7 +100,7 @@ export function stageCuda(folder, root, addon) {
   copyAddon(folder, addon, 'linux-x64')
   writeIndex(folder, "join(__dirname, 'libtorch')", 'join')
   writeJson(join(folder, 'libtorch.json'), built)
-  const manifest = cudaManifest(root, CUDA_PACKAGE, built.variant)
+  const manifest = cudaManifest(root, built.variant)
   const text = `${manifest.description} \`npm install ${CUDA_PACKAGE}\` and then \`npx sentence-torch install cuda\`, which brings LibTorch for CUDA.`
   describe(folder, manifest, text, root)
   finish(folder, manifest)

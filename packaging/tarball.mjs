@@ -3,7 +3,8 @@
 import { createHash } from 'node:crypto'
 import { chmodSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join, relative, sep } from 'node:path'
-import { create } from 'tar'
+import { create, list } from 'tar'
+import { PackError } from './pack-error.mjs'
 
 // The time that npm gives to all files: zip tools cannot show 1970.
 const MTIME = new Date('1985-10-26T08:15:00.000Z')
@@ -79,6 +80,29 @@ export async function makeTarball(folder, target) {
     ordered,
   )
   const bytes = readFileSync(file)
-  const integrity = `sha512-${createHash('sha512').update(bytes).digest('base64')}`
-  return { name, version, file, integrity, packed: bytes.length, unpacked, files: ordered }
+  return { name, version, file, integrity: integrityOf(bytes), packed: bytes.length, unpacked, files: ordered }
+}
+
+/**
+ * What a tarball says of itself.
+ * @param {string} file
+ * @returns {Promise<{ manifest: import('./manifests.mjs').Manifest, integrity: string, bytes: number }>}
+ */
+export async function readTarball(file) {
+  /** @type {Buffer[]} */
+  const chunks = []
+  await list({
+    file,
+    onReadEntry: (entry) => {
+      if (entry.path === 'package/package.json') entry.on('data', (chunk) => chunks.push(chunk))
+    },
+  })
+  if (!chunks.length) throw new PackError(`${file} is no package's tarball: it holds no package/package.json`)
+  const bytes = readFileSync(file)
+  return { manifest: JSON.parse(Buffer.concat(chunks).toString()), integrity: integrityOf(bytes), bytes: bytes.length }
+}
+
+/** As registries give it. @param {Buffer} bytes */
+function integrityOf(bytes) {
+  return `sha512-${createHash('sha512').update(bytes).digest('base64')}`
 }
