@@ -1,13 +1,10 @@
 // What can be seen before the dynamic linker sees it: it dies of a file that was cut off, and takes another version without a word.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { inspectBinary, type readLibtorch } from '#system'
+import { inspectBinary } from '#system'
 import { archiveOf } from './archives.js'
-import { type FoundAddon, packageFor } from './find-addon.js'
+import { type FoundAddon, type Libtorch, packageFor } from './find-addon.js'
 import { commandsFor, type Installation, isCheckout, type Problem } from './installation.js'
-
-/** `path`: where it is opened, outside of archives. */
-export type Libtorch = NonNullable<ReturnType<typeof readLibtorch>>
 
 export class LoadProblem extends Error implements Problem {
   readonly what: string
@@ -19,6 +16,9 @@ export class LoadProblem extends Error implements Problem {
     this.remedy = remedy
   }
 }
+
+export const LIBTORCH_VARIABLE =
+  'unset SENTENCE_TORCH_LIBTORCH, or let it name a folder of LibTorch 2.11 to 2.14 (the one that holds lib/)'
 
 /** What brings this addon in order. */
 export function remedyFor({ source, folder }: FoundAddon, installation: Installation): string {
@@ -32,7 +32,7 @@ export function remedyFor({ source, folder }: FoundAddon, installation: Installa
 /** @throws LoadProblem when the addon cannot be opened, or should not be */
 export function checkAddon(found: FoundAddon, installation: Installation): void {
   if (found.libtorch) checkVersion(found, installation)
-  for (const path of [found.bootPath, found.addonPath]) checkFile(path, found, installation)
+  for (const path of [found.addonPath, found.bootPath]) checkFile(path, found, installation)
 }
 
 function checkVersion({ source, folder }: FoundAddon, { root }: Installation): void {
@@ -101,7 +101,9 @@ export function checkLibtorch(
   found: FoundAddon,
   installation: Installation,
 ): asserts libtorch is Libtorch {
-  const remedy = `${remedyFor(found, installation)}; or name a folder of LibTorch in SENTENCE_TORCH_LIBTORCH`
+  const remedy = process.env.SENTENCE_TORCH_LIBTORCH
+    ? LIBTORCH_VARIABLE
+    : `${remedyFor(found, installation)}; or name a folder of LibTorch in SENTENCE_TORCH_LIBTORCH`
   if (!libtorch)
     throw new LoadProblem({
       what: `LibTorch was not found: no libtorch.json beside ${found.addonPath} or in the folder above, and SENTENCE_TORCH_LIBTORCH names none`,

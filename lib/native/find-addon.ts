@@ -1,8 +1,8 @@
 // Where the addon is: what SENTENCE_TORCH_ADDON names, the local build, or an installed package with a built one.
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { dirname, join, resolve } from 'node:path'
-import { packageRoot } from '#system'
+import { basename, dirname, join, resolve } from 'node:path'
+import { packageRoot, readLibtorch } from '#system'
 import { unpacked } from './archives.js'
 import installedPackages from './platform.cjs'
 
@@ -105,6 +105,16 @@ function ofPackage(source: string, installed: PlatformPackage): FoundAddon {
   // Its own `require` is the one that bundlers rewrite; but it does not look beside an archive.
   if (found.addonPath !== join(installed.folder, 'sentence_torch.node')) return { ...found, libtorch }
   return { ...found, libtorch, boot: () => installed.boot(), addon: () => installed.addon() }
+}
+
+/** `path`: where it is opened, outside of archives. */
+export type Libtorch = NonNullable<ReturnType<typeof readLibtorch>>
+
+/** The LibTorch for an addon, undefined where nothing says which. Throws what readLibtorch and the package's `require` throw. */
+export function findLibtorch({ addonPath, folder, libtorch }: FoundAddon): Libtorch | undefined {
+  // libtorch.json is read where JavaScript is, the libraries where the dynamic linker finds them.
+  const described = readLibtorch({ addon: join(folder, basename(addonPath)), libtorch })
+  return described && { ...described, path: dirname(unpacked(join(described.path, 'lib'))) }
 }
 
 /** Whether `require` did not find the package, in contrast to one that it found and that is damaged. */

@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { atLeast, GLIBC_MINIMUM, inspectBinary, LibtorchFault } from '#system'
 import { SentenceTorchError } from '../errors.js'
-import { type Libtorch, LoadProblem, remedyFor } from './check-addon.js'
-import { type AddonSearch, type FoundAddon, firstLine, isAbsence, packageFor } from './find-addon.js'
+import { LIBTORCH_VARIABLE, LoadProblem, remedyFor } from './check-addon.js'
+import { type AddonSearch, type FoundAddon, firstLine, isAbsence, type Libtorch, packageFor } from './find-addon.js'
 import { commandsFor, type Installation, type Problem, thisInstallation } from './installation.js'
 import { refusedPlatform, whyMissing } from './missing-addon.js'
 
@@ -67,8 +67,7 @@ function libtorchProblem(cause: unknown, found: FoundAddon, installation: Instal
   const remedy = remedyFor(found, installation)
   if (cause instanceof LibtorchFault) {
     if (!cause.message.startsWith('SENTENCE_TORCH_LIBTORCH')) return { what: cause.message, remedy }
-    const what = `LibTorch 2.11 to 2.14 (a folder that holds lib/)`
-    return { what: cause.message, remedy: `unset SENTENCE_TORCH_LIBTORCH, or let it name ${what}` }
+    return { what: cause.message, remedy: LIBTORCH_VARIABLE }
   }
   const library = packageFor(`libtorch-${installation.platform}-${installation.arch}`)
   if (isAbsence(cause, `${library}/package.json`) || isAbsence(cause, library))

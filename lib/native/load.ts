@@ -1,10 +1,9 @@
 import { existsSync, readdirSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
-import { readLibtorch, threads } from '#system'
+import { join } from 'node:path'
+import { threads } from '#system'
 import { invalidArgument, SentenceTorchError } from '../errors.js'
-import { unpacked } from './archives.js'
-import { checkAddon, checkLibtorch, type Libtorch } from './check-addon.js'
-import { type FoundAddon, findAddon } from './find-addon.js'
+import { checkAddon, checkLibtorch } from './check-addon.js'
+import { findAddon, findLibtorch, type Libtorch } from './find-addon.js'
 import { thisInstallation } from './installation.js'
 import { type LoadAttempt, loadFailure } from './load-failure.js'
 import { profileUntilExit } from './profile.js'
@@ -47,7 +46,7 @@ function load(): NativeAddon {
     if (!found) throw loadFailure(undefined, attempt)
     const installation = thisInstallation()
     checkAddon(found, installation)
-    attempt.libtorch = libtorchFor(found)
+    attempt.libtorch = findLibtorch(found)
     const names = attempt.libtorch ? libraries(attempt.libtorch) : []
     checkLibtorch(attempt.libtorch, names, found, installation)
     const boot = found.boot() as Boot
@@ -60,13 +59,6 @@ function load(): NativeAddon {
   } catch (cause) {
     throw cause instanceof SentenceTorchError ? cause : loadFailure(cause, attempt)
   }
-}
-
-function libtorchFor({ addonPath, folder, libtorch }: FoundAddon): Libtorch | undefined {
-  // libtorch.json is read where JavaScript is, the libraries where the dynamic linker finds them.
-  const addon = join(folder, basename(addonPath))
-  const described = readLibtorch({ addon, libtorch })
-  return described && { ...described, path: dirname(unpacked(join(described.path, 'lib'))) }
 }
 
 function threadCount(): number {

@@ -49,8 +49,7 @@ export function whyMissing(
       what: `${wanted} is not installed: ${lock.name} lists only the package of another system, ${locked}`,
       remedy: `\`rm -rf node_modules ${lock.name} && ${manager} install\` writes it for all systems`,
     }
-  const again =
-    manager === 'npm' ? '`npm install --include=optional`' : `\`${manager} install\` with optional dependencies`
+  const again = manager === 'npm' ? '`npm install --include=optional`' : `\`${manager} install\` without --no-optional`
   return {
     what: `${wanted} is not installed: optional dependencies were left out (--omit=optional, --no-optional)`,
     remedy: `${again}; or build it from source: ${build}`,
