@@ -18,6 +18,8 @@ export async function bundle(lib, outdir) {
   await build({
     entryPoints: ['index.js', ...workers].map((name) => join(lib, name)),
     outdir,
+    // Paths in comments, and with them the names of chunks, are the same wherever this runs.
+    absWorkingDir: lib,
     entryNames: '[name]',
     chunkNames: 'chunk-[hash]',
     bundle: true,

@@ -155,7 +155,7 @@ test('embeddings are finite, through import and, where Node can, through require
   writeFileSync(join(user, 'check.mjs'), `import { SentenceTransformer } from 'sentence-torch'\n${check}`)
   run(['check.mjs'])
   if (!process.features.require_module) return console.log('  require: skipped, this Node cannot require ES modules')
-  const body = `const { SentenceTransformer } = require('sentence-torch')\n(async () => {${check}\n})()`
+  const body = `const { SentenceTransformer } = require('sentence-torch');\n(async () => {${check}\n})()`
   writeFileSync(join(user, 'check.cjs'), body)
   run(['check.cjs'])
 })
