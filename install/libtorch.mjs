@@ -53,6 +53,7 @@ export class LibtorchError extends Error {
   constructor(message, steps) {
     super(message)
     this.name = 'LibtorchError'
+    this.code = 'ERR_NOT_FOUND'
     this.steps = steps
   }
 }

@@ -1,6 +1,7 @@
 // dist/lib becomes dist/bundle: a few files, which Node reads in a third of the time that hundreds of modules take. What is
-// loaded late stays apart. Packages are left outside, and so is `#system`, which finds the package's folder by its own place.
-import { copyFileSync, mkdirSync, readdirSync, realpathSync, rmSync } from 'node:fs'
+// loaded late stays apart, and so does the program. Packages are left outside, and so are the modules of install/ (`#system`, …),
+// which find the package's folder by their own place.
+import { chmodSync, copyFileSync, mkdirSync, readdirSync, realpathSync, rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
@@ -13,14 +14,14 @@ import { packageRoot } from '../install/system.mjs'
 export async function bundle(lib, outdir) {
   /** The programs of worker threads are started by their names: they lie beside what starts them. */
   const workers = readdirSync(lib, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('-worker.js'))
+  const entry = (/** @type {string} */ name) => ({ in: join(lib, name), out: basename(name, '.js') })
   rmSync(outdir, { recursive: true, force: true })
   mkdirSync(outdir, { recursive: true })
   await build({
-    entryPoints: ['index.js', ...workers].map((name) => join(lib, name)),
+    entryPoints: [...['index.js', ...workers].map(entry), { in: join(lib, 'cli/main.js'), out: 'cli' }],
     outdir,
     // Paths in comments, and with them the names of chunks, are the same wherever this runs.
     absWorkingDir: lib,
-    entryNames: '[name]',
     chunkNames: 'chunk-[hash]',
     bundle: true,
     splitting: true,
@@ -31,6 +32,7 @@ export async function bundle(lib, outdir) {
     logLevel: 'warning',
     plugins: [commonJsBeside(outdir)],
   })
+  chmodSync(join(outdir, 'cli.js'), 0o755)
 }
 
 /**

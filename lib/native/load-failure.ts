@@ -23,7 +23,7 @@ export function loadFailure(
   const problem = explain(cause, attempt, installation)
   const { found, steps } = attempt.search
   const system = [`${platform}-${arch}`, `Node ${process.versions.node}`, ...(glibc ? [`glibc ${glibc}`] : [])]
-  const lines = [`The native addon could not be loaded (${system.join(', ')}): ${problem.what}.`]
+  const lines = [`The native addon could not be loaded (${system.join(', ')}): ${problem.what.replace(/\.$/, '')}.`]
   if (found) {
     lines.push(`  addon:    ${found.addonPath} (${inspectBinary(found.addonPath).description})`)
     lines.push(`  boot:     ${found.bootPath} (${inspectBinary(found.bootPath).description})`)
