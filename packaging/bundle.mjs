@@ -29,6 +29,7 @@ export async function bundle(lib, outdir) {
     platform: 'node',
     target: 'node20.17',
     packages: 'external',
+    external: ['#*'],
     logLevel: 'warning',
     plugins: [commonJsBeside(outdir)],
   })

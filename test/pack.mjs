@@ -169,6 +169,12 @@ test('embeddings are finite, through import and, where Node can, through require
   run(['check.cjs'])
 })
 
+test('the program says that the installed addon loads', () => {
+  const { addon } = JSON.parse(run([join(user, 'node_modules/.bin/sentence-torch'), 'doctor', '--json']))
+  expect(addon.loads, `the addon does not load: ${JSON.stringify(addon)}`)
+  expect(addon.chosen.source === `@sentence-torch/${platform}`, `another addon was taken: ${addon.chosen.source}`)
+})
+
 function packAll() {
   const addon = process.env.SENTENCE_TORCH_ADDON
   const options = ['--json', '--out', join(work, 'tarballs'), ...(addon ? ['--addon', dirname(addon)] : [])]
