@@ -8,7 +8,7 @@ import { Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { megabytes, progress } from './progress.mjs'
-import { proxyFetch } from './proxy.mjs'
+import { ProxyError, proxyFetch } from './proxy.mjs'
 
 const SILENCE_MS = 30_000
 const MAX_REDIRECTS = 10
@@ -140,7 +140,11 @@ async function follow(url, request) {
 function explain(url, error, silenceMs) {
   const { message, name, cause } = /** @type {Error & { cause?: { code?: string, message?: string } }} */ (error)
   const reason =
-    name === 'AbortError' ? `no answer for ${silenceMs / 1000} s` : (cause?.code ?? cause?.message ?? message)
+    error instanceof ProxyError
+      ? message
+      : name === 'AbortError'
+        ? `no answer for ${silenceMs / 1000} s`
+        : (cause?.code ?? cause?.message ?? message)
   return new Error(`${url}: ${reason}`, { cause: error })
 }
 

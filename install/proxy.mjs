@@ -11,6 +11,9 @@ export class ProxyError extends Error {
   }
 }
 
+/** A proxy answers a tunnel before anything has to be sent. */
+const TUNNEL_MS = 30_000
+
 /** @typedef {{ variable: string, url: URL }} Proxy */
 
 /** @type {{ key: string, undici: typeof import('undici'), dispatcher: import('undici').Dispatcher } | undefined} */
@@ -100,7 +103,8 @@ async function prepare({ http, https }) {
     httpsProxy: https?.url.href ?? '',
     // Many proxies allow tunnels to port 443 alone.
     proxyTunnel: false,
-    clientFactory: factory,
+    // Tunnels are asked for by this one. Who waits may have gone, but the question would keep the process alive.
+    clientFactory: (origin, options) => factory(origin, { ...options, headersTimeout: TUNNEL_MS }),
     factory,
   })
   made = { key, undici, dispatcher }

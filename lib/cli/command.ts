@@ -69,6 +69,8 @@ export function parseCommand(command: Command, args: readonly string[]): Values 
   const choices = Object.keys(known)
   for (const word of words) {
     if (Object.hasOwn(known, word)) continue
+    if (choices.length === 0)
+      throw new UsageError('ERR_INVALID_ARGUMENT', `${name} takes options alone, not ${JSON.stringify(word)}`, name)
     throw unknown(`${name} knows no ${JSON.stringify(word)}`, word, choices, '', name)
   }
   if (options.help === undefined && choices.length > 0 && words.length === 0)
