@@ -14,11 +14,13 @@ import { packageRoot } from '../install/system.mjs'
 export async function bundle(lib, outdir) {
   /** The programs of worker threads are started by their names: they lie beside what starts them. */
   const workers = readdirSync(lib, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('-worker.js'))
-  const entry = (/** @type {string} */ name) => ({ in: join(lib, name), out: basename(name, '.js') })
   rmSync(outdir, { recursive: true, force: true })
   mkdirSync(outdir, { recursive: true })
   await build({
-    entryPoints: [...['index.js', ...workers].map(entry), { in: join(lib, 'cli/main.js'), out: 'cli' }],
+    entryPoints: [
+      ...['index.js', ...workers].map((name) => ({ in: join(lib, name), out: basename(name, '.js') })),
+      { in: join(lib, 'cli/main.js'), out: 'cli' },
+    ],
     outdir,
     // Paths in comments, and with them the names of chunks, are the same wherever this runs.
     absWorkingDir: lib,
