@@ -1,9 +1,10 @@
 // `npm run doctor`: what this machine has, what was tried and what was chosen. `--json` prints it as one object.
 
-import { spawnSync } from 'node:child_process'
+import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { homedir, release, totalmem } from 'node:os'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { cacheFolder, LibtorchError, resolveLibtorch } from './libtorch.mjs'
 import { megabytes } from './progress.mjs'
 import { command, cores, cpuFeatures, cpuModel, glibcVersion, packageRoot, threads } from './system.mjs'
@@ -20,34 +21,46 @@ async function libtorchSteps() {
   }
 }
 
-/** @typedef {{ step: string, found: string, chosen: boolean }} AddonStep */
 /**
- * @typedef {object} AddonFacts
- * @property {AddonStep[]} steps where the library looks for the addon
- * @property {{ source: string, path: string } | null} chosen
- * @property {{ path: string, version?: string, variant: string } | null} libtorch
- * @property {boolean | null} loads null: not tried
- * @property {string} [detail] why it does not load
- * @property {object} [runtime]
+ * Where the library looks for the addon, which one it takes, and whether that loads: in another process, since a crash of native
+ * code must not end doctor.
  */
-
-/** @returns {AddonFacts} */
-function addon() {
-  /** @type {AddonFacts} */
-  const nothing = { steps: [], chosen: null, libtorch: null, loads: null }
-  const places = ['dist/lib/native', 'dist/bundle'].map((folder) => join(packageRoot, folder, 'doctor-worker.js'))
-  const program = places.find((file) => existsSync(file))
-  if (!program) return { ...nothing, detail: 'the TypeScript part is not built; npm run build:ts builds it' }
-  const { stdout, stderr, status, signal } = spawnSync(process.execPath, [program], {
-    encoding: 'utf8',
-    timeout: 120_000,
-  })
-  const lines = stdout.split('\n').filter((line) => line.startsWith('{'))
-  const facts = Object.assign(nothing, ...lines.map((line) => JSON.parse(line)))
-  if (facts.loads !== null) return facts
-  // It has ended on the way.
-  const end = signal ? `was ended by ${signal}` : `ended with ${status}: ${stderr.trim().split('\n').at(-1)}`
-  return { ...facts, loads: false, detail: `the process that loads it ${end}` }
+async function addon() {
+  const compiled = (/** @type {string} */ name) => join(packageRoot, 'dist/lib/native', name)
+  if (!existsSync(compiled('load.js')))
+    return {
+      steps: [],
+      chosen: null,
+      libtorch: null,
+      loads: null,
+      detail: 'the TypeScript part is not built; npm run build:ts builds it',
+    }
+  const { findAddon, findLibtorch } = await import(pathToFileURL(compiled('find-addon.js')).href)
+  const { found, steps } = findAddon()
+  const chosen = found ? { source: found.source, path: found.addonPath } : null
+  let libtorch = null
+  try {
+    libtorch = (found && findLibtorch(found)) ?? null
+  } catch {} // Loading it says why.
+  const facts = { steps, chosen, libtorch }
+  const program = `
+    import { loadAddon } from ${JSON.stringify(pathToFileURL(compiled('load.js')).href)}
+    try {
+      console.log(JSON.stringify({ loads: true, runtime: loadAddon().runtime() }))
+    } catch (error) {
+      console.log(JSON.stringify({ loads: false, detail: error.message }))
+    }`
+  try {
+    const output = execFileSync(process.execPath, ['--input-type=module', '-e', program], {
+      encoding: 'utf8',
+      stdio: 'pipe',
+      timeout: 120_000,
+    })
+    return { ...facts, ...JSON.parse(output.trim().split('\n').at(-1) ?? '') }
+  } catch (error) {
+    const { signal, message } = /** @type {{ signal?: string, message: string }} */ (error)
+    return { ...facts, loads: false, detail: signal ? `the process that loads it was ended by ${signal}` : message }
+  }
 }
 
 function huggingFace() {
@@ -92,15 +105,15 @@ async function gather() {
     },
     toolchain: { ...toolchain, problems },
     libtorch: { cache: cacheFolder(), ...(await libtorchSteps()) },
-    addon: addon(),
+    addon: await addon(),
     cpu: { model: cpuModel(), features: cpuFeatures(), memory: megabytes(totalmem()), ...cores(), threads: threads() },
     cuda: cuda(),
     huggingFace: huggingFace(),
   }
 }
 
-/** The error without what is said here already. @param {AddonFacts} addon */
-function stateOf({ detail = '', chosen }) {
+/** The error without what is said here already. @param {{ detail: string, chosen: object | null }} addon */
+function stateOf({ detail, chosen }) {
   return detail
     .split('\n')
     .filter((line) => !line.includes('doctor` shows') && (chosen || !line.startsWith('  ')))

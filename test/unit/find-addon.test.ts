@@ -1,11 +1,9 @@
 // Which addon is taken, which LibTorch goes with it, and where both are opened when the application is packed.
-import { execFileSync } from 'node:child_process'
 import { cpSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join, relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import test from 'ava'
-import { packageRoot } from '#system'
 import { archiveOf, unpacked } from '../../lib/native/archives.js'
 import { checkAddon, checkLibtorch, LoadProblem } from '../../lib/native/check-addon.js'
 import { findAddon, findLibtorch } from '../../lib/native/find-addon.js'
@@ -224,14 +222,4 @@ test('the folder of the package is found from inside a bundle, too', async (t) =
     const system = (await import(pathToFileURL(join(root, place, 'system.mjs')).href)) as { packageRoot: string }
     t.is(system.packageRoot, root, place)
   }
-})
-
-test('doctor answers out of the bundle where the modules are not there', (t) => {
-  const program = join(packageRoot, 'dist/bundle/doctor-worker.js')
-  const env = { ...process.env, SENTENCE_TORCH_ADDON: '/nowhere/sentence_torch.node' }
-  const lines = execFileSync(process.execPath, [program], { encoding: 'utf8', env }).trim().split('\n')
-  const facts = Object.assign({}, ...lines.map((line) => JSON.parse(line)))
-  t.deepEqual(facts.chosen, { source: 'SENTENCE_TORCH_ADDON', path: '/nowhere/sentence_torch.node' })
-  t.is(facts.loads, false)
-  t.regex(facts.detail, /\/nowhere\/sentence_torch\.node is missing/)
 })
