@@ -2,7 +2,7 @@
 
 import { existsSync, readFileSync } from 'node:fs'
 import { isBuiltin } from 'node:module'
-import { dirname, join, posix } from 'node:path'
+import { join, posix } from 'node:path'
 import { PackError } from './pack-error.mjs'
 import { filesBelow } from './tarball.mjs'
 
@@ -52,11 +52,26 @@ export function checkImports(folder, manifest) {
   const missing = importsBelow(folder).filter(({ file, specifier }) => {
     if (isBuiltin(specifier)) return false
     if (specifier.startsWith('#')) return !existsSync(join(folder, manifest.imports?.[specifier] ?? specifier))
-    if (specifier.startsWith('.')) return !existsSync(join(folder, posix.join(dirname(file), specifier)))
+    if (specifier.startsWith('.')) return !existsSync(join(folder, posix.join(posix.dirname(file), specifier)))
     return !known.includes(packageOf(specifier))
   })
+  for (const file of filesNamedBy(manifest))
+    if (!existsSync(join(folder, file))) missing.push({ file: 'package.json', specifier: file })
   if (missing.length)
     throw new PackError(
       `${manifest.name} would not work, it lacks what it imports: ${missing.map(({ file, specifier }) => `${specifier} (in ${file})`).join(', ')}`,
     )
+}
+
+/**
+ * Files that the manifest itself promises.
+ * @param {import('./manifests.mjs').Manifest} manifest
+ * @returns {string[]}
+ */
+function filesNamedBy({ main, types, bin, exports, imports }) {
+  /** @type {(value: unknown) => unknown[]} */
+  const leaves = (value) => (typeof value === 'object' && value ? Object.values(value).flatMap(leaves) : [value])
+  return leaves([main, types, bin, exports, imports])
+    .filter((value) => typeof value === 'string' && !value.includes('*') && value !== './package.json')
+    .map(String)
 }

@@ -34,7 +34,7 @@ async function main(args) {
   mkdirSync(options.out, { recursive: true })
   const work = mkdtempSync(join(options.out, '.packing-'))
   try {
-    /** @type {[string, (folder: string) => void][]} */
+    /** @type {[string, (folder: string) => void | Promise<void>][]} */
     const packages = [
       ['main', (folder) => stageMain(folder, root)],
       ['build', (folder) => stageBuild(folder, root)],
@@ -48,7 +48,7 @@ async function main(args) {
     for (const [name, stage] of packages) {
       const folder = join(work, name)
       mkdirSync(folder)
-      stage(folder)
+      await stage(folder)
       packed.push(await makeTarball(folder, work))
     }
     // All of them, or none.

@@ -1,9 +1,10 @@
 // What goes into each package: every function fills one folder, from files of the repository, the build and LibTorch alone.
 
 import { spawnSync } from 'node:child_process'
-import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { packageRoot } from '../install/system.mjs'
+import { bundle } from './bundle.mjs'
 import { bareImports, checkImports } from './imports.mjs'
 import { copyStripped, licencesOf, neededLibraries } from './libraries.mjs'
 import {
@@ -18,7 +19,7 @@ import {
 } from './manifests.mjs'
 import { PackError } from './pack-error.mjs'
 import { absoluteLinks, shortReadme } from './readme.mjs'
-import { contentDigest } from './tarball.mjs'
+import { contentDigest, filesBelow } from './tarball.mjs'
 
 /** @typedef {import('./manifests.mjs').Manifest} Manifest */
 
@@ -31,16 +32,23 @@ export function rootManifest() {
 }
 
 /**
- * The main package: compiled TypeScript, the scripts that it uses, documents.
+ * The main package: the bundle, declarations, the scripts that it uses, documents.
  * @param {string} folder
  * @param {Manifest} root
  */
-export function stageMain(folder, root) {
-  const compiled = join(folder, 'dist')
+export async function stageMain(folder, root) {
+  const compiled = join(folder, 'compiled')
   const tsc = join(packageRoot, 'node_modules/.bin/tsc')
   const project = join(packageRoot, 'packaging/tsconfig.json')
   const { status, stdout, error } = spawnSync(tsc, ['-p', project, '--outDir', compiled], { encoding: 'utf8' })
   if (status !== 0) throw new PackError(`TypeScript does not compile (npm run build:ts):\n${error?.message ?? stdout}`)
+  const lib = join(compiled, 'lib')
+  await bundle(lib, join(folder, 'dist/bundle'))
+  for (const file of filesBelow(lib).filter((name) => /\.d\.[cm]?ts$/.test(name))) {
+    mkdirSync(dirname(join(folder, 'dist/lib', file)), { recursive: true })
+    copyFileSync(join(lib, file), join(folder, 'dist/lib', file))
+  }
+  rmSync(compiled, { recursive: true })
   // What builds is in the sources' package.
   copyScripts(folder, (name) => name !== 'build.mjs')
   for (const name of ['CHANGELOG.md', 'SECURITY.md', 'LICENSE'])

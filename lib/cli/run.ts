@@ -1,5 +1,6 @@
 /** The program: chooses the command, and turns every error into a message and an exit code. */
 import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { type Command, commandHelp, parseCommand, table, UsageError, unknown } from './command.js'
 import { commands } from './commands.js'
 
@@ -80,7 +81,8 @@ function programHelp(): string {
 }
 
 async function version(): Promise<string> {
-  const text = await readFile(new URL('../../../package.json', import.meta.url), 'utf8')
+  const { packageRoot } = await import('#system')
+  const text = await readFile(join(packageRoot, 'package.json'), 'utf8')
   return (JSON.parse(text) as { version: string }).version
 }
 

@@ -56,7 +56,7 @@ function explain(cause: unknown, attempt: LoadAttempt, installation: Installatio
   if (refused) return refused
   return (
     (libtorch ? undefined : libtorchProblem(cause, found, installation)) ??
-    linkerProblem(firstLine(cause), found, installation) ?? {
+    (isForbidden(cause) ? ADDONS_FORBIDDEN : linkerProblem(firstLine(cause), found, installation)) ?? {
       what: firstLine(cause),
       remedy: remedyFor(found, installation),
     }
@@ -73,6 +73,15 @@ function libtorchProblem(cause: unknown, found: FoundAddon, installation: Instal
   if (isAbsence(cause, `${library}/package.json`) || isAbsence(cause, library))
     return { what: `${found.source} is installed, but ${library}, which holds LibTorch, is not`, remedy }
   return undefined
+}
+
+const ADDONS_FORBIDDEN: Problem = {
+  what: 'this process may not load addons',
+  remedy: 'start Node without --no-addons, and --permission together with --allow-addons',
+}
+
+function isForbidden(cause: unknown): boolean {
+  return (cause as { code?: unknown } | undefined)?.code === 'ERR_DLOPEN_DISABLED'
 }
 
 /** What the messages of the dynamic linker mean. */
