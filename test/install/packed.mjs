@@ -10,7 +10,7 @@ const root = fileURLToPath(new URL('../../', import.meta.url))
 /**
  * @param {string | undefined} folder where they are; made in `work` if there is none
  * @param {string} work
- * @returns {Promise<{ tarballs: string[], sizes: { file: string, megabytes: number }[] }>} libraries before what needs them
+ * @returns {Promise<{ tarballs: string[], platforms: string[], sizes: { file: string, megabytes: number }[] }>} libraries before what needs them
  */
 export async function packedTarballs(folder, work) {
   const place = folder ?? join(work, 'packed')
@@ -22,6 +22,8 @@ export async function packedTarballs(folder, work) {
   const tarballs = files.map((name) => join(place, name))
   return {
     tarballs: [...tarballs.slice(0, -1), ...(await placeholders(tarballs, work)), ...tarballs.slice(-1)],
+    // Not those of the placeholders.
+    platforms: files.flatMap((name) => /^sentence-torch-((?:linux|darwin)-\w+)-\d/.exec(name)?.[1] ?? []),
     sizes: files.map((file) => ({ file, megabytes: statSync(join(place, file)).size / 1e6 })),
   }
 }

@@ -6,16 +6,18 @@ import { dirname, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { tinyFolder } from '../../dist/test/helpers/tiny-folder.js'
 import { cpuModel } from '../../install/system.mjs'
+import { cases as arm64 } from './cases/arm64.mjs'
 import { cases as copies } from './cases/copies.mjs'
 import { cases as debian } from './cases/debian.mjs'
 import { cases as failures } from './cases/failures.mjs'
 import { cases as managers } from './cases/managers.mjs'
 import { cases as nodes } from './cases/nodes.mjs'
+import { cases as program } from './cases/program.mjs'
 import { packedTarballs } from './packed.mjs'
 import { publish, startRegistry, warm } from './registry.mjs'
 import { Skip } from './run-program.mjs'
 
-const all = [...managers, ...nodes, ...copies, ...debian, ...failures]
+const all = [...managers, ...nodes, ...copies, ...program, ...debian, ...arm64, ...failures]
 
 const { values } = parseArgs({
   options: {
@@ -69,7 +71,7 @@ async function main(chosen) {
   try {
     if (process.platform !== 'linux') throw new Skip('the matrix runs on Linux')
     const model = await tinyFolder(join(work, 'model'))
-    const { tarballs, sizes } = await packedTarballs(values.packed && resolve(values.packed), work)
+    const { tarballs, platforms, sizes } = await packedTarballs(values.packed && resolve(values.packed), work)
     const registryFolder = join(work, 'registry')
     mkdirSync(registryFolder)
     registry = await startRegistry(registryFolder)
@@ -77,7 +79,7 @@ async function main(chosen) {
     const warmFolder = join(work, 'warm')
     mkdirSync(warmFolder)
     await warm(registry, warmFolder)
-    const context = { work, model, registry, tarballs }
+    const context = { work, model, registry, tarballs, platforms }
     for (const one of chosen) rows.push(await runCase(one, context, counts))
     if (values.json) writeTable(values.json, sizes, rows)
   } catch (error) {

@@ -44,11 +44,12 @@ async function failsThenMends(context, box, expected) {
     throw new Error(`expected one ERR_ADDON_LOAD (exit code 1) but found ${count} (${status}):\n${stderr}`)
   if (!expected.test(stderr)) throw new Error(`expected an error like ${expected} but found:\n${stderr}`)
   if (existsSync(join(box.app, 'run'))) throw new Error('the failed check left a folder')
+  const message = /could not be loaded \([^)]*\): (.*)/.exec(stderr)?.[1]
   const command = /^To mend it: .*?`([^`]+)`/m.exec(stderr)?.[1]
   if (!command) throw new Error(`the error names no command:\n${stderr}`)
   await box.shell(command)
   const { runtime } = await checkResult(context, () => box.run(box.node, ['check.mjs']))
-  return { runtime, note: `mended by: ${command}` }
+  return { runtime, error: message, note: `${message}; mended by: ${command}` }
 }
 
 /** The package manager fails by itself and leaves nothing that could be taken for an installation; the same command then succeeds. */
