@@ -12,8 +12,8 @@ export interface CardConfig {
   splits: Map<string, string[]> | undefined
 }
 
-/** What the head may have at most: about three seconds. */
-const MAX_HEAD = 4 * 1024 * 1024
+/** What the head may have at most: a few seconds. */
+const MAX_HEAD = 2 * 1024 * 1024
 /** Each is looked for in the whole head, and repeats what it names. */
 const MAX_ALIASES = 100
 /** What a split may be called: Python's `\w` knows the letters of all languages. */
