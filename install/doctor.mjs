@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { cacheFolder, LibtorchError, resolveLibtorch } from './libtorch.mjs'
 import { megabytes } from './progress.mjs'
-import { command, cores, cpuFeatures, cpuModel, glibcVersion, packageRoot, readLibtorch, threads } from './system.mjs'
+import { command, cores, cpuFeatures, cpuModel, glibcVersion, packageRoot, threads } from './system.mjs'
 import { inspectToolchain, unsupportedPlatform } from './toolchain.mjs'
 
 /** The steps of the search for LibTorch, without downloading. */
@@ -21,27 +21,45 @@ async function libtorchSteps() {
   }
 }
 
-/** Loads the addon the way the library does, in another process: a crash of native code must not end doctor. */
-function addon() {
-  const file = join(packageRoot, 'build/Release/sentence_torch.node')
-  const loader = join(packageRoot, 'dist/lib/native/load.js')
-  if (!existsSync(file)) return { built: false, loads: null, detail: 'not built; npm run build builds it' }
-  if (!existsSync(loader))
-    return { built: true, loads: null, detail: 'the TypeScript part is not built; npm run build:ts builds it' }
+/**
+ * Where the library looks for the addon, which one it takes, and whether that loads: in another process, since a crash of native
+ * code must not end doctor.
+ */
+async function addon() {
+  const compiled = (/** @type {string} */ name) => join(packageRoot, 'dist/lib/native', name)
+  if (!existsSync(compiled('load.js')))
+    return {
+      steps: [],
+      chosen: null,
+      libtorch: null,
+      loads: null,
+      detail: 'the TypeScript part is not built; npm run build:ts builds it',
+    }
+  const { findAddon, findLibtorch } = await import(pathToFileURL(compiled('find-addon.js')).href)
+  const { found, steps } = findAddon()
+  const chosen = found ? { source: found.source, path: found.addonPath } : null
+  let libtorch = null
+  try {
+    libtorch = (found && findLibtorch(found)) ?? null
+  } catch {} // Loading it says why.
+  const facts = { steps, chosen, libtorch }
   const program = `
-    const addon = await (await import(${JSON.stringify(pathToFileURL(loader).href)})).loadAddon()
-    console.log(JSON.stringify(addon.runtime()))`
+    import { loadAddon } from ${JSON.stringify(pathToFileURL(compiled('load.js')).href)}
+    try {
+      console.log(JSON.stringify({ loads: true, runtime: loadAddon().runtime() }))
+    } catch (error) {
+      console.log(JSON.stringify({ loads: false, detail: error.message }))
+    }`
   try {
     const output = execFileSync(process.execPath, ['--input-type=module', '-e', program], {
       encoding: 'utf8',
       stdio: 'pipe',
       timeout: 120_000,
     })
-    return { built: true, loads: true, runtime: JSON.parse(output.trim().split('\n').at(-1) ?? '') }
+    return { ...facts, ...JSON.parse(output.trim().split('\n').at(-1) ?? '') }
   } catch (error) {
-    const { stderr, signal, message } = /** @type {{ stderr?: string, signal?: string, message: string }} */ (error)
-    const reason = stderr?.split('\n').find((line) => /Error|error/.test(line)) ?? message
-    return { built: true, loads: false, detail: signal ? `ended by ${signal}` : reason.trim() }
+    const { signal, message } = /** @type {{ signal?: string, message: string }} */ (error)
+    return { ...facts, loads: false, detail: signal ? `the process that loads it was ended by ${signal}` : message }
   }
 }
 
@@ -86,12 +104,26 @@ async function gather() {
       refused: unsupportedPlatform() ?? null,
     },
     toolchain: { ...toolchain, problems },
-    libtorch: { cache: cacheFolder(), builtWith: readLibtorch({ env: {} }) ?? null, ...(await libtorchSteps()) },
-    addon: addon(),
+    libtorch: { cache: cacheFolder(), ...(await libtorchSteps()) },
+    addon: await addon(),
     cpu: { model: cpuModel(), features: cpuFeatures(), memory: megabytes(totalmem()), ...cores(), threads: threads() },
     cuda: cuda(),
     huggingFace: huggingFace(),
   }
+}
+
+/** The error without what is said here already. @param {{ detail: string, chosen: object | null }} addon */
+function stateOf({ detail, chosen }) {
+  return detail
+    .split('\n')
+    .filter((line) => !line.includes('doctor` shows') && (chosen || !line.startsWith('  ')))
+    .join('\n')
+}
+
+/** @param {{ step: string, found: string, chosen: boolean }[]} steps */
+function printSteps(steps) {
+  for (const [i, { step, found, chosen }] of steps.entries())
+    console.log(`  ${i + 1}. ${step}: ${found}${chosen ? '  <- chosen' : ''}`)
 }
 
 /** @param {Awaited<ReturnType<typeof gather>>} facts */
@@ -110,18 +142,12 @@ function print(facts) {
     'Python',
     facts.python && `${facts.python}, ${facts.pip ?? 'no pip'} (only needed where the LibTorch zip cannot be had)`,
   )
-  console.log('LibTorch')
-  libtorch.steps.forEach(({ step, found, chosen }, i) => {
-    console.log(`  ${i + 1}. ${step}: ${found}${chosen ? '  <- chosen' : ''}`)
-  })
-  line(
-    '  built with',
-    libtorch.builtWith
-      ? `${libtorch.builtWith.version} (${libtorch.builtWith.variant}), ${libtorch.builtWith.path}`
-      : 'nothing built yet',
-  )
-  const detail = 'detail' in addon ? addon.detail : undefined
-  line('Addon', addon.loads ? 'built, loads' : `${addon.built ? 'built' : 'missing'}: ${detail}`)
+  console.log('LibTorch to build with')
+  printSteps(libtorch.steps)
+  console.log('Addon')
+  printSteps(addon.steps)
+  line('  LibTorch', addon.libtorch && `${addon.libtorch.version}, ${addon.libtorch.variant}: ${addon.libtorch.path}`)
+  line('  state', addon.loads ? 'loads' : stateOf(addon))
   if (addon.runtime) line('  runtime', JSON.stringify(addon.runtime))
   line('Processor', `${cpu.model}, ${cpu.memory}`)
   line('  features', cpu.features.join(' ') || 'none of those that matter')

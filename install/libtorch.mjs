@@ -17,7 +17,7 @@ import { inspectLibtorch } from './libtorch-folder.mjs'
 import { withLock } from './lock.mjs'
 import { VERSION, WHEELS, ZIP_BASE, ZIPS } from './pins.mjs'
 import { megabytes, progress } from './progress.mjs'
-import { command } from './system.mjs'
+import { pythonTorch } from './system.mjs'
 import { fetchWheels } from './wheel.mjs'
 import { unzip } from './zip.mjs'
 
@@ -207,17 +207,6 @@ function cachedRoot(home) {
     return undefined
   }
   return [home, join(home, 'libtorch'), join(home, 'torch')].find((folder) => existsSync(join(folder, 'include')))
-}
-
-/**
- * @param {string} python
- * @returns {string | undefined}
- */
-function pythonTorch(python) {
-  // The folder without importing torch, which takes seconds.
-  const code =
-    "import importlib.util as u; s = u.find_spec('torch'); print(s.submodule_search_locations[0] if s else '')"
-  return command(python, ['-c', code])?.trim() || undefined
 }
 
 /**
