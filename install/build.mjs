@@ -172,13 +172,13 @@ function reportDriver() {
 try {
   await main(process.argv.includes('--force'))
 } catch (error) {
-  const { code, message } = /** @type {NodeJS.ErrnoException} */ (error)
-  const cannotWrite = ['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'EDQUOT'].includes(code ?? '')
-  if (!(cannotWrite || error instanceof SetupError || error instanceof LibtorchError)) throw error
+  const { syscall, message } = /** @type {NodeJS.ErrnoException} */ (error)
+  const ofTheSystem = syscall !== undefined
+  if (!(ofTheSystem || error instanceof SetupError || error instanceof LibtorchError)) throw error
   say(message)
-  if (cannotWrite)
+  if (ofTheSystem)
     say(
-      `what mends it: a writable ${build} with 100 MB of space; XDG_CACHE_HOME moves the cache of LibTorch (${cacheFolder()})`,
+      `what mends it: ${build} has to be writable, and so has the cache, ${cacheFolder()}, which XDG_CACHE_HOME moves`,
     )
   process.exitCode = 1
 }

@@ -1,12 +1,14 @@
-// `npm run doctor`: what this machine has, what was tried and what was chosen. `--json` prints it as one object.
+// `npm run doctor` and `npx sentence-torch doctor`: what this machine has, what was tried and what was chosen. `--json` prints it as
+// one object.
 
 import { execFileSync } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs'
 import { homedir, release, totalmem } from 'node:os'
 import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { cacheFolder, LibtorchError, resolveLibtorch } from './libtorch.mjs'
 import { megabytes } from './progress.mjs'
+import { nameOf, proxiesOf } from './proxy.mjs'
 import { command, cores, cpuFeatures, cpuModel, glibcVersion, packageRoot, threads } from './system.mjs'
 import { inspectToolchain, unsupportedPlatform } from './toolchain.mjs'
 
@@ -26,8 +28,8 @@ async function libtorchSteps() {
  * code must not end doctor.
  */
 async function addon() {
-  const compiled = (/** @type {string} */ name) => join(packageRoot, 'dist/lib/native', name)
-  if (!existsSync(compiled('load.js')))
+  const compiled = join(packageRoot, 'dist/bundle/native.js')
+  if (!existsSync(compiled))
     return {
       steps: [],
       chosen: null,
@@ -35,7 +37,7 @@ async function addon() {
       loads: null,
       detail: 'the TypeScript part is not built; npm run build:ts builds it',
     }
-  const { findAddon, findLibtorch } = await import(pathToFileURL(compiled('find-addon.js')).href)
+  const { findAddon, findLibtorch } = await import(pathToFileURL(compiled).href)
   const { found, steps } = findAddon()
   const chosen = found ? { source: found.source, path: found.addonPath } : null
   let libtorch = null
@@ -44,7 +46,7 @@ async function addon() {
   } catch {} // Loading it says why.
   const facts = { steps, chosen, libtorch }
   const program = `
-    import { loadAddon } from ${JSON.stringify(pathToFileURL(compiled('load.js')).href)}
+    import { loadAddon } from ${JSON.stringify(pathToFileURL(compiled).href)}
     try {
       console.log(JSON.stringify({ loads: true, runtime: loadAddon().runtime() }))
     } catch (error) {
@@ -88,7 +90,18 @@ function cuda() {
   }
 }
 
-async function gather() {
+/** What downloads go through, without passwords. */
+function proxies() {
+  const noProxy = process.env.no_proxy ?? process.env.NO_PROXY ?? null
+  try {
+    const { http, https } = proxiesOf(process.env)
+    return { https: https ? nameOf(https) : null, http: http ? nameOf(http) : null, noProxy }
+  } catch (error) {
+    return { https: null, http: null, noProxy, problem: /** @type {Error} */ (error).message }
+  }
+}
+
+export async function gather() {
   const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8'))
   const { problems, ...toolchain } = inspectToolchain()
   return {
@@ -109,6 +122,7 @@ async function gather() {
     cpu: { model: cpuModel(), features: cpuFeatures(), memory: megabytes(totalmem()), ...cores(), threads: threads() },
     cuda: cuda(),
     huggingFace: huggingFace(),
+    proxies: proxies(),
   }
 }
 
@@ -127,17 +141,18 @@ function printSteps(steps) {
 }
 
 /** @param {Awaited<ReturnType<typeof gather>>} facts */
-function print(facts) {
+export function print(facts) {
   /** @param {string} name @param {unknown} value */
   const line = (name, value) => console.log(`${name.padEnd(16)}${value ?? 'not found'}`)
-  const { platform, toolchain, libtorch, addon, cpu, cuda, huggingFace } = facts
+  const { platform, toolchain, libtorch, addon, cpu, cuda, huggingFace, proxies } = facts
   line('sentence-torch', facts['sentence-torch'])
   line('Node', `${facts.node}, npm ${facts.npm ?? 'not found'}`)
   line('Platform', `${platform.name}, kernel ${platform.kernel}${platform.glibc ? `, glibc ${platform.glibc}` : ''}`)
   if (platform.refused) line('', platform.refused)
   line('C++ compiler', toolchain.compilerVersion && `${toolchain.compiler}: ${toolchain.compilerVersion}`)
   line('CMake', toolchain.cmake && `${toolchain.cmake}, ${toolchain.make ?? 'neither ninja nor make'}`)
-  for (const problem of toolchain.problems) console.log(`  ${problem}`)
+  // Who has a package with a built addon needs no compiler.
+  if (!addon.loads) for (const problem of toolchain.problems) console.log(`  ${problem}`)
   line(
     'Python',
     facts.python && `${facts.python}, ${facts.pip ?? 'no pip'} (only needed where the LibTorch zip cannot be had)`,
@@ -158,7 +173,7 @@ function print(facts) {
   line(
     'CUDA',
     cuda.gpus.length
-      ? `${cuda.gpus.join('; ')}; nvcc ${cuda.nvcc ?? 'not found'}; SENTENCE_TORCH_CUDA=13.0 npm run build:native builds for it`
+      ? `${cuda.gpus.join('; ')}; nvcc ${cuda.nvcc ?? 'not found'}; ${existsSync(join(packageRoot, 'CMakeLists.txt')) ? 'SENTENCE_TORCH_CUDA=13.0 npm run build:native builds for it' : '`npm install @sentence-torch/linux-x64-cuda13` and `npx sentence-torch install cuda` compute on it'}`
       : `driver ${cuda.driver ? 'loaded' : 'not found'}`,
   )
   line('Model cache', `${huggingFace.cache}: ${huggingFace.models.join(', ') || 'empty'}`)
@@ -166,8 +181,12 @@ function print(facts) {
     '  hub',
     `endpoint ${huggingFace.endpoint ?? 'default'}, HF_HUB_OFFLINE ${huggingFace.offline ?? 'not set'}, token ${huggingFace.token}`,
   )
+  const through = [...new Set([proxies.https, proxies.http])].filter(Boolean).join(', ')
+  line('Proxy', proxies.problem ?? (through ? `${through}; NO_PROXY ${proxies.noProxy ?? 'not set'}` : 'none'))
 }
 
-const facts = await gather()
-if (process.argv.includes('--json')) console.log(JSON.stringify(facts, null, 2))
-else print(facts)
+if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
+  const facts = await gather()
+  if (process.argv.includes('--json')) console.log(JSON.stringify(facts, null, 2))
+  else print(facts)
+}

@@ -45,6 +45,9 @@ export function readLibtorch(options?: {
   libtorch?: () => string
 }): { path: string; version: string | undefined; variant: string } | undefined
 
+/** The folder of the torch that Python imports. */
+export function pythonTorch(python?: string): string | undefined
+
 /** The oldest glibc that the packages with a built addon run on. */
 export const GLIBC_MINIMUM: string
 

@@ -14,7 +14,9 @@ const PROGRAM =
   '#if defined(__clang__) && defined(__linux__)\n#error OpenMP\n#endif\n#include <concepts>\n#include <span>\ntemplate <std::integral T> T twice(T x) { return x + x; }\nint main() { return twice(0); }\n'
 
 /** Something that the user has to install or to choose. */
-export class SetupError extends Error {}
+export class SetupError extends Error {
+  code = 'ERR_SETUP'
+}
 
 /**
  * @param {{ env?: NodeJS.ProcessEnv }} [options]

@@ -1,6 +1,7 @@
 // dist/lib becomes dist/bundle: a few files, which Node reads in a third of the time that hundreds of modules take. What is
-// loaded late stays apart. Packages are left outside, and so is `#system`, which finds the package's folder by its own place.
-import { copyFileSync, mkdirSync, readdirSync, realpathSync, rmSync } from 'node:fs'
+// loaded late stays apart, and so do the program and what doctor asks. Packages are left outside, and so are the modules of install/ (`#system`, …),
+// which find the package's folder by their own place.
+import { chmodSync, copyFileSync, mkdirSync, readdirSync, realpathSync, rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
@@ -16,11 +17,14 @@ export async function bundle(lib, outdir) {
   rmSync(outdir, { recursive: true, force: true })
   mkdirSync(outdir, { recursive: true })
   await build({
-    entryPoints: ['index.js', ...workers].map((name) => join(lib, name)),
+    entryPoints: [
+      ...['index.js', ...workers].map((name) => ({ in: join(lib, name), out: basename(name, '.js') })),
+      { in: join(lib, 'cli/main.js'), out: 'cli' },
+      { in: join(lib, 'native/index.js'), out: 'native' },
+    ],
     outdir,
     // Paths in comments, and with them the names of chunks, are the same wherever this runs.
     absWorkingDir: lib,
-    entryNames: '[name]',
     chunkNames: 'chunk-[hash]',
     bundle: true,
     splitting: true,
@@ -28,9 +32,11 @@ export async function bundle(lib, outdir) {
     platform: 'node',
     target: 'node20.17',
     packages: 'external',
+    external: ['#*'],
     logLevel: 'warning',
     plugins: [commonJsBeside(outdir)],
   })
+  chmodSync(join(outdir, 'cli.js'), 0o755)
 }
 
 /**

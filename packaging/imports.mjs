@@ -14,32 +14,12 @@ const DYNAMIC = /\b(?:import|require)\(\s*['"]([^'"]+)['"]\s*\)/g
  * @returns {{ file: string, specifier: string }[]}
  */
 function importsBelow(folder) {
-  const modules = filesBelow(folder).filter((file) => /\.[cm]?js$/.test(file))
-  return modules.flatMap((file) => importsOf(folder, file).map((specifier) => ({ file, specifier })))
-}
-
-/**
- * @param {string} folder
- * @param {string} file
- */
-function importsOf(folder, file) {
-  const source = readFileSync(join(folder, file), 'utf8')
-  return [...source.matchAll(STATIC), ...source.matchAll(DYNAMIC)].map((match) => match[1])
-}
-
-/**
- * Modules of a folder, and all in it that they import.
- * @param {string} folder
- * @param {readonly string[]} entries relative to it
- * @returns {string[]}
- */
-export function closure(folder, entries) {
-  const found = new Set(entries)
-  // A set gives what is added while it is walked, too.
-  for (const file of found)
-    for (const specifier of importsOf(folder, file))
-      if (specifier.startsWith('.')) found.add(posix.join(posix.dirname(file), specifier))
-  return [...found]
+  return filesBelow(folder)
+    .filter((file) => /\.[cm]?js$/.test(file))
+    .flatMap((file) => {
+      const source = readFileSync(join(folder, file), 'utf8')
+      return [...source.matchAll(STATIC), ...source.matchAll(DYNAMIC)].map((match) => ({ file, specifier: match[1] }))
+    })
 }
 
 /** `@scope/name/sub` → `@scope/name`. @param {string} specifier */

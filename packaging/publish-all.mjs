@@ -18,7 +18,7 @@ const HELP = `npm run publish:all -- --registry <URL> [options]
   --partial          although packages of other platforms are neither in the folder nor in the registry
   --dry-run          say what would be done`
 
-/** @typedef {import('./release.mjs').Tarball} Tarball */
+/** @typedef {import('./tarball.mjs').Packed} Tarball */
 
 /** @param {string[]} args */
 async function main(args) {
@@ -49,7 +49,7 @@ async function main(args) {
   const waiting = states.filter(({ state }) => state === 'absent').map(({ tarball }) => tarball)
   for (const [i, tarball] of waiting.entries()) {
     if (options['dry-run']) {
-      console.log(`${label(tarball)}: would be published (${tarball.bytes} bytes)`)
+      console.log(`${label(tarball)}: would be published (${tarball.packed} bytes)`)
     } else if (publish(tarball, options)) {
       console.log(`${label(tarball)}: published`)
     } else {
@@ -94,8 +94,7 @@ function parseOptions(args) {
 async function readFolder(folder) {
   const names = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.tgz')) : []
   if (!names.length) throw new PackError(`${folder} holds no tarballs: npm run pack:all makes them`)
-  const files = names.map((name) => join(folder, name))
-  return Promise.all(files.map(async (file) => ({ file, ...(await readTarball(file)) })))
+  return Promise.all(names.map((name) => readTarball(join(folder, name))))
 }
 
 /**

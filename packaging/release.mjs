@@ -2,13 +2,7 @@
 
 import { PackError } from './pack-error.mjs'
 
-/**
- * @typedef {object} Tarball
- * @property {string} file
- * @property {import('./manifests.mjs').Manifest} manifest
- * @property {string} integrity
- * @property {number} bytes
- */
+/** @typedef {import('./tarball.mjs').Packed} Tarball */
 
 const MAIN = 'sentence-torch'
 /** LibTorch first, the main package last: whoever installs it in the meantime finds all that it names. */

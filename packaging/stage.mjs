@@ -2,10 +2,10 @@
 
 import { spawnSync } from 'node:child_process'
 import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { basename, dirname, join, relative } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { packageRoot } from '../install/system.mjs'
 import { bundle } from './bundle.mjs'
-import { bareImports, checkImports, closure } from './imports.mjs'
+import { bareImports, checkImports } from './imports.mjs'
 import { copyStripped, licencesOf, neededLibraries } from './libraries.mjs'
 import {
   buildManifest,
@@ -32,12 +32,11 @@ export function rootManifest() {
 }
 
 /**
- * The main package: the bundle, declarations, the programs, the scripts that they use, documents.
+ * The main package: the bundle, declarations, the scripts that it uses, documents.
  * @param {string} folder
  * @param {Manifest} root
  */
 export async function stageMain(folder, root) {
-  const manifest = mainManifest(root)
   const compiled = join(folder, 'compiled')
   const tsc = join(packageRoot, 'node_modules/.bin/tsc')
   const project = join(packageRoot, 'packaging/tsconfig.json')
@@ -45,10 +44,7 @@ export async function stageMain(folder, root) {
   if (status !== 0) throw new PackError(`TypeScript does not compile (npm run build:ts):\n${error?.message ?? stdout}`)
   const lib = join(compiled, 'lib')
   await bundle(lib, join(folder, 'dist/bundle'))
-  // Of the modules themselves only the programs' go along.
-  const programs = Object.values(manifest.bin ?? {}).map((file) => relative('dist/lib', String(file)))
-  const wanted = [...filesBelow(lib).filter((file) => /\.d\.[cm]?ts$/.test(file)), ...closure(lib, programs)]
-  for (const file of wanted) {
+  for (const file of filesBelow(lib).filter((name) => /\.d\.[cm]?ts$/.test(name))) {
     mkdirSync(dirname(join(folder, 'dist/lib', file)), { recursive: true })
     copyFileSync(join(lib, file), join(folder, 'dist/lib', file))
   }
@@ -59,7 +55,7 @@ export async function stageMain(folder, root) {
     copyFileSync(join(packageRoot, name), join(folder, name))
   const readme = readFileSync(join(packageRoot, 'README.md'), 'utf8')
   writeFileSync(join(folder, 'README.md'), absoluteLinks(readme, { web: webAddress(root), version: root.version }))
-  finish(folder, manifest)
+  finish(folder, mainManifest(root))
 }
 
 /**

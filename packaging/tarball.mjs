@@ -1,7 +1,7 @@
 // A folder as a package's tarball. The same files give the same bytes: sorted entries, fixed times, modes and owners.
 
 import { createHash } from 'node:crypto'
-import { chmodSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { chmodSync, readdirSync, readFileSync } from 'node:fs'
 import { join, relative, sep } from 'node:path'
 import { create, list } from 'tar'
 import { PackError } from './pack-error.mjs'
@@ -20,6 +20,7 @@ const LEVEL = 6
  * @property {number} packed bytes of the tarball
  * @property {number} unpacked bytes of its files
  * @property {string[]} files
+ * @property {import('./manifests.mjs').Manifest} manifest
  */
 
 /**
@@ -68,38 +69,40 @@ export async function makeTarball(folder, target) {
   const { name, version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
   const file = join(target, tarballName(name, version))
   const files = filesBelow(folder)
-  let unpacked = 0
-  for (const path of files) {
-    chmodSync(join(folder, path), 0o644)
-    unpacked += statSync(join(folder, path)).size
-  }
+  for (const path of files) chmodSync(join(folder, path), 0o644)
   // npm takes the manifest first; installers that stream are the faster for it.
   const ordered = ['package.json', ...files.filter((path) => path !== 'package.json')]
   await create(
     { file, cwd: folder, prefix: 'package', portable: true, mtime: MTIME, gzip: { level: LEVEL }, noDirRecurse: true },
     ordered,
   )
-  const bytes = readFileSync(file)
-  return { name, version, file, integrity: integrityOf(bytes), packed: bytes.length, unpacked, files: ordered }
+  return readTarball(file)
 }
 
 /**
- * What a tarball says of itself.
  * @param {string} file
- * @returns {Promise<{ manifest: import('./manifests.mjs').Manifest, integrity: string, bytes: number }>}
+ * @returns {Promise<Packed>}
  */
 export async function readTarball(file) {
   /** @type {Buffer[]} */
   const chunks = []
+  /** @type {string[]} */
+  const files = []
+  let unpacked = 0
   await list({
     file,
     onReadEntry: (entry) => {
-      if (entry.path === 'package/package.json') entry.on('data', (chunk) => chunks.push(chunk))
+      const path = entry.path.replace(/^package\//, '')
+      files.push(path)
+      unpacked += entry.size
+      if (path === 'package.json') entry.on('data', (chunk) => chunks.push(chunk))
     },
   })
   if (!chunks.length) throw new PackError(`${file} is no package's tarball: it holds no package/package.json`)
+  const manifest = JSON.parse(Buffer.concat(chunks).toString())
   const bytes = readFileSync(file)
-  return { manifest: JSON.parse(Buffer.concat(chunks).toString()), integrity: integrityOf(bytes), bytes: bytes.length }
+  const { name, version } = manifest
+  return { name, version, file, integrity: integrityOf(bytes), packed: bytes.length, unpacked, files, manifest }
 }
 
 /** As registries give it. @param {Buffer} bytes */

@@ -1,11 +1,21 @@
 // npm run test:pack: what users get. Makes the packages of this platform, installs them from a registry on the loopback interface
 // into an empty folder, without a compiler and with an empty cache, and runs the README's examples there on a tiny random model.
+// `--packed <folder>` takes tarballs that are there already.
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
+import { parseArgs, promisify } from 'node:util'
 import { LoopbackRegistry } from '../dist/test/helpers/loopback-registry.js'
 import { tinyFolder } from '../dist/test/helpers/tiny-folder.js'
 import { tinyConfig } from '../dist/test/helpers/tiny-model.js'
@@ -16,6 +26,7 @@ const root = fileURLToPath(new URL('../', import.meta.url))
 const work = mkdtempSync(join(tmpdir(), 'sentence-torch-pack-'))
 const user = join(work, 'user')
 const platform = `${process.platform}-${process.arch}`
+const given = parseArgs({ options: { packed: { type: 'string' } } }).values.packed
 const MOST_PACKAGES = 24
 /** Packed megabytes. */
 const LIMITS = {
@@ -56,14 +67,14 @@ function expect(condition, message) {
 let packed = []
 let registry
 
-test('pack:all makes the packages of this platform', () => {
-  const addon = process.env.SENTENCE_TORCH_ADDON
-  const options = ['--json', '--out', join(work, 'tarballs'), ...(addon ? ['--addon', dirname(addon)] : [])]
-  const output = run([join(root, 'packaging/pack-all.mjs'), ...options], { cwd: root, env: process.env })
-  packed = JSON.parse(output)
-  const missing = Object.keys(LIMITS).filter((name) => !packed.some((entry) => entry.name === name))
-  expect(!missing.length, `not packed: ${missing}`)
-})
+test(
+  given ? `the packages of this platform are in ${given}` : 'pack:all makes the packages of this platform',
+  async () => {
+    packed = given ? await readPacked(resolve(given)) : packAll()
+    const missing = Object.keys(LIMITS).filter((name) => !packed.some((entry) => entry.name === name))
+    expect(!missing.length, `not packed: ${missing}`)
+  },
+)
 
 test('no package is too large', () => {
   for (const { name, packed: bytes, unpacked, files } of packed) {
@@ -78,7 +89,7 @@ test('each package holds what belongs to it and nothing else', () => {
   const filesOf = (name) => packed.find((entry) => entry.name === name).files
   const allowed = {
     'sentence-torch':
-      /^(package\.json|[A-Z]+(\.md)?|dist\/bundle\/[\w-]+\.c?js|dist\/lib\/[\w/-]+\.(js|cjs|d\.ts|d\.cts)|install\/[\w-]+\.(mjs|d\.mts))$/,
+      /^(package\.json|[A-Z]+(\.md)?|dist\/bundle\/[\w-]+\.c?js|dist\/lib\/[\w/-]+\.d\.c?ts|install\/[\w-]+\.(mjs|d\.mts))$/,
     '@sentence-torch/build':
       /^(package\.json|README\.md|LICENSE|CMakeLists\.txt|cmake\/.*|install\/[\w-]+\.(mjs|d\.mts)|native\/(?!test\/).*)$/,
     [`@sentence-torch/${platform}`]:
@@ -97,6 +108,7 @@ test('each package holds what belongs to it and nothing else', () => {
 })
 
 test('packing again gives the same bytes', async () => {
+  if (given) return console.log('  skipped, the tarballs come from another machine')
   for (const [name, stage] of Object.entries({ 'sentence-torch': stageMain, '@sentence-torch/build': stageBuild })) {
     const folder = join(work, 'again', name)
     mkdirSync(folder, { recursive: true })
@@ -109,10 +121,7 @@ test('packing again gives the same bytes', async () => {
 test('npm install brings everything and builds nothing', async () => {
   const upstream = run([npmProgram, 'config', 'get', 'registry'], { cwd: root, env: process.env }).trim()
   registry = await LoopbackRegistry.start({ upstream })
-  for (const { file } of packed) {
-    const { manifest, integrity } = await readTarball(file)
-    registry.add(manifest, integrity, () => readFileSync(file))
-  }
+  for (const { file, manifest, integrity } of packed) registry.add(manifest, integrity, () => readFileSync(file))
   const start = Date.now()
   const install = [npmProgram, 'install', 'sentence-torch', '--registry', registry.url, '--foreground-scripts']
   await runBeside(install)
@@ -159,6 +168,25 @@ test('embeddings are finite, through import and, where Node can, through require
   writeFileSync(join(user, 'check.cjs'), body)
   run(['check.cjs'])
 })
+
+test('the program says that the installed addon loads', () => {
+  const { addon } = JSON.parse(run([join(user, 'node_modules/.bin/sentence-torch'), 'doctor', '--json']))
+  expect(addon.loads, `the addon does not load: ${JSON.stringify(addon)}`)
+  expect(addon.chosen.source === `@sentence-torch/${platform}`, `another addon was taken: ${addon.chosen.source}`)
+})
+
+function packAll() {
+  const addon = process.env.SENTENCE_TORCH_ADDON
+  const options = ['--json', '--out', join(work, 'tarballs'), ...(addon ? ['--addon', dirname(addon)] : [])]
+  return JSON.parse(run([join(root, 'packaging/pack-all.mjs'), ...options], { cwd: root, env: process.env }))
+}
+
+/** What pack:all says of its tarballs, read from the tarballs of this platform. */
+async function readPacked(folder) {
+  const files = readdirSync(folder).filter((name) => name.endsWith('.tgz'))
+  const all = await Promise.all(files.map((name) => readTarball(join(folder, name))))
+  return all.filter(({ name }) => name in LIMITS)
+}
 
 /** As run, while this process answers. */
 async function runBeside(args) {

@@ -1,4 +1,4 @@
-// What can be seen before the dynamic linker sees it: it dies of a file that was cut off, and takes another version without a word.
+// What can be seen before the dynamic linker sees it: it dies of SIGBUS when a file was cut off, and takes another version without a word.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { inspectBinary } from '#system'

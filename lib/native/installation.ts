@@ -58,12 +58,14 @@ export interface LockFile {
   text: string
 }
 
-/** The lock file of the project that the package is installed in. */
+/** The lock file of the project that the package is installed in, or else of the one that is worked in: the package may lie in a
+ *  store of its package manager. */
 export function findLockFile({ root }: Installation): LockFile | undefined {
-  for (let folder = dirname(root); folder !== dirname(folder); folder = dirname(folder)) {
-    const name = Object.keys(LOCK_FILES).find((file) => existsSync(join(folder, file)))
-    if (name) return { name, manager: LOCK_FILES[name]!, text: readFileSync(join(folder, name), 'utf8') }
-  }
+  for (const start of [dirname(root), process.cwd()])
+    for (let folder = start; folder !== dirname(folder); folder = dirname(folder)) {
+      const name = Object.keys(LOCK_FILES).find((file) => existsSync(join(folder, file)))
+      if (name) return { name, manager: LOCK_FILES[name]!, text: readFileSync(join(folder, name), 'utf8') }
+    }
   return undefined
 }
 
@@ -78,7 +80,7 @@ export interface Commands {
 }
 
 export function commandsFor(installation: Installation): Commands {
-  const manager = findLockFile(installation)?.manager ?? 'npm'
+  const manager = installation.pnp ? 'yarn' : (findLockFile(installation)?.manager ?? 'npm')
   if (isCheckout(installation)) {
     const there = installation.root === process.cwd() ? '' : `cd ${installation.root} && `
     const run = (script: string) => `\`${there}npm run ${script}\``

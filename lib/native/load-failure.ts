@@ -23,7 +23,7 @@ export function loadFailure(
   const problem = explain(cause, attempt, installation)
   const { found, steps } = attempt.search
   const system = [`${platform}-${arch}`, `Node ${process.versions.node}`, ...(glibc ? [`glibc ${glibc}`] : [])]
-  const lines = [`The native addon could not be loaded (${system.join(', ')}): ${problem.what}.`]
+  const lines = [`The native addon could not be loaded (${system.join(', ')}): ${problem.what.replace(/\.$/, '')}.`]
   if (found) {
     lines.push(`  addon:    ${found.addonPath} (${inspectBinary(found.addonPath).description})`)
     lines.push(`  boot:     ${found.bootPath} (${inspectBinary(found.bootPath).description})`)
@@ -56,7 +56,7 @@ function explain(cause: unknown, attempt: LoadAttempt, installation: Installatio
   if (refused) return refused
   return (
     (libtorch ? undefined : libtorchProblem(cause, found, installation)) ??
-    linkerProblem(firstLine(cause), found, installation) ?? {
+    (isForbidden(cause) ? ADDONS_FORBIDDEN : linkerProblem(firstLine(cause), found, installation)) ?? {
       what: firstLine(cause),
       remedy: remedyFor(found, installation),
     }
@@ -73,6 +73,15 @@ function libtorchProblem(cause: unknown, found: FoundAddon, installation: Instal
   if (isAbsence(cause, `${library}/package.json`) || isAbsence(cause, library))
     return { what: `${found.source} is installed, but ${library}, which holds LibTorch, is not`, remedy }
   return undefined
+}
+
+const ADDONS_FORBIDDEN: Problem = {
+  what: 'this process may not load addons',
+  remedy: 'start Node without --no-addons, and --permission together with --allow-addons',
+}
+
+function isForbidden(cause: unknown): boolean {
+  return (cause as { code?: unknown } | undefined)?.code === 'ERR_DLOPEN_DISABLED'
 }
 
 /** What the messages of the dynamic linker mean. */

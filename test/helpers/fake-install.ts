@@ -143,12 +143,17 @@ console.log(JSON.stringify(result))
 
 /** Loads the addon of the main package in `root` in a process that knows nothing of this checkout. */
 export function loadIn(root: string, env: NodeJS.ProcessEnv = {}, args: string[] = []): LoadResult {
+  return runIn(root, PROGRAM, env, args) as LoadResult
+}
+
+/** What a program prints as JSON, whose argument is the file that exports loadAddon. */
+export function runIn(root: string, program: string, env: NodeJS.ProcessEnv = {}, args: string[] = []): unknown {
   const clean = Object.entries(process.env).filter(([name]) => !/^(SENTENCE_TORCH_|LD_LIBRARY_PATH$|NODE_)/.test(name))
   const { stdout, stderr, status, signal } = spawnSync(
     process.execPath,
-    [...args, '--input-type=module', '--eval', PROGRAM, join(root, 'dist/lib/native/load.js')],
+    [...args, '--input-type=module', '--eval', program, join(root, 'dist/lib/native/load.js')],
     { encoding: 'utf8', cwd: dirname(dirname(root)), env: { ...Object.fromEntries(clean), ...env } },
   )
   if (status !== 0) throw new Error(`the process ended with ${signal ?? status}:\n${stderr}`)
-  return JSON.parse(stdout.trim().split('\n').at(-1)!) as LoadResult
+  return JSON.parse(stdout.trim().split('\n').at(-1)!)
 }

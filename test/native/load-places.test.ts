@@ -10,6 +10,7 @@ import {
   platform,
   platformIndex,
   projectFolder,
+  runIn,
   suffix,
   VERSION,
   writeFiles,
@@ -89,6 +90,27 @@ run('the packages of this platform', (t) => {
   loadsFrom(t, loadIn(root, nowhere), join(modules, '@sentence-torch'))
   const env = { ...nowhere, SENTENCE_TORCH_ADDON: join(modules, '@sentence-torch', platform, 'sentence_torch.node') }
   loadsFrom(t, loadIn(root, env), join(modules, '@sentence-torch'))
+})
+
+run('twice in one process, and in worker threads', (t) => {
+  const folder = projectFolder(t)
+  const modules = join(folder, 'node_modules')
+  const root = installMain(modules)
+  packages(modules, join(folder, 'scratch'))
+  const program = `
+    const { Worker } = await import('node:worker_threads')
+    const { pathToFileURL } = await import('node:url')
+    const { href } = pathToFileURL(process.argv[1])
+    const versions = []
+    for (const query of ['', '?again']) versions.push((await import(href + query)).loadAddon().runtime().addonVersion)
+    const source = 'import(' + JSON.stringify(href) + ').then(async ({ loadAddon }) => ' +
+      "(await import('node:worker_threads')).parentPort.postMessage(loadAddon().runtime().addonVersion))"
+    const workers = [1, 2].map(() => new Promise((resolve, reject) => {
+      new Worker(source, { eval: true }).once('message', resolve).once('error', reject)
+    }))
+    versions.push(...await Promise.all(workers))
+    console.log(JSON.stringify(versions))`
+  t.deepEqual(runIn(root, program, nowhere), Array(4).fill(VERSION))
 })
 
 run('an application in app.asar with app.asar.unpacked beside it', (t) => {

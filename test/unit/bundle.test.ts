@@ -29,3 +29,16 @@ test('programs of worker threads lie beside the bundle', (t) => {
     [],
   )
 })
+
+test('the scripts of install/ stay outside: they find the package by their own place', (t) => {
+  const files = readdirSync(fileURLToPath(bundle)).filter((name) => name.endsWith('.js'))
+  const texts = files.map((name) => readFileSync(new URL(name, bundle), 'utf8'))
+  t.true(texts.some((text) => text.includes('from "#system"')))
+  t.false(texts.some((text) => text.includes('install/system.mjs')))
+})
+
+test('the requires of the built addons stay literal, in a CommonJS file beside the bundle', (t) => {
+  const text = readFileSync(new URL('platform.cjs', bundle), 'utf8')
+  for (const platform of ['linux-x64', 'linux-arm64', 'darwin-arm64'])
+    t.true(text.includes(`require('@sentence-torch/${platform}')`), platform)
+})

@@ -280,13 +280,23 @@ const cases: Record<string, Case> = {
 }
 
 const supported = ['linux-x64', 'linux-arm64', 'darwin-arm64'].includes(platform)
+const run = supported ? test : test.skip
 for (const [what, [add, expected, remedy, env]] of Object.entries(cases)) {
-  const run = supported ? test : test.skip
   run(what, (t) => {
     const { root } = project(t, add)
     refused(t, loadIn(root, env), expected, remedy)
   })
 }
+
+run('a process that may not load addons', (t) => {
+  const result = loadIn(project(t, both).root, {}, ['--no-addons'])
+  refused(
+    t,
+    result,
+    /this process may not load addons/,
+    /without --no-addons, and --permission together with --allow-addons/,
+  )
+})
 
 const linux: Installation = {
   root: '/project/node_modules/sentence-torch',

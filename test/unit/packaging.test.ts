@@ -33,7 +33,7 @@ const { bareImports, checkImports } = await load<{
 }>('imports.mjs')
 const { makeTarball, readTarball } = await load<{
   makeTarball(folder: string, target: string): Promise<Packed>
-  readTarball(file: string): Promise<{ manifest: Manifest; integrity: string; bytes: number }>
+  readTarball(file: string): Promise<Packed & { manifest: Manifest; unpacked: number }>
 }>('tarball.mjs')
 const { VERSION } = (await import(pathToFileURL(join(packageRoot, 'install/pins.mjs')).href)) as { VERSION: string }
 
@@ -167,6 +167,7 @@ test('the same files give the same tarball, whatever their times and modes', asy
   const read = await readTarball(packed.file)
   t.is(read.integrity, packed.integrity)
   t.is(read.manifest.name, '@a/b')
+  t.is(read.unpacked, JSON.stringify({ name: '@a/b', version: '1.0.0' }).length + 2)
 })
 
 test('the licence texts are those of the LibTorch that is downloaded', (t) => {
