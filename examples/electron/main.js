@@ -37,9 +37,16 @@ ipcMain.handle('call', (event, command, args) => {
   })
 })
 
-await app.whenReady()
-const window = new BrowserWindow({ width: 720, height: 640, webPreferences: { preload: join(here, 'preload.cjs') } })
-await window.loadFile(join(here, 'index.html'))
+async function openWindow() {
+  const webPreferences = { preload: join(here, 'preload.cjs') }
+  const window = new BrowserWindow({ width: 720, height: 640, webPreferences })
+  await window.loadFile(join(here, 'index.html'))
+  // `npm test` drives the window from here.
+  const tested = app.commandLine.getSwitchValue('self-test')
+  if (tested) (await import('./self-test.js')).selfTest(window, tested)
+}
 
+// Not `await`: Electron becomes ready when this module has run to its end.
+app.whenReady().then(openWindow)
 app.on('window-all-closed', () => app.quit())
 app.on('quit', () => worker?.kill())

@@ -39,9 +39,9 @@ test('the example of Electron asks for this version, and its window for files th
   const manifest = JSON.parse(read('package.json')) as { main: string; dependencies: Record<string, string> }
   t.is(manifest.dependencies['sentence-torch'], root.version)
   const files = readdirSync(example)
-  const named = [...`${read('main.js')}${read('index.html')}`.matchAll(/(?:join\(here, '|src=")([\w.-]+)/g)].map(
-    ([, name]) => name!,
-  )
+  const named = [
+    ...`${read('main.js')}${read('index.html')}`.matchAll(/(?:join\(here, '|src="|import\('\.\/)([\w.-]+)/g),
+  ].map(([, name]) => name!)
   t.true(named.length >= 4)
   for (const name of [manifest.main, ...named]) t.true(files.includes(name), name)
 })

@@ -9,7 +9,7 @@ import { addFiles, cleanEnv, expect, main, project, root, run, Skip, test, versi
 
 const example = join(root, 'examples/electron')
 const node22 = `node-linux-${process.arch}`
-const sources = ['package.json', 'main.js', 'preload.cjs', 'index.html', 'renderer.js', 'worker.js']
+const sources = ['package.json', 'main.js', 'preload.cjs', 'index.html', 'renderer.js', 'self-test.js', 'worker.js']
 let app
 let resources
 
