@@ -175,6 +175,7 @@ test('hostile YAML ends in time with an error that names the card', (t) => {
   for (const head of hostile) {
     inTime(t, () => t.throws(() => cardConfigs(`---\n${head}\n---\n`), { ...refused, message: /^README.md: / }))
   }
+  t.regex(t.throws(() => cardConfigs(`---\nconfigs: ${'['.repeat(20_000)}\n---\n`), refused).message, /nested too deep/)
   const proto = '{config_name: __proto__, __proto__: {data_files: y}, constructor: x, data_files: "*.parquet"}'
   const configs = cardConfigs(`---\n__proto__: {default: true}\nconfigs: [${proto}]\n---\n`)!
   t.is(configs[0]!.name, '__proto__')

@@ -61,15 +61,12 @@ class Reader {
     try {
       const document = parseDocument(head, options)
       const [error] = document.errors
-      if (error) throw this.invalid(`its YAML head cannot be read: ${error.message} (${place(head, error.pos[0])})`)
+      if (error) throw this.unreadable(error, ` (${place(head, error.pos[0])})`)
       this.checkNodes(document)
       return isMap(document.contents) ? toPlain(document.get('configs', true), document) : undefined
     } catch (error) {
       if (error instanceof SentenceTorchError) throw error
-      // An alias of nothing (a pattern without quotes looks like one), too many of them, or too deep.
-      const { message } = error as Error
-      const remedy = message.startsWith('Unresolved alias') ? '; what begins with * needs quotes' : ''
-      throw this.invalid(`its YAML head cannot be read: ${message}${remedy}`, error)
+      throw this.unreadable(error)
     }
   }
 
@@ -141,6 +138,14 @@ class Reader {
       if (typeof value !== 'string' || value === '') throw this.wrong(key, 'a file pattern or a list of them', value)
       return folder === '' ? value : `${folder}/${value}`
     })
+  }
+
+  /** An alias of nothing (a pattern without quotes looks like one), too many of them, nested too deep, or what YAML forbids. */
+  private unreadable(error: unknown, where = ''): SentenceTorchError {
+    const { message } = error as Error
+    const reason = /call stack/.test(message) ? 'it is nested too deep' : message
+    const remedy = message.startsWith('Unresolved alias') ? '; what begins with * needs quotes' : ''
+    return this.invalid(`its YAML head cannot be read: ${reason}${where}${remedy}`, error)
   }
 
   private wrong(key: string, expected: string, found: unknown): SentenceTorchError {

@@ -57,7 +57,7 @@ export class FileMatcher {
     const start = performance.now()
     const prefix = path.slice(0, path.search(/[*?[]/))
     const folder = prefix.lastIndexOf('/') + 1
-    const parts = partsOf(path.slice(folder))
+    const parts = this.parts(path, folder)
     for (let i = this.firstFrom(prefix); i < this.sorted.length && this.sorted[i]!.file.startsWith(prefix); i++) {
       const entry = this.sorted[i]!
       const names = entry.file.slice(folder).split('/')
@@ -68,6 +68,17 @@ export class FileMatcher {
         throw this.tooLong(path, 'and those before it take too long')
     }
     this.time += performance.now() - start
+  }
+
+  private parts(path: string, folder: number): Part[] {
+    try {
+      return partsOf(path.slice(folder))
+    } catch (cause) {
+      const what = `cannot be read: ${(cause as Error).message}`
+      throw new SentenceTorchError('ERR_INVALID_FILE', `${this.card}: the file pattern ${describe(path)} ${what}`, {
+        cause,
+      })
+    }
   }
 
   /** Where the files begin that are not before `prefix`. */
