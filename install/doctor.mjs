@@ -28,8 +28,8 @@ async function libtorchSteps() {
  * code must not end doctor.
  */
 async function addon() {
-  const compiled = (/** @type {string} */ name) => join(packageRoot, 'dist/lib/native', name)
-  if (!existsSync(compiled('load.js')))
+  const compiled = join(packageRoot, 'dist/bundle/native.js')
+  if (!existsSync(compiled))
     return {
       steps: [],
       chosen: null,
@@ -37,7 +37,7 @@ async function addon() {
       loads: null,
       detail: 'the TypeScript part is not built; npm run build:ts builds it',
     }
-  const { findAddon, findLibtorch } = await import(pathToFileURL(compiled('find-addon.js')).href)
+  const { findAddon, findLibtorch } = await import(pathToFileURL(compiled).href)
   const { found, steps } = findAddon()
   const chosen = found ? { source: found.source, path: found.addonPath } : null
   let libtorch = null
@@ -46,7 +46,7 @@ async function addon() {
   } catch {} // Loading it says why.
   const facts = { steps, chosen, libtorch }
   const program = `
-    import { loadAddon } from ${JSON.stringify(pathToFileURL(compiled('load.js')).href)}
+    import { loadAddon } from ${JSON.stringify(pathToFileURL(compiled).href)}
     try {
       console.log(JSON.stringify({ loads: true, runtime: loadAddon().runtime() }))
     } catch (error) {

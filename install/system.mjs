@@ -12,8 +12,17 @@ import { inspectLibtorch } from './libtorch-folder.mjs'
 
 export { inspectBinary } from './binary.mjs'
 
-/** The folder of package.json. */
-export const packageRoot = dirname(dirname(fileURLToPath(import.meta.url)))
+/** The folder of package.json, the nearest one above: this module may have become a part of a bundle. */
+export const packageRoot = folderOfPackage(dirname(fileURLToPath(import.meta.url)))
+
+/**
+ * @param {string} folder
+ * @returns {string}
+ */
+function folderOfPackage(folder) {
+  const above = dirname(folder)
+  return existsSync(join(folder, 'package.json')) || above === folder ? folder : folderOfPackage(above)
+}
 
 /**
  * Where the addon is built: build/, or the folder that SENTENCE_TORCH_BUILD names, relative to the package.

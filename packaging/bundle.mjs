@@ -1,5 +1,5 @@
 // dist/lib becomes dist/bundle: a few files, which Node reads in a third of the time that hundreds of modules take. What is
-// loaded late stays apart, and so does the program. Packages are left outside, and so are the modules of install/ (`#system`, …),
+// loaded late stays apart, and so do the program and what doctor asks. Packages are left outside, and so are the modules of install/ (`#system`, …),
 // which find the package's folder by their own place.
 import { chmodSync, copyFileSync, mkdirSync, readdirSync, realpathSync, rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
@@ -14,11 +14,14 @@ import { packageRoot } from '../install/system.mjs'
 export async function bundle(lib, outdir) {
   /** The programs of worker threads are started by their names: they lie beside what starts them. */
   const workers = readdirSync(lib, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('-worker.js'))
-  const entry = (/** @type {string} */ name) => ({ in: join(lib, name), out: basename(name, '.js') })
   rmSync(outdir, { recursive: true, force: true })
   mkdirSync(outdir, { recursive: true })
   await build({
-    entryPoints: [...['index.js', ...workers].map(entry), { in: join(lib, 'cli/main.js'), out: 'cli' }],
+    entryPoints: [
+      ...['index.js', ...workers].map((name) => ({ in: join(lib, name), out: basename(name, '.js') })),
+      { in: join(lib, 'cli/main.js'), out: 'cli' },
+      { in: join(lib, 'native/index.js'), out: 'native' },
+    ],
     outdir,
     // Paths in comments, and with them the names of chunks, are the same wherever this runs.
     absWorkingDir: lib,

@@ -1,7 +1,6 @@
 /** The program: chooses the command, and turns every error into a message and an exit code. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { packageRoot } from '#system'
 import { type Command, commandHelp, parseCommand, table, UsageError, unknown } from './command.js'
 import { commands } from './commands.js'
 
@@ -82,6 +81,7 @@ function programHelp(): string {
 }
 
 async function version(): Promise<string> {
+  const { packageRoot } = await import('#system')
   const text = await readFile(join(packageRoot, 'package.json'), 'utf8')
   return (JSON.parse(text) as { version: string }).version
 }

@@ -2,6 +2,7 @@
 import { cpSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join, relative } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import test from 'ava'
 import { archiveOf, unpacked } from '../../lib/native/archives.js'
 import { checkAddon, checkLibtorch, LoadProblem } from '../../lib/native/check-addon.js'
@@ -9,6 +10,7 @@ import { findAddon, findLibtorch } from '../../lib/native/find-addon.js'
 import type { Installation } from '../../lib/native/installation.js'
 import {
   installLibtorch,
+  installMain,
   installPlatform,
   platform,
   projectFolder,
@@ -210,4 +212,14 @@ test('a version is compared only where both are known', (t) => {
   })
   writeFileSync(join(home, 'package.json'), '')
   t.notThrows(() => checkAddon(found, installation(root)))
+})
+
+test('the folder of the package is found from inside a bundle, too', async (t) => {
+  const folder = projectFolder(t)
+  const root = installMain(join(folder, 'node_modules'))
+  cpSync(join(root, 'install'), join(root, 'dist/bundle'), { recursive: true })
+  for (const place of ['install', 'dist/bundle']) {
+    const system = (await import(pathToFileURL(join(root, place, 'system.mjs')).href)) as { packageRoot: string }
+    t.is(system.packageRoot, root, place)
+  }
 })
