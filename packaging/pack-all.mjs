@@ -36,9 +36,10 @@ async function main(args) {
   try {
     /** @type {[string, (folder: string) => void | Promise<void>][]} */
     const packages = [
+      // First what is most often missing.
+      ['addon', (folder) => stagePlatform(folder, root, { platform, addon, libtorch: libtorch.version })],
       ['main', (folder) => stageMain(folder, root)],
       ['build', (folder) => stageBuild(folder, root)],
-      ['addon', (folder) => stagePlatform(folder, root, { platform, addon, libtorch: libtorch.version })],
       ['libtorch', (folder) => stageLibtorch(folder, root, { platform, ...libtorch })],
     ]
     if (platform === 'linux-x64' && existsSync(cuda)) packages.push(['cuda', (folder) => stageCuda(folder, root, cuda)])
