@@ -99,7 +99,12 @@ function parseOptions(args) {
  * @returns {Promise<{ path: string, version: string }>}
  */
 async function findLibtorch(platform, chosen) {
-  if (!chosen) return resolveLibtorch({ platform, log: say, env: { ...process.env, SENTENCE_TORCH_CUDA: 'cpu' } })
+  if (!chosen) {
+    // What the environment names is for this machine.
+    const own = platform === `${process.platform}-${process.arch}` ? process.env.SENTENCE_TORCH_LIBTORCH : ''
+    const env = { ...process.env, SENTENCE_TORCH_LIBTORCH: own, SENTENCE_TORCH_CUDA: 'cpu' }
+    return resolveLibtorch({ platform, log: say, env })
+  }
   const inside = ['', 'torch', 'libtorch']
     .map((name) => join(chosen, name))
     .find((path) => existsSync(join(path, 'lib')))
