@@ -326,7 +326,7 @@ test('a build folder or a cache that cannot be written is one message, with what
   const place = build({ SENTENCE_TORCH_BUILD: inFile, SENTENCE_TORCH_LIBTORCH: join(root, 'mine') })
   t.regex(place, /ENOTDIR: .*file\/below'\n.*what mends it: .*file\/below has to be writable/)
   const cache = build({ XDG_CACHE_HOME: inFile, SENTENCE_TORCH_LIBTORCH: '' })
-  t.regex(cache, /ENOTDIR: .*\n.*what mends it: .*the cache, .*file\/below\/sentence-torch, which XDG_CACHE_HOME moves/)
+  t.regex(cache, /file\/below\/sentence-torch cannot be written \(ENOTDIR\): XDG_CACHE_HOME names another folder/)
 })
 
 test('doctor answers with one JSON object, also where nothing is there', async (t) => {
