@@ -1,6 +1,7 @@
 // What pack:all refuses, and which libraries of LibTorch it takes.
 import { spawnSync } from 'node:child_process'
 import {
+  copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -10,6 +11,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
+import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -24,6 +26,14 @@ const { neededLibraries, copyStripped } = (await import(
   neededLibraries(path: string, platform: string): { home: string; root: string; libraries: string[] }
   copyStripped(source: string, target: string, platform: string): void
 }
+const { rootManifest, stageCuda, stagePlatform } = (await import(
+  pathToFileURL(join(packageRoot, 'packaging/stage.mjs')).href
+)) as {
+  rootManifest(): object
+  stageCuda(folder: string, root: object, addon: string): void
+  stagePlatform(folder: string, root: object, options: { platform: string; addon: string; libtorch: string }): void
+}
+const require = createRequire(import.meta.url)
 const here = `${process.platform}-${process.arch}`
 
 function folderOf(t: ExecutionContext): string {
@@ -119,4 +129,41 @@ test('LibTorch brings what its libraries say that they need, in the layout of wh
       .map((name) => `libtorch/lib/${name}`)
       .sort(),
   )
+})
+
+interface PlatformPackage {
+  folder: string
+  libtorch(): string
+}
+
+test('packages with an addon say where it is and where its LibTorch is', (t) => {
+  const report = process.report.getReport() as { sharedObjects?: string[] }
+  const library = report.sharedObjects?.find((name) => /\/libdl(\.|-)/.test(name))
+  if (here !== 'linux-x64' || !library) {
+    t.log('skipped: this takes a small library of linux-x64 for an addon')
+    return t.pass()
+  }
+  const folder = folderOf(t)
+  const build = (variant: string) => {
+    const addon = fakeBuild(join(folder, `build-${variant}`), { version: '2.13.0', variant, path: '/somewhere' })
+    for (const name of ['boot.node', 'sentence_torch.node']) copyFileSync(library, join(addon, name))
+    return addon
+  }
+  const [addon, cuda] = ['addon', 'cuda'].map((name) => join(folder, 'node_modules/@sentence-torch', name)) as [
+    string,
+    string,
+  ]
+  writeTree(join(folder, 'node_modules/@sentence-torch/libtorch-linux-x64'), { 'package.json': '{}' })
+  for (const place of [addon, cuda]) mkdirSync(place)
+
+  stagePlatform(addon, rootManifest(), { platform: 'linux-x64', addon: build('cpu'), libtorch: '2.13.0' })
+  const installed = require(addon) as PlatformPackage
+  t.is(installed.folder, addon)
+  t.is(installed.libtorch(), join(folder, 'node_modules/@sentence-torch/libtorch-linux-x64'))
+  t.deepEqual(require(join(addon, 'libtorch.json')), { version: '2.13.0', variant: 'cpu' })
+
+  stageCuda(cuda, rootManifest(), build('13.0'))
+  t.is((require(cuda) as PlatformPackage).libtorch(), join(cuda, 'libtorch'))
+  t.deepEqual(require(join(cuda, 'libtorch.json')), { version: '2.13.0', variant: '13.0' })
+  t.throws(() => stageCuda(cuda, rootManifest(), build('12.8')), { message: /was built for 12\.8/ })
 })

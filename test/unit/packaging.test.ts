@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -154,7 +154,8 @@ test('what a package imports is in it or among its dependencies', (t) => {
 })
 
 test('the same files give the same tarball, whatever their times and modes', async (t) => {
-  const files = { 'package.json': '{"name":"@a/b","version":"1.0.0"}', 'z/z.js': 'z', 'a.js': 'a' }
+  const manifest = JSON.stringify({ name: '@a/b', version: '1.0.0', bin: { b: './z/z.js' } })
+  const files = { 'package.json': manifest, 'z/z.js': 'z', 'a.js': 'a' }
   const [one, two, target, other] = [folderOf(t, files), folderOf(t), folderOf(t), folderOf(t)]
   for (const [name, content] of Object.entries(files).reverse()) {
     mkdirSync(dirname(join(two, name)), { recursive: true })
@@ -167,7 +168,12 @@ test('the same files give the same tarball, whatever their times and modes', asy
   const read = await readTarball(packed.file)
   t.is(read.integrity, packed.integrity)
   t.is(read.manifest.name, '@a/b')
-  t.is(read.unpacked, JSON.stringify({ name: '@a/b', version: '1.0.0' }).length + 2)
+  t.deepEqual(
+    read.files.map((name) => statSync(join(one, name)).mode & 0o777),
+    [0o644, 0o644, 0o755],
+    'a program can be run',
+  )
+  t.is(read.unpacked, manifest.length + 2)
 })
 
 test('the licence texts are those of the LibTorch that is downloaded', (t) => {
