@@ -75,8 +75,8 @@ interface Fetch {
 async function fetchSources({ version, cache, home, npm, env }: Fetch): Promise<void> {
   const name = `${NAME}@${version}`
   const local =
-    `where there is a network \`npm pack ${name}\` makes a file of it, ` +
-    'which `npm install --no-save <file>` installs here; then `npx sentence-torch build` finds it'
+    `where there is a network, \`npm install --prefix build-${version} ${name}\` makes a folder ` +
+    `with all that it needs, which is found here as ${home}`
   if (/^(?!0$)./.test(env.SENTENCE_TORCH_OFFLINE ?? ''))
     throw new SentenceTorchError('ERR_NETWORK', `${name} is not installed, and SENTENCE_TORCH_OFFLINE is set: ${local}`)
   const cannotWrite = failedTo(`write into ${cache} (XDG_CACHE_HOME names another folder)`)

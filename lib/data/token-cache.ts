@@ -3,7 +3,7 @@ import { readSync } from 'node:fs'
 import { copyFile, type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { invalidArgument } from '../errors.js'
-import { makeFolder } from '../io/files.js'
+import { makeFolder, syncFile } from '../io/files.js'
 import { openFile } from '../io/open-file.js'
 import { failedTo } from '../io/system-error.js'
 import { newId, removeLeftOvers } from '../io/temporary.js'
@@ -137,7 +137,7 @@ export class TokenCache {
       if (this.#temporary === undefined || this.#failed || this.#closed) return
       try {
         await this.#index.write(this.#file!, this.#key, this.#end)
-        await this.#file!.sync()
+        await syncFile(this.#file!)
         await rename(this.#temporary, this.#path)
         this.#temporary = undefined
       } catch (error) {

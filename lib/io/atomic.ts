@@ -2,7 +2,7 @@ import * as fsPromises from 'node:fs/promises'
 import { basename, dirname, join, resolve, sep } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { invalidArgument } from '../errors.js'
-import { absent, type FileOperations, hasCode, keepFiles, makeFolder, syncFolder, syncTree } from './files.js'
+import { absent, type FileOperations, hasCode, keepFiles, makeFolder, syncFile, syncFolder, syncTree } from './files.js'
 import { completeSave, replaceInside } from './inside.js'
 import { systemError } from './system-error.js'
 import { parseTemporary, temporaryBeside, tidyFolder } from './temporary.js'
@@ -98,7 +98,7 @@ export async function writeFileAtomic(
     try {
       if (typeof write === 'function') await write(file)
       else await file.writeFile(write)
-      await file.sync()
+      await syncFile(file)
     } finally {
       await file.close()
     }

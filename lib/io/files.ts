@@ -1,6 +1,7 @@
-import { constants } from 'node:fs'
+import { constants, fsync } from 'node:fs'
 import * as fsPromises from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
 
 /** The file operations in use; tests put failing ones in their place. */
 export type FileOperations = Pick<
@@ -106,10 +107,23 @@ export async function syncTree(fs: FileOperations, folder: string): Promise<void
   await sync(fs, folder)
 }
 
+/**
+ * Waits until the bytes of a file are on the disk. Where Yarn's Plug'n'Play replaces node:fs, its files have no `sync`, or one
+ * that says "Method not implemented": there it goes by the descriptor.
+ */
+export async function syncFile(file: Pick<fsPromises.FileHandle, 'fd' | 'sync'>): Promise<void> {
+  try {
+    if (typeof file.sync === 'function') return await file.sync()
+  } catch (error) {
+    if (!/not implemented/i.test(String(error))) throw error
+  }
+  await promisify(fsync)(file.fd)
+}
+
 export async function sync(fs: FileOperations, path: string): Promise<void> {
   const file = await fs.open(path, 'r')
   try {
-    await file.sync()
+    await syncFile(file)
   } finally {
     await file.close()
   }

@@ -6,7 +6,7 @@
  * - a server that falls silent is given up.
  * The same holds through a proxy, which is told the address alone where it is https.
  */
-import { proxyFetch } from '#proxy'
+import { ProxyError, proxyFetch } from '#proxy'
 import { invalidArgument } from '../errors.js'
 
 const MAX_REDIRECTS = 10
@@ -187,6 +187,7 @@ class Watch {
 
 /** `fetch failed` hides its reason in the cause. */
 function reasonOf(error: unknown): string {
+  if (error instanceof ProxyError) return error.message
   const cause = (error as Error).cause
   const inner = cause instanceof Error ? ` (${(cause as NodeJS.ErrnoException).code ?? cause.message})` : ''
   return `${(error as Error).message}${inner}`

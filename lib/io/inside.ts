@@ -11,7 +11,7 @@ import { constants } from 'node:fs'
 import * as fsPromises from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { SentenceTorchError } from '../errors.js'
-import { absent, type FileOperations, hasCode, PENDING, sync, syncFolder, syncTree } from './files.js'
+import { absent, type FileOperations, hasCode, PENDING, sync, syncFile, syncFolder, syncTree } from './files.js'
 import { newId, temporaryBeside } from './temporary.js'
 
 const JOURNAL = 'gone.json'
@@ -145,7 +145,7 @@ async function writeJournal(fs: FileOperations, work: string, gone: readonly str
   const file = await fs.open(join(work, JOURNAL), 'w')
   try {
     await file.writeFile(JSON.stringify(gone))
-    await file.sync()
+    await syncFile(file)
   } finally {
     await file.close()
   }

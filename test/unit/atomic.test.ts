@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
 import { type FileOperations, replaceFolder, writeFileAtomic } from '../../lib/io/atomic.js'
-import { makeFolder } from '../../lib/io/files.js'
+import { makeFolder, syncFile } from '../../lib/io/files.js'
 
 const newFolder = () => fs.mkdtemp(join(tmpdir(), 'atomic-test-'))
 
@@ -155,6 +155,25 @@ test('whichever operation fails: the old folder is intact or the new one is in p
   const silent = outcomes.flatMap((failed, n) => (failed ? [] : [n]))
   t.deepEqual(silent.slice(2), [calls - 3, calls - 2, calls - 1])
   t.is(silent.length, 5)
+})
+
+test("files are written where Yarn's Plug'n'Play has replaced node:fs: its handles cannot sync", async (t) => {
+  const notImplemented = async () => {
+    throw new Error('Method not implemented.')
+  }
+  for (const sync of [undefined, notImplemented]) {
+    const parent = await newFolder()
+    const open: FileOperations['open'] = async (...args) =>
+      Object.assign(await fs.open(...args), { sync }) as fs.FileHandle
+    const operations = { ...fs, open }
+    await writeFileAtomic(join(parent, 'file'), 'one', { operations })
+    await replaceFolder(join(parent, 'model'), (tmp) => write(tmp, { a: 'new' }), { operations })
+    t.deepEqual(await snapshot(parent), { file: 'one', 'model/': '', 'model/a': 'new' })
+  }
+  // The descriptor is really asked: a closed one is an error, and so is what the system says of a sync that there is.
+  await t.throwsAsync(syncFile({ fd: -1, sync: notImplemented }))
+  const full = Object.assign(new Error('no space'), { code: 'ENOSPC' })
+  await t.throwsAsync(syncFile({ fd: -1, sync: () => Promise.reject(full) }), { is: full })
 })
 
 test('every file and folder is synced before the folder gets its name', async (t) => {

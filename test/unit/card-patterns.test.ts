@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import ava, { type ExecutionContext } from 'ava'
-import { cardConfigs } from '../../lib/data/hub/card.js'
+import { type CardConfig, cardConfigs } from '../../lib/data/hub/card.js'
 import { FileMatcher } from '../../lib/data/hub/glob.js'
 import { chooseFiles, conversionLayout, repositoryLayout } from '../../lib/data/hub/splits.js'
 import { SentenceTorchError } from '../../lib/errors.js'
@@ -19,7 +19,61 @@ function inTime(t: ExecutionContext, work: () => void): void {
   t.true(user + system < 5e6)
 }
 
-test('patterns mean the files that fsspec finds', (t) => {
+const cards = JSON.parse(readFileSync(new URL('../../../test/unit/golden/cards.json', import.meta.url), 'utf8')) as {
+  card: string
+  configs?: Record<string, { default: boolean; folder: string; splits: Record<string, string[]> | null }>
+}[]
+const refused = { instanceOf: SentenceTorchError, code: 'ERR_INVALID_FILE' } as const
+
+test('cards say what the datasets package reads in them, and are refused where it refuses them', (t) => {
+  t.true(cards.length > 40)
+  for (const { card, configs } of cards) {
+    if (configs === undefined) {
+      t.throws(() => cardConfigs(card, 'the card'), { ...refused, message: /^the card: .*(configs|YAML head)/ }, card)
+      continue
+    }
+    // Of one name the last counts.
+    const found = new Map<string, CardConfig>(cardConfigs(card)?.map((config) => [config.name, config]))
+    t.deepEqual([...found.keys()], Object.keys(configs), card)
+    for (const [name, { isDefault, folder, splits }] of found) {
+      const expected = configs[name]!
+      t.is(isDefault || found.size === 1, expected.default, card)
+      t.is(folder, expected.folder, card)
+      const inFolder = (path: string) => (folder === '' ? path : `${folder}/${path}`)
+      const paths = expected.splits && Object.entries(expected.splits).map(([key, value]) => [key, value.map(inFolder)])
+      t.deepEqual(splits ? [...splits] : null, paths, card)
+    }
+  }
+})
+
+test('a config without patterns has the files of its folder, by their names', (t) => {
+  const card = '---\nconfigs:\n- config_name: a\n  data_dir: ./x/\n- config_name: b\n  data_dir: y\n---\n'
+  const layout = repositoryLayout(['x/train-0.parquet', 'x/dev/0.parquet', 'xy/0.parquet', 'y/0.parquet'], card)!
+  t.deepEqual(
+    [...layout.configs].map(([name, splits]) => [name, Object.fromEntries(splits)]),
+    [
+      ['a', { train: ['x/train-0.parquet'], validation: ['x/dev/0.parquet'] }],
+      ['b', { train: ['y/0.parquet'] }],
+    ],
+  )
+})
+
+test('errors of a card say where', (t) => {
+  const error = (head: string) => t.throws(() => cardConfigs(`---\n${head}---\n`, 'README.md of x'), refused).message
+  const path = 'configs:\n- config_name: a\n  data_files:\n  - split: train\n    path: 3\n  - split: test\n'
+  t.is(
+    error(path),
+    'README.md of x: configs[0].data_files[1].path: expected a file pattern or a list of them, found nothing',
+  )
+  t.is(
+    error('configs:\n- config_name: a\n  default: ja\n'),
+    'README.md of x: configs[0].default: expected true or false, found "ja"',
+  )
+  t.regex(error('a: b\nconfigs: @x\n'), /^README.md of x: its YAML head cannot be read: .* \(line 3, column 10\)$/)
+  t.regex(error('configs:\n- config_name: a\n  data_files: *.parquet\n'), /needs quotes$/)
+})
+
+test('patterns mean the files that the datasets package finds', (t) => {
   for (const [pattern, files] of Object.entries(golden.cases)) {
     t.deepEqual(new FileMatcher(golden.files).match(pattern), files, pattern)
   }
@@ -41,7 +95,25 @@ test('hostile patterns end in time', (t) => {
     '[z-a][\\',
     `${'?*'.repeat(1000)}x`,
   ]) {
-    inTime(t, () => t.deepEqual(new FileMatcher([file, `a/${file}`]).match(pattern), []))
+    inTime(t, () => {
+      try {
+        t.deepEqual(new FileMatcher([file, `a/${file}`]).match(pattern), [])
+      } catch (error) {
+        t.true(error instanceof SentenceTorchError && error.code === 'ERR_INVALID_FILE')
+        t.regex((error as Error).message, /^README.md: the file pattern ".*" (is longer than|has too many)/)
+      }
+    })
+  }
+  const slow = ['*a*a*a*ab', `${'*a'.repeat(6)}b`, '**/*a*a**a*b', `${'**a'.repeat(3)}b`]
+  for (const pattern of slow) {
+    const names = Array.from({ length: 200 }, (_, i) => `${'a/'.repeat(i % 7)}${'a'.repeat(60 + i)}`)
+    inTime(t, () => {
+      try {
+        t.deepEqual(new FileMatcher(names).match(pattern), [])
+      } catch (error) {
+        t.regex((error as Error).message, /take too long|too many stars/)
+      }
+    })
   }
   const many = Array.from({ length: 5000 }, (_, i) => `data/${i}-${'a'.repeat(100)}.parquet`)
   const matcher = new FileMatcher(many)
@@ -54,15 +126,15 @@ test('hostile patterns end in time', (t) => {
 })
 
 test('cards and listings of many entries are read in time', (t) => {
-  const entries = Array.from({ length: 50_000 }, (_, i) => i)
+  const entries = Array.from({ length: 20_000 }, (_, i) => i)
   const configs = entries
     .map((i) => `- config_name: c${i}\n  data_files:\n  - split: train\n    path: c${i}/*.parquet`)
     .join('\n')
   const files = entries.map((i) => `c${i}/train-0.parquet`)
-  inTime(t, () => t.is(repositoryLayout(files, `---\nconfigs:\n${configs}\n---\n`)?.configs.size, 50_000))
+  inTime(t, () => t.is(repositoryLayout(files, `---\nconfigs:\n${configs}\n---\n`)?.configs.size, 20_000))
   const paths = entries.map((i) => `    - data/${i}.parquet`).join('\n')
   const one = `---\nconfigs:\n- config_name: a\n  data_files:\n  - split: train\n    path:\n${paths}\n---\n`
-  inTime(t, () => t.is(cardConfigs(one)?.[0]?.splits.get('train')?.length, 50_000))
+  inTime(t, () => t.is(cardConfigs(one)?.[0]?.splits?.get('train')?.length, 20_000))
   const blanks = `---\nconfigs:\n- config_name: a${' '.repeat(200_000)}b\n  data_files: x${' '.repeat(200_000)}y\n---\n`
   inTime(t, () => t.is(cardConfigs(blanks)?.length, 1))
   inTime(t, () =>
@@ -80,18 +152,35 @@ test('cards and listings of many entries are read in time', (t) => {
   t.true(error.message.length < 10_000)
 })
 
-test('what a card says in YAML that is not read does no harm', (t) => {
-  const odd = [
-    'a: &a [x]',
-    'configs: *a',
-    '- config_name: &x [[[[',
-    '  data_files: {a,b}',
-    '  - <<: *a',
-    `${'['.repeat(100_000)}`,
+test('hostile YAML ends in time with an error that names the card', (t) => {
+  const bomb = ['a0: &a0 [x,x,x,x,x,x,x,x,x]']
+  for (let i = 1; i < 12; i++) bomb.push(`a${i}: &a${i} [${Array(9).fill(`*a${i - 1}`)}]`)
+  const merges = ['a0: &a0 {x: y}']
+  for (let i = 1; i < 40; i++) merges.push(`a${i}: &a${i} {<<: [*a${i - 1}, *a${i - 1}]}`)
+  const hostile = [
+    `${bomb.join('\n')}\nconfigs: *a11`,
+    `${merges.join('\n')}\nconfigs: [*a39]`,
+    'configs: &a [*a]',
+    'configs: &a {config_name: x, data_files: *a}',
+    `configs: ${'['.repeat(20_000)}`,
+    `configs:\n${'- '.repeat(20_000)}`,
+    `configs: ${'{a: '.repeat(20_000)}`,
+    `configs: [${','.repeat(50_000)}]`,
+    `configs: ${'&a '.repeat(50_000)}`,
+    `configs:\n${'"\n'.repeat(100_000)}`,
+    `configs:\n${Array.from({ length: 10_000 }, (_, i) => `- &a${i} x\n- *a${i}`).join('\n')}`,
+    `configs: x\n${'# x\n'.repeat(2_000_000)}`,
+    'configs: [{? [config_name] : x}]',
   ]
-  t.notThrows(() => cardConfigs(`---\nconfigs:\n${odd.join('\n')}\n---\n`))
-  const name = cardConfigs('---\nconfigs:\n- config_name: __proto__\n  data_files: "*.parquet"\n---\n')!
-  t.is(name[0]!.name, '__proto__')
+  for (const head of hostile) {
+    inTime(t, () => t.throws(() => cardConfigs(`---\n${head}\n---\n`), { ...refused, message: /^README.md: / }))
+  }
+  const proto = '{config_name: __proto__, __proto__: {data_files: y}, constructor: x, data_files: "*.parquet"}'
+  const configs = cardConfigs(`---\n__proto__: {default: true}\nconfigs: [${proto}]\n---\n`)!
+  t.is(configs[0]!.name, '__proto__')
+  t.false(configs[0]!.isDefault)
+  t.deepEqual([...configs[0]!.splits!], [['train', ['*.parquet']]])
+  t.is(({} as { data_files?: string }).data_files, undefined)
 })
 
 test('a data set without any Parquet file is not found', (t) => {

@@ -120,7 +120,8 @@ test('no npm', async (t) => {
 test('no network, or a registry that is down in the middle: the local way, and nothing stays', async (t) => {
   const place = setUp()
   fakeNpm(place.base, { before: 'echo "npm error network ECONNRESET" >&2; exit 1' })
-  const way = /npm pack @sentence-torch\/build@1\.2\.3.*npm install --no-save <file>/
+  const way =
+    /`npm install --prefix build-1\.2\.3 @sentence-torch\/build@1\.2\.3`.* found here as .*cache\/build-1\.2\.3$/
   const error = await t.throwsAsync(place.build(), { code: 'ERR_NETWORK', message: way })
   t.regex(error.message, /npm could not install @sentence-torch\/build@1\.2\.3 \(exit code 1, see above\)/)
   await leavesNothing(t, place)

@@ -97,6 +97,27 @@ serial('the files of a split come into the cache that Python shares, and nothing
   t.is((await load({ config: 'pair', split: 'train[20:25]' })).column('idx')[0], 2 ** 40 + 20)
 })
 
+serial('a split is what the card says in any style of YAML; a card that cannot be read is named', async (t) => {
+  const files = (head: string) => ({ 'README.md': `---\n${head}\n---\n` })
+  const parquet = { 'test-0.parquet': 'none', 'train-0.parquet': 'gzip', 'train-1.parquet': 'zstd' }
+  const flow = '{configs: [{config_name: a, data_files: [{path: test-*, split: test}, {path: train-*, split: train}]}]}'
+  const block = `configs:
+- data_files:
+  - path: test-* # held out
+    split: test
+  - path: train-*   # two shards
+    split: train
+  config_name: a # the only one`
+  for (const head of [flow, block]) {
+    const { load } = await setUp(t, { parquet, files: files(head) })
+    t.is((await load()).length, 46)
+    t.is((await load({ split: 'test' })).length, 23)
+  }
+  const { load } = await setUp(t, { parquet, files: files('configs:\n- config_name: a\n  data_files: *.parquet') })
+  const message = /^README.md of the data set org\/data: its YAML head cannot be read: .*quotes$/
+  await t.throwsAsync(load(), { code: 'ERR_INVALID_FILE', message })
+})
+
 serial('a file that the cache lost is fetched again', async (t) => {
   const { hub, load, repo } = await setUp(t, described)
   await load()
@@ -200,13 +221,13 @@ serial('private data sets need a token; damaged files never enter the cache', as
 test('the configs of a card', (t) => {
   const configs = cardConfigs(card)!
   t.deepEqual(
-    configs.map(({ name, isDefault, splits }) => [name, isDefault, Object.fromEntries(splits)]),
+    configs.map(({ name, isDefault, splits }) => [name, isDefault, Object.fromEntries(splits!)]),
     [
       ['pair', false, { train: ['pair/train-*'], dev: ['pair/dev-0.parquet', 'pair/dev-1.parquet'] }],
       ['triplet', true, { train: ['triplet/**.parquet'] }],
     ],
   )
-  const one = (lines: string) => Object.fromEntries(cardConfigs(`---\nconfigs:\n${lines}\n---\n`)![0]!.splits)
+  const one = (lines: string) => Object.fromEntries(cardConfigs(`---\nconfigs:\n${lines}\n---\n`)![0]!.splits!)
   t.deepEqual(one('  - config_name: a\n    data_files: "x/*.parquet"'), { train: ['x/*.parquet'] })
   t.deepEqual(one('- config_name: a\n  data_dir: d\n  data_files: ["x", y]'), { train: ['d/x', 'd/y'] })
   t.deepEqual(one('- config_name: a\n  data_files:\n  - x\n  - y'), { train: ['x', 'y'] })

@@ -1,70 +1,177 @@
-/** Which files a dataset card assigns to which configuration and split: the part of its YAML head that counts here. */
+import { type Document, isAlias, isMap, isScalar, parseDocument, visit } from 'yaml'
+import { describe, SentenceTorchError } from '../../errors.js'
+
+/** Which files a dataset card assigns to a configuration: the part of its YAML head that counts here. */
 export interface CardConfig {
   name: string
   /** Whether the card calls it the default. */
   isDefault: boolean
-  /** File patterns of each split. */
-  splits: Map<string, string[]>
+  /** The folder of its files, without a slash at its end; empty for the whole repository. */
+  folder: string
+  /** File patterns of each split, from the top of the repository; undefined where the names of the files say it. */
+  splits: Map<string, string[]> | undefined
 }
+
+/** What the head may have at most: a few seconds. */
+const MAX_HEAD = 2 * 1024 * 1024
+/** Each is looked for in the whole head, and repeats what it names. */
+const MAX_ALIASES = 100
+/** What a split may be called: Python's `\w` knows the letters of all languages. */
+const splitName = /^[\p{L}\p{N}_]+(\.[\p{L}\p{N}_]+)*$/u
 
 /**
- * The `configs` of a dataset card (README.md), as the hub's documentation describes them; undefined without any.
- * Only the block style of YAML that the hub writes is read.
+ * The `configs` of a dataset card (README.md), as the `datasets` package reads them; undefined without any.
+ * @param file what errors call it
+ * @throws SentenceTorchError ERR_INVALID_FILE for YAML that cannot be read, and for configs that mean nothing
  */
-export function cardConfigs(card: string): CardConfig[] | undefined {
-  const head = /^---\r?\n([\s\S]*?)\r?\n---/.exec(card)?.[1]
-  const lines = head?.split(/\r?\n/) ?? []
-  const start = lines.findIndex((line) => /^configs:\s*$/.test(line))
-  if (start === -1) return undefined
-  const rest = lines.slice(start + 1)
-  const end = rest.findIndex((line) => /^[^\s#-]/.test(line))
-  return readConfigs(end === -1 ? rest : rest.slice(0, end))
+export function cardConfigs(card: string, file = 'README.md'): CardConfig[] | undefined {
+  const head = /^\s*---[ \t]*\r?\n([\s\S]*?)\r?\n---[ \t]*(?:\r?\n|$)/.exec(card)?.[1]
+  // Most heads say other things only, and some are long.
+  if (!head?.includes('configs')) return undefined
+  const configs = new Reader(file).configs(head)
+  return configs.length === 0 ? undefined : configs
 }
 
-function readConfigs(lines: readonly string[]): CardConfig[] | undefined {
-  const configs: CardConfig[] = []
-  let config: CardConfig | undefined
-  let split = 'train'
-  let folder = ''
-  /** The key whose list of values goes on in the next lines. */
-  let open = ''
-  const addPath = (value: string) => {
-    const path = folder === '' ? value : `${folder.replace(/\/+$/, '')}/${value}`
-    const paths = config?.splits.get(split)
-    if (paths) paths.push(path)
-    else config?.splits.set(split, [path])
+class Reader {
+  constructor(private readonly file: string) {}
+
+  configs(head: string): CardConfig[] {
+    const found = this.parse(head)
+    if (isAbsent(found)) return []
+    if (!Array.isArray(found)) throw this.wrong('configs', 'a list', found)
+    const configs = found.map((entry: unknown, i) => this.config(entry, `configs[${i}]`))
+    const [first, second] = configs.filter((config) => config.isDefault)
+    if (first && second && first.name !== second.name) {
+      throw this.invalid(`configs: ${describe(first.name)} and ${describe(second.name)} are both the default`)
+    }
+    return configs
   }
-  for (const line of lines) {
-    const text = line.trim()
-    if (text === '' || text.startsWith('#')) continue
-    const dash = /^-\s+/.exec(text)?.[0]
-    const entry = text.slice(dash?.length ?? 0)
-    const key = /^([\w-]+):/.exec(entry)?.[1]
-    const values = scalars(key === undefined ? entry : entry.slice(key.length + 1).trim())
-    if (key === 'config_name') {
-      config = { name: values[0] ?? '', isDefault: values[0] === 'default', splits: new Map() }
-      configs.push(config)
-      folder = ''
-    } else if (key === 'default') {
-      if (config && values[0] === 'true') config.isDefault = true
-    } else if (key === 'data_dir') {
-      folder = values[0] ?? ''
-    } else if (key === 'split') {
-      split = values[0] ?? 'train'
-    } else if (key === 'path' || key === 'data_files') {
-      if (key === 'data_files') split = 'train'
-      values.forEach(addPath)
-      open = key
-    } else if (key === undefined && dash && open !== '') {
-      values.forEach(addPath)
+
+  /** The value of `configs`: lists, objects and texts. All scalars are texts, so that a name is what the card shows. */
+  private parse(head: string): unknown {
+    if (head.length > MAX_HEAD) throw this.invalid(`its YAML head is longer than ${MAX_HEAD} characters`)
+    // Errors that show their line, and the library's search for equal keys, take quadratic time.
+    const options = {
+      schema: 'failsafe',
+      merge: true,
+      uniqueKeys: false,
+      prettyErrors: false,
+      logLevel: 'error',
+    } as const
+    try {
+      const document = parseDocument(head, options)
+      const [error] = document.errors
+      if (error) throw this.invalid(`its YAML head cannot be read: ${error.message} (${place(head, error.pos[0])})`)
+      this.checkNodes(document)
+      return isMap(document.contents) ? toPlain(document.get('configs', true), document) : undefined
+    } catch (error) {
+      if (error instanceof SentenceTorchError) throw error
+      // An alias of nothing (a pattern without quotes looks like one), too many of them, or too deep.
+      const { message } = error as Error
+      const remedy = message.startsWith('Unresolved alias') ? '; what begins with * needs quotes' : ''
+      throw this.invalid(`its YAML head cannot be read: ${message}${remedy}`, error)
     }
   }
-  return configs.some(({ splits }) => splits.size > 0) ? configs : undefined
+
+  private checkNodes(document: Document): void {
+    let aliases = 0
+    visit(document, {
+      Alias: () => {
+        if (++aliases > MAX_ALIASES) throw this.invalid(`its YAML head has more than ${MAX_ALIASES} aliases`)
+      },
+      Map: (_, map) => {
+        const keys = new Set<unknown>()
+        for (const { key } of map.items) {
+          const name = isScalar(key) ? key.value : key
+          if (keys.has(name) && name !== '<<') throw this.invalid(`its YAML head has the key ${String(name)} twice`)
+          keys.add(name)
+        }
+      },
+    })
+  }
+
+  private config(entry: unknown, key: string): CardConfig {
+    if (!isObject(entry)) throw this.wrong(key, 'keys and values', entry)
+    const name = own(entry, 'config_name')
+    if (typeof name !== 'string' || name === '') throw this.wrong(`${key}.config_name`, 'a name', name)
+    const dataDir = own(entry, 'data_dir')
+    if (!isAbsent(dataDir) && typeof dataDir !== 'string') throw this.wrong(`${key}.data_dir`, 'a folder', dataDir)
+    const folder = isAbsent(dataDir) ? '' : dataDir.replace(/^(\.?\/)+|^\.$|\/+$/g, '')
+    const files = own(entry, 'data_files')
+    return {
+      name,
+      isDefault: name === 'default' || this.isTrue(own(entry, 'default'), `${key}.default`),
+      folder,
+      splits: isAbsent(files) ? undefined : this.splits(files, folder, `${key}.data_files`),
+    }
+  }
+
+  private isTrue(value: unknown, key: string): boolean {
+    if (isAbsent(value)) return false
+    const text = String(value).toLowerCase()
+    if (['true', 'yes', 'on'].includes(text)) return true
+    if (['false', 'no', 'off'].includes(text)) return false
+    throw this.wrong(key, 'true or false', value)
+  }
+
+  /** A pattern, a list of patterns (all of `train`), or a list of splits with their patterns. */
+  private splits(files: unknown, folder: string, key: string): Map<string, string[]> {
+    const entries: unknown[] = typeof files === 'string' ? [files] : Array.isArray(files) ? files : []
+    if (entries.length === 0) throw this.wrong(key, 'a pattern, or a list of patterns or of splits', files)
+    if (!entries.some(isObject)) return new Map([['train', this.patterns(entries, folder, key)]])
+    const splits = new Map<string, string[]>()
+    entries.forEach((entry, i) => {
+      const here = `${key}[${i}]`
+      if (!isObject(entry)) throw this.wrong(here, 'a split and its path, as those beside it', entry)
+      const split = own(entry, 'split')
+      if (typeof split !== 'string' || !splitName.test(split)) {
+        throw this.wrong(`${here}.split`, 'a name of letters, digits, _ and dots', split)
+      }
+      if (splits.has(split)) throw this.invalid(`${here}.split: ${describe(split)} is there twice`)
+      const path = own(entry, 'path')
+      splits.set(split, this.patterns(Array.isArray(path) ? path : [path], folder, `${here}.path`))
+      const other = Object.keys(entry).find((name) => name !== 'split' && name !== 'path')
+      if (other !== undefined) throw this.invalid(`${here}: expected split and path alone, found ${describe(other)}`)
+    })
+    return splits
+  }
+
+  private patterns(values: readonly unknown[], folder: string, key: string): string[] {
+    return values.map((value) => {
+      if (typeof value !== 'string' || value === '') throw this.wrong(key, 'a file pattern or a list of them', value)
+      return folder === '' ? value : `${folder}/${value}`
+    })
+  }
+
+  private wrong(key: string, expected: string, found: unknown): SentenceTorchError {
+    return this.invalid(`${key}: expected ${expected}, found ${found === undefined ? 'nothing' : describe(found)}`)
+  }
+
+  private invalid(what: string, cause?: unknown): SentenceTorchError {
+    return new SentenceTorchError('ERR_INVALID_FILE', `${this.file}: ${what}`, { cause })
+  }
 }
 
-/** One scalar, or the scalars of a flow list, without quotes. */
-function scalars(text: string): string[] {
-  const inner = /^\[(.*)\]$/.exec(text)
-  const parts = inner ? inner[1]!.split(',') : [text]
-  return parts.map((part) => part.trim().replace(/^(["'])(.*)\1$/, '$2')).filter((part) => part !== '')
+function toPlain(node: unknown, document: Document): unknown {
+  if (isAlias(node)) return toPlain(node.resolve(document), document)
+  return (node as { toJS?(document: Document): unknown } | undefined)?.toJS?.(document)
+}
+
+function place(text: string, at: number): string {
+  const lines = text.slice(0, at).split('\n')
+  // The line before the head is the first.
+  return `line ${lines.length + 1}, column ${lines.at(-1)!.length + 1}`
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function own(object: object, key: string): unknown {
+  return Object.getOwnPropertyDescriptor(object, key)?.value
+}
+
+/** What YAML calls null, where all scalars are texts. */
+function isAbsent(value: unknown): value is undefined {
+  return value === undefined || value === null || (typeof value === 'string' && /^(null|~|)$/i.test(value))
 }

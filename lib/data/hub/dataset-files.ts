@@ -119,6 +119,10 @@ class HubDataset {
     })
   }
 
+  private get cardName(): string {
+    return `README.md of the data set ${this.repository.id}`
+  }
+
   get offline(): boolean {
     return this.repository.offline
   }
@@ -143,7 +147,7 @@ class HubDataset {
   }
 
   /** What the revision holds; undefined when `read` finds nothing in it. */
-  async layout(read: (files: string[], card: string | undefined) => Layout | undefined): Promise<Layout | undefined> {
+  async layout(read: typeof repositoryLayout): Promise<Layout | undefined> {
     const { repository } = this
     const commit = await repository.askCommit()
     const entries = await repository.list(commit)
@@ -154,7 +158,7 @@ class HubDataset {
       card = await readFile(join(repository.cache.snapshot(commit), 'README.md'), 'utf8')
     }
     this.found = { commit, entries }
-    return read([...entries.keys()], card)
+    return read([...entries.keys()], card, this.cardName)
   }
 
   /** Downloads what the cache lacks of a split. */
@@ -179,7 +183,7 @@ class HubDataset {
     const commit = await cache.commit(revision)
     if (commit !== undefined) {
       const card = await readFile(join(cache.snapshot(commit), 'README.md'), 'utf8').catch(() => undefined)
-      const layout = repositoryLayout([...(await cache.files(commit))], card)
+      const layout = repositoryLayout([...(await cache.files(commit))], card, this.cardName)
       const files = layout && chooseFiles(id, layout, this.config, split)
       const counts = files?.map((file) => Number(/-of-(\d+)/.exec(file)?.[1] ?? 1))
       if (files && counts?.every((count) => count === files.length)) {

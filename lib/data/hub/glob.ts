@@ -1,46 +1,73 @@
-/** Which files the patterns of a dataset card mean, in time that grows with their lengths only. */
-import { SentenceTorchError } from '../../errors.js'
+/** Which files the patterns of a dataset card mean: as fsspec has it, which `datasets` asks, with picomatch for the names. */
+import picomatch from 'picomatch'
+import { describe, SentenceTorchError } from '../../errors.js'
 
-/** What one character of a path must be; of `star` and `deep` as many as there are, `folders` is `**` and the slash behind it. */
-type Token = string | 'star' | 'deep' | 'folders' | ((character: string) => boolean)
+/** A part of a pattern between slashes: what a name must be, or `**`, any number of folders. */
+type Part = '**' | NamePattern
 
-/** Places of patterns that are looked at: about a second. */
-const MAX_STEPS = 50_000_000
-
-const wildcards = /\*\*\/?|\*|\?|\[/g
+/** Milliseconds that all patterns of a card may take. */
+const MAX_TIME = 2000
+const MAX_LENGTH = 4096
+/** Ways to lay the stars of a part over a name, all of which a regular expression may try: about a second. */
+const MAX_WAYS = 1e8
+/** Each `**` within a name makes two patterns of one. */
+const MAX_ALTERNATIVES = 8
+/** What `datasets` leaves out unless a pattern names it. */
+const IGNORED = [
+  'README.md',
+  'config.json',
+  'dataset_info.json',
+  'dataset_infos.json',
+  'dummy_data.zip',
+  'dataset_dict.json',
+]
 
 export class FileMatcher {
   private readonly known: ReadonlySet<string>
   /** The files in the order of their texts, so that those with the same beginning are neighbours. */
   private readonly sorted: readonly { file: string; place: number }[]
-  private steps = 0
+  private time = 0
 
-  constructor(files: readonly string[]) {
+  /** @param card what errors call it */
+  constructor(
+    files: readonly string[],
+    private readonly card = 'README.md',
+  ) {
     this.known = new Set(files)
     this.sorted = files.map((file, place) => ({ file, place })).sort((a, b) => (a.file < b.file ? -1 : 1))
   }
 
   /**
-   * The files that a pattern means, in their order: `*`, `?` and `[…]` within a name, `**` across folders. As fsspec has it, but
-   * that `**` may also be a part of a name.
-   * @throws SentenceTorchError ERR_INVALID_FILE when all patterns so far took too long
+   * The files that a pattern means, in their order: `*`, `?` and `[…]` within a name, `**` across folders. What begins with a
+   * dot, and folders that begin with `__`, only where the pattern says so.
+   * @throws SentenceTorchError ERR_INVALID_FILE for a pattern that would take too long
    */
   match(pattern: string): string[] {
+    if (pattern.length > MAX_LENGTH) throw this.tooLong(pattern, `is longer than ${MAX_LENGTH} characters`)
     const path = pattern.replace(/^\.?\//, '')
-    const first = path.search(/[*?[]/)
-    if (first === -1) return this.known.has(path) ? [path] : []
-    const prefix = path.slice(0, first)
-    const tokens = tokensOf(path.slice(first), prefix === '' || prefix.endsWith('/'))
-    const found: { file: string; place: number }[] = []
-    const walk = new Walk(tokens)
-    for (let i = this.firstFrom(prefix); i < this.sorted.length && this.sorted[i]!.file.startsWith(prefix); i++) {
-      if (walk.fits(this.sorted[i]!.file, first)) found.push(this.sorted[i]!)
-      if (this.steps + walk.steps > MAX_STEPS) {
-        throw new SentenceTorchError('ERR_INVALID_FILE', 'The patterns of the dataset card are too many for its files')
-      }
+    if (!/[*?[]/.test(path)) return this.known.has(path) ? [path] : []
+    const found = new Map<number, string>()
+    for (const one of this.alternatives(path)) {
+      for (const { file, place } of this.matchOne(one)) if (!isLeftOut(file, path)) found.set(place, file)
     }
-    this.steps += walk.steps
-    return found.sort((a, b) => a.place - b.place).map(({ file }) => file)
+    return [...found].sort(([a], [b]) => a - b).map(([, file]) => file)
+  }
+
+  private *matchOne(path: string): Generator<{ file: string; place: number }> {
+    const start = performance.now()
+    const prefix = path.slice(0, path.search(/[*?[]/))
+    const folder = prefix.lastIndexOf('/') + 1
+    const parts = partsOf(path.slice(folder))
+    for (let i = this.firstFrom(prefix); i < this.sorted.length && this.sorted[i]!.file.startsWith(prefix); i++) {
+      const entry = this.sorted[i]!
+      const names = entry.file.slice(folder).split('/')
+      const fit = fits(parts, names)
+      if (fit === undefined) throw this.tooLong(path, `has too many stars for ${describe(entry.file)}`)
+      if (fit) yield entry
+      if (this.time + performance.now() - start > MAX_TIME)
+        throw this.tooLong(path, 'and those before it take too long')
+    }
+    this.time += performance.now() - start
   }
 
   /** Where the files begin that are not before `prefix`. */
@@ -53,117 +80,132 @@ export class FileMatcher {
     }
     return low
   }
-}
 
-/** @param atStart whether a name begins where the pattern does */
-function tokensOf(pattern: string, atStart: boolean): Token[] {
-  const tokens: Token[] = []
-  let at = 0
-  const addText = (end: number) => {
-    for (const character of pattern.slice(at, end)) tokens.push(character)
+  /** `a**b` means `a*b` and what lies in folders: fsspec refuses it today, and cards of older days have it. */
+  private alternatives(path: string): string[] {
+    let paths = [path]
+    for (;;) {
+      const next = paths.flatMap(widened)
+      if (next.length === paths.length) return paths
+      if (next.length > MAX_ALTERNATIVES) throw this.tooLong(path, 'has too many ** within names')
+      paths = next
+    }
   }
-  const classEnd = classEnds(pattern)
-  for (const match of pattern.matchAll(wildcards)) {
-    // Within a class, or one that does not end.
-    if (match.index < at) continue
-    const end = match[0] === '[' ? classEnd(match.index) : match.index + match[0].length
-    if (end === -1) continue
-    const text = pattern.slice(match.index, end)
-    const isName = match.index === 0 ? atStart : pattern[match.index - 1] === '/'
-    addText(match.index)
-    at = end
-    if (text === '*') tokens.push('star')
-    else if (text === '?') tokens.push((character) => character !== '/')
-    else if (text.startsWith('[')) tokens.push(classOf(text.slice(1, -1)))
-    else if (text === '**/' && isName) tokens.push('folders')
-    else if (text === '**/') tokens.push('deep', '/')
-    else tokens.push('deep')
-  }
-  addText(pattern.length)
-  return tokens
-}
 
-/** Tells where the class that begins somewhere ends, −1 where it does not; all together look at each character once. */
-function classEnds(pattern: string): (start: number) => number {
-  const closing = new Int32Array(pattern.length + 2).fill(-1)
-  for (let at = pattern.length - 1; at >= 0; at--) {
-    const character = pattern[at]
-    closing[at] = character === ']' ? at : character === '/' ? -1 : closing[at + 1]!
-  }
-  return (start) => {
-    const first = pattern[start + 1] === '!' ? start + 2 : start + 1
-    // A bracket at the beginning is one of the characters, if another follows.
-    const end = pattern[first] === ']' && closing[first + 1]! !== -1 ? closing[first + 1]! : (closing[first] ?? -1)
-    return end === -1 ? -1 : end + 1
+  private tooLong(pattern: string, what: string): SentenceTorchError {
+    return new SentenceTorchError('ERR_INVALID_FILE', `${this.card}: the file pattern ${describe(pattern)} ${what}`)
   }
 }
 
-/** What stands between brackets: characters and ranges; behind `!` all others, as in Python with the slash. */
-function classOf(text: string): (character: string) => boolean {
-  const negated = text.startsWith('!')
-  const characters = [...text.slice(negated ? 1 : 0)]
-  const ranges: [string, string][] = []
-  for (let i = 0; i < characters.length; i++) {
-    const isRange = characters[i + 1] === '-' && i + 2 < characters.length
-    ranges.push([characters[i]!, characters[isRange ? i + 2 : i]!])
+/** The two meanings of the first run of stars that is a part of a name; the path itself without any. */
+function widened(path: string): string[] {
+  for (const match of path.matchAll(/(?<=^|\/)[^/]*\*{2,}[^/]*/g)) {
+    if (match[0] === '**') continue
+    const [before, after] = [path.slice(0, match.index), path.slice(match.index + match[0].length)]
+    return ['*', '*/**/*'].map((stars) => before + match[0].replace(/\*{2,}/, stars) + after)
+  }
+  return [path]
+}
+
+function partsOf(path: string): Part[] {
+  const parts = path.split('/')
+  // At the end it means files, in any folder.
+  if (parts.at(-1) === '**') parts.push('*')
+  return parts.map((part) => (part === '**' ? part : new NamePattern(part)))
+}
+
+/** Whether the parts mean the file of these names: goes through them once, with all places of the pattern where it may be.
+ * undefined: telling would take too long. */
+function fits(parts: readonly Part[], names: readonly string[]): boolean | undefined {
+  let places = [0]
+  for (const name of names) {
+    const next = new Set<number>()
+    for (let place of places) {
+      for (; parts[place] === '**'; place++) next.add(place)
+      const part = parts[place]
+      if (part === undefined || part === '**') continue
+      if (part.ways(name) > MAX_WAYS) return undefined
+      if (part.fits(name)) next.add(place + 1)
+    }
+    places = [...next]
+    if (places.length === 0) return false
+  }
+  return places.includes(parts.length)
+}
+
+/** `*`, `?` and `[…]` within a name. */
+class NamePattern {
+  private readonly expression: RegExp
+  private readonly stars: number
+
+  constructor(pattern: string) {
+    this.stars = pattern.replace(classes, 'x').split('*').length - 1
+    const glob = oneUnitEach(pattern).replace(special, (text) => (text.length > 1 ? classOf(text) : `\\${text}`))
+    this.expression = picomatch.makeRe(glob, options)
+  }
+
+  fits(name: string): boolean {
+    return this.expression.test(oneUnitEach(name))
+  }
+
+  /** How many ways there are to choose the ends of the stars. */
+  ways(name: string): number {
+    let ways = 1
+    for (let i = 1; i <= this.stars && ways <= MAX_WAYS; i++) ways *= (name.length + i) / i
+    return ways
+  }
+}
+
+/** Of picomatch's language only what fsspec's has, too; with `debug` it throws where it would silently mean nothing. */
+const options = {
+  ...{ dot: true, nobrace: true, noextglob: true, nonegate: true, keepQuotes: true, strictSlashes: true },
+  ...{ flags: 's', debug: true, maxLength: 2 * MAX_LENGTH },
+}
+const standIns = new Map<string, string>()
+
+/** picomatch counts a letter outside of the basic plane as two: a letter for private use stands in for it, while there are any. */
+function oneUnitEach(text: string): string {
+  return text.replace(/[\u{10000}-\u{10ffff}]/gu, (letter) => {
+    const known = standIns.get(letter)
+    if (known !== undefined || standIns.size === 6400) return known ?? letter
+    const standIn = String.fromCharCode(0xe000 + standIns.size)
+    standIns.set(letter, standIn)
+    return standIn
+  })
+}
+
+/** A bracket at the beginning of a class is one of its characters. */
+const classes = /\[!?\]?[^\]]*\]/g
+/** Classes, which fsspec writes in another way, and what means something to picomatch alone. */
+const special = new RegExp(`${classes.source}|[\\\\^$+(){}|"[\\]]`, 'g')
+
+/** `[!a-c]` in picomatch's language. Ranges of nothing are left out, as Python does. */
+function classOf(text: string): string {
+  const negated = text.startsWith('[!')
+  const inner = [...text.slice(negated ? 2 : 1, -1)]
+  let content = ''
+  for (let i = 0; i < inner.length; i++) {
+    const [from, to] = [inner[i]!, inner[i + 2]]
+    const isRange = inner[i + 1] === '-' && to !== undefined
+    if (!isRange) content += escaped(from)
+    else if (from <= to) content += `${escaped(from)}-${escaped(to)}`
     if (isRange) i += 2
   }
-  return (character) => ranges.some(([from, to]) => from <= character && character <= to) !== negated
+  if (content === '') return negated ? '?' : '[^\\s\\S]'
+  return `[${negated ? '^' : ''}${content}]`
 }
 
-/** Goes through a text once, with all places of the pattern where it may be. */
-class Walk {
-  /** How many places were looked at. */
-  steps = 0
-  /** Of each place, the character behind which it was entered last; behind them the places within the folders of a `**` and slash. */
-  private readonly entered: Int32Array
-  private next: number[] = []
+function escaped(character: string): string {
+  return /[\\^[\]-]/.test(character) ? `\\${character}` : character
+}
 
-  constructor(private readonly tokens: readonly Token[]) {
-    this.entered = new Int32Array(2 * tokens.length + 1)
-  }
-
-  /** @param start where in the file the pattern begins */
-  fits(file: string, start: number): boolean {
-    const { tokens } = this
-    const { length } = tokens
-    this.entered.fill(-1)
-    this.next = []
-    let at = start
-    this.enter(0, at)
-    while (at < file.length) {
-      const character = String.fromCodePoint(file.codePointAt(at)!)
-      at += character.length
-      const places = this.next
-      this.next = []
-      this.steps += places.length + 1
-      for (const place of places) {
-        const token = tokens[place > length ? place - length - 1 : place]
-        if (token === 'folders') {
-          // Within a folder's name the place stays, and nothing behind it can begin.
-          this.stay(place > length ? place : place + length + 1, at)
-          if (character === '/') this.enter(place > length ? place - length : place + 1, at)
-        } else if (token === 'star' || token === 'deep') {
-          if (token === 'deep' || character !== '/') this.enter(place, at)
-        } else if (typeof token === 'function' ? token(character) : token === character) this.enter(place + 1, at)
-      }
-      if (this.next.length === 0) return false
-    }
-    return this.entered[length] === at
-  }
-
-  /** Enters a place, and those behind it that it needs no character for. */
-  private enter(place: number, at: number): void {
-    for (let i = place; this.entered[i] !== at; i++) {
-      this.stay(i, at)
-      const token = this.tokens[i]
-      if (token !== 'star' && token !== 'deep' && token !== 'folders') return
-    }
-  }
-
-  private stay(place: number, at: number): void {
-    if (this.entered[place] === at) return
-    this.entered[place] = at
-    this.next.push(place)
-  }
+/** Hidden, in a folder such as `__pycache__`, or about the data set, and not named by the pattern. */
+function isLeftOut(file: string, pattern: string): boolean {
+  const count = (path: string, isOne: (name: string, i: number, all: string[]) => boolean) =>
+    path.split('/').filter(isOne).length
+  const isHidden = (name: string) => name.startsWith('.') && /[^.]/.test(name)
+  const isSpecial = (name: string, i: number, all: string[]) => i < all.length - 1 && name.startsWith('__')
+  const name = file.split('/').at(-1)!
+  if (IGNORED.includes(name) && !pattern.endsWith(name)) return true
+  return count(file, isHidden) !== count(pattern, isHidden) || count(file, isSpecial) !== count(pattern, isSpecial)
 }

@@ -17,24 +17,46 @@ const keywords: Record<string, readonly string[]> = {
   train: ['train', 'training'],
 }
 
-/** What a repository holds, by its card or else by the names of its Parquet files. Without any Parquet file: undefined. */
-export function repositoryLayout(files: readonly string[], card: string | undefined): Layout | undefined {
+/**
+ * What a repository holds, by its card or else by the names of its Parquet files. Without any Parquet file: undefined.
+ * @param cardName what errors call the card
+ */
+export function repositoryLayout(
+  files: readonly string[],
+  card: string | undefined,
+  cardName?: string,
+): Layout | undefined {
   const parquet = files.filter((file) => file.endsWith('.parquet')).sort()
-  const described = card === undefined ? undefined : cardConfigs(card)
+  const described = card === undefined ? undefined : cardConfigs(card, cardName)
   if (described === undefined) return parquet.length === 0 ? undefined : layoutByName(parquet)
   const layout: Layout = { configs: new Map() }
-  const matcher = new FileMatcher(files)
-  for (const { name, isDefault, splits } of described) {
-    const found = new Map<string, string[]>()
-    for (const [split, patterns] of splits) {
-      const matched = [...new Set(patterns.flatMap((pattern) => matcher.match(pattern)))].sort()
-      // Other formats are read from the hub's conversion.
-      if (matched.length > 0 && matched.every((file) => file.endsWith('.parquet'))) found.set(split, matched)
-    }
+  const matcher = new FileMatcher(files, cardName)
+  for (const { name, isDefault, folder, splits } of described) {
+    const found = splits ? matchedSplits(splits, matcher) : splitsByName(parquet, folder)
     if (found.size > 0) layout.configs.set(name, found)
     if (isDefault) layout.fallback = name
   }
   return layout.configs.size === 0 ? undefined : layout
+}
+
+function matchedSplits(splits: ReadonlyMap<string, readonly string[]>, matcher: FileMatcher): Map<string, string[]> {
+  const found = new Map<string, string[]>()
+  for (const [split, patterns] of splits) {
+    const matched = [...new Set(patterns.flatMap((pattern) => matcher.match(pattern)))].sort()
+    // Other formats are read from the hub's conversion.
+    if (matched.length > 0 && matched.every((file) => file.endsWith('.parquet'))) found.set(split, matched)
+  }
+  return found
+}
+
+/** The splits of the files in a folder whose patterns the card does not give. */
+function splitsByName(files: readonly string[], folder: string): Map<string, string[]> {
+  const beginning = folder === '' ? '' : `${folder}/`
+  const splits = new Map<string, string[]>()
+  for (const file of files) {
+    if (file.startsWith(beginning)) addTo(splits, splitOf(file.slice(beginning.length).split('/')), file)
+  }
+  return splits
 }
 
 /** Without a card everything is one configuration, unless every file lies in a folder that is not named `data`. */
@@ -44,12 +66,14 @@ function layoutByName(files: readonly string[]): Layout {
   const inFolders = folders.every(([first]) => first !== undefined && first !== 'data' && splitIn(first) === undefined)
   files.forEach((file, i) => {
     const config = inFolders ? folders[i]![0]! : 'default'
-    const parts = file.split('/').slice(inFolders ? 1 : 0)
-    // The name of the file says more than a folder.
-    const split = parts.reverse().map(splitIn).find(Boolean) ?? 'train'
-    addFile(configs, config, split, file)
+    addFile(configs, config, splitOf(file.split('/').slice(inFolders ? 1 : 0)), file)
   })
   return { configs }
+}
+
+/** The name of the file says more than a folder. */
+function splitOf(parts: readonly string[]): string {
+  return [...parts].reverse().map(splitIn).find(Boolean) ?? 'train'
 }
 
 /** The layout of the branch that the hub converts to: `config/split/0000.parquet`. */
@@ -67,6 +91,10 @@ export function conversionLayout(files: readonly string[]): Layout {
 function addFile(configs: Layout['configs'], config: string, split: string, file: string): void {
   const splits = configs.get(config) ?? new Map<string, string[]>()
   configs.set(config, splits)
+  addTo(splits, split, file)
+}
+
+function addTo(splits: Map<string, string[]>, split: string, file: string): void {
   const files = splits.get(split)
   if (files) files.push(file)
   else splits.set(split, [file])
