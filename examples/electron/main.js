@@ -37,9 +37,11 @@ ipcMain.handle('call', (event, command, args) => {
   })
 })
 
-await app.whenReady()
-const window = new BrowserWindow({ width: 720, height: 640, webPreferences: { preload: join(here, 'preload.cjs') } })
-await window.loadFile(join(here, 'index.html'))
+// Not awaited: the app becomes ready only when this module has been evaluated.
+app.whenReady().then(() => {
+  const window = new BrowserWindow({ width: 720, height: 640, webPreferences: { preload: join(here, 'preload.cjs') } })
+  return window.loadFile(join(here, 'index.html'))
+})
 
 app.on('window-all-closed', () => app.quit())
 app.on('quit', () => worker?.kill())

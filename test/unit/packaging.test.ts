@@ -7,6 +7,11 @@ import { parse } from 'yaml'
 import { packageRoot } from '#system'
 
 type Manifest = Record<string, unknown> & { dependencies: Record<string, string>; version: string }
+interface Step {
+  run?: string
+  uses?: string
+  'working-directory'?: string
+}
 interface Packed {
   name: string
   file: string
@@ -185,17 +190,20 @@ test('workflows parse, and every script and file that they name exists', (t) => 
   const folder = join(packageRoot, '.github/workflows')
   const names = readdirSync(folder)
   t.deepEqual(names.sort(), ['ci.yml', 'release.yml'])
-  const scripts = Object.keys(root.scripts as Record<string, string>)
   for (const name of names) {
     const workflow = parse(readFileSync(join(folder, name), 'utf8')) as {
-      jobs: Record<string, { needs?: string | string[]; steps: { run?: string; uses?: string }[] }>
+      jobs: Record<string, { needs?: string | string[]; steps: Step[] }>
     }
     for (const [job, { needs, steps }] of Object.entries(workflow.jobs)) {
       for (const other of [needs ?? []].flat()) t.true(other in workflow.jobs, `${name}: ${job} needs ${other}`)
       for (const step of steps) t.true(Boolean(step.run) !== Boolean(step.uses), `${name}: ${job} has an odd step`)
+      for (const { run = '', 'working-directory': folder = '.' } of steps) {
+        const manifest = join(packageRoot, folder, 'package.json')
+        const { scripts } = JSON.parse(readFileSync(manifest, 'utf8')) as { scripts: Record<string, string> }
+        for (const [, script] of run.matchAll(/\bnpm run (?:-s )?([\w:.-]+)/g))
+          t.true(script! in scripts, `${name}: npm run ${script}`)
+      }
       const commands = steps.map(({ run }) => run ?? '').join('\n')
-      for (const [, script] of commands.matchAll(/\bnpm run (?:-s )?([\w:.-]+)/g))
-        t.true(scripts.includes(script!), `${name}: npm run ${script}`)
       for (const [, file] of commands.matchAll(
         /(?:^|[\s"'=])\.?\/?((?:\.ci|install|packaging|test|examples)\/[\w./-]+)/gm,
       ))
