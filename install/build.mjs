@@ -8,7 +8,8 @@ import { createRequire } from 'node:module'
 import { freemem } from 'node:os'
 import { dirname, join, relative } from 'node:path'
 import { cudaVariant, findNvcc } from './cuda.mjs'
-import { LibtorchError, resolveLibtorch } from './libtorch.mjs'
+import { cacheFolder, LibtorchError, resolveLibtorch } from './libtorch.mjs'
+import { placeLibtorch } from './local-libtorch.mjs'
 import { withLock } from './lock.mjs'
 import { buildFolder, command, cores, packageRoot } from './system.mjs'
 import { checkToolchain, SetupError } from './toolchain.mjs'
@@ -49,17 +50,14 @@ async function main(force) {
         variant,
       }
       if (!force && addons.every(existsSync) && readStamp() === JSON.stringify(stamp)) {
+        placeLibtorch(build, libtorch)
         say('the addon is up to date')
         return
       }
       rmSync(stampFile, { force: true })
       await configure(libtorch.path, libtorch.variant)
       const warnings = await compile()
-      const { path, version } = libtorch
-      writeFileSync(
-        join(build, 'libtorch.json'),
-        `${JSON.stringify({ path, version, variant: libtorch.variant }, null, 2)}\n`,
-      )
+      placeLibtorch(build, libtorch)
       writeFileSync(stampFile, JSON.stringify(stamp))
       const seconds = ((Date.now() - start) / 1000).toFixed(0)
       say(
@@ -174,7 +172,13 @@ function reportDriver() {
 try {
   await main(process.argv.includes('--force'))
 } catch (error) {
-  if (!(error instanceof SetupError || error instanceof LibtorchError)) throw error
-  say(error.message)
+  const { syscall, message } = /** @type {NodeJS.ErrnoException} */ (error)
+  const ofTheSystem = syscall !== undefined
+  if (!(ofTheSystem || error instanceof SetupError || error instanceof LibtorchError)) throw error
+  say(message)
+  if (ofTheSystem)
+    say(
+      `what mends it: ${build} has to be writable, and so has the cache, ${cacheFolder()}, which XDG_CACHE_HOME moves`,
+    )
   process.exitCode = 1
 }

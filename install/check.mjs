@@ -64,18 +64,21 @@ function lintCpp() {
   return step('cppcheck', 'cppcheck', [...options, '--error-exitcode=1', '-Inative', '-inative/test', 'native'])
 }
 
-/** The types in the comments of install/, which is JavaScript because it runs before anything is built. */
-function checkInstall() {
+/** The types in the comments of what is JavaScript because it runs before anything is built. */
+function checkScripts() {
   const options = '--ignoreConfig --allowJs --checkJs --noEmit --strict --module nodenext --target es2022 --lib es2023'
-  const scripts = readdirSync(join(packageRoot, 'install')).filter((name) => name.endsWith('.mjs'))
-  const files = scripts.map((name) => join('install', name))
-  return step('tsc (install)', local('tsc'), [...options.split(' '), '--skipLibCheck', '--types', 'node', ...files])
+  const files = ['install', 'packaging'].flatMap((folder) =>
+    readdirSync(join(packageRoot, folder))
+      .filter((name) => name.endsWith('.mjs'))
+      .map((name) => join(folder, name)),
+  )
+  return step('tsc (scripts)', local('tsc'), [...options.split(' '), '--skipLibCheck', '--types', 'node', ...files])
 }
 
 const results = [
   step('biome', local('biome'), ['check', ...(write ? ['--write'] : [])]),
   step('tsc', local('tsc'), ['-p', 'tsconfig.json', '--noEmit']),
-  checkInstall(),
+  checkScripts(),
   formatCpp(),
   lintCpp(),
 ]

@@ -1,13 +1,15 @@
-// `npm run doctor`: what this machine has, what was tried and what was chosen. `--json` prints it as one object.
+// `npm run doctor` and `npx sentence-torch doctor`: what this machine has, what was tried and what was chosen. `--json` prints it as
+// one object.
 
 import { execFileSync } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs'
 import { homedir, release, totalmem } from 'node:os'
 import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { cacheFolder, LibtorchError, resolveLibtorch } from './libtorch.mjs'
 import { megabytes } from './progress.mjs'
-import { command, cores, cpuFeatures, cpuModel, glibcVersion, packageRoot, readLibtorch, threads } from './system.mjs'
+import { nameOf, proxiesOf } from './proxy.mjs'
+import { command, cores, cpuFeatures, cpuModel, glibcVersion, packageRoot, threads } from './system.mjs'
 import { inspectToolchain, unsupportedPlatform } from './toolchain.mjs'
 
 /** The steps of the search for LibTorch, without downloading. */
@@ -21,27 +23,45 @@ async function libtorchSteps() {
   }
 }
 
-/** Loads the addon the way the library does, in another process: a crash of native code must not end doctor. */
-function addon() {
-  const file = join(packageRoot, 'build/Release/sentence_torch.node')
-  const loader = join(packageRoot, 'dist/lib/native/load.js')
-  if (!existsSync(file)) return { built: false, loads: null, detail: 'not built; npm run build builds it' }
-  if (!existsSync(loader))
-    return { built: true, loads: null, detail: 'the TypeScript part is not built; npm run build:ts builds it' }
+/**
+ * Where the library looks for the addon, which one it takes, and whether that loads: in another process, since a crash of native
+ * code must not end doctor.
+ */
+async function addon() {
+  const compiled = join(packageRoot, 'dist/bundle/native.js')
+  if (!existsSync(compiled))
+    return {
+      steps: [],
+      chosen: null,
+      libtorch: null,
+      loads: null,
+      detail: 'the TypeScript part is not built; npm run build:ts builds it',
+    }
+  const { findAddon, findLibtorch } = await import(pathToFileURL(compiled).href)
+  const { found, steps } = findAddon()
+  const chosen = found ? { source: found.source, path: found.addonPath } : null
+  let libtorch = null
+  try {
+    libtorch = (found && findLibtorch(found)) ?? null
+  } catch {} // Loading it says why.
+  const facts = { steps, chosen, libtorch }
   const program = `
-    const addon = await (await import(${JSON.stringify(pathToFileURL(loader).href)})).loadAddon()
-    console.log(JSON.stringify(addon.runtime()))`
+    import { loadAddon } from ${JSON.stringify(pathToFileURL(compiled).href)}
+    try {
+      console.log(JSON.stringify({ loads: true, runtime: loadAddon().runtime() }))
+    } catch (error) {
+      console.log(JSON.stringify({ loads: false, detail: error.message }))
+    }`
   try {
     const output = execFileSync(process.execPath, ['--input-type=module', '-e', program], {
       encoding: 'utf8',
       stdio: 'pipe',
       timeout: 120_000,
     })
-    return { built: true, loads: true, runtime: JSON.parse(output.trim().split('\n').at(-1) ?? '') }
+    return { ...facts, ...JSON.parse(output.trim().split('\n').at(-1) ?? '') }
   } catch (error) {
-    const { stderr, signal, message } = /** @type {{ stderr?: string, signal?: string, message: string }} */ (error)
-    const reason = stderr?.split('\n').find((line) => /Error|error/.test(line)) ?? message
-    return { built: true, loads: false, detail: signal ? `ended by ${signal}` : reason.trim() }
+    const { signal, message } = /** @type {{ signal?: string, message: string }} */ (error)
+    return { ...facts, loads: false, detail: signal ? `the process that loads it was ended by ${signal}` : message }
   }
 }
 
@@ -70,7 +90,18 @@ function cuda() {
   }
 }
 
-async function gather() {
+/** What downloads go through, without passwords. */
+function proxies() {
+  const noProxy = process.env.no_proxy ?? process.env.NO_PROXY ?? null
+  try {
+    const { http, https } = proxiesOf(process.env)
+    return { https: https ? nameOf(https) : null, http: http ? nameOf(http) : null, noProxy }
+  } catch (error) {
+    return { https: null, http: null, noProxy, problem: /** @type {Error} */ (error).message }
+  }
+}
+
+export async function gather() {
   const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8'))
   const { problems, ...toolchain } = inspectToolchain()
   return {
@@ -86,42 +117,52 @@ async function gather() {
       refused: unsupportedPlatform() ?? null,
     },
     toolchain: { ...toolchain, problems },
-    libtorch: { cache: cacheFolder(), builtWith: readLibtorch({ env: {} }) ?? null, ...(await libtorchSteps()) },
-    addon: addon(),
+    libtorch: { cache: cacheFolder(), ...(await libtorchSteps()) },
+    addon: await addon(),
     cpu: { model: cpuModel(), features: cpuFeatures(), memory: megabytes(totalmem()), ...cores(), threads: threads() },
     cuda: cuda(),
     huggingFace: huggingFace(),
+    proxies: proxies(),
   }
 }
 
+/** The error without what is said here already. @param {{ detail: string, chosen: object | null }} addon */
+function stateOf({ detail, chosen }) {
+  return detail
+    .split('\n')
+    .filter((line) => !line.includes('doctor` shows') && (chosen || !line.startsWith('  ')))
+    .join('\n')
+}
+
+/** @param {{ step: string, found: string, chosen: boolean }[]} steps */
+function printSteps(steps) {
+  for (const [i, { step, found, chosen }] of steps.entries())
+    console.log(`  ${i + 1}. ${step}: ${found}${chosen ? '  <- chosen' : ''}`)
+}
+
 /** @param {Awaited<ReturnType<typeof gather>>} facts */
-function print(facts) {
+export function print(facts) {
   /** @param {string} name @param {unknown} value */
   const line = (name, value) => console.log(`${name.padEnd(16)}${value ?? 'not found'}`)
-  const { platform, toolchain, libtorch, addon, cpu, cuda, huggingFace } = facts
+  const { platform, toolchain, libtorch, addon, cpu, cuda, huggingFace, proxies } = facts
   line('sentence-torch', facts['sentence-torch'])
   line('Node', `${facts.node}, npm ${facts.npm ?? 'not found'}`)
   line('Platform', `${platform.name}, kernel ${platform.kernel}${platform.glibc ? `, glibc ${platform.glibc}` : ''}`)
   if (platform.refused) line('', platform.refused)
   line('C++ compiler', toolchain.compilerVersion && `${toolchain.compiler}: ${toolchain.compilerVersion}`)
   line('CMake', toolchain.cmake && `${toolchain.cmake}, ${toolchain.make ?? 'neither ninja nor make'}`)
-  for (const problem of toolchain.problems) console.log(`  ${problem}`)
+  // Who has a package with a built addon needs no compiler.
+  if (!addon.loads) for (const problem of toolchain.problems) console.log(`  ${problem}`)
   line(
     'Python',
     facts.python && `${facts.python}, ${facts.pip ?? 'no pip'} (only needed where the LibTorch zip cannot be had)`,
   )
-  console.log('LibTorch')
-  libtorch.steps.forEach(({ step, found, chosen }, i) => {
-    console.log(`  ${i + 1}. ${step}: ${found}${chosen ? '  <- chosen' : ''}`)
-  })
-  line(
-    '  built with',
-    libtorch.builtWith
-      ? `${libtorch.builtWith.version} (${libtorch.builtWith.variant}), ${libtorch.builtWith.path}`
-      : 'nothing built yet',
-  )
-  const detail = 'detail' in addon ? addon.detail : undefined
-  line('Addon', addon.loads ? 'built, loads' : `${addon.built ? 'built' : 'missing'}: ${detail}`)
+  console.log('LibTorch to build with')
+  printSteps(libtorch.steps)
+  console.log('Addon')
+  printSteps(addon.steps)
+  line('  LibTorch', addon.libtorch && `${addon.libtorch.version}, ${addon.libtorch.variant}: ${addon.libtorch.path}`)
+  line('  state', addon.loads ? 'loads' : stateOf(addon))
   if (addon.runtime) line('  runtime', JSON.stringify(addon.runtime))
   line('Processor', `${cpu.model}, ${cpu.memory}`)
   line('  features', cpu.features.join(' ') || 'none of those that matter')
@@ -132,7 +173,7 @@ function print(facts) {
   line(
     'CUDA',
     cuda.gpus.length
-      ? `${cuda.gpus.join('; ')}; nvcc ${cuda.nvcc ?? 'not found'}; SENTENCE_TORCH_CUDA=13.0 npm run build:native builds for it`
+      ? `${cuda.gpus.join('; ')}; nvcc ${cuda.nvcc ?? 'not found'}; ${existsSync(join(packageRoot, 'CMakeLists.txt')) ? 'SENTENCE_TORCH_CUDA=13.0 npm run build:native builds for it' : '`npm install @sentence-torch/linux-x64-cuda13` and `npx sentence-torch install cuda` compute on it'}`
       : `driver ${cuda.driver ? 'loaded' : 'not found'}`,
   )
   line('Model cache', `${huggingFace.cache}: ${huggingFace.models.join(', ') || 'empty'}`)
@@ -140,8 +181,12 @@ function print(facts) {
     '  hub',
     `endpoint ${huggingFace.endpoint ?? 'default'}, HF_HUB_OFFLINE ${huggingFace.offline ?? 'not set'}, token ${huggingFace.token}`,
   )
+  const through = [...new Set([proxies.https, proxies.http])].filter(Boolean).join(', ')
+  line('Proxy', proxies.problem ?? (through ? `${through}; NO_PROXY ${proxies.noProxy ?? 'not set'}` : 'none'))
 }
 
-const facts = await gather()
-if (process.argv.includes('--json')) console.log(JSON.stringify(facts, null, 2))
-else print(facts)
+if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
+  const facts = await gather()
+  if (process.argv.includes('--json')) console.log(JSON.stringify(facts, null, 2))
+  else print(facts)
+}

@@ -8,6 +8,7 @@ import { Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { megabytes, progress } from './progress.mjs'
+import { ProxyError, proxyFetch } from './proxy.mjs'
 
 const SILENCE_MS = 30_000
 const MAX_REDIRECTS = 10
@@ -112,13 +113,13 @@ async function transfer(url, part, progressed, { maxBytes, silenceMs, stream }) 
 }
 
 /**
- * `fetch` by hand through redirects: what begins with https stays with it, as some files are trusted as far as that goes.
+ * By hand through redirects: what begins with https stays with it, as some files are trusted as far as that goes.
  * @param {string} url
  * @param {{ headers: Record<string, string>, signal: AbortSignal }} request
  */
 async function follow(url, request) {
   for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
-    const response = await fetch(url, { ...request, redirect: 'manual' })
+    const response = await proxyFetch(url, { ...request, redirect: 'manual' })
     const location = [301, 302, 303, 307, 308].includes(response.status) ? response.headers.get('location') : null
     if (location === null) return response
     response.body?.cancel().catch(() => {})
@@ -139,7 +140,11 @@ async function follow(url, request) {
 function explain(url, error, silenceMs) {
   const { message, name, cause } = /** @type {Error & { cause?: { code?: string, message?: string } }} */ (error)
   const reason =
-    name === 'AbortError' ? `no answer for ${silenceMs / 1000} s` : (cause?.code ?? cause?.message ?? message)
+    error instanceof ProxyError
+      ? message
+      : name === 'AbortError'
+        ? `no answer for ${silenceMs / 1000} s`
+        : (cause?.code ?? cause?.message ?? message)
   return new Error(`${url}: ${reason}`, { cause: error })
 }
 

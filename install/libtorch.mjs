@@ -8,7 +8,19 @@
 // As a program: `node install/libtorch.mjs --print` answers with one JSON object on stdout.
 
 import { existsSync, readFileSync, realpathSync } from 'node:fs'
-import { chmod, mkdir, mkdtemp, readdir, rename, rm, stat, statfs, writeFile } from 'node:fs/promises'
+import {
+  access,
+  chmod,
+  constants,
+  mkdir,
+  mkdtemp,
+  readdir,
+  rename,
+  rm,
+  stat,
+  statfs,
+  writeFile,
+} from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -17,7 +29,7 @@ import { inspectLibtorch } from './libtorch-folder.mjs'
 import { withLock } from './lock.mjs'
 import { VERSION, WHEELS, ZIP_BASE, ZIPS } from './pins.mjs'
 import { megabytes, progress } from './progress.mjs'
-import { command } from './system.mjs'
+import { pythonTorch } from './system.mjs'
 import { fetchWheels } from './wheel.mjs'
 import { unzip } from './zip.mjs'
 
@@ -53,6 +65,7 @@ export class LibtorchError extends Error {
   constructor(message, steps) {
     super(message)
     this.name = 'LibtorchError'
+    this.code = 'ERR_NOT_FOUND'
     this.steps = steps
   }
 }
@@ -116,7 +129,13 @@ export async function resolveLibtorch(options = {}) {
     throw give()
   }
 
-  await mkdir(cache, { recursive: true })
+  try {
+    await mkdir(cache, { recursive: true })
+    await access(cache, constants.W_OK)
+  } catch (error) {
+    const message = `${cache} cannot be written (${/** @type {NodeJS.ErrnoException} */ (error).code}): XDG_CACHE_HOME names another folder for LibTorch, SENTENCE_TORCH_LIBTORCH a LibTorch that is there`
+    throw new LibtorchError(message, steps)
+  }
   const onWait = (/** @type {string} */ holder) =>
     log(`Waiting for another process that fills the LibTorch cache: ${holder}`)
   return await withLock(
@@ -207,17 +226,6 @@ function cachedRoot(home) {
     return undefined
   }
   return [home, join(home, 'libtorch'), join(home, 'torch')].find((folder) => existsSync(join(folder, 'include')))
-}
-
-/**
- * @param {string} python
- * @returns {string | undefined}
- */
-function pythonTorch(python) {
-  // The folder without importing torch, which takes seconds.
-  const code =
-    "import importlib.util as u; s = u.find_spec('torch'); print(s.submodule_search_locations[0] if s else '')"
-  return command(python, ['-c', code])?.trim() || undefined
 }
 
 /**

@@ -28,12 +28,44 @@ export function cpuFeatures(roots?: Roots): string[]
 /** The processor's name for people. */
 export function cpuModel(roots?: Roots): string
 
-/** The LibTorch to load the addon with (SENTENCE_TORCH_LIBTORCH, libtorch.json of the build that SENTENCE_TORCH_ADDON is
- *  from, or build/libtorch.json), undefined when nothing was built. */
+/** Why there is no LibTorch to load the addon with: SENTENCE_TORCH_LIBTORCH names none, libtorch.json is damaged, the version is
+ *  another than that of the addon, or nothing says where it is. */
+export class LibtorchFault extends Error {
+  constructor(kind: 'environment' | 'note' | 'version' | 'absent', message: string)
+  readonly kind: 'environment' | 'note' | 'version' | 'absent'
+}
+
+/** The LibTorch to load an addon with (SENTENCE_TORCH_LIBTORCH, the one that libtorch.json beside the addon or above it names, or
+ *  the one of the package that it depends on), undefined when nothing says which.
+ *  @throws LibtorchFault */
 export function readLibtorch(options?: {
   env?: NodeJS.ProcessEnv
   root?: string
-}): { path: string; version: string; variant: string } | undefined
+  addon?: string
+  libtorch?: () => string
+}): { path: string; version: string | undefined; variant: string } | undefined
+
+/** The folder of the torch that Python imports. */
+export function pythonTorch(python?: string): string | undefined
+
+/** The oldest glibc that the packages with a built addon run on. */
+export const GLIBC_MINIMUM: string
+
+/** Where there is a LibTorch: `linux-x64`, … */
+export const PLATFORMS: readonly string[]
+
+/** Why this platform is refused, undefined where it is not. */
+export function unsupportedPlatform(system?: { platform?: string; arch?: string; musl?: boolean }): string | undefined
+
+/** Whether a version is a minimum or newer, by number. */
+export function atLeast(version: string, minimum: string): boolean
+
+/** Which machine a shared library is for (`machine`: "linux-x64"), and whether the file is whole. */
+export function inspectBinary(path: string): {
+  state: 'whole' | 'cut off' | 'missing' | 'unreadable' | 'no library'
+  description: string
+  machine?: string
+}
 
 /** Version of the glibc that Node runs on, undefined where there is none. */
 export function glibcVersion(): string | undefined

@@ -4,13 +4,25 @@
 
 import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { availableParallelism } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { inspectLibtorch } from './libtorch-folder.mjs'
 
-/** The folder of package.json. */
-export const packageRoot = dirname(dirname(fileURLToPath(import.meta.url)))
+export { inspectBinary } from './binary.mjs'
+
+/** The folder of package.json, the nearest one above: this module may have become a part of a bundle. */
+export const packageRoot = folderOfPackage(dirname(fileURLToPath(import.meta.url)))
+
+/**
+ * @param {string} folder
+ * @returns {string}
+ */
+function folderOfPackage(folder) {
+  const above = dirname(folder)
+  return existsSync(join(folder, 'package.json')) || above === folder ? folder : folderOfPackage(above)
+}
 
 /**
  * Where the addon is built: build/, or the folder that SENTENCE_TORCH_BUILD names, relative to the package.
@@ -154,28 +166,141 @@ export function cpuModel({ proc = '/proc', platform = process.platform } = {}) {
   return /^model name\s*:\s*(.*)$/m.exec(read(join(proc, 'cpuinfo')) ?? '')?.[1] ?? process.arch
 }
 
-/**
- * The LibTorch to load the addon with: the folder that SENTENCE_TORCH_LIBTORCH names, else the one that the addon was built
- * with (build/libtorch.json). Undefined when neither is there; throws when the variable names no LibTorch of the minor version
- * that the addon was built for.
- * @param {{ env?: NodeJS.ProcessEnv, root?: string }} [options]
- * @returns {{ path: string, version: string, variant: string } | undefined}
- */
-export function readLibtorch({ env = process.env, root = packageRoot } = {}) {
-  // An addon of another build folder was built for the LibTorch that is noted there.
-  const beside = env.SENTENCE_TORCH_ADDON && read(join(dirname(env.SENTENCE_TORCH_ADDON), '..', 'libtorch.json'))
-  const text = beside || read(join(root, 'build/libtorch.json'))
-  const built = text === undefined ? undefined : JSON.parse(text)
-  const chosen = env.SENTENCE_TORCH_LIBTORCH
-  if (chosen && chosen !== 'python') {
-    const { path, version, problem } = inspectLibtorch(chosen)
-    if (!path || !version) throw new Error(`SENTENCE_TORCH_LIBTORCH: ${problem}`)
-    const minor = (/** @type {string} */ full) => full.split('.').slice(0, 2).join('.')
-    if (built && !env.SENTENCE_TORCH_ADDON && minor(built.version) !== minor(version))
-      throw new Error(`SENTENCE_TORCH_LIBTORCH is LibTorch ${version}, but the addon was built for ${built.version}`)
-    return { path, version, variant: built?.variant ?? 'cpu' }
+/** Why there is no LibTorch to load the addon with. */
+export class LibtorchFault extends Error {
+  /**
+   * @param {'environment' | 'note' | 'version' | 'absent'} kind SENTENCE_TORCH_LIBTORCH names none; libtorch.json is damaged;
+   *   it is of another version than the addon was built for; nothing says where it is
+   * @param {string} message
+   */
+  constructor(kind, message) {
+    super(message)
+    this.name = 'LibtorchFault'
+    this.kind = kind
   }
-  return built && { path: built.path, version: built.version, variant: built.variant }
+}
+
+/**
+ * The LibTorch to load an addon with: the folder that SENTENCE_TORCH_LIBTORCH names, else the one that libtorch.json beside the
+ * addon or in the folder above it names, relative to itself, else the one of the package that the addon depends on. Undefined
+ * when none of these says anything; throws a LibtorchFault when what is said cannot be.
+ * @param {object} [options]
+ * @param {NodeJS.ProcessEnv} [options.env]
+ * @param {string} [options.root]
+ * @param {string} [options.addon] default: what SENTENCE_TORCH_ADDON names, or the one in build/
+ * @param {() => string} [options.libtorch] finds the folder of the LibTorch package, where the addon is one of a package
+ * @returns {{ path: string, version: string | undefined, variant: string } | undefined}
+ */
+export function readLibtorch({ env = process.env, root = packageRoot, addon, libtorch } = {}) {
+  const file = addon ?? (env.SENTENCE_TORCH_ADDON || join(root, 'build/Release/sentence_torch.node'))
+  const own = readNote(dirname(file)) ?? readNote(dirname(dirname(file)))
+  // An addon that was built elsewhere, with CMake alone: most likely for the LibTorch of the build here.
+  const note = own ?? (libtorch ? undefined : readNote(join(root, 'build')))
+  const variant = note?.variant ?? 'cpu'
+  const needed = own?.version
+
+  const chosen = env.SENTENCE_TORCH_LIBTORCH
+  // What was built with python's torch holds that torch.
+  if (chosen && (chosen !== 'python' || !note?.path)) {
+    const folder = chosen === 'python' ? pythonTorch() : chosen
+    if (!folder) throw new LibtorchFault('environment', 'SENTENCE_TORCH_LIBTORCH=python: python3 cannot import torch')
+    const { path, version, problem } = inspectLibtorch(folder, { headers: false })
+    if (!path) throw new LibtorchFault('environment', `SENTENCE_TORCH_LIBTORCH: ${problem}`)
+    if (!sameMinor(needed, version))
+      throw new LibtorchFault(
+        'version',
+        `SENTENCE_TORCH_LIBTORCH is LibTorch ${version}, but the addon was built for ${needed}`,
+      )
+    return { path, version, variant }
+  }
+  if (note?.path) return { path: note.path, version: note.version, variant }
+  if (!own && !libtorch) return undefined
+
+  const folder = libtorch ? libtorch() : libtorchOfPackage(file)
+  const found = readNote(folder)
+  if (!found?.path) throw new LibtorchFault('absent', `${folder} has no libtorch.json that names a LibTorch`)
+  if (!sameMinor(needed, found.version))
+    throw new LibtorchFault('version', `${folder} is LibTorch ${found.version}, but the addon was built for ${needed}`)
+  return { path: found.path, version: found.version, variant }
+}
+
+/**
+ * What libtorch.json in a folder says; undefined where there is none.
+ * @param {string} folder
+ * @returns {{ path?: string, version?: string, variant?: string } | undefined}
+ */
+function readNote(folder) {
+  const file = join(folder, 'libtorch.json')
+  const text = read(file)
+  if (text === undefined) return undefined
+  try {
+    const { path, root, version, variant } = JSON.parse(text)
+    for (const value of [path, root, version, variant])
+      if (value !== undefined && typeof value !== 'string') throw new Error('a member is no string')
+    return { path: root === undefined ? path : resolve(folder, root), version, variant }
+  } catch (error) {
+    throw new LibtorchFault('note', `${file} is damaged (${/** @type {Error} */ (error).message})`)
+  }
+}
+
+/** The LibTorch of an addon that lies in its package, named by SENTENCE_TORCH_ADDON. @param {string} addon */
+function libtorchOfPackage(addon) {
+  const inside = join(dirname(addon), 'libtorch')
+  if (existsSync(inside)) return inside
+  const name = `@sentence-torch/libtorch-${process.platform}-${process.arch}`
+  return dirname(createRequire(resolve(addon)).resolve(`${name}/package.json`))
+}
+
+/**
+ * Another minor version has another binary interface.
+ * @param {string | undefined} a
+ * @param {string | undefined} b
+ */
+function sameMinor(a, b) {
+  const minor = (/** @type {string} */ full) => full.split('.').slice(0, 2).join('.')
+  return a === undefined || b === undefined || minor(a) === minor(b)
+}
+
+/**
+ * The folder of the torch that Python imports, without importing it, which takes seconds.
+ * @param {string} [python]
+ * @returns {string | undefined}
+ */
+export function pythonTorch(python = 'python3') {
+  const code =
+    "import importlib.util as u; s = u.find_spec('torch'); print(s.submodule_search_locations[0] if s else '')"
+  return command(python, ['-c', code])?.trim() || undefined
+}
+
+/** The oldest glibc that the packages with a built addon run on. */
+export const GLIBC_MINIMUM = '2.28'
+
+/** Where there is a LibTorch. */
+export const PLATFORMS = ['linux-x64', 'linux-arm64', 'darwin-arm64']
+
+/**
+ * @param {{ platform?: string, arch?: string, musl?: boolean }} [system]
+ * @returns {string | undefined} why this platform is refused
+ */
+export function unsupportedPlatform({ platform = process.platform, arch = process.arch, musl = isMusl() } = {}) {
+  if (platform === 'win32')
+    return 'Windows is not supported: LibTorch is built there with another C++ ABI. sentence-torch runs on Windows inside WSL 2 (Linux).'
+  if (musl)
+    return 'musl (Alpine Linux) is not supported: LibTorch exists for glibc only. Use an image with glibc, such as node:22-bookworm-slim.'
+  if (!PLATFORMS.includes(`${platform}-${arch}`))
+    return `${platform}-${arch} is not supported: there is no LibTorch for it. Supported are ${PLATFORMS.join(', ')}.`
+  return undefined
+}
+
+/**
+ * Whether a version is a minimum or newer, by number.
+ * @param {string} version
+ * @param {string} minimum
+ */
+export function atLeast(version, minimum) {
+  const [a, b] = [version, minimum].map((text) => text.split('.').map(Number))
+  for (let i = 0; i < b.length; i++) if ((a[i] ?? 0) !== b[i]) return (a[i] ?? 0) > b[i]
+  return true
 }
 
 /**

@@ -1,7 +1,9 @@
 // Whether this machine can build the addon; when it cannot, which part is missing and the command that mends it.
 
 import { execFileSync } from 'node:child_process'
-import { command, isMusl } from './system.mjs'
+import { atLeast, command, unsupportedPlatform } from './system.mjs'
+
+export { atLeast, unsupportedPlatform }
 
 const CMAKE_MINIMUM = '3.22'
 const COMPILERS = ['c++', 'g++', 'clang++']
@@ -12,21 +14,8 @@ const PROGRAM =
   '#if defined(__clang__) && defined(__linux__)\n#error OpenMP\n#endif\n#include <concepts>\n#include <span>\ntemplate <std::integral T> T twice(T x) { return x + x; }\nint main() { return twice(0); }\n'
 
 /** Something that the user has to install or to choose. */
-export class SetupError extends Error {}
-
-/**
- * @param {{ platform?: string, arch?: string, musl?: boolean }} [system]
- * @returns {string | undefined} why this platform is refused
- */
-export function unsupportedPlatform({ platform = process.platform, arch = process.arch, musl = isMusl() } = {}) {
-  if (platform === 'win32')
-    return 'Windows is not supported: LibTorch is built there with another C++ ABI. sentence-torch runs on Windows inside WSL 2 (Linux).'
-  if (musl)
-    return 'musl (Alpine Linux) is not supported: LibTorch exists for glibc only. Use an image with glibc, such as node:22-bookworm-slim.'
-  const known = ['linux-x64', 'linux-arm64', 'darwin-arm64']
-  if (!known.includes(`${platform}-${arch}`))
-    return `${platform}-${arch} is not supported: there is no LibTorch for it. Supported are ${known.join(', ')}.`
-  return undefined
+export class SetupError extends Error {
+  code = 'ERR_SETUP'
 }
 
 /**
@@ -95,16 +84,6 @@ const REMEDIES = {
 function missing(what, remedy) {
   const systems = ['Debian, Ubuntu', 'Fedora', 'macOS', 'anywhere']
   return [what, ...REMEDIES[remedy].map((line, i) => `    ${`${systems[i]}:`.padEnd(16)} ${line}`)].join('\n')
-}
-
-/**
- * @param {string} version
- * @param {string} minimum
- */
-export function atLeast(version, minimum) {
-  const [a, b] = [version, minimum].map((text) => text.split('.').map(Number))
-  for (let i = 0; i < b.length; i++) if ((a[i] ?? 0) !== b[i]) return (a[i] ?? 0) > b[i]
-  return true
 }
 
 /** Throws one SetupError that lists everything that is missing. */

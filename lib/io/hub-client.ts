@@ -5,7 +5,7 @@ import { datasetInfo, listFiles, modelInfo } from '@huggingface/hub'
 import { SentenceTorchError } from '../errors.js'
 import { abortError, throwIfAborted } from './abort.js'
 import { isCommit, type RepositoryKind } from './hub-cache.js'
-import { HubFailure, HubRequests } from './hub-fetch.js'
+import { HubFailure, HubRequests, HubUnreachable } from './hub-fetch.js'
 import type { RepositoryFile } from './hub-repository.js'
 import {
   anything,
@@ -140,8 +140,18 @@ export class HubClient {
       if (signal?.aborted) throw abortError(signal, what)
       if (!(error instanceof HubFailure)) throw error
       if (error.status !== undefined && [401, 403, 404].includes(error.status)) throw this.#refused(error.status)
-      throw new SentenceTorchError('ERR_NETWORK', `Could not get ${id} from ${hubUrl}: ${error.message}`)
+      const way = error instanceof HubUnreachable ? this.#localWay() : ''
+      throw new SentenceTorchError('ERR_NETWORK', `Could not get ${id} from ${hubUrl}: ${error.message}${way}`)
     }
+  }
+
+  /** What works without a network. */
+  #localWay(): string {
+    const what =
+      this.access.kind === 'model'
+        ? "load('./folder') takes a local folder"
+        : "Dataset.fromFile('./file') reads a local file"
+    return `. Without network, ${what}; HF_HUB_OFFLINE=1 takes what the cache holds, and HF_HOME names another cache`
   }
 
   #refused(status: number): SentenceTorchError {

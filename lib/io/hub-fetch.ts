@@ -4,7 +4,9 @@
  * - any other address must be https; the endpoint itself may be an http server;
  * - a body ends where it should: at the listed size of a file, at a bound for an answer of the API, after decompression;
  * - a server that falls silent is given up.
+ * The same holds through a proxy, which is told the address alone where it is https.
  */
+import { ProxyError, proxyFetch } from '#proxy'
 import { invalidArgument } from '../errors.js'
 
 const MAX_REDIRECTS = 10
@@ -25,6 +27,9 @@ export class HubFailure extends Error {
     super(message)
   }
 }
+
+/** There was no answer, or it broke off: another network, or none at all, is what has to be thought of. */
+export class HubUnreachable extends HubFailure {}
 
 type Chunks = AsyncGenerator<Uint8Array, void, undefined>
 
@@ -100,7 +105,7 @@ export class HubRequests {
       headers.delete('authorization')
       if (isOwn && this.#token !== undefined) headers.set('authorization', `Bearer ${this.#token}`)
       const request = { headers, redirect: 'manual', signal: watch.signal } as const
-      const response = await fetch(url, request).catch((error: unknown) => watch.fail(error))
+      const response = await proxyFetch(url, request).catch((error: unknown) => watch.fail(error))
       const location = [301, 302, 303, 307, 308].includes(response.status) ? response.headers.get('location') : null
       if (location === null) return response
       discard(response)
@@ -139,7 +144,7 @@ class Watch {
 
   constructor(milliseconds: number, caller: AbortSignal | undefined) {
     this.#caller = caller
-    const silence = new HubFailure(`it was silent for ${milliseconds / 1000} s`)
+    const silence = new HubUnreachable(`it was silent for ${milliseconds / 1000} s`)
     this.#timer = setInterval(() => {
       if (this.#isWaiting && ++this.#looks > LOOKS) this.#abort.abort(silence)
     }, milliseconds / LOOKS)
@@ -175,13 +180,14 @@ class Watch {
 
   /** For `.catch`, of what waits for the server. */
   fail(error: unknown): never {
-    if (!this.signal.aborted) throw new HubFailure(reasonOf(error))
+    if (!this.signal.aborted) throw new HubUnreachable(reasonOf(error))
     throw this.signal.reason instanceof HubFailure ? this.signal.reason : new HubFailure('it was aborted')
   }
 }
 
 /** `fetch failed` hides its reason in the cause. */
 function reasonOf(error: unknown): string {
+  if (error instanceof ProxyError) return error.message
   const cause = (error as Error).cause
   const inner = cause instanceof Error ? ` (${(cause as NodeJS.ErrnoException).code ?? cause.message})` : ''
   return `${(error as Error).message}${inner}`

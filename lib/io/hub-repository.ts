@@ -124,7 +124,7 @@ export class HubRepository {
     const client = await this.#connect()
     await this.cache
       .put(this.cache.blob(file.digest), (partial) => client.download(commit, file, partial, onBytes))
-      .catch(failedTo(`write ${file.path} of ${this.id} into ${this.cache.path}`))
+      .catch(failedTo(`write ${file.path} of ${this.id} into ${this.cache.path} (HF_HOME names another cache)`))
   }
 
   #connect(): Promise<HubClient> {

@@ -1,9 +1,11 @@
 import { existsSync, readdirSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
-import { packageRoot, readLibtorch, threads } from '#system'
-import { invalidArgument } from '../errors.js'
-import { loadFailure } from './load-failure.js'
+import { join } from 'node:path'
+import { threads } from '#system'
+import { invalidArgument, SentenceTorchError } from '../errors.js'
+import { checkAddon, checkLibtorch } from './check-addon.js'
+import { findAddon, findLibtorch, type Libtorch } from './find-addon.js'
+import { thisInstallation } from './installation.js'
+import { type LoadAttempt, loadFailure } from './load-failure.js'
 import { profileUntilExit } from './profile.js'
 import type { NativeAddon } from './types.js'
 
@@ -18,12 +20,12 @@ interface Boot {
   open(options: { env: Record<string, string>; libraries: string[] }): void
 }
 
-const require = createRequire(import.meta.url)
 let loaded: NativeAddon | undefined
 
 /**
  * The native addon, loaded when it is first needed (once per thread; the process shares one engine).
  *
+ * It is the local build, else that of an installed package (find-addon.ts); LibTorch is found relative to it.
  * `SENTENCE_TORCH_ADDON` names another `sentence_torch.node` (with `boot.node` beside it), `SENTENCE_TORCH_LIBTORCH` another
  * LibTorch, `SENTENCE_TORCH_THREADS` the number of threads that compute (default: physical cores within affinity and quota);
  * `SENTENCE_TORCH_PROFILE` asks for a profile (profile.ts).
@@ -37,21 +39,25 @@ export function loadAddon(): NativeAddon {
 
 function load(): NativeAddon {
   const wanted = threadCount()
-  const addonPath = process.env.SENTENCE_TORCH_ADDON || join(packageRoot, 'build', 'Release', 'sentence_torch.node')
-  const bootPath = join(dirname(addonPath), 'boot.node')
-  let libtorch: ReturnType<typeof readLibtorch>
+  const attempt: LoadAttempt = { search: { steps: [], errors: new Map() } }
   try {
-    libtorch = readLibtorch()
-    if (libtorch === undefined) throw new Error('LibTorch was not found')
-    const boot = require(bootPath) as Boot
-    boot.open({ env: openMpVariables(wanted), libraries: libraries(join(libtorch.path, 'lib'), libtorch.variant) })
-    const addon = require(addonPath) as NativeAddon
+    attempt.search = findAddon()
+    const { found } = attempt.search
+    if (!found) throw loadFailure(undefined, attempt)
+    const installation = thisInstallation()
+    checkAddon(found, installation)
+    attempt.libtorch = findLibtorch(found)
+    const names = attempt.libtorch ? libraries(attempt.libtorch) : []
+    checkLibtorch(attempt.libtorch, names, found, installation)
+    const boot = found.boot() as Boot
+    boot.open({ env: openMpVariables(wanted), libraries: names })
+    const addon = found.addon() as NativeAddon
     // The first thread of the process decides; 0 = nobody has.
     if (addon.runtime().threads === 0) addon.setThreads(wanted)
     profileUntilExit(addon)
     return addon
   } catch (cause) {
-    throw loadFailure({ cause, addonPath, bootPath, libtorch })
+    throw cause instanceof SentenceTorchError ? cause : loadFailure(cause, attempt)
   }
 }
 
@@ -72,16 +78,17 @@ function openMpVariables(count: number): Record<string, string> {
 }
 
 /** LibTorch's libraries by full path, so that the addon finds them by name: no RPATH, no LD_LIBRARY_PATH. */
-function libraries(folder: string, variant: string): string[] {
+function libraries({ path, variant }: Libtorch): string[] {
+  const folder = join(path, 'lib')
   const suffix = process.platform === 'darwin' ? 'dylib' : 'so'
   const names = variant === 'cpu' ? ['c10', 'torch_cpu'] : ['c10', 'torch_cpu', 'c10_cuda', 'torch_cuda']
-  return [...openMpRuntimes(folder), ...names.map((name) => join(folder, `lib${name}.${suffix}`))]
+  return [...openMpRuntimes(path), ...names.map((name) => join(folder, `lib${name}.${suffix}`))]
 }
 
 /** LibTorch's own OpenMP runtime, before a system library of the same name can take its place. Its name and folder differ
  *  between the zip and the wheel. */
-function openMpRuntimes(folder: string): string[] {
-  for (const place of [folder, join(folder, '..', '..', 'torch.libs')]) {
+function openMpRuntimes(path: string): string[] {
+  for (const place of [join(path, 'lib'), join(path, '..', 'torch.libs')]) {
     if (!existsSync(place)) continue
     const name = readdirSync(place).find((file) => /^libgomp.*\.so/.test(file) || file === 'libomp.dylib')
     if (name) return [join(place, name)]

@@ -12,8 +12,9 @@ const here = fileURLToPath(new URL('.', import.meta.url))
 const programs = readdirSync(join(here, 'programs'))
   .filter((name) => name.endsWith('.mjs'))
   .map((name) => name.replace(/\.mjs$/, ''))
-/** Exit code of a test program whose kernels this processor lacks. */
+/** Exit code of a program whose kernels this processor lacks. */
 const LACKING = 77
+/** For a program; a build may take as long as it does. */
 const TIMEOUT_MS = 30 * 60_000
 
 let passed = 0
@@ -34,12 +35,12 @@ function tell(name, { problem, skipped, seconds }) {
 /**
  * @param {string} program
  * @param {readonly string[]} args
- * @param {Record<string, string>} [env]
+ * @param {import('node:child_process').SpawnSyncOptions} [options]
  */
-function run(program, args, env = {}) {
+function run(program, args, { env = {}, ...options } = {}) {
   const start = performance.now()
   const { status, signal, error, stdout, stderr } = spawnSync(program, args, {
-    ...{ cwd: packageRoot, encoding: 'utf8', timeout: TIMEOUT_MS, maxBuffer: 2 ** 28 },
+    ...{ cwd: packageRoot, encoding: 'utf8', maxBuffer: 2 ** 28, ...options },
     env: { ...process.env, ...env },
   })
   const ended = error?.message ?? (signal ? `signal ${signal}` : `exit code ${status}`)
@@ -59,7 +60,7 @@ function watched(build, program, args, env) {
   mkdirSync(reports)
   const inNode = program === process.execPath
   const options = sanitizerOptions({ reports: join(reports, 'report'), suppressions: here.replace(/\/$/, ''), inNode })
-  const { status, ended, output, seconds } = run(program, args, { ...options, ...env })
+  const { status, ended, output, seconds } = run(program, args, { env: { ...options, ...env }, timeout: TIMEOUT_MS })
   const found = readdirSync(reports).map((name) => readFileSync(join(reports, name), 'utf8'))
   // A report that has nowhere to go, since the process has moved its files, is in the output.
   if (/ERROR: (Address|Leak)Sanitizer|WARNING: ThreadSanitizer|runtime error: /.test(output)) found.push(output)
@@ -84,15 +85,16 @@ function runtimes(sanitizers) {
  * @param {string} build
  * @param {readonly string[]} sanitizers
  * @param {import('../../install/libtorch.mjs').Libtorch} libtorch
- * @param {number} jobs
+ * @param {NonNullable<ReturnType<typeof parsePlan>>} plan
  */
-function compile(build, sanitizers, libtorch, jobs) {
+function compile(build, sanitizers, libtorch, { jobs, native }) {
   mkdirSync(build, { recursive: true })
   const configure = [
     ...['-S', packageRoot, '-B', build, '-Wno-dev', '--log-level=WARNING'],
     ...[`-DLIBTORCH=${libtorch.path}`, `-DSENTENCE_TORCH_SANITIZE=${sanitizers.join(',')}`],
   ]
-  const steps = [configure, ['--build', build, '--target', 'all', 'native_tests', '--parallel', String(jobs)]]
+  const targets = native === undefined ? ['all'] : ['all', 'native_tests']
+  const steps = [configure, ['--build', build, '--target', ...targets, '--parallel', String(jobs)]]
   let seconds = 0
   for (const step of steps) {
     const done = run('cmake', step)
@@ -115,16 +117,19 @@ async function main(plan) {
       continue
     }
     const build = join(buildFolder(), `sanitize-${sanitizers.join('-')}`)
-    const built = compile(build, sanitizers, libtorch, plan.jobs)
+    const built = compile(build, sanitizers, libtorch, plan)
     tell(`${title}, build in ${relative(packageRoot, build)}`, built)
     if (built.problem) continue
 
     const common = { LD_LIBRARY_PATH: join(libtorch.path, 'lib'), OMP_WAIT_POLICY: 'passive', GTEST_BRIEF: '1' }
-    const list = ['--gtest_list_tests']
-    const lacking = (path) =>
-      watched(build, join(build, 'native_tests'), list, { ...common, SENTENCE_TORCH_CPU: path }).skipped
+    /** @param {string} path @param {string} program */
+    const inNode = (path, program) =>
+      watched(build, process.execPath, [join(here, program)], {
+        ...{ SENTENCE_TORCH_CPU: path, SENTENCE_TORCH_ADDON: join(build, 'Release', 'sentence_torch.node') },
+        ...{ SENTENCE_TORCH_THREADS: '2', LD_PRELOAD: preload, NODE_OPTIONS: '--expose-gc' },
+      })
     const paths = plan.paths.filter((path) => {
-      const skipped = lacking(path)
+      const { skipped } = inNode(path, 'kernels.mjs')
       if (skipped) tell(`${title}, ${path}`, { skipped, seconds: 0 })
       return !skipped
     })
@@ -137,14 +142,8 @@ async function main(plan) {
       tell(`${title}, native tests, ${path}`, watched(build, join(build, 'native_tests'), [filter], env))
     }
     for (const path of best) {
-      for (const program of plan.programs) {
-        const env = {
-          ...{ SENTENCE_TORCH_CPU: path, SENTENCE_TORCH_ADDON: join(build, 'Release', 'sentence_torch.node') },
-          ...{ SENTENCE_TORCH_THREADS: '2', LD_PRELOAD: preload, NODE_OPTIONS: '--expose-gc' },
-        }
-        const args = [join(here, 'programs', `${program}.mjs`)]
-        tell(`${title}, ${program}, ${path}`, watched(build, process.execPath, args, env))
-      }
+      for (const program of plan.programs)
+        tell(`${title}, ${program}, ${path}`, inNode(path, join('programs', `${program}.mjs`)))
     }
   }
   console.log(`${passed} passed, ${failed} failed`)

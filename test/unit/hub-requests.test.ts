@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import test, { type ExecutionContext } from 'ava'
 import { HubFailure, HubRequests } from '../../lib/io/hub-fetch.js'
+import { setProxies } from '../helpers/proxy.js'
 
 // HF_HUB_DOWNLOAD_TIMEOUT and the global fetch belong to the process: the tests follow each other.
 const serial = test.serial
@@ -34,6 +35,8 @@ async function download(requests: HubRequests, url: string, size: number): Promi
 function fakeFetch(t: ExecutionContext, answers: Record<string, () => Response>) {
   const told: [url: string, authorization: string | null][] = []
   const original = globalThis.fetch
+  // Behind a proxy it is not Node's own fetch that asks: proxy.test.ts sees there who is told what.
+  t.teardown(setProxies({}))
   globalThis.fetch = async (input, init) => {
     const url = String(input)
     told.push([url, new Headers(init?.headers).get('authorization')])

@@ -1,3 +1,4 @@
+import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
@@ -303,8 +304,32 @@ test('versions are compared by number', (t) => {
   t.false(atLeast('3.9.5', '3.22'))
 })
 
+test('a build folder or a cache that cannot be written is one message, with what mends it', (t) => {
+  if (inspectToolchain({ env: process.env }).problems.length > 0) return t.pass('skipped: nothing can be built here')
+  const root = temporaryFolder()
+  writeTree(root, { file: '', ...fakeLibtorch(VERSION, 'mine/') })
+  const build = (env: NodeJS.ProcessEnv) => {
+    const more = {
+      SENTENCE_TORCH_BUILD: join(root, 'build'),
+      SENTENCE_TORCH_OFFLINE: '',
+      SENTENCE_TORCH_CUDA: '',
+      ...env,
+    }
+    const options = { cwd: packageRoot, encoding: 'utf8', env: { ...process.env, ...more } } as const
+    const { status, stderr } = spawnSync(process.execPath, ['install/build.mjs'], options)
+    t.is(status, 1)
+    t.notRegex(stderr, /\n {4}at /)
+    t.false(existsSync(join(root, 'build')))
+    return stderr
+  }
+  const inFile = join(root, 'file/below')
+  const place = build({ SENTENCE_TORCH_BUILD: inFile, SENTENCE_TORCH_LIBTORCH: join(root, 'mine') })
+  t.regex(place, /ENOTDIR: .*file\/below'\n.*what mends it: .*file\/below has to be writable/)
+  const cache = build({ XDG_CACHE_HOME: inFile, SENTENCE_TORCH_LIBTORCH: '' })
+  t.regex(cache, /file\/below\/sentence-torch cannot be written \(ENOTDIR\): XDG_CACHE_HOME names another folder/)
+})
+
 test('doctor answers with one JSON object, also where nothing is there', async (t) => {
-  const { execFileSync } = await import('node:child_process')
   const home = temporaryFolder()
   mkdirSync(join(home, 'hub'))
   const env = { PATH: process.env.PATH, HOME: home, XDG_CACHE_HOME: home, HF_HOME: home, HF_TOKEN: 'hf_secret' }
@@ -317,6 +342,9 @@ test('doctor answers with one JSON object, also where nothing is there', async (
   t.true(facts.cpu.threads >= 1)
   t.is(facts.libtorch.chosen, null)
   t.is(facts.libtorch.steps.length, 4)
+  t.is(facts.addon.steps[0].step, 'SENTENCE_TORCH_ADDON')
+  t.is(facts.addon.chosen === null, !facts.addon.steps.some(({ chosen }: Step) => chosen))
+  t.true(facts.addon.loads === true || facts.addon.detail.length > 0)
   t.is(facts.huggingFace.token, 'set')
   t.false(output.includes('hf_secret'))
 })

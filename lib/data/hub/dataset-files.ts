@@ -189,7 +189,7 @@ class HubDataset {
     throw new SentenceTorchError(
       'ERR_NOT_FOUND',
       `The split ${split}${this.config === undefined ? '' : ` (config ${this.config})`} of the data set ${id} at revision ` +
-        `${revision} is not in the cache ${cache.path}, and downloading is off (HF_HUB_OFFLINE or localFilesOnly)`,
+        `${revision} is not in the cache ${cache.path}, and downloading is off (HF_HUB_OFFLINE or localFilesOnly); Dataset.fromFile reads local files`,
     )
   }
 

@@ -10,11 +10,15 @@ struct Lanes {
   using Int = std::conditional_t<sizeof(A) == 4, int32_t, int64_t>;
   typedef A type __attribute__((vector_size(kRegister), aligned(alignof(A)), may_alias));
   typedef Int ints __attribute__((vector_size(kRegister), aligned(alignof(A)), may_alias));
+  typedef std::make_unsigned_t<Int> words __attribute__((vector_size(kRegister), aligned(alignof(A)), may_alias));
 };
 template <typename A>
 using Vec = typename Lanes<A>::type;
 template <typename A>
 using Ints = typename Lanes<A>::ints;
+// The bits of lanes: their sums and shifts wrap, whatever the lanes hold.
+template <typename A>
+using Words = typename Lanes<A>::words;
 
 template <typename A>
 ST_INLINE Vec<A> load_lanes(const A* from) {
@@ -22,7 +26,7 @@ ST_INLINE Vec<A> load_lanes(const A* from) {
 }
 ST_INLINE Vec<float> load_lanes(const Bf16* from) {
   typedef uint16_t Half __attribute__((vector_size(kRegister / 2), aligned(2), may_alias));
-  const auto bits = __builtin_convertvector(*reinterpret_cast<const Half*>(from), Ints<float>) << 16;
+  const auto bits = __builtin_convertvector(*reinterpret_cast<const Half*>(from), Words<float>) << 16;
   return reinterpret_cast<Vec<float>>(bits);
 }
 template <typename A>
@@ -57,8 +61,8 @@ ST_INLINE Vec<float> power(Vec<float> x) {
   p = p * r + 2.4022646248340607e-1f;
   p = p * r + 6.931471824645996e-1f;
   p = p * r + 1.0f;
-  return reinterpret_cast<Vec<float>>(reinterpret_cast<Ints<float>>(p) +
-                                      (reinterpret_cast<Ints<float>>(shifted) << 23));
+  return reinterpret_cast<Vec<float>>(reinterpret_cast<Words<float>>(p) +
+                                      (reinterpret_cast<Words<float>>(shifted) << 23));
 }
 ST_INLINE Vec<double> power(Vec<double> x) {
   for (int l = 0; l < Lanes<double>::width; ++l) x[l] = __builtin_exp(x[l]);

@@ -1,0 +1,7 @@
+/** All commands, in the order of the help. A new one is a file beside this one and a line here. */
+import { build } from './build.js'
+import type { Command } from './command.js'
+import { doctor } from './doctor.js'
+import { install } from './install.js'
+
+export const commands: readonly Command[] = [doctor, build, install]

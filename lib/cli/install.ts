@@ -1,0 +1,20 @@
+import type { Command } from './command.js'
+
+export const install: Command = {
+  name: 'install',
+  summary: 'brings what is too large for a package: LibTorch for CUDA',
+  words: { cuda: 'LibTorch for CUDA 13 (2.5 GB), into the package @sentence-torch/linux-x64-cuda13' },
+  options: {
+    from: {
+      type: 'string',
+      value: 'folder or address',
+      help: 'where the wheels lie, in place of the Python package index',
+    },
+  },
+  notes: 'Without network: `python3 -m pip download` elsewhere, and --from names the folder with the wheels.',
+  async run({ options }) {
+    const { installCuda } = await import('./install-cuda.js')
+    await installCuda(options.from === undefined ? {} : { from: String(options.from) })
+    return 0
+  },
+}

@@ -1,0 +1,93 @@
+// How sentence-torch came here, and with that the commands that mend it.
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { glibcVersion, isMusl, packageRoot } from '#system'
+
+/** Tests show others than this one. */
+export interface Installation {
+  root: string
+  platform: string
+  arch: string
+  /** Undefined where there is none, or where Node does not tell. */
+  glibc: string | undefined
+  musl: boolean
+  electron: boolean
+  pnp: boolean
+}
+
+/** A case, and the command that mends it. */
+export interface Problem {
+  what: string
+  remedy: string
+}
+
+export function thisInstallation(): Installation {
+  return {
+    root: packageRoot,
+    platform: process.platform,
+    arch: process.arch,
+    // Node writes a whole report to answer these: they are asked for when something has failed.
+    get glibc() {
+      return glibcVersion()
+    },
+    get musl() {
+      return isMusl()
+    },
+    electron: process.versions.electron !== undefined,
+    pnp: process.versions.pnp !== undefined,
+  }
+}
+
+/** A clone of the repository, or a dependency on one, in contrast to the published package. */
+export function isCheckout({ root }: Installation): boolean {
+  return existsSync(join(root, 'CMakeLists.txt'))
+}
+
+const LOCK_FILES: Record<string, string> = {
+  'package-lock.json': 'npm',
+  'npm-shrinkwrap.json': 'npm',
+  'pnpm-lock.yaml': 'pnpm',
+  'yarn.lock': 'yarn',
+  'bun.lock': 'bun',
+  'deno.lock': 'deno',
+}
+
+export interface LockFile {
+  name: string
+  manager: string
+  text: string
+}
+
+/** The lock file of the project that the package is installed in, or else of the one that is worked in: the package may lie in a
+ *  store of its package manager. */
+export function findLockFile({ root }: Installation): LockFile | undefined {
+  for (const start of [dirname(root), process.cwd()])
+    for (let folder = start; folder !== dirname(folder); folder = dirname(folder)) {
+      const name = Object.keys(LOCK_FILES).find((file) => existsSync(join(folder, file)))
+      if (name) return { name, manager: LOCK_FILES[name]!, text: readFileSync(join(folder, name), 'utf8') }
+    }
+  return undefined
+}
+
+/** The commands of this installation, ready to be pasted. */
+export interface Commands {
+  /** Builds the addon from its sources. */
+  build: string
+  /** Brings what is installed back to what it should be. */
+  reinstall: string
+  doctor: string
+  manager: string
+}
+
+export function commandsFor(installation: Installation): Commands {
+  const manager = installation.pnp ? 'yarn' : (findLockFile(installation)?.manager ?? 'npm')
+  if (isCheckout(installation)) {
+    const there = installation.root === process.cwd() ? '' : `cd ${installation.root} && `
+    const run = (script: string) => `\`${there}npm run ${script}\``
+    return { build: run('build:native'), reinstall: run('build:native'), doctor: run('doctor'), manager }
+  }
+  const reinstall = installation.pnp
+    ? '`yarn cache clean --all && yarn install`'
+    : `\`rm -rf node_modules && ${manager} install\``
+  return { build: '`npx sentence-torch build`', reinstall, doctor: '`npx sentence-torch doctor`', manager }
+}

@@ -1,0 +1,44 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { basename } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import test from 'ava'
+
+const lib = new URL('../../lib/', import.meta.url)
+const bundle = new URL('../../bundle/', import.meta.url)
+
+test('the bundle exports what the library exports', async (t) => {
+  const [whole, bundled] = await Promise.all(
+    [lib, bundle].map((folder) => import(new URL('index.js', folder).href) as Promise<Record<string, unknown>>),
+  )
+  t.deepEqual(Object.keys(bundled!).sort(), Object.keys(whole!).sort())
+  for (const name of ['losses', 'evaluation', 'util'])
+    t.deepEqual(Object.keys(bundled![name] as object).sort(), Object.keys(whole![name] as object).sort(), name)
+})
+
+test('programs of worker threads lie beside the bundle', (t) => {
+  const files = readdirSync(lib, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.js'))
+  const started = files.flatMap((name) =>
+    [...readFileSync(new URL(name, lib), 'utf8').matchAll(/new Worker\(new URL\('(.*?)'/g)].map((match) =>
+      basename(match[1]!),
+    ),
+  )
+  t.true(started.length > 2)
+  const there = readdirSync(fileURLToPath(bundle))
+  t.deepEqual(
+    started.filter((name) => !there.includes(name)),
+    [],
+  )
+})
+
+test('the scripts of install/ stay outside: they find the package by their own place', (t) => {
+  const files = readdirSync(fileURLToPath(bundle)).filter((name) => name.endsWith('.js'))
+  const texts = files.map((name) => readFileSync(new URL(name, bundle), 'utf8'))
+  t.true(texts.some((text) => text.includes('from "#system"')))
+  t.false(texts.some((text) => text.includes('install/system.mjs')))
+})
+
+test('the requires of the built addons stay literal, in a CommonJS file beside the bundle', (t) => {
+  const text = readFileSync(new URL('platform.cjs', bundle), 'utf8')
+  for (const platform of ['linux-x64', 'linux-arm64', 'darwin-arm64'])
+    t.true(text.includes(`require('@sentence-torch/${platform}')`), platform)
+})
