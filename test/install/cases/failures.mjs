@@ -1,6 +1,6 @@
 // Installations that go wrong. Each ends in one ERR_ADDON_LOAD that names the case; the command that it names is run, and then the check
 // passes. What the package manager notices itself ends in its own error, and leaves nothing behind.
-import { existsSync, mkdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { copyInstalled } from '../installed.mjs'
 import { otherVersion } from '../packed.mjs'
@@ -52,14 +52,14 @@ async function failsThenMends(context, box, expected) {
   return { runtime, error: message, note: `${message}; mended by: ${command}` }
 }
 
-/** The package manager fails by itself and leaves nothing that could be taken for an installation; the same command then succeeds. */
-async function failsByItself(context, box, command, resume) {
+/** The package manager fails by itself and leaves nothing that could be taken for an installation; `mend` then makes one. */
+async function failsByItself(context, box, command, expected, mend) {
   const { status, stderr, stdout } = await attempt('sh', ['-c', command], { cwd: box.app, env: box.env })
-  if (status === 0) throw new Error(`expected an error of ${command}, but it ended with 0:\n${stdout}\n${stderr}`)
+  if (status === 0 || !expected.test(stderr))
+    throw new Error(`expected an error like ${expected} of ${command} but found (${status}):\n${stdout}\n${stderr}`)
   if (existsSync(join(box.app, 'node_modules/sentence-torch/package.json')))
     throw new Error('half an installation is left')
-  await resume()
-  await box.shell(command)
+  await mend()
   return checkResult(context, () => box.run(box.node, ['check.mjs']))
 }
 
@@ -129,6 +129,22 @@ export const cases = [
     },
   },
   {
+    name: 'fail-other-os-lock',
+    what: 'npm ci from a lock file that lists macOS alone, as older versions of npm wrote it beside their node_modules',
+    async run(context) {
+      const box = await boxWith(context, 'fail-other-os-lock', 'npm')
+      await box.shell(`npm install --package-lock-only ${OTHER_OS.join(' ')} sentence-torch`)
+      const file = join(box.app, 'package-lock.json')
+      const lock = JSON.parse(readFileSync(file, 'utf8'))
+      for (const path of Object.keys(lock.packages))
+        if (/@sentence-torch\/.*linux/.test(path)) delete lock.packages[path]
+      writeFileSync(file, JSON.stringify(lock))
+      const missing = new RegExp(`Missing: ${addonPackage}@`)
+      const { runtime } = await failsByItself(context, box, 'npm ci', missing, () => box.shell('npm install'))
+      return { runtime, note: 'npm names what is missing; npm install writes it' }
+    },
+  },
+  {
     name: 'fail-truncated-libtorch',
     what: 'libtorch_cpu.so was cut off',
     async run(context) {
@@ -187,7 +203,11 @@ export const cases = [
       try {
         const box = await boxWith(context, 'fail-registry-main', 'npm', { registry: cut.url })
         withoutRetries(box, cut.url)
-        const { runtime } = await failsByItself(context, box, 'npm install sentence-torch', cut.resume)
+        const command = 'npm install sentence-torch'
+        const { runtime } = await failsByItself(context, box, command, /npm error/, async () => {
+          await cut.resume()
+          await box.shell(command)
+        })
         return { runtime, note: 'npm says so; the same command again installs it' }
       } finally {
         cut.stop()
