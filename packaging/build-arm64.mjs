@@ -19,8 +19,7 @@ function cmake(args) {
 
 async function main() {
   const compiler = command(COMPILER, ['--version'])?.split('\n')[0]
-  if (!compiler)
-    throw new Error(`${COMPILER} was not found. What mends it: sudo apt-get install g++-aarch64-linux-gnu`)
+  if (!compiler) throw new Error(`${COMPILER} was not found. What mends it: sudo apt-get install g++-aarch64-linux-gnu`)
   // The environment speaks of this machine's LibTorch.
   const { SENTENCE_TORCH_LIBTORCH: _, ...env } = process.env
   const libtorch = await resolveLibtorch({ platform: 'linux-arm64', env: { ...env, SENTENCE_TORCH_CUDA: 'cpu' } })
@@ -29,8 +28,19 @@ async function main() {
   rmSync(join(build, 'libtorch.json'), { force: true })
   const generator = command('ninja', ['--version']) ? ['-G', 'Ninja'] : []
   cmake([
-    ...['-S', packageRoot, '-B', build, ...generator, `-DCMAKE_TOOLCHAIN_FILE=${join(packageRoot, 'cmake/aarch64.cmake')}`],
-    ...[`-DLIBTORCH=${libtorch.path}`, '-DCMAKE_BUILD_TYPE=Release', `-DCMAKE_LIBRARY_OUTPUT_DIRECTORY=${join(build, 'Release')}`],
+    ...[
+      '-S',
+      packageRoot,
+      '-B',
+      build,
+      ...generator,
+      `-DCMAKE_TOOLCHAIN_FILE=${join(packageRoot, 'cmake/aarch64.cmake')}`,
+    ],
+    ...[
+      `-DLIBTORCH=${libtorch.path}`,
+      '-DCMAKE_BUILD_TYPE=Release',
+      `-DCMAKE_LIBRARY_OUTPUT_DIRECTORY=${join(build, 'Release')}`,
+    ],
   ])
   const { allowed, quota } = cores()
   const jobs = Math.max(1, Math.min(allowed, Math.ceil(quota ?? allowed), Math.floor(freemem() / BYTES_PER_JOB)))

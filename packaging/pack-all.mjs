@@ -36,9 +36,10 @@ async function main(args) {
   try {
     /** @type {[string, (folder: string) => void | Promise<void>][]} */
     const packages = [
+      // First what is most often missing.
+      ['addon', (folder) => stagePlatform(folder, root, { platform, addon, libtorch: libtorch.version })],
       ['main', (folder) => stageMain(folder, root)],
       ['build', (folder) => stageBuild(folder, root)],
-      ['addon', (folder) => stagePlatform(folder, root, { platform, addon, libtorch: libtorch.version })],
       ['libtorch', (folder) => stageLibtorch(folder, root, { platform, ...libtorch })],
     ]
     if (platform === 'linux-x64' && existsSync(cuda)) packages.push(['cuda', (folder) => stageCuda(folder, root, cuda)])
@@ -98,7 +99,12 @@ function parseOptions(args) {
  * @returns {Promise<{ path: string, version: string }>}
  */
 async function findLibtorch(platform, chosen) {
-  if (!chosen) return resolveLibtorch({ platform, log: say, env: { ...process.env, SENTENCE_TORCH_CUDA: 'cpu' } })
+  if (!chosen) {
+    // What the environment names is for this machine.
+    const own = platform === `${process.platform}-${process.arch}` ? process.env.SENTENCE_TORCH_LIBTORCH : ''
+    const env = { ...process.env, SENTENCE_TORCH_LIBTORCH: own, SENTENCE_TORCH_CUDA: 'cpu' }
+    return resolveLibtorch({ platform, log: say, env })
+  }
   const inside = ['', 'torch', 'libtorch']
     .map((name) => join(chosen, name))
     .find((path) => existsSync(join(path, 'lib')))

@@ -24,7 +24,14 @@ import { contentDigest, filesBelow } from './tarball.mjs'
 /** @typedef {import('./manifests.mjs').Manifest} Manifest */
 
 /** Scripts that only a clone has a use for. */
-const CLONE_SCRIPTS = ['check.mjs', 'native-tests.mjs', 'cuda-check.mjs', 'cuda-check-addon.mjs', 'fatbin.mjs']
+const CLONE_SCRIPTS = [
+  'check-includes.mjs',
+  'check.mjs',
+  'native-tests.mjs',
+  'cuda-check.mjs',
+  'cuda-check-addon.mjs',
+  'fatbin.mjs',
+]
 
 /** The repository's package.json. @returns {Manifest} */
 export function rootManifest() {

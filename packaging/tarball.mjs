@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto'
 import { chmodSync, readdirSync, readFileSync } from 'node:fs'
-import { join, relative, sep } from 'node:path'
+import { join, posix, relative, sep } from 'node:path'
 import { create, list } from 'tar'
 import { PackError } from './pack-error.mjs'
 
@@ -66,10 +66,11 @@ export function tarballName(name, version) {
  * @returns {Promise<Packed>}
  */
 export async function makeTarball(folder, target) {
-  const { name, version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
+  const { name, version, bin = {} } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
   const file = join(target, tarballName(name, version))
   const files = filesBelow(folder)
-  for (const path of files) chmodSync(join(folder, path), 0o644)
+  const programs = Object.values(bin).map((program) => posix.normalize(String(program)))
+  for (const path of files) chmodSync(join(folder, path), programs.includes(path) ? 0o755 : 0o644)
   // npm takes the manifest first; installers that stream are the faster for it.
   const ordered = ['package.json', ...files.filter((path) => path !== 'package.json')]
   await create(

@@ -1,6 +1,6 @@
 // What the addons take from newer versions of glibc and libstdc++ than the oldest that they are to run on (glibc 2.28,
-// libstdc++ of GCC 8.2), under the names of the old versions. Every function here is hidden and stands in for the symbol of
-// its name in this addon alone; where an addon does not use it, the linker leaves it out (--gc-sections).
+// libstdc++ of GCC 8.2), under the names of the old versions. Every function here is hidden and stands in for the
+// symbol of its name in this addon alone; where an addon does not use it, the linker leaves it out (--gc-sections).
 //
 // The old versions compute the same: `exp` and its like differ in how they report an error, and `wait` in its noexcept.
 // Linux only; glibc's first version for a processor is that of all symbols that were there from the beginning.

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -7,6 +7,11 @@ import { parse } from 'yaml'
 import { packageRoot } from '#system'
 
 type Manifest = Record<string, unknown> & { dependencies: Record<string, string>; version: string }
+interface Step {
+  run?: string
+  uses?: string
+  'working-directory'?: string
+}
 interface Packed {
   name: string
   file: string
@@ -154,7 +159,8 @@ test('what a package imports is in it or among its dependencies', (t) => {
 })
 
 test('the same files give the same tarball, whatever their times and modes', async (t) => {
-  const files = { 'package.json': '{"name":"@a/b","version":"1.0.0"}', 'z/z.js': 'z', 'a.js': 'a' }
+  const manifest = JSON.stringify({ name: '@a/b', version: '1.0.0', bin: { b: './z/z.js' } })
+  const files = { 'package.json': manifest, 'z/z.js': 'z', 'a.js': 'a' }
   const [one, two, target, other] = [folderOf(t, files), folderOf(t), folderOf(t), folderOf(t)]
   for (const [name, content] of Object.entries(files).reverse()) {
     mkdirSync(dirname(join(two, name)), { recursive: true })
@@ -167,7 +173,12 @@ test('the same files give the same tarball, whatever their times and modes', asy
   const read = await readTarball(packed.file)
   t.is(read.integrity, packed.integrity)
   t.is(read.manifest.name, '@a/b')
-  t.is(read.unpacked, JSON.stringify({ name: '@a/b', version: '1.0.0' }).length + 2)
+  t.deepEqual(
+    read.files.map((name) => statSync(join(one, name)).mode & 0o777),
+    [0o644, 0o644, 0o755],
+    'a program can be run',
+  )
+  t.is(read.unpacked, manifest.length + 2)
 })
 
 test('the licence texts are those of the LibTorch that is downloaded', (t) => {
@@ -179,17 +190,20 @@ test('workflows parse, and every script and file that they name exists', (t) => 
   const folder = join(packageRoot, '.github/workflows')
   const names = readdirSync(folder)
   t.deepEqual(names.sort(), ['ci.yml', 'release.yml'])
-  const scripts = Object.keys(root.scripts as Record<string, string>)
   for (const name of names) {
     const workflow = parse(readFileSync(join(folder, name), 'utf8')) as {
-      jobs: Record<string, { needs?: string | string[]; steps: { run?: string; uses?: string }[] }>
+      jobs: Record<string, { needs?: string | string[]; steps: Step[] }>
     }
     for (const [job, { needs, steps }] of Object.entries(workflow.jobs)) {
       for (const other of [needs ?? []].flat()) t.true(other in workflow.jobs, `${name}: ${job} needs ${other}`)
       for (const step of steps) t.true(Boolean(step.run) !== Boolean(step.uses), `${name}: ${job} has an odd step`)
+      for (const { run = '', 'working-directory': folder = '.' } of steps) {
+        const manifest = join(packageRoot, folder, 'package.json')
+        const { scripts } = JSON.parse(readFileSync(manifest, 'utf8')) as { scripts: Record<string, string> }
+        for (const [, script] of run.matchAll(/\bnpm run (?:-s )?([\w:.-]+)/g))
+          t.true(script! in scripts, `${name}: npm run ${script}`)
+      }
       const commands = steps.map(({ run }) => run ?? '').join('\n')
-      for (const [, script] of commands.matchAll(/\bnpm run (?:-s )?([\w:.-]+)/g))
-        t.true(scripts.includes(script!), `${name}: npm run ${script}`)
       for (const [, file] of commands.matchAll(
         /(?:^|[\s"'=])\.?\/?((?:\.ci|install|packaging|test|examples)\/[\w./-]+)/gm,
       ))
