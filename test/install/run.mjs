@@ -60,7 +60,7 @@ function matches(name, word) {
 }
 
 async function main(chosen) {
-  const work = mkdtempSync(join(tmpdir(), 'sentence-torch-install-'))
+  const work = mkdtempSync(join(tmpdir(), 'sentence-torch-matrix-'))
   const counts = { passed: 0, failed: 0, skipped: 0 }
   const rows = []
   const skipAll = (reason) => {
