@@ -43,7 +43,7 @@ async function main(args) {
   if (differing.length)
     throw new PackError(
       `${differing.join(', ')}: the registry has this version with another content, which cannot be replaced. Nothing was published. ` +
-        'Raise the version in package.json and pack again',
+        `${remediesFor(differing, from, registry).join('; ')}, and try again`,
     )
   for (const { tarball, state } of states) if (state === 'same') console.log(`${label(tarball)}: there already`)
   const waiting = states.filter(({ state }) => state === 'absent').map(({ tarball }) => tarball)
@@ -60,6 +60,21 @@ async function main(args) {
       )
     }
   }
+}
+
+/**
+ * LibTorch's packages have LibTorch's version, which no release of ours raises: the published one is to be taken.
+ * @param {string[]} labels
+ * @param {string} from
+ * @param {string} registry
+ */
+function remediesFor(labels, from, registry) {
+  const libtorch = labels.filter((name) => name.startsWith('@sentence-torch/libtorch-'))
+  const take = `Take what is published, \`npm pack ${libtorch.join(' ')} --pack-destination ${from} --registry ${registry}\``
+  return [
+    ...(libtorch.length ? [take] : []),
+    ...(libtorch.length < labels.length ? ['Raise the version in package.json and pack again'] : []),
+  ]
 }
 
 /** @param {string[]} args */

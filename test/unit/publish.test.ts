@@ -120,6 +120,20 @@ test('the same version with other content is refused before anything is publishe
   t.is(readdirSync(folder).length, 4)
 })
 
+test('LibTorch of this version that is published already with other content is taken from the registry', async (t) => {
+  const { registry, folder, add, publish } = await place(t)
+  await add(release())
+  registry.add({ ...release()[3]!, contentDigest: 'other' }, 'sha512-other', () => Buffer.of())
+  const { code, stderr } = await publish('--partial')
+  t.is(code, 1)
+  t.true(
+    stderr.includes(`\`npm pack ${LIBTORCH}@2.0.0 --pack-destination ${folder} --registry ${registry.url}\``),
+    stderr,
+  )
+  t.false(stderr.includes('Raise the version'))
+  t.deepEqual(registry.published, [])
+})
+
 test('a registry that goes down in the middle: what is published, what is not, and the same command goes on', async (t) => {
   const { registry, add, publish } = await place(t)
   await add(release())
