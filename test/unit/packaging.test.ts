@@ -126,13 +126,42 @@ test('links of the README lead to the repository, images to their files, code is
   ])
 })
 
-test('every relative link of the README names a file', (t) => {
-  const readme = readFileSync(join(packageRoot, 'README.md'), 'utf8').replace(/^```[\s\S]*?^```$/gm, '')
-  const targets = [...readme.matchAll(/\]\(([^)\s]+)\)/g)]
-    .map((match) => match[1]!)
-    .filter((to) => !/^(#|\w+:)/.test(to))
-  t.true(targets.length > 10)
-  for (const target of targets) t.true(existsSync(join(packageRoot, target.split('#')[0]!)), target)
+/** Markdown without its code, where brackets before parentheses are no links. */
+const prose = (file: string) =>
+  readFileSync(join(packageRoot, file), 'utf8')
+    .replace(/^```[\s\S]*?^```$/gm, '')
+    .replace(/(?<!`)`[^`\n]+`(?!`)/g, (code) => code.replaceAll('(', ' '))
+
+/** The anchors that GitHub gives headings. */
+function anchors(file: string): string[] {
+  const headings = [...prose(file).matchAll(/^#+ (.*)$/gm)].map(([, text = '']) => text)
+  return headings.map((text) =>
+    text
+      .trim()
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N}\s_-]/gu, '')
+      .replaceAll(' ', '-'),
+  )
+}
+
+test('every relative link of the documents names a file, and every anchor a heading', (t) => {
+  const folders = ['.', 'docs', 'bench', 'examples/electron']
+  const files = folders.flatMap((folder) =>
+    readdirSync(join(packageRoot, folder))
+      .filter((name) => name.endsWith('.md'))
+      .map((name) => join(folder, name)),
+  )
+  let links = 0
+  for (const file of files)
+    for (const [, to = ''] of prose(file).matchAll(/\]\(([^)\s]+)\)/g)) {
+      if (/^\w+:/.test(to)) continue
+      const [path, anchor] = to.split('#')
+      const target = path ? join(dirname(file), path) : file
+      t.true(existsSync(join(packageRoot, target)), `${file}: ${to}`)
+      if (anchor) t.true(anchors(target).includes(anchor), `${file}: ${to}`)
+      links++
+    }
+  t.true(links > 80, `${links} links`)
 })
 
 test('what a package imports is in it or among its dependencies', (t) => {
