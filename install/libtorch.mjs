@@ -29,7 +29,7 @@ import { inspectLibtorch } from './libtorch-folder.mjs'
 import { withLock } from './lock.mjs'
 import { VERSION, WHEELS, ZIP_BASE, ZIPS } from './pins.mjs'
 import { megabytes, progress } from './progress.mjs'
-import { pythonTorch } from './system.mjs'
+import { packageRoot, pythonTorch } from './system.mjs'
 import { fetchWheels } from './wheel.mjs'
 import { unzip } from './zip.mjs'
 
@@ -279,9 +279,11 @@ function report({ steps, variant, platform, env }) {
   if (env.SENTENCE_TORCH_LIBTORCH)
     ways.push('unset SENTENCE_TORCH_LIBTORCH, or let it name a folder with include/ and lib/ of LibTorch 2.11 to 2.14')
   if (isSet(env.SENTENCE_TORCH_OFFLINE)) ways.push('unset SENTENCE_TORCH_OFFLINE, so that LibTorch can be downloaded')
+  // npm builds a clone when it is installed, the package on request alone.
+  const build = existsSync(join(packageRoot, 'binding.gyp')) ? 'npm install' : 'npx sentence-torch build'
   ways.push(
-    `python3 -m pip install torch==${VERSION} && SENTENCE_TORCH_LIBTORCH=python npm install`,
-    'or unpack a LibTorch zip anywhere and run: SENTENCE_TORCH_LIBTORCH=<that folder> npm install',
+    `python3 -m pip install torch==${VERSION} && SENTENCE_TORCH_LIBTORCH=python ${build}`,
+    `or unpack a LibTorch zip anywhere and run: SENTENCE_TORCH_LIBTORCH=<that folder> ${build}`,
   )
   if (process.platform === 'linux')
     ways.push(

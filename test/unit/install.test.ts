@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
 import { packageRoot } from '#system'
@@ -128,8 +128,20 @@ test('the offline error lists every step and what mends it', async (t) => {
   t.regex(message, /2\. cache .*libtorch-.*: not there/)
   t.regex(message, /3\. zip http.*: not tried: SENTENCE_TORCH_OFFLINE is set/)
   t.regex(message, /4\. wheel torch==.*: not tried: SENTENCE_TORCH_OFFLINE is set/)
-  t.regex(message, /What mends it:/)
+  t.regex(message, /What mends it:[\s\S]* SENTENCE_TORCH_LIBTORCH=python npm install\n/)
   t.false(existsSync(join(root, 'sentence-torch')), 'nothing is written when nothing may be downloaded')
+})
+
+test('the same error of an installed package names the command that builds there', (t) => {
+  const root = writeTree(temporaryFolder(), { 'package.json': '{"type": "module"}' })
+  cpSync(join(packageRoot, 'install'), join(root, 'install'), { recursive: true })
+  symlinkSync(join(packageRoot, 'node_modules'), join(root, 'node_modules'))
+  const env = { PATH: process.env.PATH, XDG_CACHE_HOME: root, SENTENCE_TORCH_OFFLINE: '1' }
+  const program = join(root, 'install/libtorch.mjs')
+  const { status, stderr } = spawnSync(process.execPath, [program], { env, encoding: 'utf8' })
+  t.is(status, 1)
+  t.regex(stderr, / SENTENCE_TORCH_LIBTORCH=python npx sentence-torch build\n/)
+  t.notRegex(stderr, /npm install$/m)
 })
 
 test('the zip of a mirror fills the cache, which then serves without the mirror', async (t) => {
