@@ -8,6 +8,7 @@ import { buildFolder, packageRoot } from '#system'
 import { checkToolchain } from '#toolchain'
 import { SentenceTorchError } from '../errors.js'
 import { failedTo } from '../io/system-error.js'
+import { programCommand } from '../native/installation.js'
 import { runProgram } from './child.js'
 import { findPackage, versionOf } from './find-package.js'
 
@@ -43,7 +44,7 @@ async function checkWritable(target: string): Promise<void> {
   await access(folder, constants.W_OK).catch((cause: NodeJS.ErrnoException) => {
     const message =
       `${folder} cannot be written (${cause.code}): build into another folder, ` +
-      '`SENTENCE_TORCH_BUILD=$HOME/sentence-torch npx sentence-torch build`, and name what is built there: ' +
+      `\`SENTENCE_TORCH_BUILD=$HOME/sentence-torch ${programCommand()} build\`, and name what is built there: ` +
       'SENTENCE_TORCH_ADDON=$HOME/sentence-torch/Release/sentence_torch.node'
     throw new SentenceTorchError('ERR_FILE_SYSTEM', message, { cause })
   })
@@ -90,7 +91,9 @@ async function fetchSources({ version, cache, home, npm, env }: Fetch): Promise<
       say(`fetching ${name} through npm`)
       const temporary = await mkdtemp(`${home}.filling-`).catch(cannotWrite)
       try {
-        const options = ['--no-audit', '--no-fund', '--ignore-scripts', '--loglevel=error']
+        // npm says nothing while it waits, by default 70 s before it gives a registry up.
+        const retries = ['--fetch-retry-mintimeout=1000', '--fetch-retry-maxtimeout=5000']
+        const options = ['--no-audit', '--no-fund', '--ignore-scripts', '--loglevel=error', ...retries]
         const code = await runProgram(npm, ['install', '--prefix', temporary, ...options, name], env, temporary).catch(
           (error: NodeJS.ErrnoException) => {
             if (error.code !== 'ENOENT') throw error

@@ -3,10 +3,11 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { SentenceTorchError } from '../errors.js'
+import { commandsFor, thisInstallation } from '../native/installation.js'
 
 /**
  * The folder of an installed package: as this package sees it, or else the working directory.
- * @param from folders to look from
+ * @param from folders to look from, the first one that of this package
  * @returns undefined where it is not installed
  * @throws ERR_UNSUPPORTED for another version than `version`
  */
@@ -22,10 +23,16 @@ export function findPackage(name: string, version: string, from: readonly string
     if (found === version) return dirname(manifest)
     throw new SentenceTorchError(
       'ERR_UNSUPPORTED',
-      `${dirname(manifest)} is version ${found}, but sentence-torch is ${version}: npm install ${name}@${version}`,
+      `${dirname(manifest)} is version ${found}, but sentence-torch is ${version}: ${addCommand(`${name}@${version}`, from[0])}`,
     )
   }
   return undefined
+}
+
+/** What installs a package beside this one, whose folder is `root`. */
+export function addCommand(spec: string, root: string | undefined): string {
+  const here = thisInstallation()
+  return commandsFor({ ...here, root: root ?? here.root }).add(spec)
 }
 
 /** The version of the package in `folder`. */

@@ -2,7 +2,7 @@
 import { fillCuda } from '#cuda-libtorch'
 import { packageRoot } from '#system'
 import { SentenceTorchError } from '../errors.js'
-import { findPackage, versionOf } from './find-package.js'
+import { addCommand, findPackage, versionOf } from './find-package.js'
 
 const NAME = '@sentence-torch/linux-x64-cuda13'
 
@@ -20,6 +20,6 @@ export async function installCuda({ from, root = packageRoot, cwd = process.cwd(
     throw new SentenceTorchError('ERR_UNSUPPORTED', `There is an addon for CUDA for linux-x64 alone, not for ${here}`)
   const folder = findPackage(NAME, version, [root, cwd])
   if (folder === undefined)
-    throw new SentenceTorchError('ERR_NOT_FOUND', `${NAME} is not installed: npm install ${NAME}@${version}`)
+    throw new SentenceTorchError('ERR_NOT_FOUND', `${NAME} is not installed: ${addCommand(`${NAME}@${version}`, root)}`)
   await fillCuda({ folder, from })
 }

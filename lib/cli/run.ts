@@ -51,7 +51,10 @@ export async function run(
   } catch (error) {
     err(`sentence-torch: ${told(error)}\n`)
     if (!(error instanceof UsageError)) return FAILURE
-    err(`\`npx sentence-torch ${error.command === undefined ? '' : `${error.command} `}--help\` lists what there is.\n`)
+    const { programCommand } = await import('../native/installation.js')
+    err(
+      `\`${programCommand()} ${error.command === undefined ? '' : `${error.command} `}--help\` lists what there is.\n`,
+    )
     return MISUSE
   }
 }

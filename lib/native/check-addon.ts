@@ -35,13 +35,15 @@ export function checkAddon(found: FoundAddon, installation: Installation): void 
   for (const path of [found.addonPath, found.bootPath]) checkFile(path, found, installation)
 }
 
-function checkVersion({ source, folder }: FoundAddon, { root }: Installation): void {
-  const [own, wanted] = [versionIn(folder), versionIn(root)]
+function checkVersion({ source, folder }: FoundAddon, installation: Installation): void {
+  const [own, wanted] = [versionIn(folder), versionIn(installation.root)]
   // A bundler may have left no package.json.
   if (own === undefined || wanted === undefined || own === wanted) return
+  const names = source.endsWith('-cuda13') ? ['sentence-torch', source] : ['sentence-torch']
+  const { add } = commandsFor(installation)
   throw new LoadProblem({
     what: `${source} ${own} is installed beside sentence-torch ${wanted}: the versions must be the same`,
-    remedy: `\`npm install sentence-torch@${wanted}${source.endsWith('-cuda13') ? ` ${source}@${wanted}` : ''}\` (or the like of your package manager); what holds the other version is an override or an old lock file`,
+    remedy: `${add(...names.map((name) => `${name}@${wanted}`))}; what holds the other version is an override or an old lock file`,
   })
 }
 

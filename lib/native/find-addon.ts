@@ -4,6 +4,7 @@ import { createRequire } from 'node:module'
 import { basename, dirname, join, resolve } from 'node:path'
 import { packageRoot, readLibtorch } from '#system'
 import { unpacked } from './archives.js'
+import { programCommand } from './installation.js'
 import installedPackages from './platform.cjs'
 
 const require = createRequire(import.meta.url)
@@ -76,7 +77,7 @@ export function findAddon(options: SearchOptions = {}): AddonSearch {
       search.errors.set(name, attempt.error)
       passed(name, isAbsence(attempt.error, name) ? 'not installed' : `damaged: ${firstLine(attempt.error)}`)
     } else if (name.endsWith('-cuda13') && !existsSync(join(attempt.installed.libtorch(), 'libtorch.json'))) {
-      passed(name, 'installed, but without LibTorch: `npx sentence-torch install cuda` brings it')
+      passed(name, `installed, but without LibTorch: \`${programCommand()} install cuda\` brings it`)
     } else {
       return chosen(name, ofPackage(name, attempt.installed))
     }

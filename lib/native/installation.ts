@@ -76,18 +76,28 @@ export interface Commands {
   /** Brings what is installed back to what it should be. */
   reinstall: string
   doctor: string
+  /** Brings a package, such as `sentence-torch@1.0.0`. */
+  add(...packages: string[]): string
   manager: string
 }
 
+/** How the program is started. npx does not see what Plug'n'Play has installed: it would fetch another copy. */
+export const programCommand = (pnp = process.versions.pnp !== undefined) => `${pnp ? 'yarn' : 'npx'} sentence-torch`
+
 export function commandsFor(installation: Installation): Commands {
   const manager = installation.pnp ? 'yarn' : (findLockFile(installation)?.manager ?? 'npm')
+  const add = (...packages: string[]) => {
+    const names = packages.map((name) => (manager === 'deno' ? `npm:${name}` : name))
+    return `\`${manager} ${manager === 'npm' ? 'install' : 'add'} ${names.join(' ')}\``
+  }
   if (isCheckout(installation)) {
     const there = installation.root === process.cwd() ? '' : `cd ${installation.root} && `
     const run = (script: string) => `\`${there}npm run ${script}\``
-    return { build: run('build:native'), reinstall: run('build:native'), doctor: run('doctor'), manager }
+    return { build: run('build:native'), reinstall: run('build:native'), doctor: run('doctor'), add, manager }
   }
   const reinstall = installation.pnp
     ? '`yarn cache clean --all && yarn install`'
     : `\`rm -rf node_modules && ${manager} install\``
-  return { build: '`npx sentence-torch build`', reinstall, doctor: '`npx sentence-torch doctor`', manager }
+  const program = programCommand(installation.pnp)
+  return { build: `\`${program} build\``, reinstall, doctor: `\`${program} doctor\``, add, manager }
 }

@@ -76,7 +76,7 @@ test('an installed package of another version is refused with the command that m
   writeTree(join(base, 'app'), sources('1.2.4'))
   await t.throwsAsync(build(), {
     code: 'ERR_UNSUPPORTED',
-    message: /is version 1\.2\.4, but sentence-torch is 1\.2\.3: npm install @sentence-torch\/build@1\.2\.3/,
+    message: /is version 1\.2\.4, but sentence-torch is 1\.2\.3: `npm install @sentence-torch\/build@1\.2\.3`/,
   })
   t.false(existsSync(join(root, 'build')))
 })

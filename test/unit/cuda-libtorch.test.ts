@@ -236,7 +236,7 @@ test('the program finds the package, of its own version alone', async (t) => {
   const place = { root, cwd: root, from: join(root, 'no') }
   await t.throwsAsync(installCuda(place), {
     code: 'ERR_NOT_FOUND',
-    message: /cuda13 is not installed: npm install @sentence-torch\/linux-x64-cuda13@1\.2\.3/,
+    message: /cuda13 is not installed: `npm install @sentence-torch\/linux-x64-cuda13@1\.2\.3`/,
   })
   const cuda = 'node_modules/@sentence-torch/linux-x64-cuda13/'
   writeTree(root, { [`${cuda}package.json`]: '{"version": "1.2.2"}' })

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import type { FoundAddon } from '../../lib/native/find-addon.js'
-import type { Installation } from '../../lib/native/installation.js'
+import { commandsFor, type Installation } from '../../lib/native/installation.js'
 import { loadFailure } from '../../lib/native/load-failure.js'
 import {
   installLibtorch,
@@ -322,6 +322,20 @@ function found(source = '@sentence-torch/linux-x64', folder = `/project/node_mod
     libtorch: { path: '/libtorch', version: '2.13.0', variant: 'cpu' },
   }
 }
+
+test("commands are those of the package manager; Plug'n'Play's programs are Yarn's to start", (t) => {
+  const folder = projectFolder(t)
+  const root = join(folder, 'node_modules/sentence-torch')
+  const npm = commandsFor({ ...linux, root })
+  t.is(npm.add('a@1', 'b@1'), '`npm install a@1 b@1`')
+  t.is(npm.build, '`npx sentence-torch build`')
+  writeFiles(folder, { 'pnpm-lock.yaml': '' })
+  t.is(commandsFor({ ...linux, root }).add('a@1'), '`pnpm add a@1`')
+  const yarn = commandsFor({ ...linux, root, pnp: true })
+  t.is(yarn.add('a@1'), '`yarn add a@1`')
+  t.is(yarn.build, '`yarn sentence-torch build`')
+  t.is(yarn.doctor, '`yarn sentence-torch doctor`')
+})
 
 test('systems without LibTorch are named, with where it runs instead', (t) => {
   const on = (system: Partial<Installation>) => loadFailure(undefined, nothing, { ...linux, ...system }).message
