@@ -56,7 +56,7 @@ export function whyMissing(
     }
   const again = manager === 'npm' ? '`npm install --include=optional`' : `\`${manager} install\` without --no-optional`
   return {
-    what: `${wanted} is not installed: optional dependencies were left out (--omit=optional, --no-optional)`,
+    what: `${wanted} is not installed: optional dependencies were left out (--omit=optional, --no-optional) or could not be fetched`,
     remedy: `${again}; or build it from source: ${build}`,
   }
 }

@@ -1,6 +1,6 @@
 // The tarballs that are published: those of a folder, or made by `npm run pack:all`.
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { run } from './run-program.mjs'
 import { npm } from './toolbox.mjs'
@@ -14,7 +14,11 @@ const root = fileURLToPath(new URL('../../', import.meta.url))
  */
 export async function packedTarballs(folder, work) {
   const place = folder ?? join(work, 'packed')
-  if (!folder) await npm(['run', 'pack:all', '--', '--out', place], { cwd: root, timeout: 1200 })
+  if (!folder) {
+    const addon = process.env.SENTENCE_TORCH_ADDON
+    const options = ['--out', place, ...(addon ? ['--addon', dirname(resolve(addon))] : [])]
+    await npm(['run', 'pack:all', '--', ...options], { cwd: root, timeout: 1200 })
+  }
   const files = existsSync(place) ? readdirSync(place).filter((name) => name.endsWith('.tgz')) : []
   if (!files.some((name) => /^sentence-torch-\d/.test(name))) throw new Error(`${place} holds no packed sentence-torch`)
   const rank = (name) => (/-libtorch-/.test(name) ? 0 : /^sentence-torch-\d/.test(name) ? 2 : 1)

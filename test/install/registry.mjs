@@ -117,7 +117,7 @@ const scoped = (storage) => {
   return existsSync(scope) ? readdirSync(scope).map((name) => join('@sentence-torch', name)) : []
 }
 
-/** Package managers refuse what was published within the last day; a user's package is older. @param {string} file */
+/** Package managers may refuse what was published within the last day; a user's package is older. @param {string} file */
 function age(file) {
   if (!existsSync(file)) return
   const manifest = JSON.parse(readFileSync(file, 'utf8'))

@@ -15,7 +15,7 @@ import { cases as nodes } from './cases/nodes.mjs'
 import { cases as program } from './cases/program.mjs'
 import { packedTarballs } from './packed.mjs'
 import { publish, startRegistry, warm } from './registry.mjs'
-import { Skip } from './run-program.mjs'
+import { ProgramError, Skip } from './run-program.mjs'
 
 const all = [...managers, ...nodes, ...copies, ...program, ...debian, ...arm64, ...failures]
 
@@ -60,7 +60,7 @@ function matches(name, word) {
 }
 
 async function main(chosen) {
-  const work = mkdtempSync(join(tmpdir(), 'sentence-torch-install-'))
+  const work = mkdtempSync(join(tmpdir(), 'sentence-torch-matrix-'))
   const counts = { passed: 0, failed: 0, skipped: 0 }
   const rows = []
   const skipAll = (reason) => {
@@ -84,7 +84,10 @@ async function main(chosen) {
     if (values.json) writeTable(values.json, sizes, rows)
   } catch (error) {
     if (error instanceof Skip) skipAll(error.message)
-    else throw error
+    else {
+      console.log(`failed   before the cases: ${error instanceof ProgramError ? error.message : error.stack}`)
+      counts.failed++
+    }
   } finally {
     await registry?.stop()
     if (values.keep) console.log(`kept: ${work}`)

@@ -56,7 +56,8 @@ async function yarn(context, name, linker) {
 }
 
 async function pnpm(context, name, settings) {
-  const { node, box } = await nodeBox(context, name)
+  const node = process.execPath
+  const box = sandbox(context, name, { node })
   const program = await tool('pnpm')
   if (settings) writeFileSync(join(box.app, 'pnpm-workspace.yaml'), settings)
   const result = await installAndCheck(context, box, [[program, ['add', 'sentence-torch']]], [node, ['check.mjs']])
