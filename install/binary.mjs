@@ -1,6 +1,6 @@
 // Reads the head of a shared library: which machine it is for, whether the file is whole, which libraries it needs.
 
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs'
 
 const ELF_MACHINES = /** @type {Record<number, string>} */ ({ 62: 'x64', 183: 'arm64', 3: 'ia32', 40: 'arm' })
 const MACH_MACHINES = /** @type {Record<number, string>} */ ({ 16777223: 'x64', 16777228: 'arm64' })
@@ -13,7 +13,7 @@ const LONGEST_NAME = 256
 
 /**
  * @typedef {object} Binary
- * @property {'whole' | 'cut off' | 'missing' | 'unreadable' | 'no library'} state
+ * @property {'whole' | 'cut off' | 'missing' | 'forbidden' | 'unreadable' | 'no library'} state `forbidden`: to this user
  * @property {string} description for people: "Linux x64", "Linux x64, cut off: 10 of 20 bytes", "missing"
  * @property {string} [machine] "linux-x64", as far as it is known
  */
@@ -26,11 +26,15 @@ const LONGEST_NAME = 256
  */
 export function inspectBinary(path) {
   try {
+    const kind = statSync(path)
+    // To open a pipe waits for somebody who writes.
+    if (!kind.isFile()) return { state: 'no library', description: kind.isDirectory() ? 'a folder' : 'not a file' }
     return withFile(path, inspect)
   } catch (error) {
     const { code, message } = /** @type {NodeJS.ErrnoException} */ (error)
     if (code === 'ENOENT' || code === 'ENOTDIR') return { state: 'missing', description: 'missing' }
-    return { state: 'unreadable', description: `unreadable: ${message}` }
+    const state = code === 'EACCES' || code === 'EPERM' ? 'forbidden' : 'unreadable'
+    return { state, description: `unreadable: ${message}` }
   }
 }
 

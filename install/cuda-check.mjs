@@ -4,7 +4,7 @@
 
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { cudaArchitectures } from './fatbin.mjs'
 import { command, packageRoot } from './system.mjs'
@@ -28,7 +28,7 @@ const USAGE = `usage: npm run build:cuda-check [-- --venv <folder>] [--build <fo
 
 /**
  * @param {string[]} args
- * @returns {{ venv: string, build: string, python: string, force: boolean }}
+ * @returns {{ venv: string, build: string, python: string, force: boolean }} with absolute folders
  */
 export function parseArguments(args) {
   const options = { venv: '.venv-cuda', build: 'build-cuda', python: 'python3', force: false }
@@ -41,7 +41,7 @@ export function parseArguments(args) {
       options[/** @type {'venv' | 'build' | 'python'} */ (name.slice(2))] = value
     } else throw new SetupError(`unknown argument ${name}\n${USAGE}`)
   }
-  return options
+  return { ...options, venv: resolve(packageRoot, options.venv), build: resolve(packageRoot, options.build) }
 }
 
 /**
@@ -125,12 +125,12 @@ function main(args) {
     throw new SetupError(`the wheels of CUDA ${CUDA} are for linux-x64; this is ${process.platform}-${process.arch}`)
   const { venv, build, python, force } = parseArguments(args)
   const start = Date.now()
-  const { torch, nvcc } = provideWheels(join(packageRoot, venv), python)
+  const { torch, nvcc } = provideWheels(venv, python)
   say(`nvcc: ${command(nvcc, ['--version'])?.match(/release.*/)?.[0]}`)
   const env = { SENTENCE_TORCH_CUDA: CUDA, SENTENCE_TORCH_LIBTORCH: torch, SENTENCE_TORCH_BUILD: build, CUDACXX: nvcc }
   run(process.execPath, ['install/build.mjs', ...(force ? ['--force'] : [])], env)
 
-  const addon = join(packageRoot, build, 'Release', 'sentence_torch.node')
+  const addon = join(build, 'Release', 'sentence_torch.node')
   const architectures = cudaArchitectures(readFileSync(addon))
   const missing = ARCHITECTURES.filter((name) => !architectures.includes(name))
   if (missing.length)

@@ -24,7 +24,7 @@ const LIBRARIES = ['c10', 'torch_cpu', 'c10_cuda', 'torch_cuda'].map((name) => `
  */
 export async function fillCuda({ folder, env = process.env, python = 'python3', source = CUDA_WHEELS, ...rest }) {
   const { log = (line) => void process.stderr.write(`sentence-torch: ${line}\n`) } = rest
-  const from = rest.from === undefined || isAddress(rest.from) ? rest.from : resolve(rest.from)
+  const from = readPlace(rest.from)
   const { version, variant } = wantedBy(folder)
   if (version !== VERSION || variant !== source.variant)
     throw new SetupError(
@@ -51,6 +51,18 @@ export async function fillCuda({ folder, env = process.env, python = 'python3', 
     },
     { onWait },
   )
+}
+
+/**
+ * An address, or the absolute path of a folder.
+ * @param {string | undefined} from
+ */
+function readPlace(from) {
+  if (from === undefined || (isAddress(from) && URL.canParse(from))) return from
+  if (/^[a-z][a-z\d+.-]*:\/\//i.test(from))
+    // The value is not shown: it may hold a password.
+    throw new SetupError('--from: expected a folder, or an address that begins with https:// or http:// and has a host')
+  return resolve(from)
 }
 
 /**
@@ -97,7 +109,8 @@ async function fill({ folder, home, lock, from, python, source, log, env }) {
 function wantedBy(folder) {
   const file = join(folder, 'libtorch.json')
   try {
-    const { version, variant } = JSON.parse(readFileSync(file, 'utf8'))
+    const { version, variant } = JSON.parse(readFileSync(file, 'utf8')) ?? {}
+    if (typeof version !== 'string' || typeof variant !== 'string') throw new Error('it names no version and variant')
     return { version, variant }
   } catch (error) {
     throw new SetupError(

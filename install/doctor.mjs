@@ -6,6 +6,7 @@ import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs'
 import { homedir, release, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { addressOf } from './download.mjs'
 import { cacheFolder, LibtorchError, resolveLibtorch } from './libtorch.mjs'
 import { megabytes } from './progress.mjs'
 import { nameOf, proxiesOf } from './proxy.mjs'
@@ -19,7 +20,8 @@ async function libtorchSteps() {
     return { chosen: { path, version, variant }, steps }
   } catch (error) {
     if (error instanceof LibtorchError) return { chosen: null, steps: error.steps }
-    throw error
+    // What may not be read is a finding, too.
+    return { chosen: null, steps: [{ step: 'search', found: /** @type {Error} */ (error).message, chosen: false }] }
   }
 }
 
@@ -69,13 +71,22 @@ function huggingFace() {
   const { HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_HUB_OFFLINE, HF_TOKEN, XDG_CACHE_HOME } = process.env
   const home = HF_HOME ?? join(XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'huggingface')
   const hub = HF_HUB_CACHE ?? join(home, 'hub')
-  const models = existsSync(hub) ? readdirSync(hub).filter((name) => name.startsWith('models--')) : []
   return {
     cache: hub,
-    models: models.map((name) => name.slice('models--'.length).replaceAll('--', '/')),
-    endpoint: HF_ENDPOINT ?? null,
+    ...modelsIn(hub),
+    endpoint: HF_ENDPOINT ? addressOf(HF_ENDPOINT) : null,
     offline: HF_HUB_OFFLINE ?? null,
     token: HF_TOKEN || existsSync(join(home, 'token')) ? 'set' : 'not set',
+  }
+}
+
+/** @param {string} hub @returns {{ models: string[], problem?: string }} */
+function modelsIn(hub) {
+  try {
+    const names = existsSync(hub) ? readdirSync(hub).filter((name) => name.startsWith('models--')) : []
+    return { models: names.map((name) => name.slice('models--'.length).replaceAll('--', '/')) }
+  } catch (error) {
+    return { models: [], problem: /** @type {Error} */ (error).message }
   }
 }
 
@@ -176,7 +187,7 @@ export function print(facts) {
       ? `${cuda.gpus.join('; ')}; nvcc ${cuda.nvcc ?? 'not found'}; ${existsSync(join(packageRoot, 'CMakeLists.txt')) ? 'SENTENCE_TORCH_CUDA=13.0 npm run build:native builds for it' : '`npm install @sentence-torch/linux-x64-cuda13` and `npx sentence-torch install cuda` compute on it'}`
       : `driver ${cuda.driver ? 'loaded' : 'not found'}`,
   )
-  line('Model cache', `${huggingFace.cache}: ${huggingFace.models.join(', ') || 'empty'}`)
+  line('Model cache', `${huggingFace.cache}: ${huggingFace.problem ?? (huggingFace.models.join(', ') || 'empty')}`)
   line(
     '  hub',
     `endpoint ${huggingFace.endpoint ?? 'default'}, HF_HUB_OFFLINE ${huggingFace.offline ?? 'not set'}, token ${huggingFace.token}`,

@@ -42,12 +42,22 @@ export async function download(url, target, options = {}) {
   const found = await hashFile(part)
   if (sha256 && found !== sha256) {
     await removePart(part)
-    throw new Error(`${url} has the SHA-256 ${found}, but ${sha256} is expected; the file was removed`)
+    throw new Error(`${addressOf(url)} has the SHA-256 ${found}, but ${sha256} is expected; the file was removed`)
   }
   const bytes = await sizeOf(part)
   await rename(part, target)
   await removePart(part)
   return { sha256: found, bytes }
+}
+
+/**
+ * An address for people: without user name and password, and without what follows a question mark, which may hold a token.
+ * @param {string} url
+ */
+export function addressOf(url) {
+  if (!URL.canParse(url)) return 'an address that cannot be read'
+  const { protocol, host, pathname } = new URL(url)
+  return `${protocol}//${host}${pathname}`
 }
 
 /** The server answered, and not with the file. */
@@ -119,17 +129,43 @@ async function transfer(url, part, progressed, { maxBytes, silenceMs, stream }) 
  */
 async function follow(url, request) {
   for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
-    const response = await proxyFetch(url, { ...request, redirect: 'manual' })
+    const { address, authorization } = withoutPassword(url)
+    const headers = { ...request.headers, ...authorization }
+    const response = await proxyFetch(address, { ...request, headers, redirect: 'manual' })
     const location = [301, 302, 303, 307, 308].includes(response.status) ? response.headers.get('location') : null
     if (location === null) return response
     response.body?.cancel().catch(() => {})
     const next = URL.canParse(location, url) ? new URL(location, url) : undefined
     const allowed = new URL(url).protocol === 'https:' ? ['https:'] : ['https:', 'http:']
     if (!next || !allowed.includes(next.protocol))
-      throw new HttpError(`it redirects to ${next?.href ?? 'no address'}, which is not followed`)
+      throw new HttpError(`it redirects to ${next ? addressOf(next.href) : 'no address'}, which is not followed`)
     url = next.href
   }
   throw new HttpError(`it redirects more than ${MAX_REDIRECTS} times`)
+}
+
+/**
+ * `fetch` refuses an address with a user name and a password: they go into a header, for this address alone.
+ * @param {string} url
+ * @returns {{ address: string, authorization: Record<string, string> }}
+ */
+function withoutPassword(url) {
+  const address = new URL(url)
+  const { username, password } = address
+  if (!username && !password) return { address: url, authorization: {} }
+  address.username = ''
+  address.password = ''
+  const text = Buffer.from(`${decoded(username)}:${decoded(password)}`).toString('base64')
+  return { address: address.href, authorization: { authorization: `Basic ${text}` } }
+}
+
+/** As it is, where a percent sign stands for itself. @param {string} text */
+function decoded(text) {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
 }
 
 /**
@@ -145,7 +181,7 @@ function explain(url, error, silenceMs) {
       : name === 'AbortError'
         ? `no answer for ${silenceMs / 1000} s`
         : (cause?.code ?? cause?.message ?? message)
-  return new Error(`${url}: ${reason}`, { cause: error })
+  return new Error(`${addressOf(url)}: ${reason}`, { cause: error })
 }
 
 /**

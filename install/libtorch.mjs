@@ -24,7 +24,7 @@ import {
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { download } from './download.mjs'
+import { addressOf, download } from './download.mjs'
 import { inspectLibtorch } from './libtorch-folder.mjs'
 import { withLock } from './lock.mjs'
 import { VERSION, WHEELS, ZIP_BASE, ZIPS } from './pins.mjs'
@@ -120,7 +120,7 @@ export async function resolveLibtorch(options = {}) {
   const zipUrl = zip && `${(env.SENTENCE_TORCH_LIBTORCH_MIRROR || ZIP_BASE).replace(/\/$/, '')}/${zip.path}`
   const wheel = variant === 'cpu' ? wheels[platform] : undefined
   const offline = isSet(env.SENTENCE_TORCH_OFFLINE)
-  const zipStep = zipUrl ? `zip ${zipUrl}` : 'zip'
+  const zipStep = zipUrl ? `zip ${addressOf(zipUrl)}` : 'zip'
   const wheelStep = wheel ? `wheel ${wheel.wheels[0]?.requirement} through ${python} -m pip` : 'wheel'
   const refusal = offline ? 'not tried: SENTENCE_TORCH_OFFLINE is set' : 'not tried: only looking'
   if (offline || !fetching) {
@@ -239,11 +239,11 @@ async function fillFromZip(url, sha256, folder, cache, log) {
   const file = join(cache, decodeURIComponent(url.slice(url.lastIndexOf('/') + 1)))
   const got = await download(url, file, { sha256 })
   try {
-    if (!sha256) log(`SHA-256 of ${url}: ${got.sha256} (no pin to compare with)`)
+    if (!sha256) log(`SHA-256 of ${addressOf(url)}: ${got.sha256} (no pin to compare with)`)
     const bar = progress('Unpacking LibTorch', got.bytes)
     const { files, bytes } = await unzip(file, folder, { onProgress: bar.update })
     bar.done()
-    return { url, sha256: got.sha256, pinned: Boolean(sha256), files, bytes }
+    return { url: addressOf(url), sha256: got.sha256, pinned: Boolean(sha256), files, bytes }
   } finally {
     await rm(file, { force: true })
   }

@@ -71,6 +71,11 @@ function readProxy(env, variables) {
   // The value is not shown: it may hold a password.
   if (!url || !/^https?:$/.test(url.protocol) || !url.hostname)
     throw new ProxyError(`expected the address of an http or https proxy for ${variable}, such as http://proxy:3128`)
+  try {
+    decodeURIComponent(`${url.username}:${url.password}`)
+  } catch {
+    throw new ProxyError(`${variable}: a percent sign in the user name or the password is expected as %25`)
+  }
   return { variable, url }
 }
 

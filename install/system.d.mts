@@ -62,7 +62,7 @@ export function atLeast(version: string, minimum: string): boolean
 
 /** Which machine a shared library is for (`machine`: "linux-x64"), and whether the file is whole. */
 export function inspectBinary(path: string): {
-  state: 'whole' | 'cut off' | 'missing' | 'unreadable' | 'no library'
+  state: 'whole' | 'cut off' | 'missing' | 'forbidden' | 'unreadable' | 'no library'
   description: string
   machine?: string
 }

@@ -3,7 +3,7 @@
 // The roots are parameters so that the tests can show faked /proc and /sys trees.
 
 import { execFileSync } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { availableParallelism } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
@@ -166,6 +166,9 @@ export function cpuModel({ proc = '/proc', platform = process.platform } = {}) {
   return /^model name\s*:\s*(.*)$/m.exec(read(join(proc, 'cpuinfo')) ?? '')?.[1] ?? process.arch
 }
 
+/** It holds four short strings. */
+const LARGEST_NOTE = 1 << 20
+
 /** Why there is no LibTorch to load the addon with. */
 export class LibtorchFault extends Error {
   /**
@@ -231,15 +234,22 @@ export function readLibtorch({ env = process.env, root = packageRoot, addon, lib
  */
 function readNote(folder) {
   const file = join(folder, 'libtorch.json')
-  const text = read(file)
-  if (text === undefined) return undefined
   try {
-    const { path, root, version, variant } = JSON.parse(text)
+    const kind = statSync(file)
+    if (!kind.isFile() || kind.size > LARGEST_NOTE) throw new Error('it is no small file')
+    const note = JSON.parse(readFileSync(file, 'utf8'))
+    if (typeof note !== 'object' || note === null || Array.isArray(note)) throw new Error('it is no object')
+    const { path, root, version, variant } = note
     for (const value of [path, root, version, variant])
-      if (value !== undefined && typeof value !== 'string') throw new Error('a member is no string')
-    return { path: root === undefined ? path : resolve(folder, root), version, variant }
+      if (value !== undefined && (typeof value !== 'string' || value.includes('\0')))
+        throw new Error('a member is no string')
+    const place = root ?? path
+    return { path: place === undefined ? undefined : resolve(folder, place), version, variant }
   } catch (error) {
-    throw new LibtorchFault('note', `${file} is damaged (${/** @type {Error} */ (error).message})`)
+    const { code, message } = /** @type {NodeJS.ErrnoException} */ (error)
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
+    if (code) throw error
+    throw new LibtorchFault('note', `${file} is damaged (${message})`)
   }
 }
 

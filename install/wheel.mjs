@@ -2,10 +2,10 @@
 // settings for indexes and proxies), its SHA-256 is compared with the pin, the needed members are unpacked, the wheel is deleted.
 
 import { spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { download, hashFile } from './download.mjs'
+import { addressOf, download, hashFile } from './download.mjs'
 import { neededFromWheel } from './pins.mjs'
 import { megabytes, progress } from './progress.mjs'
 import { unzip } from './zip.mjs'
@@ -30,14 +30,16 @@ export async function fetchWheels({ platforms, wheels }, folder, options) {
   await mkdir(downloads)
   const bytes = wheels.reduce((sum, wheel) => sum + wheel.bytes, 0)
   if (!local)
-    log(`Downloading ${megabytes(bytes)} of Python wheels ${from ? `from ${from}` : `through ${python} -m pip`}`)
+    log(
+      `Downloading ${megabytes(bytes)} of Python wheels ${from ? `from ${addressOf(from)}` : `through ${python} -m pip`}`,
+    )
 
   let files = 0
   let unpacked = 0
   for (const wheel of wheels) {
     signal?.throwIfAborted()
     const path = join(local ? from : downloads, wheel.file)
-    if (!local && from) await download(`${from.replace(/\/$/, '')}/${encodeURIComponent(wheel.file)}`, path)
+    if (!local && from) await download(below(from, wheel.file), path)
     else if (!local) await pip(python, downloads, [...pipArguments(platforms, downloads), wheel.requirement], signal)
     const sha256 = await hashFile(path).catch(() => undefined)
     if (!sha256) throw new Error(local ? `${path} cannot be read` : `pip did not download ${wheel.file}`)
@@ -55,6 +57,13 @@ export async function fetchWheels({ platforms, wheels }, folder, options) {
   return { wheels: wheels.map(({ file, sha256 }) => ({ file, sha256 })), files, bytes: unpacked }
 }
 
+/** A token behind a question mark stays there. @param {string} from @param {string} name */
+function below(from, name) {
+  const url = new URL(from)
+  url.pathname = `${url.pathname.replace(/\/$/, '')}/${encodeURIComponent(name)}`
+  return url.href
+}
+
 /** @param {string} from */
 export function isAddress(from) {
   return /^https?:\/\//i.test(from)
@@ -62,10 +71,16 @@ export function isAddress(from) {
 
 /** All that is missing at once, before the first is unpacked. @param {string} folder @param {Wheel[]} wheels */
 function checkFolder(folder, wheels) {
-  const missing = wheels.filter(({ file }) => !existsSync(join(folder, file)))
+  // To open a pipe waits for somebody who writes, and nothing stops that.
+  const missing = wheels.filter(({ file }) => !isFile(join(folder, file)))
   if (missing.length === 0) return
   const names = missing.map(({ file }) => `\n    ${file}`).join('')
   throw new Error(`${folder} lacks ${missing.length} of ${wheels.length} wheels:${names}`)
+}
+
+/** @param {string} path */
+function isFile(path) {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false
 }
 
 /** Always the files for Python 3.11, whatever Python runs pip. @param {string[]} platforms @param {string} target */

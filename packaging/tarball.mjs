@@ -92,12 +92,17 @@ export async function readTarball(file) {
   let unpacked = 0
   await list({
     file,
+    strict: true,
     onReadEntry: (entry) => {
       const path = entry.path.replace(/^package\//, '')
       files.push(path)
       unpacked += entry.size
       if (path === 'package.json') entry.on('data', (chunk) => chunks.push(chunk))
     },
+  }).catch((cause) => {
+    throw new PackError(`${file} is damaged or no tarball (${cause.message}): npm run pack:all makes it anew`, {
+      cause,
+    })
   })
   if (!chunks.length) throw new PackError(`${file} is no package's tarball: it holds no package/package.json`)
   const manifest = JSON.parse(Buffer.concat(chunks).toString())

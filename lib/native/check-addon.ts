@@ -1,10 +1,10 @@
 // What can be seen before the dynamic linker sees it: it dies of SIGBUS when a file was cut off, and takes another version without a word.
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { inspectBinary } from '#system'
 import { archiveOf } from './archives.js'
 import { type FoundAddon, type Libtorch, packageFor } from './find-addon.js'
-import { commandsFor, type Installation, isCheckout, type Problem } from './installation.js'
+import { commandsFor, forbidden, type Installation, isCheckout, type Problem } from './installation.js'
 
 export class LoadProblem extends Error implements Problem {
   readonly what: string
@@ -19,6 +19,11 @@ export class LoadProblem extends Error implements Problem {
 
 export const LIBTORCH_VARIABLE =
   'unset SENTENCE_TORCH_LIBTORCH, or let it name a folder of LibTorch 2.11 to 2.14 (the one that holds lib/)'
+
+/** What brings the LibTorch of this addon in order. */
+export function libtorchRemedy(found: FoundAddon, installation: Installation): string {
+  return process.env.SENTENCE_TORCH_LIBTORCH ? LIBTORCH_VARIABLE : remedyFor(found, installation)
+}
 
 /** What brings this addon in order. */
 export function remedyFor({ source, folder }: FoundAddon, installation: Installation): string {
@@ -59,11 +64,7 @@ function checkFile(path: string, found: FoundAddon, installation: Installation):
   checkArchive(path, found, installation)
   const { state, description, machine } = inspectBinary(path)
   const remedy = remedyFor(found, installation)
-  if (state === 'unreadable')
-    throw new LoadProblem({
-      what: `${path} is ${description}`,
-      remedy: `\`chmod -R a+rX ${dirname(path)}\`, or install it where it can be read`,
-    })
+  if (state === 'forbidden') throw new LoadProblem(forbidden(dirname(path), description))
   if (state !== 'whole')
     throw new LoadProblem({
       what: `${path} is damaged (${description})`.replace('damaged (missing)', 'missing'),
@@ -103,30 +104,44 @@ export function checkLibtorch(
   found: FoundAddon,
   installation: Installation,
 ): asserts libtorch is Libtorch {
-  const remedy = process.env.SENTENCE_TORCH_LIBTORCH
-    ? LIBTORCH_VARIABLE
-    : `${remedyFor(found, installation)}; or name a folder of LibTorch in SENTENCE_TORCH_LIBTORCH`
+  const mended = libtorchRemedy(found, installation)
+  const remedy =
+    mended === LIBTORCH_VARIABLE ? mended : `${mended}; or name a folder of LibTorch in SENTENCE_TORCH_LIBTORCH`
   if (!libtorch)
     throw new LoadProblem({
       what: `LibTorch was not found: no libtorch.json beside ${found.addonPath} or in the folder above, and SENTENCE_TORCH_LIBTORCH names none`,
       remedy,
     })
   checkArchive(join(libtorch.path, 'lib'), found, installation)
-  if (!existsSync(join(libtorch.path, 'lib')))
+  if (!isFolder(join(libtorch.path, 'lib')))
     throw new LoadProblem({ what: `LibTorch is missing in ${libtorch.path}: it was moved or deleted`, remedy })
   for (const library of [...libraries, ...besideLibtorch(libtorch.path)]) {
-    const { state, description } = inspectBinary(library)
+    const { state, description, machine } = inspectBinary(library)
+    if (state === 'forbidden') throw new LoadProblem(forbidden(dirname(library), description))
     if (state !== 'whole') throw new LoadProblem({ what: `LibTorch is damaged: ${library} (${description})`, remedy })
+    if (machine !== `${installation.platform}-${installation.arch}`)
+      throw new LoadProblem({ what: `LibTorch is of another kind of machine: ${library} (${description})`, remedy })
+  }
+}
+
+/** Throws where that may not be known. */
+export function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory()
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT' || code === 'ENOTDIR') return false
+    throw error
   }
 }
 
 /** The small libraries of CUDA that LibTorch of the wheel opens itself. */
 function besideLibtorch(path: string): string[] {
   const nvidia = join(path, '..', 'nvidia')
-  if (!existsSync(nvidia)) return []
+  if (!isFolder(nvidia)) return []
   return readdirSync(nvidia)
     .map((name) => join(nvidia, name, 'lib'))
-    .filter(existsSync)
+    .filter(isFolder)
     .flatMap((folder) =>
       readdirSync(folder)
         .filter((name) => /^lib(cudart|cupti)\.so/.test(name))

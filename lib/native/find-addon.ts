@@ -95,7 +95,7 @@ function byPath(source: string, path: string): FoundAddon {
 /** An index.js that was cut off can still be JavaScript. */
 function checked(attempt: Attempt | undefined): Attempt | undefined {
   if (!attempt || 'error' in attempt) return attempt
-  const { folder, boot, addon, libtorch } = attempt.installed
+  const { folder, boot, addon, libtorch } = (attempt.installed ?? {}) as Partial<PlatformPackage>
   const whole = typeof folder === 'string' && [boot, addon, libtorch].every((member) => typeof member === 'function')
   return whole ? attempt : { error: new Error('its index.js does not export folder, boot, addon and libtorch') }
 }
@@ -120,7 +120,8 @@ export function findLibtorch({ addonPath, folder, libtorch }: FoundAddon): Libto
 
 /** Whether `require` did not find the package, in contrast to one that it found and that is damaged. */
 export function isAbsence(error: unknown, name: string): boolean {
-  const { code, pnpCode } = error as { code?: unknown; pnpCode?: unknown }
+  // Anything can be thrown.
+  const { code, pnpCode } = (error ?? {}) as { code?: unknown; pnpCode?: unknown }
   return pnpCode !== undefined || (code === 'MODULE_NOT_FOUND' && firstLine(error).includes(`'${name}'`))
 }
 

@@ -1,5 +1,5 @@
 // How sentence-torch came here, and with that the commands that mend it.
-import { existsSync, readFileSync } from 'node:fs'
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { glibcVersion, isMusl, packageRoot } from '#system'
 
@@ -61,12 +61,60 @@ export interface LockFile {
 /** The lock file of the project that the package is installed in, or else of the one that is worked in: the package may lie in a
  *  store of its package manager. */
 export function findLockFile({ root }: Installation): LockFile | undefined {
-  for (const start of [dirname(root), process.cwd()])
-    for (let folder = start; folder !== dirname(folder); folder = dirname(folder)) {
+  for (const start of [dirname(root), workingFolder()])
+    for (const folder of start === undefined ? [] : upwards(start)) {
       const name = Object.keys(LOCK_FILES).find((file) => existsSync(join(folder, file)))
-      if (name) return { name, manager: LOCK_FILES[name]!, text: readFileSync(join(folder, name), 'utf8') }
+      if (name) return { name, manager: LOCK_FILES[name]!, text: textOf(join(folder, name)) }
     }
   return undefined
+}
+
+/** The folder and all above it, except for the root. */
+function upwards(folder: string): string[] {
+  const above = dirname(folder)
+  return folder === above ? [] : [folder, ...upwards(above)]
+}
+
+/** Undefined where it was deleted. */
+function workingFolder(): string | undefined {
+  try {
+    return process.cwd()
+  } catch {
+    return undefined
+  }
+}
+
+/** Empty where it cannot be read: that is not what is wrong. */
+function textOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    return ''
+  }
+}
+
+/** Where a package lies that this user may not read. `require` says of it that it is not there. */
+export function forbiddenPlace(name: string, { root }: Installation): string | undefined {
+  return upwards(root)
+    .map((folder) => join(folder, 'node_modules', name))
+    .find((place) => isForbidden(join(place, 'package.json')))
+}
+
+function isForbidden(file: string): boolean {
+  try {
+    accessSync(file, constants.R_OK)
+    return false
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EACCES'
+  }
+}
+
+/** For what is there and may not be read. */
+export function forbidden(folder: string, reason: string): Problem {
+  return {
+    what: `this user may not read ${folder} (${reason})`,
+    remedy: `\`chmod -R a+rX ${folder}\` as its owner, or install it where it can be read`,
+  }
 }
 
 /** The commands of this installation, ready to be pasted. */
@@ -91,7 +139,7 @@ export function commandsFor(installation: Installation): Commands {
     return `\`${manager} ${manager === 'npm' ? 'install' : 'add'} ${names.join(' ')}\``
   }
   if (isCheckout(installation)) {
-    const there = installation.root === process.cwd() ? '' : `cd ${installation.root} && `
+    const there = installation.root === workingFolder() ? '' : `cd ${installation.root} && `
     const run = (script: string) => `\`${there}npm run ${script}\``
     return { build: run('build:native'), reinstall: run('build:native'), doctor: run('doctor'), add, manager }
   }

@@ -1,10 +1,17 @@
 import { existsSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { atLeast, GLIBC_MINIMUM, inspectBinary, LibtorchFault } from '#system'
 import { SentenceTorchError } from '../errors.js'
-import { LIBTORCH_VARIABLE, LoadProblem, remedyFor } from './check-addon.js'
+import { LIBTORCH_VARIABLE, LoadProblem, libtorchRemedy, remedyFor } from './check-addon.js'
 import { type AddonSearch, type FoundAddon, firstLine, isAbsence, type Libtorch, packageFor } from './find-addon.js'
-import { commandsFor, type Installation, type Problem, thisInstallation } from './installation.js'
+import {
+  commandsFor,
+  forbidden,
+  forbiddenPlace,
+  type Installation,
+  type Problem,
+  thisInstallation,
+} from './installation.js'
 import { refusedPlatform, whyMissing } from './missing-addon.js'
 
 /** What was tried when the addon did not load. */
@@ -56,6 +63,7 @@ function explain(cause: unknown, attempt: LoadAttempt, installation: Installatio
   if (refused) return refused
   return (
     (libtorch ? undefined : libtorchProblem(cause, found, installation)) ??
+    unreadable(cause) ??
     (isForbidden(cause) ? ADDONS_FORBIDDEN : linkerProblem(firstLine(cause), found, installation)) ?? {
       what: firstLine(cause),
       remedy: remedyFor(found, installation),
@@ -70,9 +78,19 @@ function libtorchProblem(cause: unknown, found: FoundAddon, installation: Instal
     return { what: cause.message, remedy: LIBTORCH_VARIABLE }
   }
   const library = packageFor(`libtorch-${installation.platform}-${installation.arch}`)
-  if (isAbsence(cause, `${library}/package.json`) || isAbsence(cause, library))
+  if (isAbsence(cause, `${library}/package.json`) || isAbsence(cause, library)) {
+    const hidden = forbiddenPlace(library, installation)
+    if (hidden) return forbidden(hidden, 'EACCES')
     return { what: `${found.source} is installed, but ${library}, which holds LibTorch, is not`, remedy }
+  }
   return undefined
+}
+
+/** A folder that may not be listed, a file that may not be read. */
+function unreadable(cause: unknown): Problem | undefined {
+  const { code, path } = (cause ?? {}) as NodeJS.ErrnoException
+  if (code !== 'EACCES' || path === undefined) return undefined
+  return forbidden(dirname(path), firstLine(cause))
 }
 
 const ADDONS_FORBIDDEN: Problem = {
@@ -86,7 +104,7 @@ function isForbidden(cause: unknown): boolean {
 
 /** What the messages of the dynamic linker mean. */
 function linkerProblem(message: string, found: FoundAddon, installation: Installation): Problem | undefined {
-  const remedy = remedyFor(found, installation)
+  const remedy = libtorchRemedy(found, installation)
   const { glibc, platform } = installation
   const built = found.source.startsWith('@')
   const version = /version [`'](GLIBC|GLIBCXX|CXXABI)_([\d.]+)' not found/.exec(message)
@@ -103,8 +121,8 @@ function linkerProblem(message: string, found: FoundAddon, installation: Install
   }
   if (/failed to map segment/.test(message))
     return {
-      what: `its file system does not allow to run programs from it (noexec): ${message}`,
-      remedy: 'install it elsewhere',
+      what: `it cannot be mapped, because its file system does not allow to run programs from it (noexec) or this process may not have the memory: ${message}`,
+      remedy: 'install it on a file system without noexec; `ulimit -v unlimited` lifts a limit of the memory',
     }
   const symbol = /undefined symbol: (\S+)|Symbol not found: (\S+)/.exec(message)
   if (symbol) return { what: `this LibTorch is not the one that the addon was built for (${message})`, remedy }

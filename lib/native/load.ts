@@ -1,10 +1,10 @@
-import { existsSync, readdirSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { threads } from '#system'
 import { invalidArgument, SentenceTorchError } from '../errors.js'
-import { checkAddon, checkLibtorch } from './check-addon.js'
-import { findAddon, findLibtorch, type Libtorch } from './find-addon.js'
-import { thisInstallation } from './installation.js'
+import { checkAddon, checkLibtorch, isFolder, LoadProblem, remedyFor } from './check-addon.js'
+import { type FoundAddon, findAddon, findLibtorch, type Libtorch } from './find-addon.js'
+import { type Installation, thisInstallation } from './installation.js'
 import { type LoadAttempt, loadFailure } from './load-failure.js'
 import { profileUntilExit } from './profile.js'
 import type { NativeAddon } from './types.js'
@@ -14,6 +14,9 @@ import type { NativeAddon } from './types.js'
  * the speed (docs/decisions.md); threads that spin for long take the cores of the event loop.
  */
 const GOMP_SPINCOUNT = 10_000
+
+/** As the addon, which is asked too late: its refusal would be taken for a fault of the installation. */
+const MAX_THREADS = 4096
 
 interface Boot {
   /** Opens shared libraries, the first time with the variables set that the process does not have. */
@@ -49,9 +52,9 @@ function load(): NativeAddon {
     attempt.libtorch = findLibtorch(found)
     const names = attempt.libtorch ? libraries(attempt.libtorch) : []
     checkLibtorch(attempt.libtorch, names, found, installation)
-    const boot = found.boot() as Boot
+    const boot = withFunction<Boot>(found.boot(), 'open', found.bootPath, found, installation)
     boot.open({ env: openMpVariables(wanted), libraries: names })
-    const addon = found.addon() as NativeAddon
+    const addon = withFunction<NativeAddon>(found.addon(), 'runtime', found.addonPath, found, installation)
     // The first thread of the process decides; 0 = nobody has.
     if (addon.runtime().threads === 0) addon.setThreads(wanted)
     profileUntilExit(addon)
@@ -61,12 +64,28 @@ function load(): NativeAddon {
   }
 }
 
+/** Another addon loads, too. */
+function withFunction<T>(
+  loaded: unknown,
+  name: keyof T & string,
+  path: string,
+  found: FoundAddon,
+  installation: Installation,
+): T {
+  if (typeof (loaded as Partial<T> | undefined)?.[name] === 'function') return loaded as T
+  throw new LoadProblem({
+    what: `${path} is not the addon of sentence-torch: it has no ${name}()`,
+    remedy: remedyFor(found, installation),
+  })
+}
+
 function threadCount(): number {
   const text = process.env.SENTENCE_TORCH_THREADS
   if (!text) return threads()
   // Number('0x10') is 16, too.
   const count = /^\s*\d+\s*$/.test(text) ? Number(text) : 0
-  if (count < 1) throw invalidArgument('SENTENCE_TORCH_THREADS', 'a whole number ≥ 1', text)
+  if (count < 1 || count > MAX_THREADS)
+    throw invalidArgument('SENTENCE_TORCH_THREADS', `a whole number from 1 to ${MAX_THREADS}`, text)
   return count
 }
 
@@ -89,7 +108,7 @@ function libraries({ path, variant }: Libtorch): string[] {
  *  between the zip and the wheel. */
 function openMpRuntimes(path: string): string[] {
   for (const place of [join(path, 'lib'), join(path, '..', 'torch.libs')]) {
-    if (!existsSync(place)) continue
+    if (!isFolder(place)) continue
     const name = readdirSync(place).find((file) => /^libgomp.*\.so/.test(file) || file === 'libomp.dylib')
     if (name) return [join(place, name)]
   }

@@ -5,6 +5,8 @@ import { type AddonSearch, firstLine, isAbsence, packageFor } from './find-addon
 import {
   commandsFor,
   findLockFile,
+  forbidden,
+  forbiddenPlace,
   type Installation,
   isCheckout,
   type LockFile,
@@ -34,6 +36,9 @@ export function whyMissing(
   const error = errors.get(wanted)
   if (error !== undefined && !isAbsence(error, wanted))
     return { what: `${wanted} is installed, but damaged: ${firstLine(error)}`, remedy: reinstall }
+
+  const hidden = forbiddenPlace(wanted, installation)
+  if (hidden) return forbidden(hidden, 'EACCES')
 
   const others = PLATFORMS.filter((other) => other !== platform).map(packageFor)
   const copied = others.find((name) => 'installed' in (packages[name]?.() ?? {}))

@@ -11,7 +11,7 @@ const MOST_TOKENS = 64 * 1024
 
 /** Of a loss: what the Cached… losses ask for. */
 interface Caching {
-  readonly caching?: { readonly miniBatchSize?: number; readonly miniBatchTokens?: number }
+  readonly caching?: { readonly miniBatchSize?: number; readonly miniBatchTokens?: number } | undefined
 }
 
 /**

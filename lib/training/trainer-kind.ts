@@ -87,7 +87,7 @@ export interface BaseLoss extends TrainableLoss {
   readonly requirements?: { readonly labels?: string; readonly inBatchNegatives?: boolean }
   readonly computed?: ComputedLoss
   readonly pretrained?: PretrainedSource
-  readonly caching?: { readonly miniBatchSize?: number; readonly miniBatchTokens?: number }
+  readonly caching?: { readonly miniBatchSize?: number; readonly miniBatchTokens?: number } | undefined
 }
 
 export interface BaseTrainerOptions<M, L> {

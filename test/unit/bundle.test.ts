@@ -1,7 +1,10 @@
-import { readdirSync, readFileSync } from 'node:fs'
-import { basename } from 'node:path'
+import { spawnSync } from 'node:child_process'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
+import { packageRoot } from '#system'
+import { temporaryFolder } from './install-helpers.js'
 
 const lib = new URL('../../lib/', import.meta.url)
 const bundle = new URL('../../bundle/', import.meta.url)
@@ -41,4 +44,24 @@ test('the requires of the built addons stay literal, in a CommonJS file beside t
   const text = readFileSync(new URL('platform.cjs', bundle), 'utf8')
   for (const platform of ['linux-x64', 'linux-arm64', 'darwin-arm64'])
     t.true(text.includes(`require('@sentence-torch/${platform}')`), platform)
+})
+
+test('the declarations hold under the strictest options, without skipLibCheck', (t) => {
+  const folder = temporaryFolder()
+  const file = join(folder, 'user.ts')
+  writeFileSync(file, `export * from ${JSON.stringify(join(packageRoot, 'dist/lib/index.js'))}\n`)
+  const options = ['--noEmit', '--strict', '--exactOptionalPropertyTypes', '--noUncheckedIndexedAccess']
+  const place = ['--module', 'nodenext', '--target', 'es2022', '--types', 'node', '--typeRoots']
+  const { stdout, status } = spawnSync(
+    process.execPath,
+    [
+      join(packageRoot, 'node_modules/typescript/bin/tsc'),
+      ...options,
+      ...place,
+      join(packageRoot, 'node_modules/@types'),
+      file,
+    ],
+    { cwd: folder, encoding: 'utf8' },
+  )
+  t.is(status, 0, stdout)
 })

@@ -188,3 +188,28 @@ test('a data set without any Parquet file is not found', (t) => {
   const choose = () => chooseFiles('a/b', conversionLayout(['README.md']), undefined, 'train')
   t.throws(choose, { instanceOf: SentenceTorchError, code: 'ERR_NOT_FOUND', message: /a\/b has no Parquet files/ })
 })
+
+test('backslashes and brackets in names mean themselves, as fsspec has it', (t) => {
+  // Verified with fsspec.utils.glob_translate: a pattern, and names that it means and does not mean.
+  const cases: [pattern: string, fits: string[], other: string[]][] = [
+    ['*\\', ['a\\', '\\'], ['a']],
+    ['*\\\\', ['a\\\\'], ['a\\', 'a']],
+    ['*\\\\\\', ['a\\\\\\'], ['a\\\\']],
+    ['\\é*', ['\\é1'], ['é1']],
+    ['c*,\\a', ['c1,\\a'], ['c1,a']],
+    ['[\\]*', ['\\a'], ['a']],
+    ['[Z-\\\\]*', ['Z', '[a', '\\'], ['a']],
+    ['[]c*', ['[]cd'], ['c', ']c']],
+    ['[!]c*', ['[!]cd'], ['ac', 'c']],
+    ['[]]]*', [']]', ']]a'], ['[]]]']],
+    ['data[1].*', ['data1.csv'], ['data[1].csv']],
+    ['[[:alpha:]]*', ['a]', ':]b'], ['a', 'z]']],
+    ['[[:]*', ['[', ':x'], ['x']],
+  ]
+  for (const [pattern, fits, other] of cases)
+    t.deepEqual(new FileMatcher([...fits, ...other]).match(pattern), fits, pattern)
+  // picomatch looked for the end of such a text forever.
+  for (const length of [2, 3, 40, 4000])
+    inTime(t, () => void t.deepEqual(new FileMatcher(['a']).match(`*${'\\'.repeat(length)}`), []))
+  inTime(t, () => void t.deepEqual(new FileMatcher([']']).match(`[${'\\[:]-^'.repeat(600)}]`), []))
+})

@@ -132,6 +132,23 @@ test('doctor: one JSON object, the same as npm run doctor, where there is no add
   t.false(existsSync(join(home, 'cache')), 'it only looks')
 })
 
+test('doctor goes on where the model cache cannot be read, and shows no password of the hub', (t) => {
+  const home = temporaryFolder()
+  writeFileSync(join(home, 'file'), '')
+  const env = {
+    ...{ PATH: process.env.PATH, HOME: home, SENTENCE_TORCH_ADDON: join(home, 'absent.node') },
+    ...{ HF_HUB_CACHE: join(home, 'file'), HF_ENDPOINT: 'https://me:secret@hub.example/' },
+    SENTENCE_TORCH_LIBTORCH_MIRROR: 'https://me:secret@mirror.example/',
+  }
+  for (const args of [['doctor'], ['doctor', '--json']]) {
+    const { status, stdout, stderr } = spawnSync(program, args, { cwd: home, env, encoding: 'utf8' })
+    t.is(status, 0, stderr)
+    t.regex(stdout, /ENOTDIR/)
+    t.regex(stdout, /https:\/\/hub\.example\//)
+    t.notRegex(stdout + stderr, /secret/)
+  }
+})
+
 test('a pipe that is closed early is no failure', (t) => {
   const line = `"${process.execPath}" "${program}" --help | true; exit \${PIPESTATUS[0]}`
   t.is(spawnSync('bash', ['-c', line], { encoding: 'utf8' }).status, 0)

@@ -24,9 +24,11 @@ const { cudaArchitectures } = await installModule<{ cudaArchitectures(file: Buff
 const onLinux = process.platform === 'linux' ? test : test.skip
 
 test('arguments of build:cuda-check', (t) => {
-  t.deepEqual(parseArguments([]), { venv: '.venv-cuda', build: 'build-cuda', python: 'python3', force: false })
-  const args = ['--force', '--venv', 'a', '--build', 'b', '--python', 'python3.12']
-  t.deepEqual(parseArguments(args), { venv: 'a', build: 'b', python: 'python3.12', force: true })
+  const inside = (name: string) => join(packageRoot, name)
+  const usual = { venv: inside('.venv-cuda'), build: inside('build-cuda'), python: 'python3', force: false }
+  t.deepEqual(parseArguments([]), usual)
+  const args = ['--force', '--venv', '/elsewhere/a', '--build', 'b', '--python', 'python3.12']
+  t.deepEqual(parseArguments(args), { venv: '/elsewhere/a', build: inside('b'), python: 'python3.12', force: true })
   t.throws(() => parseArguments(['--venv']), { message: /--venv needs a value[\s\S]*usage:/ })
   t.throws(() => parseArguments(['--venv', '--force']), { message: /--venv needs a value/ })
   t.throws(() => parseArguments(['--cuda']), { message: /unknown argument --cuda[\s\S]*usage:/ })

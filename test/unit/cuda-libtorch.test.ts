@@ -1,5 +1,5 @@
 // `install cuda`: the package with the addon for CUDA is filled from small wheels, as a whole or not at all.
-import { spawn, spawnSync } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -104,6 +104,47 @@ test('from an address, with what was interrupted taken up again', async (t) => {
   await fill({ from: `http://127.0.0.1:${(server.address() as AddressInfo).port}/mirror/` })
   isFilled(t, folder)
   t.deepEqual(asked, ['/mirror/torch-0.whl', '/mirror/torch-0.whl', '/mirror/nvidia_cublas-0.whl'])
+})
+
+test('a password and a token reach the server they are for, and nobody else', async (t) => {
+  const { folder, lines, fill } = setUp()
+  const asked: (string | undefined)[] = []
+  const server = createServer((request, response) => {
+    asked.push(`${request.url} ${request.headers.authorization}`)
+    const { pathname } = new URL(request.url!, 'http://x')
+    if (pathname.startsWith('/private/')) {
+      const { port } = server.address() as AddressInfo
+      response.writeHead(302, { location: `http://localhost:${port}/open${pathname.slice('/private'.length)}` }).end()
+    } else response.end(files[pathname.slice('/open/'.length) as keyof typeof files])
+  })
+  await new Promise<void>((resolve) => server.listen(0, resolve))
+  t.teardown(() => server.close())
+  const { port } = server.address() as AddressInfo
+  await fill({ from: `http://me:hunter%402@127.0.0.1:${port}/private/?token=hunter3` })
+  isFilled(t, folder)
+  const header = `Basic ${Buffer.from('me:hunter@2').toString('base64')}`
+  t.deepEqual(asked.slice(0, 2), [`/private/torch-0.whl?token=hunter3 ${header}`, '/open/torch-0.whl undefined'])
+  t.notRegex(lines.join(), /hunter/)
+  t.notRegex(readFileSync(join(folder, 'libtorch/libtorch.json'), 'utf8'), /hunter/)
+
+  const other = setUp()
+  const failed = await t.throwsAsync(other.fill({ from: `http://me:hunter2@127.0.0.1:${port}/nothing?token=hunter3` }))
+  t.notRegex(failed.message + other.lines.join(), /hunter/)
+  isEmpty(t, other.folder)
+})
+
+test('what is neither a folder nor an address that can be asked', async (t) => {
+  const { folder, root, wheels, fill } = setUp()
+  for (const from of ['ftp://me:hunter2@host/', 'file:///tmp', 'http://', 'https://[']) {
+    const error = await t.throwsAsync(fill({ from }), { message: /--from: expected a folder, or an address/ })
+    t.notRegex(error.message, /hunter/)
+  }
+  // Nothing would end the wait for somebody who writes into it.
+  const pipes = join(root, 'pipes')
+  mkdirSync(pipes)
+  for (const name of readdirSync(wheels)) execFileSync('mkfifo', [join(pipes, name)])
+  await t.throwsAsync(fill({ from: pipes }), { message: /lacks 2 of 2 wheels/ })
+  isEmpty(t, folder)
 })
 
 /** Stands for pip: copies the wheel that is asked for to where --dest says. */

@@ -1,5 +1,6 @@
 // Every way to an addon that is missing or does not load ends with one error, which names the case and what mends it.
-import { mkdirSync, rmSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { chmodSync, mkdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
@@ -12,9 +13,12 @@ import {
   installPlatform,
   type LoadResult,
   loadIn,
+  loadWithoutRoot,
   otherPlatform,
   platform,
+  platformIndex,
   projectFolder,
+  runIn,
   stubLibrary,
   suffix,
   VERSION,
@@ -175,8 +179,53 @@ const cases: Record<string, Case> = {
       mkdirSync(path)
       installLibtorch(modules)
     },
-    /boot\.node is unreadable: EISDIR/,
-    /`chmod -R a\+rX .*`/,
+    /boot\.node is damaged \(a folder\)/,
+    /`rm -rf node_modules && npm install`/,
+  ],
+  'a pipe in the place of the addon, which nobody writes to': [
+    (modules) => {
+      const path = join(installPlatform(modules), 'sentence_torch.node')
+      rmSync(path)
+      execFileSync('mkfifo', [path])
+      installLibtorch(modules)
+    },
+    /sentence_torch\.node is damaged \(not a file\)/,
+    /`rm -rf node_modules && npm install`/,
+  ],
+  'a platform package that exports null': [
+    (modules) => void installPlatform(modules, platform, { files: { 'index.js': 'module.exports = null' } }),
+    /damaged: its index\.js does not export folder, boot, addon and libtorch/,
+    /`rm -rf node_modules && npm install`/,
+  ],
+  'a platform package that throws null': [
+    (modules) => void installPlatform(modules, platform, { files: { 'index.js': 'throw null' } }),
+    /is installed, but damaged: null/,
+    /`rm -rf node_modules && npm install`/,
+  ],
+  'a platform package that throws undefined later': [
+    (modules) => {
+      const index = `${platformIndex('__dirname')}exports.libtorch = () => { throw undefined }`
+      installPlatform(modules, platform, { files: { 'index.js': index } })
+    },
+    /undefined/,
+    /`rm -rf node_modules && npm install`/,
+  ],
+  'another addon': [
+    (modules) => {
+      const index = `${platformIndex('__dirname')}exports.boot = () => ({ close() {} })`
+      installPlatform(modules, platform, { files: { 'index.js': index } })
+      installLibtorch(modules)
+      writeFiles(join(modules, '@sentence-torch', platform), {
+        'libtorch.json': '{ "version": "2.13.0", "root": "../libtorch-PLATFORM/torch" }'.replace('PLATFORM', platform),
+      })
+    },
+    /boot\.node is not the addon of sentence-torch: it has no open\(\)/,
+    /`rm -rf node_modules && npm install`/,
+  ],
+  'a folder in the place of the lock file': [
+    (_, folder) => mkdirSync(join(folder, 'package-lock.json')),
+    /optional dependencies were left out/,
+    /`npm install --include=optional`/,
   ],
   'an addon of another machine': [
     (modules) => {
@@ -226,6 +275,47 @@ const cases: Record<string, Case> = {
       installLibtorch(modules, platform, { files: { 'libtorch.json': '{ "root": 7 }' } })
     },
     /libtorch\.json is damaged \(a member is no string\)/,
+    /`rm -rf node_modules && npm install`/,
+  ],
+  ...Object.fromEntries(
+    ['null', '[]', '42', '"torch"'].map((text): [string, Case] => [
+      `a libtorch.json that is ${text}`,
+      [
+        (modules) => {
+          installPlatform(modules, platform, { files: { 'libtorch.json': text } })
+          installLibtorch(modules)
+        },
+        /libtorch\.json is damaged \(it is no object\)/,
+        /`rm -rf node_modules && npm install`/,
+      ],
+    ]),
+  ),
+  'a folder in the place of libtorch.json': [
+    (modules) => {
+      installPlatform(modules)
+      const path = join(installLibtorch(modules), 'libtorch.json')
+      rmSync(path)
+      mkdirSync(path)
+    },
+    /libtorch\.json is damaged \(it is no small file\)/,
+    /`rm -rf node_modules && npm install`/,
+  ],
+  'a file in the place of the libraries': [
+    (modules) => {
+      installPlatform(modules)
+      const folder = join(installLibtorch(modules), 'torch/lib')
+      rmSync(folder, { recursive: true })
+      writeFiles(folder, { '../lib': '' })
+    },
+    /LibTorch is missing in .*torch/,
+    /`rm -rf node_modules && npm install`/,
+  ],
+  'LibTorch of another machine': [
+    (modules) => {
+      installPlatform(modules)
+      installLibtorch(modules, platform, { files: { [`torch/lib/libc10.${suffix}`]: stubLibrary(otherPlatform) } })
+    },
+    /LibTorch is of another kind of machine: .*libc10\.\w+ \((macOS|Linux) \w+\)/,
     /`rm -rf node_modules && npm install`/,
   ],
   'a library that the dynamic linker refuses': [both, /boot\.node/, /`rm -rf node_modules && npm install`/],
@@ -378,11 +468,63 @@ test('glibc: found and required', (t) => {
   t.regex(cxx.message, /it needs GLIBCXX_3\.4\.30, which this system does not have/)
 })
 
+test('what may not be read is not called missing', (t) => {
+  const { folder, modules, root } = project(t, both)
+  chmodSync(folder, 0o755)
+  const [package_, library] = [join(modules, ours), join(modules, libtorchPackage)]
+  const places: [string, RegExp][] = [
+    [package_, new RegExp(`this user may not read ${package_} `)],
+    [join(package_, 'sentence_torch.node'), new RegExp(`this user may not read ${package_} `)],
+    [library, new RegExp(`this user may not read ${library} `)],
+    [join(library, 'libtorch.json'), new RegExp(`this user may not read ${library} `)],
+    [join(library, 'torch'), /this user may not read .*torch/],
+    [join(library, 'torch/lib'), /this user may not read .*torch/],
+  ]
+  for (const [place, what] of places) {
+    const { mode } = statSync(place)
+    chmodSync(place, 0)
+    refused(t, loadWithoutRoot(root), what, /`chmod -R a\+rX .*` as its owner/)
+    chmodSync(place, mode)
+  }
+})
+
+test('a working folder that was deleted changes nothing about the error', (t) => {
+  const { root } = project(t)
+  const program = `
+    const { mkdtempSync, rmdirSync } = await import('node:fs')
+    process.chdir(mkdtempSync('gone-'))
+    rmdirSync(process.cwd())
+    const { loadAddon } = await import(process.argv[1])
+    try {
+      loadAddon()
+    } catch ({ name, code, message }) {
+      console.log(JSON.stringify({ name, code, message }))
+    }`
+  refused(t, runIn(root, program) as LoadResult, /optional dependencies were left out/, /npm install/)
+})
+
+test('more threads than the engine takes are no fault of the installation', (t) => {
+  const { root } = project(t, both)
+  for (const SENTENCE_TORCH_THREADS of ['0', '4097', '99999999999999999999999', '1e3']) {
+    const { code, message } = loadIn(root, { SENTENCE_TORCH_THREADS })
+    t.is(code, 'ERR_INVALID_ARGUMENT')
+    t.regex(message ?? '', /Expected a whole number from 1 to 4096 for SENTENCE_TORCH_THREADS/)
+  }
+})
+
+test('a SENTENCE_TORCH_LIBTORCH that does not load is mended there', (t) => {
+  const { root, folder } = project(t, both)
+  const elsewhere = installLibtorch(join(folder, 'elsewhere'))
+  writeFiles(elsewhere, { [`torch/lib/libc10.${suffix}`]: stubLibrary(otherPlatform) })
+  const other = loadIn(root, { SENTENCE_TORCH_LIBTORCH: elsewhere })
+  refused(t, other, /LibTorch is of another kind of machine/, /^To mend it: unset SENTENCE_TORCH_LIBTORCH/)
+})
+
 test('what the dynamic linker says is translated', (t) => {
   const said = (message: string) => loadFailure(new Error(message), found(), linux).message
   t.regex(
     said('boot.node: failed to map segment from shared object'),
-    /\(noexec\)[\s\S]*To mend it: install it elsewhere/,
+    /\(noexec\) or this process may not have the memory[\s\S]*To mend it: install it on a file system without noexec/,
   )
   t.regex(
     said('sentence_torch.node: undefined symbol: _ZN3c10x'),

@@ -102,6 +102,8 @@ serial('an address that is none is refused by the name of its variable, without 
     const error = t.throws(() => proxiesOf({ https_proxy: value }), { instanceOf: ProxyError, message: /https_proxy/ })
     t.notRegex(String(error?.stack), /secret/)
   }
+  const error = t.throws(() => proxiesOf({ HTTPS_PROXY: 'http://me:sec%ret@proxy:3128' }), { instanceOf: ProxyError })
+  t.is(error.message, 'HTTPS_PROXY: a percent sign in the user name or the password is expected as %25')
   t.is(nameOf(proxiesOf({ HTTPS_PROXY: 'me:secret@proxy:3128' }).https!), 'the proxy http://proxy:3128 (HTTPS_PROXY)')
   t.deepEqual(proxiesOf({}), { http: undefined, https: undefined })
 })

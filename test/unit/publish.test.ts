@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -171,6 +171,30 @@ test('tarballs that are not one release are refused', async (t) => {
   )
   await add([{ name: 'left-pad', version: '1.0.0' }])
   t.regex((await publish()).stderr, /left-pad, no package of sentence-torch/)
+})
+
+test('a tarball that was cut off, and what is none, are told in one line', async (t) => {
+  const { folder, add, publish, registry } = await place(t)
+  await add(release())
+  const file = join(folder, 'sentence-torch-1.0.0.tgz')
+  const whole = readFileSync(file)
+  const damages: [string, () => void][] = [
+    ['cut off', () => writeFileSync(file, whole.subarray(0, whole.length / 2))],
+    ['text', () => writeFileSync(file, 'junk')],
+    ['a folder', () => mkdirSync(file)],
+  ]
+  for (const [name, damage] of damages) {
+    rmSync(file)
+    damage()
+    const { code, stderr } = await publish()
+    t.is(code, 1)
+    t.regex(
+      stderr,
+      /^publish:all: .*sentence-torch-1\.0\.0\.tgz is (damaged or no tarball|no package's tarball).*\n$/,
+      name,
+    )
+  }
+  t.deepEqual(registry.published, [])
 })
 
 test('a registry that cannot be asked and a wrong address end before anything is published', async (t) => {

@@ -151,7 +151,7 @@ class NamePattern {
 
   constructor(pattern: string) {
     this.stars = pattern.replace(classes, 'x').split('*').length - 1
-    const glob = oneUnitEach(pattern).replace(special, (text) => (text.length > 1 ? classOf(text) : `\\${text}`))
+    const glob = oneUnitEach(pattern).replace(special, (text) => (text.length > 1 ? classOf(text) : literal(text)))
     this.expression = picomatch.makeRe(glob, options)
   }
 
@@ -170,7 +170,8 @@ class NamePattern {
 /** Of picomatch's language only what fsspec's has, too; with `debug` it throws where it would silently mean nothing. */
 const options = {
   ...{ dot: true, nobrace: true, noextglob: true, nonegate: true, keepQuotes: true, strictSlashes: true },
-  ...{ flags: 's', debug: true, maxLength: 2 * MAX_LENGTH },
+  // A class takes its longest writing, `[\x5b]`, for each of its characters; without literalBrackets it means its own text, too.
+  ...{ flags: 's', debug: true, literalBrackets: false, maxLength: 6 * MAX_LENGTH },
 }
 const standIns = new Map<string, string>()
 
@@ -185,8 +186,8 @@ function oneUnitEach(text: string): string {
   })
 }
 
-/** A bracket at the beginning of a class is one of its characters. */
-const classes = /\[!?\]?[^\]]*\]/g
+/** A class has a character at least, and a bracket that closes one is a character at its beginning. */
+const classes = /\[(?:!|(?!!))[\s\S][^\]]*\]/g
 /** Classes, which fsspec writes in another way, and what means something to picomatch alone. */
 const special = new RegExp(`${classes.source}|[\\\\^$+(){}|"[\\]]`, 'g')
 
@@ -206,8 +207,14 @@ function classOf(text: string): string {
   return `[${negated ? '^' : ''}${content}]`
 }
 
+/** By its number: picomatch counts backslashes, and looks for the end of a text beyond it after three at its end; `[:` begins a
+ * class of its own. */
 function escaped(character: string): string {
-  return /[\\^[\]-]/.test(character) ? `\\${character}` : character
+  return /[\\^[\]:-]/.test(character) ? `\\x${character.charCodeAt(0).toString(16)}` : character
+}
+
+function literal(character: string): string {
+  return character === '\\' ? `[${escaped(character)}]` : `\\${character}`
 }
 
 /** Hidden, in a folder such as `__pycache__`, or about the data set, and not named by the pattern. */
