@@ -67,8 +67,11 @@ export function findAddon(options: SearchOptions = {}): AddonSearch {
 
   const local = byPath('build', join(root, 'build', 'Release', 'sentence_torch.node'))
   const step = `local build in ${dirname(local.addonPath)}`
-  if (existsSync(local.addonPath) && existsSync(local.bootPath)) return chosen(step, local)
-  passed(step, existsSync(join(root, 'build', 'build.log')) ? 'not finished: see build/build.log' : 'not there')
+  const inBuild = (name: string) => existsSync(join(root, 'build', name))
+  // A build that was killed while it linked leaves its lock and half of an addon.
+  const whole = existsSync(local.addonPath) && existsSync(local.bootPath) && !inBuild('build.lock')
+  if (whole) return chosen(step, local)
+  passed(step, inBuild('build.log') ? 'not finished: see build/build.log' : 'not there')
 
   for (const name of [packageFor(`${platform}-cuda13`), packageFor(platform)]) {
     const attempt = checked(packages[name]?.())

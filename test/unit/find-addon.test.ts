@@ -78,7 +78,11 @@ test('SENTENCE_TORCH_ADDON, the local build, the package for CUDA, the package o
   const half = search()
   t.is(half.found?.source, cuda, 'a build that did not finish is passed over')
   t.regex(half.steps[1]!.found, /not finished/)
-  writeFiles(root, { 'build/Release/sentence_torch.node': stubLibrary() })
+  writeFiles(root, { 'build/Release/sentence_torch.node': stubLibrary(), 'build/build.lock': '{}' })
+  const linking = search()
+  t.is(linking.found?.source, cuda, 'a build that was killed while it linked is passed over')
+  t.regex(linking.steps[1]!.found, /not finished/)
+  rmSync(join(root, 'build/build.lock'))
   t.like(search().found, { source: 'build', addonPath: join(root, 'build/Release/sentence_torch.node') })
 
   const named = search({ SENTENCE_TORCH_ADDON: relative(process.cwd(), join(home, 'sentence_torch.node')) })
