@@ -1,18 +1,13 @@
 // The shared libraries of LibTorch that an addon for the CPU needs, and binaries without the symbols that only a debugger reads.
 
-import { closeSync, copyFileSync, existsSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs'
+import { copyFileSync, existsSync, readdirSync, readFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
+import { inspectBinary, neededLibraries as neededByElf } from '../install/binary.mjs'
 import { command } from '../install/system.mjs'
 import { PackError } from './pack-error.mjs'
 
 /** Libraries of others: their licences ask for them as they came. */
 const FOREIGN = /^lib(gomp|omp|gfortran|cudart|cupti|nvpl)/
-
-const MACHINES = {
-  'linux-x64': { magic: 0x7f454c46, machine: 62, name: 'Linux x64' },
-  'linux-arm64': { magic: 0x7f454c46, machine: 183, name: 'Linux arm64' },
-  'darwin-arm64': { magic: 0xcffaedfe, machine: 0x0100000c, name: 'macOS arm64' },
-}
 
 /**
  * @typedef {object} Libtorch
@@ -58,15 +53,11 @@ export function neededLibraries(path, platform) {
  * @returns {string[]} names of the libraries that it names, those of the system too
  */
 function neededNames(file, platform) {
-  const [program, args, pattern] = platform.startsWith('darwin')
-    ? ['otool', ['-L', file], /^\s+@\S*\/(\S+\.dylib)/gm]
-    : ['readelf', ['--dynamic', '--wide', file], /\(NEEDED\).*\[(.+)\]/g]
-  const output = command(/** @type {string} */ (program), /** @type {string[]} */ (args))
+  if (!platform.startsWith('darwin')) return neededByElf(file)
+  const output = command('otool', ['-L', file])
   if (output === undefined)
-    throw new PackError(
-      `${program} could not read ${file}: it is damaged, or binutils is missing (apt-get install binutils)`,
-    )
-  return [...output.matchAll(/** @type {RegExp} */ (pattern))].map((match) => match[1])
+    throw new PackError(`otool could not read ${file}: it is damaged, or the tools of Xcode are missing`)
+  return [...output.matchAll(/^\s+@\S*\/(\S+\.dylib)/gm)].map(([, name]) => String(name))
 }
 
 /**
@@ -98,14 +89,9 @@ function stripProgram(platform) {
  * @param {string} platform
  */
 function checkMachine(file, platform) {
-  const { magic, machine, name } = MACHINES[/** @type {keyof typeof MACHINES} */ (platform)]
-  const head = Buffer.alloc(20)
-  const descriptor = openSync(file, 'r')
-  readSync(descriptor, head, 0, head.length, 0)
-  closeSync(descriptor)
-  const found = platform.startsWith('darwin') ? head.readUInt32LE(4) : head.readUInt16LE(18)
-  if (head.readUInt32BE(0) !== magic || found !== machine)
-    throw new PackError(`${file} is no binary for ${name}: --addon and --libtorch name the folders of ${platform}`)
+  if (inspectBinary(file).machine === platform) return
+  const name = platform.replace('darwin-', 'macOS ').replace('linux-', 'Linux ')
+  throw new PackError(`${file} is no binary for ${name}: --addon and --libtorch name the folders of ${platform}`)
 }
 
 /**

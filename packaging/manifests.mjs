@@ -1,8 +1,10 @@
 // The manifests that are published, derived from the repository's package.json. That one is made for a clone: it builds when it is
 // installed, and neither fetches LibTorch's packages nor asks for names that are not published yet.
 
-/** Platforms that have a package with the addon. */
-export const PLATFORMS = ['linux-x64', 'linux-arm64', 'darwin-arm64']
+import { PLATFORMS } from '../install/system.mjs'
+
+/** Those that have a package with the addon. */
+export { PLATFORMS }
 
 export const CUDA_PACKAGE = '@sentence-torch/linux-x64-cuda13'
 

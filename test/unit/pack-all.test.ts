@@ -104,7 +104,7 @@ test('LibTorch brings what its libraries say that they need, in the layout of wh
     () => undefined,
   )
   if (!path || process.platform !== 'linux') {
-    t.log('skipped: no LibTorch is here, or no readelf')
+    t.log('skipped: no LibTorch is here')
     return t.pass()
   }
   const whole = neededLibraries(realpathSync(path), here)
