@@ -59,7 +59,7 @@ skip() {
 command -v "$NODE" >/dev/null || die "node was not found; NODE names it"
 command -v cmake >/dev/null || die "cmake was not found"
 [ -d node_modules/node-addon-api ] || die "node_modules/ is not here: run npm ci where packages can be had and bring it along"
-[ -f dist/lib/index.js ] || die "dist/ is not here: run npm run build:ts and bring it along"
+[ -f dist/bundle/index.js ] || die "dist/ is not here: run npm run build:ts and bring it along"
 TORCH=$("$PYTHON" -c 'import torch, os; print(os.path.dirname(torch.__file__))') || die "$PYTHON cannot import torch; PYTHON names another"
 CUDA=$("$PYTHON" -c 'import torch; print(torch.version.cuda or "")')
 [ -n "$CUDA" ] || die "the torch of $PYTHON is a CPU build"

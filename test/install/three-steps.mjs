@@ -1,4 +1,4 @@
-// What a processor or a system computes: `node three-steps.mjs <model> [<out.json>]` with SENTENCE_TORCH_ADDON for another addon.
+// What a processor or a system computes: `node three-steps.mjs <model>` with SENTENCE_TORCH_ADDON for another addon.
 // Loads the model, encodes, trains three steps with its own dropout (the masks are the same everywhere) and encodes again.
 // The last line is JSON.
 
