@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path'
 import { withLock } from './lock.mjs'
 import { CUDA_WHEELS, neededForCuda, VERSION } from './pins.mjs'
 import { megabytes } from './progress.mjs'
-import { command } from './system.mjs'
+import { command, isOffline } from './system.mjs'
 import { SetupError } from './toolchain.mjs'
 import { fetchWheels, isAddress, pipArguments } from './wheel.mjs'
 
@@ -70,7 +70,7 @@ function readPlace(from) {
  * @param {{ folder: string, home: string, lock: string, from?: string, python: string, source: typeof CUDA_WHEELS, log: (line: string) => void, env: NodeJS.ProcessEnv }} work
  */
 async function fill({ folder, home, lock, from, python, source, log, env }) {
-  if (isSet(env.SENTENCE_TORCH_OFFLINE) && (from === undefined || isAddress(from)))
+  if (isOffline(env) && (from === undefined || isAddress(from)))
     throw new SetupError(`SENTENCE_TORCH_OFFLINE is set: nothing is downloaded. ${localWay(source)}`)
   await checkSpace(folder, source)
   const temporary = await mkdtemp(join(folder, 'libtorch.filling-')).catch((error) => {
@@ -186,9 +186,4 @@ function onStop(cleanUp) {
 /** @param {string} path */
 async function remove(path) {
   await rm(path, { recursive: true, force: true })
-}
-
-/** @param {string | undefined} value */
-function isSet(value) {
-  return Boolean(value) && value !== '0'
 }

@@ -29,7 +29,7 @@ import { inspectLibtorch } from './libtorch-folder.mjs'
 import { withLock } from './lock.mjs'
 import { VERSION, WHEELS, ZIP_BASE, ZIPS } from './pins.mjs'
 import { megabytes, progress } from './progress.mjs'
-import { packageRoot, pythonTorch } from './system.mjs'
+import { isOffline, packageRoot, pythonTorch } from './system.mjs'
 import { fetchWheels } from './wheel.mjs'
 import { unzip } from './zip.mjs'
 
@@ -119,7 +119,7 @@ export async function resolveLibtorch(options = {}) {
   const zip = zips[platform]?.[variant]
   const zipUrl = zip && `${(env.SENTENCE_TORCH_LIBTORCH_MIRROR || ZIP_BASE).replace(/\/$/, '')}/${zip.path}`
   const wheel = variant === 'cpu' ? wheels[platform] : undefined
-  const offline = isSet(env.SENTENCE_TORCH_OFFLINE)
+  const offline = isOffline(env)
   const zipStep = zipUrl ? `zip ${addressOf(zipUrl)}` : 'zip'
   const wheelStep = wheel ? `wheel ${wheel.wheels[0]?.requirement} through ${python} -m pip` : 'wheel'
   const refusal = offline ? 'not tried: SENTENCE_TORCH_OFFLINE is set' : 'not tried: only looking'
@@ -278,7 +278,7 @@ function report({ steps, variant, platform, env }) {
   const ways = []
   if (env.SENTENCE_TORCH_LIBTORCH)
     ways.push('unset SENTENCE_TORCH_LIBTORCH, or let it name a folder with include/ and lib/ of LibTorch 2.11 to 2.14')
-  if (isSet(env.SENTENCE_TORCH_OFFLINE)) ways.push('unset SENTENCE_TORCH_OFFLINE, so that LibTorch can be downloaded')
+  if (isOffline(env)) ways.push('unset SENTENCE_TORCH_OFFLINE, so that LibTorch can be downloaded')
   // npm builds a clone when it is installed, the package on request alone.
   const build = existsSync(join(packageRoot, 'binding.gyp')) ? 'npm install' : 'npx sentence-torch build'
   ways.push(
@@ -295,11 +295,6 @@ function report({ steps, variant, platform, env }) {
     'What mends it:',
     ...ways.map((way) => `  - ${way}`),
   ].join('\n')
-}
-
-/** @param {string | undefined} value */
-function isSet(value) {
-  return Boolean(value) && value !== '0'
 }
 
 if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {

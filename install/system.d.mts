@@ -58,6 +58,9 @@ export const PLATFORMS: readonly string[]
 export function unsupportedPlatform(system?: { platform?: string; arch?: string; musl?: boolean }): string | undefined
 
 /** Whether a version is a minimum or newer, by number. */
+/** Whether SENTENCE_TORCH_OFFLINE forbids downloads. */
+export function isOffline(env: NodeJS.ProcessEnv): boolean
+
 export function atLeast(version: string, minimum: string): boolean
 
 /** Which machine a shared library is for (`machine`: "linux-x64"), and whether the file is whole. */

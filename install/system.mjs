@@ -282,6 +282,11 @@ export function pythonTorch(python = 'python3') {
   return command(python, ['-c', code])?.trim() || undefined
 }
 
+/** Whether SENTENCE_TORCH_OFFLINE forbids downloads. @param {NodeJS.ProcessEnv} env */
+export function isOffline({ SENTENCE_TORCH_OFFLINE: value }) {
+  return Boolean(value) && value !== '0'
+}
+
 /** The oldest glibc that the packages with a built addon run on. */
 export const GLIBC_MINIMUM = '2.28'
 

@@ -4,7 +4,7 @@ import { access, mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { cacheFolder } from '#libtorch'
 import { withLock } from '#lock'
-import { buildFolder, packageRoot } from '#system'
+import { buildFolder, isOffline, packageRoot } from '#system'
 import { checkToolchain } from '#toolchain'
 import { SentenceTorchError } from '../errors.js'
 import { failedTo } from '../io/system-error.js'
@@ -78,7 +78,7 @@ async function fetchSources({ version, cache, home, npm, env }: Fetch): Promise<
   const local =
     `where there is a network, \`npm install --prefix build-${version} ${name}\` makes a folder ` +
     `with all that it needs, which is found here as ${home}`
-  if (/^(?!0$)./.test(env.SENTENCE_TORCH_OFFLINE ?? ''))
+  if (isOffline(env))
     throw new SentenceTorchError('ERR_NETWORK', `${name} is not installed, and SENTENCE_TORCH_OFFLINE is set: ${local}`)
   const cannotWrite = failedTo(`write into ${cache} (XDG_CACHE_HOME names another folder)`)
   await mkdir(cache, { recursive: true }).catch(cannotWrite)
