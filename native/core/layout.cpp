@@ -32,22 +32,25 @@ at::Tensor borrowed(const TensorRange& range) {
 }  // namespace
 
 ParamId Layout::add(const std::string& name, std::vector<int64_t> shape, Group group) {
-  return add_fused({name}, std::move(shape), group);
+  return add_fused({{name, std::move(shape)}}, group);
 }
 
-ParamId Layout::add_fused(const std::vector<std::string>& names, std::vector<int64_t> shape, Group group) {
+ParamId Layout::add_fused(const std::vector<Part>& parts, Group group) {
   const ParamId id = static_cast<ParamId>(blocks_.size());
-  const auto parts = static_cast<int64_t>(names.size());
-  const int64_t each = checked_product(names[0], shape), all = checked_product(names[0], {each, parts});
-  size_ += all;  // until finish() the sum without padding
-  check(size_ <= kMostParameters, "ERR_INVALID_ARGUMENT", "Expected at most ", kMostParameters,
-        " parameters, but with ", names[0], " there are ", size_);
-  for (int64_t part = 0; part < parts; ++part) {
-    named_[names[part]] = ordered_.size();
-    ordered_.push_back({{names[part], shape, group}, id, part, each});
+  std::vector<int64_t> whole = parts[0].shape;
+  if (!whole.empty()) whole[0] = 0;
+  int64_t numel = 0;
+  for (const Part& part : parts) {
+    const int64_t count = checked_product(part.name, part.shape);
+    size_ += count;  // until finish() the sum without padding
+    check(size_ <= kMostParameters, "ERR_INVALID_ARGUMENT", "Expected at most ", kMostParameters,
+          " parameters, but with ", part.name, " there are ", size_);
+    named_[part.name] = ordered_.size();
+    ordered_.push_back({{part.name, part.shape, group}, id, numel, count});
+    if (!whole.empty()) whole[0] += part.shape[0];
+    numel += count;
   }
-  if (!shape.empty()) shape[0] *= parts;
-  blocks_.push_back({shape, group, 0, all});
+  blocks_.push_back({whole, group, 0, numel});
   return id;
 }
 
@@ -95,7 +98,7 @@ const Layout::Named& Layout::find(const std::string& name) const {
 
 Layout::Span Layout::span(const std::string& name) const {
   const Named& named = find(name);
-  return {blocks_[named.block].offset + named.part * named.numel, named.numel};
+  return {blocks_[named.block].offset + named.begin, named.numel};
 }
 
 at::Tensor Layout::named_view(const at::Tensor& flat, const TensorInfo& info) const {
@@ -110,7 +113,7 @@ Layout::Span Layout::locate(const TensorRange& range) const {
         range.name, " but found ", range.bytes, " bytes");
   check(range.start >= 0 && range.start + count <= named.numel, "ERR_INVALID_TENSORS", "Tensor ", range.name, " has ",
         named.numel, " elements but the range is ", range.start, " to ", range.start + count);
-  return {blocks_[named.block].offset + named.part * named.numel + range.start, count};
+  return {blocks_[named.block].offset + named.begin + range.start, count};
 }
 
 void Layout::load(at::Tensor flat, const TensorRange& range) const {

@@ -17,7 +17,12 @@ using ParamId = int;
 class Layout {
  public:
   ParamId add(const std::string& name, std::vector<int64_t> shape, Group group);
-  ParamId add_fused(const std::vector<std::string>& names, std::vector<int64_t> shape_of_each, Group group);
+  struct Part {
+    std::string name;
+    std::vector<int64_t> shape;
+  };
+  // The shapes of the parts differ in dimension 0 alone.
+  ParamId add_fused(const std::vector<Part>& parts, Group group);
   void finish();  // assigns the offsets, the first time; nothing may be added after it
 
   int64_t size() const { return size_; }  // after finish()
@@ -52,8 +57,7 @@ class Layout {
   struct Named {
     TensorInfo info;
     ParamId block;
-    int64_t part;  // which of the fused tensors
-    int64_t numel;
+    int64_t begin, numel;  // in the block
   };
   const Named& find(const std::string& name) const;
   Span locate(const TensorRange& range) const;

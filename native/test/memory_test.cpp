@@ -24,9 +24,9 @@ struct Sample {
   Sample() {
     frozen = layout.add("pooler", {2, 2}, Group::kFrozen);
     bias = layout.add("norm", {3}, Group::kNoDecay);
-    fused = layout.add_fused({"q", "k", "v"}, {2, 5}, Group::kDecay);
+    fused = layout.add_fused({{"q", {2, 5}}, {"k", {2, 5}}, {"v", {2, 5}}}, Group::kDecay);
     word = layout.add("word", {4, 3}, Group::kDecay);
-    fused_bias = layout.add_fused({"q.bias", "k.bias"}, {2}, Group::kNoDecay);
+    fused_bias = layout.add_fused({{"q.bias", {2}}, {"k.bias", {2}}}, Group::kNoDecay);
     layout.finish();
   }
 };
