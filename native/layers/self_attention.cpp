@@ -17,7 +17,7 @@ SelfAttention::Kept SelfAttention::keep(const Pass& pass) const {
 
 void SelfAttention::project(const Pass& pass, const at::Tensor& x_TD, at::Tensor qkv_T3D) const {
   if (!rotary_) return qkv_.forward(pass, x_TD, qkv_T3D);
-  linear_rotary(pass.input, x_TD, qkv_.weight(pass), qkv_.bias(pass), rotary_->shape(), rotary_->table(pass), qkv_T3D);
+  linear_rotary(x_TD, qkv_.weight(pass), qkv_.bias(pass), rotary_->shape(), rotary_->angles(pass), qkv_T3D);
 }
 
 SelfAttention::Kept SelfAttention::forward(const Pass& pass, const Stream& in, const Stream& out) const {
@@ -39,8 +39,7 @@ Stream SelfAttention::backward(const Pass& pass, Gradients& gradients, const Kep
   attention_backward(pass.input, pass.dropout_at(site_, dropout_), heads_, kept.qkv_T3D, kept.context_TD, kept.lse_HT,
                      kept.mask, d_context_TD, d_qkv_T3D, rotary_ ? at::Tensor() : qkv_.bias_gradient(gradients));
   if (rotary_) {
-    linear_rotary_backward(pass.input, rotary_->shape(), rotary_->table(pass), d_qkv_T3D,
-                           qkv_.bias_gradient(gradients));
+    linear_rotary_backward(rotary_->shape(), rotary_->angles(pass), d_qkv_T3D, qkv_.bias_gradient(gradients));
   }
   const Stream d_in = kept.reads_sum ? Stream(d_out.sum_TD) : d_out;
   qkv_.backward(pass, gradients, kept.x_TD, d_qkv_T3D, d_in.x_TD, kept.reads_sum);

@@ -84,16 +84,17 @@ TEST(Kernels, LinearRotary) {
                          value = random_tensor({width, 64}, type, 2, 0.3),
                          bias = biased ? random_tensor({width}, master, 3) : at::Tensor(),
                          table = rotary_table(rotary_frequencies(100, shape.rotated), 130);
+        const RotaryAngles angles{table, call.input.positions_T};
         at::Tensor out = at::zeros({call.tokens, width}, type), expected = at::zeros_like(out);
-        linear_rotary(call.input, x, {value, nullptr, call.workspace}, bias, shape, table, out);
+        linear_rotary(x, {value, nullptr, call.workspace}, bias, shape, angles, out);
         reference::linear(x, value, bias, expected);
-        reference::rotate(call.input, shape, table, false, expected);
+        reference::rotate(shape, angles, false, expected);
         expect_close(out, expected, tolerance(type), "out");
 
         at::Tensor d = random_tensor({call.tokens, width}, type, 4), e_d = d.clone(),
                    d_bias = at::ones({width}, master);
-        linear_rotary_backward(call.input, shape, table, d, d_bias);
-        reference::rotate(call.input, shape, table, true, e_d);
+        linear_rotary_backward(shape, angles, d, d_bias);
+        reference::rotate(shape, angles, true, e_d);
         expect_close(d, e_d, tolerance(type), "d");
         const at::Tensor e_d_bias = e_d.sum(at::IntArrayRef{0}, false, master) + 1;
         expect_close(d_bias, e_d_bias, type == at::kBFloat16 ? 0.3 : 10 * tolerance(type), "d_bias");
@@ -108,7 +109,7 @@ TEST(Kernels, RotaryIsThatOfTransformers) {
   const Input input(batch, at::kCPU);
   at::Tensor x = at::zeros({4, 4}, at::kDouble);
   for (int i = 0; i < 4; ++i) x.data_ptr<double>()[12 + i] = i + 1;
-  reference::rotate(input, {1, 4, 4}, rotary_table(rotary_frequencies(10000, 4), 4), false, x);
+  reference::rotate({1, 4, 4}, {rotary_table(rotary_frequencies(10000, 4), 4), input.positions_T}, false, x);
   const double c0 = std::cos(3.0), s0 = std::sin(3.0), c1 = std::cos(0.03), s1 = std::sin(0.03);
   const double expected[] = {c0 - 3 * s0, 2 * c1 - 4 * s1, 3 * c0 + s0, 4 * c1 + 2 * s1};
   for (int i = 0; i < 4; ++i) EXPECT_NEAR(x.data_ptr<double>()[12 + i], expected[i], 1e-6);
