@@ -27,10 +27,10 @@ struct Stack {
     kept.embeddings = embeddings.forward(pass, x.x_TD);
     kept.streams.clear();
     kept.layers.clear();
-    if (pass.training) kept.streams.push_back(x);
+    if (pass.keeps_outputs()) kept.streams.push_back(x);
     for (const Layer& layer : layers) {
-      // Where no backward follows a layer writes over its input, if that has the form of its output.
-      const bool in_place = !pass.training && x.is_one() == (layer.place() == NormPlace::kPost);
+      // Where nobody reads its input again, a layer writes over it, if that has the form of its output.
+      const bool in_place = !pass.keeps_outputs() && x.is_one() == (layer.place() == NormPlace::kPost);
       const Stream out = in_place ? x : layer.take_stream(pass);
       if (pass.training && !pass.recompute) {
         kept.layers.push_back(layer.forward(pass, x, out));
@@ -39,7 +39,7 @@ struct Stack {
         layer.forward(pass, x, out);
       }
       x = out;
-      if (pass.training) kept.streams.push_back(x);
+      if (pass.keeps_outputs()) kept.streams.push_back(x);
     }
     return x.x_TD;
   }

@@ -20,6 +20,7 @@ class Transformer final : public Model {
 
   const ModelSizes& sizes() const override { return sizes_; }
   ParamId token_table() const override { return stack_.embeddings.word_table(); }
+  int64_t outputs() const override { return static_cast<int64_t>(stack_.layers.size()) + 1; }
   std::unique_ptr<Kept> make_kept() const override { return std::make_unique<StackKept>(); }
 
   at::Tensor forward(const Pass& pass, Kept& given) const override {
