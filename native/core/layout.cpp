@@ -32,22 +32,31 @@ at::Tensor borrowed(const TensorRange& range) {
 }  // namespace
 
 ParamId Layout::add(const std::string& name, std::vector<int64_t> shape, Group group) {
-  return add_fused({name}, std::move(shape), group);
+  return add_block({name}, {std::move(shape)}, group);
 }
 
-ParamId Layout::add_fused(const std::vector<std::string>& names, std::vector<int64_t> shape, Group group) {
+ParamId Layout::add_fused(const std::vector<std::string>& names, const std::vector<int64_t>& shape, Group group,
+                          const std::string& second_name) {
+  return add_block(names, std::vector<std::vector<int64_t>>(names.size(), shape), group, second_name);
+}
+
+ParamId Layout::add_block(const std::vector<std::string>& names, const std::vector<std::vector<int64_t>>& shapes,
+                          Group group, const std::string& second_name) {
   const ParamId id = static_cast<ParamId>(blocks_.size());
-  const auto parts = static_cast<int64_t>(names.size());
-  const int64_t each = checked_product(names[0], shape), all = checked_product(names[0], {each, parts});
-  size_ += all;  // until finish() the sum without padding
-  check(size_ <= kMostParameters, "ERR_INVALID_ARGUMENT", "Expected at most ", kMostParameters,
-        " parameters, but with ", names[0], " there are ", size_);
-  for (int64_t part = 0; part < parts; ++part) {
+  std::vector<int64_t> whole = shapes[0];
+  int64_t numel = 0;
+  for (size_t part = 0; part < names.size(); ++part) {
+    const int64_t count = checked_product(names[part], shapes[part]);
     named_[names[part]] = ordered_.size();
-    ordered_.push_back({{names[part], shape, group}, id, part, each});
+    ordered_.push_back({{names[part], shapes[part], group, second_name}, id, numel, count});
+    if (part > 0 && !whole.empty()) whole[0] += shapes[part][0];
+    numel += count;
+    size_ += count;  // until finish() the sum without padding
+    check(size_ <= kMostParameters, "ERR_INVALID_ARGUMENT", "Expected at most ", kMostParameters,
+          " parameters, but with ", names[part], " there are ", size_);
   }
-  if (!shape.empty()) shape[0] *= parts;
-  blocks_.push_back({shape, group, 0, all});
+  if (!second_name.empty()) second_names_[second_name] = id;
+  blocks_.push_back({std::move(whole), group, 0, numel});
   return id;
 }
 
@@ -87,15 +96,14 @@ std::vector<at::Tensor> Layout::views(const at::Tensor& flat) const {
   return out;
 }
 
-const Layout::Named& Layout::find(const std::string& name) const {
-  auto found = named_.find(name);
-  check(found != named_.end(), "ERR_INVALID_TENSORS", "There is no tensor named ", name);
-  return ordered_[found->second];
-}
-
 Layout::Span Layout::span(const std::string& name) const {
-  const Named& named = find(name);
-  return {blocks_[named.block].offset + named.part * named.numel, named.numel};
+  if (auto found = named_.find(name); found != named_.end()) {
+    const Named& named = ordered_[found->second];
+    return {blocks_[named.block].offset + named.offset, named.numel};
+  }
+  auto found = second_names_.find(name);
+  check(found != second_names_.end(), "ERR_INVALID_TENSORS", "There is no tensor named ", name);
+  return {blocks_[found->second].offset, blocks_[found->second].numel};
 }
 
 at::Tensor Layout::named_view(const at::Tensor& flat, const TensorInfo& info) const {
@@ -104,13 +112,13 @@ at::Tensor Layout::named_view(const at::Tensor& flat, const TensorInfo& info) co
 }
 
 Layout::Span Layout::locate(const TensorRange& range) const {
-  const Named& named = find(range.name);
+  const Span whole = span(range.name);
   const int64_t size = static_cast<int64_t>(c10::elementSize(scalar_type(range))), count = range.bytes / size;
   check(range.bytes % size == 0, "ERR_INVALID_TENSORS", "Expected whole ", range.dtype, " elements for tensor ",
         range.name, " but found ", range.bytes, " bytes");
-  check(range.start >= 0 && range.start + count <= named.numel, "ERR_INVALID_TENSORS", "Tensor ", range.name, " has ",
-        named.numel, " elements but the range is ", range.start, " to ", range.start + count);
-  return {blocks_[named.block].offset + named.part * named.numel + range.start, count};
+  check(range.start >= 0 && range.start + count <= whole.count, "ERR_INVALID_TENSORS", "Tensor ", range.name, " has ",
+        whole.count, " elements but the range is ", range.start, " to ", range.start + count);
+  return {whole.offset + range.start, count};
 }
 
 void Layout::load(at::Tensor flat, const TensorRange& range) const {

@@ -18,7 +18,7 @@ struct HeadState {
   const std::vector<at::Tensor>& parameters;  // by ParamId
 };
 
-// A module after the transformer: Pooling, Dense, Normalize, SequenceClassification.
+// A module after the transformer: Pooling, Dense, Normalize, SequenceClassification (models/architecture.h).
 class Head {
  public:
   virtual ~Head() = default;

@@ -1,12 +1,14 @@
-#include "core/error.h"
+// One line for each architecture.
+#include "models/architecture.h"
 #include "models/bert.h"
 
 namespace st {
 
-std::unique_ptr<Model> make_model(const std::string& architecture, const Config& config, bool pooler,
-                                  const std::string& prefix, Layout& layout) {
-  if (architecture == "bert") return make_bert(config, pooler, prefix, layout);
-  fail("ERR_NOT_IMPLEMENTED", "Architecture ", architecture, " is not built: expected bert");
+const std::vector<Architecture>& architectures() {
+  static const std::vector<Architecture> kAll = {
+      {"bert", describe_bert, make_bert, classify_bert},
+  };
+  return kAll;
 }
 
 }  // namespace st
