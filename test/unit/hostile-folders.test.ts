@@ -251,7 +251,7 @@ test('labels of a classifier and the checkpoint of a loss are compared with thei
   t.like(error, { code: MISFIT })
   t.regex((error as Error).message, /word_embeddings\.weight is \[50,32\].*makes it \[9000000,32\]/)
   // Sizes that no tensor shows.
-  await change(folder, 'config.json', { vocab_size: 50, num_hidden_layers: 6000 })
+  await change(folder, 'config.json', { vocab_size: 50, num_hidden_layers: 9000 })
   const larger = await settled(() => LanguageModelWeights.open(own))
   t.like(larger.error, { code: MISFIT })
   t.regex((larger.error as Error).message, /sizes of config\.json make \d+ parameters, but there are \d+ in/)
