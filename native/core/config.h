@@ -43,7 +43,7 @@ class Config {
   std::vector<double> numbers(const std::string& key) const;
 
   const Object& object() const;
-  const char* kind() const;  // "a number", for messages
+  const char* kind() const;   // "a number", for messages
   std::string shown() const;  // the value itself where it is short, else its kind, for messages
 
   // The value where it is of this type, else null.

@@ -32,31 +32,26 @@ at::Tensor borrowed(const TensorRange& range) {
 }  // namespace
 
 ParamId Layout::add(const std::string& name, std::vector<int64_t> shape, Group group) {
-  return add_block({name}, {std::move(shape)}, group);
+  return add_fused({{name, std::move(shape)}}, group);
 }
 
-ParamId Layout::add_fused(const std::vector<std::string>& names, const std::vector<int64_t>& shape, Group group,
-                          const std::string& second_name) {
-  return add_block(names, std::vector<std::vector<int64_t>>(names.size(), shape), group, second_name);
-}
-
-ParamId Layout::add_block(const std::vector<std::string>& names, const std::vector<std::vector<int64_t>>& shapes,
-                          Group group, const std::string& second_name) {
+ParamId Layout::add_fused(const std::vector<Part>& parts, Group group, const std::string& second_name) {
   const ParamId id = static_cast<ParamId>(blocks_.size());
-  std::vector<int64_t> whole = shapes[0];
+  std::vector<int64_t> whole = parts[0].shape;
+  if (!whole.empty()) whole[0] = 0;
   int64_t numel = 0;
-  for (size_t part = 0; part < names.size(); ++part) {
-    const int64_t count = checked_product(names[part], shapes[part]);
-    named_[names[part]] = ordered_.size();
-    ordered_.push_back({{names[part], shapes[part], group, second_name}, id, numel, count});
-    if (part > 0 && !whole.empty()) whole[0] += shapes[part][0];
-    numel += count;
+  for (const Part& part : parts) {
+    const int64_t count = checked_product(part.name, part.shape);
     size_ += count;  // until finish() the sum without padding
     check(size_ <= kMostParameters, "ERR_INVALID_ARGUMENT", "Expected at most ", kMostParameters,
-          " parameters, but with ", names[part], " there are ", size_);
+          " parameters, but with ", part.name, " there are ", size_);
+    named_[part.name] = ordered_.size();
+    ordered_.push_back({{part.name, part.shape, group, second_name}, id, numel, count});
+    if (!whole.empty()) whole[0] += part.shape[0];
+    numel += count;
   }
   if (!second_name.empty()) second_names_[second_name] = id;
-  blocks_.push_back({std::move(whole), group, 0, numel});
+  blocks_.push_back({whole, group, 0, numel});
   return id;
 }
 
@@ -99,7 +94,7 @@ std::vector<at::Tensor> Layout::views(const at::Tensor& flat) const {
 Layout::Span Layout::span(const std::string& name) const {
   if (auto found = named_.find(name); found != named_.end()) {
     const Named& named = ordered_[found->second];
-    return {blocks_[named.block].offset + named.offset, named.numel};
+    return {blocks_[named.block].offset + named.begin, named.numel};
   }
   auto found = second_names_.find(name);
   check(found != second_names_.end(), "ERR_INVALID_TENSORS", "There is no tensor named ", name);

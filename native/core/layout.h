@@ -17,12 +17,13 @@ using ParamId = int;
 class Layout {
  public:
   ParamId add(const std::string& name, std::vector<int64_t> shape, Group group);
-  // `second_name`: what other files call the whole block. Ranges of it are loaded and dumped under that name, too.
-  ParamId add_fused(const std::vector<std::string>& names, const std::vector<int64_t>& shape_of_each, Group group,
-                    const std::string& second_name = "");
-  // Parts with different numbers of rows.
-  ParamId add_block(const std::vector<std::string>& names, const std::vector<std::vector<int64_t>>& shapes, Group group,
-                    const std::string& second_name = "");
+  struct Part {
+    std::string name;
+    std::vector<int64_t> shape;
+  };
+  // The shapes of the parts differ in dimension 0 alone. `second_name`: what other files call the whole block; ranges
+  // of it are loaded and dumped under that name, too.
+  ParamId add_fused(const std::vector<Part>& parts, Group group, const std::string& second_name = "");
   void finish();  // assigns the offsets, the first time; nothing may be added after it
 
   int64_t size() const { return size_; }  // after finish()
@@ -57,8 +58,7 @@ class Layout {
   struct Named {
     TensorInfo info;
     ParamId block;
-    int64_t offset;  // in its block
-    int64_t numel;
+    int64_t begin, numel;  // in the block
   };
   Span locate(const TensorRange& range) const;
 

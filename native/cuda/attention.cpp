@@ -182,7 +182,7 @@ void attention_backward(const Input& input, const Dropout& dropout, int64_t head
   d_qkv_T3HE.select(1, 0).copy_(d_q);
   d_qkv_T3HE.select(1, 1).copy_(d_k);
   d_qkv_T3HE.select(1, 2).copy_(d_v);
-  d_bias_3D.add_(d_qkv_T3D.sum(at::IntArrayRef{0}, false, d_bias_3D.scalar_type()));
+  if (d_bias_3D.defined()) d_bias_3D.add_(d_qkv_T3D.sum(at::IntArrayRef{0}, false, d_bias_3D.scalar_type()));
 }
 
 }  // namespace st::cuda

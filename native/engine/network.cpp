@@ -34,11 +34,10 @@ Network::Network(const EncoderSpec& spec)
     // In one pass with the pooling before it.
     if (!heads_.empty() && spec.modules[i].string("type") == "Normalize" && heads_.back()->normalize()) continue;
     // A classifier's tensors are those of the transformer's checkpoint.
-    heads_.push_back(spec.modules[i].string("type") == "SequenceClassification"
-                         ? make_classifier(spec.architecture, spec.config, spec.modules[i], "0.",
-                                           model_->sizes().width, layout)
-                         : make_head(spec.modules[i], std::to_string(i + 1) + ".", model_->sizes().width, width_,
-                                     layout));
+    heads_.push_back(
+        spec.modules[i].string("type") == "SequenceClassification"
+            ? make_classifier(spec.architecture, spec.config, spec.modules[i], "0.", model_->sizes().width, layout)
+            : make_head(spec.modules[i], std::to_string(i + 1) + ".", model_->sizes().width, width_, layout));
     width_ = heads_.back()->width();
     for (ParamId id : heads_.back()->parameters()) head_parameters_.push_back(id);
   }

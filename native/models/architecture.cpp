@@ -87,14 +87,22 @@ std::vector<std::string> usual_prefixes(const std::string& own) {
 }
 
 std::vector<std::string> usual_heads() {
-  return {"classifier",      "pre_classifier",
-          "sop_classifier",  "score",
-          "qa_outputs",      "sequence_summary",
-          "logit_scale",     "lm_head",
-          "predictions",     "vocab_transform",
-          "vocab_layer_norm", "vocab_projector",
-          "seq_relationship", "discriminator_predictions",
-          "generator_predictions", "generator_lm_head"};
+  return {"classifier",
+          "pre_classifier",
+          "sop_classifier",
+          "score",
+          "qa_outputs",
+          "sequence_summary",
+          "logit_scale",
+          "lm_head",
+          "predictions",
+          "vocab_transform",
+          "vocab_layer_norm",
+          "vocab_projector",
+          "seq_relationship",
+          "discriminator_predictions",
+          "generator_predictions",
+          "generator_lm_head"};
 }
 
 }  // namespace st

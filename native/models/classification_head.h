@@ -11,19 +11,19 @@ namespace st {
 // The head of one of transformers' …ForSequenceClassification. The pooled state passes dropout, a dense layer, an
 // activation, a layer norm where there is one, dropout again, and the last layer, which gives the logits.
 struct ClassifierSpec {
-  std::string class_name;      // of transformers
-  std::string prefix;          // under which its checkpoints keep the transformer
-  std::string pooling = "cls"; // or "mean"
-  double dropout_before = 0;   // of the dense layer
-  std::string dense;           // name of the dense layer
+  std::string class_name;       // of transformers
+  std::string prefix;           // under which its checkpoints keep the transformer
+  std::string pooling = "cls";  // or "mean"
+  double dropout_before = 0;    // of the dense layer
+  std::string dense;            // name of the dense layer
   bool dense_bias = true;
-  bool dense_outside = true;   // false: checkpoints keep it under the prefix of the transformer
+  bool dense_outside = true;  // false: checkpoints keep it under the prefix of the transformer
   Activation activation = Activation::kTanh;
-  std::string norm;            // name of the layer norm; empty: there is none
+  std::string norm;  // name of the layer norm; empty: there is none
   double norm_epsilon = 1e-5;
   bool norm_bias = true;
-  double dropout = 0;          // before the last layer
-  std::string last;            // name of the last layer
+  double dropout = 0;  // before the last layer
+  std::string last;    // name of the last layer
   // Of new values, see NewTensor.
   double dense_deviation = 0.02, last_deviation = 0.02, cutoff = 0;
 };

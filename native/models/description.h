@@ -34,7 +34,7 @@ struct CheckpointNames {
 struct NewTensor {
   std::string name;  // in the layout, without the number of the module
   double mean = 0, deviation = 0;
-  double cutoff = 0;  // in deviations, beyond which values are drawn again; 0: none
+  double cutoff = 0;     // in deviations, beyond which values are drawn again; 0: none
   bool outside = false;  // a checkpoint keeps it beside the transformer, without its prefix
 };
 

@@ -10,7 +10,8 @@
 namespace st {
 
 struct ModelSizes {
-  int64_t width, vocabulary, token_types, positions;
+  int64_t width, vocabulary, token_types;
+  int64_t positions;  // of the longest row
 };
 
 // A transformer from packed tokens to token embeddings.
@@ -27,15 +28,15 @@ class Model {
   };
   virtual std::unique_ptr<Kept> make_kept() const = 0;
   // [T, width] in the compute dtype, in the pass's workspace.
-  virtual at::Tensor forward(const Pass& pass, Kept& kept) = 0;
+  virtual at::Tensor forward(const Pass& pass, Kept& kept) const = 0;
   // Adds to the gradients; d_x is used up, and so is what was kept. `d_layers`: gradients of the outputs, beside that
   // of the last layer; empty, or as many, undefined where there is none.
   virtual void backward(const Pass& pass, Kept& kept, Gradients& gradients, at::Tensor d_x_TD,
-                        const std::vector<at::Tensor>& d_layers) = 0;
-  // Elements in the compute dtype that a training pass keeps for each token.
-  virtual int64_t kept_per_token(bool recompute) const = 0;
+                        const std::vector<at::Tensor>& d_layers) const = 0;
+  // Bytes that a training pass keeps for each token.
+  virtual int64_t kept_per_token(bool recompute, at::ScalarType compute) const = 0;
   // What transformers calls pooler_output, [rows, width]; throws ERR_INVALID_ARGUMENT if the model has no pooler.
-  virtual at::Tensor pooler_output(const Pass& pass, const at::Tensor& x_TD) = 0;
+  virtual at::Tensor pooler_output(const Pass& pass, const at::Tensor& x_TD) const = 0;
 };
 
 // Makes the architecture that a config.json names in model_type; its parameters are added to `layout` under `prefix`.

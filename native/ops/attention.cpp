@@ -135,7 +135,7 @@ void attention_backward(const Input& input, const Dropout& dropout, int64_t head
       table.attention_backward(call, item,
                                thread_scratch<A>(table.attention_scratch(item.length, call.head_dim, true)));
     });
-    add_partials(d_bias_R3D, {d_bias_3D});
+    if (d_bias_3D.defined()) add_partials(d_bias_R3D, {d_bias_3D});
   });
 }
 
@@ -205,7 +205,7 @@ void attention_backward(const Input& input, const Dropout& dropout, int64_t head
     to.narrow(1, width, width).copy_(merged_LD(at::matmul(d_scores_HLL.transpose(1, 2), r.q_HLE)));
     to.narrow(1, 2 * width, width).copy_(merged_LD(at::matmul(dropped_HLL.transpose(1, 2), d_out_HLE)));
   }
-  d_bias_3D.add_(d_qkv_T3D.sum(at::IntArrayRef{0}, false, d_bias_3D.scalar_type()));
+  if (d_bias_3D.defined()) d_bias_3D.add_(d_qkv_T3D.sum(at::IntArrayRef{0}, false, d_bias_3D.scalar_type()));
 }
 
 }  // namespace reference

@@ -16,7 +16,8 @@ int64_t attention_mask_words(const Input& input, int64_t heads);
 // CPU, unless the step is recorded).
 void attention(const Input& input, const Dropout& dropout, int64_t heads, const at::Tensor& qkv_T3D, at::Tensor out_TD,
                at::Tensor lse_HT, at::Tensor mask);
-// d_bias_3D (master dtype) gains the sum of d_qkv over the tokens: the gradient of a bias of qkv.
+// d_bias_3D (master dtype) gains the sum of d_qkv over the tokens: the gradient of a bias of qkv; undefined: nobody
+// wants it.
 void attention_backward(const Input& input, const Dropout& dropout, int64_t heads, const at::Tensor& qkv_T3D,
                         const at::Tensor& out_TD, const at::Tensor& lse_HT, const at::Tensor& mask,
                         const at::Tensor& d_out_TD, at::Tensor d_qkv_T3D, at::Tensor d_bias_3D);

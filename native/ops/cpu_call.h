@@ -34,14 +34,16 @@ inline kernels::Tokens token_places(const Input& input) {
   return {data<int32_t>(input.rows_T), data<int32_t>(input.positions_T)};
 }
 
-// Adds sums that were kept by part, [parts, totals, width], to the totals, in the order of the parts.
+// Adds sums that were kept by part, [parts, totals, width], to the totals, in the order of the parts. Sums for an
+// undefined total are dropped; the first is defined.
 template <typename A>
 void add_partials(const std::vector<A>& partial, const std::vector<at::Tensor>& totals) {
   const int64_t width = totals[0].numel();
   for (const A* from = partial.data(); from < partial.data() + partial.size();) {
     for (const at::Tensor& total : totals) {
       A* to = data<A>(total);
-      for (int64_t i = 0; i < width; ++i) to[i] += *from++;
+      for (int64_t i = 0; to != nullptr && i < width; ++i) to[i] += from[i];
+      from += width;
     }
   }
 }

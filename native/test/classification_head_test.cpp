@@ -149,8 +149,10 @@ TEST(Differences, EveryClassificationHead) {
 // dropout comes before the dense layer, too.
 TEST(ClassificationHead, DropsWhereTransformersDrops) {
   constexpr int64_t kWidth = 48;
-  const Config config = Config::Object{{"classifier_dropout", 0.25}, {"hidden_dropout_prob", 0.4},
-                                       {"seq_classif_dropout", 0.3}, {"classifier_pooling", text("cls")}};
+  const Config config = Config::Object{{"classifier_dropout", 0.25},
+                                       {"hidden_dropout_prob", 0.4},
+                                       {"seq_classif_dropout", 0.3},
+                                       {"classifier_pooling", text("cls")}};
   const auto check = [&](ClassifierSpec spec, double probability, int times, const std::string& what) {
     spec.activation = Activation::kIdentity;
     spec.norm.clear();
@@ -218,8 +220,8 @@ TEST(Describe, RefusesAndDescribesWithoutMakingAnything) {
                [&] { describe("bert", layers(1e9)); });
   EXPECT_EQ(describe("bert", layers(4096)).layers, 4096);
   EXPECT_EQ(*describe("bert", Config::Object{}).positions, 512);
-  expect_error("ERR_NOT_IMPLEMENTED", "model_type \"nonsense\"; built are: ",
-               [] { describe("nonsense", Config::Object{}); });
+  expect_error("ERR_NOT_IMPLEMENTED",
+               "model_type \"nonsense\"; built are: ", [] { describe("nonsense", Config::Object{}); });
   EXPECT_EQ(usual_prefixes("x."),
             (std::vector<std::string>{"0.auto_model.x.", "0.auto_model.", "0.model.", "model.x.", "model.", "x."}));
 }

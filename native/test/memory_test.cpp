@@ -24,9 +24,9 @@ struct Sample {
   Sample() {
     frozen = layout.add("pooler", {2, 2}, Group::kFrozen);
     bias = layout.add("norm", {3}, Group::kNoDecay);
-    fused = layout.add_fused({"q", "k", "v"}, {2, 5}, Group::kDecay);
+    fused = layout.add_fused({{"q", {2, 5}}, {"k", {2, 5}}, {"v", {2, 5}}}, Group::kDecay);
     word = layout.add("word", {4, 3}, Group::kDecay);
-    fused_bias = layout.add_fused({"q.bias", "k.bias"}, {2}, Group::kNoDecay);
+    fused_bias = layout.add_fused({{"q.bias", {2}}, {"k.bias", {2}}}, Group::kNoDecay);
     layout.finish();
   }
 };
@@ -87,9 +87,9 @@ TEST(Layout, FusedTensorsLieSideBySide) {
 TEST(Layout, ABlockHasASecondName) {
   Layout layout;
   layout.add("before", {3}, Group::kDecay);
-  const ParamId block = layout.add_block({"q", "k", "v"}, {{4, 2}, {1, 2}, {2, 2}}, Group::kDecay, "qkv");
-  layout.add_fused({"q.bias", "k.bias"}, {2}, Group::kNoDecay, "qkv.bias");
-  layout.add_fused({"up", "gate"}, {2}, Group::kNoDecay);
+  const ParamId block = layout.add_fused({{"q", {4, 2}}, {"k", {1, 2}}, {"v", {2, 2}}}, Group::kDecay, "qkv");
+  layout.add_fused({{"q.bias", {2}}, {"k.bias", {2}}}, Group::kNoDecay, "qkv.bias");
+  layout.add_fused({{"up", {2}}, {"gate", {2}}}, Group::kNoDecay);
   layout.finish();
   std::vector<std::string> blocks;
   for (const TensorInfo& info : layout.tensors()) blocks.push_back(info.block);

@@ -82,7 +82,7 @@ TEST(Network, SaysHowMuchATrainingPassKeeps) {
     Network network(tiny_bert({pooling({"mean"})}));
     network.prepare();
     TrainingPass(network).forward(input, {}, {.recompute = recompute});
-    const double said = 4.0 * static_cast<double>(network.model().kept_per_token(recompute)),
+    const double said = static_cast<double>(network.model().kept_per_token(recompute, at::kFloat)),
                  found = static_cast<double>(network.workspace().bytes()) / 40000;
     EXPECT_GT(said, 0.7 * found) << recompute;
     EXPECT_LT(said, 1.3 * found) << recompute;
@@ -117,10 +117,9 @@ TEST(Network, TheClassifierDropsInTrainingAlone) {
   const PackedBatch batch = batch_of({4, 6, 3}, 11, 2);
   const Input input(batch, at::kCPU);
   const auto logits = [&](double dropout, bool training, uint64_t seed) {
-    Network network(tiny_bert({head}, "float64",
-                              {{"hidden_dropout_prob", 0.0},
-                               {"attention_probs_dropout_prob", 0.0},
-                               {"classifier_dropout", dropout}}));
+    Network network(tiny_bert(
+        {head}, "float64",
+        {{"hidden_dropout_prob", 0.0}, {"attention_probs_dropout_prob", 0.0}, {"classifier_dropout", dropout}}));
     network.prepare();
     network.parameters().flat().copy_(random_tensor({network.parameters().layout.size()}, at::kDouble, 1));
     if (!training) return network.encode(input.batch, EncoderOutput::kSentenceEmbedding).clone();
