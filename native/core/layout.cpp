@@ -35,7 +35,7 @@ ParamId Layout::add(const std::string& name, std::vector<int64_t> shape, Group g
   return add_fused({{name, std::move(shape)}}, group);
 }
 
-ParamId Layout::add_fused(const std::vector<Part>& parts, Group group) {
+ParamId Layout::add_fused(const std::vector<Part>& parts, Group group, const std::string& second_name) {
   const ParamId id = static_cast<ParamId>(blocks_.size());
   std::vector<int64_t> whole = parts[0].shape;
   if (!whole.empty()) whole[0] = 0;
@@ -46,10 +46,11 @@ ParamId Layout::add_fused(const std::vector<Part>& parts, Group group) {
     check(size_ <= kMostParameters, "ERR_INVALID_ARGUMENT", "Expected at most ", kMostParameters,
           " parameters, but with ", part.name, " there are ", size_);
     named_[part.name] = ordered_.size();
-    ordered_.push_back({{part.name, part.shape, group}, id, numel, count});
+    ordered_.push_back({{part.name, part.shape, group, second_name}, id, numel, count});
     if (!whole.empty()) whole[0] += part.shape[0];
     numel += count;
   }
+  if (!second_name.empty()) second_names_[second_name] = id;
   blocks_.push_back({whole, group, 0, numel});
   return id;
 }
@@ -90,15 +91,14 @@ std::vector<at::Tensor> Layout::views(const at::Tensor& flat) const {
   return out;
 }
 
-const Layout::Named& Layout::find(const std::string& name) const {
-  auto found = named_.find(name);
-  check(found != named_.end(), "ERR_INVALID_TENSORS", "There is no tensor named ", name);
-  return ordered_[found->second];
-}
-
 Layout::Span Layout::span(const std::string& name) const {
-  const Named& named = find(name);
-  return {blocks_[named.block].offset + named.begin, named.numel};
+  if (auto found = named_.find(name); found != named_.end()) {
+    const Named& named = ordered_[found->second];
+    return {blocks_[named.block].offset + named.begin, named.numel};
+  }
+  auto found = second_names_.find(name);
+  check(found != second_names_.end(), "ERR_INVALID_TENSORS", "There is no tensor named ", name);
+  return {blocks_[found->second].offset, blocks_[found->second].numel};
 }
 
 at::Tensor Layout::named_view(const at::Tensor& flat, const TensorInfo& info) const {
@@ -107,13 +107,13 @@ at::Tensor Layout::named_view(const at::Tensor& flat, const TensorInfo& info) co
 }
 
 Layout::Span Layout::locate(const TensorRange& range) const {
-  const Named& named = find(range.name);
+  const Span whole = span(range.name);
   const int64_t size = static_cast<int64_t>(c10::elementSize(scalar_type(range))), count = range.bytes / size;
   check(range.bytes % size == 0, "ERR_INVALID_TENSORS", "Expected whole ", range.dtype, " elements for tensor ",
         range.name, " but found ", range.bytes, " bytes");
-  check(range.start >= 0 && range.start + count <= named.numel, "ERR_INVALID_TENSORS", "Tensor ", range.name, " has ",
-        named.numel, " elements but the range is ", range.start, " to ", range.start + count);
-  return {blocks_[named.block].offset + named.begin + range.start, count};
+  check(range.start >= 0 && range.start + count <= whole.count, "ERR_INVALID_TENSORS", "Tensor ", range.name, " has ",
+        whole.count, " elements but the range is ", range.start, " to ", range.start + count);
+  return {whole.offset + range.start, count};
 }
 
 void Layout::load(at::Tensor flat, const TensorRange& range) const {

@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "core/device.h"
+#include "models/architecture.h"
 #include "ops/cuda.h"
 #include "ops/linear.h"
 
@@ -37,7 +38,11 @@ Network::Network(const EncoderSpec& spec)
   for (size_t i = 0; i < spec.modules.size(); ++i) {
     // In one pass with the pooling before it.
     if (!heads_.empty() && spec.modules[i].string("type") == "Normalize" && heads_.back()->normalize()) continue;
-    heads_.push_back(make_head(spec.modules[i], std::to_string(i + 1) + ".", model_->sizes().width, width_, layout));
+    // A classifier's tensors are those of the transformer's checkpoint.
+    heads_.push_back(
+        spec.modules[i].string("type") == "SequenceClassification"
+            ? make_classifier(spec.architecture, spec.config, spec.modules[i], "0.", model_->sizes().width, layout)
+            : make_head(spec.modules[i], std::to_string(i + 1) + ".", model_->sizes().width, width_, layout));
     width_ = heads_.back()->width();
     reads_outputs_ = reads_outputs_ || heads_.back()->reads_outputs();
     for (ParamId id : heads_.back()->parameters()) head_parameters_.push_back(id);

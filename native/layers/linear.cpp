@@ -7,15 +7,16 @@ namespace st {
 Linear::Linear(Layout& layout, const std::string& name, int64_t in, int64_t out, bool bias)
     : Linear(layout, std::vector<Part>{{name, out}}, in, bias) {}
 
-Linear::Linear(Layout& layout, const std::vector<Part>& parts, int64_t in, bool bias) {
+Linear::Linear(Layout& layout, const std::vector<Part>& parts, int64_t in, bool bias, const std::string& second_name) {
   std::vector<Layout::Part> weights, biases;
   for (const Part& part : parts) {
     weights.push_back({part.name + ".weight", {part.width, in}});
     biases.push_back({part.name + ".bias", {part.width}});
     width_ += part.width;
   }
-  weight_ = layout.add_fused(weights, Group::kDecay);
-  if (bias) bias_ = layout.add_fused(biases, Group::kNoDecay);
+  const auto second = [&](const char* suffix) { return second_name.empty() ? "" : second_name + suffix; };
+  weight_ = layout.add_fused(weights, Group::kDecay, second(".weight"));
+  if (bias) bias_ = layout.add_fused(biases, Group::kNoDecay, second(".bias"));
 }
 
 Weight Linear::weight(const Pass& pass) const {

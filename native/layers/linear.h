@@ -9,7 +9,7 @@
 namespace st {
 
 // y = x W' + b, or without b: `<name>.weight` and `<name>.bias`. Several named layers of the same input may share one
-// matrix (query, key, value).
+// matrix (query, key, value), which files of another kind have as one layer: `second_name`.
 class Linear {
  public:
   struct Part {
@@ -19,7 +19,8 @@ class Linear {
 
   Linear() = default;
   Linear(Layout& layout, const std::string& name, int64_t in, int64_t out, bool bias = true);
-  Linear(Layout& layout, const std::vector<Part>& parts, int64_t in, bool bias = true);
+  Linear(Layout& layout, const std::vector<Part>& parts, int64_t in, bool bias = true,
+         const std::string& second_name = "");
 
   int64_t width() const { return width_; }
 

@@ -8,7 +8,6 @@
 
 #include "core/error.h"
 #include "core/sizes.h"
-#include "models/classification_head.h"
 #include "ops/activation.h"
 #include "ops/dropout.h"
 #include "ops/pooling.h"
@@ -164,7 +163,6 @@ std::unique_ptr<Head> make_head(const Config& spec, const std::string& prefix, i
                                 Layout& layout) {
   const std::string& type = spec.string("type");
   if (type == "Pooling") return std::make_unique<Pooling>(spec, token_width);
-  if (type == "SequenceClassification") return make_classification_head(spec, "0.", token_width, layout);
   if (type == "WeightedLayerPooling") return std::make_unique<WeightedLayerPooling>(spec, prefix, layout);
   check(width_in > 0, "ERR_INVALID_MODEL", "Module ", type,
         " needs a sentence embedding, so a Pooling module before it");

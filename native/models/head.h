@@ -19,7 +19,8 @@ struct HeadState {
   const std::vector<at::Tensor>& parameters;  // by ParamId
 };
 
-// A module after the transformer: Pooling, Dense, Normalize, …
+// A module after the transformer: Pooling, Dense, Normalize, …; SequenceClassification is the architecture's
+// (models/architecture.h).
 class Head {
  public:
   virtual ~Head() = default;

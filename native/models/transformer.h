@@ -2,6 +2,8 @@
 
 #include <memory>
 #include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "core/error.h"
@@ -56,5 +58,14 @@ class Transformer final : public Model {
   Stack<Layer> stack_;
   std::optional<Pooler> pooler_;
 };
+
+// With a frozen pooler if asked for.
+template <typename Layer>
+std::unique_ptr<Model> make_transformer(const ModelSizes& sizes, Stack<Layer> stack, bool pooler,
+                                        const std::string& prefix, Layout& layout) {
+  std::optional<Pooler> own;
+  if (pooler) own.emplace(layout, prefix, sizes.width);
+  return std::make_unique<Transformer<Layer>>(sizes, std::move(stack), own);
+}
 
 }  // namespace st

@@ -84,6 +84,34 @@ TEST(Layout, FusedTensorsLieSideBySide) {
   EXPECT_EQ(flat.slice(0, 30).abs().sum().item<float>(), 0);
 }
 
+TEST(Layout, ABlockHasASecondName) {
+  Layout layout;
+  layout.add("before", {3}, Group::kDecay);
+  const ParamId block = layout.add_fused({{"q", {4, 2}}, {"k", {1, 2}}, {"v", {2, 2}}}, Group::kDecay, "qkv");
+  layout.add_fused({{"q.bias", {2}}, {"k.bias", {2}}}, Group::kNoDecay, "qkv.bias");
+  layout.add_fused({{"up", {2}}, {"gate", {2}}}, Group::kNoDecay);
+  layout.finish();
+  std::vector<std::string> blocks;
+  for (const TensorInfo& info : layout.tensors()) blocks.push_back(info.block);
+  EXPECT_EQ(blocks, (std::vector<std::string>{"", "qkv", "qkv", "qkv", "qkv.bias", "qkv.bias", "", ""}));
+  EXPECT_EQ(layout.span("qkv").offset, 16);
+  EXPECT_EQ(layout.span("qkv").count, 14);
+  EXPECT_EQ(layout.span("k").offset, 16 + 8);
+  EXPECT_EQ(layout.span("v").count, 4);
+
+  at::Tensor flat = at::zeros({layout.size()}, at::kFloat);
+  EXPECT_EQ(layout.view(flat, block).sizes(), (at::IntArrayRef{7, 2}));
+  std::vector<float> values(14), parts(4), end(3);
+  for (int i = 0; i < 14; ++i) values[i] = static_cast<float>(i);
+  layout.load(flat, range_of("qkv", "F32", values));
+  layout.dump(flat, range_of("v", "F32", parts));
+  EXPECT_EQ(parts, (std::vector<float>{10, 11, 12, 13}));
+  layout.dump(flat, range_of("qkv", "F32", end, 9));
+  EXPECT_EQ(end, (std::vector<float>{9, 10, 11}));
+  expect_error(kTensors, "Tensor qkv has 14 elements but the range is 13 to 16",
+               [&] { layout.dump(flat, range_of("qkv", "F32", end, 13)); });
+}
+
 TEST(Layout, PartialRangesOfEveryDtype) {
   const Sample s;
   at::Tensor flat = at::zeros({s.layout.size()}, at::kFloat);

@@ -141,23 +141,19 @@ TEST(Network, GivesTheStatesOfAllLayers) {
 }
 
 TEST(Differences, NetworkWithAClassifier) {
-  const PackedBatch batch = batch_of({1, 6, 3}, 11, 2);
-  for (const bool pooler : {true, false}) {
-    const Config::Object head = {
-        {"type", text("SequenceClassification")}, {"numLabels", 3.0}, {"dropout", 0.3}, {"pooler", pooler}};
-    check_network(tiny_bert({head}, "float64"), batch, 7, pooler ? "classifier" : "classifier without pooler");
-  }
+  const Config::Object head = {{"type", text("SequenceClassification")}, {"numLabels", 3.0}};
+  check_network(tiny_bert({head}, "float64", {{"classifier_dropout", 0.3}}), batch_of({1, 6, 3}, 11, 2), 7,
+                "classifier");
 }
 
 TEST(Network, TheClassifierDropsInTrainingAlone) {
-  const auto head = [](double dropout) {
-    return Config::Object{{"type", text("SequenceClassification")}, {"numLabels", 3.0}, {"dropout", dropout}};
-  };
+  const Config::Object head = {{"type", text("SequenceClassification")}, {"numLabels", 3.0}};
   const PackedBatch batch = batch_of({4, 6, 3}, 11, 2);
   const Input input(batch, at::kCPU);
   const auto logits = [&](double dropout, bool training, uint64_t seed) {
-    const Config::Object no_dropout = {{"hidden_dropout_prob", 0.0}, {"attention_probs_dropout_prob", 0.0}};
-    Network network(tiny_bert({head(dropout)}, "float64", no_dropout));
+    Network network(tiny_bert(
+        {head}, "float64",
+        {{"hidden_dropout_prob", 0.0}, {"attention_probs_dropout_prob", 0.0}, {"classifier_dropout", dropout}}));
     network.prepare();
     network.parameters().flat().copy_(random_tensor({network.parameters().layout.size()}, at::kDouble, 1));
     if (!training) return network.encode(input.batch, EncoderOutput::kSentenceEmbedding).clone();
