@@ -97,7 +97,7 @@ std::vector<std::string> usual_prefixes(const std::vector<std::string>& own) {
   std::vector<std::string> out = {"model.", "0.model.", "0.auto_model."};
   for (const std::string& name : own) {
     if (name == "model.") continue;
-    for (const std::string& before : {"", "model.", "0.auto_model."}) out.push_back(before + name);
+    for (const char* before : {"", "model.", "0.auto_model."}) out.push_back(before + name);
   }
   std::stable_sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.size() > b.size(); });
   return out;
