@@ -25,7 +25,7 @@ RotaryBertLayers layers_of(const Config& given) {
   return {.sizes = sizes,
           .norm = {.epsilon = sizes.epsilon},
           .activation = parse_activation(config.text("hidden_act", "gelu"), "hidden_act in config.json"),
-          .rope = RopeOptions(given, theta, sizes.width / sizes.heads),
+          .rope = rotary_base(given, theta, sizes.width / sizes.heads),
           .projection_bias = true,
           .down_bias = true,
           .inner_dropout = sizes.dropout};

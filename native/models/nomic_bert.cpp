@@ -38,13 +38,11 @@ RotaryBertLayers layers_of(const Config& given) {
                       .dropout = {key("hidden_dropout_prob", "resid_pdrop"), 0},
                       .attention_dropout = {key("attention_probs_dropout_prob", "attn_pdrop"), 0}};
   const TransformerSizes sizes(given, keys);
-  const int64_t head_dim = sizes.width / sizes.heads;
-  RopeOptions rope =
-      key.of_hub ? RopeOptions(config.positive("rotary_emb_base", 1000, 1e12)) : RopeOptions(given, 1000, head_dim);
+  RotaryBase rope = rotary_base(given, 1000, sizes.width / sizes.heads);
+  if (key.of_hub) rope = {.theta = config.positive("rotary_emb_base", 1000, 1e12)};
   if (key.of_hub && config.has("rotary_scaling_factor")) {
-    rope.dynamic = DynamicNtk{.theta = rope.theta,
-                              .factor = config.positive("rotary_scaling_factor", 1, 1e6),
-                              .trained = config.size("max_trained_positions", 2048)};
+    rope.ntk = DynamicNtk{.factor = config.positive("rotary_scaling_factor", 1, 1e6),
+                          .trained = config.size("max_trained_positions", 2048)};
   }
   return {.sizes = sizes,
           .norm = {.epsilon = sizes.epsilon},

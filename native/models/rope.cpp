@@ -1,7 +1,5 @@
 #include "models/rope.h"
 
-#include <ATen/TensorOperators.h>
-
 #include <cmath>
 
 #include "core/model_config.h"
@@ -19,29 +17,28 @@ const Config* object_of(const Config& config, const std::string& key) {
 
 }  // namespace
 
-RopeOptions::RopeOptions(const Config& config, double default_theta, int64_t head_dim) : theta(default_theta) {
+RotaryBase rotary_base(const Config& config, double default_theta, int64_t head_dim) {
   const ModelConfig whole(config);
-  theta = whole.positive("rope_theta", theta, kMostTheta);
+  RotaryBase base{.theta = whole.positive("rope_theta", default_theta, kMostTheta)};
   const Config* found = object_of(config, "rope_parameters");
   if (found == nullptr) found = object_of(config, "rope_scaling");
-  if (found == nullptr) return;
+  if (found == nullptr) return base;
   const ModelConfig options(*found);
-  theta = options.positive("rope_theta", theta, kMostTheta);
+  base.theta = options.positive("rope_theta", base.theta, kMostTheta);
   const std::string key = options.has("rope_type") ? "rope_type" : "type";
   options.only(key, {"default", "linear", "ntk"});
   const std::string type = options.text(key, "default");
   const double factor = type == "default" ? 1 : options.positive("factor", 1, 1e6);
   if (options.has("mixed_b")) options.not_built("mixed_b", "no mixed_b");
-  if (type == "linear") divisor = factor;
-  if (type != "ntk" || factor <= 1) return;
-  theta *= factor;
-  divisor = std::pow(factor, 2 / static_cast<double>(head_dim));
+  if (type == "linear") base.divisor = factor;
+  if (type != "ntk" || factor <= 1) return base;
+  base.theta *= factor;
+  base.divisor = std::pow(factor, 2 / static_cast<double>(head_dim));
+  return base;
 }
 
-Rotary RopeOptions::rotary(int64_t query_and_key_heads, int64_t head_dim) const {
-  at::Tensor frequency_R = rotary_frequencies(theta, head_dim);
-  if (divisor != 1) frequency_R = frequency_R / divisor;
-  return {{query_and_key_heads, head_dim, head_dim}, frequency_R, dynamic};
+Rotary rotary_of(const RotaryBase& base, int64_t query_and_key_heads, int64_t head_dim) {
+  return {{query_and_key_heads, head_dim, head_dim}, base};
 }
 
 }  // namespace st

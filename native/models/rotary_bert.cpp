@@ -5,7 +5,7 @@ namespace st {
 std::vector<Layer<GatedFeedForward>> RotaryBertLayers::add_to(Layout& layout, const std::string& prefix,
                                                               uint32_t site) const {
   const int64_t width = sizes.width;
-  const Rotary rotary = rope.rotary(2 * sizes.heads, width / sizes.heads);
+  const Rotary rotary = rotary_of(rope, 2 * sizes.heads, width / sizes.heads);
   std::vector<Layer<GatedFeedForward>> layers;
   for (int64_t i = 0; i < sizes.layers; ++i) {
     const std::string layer = prefix + std::to_string(i) + ".", self = layer + "self_attn.", mlp = layer + "mlp.";

@@ -16,7 +16,7 @@ struct RotaryBertLayers {
   TransformerSizes sizes;
   NormOptions norm;
   Activation activation;  // of the gate
-  RopeOptions rope;
+  RotaryBase rope;
   bool projection_bias;  // of attention
   bool down_bias;        // of the last layer of the feed-forward block
   double inner_dropout;  // behind the gate

@@ -25,7 +25,7 @@ kernels::Rotary<S> call_of(const RotaryShape& shape, const RotaryAngles& angles,
           .head_dim = shape.head_dim,
           .rotated = shape.rotated,
           .positions_T = data<int32_t>(angles.places_T),
-          .table_PR = data<float>(angles.table_PR)};
+          .table_PR = data<kernels::arithmetic_t<S>>(angles.table_PR)};
 }
 
 }  // namespace

@@ -37,7 +37,7 @@ struct Fixture {
                     .workspace = workspace,
                     .training = training,
                     .dropout = DropoutKey(seed, 0, 0)};
-    HeadState state{pass, tokens_TD, {}, values};
+    HeadState state{pass, tokens_TD, {}, {}, values};
     head->forward(state);
     return state.sentence_RD;
   }
@@ -222,7 +222,7 @@ TEST(Describe, RefusesAndDescribesWithoutMakingAnything) {
   EXPECT_EQ(*describe("bert", Config::Object{}).positions, 512);
   expect_error("ERR_NOT_IMPLEMENTED",
                "model_type \"nonsense\"; built are: ", [] { describe("nonsense", Config::Object{}); });
-  EXPECT_EQ(usual_prefixes("x."),
+  EXPECT_EQ(usual_prefixes({"x."}),
             (std::vector<std::string>{"0.auto_model.x.", "0.auto_model.", "0.model.", "model.x.", "model.", "x."}));
 }
 

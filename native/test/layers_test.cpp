@@ -117,7 +117,7 @@ TEST(Differences, SelfAttentionLayer) {
     check.run(SelfAttention(qkv, {}, 2, 0.3, 1, output), way);
     // All columns of a head of 4 are turned, and half of them.
     for (const int64_t rotated : {4, 2}) {
-      const Rotary rotary({4, 4, rotated}, rotary_frequencies(20, rotated));
+      const Rotary rotary({4, 4, rotated}, RotaryBase{20});
       check.run(SelfAttention(qkv, rotary, 2, 0.3, 1, output), way);
     }
   }

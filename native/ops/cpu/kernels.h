@@ -187,7 +187,7 @@ struct Rotary {
   int64_t heads;  // that are turned; what stands behind them is not
   int64_t head_dim, rotated;
   const int32_t* positions_T;
-  const float* table_PR;
+  const A* table_PR;
 };
 
 // softmax(q k' / sqrt(head_dim)) v with dropout on the probabilities, inside each row of the batch.
