@@ -12,7 +12,8 @@ BertLayers::BertLayers(const Config& config, const SizeKeys& keys, const std::st
       output_dropout(sizes.dropout) {}
 
 std::vector<Layer<FeedForward>> BertLayers::add_to(Layout& layout, const std::string& prefix,
-                                                   const BertLayerNames& names, uint32_t site) const {
+                                                   const BertLayerNames& names, uint32_t site,
+                                                   const std::optional<BiasTable>& bias) const {
   const int64_t width = sizes.width;
   std::vector<Layer<FeedForward>> layers;
   for (int64_t i = 0; i < sizes.layers; ++i) {
@@ -22,7 +23,8 @@ std::vector<Layer<FeedForward>> BertLayers::add_to(Layout& layout, const std::st
     const Linear mix(layout, layer + names.attention_output, width, width);
     const Norm attention_norm(layout, layer + names.attention_norm, width, norm);
     const OutputBlock mixed(mix, attention_norm, NormPlace::kPost, output_dropout, site + 1);
-    const SelfAttention attention(qkv, {}, sizes.heads, sizes.attention_dropout, site, mixed);
+    const SelfAttention attention(qkv, {}, self_attention_shape(sizes.heads, width), bias, sizes.attention_dropout,
+                                  site, mixed);
     const Linear inner(layout, layer + names.inner, width, sizes.inner);
     const Linear outer(layout, layer + names.output, sizes.inner, width);
     const Norm output_norm(layout, layer + names.norm, width, norm);

@@ -29,7 +29,7 @@ struct BertLayers {
   BertLayers(const Config& config, const SizeKeys& keys, const std::string& activation_key = "hidden_act");
   // `<prefix><i>.…`; places of dropout are counted from `site` on.
   std::vector<Layer<FeedForward>> add_to(Layout& layout, const std::string& prefix, const BertLayerNames& names,
-                                         uint32_t site) const;
+                                         uint32_t site, const std::optional<BiasTable>& bias = {}) const;
 };
 
 // The id of the padding token, whose embedding is not trained; -1: there is none, as for null. `fallback` where

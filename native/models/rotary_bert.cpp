@@ -19,8 +19,9 @@ std::vector<Layer<GatedFeedForward>> RotaryBertLayers::add_to(Layout& layout, co
     const Linear down(layout, mlp + "down_proj", sizes.inner, width, down_bias);
     const Norm mlp_norm(layout, layer + "post_mlp_layernorm", width, norm);
     const OutputBlock output(down, mlp_norm, NormPlace::kPost, sizes.dropout, site + 3);
-    layers.push_back({SelfAttention(qkv, rotary, sizes.heads, sizes.attention_dropout, site, mixed),
-                      GatedFeedForward(inner, {activation, false}, inner_dropout, site + 2, output)});
+    layers.push_back(
+        {SelfAttention(qkv, rotary, self_attention_shape(sizes.heads, width), {}, sizes.attention_dropout, site, mixed),
+         GatedFeedForward(inner, {activation, false}, inner_dropout, site + 2, output)});
     site += 4;
   }
   return layers;
