@@ -84,7 +84,8 @@ std::vector<at::Tensor> TrainingPass::d_of_heads(const Cut& cut, const at::Tenso
   const at::NoGradGuard no_grad;
   for (size_t k = 0; k < network_.head_parameters_.size(); ++k) {
     const at::Tensor& d = found[states + k];
-    if (d.defined()) at::Tensor(gradients[network_.head_parameters_[k]]).add_(d);
+    const at::Tensor to = gradients[network_.head_parameters_[k]];
+    if (d.defined() && to.defined()) to.add_(d);
   }
   found.resize(states);
   return found;

@@ -28,6 +28,10 @@ AttentionCall SelfAttention::call(const Pass& pass, const std::optional<Relative
           .bias = bias ? &*bias : nullptr};
 }
 
+bool SelfAttention::is_trained(const Gradients& gradients) const {
+  return qkv_.is_trained(gradients) || output_.is_trained(gradients) || (bias_ && gradients[bias_->table].defined());
+}
+
 SelfAttention::Kept SelfAttention::keep(const Pass& pass) const {
   const AttentionCall of_pass = call(pass, {});
   Kept kept;
@@ -62,12 +66,14 @@ Stream SelfAttention::backward(const Pass& pass, Gradients& gradients, const Kep
   linear_backward_input(d_linear_TD, output_.weight(pass), d_context_TD, false);
   const std::optional<RelativeBias> added = bias(pass);
   const at::Tensor d_bias_X = qkv_.bias_gradient(gradients);
+  at::Tensor d_table_BH = bias_ ? gradients[bias_->table] : at::Tensor();
+  if (d_table_BH.defined()) d_table_BH = d_table_BH.narrow(0, 0, bias_->buckets);
   // What is turned has its bias in front of that.
   attention_backward(call(pass, added), side_by_side(kept.qkv_TX, shape_), kept.context_TD, kept.lse_HT, kept.mask,
                      d_context_TD,
                      {.values = side_by_side(d_qkv_TX, shape_),
                       .biases = side_by_side(rotary_ ? at::Tensor() : d_bias_X, shape_),
-                      .table_BH = bias_ ? gradients[bias_->table].narrow(0, 0, bias_->buckets) : at::Tensor()});
+                      .table_BH = d_table_BH});
   if (rotary_) linear_rotary_backward(rotary_->shape(), rotary_->angles(pass), d_qkv_TX, d_bias_X);
   const Stream d_in = kept.reads_sum ? Stream(d_out.sum_TD) : d_out;
   qkv_.backward(pass, gradients, kept.x_TD, d_qkv_TX, d_in.x_TD, kept.reads_sum);

@@ -35,6 +35,7 @@ class SelfAttention {
   };
 
   NormPlace place() const { return output_.place(); }
+  bool is_trained(const Gradients& gradients) const;
   Stream take_stream(const Pass& pass) const { return output_.take_stream(pass); }
   // All that forward() keeps, but for x.
   Kept keep(const Pass& pass) const;

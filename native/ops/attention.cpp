@@ -25,8 +25,8 @@ namespace {
 
 // x.narrow(-1, first, width) without the dispatcher: nine of those would cost as much as attention of a short text.
 at::Tensor columns(const at::Tensor& x, int64_t first, int64_t width) {
-  at::Tensor out = at::detail::make_tensor<at::TensorImpl>(at::TensorImpl::VIEW, c10::Storage(x.storage()), x.key_set(),
-                                                           x.dtype());
+  at::Tensor out =
+      at::detail::make_tensor<at::TensorImpl>(at::TensorImpl::VIEW, c10::Storage(x.storage()), x.key_set(), x.dtype());
   c10::DimVector sizes(x.sizes());
   sizes.back() = width;
   out.unsafeGetTensorImpl()->set_sizes_and_strides(at::IntArrayRef(sizes), x.strides(),
@@ -55,9 +55,10 @@ int64_t attention_mask_words(const AttentionCall& call) {
 namespace {
 
 void check_rows(const char* what, const at::Tensor& x, int64_t width, at::ScalarType type) {
-  check(x.defined() && x.dim() == 2 && x.size(1) == width && (x.stride(1) == 1 || width == 1) && x.scalar_type() == type,
-        "ERR_INVALID_ARGUMENT", "Expected attention's ", what, " to be ", width, " wide, of ", c10::toString(type),
-        " and with neighbouring columns");
+  check(
+      x.defined() && x.dim() == 2 && x.size(1) == width && (x.stride(1) == 1 || width == 1) && x.scalar_type() == type,
+      "ERR_INVALID_ARGUMENT", "Expected attention's ", what, " to be ", width, " wide, of ", c10::toString(type),
+      " and with neighbouring columns");
 }
 
 // Everything is checked here, once; the kernels trust it.
@@ -81,8 +82,8 @@ void check_call(const AttentionCall& call, const Projections& qkv, const at::Ten
   const bool all = !shape.causal && shape.window < 0;
   for (int64_t row = 0; row < call.queries.rows; ++row) {
     const int64_t queries = call.queries.length_of(row), keys = call.keys.length_of(row);
-    check(queries == 0 || keys >= (all ? 1 : queries), "ERR_INVALID_ARGUMENT", "Expected at least ",
-          all ? 1 : queries, " keys for the ", queries, " queries of row ", row, " but found ", keys);
+    check(queries == 0 || keys >= (all ? 1 : queries), "ERR_INVALID_ARGUMENT", "Expected at least ", all ? 1 : queries,
+          " keys for the ", queries, " queries of row ", row, " but found ", keys);
   }
 }
 
@@ -216,9 +217,9 @@ void attention_backward(const AttentionCall& call, const Projections& qkv, const
     for_each_item(call, true, [&](const kernels::AttentionItem& item) {
       table.attention_backward(kernel, item, thread_scratch<A>(table.attention_scratch(kernel, item, true)));
     });
-    if (d.biases.q.defined()) add_partials(sum_q_RX, {d.biases.q});
-    if (d.biases.k.defined()) add_partials(sum_k_RY, {d.biases.k});
-    if (d.biases.v.defined()) add_partials(sum_v_RY, {d.biases.v});
+    if (d.biases.q.defined()) add_partials(sum_q_RX, d.biases.q.numel(), {d.biases.q});
+    if (d.biases.k.defined()) add_partials(sum_k_RY, d.biases.k.numel(), {d.biases.k});
+    if (d.biases.v.defined()) add_partials(sum_v_RY, d.biases.v.numel(), {d.biases.v});
     if (!d_bias.empty()) add_bias_gradient(call, cpu.diagonals, d_bias, d.table_BH);
   });
 }

@@ -22,8 +22,8 @@ struct AttentionShape {
 // The rows of queries, or of the keys that they attend to: row r is `length[r]` packed tokens from `first[r]` on.
 struct Sequences {
   int64_t rows;
-  const int32_t* first;    // [rows], memory of the host
-  const int32_t* length;   // [rows]; null: a row ends where the next one begins, and `first` is [rows + 1]
+  const int32_t* first;          // [rows], memory of the host
+  const int32_t* length;         // [rows]; null: a row ends where the next one begins, and `first` is [rows + 1]
   const Input* input = nullptr;  // the batch whose rows these are; needed on a GPU, which reads its offsets
 
   int64_t length_of(int64_t row) const { return length != nullptr ? length[row] : first[row + 1] - first[row]; }
@@ -49,7 +49,7 @@ struct Projections {
 Projections side_by_side(const at::Tensor& qkv, const AttentionShape& shape);
 
 struct AttentionGradients {
-  Projections values;  // written
+  Projections values;        // written
   Projections biases = {};   // master dtype; each gains the sum of its gradient over the tokens; undefined: not wanted
   at::Tensor table_BH = {};  // master dtype; gains the gradient of the relative bias; undefined: not wanted
 };

@@ -19,9 +19,9 @@ int64_t mask_words_of_head(const AttentionCall& call, int64_t row);
 // Gradients of biases by diagonal: [heads, queries + keys - 1] numbers of each row, one row after the other.
 int64_t diagonals_of_row(const AttentionCall& call, int64_t row);
 
-// Calls work(item) for all heads of all rows, the most expensive rows first, each thread taking the next item when it is
-// free. No two items share an output, so the order does not matter to the result. Items of the backward pass hold whole
-// groups of heads, whose keys and values are the same.
+// Calls work(item) for all heads of all rows, the most expensive rows first, each thread taking the next item when it
+// is free. No two items share an output, so the order does not matter to the result. Items of the backward pass hold
+// whole groups of heads, whose keys and values are the same.
 void for_each_item(const AttentionCall& call, bool backward,
                    const std::function<void(const kernels::AttentionItem&)>& work);
 

@@ -66,7 +66,7 @@ void linear_rotary_backward(const RotaryShape& shape, const RotaryAngles& angles
     parallel_ranges(d_TX.size(0), parts, [&](int64_t part, int64_t begin, int64_t end) {
       kernels::table<S>().rotate_back(call, begin, end, data<S>(d_TX), partial.data() + part * width);
     });
-    if (d_bias_X.defined()) add_partials(partial, {d_bias_X});
+    add_partials(partial, width, {d_bias_X});
   });
 }
 

@@ -43,7 +43,8 @@ std::vector<A> expanded_bias(const RelativeBias& bias, const Diagonals& diagonal
   const std::vector<int64_t> buckets = buckets_of(bias, diagonals);
   std::vector<A> out_HR(heads * stride);
   for (int64_t head = 0; head < heads; ++head) {
-    for (int64_t i = 0; i < diagonals.count(); ++i) out_HR[head * stride + i] = factor * table[buckets[i] * heads + head];
+    for (int64_t i = 0; i < diagonals.count(); ++i)
+      out_HR[head * stride + i] = factor * table[buckets[i] * heads + head];
   }
   return out_HR;
 }

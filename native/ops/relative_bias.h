@@ -19,8 +19,8 @@ struct RelativeBias {
 // relative_position_bucket of modeling_t5.py and modeling_mpnet.py (whose two minus signs cancel out).
 int64_t relative_bucket(int64_t distance, int64_t buckets, int64_t max_distance, bool both_ways);
 
-// The biases of all distances: queries are at most `back` positions before the key and `ahead` after it. Column back + d
-// belongs to a query d positions after its key.
+// The biases of all distances: queries are at most `back` positions before the key and `ahead` after it. Column back +
+// d belongs to a query d positions after its key.
 struct Diagonals {
   int64_t back = 0, ahead = 0;
   int64_t count() const { return back + ahead + 1; }
