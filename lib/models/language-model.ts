@@ -13,6 +13,7 @@ import { NamesOfFiles } from './checkpoint-names.js'
 import { type HubOptions, resolveModel } from './hub.js'
 import { readJson } from './json.js'
 import { modulesSchema, readTransformerConfig } from './model-folder.js'
+import { encoderConfig } from './transformer-config.js'
 import { checkTensors, FLOAT_BYTES, type FloatDType, type StoredTensor } from './weight-check.js'
 import { weightFile } from './weights.js'
 
@@ -121,7 +122,7 @@ async function transformerFolder(path: string): Promise<string> {
 function transformerTensors(addon: NativeAddon, config: ConfigObject): TensorInfo[] {
   const spec = {
     architecture: config.model_type as string,
-    config: { ...config, is_decoder: false, add_cross_attention: false },
+    config: encoderConfig(config),
     modules: [{ type: 'Pooling', modes: ['mean'], includePrompt: true }],
     ...{ pooler: false, device: 'cpu', dtype: 'float32' as const },
   }

@@ -7,7 +7,7 @@ import type { ConfigObject, Description, Metric, NativeAddon } from '../native/t
 import { readModelConfig, readSentenceConfig } from './folder-config.js'
 import { jsonObject, readIfPresent, readJson, toJson } from './json.js'
 import { type FolderModule, moduleType, poolingModule, readDense, readNormalize, readPooling } from './modules.js'
-import { describeConfig } from './transformer-config.js'
+import { describeConfig, encoderConfig } from './transformer-config.js'
 
 /** Tokenizer files that are carried along to every saved folder. */
 export const TOKENIZER_FILES: readonly string[] = [
@@ -153,9 +153,8 @@ export async function readTransformerConfig(
       found ? `Expected config.json in the model folder ${folder}, found none` : `There is no model folder ${folder}`,
     )
   }
-  // The loss that reads a decoder's checkpoint makes an encoder or a decoder of it.
-  const asked = decoder ? { ...config, is_decoder: false, add_cross_attention: false } : config
-  return { config, description: describeConfig(getAddon, asked, file) }
+  const description = describeConfig(getAddon, decoder ? encoderConfig(config) : config, file)
+  return { config, description }
 }
 
 /** tokenizer.json is made of a vocab.txt where only that is there. @throws SentenceTorchError ERR_INVALID_MODEL without both. */

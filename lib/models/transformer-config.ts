@@ -30,6 +30,11 @@ export function describeConfig(getAddon: () => NativeAddon, config: ConfigObject
   }
 }
 
+/** The config.json of the encoder with the sizes of a decoder: a loss makes the decoder's other parts itself. */
+export function encoderConfig(config: ConfigObject): ConfigObject {
+  return { ...config, is_decoder: false, add_cross_attention: false }
+}
+
 /** 1e400 is JSON, and no number that anything here takes. */
 function checkFinite(value: unknown, place: Place): void {
   if (typeof value === 'number') number()(value, place)

@@ -57,10 +57,13 @@ export function leaveOutSurplus(
   const places = placesOf(tensors)
   const naming = new NamesOfFiles(names)
   const left = { head: new Set<string>(), layer: new Set<string>() }
+  // A classifier that does not read the pooler has no place for it.
+  const pooler = names.pooler.map((name) => `0.${name}`)
+  const idle = new Set(pooler.every((name) => stored.has(name) && !places.has(name)) ? pooler : [])
   for (const [known, { name }] of stored) {
     if (places.has(known) || !known.startsWith('0.')) continue
     const own = known.slice('0.'.length)
-    const surplus = naming.surplus(own, layers)
+    const surplus = idle.has(known) ? 'head' : naming.surplus(own, layers)
     if (surplus === undefined) continue
     left[surplus].add(surplus === 'layer' ? name.replace(RegExp(`(\\.${naming.layer(own)}\\.).*`), '$1*') : name)
     stored.delete(known)

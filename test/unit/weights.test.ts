@@ -6,6 +6,7 @@ import { openSafetensors, type TensorSource, writeSafetensors } from '../../lib/
 import { NamesOfFiles } from '../../lib/models/checkpoint-names.js'
 import { loadWith } from '../../lib/models/sentence-transformer.js'
 import type { LoadOptions } from '../../lib/models/types.js'
+import { leaveOutSurplus, type StoredTensor } from '../../lib/models/weight-check.js'
 import { bertShapes, describeBert, fakeAddon } from '../helpers/fake-addon.js'
 import { denseShapes, someTensors, temporaryFolder, writeModel } from '../helpers/model-folders.js'
 import { tinyConfig } from '../helpers/tiny-model.js'
@@ -186,6 +187,20 @@ test.serial('heads of other tasks and layers beyond those of config.json are lef
   t.is(warnings.length, 1)
   for (const [name] of more.slice(0, 6)) t.true(warnings[0]!.includes(name), name)
   t.regex(warnings[0]!, /beyond the 2 of config\.json \(bert\.encoder\.layer\.10\.\*, bert\.encoder\.layer\.2\.\*\)/)
+})
+
+test('a pooler that a classifier does not read is left out, as a whole', (t) => {
+  const tensor = (name: string) => [`0.${name}`, { name, path: 'x', bare: name, dtype: 'F32', shape: [1] }] as const
+  const left = (places: string[], stored: string[]) => {
+    const map = new Map(stored.map(tensor)) as unknown as Map<string, StoredTensor>
+    const tensors = places.map((name) => ({ name: `0.${name}`, shape: [1], group: 'decay' as const }))
+    leaveOutSurplus(map, tensors, describeBert(tinyConfig), 'model.safetensors')
+    return [...map.values()].map(({ name }) => name)
+  }
+  const [weight, bias] = ['pooler.dense.weight', 'pooler.dense.bias']
+  t.deepEqual(left(['x'], ['x', weight, bias]), ['x'])
+  t.deepEqual(left(['x', weight, bias], ['x', weight, bias]), ['x', weight, bias])
+  t.deepEqual(left(['x'], ['x', weight]), ['x', weight])
 })
 
 test('what may be a part of the model is refused, unless ignoreTensors names it', async (t) => {
