@@ -155,6 +155,8 @@ function storedTensors(
   const naming = new NamesOfFiles(description.names)
   const known = new Set(expected.map(({ name }) => name))
   const ofTransformer = new Map<string, StoredTensor>()
+  // A decoder's layers have more than the transformer's: cross-attention.
+  const ofDecoder = new Map<string, StoredTensor>()
   const ofHead = new Map<string, StoredTensor>()
   for (const [name, { dtype, shape }] of file.tensors) {
     const bare = naming.bare(name)
@@ -163,9 +165,11 @@ function storedTensors(
     const at = `.${name}`.indexOf(`.${head}`)
     if (at !== -1) ofHead.set(naming.renamed(name.slice(at)), stored)
     else if (own !== undefined && known.has(`0.${own}`)) ofTransformer.set(`0.${own}`, stored)
+    else if (own !== undefined && (naming.layer(own) ?? description.layers) < description.layers)
+      ofDecoder.set(`0.${own}`, stored)
   }
   checkTensors(ofTransformer, expected, { duplicates: [], mayLack: known, description })
-  const found = [...ofHead, ...ofTransformer].map(([name, tensor]) => [name.replace(/^0\./, prefix), tensor] as const)
+  const found = [...ofHead, ...ofTransformer, ...ofDecoder].map(([name, tensor]) => [name.replace(/^0\./, prefix), tensor] as const)
   const count = (shapes: readonly (readonly number[])[]) =>
     shapes.reduce((sum, shape) => sum + shape.reduce((product, n) => product * n, 1), 0)
   const stored = count(found.map(([, { shape }]) => shape))
