@@ -92,8 +92,8 @@ struct LibraryCall {
         dropped(static_cast<double>(call.dropout.threshold) / 65536),
         seed(call.dropout.active() ? attention_seed(call.dropout) : 0),
         recorded(dropped > 0 && is_recording() ? mask.narrow(0, 0, kStateWords).view(at::kLong) : at::Tensor()),
-        kernel(choose_attention(shape, call.bias != nullptr, qkv.q.scalar_type(),
-                                std::max(longest_query, longest_key))) {}
+        kernel(
+            choose_attention(shape, call.bias != nullptr, qkv.q.scalar_type(), std::max(longest_query, longest_key))) {}
 
   // The masks of the next library call are those of this seed.
   void seed_generator() const {
@@ -162,11 +162,11 @@ Gradients flash_backward(const LibraryCall& call, const at::Tensor& out_THE, con
     state = at::zeros({2}, lse_TH.options().dtype(at::kLong));
     if (call.dropped > 0) state.select(0, 0).fill_(call.seed);
   }
-  return at::_flash_attention_backward(
-      d_out_THE, call.q_THE, call.k_SGE, call.v_SGE, out_THE, lse_TH.t().contiguous(), call.queries.offsets_R1,
-      call.keys.offsets_R1, call.longest_query, call.longest_key, call.dropped, call.shape.causal,
-      state.view(at::kUInt64), at::empty({0}, state.options().dtype(at::kByte)), call.shape.scale, call.behind(),
-      call.ahead());
+  return at::_flash_attention_backward(d_out_THE, call.q_THE, call.k_SGE, call.v_SGE, out_THE, lse_TH.t().contiguous(),
+                                       call.queries.offsets_R1, call.keys.offsets_R1, call.longest_query,
+                                       call.longest_key, call.dropped, call.shape.causal, state.view(at::kUInt64),
+                                       at::empty({0}, state.options().dtype(at::kByte)), call.shape.scale,
+                                       call.behind(), call.ahead());
 }
 
 Gradients efficient_backward(const LibraryCall& call, const at::Tensor& out_THE, const at::Tensor& lse_TH,

@@ -13,8 +13,8 @@ double value_of(AttentionCase& c) {
 // The gradients of all that has one, in every `stride`-th element.
 void check_gradients(const AttentionSetup& setup, const std::vector<int>& lengths, double dropout, int64_t stride) {
   AttentionCase c(setup, lengths, at::kDouble, dropout);
-  const std::string what = setup.name + ", heads of " + std::to_string(setup.shape.head_dim) + ", dropout " +
-                           std::to_string(dropout);
+  const std::string what =
+      setup.name + ", heads of " + std::to_string(setup.shape.head_dim) + ", dropout " + std::to_string(dropout);
   c.forward();
   c.backward();
   const auto value = [&] { return value_of(c); };
@@ -33,8 +33,7 @@ void check_gradients(const AttentionSetup& setup, const std::vector<int>& length
   bare.d.table_BH = at::Tensor();
   bare.forward();
   bare.backward();
-  for (size_t i = 0; i < c.matrices.size(); ++i)
-    EXPECT_TRUE(same_bits(bare.d_matrices[i], c.d_matrices[i])) << what;
+  for (size_t i = 0; i < c.matrices.size(); ++i) EXPECT_TRUE(same_bits(bare.d_matrices[i], c.d_matrices[i])) << what;
 }
 
 TEST(AttentionDifferences, ShortRows) {

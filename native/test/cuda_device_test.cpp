@@ -59,10 +59,7 @@ Attended attend(const PackedBatch& batch, at::Device device, at::ScalarType type
   at::Tensor out = at::zeros_like(d_out), d_qkv = at::zeros_like(qkv);
   const at::TensorOptions master = out.options().dtype(at::kFloat);
   at::Tensor lse = at::zeros({shape.heads, batch.tokens()}, master), d_bias = at::zeros({columns}, master);
-  const AttentionCall call{.queries = rows_of(input),
-                           .keys = rows_of(input),
-                           .shape = shape,
-                           .dropout = dropout};
+  const AttentionCall call{.queries = rows_of(input), .keys = rows_of(input), .shape = shape, .dropout = dropout};
   const Projections parts = side_by_side(qkv, call.shape);
   (reference ? reference::attention : attention)(call, parts, out, lse, at::Tensor());
   (reference ? reference::attention_backward : attention_backward)(

@@ -39,8 +39,8 @@ AttentionCall call_of(const Input& input, const Dropout& dropout, int64_t heads,
 }
 
 // As BERT calls it: queries, keys and values in one matrix.
-void forward(const Input& input, const Dropout& dropout, int64_t heads, const at::Tensor& qkv_T3D, const at::Tensor& out,
-             const at::Tensor& lse, const at::Tensor& mask, bool reference = false) {
+void forward(const Input& input, const Dropout& dropout, int64_t heads, const at::Tensor& qkv_T3D,
+             const at::Tensor& out, const at::Tensor& lse, const at::Tensor& mask, bool reference = false) {
   const AttentionCall call = call_of(input, dropout, heads, out.size(1) / heads);
   (reference ? reference::attention : attention)(call, side_by_side(qkv_T3D, call.shape), out, lse, mask);
 }
@@ -56,8 +56,8 @@ void backward(const Input& input, const Dropout& dropout, int64_t heads, const a
 Outputs fresh(const Input& input, int64_t heads, int64_t width, at::ScalarType type) {
   const int64_t tokens = input.tokens();
   return {at::full({tokens, width}, 9, type), at::zeros({heads, tokens}, master_dtype(type)),
-          at::full({attention_mask_words(call_of(input, Dropout(), heads, width / heads))}, 9, at::kShort), at::full({tokens, 3 * width}, 9, type),
-          at::ones({3 * width}, master_dtype(type))};
+          at::full({attention_mask_words(call_of(input, Dropout(), heads, width / heads))}, 9, at::kShort),
+          at::full({tokens, 3 * width}, 9, type), at::ones({3 * width}, master_dtype(type))};
 }
 
 void compare(const Input& input, const Dropout& dropout, int64_t heads, const at::Tensor& qkv, double factor = 1) {

@@ -1,14 +1,13 @@
 // Attention of heads of one row, on copies of their vectors in scratch. Included by kernels.cpp. L = keys, E = head_dim
 // padded to kPad, I = kQueries. Scores stand as [L keys, I queries] for a block of queries at a time: a softmax then
-// needs no sum over the lanes of a register, and queries and output gradients are all that must be transposed. Keys that
-// no query of the block sees are left out. The blocks of long rows stay in the second-level cache.
-
-#include "ops/cpu/tiles.inl"
+// needs no sum over the lanes of a register, and queries and output gradients are all that must be transposed. Keys
+// that no query of the block sees are left out. The blocks of long rows stay in the second-level cache.
 
 #include "ops/cpu/attention_block.inl"
 #include "ops/cpu/attention_copy.inl"
 #include "ops/cpu/attention_mask.inl"
 #include "ops/cpu/attention_softmax.inl"
+#include "ops/cpu/tiles.inl"
 
 // Columns of the sums by diagonal.
 ST_INLINE int64_t diagonals_of(const AttentionItem& item) {

@@ -77,8 +77,7 @@ static void add_diagonals(const Block& b, const A* ds_LI, int64_t back, int64_t 
   constexpr int64_t W = Lanes<A>::width;
   for (int64_t j = b.from; j < b.to; ++j, ds_LI += kQueries) {
     A* to = sums_WR + j % W * stride + back + b.position - j;
-    for (int64_t v = 0; v < b.vectors; ++v)
-      store_lanes(to + v * W, load_lanes(to + v * W) + load_lanes(ds_LI + v * W));
+    for (int64_t v = 0; v < b.vectors; ++v) store_lanes(to + v * W, load_lanes(to + v * W) + load_lanes(ds_LI + v * W));
   }
 }
 

@@ -43,8 +43,8 @@ static void gather_transposed(const S* from, int64_t stride, int64_t queries, in
 
 // to = from_LE * factor[i * step]; sum_E, where it is not null, becomes or (`add`) gains the sum over i.
 template <int kE, typename S, typename A>
-static void scatter(const A* from, int64_t length, int64_t width, const A* factor, int64_t step, S* to,
-                       int64_t stride, A* sum, bool add) {
+static void scatter(const A* from, int64_t length, int64_t width, const A* factor, int64_t step, S* to, int64_t stride,
+                    A* sum, bool add) {
   constexpr int64_t W = Lanes<A>::width;
   if constexpr (kE > 0) {
     Vec<A> total[kE / W];

@@ -34,8 +34,8 @@ ST_INLINE uint32_t bits_at_least(Ints<float> x, int32_t threshold) {
 }
 
 // mask[i] for key `key` + i of `keys` keys, `key` a multiple of 8, and the 16 queries from `query` on:
-// Dropout::attention_multiplier of core/philox.h, where one counter serves 8 keys. Only the low halves of the 64 bits of
-// a lane count.
+// Dropout::attention_multiplier of core/philox.h, where one counter serves 8 keys. Only the low halves of the 64 bits
+// of a lane count.
 static void draw_attention_mask(const Dropout& dropout, uint32_t row, uint32_t head, uint32_t query, int64_t key,
                                 int64_t keys, uint16_t* mask) {
   constexpr int kHalf = kRegister / 8, kVectors = 16 / kHalf;

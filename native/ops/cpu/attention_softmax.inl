@@ -49,7 +49,7 @@ static void softmax(int64_t length, int64_t vectors, Mask mask, A* p_LI, A* high
 // of dropout, and the gradients of the scores.
 template <typename A>
 static void softmax_backward(int64_t length, int64_t vectors, Mask mask, const A* lse_I, const A* delta_I, A* p_LI,
-                                A* ds_LI) {
+                             A* ds_LI) {
   constexpr int64_t W = Lanes<A>::width;
   for (int64_t v = 0; v < vectors; ++v) {
     A* p = p_LI + v * W;

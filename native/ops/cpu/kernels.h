@@ -211,12 +211,12 @@ struct Attention {
   int64_t heads;
   int64_t group;  // neighbouring heads that share keys and values
   int64_t head_dim;
-  A divisor;               // of the products of queries and keys
-  int64_t behind, ahead;   // how many keys before and after its own position a query sees
+  A divisor;              // of the products of queries and keys
+  int64_t behind, ahead;  // how many keys before and after its own position a query sees
   Dropout dropout;
   TokenRows<const S> q, k, v;
   TokenRows<S> out;
-  A* lse_HT;  // log of the softmax's denominator; null where no backward follows
+  A* lse_HT;       // log of the softmax's denominator; null where no backward follows
   int64_t tokens;  // in a row of lse_HT
   uint16_t* mask;  // of dropout: a bit for each of 16 queries, [query / 16, key] from AttentionItem::mask on
   // The bias of each head times kPerNat, `bias_stride` apart, for a query d positions after its
@@ -239,7 +239,7 @@ struct AttentionItem {
   int64_t first_key, keys;
   int64_t mask;        // where the row's masks begin
   int64_t mask_words;  // of each head; 0: its masks are drawn in both passes
-  int64_t d_bias;      // where the row's gradients of biases begin: [H, queries + keys - 1], for each d from 1 - queries on
+  int64_t d_bias;  // where the row's gradients of biases begin: [H, queries + keys - 1], for each d from 1 - queries on
   int32_t row;
   int32_t head, head_end;
 };
