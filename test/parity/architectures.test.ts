@@ -13,7 +13,7 @@ import {
   open,
   type Run,
   SPREAD,
-  testOf,
+  testsOf,
   under,
   values,
 } from './architectures.js'
@@ -56,8 +56,8 @@ function exactGradients(found: Gradients, expected: Gradients): [off: number, te
 }
 
 for (const fixture of fixtures()) {
-  const { architecture, name, config, variants, batch, covers } = fixture
-  const titled = (title: string, run: Parameters<typeof testOf>[2]) => testOf(architecture, `${name}: ${title}`, run)
+  const { architecture, config, variants, batch, covers } = fixture
+  const titled = testsOf(fixture)
   const measured = (part: string, deviation: number, allowed: number, python?: number) =>
     report(SECTION, architecture, { part, deviation, allowed, ...(python !== undefined && { python }) })
 
