@@ -4,6 +4,7 @@ import test from 'ava'
 import {
   BUILT,
   backward,
+  byEngineNames,
   encoderSpec,
   type Fixture,
   fixtures,
@@ -13,7 +14,7 @@ import {
   open,
   type Run,
   SPREAD,
-  testOf,
+  testsOf,
   under,
   values,
 } from './architectures.js'
@@ -56,8 +57,8 @@ function exactGradients(found: Gradients, expected: Gradients): [off: number, te
 }
 
 for (const fixture of fixtures()) {
-  const { architecture, name, config, variants, batch, covers } = fixture
-  const titled = (title: string, run: Parameters<typeof testOf>[2]) => testOf(architecture, `${name}: ${title}`, run)
+  const { architecture, config, variants, batch, covers } = fixture
+  const titled = testsOf(fixture)
   const measured = (part: string, deviation: number, allowed: number, python?: number) =>
     report(SECTION, architecture, { part, deviation, allowed, ...(python !== undefined && { python }) })
 
@@ -66,7 +67,8 @@ for (const fixture of fixtures()) {
     const shapes = (all: Iterable<readonly [string, { shape: number[] }]>) =>
       Object.fromEntries([...all].map(([tensor, { shape }]) => [tensor, shape]).sort())
     const own = encoder.tensors().map((tensor) => [tensor.name, tensor] as const)
-    t.deepEqual(shapes(own), shapes(fixture.weights))
+    const stored = [...fixture.weights].map(([tensor, golden]) => [tensor.slice('0.'.length), golden] as const)
+    t.deepEqual(shapes(own), shapes(await byEngineNames(fixture, stored)))
     t.is(addon.describe(architecture, config).positions, fixture.positions)
     t.is(encoder.tokenDimension, values(fixture, 'tokens').length / tokenCount(fixture))
     await encoder.dispose()
@@ -135,7 +137,8 @@ for (const fixture of fixtures()) {
     const spread = fixture.tensors.has('spread/d_embeddings') ? [{ prefix: 'spread/', modules: [SPREAD] }] : []
     for (const { prefix, modules } of [{ prefix: '', modules: [MEAN] }, ...spread]) {
       const given = inUnits(fixture.tensors.get(`${prefix}d_embeddings`)!.data)
-      const expected = new Map([...under(fixture.tensors, `${prefix}grad/`)].map(([n, { data }]) => [`0.${n}`, data]))
+      const named = await byEngineNames(fixture, under(fixture.tensors, `${prefix}grad/`))
+      const expected = new Map([...named].map(([tensor, { data }]) => [tensor, data]))
       const single = await backward(fixture, given, { modules })
       t.true(maxDifference(single.embeddings, values(fixture, `${prefix}embeddings`)) <= EMBEDDINGS)
       t.deepEqual([...single.gradients.keys()].sort(), [...expected.keys()].sort(), 'the tensors that are trained')
@@ -152,7 +155,8 @@ for (const fixture of fixtures()) {
 
   titled('recomputed layers, pieces of a batch and threads give the same gradients', async (t) => {
     const given = inUnits(fixture.tensors.get('d_embeddings')!.data)
-    const expected = new Map([...under(fixture.tensors, 'grad/')].map(([n, { data }]) => [`0.${n}`, data]))
+    const named = await byEngineNames(fixture, under(fixture.tensors, 'grad/'))
+    const expected = new Map([...named].map(([tensor, { data }]) => [tensor, data]))
     const ways: Record<string, Run> = {
       recomputed: { trainer: { activationCheckpointing: true } },
       'three rows at once': { step: { miniBatchRows: 3 } },
