@@ -3,6 +3,7 @@ import { SentenceTorchError } from '../errors.js'
 import { object, parseJson, type Schema } from '../io/schema.js'
 import { systemError } from '../io/system-error.js'
 import type { ConfigObject } from '../native/types.js'
+import { keepFloats, stringifyWithFloats } from './float-literals.js'
 
 /** More than any tokenizer has, and few enough for one text of JavaScript. */
 const MAX_BYTES = 256 * 1024 * 1024
@@ -40,6 +41,14 @@ export async function readJson<T>(path: string, schema: Schema<T>): Promise<T | 
   return bytes && parseJson(bytes, path, schema, 'ERR_INVALID_MODEL')
 }
 
+/** A config.json, whose numbers are written back as they are: {@link toJson}. @throws as `readJson` */
+export async function readConfig(path: string): Promise<ConfigObject | undefined> {
+  const bytes = await readIfPresent(path)
+  if (bytes === undefined) return undefined
+  const config = parseJson(bytes, path, jsonObject, 'ERR_INVALID_MODEL')
+  return keepFloats(config, new TextDecoder().decode(bytes))
+}
+
 export function isObject(value: unknown): value is ConfigObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
@@ -51,5 +60,5 @@ export function isTrue(value: unknown): boolean {
 
 /** JSON as Python's json.dump writes it, with a final newline. */
 export function toJson(value: unknown, indent = 2): string {
-  return `${JSON.stringify(value, null, indent)}\n`
+  return `${stringifyWithFloats(value, indent)}\n`
 }

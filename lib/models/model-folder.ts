@@ -5,7 +5,7 @@ import { checkRelativePath } from '../io/safe-path.js'
 import { arrayOf, object, parseJson, type Schema, type TypeOf, text } from '../io/schema.js'
 import type { ConfigObject, Description, Metric, NativeAddon } from '../native/types.js'
 import { readModelConfig, readSentenceConfig } from './folder-config.js'
-import { jsonObject, readIfPresent, readJson, toJson } from './json.js'
+import { jsonObject, readConfig, readIfPresent, readJson, toJson } from './json.js'
 import { type FolderModule, moduleType, poolingModule, readDense, readNormalize, readPooling } from './modules.js'
 import { describeConfig, encoderConfig } from './transformer-config.js'
 
@@ -145,7 +145,7 @@ export async function readTransformerConfig(
       `${folder} is a PEFT adapter (adapter_config.json), which is not built yet; merge it into its base model first`,
     )
   }
-  const config = await readJson(file, jsonObject)
+  const config = await readConfig(file)
   if (!config) {
     const found = await present(folder)
     throw new SentenceTorchError(
