@@ -153,6 +153,7 @@ function storedTensors(
 ): Map<string, StoredTensor> {
   const { path } = file
   const naming = new NamesOfFiles(description.names)
+  const { pooler } = description.names
   const known = new Set(expected.map(({ name }) => name))
   const ofTransformer = new Map<string, StoredTensor>()
   const ofHead = new Map<string, StoredTensor>()
@@ -162,9 +163,17 @@ function storedTensors(
     const stored = { file, path, name, bare, dtype, shape }
     const at = `.${name}`.indexOf(`.${head}`)
     if (at !== -1) ofHead.set(naming.renamed(name.slice(at)), stored)
-    else if (own !== undefined && known.has(`0.${own}`)) ofTransformer.set(`0.${own}`, stored)
+    else if (
+      own !== undefined &&
+      naming.surplus(own, Number.POSITIVE_INFINITY) === undefined &&
+      !pooler.includes(own)
+    ) {
+      ofTransformer.set(`0.${own}`, stored)
+    }
   }
-  checkTensors(ofTransformer, expected, { duplicates: [], mayLack: known, description })
+  // A decoder has more.
+  const shared = new Map([...ofTransformer].filter(([name]) => known.has(name)))
+  checkTensors(shared, expected, { duplicates: [], mayLack: known, description })
   const found = [...ofHead, ...ofTransformer].map(([name, tensor]) => [name.replace(/^0\./, prefix), tensor] as const)
   const count = (shapes: readonly (readonly number[])[]) =>
     shapes.reduce((sum, shape) => sum + shape.reduce((product, n) => product * n, 1), 0)

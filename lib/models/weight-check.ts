@@ -105,7 +105,7 @@ export function checkTensors(
       surplus = true
       problems.push(`unknown: ${name} [${shape}] in ${path}`)
     } else if (place.shape.length !== shape.length || place.shape.some((n, i) => n !== shape[i])) {
-      problems.push(`wrong shape: ${name} is [${shape}] in ${path}, but config.json makes it [${place.shape}]`)
+      problems.push(`wrong shape: ${name} is [${shape}] in ${path}, expected [${place.shape}]`)
     } else if (!Object.hasOwn(FLOAT_BYTES, dtype)) {
       problems.push(`wrong dtype: ${name} is ${dtype} in ${path}, expected ${Object.keys(FLOAT_BYTES).join(', ')}`)
     }

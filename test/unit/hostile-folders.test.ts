@@ -33,7 +33,7 @@ const INVALID = 'ERR_INVALID_MODEL'
 const MISFIT = 'ERR_INVALID_TENSORS'
 
 const config: Case[] = [
-  ['config.json', { vocab_size: 9e6 }, MISFIT, /word_embeddings\.weight is \[50,32\].*makes it \[9000000,32\]/],
+  ['config.json', { vocab_size: 9e6 }, MISFIT, /word_embeddings\.weight is \[50,32\].*expected \[9000000,32\]/],
   ['config.json', { num_hidden_layers: 3 }, MISFIT, /num_hidden_layers is 3 in config\.json.*2 layers.*layer\.2\.\*$/],
   ['config.json', { model_type: 7 }, INVALID, /text as model_type in .*config\.json, found 7/],
   ['config.json', { tokenizer_class: ['x'] }, INVALID, /tokenizer_class in .*config\.json/],
@@ -66,7 +66,7 @@ const modules: Case[] = [
     '2_Dense/config.json',
     { out_features: 1e9 },
     MISFIT,
-    /linear\.weight is \[16,32\] in .*2_Dense.*makes it \[1000000000,32\]/,
+    /linear\.weight is \[16,32\] in .*2_Dense.*expected \[1000000000,32\]/,
   ],
   ['2_Dense/config.json', { in_features: 1e9 }, INVALID, /2_Dense.config\.json has in_features 1000000000/],
   ['2_Dense/config.json', { out_features: '16' }, INVALID, /out_features "16"/],
@@ -244,12 +244,12 @@ test('labels of a classifier and the checkpoint of a loss are compared with thei
     ['classifier.bias', [3]],
   ])
   await writeSafetensors(join(folder, 'model.safetensors'), [...someTensors(bertShapes(tinyConfig)), ...classifier])
-  t.regex((await labels(7)).message, /classifier\.weight is \[3,32\] in .*config\.json makes it \[7,32\]/)
+  t.regex((await labels(7)).message, /classifier\.weight is \[3,32\] in .*expected \[7,32\]/)
   await change(folder, 'config.json', { vocab_size: 9e6 })
   const own = { transformerPath: folder, id: undefined, addon: fakeAddon() }
   const { error } = await settled(() => LanguageModelWeights.open(own))
   t.like(error, { code: MISFIT })
-  t.regex((error as Error).message, /word_embeddings\.weight is \[50,32\].*makes it \[9000000,32\]/)
+  t.regex((error as Error).message, /word_embeddings\.weight is \[50,32\].*expected \[9000000,32\]/)
   // Sizes that no tensor shows.
   await change(folder, 'config.json', { vocab_size: 50, num_hidden_layers: 9000 })
   const larger = await settled(() => LanguageModelWeights.open(own))
