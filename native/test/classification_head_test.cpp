@@ -167,7 +167,8 @@ TEST(ClassificationHead, DropsWhereTransformersDrops) {
     EXPECT_TRUE(same_bits(fixture.forward(ones_TD, values, batch), ones_TD)) << what;
     const at::Tensor dropped = fixture.forward(ones_TD, values, batch, true);
     const double kept = std::pow(1 - probability, times);
-    expect_close(dropped.max(), at::ones({}, at::kDouble) / kept, 1e-6, what + ": the largest");
+    // Probabilities are multiples of 1 / 65536.
+    expect_close(dropped.max(), at::ones({}, at::kDouble) / kept, 1e-4, what + ": the largest");
     EXPECT_NEAR((dropped > 0).to(at::kDouble).mean().item<double>(), kept, 0.03) << what;
     EXPECT_FALSE(same_bits(fixture.forward(ones_TD, values, batch, true, 2), dropped)) << what;
   };
