@@ -153,9 +153,10 @@ function storedTensors(
 ): Map<string, StoredTensor> {
   const { path } = file
   const naming = new NamesOfFiles(description.names)
-  const { pooler } = description.names
   const known = new Set(expected.map(({ name }) => name))
   const ofTransformer = new Map<string, StoredTensor>()
+  // A decoder's layers have more than the transformer's: cross-attention.
+  const ofDecoder = new Map<string, StoredTensor>()
   const ofHead = new Map<string, StoredTensor>()
   for (const [name, { dtype, shape }] of file.tensors) {
     const bare = naming.bare(name)
@@ -163,18 +164,14 @@ function storedTensors(
     const stored = { file, path, name, bare, dtype, shape }
     const at = `.${name}`.indexOf(`.${head}`)
     if (at !== -1) ofHead.set(naming.renamed(name.slice(at)), stored)
-    else if (
-      own !== undefined &&
-      naming.surplus(own, Number.POSITIVE_INFINITY) === undefined &&
-      !pooler.includes(own)
-    ) {
-      ofTransformer.set(`0.${own}`, stored)
-    }
+    else if (own !== undefined && known.has(`0.${own}`)) ofTransformer.set(`0.${own}`, stored)
+    else if (own !== undefined && (naming.layer(own) ?? description.layers) < description.layers)
+      ofDecoder.set(`0.${own}`, stored)
   }
-  // A decoder has more.
-  const shared = new Map([...ofTransformer].filter(([name]) => known.has(name)))
-  checkTensors(shared, expected, { duplicates: [], mayLack: known, description })
-  const found = [...ofHead, ...ofTransformer].map(([name, tensor]) => [name.replace(/^0\./, prefix), tensor] as const)
+  checkTensors(ofTransformer, expected, { duplicates: [], mayLack: known, description })
+  const found = [...ofHead, ...ofTransformer, ...ofDecoder].map(
+    ([name, tensor]) => [name.replace(/^0\./, prefix), tensor] as const,
+  )
   const count = (shapes: readonly (readonly number[])[]) =>
     shapes.reduce((sum, shape) => sum + shape.reduce((product, n) => product * n, 1), 0)
   const stored = count(found.map(([, { shape }]) => shape))

@@ -248,6 +248,7 @@ EncoderOutput to_encoder_output(Napi::Value value) {
   if (name == "sentence_embedding") return EncoderOutput::kSentenceEmbedding;
   if (name == "token_embeddings") return EncoderOutput::kTokenEmbeddings;
   if (name == "pooler_output") return EncoderOutput::kPoolerOutput;
+  if (name == "hidden_states") return EncoderOutput::kHiddenStates;
   wrong_type("output", kExpected, value);
 }
 

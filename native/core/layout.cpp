@@ -78,6 +78,18 @@ std::vector<TensorInfo> Layout::tensors(bool trained_only) const {
   return out;
 }
 
+std::vector<ParamId> Layout::frozen_blocks(const std::function<bool(const std::string& name)>& frozen) const {
+  std::vector<bool> all(blocks_.size(), true);
+  for (const Named& named : ordered_) {
+    if (!frozen(named.info.name)) all[static_cast<size_t>(named.block)] = false;
+  }
+  std::vector<ParamId> out;
+  for (size_t id = 0; id < all.size(); ++id) {
+    if (all[id]) out.push_back(static_cast<ParamId>(id));
+  }
+  return out;
+}
+
 at::Tensor Layout::view(const at::Tensor& flat, ParamId id) const {
   const Block& block = blocks_[id];
   return flat.narrow(0, block.offset, block.numel).view(block.shape);

@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <functional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -30,6 +31,8 @@ class Layout {
   int64_t decay_end() const { return decay_end_; }
   int64_t trained_end() const { return trained_end_; }
   std::vector<TensorInfo> tensors(bool trained_only = false) const;
+  // The parameters of which every tensor is one that `frozen` says yes to.
+  std::vector<ParamId> frozen_blocks(const std::function<bool(const std::string& name)>& frozen) const;
 
   struct Span {
     int64_t offset;

@@ -82,7 +82,9 @@ class Parameters {
 class Gradients {
  public:
   Gradients(const Layout& layout, const at::Tensor& like);
+  // Undefined for a frozen parameter: who would compute it leaves it out.
   const at::Tensor& operator[](ParamId id) const { return views_[id]; }
+  void freeze(ParamId id) { views_[id] = at::Tensor(); }
   at::Tensor& flat() { return flat_; }
   const at::Tensor& flat() const { return flat_; }
 

@@ -11,6 +11,7 @@ namespace {
 
 // Each has places of its own for dropout, of which there are 65535.
 constexpr int64_t kMostLayers = 4096, kMostHeads = 65535;
+constexpr int64_t kMostTypes = 10'000'000;
 
 int64_t size_of(const ModelConfig& config, const SizeKeys::Size& size) {
   return size.key.empty() ? size.fallback : config.size(size.key, size.fallback);
@@ -71,7 +72,8 @@ TransformerSizes::TransformerSizes(const Config& given, const SizeKeys& keys) {
   layers = size_of(config, keys.layers, kMostLayers);
   vocabulary = size_of(config, keys.vocabulary);
   positions = size_of(config, keys.positions);
-  token_types = size_of(config, keys.token_types);
+  token_types = keys.may_lack_types ? config.integer(keys.token_types.key, keys.token_types.fallback, 0, kMostTypes)
+                                    : size_of(config, keys.token_types);
   epsilon = epsilon_of(config, keys.epsilon);
   dropout = probability_of(config, keys.dropout);
   attention_dropout = probability_of(config, keys.attention_dropout);

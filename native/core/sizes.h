@@ -46,6 +46,7 @@ struct SizeKeys {
   Size vocabulary{"vocab_size", 30522};
   Size positions{"max_position_embeddings", 512};
   Size token_types{"type_vocab_size", 2};
+  bool may_lack_types = false;  // token_types may be 0
   Number epsilon{"layer_norm_eps", 1e-12};
   Number dropout{"hidden_dropout_prob", 0.1};
   Number attention_dropout{"attention_probs_dropout_prob", 0.1};

@@ -58,7 +58,7 @@ void residual_norm_backward(const Input& input, const DropoutMask& mask, const N
                             const at::Tensor& d_out_TD, const at::Tensor& d_sum_TD, const at::Tensor& sum_TD,
                             const at::Tensor& mean_T, const at::Tensor& rstd_T, at::Tensor d_residual_TD,
                             at::Tensor d_linear_TD, at::Tensor d_gamma_D, at::Tensor d_beta_D, at::Tensor d_bias_D) {
-  if (d_sum_TD.defined() || !fits(sum_TD, weights, d_bias_D.defined())) {
+  if (d_sum_TD.defined() || !d_gamma_D.defined() || !d_beta_D.defined() || !fits(sum_TD, weights, d_bias_D.defined())) {
     return reference::residual_norm_backward(input, mask, weights, d_out_TD, d_sum_TD, sum_TD, mean_T, rstd_T,
                                              d_residual_TD, d_linear_TD, d_gamma_D, d_beta_D, d_bias_D);
   }

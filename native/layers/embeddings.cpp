@@ -31,6 +31,12 @@ EmbeddingTables Embeddings::tables(const Of& of) const {
   return {of(tables_.word), table(tables_.position), table(tables_.type)};
 }
 
+bool Embeddings::is_trained(const Gradients& gradients) const {
+  const auto trains = [&](ParamId id) { return id >= 0 && gradients[id].defined(); };
+  return trains(tables_.word) || trains(tables_.position) || trains(tables_.type) ||
+         (norm_ && norm_->is_trained(gradients)) || (projection_ && projection_->is_trained(gradients));
+}
+
 Embeddings::Kept Embeddings::keep(const Pass& pass) const {
   return {.sum_TE = pass.take(width_, pass.master()),
           .mean_T = pass.take_statistics(),

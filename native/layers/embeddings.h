@@ -35,6 +35,7 @@ class Embeddings {
   };
 
   ParamId word_table() const { return tables_.word; }
+  bool is_trained(const Gradients& gradients) const;
   Kept keep(const Pass& pass) const;
   Kept forward(const Pass& pass, const at::Tensor& out_TD) const;
   // Uses up what was kept.

@@ -19,6 +19,9 @@ class FeedForward {
   };
 
   NormPlace place() const { return output_.place(); }
+  bool is_trained(const Gradients& gradients) const {
+    return inner_.is_trained(gradients) || output_.is_trained(gradients);
+  }
   Stream take_stream(const Pass& pass) const { return output_.take_stream(pass); }
   // All that forward() keeps, but for x.
   Kept keep(const Pass& pass) const;

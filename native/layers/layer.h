@@ -16,6 +16,9 @@ struct Layer {
   };
 
   NormPlace place() const { return feed_forward.place(); }
+  bool is_trained(const Gradients& gradients) const {
+    return attention.is_trained(gradients) || feed_forward.is_trained(gradients);
+  }
   Stream take_stream(const Pass& pass) const { return feed_forward.take_stream(pass); }
 
   // All that forward() takes.

@@ -43,13 +43,13 @@ void Linear::backward(const Pass& pass, Gradients& gradients, const at::Tensor& 
 
 void Linear::backward_weight(const Pass& pass, Gradients& gradients, const at::Tensor& x_TI,
                              const at::Tensor& d_y_TO) const {
-  linear_backward_weight(d_y_TO, x_TI, gradients[weight_], pass.workspace);
+  if (gradients[weight_].defined()) linear_backward_weight(d_y_TO, x_TI, gradients[weight_], pass.workspace);
 }
 
 void Linear::backward_bias(Gradients& gradients, const at::Tensor& d_y_TO) const {
-  if (bias_ < 0) return;
-  const at::Tensor& d_bias_O = gradients[bias_];
-  at::Tensor(d_bias_O).add_(d_y_TO.sum(at::IntArrayRef{0}, false, d_bias_O.scalar_type()));
+  const at::Tensor d_bias_O = bias_gradient(gradients);
+  if (!d_bias_O.defined()) return;
+  d_bias_O.add_(d_y_TO.sum(at::IntArrayRef{0}, false, d_bias_O.scalar_type()));
 }
 
 }  // namespace st

@@ -31,6 +31,9 @@ class Linear {
   void backward(const Pass& pass, Gradients& gradients, const at::Tensor& x_TI, const at::Tensor& d_y_TO,
                 at::Tensor d_x_TI, bool accumulate) const;
   void backward_weight(const Pass& pass, Gradients& gradients, const at::Tensor& x_TI, const at::Tensor& d_y_TO) const;
+  bool is_trained(const Gradients& gradients) const {
+    return gradients[weight_].defined() || bias_gradient(gradients).defined();
+  }
   // For layers whose following op does not sum it up.
   void backward_bias(Gradients& gradients, const at::Tensor& d_y_TO) const;
 

@@ -24,6 +24,10 @@ class Norm {
   const at::Tensor& gamma_gradient(const Gradients& gradients) const { return gradients[gamma_]; }
   at::Tensor beta_gradient(const Gradients& gradients) const { return beta_ >= 0 ? gradients[beta_] : at::Tensor(); }
 
+  bool is_trained(const Gradients& gradients) const {
+    return gamma_gradient(gradients).defined() || beta_gradient(gradients).defined();
+  }
+
  private:
   ParamId gamma_ = -1, beta_ = -1;
   NormOptions options_ = {};

@@ -25,6 +25,9 @@ class OutputBlock {
   };
 
   NormPlace place() const { return place_; }
+  bool is_trained(const Gradients& gradients) const {
+    return linear_.is_trained(gradients) || norm_.is_trained(gradients);
+  }
   // Memory for the stream that forward() writes.
   Stream take_stream(const Pass& pass) const;
   Kept keep(const Pass& pass) const;

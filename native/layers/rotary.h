@@ -11,16 +11,23 @@ namespace st {
 // Rows longer than those of the training turn by other angles, each row by those of its own length (NTK-aware scaling):
 // theta (factor length / trained - (factor - 1))^(width / (width - 2)).
 struct DynamicNtk {
-  double theta, factor;
+  double factor;
   int64_t trained;  // positions
 };
 
-// Rotary position embeddings (Su et al. 2021): which columns of a projection are turned, and the angles. Copies share
-// their table, so that all layers of a model have one.
+// Pair i of w columns turns by theta^(-2 i / w) / divisor at each position.
+struct RotaryBase {
+  double theta;
+  double divisor = 1;
+  std::optional<DynamicNtk> ntk = {};
+};
+
+// Rotary position embeddings (Su et al. 2021): which columns of a projection are turned, and the angles, in float32 as
+// transformers computes them, or in float64 for models of that dtype. Copies share their tables, so that all layers of
+// a model have one.
 class Rotary {
  public:
-  // `frequency_R`: of each pair of columns (float32), rotary_frequencies() as a rule.
-  Rotary(const RotaryShape& shape, const at::Tensor& frequency_R, const std::optional<DynamicNtk>& ntk = {});
+  Rotary(const RotaryShape& shape, const RotaryBase& base);
 
   const RotaryShape& shape() const { return shape_; }
   // Of the tokens of a pass, on its device.
@@ -32,7 +39,6 @@ class Rotary {
   std::shared_ptr<Tables> tables_;
 };
 
-// theta^(-2 i / rotated) for i below rotated / 2, in float32 as transformers computes them.
-at::Tensor rotary_frequencies(double theta, int64_t rotated);
+at::Tensor rotary_frequencies(const RotaryBase& base, int64_t rotated, at::ScalarType type);
 
 }  // namespace st

@@ -4,24 +4,38 @@
 
 #include "layers/output_block.h"
 #include "layers/rotary.h"
+#include "ops/attention.h"
 
 namespace st {
+
+// A bias of attention's scores by relative position (RelativeBias), of which layers may share the table
+// [buckets or more, heads].
+struct BiasTable {
+  ParamId table;
+  int64_t buckets;
+  int64_t max_distance;
+  bool both_ways;
+};
+
+// Of queries, keys and values as wide together as the model each, with the usual scale. `window`: as in AttentionShape.
+AttentionShape self_attention_shape(int64_t heads, int64_t width, int64_t window = -1);
 
 // sum + dropout(W_o attention(W_qkv x)), and its norm. Queries and keys may be turned by their positions.
 class SelfAttention {
  public:
-  SelfAttention(Linear qkv, std::optional<Rotary> rotary, int64_t heads, double dropout, uint32_t site,
-                OutputBlock output)
-      : qkv_(qkv), rotary_(rotary), heads_(heads), dropout_(dropout), site_(site), output_(output) {}
+  SelfAttention(Linear qkv, std::optional<Rotary> rotary, const AttentionShape& shape, std::optional<BiasTable> bias,
+                double dropout, uint32_t site, OutputBlock output)
+      : qkv_(qkv), rotary_(rotary), shape_(shape), bias_(bias), dropout_(dropout), site_(site), output_(output) {}
 
   // Of a training pass, for its way back.
   struct Kept {
-    at::Tensor x_TD, qkv_T3D, context_TD, lse_HT, mask;
+    at::Tensor x_TD, qkv_TX, context_TD, lse_HT, mask;
     bool reads_sum = false;  // the stream came as one tensor
     OutputBlock::Kept output;
   };
 
   NormPlace place() const { return output_.place(); }
+  bool is_trained(const Gradients& gradients) const;
   Stream take_stream(const Pass& pass) const { return output_.take_stream(pass); }
   // All that forward() keeps, but for x.
   Kept keep(const Pass& pass) const;
@@ -31,13 +45,15 @@ class SelfAttention {
   Stream backward(const Pass& pass, Gradients& gradients, const Kept& kept, const Stream& d_out) const;
 
  private:
-  int64_t width() const { return qkv_.width() / 3; }
-
-  void project(const Pass& pass, const at::Tensor& x_TD, at::Tensor qkv_T3D) const;
+  int64_t width() const { return shape_.heads * shape_.head_dim; }
+  void project(const Pass& pass, const at::Tensor& x_TD, at::Tensor qkv_TX) const;
+  std::optional<RelativeBias> bias(const Pass& pass) const;
+  AttentionCall call(const Pass& pass, const std::optional<RelativeBias>& bias) const;
 
   Linear qkv_;
   std::optional<Rotary> rotary_;
-  int64_t heads_;
+  AttentionShape shape_;
+  std::optional<BiasTable> bias_;
   double dropout_;
   uint32_t site_;
   OutputBlock output_;

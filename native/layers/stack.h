@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -27,10 +28,10 @@ struct Stack {
     kept.embeddings = embeddings.forward(pass, x.x_TD);
     kept.streams.clear();
     kept.layers.clear();
-    if (pass.training) kept.streams.push_back(x);
+    if (pass.keeps_outputs()) kept.streams.push_back(x);
     for (const Layer& layer : layers) {
-      // Where no backward follows a layer writes over its input, if that has the form of its output.
-      const bool in_place = !pass.training && x.is_one() == (layer.place() == NormPlace::kPost);
+      // Where nobody reads its input again, a layer writes over it, if that has the form of its output.
+      const bool in_place = !pass.keeps_outputs() && x.is_one() == (layer.place() == NormPlace::kPost);
       const Stream out = in_place ? x : layer.take_stream(pass);
       if (pass.training && !pass.recompute) {
         kept.layers.push_back(layer.forward(pass, x, out));
@@ -39,7 +40,7 @@ struct Stack {
         layer.forward(pass, x, out);
       }
       x = out;
-      if (pass.training) kept.streams.push_back(x);
+      if (pass.keeps_outputs()) kept.streams.push_back(x);
     }
     return x.x_TD;
   }
@@ -52,7 +53,8 @@ struct Stack {
     return out;
   }
 
-  // Adds to the gradients; uses up d_x and what was kept. `d_outputs`: beside that of the last layer; empty, or one for
+  // Adds to the gradients; uses up d_x and what was kept. Nothing below the lowest trained parameter is differentiated.
+  // `d_outputs`: beside that of the last layer; empty, or one for
   // each output, undefined where there is none.
   void backward(const Pass& pass, Gradients& gradients, Kept& kept, const at::Tensor& d_x_TD,
                 const std::vector<at::Tensor>& d_outputs) const {
@@ -63,14 +65,18 @@ struct Stack {
     Stream d(d_x_TD);
     if (!kept.streams.back().is_one()) d.sum_TD = pass.take(width).zero_();
     add_output(layers.size(), d.x_TD);
-    for (size_t i = layers.size(); i-- > 0;) {
+    const bool to_embeddings = embeddings.is_trained(gradients);
+    const auto lowest =
+        std::find_if(layers.begin(), layers.end(), [&](const Layer& layer) { return layer.is_trained(gradients); });
+    const size_t end = to_embeddings ? 0 : static_cast<size_t>(lowest - layers.begin());
+    for (size_t i = layers.size(); i-- > end;) {
       const Scratch of_layer(pass.workspace);
       const auto of =
           pass.recompute ? layers[i].forward(pass, kept.streams[i], kept.streams[i + 1]) : std::move(kept.layers[i]);
       d = layers[i].backward(pass, gradients, of, d);
       add_output(i, d.sum_TD);
     }
-    embeddings.backward(pass, gradients, kept.embeddings, d.sum_TD);
+    if (to_embeddings) embeddings.backward(pass, gradients, kept.embeddings, d.sum_TD);
     kept = {};
   }
 

@@ -80,10 +80,31 @@ std::unique_ptr<Head> make_classifier(const std::string& type, const Config& con
   return make_classification_head(architecture.classifier(config), module, prefix, token_width, layout);
 }
 
-std::vector<std::string> usual_prefixes(const std::string& own) {
-  std::vector<std::string> out = {own, "model.", "0.model.", "0.auto_model.", "model." + own, "0.auto_model." + own};
+Description description_of(const TransformerSizes& sizes, const std::string& layers_key, int64_t longest,
+                           int64_t token_types) {
+  Description out;
+  out.width = sizes.width;
+  out.vocabulary = sizes.vocabulary;
+  out.token_types = token_types;
+  out.positions = longest;
+  out.layers = sizes.layers;
+  out.layers_key = layers_key;
+  out.names.heads = usual_heads();
+  return out;
+}
+
+std::vector<std::string> usual_prefixes(const std::vector<std::string>& own) {
+  std::vector<std::string> out = {"model.", "0.model.", "0.auto_model."};
+  for (const std::string& name : own) {
+    if (name == "model.") continue;
+    for (const char* before : {"", "model.", "0.auto_model."}) out.push_back(before + name);
+  }
   std::stable_sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.size() > b.size(); });
   return out;
+}
+
+std::vector<Rename> old_norm_names() {
+  return {{"*LayerNorm.gamma", "*LayerNorm.weight"}, {"*LayerNorm.beta", "*LayerNorm.bias"}};
 }
 
 std::vector<std::string> usual_heads() {

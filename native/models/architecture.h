@@ -7,6 +7,7 @@
 
 #include "core/config.h"
 #include "core/layout.h"
+#include "core/sizes.h"
 #include "models/classification_head.h"
 #include "models/description.h"
 #include "models/model.h"
@@ -34,9 +35,14 @@ Description describe(const std::string& type, const Config& config);
 std::unique_ptr<Head> make_classifier(const std::string& type, const Config& config, const Config& module,
                                       const std::string& prefix, int64_t token_width, Layout& layout);
 
+// Of a transformer with these sizes; `layers_key`: what config.json calls the number of layers.
+Description description_of(const TransformerSizes& sizes, const std::string& layers_key, int64_t longest,
+                           int64_t token_types);
 // Prefixes that sentence-transformers and transformers put in front of an architecture's own, such as "bert.", the
 // longest first.
-std::vector<std::string> usual_prefixes(const std::string& own);
+std::vector<std::string> usual_prefixes(const std::vector<std::string>& own);
+// LayerNorm.gamma and LayerNorm.beta, as files of the first years have it.
+std::vector<Rename> old_norm_names();
 // What classes of transformers for tasks call their heads.
 std::vector<std::string> usual_heads();
 

@@ -1,29 +1,69 @@
 #include "models/bert.h"
 
-#include "models/bert_layers.h"
+#include "core/model_config.h"
+#include "models/architecture.h"
+#include "models/bert_family.h"
 #include "models/transformer.h"
 
 namespace st {
 
-std::unique_ptr<Model> make_bert(const Config& config, bool pooler, const std::string& prefix, Layout& layout) {
-  const BertLayers layers(config);
-  const TransformerSizes& sizes = layers.sizes;
+Description describe_bert(const Config& given) {
+  const ModelConfig config(given);
+  config.only("position_embedding_type", {"absolute"});
+  config.must_be("is_decoder", false);
+  config.must_be("add_cross_attention", false);
+  const TransformerSizes sizes = BertLayers(given, SizeKeys()).sizes;
+  config.integer("pad_token_id", 0);
 
-  const auto table = [&](const char* name, int64_t rows) {
-    return layout.add(prefix + "embeddings." + name + "_embeddings.weight", {rows, sizes.width}, Group::kDecay);
+  Description out = description_of(sizes, "num_hidden_layers", sizes.positions, sizes.token_types);
+  CheckpointNames& names = out.names;
+  names.prefixes = usual_prefixes({"bert."});
+  names.renames = old_norm_names();
+  names.left_out = {
+      "embeddings.position_ids",
+      "embeddings.token_type_ids",
+      // BertForPreTraining's heads, which losses read where they train them.
+      "cls.predictions.bias",
+      "cls.predictions.decoder.weight",
+      "cls.predictions.decoder.bias",
+      "cls.predictions.transform.dense.weight",
+      "cls.predictions.transform.dense.bias",
+      "cls.predictions.transform.LayerNorm.weight",
+      "cls.predictions.transform.LayerNorm.bias",
+      "cls.seq_relationship.weight",
+      "cls.seq_relationship.bias",
   };
-  const ParamId word = table("word", sizes.vocabulary), position = table("position", sizes.positions),
-                type = table("token_type", sizes.token_types);
-  const Norm norm(layout, prefix + "embeddings.LayerNorm", sizes.width, layers.norm);
-  const EmbeddingOptions options{
-      .dropout = sizes.dropout, .site = 0, .padding = padding_token(config, 0, sizes.vocabulary)};
-  Stack<Layer<FeedForward>> stack{.embeddings = Embeddings({word, position, type}, sizes.width, norm, {}, options),
-                                  .layers = layers.add_to(layout, prefix, 1),
-                                  .width = sizes.width};
-  std::optional<Pooler> own_pooler;
-  if (pooler) own_pooler.emplace(layout, prefix, sizes.width);
-  return std::make_unique<Transformer<Layer<FeedForward>>>(
-      ModelSizes{sizes.width, sizes.vocabulary, sizes.token_types, sizes.positions}, std::move(stack), own_pooler);
+  names.layer = "encoder.layer.";
+  names.pooler = {"pooler.dense.weight", "pooler.dense.bias"};
+  const std::string transform = "cls.predictions.transform.";
+  out.language_model = LanguageModelNames{"BertForMaskedLM",
+                                          "bert.",
+                                          "cls.predictions.",
+                                          {{transform + "dense.weight", {sizes.width, sizes.width}},
+                                           {transform + "dense.bias", {sizes.width}},
+                                           {transform + "LayerNorm.weight", {sizes.width}},
+                                           {transform + "LayerNorm.bias", {sizes.width}}},
+                                          "cls.predictions.decoder",
+                                          "cls.predictions.bias",
+                                          "embeddings.word_embeddings.weight"};
+  return out;
+}
+
+ClassifierSpec classify_bert(const Config& config) {
+  return pooler_classifier(config, "BertForSequenceClassification", "bert.");
+}
+
+std::unique_ptr<Model> make_bert(const Config& config, bool pooler, const std::string& prefix, Layout& layout) {
+  const BertLayers layers(config, SizeKeys());
+  const TransformerSizes& sizes = layers.sizes;
+  const BertEmbeddings tables(layout, prefix + "embeddings.", sizes, sizes.positions, sizes.token_types, sizes.width,
+                              layers.norm);
+  Stack<Layer<FeedForward>> stack{
+      .embeddings = tables.with({.dropout = sizes.dropout, .padding = padding_token(config, 0, sizes.vocabulary)}),
+      .layers = layers.add_to(layout, prefix + "encoder.layer.", {}, 1),
+      .width = sizes.width};
+  return make_transformer({sizes.width, sizes.vocabulary, sizes.token_types, sizes.positions}, std::move(stack), pooler,
+                          prefix, layout);
 }
 
 }  // namespace st

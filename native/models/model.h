@@ -12,6 +12,8 @@ namespace st {
 struct ModelSizes {
   int64_t width, vocabulary, token_types;
   int64_t positions;  // of the longest row
+  // The mean of the token embeddings is the sentence embedding, without a Pooling module, and rows may be empty.
+  bool takes_mean = false;
 };
 
 // A transformer from packed tokens to token embeddings.
@@ -24,8 +26,12 @@ class Model {
   // What a pass keeps for its way back: in its workspace, and not in the model, so that passes may live side by side.
   struct Kept {
     virtual ~Kept() = default;
-    std::vector<at::Tensor> outputs_TD;  // before the first layer and after each: transformers' hidden_states
+    // Before the first layer and after each: transformers' hidden_states. Of training passes, or where they are asked
+    // for.
+    std::vector<at::Tensor> outputs_TD;
   };
+  // How many outputs there are: one more than layers.
+  virtual int64_t outputs() const = 0;
   virtual std::unique_ptr<Kept> make_kept() const = 0;
   // [T, width] in the compute dtype, in the pass's workspace.
   virtual at::Tensor forward(const Pass& pass, Kept& kept) const = 0;

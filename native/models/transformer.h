@@ -2,6 +2,8 @@
 
 #include <memory>
 #include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "core/error.h"
@@ -20,6 +22,7 @@ class Transformer final : public Model {
 
   const ModelSizes& sizes() const override { return sizes_; }
   ParamId token_table() const override { return stack_.embeddings.word_table(); }
+  int64_t outputs() const override { return static_cast<int64_t>(stack_.layers.size()) + 1; }
   std::unique_ptr<Kept> make_kept() const override { return std::make_unique<StackKept>(); }
 
   at::Tensor forward(const Pass& pass, Kept& given) const override {
@@ -55,5 +58,14 @@ class Transformer final : public Model {
   Stack<Layer> stack_;
   std::optional<Pooler> pooler_;
 };
+
+// With a frozen pooler if asked for.
+template <typename Layer>
+std::unique_ptr<Model> make_transformer(const ModelSizes& sizes, Stack<Layer> stack, bool pooler,
+                                        const std::string& prefix, Layout& layout) {
+  std::optional<Pooler> own;
+  if (pooler) own.emplace(layout, prefix, sizes.width);
+  return std::make_unique<Transformer<Layer>>(sizes, std::move(stack), own);
+}
 
 }  // namespace st

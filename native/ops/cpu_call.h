@@ -35,10 +35,9 @@ inline kernels::Tokens token_places(const Input& input) {
 }
 
 // Adds sums that were kept by part, [parts, totals, width], to the totals, in the order of the parts. Sums for an
-// undefined total are dropped; the first is defined.
+// undefined total are dropped.
 template <typename A>
-void add_partials(const std::vector<A>& partial, const std::vector<at::Tensor>& totals) {
-  const int64_t width = totals[0].numel();
+void add_partials(const std::vector<A>& partial, int64_t width, const std::vector<at::Tensor>& totals) {
   for (const A* from = partial.data(); from < partial.data() + partial.size();) {
     for (const at::Tensor& total : totals) {
       A* to = data<A>(total);

@@ -123,7 +123,7 @@ void embedding_norm_backward(const Input& input, const DropoutMask& mask, const 
       kernels::table<S>().embedding_norm_backward(call, begin, end, partial.data() + part * 2 * width,
                                                   thread_scratch<A>(kernels::norm_scratch(width)));
     });
-    if (d_gamma_D.defined()) add_partials(partial, {d_gamma_D, d_beta_D});
+    add_partials(partial, width, {d_gamma_D, d_beta_D});
     add_rows<S>(input, places, sum_TD, d_tables);
   });
 }
@@ -161,7 +161,7 @@ void embedding_norm_backward(const Input& input, const DropoutMask& mask, const 
   const at::Tensor d_TD = weights.gamma_D.defined()
                               ? normalize_backward(dy_TD, sum_TD, mean_T, rstd_T, weights, d_gamma_D, d_beta_D)
                               : dy_TD;
-  d_tables.word_VD.index_add_(0, input.ids_T, d_TD, places.word_scale);
+  if (d_tables.word_VD.defined()) d_tables.word_VD.index_add_(0, input.ids_T, d_TD, places.word_scale);
   if (d_tables.position_PD.defined()) d_tables.position_PD.index_add_(0, places.positions_T, d_TD);
   if (d_tables.type_KD.defined()) {
     d_tables.type_KD.index_add_(0, input.types_T.defined() ? input.types_T : at::zeros_like(input.ids_T), d_TD);

@@ -44,7 +44,7 @@ void linear_activation_backward(const at::Tensor& d_y_TO, const Weight& weight, 
         d_y_TO, weight, same_memory<S>(d_before_TF), [&](int64_t part, int64_t begin, int64_t end, const float* sums) {
           kernels::table<S>().activate_backward(call, begin, end, sums, partial.data() + part * width);
         });
-    if (d_bias_F.defined()) add_partials(partial, {d_bias_F});
+    add_partials(partial, width, {d_bias_F});
   });
 }
 

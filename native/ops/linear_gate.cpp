@@ -52,7 +52,7 @@ void linear_gate_backward(const at::Tensor& d_y_TO, const Weight& weight, const 
     linear_backward_rows<S>(d_y_TO, weight, nullptr, [&](int64_t part, int64_t begin, int64_t end, const float* sums) {
       kernels::table<S>().gate_backward(call, begin, end, sums, partial.data() + part * 2 * width);
     });
-    if (d_bias_2F.defined()) add_partials(partial, {d_bias_2F});
+    add_partials(partial, 2 * width, {d_bias_2F});
   });
 }
 

@@ -25,7 +25,7 @@ kernels::Rotary<S> call_of(const RotaryShape& shape, const RotaryAngles& angles,
           .head_dim = shape.head_dim,
           .rotated = shape.rotated,
           .positions_T = data<int32_t>(angles.places_T),
-          .table_PR = data<float>(angles.table_PR)};
+          .table_PR = data<kernels::arithmetic_t<S>>(angles.table_PR)};
 }
 
 }  // namespace
@@ -66,7 +66,7 @@ void linear_rotary_backward(const RotaryShape& shape, const RotaryAngles& angles
     parallel_ranges(d_TX.size(0), parts, [&](int64_t part, int64_t begin, int64_t end) {
       kernels::table<S>().rotate_back(call, begin, end, data<S>(d_TX), partial.data() + part * width);
     });
-    if (d_bias_X.defined()) add_partials(partial, {d_bias_X});
+    add_partials(partial, width, {d_bias_X});
   });
 }
 

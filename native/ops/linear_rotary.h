@@ -10,13 +10,13 @@ struct RotaryShape {
   int64_t heads, head_dim, rotated;
 };
 
-// By how much each token is turned: its row of a table of cosines and sines (float32, [P, 2 R]).
+// By how much each token is turned: its row of a table of cosines and sines (master dtype, [P, 2 R]).
 struct RotaryAngles {
   at::Tensor table_PR;
   at::Tensor places_T;  // int32: as a rule the positions
 };
 
-// cos and sin of position * frequency_R: [positions, 2 R] (float32, of the device of the frequencies).
+// cos and sin of position * frequency_R: [positions, 2 R], of the dtype and device of the frequencies.
 at::Tensor rotary_table(const at::Tensor& frequency_R, int64_t positions);
 
 // out = x W' + bias (undefined = 0), turned.

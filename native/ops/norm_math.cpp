@@ -23,7 +23,7 @@ at::Tensor normalize_backward(const at::Tensor& dy_TD, const at::Tensor& x_TD, c
   const at::Tensor rstd_T1 = rstd_T.unsqueeze(1);
   const at::Tensor normal_TD = (x_TD - mean_T.unsqueeze(1)) * rstd_T1;
   const at::Tensor g_TD = dy_TD * weights.gamma_D;
-  d_gamma_D.add_((dy_TD * normal_TD).sum(0));
+  if (d_gamma_D.defined()) d_gamma_D.add_((dy_TD * normal_TD).sum(0));
   if (d_beta_D.defined()) d_beta_D.add_(dy_TD.sum(0));
   const at::Tensor along_TD = g_TD - normal_TD * (g_TD * normal_TD).mean(1, true);
   return rstd_T1 * (weights.kind == NormKind::kRms ? along_TD : along_TD - g_TD.mean(1, true));

@@ -71,7 +71,7 @@ void residual_norm_backward(const Input& input, const DropoutMask& mask, const N
       kernels::table<S>().residual_norm_backward(call, begin, end, partial.data() + part * 3 * width,
                                                  thread_scratch<A>(kernels::norm_scratch(width)));
     });
-    add_partials(partial, {d_gamma_D, d_beta_D, d_bias_D});
+    add_partials(partial, width, {d_gamma_D, d_beta_D, d_bias_D});
   });
 }
 

@@ -21,8 +21,7 @@ void residual_norm(const Input& input, const DropoutMask& mask, const NormWeight
                    at::Tensor rstd_T);
 
 // d_sum: of the sum by what reads it beside the norm, undefined = nothing. d_residual and d_linear are written
-// (d_residual may be d_out or d_sum); the gradients of gamma, beta and bias are added to, the last two where they are
-// defined.
+// (d_residual may be d_out or d_sum); the gradients of gamma, beta and bias are added to where they are defined.
 void residual_norm_backward(const Input& input, const DropoutMask& mask, const NormWeights& weights,
                             const at::Tensor& d_out_TD, const at::Tensor& d_sum_TD, const at::Tensor& sum_TD,
                             const at::Tensor& mean_T, const at::Tensor& rstd_T, at::Tensor d_residual_TD,

@@ -37,7 +37,7 @@ struct Fixture {
                     .workspace = workspace,
                     .training = training,
                     .dropout = DropoutKey(seed, 0, 0)};
-    HeadState state{pass, tokens_TD, {}, values};
+    HeadState state{pass, tokens_TD, {}, {}, values};
     head->forward(state);
     return state.sentence_RD;
   }
@@ -166,8 +166,7 @@ TEST(ClassificationHead, DropsWhereTransformersDrops) {
     const at::Tensor ones_TD = at::ones({100, kWidth}, at::kDouble);
     EXPECT_TRUE(same_bits(fixture.forward(ones_TD, values, batch), ones_TD)) << what;
     const at::Tensor dropped = fixture.forward(ones_TD, values, batch, true);
-    const double kept = std::pow(1 - probability, times);
-    // Probabilities are multiples of 1 / 65536.
+    const double kept = std::pow(1 - probability, times);  // but for the rounding of the probability to 1 / 65536
     expect_close(dropped.max(), at::ones({}, at::kDouble) / kept, 1e-4, what + ": the largest");
     EXPECT_NEAR((dropped > 0).to(at::kDouble).mean().item<double>(), kept, 0.03) << what;
     EXPECT_FALSE(same_bits(fixture.forward(ones_TD, values, batch, true, 2), dropped)) << what;
@@ -223,7 +222,7 @@ TEST(Describe, RefusesAndDescribesWithoutMakingAnything) {
   EXPECT_EQ(*describe("bert", Config::Object{}).positions, 512);
   expect_error("ERR_NOT_IMPLEMENTED",
                "model_type \"nonsense\"; built are: ", [] { describe("nonsense", Config::Object{}); });
-  EXPECT_EQ(usual_prefixes("x."),
+  EXPECT_EQ(usual_prefixes({"x."}),
             (std::vector<std::string>{"0.auto_model.x.", "0.auto_model.", "0.model.", "model.x.", "model.", "x."}));
 }
 

@@ -3,7 +3,6 @@
 
 #include "core/workspace.h"
 #include "ops/activation.h"
-#include "ops/attention.h"
 #include "ops/embedding_norm.h"
 #include "ops/linear.h"
 #include "ops/pooling.h"
@@ -114,26 +113,6 @@ TEST(Embeddings, PositionsAfterPaddingCountTokensThatAreNotPadding) {
   const at::Tensor found = positions_after_padding(input, 1);
   const std::vector<int32_t> expected = {2, 1, 3, 1, 4, 1, 2, 3, 4};
   EXPECT_EQ(std::vector<int32_t>(found.data_ptr<int32_t>(), found.data_ptr<int32_t>() + 9), expected);
-}
-
-TEST(Differences, Attention) {
-  const PackedBatch batch = batch_of({1, 5, 2});
-  const Input input(batch, at::kCPU);
-  for (const Dropout& dropout : {Dropout(), kDropout}) {
-    for (int64_t heads : {1, 3}) {
-      const int64_t width = heads * 4;
-      const at::Tensor qkv = doubles({8, 3 * width}, 1) * 2, w = doubles({8, width}, 2);
-      at::Tensor out = no_doubles({8, width}), lse = no_doubles({heads, 8}), d_qkv = no_doubles({8, 3 * width}),
-                 d_bias = no_doubles({3 * width}), mask = at::zeros({attention_mask_words(batch, heads)}, at::kShort);
-      const auto value = [&] {
-        attention(input, dropout, heads, qkv, out, lse, mask);
-        return (out * w).sum().item<double>();
-      };
-      value();
-      attention_backward(input, dropout, heads, qkv, out, lse, mask, w, d_qkv, d_bias);
-      expect_gradient(value, qkv, d_qkv, "qkv of " + std::to_string(heads) + " heads");
-    }
-  }
 }
 
 const std::vector<Activation> kFeedForward = {Activation::kGelu, Activation::kGeluTanh, Activation::kRelu,

@@ -83,7 +83,7 @@ TEST(Kernels, LinearRotary) {
         const at::Tensor x = random_tensor({call.tokens, 64}, type, 1, 0.3),
                          value = random_tensor({width, 64}, type, 2, 0.3),
                          bias = biased ? random_tensor({width}, master, 3) : at::Tensor(),
-                         table = rotary_table(rotary_frequencies(100, shape.rotated), 130);
+                         table = rotary_table(rotary_frequencies({100}, shape.rotated, master), 130);
         const RotaryAngles angles{table, call.input.positions_T};
         at::Tensor out = at::zeros({call.tokens, width}, type), expected = at::zeros_like(out);
         linear_rotary(x, {value, nullptr, call.workspace}, bias, shape, angles, out);
@@ -109,7 +109,8 @@ TEST(Kernels, RotaryIsThatOfTransformers) {
   const Input input(batch, at::kCPU);
   at::Tensor x = at::zeros({4, 4}, at::kDouble);
   for (int i = 0; i < 4; ++i) x.data_ptr<double>()[12 + i] = i + 1;
-  reference::rotate({1, 4, 4}, {rotary_table(rotary_frequencies(10000, 4), 4), input.positions_T}, false, x);
+  reference::rotate({1, 4, 4}, {rotary_table(rotary_frequencies({10000}, 4, at::kDouble), 4), input.positions_T}, false,
+                    x);
   const double c0 = std::cos(3.0), s0 = std::sin(3.0), c1 = std::cos(0.03), s1 = std::sin(0.03);
   const double expected[] = {c0 - 3 * s0, 2 * c1 - 4 * s1, 3 * c0 + s0, 4 * c1 + 2 * s1};
   for (int i = 0; i < 4; ++i) EXPECT_NEAR(x.data_ptr<double>()[12 + i], expected[i], 1e-6);

@@ -114,11 +114,11 @@ TEST(Differences, SelfAttentionLayer) {
     const Linear qkv(parameters.layout, {{"q", kWidth}, {"k", kWidth}, {"v", kWidth}}, kWidth, way.bias);
     const OutputBlock output = output_of(parameters.layout, way, kWidth);
     BlockCheck check(parameters);
-    check.run(SelfAttention(qkv, {}, 2, 0.3, 1, output), way);
+    check.run(SelfAttention(qkv, {}, self_attention_shape(2, kWidth), {}, 0.3, 1, output), way);
     // All columns of a head of 4 are turned, and half of them.
     for (const int64_t rotated : {4, 2}) {
-      const Rotary rotary({4, 4, rotated}, rotary_frequencies(20, rotated));
-      check.run(SelfAttention(qkv, rotary, 2, 0.3, 1, output), way);
+      const Rotary rotary({4, 4, rotated}, RotaryBase{20});
+      check.run(SelfAttention(qkv, rotary, self_attention_shape(2, kWidth), {}, 0.3, 1, output), way);
     }
   }
 }

@@ -1,6 +1,7 @@
 // The whole network with each of its heads against central differences in float64.
 #include "engine/training_pass.h"
 #include "support.h"
+#include "weights.h"
 
 namespace st::test {
 
@@ -104,6 +105,39 @@ TEST(Differences, NetworkWithEveryDense) {
     const std::vector<Config> modules = {pooling({"mean"}), dense(12, 4, activation, false), dense(4, 3, activation)};
     check_network(tiny_bert(modules, "float64"), batch, 5, activation);
   }
+}
+
+TEST(Differences, NetworkWithLayerNormAndDropout) {
+  const PackedBatch batch = batch_of({1, 6, 3}, 11);
+  const Config norm = Config::Object{{"type", text("LayerNorm")}, {"dimension", 12.0}};
+  const Config narrow = Config::Object{{"type", text("LayerNorm")}, {"dimension", 4.0}};
+  const Config dropout = Config::Object{{"type", text("Dropout")}, {"dropout", 0.3}};
+  check_network(tiny_bert({pooling({"mean"}), norm, dropout}, "float64"), batch, 7, "LayerNorm, Dropout");
+  check_network(tiny_bert({pooling({"mean"}), dropout, dense(12, 4, "tanh"), narrow}, "float64"), batch, 7,
+                "Dropout, Dense, LayerNorm");
+}
+
+TEST(Differences, NetworkWithWeightedLayers) {
+  const PackedBatch batch = batch_of({1, 6, 3}, 11);
+  for (const double start : {0.0, 1.0, 2.0}) {
+    const Config weighted =
+        Config::Object{{"type", text("WeightedLayerPooling")}, {"numHiddenLayers", 2.0}, {"layerStart", start}};
+    check_network(tiny_bert({weighted, pooling({"mean"})}, "float64"), batch, 5, "from " + std::to_string(start));
+    check_network(tiny_bert({weighted, pooling({"mean"})}, "float64"), batch, 5, "recomputed", {.recompute = true});
+  }
+}
+
+TEST(Network, GivesTheStatesOfAllLayers) {
+  const PackedBatch batch = batch_of({2, 9, 4, 1}, 11);
+  Encoder encoder(tiny_bert({pooling({"mean"})}));
+  load_weights(encoder, random_weights(encoder, 1));
+  std::vector<float> states(3 * 16 * 12), tokens(16 * 12);
+  encoder.encode(batch, EncoderOutput::kHiddenStates, states.data(), static_cast<int64_t>(states.size()));
+  encoder.encode(batch, EncoderOutput::kTokenEmbeddings, tokens.data(), static_cast<int64_t>(tokens.size()));
+  EXPECT_EQ(std::vector<float>(states.end() - 16 * 12, states.end()), tokens);
+  EXPECT_NE(std::vector<float>(states.begin(), states.begin() + 16 * 12), tokens);
+  expect_error("ERR_INVALID_ARGUMENT", "room for 3 x 16 x 12",
+               [&] { encoder.encode(batch, EncoderOutput::kHiddenStates, states.data(), 7); });
 }
 
 TEST(Differences, NetworkWithAClassifier) {

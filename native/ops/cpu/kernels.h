@@ -25,6 +25,13 @@ struct Arithmetic<Bf16> {
 template <typename S>
 using arithmetic_t = typename Arithmetic<S>::type;
 
+// The softmax of attention counts floats in powers of two, which saves a multiplication an element: queries and biases
+// are multiplied by kPerNat.
+template <typename A>
+constexpr A kPerNat = A(1);
+template <>
+constexpr float kPerNat<float> = 1.44269504088896341f;
+
 // Elements of A that the kernels of layer norms need as scratch.
 constexpr int64_t norm_scratch(int64_t width) {
   return (width + 15) / 16 * 16 * 3;
@@ -187,33 +194,54 @@ struct Rotary {
   int64_t heads;  // that are turned; what stands behind them is not
   int64_t head_dim, rotated;
   const int32_t* positions_T;
-  const float* table_PR;
+  const A* table_PR;
 };
 
-// softmax(q k' / sqrt(head_dim)) v with dropout on the probabilities, inside each row of the batch.
+// A matrix whose rows, one of each token, lie `stride` elements apart.
+template <typename S>
+struct TokenRows {
+  S* data = nullptr;
+  int64_t stride = 0;
+};
+
+// ops/attention.h. Shapes: H heads, E head_dim, Y = kv_heads * head_dim.
 template <typename S>
 struct Attention {
   using A = arithmetic_t<S>;
-  int64_t tokens;
   int64_t heads;
+  int64_t group;  // neighbouring heads that share keys and values
   int64_t head_dim;
+  A divisor;              // of the products of queries and keys
+  int64_t behind, ahead;  // how many keys before and after its own position a query sees
   Dropout dropout;
-  const S* qkv_T3HE;
-  S* out_THE;
+  TokenRows<const S> q, k, v;
+  TokenRows<S> out;
   A* lse_HT;       // log of the softmax's denominator; null where no backward follows
+  int64_t tokens;  // in a row of lse_HT
   uint16_t* mask;  // of dropout: a bit for each of 16 queries, [query / 16, key] from AttentionItem::mask on
+  // The bias of each head times kPerNat, `bias_stride` apart, for a query d positions after its
+  // key at bias_back + d; null: none. 32 numbers may be read behind the last.
+  const A* bias_HR = nullptr;
+  int64_t bias_stride = 0, bias_back = 0;
   // backward only
-  const S* d_out_THE;
-  S* d_qkv_T3HE;
-  A* d_bias_R3HE;  // the sums of d_qkv over the tokens of each row
+  TokenRows<const S> d_out = {};
+  TokenRows<S> d_q = {}, d_k = {}, d_v = {};
+  // The sums of d_q, d_k and d_v over the tokens of each row, [rows, H * E] and [rows, Y]; null: not wanted.
+  A* sum_q_RX = nullptr;
+  A* sum_k_RY = nullptr;
+  A* sum_v_RY = nullptr;
+  A* d_bias = nullptr;  // see AttentionItem::d_bias; null where there is no bias
 };
 
+// Heads [head, head_end) of one row; in the backward pass, whole groups of them.
 struct AttentionItem {
-  int64_t start;  // first token
-  int64_t length;
-  int64_t mask;
+  int64_t first_query, queries;  // its tokens
+  int64_t first_key, keys;
+  int64_t mask;        // where the row's masks begin
+  int64_t mask_words;  // of each head; 0: its masks are drawn in both passes
+  int64_t d_bias;  // where the row's gradients of biases begin: [H, queries + keys - 1], for each d from 1 - queries on
   int32_t row;
-  int32_t head;
+  int32_t head, head_end;
 };
 
 // One update of AdamW: what all elements of a range share.
@@ -276,7 +304,7 @@ struct Table {
   void (*normalize)(int64_t width, int64_t count, A* x_RD);
   // From the storage type to the arithmetic type.
   void (*widen)(int64_t count, const S* from, A* to);
-  int64_t (*attention_scratch)(int64_t length, int64_t head_dim, bool backward);  // elements of A
+  int64_t (*attention_scratch)(const Attention<S>&, const AttentionItem&, bool backward);  // elements of A
   void (*attention)(const Attention<S>&, const AttentionItem&, A* scratch);
   void (*attention_backward)(const Attention<S>&, const AttentionItem&, A* scratch);
   // Updates, sets the gradient to 0 and, unless it is null, renews the copy of the values.

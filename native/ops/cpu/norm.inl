@@ -206,9 +206,11 @@ ST_INLINE void add_row(A* table_ND, int64_t row, int64_t width, int64_t begin, i
 template <typename A>
 static void embedding_tables_backward(const EmbeddingTablesBackward<A>& k, int64_t begin, int64_t end) {
   for (int64_t t = 0; t < k.tokens; ++t) {
-    if (t + 1 < k.tokens) fetch(k.word_VD + int64_t{k.ids_T[t + 1]} * k.width + begin, end - begin);
     const A* d = k.d_TD + t * k.width;
-    add_row(k.word_VD, k.ids_T[t], k.width, begin, end, k.word_scale, d);
+    if (k.word_VD != nullptr && t + 1 < k.tokens) {
+      fetch(k.word_VD + int64_t{k.ids_T[t + 1]} * k.width + begin, end - begin);
+    }
+    if (k.word_VD != nullptr) add_row(k.word_VD, k.ids_T[t], k.width, begin, end, k.word_scale, d);
     if (k.position_PD != nullptr) add_row(k.position_PD, k.positions_T[t], k.width, begin, end, A(1), d);
     if (k.type_KD != nullptr) add_row(k.type_KD, k.types_T == nullptr ? 0 : k.types_T[t], k.width, begin, end, A(1), d);
   }

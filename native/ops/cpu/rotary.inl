@@ -7,8 +7,8 @@ static void rotate(const Rotary<S>& k, int64_t begin, int64_t end, const arithme
   const int64_t half = k.rotated / 2;
   const auto at = [&](int64_t i) { return bias == nullptr ? linear[i] : linear[i] + bias[i]; };
   for (int64_t t = begin; t < end; ++t, linear += k.width) {
-    const float* cosine = k.table_PR + k.positions_T[t] * k.rotated;
-    const float* sine = cosine + half;
+    const A* cosine = k.table_PR + k.positions_T[t] * k.rotated;
+    const A* sine = cosine + half;
     S* out = out_TX + t * k.width;
     for (int64_t head = 0; head < k.heads * k.head_dim; head += k.head_dim) {
 #pragma omp simd
@@ -29,8 +29,8 @@ static void rotate_back(const Rotary<S>& k, int64_t begin, int64_t end, S* d_TX,
   using A = arithmetic_t<S>;
   const int64_t half = k.rotated / 2;
   for (int64_t t = begin; t < end; ++t) {
-    const float* cosine = k.table_PR + k.positions_T[t] * k.rotated;
-    const float* sine = cosine + half;
+    const A* cosine = k.table_PR + k.positions_T[t] * k.rotated;
+    const A* sine = cosine + half;
     S* d = d_TX + t * k.width;
     for (int64_t head = 0; head < k.heads * k.head_dim; head += k.head_dim) {
 #pragma omp simd
