@@ -33,7 +33,7 @@ const refused: [change: ConfigObject, code: string, message: RegExp][] = [
   [{ hidden_size: true }, INVALID, /hidden_size in .*config\.json, found true/],
   [{ hidden_size: [32] }, INVALID, /hidden_size in .*config\.json, found an array of length 1/],
   [{ hidden_size: { x: 'y'.repeat(100) } }, INVALID, /hidden_size in .*config\.json, found an object/],
-  [{ hidden_size: `"${'x'.repeat(100)}` }, INVALID, /found "\\\\"x{56}\.\.\."$/],
+  [{ hidden_size: `"${'x'.repeat(100)}` }, INVALID, /found "\\"x{56}\.\.\."$/],
   [{ vocab_size: 9e6 }, MISFIT, /word_embeddings\.weight is \[50,32\].*\[9000000,32\]/],
   [{ max_position_embeddings: 9e6 }, MISFIT, /position_embeddings.* is \[40,32\].*\[9000000,32\]/],
   [{ type_vocab_size: 9e6 }, MISFIT, /\[2,32\].*\[9000000,32\]/],
@@ -84,11 +84,9 @@ test('a hostile config.json is an error that names file, key and value', async (
   for (const [change, code, message] of refused) {
     await writeFile(join(folder, 'config.json'), JSON.stringify({ ...tinyConfig, ...change }))
     const label = JSON.stringify(change).slice(0, 100)
-    const start = performance.now()
     const error = await t.throwsAsync(loadWith(loadAddon, folder, {}), { instanceOf: SentenceTorchError, code }, label)
     t.regex(error.message, message, label)
     t.true(error.message.length < 2000, label)
-    t.true(performance.now() - start < 5000, label)
   }
 })
 
@@ -173,7 +171,7 @@ test('weights that no model has: NaN, another dtype, a file cut short, a tensor 
   const twice = [...whole, ...someTensors([['bert.embeddings.LayerNorm.gamma', [32]]])]
   await t.throwsAsync(load(twice), {
     code: MISFIT,
-    message: /LayerNorm\.weight and bert\.embeddings\.LayerNorm\.gamma.*same tensor/,
+    message: /bert\.embeddings\.LayerNorm\.gamma and embeddings\.LayerNorm\.weight in .*same tensor/,
   })
   await (await load(whole)).dispose()
 })
