@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { SentenceTorchError } from '../errors.js'
-import { openSafetensors, type SafetensorsFile } from '../io/safetensors.js'
+import { openTensorFile, type TensorFile } from '../io/tensor-file.js'
 import type { ConfigObject, TensorRange } from '../native/types.js'
 import { checkConfigSizes } from './config-sizes.js'
 import { type HubOptions, resolveModel } from './hub.js'
@@ -46,7 +46,7 @@ export class LanguageModelWeights {
     readonly config: ConfigObject,
     /** Whether the last layer of the head is the table of word embeddings. */
     readonly tieWordEmbeddings: boolean,
-    private readonly file: SafetensorsFile,
+    private readonly file: TensorFile,
     private readonly tensors: ReadonlyMap<string, StoredTensor>,
   ) {}
 
@@ -59,7 +59,7 @@ export class LanguageModelWeights {
     const isOwn = nameOrPath === undefined || nameOrPath === own.id
     const path = isOwn ? own.transformerPath : await transformerFolder((await resolveModel(nameOrPath, options)).path)
     const config = await readTransformerConfig(path, { decoder: true })
-    const file = await openSafetensors(await weightFile(path, ''))
+    const file = await openTensorFile(await weightFile(path, ''))
     try {
       const tensors = storedTensors(file, path)
       const shapes = new Map([...tensors].map(([name, { shape }]) => [name.replace(/^bert\./, ''), shape]))
@@ -106,7 +106,7 @@ async function transformerFolder(path: string): Promise<string> {
   return join(path, modules?.[0]?.path ?? '')
 }
 
-function storedTensors(file: SafetensorsFile, path: string): Map<string, StoredTensor> {
+function storedTensors(file: TensorFile, path: string): Map<string, StoredTensor> {
   const tensors = new Map<string, StoredTensor>()
   for (const [name, { dtype, shape }] of file.tensors) {
     const known = languageModelName(name)
@@ -130,7 +130,7 @@ function languageModelName(name: string): string | undefined {
 }
 
 /** Whether both are there and have different bytes. */
-async function areDifferent(file: SafetensorsFile, a?: StoredTensor, b?: StoredTensor): Promise<boolean> {
+async function areDifferent(file: TensorFile, a?: StoredTensor, b?: StoredTensor): Promise<boolean> {
   if (a === undefined || b === undefined) return false
   if (a.dtype !== b.dtype || String(a.shape) !== String(b.shape)) return true
   const total = byteLength(a.shape, a.dtype)
