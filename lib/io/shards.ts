@@ -1,5 +1,4 @@
 // A model's weights are one file or several ones (shards) with an index: the same for every format.
-import type { FileHandle } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { invalidArgument, SentenceTorchError } from '../errors.js'
 import { damaged } from './damaged.js'
@@ -17,35 +16,51 @@ const MAX_SHARDS = 500
 /** Real ones are below 1 MB. */
 const MAX_INDEX_BYTES = 100_000_000
 
-/** One open file. Ranges are checked by who calls. */
-export interface Shard {
+/** The bytes of one file. */
+export interface ByteSource {
   readonly path: string
+  readonly size: number
+  /**
+   * Fills `target` with the bytes from `position` on.
+   * @param what they are, for the message
+   * @throws ERR_INVALID_FILE where the file ends before
+   */
+  read(target: Uint8Array, position: number, what: string): Promise<void>
+  close(): Promise<void>
+}
+
+/** What one file holds. */
+export interface Shard {
+  readonly source: ByteSource
   readonly tensors: ReadonlyMap<string, TensorEntry>
   readonly metadata: Readonly<Record<string, string>>
-  /** Fills `target` with the bytes of a tensor from `start` on. */
+  /** Fills `target` with the bytes of a tensor from `start` on, all of which there are. */
   readInto(name: string, start: number, target: Uint8Array): Promise<void>
-  close(): Promise<void>
 }
 
 /**
  * Opens a file of weights, or the shards that an index names. What a shard holds is said by the shard itself: as in
  * transformers, an index may name less than there is, more, or another shard.
+ * @param parse finds out what a file holds
  * @param extension what the names of shards end with: `.safetensors`
- * @throws SentenceTorchError ERR_NOT_FOUND, ERR_INVALID_FILE naming file and tensor; what `open` throws
+ * @throws SentenceTorchError ERR_NOT_FOUND, ERR_INVALID_FILE naming file and tensor; what `parse` throws
  */
 export async function openShards(
   pathOrIndex: string,
-  open: (path: string) => Promise<Shard>,
+  parse: (source: ByteSource) => Promise<Shard>,
   extension: string,
 ): Promise<TensorFile> {
-  if (!pathOrIndex.endsWith('.json')) return new OpenFile(pathOrIndex, [await open(pathOrIndex)])
-  const names = await readIndex(pathOrIndex, extension)
-  const shards: Shard[] = []
+  const paths = pathOrIndex.endsWith('.json') ? await readIndex(pathOrIndex, extension) : [pathOrIndex]
+  const sources: ByteSource[] = []
   try {
-    for (const name of names) shards.push(await open(join(dirname(pathOrIndex), name)))
+    const shards: Shard[] = []
+    for (const path of paths) {
+      sources.push(await openSource(path))
+      shards.push(await parse(sources.at(-1)!))
+    }
     return new OpenFile(pathOrIndex, shards)
   } catch (error) {
-    await Promise.all(shards.map((shard) => shard.close()))
+    await Promise.all(sources.map((source) => source.close()))
     throw error
   }
 }
@@ -63,7 +78,8 @@ class OpenFile implements TensorFile {
     for (const shard of shards) {
       for (const name of shard.tensors.keys()) {
         const twin = this.owners.get(name)
-        if (twin) throw damaged(path, `tensor "${name}" is in ${basename(twin.path)} and ${basename(shard.path)}`)
+        if (twin)
+          throw damaged(path, `tensor "${name}" is in ${basename(twin.source.path)} and ${basename(shard.source.path)}`)
         this.owners.set(name, shard)
       }
     }
@@ -87,12 +103,12 @@ class OpenFile implements TensorFile {
   async readInto(name: string, start: number, target: Uint8Array): Promise<void> {
     this.checkRange(name, start, start + target.byteLength)
     const shard = this.owners.get(name)!
-    if (this.closed) throw new SentenceTorchError('ERR_DISPOSED', `${shard.path} has been closed`)
+    if (this.closed) throw new SentenceTorchError('ERR_DISPOSED', `${shard.source.path} has been closed`)
     await shard.readInto(name, start, target)
   }
 
   async close(): Promise<void> {
-    this.closed ??= Promise.all(this.shards.map((shard) => shard.close()))
+    this.closed ??= Promise.all(this.shards.map(({ source }) => source.close()))
     await this.closed
   }
 
@@ -110,30 +126,18 @@ class OpenFile implements TensorFile {
   }
 }
 
-/**
- * Fills `target` with the bytes of a file from `position` on.
- * @param what they are, for the message
- * @throws ERR_INVALID_FILE where the file ends before
- */
-export async function readFully(
-  { file, path }: { file: FileHandle; path: string },
-  target: Uint8Array,
-  position: number,
-  what: string,
-): Promise<void> {
-  for (let done = 0; done < target.byteLength; ) {
-    const length = Math.min(READ_BYTES, target.byteLength - done)
-    const { bytesRead } = await file.read(target, done, length, position + done).catch(failedTo(`read ${path}`))
-    if (bytesRead === 0) throw damaged(path, `it ends inside ${what}; it became shorter after it was opened`)
-    done += bytesRead
-  }
-}
-
-/** Opens a file, and closes it again where `use` fails. */
-export async function openToRead<T>(path: string, use: (file: FileHandle, size: number) => Promise<T>): Promise<T> {
+async function openSource(path: string): Promise<ByteSource> {
   const file = await openFile(path, 'ERR_INVALID_FILE')
+  const read: ByteSource['read'] = async (target, position, what) => {
+    for (let done = 0; done < target.byteLength; ) {
+      const length = Math.min(READ_BYTES, target.byteLength - done)
+      const { bytesRead } = await file.read(target, done, length, position + done).catch(failedTo(`read ${path}`))
+      if (bytesRead === 0) throw damaged(path, `it ends inside ${what}; it became shorter after it was opened`)
+      done += bytesRead
+    }
+  }
   try {
-    return await use(file, (await file.stat()).size)
+    return { path, size: (await file.stat()).size, read, close: () => file.close() }
   } catch (error) {
     await file.close()
     throw systemError(error, `read ${path}`)
@@ -155,13 +159,16 @@ export function shardNames(index: Uint8Array, path: string, extension: string): 
   return names
 }
 
+/** The paths of the shards. */
 async function readIndex(path: string, extension: string): Promise<string[]> {
-  const bytes = await openToRead(path, async (file, size) => {
+  const source = await openSource(path)
+  try {
+    const { size } = source
     if (size > MAX_INDEX_BYTES) throw damaged(path, `it has ${size} bytes (at most ${MAX_INDEX_BYTES} are read)`)
     const bytes = new Uint8Array(size)
-    await readFully({ file, path }, bytes, 0, 'the index')
-    await file.close()
-    return bytes
-  })
-  return shardNames(bytes, path, extension)
+    await source.read(bytes, 0, 'the index')
+    return shardNames(bytes, path, extension).map((name) => join(dirname(path), name))
+  } finally {
+    await source.close()
+  }
 }

@@ -1,7 +1,7 @@
 import { describe } from '../errors.js'
 import { damaged } from './damaged.js'
 import type { TensorEntry } from './safetensors-header.js'
-import { openShards, openToRead, readFully, type Shard } from './shards.js'
+import { type ByteSource, openShards, type Shard } from './shards.js'
 import { gather, isContiguous, type StridedView } from './strided.js'
 import type { TensorFile } from './tensor-file.js'
 import { unsupportedTorchFile } from './torch-remedy.js'
@@ -22,30 +22,25 @@ const FREE_BYTES = 16 * 1024 * 1024
  * format of torch before 1.6; big-endian), naming the file
  */
 export function openTorchFile(pathOrIndex: string): Promise<TensorFile> {
-  return openShards(pathOrIndex, openShard, '.bin')
+  return openShards(pathOrIndex, parseTorchFile, '.bin')
 }
 
 interface PlacedTensor extends TensorEntry, StridedView {
   isContiguous: boolean
 }
 
-function openShard(path: string): Promise<Shard> {
-  return openToRead(path, async (file, size) => {
-    const read: ReadBytes = async (position, length, what) => {
-      const bytes = Buffer.alloc(length)
-      await readFully({ file, path }, bytes, position, what)
-      return bytes
-    }
-    const start = await read(0, Math.min(size, LEGACY.length), 'its first bytes')
-    if (start.equals(LEGACY)) throw unsupportedTorchFile(path, 'has the format that torch.save wrote before torch 1.6')
-    if (start.toString('latin1', 0, 4) !== 'PK\x03\x04')
-      throw damaged(path, 'it is no zip archive, as torch.save writes')
-    const tensors = await readTensors(read, size, path)
-    return new TorchShard(path, tensors, {
-      read: (target, position, what) => readFully({ file, path }, target, position, what),
-      close: () => file.close(),
-    })
-  })
+/** What a `.bin` file holds. @throws as `openTorchFile` */
+export async function parseTorchFile(source: ByteSource): Promise<Shard> {
+  const { path, size } = source
+  const read: ReadBytes = async (position, length, what) => {
+    const bytes = Buffer.alloc(length)
+    await source.read(bytes, position, what)
+    return bytes
+  }
+  const start = await read(0, Math.min(size, LEGACY.length), 'its first bytes')
+  if (start.equals(LEGACY)) throw unsupportedTorchFile(path, 'has the format that torch.save wrote before torch 1.6')
+  if (start.toString('latin1', 0, 4) !== 'PK\x03\x04') throw damaged(path, 'it is no zip archive, as torch.save writes')
+  return new TorchShard(source, await readTensors(read, size, path))
 }
 
 async function readTensors(read: ReadBytes, size: number, path: string): Promise<Map<string, PlacedTensor>> {
@@ -110,11 +105,6 @@ async function placed(
   return tensors
 }
 
-interface Source {
-  read(target: Uint8Array, position: number, what: string): Promise<void>
-  close(): Promise<void>
-}
-
 class TorchShard implements Shard {
   readonly metadata = {}
   /** Tensors that lie otherwise in their storage, in order, until their last byte has been read. */
@@ -123,9 +113,8 @@ class TorchShard implements Shard {
   #turn: Promise<unknown> = Promise.resolve()
 
   constructor(
-    readonly path: string,
+    readonly source: ByteSource,
     readonly tensors: ReadonlyMap<string, PlacedTensor>,
-    private readonly source: Source,
   ) {}
 
   async readInto(name: string, start: number, target: Uint8Array): Promise<void> {
@@ -135,11 +124,6 @@ class TorchShard implements Shard {
     const bytes = await this.#inOrder(name, tensor, what)
     target.set(bytes.subarray(start, start + target.byteLength))
     if (start + target.byteLength === tensor.byteLength) this.#gathered.delete(name)
-  }
-
-  async close(): Promise<void> {
-    this.#gathered.clear()
-    await this.source.close()
   }
 
   #inOrder(name: string, tensor: PlacedTensor, what: string): Promise<Uint8Array> {

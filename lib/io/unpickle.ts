@@ -276,7 +276,10 @@ class Unpickler {
   }
 
   #byte(): number {
-    return this.#take(1)[0]!
+    const byte = this.bytes[this.#at]
+    if (byte === undefined) throw this.#broken('it breaks off')
+    this.#at++
+    return byte
   }
 
   #take(length: number): Buffer {

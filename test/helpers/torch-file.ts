@@ -9,51 +9,94 @@ export type Op = readonly [string, ...unknown[]]
 
 const codes = new Map([...OPCODE_NAMES].map(([code, name]) => [name, code]))
 
+/** Collects bytes. */
+class Bytes {
+  #buffer = Buffer.alloc(4096)
+  length = 0
+
+  add(part: Uint8Array): this {
+    const room = this.#room(part.length)
+    this.#buffer.set(part, room)
+    return this
+  }
+
+  text(text: string, encoding: BufferEncoding = 'utf8'): this {
+    return text.length < 64 && /^[\0-\x7f]*$/.test(text) ? this.#ascii(text) : this.add(Buffer.from(text, encoding))
+  }
+
+  /** The low bytes of a whole number, little-endian; of anything else, those of 0. */
+  integer(value: unknown, size: number): this {
+    let rest = typeof value === 'number' && Number.isFinite(value) ? Math.trunc(value) : 0
+    for (let i = 0, at = this.#room(size); i < size; i++) {
+      const byte = ((rest % 256) + 256) % 256
+      this.#buffer[at + i] = byte
+      rest = (rest - byte) / 256
+    }
+    return this
+  }
+
+  fields(...fields: readonly (readonly [size: number, value: unknown])[]): this {
+    for (const [size, value] of fields) this.integer(value, size)
+    return this
+  }
+
+  whole(): Buffer {
+    return Buffer.from(this.#buffer.subarray(0, this.length))
+  }
+
+  #ascii(text: string): this {
+    const at = this.#room(text.length)
+    for (let i = 0; i < text.length; i++) this.#buffer[at + i] = text.charCodeAt(i)
+    return this
+  }
+
+  /** Makes room. @returns where it begins */
+  #room(size: number): number {
+    const start = this.length
+    this.length += size
+    if (this.length > this.#buffer.length) {
+      const larger = Buffer.alloc(2 * this.length)
+      larger.set(this.#buffer)
+      this.#buffer = larger
+    }
+    return start
+  }
+}
+
 /** The bytes of a pickle. What is no opcode is left out. */
 export function assemble(program: readonly unknown[]): Buffer {
-  return Buffer.concat(program.map((op) => (Array.isArray(op) ? assembled(op) : Buffer.of())))
+  const bytes = new Bytes()
+  for (const op of program) if (Array.isArray(op)) add(bytes, op)
+  return bytes.whole()
 }
 
-function assembled([name, first, second]: readonly unknown[]): Buffer {
-  if (name === 'RAW') return Buffer.from(String(first), 'latin1')
-  const code = codes.get(String(name))
-  if (code === undefined) return Buffer.of()
-  const argument = (): Buffer => {
-    switch (name) {
-      case 'GLOBAL':
-        return Buffer.from(`${first}\n${second}\n`)
-      case 'BINUNICODE': {
-        const text = Buffer.from(String(first))
-        return Buffer.concat([integer(second ?? text.length, 4), text])
-      }
-      case 'LONG1': {
-        const bytes = integer(first, 8)
-        return Buffer.concat([Buffer.of(Number(second ?? 8) & 255), bytes])
-      }
-      case 'PROTO':
-      case 'BININT1':
-      case 'BINPUT':
-      case 'BINGET':
-        return integer(first, 1)
-      case 'BININT2':
-        return integer(first, 2)
-      case 'BININT':
-      case 'LONG_BINPUT':
-      case 'LONG_BINGET':
-        return integer(first, 4)
-      default:
-        return Buffer.of()
-    }
+const argumentBytes: Readonly<Record<string, number>> = {
+  ...{ PROTO: 1, BININT1: 1, BINPUT: 1, BINGET: 1, BININT2: 2, BININT: 4, LONG_BINPUT: 4, LONG_BINGET: 4 },
+}
+
+function add(bytes: Bytes, [name, first, second]: readonly unknown[]): void {
+  if (name === 'RAW') {
+    bytes.text(textOf(first), 'latin1')
+    return
   }
-  return Buffer.concat([Buffer.of(code), argument()])
+  const code = codes.get(textOf(name))
+  if (code === undefined) return
+  bytes.integer(code, 1)
+  if (name === 'GLOBAL') bytes.text(textOf(first)).text('\n').text(textOf(second)).text('\n')
+  else if (name === 'BINUNICODE') {
+    const text = textOf(first)
+    bytes.integer(second ?? Buffer.byteLength(text), 4).text(text)
+  } else if (name === 'LONG1') bytes.integer(second ?? 8, 1).integer(first, 8)
+  else bytes.integer(first, argumentBytes[name as string] ?? 0)
 }
 
-/** The low bytes of a whole number, little-endian; of anything else, those of 0. */
-function integer(value: unknown, size: number): Buffer {
-  const bytes = Buffer.alloc(8)
-  const number = typeof value === 'number' && Number.isFinite(value) ? Math.trunc(value) : 0
-  bytes.writeBigUInt64LE(BigInt.asUintN(64, BigInt(number)))
-  return bytes.subarray(0, size)
+/** Whatever a name is given as. */
+export function textOf(value: unknown): string {
+  try {
+    return typeof value === 'string' ? value : (JSON.stringify(value) ?? '')
+  } catch {
+    return ''
+  }
 }
 
 export interface Pickled {
@@ -137,70 +180,31 @@ const ELSEWHERE = 0xffffffff
 
 /** An archive like those of torch.save: entries as they are, and a zip64 record. */
 export function zipOf(entries: readonly Entry[], end: End = {}): Buffer {
-  const parts: Buffer[] = []
-  const directory: Buffer[] = []
-  let at = 0
-  const add = (...more: Uint8Array[]) => {
-    for (const part of more) {
-      parts.push(Buffer.from(part))
-      at += part.length
-    }
-  }
+  const file = new Bytes()
+  const directory = new Bytes()
   for (const entry of entries) {
     const { data } = entry
-    const name = Buffer.from(entry.name)
-    const localName = Buffer.from(String(entry.localName ?? entry.name))
-    const header = entry.header ?? at
-    const [size, packed] = [entry.size ?? data.length, entry.packed ?? entry.size ?? data.length]
-    const padding = Buffer.alloc((64 - ((at + 30 + localName.length) % 64)) % 64, 'Z')
-    add(
-      fields(
-        'PK\x03\x04',
-        [2, 0],
-        [2, entry.flags ?? 0x808],
-        [2, entry.localMethod ?? 0],
-        [4, 0],
-        [4, 0],
-        [4, size],
-        [4, size],
-      ),
-    )
-    add(fields('', [2, localName.length], [2, padding.length]), localName, padding, data)
+    const [name, localName] = [Buffer.from(entry.name), Buffer.from(textOf(entry.localName ?? entry.name))]
+    const header = entry.header ?? file.length
+    const [size, flags] = [entry.size ?? data.length, entry.flags ?? 0x808]
+    const packed = entry.packed ?? size
+    const padding = 63 - ((file.length + 29 + localName.length) % 64)
+    file.text('PK\x03\x04').fields([2, 0], [2, flags], [2, entry.localMethod ?? 0], [8, 0], [4, size], [4, size])
+    file.fields([2, localName.length], [2, padding]).add(localName).add(Buffer.alloc(padding, 'Z')).add(data)
     const isWide = entry.wide === true
-    const extra = isWide ? fields('', [2, 1], [2, 24], [8, size], [8, packed], [8, header]) : Buffer.of()
-    const [shortSize, shortPacked, shortHeader] = isWide ? [ELSEWHERE, ELSEWHERE, ELSEWHERE] : [size, packed, header]
-    directory.push(
-      fields(
-        'PK\x01\x02',
-        [2, 0],
-        [2, 0],
-        [2, entry.flags ?? 0x808],
-        [2, entry.method ?? 0],
-        [4, 0],
-        [4, 0],
-        [4, shortPacked],
-      ),
-      fields('', [4, shortSize], [2, name.length], [2, extra.length], [2, 0], [2, 0], [2, 0], [4, 0], [4, shortHeader]),
-      name,
-      extra,
-    )
+    const short = (value: unknown) => (isWide ? ELSEWHERE : value)
+    directory.text('PK\x01\x02').fields([4, 0], [2, flags], [2, entry.method ?? 0], [8, 0], [4, short(packed)])
+    directory.fields([4, short(size)], [2, name.length], [2, isWide ? 28 : 0], [2, 0], [2, 0], [2, 0], [4, 0])
+    directory.fields([4, short(header)]).add(name)
+    if (isWide) directory.fields([2, 1], [2, 24], [8, size], [8, packed], [8, header])
   }
-  const [count, start, bytes] = [
-    end.count ?? entries.length,
-    end.start ?? at,
-    end.bytes ?? Buffer.concat(directory).length,
-  ]
-  add(...directory)
-  const record = at
-  add(fields('PK\x06\x06', [8, 44], [2, 0], [2, 0], [4, 0], [4, 0], [8, count], [8, count], [8, bytes], [8, start]))
-  add(fields('PK\x06\x07', [4, 0], [8, end.record ?? record], [4, 1]))
-  add(fields('PK\x05\x06', [2, 0], [2, 0], [2, count], [2, count], [4, bytes], [4, start], [2, 0]))
-  return Buffer.concat(parts)
-}
-
-/** @param mark the signature of a record; '' for none */
-function fields(mark: string, ...values: readonly (readonly [size: number, value: unknown])[]): Buffer {
-  return Buffer.concat([Buffer.from(mark, 'latin1'), ...values.map(([size, value]) => integer(value, size))])
+  const [count, start, bytes] = [end.count ?? entries.length, end.start ?? file.length, end.bytes ?? directory.length]
+  file.add(directory.whole())
+  const record = end.record ?? file.length
+  file.text('PK\x06\x06').fields([8, 44], [4, 0], [8, 0], [8, count], [8, count], [8, bytes], [8, start])
+  file.text('PK\x06\x07').fields([4, 0], [8, record], [4, 1])
+  file.text('PK\x05\x06').fields([4, 0], [2, count], [2, count], [4, bytes], [4, start], [2, 0])
+  return file.whole()
 }
 
 /** The entries of a file of torch.save: a pickle, and storages by their keys. */
@@ -208,6 +212,18 @@ export function torchEntries(pickle: Uint8Array, storages: Readonly<Record<strin
   const text = (name: string, data: string) => ({ name: `model/${name}`, data: Buffer.from(data) })
   const data = Object.entries(storages).map(([key, data]) => ({ name: `model/data/${key}`, data }))
   return [{ name: 'model/data.pkl', data: pickle }, text('byteorder', 'little'), ...data, text('version', '3\n')]
+}
+
+/** The entries of an archive that is whole, with their bytes. */
+export function storedEntries(archive: Buffer): Entry[] {
+  const entries: Entry[] = []
+  for (let at = archive.indexOf('PK\x01\x02'); at >= 0; at = archive.indexOf('PK\x01\x02', at + 1)) {
+    const [size, header] = [archive.readUInt32LE(at + 24), archive.readUInt32LE(at + 42)]
+    const name = archive.toString('latin1', at + 46, at + 46 + archive.readUInt16LE(at + 28))
+    const start = header + 30 + name.length + archive.readUInt16LE(header + 28)
+    entries.push({ name, data: archive.subarray(start, start + size) })
+  }
+  return entries
 }
 
 /** A pytorch_model.bin of float32 tensors. */
