@@ -3,7 +3,7 @@ export type ErrorCode =
   | 'ERR_INVALID_ARGUMENT' // an argument has the wrong type, range or shape
   | 'ERR_UNKNOWN_OPTION' // a misspelt option name
   | 'ERR_NOT_IMPLEMENTED' // known from sentence-transformers, not built yet
-  | 'ERR_UNSUPPORTED' // will not be supported here (custom code, pickle, platform)
+  | 'ERR_UNSUPPORTED' // will not be supported here (custom code, other pickles than weights, platform)
   | 'ERR_INVALID_DATA' // rows, columns or labels that do not fit
   | 'ERR_INVALID_MODEL' // a model folder that cannot be read
   | 'ERR_INVALID_TENSORS' // missing, unknown, misshapen or non-finite tensors

@@ -10,9 +10,9 @@ import { parseTemporary, temporaryBeside, tidyFolder } from './temporary.js'
 export type { FileOperations } from './files.js'
 
 export interface ReplaceFolderOptions {
-  /** Whether entries of the old folder that the new one lacks stay; a function decides by name. What lies in a folder that
-   *  stays, or that both have, stays. Default true. */
-  keepUnknown?: boolean | ((name: string) => boolean)
+  /** Whether entries of the old folder that the new one lacks stay; a function decides by their path with '/'. Of folders that
+   *  both have, each entry is asked about; a folder that stays does so with all that it holds. Default true. */
+  keepUnknown?: boolean | ((path: string) => boolean)
   /** For tests. */
   operations?: FileOperations
 }
@@ -126,7 +126,7 @@ async function replaceBeside(
   fs: FileOperations,
   folder: string,
   fill: (temporary: string) => Promise<void>,
-  keep: (name: string) => boolean,
+  keep: (path: string) => boolean,
   isThere: boolean,
 ): Promise<void> {
   const parent = dirname(folder)
@@ -152,14 +152,14 @@ async function clear(
   fs: FileOperations,
   aside: string,
   folder: string,
-  keep: (name: string) => boolean,
+  keep: (path: string) => boolean,
 ): Promise<void> {
   await bringOver(fs, aside, folder, keep)
   await fs.rm(aside, { recursive: true, force: true })
 }
 
 /** `keepFiles` while other processes replace one of the two folders: what was brought over stays, the rest is tried again. */
-async function bringOver(fs: FileOperations, from: string, to: string, keep: (name: string) => boolean): Promise<void> {
+async function bringOver(fs: FileOperations, from: string, to: string, keep: (path: string) => boolean): Promise<void> {
   for (let tries = 50; ; tries--) {
     try {
       return await keepFiles(fs, from, to, keep)

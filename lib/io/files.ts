@@ -60,13 +60,14 @@ export async function makeFolder(path: string, fs: Pick<FileOperations, 'mkdir'>
 /**
  * Brings what `from` has and `to` lacks over: as hard links where possible, so that big files cost nothing. Others may do the
  * same; what vanishes meanwhile is left out.
- * @param keep decides about the entries of `from` by name; below them everything is kept.
+ * @param keep decides about the entries of `from` by their paths with '/'. Of folders that both have, each entry is asked about; a
+ * folder that is kept is so with all that it holds.
  */
 export async function keepFiles(
   fs: FileOperations,
   from: string,
   to: string,
-  keep: (name: string) => boolean = () => true,
+  keep: (path: string) => boolean = () => true,
 ): Promise<void> {
   for (const entry of await fs.readdir(from, { withFileTypes: true }).catch(absent([]))) {
     if (entry.name.startsWith(PENDING)) continue
@@ -76,7 +77,7 @@ export async function keepFiles(
     if (entry.isDirectory()) {
       if (present ? !present.isDirectory() : !keep(entry.name)) continue
       if (!present) await fs.mkdir(copy).catch(alreadyThere)
-      await keepFiles(fs, source, copy)
+      await keepFiles(fs, source, copy, present ? (path) => keep(`${entry.name}/${path}`) : undefined)
     } else if (!present && keep(entry.name)) {
       const bring = entry.isSymbolicLink()
         ? async () => fs.symlink(await fs.readlink(source), copy)

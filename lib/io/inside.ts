@@ -4,12 +4,12 @@
 // (`gone.json`), and room for what makes way (`old`). When all of it is on the disk, one rename to `.sentence-torch-save`
 // decides: before it the old files stand untouched, after it every process that comes by moves the rest to its place. So the
 // end is the same whoever is killed, and two processes cannot mix their files: the name can be taken once.
-// What moves are entries of the folder itself by their plain names, and files of real folders in it: a hostile journal cannot
-// reach further.
+// What moves are entries of the folder itself by their plain names, and of real folders in it: a hostile journal cannot reach
+// further.
 
 import { constants } from 'node:fs'
 import * as fsPromises from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import { SentenceTorchError } from '../errors.js'
 import { absent, type FileOperations, hasCode, PENDING, sync, syncFile, syncFolder, syncTree } from './files.js'
 import { newId, temporaryBeside } from './temporary.js'
@@ -32,7 +32,7 @@ export async function replaceInside(
   fs: FileOperations,
   folder: string,
   fill: (temporary: string) => Promise<void>,
-  keep: (name: string) => boolean,
+  keep: (path: string) => boolean,
 ): Promise<void> {
   const staging = temporaryBeside(join(folder, PENDING.slice(1)), 'tmp')
   const work = join(staging, newId())
@@ -74,7 +74,9 @@ export async function completeSave(folder: string, fs: FileOperations = fsPromis
     if ((await isFolder(fs, work)) && (await isFolder(fs, fresh)) && (await isFolder(fs, old))) {
       // Without a journal everything is done but the tidying up.
       const gone = await readJournal(fs, join(work, JOURNAL))
-      for (const entry of gone ?? []) await makeWay(fs, join(folder, entry), join(old, encodeURIComponent(entry)))
+      for (const path of gone ?? []) {
+        if (await isInside(fs, folder, path)) await makeWay(fs, join(folder, path), join(old, encodeURIComponent(path)))
+      }
       const entries = gone ? await fs.readdir(fresh).catch(absent([])) : []
       for (const entry of entries) await putInPlace(fs, { fresh, folder, old }, entry)
       await syncFolder(fs, folder)
@@ -130,15 +132,35 @@ function isOccupied(error: unknown): boolean {
   return hasCode(error, 'ENOTEMPTY', 'EEXIST', 'EISDIR', 'ENOTDIR')
 }
 
+/** Paths with '/' of what goes: below folders that the old and the new have, too. */
 async function goneEntries(
   fs: FileOperations,
   folder: string,
   fresh: string,
-  keep: (name: string) => boolean,
+  keep: (path: string) => boolean,
+  prefix = '',
 ): Promise<string[]> {
-  const entries = new Set(await fs.readdir(fresh))
-  const old = await fs.readdir(folder)
-  return old.filter((name) => !name.startsWith(PENDING) && !entries.has(name) && !keep(name))
+  const entries = new Set(await fs.readdir(join(fresh, prefix)))
+  const gone: string[] = []
+  for (const name of await fs.readdir(join(folder, prefix)).catch(absent([]))) {
+    const path = prefix + name
+    if (path.startsWith(PENDING)) continue
+    if (!entries.has(name)) {
+      if (!keep(path)) gone.push(path)
+    } else if ((await isFolder(fs, join(folder, path))) && (await isFolder(fs, join(fresh, path)))) {
+      gone.push(...(await goneEntries(fs, folder, fresh, keep, `${path}/`)))
+    }
+  }
+  return gone
+}
+
+/** Whether all folders of a path are real ones: a link would lead elsewhere. */
+async function isInside(fs: FileOperations, folder: string, path: string): Promise<boolean> {
+  const parents = path.split('/').slice(0, -1)
+  for (const i of parents.keys()) {
+    if (!(await isFolder(fs, join(folder, ...parents.slice(0, i + 1))))) return false
+  }
+  return true
 }
 
 async function writeJournal(fs: FileOperations, work: string, gone: readonly string[]): Promise<void> {
@@ -152,7 +174,7 @@ async function writeJournal(fs: FileOperations, work: string, gone: readonly str
   await sync(fs, work)
 }
 
-/** @returns undefined without one. @throws ERR_INVALID_FILE for anything but a list of entries of a folder */
+/** @returns undefined without one. @throws ERR_INVALID_FILE for anything but a list of paths below a folder */
 async function readJournal(fs: FileOperations, path: string): Promise<string[] | undefined> {
   const text = await fs.readFile(path, 'utf8').catch(absent(undefined))
   if (text === undefined) return undefined
@@ -162,9 +184,9 @@ async function readJournal(fs: FileOperations, path: string): Promise<string[] |
   } catch {}
   // A folder can hold any name but these.
   const isNone = /^\.{0,2}$|[\0\p{Surrogate}]/u
-  const isEntry = (name: unknown) => typeof name === 'string' && basename(name) === name && !isNone.test(name)
-  if (Array.isArray(gone) && gone.every(isEntry)) return gone as string[]
-  throw new SentenceTorchError('ERR_INVALID_FILE', `${path} is no list of names: it was not written by this package`)
+  const isPath = (path: unknown) => typeof path === 'string' && !path.split('/').some((name) => isNone.test(name))
+  if (Array.isArray(gone) && gone.every(isPath)) return gone as string[]
+  throw new SentenceTorchError('ERR_INVALID_FILE', `${path} is no list of paths: it was not written by this package`)
 }
 
 async function isFolder(fs: FileOperations, path: string): Promise<boolean> {

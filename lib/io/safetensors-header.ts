@@ -1,4 +1,5 @@
-import { describe, SentenceTorchError } from '../errors.js'
+import { describe } from '../errors.js'
+import { damaged } from './damaged.js'
 import { byteLengthOf, isDType, type SafetensorsDType } from './dtypes.js'
 
 export interface TensorEntry {
@@ -122,8 +123,4 @@ function brief(value: unknown): string {
 
 function isOffset(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0
-}
-
-export function damaged(file: string, problem: string, cause?: unknown): SentenceTorchError {
-  return new SentenceTorchError('ERR_INVALID_FILE', `${file} is damaged: ${problem}`, { cause })
 }

@@ -2,6 +2,7 @@ import { posix } from 'node:path'
 import { SentenceTorchError } from '../errors.js'
 import { checkRelativePath } from '../io/safe-path.js'
 import { arrayOf, object, optional, text } from '../io/schema.js'
+import { WEIGHT_FILES } from '../io/tensor-file.js'
 import { SENTENCE_CONFIG_FILES } from './folder-config.js'
 import { TOKENIZER_FILES } from './model-folder.js'
 
@@ -17,32 +18,25 @@ const MAX_MODULES = 1000
 const modules = optional(arrayOf(object({ path: optional(text()), type: optional(text()) }), { max: MAX_MODULES }))
 
 /**
- * Chooses the files that make a model from a repository's listing: safetensors and configuration, never the ONNX, OpenVINO,
- * TensorFlow, Flax or pickle copies. `modulesJson` is the parsed modules.json, undefined when there is none.
+ * Chooses the files that make a model from a repository's listing: configuration and weights, safetensors before what torch.save
+ * wrote, never the ONNX, OpenVINO, TensorFlow or Flax copies.
+ * @param modulesJson the parsed modules.json, undefined when there is none
+ * @param shards what the index of the weights names, where `weightIndex` finds one
  * @throws ERR_INVALID_MODEL for a modules.json that is none, or that names what is outside the folder
  */
-export function planFiles(files: ReadonlySet<string>, modulesJson: unknown): FilePlan {
-  const entries = modules(modulesJson, { file: 'modules.json', key: '', code: 'ERR_INVALID_MODEL' }) ?? []
-  const [root = '', ...paths] = entries.map(({ path }) => path ?? '')
-  const types = entries.slice(1).map(({ type }) => type ?? '')
+export function planFiles(files: ReadonlySet<string>, modulesJson: unknown, shards: readonly string[] = []): FilePlan {
+  const { root, others } = readModules(modulesJson)
   // Of a vocab.txt a BERT's tokenizer.json can be made.
   const vocabulary =
     ['tokenizer.json', 'vocab.txt'].find((name) => files.has(posix.join(root, name))) ?? 'tokenizer.json'
   const required = ['config.json', vocabulary].map((name) => posix.join(root, name))
   const optional = ['modules.json', 'config_sentence_transformers.json']
   for (const name of [...TOKENIZER_FILES, ...SENTENCE_CONFIG_FILES]) optional.push(posix.join(root, name))
-
-  const whole = posix.join(root, 'model.safetensors')
-  const index = `${whole}.index.json`
-  if (files.has(whole) || !files.has(index)) required.push(whole)
-  else required.push(index, ...[...files].filter((file) => isShard(file, root)))
-
-  paths.forEach((path, i) => {
-    const config = posix.join(path, 'config.json')
-    const weights = posix.join(path, 'model.safetensors')
-    ;(/\.(Pooling|Dense)$/.test(types[i]!) ? required : optional).push(config)
-    ;(/\.Dense$/.test(types[i]!) ? required : optional).push(weights)
-  })
+  required.push(weightsOf(files, root), ...shards.map((name) => posix.join(root, name)))
+  for (const { path, type } of others) {
+    ;(/\.(Pooling|Dense)$/.test(type) ? required : optional).push(posix.join(path, 'config.json'))
+    ;(/\.Dense$/.test(type) ? required : optional).push(weightsOf(files, path, whole))
+  }
   const wanted = new Set([...required, ...optional])
   for (const file of wanted) checkRelativePath(file, 'modules.json', 'ERR_INVALID_MODEL')
   return {
@@ -51,14 +45,42 @@ export function planFiles(files: ReadonlySet<string>, modulesJson: unknown): Fil
   }
 }
 
+/**
+ * The index of the transformer's weights, which tells the names of their shards; undefined for weights in one file.
+ * @throws as `planFiles`
+ */
+export function weightIndex(files: ReadonlySet<string>, modulesJson: unknown): string | undefined {
+  const chosen = weightsOf(files, readModules(modulesJson).root)
+  return chosen.endsWith('.json') ? checkRelativePath(chosen, 'modules.json', 'ERR_INVALID_MODEL') : undefined
+}
+
+/** Other modules than the transformer have their weights in one file. */
+const whole = WEIGHT_FILES.filter((name) => !name.endsWith('.json'))
+
+/** The weights in a folder of a listing; the preferred name where there are none. */
+function weightsOf(files: ReadonlySet<string>, folder: string, names: readonly string[] = WEIGHT_FILES): string {
+  const paths = names.map((name) => posix.join(folder, name))
+  return paths.find((path) => files.has(path)) ?? paths[0]!
+}
+
+function readModules(modulesJson: unknown): { root: string; others: { path: string; type: string }[] } {
+  const entries = modules(modulesJson, { file: 'modules.json', key: '', code: 'ERR_INVALID_MODEL' }) ?? []
+  const [root = { path: '' }, ...others] = entries.map(({ path = '', type = '' }) => ({ path, type }))
+  return { root: root.path, others }
+}
+
+/** Weights in formats that are not read. */
+const OTHER_FORMATS =
+  /(^|\/)(tf_model\.h5|flax_model\.msgpack|(pytorch_)?model\.[^/]+\.(bin|safetensors)|[^/]+\.(onnx|gguf))$/
+
 /** The error for a repository or folder without its weights or tokenizer in a form that can be read here. */
 export function unusable(id: string, missing: string[], files: ReadonlySet<string>): SentenceTorchError {
-  const pickles = [...files].filter((file) => /(^|\/)pytorch_model.*\.bin$/.test(file))
-  if (pickles.length > 0 && missing.some((file) => file.endsWith('.safetensors'))) {
+  const others = [...files].filter((file) => OTHER_FORMATS.test(file)).slice(0, 10)
+  if (others.length > 0 && missing.some((file) => posix.basename(file) === WEIGHT_FILES[0])) {
     return new SentenceTorchError(
       'ERR_UNSUPPORTED',
-      `${id} has its weights only as ${pickles.join(', ')}, a pickle, which is not read because it can run code. ` +
-        `Python makes the safetensors file: SentenceTransformer(${JSON.stringify(id)}).save('folder'); then load that folder`,
+      `${id} has its weights only as ${others.join(', ')}, but ${WEIGHT_FILES[0]} or pytorch_model.bin is needed. ` +
+        `Python makes it: SentenceTransformer(${JSON.stringify(id)}).save('folder'); then load that folder`,
     )
   }
   return new SentenceTorchError(
@@ -68,8 +90,4 @@ export function unusable(id: string, missing: string[], files: ReadonlySet<strin
         ? `. Python makes tokenizer.json: AutoTokenizer.from_pretrained(${JSON.stringify(id)}).save_pretrained('folder')`
         : ''),
   )
-}
-
-function isShard(file: string, root: string): boolean {
-  return posix.dirname(file) === (root || '.') && /^model-\d+-of-\d+\.safetensors$/.test(posix.basename(file))
 }

@@ -1,7 +1,9 @@
 import { join } from 'node:path'
 import type { CachedRepo } from '../io/hub-cache.js'
-import { planFiles } from './hub-files.js'
-import { readJson } from './json.js'
+import { shardNames } from '../io/shards.js'
+import { extensionOfShards } from '../io/tensor-file.js'
+import { planFiles, weightIndex } from './hub-files.js'
+import { readIfPresent, readJson } from './json.js'
 import { modulesSchema } from './model-folder.js'
 
 /** Files whose absence means something (mean pooling, no prompts), so that it has to be known. */
@@ -20,9 +22,19 @@ export async function checkModel(
   const modules = files.has('modules.json') ? await readJson(list, modulesSchema) : undefined
   const absent = await cache.absentFiles(commit)
   const telling = absent.has('modules.json') ? [] : TELLING_FILES
+  const shards = await shardsOf(cache.snapshot(commit), weightIndex(files, modules))
   return {
-    missing: planFiles(files, modules).missing,
+    missing: planFiles(files, modules, shards).missing,
     unknown: telling.filter((file) => !files.has(file) && !absent.has(file)),
     files,
   }
+}
+
+/**
+ * The shards that an index in `folder` names; none without an index.
+ * @throws SentenceTorchError ERR_INVALID_FILE for names of files that do not lie beside it
+ */
+export async function shardsOf(folder: string, index: string | undefined): Promise<string[]> {
+  const bytes = index && (await readIfPresent(join(folder, index)))
+  return bytes ? shardNames(bytes, join(folder, index!), extensionOfShards(index!)) : []
 }

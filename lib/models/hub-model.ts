@@ -1,13 +1,15 @@
 import { join } from 'node:path'
 import { SentenceTorchError } from '../errors.js'
 import { HubRepository, type RepositoryOptions } from '../io/hub-repository.js'
-import { planFiles, unusable } from './hub-files.js'
-import { checkModel, TELLING_FILES } from './hub-model-cache.js'
+import { planFiles, unusable, weightIndex } from './hub-files.js'
+import { checkModel, shardsOf, TELLING_FILES } from './hub-model-cache.js'
 import { readJson } from './json.js'
 import { modulesSchema } from './model-folder.js'
 
 /** What modules.json may have at most, which is read whole before anything else is known of a model. */
 const MAX_JSON = 1024 * 1024
+/** An index has a line for every tensor. */
+const MAX_INDEX = 16 * 1024 * 1024
 
 /** A model on the hub, and its copy in the cache. */
 export class HubModel {
@@ -60,7 +62,9 @@ export class HubModel {
       await repository.fetchFiles(commit, [entries.get('modules.json')!], MAX_JSON)
       modules = await readJson(join(cache.snapshot(commit), 'modules.json'), modulesSchema)
     }
-    const plan = planFiles(names, modules)
+    const index = weightIndex(names, modules)
+    if (index !== undefined) await repository.fetchFiles(commit, [entries.get(index)!], MAX_INDEX)
+    const plan = planFiles(names, modules, await shardsOf(cache.snapshot(commit), index))
     if (plan.missing.length > 0) throw unusable(this.id, plan.missing, names)
     await repository.fetchFiles(
       commit,

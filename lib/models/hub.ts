@@ -27,7 +27,7 @@ const BARE_NAMES =
  * Finds a model: a local folder, else the Hugging Face cache (shared with Python), else a download of the files that
  * loading needs into that cache. A bare name such as `all-MiniLM-L6-v2` means `sentence-transformers/all-MiniLM-L6-v2`.
  * @throws SentenceTorchError ERR_NOT_FOUND (no such folder, model or revision; or private), ERR_NETWORK, ERR_ABORTED, ERR_FILE_SYSTEM, ERR_UNSUPPORTED
- * (weights only as a pickle), ERR_INVALID_MODEL (files missing).
+ * (weights only in formats that are not read), ERR_INVALID_MODEL (files missing), ERR_INVALID_FILE (an index of shards that is none).
  */
 export async function resolveModel(idOrPath: string, options: HubOptions = {}): Promise<ResolvedModel> {
   await recover(idOrPath)

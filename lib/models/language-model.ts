@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { describe, fromNative, SentenceTorchError } from '../errors.js'
-import { openSafetensors, type SafetensorsFile } from '../io/safetensors.js'
+import { openTensorFile, type TensorFile } from '../io/tensor-file.js'
 import type {
   ConfigObject,
   Description,
@@ -47,7 +47,7 @@ export class LanguageModelWeights {
     /** Whether the last layer of the head is the table of word embeddings. */
     readonly tieWordEmbeddings: boolean,
     private readonly names: LanguageModelDescription,
-    private readonly file: SafetensorsFile,
+    private readonly file: TensorFile,
     private readonly tensors: ReadonlyMap<string, StoredTensor>,
   ) {}
 
@@ -65,7 +65,7 @@ export class LanguageModelWeights {
       const message = `The language model of model_type ${describe(config.model_type)} in ${path} is not built yet`
       throw new SentenceTorchError('ERR_NOT_IMPLEMENTED', message)
     }
-    const file = await openSafetensors(await weightFile(path, ''))
+    const file = await openTensorFile(await weightFile(path, ''))
     try {
       const tensors = storedTensors(file, description, languageModel, transformerTensors(own.addon, config))
       const { decoder, bias } = languageModel
@@ -146,7 +146,7 @@ function wordsOf({ prefix, table }: LanguageModelDescription): string {
  * @throws SentenceTorchError ERR_INVALID_TENSORS for tensors that are not as config.json makes them, or are far fewer
  */
 function storedTensors(
-  file: SafetensorsFile,
+  file: TensorFile,
   description: Description,
   { prefix, head }: LanguageModelDescription,
   expected: readonly TensorInfo[],
@@ -189,7 +189,7 @@ function storedTensors(
 }
 
 /** Whether both are there and have different bytes. */
-async function areDifferent(file: SafetensorsFile, a?: StoredTensor, b?: StoredTensor): Promise<boolean> {
+async function areDifferent(file: TensorFile, a?: StoredTensor, b?: StoredTensor): Promise<boolean> {
   if (a === undefined || b === undefined) return false
   if (a.dtype !== b.dtype || String(a.shape) !== String(b.shape)) return true
   const total = byteLength(a.shape, a.dtype)

@@ -1,5 +1,5 @@
 import { mkdir, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, posix } from 'node:path'
 import { fromNative } from '../errors.js'
 import { saveFolder } from '../io/rescue.js'
 import { type TensorSource, writeSafetensors } from '../io/safetensors.js'
@@ -154,12 +154,16 @@ async function* dump(encoder: NativeEncoder, name: string, elements: number): As
   }
 }
 
-/** Whether a file or folder of an older save is none of ours, so that it is kept. */
-export function isForeign(name: string): boolean {
+/** A model's weights in one file or in shards, as this package or Python saves them. */
+const WEIGHTS = /^(model(-\d+-of-\d+)?\.safetensors|pytorch_model(-\d+-of-\d+)?\.bin)(\.index\.json)?$/
+
+/**
+ * Whether a file or folder of an older save is none of ours, so that it is kept.
+ * @param path below the model's folder: in a module's folder, weights alone are ours
+ */
+export function isForeign(path: string): boolean {
+  const name = posix.basename(path)
+  if (WEIGHTS.test(name)) return false
   const own = [...TOKENIZER_FILES, ...SENTENCE_CONFIG_FILES]
-  return (
-    !own.includes(name) &&
-    !/^model(-\d+-of-\d+)?\.safetensors(\.index\.json)?$/.test(name) &&
-    !/^\d+_[A-Z]\w*$/.test(name)
-  )
+  return path !== name || (!own.includes(name) && !/^\d+_[A-Z]\w*$/.test(name))
 }

@@ -1,5 +1,5 @@
 import { SentenceTorchError } from '../errors.js'
-import type { SafetensorsFile } from '../io/safetensors.js'
+import type { TensorFile } from '../io/tensor-file.js'
 import type { Description, TensorInfo } from '../native/types.js'
 import { NamesOfFiles } from './checkpoint-names.js'
 
@@ -12,7 +12,7 @@ const MOST_SHOWN = 200
 
 /** A tensor in one of a model's files. */
 export interface StoredTensor {
-  file: SafetensorsFile
+  file: TensorFile
   /** Path of the file, and the tensor's name in it. */
   path: string
   name: string

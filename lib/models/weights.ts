@@ -1,8 +1,8 @@
-import { access } from 'node:fs/promises'
+import { access, readdir } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { fromNative, invalidArgument } from '../errors.js'
 import { throwIfAborted } from '../io/abort.js'
-import { openSafetensors, type SafetensorsFile } from '../io/safetensors.js'
+import { openTensorFile, type TensorFile, WEIGHT_FILES } from '../io/tensor-file.js'
 import type { Description, NativeEncoder, TensorRange } from '../native/types.js'
 import { NamesOfFiles } from './checkpoint-names.js'
 import { unusable } from './hub-files.js'
@@ -24,7 +24,7 @@ export type StoredNames = ReadonlyMap<string, string>
 export class WeightFiles {
   private constructor(
     private readonly tensors: Map<string, StoredTensor>,
-    private readonly files: SafetensorsFile[],
+    private readonly files: TensorFile[],
     private readonly duplicates: string[],
     private readonly ignored: readonly IgnorePattern[],
     private readonly description: Description,
@@ -32,7 +32,8 @@ export class WeightFiles {
 
   /**
    * @param ignoreTensors patterns (text is a regular expression) of names that count as if the files did not have them
-   * @throws SentenceTorchError ERR_INVALID_MODEL (no weights), ERR_UNSUPPORTED (only a pickle), ERR_INVALID_FILE (damaged),
+   * @throws SentenceTorchError ERR_INVALID_MODEL (no weights), ERR_UNSUPPORTED (only in a format that is not
+   * read), ERR_INVALID_FILE (damaged),
    * ERR_INVALID_ARGUMENT for a pattern that finds no name
    */
   static async open(
@@ -124,7 +125,7 @@ export class WeightFiles {
 
   /** @param names of the transformer's files; those of other modules have the engine's */
   private async add(path: string, module: number, names?: NamesOfFiles): Promise<void> {
-    const file = await openSafetensors(path)
+    const file = await openTensorFile(path)
     this.files.push(file)
     for (const [name, { dtype, shape }] of file.tensors) {
       const ignored = this.ignored.filter(({ expression }) => expression.test(name))
@@ -203,15 +204,14 @@ function readRanges(ranges: readonly PlannedRange[], buffer: Uint8Array): Promis
   return Promise.all(read)
 }
 
-/** model.safetensors of a module, or the index of its shards. */
+/** The file of a module's weights, or the index of its shards. @throws ERR_INVALID_MODEL, ERR_UNSUPPORTED without one */
 export async function weightFile(root: string, module: string): Promise<string> {
-  for (const name of ['model.safetensors', 'model.safetensors.index.json']) {
+  for (const name of WEIGHT_FILES) {
     const path = join(root, module, name)
     if (await exists(path)) return path
   }
-  const pickle = join(module, 'pytorch_model.bin')
-  const present = (await exists(join(root, pickle))) ? [pickle] : []
-  throw unusable(root, [join(module, 'model.safetensors')], new Set(present))
+  const files = await readdir(join(root, module)).catch(() => [])
+  throw unusable(root, [join(module, WEIGHT_FILES[0])], new Set(files.map((name) => join(module, name))))
 }
 
 function exists(path: string): Promise<boolean> {

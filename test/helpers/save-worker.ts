@@ -19,7 +19,7 @@ export function filesOf(name: string, i: number): Record<string, string> {
 }
 
 /** What a model's folder keeps of the old files. */
-export const isForeign = (name: string) => !/^(config\.json|model\.safetensors|\d_.*)$/.test(name)
+export const isForeign = (path: string) => !/^(config\.json|model\.safetensors|\d_[^/]*)$/.test(path)
 
 if (process.argv[2] !== undefined) {
   const { target, name, times = Number.POSITIVE_INFINITY } = JSON.parse(process.argv[2]) as SaveRequest

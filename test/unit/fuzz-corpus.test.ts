@@ -1,3 +1,3 @@
 import { corpusTests } from '../fuzz/corpus.js'
 
-corpusTests('safetensors', 'tokenizer', 'dataset', 'parquet', 'hub')
+corpusTests('safetensors', 'torch', 'tokenizer', 'dataset', 'parquet', 'hub')

@@ -9,7 +9,7 @@ import { targetOf } from '../fuzz/targets/index.js'
 import { temporaryFolder } from '../helpers/model-folders.js'
 
 test('the same seed and number give the same case, others give others', async (t) => {
-  for (const name of ['safetensors', 'tokenizer', 'dataset', 'parquet', 'hub']) {
+  for (const name of ['safetensors', 'torch', 'tokenizer', 'dataset', 'parquet', 'hub']) {
     const target = await targetOf(name)
     await (name === 'tokenizer' ? target.open?.('') : undefined)
     const text = (seed: number, index: number) => JSON.stringify(target.make(Random.of(name, seed, index)))

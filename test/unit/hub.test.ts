@@ -4,14 +4,16 @@ import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { hubCacheFolder } from '../../lib/io/hub-cache.js'
+import { writeSafetensors } from '../../lib/io/safetensors.js'
 import { type HubOptions, resolveModel } from '../../lib/models/hub.js'
-import { planFiles } from '../../lib/models/hub-files.js'
+import { planFiles, weightIndex } from '../../lib/models/hub-files.js'
 import { LanguageModelWeights } from '../../lib/models/language-model.js'
 import { readModelFolder } from '../../lib/models/model-folder.js'
 import { loadWith } from '../../lib/models/sentence-transformer.js'
 import { fakeAddon } from '../helpers/fake-addon.js'
 import { COMMIT, hubServer, TOKEN } from '../helpers/hub-server.js'
 import { temporaryFolder, writeFiles, writeModel } from '../helpers/model-folders.js'
+import { torchFile, toTorchFile } from '../helpers/torch-file.js'
 
 // HF_ENDPOINT and its kin belong to the process: the tests follow each other.
 const serial = test.serial
@@ -220,24 +222,94 @@ serial('a local folder comes first, a file is refused', async (t) => {
   t.deepEqual(hub.requests, [])
 })
 
-serial('a model with a pickle alone is refused, with the way out', async (t) => {
+serial('weights of torch.save are fetched where there are no safetensors', async (t) => {
+  const { origin, cacheFolder, snapshot } = await setUp(t)
+  await toTorchFile(origin)
+  await toTorchFile(join(origin, '2_Dense'))
+  process.env.HF_ENDPOINT = (await hubServer(t, origin)).url
+  await loadWith(() => fakeAddon(), 'org/model', { cacheFolder })
+  t.deepEqual(
+    (await filesIn(snapshot)).sort(),
+    WANTED.map((name) => name.replace('model.safetensors', 'pytorch_model.bin')).sort(),
+  )
+})
+
+/** Takes a model's weights for the second of two shards of these names. */
+async function shard(
+  origin: string,
+  index: string,
+  names: readonly [string, string],
+  named: readonly string[] = names,
+) {
+  const extension = index.includes('.bin') ? '.bin' : '.safetensors'
+  if (extension === '.bin') await toTorchFile(origin)
+  else await rm(join(origin, 'pytorch_model.bin'))
+  const whole = join(origin, extension === '.bin' ? 'pytorch_model.bin' : 'model.safetensors')
+  await cp(whole, join(origin, names[1]))
+  await rm(whole)
+  if (extension === '.bin') await writeFile(join(origin, names[0]), torchFile({}))
+  else await writeSafetensors(join(origin, names[0]), [])
+  const weight_map = Object.fromEntries(named.map((name, i) => [`t${i}`, name]))
+  await writeFiles(origin, { [index]: { weight_map } })
+}
+
+for (const [index, names] of [
+  ['model.safetensors.index.json', ['a.safetensors', 'model-2-of-2.safetensors']],
+  ['pytorch_model.bin.index.json', ['pytorch_model-00001-of-00002.bin', 'other.bin']],
+] as const) {
+  serial(`shards of any name, as ${index} says`, async (t) => {
+    const { origin, cacheFolder, snapshot } = await setUp(t)
+    await shard(origin, index, names)
+    const hub = await hubServer(t, origin)
+    process.env.HF_ENDPOINT = hub.url
+    const options = { cacheFolder }
+    await loadWith(() => fakeAddon(), 'org/model', options)
+    const fetched = await filesIn(snapshot)
+    for (const name of [index, ...names]) t.true(fetched.includes(name), name)
+    hub.requests.length = 0
+    await loadWith(() => fakeAddon(), 'org/model', options)
+    t.deepEqual(hub.requests, [])
+    await rm(join(snapshot, names[0]))
+    const offline = resolveModel('org/model', { ...options, localFilesOnly: true })
+    await t.throwsAsync(offline, { code: 'ERR_INVALID_MODEL', message: new RegExp(`lacks ${names[0]}`) })
+    await loadWith(() => fakeAddon(), 'org/model', options)
+    t.true((await filesIn(snapshot)).includes(names[0]))
+  })
+}
+
+serial('shards outside of the folder, of another kind or without their file', async (t) => {
+  for (const [named, code, message] of [
+    [['../../../x.safetensors'], 'ERR_INVALID_FILE', /weight_map\.t0 of .*index\.json names the path .*"\.\."/],
+    [['sub/x.safetensors'], 'ERR_INVALID_FILE', /a \.safetensors file beside it as weight_map\.t0/],
+    [['config.json'], 'ERR_INVALID_FILE', /a \.safetensors file beside it/],
+    [['x.bin'], 'ERR_INVALID_FILE', /a \.safetensors file beside it/],
+    [['absent.safetensors'], 'ERR_INVALID_MODEL', /org\/model lacks absent\.safetensors/],
+  ] as const) {
+    const { origin, cacheFolder } = await setUp(t)
+    await shard(origin, 'model.safetensors.index.json', ['a.safetensors', 'b.safetensors'], named)
+    process.env.HF_ENDPOINT = (await hubServer(t, origin)).url
+    await t.throwsAsync(resolveModel('org/model', { cacheFolder }), { code, message }, named[0])
+  }
+})
+
+serial('a model with weights for other programs alone is refused, with the way out', async (t) => {
   const { origin, cacheFolder } = await setUp(t)
-  await rm(join(origin, 'model.safetensors'))
-  const hub = await hubServer(t, origin)
-  process.env.HF_ENDPOINT = hub.url
+  for (const name of ['model.safetensors', 'pytorch_model.bin']) await rm(join(origin, name))
+  process.env.HF_ENDPOINT = (await hubServer(t, origin)).url
   const error = await t.throwsAsync(resolveModel('org/model', { cacheFolder }), { code: 'ERR_UNSUPPORTED' })
-  t.regex(error.message, /pytorch_model\.bin.*pickle.*SentenceTransformer\("org\/model"\)\.save/)
+  t.regex(error.message, /tf_model\.h5, onnx\/model\.onnx.*SentenceTransformer\("org\/model"\)\.save/)
 })
 
 test('the plan of files: shards with their index, the older transformer folder, no way out of the cache', (t) => {
-  const sharded = new Set([
-    'config.json',
-    'tokenizer.json',
-    'model.safetensors.index.json',
-    'model-00001-of-00002.safetensors',
-  ])
-  t.deepEqual(planFiles(sharded, undefined).missing, [])
-  t.true(planFiles(sharded, undefined).needed.includes('model-00001-of-00002.safetensors'))
+  const index = 'model.safetensors.index.json'
+  const sharded = new Set(['config.json', 'tokenizer.json', 'pytorch_model.bin', index, 'b.safetensors'])
+  t.is(weightIndex(sharded, undefined), index)
+  t.deepEqual(planFiles(sharded, undefined, ['a.safetensors', 'b.safetensors']), {
+    needed: ['config.json', 'tokenizer.json', index, 'b.safetensors'],
+    missing: ['a.safetensors'],
+  })
+  t.is(weightIndex(new Set(['model.safetensors', index]), undefined), undefined)
+  t.is(weightIndex(new Set(['pytorch_model.bin.index.json']), undefined), 'pytorch_model.bin.index.json')
   const modules = [
     { path: '0_Transformer', type: 'x.Transformer' },
     { path: '1_Pooling', type: 'x.Pooling' },

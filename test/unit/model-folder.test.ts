@@ -8,6 +8,7 @@ import { loadWith } from '../../lib/models/sentence-transformer.js'
 import { tokenizerOfVocabulary } from '../../lib/models/vocab-file.js'
 import { fakeAddon } from '../helpers/fake-addon.js'
 import { type Layout, someTensors, temporaryFolder, writeFiles, writeModel } from '../helpers/model-folders.js'
+import { toTorchFile } from '../helpers/torch-file.js'
 import { SPECIAL_TOKENS, wordPieceTokenizer } from '../helpers/word-piece.js'
 
 const json = async (...path: string[]) => JSON.parse(await readFile(join(...path), 'utf8'))
@@ -322,11 +323,40 @@ test('refuses folders without config, pooling config, tokenizer or weights, sayi
   await t.throwsAsync(without('tokenizer.json'), { code: 'ERR_INVALID_MODEL', message: /AutoTokenizer/ })
   await t.throwsAsync(without('model.safetensors'), { code: 'ERR_INVALID_MODEL', message: /lacks model\.safetensors/ })
   await t.throwsAsync(without('2_Dense/model.safetensors'), { code: 'ERR_INVALID_MODEL', message: /2_Dense/ })
-  await writeFile(join(path, '2_Dense/pytorch_model.bin'), '')
+  await writeFile(join(path, '2_Dense/tf_model.h5'), '')
   await t.throwsAsync(
     loadWith(() => fakeAddon(), path, {}),
-    { code: 'ERR_UNSUPPORTED', message: /2_Dense\/pytorch_model\.bin.*pickle/ },
+    { code: 'ERR_UNSUPPORTED', message: /2_Dense\/tf_model\.h5, but model\.safetensors or pytorch_model\.bin/ },
   )
+})
+
+test('weights of torch.save are read where there are no safetensors, and saved as safetensors alone', async (t) => {
+  const path = await temporaryFolder(t)
+  await writeModel(path, '5.2')
+  const load = async () => {
+    const engine = fakeAddon()
+    return { model: await loadWith(() => engine, path, {}), values: engine.encoders[0]!.values }
+  }
+  const expected = (await load()).values
+  await toTorchFile(path)
+  await toTorchFile(join(path, '2_Dense'))
+  const { model, values } = await load()
+  t.deepEqual(values, expected)
+  // Another pickle beside safetensors is not looked at.
+  await writeFiles(path, {
+    'pytorch_model-00001-of-00002.bin': 'stale',
+    'pytorch_model.bin.index.json': {},
+    '2_Dense/notes.txt': 'mine',
+    'training_args.bin': 'mine',
+  })
+  await model.save(path)
+  const names = await readdir(path, { recursive: true })
+  t.deepEqual(names.filter((name) => /\.(bin|txt)|weights|index/.test(name)).sort(), [
+    '2_Dense/notes.txt',
+    'training_args.bin',
+  ])
+  await writeFiles(path, { 'pytorch_model.bin': 'never read' })
+  t.deepEqual((await load()).values, expected)
 })
 
 test('writes the layout that every version reads, and keeps what it does not know', async (t) => {

@@ -110,6 +110,26 @@ test('files and folders take the place of each other inside, too', async (t) => 
   t.deepEqual(await snapshot(target), { 'a/x': 'new', b: 'new', d: 'old', 'e/y': 'new' })
 })
 
+for (const where of ['beside', 'inside'] as const) {
+  test(`of a folder that both have, each entry is asked about: ${where}`, async (t) => {
+    const parent = await temporaryFolder(t)
+    const target = join(parent, 'model')
+    const old = {
+      '2_Dense/old.bin': 'x',
+      '2_Dense/notes.txt': 'mine',
+      '2_Dense/sub/old.bin': 'x',
+      'eval/old.bin': 'mine',
+    }
+    await writeFiles(target, { ...old, '2_Dense/config.json': 'old' })
+    const keepUnknown = (path: string) => !path.endsWith('old.bin')
+    const operations = where === 'inside' ? failing('rename', 'EBUSY', (path) => path === target) : fs
+    const fresh = { '2_Dense/config.json': 'new', '2_Dense/sub/config.json': 'new' }
+    await replaceFolder(target, fillWith(fresh), { keepUnknown, operations })
+    t.deepEqual(await snapshot(target), { ...fresh, '2_Dense/notes.txt': 'mine', 'eval/old.bin': 'mine' })
+    t.deepEqual(await fs.readdir(target).then((names) => names.sort()), ['2_Dense', 'eval'])
+  })
+}
+
 test('the working directory and its parents stay the folders that they are', async (t) => {
   const target = join(await temporaryFolder(t), 'model')
   await writeFiles(target, old)
@@ -301,6 +321,16 @@ test('a journal reaches nothing outside of its folder', async (t) => {
     await writeFiles(work, { 'gone.json': gone, 'new/a': 'b', 'old/a': 'b' })
     await t.throwsAsync(recoverFolder(target), { code: 'ERR_INVALID_FILE' })
   }
+  for (const gone of [['a/../../secret/key'], ['/config.json'], ['config.json/']]) {
+    await writeFiles(work, { 'gone.json': gone, 'new/a': 'b', 'old/a': 'b' })
+    await t.throwsAsync(recoverFolder(target), { code: 'ERR_INVALID_FILE' })
+  }
+  await fs.symlink(join(parent, 'secret'), join(target, 'link'))
+  await writeFiles(work, { 'gone.json': ['link/key'], 'old/a': 'b' })
+  await recoverFolder(target)
+  t.is(await fs.readFile(join(parent, 'secret/key'), 'utf8'), 'mine')
+  await fs.rm(join(target, 'link'))
+  await fs.rm(join(target, 'a'), { force: true })
   for (const part of ['new', 'old']) {
     await fs.rm(work, { recursive: true, force: true })
     await writeFiles(work, { 'gone.json': ['config.json'], 'new/a': 'b', 'old/a': 'b' })

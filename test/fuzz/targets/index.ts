@@ -3,6 +3,7 @@ import type { Target } from './target.js'
 /** One line per target. */
 export const targets: Readonly<Record<string, () => Promise<Target>>> = {
   safetensors: async () => (await import('./safetensors.js')).safetensors,
+  torch: async () => (await import('./torch.js')).torch,
   folder: async () => (await import('./folder.js')).folder,
   tokenizer: async () => (await import('./tokenizer.js')).tokenizer,
   dataset: async () => (await import('./dataset.js')).dataset,
