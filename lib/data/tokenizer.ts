@@ -6,6 +6,7 @@ import { concatTokenized, type Tokenized } from './pack.js'
 import { checkPostProcessor, specialTokens } from './special-tokens.js'
 import { checkNotEmpty, checkStrings, nameOfText, TextError, withNames } from './text-errors.js'
 import type { TokenizerJson } from './tokenizer/blocks.js'
+import { appendParts, type FastEncoder, fastEncoder } from './tokenizer/fast.js'
 import type { TokenizerFiles } from './tokenizer/files.js'
 import { lowers, makeNormalizer } from './tokenizer/normalizers.js'
 import { Pipeline } from './tokenizer/pipeline.js'
@@ -13,7 +14,6 @@ import { asPythonLoads } from './tokenizer/python-classes.js'
 import { longestPart, PART_LENGTH, partsOf } from './tokenizer/safe-cuts.js'
 import { TokenizerPool } from './tokenizer-pool.js'
 import { Turns } from './turns.js'
-import { WordPieceEncoder } from './word-piece.js'
 
 export type { Tokenized } from './pack.js'
 
@@ -42,11 +42,9 @@ const FINGERPRINT_VERSION = 2
 const workerThreshold = 2000
 /** A text with a part of more UTF-16 units that cannot be cut is one for a thread. */
 const LONGEST_PART = 4 * PART_LENGTH
-/** WordPiece's words end at every space. */
-const spaces = / /g
 
 /**
- * Texts to token ids, equal to those of Python's tokenizers: a fast way for BERT's WordPiece, a general one for all others;
+ * Texts to token ids, equal to those of Python's tokenizers: fast ways for the most frequent kinds, a general one for all others;
  * and truncation. The truncation and padding blocks of tokenizer.json are ignored, but for the side: they hold whatever the
  * last Python process used.
  */
@@ -61,7 +59,7 @@ export class Tokenizer {
   private readonly json: TokenizerJson
   private readonly named: ReadonlyMap<string, string>
   private readonly normalize: (text: string) => string
-  private readonly wordPiece: WordPieceEncoder | undefined
+  private readonly fast: FastEncoder | undefined
   private madePipeline: Pipeline | undefined
   private madeVocabulary: ReadonlyMap<string, number> | undefined
   private currentMaxSeqLength: number
@@ -85,9 +83,9 @@ export class Tokenizer {
     const normalize = makeNormalizer(json.normalizer)
     const lowersFirst = options.doLowerCase === true && !lowers(json.normalizer)
     this.normalize = lowersFirst ? (text) => normalize(lowerByCharacter(text)) : normalize
-    this.wordPiece = WordPieceEncoder.for(json, this.normalize)
+    this.fast = fastEncoder(json, this.normalize)
     // What is wrong with a tokenizer.json shall be said when it is loaded.
-    if (!this.wordPiece) this.pipeline()
+    if (!this.fast) this.pipeline()
     this.currentMaxSeqLength = this.checkLength(options.maxSeqLength)
   }
 
@@ -155,7 +153,7 @@ export class Tokenizer {
   }
 
   /**
-   * `encode` without blocking: WordPiece and small jobs run here in short slices, so that timers are at most a few
+   * `encode` without blocking: fast kinds of tokenizers and small jobs run here in short slices, so that timers are at most a few
    * milliseconds late, other big jobs and texts that cannot be cut into slices in worker threads.
    * @throws SentenceTorchError ERR_ABORTED when the signal fires; ERR_INVALID_ARGUMENT or ERR_INVALID_DATA naming the text that
    * is not a string, has no ids, or no tokens at all (see `allowEmpty`)
@@ -180,7 +178,7 @@ export class Tokenizer {
     maxSeqLength: number,
     { signal, workers }: EncodeAllOptions,
   ): Promise<Tokenized> {
-    if (workers === undefined && (this.wordPiece || texts.length <= workerThreshold)) {
+    if (workers === undefined && (this.fast || texts.length <= workerThreshold)) {
       return this.encodeInSlices(texts, maxSeqLength, signal)
     }
     return concatTokenized(await this.threads(workers).encode(texts, maxSeqLength, signal))
@@ -263,7 +261,7 @@ export class Tokenizer {
     const start = ids.length
     try {
       const most = truncatesLeft ? Number.POSITIVE_INFINITY : room
-      if (!this.wordPiece?.append(text, ids, most)) for (const _ of this.pipeline().append(text, ids, most));
+      if (!this.fast?.append(text, ids, most)) for (const _ of this.pipeline().append(text, ids, most));
     } catch (error) {
       throw TextError.at(index, error)
     }
@@ -279,16 +277,17 @@ export class Tokenizer {
     turns: Turns,
     signal: AbortSignal | undefined,
   ): Promise<void> {
-    const { prefix, suffix, truncatesLeft, wordPiece } = this
-    const fast = wordPiece?.takes(text) ? wordPiece : undefined
+    const { prefix, suffix, truncatesLeft } = this
+    const fast = this.fast?.takes(text) ? this.fast : undefined
+    const cuts = fast ? fast.cuts : this.pipeline().cuts
     const room = maxSeqLength - prefix.length - suffix.length
     for (const id of prefix) ids.push(id)
     const start = ids.length
-    if (longestPart(text, fast ? spaces : this.pipeline().cuts) > LONGEST_PART) {
+    if (longestPart(text, cuts) > LONGEST_PART) {
       for (const id of await this.inThread(text, index, maxSeqLength, signal)) ids.push(id)
     } else {
       const most = truncatesLeft ? Number.POSITIVE_INFINITY : room
-      const steps = fast ? fast.appendParts(partsOf(text, spaces), ids, most) : this.pipeline().append(text, ids, most)
+      const steps = fast ? appendParts(fast, partsOf(text, cuts), ids, most) : this.pipeline().append(text, ids, most)
       const step = () => {
         try {
           return steps.next()

@@ -1,6 +1,7 @@
 import { bertWords } from './bert-text.js'
 import type { IdBuffer } from './id-buffer.js'
 import type { AddedToken, TokenizerJson } from './tokenizer/blocks.js'
+import type { FastEncoder } from './tokenizer/fast.js'
 import { WordPieceModel } from './tokenizer/word-piece-model.js'
 
 /** Stretches of text whose ids are kept, and the longest (in UTF-16 units) that is: some 10 MB together. */
@@ -29,7 +30,9 @@ for (let code = 0x21; code < 0x7f; code++) {
  *
  * It leaves the rest to `Pipeline`: other kinds of tokenizers, and texts that may hold added tokens such as [SEP].
  */
-export class WordPieceEncoder {
+export class WordPieceEncoder implements FastEncoder {
+  /** Words end at every space. */
+  readonly cuts = / /g
   private readonly punctuation = new Int32Array(128)
   private readonly kept = new Map<string, number | readonly number[]>()
 
@@ -59,25 +62,10 @@ export class WordPieceEncoder {
     return finder && new WordPieceEncoder(model!, clean, finder)
   }
 
-  /** Whether `append` does a text. */
   takes(text: string): boolean {
     return !this.mayHoldAdded(text)
   }
 
-  /** {@link append} for a text in parts, which may be left after each. */
-  *appendParts(parts: Iterable<string>, ids: IdBuffer, most: number): Generator<void> {
-    const end = ids.length + most
-    for (const part of parts) {
-      if (ids.length >= end) return
-      this.append(part, ids, end - ids.length)
-      yield
-    }
-  }
-
-  /**
-   * Adds the ids of `text` without special tokens; may stop after `most` of them.
-   * @returns false when the text is one for the general way; nothing has been added then.
-   */
   append(text: string, ids: IdBuffer, most: number): boolean {
     if (this.mayHoldAdded(text)) return false
     const end = ids.length + most
