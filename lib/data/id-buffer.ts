@@ -23,6 +23,11 @@ export class IdBuffer {
     this.ids[this.at++] = id
   }
 
+  /** A copy of the ids from `start` on. */
+  from(start: number): number[] {
+    return Array.from(this.ids.subarray(start, this.at))
+  }
+
   /** Ends the text that began at `start`: leaves `room` of its ids, the last ones if `fromLeft` cuts, and puts `suffix` after them. */
   endText(start: number, room: number, fromLeft: boolean, suffix: readonly number[]): void {
     const excess = this.at - start - room

@@ -320,7 +320,7 @@ export class Tokenizer {
   }
 
   private pipeline(): Pipeline {
-    this.madePipeline ??= new Pipeline(this.json, this.normalize)
+    this.madePipeline ??= new Pipeline(this.json, this.normalize, this.fast)
     return this.madePipeline
   }
 

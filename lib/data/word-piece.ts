@@ -1,15 +1,10 @@
 import { bertWords } from './bert-text.js'
 import type { IdBuffer } from './id-buffer.js'
+import { KeptIds } from './kept-ids.js'
+import { tokenFinder } from './tokenizer/added-finder.js'
 import type { AddedToken, TokenizerJson } from './tokenizer/blocks.js'
 import type { FastEncoder } from './tokenizer/fast.js'
 import { WordPieceModel } from './tokenizer/word-piece-model.js'
-
-/** Stretches of text whose ids are kept, and the longest (in UTF-16 units) that is: some 10 MB together. */
-const KEPT = 1 << 16
-const KEPT_LENGTH = 32
-
-/** More added tokens are found faster by the general way. */
-const MAX_ADDED = 1000
 
 const plainWord = /^[0-9A-Za-z]+$/
 
@@ -34,7 +29,7 @@ export class WordPieceEncoder implements FastEncoder {
   /** Words end at every space. */
   readonly cuts = / /g
   private readonly punctuation = new Int32Array(128)
-  private readonly kept = new Map<string, number | readonly number[]>()
+  private readonly kept = new KeptIds()
 
   private constructor(
     private readonly model: WordPieceModel,
@@ -91,30 +86,17 @@ export class WordPieceEncoder implements FastEncoder {
   }
 
   private appendStretch(stretch: string, ids: IdBuffer): void {
-    const found = this.kept.get(stretch) ?? this.match(stretch)
-    if (typeof found === 'number') ids.push(found)
-    else for (let i = 0; i < found.length; i++) ids.push(found[i]!)
-  }
-
-  private match(stretch: string): number | readonly number[] {
-    const ids: number[] = []
+    if (this.kept.append(stretch, ids)) return
+    const start = ids.length
     // Lone surrogates become U+FFFD: Python's strings are given to the tokenizer as UTF-8.
     const wellFormed = (stretch as string & { toWellFormed(): string }).toWellFormed()
     const cleaned = this.clean(wellFormed)
+    const found: number[] = []
     // The general pattern has hundreds of ranges, and compiling it takes longer than matching thousands of plain words.
-    for (const word of plainWord.test(cleaned) ? [cleaned] : bertWords(cleaned)) this.model.match(word, ids)
-    const found = ids.length === 1 ? ids[0]! : ids
-    if (stretch.length <= KEPT_LENGTH) {
-      if (this.kept.size === KEPT) this.kept.clear()
-      this.kept.set(ownMemory(stretch), found)
-    }
-    return found
+    for (const word of plainWord.test(cleaned) ? [cleaned] : bertWords(cleaned)) this.model.match(word, found)
+    for (const id of found) ids.push(id)
+    this.kept.keep(stretch, ids, start)
   }
-}
-
-/** A slice may be a view that keeps a whole text in memory. */
-function ownMemory(slice: string): string {
-  return slice.length < 13 ? slice : Buffer.from(slice, 'utf16le').toString('utf16le')
 }
 
 /**
@@ -124,12 +106,9 @@ function ownMemory(slice: string): string {
  */
 function addedFinder(tokens: readonly AddedToken[]): ((text: string) => boolean) | undefined {
   const contents = tokens.map(({ content }) => content)
-  if (contents.includes('') || contents.length > MAX_ADDED) return undefined
+  const finder = tokenFinder(contents)
+  if (!finder || !tokens.some(({ normalized }) => normalized)) return finder
   const firsts = [...new Set(contents.map((content) => content[0]!))]
-  const cleaned = tokens.some(({ normalized }) => normalized)
-  if (!cleaned) {
-    return (text) => firsts.some((first) => text.includes(first)) && contents.some((content) => text.includes(content))
-  }
   if (firsts.some((first) => kinds[first.charCodeAt(0)] !== PUNCTUATION)) return undefined
   // ≮ is < with a stroke, which the clean-up takes away.
   return (text) => firsts.some((first) => text.includes(first)) || /[^\0-\x7f]/.test(text)

@@ -1,4 +1,5 @@
-"""Writes lib/data/tokenizer/unicode-tables.ts: where Hugging Face's Rust tokenizers know fewer characters than JavaScript.
+"""Writes lib/data/tokenizer/unicode-tables.ts: where Hugging Face's Rust tokenizers know fewer characters than JavaScript, and
+what the classes of their patterns hold.
 
     python test/parity/make_unicode_tables.py     (needs the package `tokenizers` and Node 20 or newer)
 
@@ -11,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 import tokenizers
-from tokenizers import normalizers, pre_tokenizers
+from tokenizers import Regex, normalizers, pre_tokenizers
 
 ROOT = Path(__file__).resolve().parents[2]
 FORMS = ["NFC", "NFD", "NFKC", "NFKD"]
@@ -90,6 +91,12 @@ def ask_python():
     return known
 
 
+def members(name):
+    """Characters of a class of the patterns (Oniguruma)."""
+    split = pre_tokenizers.Split(Regex(rf"\p{{{name}}}+"), "removed", invert=True)
+    return [ord(c) for part, _ in split.pre_tokenize_str("".join(map(chr, all_characters()))) for c in part]
+
+
 with tempfile.TemporaryDirectory() as folder:
     given, found = Path(folder, "python.json"), Path(folder, "node.json")
     given.write_text(json.dumps(ask_python()))
@@ -108,5 +115,9 @@ text = f"""/**
 
 {source("newerCharacters", "Letters, digits or marks to the engine; nothing that a pattern knows there.", node["newer"])}
 {source("newerForms", "Decomposed, composed or moved among marks otherwise than there.", node["newerForms"])}
-{source("combiningMarks", "Removed by StripAccents.", marks)}"""
+{source("combiningMarks", "Removed by StripAccents.", marks)}
+{source("letters", "The class L of a pattern.", members("L"))}
+{source("numbers", "The class N of a pattern.", members("N"))}
+{source("patternMarks", "The class M of a pattern.", members("M"))}
+{source("whiteSpace", "White space of a pattern.", members("White_Space"))}"""
 (ROOT / "lib/data/tokenizer/unicode-tables.ts").write_text(text)

@@ -49,6 +49,8 @@ for (const [name, [regex, pieces]] of Object.entries(released)) {
     const found = spans(text, regex)
     t.is(found.length, pieces, JSON.stringify(found.map(([from, to]) => text.slice(from, to))))
     const own = pattern(regex)
+    // Some are written out by hand.
+    if (typeof own === 'function') return
     // Texts of the usual length are searched by the engine.
     t.true(own instanceof RegExp || own.longest > 1000, JSON.stringify(own))
     const { native } = own instanceof RegExp ? { native: own } : own

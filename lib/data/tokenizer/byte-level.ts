@@ -1,5 +1,5 @@
 /** Printable characters for the 256 bytes, as GPT-2 chose them: a byte that is one is itself, the others follow from U+0100. */
-const characters = (() => {
+export const characters = (() => {
   const isPrinted = (byte: number) =>
     (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || (byte >= 0xae && byte <= 0xff)
   let others = 0x100
@@ -14,7 +14,7 @@ export function byteCharacters(text: string): string {
 }
 
 /** The tokens `<0x..>` for the bytes of a text in UTF-8; undefined when the vocabulary lacks one. */
-export function byteIds(text: string, vocabulary: ReadonlyMap<string, number>): number[] | undefined {
+export function byteIds(text: string, vocabulary: Pick<ReadonlyMap<string, number>, 'get'>): number[] | undefined {
   const ids: number[] = []
   for (const byte of Buffer.from(text)) {
     const id = vocabulary.get(`<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`)

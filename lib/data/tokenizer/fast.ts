@@ -1,3 +1,4 @@
+import { BytePairEncoder } from '../byte-pair.js'
 import type { IdBuffer } from '../id-buffer.js'
 import { WordPieceEncoder } from '../word-piece.js'
 import type { TokenizerJson } from './blocks.js'
@@ -16,12 +17,14 @@ export interface FastEncoder {
    * @returns false when it does not take the text; nothing has been added then.
    */
   append(text: string, ids: IdBuffer, most: number): boolean
+  /** Adds the ids of a part of a normalised text, without added tokens in it. With it, `Pipeline` needs no other words and no other model. */
+  appendSection?(section: string, ids: IdBuffer): void
 }
 
 type Maker = (json: TokenizerJson, normalize: (text: string) => string) => FastEncoder | undefined
 
 /** Each is asked in turn, and gives undefined for a tokenizer of another kind. */
-const makers: readonly Maker[] = [WordPieceEncoder.for]
+const makers: readonly Maker[] = [WordPieceEncoder.for, BytePairEncoder.for]
 
 /**
  * @param normalize the normaliser of the texts

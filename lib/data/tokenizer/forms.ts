@@ -5,8 +5,12 @@ export type UnicodeForm = 'NFC' | 'NFD' | 'NFKC' | 'NFKD'
 const formPattern = new RegExp(`([${newerForms}])`, 'u')
 const newerPattern = new RegExp(`[${newerCharacters}]`, 'gu')
 
+/** All characters below are in form C, alone and together. */
+const composing = /[^\0-\u02ff]/
+
 /** A Unicode normal form as of the Rust tables: characters that are newer stay, and nothing joins or moves across them. */
 export function normalForm(text: string, form: UnicodeForm): string {
+  if (form === 'NFC' && !composing.test(text)) return text
   if (!formPattern.test(text)) return text.normalize(form)
   const parts = text.split(formPattern)
   return parts.map((part, i) => (i % 2 === 1 ? part : part.normalize(form))).join('')

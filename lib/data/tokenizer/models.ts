@@ -1,7 +1,6 @@
-import { createRequire } from 'node:module'
 import type { IdBuffer } from '../id-buffer.js'
-import { type Block, type ModelBlock, notBuilt, notInVocabulary, notUnderstood } from './blocks.js'
-import { byteIds } from './byte-level.js'
+import { type ModelBlock, notInVocabulary, notUnderstood } from './blocks.js'
+import { BytePairs } from './byte-pairs.js'
 import { Unigram } from './unigram.js'
 import { WordPieceModel } from './word-piece-model.js'
 
@@ -12,18 +11,16 @@ export interface WordModel {
   append(word: string, ids: IdBuffer): void
 }
 
-const require = createRequire(import.meta.url)
-
 /**
  * The `model` block of tokenizer.json.
  * @throws SentenceTorchError ERR_INVALID_MODEL, ERR_NOT_IMPLEMENTED
  */
 export function makeModel(model: ModelBlock | undefined): WordModel {
   if (model === undefined) throw notUnderstood('it has no model')
-  const kind = model.type ?? kindOf(model)
-  // WordPiece and Unigram look at theirs themselves.
-  if (/^(BPE|WordLevel)$/.test(kind) && (!model.vocab || Array.isArray(model.vocab))) {
-    throw notUnderstood(`its ${kind} model has no vocabulary of tokens and ids`)
+  const kind = kindOf(model)
+  // The others look at theirs themselves.
+  if (kind === 'WordLevel' && (!model.vocab || Array.isArray(model.vocab))) {
+    throw notUnderstood(`its WordLevel model has no vocabulary of tokens and ids`)
   }
   switch (kind) {
     case 'WordPiece':
@@ -34,14 +31,15 @@ export function makeModel(model: ModelBlock | undefined): WordModel {
       if (Array.isArray(model.vocab)) return new Unigram(model)
       throw notUnderstood('its Unigram model has no list of pieces')
     case 'BPE':
-      return bytePairs(model)
+      return new BytePairs(model)
     default:
       throw notUnderstood(`its model is of the type ${JSON.stringify(model.type)}`)
   }
 }
 
-/** Old files do not say what they hold. */
-function kindOf(model: ModelBlock): string {
+/** The type of a model: old files do not say it. */
+export function kindOf(model: ModelBlock): string {
+  if (model.type != null) return model.type
   if (Array.isArray(model.vocab)) return 'Unigram'
   if ('merges' in model) return 'BPE'
   return 'continuing_subword_prefix' in model ? 'WordPiece' : 'WordLevel'
@@ -68,42 +66,6 @@ function wordLevel({ vocab, unk_token }: ModelBlock): WordModel {
       const id = vocabulary.get(word) ?? vocabulary.get(unk_token ?? '<unk>')
       if (id === undefined) throw notInVocabulary(word)
       ids.push(id)
-    },
-  }
-}
-
-/** Byte pair encoding: the merges of @huggingface/tokenizers, from the second character on with what it leaves out. */
-function bytePairs(block: ModelBlock): WordModel {
-  const { dropout, continuing_subword_prefix, merges: list } = block as Partial<Block>
-  if (!Array.isArray(list)) throw notUnderstood('its BPE model has no merges')
-  if (typeof dropout === 'number' && dropout > 0) throw notBuilt(`the dropout ${dropout} of its BPE model`)
-  if (continuing_subword_prefix) throw notBuilt('the continuing_subword_prefix of its BPE model')
-  const { BPE } = require('@huggingface/tokenizers') as {
-    BPE: new (config: object) => { bpe(word: string): string[]; tokens_to_ids: Map<string, number> }
-  }
-  let merges: InstanceType<typeof BPE>
-  try {
-    merges = new BPE(block)
-  } catch (cause) {
-    throw notUnderstood((cause as Error).message)
-  }
-  const vocabulary = merges.tokens_to_ids
-  const unknown = block.unk_token == null ? undefined : vocabulary.get(block.unk_token)
-  const whole = (block as { ignore_merges?: boolean }).ignore_merges === true
-  return {
-    vocabulary,
-    append(word, ids) {
-      const id = whole ? vocabulary.get(word) : undefined
-      if (id !== undefined) return ids.push(id)
-      let previousIsUnknown = false
-      for (const piece of merges.bpe(word)) {
-        const known = vocabulary.get(piece)
-        const found = known !== undefined ? [known] : block.byte_fallback ? byteIds(piece, vocabulary) : undefined
-        if (found) for (const id of found) ids.push(id)
-        else if (unknown !== undefined && !(block.fuse_unk && previousIsUnknown)) ids.push(unknown)
-        else if (block.unk_token != null && unknown === undefined) throw notInVocabulary(piece)
-        previousIsUnknown = found === undefined
-      }
     },
   }
 }

@@ -4,14 +4,15 @@ import { type Block, notBuilt, notUnderstood } from './blocks.js'
 import { oldCharacters } from './forms.js'
 import { LinearPattern } from './linear-pattern.js'
 import { costOf, parsePattern } from './pattern-syntax.js'
+import { type WordScanner, wordScanner } from './word-scanners.js'
 
 /** The `pattern` of a block. */
 export const patternSchema = object({ String: optional(text(1000)), Regex: optional(text(20_000)) })
 
 const require = createRequire(import.meta.url)
 
-/** A search, with the flags g and u. */
-export type Pattern = RegExp | BoundedPattern
+/** A search, with the flags g and u, or what stands for one. */
+export type Pattern = RegExp | BoundedPattern | WordScanner
 
 /** Steps that a RegExp may take for one text, some tenths of a second. */
 const MOST_STEPS = 2e8
@@ -39,7 +40,7 @@ export function patternOf({ type, pattern }: Block): Pattern {
   const { String: text, Regex: regex } = (pattern ?? {}) as { String?: unknown; Regex?: unknown }
   if (typeof text === 'string') return new RegExp(text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'), 'gu')
   if (typeof regex !== 'string') throw notUnderstood(`its ${type} has no pattern`)
-  return translated(regex, type)
+  return wordScanner(regex) ?? translated(regex, type)
 }
 
 /**
@@ -47,11 +48,20 @@ export function patternOf({ type, pattern }: Block): Pattern {
  * @param isOld whether classes such as \p{L} are those of the patterns' tables, which are older than an engine's
  */
 export function* matches(text: string, pattern: Pattern, isOld = true): Generator<Span> {
+  if (typeof pattern === 'function') return yield* words(text, pattern)
   const seen = isOld ? oldCharacters(text) : text
   const isNative = pattern instanceof RegExp
   if (!isNative && text.length > pattern.longest) return yield* pattern.linear.spans(seen)
   for (const { 0: found, index } of seen.matchAll(isNative ? pattern : pattern.native)) {
     yield [index, index + found.length]
+  }
+}
+
+function* words(text: string, endOf: WordScanner): Generator<Span> {
+  for (let at = 0; at < text.length; ) {
+    const end = endOf(text, at)
+    yield [at, end]
+    at = end
   }
 }
 

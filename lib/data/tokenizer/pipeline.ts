@@ -1,9 +1,10 @@
 import type { IdBuffer } from '../id-buffer.js'
 import { AddedTokens } from './added-tokens.js'
 import type { AddedToken, TokenizerJson } from './blocks.js'
+import type { FastEncoder } from './fast.js'
 import { makeModel, type WordModel } from './models.js'
 import { makeNormalizer, type Normalizer } from './normalizers.js'
-import { makePreTokenizer, type PreTokenizer } from './pre-tokenizers.js'
+import { makePreTokenizer } from './pre-tokenizers.js'
 import { partsOf, safeCuts } from './safe-cuts.js'
 
 /**
@@ -14,29 +15,39 @@ export class Pipeline {
   /** Where texts may be cut; undefined for nowhere. */
   readonly cuts: RegExp | undefined
   private readonly added: AddedTokens
-  private readonly preTokenize: PreTokenizer
-  private readonly model: WordModel
+  private readonly appendSection: (section: string, isStart: boolean, ids: IdBuffer) => void
+  private readonly model: WordModel | undefined
   private readonly hasCharsmap: boolean
 
   /**
    * @param normalize replaces the normaliser of `json`
+   * @param fast does the parts of texts between added tokens, if it can
    * @throws SentenceTorchError ERR_INVALID_MODEL, ERR_NOT_IMPLEMENTED
    */
   constructor(
     private readonly json: TokenizerJson,
     private readonly normalize: Normalizer = makeNormalizer(json.normalizer),
+    fast?: FastEncoder,
   ) {
     const tokens = json.added_tokens as readonly AddedToken[]
     this.added = new AddedTokens(tokens, this.normalize, json.split_special_tokens === true)
-    this.preTokenize = makePreTokenizer(json.pre_tokenizer)
-    this.model = makeModel(json.model)
+    if (fast?.appendSection) {
+      this.appendSection = (section, _, ids) => fast.appendSection!(section, ids)
+    } else {
+      const preTokenize = makePreTokenizer(json.pre_tokenizer)
+      const model = makeModel(json.model)
+      this.model = model
+      this.appendSection = (section, isStart, ids) => {
+        for (const word of preTokenize(section, isStart)) model.append(word, ids)
+      }
+    }
     this.hasCharsmap = JSON.stringify(json.normalizer).includes('"Precompiled"')
     this.cuts = safeCuts(json, tokens)
   }
 
   /** Ids by token, added tokens included. */
   vocabulary(): Map<string, number> {
-    const all = new Map(this.model.vocabulary)
+    const all = new Map(this.model?.vocabulary ?? Object.entries(this.json.model!.vocab as Record<string, number>))
     for (const { content, id } of this.json.added_tokens) all.set(content!, id)
     return all
   }
@@ -74,7 +85,7 @@ export class Pipeline {
     let starts = isStart && this.keepsStart(part)
     for (const section of this.added.inNormalized(normalized)) {
       if ('id' in section) ids.push(section.id)
-      else for (const word of this.preTokenize(section.text, starts)) this.model.append(word, ids)
+      else this.appendSection(section.text, starts, ids)
       starts = false
     }
   }

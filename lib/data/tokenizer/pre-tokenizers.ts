@@ -4,6 +4,7 @@ import { punctuation } from '../bert-unicode.js'
 import { type Block, checkBlocks, notBuilt, notUnderstood } from './blocks.js'
 import { byteCharacters } from './byte-level.js'
 import { type Pattern, patternOf, patternSchema, type SplitBehavior, splitAt } from './patterns.js'
+import { gpt2Words } from './word-scanners.js'
 
 /**
  * The words of a piece of text.
@@ -16,8 +17,6 @@ const words =
 const noSpace = /\P{White_Space}+/gu
 const digit = /\p{N}/gu
 const punctuationMark = new RegExp(`[${punctuation}]`, 'gu')
-const byteLevelWords =
-  /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{White_Space}\p{L}\p{N}]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+/gu
 
 const flag = optional(boolean)
 const schemas = {
@@ -112,9 +111,10 @@ function metaspace({ replacement, prepend_scheme, add_prefix_space, split = true
 }
 
 function byteLevel({ add_prefix_space, use_regex = true }: Block): PreTokenizer {
+  const words = gpt2Words()
   return (piece) => {
     const whole = add_prefix_space && !piece.startsWith(' ') ? ` ${piece}` : piece
-    return (use_regex ? splitAt(whole, byteLevelWords, 'Isolated') : [whole]).map(byteCharacters)
+    return (use_regex ? splitAt(whole, words, 'Isolated') : [whole]).map(byteCharacters)
   }
 }
 

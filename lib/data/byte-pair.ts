@@ -1,0 +1,143 @@
+import type { IdBuffer } from './id-buffer.js'
+import { KeptIds } from './kept-ids.js'
+import { tokenFinder } from './tokenizer/added-finder.js'
+import type { AddedToken, Block, TokenizerJson } from './tokenizer/blocks.js'
+import { byteCharacters, characters } from './tokenizer/byte-level.js'
+import { BytePairs } from './tokenizer/byte-pairs.js'
+import type { FastEncoder } from './tokenizer/fast.js'
+import { kindOf } from './tokenizer/models.js'
+import { makePreTokenizer } from './tokenizer/pre-tokenizers.js'
+import { gpt2Words, type WordScanner, wordScanner } from './tokenizer/word-scanners.js'
+
+/** Normalisers that look across no space. */
+const localNormalizers = ['NFC', 'NFD', 'NFKC', 'NFKD', 'Lowercase', 'StripAccents']
+/** Bytes of the words for which memory is kept. */
+const USUAL = 256
+
+/**
+ * Byte-level BPE as in GPT-2, RoBERTa, ModernBERT, Qwen and Llama 3: texts are cut into words without a regular expression, the ids of words
+ * are kept, and the bytes of a new word are its first symbols.
+ *
+ * It leaves the rest to `Pipeline`: other kinds of tokenizers, and texts that hold added tokens, of which it does the parts
+ * between them.
+ */
+export class BytePairEncoder implements FastEncoder {
+  /** Words end at a space behind what is none. */
+  readonly cuts = /(?<=\P{White_Space}) /gu
+  private readonly kept = new KeptIds()
+  /** By byte the id of the character that stands for it; undefined where the vocabulary lacks one. */
+  private readonly byteIds: Int32Array | undefined
+  private readonly symbols = new Int32Array(USUAL)
+
+  private constructor(
+    private readonly model: BytePairs,
+    private readonly wordEnd: WordScanner,
+    private readonly addsSpace: boolean,
+    private readonly normalize: (text: string) => string,
+    private readonly holdsAdded: (text: string) => boolean,
+    private readonly holdsNormalized: (text: string) => boolean,
+  ) {
+    const ids = characters.map((character) => model.find(character))
+    if (model.isPlain && !ids.includes(undefined)) this.byteIds = Int32Array.from(ids as number[])
+  }
+
+  /**
+   * @param normalize the normaliser of the texts
+   * @returns undefined when the tokenizer is of another kind
+   * @throws SentenceTorchError ERR_INVALID_MODEL, ERR_NOT_IMPLEMENTED
+   */
+  static for(json: TokenizerJson, normalize: (text: string) => string): BytePairEncoder | undefined {
+    const { model, normalizer, pre_tokenizer, added_tokens } = json
+    if (!model || kindOf(model) !== 'BPE' || !isLocal(normalizer)) return undefined
+    // Which says what is wrong with it.
+    makePreTokenizer(pre_tokenizer)
+    const words = wordsOf(pre_tokenizer)
+    if (!words) return undefined
+    const tokens = added_tokens as readonly AddedToken[]
+    const finder = (all: readonly string[]) => tokenFinder(all) ?? (() => true)
+    return new BytePairEncoder(
+      new BytePairs(model),
+      words.end,
+      words.addsSpace,
+      normalize,
+      finder(tokens.filter((token) => !token.normalized).map(({ content }) => content)),
+      finder(tokens.filter((token) => token.normalized).map(({ content }) => normalize(content))),
+    )
+  }
+
+  takes(text: string): boolean {
+    return this.prepared(text) !== undefined
+  }
+
+  append(text: string, ids: IdBuffer, most: number): boolean {
+    const normalized = this.prepared(text)
+    if (normalized === undefined) return false
+    this.appendWords(normalized, ids, ids.length + most)
+    return true
+  }
+
+  appendSection(section: string, ids: IdBuffer): void {
+    this.appendWords(section, ids, Number.POSITIVE_INFINITY)
+  }
+
+  /** The normalised text; undefined when an added token is in it. */
+  private prepared(text: string): string | undefined {
+    // Lone surrogates become U+FFFD: Python's strings are given to the tokenizer as UTF-8.
+    const wellFormed = (text as string & { toWellFormed(): string }).toWellFormed()
+    if (this.holdsAdded(wellFormed)) return undefined
+    const normalized = this.normalize(wellFormed)
+    return this.holdsNormalized(normalized) ? undefined : normalized
+  }
+
+  private appendWords(text: string, ids: IdBuffer, end: number): void {
+    const { wordEnd, kept } = this
+    const whole = this.addsSpace && text !== '' && !text.startsWith(' ') ? ` ${text}` : text
+    const { length } = whole
+    for (let at = 0; at < length && ids.length < end; ) {
+      const stop = wordEnd(whole, at)
+      const word = whole.slice(at, stop)
+      if (!kept.append(word, ids)) this.appendNew(word, ids)
+      at = stop
+    }
+  }
+
+  private appendNew(word: string, ids: IdBuffer): void {
+    const { model, byteIds } = this
+    const start = ids.length
+    const id = byteIds && model.keepsTokens ? model.find(byteCharacters(word)) : undefined
+    if (id !== undefined) ids.push(id)
+    else if (!byteIds) model.appendNew(byteCharacters(word), ids)
+    else {
+      const bytes = Buffer.from(word)
+      const symbols = bytes.length <= USUAL ? this.symbols : new Int32Array(bytes.length)
+      for (let i = 0; i < bytes.length; i++) symbols[i] = byteIds[bytes[i]!]!
+      model.appendMerged(symbols, bytes.length, ids)
+    }
+    this.kept.keep(word, ids, start)
+  }
+}
+
+function isLocal(block: Block | null): boolean {
+  if (block?.type === 'Sequence') return (block.normalizers as Block[]).every(isLocal)
+  return block === null || localNormalizers.includes(block.type)
+}
+
+/** Whether pre-tokenization is one split into words and one into bytes, and how words end. */
+function wordsOf(block: Block | null): { end: WordScanner; addsSpace: boolean } | undefined {
+  const [first, second, ...more] = flat(block)
+  if (more.length > 0) return undefined
+  const addsSpace = (bytes: Block) => bytes.add_prefix_space === true
+  if (first?.type === 'ByteLevel' && first.use_regex !== false && !second) {
+    return { end: gpt2Words(), addsSpace: addsSpace(first) }
+  }
+  const { Regex: regex } = (first?.pattern ?? {}) as { Regex?: unknown }
+  const isSplit = first?.type === 'Split' && first.behavior === 'Isolated' && first.invert !== true
+  const isBytes = second?.type === 'ByteLevel' && second.use_regex === false && !addsSpace(second)
+  const end = isSplit && isBytes && typeof regex === 'string' ? wordScanner(regex) : undefined
+  return end && { end, addsSpace: false }
+}
+
+function flat(block: Block | null): Block[] {
+  if (block?.type === 'Sequence') return (block.pretokenizers as Block[]).flatMap(flat)
+  return block === null ? [] : [block]
+}

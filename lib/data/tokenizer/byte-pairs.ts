@@ -1,0 +1,171 @@
+import type { IdBuffer } from '../id-buffer.js'
+import { KeptIds } from '../kept-ids.js'
+import { type ModelBlock, notBuilt, notInVocabulary, notUnderstood } from './blocks.js'
+import { byteIds } from './byte-level.js'
+import { Merges, MOST_MERGES } from './merges.js'
+
+/** The `model` block of byte pair encoding, as far as ids depend on it. */
+export interface BytePairsBlock extends ModelBlock {
+  /** Two tokens each, in two texts or in one with a space between them. */
+  merges?: readonly (string | readonly string[])[] | null
+  dropout?: number | null
+  end_of_word_suffix?: string | null
+  ignore_merges?: boolean
+}
+
+/** Symbols of the words for which memory is kept. */
+const USUAL = 1024
+
+/**
+ * Byte pair encoding: the characters of a word are its first symbols, and neighbours merge, by the ids of the two.
+ * Source: `BPE` of Hugging Face's Rust tokenizers.
+ */
+export class BytePairs {
+  private readonly vocab: Readonly<Record<string, number>>
+  private readonly merges: Merges
+  /** What goes in front of all characters but the first, and behind the last one. */
+  private readonly prefix: string
+  private readonly suffix: string
+  private readonly kept = new KeptIds()
+  /** The symbols of the word in hand. */
+  private symbols = new Int32Array(USUAL)
+  private count = 0
+
+  /** @throws SentenceTorchError ERR_INVALID_MODEL, ERR_NOT_IMPLEMENTED */
+  constructor(private readonly block: BytePairsBlock) {
+    const { vocab, merges, dropout } = block
+    if (!vocab || Array.isArray(vocab)) throw notUnderstood('its BPE model has no vocabulary of tokens and ids')
+    if (!Array.isArray(merges)) throw notUnderstood('its BPE model has no merges')
+    if (typeof dropout === 'number' && dropout !== 0) {
+      if (!(dropout > 0 && dropout <= 1))
+        throw notUnderstood(`the dropout ${dropout} of its BPE model is not from 0 to 1`)
+      throw notBuilt(`the dropout ${dropout} of its BPE model`)
+    }
+    this.vocab = vocab
+    this.prefix = block.continuing_subword_prefix ?? ''
+    this.suffix = block.end_of_word_suffix ?? ''
+    this.merges = this.read(merges)
+  }
+
+  get vocabulary(): ReadonlyMap<string, number> {
+    return new Map(Object.entries(this.vocab))
+  }
+
+  /** Whether a word that is a token is not taken apart. */
+  get keepsTokens(): boolean {
+    return this.block.ignore_merges === true
+  }
+
+  /** Whether the first symbol for a character is the same wherever it stands in a word. */
+  get isPlain(): boolean {
+    return this.prefix === '' && this.suffix === ''
+  }
+
+  find(token: string): number | undefined {
+    const id = this.vocab[token] as unknown
+    // What every object has under the name "constructor" is no id.
+    return typeof id === 'number' ? id : undefined
+  }
+
+  /** Adds the ids of a word. */
+  append(word: string, ids: IdBuffer): void {
+    if (this.kept.append(word, ids)) return
+    const start = ids.length
+    this.appendNew(word, ids)
+    this.kept.keep(word, ids, start)
+  }
+
+  /** {@link append} for a word that hardly comes again. */
+  appendNew(word: string, ids: IdBuffer): void {
+    const id = this.keepsTokens ? this.find(word) : undefined
+    if (id !== undefined) {
+      ids.push(id)
+      return
+    }
+    this.takeApart(word)
+    this.appendMerged(this.symbols, this.count, ids)
+    if (this.symbols.length > USUAL) this.symbols = new Int32Array(USUAL)
+  }
+
+  /** Adds what the first `count` symbols become, which are changed by it. */
+  appendMerged(symbols: Int32Array, count: number, ids: IdBuffer): void {
+    const left = this.merges.merge(symbols, count)
+    for (let i = 0; i < left; i++) ids.push(symbols[i]!)
+  }
+
+  private takeApart(word: string): void {
+    const { unk_token, fuse_unk, byte_fallback } = this.block
+    const vocabulary = { get: (token: string) => this.find(token) }
+    this.count = 0
+    /** An unknown token that is still to be put down: bytes that come meanwhile stand before it, as in Rust. */
+    let pending: number | undefined
+    for (const piece of this.pieces(word)) {
+      const id = this.find(piece)
+      const bytes = id === undefined && byte_fallback ? byteIds(piece, vocabulary) : undefined
+      if (bytes) for (const byte of bytes) this.put(byte)
+      else if (id !== undefined) {
+        if (pending !== undefined) this.put(pending)
+        pending = undefined
+        this.put(id)
+      } else if (unk_token != null) {
+        const unknown = this.find(unk_token)
+        if (unknown === undefined) throw notInVocabulary(piece)
+        if (pending !== undefined && !fuse_unk) this.put(pending)
+        pending = unknown
+      }
+    }
+    if (pending !== undefined) this.put(pending)
+  }
+
+  /** The characters of a word as the vocabulary spells them. */
+  private *pieces(word: string): Generator<string> {
+    let at = 0
+    for (const character of word) {
+      const isFirst = at === 0
+      at += character.length
+      yield `${isFirst ? '' : this.prefix}${character}${at === word.length ? this.suffix : ''}`
+    }
+  }
+
+  private put(symbol: number): void {
+    if (this.count === this.symbols.length) {
+      const larger = new Int32Array(this.count * 2)
+      larger.set(this.symbols)
+      this.symbols = larger
+    }
+    this.symbols[this.count++] = symbol
+  }
+
+  private read(list: readonly (string | readonly string[])[]): Merges {
+    if (list.length > MOST_MERGES)
+      throw notUnderstood(`its BPE model has ${list.length} merges, more than ${MOST_MERGES}`)
+    const { prefix } = this
+    const merges = new Merges(list.length)
+    const idOf = (token: string, merge: unknown) => {
+      const id = this.find(token)
+      if (id !== undefined) return id
+      throw notUnderstood(
+        `its merge ${shown(merge)} needs the token ${shown(token)}, which its vocabulary does not have`,
+      )
+    }
+    for (const merge of list) {
+      // The first line of a file of merges.
+      if (typeof merge === 'string' && merge.startsWith('#version')) continue
+      const pair = typeof merge === 'string' ? merge.split(' ') : merge
+      if (pair.length !== 2)
+        throw notUnderstood(`its merge ${shown(merge)} is not two tokens with a space between them`)
+      const [left, right] = pair as [string, string]
+      if (!right.startsWith(prefix)) {
+        throw notUnderstood(`the second token of its merge ${shown(merge)} does not begin with ${shown(prefix)}`)
+      }
+      const result = left + (prefix === '' ? right : right.slice(prefix.length))
+      merges.add(idOf(left, merge), idOf(right, merge), idOf(result, merge))
+    }
+    return merges
+  }
+}
+
+function shown(value: unknown): string {
+  const text = JSON.stringify(value)
+  return text.length > 100 ? `${text.slice(0, 97)}...` : text
+}
