@@ -88,6 +88,20 @@ export function lowers(block: Block | null): boolean {
   return block?.type === 'Lowercase' || (block?.type === 'BertNormalizer' && block.lowercase !== false)
 }
 
+/**
+ * Tells whether a normaliser leaves the beginning of a text in its place. A first character that is taken away leaves the others
+ * where they were, but for a charsmap, which does not say so.
+ */
+export function keepsStart(block: Block | null, normalize: Normalizer): (text: string) => boolean {
+  if (block === null || hasCharsmap(block)) return () => true
+  return (text) => text === '' || normalize(String.fromCodePoint(text.codePointAt(0)!)) !== ''
+}
+
+function hasCharsmap(block: Block): boolean {
+  if (block.type === 'Sequence') return (block.normalizers as Block[]).some(hasCharsmap)
+  return block.type === 'Precompiled'
+}
+
 const bertDefaults: BertNormalizerConfig = {
   clean_text: true,
   lowercase: true,
