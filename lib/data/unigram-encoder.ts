@@ -61,7 +61,7 @@ export class UnigramEncoder implements FastEncoder {
       words,
       safeCuts(json, tokens),
       normalize,
-      keepsStart(normalizer, normalize),
+      keepsStart(normalizer),
       finder(tokens.filter((token) => !token.normalized).map(({ content }) => content)),
       finder(tokens.filter((token) => token.normalized).map(({ content }) => normalize(content))),
     )

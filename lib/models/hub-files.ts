@@ -3,7 +3,7 @@ import { SentenceTorchError } from '../errors.js'
 import { checkRelativePath } from '../io/safe-path.js'
 import { arrayOf, object, optional, text } from '../io/schema.js'
 import { SENTENCE_CONFIG_FILES } from './folder-config.js'
-import { TOKENIZER_FILES } from './model-folder.js'
+import { TOKENIZER_FILES } from './tokenizer-files.js'
 
 /** Which files of a model repository are needed, and which of those it lacks. */
 export interface FilePlan {
@@ -25,10 +25,10 @@ export function planFiles(files: ReadonlySet<string>, modulesJson: unknown): Fil
   const entries = modules(modulesJson, { file: 'modules.json', key: '', code: 'ERR_INVALID_MODEL' }) ?? []
   const [root = '', ...paths] = entries.map(({ path }) => path ?? '')
   const types = entries.slice(1).map(({ type }) => type ?? '')
-  // Of a vocab.txt a BERT's tokenizer.json can be made.
-  const vocabulary =
-    ['tokenizer.json', 'vocab.txt'].find((name) => files.has(posix.join(root, name))) ?? 'tokenizer.json'
-  const required = ['config.json', vocabulary].map((name) => posix.join(root, name))
+  // Of a vocab.txt a BERT's tokenizer.json can be made, and of the other two a RoBERTa's.
+  const vocabularies = [['tokenizer.json'], ['vocab.txt'], ['vocab.json', 'merges.txt']]
+  const present = vocabularies.find((names) => names.every((name) => files.has(posix.join(root, name))))
+  const required = ['config.json', ...(present ?? ['tokenizer.json'])].map((name) => posix.join(root, name))
   const optional = ['modules.json', 'config_sentence_transformers.json']
   for (const name of [...TOKENIZER_FILES, ...SENTENCE_CONFIG_FILES]) optional.push(posix.join(root, name))
 

@@ -7,8 +7,9 @@ import type { ConfigObject, NativeEncoder } from '../native/types.js'
 import { SENTENCE_CONFIG_FILES } from './folder-config.js'
 import { toJson } from './json.js'
 import { type ModelCard, modelCard } from './model-card.js'
-import { type ModelFolder, TOKENIZER_FILES } from './model-folder.js'
+import type { ModelFolder } from './model-folder.js'
 import { legacyModuleConfig } from './modules.js'
+import { TOKENIZER_FILES } from './tokenizer-files.js'
 
 /** Bytes that cross from the engine at once. */
 const RANGE_BYTES = 64 * 1024 * 1024

@@ -39,7 +39,9 @@ export class Pipeline {
         for (const word of preTokenize(section, isStart)) model.append(word, ids)
       }
     }
-    this.startIsKept = keepsStart(json.normalizer, this.normalize)
+    // Only a mark in front of what begins the text asks for it.
+    const asksForStart = JSON.stringify(json.pre_tokenizer).includes('"first"')
+    this.startIsKept = asksForStart ? keepsStart(json.normalizer) : () => false
     this.cuts = safeCuts(json, tokens)
   }
 

@@ -2,7 +2,8 @@ import { isMainThread } from 'node:worker_threads'
 import { addTokens } from './added-ids.js'
 import type { AddedToken, ModelBlock, TokenizerJson } from './blocks.js'
 import { classOf } from './class-choice.js'
-import { type Around, type TokenizerClass, tokenizerClasses } from './class-parts.js'
+import type { Around, TokenizerClass } from './class-parts.js'
+import { tokenizerClasses } from './class-table.js'
 import { checkTokenizerFiles, isToken, type TokenizerFiles, type TokenValue } from './files.js'
 
 /** A tokenizer.json with everything in it that ids depend on, and the tokens that have names. */
@@ -69,7 +70,7 @@ export function asPythonLoads(files: TokenizerFiles): EffectiveTokenizer {
   const added = addTokens(json.model, size, own, listed, wanted)
   const ids = new Map(added.map(({ content, id }) => [content, id]))
   const isKept = kind?.keepsAround && given.post_processor !== null
-  const post = isKept ? undefined : kind?.around && postProcessor(kind.around(token), (content) => ids.get(content))
+  const post = isKept ? undefined : kind?.around && postProcessor(kind.around, token, (content) => ids.get(content))
   return {
     json: {
       ...{ ...json, added_tokens: added, ...(post && { post_processor: post }) },
@@ -163,18 +164,25 @@ function complete(token: TokenValue, special: boolean): AddedToken {
   }
 }
 
-function postProcessor(around: Around, idOf: (token: string) => number | undefined): object {
-  if ('classic' in around) {
-    const [first, last] = around.classic
+function postProcessor(
+  around: Around,
+  token: (name: string) => string,
+  idOf: (token: string) => number | undefined,
+): object {
+  if (around === 'classic') {
+    const [first, last] = [token('cls'), token('sep')]
     return {
       ...{ type: 'RobertaProcessing', sep: [last, idOf(last)], cls: [first, idOf(first)] },
       ...{ trim_offsets: true, add_prefix_space: false },
     }
   }
-  const isText = (id: string) => id === 'A' || id === 'B'
-  const pieces = (all: Extract<Around, { single: unknown }>['single']) =>
-    all.map(([id, type_id]) => (isText(id) ? { Sequence: { id, type_id } } : { SpecialToken: { id, type_id } }))
-  const tokens = [...new Set(around.single.map(([id]) => id))].filter((id) => !isText(id))
+  const pieces = (template: string) =>
+    template.split(' ').map((piece) => {
+      const [name, type] = piece.split(':') as [string, string?]
+      const type_id = Number(type ?? 0)
+      return /^[AB]$/.test(name) ? { Sequence: { id: name, type_id } } : { SpecialToken: { id: token(name), type_id } }
+    })
+  const tokens = around.single.split(' ').flatMap((name) => (name === 'A' ? [] : [token(name)]))
   return {
     ...{ type: 'TemplateProcessing', single: pieces(around.single), pair: pieces(around.pair) },
     special_tokens: Object.fromEntries(tokens.map((id) => [id, { id, ids: [idOf(id)], tokens: [id] }])),
