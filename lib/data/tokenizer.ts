@@ -12,6 +12,7 @@ import { lowers, makeNormalizer } from './tokenizer/normalizers.js'
 import { Pipeline } from './tokenizer/pipeline.js'
 import { asPythonLoads } from './tokenizer/python-classes.js'
 import { longestPart, PART_LENGTH, partsOf } from './tokenizer/safe-cuts.js'
+import { Vocabulary } from './tokenizer/vocabulary.js'
 import { TokenizerPool } from './tokenizer-pool.js'
 import { Turns } from './turns.js'
 
@@ -36,7 +37,7 @@ export interface EncodeAllOptions {
 }
 
 /** To be raised when the same files come to give other ids. */
-const FINGERPRINT_VERSION = 2
+const FINGERPRINT_VERSION = 3
 
 /** Jobs with fewer texts stay on this thread: a worker first has to build its tokenizer (about 0.1 s). */
 const workerThreshold = 2000
@@ -61,7 +62,8 @@ export class Tokenizer {
   private readonly normalize: (text: string) => string
   private readonly fast: FastEncoder | undefined
   private madePipeline: Pipeline | undefined
-  private madeVocabulary: ReadonlyMap<string, number> | undefined
+  private readonly vocabulary: Vocabulary
+  private madeVocabSize: number | undefined
   private currentMaxSeqLength: number
   private pool: TokenizerPool | undefined
 
@@ -72,6 +74,7 @@ export class Tokenizer {
     const { json, named, hasTokenTypes } = asPythonLoads(files)
     this.json = json
     this.named = named
+    this.vocabulary = new Vocabulary(json)
     this.hasTokenTypes = hasTokenTypes
     checkPostProcessor(json.post_processor)
     const { prefix, suffix } = specialTokens(json.post_processor)
@@ -105,9 +108,8 @@ export class Tokenizer {
 
   /** Number of rows that the model's token embedding needs: the largest id + 1. */
   get vocabSize(): number {
-    let largest = -1
-    for (const id of this.vocabulary().values()) largest = Math.max(largest, id)
-    return largest + 1
+    this.madeVocabSize ??= this.vocabulary.size
+    return this.madeVocabSize
   }
 
   /** The `post_processor` block of tokenizer.json: what is put around texts and pairs. */
@@ -194,7 +196,7 @@ export class Tokenizer {
 
   /** The id of a token; undefined when the vocabulary does not have it. */
   tokenId(token: string): number | undefined {
-    return this.vocabulary().get(token)
+    return this.vocabulary.idOf(token)
   }
 
   /** The token that stands for a masked one; undefined when the tokenizer has none. */
@@ -216,7 +218,7 @@ export class Tokenizer {
     const { model } = this.json
     const prefix = model?.type === 'WordPiece' ? (model.continuing_subword_prefix ?? '##') : undefined
     const flags = new Uint8Array(this.vocabSize)
-    for (const [token, id] of this.vocabulary()) {
+    for (const [token, id] of this.vocabulary) {
       const goesOn = prefix === undefined ? !/^[▁Ġ]/.test(token) : token.startsWith(prefix)
       if (goesOn && !this.specialIds.has(id)) flags[id] = 1
     }
@@ -322,11 +324,6 @@ export class Tokenizer {
   private pipeline(): Pipeline {
     this.madePipeline ??= new Pipeline(this.json, this.normalize, this.fast)
     return this.madePipeline
-  }
-
-  private vocabulary(): ReadonlyMap<string, number> {
-    this.madeVocabulary ??= this.pipeline().vocabulary()
-    return this.madeVocabulary
   }
 
   private checkLength(value: number): number {

@@ -4,13 +4,8 @@ import type { ClassifierDescription, ConfigObject, ModuleSpec, NativeAddon } fro
 import { type ActivationName, activationOfPath } from './activations.js'
 import { CLASSIFICATION, modelConfigSchema, promptsOf, readSentenceConfig } from './folder-config.js'
 import { isObject, readJson } from './json.js'
-import {
-  type ModelFolder,
-  maxSeqLength,
-  modulesSchema,
-  readTokenizerFiles,
-  readTransformerConfig,
-} from './model-folder.js'
+import { type ModelFolder, maxSeqLength, modulesSchema, readTransformerConfig } from './model-folder.js'
+import { readTokenizerFiles } from './tokenizer-files.js'
 
 /** A cross-encoder's folder as read: everything but the weights. */
 export interface CrossEncoderFolder
@@ -70,7 +65,7 @@ export async function readCrossEncoderFolder(
     ? await readSentenceConfig(path, CLASSIFICATION)
     : { maxSeqLength: undefined, doLowerCase: false, extra: {} }
   if (own) await checkModules(path)
-  const tokenizerFiles = await readTokenizerFiles(path)
+  const tokenizerFiles = await readTokenizerFiles(path, config)
   const architectures = Array.isArray(config.architectures) ? config.architectures : []
   const isClassifier = architectures.some(
     (name) => typeof name === 'string' && name.endsWith('ForSequenceClassification'),

@@ -4,7 +4,7 @@ import { checkRelativePath } from '../io/safe-path.js'
 import { arrayOf, object, optional, text } from '../io/schema.js'
 import { WEIGHT_FILES } from '../io/tensor-file.js'
 import { SENTENCE_CONFIG_FILES } from './folder-config.js'
-import { TOKENIZER_FILES } from './model-folder.js'
+import { TOKENIZER_FILES } from './tokenizer-files.js'
 
 /** Which files of a model repository are needed, and which of those it lacks. */
 export interface FilePlan {
@@ -26,10 +26,10 @@ const modules = optional(arrayOf(object({ path: optional(text()), type: optional
  */
 export function planFiles(files: ReadonlySet<string>, modulesJson: unknown, shards: readonly string[] = []): FilePlan {
   const { root, others } = readModules(modulesJson)
-  // Of a vocab.txt a BERT's tokenizer.json can be made.
-  const vocabulary =
-    ['tokenizer.json', 'vocab.txt'].find((name) => files.has(posix.join(root, name))) ?? 'tokenizer.json'
-  const required = ['config.json', vocabulary].map((name) => posix.join(root, name))
+  // Of a vocab.txt a BERT's tokenizer.json can be made, and of the other two a RoBERTa's.
+  const vocabularies = [['tokenizer.json'], ['vocab.txt'], ['vocab.json', 'merges.txt']]
+  const present = vocabularies.find((names) => names.every((name) => files.has(posix.join(root, name))))
+  const required = ['config.json', ...(present ?? ['tokenizer.json'])].map((name) => posix.join(root, name))
   const optional = ['modules.json', 'config_sentence_transformers.json']
   for (const name of [...TOKENIZER_FILES, ...SENTENCE_CONFIG_FILES]) optional.push(posix.join(root, name))
   required.push(weightsOf(files, root), ...shards.map((name) => posix.join(root, name)))

@@ -99,6 +99,7 @@ export function makeTokenizer({
     config: { tokenizer_class: config.tokenizer_class, ...parse('tokenizer_config.json') },
     addedTokens: parse('added_tokens.json'),
     specialTokensMap: parse('special_tokens_map.json'),
+    ...(typeof config.model_type === 'string' && { modelType: config.model_type }),
   }
   return Tokenizer.from(files, { doLowerCase, maxSeqLength })
 }

@@ -5,20 +5,10 @@ import { checkRelativePath } from '../io/safe-path.js'
 import { arrayOf, object, parseJson, type Schema, type TypeOf, text } from '../io/schema.js'
 import type { ConfigObject, Description, Metric, NativeAddon } from '../native/types.js'
 import { readModelConfig, readSentenceConfig } from './folder-config.js'
-import { jsonObject, readConfig, readIfPresent, readJson, toJson } from './json.js'
+import { jsonObject, readConfig, readJson } from './json.js'
 import { type FolderModule, moduleType, poolingModule, readDense, readNormalize, readPooling } from './modules.js'
+import { readTokenizerFiles } from './tokenizer-files.js'
 import { describeConfig, encoderConfig } from './transformer-config.js'
-
-/** Tokenizer files that are carried along to every saved folder. */
-export const TOKENIZER_FILES: readonly string[] = [
-  'tokenizer.json',
-  'tokenizer_config.json',
-  'special_tokens_map.json',
-  'added_tokens.json',
-  'vocab.txt',
-  'vocab.json',
-  'merges.txt',
-]
 
 /** A model folder as read: everything but the weights. */
 export interface ModelFolder {
@@ -64,7 +54,7 @@ export async function readModelFolder(path: string, getAddon: () => NativeAddon)
   const modules = entries ? await readModules(path, entries, width) : [poolingModule(['mean'], width)]
   const sentence = await readSentenceConfig(transformerPath)
   const model = await readModelConfig(join(path, 'config_sentence_transformers.json'))
-  const tokenizerFiles = await readTokenizerFiles(transformerPath)
+  const tokenizerFiles = await readTokenizerFiles(transformerPath, config)
   return {
     path,
     transformerPath,
@@ -155,31 +145,6 @@ export async function readTransformerConfig(
   }
   const description = describeConfig(getAddon, decoder ? encoderConfig(config) : config, file)
   return { config, description }
-}
-
-/** tokenizer.json is made of a vocab.txt where only that is there. @throws SentenceTorchError ERR_INVALID_MODEL without both. */
-export async function readTokenizerFiles(folder: string): Promise<Map<string, Uint8Array>> {
-  const files = new Map<string, Uint8Array>()
-  for (const name of TOKENIZER_FILES) {
-    const bytes = await readIfPresent(join(folder, name))
-    if (bytes) files.set(name, bytes)
-  }
-  const vocabulary = files.get('vocab.txt')
-  if (!files.has('tokenizer.json') && vocabulary) {
-    const settings = {
-      ...(await readJson(join(folder, 'special_tokens_map.json'), jsonObject)),
-      ...(await readJson(join(folder, 'tokenizer_config.json'), jsonObject)),
-    }
-    const { tokenizerOfVocabulary } = await import('./vocab-file.js')
-    const made = tokenizerOfVocabulary(new TextDecoder().decode(vocabulary), settings)
-    if (made) files.set('tokenizer.json', new TextEncoder().encode(toJson(made)))
-  }
-  if (files.has('tokenizer.json')) return files
-  throw new SentenceTorchError(
-    'ERR_INVALID_MODEL',
-    `Expected tokenizer.json in ${folder}, found none. Python makes it: ` +
-      'AutoTokenizer.from_pretrained(folder).save_pretrained(folder)',
-  )
 }
 
 /** Of a model and a tokenizer without limit: the engine counts the tokens of a row in 32 bits. */

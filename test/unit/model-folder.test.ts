@@ -268,6 +268,8 @@ for (const [name, files, code, message] of bad) {
   })
 }
 
+const ofVocabulary = (vocabTxt: string, config: object) => tokenizerOfVocabulary({ vocabTxt }, { config })
+
 // The values are those that transformers 5.24 writes for the same vocab.txt.
 test('of a vocab.txt alone BERT has a tokenizer.json', async (t) => {
   const words = ['cat', 'dog', '##s']
@@ -278,21 +280,21 @@ test('of a vocab.txt alone BERT has a tokenizer.json', async (t) => {
     ...[token('[CLS]', 0), { Sequence: { id: 'A', type_id: 0 } }, token('[SEP]', 0)],
     ...[{ Sequence: { id: 'B', type_id: 1 } }, token('[SEP]', 1)],
   ]
-  t.deepEqual(tokenizerOfVocabulary(`${lines}\n`, {}), {
+  t.deepEqual(ofVocabulary(`${lines}\n`, {}), {
     ...expected,
     post_processor: { ...expected.post_processor, pair },
   })
-  t.deepEqual(tokenizerOfVocabulary(lines.replaceAll('\n', '\r\n'), {}), tokenizerOfVocabulary(lines, {}))
+  t.deepEqual(ofVocabulary(lines.replaceAll('\n', '\r\n'), {}), ofVocabulary(lines, {}))
   const flags = { do_lower_case: false, strip_accents: false, tokenize_chinese_chars: false }
-  t.like(tokenizerOfVocabulary(lines, flags), {
+  t.like(ofVocabulary(lines, flags), {
     normalizer: { type: 'BertNormalizer', lowercase: false, strip_accents: false, handle_chinese_chars: false },
   })
-  t.like(tokenizerOfVocabulary(lines, { unk_token: { content: 'cat' } }), { model: { unk_token: 'cat' } })
+  t.like(ofVocabulary(lines, { unk_token: { content: 'cat' } }), { model: { unk_token: 'cat' } })
   // Of equal lines the last one counts.
-  t.like(tokenizerOfVocabulary(`${lines}\ncat\n`, {}), { model: { vocab: { cat: 8, dog: 6 } } })
+  t.like(ofVocabulary(`${lines}\ncat\n`, {}), { model: { vocab: { cat: 8, dog: 6 } } })
   // Japanese ones need a program that cuts words; without [CLS] there is nothing to embed.
-  t.is(tokenizerOfVocabulary(lines, { tokenizer_class: 'BertJapaneseTokenizer' }), undefined)
-  t.is(tokenizerOfVocabulary(lines.replace('[CLS]', 'CLS'), {}), undefined)
+  t.is(ofVocabulary(lines, { tokenizer_class: 'BertJapaneseTokenizer' }), undefined)
+  t.is(ofVocabulary(lines.replace('[CLS]', 'CLS'), {}), undefined)
 
   const path = await temporaryFolder(t)
   await writeModel(path, '5.2')
@@ -304,6 +306,33 @@ test('of a vocab.txt alone BERT has a tokenizer.json', async (t) => {
     needed: ['config.json', 'vocab.txt', 'model.safetensors'],
     missing: [],
   })
+})
+
+test('vocab.json and merges.txt alone make a tokenizer.json, and a SentencePiece model does not', async (t) => {
+  const path = await temporaryFolder(t)
+  await writeModel(path, '5.2')
+  await rm(join(path, 'tokenizer.json'))
+  await writeFile(join(path, 'sentencepiece.bpe.model'), '')
+  await t.throwsAsync(readModelFolder(path, () => fakeAddon()), {
+    code: 'ERR_INVALID_MODEL',
+    message: /sentencepiece\.bpe\.model alone.*AutoTokenizer.*save_pretrained.*sentencepiece and protobuf/,
+  })
+  const tokens = ['<s>', '<pad>', '</s>', '<unk>', 'a', 'b', 'ab', '<mask>']
+  await writeFile(join(path, 'vocab.json'), JSON.stringify(Object.fromEntries(tokens.map((token, id) => [token, id]))))
+  await writeFile(join(path, 'tokenizer_config.json'), JSON.stringify({ tokenizer_class: 'RobertaTokenizer' }))
+  await t.throwsAsync(readModelFolder(path, () => fakeAddon()), { code: 'ERR_INVALID_MODEL', message: /sentencepiece/ })
+  await writeFile(join(path, 'merges.txt'), '#version: 0.2\na b\n')
+  const made = JSON.parse(new TextDecoder().decode((await readModelFolder(path, () => fakeAddon())).tokenizerFiles.get('tokenizer.json')))
+  t.like(made, { model: { type: 'BPE', merges: [['a', 'b']] }, pre_tokenizer: { type: 'ByteLevel' } })
+  await writeFile(join(path, 'merges.txt'), '#version: 0.2\na b\nab\n')
+  await t.throwsAsync(readModelFolder(path, () => fakeAddon()), { code: 'ERR_INVALID_MODEL', message: /as \[2\] in merges\.txt/ })
+  t.deepEqual(planFiles(new Set(['config.json', 'model.safetensors', 'vocab.json', 'merges.txt']), undefined), {
+    needed: ['config.json', 'vocab.json', 'merges.txt', 'model.safetensors'],
+    missing: [],
+  })
+  t.deepEqual(planFiles(new Set(['config.json', 'model.safetensors', 'vocab.json']), undefined).missing, [
+    'tokenizer.json',
+  ])
 })
 
 test('refuses folders without config, pooling config, tokenizer or weights, saying which and how to mend it', async (t) => {

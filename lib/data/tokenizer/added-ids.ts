@@ -15,7 +15,8 @@ export function addTokens(
   listed: readonly AddedToken[],
   named: readonly AddedToken[],
 ): AddedToken[] {
-  const idOf = idsOf(model?.vocab)
+  const contents = [...own, ...listed, ...named].map(({ content }) => content)
+  const idOf = idsOf(model?.vocab, contents)
   const added = new Map<string, AddedToken>()
   let largest = -1
   const add = (token: AddedToken) => {
@@ -38,10 +39,11 @@ function isThere(token: AddedToken, added: ReadonlyMap<string, AddedToken>): boo
   return found !== undefined && keys.every((key) => found[key] === token[key])
 }
 
-function idsOf(vocab: ModelBlock['vocab']): (token: string) => number | undefined {
-  if (Array.isArray(vocab)) {
-    const ids = new Map(vocab.map(([piece], id) => [piece, id]))
-    return (token) => ids.get(token)
-  }
-  return (token) => (vocab && Object.hasOwn(vocab, token) ? vocab[token] : undefined)
+/** The ids that a vocabulary has for some tokens; of equal pieces the last one counts. */
+function idsOf(vocab: ModelBlock['vocab'], contents: readonly string[]): (token: string) => number | undefined {
+  if (!Array.isArray(vocab)) return (token) => (vocab && Object.hasOwn(vocab, token) ? vocab[token] : undefined)
+  const wanted = new Set(contents)
+  const ids = new Map<string, number>()
+  for (let id = 0; id < vocab.length; id++) if (wanted.has(vocab[id]![0])) ids.set(vocab[id]![0], id)
+  return (token) => ids.get(token)
 }

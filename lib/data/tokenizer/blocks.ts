@@ -32,6 +32,8 @@ export interface ModelBlock {
   max_input_chars_per_word?: number
   fuse_unk?: boolean
   byte_fallback?: boolean
+  /** Not of the file: Python read the scores of Unigram, and rounds as JavaScript does. Else Rust has read them. */
+  exact_scores?: boolean
 }
 
 /** What tokenizer.json holds, as far as ids depend on it. */
@@ -41,6 +43,7 @@ export interface TokenizerJson {
   pre_tokenizer: Block | null
   post_processor: unknown
   truncation?: { direction?: string } | null
+  decoder?: unknown
   /** Not of the file, but of tokenizer_config.json: special tokens in a text are words like others. */
   split_special_tokens?: boolean
   model?: ModelBlock

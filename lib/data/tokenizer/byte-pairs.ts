@@ -47,10 +47,6 @@ export class BytePairs {
     this.merges = this.read(merges)
   }
 
-  get vocabulary(): ReadonlyMap<string, number> {
-    return new Map(Object.entries(this.vocab))
-  }
-
   /** Whether a word that is a token is not taken apart. */
   get keepsTokens(): boolean {
     return this.block.ignore_merges === true

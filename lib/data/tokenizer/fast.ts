@@ -1,5 +1,6 @@
 import { BytePairEncoder } from '../byte-pair.js'
 import type { IdBuffer } from '../id-buffer.js'
+import { UnigramEncoder } from '../unigram-encoder.js'
 import { WordPieceEncoder } from '../word-piece.js'
 import type { TokenizerJson } from './blocks.js'
 
@@ -8,8 +9,8 @@ import type { TokenizerJson } from './blocks.js'
  * may hold added tokens.
  */
 export interface FastEncoder {
-  /** Where a text that it takes may be cut: the ids of the parts, one after the other, are those of the text. */
-  readonly cuts: RegExp
+  /** Where a text that it takes may be cut: the ids of the parts, one after the other, are those of the text. Undefined for nowhere. */
+  readonly cuts: RegExp | undefined
   /** Whether `append` does a text. */
   takes(text: string): boolean
   /**
@@ -17,14 +18,17 @@ export interface FastEncoder {
    * @returns false when it does not take the text; nothing has been added then.
    */
   append(text: string, ids: IdBuffer, most: number): boolean
-  /** Adds the ids of a part of a normalised text, without added tokens in it. With it, `Pipeline` needs no other words and no other model. */
-  appendSection?(section: string, ids: IdBuffer): void
+  /**
+   * Adds the ids of a part of a normalised text, without added tokens in it. With it, `Pipeline` needs no other words and no other model.
+   * @param isStart whether the part is the beginning of the whole text
+   */
+  appendSection?(section: string, ids: IdBuffer, isStart: boolean): void
 }
 
 type Maker = (json: TokenizerJson, normalize: (text: string) => string) => FastEncoder | undefined
 
 /** Each is asked in turn, and gives undefined for a tokenizer of another kind. */
-const makers: readonly Maker[] = [WordPieceEncoder.for, BytePairEncoder.for]
+const makers: readonly Maker[] = [WordPieceEncoder.for, BytePairEncoder.for, UnigramEncoder.for]
 
 /**
  * @param normalize the normaliser of the texts

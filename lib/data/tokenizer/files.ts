@@ -26,6 +26,8 @@ export interface TokenizerFiles {
   addedTokens?: object
   /** special_tokens_map.json */
   specialTokensMap?: object
+  /** `model_type` of config.json, which stands for a class where no file names one */
+  modelType?: string
 }
 
 /** A token is written as text, or as an object with its settings. */

@@ -6,8 +6,7 @@ import { WordPieceModel } from './word-piece-model.js'
 
 /** The part of a tokenizer that gives ids to words. */
 export interface WordModel {
-  /** Ids by token. */
-  readonly vocabulary: ReadonlyMap<string, number>
+  /** Adds the ids of a word. */
   append(word: string, ids: IdBuffer): void
 }
 
@@ -28,8 +27,7 @@ export function makeModel(model: ModelBlock | undefined): WordModel {
     case 'WordLevel':
       return wordLevel(model)
     case 'Unigram':
-      if (Array.isArray(model.vocab)) return new Unigram(model)
-      throw notUnderstood('its Unigram model has no list of pieces')
+      return new Unigram(model)
     case 'BPE':
       return new BytePairs(model)
     default:
@@ -49,7 +47,6 @@ function wordPiece(block: ModelBlock): WordModel {
   const model = new WordPieceModel(block)
   const kept: number[] = []
   return {
-    vocabulary: new Map(Object.entries(block.vocab!)) as Map<string, number>,
     append(word, ids) {
       kept.length = 0
       model.match(word, kept)
@@ -59,11 +56,11 @@ function wordPiece(block: ModelBlock): WordModel {
 }
 
 function wordLevel({ vocab, unk_token }: ModelBlock): WordModel {
-  const vocabulary = new Map(Object.entries(vocab ?? {})) as Map<string, number>
+  const known = vocab as Readonly<Record<string, number>>
+  const find = (word: string) => (Object.hasOwn(known, word) ? known[word] : undefined)
   return {
-    vocabulary,
     append(word, ids) {
-      const id = vocabulary.get(word) ?? vocabulary.get(unk_token ?? '<unk>')
+      const id = find(word) ?? find(unk_token ?? '<unk>')
       if (id === undefined) throw notInVocabulary(word)
       ids.push(id)
     },

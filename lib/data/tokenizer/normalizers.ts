@@ -88,6 +88,32 @@ export function lowers(block: Block | null): boolean {
   return block?.type === 'Lowercase' || (block?.type === 'BertNormalizer' && block.lowercase !== false)
 }
 
+/**
+ * Tells whether a normaliser leaves the beginning of a text in its place. A first character that is taken away leaves the others
+ * where they were, but for a charsmap, which does not say so.
+ */
+export function keepsStart(block: Block | null): (text: string) => boolean {
+  let steps: { step: Block; normalize: Normalizer }[] | undefined
+  return (text) => {
+    steps ??= flat(block).map((step) => ({ step, normalize: make(step) }))
+    let now = text
+    for (const { step, normalize } of steps) {
+      if (now === '') return true
+      const first = String.fromCodePoint(now.codePointAt(0)!)
+      // What is cut off at the end is none of the beginning's business.
+      const isLost = step.type === 'Strip' ? step.strip_left === true && space.test(first) : normalize(first) === ''
+      if (isLost && step.type !== 'Precompiled') return false
+      now = normalize(now)
+    }
+    return true
+  }
+}
+
+function flat(block: Block | null): Block[] {
+  if (block?.type === 'Sequence') return (block.normalizers as Block[]).flatMap(flat)
+  return block === null ? [] : [block]
+}
+
 const bertDefaults: BertNormalizerConfig = {
   clean_text: true,
   lowercase: true,

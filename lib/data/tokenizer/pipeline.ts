@@ -2,8 +2,8 @@ import type { IdBuffer } from '../id-buffer.js'
 import { AddedTokens } from './added-tokens.js'
 import type { AddedToken, TokenizerJson } from './blocks.js'
 import type { FastEncoder } from './fast.js'
-import { makeModel, type WordModel } from './models.js'
-import { makeNormalizer, type Normalizer } from './normalizers.js'
+import { makeModel } from './models.js'
+import { keepsStart, makeNormalizer, type Normalizer } from './normalizers.js'
 import { makePreTokenizer } from './pre-tokenizers.js'
 import { partsOf, safeCuts } from './safe-cuts.js'
 
@@ -16,8 +16,7 @@ export class Pipeline {
   readonly cuts: RegExp | undefined
   private readonly added: AddedTokens
   private readonly appendSection: (section: string, isStart: boolean, ids: IdBuffer) => void
-  private readonly model: WordModel | undefined
-  private readonly hasCharsmap: boolean
+  private readonly startIsKept: (text: string) => boolean
 
   /**
    * @param normalize replaces the normaliser of `json`
@@ -25,31 +24,25 @@ export class Pipeline {
    * @throws SentenceTorchError ERR_INVALID_MODEL, ERR_NOT_IMPLEMENTED
    */
   constructor(
-    private readonly json: TokenizerJson,
+    json: TokenizerJson,
     private readonly normalize: Normalizer = makeNormalizer(json.normalizer),
     fast?: FastEncoder,
   ) {
     const tokens = json.added_tokens as readonly AddedToken[]
     this.added = new AddedTokens(tokens, this.normalize, json.split_special_tokens === true)
     if (fast?.appendSection) {
-      this.appendSection = (section, _, ids) => fast.appendSection!(section, ids)
+      this.appendSection = (section, isStart, ids) => fast.appendSection!(section, ids, isStart)
     } else {
       const preTokenize = makePreTokenizer(json.pre_tokenizer)
       const model = makeModel(json.model)
-      this.model = model
       this.appendSection = (section, isStart, ids) => {
         for (const word of preTokenize(section, isStart)) model.append(word, ids)
       }
     }
-    this.hasCharsmap = JSON.stringify(json.normalizer).includes('"Precompiled"')
+    // Only a mark in front of what begins the text asks for it.
+    const asksForStart = JSON.stringify(json.pre_tokenizer).includes('"first"')
+    this.startIsKept = asksForStart ? keepsStart(json.normalizer) : () => false
     this.cuts = safeCuts(json, tokens)
-  }
-
-  /** Ids by token, added tokens included. */
-  vocabulary(): Map<string, number> {
-    const all = new Map(this.model?.vocabulary ?? Object.entries(this.json.model!.vocab as Record<string, number>))
-    for (const { content, id } of this.json.added_tokens) all.set(content!, id)
-    return all
   }
 
   /**
@@ -75,14 +68,9 @@ export class Pipeline {
     }
   }
 
-  /** A first character that is taken away leaves the others where they were, but for a charsmap, which does not say so. */
-  private keepsStart(part: string): boolean {
-    return this.hasCharsmap || this.normalize(String.fromCodePoint(part.codePointAt(0)!)) !== ''
-  }
-
   private appendPart(part: string, isStart: boolean, ids: IdBuffer): void {
     const normalized = this.normalize(part)
-    let starts = isStart && this.keepsStart(part)
+    let starts = isStart && this.startIsKept(part)
     for (const section of this.added.inNormalized(normalized)) {
       if ('id' in section) ids.push(section.id)
       else this.appendSection(section.text, starts, ids)

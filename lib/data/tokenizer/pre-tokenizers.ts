@@ -98,15 +98,20 @@ function sequence(all: readonly PreTokenizer[]): PreTokenizer {
   }
 }
 
-function metaspace({ replacement, prepend_scheme, add_prefix_space, split = true }: Block): PreTokenizer {
-  const mark = String(replacement ?? '▁')
+/** What a Metaspace does: the mark that stands for a space, where one goes in front, and whether words begin at marks. */
+export function metaspaceOf({ replacement, prepend_scheme, add_prefix_space, split = true }: Block) {
   const scheme = add_prefix_space === false ? 'never' : (prepend_scheme ?? 'always')
+  return { mark: String(replacement ?? '▁'), scheme: scheme as 'always' | 'first' | 'never', splits: split !== false }
+}
+
+function metaspace(block: Block): PreTokenizer {
+  const { mark, scheme, splits } = metaspaceOf(block)
   const marks = patternOf({ type: 'Metaspace', pattern: { String: mark } })
   return (piece, isStart) => {
     const marked = piece.replaceAll(' ', () => mark)
     const prepends = scheme === 'always' || (scheme === 'first' && isStart)
     const whole = prepends && !marked.startsWith(mark) ? mark + marked : marked
-    return split && whole.lastIndexOf(mark) > 0 ? splitAt(whole, marks, 'MergedWithNext') : [whole]
+    return splits && whole.lastIndexOf(mark) > 0 ? splitAt(whole, marks, 'MergedWithNext') : [whole]
   }
 }
 

@@ -1,6 +1,9 @@
 import { isMainThread } from 'node:worker_threads'
 import { addTokens } from './added-ids.js'
-import type { AddedToken, Block, ModelBlock, TokenizerJson } from './blocks.js'
+import type { AddedToken, ModelBlock, TokenizerJson } from './blocks.js'
+import { classOf } from './class-choice.js'
+import type { Around, TokenizerClass } from './class-parts.js'
+import { tokenizerClasses } from './class-table.js'
 import { checkTokenizerFiles, isToken, type TokenizerFiles, type TokenValue } from './files.js'
 
 /** A tokenizer.json with everything in it that ids depend on, and the tokens that have names. */
@@ -12,25 +15,14 @@ export interface EffectiveTokenizer {
   hasTokenTypes: boolean
 }
 
-/** Tokenizer classes of transformers that build a tokenizer of their own around the file's vocabulary. */
-const bertClass =
-  /^(Bert|DistilBert|Electra|MobileBert|SqueezeBert|ConvBert|LayoutLM|Lxmert|DPRContextEncoder|DPRQuestionEncoder|DPRReader)Tokenizer(Fast)?$/
 /** Classes that take tokenizer.json as it is. */
 const plainClass = /^(PreTrainedTokenizerFast|PreTrainedTokenizer|TokenizersBackend)$/
-const mpnetClass = /^MPNetTokenizer(Fast)?$/
-const xlmRobertaClass = /^XLMRobertaTokenizer(Fast)?$/
-
 const names = ['bos', 'eos', 'unk', 'sep', 'pad', 'cls', 'mask']
-const defaults: Record<'bert' | 'mpnet' | 'xlm', Record<string, string>> = {
-  bert: { unk: '[UNK]', sep: '[SEP]', pad: '[PAD]', cls: '[CLS]', mask: '[MASK]' },
-  mpnet: { bos: '<s>', eos: '</s>', unk: '[UNK]', sep: '</s>', pad: '<pad>', cls: '<s>', mask: '<mask>' },
-  xlm: { bos: '<s>', eos: '</s>', unk: '<unk>', sep: '</s>', pad: '<pad>', cls: '<s>', mask: '<mask>' },
-}
 
 /**
- * What `AutoTokenizer.from_pretrained` makes of a folder: the tokens of all its files, and for the classes of BERT, MPNet and
- * XLM-RoBERTa the parts that these classes put in the place of the file's, whatever tokenizer.json says. Without a class it
- * is BERT's. A file with a vocabulary of another kind than the class expects keeps its own parts.
+ * What `AutoTokenizer.from_pretrained` makes of a folder: the tokens of all its files, and for most classes the parts that these
+ * put in the place of the file's, whatever tokenizer.json says. A file with a vocabulary of another kind than the class expects
+ * keeps its own parts.
  * Source: transformers 5.24, `tokenization_utils_base.py` and `tokenization_utils_tokenizers.py`.
  * @throws SentenceTorchError ERR_INVALID_MODEL
  */
@@ -45,22 +37,19 @@ export function asPythonLoads(files: TokenizerFiles): EffectiveTokenizer {
     model: model ?? undefined,
   }
   const config = { ...files.config } as Record<string, unknown>
-  const className = String(config.tokenizer_class ?? 'BertTokenizer')
-  const kind = kindOf(className, given.model)
-  if (kind === undefined && !plainClass.test(className)) warnOfClass(className)
+  const kind = classFor(files, given)
   // added_tokens_decoder stands for all other lists of tokens.
   const decoder = config.added_tokens_decoder as Record<string, TokenValue> | undefined
-  const values: Record<string, unknown> = { ...config, ...(decoder ? {} : files.specialTokensMap) }
+  const map = (decoder ? {} : files.specialTokensMap) as Record<string, unknown> | undefined
+  const values: Record<string, unknown> = { ...config, ...map }
   const special = new Map<string, TokenValue>()
   for (const name of names) {
-    const value = values[`${name}_token`] ?? (kind && defaults[kind][name])
+    const value = values[`${name}_token`] ?? kind?.names[name]
     if (isToken(value)) special.set(name, value)
   }
   const others = Object.entries(values).filter(([key]) => key.endsWith('_token') && !names.includes(key.slice(0, -6)))
-  const extra = values.extra_special_tokens ?? values.additional_special_tokens ?? []
-  const named = [...special.values(), ...others.map(([, value]) => value), ...Object.values(extra as object)].filter(
-    isToken,
-  )
+  const extra = extraTokens(config, map ?? {}, kind)
+  const named = [...special.values(), ...others.map(([, value]) => value), ...extra].filter(isToken)
 
   const isNamed = new Set([...special.values()].map(contentOf))
   const listed = decoder
@@ -70,12 +59,18 @@ export function asPythonLoads(files: TokenizerFiles): EffectiveTokenizer {
   const byContent = new Map(listed.map((token) => [token.content, token]))
   for (const token of listed) token.special ||= isNamed.has(token.content)
   // A class that builds its own tokenizer knows no more than the listed ones.
-  const own = kind ? [] : given.added_tokens.map((token) => complete(token as TokenValue, false))
+  const own = kind?.parts ? [] : given.added_tokens.map((token) => complete(token as TokenValue, false))
   const wanted = named.map((value) => byContent.get(contentOf(value)) ?? { ...fresh(value, kind, special), id: -1 })
-  const json = kind ? rebuilt(given, kind, config, special) : given
+  const token = (name: string) => contentOf(special.get(name) ?? '')
+  const parts = kind?.parts?.({
+    ...{ vocab: given.model!.vocab!, merges: (given.model as { merges?: unknown }).merges },
+    ...{ config, normalizer: given.normalizer, token },
+  })
+  const json = { ...given, ...parts }
   const added = addTokens(json.model, size, own, listed, wanted)
-  const ids = new Map(added.map((token) => [token.content, token.id]))
-  const post = kind && postProcessor(kind, special, (token) => ids.get(token))
+  const ids = new Map(added.map(({ content, id }) => [content, id]))
+  const isKept = kind?.keepsAround && given.post_processor !== null
+  const post = isKept ? undefined : kind?.around && postProcessor(kind.around, token, (content) => ids.get(content))
   return {
     json: {
       ...{ ...json, added_tokens: added, ...(post && { post_processor: post }) },
@@ -84,14 +79,47 @@ export function asPythonLoads(files: TokenizerFiles): EffectiveTokenizer {
     named: new Map([...special].map(([name, value]) => [name, contentOf(value)])),
     hasTokenTypes: Array.isArray(config.model_input_names)
       ? config.model_input_names.includes('token_type_ids')
-      : kind === 'bert' && !/^(DistilBert|DPRReader)/.test(className),
+      : kind?.hasTokenTypes === true,
   }
+}
+
+/** The class, if it does anything to a tokenizer.json with this vocabulary. */
+function classFor({ config, modelType }: TokenizerFiles, json: TokenizerJson): TokenizerClass | undefined {
+  const { tokenizer_class } = { ...config } as { tokenizer_class?: string | null }
+  const hasBytes = () => JSON.stringify([json.pre_tokenizer, json.decoder]).includes('"ByteLevel"')
+  const name = classOf(tokenizer_class ?? undefined, modelType, hasBytes)
+  if (plainClass.test(name)) return undefined
+  const found = Object.hasOwn(tokenizerClasses, name) ? tokenizerClasses[name] : undefined
+  if (found && found.model === modelOf(json.model)) return found
+  warnOfClass(name)
+  return undefined
+}
+
+/** The kind of model that a vocabulary is for, if there is one. */
+function modelOf(model: ModelBlock | undefined): TokenizerClass['model'] | undefined {
+  if (!model || typeof model.vocab !== 'object' || model.vocab === null) return undefined
+  if (Array.isArray(model.vocab)) return 'Unigram'
+  // Old files do not say of what type their model is.
+  const type = model.type ?? ('merges' in model ? 'BPE' : 'WordPiece')
+  return type === 'BPE' || type === 'WordPiece' ? type : undefined
+}
+
+/** Special tokens without names: those of tokenizer_config.json, else of special_tokens_map.json, else of the class. */
+function extraTokens(
+  config: Record<string, unknown>,
+  map: Record<string, unknown>,
+  kind: TokenizerClass | undefined,
+): readonly unknown[] {
+  const given = map.extra_special_tokens ?? config.extra_special_tokens ?? config.additional_special_tokens
+  const listed = map.additional_special_tokens
+  const own = () => kind?.extra?.(Array.isArray(listed) ? listed : undefined, config)
+  return Object.values((given ?? own() ?? listed ?? []) as object)
 }
 
 /** Classes that were warned of. */
 const warned = new Set<string>()
 
-/** transformers makes parts of a tokenizer anew for most classes; here that is done for the three kinds above. */
+/** transformers makes parts of a tokenizer anew for most classes; here that is done for those of class-parts.ts. */
 function warnOfClass(name: string): void {
   if (!isMainThread || warned.has(name)) return
   warned.add(name)
@@ -104,17 +132,6 @@ function warnOfClass(name: string): void {
 
 const emptyBlocks = { normalizer: null, pre_tokenizer: null, post_processor: null }
 
-type Kind = 'bert' | 'mpnet' | 'xlm' | undefined
-
-function kindOf(name: string, model: ModelBlock | undefined): Kind {
-  // Old files do not say of what type their model is.
-  const type = model?.type ?? (model && 'merges' in model ? 'BPE' : 'WordPiece')
-  const isWordPiece = type === 'WordPiece' && typeof model?.vocab === 'object' && !Array.isArray(model.vocab)
-  if (bertClass.test(name)) return isWordPiece ? 'bert' : undefined
-  if (mpnetClass.test(name)) return isWordPiece ? 'mpnet' : undefined
-  return xlmRobertaClass.test(name) && Array.isArray(model?.vocab) ? 'xlm' : undefined
-}
-
 /** The tokens of added_tokens.json and then of tokenizer.json, by id. */
 function listedTokens(json: TokenizerJson, added: object, special: ReadonlySet<string>): AddedToken[] {
   const byId = new Map<number, AddedToken>()
@@ -126,11 +143,16 @@ function listedTokens(json: TokenizerJson, added: object, special: ReadonlySet<s
 }
 
 /** A named token that no list holds. */
-function fresh(value: TokenValue, kind: Kind, special: ReadonlyMap<string, TokenValue>): AddedToken {
+function fresh(
+  value: TokenValue,
+  kind: TokenizerClass | undefined,
+  special: ReadonlyMap<string, TokenValue>,
+): AddedToken {
   const token = { ...complete(value, true), special: true }
-  // MPNet makes tokens of its names that take the space before a mask, and are sought in the normalised text.
-  if (kind !== 'mpnet' || typeof value !== 'string') return token
-  return { ...token, normalized: true, lstrip: value === special.get('mask') }
+  if (typeof value !== 'string') return token
+  const isNamed = names.some((name) => special.get(name) === value)
+  const takesSpace = kind?.lstrip?.some((name) => special.get(name) === value) ?? false
+  return { ...token, normalized: isNamed && kind?.normalized === true, lstrip: takesSpace }
 }
 
 function complete(token: TokenValue, special: boolean): AddedToken {
@@ -142,63 +164,28 @@ function complete(token: TokenValue, special: boolean): AddedToken {
   }
 }
 
-function rebuilt(
-  json: TokenizerJson,
-  kind: 'bert' | 'mpnet' | 'xlm',
-  config: Record<string, unknown>,
-  special: ReadonlyMap<string, TokenValue>,
-): TokenizerJson {
-  if (kind === 'xlm') {
-    const prepend_scheme = config.add_prefix_space === false ? 'never' : 'always'
-    const pretokenizers = [{ type: 'WhitespaceSplit' }, { type: 'Metaspace', replacement: '▁', prepend_scheme }]
-    return {
-      ...json,
-      model: { type: 'Unigram', vocab: json.model!.vocab!, unk_id: 3, byte_fallback: false },
-      normalizer: precompiled(json.normalizer),
-      pre_tokenizer: { type: 'Sequence', pretokenizers },
-    }
-  }
-  const flag = (key: string) => (typeof config[key] === 'boolean' ? config[key] : undefined)
-  return {
-    ...json,
-    model: { type: 'WordPiece', vocab: json.model!.vocab!, unk_token: contentOf(special.get('unk')!) },
-    normalizer: {
-      type: 'BertNormalizer',
-      clean_text: true,
-      lowercase: flag('do_lower_case') ?? true,
-      handle_chinese_chars: flag('tokenize_chinese_chars') ?? true,
-      strip_accents: flag('strip_accents') ?? null,
-    },
-    pre_tokenizer: { type: 'BertPreTokenizer' },
-  }
-}
-
-/** The first charsmap among the file's normalisers. */
-function precompiled(normalizer: Block | null): Block | null {
-  const all: unknown = normalizer?.type === 'Sequence' ? normalizer.normalizers : [normalizer]
-  if (!Array.isArray(all)) return null
-  return (
-    (all as (Block | null)[]).find((block) => block?.type === 'Precompiled' && 'precompiled_charsmap' in block) ?? null
-  )
-}
-
 function postProcessor(
-  kind: 'bert' | 'mpnet' | 'xlm',
-  special: ReadonlyMap<string, TokenValue>,
+  around: Around,
+  token: (name: string) => string,
   idOf: (token: string) => number | undefined,
 ): object {
-  const token = (name: string) => contentOf(special.get(name)!)
-  const [first, last] = kind === 'xlm' ? [token('bos'), token('eos')] : [token('cls'), token('sep')]
-  if (kind === 'mpnet') return { type: 'RobertaProcessing', cls: [first, idOf(first)], sep: [last, idOf(last)] }
-  const piece = (id: string, type_id = 0) => ({ SpecialToken: { id, type_id } })
-  const text = (id: 'A' | 'B', type_id = 0) => ({ Sequence: { id, type_id } })
-  const second = kind === 'bert' ? 1 : 0
-  const between = kind === 'bert' ? [piece(last)] : [piece(last), piece(last)]
+  if (around === 'classic') {
+    const [first, last] = [token('cls'), token('sep')]
+    return {
+      ...{ type: 'RobertaProcessing', sep: [last, idOf(last)], cls: [first, idOf(first)] },
+      ...{ trim_offsets: true, add_prefix_space: false },
+    }
+  }
+  const pieces = (template: string) =>
+    template.split(' ').map((piece) => {
+      const [name, type] = piece.split(':') as [string, string?]
+      const type_id = Number(type ?? 0)
+      return /^[AB]$/.test(name) ? { Sequence: { id: name, type_id } } : { SpecialToken: { id: token(name), type_id } }
+    })
+  const tokens = around.single.split(' ').flatMap((name) => (name === 'A' ? [] : [token(name)]))
   return {
-    type: 'TemplateProcessing',
-    single: [piece(first), text('A'), piece(last)],
-    pair: [piece(first), text('A'), ...between, text('B', second), piece(last, second)],
-    special_tokens: Object.fromEntries([first, last].map((id) => [id, { id, ids: [idOf(id)], tokens: [id] }])),
+    ...{ type: 'TemplateProcessing', single: pieces(around.single), pair: pieces(around.pair) },
+    special_tokens: Object.fromEntries(tokens.map((id) => [id, { id, ids: [idOf(id)], tokens: [id] }])),
   }
 }
 

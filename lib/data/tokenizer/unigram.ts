@@ -1,125 +1,140 @@
 import type { IdBuffer } from '../id-buffer.js'
+import { KeptIds } from '../kept-ids.js'
 import { type ModelBlock, notInVocabulary, notUnderstood } from './blocks.js'
 import { byteIds } from './byte-level.js'
-import { Prefixes } from './prefixes.js'
+import { NONE, PieceTable } from './piece-table.js'
+import { asRustReads } from './rust-numbers.js'
 
 /** What an unknown character costs beyond the least likely piece. */
 const UNKNOWN_PENALTY = 10
-/** UTF-16 units of pieces that are looked up as they are; few are longer. */
-const SHORT = 32
-/** Words whose ids are kept, and the longest (in UTF-16 units) that is. */
-const KEPT = 1 << 16
-const KEPT_LENGTH = 32
+/** UTF-16 units of the words for which memory is kept. */
+const USUAL = 256
 
 /**
  * Unigram of SentencePiece: of all ways to put a word together of pieces the most likely one. Sums are taken from the left in
  * float64, and of equal ones the first stays, as in Rust; unknown characters side by side are one token.
  */
 export class Unigram {
-  readonly vocabulary = new Map<string, number>()
+  private readonly pieces: PieceTable
   private readonly scores: Float64Array
-  private readonly unknown: number | undefined
+  private readonly unknown: number
   private readonly unknownScore: number
   private readonly bytes: boolean
-  /** By first UTF-16 unit the length of the longest short piece. */
-  private readonly longest = new Map<number, number>()
-  private readonly long = new Prefixes<number>()
-  private readonly hasLong: boolean
-  private readonly kept = new Map<string, readonly number[]>()
+  private readonly usual = new Ways(USUAL)
+  /** The pieces that stand at one place. */
+  private readonly found: Int32Array
+  private readonly kept = new KeptIds()
 
   /** @throws SentenceTorchError ERR_INVALID_MODEL */
   constructor(model: ModelBlock) {
-    const pieces = model.vocab as [string, number][]
-    this.unknown = model.unk_id ?? undefined
-    if (this.unknown !== undefined && pieces[this.unknown] === undefined) {
-      throw notUnderstood(`the unk_id ${this.unknown} of its Unigram model is not in the vocabulary`)
+    const { vocab, unk_id, byte_fallback, exact_scores } = model
+    if (!Array.isArray(vocab)) throw notUnderstood('its Unigram model has no list of pieces')
+    this.unknown = unk_id ?? NONE
+    if (unk_id != null && vocab[unk_id] === undefined) {
+      throw notUnderstood(`the unk_id ${unk_id} of its Unigram model is not in the vocabulary`)
     }
-    this.bytes = model.byte_fallback ?? false
-    this.scores = Float64Array.from(pieces, ([, score]) => score)
-    this.unknownScore = this.scores.reduce((least, score) => Math.min(least, score), Infinity) - UNKNOWN_PENALTY
-    pieces.forEach(([piece], id) => {
-      if (piece === '') return
-      this.vocabulary.set(piece, id)
-      const first = piece.charCodeAt(0)
-      const length = Math.min(SHORT, piece.length)
-      this.longest.set(first, Math.max(this.longest.get(first) ?? 0, length))
-    })
-    const long = pieces.filter(([piece]) => piece.length > SHORT)
-    // Of equal pieces the last one counts.
-    for (const [piece] of long) this.long.add(piece, this.vocabulary.get(piece)!)
-    this.hasLong = long.length > 0
+    this.bytes = byte_fallback ?? false
+    this.pieces = new PieceTable(vocab)
+    this.found = this.pieces.roomFor()
+    this.scores = new Float64Array(vocab.length)
+    let least = Number.POSITIVE_INFINITY
+    for (let id = 0; id < vocab.length; id++) {
+      const score = exact_scores ? vocab[id]![1] : asRustReads(vocab[id]![1])
+      this.scores[id] = score
+      if (score < least) least = score
+    }
+    this.unknownScore = least - UNKNOWN_PENALTY
   }
 
+  /** Adds the ids of a word. */
   append(word: string, ids: IdBuffer): void {
-    const found = this.kept.get(word) ?? this.match(word)
-    for (let i = 0; i < found.length; i++) ids.push(found[i]!)
+    if (this.kept.append(word, ids)) return
+    const start = ids.length
+    this.appendNew(word, ids)
+    this.kept.keep(word, ids, start)
   }
 
-  private match(word: string): readonly number[] {
-    const ends = this.bestEnds(word)
+  /** {@link append} for a word that hardly comes again. */
+  appendNew(word: string, ids: IdBuffer): void {
+    const { starts, pieces } = this.bestWays(word)
     const found: number[] = []
     // From the right; unknown characters are collected until a known piece or the beginning of the word.
-    let unknownEnd: number | undefined
-    for (let end = word.length; end > 0; end = ends.start[end]!) {
-      const id = ends.id[end]!
+    let unknownEnd = 0
+    for (let end = word.length; end > 0; end = starts[end]!) {
+      const id = pieces[end]!
       if (id === this.unknown) {
-        unknownEnd ??= end
+        if (unknownEnd === 0) unknownEnd = end
         continue
       }
-      if (unknownEnd !== undefined) this.fuse(word.slice(end, unknownEnd), found)
-      unknownEnd = undefined
+      if (unknownEnd !== 0) this.fuse(word.slice(end, unknownEnd), found)
+      unknownEnd = 0
       found.push(id)
     }
-    if (unknownEnd !== undefined) this.fuse(word.slice(0, unknownEnd), found)
-    found.reverse()
-    if (word.length <= KEPT_LENGTH) {
-      if (this.kept.size === KEPT) this.kept.clear()
-      this.kept.set(word, found)
-    }
-    return found
+    if (unknownEnd !== 0) this.fuse(word.slice(0, unknownEnd), found)
+    for (let i = found.length - 1; i >= 0; i--) ids.push(found[i]!)
   }
 
-  /** For every position where a piece of the best way can end, where that piece begins and which it is. */
-  private bestEnds(word: string): { start: Int32Array; id: Int32Array } {
+  /** For every place where the most likely way to it comes from. */
+  private bestWays(word: string): Ways {
     const { length } = word
-    const start = new Int32Array(length + 1).fill(-1)
-    const id = new Int32Array(length + 1)
-    const score = new Float64Array(length + 1)
-    const offer = (from: number, to: number, piece: number, own: number) => {
-      const sum = own + score[from]!
-      if (start[to] !== -1 && sum <= score[to]!) return
-      score[to] = sum
-      start[to] = from
-      id[to] = piece
-    }
+    const ways = length <= USUAL ? this.usual : new Ways(length)
+    const { starts, pieces, sums } = ways
+    const { found, scores, unknown } = this
+    starts.fill(NONE, 0, length + 1)
     for (let at = 0; at < length; ) {
-      const width = word.codePointAt(at)! > 0xffff ? 2 : 1
-      const most = Math.min(length - at, this.longest.get(word.charCodeAt(at)) ?? 0)
-      let single = false
-      for (let size = width; size <= most; size++) {
-        const piece = this.vocabulary.get(word.slice(at, at + size))
-        if (piece === undefined) continue
-        offer(at, at + size, piece, this.scores[piece]!)
-        single ||= size === width
+      const first = word.charCodeAt(at)
+      const isPair = (first & 0xfc00) === 0xd800 && (word.charCodeAt(at + 1) & 0xfc00) === 0xdc00
+      const next = at + (isPair ? 2 : 1)
+      const before = at === 0 ? 0 : sums[at]!
+      const count = this.pieces.findAll(word, at, found)
+      for (let i = 0; i < count; i += 2) {
+        const end = found[i]!
+        const piece = found[i + 1]!
+        const sum = scores[piece]! + before
+        if (starts[end] !== NONE && !(sum > sums[end]!)) continue
+        starts[end] = at
+        pieces[end] = piece
+        sums[end] = sum
       }
-      if (this.hasLong) {
-        this.long.each(word, at, (size, piece) => offer(at, at + size, piece, this.scores[piece]!))
+      // A character without a piece of its own.
+      if (count === 0 || found[0] !== next) {
+        if (unknown === NONE) throw notInVocabulary(word.slice(at, next))
+        const sum = this.unknownScore + before
+        if (starts[next] === NONE || sum > sums[next]!) {
+          starts[next] = at
+          pieces[next] = unknown
+          sums[next] = sum
+        }
       }
-      if (!single) {
-        if (this.unknown === undefined) throw notInVocabulary(word.slice(at, at + width))
-        offer(at, at + width, this.unknown, this.unknownScore)
-      }
-      at += width
+      at = next
     }
-    return { start, id }
+    return ways
   }
 
   /** Adds, from the right, the ids of characters that no piece holds: of their bytes where all are in the vocabulary. */
   private fuse(text: string, found: number[]): void {
     // By its letters it can still be a piece: the unknown token's own.
-    const own = this.vocabulary.get(text)
-    const bytes = own === undefined && this.bytes ? byteIds(text, this.vocabulary) : undefined
-    if (!bytes) found.push(own ?? this.unknown!)
-    else for (const id of bytes.reverse()) found.push(id)
+    const own = this.find(text)
+    const bytes = own === undefined && this.bytes ? byteIds(text, { get: (token) => this.find(token) }) : undefined
+    if (!bytes) found.push(own ?? this.unknown)
+    else for (let i = bytes.length - 1; i >= 0; i--) found.push(bytes[i]!)
+  }
+
+  private find(piece: string): number | undefined {
+    const id = this.pieces.find(piece)
+    return id === NONE ? undefined : id
+  }
+}
+
+/** By place in a word where the piece begins that ends there in the most likely way, which piece it is, and the sum of all scores so far. */
+class Ways {
+  readonly starts: Int32Array
+  readonly pieces: Int32Array
+  readonly sums: Float64Array
+
+  constructor(length: number) {
+    this.starts = new Int32Array(length + 1)
+    this.pieces = new Int32Array(length + 1)
+    this.sums = new Float64Array(length + 1)
   }
 }

@@ -1,0 +1,129 @@
+/** No piece. */
+export const NONE = -1
+
+/** Bits for the beginnings of pieces, by piece: of ten beginnings that no piece has, nine are told at once. */
+const MARKS_BY_PIECE = 32
+/** Chosen anew by every process, so that no file can be made whose pieces all fall on one place. */
+const FACTOR = (Math.floor(Math.random() * 2 ** 31) ^ 0x1e3779b1) | 1
+const START = Math.floor(Math.random() * 2 ** 31)
+
+/**
+ * The pieces of a vocabulary, to be found by what a text has at some place, in some 30 bytes each: a hash table over the pieces and
+ * bits for all their beginnings, which end a search as a trie does, without its nodes.
+ */
+export class PieceTable {
+  /** UTF-16 units of the longest piece. */
+  readonly longest: number
+  private readonly units: Uint16Array
+  /** By piece where it begins in `units`. */
+  private readonly starts: Int32Array
+  /** By slot the number of a piece or {@link NONE}, and some bits of its hash. */
+  private readonly slots: Int32Array
+  private readonly tags: Uint8Array
+  private readonly slotShift: number
+  /** A bit for every hash of a beginning. */
+  private readonly marks: Int32Array
+  private readonly markShift: number
+
+  /** Of equal pieces the last one counts; an empty one is never found. */
+  constructor(pieces: readonly (readonly [piece: string, score: number])[]) {
+    const { length } = pieces
+    let total = 0
+    let longest = 0
+    for (const [piece] of pieces) {
+      total += piece.length
+      if (piece.length > longest) longest = piece.length
+    }
+    this.longest = longest
+    this.units = new Uint16Array(total)
+    this.starts = new Int32Array(length + 1)
+    const slotBits = bitsFor(2 * length)
+    this.slots = new Int32Array(2 ** slotBits).fill(NONE)
+    this.tags = new Uint8Array(2 ** slotBits)
+    this.slotShift = 32 - slotBits
+    const markBits = bitsFor(MARKS_BY_PIECE * length)
+    this.marks = new Int32Array(2 ** (markBits - 5))
+    this.markShift = 32 - markBits
+    for (let id = 0; id < length; id++) this.add(pieces[id]![0], id)
+  }
+
+  /** The last piece with this text, or {@link NONE}. */
+  find(piece: string): number {
+    let hash = START
+    for (let i = 0; i < piece.length; i++) hash = Math.imul(hash ^ piece.charCodeAt(i), FACTOR)
+    return this.lookUp(piece, 0, piece.length, hash)
+  }
+
+  /**
+   * The pieces that stand in `text` from `at` on, the shortest first.
+   * @param found takes the end of each and its number, one after the other; of {@link roomFor} size
+   * @returns how many entries of `found` are taken
+   */
+  findAll(text: string, at: number, found: Int32Array): number {
+    const { marks, markShift, longest } = this
+    const last = Math.min(text.length, at + longest)
+    let hash = START
+    let count = 0
+    for (let end = at; end < last; ) {
+      hash = Math.imul(hash ^ text.charCodeAt(end++), FACTOR)
+      const mark = hash >>> markShift
+      if ((marks[mark >>> 5]! & (1 << (mark & 31))) === 0) break
+      const id = this.lookUp(text, at, end, hash)
+      if (id === NONE) continue
+      found[count++] = end
+      found[count++] = id
+    }
+    return count
+  }
+
+  /** Memory for {@link findAll}. */
+  roomFor(): Int32Array {
+    return new Int32Array(2 * this.longest)
+  }
+
+  private add(piece: string, id: number): void {
+    const { units, starts, slots, marks, markShift } = this
+    const last = slots.length - 1
+    let at = starts[id]!
+    let hash = START
+    for (let i = 0; i < piece.length; i++) {
+      const unit = piece.charCodeAt(i)
+      units[at++] = unit
+      hash = Math.imul(hash ^ unit, FACTOR)
+      const mark = hash >>> markShift
+      marks[mark >>> 5]! |= 1 << (mark & 31)
+    }
+    starts[id + 1] = at
+    if (piece === '') return
+    const tag = hash & 0xff
+    let slot = hash >>> this.slotShift
+    while (slots[slot] !== NONE && !(this.tags[slot] === tag && this.isPiece(slots[slot]!, piece, 0, piece.length))) {
+      slot = (slot + 1) & last
+    }
+    slots[slot] = id
+    this.tags[slot] = tag
+  }
+
+  private lookUp(text: string, start: number, end: number, hash: number): number {
+    const { slots, tags } = this
+    const last = slots.length - 1
+    const tag = hash & 0xff
+    for (let slot = hash >>> this.slotShift; ; slot = (slot + 1) & last) {
+      const id = slots[slot]!
+      if (id === NONE || (tags[slot] === tag && this.isPiece(id, text, start, end))) return id
+    }
+  }
+
+  private isPiece(id: number, text: string, start: number, end: number): boolean {
+    const { units, starts } = this
+    let at = starts[id]!
+    if (starts[id + 1]! - at !== end - start) return false
+    for (let i = start; i < end; i++) if (units[at++] !== text.charCodeAt(i)) return false
+    return true
+  }
+}
+
+/** Bits that number at least `count` places, 5 or more. */
+function bitsFor(count: number): number {
+  return Math.max(5, Math.ceil(Math.log2(count)))
+}

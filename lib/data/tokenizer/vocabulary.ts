@@ -1,0 +1,36 @@
+import type { AddedToken, TokenizerJson } from './blocks.js'
+
+/** The tokens of a tokenizer with their ids, looked up in tokenizer.json itself: few are ever asked for. */
+export class Vocabulary {
+  private readonly added: ReadonlyMap<string, number>
+
+  constructor(private readonly json: TokenizerJson) {
+    const tokens = json.added_tokens as readonly AddedToken[]
+    this.added = new Map(tokens.map(({ content, id }) => [content, id]))
+  }
+
+  /** The id of a token; undefined when there is none. Added tokens come first, and of equal pieces the last one counts. */
+  idOf(token: string): number | undefined {
+    const vocab = this.json.model?.vocab
+    const added = this.added.get(token)
+    if (added !== undefined || !vocab) return added
+    if (!Array.isArray(vocab)) return Object.hasOwn(vocab, token) ? vocab[token] : undefined
+    const id = vocab.findLastIndex(([piece]) => piece === token)
+    return id === -1 ? undefined : id
+  }
+
+  /** The largest id + 1. */
+  get size(): number {
+    let largest = -1
+    for (const [, id] of this) if (id > largest) largest = id
+    return largest + 1
+  }
+
+  /** All tokens with their ids, added ones last. */
+  *[Symbol.iterator](): Generator<readonly [token: string, id: number]> {
+    const vocab = this.json.model?.vocab ?? {}
+    if (Array.isArray(vocab)) for (let id = 0; id < vocab.length; id++) yield [vocab[id]![0], id]
+    else for (const token in vocab) yield [token, vocab[token]!]
+    yield* this.added
+  }
+}
