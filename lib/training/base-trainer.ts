@@ -4,23 +4,23 @@ import { isSystemError, rescued } from '../io/rescue.js'
 import { loadAddon } from '../native/load.js'
 import type { NativeTrainer, TrainerSpec } from '../native/types.js'
 import { checkOptions, type NotBuilt, ownCopy } from '../options.js'
-import { resolveArguments, type TrainingArguments } from './arguments.js'
-import { checkCallbacks, emitInitEnd } from './callback-list.js'
-import { type LogRecord, newControl, newState, type TrainerCallback, type TrainerState } from './callbacks.js'
-import { NamesOfArguments } from './check-names.js'
-import { evaluatorOf } from './evaluator-choice.js'
-import { type TrainingEvent, trainingEvents } from './events.js'
-import { Gate } from './gate.js'
-import type { GuardedTrainer } from './guarded-trainer.js'
-import { type LossChoice, LossSet } from './loss-set.js'
-import { checkLossTensors, copyLossTensors, type LossTensors } from './loss-tensors.js'
-import { optimizerSpec } from './optimizer.js'
-import { precisionWarnings, trainingPrecision } from './precision.js'
+import { resolveArguments, type TrainingArguments } from './arguments/arguments.js'
+import { NamesOfArguments } from './arguments/check-names.js'
+import { optimizerSpec } from './arguments/optimizer.js'
+import { precisionWarnings, trainingPrecision } from './arguments/precision.js'
+import { type LossChoice, LossSet } from './batches/loss-set.js'
+import { checkCallbacks, emitInitEnd } from './callbacks/callback-list.js'
+import { type LogRecord, newControl, newState, type TrainerCallback, type TrainerState } from './callbacks/callbacks.js'
+import { checkLossTensors, copyLossTensors, type LossTensors } from './checkpoint/loss-tensors.js'
 import { Timings } from './reporting/timings.js'
+import { evaluatorOf } from './run/evaluator-choice.js'
+import { type TrainingEvent, trainingEvents } from './run/events.js'
+import { Gate } from './run/gate.js'
+import type { GuardedTrainer } from './run/guarded-trainer.js'
 
-import { TrainingAbortedError, type TrainResult } from './result.js'
-import type { TrainingRun } from './run.js'
-import type { SessionParts, TrainerSession } from './session.js'
+import { TrainingAbortedError, type TrainResult } from './run/result.js'
+import type { TrainingRun } from './run/run.js'
+import type { SessionParts, TrainerSession } from './run/session.js'
 import type {
   BaseLoss,
   BaseTrainerOptions,
@@ -29,7 +29,7 @@ import type {
   TrainableModel,
   TrainerKind,
   TrainOptions,
-} from './trainer-kind.js'
+} from './trainer-options.js'
 
 export type {
   BaseLoss,
@@ -41,7 +41,7 @@ export type {
   TrainableModel,
   TrainerKind,
   TrainOptions,
-} from './trainer-kind.js'
+} from './trainer-options.js'
 
 const OPTIONS = [
   ...['model', 'args', 'trainDataset', 'evalDataset', 'loss', 'lossTensors', 'evaluator', 'callbacks', 'progress'],
@@ -199,7 +199,7 @@ export abstract class BaseTrainer<M extends TrainableModel, L extends BaseLoss> 
     this.#begin('train')
     try {
       if (!this.args.handleSignals) return await this.#trainIn(options, callbacks)
-      const { untilSignal } = await import('./signals.js')
+      const { untilSignal } = await import('./run/signals.js')
       return await untilSignal(options.signal, (signal) => this.#trainIn({ ...options, signal }, callbacks))
     } finally {
       this.#busyWith = undefined
@@ -208,7 +208,7 @@ export abstract class BaseTrainer<M extends TrainableModel, L extends BaseLoss> 
 
   /** Trains, with the output folder for itself. */
   async #trainIn(options: TrainOptions, callbacks: readonly TrainerCallback[]): Promise<TrainResult> {
-    const { OutputFolder } = await import('./output-folder.js')
+    const { OutputFolder } = await import('./checkpoint/output-folder.js')
     const output = await OutputFolder.open(this.args, options.signal)
     try {
       return await this.#trainWith(options, callbacks, () => output.claim())
@@ -226,7 +226,7 @@ export abstract class BaseTrainer<M extends TrainableModel, L extends BaseLoss> 
     const { lossTensors } = this.#options
     let run: TrainingRun | undefined
     const work = async (session: TrainerSession<M, L>) => {
-      const { trainOrAbort } = await import('./loop.js')
+      const { trainOrAbort } = await import('./run/loop.js')
       run = await session.begin(options.resumeFromCheckpoint ?? this.args.resumeFromCheckpoint)
       this.#state = run.state
       try {
@@ -270,10 +270,10 @@ export abstract class BaseTrainer<M extends TrainableModel, L extends BaseLoss> 
     const { progress = process.stdout } = this.#options
     // Who only encodes does not load them.
     const [{ GuardedTrainer }, { PretrainedLosses }, { Reporting }, { TrainerSession }] = await Promise.all([
-      import('./guarded-trainer.js'),
-      import('./pretrained.js'),
+      import('./run/guarded-trainer.js'),
+      import('./run/pretrained.js'),
       import('./reporting/reporting.js'),
-      import('./session.js'),
+      import('./run/session.js'),
     ])
     const reporting = new Reporting(args, progress)
     const pretrained = await PretrainedLosses.open(this.#kind, this.model, this.#losses, parts.signal)

@@ -4,10 +4,10 @@ import { BinaryCrossEntropyLoss } from '../losses/cross-encoder/binary-cross-ent
 import { CrossEntropyLoss } from '../losses/cross-encoder/cross-entropy.js'
 import type { CrossEncoderLoss } from '../losses/cross-encoder/loss.js'
 import type { CrossEncoder } from '../models/cross-encoder.js'
+import type { TrainingPrompts } from './arguments/prompts.js'
 import { BaseTrainer, type BaseTrainerOptions, type BatchMakerParts, type TrainerKind } from './base-trainer.js'
-import { CrossEncoderBatchMaker } from './cross-encoder-batches.js'
-import { checkPairData } from './cross-encoder-data.js'
-import type { TrainingPrompts } from './prompts.js'
+import { checkPairData } from './batches/check-pair-data.js'
+import { CrossEncoderBatchMaker } from './batches/cross-encoder-batch-maker.js'
 
 export interface CrossEncoderTrainerOptions extends BaseTrainerOptions<CrossEncoder, CrossEncoderLoss> {}
 

@@ -8,9 +8,9 @@ import { DataLoader, InputExample, NoDuplicatesDataLoader } from '../../lib/data
 import { CrossEncoderClassificationEvaluator } from '../../lib/evaluation/cross-encoder/index.js'
 import * as losses from '../../lib/losses/cross-encoder/index.js'
 import { CrossEncoder, type Pair } from '../../lib/models/cross-encoder.js'
-import type { TrainingArguments } from '../../lib/training/arguments.js'
-import { fitCrossEncoder } from '../../lib/training/cross-encoder-fit.js'
+import type { TrainingArguments } from '../../lib/training/arguments/arguments.js'
 import { CrossEncoderTrainer } from '../../lib/training/cross-encoder-trainer.js'
+import { fitCrossEncoder } from '../../lib/training/legacy/cross-encoder-fit.js'
 import { temporaryFolder } from '../helpers/model-folders.js'
 
 const ONE = fileURLToPath(new URL('../../../test/parity/golden/cross-encoder/one/', import.meta.url))

@@ -12,7 +12,7 @@ import {
   type TrainingArguments,
 } from '../../lib/index.js'
 import { openSafetensors } from '../../lib/io/safetensors.js'
-import { listCheckpoints } from '../../lib/training/rotation.js'
+import { listCheckpoints } from '../../lib/training/checkpoint/rotation.js'
 import { temporaryFolder } from '../helpers/model-folders.js'
 import type { RunRequest } from '../helpers/resume-worker.js'
 import { runWorker } from '../helpers/run-worker.js'

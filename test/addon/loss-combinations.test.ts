@@ -8,8 +8,8 @@ import * as crossEncoderLosses from '../../lib/losses/cross-encoder/index.js'
 import * as losses from '../../lib/losses/index.js'
 import { loadAddon } from '../../lib/native/load.js'
 import type { StepOptions } from '../../lib/native/types.js'
-import { BatchMaker } from '../../lib/training/batch-maker.js'
-import { checkData } from '../../lib/training/check-data.js'
+import { BatchMaker } from '../../lib/training/batches/batch-maker.js'
+import { checkData } from '../../lib/training/batches/check-data.js'
 import { mulberry32, tinyConfig, tinyEncoder, tinySpec, tinyTrainerSpec } from '../helpers/tiny-model.js'
 
 /** Narrow, so that as many labels as an embedding has numbers are few. */

@@ -11,7 +11,7 @@ import {
   type TrainingArguments,
 } from '../../lib/index.js'
 import { openSafetensors } from '../../lib/io/safetensors.js'
-import { newestCheckpoint, recoverCheckpoints } from '../../lib/training/rotation.js'
+import { newestCheckpoint, recoverCheckpoints } from '../../lib/training/checkpoint/rotation.js'
 import { temporaryFolder } from '../helpers/model-folders.js'
 import type { RunRequest } from '../helpers/resume-worker.js'
 import { runWorker } from '../helpers/run-worker.js'

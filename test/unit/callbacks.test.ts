@@ -3,11 +3,21 @@ import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import test from 'ava'
 import { MultipleNegativesRankingLoss } from '../../lib/losses/index.js'
-import { resolveArguments } from '../../lib/training/arguments.js'
-import { callbackStates, checkCallbacks, emitInitEnd, restoreCallbackStates } from '../../lib/training/callback-list.js'
-import { type CallbackState, newControl, newState, type TrainerCallback } from '../../lib/training/callbacks.js'
-import { Gate } from '../../lib/training/gate.js'
-import { TrainingAbortedError } from '../../lib/training/result.js'
+import { resolveArguments } from '../../lib/training/arguments/arguments.js'
+import {
+  callbackStates,
+  checkCallbacks,
+  emitInitEnd,
+  restoreCallbackStates,
+} from '../../lib/training/callbacks/callback-list.js'
+import {
+  type CallbackState,
+  newControl,
+  newState,
+  type TrainerCallback,
+} from '../../lib/training/callbacks/callbacks.js'
+import { Gate } from '../../lib/training/run/gate.js'
+import { TrainingAbortedError } from '../../lib/training/run/result.js'
 import { pairs, prepare, recorder, source } from '../helpers/fake-trainer.js'
 import { temporaryFolder } from '../helpers/model-folders.js'
 

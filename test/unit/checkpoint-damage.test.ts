@@ -2,9 +2,9 @@
 import { mkdirSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
-import { resolveArguments } from '../../lib/training/arguments.js'
-import { EarlyStoppingCallback } from '../../lib/training/early-stopping.js'
-import { readCheckpoint } from '../../lib/training/resume.js'
+import { resolveArguments } from '../../lib/training/arguments/arguments.js'
+import { EarlyStoppingCallback } from '../../lib/training/callbacks/early-stopping.js'
+import { readCheckpoint } from '../../lib/training/checkpoint/resume.js'
 import { FakeEngine, prepare } from '../helpers/fake-trainer.js'
 import { temporaryFolder } from '../helpers/model-folders.js'
 

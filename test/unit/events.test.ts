@@ -1,8 +1,8 @@
 import { setImmediate, setTimeout } from 'node:timers/promises'
 import test from 'ava'
-import type { TrainingArguments } from '../../lib/training/arguments.js'
-import type { TrainerCallback } from '../../lib/training/callbacks.js'
-import { type EventsOptions, type TrainingEvent, trainingEvents } from '../../lib/training/events.js'
+import type { TrainingArguments } from '../../lib/training/arguments/arguments.js'
+import type { TrainerCallback } from '../../lib/training/callbacks/callbacks.js'
+import { type EventsOptions, type TrainingEvent, trainingEvents } from '../../lib/training/run/events.js'
 import { FakeEngine, prepare, type Setup } from '../helpers/fake-trainer.js'
 import { temporaryFolder } from '../helpers/model-folders.js'
 

@@ -1,5 +1,5 @@
 import { Turns } from '../../data/turns.js'
-import { single } from '../labels.js'
+import { single } from '../batches/labels.js'
 import { lossOf, ofDataset, percent, type RunFacts, specsOf } from './facts.js'
 import type { TrainingWarning } from './warning.js'
 

@@ -1,4 +1,4 @@
-import type { LogRecord } from '../callbacks.js'
+import type { LogRecord } from '../callbacks/callbacks.js'
 
 /** `f"{value:.4g}"` of Python: four significant digits, `5e-05` for small and `1.234e+04` for large numbers. */
 export function fourDigits(value: number): string {

@@ -1,5 +1,5 @@
 import { warnUnwritten } from '../../io/unwritten.js'
-import type { ProgressOutput } from '../progress.js'
+import type { ProgressOutput } from './progress.js'
 
 /** A stream, which tells of most errors later. */
 interface Emitter {

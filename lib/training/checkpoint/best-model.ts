@@ -1,0 +1,75 @@
+import { SentenceTorchError } from '../../errors.js'
+import type { TrainingArguments } from '../arguments/arguments.js'
+import type { LogRecord } from '../callbacks/callbacks.js'
+import { rotateCheckpoints } from './rotation.js'
+
+interface BestState {
+  globalStep: number
+  bestMetric: number | null
+  bestGlobalStep: number | null
+  bestModelCheckpoint: string | null
+}
+
+/** Keeps count of the best evaluation and of the checkpoint that belongs to it. Source: transformers `Trainer`. */
+export class BestModel {
+  readonly #args: Readonly<TrainingArguments>
+  readonly #state: BestState
+
+  constructor(args: Readonly<TrainingArguments>, state: BestState) {
+    this.#args = args
+    this.#state = state
+  }
+
+  /**
+   * @returns whether these metrics are better than all before
+   * @throws ERR_INVALID_ARGUMENT when `metricForBestModel` is not among them
+   */
+  see(metrics: LogRecord): boolean {
+    const { metricForBestModel, greaterIsBetter, saveStrategy } = this.#args
+    if (metricForBestModel === null) return false
+    const name = evaluationName(metricForBestModel)
+    const value = metrics[name]
+    if (value === undefined) {
+      const known = Object.keys(metrics).join(', ')
+      throw new SentenceTorchError(
+        'ERR_INVALID_ARGUMENT',
+        `metricForBestModel is ${name}, which is none of the metrics of the evaluation: ${known}`,
+      )
+    }
+    const { bestMetric } = this.#state
+    const isBetter = isImprovement(value, bestMetric, greaterIsBetter === true)
+    if (!isBetter) return false
+    this.#state.bestMetric = value
+    if (saveStrategy !== 'no') this.#state.bestGlobalStep = this.#state.globalStep
+    return true
+  }
+
+  /** Takes away checkpoints beyond `saveTotalLimit` after `newest` was written. @returns their names */
+  async rotate(newest: string): Promise<string[]> {
+    const { outputDir, saveTotalLimit } = this.#args
+    if (saveTotalLimit === null || saveTotalLimit === 0) return []
+    return rotateCheckpoints(outputDir, saveTotalLimit, [newest, this.#name])
+  }
+
+  /** With a limit of 1 only the best is left in the end. @returns the names of those that went */
+  async tidy(): Promise<string[]> {
+    const { outputDir, saveTotalLimit } = this.#args
+    if (saveTotalLimit !== 1 || this.#name === undefined || this.#state.bestModelCheckpoint === null) return []
+    return rotateCheckpoints(outputDir, 1, [this.#name])
+  }
+
+  get #name(): string | undefined {
+    const { bestGlobalStep } = this.#state
+    return bestGlobalStep === null ? undefined : `checkpoint-${bestGlobalStep}`
+  }
+}
+
+/** The name of a metric in the records of evaluations. */
+export function evaluationName(metric: string): string {
+  return metric.startsWith('eval_') ? metric : `eval_${metric}`
+}
+
+/** Anything finite or infinite is better than nothing; NaN never is. */
+export function isImprovement(value: number, best: number | null, greaterIsBetter: boolean): boolean {
+  return greaterIsBetter ? value > (best ?? Number.NEGATIVE_INFINITY) : value < (best ?? Number.POSITIVE_INFINITY)
+}
