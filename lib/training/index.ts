@@ -3,7 +3,6 @@ export type { LogLevel, ReportTo } from './arguments/log-arguments.js'
 export type { OptimizerName } from './arguments/optimizer.js'
 export type { TrainingPrompts } from './arguments/prompts.js'
 export type { SchedulerKwargs, SchedulerType } from './arguments/schedule.js'
-export type { BaseTrainerOptions, EvaluateOptions, EvaluatorOf, TrainOptions } from './base-trainer.js'
 export type {
   CallbackContext,
   CallbackState,
@@ -19,7 +18,8 @@ export type { TrainingWarning, WarningCode } from './health/warning.js'
 export { type CrossEncoderFitOptions, fitCrossEncoder } from './legacy/cross-encoder-fit.js'
 export { type FitOptions, fitSentenceTransformer } from './legacy/fit.js'
 export type { ProgressOutput } from './reporting/progress.js'
-export type { EvaluationNumbers, EvaluatorChoice } from './run/evaluator-choice.js'
+export type { EvaluationNumbers, EvaluatorChoice, EvaluatorOf } from './run/evaluator-choice.js'
 export type { TrainingEvent } from './run/events.js'
 export { TrainingAbortedError, type TrainMetrics, type TrainResult } from './run/result.js'
 export { SentenceTransformerTrainer, type SentenceTransformerTrainerOptions } from './sentence-transformer-trainer.js'
+export type { BaseTrainerOptions, EvaluateOptions, TrainOptions } from './trainer-options.js'

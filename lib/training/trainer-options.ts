@@ -1,94 +1,13 @@
-import type { Dataset } from '../data/dataset.js'
-import type { DataSource } from '../data/feed.js'
-import type { EvaluationContext, EvaluationResult } from '../evaluation/evaluator.js'
-import type { ComputedLoss } from '../losses/custom.js'
-import type { PretrainedSource } from '../losses/loss.js'
-import type { LanguageModelWeights } from '../models/language-model.js'
-import type { ConfigObject, DType, NativeEncoder, PackedBatch } from '../native/types.js'
+import { type DataSource, isDataStream, isDataset } from '../data/feed.js'
+import { invalidArgument } from '../errors.js'
+import { checkOptions, type NotBuilt, ownCopy } from '../options.js'
 import type { TrainingArguments } from './arguments/arguments.js'
-import type { Rows } from './batches/batch-maker.js'
-import type { LossChoice, TrainableLoss } from './batches/loss-set.js'
-import type { BatchPosition } from './batches/source.js'
+import type { LossChoice } from './batches/loss-set.js'
 import type { TrainerCallback } from './callbacks/callbacks.js'
-import type { LossTensors } from './checkpoint/loss-tensors.js'
-import type { ModelFacts } from './health/facts.js'
+import { checkCallbacks } from './callbacks/check-callbacks.js'
+import { checkLossTensors, copyLossTensors, type LossTensors } from './checkpoint/loss-tensors.js'
 import type { ProgressOutput } from './reporting/progress.js'
-import type { Timings } from './reporting/timings.js'
 import type { EvaluatorChoice } from './run/evaluator-choice.js'
-
-/** What a trainer needs of a model. */
-export interface TrainableModel {
-  readonly device: string
-  readonly dtype: DType
-  readonly encoder: NativeEncoder
-  /** The transformer's config.json. */
-  readonly config: ConfigObject
-  save(folder: string): Promise<void>
-  /** Writes the files of `save` into an empty folder, of which `target` is the path to be. */
-  writeFiles(folder: string, target: string): Promise<void>
-  /** Takes the weights of a folder that `save` wrote. */
-  loadWeights(folder: string): Promise<void>
-}
-
-/** An evaluator of models of one kind. */
-export interface EvaluatorOf<M> {
-  evaluate(model: M, context?: EvaluationContext): Promise<EvaluationResult>
-}
-
-/** Makes the batches of one dataset. */
-export interface BatchMaking {
-  make(rows: Rows, position: BatchPosition): Promise<PackedBatch>
-  /** Ends what is open; no batch is asked for any more. */
-  close?(): Promise<void>
-}
-
-/** What a kind of model does in its own way; everything else is in BaseTrainer. */
-export interface TrainerKind<M extends TrainableModel, L extends BaseLoss> {
-  /** `SentenceTransformerTrainer` */
-  name: string
-  isModel(value: unknown): boolean
-  /** `a SentenceTransformer` */
-  modelName: string
-  defaultLoss(model: M): L
-  /** Whether a loss is one for models of this kind, and what such losses are called. */
-  isOwnLoss(loss: L): boolean
-  lossName: string
-  /** Whether columns have prompts and lengths of their own. */
-  byColumn: boolean
-  /** Refuses arguments that this kind cannot take. @param datasets their names, '' for a single one */
-  checkArguments?(args: Readonly<TrainingArguments>, datasets: readonly string[]): void
-  /**
-   * Checks a dataset (of a stream: the rows of each batch) against its loss.
-   * @param which `trainDataset`, or `trainDataset.<name>`
-   * @returns a warning
-   * @throws ERR_INVALID_DATA
-   */
-  checkData(dataset: Dataset, loss: L, which: string): string | undefined
-  /** Opens the checkpoint that parameters of a loss start from; @param nameOrPath undefined: what `model` was loaded from. */
-  pretrained?(model: M, nameOrPath: string | undefined, signal?: AbortSignal): Promise<LanguageModelWeights>
-  /** @param dataset name of the dataset, '' for a single one */
-  batchMaker(parts: BatchMakerParts<M, L>): BatchMaking
-  /** What the checks of a run's health are to know of the model. */
-  modelFacts?(model: M, args: Readonly<TrainingArguments>): ModelFacts
-}
-
-export interface BatchMakerParts<M, L> {
-  model: M
-  loss: L
-  /** Name of the dataset; '' for a single one. */
-  dataset: string
-  args: Readonly<TrainingArguments>
-  signal?: AbortSignal | undefined
-  /** With `logTimings`: is to hear how long tokenising takes. */
-  timings?: Timings | undefined
-}
-
-export interface BaseLoss extends TrainableLoss {
-  readonly requirements?: { readonly labels?: string; readonly inBatchNegatives?: boolean }
-  readonly computed?: ComputedLoss
-  readonly pretrained?: PretrainedSource
-  readonly caching?: { readonly miniBatchSize?: number; readonly miniBatchTokens?: number } | undefined
-}
 
 export interface BaseTrainerOptions<M, L> {
   model: M
@@ -121,4 +40,59 @@ export interface TrainOptions {
   signal?: AbortSignal
   /** The checkpoint to go on from; true: the newest in `outputDir`. Default: `args.resumeFromCheckpoint`. */
   resumeFromCheckpoint?: boolean | string
+}
+
+const OPTIONS = [
+  ...['model', 'args', 'trainDataset', 'evalDataset', 'loss', 'lossTensors', 'evaluator', 'callbacks', 'progress'],
+]
+const PLANNED_OPTIONS: Record<string, NotBuilt> = {
+  dataCollator: { harmless: [null] },
+  processingClass: { harmless: [null] },
+  tokenizer: { harmless: [null] },
+  modelInit: { harmless: [null] },
+  computeMetrics: { harmless: [null] },
+  optimizers: { harmless: [null], instead: 'args.optim and args.lrSchedulerType choose them' },
+  optimizerClsAndKwargs: { harmless: [null], instead: 'args.optim chooses it' },
+  preprocessLogitsForMetrics: { harmless: [null] },
+}
+
+/** @param trainer for the message @throws ERR_UNKNOWN_OPTION, ERR_NOT_IMPLEMENTED, ERR_INVALID_ARGUMENT */
+export function checkOptionNames(trainer: string, options: unknown): void {
+  checkOptions(trainer, options, OPTIONS, PLANNED_OPTIONS)
+}
+
+/** Checks the types of the options, except `model`, `args`, `loss` and `evaluator`. @throws ERR_INVALID_ARGUMENT */
+export function checkOptionTypes<M, L>(options: BaseTrainerOptions<M, L>): void {
+  const { trainDataset, evalDataset, callbacks, lossTensors } = options
+  checkSource('trainDataset', trainDataset)
+  if (evalDataset !== undefined) checkSource('evalDataset', evalDataset)
+  checkLossTensors(lossTensors)
+  checkCallbacks(callbacks)
+}
+
+/** @throws ERR_INVALID_ARGUMENT for anything but datasets and streams */
+export function checkSource(name: string, source: unknown): void {
+  if (isDataset(source) || isDataStream(source)) return
+  const isObject = typeof source === 'object' && source !== null && !Array.isArray(source)
+  if (!isObject || Object.keys(source).length === 0) {
+    throw invalidArgument(name, 'a Dataset, a DataStream or an object of them', source)
+  }
+  for (const [key, dataset] of Object.entries(source)) {
+    if (!isDataset(dataset) && !isDataStream(dataset)) {
+      throw invalidArgument(`${name}.${key}`, 'a Dataset or a DataStream', dataset)
+    }
+  }
+}
+
+/** A copy of the options: `train` reads them long after the trainer was made, and the caller may change the objects by then. */
+export function copyOptions<M, L>(options: BaseTrainerOptions<M, L>): BaseTrainerOptions<M, L> {
+  const { trainDataset, evalDataset, args, callbacks, lossTensors } = options
+  return {
+    ...options,
+    trainDataset: ownCopy(trainDataset),
+    ...(evalDataset && { evalDataset: ownCopy(evalDataset) }),
+    ...(args && { args: ownCopy(args) }),
+    ...(callbacks && { callbacks: [...callbacks] }),
+    ...(typeof lossTensors === 'object' && { lossTensors: copyLossTensors(lossTensors) }),
+  }
 }

@@ -17,8 +17,8 @@ async function whole(t: ExecutionContext): Promise<{ folder: string; text: strin
   const outputDir = await temporaryFolder(t)
   const engine = new FakeEngine()
   engine.components = { part: 1 }
-  const chosenMiniBatch = [{ miniBatchRows: 2 }]
-  await prepare({ ...args, outputDir, maxSteps: 3 }, { engine, parts: { chosenMiniBatch } }).train()
+  const miniBatches = [{ miniBatchRows: 2 }]
+  await prepare({ ...args, outputDir, maxSteps: 3 }, { engine, parts: { miniBatches } }).train()
   const folder = join(outputDir, 'checkpoint-3')
   return { folder, text: readFileSync(join(folder, 'trainer_state.json'), 'utf8') }
 }

@@ -15,7 +15,7 @@ function runEvents(args: Partial<TrainingArguments>, setup: Setup = {}, options?
     try {
       return await train()
     } finally {
-      await run.abandon()
+      await run.steps.abandon()
       ended = true
     }
   }, options)
@@ -55,7 +55,7 @@ test('warnings are events', async (t) => {
   const warning = { code: 'WARN_COLLAPSE', message: 'm', remedy: 'r' } as const
   const events = trainingEvents(async (listener) => {
     const { run, train } = prepare({}, { callbacks: [listener] })
-    await run.warn(warning)
+    await run.handler.warn(warning)
     return train()
   })
   t.deepEqual((await all(events))[0], { type: 'warning', step: 0, epoch: 0, warning })

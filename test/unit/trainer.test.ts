@@ -282,7 +282,7 @@ test('an error of the engine keeps its code, and nothing stays in flight', async
   engine.failAt = 3
   const { run, train } = prepare({}, { rows: 40, engine })
   await t.throwsAsync(train, { code: 'ERR_OUT_OF_MEMORY', message: 'no memory' })
-  await run.abandon()
+  await run.steps.abandon()
   t.is(engine.inFlight, 0)
 })
 

@@ -3,20 +3,20 @@ import { concatTokenized, pack, type Tokenized } from '../../data/pack.js'
 import type { TokenCache } from '../../data/token-cache.js'
 import type { LossRequirements } from '../../losses/loss.js'
 import type { PackedBatch } from '../../native/types.js'
+import type { AnyBatchMaker, BatchPosition, Rows } from './batch.js'
 import { GuideEmbeddings } from './guide.js'
 import { batchLabels } from './labels.js'
-import type { BatchPosition } from './source.js'
 import type { TokenCaches } from './token-caches.js'
 
-/** What a batch maker does with the texts of one column. */
+/** How the texts of one column are read. */
 export interface ColumnOptions {
   /** Put in front of every text. */
   prompt: string
-  /** Tokens at most; the model's own limit when absent. */
+  /** Most tokens per text; default: the model's limit. */
   maxSeqLength?: number | undefined
 }
 
-/** Turns texts into token ids; the model's tokenizer. */
+/** Turns texts into token ids: the model's tokenizer. */
 export type Tokenize = (texts: readonly string[], maxSeqLength?: number) => Promise<Tokenized>
 
 /** Chooses the tokens that masked language modelling predicts: other ids, and a target for each (-100: not predicted). */
@@ -29,37 +29,30 @@ export type MaskTokens = (
 export interface BatchMakerOptions {
   requirements: LossRequirements
   tokenize: Tokenize
-  /** By the name of the column. Default: no prompt, the model's limit. */
+  /** Options of a column by its name. Default: no prompt, the model's limit. */
   column?: (name: string) => ColumnOptions
-  /** Leading tokens of a text under `prompt` that pooling leaves out; absent when it leaves none out. */
+  /** How many leading tokens pooling leaves out of a text with this prompt. Absent when pooling reads prompts too. */
   promptLength?: ((prompt: string) => number) | undefined
   /** For `targets: 'masked'`. */
   mask?: MaskTokens | undefined
-  /** Where token ids are kept on disk, and the model's limit, for columns that have none of their own. */
+  /** Token ids on disk. */
   tokenCaches?: TokenCaches | undefined
+  /** With `tokenCaches`: the model's limit, for columns without one of their own. */
   maxSeqLength?: number | undefined
 }
 
-/** Rows of one dataset that become a batch. */
-export interface Rows {
-  dataset: Dataset
-  rows: Int32Array
-  /** Of a stream: numbers of the rows that no other batch of the epoch has, where `rows` are not. */
-  numbers?: ArrayLike<number> | undefined
-}
-
-/** Token ids kept for later epochs: 256 MiB of them at most, in every batch maker. */
+/** Every batch maker keeps at most this many token ids for later epochs: 256 MiB. */
 const CACHE_TOKENS = 64 * 1024 * 1024
 
-/** One per text column: the token ids of every row, once they are known. */
-type Kept = Map<string, (Int32Array | undefined)[]>
+/** By text column: the token ids of every row that was tokenised. */
+type KeptTokens = Map<string, (Int32Array | undefined)[]>
 
-/** Makes packed batches for one loss. A text of a dataset is tokenised when it is first needed and kept for later epochs. */
-export class BatchMaker {
+/** Makes packed batches for one loss. A text is tokenised when it is first needed, and its tokens are kept for later epochs. */
+export class BatchMaker implements AnyBatchMaker {
   readonly #options: Required<Pick<BatchMakerOptions, 'requirements' | 'tokenize' | 'column'>> & BatchMakerOptions
   readonly #guide: GuideEmbeddings | undefined
-  readonly #kept = new WeakMap<Dataset, Kept>()
-  #room = CACHE_TOKENS
+  readonly #kept = new WeakMap<Dataset, KeptTokens>()
+  #freeTokens = CACHE_TOKENS
 
   constructor(options: BatchMakerOptions) {
     this.#options = { column: () => ({ prompt: '' }), ...options }
@@ -67,7 +60,7 @@ export class BatchMaker {
     this.#guide = guide && new GuideEmbeddings(guide)
   }
 
-  /** The batch of `rows` of a dataset that was checked: one call of the tokenizer for what is not kept yet of a column. */
+  /** The batch of `rows` of a checked dataset. Texts without kept tokens cost one call of the tokenizer per column. */
   async make({ dataset, rows, numbers = rows }: Rows, { epoch }: BatchPosition): Promise<PackedBatch> {
     const { requirements, mask } = this.#options
     const names = new Array<readonly string[]>(requirements.copies ?? 1).fill(dataset.textColumns).flat()
@@ -110,12 +103,12 @@ export class BatchMaker {
     const found = new Map<number, Int32Array>()
     const keep = (row: number, ids: Int32Array) => {
       found.set(row, ids)
-      if (ids.length > this.#room) return
+      if (ids.length > this.#freeTokens) return
       kept[row] = ids
-      this.#room -= ids.length
+      this.#freeTokens -= ids.length
     }
     let missing = [...new Set(rows)].filter((row) => kept[row] === undefined)
-    // A batch of a stream is a dataset that does not come again.
+    // When all rows are missing the dataset may be a batch of a stream, which does not come again.
     const cache = missing.length < dataset.length ? await this.#cacheOf(dataset, name, missing) : undefined
     if (cache !== undefined) {
       const read = await cache.read(missing)
@@ -130,7 +123,7 @@ export class BatchMaker {
         keep(row, own)
         await cache?.put(row, own)
       }
-      // After the first epoch: a run that is killed later leaves a whole cache.
+      // Finished as soon as it is complete, so that a run that is killed later leaves a whole cache.
       if (cache?.isComplete) await cache.finish()
     }
     return concatTokenized(
@@ -141,7 +134,7 @@ export class BatchMaker {
     )
   }
 
-  /** The cache on disk, if there is one and it is needed. */
+  /** The cache on disk; undefined without one, or when nothing is missing. */
   async #cacheOf(dataset: Dataset, name: string, missing: readonly number[]): Promise<TokenCache | undefined> {
     const { tokenCaches, column, maxSeqLength: limit } = this.#options
     if (tokenCaches === undefined || missing.length === 0) return undefined
@@ -150,7 +143,7 @@ export class BatchMaker {
   }
 
   #keptOf(dataset: Dataset, name: string): (Int32Array | undefined)[] {
-    const columns: Kept = this.#kept.get(dataset) ?? new Map()
+    const columns: KeptTokens = this.#kept.get(dataset) ?? new Map()
     this.#kept.set(dataset, columns)
     const kept = columns.get(name) ?? new Array<Int32Array | undefined>(dataset.length)
     columns.set(name, kept)
@@ -169,7 +162,7 @@ export class BatchMaker {
   }
 }
 
-/** Numbers equal rows of tokens alike: for a model, texts with equal tokens are the same text. */
+/** One number per text. Texts with equal tokens have the same number, because they are the same text for the model. */
 function textIds({ ids, offsets }: PackedBatch): Int32Array {
   const numbers = new Map<string, number>()
   return Int32Array.from({ length: offsets.length - 1 }, (_, row) => {

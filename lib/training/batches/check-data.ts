@@ -1,8 +1,8 @@
+import { singleLabel } from '../../data/columns.js'
 import type { Dataset } from '../../data/dataset.js'
 import { labelNames } from '../../data/readers/table.js'
 import { describe, SentenceTorchError } from '../../errors.js'
 import type { Loss } from '../../losses/loss.js'
-import { single } from './labels.js'
 
 /**
  * Checks that a dataset is what the loss takes, over all rows, so that nothing fails in the middle of a run.
@@ -76,7 +76,7 @@ function checkLabels(dataset: Dataset, loss: Loss, which: string): void {
   const { labels, numLabels, probabilities } = loss.requirements
   const name = dataset.labelColumn!
   const column = dataset.column(name)
-  if (probabilities && Array.isArray(single(column[0]))) {
+  if (probabilities && Array.isArray(singleLabel(column[0]))) {
     checkProbabilities(column, numLabels!, loss, which, name)
     return
   }
@@ -84,7 +84,7 @@ function checkLabels(dataset: Dataset, loss: Loss, which: string): void {
   const [least, most] = numLabels === undefined ? [-(2 ** 31), 2 ** 31 - 1] : [0, numLabels - 1]
   const isClass = (value: unknown) => Number.isInteger(value) && (value as number) >= least && (value as number) <= most
   for (let row = 0; row < column.length; row++) {
-    const value: unknown = labels === 'floats' ? column[row] : single(column[row])
+    const value: unknown = labels === 'floats' ? column[row] : singleLabel(column[row])
     if (labels === 'int' ? !isClass(value) : !hasShape(value, shape)) {
       const expected =
         labels === 'int'

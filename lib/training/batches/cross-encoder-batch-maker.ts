@@ -3,17 +3,16 @@ import type { TokenizedPairs } from '../../data/pairs.js'
 import { Random } from '../../data/random.js'
 import type { CrossEncoderLoss, Pairing } from '../../losses/cross-encoder/loss.js'
 import type { PackedBatch } from '../../native/types.js'
-import type { Rows } from './batch-maker.js'
+import type { AnyBatchMaker, BatchPosition, Rows } from './batch.js'
 import { batchLabels } from './labels.js'
-import type { BatchPosition } from './source.js'
 
 export interface CrossEncoderBatchOptions {
   loss: Pick<CrossEncoderLoss, 'pairing' | 'requirements'>
-  /** Pairs to token ids. */
+  /** Turns pairs into token ids. */
   tokenize: (first: readonly string[], second: readonly string[]) => Promise<TokenizedPairs>
-  /** Put in front of the first text of every pair. Default ''. */
+  /** Put before the first text of every pair. Default ''. */
   prompt?: string
-  /** Of the negatives that are drawn. */
+  /** Seed of the random negatives. */
   seed: number
 }
 
@@ -22,19 +21,19 @@ interface PairTexts {
   first: string[]
   second: string[]
   columns: number
-  /** Ragged lists: where each query's documents begin, then the end. */
+  /** For lists of different lengths: where the documents of each query begin, then the end. */
   lists?: Int32Array
 }
 
 /** Makes packed batches of pairs for one loss of cross-encoders. */
-export class CrossEncoderBatchMaker {
+export class CrossEncoderBatchMaker implements AnyBatchMaker {
   readonly #options: CrossEncoderBatchOptions
 
   constructor(options: CrossEncoderBatchOptions) {
     this.#options = options
   }
 
-  /** The batch of `rows` of a dataset that was checked: a pure function of them, the seed and the position. */
+  /** The batch of `rows` of a checked dataset. The same rows, seed and position give the same batch. */
   async make({ dataset, rows }: Rows, position: BatchPosition): Promise<PackedBatch> {
     const { loss, tokenize, prompt = '', seed } = this.#options
     const { pairing, requirements } = loss
@@ -78,8 +77,8 @@ function pairTexts(pairing: Pairing, dataset: Dataset, rows: Int32Array, random:
 }
 
 /**
- * Columns of texts of other rows: `count` for each row, drawn without repetition among the positives and hard negatives of
- * the others, or all of them in order where there are no more.
+ * Columns of texts of other rows: `count` texts for each row, drawn without repetition from the positives and hard negatives of
+ * the other rows. If there are not more than `count`, all of them in order.
  * Source: sentence-transformers `MultipleNegativesRankingLoss.get_in_batch_negatives` of cross-encoders.
  * @param columns positives, then hard negatives: texts by row
  */
@@ -102,7 +101,7 @@ export function inBatchNegatives(
   return Array.from({ length: chosen }, (_, i) => byRow.map((texts) => texts[i]!))
 }
 
-/** `count` different numbers below `bound`: the first steps of a shuffle, of which only what moved is kept. */
+/** `count` different numbers below `bound`: the first steps of a shuffle that stores only the entries that moved. */
 function distinct(count: number, bound: number, random: Random): number[] {
   const moved = new Map<number, number>()
   return Array.from({ length: count }, (_, i) => {

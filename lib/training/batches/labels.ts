@@ -1,3 +1,4 @@
+import { singleLabel } from '../../data/columns.js'
 import { SentenceTorchError } from '../../errors.js'
 import type { LossRequirements } from '../../losses/loss.js'
 import type { PackedBatch } from '../../native/types.js'
@@ -5,23 +6,18 @@ import type { PackedBatch } from '../../native/types.js'
 /** Numbers, or arrays of numbers, or arrays of those. */
 export type NestedLabel = number | readonly NestedLabel[]
 
-/** A label in an array of its own is that label: [[1], [0]] are the labels 1 and 0. */
-export function single(label: unknown): unknown {
-  return Array.isArray(label) && label.length === 1 ? label[0] : label
-}
-
-/** The labels of a batch that was checked, in the form that its loss takes. */
+/** The labels of a checked batch, in the form that its loss takes. */
 export function batchLabels(
   labels: readonly NestedLabel[],
   { labels: kind }: LossRequirements,
 ): Pick<PackedBatch, 'labels' | 'labelShape'> {
   if (kind === 'floats') return packLabels(labels, 'float32')
-  const singles = labels.map(single) as NestedLabel[]
-  // Classes, or arrays of their probabilities.
+  const singles = labels.map(singleLabel) as NestedLabel[]
+  // Class numbers, or an array of class probabilities for each row.
   return packLabels(singles, kind === 'int' && typeof singles[0] === 'number' ? 'int32' : 'float32')
 }
 
-/** Labels of a batch as the engine takes them; of vectors with their shape: [rows], [rows, width], [rows, columns, width]. */
+/** Labels of a batch as the engine takes them, with their shape: [rows], [rows, width] or [rows, columns, width]. */
 export function packLabels(
   labels: readonly NestedLabel[],
   type: 'float32' | 'int32',

@@ -1,30 +1,38 @@
 import { invalidArgument, SentenceTorchError } from '../../errors.js'
 import { modelsOf } from '../../losses/arguments.js'
-import type { PretrainedFacts } from '../../losses/loss.js'
+import type { ComputedLoss } from '../../losses/custom.js'
+import type { PretrainedFacts, PretrainedSource } from '../../losses/loss.js'
 import type { ConfigObject, LossSpec } from '../../native/types.js'
 import { checkNames, isPlainObject } from '../../options.js'
 
 /** What the trainer needs of a loss, whatever the kind of model. */
 export interface TrainableLoss {
   readonly type: string
+  readonly requirements?: { readonly labels?: string; readonly inBatchNegatives?: boolean }
+  /** For a loss in TypeScript. */
+  readonly computed?: ComputedLoss
+  /** For a loss whose parameters start from a checkpoint. */
+  readonly pretrained?: PretrainedSource
+  /** What the Cached… losses ask for. */
+  readonly caching?: { readonly miniBatchSize?: number; readonly miniBatchTokens?: number } | undefined
   spec(embeddingDimension: number, config: ConfigObject, pretrained?: PretrainedFacts): LossSpec
 }
 
-/** One loss for all datasets, or one for every dataset by its name. */
+/** One loss for all datasets, or one loss per dataset by its name. */
 export type LossChoice<L> = L | Readonly<Record<string, L>>
 
 export interface NamedLoss<L> {
-  /** The dataset's name; '' for the one loss of all. */
+  /** The dataset's name; '' for the one loss of all datasets. */
   name: string
   loss: L
 }
 
-/** The losses of a trainer in the order in which the engine numbers them. */
+/** The losses of a trainer, in the order in which the engine numbers them. */
 export class LossSet<L extends TrainableLoss> {
   readonly all: readonly NamedLoss<L>[]
   readonly #single: boolean
 
-  /** @throws ERR_INVALID_ARGUMENT for what is no loss */
+  /** @throws ERR_INVALID_ARGUMENT for anything but losses */
   constructor(choice: LossChoice<L>) {
     this.#single = isLoss(choice)
     this.all = isLoss<L>(choice)
@@ -53,7 +61,7 @@ export class LossSet<L extends TrainableLoss> {
     }
   }
 
-  /** @throws ERR_INVALID_ARGUMENT for a loss of a dataset that is not there @param names of all datasets */
+  /** @param names of all datasets @throws ERR_INVALID_ARGUMENT for a loss of a dataset that does not exist */
   checkUsed(names: readonly string[]): void {
     if (this.#single) return
     checkNames(
@@ -66,7 +74,7 @@ export class LossSet<L extends TrainableLoss> {
 
   /**
    * @param names of the datasets; undefined for a single one without a name
-   * @throws ERR_INVALID_ARGUMENT when losses by name meet a single dataset or a dataset without a loss
+   * @throws ERR_INVALID_ARGUMENT when there are losses by name, but a single dataset, or a dataset without a loss
    */
   checkNames(names: readonly string[] | undefined, which: string): void {
     if (this.#single) return

@@ -1,27 +1,25 @@
 import { freemem } from 'node:os'
 import { SentenceTorchError } from '../../errors.js'
-import type { NativeEncoder } from '../../native/types.js'
+import type { NativeEncoder, StepOptions } from '../../native/types.js'
 import type { TrainingArguments } from '../arguments/arguments.js'
-import type { MiniBatch } from '../checkpoint/checkpoint.js'
+import type { TrainableLoss } from './loss-set.js'
+
+/** How the batches of one loss are cut for gradient caching. Empty: they are not cut. */
+export type MiniBatch = Pick<StepOptions, 'miniBatchRows' | 'miniBatchTokens'>
 
 /** Share of the free memory that the tokens of one mini-batch may take. */
 const SHARE = 0.5
 const LEAST_TOKENS = 512
 const MOST_TOKENS = 64 * 1024
 
-/** Of a loss: what the Cached… losses ask for. */
-interface Caching {
-  readonly caching?: { readonly miniBatchSize?: number; readonly miniBatchTokens?: number } | undefined
-}
-
 /**
- * How batches of each loss are cut for gradient caching: as `miniBatchSize` or `miniBatchTokens` says, else as the loss says.
- * @param freeBytes memory that is free; undefined where it is unknown
+ * Decides for each loss how its batches are cut: by `miniBatchSize` or `miniBatchTokens`, else as the loss asks.
+ * @param freeBytes free memory; undefined where it is unknown
  * @throws ERR_INVALID_ARGUMENT for `auto` on a device whose free memory is unknown
  */
 export function chooseMiniBatches(
   { miniBatchSize, miniBatchTokens }: Readonly<Pick<TrainingArguments, 'miniBatchSize' | 'miniBatchTokens'>>,
-  losses: readonly Caching[],
+  losses: readonly Pick<TrainableLoss, 'caching'>[],
   encoder: Pick<NativeEncoder, 'trainingBytesPerToken'>,
   freeBytes: number | undefined,
 ): MiniBatch[] {
@@ -44,7 +42,7 @@ export function chooseMiniBatches(
   })
 }
 
-/** Bytes of memory that this process may still take, on the CPU. */
+/** On the CPU: how many more bytes this process may take. */
 export function freeMemory(device: string): number | undefined {
   if (device !== 'cpu') return undefined
   const { availableMemory } = process as { availableMemory?: () => number }

@@ -8,25 +8,25 @@ import type { TrainingWarning } from '../health/warning.js'
  */
 export type LogRecord = Record<string, number>
 
-/** Where training stands. Callbacks read it; only the trainer writes it. */
+/** How far training is. Callbacks read it; only the trainer writes it. */
 export interface TrainerState {
-  /** Optimiser steps that are done. */
+  /** Optimiser steps done. */
   globalStep: number
   /** Optimiser steps of the whole run. */
   maxSteps: number
-  /** Passes over the data so far, with fraction. */
+  /** Passes over the data so far, a fraction inside a pass. */
   epoch: number
   numTrainEpochs: number
   /** Rows that training steps have seen. */
   samplesSeen: number
-  /** Updates skipped because of a gradient that was not finite, as far as reported. */
+  /** Updates skipped because of a gradient that was not finite, up to the last report. */
   skippedSteps: number
   /** Mean loss of the last report; undefined before the first. */
   lastLoss: number | undefined
-  /** Best value of `metricForBestModel` so far, and the step where it was found; null before the first. */
+  /** Best value of `metricForBestModel` so far and its step; null before the first. */
   bestMetric: number | null
   bestGlobalStep: number | null
-  /** The checkpoint of that step, once it is there. */
+  /** The checkpoint of that step; null until it is written. */
   bestModelCheckpoint: string | null
   /** Every record so far, each with its `step`. */
   readonly logHistory: LogRecord[]
@@ -66,30 +66,31 @@ export interface CallbackContext {
   readonly control: TrainerControl
 }
 
-/** What a callback keeps in checkpoints: anything that JSON holds. */
+/** What a callback keeps in checkpoints: anything that JSON can hold. */
 export type CallbackState = string | number | boolean | null | CallbackState[] | { [key: string]: CallbackState }
 
 type Answer = void | Promise<void>
 
 /**
- * What can be heard while training; every method is optional and may be async (training waits for it), except
- * `onInitEnd`, which the constructor calls.
+ * The events of a training. Every method is optional and may be async: training waits for it. Only `onInitEnd` has to be
+ * synchronous, because the constructor calls it.
  *
- * Two steps are in flight: `onStepEnd` of step n comes when n is done while n + 1 may already be running. A request made
- * there is met when no step is running, with `state.globalStep` saying where that is. Log, evaluation and checkpoint of one
- * step come in this order, none of them while a step is running. An error thrown by a callback ends training and rejects `train()`.
+ * Two steps are in flight: `onStepEnd` of step n comes when n is done, while n + 1 may already be running. What a callback
+ * asks for there (`control.shouldSave`, …) is done as soon as no step is running; `state.globalStep` is the step by then.
+ * Log, evaluation and checkpoint of one step come in this order, and no step is running meanwhile. An error thrown by a
+ * callback ends training and rejects `train()`.
  *
  * Events of transformers that cannot happen here (`onPreOptimizerStep` and others, see docs/reporting.md) are refused by
  * name, and so are misspelt ones.
  */
 export interface TrainerCallback {
-  /** The trainer is made. Has to be synchronous. */
+  /** The trainer is constructed. Has to be synchronous. */
   onInitEnd?(context: CallbackContext): void
   onTrainBegin?(context: CallbackContext): Answer
   onEpochBegin?(context: CallbackContext): Answer
-  /** An optimiser step is about to be given to the engine; the one before it may be running. */
+  /** An optimiser step is about to be given to the engine; the step before it may be running. */
   onStepBegin?(context: CallbackContext): Answer
-  /** A batch of a step with several (`gradientAccumulationSteps`) is done, and it was not the last. */
+  /** With `gradientAccumulationSteps`: a batch is done that is not the last of its step. */
   onSubstepEnd?(context: CallbackContext): Answer
   onStepEnd?(context: CallbackContext): Answer
   onEpochEnd?(context: CallbackContext): Answer
@@ -99,32 +100,19 @@ export interface TrainerCallback {
   onEvaluate?(metrics: Readonly<LogRecord>, context: CallbackContext): Answer
   /** `folder`: the checkpoint that was written. */
   onSave?(folder: string, context: CallbackContext): Answer
-  /** Something looks wrong; docs/reporting.md lists the codes. Each comes once in a run. */
+  /** Something looks wrong; docs/reporting.md lists the codes. Each warning comes once in a run. */
   onWarning?(warning: TrainingWarning, context: CallbackContext): Answer
   onTrainEnd?(context: CallbackContext): Answer
-  /** What is to be kept in checkpoints (`stateful_callbacks` of trainer_state.json). */
+  /** What checkpoints keep of this callback (`stateful_callbacks` of trainer_state.json). */
   state?(): CallbackState
-  /** Takes back what `state` gave, before training goes on from a checkpoint. */
+  /** Takes back what `state` returned, before training goes on from a checkpoint. */
   loadState?(state: CallbackState): void
 }
 
-/** The names of the events, in the order in which a run meets them first. */
+/** The names of the events, in the order of their first time in a run. */
 export const CALLBACK_EVENTS = [
   ...['onInitEnd', 'onTrainBegin', 'onEpochBegin', 'onStepBegin', 'onSubstepEnd', 'onStepEnd', 'onLog'],
   ...['onPredictionStep', 'onEvaluate', 'onSave', 'onEpochEnd', 'onWarning', 'onTrainEnd'],
 ] as readonly CallbackEvent[]
 
 export type CallbackEvent = Exclude<keyof TrainerCallback, 'state' | 'loadState'>
-type Arguments<E extends CallbackEvent> = Parameters<NonNullable<TrainerCallback[E]>>
-
-/** Calls every callback that listens to `event`, one after the other, in the order they were given. */
-export async function emit<E extends CallbackEvent>(
-  callbacks: readonly TrainerCallback[],
-  event: E,
-  ...values: Arguments<E>
-): Promise<void> {
-  for (const callback of callbacks) {
-    const method = callback[event] as ((...values: Arguments<E>) => Answer) | undefined
-    if (method !== undefined) await method.apply(callback, values)
-  }
-}

@@ -1,11 +1,11 @@
 import { invalidArgument, SentenceTorchError } from '../../errors.js'
 import { integer, object } from '../../io/schema.js'
 import { checkInteger, checkOptions } from '../../options.js'
-import { evaluationName, isImprovement } from '../checkpoint/best-model.js'
+import { evaluationName, isImprovement } from './best-metric.js'
 import type { CallbackContext, CallbackState, LogRecord, TrainerCallback } from './callbacks.js'
 
 export interface EarlyStoppingOptions {
-  /** Evaluations in a row without an improvement after which training stops. Default 1. */
+  /** Training stops after this many evaluations in a row without an improvement. Default 1. */
   earlyStoppingPatience?: number
   /** How much better than the best an evaluation must be to count. Default 0. */
   earlyStoppingThreshold?: number
@@ -14,11 +14,11 @@ export interface EarlyStoppingOptions {
 const savedState = object({ attributes: object({ early_stopping_patience_counter: integer(0) }) })
 
 /**
- * Stops training when `metricForBestModel` has not improved in several evaluations. Needs `loadBestModelAtEnd` (as in
- * Python, where without it the model is left as the last step made it) and an `evalStrategy`.
+ * Stops training when `metricForBestModel` has not improved in several evaluations. Needs an `evalStrategy` and, as in
+ * Python, `loadBestModelAtEnd`: without it the model would keep the weights of the last step.
  *
  * Source: transformers `EarlyStoppingCallback`.
- * @throws ERR_INVALID_ARGUMENT when training begins without them
+ * @throws ERR_INVALID_ARGUMENT when training begins and one of them is missing
  */
 export class EarlyStoppingCallback implements TrainerCallback {
   readonly earlyStoppingPatience: number
@@ -48,7 +48,7 @@ export class EarlyStoppingCallback implements TrainerCallback {
 
   onEvaluate(metrics: Readonly<LogRecord>, { args, state, control }: CallbackContext): void {
     const value = metrics[evaluationName(args.metricForBestModel!)]
-    // With several datasets the metric is in the record of one of them.
+    // With several datasets, only one record has the metric.
     if (value === undefined) return
     const { bestMetric } = state
     const isBetter =

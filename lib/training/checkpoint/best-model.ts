@@ -1,5 +1,6 @@
 import { SentenceTorchError } from '../../errors.js'
 import type { TrainingArguments } from '../arguments/arguments.js'
+import { evaluationName, isImprovement } from '../callbacks/best-metric.js'
 import type { LogRecord } from '../callbacks/callbacks.js'
 import { rotateCheckpoints } from './rotation.js'
 
@@ -10,7 +11,7 @@ interface BestState {
   bestModelCheckpoint: string | null
 }
 
-/** Keeps count of the best evaluation and of the checkpoint that belongs to it. Source: transformers `Trainer`. */
+/** Remembers the best evaluation and the checkpoint that belongs to it. Source: transformers `Trainer`. */
 export class BestModel {
   readonly #args: Readonly<TrainingArguments>
   readonly #state: BestState
@@ -21,10 +22,11 @@ export class BestModel {
   }
 
   /**
-   * @returns whether these metrics are better than all before
+   * Compares the metrics of an evaluation with the best so far.
+   * @returns whether they are better
    * @throws ERR_INVALID_ARGUMENT when `metricForBestModel` is not among them
    */
-  see(metrics: LogRecord): boolean {
+  update(metrics: LogRecord): boolean {
     const { metricForBestModel, greaterIsBetter, saveStrategy } = this.#args
     if (metricForBestModel === null) return false
     const name = evaluationName(metricForBestModel)
@@ -44,15 +46,15 @@ export class BestModel {
     return true
   }
 
-  /** Takes away checkpoints beyond `saveTotalLimit` after `newest` was written. @returns their names */
+  /** Removes checkpoints beyond `saveTotalLimit` after `newest` was written. @returns their names */
   async rotate(newest: string): Promise<string[]> {
     const { outputDir, saveTotalLimit } = this.#args
     if (saveTotalLimit === null || saveTotalLimit === 0) return []
     return rotateCheckpoints(outputDir, saveTotalLimit, [newest, this.#name])
   }
 
-  /** With a limit of 1 only the best is left in the end. @returns the names of those that went */
-  async tidy(): Promise<string[]> {
+  /** At the end of a run with a limit of 1: removes all checkpoints but the best. @returns the names of the removed ones */
+  async removeOthers(): Promise<string[]> {
     const { outputDir, saveTotalLimit } = this.#args
     if (saveTotalLimit !== 1 || this.#name === undefined || this.#state.bestModelCheckpoint === null) return []
     return rotateCheckpoints(outputDir, 1, [this.#name])
@@ -62,14 +64,4 @@ export class BestModel {
     const { bestGlobalStep } = this.#state
     return bestGlobalStep === null ? undefined : `checkpoint-${bestGlobalStep}`
   }
-}
-
-/** The name of a metric in the records of evaluations. */
-export function evaluationName(metric: string): string {
-  return metric.startsWith('eval_') ? metric : `eval_${metric}`
-}
-
-/** Anything finite or infinite is better than nothing; NaN never is. */
-export function isImprovement(value: number, best: number | null, greaterIsBetter: boolean): boolean {
-  return greaterIsBetter ? value > (best ?? Number.NEGATIVE_INFINITY) : value < (best ?? Number.POSITIVE_INFINITY)
 }

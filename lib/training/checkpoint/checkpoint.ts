@@ -3,9 +3,10 @@ import { join } from 'node:path'
 import type { DataFeed } from '../../data/feed.js'
 import { fromNative } from '../../errors.js'
 import { saveFolder } from '../../io/rescue.js'
-import type { NativeTrainer, StepOptions } from '../../native/types.js'
+import type { NativeTrainer } from '../../native/types.js'
 import type { TrainingArguments } from '../arguments/arguments.js'
 import type { RunPlan } from '../arguments/run-plan.js'
+import type { MiniBatch } from '../batches/mini-batch.js'
 import { dumpLossTensors, saveLossTensors } from './loss-tensors.js'
 import { saveOptimizer } from './optimizer-tensors.js'
 import { listCheckpoints } from './rotation.js'
@@ -15,29 +16,27 @@ import type { SavedRun } from './saved-run.js'
 export interface CheckpointParts {
   args: Readonly<TrainingArguments>
   native: Pick<NativeTrainer, 'tensors' | 'dump' | 'counters'>
-  /** Writes the model's files into an empty folder, of which `target` is the name to be. */
+  /** Writes the model's files into an empty folder, which will be renamed to `target`. */
   save(folder: string, target: string): Promise<void>
   train: { feed: Pick<DataFeed, 'length'> }
-  /** Takes the output folder for this run. */
+  /** Locks the output folder for this run. */
   claim?: (() => Promise<void>) | undefined
-  /** Gradient caching as it was chosen for this run, by loss. */
-  chosenMiniBatch?: readonly MiniBatch[] | undefined
+  /** By loss: how batches are cut for gradient caching in this run. */
+  miniBatches?: readonly MiniBatch[] | undefined
 }
 
-export type MiniBatch = Pick<StepOptions, 'miniBatchRows' | 'miniBatchTokens'>
-
-/** Name of what is only ours in trainer_state.json: under `stateful_callbacks`, where transformers takes any name. */
+/** The name of this package's own block in trainer_state.json. It is under `stateful_callbacks`, where transformers allows any name. */
 export const OWN_BLOCK = 'sentence_torch'
 
-/** What only this package reads of a checkpoint. */
+/** The block of trainer_state.json that only this package reads. */
 export interface OwnState extends SavedRun {
   format: 1
   /** Steps and updates of the engine; absent in checkpoints without optimiser. */
   counters?: number[]
   miniBatch: readonly MiniBatch[]
-  /** Of the training data; undefined for a stream that does not tell. */
+  /** Undefined for a stream of unknown length. */
   batchesPerEpoch?: number | undefined
-  /** The arguments on which the course of a run depends. */
+  /** The arguments that decide what the run computes. */
   args: Record<string, unknown>
 }
 
@@ -60,12 +59,12 @@ export function decidingArguments(args: Readonly<TrainingArguments>): Record<str
 }
 
 /**
- * Writes `checkpoint-N` in the output folder: a loadable model folder with `loss.safetensors` (where losses own
- * parameters), `optimizer.safetensors` (unless `saveOnlyModel`) and `trainer_state.json`. It appears there whole or not at
- * all: see `replaceFolder`.
+ * Writes `checkpoint-N` in the output folder: a loadable model folder with `loss.safetensors` (if losses own parameters),
+ * `optimizer.safetensors` (unless `saveOnlyModel`) and `trainer_state.json`. It appears there whole or not at all: see
+ * `replaceFolder`.
  *
  * @returns the folder
- * @throws NotSavedError, with the whole checkpoint in a temporary folder
+ * @throws NotSavedError when it could not be written there; the whole checkpoint is then in a temporary folder
  */
 export async function saveCheckpoint(
   parts: CheckpointParts,
@@ -92,7 +91,7 @@ export async function saveCheckpoint(
         format: 1,
         ...run,
         ...(!args.saveOnlyModel && { counters: await counters(native) }),
-        miniBatch: parts.chosenMiniBatch ?? [],
+        miniBatch: parts.miniBatches ?? [],
         batchesPerEpoch: parts.train.feed.length,
         args: decidingArguments(args),
       }
@@ -104,7 +103,7 @@ export async function saveCheckpoint(
   return folder
 }
 
-/** As transformers' `TrainerState` is saved, which also reads it. */
+/** The JSON of transformers' `TrainerState`, which transformers reads too. */
 function trainerState(
   args: Readonly<TrainingArguments>,
   plan: Pick<RunPlan, 'loggingSteps' | 'evalSteps' | 'saveSteps'>,

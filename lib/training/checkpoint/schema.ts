@@ -18,18 +18,18 @@ import {
 import type { CallbackState } from '../callbacks/callbacks.js'
 import { OWN_BLOCK, type OwnState } from './checkpoint.js'
 
-/** What is read of `trainer_state.json`. */
+/** What `trainer_state.json` holds for this package. */
 export interface SavedTrainer {
   own: Omit<OwnState, 'callbacks'>
-  /** Of callbacks, by the names of their classes. */
+  /** State of the callbacks, by the names of their classes. */
   callbacks: Record<string, CallbackState>
-  /** JSON has no NaN: it is null here. */
+  /** NaN is null here, because JSON has no NaN. */
   logHistory: Record<string, number | null>[]
 }
 
 /**
- * Reads `trainer_state.json`, every field that is used later.
- * @throws ERR_INVALID_FILE with file and key for a damaged one, and for that of another program
+ * Reads `trainer_state.json` and checks every field that is used later.
+ * @throws ERR_INVALID_FILE with file and key for a damaged file and for a file of another program
  */
 export function parseTrainerState(bytes: Uint8Array, file: string): SavedTrainer {
   const outer = parseJson(bytes, file, object({ stateful_callbacks: optional(recordOf(anything)) }))

@@ -8,10 +8,10 @@ import type { CrossEncoderLoss } from '../../losses/cross-encoder/loss.js'
 import { CrossEncoder } from '../../models/cross-encoder.js'
 import { checkInteger, checkOneOf, checkOptions, checkType } from '../../options.js'
 import type { SchedulerType } from '../arguments/schedule.js'
-import type { EvaluatorOf } from '../base-trainer.js'
 import type { TrainerCallback } from '../callbacks/callbacks.js'
 import { CrossEncoderTrainer } from '../cross-encoder-trainer.js'
 import type { ProgressOutput } from '../reporting/progress.js'
+import type { EvaluatorOf } from '../run/evaluator-choice.js'
 import type { TrainResult } from '../run/result.js'
 
 /** The schedules of the old `fit`, by the trainer's names. */

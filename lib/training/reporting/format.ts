@@ -22,6 +22,11 @@ export function pythonLine(record: Readonly<LogRecord>): string {
     .join(', ')}}`
 }
 
+/** `value` with at most `digits` decimals. */
+export function roundTo(value: number, digits: number): number {
+  return Number(value.toFixed(digits))
+}
+
 /** A whole number with commas between thousands: `1,234`. */
 export function withCommas(value: number): string {
   return String(value).replace(/\B(?=(\d{3})+(?!\d))/g, ',')

@@ -1,6 +1,6 @@
 import type { StepReport } from '../../native/types.js'
 import type { LogRecord } from '../callbacks/callbacks.js'
-import { roundTo } from '../run/result.js'
+import { roundTo } from './format.js'
 import { LossMean, type SavedMean } from './loss-mean.js'
 
 /** As it stands in a checkpoint: JSON has no NaN. */

@@ -1,5 +1,5 @@
 import type { LogRecord } from '../callbacks/callbacks.js'
-import { roundTo } from '../run/result.js'
+import { roundTo } from './format.js'
 
 /** What of a step's report is read here. */
 export interface TimedReport {

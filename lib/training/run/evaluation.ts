@@ -4,48 +4,40 @@ import { fromNative } from '../../errors.js'
 import type { EvaluationContext, EvaluationResult } from '../../evaluation/evaluator.js'
 import type { NativeTrainer } from '../../native/types.js'
 import type { TrainingArguments } from '../arguments/arguments.js'
-import { type BatchSource, batchGroups, type TrainBatch } from '../batches/source.js'
-import {
-  type CallbackContext,
-  emit,
-  type LogRecord,
-  type TrainerCallback,
-  type TrainerState,
-} from '../callbacks/callbacks.js'
+import type { TrainBatch } from '../batches/batch.js'
+import { type BatchSource, batchGroups, type EvaluationData } from '../batches/source.js'
+import type { CallbackHandler } from '../callbacks/callback-handler.js'
+import type { LogRecord, TrainerState } from '../callbacks/callbacks.js'
+import { roundTo } from '../reporting/format.js'
 import { LossMean } from '../reporting/loss-mean.js'
 import { runningEvaluation } from '../reporting/messages.js'
-import { roundTo } from './result.js'
+import type { ComputedStep } from './computed-loss.js'
 
-/** What an evaluation during training works with; at least one of `evalData` and `evaluate`. */
+/** What an evaluation works with. At least one of `evalData` and `evaluate` is set. */
 export interface EvaluationParts {
   args: Readonly<TrainingArguments>
   native: Pick<NativeTrainer, 'evaluate'>
-  /** The datasets, by name; '' for a single one without a name. */
+  /** By loss: set where TypeScript computes it. */
+  computed?: readonly (ComputedStep | undefined)[] | undefined
+  /** The datasets. */
   evalData?: readonly EvaluationData[] | undefined
   /** Runs the evaluator on the model. */
   evaluate?: ((context: EvaluationContext) => Promise<EvaluationResult>) | undefined
   signal?: AbortSignal | undefined
-  /** Prints a message of level INFO where `logLevel` asks for it. */
+  /** Prints a message of level INFO if `logLevel` asks for it. */
   say?: ((text: string) => void) | undefined
-}
-
-export interface EvaluationData {
-  name: string
-  source: BatchSource
-  /** Unknown for a stream. */
-  rows?: number | undefined
 }
 
 interface EvaluationRecord {
   /** For `onEvaluate`. */
   metrics: LogRecord
-  /** For the log: also with the components of the loss, where there is a plain `eval_loss`. */
+  /** For the log: the metrics, and with a plain `eval_loss` also the components of the loss. */
   record: LogRecord
 }
 
 /**
- * One record per dataset: `eval_loss` (mean over the rows; `eval_<dataset>_loss` with several), the evaluator's metrics with
- * `eval_` in front (in the first alone), and how long it took.
+ * One record per dataset: `eval_loss` (mean over the rows; with several datasets `eval_<dataset>_loss`), the evaluator's
+ * metrics with `eval_` before their names (only in the first record), and the time.
  * Source: sentence-transformers `BaseTrainer.evaluation_loop` and `log`.
  */
 async function* evaluationRecords(
@@ -85,43 +77,29 @@ async function* evaluationRecords(
 }
 
 /**
- * Evaluates, and tells the log and the callbacks.
+ * Evaluates, logs the records and calls the callbacks.
  * @returns the metrics of all datasets together
  */
-export async function evaluateAndTell(
-  parts: EvaluationParts & { callbacks: readonly TrainerCallback[] },
-  context: CallbackContext,
-): Promise<LogRecord> {
-  const { callbacks } = parts
+export async function runEvaluation(parts: EvaluationParts, handler: CallbackHandler): Promise<LogRecord> {
   const all: LogRecord = {}
-  const onBatch = () => emit(callbacks, 'onPredictionStep', context)
-  for await (const { metrics, record } of evaluationRecords(parts, context.state, onBatch)) {
-    await tellRecord(record, callbacks, context)
-    await emit(callbacks, 'onEvaluate', metrics, context)
+  const onBatch = () => handler.emit('onPredictionStep')
+  for await (const { metrics, record } of evaluationRecords(parts, handler.context.state, onBatch)) {
+    await handler.log(record)
+    await handler.emit('onEvaluate', metrics)
     Object.assign(all, metrics)
   }
   return all
 }
 
-/** Puts a record into the history and tells the callbacks. */
-export async function tellRecord(
-  record: LogRecord,
-  callbacks: readonly TrainerCallback[],
-  context: CallbackContext,
-): Promise<void> {
-  context.state.logHistory.push({ ...record, step: context.state.globalStep })
-  await emit(callbacks, 'onLog', record, context)
-}
-
-async function evaluationLoss({ native, signal }: EvaluationParts, data: BatchSource, onBatch: () => Promise<void>) {
+async function evaluationLoss(parts: EvaluationParts, data: BatchSource, onBatch: () => Promise<void>) {
   const components = new Map<string, LossMean>()
   let sum = 0
   let rows = 0
   let batches = 0
   // Always epoch 0: every evaluation sees the same batches.
   for await (const [entry] of prefetch(batchGroups(data, 0, { size: 1 }), 2)) {
-    signal?.throwIfAborted()
-    const value = await evaluateBatch(native, entry!)
+    parts.signal?.throwIfAborted()
+    const value = await evaluateBatch(parts, entry!)
     sum += value.loss * entry!.rows
     rows += entry!.rows
     batches++
@@ -136,9 +114,10 @@ async function evaluationLoss({ native, signal }: EvaluationParts, data: BatchSo
   return { mean: sum / rows, rows, batches, components: Object.fromEntries(named) as LogRecord }
 }
 
-async function evaluateBatch(native: Pick<NativeTrainer, 'evaluate'>, { batch, loss, computed }: TrainBatch) {
+async function evaluateBatch({ native, computed }: EvaluationParts, { batch, loss }: TrainBatch) {
   try {
-    return computed ? await computed.evaluate(batch) : await native.evaluate(batch, loss)
+    const inTypeScript = computed?.[loss]
+    return inTypeScript ? await inTypeScript.evaluate(batch) : await native.evaluate(batch, loss)
   } catch (error) {
     throw fromNative(error, 'Trainer.evaluate')
   }

@@ -1,9 +1,13 @@
 import { invalidArgument } from '../../errors.js'
 import type { EvaluationContext, EvaluationResult } from '../../evaluation/evaluator.js'
 import { SequentialEvaluator } from '../../evaluation/sequential.js'
-import type { EvaluatorOf } from '../trainer-options.js'
 
-/** What a function that evaluates may give: one number, or metrics by name of which the first is the primary one. */
+/** An evaluator of models of one kind. */
+export interface EvaluatorOf<M> {
+  evaluate(model: M, context?: EvaluationContext): Promise<EvaluationResult>
+}
+
+/** What a function as evaluator may return: one number, or metrics by name. The first metric is the primary one. */
 export type EvaluationNumbers = number | Readonly<Record<string, number>>
 
 type OneEvaluator<M> =
@@ -14,7 +18,8 @@ type OneEvaluator<M> =
 export type EvaluatorChoice<M> = OneEvaluator<M> | readonly OneEvaluator<M>[]
 
 /**
- * The evaluator that is meant. The number that a function gives is named `evaluator`, as in sentence-transformers.
+ * Makes an evaluator of what the caller gave. The number that a function returns is named `evaluator`, as in
+ * sentence-transformers.
  * @throws ERR_INVALID_ARGUMENT for anything else
  */
 export function evaluatorOf<M>(choice: EvaluatorChoice<M>): EvaluatorOf<M> {

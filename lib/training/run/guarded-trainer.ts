@@ -1,12 +1,18 @@
+import { fromNative } from '../../errors.js'
 import { guardOf, type WeightGuard } from '../../models/weight-guard.js'
-import type { NativeEncoder, NativeTrainer, StepReport } from '../../native/types.js'
+import { loadAddon } from '../../native/load.js'
+import type { NativeEncoder, NativeTrainer, StepReport, TrainerSpec } from '../../native/types.js'
+import type { TrainingArguments } from '../arguments/arguments.js'
+import { optimizerSpec } from '../arguments/optimizer.js'
+import { trainingPrecision } from '../arguments/precision.js'
+import type { TrainableModel } from './trainable-model.js'
 
 /**
- * An engine's trainer whose jobs that change what the model gives wait while somebody holds its weights (see WeightGuard): a save
- * or an evaluation beside the training.
+ * The engine's trainer, except that jobs which change the model wait while its weights are held (see WeightGuard): by a save or
+ * an evaluation beside the training.
  *
- * The first half of a step (`embed`) changes nothing of the model, and what `load` writes is the training's own: the state of
- * the optimiser and the parameters of losses.
+ * Two jobs need not wait: `embed`, the first half of a step, changes nothing; `load` writes only the state of the optimiser and
+ * the parameters of losses.
  */
 export class GuardedTrainer implements NativeTrainer {
   readonly #native: NativeTrainer
@@ -14,22 +20,22 @@ export class GuardedTrainer implements NativeTrainer {
   readonly #changesPrecision: boolean
   #trains = false
 
-  /** @param changesPrecision whether the model computes in another precision as long as the trainer lives */
+  /** @param changesPrecision whether the model computes in another precision until the trainer is disposed */
   constructor(native: NativeTrainer, encoder: NativeEncoder, changesPrecision: boolean) {
     this.#native = native
     this.#guard = guardOf(encoder)
     this.#changesPrecision = changesPrecision
   }
 
-  /** Before the first job of a training, which changes the precision: those who hold the model see one. */
+  /** Called before the first job of a training, which changes the precision. Whoever holds the weights sees one precision. */
   async begin(): Promise<void> {
     this.#trains = true
     if (this.#changesPrecision) await this.#guard.change(() => this.#native.counters())
   }
 
   /**
-   * Before an evaluation outside a training. It changes no weights, and waits for nobody: who holds the model may be waiting for
-   * it. The precision becomes the trainer's for whoever encodes meanwhile.
+   * Called before an evaluation outside a training. An evaluation changes no weights, so it waits for no holder: the holder may be
+   * waiting for it. `encode` computes in the trainer's precision meanwhile.
    */
   async beginEvaluation(): Promise<void> {
     if (this.#changesPrecision) await this.#native.counters()
@@ -56,4 +62,29 @@ export class GuardedTrainer implements NativeTrainer {
   evaluate: NativeTrainer['evaluate'] = (...given) => this.#native.evaluate(...given)
   counters: NativeTrainer['counters'] = () => this.#native.counters()
   setCounters: NativeTrainer['setCounters'] = (counters) => this.#native.setCounters(counters)
+}
+
+/** A trainer of the engine for `model`. @throws ERR_OUT_OF_MEMORY, ERR_INVALID_ARGUMENT, … as the engine reports it */
+export function createTrainer(
+  model: TrainableModel,
+  args: Readonly<TrainingArguments>,
+  losses: TrainerSpec['losses'],
+): GuardedTrainer {
+  const precision = trainingPrecision(args.bf16, model)
+  const { Trainer } = loadAddon()
+  try {
+    const native = new Trainer(model.encoder, {
+      losses,
+      optimizer: optimizerSpec(args),
+      weightDecay: args.weightDecay,
+      maxGradNorm: args.maxGradNorm,
+      seed: args.seed,
+      ...((args.gradientCheckpointing || args.activationCheckpointing) && { activationCheckpointing: true }),
+      ...(args.compat !== null && { compatLossGradients: true }),
+      ...(precision && { precision }),
+    })
+    return new GuardedTrainer(native, model.encoder, precision !== undefined)
+  } catch (error) {
+    throw fromNative(error, 'Trainer')
+  }
 }

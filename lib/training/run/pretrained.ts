@@ -1,36 +1,39 @@
 import { fromNative, SentenceTorchError } from '../../errors.js'
 import type { LanguageModelWeights } from '../../models/language-model.js'
 import type { NativeTrainer, TrainerSpec } from '../../native/types.js'
-import type { LossSet, NamedLoss } from '../batches/loss-set.js'
-import type { BaseLoss, TrainableModel, TrainerKind } from '../trainer-options.js'
+import type { LossSet, NamedLoss, TrainableLoss } from '../batches/loss-set.js'
+import type { TrainableModel } from './trainable-model.js'
 
-interface Start {
-  /** In front of the checkpoint's names in the engine's. */
+/** A loss whose parameters start from a checkpoint. */
+interface PretrainedLoss {
+  /** The engine's names of the parameters are the checkpoint's names with this prefix. */
   prefix: string
   type: string
   weights: LanguageModelWeights
 }
 
+/** Opens the checkpoint that a loss starts from. @param nameOrPath undefined: the one that the model was loaded from */
+export type OpenPretrained = (nameOrPath: string | undefined) => Promise<LanguageModelWeights | undefined>
+
 /** The losses of a run as the engine takes them, and the checkpoints that their own parameters start from. */
 export class PretrainedLosses {
   private constructor(
     readonly specs: TrainerSpec['losses'],
-    private readonly starts: readonly Start[],
+    private readonly pretrained: readonly PretrainedLoss[],
   ) {}
 
   /** @throws as `SentenceTransformer.load` for a checkpoint, and what the losses throw for a model that does not fit */
-  static async open<M extends TrainableModel, L extends BaseLoss>(
-    kind: TrainerKind<M, L>,
-    model: M,
+  static async open<L extends TrainableLoss>(
+    model: Pick<TrainableModel, 'encoder' | 'config'>,
     losses: LossSet<L>,
-    signal?: AbortSignal,
+    openPretrained: OpenPretrained,
   ): Promise<PretrainedLosses> {
-    const starts: Start[] = []
+    const opened: PretrainedLoss[] = []
     const open = async ({ name, loss }: NamedLoss<L>): Promise<LanguageModelWeights | undefined> => {
-      const weights = loss.pretrained && (await kind.pretrained?.(model, loss.pretrained.nameOrPath, signal))
+      const weights = loss.pretrained && (await openPretrained(loss.pretrained.nameOrPath))
       if (weights === undefined) return undefined
       const prefix = `loss.${name === '' ? '' : `${name}.`}${loss.pretrained!.prefix}`
-      starts.push({ prefix, type: loss.type, weights })
+      opened.push({ prefix, type: loss.type, weights })
       return weights
     }
     try {
@@ -39,19 +42,19 @@ export class PretrainedLosses {
         const spec = entry.loss.spec(model.encoder.embeddingDimension, model.config, await open(entry))
         specs.push({ name: entry.name, spec })
       }
-      return new PretrainedLosses(specs, starts)
+      return new PretrainedLosses(specs, opened)
     } catch (error) {
-      await closeAll(starts)
+      await closeAll(opened)
       throw error
     }
   }
 
   /**
-   * Gives the parameters of losses the values that the checkpoints have; a warning lists those that they do not have.
-   * @throws ERR_INVALID_TENSORS, listing what has another shape; then nothing is loaded
+   * Gives the parameters of the losses their values in the checkpoints. A warning lists the parameters that are missing there.
+   * @throws ERR_INVALID_TENSORS, listing the tensors of another shape; nothing of that checkpoint is loaded then
    */
   async load(native: Pick<NativeTrainer, 'tensors' | 'load'>): Promise<void> {
-    for (const { prefix, type, weights } of this.starts) {
+    for (const { prefix, type, weights } of this.pretrained) {
       const owned = native
         .tensors()
         .filter(({ name }) => name.startsWith(prefix))
@@ -85,15 +88,15 @@ export class PretrainedLosses {
 
   /** Closes the files. Idempotent. */
   close(): Promise<void> {
-    return closeAll(this.starts)
+    return closeAll(this.pretrained)
   }
 }
 
-async function closeAll(starts: readonly Start[]): Promise<void> {
-  await Promise.all(starts.map(({ weights }) => weights.close()))
+async function closeAll(pretrained: readonly PretrainedLoss[]): Promise<void> {
+  await Promise.all(pretrained.map(({ weights }) => weights.close()))
 }
 
-/** As transformers' report of a load, layers of the same name together. */
+/** Like transformers' report of a load: layers that differ only in their number are listed as one. */
 function warnOfMissing(type: string, path: string, names: readonly string[]): void {
   const layers = new Map<string, string[]>()
   for (const name of names) {

@@ -16,16 +16,16 @@ export interface TrainMetrics {
 export interface TrainResult {
   /** Optimiser steps that were done. */
   globalStep: number
-  /** Mean loss of all batches; NaN when there was none. */
+  /** Mean loss of all batches; NaN if there was none. */
   trainingLoss: number
   /** Updates skipped because of a gradient that was not finite. */
   skippedSteps: number
-  /** The parameters that the loss owns, as training left them; `{}` for a loss without any. */
+  /** The parameters that the loss owns, after training; `{}` for a loss without any. */
   lossTensors: LossTensors
   metrics: TrainMetrics
 }
 
-/** Why training was stopped: the process was told to end, with `handleSignals`. */
+/** The reason of an abort by a signal to the process, with `handleSignals`. */
 export class ProcessSignal extends SentenceTorchError {
   readonly signal: 'SIGINT' | 'SIGTERM'
 
@@ -36,15 +36,15 @@ export class ProcessSignal extends SentenceTorchError {
 }
 
 /**
- * Training was stopped by its AbortSignal, or by a signal to the process (`handleSignals`), after the steps that were running. The model holds the weights of `result` and
- * can be used, saved and trained again.
+ * Training was stopped by its AbortSignal or by a signal to the process (`handleSignals`), after the steps that were running.
+ * The model has the weights of `result` and can be used, saved and trained again.
  */
 export class TrainingAbortedError extends SentenceTorchError {
-  /** What was done until then. */
+  /** The result up to that step. */
   readonly result: TrainResult
-  /** The last checkpoint that was written, if any; after the last step unless `saveStrategy` is `no` and there was no `signal`. */
+  /** The last checkpoint, if any was written. It is of the last step, unless `saveStrategy` is `no` and there is no `signal`. */
   readonly checkpoint: string | undefined
-  /** The signal to the process that ended training. */
+  /** The signal to the process that stopped training. */
   readonly signal: 'SIGINT' | 'SIGTERM' | undefined
 
   constructor(result: TrainResult, reason: unknown, checkpoint?: string) {
@@ -55,9 +55,4 @@ export class TrainingAbortedError extends SentenceTorchError {
     this.checkpoint = checkpoint
     this.signal = reason instanceof ProcessSignal ? reason.signal : undefined
   }
-}
-
-/** `value` with at most `digits` decimals. */
-export function roundTo(value: number, digits: number): number {
-  return Number(value.toFixed(digits))
 }
