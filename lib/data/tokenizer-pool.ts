@@ -4,7 +4,7 @@ import { type ErrorCode, SentenceTorchError } from '../errors.js'
 import type { Tokenized } from './pack.js'
 import { TextError } from './text-errors.js'
 import type { TokenizerFiles } from './tokenizer/files.js'
-import type { TokenizerOptions } from './tokenizer.js'
+import type { TokenizerOptions } from './tokenizer/options.js'
 
 /** What a worker builds its tokenizer from. */
 export interface TokenizerSource {

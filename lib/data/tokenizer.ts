@@ -8,6 +8,7 @@ import { checkNotEmpty, checkStrings, nameOfText, TextError, withNames } from '.
 import type { TokenizerJson } from './tokenizer/blocks.js'
 import type { TokenizerFiles } from './tokenizer/files.js'
 import { lowers, makeNormalizer } from './tokenizer/normalizers.js'
+import type { TokenizerOptions } from './tokenizer/options.js'
 import { Pipeline } from './tokenizer/pipeline.js'
 import { asPythonLoads } from './tokenizer/python-classes.js'
 import { longestPart, PART_LENGTH, partsOf } from './tokenizer/safe-cuts.js'
@@ -16,13 +17,7 @@ import { Turns } from './turns.js'
 import { WordPieceEncoder } from './word-piece.js'
 
 export type { Tokenized } from './pack.js'
-
-export interface TokenizerOptions {
-  /** `do_lower_case` of sentence_bert_config.json: lower-case every text first. Default false. */
-  doLowerCase?: boolean
-  /** Tokens per text at most, special tokens included; longer texts are cut. */
-  maxSeqLength: number
-}
+export type { TokenizerOptions } from './tokenizer/options.js'
 
 export interface EncodeAllOptions {
   /** Rejects with ERR_ABORTED when it fires. */

@@ -2,7 +2,6 @@ import { parseNumber } from '../../data/readers/numbers.js'
 import { invalidArgument, SentenceTorchError } from '../../errors.js'
 import type { OptimizerSpec } from '../../native/types.js'
 import { checkOneOf, checkOptions, checkPositive, isPlainObject } from '../../options.js'
-import type { TrainingArguments } from './arguments.js'
 
 const OPTIMIZERS = ['adamw_torch', 'adamw_torch_fused', 'sgd', 'rmsprop'] as const
 export type OptimizerName = (typeof OPTIMIZERS)[number]
@@ -14,7 +13,14 @@ const NOT_BUILT = [
   ...['adagrad', 'lion_32bit', 'lion_8bit', 'ademamix', 'galore_adamw', 'lomo', 'adalomo', 'schedule_free_adamw'],
 ]
 
-type OptimizerArguments = Pick<TrainingArguments, 'optim' | 'optimArgs' | 'adamBeta1' | 'adamBeta2' | 'adamEpsilon'>
+/** Those of the training arguments that choose the optimiser. */
+interface OptimizerArguments {
+  optim: OptimizerName
+  optimArgs: Readonly<Record<string, number>> | string | null
+  adamBeta1: number
+  adamBeta2: number
+  adamEpsilon: number
+}
 
 /**
  * The optimiser of the engine. `optimArgs`: `alpha` and `eps` of rmsprop (defaults of torch: 0.99 and 1e-8).
@@ -42,7 +48,7 @@ export function optimizerSpec(args: OptimizerArguments): OptimizerSpec {
 }
 
 /** An object, or Python's `key=value,key=value`. */
-function parseOptimArgs(given: TrainingArguments['optimArgs']): Record<string, number> {
+function parseOptimArgs(given: OptimizerArguments['optimArgs']): Record<string, number> {
   if (given === null) return {}
   if (isPlainObject(given)) return { ...given } as Record<string, number>
   if (typeof given !== 'string') throw invalidArgument('optimArgs', 'an object of numbers', given)

@@ -1,6 +1,6 @@
 import { invalidArgument, SentenceTorchError } from '../../errors.js'
 import { modelsOf } from '../../losses/arguments.js'
-import type { ComputedLoss } from '../../losses/custom.js'
+import type { ComputedLoss } from '../../losses/computed.js'
 import type { PretrainedFacts, PretrainedSource } from '../../losses/loss.js'
 import type { ConfigObject, LossSpec } from '../../native/types.js'
 import { checkNames, isPlainObject } from '../../options.js'

@@ -1,5 +1,5 @@
 import { fromNative, SentenceTorchError } from '../../errors.js'
-import type { ComputedLoss, CustomLossBatch, CustomLossValue } from '../../losses/custom.js'
+import type { ComputedLoss, CustomLossBatch, CustomLossValue } from '../../losses/computed.js'
 import type {
   ExternalLoss,
   NativeEncoder,
