@@ -1,34 +1,21 @@
-import { join } from 'node:path'
 import type { Dataset } from '../../data/dataset.js'
 import type { LegacyDataLoader, TrainingData } from '../../data/legacy/training-data.js'
 import { invalidArgument } from '../../errors.js'
-import type { EvaluationContext, EvaluationResult } from '../../evaluation/evaluator.js'
-import { primaryValue } from '../../evaluation/primary-value.js'
 import type { CrossEncoderLoss } from '../../losses/cross-encoder/loss.js'
 import { CrossEncoder } from '../../models/cross-encoder.js'
 import { checkInteger, checkOneOf, checkOptions, checkType } from '../../options.js'
-import type { SchedulerType } from '../arguments/schedule.js'
-import type { TrainerCallback } from '../callbacks/callbacks.js'
 import { CrossEncoderTrainer } from '../cross-encoder-trainer.js'
 import type { ProgressOutput } from '../reporting/progress.js'
 import type { EvaluatorOf } from '../run/evaluator-choice.js'
 import type { TrainResult } from '../run/result.js'
-
-/** The schedules of the old `fit`, by the trainer's names. */
-const SCHEDULERS = {
-  ConstantLR: 'constant',
-  WarmupConstant: 'constant_with_warmup',
-  WarmupLinear: 'linear',
-  WarmupCosine: 'cosine',
-  WarmupCosineWithHardRestarts: 'cosine_with_restarts',
-} as const satisfies Record<string, SchedulerType>
+import { afterEpochs, keepingBest, SCHEDULERS } from './fit-evaluation.js'
 
 export interface CrossEncoderFitOptions {
   /** Batches of pairs with labels, or whatever `loss` takes: `new DataLoader(examples, { shuffle: true, batchSize: 16 })`. */
   trainDataloader?: LegacyDataLoader
-  /** In place of `trainDataloader`: the rows, which come in another order in every epoch. */
+  /** Instead of `trainDataloader`: the rows. They come in another order in every epoch. */
   trainDataset?: Dataset
-  /** Of `trainDataset`: rows per batch. Default 8. */
+  /** Rows per batch of `trainDataset`. Default 8. */
   batchSize?: number
   /** Runs after every epoch, and every `evaluationSteps`. */
   evaluator?: EvaluatorOf<CrossEncoder>
@@ -44,11 +31,11 @@ export interface CrossEncoderFitOptions {
   learningRate?: number
   /** Never on biases and norms. Default 0.01. */
   weightDecay?: number
-  /** Steps between evaluations; 0 for none but those after the epochs. Default 0. */
+  /** Steps between evaluations; 0: evaluate only after each epoch. Default 0. */
   evaluationSteps?: number
-  /** Where the best model is saved, and the evaluator's CSV files below it in `eval`. */
+  /** Where the best model is saved. The evaluator's CSV files go to its folder `eval`. */
   outputPath?: string
-  /** Save the model in `outputPath` after each evaluation that is better than all before. Default true. */
+  /** Save the model in `outputPath` after each evaluation that is better than all before it. Default true. */
   saveBestModel?: boolean
   /** Default 1. */
   maxGradNorm?: number
@@ -58,7 +45,7 @@ export interface CrossEncoderFitOptions {
   callback?: (score: number, epoch: number, steps: number) => void | Promise<void>
   /** Default true: on `process.stdout`. */
   showProgressBar?: boolean
-  /** Of the order of the rows and of dropout. Default 42. */
+  /** Seed of the order of the rows and of dropout. Default 42. */
   seed?: number
   /** Where progress is shown instead. */
   progress?: ProgressOutput | false
@@ -77,11 +64,11 @@ const NOT_BUILT = {
 }
 
 /**
- * Trains as `CrossEncoder.fit` of older sentence-transformers did, with its defaults; a thin layer over
+ * Trains as `CrossEncoder.fit` of older sentence-transformers did, with its defaults. It is a thin layer over
  * {@link CrossEncoderTrainer}, which can do more.
  *
- * Source: sentence-transformers `cross_encoder/fit_mixin`. There the schedule ends one step early where the last batch of an
- * epoch is not full.
+ * Source: sentence-transformers `cross_encoder/fit_mixin`. There the schedule ends one step early if the last batch of an epoch
+ * is not full.
  * @deprecated Use {@link CrossEncoderTrainer}.
  * @throws as CrossEncoderTrainer
  */
@@ -99,18 +86,13 @@ export async function fitCrossEncoder(model: CrossEncoder, options: CrossEncoder
   const progress = options.progress ?? (showProgressBar ? undefined : false)
   const bySteps = evaluator && evaluationSteps > 0
   const evaluate = evaluator && keepingBest(model, evaluator, options)
-  const atEpochEnd: TrainerCallback = {
-    onEpochEnd: async ({ state: { epoch, globalStep: steps } }) => {
-      await evaluate?.({ epoch, steps, ...(outputPath !== undefined && { outputPath: join(outputPath, 'eval') }) })
-    },
-  }
   const trainer = new CrossEncoderTrainer({
     model,
     trainDataset: data,
     ...(loss && { loss }),
     ...(bySteps && { evaluator: { evaluate: (_, context) => evaluate!(context ?? {}) } }),
     ...(progress !== undefined && { progress }),
-    callbacks: [atEpochEnd],
+    callbacks: [afterEpochs(evaluate, outputPath)],
     args: {
       outputDir: outputPath ?? 'checkpoints/model',
       perDeviceTrainBatchSize: batchSize,
@@ -145,27 +127,6 @@ function trainingData({ trainDataloader, trainDataset, batchSize }: CrossEncoder
   return trainDataloader.toTrainingData()
 }
 
-type Evaluate = (context: EvaluationContext) => Promise<EvaluationResult>
-
-/** The evaluation, after which the model is saved if it is the best so far, and the callback told. */
-function keepingBest(
-  model: CrossEncoder,
-  evaluator: EvaluatorOf<CrossEncoder>,
-  { outputPath, saveBestModel = true, callback }: CrossEncoderFitOptions,
-): Evaluate {
-  let best = Number.NEGATIVE_INFINITY
-  return async (context) => {
-    const result = await evaluator.evaluate(model, context)
-    const score = primaryValue(result)
-    if (score > best) {
-      best = score
-      if (saveBestModel && outputPath !== undefined) await model.save(outputPath)
-    }
-    await callback?.(score, context.epoch ?? -1, context.steps ?? -1)
-    return result
-  }
-}
-
 declare module '../../models/cross-encoder.js' {
   interface CrossEncoder {
     /**
@@ -176,7 +137,7 @@ declare module '../../models/cross-encoder.js' {
   }
 }
 
-// Models know nothing of training: the method comes with it.
+// Added here, because lib/models may not import lib/training.
 Object.defineProperty(CrossEncoder.prototype, 'fit', {
   configurable: true,
   writable: true,

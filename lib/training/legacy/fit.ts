@@ -1,8 +1,6 @@
-import { join } from 'node:path'
 import type { LegacyDataLoader } from '../../data/legacy/training-data.js'
 import { invalidArgument, SentenceTorchError } from '../../errors.js'
-import type { EvaluationContext, EvaluationResult, Evaluator } from '../../evaluation/evaluator.js'
-import { primaryValue } from '../../evaluation/primary-value.js'
+import type { Evaluator } from '../../evaluation/evaluator.js'
 import type { Loss } from '../../losses/loss.js'
 import { SentenceTransformer } from '../../models/sentence-transformer.js'
 import { checkInteger, checkOneOf, checkOptions, checkType } from '../../options.js'
@@ -14,26 +12,23 @@ import { listCheckpoints } from '../checkpoint/rotation.js'
 import type { ProgressOutput } from '../reporting/progress.js'
 import type { TrainResult } from '../run/result.js'
 import { SentenceTransformerTrainer } from '../sentence-transformer-trainer.js'
+import { afterEpochs, keepingBest, SCHEDULERS } from './fit-evaluation.js'
 
-/** The schedules of the old `fit`, in lower case as it compares them, by the trainer's names. */
-const SCHEDULERS: Readonly<Record<string, SchedulerType>> = {
-  constantlr: 'constant',
-  warmupconstant: 'constant_with_warmup',
-  warmuplinear: 'linear',
-  warmupcosine: 'cosine',
-  warmupcosinewithhardrestarts: 'cosine_with_restarts',
-}
+/** In lower case, as the old `fit` compares them. */
+const LOWER_SCHEDULERS: Readonly<Record<string, SchedulerType>> = Object.fromEntries(
+  Object.entries(SCHEDULERS).map(([name, type]) => [name.toLowerCase(), type]),
+)
 
 const OPTIMIZERS = { AdamW: 'adamw_torch', SGD: 'sgd', RMSprop: 'rmsprop' } as const
 
 export interface FitOptions {
-  /** Data and loss of every objective; one batch of each in turn. All have the batch size of the last loader. */
+  /** Data and loss of every objective. Batches of the objectives alternate. All have the batch size of the last loader. */
   trainObjectives: readonly (readonly [LegacyDataLoader, Loss])[]
   /** Runs after every epoch, and every `evaluationSteps`. */
   evaluator?: Evaluator
-  /** Passes over the data: as many batches of each objective as the smallest has. Default 1. */
+  /** Passes over the data. A pass has as many batches of each objective as the smallest objective has. Default 1. */
   epochs?: number
-  /** Steps of the only epoch; 0 for all there are. */
+  /** Most steps of a single epoch; 0: all. */
   stepsPerEpoch?: number
   /** `WarmupLinear` (default), `ConstantLR`, `WarmupConstant`, `WarmupCosine` or `WarmupCosineWithHardRestarts`. */
   scheduler?: string
@@ -45,9 +40,9 @@ export interface FitOptions {
   optimizerParams?: { lr?: number; eps?: number; betas?: readonly [number, number]; alpha?: number }
   /** Never on biases and norms. Default 0.01. */
   weightDecay?: number
-  /** Steps between evaluations; 0 for none but those after the epochs. Default 0. */
+  /** Steps between evaluations; 0: evaluate only after each epoch. Default 0. */
   evaluationSteps?: number
-  /** Where the model is saved, and the evaluator's CSV files below it in `eval`. */
+  /** Where the model is saved. The evaluator's CSV files go to its folder `eval`. */
   outputPath?: string
   /** With an evaluator: save the model in `outputPath` when it is better than before. Default true. */
   saveBestModel?: boolean
@@ -63,11 +58,11 @@ export interface FitOptions {
   checkpointPath?: string
   /** Default 500. */
   checkpointSaveSteps?: number
-  /** Checkpoints that are kept; 0 for all. Default 0. */
+  /** How many checkpoints are kept; 0: all. Default 0. */
   checkpointSaveTotalLimit?: number
-  /** Go on from the newest checkpoint in `checkpointPath`, if there is one. Default false. */
+  /** Go on from the newest checkpoint in `checkpointPath`, if there is any. Default false. */
   resumeFromCheckpoint?: boolean
-  /** Of the order of the rows and of dropout. Default 42. */
+  /** Seed of the order of the rows and of dropout. Default 42. */
   seed?: number
   /** Where progress is shown instead. */
   progress?: ProgressOutput | false
@@ -81,7 +76,7 @@ const OPTIONS = [
 ]
 
 /**
- * Trains as `SentenceTransformer.fit` of sentence-transformers before version 3 did, with its defaults; a thin layer over
+ * Trains as `SentenceTransformer.fit` of sentence-transformers before version 3 did, with its defaults. It is a thin layer over
  * {@link SentenceTransformerTrainer}, which can do more. Also `model.fit(options)`.
  *
  * As in Python the parameters that losses own are trained, and the schedule counts the steps of all objectives. There it ends
@@ -98,11 +93,9 @@ export async function fitSentenceTransformer(model: SentenceTransformer, options
   const name = (i: number) => `_dataset_${i + 1}`
   const byName = <T>(values: readonly T[]) => Object.fromEntries(values.map((value, i) => [name(i), value]))
   const bySteps = evaluator !== undefined && evaluationSteps > 0
-  const evaluate = evaluator && keepingBest(model, evaluator, { ...options })
-  const hearing: TrainerCallback = {
-    onEpochEnd: async ({ state: { epoch, globalStep: steps } }) => {
-      await evaluate?.({ epoch, steps, ...(outputPath !== undefined && { outputPath: join(outputPath, 'eval') }) })
-    },
+  const { greaterIsBetter } = (evaluator ?? {}) as { greaterIsBetter?: boolean }
+  const evaluate = evaluator && keepingBest<SentenceTransformer>(model, evaluator, { ...options }, greaterIsBetter)
+  const savingAtEnd: TrainerCallback = {
     onTrainEnd: async () => {
       if (evaluator === undefined && outputPath !== undefined) await model.save(outputPath)
     },
@@ -112,7 +105,7 @@ export async function fitSentenceTransformer(model: SentenceTransformer, options
     trainDataset: byName(objectives.map(({ data }) => data)),
     loss: byName(objectives.map(({ loss }) => loss)),
     ...(bySteps && { evaluator: { evaluate: (_, context) => evaluate!(context ?? {}) } }),
-    callbacks: [hearing],
+    callbacks: [afterEpochs(evaluate, outputPath), savingAtEnd],
     ...(options.progress !== undefined ? { progress: options.progress } : !showProgressBar && { progress: false }),
     args: {
       ...argumentsOf(options, bySteps),
@@ -131,7 +124,7 @@ export async function fitSentenceTransformer(model: SentenceTransformer, options
   return objectives.length > 1 ? result : { ...result, lossTensors: withoutPrefix(result.lossTensors, `${name(0)}.`) }
 }
 
-/** Of one objective, what its loss owns goes by its own names. */
+/** With one objective, the tensors have the loss's own names. */
 function withoutPrefix(tensors: LossTensors, prefix: string): LossTensors {
   return Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name.slice(prefix.length), tensor]))
 }
@@ -149,7 +142,7 @@ function argumentsOf(options: FitOptions, bySteps: boolean): Partial<TrainingArg
     multiDatasetBatchSampler: 'round_robin',
     numTrainEpochs: epochs,
     maxSteps: stepsPerEpoch > 0 && epochs === 1 ? stepsPerEpoch : -1,
-    lrSchedulerType: SCHEDULERS[scheduler.toLowerCase()]!,
+    lrSchedulerType: LOWER_SCHEDULERS[scheduler.toLowerCase()]!,
     warmupSteps: options.warmupSteps ?? 10_000,
     optim: OPTIMIZERS[optimizerClass],
     learningRate: lr,
@@ -184,8 +177,8 @@ function check(options: FitOptions): void {
   }
   checkType('scheduler', options.scheduler, 'string')
   const scheduler = options.scheduler?.toLowerCase()
-  if (scheduler !== undefined && !Object.hasOwn(SCHEDULERS, scheduler)) {
-    throw invalidArgument('scheduler', `one of ${Object.keys(SCHEDULERS).join(', ')}`, options.scheduler)
+  if (scheduler !== undefined && !Object.hasOwn(LOWER_SCHEDULERS, scheduler)) {
+    throw invalidArgument('scheduler', `one of ${Object.keys(LOWER_SCHEDULERS).join(', ')}`, options.scheduler)
   }
   checkOneOf('optimizerClass', optimizerClass, Object.keys(OPTIMIZERS))
   const known = { AdamW: ['lr', 'eps', 'betas'], SGD: ['lr'], RMSprop: ['lr', 'eps', 'alpha'] }[optimizerClass]
@@ -203,28 +196,6 @@ function check(options: FitOptions): void {
   }
 }
 
-type Evaluate = (context: EvaluationContext) => Promise<EvaluationResult>
-
-/** The evaluation, after which the model is saved if it is the best so far, and the callback told. */
-function keepingBest(
-  model: SentenceTransformer,
-  evaluator: Evaluator,
-  { outputPath, saveBestModel = true, callback }: FitOptions,
-): Evaluate {
-  let best: number | undefined
-  return async (context) => {
-    const result = await evaluator.evaluate(model, context)
-    const score = primaryValue(result)
-    const { greaterIsBetter = true } = evaluator as { greaterIsBetter?: boolean }
-    if (best === undefined || (greaterIsBetter ? score > best : score < best)) {
-      best = score
-      if (saveBestModel && outputPath !== undefined) await model.save(outputPath)
-    }
-    await callback?.(score, context.epoch ?? -1, context.steps ?? -1)
-    return result
-  }
-}
-
 function warn(message: string): void {
   process.emitWarning(message, 'SentenceTorchWarning')
 }
@@ -239,7 +210,7 @@ declare module '../../models/sentence-transformer.js' {
   }
 }
 
-// Models know nothing of training: the method comes with it.
+// Added here, because lib/models may not import lib/training.
 Object.defineProperty(SentenceTransformer.prototype, 'fit', {
   configurable: true,
   writable: true,

@@ -1,3 +1,5 @@
+import { onAbort } from '../../io/abort.js'
+
 /** Where training waits while it is paused. */
 export class Gate {
   #opened: Promise<void> | undefined
@@ -27,15 +29,14 @@ export class Gate {
         await opened
         continue
       }
-      let stop: (() => void) | undefined
+      let stopListening: (() => void) | undefined
       await Promise.race([
         opened,
         new Promise<void>((resolve) => {
-          stop = resolve
-          signal.addEventListener('abort', resolve as () => void, { once: true })
+          stopListening = onAbort(signal, resolve)
         }),
       ])
-      signal.removeEventListener('abort', stop!)
+      stopListening?.()
     }
   }
 }
