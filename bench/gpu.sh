@@ -115,8 +115,8 @@ tests() {
     skip native-tests 'they were not built'
   fi
   if [ -f node_modules/ava/entrypoints/cli.mjs ]; then
-    part addon-on-device bash -o pipefail -c "SENTENCE_TORCH_DEVICE=$DEVICE '$NODE' node_modules/ava/entrypoints/cli.mjs --tap 'dist/test/native/**/*.test.js' | tee '$OUT/addon.tap'"
-    part addon-on-device-graphs bash -o pipefail -c "SENTENCE_TORCH_DEVICE=$DEVICE SENTENCE_TORCH_CUDA_KERNELS=1 SENTENCE_TORCH_CUDA_GRAPHS=1 '$NODE' node_modules/ava/entrypoints/cli.mjs --tap 'dist/test/native/**/*.test.js' | tee '$OUT/addon-graphs.tap'"
+    part addon-on-device bash -o pipefail -c "SENTENCE_TORCH_DEVICE=$DEVICE '$NODE' node_modules/ava/entrypoints/cli.mjs --tap 'dist/test/addon/**/*.test.js' | tee '$OUT/addon.tap'"
+    part addon-on-device-graphs bash -o pipefail -c "SENTENCE_TORCH_DEVICE=$DEVICE SENTENCE_TORCH_CUDA_KERNELS=1 SENTENCE_TORCH_CUDA_GRAPHS=1 '$NODE' node_modules/ava/entrypoints/cli.mjs --tap 'dist/test/addon/**/*.test.js' | tee '$OUT/addon-graphs.tap'"
   else
     skip addon-on-device 'node_modules/ava is not here'
   fi

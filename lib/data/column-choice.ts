@@ -1,7 +1,7 @@
 import { invalidArgument } from '../errors.js'
 import { listOfNames } from '../options.js'
 import { ColumnsBuilder, labelColumnOf } from './columns.js'
-import type { Column } from './dataset.js'
+import type { Column } from './table.js'
 
 /** Which columns (a name or several), in this order. */
 export interface ColumnChoice {

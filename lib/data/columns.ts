@@ -8,6 +8,12 @@ import { labelNames } from './readers/table.js'
  * differ in length. NaN: there is none.
  */
 export type Label = number | readonly Label[]
+
+/** A label in an array of its own is that label: [[1], [0]] are the labels 1 and 0. */
+export function singleLabel(label: unknown): unknown {
+  return Array.isArray(label) && label.length === 1 ? label[0] : label
+}
+
 /**
  * What a column may hold: texts, lists of texts, labels, and anything else that JSON can say. An integer of a file that a
  * number cannot hold exactly (beyond 2^53) is a bigint.

@@ -14,6 +14,7 @@ import { type ReadOptions, RowTable } from './readers/table.js'
 import { rowNumber, rowNumbers } from './row-numbers.js'
 import type { DatasetRow, MappedRow, Plain, RenamedRow, RestRow, SelectedRow, StoredRow } from './row-types.js'
 import { type SplitOptions, splitRows } from './split-rows.js'
+import type { Column } from './table.js'
 import * as transforms from './transforms.js'
 
 export type { ColumnKind, Label, Value } from './columns.js'
@@ -21,14 +22,7 @@ export type { DatasetHubOptions } from './hub/dataset-files.js'
 export type { ReadOptions } from './readers/table.js'
 export type { DatasetRow } from './row-types.js'
 export type { SplitOptions } from './split-rows.js'
-
-/** One column: its values, and what they are. */
-export interface Column {
-  values: readonly Value[]
-  kind: ColumnKind
-  /** Names of its class numbers, if the data say them. */
-  classNames?: readonly string[] | undefined
-}
+export type { TransformedRow } from './table.js'
 
 /**
  * Rows of texts, with labels or without, in memory. The order of the columns counts: it is the order in which a loss takes
@@ -386,9 +380,6 @@ export class Dataset<Row extends object = DatasetRow> {
     throw transforms.notTexts(this, name, wanted)
   }
 }
-
-/** What a function given to `map` may return. */
-export type TransformedRow = Readonly<Record<string, unknown>>
 
 function otherColumns(found: readonly string[], file: string, expected: readonly string[], first: string) {
   return new SentenceTorchError(

@@ -1,8 +1,7 @@
 /** What console.log shows of data. */
 import type { InspectOptionsStylized, inspect } from 'node:util'
 import type { ColumnKind } from './columns.js'
-import type { Dataset } from './dataset.js'
-import type { DataStream } from './stream.js'
+import type { Table } from './table.js'
 
 /** The name of the method that Node's `util.inspect` calls. */
 export const INSPECT: unique symbol = Symbol.for('nodejs.util.inspect.custom') as never
@@ -17,12 +16,7 @@ const CLASSES = 10
 const kinds: Record<ColumnKind, string> = { text: 'text', texts: 'list of texts', label: 'label', other: 'other' }
 
 /** The columns, what they hold, and the first rows. */
-export function inspectDataset(
-  dataset: Dataset<object>,
-  depth: number,
-  options: InspectOptionsStylized,
-  show: Inspect,
-): string {
+export function inspectDataset(dataset: Table, depth: number, options: InspectOptionsStylized, show: Inspect): string {
   const { length, columnNames } = dataset
   const size = `${length} ${length === 1 ? 'row' : 'rows'}`
   if (depth < 0) return options.stylize(`[Dataset: ${size}]`, 'special')
@@ -37,7 +31,7 @@ export function inspectDataset(
   return [`Dataset: ${size}`, ...lines].join('\n')
 }
 
-function kindOf(dataset: Dataset<object>, name: string): string {
+function kindOf(dataset: Table, name: string): string {
   const kind = kinds[dataset.columnKind(name)]
   const classes = dataset.classNames(name)
   if (classes === undefined) return kind
@@ -52,7 +46,11 @@ function shortened(value: unknown): unknown {
 }
 
 /** What is known without reading. */
-export function inspectStream(stream: DataStream, depth: number, options: InspectOptionsStylized): string {
+export function inspectStream(
+  stream: { readonly length: number | undefined; readonly shuffleBuffer: number },
+  depth: number,
+  options: InspectOptionsStylized,
+): string {
   const { length, shuffleBuffer } = stream
   const size = length === undefined ? 'rows, nobody knows how many' : `${length} rows`
   if (depth < 0) return options.stylize(`[DataStream: ${size}]`, 'special')

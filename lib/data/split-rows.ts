@@ -1,7 +1,7 @@
 import { invalidArgument, SentenceTorchError } from '../errors.js'
 import { checkInteger, checkOptions, listOfNames, ownCopy } from '../options.js'
-import type { Dataset } from './dataset.js'
 import { Random } from './random.js'
+import type { Table } from './table.js'
 import { SHUFFLE_STREAM, shuffledOrder } from './transforms.js'
 import { inTurns, Turns } from './turns.js'
 import { CHUNK_ROWS, numberValues } from './value-numbers.js'
@@ -16,7 +16,7 @@ export interface SplitOptions {
 }
 
 export async function splitRows(
-  dataset: Dataset<object>,
+  dataset: Table,
   options: SplitOptions,
 ): Promise<{ train: Int32Array; test: Int32Array }> {
   checkOptions('Dataset.trainTestSplit', options, ['testSize', 'seed', 'groupBy'])
@@ -43,7 +43,7 @@ export async function splitRows(
 }
 
 /** A number for each row: rows that share a value in any of the columns, directly or through others, have the same. */
-async function groupRows(dataset: Dataset<object>, columns: readonly string[]): Promise<Int32Array> {
+async function groupRows(dataset: Table, columns: readonly string[]): Promise<Int32Array> {
   for (const name of columns) dataset.columnKind(name)
   const turns = new Turns()
   const { ids, numbers } = await inTurns(numberValues(dataset, columns), turns)

@@ -1,10 +1,11 @@
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { type ErrorCode, SentenceTorchError } from '../errors.js'
+import { onAbort } from '../io/abort.js'
 import type { Tokenized } from './pack.js'
 import { TextError } from './text-errors.js'
 import type { TokenizerFiles } from './tokenizer/files.js'
-import type { TokenizerOptions } from './tokenizer.js'
+import type { TokenizerOptions } from './tokenizer/options.js'
 
 /** What a worker builds its tokenizer from. */
 export interface TokenizerSource {
@@ -71,7 +72,7 @@ export class TokenizerPool {
       group.abort()
       this.dropAborted(new SentenceTorchError('ERR_ABORTED', 'Tokenising was stopped', { cause: signal?.reason }))
     }
-    signal?.addEventListener('abort', stop, { once: true })
+    const stopListening = signal && onAbort(signal, stop)
     this.dispatch()
     try {
       return await Promise.all(chunks)
@@ -79,7 +80,7 @@ export class TokenizerPool {
       stop()
       throw error
     } finally {
-      signal?.removeEventListener('abort', stop)
+      stopListening?.()
     }
   }
 

@@ -9,6 +9,7 @@ import type { TokenizerJson } from './tokenizer/blocks.js'
 import { appendParts, type FastEncoder, fastEncoder } from './tokenizer/fast.js'
 import type { TokenizerFiles } from './tokenizer/files.js'
 import { lowers, makeNormalizer } from './tokenizer/normalizers.js'
+import type { TokenizerOptions } from './tokenizer/options.js'
 import { Pipeline } from './tokenizer/pipeline.js'
 import { asPythonLoads } from './tokenizer/python-classes.js'
 import { longestPart, PART_LENGTH, partsOf } from './tokenizer/safe-cuts.js'
@@ -17,13 +18,7 @@ import { TokenizerPool } from './tokenizer-pool.js'
 import { Turns } from './turns.js'
 
 export type { Tokenized } from './pack.js'
-
-export interface TokenizerOptions {
-  /** `do_lower_case` of sentence_bert_config.json: lower-case every text first. Default false. */
-  doLowerCase?: boolean
-  /** Tokens per text at most, special tokens included; longer texts are cut. */
-  maxSeqLength: number
-}
+export type { TokenizerOptions } from './tokenizer/options.js'
 
 export interface EncodeAllOptions {
   /** Rejects with ERR_ABORTED when it fires. */

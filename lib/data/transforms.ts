@@ -3,12 +3,12 @@ import { describe, invalidArgument, SentenceTorchError } from '../errors.js'
 import { checkInteger } from '../options.js'
 import { addClassNames, type ClassNames } from './class-names.js'
 import { type ColumnKind, ColumnsBuilder, type Value } from './columns.js'
-import type { Column, Dataset, TransformedRow } from './dataset.js'
 import { Random } from './random.js'
 import { losesOrder, unknownOrder } from './readers/key-order.js'
 import { listed } from './readers/names.js'
 import type { Plain } from './row-types.js'
-import { shuffledRows } from './samplers/sampler.js'
+import { shuffledRows } from './shuffled-rows.js'
+import type { Column, Table, TransformedRow } from './table.js'
 import { inTurns, Turns } from './turns.js'
 import { CHUNK_ROWS, numberValues } from './value-numbers.js'
 
@@ -32,7 +32,7 @@ export async function gather(values: readonly Value[], rows: Int32Array): Promis
 }
 
 export async function filterRows<Row extends object>(
-  dataset: Dataset<Row>,
+  dataset: Table<Row>,
   keep: (row: Plain<Row>, index: number) => boolean | Promise<boolean>,
 ): Promise<Int32Array> {
   if (typeof keep !== 'function') throw invalidArgument('keep', 'a function of a row', keep)
@@ -48,7 +48,7 @@ export async function filterRows<Row extends object>(
 }
 
 export async function mapRows<Row extends object>(
-  dataset: Dataset<Row>,
+  dataset: Table<Row>,
   change: (row: Plain<Row>, index: number) => object | Promise<object>,
   removed: readonly string[],
   columns?: readonly string[],
@@ -92,10 +92,7 @@ export async function mapRows<Row extends object>(
 }
 
 /** The class names of the columns that `mapRows` left as they were: other numbers may mean other classes. */
-export async function keptClassNames(
-  dataset: Dataset<object>,
-  { names, columns }: ColumnsBuilder,
-): Promise<ClassNames> {
+export async function keptClassNames(dataset: Table, { names, columns }: ColumnsBuilder): Promise<ClassNames> {
   const turns = new Turns()
   const kept = new Map<string, readonly string[]>()
   const known = new Set(dataset.columnNames)
@@ -113,7 +110,7 @@ export async function keptClassNames(
 }
 
 /** The first of all rows with the same values in `columns`. */
-export async function firstOfEqual(dataset: Dataset<object>, names: readonly string[]): Promise<Int32Array> {
+export async function firstOfEqual(dataset: Table, names: readonly string[]): Promise<Int32Array> {
   const columns = [...names]
   for (const name of columns) dataset.columnKind(name)
   const turns = new Turns()
@@ -145,7 +142,7 @@ export async function firstOfEqual(dataset: Dataset<object>, names: readonly str
   return Int32Array.from(rows)
 }
 
-export async function labelledRows(dataset: Dataset<object>): Promise<Int32Array> {
+export async function labelledRows(dataset: Table): Promise<Int32Array> {
   const name = dataset.labelColumn
   if (name === undefined) {
     throw new SentenceTorchError(
@@ -171,9 +168,7 @@ export async function labelledRows(dataset: Dataset<object>): Promise<Int32Array
   return Int32Array.from(rows.filter((row) => labels[row] !== -1))
 }
 
-export async function concatenate(
-  given: readonly Dataset<object>[],
-): Promise<{ columns: Map<string, Column>; length: number }> {
+export async function concatenate(given: readonly Table[]): Promise<{ columns: Map<string, Column>; length: number }> {
   if (!Array.isArray(given) || given.length === 0) throw invalidArgument('datasets', 'an array of datasets', given)
   const datasets = [...given]
   const first = datasets[0]!
@@ -201,7 +196,7 @@ export async function concatenate(
   return { columns, length: datasets.reduce((sum, { length }) => sum + length, 0) }
 }
 
-function schemaConflict(first: Dataset<object>, other: Dataset<object>): string | undefined {
+function schemaConflict(first: Table, other: Table): string | undefined {
   const [known, others] = [new Set(first.columnNames), new Set(other.columnNames)]
   const lacks = first.columnNames.filter((name) => !others.has(name))
   const more = other.columnNames.filter((name) => !known.has(name))
@@ -222,7 +217,7 @@ const kindNames: Record<ColumnKind, string> = {
   other: 'values that are neither texts nor labels',
 }
 
-function describeKind(dataset: Dataset<object>, name: string): string {
+function describeKind(dataset: Table, name: string): string {
   const kind = dataset.columnKind(name)
   if (kind !== 'label') return kindNames[kind]
   const label = dataset.column(name).find((value) => !Number.isNaN(value))
@@ -230,7 +225,7 @@ function describeKind(dataset: Dataset<object>, name: string): string {
 }
 
 /** The error of reading a column as texts that holds something else. */
-export function notTexts(dataset: Dataset<object>, name: string, wanted: 'text' | 'texts'): SentenceTorchError {
+export function notTexts(dataset: Table, name: string, wanted: 'text' | 'texts'): SentenceTorchError {
   const found = dataset.columnKind(name)
   const hint =
     found === 'other'

@@ -1,4 +1,4 @@
-import type { Dataset } from './dataset.js'
+import type { Table } from './table.js'
 import type { Pieces } from './turns.js'
 
 /** Rows between two looks at the clock: about a millisecond of the slowest work here. */
@@ -30,7 +30,7 @@ export class ValueNumbers {
 
 /** The numbers of all values in `columns`, [rows, columns]; equal values have the same in whichever column. */
 export function* numberValues(
-  dataset: Dataset<object>,
+  dataset: Pick<Table, 'length' | 'column'>,
   columns: readonly string[],
 ): Pieces<never, { ids: Int32Array; numbers: ValueNumbers }> {
   const numbers = new ValueNumbers()

@@ -83,12 +83,13 @@ async function bringBack(folder: string, fs: FileOperations): Promise<void> {
 /**
  * Writes a file so that at `path` there is always a whole one: into a temporary sibling, fsynced and renamed.
  * @param write bytes, text, or a function that writes through the handle it gets.
+ * @param options.sync false for a file in a folder that is synced as a whole later. Default true.
  * @throws ERR_FILE_SYSTEM, ERR_NOT_FOUND; what `write` throws
  */
 export async function writeFileAtomic(
   path: string,
   write: Uint8Array | string | ((file: fsPromises.FileHandle) => Promise<void>),
-  { operations: fs = fsPromises }: { operations?: FileOperations } = {},
+  { sync = true, operations: fs = fsPromises }: { sync?: boolean; operations?: FileOperations } = {},
 ): Promise<void> {
   const final = await fs.realpath(path).catch(absent(resolve(path)))
   const temporary = temporaryBeside(final, 'tmp')
@@ -98,7 +99,7 @@ export async function writeFileAtomic(
     try {
       if (typeof write === 'function') await write(file)
       else await file.writeFile(write)
-      await syncFile(file)
+      if (sync) await syncFile(file)
     } finally {
       await file.close()
     }
@@ -107,7 +108,7 @@ export async function writeFileAtomic(
     await fs.rm(temporary, { force: true }).catch(() => {})
     throw systemError(error, `write ${path}`)
   }
-  await syncFolder(fs, dirname(final))
+  if (sync) await syncFolder(fs, dirname(final))
 }
 
 /** The system refuses to make a folder beside the one to be replaced, or to move that. */

@@ -6,7 +6,6 @@ import { SentenceTorchError } from '../errors.js'
 import { abortError, throwIfAborted } from './abort.js'
 import { isCommit, type RepositoryKind } from './hub-cache.js'
 import { HubFailure, HubRequests, HubUnreachable } from './hub-fetch.js'
-import type { RepositoryFile } from './hub-repository.js'
 import {
   anything,
   arrayOf,
@@ -34,6 +33,15 @@ export interface HubAccess {
   hubUrl: string
   token: string | undefined
   signal: AbortSignal | undefined
+}
+
+/** A file of a repository as the hub lists it. */
+export interface RepositoryFile {
+  /** Not checked: `fetchFiles` does. */
+  path: string
+  size: number
+  /** Its name among the cache's blobs, once it has been checked. */
+  digest: string
 }
 
 /** The hub's side of a repository. Every error is a SentenceTorchError; none carries a header, so no token can leak. */

@@ -8,6 +8,7 @@
  */
 import { ProxyError, proxyFetch } from '#proxy'
 import { invalidArgument } from '../errors.js'
+import { onAbort } from './abort.js'
 
 const MAX_REDIRECTS = 10
 /** A page of a listing has some hundred kilobytes. */
@@ -137,6 +138,7 @@ class Watch {
   readonly #timer: NodeJS.Timeout
   readonly #caller: AbortSignal | undefined
   readonly #onAbort = () => this.#abort.abort(this.#caller?.reason)
+  readonly #stopListening: (() => void) | undefined
   /** Looks since the server said something, without those at which nobody waited for it. */
   #looks = 0
   #bytes = 0
@@ -149,7 +151,7 @@ class Watch {
       if (this.#isWaiting && ++this.#looks > LOOKS) this.#abort.abort(silence)
     }, milliseconds / LOOKS)
     if (caller?.aborted) this.#onAbort()
-    caller?.addEventListener('abort', this.#onAbort)
+    else if (caller) this.#stopListening = onAbort(caller, this.#onAbort)
   }
 
   get signal(): AbortSignal {
@@ -158,7 +160,7 @@ class Watch {
 
   end(): void {
     clearInterval(this.#timer)
-    this.#caller?.removeEventListener('abort', this.#onAbort)
+    this.#stopListening?.()
   }
 
   async *chunks(body: ReadableStream<Uint8Array>): Chunks {

@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises'
 import { invalidArgument, SentenceTorchError } from '../errors.js'
 import { throwIfAborted } from './abort.js'
 import { CachedRepo, hubCacheFolder, isCommit, type RepositoryKind } from './hub-cache.js'
-import type { HubClient } from './hub-client.js'
+import type { HubClient, RepositoryFile } from './hub-client.js'
 import { checkRelativePath } from './safe-path.js'
 import { failedTo } from './system-error.js'
 
@@ -27,15 +27,6 @@ export interface RepositoryOptions {
   onProgress?: (progress: DownloadProgress) => void
   /** Stops what is under way; the promise rejects with ERR_ABORTED. */
   signal?: AbortSignal
-}
-
-/** A file of a repository as the hub lists it. */
-export interface RepositoryFile {
-  /** Not checked: `fetchFiles` does. */
-  path: string
-  size: number
-  /** Its name among the cache's blobs, once it has been checked. */
-  digest: string
 }
 
 /** A model or data set on the Hugging Face hub, and its copy in the cache that Python shares. */

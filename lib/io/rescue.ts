@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto'
+import * as fsPromises from 'node:fs/promises'
 import { mkdir, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { SentenceTorchError } from '../errors.js'
 import { type ReplaceFolderOptions, replaceFolder } from './atomic.js'
+import { syncFolder, syncTree } from './files.js'
 import { systemError } from './system-error.js'
 import { temporaryBeside, tidyFolder } from './temporary.js'
 
@@ -56,7 +58,9 @@ export async function rescued(
     // Others may read what lies among the temporary files.
     await mkdir(temporary, { mode: 0o700 })
     await fill(temporary)
+    await syncTree(fsPromises, temporary)
     await rename(temporary, folder)
+    await syncFolder(fsPromises, tmpdir())
     return new NotSavedError(
       `${begin} It was saved in ${folder} instead; move it to where it shall stay`,
       cause,

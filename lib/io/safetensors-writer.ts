@@ -12,9 +12,12 @@ export interface TensorSource {
 }
 
 /**
- * Writes a safetensors file like the reference implementation, byte for byte (it shuffles the metadata; here their keys are
- * sorted): metadata first, tensors by dtype (widest first) and then by name, the header padded with spaces to a multiple of 8. Bytes are passed on as they come;
- * the file appears under its name when it is whole and synced.
+ * Writes a safetensors file like the reference implementation, byte for byte: metadata first, tensors by dtype (widest first)
+ * and then by name, the header padded with spaces to a multiple of 8. Only the metadata may differ: their keys are sorted here
+ * and shuffled there. Bytes are written as they come.
+ *
+ * The file appears under its name when it is whole. It is not synced: the folder that it belongs to is synced as a whole, once
+ * (see `replaceFolder`).
  * @throws SentenceTorchError ERR_INVALID_ARGUMENT naming a tensor whose dtype, shape, size or name does not fit.
  */
 export async function writeSafetensors(
@@ -26,10 +29,14 @@ export async function writeSafetensors(
   for await (const tensor of tensors) sources.push({ ...tensor, byteLength: checkedLength(tensor) })
   sources.sort((a, b) => dtypeRank(b.dtype) - dtypeRank(a.dtype) || byBytes(a.name, b.name))
   const header = makeHeader(sources, metadata)
-  await writeFileAtomic(path, async (file) => {
-    await writeFully(file, header)
-    for (const source of sources) await writeTensor(file, source)
-  })
+  await writeFileAtomic(
+    path,
+    async (file) => {
+      await writeFully(file, header)
+      for (const source of sources) await writeTensor(file, source)
+    },
+    { sync: false },
+  )
 }
 
 function makeHeader(

@@ -1,5 +1,5 @@
 import type { ConfigObject, LossSpec } from '../native/types.js'
-import type { ComputedLoss } from './custom.js'
+import type { ComputedLoss } from './computed.js'
 
 /** What a guide has to be: a SentenceTransformer. */
 export interface GuideModel {

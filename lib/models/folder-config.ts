@@ -3,7 +3,6 @@ import { describe, SentenceTorchError } from '../errors.js'
 import { object, optional, recordOf, type Schema, type TypeOf, text } from '../io/schema.js'
 import type { ConfigObject, Metric } from '../native/types.js'
 import { isObject, isTrue, jsonObject, readJson } from './json.js'
-import type { ModelFolder } from './model-folder.js'
 
 /** Where sentence-transformers has kept the transformer module's settings over the years. */
 export const SENTENCE_CONFIG_FILES: readonly string[] = [
@@ -50,10 +49,18 @@ export async function readSentenceConfig(
   return { maxSeqLength: undefined, doLowerCase: false, extra: {} }
 }
 
-type ModelConfig = Pick<
-  ModelFolder,
-  'prompts' | 'defaultPromptName' | 'similarityFnName' | 'truncateDim' | 'extraModelConfig'
->
+/** The settings of config_sentence_transformers.json. */
+interface ModelConfig extends PromptSettings {
+  similarityFnName: Metric
+  truncateDim: number | null
+  /** Keys that this package does not read, to be written back. */
+  extraModelConfig: ConfigObject
+}
+
+interface PromptSettings {
+  prompts: Record<string, string>
+  defaultPromptName: string | null
+}
 
 /** A prompt is put in front of every text. */
 const prompts = recordOf(optional(text(10_000)), { max: 10_000 })
@@ -77,7 +84,7 @@ export function promptsOf(
   { prompts, default_prompt_name }: Pick<ModelConfigFile, 'prompts' | 'default_prompt_name'>,
   first: Record<string, string>,
   file: string,
-): Pick<ModelFolder, 'prompts' | 'defaultPromptName'> {
+): PromptSettings {
   const chosen = default_prompt_name ?? null
   const own = Object.entries(prompts).filter((entry): entry is [string, string] => entry[1] !== undefined)
   const all = Object.fromEntries([...Object.entries(first), ...own])

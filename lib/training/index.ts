@@ -1,5 +1,8 @@
-export type { IntervalStrategy, SaveStrategy, TrainingArguments } from './arguments.js'
-export type { BaseTrainerOptions, EvaluateOptions, EvaluatorOf, TrainOptions } from './base-trainer.js'
+export type { IntervalStrategy, SaveStrategy, TrainingArguments } from './arguments/arguments.js'
+export type { LogLevel, ReportTo } from './arguments/log-arguments.js'
+export type { OptimizerName } from './arguments/optimizer.js'
+export type { TrainingPrompts } from './arguments/prompts.js'
+export type { SchedulerKwargs, SchedulerType } from './arguments/schedule.js'
 export type {
   CallbackContext,
   CallbackState,
@@ -7,19 +10,16 @@ export type {
   TrainerCallback,
   TrainerControl,
   TrainerState,
-} from './callbacks.js'
-export { type CrossEncoderFitOptions, fitCrossEncoder } from './cross-encoder-fit.js'
+} from './callbacks/callbacks.js'
+export { EarlyStoppingCallback, type EarlyStoppingOptions } from './callbacks/early-stopping.js'
+export type { LossTensor, LossTensors } from './checkpoint/loss-tensors.js'
 export { CrossEncoderTrainer, type CrossEncoderTrainerOptions } from './cross-encoder-trainer.js'
-export { EarlyStoppingCallback, type EarlyStoppingOptions } from './early-stopping.js'
-export type { EvaluationNumbers, EvaluatorChoice } from './evaluator-choice.js'
-export type { TrainingEvent } from './events.js'
-export { type FitOptions, fitSentenceTransformer } from './fit.js'
 export type { TrainingWarning, WarningCode } from './health/warning.js'
-export type { LossTensor, LossTensors } from './loss-tensors.js'
-export type { OptimizerName } from './optimizer.js'
-export type { ProgressOutput } from './progress.js'
-export type { TrainingPrompts } from './prompts.js'
-export type { LogLevel, ReportTo } from './reporting/arguments.js'
-export { TrainingAbortedError, type TrainMetrics, type TrainResult } from './result.js'
-export type { SchedulerKwargs, SchedulerType } from './schedule.js'
-export { SentenceTransformerTrainer, type SentenceTransformerTrainerOptions } from './trainer.js'
+export { type CrossEncoderFitOptions, fitCrossEncoder } from './legacy/cross-encoder-fit.js'
+export { type FitOptions, fitSentenceTransformer } from './legacy/fit.js'
+export type { ProgressOutput } from './reporting/progress.js'
+export type { EvaluationNumbers, EvaluatorChoice, EvaluatorOf } from './run/evaluator-choice.js'
+export type { TrainingEvent } from './run/events.js'
+export { TrainingAbortedError, type TrainMetrics, type TrainResult } from './run/result.js'
+export { SentenceTransformerTrainer, type SentenceTransformerTrainerOptions } from './sentence-transformer-trainer.js'
+export type { BaseTrainerOptions, EvaluateOptions, TrainOptions } from './trainer-options.js'

@@ -11,13 +11,13 @@ import type {
   TensorInfo,
   TensorRange,
 } from '../../lib/native/types.js'
-import { resolveArguments, type TrainingArguments } from '../../lib/training/arguments.js'
-import { BatchMaker } from '../../lib/training/batch-maker.js'
-import type { BatchSource } from '../../lib/training/batches.js'
-import type { LogRecord, TrainerCallback } from '../../lib/training/callbacks.js'
-import type { OwnState } from '../../lib/training/checkpoint.js'
-import { trainLoop } from '../../lib/training/loop.js'
-import { type RunParts, TrainingRun } from '../../lib/training/run.js'
+import { resolveArguments, type TrainingArguments } from '../../lib/training/arguments/arguments.js'
+import { BatchMaker } from '../../lib/training/batches/batch-maker.js'
+import type { BatchSource } from '../../lib/training/batches/source.js'
+import type { LogRecord, TrainerCallback } from '../../lib/training/callbacks/callbacks.js'
+import type { OwnState } from '../../lib/training/checkpoint/checkpoint.js'
+import { trainLoop } from '../../lib/training/run/loop.js'
+import { type RunParts, TrainingRun } from '../../lib/training/run/run.js'
 
 /** An engine that takes one turn of the event loop per batch and answers with loss = number of the batch. */
 export class FakeEngine implements Pick<NativeTrainer, 'step' | 'evaluate' | 'tensors' | 'dump' | 'counters'> {

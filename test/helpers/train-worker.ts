@@ -3,11 +3,11 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
-import { resolveArguments, type TrainingArguments } from '../../lib/training/arguments.js'
-import { trainOrAbort } from '../../lib/training/loop.js'
-import { OutputFolder } from '../../lib/training/output-folder.js'
-import { TrainingAbortedError } from '../../lib/training/result.js'
-import { untilSignal } from '../../lib/training/signals.js'
+import { resolveArguments, type TrainingArguments } from '../../lib/training/arguments/arguments.js'
+import { OutputFolder } from '../../lib/training/checkpoint/output-folder.js'
+import { trainOrAbort } from '../../lib/training/run/loop.js'
+import { TrainingAbortedError } from '../../lib/training/run/result.js'
+import { untilSignal } from '../../lib/training/run/signals.js'
 import { prepare } from './fake-trainer.js'
 
 export interface TrainRequest {

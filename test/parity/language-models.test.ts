@@ -16,9 +16,8 @@ import { openSafetensors, writeSafetensors } from '../../lib/io/safetensors.js'
 import { LanguageModelWeights } from '../../lib/models/language-model.js'
 import { loadAddon } from '../../lib/native/load.js'
 import type { PackedBatch } from '../../lib/native/types.js'
-import { LossSet } from '../../lib/training/loss-set.js'
-import { PretrainedLosses } from '../../lib/training/pretrained.js'
-import type { TrainerKind } from '../../lib/training/trainer-kind.js'
+import { LossSet } from '../../lib/training/batches/loss-set.js'
+import { PretrainedLosses } from '../../lib/training/run/pretrained.js'
 import { temporaryFolder } from '../helpers/model-folders.js'
 import { tinyTrainerSpec } from '../helpers/tiny-model.js'
 import { report } from './report.js'
@@ -57,14 +56,12 @@ function batch(): PackedBatch {
   return { ids: flat(golden.ids), offsets, columns: 1, targets: { ids: flat(golden.targets), offsets } }
 }
 
-const KIND = {
-  pretrained: ({ source }: SentenceTransformer, nameOrPath?: string) => LanguageModelWeights.open(source, nameOrPath),
-} as TrainerKind<SentenceTransformer, losses.Loss>
-
 /** The loss of the golden batch for a model and a loss as the trainer prepares them. */
 async function firstLoss(folder: string, loss: losses.Loss): Promise<number> {
   await using model = await SentenceTransformer.load(folder)
-  const pretrained = await PretrainedLosses.open(KIND, model, new LossSet<losses.Loss>(loss))
+  const pretrained = await PretrainedLosses.open(model, new LossSet<losses.Loss>(loss), (nameOrPath) =>
+    LanguageModelWeights.open(model.source, nameOrPath),
+  )
   const { Trainer } = loadAddon()
   const native = new Trainer(model.encoder, { ...tinyTrainerSpec(), losses: pretrained.specs })
   await pretrained.load(native)

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join, posix, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
+import { findCircles } from '../helpers/circles.js'
 
 /** The import rules of the floor plan. A folder may use itself and what is listed behind it. */
 const libRules: Record<string, readonly string[]> = {
@@ -20,6 +21,12 @@ const libRules: Record<string, readonly string[]> = {
 }
 libRules.cli = [...Object.keys(libRules)]
 libRules.index = [...Object.keys(libRules)]
+
+/** Rooms and files of lib/training. Each may use itself and what stands before it. */
+const trainingFloors = [
+  ...['arguments', 'health', 'callbacks', 'reporting', 'batches', 'checkpoint', 'run'],
+  ...['trainer-options', 'base-trainer', 'sentence-transformer-trainer', 'cross-encoder-trainer', 'legacy', 'index'],
+]
 
 const nativeRules: Record<string, readonly string[]> = {
   core: [],
@@ -41,21 +48,57 @@ interface Reference {
   to: string
   /** `import type`: gone after compilation. */
   typeOnly: boolean
+  /** `new URL('./x-worker.js', …)`: another thread, which loads its modules for itself. */
+  isWorker: boolean
 }
 
 const folderOf = (path: string) => path.split('/')[0]!.replace(/\.[cm]?ts$/, '')
 
+/** The file that an import names; undefined for packages. */
+function importedFile({ from, to }: Reference): string | undefined {
+  return to.startsWith('.') ? posix.normalize(posix.join(posix.dirname(from), to)).replace(/\.js$/, '.ts') : undefined
+}
+
+/** The file that an include names, by its path in native. */
+function includedFile({ from, to }: Reference): string {
+  return to.startsWith('.') || !to.includes('/') ? posix.normalize(posix.join(posix.dirname(from), to)) : to
+}
+
+/** Circles among the files of a folder; imports of types count, too. */
+function circles(references: readonly Reference[], fileOf: (reference: Reference) => string | undefined): string[] {
+  const edges = new Map<string, Set<string>>()
+  for (const reference of references) {
+    const file = fileOf(reference)
+    if (file === undefined || reference.isWorker) continue
+    edges.set(reference.from, (edges.get(reference.from) ?? new Set()).add(file))
+  }
+  return findCircles(edges).map((circle) => circle.join(' → '))
+}
+
 /** Violations among the imports of lib; paths are relative to lib. */
 function libViolations(references: readonly Reference[]): string[] {
-  return references.flatMap(({ from, to, typeOnly }) => {
-    if (!to.startsWith('.')) return []
-    const target = posix.normalize(posix.join(posix.dirname(from), to)).replace(/\.js$/, '.ts')
+  return references.flatMap((reference) => {
+    const { from, to, typeOnly } = reference
+    const target = importedFile(reference)
+    if (target === undefined) return []
     if (target.startsWith('..')) return [`${from} imports ${to}, outside lib`]
     // types.ts is the boundary written down: it holds no code.
     if (target === 'native/types.ts') return typeOnly ? [] : [`${from} imports ${to} without "type"`]
     const [own, other] = [folderOf(from), folderOf(target)]
     if (own === other || libRules[own]?.includes(other)) return []
     return [`${from} imports ${to}: ${own} may not use ${other}`]
+  })
+}
+
+/** Violations among the imports of lib/training; paths are relative to it. */
+function trainingViolations(references: readonly Reference[]): string[] {
+  return references.flatMap((reference) => {
+    const target = importedFile(reference)
+    if (target === undefined || target.startsWith('..')) return []
+    const [own, other] = [folderOf(reference.from), folderOf(target)]
+    const [ownFloor, otherFloor] = [own, other].map((name) => trainingFloors.indexOf(name)) as [number, number]
+    if (otherFloor !== -1 && otherFloor <= ownFloor) return []
+    return [`${reference.from} imports ${reference.to}: ${own} may not use ${other}`]
   })
 }
 
@@ -78,16 +121,23 @@ const importPattern =
   /(?:^|[\n;])\s*(?:import|export)\s+(type\s)?(?:[^'"`;]*?\sfrom\s+)?['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]\s*\)|\bnew URL\(\s*['"](\.[^'"]+)['"]/g
 /** In compiled files, whose type imports are gone. */
 const staticImportPattern = /^(?:import|export)\s(?:[^'"`;]*?\sfrom\s+)?['"]([^'"]+)['"]/gm
+const nativeFiles = /\.(h|hpp|inl|cc|cpp|cu|cuh)$/
 const includePattern = /^\s*#\s*include\s*[<"]([^>"]+)[>"]/gm
 
 function importsIn(from: string, source: string): Reference[] {
   return [...source.matchAll(importPattern)].map((match) => {
-    return { from, to: (match[2] ?? match[3] ?? match[4])!, typeOnly: match[1] !== undefined }
+    const to = (match[2] ?? match[3] ?? match[4])!
+    return { from, to, typeOnly: match[1] !== undefined, isWorker: match[4] !== undefined }
   })
 }
 
 function includesIn(from: string, source: string): Reference[] {
-  return [...source.matchAll(includePattern)].map((match) => ({ from, to: match[1]!, typeOnly: false }))
+  return [...source.matchAll(includePattern)].map((match) => ({
+    from,
+    to: match[1]!,
+    typeOnly: false,
+    isWorker: false,
+  }))
 }
 
 /** All references in the files below `folder` of the repository whose names match. */
@@ -109,8 +159,25 @@ test('lib: every import follows the floor plan', (t) => {
   for (const { from } of references) t.true(folderOf(from) in libRules, `${from} is in a folder that has no rule`)
 })
 
+test('lib/training: every room uses itself and the rooms before it', (t) => {
+  const references = scan('lib/training', /\.ts$/, importsIn)
+  t.true(references.length > 100, 'imports are found')
+  t.deepEqual(trainingViolations(references), [])
+})
+
+test('no circle of imports in lib, and none of includes in native', (t) => {
+  // It goes with the table of arguments, which has the interface in a file of its own.
+  const known = /^training\/arguments\/arguments\.ts → training\/arguments\/check-arguments\.ts → /
+  const found = circles(scan('lib', /\.[cm]?ts$/, importsIn), importedFile)
+  t.deepEqual(
+    found.filter((circle) => !known.test(circle)),
+    [],
+  )
+  t.deepEqual(circles(scan('native', nativeFiles, includesIn), includedFile), [])
+})
+
 test('native: every include follows the floor plan, and Node-API stays in the binding', (t) => {
-  const references = scan('native', /\.(h|hpp|cc|cpp|cu|cuh)$/, includesIn)
+  const references = scan('native', nativeFiles, includesIn)
   t.true(references.length > 5, 'includes are found')
   t.deepEqual(nativeViolations(references), [])
 })
@@ -127,9 +194,9 @@ test('a process that only encodes loads neither the loop of training nor the cli
     }
   }
   load('index.js')
-  t.true(loaded.size > 50 && loaded.has('training/trainer.js') && loaded.has('node:path'))
+  t.true(loaded.size > 50 && loaded.has('training/sentence-transformer-trainer.js') && loaded.has('node:path'))
   const late = [
-    /^training\/(loop|session|run|batches|checkpoint)\.js$/,
+    /^training\/(run\/(loop|session|run|steps|evaluation|train)|batches\/source|checkpoint\/checkpoint)\.js$/,
     /^@huggingface\//,
     /^hyparquet/,
     /^yaml$/,
@@ -185,4 +252,32 @@ test('the rules find violations in native', (t) => {
     'ops/bad.cc includes ../models/bert.h: ops may not use models',
   ])
   t.deepEqual(nativeViolations(includesIn('binding/addon.cc', '#include <napi.h>\n#include "engine/encoder.h"\n')), [])
+})
+
+test('circles are found, through types and through several files', (t) => {
+  const files: Record<string, string> = {
+    'a/one.ts': "import type { Two } from './two.js'\nimport { d } from '../b/leaf.js'\n",
+    'a/two.ts': "export { three } from '../b/three.js'\n",
+    'b/three.ts': "const one = await import('../a/one.js')\n",
+    'b/leaf.ts': "import fs from 'node:fs'\nconst worker = new URL('./leaf-worker.js', import.meta.url)\n",
+    'b/leaf-worker.ts': "import { leaf } from './leaf.js'\n",
+  }
+  const references = Object.entries(files).flatMap(([from, source]) => importsIn(from, source))
+  t.deepEqual(circles(references, importedFile), ['a/one.ts → a/two.ts → b/three.ts → a/one.ts'])
+  const includes = ['ops/a.h', 'core/b.h'].flatMap((from, i) =>
+    includesIn(from, i === 0 ? '#include "core/b.h"\n' : '#include "../ops/a.h"\n#include <vector>\n'),
+  )
+  t.deepEqual(circles(includes, includedFile), ['ops/a.h → core/b.h → ops/a.h'])
+  t.deepEqual(circles([...includes.slice(0, 1)], includedFile), [])
+})
+
+test('the rules find violations in lib/training', (t) => {
+  const source =
+    "import { a } from '../run/run.js'\nimport type { B } from '../base-trainer.js'\nimport '../../data/feed.js'\n"
+  t.deepEqual(trainingViolations(importsIn('batches/bad.ts', source)), [
+    'batches/bad.ts imports ../run/run.js: batches may not use run',
+    'batches/bad.ts imports ../base-trainer.js: batches may not use base-trainer',
+  ])
+  t.is(trainingViolations(importsIn('stray.ts', "import './run/run.js'\n")).length, 1)
+  t.deepEqual(trainingViolations(importsIn('run/good.ts', "import '../batches/source.js'\nimport './gate.js'\n")), [])
 })

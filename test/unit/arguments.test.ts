@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import test from 'ava'
-import { resolveArguments, type TrainingArguments } from '../../lib/training/arguments.js'
-import { planRun } from '../../lib/training/flow.js'
-import { PLANNED_ARGUMENTS } from '../../lib/training/planned-arguments.js'
+import { resolveArguments, type TrainingArguments } from '../../lib/training/arguments/arguments.js'
+import { PLANNED_ARGUMENTS } from '../../lib/training/arguments/planned-arguments.js'
+import { planRun } from '../../lib/training/arguments/run-plan.js'
 import { equal } from '../parity/report.js'
 
 const golden: { defaults: Record<string, unknown> } = JSON.parse(

@@ -3,11 +3,17 @@ import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import test from 'ava'
 import { MultipleNegativesRankingLoss } from '../../lib/losses/index.js'
-import { resolveArguments } from '../../lib/training/arguments.js'
-import { callbackStates, checkCallbacks, emitInitEnd, restoreCallbackStates } from '../../lib/training/callback-list.js'
-import { type CallbackState, newControl, newState, type TrainerCallback } from '../../lib/training/callbacks.js'
-import { Gate } from '../../lib/training/gate.js'
-import { TrainingAbortedError } from '../../lib/training/result.js'
+import { resolveArguments } from '../../lib/training/arguments/arguments.js'
+import { CallbackHandler, emitInitEnd } from '../../lib/training/callbacks/callback-handler.js'
+import {
+  type CallbackState,
+  newControl,
+  newState,
+  type TrainerCallback,
+} from '../../lib/training/callbacks/callbacks.js'
+import { checkCallbacks } from '../../lib/training/callbacks/check-callbacks.js'
+import { Gate } from '../../lib/training/run/gate.js'
+import { TrainingAbortedError } from '../../lib/training/run/result.js'
 import { pairs, prepare, recorder, source } from '../helpers/fake-trainer.js'
 import { temporaryFolder } from '../helpers/model-folders.js'
 
@@ -76,15 +82,17 @@ test('what callbacks keep goes to where it came from', (t) => {
   const [a, b, c, d] = [new Counter(), new Counter(), new Counter(), new Counter()]
   a.count = 3
   b.count = 5
-  t.deepEqual(callbackStates([a, recorder()]), { Counter: { count: 3 } })
-  const saved = callbackStates([a, b])
+  const context = { args: resolveArguments(), state: newState(), control: newControl() }
+  const handler = (...callbacks: TrainerCallback[]) => new CallbackHandler(callbacks, context)
+  t.deepEqual(handler(a, recorder()).states(), { Counter: { count: 3 } })
+  const saved = handler(a, b).states()
   t.deepEqual(saved, { Counter: [{ count: 3 }, { count: 5 }] })
-  restoreCallbackStates([c, d], saved)
+  handler(c, d).restore(saved)
   t.deepEqual([c.count, d.count], [3, 5])
-  restoreCallbackStates([c], {})
+  handler(c).restore({})
   t.is(c.count, 3)
-  t.throws(() => restoreCallbackStates([a, b, c], saved), { code: 'ERR_INVALID_FILE', message: /3 callbacks Counter/ })
-  t.throws(() => restoreCallbackStates([a, b], { Counter: { count: 1 } }), { code: 'ERR_INVALID_FILE' })
+  t.throws(() => handler(a, b, c).restore(saved), { code: 'ERR_INVALID_FILE', message: /3 callbacks Counter/ })
+  t.throws(() => handler(a, b).restore({ Counter: { count: 1 } }), { code: 'ERR_INVALID_FILE' })
 })
 
 test('paused: no step runs and none begins until it goes on', async (t) => {

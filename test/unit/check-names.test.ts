@@ -3,9 +3,9 @@ import test from 'ava'
 import { Dataset } from '../../lib/data/dataset.js'
 import { DataStream } from '../../lib/data/stream.js'
 import { CoSENTLoss } from '../../lib/losses/index.js'
-import { resolveArguments, type TrainingArguments } from '../../lib/training/arguments.js'
-import { type NamedSources, NamesOfArguments } from '../../lib/training/check-names.js'
-import { LossSet } from '../../lib/training/loss-set.js'
+import { resolveArguments, type TrainingArguments } from '../../lib/training/arguments/arguments.js'
+import { type NamedSources, NamesOfArguments } from '../../lib/training/arguments/check-names.js'
+import { LossSet } from '../../lib/training/batches/loss-set.js'
 
 const pairs = Dataset.fromColumns({ anchor: ['a'], positive: ['b'], label: [1] })
 const questions = Dataset.fromColumns({ question: ['a'], answer: ['b'] })

@@ -2,9 +2,9 @@
 import { mkdirSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
-import { resolveArguments } from '../../lib/training/arguments.js'
-import { EarlyStoppingCallback } from '../../lib/training/early-stopping.js'
-import { readCheckpoint } from '../../lib/training/resume.js'
+import { resolveArguments } from '../../lib/training/arguments/arguments.js'
+import { EarlyStoppingCallback } from '../../lib/training/callbacks/early-stopping.js'
+import { readCheckpoint } from '../../lib/training/checkpoint/resume.js'
 import { FakeEngine, prepare } from '../helpers/fake-trainer.js'
 import { temporaryFolder } from '../helpers/model-folders.js'
 
@@ -17,8 +17,8 @@ async function whole(t: ExecutionContext): Promise<{ folder: string; text: strin
   const outputDir = await temporaryFolder(t)
   const engine = new FakeEngine()
   engine.components = { part: 1 }
-  const chosenMiniBatch = [{ miniBatchRows: 2 }]
-  await prepare({ ...args, outputDir, maxSteps: 3 }, { engine, parts: { chosenMiniBatch } }).train()
+  const miniBatches = [{ miniBatchRows: 2 }]
+  await prepare({ ...args, outputDir, maxSteps: 3 }, { engine, parts: { miniBatches } }).train()
   const folder = join(outputDir, 'checkpoint-3')
   return { folder, text: readFileSync(join(folder, 'trainer_state.json'), 'utf8') }
 }

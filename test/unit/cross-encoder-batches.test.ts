@@ -3,8 +3,8 @@ import { Dataset } from '../../lib/data/dataset.js'
 import { Random } from '../../lib/data/random.js'
 import type { CrossEncoderLoss } from '../../lib/losses/cross-encoder/index.js'
 import * as losses from '../../lib/losses/cross-encoder/index.js'
-import { CrossEncoderBatchMaker, inBatchNegatives } from '../../lib/training/cross-encoder-batches.js'
-import { checkPairData } from '../../lib/training/cross-encoder-data.js'
+import { checkPairData } from '../../lib/training/batches/check-pair-data.js'
+import { CrossEncoderBatchMaker, inBatchNegatives } from '../../lib/training/batches/cross-encoder-batch-maker.js'
 
 const columns = (rows: number, count: number) =>
   Array.from({ length: count }, (_, c) => Array.from({ length: rows }, (_, r) => `${r}:${c}`))

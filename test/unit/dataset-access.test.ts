@@ -9,8 +9,8 @@ import { classNamesOf } from '../../lib/data/class-names.js'
 import { Dataset } from '../../lib/data/dataset.js'
 import { DataStream } from '../../lib/data/stream.js'
 import { NanoBEIREvaluator, TripletEvaluator } from '../../lib/evaluation/index.js'
-import { resolveArguments } from '../../lib/training/arguments.js'
-import { parameterGroups } from '../../lib/training/parameter-groups.js'
+import { resolveArguments } from '../../lib/training/arguments/arguments.js'
+import { parameterGroups } from '../../lib/training/arguments/parameter-groups.js'
 
 const argument = { code: 'ERR_INVALID_ARGUMENT' }
 const dataset = Dataset.fromRows([

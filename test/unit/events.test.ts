@@ -1,8 +1,8 @@
 import { setImmediate, setTimeout } from 'node:timers/promises'
 import test from 'ava'
-import type { TrainingArguments } from '../../lib/training/arguments.js'
-import type { TrainerCallback } from '../../lib/training/callbacks.js'
-import { type EventsOptions, type TrainingEvent, trainingEvents } from '../../lib/training/events.js'
+import type { TrainingArguments } from '../../lib/training/arguments/arguments.js'
+import type { TrainerCallback } from '../../lib/training/callbacks/callbacks.js'
+import { type EventsOptions, type TrainingEvent, trainingEvents } from '../../lib/training/run/events.js'
 import { FakeEngine, prepare, type Setup } from '../helpers/fake-trainer.js'
 import { temporaryFolder } from '../helpers/model-folders.js'
 
@@ -15,7 +15,7 @@ function runEvents(args: Partial<TrainingArguments>, setup: Setup = {}, options?
     try {
       return await train()
     } finally {
-      await run.abandon()
+      await run.steps.abandon()
       ended = true
     }
   }, options)
@@ -55,7 +55,7 @@ test('warnings are events', async (t) => {
   const warning = { code: 'WARN_COLLAPSE', message: 'm', remedy: 'r' } as const
   const events = trainingEvents(async (listener) => {
     const { run, train } = prepare({}, { callbacks: [listener] })
-    await run.warn(warning)
+    await run.handler.warn(warning)
     return train()
   })
   t.deepEqual((await all(events))[0], { type: 'warning', step: 0, epoch: 0, warning })

@@ -1,8 +1,12 @@
 import test from 'ava'
 import fc from 'fast-check'
-import { type IntervalStrategy, resolveArguments, type TrainingArguments } from '../../lib/training/arguments.js'
-import type { TrainerCallback } from '../../lib/training/callbacks.js'
-import { planRun } from '../../lib/training/flow.js'
+import {
+  type IntervalStrategy,
+  resolveArguments,
+  type TrainingArguments,
+} from '../../lib/training/arguments/arguments.js'
+import { planRun } from '../../lib/training/arguments/run-plan.js'
+import type { TrainerCallback } from '../../lib/training/callbacks/callbacks.js'
 import { prepare } from '../helpers/fake-trainer.js'
 
 /** transformers' loop, walked batch by batch: what each optimiser step is made of, and in which epoch it is. */

@@ -11,7 +11,7 @@ import {
   TripletLoss,
 } from '../../lib/losses/index.js'
 import type { LossSpec, StepReport } from '../../lib/native/types.js'
-import { resolveArguments, type TrainingArguments } from '../../lib/training/arguments.js'
+import { resolveArguments, type TrainingArguments } from '../../lib/training/arguments/arguments.js'
 import { accumulationNegatives } from '../../lib/training/health/accumulation.js'
 import { Collapse } from '../../lib/training/health/collapse.js'
 import type { LossFacts, RunFacts } from '../../lib/training/health/facts.js'

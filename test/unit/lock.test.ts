@@ -10,8 +10,8 @@ import test, { type ExecutionContext } from 'ava'
 import type { FileOperations } from '../../lib/io/files.js'
 import { FileLock, type LockHolder, takeLock } from '../../lib/io/lock.js'
 import { newId } from '../../lib/io/temporary.js'
-import { resolveArguments } from '../../lib/training/arguments.js'
-import { OutputFolder } from '../../lib/training/output-folder.js'
+import { resolveArguments } from '../../lib/training/arguments/arguments.js'
+import { OutputFolder } from '../../lib/training/checkpoint/output-folder.js'
 import { temporaryFolder } from '../helpers/model-folders.js'
 
 const LOCK_MODULE = new URL('../../lib/io/lock.js', import.meta.url).href
@@ -325,8 +325,8 @@ test('an output folder that cannot be written is refused at the start', async (t
 test('a read-only output folder is refused at the start', async (t) => {
   const folder = await temporaryFolder(t)
   const script = `
-    import { resolveArguments } from ${JSON.stringify(new URL('../../lib/training/arguments.js', import.meta.url).href)}
-    import { OutputFolder } from ${JSON.stringify(new URL('../../lib/training/output-folder.js', import.meta.url).href)}
+    import { resolveArguments } from ${JSON.stringify(new URL('../../lib/training/arguments/arguments.js', import.meta.url).href)}
+    import { OutputFolder } from ${JSON.stringify(new URL('../../lib/training/checkpoint/output-folder.js', import.meta.url).href)}
     await OutputFolder.open(resolveArguments({ outputDir: process.argv[1] }))`
   const mounted = (command: string[]) =>
     spawnSync('unshare', ['-m', 'sh', '-c', 'mount -t tmpfs -o ro none "$0" && "$@"', folder, ...command])

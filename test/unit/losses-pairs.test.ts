@@ -2,7 +2,7 @@
 import test from 'ava'
 import { Dataset } from '../../lib/data/dataset.js'
 import * as losses from '../../lib/losses/index.js'
-import { checkData } from '../../lib/training/check-data.js'
+import { checkData } from '../../lib/training/batches/check-data.js'
 
 const code = 'ERR_INVALID_ARGUMENT'
 

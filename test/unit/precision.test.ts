@@ -1,6 +1,6 @@
 import test from 'ava'
 import type { DType } from '../../lib/native/types.js'
-import { precisionWarnings, trainingPrecision } from '../../lib/training/precision.js'
+import { precisionWarnings, trainingPrecision } from '../../lib/training/arguments/precision.js'
 
 test('bf16 switches a float32 model and leaves a bfloat16 one as it is', (t) => {
   t.is(trainingPrecision(true, { dtype: 'float32' }), 'bfloat16')

@@ -1,7 +1,7 @@
 import test from 'ava'
-import { resolveArguments } from '../../lib/training/arguments.js'
-import type { CallbackContext, TrainerState } from '../../lib/training/callbacks.js'
-import { barLine, Progress } from '../../lib/training/progress.js'
+import { resolveArguments } from '../../lib/training/arguments/arguments.js'
+import type { CallbackContext, TrainerState } from '../../lib/training/callbacks/callbacks.js'
+import { barLine, Progress } from '../../lib/training/reporting/progress.js'
 
 const state: TrainerState = {
   globalStep: 45,

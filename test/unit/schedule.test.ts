@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import test from 'ava'
-import { makeSchedule, type ScheduleOptions, stepsOrRatio } from '../../lib/training/schedule.js'
+import { makeSchedule, type ScheduleOptions, stepsOrRatio } from '../../lib/training/arguments/schedule.js'
 import { report } from '../parity/report.js'
 
 const golden: { runs: (ScheduleOptions & { rates: number[] })[] } = JSON.parse(

@@ -1,8 +1,8 @@
 import test from 'ava'
-import { resolveArguments, type TrainingArguments } from '../../lib/training/arguments.js'
-import { chooseMiniBatches } from '../../lib/training/mini-batch.js'
-import { optimizerSpec } from '../../lib/training/optimizer.js'
-import { parameterGroups, pythonName } from '../../lib/training/parameter-groups.js'
+import { resolveArguments, type TrainingArguments } from '../../lib/training/arguments/arguments.js'
+import { optimizerSpec } from '../../lib/training/arguments/optimizer.js'
+import { parameterGroups, pythonName } from '../../lib/training/arguments/parameter-groups.js'
+import { chooseMiniBatches } from '../../lib/training/batches/mini-batch.js'
 
 const tensors = [
   { name: '0.embeddings.word_embeddings.weight', shape: [9, 4], group: 'decay' as const },

@@ -3,10 +3,10 @@ import { join } from 'node:path'
 import test from 'ava'
 import { Dataset } from '../../lib/data/dataset.js'
 import { CoSENTLoss, type Loss, MultipleNegativesRankingLoss, SoftmaxLoss } from '../../lib/losses/index.js'
-import { resolveArguments } from '../../lib/training/arguments.js'
-import { BatchMaker } from '../../lib/training/batch-maker.js'
-import { checkData } from '../../lib/training/check-data.js'
-import { TrainingAbortedError, type TrainResult } from '../../lib/training/result.js'
+import { resolveArguments } from '../../lib/training/arguments/arguments.js'
+import { BatchMaker } from '../../lib/training/batches/batch-maker.js'
+import { checkData } from '../../lib/training/batches/check-data.js'
+import { TrainingAbortedError, type TrainResult } from '../../lib/training/run/result.js'
 import { FakeEngine, pairs, prepare, recorder, source, tokenize } from '../helpers/fake-trainer.js'
 import { temporaryFolder } from '../helpers/model-folders.js'
 
@@ -282,7 +282,7 @@ test('an error of the engine keeps its code, and nothing stays in flight', async
   engine.failAt = 3
   const { run, train } = prepare({}, { rows: 40, engine })
   await t.throwsAsync(train, { code: 'ERR_OUT_OF_MEMORY', message: 'no memory' })
-  await run.abandon()
+  await run.steps.abandon()
   t.is(engine.inFlight, 0)
 })
 

@@ -3,7 +3,7 @@ import test from 'ava'
 import { Dataset } from '../../lib/data/dataset.js'
 import { Random } from '../../lib/data/random.js'
 import { createBatchSampler } from '../../lib/data/samplers/index.js'
-import { shuffledRows } from '../../lib/data/samplers/sampler.js'
+import { shuffledRows } from '../../lib/data/shuffled-rows.js'
 import { inTurns, Turns } from '../../lib/data/turns.js'
 
 test('a turn is given when the slice is over, not before', async (t) => {

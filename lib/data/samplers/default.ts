@@ -1,7 +1,8 @@
 import type { Dataset } from '../dataset.js'
 import { Random } from '../random.js'
+import { shuffledRows } from '../shuffled-rows.js'
 import { itemsInTurns, type Pieces } from '../turns.js'
-import { batchCount, type OwnBatchSampler, type SamplerOptions, shuffledRows } from './sampler.js'
+import { batchCount, type OwnBatchSampler, type SamplerOptions } from './sampler.js'
 
 /** `batch_sampler`: every row once per epoch, in an order that depends on seed and epoch. */
 export class DefaultBatchSampler implements OwnBatchSampler {

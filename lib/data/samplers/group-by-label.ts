@@ -1,8 +1,9 @@
 import { describe, invalidArgument, SentenceTorchError } from '../../errors.js'
 import type { Dataset } from '../dataset.js'
 import { Random } from '../random.js'
+import { shuffledRows } from '../shuffled-rows.js'
 import { itemsInTurns, type Pieces } from '../turns.js'
-import { type OwnBatchSampler, type OwnSamplerOptions, shuffledRows } from './sampler.js'
+import type { OwnBatchSampler, OwnSamplerOptions } from './sampler.js'
 
 /**
  * `group_by_label`: every batch holds at least two rows of at least two labels each, for losses that look for triplets in

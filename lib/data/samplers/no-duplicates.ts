@@ -1,9 +1,10 @@
 import type { Dataset } from '../dataset.js'
 import { Random } from '../random.js'
+import { shuffledRows } from '../shuffled-rows.js'
 import { itemsInTurns, type Pieces } from '../turns.js'
 import { CHUNK_ROWS, numberValues } from '../value-numbers.js'
 import { PositionHeap } from './position-heap.js'
-import { batchCount, type OwnBatchSampler, type OwnSamplerOptions, shuffledRows } from './sampler.js'
+import { batchCount, type OwnBatchSampler, type OwnSamplerOptions } from './sampler.js'
 import { Shortfall } from './shortfall.js'
 
 const none = -1

@@ -1,5 +1,4 @@
 import type { Dataset } from '../dataset.js'
-import type { Random } from '../random.js'
 import type { Pieces } from '../turns.js'
 
 /** Decides which rows make up each batch of an epoch. */
@@ -37,18 +36,4 @@ export type BatchSamplerFactory = (dataset: Dataset, options: SamplerOptions) =>
 /** Batches of `batchSize` in `rows` rows: rounded down with `dropLast`, up without. */
 export function batchCount(rows: number, { batchSize, dropLast }: SamplerOptions): number {
   return dropLast ? Math.floor(rows / batchSize) : Math.ceil(rows / batchSize)
-}
-
-/** Rows that are shuffled in about a millisecond, at most. */
-const CHUNK_ROWS = 16_384
-
-/** `random.permutation(rows)`, in pieces. */
-export function* shuffledRows(rows: number, random: Random): Pieces<never, Int32Array> {
-  const order = new Int32Array(rows)
-  for (let row = 0; row < rows; row++) order[row] = row
-  for (let end = rows; end > 1; end -= CHUNK_ROWS) {
-    random.shuffle(order, end, Math.max(1, end - CHUNK_ROWS))
-    yield
-  }
-  return order
 }

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { SentenceTorchError } from '../../errors.js'
+import { onAbort } from '../../io/abort.js'
 
 /** What a classifier is trained on. */
 export interface Experiment {
@@ -65,9 +66,10 @@ export async function runExperiments(
 
 function ask(worker: Worker, experiment: Experiment, signal: AbortSignal | undefined): Promise<ExperimentReply> {
   return new Promise((resolve, reject) => {
+    let stopListening: (() => void) | undefined
     const settle = (done: () => void) => {
       worker.off('message', answered).off('error', failed).off('exit', ended)
-      signal?.removeEventListener('abort', aborted)
+      stopListening?.()
       done()
     }
     const answered = (reply: ExperimentReply) => settle(() => resolve(reply))
@@ -77,7 +79,7 @@ function ask(worker: Worker, experiment: Experiment, signal: AbortSignal | undef
       failed(new SentenceTorchError('ERR_ABORTED', 'The evaluation was aborted', { cause: signal?.reason }))
     if (signal?.aborted) return aborted()
     worker.on('message', answered).on('error', failed).on('exit', ended)
-    signal?.addEventListener('abort', aborted)
+    stopListening = signal && onAbort(signal, aborted)
     worker.postMessage(experiment)
   })
 }

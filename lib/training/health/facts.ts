@@ -1,6 +1,6 @@
 import type { Dataset } from '../../data/dataset.js'
 import type { LossSpec } from '../../native/types.js'
-import type { TrainingArguments } from '../arguments.js'
+import type { TrainingArguments } from '../arguments/arguments.js'
 
 export interface NamedDataset {
   /** '' for a single one. */

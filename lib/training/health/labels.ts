@@ -1,5 +1,5 @@
+import { singleLabel } from '../../data/columns.js'
 import { Turns } from '../../data/turns.js'
-import { single } from '../labels.js'
 import { lossOf, ofDataset, percent, type RunFacts, specsOf } from './facts.js'
 import type { TrainingWarning } from './warning.js'
 
@@ -48,7 +48,7 @@ export async function labelsConstant(facts: RunFacts): Promise<TrainingWarning[]
   for (const { name, dataset } of facts.train) {
     if (!lossOf(facts, name)?.readsLabels || dataset.labelColumn === undefined || dataset.length < 2) continue
     const labels = dataset.column(dataset.labelColumn)
-    const first = single(labels[0])
+    const first = singleLabel(labels[0])
     if (Array.isArray(first)) continue
     if ((await countLabels(labels, (label) => label !== first, 1)) > 0) continue
     warnings.push({
@@ -98,7 +98,7 @@ async function countLabels(
   const turns = new Turns()
   let count = 0
   for (const [i, label] of labels.entries()) {
-    if (counts(single(label)) && ++count >= enough) return count
+    if (counts(singleLabel(label)) && ++count >= enough) return count
     if (i % SLICE === SLICE - 1) await turns.give()
   }
   return count

@@ -4,7 +4,7 @@ import { SentenceTorchError } from '../../errors.js'
 import { writeFileAtomic } from '../../io/atomic.js'
 import { absent, makeFolder } from '../../io/files.js'
 import { failedTo } from '../../io/system-error.js'
-import type { CallbackContext, LogRecord } from '../callbacks.js'
+import type { CallbackContext, LogRecord } from '../callbacks/callbacks.js'
 import { AppendFile } from './append-file.js'
 import type { Reporter } from './reporter.js'
 

@@ -1,4 +1,4 @@
-import type { LogRecord } from '../callbacks.js'
+import type { LogRecord } from '../callbacks/callbacks.js'
 
 /** `f"{value:.4g}"` of Python: four significant digits, `5e-05` for small and `1.234e+04` for large numbers. */
 export function fourDigits(value: number): string {
@@ -20,6 +20,11 @@ export function pythonLine(record: Readonly<LogRecord>): string {
   return `{${Object.entries(record)
     .map(([name, value]) => `'${name}': '${fourDigits(value)}'`)
     .join(', ')}}`
+}
+
+/** `value` with at most `digits` decimals. */
+export function roundTo(value: number, digits: number): number {
+  return Number(value.toFixed(digits))
 }
 
 /** A whole number with commas between thousands: `1,234`. */

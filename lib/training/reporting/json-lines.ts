@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { CallbackContext, LogRecord } from '../callbacks.js'
+import type { CallbackContext, LogRecord } from '../callbacks/callbacks.js'
 import { AppendFile } from './append-file.js'
 import type { Reporter } from './reporter.js'
 

@@ -1,5 +1,5 @@
 import type { TensorInfo } from '../../native/types.js'
-import type { TrainingArguments } from '../arguments.js'
+import type { TrainingArguments } from '../arguments/arguments.js'
 import { withCommas } from './format.js'
 
 /** What transformers prints at level INFO, word for word. Source: transformers `trainer.py`. */

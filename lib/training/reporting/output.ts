@@ -1,25 +1,30 @@
+import { sharedListener } from '../../io/shared-listener.js'
 import { warnUnwritten } from '../../io/unwritten.js'
-import type { ProgressOutput } from '../progress.js'
+import type { ProgressOutput } from './progress.js'
 
-/** A stream, which tells of most errors later. */
+/** A stream: most of its errors come as an event, after the call of `write`. */
 interface Emitter {
   on(event: 'error', listener: (error: unknown) => void): unknown
   off(event: 'error', listener: (error: unknown) => void): unknown
 }
 
-/**
- * An output that training outlives: that its disk is full, or nobody reads it any more, is said once.
- * @param name for the message
- */
+const onError = sharedListener<Emitter, unknown>((output, tell) => {
+  output.on('error', tell)
+  return () => output.off('error', tell)
+})
+
+/** An output whose errors do not end a training: a full disk, or a reader that is gone, is one warning. */
 export class SafeOutput implements ProgressOutput {
   readonly #output: ProgressOutput
   readonly #name: string
+  readonly #stopListening: (() => void) | undefined
   #warned = false
 
+  /** @param name for the warning */
   constructor(output: ProgressOutput, name: string) {
     this.#output = output
     this.#name = name
-    if (isEmitter(output)) output.on('error', this.#warn)
+    if (isEmitter(output)) this.#stopListening = onError(output, this.#warn)
   }
 
   get isTTY(): boolean {
@@ -40,9 +45,9 @@ export class SafeOutput implements ProgressOutput {
 
   /** Idempotent. */
   close(): void {
-    const output = this.#output
-    // What was written last is refused a little later.
-    if (isEmitter(output)) setImmediate(() => output.off('error', this.#warn))
+    const stopListening = this.#stopListening
+    // The error of the last `write` comes a little later.
+    if (stopListening !== undefined) setImmediate(stopListening)
   }
 
   readonly #warn = (error: unknown): void => {

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import type { TrainingArguments } from '../arguments.js'
-import type { TrainerCallback } from '../callbacks.js'
+import type { TrainingArguments } from '../arguments/arguments.js'
+import type { TrainerCallback } from '../callbacks/callbacks.js'
 
 /** Writes a run's log somewhere. */
 export interface Reporter extends TrainerCallback {

@@ -1,9 +1,9 @@
-import type { TrainingArguments } from '../arguments.js'
-import type { TrainerCallback } from '../callbacks.js'
-import { Progress, type ProgressOutput } from '../progress.js'
+import type { TrainingArguments } from '../arguments/arguments.js'
+import type { TrainerCallback } from '../callbacks/callbacks.js'
 import { CsvReporter } from './csv.js'
 import { JsonLinesReporter } from './json-lines.js'
 import { SafeOutput } from './output.js'
+import { Progress, type ProgressOutput } from './progress.js'
 import { logFolder, type Reporter } from './reporter.js'
 import { TensorBoardReporter } from './tensorboard.js'
 

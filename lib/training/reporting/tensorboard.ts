@@ -1,6 +1,6 @@
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import type { CallbackContext, LogRecord } from '../callbacks.js'
+import type { CallbackContext, LogRecord } from '../callbacks/callbacks.js'
 import { AppendFile } from './append-file.js'
 import { scalarEvent, textEvent, tfRecord, versionEvent } from './event-file.js'
 import type { Reporter } from './reporter.js'

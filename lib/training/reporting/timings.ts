@@ -1,5 +1,5 @@
-import type { LogRecord } from '../callbacks.js'
-import { roundTo } from '../result.js'
+import type { LogRecord } from '../callbacks/callbacks.js'
+import { roundTo } from './format.js'
 
 /** What of a step's report is read here. */
 export interface TimedReport {

@@ -1,7 +1,7 @@
 import { mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Dataset, losses, SentenceTransformer, SentenceTransformerTrainer } from '../../../lib/index.js'
-import { newestCheckpoint, recoverCheckpoints } from '../../../lib/training/rotation.js'
+import { newestCheckpoint, recoverCheckpoints } from '../../../lib/training/checkpoint/rotation.js'
 import { tinyFolder } from '../../helpers/tiny-folder.js'
 import type { Edit, Json } from '../case.js'
 import { BaseFolder } from '../folders.js'

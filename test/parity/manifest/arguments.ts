@@ -29,8 +29,8 @@ const own = (names: string, note: string, tests: string[]): Row[] =>
 const STEP = 'test/parity/training.test.ts'
 const FEED = 'test/unit/feed.test.ts'
 const BATCHES = 'test/unit/trainer-batches.test.ts'
-const NATIVE = 'test/native/trainer-arguments.test.ts'
-const RESUME = 'test/native/trainer-resume.test.ts'
+const NATIVE = 'test/addon/trainer-arguments.test.ts'
+const RESUME = 'test/addon/trainer-resume.test.ts'
 const REPORTING = 'test/unit/reporting.test.ts'
 const TRAINER = 'test/unit/trainer.test.ts'
 const GROUPS = 'test/unit/trainer-groups.test.ts'
@@ -59,7 +59,7 @@ export const trainingArguments: readonly Row[] = [
   ...same('lr_scheduler_type lr_scheduler_kwargs', [RUN, 'test/unit/schedule.test.ts'], 'schedules: below'),
   ...same('warmup_steps', [FLOW, 'test/unit/schedule.test.ts']),
   ...same('warmup_ratio', ['test/unit/flow.test.ts'], 'deprecated there; default 0'),
-  ...same('bf16', ['test/native/trainer.test.ts', 'test/unit/precision.test.ts'], 'from float32 masters, no autocast'),
+  ...same('bf16', ['test/addon/trainer.test.ts', 'test/unit/precision.test.ts'], 'from float32 masters, no autocast'),
   ...same('fp16', ['test/unit/precision.test.ts'], 'on the CPU a warning and float32; elsewhere refused'),
   ...same('gradient_checkpointing', [NATIVE]),
   ...same('activation_checkpointing', [NATIVE], 'another name of `gradient_checkpointing`'),
@@ -74,18 +74,18 @@ export const trainingArguments: readonly Row[] = [
   ...same('save_only_model', [NATIVE]),
   ...same('load_best_model_at_end metric_for_best_model greater_is_better', [CHECKPOINT]),
   ...same('resume_from_checkpoint', [RESUME], 'bit for bit on the CPU'),
-  ...same('seed', ['test/native/trainer.test.ts', TRAINER], 'other random numbers than torch’s'),
+  ...same('seed', ['test/addon/trainer.test.ts', TRAINER], 'other random numbers than torch’s'),
   ...same('data_seed', [NATIVE], 'other random numbers than torch’s'),
   built('arguments', 'logging_dir', 'loggingDir', { tests: [REPORTING], note: 'gone there since transformers 5' }),
   ...own('miniBatchSize miniBatchTokens', 'gradient caching for every loss', [
     GROUPS,
-    'test/native/loss-training.test.ts',
+    'test/addon/loss-training.test.ts',
   ]),
   ...own('datasetWeights freeze', 'not there', [NATIVE]),
   ...own('maxSeqLength', 'there only of multi-vector models', [BATCHES]),
   ...own('tokenCacheDir', 'not there', [BATCHES, 'test/unit/token-cache.test.ts']),
-  ...own('logTimings', 'not there', ['test/native/reporting.test.ts', 'test/unit/timings.test.ts']),
-  ...own('handleSignals', 'not there', ['test/unit/signals.test.ts', 'test/native/kills.test.ts']),
+  ...own('logTimings', 'not there', ['test/addon/reporting.test.ts', 'test/unit/timings.test.ts']),
+  ...own('handleSignals', 'not there', ['test/unit/signals.test.ts', 'test/addon/kills.test.ts']),
   ...own('compat', 'what 6.0.1 does otherwise than it documents', [RUN, BATCHES]),
   ...refused('auto_find_batch_size', "`miniBatchSize: 'auto'` fits any batch into the memory"),
   ...refused('torch_compile torch_compile_backend torch_compile_mode', COMPILED),
@@ -185,17 +185,17 @@ export const training: readonly Row[] = [
     report: ['training-run', 'SentenceTransformerTrainer'],
   }),
   built('training', ['Trainer.evaluate', 'Trainer.save_model', 'Trainer.state'], ['evaluate', 'saveModel', 'state'], {
-    tests: ['test/native/trainer-evaluate.test.ts'],
+    tests: ['test/addon/trainer-evaluate.test.ts'],
     note: 'with several datasets outside of training the evaluator runs once, as during training',
   }),
   built('training', ['SentenceTransformer.evaluate', 'save_pretrained'], ['model.evaluate', 'savePretrained'], {
-    tests: ['test/native/trainer-evaluate.test.ts'],
+    tests: ['test/addon/trainer-evaluate.test.ts'],
   }),
   built('training', ['torch.cuda.is_available'], ['engine.isCudaAvailable', 'engine.devices'], {
-    tests: ['test/native/trainer-evaluate.test.ts'],
+    tests: ['test/addon/trainer-evaluate.test.ts'],
   }),
   built('training', 'model.fit (before version 3)', ['fit', 'fitSentenceTransformer', 'fitCrossEncoder'], {
-    tests: ['test/native/fit.test.ts', 'test/native/cross-encoder-trainer.test.ts'],
+    tests: ['test/addon/fit.test.ts', 'test/addon/cross-encoder-trainer.test.ts'],
     note: 'the schedule counts a last batch that is not full',
   }),
   notBuilt('training', ['DDP', 'DataParallel', 'FSDP', 'DeepSpeed'], `${ONE_DEVICE}; so no gather_across_devices`),

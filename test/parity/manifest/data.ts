@@ -41,7 +41,7 @@ export const samplers: readonly Row[] = [
     report: ['training-run', 'SentenceTransformerTrainer'],
   }),
   built('samplers', 'streaming: IterableDataset', 'DataStream', {
-    tests: [FEED, 'test/native/trainer-arguments.test.ts'],
+    tests: [FEED, 'test/addon/trainer-arguments.test.ts'],
     note: 'also among several datasets, and for cross-encoders',
   }),
   built('samplers', 'column rules', 'Dataset', { tests: ['test/unit/dataset.test.ts', BATCHES], state: 'built' }),
@@ -106,7 +106,7 @@ export const datasets: readonly Row[] = [
     note: 'deprecated there: a list of examples',
   }),
   built('datasets', 'torch.utils.data.DataLoader', 'DataLoader', {
-    tests: [LEGACY, 'test/native/cross-encoder-trainer.test.ts'],
+    tests: [LEGACY, 'test/addon/cross-encoder-trainer.test.ts'],
     note: 'rows, their order, batch size, length and a loop over the batches',
   }),
 ]

@@ -25,7 +25,7 @@ export const evaluators: readonly Row[] = [
     ['test/parity/evaluators-hub.test.ts'],
     ['test/parity/make_nano_beir_files.py'],
   ),
-  dense('TripletEvaluator', OF_THE_CALL, ['test/native/evaluation-reuse.test.ts']),
+  dense('TripletEvaluator', OF_THE_CALL, ['test/addon/evaluation-reuse.test.ts']),
   dense('RerankingEvaluator', 'MRR orders documents of equal score; there their order is open'),
   dense('ParaphraseMiningEvaluator'),
   dense('TranslationEvaluator'),

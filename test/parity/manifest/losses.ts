@@ -123,7 +123,7 @@ export const losses: readonly Row[] = [
     note: 'a method of the model, which takes the head that the loss trained',
   }),
   onlyHere('losses', 'Custom', 'a loss in TypeScript; there every loss is a class in Python', [
-    'test/native/custom-loss.test.ts',
+    'test/addon/custom-loss.test.ts',
   ]),
 ]
 

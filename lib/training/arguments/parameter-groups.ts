@@ -1,0 +1,76 @@
+import { invalidArgument } from '../../errors.js'
+import type { NativeEncoder, NativeTrainer, TensorInfo } from '../../native/types.js'
+import type { TrainingArguments } from './arguments.js'
+
+/** What `NativeTrainer.setGroups` takes, and the peak learning rate of every group. */
+export interface ParameterGroups {
+  weightDecays: number[]
+  rates: number[]
+  /** Names of tensors → number of the group; -1: not trained. */
+  groups: Record<string, number>
+}
+
+/**
+ * The name of a tensor as Python's `loss.named_parameters()` has it: `model.0.model.encoder.layer.0.…`,
+ * `model.2.linear.weight`, `classifier.weight`; of a loss by dataset `<dataset>.classifier.weight`. The model's names there
+ * begin with the first dataset's name too when the losses are given by dataset.
+ * @param first name of the first loss; '' for a single one
+ */
+export function pythonName(name: string, first = ''): string {
+  if (name.startsWith('loss.')) return name.slice('loss.'.length)
+  const inside = name.startsWith('0.') ? name.replace(/^0\./, '0.model.') : name
+  return `${first === '' ? '' : `${first}.`}model.${inside}`
+}
+
+/**
+ * Groups for `learningRateMapping` and `freeze`; undefined where the engine's own two groups do.
+ *
+ * As in sentence-transformers, a later pattern of `learningRateMapping` takes parameters from an earlier one, and weight
+ * decay stays off for biases and norms.
+ * @throws ERR_INVALID_ARGUMENT for a pattern that finds no parameter, or when nothing is left to train
+ */
+export function parameterGroups(
+  args: Readonly<Pick<TrainingArguments, 'learningRateMapping' | 'freeze' | 'learningRate' | 'weightDecay'>>,
+  tensors: readonly TensorInfo[],
+  first = '',
+): ParameterGroups | undefined {
+  const { learningRateMapping, learningRate, weightDecay } = args
+  const freeze = [args.freeze].flat()
+  const mapping = Object.entries(learningRateMapping)
+  if (mapping.length === 0 && freeze.length === 0) return undefined
+  const trained = tensors.filter(({ group }) => group !== 'frozen')
+  const find = (argument: string, pattern: string | RegExp): TensorInfo[] => {
+    // Not `g` or `y`: they would remember where the last search ended.
+    const flags = typeof pattern === 'string' ? '' : pattern.flags.replace(/[gy]/g, '')
+    const expression = new RegExp(pattern, flags)
+    const found = trained.filter(({ name }) => expression.test(pythonName(name, first)))
+    if (found.length > 0) return found
+    const example = trained[0] === undefined ? '' : `, such as ${pythonName(trained[0].name, first)}`
+    throw invalidArgument(argument, `patterns that find the name of a parameter${example}`, String(pattern))
+  }
+  const result: ParameterGroups = {
+    weightDecays: [weightDecay, 0],
+    rates: [learningRate, learningRate],
+    groups: {},
+  }
+  for (const [pattern, rate] of mapping) {
+    const decayed = result.weightDecays.push(weightDecay, 0) - 2
+    result.rates.push(rate, rate)
+    for (const { name, group } of find('learningRateMapping', pattern)) {
+      result.groups[name] = group === 'decay' ? decayed : decayed + 1
+    }
+  }
+  for (const pattern of freeze) for (const { name } of find('freeze', pattern)) result.groups[name] = -1
+  if (trained.every(({ name }) => result.groups[name] === -1)) {
+    throw invalidArgument('freeze', 'patterns that leave something to train', freeze.join(', '))
+  }
+  return result
+}
+
+/** Everything that can be trained: the model's tensors, then those of the losses. */
+export function trainableTensors(
+  encoder: Pick<NativeEncoder, 'tensors'>,
+  native: Pick<NativeTrainer, 'tensors'>,
+): TensorInfo[] {
+  return [...encoder.tensors(), ...native.tensors().filter(({ name }) => name.startsWith('loss.'))]
+}

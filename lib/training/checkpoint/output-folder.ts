@@ -1,0 +1,97 @@
+import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
+import { SentenceTorchError } from '../../errors.js'
+import { throwIfAborted } from '../../io/abort.js'
+import { makeFolder } from '../../io/files.js'
+import { FileLock, type LockHolder, STALE_MILLISECONDS, takeLock } from '../../io/lock.js'
+import { failedTo } from '../../io/system-error.js'
+import type { TrainingArguments } from '../arguments/arguments.js'
+
+/** While a run writes checkpoints into a folder, its process is named here. */
+export const LOCK_FILE = '.sentence-torch.lock'
+
+const WAIT_MILLISECONDS = 1000
+
+/** The folder that a run writes its checkpoints to, and no other run meanwhile. */
+export class OutputFolder {
+  readonly #path: string
+  readonly #signal: AbortSignal | undefined
+  #claim: Promise<FileLock> | undefined
+
+  constructor(path: string, signal?: AbortSignal) {
+    this.#path = path
+    this.#signal = signal
+  }
+
+  /**
+   * Takes the folder of a run that will write checkpoints: what keeps them from being written is better known before hours of
+   * work than after.
+   * @throws as `claim`
+   */
+  static async open(args: Readonly<TrainingArguments>, signal?: AbortSignal): Promise<OutputFolder> {
+    const folder = new OutputFolder(args.outputDir, signal)
+    if (args.saveStrategy !== 'no' || args.handleSignals) await folder.claim()
+    return folder
+  }
+
+  /**
+   * Makes the folder and takes it for this run, if it is not taken yet.
+   * @throws ERR_BUSY while another run has it; ERR_FILE_SYSTEM when it cannot be written
+   */
+  async claim(): Promise<void> {
+    this.#claim ??= this.#take()
+    await this.#claim
+  }
+
+  /** Gives the folder back. Never fails. */
+  async release(): Promise<void> {
+    const lock = await this.#claim?.catch(() => undefined)
+    await lock?.release()
+  }
+
+  async #take(): Promise<FileLock> {
+    const refused = failedTo(`write in the output folder ${this.#path}`, 'ERR_FILE_SYSTEM')
+    await makeFolder(this.#path).catch(refused)
+    const lock = join(this.#path, LOCK_FILE)
+    const first = await takeLock(lock).catch(refused)
+    let taken = first
+    const begin = performance.now()
+    let isOver = false
+    // Of another machine or container it shows after a while whether it lives: one that was killed and started anew, as
+    // containers are, shall not fail for that. The file may say a time that is yet to come: our own waiting counts too.
+    while (!(taken instanceof FileLock) && !(first instanceof FileLock)) {
+      if (isOver || !taken.isElsewhere || taken.touched !== first.touched) throw busy(this.#path, taken)
+      if (taken === first) warnOfWaiting(this.#path, taken)
+      await setTimeout(WAIT_MILLISECONDS)
+      throwIfAborted(this.#signal, `Waiting for the output folder ${this.#path}`)
+      isOver = performance.now() - begin > STALE_MILLISECONDS
+      taken = await takeLock(lock, undefined, isOver ? first.touched : undefined).catch(refused)
+    }
+    return taken as FileLock
+  }
+}
+
+function warnOfWaiting(path: string, holder: LockHolder): void {
+  process.emitWarning(
+    `The output folder ${path} is in use, or was when its process ended: ${
+      holder.isOwn
+        ? 'whether that worker thread of this process lives cannot be seen'
+        : `${nameOf(holder)} is not of this machine or container, or cannot be seen from here`
+    }. Training waits a minute and a half at most for a sign of life`,
+    'SentenceTorchWarning',
+  )
+}
+
+function busy(path: string, holder: LockHolder): SentenceTorchError {
+  const who = holder.isOwn ? `another trainer of this process (${holder.pid} on ${holder.host})` : nameOf(holder)
+  const since = holder.since === undefined ? '' : ` since ${holder.since}`
+  return new SentenceTorchError(
+    'ERR_BUSY',
+    `The output folder ${path} is in use: ${who} trains there${since}. Choose another outputDir, or wait until it has ended ` +
+      `(${LOCK_FILE} says so; it does not count any more when that process or thread is gone)`,
+  )
+}
+
+function nameOf({ pid, host }: LockHolder): string {
+  return `process ${pid ?? 'of unknown number'} on ${host ?? 'an unknown host'}`
+}

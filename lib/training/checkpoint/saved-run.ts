@@ -1,0 +1,15 @@
+import type { Position } from '../batches/batch.js'
+import type { CallbackState, LogRecord, TrainerState } from '../callbacks/callbacks.js'
+import type { SavedLossLog } from '../reporting/loss-log.js'
+
+/** What a checkpoint holds besides tensors, so that a later process can go on as if nothing had happened. */
+export interface SavedRun {
+  state: Omit<TrainerState, 'logHistory'> & { logHistory: LogRecord[] }
+  position: Position
+  losses: SavedLossLog
+  /** Learning rate of the last step. */
+  learningRate: number
+  shouldEpochStop: boolean
+  /** State of the callbacks, by the names of their classes. */
+  callbacks: Record<string, CallbackState>
+}

@@ -1,0 +1,97 @@
+import type { StepReport } from '../../native/types.js'
+import type { LogRecord } from '../callbacks/callbacks.js'
+import { roundTo } from './format.js'
+import { LossMean, type SavedMean } from './loss-mean.js'
+
+/** As it stands in a checkpoint: JSON has no NaN. */
+export interface SavedLossLog {
+  sinceLog: SavedMean
+  all: SavedMean
+  components: Record<string, SavedMean>
+  gradNorm: number | null
+  skippedSinceLog: number
+  loggedStep: number
+}
+
+/** What the engine reported of losses and gradients, summed up for the log. */
+export class LossLog {
+  #sinceLog = new LossMean()
+  #all = new LossMean()
+  #components = new Map<string, LossMean>()
+  #gradNorm = Number.NaN
+  #skippedSinceLog = 0
+  #loggedStep = 0
+
+  /** Mean loss of all optimiser steps; NaN when there was none. */
+  get mean(): number {
+    return this.#all.value
+  }
+
+  /**
+   * Losses are means over optimiser steps, each of which is the mean of its batches, as in transformers; what losses log beside
+   * their value is a mean over batches, as in sentence-transformers.
+   * @param report of steps that have equally many batches each
+   */
+  gather(report: StepReport): void {
+    const steps = report.batches === 0 ? 0 : report.updates + report.skipped
+    this.#sinceLog.add(report.loss, steps)
+    this.#all.add(report.loss, steps)
+    for (const [name, value] of Object.entries(report.components)) {
+      const mean = this.#components.get(name) ?? new LossMean()
+      mean.add(value, report.batches)
+      this.#components.set(name, mean)
+    }
+    this.#gradNorm = report.gradNorm
+    this.#skippedSinceLog += report.skipped
+  }
+
+  isLogged(step: number): boolean {
+    return step === this.#loggedStep
+  }
+
+  /** Whether there was any report since the last record. */
+  get hasNews(): boolean {
+    return this.#sinceLog.reported
+  }
+
+  /** The record, with `timings` in it, of what came since the last one; components rounded to 4 decimals, as in sentence-transformers. */
+  take(step: number, learningRate: number, epoch: number, timings: LogRecord = {}): LogRecord {
+    const components = [...this.#components].map(([name, mean]) => [name, roundTo(mean.value, 4)] as const)
+    const record: LogRecord = {
+      loss: this.#sinceLog.value,
+      grad_norm: this.#gradNorm,
+      learning_rate: learningRate,
+      ...(this.#skippedSinceLog > 0 && { skipped_steps: this.#skippedSinceLog }),
+      ...Object.fromEntries(components),
+      ...timings,
+      epoch,
+    }
+    this.#sinceLog = new LossMean()
+    this.#components = new Map()
+    this.#skippedSinceLog = 0
+    this.#loggedStep = step
+    return record
+  }
+
+  save(): SavedLossLog {
+    return {
+      sinceLog: this.#sinceLog.save(),
+      all: this.#all.save(),
+      components: Object.fromEntries([...this.#components].map(([name, mean]) => [name, mean.save()])),
+      gradNorm: Number.isNaN(this.#gradNorm) ? null : this.#gradNorm,
+      skippedSinceLog: this.#skippedSinceLog,
+      loggedStep: this.#loggedStep,
+    }
+  }
+
+  restore(saved: SavedLossLog): void {
+    this.#sinceLog = LossMean.restore(saved.sinceLog)
+    this.#all = LossMean.restore(saved.all)
+    this.#components = new Map(
+      Object.entries(saved.components).map(([name, mean]) => [name, LossMean.restore(mean)] as const),
+    )
+    this.#gradNorm = saved.gradNorm ?? Number.NaN
+    this.#skippedSinceLog = saved.skippedSinceLog
+    this.#loggedStep = saved.loggedStep
+  }
+}

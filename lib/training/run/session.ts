@@ -1,0 +1,197 @@
+import type { Dataset } from '../../data/dataset.js'
+import type { DataSource } from '../../data/feed.js'
+import { fromNative } from '../../errors.js'
+import type { EvaluationContext } from '../../evaluation/evaluator.js'
+import { type ParameterGroups, parameterGroups, trainableTensors } from '../arguments/parameter-groups.js'
+import type { TrainableLoss } from '../batches/loss-set.js'
+import { chooseMiniBatches, freeMemory } from '../batches/mini-batch.js'
+import { BatchSources, countRows } from '../batches/source.js'
+import { CallbackHandler } from '../callbacks/callback-handler.js'
+import type { CallbackContext, LogRecord, TrainerCallback } from '../callbacks/callbacks.js'
+import { loadInitialParameters, loadLossTensors, readLossTensors } from '../checkpoint/loss-tensors.js'
+import {
+  type Checkpoint,
+  checkpointFolder,
+  loadCheckpoint,
+  loadModelAndLosses,
+  readCheckpoint,
+} from '../checkpoint/resume.js'
+import { HealthMonitor } from '../health/monitor.js'
+import { emitProcessWarning } from '../health/warning.js'
+import { resumingTraining, runningTraining, trainedParameters } from '../reporting/messages.js'
+import { Reporting } from '../reporting/reporting.js'
+import { Timings } from '../reporting/timings.js'
+import { ComputedStep } from './computed-loss.js'
+import { runEvaluation } from './evaluation.js'
+import { createTrainer, type GuardedTrainer } from './guarded-trainer.js'
+import { PretrainedLosses } from './pretrained.js'
+import { TrainingRun } from './run.js'
+import { runFacts } from './run-facts.js'
+import type { SessionParts } from './session-parts.js'
+import type { TrainableModel } from './trainable-model.js'
+
+/** An engine's trainer with all that one `train()` or `evaluate()` needs around it. */
+export class TrainerSession<M extends TrainableModel, L extends TrainableLoss> {
+  readonly #parts: SessionParts<M, L>
+  readonly #reporting: Reporting
+  readonly #pretrained: PretrainedLosses
+  readonly #native: GuardedTrainer
+  readonly #callbacks: readonly TrainerCallback[]
+  readonly #computed: readonly (ComputedStep | undefined)[]
+  readonly #timings: Timings | undefined
+  readonly #health: HealthMonitor
+  readonly #sources: BatchSources<L>
+  #run: TrainingRun | undefined
+
+  static async open<M extends TrainableModel, L extends TrainableLoss>(
+    parts: SessionParts<M, L>,
+  ): Promise<TrainerSession<M, L>> {
+    const { model, args, losses, openPretrained, progress } = parts
+    const reporting = new Reporting(args, progress)
+    let pretrained: PretrainedLosses | undefined
+    try {
+      pretrained = await PretrainedLosses.open(model, losses, openPretrained)
+      return new TrainerSession(parts, reporting, pretrained, createTrainer(model, args, pretrained.specs))
+    } catch (error) {
+      await pretrained?.close()
+      await reporting.close()
+      throw error
+    }
+  }
+
+  private constructor(
+    parts: SessionParts<M, L>,
+    reporting: Reporting,
+    pretrained: PretrainedLosses,
+    native: GuardedTrainer,
+  ) {
+    const { args, model, losses, names, signal, batchMaker, checkDataset } = parts
+    this.#parts = parts
+    this.#reporting = reporting
+    this.#pretrained = pretrained
+    this.#native = native
+    this.#callbacks = [...parts.callbacks, ...reporting.callbacks]
+    this.#computed = losses.all.map(({ name, loss }) => {
+      const prefix = name === '' ? 'loss.' : `loss.${name}.`
+      return loss.computed && new ComputedStep(native, model.encoder, loss.computed, prefix)
+    })
+    this.#timings = args.logTimings ? new Timings() : undefined
+    this.#health = new HealthMonitor(runFacts(parts, pretrained.specs))
+    const onNewStream = async (which: string, name: string, firstBatch: Dataset) => {
+      for (const warning of this.#health.lookAtColumns(which, name, firstBatch)) {
+        // An evaluation outside a training has no run whose callbacks would hear of it.
+        if (this.#run === undefined) emitProcessWarning(warning)
+        else await this.#run.handler.warn(warning)
+      }
+    }
+    const timings = this.#timings
+    this.#sources = new BatchSources({ args, losses, names, signal, timings, batchMaker, checkDataset, onNewStream })
+  }
+
+  /** A run that is ready to begin, at the start or at a checkpoint. */
+  async begin(resume: boolean | string | null): Promise<TrainingRun> {
+    const { args, model, losses, signal, gate, claim } = this.#parts
+    const native = this.#native
+    const say = (text: string) => this.#reporting.say(text)
+    const tensors = trainableTensors(model.encoder, native)
+    const groups = parameterGroups(args, tensors, losses.all[0]!.name)
+    if (groups !== undefined) setGroups(native, groups)
+    await native.begin()
+    const folder = await checkpointFolder(resume, args.outputDir)
+    const train = this.#sources.training(this.#parts.trainDataset)
+    const checkpoint = folder === undefined ? undefined : await readCheckpoint(folder, args, train.feed.length)
+    const run = new TrainingRun({
+      ...{ args, native, train, signal, say, gate, claim },
+      ...this.#evaluationParts(this.#parts.evalDataset),
+      save: (temporary, target) => model.writeFiles(temporary, target),
+      loadBest: (best) => loadModelAndLosses(best, { model, native }),
+      reportsAreFree: model.device === 'cpu',
+      groupRates: groups?.rates,
+      miniBatches: checkpoint?.own.miniBatch ?? this.#chooseMiniBatches(),
+      callbacks: this.#callbacks,
+      timings: this.#timings,
+      health: this.#health,
+    })
+    this.#run = run
+    const parameters = trainedParameters(tensors.filter(({ name }) => groups?.groups[name] !== -1))
+    say(runningTraining({ args, examples: countRows(this.#parts.trainDataset), parameters, ...run.plan }))
+    if (checkpoint === undefined) {
+      await this.#initializeLosses()
+    } else {
+      await loadCheckpoint(checkpoint, { model, native }, args)
+      run.restore(checkpoint.own)
+      const { epoch, batches } = run.steps.position
+      say(resumingTraining(epoch, run.state.globalStep, batches))
+      warnOfChanges(checkpoint, this.#parts.trainerName)
+    }
+    await this.#pretrained.close()
+    return run
+  }
+
+  /** Evaluates the model as it is. The losses' own parameters are those of `lossTensors`. */
+  async evaluate(evalDataset: DataSource | undefined, context: CallbackContext): Promise<LogRecord> {
+    const { args, signal } = this.#parts
+    const native = this.#native
+    await native.beginEvaluation()
+    await this.#initializeLosses()
+    const say = (text: string) => this.#reporting.say(text)
+    const parts = { args, native, signal, say, ...this.#evaluationParts(evalDataset) }
+    return runEvaluation(parts, new CallbackHandler(this.#callbacks, context))
+  }
+
+  /** Closes everything, whatever fails. @throws the last error */
+  async close(): Promise<void> {
+    try {
+      await this.#pretrained.close()
+      await this.#sources.close()
+    } finally {
+      try {
+        await this.#native.dispose()
+      } finally {
+        await this.#reporting.close()
+      }
+    }
+  }
+
+  #evaluationParts(evalDataset: DataSource | undefined) {
+    const { model, evaluator } = this.#parts
+    return {
+      computed: this.#computed,
+      evalData: evalDataset && this.#sources.evaluation(evalDataset),
+      evaluate: evaluator && ((context: EvaluationContext) => evaluator.evaluate(model, context)),
+    }
+  }
+
+  #chooseMiniBatches() {
+    const { args, model, losses } = this.#parts
+    const all = losses.all.map(({ loss }) => loss)
+    return chooseMiniBatches(args, all, model.encoder, freeMemory(model.device))
+  }
+
+  /** Gives the losses' own parameters their first values. */
+  async #initializeLosses(): Promise<void> {
+    const { losses, lossTensors } = this.#parts
+    if (lossTensors !== undefined) {
+      const tensors = typeof lossTensors === 'string' ? await readLossTensors(lossTensors) : lossTensors
+      return loadLossTensors(this.#native, tensors)
+    }
+    await this.#pretrained.load(this.#native)
+    await loadInitialParameters(this.#native, losses.all)
+  }
+}
+
+function setGroups(native: GuardedTrainer, { weightDecays, groups }: ParameterGroups): void {
+  try {
+    native.setGroups(weightDecays, groups)
+  } catch (error) {
+    throw fromNative(error, 'Trainer.setGroups')
+  }
+}
+
+function warnOfChanges({ folder, changed }: Checkpoint, trainer: string): void {
+  if (changed.length === 0) return
+  process.emitWarning(
+    `${trainer}: ${changed.join(', ')} differ from those that ${folder} was trained with; training goes on otherwise than it would have`,
+    'SentenceTorchWarning',
+  )
+}

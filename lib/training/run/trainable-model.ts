@@ -1,0 +1,15 @@
+import type { ConfigObject, DType, NativeEncoder } from '../../native/types.js'
+
+/** What a trainer needs of a model. */
+export interface TrainableModel {
+  readonly device: string
+  readonly dtype: DType
+  readonly encoder: NativeEncoder
+  /** The transformer's config.json. */
+  readonly config: ConfigObject
+  save(folder: string): Promise<void>
+  /** Writes the files of `save` into an empty folder, which will be renamed to `target`. */
+  writeFiles(folder: string, target: string): Promise<void>
+  /** Loads the weights of a folder that `save` wrote. */
+  loadWeights(folder: string): Promise<void>
+}
