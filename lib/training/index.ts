@@ -1,4 +1,4 @@
-export type { IntervalStrategy, SaveStrategy, TrainingArguments } from './arguments.js'
+export type { IntervalStrategy, PartialTrainingArguments, SaveStrategy, TrainingArguments } from './arguments.js'
 export type { BaseTrainerOptions, EvaluateOptions, EvaluatorOf, TrainOptions } from './base-trainer.js'
 export type {
   CallbackContext,

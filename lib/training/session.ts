@@ -2,7 +2,7 @@ import { createFeed, type DataSource, isDataStream, isDataset, sourcesOf } from 
 import { fromNative, SentenceTorchError } from '../errors.js'
 import type { EvaluationContext } from '../evaluation/evaluator.js'
 import type { NativeTrainer } from '../native/types.js'
-import type { TrainingArguments } from './arguments.js'
+import type { PartialTrainingArguments, TrainingArguments } from './arguments.js'
 import type {
   BaseLoss,
   BaseTrainerOptions,
@@ -39,7 +39,7 @@ export interface SessionParts<M extends TrainableModel, L extends BaseLoss>
   lossTensors: BaseTrainerOptions<M, L>['lossTensors'] | undefined
   args: Readonly<TrainingArguments>
   /** As the caller gave them. */
-  given: Readonly<Partial<TrainingArguments>>
+  given: Readonly<PartialTrainingArguments>
   kind: TrainerKind<M, L>
   losses: LossSet<L>
   names: NamesOfArguments

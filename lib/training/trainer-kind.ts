@@ -5,7 +5,7 @@ import type { ComputedLoss } from '../losses/custom.js'
 import type { PretrainedSource } from '../losses/loss.js'
 import type { LanguageModelWeights } from '../models/language-model.js'
 import type { ConfigObject, DType, NativeEncoder, PackedBatch } from '../native/types.js'
-import type { TrainingArguments } from './arguments.js'
+import type { PartialTrainingArguments, TrainingArguments } from './arguments.js'
 import type { Rows } from './batch-maker.js'
 import type { BatchPosition } from './batches.js'
 import type { TrainerCallback } from './callbacks.js'
@@ -93,7 +93,7 @@ export interface BaseLoss extends TrainableLoss {
 export interface BaseTrainerOptions<M, L> {
   model: M
   /** See {@link TrainingArguments}; what is absent has sentence-transformers' default. */
-  args?: Partial<TrainingArguments>
+  args?: PartialTrainingArguments
   /** One dataset or stream, or several by name: every batch is of one of them. */
   trainDataset: DataSource
   /** For `eval_loss`, or `eval_<name>_loss` by name; read by `evaluate()`, and while training when `evalStrategy` is not `no`. */
