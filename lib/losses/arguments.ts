@@ -1,6 +1,7 @@
 /** How the constructors of losses are called: with options alone, or, as in Python, with the model first. */
 import { describe, SentenceTorchError } from '../errors.js'
-import { checkOptions, isPlainObject, type NotBuilt } from '../options.js'
+import { type Kind, type OptionValues, optionValues } from '../options/kinds.js'
+import { isPlainObject, type NotBuilt } from '../options.js'
 import type { GuideModel } from './loss.js'
 
 /** Options that may be left out where none of them is needed. */
@@ -62,19 +63,28 @@ export function splitArguments<O extends object>(
   return { model, options: { ...options, ...alone } as O }
 }
 
-/** {@link splitArguments} with the options checked by name; the model is noted for {@link modelsOf}. */
-export function lossOptions<O extends object>(
+/** What of sentence-transformers' options a loss has not, and what comes before its options. */
+interface LossCall {
+  readonly notBuilt?: Readonly<Record<string, NotBuilt>> | undefined
+  readonly signature?: LossSignature | undefined
+}
+
+/**
+ * The options of a loss whose constructor was called with `args`: checked, and with their defaults. The model is noted for
+ * {@link modelsOf}.
+ * @throws ERR_INVALID_ARGUMENT, ERR_NOT_IMPLEMENTED, ERR_UNKNOWN_OPTION
+ */
+export function lossOptions<Table extends Readonly<Record<string, Kind>>>(
   loss: object,
   args: readonly unknown[],
-  built: readonly string[],
-  notBuilt?: Readonly<Record<string, NotBuilt>>,
-  signature?: LossSignature,
-): O {
+  table: Table,
+  { notBuilt, signature }: LossCall = {},
+): OptionValues<Table> {
   const where = (signature?.prefix ?? '') + loss.constructor.name
-  const { model, options } = splitArguments<O>(where, args, signature)
-  checkOptions(where, options, built, notBuilt)
+  const { model, options } = splitArguments(where, args, signature)
+  const values = optionValues(where, options, table, notBuilt)
   if (model !== undefined) models.set(loss, model)
-  return options
+  return values
 }
 
 /** The models that a loss, and the losses in it, were made for: none, or what has to be the trainer's. */

@@ -1,6 +1,16 @@
+/** What the losses share that have a language-model head. */
 import { SentenceTorchError } from '../errors.js'
 import type { ConfigObject } from '../native/types.js'
+import { option } from '../options/kinds.js'
 import type { PretrainedFacts } from './loss.js'
+
+/** The checkpoint that a head or a decoder starts from. */
+export const decoderNameOrPath = option<string, undefined>({
+  type: 'string',
+  default: undefined,
+  expected: 'a string',
+  fits: (value) => typeof value === 'string',
+})
 
 /** Checks that the losses with a language-model head have one for a model. @throws ERR_NOT_IMPLEMENTED */
 export function needBert(type: string, what: string, config: ConfigObject): void {

@@ -1,6 +1,6 @@
 /** What an option may be: its kinds, each with a check, the words of its error and its value when absent. */
 import { invalidArgument } from '../errors.js'
-import { checkOneOf } from '../options.js'
+import { checkOneOf, checkOptions, type NotBuilt } from '../options.js'
 
 /** One option, whatever it takes. */
 export interface Kind {
@@ -33,6 +33,30 @@ export type OptionTable<O> = {
 /** What a table gives: the values that were given, and the defaults of the others. */
 export type OptionValues<Table> = {
   readonly [K in keyof Table]: Table[K] extends Option<infer T, infer D> ? T | D : never
+}
+
+/**
+ * The options of a call: those that were given, checked, and the defaults of the others.
+ *
+ * @param where what takes the options, for messages: `CoSENTLoss`
+ * @param given the object as the caller gave it
+ * @param notBuilt names known from sentence-transformers that are not built
+ * @throws ERR_INVALID_ARGUMENT, ERR_NOT_IMPLEMENTED, ERR_UNKNOWN_OPTION
+ */
+export function optionValues<Table extends Readonly<Record<string, Kind>>>(
+  where: string,
+  given: object,
+  table: Table,
+  notBuilt: Readonly<Record<string, NotBuilt>> = {},
+): OptionValues<Table> {
+  checkOptions(where, given, Object.keys(table), notBuilt)
+  const values = Object.entries(table).map(([name, kind]) => {
+    const value = (given as Readonly<Record<string, unknown>>)[name]
+    if (value === undefined && !kind.isNeeded) return [name, kind.default]
+    kind.check(`${where} ${name}`, value)
+    return [name, value]
+  })
+  return Object.fromEntries(values) as OptionValues<Table>
 }
 
 /** Limits of a number; all but `above` and `below` belong to the range. */
@@ -91,11 +115,11 @@ export function text<D extends string | undefined>(fallback: D, expected: string
 }
 
 /** One of some texts. @param notBuilt those of sentence-transformers that are not there yet */
-export function choice<const T extends string, D extends T | undefined = T>(
+export function choice<const T extends string>(
   values: readonly T[],
-  fallback: NoInfer<D>,
+  fallback: NoInfer<T>,
   { type = values.map((value) => `'${value}'`).join(' | '), notBuilt = [] as readonly string[] } = {},
-): Option<T, D> {
+): Option<T> {
   const expected = `one of ${values.map((value) => JSON.stringify(value)).join(', ')}`
   return {
     type,
