@@ -26,7 +26,6 @@ export const NOT_BUILT = { lossFct: { harmless: ['mse'] } }
  * - **Formula**: mean (f(cos(u, v)) − y)², f: `cosScoreTransformation`.
  * - **Relations**: {@link CoSENTLoss} and {@link AnglELoss} take the same data, use only the order of the labels, and are
  *   usually better.
- * - **Differs**: `loss_fct` is the squared error; transformations by name.
  *
  * Paper: Reimers and Gurevych 2019, https://arxiv.org/abs/1908.10084. Source: sentence-transformers
  * `losses/CosineSimilarityLoss`.

@@ -29,8 +29,8 @@ export interface MultipleNegativesRankingLossOptions extends RankingSimilarityOp
    */
   partitionMode?: 'joint' | 'per_direction'
   /**
-   * Negatives whose logit grows by `hardnessStrength` times their similarity, without gradient: those of other rows, the row's
-   * own hard negatives, or both. Default `null`: none.
+   * Which negatives count more: their logit grows by `hardnessStrength` times their similarity, without gradient. Default
+   * `null`: none.
    */
   hardnessMode?: 'in_batch_negatives' | 'hard_negatives' | 'all_negatives' | null
   /** Lan et al. take 9 for `in_batch_negatives`, EmbeddingGemma takes 5 for `hard_negatives`. Default 0. */

@@ -46,7 +46,6 @@ export const NOT_BUILT = { lossFct: { harmless: ['cross_entropy'] } }
  *   trainer's result and in `loss.safetensors` of every checkpoint. The trainer's option `lossTensors` takes both.
  * - **Relations**: {@link MultipleNegativesRankingLoss} on (premise, entailment, contradiction) gives better embeddings from the
  *   same data.
- * - **Differs**: `loss_fct` is cross-entropy, with classes or their probabilities.
  *
  * Paper: Reimers and Gurevych 2019, https://arxiv.org/abs/1908.10084. Source: sentence-transformers
  * `losses/SoftmaxLoss`.

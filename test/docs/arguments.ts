@@ -3,6 +3,7 @@ import type { AnyArgument } from '../../lib/training/arguments/argument.js'
 import { ARGUMENT_GROUPS } from '../../lib/training/arguments/table/index.js'
 import { PLANNED_ARGUMENTS } from '../../lib/training/planned-arguments.js'
 import { SCHEDULE_SETTINGS } from '../../lib/training/schedule.js'
+import { plain, takes } from './kinds.js'
 import { code, docComment, table } from './page.js'
 
 type Entry = readonly [name: string, argument: AnyArgument]
@@ -61,7 +62,7 @@ export function trainingPage(): Record<string, string> {
   const tables = groups.map(([title, entries]): [string, string] => {
     const rows = entries.map(([name, argument]) => [
       code(name),
-      takes(argument),
+      takes(argument, argument.takes),
       defaultOf(argument),
       meaning(argument),
     ])
@@ -74,13 +75,6 @@ export function trainingPage(): Record<string, string> {
     schedules: schedules(),
     'refused arguments': refused(),
   }
-}
-
-function takes({ takes, values, type, expected }: AnyArgument): string {
-  const orNull = type.endsWith('| null') && !expected.endsWith('null') ? ', or `null`' : ''
-  if (takes !== undefined) return takes + orNull
-  if (values !== undefined) return values.map(code).join(', ') + orNull
-  return (type.startsWith('boolean') ? '`true` or `false`' : plain(expected)) + orNull
 }
 
 function meaning({ doc, python }: AnyArgument): string {
@@ -117,11 +111,6 @@ function rowsOf(reason: string, names: readonly string[]): string[][] {
     else rows.push([rows.length === 0 ? reason : 'the same', name])
   }
   return rows
-}
-
-/** An expected value outside of its sentence. */
-function plain(expected: string): string {
-  return expected.replace(/,$/, '')
 }
 
 function capital(text: string): string {

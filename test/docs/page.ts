@@ -21,8 +21,9 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
 
 /** A value as it is written in a program; in a table texts and names stand out as code. */
 export function code(value: unknown): string {
-  if (typeof value === 'number') return numeral(value)
-  return `\`${typeof value === 'string' ? value : JSON.stringify(value)}\``
+  if (Number.isFinite(value)) return numeral(value as number)
+  if (typeof value === 'number') return `\`${value}\``
+  return `\`${typeof value === 'string' ? value : JSON.stringify(value).replaceAll('"', "'")}\``
 }
 
 /** 5e-5 rather than 0.00005. */

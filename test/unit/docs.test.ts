@@ -5,16 +5,15 @@ import { resolveArguments } from '../../lib/training/arguments.js'
 import { fillPage, table, wrap } from '../docs/page.js'
 import { generated, readGenerated } from '../docs/write.js'
 
-for (const [path, text] of generated()) {
+for (const [path, text] of await generated()) {
   test(`${path} is what the source says: npm run docs`, (t) => {
     t.is(readGenerated(path), text)
   })
 
   if (path.endsWith('.md')) {
-    test(`${path}: no row of a generated table is longer than 250 characters`, (t) => {
-      const parts = [...text.matchAll(/<!-- generated: .+? -->\n([\s\S]*?)<!-- end -->/g)].map(([, part]) => part!)
-      t.true(parts.length > 0)
-      const rows = parts.flatMap((part) => part.split('\n').filter((line) => line.startsWith('|')))
+    test(`${path}: no row of a table is longer than 250 characters`, (t) => {
+      const rows = text.split('\n').filter((line) => line.startsWith('|'))
+      t.true(rows.length > 20)
       t.deepEqual(
         rows.filter((row) => row.length > 250),
         [],

@@ -42,7 +42,6 @@ export const NOT_BUILT = { ignoreIndex: { harmless: [-100] }, reduction: { harml
  * - **Data**: (text_a, text_b) and a whole number from 0 to the model's `numLabels` − 1 (entailment, neutral, contradiction); or
  *   the probability of each class: numLabels numbers that are not negative and sum to 1.
  * - **Formula**: mean of −log softmax(logits)_y; with probabilities of −Σ_c y_c · log softmax(logits)_c.
- * - **Differs**: with classes or their probabilities.
  *
  * Source: sentence-transformers `cross_encoder/losses/CrossEntropyLoss`.
  *
