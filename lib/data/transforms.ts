@@ -72,7 +72,7 @@ export async function mapRows<Row extends object>(
     }
     const added = Object.keys(changed).filter((name) => !keeps.has(name))
     if (builder === undefined) {
-      // What was there keeps its place: no object tells it.
+      // Existing columns keep their places. Only the order of new ones has to show in the object.
       if (!columns && losesOrder(added)) throw unknownOrder(added, 'as new columns in what the function returns')
       builder = new ColumnsBuilder(columns ?? [...kept, ...added], ' of the mapped dataset')
     }
@@ -91,7 +91,7 @@ export async function mapRows<Row extends object>(
   return builder ?? new ColumnsBuilder(columns ?? kept, '')
 }
 
-/** The class names of the columns that `mapRows` left as they were: other numbers may mean other classes. */
+/** The class names of the columns that `mapRows` did not change. Where numbers changed they may mean other classes. */
 export async function keptClassNames(
   dataset: Dataset<object>,
   { names, columns }: ColumnsBuilder,
@@ -119,7 +119,8 @@ export async function firstOfEqual(dataset: Dataset<object>, names: readonly str
   const turns = new Turns()
   const { ids, numbers } = await inTurns(numberValues(dataset, columns), turns)
   const distinct = numbers.counts.length
-  // Pairs of numbers become one number, column by column; in 64 maps, as one large one stops for long whenever it grows.
+  // Pairs of numbers become one number, column by column. There are 64 maps, as a single large one would block for long whenever
+  // it grows.
   let keys = new Float64Array(dataset.length)
   let known = 0
   for (let c = 0; c < columns.length; c++) {
@@ -155,7 +156,7 @@ export async function labelledRows(dataset: Dataset<object>): Promise<Int32Array
   }
   const labels = dataset.column(name)
   const turns = new Turns()
-  // −1 is no class; in between fractions it is a score.
+  // −1 stands for "no class", but beside fractions it is a score.
   let areClasses = name.startsWith('label')
   const rows: number[] = []
   let unclassed = 0

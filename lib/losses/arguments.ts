@@ -17,9 +17,9 @@ export type WrapperArguments<O, K extends keyof O> =
 
 /** What a constructor takes before its options. */
 export interface LossSignature {
-  /** Method that tells a model of the right kind, and what such a model is called. */
+  /** The method by which a model of the right kind is recognised, and the name of such a model in messages. */
   readonly model: { readonly method: string; readonly name: string }
-  /** Option that may come by itself behind the model. */
+  /** An option that may come by itself behind the model. */
   readonly part?: { readonly name: string; is(value: unknown): boolean }
   /** In front of the class's name in messages. */
   readonly prefix?: string
@@ -38,7 +38,7 @@ const models = new WeakMap<object, object>()
 /**
  * Model and options of a constructor that was called with `args`.
  * @param where name of the loss
- * @throws ERR_INVALID_ARGUMENT for what is neither a model nor options, and for more than there is a use for
+ * @throws ERR_INVALID_ARGUMENT for an argument that is neither a model nor options, and for further arguments
  */
 export function splitArguments<O extends object>(
   where: string,
@@ -63,7 +63,7 @@ export function splitArguments<O extends object>(
   return { model, options: { ...options, ...alone } as O }
 }
 
-/** What of sentence-transformers' options a loss has not, and what comes before its options. */
+/** How a constructor is called: the options that are not built, and what comes before the options. */
 interface LossCall {
   readonly notBuilt?: Readonly<Record<string, NotBuilt>> | undefined
   readonly signature?: LossSignature | undefined
@@ -87,7 +87,7 @@ export function lossOptions<Table extends Readonly<Record<string, Kind>>>(
   return values
 }
 
-/** The models that a loss, and the losses in it, were made for: none, or what has to be the trainer's. */
+/** The models that a loss, and the losses in it, were given. If there is one, it has to be the trainer's. */
 export function modelsOf(loss: object): object[] {
   const own = models.get(loss)
   const { loss: inner } = loss as { loss?: unknown }

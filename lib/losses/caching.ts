@@ -21,11 +21,11 @@ export const CACHING_OPTIONS = {
 /** Mini-batches have no progress bar of their own. */
 export const CACHING_NOT_BUILT = { showProgressBar: { harmless: [false] } }
 
-/** What the plain loss knows nothing of. */
+/** Options that the plain loss does not have. */
 const OWN: readonly string[] = [...Object.keys(CACHING_OPTIONS), ...Object.keys(CACHING_NOT_BUILT)]
 
 /**
- * What a `Cached…` loss does with the arguments of its constructor: `plain` are those of the plain loss.
+ * Splits the arguments of the constructor of a `Cached…` loss: `plain` are the arguments of the plain loss, without `caching`.
  * @param table the options of the cached loss
  * @throws ERR_INVALID_ARGUMENT, ERR_NOT_IMPLEMENTED, ERR_UNKNOWN_OPTION
  */

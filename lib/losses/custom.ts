@@ -145,7 +145,7 @@ export class Custom implements Loss {
 /** Names without weight decay, as transformers' `get_decay_parameter_names` has them. */
 const NO_DECAY = /bias|layernorm|rmsnorm|(?:^|\.)norm(?:$|\.)|_norm(?:$|\.)/i
 
-/** Copies: whatever the caller does with its own is for later losses. */
+/** Copies: later changes of the caller's objects do not count. */
 function ownParameters(given: Readonly<Record<string, CustomLossParameter>>): Record<string, CustomLossParameter> {
   return Object.fromEntries(
     Object.entries(given).map(([name, { shape, init }]) => [
