@@ -1,5 +1,4 @@
 /** What the losses share that have a language-model head. */
-import { SentenceTorchError } from '../errors.js'
 import type { ConfigObject } from '../native/types.js'
 import { option } from '../options/kinds.js'
 import type { PretrainedFacts } from './loss.js'
@@ -11,15 +10,6 @@ export const decoderNameOrPath = option<string, undefined>({
   expected: 'a string',
   fits: (value) => typeof value === 'string',
 })
-
-/** Checks that the losses with a language-model head have one for a model. @throws ERR_NOT_IMPLEMENTED */
-export function needBert(type: string, what: string, config: ConfigObject): void {
-  if (config.model_type === 'bert') return
-  throw new SentenceTorchError(
-    'ERR_NOT_IMPLEMENTED',
-    `${type} has a ${what} for model_type bert, not for ${JSON.stringify(config.model_type)}`,
-  )
-}
 
 /** For the spec of a head whose last layer is a matrix of its own. */
 export function headSpec(config: ConfigObject, pretrained: PretrainedFacts | undefined): { tieWordEmbeddings?: false } {

@@ -1,7 +1,7 @@
 import type { ConfigObject, LossSpec } from '../native/types.js'
 import { flag, number, type OptionTable } from '../options/kinds.js'
 import { type LossArguments, lossOptions } from './arguments.js'
-import { decoderNameOrPath, headSpec, needBert } from './language-model-head.js'
+import { decoderNameOrPath, headSpec } from './language-model-head.js'
 import type { Loss, LossRequirements, PretrainedFacts, PretrainedSource } from './loss.js'
 
 export interface MaskedLanguageModelLossOptions {
@@ -62,7 +62,6 @@ export class MaskedLanguageModelLoss implements Loss {
   }
 
   spec(_embeddingDimension: number, config: ConfigObject, pretrained?: PretrainedFacts): LossSpec {
-    needBert(this.type, 'head', config)
     return { type: this.type, config, ...headSpec(config, pretrained) }
   }
 }
