@@ -83,6 +83,7 @@ export {
   type LossTensor,
   type LossTensors,
   type OptimizerName,
+  type PartialTrainingArguments,
   type ProgressOutput,
   type ReportTo,
   type SaveStrategy,

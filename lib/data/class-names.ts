@@ -14,7 +14,7 @@ type Feature = { _type?: unknown; names?: unknown; feature?: unknown } | readonl
 
 const schema = object({ info: optional(object({ features: optional(recordOf(anything)) })) })
 
-/** The class names in the features of a table; what cannot be read says nothing. */
+/** The class names in the features of a table. Features that cannot be read give none. */
 export function classNamesOf(features: string | undefined): Map<string, readonly string[]> {
   const found = new Map<string, readonly string[]>()
   if (features === undefined) return found

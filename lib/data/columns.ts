@@ -4,8 +4,8 @@ import { checkColumnNames, listed } from './readers/names.js'
 import { labelNames } from './readers/table.js'
 
 /**
- * A label: a class number, a score, a list of them, or lists of lists (an embedding for every text); lists of a column may
- * differ in length. NaN: there is none.
+ * A label: a class number, a score, a list of them, or lists of lists (an embedding for every text). The lists of a column
+ * may differ in length. NaN stands for a missing label.
  */
 export type Label = number | readonly Label[]
 
@@ -36,7 +36,7 @@ export class ColumnChecker {
   kind: ColumnKind | undefined
   /** Whether labels are lists; undefined before the first. */
   private listLabels: boolean | undefined
-  /** First row of null, while nothing else has said what the column holds. */
+  /** The first row with null, until another row tells what the column holds. */
   private nullRow: number | undefined
 
   /**
@@ -133,7 +133,7 @@ export class ColumnChecker {
   }
 }
 
-/** V8 ends the process for arrays of some more. */
+/** V8 ends the process for arrays that are a little larger. */
 const MAX_ROWS = 100_000_000
 
 /** Gathers the rows of a table piece by piece, checked. */

@@ -26,9 +26,10 @@ export type { TransformedRow } from './table.js'
 
 /**
  * Rows of texts, with labels or without, in memory. The order of the columns counts: it is the order in which a loss takes
- * its texts. The label column is the first of `label`, `labels`, `score`, `scores` that is there; all others are inputs,
- * and must be texts or lists of texts once it comes to training. Labels are never rescaled. A dataset never changes: what
- * changes one gives a new one, which shares what stayed the same. `for (const row of dataset)` goes through the rows.
+ * its texts. The label column is the first of `label`, `labels`, `score`, `scores` that is there. All other columns are
+ * inputs; for training they must hold texts or lists of texts. Labels are never rescaled. A dataset never changes: a method
+ * that changes something returns a new dataset, which shares the columns that stay the same. `for (const row of dataset)` goes
+ * through the rows.
  *
  * @typeParam Row what a row holds, for the compiler: `Dataset.fromFile<{ text: string; label: number }>(…)`. Nothing checks
  *   at run time that a file is like that. A label that is not there is NaN.
@@ -172,7 +173,7 @@ export class Dataset<Row extends object = DatasetRow> {
     return new Dataset<Row>(columns, length)
   }
 
-  /** Of columns that were checked before: for the batches of streams. */
+  /** A dataset of columns that are already checked, for the batches of streams. */
   static fromChecked(columns: ReadonlyMap<string, Column>): Dataset {
     return new Dataset(columns, columns.values().next().value?.values.length ?? 0)
   }
@@ -199,8 +200,8 @@ export class Dataset<Row extends object = DatasetRow> {
   }
 
   /**
-   * The names of a column's class numbers, the name of 0 first: of Parquet files and data sets of the hub that say them, as
-   * `ClassLabel` features. They follow the column; `map` drops them when it changes its values. Undefined: nobody says.
+   * The names of a column's class numbers, the name of 0 first. Parquet files and data sets of the hub have them as `ClassLabel`
+   * features. They go with the column; `map` drops them when it changes its values. Undefined if the data have none.
    */
   classNames(column: string): readonly string[] | undefined {
     return this.columnOf(column).classNames
@@ -223,7 +224,7 @@ export class Dataset<Row extends object = DatasetRow> {
   labels(): readonly Label[] | undefined {
     if (this.labelColumn === undefined) return undefined
     const labels = this.column(this.labelColumn) as readonly Label[]
-    // Once: it is asked for with every batch.
+    // Looked for only once, as every batch asks for the labels.
     this.#unlabelled ??= labels.findIndex((label) => Number.isNaN(label))
     if (this.#unlabelled === -1) return labels
     throw new SentenceTorchError(
@@ -233,8 +234,8 @@ export class Dataset<Row extends object = DatasetRow> {
   }
 
   /**
-   * One row as an object, its keys in the order of the columns but for keys such as "1", which objects have first. Below 0,
-   * `index` counts from the end.
+   * One row as an object. Its keys are in the order of the columns, except whole numbers such as "1", which objects have first.
+   * Below 0, `index` counts from the end.
    */
   row(index: number): Plain<Row> {
     const number = rowNumber(index, this.length)
@@ -294,11 +295,11 @@ export class Dataset<Row extends object = DatasetRow> {
   }
 
   /**
-   * What `change` gives for every row is put over the row: keys it has take the new value, new keys become columns behind
-   * the others.
+   * Calls `change` for every row and merges the result into the row: existing keys take the new value, new keys become columns
+   * behind the others.
    * @param options.removeColumns columns (a name or several) of this dataset that the result does not keep
    * @param options.columns which columns the result has, in this order; needed where a new key is a whole number and not the
-   *   only new one, since objects have such keys first
+   *   only new one, because objects have such keys first
    */
   async map<Changes extends object, Removed extends string = never>(
     change: (row: Plain<Row>, index: number) => Changes | Promise<Changes>,
@@ -344,7 +345,7 @@ export class Dataset<Row extends object = DatasetRow> {
     return inspectDataset(this, depth, options, show)
   }
 
-  /** `select` of row numbers that are known to be right, without keeping the event loop. */
+  /** `select` of row numbers that are known to be valid. It does not block the event loop. */
   private async take(rows: Int32Array): Promise<Dataset<Row>> {
     const columns = new Map<string, Column>()
     for (const [name, column] of this.columns) {

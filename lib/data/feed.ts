@@ -127,7 +127,7 @@ function checkSamplers({ batchSampler }: FeedOptions, sources: readonly (readonl
   }
 }
 
-/** Samplers that sentence-transformers 6.0.1 tells neither the seed nor, among several, the epoch. */
+/** Samplers that get no seed in sentence-transformers 6.0.1, and with several datasets no epoch either. */
 const FORGETFUL: readonly BatchSamplerChoice[] = ['no_duplicates', 'no_duplicates_hashed', 'group_by_label']
 
 function feedOf(name: string, data: Dataset | DataStream, seed: number, options: FeedOptions): DataFeed {

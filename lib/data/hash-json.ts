@@ -3,7 +3,7 @@ import { Turns } from './turns.js'
 
 const PIECE_CHARACTERS = 1 << 16
 
-/** SHA-256 (hex) of a JSON value, without keeping the event loop: a tokenizer.json can have many megabytes. */
+/** SHA-256 (hex) of a JSON value, without blocking the event loop: a tokenizer.json can have many megabytes. */
 export async function hashJson(value: unknown): Promise<string> {
   const hash = createHash('sha256')
   const turns = new Turns()

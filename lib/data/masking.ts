@@ -44,11 +44,11 @@ const OPTIONS = [
 /**
  * Masks tokens for masked-language-model training: 15 % are to be predicted, of which 80 % become the mask token, 10 % a
  * random one and 10 % stay. A text's mask is a function of seed, epoch and row alone, whatever else is in the batch.
- * Source: DataCollatorForLanguageModeling of transformers 5, with `whole_word_mask` for `continuesWord`. There a word is what
- * stands without a gap, punctuation included; here what the vocabulary marks as one.
+ * Source: DataCollatorForLanguageModeling of transformers 5, with `whole_word_mask` for `continuesWord`. There a word is
+ * everything between two gaps, punctuation included; here it is what the vocabulary marks as one word.
  *
  * @param tokens is left as it is
- * @throws SentenceTorchError ERR_INVALID_ARGUMENT for shares that are no shares or come to more than 1
+ * @throws SentenceTorchError ERR_INVALID_ARGUMENT for a share outside of 0 to 1, and for shares whose sum is above 1
  */
 export function maskTokens(tokens: Tokenized, options: MaskingOptions, seeds: MaskingSeeds): MaskedTokens {
   const shares = checkShares(options)
@@ -69,11 +69,12 @@ export function maskTokens(tokens: Tokenized, options: MaskingOptions, seeds: Ma
 interface Shares {
   predicted: number
   masked: number
-  /** Of those that are predicted and not masked. */
+  /** Share of the random ones among those that are predicted and not masked. */
   random: number
 }
 
-/** Draws in the order of the source: first what is predicted, then what is masked, then what is random, then by what. */
+/** Draws in the order of the source: which tokens are predicted, which of them are masked, which become random, and which token
+ *  each of those becomes. */
 function maskText(ids: Int32Array, targets: Int32Array, options: MaskingOptions, shares: Shares, random: Random): void {
   const { specialTokenIds, continuesWord, maskTokenId, vocabSize } = options
   const length = ids.length

@@ -7,7 +7,7 @@ export async function* prefetch<T>(source: AsyncIterable<T>, depth = 2): AsyncGe
   const pending: Promise<IteratorResult<T>>[] = []
   const ask = () => {
     const item = iterator.next()
-    // Handled when its turn comes; without this an early failure would count as unhandled until then.
+    // The error is handled when the turn of the item comes. Until then it must not count as unhandled.
     item.catch(() => {})
     pending.push(item)
   }
@@ -20,7 +20,7 @@ export async function* prefetch<T>(source: AsyncIterable<T>, depth = 2): AsyncGe
       yield item.value
     }
   } finally {
-    // What was asked for ahead is let finish first: a generator runs its steps one after the other.
+    // The items that are still being made have to finish first: a generator runs its steps one after the other.
     await Promise.allSettled(pending)
     await iterator.return?.()
   }

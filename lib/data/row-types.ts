@@ -1,4 +1,4 @@
-/** Types of the rows of a dataset; at run time a row is what the data hold. */
+/** Types of the rows of a dataset. Nothing checks them at run time: a row is what the data hold. */
 import type { Value } from './columns.js'
 
 /** A row of whatever columns. */
@@ -18,7 +18,7 @@ export type StoredRow<Row> = {
     : Row[Name]
 }
 
-/** `Changed`, but of rows of whatever columns such a row: no more is known of them. */
+/** `Changed`; for rows whose columns are unknown, a row whose columns are unknown. */
 type Of<Row, Changed> = string extends keyof Row ? DatasetRow : Changed
 
 /** The columns `Name` of `Row`. */

@@ -42,7 +42,8 @@ export async function splitRows(
   )
 }
 
-/** A number for each row: rows that share a value in any of the columns, directly or through others, have the same. */
+/** A number for each row. Rows that share a value in any of the columns have the same number, also when they share it only
+ *  through other rows. */
 async function groupRows(dataset: Table, columns: readonly string[]): Promise<Int32Array> {
   for (const name of columns) dataset.columnKind(name)
   const turns = new Turns()

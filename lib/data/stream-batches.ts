@@ -22,8 +22,8 @@ const modes: Partial<Record<BatchSamplerName, { shuffle: boolean; unique: boolea
  * The batches of a stream for one epoch, each a small dataset, after the first `skip`.
  *
  * `batch_sampler`: rows are drawn from a buffer of `stream.shuffleBuffer` rows, by seed and epoch. `no_duplicates`: rows that
- * share a text with the batch are put off to later batches, as many as the buffer holds; when more have to wait the batch
- * stays short, and with `dropLast` and a known length the source is read again for the batches that are missing.
+ * share a text with the batch wait for later batches, as many as the buffer holds. If more have to wait, the batch stays short;
+ * with `dropLast` and a known length the source is then read again for the missing batches.
  * `sequential`: the order of the source.
  */
 export function streamBatches(

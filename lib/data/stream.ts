@@ -13,7 +13,7 @@ import type { ReadOptions } from './readers/table.js'
 export type StreamRow = Readonly<Record<string, unknown>>
 
 export interface DataStreamOptions {
-  /** Rows of one pass, when they are known: without it a run needs `maxSteps`. */
+  /** Rows of one pass, if their number is known. Without it a run needs `maxSteps`. */
   length?: number
   /** Rows among which the next one is drawn; 1 keeps the order of the source. Default 10,000. */
   shuffleBuffer?: number
@@ -21,22 +21,22 @@ export interface DataStreamOptions {
 
 type Rows = AsyncIterable<StreamRow> | Iterable<StreamRow>
 
-/** Some rows, and their columns in order, which the keys of an object cannot always tell. */
+/** Some rows, and their columns in order: the keys of an object cannot always tell the order. */
 export interface StreamPiece {
   names: readonly string[]
   rows: readonly StreamRow[]
 }
 
-/** Rows in pieces: a promise for each row would take longer than reading it. */
+/** Gives rows in pieces: a promise for each row would take longer than reading the row. */
 type Source = (epoch: number) => AsyncIterable<StreamPiece>
 
 /** Rows of a source without pieces of its own that are taken together. */
 const PIECE_ROWS = 256
 
 /**
- * Rows that are read again in every epoch instead of being held in memory. They are shuffled through a bounded buffer by seed
- * and epoch, so that the same epoch gives the same batches as long as the source gives the same rows. What a Dataset checks
- * of its rows is checked as they come.
+ * Rows that are read again in every epoch instead of being held in memory. A bounded buffer shuffles them by seed and epoch:
+ * the same epoch gives the same batches as long as the source gives the same rows. The checks of a Dataset are made as the
+ * rows come.
  */
 export class DataStream {
   /** Rows of one pass, if they are known. */
@@ -158,7 +158,7 @@ export class DataStream {
     )
   }
 
-  /** What console.log shows; nothing is read for it. */
+  /** What console.log shows. It reads no rows. */
   [INSPECT](depth: number, options: InspectOptionsStylized): string {
     return inspectStream(this, depth, options)
   }
@@ -181,7 +181,7 @@ function iterable(rows: Rows): Rows {
 
 async function* inPieces(rows: Rows, columns?: readonly string[]): AsyncGenerator<StreamPiece, void, undefined> {
   if (Symbol.asyncIterator in rows) {
-    // What waits for something may wait for long: every row goes on at once.
+    // An asynchronous source may be slow: each of its rows goes on at once.
     for await (const row of rows) yield inOrder([row], columns)
     return
   }
@@ -207,7 +207,7 @@ function inOrder(
   before: readonly string[] = [],
 ): StreamPiece {
   const [first] = rows
-  // What is no object is refused where the rows are checked.
+  // The check of the rows refuses what is not an object.
   if (typeof first !== 'object' || first === null) return { names: columns ?? [], rows }
   if (columns !== undefined) {
     const pick = (row: StreamRow) =>

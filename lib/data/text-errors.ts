@@ -4,7 +4,7 @@ import type { Tokenized } from './pack.js'
 /** What is wrong with one of the texts. */
 export class TextError extends SentenceTorchError {
   constructor(
-    /** Which one. */
+    /** The number of the text. */
     readonly index: number,
     cause: unknown,
   ) {

@@ -75,7 +75,7 @@ export class TokenIndex {
     view.setFloat64(48, end, true)
     view.setUint32(56, checksum, true)
     view.setUint32(60, crc32(header.subarray(0, 60)), true)
-    // What a longer index had behind this one.
+    // Cuts off the rest of a longer index.
     await file.truncate(place)
     await file.write(header, 0, HEADER_BYTES, 0)
   }
@@ -112,7 +112,7 @@ export class TokenIndex {
     return checksum === view.getUint32(56, true) && index.isWithin(end) ? { index, end } : undefined
   }
 
-  /** Whether every row lies between the header and `end`: checksums say nothing about who made them. */
+  /** Whether every row lies between the header and `end`. Checksums do not show that: whoever made the file made them, too. */
   private isWithin(end: number): boolean {
     for (let row = 0; row < this.rows; row++) {
       if (this.counts[row] === ABSENT) continue

@@ -27,11 +27,11 @@ const HASH_TEXTS = 256
 
 /**
  * Token ids of one text column on disk, so that later epochs and later runs never tokenise again. A file belongs to exactly
- * these texts, this tokenizer and this maximum length; anything else (another file, a damaged one) is begun anew, and a row
- * that is damaged is not there. Memory: 16 bytes a row, and a megabyte of rows that wait to be written.
+ * these texts, this tokenizer and this maximum length. A file that does not fit or is damaged is begun anew; a damaged row counts
+ * as absent. Memory: 16 bytes a row, and a megabyte of rows that wait to be written.
  *
- * Rows that were put can be read at once. They are there for later runs after `finish`, which replaces the file as a whole;
- * without it the file stays as it was. When the disk fails, a warning is given and the rest goes on without the cache.
+ * Rows that were put can be read at once. Later runs have them after `finish`, which replaces the file as a whole; without
+ * `finish` the file stays as it was. If the disk fails, there is a warning, and the rest goes on without the cache.
  */
 export class TokenCache {
   readonly rows: number
@@ -96,7 +96,7 @@ export class TokenCache {
       const read = readSync(this.#file!.fd, bytes, 0, bytes.length, this.#index.places[row]!)
       return read === bytes.length ? this.#index.decode(row, bytes) : undefined
     } catch {
-      // What the disk cannot read is not there.
+      // A row that the disk cannot read counts as absent.
       return undefined
     }
   }
@@ -119,7 +119,7 @@ export class TokenCache {
   async put(row: number, ids: Int32Array): Promise<void> {
     checkInteger('row', row, 0, this.rows - 1)
     if (this.#failed || this.#closed) return
-    // A row that is there already but was damaged takes a new place.
+    // A damaged row that is put again takes a new place.
     if (this.#index.counts[row] === ABSENT) this.#known++
     const place = this.#end
     const bytes = this.#index.encode(row, ids, place)
@@ -195,7 +195,7 @@ export class TokenCache {
     return this.#writing
   }
 
-  /** Goes over to a file of its own, with what was there before. */
+  /** Begins a temporary file with the rows of the old one. */
   async #grow(): Promise<void> {
     const temporary = `${this.#path}.${newId()}.tmp`
     const old = this.#file

@@ -72,7 +72,7 @@ export async function mapRows<Row extends object>(
     }
     const added = Object.keys(changed).filter((name) => !keeps.has(name))
     if (builder === undefined) {
-      // What was there keeps its place: no object tells it.
+      // Existing columns keep their places. Only the order of new ones has to show in the object.
       if (!columns && losesOrder(added)) throw unknownOrder(added, 'as new columns in what the function returns')
       builder = new ColumnsBuilder(columns ?? [...kept, ...added], ' of the mapped dataset')
     }
@@ -91,7 +91,7 @@ export async function mapRows<Row extends object>(
   return builder ?? new ColumnsBuilder(columns ?? kept, '')
 }
 
-/** The class names of the columns that `mapRows` left as they were: other numbers may mean other classes. */
+/** The class names of the columns that `mapRows` did not change. Where numbers changed they may mean other classes. */
 export async function keptClassNames(dataset: Table, { names, columns }: ColumnsBuilder): Promise<ClassNames> {
   const turns = new Turns()
   const kept = new Map<string, readonly string[]>()
@@ -116,7 +116,8 @@ export async function firstOfEqual(dataset: Table, names: readonly string[]): Pr
   const turns = new Turns()
   const { ids, numbers } = await inTurns(numberValues(dataset, columns), turns)
   const distinct = numbers.counts.length
-  // Pairs of numbers become one number, column by column; in 64 maps, as one large one stops for long whenever it grows.
+  // Pairs of numbers become one number, column by column. There are 64 maps, as a single large one would block for long whenever
+  // it grows.
   let keys = new Float64Array(dataset.length)
   let known = 0
   for (let c = 0; c < columns.length; c++) {
@@ -152,7 +153,7 @@ export async function labelledRows(dataset: Table): Promise<Int32Array> {
   }
   const labels = dataset.column(name)
   const turns = new Turns()
-  // −1 is no class; in between fractions it is a score.
+  // −1 stands for "no class", but beside fractions it is a score.
   let areClasses = name.startsWith('label')
   const rows: number[] = []
   let unclassed = 0

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 
-/** Longest time (ms) that long work keeps the event loop. */
+/** Longest time (ms) that long work blocks the event loop. */
 const SLICE_MS = 3
 
 /**

@@ -9,7 +9,7 @@ const MAPS = 32
 export class ValueNumbers {
   /** How often each number was given. */
   readonly counts: number[] = []
-  // By length: one large map would stop for many milliseconds whenever it grows.
+  // One map for each length of text: a single large map would block for many milliseconds whenever it grows.
   private readonly known = Array.from({ length: MAPS }, () => new Map<string, number>())
   private readonly others = new Map<string, number>()
 
@@ -28,7 +28,7 @@ export class ValueNumbers {
   }
 }
 
-/** The numbers of all values in `columns`, [rows, columns]; equal values have the same in whichever column. */
+/** The numbers of all values in `columns`, [rows, columns]. Equal values have equal numbers, also in different columns. */
 export function* numberValues(
   dataset: Pick<Table, 'length' | 'column'>,
   columns: readonly string[],

@@ -24,16 +24,16 @@ import { SentenceEvaluator } from './sentence-evaluator.js'
 export interface BinaryClassificationEvaluatorOptions extends CommonOptions {
   sentences1: readonly string[]
   sentences2: readonly string[]
-  /** 1 where `sentences1[i]` and `sentences2[i]` are alike, 0 where not. */
+  /** 1 if `sentences1[i]` and `sentences2[i]` are similar, else 0. */
   labels: readonly number[]
   /** The similarities to measure. Default: the model's own. */
   similarityFnNames?: SimilarityName | readonly SimilarityName[]
 }
 
 /**
- * How well a threshold on the similarity tells alike pairs from others. Thresholds lie between two different scores, beyond the
- * best (no pair is alike) or at the last (all are): pairs of equal score are never told apart. The threshold of best accuracy and
- * the one of best F1 are reported (for euclidean and manhattan as distances).
+ * How well a threshold on the similarity separates similar pairs from others. Thresholds lie between two different scores, above
+ * the best (no pair is similar) or at the last (all are), so pairs of equal score are never separated. The thresholds of the best
+ * accuracy and of the best F1 are reported (for euclidean and manhattan as distances).
  *
  * Metrics per similarity: `{fn}_accuracy`, `_accuracy_threshold`, `_f1`, `_f1_threshold`, `_precision` and `_recall` (at the
  * F1 threshold), `_ap` (average precision), `_mcc` (Matthews' correlation at the F1 threshold); with several similarities
@@ -119,7 +119,7 @@ const METRICS: readonly [name: string, value: (scores: BinaryScores) => number][
 /** The order of the file differs from that of the metrics. */
 const CSV_METRICS = ['accuracy', 'accuracy_threshold', 'f1', 'precision', 'recall', 'f1_threshold', 'ap', 'mcc']
 
-/** Thresholds are float32 there; an F1 that was never found is an integer. */
+/** The reference writes thresholds as float32, and an F1 that was never found as an integer. */
 function cells(scores: BinaryScores): string[] {
   const { accuracy, accuracyThreshold, f1, precision, recall, f1Threshold, ap, mcc } = scores
   return [

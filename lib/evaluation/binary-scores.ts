@@ -4,7 +4,7 @@ import { descendingOrder } from './order.js'
 export interface BinaryScores {
   accuracy: number
   accuracyThreshold: number
-  /** 0 without an alike pair, and so are its threshold, precision and recall. */
+  /** 0 if no pair is similar; its threshold, precision and recall are 0 then, too. */
   f1: number
   f1Threshold: number
   precision: number
@@ -14,11 +14,11 @@ export interface BinaryScores {
 }
 
 /**
- * The thresholds of best accuracy and best F1. Rows of equal score are never told apart: a threshold lies between two different
- * scores, beyond the best one (no pair is alike) or at the last one (all are). Of equally good ones the first from the top counts.
+ * The thresholds of best accuracy and best F1. Rows of equal score are never separated: a threshold lies between two different
+ * scores, above the best one (no pair is similar) or at the last one (all are). Of equally good thresholds the highest counts.
  * Source: sentence-transformers `BinaryClassificationEvaluator`, `find_best_acc_and_threshold`, `find_best_f1_and_threshold`.
- * @param similarities float32, larger is more alike: [rows], at least one
- * @param labels 1 for alike, 0 for not: [rows]
+ * @param similarities float32, larger is more similar: [rows], at least one
+ * @param labels 1 for similar, 0 for not: [rows]
  * @param isDistance whether the similarities are negated distances: thresholds are distances then
  */
 export async function binaryScores(
@@ -30,7 +30,7 @@ export async function binaryScores(
   const rows = order.length
   const positives = labels.reduce((sum, label) => sum + label, 0)
   const score = (i: number) => similarities[order[i]!]!
-  // A cut lies behind row i; −1: before the first, no pair is alike.
+  // A cut lies behind row i. −1: it lies before the first row, and no pair is similar.
   let [bestAccuracy, accuracyAt, bestF1, f1At, precision, recall] = [(rows - positives) / rows, -1, 0, -1, 0, 0]
   let found = 0
   for (let i = 0; i < rows; i++) {
@@ -44,12 +44,12 @@ export async function binaryScores(
     const f1 = (2 * p * r) / (p + r)
     if (f1 > bestF1) [bestF1, f1At, precision, recall] = [f1, i, p, r]
   }
-  /** The lowest similarity that counts as alike when the first `i + 1` rows do. */
+  /** The lowest similarity that counts as similar if the first `i + 1` rows do. */
   const cut = (i: number) => {
     if (i === -1) return nextAbove(score(0))
     if (i + 1 === rows) return score(i)
     const middle = Math.fround((score(i) + score(i + 1)) / 2)
-    // A middle that rounds onto the next score would take that one too.
+    // A middle that rounds to the next score would include that score.
     return middle === score(i + 1) ? score(i) : middle
   }
   const sign = isDistance ? -1 : 1

@@ -2,7 +2,7 @@ import { orderOf } from './order.js'
 
 /** Pearson's correlation in double precision; NaN when a side is constant. Source: scipy `pearsonr`. */
 export function pearson(x: ArrayLike<number>, y: ArrayLike<number>): number {
-  // Asked first: the mean of equal values can be off by a rounding, which would correlate noise.
+  // Checked first: the mean of equal values can be off by a rounding error, and the correlation would be that of noise.
   if (isConstant(x) || isConstant(y)) return Number.NaN
   const unitX = centredUnit(x)
   const unitY = centredUnit(y)
@@ -16,7 +16,7 @@ export function spearman(x: ArrayLike<number>, y: ArrayLike<number>): number {
   return pearson(averageRanks(x), averageRanks(y))
 }
 
-/** `spearman` that gives turns while it sorts, so that many values do not keep the event loop. */
+/** `spearman` in slices, so that many values do not block the event loop. */
 export async function spearmanInTurns(x: ArrayLike<number>, y: ArrayLike<number>): Promise<number> {
   const ranks = async (values: ArrayLike<number>) =>
     ranksOf(values, await orderOf(values.length, (a, b) => values[a]! - values[b]!))

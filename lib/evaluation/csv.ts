@@ -6,14 +6,14 @@ import { openFile } from '../io/open-file.js'
 import { systemError } from '../io/system-error.js'
 import { unlessRefused } from '../io/unwritten.js'
 
-/** Files, with the header that was meant, whose other header was warned about. */
+/** Files with another header than the expected one, about which a warning was given. */
 const warned = new Set<string>()
 
 /**
- * Appends a row to an evaluator's CSV file and writes the header first when the file is new; lines end as Python's `csv`
- * ends them (CR LF) unless `lineEnd` says otherwise, so that both sides can go on with each other's file. Warns once when the
- * file has another header: of an evaluator that measured something else, as with another model's similarity. A file that
- * cannot be written is a warning, too: the metrics are there without it.
+ * Appends a row to an evaluator's CSV file. A new file gets the header first. Lines end as Python's `csv` ends them (CR LF) unless
+ * `lineEnd` says otherwise, so each side can append to the file of the other. A file with another header (of an evaluator that
+ * measured something else, as with another model's similarity) gives a warning, once. A file that cannot be written is a warning
+ * as well: the metrics do not depend on it.
  */
 export async function appendCsv(
   folder: string,
@@ -45,7 +45,7 @@ function warnOfHeader(path: string, header: string, name: string | undefined): v
   })
 }
 
-/** Appends whole lines or none, behind the end of a line that was cut off. */
+/** Appends whole lines or none. A last line that was cut off is ended first. */
 async function appendLines(path: string, lines: readonly string[], lineEnd: string): Promise<void> {
   const file = await open(path, 'a+')
   try {
@@ -56,7 +56,7 @@ async function appendLines(path: string, lines: readonly string[], lineEnd: stri
     try {
       await file.appendFile(isCut ? lineEnd + text : text)
     } catch (error) {
-      // A full disk takes a part.
+      // A full disk may have taken a part.
       await file.truncate(size).catch(() => {})
       throw error
     }
@@ -65,12 +65,12 @@ async function appendLines(path: string, lines: readonly string[], lineEnd: stri
   }
 }
 
-/** Whether a file has anything, and begins with the line `header`. */
+/** Whether a file holds anything, and whether it begins with the line `header`. */
 async function headerState(path: string, header: string): Promise<'none' | 'same' | 'other'> {
   const file = await openFile(path).catch((error: unknown) => {
     if (!(error instanceof SentenceTorchError) || error.code === 'ERR_FILE_SYSTEM') throw error
     if (error.code === 'ERR_NOT_FOUND') return undefined
-    // A folder or a pipe in its place ends no evaluation either.
+    // A folder or a pipe at this path does not end the evaluation either.
     throw new SentenceTorchError('ERR_FILE_SYSTEM', error.message, { cause: error })
   })
   if (file === undefined) return 'none'

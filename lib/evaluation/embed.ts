@@ -17,9 +17,9 @@ export interface EmbedOptions extends Pick<CommonOptions, 'batchSize' | 'showPro
 }
 
 /**
- * `model[how](texts)` with the options of an evaluator; those that are absent are not passed on.
- * @throws ERR_INVALID_DATA naming the first text whose embedding holds NaN or an infinity: it has no place in an order, and
- * what is measured of it means nothing
+ * `model[how](texts)` with the options of an evaluator. Absent options are not passed on.
+ * @throws ERR_INVALID_DATA naming the first text whose embedding holds NaN or an infinity: it cannot be ranked, and its
+ * metrics would mean nothing
  */
 export async function embed(
   model: EvaluatedModel,
@@ -56,7 +56,7 @@ export async function embed(
   return found
 }
 
-/** Embeds every different text of `columns` once; answers with the rows of each column. */
+/** Embeds every different text of `columns` once, and gives the rows of each column. */
 export async function embedOnce(
   model: EvaluatedModel,
   columns: readonly (readonly string[])[],

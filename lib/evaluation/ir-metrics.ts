@@ -48,7 +48,7 @@ export async function irMetrics(queries: Iterable<RankedQuery>, cutoffs: Cutoffs
     for (const { k, measure, values } of columns) values.push(measure(query, k))
     await turns.give()
   }
-  // Reciprocal ranks are summed in their order there, everything else by numpy.
+  // The reference sums reciprocal ranks in their order, and everything else by numpy.
   return Object.fromEntries(
     columns.map(({ key, measure, values }) => [key, measure === mrr ? meanInOrder(values) : mean(values)]),
   )

@@ -17,7 +17,7 @@ export interface RetrievalOptions extends CommonOptions, Partial<Cutoffs> {
   scoreFunctions?: Readonly<Record<string, ScoreFunction>>
   /** Name of the score of the primary metric. Default: the one of `scoreFunctions` that is best at the first evaluation. */
   mainScoreFunction?: string
-  /** Documents embedded and searched at a time; bounds the memory, not the result. Default 50,000. */
+  /** Documents embedded and searched at a time. It bounds the memory and does not change the result. Default 50,000. */
   corpusChunkSize?: number
   /** Write each query's hits to `Information-Retrieval_evaluation_{name}_predictions_{fn}.jsonl`. Default false. */
   writePredictions?: boolean
@@ -68,7 +68,7 @@ export function measuredScores(
   return [[similarityFnName, similarityFnName]]
 }
 
-/** The score by which models are compared: the main one, else of the given functions the one that was best first. */
+/** The score by which models are compared: the main one, else the given function that was best at the first evaluation. */
 export class PrimaryScore {
   readonly #options: RetrievalOptions
   #best: string | undefined
@@ -82,7 +82,7 @@ export class PrimaryScore {
     const { mainScoreFunction, scoreFunctions } = this.#options
     if (mainScoreFunction !== undefined) return mainScoreFunction
     const best = () => names.reduce((a, b) => (value(b) > value(a) ? b : a))
-    // Of the model's own similarity nothing is kept: the next model may have another.
+    // The model's own similarity is not kept: the next model may have another one.
     if (scoreFunctions === undefined) return best()
     this.#best ??= best()
     return this.#best
@@ -117,7 +117,7 @@ export function comparePython(a: string, b: string): number {
   const length = Math.min(a.length, b.length)
   for (let i = 0; i < length; i++) {
     const [x, y] = [a.charCodeAt(i), b.charCodeAt(i)]
-    // A surrogate stands for a code point above all others.
+    // A surrogate is part of a code point above all others.
     if (x !== y) return (isSurrogate(x) ? x + 0x10000 : x) - (isSurrogate(y) ? y + 0x10000 : y)
   }
   return a.length - b.length

@@ -26,7 +26,7 @@ export interface LabelAccuracyEvaluatorOptions extends CommonOptions {
   sentences2: readonly string[]
   /** The class of each pair: 0 … numLabels − 1. */
   labels: readonly number[]
-  /** The loss that the head was trained with: says what the classifier sees. Not with `logits`. */
+  /** The loss that the head was trained with. It says what the classifier sees. Not with `logits`. */
   loss?: SoftmaxLoss
   /**
    * The classifier: `lossTensors` of a training result, or a function that gives what is current at every evaluation:
@@ -38,7 +38,7 @@ export interface LabelAccuracyEvaluatorOptions extends CommonOptions {
 }
 
 /**
- * Share of the pairs whose class a softmax head over both embeddings finds: the head of `SoftmaxLoss`, which is no part of
+ * Share of the pairs whose class a softmax head over both embeddings finds. It is the head of `SoftmaxLoss`, which is not part of
  * the model. Of equal logits the first class counts.
  *
  * Metric: `accuracy`, the primary one. Source: sentence-transformers `LabelAccuracyEvaluator`.

@@ -1,12 +1,12 @@
 /**
- * The mean as numpy computes it: halves are summed for themselves, down to blocks of 128, those in eight sums. So the last
- * digits of metrics are Python's too, and rounding errors do not add up.
+ * The mean as numpy computes it: each half is summed by itself, down to blocks of 128, which are summed in eight parts. So even the
+ * last digits of metrics are Python's, and rounding errors do not add up.
  */
 export function mean(values: ArrayLike<number>): number {
   return pairwiseSum(values, 0, values.length) / values.length
 }
 
-/** The mean of a sum from the first to the last. */
+/** The mean, summed from the first value to the last. */
 export function meanInOrder(values: ArrayLike<number>): number {
   let sum = 0
   for (let i = 0; i < values.length; i++) sum += values[i]!

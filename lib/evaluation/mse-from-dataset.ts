@@ -19,7 +19,7 @@ import { meanSquaredError } from './mean-squared-error.js'
 import { checkTeacher } from './mse.js'
 import { SentenceEvaluator } from './sentence-evaluator.js'
 
-/** `batchSize` is 8 unless given; the CSV file is `mse_evaluation_{name}_results.csv`, a column for every combination. */
+/** `batchSize` is 8 unless given. The CSV file is `mse_evaluation_{name}_results.csv`, with a column for every combination. */
 export interface MSEEvaluatorFromDatasetOptions extends CommonOptions {
   /** Parallel sentences: a column for each language. */
   dataset: Dataset | readonly Readonly<Record<string, string>>[]

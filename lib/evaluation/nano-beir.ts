@@ -65,7 +65,7 @@ export class NanoBEIREvaluator extends SentenceEvaluator {
   override readonly name: string
   readonly #options: NanoBEIREvaluatorOptions
   readonly #sources: ReadonlyMap<string, Source>
-  /** Of the sets, which are read at the first evaluation. */
+  /** The evaluators of the sets, which are read at the first evaluation. */
   readonly #evaluators = madeOnce((signal) => this.#load(signal))
   readonly #primary: PrimaryScore
 

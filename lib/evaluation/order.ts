@@ -12,8 +12,8 @@ export function descendingOrder(scores: ArrayLike<number>): Promise<Uint32Array>
 }
 
 /**
- * The positions 0 … count − 1 in the order of `compare`, equal ones in their order. A merge sort that gives turns, so that many
- * entries do not keep the event loop.
+ * The positions 0 … count − 1 in the order of `compare`; equal ones stay in order. It is a merge sort in slices, so that many entries
+ * do not block the event loop.
  */
 export async function orderOf(count: number, compare: (a: number, b: number) => number): Promise<Uint32Array> {
   const turns = new Turns()

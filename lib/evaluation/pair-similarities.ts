@@ -8,7 +8,7 @@ export type Rows = Pick<Embeddings, 'data' | 'shape'>
 /** Rows compared at once: about a millisecond. */
 const CHUNK_ROWS = 256
 
-/** `pairwiseSimilarity` in slices, so that many pairs do not keep the event loop. */
+/** `pairwiseSimilarity` in slices, so that many pairs do not block the event loop. */
 export async function similaritiesOfPairs(fn: SimilarityName, first: Rows, second: Rows): Promise<Float32Array> {
   const turns = new Turns()
   const rows = first.shape[0]

@@ -20,9 +20,9 @@ export interface ParaphraseMiningEvaluatorOptions extends CommonOptions {
   duplicatesDict?: Duplicates
   /** Whether a duplicate's duplicates are duplicates. Default false. */
   addTransitiveClosure?: boolean
-  /** Texts that the engine compares in one job at most; no influence on what is found. Default 5000. */
+  /** Texts that the engine compares in one job at most. It does not change the result. Default 5000. */
   queryChunkSize?: number
-  /** Texts that each of them is compared with in one job at most; no influence on what is found. Default 100,000. */
+  /** Texts that each of them is compared with in one job at most. It does not change the result. Default 100,000. */
   corpusChunkSize?: number
   /** Pairs that are looked at, at most. Default 500,000. */
   maxPairs?: number
@@ -33,8 +33,8 @@ export interface ParaphraseMiningEvaluatorOptions extends CommonOptions {
 const SEARCH = ['queryChunkSize', 'corpusChunkSize', 'maxPairs', 'topK'] as const
 
 /**
- * How well the pairs that are most alike by cosine among all texts are the known duplicates. Pairs of equal score are one step:
- * a threshold takes all of them or none.
+ * How well the most similar pairs of all texts, by cosine, match the known duplicates. Pairs of equal score count as one step: a
+ * threshold takes all of them or none.
  *
  * Metrics: `average_precision` (the primary one), and `f1`, `precision`, `recall`, `threshold` at the best F1.
  * Source: sentence-transformers `ParaphraseMiningEvaluator`.

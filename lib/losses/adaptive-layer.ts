@@ -1,14 +1,15 @@
 import { invalidArgument } from '../errors.js'
 import type { ConfigObject, LossSpec } from '../native/types.js'
-import { checkInteger, checkOneOf } from '../options.js'
+import { integer, number, type OptionTable, option } from '../options/kinds.js'
+import { checkOneOf } from '../options.js'
 import { lossOptions, type WrapperArguments } from './arguments.js'
 import type { Caching, Loss, LossRequirements } from './loss.js'
-import { checkWrapped, WRAPPING } from './wrapped.js'
+import { checkWrapped, innerLoss, WRAPPING } from './wrapped.js'
 
 export interface AdaptiveLayerLossOptions {
-  /** The loss that is computed on every layer that takes part; a `Cached…` loss keeps its mini-batches. */
+  /** The loss that is computed on every layer that takes part. A `Cached…` loss keeps its mini-batches. */
   loss: Loss
-  /** How many of the layers before the last, chosen at random, each batch takes; below 1: all. Default 1. */
+  /** How many of the layers before the last, chosen at random, each batch takes. Below 1: all. Default 1. */
   nLayersPerStep?: number
   /** Factor of the last layer's loss. Default 1. */
   lastLayerWeight?: number
@@ -16,40 +17,54 @@ export interface AdaptiveLayerLossOptions {
   priorLayersWeight?: number
   /** Factor of the divergence of the other layers from the last. Default 1. */
   klDivWeight?: number
-  /** Temperature of the divergence; 0: none. Default 0.3. */
+  /** Temperature of the divergence. 0: no divergence. Default 0.3. */
   klTemperature?: number
-  /** Factor of each layer before the last: 1, 1 / (1 + ln(1 + i)), 1 / (1 + i), or a function of i. Layer 0 is what goes into
-   *  the first layer. Default `uniform`. */
-  layerWeighting?: 'uniform' | 'log' | 'linear' | ((layer: number) => number)
+  /**
+   * Factor of each layer i before the last: 1, 1 / (1 + ln(1 + i)), 1 / (1 + i), or a function of i. Layer 0 is what goes into
+   * the first layer. Default `uniform`.
+   */
+  layerWeighting?: LayerWeighting
 }
 
-/** The names of {@link AdaptiveLayerLossOptions}, for the losses that pass them on. */
-export const ADAPTIVE_OPTIONS = [
-  'loss',
-  'nLayersPerStep',
-  'lastLayerWeight',
-  'priorLayersWeight',
-  'klDivWeight',
-  'klTemperature',
-  'layerWeighting',
-] as const
+type LayerWeighting = 'uniform' | 'log' | 'linear' | ((layer: number) => number)
+
+export const OPTIONS = {
+  loss: innerLoss,
+  nLayersPerStep: integer(1, { least: -1 }),
+  lastLayerWeight: number(1),
+  priorLayersWeight: number(1),
+  klDivWeight: number(1),
+  klTemperature: number(0.3),
+  layerWeighting: option<LayerWeighting>({
+    type: "'uniform' | 'log' | 'linear' | ((layer: number) => number)",
+    default: 'uniform',
+    expected: '`uniform`, `log`, `linear`, or a function',
+    check: (name, value) => {
+      if (typeof value !== 'function') checkOneOf(name, value, ['uniform', 'log', 'linear'])
+    },
+  }),
+} satisfies OptionTable<AdaptiveLayerLossOptions>
 
 /** Layers for which a `layerWeighting` function is asked: more than any encoder has. */
 const LAYERS = 256
 
 /**
- * Trains a model whose last layers can be left out: another loss on the last layer and, in each batch, on some of those
- * before it, which also learn to give what the last gives.
+ * Trains a model whose last layers can be left out. The loss inside is computed on the last layer and, in each batch, on some
+ * of those before it, which also learn to give what the last one gives.
  *
- * - **Data**: what the loss inside takes.
+ * - **Data**: What the loss inside takes.
  * - **Formula**: lastLayerWeight · loss(last) + Σ_l [priorLayersWeight · w_l / n · loss(l) + klDivWeight · T · KL(softmax(last / T)
- *   ‖ softmax(l / T))] over the n layers l that were chosen, from 0 (what goes into the first layer) on. The divergence is the
- *   mean over all texts, and the last layer learns nothing from it.
- * - **Logged**: what the loss inside logs, for the layers before the last with `_layer_<l>` behind its names.
+ *   ‖ softmax(l / T))] over the n layers l that were chosen, from 0 (what goes into the first layer) on; T: `klTemperature`. The
+ *   divergence is the mean over all texts. The last layer learns nothing from it.
+ * - **Logged**: What the loss inside logs; for the layers before the last with `_layer_<l>` behind its names.
  * - **Relations**: {@link Matryoshka2dLoss} cuts the embeddings too. A `Cached…` loss inside keeps its mini-batches, which
  *   sentence-transformers cannot do.
  *
  * Paper: Li et al. 2024, https://arxiv.org/abs/2402.14776. Source: sentence-transformers `losses/AdaptiveLayerLoss`.
+ *
+ * @example
+ * const trainDataset = Dataset.fromRows([{ anchor: 'capital of France', positive: 'Paris is the capital.' }])
+ * const loss = new losses.AdaptiveLayerLoss({ loss: new losses.MultipleNegativesRankingLoss(), nLayersPerStep: 2 })
  *
  * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION
  */
@@ -63,28 +78,20 @@ export class AdaptiveLayerLoss implements Loss {
   readonly priorLayersWeight: number
   readonly klDivWeight: number
   readonly klTemperature: number
-  readonly layerWeighting: 'uniform' | 'log' | 'linear' | ((layer: number) => number)
+  readonly layerWeighting: LayerWeighting
 
   constructor(...args: WrapperArguments<AdaptiveLayerLossOptions, 'loss'>) {
-    const where = new.target.name
-    const options = lossOptions<AdaptiveLayerLossOptions>(this, args, ADAPTIVE_OPTIONS, {}, WRAPPING)
-    checkWrapped(where, options.loss)
+    const options = lossOptions(this, args, OPTIONS, { signature: WRAPPING })
+    checkWrapped(new.target.name, options.loss)
     this.loss = options.loss
     this.requirements = options.loss.requirements
     this.caching = options.loss.caching
-    this.nLayersPerStep = options.nLayersPerStep ?? 1
-    this.lastLayerWeight = options.lastLayerWeight ?? 1
-    this.priorLayersWeight = options.priorLayersWeight ?? 1
-    this.klDivWeight = options.klDivWeight ?? 1
-    this.klTemperature = options.klTemperature ?? 0.3
-    this.layerWeighting = options.layerWeighting ?? 'uniform'
-    checkInteger(`${where} nLayersPerStep`, this.nLayersPerStep, -1)
-    for (const name of ['lastLayerWeight', 'priorLayersWeight', 'klDivWeight', 'klTemperature'] as const) {
-      if (!Number.isFinite(this[name])) throw invalidArgument(`${where} ${name}`, 'a finite number', this[name])
-    }
-    if (typeof this.layerWeighting !== 'function') {
-      checkOneOf(`${where} layerWeighting`, this.layerWeighting, ['uniform', 'log', 'linear'])
-    }
+    this.nLayersPerStep = options.nLayersPerStep
+    this.lastLayerWeight = options.lastLayerWeight
+    this.priorLayersWeight = options.priorLayersWeight
+    this.klDivWeight = options.klDivWeight
+    this.klTemperature = options.klTemperature
+    this.layerWeighting = options.layerWeighting
   }
 
   spec(embeddingDimension: number, config: ConfigObject): LossSpec {

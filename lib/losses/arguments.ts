@@ -1,6 +1,7 @@
 /** How the constructors of losses are called: with options alone, or, as in Python, with the model first. */
 import { describe, SentenceTorchError } from '../errors.js'
-import { checkOptions, isPlainObject, type NotBuilt } from '../options.js'
+import { type Kind, type OptionValues, optionValues } from '../options/kinds.js'
+import { isPlainObject, type NotBuilt } from '../options.js'
 import type { GuideModel } from './loss.js'
 
 /** Options that may be left out where none of them is needed. */
@@ -16,9 +17,9 @@ export type WrapperArguments<O, K extends keyof O> =
 
 /** What a constructor takes before its options. */
 export interface LossSignature {
-  /** Method that tells a model of the right kind, and what such a model is called. */
+  /** The method by which a model of the right kind is recognised, and the name of such a model in messages. */
   readonly model: { readonly method: string; readonly name: string }
-  /** Option that may come by itself behind the model. */
+  /** An option that may come by itself behind the model. */
   readonly part?: { readonly name: string; is(value: unknown): boolean }
   /** In front of the class's name in messages. */
   readonly prefix?: string
@@ -37,7 +38,7 @@ const models = new WeakMap<object, object>()
 /**
  * Model and options of a constructor that was called with `args`.
  * @param where name of the loss
- * @throws ERR_INVALID_ARGUMENT for what is neither a model nor options, and for more than there is a use for
+ * @throws ERR_INVALID_ARGUMENT for an argument that is neither a model nor options, and for further arguments
  */
 export function splitArguments<O extends object>(
   where: string,
@@ -62,22 +63,31 @@ export function splitArguments<O extends object>(
   return { model, options: { ...options, ...alone } as O }
 }
 
-/** {@link splitArguments} with the options checked by name; the model is noted for {@link modelsOf}. */
-export function lossOptions<O extends object>(
-  loss: object,
-  args: readonly unknown[],
-  built: readonly string[],
-  notBuilt?: Readonly<Record<string, NotBuilt>>,
-  signature?: LossSignature,
-): O {
-  const where = (signature?.prefix ?? '') + loss.constructor.name
-  const { model, options } = splitArguments<O>(where, args, signature)
-  checkOptions(where, options, built, notBuilt)
-  if (model !== undefined) models.set(loss, model)
-  return options
+/** How a constructor is called: the options that are not built, and what comes before the options. */
+interface LossCall {
+  readonly notBuilt?: Readonly<Record<string, NotBuilt>> | undefined
+  readonly signature?: LossSignature | undefined
 }
 
-/** The models that a loss, and the losses in it, were made for: none, or what has to be the trainer's. */
+/**
+ * The options of a loss whose constructor was called with `args`: checked, and with their defaults. The model is noted for
+ * {@link modelsOf}.
+ * @throws ERR_INVALID_ARGUMENT, ERR_NOT_IMPLEMENTED, ERR_UNKNOWN_OPTION
+ */
+export function lossOptions<Table extends Readonly<Record<string, Kind>>>(
+  loss: object,
+  args: readonly unknown[],
+  table: Table,
+  { notBuilt, signature }: LossCall = {},
+): OptionValues<Table> {
+  const where = (signature?.prefix ?? '') + loss.constructor.name
+  const { model, options } = splitArguments(where, args, signature)
+  const values = optionValues(where, options, table, notBuilt)
+  if (model !== undefined) models.set(loss, model)
+  return values
+}
+
+/** The models that a loss, and the losses in it, were given. If there is one, it has to be the trainer's. */
 export function modelsOf(loss: object): object[] {
   const own = models.get(loss)
   const { loss: inner } = loss as { loss?: unknown }

@@ -1,5 +1,6 @@
+/** What the losses share that make triplets from labelled texts: one text and its class. */
 import type { LossSpec } from '../native/types.js'
-import { checkFinite, checkOneOf } from '../options.js'
+import { choice, number, type OptionTable } from '../options/kinds.js'
 import { type LossArguments, lossOptions } from './arguments.js'
 import type { Loss, LossRequirements } from './loss.js'
 
@@ -7,14 +8,22 @@ const DISTANCES = ['euclidean', 'cosine'] as const
 /** `cosine`: 1 − cosine. */
 export type BatchTripletDistance = (typeof DISTANCES)[number]
 
-export interface BatchTripletLossOptions {
-  /** Default `euclidean`. */
+export interface BatchDistanceOptions {
+  /** Distance of two embeddings. `cosine`: 1 − cosine. Default `euclidean`. */
   distanceMetric?: BatchTripletDistance
-  /** How much farther negatives shall be. Default 5, for euclidean distances; cosine distances end at 2. */
+}
+
+export interface BatchTripletLossOptions extends BatchDistanceOptions {
+  /** How much farther than positives the negatives have to be. Cosine distances end at 2. Default 5. */
   margin?: number
 }
 
-/** What the losses share that make triplets from labelled texts: one text, its class, and a margin. */
+export const BATCH_DISTANCE = {
+  distanceMetric: choice(DISTANCES, 'euclidean'),
+} satisfies OptionTable<BatchDistanceOptions>
+
+export const BATCH_TRIPLETS = { ...BATCH_DISTANCE, margin: number(5) } satisfies OptionTable<BatchTripletLossOptions>
+
 export abstract class BatchTriplets implements Loss {
   abstract readonly type: string
   readonly requirements: LossRequirements = { minColumns: 1, maxColumns: 1, labels: 'int', inBatchNegatives: true }
@@ -22,13 +31,13 @@ export abstract class BatchTriplets implements Loss {
   /** Undefined for the one without. */
   readonly margin: number | undefined
 
-  constructor(type: string, args: LossArguments<BatchTripletLossOptions>, withMargin = true) {
-    const names = withMargin ? ['distanceMetric', 'margin'] : ['distanceMetric']
-    const options = lossOptions<BatchTripletLossOptions>(this, args, names)
-    checkOneOf(`${type} distanceMetric`, options.distanceMetric, DISTANCES)
-    checkFinite(`${type} margin`, options.margin)
-    this.distanceMetric = options.distanceMetric ?? 'euclidean'
-    this.margin = withMargin ? (options.margin ?? 5) : undefined
+  constructor(
+    table: typeof BATCH_DISTANCE & Partial<typeof BATCH_TRIPLETS>,
+    args: LossArguments<BatchTripletLossOptions>,
+  ) {
+    const options = lossOptions(this, args, table)
+    this.distanceMetric = options.distanceMetric
+    this.margin = options.margin
   }
 
   spec(): LossSpec {

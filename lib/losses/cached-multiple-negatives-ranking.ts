@@ -1,28 +1,41 @@
-import { checkOptions } from '../options.js'
-import { joinArguments, type LossArguments, splitArguments } from './arguments.js'
-import { CACHING_NOT_BUILT, CACHING_OPTIONS, type CachingOptions, checkCaching, withoutCaching } from './caching.js'
+import type { OptionTable } from '../options/kinds.js'
+import type { LossArguments } from './arguments.js'
+import { CACHING_NOT_BUILT, CACHING_OPTIONS, type CachingOptions, cachedArguments } from './caching.js'
 import type { Caching } from './loss.js'
 import {
   MultipleNegativesRankingLoss,
   type MultipleNegativesRankingLossOptions,
-  RANKING_OPTIONS,
+  OPTIONS as PLAIN,
+  NOT_BUILT as PLAIN_NOT_BUILT,
 } from './multiple-negatives-ranking.js'
 
 export interface CachedMultipleNegativesRankingLossOptions
   extends MultipleNegativesRankingLossOptions,
     CachingOptions {}
 
+export const OPTIONS = { ...PLAIN, ...CACHING_OPTIONS } satisfies OptionTable<CachedMultipleNegativesRankingLossOptions>
+
+export const NOT_BUILT = { ...PLAIN_NOT_BUILT, ...CACHING_NOT_BUILT }
+
 /**
  * {@link MultipleNegativesRankingLoss} with gradient caching: the encoder sees `miniBatchSize` rows at a time, the loss the
- * whole batch, so that a batch of any size fits into memory. Value and gradients are those of the plain loss up to
- * rounding; a step embeds every text twice.
+ * whole batch. A batch of any size fits into memory. Value and gradients are those of the plain loss up to rounding; a step
+ * embeds every text twice.
  *
  * - **Data**: (anchor, positive), or (anchor, positive, negative_1, … negative_n); no labels.
- * - **Batches**: take large ones (`perDeviceTrainBatchSize` 512 and more) and a `miniBatchSize` that fits.
- * - **Relations**: any loss can be cached; this class carries the setting as `caching`.
+ * - **Formula**: That of {@link MultipleNegativesRankingLoss}.
+ * - **Batches**: Take large ones (`perDeviceTrainBatchSize` 512 and more) and a `miniBatchSize` that fits into memory.
+ * - **Relations**: Any loss can be cached, by the trainer's `miniBatchSize`. This class carries the setting as `caching`.
  *
  * Paper: Gao et al. 2021, https://arxiv.org/abs/2101.06983. Source: sentence-transformers
  * `losses/CachedMultipleNegativesRankingLoss`.
+ *
+ * @example
+ * const trainDataset = Dataset.fromRows([
+ *   { anchor: 'capital of France', positive: 'Paris is the capital.' },
+ *   { anchor: 'largest planet', positive: 'Jupiter is the largest.' },
+ * ])
+ * const loss = new losses.CachedMultipleNegativesRankingLoss({ scale: 50, miniBatchSize: 64 })
  *
  * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_NOT_IMPLEMENTED (`gatherAcrossDevices`, `showProgressBar`)
  */
@@ -31,12 +44,14 @@ export class CachedMultipleNegativesRankingLoss extends MultipleNegativesRanking
   readonly caching: Caching
 
   constructor(...args: LossArguments<CachedMultipleNegativesRankingLossOptions>) {
-    const { model, options } = splitArguments<CachedMultipleNegativesRankingLossOptions>(new.target.name, args)
-    checkOptions(new.target.name, options, [...RANKING_OPTIONS, ...CACHING_OPTIONS], {
-      gatherAcrossDevices: { harmless: [false] },
-      ...CACHING_NOT_BUILT,
-    })
-    super(...joinArguments(model, withoutCaching(options)))
-    this.caching = checkCaching(new.target.name, options)
+    const call = { notBuilt: NOT_BUILT }
+    const { plain, caching } = cachedArguments<CachedMultipleNegativesRankingLossOptions>(
+      new.target.name,
+      args,
+      OPTIONS,
+      call,
+    )
+    super(...plain)
+    this.caching = caching
   }
 }

@@ -1,25 +1,53 @@
+/** Gradient caching, as the `Cached…` losses ask for it. */
 import { SentenceTorchError } from '../errors.js'
-import { checkInteger } from '../options.js'
+import { integer, type Kind, nullable, type OptionTable, optionValues } from '../options/kinds.js'
+import type { NotBuilt } from '../options.js'
+import { joinArguments, type LossSignature, splitArguments } from './arguments.js'
 import type { Caching } from './loss.js'
 
 /** What the `Cached…` losses take on top of the options of the plain loss. */
 export interface CachingOptions {
-  /** Rows (of all columns) that pass the encoder at once: what bounds the memory. Default 32. */
+  /** Rows (of all columns) that pass the encoder at once. They bound the memory. Default 32. */
   miniBatchSize?: number
-  /** Tokens that pass the encoder at once, instead of `miniBatchSize`; a longer row passes alone. */
+  /** Tokens that pass the encoder at once, instead of `miniBatchSize`. A longer row passes alone. Default `null`. */
   miniBatchNumTokens?: number | null
 }
 
-export const CACHING_OPTIONS = ['miniBatchSize', 'miniBatchNumTokens'] as const
+export const CACHING_OPTIONS = {
+  miniBatchSize: integer(32, { least: 1 }),
+  miniBatchNumTokens: nullable(integer(undefined, { least: 1 })),
+} satisfies OptionTable<CachingOptions>
 
-/** `showProgressBar` of sentence-transformers: mini-batches have no progress bar of their own. */
+/** Mini-batches have no progress bar of their own. */
 export const CACHING_NOT_BUILT = { showProgressBar: { harmless: [false] } }
 
-/** @throws ERR_INVALID_ARGUMENT for values below 1, and for both at once */
-export function checkCaching(where: string, { miniBatchSize, miniBatchNumTokens }: CachingOptions): Caching {
-  checkInteger(`${where} miniBatchSize`, miniBatchSize, 1)
-  checkInteger(`${where} miniBatchNumTokens`, miniBatchNumTokens ?? undefined, 1)
-  if (miniBatchNumTokens == null) return { miniBatchSize: miniBatchSize ?? 32 }
+/** Options that the plain loss does not have. */
+const OWN: readonly string[] = [...Object.keys(CACHING_OPTIONS), ...Object.keys(CACHING_NOT_BUILT)]
+
+/**
+ * Splits the arguments of the constructor of a `Cached…` loss: `plain` are the arguments of the plain loss, without `caching`.
+ * @param table the options of the cached loss
+ * @throws ERR_INVALID_ARGUMENT, ERR_NOT_IMPLEMENTED, ERR_UNKNOWN_OPTION
+ */
+export function cachedArguments<O extends CachingOptions>(
+  where: string,
+  args: readonly unknown[],
+  table: Readonly<Record<string, Kind>>,
+  { notBuilt, signature }: { notBuilt: Readonly<Record<string, NotBuilt>>; signature?: LossSignature },
+) {
+  const { model, options } = splitArguments<O>(where, args, signature)
+  optionValues(where, options, table, notBuilt)
+  const { miniBatchSize, miniBatchNumTokens } = options
+  const plain = Object.entries(options).filter(([name]) => !OWN.includes(name))
+  return {
+    plain: joinArguments(model, Object.fromEntries(plain) as Omit<O, keyof CachingOptions>),
+    caching: cachingOf(where, { miniBatchSize, miniBatchNumTokens }),
+  }
+}
+
+/** @throws ERR_INVALID_ARGUMENT for both options at once */
+export function cachingOf(where: string, { miniBatchSize, miniBatchNumTokens }: CachingOptions, rows = 32): Caching {
+  if (miniBatchNumTokens == null) return { miniBatchSize: miniBatchSize ?? rows }
   if (miniBatchSize !== undefined) {
     throw new SentenceTorchError(
       'ERR_INVALID_ARGUMENT',
@@ -27,19 +55,4 @@ export function checkCaching(where: string, { miniBatchSize, miniBatchNumTokens 
     )
   }
   return { miniBatchTokens: miniBatchNumTokens }
-}
-
-/** `options` without those of {@link CachingOptions}. */
-export function withoutCaching<T extends CachingOptions>(
-  options: T,
-): Omit<T, keyof CachingOptions | 'showProgressBar'> {
-  const {
-    miniBatchSize: _,
-    miniBatchNumTokens: __,
-    showProgressBar: ___,
-    ...rest
-  } = options as T & {
-    showProgressBar?: unknown
-  }
-  return rest
 }

@@ -2,19 +2,27 @@ import type { LossSpec } from '../native/types.js'
 import { type LossArguments, lossOptions } from './arguments.js'
 import type { Loss, LossRequirements } from './loss.js'
 
+export const OPTIONS = {}
+
 /**
- * Whether two texts are the same has to be told from their embeddings by two encoders that part ways: the model, which
- * embeds the second text and is kept, and a copy of it, which embeds the first, is trained along and then thrown away.
- * Needs texts alone.
+ * Two encoders that part ways have to tell from their embeddings whether two texts are the same. The model embeds the second
+ * text and is kept. A copy of it embeds the first, is trained along and is then thrown away. Texts alone are enough.
  *
- * - **Data**: (text_a, text_b), some pairs of equal texts and more of different ones (1 to 7 in the paper). A label column of
- *   1 (same) and 0 is taken where there is one; else texts with the same tokens count as same.
- * - **Formula**: Σ over the batch of BCE(σ(copy(text_a) · model(text_b)), y): a sum, not a mean.
- * - **Parameters**: the copy, `loss.model1.*`: as much memory and time as a second model.
+ * - **Data**: (text_a, text_b): some pairs of equal texts and more of different ones (1 to 7 in the paper). A label column, 1
+ *   for same and 0, is read where there is one; else texts with the same tokens are the same.
+ * - **Formula**: Σ over the batch of BCE(σ(copy(text_a) · model(text_b)), y). It is a sum, not a mean.
+ * - **Parameters**: The copy, `loss.model1.*`. It takes as much memory and time as a second model.
  * - **Relations**: {@link ContrastiveTensionLossInBatchNegatives} takes single texts and gives a stronger signal.
  *
  * Paper: Carlsson et al. 2021, https://openreview.net/pdf?id=Ov_sMNau-PF. Source: sentence-transformers
  * `losses/ContrastiveTensionLoss`.
+ *
+ * @example
+ * const trainDataset = Dataset.fromRows([
+ *   { text_a: 'A cat sits outside.', text_b: 'A cat sits outside.', label: 1 },
+ *   { text_a: 'A cat sits outside.', text_b: 'A man plays guitar.', label: 0 },
+ * ])
+ * const loss = new losses.ContrastiveTensionLoss()
  *
  * @throws ERR_UNKNOWN_OPTION
  */
@@ -29,7 +37,7 @@ export class ContrastiveTensionLoss implements Loss {
   }
 
   constructor(...args: LossArguments<Partial<Record<never, never>>>) {
-    lossOptions(this, args, [])
+    lossOptions(this, args, OPTIONS)
   }
 
   spec(): LossSpec {

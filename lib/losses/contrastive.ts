@@ -1,5 +1,5 @@
 import type { LossSpec } from '../native/types.js'
-import { checkFinite, checkOneOf, checkType } from '../options.js'
+import { choice, flag, number, type OptionTable } from '../options/kinds.js'
 import { type LossArguments, lossOptions } from './arguments.js'
 import type { Loss, LossRequirements } from './loss.js'
 
@@ -8,24 +8,37 @@ export const SIAMESE_DISTANCES = ['cosine', 'euclidean', 'manhattan'] as const
 export type SiameseDistanceMetric = (typeof SIAMESE_DISTANCES)[number]
 
 export interface ContrastiveLossOptions {
-  /** Default `cosine`. */
+  /** Distance of a pair. `cosine`: 1 − cosine. Default `cosine`. */
   distanceMetric?: SiameseDistanceMetric
-  /** Negatives that are farther apart than this cost nothing. Default 0.5. */
+  /** Distance from which on a negative pair costs nothing. Default 0.5. */
   margin?: number
-  /** Mean over the rows (default) or their sum. */
+  /** Take the mean over the rows; else their sum. Default `true`. */
   sizeAverage?: boolean
 }
 
+export const OPTIONS = {
+  distanceMetric: choice(SIAMESE_DISTANCES, 'cosine'),
+  margin: number(0.5),
+  sizeAverage: flag(true),
+} satisfies OptionTable<ContrastiveLossOptions>
+
 /**
- * Pairs with the label 1 are drawn together, those with the label 0 pushed apart up to a margin.
+ * Pairs with the label 1 are drawn together. Pairs with the label 0 are pushed apart, up to a margin.
  *
- * - **Data**: (text_a, text_b) and a label, 1 for pairs that belong together and 0 for others. Labels between weigh both parts.
- * - **Formula**: mean of ½ · (y · d² + (1 − y) · max(margin − d, 0)²), d = distance of the pair.
+ * - **Data**: (text_a, text_b) and a label: 1 for pairs that belong together, 0 for others. A label between counts for both.
+ * - **Formula**: mean of ½ · (y · d² + (1 − y) · max(margin − d, 0)²), d: distance of the pair.
  * - **Relations**: {@link OnlineContrastiveLoss} uses only the hard pairs of a batch and is usually better.
  *
  * Paper: Hadsell et al. 2006, http://yann.lecun.com/exdb/publis/pdf/hadsell-chopra-lecun-06.pdf. Source:
  * sentence-transformers `losses/ContrastiveLoss`; euclidean and manhattan distances with the eps 1e-6 of
  * `torch.nn.functional.pairwise_distance`.
+ *
+ * @example
+ * const trainDataset = Dataset.fromRows([
+ *   { text_a: 'A cat sits outside.', text_b: 'A cat is outside.', label: 1 },
+ *   { text_a: 'A cat sits outside.', text_b: 'A man plays guitar.', label: 0 },
+ * ])
+ * const loss = new losses.ContrastiveLoss({ margin: 1 })
  *
  * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION
  */
@@ -37,13 +50,10 @@ export class ContrastiveLoss implements Loss {
   readonly sizeAverage: boolean
 
   constructor(...args: LossArguments<ContrastiveLossOptions>) {
-    const options = lossOptions<ContrastiveLossOptions>(this, args, ['distanceMetric', 'margin', 'sizeAverage'])
-    checkOneOf(`${this.type} distanceMetric`, options.distanceMetric, SIAMESE_DISTANCES)
-    checkFinite(`${this.type} margin`, options.margin)
-    checkType(`${this.type} sizeAverage`, options.sizeAverage, 'boolean')
-    this.distanceMetric = options.distanceMetric ?? 'cosine'
-    this.margin = options.margin ?? 0.5
-    this.sizeAverage = options.sizeAverage ?? true
+    const options = lossOptions(this, args, OPTIONS)
+    this.distanceMetric = options.distanceMetric
+    this.margin = options.margin
+    this.sizeAverage = options.sizeAverage
   }
 
   spec(): LossSpec {

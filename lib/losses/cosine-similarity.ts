@@ -1,28 +1,41 @@
 import type { LossSpec } from '../native/types.js'
-import { checkOneOf } from '../options.js'
+import { choice, type OptionTable } from '../options/kinds.js'
 import { type LossArguments, lossOptions } from './arguments.js'
 import type { Loss, LossRequirements } from './loss.js'
 
 const TRANSFORMATIONS = ['identity', 'sigmoid', 'tanh', 'relu', 'gelu', 'silu'] as const
 
 export interface CosineSimilarityLossOptions {
-  /** How the cosine is compared with the label; `mse` (mean squared error) is the one that is built. */
+  /** How the cosine is compared with the label: `mse`, the mean squared error, is the only one that is built. */
   lossFct?: 'mse'
   /** What is applied to the cosine first. Default `identity`. */
   cosScoreTransformation?: (typeof TRANSFORMATIONS)[number]
 }
 
+export const OPTIONS = {
+  cosScoreTransformation: choice(TRANSFORMATIONS, 'identity'),
+} satisfies OptionTable<Omit<CosineSimilarityLossOptions, 'lossFct'>>
+
+export const NOT_BUILT = { lossFct: { harmless: ['mse'] } }
+
 /**
- * The cosine of a pair shall be its label.
+ * The cosine of a pair becomes its label.
  *
- * - **Data**: (text_a, text_b) and a float label, −1 to 1 as a cosine is; scores of 0 to 5 must be divided by 5 first
- *   (labels are never rescaled here).
+ * - **Data**: (text_a, text_b) and a number from −1 to 1, as a cosine is. Labels are never rescaled: divide scores of 0 to 5
+ *   by 5 first.
  * - **Formula**: mean (f(cos(u, v)) − y)², f: `cosScoreTransformation`.
  * - **Relations**: {@link CoSENTLoss} and {@link AnglELoss} take the same data, use only the order of the labels, and are
  *   usually better.
  *
  * Paper: Reimers and Gurevych 2019, https://arxiv.org/abs/1908.10084. Source: sentence-transformers
  * `losses/CosineSimilarityLoss`.
+ *
+ * @example
+ * const trainDataset = Dataset.fromRows([
+ *   { text_a: 'A cat sits outside.', text_b: 'A cat is outside.', label: 0.9 },
+ *   { text_a: 'A cat sits outside.', text_b: 'A man plays guitar.', label: 0.1 },
+ * ])
+ * const loss = new losses.CosineSimilarityLoss({ cosScoreTransformation: 'tanh' })
  *
  * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_NOT_IMPLEMENTED (`lossFct` other than `mse`)
  */
@@ -32,11 +45,7 @@ export class CosineSimilarityLoss implements Loss {
   readonly cosScoreTransformation: (typeof TRANSFORMATIONS)[number]
 
   constructor(...args: LossArguments<CosineSimilarityLossOptions>) {
-    const options = lossOptions<CosineSimilarityLossOptions>(this, args, ['cosScoreTransformation'], {
-      lossFct: { harmless: ['mse'] },
-    })
-    checkOneOf(`${this.type} cosScoreTransformation`, options.cosScoreTransformation, TRANSFORMATIONS)
-    this.cosScoreTransformation = options.cosScoreTransformation ?? 'identity'
+    this.cosScoreTransformation = lossOptions(this, args, OPTIONS, { notBuilt: NOT_BUILT }).cosScoreTransformation
   }
 
   spec(): LossSpec {

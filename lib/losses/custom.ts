@@ -1,6 +1,7 @@
 import { invalidArgument } from '../errors.js'
 import type { ConfigObject, LossSpec } from '../native/types.js'
-import { checkInteger, checkOneOf, checkOptions, checkType } from '../options.js'
+import { choice, flag, integer, type OptionTable, option, optionValues } from '../options/kinds.js'
+import { checkType } from '../options.js'
 import type { ComputedLoss, CustomLossFunction, CustomLossParameter } from './computed.js'
 import type { Loss, LossRequirements } from './loss.js'
 
@@ -13,38 +14,67 @@ export type {
 } from './computed.js'
 
 export interface CustomLossOptions {
-  /** Which labels the function wants, as in docs/losses.md. Default `none`. */
+  /** Which labels the function wants. Default `none`. */
   labels?: LossRequirements['labels']
   /** Number of classes; only with `labels: 'int'`. */
   numLabels?: number
   /** Fewest text columns. Default 1. */
   minColumns?: number
-  /** Most text columns. Default: any number. */
+  /** Most text columns. Default `Infinity`. */
   maxColumns?: number
-  /** Whether the function wants `textIds`. Default false. */
+  /** Whether the function wants `textIds`. Default `false`. */
   textIds?: boolean
-  /** Parameters of its own, by name. */
+  /** Parameters of its own, by name. Default `{}`. */
   parameters?: Readonly<Record<string, CustomLossParameter>>
 }
+
+const columns = integer(1, { least: 1 })
+
+export const OPTIONS = {
+  labels: choice(['none', 'float', 'int', 'floats'], 'none'),
+  numLabels: integer(undefined, { least: 2 }),
+  minColumns: columns,
+  maxColumns: option<number>({
+    ...columns,
+    default: Number.POSITIVE_INFINITY,
+    check: (name, value) => {
+      if (value !== Number.POSITIVE_INFINITY) columns.check(name, value)
+    },
+  }),
+  textIds: flag(false),
+  parameters: option<Readonly<Record<string, CustomLossParameter>>>({
+    type: 'Readonly<Record<string, CustomLossParameter>>',
+    default: {},
+    expected: 'an object',
+    check: (name, value) => {
+      checkType(name, value, 'object')
+      for (const [key, parameter] of Object.entries(value as object)) checkParameter(key, parameter)
+    },
+  }),
+} satisfies OptionTable<CustomLossOptions>
 
 /**
  * A loss written in TypeScript: a function that gives value and gradients for the embeddings of a batch. The rest of a
  * step (dropout, gradient caching, clipping, optimiser) is as with the losses of the engine.
  *
- * ```ts
- * // mean ½ ‖u − v‖²
- * new losses.Custom(([u, v], labels, { rows }) => {
- *   const du = u!.map((value, i) => (value - v![i]!) / rows)
- *   const loss = du.reduce((sum, d) => sum + (d * d * rows) / 2, 0)
- *   return { loss, gradients: [du, du.map((d) => -d)] }
- * })
- * ```
+ * - **Data**: Any number of text columns, between `minColumns` and `maxColumns`. Labels as `labels` says.
+ * - **Formula**: Yours. The function gets an array per text column, and gives the gradient of each.
+ * - **Speed**: The function runs on the JavaScript thread between two halves of a step, so steps do not overlap. The engine's
+ *   losses are faster wherever one of them fits. The function may be async and use the model, whose weights are those before
+ *   the step.
+ * - **Parameters**: They are trained like those of the engine's losses, and are in `lossTensors` and in checkpoints.
  *
- * - **Data**: any number of text columns; labels as `labels` says.
- * - **Speed**: the function runs on the JavaScript thread between two halves of a step, so that steps do not overlap; it may
- *   be async, and use the model meanwhile, whose weights are those before the step. The engine's losses are faster wherever one
- *   of them fits.
- * - **Parameters** are trained like those of the engine's losses; they are in `lossTensors` and in checkpoints.
+ * @example
+ * const trainDataset = Dataset.fromRows([{ text_a: 'A cat sits outside.', text_b: 'A cat is outside.' }])
+ * // mean ½ ‖u − v‖²
+ * const loss = new losses.Custom(
+ *   ([u, v], labels, { rows }) => {
+ *     const du = u!.map((value, i) => (value - v![i]!) / rows)
+ *     const loss = du.reduce((sum, d) => sum + (d * d * rows) / 2, 0)
+ *     return { loss, gradients: [du, du.map((d) => -d)] }
+ *   },
+ *   { minColumns: 2, maxColumns: 2 },
+ * )
  *
  * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION
  */
@@ -54,21 +84,10 @@ export class Custom implements Loss {
   readonly computed: ComputedLoss
 
   constructor(compute: CustomLossFunction, options: CustomLossOptions = {}) {
-    const names = ['labels', 'numLabels', 'minColumns', 'maxColumns', 'textIds', 'parameters']
-    checkOptions(this.type, options, names)
+    const { parameters, numLabels, textIds, ...requirements } = optionValues(this.type, options, OPTIONS)
     if (typeof compute !== 'function') throw invalidArgument('the first argument of Custom', 'a function', compute)
-    const { labels = 'none', numLabels, textIds, parameters = {} } = options
-    checkOneOf('Custom labels', labels, ['none', 'float', 'int', 'floats'])
-    checkInteger('Custom numLabels', numLabels, 2)
-    checkInteger('Custom minColumns', options.minColumns, 1)
-    if (options.maxColumns !== Number.POSITIVE_INFINITY) checkInteger('Custom maxColumns', options.maxColumns, 1)
-    checkType('Custom textIds', textIds, 'boolean')
-    checkType('Custom parameters', parameters, 'object')
-    for (const [name, parameter] of Object.entries(parameters)) checkParameter(name, parameter)
     this.requirements = {
-      minColumns: options.minColumns ?? 1,
-      maxColumns: options.maxColumns ?? Number.POSITIVE_INFINITY,
-      labels,
+      ...requirements,
       ...(numLabels !== undefined && { numLabels }),
       ...(textIds && { textIds }),
     }
@@ -87,7 +106,7 @@ export class Custom implements Loss {
 /** Names without weight decay, as transformers' `get_decay_parameter_names` has them. */
 const NO_DECAY = /bias|layernorm|rmsnorm|(?:^|\.)norm(?:$|\.)|_norm(?:$|\.)/i
 
-/** Copies: whatever the caller does with its own is for later losses. */
+/** Copies: later changes of the caller's objects do not count. */
 function ownParameters(given: Readonly<Record<string, CustomLossParameter>>): Record<string, CustomLossParameter> {
   return Object.fromEntries(
     Object.entries(given).map(([name, { shape, init }]) => [

@@ -1,7 +1,7 @@
 import type { ConfigObject, LossSpec } from '../native/types.js'
 import type { ComputedLoss } from './computed.js'
 
-/** What a guide has to be: a SentenceTransformer. */
+/** A guide: a SentenceTransformer, or anything that encodes texts like one. */
 export interface GuideModel {
   readonly embeddingDimension: number
   encode(
@@ -10,7 +10,7 @@ export interface GuideModel {
   ): Promise<{ readonly data: Float32Array; readonly shape: readonly [number, number] }>
 }
 
-/** What a loss asks of the dataset, checked over all rows before training starts. */
+/** What a loss needs of the dataset. It is checked over all rows before training starts. */
 export interface LossRequirements {
   /** Fewest and most text columns that it takes. */
   minColumns: number
@@ -20,13 +20,13 @@ export interface LossRequirements {
   labels: 'none' | 'float' | 'int' | 'floats'
   /** From this number of text columns on, rows may come without labels. Absent: never. */
   labelsOptionalFrom?: number
-  /** How often a batch holds the one text column: 2 where two encoders embed it. Default 1. */
+  /** How often a batch holds the text column: 2 if two encoders embed it. Default 1. */
   copies?: number
   /** Number of classes; only with `labels: 'int'`. */
   numLabels?: number
   /** Whether labels may be the probability of each class instead, arrays of `numLabels`; only with `labels: 'int'`. */
   probabilities?: boolean
-  /** Whether rows of one batch are each other's negatives: what gradient accumulation does not enlarge. */
+  /** Whether the rows of a batch are each other's negatives. Gradient accumulation adds no such negatives. */
   inBatchNegatives?: boolean
   /** Whether the loss is told which texts of a batch are equal. */
   textIds?: boolean
@@ -38,7 +38,7 @@ export interface LossRequirements {
   masking?: { readonly mlmProbability: number; readonly wholeWordMask: boolean }
 }
 
-/** A checkpoint whose values parameters of a loss start from. */
+/** A checkpoint from which parameters of a loss start. */
 export interface PretrainedSource {
   /** A folder or a hub id, as `SentenceTransformer.load` takes it; undefined: what the trainer's model was loaded from. */
   readonly nameOrPath: string | undefined
@@ -46,7 +46,7 @@ export interface PretrainedSource {
   readonly prefix: string
 }
 
-/** What a loss hears of its checkpoint. */
+/** What a loss reads from its checkpoint. */
 export interface PretrainedFacts {
   readonly config: ConfigObject
   /** Whether the last layer of its language-model head is the table of word embeddings. */

@@ -1,23 +1,34 @@
 import type { LossSpec } from '../native/types.js'
+import { choice, type OptionTable } from '../options/kinds.js'
 import { type LossArguments, lossOptions } from './arguments.js'
 import type { Loss, LossRequirements } from './loss.js'
-import { checkPairwiseSimilarity, nativeSimilarity, type PairwiseSimilarity } from './similarities.js'
+import { nativeSimilarity, PAIRWISE_SIMILARITIES, type PairwiseSimilarity } from './similarities.js'
 
 export interface MarginMSELossOptions {
   /** Similarity of query and passage. Default `pairwise_dot_score`. */
   similarityFct?: PairwiseSimilarity
 }
 
+export const OPTIONS = {
+  similarityFct: choice(PAIRWISE_SIMILARITIES, 'pairwise_dot_score'),
+} satisfies OptionTable<MarginMSELossOptions>
+
 /**
- * The similarity of a positive shall exceed that of a negative by the margin that a teacher, a cross-encoder, sees: how
- * GPL trains.
+ * A positive becomes more similar than a negative by the margin that a teacher sees. The teacher is mostly a cross-encoder. GPL
+ * trains this way.
  *
- * - **Data**: (query, positive, negative_1, … negative_n) and a float label, the teacher's s(q, p) − s(q, n); with several
- *   negatives an array of n margins, or one of n + 1 scores: of the positive, then of the negatives.
+ * - **Data**: (query, positive, negative_1, … negative_n) and the teacher's margin s(q, p) − s(q, n). With several negatives it
+ *   is an array of n margins, or of n + 1 scores: of the positive, then of the negatives.
  * - **Formula**: mean of (s(q, p) − s(q, n) − y)² over all rows and negatives.
  * - **Relations**: {@link DistillKLDivLoss} compares distributions instead of margins.
  *
  * Paper: Hofstätter et al. 2020, https://arxiv.org/abs/2010.02666. Source: sentence-transformers `losses/MarginMSELoss`.
+ *
+ * @example
+ * const trainDataset = Dataset.fromRows([
+ *   { query: 'capital of France', positive: 'Paris is the capital.', negative: 'Lyon is a city.', label: 4.2 },
+ * ])
+ * const loss = new losses.MarginMSELoss({ similarityFct: 'pairwise_cos_sim' })
  *
  * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION
  */
@@ -27,9 +38,7 @@ export class MarginMSELoss implements Loss {
   readonly similarityFct: PairwiseSimilarity
 
   constructor(...args: LossArguments<MarginMSELossOptions>) {
-    const options = lossOptions<MarginMSELossOptions>(this, args, ['similarityFct'])
-    checkPairwiseSimilarity(this.type, options.similarityFct)
-    this.similarityFct = options.similarityFct ?? 'pairwise_dot_score'
+    this.similarityFct = lossOptions(this, args, OPTIONS).similarityFct
   }
 
   spec(): LossSpec {

@@ -1,32 +1,70 @@
 import { invalidArgument, SentenceTorchError } from '../errors.js'
 import type { ConfigObject, LossSpec } from '../native/types.js'
+import { integer, needed, nullable, type OptionTable, option } from '../options/kinds.js'
 import { checkInteger } from '../options.js'
 import { lossOptions, type WrapperArguments } from './arguments.js'
 import type { Caching, Loss, LossRequirements } from './loss.js'
-import { checkWrapped, WRAPPING } from './wrapped.js'
+import { checkWrapped, innerLoss, WRAPPING } from './wrapped.js'
 
-export interface MatryoshkaLossOptions {
-  /** The loss that is computed at every width; a `Cached…` loss keeps its mini-batches. */
-  loss: Loss
+/** Where embeddings are cut. */
+export interface MatryoshkaDimsOptions {
   /** Widths, at most that of the model's embeddings, which should be one of them. */
   matryoshkaDims: readonly number[]
-  /** Factor of the loss at each width. Default 1 for all. */
+  /** Factor of the loss at each width. Default `null`: 1 for all. */
   matryoshkaWeights?: readonly number[] | null
-  /** How many widths, chosen at random, each batch takes; below 1: all. Default −1. */
+}
+
+export interface MatryoshkaLossOptions extends MatryoshkaDimsOptions {
+  /** The loss that is computed at every width. A `Cached…` loss keeps its mini-batches. */
+  loss: Loss
+  /** How many widths, chosen at random, each batch takes. Below 1: all. Default -1. */
   nDimsPerStep?: number
 }
 
+export const MATRYOSHKA_DIMS = {
+  matryoshkaDims: needed(
+    option<readonly number[], undefined>({
+      type: 'readonly number[]',
+      default: undefined,
+      expected: 'an array of at least one width',
+      check: checkDims,
+    }),
+  ),
+  matryoshkaWeights: nullable(
+    option<readonly number[], undefined>({
+      type: 'readonly number[]',
+      default: undefined,
+      expected: 'an array of numbers, one for each width',
+      // Their number is checked with that of the widths.
+      fits: () => true,
+    }),
+  ),
+} satisfies OptionTable<MatryoshkaDimsOptions>
+
+export const OPTIONS = {
+  loss: innerLoss,
+  ...MATRYOSHKA_DIMS,
+  nDimsPerStep: integer(-1, { least: -1 }),
+} satisfies OptionTable<MatryoshkaLossOptions>
+
 /**
- * Trains embeddings that can be cut: another loss, computed on the first numbers of every embedding at several widths, each
- * time brought to length 1 again.
+ * Trains embeddings that can be cut. The loss inside is computed on the first numbers of every embedding, at several widths,
+ * each time brought to length 1 again.
  *
- * - **Data**: what the loss inside takes. Labels that are embeddings (direct distillation) are cut along.
+ * - **Data**: What the loss inside takes. Labels that are embeddings (those of a teacher) are cut along.
  * - **Formula**: Σ_d weight_d · loss(normalize(embeddings[: d])). The model runs once.
  * - **Use**: `encode` with `truncateDim` cuts the embeddings of the trained model.
- * - **Logged**: what the loss inside logs, with `_dim_<d>` behind its names.
+ * - **Logged**: What the loss inside logs, with `_dim_<d>` behind its names.
  * - **Relations**: {@link Matryoshka2dLoss} trains layers that can be left out too.
  *
  * Paper: Kusupati et al. 2022, https://arxiv.org/abs/2205.13147. Source: sentence-transformers `losses/MatryoshkaLoss`.
+ *
+ * @example
+ * const trainDataset = Dataset.fromRows([{ anchor: 'capital of France', positive: 'Paris is the capital.' }])
+ * const loss = new losses.MatryoshkaLoss({
+ *   loss: new losses.MultipleNegativesRankingLoss(),
+ *   matryoshkaDims: [384, 128, 32],
+ * })
  *
  * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION; when the trainer is made, ERR_INVALID_ARGUMENT for a width above the
  *   model's, and for a loss with parameters of one width ({@link SoftmaxLoss})
@@ -44,24 +82,18 @@ export class MatryoshkaLoss implements Loss {
 
   constructor(...args: WrapperArguments<MatryoshkaLossOptions, 'loss'>) {
     const where = new.target.name
-    const names = ['loss', 'matryoshkaDims', 'matryoshkaWeights', 'nDimsPerStep']
-    const options = lossOptions<MatryoshkaLossOptions>(this, args, names, {}, WRAPPING)
-    const { loss, matryoshkaDims: dims, nDimsPerStep = -1 } = options
+    const options = lossOptions(this, args, OPTIONS, { signature: WRAPPING })
+    const { loss, matryoshkaDims: dims } = options
     checkWrapped(where, loss)
-    if (!Array.isArray(dims) || dims.length === 0) {
-      throw invalidArgument(`${where} matryoshkaDims`, 'an array of at least one width', dims)
-    }
-    for (const dim of dims) checkInteger(`a width of ${where} matryoshkaDims`, dim ?? null, 1)
     const weights = options.matryoshkaWeights ?? dims.map(() => 1)
     if (!Array.isArray(weights) || weights.length !== dims.length || !weights.every(Number.isFinite)) {
       throw invalidArgument(`${where} matryoshkaWeights`, `${dims.length} numbers, one for each width`, weights)
     }
-    checkInteger(`${where} nDimsPerStep`, nDimsPerStep, -1)
     const order = dims.map((_, i) => i).sort((a, b) => dims[b]! - dims[a]!)
     this.loss = loss
     this.matryoshkaDims = order.map((i) => dims[i]!)
     this.matryoshkaWeights = order.map((i) => weights[i]! as number)
-    this.nDimsPerStep = nDimsPerStep
+    this.nDimsPerStep = options.nDimsPerStep
     this.requirements = loss.requirements
     this.caching = loss.caching
   }
@@ -90,4 +122,9 @@ export class MatryoshkaLoss implements Loss {
       nDimsPerStep: this.nDimsPerStep,
     }
   }
+}
+
+function checkDims(name: string, dims: unknown): void {
+  if (!Array.isArray(dims) || dims.length === 0) throw invalidArgument(name, 'an array of at least one width', dims)
+  for (const dim of dims) checkInteger(`a width of ${name}`, dim ?? null, 1)
 }

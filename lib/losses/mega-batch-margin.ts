@@ -1,8 +1,8 @@
 import { SentenceTorchError } from '../errors.js'
 import type { LossSpec } from '../native/types.js'
-import { checkFinite, checkType } from '../options.js'
-import { type LossArguments, lossOptions } from './arguments.js'
-import { CACHING_NOT_BUILT, CACHING_OPTIONS, type CachingOptions, checkCaching } from './caching.js'
+import { flag, integer, number, type OptionTable } from '../options/kinds.js'
+import { type LossArguments, lossOptions, splitArguments } from './arguments.js'
+import { CACHING_NOT_BUILT, CACHING_OPTIONS, type CachingOptions, cachingOf } from './caching.js'
 import type { Caching, Loss, LossRequirements } from './loss.js'
 
 export interface MegaBatchMarginLossOptions extends CachingOptions {
@@ -10,23 +10,44 @@ export interface MegaBatchMarginLossOptions extends CachingOptions {
   positiveMargin?: number
   /** Cosine up to which the hardest negative costs nothing. Default 0.3. */
   negativeMargin?: number
-  /** Embed in mini-batches (gradient caching): the same value and gradients, less memory. Default true. */
+  /** Embed in mini-batches (gradient caching): the same value and gradients, less memory. Default `true`. */
   useMiniBatchedVersion?: boolean
-  /** Rows (of all columns) that pass the encoder at once. Default 50. Only with `useMiniBatchedVersion`. */
+  /** Rows (of all columns) that pass the encoder at once. Only with `useMiniBatchedVersion`. Default 50. */
   miniBatchSize?: number
 }
 
+/** Rows of a mini-batch. */
+const ROWS = 50
+
+export const OPTIONS = {
+  positiveMargin: number(0.8),
+  negativeMargin: number(0.3),
+  useMiniBatchedVersion: flag(true),
+  ...CACHING_OPTIONS,
+  miniBatchSize: integer(ROWS, { least: 1 }),
+} satisfies OptionTable<MegaBatchMarginLossOptions>
+
+export const NOT_BUILT = CACHING_NOT_BUILT
+
 /**
- * The positive of each anchor shall be similar, the most similar of the other positives of the batch shall not.
+ * The positive of each anchor becomes similar. The most similar one of the other positives of the batch does not.
  *
  * - **Data**: (anchor, positive); no labels.
  * - **Formula**: mean of max(positiveMargin − cos(a, p), 0) + max(max cos(a, n) − negativeMargin, 0), n: the positives of
  *   the other rows.
- * - **Batches**: very large ones (500 rows and more), in which hard negatives are found; `batchSampler: 'no_duplicates'`.
- * - **Relations**: {@link CachedMultipleNegativesRankingLoss} uses all negatives of a batch, and takes own ones.
+ * - **Batches**: Take very large ones (500 rows and more), in which hard negatives are found, and `batchSampler:
+ *   'no_duplicates'`.
+ * - **Relations**: {@link CachedMultipleNegativesRankingLoss} uses all negatives of a batch, and takes negatives of its own.
  *
  * Paper: Wieting and Gimpel 2018, https://aclanthology.org/P18-1042. Source: sentence-transformers
  * `losses/MegaBatchMarginLoss`.
+ *
+ * @example
+ * const trainDataset = Dataset.fromRows([
+ *   { anchor: 'capital of France', positive: 'Paris is the capital.' },
+ *   { anchor: 'largest planet', positive: 'Jupiter is the largest.' },
+ * ])
+ * const loss = new losses.MegaBatchMarginLoss({ positiveMargin: 0.9, miniBatchSize: 100 })
  *
  * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_NOT_IMPLEMENTED (`showProgressBar`)
  */
@@ -38,19 +59,13 @@ export class MegaBatchMarginLoss implements Loss {
   readonly caching?: Caching
 
   constructor(...args: LossArguments<MegaBatchMarginLossOptions>) {
-    const own = ['positiveMargin', 'negativeMargin', 'useMiniBatchedVersion']
-    const options = lossOptions<MegaBatchMarginLossOptions>(this, args, [...own, ...CACHING_OPTIONS], CACHING_NOT_BUILT)
-    const { positiveMargin = 0.8, negativeMargin = 0.3, useMiniBatchedVersion = true } = options
-    checkFinite(`${this.type} positiveMargin`, positiveMargin)
-    checkFinite(`${this.type} negativeMargin`, negativeMargin)
-    checkType(`${this.type} useMiniBatchedVersion`, useMiniBatchedVersion, 'boolean')
-    this.positiveMargin = positiveMargin
-    this.negativeMargin = negativeMargin
-    const { miniBatchSize, miniBatchNumTokens } = options
-    if (useMiniBatchedVersion) {
-      const byDefault = miniBatchNumTokens == null && miniBatchSize === undefined ? { miniBatchSize: 50 } : {}
-      this.caching = checkCaching(this.type, { miniBatchSize, miniBatchNumTokens, ...byDefault })
-    } else if (miniBatchSize !== undefined || miniBatchNumTokens != null) {
+    const options = lossOptions(this, args, OPTIONS, { notBuilt: NOT_BUILT })
+    this.positiveMargin = options.positiveMargin
+    this.negativeMargin = options.negativeMargin
+    const given: CachingOptions = splitArguments(this.type, args).options
+    if (options.useMiniBatchedVersion) {
+      this.caching = cachingOf(this.type, given, ROWS)
+    } else if (given.miniBatchSize !== undefined || given.miniBatchNumTokens != null) {
       throw new SentenceTorchError(
         'ERR_INVALID_ARGUMENT',
         `${this.type} takes miniBatchSize and miniBatchNumTokens only with useMiniBatchedVersion`,

@@ -1,23 +1,33 @@
 import type { LossSpec } from '../native/types.js'
-import { checkInteger } from '../options.js'
+import { integer, nullable, type OptionTable } from '../options/kinds.js'
 import { type LossArguments, lossOptions } from './arguments.js'
 import type { Loss, LossRequirements } from './loss.js'
 
 export interface MSELossOptions {
-  /** Width of the teacher's embeddings where it is another than the model's: a linear layer is learned between them. */
+  /** Width of the teacher's embeddings where it is not the model's. A linear layer is then learned. Default `null`. */
   projectionDim?: number | null
 }
 
+export const OPTIONS = {
+  projectionDim: nullable(integer(undefined, { least: 1 })),
+} satisfies OptionTable<MSELossOptions>
+
 /**
- * The embeddings shall be a teacher's, by the mean squared error: how one-language models become multilingual ones.
+ * The embeddings become those of a teacher, by the mean squared error. One-language models become multilingual this way.
  *
- * - **Data**: (text, …) and an array of float labels, the teacher's embedding for all texts of the row; or an array of such
- *   arrays, one for each text. For a multilingual model: a text, its translation, and the teacher's embedding of the text.
+ * - **Data**: (text, …) and an array of numbers, the teacher's embedding for all texts of the row; or an array of such arrays,
+ *   one for each text. For a multilingual model: a text, its translation, and the teacher's embedding of the text.
  * - **Formula**: mean over columns, rows and dimensions of (u − y)², or (W u + b − y)² with `projectionDim`.
- * - **Parameters**: those of {@link EmbedDistillLoss}.
- * - **Relations**: {@link EmbedDistillLoss} with `distanceMetric: 'mse'`.
+ * - **Parameters**: Those of {@link EmbedDistillLoss}.
+ * - **Relations**: It is {@link EmbedDistillLoss} with `distanceMetric: 'mse'`.
  *
  * Paper: Reimers and Gurevych 2020, https://arxiv.org/abs/2004.09813. Source: sentence-transformers `losses/MSELoss`.
+ *
+ * @example
+ * const trainDataset = Dataset.fromRows([
+ *   { english: 'A cat sits outside.', german: 'Eine Katze sitzt draußen.', label: [0.12, -0.03, 0.88] },
+ * ])
+ * const loss = new losses.MSELoss({ projectionDim: 3 })
  *
  * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION
  */
@@ -27,9 +37,7 @@ export class MSELoss implements Loss {
   readonly projectionDim: number | null
 
   constructor(...args: LossArguments<MSELossOptions>) {
-    const options = lossOptions<MSELossOptions>(this, args, ['projectionDim'])
-    checkInteger(`${this.type} projectionDim`, options.projectionDim ?? undefined, 1)
-    this.projectionDim = options.projectionDim ?? null
+    this.projectionDim = lossOptions(this, args, OPTIONS).projectionDim
   }
 
   spec(): LossSpec {

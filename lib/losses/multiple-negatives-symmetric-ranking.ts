@@ -1,25 +1,38 @@
-import { checkOptions } from '../options.js'
+import { type OptionTable, optionValues } from '../options/kinds.js'
 import { joinArguments, type LossArguments, splitArguments } from './arguments.js'
-import { MultipleNegativesRankingLoss, type MultipleNegativesRankingLossOptions } from './multiple-negatives-ranking.js'
+import {
+  MultipleNegativesRankingLoss,
+  NOT_BUILT as PLAIN_NOT_BUILT,
+  RANKING_SIMILARITY,
+  type RankingSimilarityOptions,
+} from './multiple-negatives-ranking.js'
 
-export type MultipleNegativesSymmetricRankingLossOptions = Pick<
-  MultipleNegativesRankingLossOptions,
-  'scale' | 'similarityFct'
->
+export interface MultipleNegativesSymmetricRankingLossOptions extends RankingSimilarityOptions {}
+
+export const OPTIONS = RANKING_SIMILARITY satisfies OptionTable<MultipleNegativesSymmetricRankingLossOptions>
+
+export const NOT_BUILT = PLAIN_NOT_BUILT
 
 /** What makes {@link MultipleNegativesRankingLoss} symmetric. */
 export const SYMMETRIC = { directions: ['query_to_doc', 'doc_to_query'], partitionMode: 'per_direction' } as const
 
 /**
  * {@link MultipleNegativesRankingLoss} in both directions: the anchor has to find its positive among all documents, and the
- * positive its anchor among all anchors; the mean of the two.
+ * positive its anchor among all anchors.
  *
  * - **Data**: (anchor, positive); no labels. Further columns are negatives of the first direction.
+ * - **Formula**: mean of the two directions, each as in {@link MultipleNegativesRankingLoss}.
  *
- * Source: sentence-transformers `losses/MultipleNegativesSymmetricRankingLoss`, deprecated there.
+ * Paper: Günther et al. 2024, https://arxiv.org/abs/2310.19923. Source: sentence-transformers
+ * `losses/MultipleNegativesSymmetricRankingLoss`, deprecated there.
  *
  * @deprecated Use {@link MultipleNegativesRankingLoss} with `directions: ['query_to_doc', 'doc_to_query']` and
  *   `partitionMode: 'per_direction'`, which is the same.
+ *
+ * @example
+ * const trainDataset = Dataset.fromRows([{ anchor: 'capital of France', positive: 'Paris is the capital.' }])
+ * const loss = new losses.MultipleNegativesSymmetricRankingLoss({ scale: 50 })
+ *
  * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_NOT_IMPLEMENTED (`gatherAcrossDevices`)
  */
 export class MultipleNegativesSymmetricRankingLoss extends MultipleNegativesRankingLoss {
@@ -27,7 +40,7 @@ export class MultipleNegativesSymmetricRankingLoss extends MultipleNegativesRank
 
   constructor(...args: LossArguments<MultipleNegativesSymmetricRankingLossOptions>) {
     const { model, options } = splitArguments<MultipleNegativesSymmetricRankingLossOptions>(new.target.name, args)
-    checkOptions(new.target.name, options, ['scale', 'similarityFct'], { gatherAcrossDevices: { harmless: [false] } })
-    super(...joinArguments(model, { ...options, ...SYMMETRIC }))
+    const { scale, similarityFct } = optionValues(new.target.name, options, OPTIONS, NOT_BUILT)
+    super(...joinArguments(model, { scale, similarityFct, ...SYMMETRIC }))
   }
 }

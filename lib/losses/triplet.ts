@@ -1,5 +1,5 @@
 import type { LossSpec } from '../native/types.js'
-import { checkFinite, checkOneOf } from '../options.js'
+import { choice, number, type OptionTable } from '../options/kinds.js'
 import { type LossArguments, lossOptions } from './arguments.js'
 import type { Loss, LossRequirements } from './loss.js'
 
@@ -8,22 +8,33 @@ const DISTANCES = ['euclidean', 'cosine', 'manhattan'] as const
 export type TripletDistanceMetric = (typeof DISTANCES)[number]
 
 export interface TripletLossOptions {
-  /** Default `euclidean`. */
+  /** Distance of two embeddings. `cosine`: 1 − cosine. Default `euclidean`. */
   distanceMetric?: TripletDistanceMetric
-  /** How much farther the negative shall be. Default 5, for euclidean distances; cosine distances end at 2. */
+  /** How much farther than the positive the negative has to be. Cosine distances end at 2. Default 5. */
   tripletMargin?: number
 }
 
+export const OPTIONS = {
+  distanceMetric: choice(DISTANCES, 'euclidean'),
+  tripletMargin: number(5),
+} satisfies OptionTable<TripletLossOptions>
+
 /**
- * The anchor shall be closer to the positive than to the negative, by a margin.
+ * The anchor becomes closer to the positive than to the negative, by a margin.
  *
  * - **Data**: (anchor, positive, negative); no labels.
- * - **Formula**: mean of max(d(a, p) − d(a, n) + tripletMargin, 0).
+ * - **Formula**: mean of max(d(a, p) − d(a, n) + tripletMargin, 0). An euclidean distance of 0 (two equal texts in a row) has the
+ *   gradient 0; the rest of the row and of the batch trains.
  * - **Relations**: {@link MultipleNegativesRankingLoss} takes the same data, uses all rows of a batch as negatives, and is
- *   usually better; {@link BatchAllTripletLoss} and its kin make the triplets from labelled texts.
- * - An euclidean distance of 0 (two equal texts in a row) has the gradient 0; the rest of the row and of the batch trains.
+ *   usually better. {@link BatchAllTripletLoss} and its kin make the triplets from labelled texts.
  *
  * Paper: Hermans et al. 2017, https://arxiv.org/abs/1703.07737. Source: sentence-transformers `losses/TripletLoss`.
+ *
+ * @example
+ * const trainDataset = Dataset.fromRows([
+ *   { anchor: 'A cat sits outside.', positive: 'A cat is outside.', negative: 'A cat sleeps inside.' },
+ * ])
+ * const loss = new losses.TripletLoss({ tripletMargin: 1 })
  *
  * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION
  */
@@ -34,11 +45,9 @@ export class TripletLoss implements Loss {
   readonly tripletMargin: number
 
   constructor(...args: LossArguments<TripletLossOptions>) {
-    const options = lossOptions<TripletLossOptions>(this, args, ['distanceMetric', 'tripletMargin'])
-    checkOneOf(`${this.type} distanceMetric`, options.distanceMetric, DISTANCES)
-    checkFinite(`${this.type} tripletMargin`, options.tripletMargin)
-    this.distanceMetric = options.distanceMetric ?? 'euclidean'
-    this.tripletMargin = options.tripletMargin ?? 5
+    const options = lossOptions(this, args, OPTIONS)
+    this.distanceMetric = options.distanceMetric
+    this.tripletMargin = options.tripletMargin
   }
 
   spec(): LossSpec {

@@ -1,4 +1,6 @@
-import { invalidArgument, SentenceTorchError } from '../errors.js'
+/** What the losses share that hold another loss. */
+import { SentenceTorchError } from '../errors.js'
+import { needed, option } from '../options/kinds.js'
 import { hasMethod, modelWith } from './arguments.js'
 import type { Loss } from './loss.js'
 
@@ -6,12 +8,13 @@ const isLoss = (value: unknown) => hasMethod(value, 'spec')
 /** In Python the loss inside comes right behind the model. */
 export const WRAPPING = modelWith('loss', isLoss)
 
-/**
- * Checks the loss that another one holds.
- * @throws ERR_INVALID_ARGUMENT for what is no loss, one that reads more than sentence embeddings, or one of cross-encoders
- */
+/** The option that holds the loss. */
+export const innerLoss = needed(
+  option<Loss, undefined>({ type: 'Loss', default: undefined, expected: 'a loss', fits: isLoss }),
+)
+
+/** @throws ERR_INVALID_ARGUMENT for a loss that reads more than sentence embeddings, and one of cross-encoders */
 export function checkWrapped(where: string, loss: Loss): void {
-  if (!isLoss(loss)) throw invalidArgument(`${where} loss`, 'a loss', loss)
   const { requirements, type } = loss
   if (requirements.targets !== undefined || loss.computed !== undefined || 'pairing' in loss) {
     throw new SentenceTorchError(

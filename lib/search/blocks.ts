@@ -24,13 +24,13 @@ export interface BlockOptions {
   /** Queries in one job of the engine at most. */
   rowsPerJob: number
   signal?: AbortSignal | undefined
-  /** For errors: what the caller calls both, and the number there of the first row of the corpus. */
+  /** For errors: the caller's names of both, and the caller's number of the first row of the corpus. */
   names?: { queries: string; corpus: string; first?: number }
 }
 
 export const NAMES: BlockOptions['names'] & {} = { queries: 'queries', corpus: 'corpus' }
 
-/** Multiplications in one job: some tenths of a second, so that a query that is served meanwhile waits no longer. */
+/** Multiplications in one job. They take some tenths of a second, so that a query of somebody else waits no longer. */
 const JOB_WORK = 2 ** 34
 /** Queries that the engine compares at once; smaller jobs would read the corpus more often. */
 const ENGINE_ROWS = 256
@@ -39,10 +39,11 @@ const JOB_RESULTS = 2 ** 22
 
 /**
  * Searches `corpus` for all rows of `queries`, job by job in the order of the queries. The next job is under way while the
- * caller works on a block; memory is that of two blocks. Nobody but us may hold the corpus; of the queries each job gets a copy.
+ * caller works on a block; memory is that of two blocks. Nobody else may hold the memory of the corpus. Each job gets a copy of its
+ * queries.
  *
- * A score depends on the numbers of its two rows alone, and equal scores come by rising index; so what is found does not
- * depend on how queries and corpus are divided.
+ * A score depends on the numbers of its two rows alone, and equal scores come by rising index. So the result does not depend on
+ * how queries and corpus are divided.
  * @throws SentenceTorchError ERR_ABORTED between two jobs; ERR_INVALID_DATA naming a row that holds NaN or an infinity, which
  * has no place in an order; or the engine's error
  */
@@ -73,7 +74,7 @@ export async function* searchBlocks(
   const start = (first: number): Promise<Block> | undefined => {
     if (first >= count) return undefined
     const job = search(first)
-    // It may fail while the caller works on the block before; whoever awaits it hears of that.
+    // The job may fail while the caller works on the block before it. The error is thrown when the job is awaited.
     job.catch(() => {})
     return job
   }

@@ -13,14 +13,14 @@ export interface CommunityDetectionOptions {
   threshold?: number
   /** Rows that a community has at least. Default 10. */
   minCommunitySize?: number
-  /** Rows that the engine compares with all in one job at most; no influence on what is found. Default 1024. */
+  /** Rows that the engine compares with all in one job at most. It does not change the result. Default 1024. */
   batchSize?: number
   /** Show progress on stderr. Default false. */
   showProgressBar?: boolean
   /**
-   * The rows are copied at the call, so that nothing that happens to them later is seen. `false` copies each part of 32 MB when
-   * its turn comes, again and again, so that a second copy of all need not fit into memory; rows whose memory is taken away
-   * are an error. Default true.
+   * The rows are copied at the call, so later changes of them do not count. `false` copies each part of 32 MB when its turn comes,
+   * again and again: for rows of which memory cannot hold a second copy. Rows whose memory is transferred meanwhile are then an
+   * error. Default true.
    */
   copy?: boolean
   /** Stops between two jobs of the engine; the promise rejects with ERR_ABORTED. */
@@ -35,8 +35,8 @@ const AGAIN_ROWS = 1024
 
 /**
  * Groups of rows that are close to one of them, the largest first, as numbers of rows. Every row is the centre of a community:
- * itself, then all rows that are close to it, most alike first. From the largest to the smallest, each keeps what no larger one
- * took, and is dropped when its centre was taken or less than `minCommunitySize` is left.
+ * itself, then all rows that are close to it, the most similar first. From the largest community to the smallest, each keeps the
+ * rows that no larger one took. It is dropped when its centre was taken or fewer than `minCommunitySize` rows are left.
  * @param rows [n, dim]
  * Source: sentence-transformers `util.community_detection`.
  * @throws SentenceTorchError ERR_INVALID_ARGUMENT, ERR_INVALID_DATA (NaN or an infinity, naming the row), ERR_UNKNOWN_OPTION,
@@ -94,7 +94,7 @@ export async function detectWith(
       total += members.length
     }
     progress?.update(start + batch.length)
-    // Where many communities are larger than the first search, it is better to look for more at once.
+    // If many communities are larger than the first search, the next searches ask for more at once.
     if (larger > batch.length / 8) first = Math.min(2 * first, count)
   }
 
@@ -102,7 +102,7 @@ export async function detectWith(
   const found: number[][] = []
   for await (const [centre, members] of inOrder(bySize(sizes), sizes, kept, neighbours)) {
     if (used[centre] === 1) continue
-    // Of rows that equal the centre the search gives the first one first.
+    // The search gives equal rows in order, so a row that equals the centre may come before it.
     const left = [centre]
     for (const member of members) if (used[member] === 0 && member !== centre) left.push(member)
     if (left.length >= least) {
@@ -125,8 +125,8 @@ class Neighbours {
   ) {}
 
   /**
-   * All rows close to each of `wanted`, most alike first. The engine is asked for the `k` best; rows of which all `k` are
-   * close once more, for twice as many, so their order is not that of `wanted`. Members are views that do not last.
+   * All rows close to each of `wanted`, the most similar first. The engine is asked for the `k` best. If all `k` are close, it
+   * is asked again for twice as many, so the order is not that of `wanted`. Members are views that the next step overwrites.
    */
   async *of(wanted: Int32Array, k: number): AsyncGenerator<[row: number, members: Int32Array]> {
     let rows = wanted
@@ -197,7 +197,7 @@ async function* inOrder(
       if (i > at && sum > AGAIN_MEMBERS) break
       missing.push(rows[i]!)
     }
-    // The first is the largest; one more tells that it is whole.
+    // The first is the largest. One row past its size shows that it is complete.
     const found = neighbours.of(Int32Array.from(missing), Math.min(sizes[row]! + 1, sizes.length))
     for await (const [other, close] of found) again.set(other, close.slice())
     yield [row, again.get(row)!]

@@ -1,4 +1,7 @@
-/** Pairs of rows with their score, the lowest score first out, of equal ones the largest (i, j): a binary heap in typed arrays. */
+/**
+ * Pairs of rows with their score: a binary heap in typed arrays. The lowest score comes out first; of equal scores, the largest
+ * (i, j).
+ */
 export class PairHeap {
   #scores = new Float32Array(1024)
   #pairs = new Int32Array(2048)
@@ -20,7 +23,7 @@ export class PairHeap {
     this.#put(at, score, i, j)
   }
 
-  /** Takes the first entry out; needs one. */
+  /** Takes the first entry out. The heap must not be empty. */
   pop(): { score: number; i: number; j: number } {
     const [score, i, j] = [this.#scores[0]!, this.#pairs[0]!, this.#pairs[1]!]
     const last = --this.#size
@@ -91,7 +94,7 @@ export class PairSet {
     let gap = this.#slot(i, j)
     if (this.#pairs[2 * gap] === -1) return
     this.#size--
-    // What comes behind moves up where a search for it would end at the gap.
+    // An entry behind the gap moves into it if a search for the entry would stop at the gap.
     for (let slot = (gap + 1) & mask; this.#pairs[2 * slot] !== -1; slot = (slot + 1) & mask) {
       const [a, b] = [this.#pairs[2 * slot]!, this.#pairs[2 * slot + 1]!]
       if (((slot - this.#home(a, b)) & mask) < ((slot - gap) & mask)) continue

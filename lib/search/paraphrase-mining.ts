@@ -15,20 +15,20 @@ import { metricOf, type ScoreFunction } from './score-function.js'
 export type MinedPair = [score: number, i: number, j: number]
 
 export interface ParaphraseMiningEmbeddingsOptions {
-  /** Rows that the engine compares in one job at most; no influence on what is found. Default 5000. */
+  /** Rows that the engine compares in one job at most. It does not change the result. Default 5000. */
   queryChunkSize?: number
-  /** Rows that each of them is compared with in one job at most; no influence on what is found. Default 100,000. */
+  /** Rows that each of them is compared with in one job at most. It does not change the result. Default 100,000. */
   corpusChunkSize?: number
-  /** Pairs that are kept: the best, of equal scores those that were found first. Default 500,000. */
+  /** Pairs that are kept: the best; of equal scores, the pairs found first. Default 500,000. */
   maxPairs?: number
   /** Other rows that are looked at for every row. Default 100. */
   topK?: number
   /** How rows are compared. Default `cosine`. */
   scoreFunction?: ScoreFunction
   /**
-   * The rows are copied at the call, so that nothing that happens to them later is seen. `false` copies each part of 32 MB when
-   * its turn comes, again and again, so that a second copy of all need not fit into memory; rows whose memory is taken away
-   * are an error. Default true.
+   * The rows are copied at the call, so later changes of them do not count. `false` copies each part of 32 MB when its turn comes,
+   * again and again: for rows of which memory cannot hold a second copy. Rows whose memory is transferred meanwhile are then an
+   * error. Default true.
    */
   copy?: boolean
   /** Stops between two jobs of the engine; the promise rejects with ERR_ABORTED. */
@@ -44,7 +44,7 @@ const SEARCH = ['queryChunkSize', 'corpusChunkSize', 'maxPairs', 'topK', 'scoreF
 const ENCODE = ['showProgressBar', 'batchSize', 'truncateDim', 'prompt', 'promptName'] as const
 
 /**
- * Embeds `sentences` and gives the pairs that are most alike, best first: `[score, i, j]`, i < j, every pair once.
+ * Embeds `sentences` and gives the most similar pairs, best first: `[score, i, j]`, i < j, every pair once.
  * @param model anything that embeds texts as SentenceTransformer does
  * Source: sentence-transformers `util.paraphrase_mining`.
  * @throws SentenceTorchError ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_ABORTED, and what `encode` throws
@@ -58,8 +58,8 @@ export async function paraphraseMining(
 }
 
 /**
- * The pairs of rows of `rows` [n, dim] that are most alike, best first; equal scores by rising numbers. Every row is compared
- * with all, its `topK` best are candidates; the engine computes them off the JavaScript thread.
+ * The pairs of rows of `rows` [n, dim] that are most similar, best first; equal scores by rising numbers. Every row is compared
+ * with all others, and its `topK` best are candidates. The engine computes them off the JavaScript thread.
  * Source: sentence-transformers `util.paraphrase_mining_embeddings`.
  * @throws SentenceTorchError ERR_INVALID_ARGUMENT, ERR_INVALID_DATA (NaN or an infinity, naming the row), ERR_UNKNOWN_OPTION,
  * ERR_OUT_OF_MEMORY (the copy), ERR_ABORTED
@@ -117,7 +117,7 @@ async function mineRows(
   const heap = new PairHeap()
   const kept = new PairSet()
   let lowest = Number.NEGATIVE_INFINITY
-  // One more than asked for, since a row is most like itself.
+  // One more than asked for, as a row is most similar to itself.
   const k = Math.min(topK + 1, rows.shape[0])
   const names = { queries: 'embeddings', corpus: 'embeddings' }
   const search = { k, metric: metricOf(scoreFunction), rowsPerJob: queryChunkSize, signal, names }

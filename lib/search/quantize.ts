@@ -24,18 +24,18 @@ export interface QuantizedEmbeddings<P extends Precision = Precision> {
 }
 
 export interface QuantizeOptions {
-  /** For `int8` and `uint8`, refused with the others: least and greatest value of each dimension, [2, dim]. */
+  /** Least and greatest value of each dimension, [2, dim]. Only for `int8` and `uint8`. */
   ranges?: EmbeddingsLike
-  /** For the same without `ranges`: rows from which those are taken. Default: the embeddings themselves, which must be more than one. */
+  /** Rows from which the ranges are taken where `ranges` is absent. Default: the embeddings themselves, at least two of them. */
   calibrationEmbeddings?: EmbeddingsLike
   /**
-   * Whatever rows are given are copied at the call, so that nothing that happens to them later is seen. `false` reads them in
-   * place: they must not be written to until the promise settles. Default true.
+   * All given rows are copied at the call, so later changes of them do not count. `false` reads them in place: they must not be
+   * written to until the promise settles. Default true.
    */
   copy?: boolean
 }
 
-/** Rows below which ranges are rough. */
+/** With fewer rows than this, ranges are rough. */
 const ENOUGH_ROWS = 100
 /** Values between two looks at the clock: about a tenth of a millisecond. */
 const STRIDE = 2 ** 15

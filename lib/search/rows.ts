@@ -9,15 +9,15 @@ import {
 } from '../models/embeddings.js'
 import { SentenceTransformer } from '../models/sentence-transformer.js'
 
-/** Bytes that are copied at once of rows that are not copied as a whole: they stay near the processor. */
+/** Bytes that are copied at once of rows that are not copied as a whole. So many stay in the caches of the processor. */
 const PART_BYTES = 2 ** 25
 
-/** Rows that the engine compares others with: it reads no memory that anybody else can touch. */
+/** Rows that the engine compares others with. It reads no memory that anybody else can change. */
 export interface SearchedRows {
   readonly shape: [rows: number, width: number]
   /** Rows that `part` gives at most. */
   readonly partRows: number
-  /** Some rows from `first` on. What another call gave before is no longer valid. */
+  /** Some rows from `first` on. The result of an earlier call is no longer valid. */
   part(first: number): Embeddings
   /** All rows, as queries: a part of them is copied before the engine reads it. */
   readonly all: Embeddings
@@ -35,7 +35,7 @@ export function rowsOf(all: Embeddings, name: string, most = Number.POSITIVE_INF
 }
 
 /**
- * Rows of a caller: copied here, or, where they are many or must not be copied as a whole, part by part when their turn comes.
+ * Rows of a caller. They are copied here; where they are many or must not be copied as a whole, part by part when their turn comes.
  * @param most rows of a part at most
  * @param copiedBytes what is copied here at most
  * @throws SentenceTorchError ERR_INVALID_ARGUMENT, also by `part` for rows that were taken away; ERR_OUT_OF_MEMORY
@@ -81,7 +81,8 @@ export function viewOf(
   throw new SentenceTorchError('ERR_INVALID_ARGUMENT', message)
 }
 
-/** What a model gave, in memory that nobody else can touch: a SentenceTransformer's is; of anything else a copy. */
+/** The embeddings of a model, in memory that nobody else can change. A SentenceTransformer gives such memory; of any other model a
+ *  copy is made. */
 export function ownOf(model: object, given: Embeddings, name: string): Embeddings {
   return Object.getPrototypeOf(model) === SentenceTransformer.prototype ? given : ownEmbeddings(given, name)
 }

@@ -19,15 +19,15 @@ export interface SemanticSearchOptions {
   topK?: number
   /** How rows are compared: a metric, or `util.cosSim`, `dotScore`, `euclideanSim` or `manhattanSim`. Default `cosine`. */
   scoreFunction?: ScoreFunction
-  /** Queries in one job of the engine at most; no influence on what is found. Default: what is fastest (there: 100). */
+  /** Queries in one job of the engine at most. It does not change the result. Default: what is fastest (in Python: 100). */
   queryChunkSize?: number
-  /** Rows of the corpus in one job of the engine at most; no influence on what is found. Default 500,000. */
+  /** Rows of the corpus in one job of the engine at most. It does not change the result. Default 500,000. */
   corpusChunkSize?: number
   /**
-   * Both arguments are copied at the call, so that nothing that happens to them later is seen; of a corpus of more than 256 MB
-   * each part of 256 MB when its turn comes, to bound the memory. `false` copies each part of 32 MB when its turn comes, which
-   * takes less time for a corpus that is searched again and again. What is written meanwhile to a part whose turn has not
-   * come is seen, and rows whose memory is taken away are an error. Default true.
+   * Both arguments are copied at the call, so later changes of them do not count. To bound the memory, a corpus of more than
+   * 256 MB is copied in parts of 256 MB, each when its turn comes. `false` copies parts of 32 MB, each when its turn comes, which
+   * takes less time for a corpus that is searched again and again. A change of a part whose turn has not come then counts, and
+   * rows whose memory is transferred are an error. Default true.
    */
   copy?: boolean
   /** Stops between two jobs of the engine; the promise rejects with ERR_ABORTED. */
@@ -36,8 +36,8 @@ export interface SemanticSearchOptions {
 
 /**
  * The `topK` most similar rows of `corpus` [n, dim] for every row of `queries` [q, dim], best first; equal scores by rising
- * number. Exact, computed by the engine off the JavaScript thread; a score depends on its two rows alone, so that equal rows
- * have equal scores. A single vector as `queries` is one query.
+ * number. The search is exact. The engine computes it off the JavaScript thread. A score depends on its two rows alone, so
+ * equal rows have equal scores. A single vector as `queries` is one query.
  * Source: sentence-transformers `util.semantic_search`.
  * @throws SentenceTorchError ERR_INVALID_ARGUMENT (shapes, options), ERR_INVALID_DATA (NaN or an infinity, naming the row),
  * ERR_UNKNOWN_OPTION, ERR_OUT_OF_MEMORY (a copy), ERR_ABORTED
@@ -97,7 +97,7 @@ function hits({ k, scores, indices }: Block, row: number, start: number): Search
   }))
 }
 
-/** The `limit` best of both, which are sorted; of equal ones those of `earlier`, whose numbers are smaller, come first. */
+/** The `limit` best of two sorted lists. Of equal scores those of `earlier` come first, whose numbers are smaller. */
 function merge(earlier: SearchHit[], later: SearchHit[], limit: number): SearchHit[] {
   if (earlier.length === 0) return later
   const merged: SearchHit[] = []

@@ -7,8 +7,8 @@ import { checkWidths, type SearchEngine, searchBlocks } from './blocks.js'
 type Rows = Pick<Embeddings, 'data' | 'shape'>
 
 /**
- * The best `k` documents of every query, over a corpus that comes in pieces: only the pieces' hits are kept. Best first;
- * equal scores in the order in which the documents came.
+ * The best `k` documents of every query, over a corpus that comes in pieces. Only the hits of a piece are kept. Best first; equal
+ * scores are in the order in which the documents came.
  */
 export class TopHits {
   /** Hits of query `q` are `scores[q * k …]` and `documents[q * k …]`, `count` of them. */
@@ -54,7 +54,7 @@ export class TopHits {
     this.count = Math.min(this.k, this.count + k)
   }
 
-  /** Two sorted lists into one; what was there comes before what is new of the same score. */
+  /** Merges two sorted lists. Of equal scores the older one comes first. */
   #merge(query: number, scores: Float32Array, found: Int32Array, first: number): void {
     const at = query * this.k
     const oldScores = this.scores.slice(at, at + this.count)

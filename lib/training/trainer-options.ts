@@ -1,7 +1,7 @@
 import { type DataSource, isDataStream, isDataset } from '../data/feed.js'
 import { invalidArgument } from '../errors.js'
 import { checkOptions, type NotBuilt, ownCopy } from '../options.js'
-import type { TrainingArguments } from './arguments/arguments.js'
+import type { PartialTrainingArguments } from './arguments/arguments.js'
 import type { LossChoice } from './batches/loss-set.js'
 import type { TrainerCallback } from './callbacks/callbacks.js'
 import { checkCallbacks } from './callbacks/check-callbacks.js'
@@ -12,7 +12,7 @@ import type { EvaluatorChoice } from './run/evaluator-choice.js'
 export interface BaseTrainerOptions<M, L> {
   model: M
   /** See {@link TrainingArguments}; what is absent has sentence-transformers' default. */
-  args?: Partial<TrainingArguments>
+  args?: PartialTrainingArguments
   /** One dataset or stream, or several by name: every batch is of one of them. */
   trainDataset: DataSource
   /** For `eval_loss`, or `eval_<name>_loss` by name; read by `evaluate()`, and while training when `evalStrategy` is not `no`. */

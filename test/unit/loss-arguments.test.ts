@@ -4,6 +4,7 @@ import { modelsOf } from '../../lib/losses/arguments.js'
 import * as pairLosses from '../../lib/losses/cross-encoder/index.js'
 import * as losses from '../../lib/losses/index.js'
 import type { ConfigObject, LossSpec } from '../../lib/native/types.js'
+import { lossFiles, runExample } from '../docs/loss-files.js'
 
 /** As the models are: instances of a class, without enumerable keys. */
 class Encoder {
@@ -31,60 +32,20 @@ type Made = { spec(width: number, config: ConfigObject): LossSpec; type: string 
 type LossClass = new (...args: never[]) => Made
 const make = (loss: unknown, ...args: unknown[]): Made => new (loss as LossClass)(...(args as never[]))
 
-/** Options that differ from the defaults, for losses that need or have some. */
 const inner = new losses.CoSENTLoss()
-const OPTIONS: Record<string, object> = {
-  AdaptiveLayerLoss: { loss: inner, klTemperature: 2 },
-  AnglELoss: { scale: 5 },
-  BatchAllTripletLoss: { margin: 1 },
-  BatchHardSoftMarginTripletLoss: { distanceMetric: 'cosine' },
-  BatchHardTripletLoss: { margin: 1 },
-  BatchSemiHardTripletLoss: { margin: 1 },
-  CachedGISTEmbedLoss: { guide, temperature: 0.5 },
-  CachedMultipleNegativesRankingLoss: { scale: 5 },
-  CachedMultipleNegativesSymmetricRankingLoss: { scale: 5 },
-  ContrastiveLoss: { margin: 1 },
-  ContrastiveTensionLoss: {},
-  ContrastiveTensionLossInBatchNegatives: { scale: 5 },
-  CoSENTLoss: { scale: 5 },
-  CosineSimilarityLoss: { cosScoreTransformation: 'tanh' },
-  DenoisingAutoEncoderLoss: { decoderNameOrPath: 'a/b', tieEncoderDecoder: true },
-  DistillKLDivLoss: { temperature: 2 },
-  EmbedDistillLoss: { projectionDim: 3 },
-  GISTEmbedLoss: { guide, temperature: 0.5 },
-  GlobalOrthogonalRegularizationLoss: { meanWeight: 3 },
-  MarginMSELoss: { similarityFct: 'pairwise_cos_sim' },
-  MaskedLanguageModelLoss: { mlmProbability: 0.5 },
-  Matryoshka2dLoss: { loss: inner, matryoshkaDims: [32, 8] },
-  MatryoshkaLoss: { loss: inner, matryoshkaDims: [32, 8] },
-  MegaBatchMarginLoss: { positiveMargin: 0.5 },
-  MSELoss: { projectionDim: 3 },
-  MultipleNegativesRankingLoss: { scale: 5 },
-  MultipleNegativesSymmetricRankingLoss: { scale: 5 },
-  OnlineContrastiveLoss: { margin: 1 },
-  SoftmaxLoss: { numLabels: 3, sentenceEmbeddingDimension: 32 },
-  TripletLoss: { tripletMargin: 1 },
-}
-const PAIR_OPTIONS: Record<string, object> = {
-  ADRMSELoss: { alpha: 2 },
-  BinaryCrossEntropyLoss: { posWeight: 2 },
-  CachedMultipleNegativesRankingLoss: { scale: 5 },
-  CrossEntropyLoss: { labelSmoothing: 0.5 },
-  LambdaLoss: { k: 2 },
-  ListMLELoss: { respectInputOrder: false },
-  ListNetLoss: { miniBatchSize: 2 },
-  MarginMSELoss: { activationFn: 'sigmoid' },
-  MSELoss: { activationFn: 'sigmoid' },
-  MultipleNegativesRankingLoss: { scale: 5 },
-  PListMLELoss: { lambdaWeight: false },
-  RankNetLoss: { k: 2 },
+
+/** The options of each loss's example, which differ from the defaults where there are some. */
+const examplesOf = async (isForPairs: boolean) => {
+  const files = lossFiles.filter((file) => file.isForPairs === isForPairs && file.name !== 'Custom')
+  const options = files.map(async (file) => [file.name, (await runExample(file)).args[0] ?? {}])
+  return Object.fromEntries(await Promise.all(options)) as Record<string, object>
 }
 const classesOf = (exported: object) =>
   Object.entries(exported).filter(([name, value]) => typeof value === 'function' && name !== 'Custom')
 
 for (const [title, exported, all, width, own, other] of [
-  ['losses', losses, OPTIONS, 32, model, scorer],
-  ['crossEncoderLosses', pairLosses, PAIR_OPTIONS, 1, scorer, model],
+  ['losses', losses, await examplesOf(false), 384, model, scorer],
+  ['crossEncoderLosses', pairLosses, await examplesOf(true), 1, scorer, model],
 ] as const) {
   test(`${title}: the model may come first, and the options behind it count`, (t) => {
     t.deepEqual(

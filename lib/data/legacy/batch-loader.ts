@@ -11,8 +11,8 @@ import type { LegacyDataLoader, TrainingData } from './training-data.js'
 export type BatchColumns<Row> = { [Name in keyof Plain<Row>]: Row[Name][] }
 
 /**
- * A loader that can be looked into: `for (const batch of loader)`, or `for await`, which lets the event loop run and is
- * needed for data that are streamed. Every loop is another epoch.
+ * A loader whose batches can be read: `for (const batch of loader)`, or `for await`, which lets the event loop run and is
+ * needed for streams. Every loop is another epoch.
  */
 export abstract class BatchLoader<Batch> implements LegacyDataLoader {
   #epoch = 0
@@ -58,7 +58,7 @@ export function toExamples(dataset: Dataset, rows: Int32Array): InputExample[] {
   })
 }
 
-/** Rows as PyTorch puts them together: a list for every column. */
+/** Rows as PyTorch collates them: a list for every column. */
 export function toColumns(dataset: Dataset, rows: Int32Array): BatchColumns<Record<string, unknown>> {
   return Object.fromEntries(
     dataset.columnNames.map((name) => {

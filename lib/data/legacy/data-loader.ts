@@ -8,7 +8,7 @@ import type { LegacyDataset, TrainingData } from './training-data.js'
 export interface DataLoaderOptions {
   /** Rows per batch. Default 1. */
   batchSize?: number
-  /** In an order of its own every epoch. Default false. */
+  /** Take the rows in another random order in every epoch. Default false. */
   shuffle?: boolean
 }
 
@@ -21,7 +21,7 @@ export type LoaderBatch<Data> =
       : InputExample[]
 
 /**
- * Stands where tutorials have PyTorch's `DataLoader`: rows, their order and the size of a batch, for
+ * Takes the place that PyTorch's `DataLoader` has in tutorials: rows, their order and the size of a batch, for
  * `model.fit({ trainObjectives: [[new DataLoader(examples, { shuffle: true, batchSize: 16 }), loss]] })`. Its batches are also
  * there for a loop: lists of InputExamples, or `{ anchor: [...], positive: [...] }` for a Dataset or DataStream.
  */

@@ -37,7 +37,7 @@ export function deleteWords(text: string, delRatio: number, random: Random): str
 
 /**
  * Pairs of a text with noise and the text itself, for DenoisingAutoEncoderLoss (TSDAE): columns `sentence_0` (noise) and
- * `sentence_1`. As a stream the noise is another in every epoch.
+ * `sentence_1`. A stream has other noise in every epoch.
  * Paper: https://arxiv.org/abs/2104.06979.
  * Source: `sentence_transformers/sentence_transformer/datasets/denoising_auto_encoder.py`.
  */

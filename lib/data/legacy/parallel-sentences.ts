@@ -119,7 +119,7 @@ export class ParallelSentencesDataset implements LegacyDataset {
     return { data, batchSampler: 'sequential', batchSize }
   }
 
-  /** As many rows as there are texts; the sets take turns by weight, each in an order of its own. */
+  /** As many rows as there are texts. The sets take turns by weight, each in its own random order. */
   private async *rows(epoch: number): AsyncGenerator<Record<string, unknown>, void, undefined> {
     const random = new Random(this.seed, epoch)
     const orders = this.sets.map(({ entries }) => random.permutation(entries.length))

@@ -2,7 +2,7 @@ import type { Dataset } from '../dataset.js'
 import type { BatchSamplerChoice } from '../samplers/index.js'
 import type { DataStream } from '../stream.js'
 
-/** What a trainer makes of a data loader of old: its rows, how they come together in batches, and how many of them. */
+/** What a trainer reads from an old data loader: its rows, how they make up batches, and the size of a batch. */
 export interface TrainingData {
   data: Dataset | DataStream
   batchSampler: BatchSamplerChoice

@@ -16,7 +16,7 @@ const BEGIN = `(?<!${W})`
 const END = `(?!${W})`
 
 /**
- * A replacement; its pattern is compiled when it is first used, since all who import the package load this file.
+ * A replacement. Its pattern is compiled on first use, as every process that imports the package loads this file.
  * @param source with `\s`, `\w` and `\d` as in Python
  */
 function rule(source: string, replacement: string, flags = 'gu'): Rule {
@@ -27,7 +27,7 @@ function rule(source: string, replacement: string, flags = 'gu'): Rule {
   }
 }
 
-/** Group 3 of a pattern, which gives nothing back: other divisions of what follows would be tried in vain, and for long. */
+/** Group 3 of a pattern, without backtracking: no other division of the rest could match, and trying all of them takes long. */
 function greedily(source: string): string {
   return `(?=(${source}))\\3`
 }

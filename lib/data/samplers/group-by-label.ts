@@ -7,10 +7,10 @@ import type { OwnBatchSampler, OwnSamplerOptions } from './sampler.js'
 
 /**
  * `group_by_label`: every batch holds at least two rows of at least two labels each, for losses that look for triplets in
- * the batch. Follows GroupByLabelBatchSampler of sentence-transformers 6.2.0: rows are shuffled within their label, labels
- * take turns in giving two rows, in another order every round; when only one label is left the epoch is over. Labels with one
- * row give none, labels with an odd number of rows leave one out, in every epoch another. Where two rounds meet in a batch
- * the same label does not give rows twice in a row.
+ * the batch. Follows GroupByLabelBatchSampler of sentence-transformers 6.2.0: rows are shuffled within their label. Labels take
+ * turns in giving two rows, in another order every round. The epoch ends when only one label is left. A label with one row gives
+ * none; a label with an odd number of rows leaves one out, another one in every epoch. Where two rounds meet in a batch, no
+ * label gives rows twice in a row.
  * @throws SentenceTorchError ERR_INVALID_ARGUMENT for a batch size that is odd or below 4; ERR_INVALID_DATA without labels
  *   or with fewer than two labels of two rows
  */
@@ -28,7 +28,7 @@ export class GroupByLabelBatchSampler implements OwnBatchSampler {
       throw invalidArgument('batchSize', 'an even number of at least 4 (for group_by_label)', batchSize)
     }
     const groups = groupRows(dataset)
-    // Version 6.0.1 leaves out the last row of an odd number, whichever the epoch.
+    // Version 6.0.1 leaves out the same last row of an odd number in every epoch.
     this.groups = compat ? groups.map((rows) => rows.slice(0, even(rows.length))) : groups
     // The turns end with the second largest label: then only one is left.
     const pairs = groups.map((rows) => even(rows.length) / 2).sort((a, b) => b - a)
@@ -67,7 +67,7 @@ export class GroupByLabelBatchSampler implements OwnBatchSampler {
       labels = labels.filter((label) => queues[label]!.length > from + 2)
       yield
     }
-    // By the turns four rows are of two labels at least.
+    // As labels take turns, four rows are of at least two labels.
     if (!dropLast && batch.length >= 4) yield Int32Array.from(batch)
   }
 }

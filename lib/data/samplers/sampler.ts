@@ -4,11 +4,11 @@ import type { Pieces } from '../turns.js'
 /** Decides which rows make up each batch of an epoch. */
 export interface BatchSampler {
   /**
-   * Row numbers of each batch, lazily, without keeping the event loop for long. The same epoch gives the same batches,
+   * Row numbers of each batch, made lazily, without blocking the event loop for long. The same epoch gives the same batches,
    * another epoch others.
    */
   batches(epoch: number): AsyncIterable<Int32Array>
-  /** Batches per epoch as the schedule counts them; more may come where rows are put off (`no_duplicates`). */
+  /** Batches per epoch as the schedule counts them. Where rows wait for later batches (`no_duplicates`), more may come. */
   readonly length: number
 }
 

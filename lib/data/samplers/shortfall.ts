@@ -2,9 +2,9 @@
 const EXTRA_PASSES = 2
 
 /**
- * Holds a sampler to the number of batches that it announced, for that is what the schedule counts on: rows that share texts
- * may fill fewer batches than there are rows for, and `dropLast` leaves the short ones out. Up to two more passes over the
- * rows make up for it, then it stays short; either is told by a warning, each once for a sampler.
+ * Holds a sampler to the number of batches that it announced, on which the schedule counts. Rows that share texts may fill
+ * fewer batches, and `dropLast` leaves the short ones out. Up to two more passes over the rows make up for that; then the epoch
+ * stays short. Each of the two is a warning, once for a sampler.
  * Source: `NoDuplicatesBatchSampler.__iter__` of sentence-transformers 6.2.0.
  */
 export class Shortfall {

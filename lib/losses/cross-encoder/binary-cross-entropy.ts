@@ -1,9 +1,9 @@
-import { invalidArgument } from '../../errors.js'
 import type { LossSpec } from '../../native/types.js'
+import { nullable, number, type OptionTable } from '../../options/kinds.js'
 import type { LossRequirements } from '../loss.js'
 import {
   type CrossEncoderLoss,
-  checkActivation,
+  LOGIT_OPTIONS,
   type LogitActivation,
   type LogitOptions,
   needOneLabel,
@@ -12,19 +12,33 @@ import {
 } from './loss.js'
 
 export interface BinaryCrossEntropyLossOptions extends LogitOptions {
-  /** Weight of positive examples; above 1 it favours recall. Take the number of negatives for each positive. Default: none. */
+  /** Weight of positives. Above 1 it favours recall: take the number of negatives for each positive. Default `null`: 1. */
   posWeight?: number | null
 }
 
+export const OPTIONS = {
+  posWeight: nullable(number(undefined, { least: 0 })),
+  ...LOGIT_OPTIONS,
+} satisfies OptionTable<BinaryCrossEntropyLossOptions>
+
+export const NOT_BUILT = { weight: { harmless: [null] }, reduction: { harmless: ['mean'] } }
+
 /**
- * A pair's score, as a probability, shall be its label. The default loss for models with one label.
+ * A pair's score, as a probability, becomes its label. This is the default loss for models with one label.
  *
- * - **Data**: (text_a, text_b) and a label of 0 to 1, mostly 0 or 1: pairs, or a query and its answers, right and wrong.
- * - **Formula**: mean of −[w · y · log σ(s) + (1 − y) · log(1 − σ(s))], s the activated logit, w `posWeight`.
- * - **Relations**: {@link MultipleNegativesRankingLoss} needs positives alone; {@link LambdaLoss} compares a query's
- *   documents and often ranks better.
+ * - **Data**: (text_a, text_b) and a number from 0 to 1, mostly 0 or 1: pairs, or a query and its answers, right and wrong.
+ * - **Formula**: mean of −[w · y · log σ(s) + (1 − y) · log(1 − σ(s))], s: the activated logit, w: `posWeight`.
+ * - **Relations**: {@link MultipleNegativesRankingLoss} needs positives alone. {@link LambdaLoss} compares a query's documents and
+ *   often ranks better.
  *
  * Source: sentence-transformers `cross_encoder/losses/BinaryCrossEntropyLoss`.
+ *
+ * @example
+ * const trainDataset = Dataset.fromRows([
+ *   { query: 'capital of France', answer: 'Paris is the capital.', label: 1 },
+ *   { query: 'capital of France', answer: 'Lyon is a city.', label: 0 },
+ * ])
+ * const loss = new crossEncoderLosses.BinaryCrossEntropyLoss({ posWeight: 4 })
  *
  * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION
  */
@@ -36,15 +50,9 @@ export class BinaryCrossEntropyLoss implements CrossEncoderLoss {
   readonly posWeight: number | null
 
   constructor(...args: PairLossArguments<BinaryCrossEntropyLossOptions>) {
-    const options = pairLossOptions<BinaryCrossEntropyLossOptions>(this, args, ['activationFn', 'posWeight'], {
-      weight: { harmless: [null] },
-      reduction: { harmless: ['mean'] },
-    })
-    this.activationFn = checkActivation(this.type, options.activationFn)
-    this.posWeight = options.posWeight ?? null
-    if (this.posWeight !== null && !(Number.isFinite(this.posWeight) && this.posWeight >= 0)) {
-      throw invalidArgument(`${this.type} posWeight`, 'a number of at least 0', this.posWeight)
-    }
+    const options = pairLossOptions(this, args, OPTIONS, NOT_BUILT)
+    this.activationFn = options.activationFn
+    this.posWeight = options.posWeight
   }
 
   spec(numLabels: number): LossSpec {

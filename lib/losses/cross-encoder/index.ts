@@ -9,9 +9,9 @@ export { CrossEntropyLoss, type CrossEntropyLossOptions } from './cross-entropy.
 export { LambdaLoss, type LambdaLossOptions, type PairwiseRankingOptions, type WeightingScheme } from './lambda.js'
 export { ListMLELoss, type ListMLELossOptions } from './list-mle.js'
 export { ListNetLoss, type ListNetLossOptions } from './list-net.js'
+export type { ListwiseOptions } from './listwise.js'
 export type {
   CrossEncoderLoss,
-  ListwiseOptions,
   LogitActivation,
   LogitOptions,
   Pairing,

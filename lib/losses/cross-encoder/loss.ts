@@ -1,7 +1,8 @@
 import { SentenceTorchError } from '../../errors.js'
-import { checkInteger, checkOneOf, type NotBuilt } from '../../options.js'
+import { choice, type Kind, type OptionTable, type OptionValues } from '../../options/kinds.js'
+import type { NotBuilt } from '../../options.js'
 import { type LossArguments, type LossSignature, lossOptions } from '../arguments.js'
-import type { Caching, Loss } from '../loss.js'
+import type { Loss } from '../loss.js'
 
 /** What the losses here may be given as their model: a CrossEncoder. */
 export interface PairModel {
@@ -17,14 +18,14 @@ export const PAIR_SIGNATURE: LossSignature = {
   prefix: 'CrossEncoder.',
 }
 
-/** The options of a constructor that was called with `args`, checked by name. */
-export function pairLossOptions<O extends object>(
+/** The options of a constructor that was called with `args`: checked, and with their defaults. */
+export function pairLossOptions<Table extends Readonly<Record<string, Kind>>>(
   loss: object,
   args: readonly unknown[],
-  built: readonly string[],
+  table: Table,
   notBuilt?: Readonly<Record<string, NotBuilt>>,
-): O {
-  return lossOptions<O>(loss, args, built, notBuilt, PAIR_SIGNATURE)
+): OptionValues<Table> {
+  return lossOptions(loss, args, table, { notBuilt, signature: PAIR_SIGNATURE })
 }
 
 /**
@@ -45,36 +46,16 @@ export interface CrossEncoderLoss extends Loss {
 }
 
 /** What is applied to the logits before the loss sees them. */
-export type LogitActivation = 'identity' | 'sigmoid' | 'tanh' | 'relu' | 'gelu' | 'silu'
+export type LogitActivation = (typeof ACTIVATIONS)[number]
+
+export const ACTIVATIONS = ['identity', 'sigmoid', 'tanh', 'relu', 'gelu', 'silu'] as const
 
 export interface LogitOptions {
   /** What is applied to the logits first. Default `identity`. */
   activationFn?: LogitActivation
 }
 
-export interface ListwiseOptions extends LogitOptions {
-  /** Pairs that pass the model at once, where memory is short: their logits are computed twice then (gradient caching).
-   *  Default null: all pairs of a batch, which are packed without padding. 0 or less mean the same. */
-  miniBatchSize?: number | null
-}
-
-export const LISTWISE = ['activationFn', 'miniBatchSize'] as const
-
-/** @throws ERR_INVALID_ARGUMENT */
-export function checkActivation(
-  where: string,
-  value: unknown,
-  fallback: LogitActivation = 'identity',
-): LogitActivation {
-  checkOneOf(`${where} activationFn`, value, ['identity', 'sigmoid', 'tanh', 'relu', 'gelu', 'silu'])
-  return (value as LogitActivation | undefined) ?? fallback
-}
-
-/** @throws ERR_INVALID_ARGUMENT */
-export function checkMiniBatch(where: string, value: number | null | undefined): { caching?: Caching } {
-  checkInteger(`${where} miniBatchSize`, value ?? undefined, Number.MIN_SAFE_INTEGER)
-  return value == null || value <= 0 ? {} : { caching: { miniBatchSize: value } }
-}
+export const LOGIT_OPTIONS = { activationFn: choice(ACTIVATIONS, 'identity') } satisfies OptionTable<LogitOptions>
 
 /** @throws ERR_INVALID_ARGUMENT for a model with several labels */
 export function needOneLabel(loss: string, numLabels: number): void {

@@ -1,8 +1,9 @@
 import type { LossSpec } from '../../native/types.js'
+import type { OptionTable } from '../../options/kinds.js'
 import type { LossRequirements } from '../loss.js'
 import {
   type CrossEncoderLoss,
-  checkActivation,
+  LOGIT_OPTIONS,
   type LogitActivation,
   type LogitOptions,
   needOneLabel,
@@ -12,15 +13,25 @@ import {
 
 export type MSELossOptions = LogitOptions
 
+export const OPTIONS = LOGIT_OPTIONS satisfies OptionTable<MSELossOptions>
+
+export const NOT_BUILT = { reduction: { harmless: ['mean'] } }
+
 /**
- * A pair's score shall be its label: how a teacher's scores are learnt.
+ * A pair's score becomes its label. A teacher's scores are learned this way.
  *
- * - **Data**: (text_a, text_b) and a float label of any range, such as the score of a larger cross-encoder.
- * - **Formula**: mean of (s − y)², s the activated logit.
+ * - **Data**: (text_a, text_b) and a number of any range, such as the score of a larger cross-encoder.
+ * - **Formula**: mean of (s − y)², s: the activated logit.
  * - **Relations**: {@link MarginMSELoss} learns differences of scores, which usually transfer better.
  *
- * Paper: Hofstätter et al. 2020, https://arxiv.org/abs/2010.02666. Source: sentence-transformers
- * `cross_encoder/losses/MSELoss`.
+ * Source: sentence-transformers `cross_encoder/losses/MSELoss`.
+ *
+ * @example
+ * const trainDataset = Dataset.fromRows([
+ *   { query: 'capital of France', answer: 'Paris is the capital.', score: 7.1 },
+ *   { query: 'capital of France', answer: 'Lyon is a city.', score: -2.5 },
+ * ])
+ * const loss = new crossEncoderLosses.MSELoss({ activationFn: 'sigmoid' })
  *
  * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION
  */
@@ -31,8 +42,7 @@ export class MSELoss implements CrossEncoderLoss {
   readonly activationFn: LogitActivation
 
   constructor(...args: PairLossArguments<MSELossOptions>) {
-    const options = pairLossOptions<MSELossOptions>(this, args, ['activationFn'], { reduction: { harmless: ['mean'] } })
-    this.activationFn = checkActivation(this.type, options.activationFn)
+    this.activationFn = pairLossOptions(this, args, OPTIONS, NOT_BUILT).activationFn
   }
 
   spec(numLabels: number): LossSpec {

@@ -16,7 +16,7 @@ export type MiningModel = Pick<SentenceTransformer, 'encodeQuery' | 'encodeDocum
 /** Embedded to tell one model, and one prompt, from another. */
 const PROBE = 'The embedding of this sentence stands for the weights of the model.'
 
-/** Unit embeddings of the queries or of the corpus, from the plan's cache folder where they are there. */
+/** Unit embeddings of the queries or of the corpus. They are read from the plan's cache folder if it has them. */
 export async function embedTexts(
   model: MiningModel,
   side: 'query' | 'corpus',

@@ -17,12 +17,12 @@ import { NegativeSelector } from './select.js'
 const SCORED_PAIRS = 4096
 
 /**
- * Adds hard negatives to pairs of anchor and positive: texts that the model takes for close to an anchor though they are none
- * of its positives. All rows with the same anchor are taken to answer it. Repeated pairs count once.
+ * Adds hard negatives to pairs of anchor and positive: texts that the model finds close to an anchor although they are not its
+ * positives. The positives of an anchor are those of all its rows. Repeated pairs count once.
  *
- * Candidates are the best texts by the model's similarity, or by `crossEncoder`; positives, and candidates beyond the margins
- * and bounds, are refused; of the others `rangeMin` are skipped and `numNegatives` taken. In the order of the first row of
- * each anchor.
+ * Candidates are the best texts by the model's similarity, or by `crossEncoder`. Positives are refused, and so are candidates
+ * beyond the margins and bounds. Of the others, `rangeMin` are skipped and `numNegatives` are taken. The result is in the order of
+ * the first row of each anchor.
  *
  * ```ts
  * const triplets = await util.mineHardNegatives(pairs, model, { relativeMargin: 0.05, numNegatives: 5 })
@@ -51,7 +51,7 @@ export async function mineNegativesWith(
   if (!(dataset instanceof Dataset)) throw invalidArgument('dataset', 'a Dataset', dataset)
   if (typeof model?.encodeQuery !== 'function') throw invalidArgument('model', 'a SentenceTransformer', model)
   const plan = checkMining(options)
-  // Once: whoever sets it while this runs means later calls.
+  // Read once: a change of it while this runs is for later calls.
   const metric = model.similarityFnName
   const turns = new Turns()
   const say = speaker(plan)
@@ -99,7 +99,7 @@ async function search(addon: () => SearchEngine, request: Search): Promise<Found
   const positiveScores =
     plan.crossEncoder === undefined ? await scorePositives(request) : await rescorePositives(plan.crossEncoder, request)
   const k = Math.min(width, pairs.corpus.length)
-  // A bounded number of rows, so that a cross-encoder has not too many pairs at once.
+  // The number of rows is bounded, so that a cross-encoder does not get too many pairs at once.
   const rowsPerJob = plan.crossEncoder === undefined ? 5000 : Math.max(1, Math.floor(SCORED_PAIRS / k))
   const names = { queries: 'the embeddings of the queries', corpus: 'the embeddings of the corpus' }
   const options = { k, metric, rowsPerJob, signal: plan.signal, names }

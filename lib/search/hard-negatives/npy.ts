@@ -81,7 +81,7 @@ async function fill(file: FileHandle, path: string, part: Uint8Array, position: 
   })
 }
 
-/** One call may move less than it is asked for. */
+/** Repeats a call until all bytes are moved: a single call may move fewer. */
 async function wholly(length: number, move: (start: number) => Promise<number>): Promise<void> {
   for (let start = 0; start < length; ) start += await move(start)
 }

@@ -30,7 +30,7 @@ export interface MineHardNegativesOptions {
   positiveColumnName?: string
   /** Texts among which negatives are sought, besides all positives. Default: the positives alone. */
   corpus?: readonly string[]
-  /** Scores candidates and positives anew, in place of the model. Needs a margin, `maxScore` or `minScore`: nothing else uses scores. */
+  /** Scores candidates and positives instead of the model. It needs a margin, `maxScore` or `minScore`: nothing else uses scores. */
   crossEncoder?: PairScorer
   /** Best candidates that are skipped. Default 0. */
   rangeMin?: number
@@ -39,9 +39,9 @@ export interface MineHardNegativesOptions {
    * beside a `crossEncoder`) + the most positives that a query has.
    */
   rangeMax?: number
-  /** Candidates with a higher score are no negatives. */
+  /** Leave out candidates with a higher score. */
   maxScore?: number
-  /** Candidates with a lower score are no negatives. */
+  /** Leave out candidates with a lower score. */
   minScore?: number
   /** Candidates must score at least this much less than the query's lowest positive. */
   absoluteMargin?: number
@@ -49,9 +49,9 @@ export interface MineHardNegativesOptions {
   relativeMargin?: number
   /** Negatives per query. Default 3. */
   numNegatives?: number
-  /** The best candidates, or some of them by chance. Default `top`. */
+  /** Take the best candidates, or a random choice of them. Default `top`. */
   samplingStrategy?: 'top' | 'random'
-  /** Of the chance of `random`. Default 42. */
+  /** Seed of that random choice. Default 42. */
   seed?: number
   /** Name of the model's prompt for queries; without it and `queryPrompt` that of `encodeQuery`. */
   queryPromptName?: string
@@ -70,9 +70,9 @@ export interface MineHardNegativesOptions {
    * of `labels`. Default false.
    */
   outputScores?: boolean
-  /** Texts that the model, and the cross-encoder, compute together. Default 32. */
+  /** Texts per batch of the model and of the cross-encoder. Default 32. */
   batchSize?: number
-  /** Print what was found as a table of scores: to standard output, or to what is given. Default true. */
+  /** Print a table of the scores: to standard output, or to the given output. Default true. */
   verbose?: boolean | ProgressOutput
   /**
    * Folder in which embeddings are kept as `query_embeddings_{sha256}.npy` and `corpus_embeddings_{sha256}.npy` and from
@@ -150,14 +150,14 @@ export function checkMining(options: MineHardNegativesOptions): MiningPlan {
   }
   const defaults = { rangeMin: 0, numNegatives: 3, samplingStrategy: 'top', seed: 42, outputScores: false } as const
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
-  // What happens to the caller's array later is not seen.
+  // A copy: later changes of the caller's array do not count.
   if (corpus !== undefined) given.corpus = corpus.slice()
   return { ...defaults, batchSize: 32, ...given, verbose, includePositives, outputFormat }
 }
 
 /**
  * Whether candidates may be refused for their score, so that more of them are needed. The model's own scores fall with the
- * rank, so `minScore` refuses only the last ones; a cross-encoder's may be low anywhere.
+ * rank: `minScore` refuses only the last candidates. Scores of a cross-encoder may be low at any rank.
  */
 function isSelective(options: MineHardNegativesOptions): boolean {
   const { absoluteMargin, relativeMargin, maxScore, minScore, crossEncoder } = options

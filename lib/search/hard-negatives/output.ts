@@ -2,7 +2,7 @@ import type { Turns } from '../../data/turns.js'
 import type { MiningPlan } from './options.js'
 import type { Pairs } from './pairs.js'
 
-/** What was mined: per query the negatives (rows of the corpus) and their scores, per positive its score. */
+/** The mined negatives: for each query its negatives (rows of the corpus) and their scores, for each positive its score. */
 export interface Mined {
   negatives: number[][]
   negativeScores: number[][]
@@ -17,7 +17,7 @@ export interface MinedColumns {
   /** Of the negatives in the result, once for every positive of their query, and how far the positive is above. */
   negativeScores: number[]
   differences: number[]
-  /** Rows that there could be. */
+  /** The largest possible number of rows. */
   possible: number
 }
 

@@ -2,7 +2,7 @@ import type { Turns } from '../../data/turns.js'
 import type { MiningPlan } from './options.js'
 import type { Skipped } from './select.js'
 
-/** The table of scores that the reference prints: positives, negatives, and how far the ones are above the others. */
+/** The table of scores that the reference prints: positives, negatives, and their difference. */
 export async function scoreTable(
   positives: readonly number[],
   negatives: readonly number[],
@@ -21,7 +21,7 @@ export async function scoreTable(
   ]
 }
 
-/** What was refused, and for how many rows too little was found. */
+/** How many candidates were refused, and for how many rows there were too few. */
 export function shortages(skipped: readonly Skipped[], rows: number, possible: number, plan: MiningPlan): string[] {
   const percent = (ratio: number) => `${(ratio * 100).toFixed(2)}%`
   const lines = skipped.map(

@@ -38,7 +38,7 @@ export class NegativeSelector {
       if (!includePositives && isPositive(i)) continue
       const score = scores[i]!
       if (score === Number.NEGATIVE_INFINITY || this.#isTooGood(score, lowest)) continue
-      // The reference counts all that were refused before once more here; this counts what this bound alone refused.
+      // The reference also counts here what was refused before. This counts only what this bound refused.
       if (minScore !== undefined && score < Math.fround(minScore)) this.#skipped.minScore++
       else kept.push(i)
     }
@@ -78,7 +78,7 @@ export class NegativeSelector {
     return true
   }
 
-  /** `count` different numbers below `bound`, or all there are, rising. */
+  /** `count` different numbers below `bound` in rising order; all of them if there are fewer. */
   #sample(bound: number, count: number): number[] {
     const numbers = Array.from({ length: bound }, (_, i) => i)
     const taken = Math.min(count, bound)

@@ -1,13 +1,13 @@
 import { parseNumber } from '../../data/readers/numbers.js'
 import { invalidArgument, SentenceTorchError } from '../../errors.js'
 import type { OptimizerSpec } from '../../native/types.js'
-import { checkOneOf, checkOptions, checkPositive, isPlainObject } from '../../options.js'
+import { checkOptions, checkPositive, isPlainObject } from '../../options.js'
 
-const OPTIMIZERS = ['adamw_torch', 'adamw_torch_fused', 'sgd', 'rmsprop'] as const
+export const OPTIMIZERS = ['adamw_torch', 'adamw_torch_fused', 'sgd', 'rmsprop'] as const
 export type OptimizerName = (typeof OPTIMIZERS)[number]
 
 /** Further ones of transformers. */
-const NOT_BUILT = [
+export const PLANNED_OPTIMIZERS: readonly string[] = [
   ...['adafactor', 'adamw_torch_xla', 'adamw_torch_npu_fused', 'adamw_apex_fused', 'adamw_anyprecision'],
   ...['adamw_torch_4bit', 'adamw_torch_8bit', 'adamw_8bit', 'adamw_bnb_8bit', 'paged_adamw_8bit', 'paged_adamw_32bit'],
   ...['adagrad', 'lion_32bit', 'lion_8bit', 'ademamix', 'galore_adamw', 'lomo', 'adalomo', 'schedule_free_adamw'],
@@ -28,7 +28,6 @@ interface OptimizerArguments {
  * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_NOT_IMPLEMENTED
  */
 export function optimizerSpec(args: OptimizerArguments): OptimizerSpec {
-  checkOneOf('optim', args.optim, OPTIMIZERS, NOT_BUILT)
   const given = parseOptimArgs(args.optimArgs)
   const where = `optimArgs of ${args.optim}`
   if (args.optim === 'sgd') {

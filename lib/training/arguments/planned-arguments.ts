@@ -1,103 +1,111 @@
 import type { NotBuilt } from '../../options.js'
 
 /** Off, by any of its names. */
-const off: NotBuilt = { harmless: [false, null] }
-const none: NotBuilt = { harmless: [null] }
-const is = (...harmless: unknown[]): NotBuilt => ({ harmless })
+const OFF = [false, null]
+const NONE = [null]
+
+/** Arguments that are refused for one reason, each with the values that are fine all the same. */
+const refused = (reason: string, names: Readonly<Record<string, readonly unknown[]>>): [string, PlannedArgument][] =>
+  Object.entries(names).map(([name, harmless]) => [name, { harmless, instead: reason }])
+
+/** An argument of sentence-transformers' trainer that is not built. `instead`: why, and what does its work. */
+export type PlannedArgument = Required<NotBuilt>
 
 /**
- * Arguments of sentence-transformers' trainer that are not built, some for the reason given: refused as such, not as misspelt. Their values there
- * that ask for what happens here anyway, the defaults above all, are accepted, so that arguments can be carried over.
+ * Arguments of sentence-transformers' trainer that are not built: they are refused as such, not as misspelt. The values that
+ * ask for what happens here anyway, the defaults above all, are accepted, so that arguments can be carried over.
+ * docs/training.md and the parity manifest have their rows from here.
  */
-export const PLANNED_ARGUMENTS: Readonly<Record<string, NotBuilt>> = {
-  // optimiser and schedule
-  optimTargetModules: none,
-  averageTokensAcrossDevices: is(true),
-  labelSmoothingFactor: { harmless: [0], instead: 'no loss of sentence-transformers reads it' },
-  neftuneNoiseAlpha: { ...none, instead: 'no noise is added to embeddings' },
-  // precision and memory
-  bf16FullEval: { ...off, instead: 'bf16: true evaluates in bfloat16 too' },
-  fp16FullEval: { ...off, instead: 'bf16: true evaluates in bfloat16' },
-  tf32: off,
-  activationCheckpointingKwargs: { ...none, instead: 'there is nothing to set' },
-  gradientCheckpointingKwargs: { ...none, instead: 'there is nothing to set' },
-  torchCompile: { ...off, instead: 'the engine is compiled ahead of time' },
-  torchCompileBackend: { ...none, instead: 'the engine is compiled ahead of time' },
-  torchCompileMode: { ...none, instead: 'the engine is compiled ahead of time' },
-  useLigerKernel: { ...off, instead: 'the engine has kernels of its own' },
-  ligerKernelConfig: { ...none, instead: 'the engine has kernels of its own' },
-  useCache: off,
-  torchEmptyCacheSteps: none,
-  autoFindBatchSize: { ...off, instead: "miniBatchSize: 'auto' fits any batch into the memory" },
-  // logging
-  logOnEachNode: is(true),
-  loggingNanInfFilter: {
-    harmless: [true],
-    instead: 'losses that are not finite never count in means; skipped_steps says how many',
-  },
-  includeNumInputTokensSeen: is('no', false),
-  logLevelReplica: is('warning'),
-  runName: none,
-  project: is('huggingface'),
-  trackioSpaceId: is(null, 'trackio'),
-  trackioBucketId: none,
-  trackioStaticSpaceId: none,
-  skipMemoryMetrics: is(true),
+export const PLANNED_ARGUMENTS: Readonly<Record<string, PlannedArgument>> = Object.fromEntries([
+  // length, batches, data
+  ...refused("miniBatchSize: 'auto' fits any batch into the memory", { autoFindBatchSize: OFF }),
+  ...refused('take columns away with dataset.selectColumns', { removeUnusedColumns: [true] }),
+  ...refused('batchSampler chooses the order', { trainSamplingStrategy: ['random'], lengthColumnName: ['length'] }),
+  ...refused('there is no Router module yet', { routerMapping: [null, {}] }),
+  ...refused('tokenizer threads live on by themselves', { dataloaderPersistentWorkers: OFF }),
+  ...refused('batches are made two steps ahead', {
+    dataloaderPinMemory: [true],
+    dataloaderPrefetchFactor: NONE,
+    dataloaderMultiprocessingContext: NONE,
+    dataloaderInOrder: [true],
+  }),
+  // optimiser, precision, memory
+  ...refused('no loss of sentence-transformers reads it', { labelSmoothingFactor: [0] }),
+  ...refused('no noise is added to embeddings', { neftuneNoiseAlpha: NONE }),
+  ...refused('it is for GaLore and its kin, which are not built', { optimTargetModules: NONE }),
+  ...refused('bf16: true evaluates in bfloat16 too', { bf16FullEval: OFF }),
+  ...refused('bf16: true evaluates in bfloat16', { fp16FullEval: OFF }),
+  ...refused('the variable SENTENCE_TORCH_TF32 sets it for a CUDA build', { tf32: OFF }),
+  ...refused('there is nothing to set', { gradientCheckpointingKwargs: NONE, activationCheckpointingKwargs: NONE }),
+  ...refused('the engine is compiled ahead of time', {
+    torchCompile: OFF,
+    torchCompileBackend: NONE,
+    torchCompileMode: NONE,
+  }),
+  ...refused('the engine has kernels of its own', { useLigerKernel: OFF, ligerKernelConfig: NONE }),
+  ...refused('nothing here generates text', { useCache: OFF }),
+  ...refused('the memory of CUDA is not emptied between steps', { torchEmptyCacheSteps: NONE }),
   // evaluation
-  // sentence-transformers forces it.
-  predictionLossOnly: is(true, false),
-  evalDoConcatBatches: is(true),
-  evalUseGatherObject: off,
-  evalAccumulationSteps: none,
-  includeForMetrics: is([]),
-  batchEvalMetrics: off,
-  // saving
-  saveOnEachNode: { ...off, instead: 'training runs on one device' },
-  enableJitCheckpoint: off,
-  ignoreDataSkip: { ...off, instead: 'the batches that were trained on are passed over without being made' },
-  restoreCallbackStatesFromCheckpoint: {
-    harmless: [true, false, null],
-    instead: 'callbacks with state and loadState always get theirs back',
-  },
-  pushToHub: { ...off, instead: 'save the model and upload the folder' },
-  hubToken: none,
-  hubPrivateRepo: none,
-  hubModelId: none,
-  hubStrategy: is('every_save'),
-  hubAlwaysPush: off,
-  hubRevision: none,
-  // data
-  dataloaderPinMemory: is(true),
-  dataloaderPersistentWorkers: { ...off, instead: 'tokenizer threads live on by themselves' },
-  dataloaderPrefetchFactor: none,
-  dataloaderMultiprocessingContext: none,
-  dataloaderInOrder: is(true),
-  removeUnusedColumns: { harmless: [true], instead: 'take columns away with dataset.selectColumns' },
-  labelNames: none,
-  trainSamplingStrategy: { harmless: ['random'], instead: 'batchSampler chooses the order' },
-  lengthColumnName: is('length'),
-  routerMapping: is(null, {}),
+  ...refused('sentence-transformers does nothing with it', {
+    labelNames: NONE,
+    predictionLossOnly: [true, false],
+    includeForMetrics: [[]],
+    batchEvalMetrics: OFF,
+    evalAccumulationSteps: NONE,
+    evalDoConcatBatches: [true],
+    evalUseGatherObject: OFF,
+  }),
+  // logging
+  ...refused('losses that are not finite never count in means; skipped_steps says how many', {
+    loggingNanInfFilter: [true],
+  }),
+  ...refused('logTimings logs tokens per second', { includeNumInputTokensSeen: ['no', false] }),
+  ...refused('it is for services that are not built', {
+    runName: NONE,
+    project: ['huggingface'],
+    trackioSpaceId: [null, 'trackio'],
+    trackioBucketId: NONE,
+    trackioStaticSpaceId: NONE,
+  }),
+  ...refused('callbacks hear every record', { skipMemoryMetrics: [true], debug: ['', []] }),
+  // checkpoints
+  ...refused('a checkpoint is whole whenever a process ends', { enableJitCheckpoint: OFF }),
+  ...refused('the batches that were trained on are passed over without being made', { ignoreDataSkip: OFF }),
+  ...refused('callbacks with state and loadState always get theirs back', {
+    restoreCallbackStatesFromCheckpoint: [true, false, null],
+  }),
+  ...refused('save the model and upload the folder', {
+    pushToHub: OFF,
+    hubToken: NONE,
+    hubPrivateRepo: NONE,
+    hubModelId: NONE,
+    hubStrategy: ['every_save'],
+    hubAlwaysPush: OFF,
+    hubRevision: NONE,
+  }),
   // devices
-  fullDeterminism: { ...off, instead: 'on the CPU equal seeds give equal weights bit for bit' },
-  useCpu: { ...off, instead: 'choose the device in SentenceTransformer.load' },
-  acceleratorConfig: none,
-  parallelismConfig: none,
-  ddpFindUnusedParameters: off,
-  ddpBucketCapMb: none,
-  ddpBroadcastBuffers: off,
-  ddpStaticGraph: off,
-  ddpBackend: none,
-  ddpTimeout: is(1800),
-  fsdp: is(null, '', []),
-  fsdpConfig: none,
-  deepspeed: { ...none, instead: 'training runs on one device' },
-  localRank: is(-1),
-  debug: is('', []),
-  // read by transformers' example scripts alone
-  doTrain: off,
-  doEval: off,
-  doPredict: off,
-}
+  ...refused('on the CPU equal seeds give equal weights bit for bit', { fullDeterminism: OFF }),
+  ...refused('choose the device in SentenceTransformer.load', { useCpu: OFF }),
+  ...refused('training runs on one device', {
+    saveOnEachNode: OFF,
+    logOnEachNode: [true],
+    logLevelReplica: ['warning'],
+    averageTokensAcrossDevices: [true],
+    acceleratorConfig: NONE,
+    parallelismConfig: NONE,
+    ddpFindUnusedParameters: OFF,
+    ddpBucketCapMb: NONE,
+    ddpBroadcastBuffers: OFF,
+    ddpStaticGraph: OFF,
+    ddpBackend: NONE,
+    ddpTimeout: [1800],
+    fsdp: [null, '', []],
+    fsdpConfig: NONE,
+    deepspeed: NONE,
+    localRank: [-1],
+  }),
+  ...refused('only the example scripts of transformers read it', { doTrain: OFF, doEval: OFF, doPredict: OFF }),
+])
 
 /** Schedules of transformers that are not built: their rate depends on evaluations. */
 export const PLANNED_SCHEDULERS: readonly string[] = ['reduce_lr_on_plateau', 'greedy']

@@ -47,7 +47,8 @@ export interface ScheduleOptions {
 type Factor = (i: number) => number
 type Make = (options: { rate: number; warmup: number; total: number; kwargs: SchedulerKwargs }) => Factor
 
-const names: Record<SchedulerType, readonly (keyof SchedulerKwargs)[]> = {
+/** The settings that each schedule has. */
+export const SCHEDULE_SETTINGS: Record<SchedulerType, readonly (keyof SchedulerKwargs)[]> = {
   linear: [],
   cosine: ['numCycles'],
   cosine_with_restarts: ['numCycles'],
@@ -141,7 +142,7 @@ const factors: Record<SchedulerType, Make> = {
  */
 export function makeSchedule(options: ScheduleOptions): (step: number) => number {
   const { type, learningRate: rate, warmupSteps: warmup, totalSteps: total, kwargs = {} } = options
-  checkOptions(`lrSchedulerKwargs of ${type}`, kwargs, names[type])
+  checkOptions(`lrSchedulerKwargs of ${type}`, kwargs, SCHEDULE_SETTINGS[type])
   for (const [name, value] of Object.entries(kwargs)) {
     if (name === 'warmupType' || name === 'decayType') checkOneOf(name, value, ['linear', 'cosine', '1-sqrt'])
     else if (value !== undefined && !Number.isFinite(value)) {

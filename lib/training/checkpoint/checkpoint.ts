@@ -4,7 +4,7 @@ import type { DataFeed } from '../../data/feed.js'
 import { fromNative } from '../../errors.js'
 import { saveFolder } from '../../io/rescue.js'
 import type { NativeTrainer } from '../../native/types.js'
-import type { TrainingArguments } from '../arguments/arguments.js'
+import { isDeciding, type TrainingArguments } from '../arguments/arguments.js'
 import type { RunPlan } from '../arguments/run-plan.js'
 import type { MiniBatch } from '../batches/mini-batch.js'
 import { dumpLossTensors, saveLossTensors } from './loss-tensors.js'
@@ -40,21 +40,11 @@ export interface OwnState extends SavedRun {
   args: Record<string, unknown>
 }
 
-/** Arguments that a resumed run may change without becoming another one. */
-const FREE: readonly string[] = [
-  ...['outputDir', 'numTrainEpochs', 'maxSteps', 'loggingStrategy', 'loggingSteps', 'loggingFirstStep', 'disableTqdm'],
-  ...['perDeviceEvalBatchSize', 'evalStrategy', 'evalSteps', 'evalDelay', 'evalOnStart', 'dataloaderNumWorkers'],
-  'tokenCacheDir',
-  ...['logLevel', 'reportTo', 'loggingDir', 'logTimings', 'metricForBestModel', 'greaterIsBetter'],
-  ...['saveStrategy', 'saveSteps', 'saveTotalLimit', 'saveOnlyModel', 'loadBestModelAtEnd', 'resumeFromCheckpoint'],
-  'handleSignals',
-]
-
 /** The arguments that decide what a run computes, as JSON has them. */
 export function decidingArguments(args: Readonly<TrainingArguments>): Record<string, unknown> {
   const plain = (_: string, value: unknown) =>
     value instanceof RegExp ? String(value) : typeof value === 'function' ? `function ${value.name}` : value
-  const rest = Object.entries(args).filter(([name]) => !FREE.includes(name))
+  const rest = Object.entries(args).filter(([name]) => isDeciding(name))
   return JSON.parse(JSON.stringify(Object.fromEntries(rest), plain)) as Record<string, unknown>
 }
 

@@ -1,6 +1,6 @@
 import type { Dataset } from '../../data/dataset.js'
 import type { LossSpec } from '../../native/types.js'
-import type { TrainingArguments } from '../arguments/arguments.js'
+import type { PartialTrainingArguments, TrainingArguments } from '../arguments/arguments.js'
 
 export interface NamedDataset {
   /** '' for a single one. */
@@ -23,7 +23,7 @@ export interface LossFacts {
 export interface RunFacts extends ModelFacts {
   args: Readonly<TrainingArguments>
   /** The arguments as the caller gave them. */
-  given: Readonly<Partial<TrainingArguments>>
+  given: Readonly<PartialTrainingArguments>
   /** Device that computes: `cpu`, `cuda:0`, … */
   device: string
   /** Whether there is an evalDataset or an evaluator. */

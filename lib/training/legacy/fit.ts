@@ -4,7 +4,7 @@ import type { Evaluator } from '../../evaluation/evaluator.js'
 import type { Loss } from '../../losses/loss.js'
 import { SentenceTransformer } from '../../models/sentence-transformer.js'
 import { checkInteger, checkOneOf, checkOptions, checkType } from '../../options.js'
-import type { TrainingArguments } from '../arguments/arguments.js'
+import type { PartialTrainingArguments } from '../arguments/arguments.js'
 import type { SchedulerType } from '../arguments/schedule.js'
 import type { TrainerCallback } from '../callbacks/callbacks.js'
 import type { LossTensors } from '../checkpoint/loss-tensors.js'
@@ -129,7 +129,7 @@ function withoutPrefix(tensors: LossTensors, prefix: string): LossTensors {
   return Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name.slice(prefix.length), tensor]))
 }
 
-function argumentsOf(options: FitOptions, bySteps: boolean): Partial<TrainingArguments> {
+function argumentsOf(options: FitOptions, bySteps: boolean): PartialTrainingArguments {
   const { epochs = 1, stepsPerEpoch = 0, scheduler = 'WarmupLinear', checkpointPath, seed } = options
   const { lr = 2e-5, eps, betas, alpha } = options.optimizerParams ?? {}
   const { optimizerClass = 'AdamW' } = options

@@ -1,6 +1,6 @@
 import type { Dataset } from '../../data/dataset.js'
 import type { DataSource } from '../../data/feed.js'
-import type { TrainingArguments } from '../arguments/arguments.js'
+import type { PartialTrainingArguments, TrainingArguments } from '../arguments/arguments.js'
 import type { NamesOfArguments } from '../arguments/check-names.js'
 import type { AnyBatchMaker } from '../batches/batch.js'
 import type { LossSet, TrainableLoss } from '../batches/loss-set.js'
@@ -21,7 +21,7 @@ export interface SessionParts<M extends TrainableModel, L extends TrainableLoss>
   model: M
   args: Readonly<TrainingArguments>
   /** The arguments as the caller gave them. */
-  given: Readonly<Partial<TrainingArguments>>
+  given: Readonly<PartialTrainingArguments>
   trainDataset: DataSource
   evalDataset: DataSource | undefined
   evaluator: EvaluatorOf<M> | undefined

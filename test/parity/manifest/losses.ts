@@ -1,97 +1,79 @@
+// Rows of the losses: each is made from the loss's file. What is no class of sentence-transformers has its rows here.
+import { existsSync } from 'node:fs'
+import { type LossFile, lossFiles } from '../../docs/loss-files.js'
 import { built, notBuilt, onlyHere, type Row } from './row.js'
 
+const ROOT = new URL('../../../../', import.meta.url)
 const LANGUAGE_MODELS = 'test/parity/make_language_models.py'
 const LANGUAGE_MODELS_TEST = 'test/parity/language-models.test.ts'
 const TEST = 'test/parity/losses.test.ts'
+const CROSS_ENCODER = 'test/parity/make_cross_encoder_training.py'
+const CROSS_ENCODER_TEST = 'test/parity/cross-encoder-training.test.ts'
 
-/** A loss with golden values of its own: the fixture that says how Python builds it. */
-const dense = (name: string, fixture: string, note?: string, state: Row['state'] = 'built'): Row =>
-  built('losses', name, name, {
-    golden: [`test/parity/losses/${fixture}.py`, 'test/parity/make_losses.py'],
-    tests: [TEST],
-    report: ['losses', name],
-    ...(note && { note, state }),
-  })
+/** What tests the losses that are another one with other options, by that one. */
+const VARIANTS: Readonly<Record<string, string>> = {
+  MultipleNegativesRankingLoss: 'test/unit/ranking-losses.test.ts',
+  GISTEmbedLoss: 'test/unit/gist-losses.test.ts',
+  AdaptiveLayerLoss: 'test/unit/wrapper-losses.test.ts',
+}
 
-/** A loss that is another one with other options: the golden values are the other's. */
-const variant = (name: string, base: string, fixture: string, tests: string[], note: string): Row =>
-  built('losses', name, name, {
-    golden: [`test/parity/losses/${fixture}.py`, 'test/parity/make_losses.py'],
-    tests: [TEST, ...tests],
-    report: ['losses', base],
-    note,
-    state: 'built',
-  })
+/** The fixture that says how Python builds a loss. */
+function fixtureOf({ path }: LossFile): string {
+  return `test/parity/losses/${path.slice(path.lastIndexOf('/') + 1).replaceAll('-', '_')}.py`
+}
 
-const RANKING = 'test/unit/ranking-losses.test.ts'
-const NO_GATHER = '`gather_across_devices`: training runs on one device'
+/** The loss whose golden values count: itself, or the one that it extends. */
+function goldenOf(file: LossFile): LossFile {
+  if (!file.isForPairs && existsSync(new URL(fixtureOf(file), ROOT))) return file
+  const base = lossFiles.find(({ name, isForPairs }) => name === file.base && isForPairs === file.isForPairs)
+  return base === undefined ? file : goldenOf(base)
+}
+
+/** The row of a loss that is a class of sentence-transformers. */
+function rowOf(file: LossFile): Row[] {
+  const python = /sentence-transformers\s+`(?:cross_encoder\/)?losses\/(\w+)`/.exec(file.comment.sources)?.[1]
+  if (python === undefined) return []
+  const source = goldenOf(file)
+  const note = noteOf(file, source)
+  const more = {
+    ...(note !== '' && { note }),
+    state: file.differs === undefined ? ('built' as const) : ('built differently' as const),
+  }
+  if (file.isForPairs) {
+    const tests = [CROSS_ENCODER_TEST, ...(source === file ? [] : ['test/unit/cross-encoder-batches.test.ts'])]
+    const report = ['cross-encoder-training', source.name] as const
+    return [built('crossEncoderLosses', python, file.name, { golden: [CROSS_ENCODER], tests, report, ...more })]
+  }
+  return [
+    built('losses', python, file.name, {
+      golden: [fixtureOf(source), 'test/parity/make_losses.py'],
+      tests: [TEST, ...(source === file ? [] : [VARIANTS[source.name] ?? []].flat())],
+      report: ['losses', source.name],
+      ...more,
+    }),
+  ]
+}
+
+function noteOf({ notBuilt, differs, name }: LossFile, source: LossFile): string {
+  const snake = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+  const only = Object.entries(notBuilt).map(([name, { harmless }]) => `\`${snake(name)}\` only as \`${harmless![0]}\``)
+  return [
+    ...(source.name === name ? [] : [`the cases of \`${source.name}\``]),
+    ...(differs === undefined ? [] : [differs.replace(/\.$/, '')]),
+    ...only,
+  ].join('; ')
+}
+
+const rows = lossFiles.flatMap(rowOf)
 
 export const losses: readonly Row[] = [
-  dense('SoftmaxLoss', 'softmax', '`loss_fct` is cross-entropy, with classes or their probabilities'),
-  dense('CosineSimilarityLoss', 'cosine_similarity', '`loss_fct` is the squared error; transformations by name'),
-  dense('CoSENTLoss', 'cosent'),
-  dense('AnglELoss', 'angle'),
-  dense('ContrastiveLoss', 'contrastive'),
-  dense('OnlineContrastiveLoss', 'online_contrastive'),
-  dense('TripletLoss', 'triplet'),
-  dense('BatchAllTripletLoss', 'batch_all_triplet'),
-  dense('BatchHardTripletLoss', 'batch_hard_triplet'),
-  dense('BatchHardSoftMarginTripletLoss', 'batch_hard_soft_margin_triplet'),
-  dense('BatchSemiHardTripletLoss', 'batch_semi_hard_triplet'),
-  dense('MultipleNegativesRankingLoss', 'multiple_negatives_ranking', `without ${NO_GATHER}`),
-  variant(
-    'MultipleNegativesSymmetricRankingLoss',
-    'MultipleNegativesRankingLoss',
-    'multiple_negatives_ranking',
-    [RANKING],
-    'its options of the loss above, among whose cases they are',
-  ),
-  variant(
-    'CachedMultipleNegativesRankingLoss',
-    'MultipleNegativesRankingLoss',
-    'multiple_negatives_ranking',
-    [RANKING],
-    `the loss above in mini-batches; without ${NO_GATHER}`,
-  ),
-  variant(
-    'CachedMultipleNegativesSymmetricRankingLoss',
-    'MultipleNegativesRankingLoss',
-    'multiple_negatives_ranking',
-    [RANKING],
-    `both; without ${NO_GATHER}`,
-  ),
-  dense('GISTEmbedLoss', 'gist_embed', `without ${NO_GATHER}`),
-  variant(
-    'CachedGISTEmbedLoss',
-    'GISTEmbedLoss',
-    'gist_embed',
-    ['test/unit/gist-losses.test.ts'],
-    `the loss above in mini-batches; without ${NO_GATHER}`,
-  ),
-  dense('MegaBatchMarginLoss', 'mega_batch_margin'),
-  dense('MarginMSELoss', 'margin_mse'),
-  dense('DistillKLDivLoss', 'distill_kl_div'),
-  dense('MSELoss', 'mse'),
-  dense('EmbedDistillLoss', 'embed_distill'),
-  dense('ContrastiveTensionLoss', 'contrastive_tension'),
-  dense('ContrastiveTensionLossInBatchNegatives', 'contrastive_tension_in_batch_negatives'),
-  dense('DenoisingAutoEncoderLoss', 'denoising_auto_encoder', 'decoders are BERT models'),
+  ...rows.filter(({ section }) => section === 'losses'),
   built('losses', ['decoder_name_or_path', 'AutoModelForCausalLM', 'AutoModelForMaskedLM'], 'decoderNameOrPath', {
     golden: [LANGUAGE_MODELS],
     tests: [LANGUAGE_MODELS_TEST],
     report: ['language-models', 'MaskedLanguageModelLoss', 'checkpoints'],
     note: 'of tied weights too, where Python takes the head of the model’s own checkpoint',
   }),
-  dense('GlobalOrthogonalRegularizationLoss', 'global_orthogonal_regularization'),
-  dense('MatryoshkaLoss', 'matryoshka'),
-  dense('AdaptiveLayerLoss', 'adaptive_layer'),
-  variant(
-    'Matryoshka2dLoss',
-    'AdaptiveLayerLoss',
-    'adaptive_layer',
-    ['test/unit/wrapper-losses.test.ts'],
-    'AdaptiveLayerLoss around MatryoshkaLoss, which is among its cases',
-  ),
   built('losses', 'dict losses: components that are logged', 'components', {
     golden: ['test/parity/losses/global_orthogonal_regularization.py'],
     tests: [TEST],
@@ -127,48 +109,22 @@ export const losses: readonly Row[] = [
   ]),
 ]
 
-const crossEncoder = (name: string, note?: string, ours = name): Row =>
-  built('crossEncoderLosses', name, ours, {
-    golden: ['test/parity/make_cross_encoder_training.py'],
-    tests: ['test/parity/cross-encoder-training.test.ts'],
-    report: ['cross-encoder-training', ours],
-    ...(note && { note }),
-  })
-
 const SCHEMES = ['NoWeightingScheme', 'NDCGLoss1Scheme', 'NDCGLoss2Scheme', 'LambdaRankScheme', 'NDCGLoss2PPScheme']
-const PACKED = '`mini_batch_size` asks for gradient caching: pairs are packed without padding'
 
 export const crossEncoderLosses: readonly Row[] = [
-  crossEncoder('BinaryCrossEntropyLoss'),
-  crossEncoder('CrossEntropyLoss', 'with classes or their probabilities'),
-  crossEncoder('MSELoss'),
-  crossEncoder('MarginMSELoss'),
-  crossEncoder('MultipleNegativesRankingLoss', 'other negatives are drawn; values are compared with the same ones'),
-  built('crossEncoderLosses', 'CachedMultipleNegativesRankingLoss', 'CachedMultipleNegativesRankingLoss', {
-    golden: ['test/parity/make_cross_encoder_training.py'],
-    tests: ['test/parity/cross-encoder-training.test.ts', 'test/unit/cross-encoder-batches.test.ts'],
-    report: ['cross-encoder-training', 'MultipleNegativesRankingLoss'],
-    note: 'the loss above in mini-batches',
-    state: 'built',
-  }),
-  crossEncoder('LambdaLoss', PACKED),
+  ...rows.filter(({ section }) => section === 'crossEncoderLosses'),
   built('crossEncoderLosses', SCHEMES, 'LambdaLoss', {
-    golden: ['test/parity/make_cross_encoder_training.py'],
-    tests: ['test/parity/cross-encoder-training.test.ts'],
+    golden: [CROSS_ENCODER],
+    tests: [CROSS_ENCODER_TEST],
     report: ['cross-encoder-training', 'LambdaLoss'],
     note: '`weightingScheme` by name, `mu`',
   }),
-  crossEncoder('RankNetLoss', PACKED),
-  crossEncoder('ListNetLoss', PACKED),
-  crossEncoder('ListMLELoss', PACKED),
-  crossEncoder('PListMLELoss', PACKED),
   built('crossEncoderLosses', 'PListMLELambdaWeight', 'PListMLELoss', {
-    golden: ['test/parity/make_cross_encoder_training.py'],
-    tests: ['test/parity/cross-encoder-training.test.ts'],
+    golden: [CROSS_ENCODER],
+    tests: [CROSS_ENCODER_TEST],
     report: ['cross-encoder-training', 'PListMLELoss'],
     note: '`lambdaWeight`: true or false',
   }),
-  crossEncoder('ADRMSELoss', PACKED),
 ]
 
 const SPARSE = 'there are no sparse encoders yet'
