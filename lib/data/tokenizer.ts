@@ -36,7 +36,7 @@ export interface EncodeAllOptions {
 }
 
 /** To be raised when the same files come to give other ids. */
-const FINGERPRINT_VERSION = 2
+const FINGERPRINT_VERSION = 3
 
 /** Jobs with fewer texts stay on this thread: a worker first has to build its tokenizer (about 0.1 s). */
 const workerThreshold = 2000
