@@ -21,7 +21,6 @@ interface Golden {
     tokens: string[]
     first: [text: string, ids: number[]][]
     sha256: string
-    characters: string
     long: string
   }[]
 }
@@ -53,7 +52,7 @@ function lines(separator: string, of: (char: string) => string): string[] {
   )
 }
 
-const texts = fuzzed(3000)
+const texts = fuzzed(2000)
 const characters = [...lines(' ', (c) => `a${c}b`), ...lines('', (c) => ` '${c}'r${c} ${c}1${c}\n`)]
 
 function sha256(rows: readonly (readonly (string | number)[])[]): string {
@@ -89,12 +88,11 @@ for (const { name, json, model, tokens, first, ...expected } of golden.kinds) {
       first.map(([, ids]) => ids),
     )
     t.is(sha256(encode(texts)), expected.sha256)
-    t.is(sha256(encode(characters)), expected.characters)
     t.is(sha256(encode(long)), expected.long)
     const inParts = await tokenizer.encodeAll(long, 10 ** 7, { allowEmpty: true })
     t.is(sha256(rowsOf(inParts)), expected.long, 'in parts or in a thread')
     await tokenizer.dispose()
-    equal('byte-pairs', 'kinds of tokenizers', texts.length + characters.length + long.length)
+    equal('byte-pairs', 'kinds of tokenizers', texts.length + long.length)
   })
 
   test(`${name}: the general way gives the same ids as the fast one`, (t) => {

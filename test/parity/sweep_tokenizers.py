@@ -212,6 +212,7 @@ def main():
     parser.add_argument("folders", nargs="*", type=Path)
     parser.add_argument("--train", type=Path)
     parser.add_argument("--kinds", nargs="*", default=list(KINDS))
+    parser.add_argument("--every", type=int, default=1, help="only every so many texts")
     parser.add_argument("--sizes", nargs="*", type=int, default=[3000])
     options = parser.parse_args()
     real = list(data_texts()) if DATA.exists() else []
@@ -224,7 +225,8 @@ def main():
                 if not folders[-1].exists():
                     folders[-1].mkdir(parents=True)
                     (folders[-1] / "tokenizer.json").write_text(json.dumps(train(name, size, trained_on)))
-    texts = real + list(odd_texts(20_000))
+    # Many sentences are in several files.
+    texts = list(dict.fromkeys(real + list(odd_texts(20_000))))[:: options.every]
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         json.dump(texts, file)
         file.flush()
