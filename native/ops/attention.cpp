@@ -217,9 +217,9 @@ void attention_backward(const AttentionCall& call, const Projections& qkv, const
     for_each_item(call, true, [&](const kernels::AttentionItem& item) {
       table.attention_backward(kernel, item, thread_scratch<A>(table.attention_scratch(kernel, item, true)));
     });
-    if (d.biases.q.defined()) add_partials(sum_q_RX, {d.biases.q});
-    if (d.biases.k.defined()) add_partials(sum_k_RY, {d.biases.k});
-    if (d.biases.v.defined()) add_partials(sum_v_RY, {d.biases.v});
+    if (d.biases.q.defined()) add_partials(sum_q_RX, d.biases.q.numel(), {d.biases.q});
+    if (d.biases.k.defined()) add_partials(sum_k_RY, d.biases.k.numel(), {d.biases.k});
+    if (d.biases.v.defined()) add_partials(sum_v_RY, d.biases.v.numel(), {d.biases.v});
     if (!d_bias.empty()) add_bias_gradient(call, cpu.diagonals, d_bias, d.table_BH);
   });
 }

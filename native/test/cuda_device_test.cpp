@@ -144,8 +144,8 @@ Normed norm_on(at::Device device, at::ScalarType type, int64_t width, double pro
   residual_norm(input, mask, weights, there({width}, at::kFloat, 3), residual, sum, out, mean, rstd);
   at::Tensor d_residual = at::zeros_like(sum), d_linear = at::zeros_like(sum);
   const at::Tensor totals = at::zeros({3, width}, weights.gamma_D.options());
-  residual_norm_backward(input, mask, weights.gamma_D, d_out, sum, mean, rstd, d_residual, d_linear, totals[0],
-                         totals[1], totals[2]);
+  residual_norm_backward(input, mask, weights, d_out, {}, sum, mean, rstd, d_residual, d_linear, totals[0], totals[1],
+                         totals[2]);
   const auto home = [](const at::Tensor& x) { return x.to(at::kCPU, at::kFloat); };
   return {home(sum), home(out), home(d_residual), home(d_linear), home(totals)};
 }

@@ -3,7 +3,7 @@
 // Which keys a block of queries sees, and what this and the bias by relative position do to its scores. Scores stand as
 // [L keys, I = kQueries queries], from key Block::from on.
 
-#include "ops/cpu/lanes.inl"
+#include "ops/cpu/tiles.inl"
 
 struct Block {
   int64_t first, queries, vectors;  // in the row; vectors of lanes that hold them

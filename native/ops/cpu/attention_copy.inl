@@ -3,7 +3,7 @@
 // Copies of one head's vectors between tensors and attention's scratch. kE is E = head_dim, padded to kPad, where it is
 // known to the compiler, else 0; `stride` is that of the tensor's tokens.
 
-#include "ops/cpu/lanes.inl"
+#include "ops/cpu/tiles.inl"
 
 // to_LE = a head of `length` tokens: its queries, keys, values or gradients.
 template <int kE, typename S, typename A>

@@ -2,7 +2,7 @@
 
 // The softmax of a block of queries and its gradient. Scores stand as [L keys, I = kQueries queries].
 
-#include "ops/cpu/lanes.inl"
+#include "ops/cpu/tiles.inl"
 
 // A bit for each probability, 1 = kept: words[key] for the first 16 queries, `stride` behind it for the next.
 struct Mask {

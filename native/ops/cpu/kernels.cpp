@@ -19,9 +19,11 @@ namespace ST_CPU_ARCH {
 #include "ops/cpu/activation.inl"
 #include "ops/cpu/adamw.inl"
 #include "ops/cpu/attention.inl"
+#include "ops/cpu/gate.inl"
 #include "ops/cpu/norm.inl"
 #include "ops/cpu/pooling.inl"
 #include "ops/cpu/product.inl"
+#include "ops/cpu/rotary.inl"
 
 template <typename S>
 constexpr Table<S> make_table() {
@@ -32,6 +34,10 @@ constexpr Table<S> make_table() {
           .embedding_tables_backward = embedding_tables_backward<arithmetic_t<S>>,
           .activate = activate<S>,
           .activate_backward = activate_backward<S>,
+          .gate = gate<S>,
+          .gate_backward = gate_backward<S>,
+          .rotate = rotate<S>,
+          .rotate_back = rotate_back<S>,
           .weighted_sum = weighted_sum<arithmetic_t<S>>,
           .weighted_sum_backward = weighted_sum_backward<arithmetic_t<S>>,
           .highest = highest<arithmetic_t<S>>,

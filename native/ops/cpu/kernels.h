@@ -45,17 +45,20 @@ struct Tokens {
 
 // Every mask_TM is a DropoutMask (ops/dropout.h); null: nothing is dropped.
 
-// sum = residual + dropout(linear + bias); out = layer norm of sum.
+// Norms: gamma * normal(x) + beta; `rms`: x is divided by its root mean square, and the mean stays in it.
+
+// sum = residual + dropout(linear + bias); out = norm of sum.
 template <typename S>
 struct ResidualNorm {
   using A = arithmetic_t<S>;
   int64_t width;
   A epsilon;
+  bool rms;
   Dropout dropout;
   Tokens tokens;
-  const A* bias_D;
+  const A* bias_D;  // null = 0
   const A* gamma_D;
-  const A* beta_D;
+  const A* beta_D;  // null = 0
   const S* residual_TD;
   S* sum_TD;  // null: not kept
   S* out_TD;
@@ -69,10 +72,12 @@ template <typename S>
 struct ResidualNormBackward {
   using A = arithmetic_t<S>;
   int64_t width;
+  bool rms;
   A dropout_scale;
   const uint16_t* mask_TM;
   const A* gamma_D;
   const S* d_out_TD;
+  const S* d_sum_TD;  // null: nothing else reads the sum
   const S* sum_TD;
   const A* mean_T;
   const A* rstd_T;
@@ -80,21 +85,24 @@ struct ResidualNormBackward {
   S* d_linear_TD;
 };
 
-// sum = word + position + type; out = dropout(layer norm of sum).
+// sum = word_scale * word + position + type; out = dropout(norm of sum), or dropout(sum) without gamma.
 template <typename S>
 struct EmbeddingNorm {
   using A = arithmetic_t<S>;
   int64_t width;
+  A word_scale;
   A epsilon;
+  bool rms;
   Dropout dropout;
   Tokens tokens;
   const int32_t* ids_T;
-  const int32_t* types_T;  // null = all 0
+  const int32_t* positions_T;  // in the table
+  const int32_t* types_T;      // null = all 0
   const A* word_VD;
-  const A* position_PD;
-  const A* type_2D;
+  const A* position_PD;  // null: there is none, as for types
+  const A* type_KD;
   const A* gamma_D;
-  const A* beta_D;
+  const A* beta_D;  // null = 0
   A* sum_TD;
   S* out_TD;
   A* mean_T;  // null: not kept
@@ -106,20 +114,23 @@ template <typename S>
 struct EmbeddingNormBackward {
   using A = arithmetic_t<S>;
   int64_t width;
+  bool rms;
   A dropout_scale;
   const uint16_t* mask_TM;
-  const A* gamma_D;
+  const A* gamma_D;  // null: no norm
   const S* d_out_TD;
   A* sum_TD;  // in: what was normalised; out: its gradient
   const A* mean_T;
   const A* rstd_T;
 };
 
-// The gradients of the tables of an embedding: word[ids[t]] += d[t] for every token, and so on.
+// The gradients of the tables of an embedding: word[ids[t]] += word_scale * d[t] for every token, and so on. Null:
+// there is no such table.
 template <typename A>
 struct EmbeddingTablesBackward {
   int64_t width;
   int64_t tokens;
+  A word_scale;
   const int32_t* ids_T;
   const int32_t* positions_T;
   const int32_t* types_T;  // null = all 0
@@ -149,6 +160,41 @@ struct ActivateBackward {
   int64_t width;
   const S* slope_TF;
   S* d_TF;
+};
+
+// after = dropout(f(a) g), where a and g are halves of linear + bias, a first or second. The gradients of a and g are
+// that of `after` times what is kept of them.
+template <typename S>
+struct Gate {
+  using A = arithmetic_t<S>;
+  int64_t width;  // of a half
+  Activation kind;
+  bool activated_first;
+  Dropout dropout;
+  Tokens tokens;
+  const A* bias_2F;
+  S* kept_T2F;  // null where no backward follows
+  S* after_TF;
+};
+
+template <typename S>
+struct GateBackward {
+  using A = arithmetic_t<S>;
+  int64_t width;
+  const S* kept_T2F;
+  S* d_T2F;
+};
+
+// Rows of several heads of which the first `rotated` columns are turned by the position (Su et al. 2021): pairs of
+// columns i and i + rotated / 2 by the angle of the token's row of the table, cosines before sines.
+template <typename S>
+struct Rotary {
+  using A = arithmetic_t<S>;
+  int64_t width;  // of a row
+  int64_t heads;  // that are turned; what stands behind them is not
+  int64_t head_dim, rotated;
+  const int32_t* positions_T;
+  const A* table_PR;
 };
 
 // A matrix whose rows, one of each token, lie `stride` elements apart.
@@ -240,6 +286,14 @@ struct Table {
   // Adds the sums of d over the rows to `partial_bias_F`.
   void (*activate_backward)(const ActivateBackward<S>&, int64_t begin, int64_t end, const A* d_after_BF,
                             A* partial_bias_F);
+  // `scratch`: norm_scratch(width of a half).
+  void (*gate)(const Gate<S>&, int64_t begin, int64_t end, const A* linear_B2F, A* scratch);
+  // Adds the sums of d over the rows to `partial_bias_2F`.
+  void (*gate_backward)(const GateBackward<S>&, int64_t begin, int64_t end, const A* d_after_BF, A* partial_bias_2F);
+  // out = linear + bias, turned; the bias may be null, and linear may lie where out does.
+  void (*rotate)(const Rotary<S>&, int64_t begin, int64_t end, const A* linear_BX, const A* bias_X, S* out_TX);
+  // Turns d back in place, and adds its sums over the rows to `partial_bias_X`.
+  void (*rotate_back)(const Rotary<S>&, int64_t begin, int64_t end, S* d_TX, A* partial_bias_X);
   // out = sum of weights[t] x[t] over the first `count` rows.
   void (*weighted_sum)(int64_t width, int64_t count, const A* weights, const A* x_TD, A* out);
   // d_x[t] += weights[t] * d_out.
