@@ -9,9 +9,10 @@
 #include "ops/cpu/attention_softmax.inl"
 #include "ops/cpu/tiles.inl"
 
-// Columns of the sums by diagonal.
+// Columns of the sums by diagonal: those of a block reach beyond the last diagonal, and a vector of 0 stands behind
+// them.
 ST_INLINE int64_t diagonals_of(const AttentionItem& item) {
-  return padded(item.queries + item.keys + kQueries);
+  return padded(item.queries + item.keys + kQueries + kPad);
 }
 
 template <typename S>
@@ -69,8 +70,9 @@ static void attention_of(const Attention<S>& k, const AttentionItem& item, arith
       const int64_t keys = b.to - b.from, token = item.first_query + first;
       const S* q = k.q.data + token * k.q.stride + head * width;
       gather_transposed<kE>(q, k.q.stride, b.queries, width, kPerNat<A> / k.divisor, q_EI);
-      product<Product::kScores, kE>(keys, b.vectors, width, E, k_LE + (b.from - low) * E, q_EI, p_LI);
-      if (k.bias_HR != nullptr) add_bias(b, bias_of(k, head), p_LI);
+      if (k.bias_HR != nullptr) copy_bias(b, bias_of(k, head), p_LI);
+      product<Product::kScores, kE>(keys, b.vectors, width, E, k_LE + (b.from - low) * E, q_EI, p_LI,
+                                    k.bias_HR != nullptr);
       if (hides) hide(k, b, -static_cast<A>(__builtin_inf()), p_LI);
       softmax(keys, b.vectors, mask_of(k, item, head, b, true, mask_memory), p_LI, highest_I, sum_I);
       // The smallest powers are not quite 0.
@@ -169,13 +171,13 @@ static void attention_backward_of(const Attention<S>& k, const AttentionItem& it
         delta_I[i] = delta;
       }
       const A* k_keys = k_LE + b.from * E;
-      product<Product::kScores, kE>(keys, b.vectors, width, E, k_keys, q_EI, p_LI);
-      if (k.bias_HR != nullptr) add_bias(b, bias_of(k, head), p_LI);
+      if (k.bias_HR != nullptr) copy_bias(b, bias_of(k, head), p_LI);
+      product<Product::kScores, kE>(keys, b.vectors, width, E, k_keys, q_EI, p_LI, k.bias_HR != nullptr);
       product<Product::kScores, kE>(keys, b.vectors, width, E, v_LE + b.from * E, do_EI, ds_LI);
       softmax_backward(keys, b.vectors, mask_of(k, item, head, b, false, mask_memory), lse_I, delta_I, p_LI, ds_LI);
       if (hides) hide(k, b, A(0), p_LI);
       if (hides) hide(k, b, A(0), ds_LI);
-      if (diagonals > 0) add_diagonals(b, ds_LI, item.queries - 1, diagonals, diagonals_WR);
+      if (diagonals > 0) add_diagonals(b, ds_LI, L, diagonals, diagonals_WR);
       add_to_keys(b, E, p_LI, ds_LI, q_IE, do_IE, sums);
       product<Product::kQueries>(b.queries, E / W, keys, E, ds_LI, k_keys, dq_IE);
       scatter<kE>(dq_IE, b.queries, width, &factor, 0, k.d_q.data + token * k.d_q.stride + head * width, k.d_q.stride,

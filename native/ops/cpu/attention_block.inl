@@ -59,32 +59,43 @@ static void hide(const Attention<S>& k, const Block& b, A value, A* x_LI) {
   }
 }
 
-// bias[d] is that of a query d positions after its key.
+// p_LI = the biases of the block's scores, which are added to them; bias[d] is that of a query d positions after its
+// key.
 template <typename A>
-static void add_bias(const Block& b, const A* bias, A* p_LI) {
+static void copy_bias(const Block& b, const A* bias, A* p_LI) {
   constexpr int64_t W = Lanes<A>::width;
   for (int64_t j = b.from; j < b.to; ++j, p_LI += kQueries) {
     const A* from = bias + b.position - j;
-    for (int64_t v = 0; v < b.vectors; ++v)
-      store_lanes(p_LI + v * W, load_lanes(p_LI + v * W) + load_lanes(from + v * W));
+    for (int64_t v = 0; v < b.vectors; ++v) store_lanes(p_LI + v * W, load_lanes(from + v * W));
   }
 }
 
-// Each sum gains the gradients of its diagonal: sums_WR[.][back + d], where neighbouring keys add to different rows.
-// Into one row, a store would reach into what the next key loads.
+// Sums of the scores' gradients by diagonal, columns of what AttentionItem::d_bias describes. The vectors of a key
+// begin at column c; they are added to row c % W from c / W * W on, so that all are aligned. In one row, a store would
+// reach into what the next key loads.
 template <typename A>
-static void add_diagonals(const Block& b, const A* ds_LI, int64_t back, int64_t stride, A* sums_WR) {
+static void add_diagonals(const Block& b, const A* ds_LI, int64_t keys, int64_t stride, A* sums_WR) {
   constexpr int64_t W = Lanes<A>::width;
   for (int64_t j = b.from; j < b.to; ++j, ds_LI += kQueries) {
-    A* to = sums_WR + j % W * stride + back + b.position - j;
+    const int64_t column = keys - 1 + b.first - j;
+    A* to = sums_WR + column % W * stride + column / W * W;
     for (int64_t v = 0; v < b.vectors; ++v) store_lanes(to + v * W, load_lanes(to + v * W) + load_lanes(ds_LI + v * W));
   }
 }
 
-// to_R = the sums over the rows.
+// to[column] = the sums over the rows. What is read before the beginning of a row, behind the columns of the row
+// before, is 0.
 template <typename A>
 static void fold_diagonals(const A* sums_WR, int64_t stride, int64_t count, A* to) {
-  for (int64_t i = 0; i < count; ++i) to[i] = sums_WR[i];
-  for (int64_t w = 1; w < Lanes<A>::width; ++w)
-    for (int64_t i = 0; i < count; ++i) to[i] += sums_WR[w * stride + i];
+  constexpr int64_t W = Lanes<A>::width;
+  for (int64_t i = 0; i < count; i += W) {
+    Vec<A> sum = load_lanes(sums_WR + i);
+    for (int64_t w = 1; w < W; ++w) sum += load_lanes(sums_WR + w * stride + i - w);
+    const int64_t columns = count - i < W ? count - i : W;
+    if (columns == W) {
+      store_lanes(to + i, sum);
+    } else {
+      for (int64_t c = 0; c < columns; ++c) to[i + c] = sum[c];
+    }
+  }
 }
