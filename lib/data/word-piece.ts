@@ -3,7 +3,7 @@ import type { IdBuffer } from './id-buffer.js'
 import { KeptIds } from './kept-ids.js'
 import { tokenFinder } from './tokenizer/added-finder.js'
 import type { AddedToken, TokenizerJson } from './tokenizer/blocks.js'
-import type { FastEncoder } from './tokenizer/fast.js'
+import type { FastEncoder } from './tokenizer/fast-encoder.js'
 import { WordPieceModel } from './tokenizer/word-piece-model.js'
 
 const plainWord = /^[0-9A-Za-z]+$/

@@ -1,12 +1,12 @@
 import { damaged } from './damaged.js'
 import { maxHeaderBytes, parseHeader } from './safetensors-header.js'
 import { type ByteSource, openShards, type Shard } from './shards.js'
-import type { TensorFile } from './tensor-file.js'
+import type { TensorFile } from './tensor-files.js'
 
 export type { SafetensorsDType } from './dtypes.js'
 export type { TensorEntry } from './safetensors-header.js'
 export { type TensorSource, writeSafetensors } from './safetensors-writer.js'
-export type { TensorFile as SafetensorsFile } from './tensor-file.js'
+export type { TensorFile as SafetensorsFile } from './tensor-files.js'
 
 /**
  * Opens a `.safetensors` file, or the shards that a `model.safetensors.index.json` names. Headers are checked completely

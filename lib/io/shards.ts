@@ -7,7 +7,7 @@ import { checkRelativePath } from './safe-path.js'
 import type { TensorEntry } from './safetensors-header.js'
 import { misfit, object, parseJson, recordOf, type Schema } from './schema.js'
 import { failedTo, systemError } from './system-error.js'
-import type { TensorFile } from './tensor-file.js'
+import type { TensorFile } from './tensor-files.js'
 
 /** Bytes per system call: Linux reads at most 2 GiB at once. */
 const READ_BYTES = 1 << 30

@@ -1,29 +1,7 @@
 import { openSafetensors } from './safetensors.js'
-import type { TensorEntry } from './safetensors-header.js'
+import { extensionOfShards, type TensorFile } from './tensor-files.js'
 
-/** The files that hold a model's weights, the first one that is there: the order of transformers. */
-export const WEIGHT_FILES = [
-  'model.safetensors',
-  'model.safetensors.index.json',
-  'pytorch_model.bin',
-  'pytorch_model.bin.index.json',
-] as const
-
-/** An open file of weights, or all shards of one model; bytes are read when asked for. */
-export interface TensorFile {
-  /** The file, or the index of the shards. */
-  readonly path: string
-  /** dtype, shape and size of every tensor. */
-  readonly tensors: ReadonlyMap<string, TensorEntry>
-  /** `__metadata__` of a safetensors file (of all shards). */
-  readonly metadata: Readonly<Record<string, string>>
-  /** The bytes `start …end` (default all) of a tensor, little-endian and in the order of its indices, in memory of their own. */
-  read(name: string, start?: number, end?: number): Promise<Uint8Array>
-  /** Fills `target` with the bytes of a tensor from `start` on. */
-  readInto(name: string, start: number, target: Uint8Array): Promise<void>
-  /** Closes the files; reads then fail. Idempotent. */
-  close(): Promise<void>
-}
+export { extensionOfShards, type TensorFile, WEIGHT_FILES } from './tensor-files.js'
 
 /**
  * Opens weights in any format: a `.safetensors` file, a `.bin` file of torch.save, or the index of shards of either kind.
@@ -34,9 +12,4 @@ export async function openTensorFile(path: string): Promise<TensorFile> {
   if (!extensionOfShards(path).endsWith('.bin')) return openSafetensors(path)
   const { openTorchFile } = await import('./torch-file.js')
   return openTorchFile(path)
-}
-
-/** What the names of the shards of an index end with. */
-export function extensionOfShards(path: string): '.safetensors' | '.bin' {
-  return /\.bin(\.index\.json)?$/.test(path) ? '.bin' : '.safetensors'
 }

@@ -1,7 +1,7 @@
 import type { IdBuffer } from '../id-buffer.js'
 import { AddedTokens } from './added-tokens.js'
 import type { AddedToken, TokenizerJson } from './blocks.js'
-import type { FastEncoder } from './fast.js'
+import type { FastEncoder } from './fast-encoder.js'
 import { makeModel } from './models.js'
 import { keepsStart, makeNormalizer, type Normalizer } from './normalizers.js'
 import { makePreTokenizer } from './pre-tokenizers.js'
