@@ -20,10 +20,15 @@ def pieces(text):
     return len(split(text))
 
 
+def has_none(char):
+    """Whether it goes with a Latin and with a Cyrillic letter."""
+    return [piece for piece, _ in split(f"a{char}\u0431{char}")] == [f"a{char}", f"\u0431{char}"]
+
+
 def script_of(code, known):
     """The number of a script that was seen, or of a new one; 0 for none."""
     char = chr(code)
-    if pieces(f"a{char}\u0431{char}") == 2:
+    if has_none(char):
         return 0
     for number, other in enumerate(known[1:], 1):
         if pieces(other + char) == 1:
@@ -48,7 +53,7 @@ def main():
         if 0xD800 <= code < 0xE000:
             script = last
         # Most go with the one before, which is asked first.
-        elif last != 0 and pieces(known[last] + chr(code)) == 1 and pieces(f"a{chr(code)}\u0431{chr(code)}") != 2:
+        elif last != 0 and pieces(known[last] + chr(code)) == 1 and not has_none(chr(code)):
             script = last
         else:
             script = script_of(code, known)
