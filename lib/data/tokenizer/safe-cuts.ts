@@ -1,4 +1,5 @@
 import type { AddedToken, Block, TokenizerJson } from './blocks.js'
+import { wordScanner } from './word-scanners.js'
 
 /** Texts up to this length (UTF-16 units) are not cut; longer ones into parts that are little longer. */
 export const PART_LENGTH = 4096
@@ -46,9 +47,16 @@ function normalizes(block: Block | null): boolean {
 /** Whether a pre-tokenizer ends a word at every such space. */
 function splits(block: Block | null): boolean {
   const all = block?.type === 'Sequence' ? (block.pretokenizers as Block[]) : [block]
+  // What spells out the bytes of the words changes nothing about where they end.
+  const splitting = spellsBytes(all.at(-1)) ? all.slice(0, -1) : all
   return (
-    all.some(endsWords) && all.every((one) => endsWords(one) || ['Punctuation', 'Digits'].includes(one?.type ?? ''))
+    splitting.some(endsWords) &&
+    splitting.every((one) => endsWords(one) || ['Punctuation', 'Digits'].includes(one?.type ?? ''))
   )
+}
+
+function spellsBytes(block: Block | null | undefined): boolean {
+  return block?.type === 'ByteLevel' && block.use_regex === false
 }
 
 function endsWords(block: Block | null): boolean {
@@ -61,6 +69,10 @@ function endsWords(block: Block | null): boolean {
       return block.split !== false && block.prepend_scheme !== 'first'
     case 'ByteLevel':
       return block.use_regex !== false
+    case 'Split': {
+      const { Regex: regex } = (block.pattern ?? {}) as { Regex?: unknown }
+      return block.behavior === 'Isolated' && typeof regex === 'string' && wordScanner(regex) !== undefined
+    }
     default:
       return false
   }

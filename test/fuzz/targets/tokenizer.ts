@@ -8,7 +8,8 @@ import { fileEdits } from '../mutate.js'
 import { anyText, oddText } from '../texts.js'
 import type { Target } from './target.js'
 
-const golden = new URL('../../../../test/parity/golden/tokenizer/kinds.json', import.meta.url)
+const folder = new URL('../../../../test/parity/golden/tokenizer/', import.meta.url)
+const golden = (name: string) => JSON.parse(readFileSync(new URL(name, folder), 'utf8'))
 const WORDS = 'the a cat dog sat ran on mat 中 文 don t fast slow ##s ##ing un'.split(' ')
 const MOST_TOKENS = 10_000_000
 const NAMES = ['tokenizer.json', 'tokenizer_config.json', 'added_tokens.json', 'special_tokens_map.json']
@@ -58,6 +59,7 @@ const tokens: Json[] = [
   ...[
     { Regex: '(a+)+$' },
     { Regex: '\\s+' },
+    { Regex: "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+" },
     { String: '' },
     { Regex: '' },
     ['a', 'b'],
@@ -74,6 +76,13 @@ interface Golden {
   files: Record<string, Json>
 }
 
+interface BytePairs {
+  name: string
+  json: { [key: string]: Json }
+  model: { [key: string]: Json }
+  tokens: string[]
+}
+
 const bases = new Map<string, Files>()
 
 /** tokenizer.json and its kin, and what the tokenizer makes of odd texts. */
@@ -83,13 +92,21 @@ export const tokenizer: Target = {
   async open() {
     const config = { tokenizer_class: 'BertTokenizer', do_lower_case: true, model_max_length: 40 }
     bases.set('bert', { 'tokenizer.json': wordPieceTokenizer(WORDS) as Json, 'tokenizer_config.json': config })
-    const { cases } = JSON.parse(readFileSync(golden, 'utf8')) as { cases: Golden[] }
+    const { cases } = golden('kinds.json') as { cases: Golden[] }
     for (const { name, files } of cases) {
       bases.set(name, {
         'tokenizer.json': files.json!,
         'tokenizer_config.json': files.config ?? {},
         'added_tokens.json': files.addedTokens ?? {},
         'special_tokens_map.json': files.specialTokensMap ?? {},
+      })
+    }
+    const { kinds } = golden('byte-pairs.json') as { kinds: BytePairs[] }
+    for (const { name, json, model, tokens } of kinds) {
+      const vocab = Object.fromEntries(tokens.map((token, id) => [token, id]))
+      bases.set(name, {
+        'tokenizer.json': { ...json, model: { ...model, vocab } },
+        'tokenizer_config.json': { tokenizer_class: 'PreTrainedTokenizerFast' },
       })
     }
   },
