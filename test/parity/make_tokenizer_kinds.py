@@ -122,6 +122,7 @@ PRE_TOKENIZERS = [
     {"type": "Metaspace", "replacement": "_", "prepend_scheme": "always", "split": True},
     {"type": "CharDelimiterSplit", "delimiter": "a"},
     {"type": "FixedLength", "length": 3},
+    {"type": "UnicodeScripts"},
     *[{"type": "Split", "pattern": {"Regex": "\\s|the"}, "behavior": b, "invert": i} for b in BEHAVIORS for i in (True, False)],
     {"type": "Split", "pattern": {"String": " "}, "behavior": "MergedWithPrevious", "invert": False},
     {"type": "Split", "pattern": {"String": "."}, "behavior": "Isolated", "invert": False},

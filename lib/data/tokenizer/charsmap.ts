@@ -7,6 +7,9 @@ const joining =
   '\\r\\p{Grapheme_Extend}\\p{Mc}\\p{Cf}\\p{Emoji_Modifier}\\p{Regional_Indicator}\\u0e33\\u0eb3\\u0d4e\\u1100-\\u11ff\\ua960-\\ua97f' +
   '\\ud7b0-\\ud7ff\\u{111c2}\\u{111c3}\\u{113d1}\\u{1193f}\\u{11941}\\u{11a84}-\\u{11a89}\\u{11d46}\\u{11f02}'
 const joined = new RegExp(`(?:[^${joining}]?[${joining}])+[^${joining}]?`, 'gu')
+const mayJoin = new RegExp(`[${joining}]`, 'u')
+/** A character, by whether it stays what it is, becomes something else, or may be one grapheme with others; and one not seen yet. */
+const [UNSEEN, STAYS, CHANGES, MAY_JOIN] = [0, 1, 2, 3]
 /** Joined characters whose result is kept, and the most that is. */
 const KEPT_LENGTH = 8
 const KEPT = 1 << 16
@@ -26,6 +29,9 @@ export class Charsmap {
   private readonly units: Uint32Array
   private readonly texts: Uint8Array
   private readonly known = new Map<string, string>()
+  /** By UTF-16 unit, the second half of a pair left out; pairs by character. */
+  private readonly kinds = new Uint8Array(0x10000)
+  private readonly pairKinds = new Map<string, number>()
   private readonly graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' })
   /** What ASCII characters become, where that is something else. */
   private readonly ascii: RegExp | undefined
@@ -41,7 +47,8 @@ export class Charsmap {
     if (length < 4 || length % 4 !== 0 || length > bytes.length - 4) {
       throw notUnderstood('its precompiled_charsmap is damaged')
     }
-    this.units = Uint32Array.from({ length: length / 4 }, (_, i) => view.getUint32(4 + 4 * i, true))
+    this.units = new Uint32Array(length / 4)
+    for (let i = 0; i < this.units.length; i++) this.units[i] = view.getUint32(4 + 4 * i, true)
     this.texts = bytes.subarray(4 + length)
     const changed = Array.from({ length: 128 }, (_, code) => String.fromCharCode(code)).filter(
       (char) => this.lookUp(char) !== char,
@@ -51,6 +58,41 @@ export class Charsmap {
   }
 
   normalize(text: string): string {
+    let result = ''
+    let end = 0
+    for (let at = 0; at < text.length; at++) {
+      const unit = text.charCodeAt(at)
+      let kind = this.kinds[unit]!
+      if (kind === STAYS) continue
+      const isPair = (unit & 0xf800) === 0xd800
+      const char = isPair ? text.slice(at, at + 2) : text.charAt(at)
+      if (kind === UNSEEN) kind = isPair ? this.pairKind(char) : this.kindOf(char)
+      if (kind === MAY_JOIN) return this.withGraphemes(text)
+      if (kind === CHANGES) {
+        result += text.slice(end, at) + this.lookUp(char)
+        end = at + char.length
+      }
+      if (isPair) at++
+    }
+    return end === 0 ? text : result + text.slice(end)
+  }
+
+  private kindOf(char: string): number {
+    const kind = kindOf(char, this.lookUp(char))
+    this.kinds[char.charCodeAt(0)] = kind
+    return kind
+  }
+
+  private pairKind(pair: string): number {
+    let kind = this.pairKinds.get(pair)
+    if (kind === undefined) {
+      kind = kindOf(pair, this.lookUp(pair))
+      this.pairKinds.set(pair, kind)
+    }
+    return kind
+  }
+
+  private withGraphemes(text: string): string {
     // Ranges of text that have nothing to do with each other, so that plain English costs one or two searches.
     let result = ''
     let end = 0
@@ -157,6 +199,11 @@ export class Charsmap {
     if (end === -1 && found.length > LONGEST_TEXT) throw notUnderstood('its precompiled_charsmap is damaged')
     return new TextDecoder('utf-8', { ignoreBOM: true }).decode(found.subarray(0, end === -1 ? undefined : end))
   }
+}
+
+function kindOf(char: string, becomes: string): number {
+  if (mayJoin.test(char)) return MAY_JOIN
+  return becomes === char ? STAYS : CHANGES
 }
 
 /** How far the children of a node are, of its unit in a double array as Darts writes it. */

@@ -1,9 +1,10 @@
 import { boolean, integer, object, oneOf, optional, text } from '../../io/schema.js'
 import { bertWords } from '../bert-text.js'
 import { punctuation } from '../bert-unicode.js'
-import { type Block, checkBlocks, notBuilt, notUnderstood } from './blocks.js'
+import { type Block, checkBlocks, notUnderstood } from './blocks.js'
 import { byteCharacters } from './byte-level.js'
 import { type Pattern, patternOf, patternSchema, type SplitBehavior, splitAt } from './patterns.js'
+import { scriptWords } from './scripts.js'
 import { gpt2Words } from './word-scanners.js'
 
 /**
@@ -74,7 +75,7 @@ function make(block: Block | null): PreTokenizer {
     case 'FixedLength':
       return fixedLength(Number(block.length ?? 5))
     case 'UnicodeScripts':
-      throw notBuilt(`the pre_tokenizer ${block.type}`)
+      return scriptWords
     default:
       throw notUnderstood(`its pre_tokenizer is of the type ${JSON.stringify(block.type)}`)
   }
