@@ -3,15 +3,8 @@ import { join } from 'node:path'
 import { type TensorSource, writeSafetensors } from '../../lib/io/safetensors.js'
 import { WeightFiles } from '../../lib/models/weights.js'
 import { temporaryFolder } from '../helpers/model-folders.js'
-import {
-  ARCHITECTURES,
-  type CheckpointGolden,
-  encoderSpec,
-  type Fixture,
-  fixtures,
-  open,
-  testOf,
-} from './architectures.js'
+import { encoderSpec, open, testOf } from './architecture-engines.js'
+import { ARCHITECTURES, type CheckpointGolden, FIXTURES, type Fixture } from './architectures.js'
 import { equal } from './report.js'
 import { addon, encode } from './support.js'
 
@@ -42,7 +35,7 @@ for (const { architecture, checkpoints, setups } of ARCHITECTURES) {
   const name = Object.keys(setups)[0]!
   for (const [form, checkpoint] of Object.entries(checkpoints)) {
     testOf(architecture, `a checkpoint with the names of ${form} loads`, async (t) => {
-      const fixture = fixtures().find((one) => one.architecture === architecture && one.name === name)!
+      const fixture = FIXTURES.find((one) => one.architecture === architecture && one.name === name)!
       const path = await temporaryFolder(t)
       await writeSafetensors(join(path, 'model.safetensors'), sources(fixture, checkpoint))
       const files = await WeightFiles.open({ path, transformerPath: path, modules: [] })

@@ -24,6 +24,7 @@ import re
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import torch
 from architectures import ARCHITECTURES
@@ -36,6 +37,18 @@ OUT = Path(__file__).resolve().parent / "golden" / "architectures"
 SPREAD = ("cls", "lasttoken", "weightedmean")
 TOKENS = (1, 2, 33)  # token embeddings are kept of rows of these lengths, and of the last three rows
 TOLERANCE = 1e-5
+SIZES = ("vocab_size", "hidden_size", "dim", "embedding_size", "intermediate_size", "hidden_dim", "num_hidden_layers", "n_layers",
+         "max_position_embeddings")  # tensors tell
+
+failures = []
+
+
+def expect(condition, message):
+    """All that is wrong is told before the end."""
+    if not condition:
+        failures.append(message)
+        print("WRONG", message)
+
 
 # ----------------------------------------------------------------------------------------------------------------- inputs
 
@@ -46,8 +59,7 @@ def make_rows(config, longest, *names):
     generator = torch.Generator().manual_seed(seed_of(*names, "ids"))
     ordinary = [token for token in range(2, config.vocab_size) if token != padding]
     draw = lambda count: [ordinary[i] for i in torch.randint(0, len(ordinary), (count,), generator=generator)]
-    lengths = [n for n in (33, 1, 65, longest, 2, 64, 31, 32) if n <= longest]
-    assert sorted(set(lengths)) == sorted({*LENGTHS, longest})
+    lengths = list(dict.fromkeys(n for n in (33, 1, 65, longest, 2, 64, 31, 32) if n <= longest))
     rows = [draw(length) for length in lengths]
     p = 0 if padding is None else padding
     a, b, c, d = draw(4)
@@ -107,7 +119,7 @@ def least_cosine(found, expected):
 
 def check_options(architecture, name, setup, model, rows, types, projection):
     """Every option that is not what its class has anyway changes embeddings or gradients, unless the fixture says that it is inert."""
-    default = architecture.config()
+    default = SimpleNamespace(**architecture.reference.DEFAULTS) if setup.hub else architecture.config()
     has_types = architecture.has_types(model.config)
 
     def numbers(network):
@@ -117,23 +129,62 @@ def check_options(architecture, name, setup, model, rows, types, projection):
     before = numbers(model)
     weights = model.state_dict()
     for option, value in setup.options.items():
-        other = getattr(default, option)
-        if value == other:
+        other = getattr(default, option, value)
+        if value == other or option in SIZES:
             continue
         options = {k: v for k, v in setup.options.items() if k != option}
         try:
             changed = architecture.build(replace(setup, options=options)).double().eval()
-        except ValueError:
+        except (ValueError, AssertionError):
             continue  # The default does not fit the other options.
         if {n: p.shape for n, p in changed.state_dict().items()} != {n: p.shape for n, p in weights.items()}:
-            continue  # A size: the tensors tell.
+            continue  # The tensors tell.
         changed.load_state_dict(weights)
         try:
             difference = (numbers(changed) - before).abs().max().item()
         except IndexError:
             continue  # Positions beyond the table.
-        inert = option in (*setup.inert, "bos_token_id", "eos_token_id") or "dropout" in option
-        assert inert == (difference == 0), f"{architecture.name}/{name}: {option} {other} instead of {value} changes {difference}"
+        inert = option in setup.inert or "dropout" in option or (option.endswith("token_id") and option != "pad_token_id")
+        expect(inert == (difference == 0), f"{architecture.name}/{name}: {option} {other} instead of {value} changes {difference}")
+
+
+def check_reference(architecture, setup, config, model, files, rows, types, outputs):
+    """The code on the hub and transformers' class compute the same, where both can."""
+    weights = {n: p.detach() for n, p in model.named_parameters()}
+    if setup.reference:
+        pooler = dict(pooler=True) if setup.pooler else {}
+        other = architecture.reference(setup.reference(config), **pooler).double().eval()
+        other.load_state_dict(gathered(weights, files))
+    elif setup.twin:
+        other = architecture.build(replace(setup, hub=False, options=setup.twin(config))).double().eval()
+        parts = layout(other)
+        shapes = {n: p.shape[0] for n, p in other.named_parameters()}
+        split = {n: dict(zip(names, weights[n].split([shapes[p] for p in names]))) for n, names in parts.items()}
+        other.load_state_dict({p: value for values in split.values() for p, value in values.items()})
+    else:
+        return
+    for row, t, expected in zip(rows, types, outputs):
+        found = run(other, row, t, architecture.has_types(model.config)).last_hidden_state
+        difference = (found - expected.last_hidden_state).abs().max().item()
+        expect(difference < 1e-12, f"{architecture.name}: {setup.covers}: a row of {len(row)} differs from the reference by {difference}")
+
+
+def check_variants(architecture, setup, config, model, files, rows, types, outputs):
+    """config.json in other words is read alike by transformers, or by the reference where it has the keys of the hub."""
+    weights = {n: p.detach() for n, p in model.named_parameters()}
+    for name, change in setup.variants.items():
+        variant = change(config)
+        if variant["model_type"] != architecture.name or ("n_embd" in variant and "hidden_size" not in variant):
+            other = architecture.reference(variant).double().eval()
+            other.load_state_dict(gathered(weights, files))
+        else:
+            read = architecture.config.from_dict({**variant, "attn_implementation": "eager"})
+            other = architecture.model(read, **(dict(add_pooling_layer=setup.pooler) if architecture.takes_pooler else {})).double().eval()
+            other.load_state_dict(weights)
+        for row, t, expected in zip(rows, types, outputs):
+            found = run(other, row, t, architecture.has_types(model.config)).last_hidden_state
+            difference = (found - expected.last_hidden_state).abs().max().item()
+            expect(difference < 1e-12, f"{architecture.name}: {name} of {setup.covers}: a row of {len(row)} differs by {difference}")
 
 
 def make_setup(architecture, name, setup, first):
@@ -142,9 +193,10 @@ def make_setup(architecture, name, setup, first):
     model = architecture.build(setup).eval()
     randomise(model, *seeds)
     files = layout(model)
-    config = config_json(model)
+    config = setup.options if setup.hub else config_json(model)
     has_types = architecture.has_types(model.config)
     rows, types = make_rows(model.config, setup.longest, *seeds)
+    assert {len(row) for row in rows} >= {*LENGTHS, setup.longest}
     width = model.config.hidden_size
     all_modes = [("mean",), SPREAD] if first else [("mean",)]
     projections = {modes: whole((len(rows), width * len(modes)), 32, *seeds, *modes) / UNIT for modes in all_modes}
@@ -155,13 +207,15 @@ def make_setup(architecture, name, setup, first):
         double.load_state_dict({n: p.double() for n, p in model.state_dict().items()}, strict=False)
         outputs, embeddings, gradients = values_of(double, rows, types, has_types, {m: p.double() for m, p in projections.items()})
         check_options(architecture, name, setup, double, rows, types, projections[("mean",)])
-        if not architecture.by_row:
+        check_reference(architecture, setup, config, double, files, rows, types, outputs)
+        check_variants(architecture, setup, config, double, files, rows, types, outputs)
+        if not setup.by_row:
             padding = 0 if model.config.pad_token_id is None else model.config.pad_token_id
             # RoBERTa takes tokens for padding wherever they are, so that these rows differ in nothing but their length.
             hidden = run_padded(double, rows, types, padding, has_types)
             for row, output, padded in zip(rows, outputs, hidden):
                 difference = (output.last_hidden_state[0] - padded[: len(row)]).abs().max().item()
-                assert difference < 1e-9, f"{where}: padding changes a row of {len(row)} by {difference}"
+                expect(difference < 1e-9, f"{where}: padding changes a row of {len(row)} by {difference}")
 
     # What PyTorch itself reaches in float32 and bfloat16.
     _, single, single_gradients = values_of(model, rows, types, has_types, projections)
@@ -172,7 +226,7 @@ def make_setup(architecture, name, setup, first):
         half = torch.cat([pooled(run(half_model, r, t, has_types).last_hidden_state, ("mean",)) for r, t in zip(rows, types)])
     cosine = least_cosine(half, embeddings[("mean",)])
     print(f"{where:32} float32: embeddings {error:.1e}, gradients {share:.2f} of what is allowed; bfloat16: cosine {cosine:.5f}")
-    assert error <= TOLERANCE and share <= 1 and cosine >= 0.999, where
+    expect(error <= TOLERANCE and share <= 1 and cosine >= 0.999, f"{where}: PyTorch itself is off by more")
 
     shown = len(rows) - 1  # the row whose hidden states are kept
     token_rows = [i for i, row in enumerate(rows) if len(row) in TOKENS or i >= len(rows) - 3]
@@ -199,6 +253,7 @@ def make_setup(architecture, name, setup, first):
         "config": config,
         "variants": {variant: change(config) for variant, change in setup.variants.items()},
         "pooler": setup.pooler,
+        "optional": setup.optional,
         "positions": setup.longest,
         "lengths": [len(row) for row in rows],
         "tokenRows": token_rows,
@@ -206,6 +261,80 @@ def make_setup(architecture, name, setup, first):
         "python": {"embeddings": digits(error), "gradients": digits(share)},
     }
     return entry, {f"{name}/{key}": value for key, value in tensors.items()}
+
+
+# ------------------------------------------------------------------------------------------------------------------ heads
+
+
+def make_head(architecture, kind, name, head):
+    """A classifier: logits of every row, and gradients for given ones of the logits. A masked language model: logits of every token,
+    the mean cross-entropy of the tokens with a label, and its gradients. Tensors have their names in the checkpoint, those of the
+    encoder without its prefix."""
+    where = f"{architecture.name}/{kind}/{name}"
+    seeds = (architecture.name, kind, name)
+    model = head.build(architecture.config).eval()
+    randomise(model, *seeds)
+    prefix = f"{model.base_model_prefix}."
+    files = {file.removeprefix(prefix): parts for file, parts in layout(model).items()}
+    has_types = architecture.has_types(model.config)
+    rows, types = make_rows(model.config, 33, *seeds)
+    chosen = [i for i, row in enumerate(rows) if len(row) in TOKENS or i >= len(rows) - 3]
+    if kind == "masked":
+        chosen = [i for i in chosen if len(rows[i]) <= 10]
+    rows, types = [rows[i] for i in chosen], [types[i] for i in chosen]
+    labels = None
+    if kind == "masked":
+        generator = torch.Generator().manual_seed(seed_of(*seeds, "labels"))
+        draw = lambda count: torch.randint(0, model.config.vocab_size, (count,), generator=generator)
+        labels = [torch.where(draw(len(row)) % 3 == 0, -100, draw(len(row))) for row in rows]
+    projection = whole((len(rows), model.config.num_labels), 32, *seeds, "logits") / UNIT
+
+    def values(network, dtype):
+        network.zero_grad()
+        logits = torch.cat([run(network, row, t, has_types).logits.flatten(0, -2) for row, t in zip(rows, types)])
+        if kind == "masked":
+            loss = torch.nn.functional.cross_entropy(logits, torch.cat(labels))
+        else:
+            loss = (logits * projection.to(dtype)).sum()
+        loss.backward()
+        return logits.detach(), loss.item(), {n: p.grad.clone() for n, p in network.named_parameters() if p.grad is not None}
+
+    stored = {n: p.detach().clone() for n, p in model.named_parameters()}
+    config = config_json(model)
+    with exact():
+        double = head.build(architecture.config).double().eval()
+        double.load_state_dict({n: p.double() for n, p in model.state_dict().items()}, strict=False)
+        logits, loss, gradients = values(double, torch.float64)
+    single, _, single_gradients = values(model, torch.float32)
+    error, share = (single - logits).abs().max().item(), gradient_share(single_gradients, gradients)
+    print(f"{where:48} float32: logits {error:.1e}, gradients {share:.2f} of what is allowed")
+    expect(error <= TOLERANCE and share <= 1, f"{where}: PyTorch itself is off by more")
+    expect(all(name in gradients for name in stored), f"{where}: no gradient of {[n for n in stored if n not in gradients]}")
+
+    join = lambda lists, dtype: torch.tensor([v for row in lists for v in row], dtype=dtype)
+    tensors = {"ids": join(rows, torch.int8), "logits": logits}
+    if has_types and config["type_vocab_size"] > 1:
+        tensors["types"] = join(types, torch.int8)
+    if kind == "masked":
+        tensors["labels"] = join(labels, torch.int8)
+    else:
+        tensors["d_logits"] = (projection * UNIT).to(torch.int8)
+    for tensor, value in gathered(stored, files).items():
+        tensors[f"weights/{tensor}"] = (value * UNIT).to(torch.int8)
+    for tensor, value in gathered(gradients, files).items():
+        tensors[f"grad/{tensor}"] = value
+    entry = {
+        "covers": head.covers,
+        "config": config,
+        "prefix": prefix,
+        "lengths": [len(row) for row in rows],
+        "python": {"logits": digits(error), "gradients": digits(share)},
+    }
+    if kind == "masked":
+        entry["loss"] = loss
+    else:
+        entry["numLabels"] = model.config.num_labels
+    return entry, {f"{kind}/{name}/{key}": value for key, value in tensors.items()}
 
 
 # ------------------------------------------------------------------------------------------------------------------ names
@@ -273,9 +402,15 @@ def main():
         for number, (name, setup) in enumerate(architecture.setups.items()):
             index["setups"][name], more = make_setup(architecture, name, setup, number == 0)
             tensors |= more
+        for kind in ("classifiers", "masked"):
+            index[kind] = {}
+            for name, head in getattr(architecture, kind).items():
+                index[kind][name], more = make_head(architecture, kind, name, head)
+                tensors |= more
         plain = lambda value: (value.float() if value.is_floating_point() else value).contiguous()
         save_file({name: plain(value) for name, value in tensors.items()}, OUT / f"{architecture.name}.safetensors")
         (OUT / f"{architecture.name}.json").write_text(written(index), encoding="utf-8")
+    sys.exit(1 if failures else 0)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Fixtures of architectures for make_architectures.py: what is configured, how transformers builds it, how the hub names it."""
 
-from . import bert, distilbert, electra, mpnet, roberta
+from . import bert, distilbert, electra, gte, modernbert, mpnet, nomic_bert, roberta
 
 ARCHITECTURES = (
     bert.ARCHITECTURE,
@@ -10,4 +10,7 @@ ARCHITECTURES = (
     distilbert.ARCHITECTURE,
     electra.ARCHITECTURE,
     mpnet.ARCHITECTURE,
+    modernbert.ARCHITECTURE,
+    nomic_bert.ARCHITECTURE,
+    gte.ARCHITECTURE,
 )

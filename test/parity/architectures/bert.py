@@ -1,8 +1,8 @@
 """BERT: proves what is tested of every architecture with one that has golden files of its own (make_goldens.py)."""
 
-from transformers import BertConfig, BertModel
+from transformers import BertConfig, BertForMaskedLM, BertForSequenceClassification, BertModel
 
-from .support import OLD_KEYS, SIZES, Architecture, Checkpoint, Extra, Setup, gamma_beta, with_keys, without_defaults
+from .support import Architecture, Checkpoint, Extra, Head, OLD_KEYS, SIZES, SMALL, Setup, gamma_beta, with_keys, without_defaults
 
 NO_DROPOUT = dict(hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
 
@@ -46,5 +46,15 @@ ARCHITECTURE = Architecture(
                 Extra("bert.embeddings.position_ids", (1, 70), "I64"),
             ),
         ),
+    },
+    classifiers={
+        "one label": Head(BertForSequenceClassification, dict(**SMALL, num_labels=1), "one label: the pooler, a linear layer"),
+        "three labels": Head(
+            BertForSequenceClassification, dict(**SMALL, num_labels=3, hidden_act="relu"), "three labels; the pooler keeps tanh"
+        ),
+    },
+    masked={
+        "base": Head(BertForMaskedLM, SMALL, "dense, gelu, norm, table of words and a bias"),
+        "relu": Head(BertForMaskedLM, dict(**SMALL, hidden_act="relu", layer_norm_eps=1e-3, pad_token_id=3), "relu, epsilon 1e-3"),
     },
 )

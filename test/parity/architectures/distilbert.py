@@ -1,12 +1,13 @@
 """DistilBERT: BERT without token types and pooler, with names of its own in config.json and checkpoint. Epsilon is always 1e-12."""
 
-from transformers import DistilBertConfig, DistilBertModel
+from transformers import DistilBertConfig, DistilBertForMaskedLM, DistilBertForSequenceClassification, DistilBertModel
 
-from .support import Architecture, Checkpoint, Extra, Setup, with_keys, without_defaults
+from .support import Architecture, Checkpoint, Extra, Head, Setup, with_keys, without_defaults
 
 NO_DROPOUT = dict(dropout=0.0, attention_dropout=0.0, seq_classif_dropout=0.0)
 SIZES = ("vocab_size", "dim", "n_layers", "n_heads", "hidden_dim", "max_position_embeddings", "dropout", "attention_dropout",
          "seq_classif_dropout")
+SMALL = dict(vocab_size=22, dim=8, n_heads=2, n_layers=1, hidden_dim=10, max_position_embeddings=40, **NO_DROPOUT)
 HUB = dict(tie_weights_=True, qa_dropout=0.1, finetuning_task=None, output_past=True, torch_dtype="float32")
 
 
@@ -46,5 +47,14 @@ ARCHITECTURE = Architecture(
     checkpoints={
         "bare": Checkpoint(),
         "DistilBertForMaskedLM": Checkpoint(prefix="distilbert.", extra=masked(30, 12)),
+    },
+    classifiers={
+        "three labels": Head(
+            DistilBertForSequenceClassification, dict(**SMALL, num_labels=3), "three labels: dense and relu of the first token"
+        ),
+    },
+    masked={
+        "base": Head(DistilBertForMaskedLM, SMALL, "dense, gelu, norm, table of words and a bias"),
+        "relu": Head(DistilBertForMaskedLM, dict(**SMALL, activation="relu"), "relu"),
     },
 )

@@ -1,8 +1,8 @@
 """ELECTRA: BERT without pooler, with embeddings that may be narrower than the layers (embeddings_project)."""
 
-from transformers import ElectraConfig, ElectraModel
+from transformers import ElectraConfig, ElectraForSequenceClassification, ElectraModel
 
-from .support import OLD_KEYS, SIZES, Architecture, Checkpoint, Extra, Setup, with_keys, without_defaults
+from .support import Architecture, Checkpoint, Extra, Head, OLD_KEYS, SIZES, SMALL, Setup, with_keys, without_defaults
 
 NO_DROPOUT = dict(hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0, summary_last_dropout=0.0)
 
@@ -55,6 +55,13 @@ ARCHITECTURE = Architecture(
                 Extra("generator_predictions.dense.weight", (10, 12)), Extra("generator_predictions.dense.bias", (10,)),
                 Extra("generator_lm_head.weight", (30, 10)), Extra("generator_lm_head.bias", (30,)),
             ),
+        ),
+    },
+    classifiers={
+        "three labels": Head(
+            ElectraForSequenceClassification,
+            dict(**SMALL, embedding_size=6, num_labels=3, hidden_act="relu", summary_last_dropout=0.0),
+            "three labels: dense and gelu of the first token, whatever hidden_act is",
         ),
     },
 )

@@ -1,9 +1,9 @@
 """MPNet: RoBERTa's positions, no token types, and a bias of the attention scores that depends on the distance of two tokens, in 32
 buckets that all layers share. The padding token is 1 and the buckets are 32, whatever config.json says."""
 
-from transformers import MPNetConfig, MPNetModel
+from transformers import MPNetConfig, MPNetForMaskedLM, MPNetForSequenceClassification, MPNetModel
 
-from .support import OLD_KEYS, SIZES, Architecture, Checkpoint, Extra, Setup, with_keys, without_defaults
+from .support import Architecture, Checkpoint, Extra, Head, OLD_KEYS, SIZES, SMALL, Setup, with_keys, without_defaults
 
 NO_DROPOUT = dict(hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
 
@@ -39,6 +39,16 @@ ARCHITECTURE = Architecture(
                 Extra("lm_head.decoder.weight", (30, 12)), Extra("lm_head.decoder.bias", (30,)),
                 Extra("mpnet.embeddings.position_ids", (1, 152), "I64"),
             ),
+        ),
+    },
+    classifiers={
+        "three labels": Head(
+            MPNetForSequenceClassification, dict(**SMALL, num_labels=3), "three labels: dense and tanh of the first token"
+        ),
+    },
+    masked={
+        "base": Head(
+            MPNetForMaskedLM, dict(**SMALL, hidden_act="relu"), "dense, gelu (whatever hidden_act is), norm, table of words and a bias"
         ),
     },
 )

@@ -3,14 +3,19 @@ in a text has the position pad_token_id and is not counted."""
 
 from transformers import (
     CamembertConfig,
+    CamembertForSequenceClassification,
     CamembertModel,
     RobertaConfig,
+    RobertaForMaskedLM,
+    RobertaForSequenceClassification,
     RobertaModel,
     XLMRobertaConfig,
+    XLMRobertaForMaskedLM,
+    XLMRobertaForSequenceClassification,
     XLMRobertaModel,
 )
 
-from .support import OLD_KEYS, SIZES, Architecture, Checkpoint, Extra, Setup, with_keys, without_defaults
+from .support import Architecture, Checkpoint, Extra, Head, OLD_KEYS, SIZES, SMALL, Setup, with_keys, without_defaults
 
 NO_DROPOUT = dict(hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
 
@@ -61,6 +66,18 @@ ROBERTA = Architecture(
         ),
     },
     checkpoints=checkpoints(30, 12, 72),
+    classifiers={
+        "three labels": Head(
+            RobertaForSequenceClassification, dict(**SMALL, num_labels=3, hidden_act="relu"),
+            "three labels: dense and tanh of the first token, whatever hidden_act is",
+        ),
+    },
+    masked={
+        "base": Head(
+            RobertaForMaskedLM, dict(**SMALL, hidden_act="relu", layer_norm_eps=1e-3),
+            "dense, gelu (whatever hidden_act is), norm, table of words and a bias; epsilon 1e-3",
+        ),
+    },
 )
 
 XLM_ROBERTA = Architecture(
@@ -85,6 +102,14 @@ XLM_ROBERTA = Architecture(
         ),
     },
     checkpoints=checkpoints(40, 12, 72),
+    classifiers={
+        "one label": Head(
+            XLMRobertaForSequenceClassification, dict(**SMALL, num_labels=1), "one label: dense and tanh of the first token"
+        ),
+    },
+    masked={
+        "base": Head(XLMRobertaForMaskedLM, SMALL, "dense, gelu, norm, table of words and a bias"),
+    },
 )
 
 CAMEMBERT = Architecture(
@@ -103,4 +128,9 @@ CAMEMBERT = Architecture(
         ),
     },
     checkpoints=checkpoints(30, 12, 72),
+    classifiers={
+        "two labels": Head(
+            CamembertForSequenceClassification, dict(**SMALL, num_labels=2), "two labels: dense and tanh of the first token"
+        ),
+    },
 )

@@ -24,17 +24,25 @@ class Setup:
     covers: str  # what of it changes numbers, for the table of the docs
     longest: int  # tokens of the longest row that the model takes
     pooler: bool = False  # whether the model has a pooler (pooler.dense)
+    hub: bool = False  # whether the options are config.json of the code on the hub, which the reference alone computes
+    reference: Callable[[dict], dict] | None = None  # config.json -> that of the reference, which must compute the same
+    twin: Callable[[dict], dict] | None = None  # the reverse: options of transformers' class with which it computes the same
+    by_row: bool = False  # numbers depend on the longest row of a batch: only single rows are compared
+    optional: bool = False  # no published model has it: the engine may refuse it by name
     inert: tuple[str, ...] = ()  # options that transformers does not use here
     variants: dict[str, Callable[[dict], dict]] = field(default_factory=dict)  # config.json in other words: equal numbers
 
 
 @dataclass(frozen=True)
 class Head:
-    """A model for a task: its class, and what its outputs are tested with."""
+    """A model for a task: a head over the bare encoder."""
 
-    model: Callable
+    model: Callable  # class of transformers
     options: dict
     covers: str
+
+    def build(self, config_class):
+        return self.model(config_class(**copy.deepcopy(self.options), attn_implementation="eager"))
 
 
 @dataclass(frozen=True)
@@ -66,9 +74,11 @@ class Architecture:
     has_types: Callable[[object], bool] = lambda config: getattr(config, "type_vocab_size", 0) > 0
     classifiers: dict[str, Head] = field(default_factory=dict)
     masked: dict[str, Head] = field(default_factory=dict)
-    by_row: bool = False  # numbers depend on the longest row of a batch: only single rows are compared
+    reference: Callable | None = None  # the code on the hub, written anew (reference.py)
 
     def build(self, setup: Setup):
+        if setup.hub:
+            return self.reference(copy.deepcopy(setup.options))
         config = self.config(**copy.deepcopy(setup.options), attn_implementation="eager")
         return self.model(config, add_pooling_layer=setup.pooler) if self.takes_pooler else self.model(config)
 
@@ -81,12 +91,14 @@ def exact():
     """transformers computes rotary angles, and the softmax of some models, in float32 whatever the model's dtype. In here these
     are float64 too: a model in float64 computes in float64 alone."""
     before = torch.float, torch.float32, torch.Tensor.float
+    torch.set_default_dtype(torch.float64)
     torch.float = torch.float32 = torch.float64
     torch.Tensor.float = torch.Tensor.double
     try:
         yield
     finally:
         torch.float, torch.float32, torch.Tensor.float = before
+        torch.set_default_dtype(torch.float32)
 
 
 def seed_of(*names):
@@ -101,7 +113,7 @@ def whole(shape, spread, *names, centre=0):
 
 def randomise(model, *names):
     """Random weights: outputs that no two rows share, gradients far above rounding noise. Each depends on its name alone."""
-    norms = {f"{name}.weight" for name, module in model.named_modules() if isinstance(module, torch.nn.LayerNorm)}
+    norms = {f"{name}.weight" for name, module in model.named_modules() if "Norm" in type(module).__name__}
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if name in norms:
@@ -116,6 +128,8 @@ def randomise(model, *names):
 
 def layout(model, **options):
     """Which parameters each tensor of model.safetensors holds, row after row, as save_pretrained writes it."""
+    if not hasattr(model, "save_pretrained"):
+        return {name: [name] for name, _ in model.named_parameters()}
     marked = copy.deepcopy(model).to(torch.float32)
     names = [name for name, _ in marked.named_parameters()]
     with torch.no_grad():
@@ -169,6 +183,9 @@ def with_keys(**keys):
     return lambda config: {**config, **keys}
 
 
+# Of models for tasks.
+SMALL = dict(vocab_size=22, hidden_size=8, num_attention_heads=2, num_hidden_layers=1, intermediate_size=10, max_position_embeddings=40,
+             hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
 # Keys that files on the hub have and that change nothing.
 OLD_KEYS = dict(gradient_checkpointing=False, position_embedding_type="absolute", output_past=True, torch_dtype="float32",
                 transformers_version="4.6.1", attn_implementation=None)
