@@ -1,6 +1,9 @@
 // Engines over the golden models of architectures, the tests that are skipped where there is none, and comparisons.
 import test, { type ExecutionContext } from 'ava'
+import { NamesOfFiles } from '../../lib/models/checkpoint-names.js'
+import { placesOf } from '../../lib/models/weight-check.js'
 import type {
+  ConfigObject,
   DType,
   EncoderSpec,
   ModuleSpec,
@@ -9,7 +12,7 @@ import type {
   StepOptions,
   TrainerSpec,
 } from '../../lib/native/types.js'
-import { BUILT, type Contents, FIXTURES, type Fixture, under } from './architectures.js'
+import { BUILT, FIXTURES, type Fixture, type GoldenTensor, under } from './architectures.js'
 import { addon, distance, globalNorm, gradients, load, norm, type Tensors, trainerSpec } from './support.js'
 
 export const MEAN: ModuleSpec = { type: 'Pooling', modes: ['mean'], includePrompt: true }
@@ -23,13 +26,41 @@ export function encoderSpec(fixture: Fixture, options: Partial<EncoderSpec> = {}
   return { architecture, config, modules: [MEAN], pooler, device: 'cpu', dtype: 'float32', ...options }
 }
 
-export const weightsOf = (fixture: Contents): Tensors =>
-  new Map([...fixture.weights].map(([name, { data }]) => [name, data]))
+/**
+ * Tensors of a file by the names of the engine, which may have the parts of what is one tensor there. What no encoder has is a loss's.
+ * @param tensors by their names in the file
+ */
+export function byEngineNames(
+  encoder: NativeEncoder,
+  config: ConfigObject,
+  tensors: Iterable<readonly [string, GoldenTensor]>,
+): Map<string, GoldenTensor> {
+  const infos = encoder.tensors()
+  const places = placesOf(infos)
+  const shapes = new Map(infos.map(({ name, shape }) => [name, shape]))
+  const naming = new NamesOfFiles(addon.describe(config.model_type as string, config).names)
+  const found = new Map<string, GoldenTensor>()
+  for (const [name, { shape, data }] of tensors) {
+    const own = naming.engine(name)
+    const parts = own === undefined ? [`loss.${name}`] : (places.get(`0.${own}`)?.parts ?? [`0.${own}`])
+    let start = 0
+    for (const part of parts) {
+      const partShape = shapes.get(part) ?? shape
+      const end = start + partShape.reduce((a, b) => a * b, 1)
+      found.set(part, { shape: partShape, data: data.slice(start, end) })
+      start = end
+    }
+  }
+  return found
+}
+
+export const dataOf = (tensors: ReadonlyMap<string, GoldenTensor>): Tensors =>
+  new Map([...tensors].map(([name, { data }]) => [name, data]))
 
 /** An encoder with the fixture's weights. */
 export async function open(fixture: Fixture, options: Partial<EncoderSpec> = {}): Promise<NativeEncoder> {
   const encoder = new addon.Encoder(encoderSpec(fixture, options))
-  await load(encoder, weightsOf(fixture))
+  await load(encoder, dataOf(byEngineNames(encoder, fixture.config, fixture.weights)))
   return encoder
 }
 
@@ -87,8 +118,12 @@ export interface Run {
 }
 
 /** The golden gradients, by the engine's names. */
-export const expectedGradients = (fixture: Contents, prefix = ''): Map<string, Float32Array> =>
-  new Map([...under(fixture.tensors, `${prefix}grad/`)].map(([name, { data }]) => [`0.${name}`, data as Float32Array]))
+export async function expectedGradients(fixture: Fixture, prefix = ''): Promise<Tensors> {
+  const encoder = new addon.Encoder(encoderSpec(fixture))
+  const found = byEngineNames(encoder, fixture.config, under(fixture.tensors, `${prefix}grad/`))
+  await encoder.dispose()
+  return dataOf(found)
+}
 
 /** The embeddings of a training pass, and the gradient of every trained tensor where that of the embeddings is given. */
 export async function backward(

@@ -3,6 +3,7 @@
 import test from 'ava'
 import {
   backward,
+  byEngineNames,
   encoderSpec,
   exactDifference,
   exactGradients,
@@ -39,8 +40,8 @@ for (const fixture of FIXTURES) {
     const shapes = (all: Iterable<readonly [string, { shape: number[] }]>) =>
       Object.fromEntries([...all].map(([tensor, { shape }]) => [tensor, shape]).sort())
     const own = encoder.tensors().map((tensor) => [tensor.name, tensor] as const)
-    t.deepEqual(shapes(own), shapes(fixture.weights))
-    t.is(encoder.maxPositions, fixture.positions)
+    t.deepEqual(shapes(own), shapes(byEngineNames(encoder, config, fixture.weights)))
+    t.is(addon.describe(architecture, config).positions, fixture.positions)
     t.is(encoder.tokenDimension, values(fixture, 'tokens').length / tokenCount(fixture))
     await encoder.dispose()
   })
@@ -98,7 +99,7 @@ for (const fixture of FIXTURES) {
       t.notDeepEqual(other, config)
       const [first, second] = await Promise.all([open(fixture), open(fixture, { config: other })])
       t.deepEqual(await encode(second, batch), await encode(first, batch))
-      t.is(second.maxPositions, first.maxPositions)
+      t.is(addon.describe(architecture, other).positions, addon.describe(architecture, config).positions)
       equal(SECTION, architecture)
       await Promise.all([first.dispose(), second.dispose()])
     })
@@ -108,7 +109,7 @@ for (const fixture of FIXTURES) {
     const spread = fixture.tensors.has('spread/d_embeddings') ? [{ prefix: 'spread/', modules: [SPREAD] }] : []
     for (const { prefix, modules } of [{ prefix: '', modules: [MEAN] }, ...spread]) {
       const given = inUnits(fixture.tensors.get(`${prefix}d_embeddings`)!.data)
-      const expected = expectedGradients(fixture, prefix)
+      const expected = await expectedGradients(fixture, prefix)
       const single = await backward(fixture, given, { modules })
       t.true(maxDifference(single.embeddings, values(fixture, `${prefix}embeddings`)) <= EMBEDDINGS)
       t.deepEqual([...single.gradients.keys()].sort(), [...expected.keys()].sort(), 'the tensors that are trained')
@@ -125,7 +126,7 @@ for (const fixture of FIXTURES) {
 
   titled('recomputed layers, pieces of a batch and threads give the same gradients', async (t) => {
     const given = inUnits(fixture.tensors.get('d_embeddings')!.data)
-    const expected = expectedGradients(fixture)
+    const expected = await expectedGradients(fixture)
     const ways: Record<string, Run> = {
       recomputed: { trainer: { activationCheckpointing: true } },
       'three rows at once': { step: { miniBatchRows: 3 } },

@@ -4,7 +4,20 @@ import type { ConfigObject, PackedBatch } from '../../lib/native/types.js'
 import { readSafetensors } from './support.js'
 
 /** The architectures that the engine has: their tests cannot be skipped. Others are skipped until their name is here. */
-export const BUILT: readonly string[] = ['bert']
+export const BUILT: readonly string[] = [
+  ...[
+    'bert',
+    'camembert',
+    'distilbert',
+    'electra',
+    'gte',
+    'modernbert',
+    'mpnet',
+    'nomic_bert',
+    'roberta',
+    'xlm-roberta',
+  ],
+]
 
 const FOLDER = new URL('../../../test/parity/golden/architectures/', import.meta.url)
 
@@ -73,7 +86,7 @@ export interface Contents {
   name: string
   tensors: Map<string, GoldenTensor>
   batch: PackedBatch
-  /** By the engine's names. */
+  /** By their names in a file. */
   weights: Map<string, { shape: number[]; data: Float32Array }>
 }
 
@@ -109,7 +122,7 @@ const goldens = new Map(ARCHITECTURES.map(({ architecture }) => [architecture, r
 function contents(architecture: string, name: string, prefix: string, lengths: readonly number[]): Contents {
   const tensors = under(goldens.get(architecture)!, prefix)
   const weights = [...under(tensors, 'weights/')].map(([tensor, { shape, data }]) => {
-    return [`0.${tensor}`, { shape, data: inUnits(data) }] as const
+    return [tensor, { shape, data: inUnits(data) }] as const
   })
   const offsets = [0]
   for (const length of lengths) offsets.push(offsets.at(-1)! + length)
