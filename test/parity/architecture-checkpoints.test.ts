@@ -3,15 +3,8 @@ import { join } from 'node:path'
 import { type TensorSource, writeSafetensors } from '../../lib/io/safetensors.js'
 import { WeightFiles } from '../../lib/models/weights.js'
 import { temporaryFolder } from '../helpers/model-folders.js'
-import {
-  ARCHITECTURES,
-  type CheckpointGolden,
-  encoderSpec,
-  type Fixture,
-  fixtures,
-  open,
-  testOf,
-} from './architectures.js'
+import { encoderSpec, open, testOf } from './architecture-engines.js'
+import { ARCHITECTURES, type CheckpointGolden, FIXTURES, type Fixture } from './architectures.js'
 import { equal } from './report.js'
 import { addon, encode } from './support.js'
 
@@ -22,11 +15,10 @@ function sources(fixture: Fixture, { prefix, renamed, extra }: CheckpointGolden)
   const bytes = (data: Float32Array) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
   const elsewhere = new Set(renamed.map(([, tensor]) => tensor))
   const plain = [...fixture.weights].flatMap(([name, { shape, data }]): TensorSource[] => {
-    const bare = name.slice('0.'.length)
-    return elsewhere.has(bare) ? [] : [{ name: prefix + bare, dtype: 'F32', shape, data: bytes(data) }]
+    return elsewhere.has(name) ? [] : [{ name: prefix + name, dtype: 'F32', shape, data: bytes(data) }]
   })
   const parts = renamed.map(([name, tensor, start, rows]): TensorSource => {
-    const { shape, data } = fixture.weights.get(`0.${tensor}`)!
+    const { shape, data } = fixture.weights.get(tensor)!
     const width = data.length / shape[0]!
     const part = data.subarray(start * width, (start + rows) * width)
     return { name, dtype: 'F32', shape: [rows, ...shape.slice(1)], data: bytes(part) }
@@ -42,7 +34,7 @@ for (const { architecture, checkpoints, setups } of ARCHITECTURES) {
   const name = Object.keys(setups)[0]!
   for (const [form, checkpoint] of Object.entries(checkpoints)) {
     testOf(architecture, `a checkpoint with the names of ${form} loads`, async (t) => {
-      const fixture = fixtures().find((one) => one.architecture === architecture && one.name === name)!
+      const fixture = FIXTURES.find((one) => one.architecture === architecture && one.name === name)!
       const path = await temporaryFolder(t)
       await writeSafetensors(join(path, 'model.safetensors'), sources(fixture, checkpoint))
       const description = addon.describe(architecture, fixture.config)

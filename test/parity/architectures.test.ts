@@ -2,61 +2,34 @@
 // have is skipped; one that is in BUILT cannot be.
 import test from 'ava'
 import {
-  BUILT,
   backward,
   byEngineNames,
   encoderSpec,
-  type Fixture,
-  fixtures,
+  exactDifference,
+  exactGradients,
+  expectedGradients,
   found,
-  inUnits,
+  largestShare,
   MEAN,
   open,
   type Run,
   SPREAD,
   testsOf,
-  under,
-  values,
-} from './architectures.js'
+} from './architecture-engines.js'
+import { BUILT, FIXTURES, type Fixture, inUnits, values } from './architectures.js'
 import { equal, report } from './report.js'
-import { addon, distance, encode, globalNorm, maxDifference, norm, pick, worstCosine } from './support.js'
+import { addon, encode, maxDifference, pick, worstCosine } from './support.js'
 
 const SECTION = 'architectures'
 const EMBEDDINGS = 1e-5
 /** What a float64 engine may be off by, beside the rounding of the golden values to float32. */
 const EXACT = 1e-10
-/** Half of the last place of a float32, as a part of its value. */
-const ROUNDING = 2 ** -24
 
 test('the architectures that are built are in BUILT: their tests are not skipped', (t) => {
   t.deepEqual([...BUILT].sort(), found().sort())
 })
 
-type Gradients = ReadonlyMap<string, ArrayLike<number>>
-
-/** How far a float64 result is off, beside what both sides lose when they are stored as float32. */
-function exactDifference(found: ArrayLike<number>, expected: ArrayLike<number>): number {
-  if (found.length !== expected.length) throw new Error(`${found.length} numbers against ${expected.length}`)
-  let worst = 0
-  for (let i = 0; i < found.length; i++) {
-    const difference = Math.abs(found[i]! - expected[i]!)
-    worst = Math.max(worst, difference - 2 * ROUNDING * Math.abs(expected[i]!)) // NaN stays
-  }
-  return worst
-}
-
-/** `exactDifference` of the gradient that is off the most, as a part of the norm of all, and its name. */
-function exactGradients(found: Gradients, expected: Gradients): [off: number, tensor: string] {
-  const total = globalNorm(expected.values())
-  let worst: [number, string] = [0, '']
-  for (const [tensor, gradient] of expected) {
-    const off = exactDifference(found.get(tensor)!, gradient) / total
-    if (!(off <= worst[0])) worst = [off, tensor] // NaN too
-  }
-  return worst
-}
-
-for (const fixture of fixtures()) {
+for (const fixture of FIXTURES) {
   const { architecture, config, variants, batch, covers } = fixture
   const titled = testsOf(fixture)
   const measured = (part: string, deviation: number, allowed: number, python?: number) =>
@@ -67,8 +40,7 @@ for (const fixture of fixtures()) {
     const shapes = (all: Iterable<readonly [string, { shape: number[] }]>) =>
       Object.fromEntries([...all].map(([tensor, { shape }]) => [tensor, shape]).sort())
     const own = encoder.tensors().map((tensor) => [tensor.name, tensor] as const)
-    const stored = [...fixture.weights].map(([tensor, golden]) => [tensor.slice('0.'.length), golden] as const)
-    t.deepEqual(shapes(own), shapes(await byEngineNames(fixture, stored)))
+    t.deepEqual(shapes(own), shapes(byEngineNames(encoder, config, fixture.weights)))
     t.is(addon.describe(architecture, config).positions, fixture.positions)
     t.is(encoder.tokenDimension, values(fixture, 'tokens').length / tokenCount(fixture))
     await encoder.dispose()
@@ -137,8 +109,7 @@ for (const fixture of fixtures()) {
     const spread = fixture.tensors.has('spread/d_embeddings') ? [{ prefix: 'spread/', modules: [SPREAD] }] : []
     for (const { prefix, modules } of [{ prefix: '', modules: [MEAN] }, ...spread]) {
       const given = inUnits(fixture.tensors.get(`${prefix}d_embeddings`)!.data)
-      const named = await byEngineNames(fixture, under(fixture.tensors, `${prefix}grad/`))
-      const expected = new Map([...named].map(([tensor, { data }]) => [tensor, data]))
+      const expected = await expectedGradients(fixture, prefix)
       const single = await backward(fixture, given, { modules })
       t.true(maxDifference(single.embeddings, values(fixture, `${prefix}embeddings`)) <= EMBEDDINGS)
       t.deepEqual([...single.gradients.keys()].sort(), [...expected.keys()].sort(), 'the tensors that are trained')
@@ -155,8 +126,7 @@ for (const fixture of fixtures()) {
 
   titled('recomputed layers, pieces of a batch and threads give the same gradients', async (t) => {
     const given = inUnits(fixture.tensors.get('d_embeddings')!.data)
-    const named = await byEngineNames(fixture, under(fixture.tensors, 'grad/'))
-    const expected = new Map([...named].map(([tensor, { data }]) => [tensor, data]))
+    const expected = await expectedGradients(fixture)
     const ways: Record<string, Run> = {
       recomputed: { trainer: { activationCheckpointing: true } },
       'three rows at once': { step: { miniBatchRows: 3 } },
@@ -188,15 +158,4 @@ for (const fixture of fixtures()) {
 /** Tokens of the rows whose token embeddings are kept. */
 function tokenCount({ lengths, tokenRows }: Fixture): number {
   return tokenRows.reduce((sum, row) => sum + lengths[row]!, 0)
-}
-
-/** The gradient that is off the most, as a part of 1e-4 of its norm and 1e-7 of the norm of all. */
-function largestShare(found: Gradients, expected: Gradients): { part: number; tensor: string } {
-  const total = globalNorm(expected.values())
-  let worst = { part: 0, tensor: '' }
-  for (const [tensor, gradient] of expected) {
-    const part = distance(found.get(tensor)!, gradient) / (1e-4 * norm(gradient) + 1e-7 * total)
-    if (!(part <= worst.part)) worst = { part, tensor } // NaN too
-  }
-  return worst
 }
