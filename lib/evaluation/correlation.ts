@@ -16,8 +16,8 @@ export function spearman(x: ArrayLike<number>, y: ArrayLike<number>): number {
   return pearson(averageRanks(x), averageRanks(y))
 }
 
-/** `spearman` that gives turns while it sorts, so that many values do not keep the event loop. */
-export async function spearmanInTurns(x: ArrayLike<number>, y: ArrayLike<number>): Promise<number> {
+/** `spearman` that sorts in short slices, so that many values do not block the event loop. */
+export async function spearmanInSlices(x: ArrayLike<number>, y: ArrayLike<number>): Promise<number> {
   const ranks = async (values: ArrayLike<number>) =>
     ranksOf(values, await orderOf(values.length, (a, b) => values[a]! - values[b]!))
   return pearson(await ranks(x), await ranks(y))

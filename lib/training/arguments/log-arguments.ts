@@ -6,13 +6,13 @@ export type LogLevel = (typeof LOG_LEVELS)[number]
 
 const REPORTERS = ['none', 'tensorboard', 'jsonl', 'csv'] as const
 export type ReportTo = (typeof REPORTERS)[number]
-/** Those of transformers. */
+/** Reporters of transformers that are not built. */
 const PLANNED_REPORTERS = [
   ...['all', 'azure_ml', 'clearml', 'codecarbon', 'comet_ml', 'dagshub', 'dvclive', 'flyte', 'kubeflow', 'mlflow'],
   ...['neptune', 'swanlab', 'trackio', 'wandb'],
 ]
 
-/** Checks the arguments of the log. @throws ERR_INVALID_ARGUMENT, ERR_NOT_IMPLEMENTED for reporters of transformers */
+/** Checks the arguments of the log. @throws ERR_INVALID_ARGUMENT; ERR_NOT_IMPLEMENTED for reporters of transformers */
 export function checkLogArguments(args: {
   logLevel: unknown
   reportTo: unknown

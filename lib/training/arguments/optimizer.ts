@@ -6,7 +6,7 @@ import { checkOneOf, checkOptions, checkPositive, isPlainObject } from '../../op
 const OPTIMIZERS = ['adamw_torch', 'adamw_torch_fused', 'sgd', 'rmsprop'] as const
 export type OptimizerName = (typeof OPTIMIZERS)[number]
 
-/** Further ones of transformers. */
+/** Optimisers of transformers that are not built. */
 const NOT_BUILT = [
   ...['adafactor', 'adamw_torch_xla', 'adamw_torch_npu_fused', 'adamw_apex_fused', 'adamw_anyprecision'],
   ...['adamw_torch_4bit', 'adamw_torch_8bit', 'adamw_8bit', 'adamw_bnb_8bit', 'paged_adamw_8bit', 'paged_adamw_32bit'],
@@ -23,7 +23,7 @@ interface OptimizerArguments {
 }
 
 /**
- * The optimiser of the engine. `optimArgs`: `alpha` and `eps` of rmsprop (defaults of torch: 0.99 and 1e-8).
+ * The optimiser as the engine takes it. `optimArgs` has `alpha` and `eps` of rmsprop (torch's defaults: 0.99 and 1e-8).
  * Source: transformers `trainer_optimizer.py`.
  * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_NOT_IMPLEMENTED
  */
@@ -47,7 +47,7 @@ export function optimizerSpec(args: OptimizerArguments): OptimizerSpec {
   return { type: 'adamw', beta1: args.adamBeta1, beta2: args.adamBeta2, epsilon: args.adamEpsilon }
 }
 
-/** An object, or Python's `key=value,key=value`. */
+/** @param given an object, or Python's `key=value,key=value` */
 function parseOptimArgs(given: OptimizerArguments['optimArgs']): Record<string, number> {
   if (given === null) return {}
   if (isPlainObject(given)) return { ...given } as Record<string, number>

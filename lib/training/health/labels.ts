@@ -1,5 +1,5 @@
 import { singleLabel } from '../../data/columns.js'
-import { Turns } from '../../data/turns.js'
+import { TimeSlice } from '../../data/time-slice.js'
 import { lossOf, ofDataset, percent, type RunFacts, specsOf } from './facts.js'
 import type { TrainingWarning } from './warning.js'
 
@@ -95,11 +95,11 @@ async function countLabels(
   counts: (label: unknown) => boolean,
   enough = Number.POSITIVE_INFINITY,
 ): Promise<number> {
-  const turns = new Turns()
+  const slice = new TimeSlice()
   let count = 0
   for (const [i, label] of labels.entries()) {
     if (counts(singleLabel(label)) && ++count >= enough) return count
-    if (i % SLICE === SLICE - 1) await turns.give()
+    if (i % SLICE === SLICE - 1) await slice.yield()
   }
   return count
 }

@@ -1,5 +1,5 @@
 import type { Dataset } from '../../data/dataset.js'
-import { Turns } from '../../data/turns.js'
+import { TimeSlice } from '../../data/time-slice.js'
 import { type NamedDataset, ofDataset, percent, type RunFacts } from './facts.js'
 import { HashSample, hashText } from './hash-sample.js'
 import type { TrainingWarning } from './warning.js'
@@ -55,11 +55,11 @@ async function eachHash(
     .filter((name) => dataset.columnKind(name) === 'text')
     .map((name) => dataset.texts(name))
   if (columns.length === 0) return
-  const turns = new Turns()
+  const slice = new TimeSlice()
   for (let row = 0; row < dataset.length; row += stride) {
     const hashes = columns.map((texts) => hashText(texts[row]!))
     for (const hash of hashes) use('texts', hash)
     if (hashes.length > 1) use('rows', hashText(hashes.join()))
-    if (turns.isOver) await turns.give()
+    if (slice.isOver) await slice.yield()
   }
 }
