@@ -1,19 +1,19 @@
 import { createHash } from 'node:crypto'
-import { Turns } from './turns.js'
+import { TimeSlice } from './time-slice.js'
 
 const PIECE_CHARACTERS = 1 << 16
 
 /** SHA-256 (hex) of a JSON value, without blocking the event loop: a tokenizer.json can have many megabytes. */
 export async function hashJson(value: unknown): Promise<string> {
   const hash = createHash('sha256')
-  const turns = new Turns()
+  const slice = new TimeSlice()
   let piece = ''
   for (const token of tokens(value)) {
     piece += token
     if (piece.length < PIECE_CHARACTERS) continue
     hash.update(piece)
     piece = ''
-    await turns.give()
+    await slice.yield()
   }
   return hash.update(piece).digest('hex')
 }

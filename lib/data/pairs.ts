@@ -2,8 +2,8 @@ import { SentenceTorchError } from '../errors.js'
 import { checkInteger } from '../options.js'
 import type { Tokenized } from './pack.js'
 import { type PairPiece, pairTemplate } from './pair-template.js'
+import { TimeSlice } from './time-slice.js'
 import type { EncodeAllOptions, Tokenizer } from './tokenizer.js'
-import { Turns } from './turns.js'
 
 /** Pairs of texts as one row each, with the number of the segment of every token. */
 export interface TokenizedPairs extends Tokenized {
@@ -66,7 +66,7 @@ export class PairTokenizer {
 
   /**
    * Row i is the pair (`first[i]`, `second[i]`). A text that comes several times, as a query over its documents does, is
-   * tokenised once. Gives turns.
+   * tokenised once. Works in short slices (TimeSlice).
    * @throws SentenceTorchError ERR_INVALID_ARGUMENT for unequal lengths or a text that is no string, ERR_ABORTED
    */
   async encode(
@@ -82,7 +82,7 @@ export class PairTokenizer {
     checkInteger('maxSeqLength', maxSeqLength, this.#added)
     const nameOf = (text: string) => nameInPairs(text, first, second)
     const contents = await this.#contents(new Set([...first, ...second]), nameOf, cache, options)
-    const turns = new Turns()
+    const slice = new TimeSlice()
     const rows: (readonly [Int32Array, Int32Array])[] = []
     const offsets = new Int32Array(first.length + 1)
     for (let row = 0; row < first.length; row++) {
@@ -90,7 +90,7 @@ export class PairTokenizer {
       const kept = longestFirst(a.length, b.length, maxSeqLength - this.#added)
       rows.push([this.#cut(a, kept[0]), this.#cut(b, kept[1])])
       offsets[row + 1] = offsets[row]! + kept[0] + kept[1] + this.#added
-      if (row % 256 === 0) await turns.give()
+      if (row % 256 === 0) await slice.yield()
     }
     const ids = new Int32Array(offsets[first.length]!)
     const tokenTypes = new Int32Array(ids.length)
@@ -102,7 +102,7 @@ export class PairTokenizer {
         tokenTypes.fill(piece.type, at, at + part.length)
         at += part.length
       }
-      if (row % 256 === 0) await turns.give()
+      if (row % 256 === 0) await slice.yield()
     }
     return { ids, offsets, ...(this.#types && { tokenTypes }) }
   }

@@ -1,5 +1,5 @@
 import type { Random } from './random.js'
-import type { Pieces } from './turns.js'
+import type { Pieces } from './time-slice.js'
 
 /** Rows that are shuffled in about a millisecond, at most. */
 const CHUNK_ROWS = 16_384

@@ -2,8 +2,8 @@ import { invalidArgument, SentenceTorchError } from '../errors.js'
 import { checkInteger, checkOptions, listOfNames, ownCopy } from '../options.js'
 import { Random } from './random.js'
 import type { Table } from './table.js'
+import { runInSlices, TimeSlice } from './time-slice.js'
 import { SHUFFLE_STREAM, shuffledOrder } from './transforms.js'
-import { inTurns, Turns } from './turns.js'
 import { CHUNK_ROWS, numberValues } from './value-numbers.js'
 
 export interface SplitOptions {
@@ -46,8 +46,8 @@ export async function splitRows(
  *  through other rows. */
 async function groupRows(dataset: Table, columns: readonly string[]): Promise<Int32Array> {
   for (const name of columns) dataset.columnKind(name)
-  const turns = new Turns()
-  const { ids, numbers } = await inTurns(numberValues(dataset, columns), turns)
+  const slice = new TimeSlice()
+  const { ids, numbers } = await runInSlices(numberValues(dataset, columns), slice)
   const parent = Int32Array.from({ length: numbers.counts.length }, (_, i) => i)
   const root = (id: number): number => {
     let at = id
@@ -60,7 +60,7 @@ async function groupRows(dataset: Table, columns: readonly string[]): Promise<In
   const width = columns.length
   for (let row = 0; row < dataset.length; row++) {
     for (let c = 1; c < width; c++) parent[root(ids[row * width + c]!)] = root(ids[row * width]!)
-    if (row % CHUNK_ROWS === 0) await turns.give()
+    if (row % CHUNK_ROWS === 0) await slice.yield()
   }
   const groups = new Int32Array(dataset.length)
   for (let row = 0; row < dataset.length; row++) groups[row] = root(ids[row * width]!)
@@ -69,7 +69,7 @@ async function groupRows(dataset: Table, columns: readonly string[]): Promise<In
 
 /** 1 for the groups of the test part: whole groups in random order, as long as they fit. */
 async function chooseGroups(groups: Int32Array, wanted: number, random: Random): Promise<Uint8Array> {
-  const turns = new Turns()
+  const slice = new TimeSlice()
   const sizes = new Int32Array(groups.reduce((most, group) => Math.max(most, group), 0) + 1)
   for (const group of groups) sizes[group]!++
   const inTest = new Uint8Array(sizes.length)
@@ -83,7 +83,7 @@ async function chooseGroups(groups: Int32Array, wanted: number, random: Random):
       inTest[group] = 1
       room -= sizes[group]!
     }
-    if (end % CHUNK_ROWS === 0) await turns.give()
+    if (end % CHUNK_ROWS === 0) await slice.yield()
   }
   return inTest
 }

@@ -7,7 +7,7 @@ import type { BatchSamplerChoice, BatchSamplerName, OwnSamplerOptions } from './
 import { batchCount } from './samplers/sampler.js'
 import { Shortfall } from './samplers/shortfall.js'
 import type { DataStream, StreamRow } from './stream.js'
-import { Turns } from './turns.js'
+import { TimeSlice } from './time-slice.js'
 import { jsonOf } from './value-numbers.js'
 
 /** What a stream can do without knowing all its rows. */
@@ -81,7 +81,7 @@ async function* checkedRows(
   epoch: number,
   ended: (rows: number) => void,
 ): AsyncGenerator<readonly CheckedRow[], void, undefined> {
-  const turns = new Turns()
+  const slice = new TimeSlice()
   let checkers: ColumnChecker[] | undefined
   let number = 0
   const check = (row: StreamRow, names: readonly string[]): CheckedRow => {
@@ -99,7 +99,7 @@ async function* checkedRows(
   }
   for await (const { names, rows } of stream.pieces(epoch)) {
     yield rows.map((row) => check(row, names))
-    await turns.give()
+    await slice.yield()
   }
   ended(number)
 }

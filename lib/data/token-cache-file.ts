@@ -1,6 +1,6 @@
 import type { FileHandle } from 'node:fs/promises'
 import { crc32 } from 'node:zlib'
-import { Turns } from './turns.js'
+import { TimeSlice } from './time-slice.js'
 
 /**
  * A file of a token cache, all numbers little-endian:
@@ -99,7 +99,7 @@ export class TokenIndex {
     const end = view.getFloat64(48, true)
     if (!Number.isSafeInteger(end)) return undefined
     const index = new TokenIndex(rows)
-    const turns = new Turns()
+    const slice = new TimeSlice()
     let place = end
     let checksum = 0
     for (const chunk of index.chunks()) {
@@ -107,7 +107,7 @@ export class TokenIndex {
       if (read !== chunk.length) return undefined
       checksum = crc32(chunk, checksum)
       place += chunk.length
-      await turns.give()
+      await slice.yield()
     }
     return checksum === view.getUint32(56, true) && index.isWithin(end) ? { index, end } : undefined
   }

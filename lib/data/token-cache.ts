@@ -8,8 +8,8 @@ import { openFile } from '../io/open-file.js'
 import { failedTo } from '../io/system-error.js'
 import { newId, removeLeftOvers } from '../io/temporary.js'
 import { checkInteger, checkOptions } from '../options.js'
+import { TimeSlice } from './time-slice.js'
 import { ABSENT, HEADER_BYTES, TokenIndex } from './token-cache-file.js'
-import { Turns } from './turns.js'
 
 export interface TokenCacheOptions {
   /** All texts of one column, in the order of the rows. */
@@ -221,12 +221,12 @@ export class TokenCache {
 
 async function keyOf(texts: readonly string[], tokenizerKey: string, maxLength: number): Promise<Uint8Array> {
   const hash = createHash('sha256').update(JSON.stringify([tokenizerKey, maxLength, texts.length]))
-  const turns = new Turns()
+  const slice = new TimeSlice()
   for (let start = 0; start < texts.length; start += HASH_TEXTS) {
     const part = texts.slice(start, start + HASH_TEXTS)
     // With the lengths in front, so that "ab", "c" is not "a", "bc".
     hash.update(`${part.map((text) => text.length).join()}\n${part.join('')}`)
-    await turns.give()
+    await slice.yield()
   }
   return hash.digest()
 }

@@ -5,6 +5,7 @@ import { IdBuffer } from './id-buffer.js'
 import { concatTokenized, type Tokenized } from './pack.js'
 import { checkPostProcessor, specialTokens } from './special-tokens.js'
 import { checkNotEmpty, checkStrings, nameOfText, TextError, withNames } from './text-errors.js'
+import { TimeSlice } from './time-slice.js'
 import type { TokenizerJson } from './tokenizer/blocks.js'
 import { appendParts, type FastEncoder, fastEncoder } from './tokenizer/fast.js'
 import type { TokenizerFiles } from './tokenizer/files.js'
@@ -15,7 +16,6 @@ import { asPythonLoads } from './tokenizer/python-classes.js'
 import { longestPart, PART_LENGTH, partsOf } from './tokenizer/safe-cuts.js'
 import { Vocabulary } from './tokenizer/vocabulary.js'
 import { TokenizerPool } from './tokenizer-pool.js'
-import { Turns } from './turns.js'
 
 export type { Tokenized } from './pack.js'
 export type { TokenizerOptions } from './tokenizer/options.js'
@@ -238,13 +238,13 @@ export class Tokenizer {
     signal: AbortSignal | undefined,
   ): Promise<Tokenized> {
     const ids = new IdBuffer(texts.length)
-    const turns = new Turns()
+    const slice = new TimeSlice()
     for (let i = 0; i < texts.length; i++) {
       const text = texts[i]!
       if (text.length <= PART_LENGTH) this.encodeOne(text, i, maxSeqLength, ids)
-      else await this.encodeLong(text, i, maxSeqLength, ids, turns, signal)
-      if (turns.isOver) {
-        await turns.give()
+      else await this.encodeLong(text, i, maxSeqLength, ids, slice, signal)
+      if (slice.isOver) {
+        await slice.yield()
         throwIfAborted(signal)
       }
     }
@@ -271,7 +271,7 @@ export class Tokenizer {
     index: number,
     maxSeqLength: number,
     ids: IdBuffer,
-    turns: Turns,
+    slice: TimeSlice,
     signal: AbortSignal | undefined,
   ): Promise<void> {
     const { prefix, suffix, truncatesLeft } = this
@@ -293,7 +293,7 @@ export class Tokenizer {
         }
       }
       while (!step().done) {
-        await turns.give()
+        await slice.yield()
         throwIfAborted(signal)
       }
     }

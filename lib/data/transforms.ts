@@ -9,7 +9,7 @@ import { listed } from './readers/names.js'
 import type { Plain } from './row-types.js'
 import { shuffledRows } from './shuffled-rows.js'
 import type { Column, Table, TransformedRow } from './table.js'
-import { inTurns, Turns } from './turns.js'
+import { runInSlices, TimeSlice } from './time-slice.js'
 import { CHUNK_ROWS, numberValues } from './value-numbers.js'
 
 /** Takes the place of the epoch, so that a shuffled dataset is not in the order of the first epoch's batches. */
@@ -17,16 +17,16 @@ export const SHUFFLE_STREAM = 0x5f3759df
 
 export function shuffledOrder(rows: number, seed: number): Promise<Int32Array> {
   checkInteger('seed', seed, 0)
-  return inTurns(shuffledRows(rows, new Random(seed, SHUFFLE_STREAM)))
+  return runInSlices(shuffledRows(rows, new Random(seed, SHUFFLE_STREAM)))
 }
 
 /** `values` at `rows`. */
 export async function gather(values: readonly Value[], rows: Int32Array): Promise<Value[]> {
-  const turns = new Turns()
+  const slice = new TimeSlice()
   const taken: Value[] = []
   for (let i = 0; i < rows.length; i++) {
     taken.push(values[rows[i]!]!)
-    if (i % CHUNK_ROWS === 0) await turns.give()
+    if (i % CHUNK_ROWS === 0) await slice.yield()
   }
   return taken
 }
@@ -36,13 +36,13 @@ export async function filterRows<Row extends object>(
   keep: (row: Plain<Row>, index: number) => boolean | Promise<boolean>,
 ): Promise<Int32Array> {
   if (typeof keep !== 'function') throw invalidArgument('keep', 'a function of a row', keep)
-  const turns = new Turns()
+  const slice = new TimeSlice()
   const rows: number[] = []
   for (let row = 0; row < dataset.length; row++) {
     let kept = keep(dataset.row(row), row)
     if (typeof kept === 'object') kept = await kept
     if (kept) rows.push(row)
-    if (turns.isOver) await turns.give()
+    if (slice.isOver) await slice.yield()
   }
   return Int32Array.from(rows)
 }
@@ -55,7 +55,7 @@ export async function mapRows<Row extends object>(
 ): Promise<ColumnsBuilder> {
   if (typeof change !== 'function') throw invalidArgument('change', 'a function of a row', change)
   for (const name of removed) dataset.columnKind(name)
-  const turns = new Turns()
+  const slice = new TimeSlice()
   const gone = new Set(removed)
   const kept = dataset.columnNames.filter((name) => !gone.has(name))
   const keeps = new Set(kept)
@@ -86,14 +86,14 @@ export async function mapRows<Row extends object>(
       )
     }
     builder.add(names.map((name) => [Object.hasOwn(changed, name) ? changed[name] : dataset.column(name)[row]]))
-    if (turns.isOver) await turns.give()
+    if (slice.isOver) await slice.yield()
   }
   return builder ?? new ColumnsBuilder(columns ?? kept, '')
 }
 
 /** The class names of the columns that `mapRows` did not change. Where numbers changed they may mean other classes. */
 export async function keptClassNames(dataset: Table, { names, columns }: ColumnsBuilder): Promise<ClassNames> {
-  const turns = new Turns()
+  const slice = new TimeSlice()
   const kept = new Map<string, readonly string[]>()
   const known = new Set(dataset.columnNames)
   for (const [c, name] of names.entries()) {
@@ -102,7 +102,7 @@ export async function keptClassNames(dataset: Table, { names, columns }: Columns
     const before = dataset.column(name)
     let row = 0
     for (; row < before.length && Object.is(before[row], columns[c]![row]); row++) {
-      if (row % CHUNK_ROWS === 0) await turns.give()
+      if (row % CHUNK_ROWS === 0) await slice.yield()
     }
     if (row === before.length) kept.set(name, classNames)
   }
@@ -113,8 +113,8 @@ export async function keptClassNames(dataset: Table, { names, columns }: Columns
 export async function firstOfEqual(dataset: Table, names: readonly string[]): Promise<Int32Array> {
   const columns = [...names]
   for (const name of columns) dataset.columnKind(name)
-  const turns = new Turns()
-  const { ids, numbers } = await inTurns(numberValues(dataset, columns), turns)
+  const slice = new TimeSlice()
+  const { ids, numbers } = await runInSlices(numberValues(dataset, columns), slice)
   const distinct = numbers.counts.length
   // Pairs of numbers become one number, column by column. There are 64 maps, as a single large one would block for long whenever
   // it grows.
@@ -133,7 +133,7 @@ export async function firstOfEqual(dataset: Table, names: readonly string[]): Pr
         map.set(pair, key)
       }
       joined[row] = key
-      if (row % CHUNK_ROWS === 0) await turns.give()
+      if (row % CHUNK_ROWS === 0) await slice.yield()
     }
     keys = joined
   }
@@ -152,14 +152,14 @@ export async function labelledRows(dataset: Table): Promise<Int32Array> {
     )
   }
   const labels = dataset.column(name)
-  const turns = new Turns()
+  const slice = new TimeSlice()
   // −1 stands for "no class", but beside fractions it is a score.
   let areClasses = name.startsWith('label')
   const rows: number[] = []
   let unclassed = 0
   for (let row = 0; row < labels.length; row++) {
     const label = labels[row]!
-    if (row % CHUNK_ROWS === 0) await turns.give()
+    if (row % CHUNK_ROWS === 0) await slice.yield()
     if (Number.isNaN(label)) continue
     areClasses &&= Number.isInteger(label)
     rows.push(row)
@@ -177,7 +177,7 @@ export async function concatenate(given: readonly Table[]): Promise<{ columns: M
     const misfit = schemaConflict(first, dataset)
     if (misfit) throw new SentenceTorchError('ERR_INVALID_DATA', `Dataset ${i} does not fit to dataset 0: ${misfit}`)
   })
-  const turns = new Turns()
+  const slice = new TimeSlice()
   const columns = new Map<string, Column>()
   const classNames = new Map<string, readonly string[]>()
   for (const name of first.columnNames) {
@@ -189,7 +189,7 @@ export async function concatenate(given: readonly Table[]): Promise<{ columns: M
     for (const dataset of datasets) {
       for (const value of dataset.column(name)) {
         values.push(value)
-        if (values.length % CHUNK_ROWS === 0) await turns.give()
+        if (values.length % CHUNK_ROWS === 0) await slice.yield()
       }
     }
     columns.set(name, { values, kind: first.columnKind(name), classNames: classNames.get(name) })

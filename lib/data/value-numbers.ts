@@ -1,5 +1,5 @@
 import type { Table } from './table.js'
-import type { Pieces } from './turns.js'
+import type { Pieces } from './time-slice.js'
 
 /** Rows between two looks at the clock: about a millisecond of the slowest work here. */
 export const CHUNK_ROWS = 1024

@@ -17,7 +17,7 @@ export function spearman(x: ArrayLike<number>, y: ArrayLike<number>): number {
 }
 
 /** `spearman` in slices, so that many values do not block the event loop. */
-export async function spearmanInTurns(x: ArrayLike<number>, y: ArrayLike<number>): Promise<number> {
+export async function spearmanInSlices(x: ArrayLike<number>, y: ArrayLike<number>): Promise<number> {
   const ranks = async (values: ArrayLike<number>) =>
     ranksOf(values, await orderOf(values.length, (a, b) => values[a]! - values[b]!))
   return pearson(await ranks(x), await ranks(y))

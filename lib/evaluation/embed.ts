@@ -1,4 +1,4 @@
-import { Turns } from '../data/turns.js'
+import { TimeSlice } from '../data/time-slice.js'
 import { describe } from '../errors.js'
 import { type Embeddings, embeddings, firstNotFinite } from '../models/embeddings.js'
 import { ownOf } from '../search/rows.js'
@@ -41,7 +41,7 @@ export async function embed(
   })
   const found = ownOf(model, given, `what ${how} gave`)
   const { data, shape } = found
-  const turns = new Turns()
+  const slice = new TimeSlice()
   for (let start = 0; start < data.length; start += STRIDE) {
     const at = firstNotFinite(data, start, Math.min(start + STRIDE, data.length))
     if (at !== -1) {
@@ -51,7 +51,7 @@ export async function embed(
         `Expected finite numbers in the embedding of text ${row} (${text}), but the model gave ${data[at]}`,
       )
     }
-    await turns.give()
+    await slice.yield()
   }
   return found
 }
@@ -63,12 +63,12 @@ export async function embedOnce(
   options: EmbedOptions,
   context: EvaluationContext,
 ): Promise<Embeddings[]> {
-  const turns = new Turns()
+  const slice = new TimeSlice()
   const places = new Map<string, number>()
   for (const column of columns) {
     for (let i = 0; i < column.length; i++) {
       if (!places.has(column[i]!)) places.set(column[i]!, places.size)
-      if (i % 1024 === 0) await turns.give()
+      if (i % 1024 === 0) await slice.yield()
     }
   }
   const all = await embed(model, 'encode', [...places.keys()], options, context)
@@ -78,7 +78,7 @@ export async function embedOnce(
     const data = new Float32Array(column.length * width)
     for (let i = 0; i < column.length; i++) {
       data.set(all.row(places.get(column[i]!)!), i * width)
-      if (i % 1024 === 0) await turns.give()
+      if (i % 1024 === 0) await slice.yield()
     }
     out.push(embeddings(data, column.length, width))
   }

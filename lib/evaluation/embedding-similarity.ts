@@ -11,7 +11,7 @@ import {
   type SimilarityName,
   suffix,
 } from './common.js'
-import { pearson, spearmanInTurns } from './correlation.js'
+import { pearson, spearmanInSlices } from './correlation.js'
 import { appendCsv, pythonFloat } from './csv.js'
 import { embed } from './embed.js'
 import type { EvaluatedModel, EvaluationContext, EvaluationResult } from './evaluator.js'
@@ -88,7 +88,7 @@ export class EmbeddingSimilarityEvaluator extends SentenceEvaluator {
     for (const fn of functions) {
       const similarities = await similaritiesOfPairs(fn, first, second)
       metrics[`pearson_${fn}`] = pearson(scores, similarities)
-      metrics[`spearman_${fn}`] = await spearmanInTurns(scores, similarities)
+      metrics[`spearman_${fn}`] = await spearmanInSlices(scores, similarities)
     }
     if (context.outputPath !== undefined && writeCsv) await this.#write(context.outputPath, context, functions, metrics)
 

@@ -1,4 +1,4 @@
-import { Turns } from '../data/turns.js'
+import { TimeSlice } from '../data/time-slice.js'
 import { invalidArgument } from '../errors.js'
 import { checkOptions, checkType, ownCopy } from '../options.js'
 import { metricOf, type ScoreFunction } from '../search/score-function.js'
@@ -131,10 +131,10 @@ export class InformationRetrievalEvaluator extends SentenceEvaluator {
     const corpus = this.#corpus
     const order = await orderOf(corpus.length, (a, b) => comparePython(corpus[a]![0], corpus[b]![0]))
     const sorted: (readonly [string, string])[] = []
-    const turns = new Turns()
+    const slice = new TimeSlice()
     for (const i of order) {
       sorted.push(corpus[i]!)
-      if (sorted.length % 1024 === 0) await turns.give()
+      if (sorted.length % 1024 === 0) await slice.yield()
     }
     this.#corpus = sorted
   }

@@ -1,5 +1,5 @@
 /** What InformationRetrievalEvaluator measures, from the ranked documents of every query. */
-import { Turns } from '../data/turns.js'
+import { TimeSlice } from '../data/time-slice.js'
 import { mean, meanInOrder } from './mean.js'
 import { discountedGain, idealGain, reciprocalRank } from './ranking.js'
 
@@ -43,10 +43,10 @@ export async function irMetrics(queries: Iterable<RankedQuery>, cutoffs: Cutoffs
   const columns = MEASURES.flatMap(([name, at, measure]) =>
     cutoffs[at].map((k) => ({ key: `${name}@${k}`, k, measure, values: [] as number[] })),
   )
-  const turns = new Turns()
+  const slice = new TimeSlice()
   for (const query of queries) {
     for (const { k, measure, values } of columns) values.push(measure(query, k))
-    await turns.give()
+    await slice.yield()
   }
   // The reference sums reciprocal ranks in their order, and everything else by numpy.
   return Object.fromEntries(

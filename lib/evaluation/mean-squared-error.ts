@@ -1,4 +1,4 @@
-import { Turns } from '../data/turns.js'
+import { TimeSlice } from '../data/time-slice.js'
 import { invalidData } from './common.js'
 import type { Rows } from './pair-similarities.js'
 
@@ -10,7 +10,7 @@ export async function meanSquaredError(a: Rows, b: Rows): Promise<number> {
   if (String(a.shape) !== String(b.shape)) {
     throw invalidData(`Expected embeddings of the teacher's shape [${a.shape}] but the model gave [${b.shape}]`)
   }
-  const turns = new Turns()
+  const slice = new TimeSlice()
   let sum = 0
   for (let start = 0; start < a.data.length; start += CHUNK) {
     const end = Math.min(start + CHUNK, a.data.length)
@@ -18,7 +18,7 @@ export async function meanSquaredError(a: Rows, b: Rows): Promise<number> {
       const difference = Math.fround(a.data[i]! - b.data[i]!)
       sum += difference * difference
     }
-    await turns.give()
+    await slice.yield()
   }
   return sum / a.data.length
 }

@@ -1,4 +1,4 @@
-import { Turns } from '../data/turns.js'
+import { TimeSlice } from '../data/time-slice.js'
 
 /** Positions sorted at once: about a millisecond. */
 const RUN = 2048
@@ -16,12 +16,12 @@ export function descendingOrder(scores: ArrayLike<number>): Promise<Uint32Array>
  * do not block the event loop.
  */
 export async function orderOf(count: number, compare: (a: number, b: number) => number): Promise<Uint32Array> {
-  const turns = new Turns()
+  const slice = new TimeSlice()
   let order = new Uint32Array(count)
   for (let i = 0; i < count; i++) order[i] = i
   for (let start = 0; start < count; start += RUN) {
     order.subarray(start, start + RUN).sort(compare)
-    await turns.give()
+    await slice.yield()
   }
   let spare = new Uint32Array(count)
   for (let run = RUN; run < count; run *= 2) {
@@ -30,7 +30,7 @@ export async function orderOf(count: number, compare: (a: number, b: number) => 
       for (let to = start, left = start, right = middle; to < end; to++) {
         const takeLeft = left < middle && (right >= end || !(compare(order[left]!, order[right]!) > 0))
         spare[to] = order[takeLeft ? left++ : right++]!
-        if (to % RUN === 0) await turns.give()
+        if (to % RUN === 0) await slice.yield()
       }
     }
     ;[order, spare] = [spare, order]

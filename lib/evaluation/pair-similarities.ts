@@ -1,4 +1,4 @@
-import { Turns } from '../data/turns.js'
+import { TimeSlice } from '../data/time-slice.js'
 import type { Embeddings } from '../models/embeddings.js'
 import { pairwiseSimilarity } from '../models/similarity.js'
 import type { SimilarityName } from './common.js'
@@ -10,13 +10,13 @@ const CHUNK_ROWS = 256
 
 /** `pairwiseSimilarity` in slices, so that many pairs do not block the event loop. */
 export async function similaritiesOfPairs(fn: SimilarityName, first: Rows, second: Rows): Promise<Float32Array> {
-  const turns = new Turns()
+  const slice = new TimeSlice()
   const rows = first.shape[0]
   const similarities = new Float32Array(rows)
   for (let start = 0; start < rows; start += CHUNK_ROWS) {
     const size = Math.min(CHUNK_ROWS, rows - start)
     similarities.set(pairwiseSimilarity(fn, sliceRows(first, start, size), sliceRows(second, start, size)), start)
-    await turns.give()
+    await slice.yield()
   }
   return similarities
 }

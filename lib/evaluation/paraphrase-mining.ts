@@ -1,4 +1,4 @@
-import { Turns } from '../data/turns.js'
+import { TimeSlice } from '../data/time-slice.js'
 import { invalidArgument } from '../errors.js'
 import { checkInteger, checkOptions, checkType } from '../options.js'
 import { paraphraseMiningEmbeddings } from '../search/paraphrase-mining.js'
@@ -103,9 +103,9 @@ export class ParaphraseMiningEvaluator extends SentenceEvaluator {
     const total = this.#duplicates.count
     const best = { average_precision: 0, f1: 0, precision: 0, recall: 0, threshold: 0, found: false }
     let [correct, before, sum] = [0, 0, 0]
-    const turns = new Turns()
+    const slice = new TimeSlice()
     for (const [i, [score, a, b]] of pairs.entries()) {
-      if (i % 1024 === 0) await turns.give()
+      if (i % 1024 === 0) await slice.yield()
       if (this.#duplicates.has(this.#ids[a]!, this.#ids[b]!)) correct++
       const next = pairs[i + 1]?.[0] ?? score
       if (correct === before || (i + 1 < pairs.length && next === score)) continue

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { Turns } from '../data/turns.js'
+import { TimeSlice } from '../data/time-slice.js'
 import { writeFileAtomic } from '../io/atomic.js'
 import { makeFolder } from '../io/files.js'
 import { unlessRefused } from '../io/unwritten.js'
@@ -20,7 +20,7 @@ export async function writePredictions(
   corpus: readonly (readonly [id: string, text: string])[],
   { documents, scores, k, count }: TopHits,
 ): Promise<void> {
-  const turns = new Turns()
+  const slice = new TimeSlice()
   async function* lines(): AsyncGenerator<string> {
     for (const [q, { id, text }] of queries.entries()) {
       const results = Array.from({ length: count }, (_, i) => {
@@ -28,7 +28,7 @@ export async function writePredictions(
         return `{"corpus_id": ${pythonString(corpusId)}, "score": ${pythonNumber(scores[q * k + i]!)}}`
       })
       yield `{"query_id": ${pythonString(id)}, "query": ${pythonString(text)}, "results": [${results.join(', ')}]}\n`
-      await turns.give()
+      await slice.yield()
     }
   }
   const path = join(folder, file)

@@ -1,4 +1,4 @@
-import { Turns } from '../data/turns.js'
+import { TimeSlice } from '../data/time-slice.js'
 import { embeddings } from '../models/embeddings.js'
 import { type Precision, quantizeEmbeddings } from '../search/quantize.js'
 import type { Rows } from './pair-similarities.js'
@@ -17,7 +17,7 @@ export async function quantizedRows(sides: readonly [Rows, Rows], precision: Pre
   const isBits = precision === 'binary' || precision === 'ubinary'
   const matrices = sides.map(({ data, shape }) => embeddings(data, ...shape))
   const found = await quantizeEmbeddings(matrices, isBits ? 'ubinary' : precision)
-  const turns = new Turns()
+  const slice = new TimeSlice()
   const numbers = async (side: 0 | 1): Promise<Rows> => {
     const [rows, width] = sides[side].shape
     const { data, shape } = found[side]!
@@ -28,7 +28,7 @@ export async function quantizedRows(sides: readonly [Rows, Rows], precision: Pre
         const byte = data[Math.floor(i / width) * shape[1] + (column >> 3)]!
         values[i] = (byte >> (7 - (column & 7))) & 1
       } else values[i] = data[i]!
-      if (i % STRIDE === 0) await turns.give()
+      if (i % STRIDE === 0) await slice.yield()
     }
     return { data: values, shape: [rows, width] }
   }

@@ -1,4 +1,4 @@
-import { Turns } from '../data/turns.js'
+import { TimeSlice } from '../data/time-slice.js'
 import { describe, invalidArgument } from '../errors.js'
 import { asEmbeddings, type Embeddings } from '../models/embeddings.js'
 import { similarityMatrix } from '../models/similarity.js'
@@ -81,7 +81,7 @@ export class RerankingEvaluator extends SentenceEvaluator {
   async evaluate(model: EvaluatedModel, context: EvaluationContext = {}): Promise<EvaluationResult> {
     const { atK = 10, writeCsv = true } = this.#options
     const [precisions, ranks, gains]: [number[], number[], number[]] = [[], [], []]
-    const turns = new Turns()
+    const slice = new TimeSlice()
     for await (const [query, documents, positives] of this.#embedded(model, context)) {
       const scores = this.#scores(query, documents)
       const relevant = scores.map((_, i) => (i < positives ? 1 : 0))
@@ -94,7 +94,7 @@ export class RerankingEvaluator extends SentenceEvaluator {
         ),
       )
       gains.push(ndcgWithTies(relevant, scores, order, atK))
-      await turns.give()
+      await slice.yield()
     }
     const metrics = { map: mean(precisions), [`mrr@${atK}`]: mean(ranks), [`ndcg@${atK}`]: mean(gains) }
     if (context.outputPath !== undefined && writeCsv) {

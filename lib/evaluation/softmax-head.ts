@@ -1,4 +1,4 @@
-import { Turns } from '../data/turns.js'
+import { TimeSlice } from '../data/time-slice.js'
 import { SentenceTorchError } from '../errors.js'
 import type { SoftmaxLoss } from '../losses/softmax.js'
 import { type Embeddings, embeddings } from '../models/embeddings.js'
@@ -34,7 +34,7 @@ export async function softmaxLogits(
   const bias = tensor(head, 'classifier.bias', [loss.numLabels])
   const out = new Float32Array(rows * loss.numLabels)
   const features = new Float32Array(width)
-  const turns = new Turns()
+  const slice = new TimeSlice()
   for (let row = 0; row < rows; row++) {
     concatenate(loss, first.data, second.data, row * dim, dim, features)
     for (let label = 0; label < loss.numLabels; label++) {
@@ -42,7 +42,7 @@ export async function softmaxLogits(
       for (let i = 0; i < width; i++) sum += weight[label * width + i]! * features[i]!
       out[row * loss.numLabels + label] = sum
     }
-    await turns.give()
+    await slice.yield()
   }
   return embeddings(out, rows, loss.numLabels)
 }

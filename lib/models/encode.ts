@@ -1,6 +1,6 @@
 import { selectRows, type Tokenized } from '../data/pack.js'
+import { TimeSlice } from '../data/time-slice.js'
 import type { Tokenizer } from '../data/tokenizer.js'
-import { Turns } from '../data/turns.js'
 import { fromNative, SentenceTorchError } from '../errors.js'
 import type { EncoderOutput, NativeEncoder } from '../native/types.js'
 
@@ -77,7 +77,7 @@ export async function encodeRows(request: RowsRequest): Promise<void> {
   const { count, signal } = request
   const jobs = new InFlight(JOBS_IN_FLIGHT)
   const buffers: Float32Array[] = []
-  const turns = new Turns()
+  const slice = new TimeSlice()
   let done = 0
   let size = FIRST_SLICE
   let next = tokenizeSlice(request, 0, size)
@@ -94,7 +94,7 @@ export async function encodeRows(request: RowsRequest): Promise<void> {
       for (const rows of planJobs(tokens.offsets, request.batchSize)) {
         throwIfAborted(signal)
         // An engine that is done at once, and tokens that were kept, settle promises without the event loop.
-        await turns.give()
+        await slice.yield()
         await jobs.add(async () => {
           await runJob(request, tokens, rows, first, buffers)
           done += rows.length

@@ -1,4 +1,4 @@
-import { Turns } from '../data/turns.js'
+import { TimeSlice } from '../data/time-slice.js'
 import { invalidArgument } from '../errors.js'
 import { type Embeddings, type EmbeddingsLike, embeddings } from '../models/embeddings.js'
 import { EncodeProgress } from '../models/progress.js'
@@ -76,7 +76,7 @@ export async function detectWith(
   const neighbours = new Neighbours(addon, all, Math.fround(threshold), batchSize, signal)
   const progress = showProgressBar ? new EncodeProgress(count, process.stderr, 'Finding clusters', 'rows') : undefined
 
-  const turns = new Turns()
+  const slice = new TimeSlice()
   const sizes = new Int32Array(count)
   const kept = new Map<number, Int32Array>()
   let total = 0
@@ -87,7 +87,7 @@ export async function detectWith(
     for await (const [row, members] of neighbours.of(batch, first)) {
       if (members.length >= first) larger++
 
-      await turns.give()
+      await slice.yield()
       if (members.length < least) continue
       sizes[row] = members.length
       if (total + members.length <= keptMembers) kept.set(row, members.slice())
@@ -109,7 +109,7 @@ export async function detectWith(
       for (const member of left) used[member] = 1
       found.push(left)
     }
-    await turns.give()
+    await slice.yield()
   }
   return found.sort((a, b) => b.length - a.length)
 }

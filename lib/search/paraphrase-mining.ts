@@ -1,4 +1,4 @@
-import { Turns } from '../data/turns.js'
+import { TimeSlice } from '../data/time-slice.js'
 import { invalidArgument } from '../errors.js'
 import type { Embeddings, EmbeddingsLike } from '../models/embeddings.js'
 import type { SentenceTransformer } from '../models/sentence-transformer.js'
@@ -113,7 +113,7 @@ async function mineRows(
   options: ParaphraseMiningEmbeddingsOptions,
 ): Promise<MinedPair[]> {
   const { maxPairs = 500_000, topK = 100, queryChunkSize = 5000, scoreFunction, signal } = options
-  const turns = new Turns()
+  const slice = new TimeSlice()
   const heap = new PairHeap()
   const kept = new PairSet()
   let lowest = Number.NEGATIVE_INFINITY
@@ -136,19 +136,19 @@ async function mineRows(
         kept.delete(worst.i, worst.j)
         lowest = worst.score
       }
-      await turns.give()
+      await slice.yield()
     }
   }
-  return drain(heap, turns)
+  return drain(heap, slice)
 }
 
 /** All pairs of the heap, best first, equal scores by rising numbers. */
-async function drain(heap: PairHeap, turns: Turns): Promise<MinedPair[]> {
+async function drain(heap: PairHeap, slice: TimeSlice): Promise<MinedPair[]> {
   const rising: MinedPair[] = []
   while (heap.size > 0) {
     const { score, i, j } = heap.pop()
     rising.push([score, i, j])
-    if (turns.isOver) await turns.give()
+    if (slice.isOver) await slice.yield()
   }
   return rising.reverse()
 }

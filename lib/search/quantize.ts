@@ -1,4 +1,4 @@
-import { Turns } from '../data/turns.js'
+import { TimeSlice } from '../data/time-slice.js'
 import { invalidArgument, SentenceTorchError } from '../errors.js'
 import { type Embeddings, type EmbeddingsLike, ownEmbeddings } from '../models/embeddings.js'
 import { checkOneOf, checkOptions, checkType } from '../options.js'
@@ -80,13 +80,13 @@ export async function quantizeEmbeddings(
   const list = isList
     ? (input as readonly Embeddings[]).map((each, i) => ownEmbeddings(each, `embeddings[${i}]`, options.copy))
     : [ownEmbeddings(input as EmbeddingsLike, 'embeddings', options.copy)]
-  const turns = new Turns()
-  const ranges = needsRanges ? await rangesOf(list, options, precision, turns) : undefined
+  const slice = new TimeSlice()
+  const ranges = needsRanges ? await rangesOf(list, options, precision, slice) : undefined
   const results: QuantizedEmbeddings[] = []
   for (const matrix of list) {
-    if (ranges !== undefined) results.push(await toBytes(matrix, ranges, precision as 'int8' | 'uint8', turns))
+    if (ranges !== undefined) results.push(await toBytes(matrix, ranges, precision as 'int8' | 'uint8', slice))
     else if (precision === 'float32') results.push(wrap(matrix.data.slice(), matrix.shape[0], matrix.shape[1]))
-    else results.push(await toBits(matrix, precision as 'binary' | 'ubinary', turns))
+    else results.push(await toBits(matrix, precision as 'binary' | 'ubinary', slice))
   }
   return isList ? results : results[0]!
 }
@@ -100,7 +100,7 @@ async function rangesOf(
   list: readonly Embeddings[],
   { ranges, calibrationEmbeddings, copy }: QuantizeOptions,
   precision: Precision,
-  turns: Turns,
+  slice: TimeSlice,
 ): Promise<Ranges> {
   const dim = list[0]!.shape[1]
   const other = list.findIndex(({ shape }) => shape[1] !== dim)
@@ -136,7 +136,7 @@ async function rangesOf(
           if (value < low[d]!) low[d] = value
           if (value > high[d]!) high[d] = value
         }
-        if ((start / dim) % Math.ceil(STRIDE / dim) === 0) await turns.give()
+        if ((start / dim) % Math.ceil(STRIDE / dim) === 0) await slice.yield()
       }
     }
   }
@@ -149,7 +149,7 @@ async function toBytes(
   { data, shape }: Embeddings,
   { starts, steps }: Ranges,
   precision: 'int8' | 'uint8',
-  turns: Turns,
+  slice: TimeSlice,
 ): Promise<QuantizedEmbeddings> {
   const dim = shape[1]
   const out = precision === 'int8' ? new Int8Array(data.length) : new Uint8Array(data.length)
@@ -159,7 +159,7 @@ async function toBytes(
       const place = Math.floor(Math.fround(Math.fround(data[start + d]! - starts[d]!) / steps[d]!))
       out[start + d] = Math.min(Math.max(place, 0), 255) - shift
     }
-    if ((start / dim) % Math.ceil(STRIDE / dim) === 0) await turns.give()
+    if ((start / dim) % Math.ceil(STRIDE / dim) === 0) await slice.yield()
   }
   return wrap(out, shape[0], dim)
 }
@@ -167,7 +167,7 @@ async function toBytes(
 async function toBits(
   { data, shape }: Embeddings,
   precision: 'binary' | 'ubinary',
-  turns: Turns,
+  slice: TimeSlice,
 ): Promise<QuantizedEmbeddings> {
   const [rows, dim] = shape
   const width = Math.ceil(dim / 8)
@@ -179,7 +179,7 @@ async function toBits(
       for (let d = 8 * byte; d < 8 * byte + 8; d++) bits = 2 * bits + (d < dim && data[row * dim + d]! > 0 ? 1 : 0)
       out[row * width + byte] = bits - shift
     }
-    if (row % Math.ceil(STRIDE / dim) === 0) await turns.give()
+    if (row % Math.ceil(STRIDE / dim) === 0) await slice.yield()
   }
   return wrap(out, rows, width)
 }

@@ -1,4 +1,4 @@
-import { Turns } from '../data/turns.js'
+import { TimeSlice } from '../data/time-slice.js'
 import { asEmbeddings, COPIED_BYTES, type EmbeddingsLike, ownEmbeddings } from '../models/embeddings.js'
 import { loadAddon } from '../native/load.js'
 import { checkInteger, checkOptions, checkType } from '../options.js'
@@ -73,7 +73,7 @@ export async function searchWith(
   const found: SearchHit[][] = Array.from({ length: rows }, () => [])
   if (rows === 0 || shape[0] === 0) return found
   checkWidths(wanted, { shape })
-  const turns = new Turns()
+  const slice = new TimeSlice()
   for (let start = 0; start < shape[0]; start += there.partRows) {
     const part = there.part(start)
     const k = Math.min(topK, part.shape[0])
@@ -83,7 +83,7 @@ export async function searchWith(
       for (let row = 0; row < block.rows; row++) {
         const query = block.first + row
         found[query] = merge(found[query]!, hits(block, row, start), topK)
-        await turns.give()
+        await slice.yield()
       }
     }
   }

@@ -1,4 +1,4 @@
-import { Turns } from '../data/turns.js'
+import { TimeSlice } from '../data/time-slice.js'
 import { type Embeddings, embeddings } from '../models/embeddings.js'
 import { loadAddon } from '../native/load.js'
 import type { Metric } from '../native/types.js'
@@ -36,7 +36,7 @@ export class TopHits {
     if (k === 0) return
     const [queries, documents] = [this.queries, corpus].map(({ data, shape }) => embeddings(data, ...shape))
     checkWidths(queries!, documents!)
-    const turns = new Turns()
+    const slice = new TimeSlice()
     const options = {
       k,
       metric: this.metric,
@@ -48,7 +48,7 @@ export class TopHits {
       for (let i = 0; i < block.rows; i++) {
         const [from, to] = [i * k, (i + 1) * k]
         this.#merge(block.first + i, block.scores.subarray(from, to), block.indices.subarray(from, to), first)
-        await turns.give()
+        await slice.yield()
       }
     }
     this.count = Math.min(this.k, this.count + k)

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
 import { Random } from '../../lib/data/random.js'
-import { averageRanks, pearson, spearman, spearmanInTurns } from '../../lib/evaluation/correlation.js'
+import { averageRanks, pearson, spearman, spearmanInSlices } from '../../lib/evaluation/correlation.js'
 import { pythonFloat } from '../../lib/evaluation/csv.js'
 import type { EvaluatedModel, EvaluationContext, EvaluationResult } from '../../lib/evaluation/evaluator.js'
 import {
@@ -32,7 +32,7 @@ for (const { name, x, y, ...expected } of golden.cases) {
   test(`correlations equal scipy's: ${name}`, async (t) => {
     t.true(Math.abs(pearson(x, y) - expected.pearson) < 1e-14, `${pearson(x, y)}, ${expected.pearson}`)
     t.true(Math.abs(spearman(x, y) - expected.spearman) < 1e-14, `${spearman(x, y)}, ${expected.spearman}`)
-    t.is(await spearmanInTurns(x, y), spearman(x, y))
+    t.is(await spearmanInSlices(x, y), spearman(x, y))
     t.deepEqual([...averageRanks(x)], expected.ranks)
   })
 }

@@ -15,7 +15,7 @@ function named(...names: string[]): Dataset {
 }
 
 function codes(dataset: Dataset, checks = new ColumnChecks(), which = 'trainDataset'): string[] {
-  return checks.look(which, dataset).map(({ code, message, remedy }) => {
+  return checks.check(which, dataset).map(({ code, message, remedy }) => {
     if (!message.includes(which) || remedy.length < 20) throw new Error(`says too little: ${message}`)
     return code
   })
@@ -94,7 +94,7 @@ test('datasets with the same columns in different orders', (t) => {
   t.deepEqual(codes(named('a', 'b'), checks), [])
   t.deepEqual(codes(named('a', 'b'), checks, 'evalDataset'), [])
   t.deepEqual(codes(named('a', 'c'), checks, 'evalDataset'), [])
-  const [warning] = checks.look('evalDataset.dev', named('b', 'a'))
+  const [warning] = checks.check('evalDataset.dev', named('b', 'a'))
   t.is(warning!.code, 'WARN_COLUMN_ORDER')
   t.regex(warning!.message, /evalDataset\.dev are b, a, those of trainDataset a, b/)
   t.regex(warning!.remedy, /selectColumns\(\['a', 'b'\]\)/)
@@ -132,7 +132,7 @@ test('ids and numbers that are trained on as texts', (t) => {
 
 test('names with blanks, names that are nearly that of the labels', (t) => {
   t.deepEqual(codes(named(' text', 'b')), ['WARN_COLUMN_NAME'])
-  const [warning] = new ColumnChecks().look('trainDataset', named('text', ' Label'))
+  const [warning] = new ColumnChecks().check('trainDataset', named('text', ' Label'))
   t.is(warning!.code, 'WARN_COLUMN_NAME')
   t.regex(warning!.remedy, /renameColumns\(\{ ' Label': 'label' \}\)/)
   const labelled = Dataset.fromColumns({ a: texts('a'), Score: texts('s'), label: [1, 0, 1, 0] })
@@ -145,7 +145,7 @@ test('texts that are empty or say that nothing is there', (t) => {
     t.deepEqual(codes(with_(empty, empty, empty, empty)), ['WARN_EMPTY_TEXTS'], empty)
   }
   t.regex(
-    new ColumnChecks().look('trainDataset', with_('', 'x', 'y', 'nan'))[0]!.message,
+    new ColumnChecks().check('trainDataset', with_('', 'x', 'y', 'nan'))[0]!.message,
     /2 % of the texts in column "a"/,
   )
   t.deepEqual(codes(Dataset.fromColumns({ a: ['', ...texts('a', 400)] })), [])

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import test from 'ava'
 import fc from 'fast-check'
 import { Dataset } from '../../lib/data/dataset.js'
-import { Turns } from '../../lib/data/turns.js'
+import { TimeSlice } from '../../lib/data/time-slice.js'
 import { type Embeddings, embeddings } from '../../lib/models/embeddings.js'
 import type { EncodeOptions } from '../../lib/models/types.js'
 import { type mineHardNegatives, mineNegativesWith } from '../../lib/search/hard-negatives/mine.js'
@@ -224,7 +224,7 @@ test('statistics are those of sorting and summing, also of more numbers than one
   const scores = Array.from({ length: 100_000 }, (_, i) => Math.sin(i * 12.9898) * 43758.5453).map(
     (x) => x - Math.floor(x),
   )
-  const found = await statistics(scores, new Turns())
+  const found = await statistics(scores, new TimeSlice())
   const sorted = scores.toSorted((a, b) => a - b)
   t.is(found.Min, sorted[0]!)
   t.is(found.Max, sorted.at(-1)!)
@@ -239,7 +239,7 @@ test('statistics are those of sorting and summing, also of more numbers than one
         { minLength: 1, maxLength: 9 },
       ),
       async (list) => {
-        const { Min, Max, Median } = await statistics(list, new Turns())
+        const { Min, Max, Median } = await statistics(list, new TimeSlice())
         const order = list.toSorted((a, b) => a - b)
         t.deepEqual([Min, Max, Median], [order[0]!, order.at(-1)!, order[(list.length - 1) >> 1]!])
       },

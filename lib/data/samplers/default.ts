@@ -1,7 +1,7 @@
 import type { Dataset } from '../dataset.js'
 import { Random } from '../random.js'
 import { shuffledRows } from '../shuffled-rows.js'
-import { itemsInTurns, type Pieces } from '../turns.js'
+import { itemsInSlices, type Pieces } from '../time-slice.js'
 import { batchCount, type OwnBatchSampler, type SamplerOptions } from './sampler.js'
 
 /** `batch_sampler`: every row once per epoch, in an order that depends on seed and epoch. */
@@ -16,7 +16,7 @@ export class DefaultBatchSampler implements OwnBatchSampler {
   }
 
   batches(epoch: number): AsyncGenerator<Int32Array, void, undefined> {
-    return itemsInTurns(this.pieces(epoch))
+    return itemsInSlices(this.pieces(epoch))
   }
 
   *pieces(epoch: number): Pieces<Int32Array> {

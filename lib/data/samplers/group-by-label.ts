@@ -2,7 +2,7 @@ import { describe, invalidArgument, SentenceTorchError } from '../../errors.js'
 import type { Dataset } from '../dataset.js'
 import { Random } from '../random.js'
 import { shuffledRows } from '../shuffled-rows.js'
-import { itemsInTurns, type Pieces } from '../turns.js'
+import { itemsInSlices, type Pieces } from '../time-slice.js'
 import type { OwnBatchSampler, OwnSamplerOptions } from './sampler.js'
 
 /**
@@ -38,7 +38,7 @@ export class GroupByLabelBatchSampler implements OwnBatchSampler {
   }
 
   batches(epoch: number): AsyncGenerator<Int32Array, void, undefined> {
-    return itemsInTurns(this.pieces(epoch))
+    return itemsInSlices(this.pieces(epoch))
   }
 
   *pieces(epoch: number): Pieces<Int32Array> {

@@ -1,7 +1,7 @@
 import type { Dataset } from '../dataset.js'
 import { Random } from '../random.js'
 import { shuffledRows } from '../shuffled-rows.js'
-import { itemsInTurns, type Pieces } from '../turns.js'
+import { itemsInSlices, type Pieces } from '../time-slice.js'
 import { CHUNK_ROWS, numberValues } from '../value-numbers.js'
 import { PositionHeap } from './position-heap.js'
 import { batchCount, type OwnBatchSampler, type OwnSamplerOptions } from './sampler.js'
@@ -39,7 +39,7 @@ export class NoDuplicatesBatchSampler implements OwnBatchSampler {
   }
 
   batches(epoch: number): AsyncGenerator<Int32Array, void, undefined> {
-    return itemsInTurns(this.pieces(epoch))
+    return itemsInSlices(this.pieces(epoch))
   }
 
   *pieces(epoch: number): Pieces<Int32Array> {

@@ -1,5 +1,5 @@
 import type { Dataset } from '../dataset.js'
-import type { Pieces } from '../turns.js'
+import type { Pieces } from '../time-slice.js'
 
 /** Decides which rows make up each batch of an epoch. */
 export interface BatchSampler {

@@ -1,5 +1,5 @@
 import type { Dataset } from '../dataset.js'
-import { itemsInTurns, type Pieces } from '../turns.js'
+import { itemsInSlices, type Pieces } from '../time-slice.js'
 import { batchCount, type OwnBatchSampler, type SamplerOptions } from './sampler.js'
 
 /** `sequential`: every row once, in the order of the dataset, the same in every epoch. */
@@ -14,7 +14,7 @@ export class SequentialBatchSampler implements OwnBatchSampler {
   }
 
   batches(): AsyncGenerator<Int32Array, void, undefined> {
-    return itemsInTurns(this.pieces())
+    return itemsInSlices(this.pieces())
   }
 
   *pieces(): Pieces<Int32Array> {

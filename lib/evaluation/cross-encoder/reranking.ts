@@ -1,4 +1,4 @@
-import { Turns } from '../../data/turns.js'
+import { TimeSlice } from '../../data/time-slice.js'
 import { describe, invalidArgument } from '../../errors.js'
 import type { Pair } from '../../models/cross-encoder.js'
 import { checkInteger, checkOptions, checkType, ownCopy } from '../../options.js'
@@ -76,7 +76,7 @@ export class CrossEncoderRerankingEvaluator extends SentenceEvaluator<EvaluatedC
     const { data } = await predict(model, pairs, this.#options, context)
     const reranked: Measures[] = []
     const base: Measures[] = []
-    const turns = new Turns()
+    const slice = new TimeSlice()
     let start = 0
     for (const [i, { relevant }] of lists.entries()) {
       const size = relevant.includes(1) ? relevant.length : 0
@@ -84,7 +84,7 @@ export class CrossEncoderRerankingEvaluator extends SentenceEvaluator<EvaluatedC
       start += size
       const { positive, documents } = this.#samples[i]!
       if (documents) base.push(await baseMeasures(positive, documents, atK))
-      await turns.give()
+      await slice.yield()
     }
     const metrics = summary('', reranked, atK)
     if (context.outputPath !== undefined && writeCsv) {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
-import type { Turns } from '../../data/turns.js'
+import type { TimeSlice } from '../../data/time-slice.js'
 import { makeFolder } from '../../io/files.js'
 import { failedTo } from '../../io/system-error.js'
 import type { Embeddings } from '../../models/embeddings.js'
@@ -22,7 +22,7 @@ export async function embedTexts(
   side: 'query' | 'corpus',
   texts: readonly string[],
   plan: MiningPlan,
-  turns: Turns,
+  slice: TimeSlice,
   say: (line: string) => void,
 ): Promise<Embeddings> {
   const { batchSize, cacheFolder, signal, verbose } = plan
@@ -45,7 +45,7 @@ export async function embedTexts(
   hash.update(new Uint8Array(probe.data.buffer, probe.data.byteOffset, probe.data.byteLength))
   for (const text of texts) {
     hash.update(`\n${text.length}\n`).update(text)
-    if (turns.isOver) await turns.give()
+    if (slice.isOver) await slice.yield()
   }
   const path = join(cacheFolder, `${side}_embeddings_${hash.digest('hex')}.npy`)
   const kept = await readNpy(path, texts.length, probe.shape[1])

@@ -1,5 +1,5 @@
 import { Dataset } from '../../data/dataset.js'
-import { Turns } from '../../data/turns.js'
+import { TimeSlice } from '../../data/time-slice.js'
 import { describe, invalidArgument, SentenceTorchError } from '../../errors.js'
 import { type Embeddings, embeddings } from '../../models/embeddings.js'
 import { pairwiseSimilarity } from '../../models/similarity.js'
@@ -53,25 +53,25 @@ export async function mineNegativesWith(
   const plan = checkMining(options)
   // Read once: a change of it while this runs is for later calls.
   const metric = model.similarityFnName
-  const turns = new Turns()
+  const slice = new TimeSlice()
   const say = speaker(plan)
-  const pairs = await readPairs(dataset, plan, turns)
+  const pairs = await readPairs(dataset, plan, slice)
   const rangeMax = rangeMaxOf(plan, pairs.maxPositives)
   if (plan.rangeMax === undefined) say(`Setting rangeMax to ${rangeMax} based on the provided parameters.`)
   if (pairs.queries.length < pairs.rows) {
     say(`Found ${pairs.queries.length} unique queries out of ${pairs.rows} total queries.`)
     say(`Found an average of ${(pairs.rows / pairs.queries.length).toFixed(3)} positives per query.`)
   }
-  const corpus = await embedTexts(model, 'corpus', pairs.corpus, plan, turns, say)
-  const queries = await embedTexts(model, 'query', pairs.queries, plan, turns, say)
+  const corpus = await embedTexts(model, 'corpus', pairs.corpus, plan, slice, say)
+  const queries = await embedTexts(model, 'query', pairs.queries, plan, slice, say)
 
-  const mined = await search(addon, { pairs, plan, metric, queries, corpus, rangeMax, turns })
+  const mined = await search(addon, { pairs, plan, metric, queries, corpus, rangeMax, slice })
   say('Negative candidates mined, preparing dataset...')
-  const result = await toColumns(pairs, mined, plan, turns)
+  const result = await toColumns(pairs, mined, plan, slice)
   if (plan.verbose !== false) {
     const positives = mined.positiveScores.flat()
     const { negativeScores, differences, possible } = result
-    for (const line of await scoreTable(positives, negativeScores, differences, turns)) say(line)
+    for (const line of await scoreTable(positives, negativeScores, differences, slice)) say(line)
     const rows = result.columns[pairs.anchorColumn]!.length
     for (const line of shortages(mined.skipped, rows, possible, plan)) say(line)
   }
@@ -85,13 +85,13 @@ interface Search {
   queries: Embeddings
   corpus: Embeddings
   rangeMax: number
-  turns: Turns
+  slice: TimeSlice
 }
 
 type Found = Mined & { skipped: NegativeSelector['skipped'] }
 
 async function search(addon: () => SearchEngine, request: Search): Promise<Found> {
-  const { pairs, plan, metric, queries, corpus, rangeMax, turns } = request
+  const { pairs, plan, metric, queries, corpus, rangeMax, slice } = request
   const width = rangeMax + pairs.maxPositives
   const selector = new NegativeSelector(plan, rangeMax, width)
   const negatives: number[][] = []
@@ -114,14 +114,14 @@ async function search(addon: () => SearchEngine, request: Search): Promise<Found
       const positions = selector.select(own, (position) => answers.includes(found[position]!), lowest)
       negatives.push(positions.map((position) => found[position]!))
       negativeScores.push(positions.map((position) => own[position]!))
-      await turns.give()
+      await slice.yield()
     }
   }
   return { negatives, negativeScores, positiveScores, skipped: selector.skipped }
 }
 
 /** Similarity of every query with its positives. */
-async function scorePositives({ pairs, metric, queries, corpus, turns }: Search): Promise<number[][]> {
+async function scorePositives({ pairs, metric, queries, corpus, slice }: Search): Promise<number[][]> {
   const dim = queries.shape[1]
   const row = ({ data }: Embeddings, i: number) => embeddings(data.subarray(i * dim, (i + 1) * dim), 1, dim)
   const scores: number[][] = []
@@ -129,7 +129,7 @@ async function scorePositives({ pairs, metric, queries, corpus, turns }: Search)
     const own = row(queries, query)
     const texts = pairs.positives[query]!
     scores.push(texts.map((text) => pairwiseSimilarity(metric, own, row(corpus, text))[0]!))
-    if (turns.isOver) await turns.give()
+    if (slice.isOver) await slice.yield()
   }
   return scores
 }

@@ -1,4 +1,4 @@
-import type { Turns } from '../../data/turns.js'
+import type { TimeSlice } from '../../data/time-slice.js'
 import type { MiningPlan } from './options.js'
 import type { Pairs } from './pairs.js'
 
@@ -22,7 +22,7 @@ export interface MinedColumns {
 }
 
 /** The columns of the result in the plan's format. */
-export async function toColumns(pairs: Pairs, mined: Mined, plan: MiningPlan, turns: Turns): Promise<MinedColumns> {
+export async function toColumns(pairs: Pairs, mined: Mined, plan: MiningPlan, slice: TimeSlice): Promise<MinedColumns> {
   const { queries, positives, anchorColumn, positiveColumn } = pairs
   const table = new FORMATS[plan.outputFormat](pairs, plan)
   const result: MinedColumns = { columns: {}, names: [], negativeScores: [], differences: [], possible: 0 }
@@ -38,7 +38,7 @@ export async function toColumns(pairs: Pairs, mined: Mined, plan: MiningPlan, tu
       }
     })
     table.close(queries[query]!, negatives, scores)
-    if (turns.isOver) await turns.give()
+    if (slice.isOver) await slice.yield()
   }
   if (plan.outputFormat === 'labeled-pair') result.possible = queries.length * plan.numNegatives + pairs.rows
   result.names = [anchorColumn, positiveColumn, ...Object.keys(table.others)]

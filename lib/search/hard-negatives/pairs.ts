@@ -1,5 +1,5 @@
 import type { Dataset } from '../../data/dataset.js'
-import type { Turns } from '../../data/turns.js'
+import type { TimeSlice } from '../../data/time-slice.js'
 import { SentenceTorchError } from '../../errors.js'
 import type { MiningPlan } from './options.js'
 
@@ -19,7 +19,7 @@ export interface Pairs {
 }
 
 /** @throws SentenceTorchError ERR_INVALID_DATA for a dataset without rows or without two columns of texts */
-export async function readPairs(dataset: Dataset, plan: MiningPlan, turns: Turns): Promise<Pairs> {
+export async function readPairs(dataset: Dataset, plan: MiningPlan, slice: TimeSlice): Promise<Pairs> {
   const texts = dataset.textColumns.filter((name) => dataset.columnKind(name) === 'text')
   const anchorColumn = plan.anchorColumnName ?? texts[0]
   const positiveColumn = plan.positiveColumnName ?? texts[1]
@@ -31,7 +31,7 @@ export async function readPairs(dataset: Dataset, plan: MiningPlan, turns: Turns
   const corpus = new Numbered()
   for (const text of plan.corpus ?? []) {
     corpus.number(text)
-    if (turns.isOver) await turns.give()
+    if (slice.isOver) await slice.yield()
   }
   const queries = new Numbered()
   const positives: number[][] = []
@@ -44,7 +44,7 @@ export async function readPairs(dataset: Dataset, plan: MiningPlan, turns: Turns
     if (!positives[query].includes(text)) positives[query].push(text)
     rowsOf[query] = (rowsOf[query] ?? 0) + 1
     maxPositives = Math.max(maxPositives, rowsOf[query])
-    if (turns.isOver) await turns.give()
+    if (slice.isOver) await slice.yield()
   }
   const rows = anchors.length
   return { anchorColumn, positiveColumn, queries: queries.texts, corpus: corpus.texts, positives, rows, maxPositives }

@@ -1,4 +1,4 @@
-import type { Turns } from '../../data/turns.js'
+import type { TimeSlice } from '../../data/time-slice.js'
 import type { MiningPlan } from './options.js'
 import type { Skipped } from './select.js'
 
@@ -7,11 +7,11 @@ export async function scoreTable(
   positives: readonly number[],
   negatives: readonly number[],
   differences: readonly number[],
-  turns: Turns,
+  slice: TimeSlice,
 ): Promise<string[]> {
   const row = (cells: string[]) => cells.map((cell, i) => (i === 0 ? cell.padEnd(6) : cell.padStart(14))).join(' ')
   const columns: Statistics[] = []
-  for (const scores of [positives, negatives, differences]) columns.push(await statistics(scores, turns))
+  for (const scores of [positives, negatives, differences]) columns.push(await statistics(scores, slice))
   const counts = [positives, negatives].map((scores) => scores.length.toLocaleString('en-US'))
   const names = Object.keys(columns[0]!) as (keyof Statistics)[]
   return [
@@ -55,8 +55,8 @@ interface Statistics {
 }
 
 /** As torch computes them: the median is the lower of two middle values, Std has n − 1 below, quantiles interpolate. */
-export async function statistics(scores: readonly number[], turns: Turns): Promise<Statistics> {
-  const sorted = await sort(scores, turns)
+export async function statistics(scores: readonly number[], slice: TimeSlice): Promise<Statistics> {
+  const sorted = await sort(scores, slice)
   const count = sorted.length
   let sum = 0
   for (const score of sorted) sum += score
@@ -84,12 +84,12 @@ export async function statistics(scores: readonly number[], turns: Turns): Promi
 /** Entries that are sorted at once, in about a millisecond. */
 const RUN = 2 ** 14
 
-/** Rising, with turns for the event loop: runs that are merged. */
-async function sort(scores: readonly number[], turns: Turns): Promise<Float64Array> {
+/** In rising order: a merge sort in short slices, so that the event loop can run. */
+async function sort(scores: readonly number[], slice: TimeSlice): Promise<Float64Array> {
   let from = Float64Array.from(scores)
   for (let start = 0; start < from.length; start += RUN) {
     from.subarray(start, start + RUN).sort()
-    await turns.give()
+    await slice.yield()
   }
   for (let width = RUN; width < from.length; width *= 2) {
     const to = new Float64Array(from.length)
@@ -98,7 +98,7 @@ async function sort(scores: readonly number[], turns: Turns): Promise<Float64Arr
       const end = Math.min(start + 2 * width, from.length)
       for (let i = start, j = middle, at = start; at < end; at++) {
         to[at] = j >= end || (i < middle && from[i]! <= from[j]!) ? from[i++]! : from[j++]!
-        if (at % RUN === 0) await turns.give()
+        if (at % RUN === 0) await slice.yield()
       }
     }
     from = to

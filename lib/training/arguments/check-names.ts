@@ -6,27 +6,27 @@ import { noDatasetNames } from './prompts.js'
 
 type NamingArguments = Pick<TrainingArguments, 'prompts' | 'maxSeqLength' | 'datasetWeights' | 'batchSampler'>
 
-/** The sources of a trainer; names may be those of either. */
+/** The data of a trainer. Arguments may name datasets and columns of both. */
 export interface NamedSources {
   trainDataset: DataSource
   evalDataset?: DataSource | undefined
 }
 
 /**
- * Holds the names of datasets and columns that arguments give against those that there are, so that none is ignored. The
- * columns of a stream are known from its first batch on.
+ * Checks that every dataset and column that arguments name exists, so that none is ignored. The columns of a stream are known
+ * from its first batch on.
  */
 export class NamesOfArguments {
   readonly #args: Readonly<NamingArguments>
   readonly #byColumn: boolean
-  /** Text columns by dataset; the one without a name is ''. */
+  /** Text columns by the name of their dataset; '' for a single dataset. */
   readonly #columns = new Map<string, Set<string>>()
-  /** Streams whose columns are not known. */
-  readonly #waiting = new Set<string>()
+  /** Streams whose columns are not known yet. */
+  readonly #unread = new Set<string>()
 
   /**
    * @param byColumn whether columns have prompts and lengths of their own
-   * @throws ERR_INVALID_ARGUMENT with the closest name there is
+   * @throws ERR_INVALID_ARGUMENT with the closest name that exists
    */
   constructor(args: Readonly<NamingArguments>, sources: NamedSources, byColumn: boolean) {
     this.#args = args
@@ -35,16 +35,16 @@ export class NamesOfArguments {
       const source = sources[which]
       for (const [name, data] of source === undefined ? [] : sourcesOf(source)) {
         this.#add(name, isDataset(data) ? data.textColumns : [])
-        if (!isDataset(data)) this.#waiting.add(`${which} ${name}`)
+        if (!isDataset(data)) this.#unread.add(`${which} ${name}`)
       }
     }
     this.#checkDatasets()
     this.#checkColumns()
   }
 
-  /** Tells the columns of a stream, by any of its batches. @throws ERR_INVALID_ARGUMENT */
+  /** Learns the columns of a stream from one of its batches. @throws ERR_INVALID_ARGUMENT */
   learn(which: keyof NamedSources, name: string, { textColumns }: Pick<Dataset, 'textColumns'>): void {
-    if (!this.#waiting.delete(`${which} ${name}`)) return
+    if (!this.#unread.delete(`${which} ${name}`)) return
     this.#add(name, textColumns)
     this.#checkColumns()
   }
@@ -67,7 +67,7 @@ export class NamesOfArguments {
     const nested = Object.keys(prompts).filter((name) => typeof prompts[name] === 'object')
     if (nested.length > 0 && this.#datasets.length === 0) throw noDatasetNames(prompts)
     checkNames('prompts', nested, 'dataset', this.#datasets)
-    // Where the first entry is that of a dataset, all are: the collator reads none by column then.
+    // If the first entry is a dataset's, all have to be: the collator of sentence-transformers then reads no prompts by column.
     if (typeof Object.values(prompts)[0] === 'object') {
       checkNames('prompts', Object.keys(prompts), 'dataset', this.#datasets)
     }
@@ -75,29 +75,30 @@ export class NamesOfArguments {
 
   #checkColumns(): void {
     const { maxSeqLength, prompts } = this.#args
-    const known = this.#waiting.size === 0
+    const known = this.#unread.size === 0
     if (known && typeof maxSeqLength === 'object' && maxSeqLength !== null) {
-      checkNames('maxSeqLength', Object.keys(maxSeqLength), 'column', this.#all())
+      checkNames('maxSeqLength', Object.keys(maxSeqLength), 'column', this.#columnsOfAll())
     }
     if (prompts === null || typeof prompts === 'string') return
     for (const [name, value] of Object.entries(prompts)) {
       const columns = this.#columns.get(name)
       if (typeof value === 'string' && known && (name === '' || columns === undefined)) {
-        // Prompts by column are those of the datasets that have no entry of their own.
-        const columns = this.#all((dataset) => dataset === '' || !Object.hasOwn(prompts, dataset))
+        // Prompts by column are for the datasets that have no entry of their own.
+        const columns = this.#columnsOfAll((dataset) => dataset === '' || !Object.hasOwn(prompts, dataset))
         const datasets = this.#datasets
         checkNames('prompts', [name], datasets.length === 0 ? 'column' : 'column or dataset', [...columns, ...datasets])
-      } else if (typeof value === 'object' && columns !== undefined && !this.#waits(name)) {
+      } else if (typeof value === 'object' && columns !== undefined && !this.#isUnread(name)) {
         checkNames(`prompts.${name}`, Object.keys(value), 'column', [...columns])
       }
     }
   }
 
-  #waits(name: string): boolean {
-    return this.#waiting.has(`trainDataset ${name}`) || this.#waiting.has(`evalDataset ${name}`)
+  #isUnread(name: string): boolean {
+    return this.#unread.has(`trainDataset ${name}`) || this.#unread.has(`evalDataset ${name}`)
   }
 
-  #all(takes: (dataset: string) => boolean = () => true): string[] {
+  /** The columns of all datasets that `takes` accepts. */
+  #columnsOfAll(takes: (dataset: string) => boolean = () => true): string[] {
     return [...new Set([...this.#columns].flatMap(([name, columns]) => (takes(name) ? [...columns] : [])))]
   }
 }

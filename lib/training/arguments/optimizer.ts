@@ -23,7 +23,7 @@ interface OptimizerArguments {
 }
 
 /**
- * The optimiser of the engine. `optimArgs`: `alpha` and `eps` of rmsprop (defaults of torch: 0.99 and 1e-8).
+ * The optimiser as the engine takes it. `optimArgs` has `alpha` and `eps` of rmsprop (torch's defaults: 0.99 and 1e-8).
  * Source: transformers `trainer_optimizer.py`.
  * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_NOT_IMPLEMENTED
  */
@@ -46,7 +46,7 @@ export function optimizerSpec(args: OptimizerArguments): OptimizerSpec {
   return { type: 'adamw', beta1: args.adamBeta1, beta2: args.adamBeta2, epsilon: args.adamEpsilon }
 }
 
-/** An object, or Python's `key=value,key=value`. */
+/** @param given an object, or Python's `key=value,key=value` */
 function parseOptimArgs(given: OptimizerArguments['optimArgs']): Record<string, number> {
   if (given === null) return {}
   if (isPlainObject(given)) return { ...given } as Record<string, number>

@@ -11,10 +11,10 @@ export interface ParameterGroups {
 }
 
 /**
- * The name of a tensor as Python's `loss.named_parameters()` has it: `model.0.model.encoder.layer.0.…`,
- * `model.2.linear.weight`, `classifier.weight`; of a loss by dataset `<dataset>.classifier.weight`. The model's names there
- * begin with the first dataset's name too when the losses are given by dataset.
- * @param first name of the first loss; '' for a single one
+ * The name of a tensor in Python's `loss.named_parameters()`: `model.0.model.encoder.layer.0.…`, `model.2.linear.weight`,
+ * `classifier.weight`. With losses by dataset, a tensor of a loss is `<dataset>.classifier.weight`, and the names of the model's
+ * tensors begin with the name of the first dataset.
+ * @param first the dataset of the first loss; '' for a single loss
  */
 export function pythonName(name: string, first = ''): string {
   if (name.startsWith('loss.')) return name.slice('loss.'.length)
@@ -23,11 +23,11 @@ export function pythonName(name: string, first = ''): string {
 }
 
 /**
- * Groups for `learningRateMapping` and `freeze`; undefined where the engine's own two groups do.
+ * Groups for `learningRateMapping` and `freeze`; undefined if the engine's own two groups are enough.
  *
- * As in sentence-transformers, a later pattern of `learningRateMapping` takes parameters from an earlier one, and weight
- * decay stays off for biases and norms.
- * @throws ERR_INVALID_ARGUMENT for a pattern that finds no parameter, or when nothing is left to train
+ * As in sentence-transformers, a parameter that several patterns of `learningRateMapping` match belongs to the last one, and
+ * biases and norms never have weight decay.
+ * @throws ERR_INVALID_ARGUMENT for a pattern that matches no parameter, or when nothing is left to train
  */
 export function parameterGroups(
   args: Readonly<Pick<TrainingArguments, 'learningRateMapping' | 'freeze' | 'learningRate' | 'weightDecay'>>,
@@ -40,7 +40,7 @@ export function parameterGroups(
   if (mapping.length === 0 && freeze.length === 0) return undefined
   const trained = tensors.filter(({ group }) => group !== 'frozen')
   const find = (argument: string, pattern: string | RegExp): TensorInfo[] => {
-    // Not `g` or `y`: they would remember where the last search ended.
+    // Without `g` and `y`, which would remember where the last search ended.
     const flags = typeof pattern === 'string' ? '' : pattern.flags.replace(/[gy]/g, '')
     const expression = new RegExp(pattern, flags)
     const found = trained.filter(({ name }) => expression.test(pythonName(name, first)))
@@ -67,7 +67,7 @@ export function parameterGroups(
   return result
 }
 
-/** Everything that can be trained: the model's tensors, then those of the losses. */
+/** All tensors that can be trained: the model's, then those of the losses. */
 export function trainableTensors(
   encoder: Pick<NativeEncoder, 'tensors'>,
   native: Pick<NativeTrainer, 'tensors'>,

@@ -2,19 +2,19 @@ import { SentenceTorchError } from '../../errors.js'
 import type { DType, RuntimeInfo } from '../../native/types.js'
 import type { TrainingArguments } from './arguments.js'
 
-/** What of a model decides. */
+/** Where and how a model computes. */
 interface Computes {
   dtype: DType
   device: string
 }
 
-/** What `bf16` asks the engine to compute in; undefined: as the model was loaded. */
+/** The precision of a training with or without `bf16`; undefined: the precision in which the model was loaded. */
 export function trainingPrecision(bf16: boolean, model: Pick<Computes, 'dtype'>): 'bfloat16' | undefined {
   return bf16 && model.dtype !== 'bfloat16' ? 'bfloat16' : undefined
 }
 
 /**
- * A warning where `bf16` makes training slower.
+ * Warns if `bf16` makes training slower.
  * @throws ERR_NOT_IMPLEMENTED for `fp16` on another device than the CPU
  */
 export function precisionWarnings(

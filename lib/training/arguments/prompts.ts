@@ -1,7 +1,7 @@
 import { invalidArgument, SentenceTorchError } from '../../errors.js'
 import { isPlainObject } from '../../options.js'
 
-/** One prompt for all texts; prompts by column; by dataset; or by dataset and column. */
+/** One prompt for all texts, or prompts by column, by dataset, or by dataset and column. */
 export type TrainingPrompts =
   | string
   | Readonly<Record<string, string>>
@@ -21,11 +21,11 @@ export function checkPrompts(prompts: unknown): asserts prompts is TrainingPromp
 }
 
 /**
- * The prompt of a column; '' for none. `dataset`: '' for a single one.
+ * The prompt of a column; '' for none. An entry with the dataset's name is used first. Otherwise the names are names of columns,
+ * unless the first entry is an object: then they are names of other datasets.
  *
- * Source: sentence-transformers `BaseDataCollator._resolve_prompts` and `_get_prompt_for_column`. An entry with the
- * dataset's name comes first; otherwise the names are those of columns, unless the first entry is an object: then they are
- * those of other datasets.
+ * Source: sentence-transformers `BaseDataCollator._resolve_prompts` and `_get_prompt_for_column`.
+ * @param dataset '' for a single one
  * @throws ERR_INVALID_ARGUMENT for prompts by dataset and column with a single dataset
  */
 export function promptOf(prompts: TrainingPrompts | null, dataset: string, column: string): string {
@@ -41,7 +41,7 @@ export function promptOf(prompts: TrainingPrompts | null, dataset: string, colum
   return typeof found === 'string' ? found : ''
 }
 
-/** The error for prompts by dataset and column with a single dataset. */
+/** The error for prompts by dataset and column when there is a single dataset. */
 export function noDatasetNames(prompts: object): SentenceTorchError {
   return new SentenceTorchError(
     'ERR_INVALID_ARGUMENT',

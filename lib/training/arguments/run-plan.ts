@@ -6,10 +6,10 @@ import { stepsOrRatio } from './schedule.js'
 export interface RunPlan {
   /** Training batches per epoch. */
   batchesPerEpoch: number
-  /** Optimiser steps per epoch; the last may have fewer batches. */
+  /** Optimiser steps per epoch. The last one may have fewer batches. */
   stepsPerEpoch: number
   maxSteps: number
-  /** Epochs that are begun. */
+  /** Epochs that are begun, the last one perhaps not finished. */
   epochs: number
   warmupSteps: number
   loggingSteps: number
@@ -17,7 +17,7 @@ export interface RunPlan {
   saveSteps: number
   /** What is due after optimiser step `step`. */
   dueAfterStep(step: number): Due
-  /** @param epoch passes over the data so far, with fraction */
+  /** What is due after an epoch. @param epoch passes over the data so far */
   dueAfterEpoch(epoch: number): Due
 }
 
@@ -28,7 +28,7 @@ export interface Due {
 }
 
 /**
- * Lengths and intervals of a run. Source: transformers 5.24 `Trainer` and `DefaultFlowCallback`.
+ * The lengths and intervals of a run. Source: transformers 5.24 `Trainer` and `DefaultFlowCallback`.
  * @param batches per epoch; undefined for a stream of unknown length
  * @throws ERR_INVALID_ARGUMENT for such a stream without `maxSteps`
  */
@@ -38,7 +38,7 @@ export function planRun(args: Readonly<TrainingArguments>, batches: number | und
     throw new SentenceTorchError('ERR_INVALID_ARGUMENT', message)
   }
   const batchesPerEpoch = batches ?? args.maxSteps * args.gradientAccumulationSteps
-  // At least 1 also without any batch: the run then begins, and finds that there is nothing to do.
+  // At least 1, even without any batch: the run then begins and finds nothing to do.
   const stepsPerEpoch = Math.max(1, Math.ceil(batchesPerEpoch / args.gradientAccumulationSteps))
   const maxSteps = args.maxSteps > 0 ? args.maxSteps : Math.ceil(args.numTrainEpochs * stepsPerEpoch)
   const loggingSteps = interval(args.loggingSteps, maxSteps)
@@ -49,7 +49,7 @@ export function planRun(args: Readonly<TrainingArguments>, batches: number | und
     stepsPerEpoch,
     maxSteps,
     epochs: epochs(args, stepsPerEpoch, batches === undefined),
-    // Not through `stepsOrRatio`: a ratio of 1 is the whole run, not one step.
+    // Without `stepsOrRatio` for the ratio: a ratio of 1 is the whole run, not one step.
     warmupSteps:
       args.warmupSteps > 0 ? stepsOrRatio(args.warmupSteps, maxSteps) : Math.ceil(maxSteps * args.warmupRatio),
     loggingSteps,
@@ -74,7 +74,7 @@ export function planRun(args: Readonly<TrainingArguments>, batches: number | und
 
 function epochs(args: Readonly<TrainingArguments>, stepsPerEpoch: number, endless: boolean): number {
   if (args.maxSteps <= 0) return Math.ceil(args.numTrainEpochs)
-  // A stream is read again as often as it takes.
+  // A stream is read again as often as needed.
   return endless ? Number.MAX_SAFE_INTEGER : Math.ceil(args.maxSteps / stepsPerEpoch)
 }
 

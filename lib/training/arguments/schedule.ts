@@ -7,24 +7,24 @@ export const SCHEDULER_TYPES = [
 ] as const
 export type SchedulerType = (typeof SCHEDULER_TYPES)[number]
 
-/** Settings of schedules; each has only some of them. */
+/** Settings of schedules. Each schedule has some of them. */
 export interface SchedulerKwargs {
-  /** Waves of `cosine` and those after it (default ½), restarts of `cosine_with_restarts` (default 1). */
+  /** Waves of the cosine schedules (default ½), or restarts of `cosine_with_restarts` (default 1). */
   numCycles?: number
   /** `polynomial`: the last rate. Default 1e-7. */
   lrEnd?: number
   /** `polynomial`: default 1. */
   power?: number
-  /** `inverse_sqrt`: default the warm-up, or 10,000 without one. */
+  /** `inverse_sqrt`: default the steps of the warm-up, or 10,000 without warm-up. */
   timescale?: number
-  /** Lowest rate, or its share of the peak: exactly one of the two for `…_with_min_lr`. */
+  /** `…_with_min_lr`: the lowest rate, or its share of the peak. Exactly one of the two is needed. */
   minLr?: number
   minLrRate?: number
   /** `cosine_warmup_with_min_lr`: share of the peak at which the warm-up starts. */
   warmupLrRate?: number
   /** `warmup_stable_decay`: needed. */
   numDecaySteps?: number
-  /** `warmup_stable_decay`: default all that is left. */
+  /** `warmup_stable_decay`: default: all other steps. */
   numStableSteps?: number
   /** `warmup_stable_decay`: default linear. */
   warmupType?: 'linear' | 'cosine' | '1-sqrt'
@@ -61,7 +61,7 @@ export const SCHEDULE_SETTINGS: Record<SchedulerType, readonly (keyof SchedulerK
   warmup_stable_decay: ['numDecaySteps', 'numStableSteps', 'warmupType', 'decayType', 'minLrRatio', 'numCycles'],
 }
 
-/** After the warm-up, which is i / W for i < W wherever nothing else is said. Sources: transformers `optimization.py`. */
+/** The factor in step i. `warmed` schedules begin with a linear warm-up: i / W for i < W. Source: transformers `optimization.py`. */
 const factors: Record<SchedulerType, Make> = {
   constant: () => () => 1,
   constant_with_warmup: warmed(() => () => 1),
@@ -136,8 +136,8 @@ const factors: Record<SchedulerType, Make> = {
 }
 
 /**
- * The factor of all learning rates in optimiser step `step` (the first is 1): with i = step − 1 that of transformers'
- * scheduler at i, so that a warm-up starts with a step of rate 0. Source: transformers `get_scheduler`.
+ * The factor of all learning rates by optimiser step; the first step is 1. It is the factor of transformers' scheduler at
+ * i = step − 1, so a warm-up begins with a step of rate 0. Source: transformers `get_scheduler`.
  * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION
  */
 export function makeSchedule(options: ScheduleOptions): (step: number) => number {
@@ -153,7 +153,7 @@ export function makeSchedule(options: ScheduleOptions): (step: number) => number
   return (step) => factor(step - 1)
 }
 
-/** A count given as such (1 or more), or as a ratio of `totalSteps` (below 1, rounded up). */
+/** The number of steps that `value` stands for: a count (1 or more), or a share of `totalSteps` (below 1, rounded up). */
 export function stepsOrRatio(value: number, totalSteps: number): number {
   return value >= 1 ? Math.trunc(value) : Math.ceil(totalSteps * value)
 }

@@ -5,12 +5,12 @@ import { describe, SentenceTorchError } from '../../errors.js'
 import type { Loss } from '../../losses/loss.js'
 
 /**
- * Checks that a dataset is what the loss takes, over all rows, so that nothing fails in the middle of a run.
+ * Checks all rows of a dataset against what the loss takes, so that nothing fails in the middle of a run.
  *
  * @param which `trainDataset` or `evalDataset`, for the message
  * @returns a warning when there is a label column that the loss does not use
- * @throws ERR_INVALID_DATA naming the row for an empty dataset, a wrong number of text columns, missing labels or labels
- *   out of range
+ * @throws ERR_INVALID_DATA for an empty dataset, a wrong number of text columns, missing labels, or labels out of range, with
+ *   their row
  */
 export function checkData(dataset: Dataset, loss: Loss, which: string): string | undefined {
   const { minColumns, maxColumns, labels } = loss.requirements
@@ -29,7 +29,7 @@ export function checkData(dataset: Dataset, loss: Loss, which: string): string |
         (dataset.labelColumn === undefined ? '' : ` and the label column ${dataset.labelColumn}`),
     )
   }
-  // Throws for columns of lists, which are no input here.
+  // Throws for columns of lists, which these losses do not take.
   for (const name of texts) dataset.texts(name)
   if (labels === 'none') {
     return dataset.labelColumn === undefined
@@ -50,10 +50,10 @@ export function checkData(dataset: Dataset, loss: Loss, which: string): string |
 }
 
 /**
- * Refuses columns that hold neither texts nor lists of texts: numbers (an index that pandas wrote, say), structures.
+ * Refuses columns that hold neither texts nor lists of texts, but numbers (such as the index of pandas) or structures.
  *
  * @param which `trainDataset` or `evalDataset`, for the message
- * @throws ERR_INVALID_DATA naming the column and what to do
+ * @throws ERR_INVALID_DATA with the column and a remedy
  */
 export function checkInputs(dataset: Dataset, which: string): void {
   const name = dataset.textColumns.find((name) => dataset.columnKind(name) === 'other')
@@ -102,7 +102,7 @@ function checkLabels(dataset: Dataset, loss: Loss, which: string): void {
   }
 }
 
-/** Probabilities that were written with two digits may miss a sum of 1 by this much. */
+/** The sum of probabilities that were written with two digits may differ from 1 by this much. */
 const SUM_TOLERANCE = 0.02
 
 function checkProbabilities(column: readonly unknown[], count: number, loss: Loss, which: string, name: string): void {

@@ -4,12 +4,12 @@ import type { CrossEncoderLoss } from '../../losses/cross-encoder/loss.js'
 import { checkData, checkInputs } from './check-data.js'
 
 /**
- * Checks that a dataset is what a loss of cross-encoders takes, over all rows.
+ * Checks all rows of a dataset against what a loss of cross-encoders takes.
  *
  * @param numLabels of the model
  * @param which `trainDataset` or `evalDataset`, for the message
  * @returns a warning when there is a label column that the loss does not use
- * @throws ERR_INVALID_DATA naming the row
+ * @throws ERR_INVALID_DATA with the row
  */
 export function checkPairData(
   dataset: Dataset,
@@ -57,7 +57,7 @@ function checkLists(dataset: Dataset, loss: CrossEncoderLoss, which: string): vo
   }
 }
 
-/** As many margins as negatives, or scores of them and of the positive. */
+/** There has to be a margin per negative, or a score for the positive and every negative. */
 function checkMargins(dataset: Dataset, loss: CrossEncoderLoss, which: string): void {
   if (loss.requirements.labels !== 'floats') return
   const negatives = dataset.textColumns.length - 2

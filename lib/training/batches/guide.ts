@@ -1,9 +1,9 @@
 import type { GuideModel } from '../../losses/loss.js'
 
-/** Embeddings kept for later epochs: 256 MiB at most. */
+/** At most this many values are kept for later epochs: 256 MiB. */
 const CACHE_VALUES = 64 * 1024 * 1024
 
-/** Embeddings of texts by a frozen model, each text encoded once as long as there is room. */
+/** Embeddings of texts by a frozen model. Each text is encoded once, as long as there is room to keep its embedding. */
 export class GuideEmbeddings {
   readonly dimension: number
   readonly #model: GuideModel
@@ -14,7 +14,7 @@ export class GuideEmbeddings {
     this.dimension = model.embeddingDimension
   }
 
-  /** texts × dimension. The texts come with their prompts: none of the guide's own is put in front. */
+  /** Embeddings of texts × dimension. The texts have their prompts already, so the guide's own prompt is not added. */
   async of(texts: readonly string[]): Promise<Float32Array> {
     const missing = [...new Set(texts)].filter((text) => !this.#kept.has(text))
     const fresh = new Map<string, Float32Array>()

@@ -1,7 +1,7 @@
 import type { Dataset } from '../../data/dataset.js'
 import { TokenCache } from '../../data/token-cache.js'
 
-/** The token caches on disk of what one batch maker reads: one for each column of a dataset. */
+/** The token caches on disk of one batch maker: one cache per column of a dataset. */
 export class TokenCaches {
   readonly #opened = new Map<Dataset, Map<string, Promise<TokenCache>>>()
 
@@ -14,7 +14,7 @@ export class TokenCaches {
     private readonly fingerprint: () => Promise<string>,
   ) {}
 
-  /** The cache of a column, whose texts are read under this prompt and cut to this length. */
+  /** The cache of a column whose texts are read with this prompt and cut to this length. */
   of(dataset: Dataset, column: string, prompt: string, maxLength: number): Promise<TokenCache> {
     const columns = this.#opened.get(dataset) ?? new Map<string, Promise<TokenCache>>()
     this.#opened.set(dataset, columns)
@@ -26,7 +26,7 @@ export class TokenCaches {
     return cache
   }
 
-  /** Keeps what is new for later runs. */
+  /** Writes what is new to the disk, for later runs. */
   async close(): Promise<void> {
     for (const columns of this.#opened.values()) {
       for (const opening of columns.values()) {

@@ -13,15 +13,15 @@ export interface LossTensor {
   readonly data: Float32Array
 }
 
-/** The parameters that a loss owns, by name: `classifier.weight`, `classifier.bias`. Empty for most losses. */
+/** The parameters that a loss owns, by name: `classifier.weight`, `classifier.bias`. Most losses own none. */
 export type LossTensors = Readonly<Record<string, LossTensor>>
 
 const FILE = 'loss.safetensors'
 const PREFIX = 'loss.'
-/** Elements that cross to or from the engine at once: 64 MiB. */
+/** Elements per transfer to or from the engine: 64 MiB. */
 const RANGE_ELEMENTS = 16 * 1024 * 1024
 
-/** The loss's parameters as they are now. */
+/** The current parameters of the losses. */
 export async function dumpLossTensors(native: Pick<NativeTrainer, 'tensors' | 'dump'>): Promise<LossTensors> {
   const tensors: Record<string, LossTensor> = {}
   for (const { name, shape } of ownedTensors(native)) {
@@ -33,8 +33,8 @@ export async function dumpLossTensors(native: Pick<NativeTrainer, 'tensors' | 'd
 }
 
 /**
- * Gives the loss other parameters to start from. Nothing is loaded unless everything fits.
- * @throws ERR_INVALID_TENSORS: one error that lists all that is missing, unknown or unfit
+ * Loads the parameters of the losses: all of them, or none if anything does not fit.
+ * @throws ERR_INVALID_TENSORS: one error that lists everything that is missing, unknown or of another shape
  */
 export async function loadLossTensors(
   native: Pick<NativeTrainer, 'tensors' | 'load'>,
@@ -76,7 +76,7 @@ export async function loadInitialParameters(
   }
 }
 
-/** Writes `loss.safetensors` into a checkpoint, and takes away an older one where the loss owns nothing. */
+/** Writes `loss.safetensors` into a checkpoint. If the losses own nothing, removes an older one. */
 export async function saveLossTensors(folder: string, tensors: LossTensors): Promise<void> {
   const path = join(folder, FILE)
   const entries = Object.entries(tensors)
@@ -92,7 +92,7 @@ export async function saveLossTensors(folder: string, tensors: LossTensors): Pro
 
 /**
  * Reads a `loss.safetensors`.
- * @param given the file, or a checkpoint: one without that file has no such tensors
+ * @param given the file, or a checkpoint. A checkpoint without that file gives no tensors
  * @throws ERR_NOT_FOUND, ERR_INVALID_FILE, ERR_INVALID_TENSORS (a dtype other than F32)
  */
 export async function readLossTensors(given: string): Promise<LossTensors> {
@@ -120,7 +120,7 @@ export async function readLossTensors(given: string): Promise<LossTensors> {
   }
 }
 
-/** Checks the kind of value that a caller gave as `lossTensors`; names and shapes are known to the engine alone. */
+/** Checks the type of what a caller gave as `lossTensors`. Names and shapes are checked when they are loaded: the engine knows them. */
 export function checkLossTensors(given: unknown): void {
   if (given === undefined || (typeof given === 'string' && given !== '')) return
   const fits = (tensor: unknown): boolean => {
@@ -145,7 +145,7 @@ export function copyLossTensors(given: LossTensors): LossTensors {
   return Object.fromEntries(copies)
 }
 
-/** The tensors of the loss, under their own names. */
+/** The tensors that the losses own, by their own names. */
 function ownedTensors(native: Pick<NativeTrainer, 'tensors'>): Pick<TensorInfo, 'name' | 'shape'>[] {
   return native
     .tensors()
@@ -153,7 +153,7 @@ function ownedTensors(native: Pick<NativeTrainer, 'tensors'>): Pick<TensorInfo, 
     .map(({ name, shape }) => ({ name: name.slice(PREFIX.length), shape }))
 }
 
-/** Loads copies, part by part: callers can reach `data`, and its memory may be taken away while the engine works. */
+/** Loads copies of the parts, because callers can change `data`, or transfer its memory, while the engine works. */
 async function loadParts(native: Pick<NativeTrainer, 'load'>, name: string, data: Float32Array): Promise<void> {
   const { length } = data
   for (let start = 0; start < length; start += RANGE_ELEMENTS) {
@@ -161,18 +161,19 @@ async function loadParts(native: Pick<NativeTrainer, 'load'>, name: string, data
       throw new SentenceTorchError('ERR_INVALID_TENSORS', `The memory of ${name} was taken away while it was loaded`)
     }
     const part = bytesOf(data.slice(start, start + RANGE_ELEMENTS))
-    await crossed('Trainer.load', native.load([{ name, start, dtype: 'F32', data: part }]))
+    await transferred('Trainer.load', native.load([{ name, start, dtype: 'F32', data: part }]))
   }
 }
 
 async function dumpParts(native: Pick<NativeTrainer, 'dump'>, name: string, data: Float32Array): Promise<void> {
   for (let start = 0; start < data.length; start += RANGE_ELEMENTS) {
     const part = bytesOf(data.subarray(start, start + RANGE_ELEMENTS))
-    await crossed('Trainer.dump', native.dump([{ name, start, dtype: 'F32', data: part }]))
+    await transferred('Trainer.dump', native.dump([{ name, start, dtype: 'F32', data: part }]))
   }
 }
 
-async function crossed(where: string, job: Promise<void>): Promise<void> {
+/** Waits for a transfer to or from the engine. */
+async function transferred(where: string, job: Promise<void>): Promise<void> {
   try {
     await job
   } catch (error) {

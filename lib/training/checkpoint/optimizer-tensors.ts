@@ -4,10 +4,10 @@ import { openSafetensors, type TensorSource, writeSafetensors } from '../../io/s
 import type { NativeTrainer, TensorInfo } from '../../native/types.js'
 
 const FILE = 'optimizer.safetensors'
-/** Bytes that cross to or from the engine at once. */
+/** Bytes per transfer to or from the engine. */
 const RANGE_BYTES = 64 * 1024 * 1024
 
-/** Writes `optimizer.safetensors`: the optimiser's state of every trained tensor. `gradients`: see `stateTensors`. */
+/** Writes `optimizer.safetensors`: the state of the optimiser for every trained tensor. @param gradients see `stateTensors` */
 export async function saveOptimizer(
   folder: string,
   native: Pick<NativeTrainer, 'tensors' | 'dump'>,
@@ -20,8 +20,8 @@ export async function saveOptimizer(
 }
 
 /**
- * Gives the optimiser the state of a checkpoint.
- * @throws ERR_NOT_FOUND, ERR_INVALID_TENSORS: one error that lists all that is missing, unknown or unfit
+ * Loads the state of the optimiser from a checkpoint.
+ * @throws ERR_NOT_FOUND, ERR_INVALID_TENSORS: one error that lists everything that is missing, unknown or of another shape
  */
 export async function loadOptimizer(
   folder: string,
@@ -58,7 +58,7 @@ export async function loadOptimizer(
   }
 }
 
-/** @param gradients also those of the losses' parameters, which are left over from step to step with `compat` */
+/** @param gradients whether to include the gradients of the losses' parameters: with `compat` they are kept from step to step */
 function stateTensors(native: Pick<NativeTrainer, 'tensors'>, gradients: boolean): TensorInfo[] {
   return native.tensors().filter(({ name }) => {
     return /^(exp_avg|exp_avg_sq|square_avg)\./.test(name) || (gradients && name.startsWith('grad.loss.'))

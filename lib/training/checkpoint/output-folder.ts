@@ -7,12 +7,12 @@ import { FileLock, type LockHolder, STALE_MILLISECONDS, takeLock } from '../../i
 import { failedTo } from '../../io/system-error.js'
 import type { TrainingArguments } from '../arguments/arguments.js'
 
-/** While a run writes checkpoints into a folder, its process is named here. */
+/** This file names the process that writes checkpoints into the folder. */
 export const LOCK_FILE = '.sentence-torch.lock'
 
 const WAIT_MILLISECONDS = 1000
 
-/** The folder that a run writes its checkpoints to, and no other run meanwhile. */
+/** The folder of a run's checkpoints. A run locks it, so that no other run writes there meanwhile. */
 export class OutputFolder {
   readonly #path: string
   readonly #signal: AbortSignal | undefined
@@ -24,8 +24,8 @@ export class OutputFolder {
   }
 
   /**
-   * Takes the folder of a run that will write checkpoints: what keeps them from being written is better known before hours of
-   * work than after.
+   * Locks the folder at once if the run will write checkpoints: an unwritable folder is better found before hours of training
+   * than after.
    * @throws as `claim`
    */
   static async open(args: Readonly<TrainingArguments>, signal?: AbortSignal): Promise<OutputFolder> {
@@ -35,21 +35,21 @@ export class OutputFolder {
   }
 
   /**
-   * Makes the folder and takes it for this run, if it is not taken yet.
-   * @throws ERR_BUSY while another run has it; ERR_FILE_SYSTEM when it cannot be written
+   * Makes the folder and locks it for this run, if it is not locked yet.
+   * @throws ERR_BUSY while another run holds the lock; ERR_FILE_SYSTEM when the folder cannot be written
    */
   async claim(): Promise<void> {
-    this.#claim ??= this.#take()
+    this.#claim ??= this.#lock()
     await this.#claim
   }
 
-  /** Gives the folder back. Never fails. */
+  /** Unlocks the folder. Never fails. */
   async release(): Promise<void> {
     const lock = await this.#claim?.catch(() => undefined)
     await lock?.release()
   }
 
-  async #take(): Promise<FileLock> {
+  async #lock(): Promise<FileLock> {
     const refused = failedTo(`write in the output folder ${this.#path}`, 'ERR_FILE_SYSTEM')
     await makeFolder(this.#path).catch(refused)
     const lock = join(this.#path, LOCK_FILE)
@@ -57,8 +57,8 @@ export class OutputFolder {
     let taken = first
     const begin = performance.now()
     let isOver = false
-    // Of another machine or container it shows after a while whether it lives: one that was killed and started anew, as
-    // containers are, shall not fail for that. The file may say a time that is yet to come: our own waiting counts too.
+    // Whether a process of another machine or container still runs shows only after a while. Waiting for that lets a container
+    // that was killed and restarted go on. The file's time may lie in the future, so our own waiting time counts too.
     while (!(taken instanceof FileLock) && !(first instanceof FileLock)) {
       if (isOver || !taken.isElsewhere || taken.touched !== first.touched) throw busy(this.#path, taken)
       if (taken === first) warnOfWaiting(this.#path, taken)

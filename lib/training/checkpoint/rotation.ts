@@ -6,7 +6,7 @@ import { isLeftOver, parseTemporary, temporaryBeside, tidyFolder } from '../../i
 
 const NAME = /^checkpoint-(\d+)$/
 
-/** Names of the checkpoints in a folder, by step; only whole ones, which have `trainer_state.json`. */
+/** Names of the checkpoints in a folder, ordered by step. Only whole ones count: those with `trainer_state.json`. */
 export async function listCheckpoints(outputDir: string): Promise<string[]> {
   const names = (await entries(outputDir)).filter((name) => NAME.test(name))
   const whole: string[] = []
@@ -25,9 +25,9 @@ export async function newestCheckpoint(outputDir: string): Promise<string> {
 }
 
 /**
- * Takes away the checkpoints with the fewest steps until `limit` are left, but none of `kept`; one that cannot be removed stays,
- * with a warning.
- * @returns the names of those that went
+ * Removes the oldest checkpoints until `limit` are left, but none of `kept`. A checkpoint that cannot be removed stays, with a
+ * warning.
+ * @returns the names of the removed ones
  */
 export async function rotateCheckpoints(
   outputDir: string,
@@ -46,7 +46,7 @@ export async function rotateCheckpoints(
       await remove(outputDir, name)
       removed.push(name)
     } catch (error) {
-      // No reason to end a training that went well.
+      // The training itself went well, so this does not end it.
       const message = `The checkpoint ${join(outputDir, name)} could not be removed: ${(error as Error).message}`
       process.emitWarning(message, 'SentenceTorchWarning')
     }
@@ -55,21 +55,21 @@ export async function rotateCheckpoints(
 }
 
 /**
- * Tidies up what processes left that ended while they were saving: half-written folders go; a checkpoint that was about to be
- * replaced comes back. What a living process writes stays.
+ * Tidies up after processes that ended while they were saving: removes half-written folders and restores a checkpoint that was
+ * about to be replaced. What a running process writes stays.
  */
 export async function recoverCheckpoints(outputDir: string): Promise<void> {
   for (const name of await entries(outputDir)) {
     const { base = '', kind } = parseTemporary(name) ?? {}
     if (kind !== 'old' || !NAME.test(base) || (await exists(join(outputDir, base)))) continue
     const path = join(outputDir, name)
-    // Another process may bring it back, too.
+    // Another process may restore it at the same time.
     if (await isLeftOver(path)) await rename(path, join(outputDir, base)).catch(() => {})
   }
   await tidyFolder(outputDir)
 }
 
-/** Half of a checkpoint must not look like a whole one: it is renamed first, or loses first what makes it one. */
+/** A half-removed checkpoint must not look like a whole one: it is renamed first, or loses `trainer_state.json` first. */
 async function remove(outputDir: string, name: string): Promise<void> {
   const folder = join(outputDir, name)
   const moved = temporaryBeside(folder, 'tmp')

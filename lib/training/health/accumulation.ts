@@ -1,7 +1,7 @@
 import type { RunFacts } from './facts.js'
 import type { TrainingWarning } from './warning.js'
 
-/** Gradient accumulation under a loss whose negatives are the other rows of the batch. */
+/** Warns of gradient accumulation with a loss whose negatives are the other rows of the batch. */
 export function accumulationNegatives({ args, losses }: RunFacts): TrainingWarning[] {
   const { gradientAccumulationSteps: steps, perDeviceTrainBatchSize: batch } = args
   const types = [...new Set(losses.filter((loss) => loss.inBatchNegatives).map(({ type }) => type))]

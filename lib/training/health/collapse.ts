@@ -5,12 +5,12 @@ import type { TrainingWarning } from './warning.js'
 const COSINE = 0.99
 const REPORTS = 5
 
-/** Different texts of a batch have nearly the same embedding, in several reports one after the other. */
+/** Warns when different texts of a batch have nearly the same embedding in several reports in a row. */
 export class Collapse implements ReportCheck {
   readonly #streak = new Streak(REPORTS)
 
   observe({ meanCosine }: StepReport): TrainingWarning | undefined {
-    // Of a batch with one row it is not known.
+    // A batch with one row has no mean cosine.
     if (Number.isNaN(meanCosine) || !this.#streak.add(meanCosine > COSINE)) return undefined
     return {
       code: 'WARN_COLLAPSE',

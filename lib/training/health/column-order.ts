@@ -1,18 +1,18 @@
-/** Names that say which of a loss's inputs a column is: 0 the first, 1 the second, 2 and what follows. */
+/** Names that say which input of a loss a column is: 0 the first, 1 the second, 2 the third or a later one. */
 const places: readonly [RegExp, number][] = [
   [/^(?:anchor|query|question|premise)s?$/i, 0],
   [/^(?:positive|pos|answer|response|entailment|passage|document|doc|hypothesis)s?$/i, 1],
   [/^(?:negative|neg|contradiction|hard_negative)s?(?:[_-]?\d+)?$/i, 2],
 ]
-/** Second of (premise, hypothesis), first of (hypothesis, entailment, contradiction). */
+/** The second input in (premise, hypothesis), the first in (hypothesis, entailment, contradiction). */
 const AMBIGUOUS = 'hypothesis'
 
 const numbered = /^(.*\D)(\d+)$/
 const lettered = /^(.+[_-])([ab])$/i
 
 /**
- * What in the order of `names` goes against what they say, or undefined: a question behind its answer, negatives in front of
- * positives, `sentence2` in front of `sentence1`.
+ * What is wrong with the order of the columns, going by their names, or undefined: a question after its answer, negatives before
+ * positives, `sentence2` before `sentence1`.
  */
 export function orderConflict(names: readonly string[]): string | undefined {
   const seen = names.map((name) => ({ name, place: placeOf(name, names) }))
@@ -34,7 +34,7 @@ function placeOf(name: string, names: readonly string[]): number | undefined {
   return places.find(([pattern]) => pattern.test(name))?.[1]
 }
 
-/** Whether two names differ in the number or letter at their end, and `name` has the higher one. */
+/** Whether two names differ only in the number or letter at their end, and `name` has the higher one. */
 function comesAfter(name: string, other: string): boolean {
   for (const pattern of [numbered, lettered]) {
     const [[, stem, end], [, otherStem, otherEnd]] = [pattern.exec(name) ?? [], pattern.exec(other) ?? []]

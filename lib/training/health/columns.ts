@@ -5,26 +5,26 @@ import { orderConflict } from './column-order.js'
 import { percent } from './facts.js'
 import type { TrainingWarning } from './warning.js'
 
-/** Texts of every column that are looked at, evenly spread. */
+/** How many texts of every column are checked, evenly spread. */
 const SAMPLE = 512
-/** Nearly all: a text among ids is rare, a number among texts is not. */
+/** Share of numbers from which on a column is taken for ids. Texts among ids are rare, numbers among texts are not. */
 const NUMBERS_SHARE = 0.95
 const EMPTY_SHARE = 0.01
 
-/** `id`, `doc_id`, `docId`, `idx`; what pandas calls its index. */
+/** `id`, `doc_id`, `docId`, `idx`, and the names that pandas gives its index. */
 const idName = /^(?:id|idx|index|guid|uuid|uid|unnamed: \d+|__index_level_\d+__)$|[_ -](?:ids?|idx|guid|uuid)$/i
 const camelId = /[a-z](?:Ids?|ID|Idx)$/
 
-/** Looks whether the columns that a loss takes its texts from are the ones that were meant, and in the order that was meant. */
+/** Checks whether the columns that a loss reads are probably the intended ones, in the intended order. */
 export class ColumnChecks {
-  /** By names without order: where they came first, and in which order. */
+  /** By the sorted names of columns: the first dataset with these columns, and their order there. */
   readonly #orders = new Map<string, { which: string; names: readonly string[] }>()
 
   /**
    * @param which `trainDataset`, or `evalDataset.<name>`
    * @param dataset whole, or the first batch of a stream
    */
-  look(which: string, dataset: Dataset): TrainingWarning[] {
+  check(which: string, dataset: Dataset): TrainingWarning[] {
     if (dataset.length === 0) return []
     const stride = Math.max(1, Math.floor(dataset.length / SAMPLE))
     const rows = Array.from({ length: Math.min(SAMPLE, dataset.length) }, (_, i) => i * stride)

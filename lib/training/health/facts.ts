@@ -9,7 +9,7 @@ export interface NamedDataset {
 }
 
 export interface LossFacts {
-  /** Name of its dataset; '' for the one loss of all. */
+  /** Name of its dataset; '' for the one loss of all datasets. */
   name: string
   type: string
   spec: LossSpec
@@ -31,24 +31,24 @@ export interface RunFacts extends ModelFacts {
   maxSteps: number
   warmupSteps: number
   losses: readonly LossFacts[]
-  /** Datasets in memory; streams are not looked into. */
+  /** Datasets in memory, without the streams. */
   train: readonly NamedDataset[]
   evaluation: readonly NamedDataset[]
 }
 
-/** What a kind of model tells of itself. */
+/** What the checks know of the model. */
 export interface ModelFacts {
   /** Whether the model's embeddings have length 1. */
   isNormalized: boolean
-  /** Whether the losses see logits, of which rows may well be parallel. Default false: embeddings. */
+  /** Whether the losses see logits instead of embeddings. Parallel rows of logits are normal. Default false. */
   isClassifier?: boolean
-  /** How many of `texts` are longer than the model reads in `column`, and how many tokens that is. */
+  /** How many of `texts` are longer than the limit of `column`. */
   overlong?: ((dataset: string, column: string, texts: readonly string[]) => Promise<Overlong>) | undefined
 }
 
 export interface Overlong {
   count: number
-  /** Tokens that are read at most. */
+  /** The limit, in tokens. */
   most: number
 }
 
@@ -57,7 +57,7 @@ export function lossOf({ losses }: RunFacts, name: string): LossFacts | undefine
   return losses.find((loss) => loss.name === name) ?? losses.find((loss) => loss.name === '')
 }
 
-/** The description of a loss and of those that it wraps (MatryoshkaLoss), outermost first. */
+/** The descriptions of a loss and of the losses inside it (MatryoshkaLoss), outermost first. */
 export function specsOf(spec: LossSpec): LossSpec[] {
   const inner = Object.values(spec).filter(
     (value): value is LossSpec => typeof value === 'object' && value !== null && 'type' in value,
@@ -65,7 +65,7 @@ export function specsOf(spec: LossSpec): LossSpec[] {
   return [spec, ...inner.flatMap(specsOf)]
 }
 
-/** ` of dataset pairs`, or nothing for a single one. */
+/** ` of dataset pairs`, or nothing for a single dataset. */
 export function ofDataset(name: string): string {
   return name === '' ? '' : ` of dataset ${name}`
 }

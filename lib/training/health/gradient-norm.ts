@@ -4,7 +4,7 @@ import type { TrainingWarning } from './warning.js'
 
 const REPORTS = 3
 
-/** Updates with no gradient at all, in several reports one after the other. */
+/** Warns when the gradient is exactly 0 in several reports in a row. */
 export class GradientZero implements ReportCheck {
   readonly #streak = new Streak(REPORTS)
 
@@ -20,7 +20,7 @@ export class GradientZero implements ReportCheck {
   }
 }
 
-/** A gradient with an infinite or undefined entry: its update was skipped. */
+/** Warns when an update was skipped because its gradient had an infinite or undefined entry. */
 export class GradientNotFinite implements ReportCheck {
   observe({ skipped }: StepReport): TrainingWarning | undefined {
     if (skipped === 0) return undefined

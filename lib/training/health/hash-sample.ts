@@ -1,6 +1,6 @@
 /**
- * Hashes of texts in bounded memory: of more than `capacity` different ones, those below a threshold are kept, which is a
- * random sample of them. A text that is asked for is found if it was added and its hash is below the threshold.
+ * Hashes of texts in bounded memory. With more than `capacity` different ones, only those below a threshold are kept, which is a
+ * random sample. So a text is found if it was added and its hash is below the threshold.
  */
 export class HashSample {
   readonly #capacity: number
@@ -11,7 +11,7 @@ export class HashSample {
     this.#capacity = capacity
   }
 
-  /** Different texts that are kept. */
+  /** How many hashes are kept. */
   get size(): number {
     return this.#kept.size
   }
@@ -25,13 +25,13 @@ export class HashSample {
     }
   }
 
-  /** Takes a text out; whether it was there. */
-  take(hash: number): boolean {
+  /** Removes a hash. @returns whether it was kept */
+  remove(hash: number): boolean {
     return this.#kept.delete(hash)
   }
 }
 
-/** A hash of 53 bits: two texts of a million have the same with a chance of 1 in 18,000. */
+/** A hash of 53 bits. Among a million texts, two have the same hash with a probability of 1 in 18,000. */
 export function hashText(text: string): number {
   let low = 0xdeadbeef
   let high = 0x41c6ce57

@@ -1,14 +1,14 @@
 import { singleLabel } from '../../data/columns.js'
-import { Turns } from '../../data/turns.js'
+import { TimeSlice } from '../../data/time-slice.js'
 import { lossOf, ofDataset, percent, type RunFacts, specsOf } from './facts.js'
 import type { TrainingWarning } from './warning.js'
 
 const SLICE = 4096
 
-/** What the labels of a loss have to be. CoSENT and AnglE read only the order of theirs. */
+/** Which labels a loss takes. CoSENT and AnglE have no rule, because they read only the order of the labels. */
 interface LabelRule {
   fits(label: number): boolean
-  /** Of labels that do not fit. */
+  /** Describes labels that do not fit. */
   found: string
   /** What the loss does with labels. */
   loss: string
@@ -42,7 +42,7 @@ const RULES: Readonly<Record<string, LabelRule>> = {
   OnlineContrastiveLoss: { ...BINARY, loss: 'leaves pairs with another label out' },
 }
 
-/** All rows of a training dataset have the same label. */
+/** Warns when all rows of a training dataset have the same label. */
 export async function labelsConstant(facts: RunFacts): Promise<TrainingWarning[]> {
   const warnings: TrainingWarning[] = []
   for (const { name, dataset } of facts.train) {
@@ -62,7 +62,7 @@ export async function labelsConstant(facts: RunFacts): Promise<TrainingWarning[]
   return warnings
 }
 
-/** Labels that the loss cannot make sense of: a cosine never reaches them, or they are no classes of pairs. */
+/** Warns of labels that the loss cannot use: a cosine never reaches them, or they are not 0 or 1. */
 export async function labelRange(facts: RunFacts): Promise<TrainingWarning[]> {
   const warnings: TrainingWarning[] = []
   for (const { name, dataset } of facts.train) {
@@ -89,17 +89,17 @@ export async function labelRange(facts: RunFacts): Promise<TrainingWarning[]> {
   return warnings
 }
 
-/** @param enough stop counting there */
+/** @param enough counting stops at this number */
 async function countLabels(
   labels: readonly unknown[],
   counts: (label: unknown) => boolean,
   enough = Number.POSITIVE_INFINITY,
 ): Promise<number> {
-  const turns = new Turns()
+  const slice = new TimeSlice()
   let count = 0
   for (const [i, label] of labels.entries()) {
     if (counts(singleLabel(label)) && ++count >= enough) return count
-    if (i % SLICE === SLICE - 1) await turns.give()
+    if (i % SLICE === SLICE - 1) await slice.yield()
   }
   return count
 }

@@ -1,18 +1,18 @@
 import type { Dataset } from '../../data/dataset.js'
-import { Turns } from '../../data/turns.js'
+import { TimeSlice } from '../../data/time-slice.js'
 import { type NamedDataset, ofDataset, percent, type RunFacts } from './facts.js'
 import { HashSample, hashText } from './hash-sample.js'
 import type { TrainingWarning } from './warning.js'
 
-/** Hashes that are kept of an evaluation dataset: about 3 MB. */
+/** How many hashes of an evaluation dataset are kept: about 3 MB. */
 const CAPACITY = 50_000
-/** Rows of each training dataset that are looked at, evenly spread: about 0.2 s for pairs of sentences. */
+/** How many rows of each training dataset are checked, evenly spread: about 0.2 s for pairs of sentences. */
 const ROWS = 200_000
-/** Single texts are often in both: 8.6 % of the STS benchmark's development texts. Whole rows hardly ever are. */
+/** Single texts are often in both datasets (8.6 % of the STS benchmark's development texts), whole rows hardly ever. */
 const TEXT_SHARE = 0.1
 const ROW_SHARE = 0.01
 
-/** Texts or whole rows of an evaluation dataset that are in the training data too. */
+/** Warns when texts or whole rows of an evaluation dataset are in the training data too. */
 export async function evalLeak({ args, train, evaluation }: RunFacts): Promise<TrainingWarning[]> {
   if (args.evalStrategy === 'no' && !args.evalOnStart) return []
   const warnings: TrainingWarning[] = []
@@ -29,7 +29,7 @@ export async function evalLeak({ args, train, evaluation }: RunFacts): Promise<T
   return warnings
 }
 
-/** Which share of an evaluation dataset's texts and rows is in the training data, as far as that is looked at. */
+/** The shares of an evaluation dataset's texts and rows that are in the training data, estimated from samples. */
 async function shares(train: readonly NamedDataset[], dataset: Dataset): Promise<{ texts: number; rows: number }> {
   const samples = { texts: new HashSample(CAPACITY), rows: new HashSample(CAPACITY) }
   await eachHash(dataset, 1, (unit, hash) => samples[unit].add(hash))
@@ -38,14 +38,14 @@ async function shares(train: readonly NamedDataset[], dataset: Dataset): Promise
   for (const { dataset } of train) {
     const stride = Math.max(1, Math.ceil(dataset.length / ROWS))
     await eachHash(dataset, stride, (unit, hash) => {
-      // Of every `stride` texts that are there one is met.
-      if (samples[unit].take(hash)) found[unit] += stride
+      // Only one of `stride` texts is checked, so each one found stands for that many.
+      if (samples[unit].remove(hash)) found[unit] += stride
     })
   }
   return { texts: Math.min(1, found.texts / sizes.texts), rows: Math.min(1, found.rows / sizes.rows) }
 }
 
-/** Hashes of the texts of every `stride`th row, and of the row; where there is one text column, of the texts alone. */
+/** Hashes of the texts of every `stride`th row, and of the row itself if it has several texts. */
 async function eachHash(
   dataset: Dataset,
   stride: number,
@@ -55,11 +55,11 @@ async function eachHash(
     .filter((name) => dataset.columnKind(name) === 'text')
     .map((name) => dataset.texts(name))
   if (columns.length === 0) return
-  const turns = new Turns()
+  const slice = new TimeSlice()
   for (let row = 0; row < dataset.length; row += stride) {
     const hashes = columns.map((texts) => hashText(texts[row]!))
     for (const hash of hashes) use('texts', hash)
     if (hashes.length > 1) use('rows', hashText(hashes.join()))
-    if (turns.isOver) await turns.give()
+    if (slice.isOver) await slice.yield()
   }
 }

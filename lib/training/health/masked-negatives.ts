@@ -6,7 +6,7 @@ import type { TrainingWarning } from './warning.js'
 const SHARE = 0.5
 const REPORTS = 5
 
-/** Most in-batch negatives are left out as false ones (component `masked_share`), in several reports one after the other. */
+/** Warns when most in-batch negatives are masked as false ones (component `masked_share`) in several reports in a row. */
 export class MaskedNegatives implements ReportCheck {
   readonly #streak = new Streak(REPORTS)
 

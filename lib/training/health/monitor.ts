@@ -20,7 +20,7 @@ const START_CHECKS: readonly StartCheck[] = [
   ...[labelsConstant, labelRange, evalLeak, truncation],
 ]
 
-/** All checks of one run. */
+/** All health checks of one run. */
 export class HealthMonitor {
   readonly #facts: Omit<RunFacts, 'maxSteps' | 'warmupSteps'>
   #reportChecks: readonly ReportCheck[]
@@ -34,27 +34,27 @@ export class HealthMonitor {
     ]
   }
 
-  /** Looks at arguments, losses and data. The JavaScript thread stays free. */
+  /** Checks arguments, losses and data, without blocking the event loop. */
   async start({ maxSteps, warmupSteps }: Pick<RunFacts, 'maxSteps' | 'warmupSteps'>): Promise<TrainingWarning[]> {
     const warnings: TrainingWarning[] = []
     const facts = { ...this.#facts, maxSteps, warmupSteps }
     const { train, evaluation } = facts
-    for (const { name, dataset } of train) warnings.push(...this.lookAtColumns('trainDataset', name, dataset))
-    for (const { name, dataset } of evaluation) warnings.push(...this.lookAtColumns('evalDataset', name, dataset))
+    for (const { name, dataset } of train) warnings.push(...this.checkColumns('trainDataset', name, dataset))
+    for (const { name, dataset } of evaluation) warnings.push(...this.checkColumns('evalDataset', name, dataset))
     for (const check of START_CHECKS) warnings.push(...(await check(facts)))
     return warnings
   }
 
   /**
-   * Looks at the columns of a dataset, or of the first batch of a stream.
+   * Checks the columns of a dataset, or of the first batch of a stream.
    * @param which `trainDataset` or `evalDataset`
    * @param name of the dataset, '' for a single one
    */
-  lookAtColumns(which: string, name: string, dataset: Dataset): TrainingWarning[] {
-    return this.#columns.look(name === '' ? which : `${which}.${name}`, dataset)
+  checkColumns(which: string, name: string, dataset: Dataset): TrainingWarning[] {
+    return this.#columns.check(name === '' ? which : `${which}.${name}`, dataset)
   }
 
-  /** Looks at what a step brought. Each check warns once. */
+  /** Checks the report of a step. Each check warns once. */
   observe(report: StepReport): TrainingWarning[] {
     const warnings: TrainingWarning[] = []
     this.#reportChecks = this.#reportChecks.filter((check) => {

@@ -2,12 +2,12 @@ import type { LossSpec } from '../../native/types.js'
 import { lossOf, ofDataset, type RunFacts, specsOf } from './facts.js'
 import type { TrainingWarning } from './warning.js'
 
-/** The largest distance, and the largest difference of two dot products, of vectors of length 1. */
+/** The largest distance of vectors of length 1, and the largest difference of their dot products. */
 const LARGEST = 2
-/** Below it a softmax over cosines stays nearly flat. */
+/** Below this scale, a softmax over cosines is nearly flat. */
 const SMALL_SCALE = 5
 
-/** Margins and scores that embeddings of length 1 cannot reach. */
+/** Warns of margins and scores that embeddings of length 1 cannot reach. */
 export function normalizedMargin(facts: RunFacts): TrainingWarning[] {
   if (!facts.isNormalized) return []
   const found = facts.losses.flatMap(({ spec }) => specsOf(spec).map((inner) => unreachable(inner, facts)))
@@ -43,7 +43,7 @@ function unreachable(spec: LossSpec, facts: RunFacts): string | undefined {
 
 function hasLabelAbove(dataset: RunFacts['train'][number]['dataset']): boolean {
   if (dataset.labelColumn === undefined) return false
-  // A look at the first ones is enough: margins of a teacher are of one size.
+  // The first labels are enough, because the margins of a teacher are all of the same size.
   return dataset
     .column(dataset.labelColumn)
     .slice(0, 10_000)

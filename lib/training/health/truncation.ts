@@ -1,11 +1,11 @@
 import { ofDataset, percent, type RunFacts } from './facts.js'
 import type { TrainingWarning } from './warning.js'
 
-/** Texts of every column that are looked at, evenly spread: enough to tell 5 % from 8 %. */
+/** How many texts of every column are checked, evenly spread: enough to tell 5 % from 8 %. */
 const SAMPLE = 512
 const SHARE = 0.05
 
-/** Columns of the training data with many texts that are longer than the model reads. */
+/** Warns of columns of the training data with many texts that are longer than the model reads. */
 export async function truncation({ train, overlong }: RunFacts): Promise<TrainingWarning[]> {
   if (overlong === undefined) return []
   const warnings: TrainingWarning[] = []

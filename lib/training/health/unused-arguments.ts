@@ -1,7 +1,7 @@
 import type { RunFacts } from './facts.js'
 import type { TrainingWarning } from './warning.js'
 
-/** Arguments that nothing reads in this run, in one warning: tutorials give several of them together. */
+/** One warning for all arguments that this run does not read: tutorials often give several of them. */
 export function unusedArguments({ args, given, device, hasEvaluation }: RunFacts): TrainingWarning[] {
   const unused: string[] = []
   const remedies: string[] = []

@@ -1,7 +1,7 @@
 import type { RunFacts } from './facts.js'
 import type { TrainingWarning } from './warning.js'
 
-/** The run ends before the warm-up does. */
+/** Warns when the run ends before the warm-up does. */
 export function warmupTooLong({ args, maxSteps, warmupSteps }: RunFacts): TrainingWarning[] {
   if (maxSteps === 0 || warmupSteps < maxSteps || args.lrSchedulerType === 'constant') return []
   return [

@@ -1,4 +1,4 @@
-/** What can look wrong with a run; docs/reporting.md says for each what it means and what to do. */
+/** What can look wrong in a run. docs/reporting.md says what each code means and what to do. */
 export type WarningCode =
   | 'WARN_COLLAPSE' // embeddings of different texts are nearly equal
   | 'WARN_MASKED_NEGATIVES' // most in-batch negatives are masked as false ones
@@ -6,7 +6,7 @@ export type WarningCode =
   | 'WARN_GRADIENT_NOT_FINITE'
   | 'WARN_EVAL_LEAK' // texts of the evaluation data are in the training data
   | 'WARN_LABELS_CONSTANT' // all rows have the same label
-  | 'WARN_LABEL_RANGE' // labels that a cosine can never reach, or that are not 0 or 1 where they have to be
+  | 'WARN_LABEL_RANGE' // labels that a cosine can never reach, or other labels than the loss takes
   | 'WARN_TRUNCATION' // many texts are longer than the model reads
   | 'WARN_UNUSED_ARGUMENTS' // arguments that nothing reads: fp16 on the CPU, evalSteps or an evaluator without evalStrategy
   | 'WARN_WARMUP_TOO_LONG' // the learning rate never reaches its peak
@@ -19,13 +19,13 @@ export type WarningCode =
 
 export interface TrainingWarning {
   readonly code: WarningCode
-  /** What was seen, with its figures. */
+  /** What was found, with figures. */
   readonly message: string
   /** What to do about it. */
   readonly remedy: string
 }
 
-/** Passes a warning on to whoever listens to the process; Node prints it unless told otherwise. */
+/** Emits a warning of the process. Node prints it unless told otherwise. */
 export function emitProcessWarning({ code, message, remedy }: TrainingWarning): void {
   process.emitWarning(message, { type: 'SentenceTorchWarning', code, detail: remedy })
 }

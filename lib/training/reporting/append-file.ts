@@ -4,26 +4,26 @@ import { type FileOperations, hasCode, makeFolder } from '../../io/files.js'
 import { failedTo } from '../../io/system-error.js'
 import { warnUnwritten } from '../../io/unwritten.js'
 
-/** Pieces that may wait to be written before a writer has to. */
+/** With more pieces than this waiting, `append` waits for the disk. */
 const BACKLOG = 64
-/** Bytes that may wait while the disk refuses them; what comes after that is lost. */
+/** Most bytes that wait while the disk refuses them. Further pieces are lost. */
 const MOST_WAITING = 1 << 20
-/** No time will make these places fit for writing. */
+/** Errors that waiting does not mend. */
 const HOPELESS = ['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EISDIR', 'EEXIST', 'ELOOP', 'ENAMETOOLONG']
 
 export interface AppendOptions {
-  /** Whether the file has lines: one that a process began and did not end is ended first. Default false. */
+  /** Whether the file has lines. A line that another process left unfinished is ended first. Default false. */
   lines?: boolean
-  /** What every new file begins with. */
+  /** The beginning of every new file. */
   head?: () => Uint8Array | string
   /** For tests. */
   operations?: FileOperations
 }
 
 /**
- * A log file that grows piece by piece without training waiting for the disk. A disk that refuses to take more (it is full, the
- * folder has vanished) is a warning; pieces wait then, and are written when there is room again: a piece that was written in
- * part goes on where it was cut off.
+ * A log file that grows piece by piece, without training waiting for the disk. When the disk refuses a piece (it is full, or the
+ * folder has vanished), there is a warning; the pieces wait and are written when there is room again. A piece that was written
+ * in part is continued where it was cut off.
  */
 export class AppendFile {
   readonly path: string
@@ -33,8 +33,8 @@ export class AppendFile {
   #file: fsPromises.FileHandle | undefined
   #waiting: Uint8Array[] = []
   #bytes = 0
-  /** Bytes of the first piece that are in the file already. */
-  #begun = 0
+  /** Bytes of the first waiting piece that are in the file already. */
+  #written = 0
   /** Size of the file when the disk refused the rest of that piece. */
   #cutAt = -1
   #lost = 0
@@ -49,8 +49,8 @@ export class AppendFile {
   }
 
   /**
-   * Makes the file and its folder, or opens it to go on at its end.
-   * @throws ERR_FILE_SYSTEM for a place that can never be written; a full disk is a warning
+   * Makes the file and its folder, or opens the file to append to it.
+   * @throws ERR_FILE_SYSTEM for a place that can never be written; a full disk is only a warning
    */
   async open(): Promise<void> {
     try {
@@ -61,13 +61,13 @@ export class AppendFile {
     }
   }
 
-  /** Says, once, that the file cannot be written. */
+  /** Warns once that the file cannot be written. */
   warn(error: unknown): void {
     if (!this.#warned) warnUnwritten(this.path, error)
     this.#warned = true
   }
 
-  /** Takes a piece; waits only where many wait already. Never fails. */
+  /** Adds a piece. Waits only if many pieces wait already. Never fails. */
   async append(piece: string | Uint8Array): Promise<void> {
     const bytes = typeof piece === 'string' ? Buffer.from(piece) : piece
     if (this.#bytes + bytes.length > MOST_WAITING) {
@@ -79,7 +79,7 @@ export class AppendFile {
     if (this.#waiting.length > BACKLOG) await writing
   }
 
-  /** Writes what waits. @returns whether everything is with the operating system */
+  /** Writes what waits. @returns whether the operating system has taken everything */
   async flush(): Promise<boolean> {
     await this.#writing
     if (this.#waiting.length > 0) await this.#start()
@@ -87,17 +87,17 @@ export class AppendFile {
   }
 
   /**
-   * Writes what waits, as far as that is possible, and closes the file; it can be opened again. Never fails. Idempotent.
-   * @param others records that never came here
+   * Writes what waits, as far as possible, and closes the file. It can be opened again. Never fails. Idempotent.
+   * @param others records that were lost before they came here
    */
   async close(others = 0): Promise<void> {
-    if (!(await this.flush())) await this.#takeBack()
-    await this.#drop()
+    if (!(await this.flush())) await this.#removeCutPiece()
+    await this.#closeFile()
     const lost = this.#lost + this.#waiting.length + others
     this.#lost = 0
     this.#waiting = []
     this.#bytes = 0
-    this.#begun = 0
+    this.#written = 0
     if (lost === 0) return
     process.emitWarning(`${lost} records of the log ${this.path} could not be written`, 'SentenceTorchWarning')
   }
@@ -122,15 +122,15 @@ export class AppendFile {
     } catch (error) {
       this.warn(error)
       this.#cutAt = (await this.#file?.stat().catch(() => undefined))?.size ?? -1
-      // A file that is full takes more later; any other trouble may end with a new one.
-      if (!hasCode(error, 'ENOSPC', 'EDQUOT')) await this.#drop()
+      // When the disk is full, the same file may take more later. After other errors it is opened anew.
+      if (!hasCode(error, 'ENOSPC', 'EDQUOT')) await this.#closeFile()
     }
     this.#writing = undefined
   }
 
-  /** Writes `block`, which is all that waits, and takes out what has been written, also where that is not all. */
+  /** Writes `block`, which is everything that waits, and removes from it what was written, even if that is not all. */
   async #writeOut(block: Uint8Array): Promise<void> {
-    let done = this.#begun
+    let done = this.#written
     try {
       while (done < block.length) done += (await this.#file!.write(block, done)).bytesWritten
     } finally {
@@ -139,15 +139,15 @@ export class AppendFile {
         this.#bytes -= length
         done -= length
       }
-      this.#begun = done
+      this.#written = done
     }
   }
 
-  /** Opens the file if it is not open, and anew if it is no longer in any folder. */
+  /** Opens the file if it is not open, or if it was deleted. */
   async #ready(): Promise<void> {
     if (this.#file !== undefined && (await this.#file.stat()).nlink === 0) {
       process.emitWarning(`The log ${this.path} was removed; a new one is begun`, 'SentenceTorchWarning')
-      await this.#drop()
+      await this.#closeFile()
     }
     if (this.#file === undefined) await this.#open()
   }
@@ -158,22 +158,22 @@ export class AppendFile {
     this.#file = file
     const { size } = await file.stat()
     if (size === 0) {
-      this.#begun = 0
+      this.#written = 0
       const head = this.#head()
       if (head.length > 0) this.#put(typeof head === 'string' ? Buffer.from(head) : head, true)
-    } else if (this.#lines && this.#begun === 0) {
+    } else if (this.#lines && this.#written === 0) {
       const { buffer } = await file.read(Buffer.alloc(1), 0, 1, size - 1)
       if (buffer.toString() !== '\n') this.#put(Buffer.from('\n'), true)
     }
   }
 
-  /** Takes a piece that has been written in part out of the file, unless somebody else has written there since. */
-  async #takeBack(): Promise<void> {
+  /** Removes a piece that was written in part, unless somebody else has written to the file since. */
+  async #removeCutPiece(): Promise<void> {
     const size = (await this.#file?.stat().catch(() => undefined))?.size
-    if (this.#begun > 0 && size === this.#cutAt) await this.#file?.truncate(size - this.#begun).catch(() => {})
+    if (this.#written > 0 && size === this.#cutAt) await this.#file?.truncate(size - this.#written).catch(() => {})
   }
 
-  async #drop(): Promise<void> {
+  async #closeFile(): Promise<void> {
     const file = this.#file
     this.#file = undefined
     await file?.close().catch(() => {})

@@ -11,7 +11,7 @@ export function crc32c(bytes: Uint8Array): number {
   return (crc ^ 0xffffffff) >>> 0
 }
 
-/** As TFRecord files keep it: a CRC of data that itself holds CRCs would otherwise often come out alike. */
+/** The masked CRC of TFRecord files: CRCs of data that contains CRCs are problematic, so they are stored masked. */
 export function maskedCrc32c(bytes: Uint8Array): number {
   const crc = crc32c(bytes)
   return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0

@@ -8,16 +8,16 @@ import type { CallbackContext, LogRecord } from '../callbacks/callbacks.js'
 import { AppendFile } from './append-file.js'
 import type { Reporter } from './reporter.js'
 
-/** Records that may wait while a full disk keeps the file from getting the column that they need. */
+/** Most records that wait while a full disk prevents the file from getting a new column. */
 const MOST_WAITING = 1000
 
 /**
- * Writes the records to `log.csv`: `step`, then a column for every key that came so far. A new key adds a column, for which
- * the file is written anew; a file that is there is gone on with.
+ * Writes the records to `log.csv`: `step`, then one column per key so far. A new key adds a column, for which the file is written
+ * anew. An existing file is continued.
  */
 export class CsvReporter implements Reporter {
   readonly #file: AppendFile
-  /** Of the file. */
+  /** The columns of the file. */
   #columns: string[] = []
   #waiting: LogRecord[] = []
 
@@ -52,15 +52,15 @@ export class CsvReporter implements Reporter {
 
   async #write(): Promise<void> {
     const added = new Set(this.#waiting.flatMap(Object.keys).filter((name) => !this.#columns.includes(name)))
-    if (added.size > 0 && !(await this.#widen([...added]))) return
+    if (added.size > 0 && !(await this.#addColumns([...added]))) return
     for (const values of this.#waiting.splice(0)) {
       await this.#file.append(`${this.#columns.map((name) => values[name] ?? '').join(',')}\n`)
     }
   }
 
-  /** @returns whether the file has the columns now */
-  async #widen(added: readonly string[]): Promise<boolean> {
-    // Rows of the old width may still wait for room.
+  /** Adds columns to the file. @returns whether it has them now */
+  async #addColumns(added: readonly string[]): Promise<boolean> {
+    // Rows without the new columns may still wait for room.
     if (!(await this.#file.flush())) return false
     await this.#file.close()
     const { path } = this.#file

@@ -2,11 +2,11 @@ import { maskedCrc32c } from './crc32c.js'
 import { bytesField, doubleField, floatField, message, uintField } from './protobuf.js'
 
 /**
- * TensorBoard's event files: TFRecords, each with one `Event` message. Field numbers are those of tensorboard's
- * event.proto, summary.proto and tensor.proto.
+ * TensorBoard's event files: TFRecords with one `Event` message each. The field numbers are from tensorboard's event.proto,
+ * summary.proto and tensor.proto.
  */
 
-/** A record of a TFRecord file: length (8 bytes), CRC of the length, data, CRC of the data; little-endian. */
+/** A record of a TFRecord file, little-endian: length (8 bytes), CRC of the length, data, CRC of the data. */
 export function tfRecord(data: Uint8Array): Uint8Array {
   const record = Buffer.alloc(12 + data.length + 4)
   record.writeBigUInt64LE(BigInt(data.length), 0)
@@ -16,7 +16,7 @@ export function tfRecord(data: Uint8Array): Uint8Array {
   return record
 }
 
-/** What every file begins with. @param wallTime seconds since 1970 */
+/** The first record of every file. @param wallTime seconds since 1970 */
 export function versionEvent(wallTime: number): Uint8Array {
   return message(
     doubleField(1, wallTime),
@@ -30,7 +30,7 @@ export function scalarEvent(wallTime: number, step: number, tag: string, value: 
   return summaryEvent(wallTime, step, message(bytesField(1, tag), floatField(2, value)))
 }
 
-/** A text at a step, for TensorBoard's text page, which reads it as Markdown. */
+/** A text at a step. TensorBoard's text page shows it as Markdown. */
 export function textEvent(wallTime: number, step: number, tag: string, text: string): Uint8Array {
   const DT_STRING = 7
   const shape = message(bytesField(2, message(uintField(1, 1))))

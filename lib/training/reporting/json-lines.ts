@@ -3,7 +3,7 @@ import type { CallbackContext, LogRecord } from '../callbacks/callbacks.js'
 import { AppendFile } from './append-file.js'
 import type { Reporter } from './reporter.js'
 
-/** One record as a line of JSON, its `step` last; numbers that are not finite become null. */
+/** A record as a line of JSON, with its `step` at the end. Numbers that are not finite become null. */
 export function jsonLine(record: Readonly<LogRecord>, step: number): string {
   return `${JSON.stringify({ ...record, step })}\n`
 }

@@ -3,7 +3,7 @@ import type { LogRecord } from '../callbacks/callbacks.js'
 import { roundTo } from './format.js'
 import { LossMean, type SavedMean } from './loss-mean.js'
 
-/** As it stands in a checkpoint: JSON has no NaN. */
+/** The log in a checkpoint. NaN is null there, because JSON has no NaN. */
 export interface SavedLossLog {
   sinceLog: SavedMean
   all: SavedMean
@@ -13,7 +13,7 @@ export interface SavedLossLog {
   loggedStep: number
 }
 
-/** What the engine reported of losses and gradients, summed up for the log. */
+/** Sums up the losses and gradients that the engine reports, for the log. */
 export class LossLog {
   #sinceLog = new LossMean()
   #all = new LossMean()
@@ -22,15 +22,15 @@ export class LossLog {
   #skippedSinceLog = 0
   #loggedStep = 0
 
-  /** Mean loss of all optimiser steps; NaN when there was none. */
+  /** Mean loss of all optimiser steps; NaN if there was none. */
   get mean(): number {
     return this.#all.value
   }
 
   /**
-   * Losses are means over optimiser steps, each of which is the mean of its batches, as in transformers; what losses log beside
-   * their value is a mean over batches, as in sentence-transformers.
-   * @param report of steps that have equally many batches each
+   * As in transformers, the loss is a mean over optimiser steps, and the loss of a step is the mean of its batches. As in
+   * sentence-transformers, the components of the loss are means over batches.
+   * @param report of steps with equally many batches
    */
   gather(report: StepReport): void {
     const steps = report.batches === 0 ? 0 : report.updates + report.skipped
@@ -49,12 +49,12 @@ export class LossLog {
     return step === this.#loggedStep
   }
 
-  /** Whether there was any report since the last record. */
+  /** Whether there was a report since the last record. */
   get hasNews(): boolean {
     return this.#sinceLog.reported
   }
 
-  /** The record, with `timings` in it, of what came since the last one; components rounded to 4 decimals, as in sentence-transformers. */
+  /** The record of everything since the last one. Components have 4 decimals, as in sentence-transformers. */
   take(step: number, learningRate: number, epoch: number, timings: LogRecord = {}): LogRecord {
     const components = [...this.#components].map(([name, mean]) => [name, roundTo(mean.value, 4)] as const)
     const record: LogRecord = {

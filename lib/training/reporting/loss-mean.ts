@@ -1,14 +1,14 @@
-/** As it stands in a checkpoint. */
+/** A mean in a checkpoint. */
 export interface SavedMean {
   sum: number
-  /** How many values: of the loss optimiser steps, of what a loss logs beside its value batches. */
+  /** How many values there were: optimiser steps for the loss, batches for its components. */
   count: number
   reported: boolean
 }
 
-/** Mean of many values, from the means that reports bring. */
+/** The mean of many values, from the means that reports give. */
 export class LossMean {
-  /** Whether there was any report, be it without a finite loss. */
+  /** Whether there was a report, even one without a finite loss. */
   reported = false
   #sum = 0
   #count = 0

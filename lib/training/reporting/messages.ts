@@ -2,7 +2,7 @@ import type { TensorInfo } from '../../native/types.js'
 import type { TrainingArguments } from '../arguments/arguments.js'
 import { withCommas } from './format.js'
 
-/** What transformers prints at level INFO, word for word. Source: transformers `trainer.py`. */
+/** The messages that transformers prints at level INFO, word for word. Source: transformers `trainer.py`. */
 
 export interface TrainingFacts {
   args: Readonly<TrainingArguments>
@@ -11,7 +11,7 @@ export interface TrainingFacts {
   epochs: number
   stepsPerEpoch: number
   maxSteps: number
-  /** Numbers in all tensors that are trained. */
+  /** Trained parameters: numbers in all tensors that are not frozen. */
   parameters: number
 }
 
@@ -31,7 +31,7 @@ export function runningTraining({ args, ...facts }: TrainingFacts): string {
   ].join('\n')
 }
 
-/** Numbers in all tensors that are trained. */
+/** How many numbers the trained tensors have together. */
 export function trainedParameters(tensors: readonly TensorInfo[]): number {
   return tensors
     .filter(({ group, name }) => group !== 'frozen' && !OPTIMIZER_STATE.test(name))
@@ -40,7 +40,7 @@ export function trainedParameters(tensors: readonly TensorInfo[]): number {
 
 const OPTIMIZER_STATE = /^(grad|exp_avg|exp_avg_sq|square_avg)\./
 
-/** @param epoch epochs that are whole @param batches batches of the epoch after them that were done */
+/** @param epoch finished epochs @param batches finished batches of the next epoch */
 export function resumingTraining(epoch: number, step: number, batches: number): string {
   return [
     `  Resuming training from checkpoint with epoch ${epoch} and global step ${step}`,

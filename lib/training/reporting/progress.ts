@@ -13,8 +13,8 @@ const REDRAW_MS = 100
 const BAR_WIDTH = 20
 
 /**
- * Shows a run: on a terminal a bar with loss, pairs/s and time left and the log records above it, as transformers prints
- * them (with `disableTqdm` the records alone); elsewhere one JSON object per log record and line, with its `step`.
+ * Shows a run. On a terminal: a bar with loss, pairs/s and time left, and above it the log records as transformers prints them
+ * (with `disableTqdm` only the records). Elsewhere: one line of JSON per log record, with its `step`.
  */
 export class Progress implements TrainerCallback {
   readonly #output: ProgressOutput
@@ -49,7 +49,7 @@ export class Progress implements TrainerCallback {
     else this.#output.write(jsonLine(record, state.globalStep))
   }
 
-  /** A line above the bar. */
+  /** Prints a line above the bar. */
   print(line: string): void {
     this.#clear()
     this.#output.write(`${line}\n`)
@@ -61,7 +61,7 @@ export class Progress implements TrainerCallback {
     this.close()
   }
 
-  /** Leaves the bar where it is and goes to the next line; also after an error. */
+  /** Leaves the bar where it is and goes to the next line, also after an error. */
   close(): void {
     if (this.#barIsOn) this.#output.write('\n')
     this.#barIsOn = false
@@ -72,7 +72,7 @@ export class Progress implements TrainerCallback {
     this.#drawn = this.#now()
     this.#clear()
     const line = barLine(state, (this.#drawn - this.#started) / 1000)
-    // A line that wraps could not be taken back.
+    // A line that wraps could not be cleared.
     this.#output.write(line.slice(0, Math.max(1, (this.#output.columns ?? 80) - 1)))
   }
 

@@ -1,4 +1,4 @@
-/** Just enough of protocol buffers to write small messages; https://protobuf.dev/programming-guides/encoding. */
+/** A field of a protocol-buffer message. Source: https://protobuf.dev/programming-guides/encoding. */
 type Field = Uint8Array
 
 const VARINT = 0
@@ -27,7 +27,7 @@ export function floatField(number: number, value: number): Field {
   return Buffer.concat([tag(number, FIXED32), bytes])
 }
 
-/** A string, bytes or a message inside. */
+/** A field of type string, bytes or message. */
 export function bytesField(number: number, value: string | Uint8Array): Field {
   const bytes = typeof value === 'string' ? Buffer.from(value) : value
   return Buffer.concat([tag(number, LENGTH), varint(bytes.length), bytes])

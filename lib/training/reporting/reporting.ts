@@ -9,17 +9,17 @@ import { TensorBoardReporter } from './tensorboard.js'
 
 /** Everything that shows or writes the log of one run. */
 export class Reporting {
-  /** To be called after the user's. */
+  /** They are called after the user's callbacks. */
   readonly callbacks: readonly TrainerCallback[]
   readonly #progress: Progress | undefined
   readonly #reporters: readonly Reporter[]
-  readonly #tellsAll: boolean
+  readonly #printsMessages: boolean
   readonly #messages: SafeOutput
   readonly #output: SafeOutput | undefined
 
   /**
    * @param output where progress is shown, `false` for nowhere
-   * @param messages where messages of `logLevel` go when `output` is no terminal: its lines are JSON then
+   * @param messages where messages of `logLevel` go if `output` is not a terminal, since its lines are JSON then
    */
   constructor(
     args: Readonly<TrainingArguments>,
@@ -29,19 +29,19 @@ export class Reporting {
     this.#output = output === false ? undefined : new SafeOutput(output, 'the output of the progress')
     this.#progress = this.#output && new Progress(this.#output)
     this.#reporters = reporters(args)
-    this.#tellsAll = ['detail', 'debug', 'info'].includes(args.logLevel)
+    this.#printsMessages = ['detail', 'debug', 'info'].includes(args.logLevel)
     this.#messages = new SafeOutput(messages, 'the output of the messages')
     this.callbacks = [...this.#reporters, ...(this.#progress ? [this.#progress] : [])]
   }
 
   /** Prints a message of level INFO (reporting/messages.ts) if `logLevel` asks for it. */
   say(text: string): void {
-    if (!this.#tellsAll) return
+    if (!this.#printsMessages) return
     if (this.#progress?.isTerminal) this.#progress.print(text)
     else this.#messages.write(`${text}\n`)
   }
 
-  /** Writes what is left; also after an error. Idempotent. */
+  /** Writes what is left, also after an error. Idempotent. */
   async close(): Promise<void> {
     this.#progress?.close()
     for (const reporter of this.#reporters) await reporter.close()

@@ -5,11 +5,11 @@ import { AppendFile } from './append-file.js'
 import { scalarEvent, textEvent, tfRecord, versionEvent } from './event-file.js'
 import type { Reporter } from './reporter.js'
 
-/** Tells apart the files of one process. */
+/** Numbers the files of one process, to make their names different. */
 let files = 0
 
 /**
- * Writes the log as TensorBoard scalars, with the tags of transformers' TensorBoardCallback, and the arguments as a text.
+ * Writes the log as TensorBoard scalars with the tags of transformers' TensorBoardCallback, and the arguments as a text.
  * Source: transformers `integrations/integration_utils.py`.
  */
 export class TensorBoardReporter implements Reporter {
@@ -26,8 +26,8 @@ export class TensorBoardReporter implements Reporter {
 
   async onTrainBegin({ args }: CallbackContext): Promise<void> {
     await this.#file.open()
-    const pythons = Object.entries(args).map(([name, value]) => [snakeCase(name), value])
-    await this.#append(textEvent(this.#seconds, 0, 'args', JSON.stringify(Object.fromEntries(pythons), null, 2)))
+    const pythonNames = Object.entries(args).map(([name, value]) => [snakeCase(name), value])
+    await this.#append(textEvent(this.#seconds, 0, 'args', JSON.stringify(Object.fromEntries(pythonNames), null, 2)))
   }
 
   async onLog(record: Readonly<LogRecord>, { state }: CallbackContext): Promise<void> {
@@ -49,7 +49,7 @@ export class TensorBoardReporter implements Reporter {
   }
 }
 
-/** `eval/loss` for `eval_loss`, `test/loss` for `test_loss`, `train/` and the name for all others. */
+/** `eval/loss` for `eval_loss`, `test/loss` for `test_loss`, and `train/<name>` for all others. */
 export function tensorBoardTag(name: string): string {
   for (const group of ['eval', 'test']) {
     if (name.startsWith(`${group}_`)) return `${group}/${name.slice(group.length + 1)}`

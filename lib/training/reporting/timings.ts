@@ -1,7 +1,7 @@
 import type { LogRecord } from '../callbacks/callbacks.js'
 import { roundTo } from './format.js'
 
-/** What of a step's report is read here. */
+/** The part of a step's report that is read here. */
 export interface TimedReport {
   /** Milliseconds. */
   times: { forward: number; backward: number; optimizer: number }
@@ -9,8 +9,8 @@ export interface TimedReport {
 }
 
 /**
- * Where the time of a run goes. `data` and `tokenize` run beside the engine's `forward`, `backward` and `optimizer`; `wait`
- * is what training waited for batches, the part of the former two that was not hidden behind the engine.
+ * Where the time of a run goes. `data` and `tokenize` run beside the engine's `forward`, `backward` and `optimizer`. `wait` is how
+ * long training waited for batches: the part of the first two that the engine's work did not hide.
  */
 export class Timings {
   readonly #now: () => number
@@ -28,25 +28,25 @@ export class Timings {
     this.#now = now
   }
 
-  /** Steps are being made; idempotent. */
+  /** Steps are running from now on. Idempotent. */
   resume(): void {
     this.#since ??= this.#now()
   }
 
-  /** No steps are made: an evaluation, a checkpoint, a pause. */
+  /** No steps are running from now on, because of an evaluation, a checkpoint or a pause. */
   suspend(): void {
     if (this.#since !== undefined) this.#running += this.#now() - this.#since
     this.#since = undefined
   }
 
-  /** `batches` as they are, with the time that making them takes; tokenising lies within it. */
+  /** The same batches; measures how long making them takes, with tokenising. */
   making<T>(batches: AsyncIterable<T>): AsyncIterable<T> {
     return this.#timed(batches, (time) => {
       this.#making += time
     })
   }
 
-  /** `batches` as they are, with the time that is waited for them. */
+  /** The same batches; measures how long their consumer waits for them. */
   waiting<T>(batches: AsyncIterable<T>): AsyncIterable<T> {
     return this.#timed(batches, (time) => {
       this.#wait += time

@@ -11,7 +11,7 @@ import type {
 
 type ComputingTrainer = Pick<NativeTrainer, 'dump' | 'embed' | 'apply'>
 
-/** A loss that TypeScript computes, tied to the engine that embeds for it. */
+/** Training steps and evaluations of a loss that TypeScript computes. The engine computes the embeddings. */
 export class ComputedStep {
   /** @param prefix of its tensors in the engine: `loss.` or `loss.<name>.` */
   constructor(
@@ -23,7 +23,7 @@ export class ComputedStep {
 
   /** A whole training step. */
   async step(batch: PackedBatch, options: StepOptions): Promise<StepReport | undefined> {
-    const all = this.room(batch)
+    const all = this.emptyEmbeddings(batch)
     const { length } = all
     await this.native.embed(batch, all, options)
     return this.native.apply(this.external(await this.compute(batch, all, true), length), options)
@@ -31,13 +31,13 @@ export class ComputedStep {
 
   /** Value and components, without dropout. */
   async evaluate(batch: PackedBatch): Promise<{ loss: number; components: Record<string, number> }> {
-    const all = this.room(batch)
+    const all = this.emptyEmbeddings(batch)
     await this.encoder.encode(batch, all)
     const { loss, components = {} } = await this.compute(batch, all, false)
     return { loss, components: { ...components } }
   }
 
-  private room({ offsets }: PackedBatch): Float32Array {
+  private emptyEmbeddings({ offsets }: PackedBatch): Float32Array {
     return new Float32Array((offsets.length - 1) * this.encoder.embeddingDimension)
   }
 
@@ -55,7 +55,7 @@ export class ComputedStep {
       ...(batch.textIds && { textIds: batch.textIds }),
     }
     const value = await this.loss.compute(embeddings, batch.labels, more)
-    if (typeof value?.loss !== 'number') throw misfit('an object with the number loss')
+    if (typeof value?.loss !== 'number') throw invalidResult('an object with the number loss')
     return value
   }
 
@@ -74,7 +74,7 @@ export class ComputedStep {
     return found
   }
 
-  /** @param total values of all embeddings */
+  /** What the engine needs of the loss. @param total number of values in all embeddings */
   private external(value: CustomLossValue, total: number): ExternalLoss {
     const { loss, gradients, parameterGradients = {}, components } = value
     const joined = new Float32Array(total)
@@ -84,24 +84,24 @@ export class ComputedStep {
       joined.set(gradient, at)
       at += gradient.length
     }
-    if (at !== total) throw misfit(`gradients: one Float32Array per text column, ${total} values in all`)
-    // The engine tells by the gradient that a step is to be skipped.
+    if (at !== total) throw invalidResult(`gradients: one Float32Array per text column, ${total} values in all`)
+    // The engine skips a step when its gradient is not finite.
     if (!Number.isFinite(loss)) joined.fill(Number.NaN)
     const parameters: Record<string, Float32Array> = {}
     for (const [name, { shape }] of Object.entries(this.loss.parameters)) {
       const size = shape.reduce((product, n) => product * n, 1)
       const gradient = Object.hasOwn(parameterGradients, name) ? parameterGradients[name]! : new Float32Array(size)
       if (!(gradient instanceof Float32Array) || gradient.length !== size) {
-        throw misfit(`a Float32Array of ${size} values in parameterGradients.${name}`)
+        throw invalidResult(`a Float32Array of ${size} values in parameterGradients.${name}`)
       }
       parameters[this.prefix + name] = gradient
     }
-    const strange = Object.keys(parameterGradients).find((name) => !Object.hasOwn(this.loss.parameters, name))
-    if (strange !== undefined) throw misfit(`no gradient of ${strange}, which is none of its parameters`)
+    const unknown = Object.keys(parameterGradients).find((name) => !Object.hasOwn(this.loss.parameters, name))
+    if (unknown !== undefined) throw invalidResult(`no gradient of ${unknown}, which is none of its parameters`)
     return { loss, embeddings: joined, parameters, ...(components && { components: { ...components } }) }
   }
 }
 
-function misfit(expected: string): SentenceTorchError {
+function invalidResult(expected: string): SentenceTorchError {
   return new SentenceTorchError('ERR_INVALID_DATA', `The function of a Custom loss must give ${expected}`)
 }

@@ -3,15 +3,15 @@ import type { TrainingWarning } from '../health/warning.js'
 import type { TrainResult } from './result.js'
 
 interface EventFields {
-  /** Optimiser steps that were done then. */
+  /** Optimiser steps done by then. */
   step: number
-  /** Passes over the data that were done then. */
+  /** Passes over the data done by then. */
   epoch: number
-  /** Events that were dropped just before this one because nobody read them in time. */
+  /** How many events before this one were dropped because the reader was too slow. */
   missed?: number
 }
 
-/** What `trainer.run()` gives: the events of the callbacks as objects, each with what was true when it happened. */
+/** What `trainer.run()` yields: the events of the callbacks as objects, with the state at that time. */
 export type TrainingEvent = EventFields &
   (
     | { type: 'trainBegin'; maxSteps: number; numTrainEpochs: number }
@@ -28,9 +28,9 @@ export type TrainingEvent = EventFields &
 type EventBody = TrainingEvent extends infer E ? (E extends TrainingEvent ? Omit<E, keyof EventFields> : never) : never
 
 export interface EventsOptions {
-  /** Events that wait for a slow reader at most. */
+  /** Most events that wait for a slow reader. */
   capacity?: number
-  /** Longest time (ms) that training waits for a reader when they are full. */
+  /** How long (ms) training waits for a reader when that many events wait. */
   patience?: number
   /** Called when the reader leaves before the end. */
   onLeave?: () => void
@@ -40,14 +40,14 @@ const CAPACITY = 256
 const PATIENCE_MS = 5000
 
 /**
- * Runs a training and gives its events. Training does not wait for the reader while fewer than 256 events are unread. Then
- * the oldest `step` events are dropped, `missed` of the next one counts them; where all that waits is of another type,
- * training waits for the reader, at most 5 s per event, and drops the oldest one then.
+ * Runs a training and yields its events. Training does not wait for the reader while fewer than 256 events are unread. After
+ * that the oldest `step` events are dropped, and `missed` of the next event counts them. If all unread events are of other types,
+ * training waits for the reader, at most 5 s per event, and then drops the oldest one.
  *
- * Leaving the loop (`break`, `return`, an error in its body) stops training after the running step, and the loop is left when
- * it has stopped. An error of the training is thrown in the loop after the events that came before it.
+ * Leaving the loop (`break`, `return`, an error in its body) stops training after the running step; the loop ends when training
+ * has stopped. An error of the training is thrown in the loop after the events that came before it.
  *
- * @param train starts the training with a callback to add to the others, which hears all and can stop it
+ * @param train starts the training with one more callback, which hears all events and can stop it
  */
 export async function* trainingEvents(
   train: (listener: TrainerCallback) => Promise<TrainResult>,
@@ -73,7 +73,7 @@ export async function* trainingEvents(
       onLeave?.()
     }
     await ended
-    // An error on the way to the stop must not vanish with the loop.
+    // An error while training stops must not be lost.
     if (queue.isClosed) await training
   }
 }
@@ -122,7 +122,7 @@ class Listener implements TrainerCallback {
     return this.#put(context, { type: 'epochEnd' })
   }
 
-  /** Stops training after the running step, or as soon as it begins. */
+  /** Stops training after the running step, or before its first one. */
   stop(): void {
     if (this.#control !== undefined) this.#control.shouldTrainingStop = true
   }
@@ -152,7 +152,7 @@ class EventQueue {
     this.#patience = patience
   }
 
-  /** Whether the last event was taken, or there is none because of an error. */
+  /** Whether training has ended and no event is unread. */
   get isOver(): boolean {
     return this.#end !== undefined && this.#events.length === 0
   }
@@ -164,7 +164,7 @@ class EventQueue {
         this.#missed++
         return
       }
-      await this.#room()
+      await this.#waitForReader()
       if (this.isClosed) return
       if (this.#events.length >= this.#capacity) this.#drop(0)
     }
@@ -193,7 +193,7 @@ class EventQueue {
     this.#finish({ error })
   }
 
-  /** The reader is gone. */
+  /** The reader has left. */
   close(): void {
     this.isClosed = true
     this.#events.length = 0
@@ -217,7 +217,7 @@ class EventQueue {
     return at >= 0
   }
 
-  /** Drops an event; the one after it says so. */
+  /** Drops an event and counts it in `missed` of the next one. */
   #drop(at: number): void {
     const [dropped] = this.#events.splice(at, 1)
     const missed = 1 + (dropped?.missed ?? 0)
@@ -226,7 +226,7 @@ class EventQueue {
     else this.#events[at] = { ...next, missed: missed + (next.missed ?? 0) }
   }
 
-  async #room(): Promise<void> {
+  async #waitForReader(): Promise<void> {
     let timer: NodeJS.Timeout | undefined
     await new Promise<void>((resolve) => {
       this.#wakeWriter = resolve

@@ -1,6 +1,6 @@
 import { onAbort } from '../../io/abort.js'
 
-/** Where training waits while it is paused. */
+/** A gate that training passes before every step. It is closed while training is paused. */
 export class Gate {
   #opened: Promise<void> | undefined
   #open: (() => void) | undefined
@@ -21,7 +21,7 @@ export class Gate {
     this.#open = undefined
   }
 
-  /** Waits until the gate is open or `signal` fires, whichever comes first. */
+  /** Waits until the gate is open or `signal` fires. */
   async pass(signal?: AbortSignal): Promise<void> {
     while (this.#opened !== undefined && !signal?.aborted) {
       const opened = this.#opened

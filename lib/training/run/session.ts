@@ -78,7 +78,7 @@ export class TrainerSession<M extends TrainableModel, L extends TrainableLoss> {
     this.#timings = args.logTimings ? new Timings() : undefined
     this.#health = new HealthMonitor(runFacts(parts, pretrained.specs))
     const onNewStream = async (which: string, name: string, firstBatch: Dataset) => {
-      for (const warning of this.#health.lookAtColumns(which, name, firstBatch)) {
+      for (const warning of this.#health.checkColumns(which, name, firstBatch)) {
         // An evaluation outside a training has no run whose callbacks would hear of it.
         if (this.#run === undefined) emitProcessWarning(warning)
         else await this.#run.handler.warn(warning)

@@ -5,16 +5,17 @@ import { ProcessSignal } from './result.js'
 export type EndSignal = 'SIGINT' | 'SIGTERM'
 const SIGNALS: readonly EndSignal[] = ['SIGINT', 'SIGTERM']
 
-/** Programs that pass signals on (npm) and the terminal may send the same one twice at once. */
+/** A program that passes signals on (npm) and the terminal may both send the same signal at once. It counts as one. */
 const SAME_MILLISECONDS = 300
 
-/** The trainings that a signal ends. */
+/** The trainings that a signal to the process ends. */
 const watches = new Set<SignalWatch>()
 let received: { signal: EndSignal; at: number } | undefined
 
 /**
- * Does `train` with a signal that fires when `given` does and when the process shall end, and ends the process then.
- * @returns what `train` returns @throws what it throws
+ * Runs `train` with an abort signal that fires when `given` does, and when the process gets SIGINT or SIGTERM. In the second case
+ * the process ends afterwards.
+ * @returns what `train` returns @throws what `train` throws
  */
 export async function untilSignal<T>(
   given: AbortSignal | undefined,
@@ -28,11 +29,11 @@ export async function untilSignal<T>(
   }
 }
 
-/** One training that ends with a checkpoint when the process shall end. */
+/** One training that ends with a checkpoint when the process gets SIGINT or SIGTERM. */
 class SignalWatch {
   readonly #controller = new AbortController()
 
-  /** From now on SIGINT and SIGTERM are heard. */
+  /** From now on the signals do not end the process at once. */
   constructor() {
     if (watches.size === 0) for (const name of SIGNALS) process.on(name, onSignal)
     watches.add(this)
@@ -49,8 +50,8 @@ class SignalWatch {
   }
 
   /**
-   * The training has ended. With the last one signals are no longer heard; and if there was one, the process ends by it, after
-   * whoever waits for the training has heard of it. Another error that nobody handles is shown before that, and ends it.
+   * The training has ended. After the last training, signals end the process at once again. If there was a signal, the process now
+   * ends by it, after the code that waits for the training has run. Another error that nobody handles is shown before that.
    */
   end(): void {
     watches.delete(this)
@@ -81,9 +82,9 @@ function onSignal(signal: NodeJS.Signals): void {
   }
 }
 
-/** Ends the process as the signal would have: a shell sees 130 or 143. */
+/** Ends the process as the signal would have done: a shell sees 130 or 143. */
 function endProcess(signal: EndSignal): void {
-  // The first process of a container does not die by its own signals, and Windows has none.
+  // The first process of a container does not die by its own signals, and Windows has no signals.
   const dies = process.platform !== 'win32' && process.pid !== 1 && process.listenerCount(signal) === 0
   if (dies) process.kill(process.pid, signal)
   process.exit(128 + constants.signals[signal])

@@ -4,37 +4,37 @@ import { Dataset } from '../../lib/data/dataset.js'
 import { Random } from '../../lib/data/random.js'
 import { createBatchSampler } from '../../lib/data/samplers/index.js'
 import { shuffledRows } from '../../lib/data/shuffled-rows.js'
-import { inTurns, Turns } from '../../lib/data/turns.js'
+import { runInSlices, TimeSlice } from '../../lib/data/time-slice.js'
 
-test('a turn is given when the slice is over, not before', async (t) => {
+test('the event loop runs when the slice is over, not before', async (t) => {
   let time = 100
-  const turns = new Turns(() => time)
+  const slice = new TimeSlice(() => time)
   let others = 0
   const immediate = setImmediate().then(() => others++)
   time += 2
-  t.false(turns.isOver)
-  await turns.give()
+  t.false(slice.isOver)
+  await slice.yield()
   t.is(others, 0)
   time += 2
-  t.true(turns.isOver)
-  await turns.give()
+  t.true(slice.isOver)
+  await slice.yield()
   await immediate
   t.is(others, 1)
-  t.false(turns.isOver, 'a new slice begins after the turn')
+  t.false(slice.isOver, 'a new slice begins then')
 })
 
-class CountingTurns extends Turns {
+class CountingSlice extends TimeSlice {
   asked = 0
-  override async give(): Promise<void> {
+  override async yield(): Promise<void> {
     this.asked++
   }
 }
 
 test('shuffling in slices is the same shuffle', async (t) => {
   for (const rows of [0, 1, 2, 1000, 16_384, 16_385, 16_386, 40_000]) {
-    const turns = new CountingTurns()
-    t.deepEqual(await inTurns(shuffledRows(rows, new Random(7, 3)), turns), new Random(7, 3).permutation(rows))
-    t.true(turns.asked >= Math.floor((rows - 1) / 16_384))
+    const slice = new CountingSlice()
+    t.deepEqual(await runInSlices(shuffledRows(rows, new Random(7, 3)), slice), new Random(7, 3).permutation(rows))
+    t.true(slice.asked >= Math.floor((rows - 1) / 16_384))
   }
 })
 
