@@ -1,4 +1,9 @@
-export type { IntervalStrategy, PartialTrainingArguments, SaveStrategy, TrainingArguments } from './arguments/arguments.js'
+export type {
+  IntervalStrategy,
+  PartialTrainingArguments,
+  SaveStrategy,
+  TrainingArguments,
+} from './arguments/arguments.js'
 export type { LogLevel, ReportTo } from './arguments/log-arguments.js'
 export type { OptimizerName } from './arguments/optimizer.js'
 export type { TrainingPrompts } from './arguments/prompts.js'

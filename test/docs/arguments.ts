@@ -1,8 +1,8 @@
 // From the table of training arguments: lib/training/arguments/types.ts, and the tables of docs/training.md.
 import type { AnyArgument } from '../../lib/training/arguments/argument.js'
-import { ARGUMENT_GROUPS } from '../../lib/training/arguments/table/index.js'
 import { PLANNED_ARGUMENTS } from '../../lib/training/arguments/planned-arguments.js'
 import { SCHEDULE_SETTINGS } from '../../lib/training/arguments/schedule.js'
+import { ARGUMENT_GROUPS } from '../../lib/training/arguments/table/index.js'
 import { plain, takes } from './kinds.js'
 import { code, docComment, table } from './page.js'
 

@@ -10,13 +10,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { fileURLToPath } from 'node:url'
-import {
-  Dataset,
-  evaluation,
-  losses,
-  SentenceTransformer,
-  SentenceTransformerTrainer,
-} from 'sentence-torch'
+import { Dataset, evaluation, losses, SentenceTransformer, SentenceTransformerTrainer } from 'sentence-torch'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const stsb = join(root, '..', 'shared', 'data', 'stsb')
@@ -66,7 +60,10 @@ async function fetchModel(work) {
 }
 
 function rows(split) {
-  const lines = readFileSync(join(stsb, `${split}.tsv`), 'utf8').trimEnd().split('\n').slice(1)
+  const lines = readFileSync(join(stsb, `${split}.tsv`), 'utf8')
+    .trimEnd()
+    .split('\n')
+    .slice(1)
   return lines.map((line) => line.split('\t')).map(([one, other, score]) => [one, other, Number(score) / 5])
 }
 
@@ -88,7 +85,8 @@ function pythonEmbeddings(model, texts, work) {
   return new Float32Array(new Uint8Array(readFileSync(out)).buffer)
 }
 
-const worst = (a, b) => a.reduce((most, value, i) => Math.max(most, Math.abs(value - b[i])), a.length === b.length ? 0 : 1e9)
+const worst = (a, b) =>
+  a.reduce((most, value, i) => Math.max(most, Math.abs(value - b[i])), a.length === b.length ? 0 : 1e9)
 
 /** Spearman after one epoch with a seed. */
 async function trained(model, train, dev, seed, work) {
@@ -103,7 +101,14 @@ async function trained(model, train, dev, seed, work) {
     loss: new losses.CosineSimilarityLoss(),
     args: {
       outputDir: join(work, `seed-${seed}`),
-      ...{ numTrainEpochs: 1, perDeviceTrainBatchSize: 16, learningRate: 2e-5, warmupRatio: 0.1, seed, saveStrategy: 'no' },
+      ...{
+        numTrainEpochs: 1,
+        perDeviceTrainBatchSize: 16,
+        learningRate: 2e-5,
+        warmupRatio: 0.1,
+        seed,
+        saveStrategy: 'no',
+      },
     },
   })
   await trainer.train()
@@ -135,7 +140,12 @@ async function main(work) {
   const files = [join(work, 'train.json'), join(work, 'dev.json')]
   writeFileSync(files[0], JSON.stringify(train))
   writeFileSync(files[1], JSON.stringify(dev))
-  const theirs = JSON.parse(run(['test/real/real.py', 'train', path, ...files, SEEDS.join(',')]).trim().split('\n').at(-1))
+  const theirs = JSON.parse(
+    run(['test/real/real.py', 'train', path, ...files, SEEDS.join(',')])
+      .trim()
+      .split('\n')
+      .at(-1),
+  )
   console.log(JSON.stringify({ ours, python: theirs }))
   check('Spearman after one epoch, means of three seeds', Math.abs(mean(ours) - mean(theirs)), 1e-3)
 }

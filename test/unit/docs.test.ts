@@ -1,7 +1,7 @@
 // What `npm run docs` makes is checked in, and can be read.
 import test from 'ava'
-import { ARGUMENTS } from '../../lib/training/arguments/table/index.js'
 import { resolveArguments } from '../../lib/training/arguments/arguments.js'
+import { ARGUMENTS } from '../../lib/training/arguments/table/index.js'
 import { fillPage, table, wrap } from '../docs/page.js'
 import { generated, readGenerated } from '../docs/write.js'
 

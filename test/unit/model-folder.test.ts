@@ -313,19 +313,30 @@ test('vocab.json and merges.txt alone make a tokenizer.json, and a SentencePiece
   await writeModel(path, '5.2')
   await rm(join(path, 'tokenizer.json'))
   await writeFile(join(path, 'sentencepiece.bpe.model'), '')
-  await t.throwsAsync(readModelFolder(path, () => fakeAddon()), {
-    code: 'ERR_INVALID_MODEL',
-    message: /sentencepiece\.bpe\.model alone.*AutoTokenizer.*save_pretrained.*sentencepiece and protobuf/,
-  })
+  await t.throwsAsync(
+    readModelFolder(path, () => fakeAddon()),
+    {
+      code: 'ERR_INVALID_MODEL',
+      message: /sentencepiece\.bpe\.model alone.*AutoTokenizer.*save_pretrained.*sentencepiece and protobuf/,
+    },
+  )
   const tokens = ['<s>', '<pad>', '</s>', '<unk>', 'a', 'b', 'ab', '<mask>']
   await writeFile(join(path, 'vocab.json'), JSON.stringify(Object.fromEntries(tokens.map((token, id) => [token, id]))))
   await writeFile(join(path, 'tokenizer_config.json'), JSON.stringify({ tokenizer_class: 'RobertaTokenizer' }))
-  await t.throwsAsync(readModelFolder(path, () => fakeAddon()), { code: 'ERR_INVALID_MODEL', message: /sentencepiece/ })
+  await t.throwsAsync(
+    readModelFolder(path, () => fakeAddon()),
+    { code: 'ERR_INVALID_MODEL', message: /sentencepiece/ },
+  )
   await writeFile(join(path, 'merges.txt'), '#version: 0.2\na b\n')
-  const made = JSON.parse(new TextDecoder().decode((await readModelFolder(path, () => fakeAddon())).tokenizerFiles.get('tokenizer.json')))
+  const made = JSON.parse(
+    new TextDecoder().decode((await readModelFolder(path, () => fakeAddon())).tokenizerFiles.get('tokenizer.json')),
+  )
   t.like(made, { model: { type: 'BPE', merges: [['a', 'b']] }, pre_tokenizer: { type: 'ByteLevel' } })
   await writeFile(join(path, 'merges.txt'), '#version: 0.2\na b\nab\n')
-  await t.throwsAsync(readModelFolder(path, () => fakeAddon()), { code: 'ERR_INVALID_MODEL', message: /as \[2\] in merges\.txt/ })
+  await t.throwsAsync(
+    readModelFolder(path, () => fakeAddon()),
+    { code: 'ERR_INVALID_MODEL', message: /as \[2\] in merges\.txt/ },
+  )
   t.deepEqual(planFiles(new Set(['config.json', 'model.safetensors', 'vocab.json', 'merges.txt']), undefined), {
     needed: ['config.json', 'vocab.json', 'merges.txt', 'model.safetensors'],
     missing: [],

@@ -1,7 +1,7 @@
 // Rows of the training arguments: names, state and notes are those of the table, and here is what tests each.
 import type { AnyArgument } from '../../../lib/training/arguments/argument.js'
-import { ARGUMENTS } from '../../../lib/training/arguments/table/index.js'
 import { PLANNED_ARGUMENTS } from '../../../lib/training/arguments/planned-arguments.js'
+import { ARGUMENTS } from '../../../lib/training/arguments/table/index.js'
 import { built, notBuilt, onlyHere, type Row } from './row.js'
 
 const DEFAULTS = ['test/unit/golden/make_training.py']

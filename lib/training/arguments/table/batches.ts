@@ -3,8 +3,8 @@ import { type BatchSamplerChoice, checkBatchSampler } from '../../../data/sample
 import type { MultiDatasetBatchSamplerFactory } from '../../../data/samplers/multi-dataset.js'
 import { choice, flag, integer, nullable, number, option } from '../../../options/kinds.js'
 import { isPlainObject } from '../../../options.js'
-import { checkPrompts, type TrainingPrompts } from '../prompts.js'
 import { amount, argument, type ByName, count, either, folder, numbersByName } from '../argument.js'
+import { checkPrompts, type TrainingPrompts } from '../prompts.js'
 
 const rowsAtOnce = integer(undefined, { least: 1 })
 const tokensOfText = count(undefined)

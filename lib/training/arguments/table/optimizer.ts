@@ -1,10 +1,10 @@
 /** Arguments of the optimiser, its schedule, precision and memory. */
 import { invalidArgument } from '../../../errors.js'
 import { choice, flag, number, option } from '../../../options/kinds.js'
+import { amount, argument, type ByName, checkPatterns, numbersByName, stepsOrShare } from '../argument.js'
 import { OPTIMIZERS, PLANNED_OPTIMIZERS } from '../optimizer.js'
 import { PLANNED_SCHEDULERS } from '../planned-arguments.js'
 import { SCHEDULER_TYPES, type SchedulerKwargs } from '../schedule.js'
-import { amount, argument, type ByName, checkPatterns, numbersByName, stepsOrShare } from '../argument.js'
 
 const beta = (fallback: number) => number(fallback, { least: 0, below: 1 })
 const rates = numbersByName({}, amount(undefined))

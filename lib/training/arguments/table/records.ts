@@ -1,8 +1,8 @@
 /** Arguments of what a run tells and keeps: log, evaluations, checkpoints, seeds. */
 import { choice, flag, integer, nullable, option, text } from '../../../options/kinds.js'
 import { checkOneOf } from '../../../options.js'
-import { LOG_LEVELS, PLANNED_REPORTERS, REPORTERS, type ReportTo } from '../log-arguments.js'
 import { amount, argument, either, seed, stepsOrShare } from '../argument.js'
+import { LOG_LEVELS, PLANNED_REPORTERS, REPORTERS, type ReportTo } from '../log-arguments.js'
 import { type IntervalStrategy, SAVE_STRATEGIES, STRATEGIES } from '../strategies.js'
 
 const strategy = (fallback: IntervalStrategy) => choice(STRATEGIES, fallback, { type: 'IntervalStrategy' })
