@@ -15,9 +15,9 @@ const groups = Object.entries(ARGUMENT_GROUPS).map(
 const HEAD = `// Made by \`npm run docs\` from the table of arguments. Change lib/training/arguments/table, not this file.
 import type { MultiDatasetBatchSamplerChoice } from '../../data/feed.js'
 import type { BatchSamplerChoice } from '../../data/samplers/index.js'
+import type { LogLevel, ReportTo } from './log-arguments.js'
 import type { OptimizerName } from './optimizer.js'
 import type { TrainingPrompts } from './prompts.js'
-import type { LogLevel, ReportTo } from './log-arguments.js'
 import type { SchedulerKwargs, SchedulerType } from './schedule.js'
 import type { IntervalStrategy, SaveStrategy } from './strategies.js'
 `
