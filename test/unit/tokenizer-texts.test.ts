@@ -125,7 +125,6 @@ test('what would give other ids than in Python is refused by name', (t) => {
   const split = (Regex: string) => ({
     pre_tokenizer: { type: 'Split', pattern: { Regex }, behavior: 'Isolated', invert: false },
   })
-  refused({ pre_tokenizer: { type: 'UnicodeScripts' } }, /UnicodeScripts/)
   refused(split('\\p{L}++|\\s'), /possessive pattern in its Split/)
   refused(split('(?>a|ab)c'), /possessive/)
   refused(split("(?i:'s|'t)|a"), /without regard to case/)
