@@ -4,8 +4,8 @@ import { WordPieceEncoder } from '../word-piece.js'
 import type { TokenizerJson } from './blocks.js'
 
 /**
- * A fast way for one kind of tokenizer. Its ids are those of `Pipeline`, to which it leaves the texts that it does not take: those that
- * may hold added tokens.
+ * A fast way for one kind of tokenizer. Its ids are those of `Pipeline`, to which it leaves the texts that it does not take:
+ * those that may hold added tokens.
  */
 export interface FastEncoder {
   /** Where a text that it takes may be cut: the ids of the parts, one after the other, are those of the text. */
@@ -17,7 +17,10 @@ export interface FastEncoder {
    * @returns false when it does not take the text; nothing has been added then.
    */
   append(text: string, ids: IdBuffer, most: number): boolean
-  /** Adds the ids of a part of a normalised text, without added tokens in it. With it, `Pipeline` needs no other words and no other model. */
+  /**
+   * Adds the ids of a part of a normalised text that holds no added token. An encoder that has it also does the parts of texts
+   * between added tokens: `Pipeline` then needs no words and no model of its own.
+   */
   appendSection?(section: string, ids: IdBuffer): void
 }
 
