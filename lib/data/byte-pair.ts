@@ -15,8 +15,8 @@ const localNormalizers = ['NFC', 'NFD', 'NFKC', 'NFKD', 'Lowercase', 'StripAccen
 const USUAL = 256
 
 /**
- * Byte-level BPE as in GPT-2, RoBERTa, ModernBERT, Qwen and Llama 3: texts are cut into words without a regular expression, the ids of words
- * are kept, and the bytes of a new word are its first symbols.
+ * Byte-level BPE as in GPT-2, RoBERTa, ModernBERT, Qwen and Llama 3: texts are cut into words without a regular expression,
+ * the ids of words are kept, and the bytes of a new word are its first symbols.
  *
  * It leaves the rest to `Pipeline`: other kinds of tokenizers, and texts that hold added tokens, of which it does the parts
  * between them.

@@ -25,7 +25,9 @@ export class IdBuffer {
 
   /** A copy of the ids from `start` on. */
   from(start: number): number[] {
-    return Array.from(this.ids.subarray(start, this.at))
+    const ids: number[] = []
+    for (let i = start; i < this.at; i++) ids.push(this.ids[i]!)
+    return ids
   }
 
   /** Ends the text that began at `start`: leaves `room` of its ids, the last ones if `fromLeft` cuts, and puts `suffix` after them. */

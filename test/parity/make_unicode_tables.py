@@ -35,6 +35,10 @@ for (let c = 0; c < 0x110000; c++) {
     context.replace('{}', char).normalize(form) !== (forms[form][c]?.[i] ?? context.replace('{}', char)))
   if (Object.keys(forms).some(differs)) newerForms.push(c)
 }
+// What a newer character is composed of stays apart, too: its first part.
+const firsts = newerForms.map((c) => String.fromCodePoint(c)).filter((char) => char.normalize('NFD') !== char && char.normalize('NFD').normalize('NFC') === char)
+newerForms.push(...firsts.map((char) => char.normalize('NFD').codePointAt(0)))
+newerForms.splice(0, newerForms.length, ...[...new Set(newerForms)].sort((a, b) => a - b))
 fs.writeFileSync(out, JSON.stringify({ newer, newerForms, unicode: process.versions.unicode }))
 """
 
@@ -114,7 +118,7 @@ text = f"""/**
  */
 
 {source("newerCharacters", "Letters, digits or marks to the engine; nothing that a pattern knows there.", node["newer"])}
-{source("newerForms", "Decomposed, composed or moved among marks otherwise than there.", node["newerForms"])}
+{source("newerForms", "Decomposed, composed or moved among marks otherwise than there, and what such a character is composed of.", node["newerForms"])}
 {source("combiningMarks", "Removed by StripAccents.", marks)}
 {source("letters", "The class L of a pattern.", members("L"))}
 {source("numbers", "The class N of a pattern.", members("N"))}

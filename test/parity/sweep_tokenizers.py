@@ -4,9 +4,9 @@
     python test/parity/sweep_tokenizers.py FOLDER...            folders with a tokenizer.json, and a tokenizer_config.json for transformers
     python test/parity/sweep_tokenizers.py --train FOLDER       trains byte-level tokenizers of several kinds there, then compares them
 
-Prints a line of JSON for each folder: texts, ids, how many texts differ and the first of them, and for both sides the seconds to load
-(from the parsed JSON for ours) and to encode, on one thread. Exits with 1 when a text differs. With --sizes TOKENS... the vocabularies
-are of these sizes. Needs `transformers` and `numpy`.
+The other options choose kinds, sizes and texts: --help. Prints a line of JSON for each folder: texts, ids, how many texts differ and the
+first of them, and for both sides the seconds to load (from the parsed JSON for ours) and to encode, on one thread. Exits with 1 when a
+text differs. Needs `transformers` and `numpy`.
 """
 
 import argparse
@@ -212,10 +212,11 @@ def main():
     parser.add_argument("folders", nargs="*", type=Path)
     parser.add_argument("--train", type=Path)
     parser.add_argument("--kinds", nargs="*", default=list(KINDS))
+    parser.add_argument("--odd", action="store_true", help="only odd texts, not those of ../shared/data")
     parser.add_argument("--every", type=int, default=1, help="only every so many texts")
     parser.add_argument("--sizes", nargs="*", type=int, default=[3000])
     options = parser.parse_args()
-    real = list(data_texts()) if DATA.exists() else []
+    real = list(data_texts()) if DATA.exists() and not options.odd else []
     folders = options.folders
     if options.train:
         trained_on = list(odd_texts(2000)) + real[::30]

@@ -1,9 +1,10 @@
 """Trains small tokenizers of seven kinds on ../shared/data, as folders that AutoTokenizer and this package load.
 
-    python test/parity/train_tokenizers.py FOLDER     (needs `transformers`, `sentencepiece` and `protobuf`; about two minutes)
-    python test/parity/train_tokenizers.py FOLDER --large 250000    a Unigram vocabulary of that size instead, made up of words
+    python test/parity/train_tokenizers.py FOLDER     (needs `transformers`, `sentencepiece` and `protobuf`; some seconds)
+    python test/parity/train_tokenizers.py FOLDER --large 250000    a Unigram vocabulary of that size instead, most of it made up
+    python test/parity/sweep_tokenizers.py FOLDER/*                  compares them with Python
 
-Nothing of it is committed: the kinds are compared text by text with Python, see sweep_tokenizers.py.
+Nothing of it is committed. `node bench/tokenizers.mjs FOLDER/unigram-large` says how fast they are.
 """
 
 import base64
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import sentencepiece
 from sentencepiece import sentencepiece_model_pb2
-from tokenizers import Tokenizer, models, trainers
+from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT.parent / "shared" / "data"
@@ -105,7 +106,7 @@ def kinds(texts):
     yield "word-piece", file(model, tokens, bert, words, template(("[CLS]", 2), ("[SEP]", 3))), {"tokenizer_class": "BertTokenizer"}
 
     special = [*FAIRSEQ, "<mask>"]
-    alphabet = json.loads(Tokenizer(models.BPE()).to_str()) and __import__("tokenizers").pre_tokenizers.ByteLevel.alphabet()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
     byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
     model = trained(texts, models.BPE(), trainers.BpeTrainer(vocab_size=8000, special_tokens=special, initial_alphabet=alphabet, show_progress=False), None, byte_level)
     tokens = [added(token, id, lstrip=token == "<mask>") for id, token in enumerate(special)]
@@ -164,6 +165,8 @@ def write(folder, json_, config):
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "tokenizer.json").write_text(json.dumps(json_, ensure_ascii=False))
     (folder / "tokenizer_config.json").write_text(json.dumps(config))
+    # AutoTokenizer wants one; the class is named in the other file.
+    (folder / "config.json").write_text(json.dumps({"model_type": "bert"}))
     print(f"{folder}: {len(json_['model']['vocab']):,} tokens")
 
 

@@ -1,5 +1,6 @@
 import test from 'ava'
 import { PairTokenizer } from '../../lib/data/pairs.js'
+import { makeNormalizer } from '../../lib/data/tokenizer/normalizers.js'
 import { Tokenizer } from '../../lib/data/tokenizer.js'
 import { wordPieceTokenizer } from '../helpers/word-piece.js'
 
@@ -125,13 +126,35 @@ test('what would give other ids than in Python is refused by name', (t) => {
   const split = (Regex: string) => ({
     pre_tokenizer: { type: 'Split', pattern: { Regex }, behavior: 'Isolated', invert: false },
   })
-  refused({ pre_tokenizer: { type: 'UnicodeScripts' } }, /UnicodeScripts/)
   refused(split('\\p{L}++|\\s'), /possessive pattern in its Split/)
   refused(split('(?>a|ab)c'), /possessive/)
   refused(split("(?i:'s|'t)|a"), /without regard to case/)
   const bytePairs = { type: 'BPE', vocab: { a: 0 }, merges: [] }
   refused({ model: { ...bytePairs, dropout: 0.1 } }, /dropout 0.1/)
   t.notThrows(make({ model: { ...bytePairs, dropout: null } }))
+})
+
+test('characters that Rust does not compose stay apart: those of newer Unicode versions', (t) => {
+  // As tokenizers 0.23.3 has them: the parts of all characters with a canonical composition that came with Unicode 13 or later.
+  const parts = [
+    ...[
+      '105d2 307',
+      '105da 307',
+      '11382 113c9',
+      '11384 113bb',
+      '1138b 113c2',
+      '11390 113c9',
+      '113c2 113c2',
+      '113c2 113b8',
+    ],
+    ...['113c2 113c9', '11935 11930', '1611e 1611e', '1611e 16129', '1611e 1611f', '16129 1611f', '1611e 16120'],
+    ...['1611e 1611e 1611f', '16d67 16d67', '16d63 16d67', '16d63 16d67 16d67'],
+  ].map((codes) => String.fromCodePoint(...codes.split(' ').map((code) => Number.parseInt(code, 16))))
+  for (const type of ['NFC', 'NFKC', 'NFD']) {
+    const normalize = makeNormalizer({ type })
+    for (const part of parts) t.is(normalize(`a${part}b`), `a${part}b`)
+    t.is(normalize('\u{105d2}\u0307\u0323'), '\u{105d2}\u0323\u0307')
+  }
 })
 
 test('a damaged charsmap is an error with a code', (t) => {

@@ -147,10 +147,7 @@ export class BytePairs {
     for (const merge of list) {
       // The first line of a file of merges.
       if (typeof merge === 'string' && merge.startsWith('#version')) continue
-      const pair = typeof merge === 'string' ? merge.split(' ') : merge
-      if (pair.length !== 2)
-        throw notUnderstood(`its merge ${shown(merge)} is not two tokens with a space between them`)
-      const [left, right] = pair as [string, string]
+      const [left, right] = twoTokens(merge)
       if (!right.startsWith(prefix)) {
         throw notUnderstood(`the second token of its merge ${shown(merge)} does not begin with ${shown(prefix)}`)
       }
@@ -159,6 +156,15 @@ export class BytePairs {
     }
     return merges
   }
+}
+
+function twoTokens(merge: string | readonly string[]): readonly [string, string] {
+  if (typeof merge !== 'string') return merge as readonly [string, string]
+  const space = merge.indexOf(' ')
+  if (space < 0 || merge.includes(' ', space + 1)) {
+    throw notUnderstood(`its merge ${shown(merge)} is not two tokens with a space between them`)
+  }
+  return [merge.slice(0, space), merge.slice(space + 1)]
 }
 
 function shown(value: unknown): string {

@@ -15,7 +15,8 @@ export interface FastEncoder {
    */
   append(text: string, ids: IdBuffer, most: number): boolean
   /**
-   * Adds the ids of a part of a normalised text, without added tokens in it. With it, `Pipeline` needs no other words and no other model.
+   * Adds the ids of a part of a normalised text that holds no added token. An encoder that has it also does the parts of texts
+   * between added tokens: `Pipeline` then needs no words and no model of its own.
    * @param isStart whether the part is the beginning of the whole text
    */
   appendSection?(section: string, ids: IdBuffer, isStart: boolean): void

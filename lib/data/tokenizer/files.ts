@@ -145,9 +145,10 @@ function checkPieces(pieces: unknown[], place: Place): number {
     number()(score, inside(here, 1))
   }
   if (pieces.length > MAX_TOKENS) throw misfit(place, `an array of at most ${MAX_TOKENS} values`, pieces)
-  for (const [i, value] of pieces.entries()) {
-    const [piece, score] = Array.isArray(value) && value.length === 2 ? value : []
-    const fits = typeof piece === 'string' && piece.length <= MAX_TOKEN && Number.isFinite(score)
+  for (let i = 0; i < pieces.length; i++) {
+    const value = pieces[i]
+    const isPair = Array.isArray(value) && value.length === 2
+    const fits = isPair && typeof value[0] === 'string' && value[0].length <= MAX_TOKEN && Number.isFinite(value[1])
     if (!fits) entry(value, i)
   }
   return pieces.length

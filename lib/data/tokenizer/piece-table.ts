@@ -1,5 +1,10 @@
+import { Prefixes } from './prefixes.js'
+
 /** No piece. */
 export const NONE = -1
+
+/** UTF-16 units of the pieces in the table; few are longer, and to compare these unit by unit at every place would take too long. */
+const SHORT = 32
 
 /** Bits for the beginnings of pieces, by piece: of ten beginnings that no piece has, nine are told at once. */
 const MARKS_BY_PIECE = 32
@@ -24,17 +29,23 @@ export class PieceTable {
   /** A bit for every hash of a beginning. */
   private readonly marks: Int32Array
   private readonly markShift: number
+  /** Pieces that are not short. */
+  private readonly long = new Prefixes<number>()
+  private readonly hasLong: boolean
 
   /** Of equal pieces the last one counts; an empty one is never found. */
   constructor(pieces: readonly (readonly [piece: string, score: number])[]) {
     const { length } = pieces
     let total = 0
     let longest = 0
-    for (const [piece] of pieces) {
-      total += piece.length
-      if (piece.length > longest) longest = piece.length
+    // Indices throughout: to take pairs apart is slow for hundreds of thousands of them.
+    for (let id = 0; id < length; id++) {
+      const size = pieces[id]![0].length
+      if (size <= SHORT) total += size
+      if (size > longest) longest = size
     }
     this.longest = longest
+    this.hasLong = longest > SHORT
     this.units = new Uint16Array(total)
     this.starts = new Int32Array(length + 1)
     const slotBits = bitsFor(2 * length)
@@ -45,11 +56,21 @@ export class PieceTable {
     this.marks = new Int32Array(2 ** (markBits - 5))
     this.markShift = 32 - markBits
     for (let id = 0; id < length; id++) this.add(pieces[id]![0], id)
+    if (!this.hasLong) return
+    // The first one counts there.
+    for (let id = length - 1; id >= 0; id--) if (pieces[id]![0].length > SHORT) this.long.add(pieces[id]![0], id)
   }
 
   /** The last piece with this text, or {@link NONE}. */
   find(piece: string): number {
     let hash = START
+    if (piece.length > SHORT) {
+      let found = NONE
+      this.long.each(piece, 0, (length, id) => {
+        if (length === piece.length) found = id
+      })
+      return found
+    }
     for (let i = 0; i < piece.length; i++) hash = Math.imul(hash ^ piece.charCodeAt(i), FACTOR)
     return this.lookUp(piece, 0, piece.length, hash)
   }
@@ -60,8 +81,8 @@ export class PieceTable {
    * @returns how many entries of `found` are taken
    */
   findAll(text: string, at: number, found: Int32Array): number {
-    const { marks, markShift, longest } = this
-    const last = Math.min(text.length, at + longest)
+    const { marks, markShift } = this
+    const last = Math.min(text.length, at + SHORT)
     let hash = START
     let count = 0
     for (let end = at; end < last; ) {
@@ -72,6 +93,12 @@ export class PieceTable {
       if (id === NONE) continue
       found[count++] = end
       found[count++] = id
+    }
+    if (this.hasLong) {
+      this.long.each(text, at, (length, id) => {
+        found[count++] = at + length
+        found[count++] = id
+      })
     }
     return count
   }
@@ -85,6 +112,10 @@ export class PieceTable {
     const { units, starts, slots, marks, markShift } = this
     const last = slots.length - 1
     let at = starts[id]!
+    if (piece.length > SHORT) {
+      starts[id + 1] = at
+      return
+    }
     let hash = START
     for (let i = 0; i < piece.length; i++) {
       const unit = piece.charCodeAt(i)

@@ -1,3 +1,5 @@
+/** Digits, and a point among them, of numbers below 2 ** 53. */
+const EXACT_DIGITS = 16
 /** By exponent the power of ten. */
 const powers = Float64Array.from({ length: 309 }, (_, exponent) => Number(`1e${exponent}`))
 
@@ -10,13 +12,18 @@ const powers = Float64Array.from({ length: 309 }, (_, exponent) => Number(`1e${e
  */
 export function asRustReads(value: number): number {
   const text = String(Math.abs(value))
-  const [mantissa, exponent = '0'] = text.split('e') as [string, string?]
-  const point = mantissa.indexOf('.')
-  // Most integers, and all that are exact.
-  if (point === -1 && exponent === '0') return value
-  const decimals = point === -1 ? 0 : mantissa.length - point - 1
-  let result = Number(mantissa.replace('.', ''))
-  let power = Number(exponent) - decimals
+  const point = text.indexOf('.')
+  // With so few digits the integer and the power of ten are exact, and so the quotient is rounded once.
+  if (text.length <= EXACT_DIGITS && !text.includes('e')) return value
+  const end = text.indexOf('e')
+  const mantissa = end === -1 ? text : text.slice(0, end)
+  let power = end === -1 ? 0 : Number(text.slice(end + 1))
+  let result: number
+  if (point === -1) result = Number(mantissa)
+  else {
+    result = Number(mantissa.slice(0, point) + mantissa.slice(point + 1))
+    power -= mantissa.length - point - 1
+  }
   for (; power < -308; power += 308) result /= 1e308
   result = power < 0 ? result / powers[-power]! : result * powers[power]!
   return value < 0 ? -result : result

@@ -78,6 +78,11 @@ export const samplers: readonly Row[] = [
     tests: ['test/parity/tokenizer-kinds.test.ts', 'test/unit/tokenizer-texts.test.ts'],
     report: ['tokenizer-kinds', 'kinds of tokenizers'],
   }),
+  built('samplers', 'tokenizer classes and folders without tokenizer.json (transformers)', 'Tokenizer', {
+    golden: ['test/parity/make_tokenizer_classes.py'],
+    tests: ['test/parity/tokenizer-classes.test.ts', 'test/unit/unigram.test.ts'],
+    report: ['tokenizer-classes', 'tokenizer classes'],
+  }),
   built('samplers', 'tokenizer of pairs (transformers)', 'PairTokenizer', {
     golden: ['test/parity/make_pairs.py', 'test/parity/make_cross_encoder.py'],
     tests: ['test/parity/pairs.test.ts', 'test/parity/cross-encoder.test.ts'],
