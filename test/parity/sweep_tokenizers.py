@@ -223,9 +223,10 @@ def main():
         for name in options.kinds:
             for size in options.sizes:
                 folders.append(options.train / f"{name}-{size}")
-                if not folders[-1].exists():
-                    folders[-1].mkdir(parents=True)
-                    (folders[-1] / "tokenizer.json").write_text(json.dumps(train(name, size, trained_on)))
+                if not (folders[-1] / "tokenizer.json").exists():
+                    file = json.dumps(train(name, size, trained_on))
+                    folders[-1].mkdir(parents=True, exist_ok=True)
+                    (folders[-1] / "tokenizer.json").write_text(file)
     # Many sentences are in several files.
     texts = list(dict.fromkeys(real + list(odd_texts(20_000))))[:: options.every]
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
