@@ -16,7 +16,9 @@ struct AttentionShape {
   double scale;  // of the products of queries and keys, usually 1 / sqrt(head_dim)
   // Query i of a row stands at position key length - query length + i, like the last keys.
   bool causal = false;  // a query sees no key after its position
-  int64_t window = -1;  // a query sees keys with |query - key| <= window; -1: all
+  // A query sees keys with |query - key| <= window; -1: all. The sliding_window of decoders in transformers counts the
+  // token itself, so it is one more.
+  int64_t window = -1;
 };
 
 // The rows of queries, or of the keys that they attend to: row r is `length[r]` packed tokens from `first[r]` on.
