@@ -169,7 +169,9 @@ function storedTensors(
       ofDecoder.set(`0.${own}`, stored)
   }
   checkTensors(ofTransformer, expected, { duplicates: [], mayLack: known, description })
-  const found = [...ofHead, ...ofTransformer, ...ofDecoder].map(([name, tensor]) => [name.replace(/^0\./, prefix), tensor] as const)
+  const found = [...ofHead, ...ofTransformer, ...ofDecoder].map(
+    ([name, tensor]) => [name.replace(/^0\./, prefix), tensor] as const,
+  )
   const count = (shapes: readonly (readonly number[])[]) =>
     shapes.reduce((sum, shape) => sum + shape.reduce((product, n) => product * n, 1), 0)
   const stored = count(found.map(([, { shape }]) => shape))

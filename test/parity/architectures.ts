@@ -1,8 +1,9 @@
 // Golden models of every architecture (make_architectures.py): what the files hold, and engines over it.
-import { NamesOfFiles } from '../../lib/models/checkpoint-names.js'
-import { placesOf } from '../../lib/models/weight-check.js'
+
 import { readdirSync, readFileSync } from 'node:fs'
 import test, { type ExecutionContext } from 'ava'
+import { NamesOfFiles } from '../../lib/models/checkpoint-names.js'
+import { placesOf } from '../../lib/models/weight-check.js'
 import type {
   ConfigObject,
   DType,
@@ -16,7 +17,18 @@ import type {
 import { addon, gradients, load, readSafetensors, type Tensors, trainerSpec } from './support.js'
 
 /** The architectures that the engine has: their tests cannot be skipped. Others are skipped until their name is here. */
-export const BUILT: readonly string[] = ['bert', 'camembert', 'distilbert', 'electra', 'roberta', 'xlm-roberta', 'gte', 'nomic_bert', 'mpnet', 'modernbert']
+export const BUILT: readonly string[] = [
+  'bert',
+  'camembert',
+  'distilbert',
+  'electra',
+  'roberta',
+  'xlm-roberta',
+  'gte',
+  'nomic_bert',
+  'mpnet',
+  'modernbert',
+]
 
 const FOLDER = new URL('../../../test/parity/golden/architectures/', import.meta.url)
 
