@@ -126,8 +126,11 @@ export function choice<const T extends string>(
     default: fallback,
     expected,
     values,
-    // undefined is no choice here: what is absent is not checked.
-    check: (name, value) => checkOneOf(name, value ?? null, values, notBuilt),
+    check: (name, value) => {
+      // `checkOneOf` lets pass what is absent.
+      if (value === undefined) throw invalidArgument(name, expected, value)
+      checkOneOf(name, value, values, notBuilt)
+    },
   }
 }
 
