@@ -106,7 +106,7 @@ export class HubRepository {
     let total = 0
     for (const { size } of absent.values()) total += size
     let loaded = 0
-    if (absent.size > 0) await this.cache.removeLeftovers()
+    if (absent.size > 0) await this.cache.removeLeftovers(new Set(absent.keys()))
     for (const file of files) {
       if (absent.delete(digestOf(file))) {
         await this.#fetchBlob(commit, file, (bytes) => {
@@ -122,8 +122,12 @@ export class HubRepository {
   /** Downloads one file next to its place and renames it once its digest is right: no partial file is ever visible. */
   async #fetchBlob(commit: string, file: RepositoryFile, onBytes: (bytes: number) => void): Promise<void> {
     const client = await this.#connect()
+    const make = async (partial: string) => {
+      await this.cache.adoptLeftover(file.digest, partial)
+      await client.download(commit, file, partial, onBytes)
+    }
     await this.cache
-      .put(this.cache.blob(file.digest), (partial) => client.download(commit, file, partial, onBytes))
+      .put(this.cache.blob(file.digest), make)
       .catch(failedTo(`write ${file.path} of ${this.id} into ${this.cache.path} (HF_HOME names another cache)`))
   }
 

@@ -1,7 +1,7 @@
-import { readFile, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { SentenceTorchError } from '../errors.js'
 import { recoverFolder } from '../io/atomic.js'
+import { isAbsent, readWhole } from '../io/open-file.js'
 import { failedTo } from '../io/system-error.js'
 import type { TrainingArguments } from './arguments.js'
 import type { LogRecord } from './callbacks.js'
@@ -48,8 +48,8 @@ export async function readCheckpoint(
 ): Promise<Checkpoint> {
   const path = join(folder, 'trainer_state.json')
   await recoverFolder(resolve(folder)).catch(failedTo(`put right ${folder}`))
-  const bytes = await readState(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') return failedTo(`read ${path}`)(error)
+  const bytes = await readWhole(path, MOST_BYTES, 'ERR_INVALID_FILE').catch((error: unknown) => {
+    if (!isAbsent(error)) throw error
     throw new SentenceTorchError('ERR_NOT_FOUND', `There is no checkpoint at ${folder}: ${path} is missing`)
   })
   const saved = parseTrainerState(bytes, path)
@@ -74,15 +74,6 @@ export async function readCheckpoint(
     changed.push(`batches of trainDataset (${batchesPerEpoch}, before ${own.batchesPerEpoch})`)
   }
   return { folder, own, changed }
-}
-
-async function readState(path: string): Promise<Uint8Array> {
-  const found = await stat(path)
-  // Whoever opens a pipe waits for a writer.
-  if (!found.isFile() && !found.isDirectory()) throw new SentenceTorchError('ERR_INVALID_FILE', `${path} is no file`)
-  if (found.size <= MOST_BYTES) return readFile(path)
-  const message = `Expected at most ${MOST_BYTES} bytes in ${path}, found ${found.size}`
-  throw new SentenceTorchError('ERR_INVALID_FILE', message)
 }
 
 /** JSON has no NaN: it was written as null. */

@@ -180,7 +180,6 @@ export class TrainerSession<M extends TrainableModel, L extends BaseLoss> {
 
   async #resume({ folder, own }: Checkpoint): Promise<void> {
     const { native, args } = this.#parts
-    await this.#loadModel(folder)
     await loadOptimizer(folder, native, args.compat !== null)
     try {
       await native.setCounters(own.counters!)
@@ -190,13 +189,14 @@ export class TrainerSession<M extends TrainableModel, L extends BaseLoss> {
       const text = `${folder} does not fit this trainer, counters in trainer_state.json: ${message}`
       throw new SentenceTorchError('ERR_INVALID_FILE', text, { cause })
     }
+    await this.#loadModel(folder)
   }
 
-  /** Weights of the model and parameters of the losses. */
+  /** Weights of the model and parameters of the losses. The model comes last: it is the caller's, and stays as it was where anything fails. */
   async #loadModel(folder: string): Promise<void> {
     const { model, native } = this.#parts
-    await model.loadWeights(folder)
     await loadLossTensors(native, await readLossTensors(folder))
+    await model.loadWeights(folder)
   }
 
   #evaluationSources(source: DataSource): EvaluationData[] {

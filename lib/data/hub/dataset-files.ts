@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto'
-import { readFile, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { invalidArgument, SentenceTorchError } from '../../errors.js'
 import { writeFileAtomic } from '../../io/atomic.js'
 import { type DownloadProgress, HubRepository, type RepositoryFile } from '../../io/hub-repository.js'
+import { readWhole } from '../../io/open-file.js'
 import { checkRelativePath } from '../../io/safe-path.js'
 import { arrayOf, parseJson } from '../../io/schema.js'
 import { failedTo } from '../../io/system-error.js'
@@ -44,6 +45,8 @@ const OPTIONS = [
 
 /** What the card may have at most, which is read whole. */
 const MAX_CARD = 10 * 1024 * 1024
+/** Names of files, of which a split has thousands at most. */
+const MAX_LIST = 64 * 1024 * 1024
 
 const fileList = arrayOf<string>((value, { file, code }) => checkRelativePath(value, file, code), { min: 1 })
 
@@ -133,7 +136,7 @@ class HubDataset {
     const commit = await cache.commit(revision)
     if (commit === undefined) return undefined
     const path = this.listPath(commit, split)
-    const list = await readFile(path).catch(() => undefined)
+    const list = await readWhole(path, MAX_LIST, 'ERR_INVALID_FILE').catch(() => undefined)
     if (list === undefined) return undefined
     let files: string[]
     try {
@@ -155,7 +158,7 @@ class HubDataset {
     const readme = entries.get('README.md')
     if (readme) {
       await repository.fetchFiles(commit, [readme], MAX_CARD)
-      card = await readFile(join(repository.cache.snapshot(commit), 'README.md'), 'utf8')
+      card = await readCard(join(repository.cache.snapshot(commit), 'README.md'))
     }
     this.found = { commit, entries }
     return read([...entries.keys()], card, this.cardName)
@@ -182,7 +185,7 @@ class HubDataset {
     const { id, cache, revision } = this.repository
     const commit = await cache.commit(revision)
     if (commit !== undefined) {
-      const card = await readFile(join(cache.snapshot(commit), 'README.md'), 'utf8').catch(() => undefined)
+      const card = await readCard(join(cache.snapshot(commit), 'README.md')).catch(() => undefined)
       const layout = repositoryLayout([...(await cache.files(commit))], card, this.cardName)
       const files = layout && chooseFiles(id, layout, this.config, split)
       const counts = files?.map((file) => Number(/-of-(\d+)/.exec(file)?.[1] ?? 1))
@@ -232,4 +235,9 @@ export function parseSplit(text: string): { split: string; rows?: (length: numbe
 
 function roundToEven(value: number): number {
   return Math.abs(value % 1) === 0.5 ? 2 * Math.round(value / 2) : Math.round(value)
+}
+
+/** The text of a data set's card. @throws ERR_NOT_FOUND, ERR_INVALID_FILE for what is no file */
+async function readCard(path: string): Promise<string> {
+  return (await readWhole(path, MAX_CARD, 'ERR_INVALID_FILE')).toString()
 }
