@@ -68,11 +68,15 @@ export class CachedRepo {
     }
   }
 
-  /** Removes what killed processes left unfinished, but for the beginnings of these blobs. Never fails. */
-  async removeLeftovers(wanted: ReadonlySet<string>): Promise<void> {
-    await removeLeftOvers(join(this.path, 'blobs'), (name) => {
-      const isOurs = ownerOf(name) !== undefined
-      return name.endsWith('.incomplete') && (isOurs ? !wanted.has(name.split('.', 1)[0]!) : OLD_LEFTOVER.test(name))
+  /** Removes what killed processes left unfinished, but for beginnings of blobs that are not there yet. Never fails. */
+  async removeLeftovers(): Promise<void> {
+    const folder = join(this.path, 'blobs')
+    const blobs = new Set(await readdir(folder).catch((): string[] => []))
+    await removeLeftOvers(folder, (name) => {
+      if (!name.endsWith('.incomplete')) return false
+      if (ownerOf(name) === undefined) return OLD_LEFTOVER.test(name)
+      const digest = /^([0-9a-f]{40}|[0-9a-f]{64})\./.exec(name)?.[1]
+      return digest === undefined || blobs.has(digest)
     })
   }
 

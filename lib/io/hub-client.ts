@@ -7,8 +7,8 @@ import { SentenceTorchError } from '../errors.js'
 import { abortError, throwIfAborted } from './abort.js'
 import { isCommit, type RepositoryKind } from './hub-cache.js'
 import { HubFailure, HubRequests, HubUnreachable } from './hub-fetch.js'
-import { PartialFile } from './partial-file.js'
 import type { RepositoryFile } from './hub-repository.js'
+import { PartialFile } from './partial-file.js'
 import {
   anything,
   arrayOf,

@@ -71,12 +71,7 @@ export class HubRequests {
    * first one on: `from` says it.
    * @throws HubFailure, and what `use` throws
    */
-  download(
-    url: string,
-    size: number,
-    use: (chunks: Chunks, from: number) => Promise<void>,
-    start = 0,
-  ): Promise<void> {
+  download(url: string, size: number, use: (chunks: Chunks, from: number) => Promise<void>, start = 0): Promise<void> {
     const asked: Record<string, string> = { 'accept-encoding': 'identity' }
     if (start > 0) asked.range = `bytes=${start}-`
     return this.#ask(url, asked, ({ status, headers }, chunks) => {

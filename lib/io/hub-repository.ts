@@ -106,7 +106,7 @@ export class HubRepository {
     let total = 0
     for (const { size } of absent.values()) total += size
     let loaded = 0
-    if (absent.size > 0) await this.cache.removeLeftovers(new Set(absent.keys()))
+    if (absent.size > 0) await this.cache.removeLeftovers()
     for (const file of files) {
       if (absent.delete(digestOf(file))) {
         await this.#fetchBlob(commit, file, (bytes) => {
