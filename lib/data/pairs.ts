@@ -7,7 +7,8 @@ import { Turns } from './turns.js'
 
 /** Pairs of texts as one row each, with the number of the segment of every token. */
 export interface TokenizedPairs extends Tokenized {
-  tokenTypes: Int32Array
+  /** Absent where the model uses none. */
+  tokenTypes?: Int32Array
 }
 
 /** More tokens than any text has: cutting comes after pairing. */
@@ -42,13 +43,16 @@ export class PairTokenizer {
   readonly #tokenizer: Tokenizer
   readonly #pieces: readonly PairPiece[]
   readonly #added: number
+  readonly #types: boolean
 
   /**
+   * @param options.types whether the model uses the types of tokens. Default true.
    * @throws SentenceTorchError ERR_INVALID_MODEL when the tokenizer's pair template cannot be understood, ERR_INVALID_ARGUMENT
    * when its `maxSeqLength` has no room for the special tokens
    */
-  constructor(tokenizer: Tokenizer) {
+  constructor(tokenizer: Tokenizer, { types = true } = {}) {
     this.#tokenizer = tokenizer
+    this.#types = types
     const pieces = pairTemplate(tokenizer.postProcessor)
     this.#pieces = tokenizer.hasTokenTypes ? pieces : pieces.map((piece) => ({ ...piece, type: 0 }))
     this.#added = this.#pieces.reduce((sum, piece) => sum + ('ids' in piece ? piece.ids.length : 0), 0)
@@ -100,7 +104,7 @@ export class PairTokenizer {
       }
       if (row % 256 === 0) await turns.give()
     }
-    return { ids, offsets, tokenTypes }
+    return { ids, offsets, ...(this.#types && { tokenTypes }) }
   }
 
   /** Each text's own tokens, without special ones. */

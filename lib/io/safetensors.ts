@@ -6,7 +6,6 @@ import type { TensorFile } from './tensor-file.js'
 export type { SafetensorsDType } from './dtypes.js'
 export type { TensorEntry } from './safetensors-header.js'
 export { type TensorSource, writeSafetensors } from './safetensors-writer.js'
-export type { TensorFile as SafetensorsFile } from './tensor-file.js'
 
 /**
  * Opens a `.safetensors` file, or the shards that a `model.safetensors.index.json` names. Headers are checked completely

@@ -2,7 +2,7 @@ import { invalidArgument } from '../errors.js'
 import type { ConfigObject, LossSpec } from '../native/types.js'
 import { checkType } from '../options.js'
 import { type LossArguments, lossOptions } from './arguments.js'
-import { headSpec, needBert } from './language-model-head.js'
+import { headSpec } from './language-model-head.js'
 import type { Loss, LossRequirements, PretrainedFacts, PretrainedSource } from './loss.js'
 
 export interface DenoisingAutoEncoderLossOptions {
@@ -60,7 +60,6 @@ export class DenoisingAutoEncoderLoss implements Loss {
 
   spec(_embeddingDimension: number, config: ConfigObject, pretrained?: PretrainedFacts): LossSpec {
     const own = this.tieEncoderDecoder ? config : (pretrained?.config ?? config)
-    needBert(this.type, 'decoder', own)
     const { type, tieEncoderDecoder } = this
     return { type, tieEncoderDecoder, config: own, ...headSpec(own, pretrained) }
   }

@@ -1,15 +1,5 @@
-import { SentenceTorchError } from '../errors.js'
 import type { ConfigObject } from '../native/types.js'
 import type { PretrainedFacts } from './loss.js'
-
-/** Checks that the losses with a language-model head have one for a model. @throws ERR_NOT_IMPLEMENTED */
-export function needBert(type: string, what: string, config: ConfigObject): void {
-  if (config.model_type === 'bert') return
-  throw new SentenceTorchError(
-    'ERR_NOT_IMPLEMENTED',
-    `${type} has a ${what} for model_type bert, not for ${JSON.stringify(config.model_type)}`,
-  )
-}
 
 /** For the spec of a head whose last layer is a matrix of its own. */
 export function headSpec(config: ConfigObject, pretrained: PretrainedFacts | undefined): { tieWordEmbeddings?: false } {

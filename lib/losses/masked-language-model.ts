@@ -2,7 +2,7 @@ import { invalidArgument } from '../errors.js'
 import type { ConfigObject, LossSpec } from '../native/types.js'
 import { checkType } from '../options.js'
 import { type LossArguments, lossOptions } from './arguments.js'
-import { headSpec, needBert } from './language-model-head.js'
+import { headSpec } from './language-model-head.js'
 import type { Loss, LossRequirements, PretrainedFacts, PretrainedSource } from './loss.js'
 
 export interface MaskedLanguageModelLossOptions {
@@ -62,7 +62,6 @@ export class MaskedLanguageModelLoss implements Loss {
   }
 
   spec(_embeddingDimension: number, config: ConfigObject, pretrained?: PretrainedFacts): LossSpec {
-    needBert(this.type, 'head', config)
     return { type: this.type, config, ...headSpec(config, pretrained) }
   }
 }

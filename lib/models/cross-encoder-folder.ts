@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { describe, SentenceTorchError } from '../errors.js'
-import type { ConfigObject, ModuleSpec } from '../native/types.js'
+import type { ClassifierDescription, ConfigObject, ModuleSpec, NativeAddon } from '../native/types.js'
 import { type ActivationName, activationOfPath } from './activations.js'
 import { CLASSIFICATION, modelConfigSchema, promptsOf, readSentenceConfig } from './folder-config.js'
 import { isObject, readJson } from './json.js'
@@ -20,6 +20,7 @@ export interface CrossEncoderFolder
     | 'transformerPath'
     | 'architecture'
     | 'config'
+    | 'description'
     | 'maxSeqLength'
     | 'doLowerCase'
     | 'prompts'
@@ -32,6 +33,8 @@ export interface CrossEncoderFolder
   isClassifier: boolean
   numLabels: number
   activationFn: ActivationName
+  /** What the engine says of the classifier. */
+  classifier: ClassifierDescription
 }
 
 /** Far beyond every classifier that there is. */
@@ -44,13 +47,23 @@ interface Overrides {
 }
 
 /**
- * Reads what CrossEncoder of sentence-transformers 2.x to 6.x saves, any BertForSequenceClassification folder, or a bare
+ * Reads what CrossEncoder of sentence-transformers 2.x to 6.x saves, any …ForSequenceClassification folder, or a bare
  * transformer (then: one label unless told otherwise, and a classifier to be trained).
+ * @param getAddon brings the engine, once there is a config.json
  * @throws SentenceTorchError ERR_NOT_FOUND, ERR_INVALID_MODEL, ERR_NOT_IMPLEMENTED or ERR_UNSUPPORTED, naming the file.
  */
-export async function readCrossEncoderFolder(path: string, overrides: Overrides = {}): Promise<CrossEncoderFolder> {
-  const config = await readTransformerConfig(path)
+export async function readCrossEncoderFolder(
+  path: string,
+  getAddon: () => NativeAddon,
+  overrides: Overrides = {},
+): Promise<CrossEncoderFolder> {
+  const { config, description } = await readTransformerConfig(path, getAddon)
+  const { classifier, positions } = description
   const configFile = join(path, 'config.json')
+  if (classifier === null) {
+    const message = `${configFile} has model_type ${describe(config.model_type)}, whose classifier is not built yet`
+    throw new SentenceTorchError('ERR_NOT_IMPLEMENTED', message)
+  }
   const { own, prompts, defaultPromptName, activation, extra } = await readOwnConfig(path)
   // Of another kind of model only the transformer counts, as in Python.
   const sentence = own
@@ -69,10 +82,12 @@ export async function readCrossEncoderFolder(path: string, overrides: Overrides 
     transformerPath: path,
     architecture: config.model_type as string,
     config,
+    description,
+    classifier,
     isClassifier,
     numLabels,
     activationFn: overrides.activationFn ?? readActivation(activation, config, configFile, numLabels),
-    maxSeqLength: maxSeqLength(length, tokenizerFiles, config, path),
+    maxSeqLength: maxSeqLength(length, tokenizerFiles, positions, path),
     doLowerCase: sentence.doLowerCase,
     prompts,
     defaultPromptName,
@@ -82,10 +97,9 @@ export async function readCrossEncoderFolder(path: string, overrides: Overrides 
   }
 }
 
-/** The engine's module of the classifier. Dropout as transformers takes it: the classifier's own, else the hidden one. */
-export function classificationModule({ config, numLabels }: CrossEncoderFolder): ModuleSpec {
-  const dropout = [config.classifier_dropout, config.hidden_dropout_prob].find((value) => typeof value === 'number')
-  return { type: 'SequenceClassification', numLabels, dropout: dropout ?? 0.1, pooler: true, activation: 'tanh' }
+/** The engine's module of the classifier. */
+export function classificationModule({ numLabels }: CrossEncoderFolder): ModuleSpec {
+  return { type: 'SequenceClassification', numLabels }
 }
 
 /** config_sentence_transformers.json; `own` where it is of a cross-encoder. */

@@ -10,7 +10,7 @@ import { type CrossEncoderLoadOptions, checkCrossEncoderLoadOptions } from './cr
 import { resolveModel } from './hub.js'
 import { chooseDevice, chooseDType } from './load-options.js'
 import { makeTokenizer, noSuchPrompt } from './load-parts.js'
-import { WeightFiles } from './weights.js'
+import { type StoredNames, WeightFiles } from './weights.js'
 
 /** What a loaded cross-encoder is made of. */
 export interface CrossEncoderParts {
@@ -19,18 +19,17 @@ export interface CrossEncoderParts {
   tokenizer: Tokenizer
   pairs: PairTokenizer
   folder: CrossEncoderFolder
+  /** What the files call the tensors. */
+  names: StoredNames
   /** Hub id it came from. */
   id: string | undefined
   device: string
   dtype: 'float32' | 'bfloat16' | 'int8'
 }
 
-/** Tensors that a bare transformer does not bring. */
-const HEAD = ['0.pooler.dense.weight', '0.pooler.dense.bias', '0.classifier.weight', '0.classifier.bias']
-
 /**
  * Finds, reads and checks a model and hands its weights to the engine; what a bare transformer lacks gets random values.
- * @param getAddon brings the engine, once the folder is known to be readable.
+ * @param getAddon brings the engine, once there is a folder with a config.json.
  */
 export async function loadCrossEncoderParts(
   getAddon: () => NativeAddon,
@@ -44,34 +43,34 @@ export async function loadCrossEncoderParts(
   const what = `Loading ${idOrPath}`
   throwIfAborted(signal, what)
   const { path, id } = await resolveModel(idOrPath, { ...options, organization: 'cross-encoder' })
-  const folder = await readCrossEncoderFolder(path, options)
-  checkInteger('maxLength', options.maxLength, 1, folder.config.max_position_embeddings as number)
+  const folder = await readCrossEncoderFolder(path, getAddon, options)
+  const { positions, tokenTypes } = folder.description
+  checkInteger('maxLength', options.maxLength, 1, positions ?? undefined)
   Object.assign(folder.prompts, options.prompts)
   folder.defaultPromptName = options.defaultPromptName ?? folder.defaultPromptName
   if (folder.defaultPromptName !== null && !Object.hasOwn(folder.prompts, folder.defaultPromptName)) {
     throw noSuchPrompt('defaultPromptName', folder.defaultPromptName, folder.prompts)
   }
   const tokenizer = makeTokenizer(folder)
-  const pairs = new PairTokenizer(tokenizer)
+  const pairs = new PairTokenizer(tokenizer, { types: tokenTypes > 1 })
   throwIfAborted(signal, what)
   const weights = await WeightFiles.open({ ...folder, modules: [] }, options.ignoreTensors)
   try {
     throwIfAborted(signal, what)
-    const { isClassifier, numLabels } = folder
-    weights.checkSizes({ ...folder, modules: [] }, isClassifier && !options.numLabels ? numLabels : undefined)
     const addon = getAddon()
     if (options.threads !== undefined) addon.setThreads(options.threads)
     const device = chooseDevice(options.device, addon.runtime())
     const dtype = chooseDType(options.dtype, addon.runtime(), device)
     const encoder = makeEncoder(addon, folder, device, dtype)
     try {
-      const fresh = await weights.load(encoder, folder.isClassifier ? [] : HEAD, signal)
-      await initialize(encoder, fresh, folder, options.seed ?? 0)
+      const head = folder.classifier.tensors.map(({ name }) => `0.${name}`)
+      const { names, missing } = await weights.load(encoder, folder.isClassifier ? [] : head, signal)
+      await initialize(encoder, missing, folder, options.seed ?? 0)
+      return { addon, encoder, tokenizer, pairs, folder, names, id, device, dtype }
     } catch (error) {
       await encoder.dispose()
       throw error
     }
-    return { addon, encoder, tokenizer, pairs, folder, id, device, dtype }
   } finally {
     await weights.close()
   }
@@ -99,20 +98,21 @@ function makeEncoder(
   }
 }
 
-/** Weights from a normal distribution with the config's `initializer_range`, biases 0, as transformers makes a new head. */
+/** As transformers makes a new head. */
 async function initialize(
   encoder: NativeEncoder,
   names: readonly string[],
-  { config, path }: CrossEncoderFolder,
+  { classifier, path }: CrossEncoderFolder,
   seed: number,
 ): Promise<void> {
   if (names.length === 0) return
-  const std = typeof config.initializer_range === 'number' ? config.initializer_range : 0.02
   const random = new Random(seed)
   const sizes = new Map(encoder.tensors().map(({ name, shape }) => [name, shape.reduce((a, b) => a * b, 1)]))
-  for (const name of names) {
-    const data = new Float32Array(sizes.get(name)!)
-    if (name.endsWith('.weight')) for (let i = 0; i < data.length; i++) data[i] = std * normal(random)
+  for (const { name: bare, mean, deviation, cutoff } of classifier.tensors) {
+    const name = `0.${bare}`
+    if (!names.includes(name)) continue
+    const data = new Float32Array(sizes.get(name)!).fill(mean)
+    if (deviation > 0) for (let i = 0; i < data.length; i++) data[i] = mean + deviation * normal(random, cutoff)
     await encoder.load([{ name, start: 0, dtype: 'F32', data: new Uint8Array(data.buffer) }])
   }
   const list = names.map((name) => name.slice('0.'.length)).join(', ')
@@ -123,7 +123,8 @@ async function initialize(
   )
 }
 
-/** Box and Muller 1958. */
-function normal(random: Random): number {
-  return Math.sqrt(-2 * Math.log(1 - random.float())) * Math.cos(2 * Math.PI * random.float())
+/** Box and Muller 1958; drawn again beyond `cutoff`, where it is not 0. */
+function normal(random: Random, cutoff: number): number {
+  const value = Math.sqrt(-2 * Math.log(1 - random.float())) * Math.cos(2 * Math.PI * random.float())
+  return cutoff > 0 && Math.abs(value) > cutoff ? normal(random, cutoff) : value
 }

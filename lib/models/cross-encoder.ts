@@ -68,8 +68,8 @@ export class CrossEncoder {
 
   /**
    * Loads a model from a local folder, the Hugging Face cache, or the Hugging Face hub, in this order: what CrossEncoder of
-   * sentence-transformers 2.x to 6.x saves, any BertForSequenceClassification, or a bare BERT, which gets a new classifier
-   * and a warning.
+   * sentence-transformers 2.x to 6.x saves, any …ForSequenceClassification, or a bare transformer, which gets a new
+   * classifier and a warning.
    * @param idOrPath a folder, or a hub id; a bare name means one of `cross-encoder/`.
    * @throws SentenceTorchError ERR_NOT_FOUND, ERR_INVALID_MODEL, ERR_INVALID_TENSORS, ERR_NOT_IMPLEMENTED, ERR_UNSUPPORTED,
    * ERR_NETWORK, ERR_ADDON_LOAD, ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION
@@ -109,8 +109,8 @@ export class CrossEncoder {
   }
 
   set maxLength(value: number) {
-    const { tokenizer, encoder, pairs } = this.#use()
-    checkInteger('maxLength', value ?? null, pairs.specialTokens, encoder.maxPositions)
+    const { tokenizer, folder, pairs } = this.#use()
+    checkInteger('maxLength', value ?? null, pairs.specialTokens, folder.description.positions ?? undefined)
     tokenizer.maxSeqLength = value
   }
 
@@ -197,10 +197,10 @@ export class CrossEncoder {
 
   /** Writes the model with the settings that it has now. */
   #writer(target: string): (path: string) => Promise<void> {
-    const { folder, encoder, tokenizer, addon, id } = this.#use()
+    const { folder, encoder, names, tokenizer, addon, id } = this.#use()
     const settings = { ...folder, prompts: { ...folder.prompts }, maxSeqLength: tokenizer.maxSeqLength }
     const card = { target, ...(id !== undefined && { baseModel: id }), version: addon.runtime().addonVersion }
-    return (path) => guardOf(encoder).hold(() => writeCrossEncoderFolder(path, settings, encoder, card))
+    return (path) => guardOf(encoder).hold(() => writeCrossEncoderFolder(path, settings, { encoder, names }, card))
   }
 
   /** `save` by the name that it has in transformers. Source: `CrossEncoder.save_pretrained`. */
@@ -251,9 +251,11 @@ export class CrossEncoder {
 
   /** @internal Takes the weights of a folder that `save` wrote, for the trainer. */
   async loadWeights(path: string): Promise<void> {
-    const weights = await WeightFiles.open({ path, transformerPath: path, modules: [] })
+    const { encoder, folder } = this.#use()
+    const { description } = folder
+    const weights = await WeightFiles.open({ path, transformerPath: path, description, modules: [] })
     try {
-      await weights.replace(this.#use().encoder)
+      await weights.replace(encoder)
     } finally {
       await weights.close()
     }

@@ -1,13 +1,21 @@
 import { join } from 'node:path'
-import { SentenceTorchError } from '../errors.js'
+import { describe, fromNative, SentenceTorchError } from '../errors.js'
 import { openTensorFile, type TensorFile } from '../io/tensor-file.js'
-import type { ConfigObject, TensorRange } from '../native/types.js'
-import { checkConfigSizes } from './config-sizes.js'
+import type {
+  ConfigObject,
+  Description,
+  LanguageModelDescription,
+  NativeAddon,
+  TensorInfo,
+  TensorRange,
+} from '../native/types.js'
+import { NamesOfFiles } from './checkpoint-names.js'
 import { type HubOptions, resolveModel } from './hub.js'
 import { readJson } from './json.js'
 import { modulesSchema, readTransformerConfig } from './model-folder.js'
-import { engineName } from './weight-names.js'
-import { FLOAT_BYTES, type FloatDType, weightFile } from './weights.js'
+import { encoderConfig } from './transformer-config.js'
+import { checkTensors, FLOAT_BYTES, type FloatDType, type StoredTensor } from './weight-check.js'
+import { weightFile } from './weights.js'
 
 /** Where a model came from. */
 export interface ModelSource {
@@ -15,25 +23,17 @@ export interface ModelSource {
   readonly transformerPath: string
   /** Hub id; undefined for a local folder. */
   readonly id: string | undefined
+  readonly addon: NativeAddon
 }
 
-const WORDS = 'bert.embeddings.word_embeddings.weight'
-const DECODER = 'cls.predictions.decoder.weight'
-const BIAS = 'cls.predictions.bias'
-const DECODER_BIAS = 'cls.predictions.decoder.bias'
+/** A model of up to this many parameters, or of 4 times what is stored, may lack tensors. */
+const SMALL = 2 ** 26
 /** Bytes that are read at once. */
 const RANGE_BYTES = 4 * 1024 * 1024
 
-/** A tensor in the file, under the name that it has there. */
-interface StoredTensor {
-  readonly name: string
-  readonly dtype: FloatDType
-  readonly shape: readonly number[]
-}
-
 /**
- * The tensors of a checkpoint by the names of transformers' BERT with a language-model head (`bert.…`, `cls.predictions.…`),
- * however the file calls them; BertModel, BertForMaskedLM, BertForPreTraining and BertLMHeadModel are understood.
+ * The tensors of a checkpoint by the names of transformers' class with a language-model head (`bert.…`, `cls.predictions.…`),
+ * however the file calls them; checkpoints of the bare transformer, and of classes with this head among others, are understood.
  *
  * What of the head is tied is decided as `from_pretrained` of transformers 5 does: as config.json says, but a matrix or bias
  * that the file has twice, with different values, is not.
@@ -46,6 +46,7 @@ export class LanguageModelWeights {
     readonly config: ConfigObject,
     /** Whether the last layer of the head is the table of word embeddings. */
     readonly tieWordEmbeddings: boolean,
+    private readonly names: LanguageModelDescription,
     private readonly file: TensorFile,
     private readonly tensors: ReadonlyMap<string, StoredTensor>,
   ) {}
@@ -58,25 +59,35 @@ export class LanguageModelWeights {
   static async open(own: ModelSource, nameOrPath?: string, options: HubOptions = {}): Promise<LanguageModelWeights> {
     const isOwn = nameOrPath === undefined || nameOrPath === own.id
     const path = isOwn ? own.transformerPath : await transformerFolder((await resolveModel(nameOrPath, options)).path)
-    const config = await readTransformerConfig(path, { decoder: true })
+    const { config, description } = await readTransformerConfig(path, () => own.addon, { decoder: true })
+    const { languageModel } = description
+    if (languageModel === null) {
+      const message = `The language model of model_type ${describe(config.model_type)} in ${path} is not built yet`
+      throw new SentenceTorchError('ERR_NOT_IMPLEMENTED', message)
+    }
     const file = await openTensorFile(await weightFile(path, ''))
     try {
-      const tensors = storedTensors(file, path)
-      const shapes = new Map([...tensors].map(([name, { shape }]) => [name.replace(/^bert\./, ''), shape]))
-      checkConfigSizes(config, { path: file.path, shapes }, true)
+      const tensors = storedTensors(file, description, languageModel, transformerTensors(own.addon, config))
+      const { decoder, bias } = languageModel
+      const [weight, otherBias, words] = [`${decoder}.weight`, `${decoder}.bias`, wordsOf(languageModel)]
       const tied = config.tie_word_embeddings !== false
       const differ = (one: string, other: string) => areDifferent(file, tensors.get(one), tensors.get(other))
-      const tieWordEmbeddings = tied && !(await differ(DECODER, WORDS))
+      const tieWordEmbeddings = tied && !(await differ(weight, words))
       // The forward pass of the head reads decoder.bias; where they are tied, bias is another name of it.
-      const isOther = !tied || !tensors.has(BIAS) || (await differ(BIAS, DECODER_BIAS))
-      const chosen = tensors.get(isOther ? DECODER_BIAS : BIAS)
-      tensors.delete(BIAS)
-      if (chosen !== undefined) tensors.set(BIAS, chosen)
-      return new LanguageModelWeights(path, config, tieWordEmbeddings, file, tensors)
+      const isOther = !tied || !tensors.has(bias) || (await differ(bias, otherBias))
+      const chosen = tensors.get(isOther ? otherBias : bias)
+      tensors.delete(bias)
+      if (chosen !== undefined) tensors.set(bias, chosen)
+      return new LanguageModelWeights(path, config, tieWordEmbeddings, languageModel, file, tensors)
     } catch (error) {
       await file.close()
       throw error
     }
+  }
+
+  /** Whether the class with the head has such names. */
+  isNamed(name: string): boolean {
+    return name.startsWith(this.names.prefix) || name.startsWith(this.names.head)
   }
 
   /** Shape of a tensor; undefined where the file does not have it. */
@@ -87,10 +98,11 @@ export class LanguageModelWeights {
   /** The values of a tensor that is there, in ranges for the engine, under the name `as`. */
   async *ranges(name: string, as: string): AsyncGenerator<TensorRange, void, undefined> {
     const { name: stored, dtype, shape } = this.tensors.get(name)!
+    const bytes = FLOAT_BYTES[dtype as FloatDType]
     const total = byteLength(shape, dtype)
     for (let start = 0; start < total; start += RANGE_BYTES) {
       const data = await this.file.read(stored, start, Math.min(start + RANGE_BYTES, total))
-      yield { name: as, start: start / FLOAT_BYTES[dtype], dtype, data }
+      yield { name: as, start: start / bytes, dtype: dtype as FloatDType, data }
     }
   }
 
@@ -106,27 +118,74 @@ async function transformerFolder(path: string): Promise<string> {
   return join(path, modules?.[0]?.path ?? '')
 }
 
-function storedTensors(file: TensorFile, path: string): Map<string, StoredTensor> {
-  const tensors = new Map<string, StoredTensor>()
-  for (const [name, { dtype, shape }] of file.tensors) {
-    const known = languageModelName(name)
-    if (known === undefined) continue
-    if (!Object.hasOwn(FLOAT_BYTES, dtype)) {
-      const expected = Object.keys(FLOAT_BYTES).join(', ')
-      throw new SentenceTorchError('ERR_INVALID_TENSORS', `Expected ${expected} for ${name} in ${path}, found ${dtype}`)
-    }
-    tensors.set(known, { name, dtype: dtype as FloatDType, shape })
+/** The bare transformer's tensors, laid out and not made. */
+function transformerTensors(addon: NativeAddon, config: ConfigObject): TensorInfo[] {
+  const spec = {
+    architecture: config.model_type as string,
+    config: encoderConfig(config),
+    modules: [{ type: 'Pooling', modes: ['mean'], includePrompt: true }],
+    ...{ pooler: false, device: 'cpu', dtype: 'float32' as const },
   }
-  return tensors
+  try {
+    const encoder = new addon.Encoder(spec)
+    const tensors = encoder.tensors()
+    void encoder.dispose()
+    return tensors
+  } catch (error) {
+    throw fromNative(error, 'Encoder')
+  }
 }
 
-/** The name in BertForMaskedLM of a tensor of any BERT checkpoint; undefined for those of other heads. */
-function languageModelName(name: string): string | undefined {
-  const head = /(?:^|\.)(cls\.predictions\..+)$/.exec(name)?.[1]
-  if (head !== undefined)
-    return head.replace(/LayerNorm\.gamma$/, 'LayerNorm.weight').replace(/LayerNorm\.beta$/, 'LayerNorm.bias')
-  const bare = engineName(name)
-  return bare === undefined || !/^(embeddings|encoder)\./.test(bare) ? undefined : `bert.${bare}`
+function wordsOf({ prefix, table }: LanguageModelDescription): string {
+  return prefix + table
+}
+
+/**
+ * The file's tensors by their names in the class with the head; those of other heads are left out.
+ * @param expected of the transformer
+ * @throws SentenceTorchError ERR_INVALID_TENSORS for tensors that are not as config.json makes them, or are far fewer
+ */
+function storedTensors(
+  file: TensorFile,
+  description: Description,
+  { prefix, head }: LanguageModelDescription,
+  expected: readonly TensorInfo[],
+): Map<string, StoredTensor> {
+  const { path } = file
+  const naming = new NamesOfFiles(description.names)
+  const known = new Set(expected.map(({ name }) => name))
+  const ofTransformer = new Map<string, StoredTensor>()
+  // A decoder's layers have more than the transformer's: cross-attention.
+  const ofDecoder = new Map<string, StoredTensor>()
+  const ofHead = new Map<string, StoredTensor>()
+  for (const [name, { dtype, shape }] of file.tensors) {
+    const bare = naming.bare(name)
+    const own = naming.engine(bare)
+    const stored = { file, path, name, bare, dtype, shape }
+    const at = `.${name}`.indexOf(`.${head}`)
+    if (at !== -1) ofHead.set(naming.renamed(name.slice(at)), stored)
+    else if (own !== undefined && known.has(`0.${own}`)) ofTransformer.set(`0.${own}`, stored)
+    else if (own !== undefined && (naming.layer(own) ?? description.layers) < description.layers)
+      ofDecoder.set(`0.${own}`, stored)
+  }
+  checkTensors(ofTransformer, expected, { duplicates: [], mayLack: known, description })
+  const found = [...ofHead, ...ofTransformer, ...ofDecoder].map(
+    ([name, tensor]) => [name.replace(/^0\./, prefix), tensor] as const,
+  )
+  const count = (shapes: readonly (readonly number[])[]) =>
+    shapes.reduce((sum, shape) => sum + shape.reduce((product, n) => product * n, 1), 0)
+  const stored = count(found.map(([, { shape }]) => shape))
+  const described = count(expected.map(({ shape }) => shape))
+  if (described > SMALL + 4 * stored) {
+    const message = `The sizes of config.json make ${described} parameters, but there are ${stored} in ${path}`
+    throw new SentenceTorchError('ERR_INVALID_TENSORS', message)
+  }
+  for (const [, { name, dtype }] of found) {
+    if (Object.hasOwn(FLOAT_BYTES, dtype)) continue
+    const floats = Object.keys(FLOAT_BYTES).join(', ')
+    throw new SentenceTorchError('ERR_INVALID_TENSORS', `Expected ${floats} for ${name} in ${path}, found ${dtype}`)
+  }
+  return new Map(found)
 }
 
 /** Whether both are there and have different bytes. */
@@ -142,6 +201,6 @@ async function areDifferent(file: TensorFile, a?: StoredTensor, b?: StoredTensor
   return false
 }
 
-function byteLength(shape: readonly number[], dtype: FloatDType): number {
-  return shape.reduce((product, n) => product * n, FLOAT_BYTES[dtype])
+function byteLength(shape: readonly number[], dtype: string): number {
+  return shape.reduce((product, n) => product * n, FLOAT_BYTES[dtype as FloatDType])
 }

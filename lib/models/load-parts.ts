@@ -10,7 +10,7 @@ import { jsonObject } from './json.js'
 import { checkLoadOptions, chooseDevice, chooseDType } from './load-options.js'
 import { type ModelFolder, readModelFolder } from './model-folder.js'
 import type { LoadOptions } from './types.js'
-import { WeightFiles } from './weights.js'
+import { type StoredNames, WeightFiles } from './weights.js'
 
 /** What a loaded model is made of. */
 export interface Parts {
@@ -18,6 +18,8 @@ export interface Parts {
   encoder: NativeEncoder
   tokenizer: Tokenizer
   folder: ModelFolder
+  /** What the files call the tensors. */
+  names: StoredNames
   /** Hub id it came from. */
   id: string | undefined
   device: string
@@ -26,7 +28,7 @@ export interface Parts {
 
 /**
  * Finds, reads and checks a model and hands its weights to the engine.
- * @param getAddon brings the engine, once the folder is known to be readable.
+ * @param getAddon brings the engine, once there is a folder with a config.json.
  */
 export async function loadParts(getAddon: () => NativeAddon, idOrPath: string, options: LoadOptions): Promise<Parts> {
   if (typeof idOrPath !== 'string' || idOrPath === '')
@@ -36,25 +38,24 @@ export async function loadParts(getAddon: () => NativeAddon, idOrPath: string, o
   const what = `Loading ${idOrPath}`
   throwIfAborted(signal, what)
   const { path, id } = await resolveModel(idOrPath, options)
-  const folder = withOptions(await readModelFolder(path), options)
+  const folder = withOptions(await readModelFolder(path, getAddon), options)
   const tokenizer = makeTokenizer(folder)
   throwIfAborted(signal, what)
   const weights = await WeightFiles.open(folder, options.ignoreTensors)
   try {
     throwIfAborted(signal, what)
-    weights.checkSizes(folder)
     const addon = getAddon()
     if (options.threads !== undefined) addon.setThreads(options.threads)
     const device = chooseDevice(options.device, addon.runtime())
     const dtype = chooseDType(options.dtype, addon.runtime(), device)
     const encoder = makeEncoder(addon, folder, weights.hasPooler, device, dtype)
     try {
-      await weights.load(encoder, [], signal)
+      const { names } = await weights.load(encoder, [], signal)
+      return { addon, encoder, tokenizer, folder, names, id, device, dtype }
     } catch (error) {
       await encoder.dispose()
       throw error
     }
-    return { addon, encoder, tokenizer, folder, id, device, dtype }
   } finally {
     await weights.close()
   }
@@ -62,8 +63,7 @@ export async function loadParts(getAddon: () => NativeAddon, idOrPath: string, o
 
 /** The folder's settings under those of the caller. */
 function withOptions(folder: ModelFolder, options: LoadOptions): ModelFolder {
-  const positions = folder.config.max_position_embeddings as number
-  checkInteger('maxSeqLength', options.maxSeqLength, 1, positions)
+  checkInteger('maxSeqLength', options.maxSeqLength, 1, folder.description.positions ?? undefined)
   const prompts = { ...folder.prompts, ...options.prompts }
   const defaultPromptName = options.defaultPromptName ?? folder.defaultPromptName
   if (defaultPromptName !== null && !Object.hasOwn(prompts, defaultPromptName)) {

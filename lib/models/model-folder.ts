@@ -1,13 +1,13 @@
 import { access } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describe, SentenceTorchError } from '../errors.js'
+import { SentenceTorchError } from '../errors.js'
 import { checkRelativePath } from '../io/safe-path.js'
 import { arrayOf, object, parseJson, type Schema, type TypeOf, text } from '../io/schema.js'
-import type { ConfigObject, Metric } from '../native/types.js'
+import type { ConfigObject, Description, Metric, NativeAddon } from '../native/types.js'
 import { readModelConfig, readSentenceConfig } from './folder-config.js'
-import { isObject, jsonObject, readIfPresent, readJson, toJson } from './json.js'
+import { jsonObject, readIfPresent, readJson, toJson } from './json.js'
 import { type FolderModule, moduleType, poolingModule, readDense, readNormalize, readPooling } from './modules.js'
-import { ARCHITECTURES, transformerConfig } from './transformer-config.js'
+import { describeConfig, encoderConfig } from './transformer-config.js'
 
 /** Tokenizer files that are carried along to every saved folder. */
 export const TOKENIZER_FILES: readonly string[] = [
@@ -30,6 +30,8 @@ export interface ModelFolder {
   architecture: string
   /** config.json as read, with all its unknown keys. */
   config: ConfigObject
+  /** What the engine says of it. */
+  description: Description
   /** The modules after the transformer, in order. */
   modules: FolderModule[]
   /** Tokens to which texts are truncated, special tokens included. */
@@ -50,15 +52,16 @@ export interface ModelFolder {
 
 /**
  * Reads a sentence-transformers folder (2.0 to 6.x) or a plain Hugging Face folder (then: mean pooling).
+ * @param getAddon brings the engine, once there is a config.json
  * @throws SentenceTorchError ERR_NOT_FOUND, ERR_INVALID_MODEL, ERR_NOT_IMPLEMENTED or ERR_UNSUPPORTED, naming the file.
  */
-export async function readModelFolder(path: string): Promise<ModelFolder> {
+export async function readModelFolder(path: string, getAddon: () => NativeAddon): Promise<ModelFolder> {
   const modulesFile = join(path, 'modules.json')
   const entries = readModuleList(await readJson(modulesFile, modulesSchema), modulesFile)
   const transformerPath = join(path, entries?.[0]?.path ?? '')
-  const config = await readTransformerConfig(transformerPath)
-  const hidden = config.hidden_size as number
-  const modules = entries ? await readModules(path, entries, hidden) : [poolingModule(['mean'], hidden)]
+  const { config, description } = await readTransformerConfig(transformerPath, getAddon)
+  const { width, positions } = description
+  const modules = entries ? await readModules(path, entries, width) : [poolingModule(['mean'], width)]
   const sentence = await readSentenceConfig(transformerPath)
   const model = await readModelConfig(join(path, 'config_sentence_transformers.json'))
   const tokenizerFiles = await readTokenizerFiles(transformerPath)
@@ -67,8 +70,9 @@ export async function readModelFolder(path: string): Promise<ModelFolder> {
     transformerPath,
     architecture: config.model_type as string,
     config,
+    description,
     modules,
-    maxSeqLength: maxSeqLength(sentence.maxSeqLength, tokenizerFiles, config, transformerPath),
+    maxSeqLength: maxSeqLength(sentence.maxSeqLength, tokenizerFiles, positions, transformerPath),
     doLowerCase: sentence.doLowerCase,
     extraSentenceConfig: sentence.extra,
     ...model,
@@ -124,11 +128,16 @@ async function readModules(root: string, entries: ModuleEntry[], hidden: number)
 }
 
 /**
- * config.json of an architecture that is built.
+ * config.json of an architecture that is built, and its description.
+ * @param getAddon brings the engine, once the file is known to be there
  * @param options.decoder whether it may be that of a decoder
  * @throws SentenceTorchError naming the file.
  */
-export async function readTransformerConfig(folder: string, { decoder = false } = {}): Promise<ConfigObject> {
+export async function readTransformerConfig(
+  folder: string,
+  getAddon: () => NativeAddon,
+  { decoder = false } = {},
+): Promise<{ config: ConfigObject; description: Description }> {
   const file = join(folder, 'config.json')
   if (await present(join(folder, 'adapter_config.json'))) {
     throw new SentenceTorchError(
@@ -144,37 +153,8 @@ export async function readTransformerConfig(folder: string, { decoder = false } 
       found ? `Expected config.json in the model folder ${folder}, found none` : `There is no model folder ${folder}`,
     )
   }
-  const isBuilt = ARCHITECTURES.includes(config.model_type as string)
-  const ownCode = isObject(config.auto_map) && Object.keys(config.auto_map).length > 0
-  if (ownCode && !isBuilt) {
-    throw new SentenceTorchError(
-      'ERR_UNSUPPORTED',
-      `${file} has auto_map: the model runs Python code of its own (trust_remote_code), which Node cannot. ` +
-        `Choose a model of a standard architecture (${ARCHITECTURES.join(', ')})`,
-    )
-  }
-  if (ownCode) {
-    const message = `${file} has auto_map, Python code of the model's own; its model_type is computed instead, as in Python without trust_remote_code`
-    process.emitWarning(message, 'SentenceTorchWarning')
-  }
-  if (!isBuilt) {
-    throw new SentenceTorchError(
-      'ERR_NOT_IMPLEMENTED',
-      `${file} has model_type ${describe(config.model_type)}; built are: ${ARCHITECTURES.join(', ')}`,
-    )
-  }
-  const unbuilt: [string, boolean][] = [
-    ['position_embedding_type', (config.position_embedding_type ?? 'absolute') !== 'absolute'],
-    ['is_decoder', !decoder && config.is_decoder === true],
-    ['add_cross_attention', !decoder && config.add_cross_attention === true],
-    ['quantization_config', isObject(config.quantization_config)],
-  ]
-  for (const [key, refuse] of unbuilt) {
-    if (!refuse) continue
-    const message = `${file} has ${key}: ${describe(config[key])}, which is not built yet`
-    throw new SentenceTorchError('ERR_NOT_IMPLEMENTED', message)
-  }
-  return transformerConfig(config, file)
+  const description = describeConfig(getAddon, decoder ? encoderConfig(config) : config, file)
+  return { config, description }
 }
 
 /** tokenizer.json is made of a vocab.txt where only that is there. @throws SentenceTorchError ERR_INVALID_MODEL without both. */
@@ -202,14 +182,17 @@ export async function readTokenizerFiles(folder: string): Promise<Map<string, Ui
   )
 }
 
-/** sentence_bert_config first, then the tokenizer's own limit; never more than there are position embeddings. */
+/** Of a model and a tokenizer without limit: the engine counts the tokens of a row in 32 bits. */
+const NO_LIMIT = 2 ** 31 - 1
+
+/** sentence_bert_config first, then the tokenizer's own limit; never more than the model takes. */
 export function maxSeqLength(
   own: number | undefined,
   files: Map<string, Uint8Array>,
-  config: ConfigObject,
+  limitOfModel: number | null,
   folder: string,
 ): number {
-  const positions = config.max_position_embeddings as number
+  const positions = limitOfModel ?? NO_LIMIT
   if (own !== undefined) return Math.min(own, positions)
   const limit = tokenizerSettings(files, folder).model_max_length
   // A tokenizer without a limit says 1e30.

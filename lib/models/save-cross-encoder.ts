@@ -1,12 +1,12 @@
 import { writeFile } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { writeSafetensors } from '../io/safetensors.js'
-import type { ConfigObject, NativeEncoder } from '../native/types.js'
+import type { ClassifierDescription, ConfigObject } from '../native/types.js'
 import { ACTIVATION_PATHS } from './activations.js'
 import type { CrossEncoderFolder } from './cross-encoder-folder.js'
 import { CLASSIFICATION } from './folder-config.js'
 import { isObject, toJson } from './json.js'
-import { float32Config, tensors, tokenizerConfig } from './save-folder.js'
+import { float32Config, type SavedTensor, type SavedWeights, tensors, tokenizerConfig } from './save-folder.js'
 
 /** What the model card tells beside the model's own settings. */
 export interface CrossEncoderCard {
@@ -20,12 +20,12 @@ export interface CrossEncoderCard {
 
 /**
  * Writes a cross-encoder's files into an empty folder: those of sentence-transformers 6.x, its settings also in config.json,
- * where 4.x and 5.x look for them; a plain BertForSequenceClassification for transformers.
+ * where 4.x and 5.x look for them; a plain …ForSequenceClassification for transformers.
  */
 export async function writeCrossEncoderFolder(
   folder: string,
   model: CrossEncoderFolder,
-  encoder: NativeEncoder,
+  weights: SavedWeights,
   card: CrossEncoderCard,
 ): Promise<void> {
   const json = (path: string, value: unknown) => writeFile(join(folder, path), toJson(value))
@@ -50,13 +50,13 @@ export async function writeCrossEncoderFolder(
   for (const [name, bytes] of model.tokenizerFiles) await writeFile(join(folder, name), bytes)
   await json('tokenizer_config.json', tokenizerConfig(model))
   await writeFile(join(folder, 'README.md'), crossEncoderCard(model, card))
-  const named = tensors(encoder, 0).map((tensor) => ({ ...tensor, name: checkpointName(tensor.name) }))
+  const named = tensors(weights, 0).map((tensor) => ({ ...tensor, name: checkpointName(tensor, model.classifier) }))
   await writeSafetensors(join(folder, 'model.safetensors'), named, { format: 'pt' })
 }
 
-/** The transformer lies under `bert.` beside the classifier. */
-function checkpointName(name: string): string {
-  return name.startsWith('classifier.') ? name : `bert.${name}`
+/** The transformer lies under a prefix beside the classifier. */
+function checkpointName({ own, name }: SavedTensor, { prefix, tensors }: ClassifierDescription): string {
+  return tensors.some((tensor) => tensor.outside && tensor.name === own) ? name : prefix + name
 }
 
 function classifierConfig(model: CrossEncoderFolder, version: string): ConfigObject {
@@ -70,7 +70,7 @@ function classifierConfig(model: CrossEncoderFolder, version: string): ConfigObj
   })
   return {
     ...config,
-    architectures: ['BertForSequenceClassification'],
+    architectures: [model.classifier.className],
     id2label: Object.fromEntries(names.map((name, i) => [String(i), name])),
     label2id: Object.fromEntries(names.map((name, i) => [name, i])),
     sentence_transformers: { activation_fn: ACTIVATION_PATHS[model.activationFn], version },

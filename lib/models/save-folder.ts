@@ -9,6 +9,8 @@ import { toJson } from './json.js'
 import { type ModelCard, modelCard } from './model-card.js'
 import { type ModelFolder, TOKENIZER_FILES } from './model-folder.js'
 import { legacyModuleConfig } from './modules.js'
+import { placesOf } from './weight-check.js'
+import type { StoredNames } from './weights.js'
 
 /** Bytes that cross from the engine at once. */
 const RANGE_BYTES = 64 * 1024 * 1024
@@ -30,7 +32,7 @@ export async function saveModelFolder(target: string, write: (folder: string) =>
 export async function writeModelFolder(
   folder: string,
   model: ModelFolder,
-  encoder: NativeEncoder,
+  weights: SavedWeights,
   card: ModelCard,
 ): Promise<void> {
   const json = (path: string, value: unknown, indent?: number) => writeFile(join(folder, path), toJson(value, indent))
@@ -46,15 +48,15 @@ export async function writeModelFolder(
   for (const [name, bytes] of model.tokenizerFiles) await writeFile(join(folder, name), bytes)
   await json('tokenizer_config.json', tokenizerConfig(model))
   await writeFile(join(folder, 'README.md'), modelCard(card))
-  await writeSafetensors(join(folder, 'model.safetensors'), tensors(encoder, 0), { format: 'pt' })
+  await writeSafetensors(join(folder, 'model.safetensors'), tensors(weights, 0), { format: 'pt' })
 
-  let width = model.config.hidden_size as number
+  let width = model.description.width
   for (const [i, module] of model.modules.entries()) {
     await mkdir(join(folder, paths[i]!))
     const config = legacyModuleConfig(module, width)
     if (config) await json(join(paths[i]!, 'config.json'), config, 4)
     if (module.type === 'Dense') {
-      await writeSafetensors(join(folder, paths[i]!, 'model.safetensors'), tensors(encoder, i + 1))
+      await writeSafetensors(join(folder, paths[i]!, 'model.safetensors'), tensors(weights, i + 1))
     }
     width = module.outputDimension
   }
@@ -100,14 +102,34 @@ export function tokenizerConfig(model: Pick<ModelFolder, 'tokenizerFiles' | 'max
   return { ...config, model_max_length: model.maxSeqLength }
 }
 
-/** The encoder's tensors of one module, under their names in a checkpoint, read from the engine as they are written. */
-export function tensors(encoder: NativeEncoder, module: number): TensorSource[] {
+/** A model's weights, and what its files called them. */
+export interface SavedWeights {
+  encoder: NativeEncoder
+  names: StoredNames
+}
+
+/** A tensor to be saved, with the engine's name beside that of the file; both without the number of the module. */
+export interface SavedTensor extends TensorSource {
+  own: string
+}
+
+/**
+ * The encoder's tensors of one module, under the names that they were read by, else under the engine's; read from the engine as
+ * they are written.
+ */
+export function tensors({ encoder, names }: SavedWeights, module: number): SavedTensor[] {
   const prefix = `${module}.`
-  return encoder
-    .tensors()
-    .filter(({ name }) => name.startsWith(prefix))
-    .map(({ name, shape }) => ({
-      name: name.slice(prefix.length),
+  const infos = encoder.tensors()
+  const blocks = new Set(infos.flatMap(({ block }) => (block !== undefined && names.has(block) ? [block] : [])))
+  const inBlock = new Set(infos.flatMap(({ name, block }) => (block !== undefined && blocks.has(block) ? [name] : [])))
+  return [...placesOf(infos)]
+    .filter(([name, { parts }]) => {
+      if (!name.startsWith(prefix)) return false
+      return parts[0] === name ? !inBlock.has(name) : blocks.has(name)
+    })
+    .map(([name, { shape }]) => ({
+      name: names.get(name) ?? name.slice(prefix.length),
+      own: name.slice(prefix.length),
       dtype: 'F32' as const,
       shape,
       data: () =>

@@ -1,49 +1,52 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { SentenceTorchError } from '../errors.js'
+import { describe, SentenceTorchError } from '../errors.js'
 import { saveFolder } from '../io/rescue.js'
 import { type TensorSource, writeSafetensors } from '../io/safetensors.js'
-import type { ConfigObject, NativeEncoder } from '../native/types.js'
+import type { Description, LanguageModelDescription } from '../native/types.js'
 import { checkType } from '../options.js'
 import { toJson } from './json.js'
 import type { ModelFolder } from './model-folder.js'
-import { float32Config, isForeign, tensors, tokenizerConfig } from './save-folder.js'
+import { float32Config, isForeign, type SavedWeights, tensors, tokenizerConfig } from './save-folder.js'
 import { guardOf } from './weight-guard.js'
 
 /** Tensors by name, such as the `lossTensors` of a training with `MaskedLanguageModelLoss`. */
 export type HeadTensors = Readonly<Record<string, { readonly shape: readonly number[]; readonly data: Float32Array }>>
 
-const HEAD = 'cls.predictions.'
-const BIAS = `${HEAD}bias`
-const DECODER = `${HEAD}decoder.weight`
-
 /**
- * Writes BertForMaskedLM as transformers does: config.json, model.safetensors with `bert.*` and `cls.predictions.*`, the
- * tokenizer. At `target` there is always a whole folder; files of an older one that are not a model's own stay.
+ * Writes the architecture's …ForMaskedLM as transformers does: config.json, model.safetensors with the transformer and the head,
+ * the tokenizer. At `target` there is always a whole folder; files of an older one that are not a model's own stay.
  * @throws ERR_INVALID_TENSORS for a head that does not fit; NotSavedError; what the engine reports
  */
 export async function saveLanguageModelFolder(
   target: string,
   model: ModelFolder,
-  encoder: NativeEncoder,
+  weights: SavedWeights,
   given: HeadTensors,
 ): Promise<void> {
   checkType('the tensors of the head', given ?? null, 'object')
-  const head = headSources(given, model.config)
-  const tied = !head.some(({ name }) => name === DECODER)
+  const { names, languageModel } = model.description
+  if (languageModel === null) {
+    const message = `The language model of model_type ${describe(model.architecture)} is not built yet`
+    throw new SentenceTorchError('ERR_NOT_IMPLEMENTED', message)
+  }
+  const head = headSources(given, model.description, languageModel)
+  const tied = !head.some(({ name }) => name === `${languageModel.decoder}.weight`)
   const fill = async (folder: string) => {
     const json = (path: string, value: unknown) => writeFile(join(folder, path), toJson(value))
     await json('config.json', {
       ...float32Config(model.config),
-      architectures: ['BertForMaskedLM'],
+      architectures: [languageModel.className],
       tie_word_embeddings: tied,
     })
     for (const [name, bytes] of model.tokenizerFiles) await writeFile(join(folder, name), bytes)
     await json('tokenizer_config.json', tokenizerConfig(model))
-    // BertForMaskedLM has no pooler.
-    const own = tensors(encoder, 0).filter(({ name }) => !name.startsWith('pooler.'))
-    const sources = [...own.map((tensor) => ({ ...tensor, name: `bert.${tensor.name}` })), ...head]
-    await guardOf(encoder).hold(() => writeSafetensors(join(folder, 'model.safetensors'), sources, { format: 'pt' }))
+    // The class has no pooler.
+    const own = tensors(weights, 0).filter((tensor) => !names.pooler.includes(tensor.own))
+    const sources = [...own.map((tensor) => ({ ...tensor, name: languageModel.prefix + tensor.name })), ...head]
+    await guardOf(weights.encoder).hold(() =>
+      writeSafetensors(join(folder, 'model.safetensors'), sources, { format: 'pt' }),
+    )
   }
   // They would make a sentence-transformers folder of it.
   const isOther = (name: string) => isForeign(name) && !/^(modules|config_sentence_transformers)\.json$/.test(name)
@@ -51,15 +54,16 @@ export async function saveLanguageModelFolder(
 }
 
 /** The head's tensors, checked against the model's sizes, under their names in transformers. */
-function headSources(given: HeadTensors, config: ConfigObject): TensorSource[] {
-  const { hidden_size: width, vocab_size: words } = config as { hidden_size: number; vocab_size: number }
+function headSources(
+  given: HeadTensors,
+  { width, vocabulary: words }: Description,
+  { tensors, decoder, bias }: LanguageModelDescription,
+): TensorSource[] {
+  const weight = `${decoder}.weight`
   const expected: Record<string, number[]> = {
-    [`${HEAD}transform.dense.weight`]: [width, width],
-    [`${HEAD}transform.dense.bias`]: [width],
-    [`${HEAD}transform.LayerNorm.weight`]: [width],
-    [`${HEAD}transform.LayerNorm.bias`]: [width],
-    [BIAS]: [words],
-    ...(Object.hasOwn(given, DECODER) && { [DECODER]: [words, width] }),
+    ...Object.fromEntries(tensors.map(({ name, shape }) => [name, shape])),
+    [bias]: [words],
+    ...(Object.hasOwn(given, weight) && { [weight]: [words, width] }),
   }
   const problems = Object.entries(expected).flatMap(([name, shape]) => {
     const found = Object.hasOwn(given, name) ? given[name] : undefined
@@ -79,7 +83,7 @@ function headSources(given: HeadTensors, config: ConfigObject): TensorSource[] {
   }
   const sources = Object.entries(expected).map(([name, shape]): TensorSource => source(name, shape, given[name]!.data))
   // A head that is not tied reads decoder.bias, a tied one knows it as bias alone.
-  if (Object.hasOwn(expected, DECODER)) sources.push(source(`${HEAD}decoder.bias`, [words], given[BIAS]!.data))
+  if (Object.hasOwn(expected, weight)) sources.push(source(`${decoder}.bias`, [words], given[bias]!.data))
   return sources
 }
 

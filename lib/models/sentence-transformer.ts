@@ -87,8 +87,8 @@ export class SentenceTransformer {
   }
 
   set maxSeqLength(value: number) {
-    const { tokenizer, encoder } = this.#use()
-    checkInteger('maxSeqLength', value ?? null, 1, encoder.maxPositions)
+    const { tokenizer, folder } = this.#use()
+    checkInteger('maxSeqLength', value ?? null, 1, folder.description.positions ?? undefined)
     tokenizer.maxSeqLength = value
   }
 
@@ -125,10 +125,9 @@ export class SentenceTransformer {
   /** The modules in order, with their settings. */
   get modules(): readonly ModuleDescription[] {
     const { folder, tokenizer } = this.#parts
-    const { hidden_size, num_hidden_layers } = folder.config
+    const { layers, width } = folder.description
     const transformer = { type: 'Transformer', architecture: folder.architecture, maxSeqLength: tokenizer.maxSeqLength }
-    const sizes = { layers: num_hidden_layers, hiddenSize: hidden_size }
-    return [{ ...transformer, ...sizes }, ...folder.modules.map(({ spec }) => ({ ...spec }))]
+    return [{ ...transformer, layers, hiddenSize: width }, ...folder.modules.map(({ spec }) => ({ ...spec }))]
   }
 
   /**
@@ -238,7 +237,7 @@ export class SentenceTransformer {
 
   /** Writes the model with the settings that it has now. */
   #writer(target: string): (path: string) => Promise<void> {
-    const { folder, encoder, tokenizer, addon, id } = this.#use()
+    const { folder, encoder, names, tokenizer, addon, id } = this.#use()
     const settings = { ...folder, prompts: { ...folder.prompts }, maxSeqLength: tokenizer.maxSeqLength }
     const card = {
       target,
@@ -249,7 +248,7 @@ export class SentenceTransformer {
       modules: this.modules.map((module) => module.type),
       version: addon.runtime().addonVersion,
     }
-    return (path) => guardOf(encoder).hold(() => writeModelFolder(path, settings, encoder, card))
+    return (path) => guardOf(encoder).hold(() => writeModelFolder(path, settings, { encoder, names }, card))
   }
 
   /** `save` by the name that it has in transformers. Source: `SentenceTransformer.save_pretrained`. */
@@ -273,9 +272,10 @@ export class SentenceTransformer {
    * @throws SentenceTorchError ERR_INVALID_TENSORS, listing what of the head is missing or does not fit; as `save`
    */
   async saveMaskedLanguageModel(path: string, lossTensors: HeadTensors): Promise<void> {
-    const { folder, encoder, tokenizer } = this.#use()
+    const { folder, encoder, names, tokenizer } = this.#use()
     if (typeof path !== 'string' || path === '') throw invalidArgument('path', 'the path of a folder', path)
-    await saveLanguageModelFolder(path, { ...folder, maxSeqLength: tokenizer.maxSeqLength }, encoder, lossTensors)
+    const settings = { ...folder, maxSeqLength: tokenizer.maxSeqLength }
+    await saveLanguageModelFolder(path, settings, { encoder, names }, lossTensors)
   }
 
   /**
@@ -307,15 +307,16 @@ export class SentenceTransformer {
 
   /** @internal Where the model came from, for losses that start from its checkpoint. */
   get source(): ModelSource {
-    const { folder, id } = this.#parts
-    return { transformerPath: folder.transformerPath, id }
+    const { addon, folder, id } = this.#parts
+    return { transformerPath: folder.transformerPath, id, addon }
   }
 
   /** @internal Takes the weights of a folder that `save` wrote, for the trainer. */
   async loadWeights(path: string): Promise<void> {
-    const weights = await WeightFiles.open(await readModelFolder(path))
+    const { addon, encoder } = this.#use()
+    const weights = await WeightFiles.open(await readModelFolder(path, () => addon))
     try {
-      await weights.replace(this.#use().encoder)
+      await weights.replace(encoder)
     } finally {
       await weights.close()
     }

@@ -3,34 +3,23 @@ import { join, relative } from 'node:path'
 import { fromNative, invalidArgument, SentenceTorchError } from '../errors.js'
 import { throwIfAborted } from '../io/abort.js'
 import { openTensorFile, type TensorFile, WEIGHT_FILES } from '../io/tensor-file.js'
-import type { NativeEncoder, TensorRange } from '../native/types.js'
-import { checkConfigSizes } from './config-sizes.js'
+import type { Description, NativeEncoder, TensorRange } from '../native/types.js'
+import { NamesOfFiles } from './checkpoint-names.js'
 import { checkFinite } from './finite.js'
 import { unusable } from './hub-files.js'
 import type { ModelFolder } from './model-folder.js'
+import { checkTensors, FLOAT_BYTES, type FloatDType, leaveOutSurplus, type StoredTensor } from './weight-check.js'
 import { guardOf } from './weight-guard.js'
-import { engineName, surplusOf } from './weight-names.js'
 
 /** Bytes that cross to the engine at once: few enough to be still in the processor's cache when the engine copies them. */
 const RANGE_BYTES = 4 * 1024 * 1024
 /** Where a range may begin in the buffer that crosses, and a multiple of every element size. */
 const ALIGNMENT = 64
-/** Tensors that a message names. */
-const MOST_SHOWN = 200
-
-/** Bytes per element of the dtypes that the engine converts. */
-export const FLOAT_BYTES = { F64: 8, F32: 4, F16: 2, BF16: 2 } as const
-export type FloatDType = keyof typeof FLOAT_BYTES
-
-/** A tensor in one of the model's files, under the engine's name. */
-interface StoredTensor {
-  file: TensorFile
-  /** Path of the file, and the tensor's name in it. */
-  path: string
-  name: string
-  dtype: string
-  shape: readonly number[]
-}
+/**
+ * What a model's files call its tensors: from the engine's names, those of blocks among them, to names without the prefix under
+ * which a file keeps the transformer.
+ */
+export type StoredNames = ReadonlyMap<string, string>
 
 /** The weight files of a model folder, opened; their tensors by the engine's names (`0.…`, `2.linear.weight`). */
 export class WeightFiles {
@@ -39,6 +28,7 @@ export class WeightFiles {
     private readonly files: TensorFile[],
     private readonly duplicates: string[],
     private readonly ignored: readonly IgnorePattern[],
+    private readonly description: Description,
   ) {}
 
   /**
@@ -48,12 +38,13 @@ export class WeightFiles {
    * ERR_INVALID_ARGUMENT for a pattern that finds no name
    */
   static async open(
-    folder: Pick<ModelFolder, 'path' | 'transformerPath' | 'modules'>,
+    folder: Pick<ModelFolder, 'path' | 'transformerPath' | 'description' | 'modules'>,
     ignoreTensors: readonly (string | RegExp)[] = [],
   ): Promise<WeightFiles> {
-    const weights = new WeightFiles(new Map(), [], [], ignoreTensors.map(ignorePattern))
+    const weights = new WeightFiles(new Map(), [], [], ignoreTensors.map(ignorePattern), folder.description)
     try {
-      await weights.add(await weightFile(folder.path, relative(folder.path, folder.transformerPath)), 0)
+      const names = new NamesOfFiles(folder.description.names)
+      await weights.add(await weightFile(folder.path, relative(folder.path, folder.transformerPath)), 0, names)
       for (const [i, module] of folder.modules.entries()) {
         if (module.type === 'Dense') await weights.add(await weightFile(folder.path, module.path), i + 1)
       }
@@ -70,41 +61,23 @@ export class WeightFiles {
 
   /** Whether the transformer comes with its pooler, which is kept though sentence embeddings do not use it. */
   get hasPooler(): boolean {
-    return this.tensors.has('0.pooler.dense.weight') && this.tensors.has('0.pooler.dense.bias')
-  }
-
-  /**
-   * Compares the sizes that the configuration names with the tensors, before anything of these sizes is made.
-   * @param numLabels of a classifier whose weights must be there
-   * @throws SentenceTorchError ERR_INVALID_TENSORS naming keys and tensors
-   */
-  checkSizes({ config, modules }: Pick<ModelFolder, 'config' | 'modules'>, numLabels?: number): void {
-    const path = this.files[0]!.path
-    const own = [...this.tensors].filter(([name]) => name.startsWith('0.'))
-    checkConfigSizes(config, { path, shapes: new Map(own.map(([name, { shape }]) => [name.slice(2), shape])) })
-    if (numLabels !== undefined) this.checkRows('0.classifier.weight', numLabels, 'The number of labels in config.json')
-    for (const [i, { type, path, spec }] of modules.entries()) {
-      if (type !== 'Dense') continue
-      this.checkRows(`${i + 1}.linear.weight`, spec.outFeatures as number, `out_features in ${path}/config.json`)
-    }
-  }
-
-  private checkRows(name: string, rows: number, what: string): void {
-    const shape = this.tensors.get(name)?.shape
-    if (shape?.[0] === rows) return
-    const found = shape === undefined ? `missing: ${name}` : `${name} is [${shape}]`
-    throw new SentenceTorchError('ERR_INVALID_TENSORS', `${what} is ${rows}, but of the tensors: ${found}`)
+    const { pooler } = this.description.names
+    return pooler.length > 0 && pooler.every((name) => this.tensors.has(`0.${name}`))
   }
 
   /**
    * Copies all tensors to the engine. Names, shapes and dtypes are compared before any byte moves. Heads of other tasks and
    * layers that the model does not have are left out, with one warning.
    * @param mayLack names of tensors that the files need not have; the engine keeps its values of those.
-   * @returns those that the files do not have
+   * @returns the names of the files, and of `mayLack` those that they do not have
    * @throws SentenceTorchError ERR_INVALID_TENSORS: one error that lists all that is missing, unknown or unfit; the engine
    * adds values that are not finite; ERR_ABORTED
    */
-  async load(encoder: NativeEncoder, mayLack: readonly string[] = [], signal?: AbortSignal): Promise<string[]> {
+  async load(
+    encoder: NativeEncoder,
+    mayLack: readonly string[] = [],
+    signal?: AbortSignal,
+  ): Promise<{ names: StoredNames; missing: string[] }> {
     this.prepare(encoder, mayLack)
     // While the engine copies one buffer the next ranges are read into the other: a large one would be new memory all over.
     const buffers = [new Uint8Array(RANGE_BYTES), new Uint8Array(RANGE_BYTES)]
@@ -125,7 +98,8 @@ export class WeightFiles {
       await loading.catch(() => {})
       throw fromNative(error, 'Encoder.load')
     }
-    return mayLack.filter((name) => !this.tensors.has(name))
+    const names = new Map([...this.tensors].map(([known, { bare }]) => [known, bare]))
+    return { names, missing: mayLack.filter((name) => !this.tensors.has(name)) }
   }
 
   /**
@@ -152,78 +126,32 @@ export class WeightFiles {
     await Promise.all(this.files.map((file) => file.close()))
   }
 
-  private async add(path: string, module: number): Promise<void> {
+  /** @param names of the transformer's files; those of other modules have the engine's */
+  private async add(path: string, module: number, names?: NamesOfFiles): Promise<void> {
     const file = await openTensorFile(path)
     this.files.push(file)
     for (const [name, { dtype, shape }] of file.tensors) {
       const ignored = this.ignored.filter(({ expression }) => expression.test(name))
       for (const pattern of ignored) pattern.found = true
       if (ignored.length > 0) continue
-      const bare = module === 0 ? engineName(name) : name
-      if (bare === undefined) continue
-      const known = `${module}.${bare}`
+      const bare = names?.bare(name) ?? name
+      const own = names ? names.engine(bare) : bare
+      if (own === undefined) continue
+      const known = `${module}.${own}`
       const twin = this.tensors.get(known)
       if (twin) this.duplicates.push(`${twin.name} and ${name} in ${path} are the same tensor`)
-      this.tensors.set(known, { file, path, name, dtype, shape })
+      this.tensors.set(known, { file, path, name, bare, dtype, shape })
     }
   }
 
   private prepare(encoder: NativeEncoder, mayLack: readonly string[]): void {
-    this.leaveOutSurplus(encoder)
-    this.check(encoder, mayLack)
-  }
-
-  /** As transformers does, which leaves out everything that it does not know. */
-  private leaveOutSurplus(encoder: NativeEncoder): void {
-    const expected = new Set(encoder.tensors().map(({ name }) => name))
-    const numbers = [...expected].map((name) => Number(/^0\.encoder\.layer\.(\d+)\./.exec(name)?.[1] ?? -1))
-    const layers = Math.max(-1, ...numbers) + 1
-    const left = { head: new Set<string>(), layer: new Set<string>() }
-    for (const [known, { name }] of this.tensors) {
-      if (expected.has(known) || !known.startsWith('0.')) continue
-      const surplus = surplusOf(known.slice('0.'.length), layers)
-      if (surplus === undefined) continue
-      left[surplus].add(surplus === 'layer' ? name.replace(/(\.layer\.\d+\.).*/, '$1*') : name)
-      this.tensors.delete(known)
-    }
-    const parts = [
-      ...(left.head.size > 0 ? [`heads of other tasks (${briefly([...left.head], ', ')})`] : []),
-      ...(left.layer.size > 0
-        ? [`layers beyond the ${layers} of config.json (${briefly([...left.layer], ', ')})`]
-        : []),
-    ]
-    if (parts.length === 0) return
-    const message = `Tensors in ${this.files[0]!.path} that the model has no place for are left out: ${parts.join('; ')}`
-    process.emitWarning(message, 'SentenceTorchWarning')
-  }
-
-  private check(encoder: NativeEncoder, mayLack: readonly string[]): void {
-    const problems = [...this.duplicates]
-    let surplus = problems.length > 0
-    const expected = new Map(encoder.tensors().map((tensor) => [tensor.name, tensor]))
-    for (const { name, shape } of expected.values()) {
-      if (!this.tensors.has(name) && !mayLack.includes(name)) problems.push(`missing: ${name} [${shape}]`)
-    }
-    for (const [known, { name, path, dtype, shape }] of this.tensors) {
-      const tensor = expected.get(known)
-      if (!tensor) {
-        surplus = true
-        problems.push(`unknown: ${name} [${shape}] in ${path}`)
-      } else if (tensor.shape.length !== shape.length || tensor.shape.some((n, i) => n !== shape[i])) {
-        problems.push(`wrong shape: ${name} is [${shape}] in ${path}, expected [${tensor.shape}]`)
-      } else if (!Object.hasOwn(FLOAT_BYTES, dtype)) {
-        problems.push(`wrong dtype: ${name} is ${dtype} in ${path}, expected ${Object.keys(FLOAT_BYTES).join(', ')}`)
-      }
-    }
-    if (problems.length === 0) return
-    const what = problems.length === 1 ? 'One tensor does' : `${problems.length} tensors do`
-    const remedy = surplus
-      ? '\nIf the model is complete without some of them, name those by ignoreTensors: [pattern, …]'
-      : ''
-    throw new SentenceTorchError(
-      'ERR_INVALID_TENSORS',
-      `${what} not fit the model:\n  ${briefly(problems, '\n  ')}${remedy}`,
-    )
+    const expected = encoder.tensors()
+    leaveOutSurplus(this.tensors, expected, this.description, this.files[0]!.path)
+    checkTensors(this.tensors, expected, {
+      duplicates: this.duplicates,
+      mayLack: new Set(mayLack),
+      description: this.description,
+    })
   }
 }
 
@@ -239,12 +167,6 @@ async function withoutHalves(encoder: NativeEncoder, error: unknown): Promise<un
   return error instanceof SentenceTorchError
     ? new SentenceTorchError(code, `${message}; ${half}`, { cause: error })
     : error
-}
-
-/** The beginning of a list that may have as many entries as a file has tensors. */
-function briefly(list: readonly string[], separator: string): string {
-  const more = list.length - MOST_SHOWN
-  return [...list.slice(0, MOST_SHOWN), ...(more > 0 ? [`and ${more} more`] : [])].join(separator)
 }
 
 interface IgnorePattern {

@@ -47,6 +47,11 @@ export interface TensorInfo {
   shape: number[]
   /** Which optimiser range the tensor lies in; `frozen` tensors (pooler) are never trained. */
   group: 'decay' | 'no_decay' | 'frozen'
+  /**
+   * Second name of the block that this tensor is a part of, where other files have the whole block as one tensor: its parts, in the
+   * order of `tensors()`, one below the other. `load` and `dump` take ranges of the block under this name, too.
+   */
+  block?: string
 }
 
 /** Elements `start …` of tensor `name`, as many as `data` holds in `dtype`. `load` reads `data`, `dump` fills it. */
@@ -59,9 +64,83 @@ export interface TensorRange {
 
 /** A module after the transformer: `{ type: 'Pooling', modes: ['mean'], includePrompt: true }`, `{ type: 'Normalize' }`,
  *  `{ type: 'Dense', inFeatures, outFeatures, bias, activation }` with activation identity, tanh, relu, gelu, gelu_new, sigmoid or
- *  silu. Tensor names start with the module's index + '.'. */
+ *  silu. Tensor names start with the module's index + '.'. `{ type: 'SequenceClassification', numLabels }` is the architecture's own
+ *  classifier, alone after the transformer; its tensors start with `0.`. */
 export interface ModuleSpec extends ConfigObject {
   type: string
+}
+
+/** How files name the tensors of an architecture. */
+export interface CheckpointNames {
+  /** Under which files keep the bare transformer, the longest first. What follows them is a bare name. */
+  prefixes: string[]
+  /** From bare names to the engine's, one after the other: `#` stands for a number and `*` for any text, in `to` for what the same
+   *  sign stood for, in order. */
+  renames: { from: string; to: string }[]
+  /** Patterns (as above) of bare names, after renaming, of what an encoder does not need. */
+  leftOut: string[]
+  /** First parts of bare names that belong to heads of other tasks. */
+  heads: string[]
+  /** In front of the number of a layer: `encoder.layer.`. */
+  layer: string
+  /** The tensors of a pooler, which a file has or has not as a whole; empty: there is none. */
+  pooler: string[]
+}
+
+/** A tensor that a bare transformer does not bring. A new one has normal values; all `mean` where `deviation` is 0. */
+export interface NewTensor {
+  /** Without the number of the module. */
+  name: string
+  mean: number
+  deviation: number
+  /** In deviations, beyond which a value is drawn again; 0: none. */
+  cutoff: number
+  /** Checkpoints keep it beside the transformer, without its prefix. */
+  outside: boolean
+}
+
+/** The module `SequenceClassification` of an architecture. */
+export interface ClassifierDescription {
+  /** Of transformers: `BertForSequenceClassification`. */
+  className: string
+  /** Under which its checkpoints keep the transformer: `bert.`. */
+  prefix: string
+  tensors: NewTensor[]
+}
+
+/** The masked language model of an architecture, as transformers has it. */
+export interface LanguageModelDescription {
+  /** Of transformers: `BertForMaskedLM`. */
+  className: string
+  /** Under which its checkpoints keep the transformer: `bert.`. */
+  prefix: string
+  /** In front of the names of the head's tensors: `cls.predictions.`. */
+  head: string
+  /** The head's tensors before the last layer. */
+  tensors: Pick<TensorInfo, 'name' | 'shape'>[]
+  /** The last layer, of words × width, whose weight is `table` where they are tied; `bias` is another name of its bias. */
+  decoder: string
+  bias: string
+  /** The transformer's table of word embeddings. */
+  table: string
+}
+
+/** What an architecture says of a config.json before any weight is read: all that TypeScript knows of it. */
+export interface Description {
+  /** Of a token embedding. */
+  width: number
+  /** The longest row that the model takes; null: without limit. */
+  positions: number | null
+  vocabulary: number
+  /** 0 or 1: the types of tokens are not used. */
+  tokenTypes: number
+  layers: number
+  /** What config.json calls `layers`. */
+  layersKey: string
+  names: CheckpointNames
+  /** Null: not built. */
+  classifier: ClassifierDescription | null
+  languageModel: LanguageModelDescription | null
 }
 
 export interface EncoderSpec {
@@ -84,8 +163,6 @@ export interface NativeEncoder {
   readonly embeddingDimension: number
   /** Width of a token embedding (hidden size). */
   readonly tokenDimension: number
-  /** Longest row that the position embeddings allow. */
-  readonly maxPositions: number
   /** Memory that a training pass keeps for each token, in bytes: what `miniBatchTokens` trades against time. */
   readonly trainingBytesPerToken: number
   /** All tensors, names as in the transformers checkpoint with the module's index in front: `0.encoder.layer.0.…`. */
@@ -261,6 +338,12 @@ export interface NativeAddon {
   measureMachine(dtypes: readonly DType[], seconds: number): Promise<MachineRates>
   /** Threads of the executor; takes effect with the next job. */
   setThreads(threads: number): void
+  /**
+   * Checks a config.json of `model_type` `architecture` and describes its model; nothing is allocated.
+   * @throws ERR_INVALID_MODEL for what no such model has, ERR_NOT_IMPLEMENTED and ERR_UNSUPPORTED for what is not built, naming key
+   * and value; the message says `config.json` for the file
+   */
+  describe(architecture: string, config: ConfigObject): Description
   /** Exact search: the `k` best of `corpus` [n, dim] for every row of `queries` [q, dim], best first; `scores` and
    *  `indices` are [q, k]. euclidean and manhattan scores are negative distances. Needs k ≤ n. */
   topK(

@@ -45,7 +45,7 @@ export class CrossEncoderBatchMaker {
       prompt === '' ? first : first.map((text) => prompt + text),
       second,
     )
-    const batch: PackedBatch = { ids, offsets, tokenTypes, columns, ...(lists && { lists }) }
+    const batch: PackedBatch = { ids, offsets, ...(tokenTypes && { tokenTypes }), columns, ...(lists && { lists }) }
     const labels = requirements.labels === 'none' ? undefined : dataset.labels()
     if (labels === undefined) return batch
     const chosen = Array.from(rows, (row) => labels[row]! as Label)

@@ -56,7 +56,7 @@ export class PretrainedLosses {
         .tensors()
         .filter(({ name }) => name.startsWith(prefix))
         .map(({ name, shape }) => ({ full: name, name: name.slice(prefix.length), shape }))
-        .filter(({ name }) => /^(bert|cls)\./.test(name))
+        .filter(({ name }) => weights.isNamed(name))
       const found = owned.filter(({ name }) => weights.shape(name) !== undefined)
       const misfits = found.filter(({ name, shape }) => String(weights.shape(name)) !== String(shape))
       if (misfits.length > 0) {
@@ -97,8 +97,8 @@ async function closeAll(starts: readonly Start[]): Promise<void> {
 function warnOfMissing(type: string, path: string, names: readonly string[]): void {
   const layers = new Map<string, string[]>()
   for (const name of names) {
-    const number = /\.layer\.(\d+)\./.exec(name)?.[1]
-    const common = name.replace(/\.layer\.\d+\./, '.layer.*.')
+    const number = /\.(\d+)\./.exec(name)?.[1]
+    const common = name.replace(/\.\d+\./, '.*.')
     layers.set(common, [...(layers.get(common) ?? []), ...(number === undefined ? [] : [number])])
   }
   const list = [...layers].map(([name, numbers]) => name.replace('.*.', `.{${numbers.join(', ')}}.`))

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "binding/convert.h"
+#include "binding/describe.h"
 #include "binding/encoder_wrap.h"
 #include "binding/environment.h"
 #include "binding/measure.h"
@@ -103,6 +104,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new Environment(env));
   exports["runtime"] = Napi::Function::New(env, runtime, "runtime");
   exports["setThreads"] = Napi::Function::New(env, set_executor_threads, "setThreads");
+  exports["describe"] = Napi::Function::New(env, describe_model, "describe");
   exports["topK"] = Napi::Function::New(env, search, "topK");
   exports["profileStart"] = Napi::Function::New(env, start_profile, "profileStart");
   exports["profileStop"] = Napi::Function::New(env, stop_profile, "profileStop");

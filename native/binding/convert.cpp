@@ -13,7 +13,7 @@ namespace {
 
 constexpr double kMaxSafeInteger = 9007199254740991.0;
 // Far deeper than any config.json; ends the recursion on a cyclic object.
-constexpr int kMaxDepth = 64;
+constexpr int kMaxDepth = 256;
 
 const char* typed_array_name(napi_typedarray_type type) {
   // In the order of the enumeration.
@@ -248,6 +248,7 @@ EncoderOutput to_encoder_output(Napi::Value value) {
   if (name == "sentence_embedding") return EncoderOutput::kSentenceEmbedding;
   if (name == "token_embeddings") return EncoderOutput::kTokenEmbeddings;
   if (name == "pooler_output") return EncoderOutput::kPoolerOutput;
+  if (name == "hidden_states") return EncoderOutput::kHiddenStates;
   wrong_type("output", kExpected, value);
 }
 
@@ -280,6 +281,7 @@ Napi::Array from_tensors(Napi::Env env, const std::vector<TensorInfo>& tensors) 
     info["name"] = tensor.name;
     info["shape"] = shape;
     info["group"] = kGroups[static_cast<size_t>(tensor.group)];
+    if (!tensor.block.empty()) info["block"] = tensor.block;
     array[static_cast<uint32_t>(i)] = info;
   }
   return array;

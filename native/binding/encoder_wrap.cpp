@@ -26,7 +26,6 @@ Napi::Function EncoderWrap::define(Napi::Env env) {
                      {
                          InstanceAccessor<&EncoderWrap::embedding_dimension>("embeddingDimension"),
                          InstanceAccessor<&EncoderWrap::token_dimension>("tokenDimension"),
-                         InstanceAccessor<&EncoderWrap::max_positions>("maxPositions"),
                          InstanceAccessor<&EncoderWrap::training_bytes>("trainingBytesPerToken"),
                          InstanceMethod<&EncoderWrap::tensors>("tensors"),
                          InstanceMethod<&EncoderWrap::load>("load"),
@@ -46,7 +45,6 @@ EncoderWrap::EncoderWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Enco
     encoder_ = std::make_shared<Encoder>(to_encoder_spec(info[0]));
     embedding_dimension_ = encoder_->embedding_dimension();
     token_dimension_ = encoder_->token_dimension();
-    max_positions_ = encoder_->max_positions();
     training_bytes_ = encoder_->training_bytes_per_token();
   });
   info.This().As<Napi::Object>().TypeTag(&kTag);
@@ -67,10 +65,6 @@ Napi::Value EncoderWrap::embedding_dimension(const Napi::CallbackInfo& info) {
 
 Napi::Value EncoderWrap::token_dimension(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(token_dimension_));
-}
-
-Napi::Value EncoderWrap::max_positions(const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), static_cast<double>(max_positions_));
 }
 
 Napi::Value EncoderWrap::training_bytes(const Napi::CallbackInfo& info) {

@@ -22,7 +22,6 @@ class EncoderWrap : public Napi::ObjectWrap<EncoderWrap> {
  private:
   Napi::Value embedding_dimension(const Napi::CallbackInfo& info);
   Napi::Value token_dimension(const Napi::CallbackInfo& info);
-  Napi::Value max_positions(const Napi::CallbackInfo& info);
   Napi::Value training_bytes(const Napi::CallbackInfo& info);
   Napi::Value tensors(const Napi::CallbackInfo& info);
   Napi::Value load(const Napi::CallbackInfo& info);
@@ -36,7 +35,7 @@ class EncoderWrap : public Napi::ObjectWrap<EncoderWrap> {
   std::shared_ptr<Encoder> encoder_;
   int64_t embedding_dimension_ = 0;
   int64_t token_dimension_ = 0;
-  int64_t max_positions_ = 0, training_bytes_ = 0;
+  int64_t training_bytes_ = 0;
   bool disposed_ = false;
 };
 

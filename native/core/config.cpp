@@ -1,6 +1,8 @@
 #include "core/config.h"
 
+#include <array>
 #include <cmath>
+#include <cstdio>
 
 #include "core/error.h"
 
@@ -92,6 +94,28 @@ bool Config::boolean(const std::string& key, bool fallback) const {
 }
 std::string Config::string(const std::string& key, const std::string& fallback) const {
   return has(key) ? string(key) : fallback;
+}
+
+// As lib/errors.ts describes values.
+std::string Config::shown() const {
+  constexpr size_t kMostBytes = 60;
+  if (const bool* flag = if_boolean()) return *flag ? "true" : "false";
+  if (const double* number = if_number()) {
+    std::array<char, 32> digits{};
+    const bool whole = *number == std::floor(*number) && std::abs(*number) < 1e15;
+    std::snprintf(digits.data(), digits.size(), whole ? "%.0f" : "%.15g", *number);
+    return digits.data();
+  }
+  if (const std::string* text = if_string()) {
+    std::string out = "\"";
+    for (char c : text->substr(0, text->size() > kMostBytes ? kMostBytes - 3 : kMostBytes)) {
+      if (c == '"' || c == '\\') out += '\\';
+      out += static_cast<unsigned char>(c) < ' ' ? ' ' : c;
+    }
+    return out + (text->size() > kMostBytes ? "...\"" : "\"");
+  }
+  if (const Array* array = if_array()) return "an array of length " + std::to_string(array->size());
+  return kind();
 }
 
 const char* Config::kind() const {

@@ -43,7 +43,15 @@ class Config {
   std::vector<double> numbers(const std::string& key) const;
 
   const Object& object() const;
-  const char* kind() const;  // "a number", for messages
+  const char* kind() const;   // "a number", for messages
+  std::string shown() const;  // the value itself where it is short, else its kind, for messages
+
+  // The value where it is of this type, else null.
+  const bool* if_boolean() const { return std::get_if<bool>(&value_); }
+  const double* if_number() const { return std::get_if<double>(&value_); }
+  const std::string* if_string() const { return std::get_if<std::string>(&value_); }
+  const Array* if_array() const { return std::get_if<Array>(&value_); }
+  const Object* if_object() const { return std::get_if<Object>(&value_); }
 
  private:
   std::variant<std::monostate, bool, double, std::string, Array, Object> value_;

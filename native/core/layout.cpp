@@ -32,22 +32,26 @@ at::Tensor borrowed(const TensorRange& range) {
 }  // namespace
 
 ParamId Layout::add(const std::string& name, std::vector<int64_t> shape, Group group) {
-  return add_fused({name}, std::move(shape), group);
+  return add_fused({{name, std::move(shape)}}, group);
 }
 
-ParamId Layout::add_fused(const std::vector<std::string>& names, std::vector<int64_t> shape, Group group) {
+ParamId Layout::add_fused(const std::vector<Part>& parts, Group group, const std::string& second_name) {
   const ParamId id = static_cast<ParamId>(blocks_.size());
-  const auto parts = static_cast<int64_t>(names.size());
-  const int64_t each = checked_product(names[0], shape), all = checked_product(names[0], {each, parts});
-  size_ += all;  // until finish() the sum without padding
-  check(size_ <= kMostParameters, "ERR_INVALID_ARGUMENT", "Expected at most ", kMostParameters,
-        " parameters, but with ", names[0], " there are ", size_);
-  for (int64_t part = 0; part < parts; ++part) {
-    named_[names[part]] = ordered_.size();
-    ordered_.push_back({{names[part], shape, group}, id, part, each});
+  std::vector<int64_t> whole = parts[0].shape;
+  if (!whole.empty()) whole[0] = 0;
+  int64_t numel = 0;
+  for (const Part& part : parts) {
+    const int64_t count = checked_product(part.name, part.shape);
+    size_ += count;  // until finish() the sum without padding
+    check(size_ <= kMostParameters, "ERR_INVALID_ARGUMENT", "Expected at most ", kMostParameters,
+          " parameters, but with ", part.name, " there are ", size_);
+    named_[part.name] = ordered_.size();
+    ordered_.push_back({{part.name, part.shape, group, second_name}, id, numel, count});
+    if (!whole.empty()) whole[0] += part.shape[0];
+    numel += count;
   }
-  if (!shape.empty()) shape[0] *= parts;
-  blocks_.push_back({shape, group, 0, all});
+  if (!second_name.empty()) second_names_[second_name] = id;
+  blocks_.push_back({whole, group, 0, numel});
   return id;
 }
 
@@ -74,6 +78,18 @@ std::vector<TensorInfo> Layout::tensors(bool trained_only) const {
   return out;
 }
 
+std::vector<ParamId> Layout::frozen_blocks(const std::function<bool(const std::string& name)>& frozen) const {
+  std::vector<bool> all(blocks_.size(), true);
+  for (const Named& named : ordered_) {
+    if (!frozen(named.info.name)) all[static_cast<size_t>(named.block)] = false;
+  }
+  std::vector<ParamId> out;
+  for (size_t id = 0; id < all.size(); ++id) {
+    if (all[id]) out.push_back(static_cast<ParamId>(id));
+  }
+  return out;
+}
+
 at::Tensor Layout::view(const at::Tensor& flat, ParamId id) const {
   const Block& block = blocks_[id];
   return flat.narrow(0, block.offset, block.numel).view(block.shape);
@@ -87,15 +103,14 @@ std::vector<at::Tensor> Layout::views(const at::Tensor& flat) const {
   return out;
 }
 
-const Layout::Named& Layout::find(const std::string& name) const {
-  auto found = named_.find(name);
-  check(found != named_.end(), "ERR_INVALID_TENSORS", "There is no tensor named ", name);
-  return ordered_[found->second];
-}
-
 Layout::Span Layout::span(const std::string& name) const {
-  const Named& named = find(name);
-  return {blocks_[named.block].offset + named.part * named.numel, named.numel};
+  if (auto found = named_.find(name); found != named_.end()) {
+    const Named& named = ordered_[found->second];
+    return {blocks_[named.block].offset + named.begin, named.numel};
+  }
+  auto found = second_names_.find(name);
+  check(found != second_names_.end(), "ERR_INVALID_TENSORS", "There is no tensor named ", name);
+  return {blocks_[found->second].offset, blocks_[found->second].numel};
 }
 
 at::Tensor Layout::named_view(const at::Tensor& flat, const TensorInfo& info) const {
@@ -104,13 +119,13 @@ at::Tensor Layout::named_view(const at::Tensor& flat, const TensorInfo& info) co
 }
 
 Layout::Span Layout::locate(const TensorRange& range) const {
-  const Named& named = find(range.name);
+  const Span whole = span(range.name);
   const int64_t size = static_cast<int64_t>(c10::elementSize(scalar_type(range))), count = range.bytes / size;
   check(range.bytes % size == 0, "ERR_INVALID_TENSORS", "Expected whole ", range.dtype, " elements for tensor ",
         range.name, " but found ", range.bytes, " bytes");
-  check(range.start >= 0 && range.start + count <= named.numel, "ERR_INVALID_TENSORS", "Tensor ", range.name, " has ",
-        named.numel, " elements but the range is ", range.start, " to ", range.start + count);
-  return {blocks_[named.block].offset + named.part * named.numel + range.start, count};
+  check(range.start >= 0 && range.start + count <= whole.count, "ERR_INVALID_TENSORS", "Tensor ", range.name, " has ",
+        whole.count, " elements but the range is ", range.start, " to ", range.start + count);
+  return {whole.offset + range.start, count};
 }
 
 void Layout::load(at::Tensor flat, const TensorRange& range) const {

@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <functional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -17,19 +18,27 @@ using ParamId = int;
 class Layout {
  public:
   ParamId add(const std::string& name, std::vector<int64_t> shape, Group group);
-  ParamId add_fused(const std::vector<std::string>& names, std::vector<int64_t> shape_of_each, Group group);
+  struct Part {
+    std::string name;
+    std::vector<int64_t> shape;
+  };
+  // The shapes of the parts differ in dimension 0 alone. `second_name`: what other files call the whole block; ranges
+  // of it are loaded and dumped under that name, too.
+  ParamId add_fused(const std::vector<Part>& parts, Group group, const std::string& second_name = "");
   void finish();  // assigns the offsets, the first time; nothing may be added after it
 
   int64_t size() const { return size_; }  // after finish()
   int64_t decay_end() const { return decay_end_; }
   int64_t trained_end() const { return trained_end_; }
   std::vector<TensorInfo> tensors(bool trained_only = false) const;
+  // The parameters of which every tensor is one that `frozen` says yes to.
+  std::vector<ParamId> frozen_blocks(const std::function<bool(const std::string& name)>& frozen) const;
 
   struct Span {
     int64_t offset;
     int64_t count;
   };
-  // Where tensor `name` lies; throws ERR_INVALID_TENSORS for a name that there is not.
+  // Where a tensor, or a block by its second name, lies; throws ERR_INVALID_TENSORS for a name that there is not.
   Span span(const std::string& name) const;
   // Tensor `name` in its own shape, also where it is a part of a fused block.
   at::Tensor named_view(const at::Tensor& flat, const TensorInfo& info) const;
@@ -52,15 +61,14 @@ class Layout {
   struct Named {
     TensorInfo info;
     ParamId block;
-    int64_t part;  // which of the fused tensors
-    int64_t numel;
+    int64_t begin, numel;  // in the block
   };
-  const Named& find(const std::string& name) const;
   Span locate(const TensorRange& range) const;
 
   std::vector<Block> blocks_;
   std::vector<Named> ordered_;
   std::unordered_map<std::string, size_t> named_;
+  std::unordered_map<std::string, ParamId> second_names_;  // of blocks
   int64_t size_ = 0, decay_end_ = 0;
   int64_t trained_end_ = -1;  // until finish()
 };

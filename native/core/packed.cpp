@@ -42,13 +42,14 @@ void check_offsets(const char* what, const std::vector<int32_t>& offsets, int64_
 
 }  // namespace
 
-void PackedBatch::validate(int64_t vocab_size, int64_t type_vocab_size, int64_t max_positions) const {
+void PackedBatch::validate(int64_t vocab_size, int64_t type_vocab_size, int64_t max_positions,
+                           bool may_be_empty) const {
   check(offsets.size() >= 2, kInvalid, "Expected a batch of at least one row but found ", offsets.size(), " offsets");
   check(offsets.front() == 0 && offsets.back() == tokens(), kInvalid, "Expected offsets from 0 to ", tokens(),
         " but found ", offsets.front(), " to ", offsets.back());
   for (int64_t row = 0; row < rows(); ++row) {
-    check(offsets[row + 1] > offsets[row], kInvalid, "Expected rising offsets but found ", offsets[row], " then ",
-          offsets[row + 1], " at row ", row);
+    check(offsets[row + 1] > offsets[row] || (may_be_empty && offsets[row + 1] == offsets[row]), kInvalid,
+          "Expected rising offsets but found ", offsets[row], " then ", offsets[row + 1], " at row ", row);
     check(length(row) <= max_positions, kInvalid, "Row ", row, " has ", length(row), " tokens but the model has only ",
           max_positions, " positions: truncate to maxSeqLength");
   }

@@ -30,11 +30,12 @@ void Parameters::dispose() {
   masters_.clear();
   values_.clear();
   master_ = compute_ = at::Tensor();
+  derived_tensors_.clear();
   derived_ = Workspace(at::kCPU);
 }
 
 void Parameters::change() {
-  ++version_;
+  derived_tensors_.clear();
   derived_ = Workspace(master_.device());
 }
 

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -39,10 +41,15 @@ class Parameters {
   void refresh();
   // After the masters and their copy have changed; updates that were put off do not count.
   void change();
-  // Rises with every change: what was made from values of an older version is out of date.
-  int64_t version() const { return version_; }
-  // For what is made from the values of this version; empty again after a change.
-  Workspace& derived() const { return derived_; }
+  // What make(workspace) makes from the values of a parameter, in one of several `ways`: made once for all passes,
+  // until the values change. It lies in the workspace.
+  template <typename Make>
+  const at::Tensor& derived(ParamId id, int way, const Make& make) const {
+    std::optional<at::Tensor>& kept = derived_tensors_[{id, way}];
+    if (!kept) kept = make(derived_);
+    return *kept;
+  }
+  int64_t derived_bytes() const { return derived_.bytes(); }
 
   // Values of the token table may lack updates: who reads them settles them first, all or those of the rows that it
   // reads. Null: nothing is put off any more.
@@ -66,8 +73,8 @@ class Parameters {
  private:
   at::Tensor master_, compute_;
   std::vector<at::Tensor> masters_, values_;
-  int64_t version_ = 0;
   mutable Workspace derived_{at::kCPU};
+  mutable std::map<std::pair<ParamId, int>, std::optional<at::Tensor>> derived_tensors_;
   PendingUpdates* pending_ = nullptr;
 };
 
@@ -75,7 +82,9 @@ class Parameters {
 class Gradients {
  public:
   Gradients(const Layout& layout, const at::Tensor& like);
+  // Undefined for a frozen parameter: who would compute it leaves it out.
   const at::Tensor& operator[](ParamId id) const { return views_[id]; }
+  void freeze(ParamId id) { views_[id] = at::Tensor(); }
   at::Tensor& flat() { return flat_; }
   const at::Tensor& flat() const { return flat_; }
 

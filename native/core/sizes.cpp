@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "core/model_config.h"
 
 namespace st {
 
@@ -10,32 +11,22 @@ namespace {
 
 // Each has places of its own for dropout, of which there are 65535.
 constexpr int64_t kMostLayers = 4096, kMostHeads = 65535;
+constexpr int64_t kMostTypes = 10'000'000;
 
-int64_t positive(const Config& config, const std::string& key) {
-  const int64_t value = config.integer(key);
-  check(value >= 1, "ERR_INVALID_MODEL", "Expected at least 1 for ", key, " in config.json but found ", value);
-  return value;
+int64_t size_of(const ModelConfig& config, const SizeKeys::Size& size) {
+  return size.key.empty() ? size.fallback : config.size(size.key, size.fallback);
 }
 
-int64_t positive(const Config& config, const std::string& key, int64_t most) {
-  const int64_t value = positive(config, key);
-  check(value <= most, "ERR_INVALID_MODEL", "Expected at most ", most, " for ", key, " in config.json but found ",
-        value);
-  return value;
+int64_t size_of(const ModelConfig& config, const SizeKeys::Size& size, int64_t most) {
+  return size.key.empty() ? size.fallback : config.size(size.key, size.fallback, most);
 }
 
-double probability(const Config& config, const std::string& key) {
-  const double value = config.number(key, 0.1);
-  check(value >= 0 && value <= 0.9999, "ERR_INVALID_MODEL", "Expected 0 to 0.9999 for ", key,
-        " in config.json but found ", value);
-  return value;
+double probability_of(const ModelConfig& config, const SizeKeys::Number& number) {
+  return number.key.empty() ? number.fallback : config.probability(number.key, number.fallback);
 }
 
-double epsilon_of(const Config& config) {
-  const double value = config.number("layer_norm_eps", 1e-12);
-  check(value >= 0 && value <= 1, "ERR_INVALID_MODEL", "Expected 0 to 1 for layer_norm_eps in config.json but found ",
-        value);
-  return value;
+double epsilon_of(const ModelConfig& config, const SizeKeys::Number& number) {
+  return number.key.empty() ? number.fallback : config.positive(number.key, number.fallback, 1);
 }
 
 std::string joined(std::span<const int64_t> sizes) {
@@ -73,27 +64,29 @@ std::vector<int64_t> whole_numbers(const Config& config, const std::string& key,
   return out;
 }
 
-TransformerSizes::TransformerSizes(const Config& config)
-    : width(positive(config, "hidden_size")),
-      heads(positive(config, "num_attention_heads", kMostHeads)),
-      inner(positive(config, "intermediate_size")),
-      layers(positive(config, "num_hidden_layers", kMostLayers)),
-      vocabulary(positive(config, "vocab_size")),
-      positions(positive(config, "max_position_embeddings")),
-      token_types(config.has("type_vocab_size") ? positive(config, "type_vocab_size") : 2),
-      epsilon(epsilon_of(config)),
-      dropout(probability(config, "hidden_dropout_prob")),
-      attention_dropout(probability(config, "attention_probs_dropout_prob")) {
-  check(width % heads == 0, "ERR_INVALID_MODEL", "Expected a hidden_size that num_attention_heads divides but found ",
-        width, " and ", heads);
+TransformerSizes::TransformerSizes(const Config& given, const SizeKeys& keys) {
+  const ModelConfig config(given);
+  width = size_of(config, keys.width);
+  heads = size_of(config, keys.heads, kMostHeads);
+  inner = size_of(config, keys.inner);
+  layers = size_of(config, keys.layers, kMostLayers);
+  vocabulary = size_of(config, keys.vocabulary);
+  positions = size_of(config, keys.positions);
+  token_types = keys.may_lack_types ? config.integer(keys.token_types.key, keys.token_types.fallback, 0, kMostTypes)
+                                    : size_of(config, keys.token_types);
+  epsilon = epsilon_of(config, keys.epsilon);
+  dropout = probability_of(config, keys.dropout);
+  attention_dropout = probability_of(config, keys.attention_dropout);
+  check(width % heads == 0, "ERR_INVALID_MODEL", "Expected a divisor of ", keys.width.key, " ", width, " as ",
+        keys.heads.key, " in config.json, found ", heads);
   // In double precision, where no product overflows; biases and norms are left out.
   const auto number = [](int64_t size) { return static_cast<double>(size); };
   const double tables = number(width) * (number(vocabulary) + number(positions) + number(token_types));
   const double weights = number(width) * (4 * number(width) + 2 * number(inner)) * number(layers);
-  check(tables + weights <= static_cast<double>(kMostParameters), "ERR_INVALID_MODEL", "Expected at most ",
-        kMostParameters, " parameters but config.json asks for ", tables + weights, ": hidden_size ", width,
-        ", num_hidden_layers ", layers, ", intermediate_size ", inner, ", vocab_size ", vocabulary,
-        ", max_position_embeddings ", positions);
+  check(tables + weights <= static_cast<double>(kMostParameters), "ERR_INVALID_MODEL", "Expected sizes of at most ",
+        kMostParameters, " parameters in config.json, found ", tables + weights, ": ", keys.width.key, " ", width, ", ",
+        keys.layers.key, " ", layers, ", ", keys.inner.key, " ", inner, ", ", keys.vocabulary.key, " ", vocabulary,
+        ", ", keys.positions.key, " ", positions);
 }
 
 }  // namespace st

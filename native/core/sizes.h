@@ -28,10 +28,34 @@ inline int64_t checked_product(std::string_view what, std::initializer_list<int6
 // ERR_INVALID_ARGUMENT.
 std::vector<int64_t> whole_numbers(const Config& config, const std::string& key, int64_t least);
 
-// The sizes of a transformer in its config.json. Throws ERR_INVALID_MODEL, naming the member, for sizes that no
+// What an architecture calls its sizes in config.json, and what transformers takes for those that are absent: here as
+// BertConfig. Without a key the fallback counts.
+struct SizeKeys {
+  struct Size {
+    std::string key;
+    int64_t fallback;
+  };
+  struct Number {
+    std::string key;
+    double fallback;
+  };
+  Size width{"hidden_size", 768};
+  Size heads{"num_attention_heads", 12};
+  Size inner{"intermediate_size", 3072};
+  Size layers{"num_hidden_layers", 12};
+  Size vocabulary{"vocab_size", 30522};
+  Size positions{"max_position_embeddings", 512};
+  Size token_types{"type_vocab_size", 2};
+  bool may_lack_types = false;  // token_types may be 0
+  Number epsilon{"layer_norm_eps", 1e-12};
+  Number dropout{"hidden_dropout_prob", 0.1};
+  Number attention_dropout{"attention_probs_dropout_prob", 0.1};
+};
+
+// The sizes of a transformer in its config.json. Throws ERR_INVALID_MODEL, naming key and value, for sizes that no
 // transformer has: nothing of it has been made then.
 struct TransformerSizes {
-  explicit TransformerSizes(const Config& config);
+  explicit TransformerSizes(const Config& config, const SizeKeys& keys = SizeKeys());
   int64_t width, heads, inner, layers, vocabulary, positions, token_types;
   double epsilon, dropout, attention_dropout;
 };

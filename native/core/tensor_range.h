@@ -12,6 +12,7 @@ struct TensorInfo {
   std::string name;
   std::vector<int64_t> shape;
   Group group;
+  std::string block = {};  // second name of the fused block that the tensor is a part of; empty: there is none
 };
 
 // Elements [start, start + count) of tensor `name`, where count = bytes / size of an element of `dtype` (F64, F32, F16,

@@ -1,5 +1,6 @@
 #include "core/workspace.h"
 
+#include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
 #include <c10/core/ScalarType.h>
 
@@ -18,6 +19,10 @@ constexpr int64_t kSmallestBlock = 16 << 20;
 at::Tensor Workspace::take(at::IntArrayRef shape, at::ScalarType type) {
   const auto each = static_cast<int64_t>(c10::elementSize(type));
   int64_t bytes = checked_product("a tensor", {checked_product("a tensor", shape), each});
+  if (device_.is_meta()) {
+    used_ += bytes;
+    return at::empty(shape, at::TensorOptions().dtype(type).device(device_));
+  }
   bytes = (bytes + kAlign - 1) / kAlign * kAlign;
   while (current_ < blocks_.size() && used_ + bytes > blocks_[current_].numel()) {
     ++current_;

@@ -21,6 +21,8 @@ class Workspace {
   };
   Mark mark() const { return {current_, used_}; }
   void release(const Mark& mark);
+  // On the meta device there is no memory: what is taken is only counted.
+  int64_t counted() const { return used_; }
   // Forgets every tensor; several blocks of a pass that grew become one.
   void reset();
   int64_t bytes() const;

@@ -11,9 +11,11 @@
 #include <ATen/ops/sum.h>
 #include <ATen/ops/zeros.h>
 
-#include <cmath>
+#include <algorithm>
 #include <limits>
 #include <mutex>
+#include <optional>
+#include <tuple>
 
 #include "core/error.h"
 #include "core/features.h"
@@ -23,11 +25,13 @@ namespace st::cuda {
 
 static_assert(ST_HAVE_FLASH_RNG_STATE, "A LibTorch whose flash attention keeps its random state otherwise");
 
-AttentionKernel choose_attention(at::ScalarType type, int64_t head_dim, int64_t longest) {
+AttentionKernel choose_attention(const AttentionShape& shape, bool biased, at::ScalarType type, int64_t longest) {
   if (type != at::kFloat && type != at::kBFloat16) return AttentionKernel::kReference;
-  if (head_dim % 8 != 0 || head_dim > 256) return AttentionKernel::kReference;
-  return type == at::kBFloat16 && longest > kLongestForEfficient ? AttentionKernel::kFlash
-                                                                 : AttentionKernel::kEfficient;
+  if (biased || shape.head_dim % 8 != 0 || shape.head_dim > 256) return AttentionKernel::kReference;
+  const bool flash_alone = shape.window >= 0 || shape.kv_heads != shape.heads;
+  if (type == at::kFloat) return flash_alone ? AttentionKernel::kReference : AttentionKernel::kEfficient;
+  return flash_alone || shape.causal || longest > kLongestForEfficient ? AttentionKernel::kFlash
+                                                                       : AttentionKernel::kEfficient;
 }
 
 int64_t attention_seed(const Dropout& dropout) {
@@ -64,34 +68,58 @@ at::Tensor padded_lse_RHL(const Input& input, const at::Tensor& lse_TH) {
 
 namespace {
 
-struct Call {
-  Call(const Input& input, const Dropout& dropout, int64_t heads, const at::Tensor& qkv_T3D, const at::Tensor& mask)
-      : qkv_T3HE(qkv_T3D.view({qkv_T3D.size(0), 3, heads, -1})),
-        offsets_R1(input.offsets_R1),
-        longest(input.longest()),
-        dropped(static_cast<double>(dropout.threshold) / 65536),
-        seed(dropout.active() ? attention_seed(dropout) : 0),
-        recorded(dropped > 0 && is_recording() ? mask.narrow(0, 0, kStateWords).view(at::kLong) : at::Tensor()),
-        scale(1 / std::sqrt(static_cast<double>(qkv_T3HE.size(3)))),
-        kernel(choose_attention(qkv_T3D.scalar_type(), qkv_T3HE.size(3), longest)) {}
+const Input& batch_of(const Sequences& rows) {
+  check(rows.input != nullptr && rows.first == rows.input->batch.offsets.data(), "ERR_LIBTORCH",
+        "Expected attention on a GPU to get the rows of a batch");
+  return *rows.input;
+}
 
-  at::Tensor part(int64_t i) const { return qkv_T3HE.select(1, i); }
-  at::Tensor batched(int64_t i) const { return part(i).unsqueeze(0); }
+// [tokens, heads, head size] of the columns of all heads.
+at::Tensor by_head(const at::Tensor& x_TX, int64_t heads) {
+  return x_TX.unflatten(1, {heads, x_TX.size(1) / heads});
+}
+
+struct LibraryCall {
+  LibraryCall(const AttentionCall& call, const Projections& qkv, const at::Tensor& mask)
+      : shape(call.shape),
+        queries(batch_of(call.queries)),
+        keys(batch_of(call.keys)),
+        q_THE(by_head(qkv.q, shape.heads)),
+        k_SGE(by_head(qkv.k, shape.kv_heads)),
+        v_SGE(by_head(qkv.v, shape.kv_heads)),
+        longest_query(queries.longest()),
+        longest_key(keys.longest()),
+        dropped(static_cast<double>(call.dropout.threshold) / 65536),
+        seed(call.dropout.active() ? attention_seed(call.dropout) : 0),
+        recorded(dropped > 0 && is_recording() ? mask.narrow(0, 0, kStateWords).view(at::kLong) : at::Tensor()),
+        kernel(
+            choose_attention(shape, call.bias != nullptr, qkv.q.scalar_type(), std::max(longest_query, longest_key))) {}
 
   // The masks of the next library call are those of this seed.
   void seed_generator() const {
     if (dropped == 0 || recorded.defined()) return;
-    at::Generator generator = at::globalContext().defaultGenerator(qkv_T3HE.device());
+    at::Generator generator = at::globalContext().defaultGenerator(q_THE.device());
     const std::lock_guard lock(generator.mutex());
     generator.set_current_seed(static_cast<uint64_t>(seed));
   }
 
-  at::Tensor qkv_T3HE, offsets_R1;
-  int64_t longest;
+  // Flash attention's: how many keys before and behind its position a query sees. It counts positions from the end of a
+  // row, like AttentionShape.
+  std::optional<int64_t> behind() const {
+    return shape.window < 0 ? std::nullopt : std::optional<int64_t>(shape.window);
+  }
+  std::optional<int64_t> ahead() const { return shape.causal ? std::optional<int64_t>(0) : behind(); }
+  // Memory-efficient attention's: none, or a causal one that counts from the end of a row.
+  int64_t mask_type() const { return shape.causal ? 2 : 0; }
+
+  AttentionShape shape;
+  const Input& queries;
+  const Input& keys;
+  at::Tensor q_THE, k_SGE, v_SGE;
+  int64_t longest_query, longest_key;
   double dropped;
   int64_t seed;
   at::Tensor recorded;  // int64: where the generator stood, for the backward pass; undefined unless it is recorded too
-  double scale;
   AttentionKernel kernel;
 };
 
@@ -99,10 +127,10 @@ at::Tensor by_token(const at::Tensor& lse_HT) {
   return lse_HT.defined() ? lse_HT.t() : at::Tensor();
 }
 
-void flash(const Call& call, const Input&, at::Tensor out_THE, at::Tensor lse_TH) {
-  const auto [out, lse, rng, unused, mask] =
-      at::_flash_attention_forward(call.part(0), call.part(1), call.part(2), call.offsets_R1, call.offsets_R1,
-                                   call.longest, call.longest, call.dropped, false, false, call.scale);
+void flash(const LibraryCall& call, at::Tensor out_THE, at::Tensor lse_TH) {
+  const auto [out, lse, rng, unused, mask] = at::_flash_attention_forward(
+      call.q_THE, call.k_SGE, call.v_SGE, call.queries.offsets_R1, call.keys.offsets_R1, call.longest_query,
+      call.longest_key, call.dropped, call.shape.causal, false, call.shape.scale, call.behind(), call.ahead());
   out_THE.copy_(out);
   if (call.recorded.defined()) call.recorded.copy_(rng.view(at::kLong));
   if (!lse_TH.defined()) return;
@@ -111,21 +139,22 @@ void flash(const Call& call, const Input&, at::Tensor out_THE, at::Tensor lse_TH
   lse_TH.copy_(lse.t());
 }
 
-void efficient(const Call& call, const Input& input, at::Tensor out_THE, at::Tensor lse_TH) {
-  const auto found = at::_efficient_attention_forward(call.batched(0), call.batched(1), call.batched(2), {},
-                                                      call.offsets_R1, call.offsets_R1, call.longest, call.longest,
-                                                      call.dropped, 0, lse_TH.defined(), call.scale);
+void efficient(const LibraryCall& call, at::Tensor out_THE, at::Tensor lse_TH) {
+  const auto found = at::_efficient_attention_forward(
+      call.q_THE.unsqueeze(0), call.k_SGE.unsqueeze(0), call.v_SGE.unsqueeze(0), {}, call.queries.offsets_R1,
+      call.keys.offsets_R1, call.longest_query, call.longest_key, call.dropped, call.mask_type(), lse_TH.defined(),
+      call.shape.scale);
   out_THE.copy_(std::get<0>(found).squeeze(0));
   if (call.recorded.defined()) {
     call.recorded.select(0, 0).copy_(std::get<2>(found));
     call.recorded.select(0, 1).copy_(std::get<3>(found));
   }
-  if (lse_TH.defined()) lse_TH.copy_(packed_lse_TH(input, std::get<1>(found)));
+  if (lse_TH.defined()) lse_TH.copy_(packed_lse_TH(call.queries, std::get<1>(found)));
 }
 
 using Gradients = std::tuple<at::Tensor, at::Tensor, at::Tensor>;
 
-Gradients flash_backward(const Call& call, const Input&, const at::Tensor& out_THE, const at::Tensor& lse_TH,
+Gradients flash_backward(const LibraryCall& call, const at::Tensor& out_THE, const at::Tensor& lse_TH,
                          const at::Tensor& d_out_THE) {
   // What the forward pass gave: the seed and no offset.
   at::Tensor state = call.recorded;
@@ -133,56 +162,65 @@ Gradients flash_backward(const Call& call, const Input&, const at::Tensor& out_T
     state = at::zeros({2}, lse_TH.options().dtype(at::kLong));
     if (call.dropped > 0) state.select(0, 0).fill_(call.seed);
   }
-  return at::_flash_attention_backward(d_out_THE, call.part(0), call.part(1), call.part(2), out_THE,
-                                       lse_TH.t().contiguous(), call.offsets_R1, call.offsets_R1, call.longest,
-                                       call.longest, call.dropped, false, state.view(at::kUInt64),
-                                       at::empty({0}, state.options().dtype(at::kByte)), call.scale);
+  return at::_flash_attention_backward(d_out_THE, call.q_THE, call.k_SGE, call.v_SGE, out_THE, lse_TH.t().contiguous(),
+                                       call.queries.offsets_R1, call.keys.offsets_R1, call.longest_query,
+                                       call.longest_key, call.dropped, call.shape.causal, state.view(at::kUInt64),
+                                       at::empty({0}, state.options().dtype(at::kByte)), call.shape.scale,
+                                       call.behind(), call.ahead());
 }
 
-Gradients efficient_backward(const Call& call, const Input& input, const at::Tensor& out_THE, const at::Tensor& lse_TH,
+Gradients efficient_backward(const LibraryCall& call, const at::Tensor& out_THE, const at::Tensor& lse_TH,
                              const at::Tensor& d_out_THE) {
   // On the host, where LibTorch reads them unless the pass is recorded.
   const bool recorded = call.recorded.defined();
   const at::Tensor seed = recorded ? call.recorded.select(0, 0) : at::full({}, call.seed, at::kLong);
   const at::Tensor offset = recorded ? call.recorded.select(0, 1) : at::zeros({}, at::kLong);
+  // The last argument asks for one memory of the three gradients, which only equal shapes can share.
   const auto [d_q, d_k, d_v, d_bias] = at::_efficient_attention_backward(
-      d_out_THE.unsqueeze(0), call.batched(0), call.batched(1), call.batched(2), {}, out_THE.unsqueeze(0),
-      call.offsets_R1, call.offsets_R1, call.longest, call.longest, padded_lse_RHL(input, lse_TH), call.dropped, seed,
-      offset, 0, false, call.scale, std::nullopt, std::nullopt, true);
+      d_out_THE.unsqueeze(0), call.q_THE.unsqueeze(0), call.k_SGE.unsqueeze(0), call.v_SGE.unsqueeze(0), {},
+      out_THE.unsqueeze(0), call.queries.offsets_R1, call.keys.offsets_R1, call.longest_query, call.longest_key,
+      padded_lse_RHL(call.queries, lse_TH), call.dropped, seed, offset, call.mask_type(), false, call.shape.scale,
+      std::nullopt, std::nullopt, &call.queries == &call.keys);
   return {d_q.squeeze(0), d_k.squeeze(0), d_v.squeeze(0)};
+}
+
+void add_sum(const at::Tensor& d_TX, const at::Tensor& to_X) {
+  if (!to_X.defined()) return;
+  at::Tensor to = to_X;
+  to.add_(d_TX.sum(at::IntArrayRef{0}, false, to.scalar_type()));
 }
 
 }  // namespace
 
-void attention(const Input& input, const Dropout& dropout, int64_t heads, const at::Tensor& qkv_T3D, at::Tensor out_TD,
-               at::Tensor lse_HT, at::Tensor mask) {
-  const Call call(input, dropout, heads, qkv_T3D, mask);
-  if (call.kernel == AttentionKernel::kReference) {
+void attention(const AttentionCall& call, const Projections& qkv, at::Tensor out_TX, at::Tensor lse_HT,
+               at::Tensor mask) {
+  const LibraryCall library(call, qkv, mask);
+  if (library.kernel == AttentionKernel::kReference) {
     refuse_recording("attention row by row");
-    return reference::attention(input, dropout, heads, qkv_T3D, out_TD, lse_HT, mask);
+    return reference::attention(call, qkv, out_TX, lse_HT, mask);
   }
-  call.seed_generator();
-  const at::Tensor out_THE = out_TD.view({out_TD.size(0), heads, -1});
-  (call.kernel == AttentionKernel::kFlash ? flash : efficient)(call, input, out_THE, by_token(lse_HT));
+  library.seed_generator();
+  (library.kernel == AttentionKernel::kFlash ? flash : efficient)(library, by_head(out_TX, call.shape.heads),
+                                                                  by_token(lse_HT));
 }
 
-void attention_backward(const Input& input, const Dropout& dropout, int64_t heads, const at::Tensor& qkv_T3D,
-                        const at::Tensor& out_TD, const at::Tensor& lse_HT, const at::Tensor& mask,
-                        const at::Tensor& d_out_TD, at::Tensor d_qkv_T3D, at::Tensor d_bias_3D) {
-  const Call call(input, dropout, heads, qkv_T3D, mask);
-  if (call.kernel == AttentionKernel::kReference) {
+void attention_backward(const AttentionCall& call, const Projections& qkv, const at::Tensor& out_TX,
+                        const at::Tensor& lse_HT, const at::Tensor& mask, const at::Tensor& d_out_TX,
+                        const AttentionGradients& d) {
+  const LibraryCall library(call, qkv, mask);
+  if (library.kernel == AttentionKernel::kReference) {
     refuse_recording("attention row by row");
-    return reference::attention_backward(input, dropout, heads, qkv_T3D, out_TD, lse_HT, mask, d_out_TD, d_qkv_T3D,
-                                         d_bias_3D);
+    return reference::attention_backward(call, qkv, out_TX, lse_HT, mask, d_out_TX, d);
   }
-  const at::Tensor out_THE = out_TD.view({out_TD.size(0), heads, -1}), d_out_THE = d_out_TD.view_as(out_THE);
-  const auto [d_q, d_k, d_v] = (call.kernel == AttentionKernel::kFlash ? flash_backward : efficient_backward)(
-      call, input, out_THE, by_token(lse_HT), d_out_THE);
-  at::Tensor d_qkv_T3HE = d_qkv_T3D.view(call.qkv_T3HE.sizes());
-  d_qkv_T3HE.select(1, 0).copy_(d_q);
-  d_qkv_T3HE.select(1, 1).copy_(d_k);
-  d_qkv_T3HE.select(1, 2).copy_(d_v);
-  d_bias_3D.add_(d_qkv_T3D.sum(at::IntArrayRef{0}, false, d_bias_3D.scalar_type()));
+  const int64_t heads = call.shape.heads, kv_heads = call.shape.kv_heads;
+  const auto [d_q, d_k, d_v] = (library.kernel == AttentionKernel::kFlash ? flash_backward : efficient_backward)(
+      library, by_head(out_TX, heads), by_token(lse_HT), by_head(d_out_TX, heads));
+  by_head(d.values.q, heads).copy_(d_q);
+  by_head(d.values.k, kv_heads).copy_(d_k);
+  by_head(d.values.v, kv_heads).copy_(d_v);
+  add_sum(d.values.q, d.biases.q);
+  add_sum(d.values.k, d.biases.k);
+  add_sum(d.values.v, d.biases.v);
 }
 
 }  // namespace st::cuda

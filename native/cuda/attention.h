@@ -1,7 +1,6 @@
 #pragma once
 
-#include "core/philox.h"
-#include "ops/input.h"
+#include "ops/attention.h"
 
 // The parts of attention.cpp that run without a device, for its tests.
 namespace st::cuda {
@@ -11,8 +10,9 @@ enum class AttentionKernel { kReference, kEfficient, kFlash };
 // Flash attention works on tiles of 128 tokens, most of them empty in short rows; memory-efficient attention on 64.
 constexpr int64_t kLongestForEfficient = 64;
 
-// Both take heads of a multiple of 8 up to 256; flash no float32; neither float64.
-AttentionKernel choose_attention(at::ScalarType type, int64_t head_dim, int64_t longest);
+// Both take heads of a multiple of 8 up to 256; neither float64, nor a bias that depends on positions; flash no
+// float32; memory-efficient attention neither windows nor groups of heads.
+AttentionKernel choose_attention(const AttentionShape& shape, bool biased, at::ScalarType type, int64_t longest);
 
 // What the generator starts from: a function of seed, step, place and first row, so that a chunk that is computed again
 // meets the same masks. A recorded step draws from LibTorch's generator as it comes instead; its backward pass reads in

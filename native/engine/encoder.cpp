@@ -22,8 +22,7 @@ int64_t Encoder::max_positions() const {
   return impl_->network.model().sizes().positions;
 }
 int64_t Encoder::training_bytes_per_token() const {
-  return impl_->network.model().kept_per_token(false) *
-         static_cast<int64_t>(c10::elementSize(impl_->network.compute()));
+  return impl_->network.model().kept_per_token(false, impl_->network.compute());
 }
 std::vector<TensorInfo> Encoder::tensors() const {
   return impl_->network.parameters().layout.tensors();
@@ -45,11 +44,14 @@ void Encoder::encode(const PackedBatch& batch, EncoderOutput output, float* out,
   const ProfileScope scope("encode");
   Network& network = impl_->open();
   network.validate(batch);
-  const int64_t rows = output == EncoderOutput::kTokenEmbeddings ? batch.tokens() : batch.rows();
+  const bool by_token = output == EncoderOutput::kTokenEmbeddings || output == EncoderOutput::kHiddenStates;
+  const int64_t layers = output == EncoderOutput::kHiddenStates ? network.model().outputs() : 1;
+  const int64_t rows = by_token ? batch.tokens() : batch.rows();
   const int64_t width = output == EncoderOutput::kSentenceEmbedding ? embedding_dimension() : token_dimension();
-  check(size == checked_product("out", {rows, width}), "ERR_INVALID_ARGUMENT", "Expected room for ", rows, " x ", width,
-        " values in out but found ", size);
-  at::from_blob(out, {rows, width}, at::kFloat).copy_(network.encode(batch, output));
+  check(size == checked_product("out", {layers, rows, width}), "ERR_INVALID_ARGUMENT", "Expected room for ",
+        layers == 1 ? "" : std::to_string(layers) + " x ", rows, " x ", width, " values in out but found ", size);
+  const at::Tensor found = network.encode(batch, output);
+  at::from_blob(out, found.sizes(), at::kFloat).copy_(found);
 }
 
 void Encoder::dispose() {

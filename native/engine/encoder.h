@@ -21,7 +21,7 @@ struct EncoderSpec {
   std::string dtype = "float32";
 };
 
-enum class EncoderOutput { kSentenceEmbedding, kTokenEmbeddings, kPoolerOutput };
+enum class EncoderOutput { kSentenceEmbedding, kTokenEmbeddings, kPoolerOutput, kHiddenStates };
 
 // A transformer with its pooling and head modules. Construction checks the spec and lays out the parameters; everything
 // but the readers below must be called on the executor thread.

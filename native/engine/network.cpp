@@ -3,10 +3,12 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/cat.h>
+#include <ATen/ops/stack.h>
 
 #include <algorithm>
 
 #include "core/device.h"
+#include "models/architecture.h"
 #include "ops/cuda.h"
 #include "ops/linear.h"
 
@@ -29,11 +31,20 @@ Network::Network(const EncoderSpec& spec)
   Layout& layout = parameters_.layout;
   model_ = make_model(spec.architecture, spec.config, spec.pooler, "0.", layout);
   parameters_.token_table = model_->token_table();
+  if (model_->sizes().takes_mean) {
+    heads_.push_back(make_mean_pooling(model_->sizes().width));
+    width_ = heads_.back()->width();
+  }
   for (size_t i = 0; i < spec.modules.size(); ++i) {
     // In one pass with the pooling before it.
     if (!heads_.empty() && spec.modules[i].string("type") == "Normalize" && heads_.back()->normalize()) continue;
-    heads_.push_back(make_head(spec.modules[i], std::to_string(i + 1) + ".", model_->sizes().width, width_, layout));
+    // A classifier's tensors are those of the transformer's checkpoint.
+    heads_.push_back(
+        spec.modules[i].string("type") == "SequenceClassification"
+            ? make_classifier(spec.architecture, spec.config, spec.modules[i], "0.", model_->sizes().width, layout)
+            : make_head(spec.modules[i], std::to_string(i + 1) + ".", model_->sizes().width, width_, layout));
     width_ = heads_.back()->width();
+    reads_outputs_ = reads_outputs_ || heads_.back()->reads_outputs();
     for (ParamId id : heads_.back()->parameters()) head_parameters_.push_back(id);
   }
   check(width_ > 0, "ERR_INVALID_MODEL", "Expected a Pooling module after the transformer");
@@ -59,12 +70,12 @@ bool Network::takes_fixed() const {
 
 void Network::validate(const PackedBatch& batch) const {
   const ModelSizes& sizes = model_->sizes();
-  batch.validate(sizes.vocabulary, sizes.token_types, sizes.positions);
+  batch.validate(sizes.vocabulary, sizes.token_types, sizes.positions, sizes.takes_mean);
 }
 
-at::Tensor Network::run_heads(const Pass& pass, const at::Tensor& tokens_TD,
+at::Tensor Network::run_heads(const Pass& pass, const at::Tensor& tokens_TD, const std::vector<at::Tensor>& outputs_TD,
                               const std::vector<at::Tensor>& parameters) const {
-  HeadState state{pass, tokens_TD, {}, parameters};
+  HeadState state{pass, tokens_TD, {}, outputs_TD, parameters};
   for (const auto& head : heads_) head->forward(state);
   return state.sentence_RD;
 }
@@ -81,19 +92,27 @@ at::Tensor Network::encode(const PackedBatch& batch, EncoderOutput output) {
     blocks.push_back(encode(Input(all ? batch : block, device_), output));
     begin = end;
   }
-  return blocks.size() == 1 ? blocks[0] : at::cat(blocks);
+  return blocks.size() == 1 ? blocks[0] : at::cat(blocks, output == EncoderOutput::kHiddenStates ? 1 : 0);
 }
 
 at::Tensor Network::encode(const Input& input, EncoderOutput output) {
   parameters_.settle(input.batch.ids);
   workspace_.reset();
-  const Pass pass{.input = input, .parameters = parameters_, .workspace = workspace_, .int8 = int8_};
-  const at::Tensor tokens_TD = model_->forward(pass, *model_->make_kept());
+  const Pass pass{.input = input,
+                  .parameters = parameters_,
+                  .workspace = workspace_,
+                  .int8 = int8_,
+                  .outputs = reads_outputs_ || output == EncoderOutput::kHiddenStates};
+  const std::unique_ptr<Model::Kept> kept = model_->make_kept();
+  const at::Tensor tokens_TD = model_->forward(pass, *kept);
   const at::ScalarType master = master_dtype(compute_);
+  std::vector<at::Tensor> outputs_TD;
+  for (const at::Tensor& output_TD : kept->outputs_TD) outputs_TD.push_back(output_TD.to(master));
+  if (output == EncoderOutput::kHiddenStates) return at::stack(outputs_TD);
   if (output == EncoderOutput::kPoolerOutput) return model_->pooler_output(pass, tokens_TD).to(master);
   // Copied: the next block of rows goes into the same memory.
   if (output == EncoderOutput::kTokenEmbeddings) return tokens_TD.to(master, false, true);
-  return run_heads(pass, tokens_TD.to(master), parameters_.layout.views(parameters_.flat()));
+  return run_heads(pass, tokens_TD.to(master), outputs_TD, parameters_.layout.views(parameters_.flat()));
 }
 
 std::unique_ptr<Network> Network::copy() {

@@ -49,14 +49,16 @@ class Network {
   bool takes_fixed() const;
   void set_compute(at::ScalarType compute);
 
-  // [rows, width], [T, width] or [rows, width] in the master dtype.
+  // [rows, width], [T, width], [rows, width] or [layers + 1, T, width] in the master dtype.
   at::Tensor encode(const PackedBatch& batch, EncoderOutput output);
   void dispose();
 
  private:
   friend class TrainingPass;
   at::Tensor encode(const Input& input, EncoderOutput output);
-  at::Tensor run_heads(const Pass& pass, const at::Tensor& tokens_TD, const std::vector<at::Tensor>& parameters) const;
+  // `outputs_TD`: of all layers, in the master dtype; empty unless a head reads them.
+  at::Tensor run_heads(const Pass& pass, const at::Tensor& tokens_TD, const std::vector<at::Tensor>& outputs_TD,
+                       const std::vector<at::Tensor>& parameters) const;
 
   EncoderSpec spec_;
   at::Device device_;
@@ -69,6 +71,7 @@ class Network {
   std::vector<std::unique_ptr<Head>> heads_;
   std::vector<ParamId> head_parameters_;
   int64_t width_ = 0;
+  bool reads_outputs_ = false;  // whether some head does
 };
 
 struct Encoder::Impl {

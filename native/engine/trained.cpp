@@ -23,6 +23,11 @@ Trained::Trained(Parameters& parameters, std::string prefix, const Config& optim
 
 void Trained::set_groups(const std::map<std::string, int>& groups) {
   segments_.clear();
+  const auto is_frozen = [&](const std::string& name) {
+    const auto found = groups.find(prefix_ + name);
+    return found != groups.end() && found->second < 0;
+  };
+  for (ParamId id : parameters_.layout.frozen_blocks(is_frozen)) gradients_.freeze(id);
   // On a device a list of its rows costs more than it saves.
   const bool by_row = !queued_ && parameters_.token_table >= 0;
   const at::Tensor table = by_row ? parameters_.master(parameters_.token_table) : at::Tensor();

@@ -94,8 +94,8 @@ Trainer::Impl::Pending Trainer::Impl::forward(const PackedBatch& batch, const St
 
 void Trainer::Impl::add_to(Trained& own, const LossGradients& found) const {
   for (size_t id = 0; id < found.parameters.size(); ++id) {
-    if (!found.parameters[id].defined()) continue;
-    at::Tensor(own.gradients()[static_cast<ParamId>(id)]).add_(found.parameters[id]);
+    const at::Tensor to = own.gradients()[static_cast<ParamId>(id)];
+    if (found.parameters[id].defined() && to.defined()) to.add_(found.parameters[id]);
   }
 }
 

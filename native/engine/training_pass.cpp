@@ -26,14 +26,26 @@ TrainingPass::~TrainingPass() {
 
 TrainingPass::Cut TrainingPass::cut(const Pass& pass, const at::Tensor& x_TD) const {
   const ProfileScope scope("heads");
-  const at::Tensor tokens_TD = x_TD.to(master_dtype(network_.compute_)).detach().requires_grad_(true);
+  const auto leaf = [&](const at::Tensor& of_TD) {
+    return of_TD.to(master_dtype(network_.compute_)).detach().requires_grad_(true);
+  };
+  Cut out{.tokens_TD = leaf(x_TD), .embeddings_RD = {}, .outputs_TD = {}};
+  if (network_.reads_outputs_) {
+    const std::vector<at::Tensor>& outputs_TD = kept_->outputs_TD;
+    for (size_t i = 0; i + 1 < outputs_TD.size(); ++i) out.outputs_TD.push_back(leaf(outputs_TD[i]));
+    out.outputs_TD.push_back(out.tokens_TD);
+  }
   const at::AutoGradMode with_grad(true);
-  return {tokens_TD, network_.run_heads(pass, tokens_TD, leaves_)};
+  out.embeddings_RD = network_.run_heads(pass, out.tokens_TD, out.outputs_TD, leaves_);
+  return out;
 }
 
 Network::Output TrainingPass::forward(const Input& input, const DropoutKey& dropout, const Network::Wanted& wanted) {
   const at::NoGradGuard no_grad;
   forget();
+  check(!wanted.layers || !network_.reads_outputs_, "ERR_INVALID_ARGUMENT",
+        "A loss that reads the embeddings of each layer and WeightedLayerPooling, which mixes layers, exclude each "
+        "other");
   check(!input.fixed || (!wanted.tokens && !wanted.recompute), "ERR_LIBTORCH",
         "A step that is recorded keeps its activations and gives no states of tokens");
   network_.parameters_.settle(input.batch.ids);
@@ -59,37 +71,51 @@ Network::Output TrainingPass::forward(const Input& input, const DropoutKey& drop
   return out;
 }
 
+std::vector<at::Tensor> TrainingPass::d_of_heads(const Cut& cut, const at::Tensor& d_RD, Gradients& gradients) const {
+  std::vector<at::Tensor> wanted = cut.outputs_TD;
+  if (wanted.empty()) wanted = {cut.tokens_TD};
+  const size_t states = wanted.size();
+  if (!d_RD.defined()) return std::vector<at::Tensor>(states);
+  const ProfileScope scope("heads, backward");
+  for (ParamId id : network_.head_parameters_) wanted.push_back(leaves_[id]);
+  const bool some_unused = wanted_.hold_bias || network_.reads_outputs_;
+  std::vector<at::Tensor> found =
+      torch::autograd::grad({cut.embeddings_RD}, wanted, {d_RD}, std::nullopt, false, some_unused);
+  const at::NoGradGuard no_grad;
+  for (size_t k = 0; k < network_.head_parameters_.size(); ++k) {
+    const at::Tensor& d = found[states + k];
+    const at::Tensor to = gradients[network_.head_parameters_[k]];
+    if (d.defined() && to.defined()) to.add_(d);
+  }
+  found.resize(states);
+  return found;
+}
+
 void TrainingPass::backward(const Input& input, const DropoutKey& dropout, const Network::Output& gradient,
                             Gradients& gradients) {
-  std::vector<at::Tensor> d_layers_TD;
+  std::vector<at::Tensor> d_layers_TD;  // of the outputs of all layers, or of the last alone
   for (size_t i = 0; i < cuts_.size(); ++i) {
+    const Cut& cut = cuts_[i];
     const bool last = i + 1 == cuts_.size();
     at::Tensor d_RD = gradient.layers_RD.empty() ? at::Tensor() : gradient.layers_RD[i];
     if (last && gradient.embeddings_RD.defined()) {
       d_RD = d_RD.defined() ? d_RD + gradient.embeddings_RD : gradient.embeddings_RD;
     }
-    at::Tensor d_TD;
-    if (d_RD.defined()) {
-      const ProfileScope scope("heads, backward");
-      std::vector<at::Tensor> wanted = {cuts_[i].tokens_TD};
-      for (ParamId id : network_.head_parameters_) wanted.push_back(leaves_[id]);
-      const std::vector<at::Tensor> found =
-          torch::autograd::grad({cuts_[i].embeddings_RD}, wanted, {d_RD}, std::nullopt, false, wanted_.hold_bias);
-      d_TD = found[0];
-      const at::NoGradGuard no_grad;
-      for (size_t k = 0; k < network_.head_parameters_.size(); ++k) {
-        if (found[k + 1].defined()) at::Tensor(gradients[network_.head_parameters_[k]]).add_(found[k + 1]);
-      }
-    }
+    std::vector<at::Tensor> d_states_TD = d_of_heads(cut, d_RD, gradients);
     const at::NoGradGuard no_grad;
-    if (last && gradient.tokens_TD.defined()) d_TD = d_TD.defined() ? d_TD + gradient.tokens_TD : gradient.tokens_TD;
-    d_layers_TD.push_back(d_TD.defined() ? d_TD.to(network_.compute_).contiguous() : d_TD);
+    at::Tensor& d_tokens_TD = d_states_TD.back();
+    if (last && gradient.tokens_TD.defined()) {
+      d_tokens_TD = d_tokens_TD.defined() ? d_tokens_TD + gradient.tokens_TD : gradient.tokens_TD;
+    }
+    for (const at::Tensor& d_TD : d_states_TD) {
+      d_layers_TD.push_back(d_TD.defined() ? d_TD.to(network_.compute_).contiguous() : d_TD);
+    }
   }
   const at::NoGradGuard no_grad;
   at::Tensor d_x_TD = d_layers_TD.back();
   if (!d_x_TD.defined()) d_x_TD = at::zeros_like(cuts_.back().tokens_TD).to(network_.compute_);
   d_layers_TD.back() = at::Tensor();
-  if (cuts_.size() == 1) d_layers_TD.clear();
+  if (d_layers_TD.size() == 1) d_layers_TD.clear();
   gradients.touch(input.batch.ids);
   const Pass pass{input, network_.parameters_, workspace_, true, dropout, wanted_.drops, wanted_.recompute};
   network_.model_->backward(pass, *kept_, gradients, d_x_TD, d_layers_TD);

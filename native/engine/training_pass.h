@@ -27,11 +27,14 @@ class TrainingPass {
   void backward(const Input& input, const DropoutKey& dropout, const Network::Output& gradient, Gradients& gradients);
 
  private:
-  // The states of a layer as a leaf, and the heads on them.
+  // The heads on the states of a layer, which are leaves; on those of all layers where a head reads them.
   struct Cut {
     at::Tensor tokens_TD, embeddings_RD;
+    std::vector<at::Tensor> outputs_TD;  // the last is tokens_TD
   };
   Cut cut(const Pass& pass, const at::Tensor& x_TD) const;
+  // From the gradient of its embeddings, undefined = 0, those of the states; adds to the gradients of the heads.
+  std::vector<at::Tensor> d_of_heads(const Cut& cut, const at::Tensor& d_RD, Gradients& gradients) const;
   void forget();
 
   Network& network_;

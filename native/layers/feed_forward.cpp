@@ -4,30 +4,31 @@
 
 namespace st {
 
-FeedForward::FeedForward(Layout& layout, const std::string& name, const LayerSizes& sizes, Activation activation,
-                         uint32_t first_site)
-    : inner_(sizes.inner),
-      activation_(activation),
-      intermediate_(layout, {name + ".intermediate.dense"}, sizes.width, sizes.inner),
-      output_(layout, name + ".output", sizes.inner, sizes.width, sizes.epsilon, sizes.dropout, first_site) {}
-
-void FeedForward::forward(const Pass& pass, const at::Tensor& x_TD, at::Tensor out_TD, Kept& kept) {
-  kept.x_TD = x_TD;
-  kept.slope_TF = pass.training ? pass.take(inner_) : at::Tensor();
-  kept.after_TF = pass.take(inner_);
-  linear_activation(x_TD, intermediate_.weight(pass), intermediate_.bias(pass), activation_, kept.slope_TF,
-                    kept.after_TF);
-  output_.forward(pass, kept.after_TF, x_TD, out_TD, kept.output);
+FeedForward::Kept FeedForward::keep(const Pass& pass) const {
+  Kept kept;
+  if (pass.training) kept.slope_TF = pass.take(inner_.width());
+  kept.after_TF = pass.take(inner_.width());
+  kept.output = output_.keep(pass);
+  return kept;
 }
 
-at::Tensor FeedForward::backward(const Pass& pass, const Kept& kept, Gradients& gradients, at::Tensor d_out_TD) {
+FeedForward::Kept FeedForward::forward(const Pass& pass, const Stream& in, const Stream& out) const {
+  Kept kept = keep(pass);
+  kept.x_TD = in.x_TD;
+  kept.reads_sum = in.is_one();
+  linear_activation(in.x_TD, inner_.weight(pass), inner_.bias(pass), activation_, kept.slope_TF, kept.after_TF);
+  output_.forward(pass, kept.after_TF, in, out, kept.output);
+  return kept;
+}
+
+Stream FeedForward::backward(const Pass& pass, Gradients& gradients, const Kept& kept, const Stream& d_out) const {
   const Scratch scratch(pass.workspace);
-  at::Tensor d_TF = pass.take(inner_);
-  const at::Tensor d_linear_TD = output_.backward(pass, kept.output, gradients, d_out_TD, kept.after_TF);
-  linear_activation_backward(d_linear_TD, output_.weight(pass), kept.slope_TF, d_TF,
-                             intermediate_.bias_gradient(gradients));
-  intermediate_.backward(pass, gradients, kept.x_TD, d_TF, d_out_TD, true);
-  return d_out_TD;
+  at::Tensor d_TF = pass.take(inner_.width());
+  const at::Tensor d_linear_TD = output_.backward(pass, gradients, kept.output, d_out, kept.after_TF);
+  linear_activation_backward(d_linear_TD, output_.weight(pass), kept.slope_TF, d_TF, inner_.bias_gradient(gradients));
+  const Stream d_in = kept.reads_sum ? Stream(d_out.sum_TD) : d_out;
+  inner_.backward(pass, gradients, kept.x_TD, d_TF, d_in.x_TD, kept.reads_sum);
+  return d_in;
 }
 
 }  // namespace st

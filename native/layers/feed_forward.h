@@ -1,32 +1,38 @@
 #pragma once
 
-#include "layers/self_attention.h"
+#include "layers/output_block.h"
 #include "ops/activation.h"
 
 namespace st {
 
-// norm(x + dropout(W_2 activation(W_1 x))), with the tensor names of a BERT checkpoint under `name`.
+// sum + dropout(W_2 activation(W_1 x)), and its norm.
 class FeedForward {
  public:
-  FeedForward(Layout& layout, const std::string& name, const LayerSizes& sizes, Activation activation,
-              uint32_t first_site);
-  static constexpr uint32_t kSites = 1;
+  FeedForward(Linear inner, Activation activation, OutputBlock output)
+      : inner_(inner), activation_(activation), output_(output) {}
 
   // Of a training pass, for its way back.
   struct Kept {
     at::Tensor x_TD, slope_TF, after_TF;
+    bool reads_sum = false;  // the stream came as one tensor
     OutputBlock::Kept output;
   };
 
-  // out may be x where no backward follows.
-  void forward(const Pass& pass, const at::Tensor& x_TD, at::Tensor out_TD, Kept& kept);
-  // Returns the gradient of x, in the memory of d_out.
-  at::Tensor backward(const Pass& pass, const Kept& kept, Gradients& gradients, at::Tensor d_out_TD);
+  NormPlace place() const { return output_.place(); }
+  bool is_trained(const Gradients& gradients) const {
+    return inner_.is_trained(gradients) || output_.is_trained(gradients);
+  }
+  Stream take_stream(const Pass& pass) const { return output_.take_stream(pass); }
+  // All that forward() keeps, but for x.
+  Kept keep(const Pass& pass) const;
+  // out may be the memory of `in` where no backward follows.
+  Kept forward(const Pass& pass, const Stream& in, const Stream& out) const;
+  // Returns the gradient of `in`, in the memory of d_out.
+  Stream backward(const Pass& pass, Gradients& gradients, const Kept& kept, const Stream& d_out) const;
 
  private:
-  int64_t inner_;
+  Linear inner_;
   Activation activation_;
-  Linear intermediate_;
   OutputBlock output_;
 };
 

@@ -8,30 +8,42 @@
 
 namespace st {
 
-// y = x W' + b. Several named layers of the same input may share one matrix (query, key, value).
+// y = x W' + b, or without b: `<name>.weight` and `<name>.bias`. Several named layers of the same input may share one
+// matrix (query, key, value), which files of another kind have as one layer: `second_name`.
 class Linear {
  public:
+  struct Part {
+    std::string name;
+    int64_t width;  // of its output
+  };
+
   Linear() = default;
-  Linear(Layout& layout, const std::vector<std::string>& names, int64_t in, int64_t out_of_each);
+  Linear(Layout& layout, const std::string& name, int64_t in, int64_t out, bool bias = true);
+  Linear(Layout& layout, const std::vector<Part>& parts, int64_t in, bool bias = true,
+         const std::string& second_name = "");
 
-  void forward(const Pass& pass, const at::Tensor& x_TI, at::Tensor y_TO);
+  int64_t width() const { return width_; }
+
+  void forward(const Pass& pass, const at::Tensor& x_TI, at::Tensor y_TO) const;
   // For ops that do more than forward(). Packed once for all passes that train nothing.
-  Weight weight(const Pass& pass);
-  // d_x (defined unless nobody needs it) is added to when `accumulate`.
+  Weight weight(const Pass& pass) const;
+  // All but the gradient of the bias. d_x is added to when `accumulate`.
   void backward(const Pass& pass, Gradients& gradients, const at::Tensor& x_TI, const at::Tensor& d_y_TO,
-                at::Tensor d_x_TI, bool accumulate);
+                at::Tensor d_x_TI, bool accumulate) const;
   void backward_weight(const Pass& pass, Gradients& gradients, const at::Tensor& x_TI, const at::Tensor& d_y_TO) const;
+  bool is_trained(const Gradients& gradients) const {
+    return gradients[weight_].defined() || bias_gradient(gradients).defined();
+  }
+  // For layers whose following op does not sum it up.
+  void backward_bias(Gradients& gradients, const at::Tensor& d_y_TO) const;
 
-  const at::Tensor& bias(const Pass& pass) const { return pass.parameters.master(bias_); }
-  const at::Tensor& bias_gradient(const Gradients& gradients) const { return gradients[bias_]; }
+  // Undefined without bias.
+  at::Tensor bias(const Pass& pass) const { return bias_ >= 0 ? pass.parameters.master(bias_) : at::Tensor(); }
+  at::Tensor bias_gradient(const Gradients& gradients) const { return bias_ >= 0 ? gradients[bias_] : at::Tensor(); }
 
  private:
   ParamId weight_ = -1, bias_ = -1;
-  struct Packed {
-    at::Tensor weight_OI;
-    int64_t version = -1;
-  };
-  Packed packed_[2];  // by packing_way()
+  int64_t width_ = 0;
 };
 
 }  // namespace st

@@ -7,21 +7,30 @@
 
 namespace st {
 
-// gamma and beta of a layer norm.
+struct NormOptions {
+  double epsilon;
+  NormKind kind = NormKind::kLayer;
+  bool beta = true;
+  bool one_plus = false;  // gamma is 1 + weight (Gemma)
+};
+
+// The weights of a norm: `<name>.weight` and, unless there is none, `<name>.bias`.
 class Norm {
  public:
   Norm() = default;
-  Norm(Layout& layout, const std::string& name, int64_t width, double epsilon);
+  Norm(Layout& layout, const std::string& name, int64_t width, const NormOptions& options);
 
-  NormWeights weights(const Pass& pass) const {
-    return {pass.parameters.master(gamma_), pass.parameters.master(beta_), epsilon_};
-  }
+  NormWeights weights(const Pass& pass) const;
   const at::Tensor& gamma_gradient(const Gradients& gradients) const { return gradients[gamma_]; }
-  const at::Tensor& beta_gradient(const Gradients& gradients) const { return gradients[beta_]; }
+  at::Tensor beta_gradient(const Gradients& gradients) const { return beta_ >= 0 ? gradients[beta_] : at::Tensor(); }
+
+  bool is_trained(const Gradients& gradients) const {
+    return gamma_gradient(gradients).defined() || beta_gradient(gradients).defined();
+  }
 
  private:
   ParamId gamma_ = -1, beta_ = -1;
-  double epsilon_ = 0;
+  NormOptions options_ = {};
 };
 
 }  // namespace st

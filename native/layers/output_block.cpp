@@ -2,28 +2,32 @@
 
 namespace st {
 
-OutputBlock::OutputBlock(Layout& layout, const std::string& name, int64_t in, int64_t width, double epsilon,
-                         double dropout, uint32_t site)
-    : linear_(layout, {name + ".dense"}, in, width),
-      norm_(layout, name + ".LayerNorm", width, epsilon),
-      dropout_(dropout),
-      site_(site) {}
-
-void OutputBlock::forward(const Pass& pass, const at::Tensor& x_TI, const at::Tensor& residual_TD, at::Tensor out_TD,
-                          Kept& kept) {
-  kept.sum_TD = pass.training ? pass.take(residual_TD.size(1)) : at::Tensor();
-  kept.mean_T = pass.take_statistics();
-  kept.rstd_T = pass.take_statistics();
-  kept.mask = pass.mask_at(site_, dropout_, residual_TD.size(1));
-  linear_residual_norm(pass.input, x_TI, linear_.weight(pass), linear_.bias(pass), kept.mask, norm_.weights(pass),
-                       residual_TD, kept.sum_TD, out_TD, kept.mean_T, kept.rstd_T);
+Stream OutputBlock::take_stream(const Pass& pass) const {
+  const at::Tensor x_TD = pass.take(linear_.width());
+  return place_ == NormPlace::kPost ? Stream(x_TD) : Stream(pass.take(linear_.width()), x_TD);
 }
 
-at::Tensor OutputBlock::backward(const Pass& pass, const Kept& kept, Gradients& gradients, const at::Tensor& d_out_TD,
-                                 const at::Tensor& x_TI) {
-  at::Tensor d_linear_TD = pass.take(d_out_TD.size(1));
-  residual_norm_backward(pass.input, kept.mask, norm_.weights(pass).gamma_D, d_out_TD, kept.sum_TD, kept.mean_T,
-                         kept.rstd_T, d_out_TD, d_linear_TD, norm_.gamma_gradient(gradients),
+OutputBlock::Kept OutputBlock::keep(const Pass& pass) const {
+  const bool own_sum = pass.training && place_ == NormPlace::kPost;
+  return {.sum_TD = own_sum ? pass.take(linear_.width()) : at::Tensor(),
+          .mean_T = pass.take_statistics(),
+          .rstd_T = pass.take_statistics(),
+          .mask = pass.mask_at(site_, dropout_, linear_.width())};
+}
+
+void OutputBlock::forward(const Pass& pass, const at::Tensor& x_TI, const Stream& residual, const Stream& out,
+                          Kept& kept) const {
+  if (place_ == NormPlace::kPre) kept.sum_TD = out.sum_TD;
+  linear_residual_norm(pass.input, x_TI, linear_.weight(pass), linear_.bias(pass), kept.mask, norm_.weights(pass),
+                       residual.sum_TD, kept.sum_TD, out.x_TD, kept.mean_T, kept.rstd_T);
+}
+
+at::Tensor OutputBlock::backward(const Pass& pass, Gradients& gradients, const Kept& kept, const Stream& d_out,
+                                 const at::Tensor& x_TI) const {
+  at::Tensor d_linear_TD = pass.take(linear_.width());
+  const at::Tensor d_sum_TD = place_ == NormPlace::kPre ? d_out.sum_TD : at::Tensor();
+  residual_norm_backward(pass.input, kept.mask, norm_.weights(pass), d_out.x_TD, d_sum_TD, kept.sum_TD, kept.mean_T,
+                         kept.rstd_T, d_out.sum_TD, d_linear_TD, norm_.gamma_gradient(gradients),
                          norm_.beta_gradient(gradients), linear_.bias_gradient(gradients));
   linear_.backward_weight(pass, gradients, x_TI, d_linear_TD);
   return d_linear_TD;

@@ -2,17 +2,21 @@
 
 #include "layers/linear.h"
 #include "layers/norm.h"
+#include "layers/stream.h"
 #include "ops/dropout.h"
 #include "ops/linear_residual_norm.h"
 
 namespace st {
 
-// The end of both halves of a post-norm transformer layer: norm(residual + dropout(linear(x))).
+// Whether the norm at the end of a branch replaces the sum (post-norm) or is only what the next block reads (pre-norm).
+enum class NormPlace { kPost, kPre };
+
+// The end of both halves of a transformer layer: sum = residual + dropout(linear(x)), and a norm of the sum.
 class OutputBlock {
  public:
   OutputBlock() = default;
-  OutputBlock(Layout& layout, const std::string& name, int64_t in, int64_t width, double epsilon, double dropout,
-              uint32_t site);
+  OutputBlock(Linear linear, Norm norm, NormPlace place, double dropout, uint32_t site)
+      : linear_(linear), norm_(norm), place_(place), dropout_(dropout), site_(site) {}
 
   // Of a training pass, for its way back.
   struct Kept {
@@ -20,17 +24,25 @@ class OutputBlock {
     DropoutMask mask;
   };
 
-  // out may be the residual where no backward follows.
-  void forward(const Pass& pass, const at::Tensor& x_TI, const at::Tensor& residual_TD, at::Tensor out_TD, Kept& kept);
+  NormPlace place() const { return place_; }
+  bool is_trained(const Gradients& gradients) const {
+    return linear_.is_trained(gradients) || norm_.is_trained(gradients);
+  }
+  // Memory for the stream that forward() writes.
+  Stream take_stream(const Pass& pass) const;
+  Kept keep(const Pass& pass) const;
+  // `kept` from keep(). out may be the memory of `residual` where no backward follows.
+  void forward(const Pass& pass, const at::Tensor& x_TI, const Stream& residual, const Stream& out, Kept& kept) const;
   // All but the gradient of x, which is d_y W for the weight() of this block: gives d_y, in the pass's workspace, and
-  // the gradient of the residual in the memory of d_out.
-  at::Tensor backward(const Pass& pass, const Kept& kept, Gradients& gradients, const at::Tensor& d_out_TD,
-                      const at::Tensor& x_TI);
-  Weight weight(const Pass& pass) { return linear_.weight(pass); }
+  // the gradient of the residual in the memory of d_out.sum.
+  at::Tensor backward(const Pass& pass, Gradients& gradients, const Kept& kept, const Stream& d_out,
+                      const at::Tensor& x_TI) const;
+  Weight weight(const Pass& pass) const { return linear_.weight(pass); }
 
  private:
   Linear linear_;
   Norm norm_;
+  NormPlace place_ = NormPlace::kPost;
   double dropout_ = 0;
   uint32_t site_ = 0;
 };

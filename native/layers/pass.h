@@ -18,6 +18,9 @@ struct Pass {
   bool recompute = false;  // keep the inputs of layers alone; their backward pass computes the rest again
   bool hold_bias = false;  // a classifier's bias gets no gradient
   bool int8 = false;       // linear layers by weights of 8 bits; never in training
+  bool outputs = false;    // keep what comes out of each layer, also where no backward pass follows
+
+  bool keeps_outputs() const { return training || outputs; }
 
   at::ScalarType compute() const { return parameters.value(0).scalar_type(); }
   at::ScalarType master() const { return parameters.master(0).scalar_type(); }

@@ -1,35 +1,61 @@
 #pragma once
 
+#include <optional>
+
 #include "layers/output_block.h"
+#include "layers/rotary.h"
+#include "ops/attention.h"
 
 namespace st {
 
-struct LayerSizes {
-  int64_t width, heads, inner;
-  double epsilon, dropout, attention_dropout;
+// A bias of attention's scores by relative position (RelativeBias), of which layers may share the table
+// [buckets or more, heads].
+struct BiasTable {
+  ParamId table;
+  int64_t buckets;
+  int64_t max_distance;
+  bool both_ways;
 };
 
-// norm(x + dropout(W_o attention(W_qkv x))), with the tensor names of a BERT checkpoint under `name`.
+// Of queries, keys and values as wide together as the model each, with the usual scale. `window`: as in AttentionShape.
+AttentionShape self_attention_shape(int64_t heads, int64_t width, int64_t window = -1);
+
+// sum + dropout(W_o attention(W_qkv x)), and its norm. Queries and keys may be turned by their positions.
 class SelfAttention {
  public:
-  SelfAttention(Layout& layout, const std::string& name, const LayerSizes& sizes, uint32_t first_site);
-  static constexpr uint32_t kSites = 2;
+  SelfAttention(Linear qkv, std::optional<Rotary> rotary, const AttentionShape& shape, std::optional<BiasTable> bias,
+                double dropout, uint32_t site, OutputBlock output)
+      : qkv_(qkv), rotary_(rotary), shape_(shape), bias_(bias), dropout_(dropout), site_(site), output_(output) {}
 
   // Of a training pass, for its way back.
   struct Kept {
-    at::Tensor x_TD, qkv_T3D, context_TD, lse_HT, mask;
+    at::Tensor x_TD, qkv_TX, context_TD, lse_HT, mask;
+    bool reads_sum = false;  // the stream came as one tensor
     OutputBlock::Kept output;
   };
 
-  void forward(const Pass& pass, const at::Tensor& x_TD, at::Tensor out_TD, Kept& kept);
-  // Returns the gradient of x, in the memory of d_out.
-  at::Tensor backward(const Pass& pass, const Kept& kept, Gradients& gradients, at::Tensor d_out_TD);
+  NormPlace place() const { return output_.place(); }
+  bool is_trained(const Gradients& gradients) const;
+  Stream take_stream(const Pass& pass) const { return output_.take_stream(pass); }
+  // All that forward() keeps, but for x.
+  Kept keep(const Pass& pass) const;
+  // out may be the memory of `in` where no backward follows.
+  Kept forward(const Pass& pass, const Stream& in, const Stream& out) const;
+  // Returns the gradient of `in`, in the memory of d_out.
+  Stream backward(const Pass& pass, Gradients& gradients, const Kept& kept, const Stream& d_out) const;
 
  private:
-  int64_t heads_;
+  int64_t width() const { return shape_.heads * shape_.head_dim; }
+  void project(const Pass& pass, const at::Tensor& x_TD, at::Tensor qkv_TX) const;
+  std::optional<RelativeBias> bias(const Pass& pass) const;
+  AttentionCall call(const Pass& pass, const std::optional<RelativeBias>& bias) const;
+
+  Linear qkv_;
+  std::optional<Rotary> rotary_;
+  AttentionShape shape_;
+  std::optional<BiasTable> bias_;
   double dropout_;
   uint32_t site_;
-  Linear qkv_;
   OutputBlock output_;
 };
 

@@ -17,6 +17,9 @@ LanguageModelSizes::LanguageModelSizes(const Config& config)
       activation(parse_activation(config.string("hidden_act", "gelu"), "hidden_act in config.json")) {
   check(initializer_range >= 0 && initializer_range <= 1e6, "ERR_INVALID_MODEL",
         "Expected 0 to 1e6 for initializer_range in config.json but found ", initializer_range);
+  const std::string type = config.string("model_type", "bert");
+  check(type == "bert", "ERR_NOT_IMPLEMENTED", "Losses with a language model have one for model_type bert, not for ",
+        type);
 }
 
 void OwnNetwork::add(const std::string& name, std::vector<int64_t> shape) {

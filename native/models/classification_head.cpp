@@ -1,9 +1,13 @@
 #include "models/classification_head.h"
 
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/layer_norm.h>
 #include <ATen/ops/linear.h>
 
+#include <cmath>
+
 #include "core/error.h"
+#include "core/model_config.h"
 #include "ops/activation.h"
 #include "ops/pooling.h"
 
@@ -12,55 +16,143 @@ namespace st {
 namespace {
 
 // The last of all places where dropout acts: the transformer counts its own from 0.
-constexpr uint32_t kSite = 65535;
+constexpr uint32_t kSite = 65535, kSiteBefore = 65534;
 
 class SequenceClassification : public Head {
  public:
-  SequenceClassification(const Config& spec, const std::string& prefix, int64_t token_width, Layout& layout)
-      : width_(spec.integer("numLabels")),
-        dropout_(spec.number("dropout", 0.1)),
-        activation_(parse_activation(spec.string("activation", "tanh"), "a SequenceClassification module")) {
+  SequenceClassification(ClassifierSpec spec, const Config& module, const std::string& prefix, int64_t in,
+                         Layout& layout)
+      : spec_(std::move(spec)), width_(module.integer("numLabels")) {
     check(width_ >= 1, "ERR_INVALID_MODEL", "Expected at least 1 for numLabels but found ", width_);
-    check(dropout_ >= 0 && dropout_ <= 0.9999, "ERR_INVALID_MODEL",
-          "Expected 0 to 0.9999 for the dropout of the classifier but found ", dropout_);
-    if (spec.boolean("pooler", true)) {
-      pooler_weight_ = layout.add(prefix + "pooler.dense.weight", {token_width, token_width}, Group::kDecay);
-      pooler_bias_ = layout.add(prefix + "pooler.dense.bias", {token_width}, Group::kNoDecay);
+    dense_ = layout.add(prefix + spec_.dense + ".weight", {in, in}, Group::kDecay);
+    if (spec_.dense_bias) dense_bias_ = layout.add(prefix + spec_.dense + ".bias", {in}, Group::kNoDecay);
+    if (!spec_.norm.empty()) {
+      norm_ = layout.add(prefix + spec_.norm + ".weight", {in}, Group::kNoDecay);
+      if (spec_.norm_bias) norm_bias_ = layout.add(prefix + spec_.norm + ".bias", {in}, Group::kNoDecay);
     }
-    weight_ = layout.add(prefix + "classifier.weight", {width_, token_width}, Group::kDecay);
-    bias_ = layout.add(prefix + "classifier.bias", {width_}, Group::kNoDecay);
+    weight_ = layout.add(prefix + spec_.last + ".weight", {width_, in}, Group::kDecay);
+    bias_ = layout.add(prefix + spec_.last + ".bias", {width_}, Group::kNoDecay);
   }
 
   void forward(HeadState& state) const override {
-    const auto& parameters = state.parameters;
-    at::Tensor x_RD = pool(state.tokens_TD, state.pass.input, {"cls"}, true);
-    if (pooler_weight_ >= 0) {
-      x_RD = activate(activation_, at::linear(x_RD, parameters[pooler_weight_], parameters[pooler_bias_]));
-    }
-    const Dropout dropout = state.pass.dropout_at(kSite, dropout_);
-    if (dropout.active()) x_RD = x_RD * dropout_multiplier_RD(dropout, state.pass.input, x_RD.size(1), x_RD.options());
-    const at::Tensor bias = state.pass.hold_bias ? parameters[bias_].detach() : parameters[bias_];
-    state.sentence_RD = at::linear(x_RD, parameters[weight_], bias);
+    const auto value = [&](ParamId id) { return id >= 0 ? state.parameters[id] : at::Tensor(); };
+    at::Tensor x_RD = pool(state.tokens_TD, state.pass.input, {spec_.pooling}, true);
+    x_RD = dropped(state.pass, kSiteBefore, spec_.dropout_before, x_RD);
+    x_RD = activate(spec_.activation, at::linear(x_RD, value(dense_), value(dense_bias_)));
+    if (norm_ >= 0) x_RD = at::layer_norm(x_RD, {x_RD.size(1)}, value(norm_), value(norm_bias_), spec_.norm_epsilon);
+    x_RD = dropped(state.pass, kSite, spec_.dropout, x_RD);
+    const at::Tensor bias = state.pass.hold_bias ? value(bias_).detach() : value(bias_);
+    state.sentence_RD = at::linear(x_RD, value(weight_), bias);
   }
 
   int64_t width() const override { return width_; }
+  bool takes_fixed() const override { return pools_fixed(spec_.pooling); }
   std::vector<ParamId> parameters() const override {
-    if (pooler_weight_ < 0) return {weight_, bias_};
-    return {pooler_weight_, pooler_bias_, weight_, bias_};
+    std::vector<ParamId> out;
+    for (ParamId id : {dense_, dense_bias_, norm_, norm_bias_, weight_, bias_}) {
+      if (id >= 0) out.push_back(id);
+    }
+    return out;
   }
 
  private:
+  static at::Tensor dropped(const Pass& pass, uint32_t site, double probability, const at::Tensor& x_RD) {
+    const Dropout dropout = pass.dropout_at(site, probability);
+    if (!dropout.active()) return x_RD;
+    return x_RD * dropout_multiplier_RD(dropout, pass.input, x_RD.size(1), x_RD.options());
+  }
+
+  ClassifierSpec spec_;
   int64_t width_;
-  double dropout_;
-  Activation activation_;
-  ParamId pooler_weight_ = -1, pooler_bias_ = -1, weight_, bias_;
+  ParamId dense_ = -1, dense_bias_ = -1, norm_ = -1, norm_bias_ = -1, weight_ = -1, bias_ = -1;
 };
+
+ClassifierSpec named(const Config& config, const std::string& class_name, const std::string& prefix) {
+  ClassifierSpec out;
+  out.class_name = class_name;
+  out.prefix = prefix;
+  // As PreTrainedModel._init_weights: 0 counts as absent.
+  const double range = ModelConfig(config).number("initializer_range", 0.02, 0, 1e6);
+  out.dense_deviation = out.last_deviation = range == 0 ? 0.02 : range;
+  return out;
+}
+
+// classifier_dropout, else the hidden one.
+double dropout_of(const Config& given) {
+  const ModelConfig config(given);
+  return config.probability("classifier_dropout", config.probability("hidden_dropout_prob", 0.1));
+}
 
 }  // namespace
 
-std::unique_ptr<Head> make_classification_head(const Config& spec, const std::string& prefix, int64_t token_width,
-                                               Layout& layout) {
-  return std::make_unique<SequenceClassification>(spec, prefix, token_width, layout);
+ClassifierSpec pooler_classifier(const Config& config, const std::string& class_name, const std::string& prefix) {
+  ClassifierSpec out = named(config, class_name, prefix);
+  out.dense = "pooler.dense";
+  out.dense_outside = false;
+  out.dropout = dropout_of(config);
+  out.last = "classifier";
+  return out;
+}
+
+ClassifierSpec two_layer_classifier(const Config& config, const std::string& class_name, const std::string& prefix,
+                                    Activation activation, bool own_dropout) {
+  ClassifierSpec out = named(config, class_name, prefix);
+  out.dense = "classifier.dense";
+  out.activation = activation;
+  out.dropout = own_dropout ? dropout_of(config) : ModelConfig(config).probability("hidden_dropout_prob", 0.1);
+  out.dropout_before = out.dropout;
+  out.last = "classifier.out_proj";
+  return out;
+}
+
+ClassifierSpec pre_classifier(const Config& config, const std::string& class_name, const std::string& prefix) {
+  ClassifierSpec out = named(config, class_name, prefix);
+  out.dense = "pre_classifier";
+  out.activation = Activation::kRelu;
+  out.dropout = ModelConfig(config).probability("seq_classif_dropout", 0.2);
+  out.last = "classifier";
+  return out;
+}
+
+ClassifierSpec normed_classifier(const Config& given, const std::string& class_name, const std::string& prefix) {
+  const ModelConfig config(given);
+  config.only("classifier_pooling", {"cls", "mean"});
+  ClassifierSpec out = named(given, class_name, prefix);
+  out.pooling = config.text("classifier_pooling", "cls");
+  out.dense = "head.dense";
+  out.dense_bias = config.boolean("classifier_bias", false);
+  out.activation = parse_activation(config.text("classifier_activation", "gelu"), "classifier_activation");
+  out.norm = "head.norm";
+  out.norm_epsilon = config.positive("norm_eps", 1e-5, 1);
+  out.norm_bias = config.boolean("norm_bias", false);
+  out.dropout = config.probability("classifier_dropout", 0);
+  out.last = "classifier";
+  // As ModernBertPreTrainedModel._init_weights.
+  out.dense_deviation /= std::sqrt(2.0 * static_cast<double>(config.size("num_hidden_layers", 22)));
+  out.last_deviation = 1 / std::sqrt(static_cast<double>(config.size("hidden_size", 768)));
+  out.cutoff = config.has("initializer_cutoff_factor") || given.object().count("initializer_cutoff_factor") == 0
+                   ? config.positive("initializer_cutoff_factor", 2, 1e6)
+                   : 3;  // for null
+  return out;
+}
+
+ClassifierNames names_of(const ClassifierSpec& spec) {
+  ClassifierNames out{spec.class_name, spec.prefix, {}};
+  const bool outside = spec.dense_outside;
+  out.tensors.push_back({spec.dense + ".weight", 0, spec.dense_deviation, spec.cutoff, outside});
+  if (spec.dense_bias) out.tensors.push_back({spec.dense + ".bias", 0, 0, 0, outside});
+  if (!spec.norm.empty()) {
+    out.tensors.push_back({spec.norm + ".weight", 1, 0, 0, true});
+    if (spec.norm_bias) out.tensors.push_back({spec.norm + ".bias", 0, 0, 0, true});
+  }
+  out.tensors.push_back({spec.last + ".weight", 0, spec.last_deviation, spec.cutoff, true});
+  out.tensors.push_back({spec.last + ".bias", 0, 0, 0, true});
+  return out;
+}
+
+std::unique_ptr<Head> make_classification_head(const ClassifierSpec& spec, const Config& module,
+                                               const std::string& prefix, int64_t token_width, Layout& layout) {
+  return std::make_unique<SequenceClassification>(spec, module, prefix, token_width, layout);
 }
 
 }  // namespace st

@@ -1,13 +1,15 @@
 #include "models/head.h"
 
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/layer_norm.h>
 #include <ATen/ops/linear.h>
 
 #include <algorithm>
 
 #include "core/error.h"
 #include "core/sizes.h"
-#include "models/classification_head.h"
 #include "ops/activation.h"
+#include "ops/dropout.h"
 #include "ops/pooling.h"
 
 namespace st {
@@ -73,19 +75,104 @@ class Dense : public Head {
   ParamId weight_ = -1, bias_ = -1;
 };
 
+class LayerNorm : public Head {
+ public:
+  LayerNorm(const Config& spec, const std::string& prefix, int64_t width_in, Layout& layout)
+      : width_(spec.integer("dimension")) {
+    check(width_ == width_in, "ERR_INVALID_MODEL", "Module ", prefix, "LayerNorm takes ", width_,
+          " features but receives ", width_in);
+    weight_ = layout.add(prefix + "norm.weight", {width_}, Group::kNoDecay);
+    bias_ = layout.add(prefix + "norm.bias", {width_}, Group::kNoDecay);
+  }
+  void forward(HeadState& state) const override {
+    constexpr double kEpsilon = 1e-5;  // of torch.nn.LayerNorm
+    state.sentence_RD =
+        at::layer_norm(state.sentence_RD, {width_}, state.parameters[weight_], state.parameters[bias_], kEpsilon);
+  }
+  int64_t width() const override { return width_; }
+  std::vector<ParamId> parameters() const override { return {weight_, bias_}; }
+
+ private:
+  int64_t width_;
+  ParamId weight_, bias_;
+};
+
+// Of the sentence embedding.
+class DropoutHead : public Head {
+ public:
+  DropoutHead(const Config& spec, int64_t index, int64_t width)
+      : dropout_(spec.number("dropout", 0.2)), site_(kLastSite - static_cast<uint32_t>(index)), width_(width) {
+    check(dropout_ >= 0 && dropout_ <= 0.9999, "ERR_INVALID_MODEL", "Expected 0 to 0.9999 for the dropout of module ",
+          index, " but found ", dropout_);
+  }
+  void forward(HeadState& state) const override {
+    const Dropout dropout = state.pass.dropout_at(site_, dropout_);
+    if (!dropout.active()) return;
+    const at::Tensor& x_RD = state.sentence_RD;
+    state.sentence_RD = x_RD * dropout_multiplier_RD(dropout, state.pass.input, width_, x_RD.options());
+  }
+  int64_t width() const override { return width_; }
+
+ private:
+  // Sites are counted from 0 in the transformer, and backwards behind it; the last is the classifier's.
+  static constexpr uint32_t kLastSite = 65534;
+  double dropout_;
+  uint32_t site_;
+  int64_t width_;
+};
+
+// In place of the last layer's token embeddings the mean of several layers', with weights that are trained.
+class WeightedLayerPooling : public Head {
+ public:
+  WeightedLayerPooling(const Config& spec, const std::string& prefix, Layout& layout)
+      : start_(spec.integer("layerStart", 4)), count_(spec.integer("numHiddenLayers", 12) + 1 - start_) {
+    check(start_ >= 0 && count_ >= 1, "ERR_INVALID_MODEL", "Expected a layer from 0 to ",
+          spec.integer("numHiddenLayers", 12), " for layerStart of ", prefix, "WeightedLayerPooling but found ",
+          start_);
+    weights_ = layout.add(prefix + "layer_weights", {count_}, Group::kDecay);
+  }
+  bool reads_outputs() const override { return true; }
+  void forward(HeadState& state) const override {
+    check(static_cast<int64_t>(state.outputs_TD.size()) == start_ + count_, "ERR_INVALID_MODEL",
+          "WeightedLayerPooling expects a transformer of ", start_ + count_ - 1, " layers but found ",
+          state.outputs_TD.size() - 1);
+    const at::Tensor& weights = state.parameters[weights_];
+    at::Tensor sum_TD;
+    for (int64_t i = 0; i < count_; ++i) {
+      const at::Tensor part_TD = state.outputs_TD[static_cast<size_t>(start_ + i)] * weights.select(0, i);
+      sum_TD = sum_TD.defined() ? sum_TD + part_TD : part_TD;
+    }
+    state.tokens_TD = sum_TD / weights.sum();
+  }
+  int64_t width() const override { return 0; }
+  std::vector<ParamId> parameters() const override { return {weights_}; }
+
+ private:
+  int64_t start_, count_;
+  ParamId weights_;
+};
+
 }  // namespace
+
+std::unique_ptr<Head> make_mean_pooling(int64_t token_width) {
+  const Config::Array modes = {Config(std::string("mean"))};
+  return std::make_unique<Pooling>(Config(Config::Object{{"modes", modes}}), token_width);
+}
 
 std::unique_ptr<Head> make_head(const Config& spec, const std::string& prefix, int64_t token_width, int64_t width_in,
                                 Layout& layout) {
   const std::string& type = spec.string("type");
   if (type == "Pooling") return std::make_unique<Pooling>(spec, token_width);
-  if (type == "SequenceClassification") return make_classification_head(spec, "0.", token_width, layout);
+  if (type == "WeightedLayerPooling") return std::make_unique<WeightedLayerPooling>(spec, prefix, layout);
   check(width_in > 0, "ERR_INVALID_MODEL", "Module ", type,
         " needs a sentence embedding, so a Pooling module before it");
   if (type == "Normalize") return std::make_unique<Normalize>(width_in);
   if (type == "Dense") return std::make_unique<Dense>(spec, prefix, width_in, layout);
+  if (type == "LayerNorm") return std::make_unique<LayerNorm>(spec, prefix, width_in, layout);
+  if (type == "Dropout") return std::make_unique<DropoutHead>(spec, std::stoll(prefix), width_in);
   fail("ERR_NOT_IMPLEMENTED", "Module ", type,
-       " is not built: expected Pooling, Dense, Normalize or SequenceClassification");
+       " is not built: expected WeightedLayerPooling, Pooling, Dense, Normalize, LayerNorm, Dropout or "
+       "SequenceClassification");
 }
 
 }  // namespace st

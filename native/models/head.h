@@ -15,15 +15,19 @@ struct HeadState {
   const Pass& pass;
   at::Tensor tokens_TD;
   at::Tensor sentence_RD;
+  std::vector<at::Tensor> outputs_TD;         // of all layers, where a head reads them
   const std::vector<at::Tensor>& parameters;  // by ParamId
 };
 
-// A module after the transformer: Pooling, Dense, Normalize, SequenceClassification.
+// A module after the transformer: Pooling, Dense, Normalize, …; SequenceClassification is the architecture's
+// (models/architecture.h).
 class Head {
  public:
   virtual ~Head() = default;
   virtual void forward(HeadState& state) const = 0;
-  virtual int64_t width() const = 0;  // of the sentence embedding that it leaves
+  virtual int64_t width() const = 0;  // of the sentence embedding that it leaves; 0: none yet
+  // Whether it reads what comes out of each layer.
+  virtual bool reads_outputs() const { return false; }
   virtual std::vector<ParamId> parameters() const { return {}; }
   // Asks for sentence embeddings of length 1: false where that takes a module of its own.
   virtual bool normalize() { return false; }
@@ -34,5 +38,8 @@ class Head {
 // `width_in`: of the token embeddings for the first head, of the sentence embedding for others (0 = there is none yet).
 std::unique_ptr<Head> make_head(const Config& spec, const std::string& prefix, int64_t token_width, int64_t width_in,
                                 Layout& layout);
+
+// The mean of the token embeddings, prompts included: what models without a Pooling module do.
+std::unique_ptr<Head> make_mean_pooling(int64_t token_width);
 
 }  // namespace st

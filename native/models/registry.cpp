@@ -1,12 +1,33 @@
-#include "core/error.h"
+// One line for each architecture.
+#include "models/architecture.h"
 #include "models/bert.h"
+#include "models/distilbert.h"
+#include "models/electra.h"
+#include "models/gte.h"
+#include "models/modernbert.h"
+#include "models/mpnet.h"
+#include "models/nomic_bert.h"
+#include "models/roberta.h"
+#include "models/static_embedding.h"
 
 namespace st {
 
-std::unique_ptr<Model> make_model(const std::string& architecture, const Config& config, bool pooler,
-                                  const std::string& prefix, Layout& layout) {
-  if (architecture == "bert") return make_bert(config, pooler, prefix, layout);
-  fail("ERR_NOT_IMPLEMENTED", "Architecture ", architecture, " is not built: expected bert");
+const std::vector<Architecture>& architectures() {
+  static const std::vector<Architecture> kAll = {
+      {"bert", describe_bert, make_bert, classify_bert},
+      {"roberta", describe_roberta, make_roberta, classify_roberta},
+      {"xlm-roberta", describe_xlm_roberta, make_xlm_roberta, classify_xlm_roberta},
+      {"camembert", describe_camembert, make_xlm_roberta, classify_camembert},
+      {"mpnet", describe_mpnet, make_mpnet, classify_mpnet},
+      {"distilbert", describe_distilbert, make_distilbert, classify_distilbert},
+      {"electra", describe_electra, make_electra, classify_electra},
+      {"nomic_bert", describe_nomic_bert, make_nomic_bert, nullptr, nomic_bert_classes()},
+      {"gte", describe_gte, make_gte, classify_gte, gte_classes()},
+      {"new", describe_gte, make_gte, classify_gte, gte_classes()},
+      {"modernbert", describe_modernbert, make_modernbert, classify_modernbert},
+      {"static_embedding", describe_static_embedding, make_static_embedding},
+  };
+  return kAll;
 }
 
 }  // namespace st

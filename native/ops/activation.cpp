@@ -111,7 +111,7 @@ void activate_backward_out(const at::Tensor& d_out_TF, const at::Tensor& slope_T
         kernels::table<S>().activate_backward(call, first, last, block, partial.data() + part * width);
       });
     });
-    if (d_bias_F.defined()) add_partials(partial, {d_bias_F});
+    add_partials(partial, width, {d_bias_F});
   });
 }
 

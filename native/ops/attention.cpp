@@ -1,213 +1,227 @@
+// Attention: what is checked, and the kernels of the CPU. The reference stands in attention_reference.cpp.
 #include "ops/attention.h"
 
-#include <ATen/TensorOperators.h>
-#include <ATen/ops/exp.h>
-#include <ATen/ops/logsumexp.h>
-#include <ATen/ops/matmul.h>
-#include <ATen/ops/sum.h>
+#include <ATen/core/Tensor.h>
+#include <c10/core/TensorImpl.h>
+#include <c10/util/DimVector.h>
 
-#include <atomic>
-#include <cmath>
-#include <numeric>
+#include <algorithm>
+#include <string>
+#include <vector>
 
 #include "core/parallel.h"
 #include "core/profile.h"
+#include "ops/attention_items.h"
 #include "ops/cpu_call.h"
 #include "ops/cuda.h"
-#include "ops/dropout.h"
 
 namespace st {
 
-namespace {
-
-// Heads that a thread takes at once: for short rows, taking them one by one would cost as much as the work.
-int64_t heads_at_once(int64_t length) {
-  return length <= 24 ? 4 : length <= 48 ? 2 : 1;
+Sequences rows_of(const Input& input) {
+  return {.rows = input.batch.rows(), .first = input.batch.offsets.data(), .length = nullptr, .input = &input};
 }
-
-int64_t words_of_head(int64_t length) {
-  return (length + 15) / 16 * length;
-}
-
-// Calls work(item) for every (row, head), the longest rows first, each thread taking the next ones when it is free. No
-// two items share an output, so the order does not matter to the result.
-template <typename Work>
-void for_each_head(const PackedBatch& batch, int64_t heads, int64_t head_dim, const Work& work) {
-  struct Job {
-    int32_t row, head;
-    int64_t mask;
-  };
-  std::vector<Job> jobs;
-  int64_t mask = 0, cost = 0;
-  for (int32_t row = 0; row < batch.rows(); ++row) {
-    const int64_t length = batch.length(row), step = heads_at_once(length);
-    for (int64_t head = 0; head < heads; head += step) jobs.push_back({row, static_cast<int32_t>(head), mask});
-    mask += heads * words_of_head(length);
-    cost += heads * head_dim * length * (length + 16);
-  }
-  std::stable_sort(jobs.begin(), jobs.end(),
-                   [&](const Job& a, const Job& b) { return batch.length(a.row) > batch.length(b.row); });
-  constexpr int64_t kGrain = 1 << 18;  // about ten times what it costs to start a parallel region
-  const int64_t count = jobs.size(), parts = std::min(count, parallel_parts(cost, kGrain));
-  std::atomic<int64_t> next{0};
-  parallel_ranges(parts, parts, [&](int64_t, int64_t, int64_t) {
-    for (int64_t i = next.fetch_add(1); i < count; i = next.fetch_add(1)) {
-      const Job& job = jobs[i];
-      const int64_t length = batch.length(job.row), end = std::min(heads, job.head + heads_at_once(length));
-      for (int32_t head = job.head; head < end; ++head) {
-        work(kernels::AttentionItem{batch.offsets[job.row], length, job.mask + head * words_of_head(length), job.row,
-                                    head});
-      }
-    }
-  });
-}
-
-void check_mask(const Input& input, const Dropout& dropout, int64_t heads, const at::Tensor& mask) {
-  if (!dropout.active()) return;
-  const int64_t words = attention_mask_words(input.batch, heads);
-  check(mask.defined() && mask.numel() >= words && mask.scalar_type() == at::kShort, "ERR_LIBTORCH", "Expected ", words,
-        " words of 16 bits for the mask of attention but found ", mask.defined() ? mask.numel() : 0);
-}
-
-}  // namespace
-
-int64_t attention_mask_words(const PackedBatch& batch, int64_t heads) {
-  int64_t words = 0;
-  for (int64_t row = 0; row < batch.rows(); ++row) words += heads * words_of_head(batch.length(row));
-  return words;
-}
-
-int64_t attention_mask_words(const Input& input, int64_t heads) {
-  constexpr int64_t kState = 8;
-  return input.ids_T.is_cpu() ? attention_mask_words(input.batch, heads) : kState;
-}
-
-void attention(const Input& input, const Dropout& dropout, int64_t heads, const at::Tensor& qkv_T3D, at::Tensor out_TD,
-               at::Tensor lse_HT, at::Tensor mask) {
-  const ProfileScope scope("attention");
-  if (!qkv_T3D.is_cpu()) return cuda::attention(input, dropout, heads, qkv_T3D, out_TD, lse_HT, mask);
-  check_mask(input, dropout, heads, mask);
-  with_storage(qkv_T3D.scalar_type(), [&]<typename S>(S) {
-    using A = kernels::arithmetic_t<S>;
-    const kernels::Attention<S> call{.tokens = input.tokens(),
-                                     .heads = heads,
-                                     .head_dim = out_TD.size(1) / heads,
-                                     .dropout = dropout,
-                                     .qkv_T3HE = data<S>(qkv_T3D),
-                                     .out_THE = data<S>(out_TD),
-                                     .lse_HT = data<A>(lse_HT),
-                                     .mask = data<uint16_t>(mask),
-                                     .d_out_THE = nullptr,
-                                     .d_qkv_T3HE = nullptr,
-                                     .d_bias_R3HE = nullptr};
-    const kernels::Table<S>& table = kernels::table<S>();
-    for_each_head(input.batch, heads, call.head_dim, [&](const kernels::AttentionItem& item) {
-      table.attention(call, item, thread_scratch<A>(table.attention_scratch(item.length, call.head_dim, false)));
-    });
-  });
-}
-
-void attention_backward(const Input& input, const Dropout& dropout, int64_t heads, const at::Tensor& qkv_T3D,
-                        const at::Tensor& out_TD, const at::Tensor& lse_HT, const at::Tensor& mask,
-                        const at::Tensor& d_out_TD, at::Tensor d_qkv_T3D, at::Tensor d_bias_3D) {
-  const ProfileScope scope("attention, backward");
-  if (!qkv_T3D.is_cpu()) {
-    return cuda::attention_backward(input, dropout, heads, qkv_T3D, out_TD, lse_HT, mask, d_out_TD, d_qkv_T3D,
-                                    d_bias_3D);
-  }
-  check_mask(input, dropout, heads, mask);
-  with_storage(qkv_T3D.scalar_type(), [&]<typename S>(S) {
-    using A = kernels::arithmetic_t<S>;
-    std::vector<A> d_bias_R3D(input.batch.rows() * qkv_T3D.size(1));
-    const kernels::Attention<S> call{.tokens = input.tokens(),
-                                     .heads = heads,
-                                     .head_dim = out_TD.size(1) / heads,
-                                     .dropout = dropout,
-                                     .qkv_T3HE = data<S>(qkv_T3D),
-                                     .out_THE = data<S>(out_TD),
-                                     .lse_HT = data<A>(lse_HT),
-                                     .mask = data<uint16_t>(mask),
-                                     .d_out_THE = data<S>(d_out_TD),
-                                     .d_qkv_T3HE = data<S>(d_qkv_T3D),
-                                     .d_bias_R3HE = d_bias_R3D.data()};
-    const kernels::Table<S>& table = kernels::table<S>();
-    for_each_head(input.batch, heads, call.head_dim, [&](const kernels::AttentionItem& item) {
-      table.attention_backward(call, item,
-                               thread_scratch<A>(table.attention_scratch(item.length, call.head_dim, true)));
-    });
-    add_partials(d_bias_R3D, {d_bias_3D});
-  });
-}
-
-namespace reference {
 
 namespace {
 
-// One row's heads: [H, L, E] from a [T, H * E] view.
-at::Tensor heads_HLE(const at::Tensor& x_TD, int64_t start, int64_t length, int64_t heads, at::ScalarType type) {
-  return x_TD.narrow(0, start, length).to(type).view({length, heads, -1}).transpose(0, 1);
-}
-
-at::Tensor merged_LD(const at::Tensor& x_HLE) {
-  return x_HLE.transpose(0, 1).reshape({x_HLE.size(1), -1});
-}
-
-struct Row {
-  at::Tensor q_HLE, k_HLE, v_HLE, scores_HLL, multiplier_HLL;
-  double factor;
-};
-
-Row row_of(const Input& input, const Dropout& dropout, int64_t heads, const at::Tensor& qkv_T3D, int64_t row) {
-  const int64_t start = input.batch.offsets[row], length = input.batch.length(row), width = qkv_T3D.size(1) / 3;
-  const at::ScalarType type = qkv_T3D.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
-  const auto part = [&](int64_t i) {
-    return heads_HLE(qkv_T3D.narrow(1, i * width, width).contiguous(), start, length, heads, type);
-  };
-  Row out{part(0), part(1), part(2), {}, {}, 1 / std::sqrt(static_cast<double>(width / heads))};
-  out.scores_HLL = at::matmul(out.q_HLE, out.k_HLE.transpose(1, 2)) * out.factor;
-  if (dropout.active())
-    out.multiplier_HLL = dropout_multiplier_HLL(dropout, row, heads, length, out.scores_HLL.options());
+// x.narrow(-1, first, width) without the dispatcher: nine of those would cost as much as attention of a short text.
+at::Tensor columns(const at::Tensor& x, int64_t first, int64_t width) {
+  at::Tensor out =
+      at::detail::make_tensor<at::TensorImpl>(at::TensorImpl::VIEW, c10::Storage(x.storage()), x.key_set(), x.dtype());
+  c10::DimVector sizes(x.sizes());
+  sizes.back() = width;
+  out.unsafeGetTensorImpl()->set_sizes_and_strides(at::IntArrayRef(sizes), x.strides(),
+                                                   x.storage_offset() + first * x.stride(-1));
   return out;
 }
 
 }  // namespace
 
-void attention(const Input& input, const Dropout& dropout, int64_t heads, const at::Tensor& qkv_T3D, at::Tensor out_TD,
-               at::Tensor lse_HT, at::Tensor) {
-  for (int64_t row = 0; row < input.batch.rows(); ++row) {
-    const int64_t start = input.batch.offsets[row], length = input.batch.length(row);
-    const Row r = row_of(input, dropout, heads, qkv_T3D, row);
-    const at::Tensor lse_HL1 = r.scores_HLL.logsumexp(2, true);
-    at::Tensor p_HLL = at::exp(r.scores_HLL - lse_HL1);
-    if (dropout.active()) p_HLL = p_HLL * r.multiplier_HLL;
-    out_TD.narrow(0, start, length).copy_(merged_LD(at::matmul(p_HLL, r.v_HLE)));
-    if (lse_HT.defined()) lse_HT.narrow(1, start, length).copy_(lse_HL1.squeeze(2));
+Projections side_by_side(const at::Tensor& qkv, const AttentionShape& shape) {
+  if (!qkv.defined()) return {};
+  const int64_t x = shape.heads * shape.head_dim, y = shape.kv_heads * shape.head_dim;
+  check(qkv.size(-1) == x + 2 * y, "ERR_INVALID_ARGUMENT", "Expected queries, keys and values ", x + 2 * y,
+        " wide but found ", qkv.size(-1));
+  return {columns(qkv, 0, x), columns(qkv, x, y), columns(qkv, x + y, y)};
+}
+
+int64_t attention_mask_words(const AttentionCall& call) {
+  constexpr int64_t kState = 8;
+  if (call.queries.input != nullptr && !call.queries.input->ids_T.is_cpu()) return kState;
+  int64_t words = 0;
+  for (int64_t row = 0; row < call.queries.rows; ++row) words += call.shape.heads * mask_words_of_head(call, row);
+  return words;
+}
+
+namespace {
+
+void check_rows(const char* what, const at::Tensor& x, int64_t width, at::ScalarType type) {
+  check(
+      x.defined() && x.dim() == 2 && x.size(1) == width && (x.stride(1) == 1 || width == 1) && x.scalar_type() == type,
+      "ERR_INVALID_ARGUMENT", "Expected attention's ", what, " to be ", width, " wide, of ", c10::toString(type),
+      " and with neighbouring columns");
+}
+
+// Everything is checked here, once; the kernels trust it.
+void check_call(const AttentionCall& call, const Projections& qkv, const at::Tensor& out_TX) {
+  const AttentionShape& shape = call.shape;
+  check(shape.heads > 0 && shape.kv_heads > 0 && shape.heads % shape.kv_heads == 0 && shape.head_dim > 0,
+        "ERR_INVALID_ARGUMENT", "Expected heads that the key heads divide but found ", shape.heads, " and ",
+        shape.kv_heads, " of ", shape.head_dim);
+  check(shape.scale > 0, "ERR_INVALID_ARGUMENT", "Expected a scale above 0 but found ", shape.scale);
+  const int64_t x = shape.heads * shape.head_dim, y = shape.kv_heads * shape.head_dim;
+  const at::ScalarType type = qkv.q.scalar_type();
+  check_rows("queries", qkv.q, x, type);
+  check_rows("keys", qkv.k, y, type);
+  check_rows("values", qkv.v, y, type);
+  check_rows("output", out_TX, x, type);
+  check(call.queries.rows == call.keys.rows, "ERR_INVALID_ARGUMENT", "Expected as many rows of keys as of queries, ",
+        call.queries.rows, ", but found ", call.keys.rows);
+  if (call.bias != nullptr) check_bias(*call.bias, shape.heads);
+  if (!qkv.q.is_cpu()) return;
+  // Otherwise a query could see nothing.
+  const bool all = !shape.causal && shape.window < 0;
+  for (int64_t row = 0; row < call.queries.rows; ++row) {
+    const int64_t queries = call.queries.length_of(row), keys = call.keys.length_of(row);
+    check(queries == 0 || keys >= (all ? 1 : queries), "ERR_INVALID_ARGUMENT", "Expected at least ", all ? 1 : queries,
+          " keys for the ", queries, " queries of row ", row, " but found ", keys);
   }
 }
 
-void attention_backward(const Input& input, const Dropout& dropout, int64_t heads, const at::Tensor& qkv_T3D,
-                        const at::Tensor& out_TD, const at::Tensor& lse_HT, const at::Tensor&,
-                        const at::Tensor& d_out_TD, at::Tensor d_qkv_T3D, at::Tensor d_bias_3D) {
-  const int64_t width = out_TD.size(1);
-  for (int64_t row = 0; row < input.batch.rows(); ++row) {
-    const int64_t start = input.batch.offsets[row], length = input.batch.length(row);
-    const Row r = row_of(input, dropout, heads, qkv_T3D, row);
-    const at::ScalarType type = r.q_HLE.scalar_type();
-    const at::Tensor p_HLL = at::exp(r.scores_HLL - lse_HT.narrow(1, start, length).unsqueeze(2));
-    const at::Tensor dropped_HLL = dropout.active() ? p_HLL * r.multiplier_HLL : p_HLL;
-    const at::Tensor d_out_HLE = heads_HLE(d_out_TD, start, length, heads, type);
-    const at::Tensor out_HLE = heads_HLE(out_TD, start, length, heads, type);
-    at::Tensor d_p_HLL = at::matmul(d_out_HLE, r.v_HLE.transpose(1, 2));
-    if (dropout.active()) d_p_HLL = d_p_HLL * r.multiplier_HLL;
-    const at::Tensor d_scores_HLL = p_HLL * (d_p_HLL - (d_out_HLE * out_HLE).sum(2, true)) * r.factor;
-    at::Tensor to = d_qkv_T3D.narrow(0, start, length);
-    to.narrow(1, 0, width).copy_(merged_LD(at::matmul(d_scores_HLL, r.k_HLE)));
-    to.narrow(1, width, width).copy_(merged_LD(at::matmul(d_scores_HLL.transpose(1, 2), r.q_HLE)));
-    to.narrow(1, 2 * width, width).copy_(merged_LD(at::matmul(dropped_HLL.transpose(1, 2), d_out_HLE)));
-  }
-  d_bias_3D.add_(d_qkv_T3D.sum(at::IntArrayRef{0}, false, d_bias_3D.scalar_type()));
+void check_mask(const AttentionCall& call, const at::Tensor& mask) {
+  if (!call.dropout.active()) return;
+  const int64_t words = attention_mask_words(call);
+  if (words == 0) return;
+  check(mask.defined() && mask.numel() >= words && mask.scalar_type() == at::kShort, "ERR_LIBTORCH", "Expected ", words,
+        " words of 16 bits for the mask of attention but found ", mask.defined() ? mask.numel() : 0);
 }
 
-}  // namespace reference
+// The distances between the queries and the keys of all rows.
+Diagonals diagonals_of(const AttentionCall& call) {
+  Diagonals out;
+  for (int64_t row = 0; row < call.queries.rows; ++row) {
+    out.back = std::max(out.back, call.queries.length_of(row) - 1);
+    out.ahead = std::max(out.ahead, call.keys.length_of(row) - 1);
+  }
+  return out;
+}
+
+template <typename S>
+kernels::TokenRows<S> rows(const at::Tensor& x) {
+  return {data<std::remove_const_t<S>>(x), x.stride(0)};
+}
+
+// The call of a kernel, with the memory that both passes need.
+template <typename S>
+struct CpuCall {
+  using A = kernels::arithmetic_t<S>;
+
+  CpuCall(const AttentionCall& call, const Projections& qkv, const at::Tensor& out_TX, const at::Tensor& lse_HT,
+          const at::Tensor& mask)
+      : diagonals(call.bias != nullptr ? diagonals_of(call) : Diagonals()) {
+    constexpr int64_t kAll = int64_t{1} << 40;
+    const AttentionShape& shape = call.shape;
+    const int64_t window = shape.window < 0 ? kAll : std::min(shape.window, kAll);
+    kernel = {.heads = shape.heads,
+              .group = shape.heads / shape.kv_heads,
+              .head_dim = shape.head_dim,
+              // Of 1 / sqrt(E) this is sqrt(E), rounded once.
+              .divisor = static_cast<A>(1 / shape.scale),
+              .behind = window,
+              .ahead = shape.causal ? 0 : window,
+              .dropout = call.dropout,
+              .q = rows<const S>(qkv.q),
+              .k = rows<const S>(qkv.k),
+              .v = rows<const S>(qkv.v),
+              .out = rows<S>(out_TX),
+              .lse_HT = data<A>(lse_HT),
+              .tokens = lse_HT.defined() ? lse_HT.size(1) : 0,
+              .mask = data<uint16_t>(mask)};
+    if (call.bias == nullptr) return;
+    constexpr int64_t kReadBehind = 32;
+    kernel.bias_stride = diagonals.count() + kReadBehind;
+    kernel.bias_back = diagonals.back;
+    bias_HR = expanded_bias<A>(*call.bias, diagonals, kernel.bias_stride, kernels::kPerNat<A>);
+    kernel.bias_HR = bias_HR.data();
+  }
+
+  Diagonals diagonals;
+  std::vector<A> bias_HR;
+  kernels::Attention<S> kernel;
+};
+
+// Sums by row in order, so that no number of threads changes them.
+template <typename A>
+void add_bias_gradient(const AttentionCall& call, const Diagonals& diagonals, const std::vector<A>& by_row,
+                       const at::Tensor& d_table_BH) {
+  const int64_t heads = call.shape.heads, count = diagonals.count();
+  std::vector<double> sums_HR(heads * count);
+  const A* from = by_row.data();
+  for (int64_t row = 0; row < call.queries.rows; ++row) {
+    const int64_t width = diagonals_of_row(call, row) / heads;
+    const int64_t skipped = diagonals.back - (call.queries.length_of(row) - 1);
+    for (int64_t head = 0; head < heads; ++head, from += width) {
+      double* to = sums_HR.data() + head * count + skipped;
+      for (int64_t i = 0; i < width; ++i) to[i] += from[i];
+    }
+  }
+  add_to_buckets(*call.bias, diagonals, sums_HR, data<A>(d_table_BH));
+}
+
+}  // namespace
+
+void attention(const AttentionCall& call, const Projections& qkv, at::Tensor out_TX, at::Tensor lse_HT,
+               at::Tensor mask) {
+  const ProfileScope scope("attention");
+  check_call(call, qkv, out_TX);
+  if (!qkv.q.is_cpu()) return cuda::attention(call, qkv, out_TX, lse_HT, mask);
+  check_mask(call, mask);
+  with_storage(qkv.q.scalar_type(), [&]<typename S>(S) {
+    const CpuCall<S> cpu(call, qkv, out_TX, lse_HT, mask);
+    const kernels::Table<S>& table = kernels::table<S>();
+    for_each_item(call, false, [&](const kernels::AttentionItem& item) {
+      using A = kernels::arithmetic_t<S>;
+      table.attention(cpu.kernel, item, thread_scratch<A>(table.attention_scratch(cpu.kernel, item, false)));
+    });
+  });
+}
+
+void attention_backward(const AttentionCall& call, const Projections& qkv, const at::Tensor& out_TX,
+                        const at::Tensor& lse_HT, const at::Tensor& mask, const at::Tensor& d_out_TX,
+                        const AttentionGradients& d) {
+  const ProfileScope scope("attention, backward");
+  check_call(call, qkv, out_TX);
+  check_call(call, d.values, d_out_TX);
+  if (!qkv.q.is_cpu()) return cuda::attention_backward(call, qkv, out_TX, lse_HT, mask, d_out_TX, d);
+  check_mask(call, mask);
+  with_storage(qkv.q.scalar_type(), [&]<typename S>(S) {
+    using A = kernels::arithmetic_t<S>;
+    CpuCall<S> cpu(call, qkv, out_TX, lse_HT, mask);
+    kernels::Attention<S>& kernel = cpu.kernel;
+    kernel.d_out = rows<const S>(d_out_TX);
+    kernel.d_q = rows<S>(d.values.q);
+    kernel.d_k = rows<S>(d.values.k);
+    kernel.d_v = rows<S>(d.values.v);
+    const auto memory = [&](const at::Tensor& total) {
+      return std::vector<A>(total.defined() ? call.queries.rows * total.numel() : 0);
+    };
+    std::vector<A> sum_q_RX = memory(d.biases.q), sum_k_RY = memory(d.biases.k), sum_v_RY = memory(d.biases.v);
+    if (d.biases.q.defined()) kernel.sum_q_RX = sum_q_RX.data();
+    if (d.biases.k.defined()) kernel.sum_k_RY = sum_k_RY.data();
+    if (d.biases.v.defined()) kernel.sum_v_RY = sum_v_RY.data();
+    int64_t diagonals = 0;
+    for (int64_t row = 0; call.bias != nullptr && row < call.queries.rows; ++row)
+      diagonals += diagonals_of_row(call, row);
+    std::vector<A> d_bias(d.table_BH.defined() ? diagonals : 0);
+    if (!d_bias.empty()) kernel.d_bias = d_bias.data();
+    const kernels::Table<S>& table = kernels::table<S>();
+    for_each_item(call, true, [&](const kernels::AttentionItem& item) {
+      table.attention_backward(kernel, item, thread_scratch<A>(table.attention_scratch(kernel, item, true)));
+    });
+    if (d.biases.q.defined()) add_partials(sum_q_RX, d.biases.q.numel(), {d.biases.q});
+    if (d.biases.k.defined()) add_partials(sum_k_RY, d.biases.k.numel(), {d.biases.k});
+    if (d.biases.v.defined()) add_partials(sum_v_RY, d.biases.v.numel(), {d.biases.v});
+    if (!d_bias.empty()) add_bias_gradient(call, cpu.diagonals, d_bias, d.table_BH);
+  });
+}
 
 }  // namespace st

@@ -34,14 +34,15 @@ inline kernels::Tokens token_places(const Input& input) {
   return {data<int32_t>(input.rows_T), data<int32_t>(input.positions_T)};
 }
 
-// Adds sums that were kept by part, [parts, totals, width], to the totals, in the order of the parts.
+// Adds sums that were kept by part, [parts, totals, width], to the totals, in the order of the parts. Sums for an
+// undefined total are dropped.
 template <typename A>
-void add_partials(const std::vector<A>& partial, const std::vector<at::Tensor>& totals) {
-  const int64_t width = totals[0].numel();
+void add_partials(const std::vector<A>& partial, int64_t width, const std::vector<at::Tensor>& totals) {
   for (const A* from = partial.data(); from < partial.data() + partial.size();) {
     for (const at::Tensor& total : totals) {
       A* to = data<A>(total);
-      for (int64_t i = 0; i < width; ++i) to[i] += *from++;
+      for (int64_t i = 0; to != nullptr && i < width; ++i) to[i] += from[i];
+      from += width;
     }
   }
 }

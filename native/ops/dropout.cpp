@@ -44,13 +44,13 @@ at::Tensor dropout_multiplier_RD(const Dropout& dropout, const Input& input, int
   return out.to(options);
 }
 
-at::Tensor dropout_multiplier_HLL(const Dropout& dropout, int64_t row, int64_t heads, int64_t length,
+at::Tensor dropout_multiplier_HQK(const Dropout& dropout, int64_t row, int64_t heads, int64_t queries, int64_t keys,
                                   at::TensorOptions options) {
-  at::Tensor out = at::empty({heads, length, length}, at::kDouble);
+  at::Tensor out = at::empty({heads, queries, keys}, at::kDouble);
   double* to = out.data_ptr<double>();
   for (int64_t head = 0; head < heads; ++head) {
-    for (int64_t query = 0; query < length; ++query) {
-      for (int64_t key = 0; key < length; ++key) *to++ = dropout.attention_multiplier(row, head, query, key);
+    for (int64_t query = 0; query < queries; ++query) {
+      for (int64_t key = 0; key < keys; ++key) *to++ = dropout.attention_multiplier(row, head, query, key);
     }
   }
   return out.to(options);

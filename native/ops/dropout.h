@@ -22,8 +22,8 @@ struct DropoutMask {
 at::Tensor dropout_multiplier_TD(const Dropout& dropout, const Input& input, int64_t width, at::ScalarType type);
 // The same for one position of each text: [texts, width].
 at::Tensor dropout_multiplier_RD(const Dropout& dropout, const Input& input, int64_t width, at::TensorOptions options);
-// The same for the probabilities of one row of the batch: [heads, length, length].
-at::Tensor dropout_multiplier_HLL(const Dropout& dropout, int64_t row, int64_t heads, int64_t length,
+// The same for the probabilities of one row of attention: [heads, queries, keys].
+at::Tensor dropout_multiplier_HQK(const Dropout& dropout, int64_t row, int64_t heads, int64_t queries, int64_t keys,
                                   at::TensorOptions options);
 
 }  // namespace st

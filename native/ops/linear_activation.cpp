@@ -1,5 +1,7 @@
 #include "ops/linear_activation.h"
 
+#include <ATen/ops/zeros.h>
+
 #include "core/profile.h"
 #include "ops/linear_rows.h"
 
@@ -14,8 +16,13 @@ void linear_activation(const at::Tensor& x_TI, const Weight& weight, const at::T
     return activate_out(activation, before_TF, after_TF, slope_TF);
   }
   with_product_storage(x_TI.scalar_type(), [&]<typename S>(S) {
-    const kernels::Activate<S> call{after_TF.size(1), activation, data<float>(bias_F), data<S>(slope_TF),
-                                    data<S>(after_TF)};
+    const int64_t width = after_TF.size(1);
+    const at::Tensor added_F = bias_F.defined() ? bias_F : at::zeros({width}, at::kFloat);
+    const kernels::Activate<S> call{.width = width,
+                                    .kind = activation,
+                                    .bias_F = data<float>(added_F),
+                                    .slope_TF = data<S>(slope_TF),
+                                    .after_TF = data<S>(after_TF)};
     linear_rows<S>(x_TI, weight, same_memory<S>(after_TF), [&](int64_t, int64_t begin, int64_t end, const float* sums) {
       kernels::table<S>().activate(call, begin, end, sums);
     });
@@ -37,7 +44,7 @@ void linear_activation_backward(const at::Tensor& d_y_TO, const Weight& weight, 
         d_y_TO, weight, same_memory<S>(d_before_TF), [&](int64_t part, int64_t begin, int64_t end, const float* sums) {
           kernels::table<S>().activate_backward(call, begin, end, sums, partial.data() + part * width);
         });
-    add_partials(partial, {d_bias_F});
+    add_partials(partial, width, {d_bias_F});
   });
 }
 

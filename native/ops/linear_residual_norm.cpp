@@ -2,6 +2,7 @@
 
 #include "core/profile.h"
 #include "ops/linear_rows.h"
+#include "ops/residual_norm_call.h"
 
 namespace st {
 
@@ -17,19 +18,7 @@ void linear_residual_norm(const Input& input, const at::Tensor& x_TI, const Weig
   }
   with_product_storage(x_TI.scalar_type(), [&]<typename S>(S) {
     const int64_t width = out_TD.size(1);
-    const kernels::ResidualNorm<S> call{width,
-                                        static_cast<float>(norm.epsilon),
-                                        mask.dropout,
-                                        token_places(input),
-                                        data<float>(bias_D),
-                                        data<float>(norm.gamma_D),
-                                        data<float>(norm.beta_D),
-                                        data<S>(residual_TD),
-                                        data<S>(sum_TD),
-                                        data<S>(out_TD),
-                                        data<float>(mean_T),
-                                        data<float>(rstd_T),
-                                        data<uint16_t>(mask.kept_TM)};
+    const auto call = residual_norm_call<S>(input, mask, norm, bias_D, residual_TD, sum_TD, out_TD, mean_T, rstd_T);
     linear_rows<S>(x_TI, weight, same_memory<S>(sum_TD), [&](int64_t, int64_t begin, int64_t end, const float* sums) {
       kernels::table<S>().residual_norm(call, begin, end, sums, thread_scratch<float>(kernels::norm_scratch(width)));
     });

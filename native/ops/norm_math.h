@@ -1,18 +1,18 @@
 #pragma once
 
-#include <ATen/core/Tensor.h>
+#include "ops/residual_norm.h"
 
 namespace st::reference {
 
-// Layer norm of x in its own dtype: [T, D] and the statistics [T, 1].
+// The norm of x in the dtype of x: [T, D], with its statistics [T, 1]; the mean of RMS norm counts as 0.
 struct Normalized {
-  at::Tensor normal_TD, mean_T1, rstd_T1;
+  at::Tensor out_TD, mean_T1, rstd_T1;
 };
-Normalized normalize(const at::Tensor& x_TD, double epsilon);
+Normalized normalize(const at::Tensor& x_TD, const NormWeights& weights);
 
-// d_x from dy, with the gradients of gamma and beta added to.
+// d_x from dy, with the gradients of gamma and beta added to where they are defined.
 at::Tensor normalize_backward(const at::Tensor& dy_TD, const at::Tensor& x_TD, const at::Tensor& mean_T,
-                              const at::Tensor& rstd_T, const at::Tensor& gamma_D, at::Tensor d_gamma_D,
+                              const at::Tensor& rstd_T, const NormWeights& weights, at::Tensor d_gamma_D,
                               at::Tensor d_beta_D);
 
 }  // namespace st::reference

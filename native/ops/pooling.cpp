@@ -37,7 +37,7 @@ struct Plan : torch::CustomClassHolder {
   std::vector<PooledTokens> rows;
   std::vector<PoolingMode> modes;
 
-  // Calls work(row, mode, its number, the tokens that count, their weights); no weights for max.
+  // Calls work(row, the mode's number, the tokens that count, their weights); no weights for max and for no tokens.
   template <typename A, typename Work>
   void for_each(int64_t begin, int64_t end, const Work& work) const {
     std::vector<A> weights;
@@ -69,7 +69,7 @@ at::Tensor pool_rows(const at::Tensor& x_TD, const Plan& plan, const at::Tensor&
                        [&](int64_t row, int64_t k, const PooledTokens& tokens, const std::vector<A>& weights) {
                          const int64_t count = tokens.end - tokens.first, place = (row * modes + k) * width;
                          const A* x = data<A>(x_TD) + tokens.first * width;
-                         if (weights.empty()) {
+                         if (plan.modes[k] == PoolingMode::kMax) {
                            int32_t* highest = highest_RMD.defined() ? data<int32_t>(highest_RMD) + place : nullptr;
                            kernels::table<A>().highest(width, count, x, data<A>(out_RMD) + place, highest);
                          } else {
@@ -95,7 +95,7 @@ at::Tensor pool_rows_backward(const at::Tensor& d_out_RMD, const Plan& plan, con
             d_x += tokens.first * width;
             const int64_t place = (row * modes + k) * width;
             const A* d_out = data<A>(d_out_RMD) + place;
-            if (weights.empty()) {
+            if (plan.modes[k] == PoolingMode::kMax) {
               const int32_t* highest = data<int32_t>(highest_RMD) + place;
               for (int64_t i = 0; i < width; ++i) d_x[highest[i] * width + i] += d_out[i];
             } else {
@@ -153,7 +153,8 @@ std::vector<PooledTokens> pooled_tokens(const PackedBatch& batch, bool include_p
   for (int64_t row = 0; row < batch.rows(); ++row) {
     const int64_t start = batch.offsets[row], length = batch.length(row);
     const bool skips = !include_prompt && !batch.prompt_lengths.empty();
-    const int64_t prompt = skips ? std::min<int64_t>(batch.prompt_lengths[row], length - 1) : 0;
+    const int64_t prompt =
+        skips ? std::clamp<int64_t>(batch.prompt_lengths[row], 0, std::max<int64_t>(length - 1, 0)) : 0;
     out.push_back({start, start + prompt, start + length});
   }
   return out;

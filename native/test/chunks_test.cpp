@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/profile.h"
 #include "training.h"
 
 namespace st::test {
@@ -124,6 +125,41 @@ TEST(Groups, AFrozenTensorDoesNotCountInTheNorm) {
 }
 
 // ---------------------------------------------------------------------------------------------------------- optimisers
+
+// Freezing changes no gradient of what is trained, and saves the work below.
+TEST(Groups, NothingBelowTheLowestTrainedTensorIsDifferentiated) {
+  const auto run = [&](const std::vector<std::string>& trained_layers,
+                       std::map<std::string, std::vector<float>>& grads) {
+    const auto encoder = encoder_of();
+    Trainer trainer(encoder, spec_of(loss_of("CosineSimilarityLoss")));
+    std::map<std::string, int> groups;
+    for (const TensorInfo& tensor : encoder->tensors()) {
+      const bool trained = std::any_of(trained_layers.begin(), trained_layers.end(), [&](const std::string& layer) {
+        return tensor.name.find(layer) != std::string::npos;
+      });
+      if (!trained && tensor.group != Group::kFrozen) groups[tensor.name] = -1;
+    }
+    trainer.set_groups({0, 0}, groups);
+    profile_start();
+    trainer.step(scored_batch(), {.rates = {0}, .update = false});
+    const Profile profile = profile_stop();
+    grads = dump_weights(trainer, "grad.0.");
+    int64_t calls = 0;
+    for (const Profile::Part& part : profile.parts) {
+      if (part.name == "attention, backward") calls = part.calls;
+    }
+    return calls;
+  };
+  std::map<std::string, std::vector<float>> all, upper, none;
+  EXPECT_EQ(run({"0."}, all), 2);
+  EXPECT_EQ(run({"layer.1."}, upper), 1);
+  EXPECT_EQ(run({"nothing"}, none), 0);
+  for (const auto& [name, values] : all) {
+    const bool trained = name.find("layer.1.") != std::string::npos;
+    EXPECT_EQ(upper[name], trained ? values : std::vector<float>(values.size())) << name;
+    EXPECT_EQ(none[name], std::vector<float>(values.size())) << name;
+  }
+}
 
 TEST(Optimizers, SgdAndRmsPropByHand) {
   for (const char* type : {"sgd", "rmsprop"}) {

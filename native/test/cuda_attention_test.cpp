@@ -1,8 +1,8 @@
 // What of attention on a GPU needs none.
 #include <ATen/TensorOperators.h>
 
+#include "attention_case.h"
 #include "cuda/attention.h"
-#include "support.h"
 
 namespace st::test {
 
@@ -10,12 +10,29 @@ namespace {
 
 TEST(CudaAttention, KernelByTypeHeadAndLength) {
   using cuda::AttentionKernel;
-  EXPECT_EQ(cuda::choose_attention(at::kFloat, 32, 500), AttentionKernel::kEfficient);
-  EXPECT_EQ(cuda::choose_attention(at::kBFloat16, 32, 64), AttentionKernel::kEfficient);
-  EXPECT_EQ(cuda::choose_attention(at::kBFloat16, 32, 65), AttentionKernel::kFlash);
-  EXPECT_EQ(cuda::choose_attention(at::kDouble, 32, 65), AttentionKernel::kReference);
-  EXPECT_EQ(cuda::choose_attention(at::kBFloat16, 12, 65), AttentionKernel::kReference);
-  EXPECT_EQ(cuda::choose_attention(at::kBFloat16, 512, 65), AttentionKernel::kReference);
+  const auto chosen = [](at::ScalarType type, int64_t head_dim, int64_t longest) {
+    return cuda::choose_attention(shape_of_heads(4, 4, head_dim), false, type, longest);
+  };
+  EXPECT_EQ(chosen(at::kFloat, 32, 500), AttentionKernel::kEfficient);
+  EXPECT_EQ(chosen(at::kBFloat16, 32, 64), AttentionKernel::kEfficient);
+  EXPECT_EQ(chosen(at::kBFloat16, 32, 65), AttentionKernel::kFlash);
+  EXPECT_EQ(chosen(at::kBFloat16, 256, 65), AttentionKernel::kFlash);
+  EXPECT_EQ(chosen(at::kDouble, 32, 65), AttentionKernel::kReference);
+  EXPECT_EQ(chosen(at::kBFloat16, 12, 65), AttentionKernel::kReference);
+  EXPECT_EQ(chosen(at::kBFloat16, 512, 65), AttentionKernel::kReference);
+}
+
+TEST(CudaAttention, KernelByMember) {
+  using cuda::AttentionKernel;
+  const AttentionShape causal = shape_of_heads(4, 4, 64, true), window = shape_of_heads(4, 4, 64, false, 10),
+                       groups = shape_of_heads(4, 2, 64);
+  for (const AttentionShape& shape : {causal, window, groups}) {
+    EXPECT_EQ(cuda::choose_attention(shape, false, at::kBFloat16, 20), AttentionKernel::kFlash);
+    EXPECT_EQ(cuda::choose_attention(shape, true, at::kBFloat16, 20), AttentionKernel::kReference);
+  }
+  EXPECT_EQ(cuda::choose_attention(causal, false, at::kFloat, 20), AttentionKernel::kEfficient);
+  EXPECT_EQ(cuda::choose_attention(window, false, at::kFloat, 20), AttentionKernel::kReference);
+  EXPECT_EQ(cuda::choose_attention(groups, false, at::kFloat, 20), AttentionKernel::kReference);
 }
 
 TEST(CudaAttention, SeedsDifferByPlaceAndRow) {

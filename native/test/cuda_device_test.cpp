@@ -12,6 +12,7 @@
 
 #include <cmath>
 
+#include "attention_case.h"
 #include "core/device.h"
 #include "core/features.h"
 #include "cuda/attention.h"
@@ -50,19 +51,41 @@ struct Attended {
 
 // Forward and backward with the tensors of one seed on one device; the results on the CPU in float32.
 Attended attend(const PackedBatch& batch, at::Device device, at::ScalarType type, const Dropout& dropout,
-                bool reference) {
-  constexpr int64_t kHeads = 3, kWidth = 3 * 32;
+                bool reference, const AttentionShape& shape = shape_of_heads(3, 3, 32)) {
+  const int64_t width = shape.heads * shape.head_dim, columns = width + 2 * shape.kv_heads * shape.head_dim;
   const Input input(batch, device);
-  const at::Tensor qkv = random_tensor({batch.tokens(), 3 * kWidth}, type, 1).to(device);
-  const at::Tensor d_out = random_tensor({batch.tokens(), kWidth}, type, 2).to(device);
+  const at::Tensor qkv = random_tensor({batch.tokens(), columns}, type, 1).to(device);
+  const at::Tensor d_out = random_tensor({batch.tokens(), width}, type, 2).to(device);
   at::Tensor out = at::zeros_like(d_out), d_qkv = at::zeros_like(qkv);
   const at::TensorOptions master = out.options().dtype(at::kFloat);
-  at::Tensor lse = at::zeros({kHeads, batch.tokens()}, master), d_bias = at::zeros({3 * kWidth}, master);
-  (reference ? reference::attention : attention)(input, dropout, kHeads, qkv, out, lse, at::Tensor());
-  (reference ? reference::attention_backward : attention_backward)(input, dropout, kHeads, qkv, out, lse, at::Tensor(),
-                                                                   d_out, d_qkv, d_bias);
+  at::Tensor lse = at::zeros({shape.heads, batch.tokens()}, master), d_bias = at::zeros({columns}, master);
+  const AttentionCall call{.queries = rows_of(input), .keys = rows_of(input), .shape = shape, .dropout = dropout};
+  const Projections parts = side_by_side(qkv, call.shape);
+  (reference ? reference::attention : attention)(call, parts, out, lse, at::Tensor());
+  (reference ? reference::attention_backward : attention_backward)(
+      call, parts, out, lse, at::Tensor(), d_out,
+      {.values = side_by_side(d_qkv, call.shape), .biases = side_by_side(d_bias, call.shape)});
   const auto home = [](const at::Tensor& x) { return x.to(at::kCPU, at::kFloat); };
   return {home(out), home(lse), home(d_qkv), home(d_bias)};
+}
+
+// What only flash attention takes, and what float32 leaves to the reference.
+TEST_F(CudaDevice, MembersOfAttentionAreTheReference) {
+  const PackedBatch batch = batch_of(kLong);
+  for (const AttentionShape& shape :
+       {shape_of_heads(4, 4, 32, true), shape_of_heads(4, 4, 32, false, 20), shape_of_heads(4, 2, 64),
+        shape_of_heads(4, 1, 128, true, 33), shape_of_heads(2, 1, 256, true)}) {
+    for (at::ScalarType type : {at::kFloat, at::kBFloat16}) {
+      SCOPED_TRACE(std::string(c10::toString(type)) + ", heads of " + std::to_string(shape.head_dim) + ", window " +
+                   std::to_string(shape.window));
+      const Attended found = attend(batch, device_, type, Dropout(), false, shape);
+      const Attended expected = attend(batch, at::kCPU, type, Dropout(), true, shape);
+      expect_close(found.out, expected.out, tolerance(type), "out");
+      expect_close(found.lse, expected.lse, tolerance(type), "lse");
+      expect_close(found.d_qkv, expected.d_qkv, tolerance(type), "d_qkv");
+      expect_close(found.d_bias, expected.d_bias, tolerance(type), "d_bias");
+    }
+  }
 }
 
 TEST_F(CudaDevice, AttentionIsTheReference) {
@@ -121,8 +144,8 @@ Normed norm_on(at::Device device, at::ScalarType type, int64_t width, double pro
   residual_norm(input, mask, weights, there({width}, at::kFloat, 3), residual, sum, out, mean, rstd);
   at::Tensor d_residual = at::zeros_like(sum), d_linear = at::zeros_like(sum);
   const at::Tensor totals = at::zeros({3, width}, weights.gamma_D.options());
-  residual_norm_backward(input, mask, weights.gamma_D, d_out, sum, mean, rstd, d_residual, d_linear, totals[0],
-                         totals[1], totals[2]);
+  residual_norm_backward(input, mask, weights, d_out, {}, sum, mean, rstd, d_residual, d_linear, totals[0], totals[1],
+                         totals[2]);
   const auto home = [](const at::Tensor& x) { return x.to(at::kCPU, at::kFloat); };
   return {home(sum), home(out), home(d_residual), home(d_linear), home(totals)};
 }

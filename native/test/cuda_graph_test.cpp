@@ -9,6 +9,7 @@
 
 #include <algorithm>
 
+#include "attention_case.h"
 #include "core/cuda_device.h"
 #include "ops/cuda.h"
 #include "ops/static_input.h"
@@ -100,10 +101,16 @@ TEST_F(CudaDeviceGraph, AttentionDropsAnewInEveryRepetition) {
       const at::Tensor d_out = random_tensor({all.tokens(), kWidth}, type, 2).to(device_);
       const at::Tensor out = at::zeros_like(d_out), d_qkv = at::zeros_like(qkv);
       const at::Tensor lse = zeros({kHeads, all.tokens()}, at::kFloat), d_bias = zeros({3 * kWidth}, at::kFloat);
-      const at::Tensor mask = zeros({attention_mask_words(input, kHeads)}, at::kShort);
+      const AttentionCall call{.queries = rows_of(input),
+                               .keys = rows_of(input),
+                               .shape = shape_of_heads(kHeads, kHeads, kWidth / kHeads),
+                               .dropout = dropout};
+      const at::Tensor mask = zeros({attention_mask_words(call)}, at::kShort);
       const auto work = [&] {
-        attention(input, dropout, kHeads, qkv, out, lse, mask);
-        attention_backward(input, dropout, kHeads, qkv, out, lse, mask, d_out, d_qkv, d_bias);
+        const Projections parts = side_by_side(qkv, call.shape);
+        attention(call, parts, out, lse, mask);
+        attention_backward(call, parts, out, lse, mask, d_out,
+                           {.values = side_by_side(d_qkv, call.shape), .biases = side_by_side(d_bias, call.shape)});
       };
       recorder_->warm_up(work);
       const std::unique_ptr<RecordedWork> recorded = recorder_->record(work);

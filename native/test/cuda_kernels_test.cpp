@@ -167,7 +167,7 @@ void check_residual_norm(at::ScalarType type, int64_t width, double probability,
   const at::Tensor d_linear = at::zeros_like(sum), d_residual = d_out.clone();  // in the memory of d_out
   const at::Tensor e_linear = at::zeros_like(sum), e_residual = at::zeros_like(sum);
   const at::Tensor totals = at::ones({3, width}), e_totals = at::ones({3, width});
-  reference::residual_norm_backward(input, DropoutMask{dropout, {}}, weights.gamma_D, d_out, e_sum, e_mean, e_rstd,
+  reference::residual_norm_backward(input, DropoutMask{dropout, {}}, weights, d_out, {}, e_sum, e_mean, e_rstd,
                                     e_residual, e_linear, e_totals[0], e_totals[1], e_totals[2]);
   const cuda::ResidualNormBackward<S> backward{tokens,
                                                width,

@@ -3,7 +3,6 @@
 
 #include "core/workspace.h"
 #include "ops/activation.h"
-#include "ops/attention.h"
 #include "ops/embedding_norm.h"
 #include "ops/linear.h"
 #include "ops/pooling.h"
@@ -28,82 +27,92 @@ const Dropout kDropout(DropoutKey(1, 2, 3, 4), 5, 0.2);
 
 // -------------------------------------------------------------------------------------------------------------- ops
 
-TEST(Differences, ResidualNorm) {
+void check_residual_norm(const Dropout& dropout, int64_t width, NormKind kind, bool bare) {
   const PackedBatch batch = batch_of({1, 4, 2});
   const Input input(batch, at::kCPU);
+  const DropoutMask mask = mask_for(dropout, 7, width);
+  const auto unless_bare = [&](const at::Tensor& x) { return bare ? at::Tensor() : x; };
+  const NormWeights weights{doubles({width}, 1), unless_bare(doubles({width}, 2)), kEpsilon, kind};
+  const at::Tensor bias = unless_bare(doubles({width}, 3)), residual = doubles({7, width}, 4),
+                   x = doubles({7, width}, 5), w = doubles({7, width}, 6), v = doubles({7, width}, 7);
+  at::Tensor sum, out = no_doubles({7, width}), mean = no_doubles({7}), rstd = no_doubles({7});
+  // In pre-norm models the sum is read, too.
+  const auto value = [&] {
+    sum = x.clone();
+    residual_norm(input, mask, weights, bias, residual, sum, out, mean, rstd);
+    return (bare ? out * w + sum * v : out * w).sum().item<double>();
+  };
+  value();
+  at::Tensor d_residual = no_doubles({7, width}), d_x = no_doubles({7, width}), d_gamma = no_doubles({width}),
+             d_beta = unless_bare(no_doubles({width})), d_bias = unless_bare(no_doubles({width}));
+  residual_norm_backward(input, mask, weights, w, bare ? v : at::Tensor(), sum, mean, rstd, d_residual, d_x, d_gamma,
+                         d_beta, d_bias);
+  expect_gradient(value, x, d_x, "x");
+  expect_gradient(value, residual, d_residual, "residual");
+  expect_gradient(value, weights.gamma_D, d_gamma, "gamma");
+  if (bare) return;
+  expect_gradient(value, weights.beta_D, d_beta, "beta");
+  expect_gradient(value, bias, d_bias, "bias");
+}
+
+TEST(Differences, ResidualNorm) {
   for (const Dropout& dropout : {Dropout(), kDropout}) {
     for (int64_t width : {3, 17}) {
-      const DropoutMask mask = mask_for(dropout, 7, width);
-      const NormWeights weights{doubles({width}, 1), doubles({width}, 2), kEpsilon};
-      const at::Tensor bias = doubles({width}, 3), residual = doubles({7, width}, 4), x = doubles({7, width}, 5),
-                       w = doubles({7, width}, 6);
-      at::Tensor sum, out = no_doubles({7, width}), mean = no_doubles({7}), rstd = no_doubles({7});
-      const auto value = [&] {
-        sum = x.clone();
-        residual_norm(input, mask, weights, bias, residual, sum, out, mean, rstd);
-        return (out * w).sum().item<double>();
-      };
-      value();
-      at::Tensor d_residual = no_doubles({7, width}), d_x = no_doubles({7, width}), d_gamma = no_doubles({width}),
-                 d_beta = no_doubles({width}), d_bias = no_doubles({width});
-      residual_norm_backward(input, mask, weights.gamma_D, w, sum, mean, rstd, d_residual, d_x, d_gamma, d_beta,
-                             d_bias);
-      expect_gradient(value, x, d_x, "x");
-      expect_gradient(value, residual, d_residual, "residual");
-      expect_gradient(value, weights.gamma_D, d_gamma, "gamma");
-      expect_gradient(value, weights.beta_D, d_beta, "beta");
-      expect_gradient(value, bias, d_bias, "bias");
+      for (const NormKind kind : {NormKind::kLayer, NormKind::kRms}) {
+        for (const bool bare : {false, true}) check_residual_norm(dropout, width, kind, bare);
+      }
     }
   }
+}
+
+// `bare`: word embeddings alone, without a norm.
+void check_embedding_norm(const Dropout& dropout, int64_t types, NormKind kind, bool bare) {
+  const PackedBatch batch = batch_of({1, 4, 2}, 5, types);
+  const Input input(batch, at::kCPU);
+  constexpr int64_t kWidth = 9;
+  const DropoutMask mask = mask_for(dropout, 7, kWidth);
+  const auto unless_bare = [&](const at::Tensor& x) { return bare ? at::Tensor() : x; };
+  const NormWeights weights{unless_bare(doubles({kWidth}, 1)), unless_bare(doubles({kWidth}, 2)), kEpsilon, kind};
+  const EmbeddingTables tables{doubles({5, kWidth}, 3), unless_bare(doubles({8, kWidth}, 4)),
+                               unless_bare(doubles({2, kWidth}, 5))};
+  const EmbeddingPlaces places{positions_after_padding(input, 3), 1.5};
+  const at::Tensor w = doubles({7, kWidth}, 6);
+  at::Tensor sum = no_doubles({7, kWidth}), out = no_doubles({7, kWidth}), mean = no_doubles({7}),
+             rstd = no_doubles({7});
+  const auto value = [&] {
+    embedding_norm(input, mask, tables, places, weights, sum, out, mean, rstd);
+    return (out * w).sum().item<double>();
+  };
+  value();
+  const EmbeddingTables d_tables{no_doubles({5, kWidth}), unless_bare(no_doubles({8, kWidth})),
+                                 unless_bare(no_doubles({2, kWidth}))};
+  at::Tensor d_gamma = unless_bare(no_doubles({kWidth})), d_beta = unless_bare(no_doubles({kWidth}));
+  embedding_norm_backward(input, mask, places, weights, w, sum.clone(), mean, rstd, d_tables, d_gamma, d_beta);
+  expect_gradient(value, tables.word_VD, d_tables.word_VD, "word");
+  if (bare) return;
+  expect_gradient(value, tables.position_PD, d_tables.position_PD, "position");
+  expect_gradient(value, tables.type_KD, d_tables.type_KD, "type");
+  expect_gradient(value, weights.gamma_D, d_gamma, "gamma");
+  expect_gradient(value, weights.beta_D, d_beta, "beta");
 }
 
 TEST(Differences, EmbeddingNorm) {
   for (const Dropout& dropout : {Dropout(), kDropout}) {
     for (int64_t types : {0, 2}) {
-      const PackedBatch batch = batch_of({1, 4, 2}, 5, types);
-      const Input input(batch, at::kCPU);
-      constexpr int64_t kWidth = 9;
-      const DropoutMask mask = mask_for(dropout, 7, kWidth);
-      const NormWeights weights{doubles({kWidth}, 1), doubles({kWidth}, 2), kEpsilon};
-      const EmbeddingTables tables{doubles({5, kWidth}, 3), doubles({4, kWidth}, 4), doubles({2, kWidth}, 5)};
-      const at::Tensor w = doubles({7, kWidth}, 6);
-      at::Tensor sum = no_doubles({7, kWidth}), out = no_doubles({7, kWidth}), mean = no_doubles({7}),
-                 rstd = no_doubles({7});
-      const auto value = [&] {
-        embedding_norm(input, mask, tables, weights, sum, out, mean, rstd);
-        return (out * w).sum().item<double>();
-      };
-      value();
-      const EmbeddingTables d_tables{no_doubles({5, kWidth}), no_doubles({4, kWidth}), no_doubles({2, kWidth})};
-      at::Tensor d_gamma = no_doubles({kWidth}), d_beta = no_doubles({kWidth});
-      embedding_norm_backward(input, mask, weights.gamma_D, w, sum.clone(), mean, rstd, d_tables, d_gamma, d_beta);
-      expect_gradient(value, tables.word_VD, d_tables.word_VD, "word");
-      expect_gradient(value, tables.position_PD, d_tables.position_PD, "position");
-      expect_gradient(value, tables.type_KD, d_tables.type_KD, "type");
-      expect_gradient(value, weights.gamma_D, d_gamma, "gamma");
-      expect_gradient(value, weights.beta_D, d_beta, "beta");
+      check_embedding_norm(dropout, types, NormKind::kLayer, false);
+      check_embedding_norm(dropout, types, NormKind::kRms, false);
+      check_embedding_norm(dropout, types, NormKind::kLayer, true);
     }
   }
 }
 
-TEST(Differences, Attention) {
-  const PackedBatch batch = batch_of({1, 5, 2});
+TEST(Embeddings, PositionsAfterPaddingCountTokensThatAreNotPadding) {
+  PackedBatch batch = batch_of({5, 1, 3}, 9);
+  batch.ids = {4, 1, 5, 1, 6, 1, 7, 8, 2};
   const Input input(batch, at::kCPU);
-  for (const Dropout& dropout : {Dropout(), kDropout}) {
-    for (int64_t heads : {1, 3}) {
-      const int64_t width = heads * 4;
-      const at::Tensor qkv = doubles({8, 3 * width}, 1) * 2, w = doubles({8, width}, 2);
-      at::Tensor out = no_doubles({8, width}), lse = no_doubles({heads, 8}), d_qkv = no_doubles({8, 3 * width}),
-                 d_bias = no_doubles({3 * width}), mask = at::zeros({attention_mask_words(batch, heads)}, at::kShort);
-      const auto value = [&] {
-        attention(input, dropout, heads, qkv, out, lse, mask);
-        return (out * w).sum().item<double>();
-      };
-      value();
-      attention_backward(input, dropout, heads, qkv, out, lse, mask, w, d_qkv, d_bias);
-      expect_gradient(value, qkv, d_qkv, "qkv of " + std::to_string(heads) + " heads");
-    }
-  }
+  const at::Tensor found = positions_after_padding(input, 1);
+  const std::vector<int32_t> expected = {2, 1, 3, 1, 4, 1, 2, 3, 4};
+  EXPECT_EQ(std::vector<int32_t>(found.data_ptr<int32_t>(), found.data_ptr<int32_t>() + 9), expected);
 }
 
 const std::vector<Activation> kFeedForward = {Activation::kGelu, Activation::kGeluTanh, Activation::kRelu,

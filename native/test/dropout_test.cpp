@@ -136,7 +136,7 @@ TEST(Kernels, DropoutMaskOfNormsEqualsTheReference) {
 
       const EmbeddingTables tables{at::zeros({11, width}, type), at::zeros({40, width}, type),
                                    at::zeros({1, width}, type)};
-      embedding_norm(input, again, tables, {zeros_D, ones_D, 1e-5}, sum, out, {}, {});
+      embedding_norm(input, again, tables, {input.positions_T}, {zeros_D, ones_D, 1e-5}, sum, out, {}, {});
       EXPECT_TRUE(same_bits(out, expected));  // dropout(0 * gamma + 1)
 
       EXPECT_TRUE(same_bits(kept(mask, width), expected.ne(0)));

@@ -178,21 +178,22 @@ TEST(Encoder, SpecsThatCannotWorkAreRefused) {
   refused(kNotBuilt, "Activation mish of a Dense module", {pooling({"mean"}), dense(12, 3, "mish")});
   refused(kNotBuilt, "Pooling mode median", {pooling({"median"})});
   refused(kNotBuilt, "Module LSTM is not built", {pooling({"mean"}), Config::Object{{"type", text("LSTM")}}});
-  refused(kModel, "hidden_size that num_attention_heads divides but found 12 and 5", mean,
+  refused(kModel, "Expected a divisor of hidden_size 12 as num_attention_heads in config.json, found 5", mean,
           {{"num_attention_heads", 5.0}});
   refused(kNotBuilt, "Activation mish of hidden_act", mean, {{"hidden_act", text("mish")}});
-  refused(kNotBuilt, "position_embedding_type relative_key", mean, {{"position_embedding_type", text("relative_key")}});
+  refused(kNotBuilt, "position_embedding_type: \"relative_key\"", mean,
+          {{"position_embedding_type", text("relative_key")}});
   refused(kNotBuilt, "is_decoder", mean, {{"is_decoder", true}});
-  refused(kModel, "hidden_dropout_prob in config.json but found 1", mean, {{"hidden_dropout_prob", 1.0}});
-  refused(kInvalid, "a number for vocab_size", mean, {{"vocab_size", Config()}});
+  refused(kModel, "hidden_dropout_prob in config.json, found 1", mean, {{"hidden_dropout_prob", 1.0}});
+  refused(kModel, "as vocab_size in config.json, found null", mean, {{"vocab_size", Config()}});
   refused(kInvalid, "float16", mean, {}, "float16");
   for (const char* key : {"hidden_size", "vocab_size", "type_vocab_size", "max_position_embeddings",
                           "intermediate_size", "num_hidden_layers", "num_attention_heads"}) {
-    refused(kModel, std::string("at least 1 for ") + key, mean, {{key, 0.0}});
+    refused(kModel, std::string("as ") + key + " in config.json, found 0", mean, {{key, 0.0}});
   }
   EncoderSpec gpt = tiny_bert(mean);
   gpt.architecture = "gpt2";
-  expect_error(kNotBuilt, "Architecture gpt2 is not built", [&] { Encoder encoder(gpt); });
+  expect_error(kNotBuilt, "model_type \"gpt2\"; built are: ", [&] { Encoder encoder(gpt); });
 }
 
 }  // namespace

@@ -7,8 +7,8 @@
 
 #include <cmath>
 
+#include "attention_case.h"
 #include "core/device.h"
-#include "ops/attention.h"
 #include "ops/dropout.h"
 #include "support.h"
 
@@ -31,31 +31,54 @@ struct Outputs {
   at::Tensor out, lse, mask, d_qkv, d_bias;
 };
 
+AttentionCall call_of(const Input& input, const Dropout& dropout, int64_t heads, int64_t head_dim) {
+  return {.queries = rows_of(input),
+          .keys = rows_of(input),
+          .shape = shape_of_heads(heads, heads, head_dim),
+          .dropout = dropout};
+}
+
+// As BERT calls it: queries, keys and values in one matrix.
+void forward(const Input& input, const Dropout& dropout, int64_t heads, const at::Tensor& qkv_T3D,
+             const at::Tensor& out, const at::Tensor& lse, const at::Tensor& mask, bool reference = false) {
+  const AttentionCall call = call_of(input, dropout, heads, out.size(1) / heads);
+  (reference ? reference::attention : attention)(call, side_by_side(qkv_T3D, call.shape), out, lse, mask);
+}
+
+void backward(const Input& input, const Dropout& dropout, int64_t heads, const at::Tensor& qkv_T3D,
+              const at::Tensor& d_out, const Outputs& to, bool reference = false) {
+  const AttentionCall call = call_of(input, dropout, heads, d_out.size(1) / heads);
+  (reference ? reference::attention_backward : attention_backward)(
+      call, side_by_side(qkv_T3D, call.shape), to.out, to.lse, to.mask, d_out,
+      {.values = side_by_side(to.d_qkv, call.shape), .biases = side_by_side(to.d_bias, call.shape)});
+}
+
 Outputs fresh(const Input& input, int64_t heads, int64_t width, at::ScalarType type) {
   const int64_t tokens = input.tokens();
   return {at::full({tokens, width}, 9, type), at::zeros({heads, tokens}, master_dtype(type)),
-          at::full({attention_mask_words(input.batch, heads)}, 9, at::kShort), at::full({tokens, 3 * width}, 9, type),
-          at::ones({3 * width}, master_dtype(type))};
+          at::full({attention_mask_words(call_of(input, Dropout(), heads, width / heads))}, 9, at::kShort),
+          at::full({tokens, 3 * width}, 9, type), at::ones({3 * width}, master_dtype(type))};
 }
 
 void compare(const Input& input, const Dropout& dropout, int64_t heads, const at::Tensor& qkv, double factor = 1) {
   const int64_t tokens = input.tokens(), width = qkv.size(1) / 3;
   const at::ScalarType type = qkv.scalar_type();
   Outputs a = fresh(input, heads, width, type), e = fresh(input, heads, width, type);
-  attention(input, dropout, heads, qkv, a.out, a.lse, a.mask);
-  reference::attention(input, dropout, heads, qkv, e.out, e.lse, {});
+  forward(input, dropout, heads, qkv, a.out, a.lse, a.mask);
+  forward(input, dropout, heads, qkv, e.out, e.lse, {}, true);
   expect_close(a.out, e.out, factor * tolerance(type), "out");
   expect_close(a.lse, e.lse, lse_tolerance(type), "lse");
   const at::Tensor d_out = random_tensor({tokens, width}, type, 2);
-  attention_backward(input, dropout, heads, qkv, e.out, e.lse, a.mask, d_out, a.d_qkv, a.d_bias);
-  reference::attention_backward(input, dropout, heads, qkv, e.out, e.lse, {}, d_out, e.d_qkv, e.d_bias);
+  Outputs from_reference{e.out, e.lse, a.mask, a.d_qkv, a.d_bias};
+  backward(input, dropout, heads, qkv, d_out, from_reference);
+  backward(input, dropout, heads, qkv, d_out, e, true);
   expect_close(a.d_qkv, e.d_qkv, factor * tolerance(type), "d_qkv");
   const double rounding = type == at::kBFloat16 ? 4e-3 * e.d_qkv.abs().sum(0).max().item<double>() : 0;
   const double most = std::max(1.0, e.d_bias.abs().max().item<double>());
   expect_close(a.d_bias, e.d_bias, factor * (type == at::kDouble ? 1e-12 : 1e-5) + rounding / most, "d_bias");
   // Without statistics, as encoding uses it.
   at::Tensor bare = at::zeros_like(a.out);
-  attention(input, dropout, heads, qkv, bare, {}, a.mask);
+  forward(input, dropout, heads, qkv, bare, {}, a.mask);
   EXPECT_TRUE(same_bits(bare, a.out));
 }
 
@@ -111,11 +134,11 @@ TEST(Kernels, AttentionIsAsExactAsItsType) {
     const at::Tensor qkv = random_tensor({length, 3 * 64}, at::kFloat, 1, 3),
                      d_out = random_tensor({length, 64}, at::kFloat, 2);
     Outputs a = fresh(input, 2, 64, at::kFloat), e = fresh(input, 2, 64, at::kDouble);
-    attention(input, dropout, 2, qkv, a.out, a.lse, a.mask);
-    attention_backward(input, dropout, 2, qkv, a.out, a.lse, a.mask, d_out, a.d_qkv, a.d_bias);
+    forward(input, dropout, 2, qkv, a.out, a.lse, a.mask);
+    backward(input, dropout, 2, qkv, d_out, a);
     const at::Tensor qkv64 = qkv.to(at::kDouble), d_out64 = d_out.to(at::kDouble);
-    reference::attention(input, dropout, 2, qkv64, e.out, e.lse, {});
-    reference::attention_backward(input, dropout, 2, qkv64, e.out, e.lse, {}, d_out64, e.d_qkv, e.d_bias);
+    forward(input, dropout, 2, qkv64, e.out, e.lse, {}, true);
+    backward(input, dropout, 2, qkv64, d_out64, e, true);
     SCOPED_TRACE(length);
     expect_close(a.out.to(at::kDouble), e.out, 3e-6, "out");
     expect_close(a.lse.to(at::kDouble), e.lse, 3e-7, "lse");
@@ -133,8 +156,8 @@ TEST(Kernels, AttentionStaysInsideItsRow) {
   Outputs all = fresh(input, 2, 64, at::kFloat);
   const auto run = [&](const Input& rows, const Dropout& dropout, const at::Tensor& x, const at::Tensor& d,
                        Outputs& to) {
-    attention(rows, dropout, 2, x, to.out, to.lse, to.mask);
-    attention_backward(rows, dropout, 2, x, to.out, to.lse, to.mask, d, to.d_qkv, to.d_bias);
+    forward(rows, dropout, 2, x, to.out, to.lse, to.mask);
+    backward(rows, dropout, 2, x, d, to);
   };
   run(input, Dropout(DropoutKey(1, 1, 1), 2, 0.2), qkv, d_out, all);
   for (int64_t row = 0; row < together.rows(); ++row) {
@@ -161,8 +184,8 @@ TEST(Kernels, AttentionDoesNotDependOnTheNumberOfThreads) {
     found.push_back(fresh(input, 3, 96, at::kFloat));
     Outputs& to = found.back();
     const Dropout dropout(DropoutKey(1, 1, 1), 2, 0.2);
-    attention(input, dropout, 3, qkv, to.out, to.lse, to.mask);
-    attention_backward(input, dropout, 3, qkv, to.out, to.lse, to.mask, to.out, to.d_qkv, to.d_bias);
+    forward(input, dropout, 3, qkv, to.out, to.lse, to.mask);
+    backward(input, dropout, 3, qkv, to.out, to);
     EXPECT_TRUE(same_bits(to.out, found[0].out) && same_bits(to.d_qkv, found[0].d_qkv) &&
                 same_bits(to.d_bias, found[0].d_bias))
         << threads;
@@ -175,7 +198,7 @@ TEST(Kernels, AttentionWithDropoutNeedsItsMask) {
   Outputs to = fresh(input, 2, 16, at::kFloat);
   const Dropout dropout(DropoutKey(1, 1, 1), 2, 0.2);
   expect_error("ERR_LIBTORCH", "Expected 80 words of 16 bits for the mask of attention but found 0",
-               [&] { attention(input, dropout, 2, random_tensor({20, 48}, at::kFloat, 1), to.out, to.lse, {}); });
+               [&] { forward(input, dropout, 2, random_tensor({20, 48}, at::kFloat, 1), to.out, to.lse, {}); });
 }
 
 // Equal keys give every value the weight 1 / L; values that are unit vectors make the output the dropped probabilities.
@@ -190,9 +213,9 @@ TEST(Kernels, DropoutMaskOfAttentionEqualsTheReference) {
       qkv.narrow(0, 2, length).narrow(1, 2 * width + head * length, length).copy_(at::eye(length, at::kDouble));
     }
     const Dropout dropout(DropoutKey(3, 2, 1, 7), 11, 0.1);
-    at::Tensor mask = at::zeros({attention_mask_words(batch, heads)}, at::kShort);
-    attention(input, dropout, heads, qkv, out, {}, mask);
-    const at::Tensor expected = dropout_multiplier_HLL(dropout, 1, heads, length, out.options()) / length;
+    at::Tensor mask = at::zeros({attention_mask_words(call_of(input, dropout, heads, length))}, at::kShort);
+    forward(input, dropout, heads, qkv, out, {}, mask);
+    const at::Tensor expected = dropout_multiplier_HQK(dropout, 1, heads, length, length, out.options()) / length;
     const at::Tensor actual = out.narrow(0, 2, length).view({length, heads, length}).transpose(0, 1);
     expect_close(actual, expected, 1e-14, "mask of length " + std::to_string(length));
     EXPECT_TRUE(same_bits(actual == 0, expected == 0));

@@ -9,7 +9,7 @@
 #include "core/device.h"
 #include "ops/cpu_call.h"
 #include "ops/embedding_norm.h"
-#include "ops/residual_norm.h"
+#include "ops/residual_norm_call.h"
 #include "support.h"
 
 namespace st::test {
@@ -28,11 +28,16 @@ double sum_tolerance(at::ScalarType type) {
   return type == at::kDouble ? 1e-12 : 5e-5;
 }  // of sums kept in the master dtype
 
+// `bare`: nothing is there that need not be, and the sum is read by others, too.
 struct Case {
   at::ScalarType type;
   int64_t width;
   Dropout dropout;
+  NormKind kind;
+  bool bare;
   std::string name;
+
+  at::Tensor unless_bare(const at::Tensor& x) const { return bare ? at::Tensor() : x; }
 };
 
 std::vector<Case> cases() {
@@ -40,9 +45,12 @@ std::vector<Case> cases() {
   for (at::ScalarType type : {at::kFloat, at::kDouble, at::kBFloat16}) {
     for (int64_t width : kWidths) {
       for (double probability : {0.0, 0.1}) {
-        out.push_back({type, width, Dropout(DropoutKey(5, 6, 7, 3), 9, probability),
-                       std::string(c10::toString(type)) + ", width " + std::to_string(width) + ", dropout " +
-                           std::to_string(probability)});
+        const Dropout dropout(DropoutKey(5, 6, 7, 3), 9, probability);
+        const std::string name = std::string(c10::toString(type)) + ", width " + std::to_string(width) + ", dropout " +
+                                 std::to_string(probability);
+        out.push_back({type, width, dropout, NormKind::kLayer, false, name});
+        out.push_back({type, width, dropout, NormKind::kRms, false, name + ", rms"});
+        out.push_back({type, width, dropout, NormKind::kLayer, true, name + ", bare"});
       }
     }
   }
@@ -51,6 +59,10 @@ std::vector<Case> cases() {
 
 NormWeights norm_weights(int64_t width, at::ScalarType master, double epsilon) {
   return {random_tensor({width}, master, 1) + 1.5, random_tensor({width}, master, 2), epsilon};
+}
+NormWeights norm_weights(const Case& c, double epsilon) {
+  const NormWeights all = norm_weights(c.width, master_dtype(c.type), epsilon);
+  return {all.gamma_D, c.unless_bare(all.beta_D), epsilon, c.kind};
 }
 
 // A layer norm of one column is the same for every input: its gradient is a difference of equals, noise over epsilon.
@@ -66,8 +78,9 @@ TEST(Kernels, ResidualNorm) {
     SCOPED_TRACE(c.name);
     const at::ScalarType master = master_dtype(c.type);
     const DropoutMask mask = mask_for(c.dropout, tokens, c.width);
-    const NormWeights weights = norm_weights(c.width, master, epsilon_of(c.width));
-    const at::Tensor bias = random_tensor({c.width}, master, 3), residual = random_tensor({tokens, c.width}, c.type, 4);
+    const NormWeights weights = norm_weights(c, epsilon_of(c.width));
+    const at::Tensor bias = c.unless_bare(random_tensor({c.width}, master, 3)),
+                     residual = random_tensor({tokens, c.width}, c.type, 4);
     struct Out {
       at::Tensor sum, out, mean, rstd, d_residual, d_linear, d_gamma, d_beta, d_bias;
     };
@@ -80,8 +93,8 @@ TEST(Kernels, ResidualNorm) {
                  at::zeros({tokens, c.width}, c.type),
                  at::zeros({tokens, c.width}, c.type),
                  at::ones({c.width}, m),
-                 at::ones({c.width}, m),
-                 at::ones({c.width}, m)};  // gradients are added to
+                 c.unless_bare(at::ones({c.width}, m)),
+                 c.unless_bare(at::ones({c.width}, m))};  // gradients are added to
     };
     Out a = fresh(), e = fresh();
     residual_norm(input, mask, weights, bias, residual, a.sum, a.out, a.mean, a.rstd);
@@ -91,20 +104,23 @@ TEST(Kernels, ResidualNorm) {
     expect_close(a.mean, e.mean, sum_tolerance(c.type), "mean");
     expect_close(a.rstd, e.rstd, sum_tolerance(c.type), "rstd");
 
-    const at::Tensor d_out = random_tensor({tokens, c.width}, c.type, 6);
-    residual_norm_backward(input, mask, weights.gamma_D, d_out, e.sum, e.mean, e.rstd, a.d_residual, a.d_linear,
+    const at::Tensor d_out = random_tensor({tokens, c.width}, c.type, 6),
+                     d_sum = c.bare ? random_tensor({tokens, c.width}, c.type, 7) : at::Tensor();
+    residual_norm_backward(input, mask, weights, d_out, d_sum, e.sum, e.mean, e.rstd, a.d_residual, a.d_linear,
                            a.d_gamma, a.d_beta, a.d_bias);
-    reference::residual_norm_backward(input, mask, weights.gamma_D, d_out, e.sum, e.mean, e.rstd, e.d_residual,
+    reference::residual_norm_backward(input, mask, weights, d_out, d_sum, e.sum, e.mean, e.rstd, e.d_residual,
                                       e.d_linear, e.d_gamma, e.d_beta, e.d_bias);
     expect_close(a.d_residual, e.d_residual, tolerance(c.type), "d_residual");
     expect_close(a.d_linear, e.d_linear, tolerance(c.type), "d_linear");
     expect_close(a.d_gamma, e.d_gamma, sum_tolerance(c.type), "d_gamma");
-    expect_close(a.d_beta, e.d_beta, sum_tolerance(c.type), "d_beta");
-    expect_close(a.d_bias, e.d_bias, sum_tolerance(c.type), "d_bias");
+    if (!c.bare) {
+      expect_close(a.d_beta, e.d_beta, sum_tolerance(c.type), "d_beta");
+      expect_close(a.d_bias, e.d_bias, sum_tolerance(c.type), "d_bias");
+    }
 
     // As the layers use it: d_residual in the memory of d_out.
     const at::Tensor in_place = d_out.clone();
-    residual_norm_backward(input, mask, weights.gamma_D, in_place, e.sum, e.mean, e.rstd, in_place, a.d_linear,
+    residual_norm_backward(input, mask, weights, in_place, d_sum, e.sum, e.mean, e.rstd, in_place, a.d_linear,
                            a.d_gamma, a.d_beta, a.d_bias);
     EXPECT_TRUE(same_bits(in_place, a.d_residual));
     // Without statistics, as encoding uses it.
@@ -122,8 +138,9 @@ TEST(Kernels, ResidualNormOfABlockOfRows) {
   for (const Case& c : cases()) {
     SCOPED_TRACE(c.name);
     const at::ScalarType master = master_dtype(c.type);
-    const NormWeights weights = norm_weights(c.width, master, epsilon_of(c.width));
-    const at::Tensor bias = random_tensor({c.width}, master, 3), residual = random_tensor({tokens, c.width}, c.type, 4),
+    const NormWeights weights = norm_weights(c, epsilon_of(c.width));
+    const at::Tensor bias = c.unless_bare(random_tensor({c.width}, master, 3)),
+                     residual = random_tensor({tokens, c.width}, c.type, 4),
                      linear = random_tensor({tokens, c.width}, master, 5);
     at::Tensor sum = linear.clone(), expected = at::zeros({tokens, c.width}, master);  // the reference, unrounded
     reference::residual_norm(input, {c.dropout, {}}, weights, bias, residual, sum, expected, {}, {});
@@ -131,19 +148,7 @@ TEST(Kernels, ResidualNormOfABlockOfRows) {
     at::Tensor out = at::zeros({tokens, c.width}, c.type);
     with_storage(c.type, [&]<typename S>(S) {
       using A = kernels::arithmetic_t<S>;
-      const kernels::ResidualNorm<S> call{c.width,
-                                          static_cast<A>(weights.epsilon),
-                                          mask.dropout,
-                                          token_places(input),
-                                          data<A>(bias),
-                                          data<A>(weights.gamma_D),
-                                          data<A>(weights.beta_D),
-                                          data<S>(residual),
-                                          nullptr,
-                                          data<S>(out),
-                                          nullptr,
-                                          nullptr,
-                                          data<uint16_t>(mask.kept_TM)};
+      const auto call = residual_norm_call<S>(input, mask, weights, bias, residual, {}, out, {}, {});
       for (int64_t begin = 0; begin < tokens; begin += 50) {
         kernels::table<S>().residual_norm(call, begin, std::min(tokens, begin + 50), data<A>(linear) + begin * c.width,
                                           thread_scratch<A>(kernels::norm_scratch(c.width)));
@@ -162,9 +167,12 @@ TEST(Kernels, EmbeddingNorm) {
       const int64_t tokens = input.tokens();
       const at::ScalarType master = master_dtype(c.type);
       const DropoutMask mask = mask_for(c.dropout, tokens, c.width);
-      const NormWeights weights = norm_weights(c.width, master, epsilon_of(c.width));
-      const EmbeddingTables tables{random_tensor({29, c.width}, master, 3), random_tensor({130, c.width}, master, 4),
-                                   random_tensor({2, c.width}, master, 5)};
+      NormWeights weights = norm_weights(c, epsilon_of(c.width));
+      if (c.bare) weights.gamma_D = at::Tensor();
+      const EmbeddingTables tables{random_tensor({29, c.width}, master, 3),
+                                   c.unless_bare(random_tensor({132, c.width}, master, 4)),
+                                   c.unless_bare(random_tensor({2, c.width}, master, 5))};
+      const EmbeddingPlaces places{positions_after_padding(input, 1), 1.5};
       struct Out {
         at::Tensor sum, out, mean, rstd, d_gamma, d_beta;
         EmbeddingTables d_tables;
@@ -175,13 +183,14 @@ TEST(Kernels, EmbeddingNorm) {
                    at::zeros({tokens, c.width}, c.type),
                    at::zeros({tokens}, m),
                    at::zeros({tokens}, m),
-                   at::ones({c.width}, m),
-                   at::ones({c.width}, m),
-                   {at::ones({29, c.width}, m), at::ones({130, c.width}, m), at::ones({2, c.width}, m)}};
+                   c.unless_bare(at::ones({c.width}, m)),
+                   c.unless_bare(at::ones({c.width}, m)),
+                   {at::ones({29, c.width}, m), c.unless_bare(at::ones({132, c.width}, m)),
+                    c.unless_bare(at::ones({2, c.width}, m))}};
       };
       Out a = fresh(), e = fresh();
-      embedding_norm(input, mask, tables, weights, a.sum, a.out, a.mean, a.rstd);
-      reference::embedding_norm(input, mask, tables, weights, e.sum, e.out, e.mean, e.rstd);
+      embedding_norm(input, mask, tables, places, weights, a.sum, a.out, a.mean, a.rstd);
+      reference::embedding_norm(input, mask, tables, places, weights, e.sum, e.out, e.mean, e.rstd);
       expect_close(a.sum, e.sum, sum_tolerance(c.type), "sum");
       expect_close(a.out, e.out, tolerance(c.type), "out");
       expect_close(a.mean, e.mean, sum_tolerance(c.type), "mean");
@@ -189,14 +198,15 @@ TEST(Kernels, EmbeddingNorm) {
 
       const at::Tensor d_out = random_tensor({tokens, c.width}, c.type, 6);
       at::Tensor a_sum = e.sum.clone(), e_sum = e.sum.clone();  // become gradients
-      embedding_norm_backward(input, mask, weights.gamma_D, d_out, a_sum, e.mean, e.rstd, a.d_tables, a.d_gamma,
+      embedding_norm_backward(input, mask, places, weights, d_out, a_sum, e.mean, e.rstd, a.d_tables, a.d_gamma,
                               a.d_beta);
-      reference::embedding_norm_backward(input, mask, weights.gamma_D, d_out, e_sum, e.mean, e.rstd, e.d_tables,
+      reference::embedding_norm_backward(input, mask, places, weights, d_out, e_sum, e.mean, e.rstd, e.d_tables,
                                          e.d_gamma, e.d_beta);
       expect_close(a_sum, e_sum, sum_tolerance(c.type), "d_sum");
+      expect_close(a.d_tables.word_VD, e.d_tables.word_VD, sum_tolerance(c.type), "d_word");
+      if (c.bare) continue;
       expect_close(a.d_gamma, e.d_gamma, sum_tolerance(c.type), "d_gamma");
       expect_close(a.d_beta, e.d_beta, sum_tolerance(c.type), "d_beta");
-      expect_close(a.d_tables.word_VD, e.d_tables.word_VD, sum_tolerance(c.type), "d_word");
       expect_close(a.d_tables.position_PD, e.d_tables.position_PD, sum_tolerance(c.type), "d_position");
       expect_close(a.d_tables.type_KD, e.d_tables.type_KD, sum_tolerance(c.type), "d_type");
     }

@@ -24,9 +24,9 @@ struct Sample {
   Sample() {
     frozen = layout.add("pooler", {2, 2}, Group::kFrozen);
     bias = layout.add("norm", {3}, Group::kNoDecay);
-    fused = layout.add_fused({"q", "k", "v"}, {2, 5}, Group::kDecay);
+    fused = layout.add_fused({{"q", {2, 5}}, {"k", {2, 5}}, {"v", {2, 5}}}, Group::kDecay);
     word = layout.add("word", {4, 3}, Group::kDecay);
-    fused_bias = layout.add_fused({"q.bias", "k.bias"}, {2}, Group::kNoDecay);
+    fused_bias = layout.add_fused({{"q.bias", {2}}, {"k.bias", {2}}}, Group::kNoDecay);
     layout.finish();
   }
 };
@@ -82,6 +82,34 @@ TEST(Layout, FusedTensorsLieSideBySide) {
   }
   EXPECT_TRUE(same_bits(s.layout.view(flat, s.fused).reshape({-1}), at::arange(30, at::kFloat)));
   EXPECT_EQ(flat.slice(0, 30).abs().sum().item<float>(), 0);
+}
+
+TEST(Layout, ABlockHasASecondName) {
+  Layout layout;
+  layout.add("before", {3}, Group::kDecay);
+  const ParamId block = layout.add_fused({{"q", {4, 2}}, {"k", {1, 2}}, {"v", {2, 2}}}, Group::kDecay, "qkv");
+  layout.add_fused({{"q.bias", {2}}, {"k.bias", {2}}}, Group::kNoDecay, "qkv.bias");
+  layout.add_fused({{"up", {2}}, {"gate", {2}}}, Group::kNoDecay);
+  layout.finish();
+  std::vector<std::string> blocks;
+  for (const TensorInfo& info : layout.tensors()) blocks.push_back(info.block);
+  EXPECT_EQ(blocks, (std::vector<std::string>{"", "qkv", "qkv", "qkv", "qkv.bias", "qkv.bias", "", ""}));
+  EXPECT_EQ(layout.span("qkv").offset, 16);
+  EXPECT_EQ(layout.span("qkv").count, 14);
+  EXPECT_EQ(layout.span("k").offset, 16 + 8);
+  EXPECT_EQ(layout.span("v").count, 4);
+
+  at::Tensor flat = at::zeros({layout.size()}, at::kFloat);
+  EXPECT_EQ(layout.view(flat, block).sizes(), (at::IntArrayRef{7, 2}));
+  std::vector<float> values(14), parts(4), end(3);
+  for (int i = 0; i < 14; ++i) values[i] = static_cast<float>(i);
+  layout.load(flat, range_of("qkv", "F32", values));
+  layout.dump(flat, range_of("v", "F32", parts));
+  EXPECT_EQ(parts, (std::vector<float>{10, 11, 12, 13}));
+  layout.dump(flat, range_of("qkv", "F32", end, 9));
+  EXPECT_EQ(end, (std::vector<float>{9, 10, 11}));
+  expect_error(kTensors, "Tensor qkv has 14 elements but the range is 13 to 16",
+               [&] { layout.dump(flat, range_of("qkv", "F32", end, 13)); });
 }
 
 TEST(Layout, PartialRangesOfEveryDtype) {

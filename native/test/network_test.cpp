@@ -1,6 +1,7 @@
 // The whole network with each of its heads against central differences in float64.
 #include "engine/training_pass.h"
 #include "support.h"
+#include "weights.h"
 
 namespace st::test {
 
@@ -82,7 +83,7 @@ TEST(Network, SaysHowMuchATrainingPassKeeps) {
     Network network(tiny_bert({pooling({"mean"})}));
     network.prepare();
     TrainingPass(network).forward(input, {}, {.recompute = recompute});
-    const double said = 4.0 * static_cast<double>(network.model().kept_per_token(recompute)),
+    const double said = static_cast<double>(network.model().kept_per_token(recompute, at::kFloat)),
                  found = static_cast<double>(network.workspace().bytes()) / 40000;
     EXPECT_GT(said, 0.7 * found) << recompute;
     EXPECT_LT(said, 1.3 * found) << recompute;
@@ -106,24 +107,53 @@ TEST(Differences, NetworkWithEveryDense) {
   }
 }
 
-TEST(Differences, NetworkWithAClassifier) {
-  const PackedBatch batch = batch_of({1, 6, 3}, 11, 2);
-  for (const bool pooler : {true, false}) {
-    const Config::Object head = {
-        {"type", text("SequenceClassification")}, {"numLabels", 3.0}, {"dropout", 0.3}, {"pooler", pooler}};
-    check_network(tiny_bert({head}, "float64"), batch, 7, pooler ? "classifier" : "classifier without pooler");
+TEST(Differences, NetworkWithLayerNormAndDropout) {
+  const PackedBatch batch = batch_of({1, 6, 3}, 11);
+  const Config norm = Config::Object{{"type", text("LayerNorm")}, {"dimension", 12.0}};
+  const Config narrow = Config::Object{{"type", text("LayerNorm")}, {"dimension", 4.0}};
+  const Config dropout = Config::Object{{"type", text("Dropout")}, {"dropout", 0.3}};
+  check_network(tiny_bert({pooling({"mean"}), norm, dropout}, "float64"), batch, 7, "LayerNorm, Dropout");
+  check_network(tiny_bert({pooling({"mean"}), dropout, dense(12, 4, "tanh"), narrow}, "float64"), batch, 7,
+                "Dropout, Dense, LayerNorm");
+}
+
+TEST(Differences, NetworkWithWeightedLayers) {
+  const PackedBatch batch = batch_of({1, 6, 3}, 11);
+  for (const double start : {0.0, 1.0, 2.0}) {
+    const Config weighted =
+        Config::Object{{"type", text("WeightedLayerPooling")}, {"numHiddenLayers", 2.0}, {"layerStart", start}};
+    check_network(tiny_bert({weighted, pooling({"mean"})}, "float64"), batch, 5, "from " + std::to_string(start));
+    check_network(tiny_bert({weighted, pooling({"mean"})}, "float64"), batch, 5, "recomputed", {.recompute = true});
   }
 }
 
+TEST(Network, GivesTheStatesOfAllLayers) {
+  const PackedBatch batch = batch_of({2, 9, 4, 1}, 11);
+  Encoder encoder(tiny_bert({pooling({"mean"})}));
+  load_weights(encoder, random_weights(encoder, 1));
+  std::vector<float> states(3 * 16 * 12), tokens(16 * 12);
+  encoder.encode(batch, EncoderOutput::kHiddenStates, states.data(), static_cast<int64_t>(states.size()));
+  encoder.encode(batch, EncoderOutput::kTokenEmbeddings, tokens.data(), static_cast<int64_t>(tokens.size()));
+  EXPECT_EQ(std::vector<float>(states.end() - 16 * 12, states.end()), tokens);
+  EXPECT_NE(std::vector<float>(states.begin(), states.begin() + 16 * 12), tokens);
+  expect_error("ERR_INVALID_ARGUMENT", "room for 3 x 16 x 12",
+               [&] { encoder.encode(batch, EncoderOutput::kHiddenStates, states.data(), 7); });
+}
+
+TEST(Differences, NetworkWithAClassifier) {
+  const Config::Object head = {{"type", text("SequenceClassification")}, {"numLabels", 3.0}};
+  check_network(tiny_bert({head}, "float64", {{"classifier_dropout", 0.3}}), batch_of({1, 6, 3}, 11, 2), 7,
+                "classifier");
+}
+
 TEST(Network, TheClassifierDropsInTrainingAlone) {
-  const auto head = [](double dropout) {
-    return Config::Object{{"type", text("SequenceClassification")}, {"numLabels", 3.0}, {"dropout", dropout}};
-  };
+  const Config::Object head = {{"type", text("SequenceClassification")}, {"numLabels", 3.0}};
   const PackedBatch batch = batch_of({4, 6, 3}, 11, 2);
   const Input input(batch, at::kCPU);
   const auto logits = [&](double dropout, bool training, uint64_t seed) {
-    const Config::Object no_dropout = {{"hidden_dropout_prob", 0.0}, {"attention_probs_dropout_prob", 0.0}};
-    Network network(tiny_bert({head(dropout)}, "float64", no_dropout));
+    Network network(tiny_bert(
+        {head}, "float64",
+        {{"hidden_dropout_prob", 0.0}, {"attention_probs_dropout_prob", 0.0}, {"classifier_dropout", dropout}}));
     network.prepare();
     network.parameters().flat().copy_(random_tensor({network.parameters().layout.size()}, at::kDouble, 1));
     if (!training) return network.encode(input.batch, EncoderOutput::kSentenceEmbedding).clone();

@@ -191,7 +191,7 @@ TEST(MemoryOfPasses, EncodingBetweenTheBatchesOfAStepPacksTheWeightsOnce) {
   for (int i = 0; i < 300; ++i) {
     trainer.step(scored_batch(), kGradientsOnly);
     encoder->encode(batch, EncoderOutput::kSentenceEmbedding, out.data(), 16 * 128);
-    bytes.push_back(encoder->impl().network.parameters().derived().bytes());
+    bytes.push_back(encoder->impl().network.parameters().derived_bytes());
   }
   EXPECT_EQ(bytes.front(), bytes.back());
 }

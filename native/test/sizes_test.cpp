@@ -71,29 +71,53 @@ TEST(Network, SizesThatNoModelHasAreRefusedAtOnce) {
     expect_error("ERR_INVALID_MODEL", message, [&] { Network(tiny_bert({pooling({"mean"})}, "float32", changes)); });
   };
   refused({{"num_hidden_layers", 1e9}},
-          "Expected at most 4096 for num_hidden_layers in config.json but found 1000000000");
-  refused({{"num_hidden_layers", 0.0}}, "at least 1 for num_hidden_layers");
-  refused({{"num_attention_heads", 65536.0}, {"hidden_size", 65536.0}},
-          "Expected at most 65535 for num_attention_heads");
+          "Expected an integer from 1 to 4096 as num_hidden_layers in config.json, found 1000000000");
+  refused({{"num_hidden_layers", 0.0}}, "from 1 to 4096 as num_hidden_layers in config.json, found 0");
+  refused({{"num_attention_heads", 65536.0}, {"hidden_size", 65536.0}}, "from 1 to 65535 as num_attention_heads");
+  refused({{"num_attention_heads", 5.0}},
+          "Expected a divisor of hidden_size 12 as num_attention_heads in config.json, found 5");
+  refused({{"hidden_size", 6e6}}, "Expected sizes of at most 68719476736 parameters in config.json, found ");
   for (const char* key :
        {"hidden_size", "vocab_size", "intermediate_size", "max_position_embeddings", "type_vocab_size"}) {
-    for (double size : {6e12, 9e15 - 9e15 / 6}) {  // the number of heads divides both
-      refused({{key, size}}, "Expected at most 68719476736 parameters");
-    }
-    for (double size : {0.0, -12.0}) refused({{key, size}}, "at least 1 for " + std::string(key));
-    for (double size : {1e30, 12.5}) {
-      expect_error("ERR_INVALID_ARGUMENT", "an integer for " + std::string(key),
-                   [&] { Network(tiny_bert({pooling({"mean"})}, "float32", {{key, size}})); });
-    }
+    const std::string message = "Expected an integer from 1 to 10000000 as " + std::string(key) + " in config.json";
+    for (double size : {6e12, 9e15 - 9e15 / 6, 0.0, -12.0, 1e30, 12.5}) refused({{key, size}}, message);
+    refused({{key, text("12")}}, message + ", found \"12\"");
+    refused({{key, Config()}}, message + ", found null");
   }
-  for (double epsilon : {-1.0, 1e300}) refused({{"layer_norm_eps", epsilon}}, "0 to 1 for layer_norm_eps");
-  refused({{"hidden_dropout_prob", 1.0}}, "0 to 0.9999 for hidden_dropout_prob");
+  for (double epsilon : {0.0, -1.0, 1e300}) {
+    refused({{"layer_norm_eps", epsilon}}, "Expected a number of at most 1 and above 0 as layer_norm_eps");
+  }
+  refused({{"hidden_dropout_prob", 1.0}},
+          "Expected a number of at least 0 and at most 0.9999 as hidden_dropout_prob in config.json, found 1");
   expect_error("ERR_INVALID_ARGUMENT", "parameters, but with 2.linear.weight",
                [] { Network(tiny_bert({pooling({"mean"}), dense(12, 1e15, "tanh")})); });
   expect_error("ERR_INVALID_MODEL", "at least 1 for the outFeatures",
                [] { Network(tiny_bert({pooling({"mean"}), dense(12, 0, "tanh")})); });
   expect_error("ERR_INVALID_MODEL", "at most 64 pooling modes but found 100000",
                [] { Network(tiny_bert({pooling(std::vector<std::string>(100000, "mean"))})); });
+}
+
+TEST(TransformerSizes, AnArchitectureHasKeysAndDefaultsOfItsOwn) {
+  SizeKeys keys;
+  keys.width = {"dim", 24};
+  keys.heads = {"n_heads", 2};
+  keys.inner = {"hidden_dim", 48};
+  keys.layers = {"n_layers", 3};
+  keys.token_types = {"", 1};
+  keys.epsilon = {"", 1e-5};
+  keys.dropout = {"dropout", 0.2};
+  const TransformerSizes sizes(Config::Object{{"dim", 12.0}, {"hidden_size", 7.0}, {"type_vocab_size", 5.0}}, keys);
+  EXPECT_EQ(sizes.width, 12);
+  EXPECT_EQ(sizes.heads, 2);
+  EXPECT_EQ(sizes.inner, 48);
+  EXPECT_EQ(sizes.layers, 3);
+  EXPECT_EQ(sizes.vocabulary, 30522);
+  EXPECT_EQ(sizes.token_types, 1);
+  EXPECT_EQ(sizes.epsilon, 1e-5);
+  EXPECT_EQ(sizes.dropout, 0.2);
+  EXPECT_EQ(sizes.attention_dropout, 0.1);
+  expect_error("ERR_INVALID_MODEL", "Expected a divisor of dim 12 as n_heads in config.json, found 5",
+               [&] { TransformerSizes(Config::Object{{"dim", 12.0}, {"n_heads", 5.0}}, keys); });
 }
 
 TEST(Losses, SizesThatNoLossHasAreRefused) {

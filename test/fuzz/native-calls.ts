@@ -181,6 +181,7 @@ export const samples: Record<string, (random: Random) => Call> = {
       ...answers,
     ],
   }),
+  describe: (random) => ({ on: 'addon', call: 'describe', args: ['bert', mutated(random, config, tokens)] }),
   runtime: () => ({ on: 'addon', call: 'runtime', args: [] }),
   profileStart: () => ({ on: 'addon', call: 'profileStart', args: [] }),
   profileStop: () => ({ on: 'addon', call: 'profileStop', args: [] }),

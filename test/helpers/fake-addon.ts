@@ -1,7 +1,9 @@
 // An addon in a few lines of TypeScript: it keeps weights and gives embeddings from which a test can read what it was given.
 import { setTimeout } from 'node:timers/promises'
+import { placesOf } from '../../lib/models/weight-check.js'
 import type {
   ConfigObject,
+  Description,
   DType,
   EncoderOutput,
   EncoderSpec,
@@ -39,6 +41,66 @@ export function bertShapes(config: ConfigObject, pooler = true): [name: string, 
   return shapes
 }
 
+/** Where the fake looks for sizes that a real engine has defaults for. */
+const BERT = { vocab_size: 30_522, max_position_embeddings: 512, type_vocab_size: 2, num_hidden_layers: 12 }
+
+/** What the engine says of a BERT, without its checks of config.json: those are tested where there is an engine. */
+export function describeBert(config: ConfigObject): Description {
+  const size = (key: string) => ({ ...BERT, ...config })[key] as number
+  const width = size('hidden_size')
+  const tensor = (name: string, deviation: number, outside = false) => {
+    return { name, mean: 0, deviation, cutoff: 0, outside }
+  }
+  const transform = 'cls.predictions.transform.'
+  return {
+    width,
+    positions: size('max_position_embeddings'),
+    vocabulary: size('vocab_size'),
+    tokenTypes: size('type_vocab_size'),
+    layers: size('num_hidden_layers'),
+    layersKey: 'num_hidden_layers',
+    names: {
+      prefixes: ['0.auto_model.bert.', '0.auto_model.', 'model.bert.', '0.model.', 'model.', 'bert.'],
+      renames: [
+        { from: '*LayerNorm.gamma', to: '*LayerNorm.weight' },
+        { from: '*LayerNorm.beta', to: '*LayerNorm.bias' },
+      ],
+      leftOut: [
+        ...['embeddings.position_ids', 'embeddings.token_type_ids', 'cls.predictions.bias'],
+        ...['dense', 'LayerNorm'].flatMap((name) => [`${transform}${name}.weight`, `${transform}${name}.bias`]),
+        ...['cls.predictions.decoder.weight', 'cls.predictions.decoder.bias', 'cls.seq_relationship.weight'],
+      ],
+      heads: ['classifier', 'pre_classifier', 'qa_outputs', 'vocab_transform', 'lm_head', 'logit_scale'],
+      layer: 'encoder.layer.',
+      pooler: ['pooler.dense.weight', 'pooler.dense.bias'],
+    },
+    classifier: {
+      className: 'BertForSequenceClassification',
+      prefix: 'bert.',
+      tensors: [
+        tensor('pooler.dense.weight', 0.02),
+        tensor('pooler.dense.bias', 0),
+        tensor('classifier.weight', 0.02, true),
+        tensor('classifier.bias', 0, true),
+      ],
+    },
+    languageModel: {
+      className: 'BertForMaskedLM',
+      prefix: 'bert.',
+      head: 'cls.predictions.',
+      tensors: [
+        { name: `${transform}dense.weight`, shape: [width, width] },
+        { name: `${transform}dense.bias`, shape: [width] },
+        { name: `${transform}LayerNorm.weight`, shape: [width] },
+        { name: `${transform}LayerNorm.bias`, shape: [width] },
+      ],
+      decoder: 'cls.predictions.decoder',
+      bias: 'cls.predictions.bias',
+      table: 'embeddings.word_embeddings.weight',
+    },
+  }
+}
+
 export interface FakeJob {
   batch: PackedBatch
   output: EncoderOutput
@@ -51,7 +113,6 @@ export interface FakeJob {
 export class FakeEncoder implements NativeEncoder {
   readonly embeddingDimension: number
   readonly tokenDimension: number
-  readonly maxPositions: number
   readonly trainingBytesPerToken = 1000
   readonly jobs: FakeJob[] = []
   readonly values = new Map<string, Uint8Array>()
@@ -62,16 +123,27 @@ export class FakeEncoder implements NativeEncoder {
 
   constructor(readonly spec: EncoderSpec) {
     this.tokenDimension = spec.config.hidden_size as number
-    this.maxPositions = spec.config.max_position_embeddings as number
     this.embeddingDimension = spec.modules.reduce((width, module) => {
       if (module.type === 'Pooling') return width * (module.modes as string[]).length
       return module.type === 'Dense' ? (module.outFeatures as number) : width
     }, this.tokenDimension)
   }
 
+  /** With `x_blocks` in config.json query, key and value of a layer are also one block, `attn.Wqkv`. */
   tensors(): TensorInfo[] {
-    const shapes = bertShapes(this.spec.config, this.spec.pooler).map(([name, shape]) => ({ name: `0.${name}`, shape }))
-    this.spec.modules.forEach((module, i) => {
+    const { config, modules, pooler } = this.spec
+    const classifier = modules.find(({ type }) => type === 'SequenceClassification')
+    const shapes = bertShapes(config, pooler || classifier !== undefined).map(([name, shape]) => {
+      const [, layer, rest] = /^(encoder\.layer\.\d+\.)attention\.self\.\w+\.(.*)$/.exec(name) ?? []
+      const block = config.x_blocks === true && layer !== undefined ? { block: `0.${layer}attn.Wqkv.${rest}` } : {}
+      return { name: `0.${name}`, shape, ...block }
+    })
+    if (classifier) {
+      const labels = classifier.numLabels as number
+      shapes.push({ name: '0.classifier.weight', shape: [labels, this.tokenDimension] })
+      shapes.push({ name: '0.classifier.bias', shape: [labels] })
+    }
+    modules.forEach((module, i) => {
       if (module.type !== 'Dense') return
       shapes.push({
         name: `${i + 1}.linear.weight`,
@@ -79,14 +151,15 @@ export class FakeEncoder implements NativeEncoder {
       })
       if (module.bias) shapes.push({ name: `${i + 1}.linear.bias`, shape: [module.outFeatures as number] })
     })
-    return shapes.map((tensor) => ({ ...tensor, group: tensor.name.startsWith('0.pooler') ? 'frozen' : 'decay' }))
+    const frozen = (name: string) => pooler && name.startsWith('0.pooler')
+    return shapes.map((tensor) => ({ ...tensor, group: frozen(tensor.name) ? 'frozen' : 'decay' }))
   }
 
   async load(ranges: TensorRange[]): Promise<void> {
     // The engine reads the ranges some time before the promise settles, not at the call.
     await setTimeout(1)
     for (const { name, start, dtype, data } of ranges) {
-      const { shape } = this.tensors().find((tensor) => tensor.name === name)!
+      const { shape } = placesOf(this.tensors()).get(name)!
       const bytes = dtype === 'F32' ? 4 : dtype === 'F64' ? 8 : 2
       const all = this.values.get(name) ?? new Uint8Array(shape.reduce((product, n) => product * n, bytes))
       all.set(data, start * bytes)
@@ -149,6 +222,7 @@ export function fakeAddon(fastDTypes: DType[] = ['float32']): FakeAddon {
       cpuKernels: 'portable',
       threads: 1,
     }),
+    describe: (_architecture, config) => describeBert(config),
     setThreads: (threads) => void threadCounts.push(threads),
     profileStart: () => true,
     profileStop: () => ({ wallMs: 0, parts: [], events: new Float64Array(), dropped: 0 }),

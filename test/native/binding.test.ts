@@ -67,7 +67,7 @@ test('Encoder spec: nothing, a cycle', (t) => {
   t.throws(() => new addon.Encoder(wrong(undefined)), { code: invalid, message: /an object for spec/ })
   const cycle: Record<string, unknown> = {}
   cycle.self = cycle
-  t.throws(() => new addon.Encoder(tinySpec(wrong(cycle))), { code: invalid, message: /at most 64 levels/ })
+  t.throws(() => new addon.Encoder(tinySpec(wrong(cycle))), { code: invalid, message: /at most 256 levels/ })
 })
 
 const trainerCases: [string, Partial<Record<keyof TrainerSpec | 'lr', unknown>>, string, RegExp][] = [

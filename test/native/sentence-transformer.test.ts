@@ -8,6 +8,7 @@ import test, { type ExecutionContext } from 'ava'
 import { SentenceTransformer, util } from '../../lib/index.js'
 import { type TensorSource, writeSafetensors } from '../../lib/io/safetensors.js'
 import { readModelFolder } from '../../lib/models/model-folder.js'
+import { loadAddon } from '../../lib/native/load.js'
 import { bertShapes } from '../helpers/fake-addon.js'
 import {
   type Layout,
@@ -259,7 +260,7 @@ real('all-MiniLM-L6-v2: loaded, saved, loaded', async (t) => {
   t.true(Math.abs(scores.row(0)[1]! - 0.666) < 1e-3)
   t.true(Math.abs(scores.row(0)[2]! - 0.1046) < 1e-3)
   await model.save(join(path, 'saved'))
-  t.is((await readModelFolder(join(path, 'saved'))).maxSeqLength, 256)
+  t.is((await readModelFolder(join(path, 'saved'), loadAddon)).maxSeqLength, 256)
   const again = await SentenceTransformer.load(join(path, 'saved'))
   t.deepEqual((await again.encode(texts)).data, before.data)
   await again.dispose()

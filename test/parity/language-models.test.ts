@@ -78,7 +78,7 @@ test('masked language models: the loss of every checkpoint is that of AutoModelF
   let compared = 0
   for (const [name, { loss, tied, missing }] of Object.entries(golden.masked)) {
     const folder = await checkpoint(t, name)
-    const weights = await LanguageModelWeights.open({ transformerPath: folder, id: undefined })
+    const weights = await LanguageModelWeights.open({ transformerPath: folder, id: undefined, addon: loadAddon() })
     await weights.close()
     t.is(weights.tieWordEmbeddings, tied, name)
     // decoder.bias is another name of bias here.

@@ -71,19 +71,37 @@ interface Golden {
 
 export const golden = JSON.parse(readFileSync(new URL('golden.json', GOLDEN), 'utf8')) as Golden
 
-/** The float32 and int32 tensors of a safetensors file that Python wrote; not the reader of lib/io, which is tested too. */
-function readTensors(url: URL): Tensors {
+/** The tensors of a safetensors file that Python wrote; not the reader of lib/io, which is tested too. */
+export function readSafetensors(url: URL): Map<string, { dtype: string; shape: number[]; data: ArrayBuffer }> {
   const bytes = readFileSync(url)
   const start = 8 + Number(bytes.readBigUInt64LE(0))
   const header = JSON.parse(bytes.toString('utf8', 8, start)) as Record<
     string,
-    { dtype: string; data_offsets: [number, number] }
+    { dtype: string; shape: number[]; data_offsets: [number, number] }
   >
+  const tensors = Object.entries(header).filter(([name]) => name !== '__metadata__')
+  return new Map(
+    tensors.map(
+      ([
+        name,
+        {
+          dtype,
+          shape,
+          data_offsets: [from, to],
+        },
+      ]) => {
+        return [name, { dtype, shape, data: new Uint8Array(bytes.subarray(start + from, start + to)).buffer }]
+      },
+    ),
+  )
+}
+
+/** The float32 and int32 tensors of a safetensors file. */
+function readTensors(url: URL): Tensors {
   const tensors: Tensors = new Map()
-  for (const [name, { dtype, data_offsets }] of Object.entries(header)) {
-    if (dtype !== 'F32' && dtype !== 'I32') continue
-    const data = new Uint8Array(bytes.subarray(start + data_offsets[0], start + data_offsets[1])).buffer
-    tensors.set(name, dtype === 'F32' ? new Float32Array(data) : new Int32Array(data))
+  for (const [name, { dtype, data }] of readSafetensors(url)) {
+    if (dtype === 'F32') tensors.set(name, new Float32Array(data))
+    if (dtype === 'I32') tensors.set(name, new Int32Array(data))
   }
   return tensors
 }

@@ -112,7 +112,7 @@ for (const { name, files, first, sha256: expected, pairs, long: longExpected } o
       some,
       512,
     )
-    const types = rowsOf({ ids: tokenTypes, offsets })
+    const types = rowsOf({ ids: tokenTypes!, offsets })
     t.is(sha256(rowsOf({ ids, offsets }).map((row, i) => [...row, ...types[i]!])), pairs)
     const cut: number[][] = []
     for (const text of long) {

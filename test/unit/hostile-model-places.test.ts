@@ -76,7 +76,8 @@ for (const [what, kind, make] of places) {
       await refused(file, crossEncoder)
       await writeModel(folder, 'plain')
     }
-    const languageModel = () => LanguageModelWeights.open({ transformerPath: folder, id: undefined })
+    const languageModel = () =>
+      LanguageModelWeights.open({ transformerPath: folder, id: undefined, addon: fakeAddon() })
     await refused('model.safetensors', languageModel)
     await refused('trainer_state.json', () => readCheckpoint(folder, resolveArguments({ outputDir: folder })))
     await refused('loss.safetensors', () => readLossTensors(folder))

@@ -320,10 +320,14 @@ serial('the checkpoint of a loss is given up like a model', async (t) => {
     if (isFile(path)) controller.abort()
     return isFile(path)
   }
-  const opened = LanguageModelWeights.open({ transformerPath: root, id: 'org/other' }, 'org/model', {
-    cacheFolder,
-    signal,
-  })
+  const opened = LanguageModelWeights.open(
+    { transformerPath: root, id: 'org/other', addon: fakeAddon() },
+    'org/model',
+    {
+      cacheFolder,
+      signal,
+    },
+  )
   await t.throwsAsync(opened, { code: 'ERR_ABORTED' })
   t.deepEqual(await filesBelow(repo), [])
 })

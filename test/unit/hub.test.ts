@@ -79,7 +79,7 @@ serial('downloads what loading needs into the cache that Python shares, and noth
   t.false((await filesIn(join(repo, 'blobs'))).some((name) => name.includes('incomplete')))
   t.is(progress.at(-1)!.loaded, progress.at(-1)!.total)
   t.true(progress.some(({ file }) => file === 'model.safetensors'))
-  t.is((await readModelFolder(snapshot)).maxSeqLength, 24)
+  t.is((await readModelFolder(snapshot, () => fakeAddon())).maxSeqLength, 24)
 
   hub.requests.length = 0
   t.is((await resolve()).path, snapshot)
@@ -439,7 +439,7 @@ serial(
   'the checkpoint of a loss: a hub id as for a model, from the cache, or the folder that the model came from',
   async (t) => {
     const { cacheFolder, hub, snapshot, origin } = await setUp(t)
-    const own = { transformerPath: origin, id: 'org/other' }
+    const own = { transformerPath: origin, id: 'org/other', addon: fakeAddon() }
     const open = async (nameOrPath: string | undefined, options: HubOptions = {}) => {
       const weights = await LanguageModelWeights.open(own, nameOrPath, { cacheFolder, ...options })
       await weights.close()

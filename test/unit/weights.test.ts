@@ -2,11 +2,12 @@ import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import test from 'ava'
-import { type TensorSource, writeSafetensors } from '../../lib/io/safetensors.js'
+import { openSafetensors, type TensorSource, writeSafetensors } from '../../lib/io/safetensors.js'
+import { NamesOfFiles } from '../../lib/models/checkpoint-names.js'
 import { loadWith } from '../../lib/models/sentence-transformer.js'
 import type { LoadOptions } from '../../lib/models/types.js'
-import { engineName } from '../../lib/models/weight-names.js'
-import { bertShapes, fakeAddon } from '../helpers/fake-addon.js'
+import { leaveOutSurplus, type StoredTensor } from '../../lib/models/weight-check.js'
+import { bertShapes, describeBert, fakeAddon } from '../helpers/fake-addon.js'
 import { denseShapes, someTensors, temporaryFolder, writeModel } from '../helpers/model-folders.js'
 import { tinyConfig } from '../helpers/tiny-model.js'
 
@@ -23,7 +24,37 @@ test('names of checkpoints become names of the engine', (t) => {
     ['cls.predictions.bias', undefined],
     ['classifier.weight', 'classifier.weight'],
   ]
-  for (const [name, expected] of names) t.is(engineName(name), expected)
+  const naming = new NamesOfFiles(describeBert(tinyConfig).names)
+  for (const [name, expected] of names) t.is(naming.engine(naming.bare(name)), expected)
+})
+
+test('renames: numbers and texts come where their signs stand, one rename after the other', (t) => {
+  const naming = new NamesOfFiles({
+    ...describeBert(tinyConfig).names,
+    renames: [
+      { from: 'encoder.layers.#.mlp.fc1#.*', to: 'layers.#.mlp.up#.*' },
+      { from: '*.up1.*', to: '*.up_proj.*' },
+      { from: 'x.#.*.#', to: '*.x' },
+      { from: 'emb_ln.*', to: 'norm.*' },
+    ],
+    leftOut: ['layers.#.rotary.inv_freq', 'a+b'],
+    layer: 'layers.',
+  })
+  const names: [string, string | undefined][] = [
+    ['encoder.layers.10.mlp.fc11.weight', 'layers.10.mlp.up_proj.weight'],
+    ['encoder.layers.0.mlp.fc12.bias', 'layers.0.mlp.up2.bias'],
+    ['encoder.layers.x.mlp.fc11.weight', 'encoder.layers.x.mlp.fc11.weight'],
+    ['x.1.y.z.2', 'y.z.x'],
+    ['emb_ln.weight', 'norm.weight'],
+    ['emb-ln.weight', 'emb-ln.weight'],
+    ['layers.7.rotary.inv_freq', undefined],
+    ['layers.7.rotary.inv_freq.x', 'layers.7.rotary.inv_freq.x'],
+    ['a+b', undefined],
+    ['aab', 'aab'],
+  ]
+  for (const [name, expected] of names) t.is(naming.engine(name), expected, name)
+  t.is(naming.layer('layers.12.x'), 12)
+  for (const name of ['layers.x.y', 'layers.3', 'layer.3.x', 'a.layers.3.x']) t.is(naming.layer(name), undefined, name)
 })
 
 /** Loads the plain model with these tensors instead; answers with what the engine holds. */
@@ -210,6 +241,20 @@ test.serial('heads of other tasks and layers beyond those of config.json are lef
   t.regex(warnings[0]!, /beyond the 2 of config\.json \(bert\.encoder\.layer\.10\.\*, bert\.encoder\.layer\.2\.\*\)/)
 })
 
+test('a pooler that a classifier does not read is left out, as a whole', (t) => {
+  const tensor = (name: string) => [`0.${name}`, { name, path: 'x', bare: name, dtype: 'F32', shape: [1] }] as const
+  const left = (places: string[], stored: string[]) => {
+    const map = new Map(stored.map(tensor)) as unknown as Map<string, StoredTensor>
+    const tensors = places.map((name) => ({ name: `0.${name}`, shape: [1], group: 'decay' as const }))
+    leaveOutSurplus(map, tensors, describeBert(tinyConfig), 'model.safetensors')
+    return [...map.values()].map(({ name }) => name)
+  }
+  const [weight, bias] = ['pooler.dense.weight', 'pooler.dense.bias']
+  t.deepEqual(left(['x'], ['x', weight, bias]), ['x'])
+  t.deepEqual(left(['x', weight, bias], ['x', weight, bias]), ['x', weight, bias])
+  t.deepEqual(left(['x'], ['x', weight]), ['x', weight])
+})
+
 test('what may be a part of the model is refused, unless ignoreTensors names it', async (t) => {
   const path = await temporaryFolder(t)
   const more: [string, number[]][] = [
@@ -239,6 +284,52 @@ test('a tensor under two names is refused', async (t) => {
   const shapes = bertShapes(tinyConfig)
   const twice = [...someTensors(shapes), ...someTensors([['bert.embeddings.LayerNorm.bias', [32]]])]
   await t.throwsAsync(load(path, twice), { code: 'ERR_INVALID_TENSORS', message: /same tensor/ })
+})
+
+test('a block of several tensors is read, and saved, by the name that the file has for it', async (t) => {
+  const path = await temporaryFolder(t)
+  const parts = ['query', 'key', 'value'].flatMap((part) => [`self.${part}.weight`, `self.${part}.bias`])
+  const shapes = bertShapes(tinyConfig).flatMap(([name, shape]): [string, number[]][] => {
+    // The first layer has blocks, the second one its parts.
+    if (!name.startsWith('encoder.layer.0.') || !parts.some((part) => name.endsWith(part))) return [[name, shape]]
+    if (!name.includes('.query.')) return []
+    const [rows, ...rest] = shape as [number, ...number[]]
+    return [[name.replace('attention.self.query', 'attn.Wqkv'), [3 * rows, ...rest]]]
+  })
+  const load = async (tensors: TensorSource[], folder = path) => {
+    await writeModel(folder, 'plain', { x_blocks: true })
+    await writeSafetensors(join(folder, 'model.safetensors'), tensors)
+    const engine = fakeAddon()
+    return { model: await loadWith(() => engine, folder, {}), values: engine.encoders[0]!.values }
+  }
+  const gamma = (name: string) => `bert.${name.replace('LayerNorm.weight', 'LayerNorm.gamma')}`
+  const tensors = someTensors(shapes, gamma)
+  const { model, values } = await load(tensors)
+  t.is(values.size, shapes.length)
+  t.deepEqual(
+    values.get('0.encoder.layer.0.attn.Wqkv.weight'),
+    bytes(tensors.find(({ name }) => name.endsWith('Wqkv.weight'))!),
+  )
+  // Blocks and gamma keep their names; the prefix is that of a class with a head.
+  await model.save(join(path, 'saved'))
+  const saved = await openSafetensors(join(path, 'saved', 'model.safetensors'))
+  t.deepEqual([...saved.tensors.keys()].sort(), tensors.map(({ name }) => name.slice('bert.'.length)).sort())
+  t.deepEqual(saved.tensors.get('encoder.layer.0.attn.Wqkv.weight')?.shape, [96, 32])
+  for (const tensor of tensors) t.deepEqual(await saved.read(tensor.name.slice('bert.'.length)), bytes(tensor))
+  await saved.close()
+
+  const refused = async (changed: TensorSource[], message: RegExp) => {
+    await t.throwsAsync(load(changed, path), { code: 'ERR_INVALID_TENSORS', message })
+  }
+  const more = someTensors([['encoder.layer.0.attention.self.key.weight', [32, 32]]])
+  await refused(
+    [...tensors, ...more],
+    /bert\.encoder\.layer\.0\.attn\.Wqkv\.weight and encoder\.layer\.0\.attention\.self\.key\.weight in .* are the same tensor/,
+  )
+  const without = tensors.filter(({ name }) => !name.endsWith('Wqkv.bias'))
+  await refused(without, /^3 tensors.*missing: 0\.encoder\.layer\.0\.attention\.self\.query\.bias \[32\]/s)
+  const narrow = [...without, ...someTensors([['encoder.layer.0.attn.Wqkv.bias', [32]]])]
+  await refused(narrow, /wrong shape: encoder\.layer\.0\.attn\.Wqkv\.bias is \[32\] in .*expected \[96\]/)
 })
 
 test('shards with an index are one file', async (t) => {

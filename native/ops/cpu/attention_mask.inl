@@ -33,16 +33,17 @@ ST_INLINE uint32_t bits_at_least(Ints<float> x, int32_t threshold) {
 #endif
 }
 
-// mask[key] for `keys` keys and the 16 queries from `query` on: Dropout::attention_multiplier of core/philox.h, where
-// one counter serves 8 keys. Only the low halves of the 64 bits of a lane count.
-static void draw_attention_mask(const Dropout& dropout, uint32_t row, uint32_t head, uint32_t query, int64_t keys,
-                                uint16_t* mask) {
+// mask[i] for key `key` + i of `keys` keys, `key` a multiple of 8, and the 16 queries from `query` on:
+// Dropout::attention_multiplier of core/philox.h, where one counter serves 8 keys. Only the low halves of the 64 bits
+// of a lane count.
+static void draw_attention_mask(const Dropout& dropout, uint32_t row, uint32_t head, uint32_t query, int64_t key,
+                                int64_t keys, uint16_t* mask) {
   constexpr int kHalf = kRegister / 8, kVectors = 16 / kHalf;
   for (int64_t first = 0; first < keys; first += 8) {
     const Wide zero = {};
     Wide x[4][kVectors] = {};
     for (int v = 0; v < kVectors; ++v) {
-      x[0][v] = zero + static_cast<uint64_t>(first / 8);
+      x[0][v] = zero + static_cast<uint64_t>((key + first) / 8);
       // Even queries in one vector and odd ones in the next: put together, they stand in order.
       for (int l = 0; l < kHalf; ++l) x[1][v][l] = query + static_cast<uint32_t>(v / 2 * 2 * kHalf + 2 * l + v % 2);
       x[2][v] = zero + (dropout.first_row + row);

@@ -123,3 +123,9 @@ template <typename A>
 ST_INLINE void spread_mask(const uint16_t* mask, A scale, int64_t width, A* multiplier) {
   for (int64_t word = 0; word * 16 < width; ++word) spread(mask[word], scale, multiplier + word * 16);
 }
+
+// Of the three rows of scratch (norm_scratch) the last, for the factors of dropout.
+template <typename A>
+ST_INLINE A* multiplier_row(A* scratch, int64_t width) {
+  return scratch + 2 * padded(width);
+}

@@ -19,31 +19,37 @@ namespace ST_CPU_ARCH {
 #include "ops/cpu/activation.inl"
 #include "ops/cpu/adamw.inl"
 #include "ops/cpu/attention.inl"
+#include "ops/cpu/gate.inl"
 #include "ops/cpu/norm.inl"
 #include "ops/cpu/pooling.inl"
 #include "ops/cpu/product.inl"
+#include "ops/cpu/rotary.inl"
 
 template <typename S>
 constexpr Table<S> make_table() {
-  return {residual_norm<S>,
-          residual_norm_backward<S>,
-          embedding_norm<S>,
-          embedding_norm_backward<S>,
-          embedding_tables_backward<arithmetic_t<S>>,
-          activate<S>,
-          activate_backward<S>,
-          weighted_sum<arithmetic_t<S>>,
-          weighted_sum_backward<arithmetic_t<S>>,
-          highest<arithmetic_t<S>>,
-          normalize<arithmetic_t<S>>,
-          widen<S>,
-          attention_scratch,
-          attention<S>,
-          attention_backward<S>,
-          adamw<S>,
-          adamw_replay<S>,
-          squared_norm<arithmetic_t<S>>,
-          store_rows<S>};
+  return {.residual_norm = residual_norm<S>,
+          .residual_norm_backward = residual_norm_backward<S>,
+          .embedding_norm = embedding_norm<S>,
+          .embedding_norm_backward = embedding_norm_backward<S>,
+          .embedding_tables_backward = embedding_tables_backward<arithmetic_t<S>>,
+          .activate = activate<S>,
+          .activate_backward = activate_backward<S>,
+          .gate = gate<S>,
+          .gate_backward = gate_backward<S>,
+          .rotate = rotate<S>,
+          .rotate_back = rotate_back<S>,
+          .weighted_sum = weighted_sum<arithmetic_t<S>>,
+          .weighted_sum_backward = weighted_sum_backward<arithmetic_t<S>>,
+          .highest = highest<arithmetic_t<S>>,
+          .normalize = normalize<arithmetic_t<S>>,
+          .widen = widen<S>,
+          .attention_scratch = attention_scratch<S>,
+          .attention = attention<S>,
+          .attention_backward = attention_backward<S>,
+          .adamw = adamw<S>,
+          .adamw_replay = adamw_replay<S>,
+          .squared_norm = squared_norm<arithmetic_t<S>>,
+          .store_rows = store_rows<S>};
 }
 
 constexpr Products<float> kProducts = {.block_rows = 96,

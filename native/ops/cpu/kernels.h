@@ -25,6 +25,13 @@ struct Arithmetic<Bf16> {
 template <typename S>
 using arithmetic_t = typename Arithmetic<S>::type;
 
+// The softmax of attention counts floats in powers of two, which saves a multiplication an element: queries and biases
+// are multiplied by kPerNat.
+template <typename A>
+constexpr A kPerNat = A(1);
+template <>
+constexpr float kPerNat<float> = 1.44269504088896341f;
+
 // Elements of A that the kernels of layer norms need as scratch.
 constexpr int64_t norm_scratch(int64_t width) {
   return (width + 15) / 16 * 16 * 3;
@@ -38,17 +45,20 @@ struct Tokens {
 
 // Every mask_TM is a DropoutMask (ops/dropout.h); null: nothing is dropped.
 
-// sum = residual + dropout(linear + bias); out = layer norm of sum.
+// Norms: gamma * normal(x) + beta; `rms`: x is divided by its root mean square, and the mean stays in it.
+
+// sum = residual + dropout(linear + bias); out = norm of sum.
 template <typename S>
 struct ResidualNorm {
   using A = arithmetic_t<S>;
   int64_t width;
   A epsilon;
+  bool rms;
   Dropout dropout;
   Tokens tokens;
-  const A* bias_D;
+  const A* bias_D;  // null = 0
   const A* gamma_D;
-  const A* beta_D;
+  const A* beta_D;  // null = 0
   const S* residual_TD;
   S* sum_TD;  // null: not kept
   S* out_TD;
@@ -62,10 +72,12 @@ template <typename S>
 struct ResidualNormBackward {
   using A = arithmetic_t<S>;
   int64_t width;
+  bool rms;
   A dropout_scale;
   const uint16_t* mask_TM;
   const A* gamma_D;
   const S* d_out_TD;
+  const S* d_sum_TD;  // null: nothing else reads the sum
   const S* sum_TD;
   const A* mean_T;
   const A* rstd_T;
@@ -73,21 +85,24 @@ struct ResidualNormBackward {
   S* d_linear_TD;
 };
 
-// sum = word + position + type; out = dropout(layer norm of sum).
+// sum = word_scale * word + position + type; out = dropout(norm of sum), or dropout(sum) without gamma.
 template <typename S>
 struct EmbeddingNorm {
   using A = arithmetic_t<S>;
   int64_t width;
+  A word_scale;
   A epsilon;
+  bool rms;
   Dropout dropout;
   Tokens tokens;
   const int32_t* ids_T;
-  const int32_t* types_T;  // null = all 0
+  const int32_t* positions_T;  // in the table
+  const int32_t* types_T;      // null = all 0
   const A* word_VD;
-  const A* position_PD;
-  const A* type_2D;
+  const A* position_PD;  // null: there is none, as for types
+  const A* type_KD;
   const A* gamma_D;
-  const A* beta_D;
+  const A* beta_D;  // null = 0
   A* sum_TD;
   S* out_TD;
   A* mean_T;  // null: not kept
@@ -99,20 +114,23 @@ template <typename S>
 struct EmbeddingNormBackward {
   using A = arithmetic_t<S>;
   int64_t width;
+  bool rms;
   A dropout_scale;
   const uint16_t* mask_TM;
-  const A* gamma_D;
+  const A* gamma_D;  // null: no norm
   const S* d_out_TD;
   A* sum_TD;  // in: what was normalised; out: its gradient
   const A* mean_T;
   const A* rstd_T;
 };
 
-// The gradients of the tables of an embedding: word[ids[t]] += d[t] for every token, and so on.
+// The gradients of the tables of an embedding: word[ids[t]] += word_scale * d[t] for every token, and so on. Null:
+// there is no such table.
 template <typename A>
 struct EmbeddingTablesBackward {
   int64_t width;
   int64_t tokens;
+  A word_scale;
   const int32_t* ids_T;
   const int32_t* positions_T;
   const int32_t* types_T;  // null = all 0
@@ -144,30 +162,86 @@ struct ActivateBackward {
   S* d_TF;
 };
 
-// softmax(q k' / sqrt(head_dim)) v with dropout on the probabilities, inside each row of the batch.
+// after = dropout(f(a) g), where a and g are halves of linear + bias, a first or second. The gradients of a and g are
+// that of `after` times what is kept of them.
+template <typename S>
+struct Gate {
+  using A = arithmetic_t<S>;
+  int64_t width;  // of a half
+  Activation kind;
+  bool activated_first;
+  Dropout dropout;
+  Tokens tokens;
+  const A* bias_2F;
+  S* kept_T2F;  // null where no backward follows
+  S* after_TF;
+};
+
+template <typename S>
+struct GateBackward {
+  using A = arithmetic_t<S>;
+  int64_t width;
+  const S* kept_T2F;
+  S* d_T2F;
+};
+
+// Rows of several heads of which the first `rotated` columns are turned by the position (Su et al. 2021): pairs of
+// columns i and i + rotated / 2 by the angle of the token's row of the table, cosines before sines.
+template <typename S>
+struct Rotary {
+  using A = arithmetic_t<S>;
+  int64_t width;  // of a row
+  int64_t heads;  // that are turned; what stands behind them is not
+  int64_t head_dim, rotated;
+  const int32_t* positions_T;
+  const A* table_PR;
+};
+
+// A matrix whose rows, one of each token, lie `stride` elements apart.
+template <typename S>
+struct TokenRows {
+  S* data = nullptr;
+  int64_t stride = 0;
+};
+
+// ops/attention.h. Shapes: H heads, E head_dim, Y = kv_heads * head_dim.
 template <typename S>
 struct Attention {
   using A = arithmetic_t<S>;
-  int64_t tokens;
   int64_t heads;
+  int64_t group;  // neighbouring heads that share keys and values
   int64_t head_dim;
+  A divisor;              // of the products of queries and keys
+  int64_t behind, ahead;  // how many keys before and after its own position a query sees
   Dropout dropout;
-  const S* qkv_T3HE;
-  S* out_THE;
+  TokenRows<const S> q, k, v;
+  TokenRows<S> out;
   A* lse_HT;       // log of the softmax's denominator; null where no backward follows
+  int64_t tokens;  // in a row of lse_HT
   uint16_t* mask;  // of dropout: a bit for each of 16 queries, [query / 16, key] from AttentionItem::mask on
+  // The bias of each head times kPerNat, `bias_stride` apart, for a query d positions after its
+  // key at bias_back + d; null: none. 32 numbers may be read behind the last.
+  const A* bias_HR = nullptr;
+  int64_t bias_stride = 0, bias_back = 0;
   // backward only
-  const S* d_out_THE;
-  S* d_qkv_T3HE;
-  A* d_bias_R3HE;  // the sums of d_qkv over the tokens of each row
+  TokenRows<const S> d_out = {};
+  TokenRows<S> d_q = {}, d_k = {}, d_v = {};
+  // The sums of d_q, d_k and d_v over the tokens of each row, [rows, H * E] and [rows, Y]; null: not wanted.
+  A* sum_q_RX = nullptr;
+  A* sum_k_RY = nullptr;
+  A* sum_v_RY = nullptr;
+  A* d_bias = nullptr;  // see AttentionItem::d_bias; null where there is no bias
 };
 
+// Heads [head, head_end) of one row; in the backward pass, whole groups of them.
 struct AttentionItem {
-  int64_t start;  // first token
-  int64_t length;
-  int64_t mask;
+  int64_t first_query, queries;  // its tokens
+  int64_t first_key, keys;
+  int64_t mask;        // where the row's masks begin
+  int64_t mask_words;  // of each head; 0: its masks are drawn in both passes
+  int64_t d_bias;  // where the row's gradients of biases begin: [H, queries + keys - 1], for each d from 1 - queries on
   int32_t row;
-  int32_t head;
+  int32_t head, head_end;
 };
 
 // One update of AdamW: what all elements of a range share.
@@ -212,6 +286,14 @@ struct Table {
   // Adds the sums of d over the rows to `partial_bias_F`.
   void (*activate_backward)(const ActivateBackward<S>&, int64_t begin, int64_t end, const A* d_after_BF,
                             A* partial_bias_F);
+  // `scratch`: norm_scratch(width of a half).
+  void (*gate)(const Gate<S>&, int64_t begin, int64_t end, const A* linear_B2F, A* scratch);
+  // Adds the sums of d over the rows to `partial_bias_2F`.
+  void (*gate_backward)(const GateBackward<S>&, int64_t begin, int64_t end, const A* d_after_BF, A* partial_bias_2F);
+  // out = linear + bias, turned; the bias may be null, and linear may lie where out does.
+  void (*rotate)(const Rotary<S>&, int64_t begin, int64_t end, const A* linear_BX, const A* bias_X, S* out_TX);
+  // Turns d back in place, and adds its sums over the rows to `partial_bias_X`.
+  void (*rotate_back)(const Rotary<S>&, int64_t begin, int64_t end, S* d_TX, A* partial_bias_X);
   // out = sum of weights[t] x[t] over the first `count` rows.
   void (*weighted_sum)(int64_t width, int64_t count, const A* weights, const A* x_TD, A* out);
   // d_x[t] += weights[t] * d_out.
@@ -222,7 +304,7 @@ struct Table {
   void (*normalize)(int64_t width, int64_t count, A* x_RD);
   // From the storage type to the arithmetic type.
   void (*widen)(int64_t count, const S* from, A* to);
-  int64_t (*attention_scratch)(int64_t length, int64_t head_dim, bool backward);  // elements of A
+  int64_t (*attention_scratch)(const Attention<S>&, const AttentionItem&, bool backward);  // elements of A
   void (*attention)(const Attention<S>&, const AttentionItem&, A* scratch);
   void (*attention_backward)(const Attention<S>&, const AttentionItem&, A* scratch);
   // Updates, sets the gradient to 0 and, unless it is null, renews the copy of the values.

@@ -40,13 +40,6 @@ ST_INLINE void store_lanes(Bf16* to, Vec<float> x) {
   *reinterpret_cast<Half*>(to) = __builtin_convertvector((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16, Half);
 }
 
-// The softmax of floats counts in powers of two, which saves a multiplication an element; a query is multiplied by
-// kPerNat.
-template <typename A>
-constexpr A kPerNat = A(1);
-template <>
-constexpr float kPerNat<float> = 1.44269504088896341f;
-
 // 2^x (float) or e^x (double) for x <= 0: 1 unit in the last place; results below the smallest normal number are
 // 0-like.
 ST_INLINE Vec<float> power(Vec<float> x) {

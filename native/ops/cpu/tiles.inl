@@ -63,10 +63,11 @@ ST_INLINE void rows_of_tiles(std::integer_sequence<int, R...>, int64_t rows, int
   }
 }
 
-// `vectors` of C's columns.
-template <Product kProduct, int kE, typename A>
-ST_INLINE void product(int64_t rows, int64_t vectors, int64_t depth, int64_t padded_E, const A* a, const A* b, A* c,
-                       bool add = false) {
+// `vectors` of C's columns. kE may be known to the compiler for scores: the rows of A lie E apart, a distance for every
+// row of a tile, which registers do not hold.
+template <Product kProduct, int kE = 0, typename A>
+static void product(int64_t rows, int64_t vectors, int64_t depth, int64_t padded_E, const A* a, const A* b, A* c,
+                    bool add = false) {
   constexpr int64_t W = Lanes<A>::width;
   int64_t v = 0;
   for (; v + 2 <= vectors; v += 2) {

@@ -1,0 +1,76 @@
+import type { CheckpointNames } from '../native/types.js'
+
+/** What a tensor that the model does not have belongs to, where that is no part of any encoder; undefined where it may be. */
+export type Surplus = 'head' | 'layer' | undefined
+
+interface Replacement {
+  pattern: RegExp
+  signs: string
+  to: string
+}
+
+/** Names in the files of an architecture, as it describes them. */
+export class NamesOfFiles {
+  readonly #names: CheckpointNames
+  readonly #renames: readonly Replacement[]
+  readonly #leftOut: readonly RegExp[]
+  readonly #heads: ReadonlySet<string>
+
+  constructor(names: CheckpointNames) {
+    this.#names = names
+    this.#renames = names.renames.map(({ from, to }) => ({ pattern: patternOf(from), signs: signsOf(from), to }))
+    this.#leftOut = names.leftOut.map(patternOf)
+    this.#heads = new Set(names.heads)
+  }
+
+  /** A file's name without the prefix under which it keeps the transformer. */
+  bare(name: string): string {
+    const prefix = this.#names.prefixes.find((candidate) => name.startsWith(candidate)) ?? ''
+    return name.slice(prefix.length)
+  }
+
+  /** The engine's name of a bare one, without the number of the module; undefined for what an encoder does not need. */
+  engine(bare: string): string | undefined {
+    const name = this.renamed(bare)
+    return this.#leftOut.some((pattern) => pattern.test(name)) ? undefined : name
+  }
+
+  /** A bare name as the engine writes such names, whether an encoder needs it or not. */
+  renamed(bare: string): string {
+    return this.#renames.reduce(renamed, bare)
+  }
+
+  /** @param name of the engine @param layers of the model */
+  surplus(name: string, layers: number): Surplus {
+    if (this.#heads.has(name.split('.', 1)[0]!)) return 'head'
+    const layer = this.layer(name)
+    return layer !== undefined && layer >= layers ? 'layer' : undefined
+  }
+
+  /** The number of the layer that a tensor of the engine lies in. */
+  layer(name: string): number | undefined {
+    const { layer } = this.#names
+    if (!name.startsWith(layer)) return undefined
+    const number = /^\d+(?=\.)/.exec(name.slice(layer.length))?.[0]
+    return number === undefined ? undefined : Number(number)
+  }
+}
+
+function signsOf(pattern: string): string {
+  return pattern.replace(/[^#*]/g, '')
+}
+
+function patternOf(text: string): RegExp {
+  const escaped = text.replace(/[.\\+?^${}()|[\]]/g, '\\$&')
+  return new RegExp(`^${escaped.replace(/[#*]/g, (sign) => (sign === '#' ? '(\\d+)' : '(.*)'))}$`)
+}
+
+function renamed(name: string, { pattern, signs, to }: Replacement): string {
+  const found = pattern.exec(name)
+  if (found === null) return name
+  const next = { '#': 0, '*': 0 }
+  return to.replace(/[#*]/g, (sign) => {
+    const places = [...signs].flatMap((one, i) => (one === sign ? [i + 1] : []))
+    return found[places[next[sign as '#' | '*']++]!] ?? ''
+  })
+}

@@ -1,0 +1,93 @@
+// A model's description as a JavaScript object.
+#include "binding/describe.h"
+
+#include <string>
+#include <vector>
+
+#include "binding/convert.h"
+#include "binding/environment.h"
+#include "models/architecture.h"
+
+namespace st::binding {
+namespace {
+
+Napi::Array from_texts(Napi::Env env, const std::vector<std::string>& texts) {
+  auto array = Napi::Array::New(env, texts.size());
+  for (size_t i = 0; i < texts.size(); ++i) array[static_cast<uint32_t>(i)] = texts[i];
+  return array;
+}
+
+Napi::Object from_names(Napi::Env env, const CheckpointNames& names) {
+  auto renames = Napi::Array::New(env, names.renames.size());
+  for (size_t i = 0; i < names.renames.size(); ++i) {
+    auto rename = Napi::Object::New(env);
+    rename["from"] = names.renames[i].from;
+    rename["to"] = names.renames[i].to;
+    renames[static_cast<uint32_t>(i)] = rename;
+  }
+  auto object = Napi::Object::New(env);
+  object["prefixes"] = from_texts(env, names.prefixes);
+  object["renames"] = renames;
+  object["leftOut"] = from_texts(env, names.left_out);
+  object["heads"] = from_texts(env, names.heads);
+  object["layer"] = names.layer;
+  object["pooler"] = from_texts(env, names.pooler);
+  return object;
+}
+
+Napi::Object from_language_model(Napi::Env env, const LanguageModelNames& model) {
+  std::vector<TensorInfo> tensors;
+  for (const auto& [name, shape] : model.tensors) tensors.push_back({name, shape, Group::kDecay});
+  auto object = Napi::Object::New(env);
+  object["className"] = model.class_name;
+  object["prefix"] = model.prefix;
+  object["head"] = model.head;
+  object["tensors"] = from_tensors(env, tensors);
+  object["decoder"] = model.decoder;
+  object["bias"] = model.bias;
+  object["table"] = model.table;
+  return object;
+}
+
+Napi::Object from_classifier(Napi::Env env, const ClassifierNames& classifier) {
+  auto tensors = Napi::Array::New(env, classifier.tensors.size());
+  for (size_t i = 0; i < classifier.tensors.size(); ++i) {
+    const NewTensor& tensor = classifier.tensors[i];
+    auto object = Napi::Object::New(env);
+    object["name"] = tensor.name;
+    object["mean"] = tensor.mean;
+    object["deviation"] = tensor.deviation;
+    object["cutoff"] = tensor.cutoff;
+    object["outside"] = tensor.outside;
+    tensors[static_cast<uint32_t>(i)] = object;
+  }
+  auto object = Napi::Object::New(env);
+  object["className"] = classifier.class_name;
+  object["prefix"] = classifier.prefix;
+  object["tensors"] = tensors;
+  return object;
+}
+
+}  // namespace
+
+Napi::Value describe_model(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return throwing(env, [&]() -> Napi::Value {
+    const Description found = describe(to_string(info[0], "architecture"), to_options(info[1], "config"));
+    auto object = Napi::Object::New(env);
+    object["width"] = static_cast<double>(found.width);
+    object["positions"] =
+        found.positions ? Napi::Value(Napi::Number::New(env, static_cast<double>(*found.positions))) : env.Null();
+    object["vocabulary"] = static_cast<double>(found.vocabulary);
+    object["tokenTypes"] = static_cast<double>(found.token_types);
+    object["layers"] = static_cast<double>(found.layers);
+    object["layersKey"] = found.layers_key;
+    object["names"] = from_names(env, found.names);
+    object["classifier"] = found.classifier ? Napi::Value(from_classifier(env, *found.classifier)) : env.Null();
+    object["languageModel"] =
+        found.language_model ? Napi::Value(from_language_model(env, *found.language_model)) : env.Null();
+    return object;
+  });
+}
+
+}  // namespace st::binding

@@ -1,0 +1,78 @@
+#include "layers/embeddings.h"
+
+#include <utility>
+#include <vector>
+
+namespace st {
+
+namespace {
+
+// As torch.nn.Embedding with padding_idx: what is added to these rows while this lives is taken back.
+class Untrained {
+ public:
+  void add(const at::Tensor& d_table_VE, int64_t row) {
+    if (!d_table_VE.defined() || row < 0 || row >= d_table_VE.size(0)) return;
+    const at::Tensor d_E = d_table_VE.select(0, row);
+    rows_.emplace_back(d_E, d_E.clone());
+  }
+  ~Untrained() {
+    for (auto& [d_E, before_E] : rows_) d_E.copy_(before_E);
+  }
+
+ private:
+  std::vector<std::pair<at::Tensor, at::Tensor>> rows_;
+};
+
+}  // namespace
+
+template <typename Of>
+EmbeddingTables Embeddings::tables(const Of& of) const {
+  const auto table = [&](ParamId id) { return id >= 0 ? at::Tensor(of(id)) : at::Tensor(); };
+  return {of(tables_.word), table(tables_.position), table(tables_.type)};
+}
+
+bool Embeddings::is_trained(const Gradients& gradients) const {
+  const auto trains = [&](ParamId id) { return id >= 0 && gradients[id].defined(); };
+  return trains(tables_.word) || trains(tables_.position) || trains(tables_.type) ||
+         (norm_ && norm_->is_trained(gradients)) || (projection_ && projection_->is_trained(gradients));
+}
+
+Embeddings::Kept Embeddings::keep(const Pass& pass) const {
+  return {.sum_TE = pass.take(width_, pass.master()),
+          .mean_T = pass.take_statistics(),
+          .rstd_T = pass.take_statistics(),
+          .positions_T = {},
+          .x_TE = projection_ ? pass.take(width_) : at::Tensor(),
+          .mask = pass.mask_at(options_.site, options_.dropout, width_)};
+}
+
+Embeddings::Kept Embeddings::forward(const Pass& pass, const at::Tensor& out_TD) const {
+  Kept kept = keep(pass);
+  const bool plain = options_.counts_padding || tables_.position < 0;
+  kept.positions_T = plain ? pass.input.positions_T : positions_after_padding(pass.input, options_.padding);
+  const EmbeddingTables values = tables([&](ParamId id) { return pass.parameters.master(id); });
+  embedding_norm(pass.input, kept.mask, values, {kept.positions_T, options_.word_scale}, norm(pass), kept.sum_TE,
+                 projection_ ? kept.x_TE : out_TD, kept.mean_T, kept.rstd_T);
+  if (projection_) projection_->forward(pass, kept.x_TE, out_TD);
+  return kept;
+}
+
+void Embeddings::backward(const Pass& pass, Gradients& gradients, const Kept& kept, const at::Tensor& d_out_TD) const {
+  const Scratch scratch(pass.workspace);
+  at::Tensor d_x_TE = d_out_TD;
+  if (projection_) {
+    d_x_TE = pass.take(width_);
+    projection_->backward(pass, gradients, kept.x_TE, d_out_TD, d_x_TE, false);
+    projection_->backward_bias(gradients, d_out_TD);
+  }
+  const EmbeddingTables d_tables = tables([&](ParamId id) { return gradients[id]; });
+  Untrained untrained;
+  untrained.add(d_tables.word_VD, options_.padding);
+  if (!options_.counts_padding) untrained.add(d_tables.position_PD, options_.padding);
+  embedding_norm_backward(pass.input, kept.mask, {kept.positions_T, options_.word_scale}, norm(pass), d_x_TE,
+                          kept.sum_TE, kept.mean_T, kept.rstd_T, d_tables,
+                          norm_ ? norm_->gamma_gradient(gradients) : at::Tensor(),
+                          norm_ ? norm_->beta_gradient(gradients) : at::Tensor());
+}
+
+}  // namespace st

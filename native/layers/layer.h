@@ -1,0 +1,47 @@
+#pragma once
+
+#include "layers/self_attention.h"
+
+namespace st {
+
+// Attention and a feed-forward block: one layer of an encoder.
+template <typename FeedForward>
+struct Layer {
+  SelfAttention attention;
+  FeedForward feed_forward;
+
+  struct Kept {
+    SelfAttention::Kept attention;
+    typename FeedForward::Kept feed_forward;
+  };
+
+  NormPlace place() const { return feed_forward.place(); }
+  bool is_trained(const Gradients& gradients) const {
+    return attention.is_trained(gradients) || feed_forward.is_trained(gradients);
+  }
+  Stream take_stream(const Pass& pass) const { return feed_forward.take_stream(pass); }
+
+  // All that forward() takes.
+  void keep(const Pass& pass) const {
+    attention.keep(pass);
+    attention.take_stream(pass);
+    feed_forward.keep(pass);
+  }
+
+  // out may be the memory of `in` where no backward follows.
+  Kept forward(const Pass& pass, const Stream& in, const Stream& out) const {
+    const Stream middle = attention.take_stream(pass);
+    Kept kept;
+    kept.attention = attention.forward(pass, in, middle);
+    kept.feed_forward = feed_forward.forward(pass, middle, out);
+    return kept;
+  }
+
+  // Returns the gradient of `in`, in the memory of d_out.
+  Stream backward(const Pass& pass, Gradients& gradients, const Kept& kept, const Stream& d_out) const {
+    return attention.backward(pass, gradients, kept.attention,
+                              feed_forward.backward(pass, gradients, kept.feed_forward, d_out));
+  }
+};
+
+}  // namespace st

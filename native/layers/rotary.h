@@ -1,0 +1,44 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "layers/pass.h"
+#include "ops/linear_rotary.h"
+
+namespace st {
+
+// Rows longer than those of the training turn by other angles, each row by those of its own length (NTK-aware scaling):
+// theta (factor length / trained - (factor - 1))^(width / (width - 2)).
+struct DynamicNtk {
+  double factor;
+  int64_t trained;  // positions
+};
+
+// Pair i of w columns turns by theta^(-2 i / w) / divisor at each position.
+struct RotaryBase {
+  double theta;
+  double divisor = 1;
+  std::optional<DynamicNtk> ntk = {};
+};
+
+// Rotary position embeddings (Su et al. 2021): which columns of a projection are turned, and the angles, in float32 as
+// transformers computes them, or in float64 for models of that dtype. Copies share their tables, so that all layers of
+// a model have one.
+class Rotary {
+ public:
+  Rotary(const RotaryShape& shape, const RotaryBase& base);
+
+  const RotaryShape& shape() const { return shape_; }
+  // Of the tokens of a pass, on its device.
+  RotaryAngles angles(const Pass& pass) const;
+
+ private:
+  struct Tables;
+  RotaryShape shape_;
+  std::shared_ptr<Tables> tables_;
+};
+
+at::Tensor rotary_frequencies(const RotaryBase& base, int64_t rotated, at::ScalarType type);
+
+}  // namespace st

@@ -1,0 +1,105 @@
+#pragma once
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "layers/embeddings.h"
+#include "layers/layer.h"
+
+namespace st {
+
+// Embeddings and the layers above them: the loop of an encoder, there and back.
+template <typename Layer>
+struct Stack {
+  Embeddings embeddings;
+  std::vector<Layer> layers;
+  int64_t width;
+
+  struct Kept {
+    Embeddings::Kept embeddings;
+    std::vector<Stream> streams;               // before the first layer and after each
+    std::vector<typename Layer::Kept> layers;  // empty where the way back computes them again
+  };
+
+  // Returns what comes out of the last layer [T, width], in the pass's workspace.
+  at::Tensor forward(const Pass& pass, Kept& kept) const {
+    Stream x(pass.take(width));
+    kept.embeddings = embeddings.forward(pass, x.x_TD);
+    kept.streams.clear();
+    kept.layers.clear();
+    if (pass.keeps_outputs()) kept.streams.push_back(x);
+    for (const Layer& layer : layers) {
+      // Where nobody reads its input again, a layer writes over it, if that has the form of its output.
+      const bool in_place = !pass.keeps_outputs() && x.is_one() == (layer.place() == NormPlace::kPost);
+      const Stream out = in_place ? x : layer.take_stream(pass);
+      if (pass.training && !pass.recompute) {
+        kept.layers.push_back(layer.forward(pass, x, out));
+      } else {
+        const Scratch scratch(pass.workspace);
+        layer.forward(pass, x, out);
+      }
+      x = out;
+      if (pass.keeps_outputs()) kept.streams.push_back(x);
+    }
+    return x.x_TD;
+  }
+
+  // What transformers calls hidden_states: the sums that go from layer to layer, and what comes out of the last.
+  std::vector<at::Tensor> outputs_TD(const Kept& kept) const {
+    std::vector<at::Tensor> out;
+    for (const Stream& stream : kept.streams) out.push_back(stream.sum_TD);
+    if (!out.empty()) out.back() = kept.streams.back().x_TD;
+    return out;
+  }
+
+  // Adds to the gradients; uses up d_x and what was kept. Nothing below the lowest trained parameter is differentiated.
+  // `d_outputs`: beside that of the last layer; empty, or one for
+  // each output, undefined where there is none.
+  void backward(const Pass& pass, Gradients& gradients, Kept& kept, const at::Tensor& d_x_TD,
+                const std::vector<at::Tensor>& d_outputs) const {
+    const auto add_output = [&](size_t i, const at::Tensor& to_TD) {
+      if (!d_outputs.empty() && d_outputs[i].defined()) at::Tensor(to_TD).add_(d_outputs[i]);
+    };
+    const Scratch scratch(pass.workspace);
+    Stream d(d_x_TD);
+    if (!kept.streams.back().is_one()) d.sum_TD = pass.take(width).zero_();
+    add_output(layers.size(), d.x_TD);
+    const bool to_embeddings = embeddings.is_trained(gradients);
+    const auto lowest =
+        std::find_if(layers.begin(), layers.end(), [&](const Layer& layer) { return layer.is_trained(gradients); });
+    const size_t end = to_embeddings ? 0 : static_cast<size_t>(lowest - layers.begin());
+    for (size_t i = layers.size(); i-- > end;) {
+      const Scratch of_layer(pass.workspace);
+      const auto of =
+          pass.recompute ? layers[i].forward(pass, kept.streams[i], kept.streams[i + 1]) : std::move(kept.layers[i]);
+      d = layers[i].backward(pass, gradients, of, d);
+      add_output(i, d.sum_TD);
+    }
+    if (to_embeddings) embeddings.backward(pass, gradients, kept.embeddings, d.sum_TD);
+    kept = {};
+  }
+
+  // Bytes that a training pass keeps for each token of a row of ordinary length.
+  int64_t kept_per_token(bool recompute, at::ScalarType compute) const {
+    PackedBatch batch;
+    constexpr int32_t kTokens = 64;
+    batch.ids.assign(kTokens, 0);
+    batch.offsets = {0, kTokens};
+    Parameters none;
+    none.layout.add("none", {1}, Group::kDecay);
+    none.allocate(at::kCPU, compute);
+    const Input input(batch, at::kCPU);
+    Workspace counted(at::kMeta);
+    const Pass pass{.input = input, .parameters = none, .workspace = counted, .training = true};
+    embeddings.keep(pass);
+    pass.take(width);
+    for (const Layer& layer : layers) {
+      layer.take_stream(pass);
+      if (!recompute || &layer == &layers.back()) layer.keep(pass);
+    }
+    return counted.counted() / kTokens;
+  }
+};
+
+}  // namespace st

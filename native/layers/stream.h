@@ -1,0 +1,20 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+namespace st {
+
+// What flows from block to block: the sum of all branches so far, and what the next block reads. In post-norm models
+// (BERT) a norm replaces the sum, so the two are one tensor. In pre-norm models (ModernBERT) the sum goes on, and the
+// next block reads its norm. Gradients flow back in the same form.
+struct Stream {
+  at::Tensor sum_TD, x_TD;
+
+  Stream() = default;
+  explicit Stream(const at::Tensor& both_TD) : sum_TD(both_TD), x_TD(both_TD) {}
+  Stream(const at::Tensor& sum_TD, const at::Tensor& x_TD) : sum_TD(sum_TD), x_TD(x_TD) {}
+
+  bool is_one() const { return sum_TD.is_same(x_TD); }
+};
+
+}  // namespace st

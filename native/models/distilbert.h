@@ -1,0 +1,13 @@
+#pragma once
+
+#include "models/architecture.h"
+
+namespace st {
+
+// DistilBERT (Sanh et al. 2019): half of BERT's layers, without types and without dropout behind attention's
+// projection.
+std::unique_ptr<Model> make_distilbert(const Config& config, bool pooler, const std::string& prefix, Layout& layout);
+Description describe_distilbert(const Config& config);
+ClassifierSpec classify_distilbert(const Config& config);
+
+}  // namespace st

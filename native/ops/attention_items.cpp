@@ -1,0 +1,71 @@
+#include "ops/attention_items.h"
+
+#include <algorithm>
+#include <atomic>
+#include <vector>
+
+#include "core/parallel.h"
+
+namespace st {
+
+namespace {
+
+// Heads that a thread takes at once: for short rows, taking them one by one would cost as much as the work.
+int64_t heads_at_once(int64_t length) {
+  return length <= 24 ? 4 : length <= 48 ? 2 : 1;
+}
+
+// Keys that a query sees at most.
+int64_t seen_keys(const AttentionShape& shape, int64_t keys) {
+  if (shape.window < 0) return keys;
+  return std::min(keys, (shape.causal ? 1 : 2) * std::min(shape.window, keys) + 1);
+}
+
+}  // namespace
+
+int64_t mask_words_of_head(const AttentionCall& call, int64_t row) {
+  const int64_t keys = call.keys.length_of(row);
+  return keys > kMostKeptKeys ? 0 : (call.queries.length_of(row) + 15) / 16 * keys;
+}
+
+int64_t diagonals_of_row(const AttentionCall& call, int64_t row) {
+  return call.shape.heads * (call.queries.length_of(row) + call.keys.length_of(row) - 1);
+}
+
+void for_each_item(const AttentionCall& call, bool backward,
+                   const std::function<void(const kernels::AttentionItem&)>& work) {
+  const AttentionShape& shape = call.shape;
+  const int64_t group = shape.heads / shape.kv_heads;
+  std::vector<kernels::AttentionItem> items;
+  int64_t mask = 0, d_bias = 0, cost = 0;
+  for (int64_t row = 0; row < call.queries.rows; ++row) {
+    const int64_t queries = call.queries.length_of(row), keys = call.keys.length_of(row);
+    const int64_t words = call.dropout.active() ? mask_words_of_head(call, row) : 0;
+    const int64_t few = heads_at_once(keys), step = backward ? (few + group - 1) / group * group : few;
+    for (int64_t head = 0; head < shape.heads; head += step) {
+      items.push_back({.first_query = call.queries.first[row],
+                       .queries = queries,
+                       .first_key = call.keys.first[row],
+                       .keys = keys,
+                       .mask = mask,
+                       .mask_words = words,
+                       .d_bias = d_bias,
+                       .row = static_cast<int32_t>(row),
+                       .head = static_cast<int32_t>(head),
+                       .head_end = static_cast<int32_t>(std::min(shape.heads, head + step))});
+    }
+    mask += shape.heads * words;
+    d_bias += diagonals_of_row(call, row);
+    cost += shape.heads * shape.head_dim * queries * (seen_keys(shape, keys) + 16);
+  }
+  const auto work_of = [&](const kernels::AttentionItem& item) { return item.queries * seen_keys(shape, item.keys); };
+  std::stable_sort(items.begin(), items.end(), [&](const auto& a, const auto& b) { return work_of(a) > work_of(b); });
+  constexpr int64_t kGrain = 1 << 18;  // about ten times what it costs to start a parallel region
+  const int64_t count = static_cast<int64_t>(items.size()), parts = std::min(count, parallel_parts(cost, kGrain));
+  std::atomic<int64_t> next{0};
+  parallel_ranges(parts, parts, [&](int64_t, int64_t, int64_t) {
+    for (int64_t i = next.fetch_add(1); i < count; i = next.fetch_add(1)) work(items[i]);
+  });
+}
+
+}  // namespace st

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <functional>
+
+#include "ops/attention.h"
+#include "ops/cpu/kernels.h"
+
+// How the CPU shares attention among threads, and where what it keeps of each row lies.
+namespace st {
+
+// Masks of longer rows of keys are not kept but drawn in both passes: kept, they grow with the square of the length. At
+// this length, that of BERT, those of a token are as large as a quarter of its queries in bfloat16 (heads of 64), and
+// drawing takes a tenth of the backward pass.
+constexpr int64_t kMostKeptKeys = 512;
+
+// Of 16 bits, for each head of row `row`.
+int64_t mask_words_of_head(const AttentionCall& call, int64_t row);
+
+// Gradients of biases by diagonal: [heads, queries + keys - 1] numbers of each row, one row after the other.
+int64_t diagonals_of_row(const AttentionCall& call, int64_t row);
+
+// Calls work(item) for all heads of all rows, the most expensive rows first, each thread taking the next item when it
+// is free. No two items share an output, so the order does not matter to the result. Items of the backward pass hold
+// whole groups of heads, whose keys and values are the same.
+void for_each_item(const AttentionCall& call, bool backward,
+                   const std::function<void(const kernels::AttentionItem&)>& work);
+
+}  // namespace st

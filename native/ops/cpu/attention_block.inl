@@ -1,0 +1,90 @@
+#pragma once
+
+// Which keys a block of queries sees, and what this and the bias by relative position do to its scores. Scores stand as
+// [L keys, I = kQueries queries], from key Block::from on.
+
+#include "ops/cpu/tiles.inl"
+
+struct Block {
+  int64_t first, queries, vectors;  // in the row; vectors of lanes that hold them
+  int64_t position;                 // of the first query, among the keys
+  int64_t from, to;                 // keys that one of the queries sees
+  int64_t all_from, all_to;         // keys between these are seen by all of them
+};
+
+template <typename S>
+ST_INLINE Block block_of(const Attention<S>& k, const AttentionItem& item, int64_t first) {
+  constexpr int64_t W = Lanes<arithmetic_t<S>>::width;
+  Block b;
+  b.first = first;
+  b.queries = item.queries - first < kQueries ? item.queries - first : kQueries;
+  b.vectors = (b.queries + W - 1) / W;
+  b.position = item.keys - item.queries + first;
+  const int64_t last = b.position + b.queries - 1;
+  b.from = b.position > k.behind ? b.position - k.behind : 0;
+  b.to = last + k.ahead + 1 < item.keys ? last + k.ahead + 1 : item.keys;
+  b.all_from = last - k.behind;
+  b.all_to = b.position + k.ahead + 1;
+  return b;
+}
+
+// No block of queries sees more keys.
+template <typename S>
+ST_INLINE int64_t most_keys(const Attention<S>& k, const AttentionItem& item) {
+  const int64_t most = k.behind + k.ahead + kQueries;
+  return most < item.keys ? most : item.keys;
+}
+
+// x_LI becomes `value` where the query does not see the key.
+template <typename S, typename A>
+static void hide(const Attention<S>& k, const Block& b, A value, A* x_LI) {
+  using Int = typename Lanes<A>::Int;
+  constexpr int64_t W = Lanes<A>::width;
+  Ints<A> lane{};
+  for (int64_t l = 0; l < W; ++l) lane[l] = static_cast<Int>(l);
+  for (int64_t j = b.from; j < b.to; ++j) {
+    if (j >= b.all_from && j < b.all_to) {
+      j = b.all_to - 1;
+      continue;
+    }
+    // The queries from `least` to `most` see key j.
+    int64_t least = j - k.ahead - b.position, most = j + k.behind - b.position;
+    least = least < 0 ? 0 : least;
+    most = most > kQueries ? kQueries : most;
+    for (int64_t v = 0; v < b.vectors; ++v) {
+      A* x = x_LI + (j - b.from) * kQueries + v * W;
+      const Ints<A> seen = (lane >= static_cast<Int>(least - v * W)) & (lane <= static_cast<Int>(most - v * W));
+      store_lanes(x, seen != 0 ? load_lanes(x) : Vec<A>{} + value);
+    }
+  }
+}
+
+// bias[d] is that of a query d positions after its key.
+template <typename A>
+static void add_bias(const Block& b, const A* bias, A* p_LI) {
+  constexpr int64_t W = Lanes<A>::width;
+  for (int64_t j = b.from; j < b.to; ++j, p_LI += kQueries) {
+    const A* from = bias + b.position - j;
+    for (int64_t v = 0; v < b.vectors; ++v)
+      store_lanes(p_LI + v * W, load_lanes(p_LI + v * W) + load_lanes(from + v * W));
+  }
+}
+
+// Each sum gains the gradients of its diagonal: sums_WR[.][back + d], where neighbouring keys add to different rows.
+// Into one row, a store would reach into what the next key loads.
+template <typename A>
+static void add_diagonals(const Block& b, const A* ds_LI, int64_t back, int64_t stride, A* sums_WR) {
+  constexpr int64_t W = Lanes<A>::width;
+  for (int64_t j = b.from; j < b.to; ++j, ds_LI += kQueries) {
+    A* to = sums_WR + j % W * stride + back + b.position - j;
+    for (int64_t v = 0; v < b.vectors; ++v) store_lanes(to + v * W, load_lanes(to + v * W) + load_lanes(ds_LI + v * W));
+  }
+}
+
+// to_R = the sums over the rows.
+template <typename A>
+static void fold_diagonals(const A* sums_WR, int64_t stride, int64_t count, A* to) {
+  for (int64_t i = 0; i < count; ++i) to[i] = sums_WR[i];
+  for (int64_t w = 1; w < Lanes<A>::width; ++w)
+    for (int64_t i = 0; i < count; ++i) to[i] += sums_WR[w * stride + i];
+}

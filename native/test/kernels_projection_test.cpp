@@ -1,0 +1,121 @@
+// The kernels that follow the product of a projection, a gate or a turn by the position, against their references.
+#include <ATen/ops/ones.h>
+#include <ATen/ops/zeros.h>
+#include <ATen/ops/zeros_like.h>
+
+#include <cmath>
+
+#include "layers/rotary.h"
+#include "ops/linear_gate.h"
+#include "ops/linear_rotary.h"
+#include "support.h"
+
+namespace st::test {
+
+namespace {
+
+const std::vector<int> kLengths = {1, 2, 15, 16, 17, 31, 33, 130};
+
+double tolerance(at::ScalarType type) {
+  return type == at::kDouble ? 1e-12 : type == at::kFloat ? 5e-5 : 3e-2;
+}
+
+struct Call {
+  PackedBatch batch = batch_of(kLengths);
+  Input input{batch, at::kCPU};
+  Workspace workspace{at::kCPU};
+  int64_t tokens = input.tokens();
+};
+
+TEST(Kernels, LinearGate) {
+  Call call;
+  for (const at::ScalarType type : {at::kFloat, at::kBFloat16, at::kDouble}) {
+    const at::ScalarType master = type == at::kDouble ? at::kDouble : at::kFloat;
+    for (const int64_t width : {7, 16, 48, 100}) {
+      for (const Activation activation : {Activation::kGelu, Activation::kSilu}) {
+        for (const double dropped : {0.0, 0.2}) {
+          for (const bool first : {false, true}) {
+            for (const bool biased : {false, true}) {
+              SCOPED_TRACE(std::string(c10::toString(type)) + ", width " + std::to_string(width) + ", dropout " +
+                           std::to_string(dropped) + ", first " + std::to_string(first));
+              const GateShape gate{activation, first};
+              const Dropout dropout(DropoutKey(5, 6, 7, 3), 9, dropped);
+              const at::Tensor x = random_tensor({call.tokens, 64}, type, 1, 0.3),
+                               value = random_tensor({2 * width, 64}, type, 2, 0.3),
+                               bias = biased ? random_tensor({2 * width}, master, 3) : at::Tensor();
+              const Weight weight{value, nullptr, call.workspace};
+              at::Tensor before = at::zeros({call.tokens, 2 * width}, type), kept = at::zeros_like(before),
+                         e_kept = at::zeros_like(before), after = at::zeros({call.tokens, width}, type),
+                         e_after = at::zeros_like(after), bare = at::zeros_like(after);
+              linear_gate(call.input, x, weight, bias, gate, dropout, kept, after);
+              linear_gate(call.input, x, weight, bias, gate, dropout, {}, bare);
+              EXPECT_TRUE(same_bits(bare, after));
+              reference::linear(x, value, bias, before);
+              reference::gate(call.input, before, gate, dropout, e_kept, e_after);
+              expect_close(after, e_after, tolerance(type), "after");
+              expect_close(kept, e_kept, tolerance(type), "kept");
+
+              const at::Tensor d_y = random_tensor({call.tokens, 32}, type, 4, 0.3),
+                               next = random_tensor({32, width}, type, 5, 0.3);
+              at::Tensor d = at::zeros_like(before), e_d = at::zeros_like(before), d_after = at::zeros_like(after),
+                         d_bias = at::ones({2 * width}, master), e_d_bias = at::ones({2 * width}, master);
+              linear_gate_backward(d_y, {next, nullptr, call.workspace}, e_kept, d, d_bias);
+              reference::linear_backward_input(d_y, next, d_after, false);
+              reference::gate_backward(d_after, e_kept, e_d, e_d_bias);
+              expect_close(d, e_d, tolerance(type), "d");
+              if (type != at::kBFloat16) expect_close(d_bias, e_d_bias, 10 * tolerance(type), "d_bias");
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST(Kernels, LinearRotary) {
+  Call call;
+  for (const at::ScalarType type : {at::kFloat, at::kBFloat16, at::kDouble}) {
+    const at::ScalarType master = type == at::kDouble ? at::kDouble : at::kFloat;
+    for (const RotaryShape shape : {RotaryShape{4, 32, 32}, RotaryShape{4, 64, 64}, RotaryShape{3, 20, 12}}) {
+      for (const bool biased : {false, true}) {
+        SCOPED_TRACE(std::string(c10::toString(type)) + ", head " + std::to_string(shape.head_dim));
+        const int64_t width = (shape.heads + 2) * shape.head_dim;  // two heads of values
+        const at::Tensor x = random_tensor({call.tokens, 64}, type, 1, 0.3),
+                         value = random_tensor({width, 64}, type, 2, 0.3),
+                         bias = biased ? random_tensor({width}, master, 3) : at::Tensor(),
+                         table = rotary_table(rotary_frequencies({100}, shape.rotated, master), 130);
+        const RotaryAngles angles{table, call.input.positions_T};
+        at::Tensor out = at::zeros({call.tokens, width}, type), expected = at::zeros_like(out);
+        linear_rotary(x, {value, nullptr, call.workspace}, bias, shape, angles, out);
+        reference::linear(x, value, bias, expected);
+        reference::rotate(shape, angles, false, expected);
+        expect_close(out, expected, tolerance(type), "out");
+
+        at::Tensor d = random_tensor({call.tokens, width}, type, 4), e_d = d.clone(),
+                   d_bias = at::ones({width}, master);
+        linear_rotary_backward(shape, angles, d, d_bias);
+        reference::rotate(shape, angles, true, e_d);
+        expect_close(d, e_d, tolerance(type), "d");
+        const at::Tensor e_d_bias = e_d.sum(at::IntArrayRef{0}, false, master) + 1;
+        expect_close(d_bias, e_d_bias, type == at::kBFloat16 ? 0.3 : 10 * tolerance(type), "d_bias");
+      }
+    }
+  }
+}
+
+// transformers' apply_rotary_pos_emb for theta 10000, a head of 4 and position 3: x cos + rotate_half(x) sin.
+TEST(Kernels, RotaryIsThatOfTransformers) {
+  PackedBatch batch = batch_of({4});
+  const Input input(batch, at::kCPU);
+  at::Tensor x = at::zeros({4, 4}, at::kDouble);
+  for (int i = 0; i < 4; ++i) x.data_ptr<double>()[12 + i] = i + 1;
+  reference::rotate({1, 4, 4}, {rotary_table(rotary_frequencies({10000}, 4, at::kDouble), 4), input.positions_T}, false,
+                    x);
+  const double c0 = std::cos(3.0), s0 = std::sin(3.0), c1 = std::cos(0.03), s1 = std::sin(0.03);
+  const double expected[] = {c0 - 3 * s0, 2 * c1 - 4 * s1, 3 * c0 + s0, 4 * c1 + 2 * s1};
+  for (int i = 0; i < 4; ++i) EXPECT_NEAR(x.data_ptr<double>()[12 + i], expected[i], 1e-6);
+}
+
+}  // namespace
+
+}  // namespace st::test

@@ -1,0 +1,186 @@
+// Sizes and options of a config.json that no model has, or that are not built: refused by the engine before a weight is read.
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import test from 'ava'
+import { SentenceTorchError } from '../../lib/errors.js'
+import { type TensorSource, writeSafetensors } from '../../lib/io/safetensors.js'
+import { loadCrossEncoderParts } from '../../lib/models/cross-encoder-load.js'
+import { loadWith } from '../../lib/models/sentence-transformer.js'
+import { loadAddon } from '../../lib/native/load.js'
+import type { ConfigObject, ConfigValue } from '../../lib/native/types.js'
+import { bertShapes } from '../helpers/fake-addon.js'
+import { someTensors, temporaryFolder, writeModel } from '../helpers/model-folders.js'
+import { tinyConfig, tinySpec } from '../helpers/tiny-model.js'
+
+const INVALID = 'ERR_INVALID_MODEL'
+const MISFIT = 'ERR_INVALID_TENSORS'
+const NOT_BUILT = 'ERR_NOT_IMPLEMENTED'
+const UNSUPPORTED = 'ERR_UNSUPPORTED'
+
+const jina = 'jinaai/jina-bert-implementation--modeling_bert.'
+
+const refused: [change: ConfigObject, code: string, message: RegExp][] = [
+  [{ num_hidden_layers: 1e9 }, INVALID, /from 1 to 4096 as num_hidden_layers in .*config\.json, found 1000000000$/],
+  [{ num_hidden_layers: 0 }, INVALID, /num_hidden_layers in .*config\.json, found 0/],
+  [{ num_hidden_layers: 4000 }, MISFIT, /num_hidden_layers is 4000 in config\.json.*2 layers/],
+  [{ num_hidden_layers: 3 }, MISFIT, /num_hidden_layers is 3 in config\.json.*2 layers/],
+  [{ hidden_size: 9e6 }, INVALID, /at most 68719476736 parameters in .*config\.json.*hidden_size 9000000/],
+  [{ hidden_size: 1e9 }, INVALID, /from 1 to 10000000 as hidden_size/],
+  [{ hidden_size: 64 }, INVALID, /in_features 32, but its input is 64/],
+  [{ hidden_size: '32' }, INVALID, /integer.* as hidden_size in .*config\.json, found "32"/],
+  [{ hidden_size: 32.5 }, INVALID, /hidden_size in .*config\.json, found 32\.5/],
+  [{ hidden_size: null }, INVALID, /hidden_size in .*config\.json, found null/],
+  [{ hidden_size: true }, INVALID, /hidden_size in .*config\.json, found true/],
+  [{ hidden_size: [32] }, INVALID, /hidden_size in .*config\.json, found an array of length 1/],
+  [{ hidden_size: { x: 'y'.repeat(100) } }, INVALID, /hidden_size in .*config\.json, found an object/],
+  [{ hidden_size: `"${'x'.repeat(100)}` }, INVALID, /found "\\\\"x{56}\.\.\."$/],
+  [{ vocab_size: 9e6 }, MISFIT, /word_embeddings\.weight is \[50,32\].*\[9000000,32\]/],
+  [{ max_position_embeddings: 9e6 }, MISFIT, /position_embeddings.* is \[40,32\].*\[9000000,32\]/],
+  [{ type_vocab_size: 9e6 }, MISFIT, /\[2,32\].*\[9000000,32\]/],
+  [{ intermediate_size: 9e6 }, MISFIT, /intermediate\.dense\.weight is \[64,32\].*\[9000000,32\]/],
+  [{ num_attention_heads: 0 }, INVALID, /from 1 to 65535 as num_attention_heads in .*config\.json, found 0/],
+  [{ num_attention_heads: -2 }, INVALID, /num_attention_heads in .*config\.json, found -2/],
+  [{ num_attention_heads: 3 }, INVALID, /divisor of hidden_size 32 as num_attention_heads in .*config\.json, found 3/],
+  [{ layer_norm_eps: -1 }, INVALID, /layer_norm_eps in .*config\.json, found -1/],
+  [{ layer_norm_eps: 0 }, INVALID, /above 0 as layer_norm_eps/],
+  [{ hidden_dropout_prob: 1 }, INVALID, /hidden_dropout_prob/],
+  [{ attention_probs_dropout_prob: 'x' }, INVALID, /attention_probs_dropout_prob in .*, found "x"/],
+  [{ classifier_dropout: 2 }, INVALID, /0 and at most 0\.9999 as classifier_dropout in .*, found 2/],
+  [{ initializer_range: 'x' }, INVALID, /initializer_range in .*, found "x"/],
+  [{ hidden_act: ['gelu'] }, INVALID, /text as hidden_act/],
+  [{ hidden_act: 'mish' }, NOT_BUILT, /mish of hidden_act in .*config\.json is not built: expected gelu/],
+  [{ pad_token_id: 0.5 }, INVALID, /pad_token_id/],
+  [{ is_decoder: 'yes' }, INVALID, /true or false as is_decoder in .*config\.json, found "yes"/],
+  [{ is_decoder: true }, NOT_BUILT, /config\.json has is_decoder: true, which is not built yet; built: false/],
+  [{ add_cross_attention: true }, NOT_BUILT, /add_cross_attention: true/],
+  [
+    { position_embedding_type: 'relative_key' },
+    NOT_BUILT,
+    /position_embedding_type: "relative_key".*built: "absolute"/,
+  ],
+  [{ position_embedding_type: 7 }, INVALID, /text as position_embedding_type in .*, found 7/],
+  [{ quantization_config: { quant_method: 'bitsandbytes' } }, NOT_BUILT, /quantization_config: an object/],
+  [{ model_type: 'qwen3' }, NOT_BUILT, /config\.json has model_type "qwen3"; built are: .*bert/],
+  [{ model_type: null }, INVALID, /text as model_type in .*config\.json, found null/],
+  [{ model_type: 'own', auto_map: { AutoModel: 'modeling.Own' } }, UNSUPPORTED, /auto_map.*trust_remote_code.*bert/],
+  // As jinaai/jina-embeddings-v2-base-en has it.
+  [
+    {
+      auto_map: {
+        AutoConfig: 'jinaai/jina-bert-implementation--configuration_bert.JinaBertConfig',
+        AutoModel: `${jina}JinaBertModel`,
+      },
+      ...{ position_embedding_type: 'alibi', feed_forward_type: 'geglu' },
+    },
+    UNSUPPORTED,
+    /config\.json has auto_map with JinaBertConfig.*trust_remote_code.* model_type bert is another model/,
+  ],
+  [{ auto_map: { AutoTokenizer: ['tokenization.Own', null] } }, UNSUPPORTED, /auto_map with Own/],
+]
+
+test('a hostile config.json is an error that names file, key and value', async (t) => {
+  const folder = await temporaryFolder(t)
+  await writeModel(folder, '5.2')
+  for (const [change, code, message] of refused) {
+    await writeFile(join(folder, 'config.json'), JSON.stringify({ ...tinyConfig, ...change }))
+    const label = JSON.stringify(change).slice(0, 100)
+    const start = performance.now()
+    const error = await t.throwsAsync(loadWith(loadAddon, folder, {}), { instanceOf: SentenceTorchError, code }, label)
+    t.regex(error.message, message, label)
+    t.true(error.message.length < 2000, label)
+    t.true(performance.now() - start < 5000, label)
+  }
+})
+
+test('what transformers takes is taken: defaults for what is absent, null, empty maps, chunks, deep unknown keys', (t) => {
+  const { describe } = loadAddon()
+  const { hidden_size, vocab_size, ...rest } = tinyConfig
+  t.like(describe('bert', { ...rest, num_attention_heads: 12 }), {
+    width: 768,
+    vocabulary: 30_522,
+    positions: 40,
+    layers: 2,
+  })
+  t.like(describe('bert', {}), { width: 768, vocabulary: 30_522, positions: 512, layers: 12, tokenTypes: 2 })
+  let deep: ConfigValue = 1
+  for (let i = 0; i < 198; i++) deep = [deep]
+  const taken: ConfigObject[] = [
+    { classifier_dropout: null, pad_token_id: null, layer_norm_eps: null, initializer_range: null },
+    { auto_map: null, quantization_config: null, is_decoder: null, position_embedding_type: null },
+    { auto_map: {}, chunk_size_feed_forward: 7, use_cache: true, x: deep },
+  ]
+  for (const harmless of taken) t.is(describe('bert', { ...tinyConfig, ...harmless }).width, 32)
+})
+
+test('the description of a BERT', (t) => {
+  const { describe } = loadAddon()
+  const { names, classifier, languageModel, ...sizes } = describe('bert', { ...tinyConfig, initializer_range: 0.05 })
+  t.deepEqual(sizes, {
+    width: 32,
+    positions: 40,
+    vocabulary: 50,
+    tokenTypes: 2,
+    layers: 2,
+    layersKey: 'num_hidden_layers',
+  })
+  t.deepEqual(names.prefixes, ['0.auto_model.bert.', '0.auto_model.', 'model.bert.', '0.model.', 'model.', 'bert.'])
+  t.deepEqual(names.pooler, ['pooler.dense.weight', 'pooler.dense.bias'])
+  t.deepEqual(classifier, {
+    className: 'BertForSequenceClassification',
+    prefix: 'bert.',
+    tensors: [
+      { name: 'pooler.dense.weight', mean: 0, deviation: 0.05, cutoff: 0, outside: false },
+      { name: 'pooler.dense.bias', mean: 0, deviation: 0, cutoff: 0, outside: false },
+      { name: 'classifier.weight', mean: 0, deviation: 0.05, cutoff: 0, outside: true },
+      { name: 'classifier.bias', mean: 0, deviation: 0, cutoff: 0, outside: true },
+    ],
+  })
+  t.is(languageModel?.className, 'BertForMaskedLM')
+  // transformers takes 0 for absent.
+  t.is(describe('bert', { ...tinyConfig, initializer_range: 0 }).classifier?.tensors[0]?.deviation, 0.02)
+  // The head's names are those of the engine.
+  const { Encoder } = loadAddon()
+  const modules = [{ type: 'SequenceClassification', numLabels: 3 }]
+  const tensors = new Encoder(tinySpec({}, { modules })).tensors().map(({ name }) => name)
+  for (const { name } of classifier!.tensors) t.true(tensors.includes(`0.${name}`), name)
+  const error = t.throws(() => describe('bert', { ...tinyConfig, hidden_size: '32' }), { code: INVALID })
+  t.is(error.message, 'Expected an integer from 1 to 10000000 as hidden_size in config.json, found "32"')
+  for (const wrong of [
+    [7, {}],
+    ['bert', null],
+    ['bert', []],
+  ]) {
+    t.throws(() => describe(wrong[0] as string, wrong[1] as ConfigObject), { code: 'ERR_INVALID_ARGUMENT' })
+  }
+})
+
+test('weights that no model has: NaN, another dtype, a file cut short, a tensor twice', async (t) => {
+  const folder = await temporaryFolder(t)
+  const load = async (tensors: TensorSource[]) => {
+    await writeModel(folder, 'plain')
+    await writeSafetensors(join(folder, 'model.safetensors'), tensors)
+    return loadWith(loadAddon, folder, {})
+  }
+  const whole = someTensors(bertShapes(tinyConfig))
+  const changed = (change: Partial<TensorSource>) =>
+    whole.map((tensor, i) => (i === 3 ? { ...tensor, ...change } : tensor))
+  const nan = new Uint8Array(new Float32Array(32).fill(Number.NaN).buffer)
+  await t.throwsAsync(load(changed({ data: nan })), {
+    code: MISFIT,
+    message: /embeddings\.LayerNorm\.weight.*not finite/,
+  })
+  await t.throwsAsync(load(changed({ dtype: 'I32' })), { code: MISFIT, message: /wrong dtype: embeddings\.LayerNorm/ })
+  const twice = [...whole, ...someTensors([['bert.embeddings.LayerNorm.gamma', [32]]])]
+  await t.throwsAsync(load(twice), {
+    code: MISFIT,
+    message: /LayerNorm\.weight and bert\.embeddings\.LayerNorm\.gamma.*same tensor/,
+  })
+  await (await load(whole)).dispose()
+})
+
+test('a classifier of more labels than its tensors have', async (t) => {
+  const folder = await temporaryFolder(t)
+  await writeModel(folder, 'plain', { architectures: ['BertForSequenceClassification'], num_labels: 1e6 })
+  const error = await t.throwsAsync(loadCrossEncoderParts(loadAddon, folder, {}), { code: MISFIT })
+  t.regex(error.message, /missing: 0\.classifier\.weight \[1000000,32\]/)
+})

@@ -1,0 +1,16 @@
+"""Fixtures of architectures for make_architectures.py: what is configured, how transformers builds it, how the hub names it."""
+
+from . import bert, distilbert, electra, gte, modernbert, mpnet, nomic_bert, roberta
+
+ARCHITECTURES = (
+    bert.ARCHITECTURE,
+    roberta.ROBERTA,
+    roberta.XLM_ROBERTA,
+    roberta.CAMEMBERT,
+    distilbert.ARCHITECTURE,
+    electra.ARCHITECTURE,
+    mpnet.ARCHITECTURE,
+    modernbert.ARCHITECTURE,
+    nomic_bert.ARCHITECTURE,
+    gte.ARCHITECTURE,
+)
