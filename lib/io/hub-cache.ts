@@ -1,13 +1,17 @@
-import { copyFile, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { copyFile, lstat, readdir, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { basename, dirname, join, relative, sep } from 'node:path'
 import { makeFolder } from './files.js'
+import { readWhole } from './open-file.js'
 import { checkRelativePath } from './safe-path.js'
 import { failedTo } from './system-error.js'
-import { newId, ownerOf, removeLeftOvers } from './temporary.js'
+import { isLeftOver, newId, ownerOf, removeLeftOvers } from './temporary.js'
 
 /** Unfinished files of older versions of this package: Python's have a shorter id, or none. */
 const OLD_LEFTOVER = /\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.incomplete$/
+
+/** The name of a commit, with room for what an editor adds. */
+const MAX_REF = 100
 
 /** What a repository of the hub holds. */
 export type RepositoryKind = 'model' | 'dataset'
@@ -23,8 +27,9 @@ export class CachedRepo {
   /** The commit that `revision` was when it was last downloaded, or undefined. */
   async commit(revision: string): Promise<string | undefined> {
     if (isCommit(revision)) return revision
-    const text = await readFile(join(this.path, 'refs', revision), 'utf8').catch(() => '')
-    return isCommit(text.trim()) ? text.trim() : undefined
+    const bytes = await readWhole(join(this.path, 'refs', revision), MAX_REF, 'ERR_INVALID_FILE').catch(() => '')
+    const text = String(bytes).trim()
+    return isCommit(text) ? text : undefined
   }
 
   snapshot(commit: string): string {
@@ -63,11 +68,32 @@ export class CachedRepo {
     }
   }
 
-  /** Removes what killed processes left unfinished. Never fails. */
+  /** Removes what killed processes left unfinished, but for beginnings of blobs that are not there yet. Never fails. */
   async removeLeftovers(): Promise<void> {
-    await removeLeftOvers(join(this.path, 'blobs'), (name) => {
-      return name.endsWith('.incomplete') && (ownerOf(name) !== undefined || OLD_LEFTOVER.test(name))
+    const folder = join(this.path, 'blobs')
+    const blobs = new Set(await readdir(folder).catch((): string[] => []))
+    await removeLeftOvers(folder, (name) => {
+      if (!name.endsWith('.incomplete')) return false
+      if (ownerOf(name) === undefined) return OLD_LEFTOVER.test(name)
+      const digest = /^([0-9a-f]{40}|[0-9a-f]{64})\./.exec(name)?.[1]
+      return digest === undefined || blobs.has(digest)
     })
+  }
+
+  /** Moves the longest beginning of a blob that a killed process left to `fresh`, and removes others. Never fails. */
+  async adoptLeftover(etag: string, fresh: string): Promise<void> {
+    const folder = join(this.path, 'blobs')
+    let most = 0
+    for (const name of await readdir(folder).catch((): string[] => [])) {
+      if (!name.startsWith(`${etag}.`) || !name.endsWith('.incomplete') || ownerOf(name) === undefined) continue
+      const path = join(folder, name)
+      const found = await lstat(path).catch(() => undefined)
+      // Another process may take it at the same time: one of them gets it.
+      if (!found?.isFile() || !(await isLeftOver(path))) continue
+      if (found.size > most) await rename(path, fresh).catch(() => {})
+      else await rm(path, { force: true }).catch(() => {})
+      most = Math.max(most, found.size)
+    }
   }
 
   /** The files of the snapshot of `commit` that are there. */

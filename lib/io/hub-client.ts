@@ -1,11 +1,13 @@
 /** What is asked of the hub: loaded when the network is first used, as most processes never do. */
-import { createHash } from 'node:crypto'
+import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
+import { setTimeout } from 'node:timers/promises'
 import { datasetInfo, listFiles, modelInfo } from '@huggingface/hub'
 import { SentenceTorchError } from '../errors.js'
 import { abortError, throwIfAborted } from './abort.js'
 import { isCommit, type RepositoryKind } from './hub-cache.js'
 import { HubFailure, HubRequests, HubUnreachable } from './hub-fetch.js'
+import { PartialFile } from './partial-file.js'
 import {
   anything,
   arrayOf,
@@ -23,6 +25,10 @@ import {
 /** A listing has a thousand files a page; the hub advises against more than a hundred thousand. */
 const MAX_PAGES = 500
 const MAX_FILES = 250_000
+/** How often the connection may break off while one file comes, with so many bytes each time; the wait after the first time. */
+const MAX_BREAKS = 20
+const LEAST_PART = 1024 * 1024
+const BREAK_MILLISECONDS = 100
 
 type Fetch = typeof fetch
 
@@ -91,7 +97,9 @@ export class HubClient {
   }
 
   /**
-   * Downloads a file to `target`, which may be there in part afterwards.
+   * Downloads a file to `target`, which may be there in part before and afterwards. What is there is not asked for again, nor what
+   * came before a connection broke off: the digest tells whether the parts make the file.
+   * @param onBytes of bytes that came; a negative number where they have to come again
    * @throws ERR_NETWORK, also for bytes that are not those of the listing; ERR_ABORTED; errors of the system
    */
   async download(
@@ -103,28 +111,42 @@ export class HubClient {
     const { kind, id, hubUrl } = this.access
     const { path, size } = file
     const digest = digestOf(file)
-    const hash = digest.length === 64 ? createHash('sha256') : createHash('sha1').update(`blob ${size}\0`)
     // Plain HTTP: one request that follows redirects, rather than the many of the xet protocol.
     const place = `${hubUrl}/${kind === 'model' ? '' : 'datasets/'}${id}/resolve/${commit}`
     const url = `${place}/${path.split('/').map(encodeURIComponent).join('/')}`
     // The file is open before the first byte, and closed behind the last: a stream could still make it when all is over.
-    const output = await open(target, 'wx')
+    const output = await open(target, constants.O_RDWR | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0))
     try {
-      await this.#told(() =>
-        this.#requests.download(url, size, async (chunks) => {
-          for await (const chunk of chunks) {
-            hash.update(chunk)
-            await output.writeFile(chunk)
-            onBytes(chunk.length)
-          }
-        }),
-      )
+      const part = new PartialFile(output, size, digest, onBytes)
+      const isOld = await part.begin()
+      await this.#told(() => this.#complete(url, part))
+      let found = part.digest()
+      if (found !== digest && isOld) {
+        // What another process had left was not the beginning of this file.
+        await part.restart()
+        await this.#told(() => this.#complete(url, part))
+        found = part.digest()
+      }
+      if (found === digest) return
+      throw new SentenceTorchError('ERR_NETWORK', `${path} of ${id} arrived damaged: expected ${digest}, got ${found}`)
     } finally {
       await output.close()
     }
-    const found = hash.digest('hex')
-    if (found === digest) return
-    throw new SentenceTorchError('ERR_NETWORK', `${path} of ${id} arrived damaged: expected ${digest}, got ${found}`)
+  }
+
+  /** Asks for what is missing of a file, and again where the connection breaks off after a good part of it came. */
+  async #complete(url: string, part: PartialFile): Promise<void> {
+    if (part.length === part.size && part.size > 0) return
+    for (let breaks = 1; ; breaks++) {
+      const before = part.length
+      try {
+        return await this.#requests.download(url, part.size, (chunks, from) => part.append(chunks, from), before)
+      } catch (error) {
+        const isWorthwhile = error instanceof HubUnreachable && part.length - before >= LEAST_PART
+        if (!isWorthwhile || breaks > MAX_BREAKS) throw error
+        await setTimeout(BREAK_MILLISECONDS * breaks, undefined, { signal: this.access.signal })
+      }
+    }
   }
 
   /** For the hub's own client, which fails in its own ways where an answer is not what it expects: it sees no such answer. */

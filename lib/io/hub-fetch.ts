@@ -68,11 +68,21 @@ export class HubRequests {
   }
 
   /**
-   * Hands the bytes of a file to `use`, as many as `size`.
+   * Hands the bytes of a file to `use`, from `start` on as many as make `size`. Of a server that gives no part they come from the
+   * first one on: `from` says it.
    * @throws HubFailure, and what `use` throws
    */
-  download(url: string, size: number, use: (chunks: Chunks) => Promise<void>): Promise<void> {
-    return this.#ask(url, { 'accept-encoding': 'identity' }, (_, chunks) => use(counted(chunks, size)))
+  download(url: string, size: number, use: (chunks: Chunks, from: number) => Promise<void>, start = 0): Promise<void> {
+    const asked: Record<string, string> = { 'accept-encoding': 'identity' }
+    if (start > 0) asked.range = `bytes=${start}-`
+    return this.#ask(url, asked, ({ status, headers }, chunks) => {
+      const part = headers.get('content-range')
+      if (status === 206 && part !== `bytes ${start}-${size - 1}/${size}`) {
+        throw new HubFailure(`it gives the part ${part} instead of the bytes from ${start} on, of ${size}`)
+      }
+      const from = status === 206 ? start : 0
+      return use(counted(chunks, size, from), from)
+    })
   }
 
   async #ask<T>(
@@ -85,7 +95,9 @@ export class HubRequests {
     const watch = new Watch(this.#milliseconds, this.#signal)
     try {
       const response = await this.#follow(new URL(url), new Headers(headers), watch)
-      if (response.status !== 200 || response.body === null) {
+      // A part comes where one was asked for.
+      const isRight = response.status === 200 || (response.status === 206 && new Headers(headers).has('range'))
+      if (!isRight || response.body === null) {
         discard(response)
         throw new HubFailure(`status ${response.status}`, response.status)
       }
@@ -122,8 +134,8 @@ function discard(response: Response): void {
   response.body?.cancel().catch(() => {})
 }
 
-async function* counted(chunks: Chunks, size: number): Chunks {
-  let bytes = 0
+/** @param bytes that there are already */
+async function* counted(chunks: Chunks, size: number, bytes: number): Chunks {
   for await (const chunk of chunks) {
     bytes += chunk.length
     if (bytes > size) throw new HubFailure(`more bytes came than the ${size} that are listed`)

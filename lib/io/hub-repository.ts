@@ -113,8 +113,12 @@ export class HubRepository {
   /** Downloads one file next to its place and renames it once its digest is right: no partial file is ever visible. */
   async #fetchBlob(commit: string, file: RepositoryFile, onBytes: (bytes: number) => void): Promise<void> {
     const client = await this.#connect()
+    const make = async (partial: string) => {
+      await this.cache.adoptLeftover(file.digest, partial)
+      await client.download(commit, file, partial, onBytes)
+    }
     await this.cache
-      .put(this.cache.blob(file.digest), (partial) => client.download(commit, file, partial, onBytes))
+      .put(this.cache.blob(file.digest), make)
       .catch(failedTo(`write ${file.path} of ${this.id} into ${this.cache.path} (HF_HOME names another cache)`))
   }
 

@@ -176,12 +176,16 @@ async function writeJournal(fs: FileOperations, work: string, gone: readonly str
 
 /** @returns undefined without one. @throws ERR_INVALID_FILE for anything but a list of paths below a folder */
 async function readJournal(fs: FileOperations, path: string): Promise<string[] | undefined> {
-  const text = await fs.readFile(path, 'utf8').catch(absent(undefined))
-  if (text === undefined) return undefined
+  const found = await fs.lstat(path).catch(absent(undefined))
+  if (found === undefined) return undefined
   let gone: unknown
   try {
-    gone = JSON.parse(text)
-  } catch {}
+    // Whoever reads a pipe waits for a writer.
+    gone = found.isFile() && JSON.parse(await fs.readFile(path, 'utf8'))
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return undefined
+    if (!(error instanceof SyntaxError)) throw error
+  }
   // A folder can hold any name but these.
   const isNone = /^\.{0,2}$|[\0\p{Surrogate}]/u
   const isPath = (path: unknown) => typeof path === 'string' && !path.split('/').some((name) => isNone.test(name))

@@ -1,6 +1,7 @@
 import { constants, type Stats } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { type ErrorCode, invalidArgument, SentenceTorchError } from '../errors.js'
+import { hasCode } from './files.js'
 import { systemError } from './system-error.js'
 
 /**
@@ -22,6 +23,38 @@ export async function openFile(path: string, code: ErrorCode = 'ERR_INVALID_ARGU
     await file?.close()
     throw explain(error, path, code)
   }
+}
+
+/**
+ * The whole of a file, as long as it was when it was opened.
+ * @param maxBytes what it may have at most
+ * @param code for what is no file, and for more bytes
+ * @throws SentenceTorchError ERR_NOT_FOUND, ERR_FILE_SYSTEM, `code`
+ */
+export async function readWhole(path: string, maxBytes: number, code: ErrorCode): Promise<Buffer> {
+  const file = await openFile(path, code)
+  try {
+    const { size } = await file.stat()
+    if (size > maxBytes) {
+      throw new SentenceTorchError(code, `Expected at most ${maxBytes} bytes in ${path}, found ${size}`)
+    }
+    const bytes = Buffer.alloc(size)
+    let done = 0
+    // What says that it is a file and gives other bytes than it has, as some below /proc do, ends nothing here.
+    for (let read = 1; read > 0 && done < size; done += read)
+      read = (await file.read(bytes, done, size - done, done)).bytesRead
+    return bytes.subarray(0, done)
+  } catch (error) {
+    throw systemError(error, `read ${path}`)
+  } finally {
+    await file.close()
+  }
+}
+
+/** Whether an error of this module says that there is no such file. */
+export function isAbsent(error: unknown): boolean {
+  const cause = error instanceof SentenceTorchError ? error.cause : error
+  return hasCode(cause, 'ENOENT', 'ENOTDIR')
 }
 
 /** The error of a path where a file should be. */

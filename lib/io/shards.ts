@@ -2,7 +2,7 @@
 import { basename, dirname, join } from 'node:path'
 import { invalidArgument, SentenceTorchError } from '../errors.js'
 import { damaged } from './damaged.js'
-import { openFile } from './open-file.js'
+import { openFile, readWhole } from './open-file.js'
 import { checkRelativePath } from './safe-path.js'
 import type { TensorEntry } from './safetensors-header.js'
 import { misfit, object, parseJson, recordOf, type Schema } from './schema.js'
@@ -161,14 +161,6 @@ export function shardNames(index: Uint8Array, path: string, extension: string): 
 
 /** The paths of the shards. */
 async function readIndex(path: string, extension: string): Promise<string[]> {
-  const source = await openSource(path)
-  try {
-    const { size } = source
-    if (size > MAX_INDEX_BYTES) throw damaged(path, `it has ${size} bytes (at most ${MAX_INDEX_BYTES} are read)`)
-    const bytes = new Uint8Array(size)
-    await source.read(bytes, 0, 'the index')
-    return shardNames(bytes, path, extension).map((name) => join(dirname(path), name))
-  } finally {
-    await source.close()
-  }
+  const bytes = await readWhole(path, MAX_INDEX_BYTES, 'ERR_INVALID_FILE')
+  return shardNames(bytes, path, extension).map((name) => join(dirname(path), name))
 }

@@ -58,7 +58,8 @@ export function rebuildTensor(
   if (byteLength > 0 && !(last < storage.elements)) {
     return `a tensor [${shape}] with strides [${strides}] from ${offset} on lies outside the ${storage.elements} elements of its storage`
   }
-  return { storage, offset, shape, strides, byteLength }
+  // An empty tensor may be said to lie anywhere.
+  return { storage, offset: byteLength > 0 ? offset : 0, shape, strides, byteLength }
 }
 
 function isCount(value: unknown): value is number {

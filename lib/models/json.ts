@@ -1,5 +1,5 @@
-import { readFile, stat } from 'node:fs/promises'
-import { SentenceTorchError } from '../errors.js'
+import type { SentenceTorchError } from '../errors.js'
+import { isAbsent, readWhole } from '../io/open-file.js'
 import { object, parseJson, type Schema } from '../io/schema.js'
 import { systemError } from '../io/system-error.js'
 import type { ConfigObject } from '../native/types.js'
@@ -14,18 +14,11 @@ const MAX_BYTES = 256 * 1024 * 1024
  */
 export async function readIfPresent(path: string): Promise<Uint8Array | undefined> {
   try {
-    const found = await stat(path)
-    // Whoever opens a pipe waits for a writer.
-    if (!found.isFile()) throw new SentenceTorchError('ERR_INVALID_MODEL', `Expected a file at ${path}, found none`)
-    if (found.size > MAX_BYTES) {
-      const message = `Expected at most ${MAX_BYTES} bytes in ${path}, found ${found.size}`
-      throw new SentenceTorchError('ERR_INVALID_MODEL', message)
-    }
-    return await readFile(path)
+    return await readWhole(path, MAX_BYTES, 'ERR_INVALID_MODEL')
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
-    throw systemError(error, `read ${path}`, 'ERR_INVALID_MODEL')
+    if (isAbsent(error)) return undefined
+    const { code, cause } = error as SentenceTorchError
+    throw code === 'ERR_FILE_SYSTEM' ? systemError(cause, `read ${path}`, 'ERR_INVALID_MODEL') : error
   }
 }
 

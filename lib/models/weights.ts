@@ -1,10 +1,11 @@
 import { access, readdir } from 'node:fs/promises'
 import { join, relative } from 'node:path'
-import { fromNative, invalidArgument } from '../errors.js'
+import { fromNative, invalidArgument, SentenceTorchError } from '../errors.js'
 import { throwIfAborted } from '../io/abort.js'
 import { openTensorFile, type TensorFile, WEIGHT_FILES } from '../io/tensor-file.js'
 import type { Description, NativeEncoder, TensorRange } from '../native/types.js'
 import { NamesOfFiles } from './checkpoint-names.js'
+import { checkFinite } from './finite.js'
 import { unusable } from './hub-files.js'
 import type { ModelFolder } from './model-folder.js'
 import { checkTensors, FLOAT_BYTES, type FloatDType, leaveOutSurplus, type StoredTensor } from './weight-check.js'
@@ -103,7 +104,8 @@ export class WeightFiles {
 
   /**
    * Gives a model that is in use other weights, in one job: what encodes or saves meanwhile has the old ones or the new ones.
-   * Until then all of them are in memory.
+   * Until then all of them are in memory. Where they do not fit or are not finite, the old ones stay; an encoder in which the
+   * engine could not end the job, for want of memory, is disposed.
    * @throws as `load`
    */
   async replace(encoder: NativeEncoder): Promise<void> {
@@ -112,10 +114,11 @@ export class WeightFiles {
     for (const { ranges } of planReads(this.tensors)) {
       entries.push(...(await readRanges(ranges, new Uint8Array(RANGE_BYTES))))
     }
+    checkFinite(entries, this.files[0]!.path)
     try {
       await guardOf(encoder).change(() => encoder.load(entries))
     } catch (error) {
-      throw fromNative(error, 'Encoder.load')
+      throw await withoutHalves(encoder, fromNative(error, 'Encoder.load'))
     }
   }
 
@@ -150,6 +153,20 @@ export class WeightFiles {
       description: this.description,
     })
   }
+}
+
+/** What the engine says before it takes any weight. */
+const NOTHING_TAKEN = ['ERR_BUSY', 'ERR_DISPOSED']
+
+/** Disposes an encoder that may have some new weights beside old ones: its vectors would be those of no model. */
+async function withoutHalves(encoder: NativeEncoder, error: unknown): Promise<unknown> {
+  const { code, message } = error as SentenceTorchError
+  if (NOTHING_TAKEN.includes(code)) return error
+  await encoder.dispose()
+  const half = 'the model has been disposed, since some of its weights may be new and others old'
+  return error instanceof SentenceTorchError
+    ? new SentenceTorchError(code, `${message}; ${half}`, { cause: error })
+    : error
 }
 
 interface IgnorePattern {

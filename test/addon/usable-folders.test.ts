@@ -1,5 +1,5 @@
 // Folders that hold more, or say it otherwise, than those of this package: their vectors are those of the clean folder.
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -7,6 +7,7 @@ import test from 'ava'
 import { CrossEncoder, SentenceTransformer } from '../../lib/index.js'
 import { openSafetensors, type TensorSource, writeSafetensors } from '../../lib/io/safetensors.js'
 import { tinyFolder, tinyWords } from '../helpers/tiny-folder.js'
+import { toTorchFile } from '../helpers/torch-file.js'
 import { SPECIAL_TOKENS } from '../helpers/word-piece.js'
 
 const root = await mkdtemp(join(tmpdir(), 'sentence-torch-'))
@@ -66,6 +67,30 @@ test('shards with a tensor that the index does not name', async (t) => {
   const weight_map = Object.fromEntries(tensors.slice(1).map(({ name }) => [name, file]))
   await writeFile(join(path, 'model.safetensors.index.json'), JSON.stringify({ weight_map }))
   t.deepEqual(await vectors(path), await vectors(clean))
+})
+
+test('weights of torch.save, in one file and in shards of any name', async (t) => {
+  const path = await copy(clean)
+  await toTorchFile(path)
+  t.deepEqual(await vectors(path), await vectors(clean))
+  await rename(join(path, 'pytorch_model.bin'), join(path, 'part.bin'))
+  await writeFile(join(path, 'pytorch_model.bin.index.json'), JSON.stringify({ weight_map: { x: 'part.bin' } }))
+  t.deepEqual(await vectors(path), await vectors(clean))
+})
+
+test('a model that is in use stays as it was where new weights hold a value that is not finite', async (t) => {
+  await using model = await SentenceTransformer.load(clean)
+  const path = await copy(clean)
+  const tensors = (await tensorsOf(clean)).map((tensor) => {
+    const values = new Float32Array((tensor.data as Uint8Array).slice().buffer).map((x) => 2 * x + 1)
+    if (tensor.name === 'encoder.layer.1.output.dense.bias') values[3] = Number.NaN
+    return { ...tensor, data: new Uint8Array(values.buffer) }
+  })
+  await writeSafetensors(join(path, 'model.safetensors'), tensors)
+  const before = (await model.encode(texts)).data
+  const message = /encoder\.layer\.1\.output\.dense\.bias in .* not finite/
+  await t.throwsAsync(model.loadWeights(path), { code: 'ERR_INVALID_TENSORS', message })
+  t.deepEqual((await model.encode(texts)).data, before)
 })
 
 test('a vocab.txt instead of a tokenizer.json', async (t) => {

@@ -120,8 +120,8 @@ test('a folder where the file should be', async (t) => {
   const folder = join(await temporaryFolder(t), 'checkpoint-3')
   mkdirSync(join(folder, 'trainer_state.json'), { recursive: true })
   await t.throwsAsync(readCheckpoint(folder, resolveArguments(args)), {
-    code: 'ERR_FILE_SYSTEM',
-    message: /Cannot read .*trainer_state\.json: it is a folder/,
+    code: 'ERR_INVALID_FILE',
+    message: /Expected a file, found the folder .*trainer_state\.json/,
   })
 })
 
@@ -135,5 +135,8 @@ test('a file that is too long, and what is no file, are not waited for', async (
   await t.throwsAsync(read(), { code: 'ERR_INVALID_FILE', message: /at most 268435456 bytes in .*found 3221225472/ })
   rmSync(path)
   symlinkSync('/dev/zero', path)
-  await t.throwsAsync(read(), { code: 'ERR_INVALID_FILE', message: /is no file/ })
+  await t.throwsAsync(read(), {
+    code: 'ERR_INVALID_FILE',
+    message: /Expected a file, found the device .*trainer_state/,
+  })
 })

@@ -1,12 +1,13 @@
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { words } from '../../lib/data/legacy/treebank.js'
 import { loadBeir } from '../../lib/evaluation/beir.js'
 import { appendCsv } from '../../lib/evaluation/csv.js'
-import { openFile } from '../../lib/io/open-file.js'
+import { isAbsent, openFile, readWhole } from '../../lib/io/open-file.js'
 import { readNpy } from '../../lib/search/hard-negatives/npy.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'hostile-places-'))
@@ -16,6 +17,14 @@ let count = 0
 function pipe(): string {
   const path = join(folder, `pipe-${count++}`)
   execFileSync('mkfifo', [path])
+  return path
+}
+
+async function socket(t: ExecutionContext): Promise<string> {
+  const path = join(folder, `socket-${count++}`)
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(path, resolve))
+  t.teardown(() => server.close())
   return path
 }
 
@@ -36,6 +45,26 @@ test('files to read: folders, pipes and what the system refuses', async (t) => {
   await refused(t, () => openFile('a\0b'), 'ERR_INVALID_ARGUMENT', /NUL/)
   await refused(t, () => openFile(join(folder, 'x'.repeat(300))), 'ERR_FILE_SYSTEM', /ENAMETOOLONG/)
   if (hasPipes) await refused(t, () => openFile(pipe()), 'ERR_INVALID_ARGUMENT', /found the pipe/)
+  if (hasPipes) await refused(t, async () => openFile(await socket(t)), 'ERR_INVALID_ARGUMENT', /found the socket/)
+})
+
+test('whole files: as long as they are, and no longer than they may be', async (t) => {
+  const path = join(folder, 'text')
+  writeFileSync(path, 'hello')
+  t.is(String(await readWhole(path, 5, 'ERR_INVALID_FILE')), 'hello')
+  await refused(
+    t,
+    () => readWhole(path, 4, 'ERR_INVALID_FILE'),
+    'ERR_INVALID_FILE',
+    /at most 4 bytes in .*text, found 5/,
+  )
+  await refused(t, () => readWhole(folder, 4, 'ERR_INVALID_MODEL'), 'ERR_INVALID_MODEL', /found the folder/)
+  const absent = await t.throwsAsync(readWhole(join(folder, 'none'), 4, 'ERR_INVALID_FILE'), { code: 'ERR_NOT_FOUND' })
+  const below = await t.throwsAsync(readWhole(join(path, 'none'), 4, 'ERR_INVALID_FILE'))
+  t.true(isAbsent(absent))
+  t.true(isAbsent(below))
+  // A file that says it is one, and gives bytes without end.
+  if (process.platform === 'linux') t.is((await readWhole('/proc/self/mem', 4, 'ERR_INVALID_FILE')).length, 0)
 })
 
 test('embeddings of a cache', async (t) => {

@@ -1,10 +1,13 @@
+import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { cp, mkdir, readdir, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
+import { setTimeout } from 'node:timers'
 import test, { type ExecutionContext } from 'ava'
 import { hubCacheFolder } from '../../lib/io/hub-cache.js'
 import { writeSafetensors } from '../../lib/io/safetensors.js'
+import { newId } from '../../lib/io/temporary.js'
 import { type HubOptions, resolveModel } from '../../lib/models/hub.js'
 import { planFiles, weightIndex } from '../../lib/models/hub-files.js'
 import { LanguageModelWeights } from '../../lib/models/language-model.js'
@@ -197,6 +200,111 @@ serial('damaged and interrupted files never enter the cache', async (t) => {
   await t.throwsAsync(resolve({ localFilesOnly: true }), { code: 'ERR_NOT_FOUND' })
   hub.cutOff = undefined
   t.is((await resolve()).path, snapshot)
+})
+
+/** A hub whose model has weights of 5 MiB. */
+async function largeHub(t: ExecutionContext) {
+  const { origin, ...rest } = await setUp(t)
+  const bytes = Buffer.alloc(5 * MIB, 'weights of a model ')
+  await writeFile(join(origin, 'model.safetensors'), bytes)
+  const hub = await hubServer(t, origin)
+  process.env.HF_ENDPOINT = hub.url
+  const asked: (string | undefined)[] = []
+  const blob = join(rest.repo, 'blobs', hub.etag('model.safetensors'))
+  return { ...rest, hub, bytes, blob, asked }
+}
+
+const MIB = 1024 * 1024
+
+serial('a download goes on where its connection broke off', async (t) => {
+  const { hub, resolve, bytes, blob, asked } = await largeHub(t)
+  hub.intercept = (path, response, request) => {
+    if (!path.endsWith('model.safetensors') || !path.startsWith('/cdn/')) return false
+    asked.push(request.headers.range)
+    const start = Number(/bytes=(\d+)-/.exec(request.headers.range ?? '')?.[1] ?? 0)
+    const part = { 'content-range': `bytes ${start}-${bytes.length - 1}/${bytes.length}` }
+    response.writeHead(start > 0 ? 206 : 200, { 'content-length': bytes.length - start, ...(start > 0 && part) })
+    response.write(bytes.subarray(start, start + 2 * MIB), () => setTimeout(() => response.destroy(), 50))
+    if (start + 2 * MIB >= bytes.length) response.end()
+    return true
+  }
+  const progress: { file: string; loaded: number; total: number }[] = []
+  await resolve({ onProgress: (step) => progress.push(step) })
+  t.true((await readFile(blob)).equals(bytes))
+  // What was on its way when it broke off may be lost.
+  const starts = asked.map((range) => Number(/^bytes=(\d+)-$/.exec(range ?? '')?.[1] ?? 0))
+  t.is(starts.length, 3)
+  t.true(starts[0] === 0 && starts[1]! > MIB && starts[2]! > starts[1]! + MIB && starts[2]! <= 4 * MIB, `${starts}`)
+  const steps = progress.filter(({ file }) => file === 'model.safetensors').map(({ loaded }) => loaded)
+  t.true(steps.every((loaded, i) => i === 0 || loaded >= steps[i - 1]!))
+  t.is(progress.at(-1)!.loaded, progress.at(-1)!.total)
+})
+
+for (const [what, status, range, code] of [
+  ['gives the whole file', 200, undefined, undefined],
+  ['gives another part', 206, 'bytes 0-5242879/5242880', /gives the part bytes 0-/],
+  [
+    'has another file there',
+    206,
+    'bytes 1310720-9999999/10000000',
+    /gives the part .* instead of the bytes from \d+ on, of 5242880/,
+  ],
+  ['has nothing there', 416, undefined, /status 416/],
+] as const) {
+  serial(`a download that broke off, of a hub that then ${what}`, async (t) => {
+    const { hub, resolve, bytes, blob, asked } = await largeHub(t)
+    hub.intercept = (path, response, request) => {
+      if (!path.endsWith('model.safetensors') || !path.startsWith('/cdn/')) return false
+      asked.push(request.headers.range)
+      if (asked.length === 1) {
+        response.writeHead(200, { 'content-length': bytes.length })
+        response.write(bytes.subarray(0, 2 * MIB), () => setTimeout(() => response.destroy(), 50))
+      } else response.writeHead(status, range === undefined ? {} : { 'content-range': range }).end(bytes)
+      return true
+    }
+    if (code === undefined) {
+      await resolve()
+      t.true((await readFile(blob)).equals(bytes))
+    } else await t.throwsAsync(resolve(), { code: 'ERR_NETWORK', message: code })
+    t.is(asked.length, 2)
+    t.false((await filesIn(join(blob, '..'))).some((name) => name.includes('incomplete')))
+  })
+}
+
+serial('a download goes on where a killed process left it, whatever that is', async (t) => {
+  const { hub, resolve, bytes, blob, asked } = await largeHub(t)
+  hub.intercept = (path, response, request) => {
+    if (!path.endsWith('model.safetensors') || !path.startsWith('/cdn/')) return false
+    asked.push(request.headers.range)
+    const start = Number(/bytes=(\d+)-/.exec(request.headers.range ?? '')?.[1] ?? 0)
+    const part = { 'content-range': `bytes ${start}-${bytes.length - 1}/${bytes.length}` }
+    response.writeHead(start > 0 ? 206 : 200, start > 0 ? part : {}).end(bytes.subarray(start))
+    return true
+  }
+  await mkdir(join(blob, '..'), { recursive: true })
+  const gone = spawnSync(process.execPath, ['-e', '']).pid
+  const left = (name: string) => `${blob}.${newId().replace(`-${process.pid}-`, `-${gone}-`)}${name}.incomplete`
+  for (const [what, content, ranges] of [
+    ['a beginning', bytes.subarray(0, 1000), ['bytes=1000-']],
+    ['all of it', bytes, []],
+    ['something else', Buffer.alloc(2000, 'x'), ['bytes=2000-', undefined]],
+    ['something longer', Buffer.alloc(6 * MIB, 'x'), [undefined]],
+    ['nothing', Buffer.of(), [undefined]],
+  ] as const) {
+    asked.length = 0
+    await rm(blob, { force: true })
+    await writeFile(left(''), bytes.subarray(0, 10))
+    await writeFile(left(''), content)
+    // Of a process that lives, and one of Python.
+    const own = [`${blob}.${newId()}.incomplete`, `${blob}.incomplete`]
+    for (const path of own) await writeFile(path, 'mine')
+    await resolve()
+    t.true((await readFile(blob)).equals(bytes), what)
+    if (what !== 'nothing') t.deepEqual(asked, [...ranges], what)
+    const incomplete = (await filesIn(join(blob, '..'))).filter((name) => name.includes('incomplete'))
+    t.deepEqual(incomplete, own.map((path) => basename(path)).sort(), what)
+    for (const path of own) await rm(path)
+  }
 })
 
 serial('what cannot be reached or does not exist', async (t) => {

@@ -128,6 +128,58 @@ test('a model that is in use gets other weights in one job, between two steps', 
   t.deepEqual(encoder.values, loaded)
 })
 
+const broken: [string, TensorSource['dtype'], (values: Float32Array) => Uint8Array][] = [
+  ['NaN', 'F32', (values) => bytesOf(values.with(3, Number.NaN))],
+  ['infinities that cancel', 'F32', (values) => bytesOf(values.with(3, Infinity).with(4, -Infinity))],
+  ['a double beyond float32', 'F64', (values) => bytesOf(Float64Array.from(values).with(3, 1e39))],
+  ['an infinity in float16', 'F16', (values) => bytesOf(new Uint16Array(values.length).with(3, 0xfc00))],
+  ['NaN in bfloat16', 'BF16', (values) => bytesOf(new Uint16Array(values.length).with(3, 0x7fc0))],
+]
+const bytesOf = ({ buffer }: Float32Array | Float64Array | Uint16Array) => new Uint8Array(buffer)
+
+test('a model that is in use keeps its weights where the new ones hold a value that is not finite', async (t) => {
+  const path = await temporaryFolder(t)
+  const { model, encoder } = await load(path, someTensors(bertShapes(tinyConfig)))
+  const before = new Map([...encoder.values].map(([name, data]) => [name, data.slice()]))
+  const name = 'encoder.layer.1.output.dense.bias'
+  for (const [what, dtype, change] of broken) {
+    const tensors = someTensors(bertShapes(tinyConfig)).map((tensor): TensorSource => {
+      const values = new Float32Array((tensor.data as Uint8Array).slice().buffer)
+      if (tensor.name === name) return { ...tensor, dtype, data: change(values) }
+      return { ...tensor, data: bytesOf(values.map((x) => x + 1)) }
+    })
+    await writeSafetensors(join(path, 'model.safetensors'), tensors)
+    const message = new RegExp(
+      `Tensor 0\\.${name.replaceAll('.', '\\.')} in .*model\\.safetensors holds a value that is not finite`,
+    )
+    await t.throwsAsync(model.loadWeights(path), { code: 'ERR_INVALID_TENSORS', message }, what)
+    t.deepEqual(encoder.values, before, what)
+  }
+  t.is(encoder.disposals, 0)
+  // As large as a number can be, and of any dtype: all of these are finite.
+  const largest = someTensors(bertShapes(tinyConfig)).map((tensor): TensorSource => {
+    const values = new Float32Array((tensor.data as Uint8Array).slice().buffer).fill(3.4028234663852886e38)
+    return { ...tensor, data: bytesOf(values) }
+  })
+  await writeSafetensors(join(path, 'model.safetensors'), largest)
+  await t.notThrowsAsync(model.loadWeights(path))
+})
+
+test('a model of which the engine took some weights alone is disposed, and says so', async (t) => {
+  const path = await temporaryFolder(t)
+  const { model, encoder } = await load(path, someTensors(bertShapes(tinyConfig)))
+  const failing = (code: string) => async () => {
+    throw Object.assign(new Error('no more'), { code })
+  }
+  encoder.load = failing('ERR_BUSY')
+  await t.throwsAsync(model.loadWeights(path), { code: 'ERR_BUSY', message: 'no more' })
+  t.is(encoder.disposals, 0)
+  encoder.load = failing('ERR_OUT_OF_MEMORY')
+  const message = /no more; the model has been disposed, since some of its weights may be new and others old/
+  await t.throwsAsync(model.loadWeights(path), { code: 'ERR_OUT_OF_MEMORY', message })
+  t.is(encoder.disposals, 1)
+})
+
 test('all that is missing, unknown or unfit is one error, before any byte moves', async (t) => {
   const path = await temporaryFolder(t)
   const shapes = bertShapes(tinyConfig)

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto'
-import { readFile, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { invalidArgument, SentenceTorchError } from '../../errors.js'
 import { writeFileAtomic } from '../../io/atomic.js'
 import type { RepositoryFile } from '../../io/hub-client.js'
 import { type DownloadProgress, HubRepository } from '../../io/hub-repository.js'
+import { readWhole } from '../../io/open-file.js'
 import { checkRelativePath } from '../../io/safe-path.js'
 import { arrayOf, parseJson } from '../../io/schema.js'
 import { failedTo } from '../../io/system-error.js'
@@ -45,6 +46,8 @@ const OPTIONS = [
 
 /** What the card may have at most, which is read whole. */
 const MAX_CARD = 10 * 1024 * 1024
+/** Names of files, of which a split has thousands at most. */
+const MAX_LIST = 64 * 1024 * 1024
 
 const fileList = arrayOf<string>((value, { file, code }) => checkRelativePath(value, file, code), { min: 1 })
 
@@ -134,7 +137,7 @@ class HubDataset {
     const commit = await cache.commit(revision)
     if (commit === undefined) return undefined
     const path = this.listPath(commit, split)
-    const list = await readFile(path).catch(() => undefined)
+    const list = await readWhole(path, MAX_LIST, 'ERR_INVALID_FILE').catch(() => undefined)
     if (list === undefined) return undefined
     let files: string[]
     try {
@@ -156,7 +159,7 @@ class HubDataset {
     const readme = entries.get('README.md')
     if (readme) {
       await repository.fetchFiles(commit, [readme], MAX_CARD)
-      card = await readFile(join(repository.cache.snapshot(commit), 'README.md'), 'utf8')
+      card = await readCard(join(repository.cache.snapshot(commit), 'README.md'))
     }
     this.found = { commit, entries }
     return read([...entries.keys()], card, this.cardName)
@@ -183,7 +186,7 @@ class HubDataset {
     const { id, cache, revision } = this.repository
     const commit = await cache.commit(revision)
     if (commit !== undefined) {
-      const card = await readFile(join(cache.snapshot(commit), 'README.md'), 'utf8').catch(() => undefined)
+      const card = await readCard(join(cache.snapshot(commit), 'README.md')).catch(() => undefined)
       const layout = repositoryLayout([...(await cache.files(commit))], card, this.cardName)
       const files = layout && chooseFiles(id, layout, this.config, split)
       const counts = files?.map((file) => Number(/-of-(\d+)/.exec(file)?.[1] ?? 1))
@@ -233,4 +236,9 @@ export function parseSplit(text: string): { split: string; rows?: (length: numbe
 
 function roundToEven(value: number): number {
   return Math.abs(value % 1) === 0.5 ? 2 * Math.round(value / 2) : Math.round(value)
+}
+
+/** The text of a data set's card. @throws ERR_NOT_FOUND, ERR_INVALID_FILE for what is no file */
+async function readCard(path: string): Promise<string> {
+  return (await readWhole(path, MAX_CARD, 'ERR_INVALID_FILE')).toString()
 }

@@ -1,7 +1,7 @@
-import { readFile, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { fromNative, SentenceTorchError } from '../../errors.js'
 import { recoverFolder } from '../../io/atomic.js'
+import { isAbsent, readWhole } from '../../io/open-file.js'
 import { failedTo } from '../../io/system-error.js'
 import type { NativeTrainer } from '../../native/types.js'
 import type { TrainingArguments } from '../arguments/arguments.js'
@@ -51,8 +51,8 @@ export async function readCheckpoint(
 ): Promise<Checkpoint> {
   const path = join(folder, 'trainer_state.json')
   await recoverFolder(resolve(folder)).catch(failedTo(`put right ${folder}`))
-  const bytes = await readState(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') return failedTo(`read ${path}`)(error)
+  const bytes = await readWhole(path, MOST_BYTES, 'ERR_INVALID_FILE').catch((error: unknown) => {
+    if (!isAbsent(error)) throw error
     throw new SentenceTorchError('ERR_NOT_FOUND', `There is no checkpoint at ${folder}: ${path} is missing`)
   })
   const saved = parseTrainerState(bytes, path)
@@ -95,7 +95,6 @@ export async function loadCheckpoint(
   { compat }: Pick<TrainingArguments, 'compat'>,
 ): Promise<void> {
   const { native } = receivers
-  await loadModelAndLosses(folder, receivers)
   await loadOptimizer(folder, native, compat !== null)
   try {
     await native.setCounters(own.counters!)
@@ -105,24 +104,16 @@ export async function loadCheckpoint(
     const text = `${folder} does not fit this trainer, counters in trainer_state.json: ${message}`
     throw new SentenceTorchError('ERR_INVALID_FILE', text, { cause })
   }
+  await loadModelAndLosses(folder, receivers)
 }
 
-/** Loads the weights of the model and the parameters of the losses. */
+/** Loads the parameters of the losses and the weights of the model. The model comes last: where anything fails it stays as it was. */
 export async function loadModelAndLosses(
   folder: string,
   { model, native }: { model: Receivers['model']; native: Pick<NativeTrainer, 'tensors' | 'load'> },
 ): Promise<void> {
-  await model.loadWeights(folder)
   await loadLossTensors(native, await readLossTensors(folder))
-}
-
-async function readState(path: string): Promise<Uint8Array> {
-  const found = await stat(path)
-  // Opening a pipe would wait for a writer.
-  if (!found.isFile() && !found.isDirectory()) throw new SentenceTorchError('ERR_INVALID_FILE', `${path} is no file`)
-  if (found.size <= MOST_BYTES) return readFile(path)
-  const message = `Expected at most ${MOST_BYTES} bytes in ${path}, found ${found.size}`
-  throw new SentenceTorchError('ERR_INVALID_FILE', message)
+  await model.loadWeights(folder)
 }
 
 /** NaN was written as null, because JSON has no NaN. */
