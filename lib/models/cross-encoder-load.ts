@@ -1,5 +1,4 @@
 import { PairTokenizer } from '../data/pairs.js'
-import { Random } from '../data/random.js'
 import type { Tokenizer } from '../data/tokenizer.js'
 import { fromNative, invalidArgument } from '../errors.js'
 import { throwIfAborted } from '../io/abort.js'
@@ -65,7 +64,7 @@ export async function loadCrossEncoderParts(
     try {
       const head = folder.classifier.tensors.map(({ name }) => `0.${name}`)
       const { names, missing } = await weights.load(encoder, folder.isClassifier ? [] : head, signal)
-      await initialize(encoder, missing, folder, options.seed ?? 0)
+      await initialize(encoder, missing, folder.path, options.seed ?? 0)
       return { addon, encoder, tokenizer, pairs, folder, names, id, device, dtype }
     } catch (error) {
       await encoder.dispose()
@@ -99,32 +98,13 @@ function makeEncoder(
 }
 
 /** As transformers makes a new head. */
-async function initialize(
-  encoder: NativeEncoder,
-  names: readonly string[],
-  { classifier, path }: CrossEncoderFolder,
-  seed: number,
-): Promise<void> {
+async function initialize(encoder: NativeEncoder, names: string[], path: string, seed: number): Promise<void> {
   if (names.length === 0) return
-  const random = new Random(seed)
-  const sizes = new Map(encoder.tensors().map(({ name, shape }) => [name, shape.reduce((a, b) => a * b, 1)]))
-  for (const { name: bare, mean, deviation, cutoff } of classifier.tensors) {
-    const name = `0.${bare}`
-    if (!names.includes(name)) continue
-    const data = new Float32Array(sizes.get(name)!).fill(mean)
-    if (deviation > 0) for (let i = 0; i < data.length; i++) data[i] = mean + deviation * normal(random, cutoff)
-    await encoder.load([{ name, start: 0, dtype: 'F32', data: new Uint8Array(data.buffer) }])
-  }
+  await encoder.initialize(names, seed)
   const list = names.map((name) => name.slice('0.'.length)).join(', ')
   process.emitWarning(
     `Some weights of the cross-encoder were not in ${path} and are newly initialised: ${list}. ` +
       'Train the model before you use its predictions',
     'SentenceTorchWarning',
   )
-}
-
-/** Box and Muller 1958; drawn again beyond `cutoff`, where it is not 0. */
-function normal(random: Random, cutoff: number): number {
-  const value = Math.sqrt(-2 * Math.log(1 - random.float())) * Math.cos(2 * Math.PI * random.float())
-  return cutoff > 0 && Math.abs(value) > cutoff ? normal(random, cutoff) : value
 }

@@ -87,14 +87,10 @@ export interface CheckpointNames {
   pooler: string[]
 }
 
-/** A tensor that a bare transformer does not bring. A new one has normal values; all `mean` where `deviation` is 0. */
+/** A tensor that a bare transformer does not bring. */
 export interface NewTensor {
   /** Without the number of the module. */
   name: string
-  mean: number
-  deviation: number
-  /** In deviations, beyond which a value is drawn again; 0: none. */
-  cutoff: number
   /** Checkpoints keep it beside the transformer, without its prefix. */
   outside: boolean
 }
@@ -156,7 +152,7 @@ export interface EncoderSpec {
   dtype: DType
 }
 
-export type EncoderOutput = 'sentence_embedding' | 'token_embeddings' | 'pooler_output'
+export type EncoderOutput = 'sentence_embedding' | 'token_embeddings' | 'pooler_output' | 'hidden_states'
 
 export interface NativeEncoder {
   /** Width of a sentence embedding after the last module. */
@@ -170,7 +166,10 @@ export interface NativeEncoder {
   /** @param last false when more ranges follow at once: what is derived from the weights is made with the last ones. */
   load(ranges: TensorRange[], last?: boolean): Promise<void>
   dump(ranges: TensorRange[]): Promise<void>
-  /** `out`: rows × embeddingDimension; tokens × tokenDimension for token_embeddings; rows × tokenDimension for pooler_output. */
+  /** Gives these tensors the values of a new model, as transformers draws them; the same seed gives the same values. */
+  initialize(names: string[], seed: number): Promise<void>
+  /** `out`: rows × embeddingDimension; tokens × tokenDimension for token_embeddings; rows × tokenDimension for pooler_output;
+   *  (layers + 1) × tokens × tokenDimension for hidden_states. */
   encode(batch: PackedBatch, out: Float32Array, output?: EncoderOutput): Promise<void>
   /** Idempotent; runs after the jobs that are queued. */
   dispose(): Promise<void>

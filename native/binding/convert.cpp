@@ -173,6 +173,16 @@ std::string to_string(Napi::Value value, const std::string& field) {
   return value.As<Napi::String>().Utf8Value();
 }
 
+std::vector<std::string> to_strings(Napi::Value value, const std::string& field) {
+  if (!value.IsArray()) wrong_type(field, "an array of strings", value);
+  const auto array = value.As<Napi::Array>();
+  std::vector<std::string> out;
+  for (uint32_t i = 0; i < array.Length(); ++i) {
+    out.push_back(to_string(array.Get(i), field + "[" + std::to_string(i) + "]"));
+  }
+  return out;
+}
+
 Napi::Float32Array to_floats(Napi::Value value, const std::string& field) {
   if (!is_typed_array(value, napi_float32_array)) wrong_type(field, "a Float32Array", value);
   return value.As<Napi::Float32Array>();

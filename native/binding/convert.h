@@ -28,6 +28,7 @@ Config to_options(Napi::Value value, const std::string& field);  // an object
 // A whole number from `least` to 2^53 - 1.
 int64_t to_integer(Napi::Value value, const std::string& field, int64_t least);
 std::string to_string(Napi::Value value, const std::string& field);
+std::vector<std::string> to_strings(Napi::Value value, const std::string& field);
 
 // Views of the caller's memory, for the time of the call.
 Napi::Float32Array to_floats(Napi::Value value, const std::string& field);

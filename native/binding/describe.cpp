@@ -55,9 +55,6 @@ Napi::Object from_classifier(Napi::Env env, const ClassifierNames& classifier) {
     const NewTensor& tensor = classifier.tensors[i];
     auto object = Napi::Object::New(env);
     object["name"] = tensor.name;
-    object["mean"] = tensor.mean;
-    object["deviation"] = tensor.deviation;
-    object["cutoff"] = tensor.cutoff;
     object["outside"] = tensor.outside;
     tensors[static_cast<uint32_t>(i)] = object;
   }

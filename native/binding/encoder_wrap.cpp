@@ -30,6 +30,7 @@ Napi::Function EncoderWrap::define(Napi::Env env) {
                          InstanceMethod<&EncoderWrap::tensors>("tensors"),
                          InstanceMethod<&EncoderWrap::load>("load"),
                          InstanceMethod<&EncoderWrap::dump>("dump"),
+                         InstanceMethod<&EncoderWrap::initialize>("initialize"),
                          InstanceMethod<&EncoderWrap::encode>("encode"),
                          InstanceMethod<&EncoderWrap::dispose>("dispose"),
                      });
@@ -92,6 +93,16 @@ Napi::Value EncoderWrap::dump(const Napi::CallbackInfo& info) {
     auto ranges = to_ranges(info[0], keep);
     return Environment::of(info.Env()).enqueue(keep, [encoder = open(), ranges = std::move(ranges)] {
       encoder->dump(ranges);
+    });
+  });
+}
+
+Napi::Value EncoderWrap::initialize(const Napi::CallbackInfo& info) {
+  return rejecting(info.Env(), [&] {
+    auto names = to_strings(info[0], "names");
+    const auto seed = static_cast<uint64_t>(to_integer(info[1], "seed", 0));
+    return Environment::of(info.Env()).enqueue({}, [encoder = open(), names = std::move(names), seed] {
+      encoder->initialize(names, seed);
     });
   });
 }

@@ -75,12 +75,7 @@ Napi::Value stop_profile(const Napi::CallbackInfo& info) {
 
 Napi::Value measure(const Napi::CallbackInfo& info) {
   return rejecting(info.Env(), [&] {
-    if (!info[0].IsArray()) wrong_type("dtypes", "an array of dtypes", info[0]);
-    std::vector<std::string> dtypes;
-    const auto array = info[0].As<Napi::Array>();
-    for (uint32_t i = 0; i < array.Length(); ++i) {
-      dtypes.push_back(to_string(array.Get(i), "dtypes[" + std::to_string(i) + "]"));
-    }
+    const std::vector<std::string> dtypes = to_strings(info[0], "dtypes");
     if (!info[1].IsNumber()) wrong_type("seconds", "a number", info[1]);
     const double seconds = info[1].As<Napi::Number>().DoubleValue();
     if (!(seconds >= 0 && seconds <= 60)) wrong_type("seconds", "0 to 60", info[1]);

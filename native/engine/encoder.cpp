@@ -28,9 +28,15 @@ std::vector<TensorInfo> Encoder::tensors() const {
   return impl_->network.parameters().layout.tensors();
 }
 
+namespace {
+void check_idle(const Network& network) {
+  check(!network.is_passed(), "ERR_BUSY", "Weights are not loaded between the two halves of a training step");
+}
+}  // namespace
+
 void Encoder::load(const std::vector<TensorRange>& ranges, bool last) {
   Network& network = impl_->open();
-  check(!network.is_passed(), "ERR_BUSY", "Weights are not loaded between the two halves of a training step");
+  check_idle(network);
   Parameters& parameters = network.parameters();
   for (const TensorRange& range : ranges) parameters.load(range);
   if (last) parameters.refresh();
@@ -38,6 +44,12 @@ void Encoder::load(const std::vector<TensorRange>& ranges, bool last) {
 
 void Encoder::dump(const std::vector<TensorRange>& ranges) {
   for (const TensorRange& range : ranges) impl_->open().parameters().dump(range);
+}
+
+void Encoder::initialize(const std::vector<std::string>& names, uint64_t seed) {
+  Network& network = impl_->open();
+  check_idle(network);
+  network.initialize(names, seed);
 }
 
 void Encoder::encode(const PackedBatch& batch, EncoderOutput output, float* out, int64_t size) {

@@ -40,6 +40,8 @@ class Encoder {
   // derived from the weights is then made with the last ones.
   void load(const std::vector<TensorRange>& ranges, bool last = true);
   void dump(const std::vector<TensorRange>& ranges);
+  // Gives these tensors the values of a new model, drawn with `seed`. Throws ERR_BUSY as load() does.
+  void initialize(const std::vector<std::string>& names, uint64_t seed);
   // `out` has `size` floats; throws unless that is exactly what `output` needs for the batch.
   void encode(const PackedBatch& batch, EncoderOutput output, float* out, int64_t size);
   // Frees the weights and workspaces; every later call throws ERR_DISPOSED.

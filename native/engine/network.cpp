@@ -1,11 +1,14 @@
 #include "engine/network.h"
 
+#include <ATen/CPUGeneratorImpl.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/stack.h>
 
 #include <algorithm>
+#include <string>
+#include <unordered_set>
 
 #include "core/device.h"
 #include "models/architecture.h"
@@ -55,6 +58,31 @@ void Network::prepare() {
   if (parameters_.flat().defined()) return;
   if (device_.is_cuda()) cuda::configure();
   parameters_.allocate(device_, compute_);
+}
+
+Initial Network::initial(const TensorInfo& info) const {
+  const size_t dot = info.name.find('.');
+  const size_t module = std::stoul(info.name.substr(0, dot));
+  if (module > 0) return initial_of_module(spec_.modules[module - 1], info.name);
+  return initial_of(spec_.architecture, spec_.config, info.name.substr(dot + 1), info.shape);
+}
+
+void Network::initialize(const std::vector<std::string>& names, uint64_t seed) {
+  prepare();
+  parameters_.settle();
+  const std::unordered_set<std::string> wanted(names.begin(), names.end());
+  const Layout& layout = parameters_.layout;
+  for (const std::string& name : names) layout.span(name);  // throws for one that there is not
+  const at::Generator generator = at::detail::createCPUGenerator(seed);
+  for (const TensorInfo& info : layout.tensors()) {
+    if (wanted.count(info.name) == 0) continue;
+    const at::Tensor values = layout.named_view(parameters_.flat(), info);
+    draw(initial(info), values, generator);
+    for (const auto& [table, row] : model_->padding_rows()) {
+      if (layout.view(parameters_.flat(), table).data_ptr() == values.data_ptr()) values.select(0, row).zero_();
+    }
+  }
+  parameters_.refresh();
 }
 
 void Network::set_compute(at::ScalarType compute) {

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "core/error.h"
@@ -34,6 +36,9 @@ class Network {
   // Reserves the parameters, the first time: too long for the constructor, which runs on the JavaScript thread.
   void prepare();
 
+  // New values for these tensors, the same for the same seed; padding rows are 0.
+  void initialize(const std::vector<std::string>& names, uint64_t seed);
+
   const Model& model() const { return *model_; }
   int64_t embedding_width() const { return width_; }
   at::Device device() const { return device_; }
@@ -55,6 +60,7 @@ class Network {
 
  private:
   friend class TrainingPass;
+  Initial initial(const TensorInfo& info) const;
   at::Tensor encode(const Input& input, EncoderOutput output);
   // `outputs_TD`: of all layers, in the master dtype; empty unless a head reads them.
   at::Tensor run_heads(const Pass& pass, const at::Tensor& tokens_TD, const std::vector<at::Tensor>& outputs_TD,

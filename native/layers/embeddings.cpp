@@ -11,7 +11,7 @@ namespace {
 class Untrained {
  public:
   void add(const at::Tensor& d_table_VE, int64_t row) {
-    if (!d_table_VE.defined() || row < 0 || row >= d_table_VE.size(0)) return;
+    if (!d_table_VE.defined() || row >= d_table_VE.size(0)) return;
     const at::Tensor d_E = d_table_VE.select(0, row);
     rows_.emplace_back(d_E, d_E.clone());
   }
@@ -29,6 +29,13 @@ template <typename Of>
 EmbeddingTables Embeddings::tables(const Of& of) const {
   const auto table = [&](ParamId id) { return id >= 0 ? at::Tensor(of(id)) : at::Tensor(); };
   return {of(tables_.word), table(tables_.position), table(tables_.type)};
+}
+
+std::vector<TableRow> Embeddings::padding_rows() const {
+  std::vector<TableRow> out;
+  if (options_.padding >= 0) out.push_back({tables_.word, options_.padding});
+  if (!options_.counts_padding) out.push_back({tables_.position, options_.padding});
+  return out;
 }
 
 bool Embeddings::is_trained(const Gradients& gradients) const {
@@ -67,8 +74,7 @@ void Embeddings::backward(const Pass& pass, Gradients& gradients, const Kept& ke
   }
   const EmbeddingTables d_tables = tables([&](ParamId id) { return gradients[id]; });
   Untrained untrained;
-  untrained.add(d_tables.word_VD, options_.padding);
-  if (!options_.counts_padding) untrained.add(d_tables.position_PD, options_.padding);
+  for (const auto& [table, row] : padding_rows()) untrained.add(gradients[table], row);
   embedding_norm_backward(pass.input, kept.mask, {kept.positions_T, options_.word_scale}, norm(pass), d_x_TE,
                           kept.sum_TE, kept.mean_T, kept.rstd_T, d_tables,
                           norm_ ? norm_->gamma_gradient(gradients) : at::Tensor(),

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <vector>
 
 #include "layers/linear.h"
 #include "layers/norm.h"
@@ -14,6 +15,12 @@ struct EmbeddingOptions {
   int64_t padding = -1;        // the padding token, whose embedding is not trained; -1 = none
   bool counts_padding = true;  // positions count from 0; else from the padding token on, which has none (RoBERTa)
   double word_scale = 1;
+};
+
+// A row of a table, such as that of the padding token.
+struct TableRow {
+  ParamId table;
+  int64_t row;
 };
 
 // dropout(norm(word + position + type)), then a projection: of each of them but word there may be none.
@@ -35,6 +42,8 @@ class Embeddings {
   };
 
   ParamId word_table() const { return tables_.word; }
+  // What torch.nn.Embedding calls padding_idx: these rows are not trained, and are 0 in a new model.
+  std::vector<TableRow> padding_rows() const;
   bool is_trained(const Gradients& gradients) const;
   Kept keep(const Pass& pass) const;
   Kept forward(const Pass& pass, const at::Tensor& out_TD) const;

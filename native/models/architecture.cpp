@@ -80,6 +80,11 @@ std::unique_ptr<Head> make_classifier(const std::string& type, const Config& con
   return make_classification_head(architecture.classifier(config), module, prefix, token_width, layout);
 }
 
+Initial initial_of(const std::string& type, const Config& config, const std::string& name,
+                   const std::vector<int64_t>& shape) {
+  return find_architecture(type, config).initial(config, name, shape);
+}
+
 Description description_of(const TransformerSizes& sizes, const std::string& layers_key, int64_t longest,
                            int64_t token_types) {
   Description out;

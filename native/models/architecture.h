@@ -10,6 +10,7 @@
 #include "core/sizes.h"
 #include "models/classification_head.h"
 #include "models/description.h"
+#include "models/initial.h"
 #include "models/model.h"
 
 namespace st {
@@ -24,6 +25,8 @@ struct Architecture {
   ClassifierSpec (*classifier)(const Config& config) = nullptr;
   // Classes of Python code beside a model (`auto_map` of config.json) that compute the same.
   std::vector<std::string_view> own_classes = {};
+  // The values of a new tensor, by its name without the number of the module.
+  Initial (*initial)(const Config& config, const std::string& name, const std::vector<int64_t>& shape) = usual_initial;
 };
 
 // One for each model_type that is built.
@@ -34,6 +37,9 @@ Description describe(const std::string& type, const Config& config);
 // The module `SequenceClassification`, made as the architecture has it. Its tensors lie under `prefix`.
 std::unique_ptr<Head> make_classifier(const std::string& type, const Config& config, const Config& module,
                                       const std::string& prefix, int64_t token_width, Layout& layout);
+// The values of a new tensor of a model or its classifier.
+Initial initial_of(const std::string& type, const Config& config, const std::string& name,
+                   const std::vector<int64_t>& shape);
 
 // Of a transformer with these sizes; `layers_key`: what config.json calls the number of layers.
 Description description_of(const TransformerSizes& sizes, const std::string& layers_key, int64_t longest,

@@ -4,8 +4,6 @@
 #include <ATen/ops/layer_norm.h>
 #include <ATen/ops/linear.h>
 
-#include <cmath>
-
 #include "core/error.h"
 #include "core/model_config.h"
 #include "ops/activation.h"
@@ -67,13 +65,10 @@ class SequenceClassification : public Head {
   ParamId dense_ = -1, dense_bias_ = -1, norm_ = -1, norm_bias_ = -1, weight_ = -1, bias_ = -1;
 };
 
-ClassifierSpec named(const Config& config, const std::string& class_name, const std::string& prefix) {
+ClassifierSpec named(const std::string& class_name, const std::string& prefix) {
   ClassifierSpec out;
   out.class_name = class_name;
   out.prefix = prefix;
-  // As PreTrainedModel._init_weights: 0 counts as absent.
-  const double range = ModelConfig(config).number("initializer_range", 0.02, 0, 1e6);
-  out.dense_deviation = out.last_deviation = range == 0 ? 0.02 : range;
   return out;
 }
 
@@ -86,7 +81,7 @@ double dropout_of(const Config& given) {
 }  // namespace
 
 ClassifierSpec pooler_classifier(const Config& config, const std::string& class_name, const std::string& prefix) {
-  ClassifierSpec out = named(config, class_name, prefix);
+  ClassifierSpec out = named(class_name, prefix);
   out.dense = "pooler.dense";
   out.dense_outside = false;
   out.dropout = dropout_of(config);
@@ -96,7 +91,7 @@ ClassifierSpec pooler_classifier(const Config& config, const std::string& class_
 
 ClassifierSpec two_layer_classifier(const Config& config, const std::string& class_name, const std::string& prefix,
                                     Activation activation, bool own_dropout) {
-  ClassifierSpec out = named(config, class_name, prefix);
+  ClassifierSpec out = named(class_name, prefix);
   out.dense = "classifier.dense";
   out.activation = activation;
   out.dropout = own_dropout ? dropout_of(config) : ModelConfig(config).probability("hidden_dropout_prob", 0.1);
@@ -106,7 +101,7 @@ ClassifierSpec two_layer_classifier(const Config& config, const std::string& cla
 }
 
 ClassifierSpec pre_classifier(const Config& config, const std::string& class_name, const std::string& prefix) {
-  ClassifierSpec out = named(config, class_name, prefix);
+  ClassifierSpec out = named(class_name, prefix);
   out.dense = "pre_classifier";
   out.activation = Activation::kRelu;
   out.dropout = ModelConfig(config).probability("seq_classif_dropout", 0.2);
@@ -117,7 +112,7 @@ ClassifierSpec pre_classifier(const Config& config, const std::string& class_nam
 ClassifierSpec normed_classifier(const Config& given, const std::string& class_name, const std::string& prefix) {
   const ModelConfig config(given);
   config.only("classifier_pooling", {"cls", "mean"});
-  ClassifierSpec out = named(given, class_name, prefix);
+  ClassifierSpec out = named(class_name, prefix);
   out.pooling = config.text("classifier_pooling", "cls");
   out.dense = "head.dense";
   out.dense_bias = config.boolean("classifier_bias", false);
@@ -127,26 +122,19 @@ ClassifierSpec normed_classifier(const Config& given, const std::string& class_n
   out.norm_bias = config.boolean("norm_bias", false);
   out.dropout = config.probability("classifier_dropout", 0);
   out.last = "classifier";
-  // As ModernBertPreTrainedModel._init_weights.
-  out.dense_deviation /= std::sqrt(2.0 * static_cast<double>(config.size("num_hidden_layers", 22)));
-  out.last_deviation = 1 / std::sqrt(static_cast<double>(config.size("hidden_size", 768)));
-  out.cutoff = config.has("initializer_cutoff_factor") || given.object().count("initializer_cutoff_factor") == 0
-                   ? config.positive("initializer_cutoff_factor", 2, 1e6)
-                   : 3;  // for null
   return out;
 }
 
 ClassifierNames names_of(const ClassifierSpec& spec) {
   ClassifierNames out{spec.class_name, spec.prefix, {}};
-  const bool outside = spec.dense_outside;
-  out.tensors.push_back({spec.dense + ".weight", 0, spec.dense_deviation, spec.cutoff, outside});
-  if (spec.dense_bias) out.tensors.push_back({spec.dense + ".bias", 0, 0, 0, outside});
+  out.tensors.push_back({spec.dense + ".weight", spec.dense_outside});
+  if (spec.dense_bias) out.tensors.push_back({spec.dense + ".bias", spec.dense_outside});
   if (!spec.norm.empty()) {
-    out.tensors.push_back({spec.norm + ".weight", 1, 0, 0, true});
-    if (spec.norm_bias) out.tensors.push_back({spec.norm + ".bias", 0, 0, 0, true});
+    out.tensors.push_back({spec.norm + ".weight", true});
+    if (spec.norm_bias) out.tensors.push_back({spec.norm + ".bias", true});
   }
-  out.tensors.push_back({spec.last + ".weight", 0, spec.last_deviation, spec.cutoff, true});
-  out.tensors.push_back({spec.last + ".bias", 0, 0, 0, true});
+  out.tensors.push_back({spec.last + ".weight", true});
+  out.tensors.push_back({spec.last + ".bias", true});
   return out;
 }
 

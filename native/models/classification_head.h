@@ -24,8 +24,6 @@ struct ClassifierSpec {
   bool norm_bias = true;
   double dropout = 0;  // before the last layer
   std::string last;    // name of the last layer
-  // Of new values, see NewTensor.
-  double dense_deviation = 0.02, last_deviation = 0.02, cutoff = 0;
 };
 
 // The kinds of heads that there are, over config.json of an architecture. What follows the first token:
@@ -40,7 +38,7 @@ ClassifierSpec pre_classifier(const Config& config, const std::string& class_nam
 // head.dense, an activation, head.norm, dropout, classifier, over the first token or the mean (ModernBERT).
 ClassifierSpec normed_classifier(const Config& config, const std::string& class_name, const std::string& prefix);
 
-// The tensors of a head, with the values of a new one.
+// The tensors of a head.
 ClassifierNames names_of(const ClassifierSpec& spec);
 
 // A module { type: 'SequenceClassification', numLabels }. It leaves logits [rows, numLabels] where other heads leave an

@@ -30,11 +30,9 @@ struct CheckpointNames {
   std::vector<std::string> pooler;
 };
 
-// A tensor that a bare transformer does not bring: normal values, or all `mean` where the deviation is 0.
+// A tensor that a bare transformer does not bring.
 struct NewTensor {
-  std::string name;  // in the layout, without the number of the module
-  double mean = 0, deviation = 0;
-  double cutoff = 0;     // in deviations, beyond which values are drawn again; 0: none
+  std::string name;      // in the layout, without the number of the module
   bool outside = false;  // a checkpoint keeps it beside the transformer, without its prefix
 };
 

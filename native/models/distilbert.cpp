@@ -66,6 +66,12 @@ ClassifierSpec classify_distilbert(const Config& config) {
   return pre_classifier(config, "DistilBertForSequenceClassification", "distilbert.");
 }
 
+Initial initial_distilbert(const Config& config, const std::string& name, const std::vector<int64_t>& shape) {
+  // Tables that were made so load; a new one would be another formula than all others.
+  if (name == "embeddings.position_embeddings.weight") ModelConfig(config).must_be("sinusoidal_pos_embds", false);
+  return usual_initial(config, name, shape);
+}
+
 std::unique_ptr<Model> make_distilbert(const Config& config, bool, const std::string& prefix, Layout& layout) {
   const BertLayers layers = layers_of(config);
   const TransformerSizes& sizes = layers.sizes;

@@ -9,5 +9,6 @@ namespace st {
 std::unique_ptr<Model> make_distilbert(const Config& config, bool pooler, const std::string& prefix, Layout& layout);
 Description describe_distilbert(const Config& config);
 ClassifierSpec classify_distilbert(const Config& config);
+Initial initial_distilbert(const Config& config, const std::string& name, const std::vector<int64_t>& shape);
 
 }  // namespace st

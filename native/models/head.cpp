@@ -175,4 +175,11 @@ std::unique_ptr<Head> make_head(const Config& spec, const std::string& prefix, i
        "SequenceClassification");
 }
 
+Initial initial_of_module(const Config& spec, const std::string& name) {
+  const std::string type = spec.string("type");
+  if (type == "Dense") return linear_initial(spec.integer("inFeatures"));
+  if (type == "LayerNorm") return initial_vector(name);
+  return {.mean = 1};  // the weights of WeightedLayerPooling
+}
+
 }  // namespace st

@@ -6,6 +6,7 @@
 
 #include "core/config.h"
 #include "layers/pass.h"
+#include "models/initial.h"
 
 namespace st {
 
@@ -38,6 +39,9 @@ class Head {
 // `width_in`: of the token embeddings for the first head, of the sentence embedding for others (0 = there is none yet).
 std::unique_ptr<Head> make_head(const Config& spec, const std::string& prefix, int64_t token_width, int64_t width_in,
                                 Layout& layout);
+
+// The values of a new tensor of such a module, as in sentence-transformers.
+Initial initial_of_module(const Config& spec, const std::string& name);
 
 // The mean of the token embeddings, prompts included: what models without a Pooling module do.
 std::unique_ptr<Head> make_mean_pooling(int64_t token_width);

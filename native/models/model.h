@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/config.h"
+#include "layers/embeddings.h"
 #include "layers/pass.h"
 
 namespace st {
@@ -23,6 +24,7 @@ class Model {
   virtual const ModelSizes& sizes() const = 0;
   // The parameter [vocabulary, width] whose rows are the embeddings of tokens.
   virtual ParamId token_table() const = 0;
+  virtual std::vector<TableRow> padding_rows() const = 0;
   // What a pass keeps for its way back: in its workspace, and not in the model, so that passes may live side by side.
   struct Kept {
     virtual ~Kept() = default;

@@ -103,6 +103,26 @@ ClassifierSpec classify_modernbert(const Config& config) {
   return normed_classifier(config, "ModernBertForSequenceClassification", "model.");
 }
 
+Initial initial_modernbert(const Config& given, const std::string& name, const std::vector<int64_t>& shape) {
+  if (shape.size() == 1) return initial_vector(name);
+  const ModelConfig config(given);
+  Initial out{.deviation = initializer_range(given), .cutoff = 3};
+  const bool has_cutoff = config.has("initializer_cutoff_factor");
+  if (has_cutoff || given.object().count("initializer_cutoff_factor") == 0) {
+    out.cutoff = config.positive("initializer_cutoff_factor", 2, 1e6);
+  }
+  const auto ends_with = [&name](const std::string& end) {
+    return name.size() >= end.size() && name.compare(name.size() - end.size(), end.size(), end) == 0;
+  };
+  const int64_t layers = config.size("num_hidden_layers", 22), width = config.size("hidden_size", 768);
+  if (name == "classifier.weight") {
+    out.deviation = 1 / std::sqrt(static_cast<double>(width));
+  } else if (ends_with(".Wo.weight") || name == "head.dense.weight") {
+    out.deviation /= std::sqrt(2.0 * static_cast<double>(layers));
+  }
+  return out;
+}
+
 std::unique_ptr<Model> make_modernbert(const Config& config, bool, const std::string& prefix, Layout& layout) {
   const ModernBertOptions options(config);
   const TransformerSizes& sizes = options.sizes;

@@ -8,5 +8,7 @@ namespace st {
 std::unique_ptr<Model> make_modernbert(const Config& config, bool pooler, const std::string& prefix, Layout& layout);
 Description describe_modernbert(const Config& config);
 ClassifierSpec classify_modernbert(const Config& config);
+// ModernBertPreTrainedModel._init_weights.
+Initial initial_modernbert(const Config& config, const std::string& name, const std::vector<int64_t>& shape);
 
 }  // namespace st

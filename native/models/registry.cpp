@@ -19,13 +19,13 @@ const std::vector<Architecture>& architectures() {
       {"xlm-roberta", describe_xlm_roberta, make_xlm_roberta, classify_xlm_roberta},
       {"camembert", describe_camembert, make_xlm_roberta, classify_camembert},
       {"mpnet", describe_mpnet, make_mpnet, classify_mpnet},
-      {"distilbert", describe_distilbert, make_distilbert, classify_distilbert},
+      {"distilbert", describe_distilbert, make_distilbert, classify_distilbert, {}, initial_distilbert},
       {"electra", describe_electra, make_electra, classify_electra},
       {"nomic_bert", describe_nomic_bert, make_nomic_bert, nullptr, nomic_bert_classes()},
       {"gte", describe_gte, make_gte, classify_gte, gte_classes()},
       {"new", describe_gte, make_gte, classify_gte, gte_classes()},
-      {"modernbert", describe_modernbert, make_modernbert, classify_modernbert},
-      {"static_embedding", describe_static_embedding, make_static_embedding},
+      {"modernbert", describe_modernbert, make_modernbert, classify_modernbert, {}, initial_modernbert},
+      {"static_embedding", describe_static_embedding, make_static_embedding, nullptr, {}, initial_static_embedding},
   };
   return kAll;
 }

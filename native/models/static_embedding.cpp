@@ -31,6 +31,10 @@ Description describe_static_embedding(const Config& config) {
   return out;
 }
 
+Initial initial_static_embedding(const Config&, const std::string&, const std::vector<int64_t>&) {
+  return {.deviation = 1};
+}
+
 std::unique_ptr<Model> make_static_embedding(const Config& config, bool, const std::string& prefix, Layout& layout) {
   const TableSizes sizes{ModelConfig(config)};
   const ParamId word = layout.add(prefix + "embedding.weight", {sizes.vocabulary, sizes.width}, Group::kDecay);

@@ -9,5 +9,7 @@ namespace st {
 std::unique_ptr<Model> make_static_embedding(const Config& config, bool pooler, const std::string& prefix,
                                              Layout& layout);
 Description describe_static_embedding(const Config& config);
+// torch.nn.EmbeddingBag.
+Initial initial_static_embedding(const Config& config, const std::string& name, const std::vector<int64_t>& shape);
 
 }  // namespace st

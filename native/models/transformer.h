@@ -22,6 +22,7 @@ class Transformer final : public Model {
 
   const ModelSizes& sizes() const override { return sizes_; }
   ParamId token_table() const override { return stack_.embeddings.word_table(); }
+  std::vector<TableRow> padding_rows() const override { return stack_.embeddings.padding_rows(); }
   int64_t outputs() const override { return static_cast<int64_t>(stack_.layers.size()) + 1; }
   std::unique_ptr<Kept> make_kept() const override { return std::make_unique<StackKept>(); }
 

@@ -182,7 +182,7 @@ TEST(ClassificationHead, DropsWhereTransformersDrops) {
   check(two_layer_classifier(Config::Object{}, "", ""), 0.1, 2, "default");
 }
 
-TEST(ClassificationHead, NamesAndNewValuesAreThoseOfTransformers) {
+TEST(ClassificationHead, NamesAreThoseOfTransformers) {
   const auto list = [](const ClassifierSpec& spec) {
     std::string out;
     for (const NewTensor& tensor : names_of(spec).tensors) out += tensor.name + (tensor.outside ? "; " : " inside; ");
@@ -200,16 +200,6 @@ TEST(ClassificationHead, NamesAndNewValuesAreThoseOfTransformers) {
   EXPECT_EQ(list(normed_classifier(modern("mean", true), "", "")),
             "head.dense.weight; head.dense.bias; head.norm.weight; head.norm.bias; classifier.weight; "
             "classifier.bias; ");
-  // ModernBertPreTrainedModel._init_weights: 0.05 / sqrt(2 * 8) and 64^-0.5, cut off at 2 deviations; 3 for null.
-  Config::Object config{{"initializer_range", 0.05}, {"num_hidden_layers", 8.0}, {"hidden_size", 64.0}};
-  const ClassifierNames names = names_of(normed_classifier(config, "", ""));
-  EXPECT_DOUBLE_EQ(names.tensors[0].deviation, 0.0125);
-  EXPECT_EQ(names.tensors[1].mean, 1);
-  EXPECT_EQ(names.tensors[1].deviation, 0);
-  EXPECT_DOUBLE_EQ(names.tensors[2].deviation, 0.125);
-  EXPECT_EQ(names.tensors[2].cutoff, 2);
-  config["initializer_cutoff_factor"] = Config();
-  EXPECT_EQ(names_of(normed_classifier(config, "", "")).tensors[0].cutoff, 3);
   expect_error("ERR_NOT_IMPLEMENTED", "config.json has classifier_pooling: \"max\"",
                [] { normed_classifier(modern("max", true), "", ""); });
 }

@@ -48,9 +48,6 @@ const BERT = { vocab_size: 30_522, max_position_embeddings: 512, type_vocab_size
 export function describeBert(config: ConfigObject): Description {
   const size = (key: string) => ({ ...BERT, ...config })[key] as number
   const width = size('hidden_size')
-  const tensor = (name: string, deviation: number, outside = false) => {
-    return { name, mean: 0, deviation, cutoff: 0, outside }
-  }
   const transform = 'cls.predictions.transform.'
   return {
     width,
@@ -78,10 +75,10 @@ export function describeBert(config: ConfigObject): Description {
       className: 'BertForSequenceClassification',
       prefix: 'bert.',
       tensors: [
-        tensor('pooler.dense.weight', 0.02),
-        tensor('pooler.dense.bias', 0),
-        tensor('classifier.weight', 0.02, true),
-        tensor('classifier.bias', 0, true),
+        { name: 'pooler.dense.weight', outside: false },
+        { name: 'pooler.dense.bias', outside: false },
+        { name: 'classifier.weight', outside: true },
+        { name: 'classifier.bias', outside: true },
       ],
     },
     languageModel: {
@@ -164,6 +161,14 @@ export class FakeEncoder implements NativeEncoder {
       const all = this.values.get(name) ?? new Uint8Array(shape.reduce((product, n) => product * n, bytes))
       all.set(data, start * bytes)
       this.values.set(name, all)
+    }
+  }
+
+  async initialize(names: string[], seed: number): Promise<void> {
+    for (const name of names) {
+      const { shape } = placesOf(this.tensors()).get(name)!
+      const values = new Float32Array(shape.reduce((product, n) => product * n, 1)).fill(seed)
+      this.values.set(name, new Uint8Array(values.buffer))
     }
   }
 
