@@ -200,6 +200,12 @@ export class Tokenizer {
     return name === undefined ? undefined : this.tokenId(name)
   }
 
+  /** The token that fills a batch up; undefined when the tokenizer has none. */
+  get padTokenId(): number | undefined {
+    const name = this.named.get('pad')
+    return name === undefined ? undefined : this.tokenId(name)
+  }
+
   /** Ids of the tokens that are no text: [CLS], [PAD], [MASK], … */
   get specialTokenIds(): ReadonlySet<number> {
     return this.specialIds

@@ -2,17 +2,16 @@ import { join } from 'node:path'
 import { describe, SentenceTorchError } from '../errors.js'
 import type { ClassifierDescription, ConfigObject, ModuleSpec, NativeAddon } from '../native/types.js'
 import { type ActivationName, activationOfPath } from './activations.js'
+import { maxSeqLength, readTransformerConfig } from './first-module.js'
 import { CLASSIFICATION, modelConfigSchema, promptsOf, readSentenceConfig } from './folder-config.js'
 import { isObject, readJson } from './json.js'
-import { type ModelFolder, maxSeqLength, modulesSchema, readTransformerConfig } from './model-folder.js'
+import { type ModelFolder, modulesSchema } from './model-folder.js'
 import { readTokenizerFiles } from './tokenizer-files.js'
 
 /** A cross-encoder's folder as read: everything but the weights. */
 export interface CrossEncoderFolder
   extends Pick<
     ModelFolder,
-    | 'path'
-    | 'transformerPath'
     | 'architecture'
     | 'config'
     | 'description'
@@ -24,6 +23,8 @@ export interface CrossEncoderFolder
     | 'extraModelConfig'
     | 'tokenizerFiles'
   > {
+  path: string
+  transformerPath: string
   /** Whether the folder is of a model with a classifier, so that it must have the classifier's weights. */
   isClassifier: boolean
   numLabels: number
@@ -93,8 +94,8 @@ export async function readCrossEncoderFolder(
 }
 
 /** The engine's module of the classifier. */
-export function classificationModule({ numLabels }: CrossEncoderFolder): ModuleSpec {
-  return { type: 'SequenceClassification', numLabels }
+export function classificationModule({ numLabels }: CrossEncoderFolder): { spec: ModuleSpec } {
+  return { spec: { type: 'SequenceClassification', numLabels } }
 }
 
 /** config_sentence_transformers.json; `own` where it is of a cross-encoder. */

@@ -1,14 +1,13 @@
 import { PairTokenizer } from '../data/pairs.js'
 import type { Tokenizer } from '../data/tokenizer.js'
-import { fromNative, invalidArgument } from '../errors.js'
+import { invalidArgument } from '../errors.js'
 import { throwIfAborted } from '../io/abort.js'
 import type { NativeAddon, NativeEncoder } from '../native/types.js'
 import { checkInteger } from '../options.js'
 import { type CrossEncoderFolder, classificationModule, readCrossEncoderFolder } from './cross-encoder-folder.js'
 import { type CrossEncoderLoadOptions, checkCrossEncoderLoadOptions } from './cross-encoder-options.js'
 import { resolveModel } from './hub.js'
-import { chooseDevice, chooseDType } from './load-options.js'
-import { makeTokenizer, noSuchPrompt } from './load-parts.js'
+import { filled, makeTokenizer, noSuchPrompt, startEngine } from './load-parts.js'
 import { type StoredNames, WeightFiles } from './weights.js'
 
 /** What a loaded cross-encoder is made of. */
@@ -50,50 +49,23 @@ export async function loadCrossEncoderParts(
   if (folder.defaultPromptName !== null && !Object.hasOwn(folder.prompts, folder.defaultPromptName)) {
     throw noSuchPrompt('defaultPromptName', folder.defaultPromptName, folder.prompts)
   }
-  const tokenizer = makeTokenizer(folder)
+  const tokenizer = makeTokenizer({ ...folder, first: 'Transformer' })
   const pairs = new PairTokenizer(tokenizer, { types: tokenTypes > 1 })
   throwIfAborted(signal, what)
   const weights = await WeightFiles.open({ ...folder, modules: [] }, options.ignoreTensors)
   try {
     throwIfAborted(signal, what)
-    const addon = getAddon()
-    if (options.threads !== undefined) addon.setThreads(options.threads)
-    const device = chooseDevice(options.device, addon.runtime())
-    const dtype = chooseDType(options.dtype, addon.runtime(), device)
-    const encoder = makeEncoder(addon, folder, device, dtype)
-    try {
+    // The pooler belongs to the classification module here, which trains it.
+    const engine = startEngine(getAddon(), { ...folder, modules: [classificationModule(folder)] }, false, options)
+    const { encoder } = engine
+    return await filled(encoder, async () => {
       const head = folder.classifier.tensors.map(({ name }) => `0.${name}`)
       const { names, missing } = await weights.load(encoder, folder.isClassifier ? [] : head, signal)
       await initialize(encoder, missing, folder.path, options.seed ?? 0)
-      return { addon, encoder, tokenizer, pairs, folder, names, id, device, dtype }
-    } catch (error) {
-      await encoder.dispose()
-      throw error
-    }
+      return { ...engine, tokenizer, pairs, folder, names, id }
+    })
   } finally {
     await weights.close()
-  }
-}
-
-function makeEncoder(
-  addon: NativeAddon,
-  folder: CrossEncoderFolder,
-  device: string,
-  dtype: 'float32' | 'bfloat16' | 'int8',
-): NativeEncoder {
-  const { architecture, config } = folder
-  try {
-    // The pooler belongs to the classification module here, which trains it.
-    return new addon.Encoder({
-      architecture,
-      config,
-      modules: [classificationModule(folder)],
-      pooler: false,
-      device,
-      dtype,
-    })
-  } catch (error) {
-    throw fromNative(error, 'Encoder')
   }
 }
 

@@ -1,11 +1,11 @@
 import { invalidArgument } from '../errors.js'
 import { checkInteger, checkOneOf, checkOptions, checkSignal, checkType } from '../options.js'
 import { ACTIVATION_NAMES, type ActivationName } from './activations.js'
-import { checkSourceOptions } from './load-options.js'
-import { LOAD_NOT_BUILT, type LoadOptions } from './types.js'
+import { checkPatterns, checkRunOptions, checkSourceOptions } from './load-options.js'
+import { LOAD_NOT_BUILT, type LoadOptions, SOURCE_OPTIONS } from './types.js'
 
 export interface CrossEncoderLoadOptions
-  extends Omit<LoadOptions, 'truncateDim' | 'similarityFnName' | 'maxSeqLength'> {
+  extends Omit<LoadOptions, 'truncateDim' | 'similarityFnName' | 'maxSeqLength' | 'pooling'> {
   /** Number of scores per pair. Default: the model's; 1 for a transformer without classifier. */
   numLabels?: number
   /** Tokens to which pairs are cut, special tokens included. Default: the model's. */
@@ -57,14 +57,15 @@ const PREDICT_NOT_BUILT = {
 /** Checks types and ranges of everything that does not depend on the model. */
 export function checkCrossEncoderLoadOptions(options: CrossEncoderLoadOptions): void {
   const own = ['numLabels', 'maxLength', 'activationFn', 'seed', 'prompts', 'defaultPromptName']
-  const source = ['revision', 'cacheFolder', 'token', 'localFilesOnly', 'onProgress', 'signal']
-  const shared = ['device', 'dtype', 'threads', 'ignoreTensors', ...source]
+  const shared = ['device', 'dtype', 'threads', 'ignoreTensors', ...SOURCE_OPTIONS]
   checkOptions('CrossEncoder.load', options, [...own, ...shared], LOAD_NOT_BUILT)
   checkInteger('numLabels', options.numLabels, 1)
   checkInteger('maxLength', options.maxLength, 1)
   checkOneOf('activationFn', options.activationFn, ACTIVATION_NAMES)
   checkInteger('seed', options.seed, 0)
   checkSourceOptions(options)
+  checkRunOptions(options)
+  checkPatterns('ignoreTensors', options.ignoreTensors)
 }
 
 export function checkPredictOptions(where: string, options: PredictOptions, more: readonly string[] = []): void {

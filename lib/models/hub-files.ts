@@ -4,6 +4,7 @@ import { checkRelativePath } from '../io/safe-path.js'
 import { arrayOf, object, optional, text } from '../io/schema.js'
 import { WEIGHT_FILES } from '../io/tensor-file.js'
 import { SENTENCE_CONFIG_FILES } from './folder-config.js'
+import { filesOfType } from './modules/index.js'
 import { TOKENIZER_FILES } from './tokenizer-files.js'
 
 /** Which files of a model repository are needed, and which of those it lacks. */
@@ -25,17 +26,19 @@ const modules = optional(arrayOf(object({ path: optional(text()), type: optional
  * @throws ERR_INVALID_MODEL for a modules.json that is none, or that names what is outside the folder
  */
 export function planFiles(files: ReadonlySet<string>, modulesJson: unknown, shards: readonly string[] = []): FilePlan {
-  const { root, others } = readModules(modulesJson)
+  const { root, isStatic, others } = readModules(modulesJson)
   // Of a vocab.txt a BERT's tokenizer.json can be made, and of the other two a RoBERTa's.
   const vocabularies = [['tokenizer.json'], ['vocab.txt'], ['vocab.json', 'merges.txt']]
   const present = vocabularies.find((names) => names.every((name) => files.has(posix.join(root, name))))
-  const required = ['config.json', ...(present ?? ['tokenizer.json'])].map((name) => posix.join(root, name))
+  const config = isStatic ? [] : ['config.json']
+  const required = [...config, ...(present ?? ['tokenizer.json'])].map((name) => posix.join(root, name))
   const optional = ['modules.json', 'config_sentence_transformers.json']
   for (const name of [...TOKENIZER_FILES, ...SENTENCE_CONFIG_FILES]) optional.push(posix.join(root, name))
   required.push(weightsOf(files, root), ...shards.map((name) => posix.join(root, name)))
   for (const { path, type } of others) {
-    ;(/\.(Pooling|Dense)$/.test(type) ? required : optional).push(posix.join(path, 'config.json'))
-    ;(/\.Dense$/.test(type) ? required : optional).push(weightsOf(files, path, whole))
+    const needed = filesOfType(type)
+    ;(needed.config ? required : optional).push(posix.join(path, 'config.json'))
+    ;(needed.weights ? required : optional).push(weightsOf(files, path, whole))
   }
   const wanted = new Set([...required, ...optional])
   for (const file of wanted) checkRelativePath(file, 'modules.json', 'ERR_INVALID_MODEL')
@@ -63,10 +66,10 @@ function weightsOf(files: ReadonlySet<string>, folder: string, names: readonly s
   return paths.find((path) => files.has(path)) ?? paths[0]!
 }
 
-function readModules(modulesJson: unknown): { root: string; others: { path: string; type: string }[] } {
+function readModules(modulesJson: unknown) {
   const entries = modules(modulesJson, { file: 'modules.json', key: '', code: 'ERR_INVALID_MODEL' }) ?? []
-  const [root = { path: '' }, ...others] = entries.map(({ path = '', type = '' }) => ({ path, type }))
-  return { root: root.path, others }
+  const [root = { path: '', type: '' }, ...others] = entries.map(({ path = '', type = '' }) => ({ path, type }))
+  return { root: root.path, isStatic: root.type.endsWith('.StaticEmbedding'), others }
 }
 
 /** Weights in formats that are not read. */

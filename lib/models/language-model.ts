@@ -10,17 +10,18 @@ import type {
   TensorRange,
 } from '../native/types.js'
 import { NamesOfFiles } from './checkpoint-names.js'
+import { readTransformerConfig } from './first-module.js'
 import { type HubOptions, resolveModel } from './hub.js'
 import { readJson } from './json.js'
-import { modulesSchema, readTransformerConfig } from './model-folder.js'
+import { modulesSchema } from './model-folder.js'
 import { encoderConfig } from './transformer-config.js'
 import { checkTensors, FLOAT_BYTES, type FloatDType, type StoredTensor } from './weight-check.js'
-import { weightFile } from './weights.js'
+import { weightFile } from './weight-file.js'
 
 /** Where a model came from. */
 export interface ModelSource {
   /** Folder of the transformer's files. */
-  readonly transformerPath: string
+  readonly transformerPath: string | undefined
   /** Hub id; undefined for a local folder. */
   readonly id: string | undefined
   readonly addon: NativeAddon
@@ -58,7 +59,11 @@ export class LanguageModelWeights {
    */
   static async open(own: ModelSource, nameOrPath?: string, options: HubOptions = {}): Promise<LanguageModelWeights> {
     const isOwn = nameOrPath === undefined || nameOrPath === own.id
-    const path = isOwn ? own.transformerPath : await transformerFolder((await resolveModel(nameOrPath, options)).path)
+    if (isOwn && own.transformerPath === undefined) {
+      const message = 'The model is new, so it has no checkpoint that its loss could start from: name one as pretrained'
+      throw new SentenceTorchError('ERR_INVALID_ARGUMENT', message)
+    }
+    const path = isOwn ? own.transformerPath! : await transformerFolder((await resolveModel(nameOrPath, options)).path)
     const { config, description } = await readTransformerConfig(path, () => own.addon, { decoder: true })
     const { languageModel } = description
     if (languageModel === null) {

@@ -8,34 +8,49 @@ import {
   LOAD_NOT_BUILT,
   LOAD_OPTIONS,
   type LoadOptions,
+  type ModelOptions,
+  type SourceOptions,
 } from './types.js'
 
 /** Checks types and ranges of everything that does not depend on the model. */
 export function checkLoadOptions(options: LoadOptions): void {
   checkOptions('SentenceTransformer.load', options, LOAD_OPTIONS, LOAD_NOT_BUILT)
   checkSourceOptions(options)
+  checkModelOptions(options)
+  checkPatterns('ignoreTensors', options.ignoreTensors)
+}
+
+/** How a model computes, and its settings. */
+export function checkModelOptions(options: ModelOptions): void {
+  checkRunOptions(options)
   checkInteger('truncateDim', options.truncateDim, 1)
   checkSimilarity(options.similarityFnName)
 }
 
-/** Where a model comes from and what runs it: the same for all kinds of models. */
-export function checkSourceOptions(options: Omit<LoadOptions, 'truncateDim' | 'similarityFnName'>): void {
+/** What runs a model, and its prompts: the same for all kinds of models. */
+export function checkRunOptions(
+  options: Omit<ModelOptions, 'truncateDim' | 'similarityFnName' | 'maxSeqLength'>,
+): void {
   checkType('device', options.device, 'string')
   checkOneOf('dtype', options.dtype, ['float32', 'bfloat16', 'int8', 'auto'])
-  for (const name of ['revision', 'cacheFolder', 'defaultPromptName'] as const) checkType(name, options[name], 'string')
-  if (options.token !== false) checkType('token', options.token, 'string')
-  checkType('localFilesOnly', options.localFilesOnly, 'boolean')
-  checkType('onProgress', options.onProgress, 'function')
+  checkType('defaultPromptName', options.defaultPromptName, 'string')
   checkType('prompts', options.prompts, 'object')
   for (const [name, text] of Object.entries(options.prompts ?? {})) {
     if (typeof text !== 'string') throw invalidArgument(`prompts.${name}`, 'a string', text)
   }
-  checkSignal(options.signal)
   checkInteger('threads', options.threads, 1)
-  checkPatterns('ignoreTensors', options.ignoreTensors)
 }
 
-function checkPatterns(name: string, patterns: unknown): void {
+/** Where a model comes from. */
+export function checkSourceOptions(options: SourceOptions): void {
+  for (const name of ['revision', 'cacheFolder'] as const) checkType(name, options[name], 'string')
+  if (options.token !== false) checkType('token', options.token, 'string')
+  checkType('localFilesOnly', options.localFilesOnly, 'boolean')
+  checkType('onProgress', options.onProgress, 'function')
+  checkSignal(options.signal)
+}
+
+export function checkPatterns(name: string, patterns: unknown): void {
   if (patterns === undefined) return
   if (!Array.isArray(patterns)) throw invalidArgument(name, 'an array of texts and regular expressions', patterns)
   for (const [i, pattern] of patterns.entries()) {

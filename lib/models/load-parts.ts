@@ -3,13 +3,14 @@ import { Tokenizer } from '../data/tokenizer.js'
 import { fromNative, invalidArgument, SentenceTorchError, suggestion } from '../errors.js'
 import { throwIfAborted } from '../io/abort.js'
 import { parseJson, parseUnchecked } from '../io/schema.js'
-import type { NativeAddon, NativeEncoder } from '../native/types.js'
+import type { ModuleSpec, NativeAddon, NativeEncoder } from '../native/types.js'
 import { checkInteger } from '../options.js'
+import type { FirstModule } from './first-module.js'
 import { resolveModel } from './hub.js'
 import { jsonObject } from './json.js'
 import { checkLoadOptions, chooseDevice, chooseDType } from './load-options.js'
 import { type ModelFolder, readModelFolder } from './model-folder.js'
-import type { LoadOptions } from './types.js'
+import type { LoadOptions, ModelOptions } from './types.js'
 import { type StoredNames, WeightFiles } from './weights.js'
 
 /** What a loaded model is made of. */
@@ -38,31 +39,54 @@ export async function loadParts(getAddon: () => NativeAddon, idOrPath: string, o
   const what = `Loading ${idOrPath}`
   throwIfAborted(signal, what)
   const { path, id } = await resolveModel(idOrPath, options)
-  const folder = withOptions(await readModelFolder(path, getAddon), options)
+  const read = await readModelFolder(path, getAddon, options.pooling)
+  const folder = withOptions(read, options)
   const tokenizer = makeTokenizer(folder)
   throwIfAborted(signal, what)
-  const weights = await WeightFiles.open(folder, options.ignoreTensors)
+  const weights = await WeightFiles.open(read, options.ignoreTensors)
   try {
     throwIfAborted(signal, what)
-    const addon = getAddon()
-    if (options.threads !== undefined) addon.setThreads(options.threads)
-    const device = chooseDevice(options.device, addon.runtime())
-    const dtype = chooseDType(options.dtype, addon.runtime(), device)
-    const encoder = makeEncoder(addon, folder, weights.hasPooler, device, dtype)
-    try {
-      const { names } = await weights.load(encoder, [], signal)
-      return { addon, encoder, tokenizer, folder, names, id, device, dtype }
-    } catch (error) {
-      await encoder.dispose()
-      throw error
-    }
+    const engine = startEngine(getAddon(), folder, weights.hasPooler, options)
+    return await filled(engine.encoder, async () => {
+      const { names } = await weights.load(engine.encoder, [], signal)
+      return { ...engine, tokenizer, folder, names, id }
+    })
   } finally {
     await weights.close()
   }
 }
 
+/** What `fill` gives once the encoder has its weights; without it the encoder is disposed. */
+export async function filled<T>(encoder: NativeEncoder, fill: () => Promise<T>): Promise<T> {
+  try {
+    return await fill()
+  } catch (error) {
+    await encoder.dispose()
+    throw error
+  }
+}
+
+/** An encoder without weights. */
+export function startEngine(
+  addon: NativeAddon,
+  { architecture, config, modules }: Pick<FirstModule, 'architecture' | 'config'> & { modules: { spec: ModuleSpec }[] },
+  pooler: boolean,
+  options: Pick<LoadOptions, 'device' | 'dtype' | 'threads'>,
+): Pick<Parts, 'addon' | 'encoder' | 'device' | 'dtype'> {
+  if (options.threads !== undefined) addon.setThreads(options.threads)
+  const device = chooseDevice(options.device, addon.runtime())
+  const dtype = chooseDType(options.dtype, addon.runtime(), device)
+  const specs = modules.map(({ spec }) => spec)
+  try {
+    const encoder = new addon.Encoder({ architecture, config, modules: specs, pooler, device, dtype })
+    return { addon, encoder, device, dtype }
+  } catch (error) {
+    throw fromNative(error, 'Encoder')
+  }
+}
+
 /** The folder's settings under those of the caller. */
-function withOptions(folder: ModelFolder, options: LoadOptions): ModelFolder {
+export function withOptions(folder: ModelFolder, options: ModelOptions): ModelFolder {
   checkInteger('maxSeqLength', options.maxSeqLength, 1, folder.description.positions ?? undefined)
   const prompts = { ...folder.prompts, ...options.prompts }
   const defaultPromptName = options.defaultPromptName ?? folder.defaultPromptName
@@ -81,42 +105,35 @@ function withOptions(folder: ModelFolder, options: LoadOptions): ModelFolder {
 
 /** @throws SentenceTorchError ERR_INVALID_MODEL */
 export function makeTokenizer({
+  first,
   config,
   tokenizerFiles,
   doLowerCase,
   maxSeqLength,
   transformerPath,
-}: Pick<ModelFolder, 'config' | 'tokenizerFiles' | 'doLowerCase' | 'maxSeqLength' | 'transformerPath'>): Tokenizer {
+}: Omit<FirstModule, 'description' | 'architecture' | 'extraSentenceConfig'>): Tokenizer {
   const bytesOf = (name: string) => tokenizerFiles.get(name) ?? new TextEncoder().encode('{}')
-  const parse = (name: string) => parseJson(bytesOf(name), join(transformerPath, name), jsonObject, 'ERR_INVALID_MODEL')
+  const file = (name: string) => join(transformerPath ?? '', name)
+  const parse = (name: string) => parseJson(bytesOf(name), file(name), jsonObject, 'ERR_INVALID_MODEL')
+  // The tokenizer checks it, and all others, more closely.
+  const json = parseUnchecked(bytesOf('tokenizer.json'), file('tokenizer.json'), 'ERR_INVALID_MODEL') as object
+  const options = { doLowerCase, maxSeqLength }
+  if (first === 'StaticEmbedding') {
+    // The tokenizer as the file has it, whatever its class, and without special tokens.
+    return Tokenizer.fromFiles(
+      { ...json, post_processor: null },
+      { tokenizer_class: 'PreTrainedTokenizerFast' },
+      options,
+    )
+  }
   const files = {
-    // The tokenizer checks it, and all others, more closely.
-    json: parseUnchecked(
-      bytesOf('tokenizer.json'),
-      join(transformerPath, 'tokenizer.json'),
-      'ERR_INVALID_MODEL',
-    ) as object,
+    json,
     config: { tokenizer_class: config.tokenizer_class, ...parse('tokenizer_config.json') },
     addedTokens: parse('added_tokens.json'),
     specialTokensMap: parse('special_tokens_map.json'),
     ...(typeof config.model_type === 'string' && { modelType: config.model_type }),
   }
-  return Tokenizer.from(files, { doLowerCase, maxSeqLength })
-}
-
-function makeEncoder(
-  addon: NativeAddon,
-  folder: ModelFolder,
-  pooler: boolean,
-  device: string,
-  dtype: 'float32' | 'bfloat16' | 'int8',
-): NativeEncoder {
-  const { architecture, config, modules } = folder
-  try {
-    return new addon.Encoder({ architecture, config, modules: modules.map(({ spec }) => spec), pooler, device, dtype })
-  } catch (error) {
-    throw fromNative(error, 'Encoder')
-  }
+  return Tokenizer.from(files, options)
 }
 
 /** For constructors, which in Python load: here only `load` can, as it has to wait. @throws ERR_INVALID_ARGUMENT */

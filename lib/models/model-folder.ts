@@ -1,73 +1,81 @@
-import { access } from 'node:fs/promises'
 import { join } from 'node:path'
 import { SentenceTorchError } from '../errors.js'
 import { checkRelativePath } from '../io/safe-path.js'
-import { arrayOf, object, parseJson, type Schema, type TypeOf, text } from '../io/schema.js'
-import type { ConfigObject, Description, Metric, NativeAddon } from '../native/types.js'
-import { readModelConfig, readSentenceConfig } from './folder-config.js'
-import { jsonObject, readConfig, readJson } from './json.js'
-import { type FolderModule, moduleType, poolingModule, readDense, readNormalize, readPooling } from './modules.js'
-import { readTokenizerFiles } from './tokenizer-files.js'
-import { describeConfig, encoderConfig } from './transformer-config.js'
+import { arrayOf, object, type Schema, type TypeOf, text } from '../io/schema.js'
+import type { ConfigObject, Metric, NativeAddon } from '../native/types.js'
+import { type FirstModule, readStaticEmbedding, readTransformer } from './first-module.js'
+import { readModelConfig } from './folder-config.js'
+import { jsonObject, readJson } from './json.js'
+import {
+  checkOrder,
+  type FirstModuleName,
+  type FolderModule,
+  type ModuleName,
+  moduleType,
+  placeModule,
+  readModule,
+} from './modules/index.js'
+import type { ModuleInput } from './modules/module.js'
+import { Pooling, type PoolingMode } from './modules/pooling.js'
 
-/** A model folder as read: everything but the weights. */
-export interface ModelFolder {
-  /** The folder. */
-  path: string
-  /** Folder of the transformer's files: `path`, or `0_Transformer` in it for very old models. */
-  transformerPath: string
-  /** `model_type` of config.json. */
-  architecture: string
-  /** config.json as read, with all its unknown keys. */
-  config: ConfigObject
-  /** What the engine says of it. */
-  description: Description
-  /** The modules after the transformer, in order. */
-  modules: FolderModule[]
-  /** Tokens to which texts are truncated, special tokens included. */
-  maxSeqLength: number
-  /** Whether texts are lowercased before they are tokenised. */
-  doLowerCase: boolean
+/** Settings of a whole model. */
+export interface ModelSettings {
   /** Prompts by name; `query` and `document` are always there, '' when unset. */
   prompts: Record<string, string>
   defaultPromptName: string | null
   similarityFnName: Metric
   truncateDim: number | null
-  /** Members of sentence_bert_config.json and config_sentence_transformers.json that this package does not know. */
-  extraSentenceConfig: ConfigObject
+  /** Members of config_sentence_transformers.json that this package does not know. */
   extraModelConfig: ConfigObject
-  /** The tokenizer's files by name, kept so that a save does not depend on the source folder. */
-  tokenizerFiles: Map<string, Uint8Array>
 }
 
+/** A model as read or put together: everything but the weights. */
+export interface ModelFolder extends FirstModule, ModelSettings {
+  /** The folder; undefined for a model that was put together. */
+  path: string | undefined
+  /** The modules after the first one, in order. */
+  modules: FolderModule[]
+}
+
+/** A model as read from a folder. */
+export type ReadFolder = ModelFolder & { path: string; transformerPath: string }
+
 /**
- * Reads a sentence-transformers folder (2.0 to 6.x) or a plain Hugging Face folder (then: mean pooling).
+ * Reads a sentence-transformers folder (2.0 to 6.x) or a plain Hugging Face folder.
  * @param getAddon brings the engine, once there is a config.json
- * @throws SentenceTorchError ERR_NOT_FOUND, ERR_INVALID_MODEL, ERR_NOT_IMPLEMENTED or ERR_UNSUPPORTED, naming the file.
+ * @param pooling of a plain folder; default `mean`
+ * @throws SentenceTorchError ERR_NOT_FOUND, ERR_INVALID_MODEL, ERR_NOT_IMPLEMENTED or ERR_UNSUPPORTED, naming the file;
+ * ERR_INVALID_ARGUMENT for a pooling beside that of the folder
  */
-export async function readModelFolder(path: string, getAddon: () => NativeAddon): Promise<ModelFolder> {
+export async function readModelFolder(
+  path: string,
+  getAddon: () => NativeAddon,
+  pooling?: PoolingMode | readonly PoolingMode[],
+): Promise<ReadFolder> {
   const modulesFile = join(path, 'modules.json')
   const entries = readModuleList(await readJson(modulesFile, modulesSchema), modulesFile)
-  const transformerPath = join(path, entries?.[0]?.path ?? '')
-  const { config, description } = await readTransformerConfig(transformerPath, getAddon)
-  const { width, positions } = description
-  const modules = entries ? await readModules(path, entries, width) : [poolingModule(['mean'], width)]
-  const sentence = await readSentenceConfig(transformerPath)
-  const model = await readModelConfig(join(path, 'config_sentence_transformers.json'))
-  const tokenizerFiles = await readTokenizerFiles(transformerPath, config)
-  return {
-    path,
-    transformerPath,
-    architecture: config.model_type as string,
-    config,
-    description,
-    modules,
-    maxSeqLength: maxSeqLength(sentence.maxSeqLength, tokenizerFiles, positions, transformerPath),
-    doLowerCase: sentence.doLowerCase,
-    extraSentenceConfig: sentence.extra,
-    ...model,
-    tokenizerFiles,
+  if (entries && pooling !== undefined) {
+    const message = `Expected no pooling for ${path}, whose modules.json has its own; it is for folders without modules.json`
+    throw new SentenceTorchError('ERR_INVALID_ARGUMENT', message)
   }
+  const [start, ...others] = entries ?? [{ path: '', type: 'Transformer' as const }]
+  const read = start!.type === 'StaticEmbedding' ? readStaticEmbedding : readTransformer
+  const transformerPath = join(path, start!.path)
+  const first = await read(transformerPath, getAddon)
+  const { width, layers } = first.description
+  const modules = entries
+    ? await readModules(path, others as ModuleEntry[], { width, layers })
+    : [placeModule(new Pooling(pooling), 1, { width, layers }, { name: path, code: 'ERR_INVALID_MODEL' })]
+  const weighted = modules.some(({ type }) => type === 'WeightedLayerPooling')
+  if (weighted && first.config.output_hidden_states !== true) {
+    throw new SentenceTorchError(
+      'ERR_NOT_IMPLEMENTED',
+      `${modulesFile} lists a WeightedLayerPooling, which Python leaves out unless ${join(transformerPath, 'config.json')} has ` +
+        'output_hidden_states: true, as here; add that to use the module, or take the module out of modules.json',
+    )
+  }
+  const settings = await readModelConfig(join(path, 'config_sentence_transformers.json'))
+  return { path, ...first, transformerPath, ...settings, modules }
 }
 
 /** Of a module's folder below the model's; empty for that itself. */
@@ -82,97 +90,30 @@ export const modulesSchema = arrayOf(object({ path: modulePath, type: text(1000)
 
 interface ModuleEntry {
   path: string
-  type: ReturnType<typeof moduleType>
+  type: ModuleName
 }
 
-/** modules.json: entries in order, the first one the transformer and the second a pooling; undefined without the file. */
-function readModuleList(list: TypeOf<typeof modulesSchema> | undefined, file: string): ModuleEntry[] | undefined {
-  if (list === undefined) return undefined
-  const entries = list.map(({ path, type }): ModuleEntry => ({ path, type: moduleType(type, file) }))
-  const types = entries.map((entry) => entry.type)
-  if (types[0] !== 'Transformer' || types[1] !== 'Pooling' || types.slice(2).some((t) => /Transf|Pool/.test(t))) {
-    throw new SentenceTorchError(
-      'ERR_NOT_IMPLEMENTED',
-      `${file} lists the modules ${types.join(', ')}; built are Transformer, Pooling, then any of Dense and Normalize`,
-    )
+/** modules.json: entries in order, the first one a transformer or a table; undefined without the file. */
+function readModuleList(
+  list: TypeOf<typeof modulesSchema> | undefined,
+  file: string,
+): { path: string; type: FirstModuleName | ModuleName }[] | undefined {
+  const entries = list?.map(({ path, type }) => ({ path, type: moduleType(type, file) }))
+  if (entries) {
+    const types = entries.map((entry) => entry.type)
+    checkOrder(types, file, 'ERR_NOT_IMPLEMENTED')
   }
   return entries
 }
 
-async function readModules(root: string, entries: ModuleEntry[], hidden: number): Promise<FolderModule[]> {
+async function readModules(root: string, entries: ModuleEntry[], input: ModuleInput): Promise<FolderModule[]> {
   const modules: FolderModule[] = []
-  let width = hidden
-  for (const { path, type } of entries.slice(1)) {
+  let { width } = input
+  for (const { path, type } of entries) {
     const file = join(root, path, 'config.json')
-    const config = await readJson(file, jsonObject)
-    if (type === 'Normalize') {
-      modules.push(readNormalize(config ?? {}, width, path, file))
-    } else if (!config) {
-      throw new SentenceTorchError('ERR_INVALID_MODEL', `The model folder has no ${file}, which modules.json calls for`)
-    } else {
-      modules.push((type === 'Pooling' ? readPooling : readDense)(config, width, path, file))
-    }
-    width = modules.at(-1)!.outputDimension
+    const module = readModule(type, await readJson(file, jsonObject), { ...input, width }, path, file)
+    modules.push(module)
+    width = module.outputDimension
   }
   return modules
-}
-
-/**
- * config.json of an architecture that is built, and its description.
- * @param getAddon brings the engine, once the file is known to be there
- * @param options.decoder whether it may be that of a decoder
- * @throws SentenceTorchError naming the file.
- */
-export async function readTransformerConfig(
-  folder: string,
-  getAddon: () => NativeAddon,
-  { decoder = false } = {},
-): Promise<{ config: ConfigObject; description: Description }> {
-  const file = join(folder, 'config.json')
-  if (await present(join(folder, 'adapter_config.json'))) {
-    throw new SentenceTorchError(
-      'ERR_NOT_IMPLEMENTED',
-      `${folder} is a PEFT adapter (adapter_config.json), which is not built yet; merge it into its base model first`,
-    )
-  }
-  const config = await readConfig(file)
-  if (!config) {
-    const found = await present(folder)
-    throw new SentenceTorchError(
-      found ? 'ERR_INVALID_MODEL' : 'ERR_NOT_FOUND',
-      found ? `Expected config.json in the model folder ${folder}, found none` : `There is no model folder ${folder}`,
-    )
-  }
-  const description = describeConfig(getAddon, decoder ? encoderConfig(config) : config, file)
-  return { config, description }
-}
-
-/** Of a model and a tokenizer without limit: the engine counts the tokens of a row in 32 bits. */
-const NO_LIMIT = 2 ** 31 - 1
-
-/** sentence_bert_config first, then the tokenizer's own limit; never more than the model takes. */
-export function maxSeqLength(
-  own: number | undefined,
-  files: Map<string, Uint8Array>,
-  limitOfModel: number | null,
-  folder: string,
-): number {
-  const positions = limitOfModel ?? NO_LIMIT
-  if (own !== undefined) return Math.min(own, positions)
-  const limit = tokenizerSettings(files, folder).model_max_length
-  // A tokenizer without a limit says 1e30.
-  return typeof limit === 'number' && limit >= 1 ? Math.min(Math.floor(limit), positions) : positions
-}
-
-/** tokenizer_config.json, or an empty object without one. @throws SentenceTorchError ERR_INVALID_MODEL */
-function tokenizerSettings(files: Map<string, Uint8Array>, folder: string): ConfigObject {
-  const bytes = files.get('tokenizer_config.json')
-  return bytes ? parseJson(bytes, join(folder, 'tokenizer_config.json'), jsonObject, 'ERR_INVALID_MODEL') : {}
-}
-
-async function present(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  )
 }

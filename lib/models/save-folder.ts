@@ -8,7 +8,7 @@ import { SENTENCE_CONFIG_FILES } from './folder-config.js'
 import { toJson } from './json.js'
 import { type ModelCard, modelCard } from './model-card.js'
 import type { ModelFolder } from './model-folder.js'
-import { legacyModuleConfig } from './modules.js'
+import { hasWeights, savedConfig } from './modules/index.js'
 import { TOKENIZER_FILES } from './tokenizer-files.js'
 import { placesOf } from './weight-check.js'
 import type { StoredNames } from './weights.js'
@@ -40,32 +40,32 @@ export async function writeModelFolder(
   const { paths, list } = moduleList(model)
   await json('modules.json', list)
   await json('config_sentence_transformers.json', modelConfig(model, card.version))
-  await json('sentence_bert_config.json', {
-    max_seq_length: model.maxSeqLength,
-    do_lower_case: model.doLowerCase,
-    ...model.extraSentenceConfig,
-  })
-  await json('config.json', float32Config(model.config))
   for (const [name, bytes] of model.tokenizerFiles) await writeFile(join(folder, name), bytes)
-  await json('tokenizer_config.json', tokenizerConfig(model))
+  if (model.first === 'Transformer') {
+    await json('sentence_bert_config.json', {
+      max_seq_length: model.maxSeqLength,
+      do_lower_case: model.doLowerCase,
+      ...model.extraSentenceConfig,
+    })
+    await json('config.json', float32Config(model.config))
+    await json('tokenizer_config.json', tokenizerConfig(model))
+  }
   await writeFile(join(folder, 'README.md'), modelCard(card))
   await writeSafetensors(join(folder, 'model.safetensors'), tensors(weights, 0), { format: 'pt' })
 
-  let width = model.description.width
   for (const [i, module] of model.modules.entries()) {
     await mkdir(join(folder, paths[i]!))
-    const config = legacyModuleConfig(module, width)
+    const config = savedConfig(module)
     if (config) await json(join(paths[i]!, 'config.json'), config, 4)
-    if (module.type === 'Dense') {
+    if (hasWeights(module.type)) {
       await writeSafetensors(join(folder, paths[i]!, 'model.safetensors'), tensors(weights, i + 1))
     }
-    width = module.outputDimension
   }
 }
 
-/** modules.json, and the folder of every module after the transformer. */
+/** modules.json, and the folder of every module after the first. */
 function moduleList(model: ModelFolder): { paths: string[]; list: object[] } {
-  const types = ['Transformer', ...model.modules.map((module) => module.type)]
+  const types = [model.first, ...model.modules.map((module) => module.type)]
   const paths = types.map((type, idx) => (idx === 0 ? '' : `${idx}_${type}`))
   const list = types.map((type, idx) => ({
     idx,

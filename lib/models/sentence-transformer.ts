@@ -6,11 +6,14 @@ import { checkInteger } from '../options.js'
 import { type Embeddings, type EmbeddingsLike, embeddings, normalizeRows, truncateRows } from './embeddings.js'
 import { encodeTexts, throwIfAborted } from './encode.js'
 import { evaluateModel, type ModelEvaluator } from './evaluate-model.js'
+import { type FeatureOptions, type Features, type ForwardOutput, forward, tokenize } from './features.js'
+import { type FromModulesOptions, type ModelModules, partsOfModules } from './from-modules.js'
 import type { ModelSource } from './language-model.js'
 import { checkEncodeOptions, checkSimilarity } from './load-options.js'
 import { checkLoaded, loadParts, noSuchPrompt, type Parts } from './load-parts.js'
 import { readModelFolder } from './model-folder.js'
-import { zerosWhenEmpty } from './modules.js'
+import { modelText } from './model-text.js'
+import { zerosWhenEmpty } from './modules/index.js'
 import { EncodeProgress } from './progress.js'
 import { saveModelFolder, writeModelFolder } from './save-folder.js'
 import { type HeadTensors, saveLanguageModelFolder } from './save-language-model.js'
@@ -32,7 +35,8 @@ type RowOptions = EncodeOptions & { outputValue?: 'sentence_embedding' | 'pooler
 let create: (parts: Parts) => SentenceTransformer
 
 /**
- * A model that turns texts into vectors: a transformer, a pooling, and optional Dense and Normalize modules.
+ * A model that turns texts into vectors: a transformer, a pooling, and modules behind it such as Dense and Normalize; or a table of
+ * word embeddings.
  *
  * ```ts
  * const model = await SentenceTransformer.load('sentence-transformers/all-MiniLM-L6-v2')
@@ -63,6 +67,21 @@ export class SentenceTransformer {
    */
   static async load(idOrPath: string, options: LoadOptions = {}): Promise<SentenceTransformer> {
     return loadWith(loadAddon, idOrPath, options)
+  }
+
+  /**
+   * Puts a model together of a first module and those behind it, each of which takes its width from the one before.
+   *
+   * ```ts
+   * const transformer = await Transformer.load('bert-base-uncased', { maxSeqLength: 256 })
+   * const dense = new Dense({ outFeatures: 256 })
+   * const model = await SentenceTransformer.fromModules([transformer, new Pooling('mean'), dense, new Normalize()])
+   * ```
+   * Source: sentence-transformers `SentenceTransformer(modules=…)`.
+   * @throws SentenceTorchError ERR_INVALID_ARGUMENT for modules that cannot stand behind each other; as `load`
+   */
+  static async fromModules(modules: ModelModules, options: FromModulesOptions = {}): Promise<SentenceTransformer> {
+    return new SentenceTransformer(await partsOfModules(loadAddon, modules, options))
   }
 
   /** Device that computes: `cpu`, `cuda:0`, … */
@@ -126,8 +145,40 @@ export class SentenceTransformer {
   get modules(): readonly ModuleDescription[] {
     const { folder, tokenizer } = this.#parts
     const { layers, width } = folder.description
-    const transformer = { type: 'Transformer', architecture: folder.architecture, maxSeqLength: tokenizer.maxSeqLength }
-    return [{ ...transformer, layers, hiddenSize: width }, ...folder.modules.map(({ spec }) => ({ ...spec }))]
+    const first = { type: folder.first, architecture: folder.architecture, maxSeqLength: tokenizer.maxSeqLength }
+    return [{ ...first, layers, hiddenSize: width }, ...folder.modules.map(({ spec }) => ({ ...spec }))]
+  }
+
+  /** The modules as Python prints them; `console.log(model)` shows the same. */
+  toString(): string {
+    return modelText(this.#parts.folder)
+  }
+
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return this.toString()
+  }
+
+  /**
+   * Token ids of texts, padded to the longest: `inputIds`, `attentionMask` (1 for tokens, 0 for padding) and, for models with several
+   * token types, `tokenTypeIds`, each [texts, longest].
+   * Source: sentence-transformers `SentenceTransformer.tokenize`.
+   * @throws SentenceTorchError ERR_INVALID_ARGUMENT for a text that is no string, by its index
+   */
+  async tokenize(texts: readonly string[]): Promise<Features> {
+    const { tokenizer, folder } = this.#use()
+    return tokenize(tokenizer, copyTexts(texts), folder.description.tokenTypes > 1)
+  }
+
+  /**
+   * What the modules make of features: `tokenEmbeddings` [texts, longest, hidden size], with zeros for padding, and
+   * `sentenceEmbedding` [texts, dim]; on request `allLayerEmbeddings`, before the first layer and after each (transformers'
+   * `hidden_states`), and `poolerOutput` [texts, hidden size].
+   * Source: sentence-transformers `SentenceTransformer.forward`.
+   * @throws SentenceTorchError ERR_INVALID_ARGUMENT for features that do not fit
+   */
+  async forward(features: Features, options: FeatureOptions = {}): Promise<ForwardOutput> {
+    const { encoder, folder } = this.#use()
+    return forward(encoder, folder.description, features, options)
   }
 
   /**

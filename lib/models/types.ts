@@ -1,7 +1,9 @@
 import type { EncoderOutput, Metric } from '../native/types.js'
 import type { DownloadProgress } from './hub.js'
+import type { PoolingMode } from './modules/pooling.js'
 
-export interface LoadOptions {
+/** How a model computes, and its settings. */
+export interface ModelOptions {
   /** `cpu`, `cuda`, `cuda:1`, … or `auto`: the first device of this build. Default `cpu`. */
   device?: string
   /**
@@ -10,14 +12,6 @@ export interface LoadOptions {
    * processors with AVX512-VNNI. Default `float32`.
    */
   dtype?: 'float32' | 'bfloat16' | 'int8' | 'auto'
-  /** Branch, tag or commit of a hub model. Default `main`. */
-  revision?: string
-  /** The Hugging Face cache. Default `HF_HUB_CACHE`, else `HF_HOME/hub`, else `~/.cache/huggingface/hub`. */
-  cacheFolder?: string
-  /** Access token for private models. Default `HF_TOKEN`; false for none. Never logged. */
-  token?: string | false
-  /** Never touch the network. Default: whether `HF_HUB_OFFLINE` is set. */
-  localFilesOnly?: boolean
   /** Prompts by name, over those of the model. */
   prompts?: Record<string, string>
   /** The prompt that `encode` uses when none is asked for. */
@@ -28,17 +22,34 @@ export interface LoadOptions {
   similarityFnName?: Metric
   /** Tokens to which texts are cut, special tokens included. Default: the model's. */
   maxSeqLength?: number
+  /** Threads of the engine, which all models of the process share. */
+  threads?: number
+}
+
+/** Where a model comes from. */
+export interface SourceOptions {
+  /** Branch, tag or commit of a hub model. Default `main`. */
+  revision?: string
+  /** The Hugging Face cache. Default `HF_HUB_CACHE`, else `HF_HOME/hub`, else `~/.cache/huggingface/hub`. */
+  cacheFolder?: string
+  /** Access token for private models. Default `HF_TOKEN`; false for none. Never logged. */
+  token?: string | false
+  /** Never touch the network. Default: whether `HF_HUB_OFFLINE` is set. */
+  localFilesOnly?: boolean
+  /** Called while files are downloaded. */
+  onProgress?: (progress: DownloadProgress) => void
+  /** Stops downloading and loading; the promise rejects with ERR_ABORTED, and nothing half done is left. */
+  signal?: AbortSignal
+}
+
+export interface LoadOptions extends ModelOptions, SourceOptions {
+  /** How a folder without modules.json pools: `cls`, `mean`, … or several. Default `mean`. */
+  pooling?: PoolingMode | readonly PoolingMode[]
   /**
    * Patterns of names in the weight files (text is a regular expression) that count as if the files did not have them: the way to
    * load a model beside whose tensors there are others that this package does not know.
    */
   ignoreTensors?: readonly (string | RegExp)[]
-  /** Threads of the engine, which all models of the process share. */
-  threads?: number
-  /** Called while files are downloaded. */
-  onProgress?: (progress: DownloadProgress) => void
-  /** Stops downloading and loading; the promise rejects with ERR_ABORTED, and nothing half done is left. */
-  signal?: AbortSignal
 }
 
 export interface EncodeOptions {
@@ -57,21 +68,22 @@ export interface EncodeOptions {
    * `sentence_embedding` (default), `token_embeddings` (one [tokens, width] per text), or `pooler_output` (the transformer's
    * own pooler, [n, hidden size], for models that have it).
    */
-  outputValue?: EncoderOutput
+  outputValue?: Exclude<EncoderOutput, 'hidden_states'>
   /** Show progress on stderr. Default false. */
   showProgressBar?: boolean
   /** Stops between two jobs of the engine; the promise rejects with ERR_ABORTED. */
   signal?: AbortSignal
 }
 
-export const LOAD_OPTIONS = [
-  ...['device', 'dtype', 'revision', 'cacheFolder', 'token', 'localFilesOnly', 'prompts', 'defaultPromptName'],
-  ...['truncateDim', 'similarityFnName', 'maxSeqLength', 'threads', 'onProgress', 'ignoreTensors', 'signal'],
+export const MODEL_OPTIONS = [
+  ...['device', 'dtype', 'prompts', 'defaultPromptName', 'truncateDim', 'similarityFnName', 'maxSeqLength', 'threads'],
 ]
+export const SOURCE_OPTIONS = ['revision', 'cacheFolder', 'token', 'localFilesOnly', 'onProgress', 'signal']
+export const LOAD_OPTIONS = [...MODEL_OPTIONS, ...SOURCE_OPTIONS, 'pooling', 'ignoreTensors']
 
 /** Arguments of Python's SentenceTransformer(...) that have no equal here yet. */
 export const LOAD_NOT_BUILT = {
-  modules: { instead: 'save the model from Python and load the folder' },
+  modules: { instead: 'use SentenceTransformer.fromModules' },
   trustRemoteCode: { harmless: [false], instead: "a model's own Python code cannot run in Node" },
   modelKwargs: { instead: 'use dtype and device' },
   processorKwargs: { instead: 'use maxSeqLength, or edit tokenizer_config.json of a local folder' },

@@ -1,14 +1,15 @@
-import { access, readdir } from 'node:fs/promises'
-import { join, relative } from 'node:path'
+import { relative } from 'node:path'
 import { fromNative, invalidArgument, SentenceTorchError } from '../errors.js'
 import { throwIfAborted } from '../io/abort.js'
-import { openTensorFile, type TensorFile, WEIGHT_FILES } from '../io/tensor-file.js'
+import { openTensorFile, type TensorFile } from '../io/tensor-file.js'
 import type { Description, NativeEncoder, TensorRange } from '../native/types.js'
 import { NamesOfFiles } from './checkpoint-names.js'
 import { checkFinite } from './finite.js'
-import { unusable } from './hub-files.js'
 import type { ModelFolder } from './model-folder.js'
+import { type FolderModule, hasWeights } from './modules/index.js'
+import { openStaticTable } from './static-table.js'
 import { checkTensors, FLOAT_BYTES, type FloatDType, leaveOutSurplus, type StoredTensor } from './weight-check.js'
+import { weightFile } from './weight-file.js'
 import { guardOf } from './weight-guard.js'
 
 /** Bytes that cross to the engine at once: few enough to be still in the processor's cache when the engine copies them. */
@@ -20,6 +21,15 @@ const ALIGNMENT = 64
  * which a file keeps the transformer.
  */
 export type StoredNames = ReadonlyMap<string, string>
+
+/** Where a model's weights lie. */
+export interface ModelFiles extends Pick<ModelFolder, 'description'> {
+  first?: ModelFolder['first']
+  path: string
+  /** Folder of the first module's files: `path`, or one in it. */
+  transformerPath: string
+  modules: readonly Pick<FolderModule, 'type' | 'path'>[]
+}
 
 /** The weight files of a model folder, opened; their tensors by the engine's names (`0.…`, `2.linear.weight`). */
 export class WeightFiles {
@@ -37,20 +47,19 @@ export class WeightFiles {
    * read), ERR_INVALID_FILE (damaged),
    * ERR_INVALID_ARGUMENT for a pattern that finds no name
    */
-  static async open(
-    folder: Pick<ModelFolder, 'path' | 'transformerPath' | 'description' | 'modules'>,
-    ignoreTensors: readonly (string | RegExp)[] = [],
-  ): Promise<WeightFiles> {
+  static async open(folder: ModelFiles, ignoreTensors: readonly (string | RegExp)[] = []): Promise<WeightFiles> {
     const weights = new WeightFiles(new Map(), [], [], ignoreTensors.map(ignorePattern), folder.description)
     try {
       const names = new NamesOfFiles(folder.description.names)
-      await weights.add(await weightFile(folder.path, relative(folder.path, folder.transformerPath)), 0, names)
+      const { path, transformerPath } = folder
+      const open = folder.first === 'StaticEmbedding' ? openStaticTable : openTensorFile
+      await weights.add(await open(await weightFile(path, relative(path, transformerPath))), 0, names)
       for (const [i, module] of folder.modules.entries()) {
-        if (module.type === 'Dense') await weights.add(await weightFile(folder.path, module.path), i + 1)
+        if (hasWeights(module.type)) await weights.add(await openTensorFile(await weightFile(path, module.path)), i + 1)
       }
       const idle = weights.ignored.find(({ found }) => !found)
       if (idle) {
-        throw invalidArgument('ignoreTensors', `patterns of tensors in the files of ${folder.path}`, idle.pattern)
+        throw invalidArgument('ignoreTensors', `patterns of tensors in the files of ${path}`, idle.pattern)
       }
       return weights
     } catch (error) {
@@ -127,8 +136,8 @@ export class WeightFiles {
   }
 
   /** @param names of the transformer's files; those of other modules have the engine's */
-  private async add(path: string, module: number, names?: NamesOfFiles): Promise<void> {
-    const file = await openTensorFile(path)
+  private async add(file: TensorFile, module: number, names?: NamesOfFiles): Promise<void> {
+    const { path } = file
     this.files.push(file)
     for (const [name, { dtype, shape }] of file.tensors) {
       const ignored = this.ignored.filter(({ expression }) => expression.test(name))
@@ -219,21 +228,4 @@ function readRanges(ranges: readonly PlannedRange[], buffer: Uint8Array): Promis
     return { name, start: start / FLOAT_BYTES[dtype as FloatDType], dtype: dtype as FloatDType, data }
   })
   return Promise.all(read)
-}
-
-/** The file of a module's weights, or the index of its shards. @throws ERR_INVALID_MODEL, ERR_UNSUPPORTED without one */
-export async function weightFile(root: string, module: string): Promise<string> {
-  for (const name of WEIGHT_FILES) {
-    const path = join(root, module, name)
-    if (await exists(path)) return path
-  }
-  const files = await readdir(join(root, module)).catch(() => [])
-  throw unusable(root, [join(module, WEIGHT_FILES[0])], new Set(files.map((name) => join(module, name))))
-}
-
-function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  )
 }

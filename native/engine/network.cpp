@@ -77,7 +77,9 @@ void Network::initialize(const std::vector<std::string>& names, uint64_t seed) {
   for (const TensorInfo& info : layout.tensors()) {
     if (wanted.count(info.name) == 0) continue;
     const at::Tensor values = layout.named_view(parameters_.flat(), info);
-    draw(initial(info), values, generator);
+    const Initial start = initial(info);
+    draw(start, values, generator);
+    if (!start.has_padding) continue;
     for (const auto& [table, row] : model_->padding_rows()) {
       if (layout.view(parameters_.flat(), table).data_ptr() == values.data_ptr()) values.select(0, row).zero_();
     }

@@ -62,6 +62,7 @@ Description describe(const std::string& type, const Config& config) {
   const Architecture& architecture = find_architecture(type, config);
   refuse(architecture, config);
   Description out = architecture.describe(config);
+  architecture.initial(config, "", {1, 1});  // what only a new tensor reads is checked, too
   if (architecture.classifier != nullptr) out.classifier = names_of(architecture.classifier(config));
   return out;
 }

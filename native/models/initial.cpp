@@ -37,7 +37,7 @@ Initial linear_initial(int64_t inputs) {
 }
 
 void draw(const Initial& initial, at::Tensor out, const at::Generator& generator) {
-  const auto& [mean, deviation, cutoff, bound] = initial;
+  const double mean = initial.mean, deviation = initial.deviation, cutoff = initial.cutoff, bound = initial.bound;
   if (deviation == 0 && bound == 0) {
     out.fill_(mean);
     return;

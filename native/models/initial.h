@@ -13,9 +13,10 @@ namespace st {
 // The values of a new tensor: `mean` everywhere, or drawn around it.
 struct Initial {
   double mean = 0;
-  double deviation = 0;  // of a normal distribution; 0: none
-  double cutoff = 0;     // in deviations, beyond which no value lies; 0: none
-  double bound = 0;      // of a uniform distribution, to each side; 0: none
+  double deviation = 0;     // of a normal distribution; 0: none
+  double cutoff = 0;        // in deviations, beyond which no value lies; 0: none
+  double bound = 0;         // of a uniform distribution, to each side; 0: none
+  bool has_padding = true;  // whether the row of a padding token is 0
 };
 
 // `initializer_range` of config.json as transformers reads it: 0 and null count as 0.02.

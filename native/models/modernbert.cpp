@@ -106,7 +106,8 @@ ClassifierSpec classify_modernbert(const Config& config) {
 Initial initial_modernbert(const Config& given, const std::string& name, const std::vector<int64_t>& shape) {
   if (shape.size() == 1) return initial_vector(name);
   const ModelConfig config(given);
-  Initial out{.deviation = initializer_range(given), .cutoff = 3};
+  // The row of the padding token is drawn like all others.
+  Initial out{.deviation = initializer_range(given), .cutoff = 3, .has_padding = false};
   const bool has_cutoff = config.has("initializer_cutoff_factor");
   if (has_cutoff || given.object().count("initializer_cutoff_factor") == 0) {
     out.cutoff = config.positive("initializer_cutoff_factor", 2, 1e6);

@@ -223,7 +223,7 @@ export async function makeTrainer(
 export async function encode(
   encoder: NativeEncoder,
   batch: PackedBatch,
-  output: EncoderOutput = 'sentence_embedding',
+  output: Exclude<EncoderOutput, 'hidden_states'> = 'sentence_embedding',
 ): Promise<Float32Array> {
   const rows = batch.offsets.length - 1
   const size = {

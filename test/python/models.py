@@ -59,6 +59,21 @@ def make(folder):
     save("prompts", [Pooling(32, "mean")], prompts={"query": "the dog: ", "document": ""})
     save("without-prompt", [Pooling(32, "mean", include_prompt=False)], prompts={"query": "the dog: "})
     transformer(folder / "plain")
+    parts(folder)
+
+
+def parts(folder):
+    """Modules that few models have."""
+    first = modules.Transformer(str(transformer(folder / "parts" / "layers")))
+    first.model.config.output_hidden_states = True
+    norm = modules.LayerNorm(32)
+    with torch.no_grad():
+        norm.norm.weight.uniform_(0.5, 1.5)
+    heads = [modules.WeightedLayerPooling(32, num_hidden_layers=2, layer_start=1), modules.Pooling(32), norm, modules.Dropout(0.1)]
+    SentenceTransformer(modules=[first, *heads], device="cpu").save(str(folder / "layers"))
+    tokenizer = BertTokenizer(str(folder / "parts" / "layers" / "vocab.txt"))._tokenizer
+    table = modules.StaticEmbedding(tokenizer, embedding_dim=8)
+    SentenceTransformer(modules=[table, modules.Normalize()], device="cpu").save(str(folder / "static"))
 
 
 def encode(jobs):

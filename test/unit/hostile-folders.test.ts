@@ -69,7 +69,7 @@ const modules: Case[] = [
     /linear\.weight is \[16,32\] in .*2_Dense.*expected \[1000000000,32\]/,
   ],
   ['2_Dense/config.json', { in_features: 1e9 }, INVALID, /2_Dense.config\.json has in_features 1000000000/],
-  ['2_Dense/config.json', { out_features: '16' }, INVALID, /out_features "16"/],
+  ['2_Dense/config.json', { out_features: '16' }, INVALID, /as out_features in .*2_Dense.config\.json, found "16"/],
   ['sentence_bert_config.json', { max_seq_length: -5 }, INVALID, /max_seq_length in .*, found -5/],
   ['config_sentence_transformers.json', { prompts: { a: 1 } }, INVALID, /prompts\.a in .*config_sentence_tr/],
   ['config_sentence_transformers.json', { prompts: 'x' }, INVALID, /object as prompts in/],

@@ -189,9 +189,9 @@ const bad: [name: string, files: Record<string, unknown>, code: string, message:
   ],
   [
     'a module that is not built',
-    { 'modules.json': [{ path: '', type: 'sentence_transformers.models.StaticEmbedding' }] },
+    { 'modules.json': [{ path: '', type: 'sentence_transformers.models.Router' }] },
     'ERR_NOT_IMPLEMENTED',
-    /StaticEmbedding/,
+    /Router/,
   ],
   [
     'an unknown module',
@@ -534,4 +534,18 @@ test('saving over a folder keeps foreign files and drops those of the old model'
   for (const stale of ['model.safetensors.index.json', '7_LayerNorm', 'added_tokens.json'])
     t.false(names.includes(stale))
   await t.notThrowsAsync(readModelFolder(path, () => fakeAddon()))
+})
+
+test('a table of word embeddings needs no config.json, and each module the files that its type has', (t) => {
+  const type = (name: string) => `sentence_transformers.models.${name}`
+  const list = [
+    { path: '', type: type('StaticEmbedding') },
+    { path: '1_LayerNorm', type: type('LayerNorm') },
+    { path: '2_Dropout', type: type('Dropout') },
+    { path: '3_Normalize', type: type('Normalize') },
+  ]
+  const files = ['modules.json', 'tokenizer.json', 'model.safetensors', '1_LayerNorm/config.json']
+  const plan = planFiles(new Set([...files, 'README.md']), list)
+  t.deepEqual([...plan.needed].sort(), [...files].sort())
+  t.deepEqual([...plan.missing].sort(), ['1_LayerNorm/model.safetensors', '2_Dropout/config.json'])
 })

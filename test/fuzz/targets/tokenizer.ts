@@ -129,6 +129,7 @@ export const tokenizer: Target = {
     }
     const { texts = [], maxSeqLength = 40, lower = false } = (plan ?? {}) as Record<string, never>
     const tokenizer = makeTokenizer({
+      first: 'Transformer',
       config: {},
       tokenizerFiles: files as Map<string, Buffer>,
       doLowerCase: lower,

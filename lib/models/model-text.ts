@@ -1,0 +1,33 @@
+import type { ConfigValue } from '../native/types.js'
+import type { ModelFolder } from './model-folder.js'
+
+/** What Python says of the way a transformer is used. */
+const TRANSFORMER: { [key: string]: ConfigValue } = {
+  transformer_task: 'feature-extraction',
+  modality_config: { text: { method: 'forward', method_output_name: 'last_hidden_state' } },
+  module_output_name: 'token_embeddings',
+}
+
+/** The modules of a model as Python prints them. */
+export function modelText({ first, architecture, config, description, modules }: ModelFolder): string {
+  const { classifier, languageModel } = description
+  const named = Array.isArray(config.architectures) ? config.architectures[0] : undefined
+  const className = (classifier ?? languageModel)?.className ?? named
+  const model = typeof className === 'string' ? className.replace(/For\w+$/, 'Model') : architecture
+  const settings = first === 'StaticEmbedding' ? {} : { ...TRANSFORMER, architecture: model }
+  const start = `${first}(${pythonText(settings)})`
+  const others = modules.map(({ type, shown }) => `${type}(${pythonText(shown)})`)
+  return `SentenceTransformer(\n${[start, ...others].map((text, i) => `  (${i}): ${text}\n`).join('')})`
+}
+
+/** A value of JSON as Python's repr; an array is a tuple. */
+export function pythonText(value: ConfigValue): string {
+  if (value === null) return 'None'
+  if (typeof value === 'boolean') return value ? 'True' : 'False'
+  if (typeof value === 'string') return `'${value.replace(/[\\']/g, '\\$&')}'`
+  if (typeof value === 'number') return String(value)
+  if (Array.isArray(value)) return `(${value.map(pythonText).join(', ')}${value.length === 1 ? ',' : ''})`
+  return `{${Object.entries(value)
+    .map(([key, member]) => `${pythonText(key)}: ${pythonText(member)}`)
+    .join(', ')}}`
+}

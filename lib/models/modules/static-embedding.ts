@@ -1,0 +1,100 @@
+import { SentenceTorchError } from '../../errors.js'
+import { loadAddon } from '../../native/load.js'
+import { checkInteger, checkOptions } from '../../options.js'
+import { type EmbeddingsLike, ownEmbeddings } from '../embeddings.js'
+import { type FirstModule, readStaticEmbedding, staticModule } from '../first-module.js'
+import { resolveModel } from '../hub.js'
+import { checkSourceOptions } from '../load-options.js'
+import { makeTokenizer } from '../load-parts.js'
+import { readTokenizerFiles } from '../tokenizer-files.js'
+import { SOURCE_OPTIONS, type SourceOptions } from '../types.js'
+import { newTokenizerFolder, type Weights } from './first.js'
+
+export interface NewStaticEmbeddingOptions extends SourceOptions {
+  /** A folder or hub id with the tokenizer. */
+  tokenizer: string
+  /** Width of a new table, whose values are drawn from N(0, 1) as torch.nn.EmbeddingBag does. */
+  embeddingDimension?: number
+  /** Or the table itself: a row for each id of the tokenizer. */
+  embeddingWeights?: EmbeddingsLike
+  /** Of the values that are drawn. Default 0. */
+  seed?: number
+}
+
+let create: (first: FirstModule, weights: Weights) => StaticEmbedding
+
+/**
+ * The first module of a model without a transformer: the embedding of a text is the mean of its tokens' rows in a table, without
+ * special tokens and without a limit of length; a text without tokens has zeros. Model2Vec's folders are read, too.
+ *
+ * ```ts
+ * const table = await StaticEmbedding.create({ tokenizer: 'bert-base-uncased', embeddingDimension: 256 })
+ * const model = await SentenceTransformer.fromModules([table])
+ * ```
+ * Source: sentence-transformers `StaticEmbedding`.
+ */
+export class StaticEmbedding {
+  /** @internal */
+  readonly first: FirstModule
+  /** @internal */
+  readonly weights: Weights
+
+  static {
+    create = (first, weights) => new StaticEmbedding(first, weights)
+  }
+
+  private constructor(first: FirstModule, weights: Weights) {
+    if (first?.first !== 'StaticEmbedding') {
+      const message = 'new StaticEmbedding(…) loads nothing: use await StaticEmbedding.load(…) or create(…)'
+      throw new SentenceTorchError('ERR_INVALID_ARGUMENT', message)
+    }
+    this.first = first
+    this.weights = weights
+  }
+
+  /** Reads a folder or hub id with tokenizer.json and a table. @throws SentenceTorchError as `SentenceTransformer.load` */
+  static async load(idOrPath: string, options: SourceOptions = {}): Promise<StaticEmbedding> {
+    checkOptions('StaticEmbedding.load', options, SOURCE_OPTIONS)
+    checkSourceOptions(options)
+    const { path, id } = await resolveModel(idOrPath, options)
+    return create(await readStaticEmbedding(path, loadAddon), { kind: 'folder', path, id })
+  }
+
+  /**
+   * A new table, or one of the caller's.
+   * @throws SentenceTorchError ERR_INVALID_ARGUMENT unless exactly one of `embeddingDimension` and `embeddingWeights` is given;
+   * as `load` for the tokenizer
+   */
+  static async create(options: NewStaticEmbeddingOptions): Promise<StaticEmbedding> {
+    const names = [...SOURCE_OPTIONS, 'tokenizer', 'embeddingDimension', 'embeddingWeights', 'seed']
+    checkOptions('StaticEmbedding.create', options, names)
+    checkInteger('embeddingDimension', options.embeddingDimension, 1)
+    checkSourceOptions(options)
+    checkInteger('seed', options.seed, 0)
+    const { embeddingDimension, embeddingWeights } = options
+    if ((embeddingDimension === undefined) === (embeddingWeights === undefined)) {
+      const found = embeddingDimension === undefined ? 'neither' : 'both'
+      const message = `Expected embeddingDimension or embeddingWeights for StaticEmbedding.create but received ${found}`
+      throw new SentenceTorchError('ERR_INVALID_ARGUMENT', message)
+    }
+    const table = embeddingWeights && ownEmbeddings(embeddingWeights, 'embeddingWeights')
+    const folder = await newTokenizerFolder(options.tokenizer, options)
+    const tokenizerFiles = await readTokenizerFiles(folder, {})
+    const shape = (rows: number, width: number) => staticModule([rows, width], tokenizerFiles, folder, loadAddon)
+    const { vocabSize } = makeTokenizer(shape(1, 1))
+    if (table && table.shape[0] < vocabSize) {
+      const message = `Expected ${vocabSize} rows of embeddingWeights, one for each id of the tokenizer, but received ${table.shape[0]}`
+      throw new SentenceTorchError('ERR_INVALID_ARGUMENT', message)
+    }
+    const first = table ? shape(...table.shape) : shape(vocabSize, embeddingDimension!)
+    return create(
+      { ...first, transformerPath: undefined },
+      table ? { kind: 'table', table } : { kind: 'new', seed: options.seed ?? 0 },
+    )
+  }
+
+  /** Width of an embedding. */
+  get embeddingDimension(): number {
+    return this.first.description.width
+  }
+}

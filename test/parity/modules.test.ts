@@ -1,0 +1,34 @@
+// Models of parts as sentence-transformers saves them: make_modules.py.
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { inspect } from 'node:util'
+import test from 'ava'
+import { SentenceTransformer } from '../../lib/index.js'
+import { temporaryFolder } from '../helpers/model-folders.js'
+
+const FOLDER = fileURLToPath(new URL('../../../test/parity/golden/modules/', import.meta.url))
+
+interface Golden {
+  texts: string[]
+  shape: [number, number]
+  embeddings: number[]
+  printed: string
+}
+
+for (const name of ['all', 'two-modes', 'static', 'model2vec', 'model2vec-bytes']) {
+  test(`${name}: embeddings and what is printed equal Python's, and stay so when the model is saved`, async (t) => {
+    const golden: Golden = JSON.parse(readFileSync(`${FOLDER}${name}.json`, 'utf8'))
+    const saved = await temporaryFolder(t)
+    for (const folder of [`${FOLDER}${name}`, saved]) {
+      const model = await SentenceTransformer.load(folder)
+      const { data, shape } = await model.encode(golden.texts)
+      t.deepEqual(shape, golden.shape)
+      const largest = data.reduce((most, value, i) => Math.max(most, Math.abs(value - golden.embeddings[i]!)), 0)
+      t.true(largest <= 1e-6, String(largest))
+      t.is(String(model), golden.printed)
+      t.is(inspect(model), golden.printed)
+      if (folder !== saved) await model.save(saved)
+      await model.dispose()
+    }
+  })
+}
