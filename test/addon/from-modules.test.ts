@@ -129,7 +129,9 @@ test('a table of word embeddings: new, given, saved, trained, with zeros for a t
   const found = await vectors(t, model)
   const both = await model.encode(['', 'cat dog', 'cat', 'dog'])
   t.deepEqual([...both.row(0)], [0, 0, 0, 0, 0, 0])
-  both.row(1).forEach((value, i) => t.true(Math.abs(value - (both.row(2)[i]! + both.row(3)[i]!) / 2) < 1e-6))
+  both.row(1).forEach((value, i) => {
+    t.true(Math.abs(value - (both.row(2)[i]! + both.row(3)[i]!) / 2) < 1e-6)
+  })
   // There is no limit of length.
   const long = await model.encode('cat '.repeat(3000) + 'dog '.repeat(3000))
   long.forEach((value, i) => {

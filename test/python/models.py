@@ -72,7 +72,7 @@ def parts(folder):
     heads = [modules.WeightedLayerPooling(32, num_hidden_layers=2, layer_start=1), modules.Pooling(32), norm, modules.Dropout(0.1)]
     SentenceTransformer(modules=[first, *heads], device="cpu").save(str(folder / "layers"))
     tokenizer = BertTokenizer(str(folder / "parts" / "layers" / "vocab.txt"))._tokenizer
-    table = modules.StaticEmbedding(tokenizer, embedding_dim=8)
+    table = modules.StaticEmbedding(tokenizer, embedding_weights=torch.randn(len(VOCAB), 8))
     SentenceTransformer(modules=[table, modules.Normalize()], device="cpu").save(str(folder / "static"))
 
 
