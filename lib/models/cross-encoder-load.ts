@@ -1,28 +1,20 @@
 import { PairTokenizer } from '../data/pairs.js'
-import type { Tokenizer } from '../data/tokenizer.js'
 import { invalidArgument } from '../errors.js'
 import { throwIfAborted } from '../io/abort.js'
 import type { NativeAddon, NativeEncoder } from '../native/types.js'
 import { checkInteger } from '../options.js'
+import type { BaseParts } from './base-model.js'
 import { type CrossEncoderFolder, classificationModule, readCrossEncoderFolder } from './cross-encoder-folder.js'
 import { type CrossEncoderLoadOptions, checkCrossEncoderLoadOptions } from './cross-encoder-options.js'
 import { resolveModel } from './hub.js'
-import { filled, makeTokenizer, noSuchPrompt, startEngine } from './load-parts.js'
-import { type StoredNames, WeightFiles } from './weights.js'
+import { noSuchPrompt } from './load-errors.js'
+import { filled, makeTokenizer, startEngine } from './load-parts.js'
+import { WeightFiles } from './weights.js'
 
 /** What a loaded cross-encoder is made of. */
-export interface CrossEncoderParts {
-  addon: NativeAddon
-  encoder: NativeEncoder
-  tokenizer: Tokenizer
+export interface CrossEncoderParts extends BaseParts {
   pairs: PairTokenizer
   folder: CrossEncoderFolder
-  /** What the files call the tensors. */
-  names: StoredNames
-  /** Hub id it came from. */
-  id: string | undefined
-  device: string
-  dtype: 'float32' | 'bfloat16' | 'int8'
 }
 
 /**

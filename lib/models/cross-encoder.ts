@@ -1,10 +1,9 @@
 import type { PairTokenizer } from '../data/pairs.js'
-import type { Tokenizer } from '../data/tokenizer.js'
 import { invalidArgument, SentenceTorchError } from '../errors.js'
 import { loadAddon } from '../native/load.js'
-import type { ConfigObject, NativeEncoder } from '../native/types.js'
 import { checkInteger, checkOneOf } from '../options.js'
 import { ACTIVATION_NAMES, type ActivationName, applyActivation, softmaxRows } from './activations.js'
+import { BaseModel } from './base-model.js'
 import { type CrossEncoderParts, loadCrossEncoderParts } from './cross-encoder-load.js'
 import {
   type CrossEncoderLoadOptions,
@@ -15,12 +14,9 @@ import {
 } from './cross-encoder-options.js'
 import { encodeRows, throwIfAborted } from './encode.js'
 import { evaluateModel, type ModelEvaluator } from './evaluate-model.js'
-import { checkLoaded, noSuchPrompt } from './load-parts.js'
 import { EncodeProgress } from './progress.js'
 import { writeCrossEncoderFolder } from './save-cross-encoder.js'
-import { saveModelFolder } from './save-folder.js'
 import { copyPairs, isPair, type Pair, type Scores, scores } from './scores.js'
-import { guardOf } from './weight-guard.js'
 import { WeightFiles } from './weights.js'
 
 export type { Pair, Scores } from './scores.js'
@@ -57,13 +53,9 @@ export interface RankedDocument {
  * ```
  * Source: sentence-transformers `CrossEncoder`.
  */
-export class CrossEncoder {
-  readonly #parts: CrossEncoderParts
-  #disposed: Promise<void> | undefined
-
+export class CrossEncoder extends BaseModel<CrossEncoderParts> {
   private constructor(parts: CrossEncoderParts) {
-    checkLoaded('CrossEncoder', parts)
-    this.#parts = parts
+    super('CrossEncoder', parts)
   }
 
   /**
@@ -78,50 +70,30 @@ export class CrossEncoder {
     return new CrossEncoder(await loadCrossEncoderParts(loadAddon, idOrPath, options))
   }
 
-  /** Device that computes: `cpu`, `cuda:0`, … */
-  get device(): string {
-    return this.#parts.device
-  }
-
-  /** Number type of the computation. */
-  get dtype(): 'float32' | 'bfloat16' | 'int8' {
-    return this.#parts.dtype
-  }
-
   /** Scores per pair. */
   get numLabels(): number {
-    return this.#parts.folder.numLabels
+    return this.parts.folder.numLabels
   }
 
   /** What `predict` applies to the logits. Settable; saved with the model. */
   get activationFn(): ActivationName {
-    return this.#parts.folder.activationFn
+    return this.parts.folder.activationFn
   }
 
   set activationFn(value: ActivationName) {
     checkOneOf('activationFn', value ?? null, ACTIVATION_NAMES)
-    this.#parts.folder.activationFn = value
+    this.parts.folder.activationFn = value
   }
 
   /** Tokens to which pairs are cut, special tokens included. Settable, up to the number of position embeddings. */
   get maxLength(): number {
-    return this.#parts.tokenizer.maxSeqLength
+    return this.parts.tokenizer.maxSeqLength
   }
 
   set maxLength(value: number) {
-    const { tokenizer, folder, pairs } = this.#use()
+    const { tokenizer, folder, pairs } = this.use()
     checkInteger('maxLength', value ?? null, pairs.specialTokens, folder.description.positions ?? undefined)
     tokenizer.maxSeqLength = value
-  }
-
-  /** Prompts by name, to be put in front of the first texts. May be edited. */
-  get prompts(): Record<string, string> {
-    return this.#parts.folder.prompts
-  }
-
-  /** The prompt that `predict` uses when none is asked for. */
-  get defaultPromptName(): string | null {
-    return this.#parts.folder.defaultPromptName
   }
 
   /**
@@ -142,7 +114,7 @@ export class CrossEncoder {
     checkPredictOptions('predict', given)
     const options = { ...given }
     const activation = options.activation ?? options.activationFn ?? this.activationFn
-    const width = this.#use().encoder.embeddingDimension
+    const width = this.use().encoder.embeddingDimension
     const data = await this.#logits(pairs, options)
     applyActivation(activation, data, width)
     // Over a single label it would make every score 1.
@@ -174,38 +146,11 @@ export class CrossEncoder {
       .map((hit) => (returnDocuments ? { ...hit, text: pairs[hit.corpusId]![1] } : hit))
   }
 
-  /**
-   * Saves the model as a folder that `load`, sentence-transformers (4.x to 6.x) and transformers read: weights in float32,
-   * tokenizer, settings, a model card. An older folder at `path` is replaced as a whole, or left as it was if anything fails;
-   * files in it that belong to no model are kept. A mount point, the working directory and a folder in a parent that may not be
-   * written are filled where they are.
-   *
-   * Beside a training the folder has the weights of one step: the training waits until they are written.
-   * @throws SentenceTorchError ERR_DISPOSED, ERR_INVALID_ARGUMENT; NotSavedError (ERR_NOT_SAVED) when `path` cannot be written:
-   * its `savedIn` is the temporary folder where the model was saved instead, its `cause` the file system's error
-   */
-  async save(path: string): Promise<void> {
-    this.#use()
-    if (typeof path !== 'string' || path === '') throw invalidArgument('path', 'the path of a folder', path)
-    await saveModelFolder(path, this.#writer(path))
-  }
-
-  /** @internal Writes the files of `save` into an empty folder, of which `target` is the path to be. */
-  async writeFiles(folder: string, target: string): Promise<void> {
-    await this.#writer(target)(folder)
-  }
-
-  /** Writes the model with the settings that it has now. */
-  #writer(target: string): (path: string) => Promise<void> {
-    const { folder, encoder, names, tokenizer, addon, id } = this.#use()
+  protected writer(target: string): (folder: string) => Promise<void> {
+    const { folder, encoder, names, tokenizer, addon, id } = this.use()
     const settings = { ...folder, prompts: { ...folder.prompts }, maxSeqLength: tokenizer.maxSeqLength }
     const card = { target, ...(id !== undefined && { baseModel: id }), version: addon.runtime().addonVersion }
-    return (path) => guardOf(encoder).hold(() => writeCrossEncoderFolder(path, settings, { encoder, names }, card))
-  }
-
-  /** `save` by the name that it has in transformers. Source: `CrossEncoder.save_pretrained`. */
-  savePretrained(path: string): Promise<void> {
-    return this.save(path)
+    return (path) => writeCrossEncoderFolder(path, settings, { encoder, names }, card)
   }
 
   /**
@@ -217,81 +162,20 @@ export class CrossEncoder {
     return evaluateModel(this, evaluator, outputPath)
   }
 
-  /**
-   * Keeps the weights as they are until `work` has ended: a training of this model waits between two steps meanwhile. For what
-   * takes several calls and is to see one step; `save` and evaluators do so by themselves. Encoding goes on. Do not wait for a
-   * training inside: it would wait, too.
-   * @returns what `work` returns
-   */
-  async hold<T>(work: () => Promise<T>): Promise<T> {
-    const { encoder } = this.#use()
-    if (typeof work !== 'function') throw invalidArgument('work', 'a function', work)
-    return guardOf(encoder).hold(work)
-  }
-
-  /** Frees the weights once the work that is queued is done; later calls throw ERR_DISPOSED. Idempotent. */
-  async dispose(): Promise<void> {
-    this.#disposed ??= Promise.all([this.#parts.encoder.dispose(), this.#parts.tokenizer.dispose()]).then(() => {})
-    await this.#disposed
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.dispose()
-  }
-
-  /** The transformer's config.json as it was read. Do not change it. */
-  get config(): ConfigObject {
-    return this.#parts.folder.config
-  }
-
-  /** @internal The engine's encoder, whose embeddings are logits, for the trainer. */
-  get encoder(): NativeEncoder {
-    return this.#use().encoder
-  }
-
-  /** @internal Takes the weights of a folder that `save` wrote, for the trainer. */
-  async loadWeights(path: string): Promise<void> {
-    const { encoder, folder } = this.#use()
-    const { description } = folder
-    const weights = await WeightFiles.open({ path, transformerPath: path, description, modules: [] })
-    try {
-      await weights.replace(encoder)
-    } finally {
-      await weights.close()
-    }
-  }
-
-  /** @internal Texts to token ids, for the trainer. */
-  get tokenizer(): Tokenizer {
-    return this.#use().tokenizer
+  protected openWeights(path: string): Promise<WeightFiles> {
+    const { description } = this.parts.folder
+    return WeightFiles.open({ path, transformerPath: path, description, modules: [] })
   }
 
   /** @internal Pairs to token ids, for the trainer. */
   get pairTokenizer(): PairTokenizer {
-    this.#use()
-    return this.#parts.pairs
-  }
-
-  #use(): CrossEncoderParts {
-    if (this.#disposed) throw new SentenceTorchError('ERR_DISPOSED', 'This CrossEncoder has been disposed')
-    return this.#parts
-  }
-
-  #prompt({ prompt, promptName }: PredictOptions): string {
-    if (prompt !== undefined && promptName !== undefined) {
-      throw new SentenceTorchError('ERR_INVALID_ARGUMENT', 'Expected prompt or promptName, but received both')
-    }
-    if (prompt !== undefined) return prompt
-    const name = promptName ?? this.defaultPromptName
-    if (name === null) return ''
-    if (Object.hasOwn(this.prompts, name)) return this.prompts[name]!
-    throw noSuchPrompt('promptName', name, this.prompts)
+    return this.use().pairs
   }
 
   async #logits(pairs: readonly Pair[], options: PredictOptions): Promise<Float32Array> {
-    const { encoder } = this.#use()
+    const { encoder } = this.use()
     const { batchSize = 32, signal } = options
-    const prompt = this.#prompt(options)
+    const prompt = this.promptOf(options)
     const { maxLength } = this
     throwIfAborted(signal)
     const width = encoder.embeddingDimension
@@ -302,7 +186,7 @@ export class CrossEncoder {
       count: pairs.length,
       tokenize: (start, end) => {
         const slice = pairs.slice(start, end)
-        return this.#parts.pairs.encode(
+        return this.parts.pairs.encode(
           slice.map(([first]) => prompt + first),
           slice.map(([, second]) => second),
           maxLength,

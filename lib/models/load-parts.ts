@@ -1,30 +1,23 @@
 import { join } from 'node:path'
 import { Tokenizer } from '../data/tokenizer.js'
-import { fromNative, invalidArgument, SentenceTorchError, suggestion } from '../errors.js'
+import { fromNative, invalidArgument } from '../errors.js'
 import { throwIfAborted } from '../io/abort.js'
 import { parseJson, parseUnchecked } from '../io/schema.js'
 import type { ModuleSpec, NativeAddon, NativeEncoder } from '../native/types.js'
 import { checkInteger } from '../options.js'
+import type { BaseParts } from './base-model.js'
 import type { FirstModule } from './first-module.js'
 import { resolveModel } from './hub.js'
 import { jsonObject } from './json.js'
+import { noSuchPrompt } from './load-errors.js'
 import { checkLoadOptions, chooseDevice, chooseDType } from './load-options.js'
 import { type ModelFolder, readModelFolder } from './model-folder.js'
 import type { LoadOptions, ModelOptions } from './types.js'
-import { type StoredNames, WeightFiles } from './weights.js'
+import { WeightFiles } from './weights.js'
 
 /** What a loaded model is made of. */
-export interface Parts {
-  addon: NativeAddon
-  encoder: NativeEncoder
-  tokenizer: Tokenizer
+export interface Parts extends BaseParts {
   folder: ModelFolder
-  /** What the files call the tensors. */
-  names: StoredNames
-  /** Hub id it came from. */
-  id: string | undefined
-  device: string
-  dtype: 'float32' | 'bfloat16' | 'int8'
 }
 
 /**
@@ -134,21 +127,4 @@ export function makeTokenizer({
     ...(typeof config.model_type === 'string' && { modelType: config.model_type }),
   }
   return Tokenizer.from(files, options)
-}
-
-/** For constructors, which in Python load: here only `load` can, as it has to wait. @throws ERR_INVALID_ARGUMENT */
-export function checkLoaded(name: string, parts: { encoder: unknown } | undefined): void {
-  if (parts?.encoder !== undefined) return
-  const from = typeof parts === 'string' ? JSON.stringify(parts) : '…'
-  throw new SentenceTorchError(
-    'ERR_INVALID_ARGUMENT',
-    `new ${name}(${from}) loads nothing: use await ${name}.load(${from})`,
-  )
-}
-
-/** The error for a prompt that the model does not have. */
-export function noSuchPrompt(option: string, name: string, prompts: Record<string, string>): SentenceTorchError {
-  const near = suggestion(name, Object.keys(prompts))
-  const hint = near ? `; did you mean ${near}?` : ''
-  return invalidArgument(option, `one of the model's prompts (${Object.keys(prompts).join(', ')})${hint}`, name)
 }

@@ -1,8 +1,8 @@
-import type { Tokenizer } from '../data/tokenizer.js'
-import { invalidArgument, SentenceTorchError } from '../errors.js'
+import { invalidArgument } from '../errors.js'
 import { loadAddon } from '../native/load.js'
-import type { ConfigObject, Metric, NativeAddon, NativeEncoder } from '../native/types.js'
+import type { Metric, NativeAddon } from '../native/types.js'
 import { checkInteger } from '../options.js'
+import { BaseModel } from './base-model.js'
 import { type Embeddings, type EmbeddingsLike, embeddings, normalizeRows, truncateRows } from './embeddings.js'
 import { encodeTexts, throwIfAborted } from './encode.js'
 import { evaluateModel, type ModelEvaluator } from './evaluate-model.js'
@@ -10,16 +10,15 @@ import { type FeatureOptions, type Features, type ForwardOutput, forward, tokeni
 import { type FromModulesOptions, type ModelModules, partsOfModules } from './from-modules.js'
 import type { ModelSource } from './language-model.js'
 import { checkEncodeOptions, checkSimilarity } from './load-options.js'
-import { checkLoaded, loadParts, noSuchPrompt, type Parts } from './load-parts.js'
+import { loadParts, type Parts } from './load-parts.js'
 import { readModelFolder } from './model-folder.js'
 import { modelText } from './model-text.js'
 import { zerosWhenEmpty } from './modules/index.js'
 import { EncodeProgress } from './progress.js'
-import { saveModelFolder, writeModelFolder } from './save-folder.js'
+import { writeModelFolder } from './save-folder.js'
 import { type HeadTensors, saveLanguageModelFolder } from './save-language-model.js'
 import { pairwiseSimilarity, similarityMatrix } from './similarity.js'
 import type { EncodeOptions, LoadOptions } from './types.js'
-import { guardOf } from './weight-guard.js'
 import { WeightFiles } from './weights.js'
 
 /** One module of a model, for people to read: its type and its settings. */
@@ -45,17 +44,13 @@ let create: (parts: Parts) => SentenceTransformer
  * ```
  * Source: sentence-transformers `SentenceTransformer`.
  */
-export class SentenceTransformer {
-  readonly #parts: Parts
-  #disposed: Promise<void> | undefined
-
+export class SentenceTransformer extends BaseModel<Parts> {
   static {
     create = (parts) => new SentenceTransformer(parts)
   }
 
   private constructor(parts: Parts) {
-    checkLoaded('SentenceTransformer', parts)
-    this.#parts = parts
+    super('SentenceTransformer', parts)
   }
 
   /**
@@ -84,74 +79,49 @@ export class SentenceTransformer {
     return new SentenceTransformer(await partsOfModules(loadAddon, modules, options))
   }
 
-  /** Device that computes: `cpu`, `cuda:0`, … */
-  get device(): string {
-    return this.#parts.device
-  }
-
-  /** Number type of the computation. */
-  get dtype(): 'float32' | 'bfloat16' | 'int8' {
-    return this.#parts.dtype
-  }
-
   /** Width of an embedding: of the last module, or `truncateDim` if that is less. */
   get embeddingDimension(): number {
-    const full = this.#use().encoder.embeddingDimension
-    return Math.min(full, this.#parts.folder.truncateDim ?? full)
+    const full = this.use().encoder.embeddingDimension
+    return Math.min(full, this.parts.folder.truncateDim ?? full)
   }
 
   /** Tokens to which texts are cut, special tokens included. Settable, up to the number of position embeddings. */
   get maxSeqLength(): number {
-    return this.#parts.tokenizer.maxSeqLength
+    return this.parts.tokenizer.maxSeqLength
   }
 
   set maxSeqLength(value: number) {
-    const { tokenizer, folder } = this.#use()
+    const { tokenizer, folder } = this.use()
     checkInteger('maxSeqLength', value ?? null, 1, folder.description.positions ?? undefined)
     tokenizer.maxSeqLength = value
   }
 
   /** What `similarity` computes: `cosine`, `dot`, `euclidean` or `manhattan`. Settable. */
   get similarityFnName(): Metric {
-    return this.#parts.folder.similarityFnName
+    return this.parts.folder.similarityFnName
   }
 
   set similarityFnName(value: Metric) {
     checkSimilarity(value ?? null)
-    this.#parts.folder.similarityFnName = value
-  }
-
-  /** Prompts by name, to be put in front of texts; '' for none. May be edited. */
-  get prompts(): Record<string, string> {
-    return this.#parts.folder.prompts
-  }
-
-  /** The prompt that `encode` uses when none is asked for. */
-  get defaultPromptName(): string | null {
-    return this.#parts.folder.defaultPromptName
+    this.parts.folder.similarityFnName = value
   }
 
   /** Dimensions that are kept of every embedding; null for all. */
   get truncateDim(): number | null {
-    return this.#parts.folder.truncateDim
-  }
-
-  /** The transformer's config.json as it was read. Do not change it. */
-  get config(): ConfigObject {
-    return this.#parts.folder.config
+    return this.parts.folder.truncateDim
   }
 
   /** The modules in order, with their settings. */
   get modules(): readonly ModuleDescription[] {
-    const { folder, tokenizer } = this.#parts
+    const { folder, tokenizer } = this.parts
     const { layers, width } = folder.description
     const first = { type: folder.first, architecture: folder.architecture, maxSeqLength: tokenizer.maxSeqLength }
     return [{ ...first, layers, hiddenSize: width }, ...folder.modules.map(({ spec }) => ({ ...spec }))]
   }
 
   /** The modules as Python prints them; `console.log(model)` shows the same. */
-  toString(): string {
-    return modelText(this.#parts.folder)
+  override toString(): string {
+    return modelText(this.parts.folder)
   }
 
   [Symbol.for('nodejs.util.inspect.custom')](): string {
@@ -165,7 +135,7 @@ export class SentenceTransformer {
    * @throws SentenceTorchError ERR_INVALID_ARGUMENT for a text that is no string, by its index
    */
   async tokenize(texts: readonly string[]): Promise<Features> {
-    const { tokenizer, folder } = this.#use()
+    const { tokenizer, folder } = this.use()
     return tokenize(tokenizer, copyTexts(texts), folder.description.tokenTypes > 1)
   }
 
@@ -177,7 +147,7 @@ export class SentenceTransformer {
    * @throws SentenceTorchError ERR_INVALID_ARGUMENT for features that do not fit
    */
   async forward(features: Features, options: FeatureOptions = {}): Promise<ForwardOutput> {
-    const { encoder, folder } = this.#use()
+    const { encoder, folder } = this.use()
     return forward(encoder, folder.description, features, options)
   }
 
@@ -205,7 +175,7 @@ export class SentenceTransformer {
     const texts = typeof input === 'string' ? [input] : copyTexts(input)
     checkEncodeOptions(given)
     const options = { ...given }
-    const prompt = this.#prompt(options)
+    const prompt = this.promptOf(options)
     const result =
       options.outputValue === 'token_embeddings'
         ? await this.#encodeTokens(texts, prompt, options)
@@ -265,30 +235,8 @@ export class SentenceTransformer {
     return pairwiseSimilarity(this.similarityFnName, a, b)
   }
 
-  /**
-   * Saves the model as a folder that `load`, sentence-transformers (2.x to 6.x) and text-embeddings-inference read: weights in
-   * float32, tokenizer, settings, a model card. An older folder at `path` is replaced as a whole, or left as it was if
-   * anything fails; files in it that belong to no model are kept. A mount point, the working directory and a folder in a parent
-   * that may not be written are filled where they are.
-   *
-   * Beside a training the folder has the weights of one step: the training waits until they are written.
-   * @throws SentenceTorchError ERR_DISPOSED, ERR_INVALID_ARGUMENT; NotSavedError (ERR_NOT_SAVED) when `path` cannot be written:
-   * its `savedIn` is the temporary folder where the model was saved instead, its `cause` the file system's error
-   */
-  async save(path: string): Promise<void> {
-    this.#use()
-    if (typeof path !== 'string' || path === '') throw invalidArgument('path', 'the path of a folder', path)
-    await saveModelFolder(path, this.#writer(path))
-  }
-
-  /** @internal Writes the files of `save` into an empty folder, of which `target` is the path to be. */
-  async writeFiles(folder: string, target: string): Promise<void> {
-    await this.#writer(target)(folder)
-  }
-
-  /** Writes the model with the settings that it has now. */
-  #writer(target: string): (path: string) => Promise<void> {
-    const { folder, encoder, names, tokenizer, addon, id } = this.#use()
+  protected writer(target: string): (folder: string) => Promise<void> {
+    const { folder, encoder, names, tokenizer, addon, id } = this.use()
     const settings = { ...folder, prompts: { ...folder.prompts }, maxSeqLength: tokenizer.maxSeqLength }
     const card = {
       target,
@@ -299,12 +247,7 @@ export class SentenceTransformer {
       modules: this.modules.map((module) => module.type),
       version: addon.runtime().addonVersion,
     }
-    return (path) => guardOf(encoder).hold(() => writeModelFolder(path, settings, { encoder, names }, card))
-  }
-
-  /** `save` by the name that it has in transformers. Source: `SentenceTransformer.save_pretrained`. */
-  savePretrained(path: string): Promise<void> {
-    return this.save(path)
+    return (path) => writeModelFolder(path, settings, { encoder, names }, card)
   }
 
   /**
@@ -323,64 +266,21 @@ export class SentenceTransformer {
    * @throws SentenceTorchError ERR_INVALID_TENSORS, listing what of the head is missing or does not fit; as `save`
    */
   async saveMaskedLanguageModel(path: string, lossTensors: HeadTensors): Promise<void> {
-    const { folder, encoder, names, tokenizer } = this.#use()
+    const { folder, encoder, names, tokenizer } = this.use()
     if (typeof path !== 'string' || path === '') throw invalidArgument('path', 'the path of a folder', path)
     const settings = { ...folder, maxSeqLength: tokenizer.maxSeqLength }
     await saveLanguageModelFolder(path, settings, { encoder, names }, lossTensors)
   }
 
-  /**
-   * Keeps the weights as they are until `work` has ended: a training of this model waits between two steps meanwhile. For what
-   * takes several calls and is to see one step; `save` and evaluators do so by themselves. Encoding goes on. Do not wait for a
-   * training inside: it would wait, too.
-   * @returns what `work` returns
-   */
-  async hold<T>(work: () => Promise<T>): Promise<T> {
-    const { encoder } = this.#use()
-    if (typeof work !== 'function') throw invalidArgument('work', 'a function', work)
-    return guardOf(encoder).hold(work)
-  }
-
-  /** Frees the weights once the work that is queued is done; later calls throw ERR_DISPOSED. Idempotent. */
-  async dispose(): Promise<void> {
-    this.#disposed ??= Promise.all([this.#parts.encoder.dispose(), this.#parts.tokenizer.dispose()]).then(() => {})
-    await this.#disposed
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.dispose()
-  }
-
-  /** @internal The engine's encoder, for the trainer. */
-  get encoder(): NativeEncoder {
-    return this.#use().encoder
-  }
-
   /** @internal Where the model came from, for losses that start from its checkpoint. */
   get source(): ModelSource {
-    const { addon, folder, id } = this.#parts
+    const { addon, folder, id } = this.parts
     return { transformerPath: folder.transformerPath, id, addon }
   }
 
-  /** @internal Takes the weights of a folder that `save` wrote, for the trainer. */
-  async loadWeights(path: string): Promise<void> {
-    const { addon, encoder } = this.#use()
-    const weights = await WeightFiles.open(await readModelFolder(path, () => addon))
-    try {
-      await weights.replace(encoder)
-    } finally {
-      await weights.close()
-    }
-  }
-
-  /** @internal Texts to token ids, for the trainer. */
-  get tokenizer(): Tokenizer {
-    return this.#use().tokenizer
-  }
-
-  #use(): Parts {
-    if (this.#disposed) throw new SentenceTorchError('ERR_DISPOSED', 'This SentenceTransformer has been disposed')
-    return this.#parts
+  protected async openWeights(path: string): Promise<WeightFiles> {
+    const { addon } = this.parts
+    return WeightFiles.open(await readModelFolder(path, () => addon))
   }
 
   #withPrompt(options: EncodeOptions, names: string[]): EncodeOptions {
@@ -389,19 +289,8 @@ export class SentenceTransformer {
     return promptName === undefined ? options : { ...options, promptName }
   }
 
-  #prompt({ prompt, promptName }: EncodeOptions): string {
-    if (prompt !== undefined && promptName !== undefined) {
-      throw new SentenceTorchError('ERR_INVALID_ARGUMENT', 'Expected prompt or promptName, but received both')
-    }
-    if (prompt !== undefined) return prompt
-    const name = promptName ?? this.defaultPromptName
-    if (name === null) return ''
-    if (Object.hasOwn(this.prompts, name)) return this.prompts[name]!
-    throw noSuchPrompt('promptName', name, this.prompts)
-  }
-
   async #encodeRows(texts: readonly string[], prompt: string, options: EncodeOptions): Promise<Embeddings> {
-    const { encoder, folder } = this.#use()
+    const { encoder, folder } = this.use()
     const pooler = options.outputValue === 'pooler_output'
     const full = pooler ? encoder.tokenDimension : encoder.embeddingDimension
     const kept = pooler ? full : Math.min(full, options.truncateDim ?? folder.truncateDim ?? full)
@@ -412,7 +301,7 @@ export class SentenceTransformer {
   }
 
   async #encodeTokens(texts: readonly string[], prompt: string, options: EncodeOptions): Promise<Embeddings[]> {
-    const width = this.#use().encoder.tokenDimension
+    const width = this.use().encoder.tokenDimension
     const rows = new Array<Embeddings>(texts.length)
     await this.#run(texts, prompt, options, (i, values, tokens) => {
       rows[i] = embeddings(values.slice(), tokens, width)
@@ -426,7 +315,7 @@ export class SentenceTransformer {
     options: EncodeOptions,
     put: (index: number, values: Float32Array, tokens: number) => void,
   ): Promise<void> {
-    const { encoder, tokenizer, folder } = this.#use()
+    const { encoder, tokenizer, folder } = this.use()
     const { batchSize = 32, outputValue = 'sentence_embedding', signal } = options
     throwIfAborted(signal)
     const progress = options.showProgressBar && texts.length > 0 ? new EncodeProgress(texts.length) : undefined

@@ -10,8 +10,8 @@
 #include "core/config.h"
 #include "core/packed.h"
 #include "core/tensor_range.h"
-#include "engine/encoder.h"
-#include "engine/trainer.h"
+#include "engine/report.h"
+#include "engine/spec.h"
 
 namespace st::binding {
 

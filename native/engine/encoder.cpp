@@ -5,7 +5,7 @@
 #include "core/error.h"
 #include "core/profile.h"
 #include "core/sizes.h"
-#include "engine/network.h"
+#include "engine/encoder_impl.h"
 
 namespace st {
 

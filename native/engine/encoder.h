@@ -1,27 +1,15 @@
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "core/config.h"
 #include "core/packed.h"
 #include "core/tensor_range.h"
+#include "engine/spec.h"
 
 namespace st {
-
-struct EncoderSpec {
-  std::string architecture;
-  Config config;
-  std::vector<Config> modules;
-  bool pooler = false;
-  std::string device = "cpu";
-  std::string dtype = "float32";
-};
-
-enum class EncoderOutput { kSentenceEmbedding, kTokenEmbeddings, kPoolerOutput, kHiddenStates };
 
 // A transformer with its pooling and head modules. Construction checks the spec and lays out the parameters; everything
 // but the readers below must be called on the executor thread.

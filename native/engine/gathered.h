@@ -8,7 +8,7 @@
 #include <string>
 #include <utility>
 
-#include "engine/trainer.h"
+#include "engine/report.h"
 #include "losses/loss.h"
 
 namespace st {

@@ -5,6 +5,7 @@
 #include <ATen/ops/empty.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include "core/error.h"
 #include "core/sizes.h"
 #include "core/upload.h"
 

@@ -11,6 +11,7 @@
 #include <unordered_set>
 
 #include "core/device.h"
+#include "core/error.h"
 #include "models/architecture.h"
 #include "ops/cuda.h"
 #include "ops/linear.h"

@@ -1,13 +1,12 @@
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "core/error.h"
-#include "engine/encoder.h"
+#include "core/parameters.h"
+#include "engine/spec.h"
 #include "models/head.h"
 #include "models/model.h"
 
@@ -78,21 +77,6 @@ class Network {
   std::vector<ParamId> head_parameters_;
   int64_t width_ = 0;
   bool reads_outputs_ = false;  // whether some head does
-};
-
-struct Encoder::Impl {
-  explicit Impl(const EncoderSpec& spec) : network(spec) {}
-  Network network;
-  std::atomic<bool> disposed{false};
-  std::atomic<bool> has_trainer{false};
-
-  void check_open() const { check(!disposed, "ERR_DISPOSED", "The encoder was disposed"); }
-
-  Network& open() {
-    check_open();
-    network.prepare();
-    return network;
-  }
 };
 
 }  // namespace st

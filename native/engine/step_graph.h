@@ -7,7 +7,8 @@
 
 #include "core/workspace.h"
 #include "engine/loss_pass.h"
-#include "engine/trainer.h"
+#include "engine/report.h"
+#include "engine/spec.h"
 #include "ops/graph.h"
 #include "ops/static_input.h"
 

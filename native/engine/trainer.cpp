@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "core/error.h"
 #include "core/profile.h"
+#include "engine/encoder_impl.h"
 #include "engine/gathered.h"
 #include "engine/trainer_impl.h"
 

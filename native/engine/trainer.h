@@ -8,65 +8,10 @@
 #include <vector>
 
 #include "engine/encoder.h"
+#include "engine/report.h"
+#include "engine/spec.h"
 
 namespace st {
-
-class StepGraphs;
-
-struct NamedLoss {
-  std::string name;  // empty where there is one loss
-  Config spec;
-};
-
-// See TrainerSpec, StepOptions, ... of lib/native/types.ts.
-struct TrainerSpec {
-  std::vector<NamedLoss> losses;
-  Config optimizer;
-  double weight_decay = 0;
-  double max_grad_norm = 1;  // 0 = no clipping
-  uint64_t seed = 0;
-  std::string precision;  // float32 or bfloat16 while this trainer lives; empty = as the encoder was made
-  bool activation_checkpointing = false;
-  bool compat_loss_gradients = false;
-  bool without_waiting = false;  // the step of a GPU on the CPU too: for tests of it
-  // How steps are recorded; null: by their device, where SENTENCE_TORCH_CUDA_GRAPHS=1. For tests.
-  std::shared_ptr<StepGraphs> graphs;
-};
-
-struct StepOptions {
-  std::vector<double> rates = {0};  // one, or one per group
-  double loss_scale = 1;
-  bool update = true;
-  bool report = false;
-  int64_t loss = 0;
-  int64_t mini_batch_rows = 0;  // 0 = all at once
-  int64_t mini_batch_tokens = 0;
-};
-
-struct StepReport {
-  double loss = 0;
-  int64_t batches = 0;
-  std::map<std::string, double> components;
-  double grad_norm = 0;
-  int64_t updates = 0;
-  int64_t skipped = 0;
-  double forward_ms = 0, backward_ms = 0, optimizer_ms = 0;
-  int64_t tokens = 0;
-  double mean_cosine = 0;
-  std::map<std::string, int64_t> graphs;  // StepGraphs::counts(); empty where steps are not recorded
-};
-
-struct ExternalLoss {
-  double loss = 0;
-  std::vector<float> embeddings;                         // [rows, width]
-  std::map<std::string, std::vector<float>> parameters;  // by full name
-  std::map<std::string, double> components;
-};
-
-struct Evaluation {
-  double loss = 0;
-  std::map<std::string, double> components;
-};
 
 // Losses, gradients and optimiser over one encoder. The constructor throws ERR_BUSY when the encoder already has a
 // trainer. On another thread than the executor's: the constructor; tensors(), at any time; set_groups(), before the

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "core/error.h"
 #include "core/sizes.h"
 #include "engine/trainer_impl.h"
 

@@ -4,8 +4,10 @@
 #include <ATen/core/grad_mode.h>
 
 #include "core/device.h"
+#include "core/error.h"
 #include "core/profile.h"
 #include "engine/device_updater.h"
+#include "engine/encoder_impl.h"
 #include "engine/gathered.h"
 #include "ops/cuda.h"
 

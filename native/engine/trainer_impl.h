@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/error.h"
 #include "engine/chunks.h"
 #include "engine/loss_pass.h"
 #include "engine/step_graph.h"

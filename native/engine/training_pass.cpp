@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/device.h"
+#include "core/error.h"
 #include "core/profile.h"
 
 namespace st {

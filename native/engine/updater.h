@@ -3,8 +3,9 @@
 #include <memory>
 #include <vector>
 
+#include "engine/report.h"
+#include "engine/spec.h"
 #include "engine/trained.h"
-#include "engine/trainer.h"
 #include "losses/loss.h"
 
 namespace st {

@@ -3,7 +3,7 @@
 #include <memory>
 #include <vector>
 
-#include "engine/network.h"
+#include "engine/encoder_impl.h"
 #include "training.h"
 
 namespace st::test {

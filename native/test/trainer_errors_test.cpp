@@ -1,5 +1,5 @@
 // The trainer through the engine's public headers: what it refuses, and its life.
-#include "engine/network.h"
+#include "engine/encoder_impl.h"
 #include "training.h"
 
 namespace st::test {

@@ -2,6 +2,7 @@ import { training, trainingArguments } from './arguments.js'
 import { datasets, readers, samplers } from './data.js'
 import { crossEncoderEvaluators, evaluators, otherEvaluators } from './evaluators.js'
 import { crossEncoderLosses, losses, otherLosses } from './losses.js'
+import { modules } from './modules.js'
 import type { Row, Section } from './row.js'
 import { utilities } from './utilities.js'
 
@@ -21,6 +22,7 @@ export const TITLES: Record<Section, string> = {
   readers: 'Readers',
   arguments: 'Training arguments',
   training: 'Training and embeddings',
+  modules: 'Modules',
   util: 'Utilities',
 }
 
@@ -37,5 +39,6 @@ export const manifest: readonly Row[] = [
   ...readers,
   ...trainingArguments,
   ...training,
+  ...modules,
   ...utilities,
 ]

@@ -10,6 +10,7 @@ export type Section =
   | 'samplers'
   | 'arguments'
   | 'training'
+  | 'modules'
   | 'util'
   | 'datasets'
   | 'readers'

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/config.h"
+
+// What callers ask of the engine: see lib/native/types.ts.
+namespace st {
+
+class StepGraphs;
+
+struct EncoderSpec {
+  std::string architecture;
+  Config config;
+  std::vector<Config> modules;
+  bool pooler = false;
+  std::string device = "cpu";
+  std::string dtype = "float32";
+};
+
+enum class EncoderOutput { kSentenceEmbedding, kTokenEmbeddings, kPoolerOutput, kHiddenStates };
+
+struct NamedLoss {
+  std::string name;  // empty where there is one loss
+  Config spec;
+};
+
+struct TrainerSpec {
+  std::vector<NamedLoss> losses;
+  Config optimizer;
+  double weight_decay = 0;
+  double max_grad_norm = 1;  // 0 = no clipping
+  uint64_t seed = 0;
+  std::string precision;  // float32 or bfloat16 while this trainer lives; empty = as the encoder was made
+  bool activation_checkpointing = false;
+  bool compat_loss_gradients = false;
+  bool without_waiting = false;  // the step of a GPU on the CPU too: for tests of it
+  // How steps are recorded; null: by their device, where SENTENCE_TORCH_CUDA_GRAPHS=1. For tests.
+  std::shared_ptr<StepGraphs> graphs;
+};
+
+struct StepOptions {
+  std::vector<double> rates = {0};  // one, or one per group
+  double loss_scale = 1;
+  bool update = true;
+  bool report = false;
+  int64_t loss = 0;
+  int64_t mini_batch_rows = 0;  // 0 = all at once
+  int64_t mini_batch_tokens = 0;
+};
+
+struct ExternalLoss {
+  double loss = 0;
+  std::vector<float> embeddings;                         // [rows, width]
+  std::map<std::string, std::vector<float>> parameters;  // by full name
+  std::map<std::string, double> components;
+};
+
+}  // namespace st

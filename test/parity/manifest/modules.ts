@@ -1,0 +1,38 @@
+import { built, notBuilt, type Row } from './row.js'
+
+const golden = ['test/parity/make_modules.py']
+const tests = ['test/parity/modules.test.ts', 'test/addon/from-modules.test.ts']
+const measured = (name: string): [string, string] => ['modules', name]
+
+/** Modules of sentence-transformers, and what models of them do. */
+export const modules: readonly Row[] = [
+  built('modules', 'Transformer', 'Transformer', { golden, tests, report: measured('all') }),
+  built('modules', 'AutoModel.from_config', 'Transformer.create', {
+    golden: ['test/parity/make_initial_values.py'],
+    tests: ['test/parity/initial-values.test.ts'],
+    note: 'the same distributions, not the same numbers',
+  }),
+  built('modules', ['Pooling', 'several pooling modes'], 'Pooling', { golden, tests, report: measured('two-modes') }),
+  built('modules', ['Dense', 'Normalize', 'LayerNorm', 'Dropout'], ['Dense', 'Normalize', 'LayerNorm', 'Dropout'], {
+    golden,
+    tests,
+    report: measured('all'),
+    note: 'Dense without `use_residual`, over the sentence embedding',
+  }),
+  built('modules', 'WeightedLayerPooling', 'WeightedLayerPooling', { golden, tests, report: measured('all') }),
+  built('modules', 'StaticEmbedding', 'StaticEmbedding', { golden, tests, report: measured('static') }),
+  built('modules', 'StaticEmbedding over Model2Vec', 'StaticEmbedding', {
+    golden,
+    tests,
+    report: measured('model2vec'),
+  }),
+  built('modules', 'SentenceTransformer(modules=…)', 'SentenceTransformer.fromModules', { golden, tests }),
+  built('modules', ['tokenize', 'forward'], ['tokenize', 'forward'], { tests: ['test/addon/from-modules.test.ts'] }),
+  notBuilt('modules', ['Router', 'Asym'], 'no routes for queries and documents yet'),
+  notBuilt(
+    'modules',
+    ['CNN', 'LSTM', 'BoW', 'WordEmbeddings', 'WordWeights'],
+    'no word vectors and no layers over them',
+  ),
+  notBuilt('modules', 'CLIPModel', 'no images'),
+]
