@@ -43,7 +43,7 @@ export function twoDigits(value: number): string {
 }
 
 /** The deviation of one part: '0.12 of 1e-5 (14)'. */
-function figure({ part, deviation, allowed, cases, python }: Measurement & { cases: number }): string {
+export function figure({ part, deviation, allowed, cases, python }: Measurement & { cases: number }): string {
   const label = part ? `${part}: ` : ''
   if (allowed === 0) return `${label}equal (${cases})`
   const reference = python === undefined ? '' : `, Python ${twoDigits(python / allowed)}`
@@ -73,30 +73,33 @@ export function cells(row: Row): string[] {
   return [names(row.python), names(row.ours), row.state, row.note || '–', links(row.golden), links(row.tests)]
 }
 
+export function tableOf(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
+}
+
 /** The page. `machine`: on what the figures were measured. */
 export function render(rows: readonly Row[], reports: Readonly<Record<string, Report>>, machine: string): string {
-  const line = (all: readonly string[]) => `| ${all.join(' | ')} |`
   const tables = (Object.keys(TITLES) as Section[]).map((section) => {
     const table = rows.filter((row) => row.section === section)
-    const body = table.map((row) => line([...cells(row), figures(row, reports)]))
-    return [`## ${TITLES[section]}`, '', line(HEAD), line(HEAD.map(() => '---')), ...body].join('\n')
+    const body = table.map((row) => [...cells(row), figures(row, reports)])
+    return `## ${TITLES[section]}\n\n${tableOf(HEAD, body)}`
   })
   return `${['# Parity', `Measured on ${machine}.`, ABOUT, ...tables].join('\n\n')}\n`
 }
 
-/** The rows of a page without their figures, by title. */
-export function rowsOf(page: string): Record<string, string[][]> {
+/** The rows of a page, by title. @param count of cells in front of the figures */
+export function rowsOf(page: string, count = FIXED): Record<string, string[][]> {
   const sections = page.split('\n## ').slice(1)
   return Object.fromEntries(
     sections.map((text) => {
       const [title, ...lines] = text.split('\n')
       const table = lines.filter((line) => line.startsWith('| ')).slice(2)
-      return [title!, table.map((line) => line.slice(2, -2).split(' | ').slice(0, FIXED))]
+      return [title!, table.map((line) => line.slice(2, -2).split(' | ').slice(0, count))]
     }),
   )
 }
 
-function machine(): string {
+export function machine(): string {
   const { versions } = JSON.parse(readFileSync(new URL('test/parity/golden/names.json', ROOT), 'utf8')) as {
     versions: Record<string, string>
   }
@@ -104,11 +107,14 @@ function machine(): string {
   return `${cpus()[0]?.model ?? 'an unknown processor'}, Node ${process.versions.node}, against ${python.join(', ')}`
 }
 
-if (argv[1] === fileURLToPath(import.meta.url)) {
+/** What the tests have measured, by section. */
+export function readReports(): Record<string, Report> {
   const files = existsSync(REPORTS) ? readdirSync(REPORTS).filter((file) => file.endsWith('.json')) : []
   const reports = files.map((file): [string, Report] => [
     file.slice(0, -'.json'.length),
     JSON.parse(readFileSync(new URL(file, REPORTS), 'utf8')) as Report,
   ])
-  writeFileSync(PAGE, render(manifest, Object.fromEntries(reports), machine()))
+  return Object.fromEntries(reports)
 }
+
+if (argv[1] === fileURLToPath(import.meta.url)) writeFileSync(PAGE, render(manifest, readReports(), machine()))
