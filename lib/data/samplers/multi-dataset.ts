@@ -54,8 +54,8 @@ function proportional(
 
 /**
  * `round_robin`: one batch of each dataset in turn, until one of them has no more.
- * Source: RoundRobinBatchSampler of
- * sentence-transformers 6.2.0, which ends after whole rounds; so does this one where the lengths are known.
+ * Source: RoundRobinBatchSampler of sentence-transformers 6.2.0. It ends after whole rounds, as this one does where the
+ * lengths are known.
  */
 function roundRobin(lengths: readonly (number | undefined)[]): MultiDatasetBatchSampler {
   const known = lengths.every((length) => length !== undefined)
