@@ -5,7 +5,7 @@ import { hasMethod, modelWith } from './arguments.js'
 import type { Loss } from './loss.js'
 
 const isLoss = (value: unknown) => hasMethod(value, 'spec')
-/** In Python the loss inside comes right behind the model. */
+/** In Python the inner loss is the argument after the model. */
 export const WRAPPING = modelWith('loss', isLoss)
 
 /** The option that holds the loss. */

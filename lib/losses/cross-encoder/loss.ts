@@ -45,13 +45,13 @@ export interface CrossEncoderLoss extends Loss {
   readonly pairing: Pairing
 }
 
-/** What is applied to the logits before the loss sees them. */
+/** Functions that are applied to the logits before the loss. */
 export type LogitActivation = (typeof ACTIVATIONS)[number]
 
 export const ACTIVATIONS = ['identity', 'sigmoid', 'tanh', 'relu', 'gelu', 'silu'] as const
 
 export interface LogitOptions {
-  /** What is applied to the logits first. Default `identity`. */
+  /** Function of the logits that is applied first. Default `identity`. */
   activationFn?: LogitActivation
 }
 
