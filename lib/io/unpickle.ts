@@ -1,7 +1,7 @@
 /**
- * Reads the pickle of a state dict as torch.save writes it: tensors in dictionaries, and nothing that could be run. A pickle is
- * a program for a stack machine that may name any function of Python. Here a name is looked up among those few that torch
- * writes, and each of them makes one of the plain values below.
+ * Reads the pickle of a state dict as torch.save writes it: tensors in dictionaries. A pickle is a program for a stack
+ * machine that may name any function of Python. Nothing of it is run here: names are looked up among the few that torch
+ * writes, and each of them makes one of the plain values of pickle-values.ts.
  */
 import { describe } from '../errors.js'
 import { damaged } from './damaged.js'
@@ -23,17 +23,21 @@ import type { TorchTensor } from './torch-values.js'
 
 export type { TorchTensor } from './torch-values.js'
 
-/** Some 150 bytes of pickle belong to a tensor. */
+/** Limit of bytes. A tensor takes some 150 bytes of pickle. */
 export const MAX_PICKLE_BYTES = 8 * 1024 * 1024
-/** What the machine may put on its stack and into its memo; some 25 values belong to a tensor. */
+/** Limit of values on the stack and in the memo. A tensor takes some 25 values. */
 const MAX_VALUES = 1_000_000
-/** The protocol of torch.save. Others are not written for weights, nor read by Python's `weights_only=True`. */
+/**
+ * The protocol of torch.save. Weights are not written in others, and Python's `weights_only=True` does not read them
+ * either.
+ */
 const PROTOCOL = 2
 
 /**
- * The tensors of a state dict by their names.
+ * The tensors of a state dict by name.
  * @param path for messages
- * @throws SentenceTorchError ERR_UNSUPPORTED for what is no dictionary of tensors, ERR_INVALID_FILE for what is no pickle
+ * @throws SentenceTorchError ERR_UNSUPPORTED for anything but a dictionary of tensors, ERR_INVALID_FILE for anything but a
+ * pickle
  */
 export function unpickleStateDict(bytes: Buffer, path: string): Map<string, TorchTensor> {
   const root = new Unpickler(bytes, path).run()
@@ -88,7 +92,7 @@ class Unpickler {
     return root!
   }
 
-  /** Runs one opcode, of those that torch.save writes for a state dict. @returns what goes onto the stack */
+  /** Runs one opcode, of those that torch.save writes for a state dict. @returns the value to push */
   #step(opcode: string | undefined, code: number): Value | undefined {
     switch (opcode) {
       case 'MARK':
@@ -160,7 +164,7 @@ class Unpickler {
     if (++this.#count > MAX_VALUES) throw this.#bytes.refused(`has a pickle of more than ${MAX_VALUES} values`)
   }
 
-  /** Values above the last mark. */
+  /** Number of values above the last mark. */
   get #height(): number {
     return this.#stack.length - (this.#marks.at(-1) ?? 0)
   }
@@ -214,7 +218,7 @@ class Unpickler {
     throw this.#bytes.refused(`calls for ${describe(name)} of Python, which is not run: weights need tensors alone`)
   }
 
-  /** `state_dict()` gives its dictionary the attribute `_metadata`, versions of modules: of no use here. */
+  /** `state_dict()` gives its dictionary the attribute `_metadata`, the modules' versions, which are not needed. */
   #build(): Value {
     const [target, state] = this.#popSome(2) as [Value, Value]
     if (!(target instanceof Dictionary && target.isOrdered && state instanceof Dictionary)) {
