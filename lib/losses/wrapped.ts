@@ -1,4 +1,4 @@
-/** What the losses share that hold another loss. */
+/** Shared parts of losses that contain another loss. */
 import { SentenceTorchError } from '../errors.js'
 import { needed, option } from '../options/kinds.js'
 import { hasMethod, modelWith } from './arguments.js'

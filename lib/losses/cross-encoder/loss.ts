@@ -4,7 +4,7 @@ import type { NotBuilt } from '../../options.js'
 import { type LossArguments, type LossSignature, lossOptions } from '../arguments.js'
 import type { Loss } from '../loss.js'
 
-/** What the losses here may be given as their model: a CrossEncoder. */
+/** The model argument of these losses: a CrossEncoder. */
 export interface PairModel {
   readonly numLabels: number
   predict(pairs: readonly (readonly [string, string])[]): Promise<{ readonly data: Float32Array }>
@@ -40,7 +40,7 @@ export type Pairing =
   | { readonly kind: 'pair' | 'columns' | 'lists' }
   | { readonly kind: 'ranking'; readonly numNegatives: number | null }
 
-/** A loss of cross-encoders: what it sees as embeddings are the logits of pairs. */
+/** A loss of cross-encoders. Its embeddings are the logits of pairs. */
 export interface CrossEncoderLoss extends Loss {
   readonly pairing: Pairing
 }
