@@ -16,7 +16,7 @@ struct MachineRates {
   std::vector<Gemm> gemms;
   double copy_gbs = 0;         // memory bandwidth for reading and writing, far beyond the caches
   double elementwise_gbs = 0;  // out = a · b in the second-level caches: bytes read and written
-  double gelu_ns = 0, layer_norm_ns = 0, dropout_ns = 0;  // ATen's rate per element, at the size of a step
+  double gelu_ns = 0, layer_norm_ns = 0, dropout_ns = 0;  // ATen's time for an element, at the size of a step
 };
 
 // `dtypes` of float32 and bfloat16. `seconds` for each measurement, of which the best window counts.

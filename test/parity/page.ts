@@ -11,18 +11,18 @@ const ROOT = new URL('../../../', import.meta.url)
 export const PAGE = new URL('docs/parity.md', ROOT)
 const REPORTS = new URL('dist/report/', ROOT)
 
-const ABOUT = `How close sentence-torch is to sentence-transformers: every loss, evaluator, sampler, argument and utility, where its expected
-values come from, and the largest deviation from them that the tests have measured. Expected values come from Python or from a
-paper, never from our own output.
+const ABOUT = `This page shows how close sentence-torch is to sentence-transformers. It lists every loss, evaluator, sampler, argument and utility, the source
+of its expected values, and the largest deviation from them in the tests. Expected values come from Python or from a paper, never from our own
+output.
 
-**Largest deviation** is told as a part of what the test allows, with that behind it: \`0.12 of 1e-5\` is a deviation of 1.2e-6; 1 would
-fail. What is allowed is relative to max(1, |value|) for values and metrics and to the tensor's norm for gradients, plus the
-rounding noise that PyTorch's float32 has there (in parts of the norm of all gradients). \`Python 0.2\` is how far Python's own
-float32 is from its float64 in this measure, without that noise, so that it may be above 1. \`equal\`: nothing but equality passes.
-\`–\`: behaviour that is tested, not measured. Numbers of comparisons are in brackets.
+**Largest deviation** is a fraction of the test's tolerance, followed by that tolerance: \`0.12 of 1e-5\` is a deviation of 1.2e-6, and a fraction
+above 1 fails. The tolerance is relative to max(1, |value|) for values and metrics, and to the tensor's norm for gradients, plus the rounding
+noise of PyTorch's float32 (as a fraction of the norm of all gradients). \`Python 0.2\` is the deviation of Python's own float32 from its float64,
+as a fraction of the tolerance without that noise, so it may be above 1. \`equal\`: only equality passes. \`–\`: behaviour that is tested, not
+measured. Numbers of comparisons are in brackets.
 
-**State**: \`built\`; \`built differently\`: the note says how; \`not built\`: the note says why (it is refused by name,
-\`ERR_NOT_IMPLEMENTED\`, where it is an option); \`only here\`.
+**State**: \`built\`; \`built differently\`: the note says how; \`not built\`: the note says why (an option is refused by name,
+\`ERR_NOT_IMPLEMENTED\`); \`only here\`.
 
 This page is generated: the rows are in [test/parity/manifest](../test/parity/manifest), and a test fails where one is missing. Fresh
 figures need the model and data of \`../shared\`:
