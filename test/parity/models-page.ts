@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { moduleType } from '../../lib/models/modules.js'
 import { ARCHITECTURES, BUILT, WITHOUT_CLASSIFIER } from './architecture-goldens.js'
 import { type Kind, RELEASED, type ReleasedModel } from './manifest/released-models.js'
+import { newestSpeeds, SPEED_HEAD, type Speeds } from './models-speed.js'
 import { figure, machine, readReports, tableOf } from './page.js'
 import type { Measurement, Report } from './report.js'
 
@@ -145,8 +146,8 @@ const none = () => []
 const released: Table = {
   title: 'Released models',
   about:
-    `Of ${RELEASED.length} models on the hub that people use, ${opened.length} open. This is told by their architecture and modules; ` +
-    'not each of them has been downloaded.',
+    `Of ${RELEASED.length} models on the hub that people use, ${opened.length} open. This is judged by their architecture and modules; ` +
+    'not all of them were downloaded.',
   head: ['`model_type`', 'Embeddings', 'Cross-encoders'],
   rows: [...new Set(opened.map(({ architecture }) => architecture))].map((architecture) => {
     const list = (kind: Kind) =>
@@ -167,7 +168,24 @@ const others: Table = {
   }),
 }
 
-export const TABLES: readonly Table[] = [architectures, options, classifiers, masked, released, others]
+function speedTable({ processor, cells }: Speeds): Table {
+  return {
+    title: 'Speed',
+    about:
+      `Base shapes with random weights on ${processor}, STS sentences in batches of 32: sentences a second, or milliseconds a training ` +
+      'step; how many times as fast as Python in the same run; and the share of the floor ([bench](../bench/README.md)).',
+    head: ['`model_type`', ...SPEED_HEAD],
+    rows: [...cells].map(([architecture, speeds]) => ({ cells: [names(architecture), ...speeds], figures: none })),
+  }
+}
+
+const speeds = newestSpeeds()
+
+export const TABLES: readonly Table[] = [
+  ...[architectures, options, classifiers, masked],
+  ...(speeds ? [speedTable(speeds)] : []),
+  ...[released, others],
+]
 
 const ABOUT = `Which models load, and how close their numbers are to those of transformers. Deviations are written as in [parity.md](parity.md):
 \`0.12 of 1e-5\` is a deviation of 1.2e-6 where a test allows 1e-5; numbers of comparisons are in brackets. Expected values come from transformers

@@ -12,6 +12,7 @@ import { registered } from './loss-golden.js'
 import { manifest, type Section, TITLES } from './manifest/index.js'
 import { RELEASED } from './manifest/released-models.js'
 import { MODELS_PAGE, obstacle, renderModels, TABLES } from './models-page.js'
+import { SPEED_HEAD, speedsOf } from './models-speed.js'
 import { cells, PAGE, render, rowsOf, twoDigits } from './page.js'
 
 const ROOT = new URL('../../../', import.meta.url)
@@ -56,6 +57,17 @@ test('a page of models without figures is not written, and refusals have their r
   t.is(why('gtr-t5-base'), 'the architecture t5 is not built')
   t.is(why('splade-v3'), 'sparse models are not built')
   t.is(RELEASED.length, 93)
+})
+
+test('speeds are those of the benchmark, and absent without it', (t) => {
+  const row = { theme: 'architectures', processor: 'paper', architecture: 'bert', task: 'encoding', program: 'ours' }
+  const memory = { theme: 'architectures', task: 'training', growth: 2 }
+  const lines = [{ theme: 'machine' }, { ...row, ours: 123.456, ratio: 2.345, share: 70.6 }, memory]
+  const { processor, cells } = speedsOf(lines.map((line) => JSON.stringify(line)).join('\n'))!
+  t.is(processor, 'paper')
+  t.deepEqual([...cells], [['bert', ['123/s, 2.35×, 71 %', '–', '–', '–']]])
+  t.is(SPEED_HEAD.length, cells.get('bert')!.length)
+  t.is(speedsOf('{"theme":"machine"}\n'), undefined)
 })
 
 test('everything that is exported has a row', (t) => {
