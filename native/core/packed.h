@@ -27,11 +27,11 @@ struct PackedBatch {
   int64_t rows() const { return static_cast<int64_t>(offsets.size()) - 1; }
   int64_t length(int64_t row) const { return offsets[row + 1] - offsets[row]; }
   int64_t max_length() const;
-  // Rows [begin, end) as a batch of one column, for the encoder alone: without what only losses read.
+  // Rows [begin, end) as a batch of one column for the encoder, without members that only losses read.
   PackedBatch slice(int64_t begin, int64_t end) const;
 
-  // Throws ERR_INVALID_ARGUMENT unless sizes agree, offsets rise and every row holds 1 (0 where rows `may_be_empty`) to
-  // max_positions tokens whose ids and types lie inside the tables. Checked here because a bad index on a GPU ends the
+  // Throws ERR_INVALID_ARGUMENT unless sizes agree, offsets rise and every row holds 1 (0 where rows `may_be_empty`)
+  // to max_positions tokens with ids and types inside the tables. Checked here, because a bad index on a GPU ends the
   // process.
   void validate(int64_t vocab_size, int64_t type_vocab_size, int64_t max_positions, bool may_be_empty = false) const;
 };

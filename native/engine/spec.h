@@ -35,11 +35,11 @@ struct TrainerSpec {
   double weight_decay = 0;
   double max_grad_norm = 1;  // 0 = no clipping
   uint64_t seed = 0;
-  std::string precision;  // float32 or bfloat16 while this trainer lives; empty = as the encoder was made
+  std::string precision;  // float32 or bfloat16 while this trainer lives; empty = the encoder's own
   bool activation_checkpointing = false;
   bool compat_loss_gradients = false;
-  bool without_waiting = false;  // the step of a GPU on the CPU too: for tests of it
-  // How steps are recorded; null: by their device, where SENTENCE_TORCH_CUDA_GRAPHS=1. For tests.
+  bool without_waiting = false;  // a GPU's kind of step on the CPU, for tests
+  // How steps are recorded. Null: by the device's recorder, where SENTENCE_TORCH_CUDA_GRAPHS=1. Set by tests.
   std::shared_ptr<StepGraphs> graphs;
 };
 

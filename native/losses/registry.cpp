@@ -85,7 +85,7 @@ void require_classes(const char* loss, const LossInput& input, int64_t classes) 
     check(least >= 0 && most < classes, "ERR_INVALID_DATA", loss, " has numLabels ", classes, ", so labels from 0 to ",
           classes - 1, ", but found ", least < 0 ? least : most);
   };
-  // Those of the batch itself lie on the host, where no device has to be waited for.
+  // The batch's own labels are on the host, so no device has to be waited for.
   const auto* labels = input.batch == nullptr ? nullptr : std::get_if<std::vector<int32_t>>(&input.batch->labels);
   if (labels != nullptr) {
     const auto [least, most] = std::minmax_element(labels->begin(), labels->end());
