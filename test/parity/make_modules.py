@@ -62,6 +62,10 @@ tokenizer = Tokenizer.from_file(str(OUT / "all" / "tokenizer.json"))
 table = torch.randn(len(WORDS), 6)
 save(SentenceTransformer(modules=[modules.StaticEmbedding(tokenizer, embedding_weights=table), modules.Normalize()], device="cpu"), "static")
 
+cut = Tokenizer.from_str(tokenizer.to_str())
+cut.enable_truncation(3)
+save(SentenceTransformer(modules=[modules.StaticEmbedding(cut, embedding_weights=table)], device="cpu"), "static-cut")
+
 # What Model2Vec saves: a table of fewer rows, in halves and in 8 bits, with a row and a factor for each token.
 mapping = torch.tensor([i % 7 for i in range(len(WORDS))])
 weights = torch.linspace(0.25, 2.0, len(WORDS), dtype=torch.float64)

@@ -18,7 +18,7 @@ interface Golden {
   printed: string
 }
 
-for (const name of ['all', 'two-modes', 'static', 'model2vec', 'model2vec-bytes']) {
+for (const name of ['all', 'two-modes', 'static', 'static-cut', 'model2vec', 'model2vec-bytes']) {
   test(`${name}: embeddings and what is printed equal Python's, and stay so when the model is saved`, async (t) => {
     const golden: Golden = JSON.parse(readFileSync(`${FOLDER}${name}.json`, 'utf8'))
     const saved = await temporaryFolder(t)

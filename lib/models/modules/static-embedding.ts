@@ -25,7 +25,8 @@ let create: (first: FirstModule, weights: Weights) => StaticEmbedding
 
 /**
  * The first module of a model without a transformer: the embedding of a text is the mean of its tokens' rows in a table, without
- * special tokens and without a limit of length; a text without tokens has zeros. Model2Vec's folders are read, too.
+ * special tokens and without a limit of length but the truncation in tokenizer.json, as in Python. A text without tokens has zeros.
+ * Model2Vec's folders are read, too.
  *
  * ```ts
  * const table = await StaticEmbedding.create({ tokenizer: 'bert-base-uncased', embeddingDimension: 256 })
