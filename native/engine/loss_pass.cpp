@@ -7,6 +7,7 @@
 
 #include "core/sizes.h"
 #include "core/upload.h"
+#include "models/language_model.h"
 
 namespace st {
 
@@ -79,8 +80,9 @@ at::Tensor by_column(const at::Tensor& x_RD, int64_t columns) {
 
 OwnedLoss::OwnedLoss(const std::string& name, const Config& spec, int64_t embedding_width, at::Device device,
                      at::ScalarType master, uint64_t seed)
-    : loss(make_loss(spec, embedding_width,
-                     LossLayout{parameters.layout, name.empty() ? "loss." : "loss." + name + "."})) {
+    : loss(
+          make_loss(spec, embedding_width,
+                    LossLayout{parameters.layout, name.empty() ? "loss." : "loss." + name + ".", &language_models()})) {
   parameters.allocate(device, master);
   const at::NoGradGuard no_grad;
   loss->initialize(parameters, seed);

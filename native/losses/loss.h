@@ -11,6 +11,7 @@
 #include "core/packed.h"
 #include "core/parameters.h"
 #include "core/philox.h"
+#include "layers/language_model.h"
 
 namespace st {
 
@@ -68,12 +69,15 @@ struct LossValue {
       : total(std::move(total)), logged(std::move(logged)) {}
 };
 
-// Where a loss puts its parameters: names in one trainer start with "loss.", with the dataset's name behind it where
-// there are several losses.
+// Where a loss puts its parameters, and who makes networks for it. Names in one trainer start with "loss.", with the
+// dataset's name behind it where there are several losses.
 struct LossLayout {
   Layout& layout;
   std::string prefix = "loss.";
+  const LanguageModelMakers* makers = nullptr;
 
+  // Of the networks over the vocabulary that a loss may train.
+  const LanguageModelMakers& language_models() const;
   ParamId add(const std::string& name, std::vector<int64_t> shape, Group group) {
     return layout.add(prefix + name, std::move(shape), group);
   }

@@ -4,25 +4,24 @@
 
 #include "core/error.h"
 #include "core/upload.h"
-#include "losses/language_model.h"
+#include "losses/loss.h"
 
 namespace st {
 
 namespace {
 
-// Cross-entropy of the tokens that were masked in the input (Devlin et al. 2019), by the head of BertForMaskedLM: its
-// last layer is the encoder's table of word embeddings, unless `tieWordEmbeddings` is false.
+// Cross-entropy of the tokens that were masked in the input (Devlin et al. 2019), by the head of the architecture's
+// …ForMaskedLM: its last layer is the encoder's table of word embeddings, unless `tieWordEmbeddings` is false.
 class MaskedLanguageModel : public Loss {
  public:
   MaskedLanguageModel(const Config& spec, LossLayout layout)
-      : sizes_(spec.member("config")),
-        network_(layout, sizes_.initializer_range),
-        head_(network_, sizes_, spec.boolean("tieWordEmbeddings", true)) {
+      : head_(layout.language_models().head(spec.member("config"), spec.boolean("tieWordEmbeddings", true),
+                                            layout.layout, layout.prefix)) {
     require_options(spec, {"config", "tieWordEmbeddings"});
   }
 
   LossNeeds needs() const override { return {.tokens = true, .encoder = true, .capturable = false}; }
-  void initialize(Parameters& parameters, uint64_t seed) const override { network_.initialize(parameters, seed); }
+  void initialize(Parameters& parameters, uint64_t seed) const override { head_->initialize(parameters, seed); }
 
   void check_batch(const LossInput& input) const override {
     require_columns("MaskedLanguageModelLoss", input, 1, 1);
@@ -43,14 +42,12 @@ class MaskedLanguageModel : public Loss {
     if (places.empty()) return at::zeros({}, input.tokens_TD.options().requires_grad(false));
     const at::Device device = input.tokens_TD.device();
     const at::Tensor masked_TD = at::index_select(input.tokens_TD, 0, upload<int64_t>(places, device));
-    const at::Tensor logits_TV = head_.logits(network_, input, masked_TD);
+    const at::Tensor logits_TV = head_->logits({input.parameters, input.encoder}, masked_TD);
     return at::cross_entropy_loss(logits_TV, upload<int64_t>(labels, device));
   }
 
  private:
-  LanguageModelSizes sizes_;
-  OwnNetwork network_;
-  LanguageModelHead head_;
+  std::unique_ptr<LanguageModelHead> head_;
 };
 
 }  // namespace

@@ -49,6 +49,11 @@ const std::map<std::string, LossFactory>& registry() {
 
 }  // namespace
 
+const LanguageModelMakers& LossLayout::language_models() const {
+  check(makers != nullptr, "ERR_NOT_IMPLEMENTED", "There are no language models here for a loss to train");
+  return *makers;
+}
+
 std::unique_ptr<Loss> make_loss(const Config& spec, int64_t embedding_width, LossLayout layout) {
   const std::string& type = spec.string("type");
   if (type.rfind("CrossEncoder.", 0) == 0) return make_cross_encoder_loss(spec, embedding_width, layout);
