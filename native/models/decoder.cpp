@@ -15,11 +15,20 @@
 #include <limits>
 
 #include "core/error.h"
+#include "models/bert.h"
 #include "models/language_model.h"
+#include "ops/activation.h"
 
 namespace st {
 
 namespace {
+
+struct DecoderSizes : TransformerSizes {
+  explicit DecoderSizes(const Config& config)
+      : TransformerSizes(config), padding_token(config.integer("pad_token_id", 0)), head(masked_bert(config, *this)) {}
+  int64_t padding_token;
+  LanguageModelSpec head;
+};
 
 // Dropout of one pass: masks are a pure function of `draw` and of the order of the calls.
 class DecoderDropout {
@@ -47,10 +56,10 @@ class DecoderDropout {
 
 class BertDecoder final : public LanguageModelDecoder {
  public:
-  BertDecoder(const LanguageModelSizes& sizes, DecoderTies ties, Layout& layout, const std::string& prefix)
+  BertDecoder(const DecoderSizes& sizes, DecoderTies ties, Layout& layout, const std::string& prefix)
       : sizes_(sizes),
-        network_(layout, prefix, sizes.initializer_range, "bert."),
-        prediction_(network_, sizes, ties.words) {
+        network_(layout, prefix, sizes.head.prefix, sizes.head.deviation, sizes.head.cutoff),
+        prediction_(network_, sizes.head, ties.words) {
     if (!ties.encoder) {
       network_.add_matrix("bert.embeddings.word_embeddings.weight", sizes_.vocabulary, sizes_.width);
       network_.add_matrix("bert.embeddings.position_embeddings.weight", sizes_.positions, sizes_.width);
@@ -82,7 +91,7 @@ class BertDecoder final : public LanguageModelDecoder {
       x_TD = output(run, layer + ".attention.output", self_attention(run, layer, x_TD), x_TD);
       x_TD = output(run, layer + ".crossattention.output", cross_attention(run, layer), x_TD);
       const at::Tensor inner_TF =
-          activate(sizes_.activation, network_.linear(weights, layer + ".intermediate.dense", x_TD));
+          activate(sizes_.head.activation, network_.linear(weights, layer + ".intermediate.dense", x_TD));
       x_TD = output(run, layer + ".output", inner_TF, x_TD);
     }
     return prediction_.logits(network_, weights, x_TD);
@@ -148,7 +157,7 @@ class BertDecoder final : public LanguageModelDecoder {
     return (values_TD.view({tokens, sizes_.heads, -1}) * factors_TH1).view({tokens, sizes_.width});
   }
 
-  LanguageModelSizes sizes_;
+  DecoderSizes sizes_;
   OwnNetwork network_;
   PredictionLayers prediction_;
 };
@@ -157,7 +166,9 @@ class BertDecoder final : public LanguageModelDecoder {
 
 std::unique_ptr<LanguageModelDecoder> make_decoder(const Config& config, DecoderTies ties, int64_t width,
                                                    Layout& layout, const std::string& prefix) {
-  const LanguageModelSizes sizes(config);
+  const std::string type = config.string("model_type", "bert");
+  check(type == "bert", "ERR_NOT_IMPLEMENTED", "A decoder is built for model_type bert, not for ", type);
+  const DecoderSizes sizes(config);
   check(width == sizes.width, "ERR_INVALID_MODEL", "Hidden sizes do not match: embeddings have ", width,
         " dimensions, the decoder ", sizes.width);
   return std::make_unique<BertDecoder>(sizes, ties, layout, prefix);

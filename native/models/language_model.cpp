@@ -3,43 +3,51 @@
 #include <ATen/ops/linear.h>
 
 #include "core/error.h"
+#include "core/model_config.h"
+#include "models/architecture.h"
 #include "models/decoder.h"
+#include "ops/activation.h"
 
 namespace st {
 
-LanguageModelSizes::LanguageModelSizes(const Config& config)
-    : TransformerSizes(config),
-      padding_token(config.integer("pad_token_id", 0)),
-      initializer_range(config.number("initializer_range", 0.02)),
-      activation(parse_activation(config.string("hidden_act", "gelu"), "hidden_act in config.json")) {
-  check(initializer_range >= 0 && initializer_range <= 1e6, "ERR_INVALID_MODEL",
-        "Expected 0 to 1e6 for initializer_range in config.json but found ", initializer_range);
-  const std::string type = config.string("model_type", "bert");
-  check(type == "bert", "ERR_NOT_IMPLEMENTED", "Losses with a language model have one for model_type bert, not for ",
-        type);
+LanguageModelSpec masked_language_model(const Config& config, const TransformerSizes& sizes,
+                                        const std::string& class_name, const std::string& prefix,
+                                        const LanguageModelSpec::Layers& layers) {
+  LanguageModelSpec out;
+  out.class_name = class_name;
+  out.prefix = prefix;
+  out.layers = layers;
+  out.width = out.inner = sizes.width;
+  out.vocabulary = sizes.vocabulary;
+  out.epsilon = sizes.epsilon;
+  // As PreTrainedModel._init_weights: 0 counts as absent.
+  const double range = ModelConfig(config).number("initializer_range", 0.02, 0, 1e6);
+  if (range > 0) out.deviation = range;
+  return out;
 }
 
-PredictionLayers::PredictionLayers(OwnNetwork& network, const LanguageModelSizes& sizes, bool tied)
-    : sizes_(sizes), last_layer_(tied ? "bert.embeddings.word_embeddings.weight" : "cls.predictions.decoder.weight") {
-  network.add_linear("cls.predictions.transform.dense", sizes.width, sizes.width);
-  network.add_norm("cls.predictions.transform.LayerNorm", sizes.width);
-  if (!tied) network.add_matrix(last_layer_, sizes.vocabulary, sizes.width);
-  network.add_bias("cls.predictions.bias", sizes.vocabulary);
+PredictionLayers::PredictionLayers(OwnNetwork& network, const LanguageModelSpec& spec, bool tied)
+    : spec_(spec), matrix_(tied ? spec.prefix + spec.table : spec.layers.last + ".weight") {
+  network.add_linear(spec.layers.dense, spec.width, spec.inner, spec.dense_bias);
+  network.add_norm(spec.layers.norm, spec.inner, spec.norm_bias);
+  if (!tied) network.add_matrix(matrix_, spec.vocabulary, spec.inner);
+  if (!spec.layers.bias.empty()) network.add_bias(spec.layers.bias, spec.vocabulary);
 }
 
 at::Tensor PredictionLayers::logits(const OwnNetwork& network, const NetworkWeights& weights,
                                     const at::Tensor& x_TD) const {
-  at::Tensor y_TD = activate(sizes_.activation, network.linear(weights, "cls.predictions.transform.dense", x_TD));
-  y_TD = network.norm(weights, "cls.predictions.transform.LayerNorm", y_TD, sizes_.epsilon);
-  return at::linear(y_TD, network.value(weights, last_layer_), network.value(weights, "cls.predictions.bias"));
+  const auto& [dense, norm, last, bias] = spec_.layers;
+  at::Tensor y_TD = activate(spec_.activation, network.linear(weights, dense, x_TD, spec_.dense_bias));
+  y_TD = network.norm(weights, norm, y_TD, spec_.epsilon, spec_.norm_bias);
+  return at::linear(y_TD, network.value(weights, matrix_), bias.empty() ? at::Tensor() : network.value(weights, bias));
 }
 
 namespace {
 
-class Head final : public LanguageModelHead {
+class PredictionHead final : public LanguageModelHead {
  public:
-  Head(const LanguageModelSizes& sizes, bool tied, Layout& layout, const std::string& prefix)
-      : network_(layout, prefix, sizes.initializer_range, "bert."), layers_(network_, sizes, tied) {}
+  PredictionHead(const LanguageModelSpec& spec, bool tied, Layout& layout, const std::string& prefix)
+      : network_(layout, prefix, spec.prefix, spec.deviation, spec.cutoff), layers_(network_, spec, tied) {}
 
   void initialize(Parameters& parameters, uint64_t seed) const override { network_.initialize(parameters, seed); }
   at::Tensor logits(const NetworkWeights& weights, const at::Tensor& x_TD) const override {
@@ -53,10 +61,19 @@ class Head final : public LanguageModelHead {
 
 std::unique_ptr<LanguageModelHead> make_head(const Config& config, bool tied, Layout& layout,
                                              const std::string& prefix) {
-  return std::make_unique<Head>(LanguageModelSizes(config), tied, layout, prefix);
+  const std::string type = config.string("model_type", "bert");
+  const std::optional<LanguageModelSpec> spec = describe(type, config).language_model;
+  check(spec.has_value(), "ERR_NOT_IMPLEMENTED", "The masked language model of model_type ", type, " is not built yet");
+  return std::make_unique<PredictionHead>(*spec, tied, layout, prefix);
 }
 
 }  // namespace
+
+std::vector<TensorInfo> tensors_of(const LanguageModelSpec& spec) {
+  Layout layout;
+  const PredictionHead head(spec, false, layout, "");
+  return layout.tensors();
+}
 
 const LanguageModelMakers& language_models() {
   static const LanguageModelMakers kMakers{.head = make_head, .decoder = make_decoder};

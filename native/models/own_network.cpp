@@ -4,6 +4,7 @@
 #include <ATen/ops/layer_norm.h>
 #include <ATen/ops/linear.h>
 
+#include <cmath>
 #include <utility>
 
 #include "core/error.h"
@@ -23,21 +24,25 @@ void OwnNetwork::add_bias(const std::string& name, int64_t width) {
   add(name, {width}, Kind::kZeros);
 }
 
-void OwnNetwork::add_linear(const std::string& name, int64_t in, int64_t out) {
+void OwnNetwork::add_linear(const std::string& name, int64_t in, int64_t out, bool bias) {
   add_matrix(name + ".weight", out, in);
-  add_bias(name + ".bias", out);
+  if (bias) add_bias(name + ".bias", out);
 }
 
-void OwnNetwork::add_norm(const std::string& name, int64_t width) {
+void OwnNetwork::add_norm(const std::string& name, int64_t width, bool bias) {
   add(name + ".weight", {width}, Kind::kOnes);
-  add_bias(name + ".bias", width);
+  if (bias) add_bias(name + ".bias", width);
 }
 
 void OwnNetwork::initialize(Parameters& parameters, uint64_t seed) const {
   at::Generator generator = at::detail::createCPUGenerator(seed);
   for (const Parameter& one : parameters_) {
     at::Tensor value = parameters.master(one.id);
-    if (one.kind == Kind::kMatrix) {
+    if (one.kind == Kind::kMatrix && cutoff_ > 0) {
+      // The normal distribution's inverse over the part within the bounds, as torch.nn.init.trunc_normal_.
+      const double most = std::erf(cutoff_ / std::sqrt(2.0)), bound = cutoff_ * deviation_;
+      value.uniform_(-most, most, generator).erfinv_().mul_(std::sqrt(2.0) * deviation_).clamp_(-bound, bound);
+    } else if (one.kind == Kind::kMatrix) {
       value.normal_(0, deviation_, generator);
     } else {
       value.fill_(one.kind == Kind::kOnes ? 1 : 0);
@@ -56,13 +61,15 @@ at::Tensor OwnNetwork::value(const NetworkWeights& weights, const std::string& n
   return found->second;
 }
 
-at::Tensor OwnNetwork::linear(const NetworkWeights& weights, const std::string& name, const at::Tensor& x) const {
-  return at::linear(x, value(weights, name + ".weight"), value(weights, name + ".bias"));
+at::Tensor OwnNetwork::linear(const NetworkWeights& weights, const std::string& name, const at::Tensor& x,
+                              bool bias) const {
+  return at::linear(x, value(weights, name + ".weight"), bias ? value(weights, name + ".bias") : at::Tensor());
 }
 
-at::Tensor OwnNetwork::norm(const NetworkWeights& weights, const std::string& name, const at::Tensor& x,
-                            double epsilon) const {
-  return at::layer_norm(x, {x.size(-1)}, value(weights, name + ".weight"), value(weights, name + ".bias"), epsilon);
+at::Tensor OwnNetwork::norm(const NetworkWeights& weights, const std::string& name, const at::Tensor& x, double epsilon,
+                            bool bias) const {
+  const at::Tensor beta = bias ? value(weights, name + ".bias") : at::Tensor();
+  return at::layer_norm(x, {x.size(-1)}, value(weights, name + ".weight"), beta, epsilon);
 }
 
 }  // namespace st
