@@ -171,18 +171,24 @@ function storedTensors(
   // A decoder's layers have more than the transformer's: cross-attention.
   const ofDecoder = new Map<string, StoredTensor>()
   const ofHead = new Map<string, StoredTensor>()
+  const duplicates: string[] = []
+  const add = (tensors: Map<string, StoredTensor>, known: string, stored: StoredTensor) => {
+    const twin = tensors.get(known)
+    if (twin) duplicates.push(`${twin.name} and ${stored.name} in ${path} are the same tensor`)
+    tensors.set(known, stored)
+  }
   for (const [name, { dtype, shape }] of file.tensors) {
     const bare = naming.bare(name)
     const own = naming.engine(bare)
     const stored = { file, path, name, bare, dtype, shape }
     const renamed = naming.renamed(bare)
-    if (head.has(renamed)) ofHead.set(renamed, stored)
-    else if (own !== undefined && known.has(`0.${own}`)) ofTransformer.set(`0.${own}`, stored)
+    if (head.has(renamed)) add(ofHead, renamed, stored)
+    else if (own !== undefined && known.has(`0.${own}`)) add(ofTransformer, `0.${own}`, stored)
     else if (own !== undefined && (naming.layer(own) ?? description.layers) < description.layers)
-      ofDecoder.set(`0.${own}`, stored)
+      add(ofDecoder, `0.${own}`, stored)
   }
   const mayLack = new Set(expected.map(({ name }) => name))
-  checkTensors(ofTransformer, expected, { duplicates: [], mayLack, description })
+  checkTensors(ofTransformer, expected, { duplicates, mayLack, description })
   const found = [...ofHead, ...ofTransformer, ...ofDecoder].map(
     ([name, tensor]) => [name.replace(/^0\./, languageModel.prefix), tensor] as const,
   )

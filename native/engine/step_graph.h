@@ -60,7 +60,7 @@ class StepGraphs {
     Key key;
     StaticInput memory;
     int64_t seen = 0;
-    PackedBatch padded;  // of the batch that was recorded
+    Rows padded;  // of the batch that was recorded
     std::unique_ptr<RecordedWork> work;
     Left left;
     std::string refused;  // why it cannot be recorded

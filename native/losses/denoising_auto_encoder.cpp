@@ -14,20 +14,20 @@ struct Texts {
   at::Tensor labels_T;
 };
 
-Texts texts_of(const PackedBatch& batch, at::Device device) {
+Texts texts_of(const Targets& targets, at::Device device) {
   std::vector<int64_t> ids, positions, rows, labels, slots;
   Texts out;
-  out.input.rows = static_cast<int64_t>(batch.target_offsets.size()) - 1;
+  out.input.rows = targets.rows();
   out.input.length = 0;
   for (int64_t row = 0; row < out.input.rows; ++row) {
-    const int64_t length = batch.target_offsets[row + 1] - batch.target_offsets[row] - 1;
+    const int64_t length = targets.offsets[row + 1] - targets.offsets[row] - 1;
     out.input.length = std::max(out.input.length, length);
   }
   for (int64_t row = 0; row < out.input.rows; ++row) {
-    const int64_t begin = batch.target_offsets[row], end = batch.target_offsets[row + 1];
+    const int64_t begin = targets.offsets[row], end = targets.offsets[row + 1];
     for (int64_t t = begin; t + 1 < end; ++t) {
-      ids.push_back(batch.target_ids[t]);
-      labels.push_back(batch.target_ids[t + 1]);
+      ids.push_back(targets.ids[t]);
+      labels.push_back(targets.ids[t + 1]);
       positions.push_back(t - begin);
       rows.push_back(row);
       slots.push_back(row * out.input.length + t - begin);
@@ -53,27 +53,26 @@ class DenoisingAutoEncoder : public Loss {
     require_options(spec, {"config", "tieEncoderDecoder", "tieWordEmbeddings"});
   }
 
-  LossNeeds needs() const override { return {.encoder = tied_, .capturable = false}; }
+  LossNeeds needs() const override { return {.encoder = tied_, .targets = true, .capturable = false}; }
   void initialize(Parameters& parameters, uint64_t seed) const override { decoder_->initialize(parameters, seed); }
 
   void check_batch(const LossInput& input) const override {
     require_columns("DenoisingAutoEncoderLoss", input, 1, 1);
-    const PackedBatch& batch = *input.batch;
-    check(static_cast<int64_t>(batch.target_offsets.size()) == input.rows() + 1, "ERR_INVALID_DATA",
-          "DenoisingAutoEncoderLoss needs ", input.rows(), " original texts but found ",
-          std::max<int64_t>(0, static_cast<int64_t>(batch.target_offsets.size()) - 1));
+    const Targets& targets = input.targets;
+    check(targets.rows() == input.rows(), "ERR_INVALID_DATA", "DenoisingAutoEncoderLoss needs ", input.rows(),
+          " original texts but found ", targets.rows());
     for (int64_t row = 0; row < input.rows(); ++row) {
-      const int64_t length = batch.target_offsets[row + 1] - batch.target_offsets[row];
+      const int64_t length = targets.offsets[row + 1] - targets.offsets[row];
       check(length <= decoder_->positions(), "ERR_INVALID_DATA", "Original text ", row, " has ", length,
             " tokens but the decoder has only ", decoder_->positions(), " positions");
     }
-    for (int32_t id : batch.target_ids) {
+    for (int32_t id : targets.ids) {
       check(id >= 0, "ERR_INVALID_DATA", "Expected token ids of the original texts but found ", id);
     }
   }
 
   LossValue forward(const LossInput& input) const override {
-    Texts texts = texts_of(*input.batch, input.embeddings_CBD.device());
+    Texts texts = texts_of(input.targets, input.embeddings_CBD.device());
     texts.input.sentence_RD = input.column(0);
     texts.input.training = input.training;
     texts.input.draw = input.draw;

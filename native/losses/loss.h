@@ -1,14 +1,16 @@
 #pragma once
 
+#include <algorithm>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "core/config.h"
-#include "core/packed.h"
 #include "core/parameters.h"
 #include "core/philox.h"
 #include "layers/language_model.h"
@@ -20,6 +22,7 @@ struct LossNeeds {
   bool layers = false;    // the embeddings of every layer
   bool tokens = false;    // the states of all tokens
   bool encoder = false;   // the encoder's own parameters, for weights that are tied to them
+  bool targets = false;   // the tokens that it predicts
   bool twin = false;      // column 0 goes through a trained copy of the encoder (its tensors: loss.model1.*)
   bool external = false;  // value and gradients come from the caller: there is no forward()
   bool teacher = false;   // labels are embeddings, as wide as those of the batch
@@ -33,21 +36,31 @@ struct LossNeeds {
   bool ignores_shift = false;
 };
 
+// Tokens that a loss predicts, on the host; -100 is not predicted.
+struct Targets {
+  std::span<const int32_t> ids;
+  std::span<const int32_t> offsets;  // of rows: empty, or rising from 0 to the number of ids
+  int64_t tokens = 0;                // of the rows that were embedded
+
+  int64_t rows() const { return std::max<int64_t>(0, static_cast<int64_t>(offsets.size()) - 1); }
+};
+
 struct LossInput {
   at::Tensor embeddings_CBD;  // pooled, by column; C = 1 and B = rows where the batch has lists
   at::Tensor labels;          // [B] or [B, ...], master dtype or int64; undefined where the batch has none
   const std::vector<at::Tensor>& parameters;  // of the loss, by ParamId
 
   // What batches may bring; undefined where they do not.
-  at::Tensor guide_CBG = {};    // embeddings of the same texts by a guide model
-  at::Tensor text_ids_CB = {};  // int64: equal numbers are equal texts
-  at::Tensor lists_Q1 = {};     // int64: rows lists[q] ... lists[q + 1] - 1 belong to query q
-  const PackedBatch* batch = nullptr;
+  at::Tensor guide_CBG = {};                          // embeddings of the same texts by a guide model
+  at::Tensor text_ids_CB = {};                        // int64: equal numbers are equal texts
+  at::Tensor lists_Q1 = {};                           // int64: rows lists[q] ... lists[q + 1] - 1 belong to query q
+  const std::vector<int32_t>* host_labels = nullptr;  // labels that are integers, on the host
 
   // By LossNeeds.
   std::vector<at::Tensor> layers_CBD = {};  // before the first layer, then of each; the last is embeddings_CBD
   at::Tensor tokens_TD = {};
   std::map<std::string, at::Tensor> encoder = {};  // by tensor name, "0.embeddings.word_embeddings.weight"
+  Targets targets = {};
 
   DropoutKey dropout = {};  // of this batch
   bool training = false;    // whether to drop

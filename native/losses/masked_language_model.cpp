@@ -20,19 +20,19 @@ class MaskedLanguageModel : public Loss {
     require_options(spec, {"config", "tieWordEmbeddings"});
   }
 
-  LossNeeds needs() const override { return {.tokens = true, .encoder = true, .capturable = false}; }
+  LossNeeds needs() const override { return {.tokens = true, .encoder = true, .targets = true, .capturable = false}; }
   void initialize(Parameters& parameters, uint64_t seed) const override { head_->initialize(parameters, seed); }
 
   void check_batch(const LossInput& input) const override {
     require_columns("MaskedLanguageModelLoss", input, 1, 1);
-    check(input.batch->target_ids.size() == input.batch->ids.size(), "ERR_INVALID_DATA",
-          "MaskedLanguageModelLoss needs a target for each of ", input.batch->ids.size(), " tokens but found ",
-          input.batch->target_ids.size());
+    const auto& [ids, offsets, tokens] = input.targets;
+    check(static_cast<int64_t>(ids.size()) == tokens, "ERR_INVALID_DATA",
+          "MaskedLanguageModelLoss needs a target for each of ", tokens, " tokens but found ", ids.size());
   }
 
   LossValue forward(const LossInput& input) const override {
     std::vector<int64_t> places, labels;
-    const std::vector<int32_t>& targets = input.batch->target_ids;
+    const std::span<const int32_t> targets = input.targets.ids;
     for (size_t i = 0; i < targets.size(); ++i) {
       if (targets[i] < 0) continue;
       places.push_back(static_cast<int64_t>(i));

@@ -90,11 +90,10 @@ void require_classes(const char* loss, const LossInput& input, int64_t classes) 
     check(least >= 0 && most < classes, "ERR_INVALID_DATA", loss, " has numLabels ", classes, ", so labels from 0 to ",
           classes - 1, ", but found ", least < 0 ? least : most);
   };
-  // Those of the batch itself lie on the host, where no device has to be waited for.
-  const auto* labels = input.batch == nullptr ? nullptr : std::get_if<std::vector<int32_t>>(&input.batch->labels);
-  if (labels != nullptr) {
-    const auto [least, most] = std::minmax_element(labels->begin(), labels->end());
-    if (least != labels->end()) in_range(*least, *most);
+  // Where they lie on the host, too, no device has to be waited for.
+  if (input.host_labels != nullptr) {
+    const auto [least, most] = std::minmax_element(input.host_labels->begin(), input.host_labels->end());
+    if (least != input.host_labels->end()) in_range(*least, *most);
   } else {
     in_range(input.labels.min().item<int64_t>(), input.labels.max().item<int64_t>());
   }

@@ -22,9 +22,9 @@ struct Bucket {
 
 // The smallest one for a batch: tokens to a multiple of 128, of 64 below 2,048; the longest row to 32, 64, 128, 256,
 // 512, 1,024, ... `positions`: what a row of this model may hold, at least 2.
-Bucket bucket_of(const PackedBatch& batch, int64_t positions);
+Bucket bucket_of(const Rows& batch, int64_t positions);
 
 // The batch's rows and those of padding, which are of token 0 and type 0: what a network reads of it, of one column.
-PackedBatch padded(const PackedBatch& batch, const Bucket& bucket);
+Rows padded(const Rows& batch, const Bucket& bucket);
 
 }  // namespace st

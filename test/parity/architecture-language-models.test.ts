@@ -136,7 +136,29 @@ test('what files call the norms of heads: all names load', async (t) => {
       tensors.map(([name, tensor]) => [rename(name), tensor]),
     )
     t.is(await firstLoss(folder, masked(), batchOf(fixture)), loss, architecture)
+    await write(folder, [...new Map([...tensors, ...tensors.map(([name, tensor]) => [rename(name), tensor] as const)])])
+    await t.throwsAsync(firstLoss(folder, masked(), batchOf(fixture)), {
+      code: 'ERR_INVALID_TENSORS',
+      message: /are the same tensor/,
+    })
   }
+})
+
+test('files of the code on the hub (model_type new) keep the prefix and the class of that code', async (t) => {
+  const fixture = fixtureOf('gte')
+  const config = { ...fixture.config, model_type: 'new', architectures: ['NewForMaskedLM'] }
+  const { rope_theta } = fixture.config.rope_parameters as { rope_theta: number }
+  const hub = { ...fixture, config: { ...config, rope_theta }, prefix: 'new.' }
+  const folder = await folderOf(t, hub)
+  const loss = await firstLoss(folder, masked(), batchOf(hub))
+  t.true(Math.abs(loss - fixture.loss) <= 1e-5 * fixture.loss)
+  await using model = await SentenceTransformer.load(folder)
+  const { tensors, matrix } = languageModel(config)
+  const head = tensors.filter(({ name }) => name !== matrix).map(({ name }) => [name, hub.weights.get(name)!] as const)
+  await model.saveMaskedLanguageModel(join(folder, 'saved'), Object.fromEntries(head))
+  t.deepEqual(await tensorsOf(join(folder, 'saved')), await tensorsOf(folder))
+  const { architectures } = JSON.parse(readFileSync(join(folder, 'saved', 'config.json'), 'utf8'))
+  t.deepEqual(architectures, ['NewForMaskedLM'])
 })
 
 test('the head of another architecture, and losses that are not built for one, are refused by name', async (t) => {
