@@ -26,7 +26,7 @@ export interface BuildPlace {
   check?: () => unknown
 }
 
-/** @returns the exit code of the build, which has said on stderr what went wrong */
+/** @returns the exit code of the build, which has reported faults on stderr */
 export async function buildAddon(place: BuildPlace): Promise<number> {
   const { force, root = packageRoot, env = process.env, check = checkToolchain } = place
   const target = root === packageRoot ? buildFolder(env) : join(root, 'build')
@@ -86,7 +86,7 @@ async function fetchSources({ version, cache, home, npm, env }: Fetch): Promise<
   await withLock(
     `${home}.lock`,
     async () => {
-      // Whoever held the lock before may have fetched it.
+      // The previous holder of the lock may have downloaded it.
       if (existsSync(home)) return
       say(`fetching ${name} through npm`)
       const temporary = await mkdtemp(`${home}.filling-`).catch(cannotWrite)

@@ -1,4 +1,4 @@
-/** What a command of the program is, and how its arguments are read. */
+/** A command of the program, and how its arguments are parsed. */
 import { type ParseArgsConfig, parseArgs } from 'node:util'
 import { type ErrorCode, SentenceTorchError, suggestion } from '../errors.js'
 
@@ -21,7 +21,7 @@ export interface Values {
 export interface Command {
   name: string
   summary: string
-  /** The words that may follow, each with what it does; one of them must. */
+  /** The allowed words, with their descriptions. One of them is required. */
   words?: Readonly<Record<string, string>>
   options: Readonly<Record<string, Option>>
   /** More for its own help. */
@@ -43,7 +43,7 @@ export class UsageError extends SentenceTorchError {
   }
 }
 
-/** @throws UsageError for what the command does not have, with the closest that it has */
+/** @throws UsageError for an unknown option or word, with the closest known one */
 export function parseCommand(command: Command, args: readonly string[]): Values {
   const { name, words: known = {} } = command
   const options: Record<string, string | true> = {}

@@ -89,7 +89,7 @@ async function version(): Promise<string> {
   return (JSON.parse(text) as { version: string }).version
 }
 
-/** What was thrown on purpose, and what the system refuses, has said all; anything else is a fault of this package. */
+/** Deliberate errors and errors of the system explain themselves. Anything else is a fault of this package. */
 function told(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   const { code } = error as { code?: unknown }

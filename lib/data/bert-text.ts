@@ -2,10 +2,10 @@ import { nonspacingMarks, punctuation, removed } from './bert-unicode.js'
 import { normalForm } from './tokenizer/forms.js'
 
 /**
- * BERT's text clean-up and word split exactly as Hugging Face's Rust tokenizers do it. @huggingface/tokenizers differs in:
- * the order of stripping accents and lower-casing, the Greek final sigma (JavaScript lower-cases by context, Rust by
- * character), CJK beyond the basic plane, and every character that changed its category since Unicode 8, the version of
- * Rust's tables. Frozen tables also make the ids independent of the Unicode version that Node brings.
+ * BERT's text clean-up and word split, exactly as in Hugging Face's Rust tokenizers. @huggingface/tokenizers differs in
+ * four points: the order of stripping accents and lower-casing; the Greek final sigma (JavaScript lower-cases by context,
+ * Rust by character); CJK beyond the basic plane; and characters whose category changed since Unicode 8, the version of
+ * Rust's tables. Frozen tables also make the ids independent of Node's Unicode version.
  */
 
 const whitespaceClass = '\\t-\\r \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000'
@@ -39,12 +39,12 @@ export function bertNormalizer(config: BertNormalizerConfig): (text: string) => 
   }
 }
 
-/** Splits at white space; every punctuation character is a word of its own. */
+/** Splits at white space. Every punctuation character is a word. */
 export function bertWords(text: string): string[] {
   return text.match(wordPattern) ?? []
 }
 
-/** Lower case without regard to context: Σ becomes σ also at the end of a word. */
+/** Lower case without context: Σ becomes σ also at the end of a word. */
 export function lowerByCharacter(text: string): string {
   return text.replaceAll('Σ', 'σ').toLowerCase()
 }

@@ -9,23 +9,23 @@ import { kindOf } from './tokenizer/models.js'
 import { makePreTokenizer } from './tokenizer/pre-tokenizers.js'
 import { gpt2Words, type WordScanner, wordScanner } from './tokenizer/word-scanners.js'
 
-/** Normalisers that look across no space. */
+/** Normalisers that treat the text on both sides of a space separately. */
 const localNormalizers = ['NFC', 'NFD', 'NFKC', 'NFKD', 'Lowercase', 'StripAccents']
-/** Bytes of the words for which memory is kept. */
+/** Limit of bytes in a word for which memory is reused. */
 const USUAL = 256
 
 /**
- * Byte-level BPE as in GPT-2, RoBERTa, ModernBERT, Qwen and Llama 3: texts are cut into words without a regular expression,
- * the ids of words are kept, and the bytes of a new word are its first symbols.
+ * Byte-level BPE as in GPT-2, RoBERTa, ModernBERT, Qwen and Llama 3. It splits texts into words without a regular
+ * expression and keeps the ids of words. The bytes of a new word are its first symbols.
  *
- * It leaves the rest to `Pipeline`: other kinds of tokenizers, and texts that hold added tokens, of which it does the parts
- * between them.
+ * `Pipeline` does the rest: other kinds of tokenizers, and texts with added tokens. Of those, this class encodes the parts
+ * between the tokens.
  */
 export class BytePairEncoder implements FastEncoder {
-  /** Words end at a space behind what is none. */
+  /** Matches a space after a character that is not white space: a word ends there. */
   readonly cuts = /(?<=\P{White_Space}) /gu
   private readonly kept = new KeptIds()
-  /** By byte the id of the character that stands for it; undefined where the vocabulary lacks one. */
+  /** For each byte, the id of its character; undefined where the vocabulary lacks one. */
   private readonly byteIds: Int32Array | undefined
   private readonly symbols = new Int32Array(USUAL)
 
@@ -49,7 +49,7 @@ export class BytePairEncoder implements FastEncoder {
   static for(json: TokenizerJson, normalize: (text: string) => string): BytePairEncoder | undefined {
     const { model, normalizer, pre_tokenizer, added_tokens } = json
     if (!model || kindOf(model) !== 'BPE' || !isLocal(normalizer)) return undefined
-    // Which says what is wrong with it.
+    // Throws for a pre-tokenizer that cannot be built, and names the fault.
     makePreTokenizer(pre_tokenizer)
     const words = wordsOf(pre_tokenizer)
     if (!words) return undefined
@@ -80,9 +80,9 @@ export class BytePairEncoder implements FastEncoder {
     this.appendWords(section, ids, Number.POSITIVE_INFINITY)
   }
 
-  /** The normalised text; undefined when an added token is in it. */
+  /** The normalised text; undefined when it contains an added token. */
   private prepared(text: string): string | undefined {
-    // Lone surrogates become U+FFFD: Python's strings are given to the tokenizer as UTF-8.
+    // Lone surrogates become U+FFFD, because Python passes strings to the tokenizer as UTF-8.
     const wellFormed = (text as string & { toWellFormed(): string }).toWellFormed()
     if (this.holdsAdded(wellFormed)) return undefined
     const normalized = this.normalize(wellFormed)
@@ -122,7 +122,7 @@ function isLocal(block: Block | null): boolean {
   return block === null || localNormalizers.includes(block.type)
 }
 
-/** Whether pre-tokenization is one split into words and one into bytes, and how words end. */
+/** Whether pre-tokenization is one split into words and one into bytes; and where words end. */
 function wordsOf(block: Block | null): { end: WordScanner; addsSpace: boolean } | undefined {
   const [first, second, ...more] = flat(block)
   if (more.length > 0) return undefined

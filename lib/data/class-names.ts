@@ -3,18 +3,18 @@ import { SentenceTorchError } from '../errors.js'
 import { anything, object, optional, parseJson, recordOf } from '../io/schema.js'
 import { isSameList, listed } from './readers/names.js'
 
-/** By column; the place of a name is the number of the class. */
+/** By column. The index of a name is the number of the class. */
 export type ClassNames = ReadonlyMap<string, readonly string[]>
 
-/** Where the `datasets` package keeps the features of a table in the metadata of a Parquet file. */
+/** The key of the features of `datasets` in the metadata of a Parquet file. */
 export const FEATURES_KEY = 'huggingface'
 
-/** A feature as `datasets` writes it; columns of lists hold the feature of their entries. */
+/** A feature as `datasets` writes it. A list column has the feature of its entries. */
 type Feature = { _type?: unknown; names?: unknown; feature?: unknown } | readonly unknown[]
 
 const schema = object({ info: optional(object({ features: optional(recordOf(anything)) })) })
 
-/** The class names in the features of a table. Features that cannot be read give none. */
+/** The class names in a table's features. Features that cannot be read have none. */
 export function classNamesOf(features: string | undefined): Map<string, readonly string[]> {
   const found = new Map<string, readonly string[]>()
   if (features === undefined) return found
@@ -41,7 +41,8 @@ function namesOf(feature: unknown): readonly string[] | undefined {
 /**
  * Adds the class names of one more part of a table.
  * @param where the part: "b.parquet"
- * @throws SentenceTorchError ERR_INVALID_DATA when a column's classes have other names there: its numbers mean something else
+ * @throws SentenceTorchError ERR_INVALID_DATA when a column's classes have other names in this part, because its numbers
+ * then have another meaning
  */
 export function addClassNames(known: Map<string, readonly string[]>, more: ClassNames, where: string): void {
   for (const [column, names] of more) {

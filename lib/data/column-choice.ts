@@ -26,7 +26,7 @@ export function chooseColumns(
   for (const [old, name] of pairs) {
     const column = columnOf(old)
     if (columns.has(name)) throw invalidArgument('names', 'every column once', name)
-    // A column that becomes the label column, or is it no longer, is checked again.
+    // A column that becomes, or no longer is, the label column is checked again.
     columns.set(name, (column.kind === 'label') === (name === label) ? column : recheck(name, label, column))
   }
   return columns

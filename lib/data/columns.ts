@@ -9,18 +9,18 @@ import { labelNames } from './readers/table.js'
  */
 export type Label = number | readonly Label[]
 
-/** A label in an array of its own is that label: [[1], [0]] are the labels 1 and 0. */
+/** A label in an array of its own is unwrapped: [[1], [0]] are the labels 1 and 0. */
 export function singleLabel(label: unknown): unknown {
   return Array.isArray(label) && label.length === 1 ? label[0] : label
 }
 
 /**
- * What a column may hold: texts, lists of texts, labels, and anything else that JSON can say. An integer of a file that a
- * number cannot hold exactly (beyond 2^53) is a bigint.
+ * Values of a column: texts, lists of texts, labels, and any other JSON value. An integer of a file that a number cannot
+ * hold exactly (beyond 2^53) is a bigint.
  */
 export type Value = string | readonly string[] | Label | bigint | boolean | null | object
 
-/** What a column holds; `other`: neither texts nor lists of texts nor labels. */
+/** The type of a column's values. `other`: not texts, lists of texts or labels. */
 export type ColumnKind = 'text' | 'texts' | 'label' | 'other'
 
 /** Names that sentence-transformers puts into a batch itself. */
@@ -31,12 +31,12 @@ export function labelColumnOf(names: readonly string[]): string | undefined {
   return labelNames.find((name) => names.includes(name))
 }
 
-/** Checks the values of one column one after the other: they must all be of the kind of the first. */
+/** Checks the values of one column one after another. All must have the type of the first. */
 export class ColumnChecker {
   kind: ColumnKind | undefined
   /** Whether labels are lists; undefined before the first. */
   private listLabels: boolean | undefined
-  /** The first row with null, until another row tells what the column holds. */
+  /** The first row with null, until another row shows the column's type. */
   private nullRow: number | undefined
 
   /**
@@ -59,7 +59,7 @@ export class ColumnChecker {
     return this.kind ?? (this.nullRow === undefined ? 'texts' : 'other')
   }
 
-  /** The value as it is kept: labels that are absent (null, "-") become NaN. */
+  /** The stored value: missing labels (null, "-") become NaN. */
   check(value: unknown, row: number): Value {
     if (typeof value === 'string' && this.kind === 'text') return value
     if (this.kind === 'label') return this.checkLabel(value, row)
@@ -78,12 +78,12 @@ export class ColumnChecker {
           throw this.misfit('no text, as in the rows before', value, row)
         return value as Value
       default:
-        // An empty list says nothing about what the others hold.
+        // An empty list shows no type.
         return value as Value
     }
   }
 
-  /** Takes the kind from the first value that tells it. */
+  /** Takes the type from the first value that shows it. */
   private begin(value: unknown, row: number): void {
     if (value === undefined) throw this.misfit('a text', value, row)
     if (value === null) this.nullRow ??= row
@@ -133,10 +133,10 @@ export class ColumnChecker {
   }
 }
 
-/** V8 ends the process for arrays that are a little larger. */
+/** V8 ends the process for slightly larger arrays. */
 const MAX_ROWS = 100_000_000
 
-/** Gathers the rows of a table piece by piece, checked. */
+/** Collects the rows of a table piece by piece, and checks them. */
 export class ColumnsBuilder {
   readonly checkers: readonly ColumnChecker[]
   readonly columns: Value[][]

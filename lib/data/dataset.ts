@@ -25,14 +25,13 @@ export type { SplitOptions } from './split-rows.js'
 export type { TransformedRow } from './table.js'
 
 /**
- * Rows of texts, with labels or without, in memory. The order of the columns counts: it is the order in which a loss takes
- * its texts. The label column is the first of `label`, `labels`, `score`, `scores` that is there. All other columns are
- * inputs; for training they must hold texts or lists of texts. Labels are never rescaled. A dataset never changes: a method
- * that changes something returns a new dataset, which shares the columns that stay the same. `for (const row of dataset)` goes
- * through the rows.
+ * Rows of texts, with or without labels, in memory. A loss takes its texts in the order of the columns. The label column is
+ * the first of `label`, `labels`, `score`, `scores` that exists. All other columns are inputs; for training they must hold
+ * texts or lists of texts. Labels are never rescaled. A dataset never changes: a method that changes something returns a
+ * new dataset, which shares the unchanged columns. `for (const row of dataset)` goes through the rows.
  *
- * @typeParam Row what a row holds, for the compiler: `Dataset.fromFile<{ text: string; label: number }>(…)`. Nothing checks
- *   at run time that a file is like that. A label that is not there is NaN.
+ * @typeParam Row type of a row for the compiler: `Dataset.fromFile<{ text: string; label: number }>(…)`. It is not checked
+ * at run time. A missing label is NaN.
  */
 export class Dataset<Row extends object = DatasetRow> {
   readonly length: number
@@ -42,7 +41,7 @@ export class Dataset<Row extends object = DatasetRow> {
   /** Names of the other columns, in order. */
   readonly textColumns: readonly string[]
   private readonly columns: ReadonlyMap<string, Column>
-  /** First row without a label, −1 without any; undefined until it was looked for. */
+  /** First row without a label, −1 for none; undefined before the search. */
   #unlabelled: number | undefined
 
   private constructor(columns: ReadonlyMap<string, Column>, length: number) {
@@ -59,9 +58,9 @@ export class Dataset<Row extends object = DatasetRow> {
   }
 
   /**
-   * From one object per row; the keys of the first give the columns and their order.
-   * @param options.columns which keys to take, in this order; needed where a key is a whole number, such as "1", since
-   *   objects have those first.
+   * From one object per row. The keys of the first object give the columns and their order.
+   * @param options.columns keys to take, in this order; needed where a key is a whole number, such as "1", because objects
+   * have those first.
    * @throws SentenceTorchError ERR_INVALID_DATA naming row and column for other keys or values that do not fit.
    */
   static fromRows(rows: readonly Readonly<Record<string, unknown>>[], options?: ColumnChoice): Dataset
@@ -110,10 +109,11 @@ export class Dataset<Row extends object = DatasetRow> {
    * Reads `.jsonl` (one object per line), `.json` (an array of objects), `.tsv` (header, no quoting) or `.csv` (header,
    * RFC 4180), also with `.gz` behind, or `.parquet`. Columns of `.csv` and `.tsv` files whose fields are all numbers hold
    * numbers, as in Python; integers beyond 2^53 are bigints. See docs/data.md.
-   * @param options.columns which columns to take (a name or several), in this order; default all in the order of the file.
+   * @param options.columns columns to take (a name or several), in this order; default all, in the order of the file.
    * @param options.header `false`: a `.csv` or `.tsv` file begins with a row, and `columns` names all its columns.
-   * @param options.dtype columns of a `.csv` or `.tsv` file that hold texts whatever they look like: `{ id: 'string' }`.
-   * @param options.field of a `.json` file: the key of its object whose value is the array of rows.
+   * @param options.dtype columns of a `.csv` or `.tsv` file that hold texts, even if they look like numbers: `{ id:
+   * 'string' }`.
+   * @param options.field for a `.json` file: the key of its object whose value is the array of rows.
    * @param options.signal stops reading
    * @throws SentenceTorchError ERR_NOT_FOUND, ERR_INVALID_DATA naming the line, ERR_NOT_IMPLEMENTED for other known formats,
    *   ERR_ABORTED
@@ -144,11 +144,11 @@ export class Dataset<Row extends object = DatasetRow> {
   }
 
   /**
-   * A dataset of the Hugging Face hub: downloads the Parquet files of one split into the cache that Python shares, and reads
-   * them. Repositories without Parquet files are read from the conversion that the hub makes (`refs/convert/parquet`).
-   * The short names `glue`, `snli`, `squad` mean today's `nyu-mll/glue`, `stanfordnlp/snli`, `rajpurkar/squad`.
-   * @throws SentenceTorchError ERR_NOT_FOUND listing what there is for an unknown dataset, config or split; ERR_NETWORK;
-   *   ERR_FILE_SYSTEM; ERR_ABORTED
+   * A dataset of the Hugging Face hub. Downloads the Parquet files of one split into the cache that Python shares, and
+   * reads them. Repositories without Parquet files are read from the hub's conversion (`refs/convert/parquet`). The short
+   * names `glue`, `snli`, `squad` stand for `nyu-mll/glue`, `stanfordnlp/snli`, `rajpurkar/squad`.
+   * @throws SentenceTorchError ERR_NOT_FOUND, listing the existing ones, for an unknown dataset, config or split;
+   * ERR_NETWORK; ERR_FILE_SYSTEM; ERR_ABORTED
    */
   static async fromHub<Row extends object = DatasetRow>(
     id: string,
@@ -194,14 +194,15 @@ export class Dataset<Row extends object = DatasetRow> {
     return this.columnOf(name).values
   }
 
-  /** What the values of a column are. */
+  /** The type of a column's values. */
   columnKind(name: string): ColumnKind {
     return this.columnOf(name).kind
   }
 
   /**
-   * The names of a column's class numbers, the name of 0 first. Parquet files and data sets of the hub have them as `ClassLabel`
-   * features. They go with the column; `map` drops them when it changes its values. Undefined if the data have none.
+   * The names of a column's class numbers, the name of 0 first. Parquet files and data sets of the hub have them as
+   * `ClassLabel` features. They stay with the column. `map` drops them when it changes the column's values. Undefined if
+   * the data have none.
    */
   classNames(column: string): readonly string[] | undefined {
     return this.columnOf(column).classNames
@@ -224,7 +225,7 @@ export class Dataset<Row extends object = DatasetRow> {
   labels(): readonly Label[] | undefined {
     if (this.labelColumn === undefined) return undefined
     const labels = this.column(this.labelColumn) as readonly Label[]
-    // Looked for only once, as every batch asks for the labels.
+    // Searched for only once, because every batch asks for the labels.
     this.#unlabelled ??= labels.findIndex((label) => Number.isNaN(label))
     if (this.#unlabelled === -1) return labels
     throw new SentenceTorchError(
@@ -234,8 +235,8 @@ export class Dataset<Row extends object = DatasetRow> {
   }
 
   /**
-   * One row as an object. Its keys are in the order of the columns, except whole numbers such as "1", which objects have first.
-   * Below 0, `index` counts from the end.
+   * One row as an object. Its keys have the order of the columns, except whole numbers such as "1", which objects have
+   * first. A negative `index` counts from the end.
    */
   row(index: number): Plain<Row> {
     const number = rowNumber(index, this.length)
@@ -249,7 +250,7 @@ export class Dataset<Row extends object = DatasetRow> {
     for (let row = 0; row < this.length; row++) yield this.row(row)
   }
 
-  /** The first `count` rows; below 0, all but the last so many. */
+  /** The first `count` rows; if `count` is negative, all but the last −`count` rows. */
   head(count = 5): Dataset<Row> {
     checkInteger('count', count ?? null, Number.MIN_SAFE_INTEGER)
     const length = count < 0 ? Math.max(0, this.length + count) : Math.min(count, this.length)
@@ -259,7 +260,7 @@ export class Dataset<Row extends object = DatasetRow> {
     )
   }
 
-  /** The rows `indices`, in that order; a row may come several times. Below 0, an index counts from the end. */
+  /** The rows `indices`, in that order. A row may appear several times. A negative index counts from the end. */
   select(indices: ArrayLike<number> | Iterable<number>): Dataset<Row> {
     const rows = rowNumbers(indices, this.length)
     const columns = this.mapColumns((values) => Array.from(rows, (row) => values[row]!))
@@ -289,17 +290,17 @@ export class Dataset<Row extends object = DatasetRow> {
     return this.withColumns(this.columnNames.map((name) => [name, Object.hasOwn(names, name) ? names[name]! : name]))
   }
 
-  /** The rows for which `keep` says true. */
+  /** The rows for which `keep` returns true. */
   async filter(keep: (row: Plain<Row>, index: number) => boolean | Promise<boolean>): Promise<Dataset<Row>> {
     return this.take(await transforms.filterRows(this, keep))
   }
 
   /**
-   * Calls `change` for every row and merges the result into the row: existing keys take the new value, new keys become columns
-   * behind the others.
-   * @param options.removeColumns columns (a name or several) of this dataset that the result does not keep
-   * @param options.columns which columns the result has, in this order; needed where a new key is a whole number and not the
-   *   only new one, because objects have such keys first
+   * Calls `change` for every row and merges the result into the row. Existing keys take the new value. New keys become
+   * columns after the others.
+   * @param options.removeColumns columns (a name or several) of this dataset that the result drops
+   * @param options.columns columns of the result, in this order; needed where one of several new keys is a whole number,
+   * because objects have such keys first
    */
   async map<Changes extends object, Removed extends string = never>(
     change: (row: Plain<Row>, index: number) => Changes | Promise<Changes>,
@@ -316,15 +317,15 @@ export class Dataset<Row extends object = DatasetRow> {
     return this.take(await transforms.shuffledOrder(this.length, seed))
   }
 
-  /** The first of all rows that are the same in `columns` (default: in all). */
+  /** The first of all rows that are equal in `columns` (default: in all columns). */
   async dropDuplicates(options: { columns?: string | readonly string[] } = {}): Promise<Dataset<Row>> {
     checkOptions('Dataset.dropDuplicates', options, ['columns'])
     return this.take(await transforms.firstOfEqual(this, listOfNames('columns', options.columns ?? this.columnNames)))
   }
 
   /**
-   * The rows that have a label, and how many had none: null or "-" in the data, and −1 where `label` or `labels` holds
-   * class numbers (the "no gold label" of SNLI and GLUE). A `score` of −1 is a score.
+   * The rows that have a label, and the number of rows without one: null or "-" in the data, and −1 where `label` or
+   * `labels` holds class numbers (the "no gold label" of SNLI and GLUE). A `score` of −1 is a score.
    */
   async dropUnlabelled(): Promise<{ dataset: Dataset<Row>; dropped: number }> {
     const rows = await transforms.labelledRows(this)
@@ -332,20 +333,20 @@ export class Dataset<Row extends object = DatasetRow> {
   }
 
   /**
-   * Two parts of the rows, shuffled by the seed. With `groupBy`, rows that share a value in that column (in any of those
-   * columns) are on the same side, so that nothing of the test part was seen in training.
+   * Two parts of the rows, shuffled by the seed. With `groupBy`, rows that share a value in that column (or in one of those
+   * columns) are in the same part, so that training never saw a value of the test part.
    */
   async trainTestSplit(options: SplitOptions = {}): Promise<{ train: Dataset<Row>; test: Dataset<Row> }> {
     const { train, test } = await splitRows(this, options)
     return { train: await this.take(train), test: await this.take(test) }
   }
 
-  /** What console.log shows: the columns, what they hold, and the first rows. */
+  /** The output of console.log: the columns, their types, and the first rows. */
   [INSPECT](depth: number, options: InspectOptionsStylized, show: Inspect): string {
     return inspectDataset(this, depth, options, show)
   }
 
-  /** `select` of row numbers that are known to be valid. It does not block the event loop. */
+  /** `select` with valid row numbers. It does not block the event loop. */
   private async take(rows: Int32Array): Promise<Dataset<Row>> {
     const columns = new Map<string, Column>()
     for (const [name, column] of this.columns) {

@@ -14,28 +14,28 @@ export type { MultiDatasetBatchSamplerChoice, MultiDatasetBatchSamplerName } fro
 export interface DataBatch {
   /** The dataset's name; '' for a single dataset. */
   name: string
-  /** The dataset itself, the same object in every batch; for a stream a small one that holds just the rows of this batch. */
+  /** The dataset itself, the same object in every batch. For a stream, a small dataset of just this batch's rows. */
   dataset: Dataset
   /** Row numbers in `dataset`. */
   rows: Int32Array
 }
 
-/** Where a run gets its batches from, one dataset or several, in memory or streamed. */
+/** The source of a run's batches: one dataset or several, in memory or streamed. */
 export interface DataFeed {
-  /** Batches per epoch as the schedule counts them; undefined when unknown (a stream): then maxSteps is needed. */
+  /** Batches per epoch, as the schedule counts them. Undefined when unknown (a stream): maxSteps is needed then. */
   readonly length: number | undefined
   /**
-   * The batches of an epoch; the same epoch gives the same batches.
-   * @param skip leaves out the first so many batches without making them, to resume a run in the middle of an epoch
+   * The batches of an epoch. The same epoch gives the same batches.
+   * @param skip number of batches to leave out at the start without making them, to resume a run in the middle of an epoch
    */
   batches(epoch: number, skip?: number): AsyncIterable<DataBatch>
 }
 
-/** What can be trained on: one dataset or stream, or several by name. */
+/** Training data: one dataset or stream, or several by name. */
 export type DataSource = Dataset | DataStream | Readonly<Record<string, Dataset | DataStream>>
 
 export interface FeedOptions {
-  /** One for all datasets, or one by name (a dataset without one has `batch_sampler`). Default `batch_sampler`. */
+  /** One for all datasets, or one by name (a dataset without an entry has `batch_sampler`). Default `batch_sampler`. */
   batchSampler?: BatchSamplerChoice | Readonly<Record<string, BatchSamplerChoice>>
   /** Default `proportional`. */
   multiDatasetBatchSampler?: MultiDatasetBatchSamplerChoice
@@ -46,9 +46,9 @@ export interface FeedOptions {
   /** Leave out batches with fewer rows. Default false. */
   dropLast?: boolean
   /**
-   * As sentence-transformers 6.0.1: `no_duplicates` and `group_by_label` have one order for all seeds, and among several
-   * datasets one for all epochs too; with `dropLast`, `no_duplicates` may make fewer batches than it announces, and
-   * `group_by_label` always leaves out the same odd rows. Default false.
+   * Sample as sentence-transformers 6.0.1 does: `no_duplicates` and `group_by_label` have one order for all seeds, and
+   * among several datasets also one for all epochs. With `dropLast`, `no_duplicates` may make fewer batches than it
+   * announces, and `group_by_label` always leaves out the same odd rows. Default false.
    */
   compat?: boolean
 }
@@ -69,7 +69,7 @@ export function createFeed(source: DataSource, options: FeedOptions): DataFeed {
   checkSamplers(options, sources)
   const [single] = sources
   if (single && single[0] === '') return feedOf(...single, seed, options)
-  // Seeds of their own: equally long datasets should not be in the same order.
+  // Each has its own seed, so that datasets of equal length have different orders.
   const feeds = sources.map(([name, data], i) => feedOf(name, data, new Random(seed, i).nextUint32(), options))
   return joinFeeds(
     sources.map(([name]) => name),
@@ -127,7 +127,7 @@ function checkSamplers({ batchSampler }: FeedOptions, sources: readonly (readonl
   }
 }
 
-/** Samplers that get no seed in sentence-transformers 6.0.1, and with several datasets no epoch either. */
+/** Samplers without a seed in sentence-transformers 6.0.1, and among several datasets also without an epoch. */
 const FORGETFUL: readonly BatchSamplerChoice[] = ['no_duplicates', 'no_duplicates_hashed', 'group_by_label']
 
 function feedOf(name: string, data: Dataset | DataStream, seed: number, options: FeedOptions): DataFeed {
@@ -158,7 +158,7 @@ function feedOf(name: string, data: Dataset | DataStream, seed: number, options:
   }
 }
 
-/** Several datasets as one; every batch is of one of them. */
+/** Several datasets as one. Every batch comes from one of them. */
 function joinFeeds(names: readonly string[], feeds: readonly DataFeed[], options: FeedOptions): DataFeed {
   const { multiDatasetBatchSampler = 'proportional', seed = 0 } = options
   const lengths = feeds.map(({ length }) => length)

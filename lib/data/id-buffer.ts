@@ -1,13 +1,13 @@
 import type { Tokenized } from './pack.js'
 
-/** Token ids of text after text in memory that grows. */
+/** Token ids of one text after another, in memory that grows. */
 export class IdBuffer {
   private ids: Int32Array
   private readonly offsets: Int32Array
   private rows = 0
   private at = 0
 
-  /** @param texts how many texts will come at most */
+  /** @param texts limit of texts */
   constructor(texts: number) {
     this.offsets = new Int32Array(texts + 1)
     this.ids = new Int32Array(16 + texts * 24)
@@ -30,7 +30,9 @@ export class IdBuffer {
     return ids
   }
 
-  /** Ends the text that began at `start`: leaves `room` of its ids, the last ones if `fromLeft` cuts, and puts `suffix` after them. */
+  /**
+   * Ends the text that began at `start`: keeps `room` of its ids (the last ones if `fromLeft` cuts) and appends `suffix`.
+   */
   endText(start: number, room: number, fromLeft: boolean, suffix: readonly number[]): void {
     const excess = this.at - start - room
     if (excess > 0) {
@@ -41,7 +43,7 @@ export class IdBuffer {
     this.offsets[++this.rows] = this.at
   }
 
-  /** What was collected, in memory of its own. */
+  /** A copy of the collected ids. */
   take(): Tokenized {
     return { ids: this.ids.slice(0, this.at), offsets: this.offsets }
   }

@@ -1,4 +1,4 @@
-/** What console.log shows of data. */
+/** The output of console.log for data. */
 import type { InspectOptionsStylized, inspect } from 'node:util'
 import type { ColumnKind } from './columns.js'
 import type { Table } from './table.js'
@@ -15,7 +15,7 @@ const CLASSES = 10
 
 const kinds: Record<ColumnKind, string> = { text: 'text', texts: 'list of texts', label: 'label', other: 'other' }
 
-/** The columns, what they hold, and the first rows. */
+/** The columns, their types, and the first rows. */
 export function inspectDataset(dataset: Table, depth: number, options: InspectOptionsStylized, show: Inspect): string {
   const { length, columnNames } = dataset
   const size = `${length} ${length === 1 ? 'row' : 'rows'}`
@@ -45,7 +45,7 @@ function shortened(value: unknown): unknown {
   return Array.isArray(value) ? value.map((entry, i) => (i < ENTRIES ? shortened(entry) : entry)) : value
 }
 
-/** What is known without reading. */
+/** What is known without reading the stream. */
 export function inspectStream(
   stream: { readonly length: number | undefined; readonly shuffleBuffer: number },
   depth: number,

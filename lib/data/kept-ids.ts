@@ -1,17 +1,17 @@
 import type { IdBuffer } from './id-buffer.js'
 
-/** Stretches of text whose ids are kept: some 10 MB together. */
+/** Limit of stretches of text whose ids are kept: some 10 MB together. */
 const KEPT = 1 << 16
-/** The longest stretch (in UTF-16 units) that is kept. */
+/** Limit of UTF-16 units in a kept stretch. */
 export const KEPT_LENGTH = 32
 
-/** Ids of short stretches of text that came before. */
+/** Ids of short stretches of text that occurred before. */
 export class KeptIds {
   private readonly kept = new Map<string, number | readonly number[]>()
 
   /**
-   * Adds the ids of a stretch.
-   * @returns false when they are not known
+   * Appends the ids of a stretch.
+   * @returns false when they are unknown
    */
   append(stretch: string, ids: IdBuffer): boolean {
     const found = this.kept.get(stretch)
@@ -21,7 +21,7 @@ export class KeptIds {
     return true
   }
 
-  /** Keeps the ids of a stretch that is not too long: those in the buffer from `start` on. */
+  /** Keeps the ids of a stretch, if it is short: those in the buffer from `start` on. */
   keep(stretch: string, ids: IdBuffer, start: number): void {
     if (stretch.length > KEPT_LENGTH) return
     if (this.kept.size === KEPT) this.kept.clear()
@@ -30,7 +30,7 @@ export class KeptIds {
   }
 }
 
-/** A slice may be a view that keeps a whole text in memory. */
+/** Copies, because a slice may be a view that keeps a whole text in memory. */
 function ownMemory(slice: string): string {
   return slice.length < 13 ? slice : Buffer.from(slice, 'utf16le').toString('utf16le')
 }

@@ -3,27 +3,32 @@ import { checkInteger, checkOptions, checkType } from '../options.js'
 import type { Tokenized } from './pack.js'
 import { Random } from './random.js'
 
-/** Target of a token that is not to be predicted; PyTorch's losses pass over it. */
+/** Target of a token that is not predicted. PyTorch's losses ignore it. */
 export const NO_TARGET = -100
 
 export interface MaskingOptions {
-  /** The token that stands for a masked one. */
+  /** The mask token. */
   maskTokenId: number
-  /** Random tokens are drawn from 0 to below this. */
+  /** Random tokens are drawn from 0 up to, but without, this number. */
   vocabSize: number
   /** Tokens that are never masked. */
   specialTokenIds: ReadonlySet<number>
-  /** Share of the tokens (of the words, with `continuesWord`) to be predicted. Default 0.15. */
+  /** Share of the tokens (of the words, with `continuesWord`) that are predicted. Default 0.15. */
   mlmProbability?: number
-  /** Share of those that become the mask token. Default 0.8; with `continuesWord` always 1, as in transformers. */
+  /**
+   * Share of the predicted tokens that become the mask token. Default 0.8; with `continuesWord` always 1, as in
+   * transformers.
+   */
   maskReplaceProb?: number
-  /** Share of those that become a random token; the rest stays as it is. Default 0.1; with `continuesWord` always 0. */
+  /**
+   * Share of the predicted tokens that become a random token; the rest stay. Default 0.1; with `continuesWord` always 0.
+   */
   randomReplaceProb?: number
-  /** Masks whole words: 1 for every token id that goes on with the word of the token before (`Tokenizer.continuations`). */
+  /** Masks whole words: 1 for every token id that continues the word of the token before (`Tokenizer.continuations`). */
   continuesWord?: Uint8Array | undefined
 }
 
-/** Where the randomness comes from: the same three give the same masks. */
+/** The source of randomness: the same three values give the same masks. */
 export interface MaskingSeeds {
   seed: number
   epoch: number
@@ -32,7 +37,7 @@ export interface MaskingSeeds {
 }
 
 export interface MaskedTokens extends Tokenized {
-  /** The token to predict at each place of `ids`, {@link NO_TARGET} where there is none. */
+  /** The token to predict at each position of `ids`; {@link NO_TARGET} where none is predicted. */
   targets: Int32Array
 }
 
@@ -42,13 +47,13 @@ const OPTIONS = [
 ]
 
 /**
- * Masks tokens for masked-language-model training: 15 % are to be predicted, of which 80 % become the mask token, 10 % a
- * random one and 10 % stay. A text's mask is a function of seed, epoch and row alone, whatever else is in the batch.
- * Source: DataCollatorForLanguageModeling of transformers 5, with `whole_word_mask` for `continuesWord`. There a word is
- * everything between two gaps, punctuation included; here it is what the vocabulary marks as one word.
+ * Masks tokens for masked-language-model training: 15 % are predicted, of which 80 % become the mask token, 10 % become a
+ * random token and 10 % stay. A text's mask depends on seed, epoch and row alone, not on the rest of the batch. Source:
+ * DataCollatorForLanguageModeling of transformers 5, with `whole_word_mask` for `continuesWord`. There a word is everything
+ * between two spaces, punctuation included; here the vocabulary marks words.
  *
- * @param tokens is left as it is
- * @throws SentenceTorchError ERR_INVALID_ARGUMENT for a share outside of 0 to 1, and for shares whose sum is above 1
+ * @param tokens is not changed
+ * @throws SentenceTorchError ERR_INVALID_ARGUMENT for a share outside 0 to 1, and for shares whose sum is above 1
  */
 export function maskTokens(tokens: Tokenized, options: MaskingOptions, seeds: MaskingSeeds): MaskedTokens {
   const shares = checkShares(options)
@@ -69,12 +74,14 @@ export function maskTokens(tokens: Tokenized, options: MaskingOptions, seeds: Ma
 interface Shares {
   predicted: number
   masked: number
-  /** Share of the random ones among those that are predicted and not masked. */
+  /** Share of random tokens among the predicted tokens that are not masked. */
   random: number
 }
 
-/** Draws in the order of the source: which tokens are predicted, which of them are masked, which become random, and which token
- *  each of those becomes. */
+/**
+ * Draws in the order of the source: the predicted tokens, the masked ones among them, the random ones, and the token that
+ * each of those becomes.
+ */
 function maskText(ids: Int32Array, targets: Int32Array, options: MaskingOptions, shares: Shares, random: Random): void {
   const { specialTokenIds, continuesWord, maskTokenId, vocabSize } = options
   const length = ids.length
@@ -84,7 +91,7 @@ function maskText(ids: Int32Array, targets: Int32Array, options: MaskingOptions,
   const drawn = draw(shares.predicted)
   for (let i = 0; i < length; i++) {
     if (isSpecial(i)) continue
-    // The first token decides for its word.
+    // The first token of a word decides for the word.
     const predicted = goesOn(i) ? targets[i - 1] !== NO_TARGET : drawn[i]
     if (predicted) targets[i] = ids[i]!
   }
@@ -115,7 +122,7 @@ function checkShares(options: MaskingOptions): Shares {
     }
     return { predicted: mlmProbability, masked: 1, random: 0 }
   }
-  // 0.9 + 0.1 and the like may come to a little more than 1.
+  // Sums such as 0.9 + 0.1 may be slightly above 1.
   if (maskReplaceProb + randomReplaceProb > 1 + 1e-9) {
     const found = maskReplaceProb + randomReplaceProb
     throw invalidArgument('maskReplaceProb + randomReplaceProb', 'a sum of at most 1', found)

@@ -4,21 +4,24 @@ import type { PackedBatch } from '../native/types.js'
 /** Token ids of several texts without padding: text i is `ids[offsets[i]] … ids[offsets[i + 1] - 1]`. */
 export interface Tokenized {
   ids: Int32Array
-  /** Number of texts + 1 rising values from 0 to `ids.length`. */
+  /** Rising values from 0 to `ids.length`, one more than there are texts. */
   offsets: Int32Array
 }
 
 export interface PackOptions {
   /** One label (or one vector of equal length) per row. */
   labels?: readonly (number | readonly number[])[]
-  /** What the loss wants: scores (float32, the default) or class numbers (int32). Never guessed from a batch. */
+  /**
+   * The type that the loss expects: scores (float32, the default) or class numbers (int32). It is never guessed from a
+   * batch.
+   */
   labelType?: 'float32' | 'int32'
-  /** Per column and row: leading tokens that belong to the prompt. */
+  /** Per column and row: number of leading tokens that belong to the prompt. */
   promptLengths?: readonly ArrayLike<number>[]
 }
 
 /**
- * Joins the tokenised text columns of a batch to one stream, column-major: all anchors, then all positives, …
+ * Joins the tokenised text columns of a batch into one stream, column by column: all anchors, then all positives, …
  * @throws SentenceTorchError ERR_INVALID_DATA when columns, labels or prompt lengths do not fit together.
  */
 export function pack(columns: readonly Tokenized[], options: PackOptions = {}): PackedBatch {

@@ -1,7 +1,7 @@
 import { idsOf } from './special-tokens.js'
 import { notUnderstood } from './tokenizer/blocks.js'
 
-/** One piece of what a model reads of a pair: special tokens, or the first (0) or second (1) text. */
+/** One part of a model's input for a pair: special tokens, or the first (0) or second (1) text. */
 export type PairPiece = { ids: number[]; type: number } | { text: 0 | 1; type: number }
 
 type TemplatePiece =
@@ -17,7 +17,10 @@ interface PostProcessor {
   processors?: unknown[]
 }
 
-/** What the `post_processor` block of tokenizer.json makes of a pair: `[CLS] a [SEP] b [SEP]`, types 0 and 1, for BERT. */
+/**
+ * The form that the `post_processor` block of tokenizer.json gives a pair: `[CLS] a [SEP] b [SEP]`, types 0 and 1, for
+ * BERT.
+ */
 export function pairTemplate(block: unknown): PairPiece[] {
   return (
     found(block) ?? [
@@ -54,7 +57,7 @@ function found(block: unknown): PairPiece[] | undefined {
     case 'TemplateProcessing':
       return processor.pair?.map((piece) => fromTemplate(piece, processor))
     case 'Sequence':
-      // The others of a sequence change offsets alone.
+      // Other parts of a sequence only change offsets.
       return (processor.processors ?? []).map(found).find((pieces) => pieces !== undefined)
     default:
       throw notUnderstood(`its post_processor is of the type ${JSON.stringify(processor.type)}`)

@@ -5,16 +5,16 @@ import { type PairPiece, pairTemplate } from './pair-template.js'
 import { TimeSlice } from './time-slice.js'
 import type { EncodeAllOptions, Tokenizer } from './tokenizer.js'
 
-/** Pairs of texts as one row each, with the number of the segment of every token. */
+/** Pairs of texts as one row each, with the segment number of every token. */
 export interface TokenizedPairs extends Tokenized {
-  /** Absent where the model uses none. */
+  /** Absent where the model uses no token types. */
   tokenTypes?: Int32Array
 }
 
-/** More tokens than any text has: cutting comes after pairing. */
+/** More tokens than any text has, because rows are cut after pairing. */
 const UNCUT = 2 ** 31
 
-/** Token ids of texts for later calls, up to 256 MiB of them. */
+/** Limit of the token ids that are kept for later calls: 256 MiB. */
 export class TokenCache {
   readonly #kept = new Map<string, Int32Array>()
   #room = 64 * 1024 * 1024
@@ -31,13 +31,13 @@ export class TokenCache {
 }
 
 export interface PairOptions extends EncodeAllOptions {
-  /** Texts that it holds are not tokenised again. */
+  /** Texts in it are not tokenised again. */
   cache?: TokenCache | undefined
 }
 
 /**
- * Makes rows of pairs: both texts between the tokenizer's special tokens, cut to `maxSeqLength` by taking tokens from the
- * longer text first, as Python's tokenizers do with `truncation="longest_first"`.
+ * Makes rows of pairs: both texts between the tokenizer's special tokens. Rows are cut to `maxSeqLength` by taking tokens
+ * from the longer text first, as Python's tokenizers do with `truncation="longest_first"`.
  */
 export class PairTokenizer {
   readonly #tokenizer: Tokenizer
@@ -65,8 +65,8 @@ export class PairTokenizer {
   }
 
   /**
-   * Row i is the pair (`first[i]`, `second[i]`). A text that comes several times, as a query over its documents does, is
-   * tokenised once. Works in short slices (TimeSlice).
+   * Row i is the pair (`first[i]`, `second[i]`). A repeated text, such as a query over its documents, is tokenised once.
+   * Works in short slices (TimeSlice).
    * @throws SentenceTorchError ERR_INVALID_ARGUMENT for unequal lengths or a text that is no string, ERR_ABORTED
    */
   async encode(
@@ -140,15 +140,16 @@ export class PairTokenizer {
   }
 }
 
-/** Where a text stands, for errors. */
+/** The position of a text, for errors. */
 function nameInPairs(text: string, first: readonly string[], second: readonly string[]): string {
   const row = first.indexOf(text)
   return row === -1 ? `the second text of pair ${second.indexOf(text)}` : `the first text of pair ${row}`
 }
 
 /**
- * How many tokens two texts keep where `room` are allowed: the longer one gives way until both are equal, then both do, the
- * first one more where `room` is odd. Source: `truncate_encodings` of Hugging Face's tokenizers.
+ * The numbers of tokens that two texts keep within `room`. The longer text is cut until both are equal, then both are cut.
+ * The first keeps one more where `room` is odd.
+ * Source: `truncate_encodings` of Hugging Face's tokenizers.
  */
 function longestFirst(first: number, second: number, room: number): [number, number] {
   if (first + second <= room) return [first, second]

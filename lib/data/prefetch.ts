@@ -1,13 +1,13 @@
 /**
- * Runs `source` ahead of its consumer: up to `depth` items are made before they are asked for, in order. An error of the
- * source is thrown when its item is reached. Leaving the loop early ends the source too.
+ * Runs `source` ahead of its consumer: makes up to `depth` items in advance, in order. An error of the source is thrown
+ * when its item is reached. Leaving the loop early also ends the source.
  */
 export async function* prefetch<T>(source: AsyncIterable<T>, depth = 2): AsyncGenerator<T, void, undefined> {
   const iterator = source[Symbol.asyncIterator]()
   const pending: Promise<IteratorResult<T>>[] = []
   const ask = () => {
     const item = iterator.next()
-    // The error is handled when the turn of the item comes. Until then it must not count as unhandled.
+    // The error is handled when the item is reached. Until then it must not count as unhandled.
     item.catch(() => {})
     pending.push(item)
   }
@@ -20,7 +20,7 @@ export async function* prefetch<T>(source: AsyncIterable<T>, depth = 2): AsyncGe
       yield item.value
     }
   } finally {
-    // The items that are still being made have to finish first: a generator runs its steps one after the other.
+    // Waits for the items in progress, because a generator runs its steps one after another.
     await Promise.allSettled(pending)
     await iterator.return?.()
   }

@@ -1,12 +1,12 @@
 /**
- * Seeded random numbers for everything that TypeScript decides (order of rows): xoshiro128** 1.1 of D. Blackman and S. Vigna
- * (https://prng.di.unimi.it/xoshiro128starstar.c, public domain), its state filled by splitmix32-style mixing of the seeds.
- * The same seeds give the same numbers on every platform and in every version of this package.
+ * Seeded random numbers for every random choice of the TypeScript side (order of rows): xoshiro128** 1.1 of D. Blackman and
+ * S. Vigna (https://prng.di.unimi.it/xoshiro128starstar.c, public domain). Its state comes from splitmix32-style mixing of
+ * the seeds. The same seeds give the same numbers on every platform and in every version of this package.
  */
 export class Random {
   private readonly state = new Uint32Array(4)
 
-  /** @param seeds integers, e.g. the run's seed and the epoch; every one of them (all 53 bits) counts. */
+  /** @param seeds integers, e.g. the run's seed and the epoch; all 53 bits of each count. */
   constructor(...seeds: number[]) {
     let mixed = 0x9e3779b9
     for (const seed of seeds) {
@@ -37,7 +37,7 @@ export class Random {
 
   /** An integer in [0, bound), without bias; 1 ≤ bound ≤ 2³². */
   below(bound: number): number {
-    // Values above the largest multiple of `bound` would favour small results: drawn again.
+    // Values above the largest multiple of `bound` would favour small results, so they are drawn again.
     const limit = 2 ** 32 - (2 ** 32 % bound)
     for (;;) {
       const value = this.nextUint32()
@@ -51,8 +51,8 @@ export class Random {
   }
 
   /**
-   * Shuffles in place (Fisher-Yates) and returns the same array. With `end` and `start` only the positions below `end` down
-   * to `start` get their value: calls that go on from each other until 1 are one shuffle.
+   * Shuffles in place (Fisher-Yates) and returns the same array. With `end` and `start`, only the positions from `end` − 1
+   * down to `start` get their value. Calls that continue each other down to 1 make one shuffle.
    */
   shuffle<T extends Int32Array | unknown[]>(values: T, end: number = values.length, start = 1): T {
     for (let i = end - 1; i >= start; i--) {

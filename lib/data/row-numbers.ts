@@ -1,7 +1,7 @@
 import { invalidArgument } from '../errors.js'
 
 /**
- * The number of the row that `index` means: below 0 it counts from the end, −1 is the last.
+ * The row number for `index`. A negative index counts from the end: −1 is the last row.
  * @throws SentenceTorchError ERR_INVALID_ARGUMENT for anything but a whole number within the rows
  */
 export function rowNumber(index: number, rows: number): number {
@@ -11,7 +11,7 @@ export function rowNumber(index: number, rows: number): number {
   throw invalidArgument('index', expected, index)
 }
 
-/** The numbers of the rows that `indices` mean. */
+/** The row numbers for `indices`. */
 export function rowNumbers(indices: ArrayLike<number> | Iterable<number>, rows: number): Int32Array {
   const isList =
     typeof indices === 'object' && indices !== null && ('length' in indices || Symbol.iterator in Object(indices))

@@ -1,7 +1,7 @@
 import type { Random } from './random.js'
 import type { Pieces } from './time-slice.js'
 
-/** Rows that are shuffled in about a millisecond, at most. */
+/** Limit of rows that are shuffled at once: about a millisecond of work. */
 const CHUNK_ROWS = 16_384
 
 /** `random.permutation(rows)`, in pieces. */

@@ -3,7 +3,7 @@ import { checkBlocks, notUnderstood } from './tokenizer/blocks.js'
 import { tokenId, tokenText } from './tokenizer/files.js'
 
 export interface SpecialTokens {
-  /** Ids in front of a single text. */
+  /** Ids before a single text. */
   prefix: number[]
   /** Ids after it. */
   suffix: number[]
@@ -45,7 +45,7 @@ export function checkPostProcessor(block: unknown): void {
   checkBlocks(block, 'post_processor', 'processors', schemas)
 }
 
-/** What the `post_processor` block of tokenizer.json puts around a single text. */
+/** Special tokens around a single text, from the `post_processor` block of tokenizer.json. */
 export function specialTokens(block: unknown): SpecialTokens {
   if (block === null || block === undefined) return { prefix: [], suffix: [] }
   const processor = block as PostProcessor
@@ -82,7 +82,7 @@ function fromTemplate(processor: PostProcessor): SpecialTokens {
   return result
 }
 
-/** Ids of a special token that a template names. @throws SentenceTorchError ERR_INVALID_MODEL */
+/** Ids of a special token of a template. @throws SentenceTorchError ERR_INVALID_MODEL */
 export function idsOf(name: string, tokens?: Readonly<Record<string, { ids: number[] }>> | null): number[] {
   if (tokens && Object.hasOwn(tokens, name)) return tokens[name]!.ids
   throw notUnderstood(`its post_processor names "${name}", which is not among its special tokens`)

@@ -11,7 +11,7 @@ export interface SplitOptions {
   testSize?: number
   /** Default 0. */
   seed?: number
-  /** Column or columns whose values may not be on both sides. */
+  /** Column or columns whose values may not be in both parts. */
   groupBy?: string | readonly string[]
 }
 
@@ -42,8 +42,10 @@ export async function splitRows(
   )
 }
 
-/** A number for each row. Rows that share a value in any of the columns have the same number, also when they share it only
- *  through other rows. */
+/**
+ * A group number for each row. Rows that share a value in any of the columns have the same number, also when they share it
+ * only through other rows.
+ */
 async function groupRows(dataset: Table, columns: readonly string[]): Promise<Int32Array> {
   for (const name of columns) dataset.columnKind(name)
   const slice = new TimeSlice()
@@ -67,7 +69,7 @@ async function groupRows(dataset: Table, columns: readonly string[]): Promise<In
   return groups
 }
 
-/** 1 for the groups of the test part: whole groups in random order, as long as they fit. */
+/** 1 for the groups of the test part: whole groups in random order, while they fit. */
 async function chooseGroups(groups: Int32Array, wanted: number, random: Random): Promise<Uint8Array> {
   const slice = new TimeSlice()
   const sizes = new Int32Array(groups.reduce((most, group) => Math.max(most, group), 0) + 1)
@@ -76,7 +78,7 @@ async function chooseGroups(groups: Int32Array, wanted: number, random: Random):
   let room = wanted
   const order = Int32Array.from({ length: sizes.length }, (_, group) => group)
   for (let end = order.length; end > 0; end--) {
-    // The shuffle goes on from its end: `end - 1` has its final value.
+    // The shuffle continues from its end: `end - 1` has its final value.
     if (end > 1) random.shuffle(order, end, end - 1)
     const group = order[end - 1]!
     if (sizes[group]! > 0 && sizes[group]! <= room) {

@@ -10,7 +10,7 @@ import type { DataStream, StreamRow } from './stream.js'
 import { TimeSlice } from './time-slice.js'
 import { jsonOf } from './value-numbers.js'
 
-/** What a stream can do without knowing all its rows. */
+/** The samplers that work without knowing all rows. */
 const modes: Partial<Record<BatchSamplerName, { shuffle: boolean; unique: boolean }>> = {
   batch_sampler: { shuffle: true, unique: false },
   sequential: { shuffle: false, unique: false },
@@ -21,9 +21,10 @@ const modes: Partial<Record<BatchSamplerName, { shuffle: boolean; unique: boolea
 /**
  * The batches of a stream for one epoch, each a small dataset, after the first `skip`.
  *
- * `batch_sampler`: rows are drawn from a buffer of `stream.shuffleBuffer` rows, by seed and epoch. `no_duplicates`: rows that
- * share a text with the batch wait for later batches, as many as the buffer holds. If more have to wait, the batch stays short;
- * with `dropLast` and a known length the source is then read again for the missing batches.
+ * `batch_sampler`: rows are drawn from a buffer of `stream.shuffleBuffer` rows, by seed and epoch.
+ * `no_duplicates`: rows that share a text with the batch wait for later batches. The buffer's size limits how many wait.
+ * Beyond that limit the batch stays short. With `dropLast` and a known length, the source is then read again for the
+ * missing batches.
  * `sequential`: the order of the source.
  */
 export function streamBatches(
@@ -41,7 +42,7 @@ export function streamBatches(
   const announced = fills && stream.length !== undefined ? batchCount(stream.length, options) : 0
   const shortfall = new Shortfall(announced)
   let told = false
-  /** The schedule counts on the length that the caller gave. */
+  /** The schedule relies on the caller's length. */
   const ended = (rows: number) => {
     if (told || stream.length === undefined || rows === stream.length) return
     told = true
@@ -64,7 +65,7 @@ export function streamBatches(
   }
 }
 
-/** A row whose values were checked, and the checkers, which know the kinds of the columns. */
+/** A row with checked values, and the checkers, which know the types of the columns. */
 interface CheckedRow {
   values: Value[]
   checkers: readonly ColumnChecker[]
@@ -73,8 +74,8 @@ interface CheckedRow {
 type Pieces = AsyncIterable<readonly CheckedRow[]>
 
 /**
- * The rows of the stream, each checked against the ones before.
- * @param ended is told how many there were, if all were read
+ * The rows of the stream, each checked against the rows before it.
+ * @param ended gets the number of rows, if all were read
  */
 async function* checkedRows(
   stream: DataStream,
@@ -109,7 +110,7 @@ function checkersOf(names: readonly string[]): ColumnChecker[] {
   return names.map((name) => new ColumnChecker(name, label, ' of the stream'))
 }
 
-/** Every row waits in the buffer until it is drawn; at the end the buffer is emptied in random order. */
+/** Every row waits in the buffer until it is drawn. At the end the buffer is emptied in random order. */
 async function* shuffled(
   pieces: Pieces,
   most: number,
@@ -145,7 +146,7 @@ async function* plainBatches(pieces: Pieces, batchSize: number): AsyncGenerator<
   if (batch.length > 0) yield batch
 }
 
-/** Batches without two equal texts; rows that do not fit wait, in order, `most` of them. */
+/** Batches without two equal texts. Up to `most` rows that do not fit wait, in order. */
 async function* uniqueBatches(
   pieces: Pieces,
   batchSize: number,

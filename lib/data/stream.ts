@@ -13,33 +13,33 @@ import type { ReadOptions } from './readers/table.js'
 export type StreamRow = Readonly<Record<string, unknown>>
 
 export interface DataStreamOptions {
-  /** Rows of one pass, if their number is known. Without it a run needs `maxSteps`. */
+  /** Rows of one pass, if known. Without it a run needs `maxSteps`. */
   length?: number
-  /** Rows among which the next one is drawn; 1 keeps the order of the source. Default 10,000. */
+  /** Size of the buffer from which rows are drawn; 1 keeps the order of the source. Default 10,000. */
   shuffleBuffer?: number
 }
 
 type Rows = AsyncIterable<StreamRow> | Iterable<StreamRow>
 
-/** Some rows, and their columns in order: the keys of an object cannot always tell the order. */
+/** Some rows, and their columns in order. The keys of an object do not always show that order. */
 export interface StreamPiece {
   names: readonly string[]
   rows: readonly StreamRow[]
 }
 
-/** Gives rows in pieces: a promise for each row would take longer than reading the row. */
+/** Gives rows in pieces, because a promise for each row would take longer than reading it. */
 type Source = (epoch: number) => AsyncIterable<StreamPiece>
 
-/** Rows of a source without pieces of its own that are taken together. */
+/** Rows that are taken together from a source without pieces of its own. */
 const PIECE_ROWS = 256
 
 /**
- * Rows that are read again in every epoch instead of being held in memory. A bounded buffer shuffles them by seed and epoch:
- * the same epoch gives the same batches as long as the source gives the same rows. The checks of a Dataset are made as the
- * rows come.
+ * Rows that are read again in every epoch instead of being held in memory. A bounded buffer shuffles them by seed and
+ * epoch: the same epoch gives the same batches if the source gives the same rows. Each row is checked as in a Dataset, when
+ * it arrives.
  */
 export class DataStream {
-  /** Rows of one pass, if they are known. */
+  /** Rows of one pass, if known. */
   readonly length: number | undefined
   readonly shuffleBuffer: number
   readonly #open: Source
@@ -57,10 +57,10 @@ export class DataStream {
   }
 
   /**
-   * A stream of what `open` gives. It is called once an epoch, and again when a run is resumed, and must give the same rows
-   * in the same order each time it is called for the same epoch (from 0).
-   * @param options.columns which keys of the rows to take, in this order; needed where a key is a whole number, such as "1",
-   *   since objects have those first. Default: the keys of the first row
+   * A stream of the rows of `open`. It is called once for every epoch (from 0), and again when a run is resumed. Each call
+   * for the same epoch must give the same rows in the same order.
+   * @param options.columns keys of the rows to take, in this order; needed where a key is a whole number, such as "1",
+   * because objects have those first. Default: the keys of the first row
    */
   static from(
     open: (epoch: number) => AsyncIterable<StreamRow> | Iterable<StreamRow>,
@@ -73,8 +73,8 @@ export class DataStream {
   }
 
   /**
-   * A stream of the rows of a file, or of several one after the other, in any format of `Dataset.fromFile`; for files that
-   * are larger than memory.
+   * A stream of the rows of a file, or of several files one after another, in any format of `Dataset.fromFile`. For files
+   * that are larger than memory.
    * @param options.columns as for `Dataset.fromFile`, like `header`, `dtype` and `field`
    */
   static fromFile(path: string | readonly string[], options: DataStreamOptions & ReadOptions = {}): DataStream {
@@ -98,7 +98,7 @@ export class DataStream {
     }, options)
   }
 
-  /** The rows from the beginning, in the order of the source. */
+  /** The rows from the start, in the order of the source. */
   async *rows(epoch = 0): AsyncGenerator<StreamRow, void, undefined> {
     for await (const { rows } of this.#open(epoch)) yield* rows
   }
@@ -121,15 +121,15 @@ export class DataStream {
     return Dataset.fromRows(first, losesOrder(columns) ? { columns } : {})
   }
 
-  /** The rows, some at a time. */
+  /** The rows, several at a time. */
   pieces(epoch: number): AsyncIterable<StreamPiece> {
     return this.#open(epoch)
   }
 
   /**
-   * The stream of what `change` makes of each row.
-   * @param options.columns which keys of the new rows to take, in this order. Default: all, as they come; where a key is a
-   *   whole number, columns keep the places that they had, and a new one comes behind them
+   * The stream of the rows that `change` returns.
+   * @param options.columns keys of the new rows to take, in this order. Default: all, in their order; where a key is a
+   * whole number, columns keep their places, and new columns come last
    */
   map(change: (row: StreamRow) => StreamRow | Promise<StreamRow>, options: ColumnChoice = {}): DataStream {
     if (typeof change !== 'function') throw invalidArgument('change', 'a function of a row', change)
@@ -143,7 +143,7 @@ export class DataStream {
     }, this.#options())
   }
 
-  /** The stream of the rows for which `keep` says true. Its length is unknown. */
+  /** The stream of the rows for which `keep` returns true. Its length is unknown. */
   filter(keep: (row: StreamRow) => boolean | Promise<boolean>): DataStream {
     if (typeof keep !== 'function') throw invalidArgument('keep', 'a function of a row', keep)
     const open = this.#open
@@ -158,7 +158,7 @@ export class DataStream {
     )
   }
 
-  /** What console.log shows. It reads no rows. */
+  /** The output of console.log. It reads no rows. */
   [INSPECT](depth: number, options: InspectOptionsStylized): string {
     return inspectStream(this, depth, options)
   }
@@ -168,7 +168,7 @@ export class DataStream {
   }
 }
 
-/** @throws ERR_INVALID_DATA for what is no iterable */
+/** @throws ERR_INVALID_DATA for a value that cannot be iterated */
 function iterable(rows: Rows): Rows {
   const found: unknown = rows
   if (typeof found === 'object' && found !== null && (Symbol.asyncIterator in found || Symbol.iterator in found))
@@ -181,7 +181,7 @@ function iterable(rows: Rows): Rows {
 
 async function* inPieces(rows: Rows, columns?: readonly string[]): AsyncGenerator<StreamPiece, void, undefined> {
   if (Symbol.asyncIterator in rows) {
-    // An asynchronous source may be slow: each of its rows goes on at once.
+    // An asynchronous source may be slow, so each of its rows is passed on at once.
     for await (const row of rows) yield inOrder([row], columns)
     return
   }
@@ -197,9 +197,9 @@ async function* inPieces(rows: Rows, columns?: readonly string[]): AsyncGenerato
 
 /**
  * Rows with the order of their columns.
- * @param columns which to take, in this order; default all
+ * @param columns columns to take, in this order; default all
  * @param before the columns that the rows had before they were changed
- * @throws ERR_INVALID_DATA when the rows cannot tell the order
+ * @throws ERR_INVALID_DATA when the rows do not show the order
  */
 function inOrder(
   rows: readonly StreamRow[],

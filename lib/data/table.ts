@@ -5,11 +5,14 @@ import type { Plain } from './row-types.js'
 export interface Column {
   values: readonly Value[]
   kind: ColumnKind
-  /** Names of its class numbers, if the data say them. */
+  /** Names of its class numbers, if the data have them. */
   classNames?: readonly string[] | undefined
 }
 
-/** What the functions behind the methods of a Dataset read of it. They know this instead of Dataset, which imports them. */
+/**
+ * The parts of a Dataset that the functions behind its methods use. They depend on this type and not on Dataset, which
+ * imports them.
+ */
 export interface Table<Row extends object = object> {
   readonly length: number
   readonly columnNames: readonly string[]
@@ -20,5 +23,5 @@ export interface Table<Row extends object = object> {
   row(index: number): Plain<Row>
 }
 
-/** What a function given to `map` may return. */
+/** Return type of a function for `map`. */
 export type TransformedRow = Readonly<Record<string, unknown>>

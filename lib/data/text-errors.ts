@@ -1,10 +1,10 @@
 import { describe, invalidArgument, SentenceTorchError } from '../errors.js'
 import type { Tokenized } from './pack.js'
 
-/** What is wrong with one of the texts. */
+/** The fault of one of the texts. */
 export class TextError extends SentenceTorchError {
   constructor(
-    /** The number of the text. */
+    /** The index of the text. */
     readonly index: number,
     cause: unknown,
   ) {
@@ -16,12 +16,12 @@ export class TextError extends SentenceTorchError {
     return cause instanceof TextError ? cause.moved(index) : new TextError(index, cause)
   }
 
-  /** The same error of the text `index` places further on. */
+  /** The same error with the index moved by `index`. */
   moved(index: number): TextError {
     return new TextError(this.index + index, this.cause)
   }
 
-  /** The error for the user, who knows the text by another name. */
+  /** The error for the user, under the user's name of the text. */
   naming(name: string, text: string): SentenceTorchError {
     const { code, message, cause } = this
     return new SentenceTorchError(code, `${name} (${describe(text)}) cannot be tokenised: ${message}`, { cause })
@@ -36,7 +36,7 @@ export function checkStrings(texts: readonly unknown[], nameOf: (index: number) 
   if (wrong !== -1) throw invalidArgument(nameOf(wrong), 'a string', texts[wrong])
 }
 
-/** Runs `work`, whose errors then say which text they are about. */
+/** Runs `work`. Its errors then name the text. */
 export function withNames<T>(texts: readonly string[], nameOf: (index: number) => string, work: () => T): T {
   const named = (error: unknown) =>
     error instanceof TextError ? error.naming(nameOf(error.index), texts[error.index]!) : error

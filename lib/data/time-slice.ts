@@ -1,11 +1,11 @@
 import { setImmediate } from 'node:timers/promises'
 
-/** How long (ms) work may keep the event loop. */
+/** Longest time (ms) that work may block the event loop. */
 const SLICE_MS = 3
 
 /**
- * Cuts long work on the JavaScript thread into short slices, so that timers, requests and the next training step wait at most a
- * few milliseconds. The work calls `yield` after every piece of at most about a millisecond.
+ * Cuts long work on the JavaScript thread into short slices. Timers, requests and the next training step then wait at most
+ * a few milliseconds. The work calls `yield` after every piece of at most about a millisecond.
  */
 export class TimeSlice {
   readonly #now: () => number
@@ -17,7 +17,7 @@ export class TimeSlice {
     this.#start = now()
   }
 
-  /** Whether this slice has lasted long enough. */
+  /** Whether this slice has reached its length. */
   get isOver(): boolean {
     return this.#now() - this.#start > SLICE_MS
   }
@@ -31,12 +31,12 @@ export class TimeSlice {
 }
 
 /**
- * Work in pieces of at most about a millisecond. It yields its items, and `undefined` wherever the event loop may run between two
- * pieces.
+ * Work in pieces of at most about a millisecond. It yields its items, and `undefined` between two pieces, where the event
+ * loop may run.
  */
 export type Pieces<Item = never, Result = void> = Generator<Item | undefined, Result, undefined>
 
-/** The result of the work, which is cut into slices. */
+/** Runs the work in slices and returns its result. */
 export async function runInSlices<Result>(
   pieces: Pieces<never, Result>,
   slice: TimeSlice = new TimeSlice(),
@@ -48,7 +48,7 @@ export async function runInSlices<Result>(
   }
 }
 
-/** The items of the work, which is cut into slices. */
+/** Runs the work in slices and yields its items. */
 export async function* itemsInSlices<Item>(pieces: Pieces<Item>): AsyncGenerator<Item, void, undefined> {
   const slice = new TimeSlice()
   for (const item of pieces) {

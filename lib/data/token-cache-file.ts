@@ -16,7 +16,7 @@ import { TimeSlice } from './time-slice.js'
  */
 export const MAGIC = 'STTOKEN1'
 export const HEADER_BYTES = 64
-/** Count of a row that is not there. */
+/** Count of an absent row. */
 export const ABSENT = 0xffffffff
 /** Set in the count of a row with 4 bytes a token. */
 const WIDE = 0x80000000
@@ -80,7 +80,7 @@ export class TokenIndex {
     await file.write(header, 0, HEADER_BYTES, 0)
   }
 
-  /** The index of a whole file with this key and number of rows, and where it begins; undefined for any other file. */
+  /** The index of a whole file with this key and number of rows, and its position; undefined for any other file. */
   static async read(
     file: FileHandle,
     key: Uint8Array,
@@ -112,7 +112,7 @@ export class TokenIndex {
     return checksum === view.getUint32(56, true) && index.isWithin(end) ? { index, end } : undefined
   }
 
-  /** Whether every row lies between the header and `end`. Checksums do not show that: whoever made the file made them, too. */
+  /** Whether every row lies between the header and `end`. Checksums do not prove that: the file's author made them too. */
   private isWithin(end: number): boolean {
     for (let row = 0; row < this.rows; row++) {
       if (this.counts[row] === ABSENT) continue

@@ -14,24 +14,24 @@ import { ABSENT, HEADER_BYTES, TokenIndex } from './token-cache-file.js'
 export interface TokenCacheOptions {
   /** All texts of one column, in the order of the rows. */
   columnTexts: readonly string[]
-  /** Changes whenever the tokenizer would give other ids: `Tokenizer.fingerprint()`, with the prompt if there is one. */
+  /** Changes whenever the tokenizer would give other ids: `Tokenizer.fingerprint()`, and the prompt if there is one. */
   tokenizerKey: string
-  /** Tokens per text at most. */
+  /** Limit of tokens in a text. */
   maxLength: number
 }
 
 /** Bytes that wait in memory before they are written. */
 const WRITE_BYTES = 1 << 20
-/** Texts that are hashed at a time. */
+/** Texts that are hashed at once. */
 const HASH_TEXTS = 256
 
 /**
- * Token ids of one text column on disk, so that later epochs and later runs never tokenise again. A file belongs to exactly
- * these texts, this tokenizer and this maximum length. A file that does not fit or is damaged is begun anew; a damaged row counts
- * as absent. Memory: 16 bytes a row, and a megabyte of rows that wait to be written.
+ * Token ids of one text column on disk, so that later epochs and runs never tokenise again. A file belongs to exactly these
+ * texts, this tokenizer and this maximum length. A file with another key, or a damaged one, is replaced. A damaged row
+ * counts as absent. Memory: 16 bytes a row, and a megabyte of rows that wait to be written.
  *
- * Rows that were put can be read at once. Later runs have them after `finish`, which replaces the file as a whole; without
- * `finish` the file stays as it was. If the disk fails, there is a warning, and the rest goes on without the cache.
+ * Rows can be read as soon as they were put. Later runs can read them after `finish`, which replaces the file as a whole.
+ * Without `finish` the file stays as it was. If the disk fails, there is a warning, and work continues without the cache.
  */
 export class TokenCache {
   readonly rows: number
@@ -39,13 +39,13 @@ export class TokenCache {
   readonly #key: Uint8Array
   #index: TokenIndex
   #file: FileHandle | undefined
-  /** Where the next row goes. */
+  /** The position of the next row. */
   #end: number
-  /** The file that grows; undefined as long as nothing new was put. */
+  /** The growing file; undefined while nothing new was put. */
   #temporary: string | undefined
   #pending: { row: number; bytes: Uint8Array; place: number }[] = []
   #pendingBytes = 0
-  /** What waits or is being written, by row. */
+  /** Rows that wait or are being written, by number. */
   readonly #pendingRows = new Map<number, Int32Array>()
   #writing: Promise<void> = Promise.resolve()
   #failed = false
@@ -60,7 +60,7 @@ export class TokenCache {
     this.#end = HEADER_BYTES
   }
 
-  /** Opens the cache of a column in `folder`, which is made if it is not there. */
+  /** Opens the cache of a column in `folder`, which is created if it is missing. */
   static async open(folder: string, options: TokenCacheOptions): Promise<TokenCache> {
     checkOptions('TokenCache.open', options, ['columnTexts', 'tokenizerKey', 'maxLength'])
     const { tokenizerKey, maxLength } = options
@@ -76,17 +76,20 @@ export class TokenCache {
     return cache
   }
 
-  /** How many rows are there. */
+  /** Number of rows in the cache. */
   get known(): number {
     return this.#known
   }
 
-  /** Whether every row is there. */
+  /** Whether every row is in the cache. */
   get isComplete(): boolean {
     return this.#known === this.rows
   }
 
-  /** The token ids of a row; undefined when they are not there. Reads some bytes from the disk: `read` does not block. */
+  /**
+   * The token ids of a row; undefined when the row is absent. Reads some bytes from the disk; `read` does so without
+   * blocking.
+   */
   get(row: number): Int32Array | undefined {
     if (!this.#has(row)) return undefined
     const waiting = this.#pendingRows.get(row)
@@ -101,7 +104,7 @@ export class TokenCache {
     }
   }
 
-  /** The token ids of several rows; undefined for those that are not there. */
+  /** The token ids of several rows; undefined for absent ones. */
   async read(rows: ArrayLike<number>): Promise<(Int32Array | undefined)[]> {
     const found = Array.from(rows, async (row) => {
       if (!this.#has(row)) return undefined
@@ -115,11 +118,11 @@ export class TokenCache {
     return Promise.all(found)
   }
 
-  /** Enters the token ids of a row. Waits when the disk is behind. */
+  /** Stores the token ids of a row. Waits when the disk is behind. */
   async put(row: number, ids: Int32Array): Promise<void> {
     checkInteger('row', row, 0, this.rows - 1)
     if (this.#failed || this.#closed) return
-    // A damaged row that is put again takes a new place.
+    // A damaged row that is put again gets a new position.
     if (this.#index.counts[row] === ABSENT) this.#known++
     const place = this.#end
     const bytes = this.#index.encode(row, ids, place)
@@ -130,7 +133,7 @@ export class TokenCache {
     if (this.#pendingBytes >= WRITE_BYTES) await this.#flush()
   }
 
-  /** Makes what was put available to later runs. The cache can be used further. */
+  /** Makes the rows so far available to later runs. The cache can still be used. */
   async finish(): Promise<void> {
     await this.#flush()
     this.#writing = this.#writing.then(async () => {
@@ -147,7 +150,7 @@ export class TokenCache {
     return this.#writing
   }
 
-  /** Closes the file. What was put since the last `finish` is lost. */
+  /** Closes the file. Rows that were put since the last `finish` are lost. */
   async close(): Promise<void> {
     this.#closed = true
     await this.#writing
@@ -176,7 +179,7 @@ export class TokenCache {
     )
   }
 
-  /** Writes what waits; one call after the other. */
+  /** Writes the waiting rows, one call after another. */
   #flush(): Promise<void> {
     this.#writing = this.#writing.then(async () => {
       const batch = this.#pending
@@ -195,7 +198,7 @@ export class TokenCache {
     return this.#writing
   }
 
-  /** Begins a temporary file with the rows of the old one. */
+  /** Starts a temporary file with the rows of the old one. */
   async #grow(): Promise<void> {
     const temporary = `${this.#path}.${newId()}.tmp`
     const old = this.#file
@@ -224,7 +227,7 @@ async function keyOf(texts: readonly string[], tokenizerKey: string, maxLength: 
   const slice = new TimeSlice()
   for (let start = 0; start < texts.length; start += HASH_TEXTS) {
     const part = texts.slice(start, start + HASH_TEXTS)
-    // With the lengths in front, so that "ab", "c" is not "a", "bc".
+    // The lengths come first, so that "ab", "c" is not "a", "bc".
     hash.update(`${part.map((text) => text.length).join()}\n${part.join('')}`)
     await slice.yield()
   }

@@ -7,7 +7,7 @@ import { TextError } from './text-errors.js'
 import type { TokenizerFiles } from './tokenizer/files.js'
 import type { TokenizerOptions } from './tokenizer/options.js'
 
-/** What a worker builds its tokenizer from. */
+/** The data from which a worker builds its tokenizer. */
 export interface TokenizerSource {
   files: TokenizerFiles
   options: TokenizerOptions
@@ -24,7 +24,7 @@ export type TokenizerReply =
   | { id: number; index: number; code: ErrorCode; error: string }
 
 interface PendingJob extends TokenizerJob {
-  /** Number of its first text among all. */
+  /** Index of its first text among all texts. */
   first: number
   signal: AbortSignal | undefined
   resolve: (value: Tokenized) => void
@@ -37,7 +37,7 @@ const chunkTexts = 512
 const idleMilliseconds = 10_000
 
 /**
- * A few threads that tokenise, started when needed. They keep the process alive only while they work and end by themselves
+ * A few threads that tokenise. They start on first use, keep the process alive only while they work, and end by themselves
  * when idle.
  */
 export class TokenizerPool {
@@ -48,12 +48,12 @@ export class TokenizerPool {
 
   constructor(
     private readonly source: TokenizerSource,
-    /** Two threads feed any CPU training; more would take cores from the engine. */
+    /** Two threads keep up with any training on the CPU. More would take cores from the engine. */
     private readonly size: number = Math.min(2, Math.max(1, availableParallelism() - 1)),
   ) {}
 
   /**
-   * The chunks of `texts`, tokenised, in order. Rejects with the first error; chunks not begun are then dropped.
+   * The chunks of `texts`, tokenised, in order. Rejects with the first error, and then drops chunks that have not begun.
    * @throws TextError for a text that has no ids
    */
   async encode(texts: readonly string[], maxSeqLength: number, signal?: AbortSignal): Promise<Tokenized[]> {
@@ -84,7 +84,7 @@ export class TokenizerPool {
     }
   }
 
-  /** Ends the threads; work that is queued or running is rejected. */
+  /** Ends the threads and rejects queued and running work. */
   async close(): Promise<void> {
     clearTimeout(this.idleTimer)
     this.fail(new SentenceTorchError('ERR_DISPOSED', 'The tokenizer was disposed while it worked'))
@@ -109,7 +109,7 @@ export class TokenizerPool {
   }
 
   private start(): void {
-    // Not the caller's flags: `--input-type` and `--eval` would keep the thread from starting.
+    // Without the caller's flags: `--input-type` and `--eval` would keep the thread from starting.
     const thread = new Worker(new URL('./tokenizer-worker.js', import.meta.url), {
       workerData: this.source,
       execArgv: [],

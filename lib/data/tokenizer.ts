@@ -23,31 +23,31 @@ export type { TokenizerOptions } from './tokenizer/options.js'
 export interface EncodeAllOptions {
   /** Rejects with ERR_ABORTED when it fires. */
   signal?: AbortSignal
-  /** Threads for the work, however small it is. Default: two for big jobs, none for small ones. */
+  /** Number of threads, also for small work. Default: two for big jobs, none for small ones. */
   workers?: number
-  /** What an error calls the text `index`. Default: `texts[index]`. */
+  /** The name of the text `index` in errors. Default: `texts[index]`. */
   nameOf?: (index: number) => string
-  /** Lets texts pass that have no tokens, which only a tokenizer without special tokens gives. Default: they are an error. */
+  /** Accepts texts without tokens, which occur only without special tokens. Default: they are an error. */
   allowEmpty?: boolean
 }
 
-/** To be raised when the same files come to give other ids. */
+/** Increase it when a change gives other ids for the same files. */
 const FINGERPRINT_VERSION = 3
 
-/** Jobs with fewer texts stay on this thread: a worker first has to build its tokenizer (about 0.1 s). */
+/** Jobs with fewer texts stay on this thread, because a worker first has to build its tokenizer (about 0.1 s). */
 const workerThreshold = 2000
-/** A text with a part of more UTF-16 units that cannot be cut is one for a thread. */
+/** A text goes to a thread if a part of it is longer than this (UTF-16 units) and cannot be cut. */
 const LONGEST_PART = 4 * PART_LENGTH
 
 /**
- * Texts to token ids, equal to those of Python's tokenizers: fast ways for the most frequent kinds, a general one for all others;
- * and truncation. The truncation and padding blocks of tokenizer.json are ignored, but for the side: they hold whatever the
- * last Python process used.
+ * Turns texts into the token ids of Python's tokenizers, and truncates them. Frequent kinds of tokenizers have fast paths;
+ * `Pipeline` does all others. Of the truncation and padding blocks of tokenizer.json only the side is used, because they
+ * hold the settings of the last Python process.
  */
 export class Tokenizer {
-  /** Whether texts that are too long lose their beginning. */
+  /** Whether long texts lose their beginning. */
   readonly truncatesLeft: boolean
-  /** Whether a model is told which text of a pair a token is of. */
+  /** Whether the model gets token types, which tell the two texts of a pair apart. */
   readonly hasTokenTypes: boolean
   private readonly prefix: readonly number[]
   private readonly suffix: readonly number[]
@@ -82,42 +82,42 @@ export class Tokenizer {
     const lowersFirst = options.doLowerCase === true && !lowers(json.normalizer)
     this.normalize = lowersFirst ? (text) => normalize(lowerByCharacter(text)) : normalize
     this.fast = fastEncoder(json, this.normalize)
-    // What is wrong with a tokenizer.json shall be said when it is loaded.
+    // Built here, so that faults of tokenizer.json are reported when it is loaded.
     if (!this.fast) this.pipeline()
     this.currentMaxSeqLength = this.checkLength(options.maxSeqLength)
   }
 
   /**
-   * @param files what the folder says about its tokenizer, parsed
-   * @throws SentenceTorchError ERR_INVALID_MODEL when it cannot be understood, ERR_NOT_IMPLEMENTED for a part whose ids would
-   * not be Python's
+   * @param files the parsed tokenizer files of the folder
+   * @throws SentenceTorchError ERR_INVALID_MODEL when it cannot be understood, ERR_NOT_IMPLEMENTED for a part whose ids
+   * would differ from Python's
    */
   static from(files: TokenizerFiles, options: TokenizerOptions): Tokenizer {
     return new Tokenizer(files, options)
   }
 
-  /** {@link Tokenizer.from} for the two files that matter as a rule; `{}` where there is no tokenizer_config.json. */
+  /** {@link Tokenizer.from} with the two usual files; `{}` for a missing tokenizer_config.json. */
   static fromFiles(tokenizerJson: object, tokenizerConfig: object, options: TokenizerOptions): Tokenizer {
     return new Tokenizer({ json: tokenizerJson, config: tokenizerConfig }, options)
   }
 
-  /** Number of rows that the model's token embedding needs: the largest id + 1. */
+  /** Number of rows that the token embedding needs: the largest id + 1. */
   get vocabSize(): number {
     this.madeVocabSize ??= this.vocabulary.size
     return this.madeVocabSize
   }
 
-  /** The `post_processor` block of tokenizer.json: what is put around texts and pairs. */
+  /** The `post_processor` block of tokenizer.json: special tokens around texts and pairs. */
   get postProcessor(): unknown {
     return this.json.post_processor
   }
 
-  /** Special tokens in front of a single text and after it. */
+  /** Special tokens before and after a single text. */
   get specialCounts(): { before: number; after: number } {
     return { before: this.prefix.length, after: this.suffix.length }
   }
 
-  /** Tokens per text at most, special tokens included. Settable. */
+  /** Limit of tokens in a text, special tokens included. Can be set. */
   get maxSeqLength(): number {
     return this.currentMaxSeqLength
   }
@@ -127,8 +127,8 @@ export class Tokenizer {
   }
 
   /**
-   * Token ids of every text, special tokens included, cut to `maxSeqLength` the way Python's tokenizers cut: the content
-   * gives way, special tokens stay. Lone surrogates become U+FFFD first. Blocks until done: see `encodeAll`.
+   * Token ids of every text, special tokens included, cut to `maxSeqLength` as Python's tokenizers cut: the content is cut
+   * and special tokens stay. Lone surrogates become U+FFFD first. Blocks until done; `encodeAll` does not.
    * @throws SentenceTorchError ERR_INVALID_ARGUMENT naming the text that is not a string, ERR_INVALID_DATA one without ids
    */
   encode(texts: readonly string[], maxSeqLength: number = this.maxSeqLength): Tokenized {
@@ -138,7 +138,7 @@ export class Tokenizer {
   }
 
   /**
-   * `encode` for a thread, which does not know what its texts are called.
+   * `encode` for a thread, which does not know the names of its texts.
    * @throws TextError
    */
   rows(texts: readonly string[], maxSeqLength: number): Tokenized {
@@ -150,8 +150,8 @@ export class Tokenizer {
   }
 
   /**
-   * `encode` without blocking: fast kinds of tokenizers and small jobs run here in short slices, so that timers are at most a few
-   * milliseconds late, other big jobs and texts that cannot be cut into slices in worker threads.
+   * `encode` without blocking. Fast kinds of tokenizers and small jobs run here in short slices, so that timers are at most
+   * a few milliseconds late. Other big jobs, and texts that cannot be cut into slices, run in worker threads.
    * @throws SentenceTorchError ERR_ABORTED when the signal fires; ERR_INVALID_ARGUMENT or ERR_INVALID_DATA naming the text that
    * is not a string, has no ids, or no tokens at all (see `allowEmpty`)
    */
@@ -181,11 +181,14 @@ export class Tokenizer {
     return concatTokenized(await this.threads(workers).encode(texts, maxSeqLength, signal))
   }
 
-  /** Leading tokens of every text under `prompt` that belong to the prompt: the opening special token and its own tokens. */
+  /**
+   * Number of leading tokens that belong to the prompt in every text under `prompt`: the opening special token and the
+   * prompt's own tokens.
+   */
   promptLength(prompt: string): number {
     const { ids } = this.encode([prompt])
     const last = ids[ids.length - 1]
-    // The closing special token comes after the text, not after the prompt.
+    // The closing special token follows the text, not the prompt.
     return last !== undefined && this.specialIds.has(last) ? ids.length - 1 : ids.length
   }
 
@@ -194,19 +197,19 @@ export class Tokenizer {
     return this.vocabulary.idOf(token)
   }
 
-  /** The token that stands for a masked one; undefined when the tokenizer has none. */
+  /** The mask token; undefined when the tokenizer has none. */
   get maskTokenId(): number | undefined {
     const name = this.named.get('mask')
     return name === undefined ? undefined : this.tokenId(name)
   }
 
-  /** Ids of the tokens that are no text: [CLS], [PAD], [MASK], … */
+  /** Ids of the tokens that are not text: [CLS], [PAD], [MASK], … */
   get specialTokenIds(): ReadonlySet<number> {
     return this.specialIds
   }
 
   /**
-   * 1 for every id that goes on with the word of the token before: WordPiece marks those with `##`; SentencePiece and
+   * 1 for every id that continues the word of the token before. WordPiece marks those with `##`. SentencePiece and
    * byte-level vocabularies mark the others, with `▁` or `Ġ`.
    */
   continuations(): Uint8Array {
@@ -220,13 +223,13 @@ export class Tokenizer {
     return flags
   }
 
-  /** A digest of everything that decides about the ids of a text, but for `maxSeqLength`: a key for what is kept of them. */
+  /** A digest of everything that decides the ids of a text, except `maxSeqLength`: a key for caches. */
   async fingerprint(): Promise<string> {
     const { json, truncatesLeft, options } = this
     return hashJson([FINGERPRINT_VERSION, json, truncatesLeft, { ...options, maxSeqLength: 0 }])
   }
 
-  /** Ends the worker threads; they also end by themselves when they have had nothing to do for a while. */
+  /** Ends the worker threads. They also end by themselves when idle. */
   async dispose(): Promise<void> {
     await this.pool?.close()
     this.pool = undefined
@@ -265,7 +268,7 @@ export class Tokenizer {
     ids.endText(start, room, truncatesLeft, suffix)
   }
 
-  /** Part by part where the text can be cut; else in a thread. */
+  /** Works part by part where the text can be cut, else in a thread. */
   private async encodeLong(
     text: string,
     index: number,

@@ -1,4 +1,4 @@
-/** What the methods of a Dataset compute: mostly the numbers of the rows that the result holds. */
+/** The computations of a Dataset's methods. Most return the row numbers of the result. */
 import { describe, invalidArgument, SentenceTorchError } from '../errors.js'
 import { checkInteger } from '../options.js'
 import { addClassNames, type ClassNames } from './class-names.js'
@@ -12,7 +12,7 @@ import type { Column, Table, TransformedRow } from './table.js'
 import { runInSlices, TimeSlice } from './time-slice.js'
 import { CHUNK_ROWS, numberValues } from './value-numbers.js'
 
-/** Takes the place of the epoch, so that a shuffled dataset is not in the order of the first epoch's batches. */
+/** Stands for the epoch, so that a shuffled dataset has another order than the first epoch's batches. */
 export const SHUFFLE_STREAM = 0x5f3759df
 
 export function shuffledOrder(rows: number, seed: number): Promise<Int32Array> {
@@ -20,7 +20,7 @@ export function shuffledOrder(rows: number, seed: number): Promise<Int32Array> {
   return runInSlices(shuffledRows(rows, new Random(seed, SHUFFLE_STREAM)))
 }
 
-/** `values` at `rows`. */
+/** The `values` of `rows`. */
 export async function gather(values: readonly Value[], rows: Int32Array): Promise<Value[]> {
   const slice = new TimeSlice()
   const taken: Value[] = []
@@ -72,7 +72,7 @@ export async function mapRows<Row extends object>(
     }
     const added = Object.keys(changed).filter((name) => !keeps.has(name))
     if (builder === undefined) {
-      // Existing columns keep their places. Only the order of new ones has to show in the object.
+      // Existing columns keep their places. The object only has to show the order of new ones.
       if (!columns && losesOrder(added)) throw unknownOrder(added, 'as new columns in what the function returns')
       builder = new ColumnsBuilder(columns ?? [...kept, ...added], ' of the mapped dataset')
     }
@@ -91,7 +91,7 @@ export async function mapRows<Row extends object>(
   return builder ?? new ColumnsBuilder(columns ?? kept, '')
 }
 
-/** The class names of the columns that `mapRows` did not change. Where numbers changed they may mean other classes. */
+/** The class names of the columns that `mapRows` did not change. Changed numbers may stand for other classes. */
 export async function keptClassNames(dataset: Table, { names, columns }: ColumnsBuilder): Promise<ClassNames> {
   const slice = new TimeSlice()
   const kept = new Map<string, readonly string[]>()
@@ -116,8 +116,8 @@ export async function firstOfEqual(dataset: Table, names: readonly string[]): Pr
   const slice = new TimeSlice()
   const { ids, numbers } = await runInSlices(numberValues(dataset, columns), slice)
   const distinct = numbers.counts.length
-  // Pairs of numbers become one number, column by column. There are 64 maps, as a single large one would block for long whenever
-  // it grows.
+  // Combines pairs of numbers into one number, column by column. There are 64 maps, because a single large map blocks for
+  // long whenever it grows.
   let keys = new Float64Array(dataset.length)
   let known = 0
   for (let c = 0; c < columns.length; c++) {
@@ -138,7 +138,7 @@ export async function firstOfEqual(dataset: Table, names: readonly string[]): Pr
     keys = joined
   }
   const rows: number[] = []
-  // Keys are given in order of first appearance: a row is the first of its kind when its key is the next one.
+  // Keys have the order of first appearance. So a row is the first of its kind when its key is the next new one.
   for (let row = 0; row < dataset.length; row++) if (keys[row] === rows.length) rows.push(row)
   return Int32Array.from(rows)
 }
@@ -153,7 +153,7 @@ export async function labelledRows(dataset: Table): Promise<Int32Array> {
   }
   const labels = dataset.column(name)
   const slice = new TimeSlice()
-  // −1 stands for "no class", but beside fractions it is a score.
+  // −1 means "no class". Among fractions it is a score.
   let areClasses = name.startsWith('label')
   const rows: number[] = []
   let unclassed = 0
@@ -225,7 +225,7 @@ function describeKind(dataset: Table, name: string): string {
   return Array.isArray(label) ? 'lists of labels' : 'labels'
 }
 
-/** The error of reading a column as texts that holds something else. */
+/** The error for reading a column of other values as texts. */
 export function notTexts(dataset: Table, name: string, wanted: 'text' | 'texts'): SentenceTorchError {
   const found = dataset.columnKind(name)
   const hint =

@@ -9,20 +9,20 @@ import { makePreTokenizer, metaspaceOf } from './tokenizer/pre-tokenizers.js'
 import { safeCuts } from './tokenizer/safe-cuts.js'
 import { Unigram } from './tokenizer/unigram.js'
 
-/** What a UTF-16 unit is to words. */
+/** Kinds of UTF-16 units that separate words. */
 const SPACE = 1
 const MARK = 2
 
 /**
- * Unigram as in XLM-RoBERTa, multilingual E5 and T5: texts are cut into words at spaces and marks (▁) without a regular expression,
- * and the ids of words are kept.
+ * Unigram as in XLM-RoBERTa, multilingual E5 and T5. It splits texts into words at spaces and marks (▁) without a regular
+ * expression, and keeps the ids of words.
  *
- * It leaves the rest to `Pipeline`: other kinds of tokenizers, and texts that hold added tokens, of which it does the parts between
- * them.
+ * `Pipeline` does the rest: other kinds of tokenizers, and texts with added tokens. Of those, this class encodes the parts
+ * between the tokens.
  */
 export class UnigramEncoder implements FastEncoder {
   private readonly kinds = new Uint8Array(0x10000)
-  /** Ids of words behind a mark, and of those without one. */
+  /** Ids of words after a mark, and of words without one. */
   private readonly marked = new KeptIds()
   private readonly bare = new KeptIds()
 
@@ -50,7 +50,7 @@ export class UnigramEncoder implements FastEncoder {
   static for(json: TokenizerJson, normalize: (text: string) => string): UnigramEncoder | undefined {
     const { model, pre_tokenizer, normalizer, added_tokens } = json
     if (!model || kindOf(model) !== 'Unigram') return undefined
-    // Which says what is wrong with it.
+    // Throws for a pre-tokenizer that cannot be built, and names the fault.
     makePreTokenizer(pre_tokenizer)
     const words = wordsOf(pre_tokenizer)
     if (!words) return undefined
@@ -90,7 +90,8 @@ export class UnigramEncoder implements FastEncoder {
     const { kinds, words } = this
     const { length } = text
     const prepends = words.scheme === 'always' || (words.scheme === 'first' && isStart)
-    // A mark goes in front of a text or, where spaces are dropped, of what stands between two of them, unless one is there.
+    // A mark is put before a text, or, where spaces are dropped, before each part between spaces, unless it begins with
+    // one.
     let isMarked = prepends
     for (let at = 0; at < length && ids.length < end; ) {
       const kind = kinds[text.charCodeAt(at)]
@@ -121,11 +122,11 @@ export class UnigramEncoder implements FastEncoder {
 interface Words {
   mark: string
   scheme: 'always' | 'first' | 'never'
-  /** Whether words end at white space, which is dropped; else a space is a mark. */
+  /** Whether words end at white space, which is dropped. Otherwise a space is a mark. */
   dropsSpaces: boolean
 }
 
-/** How a pre-tokenizer cuts words; undefined for one that does more than to cut at white space and marks. */
+/** How a pre-tokenizer splits words; undefined for one that does more than to split at white space and marks. */
 function wordsOf(block: Block | null): Words | undefined {
   const blocks = flat(block)
   const dropsSpaces = blocks[0]?.type === 'WhitespaceSplit'
@@ -140,7 +141,7 @@ function flat(block: Block | null): Block[] {
   return block === null ? [] : [block]
 }
 
-/** Lone surrogates become U+FFFD: Python's strings are given to the tokenizer as UTF-8. */
+/** Lone surrogates become U+FFFD, because Python passes strings to the tokenizer as UTF-8. */
 function toWellFormed(text: string): string {
   return (text as string & { toWellFormed(): string }).toWellFormed()
 }

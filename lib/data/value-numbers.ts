@@ -1,15 +1,15 @@
 import type { Table } from './table.js'
 import type { Pieces } from './time-slice.js'
 
-/** Rows between two looks at the clock: about a millisecond of the slowest work here. */
+/** Rows between two checks of the clock: about a millisecond of the slowest work here. */
 export const CHUNK_ROWS = 1024
 const MAPS = 32
 
-/** Gives equal values the same number, in order of first appearance; texts and other values never share one. */
+/** Gives equal values the same number, in order of first appearance. Texts and other values never share one. */
 export class ValueNumbers {
   /** How often each number was given. */
   readonly counts: number[] = []
-  // One map for each length of text: a single large map would block for many milliseconds whenever it grows.
+  // One map for each length of text, because a single large map blocks for many milliseconds whenever it grows.
   private readonly known = Array.from({ length: MAPS }, () => new Map<string, number>())
   private readonly others = new Map<string, number>()
 
@@ -49,12 +49,12 @@ function keyOf(value: unknown): string {
   return typeof value === 'number' || typeof value === 'bigint' ? String(value) : jsonOf(value)
 }
 
-/** A text that equal values share. */
+/** A text that is the same for equal values. */
 export function jsonOf(value: unknown): string {
   try {
     return JSON.stringify(value) ?? 'undefined'
   } catch {
-    // JSON has no bigints.
+    // JSON cannot represent bigints.
     return JSON.stringify(value, (_, entry) => (typeof entry === 'bigint' ? { bigint: String(entry) } : entry))
   }
 }

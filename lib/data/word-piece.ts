@@ -11,7 +11,7 @@ const plainWord = /^[0-9A-Za-z]+$/
 const SPACE = 1
 const PUNCTUATION = 2
 
-/** Only the white space that clean_text does not remove; everything that is not listed here is part of a stretch. */
+/** The white space that clean_text keeps. All other characters that are not listed belong to a stretch. */
 const kinds = new Uint8Array(128)
 for (const code of [0x09, 0x0a, 0x0d, 0x20]) kinds[code] = SPACE
 for (let code = 0x21; code < 0x7f; code++) {
@@ -19,11 +19,11 @@ for (let code = 0x21; code < 0x7f; code++) {
 }
 
 /**
- * BERT's tokenizer, ten times as fast as the general one: texts are cut at ASCII spaces and punctuation, which no
- * clean-up changes and across which none looks, and the ids of every stretch between them are kept. So a word is cleaned and
- * matched once, in whatever script, by the same functions as there.
+ * BERT's tokenizer, ten times as fast as the general one. It splits texts at ASCII spaces and punctuation, which no
+ * clean-up changes and which separate the clean-up of both sides. It keeps the ids of every stretch between them. So a word
+ * of any script is cleaned and matched once, by the functions of the general way.
  *
- * It leaves the rest to `Pipeline`: other kinds of tokenizers, and texts that may hold added tokens such as [SEP].
+ * `Pipeline` does the rest: other kinds of tokenizers, and texts that may hold added tokens such as [SEP].
  */
 export class WordPieceEncoder implements FastEncoder {
   /** Words end at every space. */
@@ -42,8 +42,8 @@ export class WordPieceEncoder implements FastEncoder {
   }
 
   /**
-   * @param clean the normaliser of the texts: it looks at no more than the stretch between two ASCII spaces or punctuation
-   * characters
+   * @param clean the normaliser of the texts, which treats each stretch between two ASCII spaces or punctuation characters
+   * separately
    * @returns undefined when the tokenizer is of another kind
    */
   static for(json: TokenizerJson, clean: (text: string) => string): WordPieceEncoder | undefined {
@@ -88,11 +88,11 @@ export class WordPieceEncoder implements FastEncoder {
   private appendStretch(stretch: string, ids: IdBuffer): void {
     if (this.kept.append(stretch, ids)) return
     const start = ids.length
-    // Lone surrogates become U+FFFD: Python's strings are given to the tokenizer as UTF-8.
+    // Lone surrogates become U+FFFD, because Python passes strings to the tokenizer as UTF-8.
     const wellFormed = (stretch as string & { toWellFormed(): string }).toWellFormed()
     const cleaned = this.clean(wellFormed)
     const found: number[] = []
-    // The general pattern has hundreds of ranges, and compiling it takes longer than matching thousands of plain words.
+    // The general pattern has hundreds of ranges. Compiling it takes longer than matching thousands of plain words.
     for (const word of plainWord.test(cleaned) ? [cleaned] : bertWords(cleaned)) this.model.match(word, found)
     for (const id of found) ids.push(id)
     this.kept.keep(stretch, ids, start)
@@ -100,9 +100,9 @@ export class WordPieceEncoder implements FastEncoder {
 }
 
 /**
- * Tells texts that may hold an added token: those with the first character of one, looked at closer where the token is sought
- * in the text as it came. Undefined where such a test would not do: a token that is sought in the cleaned text and begins
- * with a character to which the clean-up may turn others.
+ * Recognises texts that may hold an added token: those with the first character of one. A closer look follows where the
+ * token is searched for in the original text. Undefined where this test is not enough: a token that is searched for in the
+ * cleaned text and begins with a character that the clean-up may produce from others.
  */
 function addedFinder(tokens: readonly AddedToken[]): ((text: string) => boolean) | undefined {
   const contents = tokens.map(({ content }) => content)
@@ -110,6 +110,6 @@ function addedFinder(tokens: readonly AddedToken[]): ((text: string) => boolean)
   if (!finder || !tokens.some(({ normalized }) => normalized)) return finder
   const firsts = [...new Set(contents.map((content) => content[0]!))]
   if (firsts.some((first) => kinds[first.charCodeAt(0)] !== PUNCTUATION)) return undefined
-  // ≮ is < with a stroke, which the clean-up takes away.
+  // ≮ is < with a stroke, which the clean-up removes.
   return (text) => firsts.some((first) => text.includes(first)) || /[^\0-\x7f]/.test(text)
 }

@@ -16,16 +16,16 @@ export interface BeirDataset {
 }
 
 export interface LoadBeirOptions {
-  /** Which `qrels/{split}.tsv`. Default: `test`, or the only file there is. */
+  /** Which `qrels/{split}.tsv` to read. Default: `test`, or the only file. */
   split?: string
   /** Put a document's title in front of its text, as BEIR's own tools do. Default false, as NanoBEIREvaluator does. */
   withTitle?: boolean
 }
 
 /**
- * Reads a retrieval set in the BEIR layout: `corpus.jsonl` (`_id`, `text`, perhaps `title`), `queries.jsonl` (`_id`, `text`)
- * and `qrels/{split}.tsv` (a header, if any, then query-id, corpus-id, score). Empty texts are left out; so are judgements with a
- * score of 0 or less, which mean "not relevant".
+ * Reads a retrieval set in the BEIR layout: `corpus.jsonl` (`_id`, `text`, optionally `title`), `queries.jsonl` (`_id`,
+ * `text`) and `qrels/{split}.tsv` (optionally a header, then query-id, corpus-id, score). Empty texts are left out.
+ * Judgements with a score of 0 or less mean "not relevant" and are left out too.
  *
  * @throws ERR_NOT_FOUND, ERR_INVALID_DATA (naming the file and the line), ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION
  */

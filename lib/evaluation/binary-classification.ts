@@ -31,9 +31,10 @@ export interface BinaryClassificationEvaluatorOptions extends CommonOptions {
 }
 
 /**
- * How well a threshold on the similarity separates similar pairs from others. Thresholds lie between two different scores, above
- * the best (no pair is similar) or at the last (all are), so pairs of equal score are never separated. The thresholds of the best
- * accuracy and of the best F1 are reported (for euclidean and manhattan as distances).
+ * How well a threshold on the similarity separates similar pairs from others. A threshold lies between two different
+ * scores, above the best score (no pair is similar) or at the last one (all pairs are), so pairs of equal score are never
+ * separated. Reported are the thresholds of the best accuracy and of the best F1 (for euclidean and manhattan as
+ * distances).
  *
  * Metrics per similarity: `{fn}_accuracy`, `_accuracy_threshold`, `_f1`, `_f1_threshold`, `_precision` and `_recall` (at the
  * F1 threshold), `_ap` (average precision), `_mcc` (Matthews' correlation at the F1 threshold); with several similarities
@@ -116,10 +117,10 @@ const METRICS: readonly [name: string, value: (scores: BinaryScores) => number][
   ['mcc', ({ mcc }) => mcc],
 ]
 
-/** The order of the file differs from that of the metrics. */
+/** The file and the metrics have different orders. */
 const CSV_METRICS = ['accuracy', 'accuracy_threshold', 'f1', 'precision', 'recall', 'f1_threshold', 'ap', 'mcc']
 
-/** The reference writes thresholds as float32, and an F1 that was never found as an integer. */
+/** The reference writes thresholds as float32, and the initial F1 as an integer. */
 function cells(scores: BinaryScores): string[] {
   const { accuracy, accuracyThreshold, f1, precision, recall, f1Threshold, ap, mcc } = scores
   return [

@@ -4,7 +4,7 @@ import { descendingOrder } from './order.js'
 export interface BinaryScores {
   accuracy: number
   accuracyThreshold: number
-  /** 0 if no pair is similar; its threshold, precision and recall are 0 then, too. */
+  /** 0 if no pair is similar; threshold, precision and recall are then 0 too. */
   f1: number
   f1Threshold: number
   precision: number
@@ -30,7 +30,7 @@ export async function binaryScores(
   const rows = order.length
   const positives = labels.reduce((sum, label) => sum + label, 0)
   const score = (i: number) => similarities[order[i]!]!
-  // A cut lies behind row i. −1: it lies before the first row, and no pair is similar.
+  // The cut is after row i. −1: it is before the first row, so no pair is similar.
   let [bestAccuracy, accuracyAt, bestF1, f1At, precision, recall] = [(rows - positives) / rows, -1, 0, -1, 0, 0]
   let found = 0
   for (let i = 0; i < rows; i++) {
@@ -44,12 +44,12 @@ export async function binaryScores(
     const f1 = (2 * p * r) / (p + r)
     if (f1 > bestF1) [bestF1, f1At, precision, recall] = [f1, i, p, r]
   }
-  /** The lowest similarity that counts as similar if the first `i + 1` rows do. */
+  /** The lowest similarity that counts as similar if exactly the first `i + 1` rows do. */
   const cut = (i: number) => {
     if (i === -1) return nextAbove(score(0))
     if (i + 1 === rows) return score(i)
     const middle = Math.fround((score(i) + score(i + 1)) / 2)
-    // A middle that rounds to the next score would include that score.
+    // A middle that rounds up to the next score would include that score.
     return middle === score(i + 1) ? score(i) : middle
   }
   const sign = isDistance ? -1 : 1
@@ -78,7 +78,7 @@ function nextAbove(value: number): number {
 }
 
 /**
- * Σ (recallₙ − recallₙ₋₁) · precisionₙ over the distinct scores; equal scores are taken together. 0 without a positive.
+ * Σ (recallₙ − recallₙ₋₁) · precisionₙ over the distinct scores. Equal scores form one step. 0 without a positive.
  * Source: scikit-learn `average_precision_score`.
  * @param order positions by falling score
  */

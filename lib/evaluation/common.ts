@@ -1,4 +1,4 @@
-/** What the evaluators share: options that mean the same everywhere, their checks, and the form of a result. */
+/** Shared parts of the evaluators: options with one meaning everywhere, their checks, and the form of a result. */
 import { describe, invalidArgument, SentenceTorchError } from '../errors.js'
 import { checkInteger, checkOneOf, checkOptions, checkType, listOfNames } from '../options.js'
 import { pythonFloat } from './csv.js'
@@ -10,7 +10,7 @@ export const SIMILARITY_NAMES = ['cosine', 'dot', 'euclidean', 'manhattan'] as c
 export type SimilarityName = (typeof SIMILARITY_NAMES)[number]
 
 export interface CommonOptions {
-  /** In front of every metric, and in the name of the CSV file. Default: none. */
+  /** Prefix of every metric, and part of the CSV file's name. Default: none. */
   name?: string
   /** Texts per batch of `encode`. */
   batchSize?: number
@@ -36,13 +36,13 @@ export function checkCommon(where: string, options: CommonOptions): void {
   }
 }
 
-/** Checks what `evaluate` was given behind the model. @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION */
+/** Checks the arguments of `evaluate` after the model. @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION */
 export function checkContext(context: EvaluationContext): void {
   checkOptions('evaluate', context, ['outputPath', 'epoch', 'steps', 'signal'])
   checkType('outputPath', context.outputPath, 'string')
 }
 
-/** Checks `similarityFnNames` and the one among them that is the main one. */
+/** Checks `similarityFnNames`, and the main one among them. */
 export function checkSimilarities(
   where: string,
   names: SimilarityName | readonly SimilarityName[] | undefined,
@@ -56,7 +56,7 @@ export function checkSimilarities(
   }
 }
 
-/** Checks that `columns` are arrays of one length, of at least one row, and those named in `texts` arrays of strings. */
+/** Checks that `columns` are arrays of one length with at least one row, and that those named in `texts` hold strings. */
 export function checkColumns(
   where: string,
   columns: Readonly<Record<string, readonly unknown[]>>,
@@ -86,7 +86,7 @@ export function invalidData(message: string): SentenceTorchError {
   return new SentenceTorchError('ERR_INVALID_DATA', message)
 }
 
-/** The metrics with the evaluator's name in front of each, and of the primary one's. */
+/** The metrics, and the name of the primary one, with the evaluator's name as a prefix. */
 export function named(name: string, metrics: Readonly<Record<string, number>>, primary: string): EvaluationResult {
   const prefix = name === '' ? '' : `${name}_`
   return {
@@ -95,12 +95,12 @@ export function named(name: string, metrics: Readonly<Record<string, number>>, p
   }
 }
 
-/** `_name`, or nothing without a name: the middle of a file name. */
+/** `_name`, or nothing without a name: a part of file names. */
 export function suffix(name: string): string {
   return name === '' ? '' : `_${name}`
 }
 
-/** The cells `epoch` and `steps` as Python writes them: −1 is an integer there, an epoch of the trainer a float. */
+/** The cells `epoch` and `steps` in Python's form: −1 is an integer, an epoch of the trainer a float. */
 export function contextCells({ epoch = -1, steps = -1 }: EvaluationContext): [string, string] {
   return [epoch === -1 ? '-1' : pythonFloat(epoch), String(steps)]
 }

@@ -2,7 +2,8 @@ import { orderOf } from './order.js'
 
 /** Pearson's correlation in double precision; NaN when a side is constant. Source: scipy `pearsonr`. */
 export function pearson(x: ArrayLike<number>, y: ArrayLike<number>): number {
-  // Checked first: the mean of equal values can be off by a rounding error, and the correlation would be that of noise.
+  // Checked first, because the mean of equal values can have a rounding error, and the result would be the correlation of
+  // noise.
   if (isConstant(x) || isConstant(y)) return Number.NaN
   const unitX = centredUnit(x)
   const unitY = centredUnit(y)
@@ -50,7 +51,7 @@ function centredUnit(values: ArrayLike<number>): Float64Array {
     centred[i]! -= mean
     largest = Math.max(largest, Math.abs(centred[i]!))
   }
-  // Scaled first, so that the squares of huge or tiny values neither over- nor underflow.
+  // Scaled first, so that squares of huge or tiny values stay in range.
   let squares = 0
   for (let i = 0; i < centred.length; i++) {
     centred[i]! /= largest

@@ -6,14 +6,14 @@ import { openFile } from '../io/open-file.js'
 import { systemError } from '../io/system-error.js'
 import { unlessRefused } from '../io/unwritten.js'
 
-/** Files with another header than the expected one, about which a warning was given. */
+/** Files with an unexpected header that a warning was given for. */
 const warned = new Set<string>()
 
 /**
- * Appends a row to an evaluator's CSV file. A new file gets the header first. Lines end as Python's `csv` ends them (CR LF) unless
- * `lineEnd` says otherwise, so each side can append to the file of the other. A file with another header (of an evaluator that
- * measured something else, as with another model's similarity) gives a warning, once. A file that cannot be written is a warning
- * as well: the metrics do not depend on it.
+ * Appends a row to an evaluator's CSV file. A new file gets the header first. Lines end in CR LF, as Python's `csv` writes
+ * them, or in `lineEnd`, so both can append to one file. A file with another header gives one warning; it comes from an
+ * evaluator with other metrics, for example of a model with another similarity. A file that cannot be written gives a
+ * warning too, because the metrics do not depend on it.
  */
 export async function appendCsv(
   folder: string,
@@ -45,7 +45,7 @@ function warnOfHeader(path: string, header: string, name: string | undefined): v
   })
 }
 
-/** Appends whole lines or none. A last line that was cut off is ended first. */
+/** Appends whole lines or none. An incomplete last line is ended first. */
 async function appendLines(path: string, lines: readonly string[], lineEnd: string): Promise<void> {
   const file = await open(path, 'a+')
   try {
@@ -56,7 +56,7 @@ async function appendLines(path: string, lines: readonly string[], lineEnd: stri
     try {
       await file.appendFile(isCut ? lineEnd + text : text)
     } catch (error) {
-      // A full disk may have taken a part.
+      // A full disk may have taken only a part.
       await file.truncate(size).catch(() => {})
       throw error
     }
@@ -70,7 +70,7 @@ async function headerState(path: string, header: string): Promise<'none' | 'same
   const file = await openFile(path).catch((error: unknown) => {
     if (!(error instanceof SentenceTorchError) || error.code === 'ERR_FILE_SYSTEM') throw error
     if (error.code === 'ERR_NOT_FOUND') return undefined
-    // A folder or a pipe at this path does not end the evaluation either.
+    // A folder or a pipe at this path does not end the evaluation.
     throw new SentenceTorchError('ERR_FILE_SYSTEM', error.message, { cause: error })
   })
   if (file === undefined) return 'none'
@@ -78,7 +78,7 @@ async function headerState(path: string, header: string): Promise<'none' | 'same
     const expected = Buffer.from(header)
     const { buffer, bytesRead } = await file.read(Buffer.alloc(expected.length + 1), 0, expected.length + 1, 0)
     if (bytesRead === 0) return 'none'
-    // A line ends in CR LF or LF; behind the end of the file there is 0.
+    // A line ends in CR LF or LF. After the end of the file there is 0.
     const ends = [0, 10, 13].includes(buffer[expected.length]!)
     return ends && buffer.subarray(0, expected.length).equals(expected) ? 'same' : 'other'
   } catch (error) {

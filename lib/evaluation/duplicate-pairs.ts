@@ -1,4 +1,4 @@
-/** Which ids mean the same: `{ id: { otherId: true } }`. */
+/** Ids with the same meaning: `{ id: { otherId: true } }`. */
 export type Duplicates = Readonly<Record<string, Readonly<Record<string, boolean>>>>
 
 /** The known duplicates among some ids, in both directions. */

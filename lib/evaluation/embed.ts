@@ -5,7 +5,7 @@ import { ownOf } from '../search/rows.js'
 import { type CommonOptions, checkContext, invalidData } from './common.js'
 import type { EvaluatedModel, EvaluationContext } from './evaluator.js'
 
-/** Numbers between two looks at the clock. */
+/** Numbers between two checks of the clock. */
 const STRIDE = 2 ** 16
 
 type EncodeName = 'encode' | 'encodeQuery' | 'encodeDocument'
@@ -18,8 +18,7 @@ export interface EmbedOptions extends Pick<CommonOptions, 'batchSize' | 'showPro
 
 /**
  * `model[how](texts)` with the options of an evaluator. Absent options are not passed on.
- * @throws ERR_INVALID_DATA naming the first text whose embedding holds NaN or an infinity: it cannot be ranked, and its
- * metrics would mean nothing
+ * @throws ERR_INVALID_DATA naming the first text whose embedding holds NaN or an infinity, because it cannot be ranked
  */
 export async function embed(
   model: EvaluatedModel,
@@ -56,7 +55,7 @@ export async function embed(
   return found
 }
 
-/** Embeds every different text of `columns` once, and gives the rows of each column. */
+/** Embeds every different text of `columns` once, and returns the rows of each column. */
 export async function embedOnce(
   model: EvaluatedModel,
   columns: readonly (readonly string[])[],

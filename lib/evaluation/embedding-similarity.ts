@@ -26,17 +26,20 @@ export interface EmbeddingSimilarityEvaluatorOptions extends CommonOptions {
   sentences2: readonly string[]
   /** Gold similarity of `sentences1[i]` and `sentences2[i]`, of any range. */
   scores: readonly number[]
-  /** The similarity of the primary metric; also the one that is measured when `similarityFnNames` is absent. */
+  /** The similarity of the primary metric. The only one that is measured when `similarityFnNames` is absent. */
   mainSimilarity?: SimilarityName
   /** The similarities to measure. Default: the model's own. */
   similarityFnNames?: SimilarityName | readonly SimilarityName[]
-  /** Normalise the embeddings, then compare them in this precision; `int8` and `uint8` with ranges of both sides together. */
+  /**
+   * Normalise the embeddings, then compare them in this precision. The ranges of `int8` and `uint8` come from both sides
+   * together.
+   */
   precision?: Precision
 }
 
 /**
  * How well the similarities of embedded pairs agree with gold scores: Pearson's and Spearman's correlation (ties at their
- * average rank), in double precision; similarities are rounded to float32 first, as there, so that ties are the same.
+ * average rank), in double precision. Similarities are rounded to float32 first, as in Python, so that ties are the same.
  *
  * Metrics: `pearson_{fn}`, `spearman_{fn}` for each similarity, and `pearson_max`, `spearman_max` if there are several.
  * Primary: `spearman_{mainSimilarity}`, else `spearman_max`, or the only Spearman. NaN where one side is constant.

@@ -8,8 +8,8 @@ interface NamedEvaluator<M> {
 }
 
 /**
- * `make`, run once for all calls. A failure is not kept, so another call may try again. A call whose signal fires rejects with
- * ERR_ABORTED at once. Another call that waited for the same work begins it anew if that stopped it.
+ * Runs `make` once for all calls. A failure is not kept, so another call may try again. A call whose signal fires rejects
+ * with ERR_ABORTED at once. If that stopped the work, another waiting call starts it again.
  */
 export function madeOnce<T>(make: (signal?: AbortSignal) => Promise<T>): (signal?: AbortSignal) => Promise<T> {
   let made: Promise<T> | undefined
@@ -21,7 +21,7 @@ export function madeOnce<T>(make: (signal?: AbortSignal) => Promise<T>): (signal
       try {
         return await unlessAborted(current, signal, 'The evaluation')
       } catch (error) {
-        // Work that another call began goes on for that call.
+        // Work that another call started continues for that call.
         if (signal?.aborted && !isOwn) throw error
         if (made === current) made = undefined
         const isAbort = error instanceof SentenceTorchError && error.code === 'ERR_ABORTED'
@@ -31,7 +31,7 @@ export function madeOnce<T>(make: (signal?: AbortSignal) => Promise<T>): (signal
   }
 }
 
-/** All metrics of several data sets, and each metric over all of them under its name without the data set's name. */
+/** All metrics of several data sets, and over all of them each metric under its name without the data set's name. */
 export async function evaluateAll<M>(
   evaluators: readonly NamedEvaluator<M>[],
   model: M,

@@ -26,33 +26,33 @@ import { SentenceEvaluator } from './sentence-evaluator.js'
 
 /** `batchSize` is 32 unless given; the CSV file is `Information-Retrieval_evaluation_{name}_results.csv`. */
 export interface InformationRetrievalEvaluatorOptions extends RetrievalOptions {
-  /** Queries by id; those without a relevant document are left out. */
+  /** Queries by id. Queries without a relevant document are left out. */
   queries: TextsById
   /** Documents by id. */
   corpus: TextsById
   /** Ids of the relevant documents by query id. */
   relevantDocs: RelevantDocs
-  /** In front of every query, in place of the model's query prompt. */
+  /** Prefix of every query, instead of the model's query prompt. */
   queryPrompt?: string
   /** Name of the model's prompt for queries. Default `query` if the model has it. */
   queryPromptName?: string
-  /** In front of every document, in place of the model's document prompt. */
+  /** Prefix of every document, instead of the model's document prompt. */
   corpusPrompt?: string
   /** Name of the model's prompt for documents. Default the first of `document`, `passage`, `corpus` that the model has. */
   corpusPromptName?: string
 }
 
 /**
- * How well the nearest documents of a query are the relevant ones, by exact search over the whole corpus. Documents are
- * embedded and searched in chunks, so that memory is bounded by a chunk; documents of equal score rank by ascending id.
+ * How often the nearest documents of a query are the relevant ones, by exact search over the whole corpus. Documents are
+ * embedded and searched in chunks, so that a chunk bounds the memory. Documents of equal score rank by ascending id.
  *
  * Metrics per score: `{fn}_accuracy@{1,3,5,10}`, `{fn}_precision@…`, `{fn}_recall@…`, `{fn}_ndcg@10`, `{fn}_mrr@10`,
  * `{fn}_map@100`. Primary: `{fn}_ndcg@{largest k}` of the main score, else of the one of `scoreFunctions` that was best at the
  * first evaluation. Without `scoreFunctions` every call measures the similarity of its own model.
  * Source: sentence-transformers `InformationRetrievalEvaluator`.
  *
- * @throws ERR_INVALID_ARGUMENT (when evaluated: the main score is none that is measured), ERR_UNKNOWN_OPTION, ERR_INVALID_DATA
- *   (texts, ids, no query with a relevant document)
+ * @throws ERR_INVALID_ARGUMENT (during evaluation: the main score is not among the measured ones), ERR_UNKNOWN_OPTION,
+ * ERR_INVALID_DATA (texts, ids, no query with a relevant document)
  */
 export class InformationRetrievalEvaluator extends SentenceEvaluator {
   override readonly name: string
@@ -95,7 +95,7 @@ export class InformationRetrievalEvaluator extends SentenceEvaluator {
     this.#primary = new PrimaryScore(this.#options)
   }
 
-  /** How many queries count, and how many documents are searched. */
+  /** Number of evaluated queries, and of searched documents. */
   get size(): { queries: number; corpus: number } {
     return { queries: this.#queries.length, corpus: this.#corpus.length }
   }
@@ -126,7 +126,7 @@ export class InformationRetrievalEvaluator extends SentenceEvaluator {
     return named(this.name, Object.fromEntries(metrics), `${primary}_${top}`)
   }
 
-  /** Brings the corpus in the order of ascending ids, so that the order of the search is the order of ties. */
+  /** Sorts the corpus by ascending ids, so that the search's order is the order of ties. */
   async #sort(): Promise<void> {
     const corpus = this.#corpus
     const order = await orderOf(corpus.length, (a, b) => comparePython(corpus[a]![0], corpus[b]![0]))

@@ -1,7 +1,7 @@
 import { describe } from '../errors.js'
 import { invalidData } from './common.js'
 
-/** Texts and a label, as old tutorials have them; an `InputExample` is one. */
+/** Texts and a label, in the form of old tutorials. An `InputExample` is one. */
 export interface LabelledTexts {
   readonly texts: readonly string[]
   readonly label?: unknown

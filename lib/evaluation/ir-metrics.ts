@@ -1,4 +1,4 @@
-/** What InformationRetrievalEvaluator measures, from the ranked documents of every query. */
+/** The metrics of InformationRetrievalEvaluator, from the ranked documents of every query. */
 import { TimeSlice } from '../data/time-slice.js'
 import { mean, meanInOrder } from './mean.js'
 import { discountedGain, idealGain, reciprocalRank } from './ranking.js'
@@ -23,7 +23,7 @@ export const DEFAULT_CUTOFFS: Readonly<Cutoffs> = {
 export interface RankedQuery {
   /** 1 where the hit is relevant: [hits]. */
   relevant: Uint8Array
-  /** How many relevant documents there are, found or not; at least 1. */
+  /** Number of relevant documents, found or not; at least 1. */
   total: number
 }
 
@@ -48,13 +48,13 @@ export async function irMetrics(queries: Iterable<RankedQuery>, cutoffs: Cutoffs
     for (const { k, measure, values } of columns) values.push(measure(query, k))
     await slice.yield()
   }
-  // The reference sums reciprocal ranks in their order, and everything else by numpy.
+  // The reference adds reciprocal ranks one by one, and everything else by numpy.
   return Object.fromEntries(
     columns.map(({ key, measure, values }) => [key, measure === mrr ? meanInOrder(values) : mean(values)]),
   )
 }
 
-/** The columns of the CSV file, as names of metrics; the order differs from that of the metrics. */
+/** The columns of the CSV file, as names of metrics. Their order differs from that of the metrics. */
 export function csvMetrics(cutoffs: Cutoffs): string[] {
   return [
     ...cutoffs.accuracyAtK.map((k) => `accuracy@${k}`),

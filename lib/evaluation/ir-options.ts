@@ -11,13 +11,16 @@ export type TextsById = ReadonlyMap<string, string> | Readonly<Record<string, st
 /** Ids of the relevant documents by query id. */
 export type RelevantDocs = ReadonlyMap<string, Iterable<string>> | Readonly<Record<string, Iterable<string>>>
 
-/** Options that retrieval on one and on several sets share. */
+/** Options for retrieval on one set and on several sets. */
 export interface RetrievalOptions extends CommonOptions, Partial<Cutoffs> {
-  /** What is measured, by name: metrics or the functions of `util`, `{ cosine: 'cosine', mine: util.dotScore }`. Default: the model's own. */
+  /**
+   * Scores to measure, by name: metrics or functions of `util`, `{ cosine: 'cosine', mine: util.dotScore }`. Default: the
+   * model's own.
+   */
   scoreFunctions?: Readonly<Record<string, ScoreFunction>>
   /** Name of the score of the primary metric. Default: the one of `scoreFunctions` that is best at the first evaluation. */
   mainScoreFunction?: string
-  /** Documents embedded and searched at a time. It bounds the memory and does not change the result. Default 50,000. */
+  /** Documents that are embedded and searched at once. Bounds the memory and does not change the result. Default 50,000. */
   corpusChunkSize?: number
   /** Write each query's hits to `Information-Retrieval_evaluation_{name}_predictions_{fn}.jsonl`. Default false. */
   writePredictions?: boolean
@@ -53,7 +56,7 @@ export function checkRetrieval(where: string, options: RetrievalOptions): void {
 }
 
 /**
- * What is measured, by name: the given functions, or the similarity that the model has at this call.
+ * The scores to measure, by name: the given functions, or the model's similarity at this call.
  * @throws ERR_INVALID_ARGUMENT unless the main score is among them
  */
 export function measuredScores(
@@ -68,7 +71,7 @@ export function measuredScores(
   return [[similarityFnName, similarityFnName]]
 }
 
-/** The score by which models are compared: the main one, else the given function that was best at the first evaluation. */
+/** The score that compares models: the main one, else the given function that was best at the first evaluation. */
 export class PrimaryScore {
   readonly #options: RetrievalOptions
   #best: string | undefined
@@ -77,12 +80,12 @@ export class PrimaryScore {
     this.#options = options
   }
 
-  /** @param names what was measured, with `value` each */
+  /** @param names the measured scores; `value` gives the value of each */
   of(names: readonly string[], value: (name: string) => number): string {
     const { mainScoreFunction, scoreFunctions } = this.#options
     if (mainScoreFunction !== undefined) return mainScoreFunction
     const best = () => names.reduce((a, b) => (value(b) > value(a) ? b : a))
-    // The model's own similarity is not kept: the next model may have another one.
+    // The model's own similarity is not remembered, because the next model may have another one.
     if (scoreFunctions === undefined) return best()
     this.#best ??= best()
     return this.#best
@@ -112,12 +115,12 @@ export function textEntries(name: string, texts: TextsById): [string, string][] 
   return entries
 }
 
-/** Orders texts by their code points, as Python does; JavaScript compares UTF-16 units. */
+/** Compares texts by code points, as Python does. JavaScript compares UTF-16 units. */
 export function comparePython(a: string, b: string): number {
   const length = Math.min(a.length, b.length)
   for (let i = 0; i < length; i++) {
     const [x, y] = [a.charCodeAt(i), b.charCodeAt(i)]
-    // A surrogate is part of a code point above all others.
+    // A surrogate belongs to a code point above all others.
     if (x !== y) return (isSurrogate(x) ? x + 0x10000 : x) - (isSurrogate(y) ? y + 0x10000 : y)
   }
   return a.length - b.length

@@ -26,20 +26,20 @@ export interface LabelAccuracyEvaluatorOptions extends CommonOptions {
   sentences2: readonly string[]
   /** The class of each pair: 0 … numLabels − 1. */
   labels: readonly number[]
-  /** The loss that the head was trained with. It says what the classifier sees. Not with `logits`. */
+  /** The loss that trained the head. It decides the classifier's inputs. Not with `logits`. */
   loss?: SoftmaxLoss
   /**
-   * The classifier: `lossTensors` of a training result, or a function that gives what is current at every evaluation:
+   * The classifier: `lossTensors` of a training result, or a function that returns the current ones at every evaluation:
    * `classifier.weight` [numLabels, width] and `classifier.bias` [numLabels]. Not with `logits`.
    */
   lossTensors?: Head
-  /** In place of `loss` and `lossTensors`: [rows, numLabels] from the embeddings of both sides. */
+  /** Instead of `loss` and `lossTensors`: computes [rows, numLabels] from the embeddings of both sides. */
   logits?: (first: Embeddings, second: Embeddings) => Embeddings | Promise<Embeddings>
 }
 
 /**
- * Share of the pairs whose class a softmax head over both embeddings finds. It is the head of `SoftmaxLoss`, which is not part of
- * the model. Of equal logits the first class counts.
+ * Share of pairs whose class a softmax head finds from both embeddings. It is the head of `SoftmaxLoss`, which is not part
+ * of the model. Of equal logits the first class wins.
  *
  * Metric: `accuracy`, the primary one. Source: sentence-transformers `LabelAccuracyEvaluator`.
  *

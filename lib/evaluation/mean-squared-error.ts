@@ -5,7 +5,7 @@ import type { Rows } from './pair-similarities.js'
 /** Values compared at once: about a millisecond. */
 const CHUNK = 1 << 18
 
-/** The mean of (a − b)² over all values, differences in float32 as there, summed in double precision. */
+/** The mean of (a − b)² over all values. Differences are in float32, as in Python, and the sum is in double precision. */
 export async function meanSquaredError(a: Rows, b: Rows): Promise<number> {
   if (String(a.shape) !== String(b.shape)) {
     throw invalidData(`Expected embeddings of the teacher's shape [${a.shape}] but the model gave [${b.shape}]`)

@@ -1,6 +1,6 @@
 /**
- * The mean as numpy computes it: each half is summed by itself, down to blocks of 128, which are summed in eight parts. So even the
- * last digits of metrics are Python's, and rounding errors do not add up.
+ * The mean as numpy computes it: each half is summed by itself, down to blocks of 128, which are summed in eight parts. So
+ * even the last digits of metrics equal Python's, and rounding errors do not accumulate.
  */
 export function mean(values: ArrayLike<number>): number {
   return pairwiseSum(values, 0, values.length) / values.length

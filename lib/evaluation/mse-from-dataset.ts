@@ -23,14 +23,16 @@ import { SentenceEvaluator } from './sentence-evaluator.js'
 export interface MSEEvaluatorFromDatasetOptions extends CommonOptions {
   /** Parallel sentences: a column for each language. */
   dataset: Dataset | readonly Readonly<Record<string, string>>[]
-  /** The model whose embeddings are the goal. It embeds the sources once, beginning when the evaluator is made. */
+  /**
+   * The model whose embeddings are the target. It starts to embed the sources when the evaluator is made, and does so once.
+   */
   teacherModel: Pick<EvaluatedModel, 'encode'>
   /** Pairs of columns: the teacher embeds the first, the evaluated model the second. */
   combinations: readonly (readonly [source: string, target: string])[]
 }
 
 /**
- * `MSEEvaluator` over several pairs of languages of one table; rows where one of the two is blank are left out of a pair.
+ * `MSEEvaluator` over several language pairs of one table. A pair leaves out rows where one of its two texts is blank.
  *
  * Metric: `negative_mse`, minus the mean over the pairs of (mean squared difference × 100); the primary one.
  * Source: sentence-transformers `MSEEvaluatorFromDataFrame`.

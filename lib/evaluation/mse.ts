@@ -10,16 +10,19 @@ import { SentenceEvaluator } from './sentence-evaluator.js'
 
 /** `batchSize` is 32 unless given; the CSV file is `mse_evaluation_{name}_results.csv`. */
 export interface MSEEvaluatorOptions extends CommonOptions {
-  /** What the teacher embeds. */
+  /** The teacher's texts. */
   sourceSentences: readonly string[]
-  /** What the evaluated model embeds: `sourceSentences[i]`, or its translation. */
+  /** The evaluated model's texts: `sourceSentences[i]`, or its translation. */
   targetSentences: readonly string[]
-  /** The model whose embeddings are the goal. It embeds the sources once, beginning when the evaluator is made. */
+  /**
+   * The model whose embeddings are the target. It starts to embed the sources when the evaluator is made, and does so once.
+   */
   teacherModel: Pick<EvaluatedModel, 'encode'>
 }
 
 /**
- * Mean squared difference of the model's embeddings of `targetSentences` and the teacher's of `sourceSentences`, times 100.
+ * Mean squared difference, times 100, of the model's embeddings of `targetSentences` and the teacher's of
+ * `sourceSentences`.
  *
  * Metric: `negative_mse` (negated, so that more is better), the primary one.
  * Source: sentence-transformers `MSEEvaluator`.

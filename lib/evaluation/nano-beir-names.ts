@@ -1,4 +1,4 @@
-/** The sets of NanoBEIR and how the metrics call them. */
+/** The sets of NanoBEIR and their names in metrics. */
 export const NANO_BEIR_NAMES: Readonly<Record<string, string>> = {
   climatefever: 'ClimateFEVER',
   dbpedia: 'DBPedia',

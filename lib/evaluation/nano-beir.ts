@@ -34,19 +34,19 @@ type Prompts = string | Readonly<Record<string, string>>
 export interface NanoBEIREvaluatorOptions extends Omit<RetrievalOptions, keyof Pick<CommonOptions, 'name'>> {
   /** Sets of `datasetId` or `folder`. Default: all 13 of NanoBEIR (`msmarco`, `nq`, …). */
   datasetNames?: string | readonly string[]
-  /** The data set on the Hugging Face hub that has them. Default `sentence-transformers/NanoBEIR-en`. */
+  /** The data set on the Hugging Face hub. Default `sentence-transformers/NanoBEIR-en`. */
   datasetId?: string
-  /** In place of `datasetId`: a folder with a folder in the BEIR layout for each of the sets: `NanoMSMARCO`, `NanoNQ`, … */
+  /** Instead of `datasetId`: a folder with one folder in the BEIR layout for each set: `NanoMSMARCO`, `NanoNQ`, … */
   folder?: string
-  /** In place of `datasetId`: where each set lies, or the set itself, by name. Names other than NanoBEIR's are fine. */
+  /** Instead of `datasetId`: the place of each set, or the set itself, by name. Other names than NanoBEIR's are allowed. */
   datasets?: Readonly<Record<string, string | BeirDataset>>
-  /** One number from those of all sets. Default: their mean. */
+  /** Combines the numbers of all sets into one. Default: their mean. */
   aggregateFn?: (values: readonly number[]) => number
-  /** What `aggregateFn` is called in the metrics. Default `mean`. */
+  /** The name of `aggregateFn` in the metrics. Default `mean`. */
   aggregateKey?: string
-  /** In front of every query, for all sets or by the set's name. */
+  /** Prefix of every query, for all sets or by the set's name. */
   queryPrompts?: Prompts
-  /** In front of every document, for all sets or by the set's name. */
+  /** Prefix of every document, for all sets or by the set's name. */
   corpusPrompts?: Prompts
 }
 
@@ -55,11 +55,11 @@ export interface NanoBEIREvaluatorOptions extends Omit<RetrievalOptions, keyof P
  * (see `loadBeir`). They are read at the first evaluation.
  *
  * Metrics: those of InformationRetrievalEvaluator for every set, as `Nano{Set}_{fn}_…`, then over all sets as
- * `NanoBEIR_{aggregateKey}_{fn}_…`; with `truncateDim` its number comes behind both names.
+ * `NanoBEIR_{aggregateKey}_{fn}_…`. With `truncateDim`, its number follows both names.
  * Primary: `NanoBEIR_{aggregateKey}_{fn}_ndcg@{largest k}`. Source: sentence-transformers `NanoBEIREvaluator`.
  *
- * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION; when evaluated ERR_NOT_FOUND, ERR_NETWORK, ERR_INVALID_DATA,
- *   ERR_INVALID_ARGUMENT (the main score is none that is measured)
+ * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION; during evaluation ERR_NOT_FOUND, ERR_NETWORK, ERR_INVALID_DATA,
+ * ERR_INVALID_ARGUMENT (the main score is not among the measured ones)
  */
 export class NanoBEIREvaluator extends SentenceEvaluator {
   override readonly name: string

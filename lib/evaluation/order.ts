@@ -1,19 +1,19 @@
 import { TimeSlice } from '../data/time-slice.js'
 
-/** Positions sorted at once: about a millisecond. */
+/** Positions that are sorted at once: about a millisecond. */
 const RUN = 2048
 
 /**
- * The positions of `scores` from the largest to the smallest, equal ones in their order: what Python's `sorted(…,
- * reverse=True)` gives.
+ * The positions of `scores` from the largest to the smallest. Equal scores keep their order, as in Python's `sorted(…,
+ * reverse=True)`.
  */
 export function descendingOrder(scores: ArrayLike<number>): Promise<Uint32Array> {
   return orderOf(scores.length, (a, b) => scores[b]! - scores[a]!)
 }
 
 /**
- * The positions 0 … count − 1 in the order of `compare`; equal ones stay in order. It is a merge sort in slices, so that many entries
- * do not block the event loop.
+ * The positions 0 … count − 1 in the order of `compare`. Equal ones keep their order. A merge sort in slices, so that many
+ * entries do not block the event loop.
  */
 export async function orderOf(count: number, compare: (a: number, b: number) => number): Promise<Uint32Array> {
   const slice = new TimeSlice()

@@ -5,7 +5,7 @@ import type { SimilarityName } from './common.js'
 
 export type Rows = Pick<Embeddings, 'data' | 'shape'>
 
-/** Rows compared at once: about a millisecond. */
+/** Rows that are compared at once: about a millisecond. */
 const CHUNK_ROWS = 256
 
 /** `pairwiseSimilarity` in slices, so that many pairs do not block the event loop. */
@@ -21,7 +21,7 @@ export async function similaritiesOfPairs(fn: SimilarityName, first: Rows, secon
   return similarities
 }
 
-/** `size` rows from row `start` on, as a view. */
+/** `size` rows from row `start`, as a view. */
 export function sliceRows({ data, shape: [, width] }: Rows, start: number, size: number): Rows {
   return { data: data.subarray(start * width, (start + size) * width), shape: [size, width] }
 }

@@ -14,19 +14,19 @@ import { SentenceEvaluator } from './sentence-evaluator.js'
 export interface ParaphraseMiningEvaluatorOptions extends CommonOptions {
   /** Texts by id. */
   sentencesMap: TextsById
-  /** Pairs of ids that mean the same; pairs with an unknown id are left out. */
+  /** Pairs of ids with the same meaning. Pairs with an unknown id are left out. */
   duplicatesList?: readonly (readonly [string, string])[]
-  /** The same as `{ id: { otherId: true } }`; may be given together with the list. */
+  /** The same in the form `{ id: { otherId: true } }`. May be given together with the list. */
   duplicatesDict?: Duplicates
   /** Whether a duplicate's duplicates are duplicates. Default false. */
   addTransitiveClosure?: boolean
-  /** Texts that the engine compares in one job at most. It does not change the result. Default 5000. */
+  /** Limit of texts that the engine compares in one job. Does not change the result. Default 5000. */
   queryChunkSize?: number
-  /** Texts that each of them is compared with in one job at most. It does not change the result. Default 100,000. */
+  /** Limit of texts that each of them is compared with in one job. Does not change the result. Default 100,000. */
   corpusChunkSize?: number
-  /** Pairs that are looked at, at most. Default 500,000. */
+  /** Limit of pairs. Default 500,000. */
   maxPairs?: number
-  /** Other texts that are looked at for every text. Default 100. */
+  /** Limit of other texts for every text. Default 100. */
   topK?: number
 }
 
@@ -78,7 +78,7 @@ export class ParaphraseMiningEvaluator extends SentenceEvaluator {
     if (context.outputPath !== undefined && (this.#options.writeCsv ?? true)) {
       const { precision, recall, f1, threshold, average_precision, found } = metrics
       const best = [precision, recall, f1, threshold].map((value) => (found ? pythonFloat(value) : '0'))
-      // A sum that nothing was added to, or no duplicates at all: an integer, or 0 / n.
+      // With nothing added to the sum, or without duplicates, Python has an integer or 0 / n.
       const ap = this.#duplicates.count === 0 ? '0' : pythonFloat(average_precision)
       await appendCsv(
         context.outputPath,

@@ -6,12 +6,12 @@ import { unlessRefused } from '../io/unwritten.js'
 import type { TopHits } from '../search/top-hits.js'
 import { pythonNumber, pythonString } from './python-json.js'
 
-/** Written at once. */
+/** Lines that are written at once. */
 const WRITE_CHARACTERS = 1 << 16
 
 /**
  * Writes one JSON line per query: `{"query_id": …, "query": …, "results": [{"corpus_id": …, "score": …}, …]}`, best first,
- * letter by letter as Python writes it. An older file is replaced; that it cannot be is a warning.
+ * in exactly Python's form. An older file is replaced. If it cannot be, there is a warning.
  */
 export async function writePredictions(
   folder: string,

@@ -2,7 +2,7 @@ import { SentenceTorchError } from '../errors.js'
 import type { EvaluationResult } from './evaluator.js'
 
 /**
- * The metric by which models are compared.
+ * The metric that compares models.
  * @throws ERR_INVALID_DATA when the evaluator names one that it did not measure
  */
 export function primaryValue({ metrics, primaryMetric }: EvaluationResult): number {

@@ -1,6 +1,6 @@
 import { pythonFloat } from './csv.js'
 
-/** A text as Python's `json.dumps` writes it: ASCII alone. */
+/** A text in the form of Python's `json.dumps`: only ASCII. */
 export function pythonString(text: string): string {
   return JSON.stringify(text).replace(
     /[\u007f-\uffff]/g,
@@ -8,7 +8,7 @@ export function pythonString(text: string): string {
   )
 }
 
-/** A number as Python's `json.dumps` writes a float; `NaN` and `Infinity` as there. */
+/** A number in the form of a float in Python's `json.dumps`, also `NaN` and `Infinity`. */
 export function pythonNumber(value: number): string {
   if (Number.isNaN(value)) return 'NaN'
   if (!Number.isFinite(value)) return value > 0 ? 'Infinity' : '-Infinity'

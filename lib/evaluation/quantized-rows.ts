@@ -5,12 +5,12 @@ import type { Rows } from './pair-similarities.js'
 
 export const PRECISIONS = ['float32', 'int8', 'uint8', 'binary', 'ubinary'] as const
 
-/** Values between two looks at the clock. */
+/** Values between two checks of the clock. */
 const STRIDE = 2 ** 16
 
 /**
- * The rows of both sides as numbers of a precision: bytes, or the single bits of `binary` and `ubinary`, which are compared as 0
- * and 1. The ranges of bytes are those of both sides, so that a text has the same bytes on either.
+ * The rows of both sides in a precision: bytes, or single bits for `binary` and `ubinary`, which are compared as 0 and 1.
+ * Both sides share the ranges of bytes, so that a text has the same bytes on either side.
  */
 export async function quantizedRows(sides: readonly [Rows, Rows], precision: Precision): Promise<[Rows, Rows]> {
   if (precision === 'float32') return [...sides]

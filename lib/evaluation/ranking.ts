@@ -1,6 +1,6 @@
 /** Measures of one ranked list, with relevance 0 or 1. */
 
-/** 1 / rank of the first relevant one among the first `k`, 0 without any. */
+/** 1 / rank of the first relevant document among the first `k`; 0 without any. */
 export function reciprocalRank(relevant: ArrayLike<number>, k: number): number {
   for (let i = 0; i < Math.min(k, relevant.length); i++) if (relevant[i]) return 1 / (i + 1)
   return 0
@@ -13,7 +13,7 @@ export function discountedGain(relevant: ArrayLike<number>, k: number): number {
   return gain
 }
 
-/** The gain of `count` relevant ones at the top. */
+/** The gain of `count` relevant documents at the top. */
 export function idealGain(count: number, k: number): number {
   let gain = 0
   for (let i = 0; i < Math.min(k, count); i++) gain += 1 / Math.log2(i + 2)
@@ -21,8 +21,8 @@ export function idealGain(count: number, k: number): number {
 }
 
 /**
- * Normalised discounted cumulative gain at `k`; documents of equal score share the mean of their gains over the places
- * they take together, so that their order does not matter. 0 when nothing is relevant.
+ * Normalised discounted cumulative gain at `k`. Documents of equal score share the mean of the gains of their positions, so
+ * that their order does not matter. 0 when nothing is relevant.
  * Source: scikit-learn `ndcg_score`.
  * @param order positions by falling score
  */

@@ -27,9 +27,9 @@ import { SentenceEvaluator } from './sentence-evaluator.js'
 
 export interface RerankingSample {
   query: string
-  /** Documents that answer the query; a single one may be a string. */
+  /** Relevant documents. A single one may be a string. */
   positive: string | readonly string[]
-  /** Documents that do not; a single one may be a string. */
+  /** Irrelevant documents. A single one may be a string. */
   negative: string | readonly string[]
 }
 
@@ -37,21 +37,21 @@ export interface RerankingSample {
 export interface RerankingEvaluatorOptions extends CommonOptions {
   /** Samples without a positive or without a negative are left out. */
   samples: readonly RerankingSample[]
-  /** MRR and NDCG look at the first `atK` documents. Default 10. */
+  /** MRR and NDCG count the first `atK` documents. Default 10. */
   atK?: number
-  /** What documents are ranked by: a similarity, or a function that gives [1, documents]. Default `cosine`. */
+  /** The score that ranks documents: a similarity, or a function that returns [1, documents]. Default `cosine`. */
   similarityFct?: SimilarityName | ((query: Embeddings, documents: Embeddings) => Pick<Embeddings, 'data'>)
   /** Embed all texts together (default) or sample by sample, which needs less memory. */
   useBatchedEncoding?: boolean
 }
 
 /**
- * How well the similarity to a query puts relevant documents before others, each sample for itself. Queries and documents
- * are embedded as such.
+ * How well the similarity to a query ranks relevant documents before others, in each sample by itself. Queries are embedded
+ * as queries, documents as documents.
  *
- * Metrics: `map` (mean average precision over all documents), `mrr@{k}`, `ndcg@{k}`. Primary: `ndcg@{k}`. Documents of equal
- * score: NDCG and MAP take them together. MRR needs an order, which Python leaves open: here that in which they were given,
- * positives first.
+ * Metrics: `map` (mean average precision over all documents), `mrr@{k}`, `ndcg@{k}`. Primary: `ndcg@{k}`. For documents of
+ * equal score, NDCG and MAP do not depend on the order. MRR does, and Python leaves the order open; here it is the given
+ * one, positives first.
  * Source: sentence-transformers `RerankingEvaluator`.
  *
  * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_INVALID_DATA (samples)

@@ -5,22 +5,23 @@ import { primaryValue } from './primary-value.js'
 import { SentenceEvaluator } from './sentence-evaluator.js'
 
 export interface SequentialEvaluatorOptions {
-  /** One number from the primary metrics of all evaluators, in their order. Default: the last. */
+  /** Combines the primary metrics of all evaluators, in order. Default: the last one. */
   mainScoreFunction?: (scores: readonly number[]) => number
 }
 
-/** An evaluator of models of one kind: sentence embeddings unless said otherwise. */
+/** An evaluator of one kind of models; sentence embeddings by default. */
 interface EvaluatorOf<M> {
   evaluate(model: M, context?: EvaluationContext): Promise<EvaluationResult>
 }
 
 /**
- * Several evaluators, one after the other, as one.
+ * Several evaluators as one. They run one after another.
  *
- * Metrics: those of all evaluators (give them names, equal ones of a later evaluator win), and `sequential_score`, the
- * primary one. Source: sentence-transformers `SequentialEvaluator`.
+ * Metrics: those of all evaluators, and `sequential_score`, the primary one. Give the evaluators names, because the later
+ * of two equal metrics wins. Source: sentence-transformers `SequentialEvaluator`.
  *
- * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION; when evaluated ERR_INVALID_DATA (a primary metric that is none of the metrics)
+ * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION; during evaluation ERR_INVALID_DATA (a primary metric that is not among
+ * the metrics)
  */
 export class SequentialEvaluator<M = EvaluatedModel> extends SentenceEvaluator<M> {
   readonly #evaluators: readonly EvaluatorOf<M>[]

@@ -4,7 +4,7 @@ import type { SoftmaxLoss } from '../losses/softmax.js'
 import { type Embeddings, embeddings } from '../models/embeddings.js'
 import type { Rows } from './pair-similarities.js'
 
-/** The parameters of `SoftmaxLoss` by name, as a training result holds them. */
+/** The parameters of `SoftmaxLoss` by name, as in a training result. */
 export type SoftmaxHead = Readonly<
   Record<string, { readonly shape: readonly number[]; readonly data: Float32Array } | undefined>
 >
@@ -15,7 +15,7 @@ type Concatenation = Pick<
 >
 
 /**
- * W · [u; v; |u − v|; u ∗ v] + b of every pair, of the parts that the loss switches on: [rows, numLabels].
+ * W · [u; v; |u − v|; u ∗ v] + b for every pair, with the parts that the loss uses: [rows, numLabels].
  * @throws ERR_INVALID_TENSORS when the head does not fit the loss and the embeddings
  */
 export async function softmaxLogits(

@@ -12,13 +12,13 @@ export interface TranslationEvaluatorOptions extends CommonOptions {
   sourceSentences: readonly string[]
   /** `targetSentences[i]` translates `sourceSentences[i]`. */
   targetSentences: readonly string[]
-  /** Print every source that is more alike another target text to stdout, with the five best. Default false. */
+  /** Print to stdout every source that is closer to another target text, with the five closest. Default false. */
   printWrongMatches?: boolean
 }
 
 /**
- * How often the nearest by cosine of a sentence among all translations is its own, both ways. Texts are compared, so a
- * translation that several sentences share is right for each of them; of equal cosines the first counts.
+ * How often the nearest translation of a sentence, by cosine, is its own, in both directions. Texts are compared, so a
+ * translation that several sentences share is right for each. Of equal cosines the first counts.
  *
  * Metrics: `src2trg_accuracy`, `trg2src_accuracy`, `mean_accuracy`, the primary one.
  * Source: sentence-transformers `TranslationEvaluator`.
@@ -86,7 +86,7 @@ async function nearest(queries: Rows, corpus: Rows, k: number, { signal }: Evalu
   return hits
 }
 
-/** Share of the rows whose nearest text is the text of the row's own number. */
+/** Share of rows whose nearest text equals the row's own. */
 function accuracy({ documents, k }: TopHits, texts: readonly string[]): number {
   const right = texts.filter((text, i) => texts[documents[i * k]!] === text)
   return right.length / texts.length

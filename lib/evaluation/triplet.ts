@@ -24,17 +24,17 @@ export interface TripletEvaluatorOptions extends CommonOptions {
   anchors: readonly string[]
   positives: readonly string[]
   negatives: readonly string[]
-  /** The similarity of the primary metric; also the one that is measured when `similarityFnNames` is absent. */
+  /** The similarity of the primary metric. The only one that is measured when `similarityFnNames` is absent. */
   mainSimilarity?: SimilarityName
   /** The similarities to measure. Default: the model's own. */
   similarityFnNames?: SimilarityName | readonly SimilarityName[]
-  /** By how much the positive must be more alike than the negative, for all similarities or by name. Default 0. */
+  /** Margin by which the positive must be more similar than the negative, for all similarities or by name. Default 0. */
   margin?: number | Partial<Record<SimilarityName, number>>
 }
 
 /**
- * Share of the triplets whose anchor is more alike the positive than the negative by more than a margin (a tie counts as
- * wrong). Anchors are embedded as queries, the others as documents.
+ * Share of triplets whose anchor is more similar to the positive than to the negative by more than a margin. A tie counts
+ * as wrong. Anchors are embedded as queries, the others as documents.
  *
  * Metrics: `{fn}_accuracy` per similarity, `max_accuracy` if there are several. Primary: `{mainSimilarity}_accuracy`, else
  * `max_accuracy`, or the only one. Source: sentence-transformers `TripletEvaluator`.
@@ -84,7 +84,7 @@ export class TripletEvaluator extends SentenceEvaluator {
     for (const fn of functions) {
       const near = await similaritiesOfPairs(fn, anchor, positive)
       const far = await similaritiesOfPairs(fn, anchor, negative)
-      // In float32, as there: with a margin a tie can depend on the rounding.
+      // In float32, as in Python, because with a margin a tie can depend on rounding.
       const ahead = Math.fround(typeof margin === 'number' ? margin : (margin[fn] ?? 0))
       const right = near.reduce((sum, value, i) => sum + (value > Math.fround(far[i]! + ahead) ? 1 : 0), 0)
       metrics[`${fn}_accuracy`] = Math.fround(right / near.length)

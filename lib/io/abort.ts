@@ -1,15 +1,15 @@
-/** What a caller's AbortSignal does to work that only waits. */
+/** Aborts of work that only waits, through a caller's AbortSignal. */
 import { SentenceTorchError } from '../errors.js'
 import { sharedListener } from './shared-listener.js'
 
-/** Calls a listener when the signal fires; not if it has fired already. @returns how to remove the listener */
+/** Calls a listener when the signal fires, unless it has fired already. @returns a function that removes the listener */
 export const onAbort = sharedListener<AbortSignal, void>((signal, tell) => {
   const listener = () => tell()
   signal.addEventListener('abort', listener, { once: true })
   return () => signal.removeEventListener('abort', listener)
 })
 
-/** @param what what was under way: `Loading org/model` */
+/** @param what the running work: `Loading org/model` */
 export function abortError(signal: AbortSignal, what: string): SentenceTorchError {
   return new SentenceTorchError('ERR_ABORTED', `${what} was aborted`, { cause: signal.reason })
 }
@@ -19,7 +19,7 @@ export function throwIfAborted(signal: AbortSignal | undefined, what: string): v
   if (signal?.aborted) throw abortError(signal, what)
 }
 
-/** What `work` returns, or ERR_ABORTED as soon as the signal fires. The work goes on then for others that wait for it. */
+/** The result of `work`, or ERR_ABORTED as soon as the signal fires. The work continues for others that wait for it. */
 export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined, what: string): Promise<T> {
   if (signal === undefined) return work
   let stopListening: (() => void) | undefined

@@ -10,24 +10,26 @@ import { parseTemporary, temporaryBeside, tidyFolder } from './temporary.js'
 export type { FileOperations } from './files.js'
 
 export interface ReplaceFolderOptions {
-  /** Whether entries of the old folder that the new one lacks stay; a function decides by their path with '/'. Of folders that
-   *  both have, each entry is asked about; a folder that stays does so with all that it holds. Default true. */
+  /**
+   * Whether entries of the old folder that the new one lacks stay. A function decides by their path with '/'. In folders
+   * that both have, it is called for each entry. A folder that stays keeps all its content. Default true.
+   */
   keepUnknown?: boolean | ((path: string) => boolean)
   /** For tests. */
   operations?: FileOperations
 }
 
 /**
- * Fills a folder so that there is always a whole one. `fill` writes into a temporary sibling, which is fsynced and renamed into
- * place; the old folder is moved aside for that moment and then removed. Where a folder cannot be replaced (a mount point, a
- * parent that may not be written, the working directory), `fill` writes into a temporary folder inside, and the files are moved
- * to their places when all are whole: see inside.ts. When anything fails (a full disk, an error of `fill`), the old folder is as
- * it was and the temporary one is gone; what a killed process leaves, `recoverFolder` puts right.
+ * Fills a folder so that a complete one always exists. `fill` writes into a temporary sibling, which is fsynced and renamed
+ * to its place. The old folder is moved aside for that moment and then removed. If a folder cannot be replaced (a mount
+ * point, a read-only parent, the working directory), `fill` writes into a temporary folder inside, and the files are moved
+ * to their places when all are complete: see inside.ts. If anything fails (a full disk, an error of `fill`), the old folder
+ * is unchanged and the temporary one is removed. `recoverFolder` cleans up after a killed process.
  *
- * Saves to one folder wait for each other; of several processes one is the last, as a whole. A symbolic link at `target` is
- * followed.
+ * Saves to one folder wait for each other. If several processes save, the folder of the last one is complete. A symbolic
+ * link at `target` is followed.
  * @param fill may be called a second time, for another folder
- * @throws what failed; ERR_INVALID_ARGUMENT when `target` is a file.
+ * @throws the error that occurred; ERR_INVALID_ARGUMENT when `target` is a file.
  */
 export async function replaceFolder(
   target: string,
@@ -52,8 +54,8 @@ export async function replaceFolder(
 }
 
 /**
- * Puts right what a process left that was killed while it replaced `folder`: the old folder comes back if there is none, files
- * that were on their way to their places get there, and what such processes left half-written goes.
+ * Cleans up after a process that was killed while it replaced `folder`: brings the old folder back if there is none,
+ * completes the moves of files, and removes incomplete files of such processes.
  */
 export async function recoverFolder(folder: string, fs: FileOperations = fsPromises): Promise<void> {
   const isThere = (await fs.lstat(folder).catch(() => undefined)) !== undefined
@@ -76,15 +78,15 @@ async function bringBack(folder: string, fs: FileOperations): Promise<void> {
     const { ctimeMs } = (await fs.lstat(path).catch(absent(undefined))) ?? {}
     if (ctimeMs !== undefined && ctimeMs > (newest?.ctimeMs ?? 0)) newest = { path, ctimeMs }
   }
-  // Another process may do the same, or be at it still.
+  // Another process may be doing the same.
   if (newest) await fs.rename(newest.path, folder).catch(unlessOvertaken)
 }
 
 /**
- * Writes a file so that at `path` there is always a whole one: into a temporary sibling, fsynced and renamed.
+ * Writes a file so that a complete one always exists at `path`: into a temporary sibling, fsynced and renamed.
  * @param write bytes, text, or a function that writes through the handle it gets.
  * @param options.sync false for a file in a folder that is synced as a whole later. Default true.
- * @throws ERR_FILE_SYSTEM, ERR_NOT_FOUND; what `write` throws
+ * @throws ERR_FILE_SYSTEM, ERR_NOT_FOUND; errors of `write`
  */
 export async function writeFileAtomic(
   path: string,
@@ -111,7 +113,7 @@ export async function writeFileAtomic(
   if (sync) await syncFolder(fs, dirname(final))
 }
 
-/** The system refuses to make a folder beside the one to be replaced, or to move that. */
+/** The system refuses to create a folder beside the one to be replaced, or to move that one. */
 class CannotMove {
   constructor(readonly cause: unknown) {}
 }
@@ -144,11 +146,11 @@ async function replaceBeside(
     throw error
   }
   await syncFolder(fs, parent)
-  // The new folder is in place: what is left of the old one is no reason to report a failed save.
+  // The new folder is in place, so the rest of the old one is no reason to report a failed save.
   for (const aside of asides) await clear(fs, aside, folder, keep).catch(() => {})
 }
 
-/** Removes an old folder, and first brings over what others put there while the new one was made. */
+/** Removes an old folder, after copying what others put there while the new one was written. */
 async function clear(
   fs: FileOperations,
   aside: string,
@@ -159,20 +161,20 @@ async function clear(
   await fs.rm(aside, { recursive: true, force: true })
 }
 
-/** `keepFiles` while other processes replace one of the two folders: what was brought over stays, the rest is tried again. */
+/** `keepFiles` while other processes replace one of the two folders: copied entries stay, and the rest is tried again. */
 async function bringOver(fs: FileOperations, from: string, to: string, keep: (path: string) => boolean): Promise<void> {
   for (let tries = 50; ; tries--) {
     try {
       return await keepFiles(fs, from, to, keep)
     } catch (error) {
-      // Between the two renames of another process there is no folder, and its files vanish from the one that was moved.
+      // Between the two renames of another process there is no folder, and its files vanish from the moved one.
       if (tries === 0 || !hasCode(error, 'ENOENT')) throw error
       await setTimeout(10)
     }
   }
 }
 
-/** Renames `temporary` to `folder`. @param asides gets the paths to which what was there was moved */
+/** Renames `temporary` to `folder`. @param asides receives the paths to which existing entries were moved */
 async function exchange(
   fs: FileOperations,
   temporary: string,
@@ -192,7 +194,7 @@ async function exchange(
     try {
       return await fs.rename(temporary, folder)
     } catch (error) {
-      // Another process was faster: its folder is the old one now.
+      // Another process was faster. Its folder is the old one now.
       if (hasCode(error, 'ENOTEMPTY', 'EEXIST')) continue
       if (moved) await fs.rename(asides.pop()!, folder).catch(unlessOvertaken)
       return cannotMove(error)
@@ -205,9 +207,12 @@ function unlessOvertaken(error: unknown): void {
   if (!hasCode(error, 'ENOENT', 'ENOTEMPTY', 'EEXIST')) throw error
 }
 
-/** Whether a folder cannot be moved, or not without taking away what is not its own: better known before it is written twice. */
+/**
+ * Whether a folder cannot be moved, or not without moving what belongs to others. Checked first, so that it is not written
+ * twice.
+ */
 async function mustStay(fs: FileOperations, folder: string, device: number): Promise<boolean> {
-  // A process whose working directory is moved stands in the old folder from then on.
+  // If a process's working directory is moved, the process stays in the old folder.
   if (`${workingDirectory()}${sep}`.startsWith(`${folder}${sep}`) || dirname(folder) === folder) return true
   if ((await fs.lstat(dirname(folder))).dev !== device) return true
   for (const entry of await fs.readdir(folder, { withFileTypes: true }).catch(absent([]))) {
@@ -226,7 +231,7 @@ function workingDirectory(): string {
   }
 }
 
-/** The path without symbolic links. Parents that are missing are made. */
+/** The path without symbolic links. Missing parents are created. */
 async function placeOf(fs: FileOperations, path: string): Promise<string> {
   const found = await fs.realpath(path).catch(absent(undefined))
   if (found !== undefined) return found
@@ -234,10 +239,10 @@ async function placeOf(fs: FileOperations, path: string): Promise<string> {
   return join(await fs.realpath(dirname(path)), basename(path))
 }
 
-/** What is under way in this process, by folder. */
+/** The running work of this process, by folder. */
 const running = new Map<string, Promise<void>>()
 
-/** Begins `work` when all that was asked for before on the same folder is done. */
+/** Begins `work` when all earlier work on the same folder is done. */
 async function inTurn(folder: string, work: () => Promise<void>): Promise<void> {
   const before = running.get(folder) ?? Promise.resolve()
   const own = before.catch(() => {}).then(work)

@@ -40,7 +40,10 @@ export function dtypeRank(dtype: SafetensorsDType): number {
   return order.indexOf(dtype)
 }
 
-/** Bytes of a tensor, or undefined when the shape is no list of sizes or the product is absurd or fills no whole bytes. */
+/**
+ * Bytes of a tensor; undefined when the shape is not a list of sizes, or when the product is too large or does not fill
+ * whole bytes.
+ */
 export function byteLengthOf(dtype: SafetensorsDType, shape: unknown): number | undefined {
   if (!Array.isArray(shape)) return undefined
   let elements = 1

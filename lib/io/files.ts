@@ -3,7 +3,7 @@ import * as fsPromises from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 
-/** The file operations in use; tests put failing ones in their place. */
+/** The file operations in use. Tests replace them by failing ones. */
 export type FileOperations = Pick<
   typeof fsPromises,
   | 'access'
@@ -22,14 +22,14 @@ export type FileOperations = Pick<
   | 'symlink'
 >
 
-/** What is written into a folder while a save is under way: none of its files. */
+/** Names that are written into a folder during a save. They are not files of the model. */
 export const PENDING = '.sentence-torch-save'
 
 export function hasCode(error: unknown, ...codes: readonly string[]): boolean {
   return codes.includes((error as NodeJS.ErrnoException | undefined)?.code ?? '')
 }
 
-/** For `.catch`: `value` when there is no such file, any other error goes on. */
+/** For `.catch`: returns `value` for a missing file and throws any other error. */
 export function absent<T>(value: T): (error: unknown) => T {
   return (error) => {
     if (hasCode(error, 'ENOENT')) return value
@@ -38,8 +38,9 @@ export function absent<T>(value: T): (error: unknown) => T {
 }
 
 /**
- * Makes a folder and those it lies in. Node's own way says "no such file" where a disk is read-only, and never ends below /proc.
- * @throws what the system says of the first folder that could not be made
+ * Creates a folder and its parents. Node's own function says "no such file" for a read-only disk, and never ends below
+ * /proc.
+ * @throws the system's error for the first folder that could not be created
  */
 export async function makeFolder(path: string, fs: Pick<FileOperations, 'mkdir'> = fsPromises): Promise<void> {
   const isThere = async () => (await fsPromises.stat(path).catch(() => undefined))?.isDirectory() === true
@@ -58,10 +59,10 @@ export async function makeFolder(path: string, fs: Pick<FileOperations, 'mkdir'>
 }
 
 /**
- * Brings what `from` has and `to` lacks over: as hard links where possible, so that big files cost nothing. Others may do the
- * same; what vanishes meanwhile is left out.
- * @param keep decides about the entries of `from` by their paths with '/'. Of folders that both have, each entry is asked about; a
- * folder that is kept is so with all that it holds.
+ * Copies the entries of `from` that `to` lacks, as hard links where possible, so that big files cost nothing. Others may do
+ * the same. Entries that vanish meanwhile are left out.
+ * @param keep decides about the entries of `from` by their paths with '/'. In folders that both have, it is called for each
+ * entry. A kept folder is copied with all its content.
  */
 export async function keepFiles(
   fs: FileOperations,
@@ -109,8 +110,8 @@ export async function syncTree(fs: FileOperations, folder: string): Promise<void
 }
 
 /**
- * Waits until the bytes of a file are on the disk. Where Yarn's Plug'n'Play replaces node:fs, its files have no `sync`, or one
- * that says "Method not implemented": there it goes by the descriptor.
+ * Waits until the bytes of a file are on the disk. Where Yarn's Plug'n'Play replaces node:fs, files have no working `sync`,
+ * so the descriptor is synced.
  */
 export async function syncFile(file: Pick<fsPromises.FileHandle, 'fd' | 'sync'>): Promise<void> {
   try {
@@ -130,7 +131,9 @@ export async function sync(fs: FileOperations, path: string): Promise<void> {
   }
 }
 
-/** A rename itself is durable once the folder is; where folders cannot be synced (some network drives) it stands anyway. */
+/**
+ * A rename is durable when its folder is synced. Where folders cannot be synced (some network drives), it counts anyway.
+ */
 export async function syncFolder(fs: FileOperations, folder: string): Promise<void> {
   await sync(fs, folder).catch(() => {})
 }

@@ -7,13 +7,13 @@ import { checkRelativePath } from './safe-path.js'
 import { failedTo } from './system-error.js'
 import { isLeftOver, newId, ownerOf, removeLeftOvers } from './temporary.js'
 
-/** Unfinished files of older versions of this package: Python's have a shorter id, or none. */
+/** Unfinished files of older versions of this package. Python's have a shorter id, or none. */
 const OLD_LEFTOVER = /\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.incomplete$/
 
-/** The name of a commit, with room for what an editor adds. */
+/** Limit of bytes in a ref: the name of a commit, and what an editor may add. */
 const MAX_REF = 100
 
-/** What a repository of the hub holds. */
+/** The kinds of repositories on the hub. */
 export type RepositoryKind = 'model' | 'dataset'
 
 /** A repository in the Hugging Face cache, in the layout that Python's huggingface_hub uses (refs, snapshots, blobs). */
@@ -24,7 +24,7 @@ export class CachedRepo {
     this.path = join(cacheFolder, `${kind}s--${id.replaceAll('/', '--')}`)
   }
 
-  /** The commit that `revision` was when it was last downloaded, or undefined. */
+  /** The commit that `revision` pointed to at the last download, or undefined. */
   async commit(revision: string): Promise<string | undefined> {
     if (isCommit(revision)) return revision
     const bytes = await readWhole(join(this.path, 'refs', revision), MAX_REF, 'ERR_INVALID_FILE').catch(() => '')
@@ -40,7 +40,7 @@ export class CachedRepo {
     return join(this.path, 'blobs', etag)
   }
 
-  /** Where `file` of a snapshot lies. @throws ERR_INVALID_FILE for a path that leads out of it */
+  /** The path of `file` in a snapshot. @throws ERR_INVALID_FILE for a path that leads out of it */
   file(commit: string, file: string): string {
     return join(this.snapshot(commit), checkRelativePath(file, `A list of files of ${this.path}`, 'ERR_INVALID_FILE'))
   }
@@ -54,7 +54,7 @@ export class CachedRepo {
     await this.put(pointer, make).catch(failedTo(`write ${pointer}`))
   }
 
-  /** Puts what `make` makes in the place of `path`, or leaves nothing. */
+  /** Puts the result of `make` in the place of `path`, or leaves nothing. */
   async put(path: string, make: (fresh: string) => Promise<void>): Promise<void> {
     const blobs = join(this.path, 'blobs')
     const fresh = join(blobs, `${basename(path)}.${newId()}.incomplete`)
@@ -68,7 +68,7 @@ export class CachedRepo {
     }
   }
 
-  /** Removes what killed processes left unfinished, but for beginnings of blobs that are not there yet. Never fails. */
+  /** Removes unfinished files of killed processes, except beginnings of missing blobs. Never fails. */
   async removeLeftovers(): Promise<void> {
     const folder = join(this.path, 'blobs')
     const blobs = new Set(await readdir(folder).catch((): string[] => []))
@@ -88,7 +88,7 @@ export class CachedRepo {
       if (!name.startsWith(`${etag}.`) || !name.endsWith('.incomplete') || ownerOf(name) === undefined) continue
       const path = join(folder, name)
       const found = await lstat(path).catch(() => undefined)
-      // Another process may take it at the same time: one of them gets it.
+      // Another process may take it at the same time. Only one of them gets it.
       if (!found?.isFile() || !(await isLeftOver(path))) continue
       if (found.size > most) await rename(path, fresh).catch(() => {})
       else await rm(path, { force: true }).catch(() => {})
@@ -96,17 +96,17 @@ export class CachedRepo {
     }
   }
 
-  /** The files of the snapshot of `commit` that are there. */
+  /** The existing files in the snapshot of `commit`. */
   files(commit: string): Promise<Set<string>> {
     return listFolder(this.snapshot(commit))
   }
 
-  /** The files of which it is known that the commit does not have them. */
+  /** The files that are known to be missing in the commit. */
   absentFiles(commit: string): Promise<Set<string>> {
     return listFolder(join(this.path, '.no_exist', commit))
   }
 
-  /** Records, for Python too, that these files do not exist in the commit. */
+  /** Records, also for Python, that these files do not exist in the commit. */
   async markAbsent(commit: string, files: readonly string[]): Promise<void> {
     const folder = join(this.path, '.no_exist', commit)
     const mark = async (file: string) => {
@@ -136,7 +136,7 @@ export function isCommit(revision: string): boolean {
   return /^[0-9a-f]{40}$/.test(revision)
 }
 
-/** All files below `folder` that can be opened (a link to a missing blob cannot), with '/' between the parts. */
+/** All files below `folder` that can be opened (a link to a missing blob cannot), as paths with '/'. */
 async function listFolder(folder: string): Promise<Set<string>> {
   const names = await readdir(folder, { recursive: true }).catch(() => [])
   const files = new Set<string>()

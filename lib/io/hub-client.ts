@@ -1,4 +1,4 @@
-/** What is asked of the hub: loaded when the network is first used, as most processes never do. */
+/** Requests to the hub. Loaded when the network is first used, because most processes never use it. */
 import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { setTimeout } from 'node:timers/promises'
@@ -22,10 +22,10 @@ import {
   text,
 } from './schema.js'
 
-/** A listing has a thousand files a page; the hub advises against more than a hundred thousand. */
+/** Limit of files in a listing. A page has a thousand, and the hub advises against more than a hundred thousand. */
 const MAX_PAGES = 500
 const MAX_FILES = 250_000
-/** How often the connection may break off while one file comes, with so many bytes each time; the wait after the first time. */
+/** Limit of interruptions during one file, the bytes that must arrive between two, and the first waiting time. */
 const MAX_BREAKS = 20
 const LEAST_PART = 1024 * 1024
 const BREAK_MILLISECONDS = 100
@@ -41,16 +41,16 @@ export interface HubAccess {
   signal: AbortSignal | undefined
 }
 
-/** A file of a repository as the hub lists it. */
+/** A file of a repository in the hub's listing. */
 export interface RepositoryFile {
   /** Not checked: `fetchFiles` does. */
   path: string
   size: number
-  /** Its name among the cache's blobs, once it has been checked. */
+  /** Its name among the cache's blobs, after it has been checked. */
   digest: string
 }
 
-/** The hub's side of a repository. Every error is a SentenceTorchError; none carries a header, so no token can leak. */
+/** A repository on the hub. Every error is a SentenceTorchError. None contains a header, so no token can leak. */
 export class HubClient {
   readonly #requests: HubRequests
 
@@ -58,7 +58,7 @@ export class HubClient {
     this.#requests = new HubRequests(access.hubUrl, access.token, access.signal)
   }
 
-  /** The commit that the revision is now. */
+  /** The current commit of the revision. */
   async commit(): Promise<string> {
     const { kind, id, revision, hubUrl } = this.access
     const fetch = this.#fetch(`the answer of ${hubUrl}`, commitAnswer)
@@ -70,7 +70,7 @@ export class HubClient {
     throw new SentenceTorchError('ERR_NETWORK', `${hubUrl} gave no commit for ${id} at ${revision}`)
   }
 
-  /** All files of a commit, by their path, which is not checked. */
+  /** All files of a commit, by their unchecked path. */
   list(commit: string): Promise<Map<string, RepositoryFile>> {
     const { kind, id, hubUrl } = this.access
     const place: Place = { file: `the listing of ${id}`, key: '', code: 'ERR_NETWORK' }
@@ -97,10 +97,10 @@ export class HubClient {
   }
 
   /**
-   * Downloads a file to `target`, which may be there in part before and afterwards. What is there is not asked for again, nor what
-   * came before a connection broke off: the digest tells whether the parts make the file.
-   * @param onBytes of bytes that came; a negative number where they have to come again
-   * @throws ERR_NETWORK, also for bytes that are not those of the listing; ERR_ABORTED; errors of the system
+   * Downloads a file to `target`, which may be partly there before and afterwards. Bytes that are there, or that came
+   * before an interruption, are not requested again. The digest checks the parts together.
+   * @param onBytes called with the number of received bytes; negative when they have to be received again
+   * @throws ERR_NETWORK, also for bytes that do not match the listing; ERR_ABORTED; errors of the system
    */
   async download(
     commit: string,
@@ -111,10 +111,10 @@ export class HubClient {
     const { kind, id, hubUrl } = this.access
     const { path, size } = file
     const digest = digestOf(file)
-    // Plain HTTP: one request that follows redirects, rather than the many of the xet protocol.
+    // Plain HTTP: one request that follows redirects, instead of the many of the xet protocol.
     const place = `${hubUrl}/${kind === 'model' ? '' : 'datasets/'}${id}/resolve/${commit}`
     const url = `${place}/${path.split('/').map(encodeURIComponent).join('/')}`
-    // The file is open before the first byte, and closed behind the last: a stream could still make it when all is over.
+    // The file is opened before the first byte and closed after the last. A stream could still create it after the end.
     const output = await open(target, constants.O_RDWR | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0))
     try {
       const part = new PartialFile(output, size, digest, onBytes)
@@ -122,7 +122,7 @@ export class HubClient {
       await this.#told(() => this.#complete(url, part))
       let found = part.digest()
       if (found !== digest && isOld) {
-        // What another process had left was not the beginning of this file.
+        // The other process's part was not the beginning of this file.
         await part.restart()
         await this.#told(() => this.#complete(url, part))
         found = part.digest()
@@ -134,7 +134,7 @@ export class HubClient {
     }
   }
 
-  /** Asks for what is missing of a file, and again where the connection breaks off after a good part of it came. */
+  /** Requests the missing bytes of a file, and again when the connection breaks off after a good part of them. */
   async #complete(url: string, part: PartialFile): Promise<void> {
     if (part.length === part.size && part.size > 0) return
     for (let breaks = 1; ; breaks++) {
@@ -149,7 +149,7 @@ export class HubClient {
     }
   }
 
-  /** For the hub's own client, which fails in its own ways where an answer is not what it expects: it sees no such answer. */
+  /** For the hub's own client, which would fail in its own ways on an unexpected answer. It never sees one. */
   #fetch(what: string, schema: Schema<unknown>): Fetch {
     return async (input, init) => {
       const response = await this.#requests.fetch(input, init)
@@ -159,7 +159,7 @@ export class HubClient {
     }
   }
 
-  /** Tells a failure of the hub as an error of this package. */
+  /** Turns a failure of the hub into an error of this package. */
   async #told<T>(request: () => Promise<T>): Promise<T> {
     const { id, hubUrl, signal } = this.access
     const what = `Loading ${id}`
@@ -175,7 +175,7 @@ export class HubClient {
     }
   }
 
-  /** What works without a network. */
+  /** Advice for working without a network. */
   #localWay(): string {
     const what =
       this.access.kind === 'model'
@@ -199,7 +199,7 @@ export class HubClient {
   }
 }
 
-/** The client makes a date of `lastModified`. */
+/** The client turns `lastModified` into a date. */
 const commitAnswer = object({ lastModified: optional(text(100)) })
 const entryType = object({ type: text(100) })
 const fileEntry = object({
@@ -209,7 +209,7 @@ const fileEntry = object({
   lfs: optional(object({ oid: text(100) })),
 })
 
-/** A file of a listing, without what nobody asks for; undefined for a folder. */
+/** A file of a listing with its needed fields; undefined for a folder. */
 function listed(entry: unknown, place: Place): RepositoryFile | undefined {
   if (entryType(entry, place).type !== 'file') return undefined
   const { path, size, oid, lfs } = fileEntry(entry, place)
@@ -217,7 +217,7 @@ function listed(entry: unknown, place: Place): RepositoryFile | undefined {
 }
 
 /**
- * SHA-256 of a large file, git's SHA-1 of a small one: the blob's name in the cache, as Python takes it from the ETag.
+ * SHA-256 of a large file, git's SHA-1 of a small one: the blob's name in the cache, which Python takes from the ETag.
  * @throws ERR_NETWORK where the hub gave neither
  */
 export function digestOf({ path, digest }: RepositoryFile): string {

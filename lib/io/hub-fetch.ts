@@ -1,10 +1,10 @@
 /**
- * Requests to the hub. Nothing that it answers is trusted, nor what it points to:
- * - the token goes to the endpoint's own origin alone, whatever host a redirect or a `Link` names;
+ * Requests to the hub. Neither its answers nor the addresses in them are trusted:
+ * - the token goes only to the endpoint's own origin, whatever host a redirect or a `Link` names;
  * - any other address must be https; the endpoint itself may be an http server;
- * - a body ends where it should: at the listed size of a file, at a bound for an answer of the API, after decompression;
- * - a server that falls silent is given up.
- * The same holds through a proxy, which is told the address alone where it is https.
+ * - a body has a limit: the listed size of a file, or a bound for answers of the API, after decompression;
+ * - a request to a silent server ends.
+ * The same holds through a proxy, which only gets the address of an https request.
  */
 import { ProxyError, proxyFetch } from '#proxy'
 import { invalidArgument } from '../errors.js'
@@ -13,13 +13,13 @@ import { onAbort } from './abort.js'
 const MAX_REDIRECTS = 10
 /** A page of a listing has some hundred kilobytes. */
 const MAX_ANSWER = 8 * 1024 * 1024
-/** Fewer bytes than this within the time-out are silence. */
+/** Fewer bytes than this within the time-out count as silence. */
 const LEAST_BYTES = 1024
 const DEFAULT_SECONDS = 60
-/** How often within the time-out the clock looks. */
+/** Number of checks of the clock within the time-out. */
 const LOOKS = 8
 
-/** Why the hub gave nothing. `status` is there when it answered with one that says so. */
+/** Why the hub gave nothing. `status` is there if it answered with an error status. */
 export class HubFailure extends Error {
   constructor(
     message: string,
@@ -29,7 +29,7 @@ export class HubFailure extends Error {
   }
 }
 
-/** There was no answer, or it broke off: another network, or none at all, is what has to be thought of. */
+/** There was no answer, or it broke off, so the network may be missing. */
 export class HubUnreachable extends HubFailure {}
 
 type Chunks = AsyncGenerator<Uint8Array, void, undefined>
@@ -40,7 +40,7 @@ export class HubRequests {
   readonly #signal: AbortSignal | undefined
   readonly #milliseconds = timeout()
 
-  /** @throws ERR_INVALID_ARGUMENT for an endpoint that is no http address, or one that holds a password */
+  /** @throws ERR_INVALID_ARGUMENT for an endpoint that is not an http address, or that holds a password */
   constructor(endpoint: string, token: string | undefined, signal: AbortSignal | undefined) {
     const url = URL.canParse(endpoint) ? new URL(endpoint) : undefined
     if (url === undefined || !/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== '') {
@@ -52,7 +52,7 @@ export class HubRequests {
     this.#signal = signal
   }
 
-  /** A `fetch` for the hub's client, for answers of the API: they are read whole. @throws HubFailure */
+  /** A `fetch` for the hub's client. Answers of the API are read as a whole. @throws HubFailure */
   readonly fetch = (input: string | URL | Request, init?: RequestInit): Promise<Response> => {
     const url = input instanceof Request ? input.url : input
     return this.#ask(url, init?.headers, async (response, chunks) => {
@@ -68,9 +68,9 @@ export class HubRequests {
   }
 
   /**
-   * Hands the bytes of a file to `use`, from `start` on as many as make `size`. Of a server that gives no part they come from the
-   * first one on: `from` says it.
-   * @throws HubFailure, and what `use` throws
+   * Passes the bytes of a file to `use`, from `start` up to `size`. A server that does not support parts sends them from
+   * the first byte; `from` says which.
+   * @throws HubFailure, and the errors of `use`
    */
   download(url: string, size: number, use: (chunks: Chunks, from: number) => Promise<void>, start = 0): Promise<void> {
     const asked: Record<string, string> = { 'accept-encoding': 'identity' }
@@ -95,7 +95,7 @@ export class HubRequests {
     const watch = new Watch(this.#milliseconds, this.#signal)
     try {
       const response = await this.#follow(new URL(url), new Headers(headers), watch)
-      // A part comes where one was asked for.
+      // Status 206 is right only for a requested part.
       const isRight = response.status === 200 || (response.status === 206 && new Headers(headers).has('range'))
       if (!isRight || response.body === null) {
         discard(response)
@@ -129,12 +129,12 @@ export class HubRequests {
   }
 }
 
-/** Its body is not waited for: it may be endless. */
+/** Does not wait for the body, which may be endless. */
 function discard(response: Response): void {
   response.body?.cancel().catch(() => {})
 }
 
-/** @param bytes that there are already */
+/** @param bytes number of bytes that exist already */
 async function* counted(chunks: Chunks, size: number, bytes: number): Chunks {
   for await (const chunk of chunks) {
     bytes += chunk.length
@@ -144,14 +144,14 @@ async function* counted(chunks: Chunks, size: number, bytes: number): Chunks {
   if (bytes < size) throw new HubFailure(`${bytes} bytes came of ${size} that are listed`)
 }
 
-/** Ends a request when its caller wants it, or when its server has been silent for too long. */
+/** Ends a request when its caller aborts it, or when its server has been silent for too long. */
 class Watch {
   readonly #abort = new AbortController()
   readonly #timer: NodeJS.Timeout
   readonly #caller: AbortSignal | undefined
   readonly #onAbort = () => this.#abort.abort(this.#caller?.reason)
   readonly #stopListening: (() => void) | undefined
-  /** Looks since the server said something, without those at which nobody waited for it. */
+  /** Checks since the server's last sign of life, without those during which nobody waited for it. */
   #looks = 0
   #bytes = 0
   #isWaiting = true
@@ -199,7 +199,7 @@ class Watch {
   }
 }
 
-/** `fetch failed` hides its reason in the cause. */
+/** `fetch failed` has its reason in the cause. */
 function reasonOf(error: unknown): string {
   if (error instanceof ProxyError) return error.message
   const cause = (error as Error).cause

@@ -6,9 +6,9 @@ import type { HubClient, RepositoryFile } from './hub-client.js'
 import { checkRelativePath } from './safe-path.js'
 import { failedTo } from './system-error.js'
 
-/** How far a download is. */
+/** The progress of a download. */
 export interface DownloadProgress {
-  /** The file that is being downloaded, by its path in the repository. */
+  /** The current file, by its path in the repository. */
   file: string
   /** Bytes downloaded so far and bytes to download, over all files. */
   loaded: number
@@ -25,7 +25,7 @@ export interface RepositoryOptions {
   /** Never touch the network. Default: whether `HF_HUB_OFFLINE` is set. */
   localFilesOnly?: boolean
   onProgress?: (progress: DownloadProgress) => void
-  /** Stops what is under way; the promise rejects with ERR_ABORTED. */
+  /** Stops the running work; the promise rejects with ERR_ABORTED. */
   signal?: AbortSignal
 }
 
@@ -50,7 +50,7 @@ export class HubRepository {
     }
     if (options.cacheFolder?.includes('\0')) throw invalidArgument('cacheFolder', 'a path', options.cacheFolder)
     this.cache = new CachedRepo(options.cacheFolder ?? hubCacheFolder(), kind, id)
-    // As in Python, which takes tokens from files with a line's end.
+    // Trimmed as in Python, because files of tokens end in a line break.
     const token = options.token === false ? undefined : (options.token || process.env.HF_TOKEN)?.trim()
     this.token = token || undefined
     if (token && !/^hf_[!-~]*$/.test(token)) {
@@ -62,7 +62,7 @@ export class HubRepository {
     this.offline = options.localFilesOnly ?? isSet(process.env.HF_HUB_OFFLINE)
   }
 
-  /** The commit that the revision is now. */
+  /** The current commit of the revision. */
   async askCommit(): Promise<string> {
     if (isCommit(this.revision)) return this.revision
     return (await this.#connect()).commit()
@@ -74,8 +74,8 @@ export class HubRepository {
   }
 
   /**
-   * Downloads what the cache lacks, and makes the files visible in the commit's snapshot.
-   * @param maxBytes what one of the files may have at most
+   * Downloads the files that the cache lacks, and makes them visible in the commit's snapshot.
+   * @param maxBytes limit of bytes in one of the files
    */
   async fetchFiles(
     commit: string,
@@ -110,7 +110,7 @@ export class HubRepository {
     }
   }
 
-  /** Downloads one file next to its place and renames it once its digest is right: no partial file is ever visible. */
+  /** Downloads one file next to its place and renames it when its digest is right, so no partial file is ever visible. */
   async #fetchBlob(commit: string, file: RepositoryFile, onBytes: (bytes: number) => void): Promise<void> {
     const client = await this.#connect()
     const make = async (partial: string) => {

@@ -1,11 +1,11 @@
-// Replaces the files of a folder that has to stay where it is.
+// Replaces the files of a folder that cannot be moved.
 //
-// `<folder>/.sentence-torch-save.tmp-<id of the process>/<id>/` holds the new files (`new`), a journal that names the old ones which go
-// (`gone.json`), and room for what makes way (`old`). When all of it is on the disk, one rename to `.sentence-torch-save`
-// decides: before it the old files stand untouched, after it every process that comes by moves the rest to its place. So the
-// end is the same whoever is killed, and two processes cannot mix their files: the name can be taken once.
-// What moves are entries of the folder itself by their plain names, and of real folders in it: a hostile journal cannot reach
-// further.
+// `<folder>/.sentence-torch-save.tmp-<id of the process>/<id>/` holds the new files (`new`), a journal that names the old
+// ones to remove (`gone.json`), and a place for replaced files (`old`). When all of it is on the disk, one rename to
+// `.sentence-torch-save` decides. Before it the old files are unchanged. After it, every process that comes by moves the
+// remaining files to their places. So the result is the same whichever process is killed, and two processes cannot mix
+// their files, because only one can take the name. Only entries of the folder itself, by their plain names, and of real
+// folders in it are moved, so a hostile journal cannot reach other files.
 
 import { constants } from 'node:fs'
 import * as fsPromises from 'node:fs/promises'
@@ -16,7 +16,7 @@ import { newId, temporaryBeside } from './temporary.js'
 
 const JOURNAL = 'gone.json'
 
-/** Where new files are, where they belong, and where old ones go. */
+/** The places of the new files, of the model, and of the replaced files. */
 interface Places {
   fresh: string
   folder: string
@@ -24,9 +24,10 @@ interface Places {
 }
 
 /**
- * Fills `folder` anew and leaves it, the folder itself, in its place.
+ * Fills `folder` with new content and leaves the folder itself in its place.
  * @param keep whether an old entry that the new files lack stays
- * @throws what failed; before the files were whole the folder is then as it was, afterwards `completeSave` goes on.
+ * @throws the error that occurred; before the new files are complete, the folder is unchanged; afterwards `completeSave`
+ * finishes the work.
  */
 export async function replaceInside(
   fs: FileOperations,
@@ -49,7 +50,7 @@ export async function replaceInside(
         break
       } catch (error) {
         if (!hasCode(error, 'ENOTEMPTY', 'EEXIST')) throw error
-        // Another process saves here and was first.
+        // Another process is saving here and was first.
         await completeSave(folder, fs)
       }
     }
@@ -62,8 +63,8 @@ export async function replaceInside(
 }
 
 /**
- * Ends a save whose files are whole but not all in their places, because its process was killed or is at it just now. Several
- * processes may do so at once. Of what is no such save nothing is believed.
+ * Completes a save whose files are complete but not all in their places, because its process was killed or is still
+ * running. Several processes may do so at once. Anything that does not look like such a save is ignored.
  */
 export async function completeSave(folder: string, fs: FileOperations = fsPromises): Promise<void> {
   const pending = join(folder, PENDING)
@@ -72,7 +73,7 @@ export async function completeSave(folder: string, fs: FileOperations = fsPromis
     const work = join(pending, name)
     const [fresh, old] = [join(work, 'new'), join(work, 'old')]
     if ((await isFolder(fs, work)) && (await isFolder(fs, fresh)) && (await isFolder(fs, old))) {
-      // Without a journal everything is done but the tidying up.
+      // Without a journal, only tidying up is left.
       const gone = await readJournal(fs, join(work, JOURNAL))
       for (const path of gone ?? []) {
         if (await isInside(fs, folder, path)) await makeWay(fs, join(folder, path), join(old, encodeURIComponent(path)))
@@ -84,13 +85,13 @@ export async function completeSave(folder: string, fs: FileOperations = fsPromis
     }
     await fs.rm(work, { recursive: true, force: true })
   }
-  // Not empty: the next save of another process.
+  // Not empty, because another process is saving.
   await fs.rmdir(pending).catch(() => {})
 }
 
 /**
- * A file takes the place of a file at once. Of folders of the same name every file does so by itself: not every folder can be
- * moved, and what else is in it stays. Whatever else is there makes way first.
+ * Moves a file over a file in one step. Folders of the same name are merged file by file, because not every folder can be
+ * moved, and their other content stays. Anything else in the way is moved aside first.
  * @param path below the model's folder
  */
 async function putInPlace(fs: FileOperations, { fresh, folder, old }: Places, path: string): Promise<void> {
@@ -109,18 +110,20 @@ async function putInPlace(fs: FileOperations, { fresh, folder, old }: Places, pa
   }
 }
 
-/** Moves an old entry away. It may be done already; and where another process has put a new one there, it stays. */
+/** Moves an old entry aside. It may have been moved already. If another process has put a new one there, that stays. */
 async function makeWay(fs: FileOperations, path: string, aside: string): Promise<void> {
   await fs.rename(path, aside).catch(async (error) => {
-    // Folders of a lower layer of an overlay cannot be moved.
+    // Folders of an overlay's lower layer cannot be moved.
     if (hasCode(error, 'EXDEV')) await fs.rm(path, { recursive: true, force: true })
     else if (!isOccupied(error) && !hasCode(error, 'ENOENT')) throw error
   })
 }
 
-/** What can be known to fail shall fail before anything moves. @throws EACCES or EROFS for a subfolder of both */
+/**
+ * Checks before anything moves, so that foreseeable failures come first. @throws EACCES or EROFS for a subfolder of both
+ */
 async function checkWritable(fs: FileOperations, fresh: string, folder: string): Promise<void> {
-  // Another process may take a folder away meanwhile.
+  // Another process may remove a folder meanwhile.
   await fs.access(folder, constants.W_OK | constants.X_OK).catch(absent(undefined))
   for (const name of await fs.readdir(fresh)) {
     const [from, to] = [join(fresh, name), join(folder, name)]
@@ -132,7 +135,7 @@ function isOccupied(error: unknown): boolean {
   return hasCode(error, 'ENOTEMPTY', 'EEXIST', 'EISDIR', 'ENOTDIR')
 }
 
-/** Paths with '/' of what goes: below folders that the old and the new have, too. */
+/** Paths with '/' of the entries to remove, also below folders that the old and the new model have. */
 async function goneEntries(
   fs: FileOperations,
   folder: string,
@@ -154,7 +157,7 @@ async function goneEntries(
   return gone
 }
 
-/** Whether all folders of a path are real ones: a link would lead elsewhere. */
+/** Whether all folders of a path are real ones. A link would lead elsewhere. */
 async function isInside(fs: FileOperations, folder: string, path: string): Promise<boolean> {
   const parents = path.split('/').slice(0, -1)
   for (const i of parents.keys()) {
@@ -180,7 +183,7 @@ async function readJournal(fs: FileOperations, path: string): Promise<string[] |
   if (found === undefined) return undefined
   let gone: unknown
   try {
-    // Whoever reads a pipe waits for a writer.
+    // Opening a pipe would wait for a writer.
     gone = found.isFile() && JSON.parse(await fs.readFile(path, 'utf8'))
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return undefined
@@ -198,7 +201,7 @@ async function isFolder(fs: FileOperations, path: string): Promise<boolean> {
   return found?.isDirectory() === true
 }
 
-/** For `.catch`: nothing, where there is no folder, or none that could be looked into. */
+/** For `.catch`: nothing for a folder that is missing or cannot be read. */
 function noFolder(error: unknown): undefined {
   if (!hasCode(error, 'ENOENT', 'ENOTDIR', 'EACCES')) throw error
 }

@@ -1,8 +1,9 @@
-// A lock file between processes, and between threads of one. A lock is stale when its process or thread is gone; where that
-// cannot be seen from here, as of another machine or container, when nobody has touched it for a minute and a half.
+// A lock file between processes, and between threads of one. A lock is stale when its process or thread has ended. If that
+// cannot be seen, for example on another machine or in a container, it is stale when nobody has touched it for a minute and
+// a half.
 //
-// Taking over is free of races: a stale lock is removed only by whoever holds a second lock whose name is made from the first
-// one's id. So nobody can remove the lock that another process has put in its place meanwhile.
+// Taking over has no race: only the holder of a second lock, whose name is made from the first one's id, may remove a stale
+// lock. So nobody can remove a lock that another process has put in its place meanwhile.
 
 import { constants } from 'node:fs'
 import * as fsPromises from 'node:fs/promises'
@@ -14,31 +15,31 @@ import { isOfThisProcess, newId, ownerOf, stateOf, temporaryBeside } from './tem
 
 const TOUCH_MILLISECONDS = 15_000
 export const STALE_MILLISECONDS = 90_000
-/** No lock of ours says more. */
+/** Limit of bytes. Our locks are shorter. */
 const MAX_BYTES = 4096
 
-/** What `newId` gives: a part of it becomes part of a path. */
+/** The form of `newId`, because a part of it becomes part of a path. */
 const OWN_ID = /^[0-9a-f]{8}-\d{1,10}-[0-9a-z]{1,12}(?:-t\d{1,10})?-[0-9a-f]{12}$/
 
-/** Where there are no hard links. */
+/** Errors of file systems without hard links. */
 const NO_LINKS = ['EPERM', 'EACCES', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EXDEV']
 
-/** Who holds a lock; what its file does not tell is undefined. */
+/** The holder of a lock. What its file does not say is undefined. */
 export interface LockHolder {
   pid: number | undefined
   host: string | undefined
-  /** When it took the lock, as ISO 8601 has it. */
+  /** The time of taking the lock, in ISO 8601. */
   since: string | undefined
-  /** Whether it is this process, in whatever thread. */
+  /** Whether it is this process, in any thread. */
   isOwn: boolean
-  /** Whether it cannot be seen from here if the process or thread lives: only that it touches the file tells. */
+  /** Whether the process or thread cannot be seen from here. Then only touching the file shows that it lives. */
   isElsewhere: boolean
-  /** When the file was touched last, in milliseconds by the clock of the file system. */
+  /** The time of the last touch, in milliseconds by the file system's clock. */
   touched: number
 }
 
 interface Found {
-  /** Its id, or what else tells it from others. */
+  /** Its id, or another value that identifies it. */
   id: string
   holder: LockHolder
   isStale: boolean
@@ -60,8 +61,8 @@ export class FileLock {
   }
 
   /**
-   * Shows others that the holder lives. What is written is what is there, so that the time is that of the file system: our clock
-   * may be another. Never fails: where the file was removed from outside the lock is lost, and the work goes on.
+   * Shows others that the holder lives. Rewrites the same content, so that the time is that of the file system, whose clock
+   * may differ from ours. Never fails. If the file was removed by others, the lock is lost and the work continues.
    */
   async touch(): Promise<void> {
     try {
@@ -75,7 +76,7 @@ export class FileLock {
     } catch {}
   }
 
-  /** Removes the file, if it is still that of this lock. Never fails. */
+  /** Removes the file if it still belongs to this lock. Never fails. */
   async release(): Promise<void> {
     clearInterval(this.#timer)
     const found = await read(this.#fs, this.path, Date.now()).catch(() => undefined)
@@ -84,17 +85,17 @@ export class FileLock {
 }
 
 /**
- * Takes a lock, also from a process or thread that is gone.
- * @param dead when a lock was touched whose holder is known to be gone, as `LockHolder` tells it
- * @returns the lock, or who holds it
- * @throws what the file system refuses; ERR_FILE_SYSTEM when something is there that is no file
+ * Takes a lock, also from a process or thread that has ended.
+ * @param dead the time of the last touch of a lock whose holder is known to have ended, from `LockHolder`
+ * @returns the lock, or its holder
+ * @throws errors of the file system; ERR_FILE_SYSTEM when something other than a file is there
  */
 export async function takeLock(
   path: string,
   fs: FileOperations = fsPromises,
   dead?: number,
 ): Promise<FileLock | LockHolder> {
-  // It is tried again where another process takes over, too, which it does in some milliseconds.
+  // Tried again also where another process takes over, which it does within some milliseconds.
   for (let tries = 100; ; tries--) {
     const id = newId()
     const now = await place(fs, path, id)
@@ -120,8 +121,8 @@ export async function takeLock(
 }
 
 /**
- * Puts a lock's file in its place if there is none. It appears there with all that it says.
- * @returns undefined when it is there; else the time of the file system, whose clock may be another than ours
+ * Creates a lock's file if there is none. It appears with its whole content.
+ * @returns undefined on success; else the file system's time, because its clock may differ from ours
  */
 async function place(fs: FileOperations, path: string, id: string): Promise<number | undefined> {
   const text = JSON.stringify({ id, pid: process.pid, host: hostname(), since: new Date().toISOString() })
@@ -161,20 +162,20 @@ async function write(fs: FileOperations, path: string, text: string): Promise<vo
 }
 
 /**
- * @param now the time of the file system
+ * @param now the file system's time
  * @param dead as for `takeLock`
  * @returns undefined when there is no lock any more
  */
 async function read(fs: FileOperations, path: string, now: number, dead?: number): Promise<Found | undefined> {
   const before = await fs.lstat(path).catch(absent(undefined))
   if (before === undefined) return undefined
-  // A link may lead nowhere, and a pipe never ends: neither was put there by a lock.
+  // A link may lead nowhere and a pipe never ends. Neither is from a lock.
   if (!before.isFile()) {
     const kind = before.isSymbolicLink() ? 'a symbolic link' : before.isDirectory() ? 'a folder' : 'no regular file'
     throw new SentenceTorchError('ERR_FILE_SYSTEM', `Cannot take the lock ${path}: it is ${kind}. Remove it`)
   }
   const text = before.size > MAX_BYTES ? '' : await fs.readFile(path, 'utf8').catch(absent(undefined))
-  // Its time is asked for after its text: the lock that another process has put there meanwhile shall not look old.
+  // The time is read after the text, so that a new lock of another process does not look old.
   const stat = await fs.lstat(path).catch(absent(undefined))
   if (text === undefined || stat === undefined) return undefined
   const { id, pid, host, since } = parse(text)
@@ -192,7 +193,7 @@ async function read(fs: FileOperations, path: string, now: number, dead?: number
   }
 }
 
-/** What a lock's file says, as far as it can be understood: it may be half-written, or another program's. */
+/** The content of a lock's file, as far as it can be understood. It may be incomplete, or from another program. */
 function parse(text: string): {
   id?: string
   pid: number | undefined

@@ -5,16 +5,16 @@ import { hasCode } from './files.js'
 import { systemError } from './system-error.js'
 
 /**
- * Opens a file to read it. What is no file is refused at once: a folder, and pipes, sockets and devices, from which nothing may
- * ever come.
- * @param code for what is no file
+ * Opens a file to read it. Anything but a file is refused at once: folders, and pipes, sockets and devices, which may never
+ * send anything.
+ * @param code for anything but a file
  * @throws SentenceTorchError ERR_NOT_FOUND, ERR_FILE_SYSTEM, `code`
  */
 export async function openFile(path: string, code: ErrorCode = 'ERR_INVALID_ARGUMENT'): Promise<FileHandle> {
   if (path.includes('\0')) throw invalidArgument('path', 'a file name without the character NUL', path)
   let file: FileHandle | undefined
   try {
-    // To open a pipe would wait for its writer otherwise.
+    // Otherwise opening a pipe would wait for its writer.
     file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
     const stats = await file.stat()
     if (stats.isFile()) return file
@@ -26,9 +26,9 @@ export async function openFile(path: string, code: ErrorCode = 'ERR_INVALID_ARGU
 }
 
 /**
- * The whole of a file, as long as it was when it was opened.
- * @param maxBytes what it may have at most
- * @param code for what is no file, and for more bytes
+ * A whole file, with the length that it had when it was opened.
+ * @param maxBytes limit of bytes
+ * @param code for anything but a file, and for more bytes
  * @throws SentenceTorchError ERR_NOT_FOUND, ERR_FILE_SYSTEM, `code`
  */
 export async function readWhole(path: string, maxBytes: number, code: ErrorCode): Promise<Buffer> {
@@ -40,7 +40,7 @@ export async function readWhole(path: string, maxBytes: number, code: ErrorCode)
     }
     const bytes = Buffer.alloc(size)
     let done = 0
-    // What says that it is a file and gives other bytes than it has, as some below /proc do, ends nothing here.
+    // Some files below /proc have other lengths than they say. Reading them ends here too.
     for (let read = 1; read > 0 && done < size; done += read)
       read = (await file.read(bytes, done, size - done, done)).bytesRead
     return bytes.subarray(0, done)
@@ -51,13 +51,13 @@ export async function readWhole(path: string, maxBytes: number, code: ErrorCode)
   }
 }
 
-/** Whether an error of this module says that there is no such file. */
+/** Whether an error of this module means a missing file. */
 export function isAbsent(error: unknown): boolean {
   const cause = error instanceof SentenceTorchError ? error.cause : error
   return hasCode(cause, 'ENOENT', 'ENOTDIR')
 }
 
-/** The error of a path where a file should be. */
+/** The error for a path that should be a file. */
 export function noFile(path: string, stats: Stats, code: ErrorCode = 'ERR_INVALID_ARGUMENT'): SentenceTorchError {
   if (stats.isDirectory()) return isFolder(path, code)
   const kind = stats.isFIFO() ? 'pipe' : stats.isSocket() ? 'socket' : 'device'
@@ -69,7 +69,7 @@ export function isFolder(path: string, code: ErrorCode = 'ERR_INVALID_ARGUMENT')
   return new SentenceTorchError(code, `Expected a file, found the folder ${path}${hint}`)
 }
 
-/** An error of the system while `path` was read, as one of this package. */
+/** Turns an error of the system while reading `path` into one of this package. */
 export function explain(error: unknown, path: string, code: ErrorCode = 'ERR_INVALID_ARGUMENT'): unknown {
   const { code: errno } = (error ?? {}) as NodeJS.ErrnoException
   if (errno === 'ENOENT') return new SentenceTorchError('ERR_NOT_FOUND', `There is no file ${path}`, { cause: error })

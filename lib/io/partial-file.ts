@@ -3,28 +3,28 @@ import type { FileHandle } from 'node:fs/promises'
 
 const READ_BYTES = 1024 * 1024
 
-/** A file that comes in parts, with the digest of what there is. */
+/** A file that arrives in parts, with the digest of the bytes so far. */
 export class PartialFile {
   #hash: Hash
   #length = 0
 
   constructor(
     private readonly file: FileHandle,
-    /** Bytes that the whole file has. */
+    /** Bytes of the whole file. */
     readonly size: number,
-    /** The digest that it shall have: SHA-256, or git's SHA-1. */
+    /** The expected digest: SHA-256, or git's SHA-1. */
     private readonly expected: string,
     private readonly onBytes: (bytes: number) => void,
   ) {
     this.#hash = this.#begun()
   }
 
-  /** Bytes that there are. */
+  /** Bytes so far. */
   get length(): number {
     return this.#length
   }
 
-  /** Takes what is in the file. @returns whether there was anything */
+  /** Reads the existing content. @returns whether there was any */
   async begin(): Promise<boolean> {
     const { size } = await this.file.stat()
     if (size > this.size) await this.restart()
@@ -37,11 +37,11 @@ export class PartialFile {
     return this.#length > 0
   }
 
-  /** @param from where the bytes belong: behind those that there are, or at the beginning */
+  /** @param from where the bytes belong: after the existing ones, or at the beginning */
   async append(chunks: AsyncIterable<Uint8Array>, from: number): Promise<void> {
     if (from !== this.#length) await this.restart()
     for await (const chunk of chunks) {
-      // A disk that is nearly full takes a part.
+      // On an almost full disk a write may be partial.
       for (let done = 0; done < chunk.length; ) {
         done += (await this.file.write(chunk, done, chunk.length - done, this.#length + done)).bytesWritten
       }

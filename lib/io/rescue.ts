@@ -9,9 +9,9 @@ import { syncFolder, syncTree } from './files.js'
 import { systemError } from './system-error.js'
 import { temporaryBeside, tidyFolder } from './temporary.js'
 
-/** What was to be saved could not be saved where it should, for the reason in `cause`. */
+/** A model could not be saved in its folder, for the reason in `cause`. */
 export class NotSavedError extends SentenceTorchError {
-  /** The folder among the temporary ones where it is instead; undefined when it could not be saved there either. */
+  /** The folder in the system's temporary folder that holds it instead; undefined if it could not be saved there either. */
   readonly savedIn: string | undefined
 
   constructor(message: string, cause: unknown, savedIn?: string) {
@@ -22,9 +22,9 @@ export class NotSavedError extends SentenceTorchError {
 }
 
 /**
- * Fills a folder as `replaceFolder` does, and a temporary one if that fails for whatever reason: what took hours to train is
- * not lost with the place it was meant for.
- * @throws NotSavedError; what failed, where that keeps the temporary folder from being filled, too (an error of `fill`)
+ * Fills a folder as `replaceFolder` does, or a temporary one if that fails for any reason, so that hours of training are
+ * not lost with the folder.
+ * @throws NotSavedError; or the error of `fill` that also prevents filling the temporary folder
  */
 export async function saveFolder(
   target: string,
@@ -39,9 +39,9 @@ export async function saveFolder(
 }
 
 /**
- * Fills a new folder among the temporary ones, because something else failed.
- * @param what could not be done
- * @returns the error to be thrown
+ * Fills a new folder in the system's temporary folder, because something else failed.
+ * @param what the failed work
+ * @returns the error to throw
  */
 export async function rescued(
   reason: unknown,
@@ -55,7 +55,7 @@ export async function rescued(
   const temporary = temporaryBeside(folder, 'tmp')
   await tidyFolder(tmpdir())
   try {
-    // Others may read what lies among the temporary files.
+    // Otherwise others could read it in the temporary folder.
     await mkdir(temporary, { mode: 0o700 })
     await fill(temporary)
     await syncTree(fsPromises, temporary)
@@ -78,7 +78,7 @@ function reasonOf(error: unknown): string {
   return (systemError(error, `write ${path ?? 'it'}`) as Error).message
 }
 
-/** Whether the operating system refused something: a full disk, a missing permission. */
+/** Whether the operating system refused something, for example because of a full disk or a missing permission. */
 export function isSystemError(error: unknown): boolean {
   if (error instanceof SentenceTorchError) {
     return ['ERR_FILE_SYSTEM', 'ERR_NOT_FOUND'].includes(error.code) && isSystemError(error.cause)

@@ -1,16 +1,16 @@
-/** Paths that a server, an archive or a file of a model names. */
+/** Paths that come from a server, an archive or a model's file. */
 import { describe, type ErrorCode, SentenceTorchError } from '../errors.js'
 
 const MAX_PATH = 1024
 const MAX_NAME = 255
 
 /**
- * Refuses a path that could leave the folder which it is relative to, or that some system reads as another path: empty, absolute,
- * with `.`, `..` or empty parts, backslashes, control characters, a drive letter, parts above 255 bytes, paths above 1,024.
- * It says nothing about symbolic links that lie in the folder already.
+ * Refuses a path that could leave the folder to which it is relative, or that some system reads as another path: empty,
+ * absolute, with `.`, `..` or empty parts, backslashes, control characters, a drive letter, parts above 255 bytes, paths
+ * above 1,024. It does not check symbolic links in the folder.
  *
  * @param path with '/' between its parts
- * @param where who names it, for the message: `the listing of org/name`
+ * @param where the source of the path, for the message: `the listing of org/name`
  * @returns `path`
  * @throws SentenceTorchError of `code`
  */

@@ -19,7 +19,7 @@ export interface Header {
   metadata: Record<string, string>
 }
 
-/** The reference implementation's limit; real headers are below 1 MB. */
+/** The reference implementation's limit. Real headers are below 1 MB. */
 export const maxHeaderBytes = 100_000_000
 
 /**
@@ -98,7 +98,7 @@ function parseMetadata(metadata: unknown, file: string): Record<string, string> 
   return metadata as Record<string, string>
 }
 
-/** Keys of the outermost object of valid JSON, repeated ones too: JSON.parse lets the last one win without a word. */
+/** Keys of the outermost object of valid JSON, also repeated ones, of which JSON.parse silently keeps the last. */
 function* topLevelKeys(json: string): Generator<string> {
   let depth = 0
   for (let at = 0; at < json.length; at++) {
@@ -115,7 +115,7 @@ function* topLevelKeys(json: string): Generator<string> {
   }
 }
 
-/** A hostile header may hold megabytes of anything where a few numbers belong. */
+/** A hostile header may hold megabytes in the place of a few numbers. */
 function brief(value: unknown): string {
   const isShort = Array.isArray(value) && value.length <= 8 && value.every((entry) => typeof entry === 'number')
   return isShort ? JSON.stringify(value) : describe(value)

@@ -3,7 +3,7 @@ import { invalidArgument } from '../errors.js'
 import { writeFileAtomic } from './atomic.js'
 import { byteLengthOf, dtypeRank, isDType, type SafetensorsDType } from './dtypes.js'
 
-/** A tensor to be written: its bytes, or a function that brings them piece by piece when their turn comes. */
+/** A tensor to write: its bytes, or a function that gives them piece by piece when needed. */
 export interface TensorSource {
   name: string
   dtype: SafetensorsDType
@@ -12,12 +12,12 @@ export interface TensorSource {
 }
 
 /**
- * Writes a safetensors file like the reference implementation, byte for byte: metadata first, tensors by dtype (widest first)
- * and then by name, the header padded with spaces to a multiple of 8. Only the metadata may differ: their keys are sorted here
- * and shuffled there. Bytes are written as they come.
+ * Writes a safetensors file like the reference implementation, byte for byte: metadata first, tensors by dtype (widest
+ * first) and then by name, the header padded with spaces to a multiple of 8. Only metadata may differ, because keys are
+ * sorted here and shuffled there. Bytes are written unchanged.
  *
- * The file appears under its name when it is whole. It is not synced: the folder that it belongs to is synced as a whole, once
- * (see `replaceFolder`).
+ * The file appears under its name when it is complete. It is not synced, because `replaceFolder` syncs its folder once as a
+ * whole.
  * @throws SentenceTorchError ERR_INVALID_ARGUMENT naming a tensor whose dtype, shape, size or name does not fit.
  */
 export async function writeSafetensors(
@@ -43,7 +43,7 @@ function makeHeader(
   sources: readonly (TensorSource & { byteLength: number })[],
   metadata: Readonly<Record<string, string>> | undefined,
 ): Buffer {
-  // Text rather than an object: names such as "1" or "__proto__" would not keep their place there.
+  // Text instead of an object, in which names such as "1" or "__proto__" would not keep their place.
   const parts: string[] = []
   if (metadata) {
     const pairs = Object.keys(metadata)
@@ -92,7 +92,7 @@ async function writeTensor(file: FileHandle, source: TensorSource & { byteLength
   if (written !== source.byteLength) throw wrongSize(source.name, source.byteLength, written)
 }
 
-/** One call may write less than asked: the disk is nearly full, or more than 2 GiB. */
+/** One call may write less than requested, on an almost full disk or for more than 2 GiB. */
 async function writeFully(file: FileHandle, bytes: Uint8Array): Promise<void> {
   for (let done = 0; done < bytes.byteLength; ) {
     const { bytesWritten } = await file.write(bytes, done, Math.min(bytes.byteLength - done, 1 << 30))

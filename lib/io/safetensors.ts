@@ -10,7 +10,7 @@ export type { TensorFile as SafetensorsFile } from './tensor-files.js'
 
 /**
  * Opens a `.safetensors` file, or the shards that a `model.safetensors.index.json` names. Headers are checked completely
- * before anything is believed; no tensor enters memory.
+ * before they are used. No tensor is read into memory.
  * @throws SentenceTorchError ERR_NOT_FOUND, ERR_INVALID_FILE naming file and tensor.
  */
 export function openSafetensors(pathOrIndex: string): Promise<TensorFile> {

@@ -1,10 +1,10 @@
 /**
- * What a parsed JSON value must look like. Whatever a file, a server or an archive says is checked where it is read: behind that
- * its type is known, and what does not fit is an error that names file, key, what was expected and what was found.
+ * Schemas of parsed JSON values. Values of a file, a server or an archive are checked when they are read. After that their
+ * type is known. A value that does not fit is an error that names file, key, expected and found value.
  */
 import { describe, type ErrorCode, SentenceTorchError } from '../errors.js'
 
-/** Where a value stands. */
+/** The place of a value. */
 export interface Place {
   file: string
   /** `added_tokens[3].id`; empty for the whole file. */
@@ -12,19 +12,22 @@ export interface Place {
   code: ErrorCode
 }
 
-/** Gives the value with its type. @throws SentenceTorchError of the place's code */
+/** Returns the value with its type. @throws SentenceTorchError of the place's code */
 export type Schema<T> = (value: unknown, place: Place) => T
 export type TypeOf<S> = S extends Schema<infer T> ? T : never
 
 export type JsonObject = Record<string, unknown>
 
-/** Deeper values end other programs, and JSON.stringify here: no file of a model or of data nests so deep. */
+/**
+ * Limit of nesting. Deeper values end other programs, and JSON.stringify here. No file of a model or of data is as deep.
+ */
 export const MAX_DEPTH = 200
 
 /**
  * The value of a JSON text that fits `schema`.
  * @param file for messages
- * @throws SentenceTorchError of `code` for what is no UTF-8, no JSON, nested deeper than 200 values, or does not fit
+ * @throws SentenceTorchError of `code` for text that is not UTF-8, is not JSON, is nested deeper than 200 values, or does
+ * not fit
  */
 export function parseJson<T>(
   text: string | Uint8Array,
@@ -40,20 +43,20 @@ export function parseJson<T>(
 }
 
 /**
- * The value of a JSON text, whatever it is: for one that is too large to be walked through twice, and whose depth its own check
- * looks at.
- * @throws SentenceTorchError of `code` for what is no UTF-8 or no JSON
+ * The value of any JSON text. For a text that is too large to be walked through twice, and whose own check limits the
+ * depth.
+ * @throws SentenceTorchError of `code` for text that is not UTF-8 or not JSON
  */
 export function parseUnchecked(text: string | Uint8Array, file: string, code: ErrorCode): unknown {
   try {
     return JSON.parse(typeof text === 'string' ? text : new TextDecoder('utf-8', { fatal: true }).decode(text))
   } catch (cause) {
-    // Texts beyond 512 MB are a RangeError, bytes that are no UTF-8 a TypeError.
+    // Texts beyond 512 MB are a RangeError. Bytes that are not UTF-8 are a TypeError.
     throw new SentenceTorchError(code, `${file} is not valid JSON: ${(cause as Error).message}`, { cause })
   }
 }
 
-/** Whether a parsed value, and all that it holds, is nested at most `depth` deep. */
+/** Whether a parsed value is nested at most `depth` deep. */
 export function isShallow(value: unknown, depth: number): boolean {
   if (typeof value !== 'object' || value === null) return true
   if (depth === 0) return false
@@ -115,7 +118,7 @@ export function oneOf<const T extends string | number | boolean | null>(...value
   }
 }
 
-/** undefined where the value is absent or null, as Python's None is. */
+/** undefined where the value is absent or null, like Python's None. */
 export function optional<T>(schema: Schema<T>): Schema<T | undefined> {
   return (value, place) => (value === undefined || value === null ? undefined : schema(value, place))
 }
@@ -129,7 +132,7 @@ export function arrayOf<T>(schema: Schema<T>, { min = 0, max = Number.MAX_SAFE_I
   }
 }
 
-/** An object whose members, whatever their names, fit one schema. */
+/** An object of any member names, whose values fit one schema. */
 export function recordOf<T>(schema: Schema<T>, { max = Number.MAX_SAFE_INTEGER } = {}): Schema<Record<string, T>> {
   return (value, place) => {
     const members = Object.entries(plainObject(value, place))
@@ -138,7 +141,7 @@ export function recordOf<T>(schema: Schema<T>, { max = Number.MAX_SAFE_INTEGER }
   }
 }
 
-/** An object with these members; others are kept as they are. */
+/** An object with these members. Others are kept unchanged. */
 export function object<S extends Record<string, Schema<unknown>>>(
   shape: S,
 ): Schema<{ [K in keyof S]: TypeOf<S[K]> } & JsonObject> {
@@ -147,13 +150,13 @@ export function object<S extends Record<string, Schema<unknown>>>(
     const checked = Object.entries(shape).map(([key, schema]) => {
       return [key, schema(Object.hasOwn(given, key) ? given[key] : undefined, inside(place, key))] as const
     })
-    // What is absent stays absent.
+    // Absent members stay absent.
     const found = checked.filter(([key, member]) => member !== undefined || Object.hasOwn(given, key))
     return { ...given, ...Object.fromEntries(found) } as { [K in keyof S]: TypeOf<S[K]> } & JsonObject
   }
 }
 
-/** What fits the first schema, else what fits the second, whose message counts. */
+/** The first schema that fits. If neither does, the second one's message counts. */
 export function either<A, B>(first: Schema<A>, second: Schema<B>): Schema<A | B> {
   return (value, place) => {
     try {

@@ -1,4 +1,4 @@
-// A model's weights are one file or several ones (shards) with an index: the same for every format.
+// A model's weights are one file, or several (shards) with an index. This holds for every format.
 import { basename, dirname, join } from 'node:path'
 import { invalidArgument, SentenceTorchError } from '../errors.js'
 import { damaged } from './damaged.js'
@@ -11,9 +11,9 @@ import type { TensorFile } from './tensor-files.js'
 
 /** Bytes per system call: Linux reads at most 2 GiB at once. */
 const READ_BYTES = 1 << 30
-/** All are open at once. */
+/** Limit of shards, which are all open at once. */
 const MAX_SHARDS = 500
-/** Real ones are below 1 MB. */
+/** Limit of bytes in an index. Real ones are below 1 MB. */
 const MAX_INDEX_BYTES = 100_000_000
 
 /** The bytes of one file. */
@@ -21,29 +21,29 @@ export interface ByteSource {
   readonly path: string
   readonly size: number
   /**
-   * Fills `target` with the bytes from `position` on.
-   * @param what they are, for the message
+   * Fills `target` with the bytes from `position`.
+   * @param what name of the bytes, for the message
    * @throws ERR_INVALID_FILE where the file ends before
    */
   read(target: Uint8Array, position: number, what: string): Promise<void>
   close(): Promise<void>
 }
 
-/** What one file holds. */
+/** The content of one file. */
 export interface Shard {
   readonly source: ByteSource
   readonly tensors: ReadonlyMap<string, TensorEntry>
   readonly metadata: Readonly<Record<string, string>>
-  /** Fills `target` with the bytes of a tensor from `start` on, all of which there are. */
+  /** Fills `target` with the bytes of a tensor from `start`. All of them are in the file. */
   readInto(name: string, start: number, target: Uint8Array): Promise<void>
 }
 
 /**
- * Opens a file of weights, or the shards that an index names. What a shard holds is said by the shard itself: as in
- * transformers, an index may name less than there is, more, or another shard.
- * @param parse finds out what a file holds
- * @param extension what the names of shards end with: `.safetensors`
- * @throws SentenceTorchError ERR_NOT_FOUND, ERR_INVALID_FILE naming file and tensor; what `parse` throws
+ * Opens a file of weights, or the shards that an index names. The shards themselves decide what they hold. As in
+ * transformers, an index may name fewer tensors, more, or another shard.
+ * @param parse finds the tensors of a file
+ * @param extension ending of the shards' names: `.safetensors`
+ * @throws SentenceTorchError ERR_NOT_FOUND, ERR_INVALID_FILE naming file and tensor; errors of `parse`
  */
 export async function openShards(
   pathOrIndex: string,
@@ -146,7 +146,7 @@ async function openSource(path: string): Promise<ByteSource> {
 
 /** The names of the shards, from the bytes of an index. @throws ERR_INVALID_FILE */
 export function shardNames(index: Uint8Array, path: string, extension: string): string[] {
-  /** A shard lies beside its index: anything else could read files all over the disk. */
+  /** A shard is beside its index. Any other path could read files all over the disk. */
   const shardName: Schema<string> = (value, place) => {
     const name = checkRelativePath(value, `${place.key} of ${place.file}`, place.code)
     if (name === basename(name) && name.endsWith(extension)) return name

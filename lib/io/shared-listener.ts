@@ -1,8 +1,8 @@
 /**
- * Makes a function that listens to a stream or a signal for any number of listeners, with one listener of Node's. Node warns of a
- * leak when a stream or signal has more than ten, which trainings at the same time can reach.
- * @param listen begins to listen to a source; returns how to stop
- * @returns a function that adds a listener, and returns how to remove it
+ * Makes a function that listens to a stream or a signal for any number of listeners, through one of Node's listeners. Node
+ * warns of a leak at more than ten listeners of a stream or signal, which simultaneous trainings can reach.
+ * @param listen starts listening to a source; returns a function that stops
+ * @returns a function that adds a listener, and returns a function that removes it
  */
 export function sharedListener<Source extends object, Value>(
   listen: (source: Source, tell: (value: Value) => void) => () => void,

@@ -1,4 +1,4 @@
-// Tensors whose elements lie otherwise in a file than their indices run: transposed ones, slices, repeated ones.
+// Tensors whose elements have another order in a file than their indices: transposed ones, slices, repeated ones.
 
 /** Bytes that are read at once. */
 const CHUNK_BYTES = 1024 * 1024
@@ -8,11 +8,11 @@ export interface StridedView {
   /** In elements, none negative. */
   strides: readonly number[]
   itemBytes: 1 | 2 | 4 | 8
-  /** Of the first element in the file. */
+  /** Position of the first element in the file. */
   position: number
 }
 
-/** Whether the elements lie one behind the other in the order of their indices. */
+/** Whether the elements are adjacent in the order of their indices. */
 export function isContiguous(shape: readonly number[], strides: readonly number[]): boolean {
   if (shape.includes(0)) return true
   let next = 1
@@ -28,13 +28,13 @@ interface Dimension {
   size: number
   stride: number
   step: number
-  /** Elements of the file from the first to the last one of this dimension and those behind it. */
+  /** Elements of the file that this dimension and those after it span. */
   span: number
 }
 
 /**
- * The elements in the order of their indices. Where the view overlaps little with itself, the file is read about once.
- * @param read fills memory from a position of the file on
+ * The elements in the order of their indices. The file is read about once, unless the view overlaps much with itself.
+ * @param read fills memory from a position of the file
  */
 export async function gather(
   view: StridedView,
@@ -64,7 +64,7 @@ export async function gather(
       for (let i = 0; i < size; i++) await visit(level + 1, from + i * stride, to + i * step)
       return
     }
-    // As many indices at once as their elements fit; what lies between them is read too.
+    // Takes as many indices at once as their elements fit. Elements between them are read too.
     const group = span <= chunkElements ? size : Math.floor((chunkElements - inner) / stride) + 1
     for (let first = 0; first < size; first += group) {
       const count = Math.min(group, size - first)
@@ -78,7 +78,7 @@ export async function gather(
   return new Uint8Array(output.buffer)
 }
 
-/** Dimensions from the widest stride to the narrowest, so that reading goes through the file in its order. */
+/** Dimensions from the widest stride to the narrowest, so that the file is read in its order. */
 function inOrderOfFile({ shape, strides }: StridedView): Dimension[] {
   let step = 1
   const dimensions: Dimension[] = []
@@ -95,5 +95,5 @@ function inOrderOfFile({ shape, strides }: StridedView): Dimension[] {
   return dimensions.reverse()
 }
 
-/** Numbers of these sizes are moved, whatever they mean; floats would be: some engines change those that are NaN. */
+/** Elements are moved as integers of their size. Moved as floats, some engines would change NaNs. */
 const arrays = { 1: Uint8Array, 2: Uint16Array, 4: Uint32Array, 8: BigUint64Array } as const

@@ -1,4 +1,4 @@
-/** Errors of the operating system about files, told with what was to be done, where, and why it could not be. */
+/** Errors of the operating system about files, with the failed work, the path and the reason. */
 import { type ErrorCode, SentenceTorchError } from '../errors.js'
 
 const REASONS: Readonly<Record<string, string>> = {
@@ -21,9 +21,9 @@ const REASONS: Readonly<Record<string, string>> = {
 }
 
 /**
- * `error` as an error of this package, if it is one of the system; any other comes back as it is.
- * @param action what failed, with the path: `read /data/train.jsonl`
- * @param code for what is there but cannot be used; a missing file is ERR_NOT_FOUND
+ * Turns an error of the system into one of this package. Other errors are returned unchanged.
+ * @param action the failed work, with the path: `read /data/train.jsonl`
+ * @param code for something that exists but cannot be used; a missing file is ERR_NOT_FOUND
  */
 export function systemError(error: unknown, action: string, code: ErrorCode = 'ERR_FILE_SYSTEM'): unknown {
   const { code: errno, syscall } = (error ?? {}) as NodeJS.ErrnoException

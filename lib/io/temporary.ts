@@ -1,5 +1,5 @@
-// Names of what is written beside its place until it is whole, and of what makes way for it. A name says whose it is, so that
-// whoever comes by later can tell what a killed process left from what a living one is writing.
+// Names of files and folders that are written beside their place, and of those that are moved aside. A name tells its
+// process, so that others can distinguish what a killed process left from what a living one is writing.
 
 import { createHash, randomBytes } from 'node:crypto'
 import { readFileSync, readlinkSync } from 'node:fs'
@@ -8,20 +8,23 @@ import { hostname } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import type { FileOperations } from './files.js'
 
-/** Of processes that cannot be seen from here nothing is known but when they last wrote. */
+/** For processes that cannot be seen from here, only the time of their last change is known. */
 const STALE_MILLISECONDS = 60 * 60 * 1000
 
-/** Machine, process, when it or its thread began, the thread if it is a worker, and what tells apart the files of one thread. */
+/**
+ * Machine, process, start of the process or thread, the thread of a worker, and a part that distinguishes files of one
+ * thread.
+ */
 const ID = /(?<![0-9a-z])([0-9a-f]{8})-(\d{1,10})-([0-9a-z]{1,12})(?:-t(\d{1,10}))?-([0-9a-f]{12})(?![0-9a-z])/g
-/** Twelve digits alone: of older versions of this package. */
+/** Only twelve digits: names of older versions of this package. */
 const NAME =
   /^\.(?<base>.+)\.(?<kind>tmp|old)-(?:[0-9a-f]{8}-\d{1,10}-[0-9a-z]{1,12}(?:-t\d{1,10})?-[0-9a-f]{12}|[0-9a-f]{12})$/s
 
-/** A process, or a worker thread of one, as a name says it. */
+/** A process, or one of its worker threads, in the form of a name. */
 export interface Owner {
   machine: string
   pid: number
-  /** When it began; '0' where that cannot be known. */
+  /** Its start; '0' where that is unknown. */
   start: string
   /** The number of a worker thread; 0 for the main thread, which lives as long as the process. */
   thread: number
@@ -33,27 +36,27 @@ export function newId(): string {
   return `${machine}-${pid}-${start}-${thread === 0 ? '' : `t${thread}-`}${randomBytes(6).toString('hex')}`
 }
 
-/** The process or thread whose id a name ends with; undefined for a name without any. */
+/** The process or thread in a name's id; undefined for a name without an id. */
 export function ownerOf(name: string): Owner | undefined {
   const [, machine, pid, start, thread] = [...name.matchAll(ID)].at(-1) ?? []
   return machine === undefined ? undefined : { machine, pid: Number(pid), start: start!, thread: Number(thread ?? 0) }
 }
 
-/** Whether it is this process, whatever the thread. */
+/** Whether it is this process, in any thread. */
 export function isOfThisProcess({ machine, pid }: Owner): boolean {
   return machine === thisMachine() && pid === process.pid
 }
 
 /**
- * Whether a process or a thread lives; `elsewhere`: that cannot be seen from here. It is of another machine or container, or a
- * worker thread where the system does not tell of threads.
+ * Whether a process or a thread lives. `elsewhere`: that cannot be seen from here, because it is on another machine or in
+ * another container, or is a worker thread on a system that does not list threads.
  */
 export function stateOf({ machine, pid, start, thread }: Owner): 'running' | 'gone' | 'elsewhere' {
   if (machine !== thisMachine()) return 'elsewhere'
   try {
     process.kill(pid, 0)
   } catch (error) {
-    // EPERM: it is another user's.
+    // EPERM: it belongs to another user.
     if ((error as NodeJS.ErrnoException).code === 'ESRCH') return 'gone'
   }
   const own = self()
@@ -66,25 +69,25 @@ export function stateOf({ machine, pid, start, thread }: Owner): 'running' | 'go
   return found === undefined || isOf(start, found) ? 'running' : 'gone'
 }
 
-/** The number may belong to a later process or thread, or to a dead process that nobody has waited for. */
+/** The number may have been reused, or belong to a dead process that nobody has waited for. */
 function isOf(start: string, found: ProcStat | undefined): boolean {
   return found !== undefined && !/[ZX]/.test(found.state) && (start === '0' || found.start === start)
 }
 
-/** A hidden name in the same folder (renames work only inside a file system) that nobody else chooses. */
+/** A hidden name in the same folder that nobody else chooses. (Renames only work inside a file system.) */
 export function temporaryBeside(path: string, kind: 'tmp' | 'old'): string {
   return join(dirname(path), `.${basename(path)}.${kind}-${newId()}`)
 }
 
-/** What a name of `temporaryBeside` stands for; undefined for any other name. */
+/** The meaning of a name of `temporaryBeside`; undefined for any other name. */
 export function parseTemporary(name: string): { base: string; kind: 'tmp' | 'old' } | undefined {
   const { base, kind } = NAME.exec(name)?.groups ?? {}
   return base === undefined ? undefined : { base, kind: kind as 'tmp' | 'old' }
 }
 
 /**
- * Whether what lies at a path was left by a process or thread that is gone: it is of this machine and does not run any more, or
- * it cannot be seen from here, or is not named, and for an hour nothing in it has changed.
+ * Whether a process or thread that has ended left the file or folder at a path: it is of this machine and does not run any
+ * more; or it cannot be seen or is not named, and nothing in the path has changed for an hour.
  */
 export async function isLeftOver(path: string, fs: FileOperations = fsPromises): Promise<boolean> {
   const owner = ownerOf(basename(path))
@@ -94,7 +97,7 @@ export async function isLeftOver(path: string, fs: FileOperations = fsPromises):
   return Date.now() - changed > STALE_MILLISECONDS
 }
 
-/** Removes the entries of a folder that `matches` and that were left by processes that are gone. Never fails. */
+/** Removes the entries of a folder that match `matches` and were left by ended processes. Never fails. */
 export async function removeLeftOvers(
   folder: string,
   matches: (name: string) => boolean,
@@ -108,8 +111,8 @@ export async function removeLeftOvers(
 }
 
 /**
- * Removes what processes that are gone have left in a folder under the names of `temporaryBeside`. An old folder stays while
- * there is none in its place: it is the only one. Never fails.
+ * Removes from a folder what ended processes have left under names of `temporaryBeside`. An old folder stays while its
+ * place is empty, because it is the only copy. Never fails.
  */
 export async function tidyFolder(folder: string, fs: FileOperations = fsPromises): Promise<void> {
   const names = new Set(await fs.readdir(folder).catch((): string[] => []))
@@ -123,11 +126,11 @@ export async function tidyFolder(folder: string, fs: FileOperations = fsPromises
   }
 }
 
-/** When anything at or below a path changed last. */
+/** The last change at or below a path. */
 async function lastChange(fs: FileOperations, path: string): Promise<number> {
   const found = await fs.lstat(path)
   if (!found.isDirectory()) return found.mtimeMs
-  // A folder that makes way is only renamed.
+  // A folder that is moved aside is only renamed.
   let last = Math.max(found.ctimeMs, found.mtimeMs)
   for (const name of await fs.readdir(path)) last = Math.max(last, await lastChange(fs, join(path, name)))
   return last
@@ -135,7 +138,7 @@ async function lastChange(fs: FileOperations, path: string): Promise<number> {
 
 let machine: string | undefined
 
-/** Of one run of one machine, and of one container in it: only among these do process numbers mean the same. */
+/** Identifies a run of a machine, and a container in it. Process numbers are comparable only within it. */
 function thisMachine(): string {
   if (machine === undefined) {
     const hash = createHash('sha256').update(hostname())
@@ -156,7 +159,7 @@ function thisMachine(): string {
 
 let own: Owner | undefined
 
-/** This thread. Workers share nothing of this module: each has its own. */
+/** This thread. Workers do not share this module's state. */
 function self(): Owner {
   own ??= { machine: thisMachine(), pid: process.pid, ...ownThread() }
   return own
@@ -174,7 +177,7 @@ function ownThread(): { start: string; thread: number } {
       // As below.
     }
   }
-  // Not imported: where the system tells of threads it is not needed.
+  // Not imported, because it is not needed where the system lists threads.
   const { isMainThread, threadId } = process.getBuiltinModule('node:worker_threads')
   return isMainThread ? { start: start ?? '0', thread: 0 } : { start: '0', thread: threadId }
 }
@@ -185,13 +188,13 @@ interface ProcStat {
   start: string
 }
 
-/** What the system tells of a process, or of one of its threads; undefined where it tells nothing. */
+/** What the system shows about a process or one of its threads; undefined where it shows nothing. */
 function procStat(pid: number, thread?: number): ProcStat | undefined {
   try {
-    // Of another process namespace than ours it would tell of other processes.
+    // In another process namespace than ours it would show other processes.
     if (readlinkSync('/proc/self') !== String(process.pid)) return undefined
     const text = readFileSync(thread === undefined ? `/proc/${pid}/stat` : `/proc/${pid}/task/${thread}/stat`, 'latin1')
-    // The name in parentheses may hold anything.
+    // The name in parentheses may hold any characters.
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
     return { state: fields[0]!, start: Number(fields[19]).toString(36) }
   } catch {

@@ -5,8 +5,8 @@ export { extensionOfShards, type TensorFile, WEIGHT_FILES } from './tensor-files
 
 /**
  * Opens weights in any format: a `.safetensors` file, a `.bin` file of torch.save, or the index of shards of either kind.
- * @throws SentenceTorchError ERR_NOT_FOUND, ERR_INVALID_FILE naming file and tensor; ERR_UNSUPPORTED for a `.bin` that holds
- * other things than tensors
+ * @throws SentenceTorchError ERR_NOT_FOUND, ERR_INVALID_FILE naming file and tensor; ERR_UNSUPPORTED for a `.bin` that
+ * holds more than tensors
  */
 export async function openTensorFile(path: string): Promise<TensorFile> {
   if (!extensionOfShards(path).endsWith('.bin')) return openSafetensors(path)

@@ -1,7 +1,7 @@
-// What files of weights have in common, in whatever format.
+// Shared parts of files of weights, in any format.
 import type { TensorEntry } from './safetensors-header.js'
 
-/** The files that hold a model's weights, the first one that is there: the order of transformers. */
+/** Names of a model's weights. The first that exists is read, in transformers' order. */
 export const WEIGHT_FILES = [
   'model.safetensors',
   'model.safetensors.index.json',
@@ -9,7 +9,7 @@ export const WEIGHT_FILES = [
   'pytorch_model.bin.index.json',
 ] as const
 
-/** An open file of weights, or all shards of one model; bytes are read when asked for. */
+/** An open file of weights, or all shards of one model. Bytes are read on request. */
 export interface TensorFile {
   /** The file, or the index of the shards. */
   readonly path: string
@@ -17,15 +17,15 @@ export interface TensorFile {
   readonly tensors: ReadonlyMap<string, TensorEntry>
   /** `__metadata__` of a safetensors file (of all shards). */
   readonly metadata: Readonly<Record<string, string>>
-  /** The bytes `start …end` (default all) of a tensor, little-endian and in the order of its indices, in memory of their own. */
+  /** A copy of the bytes `start … end` (default all) of a tensor, little-endian and in the order of its indices. */
   read(name: string, start?: number, end?: number): Promise<Uint8Array>
-  /** Fills `target` with the bytes of a tensor from `start` on. */
+  /** Fills `target` with the bytes of a tensor from `start`. */
   readInto(name: string, start: number, target: Uint8Array): Promise<void>
   /** Closes the files; reads then fail. Idempotent. */
   close(): Promise<void>
 }
 
-/** What the names of the shards of an index end with. */
+/** Ending of the shards' names in an index. */
 export function extensionOfShards(path: string): '.safetensors' | '.bin' {
   return /\.bin(\.index\.json)?$/.test(path) ? '.bin' : '.safetensors'
 }

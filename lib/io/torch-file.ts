@@ -9,17 +9,18 @@ import type { TorchStorage } from './torch-values.js'
 import { dataStart, type ReadBytes, readDirectory, type ZipDirectory } from './torch-zip.js'
 import { MAX_PICKLE_BYTES, type TorchTensor, unpickleStateDict } from './unpickle.js'
 
-/** How torch.save began a file before version 1.6: a pickle of the number 0x1950a86a20f9469cfc6c. */
+/** The beginning of files that torch.save wrote before version 1.6: a pickle of the number 0x1950a86a20f9469cfc6c. */
 const LEGACY = Buffer.from([0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19])
-/** What tensors may have together: views that share a storage, of which there may be many, multiply the file's size. */
+/** Limits of the tensors' total size. Many views may share a storage, and would multiply the file's size. */
 const MAX_SHARING = 3
 const FREE_BYTES = 16 * 1024 * 1024
 
 /**
- * Opens a `pytorch_model.bin`, a state dict written by torch.save, or the shards that a `pytorch_model.bin.index.json` names.
- * Nothing of it is run: tensors and dictionaries are read, and anything else is refused. No tensor enters memory.
- * @throws SentenceTorchError ERR_NOT_FOUND, ERR_INVALID_FILE (damaged), ERR_UNSUPPORTED (other than a state dict of tensors; the
- * format of torch before 1.6; big-endian), naming the file
+ * Opens a `pytorch_model.bin`, a state dict written by torch.save, or the shards that a `pytorch_model.bin.index.json`
+ * names. Nothing of it is run: tensors and dictionaries are read, and anything else is refused. No tensor is read into
+ * memory.
+ * @throws SentenceTorchError ERR_NOT_FOUND, ERR_INVALID_FILE (damaged), ERR_UNSUPPORTED (more than a state dict of tensors;
+ * the format of torch before 1.6; big-endian), naming the file
  */
 export function openTorchFile(pathOrIndex: string): Promise<TensorFile> {
   return openShards(pathOrIndex, parseTorchFile, '.bin')
@@ -29,7 +30,7 @@ interface PlacedTensor extends TensorEntry, StridedView {
   isContiguous: boolean
 }
 
-/** What a `.bin` file holds. @throws as `openTorchFile` */
+/** The content of a `.bin` file. @throws as `openTorchFile` */
 export async function parseTorchFile(source: ByteSource): Promise<Shard> {
   const { path, size } = source
   const read: ReadBytes = async (position, length, what) => {
@@ -55,7 +56,7 @@ async function readTensors(read: ReadBytes, size: number, path: string): Promise
   const pickle = await record('data.pkl', MAX_PICKLE_BYTES)
   if (pickle === undefined) throw damaged(path, `it has no ${describe(`${root}/data.pkl`)}, as torch.save writes`)
   if (directory.entries.has(`${root}/constants.pkl`)) throw unsupportedTorchFile(path, 'is a program of TorchScript')
-  // Older versions of torch write no byteorder, on machines that are little-endian.
+  // Older versions of torch write no byteorder; they run on little-endian machines.
   const order = (await record('byteorder', 100))?.toString('latin1') ?? 'little'
   if (order !== 'little') throw unsupportedTorchFile(path, `has the byte order ${describe(order)}, expected "little"`)
   const views = unpickleStateDict(pickle, path)
@@ -107,9 +108,9 @@ async function placed(
 
 class TorchShard implements Shard {
   readonly metadata = {}
-  /** Tensors that lie otherwise in their storage, in order, until their last byte has been read. */
+  /** Reordered tensors whose elements have another order in the storage, until their last byte was read. */
   readonly #gathered = new Map<string, Promise<Uint8Array>>()
-  /** One at a time: each takes memory of its own. */
+  /** One at a time, because each needs memory. */
   #turn: Promise<unknown> = Promise.resolve()
 
   constructor(

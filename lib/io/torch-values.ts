@@ -39,10 +39,10 @@ export interface TorchTensor {
   byteLength: number
 }
 
-/** As many dimensions has no tensor of torch. */
+/** Limit of dimensions. No tensor of torch has as many. */
 const MAX_DIMENSIONS = 64
 
-/** The view, or what is wrong with it. Every element of it lies in the storage. */
+/** The view, or its fault. All of its elements are in the storage. */
 export function rebuildTensor(
   storage: TorchStorage,
   offset: unknown,
@@ -58,7 +58,7 @@ export function rebuildTensor(
   if (byteLength > 0 && !(last < storage.elements)) {
     return `a tensor [${shape}] with strides [${strides}] from ${offset} on lies outside the ${storage.elements} elements of its storage`
   }
-  // An empty tensor may be said to lie anywhere.
+  // The offset of an empty tensor has no meaning.
   return { storage, offset: byteLength > 0 ? offset : 0, shape, strides, byteLength }
 }
 

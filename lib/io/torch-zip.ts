@@ -1,21 +1,21 @@
-// The zip archives that torch.save writes: entries stored as they are, never packed, mostly with zip64 records.
+// The zip archives of torch.save: entries are stored uncompressed, mostly with zip64 records.
 import { damaged } from './damaged.js'
 import { unsupportedTorchFile } from './torch-remedy.js'
 
 /** Reads `length` bytes at `position`; all of them are in the file. */
 export type ReadBytes = (position: number, length: number, what: string) => Promise<Buffer>
 
-/** An entry as the archive's directory has it. */
+/** An entry of the archive's directory. */
 export interface ZipEntry {
   name: string
   size: number
-  /** Where its own header begins. */
+  /** Position of its own header. */
   header: number
-  /** Compressed or encrypted, which torch does not do. */
+  /** Compressed or encrypted, which torch never writes. */
   isPacked: boolean
 }
 
-/** Torch writes an entry for every storage: thousands in the largest models. */
+/** Limit of entries. Torch writes one for every storage: thousands in the largest models. */
 const MAX_ENTRIES = 100_000
 const MAX_DIRECTORY_BYTES = 32 * 1024 * 1024
 
@@ -24,15 +24,15 @@ const CENTRAL = 0x02014b50
 const END = 0x06054b50
 const END_64 = 0x06064b50
 const LOCATOR_64 = 0x07064b50
-/** A field that stands in the zip64 record instead. */
+/** The value of a field that is stored in the zip64 record instead. */
 const ELSEWHERE = 0xffffffff
 
 /** The archive's entries by name. */
 export interface ZipDirectory {
-  /** Name of the first entry: all others begin with the same folder. */
+  /** Name of the first entry. All others are in the same folder. */
   first: string
   entries: ReadonlyMap<string, ZipEntry>
-  /** Where the directory begins: all entries end before it. */
+  /** Start of the directory. All entries end before it. */
   start: number
 }
 
@@ -58,8 +58,8 @@ export async function readDirectory(read: ReadBytes, size: number, path: string)
 }
 
 /**
- * Where the bytes of an entry begin, all of which are in the file.
- * @throws SentenceTorchError ERR_INVALID_FILE, ERR_UNSUPPORTED for a packed one
+ * Start of an entry's bytes, all of which are in the file.
+ * @throws SentenceTorchError ERR_INVALID_FILE, ERR_UNSUPPORTED for a compressed one
  */
 export async function dataStart(
   read: ReadBytes,
@@ -89,7 +89,7 @@ interface Place {
 }
 
 async function findDirectory(read: ReadBytes, size: number, path: string): Promise<Place> {
-  // 22 bytes end an archive; a comment behind them, which torch never writes, would leave them to be searched for.
+  // An archive ends in 22 bytes. A comment after them would need a search, but torch never writes one.
   const tail =
     size < 22 ? Buffer.alloc(0) : await read(Math.max(0, size - 42), Math.min(size, 42), 'the end of its zip')
   const end = tail.subarray(-22)
@@ -160,7 +160,7 @@ function wideFields(extra: Buffer): bigint[] {
   return []
 }
 
-/** Names may be anything. */
+/** Names may hold any characters. */
 function brief(name: string): string {
   return JSON.stringify(name.length > 60 ? `${name.slice(0, 57)}...` : name)
 }

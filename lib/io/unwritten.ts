@@ -1,4 +1,4 @@
-/** Files that only tell about work: that they cannot be written is said once, and the work goes on. */
+/** Files that only report on work. If they cannot be written, there is one warning, and the work continues. */
 import { SentenceTorchError } from '../errors.js'
 import { systemError } from './system-error.js'
 
@@ -11,10 +11,10 @@ export function warnUnwritten(path: string, error: unknown): void {
   })
 }
 
-/** Files that could not be written last time. */
+/** Files whose last write failed. */
 const refused = new Set<string>()
 
-/** Does `write`. Where the system refuses it, that is a warning, once until it goes well again, and no error. */
+/** Calls `write`. If the system refuses it, there is one warning until a write succeeds, and no error. */
 export async function unlessRefused(path: string, write: () => Promise<void>): Promise<void> {
   try {
     await write()

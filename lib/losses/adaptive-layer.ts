@@ -20,7 +20,7 @@ export interface AdaptiveLayerLossOptions {
   /** Temperature of the divergence. 0: no divergence. Default 0.3. */
   klTemperature?: number
   /**
-   * Factor of each layer i before the last: 1, 1 / (1 + ln(1 + i)), 1 / (1 + i), or a function of i. Layer 0 is what goes into
+   * Factor of each layer i before the last: 1, 1 / (1 + ln(1 + i)), 1 / (1 + i), or a function of i. Layer 0 is the input of
    * the first layer. Default `uniform`.
    */
   layerWeighting?: LayerWeighting
@@ -49,15 +49,15 @@ export const OPTIONS = {
 const LAYERS = 256
 
 /**
- * Trains a model whose last layers can be left out. The loss inside is computed on the last layer and, in each batch, on some
+ * Trains a model whose last layers can be left out. The inner loss is computed on the last layer and, in each batch, on some
  * of those before it, which also learn to give what the last one gives.
  *
- * - **Data**: What the loss inside takes.
+ * - **Data**: That of the inner loss.
  * - **Formula**: lastLayerWeight · loss(last) + Σ_l [priorLayersWeight · w_l / n · loss(l) + klDivWeight · T · KL(softmax(last / T)
- *   ‖ softmax(l / T))] over the n layers l that were chosen, from 0 (what goes into the first layer) on; T: `klTemperature`. The
+ *   ‖ softmax(l / T))] over the n chosen layers l, counted from 0 (the input of the first layer); T: `klTemperature`. The
  *   divergence is the mean over all texts. The last layer learns nothing from it.
- * - **Logged**: What the loss inside logs; for the layers before the last with `_layer_<l>` behind its names.
- * - **Relations**: {@link Matryoshka2dLoss} cuts the embeddings too. A `Cached…` loss inside keeps its mini-batches, which
+ * - **Logged**: The inner loss's components; those of earlier layers end in `_layer_<l>`.
+ * - **Relations**: {@link Matryoshka2dLoss} cuts the embeddings too. A `Cached…` inner loss keeps its mini-batches, which
  *   sentence-transformers cannot do.
  *
  * Paper: Li et al. 2024, https://arxiv.org/abs/2402.14776. Source: sentence-transformers `losses/AdaptiveLayerLoss`.

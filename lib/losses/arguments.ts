@@ -10,16 +10,18 @@ type Rest<O> = Partial<O> extends O ? [options?: O] : [options: O]
 /** `(options)` or `(model, options)`. The model has to be the one that the trainer gets, and is else unused. */
 export type LossArguments<O, M = GuideModel> = Rest<O> | [model: M, ...rest: Rest<O>]
 
-/** {@link LossArguments}, or `(model, part, options)`: the part `K` of the options, such as a wrapped loss, by itself. */
+/**
+ * {@link LossArguments}, or `(model, part, options)`: the part `K` of the options, such as a wrapped loss, is an argument.
+ */
 export type WrapperArguments<O, K extends keyof O> =
   | LossArguments<O>
   | [model: GuideModel, part: O[K], ...rest: Rest<Omit<O, K>>]
 
-/** What a constructor takes before its options. */
+/** The arguments of a constructor before its options. */
 export interface LossSignature {
   /** The method by which a model of the right kind is recognised, and the name of such a model in messages. */
   readonly model: { readonly method: string; readonly name: string }
-  /** An option that may come by itself behind the model. */
+  /** An option that may be an argument after the model. */
   readonly part?: { readonly name: string; is(value: unknown): boolean }
   /** In front of the class's name in messages. */
   readonly prefix?: string

@@ -4,7 +4,7 @@ import { BATCH_DISTANCE, type BatchDistanceOptions, BatchTriplets } from './batc
 export const OPTIONS = BATCH_DISTANCE
 
 /**
- * {@link BatchHardTripletLoss} with a soft margin, which needs no number and has no end.
+ * {@link BatchHardTripletLoss} with a soft margin, which needs no setting and has no limit.
  *
  * - **Data**: (text) and a whole number, its class.
  * - **Formula**: mean over the rows of log(1 + exp(d(a, hardest p) − d(a, hardest n))).

@@ -1,4 +1,4 @@
-/** What the losses share that make triplets from labelled texts: one text and its class. */
+/** Shared parts of losses that form triplets from labelled texts: one text and its class. */
 import type { LossSpec } from '../native/types.js'
 import { choice, number, type OptionTable } from '../options/kinds.js'
 import { type LossArguments, lossOptions } from './arguments.js'

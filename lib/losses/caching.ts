@@ -5,7 +5,7 @@ import type { NotBuilt } from '../options.js'
 import { joinArguments, type LossSignature, splitArguments } from './arguments.js'
 import type { Caching } from './loss.js'
 
-/** What the `Cached…` losses take on top of the options of the plain loss. */
+/** Additional options of the `Cached…` losses. */
 export interface CachingOptions {
   /** Rows (of all columns) that pass the encoder at once. They bound the memory. Default 32. */
   miniBatchSize?: number

@@ -1,6 +1,9 @@
 // Types of a loss that TypeScript computes.
 
-/** What a loss in TypeScript may know beside embeddings and labels. The arrays are valid during the call; do not change them. */
+/**
+ * Further inputs of a loss in TypeScript, besides embeddings and labels. The arrays are valid during the call; do not
+ * change them.
+ */
 export interface CustomLossBatch {
   rows: number
   /** Width of an embedding. */

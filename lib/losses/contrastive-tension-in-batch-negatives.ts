@@ -5,7 +5,7 @@ import type { Loss, LossRequirements } from './loss.js'
 import { nativeSimilarity, SIMILARITIES } from './similarities.js'
 
 export interface ContrastiveTensionLossInBatchNegativesOptions {
-  /** Where the factor of the similarity starts; it is learned. With dot products 1 is usual. Default 20. */
+  /** Initial factor of the similarity, which is learned. With dot products 1 is usual. Default 20. */
   scale?: number
   /** Similarity of two embeddings. Default `cos_sim`. */
   similarityFct?: 'cos_sim' | 'dot_score'
@@ -17,8 +17,8 @@ export const OPTIONS = {
 } satisfies OptionTable<ContrastiveTensionLossInBatchNegativesOptions>
 
 /**
- * Every text has to find itself among all texts of the batch, between two encoders that part ways: the model, and a copy of
- * it that is trained along and then thrown away. Texts alone are enough.
+ * Every text has to find itself among all texts of the batch, between two encoders that diverge: the model, and a copy of
+ * it that is trained too and then discarded. Texts alone are enough.
  *
  * - **Data**: (text); no labels. Both encoders embed it.
  * - **Formula**: (CE(S, i) + CE(Sᵀ, i)) / 2 with S_ij = s(copy(text_i), model(text_j)) · exp(logit_scale).

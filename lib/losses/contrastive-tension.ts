@@ -5,8 +5,8 @@ import type { Loss, LossRequirements } from './loss.js'
 export const OPTIONS = {}
 
 /**
- * Two encoders that part ways have to tell from their embeddings whether two texts are the same. The model embeds the second
- * text and is kept. A copy of it embeds the first, is trained along and is then thrown away. Texts alone are enough.
+ * Two encoders that diverge have to find out from their embeddings whether two texts are the same. The model embeds the second
+ * text and is kept. A copy of it embeds the first, is trained too and then discarded. Texts alone are enough.
  *
  * - **Data**: (text_a, text_b): some pairs of equal texts and more of different ones (1 to 7 in the paper). A label column, 1
  *   for same and 0, is read where there is one; else texts with the same tokens are the same.

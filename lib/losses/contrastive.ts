@@ -10,7 +10,7 @@ export type SiameseDistanceMetric = (typeof SIAMESE_DISTANCES)[number]
 export interface ContrastiveLossOptions {
   /** Distance of a pair. `cosine`: 1 − cosine. Default `cosine`. */
   distanceMetric?: SiameseDistanceMetric
-  /** Distance from which on a negative pair costs nothing. Default 0.5. */
+  /** Distance above which a negative pair adds no loss. Default 0.5. */
   margin?: number
   /** Take the mean over the rows; else their sum. Default `true`. */
   sizeAverage?: boolean

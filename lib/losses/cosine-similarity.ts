@@ -8,7 +8,7 @@ const TRANSFORMATIONS = ['identity', 'sigmoid', 'tanh', 'relu', 'gelu', 'silu'] 
 export interface CosineSimilarityLossOptions {
   /** How the cosine is compared with the label: `mse`, the mean squared error, is the only one that is built. */
   lossFct?: 'mse'
-  /** What is applied to the cosine first. Default `identity`. */
+  /** Function of the cosine that is applied first. Default `identity`. */
   cosScoreTransformation?: (typeof TRANSFORMATIONS)[number]
 }
 

@@ -14,15 +14,15 @@ export type {
 } from './computed.js'
 
 export interface CustomLossOptions {
-  /** Which labels the function wants. Default `none`. */
+  /** The kind of labels that the function needs. Default `none`. */
   labels?: LossRequirements['labels']
   /** Number of classes; only with `labels: 'int'`. */
   numLabels?: number
-  /** Fewest text columns. Default 1. */
+  /** Lowest number of text columns. Default 1. */
   minColumns?: number
-  /** Most text columns. Default `Infinity`. */
+  /** Highest number of text columns. Default `Infinity`. */
   maxColumns?: number
-  /** Whether the function wants `textIds`. Default `false`. */
+  /** Whether the function needs `textIds`. Default `false`. */
   textIds?: boolean
   /** Parameters of its own, by name. Default `{}`. */
   parameters?: Readonly<Record<string, CustomLossParameter>>
@@ -58,7 +58,7 @@ export const OPTIONS = {
  * step (dropout, gradient caching, clipping, optimiser) is as with the losses of the engine.
  *
  * - **Data**: Any number of text columns, between `minColumns` and `maxColumns`. Labels as `labels` says.
- * - **Formula**: Yours. The function gets an array per text column, and gives the gradient of each.
+ * - **Formula**: Your own. The function gets an array per text column, and returns the gradient of each.
  * - **Speed**: The function runs on the JavaScript thread between two halves of a step, so steps do not overlap. The engine's
  *   losses are faster wherever one of them fits. The function may be async and use the model, whose weights are those before
  *   the step.

@@ -7,7 +7,7 @@ import { nativeSimilarity, PAIRWISE_SIMILARITIES, type PairwiseSimilarity } from
 export interface DistillKLDivLossOptions {
   /** Similarity of query and candidate. Default `pairwise_dot_score`. */
   similarityFct?: PairwiseSimilarity
-  /** What the scores of student and teacher are divided by before the softmax. Default 1. */
+  /** Divisor of the scores of student and teacher before the softmax. Default 1. */
   temperature?: number
   /** That of the student alone. Default `null`: `temperature`. */
   studentTemperature?: number | null

@@ -6,11 +6,11 @@ import type { GuideModel, Loss, LossRequirements } from './loss.js'
 export interface GISTEmbedLossOptions {
   /** The model that finds the false negatives: a SentenceTransformer. It is not trained. */
   guide: GuideModel
-  /** What similarities are divided by before the softmax. Default 0.01. */
+  /** Divisor of the similarities before the softmax. Default 0.01. */
   temperature?: number
   /**
-   * From which similarity on the guide sees a false negative. `absolute`: that of the positive minus `margin`; `relative`: that
-   * of the positive minus `margin` times its absolute value. Default `absolute`.
+   * The guide's similarity above which a candidate is a false negative. `absolute`: the positive's minus `margin`; `relative`: the
+   * positive's minus `margin` times its absolute value. Default `absolute`.
    */
   marginStrategy?: 'absolute' | 'relative'
   /** See `marginStrategy`. Default 0. */

@@ -10,7 +10,7 @@ export interface GuideModel {
   ): Promise<{ readonly data: Float32Array; readonly shape: readonly [number, number] }>
 }
 
-/** What a loss needs of the dataset. It is checked over all rows before training starts. */
+/** A loss's requirements for the dataset. All rows are checked before training starts. */
 export interface LossRequirements {
   /** Fewest and most text columns that it takes. */
   minColumns: number
@@ -28,7 +28,7 @@ export interface LossRequirements {
   probabilities?: boolean
   /** Whether the rows of a batch are each other's negatives. Gradient accumulation adds no such negatives. */
   inBatchNegatives?: boolean
-  /** Whether the loss is told which texts of a batch are equal. */
+  /** Whether the loss gets numbers that show which texts of a batch are equal. */
   textIds?: boolean
   /** A frozen model whose embeddings of the same texts the loss reads (GISTEmbedLoss). */
   guide?: GuideModel
@@ -46,7 +46,7 @@ export interface PretrainedSource {
   readonly prefix: string
 }
 
-/** What a loss reads from its checkpoint. */
+/** The part of a checkpoint that a loss reads. */
 export interface PretrainedFacts {
   readonly config: ConfigObject
   /** Whether the last layer of its language-model head is the table of word embeddings. */

@@ -19,7 +19,7 @@ export const OPTIONS = {
  * Trains a model whose last layers can be left out and whose embeddings can be cut: {@link AdaptiveLayerLoss} around
  * {@link MatryoshkaLoss}.
  *
- * - **Data**: What the loss inside takes.
+ * - **Data**: That of the inner loss.
  * - **Formula**: That of {@link AdaptiveLayerLoss} with {@link MatryoshkaLoss} as its loss. The divergence is that of the whole
  *   embeddings.
  *

@@ -48,13 +48,13 @@ export const OPTIONS = {
 } satisfies OptionTable<MatryoshkaLossOptions>
 
 /**
- * Trains embeddings that can be cut. The loss inside is computed on the first numbers of every embedding, at several widths,
- * each time brought to length 1 again.
+ * Trains embeddings that can be cut. The inner loss is computed on the first numbers of every embedding, at several widths,
+ * each time normalised to length 1.
  *
- * - **Data**: What the loss inside takes. Labels that are embeddings (those of a teacher) are cut along.
+ * - **Data**: That of the inner loss. Labels that are embeddings (those of a teacher) are cut too.
  * - **Formula**: Σ_d weight_d · loss(normalize(embeddings[: d])). The model runs once.
  * - **Use**: `encode` with `truncateDim` cuts the embeddings of the trained model.
- * - **Logged**: What the loss inside logs, with `_dim_<d>` behind its names.
+ * - **Logged**: The inner loss's components, whose names end in `_dim_<d>`.
  * - **Relations**: {@link Matryoshka2dLoss} trains layers that can be left out too.
  *
  * Paper: Kusupati et al. 2022, https://arxiv.org/abs/2205.13147. Source: sentence-transformers `losses/MatryoshkaLoss`.

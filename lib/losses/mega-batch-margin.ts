@@ -6,9 +6,9 @@ import { CACHING_NOT_BUILT, CACHING_OPTIONS, type CachingOptions, cachingOf } fr
 import type { Caching, Loss, LossRequirements } from './loss.js'
 
 export interface MegaBatchMarginLossOptions extends CachingOptions {
-  /** Cosine from which on a positive costs nothing. Default 0.8. */
+  /** Cosine above which a positive adds no loss. Default 0.8. */
   positiveMargin?: number
-  /** Cosine up to which the hardest negative costs nothing. Default 0.3. */
+  /** Cosine below which the hardest negative adds no loss. Default 0.3. */
   negativeMargin?: number
   /** Embed in mini-batches (gradient caching): the same value and gradients, less memory. Default `true`. */
   useMiniBatchedVersion?: boolean

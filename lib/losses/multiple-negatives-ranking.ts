@@ -6,7 +6,7 @@ import { type LossArguments, lossOptions } from './arguments.js'
 import type { Loss, LossRequirements } from './loss.js'
 import { nativeSimilarity, PLANNED_SIMILARITIES, SIMILARITIES } from './similarities.js'
 
-/** What is compared: an anchor (query) or a positive (doc) with all queries or all docs of the batch. */
+/** A comparison: an anchor (query) or a positive (doc) with all queries or all docs of the batch. */
 export type RankingDirection = 'query_to_doc' | 'query_to_query' | 'doc_to_query' | 'doc_to_doc'
 
 /** The options of every ranking loss. */

@@ -7,7 +7,7 @@ import type { Loss, LossRequirements } from './loss.js'
 export interface OnlineContrastiveLossOptions {
   /** Distance of a pair. `cosine`: 1 − cosine. Default `cosine`. */
   distanceMetric?: SiameseDistanceMetric
-  /** Distance from which on a negative pair costs nothing. Default 0.5. */
+  /** Distance above which a negative pair adds no loss. Default 0.5. */
   margin?: number
 }
 

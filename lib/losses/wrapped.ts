@@ -1,11 +1,11 @@
-/** What the losses share that hold another loss. */
+/** Shared parts of losses that contain another loss. */
 import { SentenceTorchError } from '../errors.js'
 import { needed, option } from '../options/kinds.js'
 import { hasMethod, modelWith } from './arguments.js'
 import type { Loss } from './loss.js'
 
 const isLoss = (value: unknown) => hasMethod(value, 'spec')
-/** In Python the loss inside comes right behind the model. */
+/** In Python the inner loss is the argument after the model. */
 export const WRAPPING = modelWith('loss', isLoss)
 
 /** The option that holds the loss. */

@@ -1,4 +1,5 @@
-// What can be seen before the dynamic linker sees it: it dies of SIGBUS when a file was cut off, and takes another version without a word.
+// Checks before the dynamic linker opens a file. The linker dies of SIGBUS on a truncated file, and accepts another version
+// silently.
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { inspectBinary } from '#system'

@@ -36,7 +36,7 @@ export interface SearchStep {
 export interface AddonSearch {
   found?: FoundAddon
   steps: SearchStep[]
-  /** What `require` said about each package that was asked for and is not there. */
+  /** The error of `require` for each missing package. */
   errors: Map<string, unknown>
 }
 

@@ -84,7 +84,7 @@ function workingFolder(): string | undefined {
   }
 }
 
-/** Empty where it cannot be read: that is not what is wrong. */
+/** Empty where it cannot be read, which is not the fault to report. */
 function textOf(file: string): string {
   try {
     return readFileSync(file, 'utf8')
@@ -109,7 +109,7 @@ function isForbidden(file: string): boolean {
   }
 }
 
-/** For what is there and may not be read. */
+/** The problem of an existing folder that may not be read. */
 export function forbidden(folder: string, reason: string): Problem {
   return {
     what: `this user may not read ${folder} (${reason})`,
@@ -121,7 +121,7 @@ export function forbidden(folder: string, reason: string): Problem {
 export interface Commands {
   /** Builds the addon from its sources. */
   build: string
-  /** Brings what is installed back to what it should be. */
+  /** Restores the installed packages. */
   reinstall: string
   doctor: string
   /** Brings a package, such as `sentence-torch@1.0.0`. */

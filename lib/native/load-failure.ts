@@ -102,7 +102,7 @@ function isForbidden(cause: unknown): boolean {
   return (cause as { code?: unknown } | undefined)?.code === 'ERR_DLOPEN_DISABLED'
 }
 
-/** What the messages of the dynamic linker mean. */
+/** Meanings of the dynamic linker's messages. */
 function linkerProblem(message: string, found: FoundAddon, installation: Installation): Problem | undefined {
   const remedy = libtorchRemedy(found, installation)
   const { glibc, platform } = installation

@@ -1,7 +1,7 @@
 // The packages that hold a built addon. CommonJS, and every name literally in a `require` inside of a `try`: so bundlers and file
 // tracers find the one that is there, and go on without the others.
 
-/** What the index.js of such a package exports. */
+/** The exports of such a package's index.js. */
 interface PlatformPackage {
   folder: string
   boot(): unknown

@@ -18,7 +18,7 @@ export interface Kind {
   check(name: string, value: unknown): void
 }
 
-/** One option. `T`: what may be given; `D`: what it is when it is absent. */
+/** One option. `T`: type of its values; `D`: type of its default. */
 export interface Option<T, D = T> extends Kind {
   readonly default: D
   /** Never set: with it the compiler holds `T` against a type in both directions. */
@@ -30,7 +30,7 @@ export type OptionTable<O> = {
   readonly [K in keyof O]-?: Option<Exclude<O[K], undefined>, unknown>
 }
 
-/** What a table gives: the values that were given, and the defaults of the others. */
+/** The result of a table: the given values, and the defaults of the others. */
 export type OptionValues<Table> = {
   readonly [K in keyof Table]: Table[K] extends Option<infer T, infer D> ? T | D : never
 }
@@ -108,7 +108,7 @@ export function flag(fallback: boolean): Option<boolean> {
   return option<boolean>({ type: 'boolean', default: fallback, expected: 'true or false', fits })
 }
 
-/** A text that is not empty. @param expected what it is: `the path of a folder` */
+/** A text that is not empty. @param expected its description: `the path of a folder` */
 export function text<D extends string | undefined>(fallback: D, expected: string): Option<string, D> {
   const fits = (value: unknown) => typeof value === 'string' && value !== ''
   return option<string, D>({ type: 'string', default: fallback, expected, fits })
@@ -127,7 +127,7 @@ export function choice<const T extends string>(
     expected,
     values,
     check: (name, value) => {
-      // `checkOneOf` lets pass what is absent.
+      // `checkOneOf` accepts absent values.
       if (value === undefined) throw invalidArgument(name, expected, value)
       checkOneOf(name, value, values, notBuilt)
     },

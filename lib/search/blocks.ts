@@ -8,7 +8,7 @@ export type SearchEngine = Pick<NativeAddon, 'topK'>
 
 /** The best `k` rows of a corpus for some rows of the queries. */
 export interface Block {
-  /** First query, and how many. */
+  /** Index of the first query, and number of queries. */
   first: number
   rows: number
   k: number
@@ -21,31 +21,31 @@ export interface Block {
 export interface BlockOptions {
   k: number
   metric: Metric
-  /** Queries in one job of the engine at most. */
+  /** Limit of queries in one job of the engine. */
   rowsPerJob: number
   signal?: AbortSignal | undefined
-  /** For errors: the caller's names of both, and the caller's number of the first row of the corpus. */
+  /** For errors: the caller's names of both, and the caller's index of the first row of the corpus. */
   names?: { queries: string; corpus: string; first?: number }
 }
 
 export const NAMES: BlockOptions['names'] & {} = { queries: 'queries', corpus: 'corpus' }
 
-/** Multiplications in one job. They take some tenths of a second, so that a query of somebody else waits no longer. */
+/** Multiplications in one job. They take some tenths of a second, which is the longest wait of another query. */
 const JOB_WORK = 2 ** 34
-/** Queries that the engine compares at once; smaller jobs would read the corpus more often. */
+/** Queries that the engine compares at once. Smaller jobs would read the corpus more often. */
 const ENGINE_ROWS = 256
-/** Entries of one job's result: 32 MB. */
+/** Limit of entries in one job's result: 32 MB. */
 const JOB_RESULTS = 2 ** 22
 
 /**
- * Searches `corpus` for all rows of `queries`, job by job in the order of the queries. The next job is under way while the
- * caller works on a block; memory is that of two blocks. Nobody else may hold the memory of the corpus. Each job gets a copy of its
- * queries.
+ * Searches `corpus` for all rows of `queries`, job by job in the order of the queries. The next job runs while the caller
+ * works on a block, so memory holds two blocks. Nobody else may change the memory of the corpus. Each job gets a copy of
+ * its queries.
  *
- * A score depends on the numbers of its two rows alone, and equal scores come by rising index. So the result does not depend on
- * how queries and corpus are divided.
- * @throws SentenceTorchError ERR_ABORTED between two jobs; ERR_INVALID_DATA naming a row that holds NaN or an infinity, which
- * has no place in an order; or the engine's error
+ * A score depends only on the numbers of its two rows, and equal scores are ordered by rising index. So the result does not
+ * depend on the division of queries and corpus.
+ * @throws SentenceTorchError ERR_ABORTED between two jobs; ERR_INVALID_DATA naming a row that holds NaN or an infinity,
+ * which cannot be ranked; or the engine's error
  */
 export async function* searchBlocks(
   addon: () => SearchEngine,
@@ -74,7 +74,7 @@ export async function* searchBlocks(
   const start = (first: number): Promise<Block> | undefined => {
     if (first >= count) return undefined
     const job = search(first)
-    // The job may fail while the caller works on the block before it. The error is thrown when the job is awaited.
+    // The job may fail while the caller works on the previous block. The error is thrown when the job is awaited.
     job.catch(() => {})
     return job
   }
@@ -86,7 +86,7 @@ export async function* searchBlocks(
   }
 }
 
-/** The engine refuses rows of a job; the caller knows them by other numbers. */
+/** Translates the engine's row number within a job to the caller's. */
 export function checkFinite({ data, shape }: Embeddings, name: string, first = 0): void {
   const at = firstNotFinite(data)
   if (at === -1) return

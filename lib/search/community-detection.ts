@@ -9,34 +9,35 @@ import { searchRows } from './nearest.js'
 import { type SearchedRows, searchedRows, viewOf } from './rows.js'
 
 export interface CommunityDetectionOptions {
-  /** Cosine similarity from which on two rows are close. Default 0.75. */
+  /** Lowest cosine similarity of two close rows. Default 0.75. */
   threshold?: number
-  /** Rows that a community has at least. Default 10. */
+  /** Lowest number of rows in a community. Default 10. */
   minCommunitySize?: number
-  /** Rows that the engine compares with all in one job at most. It does not change the result. Default 1024. */
+  /** Limit of rows that the engine compares with all others in one job. Does not change the result. Default 1024. */
   batchSize?: number
   /** Show progress on stderr. Default false. */
   showProgressBar?: boolean
   /**
-   * The rows are copied at the call, so later changes of them do not count. `false` copies each part of 32 MB when its turn comes,
-   * again and again: for rows of which memory cannot hold a second copy. Rows whose memory is transferred meanwhile are then an
-   * error. Default true.
+   * The rows are copied at the call, so later changes have no effect. `false` copies each part of 32 MB when it is read,
+   * again and again; use it for rows of which memory cannot hold a second copy. Rows whose memory is transferred meanwhile
+   * are then an error. Default true.
    */
   copy?: boolean
   /** Stops between two jobs of the engine; the promise rejects with ERR_ABORTED. */
   signal?: AbortSignal
 }
 
-/** Members that are kept in memory (256 MB); those of further rows are searched for again when their turn comes. */
+/** Limit of members that are kept in memory (256 MB). Members of further rows are searched for again when needed. */
 const KEPT_MEMBERS = 2 ** 26
-/** Members, and rows, of the communities that are searched for again together. */
+/** Limits of members, and of rows, in communities that are searched for again together. */
 const AGAIN_MEMBERS = 2 ** 22
 const AGAIN_ROWS = 1024
 
 /**
- * Groups of rows that are close to one of them, the largest first, as numbers of rows. Every row is the centre of a community:
- * itself, then all rows that are close to it, the most similar first. From the largest community to the smallest, each keeps the
- * rows that no larger one took. It is dropped when its centre was taken or fewer than `minCommunitySize` rows are left.
+ * Groups of rows that are close to a common centre, the largest group first, as row numbers. Every row is the centre of a
+ * community: itself, then all rows that are close to it, the most similar first. From the largest community to the
+ * smallest, each keeps the rows that no larger one took. A community is dropped when its centre was taken or fewer than
+ * `minCommunitySize` rows are left.
  * @param rows [n, dim]
  * Source: sentence-transformers `util.community_detection`.
  * @throws SentenceTorchError ERR_INVALID_ARGUMENT, ERR_INVALID_DATA (NaN or an infinity, naming the row), ERR_UNKNOWN_OPTION,
@@ -49,7 +50,7 @@ export async function communityDetection(
   return detectWith(loadAddon, rows, options)
 }
 
-/** @internal `communityDetection` with another engine, and with another bound of memory; the tests' entrance. */
+/** @internal `communityDetection` with another engine and memory limit, for tests. */
 export async function detectWith(
   addon: () => SearchEngine,
   rows: EmbeddingsLike,
@@ -102,7 +103,7 @@ export async function detectWith(
   const found: number[][] = []
   for await (const [centre, members] of inOrder(bySize(sizes), sizes, kept, neighbours)) {
     if (used[centre] === 1) continue
-    // The search gives equal rows in order, so a row that equals the centre may come before it.
+    // The search orders equal rows by index, so a row that equals the centre may come before it.
     const left = [centre]
     for (const member of members) if (used[member] === 0 && member !== centre) left.push(member)
     if (left.length >= least) {
@@ -114,7 +115,7 @@ export async function detectWith(
   return found.sort((a, b) => b.length - a.length)
 }
 
-/** Finds which rows are close to which. */
+/** Finds the rows that are close to each other. */
 class Neighbours {
   constructor(
     private readonly addon: () => SearchEngine,
@@ -125,8 +126,9 @@ class Neighbours {
   ) {}
 
   /**
-   * All rows close to each of `wanted`, the most similar first. The engine is asked for the `k` best. If all `k` are close, it
-   * is asked again for twice as many, so the order is not that of `wanted`. Members are views that the next step overwrites.
+   * All rows close to each of `wanted`, the most similar first. The engine is asked for the `k` best. If all `k` are close,
+   * it is asked again for twice as many, so the order is not that of `wanted`. Members are views that the next step
+   * overwrites.
    */
   async *of(wanted: Int32Array, k: number): AsyncGenerator<[row: number, members: Int32Array]> {
     let rows = wanted
@@ -147,7 +149,7 @@ class Neighbours {
     }
   }
 
-  /** How many of the falling `scores[start …]` reach the threshold, of `limit`. */
+  /** How many of the decreasing `scores[start …]` reach the threshold, up to `limit`. */
   #close(scores: Float32Array, start: number, limit: number): number {
     let [low, high] = [0, limit]
     while (low < high) {
@@ -162,7 +164,7 @@ class Neighbours {
     const { all } = this.all
     const dim = all.shape[1]
     const first = rows[0]!
-    // Neighbouring rows are a view.
+    // Neighbouring rows need no copy.
     if (rows[rows.length - 1]! - first === rows.length - 1 && rows.every((row, i) => row === first + i)) {
       return embeddings(viewOf(all, first, rows.length, 'embeddings'), rows.length, dim)
     }
@@ -174,7 +176,10 @@ class Neighbours {
   }
 }
 
-/** The communities in the order of `rows`, their centres: members `kept`, the others searched for again, some at a time. */
+/**
+ * The communities of the centres `rows`, in that order. Members come from `kept`, or are searched for again, some at a
+ * time.
+ */
 async function* inOrder(
   rows: Int32Array,
   sizes: Int32Array,
@@ -197,14 +202,14 @@ async function* inOrder(
       if (i > at && sum > AGAIN_MEMBERS) break
       missing.push(rows[i]!)
     }
-    // The first is the largest. One row past its size shows that it is complete.
+    // The first is the largest. One row more than its size shows that it is complete.
     const found = neighbours.of(Int32Array.from(missing), Math.min(sizes[row]! + 1, sizes.length))
     for await (const [other, close] of found) again.set(other, close.slice())
     yield [row, again.get(row)!]
   }
 }
 
-/** Rows whose size is not 0, the largest size first, equal ones in order: a counting sort. */
+/** Rows whose size is not 0, the largest size first, equal ones in order (a counting sort). */
 function bySize(sizes: Int32Array): Int32Array {
   const starts = new Int32Array(sizes.length + 1)
   for (const size of sizes) if (size > 0) starts[size]!++

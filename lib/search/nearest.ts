@@ -3,10 +3,10 @@ import { type Block, type BlockOptions, NAMES, type SearchEngine, searchBlocks }
 import { type SearchedRows, viewOf } from './rows.js'
 import { TopHits } from './top-hits.js'
 
-/** Entries of the lists that are put together from several parts of the corpus: 32 MB. */
+/** Limit of entries in lists that are merged from several parts of the corpus: 32 MB. */
 const LIST_ENTRIES = 2 ** 22
 
-/** {@link searchBlocks} over a corpus that may come in parts; what is found is the same. */
+/** {@link searchBlocks} over a corpus that may come in parts. The result is the same. */
 export async function* searchRows(
   addon: () => SearchEngine,
   queries: Embeddings,

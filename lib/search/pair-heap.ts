@@ -23,7 +23,7 @@ export class PairHeap {
     this.#put(at, score, i, j)
   }
 
-  /** Takes the first entry out. The heap must not be empty. */
+  /** Removes and returns the first entry. The heap must not be empty. */
   pop(): { score: number; i: number; j: number } {
     const [score, i, j] = [this.#scores[0]!, this.#pairs[0]!, this.#pairs[1]!]
     const last = --this.#size
@@ -73,28 +73,28 @@ export class PairHeap {
   }
 }
 
-/** Pairs of numbers: a hash table in one typed array, which grows with what it holds and leaves no garbage. */
+/** Pairs of numbers: a hash table in one typed array, which grows with its content and leaves no garbage. */
 export class PairSet {
   #pairs = new Int32Array(2048).fill(-1)
   #size = 0
 
-  /** Whether the pair of numbers ≥ 0 was new. */
+  /** Adds a pair of numbers ≥ 0. @returns whether it was new */
   add(i: number, j: number): boolean {
     const slot = this.#slot(i, j)
     if (this.#pairs[2 * slot] !== -1) return false
     this.#put(slot, i, j)
-    // Half full at most, so that a search is short.
+    // At most half full, so that a search is short.
     if (++this.#size > this.#pairs.length / 4) this.#grow()
     return true
   }
 
-  /** Takes a pair out, if it is there. */
+  /** Removes a pair, if it is there. */
   delete(i: number, j: number): void {
     const mask = this.#pairs.length / 2 - 1
     let gap = this.#slot(i, j)
     if (this.#pairs[2 * gap] === -1) return
     this.#size--
-    // An entry behind the gap moves into it if a search for the entry would stop at the gap.
+    // An entry after the gap moves into it if a search for the entry would stop at the gap.
     for (let slot = (gap + 1) & mask; this.#pairs[2 * slot] !== -1; slot = (slot + 1) & mask) {
       const [a, b] = [this.#pairs[2 * slot]!, this.#pairs[2 * slot + 1]!]
       if (((slot - this.#home(a, b)) & mask) < ((slot - gap) & mask)) continue
@@ -104,13 +104,13 @@ export class PairSet {
     this.#put(gap, -1, -1)
   }
 
-  /** Where a search for a pair begins. */
+  /** The slot at which a search for a pair begins. */
   #home(i: number, j: number): number {
     const hash = Math.imul(Math.imul(i, 0x9e3779b1) ^ j, 0x85ebca6b)
     return (hash ^ (hash >>> 15)) & (this.#pairs.length / 2 - 1)
   }
 
-  /** Where a pair is, or would be. */
+  /** The slot of a pair, or the free slot for it. */
   #slot(i: number, j: number): number {
     const mask = this.#pairs.length / 2 - 1
     let slot = this.#home(i, j)

@@ -15,20 +15,20 @@ import { metricOf, type ScoreFunction } from './score-function.js'
 export type MinedPair = [score: number, i: number, j: number]
 
 export interface ParaphraseMiningEmbeddingsOptions {
-  /** Rows that the engine compares in one job at most. It does not change the result. Default 5000. */
+  /** Limit of rows that the engine compares in one job. Does not change the result. Default 5000. */
   queryChunkSize?: number
-  /** Rows that each of them is compared with in one job at most. It does not change the result. Default 100,000. */
+  /** Limit of rows that each of them is compared with in one job. Does not change the result. Default 100,000. */
   corpusChunkSize?: number
-  /** Pairs that are kept: the best; of equal scores, the pairs found first. Default 500,000. */
+  /** Limit of pairs. The best are kept; of equal scores, the pairs found first. Default 500,000. */
   maxPairs?: number
-  /** Other rows that are looked at for every row. Default 100. */
+  /** Limit of other rows for every row. Default 100. */
   topK?: number
   /** How rows are compared. Default `cosine`. */
   scoreFunction?: ScoreFunction
   /**
-   * The rows are copied at the call, so later changes of them do not count. `false` copies each part of 32 MB when its turn comes,
-   * again and again: for rows of which memory cannot hold a second copy. Rows whose memory is transferred meanwhile are then an
-   * error. Default true.
+   * The rows are copied at the call, so later changes have no effect. `false` copies each part of 32 MB when it is read,
+   * again and again; use it for rows of which memory cannot hold a second copy. Rows whose memory is transferred meanwhile
+   * are then an error. Default true.
    */
   copy?: boolean
   /** Stops between two jobs of the engine; the promise rejects with ERR_ABORTED. */
@@ -44,7 +44,7 @@ const SEARCH = ['queryChunkSize', 'corpusChunkSize', 'maxPairs', 'topK', 'scoreF
 const ENCODE = ['showProgressBar', 'batchSize', 'truncateDim', 'prompt', 'promptName'] as const
 
 /**
- * Embeds `sentences` and gives the most similar pairs, best first: `[score, i, j]`, i < j, every pair once.
+ * Embeds `sentences` and returns the most similar pairs, best first: `[score, i, j]`, i < j, every pair once.
  * @param model anything that embeds texts as SentenceTransformer does
  * Source: sentence-transformers `util.paraphrase_mining`.
  * @throws SentenceTorchError ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_ABORTED, and what `encode` throws
@@ -58,8 +58,8 @@ export async function paraphraseMining(
 }
 
 /**
- * The pairs of rows of `rows` [n, dim] that are most similar, best first; equal scores by rising numbers. Every row is compared
- * with all others, and its `topK` best are candidates. The engine computes them off the JavaScript thread.
+ * The most similar pairs of rows of `rows` [n, dim], best first; equal scores by rising numbers. Every row is compared with
+ * all others, and its `topK` best are candidates. The engine computes them off the JavaScript thread.
  * Source: sentence-transformers `util.paraphrase_mining_embeddings`.
  * @throws SentenceTorchError ERR_INVALID_ARGUMENT, ERR_INVALID_DATA (NaN or an infinity, naming the row), ERR_UNKNOWN_OPTION,
  * ERR_OUT_OF_MEMORY (the copy), ERR_ABORTED
@@ -71,7 +71,7 @@ export async function paraphraseMiningEmbeddings(
   return mineEmbeddingsWith(loadAddon, rows, options)
 }
 
-/** @internal `paraphraseMining` with another engine; the tests' entrance. */
+/** @internal `paraphraseMining` with another engine, for tests. */
 export async function mineWith(
   addon: () => SearchEngine,
   model: Pick<SentenceTransformer, 'encode'>,
@@ -91,7 +91,7 @@ export async function mineWith(
   return mineRows(addon, rowsOf(ownOf(model, rows, 'embeddings'), 'embeddings', chunkSize(search)), search)
 }
 
-/** @internal `paraphraseMiningEmbeddings` with another engine; the tests' entrance. */
+/** @internal `paraphraseMiningEmbeddings` with another engine, for tests. */
 export async function mineEmbeddingsWith(
   addon: () => SearchEngine,
   rows: EmbeddingsLike,
@@ -117,7 +117,7 @@ async function mineRows(
   const heap = new PairHeap()
   const kept = new PairSet()
   let lowest = Number.NEGATIVE_INFINITY
-  // One more than asked for, as a row is most similar to itself.
+  // One more than requested, because a row is most similar to itself.
   const k = Math.min(topK + 1, rows.shape[0])
   const names = { queries: 'embeddings', corpus: 'embeddings' }
   const search = { k, metric: metricOf(scoreFunction), rowsPerJob: queryChunkSize, signal, names }

@@ -3,7 +3,7 @@ import { invalidArgument, SentenceTorchError } from '../errors.js'
 import { type Embeddings, type EmbeddingsLike, ownEmbeddings } from '../models/embeddings.js'
 import { checkOneOf, checkOptions, checkType } from '../options.js'
 
-/** What each precision is kept in. */
+/** The array type of each precision. */
 export interface QuantizedData {
   float32: Float32Array
   int8: Int8Array
@@ -13,11 +13,14 @@ export interface QuantizedData {
 }
 export type Precision = keyof QuantizedData
 
-/** Rows of equal width in few bits. */
+/** Rows of equal width with few bits per value. */
 export interface QuantizedEmbeddings<P extends Precision = Precision> {
-  /** All rows, one after the other. */
+  /** All rows, one after another. */
   data: QuantizedData[P]
-  /** Rows and values of a row; with `binary` and `ubinary` bytes of a row: an eighth of the dimensions, rounded up. */
+  /**
+   * Number of rows, and of values in a row. For `binary` and `ubinary` the bytes of a row: an eighth of the dimensions,
+   * rounded up.
+   */
   shape: [number, number]
   /** Row `i`, a view of `data`. Throws ERR_INVALID_ARGUMENT unless 0 ≤ i < rows. */
   row(i: number): QuantizedData[P]
@@ -26,18 +29,18 @@ export interface QuantizedEmbeddings<P extends Precision = Precision> {
 export interface QuantizeOptions {
   /** Least and greatest value of each dimension, [2, dim]. Only for `int8` and `uint8`. */
   ranges?: EmbeddingsLike
-  /** Rows from which the ranges are taken where `ranges` is absent. Default: the embeddings themselves, at least two of them. */
+  /** Rows that give the ranges where `ranges` is absent. Default: the embeddings themselves, at least two of them. */
   calibrationEmbeddings?: EmbeddingsLike
   /**
-   * All given rows are copied at the call, so later changes of them do not count. `false` reads them in place: they must not be
-   * written to until the promise settles. Default true.
+   * All given rows are copied at the call, so later changes have no effect. `false` reads them in place; they must not
+   * change until the promise settles. Default true.
    */
   copy?: boolean
 }
 
-/** With fewer rows than this, ranges are rough. */
+/** Below this number of rows, ranges are rough. */
 const ENOUGH_ROWS = 100
-/** Values between two looks at the clock: about a tenth of a millisecond. */
+/** Values between two checks of the clock: about a tenth of a millisecond. */
 const STRIDE = 2 ** 15
 
 /**
@@ -140,7 +143,7 @@ async function rangesOf(
       }
     }
   }
-  // A dimension that never changes has no range.
+  // A constant dimension has no range.
   const steps = low.map((value, d) => Math.fround(Math.fround(high[d]! - value) / 255) || 1)
   return { starts: low, steps }
 }

@@ -9,21 +9,21 @@ import {
 } from '../models/embeddings.js'
 import { SentenceTransformer } from '../models/sentence-transformer.js'
 
-/** Bytes that are copied at once of rows that are not copied as a whole. So many stay in the caches of the processor. */
+/** Bytes that are copied at once when rows are not copied as a whole. They fit into the processor's caches. */
 const PART_BYTES = 2 ** 25
 
-/** Rows that the engine compares others with. It reads no memory that anybody else can change. */
+/** Rows that the engine compares others with, in memory that nobody else can change. */
 export interface SearchedRows {
   readonly shape: [rows: number, width: number]
-  /** Rows that `part` gives at most. */
+  /** Limit of rows that `part` returns. */
   readonly partRows: number
-  /** Some rows from `first` on. The result of an earlier call is no longer valid. */
+  /** Some rows, starting at `first`. The result of an earlier call is no longer valid. */
   part(first: number): Embeddings
-  /** All rows, as queries: a part of them is copied before the engine reads it. */
+  /** All rows, as queries. A part of them is copied before the engine reads it. */
   readonly all: Embeddings
 }
 
-/** @param most rows of a part at most */
+/** @param most limit of rows in a part */
 export function rowsOf(all: Embeddings, name: string, most = Number.POSITIVE_INFINITY): SearchedRows {
   const [count, dim] = all.shape
   const partRows = Math.max(1, Math.min(most, count))
@@ -35,9 +35,10 @@ export function rowsOf(all: Embeddings, name: string, most = Number.POSITIVE_INF
 }
 
 /**
- * Rows of a caller. They are copied here; where they are many or must not be copied as a whole, part by part when their turn comes.
- * @param most rows of a part at most
- * @param copiedBytes what is copied here at most
+ * A caller's rows. They are copied here, or, where they are many or must not be copied as a whole, part by part when
+ * needed.
+ * @param most limit of rows in a part
+ * @param copiedBytes limit of bytes that are copied here
  * @throws SentenceTorchError ERR_INVALID_ARGUMENT, also by `part` for rows that were taken away; ERR_OUT_OF_MEMORY
  */
 export function searchedRows(
@@ -57,7 +58,7 @@ export function searchedRows(
   let room: Float32Array | undefined
   const part = (first: number): Embeddings => {
     const { data, shape } = rows.part(first)
-    // The first part is the largest; no job reads it any more when the next one comes.
+    // The first part is the largest. No job reads it any more when the next part is copied.
     if (room === undefined) room = copyOf(data, name)
     else room.set(data)
     return embeddings(room.subarray(0, data.length), ...shape)
@@ -81,8 +82,10 @@ export function viewOf(
   throw new SentenceTorchError('ERR_INVALID_ARGUMENT', message)
 }
 
-/** The embeddings of a model, in memory that nobody else can change. A SentenceTransformer gives such memory; of any other model a
- *  copy is made. */
+/**
+ * The embeddings of a model, in memory that nobody else can change. A SentenceTransformer returns such memory. Those of any
+ * other model are copied.
+ */
 export function ownOf(model: object, given: Embeddings, name: string): Embeddings {
   return Object.getPrototypeOf(model) === SentenceTransformer.prototype ? given : ownEmbeddings(given, name)
 }

@@ -19,15 +19,15 @@ export interface SemanticSearchOptions {
   topK?: number
   /** How rows are compared: a metric, or `util.cosSim`, `dotScore`, `euclideanSim` or `manhattanSim`. Default `cosine`. */
   scoreFunction?: ScoreFunction
-  /** Queries in one job of the engine at most. It does not change the result. Default: what is fastest (in Python: 100). */
+  /** Limit of queries in one job of the engine. Does not change the result. Default: the fastest (in Python: 100). */
   queryChunkSize?: number
-  /** Rows of the corpus in one job of the engine at most. It does not change the result. Default 500,000. */
+  /** Limit of rows of the corpus in one job of the engine. Does not change the result. Default 500,000. */
   corpusChunkSize?: number
   /**
-   * Both arguments are copied at the call, so later changes of them do not count. To bound the memory, a corpus of more than
-   * 256 MB is copied in parts of 256 MB, each when its turn comes. `false` copies parts of 32 MB, each when its turn comes, which
-   * takes less time for a corpus that is searched again and again. A change of a part whose turn has not come then counts, and
-   * rows whose memory is transferred are an error. Default true.
+   * Both arguments are copied at the call, so later changes have no effect. To bound the memory, a corpus of more than 256
+   * MB is copied in parts of 256 MB, each when it is read. `false` copies parts of 32 MB, each when it is read, which takes
+   * less time for a corpus that is searched again and again. A change of a part that was not read yet then has an effect,
+   * and rows whose memory is transferred are an error. Default true.
    */
   copy?: boolean
   /** Stops between two jobs of the engine; the promise rejects with ERR_ABORTED. */
@@ -50,7 +50,7 @@ export async function semanticSearch(
   return searchWith(loadAddon, queries, corpus, options)
 }
 
-/** @internal `semanticSearch` with another engine, and with another bound of what is copied; the tests' entrance. */
+/** @internal `semanticSearch` with another engine and copy limit, for tests. */
 export async function searchWith(
   addon: () => SearchEngine,
   queries: EmbeddingsLike,
@@ -97,7 +97,9 @@ function hits({ k, scores, indices }: Block, row: number, start: number): Search
   }))
 }
 
-/** The `limit` best of two sorted lists. Of equal scores those of `earlier` come first, whose numbers are smaller. */
+/**
+ * The `limit` best of two sorted lists. Of equal scores those of `earlier` come first, because their numbers are smaller.
+ */
 function merge(earlier: SearchHit[], later: SearchHit[], limit: number): SearchHit[] {
   if (earlier.length === 0) return later
   const merged: SearchHit[] = []

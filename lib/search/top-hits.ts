@@ -7,8 +7,8 @@ import { checkWidths, type SearchEngine, searchBlocks } from './blocks.js'
 type Rows = Pick<Embeddings, 'data' | 'shape'>
 
 /**
- * The best `k` documents of every query, over a corpus that comes in pieces. Only the hits of a piece are kept. Best first; equal
- * scores are in the order in which the documents came.
+ * The best `k` documents of every query, over a corpus that arrives in pieces. Only the hits of a piece are kept. Best
+ * first; equal scores keep the order of the documents.
  */
 export class TopHits {
   /** Hits of query `q` are `scores[q * k …]` and `documents[q * k …]`, `count` of them. */
@@ -28,7 +28,7 @@ export class TopHits {
   }
 
   /**
-   * @param first number of the piece's first document
+   * @param first index of the piece's first document
    * @throws ERR_INVALID_ARGUMENT (width), ERR_ABORTED
    */
   async add(corpus: Rows, first: number, signal?: AbortSignal): Promise<void> {

@@ -40,8 +40,8 @@ export function normalizeEmbeddings(rows: EmbeddingsLike): Embeddings {
 export const normalize = normalizeEmbeddings
 
 /**
- * The first `truncateDim` values of every row, all where a row has no more (undefined: all). Not normalised again. Returns new
- * rows; `rows` itself where nothing is cut. Source: sentence-transformers `util.truncate_embeddings`.
+ * The first `truncateDim` values of every row, or all where a row has no more (undefined: all). Not normalised again.
+ * Returns new rows, or `rows` itself where nothing is cut. Source: sentence-transformers `util.truncate_embeddings`.
  * @throws SentenceTorchError ERR_INVALID_ARGUMENT
  */
 export function truncateEmbeddings(rows: EmbeddingsLike, truncateDim?: number): Embeddings {

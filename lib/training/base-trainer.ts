@@ -31,7 +31,7 @@ import {
   type TrainOptions,
 } from './trainer-options.js'
 
-/** Fine-tunes a model in place. Subclasses say what is special about their kind of model. */
+/** Fine-tunes a model in place. Subclasses add the behaviour for their kind of model. */
 export abstract class BaseTrainer<M extends TrainableModel, L extends TrainableLoss> {
   readonly model: M
   readonly args: Readonly<TrainingArguments>
@@ -100,9 +100,9 @@ export abstract class BaseTrainer<M extends TrainableModel, L extends TrainableL
   protected abstract checkDataset(dataset: Dataset, loss: L, which: string): string | undefined
 
   protected abstract batchMaker(parts: BatchMakerParts<L>): AnyBatchMaker
-  /** What the health checks of a run need to know of the model. */
+  /** Facts about the model for the health checks of a run. */
   protected abstract modelFacts(): ModelFacts
-  /** Opens the checkpoint that parameters of a loss start from. @param nameOrPath undefined: what the model was loaded from */
+  /** Opens the checkpoint that initialises parameters of a loss. @param nameOrPath undefined: the source of the model */
   protected async openPretrained(
     _nameOrPath: string | undefined,
     _signal: AbortSignal | undefined,
@@ -184,7 +184,7 @@ export abstract class BaseTrainer<M extends TrainableModel, L extends TrainableL
     this.#gate.close()
   }
 
-  /** Training goes on after {@link pause}. */
+  /** Continues training after {@link pause}. */
   resume(): void {
     this.#gate.open()
   }

@@ -20,7 +20,7 @@
 namespace st::binding {
 namespace {
 
-// More than any machine has; a typing error should not start a million threads.
+// More than any machine has. A typing error should not start a million threads.
 constexpr int64_t kMaxThreads = 4096;
 
 Napi::Array from_strings(Napi::Env env, const std::vector<std::string>& strings) {

@@ -12,7 +12,7 @@ namespace st::binding {
 namespace {
 
 constexpr double kMaxSafeInteger = 9007199254740991.0;
-// Far deeper than any config.json; ends the recursion on a cyclic object.
+// Far deeper than any config.json. Ends the recursion for a cyclic object.
 constexpr int kMaxDepth = 256;
 
 const char* typed_array_name(napi_typedarray_type type) {
@@ -83,7 +83,7 @@ std::vector<T> copy(const Napi::TypedArrayOf<T>& array) {
   return std::vector<T>(array.Data(), array.Data() + array.ElementLength());
 }
 
-// Throws for an array over a SharedArrayBuffer, an ArrayBuffer that can be resized, or one that was taken away.
+// Throws for an array over a SharedArrayBuffer, over a resizable ArrayBuffer, or over one that was transferred.
 void check_borrowed(const Napi::TypedArray& array, const std::string& field) {
   const Napi::Env env = array.Env();
   napi_value buffer = nullptr;
@@ -135,7 +135,7 @@ void read_labels(const Fields& fields, PackedBatch& batch) {
   const auto count = static_cast<int64_t>(labels.As<Napi::TypedArray>().ElementLength());
   const Napi::Value shape = fields.get("labelShape");
   batch.label_shape = shape.IsUndefined() ? std::vector<int64_t>{count} : to_shape(shape, "batch.labelShape");
-  // Divided, not multiplied: a product of absurd sizes could overflow to the right value.
+  // A division, because a product of absurd sizes could overflow to the right value.
   int64_t rest = count;
   bool fits = !batch.label_shape.empty();
   for (int64_t size : batch.label_shape) {

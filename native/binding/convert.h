@@ -15,13 +15,14 @@
 
 namespace st::binding {
 
-// JavaScript values to the engine's types (lib/native/types.ts). A value of the wrong type throws ERR_INVALID_ARGUMENT
-// that says what was expected, where, and what was found; a member that nothing reads throws ERR_UNKNOWN_OPTION.
+// JavaScript values to the engine's types (lib/native/types.ts). A value of the wrong type throws
+// ERR_INVALID_ARGUMENT with the expected type, the field and the found value. An unknown member throws
+// ERR_UNKNOWN_OPTION.
 
 // "Expected `expected` for `field` but received …"
 [[noreturn]] void wrong_type(const std::string& field, const std::string& expected, Napi::Value found);
 
-// `value` as a plain JSON-like value; members that are undefined are left out.
+// `value` as a plain JSON-like value, without undefined members.
 Config to_config(Napi::Value value, const std::string& field);
 Config to_options(Napi::Value value, const std::string& field);  // an object
 
@@ -29,11 +30,11 @@ Config to_options(Napi::Value value, const std::string& field);  // an object
 int64_t to_integer(Napi::Value value, const std::string& field, int64_t least);
 std::string to_string(Napi::Value value, const std::string& field);
 
-// Views of the caller's memory, for the time of the call.
+// Views of the caller's memory, valid during the call.
 Napi::Float32Array to_floats(Napi::Value value, const std::string& field);
 Napi::Int32Array to_integers(Napi::Value value, const std::string& field);
-// The same for a job that borrows the memory: who keeps the array keeps it, as long as nobody transfers it. Memory that
-// can shrink or that other threads can write to is refused.
+// The same for a job that borrows the memory. Keeping the array keeps the memory, unless somebody transfers it.
+// Memory that can shrink, or that other threads can write to, is refused.
 Napi::Float32Array to_borrowed_floats(Napi::Value value, const std::string& field);
 Napi::Int32Array to_borrowed_integers(Napi::Value value, const std::string& field);
 

@@ -1,4 +1,4 @@
-// What the trainer takes and gives.
+// Arguments and results of the trainer.
 #include <cmath>
 
 #include "binding/convert.h"
@@ -89,7 +89,7 @@ StepOptions to_step_options(Napi::Value value) {
 ExternalLoss to_external_loss(Napi::Value value) {
   const Fields fields(value, "external", {"loss", "embeddings", "parameters", "components"});
   ExternalLoss external;
-  // May be NaN: such a step is counted and skipped.
+  // May be NaN. Such a step is counted and skipped.
   external.loss = to_number(fields.get("loss"), "external.loss");
   external.embeddings = to_vector(fields.get("embeddings"), "external.embeddings");
   if (fields.has("parameters")) {

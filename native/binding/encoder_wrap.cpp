@@ -10,7 +10,7 @@
 namespace st::binding {
 namespace {
 
-// Marks the objects that the constructor made: a prototype can be borrowed, a tag cannot.
+// Marks the objects of the constructor. A prototype can be borrowed, a tag cannot.
 constexpr napi_type_tag kTag = {0x9d1c0a54f3b24e67, 0xa5e0c8d27b614f93};
 
 bool to_last(Napi::Value value) {
@@ -111,7 +111,7 @@ Napi::Value EncoderWrap::encode(const Napi::CallbackInfo& info) {
 
 Napi::Value EncoderWrap::dispose(const Napi::CallbackInfo& info) {
   return rejecting(info.Env(), [&] {
-    // A second call waits for the first, since jobs run in order.
+    // A second call waits for the first, because jobs run in order.
     const bool again = std::exchange(disposed_, true);
     return Environment::of(info.Env()).enqueue({}, [encoder = encoder_, again] {
       if (!again) encoder->dispose();

@@ -8,12 +8,12 @@
 
 namespace st::binding {
 
-// The class `Encoder` of lib/native/types.ts. Every job holds the engine too, so that the wrapper may be collected any
+// The class `Encoder` of lib/native/types.ts. Every job holds the engine too, so the wrapper may be collected at any
 // time.
 class EncoderWrap : public Napi::ObjectWrap<EncoderWrap> {
  public:
   static Napi::Function define(Napi::Env env);
-  // The engine behind a JavaScript value; throws unless that is an Encoder in use.
+  // The engine of a JavaScript value. Throws unless the value is an Encoder in use.
   static std::shared_ptr<Encoder> unwrap(Napi::Value value, const std::string& field);
 
   explicit EncoderWrap(const Napi::CallbackInfo& info);

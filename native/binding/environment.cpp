@@ -13,7 +13,7 @@ PromiseJob::PromiseJob(Napi::Env env, napi_deferred deferred, const std::vector<
   for (const Napi::Value& value : keep) {
     napi_ref reference = nullptr;
     if (napi_create_reference(env, value, 1, &reference) != napi_ok) {
-      // Without it the memory could be collected while the job reads it.
+      // Otherwise the memory could be collected while the job reads it.
       for (napi_ref made : kept_) napi_delete_reference(env, made);
       throw Napi::Error::New(env);
     }
@@ -25,7 +25,7 @@ PromiseJob::~PromiseJob() {
   for (napi_ref reference : kept_) napi_delete_reference(env_, reference);
 }
 
-// The statuses of both are ignored: they only say that the environment is ending.
+// The status of both is ignored. A failure only means that the environment is ending.
 void PromiseJob::settle() {
   if (failure()) return reject(*failure());
   napi_value value = nullptr;
@@ -52,7 +52,8 @@ Environment::Environment(Napi::Env env) : env_(env) {
   napi_unref_threadsafe_function(env, wake_);
 
   Executor::instance().attach();
-  // Hooks run in reverse order: this one before that of the function above, and long before the instance data goes.
+  // Hooks run in reverse order: this one runs before that of the function above, and long before the instance data is
+  // freed.
   napi_add_env_cleanup_hook(env, [](void* self) { static_cast<Environment*>(self)->on_cleanup(); }, this);
 
   const Napi::Value process = env.Global().Get("process");
@@ -74,7 +75,8 @@ Napi::Promise Environment::enqueue(const std::vector<Napi::Value>& keep, std::fu
 
 void Environment::finished(std::unique_ptr<Job> job) {
   finished_.push_back(std::move(job));
-  // Never after on_cleanup: that waits for the running job, and the executor reports jobs before it counts them as
+  // Never runs after on_cleanup, which waits for the running job. The executor reports a job before it counts it as
+  // ended.
   // ended.
   napi_call_threadsafe_function(wake_, nullptr, napi_tsfn_nonblocking);
 }
@@ -89,14 +91,14 @@ void Environment::settle_finished() {
     try {
       static_cast<PromiseJob&>(*job).settle();
     } catch (const Napi::Error&) {
-      // A worker that is being terminated: nobody waits for the promise any more, and nothing may leave this callback.
+      // The worker is being terminated. Nobody waits for the promise any more, and no exception may leave this
+      // callback.
     }
     if (--pending_ == 0) napi_unref_threadsafe_function(env_, wake_);
   }
 }
 
-// process.exit(): the running job is waited for, since its libraries are about to be torn down; those behind it never
-// start.
+// process.exit(): waits for the running job, because its libraries are about to be unloaded. Later jobs never start.
 void Environment::on_exit() {
   for (auto& job : Executor::instance().cancel(this)) {
     static_cast<PromiseJob&>(*job).reject({"ERR_ABORTED", "The process is exiting"});
@@ -104,8 +106,8 @@ void Environment::on_exit() {
   }
 }
 
-// The environment ends (a worker stops, or the main thread runs out of work): no JavaScript may run any more, so that
-// the promises stay as they are, but the jobs must let go of its buffers.
+// The environment ends (a worker stops, or the main thread runs out of work). No JavaScript may run any more, so the
+// promises stay unsettled, but the jobs must release its buffers.
 void Environment::on_cleanup() {
   Executor& executor = Executor::instance();
   executor.cancel(this).clear();

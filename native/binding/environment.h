@@ -30,14 +30,14 @@ class PromiseJob : public Job {
   Result result_;
 };
 
-// The binding's state of one JavaScript thread (the main thread or a worker), its instance data. It keeps that thread's
-// event loop alive while jobs are pending and lets it end when there are none.
+// The binding's state for one JavaScript thread (the main thread or a worker), as its instance data. It keeps that
+// thread's event loop alive only while jobs are pending.
 class Environment {
  public:
   static Environment& of(Napi::Env env) { return *env.GetInstanceData<Environment>(); }
   explicit Environment(Napi::Env env);
 
-  // Queues `work` for the executor thread. The promise resolves to what `result` makes (undefined without one), or
+  // Queues `work` for the executor thread. The promise resolves to the value of `result` (undefined without one), or
   // rejects with the exception of `work`.
   Napi::Promise enqueue(const std::vector<Napi::Value>& keep, std::function<void()> work,
                         PromiseJob::Result result = nullptr);

@@ -55,7 +55,7 @@ void Executor::stop_at_exit() {
   std::thread thread;
   {
     std::lock_guard lock(mutex_);
-    // What is still queued stays there: it holds JavaScript references, which only its own thread may drop.
+    // Queued jobs stay in the queue, because they hold JavaScript references that only their own thread may drop.
     abandoned_ = true;
     thread = std::move(thread_);
   }
@@ -81,7 +81,7 @@ void Executor::push(std::unique_ptr<Job> job) {
 
 void Executor::release(std::shared_ptr<void> object) {
   std::lock_guard lock(mutex_);
-  // Without a thread no job can be using the object: it goes with this scope.
+  // Without a thread, no job can be using the object, so this scope frees it.
   if (!thread_.joinable()) return;
   push(std::make_unique<Job>(nullptr, [object = std::move(object)] {}));
 }

@@ -16,7 +16,7 @@ namespace st::binding {
 
 class Environment;
 
-// Work for the executor thread. `work` runs there and touches no Node-API; it is destroyed there, with what it
+// Work for the executor thread. `work` runs and is destroyed there, with its captures, and uses no Node-API.
 // captured.
 class Job {
  public:
@@ -34,42 +34,43 @@ class Job {
   std::optional<Failure> failure_;
 };
 
-// The one thread that computes, shared by all engines and all JavaScript threads of the process: jobs run first in,
-// first out, and LibTorch keeps a single pool of threads. It starts with the first job and ends with the last
+// The one thread that computes for all engines and all JavaScript threads of the process. Jobs run first in, first
+// out, and LibTorch keeps a single pool of threads. The thread starts with the first job and ends with the last
 // environment.
 //
-// Which thread may touch what. A JavaScript thread has no lock on an engine, only the order of its jobs:
+// Rules for threads. A JavaScript thread has no lock on an engine, only the order of its jobs:
 // - Engines (Encoder, Trainer) belong to the executor thread from their first job on: weights, gradients, moments,
-//   counters, workspaces, the compute dtype. Jobs alone read and write them, and the executor destroys them.
-// - A JavaScript thread makes an engine, and may read for ever what its constructor has fixed: names, shapes and layout
-//   of tensors, sizes, device, losses. What is cheap to keep a wrapper keeps itself. The constructor of a trainer also
-//   reads the compute dtype of its encoder, which only a trainer's jobs write: Encoder::Impl::has_trainer, taken by the
-//   constructor and let go by the last of those jobs, orders the two.
-// - Trainer::set_groups() writes on a JavaScript thread what jobs read: the wrapper refuses it once a job was queued.
-// - `disposed` of an encoder and `has_trainer` are atomic. Flags of wrappers (disposed_, has_jobs_) and pending_ of an
-//   environment belong to that environment's JavaScript thread.
-// - The queue, finished_ of environments and the number of threads are guarded by mutex_, the profile by a mutex of its
-//   own. What the process knows of its machine is made once and never changes (runtime_info, kernels::chosen).
-// - Memory of the caller that a job borrows belongs to the job until its promise settles.
+//   counters, workspaces, the compute dtype. Only jobs read and write them, and the executor destroys them.
+// - A JavaScript thread creates an engine, and may always read values that its constructor has fixed: names, shapes
+//   and layout of tensors, sizes, device, losses. A wrapper copies cheap ones. The constructor of a trainer also reads
+//   the compute dtype of its encoder, which only a trainer's jobs write. Encoder::Impl::has_trainer orders the two: the
+//   constructor takes it, and the last of those jobs releases it.
+// - Trainer::set_groups() writes values on a JavaScript thread that jobs read. The wrapper refuses it after the first
+//   job was queued.
+// - `disposed` of an encoder and `has_trainer` are atomic. Flags of wrappers (disposed_, has_jobs_) and pending_ of
+//   an environment belong to that environment's JavaScript thread.
+// - mutex_ guards the queue, finished_ of environments and the number of threads. The profile has its own mutex.
+//   Facts about the machine are computed once and never change (runtime_info, kernels::chosen).
+// - The caller's memory that a job borrows belongs to the job until its promise settles.
 class Executor {
  public:
   static Executor& instance();
 
-  // An environment that may submit jobs. `detach` follows its last `cancel`; the last one stops the thread.
+  // An environment that may submit jobs. `detach` follows its last `cancel`. The last environment stops the thread.
   void attach();
   void detach();
 
   void submit(std::unique_ptr<Job> job);
-  // Takes the environment's queued jobs back and waits for the one that runs: afterwards none of its buffers is in use.
+  // Removes the environment's queued jobs and waits for the running one. Afterwards none of its buffers is in use.
   std::vector<std::unique_ptr<Job>> cancel(const Environment* owner);
-  // Drops a reference on the executor thread, so that an engine is never destroyed beside a job that uses it.
+  // Drops a reference on the executor thread, so that an engine is never destroyed while a job uses it.
   void release(std::shared_ptr<void> object);
 
-  // 0 = as many as the machine has. Takes effect with the next job.
+  // 0 = the machine's number. Takes effect with the next job.
   void set_threads(int threads);
   int threads();
 
-  // Guards what environments share with the executor thread.
+  // Guards the state that environments share with the executor thread.
   std::mutex& mutex() { return mutex_; }
 
  private:
@@ -78,7 +79,7 @@ class Executor {
   void push(std::unique_ptr<Job> job);  // with mutex_ held
   void stop_at_exit();
 
-  std::mutex lifecycle_;  // held while the thread is being stopped, so that a new environment waits for that
+  std::mutex lifecycle_;  // held while the thread is being stopped, so that a new environment waits
   std::mutex mutex_;
   std::condition_variable wake_;
   std::condition_variable ran_;

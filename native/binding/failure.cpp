@@ -1,4 +1,4 @@
-// The only file of the binding that knows LibTorch: its exceptions are told apart here and nowhere else.
+// The only file of the binding that uses LibTorch, whose exceptions are told apart here.
 #include "binding/failure.h"
 
 #include <c10/util/Exception.h>

@@ -5,7 +5,7 @@
 
 namespace st::binding {
 
-// What JavaScript learns of a C++ exception: a code of lib/errors.ts and a message without backtrace.
+// A C++ exception for JavaScript: a code of lib/errors.ts and a message without backtrace.
 struct Failure {
   std::string code;
   std::string message;

@@ -11,8 +11,8 @@ namespace st::binding {
 // The names of an object's own enumerable members.
 std::vector<std::string> own_names(Napi::Object object);
 
-// The members of an options object. The constructor refuses what is no object and every member outside `known`; the
-// readers name the member that is wrong. A member that is undefined counts as absent.
+// The members of an options object. The constructor refuses anything but an object, and every member outside `known`.
+// The readers name a wrong member. An undefined member counts as absent.
 class Fields {
  public:
   Fields(Napi::Value value, std::string where, std::initializer_list<const char*> known);

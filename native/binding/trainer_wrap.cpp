@@ -106,12 +106,12 @@ Napi::Value TrainerWrap::set_groups(const Napi::CallbackInfo& info) {
     }
     const Config given = to_options(info[1], "groups");
     std::map<std::string, int> groups;
-    // What no int holds stays what no group is.
+    // A value outside int becomes one that is not a group.
     constexpr int64_t kMost = std::numeric_limits<int>::max();
     for (const auto& [name, value] : given.object()) {
       groups[name] = static_cast<int>(std::clamp<int64_t>(given.integer(name), -2, kMost));
     }
-    // Not on this thread any more once a job may be reading them, also one that is still queued.
+    // Refused on this thread once a job, also a queued one, may be reading them.
     const std::shared_ptr<Trainer>& trainer = open();
     check(!has_jobs_, "ERR_INVALID_ARGUMENT", "Groups are set before the first job of a trainer");
     trainer->set_groups(std::move(weight_decays), std::move(groups));
@@ -198,7 +198,7 @@ Napi::Value TrainerWrap::set_counters(const Napi::CallbackInfo& info) {
 
 Napi::Value TrainerWrap::dispose(const Napi::CallbackInfo& info) {
   return rejecting(info.Env(), [&] {
-    // A second call waits for the first, since jobs run in order.
+    // A second call waits for the first, because jobs run in order.
     const bool again = std::exchange(disposed_, true);
     return Environment::of(info.Env()).enqueue({}, [trainer = trainer_, again] {
       if (!again) trainer->dispose();

@@ -8,7 +8,7 @@
 
 namespace st::binding {
 
-// The class `Trainer` of lib/native/types.ts. Every job holds the engine too, so that the wrapper may be collected any
+// The class `Trainer` of lib/native/types.ts. Every job holds the engine too, so the wrapper may be collected at any
 // time.
 class TrainerWrap : public Napi::ObjectWrap<TrainerWrap> {
  public:
@@ -32,7 +32,7 @@ class TrainerWrap : public Napi::ObjectWrap<TrainerWrap> {
 
   // The engine, unless dispose() was called.
   const std::shared_ptr<Trainer>& open() const;
-  // The same, for a job: from now on the trainer belongs to the executor thread.
+  // The same for a job. From now on the trainer belongs to the executor thread.
   const std::shared_ptr<Trainer>& open_for_job();
 
   std::shared_ptr<Trainer> trainer_;

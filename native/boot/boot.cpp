@@ -1,6 +1,6 @@
-// Opens LibTorch before the engine's addon is loaded. Without LibTorch itself, so that it always loads and a failure
-// can be explained, and so that libgomp finds its variables: it reads them once, when it is opened, from the process
-// environment, which `process.env` of a worker thread does not reach.
+// Opens LibTorch before the engine's addon is loaded. It does not use LibTorch itself, so that it always loads and a
+// failure can be explained. libgomp reads its variables once, when it is opened, from the process environment, which
+// `process.env` of a worker thread does not reach.
 #include <dlfcn.h>
 #include <napi.h>
 
@@ -13,14 +13,14 @@
 
 namespace {
 
-// Worker threads share the process: the first caller opens, the others find everything open.
+// Worker threads share the process: the first caller opens the libraries, and the others find them open.
 std::mutex mutex;
 std::set<std::string> opened;
 
 using Variables = std::vector<std::pair<std::string, std::string>>;
 
-// Sets variables for its lifetime, unless the user has set them. They are taken back afterwards: child processes of the
-// host application, Python for one, would otherwise inherit a thread count that was meant for this one.
+// Sets variables for its lifetime, unless the user has set them. They are removed afterwards, because child processes
+// of the host application, Python for one, would inherit a thread count that was meant for this process.
 class ScopedVariables {
  public:
   explicit ScopedVariables(const Variables& variables) {
@@ -46,7 +46,7 @@ std::string open_libraries(const Variables& variables, const std::vector<std::st
   const ScopedVariables scope(opened.empty() ? variables : Variables{});
   for (const std::string& library : libraries) {
     if (opened.count(library) != 0) continue;
-    // Never closed: LibTorch does not survive that.
+    // Never closed, because LibTorch does not survive that.
     if (dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL) == nullptr) {
       const char* reason = dlerror();
       return reason != nullptr ? reason : "cannot open " + library;

@@ -96,7 +96,7 @@ std::string Config::string(const std::string& key, const std::string& fallback) 
   return has(key) ? string(key) : fallback;
 }
 
-// As lib/errors.ts describes values.
+// In the form of lib/errors.ts.
 std::string Config::shown() const {
   constexpr size_t kMostBytes = 60;
   if (const bool* flag = if_boolean()) return *flag ? "true" : "false";

@@ -8,8 +8,8 @@
 
 namespace st {
 
-// A JSON-like value. Architectures, modules and losses read their options from it, so that adding one touches no other
-// file.
+// A JSON-like value. Architectures, modules and losses read their options from it, so adding an option changes no
+// other file.
 class Config {
  public:
   using Array = std::vector<Config>;
@@ -23,9 +23,9 @@ class Config {
   Config(Object value) : value_(std::move(value)) {}
 
   bool is_null() const { return std::holds_alternative<std::monostate>(value_); }
-  bool has(const std::string& key) const;  // present and not null
+  bool has(const std::string& key) const;  // whether it is present and not null
 
-  // The member `key`; throw ERR_INVALID_ARGUMENT that names it when it is missing or has another type.
+  // The member `key`. These throw ERR_INVALID_ARGUMENT, naming it, when it is missing or has another type.
   int64_t integer(const std::string& key) const;
   double number(const std::string& key) const;
   bool boolean(const std::string& key) const;
@@ -37,16 +37,16 @@ class Config {
   bool boolean(const std::string& key, bool fallback) const;
   std::string string(const std::string& key, const std::string& fallback) const;
 
-  // The member `key`, whatever it is.
+  // The member `key`, of any type.
   const Config& member(const std::string& key) const;
   // The numbers of an array; empty for a missing or null member.
   std::vector<double> numbers(const std::string& key) const;
 
   const Object& object() const;
   const char* kind() const;   // "a number", for messages
-  std::string shown() const;  // the value itself where it is short, else its kind, for messages
+  std::string shown() const;  // the value itself if it is short, else its kind, for messages
 
-  // The value where it is of this type, else null.
+  // The value if it has this type, else null.
   const bool* if_boolean() const { return std::get_if<bool>(&value_); }
   const double* if_number() const { return std::get_if<double>(&value_); }
   const std::string* if_string() const { return std::get_if<std::string>(&value_); }

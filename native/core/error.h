@@ -6,7 +6,7 @@
 
 namespace st {
 
-// An error with a code of lib/errors.ts. Everything the engine throws on purpose is one of these.
+// An error with a code of lib/errors.ts. The engine deliberately throws no other errors.
 class Error : public std::runtime_error {
  public:
   Error(std::string code, const std::string& message) : std::runtime_error(message), code_(std::move(code)) {}

@@ -56,7 +56,7 @@ ParamId Layout::add_fused(const std::vector<Part>& parts, Group group, const std
 }
 
 void Layout::finish() {
-  // Not again: another thread may be reading it.
+  // Returns on a second call, because another thread may be reading the layout.
   if (trained_end_ >= 0) return;
   size_ = 0;
   for (Group group : {Group::kDecay, Group::kNoDecay, Group::kFrozen}) {
@@ -132,7 +132,7 @@ void Layout::load(at::Tensor flat, const TensorRange& range) const {
   const Span span = locate(range);
   at::Tensor target = flat.narrow(0, span.offset, span.count);
   const at::Tensor source = borrowed(range).to(target.scalar_type());
-  // A sum is finite only if all of its terms are; if it is not, it may have overflowed.
+  // A finite sum proves that all terms are finite. An infinite one may only have overflowed.
   check(std::isfinite(source.sum().item<double>()) || at::isfinite(source).all().item<bool>(), "ERR_INVALID_TENSORS",
         "Tensor ", range.name, " holds a value that is not finite (NaN or infinity)");
   target.copy_(source);

@@ -13,8 +13,9 @@ namespace st {
 
 using ParamId = int;
 
-// Where every parameter lies in a flat vector: first those with weight decay, then those without, then the frozen ones.
-// Values, gradients and moments share one layout. Several named tensors may be fused into one block along dimension 0.
+// The places of all parameters in a flat vector: first those with weight decay, then those without, then the frozen
+// ones. Values, gradients and moments share one layout. Several named tensors may be fused into one block along
+// dimension 0.
 class Layout {
  public:
   ParamId add(const std::string& name, std::vector<int64_t> shape, Group group);
@@ -22,31 +23,31 @@ class Layout {
     std::string name;
     std::vector<int64_t> shape;
   };
-  // The shapes of the parts differ in dimension 0 alone. `second_name`: what other files call the whole block; ranges
-  // of it are loaded and dumped under that name, too.
+  // The shapes of the parts may differ only in dimension 0. `second_name`: the whole block's name in other files.
+  // Ranges of the block are also loaded and dumped under that name.
   ParamId add_fused(const std::vector<Part>& parts, Group group, const std::string& second_name = "");
-  void finish();  // assigns the offsets, the first time; nothing may be added after it
+  void finish();  // assigns the offsets on the first call; nothing may be added after it
 
   int64_t size() const { return size_; }  // after finish()
   int64_t decay_end() const { return decay_end_; }
   int64_t trained_end() const { return trained_end_; }
   std::vector<TensorInfo> tensors(bool trained_only = false) const;
-  // The parameters of which every tensor is one that `frozen` says yes to.
+  // The parameters all of whose tensors are frozen according to `frozen`.
   std::vector<ParamId> frozen_blocks(const std::function<bool(const std::string& name)>& frozen) const;
 
   struct Span {
     int64_t offset;
     int64_t count;
   };
-  // Where a tensor, or a block by its second name, lies; throws ERR_INVALID_TENSORS for a name that there is not.
+  // The place of a tensor, or of a block by its second name. Throws ERR_INVALID_TENSORS for an unknown name.
   Span span(const std::string& name) const;
-  // Tensor `name` in its own shape, also where it is a part of a fused block.
+  // Tensor `name` in its own shape, also if it is a part of a fused block.
   at::Tensor named_view(const at::Tensor& flat, const TensorInfo& info) const;
 
   at::Tensor view(const at::Tensor& flat, ParamId id) const;
   std::vector<at::Tensor> views(const at::Tensor& flat) const;
 
-  // Copies between caller's memory and `flat` (float32 or float64). load rejects non-finite values.
+  // Copies between the caller's memory and `flat` (float32 or float64). load refuses values that are not finite.
   void load(at::Tensor flat, const TensorRange& range) const;
   void dump(const at::Tensor& flat, const TensorRange& range) const;
   bool contains(const std::string& name) const { return named_.count(name) > 0; }

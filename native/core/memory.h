@@ -4,9 +4,8 @@
 
 namespace st {
 
-// Uninitialised memory for large buffers that matrix products read and write: on the CPU of Linux in pages of 2 MB
-// where the system grants them, because address translation costs a matrix product of this size up to a tenth of its
-// time.
+// Uninitialised memory for large buffers of matrix products. On the CPU of Linux it uses pages of 2 MB if the system
+// grants them, because address translation costs a matrix product of this size up to a tenth of its time.
 at::Tensor empty_in_huge_pages(at::IntArrayRef shape, at::ScalarType type, at::Device device);
 
 }  // namespace st

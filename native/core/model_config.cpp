@@ -43,7 +43,7 @@ void ModelConfig::not_built(const std::string& key, const std::string& built) co
 
 int64_t ModelConfig::whole(const std::string& key, int64_t least, int64_t most) const {
   const double* value = find(key)->if_number();
-  // Compared before it is cast: a cast of what does not fit is undefined.
+  // Compared before the cast, because casting a value out of range is undefined.
   const bool fits = value != nullptr && *value == std::floor(*value) && *value >= static_cast<double>(least) &&
                     *value <= static_cast<double>(most);
   if (!fits) misfit(key, range_of(least, most));
@@ -75,7 +75,7 @@ double ModelConfig::positive(const std::string& key, double fallback, double mos
 }
 
 double ModelConfig::probability(const std::string& key, double fallback) const {
-  // Where everything is dropped nothing is left to be scaled.
+  // With probability 1 everything is dropped, so nothing is scaled.
   return number(key, fallback, 0, 0.9999);
 }
 

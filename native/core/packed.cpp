@@ -31,7 +31,7 @@ Rows Rows::slice(int64_t begin, int64_t end) const {
 
 namespace {
 
-// Offsets of `what`: `count` + 1 values rising from 0 to `end`.
+// Checks offsets of `what`: `count` + 1 values rising from 0 to `end`.
 void check_offsets(const char* what, const std::vector<int32_t>& offsets, int64_t end) {
   check(offsets.size() >= 2 && offsets.front() == 0 && offsets.back() == end, kInvalid, "Expected ", what,
         " from 0 to ", end, " but found ", offsets.size(), " values",

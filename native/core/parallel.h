@@ -12,7 +12,7 @@
 namespace st {
 
 #ifdef __SANITIZE_THREAD__
-// The thread sanitizer does not see how libgomp, which is not instrumented, hands work over and waits for it.
+// libgomp is not instrumented, so the thread sanitizer does not see how it hands work over and waits for it.
 inline char handed_over, handed_back;
 inline void hand_over() {
   __tsan_release(&handed_over);
@@ -30,8 +30,8 @@ inline void take_back() {}
 struct HandedOver {};
 #endif
 
-// Calls work(part, begin, end) for `parts` equal ranges of [0, count), one thread each. The ranges depend on nothing
-// but the numbers of threads and of items, so that sums kept per part are the same in every run.
+// Calls work(part, begin, end) for `parts` equal ranges of [0, count), one thread each. The ranges depend only on the
+// numbers of threads and of items, so that sums per part are the same in every run.
 inline int64_t parallel_parts(int64_t count, int64_t grain) {
   return std::max<int64_t>(1, std::min<int64_t>(at::get_num_threads(), count / std::max<int64_t>(grain, 1)));
 }

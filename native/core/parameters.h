@@ -11,7 +11,7 @@
 
 namespace st {
 
-// Updates that an optimiser has put off, of rows of the token table that no batch has read since.
+// Updates that an optimiser has postponed, for rows of the token table that no batch has read since.
 class PendingUpdates {
  public:
   virtual ~PendingUpdates() = default;
@@ -23,11 +23,11 @@ class PendingUpdates {
 class Parameters {
  public:
   Layout layout;
-  // The parameter [vocabulary, width] of which a batch reads only the rows of its tokens; -1 = none.
+  // The parameter [vocabulary, width] of which a batch only reads the rows of its tokens; -1 = none.
   ParamId token_table = -1;
 
   void allocate(at::Device device, at::ScalarType compute);
-  // Changes the compute dtype; the masters stay.
+  // Changes the compute dtype. The masters stay.
   void set_compute(at::ScalarType compute);
   void dispose();
 
@@ -37,12 +37,12 @@ class Parameters {
   const at::Tensor& flat() const { return master_; }
   // All values in the compute dtype; undefined where it is the master dtype.
   at::Tensor flat_copy() const { return compute_.is_same(master_) ? at::Tensor() : compute_; }
-  // After the masters have changed: renews the copy.
+  // Renews the copy. Call it after the masters have changed.
   void refresh();
-  // After the masters and their copy have changed; updates that were put off do not count.
+  // Call it after the masters and their copy have changed. Postponed updates are dropped.
   void change();
-  // What make(workspace) makes from the values of a parameter, in one of several `ways`: made once for all passes,
-  // until the values change. It lies in the workspace.
+  // The result of make(workspace) for a parameter's values, in one of several `ways`. Made once for all passes, until
+  // the values change. Its memory is the workspace's.
   template <typename Make>
   const at::Tensor& derived(ParamId id, int way, const Make& make) const {
     std::optional<at::Tensor>& kept = derived_tensors_[{id, way}];
@@ -51,8 +51,8 @@ class Parameters {
   }
   int64_t derived_bytes() const { return derived_.bytes(); }
 
-  // Values of the token table may lack updates: who reads them settles them first, all or those of the rows that it
-  // reads. Null: nothing is put off any more.
+  // Values of the token table may lack updates. Readers first settle all rows, or the rows that they read. Null: no
+  // update is postponed any more.
   void put_off(PendingUpdates* pending) { pending_ = pending; }
   void settle() const {
     if (pending_ != nullptr) pending_->settle();
@@ -82,19 +82,19 @@ class Parameters {
 class Gradients {
  public:
   Gradients(const Layout& layout, const at::Tensor& like);
-  // Undefined for a frozen parameter: who would compute it leaves it out.
+  // Undefined for a frozen parameter, whose gradient is not computed.
   const at::Tensor& operator[](ParamId id) const { return views_[id]; }
   void freeze(ParamId id) { views_[id] = at::Tensor(); }
   at::Tensor& flat() { return flat_; }
   const at::Tensor& flat() const { return flat_; }
 
-  // The rows of the token table whose gradient may differ from 0: who adds to it says so.
+  // The rows of the token table whose gradient may differ from 0. Call it when adding to such rows.
   void touch(const std::vector<int32_t>& rows);
   void touch_all() { all_touched_ = true; }
   bool all_touched() const { return all_touched_; }
-  // Each once, rising.
+  // Each row once, in rising order.
   const std::vector<int32_t>& touched();
-  // After all gradients were set to 0.
+  // Call it after all gradients were set to 0.
   void forget();
 
  private:

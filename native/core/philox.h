@@ -4,8 +4,8 @@
 
 namespace st {
 
-// Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011). The readable reference of the
-// vectorised generator in ops/cpu/kernels.cpp; the tests compare the two.
+// Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011): the readable reference of the
+// vectorised generator in ops/cpu/kernels.cpp. Tests compare the two.
 struct Philox {
   uint32_t x[4];
 
@@ -24,8 +24,8 @@ struct Philox {
   }
 };
 
-// Which masks a pass draws: a pure function of these and of (site, row, position, column), so that chunks of a batch
-// can be replayed and neither packing nor threads change a mask.
+// Decides the masks of a pass. A mask is a pure function of these values and of (site, row, position, column). So
+// chunks of a batch can be replayed, and neither packing nor threads change a mask.
 struct DropoutKey {
   uint64_t key = 0;
   uint32_t first_row = 0;  // index in the whole batch of this pass's row 0
@@ -43,14 +43,14 @@ struct DropoutKey {
   }
 };
 
-// One place of a network where dropout acts. Each element takes 16 random bits and is dropped when they are below
+// One place of a network with dropout. Each element takes 16 random bits and is dropped when they are below
 // `threshold`.
 struct Dropout {
   uint64_t key = 0;
   uint32_t first_row = 0;
-  uint32_t site = 0;       // counts the places in the network, below 65,536
+  uint32_t site = 0;       // index of the place in the network, below 65,536
   uint32_t threshold = 0;  // of 65,536; 0 = no dropout
-  double scale = 1;        // 65,536 / (65,536 - threshold): the inverse of the probability that is really used
+  double scale = 1;        // 65,536 / (65,536 - threshold): the inverse of the rounded probability
 
   Dropout() = default;
   Dropout(const DropoutKey& pass, uint32_t site, double probability)
@@ -62,13 +62,13 @@ struct Dropout {
 
   bool active() const { return threshold > 0; }
 
-  // 0 or `scale` for one element. Columns go in groups of 128: 16 Philox counters of 8 values, so that 16 neighbours
-  // come from 16 counters (one vector register).
+  // 0 or `scale` for one element. Columns are grouped by 128: 16 Philox counters of 8 values each, so that 16
+  // neighbours come from 16 counters (one vector register).
   double multiplier(uint32_t row, uint32_t position, uint32_t column) const {
     return drawn({key, column / 128 * 16 + column % 16, position, first_row + row, site}, column % 128 / 16);
   }
 
-  // The same for a probability of attention: a counter serves 8 keys, and 16 queries are 16 counters.
+  // The same for a probability of attention. A counter serves 8 keys, and 16 queries use 16 counters.
   double attention_multiplier(uint32_t row, uint32_t head, uint32_t query, uint32_t key_position) const {
     return drawn({key, key_position / 8, query, first_row + row, site | head << 16}, key_position % 8);
   }

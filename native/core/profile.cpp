@@ -8,7 +8,7 @@ namespace st {
 
 namespace {
 
-// 32 bytes each; a long training run must not fill the memory.
+// 32 bytes each, so that a long training does not fill the memory.
 constexpr size_t kMaxEvents = 1 << 20;
 
 using Clock = std::chrono::steady_clock;
@@ -71,7 +71,7 @@ void ProfileScope::end() {
   if (outer_ != nullptr) outer_->inside_ += time;
   Recorder& to = recorder();
   const std::lock_guard lock(to.mutex);
-  // Begun in a profile that has been stopped.
+  // It began in a profile that has been stopped.
   if (running_.load() != run_) return;
   Profile& profile = to.profile;
   const auto [found, is_new] = to.index.try_emplace(name_, static_cast<uint32_t>(profile.parts.size()));

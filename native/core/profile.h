@@ -8,7 +8,7 @@
 
 namespace st {
 
-// What was computed between profile_start() and profile_stop().
+// The measurements between profile_start() and profile_stop().
 struct Profile {
   struct Part {
     std::string name;
@@ -28,13 +28,13 @@ struct Profile {
   int64_t dropped = 0;  // events that were counted but not kept
 };
 
-// One profile at a time in a process: false where one is running.
+// Only one profile at a time in a process: false while one is running.
 bool profile_start();
-// Empty where none is running. Parts that have not ended are left out.
+// Empty if none is running. Unfinished parts are left out.
 Profile profile_stop();
 
-// A part of the work: the time from here to the end of the block. Costs one branch while no profile is running. Stands
-// on the thread that calls an operator, never inside a parallel loop.
+// A part of the work: the time from here to the end of the block. Costs one branch while no profile is running. Use
+// it on the thread that calls an operator, never inside a parallel loop.
 class ProfileScope {
  public:
   // `name` lives as long as the program.

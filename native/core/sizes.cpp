@@ -9,7 +9,7 @@ namespace st {
 
 namespace {
 
-// Each has places of its own for dropout, of which there are 65535.
+// Limits from dropout, which has 65535 sites.
 constexpr int64_t kMostLayers = 4096, kMostHeads = 65535;
 constexpr int64_t kMostTypes = 10'000'000;
 
@@ -45,7 +45,7 @@ int64_t checked_product(std::string_view what, std::span<const int64_t> sizes) {
     zero = zero || size == 0;
     fits = fits && !__builtin_mul_overflow(product, size, &product) && product <= kMostElements;
   }
-  // Whatever the others are, nothing is there.
+  // With one size of 0 the product is 0.
   if (zero) return 0;
   check(fits, "ERR_INVALID_ARGUMENT", "Expected at most ", kMostElements, " elements for ", what, " but found ",
         joined(sizes));
@@ -55,7 +55,7 @@ int64_t checked_product(std::string_view what, std::span<const int64_t> sizes) {
 std::vector<int64_t> whole_numbers(const Config& config, const std::string& key, int64_t least) {
   std::vector<int64_t> out;
   for (double value : config.numbers(key)) {
-    // A cast of what does not fit is undefined.
+    // Casting a value out of range is undefined.
     const bool fits = value == std::floor(value) && value >= static_cast<double>(least) && value <= 9e15;
     check(fits, "ERR_INVALID_ARGUMENT", "Expected whole numbers of at least ", least, " for ", key, " but found ",
           value);

@@ -9,12 +9,13 @@
 
 #include "core/config.h"
 
-// Sizes come from outside: from a config.json, a batch, an option. What is made of them is checked before it is made.
+// Sizes come from outside: from a config.json, a batch, an option. They are checked before anything is built from
+// them.
 namespace st {
 
-// More than any machine can hold, and far enough from 2^63 that such numbers can be added and rounded up.
+// More than any machine can hold, and so far from 2^63 that such numbers can be added and rounded up.
 inline constexpr int64_t kMostElements = int64_t{1} << 56;
-// 256 GB in float32, more than encoders have: what lies beyond is a damaged or hostile config.
+// 256 GB in float32, more than any encoder. A larger config is damaged or hostile.
 inline constexpr int64_t kMostParameters = int64_t{1} << 36;
 
 // The product of `sizes`, 1 without any. Throws ERR_INVALID_ARGUMENT, naming `what`, where one of them is negative or
@@ -24,11 +25,11 @@ inline int64_t checked_product(std::string_view what, std::initializer_list<int6
   return checked_product(what, std::span(sizes.begin(), sizes.size()));
 }
 
-// The whole numbers of an array, each of at least `least`; empty for a missing or null member. Throw
+// The whole numbers of an array, each of at least `least`; empty for a missing or null member. Throws
 // ERR_INVALID_ARGUMENT.
 std::vector<int64_t> whole_numbers(const Config& config, const std::string& key, int64_t least);
 
-// What an architecture calls its sizes in config.json, and what transformers takes for those that are absent: here as
+// An architecture's keys for its sizes in config.json, and transformers' values for absent ones; here those of
 // BertConfig. Without a key the fallback counts.
 struct SizeKeys {
   struct Size {
@@ -52,8 +53,8 @@ struct SizeKeys {
   Number attention_dropout{"attention_probs_dropout_prob", 0.1};
 };
 
-// The sizes of a transformer in its config.json. Throws ERR_INVALID_MODEL, naming key and value, for sizes that no
-// transformer has: nothing of it has been made then.
+// The sizes of a transformer in its config.json. Throws ERR_INVALID_MODEL, naming key and value, for impossible
+// sizes, before anything is built.
 struct TransformerSizes {
   explicit TransformerSizes(const Config& config, const SizeKeys& keys = SizeKeys());
   int64_t width, heads, inner, layers, vocabulary, positions, token_types;

@@ -12,11 +12,11 @@ struct TensorInfo {
   std::string name;
   std::vector<int64_t> shape;
   Group group;
-  std::string block = {};  // second name of the fused block that the tensor is a part of; empty: there is none
+  std::string block = {};  // second name of the fused block to which the tensor belongs; empty without one
 };
 
-// Elements [start, start + count) of tensor `name`, where count = bytes / size of an element of `dtype` (F64, F32, F16,
-// BF16). The memory is borrowed from the caller: read by load, filled by dump.
+// Elements [start, start + count) of tensor `name`, where count = bytes / size of an element of `dtype` (F64, F32,
+// F16, BF16). The memory is borrowed from the caller. load reads it, dump fills it.
 struct TensorRange {
   std::string name;
   int64_t start = 0;

@@ -8,8 +8,8 @@
 
 namespace st {
 
-// Numbers on the host, each as a `T`, on their way to a device: in pinned memory for a GPU, which LibTorch keeps until
-// a transfer that does not block has ended.
+// Numbers on the host, each as a `T`, for a transfer to a device: in pinned memory for a GPU, which LibTorch keeps
+// until an asynchronous transfer has ended.
 template <typename T, typename Values>
 at::Tensor staged(const Values& values, at::Device device) {
   const auto type = at::TensorOptions().dtype(c10::CppTypeToScalarType<T>::value);
@@ -18,7 +18,7 @@ at::Tensor staged(const Values& values, at::Device device) {
   return host;
 }
 
-// The same on the device: [values.size()]. Nobody waits.
+// The same on the device: [values.size()]. Does not wait.
 template <typename T, typename Values>
 at::Tensor upload(const Values& values, at::Device device) {
   const at::Tensor host = staged<T>(values, device);

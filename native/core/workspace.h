@@ -6,9 +6,9 @@
 
 namespace st {
 
-// Memory for activations: a stack of bytes that grows to the largest pass and is then reused, because fresh allocations
-// cost page faults (a third of the time of encoding). A tensor from take() is valid until the stack is released below
-// it.
+// Memory for activations: a stack of bytes that grows to the largest pass and is then reused, because fresh
+// allocations cost page faults (a third of the time of encoding). A tensor from take() is valid until the stack is
+// released below it.
 class Workspace {
  public:
   explicit Workspace(at::Device device) : device_(device) {}
@@ -21,9 +21,9 @@ class Workspace {
   };
   Mark mark() const { return {current_, used_}; }
   void release(const Mark& mark);
-  // On the meta device there is no memory: what is taken is only counted.
+  // The meta device has no memory. There, take() only counts.
   int64_t counted() const { return used_; }
-  // Forgets every tensor; several blocks of a pass that grew become one.
+  // Drops all tensors. Several blocks of a growing pass become one.
   void reset();
   int64_t bytes() const;
 
@@ -34,7 +34,7 @@ class Workspace {
   int64_t used_ = 0;
 };
 
-// Releases what was taken since its construction.
+// Releases all memory that was taken since its construction.
 class Scratch {
  public:
   explicit Scratch(Workspace& workspace) : workspace_(workspace), mark_(workspace.mark()) {}

@@ -11,18 +11,18 @@ struct AdamWStep {
   float weight_decay, beta2, epsilon;
   float rest1, rest2;          // 1 - beta1, 1 - beta2, rounded once
   float log_beta1, log_beta2;  // natural logarithms
-  // In the device's memory, so that the same launch does the next update with new ones: learning rate, number of the
-  // update, what divides the gradient (null: nothing), and whether the update is skipped.
+  // In the device's memory, so that the same launch does the next update with new numbers: learning rate, number of
+  // the update, divisor of the gradient (null: none), and whether the update is skipped.
   const float *rate, *step, *divisor, *skipped;
 };
 
 struct AdamWBuffers {
   int64_t count;
   float *value, *grad, *exp_avg, *exp_avg_sq;
-  Bf16* copy;  // null where the weights are computed with as they are
+  Bf16* copy;  // null if the weights are used without a copy
 };
 
-// What all elements of an update share.
+// Numbers that all elements of an update share.
 struct AdamWNow {
   bool skipped;
   float factor;               // of the gradient

@@ -6,7 +6,7 @@
 
 namespace st::cuda {
 
-// What the norm of all gradients decides, by one thread: see ClipState of ops/device_update.h.
+// The decisions that depend on the norm of all gradients, by one thread: see ClipState of ops/device_update.h.
 struct Clip {
   const double* squares;
   double max_norm;  // 0 = no clipping

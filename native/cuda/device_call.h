@@ -12,7 +12,7 @@
 namespace st::cuda {
 
 #if ST_WITH_CUDA
-// Calls work(stream) for the device of `like` and throws what it returns, unless that is null.
+// Calls work(stream) for the device of `like` and throws its result, unless that is null.
 template <typename Work>
 void on_device_of(const at::Tensor& like, const char* kernel, const Work& work) {
   const c10::cuda::CUDAGuard guard(like.device());

@@ -1,5 +1,5 @@
-// Kernels that losses and heads use: with their gradients for autograd. On CPU tensors the same arithmetic runs in a
-// plain loop, which is how the tests reach it.
+// Kernels for losses and heads, with gradients for autograd. On CPU tensors the same arithmetic runs in a plain loop,
+// for the tests.
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>

@@ -4,16 +4,16 @@
 
 namespace st::cuda {
 
-// One place of a network where dropout acts: the members of st::Dropout (core/philox.h) that a kernel needs.
+// A place of a network with dropout: the members of st::Dropout (core/philox.h) that a kernel needs.
 struct DropoutSite {
   uint64_t key;
-  const uint64_t* device_key;  // in place of `key`, unless it is null: a recorded step reads that of its batch
+  const uint64_t* device_key;  // replaces `key`, unless it is null: a recorded step reads its batch's key
   uint32_t first_row, site, threshold;
   float scale;
 };
 
-// The masks of st::Dropout::multiplier for one token. A draw serves 8 columns, of which a warp's lane meets 4 in a row:
-// the last one is kept.
+// The masks of st::Dropout::multiplier for one token. A draw serves 8 columns, of which a warp's lane uses 4 in a
+// row, so the last draw is kept.
 class TokenDropout {
  public:
   ST_HD TokenDropout(const DropoutSite& site, uint32_t row, uint32_t position)
@@ -26,7 +26,7 @@ class TokenDropout {
     if (site_.threshold == 0) return 1;
     const uint32_t counter = column / 128 * 16 + column % 16, value = column % 128 / 16;
     if (counter != counter_) draw(counter);
-    // Not an array, which an index that is no constant would move out of the registers.
+    // Not an array, because a variable index would move it out of the registers.
     const uint32_t word = value < 2 ? x0_ : value < 4 ? x1_ : value < 6 ? x2_ : x3_;
     const uint32_t bits = word >> (value % 2 * 16) & 0xFFFF;
     return bits < site_.threshold ? 0 : site_.scale;

@@ -39,7 +39,7 @@ class Graph : public RecordedWork {
   explicit Graph(at::Device device) : device_(device) {}
 
   void record(const at::cuda::MempoolId_t& pool, const std::function<void()>& work) {
-    // Other threads go on allocating and asking events; only this one is watched.
+    // Other threads continue to allocate and to query events. Only this one is checked.
     graph_.capture_begin(pool, cudaStreamCaptureModeThreadLocal);
     try {
       work();
@@ -60,7 +60,7 @@ class Graph : public RecordedWork {
   }
 
  private:
-  // Ends a recording that has failed. Errors of that are those of the work over again.
+  // Ends a failed recording. Its errors repeat the original one.
   void abandon(const at::cuda::MempoolId_t& pool) noexcept {
     try {
       graph_.capture_end();
@@ -68,7 +68,7 @@ class Graph : public RecordedWork {
     } catch (...) {
     }
     try {
-      // capture_end() has thrown before it came to this.
+      // capture_end() has thrown before reaching this.
       c10::cuda::CUDACachingAllocator::endAllocateToPool(device_.index(), pool);
     } catch (...) {
     }
@@ -79,7 +79,7 @@ class Graph : public RecordedWork {
   at::cuda::CUDAGraph graph_;
 };
 
-// Work goes to another stream while it lives: after what the current stream has queued so far, and before what follows.
+// While it lives, work goes to another stream: after the current stream's queued work, and before its following work.
 class Detour {
  public:
   explicit Detour(const c10::cuda::CUDAStream& stream)
@@ -94,7 +94,7 @@ class Detour {
       after.record(stream_);
       after.block(back_);
     } catch (...) {
-      // The device is lost: whatever comes next says so.
+      // The device is lost, which the next call reports.
     }
   }
   Detour(const Detour&) = delete;
@@ -128,7 +128,7 @@ class GraphRecorder : public Recorder {
  private:
   at::Device device_;
   c10::cuda::CUDAStream stream_;
-  // One for all graphs: what a graph needs only while it runs, others use too.
+  // One for all graphs: they share memory that a graph needs only while it runs.
   at::cuda::MempoolId_t pool_;
 };
 

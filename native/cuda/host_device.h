@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <cstring>
 
-// What the CUDA kernels and the tests on the host share: nvcc compiles it for both, g++ for the host alone.
+// Shared by the CUDA kernels and the tests on the host: nvcc compiles it for both, g++ only for the host.
 #if defined(__CUDACC__)
 #define ST_HD __host__ __device__ __forceinline__
 #define ST_UNROLL _Pragma("unroll")
@@ -39,9 +39,9 @@ ST_HD void store(Bf16& to, float x) {
   to.bits = static_cast<uint16_t>(is_nan ? bits >> 16 | 0x40 : (bits + 0x7FFF + (bits >> 16 & 1)) >> 16);
 }
 
-// The threads that share a row. Lane l of n takes the columns l, l + n, l + 2n, ...; sum and highest are over all
-// lanes, and every lane gets them; sync waits for all. A warp is one (warp.cuh); on the host it is a single lane or, in
-// tests, 32 threads.
+// The threads that share a row. Lane l of n takes the columns l, l + n, l + 2n, ... sum and highest combine all lanes
+// and return the result to each. sync waits for all lanes. A warp is one group (warp.cuh). On the host it is a single
+// lane or, in tests, 32 threads.
 struct OneLane {
   int lane() const { return 0; }
   int lanes() const { return 1; }

@@ -1,4 +1,4 @@
-// The kernels: which thread does what. The arithmetic is in the headers, which the tests run on the host.
+// The kernels distribute the work over threads. The arithmetic is in the headers, which the tests run on the host.
 #include <cuda_runtime.h>
 
 #include <algorithm>

@@ -6,11 +6,11 @@
 #include "cuda/residual_norm.h"
 #include "cuda/softmax_loss.h"
 
-// The kernels of kernels.cu, for code that nvcc does not compile. `stream` is a cudaStream_t. They are queued on the
-// current device, report what cudaGetLastError says and never wait.
+// Launches the kernels of kernels.cu, for code that nvcc does not compile. `stream` is a cudaStream_t. They are
+// queued on the current device, return cudaGetLastError's message and never wait.
 namespace st::cuda {
 
-// Wider rows do not fit a lane's registers.
+// Wider rows do not fit into a lane's registers.
 constexpr int64_t kWidestRow = 1024;
 
 // Parts of the sums over tokens; each holds 3 * width floats.

@@ -1,4 +1,4 @@
-// What environment variables switch on and off.
+// Environment variables that switch features on and off.
 #include <ATen/Context.h>
 
 #include <cstdlib>

@@ -1,4 +1,4 @@
-// What of a training step is neither attention nor a norm: products and AdamW.
+// The parts of a training step besides attention and norms: products and AdamW.
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/_fused_adamw.h>
 #include <ATen/ops/addmm.h>

@@ -1,4 +1,4 @@
-// Batches on a stream of their own: while the device computes with one, the next is on its way.
+// Batches on a stream of their own: the next one is uploaded while the device computes with another.
 #include "core/error.h"
 #include "core/features.h"
 #include "ops/cuda.h"

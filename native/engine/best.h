@@ -16,32 +16,32 @@ inline bool better(const Hit& a, const Hit& b) {
   return a.score > b.score || (a.score == b.score && a.index < b.index);
 }
 
-// A row that may be among the best, by its product.
+// A row that may be among the best, with its product.
 struct Candidate {
   float product;
   int32_t index;
 };
 
-// A product p says that the true one is at least factor * p - error. So where k rows have s for sure, a row whose
-// product is below factor * s - error is none of the best k.
+// Bounds the error of a product p: the true value is at least factor * p - error. So where k rows certainly reach s,
+// a row whose product is below factor * s - error is not among the best k.
 struct Margin {
   float factor, error;
 
   float below(float product) const { return factor * product - error; }
 };
 
-// What is known of the best k of one query.
+// Knowledge about the best k of one query.
 class Best {
  public:
   explicit Best(int64_t k) : k_(k) {}
 
-  // What the true products of k rows are at least.
+  // A lower bound of the true products of k rows.
   float sure() const { return sure_; }
   const std::vector<Candidate>& candidates() const { return candidates_; }
   void note(const Candidate& candidate) { candidates_.push_back(candidate); }
-  // Whether it is time to prune(). Rarely: that costs a pass over all candidates.
+  // Whether to call prune() now. It costs a pass over all candidates, so it is rare.
   bool is_long() const { return static_cast<int64_t>(candidates_.size()) >= 2 * k_ + kSpare; }
-  // Forgets candidates that are none of the best. margin: the largest of their products.
+  // Removes candidates that cannot be among the best. margin: that of the largest product.
   void prune(const Margin& margin) {
     const auto begin = candidates_.begin(), end = candidates_.end();
     if (end - begin <= k_) return;
@@ -62,7 +62,7 @@ class Best {
     }
     std::push_heap(hits_.begin(), hits_.end(), better);
   }
-  // Rows from `first` on.
+  // Rows that start at `first`.
   void offer(const float* scores, int64_t first, int64_t count) {
     for (int64_t i = 0; i < count; ++i) offer({scores[i], static_cast<int32_t>(first + i)});
   }
@@ -76,7 +76,7 @@ class Best {
 
   int64_t k_;
   std::vector<Candidate> candidates_;
-  std::vector<Hit> hits_;  // a heap whose top is the worst of them
+  std::vector<Hit> hits_;  // a heap with the worst hit on top
   float sure_ = -std::numeric_limits<float>::infinity();
 };
 

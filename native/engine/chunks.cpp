@@ -51,7 +51,7 @@ Network::Output ChunkedPass::run(const Chunk& chunk, const Input& input) const {
 
 namespace {
 
-// Calls work(chunk's rows as a batch on its device).
+// Calls work(the chunk's rows as a batch on its device).
 template <typename Work>
 void with_input(const Rows& batch, const Chunk& chunk, const Work& work) {
   if (chunk.begin == 0 && chunk.end == batch.rows()) return work(Input(batch, chunk.network->device()));
@@ -59,7 +59,7 @@ void with_input(const Rows& batch, const Chunk& chunk, const Work& work) {
   work(Input(part, chunk.network->device()));
 }
 
-// Where a chunk's rows lie in what the whole batch gives; those of its tokens where `tokens`.
+// The position of a chunk's rows in the whole batch's output; that of its tokens with `tokens`.
 struct Range {
   int64_t begin, size, all;
 
@@ -97,7 +97,7 @@ Network::Output ChunkedPass::forward() {
 }
 
 void ChunkedPass::backward(const Network::Output& gradient, const std::vector<Gradients*>& gradients) {
-  // First the chunks whose activations are still there.
+  // First the chunks whose activations are still kept.
   for (const bool kept : {true, false}) {
     for (size_t i = 0; i < chunks_.size(); ++i) {
       if (keeps_state(i) != kept) continue;

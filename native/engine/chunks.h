@@ -7,24 +7,24 @@
 
 namespace st {
 
-// Rows of a batch that pass a network at once. All chunks together are the batch, in order.
+// Rows of a batch that pass a network together. All chunks, in order, make up the batch.
 struct Chunk {
-  size_t part;  // which set of parameters: 0 = the encoder, 1 = its twin
+  size_t part;  // index of the parameter set: 0 = the encoder, 1 = its twin
   Network* network;
   int64_t begin, end;
 };
 
 struct ChunkPlan {
-  int64_t rows = 0, tokens = 0;  // per chunk at most; 0 = no limit
-  Network* twin = nullptr;       // of the first column
+  int64_t rows = 0, tokens = 0;  // limits per chunk; 0 = no limit
+  Network* twin = nullptr;       // takes the first column
 };
 
 std::vector<Chunk> plan_chunks(const Rows& batch, Network& network, const ChunkPlan& plan);
 
-// A batch on its way through networks, chunk by chunk, as if it passed at once: dropout masks depend on the row in the
-// whole batch. This is gradient caching (Gao et al. 2021, "Scaling deep contrastive learning batch size under memory
-// limited setup"): forward() keeps the activations of each network's last chunk alone, backward() runs the others
-// again.
+// Passes a batch through networks, chunk by chunk, with the result of a single pass: dropout masks depend on the row
+// in the whole batch. This is gradient caching (Gao et al. 2021, "Scaling deep contrastive learning batch size under
+// memory limited setup"). forward() keeps only the activations of each network's last chunk. backward() recomputes
+// the others.
 class ChunkedPass {
  public:
   ChunkedPass(const Rows& batch, std::vector<Chunk> chunks, const DropoutKey& dropout, const Network::Wanted& wanted);

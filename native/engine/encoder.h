@@ -23,8 +23,8 @@ struct EncoderSpec {
 
 enum class EncoderOutput { kSentenceEmbedding, kTokenEmbeddings, kPoolerOutput, kHiddenStates };
 
-// A transformer with its pooling and head modules. Construction checks the spec and lays out the parameters; everything
-// but the readers below must be called on the executor thread.
+// A transformer with its pooling and head modules. The constructor checks the spec and lays out the parameters. All
+// calls but the readers below belong on the executor thread.
 class Encoder {
  public:
   explicit Encoder(const EncoderSpec& spec);
@@ -36,13 +36,13 @@ class Encoder {
   int64_t training_bytes_per_token() const;
   std::vector<TensorInfo> tensors() const;
 
-  // Throws ERR_BUSY between the two halves of a training step. `last` is false when more ranges follow at once: what is
-  // derived from the weights is then made with the last ones.
+  // Throws ERR_BUSY between the two halves of a training step. `last` is false when more ranges follow at once;
+  // copies that are derived from the weights are then made with the last ones.
   void load(const std::vector<TensorRange>& ranges, bool last = true);
   void dump(const std::vector<TensorRange>& ranges);
-  // `out` has `size` floats; throws unless that is exactly what `output` needs for the batch.
+  // `out` has `size` floats. Throws unless `output` needs exactly that many for the batch.
   void encode(const PackedBatch& batch, EncoderOutput output, float* out, int64_t size);
-  // Frees the weights and workspaces; every later call throws ERR_DISPOSED.
+  // Frees the weights and workspaces. Every later call throws ERR_DISPOSED.
   void dispose();
 
   struct Impl;

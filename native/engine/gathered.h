@@ -15,7 +15,7 @@ namespace st {
 
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 
-// Adds the milliseconds of its life.
+// Adds the milliseconds between its construction and its destruction.
 class Timer {
  public:
   explicit Timer(double& total) : total_(total) {}
@@ -29,7 +29,7 @@ class Timer {
   Clock::time_point start_ = Clock::now();
 };
 
-// Losses from batch to batch until they are reported; reading them waits for their device.
+// Sums of losses since the last report. Reading a loss waits for its device.
 struct Gathered {
   double sum = 0;
   int64_t finite = 0;  // batches
@@ -39,9 +39,9 @@ struct Gathered {
   void report(StepReport& out) const;
 };
 
-// Over all pairs of different rows, from cosine_squares(); NaN where there is no pair.
+// The mean over all pairs of different rows, from cosine_squares(); NaN without a pair.
 double mean_cosine(double squares, int64_t rows);
-// The square of the length of the sum of all rows, each brought to length 1.
+// The squared length of the sum of all rows, after each was scaled to length 1.
 at::Tensor cosine_squares(const at::Tensor& x_BD);
 
 }  // namespace st

@@ -33,13 +33,13 @@ at::Tensor label_tensor(const LossData& batch, at::ScalarType master, at::Device
   return batch.label_shape.empty() ? out : out.view(batch.label_shape);
 }
 
-// The members of LossInput that batches may bring, in the types that losses take.
-struct Brought {
+// The tensors that a batch may hold for a loss, in the types that losses take.
+struct BatchTensors {
   at::Tensor labels, guide_CBG, text_ids_CB;
 };
 
-Brought brought(const PackedBatch& batch, at::ScalarType master, at::Device device) {
-  Brought out{label_tensor(batch, master, device), {}, {}};
+BatchTensors batch_tensors(const PackedBatch& batch, at::ScalarType master, at::Device device) {
+  BatchTensors out{label_tensor(batch, master, device), {}, {}};
   if (batch.guide_width > 0) {
     out.guide_CBG = upload_as(master, batch.guide, device).view({batch.columns, -1, batch.guide_width});
   }
@@ -47,8 +47,8 @@ Brought brought(const PackedBatch& batch, at::ScalarType master, at::Device devi
   return out;
 }
 
-Brought brought(const LossTensors& given, int64_t columns, at::ScalarType master) {
-  Brought out;
+BatchTensors batch_tensors(const LossTensors& given, int64_t columns, at::ScalarType master) {
+  BatchTensors out;
   const at::Tensor& labels = given.labels;
   if (labels.defined()) out.labels = labels.to(labels.scalar_type() == at::kInt ? at::kLong : master);
   if (given.guide_RG.defined()) {
@@ -58,7 +58,7 @@ Brought brought(const LossTensors& given, int64_t columns, at::ScalarType master
   return out;
 }
 
-// Leaves of everything that a loss may be differentiated by.
+// Leaves of all tensors that a loss may be differentiated by.
 struct Leaves {
   std::vector<at::Tensor> all;
 
@@ -110,8 +110,8 @@ LossGradients run(const OwnedLoss& owned, const LossContext& context, const Netw
   Leaves leaves;
   std::vector<at::Tensor> parameters = owned.parameters.layout.views(owned.parameters.flat());
   for (at::Tensor& parameter : parameters) parameter = leaves.add(parameter, with_grad);
-  const Brought from = context.given != nullptr ? brought(*context.given, columns, master)
-                                                : brought(batch, master, embeddings_RD.device());
+  const BatchTensors from = context.given != nullptr ? batch_tensors(*context.given, columns, master)
+                                                     : batch_tensors(batch, master, embeddings_RD.device());
   LossInput input{.embeddings_CBD = by_column(leaves.add(embeddings_RD, with_grad), columns),
                   .labels = from.labels,
                   .parameters = parameters,
@@ -143,7 +143,7 @@ LossGradients run(const OwnedLoss& owned, const LossContext& context, const Netw
   for (const auto& [name, number] : value.logged) out.value.logged.emplace_back(name, number.detach());
   if (!with_grad) return out;
 
-  // A batch may leave the loss without any connection to its input: then there is nothing to learn from it.
+  // A batch may leave the loss unconnected to its input. Then it has no gradient.
   std::vector<at::Tensor> found(leaves.all.size());
   if (value.total.requires_grad()) {
     found = torch::autograd::grad({value.total * scale}, leaves.all, {}, std::nullopt, false, true);
@@ -171,7 +171,7 @@ LossGradients differentiate(const OwnedLoss& owned, const LossContext& context, 
 void check_loss(const OwnedLoss& owned, const PackedBatch& batch, int64_t embedding_width) {
   const int64_t columns = batch.columns, rows = batch.rows() / columns;
   const at::ScalarType master = owned.parameters.flat().scalar_type();
-  const Brought from = brought(batch, master, at::kCPU);
+  const BatchTensors from = batch_tensors(batch, master, at::kCPU);
   const std::vector<at::Tensor> none;
   LossInput input{.embeddings_CBD = at::empty({1}, master).expand({columns, rows, embedding_width}),
                   .labels = from.labels,

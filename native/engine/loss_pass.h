@@ -17,37 +17,37 @@ struct OwnedLoss {
   std::unique_ptr<Loss> loss;
 };
 
-// What of a batch a loss may read beside its embeddings, on the device; undefined where the batch has none.
+// Tensors of a batch that a loss may read besides embeddings, on the device; undefined where the batch has none.
 struct LossTensors {
-  at::Tensor labels;      // of their shape; float32 or int32
+  at::Tensor labels;      // in the shape of the labels; float32 or int32
   at::Tensor guide_RG;    // float32
   at::Tensor text_ids_R;  // int32
 };
 
-// What the loss of a batch works with beside its embeddings.
+// Everything that a loss may use besides embeddings.
 struct LossContext {
   const PackedBatch& batch;
   Network& network;
   DropoutKey dropout;
   bool training;
-  const LossTensors* given = nullptr;  // in place of what the batch holds; the batch was checked (check_loss)
+  const LossTensors* given = nullptr;  // replaces the tensors of `batch`, which was checked before (check_loss)
 };
 
-// A loss and the gradients of what it was computed from, in the form of what the network gave.
+// A loss and its gradients, in the form of the network's outputs.
 struct LossGradients {
-  LossValue value{at::Tensor()};  // on the device, without the way back to what it came from
+  LossValue value{at::Tensor()};  // on the device, detached from the graph
   Network::Output outputs;
-  std::vector<at::Tensor> parameters;         // of the loss, by ParamId; undefined where unused
-  std::map<std::string, at::Tensor> encoder;  // of the encoder's tensors that the loss used itself
+  std::vector<at::Tensor> parameters;         // for the loss's parameters, by ParamId; undefined where unused
+  std::map<std::string, at::Tensor> encoder;  // for the encoder's tensors that the loss itself used
 };
 
-// Value and gradients of `scale` times the loss; the value is unscaled. Throws ERR_INVALID_DATA where the batch does
+// Value and gradients of `scale` times the loss. The value is unscaled. Throws ERR_INVALID_DATA where the batch does
 // not fit.
 LossGradients differentiate(const OwnedLoss& owned, const LossContext& context, const Network::Output& outputs,
                             double scale);
-// What differentiate() throws where a batch does not fit the loss, without its embeddings. Asks no device.
+// Throws the errors of differentiate() for a batch that does not fit the loss. Needs no embeddings and no device.
 void check_loss(const OwnedLoss& owned, const PackedBatch& batch, int64_t embedding_width);
-// The value alone.
+// Only the value.
 LossValue value_of(const OwnedLoss& owned, const LossContext& context, const Network::Output& outputs);
 
 }  // namespace st

@@ -21,10 +21,10 @@ namespace st {
 
 namespace {
 
-// A window that is long beside a time slice of the system and short beside a change of the clock rate.
+// Long compared with a time slice of the system, and short compared with a change of the clock rate.
 constexpr double kWindowSeconds = 0.05;
 
-// Seconds of one call: those of the best window.
+// Seconds of one call, in the best window.
 template <typename Work>
 double seconds_of(double seconds, const Work& work) {
   using Clock = std::chrono::steady_clock;
@@ -46,7 +46,7 @@ double seconds_of(double seconds, const Work& work) {
   return best;
 }
 
-// Those of the models and one that is large and square: [tokens, in] · [in, out].
+// The sizes in the models, and a large square one: [tokens, in] · [in, out].
 constexpr int64_t kShapes[][3] = {
     {1024, 384, 1536}, {4096, 384, 1536}, {4096, 1536, 384}, {1024, 768, 3072}, {4096, 768, 768}, {2048, 2048, 2048},
 };

@@ -15,8 +15,8 @@
 namespace st {
 
 namespace {
-// Rows are encoded so many tokens at a time on the CPU: enough for the matrix products, and what lies between two
-// layers stays near the processor.
+// Tokens that are encoded at once on the CPU: enough for the matrix products, and few enough for the data between two
+// layers to stay in the caches.
 constexpr int64_t kBlockTokens = 1024;
 }  // namespace
 
@@ -36,9 +36,9 @@ Network::Network(const EncoderSpec& spec)
     width_ = heads_.back()->width();
   }
   for (size_t i = 0; i < spec.modules.size(); ++i) {
-    // In one pass with the pooling before it.
+    // One pass together with the pooling before it.
     if (!heads_.empty() && spec.modules[i].string("type") == "Normalize" && heads_.back()->normalize()) continue;
-    // A classifier's tensors are those of the transformer's checkpoint.
+    // A classifier's tensors come from the transformer's checkpoint.
     heads_.push_back(
         spec.modules[i].string("type") == "SequenceClassification"
             ? make_classifier(spec.architecture, spec.config, spec.modules[i], "0.", model_->sizes().width, layout)
@@ -110,7 +110,7 @@ at::Tensor Network::encode(const Input& input, EncoderOutput output) {
   for (const at::Tensor& output_TD : kept->outputs_TD) outputs_TD.push_back(output_TD.to(master));
   if (output == EncoderOutput::kHiddenStates) return at::stack(outputs_TD);
   if (output == EncoderOutput::kPoolerOutput) return model_->pooler_output(pass, tokens_TD).to(master);
-  // Copied: the next block of rows goes into the same memory.
+  // Copied, because the next block of rows overwrites the memory.
   if (output == EncoderOutput::kTokenEmbeddings) return tokens_TD.to(master, false, true);
   return run_heads(pass, tokens_TD.to(master), outputs_TD, parameters_.layout.views(parameters_.flat()));
 }

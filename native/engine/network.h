@@ -11,12 +11,12 @@
 
 namespace st {
 
-// The transformer and its heads over one set of parameters. It encodes; a TrainingPass trains it.
+// The transformer and its heads over one set of parameters. It encodes. TrainingPass trains it.
 class Network {
  public:
   explicit Network(const EncoderSpec& spec);
-  // What a training pass gives, all in the master dtype and cut off from the network: [rows, width]; if asked for,
-  // that of each layer, and [T, width of a token].
+  // Outputs of a training pass, in the master dtype and detached from the network: [rows, width]; on request the same
+  // for each layer, and [T, width of a token].
   struct Output {
     at::Tensor embeddings_RD;
     std::vector<at::Tensor> layers_RD;
@@ -24,14 +24,15 @@ class Network {
   };
   struct Wanted {
     bool layers = false, tokens = false;
-    bool recompute = false;  // keep the inputs of layers alone
+    bool recompute = false;  // keep only the inputs of layers
     bool drops = true;
     bool hold_bias = false;  // a classifier's bias gets no gradient
   };
   // Another network of the same shape and values, on its own parameters.
   std::unique_ptr<Network> copy();
 
-  // Reserves the parameters, the first time: too long for the constructor, which runs on the JavaScript thread.
+  // Reserves the parameters on the first call. The constructor runs on the JavaScript thread, where this would take
+  // too long.
   void prepare();
 
   const Model& model() const { return *model_; }
@@ -41,11 +42,11 @@ class Network {
   Workspace& workspace() { return workspace_; }
   void validate(const PackedBatch& batch) const;
   at::ScalarType compute() const { return compute_; }
-  // Whether it encodes with weights of 8 bits, and cannot train.
+  // Whether the weights have 8 bits, which encode but cannot train.
   bool int8() const { return int8_; }
-  // Whether a training pass is under way, which counts on the weights as they are.
+  // Whether a training pass is under way. It relies on unchanged weights.
   bool is_passed() const { return passes_ > 0; }
-  // Whether a training pass takes an input that is fixed.
+  // Whether a training pass accepts an input at a fixed address.
   bool takes_fixed() const;
   void set_compute(at::ScalarType compute);
 
@@ -56,7 +57,7 @@ class Network {
  private:
   friend class TrainingPass;
   at::Tensor encode(const Input& input, EncoderOutput output);
-  // `outputs_TD`: of all layers, in the master dtype; empty unless a head reads them.
+  // `outputs_TD`: those of all layers, in the master dtype; empty unless a head reads them.
   at::Tensor run_heads(const Pass& pass, const at::Tensor& tokens_TD, const std::vector<at::Tensor>& outputs_TD,
                        const std::vector<at::Tensor>& parameters) const;
 
@@ -65,13 +66,13 @@ class Network {
   at::ScalarType compute_;
   bool int8_;
   Parameters parameters_;
-  Workspace workspace_;  // what no training pass holds
-  int passes_ = 0;       // training passes under way
+  Workspace workspace_;  // memory that no training pass has borrowed
+  int passes_ = 0;       // number of training passes under way
   std::unique_ptr<Model> model_;
   std::vector<std::unique_ptr<Head>> heads_;
   std::vector<ParamId> head_parameters_;
   int64_t width_ = 0;
-  bool reads_outputs_ = false;  // whether some head does
+  bool reads_outputs_ = false;  // whether a head reads the outputs of all layers
 };
 
 struct Encoder::Impl {

@@ -37,7 +37,7 @@ std::vector<std::string> cpu_features() {
   return out;
 }
 
-// The CUDA devices first: `auto` takes the first one.
+// The CUDA devices come first, because `auto` takes the first one.
 std::vector<std::pair<std::string, std::string>> devices() {
   std::vector<std::pair<std::string, std::string>> out;
   std::string cpu = at::get_cpu_capability();

@@ -17,7 +17,8 @@ struct RuntimeInfo {
 
 RuntimeInfo runtime_info();
 
-// Threads of the calling thread's parallel regions (OpenMP and the matrix library). Called by the executor thread.
+// Number of threads for the calling thread's parallel regions (OpenMP and the matrix library). Called by the
+// executor.
 void set_threads(int threads);
 
 }  // namespace st

@@ -22,15 +22,16 @@
 #include "engine/best.h"
 #include "ops/cpu/pair_sums.h"
 
-// An element of a matrix product depends on its place: rows at the edge of a block are summed up in another order. So
-// products only say which rows may be among the best, by the error that they can have; scores come from the two rows.
+// An element of a matrix product depends on its place, because rows at the edge of a block are summed in another
+// order. So products, with a bound of their error, only select rows that may be among the best. Scores are computed
+// from the two rows.
 namespace st {
 
 namespace {
 
 constexpr int64_t kQueries = 256, kCorpus = 16384;  // products at a time: 16 MB
-constexpr int64_t kFew = 8;     // so few queries get the scores of all rows: products would cost more
-constexpr int64_t kLook = 256;  // products, or rows, that are looked at together
+constexpr int64_t kFew = 8;     // with so few queries all rows are scored, because products would cost more
+constexpr int64_t kLook = 256;  // products, or rows, that are checked together
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 enum class Metric { kCosine, kDot, kEuclidean, kManhattan };
@@ -43,7 +44,7 @@ Metric parse_metric(const std::string& name) {
   fail("ERR_INVALID_ARGUMENT", "Expected cosine, dot, euclidean or manhattan for metric but received ", name);
 }
 
-// Rows of a matrix and, of those that were measured, their lengths.
+// The rows of a matrix, and the lengths of those that were measured.
 struct Rows {
   const float* data;
   int64_t dim;
@@ -57,10 +58,10 @@ struct Rows {
     kernels::pair_sums().squares(dim, count, row(first), norms.data() + first);
     for (int64_t i = first; i < first + count; ++i) norms[i] = std::sqrt(norms[i]);
   }
-  // Throws ERR_INVALID_DATA for a row that holds NaN or an infinity: it would have no place in any order.
+  // Throws ERR_INVALID_DATA for a row that holds NaN or an infinity, because it cannot be ranked.
   void check_finite(int64_t first, int64_t count, const char* name) {
     for (int64_t i = first; i < first + count; ++i) {
-      // In double precision no square of a float is too large.
+      // In double precision the square of a float cannot overflow.
       check(std::isfinite(norms[i]), "ERR_INVALID_DATA", "Expected finite numbers in row ", i, " of ", name,
             " but found NaN or an infinity");
       longest = std::max(longest, norms[i]);
@@ -68,7 +69,7 @@ struct Rows {
   }
 };
 
-// A row of zeros stays one.
+// A row of zeros stays zero.
 double unit(double norm) {
   return std::max(norm, 1e-12);
 }
@@ -77,12 +78,12 @@ class Search {
  public:
   Search(Metric metric, const Rows& queries, const Rows& corpus)
       : metric_(metric), queries_(queries), corpus_(corpus), dim_(corpus.dim) {
-    // A sum of n products is wrong by n / 2^24 of the sum of their sizes at most, in whatever order; twice that, and
-    // some more for the rounding of what goes in and comes out.
+    // The error of a sum of n products, in any order, is at most n / 2^24 of the sum of their sizes. Twice that, and
+    // a little more for the rounding of inputs and outputs.
     error_ = static_cast<double>(dim_ + 8) * 0x1p-23;
   }
 
-  // What products take of some rows.
+  // Some rows in the form that products need.
   at::Tensor prepared(const Rows& rows, int64_t first, int64_t count) const {
     if (metric_ != Metric::kCosine) {
       return at::from_blob(const_cast<float*>(rows.row(first)), {count, dim_}, at::kFloat);
@@ -97,7 +98,7 @@ class Search {
     return out;
   }
 
-  // Numbers that rise with the score, for a part of the corpus that begins at `first`: [queries, rows].
+  // Numbers that grow with the score, for a part of the corpus that begins at `first`: [queries, rows].
   at::Tensor products(const at::Tensor& queries, const at::Tensor& part, int64_t first) const {
     if (metric_ == Metric::kManhattan) return at::neg(at::cdist(queries, part, 1));
     if (metric_ != Metric::kEuclidean) return at::matmul(queries, part.t());
@@ -107,7 +108,7 @@ class Search {
     return at::addmm(at::mul(at::pow(norms, 2), -0.5).to(at::kFloat), queries, part.t());
   }
 
-  // Takes the products of query `q` with `count` rows from `first` on.
+  // Reads the products of query `q` with `count` rows that start at `first`.
   void look(int64_t q, int64_t first, int64_t count, const float* products, Best& best) const {
     const Margin margin = this->margin(q);
     if (margin.error == kInfinity) {
@@ -125,18 +126,18 @@ class Search {
       }
       if (!best.is_long()) continue;
       best.prune(margin);
-      // Rows that are as good as equal are not kept without end.
+      // Many almost equal rows are scored now, so that the list stays short.
       if (best.is_long()) offer_candidates(q, best);
     }
   }
 
-  // Scores what is left when all was looked at.
+  // Scores the remaining candidates at the end.
   void finish(int64_t q, Best& best) const {
     best.prune(margin(q));
     offer_candidates(q, best);
   }
 
-  // The scores of query `q` with `count` rows of the corpus from `first` on.
+  // The scores of query `q` with `count` rows of the corpus that start at `first`.
   void scores_from(int64_t q, int64_t first, int64_t count, float* out) const {
     int32_t numbers[kLook];
     for (int64_t from = 0; from < count; from += kLook) {
@@ -147,16 +148,15 @@ class Search {
   }
 
  private:
-  // Of the products of a query with the rows that were measured.
+  // The margin of a query's products with the measured rows.
   Margin margin(int64_t q) const {
-    constexpr float kUnderflow = 0x1p-110f;  // more than what sums of tiny numbers can lose
+    constexpr float kUnderflow = 0x1p-110f;  // more than sums of tiny numbers can lose
     if (metric_ == Metric::kManhattan) return {static_cast<float>(1 + 2 * error_), kUnderflow};
     if (metric_ == Metric::kCosine) return {1, static_cast<float>(2 * error_)};
     const double norm = queries_.norms[q], longest = corpus_.longest;
-    // No sum of products is larger, nor what a score loses that is rounded to a float: equal scores come by their
-    // index.
+    // An upper bound of the products, and of the rounding of a score to float: equal scores are ordered by index.
     const double most = metric_ == Metric::kDot ? norm * longest : (norm + longest) * (norm + longest);
-    // Beyond this, products of floats might be infinite.
+    // Beyond this bound, products of floats might be infinite.
     if (!(most < 1e37)) return {1, kInfinity};
     return {1, static_cast<float>(2 * error_ * most) + kUnderflow * static_cast<float>(1 + norm + longest)};
   }
@@ -181,7 +181,7 @@ class Search {
     best.clear();
   }
 
-  // The scores of query `q` with at most kLook rows of the corpus.
+  // The scores of query `q` with up to kLook rows of the corpus.
   void scores(int64_t q, int64_t count, const int32_t* numbers, float* out) const {
     const float* rows[kLook];
     double sums[kLook];
@@ -213,7 +213,7 @@ void top_k(const float* queries, int64_t query_count, const float* corpus, int64
   const Metric compared_by = parse_metric(metric);
   check(k >= 0 && k <= corpus_count, "ERR_INVALID_ARGUMENT", "Expected k from 0 to ", corpus_count, " but received ",
         k);
-  // Rows are found by numbers of 32 bits.
+  // Row numbers have 32 bits.
   constexpr int64_t kMostRows = std::numeric_limits<int32_t>::max();
   check(corpus_count <= kMostRows, "ERR_INVALID_ARGUMENT", "Expected at most ", kMostRows,
         " rows in the corpus but received ", corpus_count);
@@ -225,7 +225,7 @@ void top_k(const float* queries, int64_t query_count, const float* corpus, int64
   const Search search(compared_by, asked, there);
   std::vector<Best> best(query_count, Best(k));
   std::vector<float> few_scores(query_count <= kFew ? query_count * kCorpus : 0);
-  // The corpus outside: each part of it is read once for all queries.
+  // The corpus is the outer loop, so that each part is read once for all queries.
   for (int64_t c = 0; c < corpus_count; c += kCorpus) {
     const int64_t width = std::min(kCorpus, corpus_count - c);
     parallel_ranges(width, parallel_parts(width, kLook), [&](int64_t, int64_t begin, int64_t end) {

@@ -28,8 +28,8 @@ StepGraphs::Shape& StepGraphs::shape_of(const Key& key) {
   return shapes_.front();
 }
 
-StepGraphs::Left StepGraphs::run(const PackedBatch& batch, const DropoutKey& dropout, const Key& key,
-                                 Workspace& workspace, const Step& step) {
+StepGraphs::Outputs StepGraphs::run(const PackedBatch& batch, const DropoutKey& dropout, const Key& key,
+                                    Workspace& workspace, const Step& step) {
   if (recorder_ == nullptr) {
     recorder_ = cuda::make_recorder(device_);
     uploader_ = cuda::make_uploader(device_);
@@ -50,7 +50,7 @@ StepGraphs::Left StepGraphs::run(const PackedBatch& batch, const DropoutKey& dro
   const ProfileScope scope("recorded step");
   shape.work->replay(dropout.key);
   ++counts_["repeated"];
-  return shape.left;
+  return shape.outputs;
 }
 
 namespace {
@@ -61,10 +61,10 @@ LossTensors loss_tensors(const StaticInput& memory) {
 
 }  // namespace
 
-StepGraphs::Left StepGraphs::make(const PackedBatch& batch, Shape& shape, const Step& step) {
+StepGraphs::Outputs StepGraphs::make(const PackedBatch& batch, Shape& shape, const Step& step) {
   const Rows all = padded(batch, shape.key.shape.bucket);
   const Input input = shape.memory.input(all);
-  Left out;
+  Outputs out;
   recorder_->warm_up([&] { out = step(input, loss_tensors(shape.memory)); });
   return out;
 }
@@ -72,16 +72,16 @@ StepGraphs::Left StepGraphs::make(const PackedBatch& batch, Shape& shape, const 
 void StepGraphs::record(const PackedBatch& batch, Shape& shape, Workspace& workspace, const Step& step) {
   const ProfileScope scope("recording of a step");
   shape.padded = padded(batch, shape.key.shape.bucket);
-  // Made inside of the recording, its memory stays the recording's.
+  // Created inside the recording, so that its memory belongs to the recording.
   Workspace own(device_);
   std::swap(workspace, own);
   try {
     shape.work = recorder_->record(
-        [&shape, step] { shape.left = step(shape.memory.input(shape.padded), loss_tensors(shape.memory)); });
+        [&shape, step] { shape.outputs = step(shape.memory.input(shape.padded), loss_tensors(shape.memory)); });
     ++counts_["recorded"];
   } catch (const c10::OutOfMemoryError&) {
     std::swap(workspace, own);
-    shape.left = {};
+    shape.outputs = {};
     throw;
   } catch (const c10::Error& error) {
     shape.refused = error.what_without_backtrace();
@@ -89,7 +89,7 @@ void StepGraphs::record(const PackedBatch& batch, Shape& shape, Workspace& works
     shape.refused = error.what();
   }
   std::swap(workspace, own);
-  if (shape.work == nullptr) shape.left = {};
+  if (shape.work == nullptr) shape.outputs = {};
 }
 
 const char* unrecorded(const LossNeeds& needs, const PackedBatch& batch, const StepOptions& options, bool fixed) {

@@ -13,11 +13,11 @@
 
 namespace st {
 
-// Training steps without their update: encoder, loss and both backward passes. What they queue on a device is recorded
+// Training steps without their update: encoder, loss and both backward passes. The device work of a step is recorded
 // once for each shape of batch, and repeated for every further batch of that shape.
 class StepGraphs {
  public:
-  // What a recording depends on.
+  // Everything that a recording depends on.
   struct Key {
     StepShape shape;
     int64_t columns = 1;
@@ -25,32 +25,33 @@ class StepGraphs {
     double loss_scale = 1;
     auto operator<=>(const Key&) const = default;
   };
-  // What a step leaves on the device; the next repetition of the same recording overwrites it.
-  struct Left {
+  // A step's results on the device. The next repetition of the same recording overwrites them.
+  struct Outputs {
     at::Tensor embeddings_RD;
     LossValue value{at::Tensor()};
   };
-  // Reads of the batch no values but those in `input` and `given`, and adds to gradients that stay where they are.
-  using Step = std::function<Left(const Input& input, const LossTensors& given)>;
+  // Reads values only from `input` and `given`, not from the batch, and adds to gradients at fixed addresses.
+  using Step = std::function<Outputs(const Input& input, const LossTensors& given)>;
 
-  // Of each shape so many steps are made as they come before one is recorded: shapes that are seen once or twice are
-  // not worth it, and libraries prepare themselves in the first. The recording that was not used for longest makes
-  // room.
+  // Number of unrecorded steps of a shape before one is recorded. Shapes that occur once or twice are not worth a
+  // recording, and libraries initialise themselves in the first step. When all places are taken, the least recently
+  // used recording is dropped.
   static constexpr int64_t kWarmUps = 2;
   static constexpr size_t kMostShapes = 64;
 
-  // Recorder and uploader of a CUDA device are made by the first step.
+  // The first step creates the recorder and the uploader of a CUDA device.
   explicit StepGraphs(at::Device device) : device_(device) {}
   StepGraphs(at::Device device, std::unique_ptr<Recorder> recorder, std::unique_ptr<Uploader> uploader,
              size_t most_shapes = kMostShapes);
 
-  // Makes a step. `workspace`: what `step` takes its memory from; a recording gets one of its own. A step that cannot
-  // be recorded is made as it comes, now and later; out of memory is thrown.
-  Left run(const PackedBatch& batch, const DropoutKey& dropout, const Key& key, Workspace& workspace, const Step& step);
-  // Notes a step that was made without this.
+  // Runs a step. `workspace`: the memory that `step` uses; a recording gets its own. A step that cannot be recorded
+  // runs unrecorded, now and later. Running out of memory throws.
+  Outputs run(const PackedBatch& batch, const DropoutKey& dropout, const Key& key, Workspace& workspace,
+              const Step& step);
+  // Counts a step that ran without this class.
   void pass_by(const std::string& reason) { ++counts_["eager: " + reason]; }
 
-  // Steps that were made: "repeated" (with the one that follows a recording at once), "warm-up", "eager: <reason>".
+  // Numbers of steps: "repeated" (including the one right after a recording), "warm-up", "eager: <reason>".
   // "recorded" counts recordings.
   const std::map<std::string, int64_t>& counts() const { return counts_; }
 
@@ -60,26 +61,26 @@ class StepGraphs {
     Key key;
     StaticInput memory;
     int64_t seen = 0;
-    Rows padded;  // of the batch that was recorded
+    Rows padded;  // the batch of the recording
     std::unique_ptr<RecordedWork> work;
-    Left left;
-    std::string refused;  // why it cannot be recorded
+    Outputs outputs;
+    std::string refused;  // the reason why it cannot be recorded
   };
   Shape& shape_of(const Key& key);
-  Left make(const PackedBatch& batch, Shape& shape, const Step& step);
+  Outputs make(const PackedBatch& batch, Shape& shape, const Step& step);
   void record(const PackedBatch& batch, Shape& shape, Workspace& workspace, const Step& step);
 
   at::Device device_;
   std::unique_ptr<Recorder> recorder_;
   std::unique_ptr<Uploader> uploader_;
   size_t most_shapes_ = kMostShapes;
-  std::list<Shape> shapes_;  // the last used first
+  std::list<Shape> shapes_;  // the most recently used first
   std::map<Key, std::list<Shape>::iterator> by_key_;
   std::map<std::string, int64_t> counts_;
 };
 
-// Why a step is not recorded, null where it may be: what differs between batches of one shape must be on the device.
-// `fixed`: whether the network takes an input that is fixed.
+// Why a step is not recorded; null if it may be. Everything that differs between batches of one shape must be on the
+// device. `fixed`: whether the network accepts an input at a fixed address.
 const char* unrecorded(const LossNeeds& needs, const PackedBatch& batch, const StepOptions& options, bool fixed);
 
 }  // namespace st

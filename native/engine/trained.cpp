@@ -28,7 +28,7 @@ void Trained::set_groups(const std::map<std::string, int>& groups) {
     return found != groups.end() && found->second < 0;
   };
   for (ParamId id : parameters_.layout.frozen_blocks(is_frozen)) gradients_.freeze(id);
-  // On a device a list of its rows costs more than it saves.
+  // On a device a list of rows costs more than it saves.
   const bool by_row = !queued_ && parameters_.token_table >= 0;
   const at::Tensor table = by_row ? parameters_.master(parameters_.token_table) : at::Tensor();
   for (const TensorInfo& tensor : parameters_.layout.tensors(true)) {
@@ -39,7 +39,7 @@ void Trained::set_groups(const std::map<std::string, int>& groups) {
     segments_.push_back({span.offset, span.offset + span.count, group, is_table});
   }
   std::sort(segments_.begin(), segments_.end(), [](const Segment& a, const Segment& b) { return a.begin < b.begin; });
-  // Neighbours of one group are one range, but for the token table; what lies between them is padding.
+  // Neighbours of one group form one range, except the token table. Between them there is only padding.
   std::vector<Segment> merged;
   for (const Segment& segment : segments_) {
     if (!merged.empty() && merged.back().group == segment.group && !merged.back().table && !segment.table) {
@@ -51,7 +51,7 @@ void Trained::set_groups(const std::map<std::string, int>& groups) {
   segments_ = std::move(merged);
 }
 
-// Where gradients may differ from 0: of the token table only the rows that batches have read.
+// Segments in which gradients may differ from 0: of the token table only the rows that batches have read.
 std::vector<Trained::Segment> Trained::with_gradients() {
   std::vector<Segment> out;
   for (const Segment& segment : segments_) {
@@ -77,7 +77,7 @@ double Trained::squared_norm() {
   std::vector<Span> spans;
   for (const Segment& segment : with_gradients()) {
     if (segment.group >= 0) {
-      // The table row by row: whether rows of zeros are left out does not matter to the last digit then.
+      // The table row by row, so that skipping rows of zeros does not change the last digit.
       const int64_t step =
           segment.table ? parameters_.master(parameters_.token_table).size(1) : segment.end - segment.begin;
       for (int64_t begin = segment.begin; begin < segment.end; begin += step) spans.push_back({begin, begin + step});
@@ -98,7 +98,7 @@ void Trained::update(const std::vector<double>& rates, const std::vector<double>
     return UpdateRange{segment.begin, segment.end, rates.size() == 1 ? rates[0] : rates[group], weight_decays[group]};
   };
   if (lazy_rows_ != nullptr) {
-    // Rows of the table that are updated now need what they lack first.
+    // Rows of the table get their postponed updates before this one.
     if (gradients_.all_touched()) {
       lazy_rows_->settle();
     } else {
@@ -149,7 +149,7 @@ at::Tensor Trained::queue_squared_norm() {
   for (const Segment& segment : segments_) {
     if (segment.group < 0) gradients_.flat().narrow(0, segment.begin, segment.end - segment.begin).zero_();
   }
-  // What lies between tensors is 0.
+  // The padding between tensors is 0.
   return reference::squared_norm(gradients_.flat());
 }
 

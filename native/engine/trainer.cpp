@@ -82,8 +82,8 @@ std::optional<StepReport> Trainer::step(const PackedBatch& batch, const StepOpti
   network.validate(batch);
   impl_->prepare();
   impl_->held.reset();
-  if (const auto left = impl_->recorded(batch, options)) {
-    return impl_->finish(batch, left->embeddings_RD, left->value, options);
+  if (const auto outputs = impl_->recorded(batch, options)) {
+    return impl_->finish(batch, outputs->embeddings_RD, outputs->value, options);
   }
   Impl::Pending pending = impl_->forward(batch, options);
   LossGradients found;
@@ -104,7 +104,7 @@ Evaluation Trainer::evaluate(const PackedBatch& batch, int64_t loss) {
   const at::NoGradGuard no_grad;
   const OwnedLoss& owned = impl_->loss_at(loss);
   const LossNeeds needs = owned.loss->needs();
-  std::optional<ChunkedPass> pass;  // in whose memory its outputs may lie
+  std::optional<ChunkedPass> pass;  // its outputs may lie in this pass's memory
   Network::Output outputs;
   if (needs.layers || needs.tokens || needs.twin) {
     const ChunkPlan plan{.twin = needs.twin ? impl_->twin.get() : nullptr};

@@ -25,11 +25,11 @@ struct TrainerSpec {
   double weight_decay = 0;
   double max_grad_norm = 1;  // 0 = no clipping
   uint64_t seed = 0;
-  std::string precision;  // float32 or bfloat16 while this trainer lives; empty = as the encoder was made
+  std::string precision;  // float32 or bfloat16 while this trainer lives; empty = the encoder's own
   bool activation_checkpointing = false;
   bool compat_loss_gradients = false;
-  bool without_waiting = false;  // the step of a GPU on the CPU too: for tests of it
-  // How steps are recorded; null: by their device, where SENTENCE_TORCH_CUDA_GRAPHS=1. For tests.
+  bool without_waiting = false;  // a GPU's kind of step on the CPU, for tests
+  // How steps are recorded. Null: by the device's recorder, where SENTENCE_TORCH_CUDA_GRAPHS=1. Set by tests.
   std::shared_ptr<StepGraphs> graphs;
 };
 
@@ -69,8 +69,8 @@ struct Evaluation {
 };
 
 // Losses, gradients and optimiser over one encoder. The constructor throws ERR_BUSY when the encoder already has a
-// trainer. On another thread than the executor's: the constructor; tensors(), at any time; set_groups(), before the
-// first call of anything else.
+// trainer. Calls belong on the executor thread, except: the constructor; tensors(), at any time; set_groups(), before
+// the first call of anything else.
 class Trainer {
  public:
   Trainer(std::shared_ptr<Encoder> encoder, const TrainerSpec& spec);
@@ -81,14 +81,14 @@ class Trainer {
   void load(const std::vector<TensorRange>& ranges);
   void dump(const std::vector<TensorRange>& ranges);
   std::optional<StepReport> step(const PackedBatch& batch, const StepOptions& options);
-  // A step in two halves, for a loss that the caller computes; `out` has `size` floats. Anything but
-  // a load() may come in between: a step or another embed() drops the first half, all else leaves it as it is.
+  // A step in two halves, for a loss that the caller computes. `out` has `size` floats. Anything but a load() may
+  // come in between. A step or another embed() drops the first half. Other calls keep it.
   void embed(PackedBatch batch, float* out, int64_t size, const StepOptions& options);
   std::optional<StepReport> apply(const ExternalLoss& external, const StepOptions& options);
   Evaluation evaluate(const PackedBatch& batch, int64_t loss = 0);
   std::vector<int64_t> counters();
   void set_counters(const std::vector<int64_t>& counters);
-  // Frees gradients, moments and loss parameters and lets the encoder go; every later call throws ERR_DISPOSED.
+  // Frees gradients, moments and loss parameters, and releases the encoder. Every later call throws ERR_DISPOSED.
   void dispose();
 
  private:

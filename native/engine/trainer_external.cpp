@@ -1,5 +1,5 @@
-// A step in two halves, for a loss that the caller computes. It waits for the device by its nature: embeddings come
-// down, gradients go up.
+// A step in two halves, for a loss that the caller computes. It has to wait for the device: embeddings come from it,
+// gradients go to it.
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/scalar_tensor.h>
@@ -20,7 +20,7 @@ void Trainer::embed(PackedBatch batch, float* out, int64_t size, const StepOptio
         size);
   check(impl_->loss_at(options.loss).loss->needs().external, "ERR_INVALID_ARGUMENT",
         "Only a loss of type Custom is trained through embed and apply");
-  // The pass refers to the batch, so both stay where they are.
+  // The pass refers to the batch, so both keep their addresses.
   impl_->held = std::make_unique<Impl::Held>();
   impl_->held->batch = std::move(batch);
   impl_->held->pending = impl_->forward(impl_->held->batch, options);
@@ -36,7 +36,7 @@ std::optional<StepReport> Trainer::apply(const ExternalLoss& external, const Ste
   check(static_cast<int64_t>(external.embeddings.size()) == embeddings_RD.numel(), "ERR_INVALID_ARGUMENT", "Expected ",
         embeddings_RD.numel(), " gradients of embeddings but found ", external.embeddings.size());
   const auto scaled = [&](const std::vector<float>& values, at::IntArrayRef shape) {
-    // from_blob takes no const memory; nothing writes to it.
+    // from_blob takes no const memory, but nothing writes to it.
     const at::Tensor view = at::from_blob(const_cast<float*>(values.data()), shape, at::kFloat);
     return view.to(embeddings_RD.options()) * options.loss_scale;
   };

@@ -15,18 +15,18 @@
 
 namespace st {
 
-// Before the names of the twin's tensors.
+// Prefix of the names of the twin's tensors.
 constexpr const char* kTwinPrefix = "loss.model1.";
 
-// The parts of a step, and what lives from step to step; Trainer puts the steps together.
+// The parts of a step, and the state between steps. Trainer combines them to steps.
 struct Trainer::Impl {
   Impl(std::shared_ptr<Encoder> shared, const TrainerSpec& given);
 
   Network& open();
-  // Gradients and moments are made by the first job: the constructor runs on the JavaScript thread.
+  // The first job creates gradients and moments, because the constructor runs on the JavaScript thread.
   void prepare();
   const OwnedLoss& loss_at(int64_t index) const;
-  // What dropout masks of the next batch depend on.
+  // Decides the dropout masks of the next batch.
   DropoutKey dropout_key() const { return DropoutKey(spec.seed, static_cast<uint64_t>(step), accumulated); }
 
   // A training batch between its forward and its backward pass.
@@ -36,15 +36,15 @@ struct Trainer::Impl {
     bool uses_twin;
   };
   Pending forward(const PackedBatch& batch, const StepOptions& options);
-  // Forward pass, loss and backward pass of a step that is recorded or was; nothing where this one is not.
-  std::optional<StepGraphs::Left> recorded(const PackedBatch& batch, const StepOptions& options);
+  // Forward pass, loss and backward pass of a recorded step; nothing where this step cannot be recorded.
+  std::optional<StepGraphs::Outputs> recorded(const PackedBatch& batch, const StepOptions& options);
   // Adds the gradients of the batch.
   void backward(Pending& pending, const LossGradients& found, const StepOptions& options);
-  // Counts the batch, and updates and reports where that is asked for.
+  // Counts the batch. Updates and reports if requested.
   std::optional<StepReport> finish(const PackedBatch& batch, const at::Tensor& embeddings_RD, const LossValue& value,
                                    const StepOptions& options);
 
-  // Calls copy(layout, flat buffer, range) for each range, whose name has lost its prefix.
+  // Calls copy(layout, flat buffer, range) for each range, with the prefix removed from its name.
   template <typename Copy>
   void for_each(const std::vector<TensorRange>& ranges, const Copy& copy) {
     open();
@@ -80,9 +80,9 @@ struct Trainer::Impl {
   std::unique_ptr<Held> held;  // between embed() and apply()
   bool disposed = false;
 
-  int64_t step = 0;         // optimiser steps tried
+  int64_t step = 0;         // attempted optimiser steps
   int64_t accumulated = 0;  // batches since the last update
-  StepReport counted;       // since the last report: what the host counts
+  StepReport counted;       // the host's counts since the last report
 
  private:
   void check_rates(const StepOptions& options) const;

@@ -6,7 +6,7 @@
 
 namespace st {
 
-std::optional<StepGraphs::Left> Trainer::Impl::recorded(const PackedBatch& batch, const StepOptions& options) {
+std::optional<StepGraphs::Outputs> Trainer::Impl::recorded(const PackedBatch& batch, const StepOptions& options) {
   if (graphs == nullptr) return std::nullopt;
   const OwnedLoss& loss = loss_at(options.loss);
   const LossNeeds needs = loss.loss->needs();
@@ -26,7 +26,7 @@ std::optional<StepGraphs::Left> Trainer::Impl::recorded(const PackedBatch& batch
   const double scale = options.loss_scale;
   const auto step = [this, &loss, &batch, &network, &encoder, &own, wanted, scale](const Input& input,
                                                                                    const LossTensors& given) {
-    // Not those of later batches: what is recorded takes the key from the input.
+    // This step's key. Later batches pass theirs through the input.
     const DropoutKey dropout = dropout_key();
     TrainingPass pass(network);
     const Network::Output outputs = pass.forward(input, dropout, wanted);
@@ -35,11 +35,11 @@ std::optional<StepGraphs::Left> Trainer::Impl::recorded(const PackedBatch& batch
     const at::NoGradGuard no_grad;
     add_to(own, found);
     pass.backward(input, dropout, found.outputs, encoder.gradients());
-    return StepGraphs::Left{outputs.embeddings_RD, found.value};
+    return StepGraphs::Outputs{outputs.embeddings_RD, found.value};
   };
-  const StepGraphs::Left left = graphs->run(batch, dropout_key(), key, network.workspace(), step);
+  const StepGraphs::Outputs outputs = graphs->run(batch, dropout_key(), key, network.workspace(), step);
   own.used = encoder.used = true;
-  return left;
+  return outputs;
 }
 
 }  // namespace st

@@ -19,7 +19,8 @@ TrainingPass::TrainingPass(Network& network)
 
 TrainingPass::~TrainingPass() {
   --network_.passes_;
-  // Others had to make memory of their own meanwhile: the larger stays. A network that was disposed of keeps none.
+  // Other passes may have allocated memory of their own meanwhile. The larger one is kept. A disposed network keeps
+  // none.
   const bool disposed = !network_.parameters_.flat().defined();
   if (!disposed && workspace_.bytes() > network_.workspace_.bytes()) std::swap(workspace_, network_.workspace_);
 }
@@ -93,7 +94,7 @@ std::vector<at::Tensor> TrainingPass::d_of_heads(const Cut& cut, const at::Tenso
 
 void TrainingPass::backward(const Input& input, const DropoutKey& dropout, const Network::Output& gradient,
                             Gradients& gradients) {
-  std::vector<at::Tensor> d_layers_TD;  // of the outputs of all layers, or of the last alone
+  std::vector<at::Tensor> d_layers_TD;  // outputs of all layers, or of the last one
   for (size_t i = 0; i < cuts_.size(); ++i) {
     const Cut& cut = cuts_[i];
     const bool last = i + 1 == cuts_.size();

@@ -11,10 +11,10 @@ class GatedFeedForward {
   GatedFeedForward(Linear inner, const GateShape& gate, double inner_dropout, uint32_t site, OutputBlock output)
       : inner_(inner), gate_(gate), dropout_(inner_dropout), site_(site), output_(output) {}
 
-  // Of a training pass, for its way back.
+  // What a training pass keeps for the backward pass.
   struct Kept {
     at::Tensor x_TD, gate_T2F, after_TF;
-    bool reads_sum = false;  // the stream came as one tensor
+    bool reads_sum = false;  // the stream was one tensor
     OutputBlock::Kept output;
   };
 
@@ -23,9 +23,9 @@ class GatedFeedForward {
     return inner_.is_trained(gradients) || output_.is_trained(gradients);
   }
   Stream take_stream(const Pass& pass) const { return output_.take_stream(pass); }
-  // All that forward() keeps, but for x.
+  // What forward() keeps, except x.
   Kept keep(const Pass& pass) const;
-  // out may be the memory of `in` where no backward follows.
+  // out may use the memory of `in` if no backward pass follows.
   Kept forward(const Pass& pass, const Stream& in, const Stream& out) const;
   // Returns the gradient of `in`, in the memory of d_out.
   Stream backward(const Pass& pass, Gradients& gradients, const Kept& kept, const Stream& d_out) const;

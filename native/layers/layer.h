@@ -21,14 +21,14 @@ struct Layer {
   }
   Stream take_stream(const Pass& pass) const { return feed_forward.take_stream(pass); }
 
-  // All that forward() takes.
+  // Everything that forward() allocates.
   void keep(const Pass& pass) const {
     attention.keep(pass);
     attention.take_stream(pass);
     feed_forward.keep(pass);
   }
 
-  // out may be the memory of `in` where no backward follows.
+  // out may use the memory of `in` if no backward pass follows.
   Kept forward(const Pass& pass, const Stream& in, const Stream& out) const {
     const Stream middle = attention.take_stream(pass);
     Kept kept;

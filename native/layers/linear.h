@@ -9,7 +9,7 @@
 namespace st {
 
 // y = x W' + b, or without b: `<name>.weight` and `<name>.bias`. Several named layers of the same input may share one
-// matrix (query, key, value), which files of another kind have as one layer: `second_name`.
+// matrix (query, key, value). `second_name`: the name of that matrix in files that store it as one layer.
 class Linear {
  public:
   struct Part {
@@ -25,19 +25,19 @@ class Linear {
   int64_t width() const { return width_; }
 
   void forward(const Pass& pass, const at::Tensor& x_TI, at::Tensor y_TO) const;
-  // For ops that do more than forward(). Packed once for all passes that train nothing.
+  // For ops that do more than forward(). Packed once for all passes that do not train.
   Weight weight(const Pass& pass) const;
-  // All but the gradient of the bias. d_x is added to when `accumulate`.
+  // All gradients but the bias's. With `accumulate`, adds to d_x.
   void backward(const Pass& pass, Gradients& gradients, const at::Tensor& x_TI, const at::Tensor& d_y_TO,
                 at::Tensor d_x_TI, bool accumulate) const;
   void backward_weight(const Pass& pass, Gradients& gradients, const at::Tensor& x_TI, const at::Tensor& d_y_TO) const;
   bool is_trained(const Gradients& gradients) const {
     return gradients[weight_].defined() || bias_gradient(gradients).defined();
   }
-  // For layers whose following op does not sum it up.
+  // For layers whose following op does not compute it.
   void backward_bias(Gradients& gradients, const at::Tensor& d_y_TO) const;
 
-  // Undefined without bias.
+  // Undefined without a bias.
   at::Tensor bias(const Pass& pass) const { return bias_ >= 0 ? pass.parameters.master(bias_) : at::Tensor(); }
   at::Tensor bias_gradient(const Gradients& gradients) const { return bias_ >= 0 ? gradients[bias_] : at::Tensor(); }
 

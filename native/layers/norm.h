@@ -14,7 +14,7 @@ struct NormOptions {
   bool one_plus = false;  // gamma is 1 + weight (Gemma)
 };
 
-// The weights of a norm: `<name>.weight` and, unless there is none, `<name>.bias`.
+// The weights of a norm: `<name>.weight` and, if it has a bias, `<name>.bias`.
 class Norm {
  public:
   Norm() = default;

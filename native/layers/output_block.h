@@ -8,7 +8,8 @@
 
 namespace st {
 
-// Whether the norm at the end of a branch replaces the sum (post-norm) or is only what the next block reads (pre-norm).
+// Whether the norm at the end of a branch replaces the sum (post-norm) or is only the input of the next block
+// (pre-norm).
 enum class NormPlace { kPost, kPre };
 
 // The end of both halves of a transformer layer: sum = residual + dropout(linear(x)), and a norm of the sum.
@@ -18,7 +19,7 @@ class OutputBlock {
   OutputBlock(Linear linear, Norm norm, NormPlace place, double dropout, uint32_t site)
       : linear_(linear), norm_(norm), place_(place), dropout_(dropout), site_(site) {}
 
-  // Of a training pass, for its way back.
+  // What a training pass keeps for the backward pass.
   struct Kept {
     at::Tensor sum_TD, mean_T, rstd_T;
     DropoutMask mask;
@@ -31,9 +32,9 @@ class OutputBlock {
   // Memory for the stream that forward() writes.
   Stream take_stream(const Pass& pass) const;
   Kept keep(const Pass& pass) const;
-  // `kept` from keep(). out may be the memory of `residual` where no backward follows.
+  // `kept` is from keep(). out may use the memory of `residual` if no backward pass follows.
   void forward(const Pass& pass, const at::Tensor& x_TI, const Stream& residual, const Stream& out, Kept& kept) const;
-  // All but the gradient of x, which is d_y W for the weight() of this block: gives d_y, in the pass's workspace, and
+  // All gradients but that of x, which is d_y W for this block's weight(). Returns d_y, in the pass's workspace, and
   // the gradient of the residual in the memory of d_out.sum.
   at::Tensor backward(const Pass& pass, Gradients& gradients, const Kept& kept, const Stream& d_out,
                       const at::Tensor& x_TI) const;

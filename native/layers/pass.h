@@ -7,7 +7,8 @@
 
 namespace st {
 
-// One trip of a batch through a network. Without `training` nothing is kept for a backward pass and nothing is dropped.
+// A pass of a batch through a network. Without `training`, nothing is kept for a backward pass and nothing is
+// dropped.
 struct Pass {
   const Input& input;
   const Parameters& parameters;
@@ -15,10 +16,10 @@ struct Pass {
   bool training = false;
   DropoutKey dropout = {};
   bool drops = true;       // in training
-  bool recompute = false;  // keep the inputs of layers alone; their backward pass computes the rest again
+  bool recompute = false;  // keep only the inputs of layers; the backward pass recomputes the rest
   bool hold_bias = false;  // a classifier's bias gets no gradient
-  bool int8 = false;       // linear layers by weights of 8 bits; never in training
-  bool outputs = false;    // keep what comes out of each layer, also where no backward pass follows
+  bool int8 = false;       // linear layers use 8-bit weights; never in training
+  bool outputs = false;    // keep the outputs of each layer, also without a backward pass
 
   bool keeps_outputs() const { return training || outputs; }
 
@@ -26,12 +27,12 @@ struct Pass {
   at::ScalarType master() const { return parameters.master(0).scalar_type(); }
   at::Tensor take(int64_t width, at::ScalarType type) const { return workspace.take({input.tokens(), width}, type); }
   at::Tensor take(int64_t width) const { return take(width, compute()); }
-  // Statistics of a layer norm, only where a backward pass follows.
+  // Statistics of a layer norm; only if a backward pass follows.
   at::Tensor take_statistics() const { return training ? workspace.take({input.tokens()}, master()) : at::Tensor(); }
   Dropout dropout_at(uint32_t site, double probability) const {
     return training && drops ? Dropout(dropout, site, probability) : Dropout();
   }
-  // With the memory that the mask of hidden states needs.
+  // With memory for the mask of hidden states.
   DropoutMask mask_at(uint32_t site, double probability, int64_t width) const {
     const Dropout drop = dropout_at(site, probability);
     return {drop, drop.active() ? take(mask_words(width), at::kShort) : at::Tensor()};

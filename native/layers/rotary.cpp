@@ -15,7 +15,7 @@
 
 namespace st {
 
-// Only the executor's thread runs passes, so there is no lock.
+// No lock, because only the executor's thread runs passes.
 struct Rotary::Tables {
   RotaryBase base;
   int64_t rotated;
@@ -28,7 +28,7 @@ struct Rotary::Tables {
   at::Tensor table(const RotaryBase& of, int64_t positions, const at::TensorOptions& like) const;
 };
 
-// By the host's processor, so that angles are the same on every device.
+// Computed by the host's processor, so that angles are the same on every device.
 at::Tensor Rotary::Tables::table(const RotaryBase& of, int64_t positions, const at::TensorOptions& like) const {
   const at::ScalarType type = c10::typeMetaToScalarType(like.dtype());
   return rotary_table(rotary_frequencies(of, rotated, type), positions).to(like.device());
@@ -45,7 +45,7 @@ const at::Tensor& Rotary::Tables::up_to(int64_t longest, const at::TensorOptions
   return table_PR;
 }
 
-// A table for ordinary rows, and behind it one for each length above.
+// A table for ordinary rows, followed by one for each greater length.
 const RotaryAngles& Rotary::Tables::with_long_rows(const Input& input, const at::TensorOptions& like) {
   const Rows& batch = input.batch;
   const DynamicNtk& ntk = *base.ntk;

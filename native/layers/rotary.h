@@ -8,29 +8,29 @@
 
 namespace st {
 
-// Rows longer than those of the training turn by other angles, each row by those of its own length (NTK-aware scaling):
+// Rows longer than those of the training use other angles, each row those of its own length (NTK-aware scaling):
 // theta (factor length / trained - (factor - 1))^(width / (width - 2)).
 struct DynamicNtk {
   double factor;
   int64_t trained;  // positions
 };
 
-// Pair i of w columns turns by theta^(-2 i / w) / divisor at each position.
+// Pair i of w columns rotates by theta^(-2 i / w) / divisor at each position.
 struct RotaryBase {
   double theta;
   double divisor = 1;
   std::optional<DynamicNtk> ntk = {};
 };
 
-// Rotary position embeddings (Su et al. 2021): which columns of a projection are turned, and the angles, in float32 as
-// transformers computes them, or in float64 for models of that dtype. Copies share their tables, so that all layers of
-// a model have one.
+// Rotary position embeddings (Su et al. 2021): the rotated columns of a projection, and the angles, in float32 as
+// transformers computes them, or in float64 for models of that dtype. Copies share their tables, so all layers of a
+// model use one.
 class Rotary {
  public:
   Rotary(const RotaryShape& shape, const RotaryBase& base);
 
   const RotaryShape& shape() const { return shape_; }
-  // Of the tokens of a pass, on its device.
+  // For the tokens of a pass, on its device.
   RotaryAngles angles(const Pass& pass) const;
 
  private:

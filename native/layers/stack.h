@@ -9,7 +9,7 @@
 
 namespace st {
 
-// Embeddings and the layers above them: the loop of an encoder, there and back.
+// Embeddings and the layers above them: an encoder's loop, forward and backward.
 template <typename Layer>
 struct Stack {
   Embeddings embeddings;
@@ -19,10 +19,10 @@ struct Stack {
   struct Kept {
     Embeddings::Kept embeddings;
     std::vector<Stream> streams;               // before the first layer and after each
-    std::vector<typename Layer::Kept> layers;  // empty where the way back computes them again
+    std::vector<typename Layer::Kept> layers;  // empty if the backward pass recomputes them
   };
 
-  // Returns what comes out of the last layer [T, width], in the pass's workspace.
+  // Returns the output of the last layer [T, width], in the pass's workspace.
   at::Tensor forward(const Pass& pass, Kept& kept) const {
     Stream x(pass.take(width));
     kept.embeddings = embeddings.forward(pass, x.x_TD);
@@ -30,7 +30,7 @@ struct Stack {
     kept.layers.clear();
     if (pass.keeps_outputs()) kept.streams.push_back(x);
     for (const Layer& layer : layers) {
-      // Where nobody reads its input again, a layer writes over it, if that has the form of its output.
+      // If nobody reads its input again, a layer overwrites it with its output of the same form.
       const bool in_place = !pass.keeps_outputs() && x.is_one() == (layer.place() == NormPlace::kPost);
       const Stream out = in_place ? x : layer.take_stream(pass);
       if (pass.training && !pass.recompute) {
@@ -45,7 +45,7 @@ struct Stack {
     return x.x_TD;
   }
 
-  // What transformers calls hidden_states: the sums that go from layer to layer, and what comes out of the last.
+  // transformers' hidden_states: the sums between layers, and the output of the last layer.
   std::vector<at::Tensor> outputs_TD(const Kept& kept) const {
     std::vector<at::Tensor> out;
     for (const Stream& stream : kept.streams) out.push_back(stream.sum_TD);
@@ -53,9 +53,9 @@ struct Stack {
     return out;
   }
 
-  // Adds to the gradients; uses up d_x and what was kept. Nothing below the lowest trained parameter is differentiated.
-  // `d_outputs`: beside that of the last layer; empty, or one for
-  // each output, undefined where there is none.
+  // Adds to the gradients. Overwrites d_x and the kept tensors. Nothing below the lowest trained parameter is
+  // differentiated. `d_outputs`: further gradients of outputs; empty, or one for each output, undefined where there
+  // is none.
   void backward(const Pass& pass, Gradients& gradients, Kept& kept, const at::Tensor& d_x_TD,
                 const std::vector<at::Tensor>& d_outputs) const {
     const auto add_output = [&](size_t i, const at::Tensor& to_TD) {

@@ -4,9 +4,9 @@
 
 namespace st {
 
-// What flows from block to block: the sum of all branches so far, and what the next block reads. In post-norm models
-// (BERT) a norm replaces the sum, so the two are one tensor. In pre-norm models (ModernBERT) the sum goes on, and the
-// next block reads its norm. Gradients flow back in the same form.
+// The data between blocks: the sum of all branches so far, and the next block's input. In post-norm models (BERT) a
+// norm replaces the sum, so the two are one tensor. In pre-norm models (ModernBERT) the sum continues, and the next
+// block reads its norm. Gradients have the same form.
 struct Stream {
   at::Tensor sum_TD, x_TD;
 

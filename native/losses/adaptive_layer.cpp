@@ -14,8 +14,8 @@ namespace st {
 
 namespace {
 
-// Another loss on the last layer and on some of those before it, which also shall become like the last (Li et al.
-// 2024).
+// Applies another loss to the last layer and to some of the layers before it, and draws those layers towards the last
+// one (Li et al. 2024).
 class AdaptiveLayer : public Loss {
  public:
   AdaptiveLayer(const Config& spec, int64_t width, LossLayout layout)
@@ -41,7 +41,7 @@ class AdaptiveLayer : public Loss {
   LossNeeds needs() const override {
     LossNeeds needs = inner_->needs();
     needs.layers = true;
-    // A choice of layers is made on the host.
+    // The host draws the layers.
     needs.capturable = needs.capturable && per_step_ < 1;
     return needs;
   }
@@ -87,7 +87,7 @@ class AdaptiveLayer : public Loss {
     return inner_->forward(layer);
   }
 
-  // Layer 0 is what goes into the first layer.
+  // Layer 0 is the input of the first layer.
   double weight_of(int64_t index) const {
     if (!weights_.empty()) {
       check(index < static_cast<int64_t>(weights_.size()), "ERR_INVALID_ARGUMENT", "layerWeights has ", weights_.size(),

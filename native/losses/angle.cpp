@@ -13,7 +13,7 @@ namespace st {
 namespace {
 
 // CoSENT of the angle in complex space (Li and Li 2024). Further columns are negatives of column 0: pairs with the
-// label 1 - y, and y is 1 where there are no labels.
+// label 1 - y. y is 1 without labels.
 class AnglE : public Loss {
  public:
   explicit AnglE(const Config& spec) : scale_(spec.number("scale", 20)), angle_(parse_pair_similarity("angle")) {

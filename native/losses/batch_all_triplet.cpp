@@ -15,7 +15,7 @@ namespace st {
 
 namespace {
 
-// Mean of d(a, p) - d(a, n) + margin over all triplets of the batch for which it is positive (Hermans et al. 2017).
+// Mean of d(a, p) - d(a, n) + margin over all triplets of the batch with a positive value (Hermans et al. 2017).
 class BatchAllTriplet : public BatchTriplets {
  public:
   explicit BatchAllTriplet(const Config& spec)
@@ -25,10 +25,9 @@ class BatchAllTriplet : public BatchTriplets {
     const at::Tensor distances_BB = distances(input), same_BB = same_class(input.labels);
     const at::Tensor no_positive_BB = same_BB.logical_not().logical_or(at::eye(input.rows(), same_BB.options()));
 
-    // Of an anchor's negatives in the order of their distances, those that count for a positive are the first ones.
-    // Their number and the sum of their distances give the sum of the losses: memory grows with the square of the
-    // batch, where triplets are its cube. The sums are taken in double, since they may be much larger than their
-    // difference.
+    // With an anchor's negatives sorted by distance, those that count for a positive come first. Their number and the
+    // sum of their distances give the sum of the losses. So memory grows with the square of the batch, where triplets
+    // would grow with its cube. The sums are doubles, because they may be much larger than their difference.
     const at::Tensor exact_BB = distances_BB.to(at::kDouble), limits_BB = exact_BB + margin_;
     const at::Tensor negatives_BB =
         std::get<0>(exact_BB.masked_fill(same_BB, std::numeric_limits<double>::infinity()).sort(1));
@@ -36,7 +35,7 @@ class BatchAllTriplet : public BatchTriplets {
     const at::Tensor sums_BS = at::cat({at::zeros({input.rows(), 1}, exact_BB.options()), negatives_BB.cumsum(1)}, 1);
     const at::Tensor losses_BB = (counts_BB * limits_BB - sums_BS.gather(1, counts_BB)).masked_fill(no_positive_BB, 0);
     const at::Tensor count = counts_BB.masked_fill(no_positive_BB, 0).sum().clamp_min(1);
-    // The last term is zero, unless a distance is not finite: an order would drop those.
+    // The last term is zero, unless a distance is not finite. Sorting would hide such a distance.
     return (losses_BB.sum() / count).to(distances_BB.scalar_type()) + distances_BB.sum() * 0;
   }
 

@@ -18,8 +18,8 @@ namespace st {
 
 namespace {
 
-// Mean over the positive pairs of max(d(a, p) - d(a, n) + margin, 0), n the nearest negative that is farther from a
-// than p, or the farthest where there is none (Schroff et al. 2015).
+// Mean over the positive pairs of max(d(a, p) - d(a, n) + margin, 0). n is the nearest negative that is farther from
+// a than p, or the farthest negative where there is none (Schroff et al. 2015).
 class BatchSemiHardTriplet : public BatchTriplets {
  public:
   explicit BatchSemiHardTriplet(const Config& spec)
@@ -30,15 +30,15 @@ class BatchSemiHardTriplet : public BatchTriplets {
     const at::ScalarType type = distances_BB.scalar_type();
     const at::Tensor other_BB = same_BB.logical_not();
 
-    // Of an anchor's negatives in the order of their distances, the nearest that is farther than a positive is the
-    // first behind it; what is not a negative lies at infinity.
+    // With an anchor's negatives sorted by distance, the nearest that is farther than a positive is the first one
+    // after it. Rows that are not negatives are at infinity.
     const at::Tensor sorted_BB = std::get<0>(distances_BB.masked_fill(same_BB, std::numeric_limits<double>::infinity())
                                                  .sort(/*stable=*/true, 1, /*descending=*/false));
     const at::Tensor places_BB =
         at::searchsorted(sorted_BB.detach(), distances_BB.detach(), /*out_int32=*/false, /*right=*/true);
     const at::Tensor nearest_BB = sorted_BB.gather(1, places_BB.clamp_max(input.rows() - 1));
 
-    // A masked maximum is that of the distances above their least.
+    // A masked maximum: that of the distances above their minimum.
     const at::Tensor least_B1 = std::get<0>(distances_BB.min(1, true));
     const at::Tensor farthest_B1 = std::get<0>(((distances_BB - least_B1) * other_BB.to(type)).max(1, true)) + least_B1;
 

@@ -35,7 +35,7 @@ at::Tensor BatchTriplets::distances(const LossInput& input) const {
   const at::Tensor norms_B = products_BB.diagonal();
   at::Tensor squares_BB = norms_B.unsqueeze(0) - 2 * products_BB + norms_B.unsqueeze(1);
   squares_BB = squares_BB.masked_fill(squares_BB < 0, 0);
-  // The root has no gradient at zero: equal rows have the distance 0 and the gradient 0.
+  // The root gets no gradient at zero: equal rows have distance 0 and gradient 0.
   const at::Tensor zero_BB = (squares_BB == 0).to(squares_BB.scalar_type());
   return (1 - zero_BB) * (squares_BB + zero_BB * 1e-16).sqrt();
 }
@@ -45,7 +45,7 @@ std::pair<at::Tensor, at::Tensor> BatchTriplets::hardest(const LossInput& input)
   const at::Tensor self_BB = at::eye(input.rows(), same_BB.options());
   const at::Tensor positive_BB = same_BB.logical_and(self_BB.logical_not()).to(distances_BB.scalar_type());
   const at::Tensor farthest_B1 = std::get<0>((positive_BB * distances_BB).max(1, true));
-  // Rows of the same class are moved behind all others.
+  // Rows of the same class are sorted after all others.
   const at::Tensor greatest_B1 = std::get<0>(distances_BB.max(1, true));
   const at::Tensor nearest_B1 =
       std::get<0>((distances_BB + greatest_B1 * same_BB.to(distances_BB.scalar_type())).min(1, true));

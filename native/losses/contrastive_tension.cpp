@@ -9,7 +9,7 @@ namespace st {
 
 namespace {
 
-// The dot product of a text in one encoder with a text in another tells whether the two are the same (Carlsson et al.
+// The dot product of a text in one encoder and a text in another shows whether the two are the same (Carlsson et al.
 // 2021).
 class ContrastiveTension : public Loss {
  public:

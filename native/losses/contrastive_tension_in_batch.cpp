@@ -12,8 +12,8 @@ namespace st {
 
 namespace {
 
-// Every text has to find itself among all texts of the batch in another encoder, in both directions, with a scale that
-// is learned (Carlsson et al. 2021). Both columns hold the same texts.
+// Each text has to find itself among all texts of the batch in another encoder, in both directions, with a learned
+// scale (Carlsson et al. 2021). Both columns hold the same texts.
 class ContrastiveTensionInBatch : public Loss {
  public:
   ContrastiveTensionInBatch(const Config& spec, LossLayout layout)

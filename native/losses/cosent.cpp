@@ -18,8 +18,8 @@
 namespace st {
 
 at::Tensor cosent(const at::Tensor& scores_B, const at::Tensor& labels_B) {
-  // In the order of the labels, the rows with a higher label than a row's are all those from some place on. Their sums
-  // of exp(-s_j) are running sums from the end, so that memory grows with the rows and not with their pairs.
+  // Sorted by label, all rows with a higher label than a row's come after some position. Their sums of exp(-s_j) are
+  // running sums from the end, so that memory grows with the rows and not with their pairs.
   const auto [sorted_B, order_B] = at::sort(labels_B, /*stable=*/true, 0, /*descending=*/false);
   const at::Tensor ordered_B = scores_B.index_select(0, order_B);
   const at::Tensor higher_B = at::searchsorted(sorted_B, sorted_B, /*out_int32=*/false, /*right=*/true);

@@ -8,7 +8,7 @@ namespace st {
 
 namespace {
 
-// Mean squared error of the cosine of each pair, or of a function of it, against its label.
+// Mean squared error between the cosine of each pair, or a function of it, and its label.
 class CosineSimilarity : public Loss {
  public:
   explicit CosineSimilarity(const Config& spec)

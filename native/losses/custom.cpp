@@ -6,8 +6,8 @@ namespace st {
 
 namespace {
 
-// A loss that the caller computes from the embeddings. Here live its parameters alone: zero until they are loaded, and
-// zeroed, clipped, decayed and updated like all others.
+// A loss that the caller computes from the embeddings. This class only holds its parameters: zero until they are
+// loaded; zeroed, clipped, decayed and updated like all others.
 class Custom : public Loss {
  public:
   Custom(const Config& spec, LossLayout layout) {

@@ -15,8 +15,8 @@ namespace st {
 
 namespace {
 
-// KL divergence of the student's distribution over the candidates of a query from the teacher's, times the student's
-// temperature squared (Lin et al. 2020).
+// KL divergence of the student's distribution over a query's candidates from the teacher's, times the square of the
+// student's temperature (Lin et al. 2020).
 class DistillKLDiv : public Loss {
  public:
   explicit DistillKLDiv(const Config& spec)

@@ -6,8 +6,9 @@
 
 namespace st {
 
-// Mean over the columns of the distance of embeddings, projected to the teacher's width where asked for, from the
-// teacher's (Kim et al. 2023). A label is one teacher embedding for all texts of a row, or one for each.
+// Mean over the columns of the distance between embeddings and the teacher's embeddings (Kim et al. 2023). On
+// request, embeddings are first projected to the teacher's width. A label is one teacher embedding for all texts of a
+// row, or one for each text.
 class EmbedDistill : public Loss {
  public:
   // `metric`: mse, l2 or cosine.

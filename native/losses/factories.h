@@ -2,7 +2,7 @@
 
 #include "losses/loss.h"
 
-// One line per loss, beside its line in registry.cpp; apart from loss.h, so that a new loss recompiles no other.
+// One declaration per loss, as in registry.cpp. It is not in loss.h, so that a new loss recompiles no other.
 namespace st {
 
 std::unique_ptr<Loss> make_adaptive_layer(const Config&, int64_t, LossLayout);

@@ -17,8 +17,8 @@ namespace st {
 
 namespace {
 
-// Every anchor has to find its own positive, where candidates that a guide model finds nearer to the anchor (or the
-// positive) than that positive are left out (Solatorio 2024).
+// Each anchor has to find its own positive. Candidates are left out that a guide model finds nearer to the anchor (or
+// the positive) than that positive (Solatorio 2024).
 class GISTEmbed : public Loss {
  public:
   explicit GISTEmbed(const Config& spec)
@@ -41,8 +41,8 @@ class GISTEmbed : public Loss {
   }
 
   LossValue forward(const LossInput& input) const override {
-    // In double and rounded, so that equal texts have equal similarities wherever they stand in the matrix: a candidate
-    // that is as near as the positive stays.
+    // In double and rounded, so that equal texts have equal similarities everywhere in the matrix. So a candidate
+    // that is exactly as near as the positive stays.
     const at::Tensor guide_CBG =
         normalize_rows(input.guide_CBG.to(at::kDouble).flatten(0, 1)).view(input.guide_CBG.sizes());
     const int64_t rows = input.rows(), width = rows * (input.columns() - 1 + anchors_ + positives_);
@@ -69,7 +69,7 @@ class GISTEmbed : public Loss {
 
     std::vector<at::Tensor> scores;
     const auto add = [&](int64_t a, int64_t b) {
-      // The own positive stays; a text against itself is not counted, as it is no negative.
+      // Keeps the own positive. A text is not compared with itself, because it is not its own negative.
       const bool positive = a == 0 && b == 1;
       const at::Tensor negative_RB = positive || a == b ? ~own_RB : at::ones_like(own_RB);
       at::Tensor masked_RB = guided(a, b) > limit_R1;

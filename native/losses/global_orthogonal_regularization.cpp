@@ -16,8 +16,8 @@ namespace st {
 
 namespace {
 
-// Different texts of a column shall have the similarities of random points on a sphere: mean 0, second moment 1 / width
-// (Zhang et al. 2017).
+// Different texts of a column should have the similarities of random points on a sphere: mean 0, second moment 1 /
+// width (Zhang et al. 2017).
 class GlobalOrthogonalRegularization : public Loss {
  public:
   explicit GlobalOrthogonalRegularization(const Config& spec)
@@ -37,7 +37,7 @@ class GlobalOrthogonalRegularization : public Loss {
     require_columns("GlobalOrthogonalRegularizationLoss", input, 1, std::numeric_limits<int64_t>::max());
   }
 
-  // One row has no pairs, and nothing to learn: both terms are 0.
+  // One row has no pairs: both terms are 0.
   LossValue forward(const LossInput& input) const override {
     const int64_t rows = input.rows(), width = input.embeddings_CBD.size(2);
     const int64_t pairs = std::max<int64_t>(rows * (rows - 1), 1);

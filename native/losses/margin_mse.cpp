@@ -12,8 +12,8 @@ namespace st {
 
 namespace {
 
-// Mean squared error of s(q, p) - s(q, n) against a teacher's margins (Hofstätter et al. 2020). A label is the margin,
-// the margins of all negatives, or the scores of the positive and all negatives.
+// Mean squared error between s(q, p) - s(q, n) and a teacher's margins (Hofstätter et al. 2020). A label is the
+// margin, the margins of all negatives, or the scores of the positive and all negatives.
 class MarginMSE : public Loss {
  public:
   explicit MarginMSE(const Config& spec) : similarity_(parse_pair_similarity(spec.string("similarity", "dot"))) {

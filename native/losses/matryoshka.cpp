@@ -13,13 +13,13 @@ namespace st {
 
 namespace {
 
-// The first `dim` numbers of every embedding, brought to length 1.
+// The first `dim` numbers of every embedding, scaled to length 1.
 at::Tensor shrink(const at::Tensor& x_CBD, int64_t dim) {
   const at::Tensor cut = x_CBD.narrow(2, 0, dim);
   return normalize_rows(cut.flatten(0, 1)).view(cut.sizes());
 }
 
-// Another loss on embeddings cut to several widths (Kusupati et al. 2022).
+// Applies another loss to embeddings that are cut to several widths (Kusupati et al. 2022).
 class Matryoshka : public Loss {
  public:
   Matryoshka(const Config& spec, int64_t width, LossLayout layout) : per_step_(spec.integer("nDimsPerStep", -1)) {
@@ -56,7 +56,7 @@ class Matryoshka : public Loss {
 
   LossNeeds needs() const override {
     LossNeeds needs = inner_->needs();
-    // A choice of widths is made on the host.
+    // The host draws the widths.
     const bool all = per_step_ < 1 || per_step_ >= static_cast<int64_t>(parts_.size());
     needs.capturable = needs.capturable && all;
     needs.width = parts_.front().dim;
@@ -72,7 +72,7 @@ class Matryoshka : public Loss {
       LossInput cut = input;
       cut.embeddings_CBD = shrink(input.embeddings_CBD, dim);
       for (at::Tensor& layer_CBD : cut.layers_CBD) layer_CBD = shrink(layer_CBD, dim);
-      // Embeddings as labels, one for a row or one for each of its texts, are what the embeddings shall become.
+      // Labels that are embeddings, one for a row or one for each of its texts, are targets and are cut too.
       if (cuts_labels_) cut.labels = input.labels.narrow(-1, 0, dim);
       cut.draw = part_of_draw(input.draw, static_cast<uint64_t>(index));
       const LossValue value = inner_->forward(cut);

@@ -14,8 +14,8 @@ namespace st {
 
 namespace {
 
-// Mean of max(positive margin - cos(a, p), 0) + max(greatest cos(a, n) - negative margin, 0), n: the other positives of
-// the batch (Wieting and Gimpel 2018).
+// Mean of max(positive margin - cos(a, p), 0) + max(greatest cos(a, n) - negative margin, 0), where n are the other
+// positives of the batch (Wieting and Gimpel 2018).
 class MegaBatchMargin : public Loss {
  public:
   explicit MegaBatchMargin(const Config& spec)

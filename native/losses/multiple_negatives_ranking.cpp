@@ -18,17 +18,18 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-// Scores of the rows of a chunk with one sort of candidates.
+// Scores of the rows of a chunk with one kind of candidates.
 struct Direction {
   at::Tensor scores_RN;
-  at::Tensor fixed_RN;   // bool: what is no negative: the own positive, or, where `without`, the row's own texts
-  bool without = false;  // the fixed candidates are taken out
+  // bool: candidates that are not negatives: the own positive, or, where `without`, the row's own texts
+  at::Tensor fixed_RN;
+  bool without = false;  // whether the fixed candidates are removed
   at::Tensor texts_N;    // of the candidates
 };
 
-// Every anchor has to find its own positive among all positives and negatives of the batch (Henderson et al. 2017; van
-// den Oord et al. 2018), with more directions (Li et al. 2023), weights for hard negatives (Lan et al. 2025) and masks
-// for false ones.
+// Each anchor has to find its own positive among all positives and negatives of the batch (Henderson et al. 2017; van
+// den Oord et al. 2018). Options: more directions (Li et al. 2023), weights for hard negatives (Lan et al. 2025), and
+// masks for false negatives.
 class MultipleNegativesRanking : public Loss {
  public:
   explicit MultipleNegativesRanking(const Config& spec)
@@ -86,7 +87,7 @@ class MultipleNegativesRanking : public Loss {
   }
   bool masks() const { return mask_duplicates_ || margin_.has_value(); }
 
-  // Whether the loss is nothing but the cross-entropy of one matrix of scores, for which there is an own kernel.
+  // Whether the loss is the plain cross-entropy of one matrix of scores, which has its own kernel.
   bool by_kernel(const at::Tensor& x) const {
     const bool plain = directions_.size() == 1 && !masks() && (hardness_.empty() || strength_ == 0);
     return plain && x.is_cuda() && x.scalar_type() == at::kFloat && cuda::use_kernels();
@@ -105,7 +106,7 @@ class MultipleNegativesRanking : public Loss {
       return cuda::softmax_loss(score_matrix(similarity_, queries_RD, docs_ND), begin, scale_);
     }
 
-    // An index of a row, and of the row that a document belongs to.
+    // Indices of a row, and of the row that a document belongs to.
     const auto index = at::TensorOptions().dtype(at::kLong).device(embeddings_CBD.device());
     const at::Tensor own_R1 = at::arange(begin, begin + size, index).unsqueeze(1);
     const at::Tensor row_B = at::arange(input.rows(), index), doc_N = at::arange(docs_ND.size(0), index);
@@ -152,7 +153,7 @@ class MultipleNegativesRanking : public Loss {
     return (log_z_R - positive_R1.squeeze(1) * scale_).sum();
   }
 
-  // strength * similarity, without gradient and not scaled, for the negatives that hardnessMode names.
+  // strength * similarity, without gradient and unscaled, for the negatives of hardnessMode.
   at::Tensor penalty(const at::Tensor& raw_RN, const at::Tensor& doc_N, const at::Tensor& own_R1, int64_t rows) const {
     const at::Tensor own_RN = doc_N.remainder(rows) == own_R1;
     at::Tensor on_RN;
@@ -162,7 +163,7 @@ class MultipleNegativesRanking : public Loss {
     return raw_RN.detach() * strength_ * on_RN;
   }
 
-  // Candidates that look like further positives of a row.
+  // Candidates that may be further positives of a row.
   at::Tensor false_negatives(const Direction& direction, const at::Tensor& positive_R1, const at::Tensor& texts_CB,
                              int64_t begin, int64_t size) const {
     at::Tensor out_RN;

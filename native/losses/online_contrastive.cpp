@@ -12,8 +12,8 @@ namespace st {
 
 namespace {
 
-// Sum of d^2 over the positives that are farther apart than the closest negatives, and of max(margin - d, 0)^2 over the
-// negatives that are closer than the farthest positives.
+// Sum of d^2 over the positives that are farther apart than the closest negatives, plus the sum of max(margin - d,
+// 0)^2 over the negatives that are closer than the farthest positives.
 class OnlineContrastive : public Loss {
  public:
   explicit OnlineContrastive(const Config& spec)
@@ -21,7 +21,7 @@ class OnlineContrastive : public Loss {
     require_options(spec, {"distanceMetric", "margin"});
   }
 
-  // How many pairs count is read back.
+  // The number of pairs that count is read back.
   LossNeeds needs() const override { return {.capturable = false}; }
 
   void check_batch(const LossInput& input) const override {
@@ -33,13 +33,13 @@ class OnlineContrastive : public Loss {
     const at::Tensor distances_B = distance_(input.column(0), input.column(1));
     const at::Tensor negatives = at::masked_select(distances_B, input.labels == 0);
     const at::Tensor positives = at::masked_select(distances_B, input.labels == 1);
-    // A batch of one kind has no limit by the other kind: its own mean takes its place. Means of nothing are NaN, which
-    // nothing is smaller or larger than.
+    // A batch of one kind of pairs has no limit from the other kind, so its own mean is the limit. An empty mean is
+    // NaN, and no comparison with NaN is true.
     const at::Tensor farthest = positives.numel() > 0 ? positives.max() : negatives.mean();
     const at::Tensor closest = negatives.numel() > 0 ? negatives.min() : positives.mean();
     const at::Tensor hard_negatives = at::masked_select(negatives, negatives < farthest);
     const at::Tensor hard_positives = at::masked_select(positives, positives > closest);
-    // The last term is zero, unless a distance is not finite: the comparisons drop those.
+    // The last term is zero, unless a distance is not finite. Comparisons would hide such a distance.
     return hard_positives.pow(2).sum() + at::relu(margin_ - hard_negatives).pow(2).sum() + distances_B.sum() * 0;
   }
 

@@ -90,7 +90,7 @@ void require_classes(const char* loss, const LossInput& input, int64_t classes) 
     check(least >= 0 && most < classes, "ERR_INVALID_DATA", loss, " has numLabels ", classes, ", so labels from 0 to ",
           classes - 1, ", but found ", least < 0 ? least : most);
   };
-  // Where they lie on the host, too, no device has to be waited for.
+  // The batch's own labels are on the host, so no device has to be waited for.
   if (input.host_labels != nullptr) {
     const auto [least, most] = std::minmax_element(input.host_labels->begin(), input.host_labels->end());
     if (least != input.host_labels->end()) in_range(*least, *most);

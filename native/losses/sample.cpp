@@ -9,7 +9,7 @@ namespace st {
 
 namespace {
 
-// Apart from every counter that dropout uses, whose sites are small.
+// Differs from every counter of dropout, whose sites are small numbers.
 constexpr uint32_t kSampleSite = 0xFFFFFFFF, kPartSite = 0xFFFFFFFE;
 
 uint64_t bits(uint64_t draw, uint64_t index, uint32_t site) {

@@ -16,7 +16,7 @@ namespace st {
 
 namespace {
 
-// Its forward pass computes the gradient too; the backward pass hands it out.
+// The forward pass also computes the gradient, and the backward pass returns it.
 struct SumInChunks : torch::autograd::Function<SumInChunks> {
   static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& embeddings_CBD, int64_t step,
                             const RowTerms* terms) {

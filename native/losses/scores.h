@@ -15,11 +15,11 @@ Similarity parse_similarity(const Config& spec);
 // [A, D] x [B, D] -> [A, B].
 at::Tensor score_matrix(Similarity similarity, const at::Tensor& a_AD, const at::Tensor& b_BD);
 
-// Counts what is masked among all that could be, over blocks of candidates and chunks of rows.
+// Counts masked candidates among all that could be masked, over blocks of candidates and chunks of rows.
 class MaskCount {
  public:
   void add(const at::Tensor& masked, const at::Tensor& maskable);
-  // Share of the negatives that are masked, 0 where there are none.
+  // Share of masked negatives, 0 without any negatives.
   at::Tensor share() const;
 
  private:
@@ -27,8 +27,8 @@ class MaskCount {
 };
 
 // The sum of terms(embeddings, begin, end) over chunks of the rows 0 ... rows - 1, each with at most about
-// `kScoresAtOnce` scores where a row has `width` of them. The graph of one chunk lives at a time: its gradient is taken
-// at once, so that memory grows with the batch, not with its square (Gao et al. 2021, section 3.3).
+// `kScoresAtOnce` scores where a row has `width` of them. The gradient of a chunk is computed at once, so that only
+// one chunk's graph exists. Memory then grows with the batch, not with its square (Gao et al. 2021, section 3.3).
 inline constexpr int64_t kScoresAtOnce = int64_t{1} << 23;
 using RowTerms = std::function<at::Tensor(const at::Tensor& embeddings_CBD, int64_t begin, int64_t end)>;
 at::Tensor sum_in_chunks(const at::Tensor& embeddings_CBD, int64_t width, const RowTerms& terms);

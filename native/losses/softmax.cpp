@@ -11,8 +11,8 @@ namespace st {
 
 namespace {
 
-// Cross-entropy of a linear classifier over [u; v; |u - v|; u v] with the class of a pair, or with a distribution over
-// the classes (Reimers and Gurevych 2019). It owns the classifier.
+// Cross-entropy between a linear classifier over [u; v; |u - v|; u v] and the class of a pair, or a distribution over
+// the classes (Reimers and Gurevych 2019). The loss owns the classifier.
 class Softmax : public Loss {
  public:
   Softmax(const Config& spec, int64_t width, LossLayout layout)

@@ -9,7 +9,7 @@ namespace st {
 
 namespace {
 
-// Mean of max(d(a, p) - d(a, n) + margin, 0). Distances are negated similarities: constants cancel.
+// Mean of max(d(a, p) - d(a, n) + margin, 0). Distances are negated similarities, because constants cancel.
 class Triplet : public Loss {
  public:
   explicit Triplet(const Config& spec) : margin_(spec.number("tripletMargin", 5)) {

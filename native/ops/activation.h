@@ -8,14 +8,15 @@
 
 namespace st {
 
-// hidden_act of transformers (gelu, gelu_new, gelu_pytorch_tanh, relu, silu) and the names of Dense modules (identity,
-// tanh, sigmoid). Throws ERR_NOT_IMPLEMENTED that names `option` for another.
+// hidden_act of transformers (gelu, gelu_new, gelu_pytorch_tanh, relu, silu) and the names of Dense modules
+// (identity, tanh, sigmoid). Throws ERR_NOT_IMPLEMENTED, naming `option`, for others.
 Activation parse_activation(const std::string& name, const std::string& option);
 
 // Differentiable by autograd.
 at::Tensor activate(Activation activation, const at::Tensor& x);
-// The activations of feed-forward blocks (gelu, gelu_new, relu and silu) into a given tensor, which may be x [T, F].
-// Where `slope` is defined it receives f'(x), which the backward pass needs; then it may be x, and out is another.
+// The activations of feed-forward blocks (gelu, gelu_new, relu and silu), written to a given tensor, which may be x
+// [T, F]. If `slope` is defined, it receives f'(x) for the backward pass. Then it may be x, and out is another
+// tensor.
 void activate_out(Activation activation, const at::Tensor& x_TF, at::Tensor out_TF, at::Tensor slope_TF = {});
 // d_x = d_out * slope; d_x may be d_out. Adds the sums of d_x over the rows to d_bias [F] (master dtype) if defined.
 void activate_backward_out(const at::Tensor& d_out_TF, const at::Tensor& slope_TF, at::Tensor d_x_TF,

@@ -2,10 +2,10 @@
 
 namespace st {
 
-// Apart from ops/activation.h because the kernels, which include no ATen header, know it too.
+// Separate from ops/activation.h, because the kernels use it and include no ATen header.
 enum class Activation { kIdentity, kGelu, kGeluTanh, kRelu, kTanh, kSigmoid, kSilu };
 
-// Those that are built for the middle of a feed-forward block.
+// Those that are built for feed-forward blocks.
 constexpr bool is_feed_forward(Activation activation) {
   return activation == Activation::kGelu || activation == Activation::kGeluTanh || activation == Activation::kRelu ||
          activation == Activation::kSilu;

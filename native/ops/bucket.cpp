@@ -22,7 +22,7 @@ Bucket bucket_of(const Rows& batch, int64_t positions) {
   out.texts = batch.rows();
   out.longest = kShortest;
   while (out.longest < batch.max_length()) out.longest *= 2;
-  // So many rows take every number of tokens from one each to the most that rounding adds.
+  // With this number of rows, any number of tokens fits, from one per row to the most that rounding adds.
   const int64_t step = batch.tokens() < kFineBelow ? kFine : kCoarse, room = std::min(out.longest, positions);
   out.padding_rows = (step - 1 + room - 2) / (room - 1);
   out.tokens = rounded_up(batch.tokens() + out.padding_rows, step);

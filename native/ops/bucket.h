@@ -7,9 +7,9 @@
 
 namespace st {
 
-// The shape that batches are padded to, so that a step that was recorded for one of them serves them all. Padding is
-// whole rows behind those of the texts: each holds a token at least, because not every attention takes empty rows, and
-// every token lies in a row, because attention leaves memory outside of rows as it was.
+// The shape to which batches are padded, so that a step recorded for one of them serves all. Padding consists of
+// whole rows after those of the texts. Each has at least one token, because not every attention accepts empty rows.
+// Every token is in a row, because attention does not write outside of rows.
 struct Bucket {
   int64_t tokens = 0;        // of texts and padding
   int64_t texts = 0;         // rows that hold them
@@ -20,11 +20,11 @@ struct Bucket {
   auto operator<=>(const Bucket&) const = default;
 };
 
-// The smallest one for a batch: tokens to a multiple of 128, of 64 below 2,048; the longest row to 32, 64, 128, 256,
-// 512, 1,024, ... `positions`: what a row of this model may hold, at least 2.
+// The smallest shape for a batch: tokens to a multiple of 128, or of 64 below 2,048; the longest row to 32, 64, 128,
+// 256, 512, 1,024, ... `positions`: the longest row of this model, at least 2.
 Bucket bucket_of(const Rows& batch, int64_t positions);
 
-// The batch's rows and those of padding, which are of token 0 and type 0: what a network reads of it, of one column.
+// The batch's rows and padding rows of token 0 and type 0: a network's input, as one column.
 Rows padded(const Rows& batch, const Bucket& bucket);
 
 }  // namespace st

@@ -10,7 +10,7 @@
 
 namespace st {
 
-// Calls work(S{}) with the storage type of the kernels that belongs to `type`.
+// Calls work(S{}) with the kernels' storage type for `type`.
 template <typename Work>
 void with_storage(at::ScalarType type, const Work& work) {
   switch (type) {
@@ -34,8 +34,8 @@ inline kernels::Tokens token_places(const Input& input) {
   return {data<int32_t>(input.rows_T), data<int32_t>(input.positions_T)};
 }
 
-// Adds sums that were kept by part, [parts, totals, width], to the totals, in the order of the parts. Sums for an
-// undefined total are dropped.
+// Adds sums per part, [parts, totals, width], to the totals, in the order of the parts. Sums for an undefined total
+// are dropped.
 template <typename A>
 void add_partials(const std::vector<A>& partial, int64_t width, const std::vector<at::Tensor>& totals) {
   for (const A* from = partial.data(); from < partial.data() + partial.size();) {
@@ -47,8 +47,8 @@ void add_partials(const std::vector<A>& partial, int64_t width, const std::vecto
   }
 }
 
-// Memory of the calling thread that lives as long as the thread, at least `count` elements from the start of a line of
-// the cache. Those whose memory is in use at the same time differ in `Use`.
+// Memory of the calling thread that lives as long as the thread: at least `count` elements, aligned to a cache line.
+// Memory that is in use at the same time has different values of `Use`.
 template <typename A, typename Use = void>
 A* thread_scratch(int64_t count) {
   constexpr size_t kLine = 64;

@@ -2,24 +2,24 @@
 
 #include <ATen/core/Tensor.h>
 
-// An update of parameters by numbers that stay on the device: nothing of it is read by the host, and nothing that
-// changes from update to update is part of what is queued, so that it can be recorded and repeated. Defined in cuda/;
-// runs on the CPU too, where tests compare it.
+// An update of parameters with numbers that stay on the device. The host reads none of them, and queued work contains
+// nothing that changes from update to update. So it can be recorded and repeated. Defined in cuda/. It also runs on
+// the CPU, where tests compare it.
 namespace st::cuda {
 
-// What an update needs to know: 0-dim float32 tensors.
+// An update's numbers: 0-dim float32 tensors.
 struct UpdateScalars {
-  at::Tensor step;     // the number of this update, from 1; where it is skipped that of the one before
+  at::Tensor step;     // the number of this update, from 1; if it is skipped, that of the previous one
   at::Tensor divisor;  // of the gradients; undefined = 1
-  at::Tensor skipped;  // 1: only the gradients change, which become 0; else 0
+  at::Tensor skipped;  // 1: only zeroes the gradients; else 0
 };
 
-// What follows from the norm of all gradients; 0-dim tensors that live as long as the trainer.
+// The results of the norm of all gradients: 0-dim tensors that live as long as the trainer.
 struct ClipState {
   at::Tensor norm, updates, skips;        // float64: the norm, and the counts of updates made and skipped
   at::Tensor divisor, skipped, advanced;  // float32; advanced = 1 - skipped
 };
-// As torch.nn.utils.clip_grad_norm_, and the update is skipped where the norm is not finite. `squares`: float64, 0-dim.
+// As torch.nn.utils.clip_grad_norm_. The update is skipped if the norm is not finite. `squares`: float64, 0-dim.
 void clip(const at::Tensor& squares, double max_norm, const ClipState& state);
 
 struct AdamWConstants {
@@ -30,7 +30,7 @@ struct AdamWTensors {
   at::Tensor value, grad, exp_avg, exp_avg_sq;
   at::Tensor copy;  // of the values in another dtype; undefined where there is none
 };
-// `rate`: 0-dim float32. Zeroes the gradient and renews the copy: LibTorch's fused AdamW, or the own kernel where
+// `rate`: 0-dim float32. Zeroes the gradient and renews the copy. Uses LibTorch's fused AdamW, or the own kernel if
 // use_kernels().
 void adamw(const AdamWConstants& constants, const at::Tensor& rate, const UpdateScalars& scalars,
            const AdamWTensors& tensors);

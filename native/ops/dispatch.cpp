@@ -37,7 +37,7 @@ namespace {
 enum class Path { kPortable, kAvx2, kAvx512, kAmx };
 
 #ifdef ST_HAVE_AMX
-// Whether the processor has tiles of bfloat16 and int8, and the kernel lets this process use them.
+// Whether the processor has tiles of bfloat16 and int8, and the operating system lets this process use them.
 bool may_use_amx() {
   constexpr long kRequestPermission = 0x1023, kTileData = 18;  // arch_prctl: ARCH_REQ_XCOMP_PERM
   unsigned a = 0, b = 0, c = 0, d = 0;

@@ -10,15 +10,15 @@ constexpr int64_t mask_words(int64_t width) {
   return (width + 127) / 128 * 8;
 }
 
-// A dropout of hidden states with what its forward pass draws and its backward pass reads: a bit for every element, 1 =
-// kept, 16 neighbouring columns to a word; 8 words are a group of Dropout::multiplier.
+// A dropout of hidden states with the mask that its forward pass draws and its backward pass reads: a bit for every
+// element, 1 = kept, 16 neighbouring columns in a word. 8 words are a group of Dropout::multiplier.
 struct DropoutMask {
   Dropout dropout;
   at::Tensor kept_TM;  // [T, mask_words(D)] of 16 bits (kShort); undefined where nothing is dropped
 };
 
-// The readable reference of every dropout: the factors (0 or scale) of each element of a [T, width] tensor. With the
-// own CUDA kernels one of them computes them on the device, else the host does.
+// The readable reference of every dropout: the factors (0 or scale) of each element of a [T, width] tensor. The
+// device computes them if an own CUDA kernel can, else the host does.
 at::Tensor dropout_multiplier_TD(const Dropout& dropout, const Input& input, int64_t width, at::ScalarType type);
 // The same for one position of each text: [texts, width].
 at::Tensor dropout_multiplier_RD(const Dropout& dropout, const Input& input, int64_t width, at::TensorOptions options);

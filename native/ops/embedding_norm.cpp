@@ -18,8 +18,8 @@ namespace {
 
 constexpr int64_t kGrain = 16;
 
-// Adds the rows of d_TD to the rows of the tables. Threads share columns, not tokens: the order of the sums is that of
-// the tokens whatever the number of threads.
+// Adds the rows of d_TD to the rows of the tables. Threads share columns, not tokens, so sums have the order of the
+// tokens with any number of threads.
 template <typename S>
 void add_rows(const Input& input, const EmbeddingPlaces& places, const at::Tensor& d_TD,
               const EmbeddingTables& d_tables) {

@@ -6,34 +6,34 @@
 #include <functional>
 #include <memory>
 
-// What a device does with a step that repeats itself. Defined for CUDA in cuda/; the tests have their own.
+// A device's recordings of repeated steps. Defined for CUDA in cuda/. Tests have their own.
 namespace st {
 
-// Work of a device that was recorded once. It repeats itself on what its tensors hold by then.
+// Recorded work of a device. A repetition uses the present content of its tensors.
 class RecordedWork {
  public:
   virtual ~RecordedWork() = default;
-  // Queues it. What LibTorch's generator draws in it is a function of `seed`.
+  // Queues it. `seed` decides the random numbers of LibTorch's generator in it.
   virtual void replay(uint64_t seed) = 0;
 };
 
 class Recorder {
  public:
   virtual ~Recorder() = default;
-  // Does `work` where recordings are made, in order with everything else: libraries get ready for it there.
+  // Runs `work` on the stream of recordings, in order with all other work. Libraries initialise themselves in it.
   virtual void warm_up(const std::function<void()>& work) = 0;
-  // Calls `work`, whose device work is recorded and not done. Throws what `work` throws, and ERR_LIBTORCH or a c10
-  // error where it does what cannot be recorded; nothing is left of the recording then.
+  // Calls `work` and records its device work without doing it. Throws the errors of `work`, and ERR_LIBTORCH or a c10
+  // error for work that cannot be recorded. A failed recording leaves nothing.
   virtual std::unique_ptr<RecordedWork> record(const std::function<void()>& work) = 0;
 };
 
-// The way of batches to the device, beside its work.
+// Uploads batches in parallel with the device's work.
 class Uploader {
  public:
   virtual ~Uploader() = default;
-  // Memory of the host for the next batch, valid until send(): who calls fills it.
+  // Memory of the host for the next batch, to be filled by the caller, valid until send().
   virtual int32_t* memory(int64_t words) = 0;
-  // Copies it to `to` (int32, as many words) once the work that was queued so far is done. Does not wait.
+  // Copies it to `to` (int32, the same number of words) after the work queued so far. Does not wait.
   virtual void send(at::Tensor to) = 0;
 };
 

@@ -16,7 +16,7 @@ void fill_places(const Rows& batch, int32_t* rows_T, int32_t* positions_T) {
 }
 
 Input::Input(const Rows& packed, at::Device device) : batch(packed) {
-  // One buffer and one transfer. On the way to a GPU from pinned memory, which LibTorch keeps until it has arrived.
+  // One buffer and one transfer; to a GPU from pinned memory, which LibTorch keeps until it has arrived.
   const int64_t tokens = packed.tokens(), typed = static_cast<int64_t>(packed.token_types.size());
   const int64_t ends = device.is_cpu() ? 0 : packed.rows() + 1;
   const at::Tensor host =

@@ -7,7 +7,7 @@
 
 namespace st {
 
-// A packed batch on its device, with what every token knows of its place.
+// A packed batch on its device, with the place of every token.
 struct Input {
   Input(const Rows& batch, at::Device device);
 
@@ -16,17 +16,17 @@ struct Input {
   at::Tensor types_T;      // int32; undefined = all 0
   at::Tensor rows_T;       // int32: the row of each token
   at::Tensor positions_T;  // int32: its position in the row
-  at::Tensor offsets_R1;   // int32: those of the batch; undefined where the device is the CPU, unless `fixed`
+  at::Tensor offsets_R1;   // int32: those of the batch; undefined on the CPU, unless `fixed`
 
-  // A step that is recorded and repeated with other batches: of `batch` only sizes may be read, everything else from
-  // tensors. See StaticInput.
+  // A step that is recorded and repeated with other batches: it may read only sizes from `batch`, and everything else
+  // from tensors. See StaticInput.
   bool fixed = false;
-  at::Tensor first_R;  // int32: the first token of each row that is no prompt; undefined unless `fixed`
+  at::Tensor first_R;  // int32: the first token of each row after the prompt; undefined unless `fixed`
   at::Tensor key_1;    // int64: the pass's dropout key; undefined unless `fixed`
   Bucket bucket;
 
   int64_t tokens() const { return batch.tokens(); }
-  // Rows that hold texts; those behind them are padding.
+  // Rows with texts. Those after them are padding.
   int64_t texts() const { return fixed ? bucket.texts : batch.rows(); }
   // No row has more tokens.
   int64_t longest() const { return fixed ? bucket.longest : batch.max_length(); }

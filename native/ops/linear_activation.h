@@ -5,13 +5,13 @@
 
 namespace st {
 
-// after = f(x W' + bias), for the activations of feed-forward blocks. slope = f'(x W' + bias), undefined where no
-// backward follows.
+// after = f(x W' + bias), for the activations of feed-forward blocks. slope = f'(x W' + bias); undefined if no
+// backward pass follows.
 void linear_activation(const at::Tensor& x_TI, const Weight& weight, const at::Tensor& bias_F, Activation activation,
                        at::Tensor slope_TF, at::Tensor after_TF);
 
-// The gradient of what is activated from that of the layer after it, y = after W': d_before = (d_y W) slope. Adds its
-// sums over the rows to d_bias [F] (master dtype).
+// The gradient of the activation's input from that of the next layer, y = after W': d_before = (d_y W) slope. Adds
+// its sums over the rows to d_bias [F] (master dtype).
 void linear_activation_backward(const at::Tensor& d_y_TO, const Weight& weight, const at::Tensor& slope_TF,
                                 at::Tensor d_before_TF, at::Tensor d_bias_F);
 

@@ -4,22 +4,22 @@
 
 namespace st {
 
-// Which columns of a projection [T, X] are turned by their token's position: the first `rotated` of each of the first
+// The columns of a projection [T, X] that rotate by their token's position: the first `rotated` of each of the first
 // `heads` heads.
 struct RotaryShape {
   int64_t heads, head_dim, rotated;
 };
 
-// By how much each token is turned: its row of a table of cosines and sines (master dtype, [P, 2 R]).
+// The rotation of each token: its row in a table of cosines and sines (master dtype, [P, 2 R]).
 struct RotaryAngles {
   at::Tensor table_PR;
-  at::Tensor places_T;  // int32: as a rule the positions
+  at::Tensor places_T;  // int32: usually the positions
 };
 
 // cos and sin of position * frequency_R: [positions, 2 R], of the dtype and device of the frequencies.
 at::Tensor rotary_table(const at::Tensor& frequency_R, int64_t positions);
 
-// out = x W' + bias (undefined = 0), turned.
+// out = x W' + bias (undefined = 0), rotated.
 void linear_rotary(const at::Tensor& x_TI, const Weight& weight, const at::Tensor& bias_X, const RotaryShape& shape,
                    const RotaryAngles& angles, at::Tensor out_TX);
 
@@ -27,7 +27,7 @@ void linear_rotary(const at::Tensor& x_TI, const Weight& weight, const at::Tenso
 void linear_rotary_backward(const RotaryShape& shape, const RotaryAngles& angles, at::Tensor d_TX, at::Tensor d_bias_X);
 
 namespace reference {
-// In place; by the angles with their sign turned when `back`.
+// Rotates in place; by the negative angles if `back`.
 void rotate(const RotaryShape& shape, const RotaryAngles& angles, bool back, at::Tensor x_TX);
 }  // namespace reference
 

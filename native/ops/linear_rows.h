@@ -3,8 +3,8 @@
 #include "ops/linear.h"
 #include "ops/product.h"
 
-// Linear layers by the CPU's own kernels, with what follows done to rows while they are in the cache: for ops that have
-// checked product::available().
+// Linear layers with the CPU's own kernels. Further work is done on rows while they are in the cache. For ops that
+// have checked product::available().
 namespace st {
 
 // Calls work(S{}) with the storage type of a product's operands.
@@ -14,14 +14,14 @@ void with_product_storage(at::ScalarType type, const Work& work) {
   work(kernels::Bf16{});
 }
 
-// The tensor's memory where its elements are sums already, so that a product can write them there; else null.
+// The tensor's memory if its elements have the type of sums, so that a product can write there; else null.
 template <typename S>
 float* same_memory(const at::Tensor& tensor) {
   if constexpr (std::is_same_v<S, float>) return data<float>(tensor);
   return nullptr;
 }
 
-// x W', handed to epilogue(part, begin, end, sums_BO) by blocks of rows (product::multiply).
+// x W', passed to epilogue(part, begin, end, sums_BO) in blocks of rows (product::multiply).
 template <typename S, typename Epilogue>
 void linear_rows(const at::Tensor& x_TI, const Weight& weight, float* sums_TO, const Epilogue& epilogue) {
   const Scratch scratch(weight.workspace);
@@ -38,7 +38,7 @@ void linear_rows(const at::Tensor& x_TI, const Weight& weight, float* sums_TO, c
                     sums_TO, epilogue);
 }
 
-// d_y W, handed to epilogue(part, begin, end, sums_BI).
+// d_y W, passed to epilogue(part, begin, end, sums_BI).
 template <typename S, typename Epilogue>
 void linear_backward_rows(const at::Tensor& d_y_TO, const Weight& weight, float* sums_TI, const Epilogue& epilogue) {
   const Scratch scratch(weight.workspace);

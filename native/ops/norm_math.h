@@ -10,7 +10,7 @@ struct Normalized {
 };
 Normalized normalize(const at::Tensor& x_TD, const NormWeights& weights);
 
-// d_x from dy, with the gradients of gamma and beta added to where they are defined.
+// d_x from dy. Adds the gradients of gamma and beta, where defined.
 at::Tensor normalize_backward(const at::Tensor& dy_TD, const at::Tensor& x_TD, const at::Tensor& mean_T,
                               const at::Tensor& rstd_T, const NormWeights& weights, at::Tensor d_gamma_D,
                               at::Tensor d_beta_D);

@@ -6,7 +6,7 @@
 
 #include "ops/pooling.h"
 
-// What pool() and its reference share: which tokens of a row count, and how much.
+// Shared by pool() and its reference: the tokens of a row that count, and their weights.
 namespace st {
 
 enum class PoolingMode { kCls, kMax, kMean, kMeanSqrtLength, kWeightedMean, kLastToken };
@@ -21,7 +21,7 @@ struct PooledTokens {
 
 std::vector<PooledTokens> pooled_tokens(const Rows& batch, bool include_prompt);
 
-// Of token t, for all modes but max, which are sums.
+// The weight of token t, for all modes but max, which are sums.
 inline double pooling_weight(PoolingMode mode, const PooledTokens& row, int64_t t) {
   const auto count = static_cast<double>(row.end - row.first);
   switch (mode) {

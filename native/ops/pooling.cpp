@@ -27,24 +27,24 @@ bool has_kernels(const at::Tensor& x) {
   return x.is_cpu() && x.is_contiguous() && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kDouble);
 }
 
-// Whether autograd will ask for a gradient.
+// Whether autograd will request a gradient.
 bool is_followed(const at::Tensor& x) {
   return at::GradMode::is_enabled() && x.requires_grad();
 }
 
-// What every row is pooled by. Lives from the forward to the backward pass.
+// The pooling data of every row. Lives from the forward to the backward pass.
 struct Plan : torch::CustomClassHolder {
   std::vector<PooledTokens> rows;
   std::vector<PoolingMode> modes;
 
-  // Calls work(row, the mode's number, the tokens that count, their weights); no weights for max and for no tokens.
+  // Calls work(row, the mode's index, the tokens that count, their weights). No weights for max and for no tokens.
   template <typename A, typename Work>
   void for_each(int64_t begin, int64_t end, const Work& work) const {
     std::vector<A> weights;
     for (int64_t row = begin; row < end; ++row) {
       for (size_t k = 0; k < modes.size(); ++k) {
         PooledTokens tokens = rows[row];
-        // Sums of one token.
+        // The weights of one token in the sums.
         if (modes[k] == PoolingMode::kCls) tokens.end = tokens.first + 1;
         if (modes[k] == PoolingMode::kLastToken) tokens.first = tokens.end - 1;
         weights.clear();

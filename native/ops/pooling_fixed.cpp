@@ -1,5 +1,5 @@
-// Pooling that reads on the device where rows begin and end: in steps that are recorded, and wherever the device knows
-// it. Padding is pooled like texts and then cut off, which gives its tokens a gradient of zeros.
+// Pooling that reads the bounds of rows on the device: for recorded steps, and wherever the device has the bounds.
+// Padding is pooled like texts and then cut off, which gives its tokens a gradient of zeros.
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/index_add.h>
@@ -26,7 +26,7 @@ struct Spans {
   at::Tensor start_R, end_R, first_R;
 };
 
-// What a token's embedding counts in its row's sum; 0 in prompts that are left out.
+// The weight of a token's embedding in its row's sum; 0 in prompts that are left out.
 at::Tensor weights_T(const Input& input, const Spans& spans, const std::string& mode) {
   const at::Tensor skipped_R = spans.first_R - spans.start_R;
   const at::Tensor count_R = (spans.end_R - spans.first_R).to(at::kDouble);

@@ -4,7 +4,7 @@ namespace st::product {
 
 namespace {
 
-// A depth that is packed at a time: its operands stay in the second and third cache.
+// Depth that is packed at once. Its operands stay in the second and third cache.
 constexpr int64_t kChunk = 768;
 
 template <typename S>
@@ -51,7 +51,7 @@ at::Tensor pack(const at::Tensor& matrix, bool transposed, int64_t rows, Workspa
 
 namespace {
 
-// Each thread has a rectangle of out, and packs for itself what it reads.
+// Each thread computes a rectangle of out, and packs its own operands.
 template <typename S>
 void add_transposed_alone(const kernels::Products<S>& products, const at::Tensor& a_TM, const at::Tensor& b_TN,
                           at::Tensor out_MN, Workspace& workspace) {

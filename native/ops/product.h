@@ -8,17 +8,18 @@
 #include "ops/cpu/products.h"
 #include "ops/cpu_call.h"
 
-// Matrix products on the CPU, shared among the threads: rows where there are enough of them, columns as well where
-// there are not. What one thread does is in ops/cpu; sums are float.
+// Matrix products on the CPU, shared among the threads: by rows if there are enough, else also by columns. ops/cpu
+// has the work of one thread. Sums are float.
 namespace st::product {
 
-// Whether so many rows of floats are multiplied as parts on tiles.
+// Whether this number of float rows is multiplied as parts on tiles.
 inline bool is_split(int64_t rows) {
   constexpr int64_t kLeast = 64;  // below, reading the weights takes longest, and split they are larger
   return rows >= kLeast && kernels::split_products() != nullptr;
 }
 
-// The kernels for so many rows of this storage type and depth, or null: then ATen multiplies. What one packs only the
+// The kernels for this number of rows, storage type and depth, or null: then ATen multiplies. Packed operands can be
+// read only by the same kernels.
 // same ones read.
 template <typename S>
 const kernels::Products<S>* kernels_for(int64_t rows, int64_t depth) {
@@ -32,7 +33,7 @@ const kernels::Products<S>* kernels_for(int64_t rows, int64_t depth) {
 // Whether there are kernels for x [T, depth].
 bool available(const at::Tensor& x_TI);
 
-// The products of float rows by weights of 8 bits, as multiply() takes them.
+// The products of float rows with 8-bit weights, for multiply().
 struct Int8 {
   const kernels::Int8Products& kernels;
   int64_t block_rows = kernels.block_rows, panel = kernels.panel, strip = 1;
@@ -60,10 +61,10 @@ inline int64_t parts(int64_t rows) {
   return parallel_parts(rows, kLeastRows);
 }
 
-// Multiplies a_TK by packed panels, and hands the sums of rows [begin, end) to epilogue(begin, end, sums) while they
-// are in the thread's cache; they lie `columns` apart, in `sums_TN` (from its row `begin`) or, if that is null, in
-// memory that is valid during the call. Rows come in parts and blocks that depend on their number and the threads'
-// alone.
+// Multiplies a_TK by packed panels, and passes the sums of rows [begin, end) to epilogue(begin, end, sums) while they
+// are in the thread's cache. They are `columns` apart, in `sums_TN` (from its row `begin`) or, if that is null, in
+// memory that is valid during the call. The division of rows into parts and blocks depends only on their number and
+// the number of threads.
 template <typename Products, typename S, typename B, typename Epilogue>
 void multiply(const Products& products, const S* a_TK, int64_t rows, int64_t depth, const B* panels, int64_t columns,
               float* sums_TN, const Epilogue& epilogue) {

@@ -26,11 +26,11 @@ struct Diagonals {
   int64_t count() const { return back + ahead + 1; }
 };
 
-// to_HR = factor * the bias of each head and column of `diagonals`, in rows `stride` apart; columns behind are 0.
+// to_HR = factor * the bias of each head and column of `diagonals`, in rows `stride` apart; later columns are 0.
 template <typename A>
 std::vector<A> expanded_bias(const RelativeBias& bias, const Diagonals& diagonals, int64_t stride, A factor);
 
-// d_table_BH gains sums_HR, sums of the scores' gradients by head and column.
+// Adds sums_HR, sums of the scores' gradients by head and column, to d_table_BH.
 template <typename A>
 void add_to_buckets(const RelativeBias& bias, const Diagonals& diagonals, const std::vector<double>& sums_HR,
                     A* d_table_BH);

@@ -14,14 +14,14 @@ struct NormWeights {
   NormKind kind = NormKind::kLayer;
 };
 
-// sum := residual + dropout(sum + bias); out = norm of sum. mean and rstd (both [T], master dtype) are undefined where
-// no backward follows. `bias_D` is in the master dtype, undefined = 0.
+// sum := residual + dropout(sum + bias); out = norm of sum. mean and rstd (both [T], master dtype) are undefined if
+// no backward pass follows. `bias_D` is in the master dtype, undefined = 0.
 void residual_norm(const Input& input, const DropoutMask& mask, const NormWeights& weights, const at::Tensor& bias_D,
                    const at::Tensor& residual_TD, at::Tensor sum_TD, at::Tensor out_TD, at::Tensor mean_T,
                    at::Tensor rstd_T);
 
-// d_sum: of the sum by what reads it beside the norm, undefined = nothing. d_residual and d_linear are written
-// (d_residual may be d_out or d_sum); the gradients of gamma, beta and bias are added to where they are defined.
+// d_sum: gradient of the sum from its other readers, undefined = none. Writes d_residual and d_linear (d_residual may
+// be d_out or d_sum), and adds to the defined gradients of gamma, beta and bias.
 void residual_norm_backward(const Input& input, const DropoutMask& mask, const NormWeights& weights,
                             const at::Tensor& d_out_TD, const at::Tensor& d_sum_TD, const at::Tensor& sum_TD,
                             const at::Tensor& mean_T, const at::Tensor& rstd_T, at::Tensor d_residual_TD,

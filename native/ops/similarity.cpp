@@ -33,7 +33,7 @@ at::Tensor dot_pairs(const at::Tensor& a_RD, const at::Tensor& b_RD) {
   return (a_RD * b_RD).sum(-1);
 }
 
-// The gradient of equal rows is 0: a square root's would be infinite.
+// Equal rows get the gradient 0. That of a square root would be infinite.
 at::Tensor euclidean_pairs(const at::Tensor& a_RD, const at::Tensor& b_RD) {
   return -at::linalg_vector_norm(a_RD - b_RD, 2, at::IntArrayRef{1});
 }

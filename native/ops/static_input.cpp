@@ -23,7 +23,7 @@ int64_t count_of(const PackedBatch& batch) {
       batch.labels);
 }
 
-// The first token of a row that is pooled where prompts are left out.
+// The first token of a row that is pooled, if prompts are left out.
 int32_t first_token(const Rows& batch, int64_t row) {
   const int64_t prompt = batch.prompt_lengths.empty() ? 0 : batch.prompt_lengths[row];
   return static_cast<int32_t>(batch.offsets[row] + std::min(prompt, batch.length(row) - 1));

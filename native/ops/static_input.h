@@ -5,7 +5,7 @@
 
 namespace st {
 
-// The shape of all that a recorded step reads of a batch.
+// The shape of everything that a recorded step reads of a batch.
 struct StepShape {
   Bucket bucket;
   std::vector<int64_t> labels = {};  // their shape; empty where there are none
@@ -16,21 +16,21 @@ struct StepShape {
   auto operator<=>(const StepShape&) const = default;
 };
 
-// Throws ERR_INVALID_ARGUMENT where the labels are not of their shape.
+// Throws ERR_INVALID_ARGUMENT where the labels have another shape.
 StepShape shape_of(const PackedBatch& batch, int64_t positions);
 
-// All that a recorded step reads of a batch, in one buffer on the device whose address stays. The next batch is written
-// to memory of the host by fill() and copied into the buffer in one piece.
+// Everything that a recorded step reads of a batch, in one buffer on the device with a fixed address. fill() writes
+// the next batch to memory of the host, which is copied into the buffer in one piece.
 class StaticInput {
  public:
   StaticInput(const StepShape& shape, at::Device device);
 
   int64_t words() const { return buffer_.numel(); }
   const at::Tensor& buffer() const { return buffer_; }  // int32
-  // Writes words() of them: the batch and its padding. Token types are always there.
+  // Writes words() numbers: the batch and its padding. Token types are always present.
   void fill(const PackedBatch& batch, const DropoutKey& key, int32_t* words) const;
 
-  // What is in the buffer, or will be. `padded` is padded(batch, bucket).
+  // The buffer's content, now or later. `padded` is padded(batch, bucket).
   Input input(const Rows& padded) const;
   at::Tensor labels() const;      // float or int32, of their shape; undefined where there are none
   at::Tensor text_ids_R() const;  // int32; undefined where there are none

@@ -18,7 +18,7 @@ AdamW::AdamW(const AdamWOptions& options, int64_t size, const at::Tensor& like)
       exp_avg_sq_(empty_in_huge_pages({size}, like.scalar_type(), like.device()).zero_()) {}
 
 std::unique_ptr<LazyRows> AdamW::lazy_rows(Parameters& parameters) {
-  // Only here is it sure that an update without gradient moves a value less than the one before it.
+  // Only under this condition does an update without a gradient move a value less than the previous one.
   const bool fades = options_.beta1 * options_.beta1 <= options_.beta2 && options_.epsilon >= 1e-12;
   if (!fades || parameters.token_table < 0 || !parameters.flat().is_cpu()) return nullptr;
   return std::make_unique<LazyRows>(*this, parameters);
@@ -40,7 +40,7 @@ kernels::AdamW<A> call_of(const AdamWOptions& options, const AdamWRates& rates, 
           static_cast<A>(options.epsilon),   static_cast<A>(grad_factor)};
 }
 
-// The kernels' storage type: that of the copy, if there is one.
+// The kernels' storage type: the copy's, if there is one.
 at::ScalarType storage_of(const FlatBuffers& flat) {
   return (flat.copy.defined() ? flat.copy : flat.values).scalar_type();
 }
@@ -94,7 +94,7 @@ void AdamW::replay(const std::vector<AdamWRates>& updates, const std::vector<Lat
       bounds[i].inverse_correction2 = std::min(bounds[i].inverse_correction2, bounds[i + 1].inverse_correction2);
       decays[i] = decays[i] || decays[i + 1];
     }
-    // Most of the time goes to the updates before a row's values rest, a hundred or two.
+    // Most of the time is spent on the updates before a row's values rest: a hundred or two.
     const auto cost = [&](int64_t i) {
       return width * std::min<int64_t>(static_cast<int64_t>(calls.size() - spans[i].first), 128);
     };

@@ -8,7 +8,7 @@ struct AdamWOptions {
   double beta1, beta2, epsilon;
 };
 
-// What one update of AdamW does to every element of a range: lr / (1 - beta1^t), 1 - lr * weight decay,
+// The numbers of one AdamW update, the same for every element of a range: lr / (1 - beta1^t), 1 - lr * weight decay,
 // 1 / sqrt(1 - beta2^t).
 struct AdamWRates {
   double step_size, keep, inverse_correction2;
@@ -30,12 +30,12 @@ class AdamW : public Optimizer {
 
   AdamWRates rates(const UpdateRange& range, int64_t step) const;
 
-  // Spans of `width` elements, each of which had no gradient in the last updates.
+  // Spans of `width` elements that had no gradient in the last updates.
   struct Late {
     int64_t begin;
-    size_t first;  // of the updates that it lacks; it lacks all later ones too
+    size_t first;  // index of the first missing update; all later ones are missing too
   };
-  // Does to each span what the updates would have done to it, bit for bit.
+  // Changes each span as the missing updates would have done, bit for bit.
   void replay(const std::vector<AdamWRates>& updates, const std::vector<Late>& spans, int64_t width,
               const FlatBuffers& flat);
 
@@ -45,7 +45,7 @@ class AdamW : public Optimizer {
 };
 
 namespace reference {
-// One range in ATen operations.
+// Updates one range in ATen operations.
 void adamw(const AdamWOptions& options, int64_t step, double lr, double weight_decay, double grad_factor,
            at::Tensor value, at::Tensor grad, at::Tensor exp_avg, at::Tensor exp_avg_sq);
 }  // namespace reference

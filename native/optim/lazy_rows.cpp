@@ -8,7 +8,7 @@
 namespace st {
 
 namespace {
-// Bounds the list of updates; often enough gone through that it costs nothing, and long before moments are 0.
+// Bounds the list of updates. Settling is rare enough to cost nothing, and comes long before moments are 0.
 constexpr size_t kMostUpdates = 1024;
 }  // namespace
 
@@ -21,7 +21,7 @@ LazyRows::LazyRows(AdamW& adamw, Parameters& parameters)
 }
 
 LazyRows::~LazyRows() {
-  // The parameters may be gone: then nobody reads them.
+  // If the parameters are gone, nobody reads them.
   if (!parameters_.flat().defined()) return;
   settle();
   parameters_.put_off(nullptr);

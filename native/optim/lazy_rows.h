@@ -4,11 +4,11 @@
 
 namespace st {
 
-// The token table under AdamW: an update leaves the rows without gradient alone and notes itself; a row gets the
-// updates that it lacks before it is read. The bits are those of updates of the whole table.
+// The token table under AdamW. An update skips rows without a gradient and is recorded. A row gets its missing
+// updates before it is read. The bits are those of updates of the whole table.
 class LazyRows final : public PendingUpdates {
  public:
-  // Both must outlive it; while it lives it is what `parameters` settles.
+  // Both must outlive it. While it lives, `parameters` uses it to settle rows.
   LazyRows(AdamW& adamw, Parameters& parameters);
   ~LazyRows() override;
   LazyRows(const LazyRows&) = delete;
@@ -17,7 +17,7 @@ class LazyRows final : public PendingUpdates {
   void settle() override;
   void settle(const std::vector<int32_t>& rows) override;
 
-  // An update, number `step`, of these rows alone, which are settled. Its range is that of the table.
+  // Update number `step` of only these rows, which have been settled. Its range is the table's.
   void updated(const std::vector<int32_t>& rows, const UpdateRange& range, int64_t step);
 
  private:
@@ -26,7 +26,7 @@ class LazyRows final : public PendingUpdates {
   AdamW& adamw_;
   Parameters& parameters_;
   int64_t width_;
-  // Updates since all rows were settled, and how many of them each row has had.
+  // Updates since all rows were settled, and the number of them that each row has had.
   std::vector<AdamWRates> updates_;
   std::vector<int32_t> had_;
 };

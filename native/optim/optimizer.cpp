@@ -41,7 +41,7 @@ class RangeOptimizer : public Optimizer {
 
  protected:
   virtual void update(const UpdateRange& range, double grad_factor, at::Tensor value, at::Tensor grad) = 0;
-  // Where `skipped`, gradient and rate are 0: the state has to stay too.
+  // For a skipped update, gradient and rate are 0, and the state has to stay too.
   virtual void update(const at::Tensor& rate, const QueuedRange& range, const at::Tensor& skipped, at::Tensor value,
                       at::Tensor grad) = 0;
 

@@ -6,8 +6,8 @@
 
 namespace st {
 
-// Calls work(item) for items [0, count), neighbours in one thread, so that every thread has about the same part of the
-// sum of cost(item). Costs below `grain` are not worth another thread.
+// Calls work(item) for items [0, count). Neighbours share a thread, and every thread has about the same sum of
+// cost(item). Costs below `grain` are not worth another thread.
 template <typename Cost, typename Work>
 void parallel_shares(int64_t count, int64_t grain, const Cost& cost, const Work& work) {
   std::vector<int64_t> before(static_cast<size_t>(count) + 1, 0);
@@ -25,7 +25,7 @@ struct Span {
   int64_t begin, end;
 };
 
-// A piece of a list of ranges, short enough for threads to share them out evenly.
+// A piece of a list of ranges, short enough for an even distribution over threads.
 struct Piece {
   size_t range;
   int64_t begin, end;

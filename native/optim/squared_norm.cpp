@@ -24,7 +24,7 @@ double squared_norm(const at::Tensor& flat, const std::vector<Span>& ranges) {
 
 namespace reference {
 
-// Of millions of elements: one sum in float32 loses a thousandth, so rows are summed up in double.
+// With millions of elements, one sum in float32 loses a thousandth, so sums of rows are doubles.
 at::Tensor squared_norm(const at::Tensor& flat) {
   constexpr int64_t kRow = 16384;
   const int64_t whole = flat.numel() / kRow * kRow;

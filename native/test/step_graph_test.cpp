@@ -27,14 +27,14 @@ class StepGraphsTest : public ::testing::Test {
   double run(StepGraphs& graphs, const PackedBatch& batch, StepGraphs::Key key, uint64_t seed = 1) {
     DropoutKey dropout;
     dropout.key = seed;
-    const StepGraphs::Left left =
+    const StepGraphs::Outputs outputs =
         graphs.run(batch, dropout, key, workspace_, [this](const Input& input, const LossTensors& given) {
           ++steps_;
           last_ = workspace_.take({1 << 20}, at::kFloat).data_ptr();
-          return StepGraphs::Left{input.ids_T.sum(), given.labels.sum()};
+          return StepGraphs::Outputs{input.ids_T.sum(), given.labels.sum()};
         });
-    EXPECT_EQ(left.value.total.item<double>(), label_sum(batch));
-    return left.embeddings_RD.item<double>();
+    EXPECT_EQ(outputs.value.total.item<double>(), label_sum(batch));
+    return outputs.embeddings_RD.item<double>();
   }
   double run(StepGraphs& graphs, const PackedBatch& batch) { return run(graphs, batch, key_of(batch)); }
 
@@ -167,7 +167,7 @@ at::Tensor trained_gradients(StepGraphs* graphs, Network& network, const OwnedLo
       const LossContext context{batch, network, DropoutKey(), true, input.fixed ? &given : nullptr};
       LossGradients found = differentiate(loss, context, outputs, 0.5);
       pass.backward(input, DropoutKey(), found.outputs, gradients);
-      return StepGraphs::Left{outputs.embeddings_RD, found.value};
+      return StepGraphs::Outputs{outputs.embeddings_RD, found.value};
     };
     if (graphs == nullptr) {
       step(Input(batch, at::kCPU), {});

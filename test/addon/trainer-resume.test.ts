@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
@@ -175,3 +175,49 @@ test.serial('aborted at any moment and resumed: the same weights, bit for bit', 
   const whole = await train(join(root, 'whole'), [])
   t.deepEqual(await train(join(root, 'cut'), [0, 7, 3, 11, 1]), whole)
 })
+
+for (const file of ['optimizer.safetensors', 'model.safetensors']) {
+  test.serial(`a checkpoint whose ${file} is damaged leaves the model as it was`, async (t) => {
+    const outputDir = await temporaryFolder(t)
+    const options = {
+      trainDataset: Dataset.fromColumns({ a: ['the cat', 'a dog'], b: ['a cat', 'the dog'] }),
+      loss: new losses.MultipleNegativesRankingLoss(),
+      args: { outputDir, maxSteps: 1, saveSteps: 1, learningRate: 1e-2 },
+      progress: false,
+    } as const
+    await using trained = await SentenceTransformer.load(folder)
+    await new SentenceTransformerTrainer({ model: trained, ...options }).train()
+    const path = join(outputDir, 'checkpoint-1', file)
+    const whole = readFileSync(path)
+
+    await using model = await SentenceTransformer.load(folder)
+    const weights = async (name: string) => {
+      await model.save(join(outputDir, name))
+      return tensorsOf(join(outputDir, name, 'model.safetensors'))
+    }
+    const before = await weights('before')
+    const resume = () => {
+      const args = { ...options.args, maxSteps: 2, resumeFromCheckpoint: true }
+      return new SentenceTransformerTrainer({ model, ...options, args }).train()
+    }
+    const length = whole.readUInt32LE()
+    const renamed = Buffer.from(whole)
+    renamed.write('X', 8 + whole.toString('latin1', 8, 8 + length).indexOf('.weight') + 1)
+    const notFinite = Buffer.from(whole)
+    notFinite.writeUInt32LE(0x7fc00000, whole.length - 4)
+    for (const [damage, bytes, code] of [
+      ['cut off', whole.subarray(0, -4), 'ERR_INVALID_FILE'],
+      ['of another name', renamed, 'ERR_INVALID_TENSORS'],
+      ['NaN', notFinite, 'ERR_INVALID_TENSORS'],
+    ] as const) {
+      writeFileSync(path, bytes)
+      const error = await t.throwsAsync(resume(), undefined, damage)
+      t.is((error as { code?: string }).code, code, `${damage}: ${error!.message}`)
+      t.true(error!.message.includes(file), `${damage}: ${error!.message}`)
+      t.deepEqual(await weights('after'), before, damage)
+    }
+    writeFileSync(path, whole)
+    await resume()
+    t.notDeepEqual(await weights('resumed'), before)
+  })
+}

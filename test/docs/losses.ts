@@ -25,7 +25,7 @@ async function glance(files: readonly LossFile[]): Promise<string> {
 /** Columns and labels of a loss, in words. */
 function data(loss: Loss): [columns: string, label: string] {
   const { requirements, computed } = loss
-  if ('loss' in loss) return ['as the loss inside', 'as the loss inside']
+  if ('loss' in loss) return ['as the inner loss', 'as the inner loss']
   if (computed) return ['any', 'as `labels` says']
   const { minColumns, maxColumns, labels, probabilities, labelsOptionalFrom } = requirements
   const columns = minColumns === maxColumns ? `${minColumns}` : `${minColumns} or more`

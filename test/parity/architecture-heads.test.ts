@@ -10,16 +10,13 @@ import {
   largestShare,
   testOf,
 } from './architecture-engines.js'
-import { type HeadFixture, heads, inUnits, under, values } from './architectures.js'
+import { type HeadFixture, heads, inUnits, under, values, WITHOUT_CLASSIFIER } from './architectures.js'
 import { report } from './report.js'
 import { addon, encode, gradients, load, makeTrainer, maxDifference, trainerSpec } from './support.js'
 
 const SECTION = 'architecture-heads'
 const LOGITS = 1e-5
 const EXACT = 1e-10
-
-/** Architectures whose classifier the engine refuses by name. */
-const WITHOUT_CLASSIFIER: readonly string[] = ['nomic_bert']
 
 /** Architectures whose masked language model is built. Tests of those that are not here are skipped. */
 const MASKED: readonly string[] = [

@@ -1,77 +1,12 @@
-// Golden models of every architecture: what the files of make_architectures.py hold.
-import { readdirSync, readFileSync } from 'node:fs'
-import type { ConfigObject, PackedBatch } from '../../lib/native/types.js'
+// Golden models of every architecture, with the tensors that the files of make_architectures.py hold.
+import type { PackedBatch } from '../../lib/native/types.js'
+import { ARCHITECTURES, FOLDER, type HeadGolden, type SetupGolden } from './architecture-goldens.js'
 import { readSafetensors } from './support.js'
 
-/** The architectures that the engine has: their tests cannot be skipped. Others are skipped until their name is here. */
-export const BUILT: readonly string[] = [
-  'bert',
-  'camembert',
-  'distilbert',
-  'electra',
-  'gte',
-  'modernbert',
-  'mpnet',
-  'nomic_bert',
-  'roberta',
-  'xlm-roberta',
-]
-
-const FOLDER = new URL('../../../test/parity/golden/architectures/', import.meta.url)
+export { ARCHITECTURES, BUILT, type CheckpointGolden, WITHOUT_CLASSIFIER } from './architecture-goldens.js'
 
 /** The unit of weights, and of gradients of losses, in the golden files. */
 const UNIT = 64
-
-interface SetupGolden {
-  /** What of this configuration changes numbers. */
-  covers: string
-  /** config.json as transformers writes it. */
-  config: ConfigObject
-  /** The same configuration in other words. */
-  variants: Record<string, ConfigObject>
-  pooler: boolean
-  /** No published model has it: the engine may refuse it by name. */
-  optional: boolean
-  /** Tokens of the longest row that the model takes. */
-  positions: number
-  lengths: number[]
-  /** The rows whose token embeddings are kept. */
-  tokenRows: number[]
-  /** How far PyTorch's own float32 is off: embeddings, and gradients as a part of what is allowed. */
-  python: { embeddings: number; gradients: number }
-}
-
-/** How a file on the hub names the encoder's tensors. */
-export interface CheckpointGolden {
-  /** Of every tensor that `renamed` does not have. */
-  prefix: string
-  /** Name in the file, name of the tensor here, first of its rows, number of rows. */
-  renamed: [file: string, tensor: string, start: number, rows: number][]
-  /** Tensors that no encoder needs. */
-  extra: [name: string, shape: number[], dtype: string][]
-}
-
-/** A model for a task: a head over an encoder. */
-interface HeadGolden {
-  covers: string
-  config: ConfigObject
-  /** What transformers puts before the names of the encoder's tensors in the checkpoint; here they are without. */
-  prefix: string
-  lengths: number[]
-  python: { logits: number; gradients: number }
-  /** Of a classifier. */
-  numLabels: number
-  /** Of a masked language model: mean cross-entropy of the tokens with a label. */
-  loss: number
-}
-
-interface ArchitectureGolden {
-  architecture: string
-  setups: Record<string, SetupGolden>
-  checkpoints: Record<string, CheckpointGolden>
-  classifiers: Record<string, HeadGolden>
-  masked: Record<string, HeadGolden>
-}
 
 export interface GoldenTensor {
   shape: number[]
@@ -91,10 +26,6 @@ export interface Contents {
 /** One configuration of one architecture. */
 export type Fixture = SetupGolden & Contents
 export type HeadFixture = HeadGolden & Contents
-
-export const ARCHITECTURES: readonly ArchitectureGolden[] = readdirSync(FOLDER)
-  .filter((file) => file.endsWith('.json'))
-  .map((file) => JSON.parse(readFileSync(new URL(file, FOLDER), 'utf8')) as ArchitectureGolden)
 
 /** Everything of `prefix`, without it. */
 export function under<T>(tensors: ReadonlyMap<string, T>, prefix: string): Map<string, T> {

@@ -10,6 +10,9 @@ import { resolveArguments } from '../../lib/training/arguments/arguments.js'
 import { PLANNED_ARGUMENTS } from '../../lib/training/arguments/planned-arguments.js'
 import { registered } from './loss-golden.js'
 import { manifest, type Section, TITLES } from './manifest/index.js'
+import { RELEASED } from './manifest/released-models.js'
+import { MODELS_PAGE, obstacle, renderModels, TABLES } from './models-page.js'
+import { SPEED_HEAD, speedsOf } from './models-speed.js'
 import { cells, PAGE, render, rowsOf, twoDigits } from './page.js'
 
 const ROOT = new URL('../../../', import.meta.url)
@@ -30,6 +33,41 @@ test('docs/parity.md has the rows of the manifest: npm run parity', (t) => {
   for (const [section, title] of Object.entries(TITLES)) {
     t.deepEqual(page[title], manifest.filter((row) => row.section === section).map(cells), title)
   }
+})
+
+test('docs/models.md has the rows of the fixtures and of the released models: npm run parity', (t) => {
+  const page = readFileSync(MODELS_PAGE, 'utf8')
+  t.deepEqual(
+    Object.keys(rowsOf(page)),
+    TABLES.map(({ title }) => title),
+  )
+  for (const { title, about, rows } of TABLES) {
+    const cells = rows.map((row) => row.cells)
+    t.deepEqual(rowsOf(page, cells[0]!.length)[title], cells, title)
+    t.true(page.includes(`## ${title}\n\n${about}\n`), title)
+    t.false(cells.flat().some((cell) => cell.includes('|')))
+  }
+})
+
+test('a page of models without figures is not written, and refusals have their reason', (t) => {
+  t.throws(() => renderModels(TABLES, {}, 'paper'), { message: /test\/parity\/architectures\.test\.ts/ })
+  const why = (name: string) => obstacle(RELEASED.find((model) => model.name === name)!)
+  t.is(why('all-MiniLM-L6-v2'), undefined)
+  t.is(why('ms-marco-electra-base'), undefined)
+  t.is(why('gtr-t5-base'), 'the architecture t5 is not built')
+  t.is(why('splade-v3'), 'sparse models are not built')
+  t.is(RELEASED.length, 93)
+})
+
+test('speeds are those of the benchmark, and absent without it', (t) => {
+  const row = { theme: 'architectures', processor: 'paper', architecture: 'bert', task: 'encoding', program: 'ours' }
+  const memory = { theme: 'architectures', task: 'training', growth: 2 }
+  const lines = [{ theme: 'machine' }, { ...row, ours: 123.456, ratio: 2.345, share: 70.6 }, memory]
+  const { processor, cells } = speedsOf(lines.map((line) => JSON.stringify(line)).join('\n'))!
+  t.is(processor, 'paper')
+  t.deepEqual([...cells], [['bert', ['123/s, 2.35×, 71 %', '–', '–', '–']]])
+  t.is(SPEED_HEAD.length, cells.get('bert')!.length)
+  t.is(speedsOf('{"theme":"machine"}\n'), undefined)
 })
 
 test('everything that is exported has a row', (t) => {

@@ -11,18 +11,18 @@ const ROOT = new URL('../../../', import.meta.url)
 export const PAGE = new URL('docs/parity.md', ROOT)
 const REPORTS = new URL('dist/report/', ROOT)
 
-const ABOUT = `How close sentence-torch is to sentence-transformers: every loss, evaluator, sampler, argument and utility, where its expected
-values come from, and the largest deviation from them that the tests have measured. Expected values come from Python or from a
-paper, never from our own output.
+const ABOUT = `This page shows how close sentence-torch is to sentence-transformers. It lists every loss, evaluator, sampler, argument and utility, the source
+of its expected values, and the largest deviation from them in the tests. Expected values come from Python or from a paper, never from our own
+output.
 
-**Largest deviation** is told as a part of what the test allows, with that behind it: \`0.12 of 1e-5\` is a deviation of 1.2e-6; 1 would
-fail. What is allowed is relative to max(1, |value|) for values and metrics and to the tensor's norm for gradients, plus the
-rounding noise that PyTorch's float32 has there (in parts of the norm of all gradients). \`Python 0.2\` is how far Python's own
-float32 is from its float64 in this measure, without that noise, so that it may be above 1. \`equal\`: nothing but equality passes.
-\`–\`: behaviour that is tested, not measured. Numbers of comparisons are in brackets.
+**Largest deviation** is a fraction of the test's tolerance, followed by that tolerance: \`0.12 of 1e-5\` is a deviation of 1.2e-6, and a fraction
+above 1 fails. The tolerance is relative to max(1, |value|) for values and metrics, and to the tensor's norm for gradients, plus the rounding
+noise of PyTorch's float32 (as a fraction of the norm of all gradients). \`Python 0.2\` is the deviation of Python's own float32 from its float64,
+as a fraction of the tolerance without that noise, so it may be above 1. \`equal\`: only equality passes. \`–\`: behaviour that is tested, not
+measured. Numbers of comparisons are in brackets.
 
-**State**: \`built\`; \`built differently\`: the note says how; \`not built\`: the note says why (it is refused by name,
-\`ERR_NOT_IMPLEMENTED\`, where it is an option); \`only here\`.
+**State**: \`built\`; \`built differently\`: the note says how; \`not built\`: the note says why (an option is refused by name,
+\`ERR_NOT_IMPLEMENTED\`); \`only here\`.
 
 This page is generated: the rows are in [test/parity/manifest](../test/parity/manifest), and a test fails where one is missing. Fresh
 figures need the model and data of \`../shared\`:
@@ -43,7 +43,7 @@ export function twoDigits(value: number): string {
 }
 
 /** The deviation of one part: '0.12 of 1e-5 (14)'. */
-function figure({ part, deviation, allowed, cases, python }: Measurement & { cases: number }): string {
+export function figure({ part, deviation, allowed, cases, python }: Measurement & { cases: number }): string {
   const label = part ? `${part}: ` : ''
   if (allowed === 0) return `${label}equal (${cases})`
   const reference = python === undefined ? '' : `, Python ${twoDigits(python / allowed)}`
@@ -73,30 +73,33 @@ export function cells(row: Row): string[] {
   return [names(row.python), names(row.ours), row.state, row.note || '–', links(row.golden), links(row.tests)]
 }
 
+export function tableOf(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
+}
+
 /** The page. `machine`: on what the figures were measured. */
 export function render(rows: readonly Row[], reports: Readonly<Record<string, Report>>, machine: string): string {
-  const line = (all: readonly string[]) => `| ${all.join(' | ')} |`
   const tables = (Object.keys(TITLES) as Section[]).map((section) => {
     const table = rows.filter((row) => row.section === section)
-    const body = table.map((row) => line([...cells(row), figures(row, reports)]))
-    return [`## ${TITLES[section]}`, '', line(HEAD), line(HEAD.map(() => '---')), ...body].join('\n')
+    const body = table.map((row) => [...cells(row), figures(row, reports)])
+    return `## ${TITLES[section]}\n\n${tableOf(HEAD, body)}`
   })
   return `${['# Parity', `Measured on ${machine}.`, ABOUT, ...tables].join('\n\n')}\n`
 }
 
-/** The rows of a page without their figures, by title. */
-export function rowsOf(page: string): Record<string, string[][]> {
+/** The rows of a page, by title. @param count of cells in front of the figures */
+export function rowsOf(page: string, count = FIXED): Record<string, string[][]> {
   const sections = page.split('\n## ').slice(1)
   return Object.fromEntries(
     sections.map((text) => {
       const [title, ...lines] = text.split('\n')
       const table = lines.filter((line) => line.startsWith('| ')).slice(2)
-      return [title!, table.map((line) => line.slice(2, -2).split(' | ').slice(0, FIXED))]
+      return [title!, table.map((line) => line.slice(2, -2).split(' | ').slice(0, count))]
     }),
   )
 }
 
-function machine(): string {
+export function machine(): string {
   const { versions } = JSON.parse(readFileSync(new URL('test/parity/golden/names.json', ROOT), 'utf8')) as {
     versions: Record<string, string>
   }
@@ -104,11 +107,14 @@ function machine(): string {
   return `${cpus()[0]?.model ?? 'an unknown processor'}, Node ${process.versions.node}, against ${python.join(', ')}`
 }
 
-if (argv[1] === fileURLToPath(import.meta.url)) {
+/** What the tests have measured, by section. */
+export function readReports(): Record<string, Report> {
   const files = existsSync(REPORTS) ? readdirSync(REPORTS).filter((file) => file.endsWith('.json')) : []
   const reports = files.map((file): [string, Report] => [
     file.slice(0, -'.json'.length),
     JSON.parse(readFileSync(new URL(file, REPORTS), 'utf8')) as Report,
   ])
-  writeFileSync(PAGE, render(manifest, Object.fromEntries(reports), machine()))
+  return Object.fromEntries(reports)
 }
+
+if (argv[1] === fileURLToPath(import.meta.url)) writeFileSync(PAGE, render(manifest, readReports(), machine()))

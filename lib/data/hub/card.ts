@@ -1,32 +1,32 @@
 import { type Document, isAlias, isMap, isScalar, parseDocument, visit } from 'yaml'
 import { describe, SentenceTorchError } from '../../errors.js'
 
-/** Which files a dataset card assigns to a configuration: the part of its YAML head that counts here. */
+/** The files that a dataset card assigns to a configuration, from the card's YAML head. */
 export interface CardConfig {
   name: string
-  /** Whether the card calls it the default. */
+  /** Whether the card marks it as the default. */
   isDefault: boolean
   /** The folder of its files, without a slash at its end; empty for the whole repository. */
   folder: string
-  /** File patterns of each split, from the top of the repository; undefined where the names of the files say it. */
+  /** File patterns of each split, relative to the top of the repository; undefined where the file names show the splits. */
   splits: Map<string, string[]> | undefined
 }
 
-/** What the head may have at most: a few seconds. */
+/** Limit of bytes in the head. Parsing that many takes a few seconds. */
 const MAX_HEAD = 2 * 1024 * 1024
-/** Each is looked for in the whole head, and repeats what it names. */
+/** Limit of aliases. Each one is searched for in the whole head, and repeats the value that it names. */
 const MAX_ALIASES = 100
-/** What a split may be called: Python's `\w` knows the letters of all languages. */
+/** Names of splits. Python's `\w` knows the letters of all languages. */
 const splitName = /^[\p{L}\p{N}_]+(\.[\p{L}\p{N}_]+)*$/u
 
 /**
  * The `configs` of a dataset card (README.md), as the `datasets` package reads them; undefined without any.
- * @param file what errors call it
- * @throws SentenceTorchError ERR_INVALID_FILE for YAML that cannot be read, and for configs that mean nothing
+ * @param file the name for errors
+ * @throws SentenceTorchError ERR_INVALID_FILE for YAML that cannot be read, and for configs without a meaning
  */
 export function cardConfigs(card: string, file = 'README.md'): CardConfig[] | undefined {
   const head = /^\s*---[ \t]*\r?\n([\s\S]*?)\r?\n---[ \t]*(?:\r?\n|$)/.exec(card)?.[1]
-  // Most heads say other things only, and some are long.
+  // Most heads have no configs, and some heads are long.
   if (!head?.includes('configs')) return undefined
   const configs = new Reader(file).configs(head)
   return configs.length === 0 ? undefined : configs
@@ -47,10 +47,10 @@ class Reader {
     return configs
   }
 
-  /** The value of `configs`: lists, objects and texts. All scalars are texts, so that a name is what the card shows. */
+  /** The value of `configs`: lists, objects and texts. All scalars are texts, so that names stay as the card shows them. */
   private parse(head: string): unknown {
     if (head.length > MAX_HEAD) throw this.invalid(`its YAML head is longer than ${MAX_HEAD} characters`)
-    // Errors that show their line, and the library's search for equal keys, take quadratic time.
+    // The library's errors with source lines, and its search for equal keys, take quadratic time.
     const options = {
       schema: 'failsafe',
       merge: true,
@@ -140,7 +140,10 @@ class Reader {
     })
   }
 
-  /** An alias of nothing (a pattern without quotes looks like one), too many of them, nested too deep, or what YAML forbids. */
+  /**
+   * Refuses an unknown alias (an unquoted pattern looks like one), too many aliases, too much nesting, and what YAML
+   * forbids.
+   */
   private unreadable(error: unknown, where = ''): SentenceTorchError {
     const { message } = error as Error
     const reason = /call stack/.test(message) ? 'it is nested too deep' : message
@@ -164,7 +167,7 @@ function toPlain(node: unknown, document: Document): unknown {
 
 function place(text: string, at: number): string {
   const lines = text.slice(0, at).split('\n')
-  // The line before the head is the first.
+  // The head starts on the second line.
   return `line ${lines.length + 1}, column ${lines.at(-1)!.length + 1}`
 }
 
@@ -176,7 +179,7 @@ function own(object: object, key: string): unknown {
   return Object.getOwnPropertyDescriptor(object, key)?.value
 }
 
-/** What YAML calls null, where all scalars are texts. */
+/** YAML's spellings of null, because all scalars are texts here. */
 function isAbsent(value: unknown): value is undefined {
   return value === undefined || value === null || (typeof value === 'string' && /^(null|~|)$/i.test(value))
 }

@@ -13,13 +13,15 @@ import { checkOptions, checkSignal, checkType } from '../../options.js'
 import { chooseFiles, conversionLayout, type Layout, repositoryLayout } from './splits.js'
 
 export interface DatasetHubOptions {
-  /** The configuration (subset), such as `stsb` of `nyu-mll/glue`. Needed where there are several and none is the default. */
+  /**
+   * The configuration (subset), such as `stsb` of `nyu-mll/glue`. Needed where there are several and none is the default.
+   */
   config?: string
-  /** Default `train`. A part of it as in Python: `train[:1000]`, `train[10%:20%]`. */
+  /** Default `train`. May be a part of a split, as in Python: `train[:1000]`, `train[10%:20%]`. */
   split?: string
   /** Branch, tag or commit. Default `main`. */
   revision?: string
-  /** Which columns to read (a name or several), in this order. Default all. */
+  /** Columns to read (a name or several), in this order. Default all. */
   columns?: string | readonly string[]
   /** The Hugging Face cache. Default `HF_HUB_CACHE`, else `HF_HOME/hub`, else `~/.cache/huggingface/hub`. */
   cacheDir?: string
@@ -44,21 +46,21 @@ const OPTIONS = [
   'signal',
 ]
 
-/** What the card may have at most, which is read whole. */
+/** Limit of bytes in a card, which is read as a whole. */
 const MAX_CARD = 10 * 1024 * 1024
-/** Names of files, of which a split has thousands at most. */
+/** Limit of bytes in a list of file names. A split has some thousands at most. */
 const MAX_LIST = 64 * 1024 * 1024
 
 const fileList = arrayOf<string>((value, { file, code }) => checkRelativePath(value, file, code), { min: 1 })
 
-/** Names from before data sets had to belong to someone. */
+/** Names from the time when data sets had no owner. */
 const MOVED: Record<string, string> = { glue: 'nyu-mll/glue', snli: 'stanfordnlp/snli', squad: 'rajpurkar/squad' }
 
-/** The branch to which the hub converts data sets of other formats. */
+/** The branch with the hub's conversions of other formats. */
 const CONVERSION = 'refs/convert/parquet'
 
 /**
- * Paths of the Parquet files of a split, in order: from the cache if they were fetched before, else downloaded.
+ * Paths of the Parquet files of a split, in order. They come from the cache or are downloaded.
  * @param split without the part in brackets
  */
 export async function datasetFiles(id: string, split: string, options: DatasetHubOptions): Promise<string[]> {
@@ -99,7 +101,7 @@ function undefinedIfNotFound(error: unknown): undefined {
   throw error
 }
 
-/** The hub's conversion, which there is of the main branch only. */
+/** The hub's conversion, which exists only for the main branch. */
 function conversion(name: string, options: DatasetHubOptions): HubDataset | undefined {
   return options.revision === undefined ? new HubDataset(name, options, CONVERSION) : undefined
 }
@@ -131,7 +133,7 @@ class HubDataset {
     return this.repository.offline
   }
 
-  /** The files of a split that was fetched before; the hub is not asked again. */
+  /** The files of a split that was downloaded before. The hub is not asked again. */
   async cached(split: string): Promise<string[] | undefined> {
     const { cache, revision } = this.repository
     const commit = await cache.commit(revision)
@@ -150,7 +152,7 @@ class HubDataset {
     return paths
   }
 
-  /** What the revision holds; undefined when `read` finds nothing in it. */
+  /** The content of the revision; undefined when `read` finds nothing in it. */
   async layout(read: typeof repositoryLayout): Promise<Layout | undefined> {
     const { repository } = this
     const commit = await repository.askCommit()
@@ -165,7 +167,7 @@ class HubDataset {
     return read([...entries.keys()], card, this.cardName)
   }
 
-  /** Downloads what the cache lacks of a split. */
+  /** Downloads the files of a split that the cache lacks. */
   async fetch(layout: Layout, split: string): Promise<string[]> {
     const { cache, id, revision } = this.repository
     const { commit, entries } = this.found!
@@ -175,13 +177,13 @@ class HubDataset {
       files.map((file) => entries.get(file)!),
     )
     await cache.writeRef(revision, commit)
-    // A snapshot may hold some files of a split only; this says which belong to it, and that they all came.
+    // A snapshot may hold only some files of a split. This list names them all, and shows that all were downloaded.
     const path = this.listPath(commit, split)
     await writeFileAtomic(path, JSON.stringify(files)).catch(failedTo(`write ${path}`))
     return files.map((file) => cache.file(commit, file))
   }
 
-  /** The files of a split that Python fetched, where their names say how many there are. */
+  /** The files of a split that Python downloaded, where their names include their number. */
   async fetchedByOthers(split: string): Promise<string[]> {
     const { id, cache, revision } = this.repository
     const commit = await cache.commit(revision)
@@ -203,7 +205,7 @@ class HubDataset {
 
   private listPath(commit: string, split: string): string {
     const text = `${this.config ?? ''} ${split}`
-    // A lone half of a surrogate pair is an error of encodeURIComponent, and 255 bytes are what a name may have.
+    // encodeURIComponent throws for a lone surrogate, and a file name has at most 255 bytes.
     const name = encodeURIComponent(Buffer.from(text).toString())
     const short = name.length <= 180 ? name : createHash('sha256').update(text).digest('hex')
     return join(this.repository.cache.path, `.splits-${commit}-${short}.json`)
@@ -211,8 +213,8 @@ class HubDataset {
 }
 
 /**
- * `train[10%:20%]` as the split and the rows to take of it (from, to), as the `datasets` package counts them: percentages are
- * rounded to the nearest row (halves to the even one), negative numbers count from the end.
+ * Splits `train[10%:20%]` into the name of the split and a range of rows (from, to), as the `datasets` package does.
+ * Percentages are rounded to the nearest row (halves to the even one). Negative numbers count from the end.
  */
 export function parseSplit(text: string): { split: string; rows?: (length: number) => [number, number] } {
   checkType('split', text, 'string')
@@ -238,7 +240,7 @@ function roundToEven(value: number): number {
   return Math.abs(value % 1) === 0.5 ? 2 * Math.round(value / 2) : Math.round(value)
 }
 
-/** The text of a data set's card. @throws ERR_NOT_FOUND, ERR_INVALID_FILE for what is no file */
+/** The text of a data set's card. @throws ERR_NOT_FOUND, ERR_INVALID_FILE where it is not a file */
 async function readCard(path: string): Promise<string> {
   return (await readWhole(path, MAX_CARD, 'ERR_INVALID_FILE')).toString()
 }

@@ -1,18 +1,20 @@
-/** Which files the patterns of a dataset card mean: as fsspec has it, which `datasets` asks, with picomatch for the names. */
+/** Matches the file patterns of a dataset card as fsspec does for `datasets`. picomatch matches single names. */
 import picomatch from 'picomatch'
 import { describe, SentenceTorchError } from '../../errors.js'
 
-/** A part of a pattern between slashes: what a name must be, or `**`, any number of folders. */
+/** A part of a pattern between slashes: the pattern of a name, or `**` for any number of folders. */
 type Part = '**' | NamePattern
 
-/** Milliseconds that all patterns of a card may take. */
+/** Limit of milliseconds for all patterns of a card. */
 const MAX_TIME = 2000
 const MAX_LENGTH = 4096
-/** Ways to lay the stars of a part over a name, all of which a regular expression may try: about a second. */
+/**
+ * Limit of ways to fit the stars of a part to a name. A regular expression may try all of them, which takes about a second.
+ */
 const MAX_WAYS = 1e8
-/** Each `**` within a name makes two patterns of one. */
+/** Limit of patterns that one becomes: each `**` within a name doubles them. */
 const MAX_ALTERNATIVES = 8
-/** What `datasets` leaves out unless a pattern names it. */
+/** Files that `datasets` leaves out unless a pattern names them. */
 const IGNORED = [
   'README.md',
   'config.json',
@@ -24,11 +26,11 @@ const IGNORED = [
 
 export class FileMatcher {
   private readonly known: ReadonlySet<string>
-  /** The files in the order of their texts, so that those with the same beginning are neighbours. */
+  /** The files in sorted order, so that those with a common beginning are neighbours. */
   private readonly sorted: readonly { file: string; place: number }[]
   private time = 0
 
-  /** @param card what errors call it */
+  /** @param card its name in errors */
   constructor(
     files: readonly string[],
     private readonly card = 'README.md',
@@ -38,8 +40,8 @@ export class FileMatcher {
   }
 
   /**
-   * The files that a pattern means, in their order: `*`, `?` and `[…]` within a name, `**` across folders. What begins with a
-   * dot, and folders that begin with `__`, only where the pattern says so.
+   * The files that match a pattern, in order: `*`, `?` and `[…]` within a name, `**` across folders. Names that begin with
+   * a dot, and folders that begin with `__`, match only where the pattern contains that beginning.
    * @throws SentenceTorchError ERR_INVALID_FILE for a pattern that would take too long
    */
   match(pattern: string): string[] {
@@ -81,7 +83,7 @@ export class FileMatcher {
     }
   }
 
-  /** Where the files begin that are not before `prefix`. */
+  /** The index of the first file that does not sort before `prefix`. */
   private firstFrom(prefix: string): number {
     let [low, high] = [0, this.sorted.length]
     while (low < high) {
@@ -92,7 +94,7 @@ export class FileMatcher {
     return low
   }
 
-  /** `a**b` means `a*b` and what lies in folders: fsspec refuses it today, and cards of older days have it. */
+  /** `a**b` matches `a*b` and files in folders. fsspec refuses it today, but older cards have it. */
   private alternatives(path: string): string[] {
     let paths = [path]
     for (;;) {
@@ -108,7 +110,7 @@ export class FileMatcher {
   }
 }
 
-/** The two meanings of the first run of stars that is a part of a name; the path itself without any. */
+/** The two meanings of the first run of stars inside a name; the path itself if there is none. */
 function widened(path: string): string[] {
   for (const match of path.matchAll(/(?<=^|\/)[^/]*\*{2,}[^/]*/g)) {
     if (match[0] === '**') continue
@@ -120,13 +122,15 @@ function widened(path: string): string[] {
 
 function partsOf(path: string): Part[] {
   const parts = path.split('/')
-  // At the end it means files, in any folder.
+  // At the end, `**` matches files in any folder.
   if (parts.at(-1) === '**') parts.push('*')
   return parts.map((part) => (part === '**' ? part : new NamePattern(part)))
 }
 
-/** Whether the parts mean the file of these names: goes through them once, with all places of the pattern where it may be.
- * undefined: telling would take too long. */
+/**
+ * Whether the names match the parts. Goes through the names once, with all possible places in the pattern. undefined: it
+ * would take too long.
+ */
 function fits(parts: readonly Part[], names: readonly string[]): boolean | undefined {
   let places = [0]
   for (const name of names) {
@@ -159,7 +163,7 @@ class NamePattern {
     return this.expression.test(oneUnitEach(name))
   }
 
-  /** How many ways there are to choose the ends of the stars. */
+  /** The number of ways to choose the ends of the stars. */
   ways(name: string): number {
     let ways = 1
     for (let i = 1; i <= this.stars && ways <= MAX_WAYS; i++) ways *= (name.length + i) / i
@@ -167,15 +171,19 @@ class NamePattern {
   }
 }
 
-/** Of picomatch's language only what fsspec's has, too; with `debug` it throws where it would silently mean nothing. */
+/**
+ * Allows only the part of picomatch's language that fsspec has. With `debug`, picomatch throws where it would silently
+ * match nothing.
+ */
 const options = {
   ...{ dot: true, nobrace: true, noextglob: true, nonegate: true, keepQuotes: true, strictSlashes: true },
-  // A class takes its longest writing, `[\x5b]`, for each of its characters; without literalBrackets it means its own text, too.
+  // The check counts a class as its longest spelling, `[\x5b]`, for each character. Without literalBrackets, picomatch
+  // would also match the class's own text.
   ...{ flags: 's', debug: true, literalBrackets: false, maxLength: 6 * MAX_LENGTH },
 }
 const standIns = new Map<string, string>()
 
-/** picomatch counts a letter outside of the basic plane as two: a letter for private use stands in for it, while there are any. */
+/** picomatch counts a letter outside the basic plane as two. A private-use letter replaces it while there are any left. */
 function oneUnitEach(text: string): string {
   return text.replace(/[\u{10000}-\u{10ffff}]/gu, (letter) => {
     const known = standIns.get(letter)
@@ -186,12 +194,12 @@ function oneUnitEach(text: string): string {
   })
 }
 
-/** A class has a character at least, and a bracket that closes one is a character at its beginning. */
+/** A class has at least one character. A bracket at its beginning is a character. */
 const classes = /\[(?:!|(?!!))[\s\S][^\]]*\]/g
-/** Classes, which fsspec writes in another way, and what means something to picomatch alone. */
+/** Matches classes, which fsspec writes differently, and characters that are special only in picomatch. */
 const special = new RegExp(`${classes.source}|[\\\\^$+(){}|"[\\]]`, 'g')
 
-/** `[!a-c]` in picomatch's language. Ranges of nothing are left out, as Python does. */
+/** `[!a-c]` in picomatch's language. Empty ranges are left out, as in Python. */
 function classOf(text: string): string {
   const negated = text.startsWith('[!')
   const inner = [...text.slice(negated ? 2 : 1, -1)]
@@ -207,8 +215,10 @@ function classOf(text: string): string {
   return `[${negated ? '^' : ''}${content}]`
 }
 
-/** By its number: picomatch counts backslashes, and looks for the end of a text beyond it after three at its end; `[:` begins a
- * class of its own. */
+/**
+ * The character's number in hex. picomatch counts backslashes, looks past the end of a text after three of them, and reads
+ * `[:` as the start of a class.
+ */
 function escaped(character: string): string {
   return /[\\^[\]:-]/.test(character) ? `\\x${character.charCodeAt(0).toString(16)}` : character
 }
@@ -217,7 +227,7 @@ function literal(character: string): string {
   return character === '\\' ? `[${escaped(character)}]` : `\\${character}`
 }
 
-/** Hidden, in a folder such as `__pycache__`, or about the data set, and not named by the pattern. */
+/** Whether a file is hidden, in a folder such as `__pycache__`, or about the data set, and not named by the pattern. */
 function isLeftOut(file: string, pattern: string): boolean {
   const count = (path: string, isOne: (name: string, i: number, all: string[]) => boolean) =>
     path.split('/').filter(isOne).length

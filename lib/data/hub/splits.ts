@@ -6,11 +6,11 @@ import { FileMatcher } from './glob.js'
 /** Files of every split of every configuration. */
 export interface Layout {
   configs: Map<string, Map<string, string[]>>
-  /** The configuration to take when none is named. */
+  /** The configuration to take when none is requested. */
   fallback?: string
 }
 
-/** Names under which a split appears in paths (the `datasets` package's). */
+/** Names of a split in paths, as in the `datasets` package. */
 const keywords: Record<string, readonly string[]> = {
   validation: ['validation', 'valid', 'dev', 'val'],
   test: ['test', 'testing', 'eval', 'evaluation'],
@@ -18,8 +18,8 @@ const keywords: Record<string, readonly string[]> = {
 }
 
 /**
- * What a repository holds, by its card or else by the names of its Parquet files. Without any Parquet file: undefined.
- * @param cardName what errors call the card
+ * The splits of a repository, by its card or else by the names of its Parquet files. Undefined without any Parquet file.
+ * @param cardName the card's name in errors
  */
 export function repositoryLayout(
   files: readonly string[],
@@ -49,7 +49,7 @@ function matchedSplits(splits: ReadonlyMap<string, readonly string[]>, matcher: 
   return found
 }
 
-/** The splits of the files in a folder whose patterns the card does not give. */
+/** The splits of the files in a folder for which the card has no patterns. */
 function splitsByName(files: readonly string[], folder: string): Map<string, string[]> {
   const beginning = folder === '' ? '' : `${folder}/`
   const splits = new Map<string, string[]>()
@@ -59,7 +59,7 @@ function splitsByName(files: readonly string[], folder: string): Map<string, str
   return splits
 }
 
-/** Without a card everything is one configuration, unless every file lies in a folder that is not named `data`. */
+/** Without a card, all files are one configuration, unless each lies in a folder that is not named `data`. */
 function layoutByName(files: readonly string[]): Layout {
   const folders = files.map((file) => file.split('/').slice(0, -1))
   const configs = new Map<string, Map<string, string[]>>()
@@ -71,12 +71,12 @@ function layoutByName(files: readonly string[]): Layout {
   return { configs }
 }
 
-/** The name of the file says more than a folder. */
+/** The file's name decides before the folder's name. */
 function splitOf(parts: readonly string[]): string {
   return [...parts].reverse().map(splitIn).find(Boolean) ?? 'train'
 }
 
-/** The layout of the branch that the hub converts to: `config/split/0000.parquet`. */
+/** The layout of the branch with the hub's conversions: `config/split/0000.parquet`. */
 export function conversionLayout(files: readonly string[]): Layout {
   const configs = new Map<string, Map<string, string[]>>()
   for (const file of files.filter((name) => name.endsWith('.parquet')).sort()) {
@@ -107,8 +107,8 @@ function splitIn(part: string): string | undefined {
 
 /**
  * The files of one split.
- * @throws SentenceTorchError ERR_NOT_FOUND for a configuration or split that is not there, ERR_INVALID_ARGUMENT when a
- *   configuration must be chosen; both list what there is
+ * @throws SentenceTorchError ERR_NOT_FOUND for an unknown configuration or split, ERR_INVALID_ARGUMENT when a configuration
+ * must be chosen; both list the existing ones
  */
 export function chooseFiles(id: string, layout: Layout, config: string | undefined, split: string): string[] {
   const { configs, fallback } = layout

@@ -11,8 +11,8 @@ import type { LegacyDataLoader, TrainingData } from './training-data.js'
 export type BatchColumns<Row> = { [Name in keyof Plain<Row>]: Row[Name][] }
 
 /**
- * A loader whose batches can be read: `for (const batch of loader)`, or `for await`, which lets the event loop run and is
- * needed for streams. Every loop is another epoch.
+ * A loader with readable batches: `for (const batch of loader)`, or `for await`, which lets the event loop run and is
+ * needed for streams. Every loop is a new epoch.
  */
 export abstract class BatchLoader<Batch> implements LegacyDataLoader {
   #epoch = 0

@@ -13,9 +13,9 @@ export interface ContrastiveTensionOptions {
 }
 
 /**
- * Pairs for ContrastiveTensionLoss, out of texts alone: of every `posNegRatio` pairs the first is a text with itself
- * (label 1), the others two different texts (label 0). Columns `sentence_0`, `sentence_1`, `label`. Only full batches; other
- * pairs in every epoch. `for await (const batch of loader)` gives lists of InputExamples.
+ * Pairs for ContrastiveTensionLoss, made from texts alone. Of every `posNegRatio` pairs, the first is a text with itself
+ * (label 1) and the others are two different texts (label 0). Columns `sentence_0`, `sentence_1`, `label`. Only full
+ * batches. Each epoch has new pairs. `for await (const batch of loader)` gives lists of InputExamples.
  * Source: ContrastiveTensionDataLoader in `sentence_transformers/sentence_transformer/losses/contrastive_tension.py` (6.2.0).
  */
 export class ContrastiveTensionDataLoader extends BatchLoader<InputExample[]> {
@@ -48,7 +48,7 @@ export class ContrastiveTensionDataLoader extends BatchLoader<InputExample[]> {
   toTrainingData(): TrainingData {
     const length = this.length * this.batchSize
     const data = DataStream.from((epoch) => this.rows(epoch), { length, shuffleBuffer: 1 })
-    // The order of the pairs is what the loss works with.
+    // The loss depends on the order of the pairs.
     return { data, batchSampler: 'sequential', batchSize: this.batchSize }
   }
 

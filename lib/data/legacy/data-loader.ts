@@ -8,11 +8,11 @@ import type { LegacyDataset, TrainingData } from './training-data.js'
 export interface DataLoaderOptions {
   /** Rows per batch. Default 1. */
   batchSize?: number
-  /** Take the rows in another random order in every epoch. Default false. */
+  /** Shuffle the rows in every epoch. Default false. */
   shuffle?: boolean
 }
 
-/** What a batch is: an object of columns for a Dataset or DataStream, else a list of examples. */
+/** The type of a batch: an object of columns for a Dataset or DataStream, else a list of examples. */
 export type LoaderBatch<Data> =
   Data extends Dataset<infer Row>
     ? BatchColumns<Row>
@@ -21,9 +21,9 @@ export type LoaderBatch<Data> =
       : InputExample[]
 
 /**
- * Takes the place that PyTorch's `DataLoader` has in tutorials: rows, their order and the size of a batch, for
- * `model.fit({ trainObjectives: [[new DataLoader(examples, { shuffle: true, batchSize: 16 }), loss]] })`. Its batches are also
- * there for a loop: lists of InputExamples, or `{ anchor: [...], positive: [...] }` for a Dataset or DataStream.
+ * Replaces PyTorch's `DataLoader` of the tutorials. It holds rows, their order and the batch size, for `model.fit({
+ * trainObjectives: [[new DataLoader(examples, { shuffle: true, batchSize: 16 }), loss]] })`. A loop over it gives batches:
+ * lists of InputExamples, or `{ anchor: [...], positive: [...] }` for a Dataset or DataStream.
  */
 export class DataLoader<
   Data extends readonly InputExample[] | Dataset<object> | DataStream | LegacyDataset = readonly InputExample[],
@@ -31,7 +31,7 @@ export class DataLoader<
   readonly dataset: Dataset | DataStream | LegacyDataset
   readonly batchSize: number
   readonly shuffle: boolean
-  /** The examples themselves, when they are what was given. */
+  /** The given examples, if examples were given. */
   readonly #examples: readonly InputExample[] | undefined
 
   /** @param dataset InputExamples, a Dataset, a DataStream, or one of the legacy datasets */

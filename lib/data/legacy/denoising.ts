@@ -17,16 +17,16 @@ export interface DenoisingOptions {
    * sentence-transformers keeps 0.6 of the words, which is a `delRatio` of 0.4.)
    */
   delRatio?: number
-  /** In place of deleting words. */
+  /** Replaces the deletion of words. */
   noise?: NoiseFunction
   /** Default 0. */
   seed?: number
 }
 
 /**
- * Deletes words at random, at least one stays. Words are split and joined as NLTK does.
+ * Deletes random words, but keeps at least one. Words are split and joined as NLTK does.
  * Source: `DenoisingAutoEncoderDataset.delete` of sentence-transformers.
- * @param delRatio share of the words that go
+ * @param delRatio share of the words to delete
  */
 export function deleteWords(text: string, delRatio: number, random: Random): string {
   const all = words(text)
@@ -36,8 +36,8 @@ export function deleteWords(text: string, delRatio: number, random: Random): str
 }
 
 /**
- * Pairs of a text with noise and the text itself, for DenoisingAutoEncoderLoss (TSDAE): columns `sentence_0` (noise) and
- * `sentence_1`. A stream has other noise in every epoch.
+ * Pairs of a noisy text and the text itself, for DenoisingAutoEncoderLoss (TSDAE): columns `sentence_0` (noise) and
+ * `sentence_1`. A stream has new noise in every epoch.
  * Paper: https://arxiv.org/abs/2104.06979.
  * Source: `sentence_transformers/sentence_transformer/datasets/denoising_auto_encoder.py`.
  */
@@ -66,23 +66,23 @@ export class DenoisingAutoEncoderDataset implements LegacyDataset {
     this.seed = seed
   }
 
-  /** One pair, with the noise of an epoch. Below 0, `index` counts from the end. */
+  /** One pair with an epoch's noise. A negative `index` counts from the end. */
   example(index: number, epoch = 0): InputExample {
     const row = rowNumber(index, this.length)
     return new InputExample({ texts: [this.noisy(row, epoch), this.sentences[row]!] })
   }
 
-  /** The pairs with the noise of the first epoch. */
+  /** The pairs with the first epoch's noise. */
   *[Symbol.iterator](): Generator<InputExample, void, undefined> {
     for (let row = 0; row < this.length; row++) yield this.example(row)
   }
 
-  /** The pairs with the noise of one epoch. */
+  /** The pairs with one epoch's noise. */
   toDataset(epoch = 0): Dataset {
     return Dataset.fromRows([...this.rows(epoch)])
   }
 
-  /** The pairs, with other noise in every epoch. */
+  /** The pairs, with new noise in every epoch. */
   toStream({ shuffleBuffer = Math.max(1, this.length) }: { shuffleBuffer?: number } = {}): DataStream {
     return DataStream.from((epoch) => this.rows(epoch), { length: this.length, shuffleBuffer })
   }

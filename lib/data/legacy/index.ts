@@ -1,4 +1,6 @@
-/** Data of sentence-transformers before version 3, which many tutorials use; see docs/data.md for what has replaced it. */
+/**
+ * Data classes of sentence-transformers before version 3, which many tutorials use. docs/data.md names their successors.
+ */
 
 export type { BatchColumns, BatchLoader } from './batch-loader.js'
 export { ContrastiveTensionDataLoader, type ContrastiveTensionOptions } from './contrastive-tension.js'

@@ -6,9 +6,9 @@ import { examplesToDataset, type InputExample } from './input-example.js'
 import type { TrainingData } from './training-data.js'
 
 /**
- * Batches in which no text comes twice, for MultipleNegativesRankingLoss; texts count as the same that differ only in case
- * and in space around them. Only full batches, as many as `length` says as far as the texts fill them. A loop over it gives
- * lists of InputExamples. Nowadays: `batchSampler: 'no_duplicates'`.
+ * Batches without a repeated text, for MultipleNegativesRankingLoss. Texts that differ only in case and outer space count
+ * as the same. Only full batches: `length` of them, or fewer if the texts do not fill them. A loop over it gives lists of
+ * InputExamples. Today: `batchSampler: 'no_duplicates'`.
  * Source: `sentence_transformers/sentence_transformer/datasets/no_duplicates_dataloader.py`.
  */
 export class NoDuplicatesDataLoader extends BatchLoader<InputExample[]> {

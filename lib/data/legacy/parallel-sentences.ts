@@ -24,18 +24,18 @@ export interface ParallelSentencesOptions {
 }
 
 export interface ParallelDataOptions {
-  /** With several sets: how often this one comes in turn. Default 100. */
+  /** Weight of this set among several: rows that it gives per turn. Default 100. */
   weight?: number
-  /** Source texts at most; null for all. Default null. */
+  /** Limit of source texts; null for no limit. Default null. */
   maxSentences?: number | null
-  /** Translations with a longer text (in characters) are left out; null for none. Default 128. */
+  /** Limit of characters: translations with a longer text are left out; null for no limit. Default 128. */
   maxSentenceLength?: number | null
 }
 
 const DATA_OPTIONS = ['weight', 'maxSentences', 'maxSentenceLength']
 
 /**
- * Translations for making a model multilingual: every text, source and translations, with the teacher's embedding of the
+ * Translations to make a model multilingual: every text, source and translations, with the teacher's embedding of the
  * source as its label. Columns `sentence_0`, `label` (a vector), for MSELoss.
  * Paper: https://arxiv.org/abs/2004.09813.
  * Source: `sentence_transformers/sentence_transformer/datasets/parallel_sentences.py`; the student model that is named there
@@ -70,7 +70,7 @@ export class ParallelSentencesDataset implements LegacyDataset {
     return this.sentences
   }
 
-  /** Adds the translations of a file (plain or .gz): in each line a source text and its translations, between tabs. */
+  /** Adds the translations of a file (plain or .gz). Each line is a source text and its translations, separated by tabs. */
   async loadData(path: string, options: ParallelDataOptions = {}): Promise<void> {
     const { maxSentences = null, maxSentenceLength = 128 } = options
     const lines: string[][] = []
@@ -115,11 +115,11 @@ export class ParallelSentencesDataset implements LegacyDataset {
       )
     }
     const data = DataStream.from((epoch) => this.rows(epoch), { length: this.sentences, shuffleBuffer: 1 })
-    // The rows come in random order.
+    // Rows have a random order.
     return { data, batchSampler: 'sequential', batchSize }
   }
 
-  /** As many rows as there are texts. The sets take turns by weight, each in its own random order. */
+  /** Yields as many rows as there are texts. The sets take turns by weight, each in its own random order. */
   private async *rows(epoch: number): AsyncGenerator<Record<string, unknown>, void, undefined> {
     const random = new Random(this.seed, epoch)
     const orders = this.sets.map(({ entries }) => random.permutation(entries.length))

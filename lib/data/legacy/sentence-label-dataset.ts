@@ -7,7 +7,7 @@ import { examplesToDataset, type InputExample } from './input-example.js'
 import type { LegacyDataset, TrainingData } from './training-data.js'
 
 export interface SentenceLabelDatasetOptions {
-  /** Rows of one label that follow each other; the batch size should be a multiple of it. Default 2. */
+  /** Consecutive rows of one label. The batch size should be a multiple of it. Default 2. */
   samplesPerLabel?: number
   /** Whether a row may be drawn again before every label had its turn. Default false. */
   withReplacement?: boolean
@@ -16,8 +16,8 @@ export interface SentenceLabelDatasetOptions {
 }
 
 /**
- * Rows in an order for losses that look for triplets in the batch: a few of one label, then a few of the next, labels in
- * random order. Labels with fewer rows are left out. Nowadays: `batchSampler: 'group_by_label'`.
+ * Rows in an order for losses that look for triplets in the batch: a few of one label, then a few of the next, with labels
+ * in random order. Labels with too few rows are left out. Today: `batchSampler: 'group_by_label'`.
  * Source: `sentence_transformers/sentence_transformer/datasets/sentence_label.py`.
  */
 export class SentenceLabelDataset implements LegacyDataset {
@@ -55,7 +55,7 @@ export class SentenceLabelDataset implements LegacyDataset {
 
   toTrainingData(batchSize: number): TrainingData {
     const rows = (epoch: number) => this.rows(epoch)
-    // As many rows as the source counts, and those of the label that was begun.
+    // As many rows as the source has, plus the rest of the last label.
     const { samplesPerLabel } = this.options
     const columns = this.dataset.columnNames
     const length = Math.ceil(this.length / samplesPerLabel) * samplesPerLabel
@@ -71,7 +71,7 @@ export class SentenceLabelDataset implements LegacyDataset {
     for (const row of this.order(epoch)) yield this.dataset.row(row)
   }
 
-  /** Numbers of the examples. */
+  /** Indices of the examples. */
   private *order(epoch: number): Generator<number> {
     const { samplesPerLabel, withReplacement, seed } = this.options
     const random = new Random(seed, epoch)

@@ -2,7 +2,7 @@ import type { Dataset } from '../dataset.js'
 import type { BatchSamplerChoice } from '../samplers/index.js'
 import type { DataStream } from '../stream.js'
 
-/** What a trainer reads from an old data loader: its rows, how they make up batches, and the size of a batch. */
+/** What a trainer takes from an old data loader: its rows, their grouping into batches, and the batch size. */
 export interface TrainingData {
   data: Dataset | DataStream
   batchSampler: BatchSamplerChoice
@@ -16,6 +16,6 @@ export interface LegacyDataLoader {
 
 /** A dataset of sentence-transformers before version 3, as a `DataLoader` takes it. */
 export interface LegacyDataset {
-  /** @param shuffle as the `DataLoader` was told */
+  /** @param shuffle the `DataLoader`'s option */
   toTrainingData(batchSize: number, shuffle: boolean): TrainingData
 }

@@ -1,13 +1,13 @@
 /**
- * Words as NLTK's `word_tokenize` splits them, and back to text with its `TreebankWordDetokenizer`: translations of the
- * regular expressions of NLTK (Apache-2.0; nltk/tokenize/destructive.py and treebank.py), in its order. Sentences are found
- * by a simple rule in place of NLTK's trained model: it only decides whether the period before a further sentence is a word
- * of its own.
+ * Splits text into words as NLTK's `word_tokenize`, and joins them as its `TreebankWordDetokenizer`. The regular
+ * expressions are those of NLTK (Apache-2.0; nltk/tokenize/destructive.py and treebank.py), in its order. A simple rule
+ * replaces NLTK's trained model for the end of sentences. It only decides whether the period before a further sentence is a
+ * word of its own.
  */
 
 type Rule = (text: string) => string
 
-/** White space, word characters and digits as Python's regular expressions have them. */
+/** White space, word characters and digits, as in Python's regular expressions. */
 const S = '[\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]'
 const NOT_S = S.replace('[', '[^')
 const W = '[\\p{L}\\p{M}\\p{N}_]'
@@ -16,7 +16,7 @@ const BEGIN = `(?<!${W})`
 const END = `(?!${W})`
 
 /**
- * A replacement. Its pattern is compiled on first use, as every process that imports the package loads this file.
+ * A replacement. Its pattern is compiled on first use, because every process that imports the package loads this file.
  * @param source with `\s`, `\w` and `\d` as in Python
  */
 function rule(source: string, replacement: string, flags = 'gu'): Rule {
@@ -27,7 +27,7 @@ function rule(source: string, replacement: string, flags = 'gu'): Rule {
   }
 }
 
-/** Group 3 of a pattern, without backtracking: no other division of the rest could match, and trying all of them takes long. */
+/** Group 3 of a pattern, without backtracking: no other split of the rest could match, and trying all would take long. */
 function greedily(source: string): string {
   return `(?=(${source}))\\3`
 }
@@ -64,7 +64,7 @@ const endingQuotes: Rule[] = [
   rule("([^' ])('ll|'LL|'re|'RE|'ve|'VE|n't|N'T) ", '$1 $2 '),
 ]
 
-/** Two parts that are written as one word, and what has to stand behind. */
+/** Two parts that are written as one word, and what must follow. */
 const contractions: [string, string, string][] = [
   ['can', 'not', END],
   ['d', "'ye", END],
@@ -127,7 +127,7 @@ export function sentenceWords(sentence: string): string[] {
   return split.split(spaces).filter((word) => word !== '')
 }
 
-/** Titles and the like, behind which a period ends no sentence. */
+/** Titles and abbreviations: a period after one ends no sentence. */
 const abbreviations = new Set(
   'mr mrs ms dr prof sr jr st vs etc e.g i.e no fig inc ltd co corp gen col sen rep gov capt lt sgt mt jan feb mar apr jun jul aug sep sept oct nov dec u.s u.k a.m p.m'.split(
     ' ',
@@ -135,7 +135,7 @@ const abbreviations = new Set(
 )
 const boundary = /(?<![.?!])([.?!]+["'”’)\]]*)\s+(?=["'“‘([]*[\p{Lu}\p{Nd}])/gu
 
-/** Sentences: they end with `.`, `?` or `!` in front of a capital letter or a digit, unless an abbreviation stands there. */
+/** Sentences end with `.`, `?` or `!` before a capital letter or a digit, unless an abbreviation comes first. */
 export function sentences(text: string): string[] {
   const found: string[] = []
   let start = 0
@@ -151,7 +151,7 @@ export function sentences(text: string): string[] {
   return found
 }
 
-/** What stands in front of `end`, behind white space, a bracket or a quote, but not before `start`. */
+/** The text before `end`, back to white space, a bracket, a quote or `start`. */
 function lastWord(text: string, start: number, end: number): string {
   let from = end
   while (from > start && !/[\s("'“‘[]/.test(text[from - 1]!)) from--

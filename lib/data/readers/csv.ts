@@ -5,21 +5,21 @@ import { MAX_PARTS } from './names.js'
 import { FieldTable, noHeader, type ReaderOptions, type Table } from './table.js'
 
 /**
- * Comma-separated values with one header line unless told otherwise, as RFC 4180 has them: a field in double quotes may hold
- * commas, line ends and doubled quotes; a quote inside an unquoted field is an error. "\n", "\r\n" and "\r" end a row; blank
- * lines between rows are skipped. What a column holds is told by its fields (FieldColumn).
+ * Comma-separated values after RFC 4180, with one header line by default. A field in double quotes may hold commas,
+ * line ends and doubled quotes. A quote inside an unquoted field is an error. "\n", "\r\n" and "\r" end a row. Blank
+ * lines between rows are skipped. FieldColumn finds out what a column holds.
  * @throws SentenceTorchError ERR_INVALID_DATA with the line number.
  */
 export async function* readCsv(path: string, options: ReaderOptions = {}): AsyncGenerator<Table, void, undefined> {
   let table = options.header === false ? new FieldTable(undefined, path, options) : undefined
   let number = 0
-  /** A row of which a quote is open. */
+  /** A row with an open quote. */
   let open: OpenRow | undefined
   for await (const lines of readLines(path)) {
     for (const line of lines) {
       number++
       if (open === undefined && isBlank(line, ' \t')) continue
-      // A row goes on in the next line while a quote is open: then the quotes so far are odd in number.
+      // A row continues in the next line while a quote is open, which is while the number of quotes is odd.
       if (countQuotes(line) % 2 === (open ? 0 : 1)) {
         open ??= new OpenRow(number, path)
         open.add(withLineEnd(line))
@@ -41,13 +41,13 @@ export async function* readCsv(path: string, options: ReaderOptions = {}): Async
   yield table.rest()
 }
 
-/** Characters of a row over several lines: a quote that is never closed takes all that follows. */
+/** Limit of characters in a row over several lines. A quote that is never closed would take the rest of the file. */
 const MAX_OPEN = 128 * 2 ** 20
 
-/** The lines of a row whose last field is not at its end yet. */
+/** The lines of a row whose last field has not ended. */
 class OpenRow {
   private readonly parts: string[] = []
-  /** Joined at the end of every piece: a text that grew by lines would take many times its size. */
+  /** Joined at the end of every piece, because a text that grows line by line takes many times its size. */
   private lines: string[] = []
   private length = 0
 
@@ -97,13 +97,13 @@ function splitRecord(record: string, firstLine: number, path: string): string[] 
       }
       fields.push(field)
     }
-    // More are refused by their number.
+    // Further columns are refused by their number.
     if (end >= text.length || fields.length === MAX_PARTS) return fields
     at = end
   }
 }
 
-/** Where the quote stands that ends a field whose content starts at `from`; −1 without one. */
+/** The position of the quote that ends a field whose content starts at `from`; −1 without one. */
 function closingQuote(text: string, from: number): number {
   for (let at = text.indexOf('"', from); at !== -1; at = text.indexOf('"', at + 2)) {
     if (text[at + 1] !== '"') return at

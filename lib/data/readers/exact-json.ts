@@ -3,13 +3,13 @@ import { MAX_DEPTH } from '../../io/schema.js'
 import { stringEnd } from './json-text.js'
 
 const number = /-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/y
-/** Python reads no longer ones either; the time that it takes grows faster than the digits. */
+/** Python's limit too. Parsing time grows faster than the number of digits. */
 const MAX_DIGITS = 4300
 /** No text of a file begins like this. */
 const mark = `bigint ${randomUUID()} `
 
 /**
- * Whether there is an integer in a parsed `value` so large that its digits may have been others.
+ * Whether a parsed `value` holds an integer so large that parsing may have changed its digits.
  * @throws RangeError when it is nested too deep
  */
 export function hasLostDigits(value: unknown, depth = MAX_DEPTH): boolean {
@@ -34,7 +34,7 @@ function isExact(value: number): boolean {
 }
 
 /**
- * JSON.parse of a valid text, but integers that a number cannot hold exactly become bigints, in lists and objects too.
+ * JSON.parse of a valid text, with bigints for integers that a number cannot hold exactly, also in lists and objects.
  * @throws RangeError for an integer of too many digits
  */
 export function parseWithBigints(text: string): unknown {

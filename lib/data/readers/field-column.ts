@@ -2,21 +2,22 @@ import { SentenceTorchError } from '../../errors.js'
 import { listed } from './names.js'
 import { isBoolean, isMissing, parseNumber } from './numbers.js'
 
-/** `label`: numbers, whatever else there is; `open`: may still turn out to be numbers or booleans. */
+/** `label`: numbers only. `open`: not decided yet; may become numbers or booleans. */
 type FieldKind = 'label' | 'text' | 'number' | 'boolean' | 'open'
 
-/** What stands for a label that is not there, beside what is missing in any column. */
+/** Texts of a missing label, beside those that mean missing in any column. */
 const noLabel = ['', '-']
 
 /**
- * The fields of one column of a text file. As in Python, a column whose first fields are all numbers holds numbers, one of
- * `true` and `false` booleans, any other texts. Missing fields are null among numbers and booleans, and stay texts among texts.
+ * The fields of one column of a text file. As in Python, a column whose first fields are all numbers holds numbers, one
+ * of `true` and `false` holds booleans, and any other holds texts. A missing field is null among numbers and booleans.
+ * Among texts it stays a text.
  */
 export class FieldColumn {
   private values: unknown[] = []
   private kind: FieldKind
 
-  /** @param kind what it holds, if that is known; `open`: its fields tell */
+  /** @param kind what the column holds, if that is known; `open`: its fields decide */
   constructor(
     readonly name: string,
     private readonly file: string,
@@ -25,19 +26,19 @@ export class FieldColumn {
     this.kind = kind
   }
 
-  /** Whether more fields are needed to tell what it holds. */
+  /** Whether more fields are needed to decide what the column holds. */
   get isOpen(): boolean {
     return this.kind === 'open'
   }
 
-  /** @param line number of its row's first line in the file, for errors */
+  /** @param line number of the row's first line in the file, for errors */
   add(field: string, line: number): void {
     if (this.kind === 'text') this.values.push(field)
     else if (this.kind === 'open') this.look(field)
     else this.values.push(this.parse(field, line))
   }
 
-  /** Ends the looking: the column holds what its fields were so far. */
+  /** Decides now, from the fields so far. */
   decide(): void {
     if (this.kind !== 'open') return
     this.kind = this.seen
@@ -51,7 +52,7 @@ export class FieldColumn {
     return values
   }
 
-  /** What the fields are so far; `text` as long as all are missing. */
+  /** The kind of the fields so far; `text` while all are missing. */
   private seen: 'text' | 'number' | 'boolean' = 'text'
 
   private look(field: string): void {

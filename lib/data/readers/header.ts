@@ -1,19 +1,19 @@
 import { listed } from './names.js'
 import { parseNumber } from './numbers.js'
 
-/** Names of columns that are known, in whatever file; where there is one of them, the line is a header. */
+/** Usual column names. A line with one of them is a header. */
 const known =
   /^(?:anchor|positive|negative|query|question|answer|response|passage|document|premise|hypothesis|sentence|text|label|labels|score|scores|id|title)s?[-_ ]?(?:\d+|[ab]|id)?$/i
 const sentence = /\S\s+\S+.*[.?!。？！]["'”’)]?$|(?:\S+\s+){2}\S/su
-/** Characters; longer names are sentences, and none that the expression would take long for. */
+/** Limit of characters in a name. A longer one is a sentence and would slow the regular expression. */
 const LONGEST_NAME = 60
 
-/** Files that were warned of: a stream reads its file again in every epoch. */
+/** Files with a warning already. A stream reads its file again in every epoch. */
 const warned = new Set<string>()
 
 /**
- * Whether what stands in the first line of a file may be a row of data: a name that reads like a sentence or is a number (but
- * not 0, 1, 2, …, as which pandas numbers columns), or that comes again among the values of its column.
+ * Whether the header line of a file looks like a row of data: a name reads like a sentence, is a number (except 0, 1,
+ * 2, …, which are pandas' column numbers), or appears again among the values of its column.
  * @param columns the first rows
  */
 export function looksLikeRow(names: readonly string[], columns: readonly (readonly unknown[])[]): boolean {
@@ -31,7 +31,7 @@ function readsLikeSentence(name: string): boolean {
   return name.length > 2 * LONGEST_NAME || [...name].length > LONGEST_NAME || sentence.test(name)
 }
 
-/** Warns, once for each file, that its first row may have been lost. */
+/** Warns once for each file that its first row may have been lost. */
 export function warnOfLostRow(names: readonly string[], columns: readonly (readonly unknown[])[], file: string): void {
   if (warned.has(file) || !looksLikeRow(names, columns)) return
   warned.add(file)

@@ -4,7 +4,7 @@ import { explain, isFolder } from '../../io/open-file.js'
 import { columnsOf } from '../column-choice.js'
 import type { ReaderOptions, ReadOptions, TableReader } from './table.js'
 
-/** One line per format: its reader, and the options that it takes beside `columns`. */
+/** One line for each format: its reader, and the options that it takes beside `columns`. */
 const readers: Record<string, [TableReader, (keyof ReadOptions)[]]> = {
   jsonl: [late(async () => (await import('./jsonl.js')).readJsonl), []],
   json: [late(async () => (await import('./json.js')).readJson), ['field']],
@@ -13,7 +13,7 @@ const readers: Record<string, [TableReader, (keyof ReadOptions)[]]> = {
   parquet: [late(async () => (await import('./parquet.js')).readParquet), []],
 }
 
-/** A reader that is loaded with the first file that needs it: who only encodes needs none. */
+/** A reader that is loaded with the first file that needs it. A process that only encodes loads none. */
 function late(load: () => Promise<TableReader>): TableReader {
   return async function* (path, options) {
     yield* (await load())(path, options)
@@ -23,9 +23,9 @@ function late(load: () => Promise<TableReader>): TableReader {
 const notBuilt = ['arrow', 'zst', 'bz2', 'xz']
 
 /**
- * Opens a file with the reader for its ending, each time that it is called.
- * @throws SentenceTorchError ERR_INVALID_ARGUMENT for no file name, a folder, an unknown ending, or options that do not fit to
- *   it; ERR_NOT_IMPLEMENTED for known endings.
+ * Opens a file with the reader for its extension. Each call opens it again.
+ * @throws SentenceTorchError ERR_INVALID_ARGUMENT for no file name, a folder, an unknown extension, or options that do
+ * not belong to it; ERR_NOT_IMPLEMENTED for known extensions.
  */
 export function opener(path: string, options: ReadOptions = {}): () => ReturnType<TableReader> {
   if (typeof path !== 'string') throw invalidArgument('path', 'a file name', path)

@@ -2,20 +2,22 @@ import { SentenceTorchError } from '../../errors.js'
 import { endsEscaped, isClosing, isOpening, isSpace, stringEnd } from './json-text.js'
 import { listed } from './names.js'
 
-/** Characters of a key, as it is written, that can be the one that is looked for; of others the beginning is enough. */
+/** Limit of characters in a written key that can match. Of longer keys only the beginning is kept. */
 const MAX_KEY = 2 ** 16
-/** Keys that are told when the one is missing. */
+/** Limit of keys in the message about a missing key. */
 const MAX_KEYS = 50
 
-/** Finds the array under a key of an object, in a text that comes in pieces; what stands before it is passed over. */
+/**
+ * Finds the array under a key of an object, in a text that arrives in pieces. Everything before the array is skipped.
+ */
 export class FieldFinder {
   private depth = 0
   private inString = false
   private escaped = false
-  /** The last string at depth 1, as it is written, but not what stands in this piece from `start` on. */
+  /** The last string at depth 1, as it is written, without the part in this piece from `start` on. */
   private string = ''
   private start = 0
-  /** The key whose value comes next. */
+  /** The key of the next value. */
   private key: string | undefined
   private readonly keys: string[] = []
 
@@ -53,7 +55,7 @@ export class FieldFinder {
     )
   }
 
-  /** Gives the place of the last character of the string in this piece. */
+  /** Returns the index of the last character of the string in this piece. */
   private readString(text: string, at: number): number {
     if (this.escaped) {
       this.escaped = false

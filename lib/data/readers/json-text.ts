@@ -1,12 +1,12 @@
-/** What can be told of a JSON text without parsing it. */
+/** Checks of a JSON text before it is parsed. */
 import { SentenceTorchError } from '../../errors.js'
 import { MAX_DEPTH } from '../../io/schema.js'
 
-/** Characters of a text that are parsed at once; a string cannot be much longer. */
+/** Limit of characters that are parsed at once. A JavaScript string cannot be much longer. */
 export const MAX_CHARACTERS = 500 * 2 ** 20
-/** V8 ends the process for arrays of some hundred millions of values. */
+/** Limit of values. V8 ends the process for arrays of some hundred millions of values. */
 const MAX_VALUES = 10_000_000
-/** Shorter texts can be parsed whatever they hold. */
+/** Texts up to this length can be parsed whatever they hold. */
 const HARMLESS_CHARACTERS = 2 ** 20
 
 const QUOTE = 0x22
@@ -17,7 +17,7 @@ export const isOpening = (code: number): boolean => code === 0x7b || code === 0x
 export const isClosing = (code: number): boolean => code === 0x7d || code === 0x5d
 export const isSpace = (code: number): boolean => code === 0x20 || (code >= 0x09 && code <= 0x0d)
 
-/** Where the quote stands that ends a string whose characters begin at `from`; −1 without one. */
+/** The index of the quote that ends a string whose characters begin at `from`; −1 without one. */
 export function stringEnd(text: string, from: number): number {
   for (let at = text.indexOf('"', from); at !== -1; at = text.indexOf('"', at + 1)) {
     let start = at
@@ -27,7 +27,7 @@ export function stringEnd(text: string, from: number): number {
   return -1
 }
 
-/** Whether a string that begins at `from` or before it, and goes on behind the text, does so with a character that is escaped. */
+/** Whether a string that begins at or before `from` continues after this text with an escaped character. */
 export function endsEscaped(text: string, from: number): boolean {
   let start = text.length
   while (start > from && text.charCodeAt(start - 1) === BACKSLASH) start--
@@ -35,7 +35,7 @@ export function endsEscaped(text: string, from: number): boolean {
 }
 
 /**
- * Refuses a text of which JSON.parse would make too much.
+ * Refuses a text that would take too much memory once parsed.
  * @param where `line 3 of train.jsonl`
  * @throws SentenceTorchError ERR_INVALID_FILE, or ERR_INVALID_DATA when it is nested too deep
  */
@@ -62,7 +62,7 @@ export function tooDeep(where: string): SentenceTorchError {
   return new SentenceTorchError('ERR_INVALID_DATA', message)
 }
 
-/** @param most what there may be at most */
+/** @param most the limit */
 export function tooMuch(most: string, where: string): SentenceTorchError {
   return new SentenceTorchError('ERR_INVALID_FILE', `Expected at most ${most} in ${where}, found more`)
 }

@@ -19,11 +19,11 @@ import { listed } from './names.js'
 import { type ReaderOptions, RowTable, type Table } from './table.js'
 
 /**
- * A JSON array of objects, or with `field` the array under that key of an object. Columns come in the order of the first
- * object's keys. The file is cut into its elements while it is read, so that never more than one of them is parsed at a time.
- * A file that holds an object in each line is read as JSON Lines. Integers that a number cannot hold exactly come as bigints.
- * @throws SentenceTorchError ERR_INVALID_DATA naming the element (from 0) for anything but an object with the same keys;
- *   ERR_INVALID_FILE for one that is too long.
+ * A JSON array of objects, or with `field` the array under that key of an object. Columns have the order of the first
+ * object's keys. The file is cut into its elements while it is read, so that only one element is parsed at a time. A
+ * file with one object on each line is read as JSON Lines. Integers that a number cannot hold exactly become bigints.
+ * @throws SentenceTorchError ERR_INVALID_DATA naming the element (from 0) for anything but an object with the same
+ * keys; ERR_INVALID_FILE for one that is too long.
  */
 export async function* readJson(path: string, options: ReaderOptions = {}): AsyncGenerator<Table, void, undefined> {
   const { columns, field } = options
@@ -58,7 +58,7 @@ function parse(text: string, element: number, path: string): unknown {
   }
 }
 
-/** Whether the first line is an object by itself, and another one follows. */
+/** Whether the first line is a whole object and another object follows. */
 function holdsLines(text: string): boolean {
   const first = /^\s*(\{[^\r\n]*\})[^\S\r\n]*[\r\n]\s*\{/.exec(text)?.[1]
   if (first === undefined) return false
@@ -72,14 +72,14 @@ function holdsLines(text: string): boolean {
 
 const space = /^\s*$/
 
-/** Cuts the text of an array into the texts of its elements. What stands between the brackets is left to JSON.parse. */
+/** Cuts the text of an array into the texts of its elements. JSON.parse checks what is inside the brackets. */
 class ElementSplitter {
   private state: 'before' | 'inside' | 'after' = 'before'
   /** Open brackets below the array's own. */
   private depth = 0
   private inString = false
   private escaped = false
-  /** The beginning of the element that goes on in the next piece. */
+  /** The beginning of an element that continues in the next piece. */
   private open = ''
   private count = 0
 
@@ -126,7 +126,7 @@ class ElementSplitter {
         this.open = ''
         start = at + 1
         if (code === 0x5d) this.state = 'after'
-        // Only an empty array may have nothing in front of its end; anything else is JSON.parse's to refuse.
+        // Only an empty array may have nothing before its end. JSON.parse refuses anything else.
         if (code === 0x2c || !space.test(element) || this.count > 0) yield element
         this.count++
       }
@@ -147,7 +147,7 @@ class ElementSplitter {
     if (this.state !== 'after') throw this.malformed('an array that ends with "]"', 'the end of the file')
   }
 
-  /** Where in `text` the elements begin. */
+  /** The index in `text` at which the elements begin. */
   private begin(text: string): number | undefined {
     if (this.finder) return this.finder.find(text)
     const at = text.search(/\S/)

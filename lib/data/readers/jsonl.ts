@@ -4,10 +4,10 @@ import { readLines } from './lines.js'
 import { type ReaderOptions, RowTable, type Table } from './table.js'
 
 /**
- * JSON Lines: one object per line, blank lines skipped. Columns come in the order of the first object's keys. Integers that a
- * number cannot hold exactly come as bigints.
- * @throws SentenceTorchError ERR_INVALID_DATA with the line number for anything but an object with the same keys, and for a
- *   file without rows, unless `columns` says what it would hold; ERR_INVALID_FILE for a line that is too long.
+ * JSON Lines: one object per line. Blank lines are skipped. Columns have the order of the first object's keys. Integers
+ * that a number cannot hold exactly become bigints.
+ * @throws SentenceTorchError ERR_INVALID_DATA with the line number for anything but an object with the same keys, and
+ * for a file without rows, unless `columns` names its columns; ERR_INVALID_FILE for a line that is too long.
  */
 export async function* readJsonl(
   path: string,

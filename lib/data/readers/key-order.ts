@@ -1,23 +1,23 @@
 /**
- * The order of columns that come as the keys of an object. JavaScript puts keys that are whole numbers first ("1" before
- * "query", "0" before "1"), whatever order they were written in; so where there is such a key, an object cannot tell.
+ * The order of columns that are the keys of an object. JavaScript puts keys that are whole numbers first ("1" before
+ * "query", "0" before "1"), whatever their written order. So an object with such a key does not tell the written order.
  */
 import { SentenceTorchError } from '../../errors.js'
 import { isClosing, isOpening, isSpace, stringEnd } from './json-text.js'
 import { listed } from './names.js'
 
-/** Whether the keys of an object are in another order than the one they were given in, or may be. */
+/** Whether the keys of an object have, or may have, another order than the written one. */
 export function losesOrder(names: readonly string[]): boolean {
   return names.length > 1 && names.some(isIndex)
 }
 
-/** What JavaScript sorts by number: "0", "7", "4294967294"; not "01", "-1" or "1.0". */
+/** A key that JavaScript sorts by number: "0", "7", "4294967294"; not "01", "-1" or "1.0". */
 function isIndex(name: string): boolean {
   const number = Number(name)
   return number >= 0 && number < 2 ** 32 - 1 && String(Math.trunc(number)) === name
 }
 
-/** @param where in the rows of what: `in row 0` */
+/** @param where for messages: `in row 0` */
 export function unknownOrder(names: readonly string[], where: string): SentenceTorchError {
   return new SentenceTorchError(
     'ERR_INVALID_DATA',
@@ -27,8 +27,8 @@ export function unknownOrder(names: readonly string[], where: string): SentenceT
 }
 
 /**
- * The keys of the outermost object of a JSON text, which may be cut off, in the order they are written; each once, with the first
- * character of its value.
+ * The keys of the outermost object of a JSON text, which may be cut off, in their written order. Each key comes once,
+ * with the first character of its value.
  */
 export function keysInText(text: string): Map<string, string> {
   const keys = new Map<string, string>()

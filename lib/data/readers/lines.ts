@@ -4,29 +4,31 @@ import { SentenceTorchError } from '../../errors.js'
 import { explain, openFile } from '../../io/open-file.js'
 import { MAX_CHARACTERS, MOST_CHARACTERS, tooMuch } from './json-text.js'
 
-/** Bytes that are decoded at a time: small enough that the event loop is free again after a few milliseconds. */
+/** Bytes that are decoded at once. Few enough to free the event loop after some milliseconds. */
 const chunkBytes = 1 << 18
 
-/** What a .gz file may unpack to: this many times its size, and what is harmless anyway. Texts shrink to a tenth at best. */
+/**
+ * A .gz file may unpack to this many times its size, or to a size that is harmless. Texts shrink to a tenth at best.
+ */
 const gzipRatio = 100
 const gzipBytes = 2 ** 27
 
 const newline = 0x0a
 const carriageReturn = 0x0d
 
-/** A "\r" that ends a line by itself; at the end of a text "\n" was cut off. */
+/** A "\r" that ends a line by itself. At the end of a text, "\n" was cut off. */
 const loneReturn = /\r(?!\n|$)/g
 const anyReturn = /\r/g
 
 /**
- * The lines of a UTF-8 file (plain or .gz), several at a time, each with what is left of its line end: nothing of "\n", "\r"
- * of "\r\n", "\r\r" of a "\r" alone (see withoutReturn, withLineEnd). A byte-order mark is dropped at the start of the file
- * only. A last line without a line end counts; nothing comes after a last line end.
- * @throws SentenceTorchError ERR_NOT_FOUND, ERR_INVALID_DATA naming the line that is not UTF-8, ERR_INVALID_FILE naming one that
- *   is longer than 500 MB.
+ * The lines of a UTF-8 file (plain or .gz), several at a time, each with a mark of its line end: none for "\n", "\r"
+ * for "\r\n", "\r\r" for a single "\r" (see withoutReturn, withLineEnd). A byte-order mark is dropped at the start of
+ * the file only. A last line without a line end counts. A line end at the end of the file starts no further line.
+ * @throws SentenceTorchError ERR_NOT_FOUND, ERR_INVALID_DATA naming the line that is not UTF-8, ERR_INVALID_FILE naming
+ * one that is longer than 500 MB.
  */
 export async function* readLines(path: string): AsyncGenerator<string[], void, undefined> {
-  // ignoreBOM: keep U+FEFF, which is an ordinary character inside a text.
+  // ignoreBOM keeps U+FEFF, which is an ordinary character inside a text.
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
   let lineNumber = 1
   let rest: Buffer[] = []
@@ -39,7 +41,7 @@ export async function* readLines(path: string): AsyncGenerator<string[], void, u
     lineNumber += lines.length
     return lines
   }
-  /** The line that goes on in the next bytes. */
+  /** The line that continues in the next bytes. */
   const keep = (bytes: Buffer) => {
     rest.push(bytes)
     restBytes += bytes.length
@@ -48,7 +50,8 @@ export async function* readLines(path: string): AsyncGenerator<string[], void, u
   try {
     for await (const chunk of openBytes(path)) {
       let end = chunk.lastIndexOf(newline)
-      // Files of old Macs: a "\n" may follow a "\r" at the very end, so that one has to wait.
+      // Files of old Macs end lines with "\r". A "\n" may follow a "\r" at the very end of a piece, so wait for the
+      // next one.
       const ofReturns = end === -1
       if (ofReturns) end = chunk.length < 2 ? -1 : chunk.lastIndexOf(carriageReturn, chunk.length - 2)
       if (end === -1) {
@@ -73,7 +76,7 @@ export async function* readLines(path: string): AsyncGenerator<string[], void, u
 }
 
 /**
- * The text of a UTF-8 file (plain or .gz) in pieces that end anywhere, without a byte-order mark at its start.
+ * The text of a UTF-8 file (plain or .gz) in pieces of any length, without the byte-order mark at its start.
  * @throws SentenceTorchError ERR_NOT_FOUND, or ERR_INVALID_DATA for a file that is not UTF-8.
  */
 export async function* readText(path: string): AsyncGenerator<string, void, undefined> {
@@ -105,7 +108,7 @@ async function* openBytes(path: string): AsyncGenerator<Buffer, void, undefined>
   try {
     const most = size * gzipRatio + gzipBytes
     let bytes = 0
-    // The pipeline hands errors of the file on to the stream that is read; there is nothing more to do here.
+    // The pipeline passes errors of the file to its reader, so nothing is to be done here.
     const unpacked: AsyncIterable<Buffer> = pipeline(packed, createGunzip({ chunkSize: chunkBytes }), () => {})
     for await (const chunk of unpacked) {
       bytes += chunk.length
@@ -142,20 +145,20 @@ function decodeText(decoder: InstanceType<typeof TextDecoder>, bytes: Buffer, pa
   }
 }
 
-/** Where the first line end behind `start` stands. */
+/** The index of the first line end after `start`. */
 function lineEnd(bytes: Buffer, start: number): number {
   const ends = [bytes.indexOf(newline, start), bytes.indexOf(carriageReturn, start)].filter((end) => end !== -1)
   return Math.min(bytes.length, ...ends)
 }
 
-/** @param head the file's first bytes, which may tell what it is */
+/** @param head the file's first bytes, which may show its type */
 function notUtf8(path: string, where: string, head: Buffer | undefined, cause: unknown): SentenceTorchError {
   const found = formats.find(([magic]) => head?.subarray(0, magic.length).equals(Buffer.from(magic)))?.[1]
   const message = `Expected UTF-8 ${where} ${path}, found ${found ?? 'other bytes'}`
   return new SentenceTorchError('ERR_INVALID_DATA', message, { cause })
 }
 
-/** By their first bytes, what is taken for a text file by mistake. */
+/** Types of files that are mistaken for text files, by their first bytes. */
 const formats: [number[], string][] = [
   [[0x1f, 0x8b], 'gzip data: its name must end in .gz'],
   [[0xff, 0xfe], 'UTF-16: save it as UTF-8'],
@@ -164,7 +167,7 @@ const formats: [number[], string][] = [
   [[0x50, 0x4b, 0x03, 0x04], 'a zip archive (also what .xlsx files are): unpack it, or save it as .csv'],
 ]
 
-/** Whether `loneReturn` finds anything: many times faster where it does not. */
+/** Whether `loneReturn` can match. Many times faster than the search where it cannot. */
 function hasLoneReturn(text: string): boolean {
   for (let at = text.indexOf('\r'); at !== -1; at = text.indexOf('\r', at + 1)) {
     if (at + 1 < text.length && text.charCodeAt(at + 1) !== newline) return true
@@ -172,19 +175,19 @@ function hasLoneReturn(text: string): boolean {
   return false
 }
 
-/** `line` without what is left of its line end. */
+/** `line` without the mark of its line end. */
 export function withoutReturn(line: string): string {
   const last = line.length - 1
   if (line.charCodeAt(last) !== carriageReturn) return line
   return line.slice(0, line.charCodeAt(last - 1) === carriageReturn ? -2 : -1)
 }
 
-/** `line` with the line end that the file has; not for the last one. */
+/** `line` with the line end that the file has. Not for the last line. */
 export function withLineEnd(line: string): string {
   return line.endsWith('\r\r') ? line.slice(0, -1) : `${line}\n`
 }
 
-/** Whether a line is empty or of `blanks` only. */
+/** Whether a line is empty or holds only `blanks`. */
 export function isBlank(line: string, blanks: string): boolean {
   if (line.charCodeAt(0) > 0x20) return false
   for (let at = 0; at < line.length; at++) if (line[at] !== '\r' && !blanks.includes(line[at]!)) return false

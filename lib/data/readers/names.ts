@@ -1,13 +1,13 @@
-/** Names of columns: how many there may be, and how they are told. */
+/** Names of columns: their limit, and their form in messages. */
 import { SentenceTorchError } from '../../errors.js'
 
-/** No table of texts has more; beyond it every row costs more than its texts. */
+/** Limit of columns. No table of texts has more, and each further column would slow every row. */
 const MAX_COLUMNS = 100_000
 
 const SHOWN_NAMES = 50
 const SHOWN_CHARACTERS = 100
 
-/** Some names for a message: the first ones, none at full length if it is long. */
+/** Some names for a message: the first ones, each shortened. */
 export function listed(names: readonly string[]): string {
   const shown = names
     .slice(0, SHOWN_NAMES)
@@ -18,7 +18,7 @@ export function listed(names: readonly string[]): string {
 
 /**
  * @param where "" or " of file.csv"
- * @throws SentenceTorchError ERR_INVALID_DATA for a name that comes twice; ERR_INVALID_FILE for too many
+ * @throws SentenceTorchError ERR_INVALID_DATA for a repeated name; ERR_INVALID_FILE for too many
  */
 export function checkColumnNames(names: readonly string[], where: string): void {
   checkCount(names.length, where)
@@ -36,7 +36,7 @@ export function checkCount(columns: number, where: string): void {
   throw new SentenceTorchError('ERR_INVALID_FILE', `Expected at most ${MAX_COLUMNS} columns${where}, found more`)
 }
 
-/** What to split a line into at most: one part more than there may be columns. */
+/** Parts to split a line into: one more than the limit of columns, so that too many are noticed. */
 export const MAX_PARTS = MAX_COLUMNS + 1
 
 export function isSameList(a: readonly string[], b: readonly string[]): boolean {

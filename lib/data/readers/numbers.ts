@@ -1,11 +1,11 @@
-/** What the text of a number means: the rules by which pandas, and so Python's `datasets`, reads a CSV file. */
+/** Numbers in CSV files, by the rules of pandas and so of Python's `datasets`. */
 
 const space = '[ \\t\\n\\v\\f\\r]*'
 const number = new RegExp(`^${space}([+-]?(?:\\d+(?:\\.\\d*)?|\\.\\d+)(?:[eE][+-]?\\d+)?)${space}$`)
 const infinite = /^([+-]?)inf(?:inity)?$/i
 const truth = /^(?:true|false)$/i
 
-/** Texts that stand for a value that is not there. */
+/** Texts of a missing value. */
 const missing = new Set(
   ' #N/A #N/A_N/A #NA -1.#IND -1.#QNAN -NaN -nan 1.#IND 1.#QNAN <NA> N/A NA NULL NaN None n/a nan null'
     .split(' ')
@@ -13,11 +13,12 @@ const missing = new Set(
 )
 
 /**
- * The number that `text` is, or undefined when it is none: decimal digits, perhaps with a point, an exponent, blanks around;
- * `inf` and `infinity`. `0x10`, `1_000` and `1,000` are texts. An integer that a number cannot hold exactly is a bigint.
+ * The number that `text` shows, or undefined for none: decimal digits with an optional point and exponent, surrounded
+ * by optional blanks; `inf` and `infinity`. `0x10`, `1_000` and `1,000` are texts. An integer that a number cannot hold
+ * exactly becomes a bigint.
  */
 export function parseNumber(text: string): number | bigint | undefined {
-  // + 0: "-0" is the integer 0.
+  // + 0, because "-0" is the integer 0.
   if (isPlain(text)) return Number(text) + 0
   const digits = number.exec(text)?.[1]
   if (digits === undefined) {
@@ -29,7 +30,7 @@ export function parseNumber(text: string): number | bigint | undefined {
   return Number.isSafeInteger(value) ? value + 0 : BigInt(digits.replace('+', ''))
 }
 
-/** Whether `text` is digits, perhaps with a "." between them, so few that a number holds them exactly: nearly all numbers. */
+/** Whether `text` is digits with an optional point, few enough for a number to hold exactly. Nearly all numbers are. */
 function isPlain(text: string): boolean {
   if (text.length > 15) return false
   let digits = 0
@@ -43,7 +44,7 @@ function isPlain(text: string): boolean {
   return digits > 0 && points < 2
 }
 
-/** Whether `text` is `true` or `false`, in capitals or not. */
+/** Whether `text` is `true` or `false` in any case. */
 export function isBoolean(text: string): boolean {
   return truth.test(text)
 }

@@ -1,4 +1,4 @@
-/** Unpacks the pages of Parquet files to the number of bytes that their headers say, and no more. */
+/** Unpacks the pages of Parquet files to the number of bytes in their headers, never to more. */
 import { brotliDecompressSync, gunzipSync, inflateRawSync } from 'node:zlib'
 import { compressors, decompressLz4, decompressLz4Raw, decompressZstd } from 'hyparquet-compressors'
 
@@ -17,14 +17,14 @@ const codecs: Readonly<Record<string, Unpack>> = {
   LZ4_RAW: decompressLz4Raw,
 }
 
-/** @throws Error for bytes that are no data of the codec, or more than `outputLength` */
+/** @throws Error for bytes that the codec does not know, or for more than `outputLength` bytes */
 export function unpack(codec: string, input: Uint8Array, outputLength: number): Uint8Array {
   if (!Object.hasOwn(codecs, codec)) throw new Error(`its codec ${codec} is unknown`)
-  // Nothing may be packed as one byte, which decoders take for damage.
+  // Empty data may be packed as one byte, which decoders take for damage.
   return outputLength === 0 ? new Uint8Array() : codecs[codec]!(input, outputLength)
 }
 
-/** The decoder would take the memory that a frame claims. */
+/** The decoder would allocate what a frame claims. */
 function unpackZstd(input: Uint8Array, outputLength: number): Uint8Array {
   const claimed = zstdSize(input)
   if (claimed === undefined) return decompressZstd(input, new Uint8Array(outputLength))
@@ -32,7 +32,7 @@ function unpackZstd(input: Uint8Array, outputLength: number): Uint8Array {
   return decompressZstd(input)
 }
 
-/** What the frame says that it unpacks to; undefined when it says nothing. */
+/** The unpacked size that the frame states; undefined without one. */
 function zstdSize(input: Uint8Array): number | undefined {
   const view = new DataView(input.buffer, input.byteOffset, input.byteLength)
   if (input.length < 6 || view.getUint32(0, true) !== 0xfd2fb528) throw new Error('a page is no Zstandard frame')
@@ -45,7 +45,7 @@ function zstdSize(input: Uint8Array): number | undefined {
   return kind === 2 ? view.getUint32(at, true) : Number(view.getBigUint64(at, true))
 }
 
-/** Whether LZ4 data has the frames of Hadoop, whose lengths the decoder believes. */
+/** Whether LZ4 data has Hadoop's frames, whose lengths the decoder trusts. */
 function hasFrames(input: Uint8Array): boolean {
   const view = new DataView(input.buffer, input.byteOffset, input.byteLength)
   let at = 0

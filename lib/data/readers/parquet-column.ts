@@ -1,4 +1,4 @@
-/** One column of one row group, through the package hyparquet, which gets to see only pages that were checked. */
+/** Reads one column of one row group through hyparquet, which sees only checked pages. */
 import type { FileHandle } from 'node:fs/promises'
 import { type ColumnMetaData, type FileMetaData, parquetRead } from 'hyparquet'
 import { unpack } from './parquet-codecs.js'
@@ -12,12 +12,12 @@ interface Part {
   unpack: (input: Uint8Array, outputLength: number) => Uint8Array
 }
 
-/** Where the parts begin in the file that hyparquet sees: so far apart that it reads each by itself. */
+/** Positions of the parts in the file that hyparquet sees. They are so far apart that it reads each part by itself. */
 const PART = 2 ** 40
-/** Under this name hyparquet asks for the pages of a part, even if they are not compressed. */
+/** hyparquet asks for the pages of a part under this codec name, even if they are not compressed. */
 const codecOf = (part: number) => `PART${part}` as ColumnMetaData['codec']
 
-// hyparquet's own decoder drops a byte-order mark at the beginning of a text and hides bytes that are no UTF-8.
+// hyparquet's own decoder drops a byte-order mark at the start of a text and hides bytes that are not UTF-8.
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const parsers = {
   stringFromBytes: (bytes: Uint8Array | undefined) => (bytes === undefined ? bytes : decoder.decode(bytes)),
@@ -25,8 +25,8 @@ const parsers = {
 
 /**
  * The values of a column in a row group.
- * @param plain makes of a value what is handed over
- * @throws Error saying what is wrong
+ * @param plain converts a value for the caller
+ * @throws Error with the problem
  */
 export async function readColumn(
   file: FileHandle,
@@ -51,7 +51,7 @@ export async function readColumn(
   }
   const values = new Array<unknown>(rows)
   let found = 0
-  // hyparquet does not wait for onChunk: what is thrown there would be nobody's.
+  // hyparquet does not wait for onChunk, so nobody would catch what it throws.
   let failure: { error: unknown } | undefined
   await parquetRead({
     file: { byteLength: parts.length * PART, slice: (start) => Promise.resolve(parts[start / PART]!.bytes) },
@@ -73,7 +73,7 @@ export async function readColumn(
   return values
 }
 
-/** Reads a chunk and looks at its pages; what is in them is looked at when they are unpacked. */
+/** Reads a chunk and checks its page headers. The pages themselves are checked when they are unpacked. */
 async function readPart(file: FileHandle, chunk: Chunk, number: number, budget: Budget): Promise<Part> {
   const { leaf, start, end } = chunk
   const bytes = await readBytes(file, start, end)

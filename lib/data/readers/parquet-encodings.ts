@@ -1,15 +1,15 @@
-/** Goes through numbers as Parquet packs them, to see that they are as many as they say and come to an end. */
+/** Walks through packed numbers of Parquet files, to check that they have the stated count and end. */
 import { ThriftReader } from './parquet-thrift.js'
 
-/** What texts that are stored by what they share with the one before may come to: this many times the page, and what is harmless. */
+/** Delta-coded texts may unpack to this many times the page, or to a size that is harmless. */
 const PREFIX_RATIO = 100
 const PREFIX_BYTES = 2 ** 27
-/** Values in a block of deltas; writers use 128. */
+/** Limit of values in a block of deltas; writers use 128. */
 const MAX_BLOCK = 2 ** 20
 
 /**
- * Goes through runs of equal numbers and packed ones, and counts those that are `counted`.
- * @throws Error when they are other than `values`
+ * Walks through runs and packed groups of numbers, and counts those that are `counted`.
+ * @throws Error when there are not exactly `values` numbers
  */
 export function runs(bytes: Uint8Array, from: number, end: number, width: number, values: number, counted?: number) {
   const reader = new ThriftReader(bytes.subarray(0, end), from)
@@ -36,7 +36,7 @@ export function runs(bytes: Uint8Array, from: number, end: number, width: number
   return { highest }
 }
 
-/** How many of `count` numbers of `width` bits (few) are `counted`. */
+/** How many of `count` numbers of `width` bits (a small width) are `counted`. */
 function packedCount(
   bytes: Uint8Array,
   at: number,
@@ -56,7 +56,7 @@ function packedCount(
   return found
 }
 
-/** Goes through blocks of differences; gives where they end. @param visit is told the values, as far as 32 bits hold them */
+/** Walks through blocks of differences and returns where they end. @param visit gets the low 32 bits of each value */
 export function deltas(bytes: Uint8Array, from: number, values: number, visit?: (value: number) => void): number {
   const reader = new ThriftReader(bytes, from)
   const block = reader.varint()
@@ -78,7 +78,7 @@ export function deltas(bytes: Uint8Array, from: number, values: number, visit?: 
       if (width > 64) throw new Error(`a page holds differences of ${width} bits`)
       const start = reader.at
       const count = Math.min(size, values - seen)
-      // The last part may be cut off behind its last value.
+      // The last group may be cut off after its last value.
       if (Math.ceil((count * width) / 8) > bytes.length - start) throw new Error('a page ends within its differences')
       if (visit) {
         for (let i = 0; i < count; i++) {
@@ -93,7 +93,7 @@ export function deltas(bytes: Uint8Array, from: number, values: number, visit?: 
   return reader.at
 }
 
-/** The number of `width` bits that begins at `bit` behind `at`. */
+/** The number of `width` bits that begins at `bit` after `at`. */
 function packed(bytes: Uint8Array, at: number, bit: number, width: number): number {
   let value = 0
   for (let i = 0; i < width; i++) {
@@ -103,7 +103,7 @@ function packed(bytes: Uint8Array, at: number, bit: number, width: number): numb
   return value
 }
 
-/** Checks texts that are stored as what they share with the one before, and the rest. */
+/** Checks texts that are stored as a prefix shared with the previous text, and the rest. */
 export function checkPrefixes(bytes: Uint8Array, at: number, values: number): void {
   const prefixes = new Int32Array(values)
   let i = 0

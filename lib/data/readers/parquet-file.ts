@@ -1,4 +1,4 @@
-/** Parquet files whose headers were looked at before anything is made of what they say. */
+/** Parquet files whose headers are checked before anything is built from them. */
 import type { FileHandle } from 'node:fs/promises'
 import type { ColumnMetaData, FileMetaData, RowGroup, SchemaElement } from 'hyparquet'
 import { parquetMetadata } from 'hyparquet'
@@ -6,23 +6,23 @@ import type { Budget, Leaf } from './parquet-pages.js'
 import { ThriftReader } from './parquet-thrift.js'
 
 const MAGIC = 0x31524150
-/** The package that reads the columns compares each with every other. */
+/** hyparquet compares each column with every other one. */
 const MAX_LEAVES = 10_000
 const MAX_DEPTH = 64
-/** What a file may unpack to: this many times its size, and what is harmless anyway. */
+/** A file may unpack to this many times its size, or to a size that is harmless. */
 const RATIO = 100
 const HARMLESS_BYTES = 2 ** 27
-/** A value takes 8 bytes at least. */
+/** Bytes that a value takes at least. */
 const VALUE_BYTES = 8
-/** V8 ends the process for arrays of some more. */
+/** Limit of values: V8 ends the process for slightly larger arrays. */
 const MAX_VALUES = 100_000_000
 
-/** A column of values and where it is in the tree of columns. */
+/** A column of values, and its place in the tree of columns. */
 export interface LeafColumn extends Leaf {
   path: string[]
 }
 
-/** The part of a row group that one column of values has. */
+/** The part of a column of values that lies in one row group. */
 export interface Chunk {
   leaf: LeafColumn
   meta: ColumnMetaData
@@ -33,9 +33,9 @@ export interface Chunk {
 /** One of the columns of the table. */
 export interface TopColumn {
   name: string
-  /** Of itself and what is in it. */
+  /** Schema elements of the column and of everything in it. */
   schema: readonly SchemaElement[]
-  /** Numbers of its columns of values. */
+  /** Indices of its columns of values. */
   leaves: readonly number[]
 }
 
@@ -48,11 +48,11 @@ export interface Footer {
   metadata: FileMetaData
   columns: TopColumn[]
   groups: Group[]
-  /** What all pages may unpack to. */
+  /** Limit of bytes that all pages unpack to. */
   budget: Budget
 }
 
-/** @throws Error saying what is wrong */
+/** @throws Error with the problem */
 export async function readFooter(file: FileHandle): Promise<Footer> {
   const { size } = await file.stat()
   if (size < 12) throw new Error(`it has ${size} bytes only`)
@@ -65,7 +65,7 @@ export async function readFooter(file: FileHandle): Promise<Footer> {
   new ThriftReader(footer.subarray(0, footer.length - 8), 0).struct()
   let metadata = metadataOf(footer, false)
   const leaves = leavesOf(metadata.schema)
-  // What marks columns of places counts on the numbers of the schema, which are known to be right now.
+  // The check of offset columns relies on the schema's counts, which have been checked by now.
   if (metadata.key_value_metadata?.some(({ key }) => key === 'geo')) metadata = metadataOf(footer, true)
   const budget = { left: size * RATIO + HARMLESS_BYTES }
   return {
@@ -85,7 +85,7 @@ function metadataOf(footer: Uint8Array, geoparquet: boolean): FileMetaData {
 }
 
 export async function readBytes(file: FileHandle, start: number, end: number): Promise<Uint8Array> {
-  // Memory of its own: numbers are read in place, which need to lie at places of their size.
+  // A copy, because numbers are read in place and need aligned addresses.
   const bytes = new Uint8Array(end - start)
   for (let at = 0; at < bytes.length; ) {
     const { bytesRead } = await file.read(bytes, at, bytes.length - at, start + at)
@@ -98,7 +98,7 @@ export async function readBytes(file: FileHandle, start: number, end: number): P
 /** The columns of values, in their order. */
 function leavesOf(schema: readonly SchemaElement[]): LeafColumn[] {
   const leaves: LeafColumn[] = []
-  /** What is open: how many children are to come, and what of the path is known. */
+  /** The open groups: how many children follow, and the path so far. */
   const open: { left: number; path: string[]; repetition: number; definition: number }[] = []
   for (const [i, element] of schema.entries()) {
     const parent = open.at(-1)
@@ -138,7 +138,7 @@ function leavesOf(schema: readonly SchemaElement[]): LeafColumn[] {
   return leaves
 }
 
-/** The columns of the table, in their order: the schema is known to be whole. */
+/** The columns of the table, in their order. The schema has been checked. */
 function columnsOf(schema: readonly SchemaElement[], leaves: readonly LeafColumn[]): TopColumn[] {
   const columns: TopColumn[] = []
   let leaf = 0
@@ -198,14 +198,14 @@ function chunkOf(group: RowGroup, place: number, leaf: LeafColumn, footer: numbe
   ) {
     throw new Error(`its column ${name} is not where it should be`)
   }
-  // As the package that reads the column has it.
+  // As hyparquet has it.
   const start = whole(meta.dictionary_page_offset || meta.data_page_offset, 'bytes')
   const end = start + whole(meta.total_compressed_size, 'bytes')
   if (end > footer) throw new Error(`its column ${name} lies behind its end`)
   return { leaf, meta, start, end }
 }
 
-/** A number that is no negative one, and exact. */
+/** An exact number that is not negative. */
 function whole(value: bigint | number | undefined, what: string): number {
   const number = Number(value)
   if (!Number.isSafeInteger(number) || number < 0) throw new Error(`it says that it has ${value} ${what}`)

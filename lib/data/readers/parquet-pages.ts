@@ -1,18 +1,18 @@
 /**
- * Checks the pages of a Parquet column before the package that reads them sees them: it trusts the counts in them, and a run that
- * says it has a billion values, or a block of a negative length, would take all memory or never end.
+ * Checks the pages of a Parquet column before hyparquet reads them. hyparquet trusts the counts in them: a run that
+ * claims a billion values, or a block of negative length, would take all memory or never end.
  */
 import { bitWidth, checkPrefixes, deltas, runs } from './parquet-encodings.js'
 import { ThriftReader } from './parquet-thrift.js'
 
-/** A column of values, which may be a part of a nested one. */
+/** A column of values, which may be part of a nested one. */
 export interface Leaf {
   /** Highest levels; 0: the page has none. */
   repetition: number
   definition: number
   isNested: boolean
   isBoolean: boolean
-  /** Bytes of a value that has a fixed number of them. */
+  /** Bytes of a value of fixed size. */
   width: number
 }
 
@@ -21,7 +21,7 @@ export interface Page {
   values: number
   nulls: number
   encoding: number
-  /** Bytes of levels in front of the values, of pages of version 2. */
+  /** Bytes of levels before the values, in pages of version 2. */
   repetitionBytes: number
   definitionBytes: number
   isCompressed: boolean
@@ -38,20 +38,20 @@ const DELTA_BYTE_ARRAY = 7
 const RLE_DICTIONARY = 8
 const BYTE_STREAM_SPLIT = 9
 
-/** Bytes that pages may still unpack to. */
+/** Bytes that further pages may unpack to. */
 export interface Budget {
   left: number
 }
 
 /**
  * The pages of a column chunk.
- * @param mostValues of all its pages together
- * @throws Error saying what is wrong
+ * @param mostValues limit for all its pages together
+ * @throws Error with the problem
  */
 export function pagesOf(chunk: Uint8Array, leaf: Leaf, mostValues: number, budget: Budget): Page[] {
   const pages: Page[] = []
   let values = 0
-  // A last byte is padding.
+  // The last byte is padding.
   for (let at = 0; at < chunk.length - 1 && (leaf.isNested || values < mostValues); ) {
     const reader = new ThriftReader(chunk, at)
     const page = pageAt(reader, chunk)
@@ -99,7 +99,7 @@ function pageAt(reader: ThriftReader, chunk: Uint8Array): Page {
   return page
 }
 
-/** @param bytes what the page holds, unpacked; of version 2 without the levels */
+/** @param bytes the unpacked page; in version 2 without the levels */
 export function checkContent(page: Page, leaf: Leaf, bytes: Uint8Array): void {
   if (page.kind === 'dictionary') return
   let at = 0
@@ -125,7 +125,7 @@ export function checkLevels(page: Page, leaf: Leaf): void {
   if (highest !== values - page.nulls) throw new Error('the levels of a page are not those of its values')
 }
 
-/** Levels with their length in front; of those of the highest level there are `highest`. */
+/** Reads levels after their length. Of the highest level there are `highest`. */
 function levels(bytes: Uint8Array, at: number, most: number, values: number): { end: number; highest: number } {
   const start = at + 4
   if (start > bytes.length) throw new Error('a page ends within its levels')
@@ -143,7 +143,7 @@ function checkValues(encoding: number, leaf: Leaf, bytes: Uint8Array, at: number
         if (at >= bytes.length) throw new Error('a page ends in front of its values')
         const width = bytes[at]!
         if (width > 32) throw new Error(`a page holds numbers of ${width} bits`)
-        // A dictionary of one value needs no bits, and some writers then no runs.
+        // A dictionary of one value needs no bits, and some writers then write no runs.
         if (width > 0) runs(bytes, at + 1, bytes.length, width, values)
         else if (at + 1 < bytes.length) runs(bytes, at + 1, bytes.length, 0, values)
       }

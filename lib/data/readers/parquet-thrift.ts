@@ -1,6 +1,6 @@
 /**
- * Reads what Parquet's headers are written in (Thrift's compact protocol) no further than its bytes go. The package that reads the
- * files trusts their headers: one varint of a megabyte, or a list that claims a billion entries, would keep it for hours.
+ * Reads Parquet's headers (Thrift's compact protocol) within their bytes. hyparquet trusts headers: a varint of a
+ * megabyte, or a list that claims a billion entries, would keep it busy for hours.
  */
 
 const STOP = 0
@@ -10,11 +10,11 @@ const BINARY = 8
 const LIST = 9
 const STRUCT = 12
 
-/** Parquet's own headers need half of it. */
+/** Limit of nesting. Parquet's own headers need half of it. */
 const MAX_NESTING = 16
 const VARINT_BYTES = 10
 
-/** Whole numbers of a struct and of the structs in it, by field number. */
+/** Whole numbers of a struct and its nested structs, by field number. */
 export interface Fields {
   numbers: Map<number, number>
   structs: Map<number, Fields>
@@ -26,7 +26,7 @@ export class ThriftReader {
     public at: number,
   ) {}
 
-  /** Reads a struct. @throws Error for what is none */
+  /** Reads a struct. @throws Error for bytes that are not one */
   struct(nesting = 0): Fields {
     checkNesting(nesting)
     const fields: Fields = { numbers: new Map(), structs: new Map() }
@@ -60,7 +60,7 @@ export class ThriftReader {
     const byte = this.byte()
     const type = byte & 0x0f
     const count = byte >> 4 === 15 ? this.varint() : byte >> 4
-    // Every entry takes a byte at least.
+    // Every entry takes at least one byte.
     if (count > this.bytes.length - this.at) throw new Error(`its headers hold a list of ${count} values`)
     for (let i = 0; i < count; i++) {
       if (type === STRUCT) this.struct(nesting + 1)
@@ -69,7 +69,7 @@ export class ThriftReader {
     }
   }
 
-  /** A number without sign; beyond 2^53 it is not exact. */
+  /** An unsigned number. Beyond 2^53 it is not exact. */
   varint(): number {
     let value = 0
     for (let i = 0; i < VARINT_BYTES; i++) {

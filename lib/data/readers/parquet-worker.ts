@@ -1,4 +1,4 @@
-/** The thread of parquet.ts: reads one row group after the other, and hands its rows over piece by piece as it is asked. */
+/** The thread of parquet.ts: reads one row group after another, and sends its rows in pieces on request. */
 import type { FileHandle } from 'node:fs/promises'
 import { parentPort, workerData } from 'node:worker_threads'
 import { SentenceTorchError } from '../../errors.js'
@@ -10,11 +10,11 @@ import type { ParquetReply, ParquetRequest } from './parquet.js'
 import { readColumn } from './parquet-column.js'
 import { readFooter, type TopColumn } from './parquet-file.js'
 
-/** Rows in a message: what the receiving thread takes apart in about a millisecond. */
+/** Rows in a message: the receiving thread unpacks them in about a millisecond. */
 const PIECE_ROWS = 1024
 /** Decimal digits that every number keeps. */
 const EXACT_DIGITS = 15
-/** Of all pieces but the first: those of the first. */
+/** Later pieces send no names, because they have those of the first piece. */
 const NO_NAMES: string[] = []
 
 const { path, columns } = workerData as ParquetRequest
@@ -61,10 +61,10 @@ async function* piecesOf(file: FileHandle): AsyncGenerator<ParquetReply, void, u
   if (isFirst) yield { names, columns: names.map(() => []), classNames }
 }
 
-/** What makes of a value of a column what is handed over. */
+/** Converts a value of a column for the receiver. */
 function plainOf({ schema }: TopColumn): (value: unknown) => unknown {
-  // Absent values are null there: what is undefined is a number that the dictionary of the column does not have.
-  // (In structures it also means that there is nothing.)
+  // Absent values are null there. Undefined is an index that the column's dictionary lacks. (Inside structures it also
+  // means absent.)
   const isFlat = schema.length === 1
   const isList = schema.length === 3 && schema[0]!.converted_type === 'LIST'
   return (value) => {
@@ -75,7 +75,7 @@ function plainOf({ schema }: TopColumn): (value: unknown) => unknown {
   }
 }
 
-/** Integers as numbers where those are exact, absent values as null, in lists and structures too. */
+/** Integers as numbers where those are exact, absent values as null, also in lists and structures. */
 function plain(value: unknown, depth: number): unknown {
   if (typeof value === 'bigint') {
     const number = Number(value)

@@ -14,14 +14,15 @@ export type ParquetReply =
   | { error: string; code: ErrorCode | undefined }
 
 /**
- * Parquet files, compressed or not, through the package hyparquet in a thread of its own: decoding a row group can take
- * seconds. Lists come as arrays, integers as numbers, those that
- * a number cannot hold exactly as bigints, absent values as null. One row group is in memory at a time.
- * @throws SentenceTorchError ERR_NOT_FOUND; ERR_INVALID_FILE for a damaged file; ERR_INVALID_ARGUMENT for an unknown column
+ * Parquet files, compressed or not, read by hyparquet in a thread, because decoding a row group can take seconds. Lists
+ * become arrays, integers become numbers, or bigints where a number is not exact, and absent values become null. One
+ * row group is in memory at a time.
+ * @throws SentenceTorchError ERR_NOT_FOUND; ERR_INVALID_FILE for a damaged file; ERR_INVALID_ARGUMENT for an unknown
+ * column
  */
 export async function* readParquet(path: string, options: ReaderOptions = {}): AsyncGenerator<Table, void, undefined> {
   const request: ParquetRequest = { path, columns: options.columns }
-  // Not the caller's flags: `--input-type` and `--eval` would keep the thread from starting.
+  // Without the caller's flags: `--input-type` and `--eval` would keep the thread from starting.
   const thread = new Worker(new URL('./parquet-worker.js', import.meta.url), { workerData: request, execArgv: [] })
   let names: string[] | undefined
   try {
@@ -44,7 +45,7 @@ export async function* readParquet(path: string, options: ReaderOptions = {}): A
   }
 }
 
-/** What the thread says next. @throws SentenceTorchError when it ends instead */
+/** The thread's next message. @throws SentenceTorchError when the thread ends */
 function nextReply(thread: Worker, path: string): Promise<ParquetReply> {
   return new Promise((resolve, reject) => {
     const onMessage = (reply: ParquetReply) => settle(() => resolve(reply))

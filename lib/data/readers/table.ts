@@ -11,41 +11,43 @@ import { checkColumnNames, checkCount, listed, MAX_PARTS } from './names.js'
 export interface Table {
   names: string[]
   columns: unknown[][]
-  /** Of the file, in one of its pieces at least. */
+  /** Class names of the file. At least one of its pieces has them. */
   classNames?: ClassNames
 }
 
-/** What a reader is told; readers refuse what they cannot heed (`readerOf`). */
+/** Options of readers. A reader refuses those that it does not take (`readerOf`). */
 export interface ReadOptions {
-  /** Which columns to read (a name or several), in this order; default all. With `header: false`: the names of all. */
+  /**
+   * Columns to read (a name or several), in this order; default all. With `header: false`: the names of all columns.
+   */
   columns?: string | readonly string[] | undefined
   /** `false`: the first line of a CSV or TSV file is a row, and `columns` names the columns. Default true. */
   header?: boolean | undefined
-  /** Columns of a CSV or TSV file that hold texts, even if all of them look like numbers: `{ id: 'string' }`. */
+  /** Columns of a CSV or TSV file that hold texts, even if all their fields look like numbers: `{ id: 'string' }`. */
   dtype?: Readonly<Record<string, 'string'>> | undefined
   /** The key of a JSON file's object whose value is the array of rows. */
   field?: string | undefined
 }
 
-/** The same, as readers take them. */
+/** The same options in the readers' form. */
 export interface ReaderOptions extends Omit<ReadOptions, 'columns'> {
   columns?: readonly string[] | undefined
 }
 
 /**
- * Reads a file piece by piece, so that nothing but the current piece is in memory. All pieces have the same columns; a file
+ * Reads a file piece by piece, so that only the current piece is in memory. All pieces have the same columns. A file
  * without rows gives one piece without rows.
  */
 export type TableReader = (path: string, options?: ReaderOptions) => AsyncGenerator<Table, void, undefined>
 
-/** Column names that mean labels, in order of preference (sentence-transformers' data collator). */
+/** Names of label columns, in order of preference (sentence-transformers' data collator). */
 export const labelNames = ['label', 'labels', 'score', 'scores'] as const
 
-/** Rows and pieces that are read before a column whose fields are all numbers is taken for one of numbers: pandas' chunk. */
+/** Rows, and pieces, that are read before a column of only numbers counts as one of numbers: pandas' chunk. */
 const LOOK_ROWS = 10_000
 const LOOK_PIECES = 64
 
-/** Gathers rows of text fields under a header. */
+/** Collects rows of text fields under a header. */
 export class FieldTable {
   readonly names: string[]
   private readonly columns: readonly FieldColumn[]
@@ -54,17 +56,17 @@ export class FieldTable {
   private rows = 0
   private rowsInPiece = 0
   private pieces = 0
-  /** Whether there is a header that was not looked at yet. */
+  /** Whether the header has not been checked yet. */
   private hasHeader: boolean
 
-  /** @param first fields of the first line; undefined when it is no header, but a row */
+  /** @param first fields of the first line; undefined when the first line is a row */
   constructor(
     first: readonly string[] | undefined,
     private readonly file: string,
     { columns, dtype = {} }: ReaderOptions,
   ) {
     this.hasHeader = first !== undefined
-    // As pandas names them.
+    // Named as pandas names them.
     checkCount((first ?? columns!).length, ` of ${file}`)
     this.header = (first ?? columns!).map((name, i) => (name === '' ? `Unnamed: ${i}` : name))
     this.names = [...(columns ?? this.header)]
@@ -91,14 +93,16 @@ export class FieldTable {
     if (++this.rows === LOOK_ROWS) this.decide()
   }
 
-  /** The rows since the last call; undefined for none, or as long as more rows are needed to tell what the columns hold. */
+  /**
+   * The rows since the last call. Undefined for none, or while more rows are needed to decide what the columns hold.
+   */
   piece(): Table | undefined {
     if (this.rowsInPiece === 0) return undefined
     const isOpen = ++this.pieces < LOOK_PIECES && this.columns.some((column) => column.isOpen)
     return isOpen ? undefined : this.rest()
   }
 
-  /** The rows since the last call, at the end. */
+  /** The rows since the last call, at the end of the file. */
   rest(): Table {
     this.decide()
     const columns = this.columns.map((column) => column.take())
@@ -120,7 +124,7 @@ export class FieldTable {
   }
 }
 
-/** Gathers objects that must all have the keys of the first one, or those asked for. */
+/** Collects objects that must all have the keys of the first object, or the requested keys. */
 export class RowTable {
   names: string[]
   private columns: unknown[][]
@@ -128,8 +132,8 @@ export class RowTable {
   private taken = 0
 
   /**
-   * @param where names a row in errors.
-   * @param wanted the keys to take; others are left aside then
+   * @param where names a row in errors
+   * @param wanted the keys to take; other keys are ignored then
    */
   constructor(
     private readonly where: (row: number) => string,
@@ -139,7 +143,7 @@ export class RowTable {
     this.columns = this.names.map(() => [])
   }
 
-  /** @param text the JSON that the row was, which tells the order of its keys and the digits of large integers */
+  /** @param text the row's JSON, which has the order of its keys and all digits of large integers */
   add(row: unknown, text?: string): void {
     if (typeof row !== 'object' || row === null || Array.isArray(row)) {
       throw this.error(`an object`, describe(row))
@@ -170,12 +174,12 @@ export class RowTable {
     this.rows++
   }
 
-  /** Whether there are rows that were not taken yet. */
+  /** Whether there are rows that were not returned yet. */
   get hasRows(): boolean {
     return this.rows > this.taken && this.names.length > 0
   }
 
-  /** Whether nothing was taken yet. */
+  /** Whether nothing was returned yet. */
   get isNew(): boolean {
     return this.rows === 0
   }
@@ -188,7 +192,7 @@ export class RowTable {
     return { names, columns }
   }
 
-  /** The error of a file without a row that says what the columns are. */
+  /** The error of a file without a row that shows the columns. */
   noRows(path: string): SentenceTorchError {
     const found = this.rows > 0 ? 'only objects without keys' : 'none'
     return new SentenceTorchError('ERR_INVALID_DATA', `Expected at least one row in ${path}, found ${found}`)
@@ -225,7 +229,7 @@ export class RowTable {
   }
 }
 
-/** The place of `name` among the columns of a file. */
+/** The index of `name` among the columns of a file. */
 export function indexOf(names: readonly string[], name: string, where: string, option = 'columns'): number {
   const index = names.indexOf(name)
   if (index === -1) throw invalidArgument(option, `some of ${listed(names)} (in ${where})`, name)

@@ -3,8 +3,8 @@ import { MAX_PARTS } from './names.js'
 import { FieldTable, noHeader, type ReaderOptions, type Table } from './table.js'
 
 /**
- * Tab-separated values: one header line unless told otherwise, no quoting (a `"` is an ordinary character), lines that end in
- * "\n", "\r\n" or "\r"; blank lines are skipped. What a column holds is told by its fields (FieldColumn).
+ * Tab-separated values: one header line by default, no quoting (a `"` is an ordinary character), lines that end in
+ * "\n", "\r\n" or "\r". Blank lines are skipped. FieldColumn finds out what a column holds.
  * @throws SentenceTorchError ERR_INVALID_DATA with the line number for a wrong number of fields or a label that is no number.
  */
 export async function* readTsv(path: string, options: ReaderOptions = {}): AsyncGenerator<Table, void, undefined> {

@@ -3,13 +3,13 @@ import { checkInteger, checkOptions } from '../../options.js'
 import type { Dataset } from '../dataset.js'
 import { type BatchSampler, type BatchSamplerFactory, batchCount, type SamplerOptions } from './sampler.js'
 
-/** What a generator of batches is told. */
+/** What a generator of batches gets. */
 export interface CustomSamplerOptions extends Required<SamplerOptions> {
-  /** Passes over the data so far. Randomness must come from `seed` and `epoch`, or a run cannot be resumed. */
+  /** Number of past epochs. Randomness must come from `seed` and `epoch`, or a run cannot be resumed. */
   epoch: number
 }
 
-/** Gives the row numbers of one batch after the other, for one epoch. */
+/** Yields the row numbers of one batch after another, for one epoch. */
 export type BatchGenerator = (
   dataset: Dataset,
   options: CustomSamplerOptions,
@@ -17,7 +17,7 @@ export type BatchGenerator = (
 
 /**
  * A batch sampler of your own: `batchSampler: customBatchSampler(function* (dataset, { batchSize, seed, epoch }) { … })`.
- * The generator is called anew in every epoch. A resumed run calls it too and passes over the batches that were done.
+ * The generator is called in every epoch. A resumed run calls it too, and skips the batches that were done.
  *
  * @param options.length batches per epoch, for the schedule; default: rows divided by the batch size
  * @throws SentenceTorchError ERR_INVALID_DATA, while training, naming the batch that is empty or has a wrong row number

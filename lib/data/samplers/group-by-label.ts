@@ -7,10 +7,10 @@ import type { OwnBatchSampler, OwnSamplerOptions } from './sampler.js'
 
 /**
  * `group_by_label`: every batch holds at least two rows of at least two labels each, for losses that look for triplets in
- * the batch. Follows GroupByLabelBatchSampler of sentence-transformers 6.2.0: rows are shuffled within their label. Labels take
- * turns in giving two rows, in another order every round. The epoch ends when only one label is left. A label with one row gives
- * none; a label with an odd number of rows leaves one out, another one in every epoch. Where two rounds meet in a batch, no
- * label gives rows twice in a row.
+ * the batch. Follows GroupByLabelBatchSampler of sentence-transformers 6.2.0. Rows are shuffled within their label. Labels
+ * take turns and give two rows each, in a new order every round. The epoch ends when only one label is left. A label with
+ * one row gives none. A label with an odd number of rows leaves out one row, a different one in every epoch. Where two
+ * rounds share a batch, no label gives rows twice in a row.
  * @throws SentenceTorchError ERR_INVALID_ARGUMENT for a batch size that is odd or below 4; ERR_INVALID_DATA without labels
  *   or with fewer than two labels of two rows
  */
@@ -28,9 +28,9 @@ export class GroupByLabelBatchSampler implements OwnBatchSampler {
       throw invalidArgument('batchSize', 'an even number of at least 4 (for group_by_label)', batchSize)
     }
     const groups = groupRows(dataset)
-    // Version 6.0.1 leaves out the same last row of an odd number in every epoch.
+    // Version 6.0.1 leaves out the same last row in every epoch.
     this.groups = compat ? groups.map((rows) => rows.slice(0, even(rows.length))) : groups
-    // The turns end with the second largest label: then only one is left.
+    // After the second largest label only one label is left, so the turns end.
     const pairs = groups.map((rows) => even(rows.length) / 2).sort((a, b) => b - a)
     const rows = 2 * pairs.reduce((sum, count) => sum + Math.min(count, pairs[1]!), 0)
     const rest = !dropLast && rows % batchSize >= 4 ? 1 : 0
@@ -51,9 +51,9 @@ export class GroupByLabelBatchSampler implements OwnBatchSampler {
     }
     let labels = queues.map((_, label) => label)
     const batch: number[] = []
-    /** The label that gave rows last. */
+    /** The label that gave the last rows. */
     let last = -1
-    // Version 6.0.1 lets a label give rows twice in a row; a batch of four would then have no other.
+    // In version 6.0.1 a label may give rows twice in a row, so a batch of four may hold one label only.
     const parts = !compat || batchSize === 4
     for (let from = 0; labels.length >= 2; from += 2) {
       const order = random.permutation(labels.length)
@@ -67,7 +67,7 @@ export class GroupByLabelBatchSampler implements OwnBatchSampler {
       labels = labels.filter((label) => queues[label]!.length > from + 2)
       yield
     }
-    // As labels take turns, four rows are of at least two labels.
+    // Labels take turns, so four rows have at least two labels.
     if (!dropLast && batch.length >= 4) yield Int32Array.from(batch)
   }
 }

@@ -27,7 +27,7 @@ const noDuplicates: OwnFactory = (dataset, options) => new NoDuplicatesBatchSamp
 const registry: Record<BatchSamplerName, OwnFactory> = {
   batch_sampler: (dataset, options) => new DefaultBatchSampler(dataset, options),
   no_duplicates: noDuplicates,
-  // In sentence-transformers a faster variant that compares hashes. The one here compares numbers in any case.
+  // sentence-transformers has a faster variant that compares hashes. The sampler here compares numbers anyway.
   no_duplicates_hashed: noDuplicates,
   group_by_label: (dataset, options) => new GroupByLabelBatchSampler(dataset, options),
   sequential: (dataset, options) => new SequentialBatchSampler(dataset, options),

@@ -2,13 +2,13 @@ import { invalidArgument, SentenceTorchError } from '../../errors.js'
 import { checkOneOf } from '../../options.js'
 import { Random } from '../random.js'
 
-/** Decides from which dataset each batch of an epoch comes. */
+/** Decides which dataset each batch of an epoch comes from. */
 export interface MultiDatasetBatchSampler {
   /** Batches per epoch; undefined when unknown. */
   readonly length: number | undefined
   /**
-   * The number of the dataset of one batch after the other. The same epoch gives the same order.
-   * A dataset that has no batch left is passed over, or ends the epoch with `stopsAtFirstEnd`.
+   * Yields the index of the dataset of one batch after another. The same epoch gives the same order. A dataset without
+   * further batches is skipped, or ends the epoch with `stopsAtFirstEnd`.
    */
   order(epoch: number): Iterable<number>
   readonly stopsAtFirstEnd?: boolean
@@ -54,7 +54,8 @@ function proportional(
 
 /**
  * `round_robin`: one batch of each dataset in turn, until one of them has no more.
- * Source: RoundRobinBatchSampler of sentence-transformers 6.2.0: it ends after whole rounds, here where the lengths are known.
+ * Source: RoundRobinBatchSampler of sentence-transformers 6.2.0. It ends after whole rounds, as this one does where the
+ * lengths are known.
  */
 function roundRobin(lengths: readonly (number | undefined)[]): MultiDatasetBatchSampler {
   const known = lengths.every((length) => length !== undefined)

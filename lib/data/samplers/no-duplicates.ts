@@ -9,22 +9,22 @@ import { Shortfall } from './shortfall.js'
 
 const none = -1
 /**
- * `no_duplicates`: a batch never holds the same text twice, in whichever columns; for losses that take the other rows of a
- * batch as negatives. Labels are not compared. Follows NoDuplicatesBatchSampler of sentence-transformers 6.2.0: every batch
- * goes through the rows that are left, in shuffled order; rows that overlap with it are put off to later batches and keep
- * their order; batches that cannot be filled are shorter. With `dropLast` they are left out, and further passes over the rows
- * come to the announced number of batches (see {@link Shortfall}).
+ * `no_duplicates`: a batch never holds a text twice, in any columns. Made for losses that take the other rows of a batch as
+ * negatives. Labels are not compared. Follows NoDuplicatesBatchSampler of sentence-transformers 6.2.0: every batch goes
+ * through the remaining rows in shuffled order. Rows that overlap with the batch wait for later batches and keep their
+ * order. Batches that cannot be filled are shorter. With `dropLast` short batches are left out, and further passes over the
+ * rows make up the announced number of batches (see {@link Shortfall}).
  *
- * The reference looks at every put-off row again in every batch, which is quadratic where rows share few texts (one of 77
- * class names, say). Here rows wait in groups by their most frequent text, of which a batch can take one row only: a group
- * that has given its row is out until the next batch, at no cost for the rows behind.
+ * The reference checks every waiting row again in every batch. That is quadratic where rows share few texts (one of 77
+ * class names, say). Here rows wait in groups by their most frequent text. A batch can take only one row of a group, so a
+ * group that has given its row is skipped until the next batch, at no cost for its other rows.
  */
 export class NoDuplicatesBatchSampler implements OwnBatchSampler {
-  /** As in the reference: batches that stay short come on top. */
+  /** As in the reference, short batches come in addition. */
   readonly length: number
   private readonly rows: number
   private readonly columns: number
-  /** Made when the first epoch begins. */
+  /** Built when the first epoch begins. */
   private texts: NumberedTexts | undefined
   private readonly shortfall: Shortfall
 
@@ -54,12 +54,12 @@ export class NoDuplicatesBatchSampler implements OwnBatchSampler {
         made++
         if (pass > 0 && made === this.length) return
       }
-      // Version 6.0.1 leaves it at that.
+      // Version 6.0.1 stops here.
       if (compat) return
     }
   }
 
-  /** Every row once, rows that overlap put off. */
+  /** Every row once. Rows that overlap wait for later batches. */
   private *pass({ textIds, groups, distinct }: NumberedTexts, order: Int32Array): Pieces<Int32Array> {
     const { batchSize, dropLast = false } = this.options
     // Every group is a linked list of positions in `order`.
@@ -71,15 +71,15 @@ export class NoDuplicatesBatchSampler implements OwnBatchSampler {
       head[group] = position
       if (position % CHUNK_ROWS === 0) yield
     }
-    /** Heads of the groups that this batch has not touched yet. */
+    /** First rows of the groups that this batch has not tried yet. */
     const untouched = new PositionHeap()
-    // In rising order: every one goes to the end of the heap at once.
+    // In rising order, so each goes to the end of the heap at once.
     for (let position = 0; position < this.rows; position++) {
       if (head[groups[order[position]!]!] === position) untouched.push(position)
       if (position % CHUNK_ROWS === 0) yield
     }
 
-    // The last batch that took each text, and the position in front of the one that a group offers.
+    // The last batch that took each text, and the position before the one that a group offers.
     const takenBy = new Int32Array(distinct).fill(none)
     const before = new Int32Array(distinct).fill(none)
     const overlaps = (row: number, batchNumber: number): boolean => {
@@ -91,7 +91,7 @@ export class NoDuplicatesBatchSampler implements OwnBatchSampler {
     for (let number = 0; untouched.size > 0; number++) {
       let size = 0
       const touched: number[] = []
-      /** What groups offer whose first rows overlap with the batch. */
+      /** Groups whose first rows overlap with the batch. */
       const further = new PositionHeap()
       while (size < batchSize && untouched.size + further.size > 0) {
         const isHead = untouched.peek() < further.peek()

@@ -24,7 +24,7 @@ export class PositionHeap {
     values[at] = value
   }
 
-  /** Takes the smallest value out; the heap must not be empty. */
+  /** Removes and returns the smallest value. The heap must not be empty. */
   pop(): number {
     const { values } = this
     const smallest = values[0]!

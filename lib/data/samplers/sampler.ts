@@ -4,15 +4,15 @@ import type { Pieces } from '../time-slice.js'
 /** Decides which rows make up each batch of an epoch. */
 export interface BatchSampler {
   /**
-   * Row numbers of each batch, made lazily, without blocking the event loop for long. The same epoch gives the same batches,
-   * another epoch others.
+   * Row numbers of each batch, made lazily and without blocking the event loop for long. The same epoch gives the same
+   * batches. Another epoch gives others.
    */
   batches(epoch: number): AsyncIterable<Int32Array>
-  /** Batches per epoch as the schedule counts them. Where rows wait for later batches (`no_duplicates`), more may come. */
+  /** Batches per epoch, as the schedule counts them. More may come where rows wait for later batches (`no_duplicates`). */
   readonly length: number
 }
 
-/** A sampler of this package: its batches are also there without waiting. */
+/** A sampler of this package, whose batches also come synchronously. */
 export interface OwnBatchSampler extends BatchSampler {
   pieces(epoch: number): Pieces<Int32Array>
 }
@@ -27,7 +27,7 @@ export interface SamplerOptions {
 }
 
 export interface OwnSamplerOptions extends SamplerOptions {
-  /** The rows that sentence-transformers 6.0.1 chooses, where 6.2.0 chooses others. Default false. */
+  /** Choose the rows that sentence-transformers 6.0.1 chooses, where 6.2.0 chooses others. Default false. */
   compat?: boolean
 }
 

@@ -1,10 +1,10 @@
-/** Passes over the rows that may come on top of the first one. */
+/** Further passes over the rows after the first one. */
 const EXTRA_PASSES = 2
 
 /**
- * Holds a sampler to the number of batches that it announced, on which the schedule counts. Rows that share texts may fill
- * fewer batches, and `dropLast` leaves the short ones out. Up to two more passes over the rows make up for that; then the epoch
- * stays short. Each of the two is a warning, once for a sampler.
+ * Holds a sampler to its announced number of batches, because the schedule counts on it. Rows that share texts may fill
+ * fewer batches, and `dropLast` leaves out the short ones. Up to two more passes over the rows make up for that. After
+ * those the epoch stays short. Extra passes, and a short epoch, are each one warning for a sampler.
  * Source: `NoDuplicatesBatchSampler.__iter__` of sentence-transformers 6.2.0.
  */
 export class Shortfall {

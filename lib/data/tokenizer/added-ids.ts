@@ -1,11 +1,11 @@
 import type { AddedToken, ModelBlock } from './blocks.js'
 
 /**
- * The added tokens with the ids that Rust's `add_tokens` gives them: the vocabulary's where it has the token, else the next
- * after all others. A token that comes again keeps its id and takes the new settings.
- * @param size of the model's vocabulary
- * @param own those of a tokenizer.json that is loaded as it is
- * @param listed those of the other files, by id; the ids themselves do not count
+ * The added tokens with the ids of Rust's `add_tokens`: the vocabulary's id where it has the token, else the next free one.
+ * A repeated token keeps its id and takes the new settings.
+ * @param size number of tokens in the model's vocabulary
+ * @param own tokens of a tokenizer.json that is loaded unchanged
+ * @param listed tokens of the other files, in the order of their ids; the ids themselves are ignored
  * @param named special tokens, which are added when no list holds them
  */
 export function addTokens(
@@ -39,7 +39,7 @@ function isThere(token: AddedToken, added: ReadonlyMap<string, AddedToken>): boo
   return found !== undefined && keys.every((key) => found[key] === token[key])
 }
 
-/** The ids that a vocabulary has for some tokens; of equal pieces the last one counts. */
+/** The ids of some tokens in a vocabulary. Of equal pieces the last one counts. */
 function idsOf(vocab: ModelBlock['vocab'], contents: readonly string[]): (token: string) => number | undefined {
   if (!Array.isArray(vocab)) return (token) => (vocab && Object.hasOwn(vocab, token) ? vocab[token] : undefined)
   const wanted = new Set(contents)

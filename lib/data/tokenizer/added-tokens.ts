@@ -3,7 +3,7 @@ import { oldCharacters } from './forms.js'
 import type { Normalizer } from './normalizers.js'
 import { Prefixes } from './prefixes.js'
 
-/** A part of a text: an added token, or what lies between two. */
+/** A part of a text: an added token, or the text between two. */
 export type Section = { id: number } | { text: string }
 
 interface Sought {
@@ -16,14 +16,15 @@ const startsWithWord = /^[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]/u
 const space = /\p{White_Space}/u
 
 /**
- * Finds added tokens in a text, of several at one place the longest. Some are sought in the text as it came, the others in
- * the normalised text, by what the normaliser makes of them. Source: `AddedVocabulary` of Hugging Face's Rust tokenizers.
+ * Finds added tokens in a text. The longest one at a position wins. Some are searched for in the original text, the others,
+ * after normalisation, in the normalised text.
+ * Source: `AddedVocabulary` of Hugging Face's Rust tokenizers.
  */
 export class AddedTokens {
   private readonly raw: Finder
   private readonly normalized: Finder
 
-  /** @param splitsSpecial whether special tokens in a text are words like others */
+  /** @param splitsSpecial whether special tokens in a text are ordinary words */
   constructor(tokens: readonly AddedToken[], normalize: Normalizer, splitsSpecial: boolean) {
     const raw = tokens.filter((token) => !token.normalized)
     const normalized = tokens.filter((token) => token.normalized)
@@ -35,7 +36,7 @@ export class AddedTokens {
     )
   }
 
-  /** The parts of a text as it came. */
+  /** The parts of an original text. */
   inText(text: string): Section[] {
     return this.raw.split(text)
   }
@@ -66,7 +67,7 @@ class Finder {
     for (const [from, to, token] of this.find(text)) {
       if (token.special && this.splitsSpecial) continue
       if (token.single_word && (endsWithWord.test(before(text, from)) || startsWithWord.test(after(text, to)))) continue
-      // White space that the token before has taken is gone.
+      // The token before has taken this white space.
       const start = token.lstrip ? spaceStart(text, from, end) : from
       if (end < start) sections.push({ text: text.slice(end, start) })
       sections.push({ id: token.id })
@@ -93,7 +94,7 @@ class Finder {
   }
 }
 
-/** The character in front of an index, to the eyes of the Rust tables. */
+/** The character before an index, by the Rust tables. */
 function before(text: string, index: number): string {
   return oldCharacters(text.slice(Math.max(0, index - 2), index))
 }
@@ -102,7 +103,7 @@ function after(text: string, index: number): string {
   return oldCharacters(text.slice(index, index + 2))
 }
 
-/** Where the white space in front of an index begins, `least` or later. */
+/** Start of the white space before an index, at `least` or later. */
 function spaceStart(text: string, index: number, least: number): number {
   let start = Math.max(index, least)
   while (start > least && space.test(text[start - 1]!)) start--

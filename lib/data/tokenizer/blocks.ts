@@ -1,30 +1,30 @@
 import { SentenceTorchError } from '../../errors.js'
 import { arrayOf, inside, misfit, object, type Place, type Schema, text } from '../../io/schema.js'
 
-/** More steps than any tokenizer has. */
+/** Limit of steps; no tokenizer has as many. */
 const MAX_BLOCKS = 1000
 
-/** A part of tokenizer.json that is told by its type. */
+/** A part of tokenizer.json, identified by its type. */
 export type Block = { type: string } & Record<string, unknown>
 
-/** A token that is sought in the text before the tokenizer's model sees it. */
+/** A token that is searched for before the tokenizer's model runs. */
 export interface AddedToken {
   id: number
   content: string
-  /** No text: [CLS], [PAD], … */
+  /** Not a part of the text: [CLS], [PAD], … */
   special: boolean
-  /** Sought in the normalised text and not in the text as it came. */
+  /** Searched for in the normalised text instead of the original text. */
   normalized: boolean
-  /** Only where no letter, digit or mark touches it. */
+  /** Only without an adjacent letter, digit or mark. */
   single_word: boolean
-  /** Takes the white space in front of it, or behind it. */
+  /** Includes the white space before it, or after it. */
   lstrip: boolean
   rstrip: boolean
 }
 
 export interface ModelBlock {
   type?: string
-  /** Of WordPiece, WordLevel and BPE; Unigram has a list of pieces and their scores. */
+  /** For WordPiece, WordLevel and BPE. Unigram has a list of pieces and their scores. */
   vocab?: Record<string, number> | [string, number][]
   unk_token?: string | null
   unk_id?: number | null
@@ -32,11 +32,11 @@ export interface ModelBlock {
   max_input_chars_per_word?: number
   fuse_unk?: boolean
   byte_fallback?: boolean
-  /** Not of the file: Python read the scores of Unigram, and rounds as JavaScript does. Else Rust has read them. */
+  /** Not in the file: whether Python read Unigram's scores, which rounds as JavaScript does. Otherwise Rust read them. */
   exact_scores?: boolean
 }
 
-/** What tokenizer.json holds, as far as ids depend on it. */
+/** The parts of tokenizer.json that decide ids. */
 export interface TokenizerJson {
   added_tokens: readonly (Partial<AddedToken> & { id: number })[]
   normalizer: Block | null
@@ -44,7 +44,7 @@ export interface TokenizerJson {
   post_processor: unknown
   truncation?: { direction?: string } | null
   decoder?: unknown
-  /** Not of the file, but of tokenizer_config.json: special tokens in a text are words like others. */
+  /** Not in the file, but in tokenizer_config.json: special tokens in a text are ordinary words. */
   split_special_tokens?: boolean
   model?: ModelBlock
 }
@@ -52,7 +52,7 @@ export interface TokenizerJson {
 const typed = object({ type: text(100) })
 
 /**
- * Checks a part of tokenizer.json that is made of blocks; types without a schema are left to who makes something of them.
+ * Checks a part of tokenizer.json that consists of blocks. Types without a schema are checked where they are used.
  * @param key of the part
  * @param children key of the blocks of a Sequence
  * @param schemas by type
@@ -79,12 +79,12 @@ export function notBuilt(what: string): SentenceTorchError {
   return new SentenceTorchError('ERR_NOT_IMPLEMENTED', `tokenizer.json has ${what}, which is not built yet`)
 }
 
-/** The error for a tokenizer.json that makes no sense. */
+/** The error for a tokenizer.json without a meaning. */
 export function notUnderstood(what: string): SentenceTorchError {
   return new SentenceTorchError('ERR_INVALID_MODEL', `tokenizer.json cannot be understood: ${what}`)
 }
 
-/** The error for a word that a vocabulary without an unknown token does not have. */
+/** The error for a word outside a vocabulary that has no unknown token. */
 export function notInVocabulary(word: string): SentenceTorchError {
   const shown = JSON.stringify(word.length > 40 ? `${word.slice(0, 37)}...` : word)
   const message = `${shown} is not in the vocabulary, and neither is an unknown token that would stand for it`

@@ -1,4 +1,4 @@
-/** Printable characters for the 256 bytes, as GPT-2 chose them: a byte that is one is itself, the others follow from U+0100. */
+/** GPT-2's printable characters for the 256 bytes: a printable byte stands for itself, the others start at U+0100. */
 export const characters = (() => {
   const isPrinted = (byte: number) =>
     (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || (byte >= 0xae && byte <= 0xff)

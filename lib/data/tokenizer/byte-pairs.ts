@@ -4,30 +4,30 @@ import { type ModelBlock, notBuilt, notInVocabulary, notUnderstood } from './blo
 import { byteIds } from './byte-level.js'
 import { Merges, MOST_MERGES } from './merges.js'
 
-/** The `model` block of byte pair encoding, as far as ids depend on it. */
+/** The members of a BPE `model` block that decide ids. */
 export interface BytePairsBlock extends ModelBlock {
-  /** Two tokens each, in two texts or in one with a space between them. */
+  /** Two tokens each, as two texts or as one with a space between them. */
   merges?: readonly (string | readonly string[])[] | null
   dropout?: number | null
   end_of_word_suffix?: string | null
   ignore_merges?: boolean
 }
 
-/** Symbols of the words for which memory is kept. */
+/** Limit of symbols in a word for which memory is reused. */
 const USUAL = 1024
 
 /**
- * Byte pair encoding: the characters of a word are its first symbols, and neighbours merge, by the ids of the two.
+ * Byte pair encoding: the characters of a word are its first symbols, and neighbours merge by their ids.
  * Source: `BPE` of Hugging Face's Rust tokenizers.
  */
 export class BytePairs {
   private readonly vocab: Readonly<Record<string, number>>
   private readonly merges: Merges
-  /** What goes in front of all characters but the first, and behind the last one. */
+  /** Prefix of all characters but the first, and suffix of the last one. */
   private readonly prefix: string
   private readonly suffix: string
   private readonly kept = new KeptIds()
-  /** The symbols of the word in hand. */
+  /** The symbols of the current word. */
   private symbols = new Int32Array(USUAL)
   private count = 0
 
@@ -47,19 +47,19 @@ export class BytePairs {
     this.merges = this.read(merges)
   }
 
-  /** Whether a word that is a token is not taken apart. */
+  /** Whether a word that is a token stays whole. */
   get keepsTokens(): boolean {
     return this.block.ignore_merges === true
   }
 
-  /** Whether the first symbol for a character is the same wherever it stands in a word. */
+  /** Whether a character has the same first symbol everywhere in a word. */
   get isPlain(): boolean {
     return this.prefix === '' && this.suffix === ''
   }
 
   find(token: string): number | undefined {
     const id = this.vocab[token] as unknown
-    // What every object has under the name "constructor" is no id.
+    // An inherited member such as "constructor" is not an id.
     return typeof id === 'number' ? id : undefined
   }
 
@@ -71,7 +71,7 @@ export class BytePairs {
     this.kept.keep(word, ids, start)
   }
 
-  /** {@link append} for a word that hardly comes again. */
+  /** {@link append} for a word that is not worth keeping. */
   appendNew(word: string, ids: IdBuffer): void {
     const id = this.keepsTokens ? this.find(word) : undefined
     if (id !== undefined) {
@@ -83,7 +83,7 @@ export class BytePairs {
     if (this.symbols.length > USUAL) this.symbols = new Int32Array(USUAL)
   }
 
-  /** Adds what the first `count` symbols become, which are changed by it. */
+  /** Appends the ids of the first `count` symbols after merging. Changes the symbols. */
   appendMerged(symbols: Int32Array, count: number, ids: IdBuffer): void {
     const left = this.merges.merge(symbols, count)
     for (let i = 0; i < left; i++) ids.push(symbols[i]!)
@@ -93,7 +93,7 @@ export class BytePairs {
     const { unk_token, fuse_unk, byte_fallback } = this.block
     const vocabulary = { get: (token: string) => this.find(token) }
     this.count = 0
-    /** An unknown token that is still to be put down: bytes that come meanwhile stand before it, as in Rust. */
+    /** An unknown token that is not appended yet. Bytes that follow come before it, as in Rust. */
     let pending: number | undefined
     for (const piece of this.pieces(word)) {
       const id = this.find(piece)
@@ -113,7 +113,7 @@ export class BytePairs {
     if (pending !== undefined) this.put(pending)
   }
 
-  /** The characters of a word as the vocabulary spells them. */
+  /** The characters of a word in the vocabulary's spelling. */
   private *pieces(word: string): Generator<string> {
     let at = 0
     for (const character of word) {
@@ -145,7 +145,7 @@ export class BytePairs {
       )
     }
     for (const merge of list) {
-      // The first line of a file of merges.
+      // The header line of a merges file.
       if (typeof merge === 'string' && merge.startsWith('#version')) continue
       const [left, right] = twoTokens(merge)
       if (!right.startsWith(prefix)) {

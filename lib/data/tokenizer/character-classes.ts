@@ -1,14 +1,14 @@
 import { letters, numbers, patternMarks, whiteSpace } from './unicode-tables.js'
 
-/** What a pattern's classes make of a character; a mark is one of the others, or a letter for some patterns. */
+/** Classes of characters in patterns. A mark counts as other, or as a letter in some patterns. */
 export const OTHER = 0
 export const LETTER = 1
 export const NUMBER = 2
 export const SPACE = 3
-/** The first half of a surrogate pair: the character decides. */
+/** The first half of a surrogate pair. The whole character decides. */
 const HALF = 4
 
-/** Classes of all characters, as Oniguruma's tables have them, whatever an engine's say. */
+/** Classes of all characters from Oniguruma's tables, independent of the JavaScript engine. */
 export class CharacterClasses {
   private static readonly made: (CharacterClasses | undefined)[] = []
   private readonly table = new Uint8Array(0x110000)
@@ -35,7 +35,7 @@ export class CharacterClasses {
     return kind === HALF ? this.ofPair(text, at) : kind
   }
 
-  /** Where the characters of a class end that stand from `at` on. */
+  /** The end of the run of characters of a class that starts at `at`. */
   runEnd(text: string, at: number, kind: number): number {
     const { table } = this
     const { length } = text
@@ -51,17 +51,17 @@ export class CharacterClasses {
 
   private ofPair(text: string, at: number): number {
     const code = text.codePointAt(at)!
-    // A half without the other is taken for U+FFFD.
+    // A lone surrogate counts as U+FFFD.
     return code < 0x10000 ? OTHER : this.table[code]!
   }
 }
 
-/** The index behind the character that begins at `at`. */
+/** The index after the character at `at`. */
 export function nextCharacter(text: string, at: number): number {
   return at + (text.codePointAt(at)! < 0x10000 ? 1 : 2)
 }
 
-/** The ranges of a table, which is written as a regular expression's class. */
+/** The ranges of a table that is written as a character class. */
 function* rangesOf(ranges: string): Generator<[from: number, to: number]> {
   for (const [, from, to = from] of ranges.matchAll(/\\[xu]\{?([0-9a-f]+)\}?(?:-\\[xu]\{?([0-9a-f]+)\}?)?/g)) {
     yield [Number.parseInt(from!, 16), Number.parseInt(to!, 16)]

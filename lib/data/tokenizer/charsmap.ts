@@ -1,39 +1,39 @@
 import { notUnderstood } from './blocks.js'
 
-/** Letters outside of ASCII with an ASCII neighbour on either side: what graphemes of more than one character lie in. */
+/** Runs of characters outside ASCII with their ASCII neighbours. Graphemes of several characters lie only in these runs. */
 const beyondAscii = /(?:[\0-\x7f]?[^\0-\x7f]+)+(?:\r\n|[\0-\x7f])?|\r\n/g
-/** What can join the character before it or behind it to one grapheme. */
+/** Characters that can join a neighbour in one grapheme. */
 const joining =
   '\\r\\p{Grapheme_Extend}\\p{Mc}\\p{Cf}\\p{Emoji_Modifier}\\p{Regional_Indicator}\\u0e33\\u0eb3\\u0d4e\\u1100-\\u11ff\\ua960-\\ua97f' +
   '\\ud7b0-\\ud7ff\\u{111c2}\\u{111c3}\\u{113d1}\\u{1193f}\\u{11941}\\u{11a84}-\\u{11a89}\\u{11d46}\\u{11f02}'
 const joined = new RegExp(`(?:[^${joining}]?[${joining}])+[^${joining}]?`, 'gu')
 const mayJoin = new RegExp(`[${joining}]`, 'u')
-/** A character, by whether it stays what it is, becomes something else, or may be one grapheme with others; and one not seen yet. */
+/** What happens to a character: unknown yet, unchanged, changed, or possibly a part of a larger grapheme. */
 const [UNSEEN, STAYS, CHANGES, MAY_JOIN] = [0, 1, 2, 3]
-/** Joined characters whose result is kept, and the most that is. */
+/** Limit of joined characters whose result is kept, and limit of kept results. */
 const KEPT_LENGTH = 8
 const KEPT = 1 << 16
-/** UTF-16 units that the segmenter is given at a time. */
+/** UTF-16 units that the segmenter gets at once. */
 const WINDOW = 128
-/** Graphemes of this many bytes are not looked up as a whole, but character by character. */
+/** Graphemes of at least this many bytes are looked up character by character. */
 const GRAPHEME_BYTES = 6
-/** Bytes that a character becomes: Unicode's longest has 33. */
+/** Limit of bytes that a character becomes. Unicode's longest has 33. */
 const LONGEST_TEXT = 1000
 
 /**
- * The normaliser of a SentencePiece model: a table of characters and what they become, kept as a trie of bytes (a double
- * array) and the texts that its leaves point to. Source: the Rust crate spm_precompiled, with what is odd about it: a short
- * grapheme becomes what its shortest known beginning becomes, and what is left of it is dropped.
+ * The normaliser of a SentencePiece model: a table of characters and their replacements, stored as a trie of bytes (a
+ * double array) and the texts that its leaves point to. Follows the Rust crate spm_precompiled, with its oddity: a short
+ * grapheme becomes the replacement of its shortest known prefix, and its rest is dropped.
  */
 export class Charsmap {
   private readonly units: Uint32Array
   private readonly texts: Uint8Array
   private readonly known = new Map<string, string>()
-  /** By UTF-16 unit, the second half of a pair left out; pairs by character. */
+  /** By UTF-16 unit, without second halves of pairs. Pairs are looked up by character. */
   private readonly kinds = new Uint8Array(0x10000)
   private readonly pairKinds = new Map<string, number>()
   private readonly graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' })
-  /** What ASCII characters become, where that is something else. */
+  /** Replacements of ASCII characters that change. */
   private readonly ascii: RegExp | undefined
 
   /**
@@ -93,7 +93,7 @@ export class Charsmap {
   }
 
   private withGraphemes(text: string): string {
-    // Ranges of text that have nothing to do with each other, so that plain English costs one or two searches.
+    // Independent ranges of text, so that plain English costs one or two searches.
     let result = ''
     let end = 0
     for (const { 0: part, index } of text.matchAll(beyondAscii)) {
@@ -117,9 +117,9 @@ export class Charsmap {
     return result + this.characters(end === 0 ? text : text.slice(end))
   }
 
-  /** Characters of which some may be one grapheme. */
+  /** Characters, some of which may form one grapheme. */
   private run(text: string): string {
-    // Two characters of three bytes are too long for a grapheme that is looked up as a whole.
+    // Two characters of three bytes exceed the size of graphemes that are looked up as a whole.
     if (!/[\0-\u07ff]/.test(text)) return this.characters(text)
     const found = text.length <= KEPT_LENGTH ? this.known.get(text) : undefined
     if (found !== undefined) return found
@@ -138,7 +138,7 @@ export class Charsmap {
     return result
   }
 
-  /** By windows, since the time of a segmenter grows with the square of the length. */
+  /** In windows, because a segmenter's time grows with the square of the length. */
   private *graphemesOf(text: string): Generator<string> {
     let size = WINDOW
     for (let start = 0; start < text.length; ) {
@@ -147,7 +147,7 @@ export class Charsmap {
       const window = text.slice(start, start + size + (isPair ? 1 : 0))
       const isLast = start + window.length === text.length
       const found = [...this.graphemes.segment(window)]
-      // The last one may go on behind the window.
+      // The last grapheme may continue after the window.
       if (!isLast) found.pop()
       for (const { segment } of found) {
         yield segment
@@ -171,7 +171,7 @@ export class Charsmap {
     return found
   }
 
-  /** What the shortest known beginning of `text` becomes. */
+  /** The replacement of the shortest known prefix of `text`. */
   private find(text: string): string | undefined {
     const { units } = this
     let at = offset(units[0]!)
@@ -181,7 +181,7 @@ export class Charsmap {
       const unit = this.unit(at)
       if ((unit & 0x800000ff) >>> 0 !== byte) return undefined
       at ^= offset(unit)
-      // A leaf ends here: its value is where the text begins.
+      // A leaf: its value is the position of the replacement.
       if (((unit >>> 8) & 1) === 1) return this.textAt(this.unit(at) & 0x7fffffff)
     }
     return undefined
@@ -206,7 +206,7 @@ function kindOf(char: string, becomes: string): number {
   return becomes === char ? STAYS : CHANGES
 }
 
-/** How far the children of a node are, of its unit in a double array as Darts writes it. */
+/** The offset to the children of a node, from its unit in a Darts double array. */
 function offset(unit: number): number {
   return (unit >>> 10) << ((unit & 0x200) >>> 6)
 }

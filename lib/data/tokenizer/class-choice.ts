@@ -1,4 +1,4 @@
-/** Classes by the model types of config.json for which transformers has them, where the folder names no class. */
+/** Tokenizer classes of transformers by `model_type`, for folders that name no class. */
 const TYPES_BY_CLASS: Readonly<Record<string, string>> = {
   BertTokenizer:
     'bert distilbert electra ernie megatron-bert nezha nomic_bert qdqbert squeezebert layoutlm realm retribert visual_bert',
@@ -30,16 +30,16 @@ const TYPES_BY_CLASS: Readonly<Record<string, string>> = {
 const classByType = new Map(
   Object.entries(TYPES_BY_CLASS).flatMap(([name, types]) => types.split(' ').map((type) => [type, name] as const)),
 )
-/** Model types whose folders name a wrong class, and are known for it. */
+/** Model types whose folders are known to name a wrong class. */
 const WRONGLY_NAMED = ['qwen2']
 
-/** The class that takes tokenizer.json as it is. */
+/** The class that uses tokenizer.json unchanged. */
 export const PLAIN_CLASS = 'PreTrainedTokenizerFast'
 
 /**
- * The tokenizer class that `AutoTokenizer` takes, without the ending Fast, which means nothing any more.
+ * The tokenizer class that `AutoTokenizer` chooses, without the ending Fast, which has no meaning any more.
  * @param named `tokenizer_class` of tokenizer_config.json or config.json
- * @param modelType `model_type` of config.json; where it is not known either, it is BERT's
+ * @param modelType `model_type` of config.json; BERT's if that is unknown too
  * @param bytes whether tokenizer.json has a ByteLevel
  * Source: transformers 5.24, `AutoTokenizer.from_pretrained`.
  */
@@ -49,6 +49,6 @@ export function classOf(named: string | undefined, modelType: string | undefined
   if (registered === PLAIN_CLASS) return PLAIN_CLASS
   const name = named === PLAIN_CLASS ? PLAIN_CLASS : named.replace(/Fast$/, '')
   if (registered !== undefined && WRONGLY_NAMED.includes(modelType!)) return registered
-  // Llama 3 says so, and is none.
+  // Llama 3 names this class but is not one.
   return name === 'LlamaTokenizer' && bytes() ? PLAIN_CLASS : name
 }

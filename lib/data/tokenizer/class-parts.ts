@@ -1,53 +1,56 @@
 import type { Block, ModelBlock } from './blocks.js'
 
-/** What a class makes its parts of. */
+/** The inputs from which a class makes its parts. */
 export interface ClassInput {
   vocab: NonNullable<ModelBlock['vocab']>
-  /** Of BPE. */
+  /** For BPE. */
   merges: unknown
   /** tokenizer_config.json */
   config: Readonly<Record<string, unknown>>
   /** The file's own normaliser. */
   normalizer: Block | null
-  /** The token that goes by a name: `cls`, `unk`, … */
+  /** The token with a name: `cls`, `unk`, … */
   token(name: string): string
 }
 
-/** The parts that a class puts in the place of the file's. */
+/** The parts with which a class replaces the file's. */
 export interface ClassParts {
   model: ModelBlock
   normalizer: Block | null
   pre_tokenizer: Block | null
 }
 
-/** What a tokenizer class of transformers does to a tokenizer.json. */
+/** How a tokenizer class of transformers changes a tokenizer.json. */
 export interface TokenizerClass {
-  /** The model that it puts the file's vocabulary into; a file with a vocabulary of another kind keeps its own parts. */
+  /** The model type for the file's vocabulary. A file with a vocabulary of another type keeps its own parts. */
   model: 'WordPiece' | 'BPE' | 'Unigram'
-  /** The tokens that go by names where no file says otherwise. */
+  /** The named tokens, where no file gives others. */
   names: Readonly<Record<string, string>>
-  /** Names that, as text alone, are sought in the normalised text; and those that take the space in front of them. */
+  /**
+   * Named tokens that, given as plain text, are searched for in the normalised text; and those that include the space
+   * before them.
+   */
   normalized?: boolean
   lstrip?: readonly string[]
-  /** Whether its model is told which text of a pair a token is of. */
+  /** Whether its model gets token types, which tell the two texts of a pair apart. */
   hasTokenTypes?: boolean
-  /** Tokens without names that it adds where no file lists any. @param listed by special_tokens_map.json */
+  /** Unnamed tokens that it adds where no file lists any. @param listed by special_tokens_map.json */
   extra?(listed: readonly unknown[] | undefined, config: ClassInput['config']): readonly unknown[]
   /** Undefined when the file's own parts stay. */
   parts?(input: ClassInput): ClassParts
-  /** What goes around texts. Undefined when the file's own post-processor stays. */
+  /** The post-processor. Undefined when the file's own stays. */
   around?: Around
-  /** Whether the file's own post-processor stays where there is one. */
+  /** Whether the file's own post-processor stays, if there is one. */
   keepsAround?: boolean
 }
 
 /**
- * RobertaProcessing with `cls` and `sep`, or a template: names of tokens, A and B for the texts, each with its token type behind a
- * colon where that is not 0.
+ * RobertaProcessing with `cls` and `sep`, or a template: names of tokens, and A and B for the texts. A token type other
+ * than 0 follows after a colon.
  */
 export type Around = 'classic' | { single: string; pair: string }
 
-/** A flag as Python takes it: what is there and empty means false. */
+/** A flag as in Python: an empty value counts as false. */
 export function flag(config: ClassInput['config'], key: string, otherwise: boolean): boolean {
   return key in config ? Boolean(config[key]) : otherwise
 }
@@ -84,7 +87,7 @@ export function spacesAndMarks(prepend_scheme: 'always' | 'never'): Block {
   return { type: 'Sequence', pretokenizers }
 }
 
-/** Unigram behind nothing but a charsmap. */
+/** Unigram after a charsmap and no other normaliser. */
 export function unigramParts({ vocab, normalizer }: ClassInput, unk_id: number, addsSpace: boolean): ClassParts {
   return {
     model: unigram(vocab, unk_id),
@@ -93,12 +96,12 @@ export function unigramParts({ vocab, normalizer }: ClassInput, unk_id: number, 
   }
 }
 
-/** Python has read the vocabulary by itself. */
+/** Python read the vocabulary itself. */
 export function unigram(vocab: ClassInput['vocab'], unk_id: number): ModelBlock {
   return { type: 'Unigram', vocab, unk_id, byte_fallback: false, exact_scores: true }
 }
 
-/** Where the vocabulary has a piece first, or -1. */
+/** The first index of a piece in the vocabulary, or -1. */
 export function indexOf(vocab: ClassInput['vocab'], piece: string, score?: number): number {
   return (vocab as [string, number][]).findIndex(
     ([text, own]) => text === piece && (score === undefined || own === score),

@@ -40,14 +40,14 @@ const roberta: TokenizerClass = {
   around: 'classic',
 }
 
-/** The classes that build a tokenizer of their own around a file's vocabulary, by their names without Fast. */
+/** The classes that build their own tokenizer around a file's vocabulary, by their names without Fast. */
 export const tokenizerClasses: Readonly<Record<string, TokenizerClass>> = {
   BertTokenizer: bert,
   ...{ ElectraTokenizer: bert, MobileBertTokenizer: bert, SqueezeBertTokenizer: bert, LayoutLMTokenizer: bert },
   ...{ LxmertTokenizer: bert, DPRContextEncoderTokenizer: bert, DPRQuestionEncoderTokenizer: bert },
   DistilBertTokenizer: { ...bert, hasTokenTypes: false },
   DPRReaderTokenizer: { ...bert, hasTokenTypes: false },
-  // It has no constructor of its own, and then the file is loaded as it is.
+  // It has no constructor of its own, and then the file is loaded unchanged.
   ConvBertTokenizer: { model: 'WordPiece', names: bertNames, hasTokenTypes: true, around: bertAround },
   MPNetTokenizer: {
     model: 'WordPiece',

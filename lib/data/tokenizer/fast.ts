@@ -9,13 +9,13 @@ export type { FastEncoder } from './fast-encoder.js'
 
 type Maker = (json: TokenizerJson, normalize: (text: string) => string) => FastEncoder | undefined
 
-/** Each is asked in turn, and gives undefined for a tokenizer of another kind. */
+/** Tried in turn. Each returns undefined for a tokenizer of another kind. */
 const makers: readonly Maker[] = [WordPieceEncoder.for, BytePairEncoder.for, UnigramEncoder.for]
 
 /**
  * @param normalize the normaliser of the texts
- * @returns undefined when all texts go the general way
- * @throws SentenceTorchError ERR_INVALID_MODEL, ERR_NOT_IMPLEMENTED: what is wrong with a tokenizer.json is said when it is loaded
+ * @returns undefined when `Pipeline` takes all texts
+ * @throws SentenceTorchError ERR_INVALID_MODEL, ERR_NOT_IMPLEMENTED for faults of tokenizer.json
  */
 export function fastEncoder(json: TokenizerJson, normalize: (text: string) => string): FastEncoder | undefined {
   for (const make of makers) {
@@ -25,7 +25,7 @@ export function fastEncoder(json: TokenizerJson, normalize: (text: string) => st
   return undefined
 }
 
-/** {@link FastEncoder.append} for a text in parts, which may be left after each. */
+/** {@link FastEncoder.append} for a text in parts. The caller may stop after each. */
 export function* appendParts(
   encoder: FastEncoder,
   parts: Iterable<string>,

@@ -16,7 +16,7 @@ import {
 } from '../../io/schema.js'
 import type { AddedToken } from './blocks.js'
 
-/** What a folder says about its tokenizer, parsed; files that are not there are left out. */
+/** The parsed tokenizer files of a folder, without absent ones. */
 export interface TokenizerFiles {
   /** tokenizer.json */
   json: object
@@ -26,14 +26,14 @@ export interface TokenizerFiles {
   addedTokens?: object
   /** special_tokens_map.json */
   specialTokensMap?: object
-  /** `model_type` of config.json, which stands for a class where no file names one */
+  /** `model_type` of config.json, which decides the class where no file names one */
   modelType?: string
 }
 
-/** A token is written as text, or as an object with its settings. */
+/** A token is a text, or an object with its settings. */
 export type TokenValue = string | (Partial<AddedToken> & { content: string })
 
-/** UTF-16 units of a token: some steps take a time that grows with the longest one. */
+/** Limit of UTF-16 units in a token. The time of some steps grows with the longest one. */
 const MAX_TOKEN = 1000
 const MAX_TOKENS = 10_000_000
 
@@ -70,9 +70,9 @@ const config = object({
 })
 
 /**
- * Checks all that ids depend on and that stands outside of the blocks of tokenizer.json, which are checked where they are made
- * of use: some classes put their own in the place of the file's.
- * @returns how many tokens the model's vocabulary has
+ * Checks everything that decides ids outside the blocks of tokenizer.json. Blocks are checked where they are used, because
+ * some classes replace them.
+ * @returns number of tokens in the model's vocabulary
  * @throws SentenceTorchError ERR_INVALID_MODEL that names file and key
  */
 export function checkTokenizerFiles({ json, config: settings = {}, ...more }: TokenizerFiles): number {
@@ -95,10 +95,10 @@ export function checkTokenizerFiles({ json, config: settings = {}, ...more }: To
   return size
 }
 
-/** Tokens that have a part of their own in what a class makes. Python refuses them, too, where they are none. */
+/** Tokens that have a part of their own in a class. Python too refuses other values for them. */
 const NAMED = /^(bos|eos|unk|sep|pad|cls|mask)_token$/
 
-/** Tokens that have names; what else has such a key, as `add_bos_token`, is none. */
+/** Named tokens. Other keys of this form, such as `add_bos_token`, are not tokens. */
 function checkNamed(values: object, place: Place): void {
   for (const [key, value] of Object.entries(values)) {
     if (/^(extra|additional)_special_tokens$/.test(key) && value !== null) {
@@ -128,7 +128,7 @@ function checkModel(block: unknown, place: Place): number {
   for (const piece in ids) {
     const id = ids[piece] as number
     size++
-    // The same as `tokenId` and `tokenText`, without a place for each.
+    // The same as `tokenId` and `tokenText`, without an object for each entry.
     const fits = Number.isInteger(id) && id >= 0 && id < MAX_TOKENS && piece.length <= MAX_TOKEN
     if (fits) continue
     tokenText(piece, here)

@@ -1,8 +1,8 @@
 import { canBeEmpty, type PatternNode } from './pattern-syntax.js'
 
-/** More states than any pattern of a tokenizer has. */
+/** Limit of states. No pattern of a tokenizer has as many. */
 const MAX_STATES = 1000
-/** Each keeps a byte for every character of a text. */
+/** Limit of programs: each keeps a byte for every character of a text. */
 const MAX_PROGRAMS = 64
 
 /** A state of a search, tried at every character. `next`, `first` and `second` are states. */
@@ -16,35 +16,37 @@ const KINDS = ['end', 'character', 'choice', 'look', 'look away'] as const
 const [END, CHARACTER, CHOICE, LOOK] = [0, 1, 2, 3]
 
 /**
- * One search; looks have searches of their own. Its states are numbered so that each comes after those that it refers to at the
- * same character.
+ * One search. Lookarounds have searches of their own. A state comes after the states that it refers to at the same
+ * character.
  */
 interface Program {
   kinds: Uint8Array
-  /** What a state refers to: of a choice the first and the second state; else a set or a program, and the next state. */
+  /**
+   * References of a state: for a choice the first and the second state; otherwise a set or a program, and the next state.
+   */
   first: Int32Array
   second: Int32Array
   start: number
-  /** Whether it goes to the left: what looks behind. */
+  /** Whether it runs to the left, as a lookbehind does. */
   behind: boolean
 }
 
 /**
- * A regular expression whose search takes a time that grows with the text alone, whatever it is: from the last character to
- * the first it works out where a match would end that came by a state there. Its matches are those of a RegExp with the flags
- * g and u. Patterns that a RegExp is sure to find fast are better left to it.
+ * A regular expression whose search time grows only with the length of the text. From the last character to the first, it
+ * computes for each state where a match from there would end. Its matches are those of a RegExp with the flags g and u.
+ * Patterns that are always fast as a RegExp are better left to it.
  */
 export class LinearPattern {
   private readonly sets: RegExp[] = []
   private readonly setIds = new Map<string, number>()
   /** Inner ones first, the whole pattern last. */
   private readonly programs: Program[] = []
-  /** By character: the sets that it is in. */
+  /** For each character, the sets that contain it. */
   private readonly known = new Map<string, Uint8Array>()
   private states = 0
   private steps = 0
 
-  /** @throws Error for what cannot be searched like this */
+  /** @throws Error for syntax that it does not support */
   constructor(node: PatternNode) {
     this.add(node, false)
   }
@@ -83,7 +85,7 @@ export class LinearPattern {
     return found
   }
 
-  /** Adds the program of a pattern, and gives its number. */
+  /** Adds the program of a pattern, and returns its number. */
   private add(node: PatternNode, behind: boolean): number {
     const states: State[] = []
     const put = (state: State) => {
@@ -117,7 +119,7 @@ export class LinearPattern {
       if (min > MAX_STATES || (max !== Number.POSITIVE_INFINITY && max > MAX_STATES)) {
         throw new Error(`it repeats more than ${MAX_STATES} times`)
       }
-      // An engine gives up repetitions that are empty, and tries other ways instead.
+      // An engine gives up empty repetitions and tries other ways instead.
       if (max > min && canBeEmpty(body)) throw new Error('it repeats what can be empty')
       let start = next
       if (max === Number.POSITIVE_INFINITY) {
@@ -144,7 +146,7 @@ export class LinearPattern {
   }
 }
 
-/** The states, each after those that it refers to at the same character. */
+/** The states. Each comes after those that it refers to at the same character. */
 function orderOf(states: readonly State[]): number[] {
   const order: number[] = []
   const seen = new Set<number>()
@@ -182,10 +184,10 @@ function programOf(states: readonly State[], start: number, behind: boolean): Pr
 }
 
 /**
- * Tells for every place between two characters where a match ends that begins there (of a look behind: where one begins that
- * ends there), or -1.
- * @param sets of every character the sets that it is in
- * @param looks of every program before whether it matches at a place
+ * For every position between two characters: the end of a match that begins there, or -1. For a lookbehind: the beginning
+ * of a match that ends there.
+ * @param sets for every character, the sets that contain it
+ * @param looks for every earlier program, whether it matches at a position
  */
 function search(
   program: Program,

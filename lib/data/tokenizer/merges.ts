@@ -1,28 +1,28 @@
-/** Merges at most: a rank and a place of a word fit into one number. */
+/** Limit of merges: a rank and a position in a word fit into one number. */
 export const MOST_MERGES = 1 << 22
 const PLACES = 2 ** 31
-/** Symbols of the words for which memory is kept. */
+/** Limit of symbols in a word for which memory is reused. */
 const USUAL = 256
-/** Numbers of a slot: left and right id, id of what they become, rank. */
+/** Numbers of a slot: left and right id, id of the merged token, rank. */
 const SLOT = 4
 
 /**
- * The merges of byte pair encoding, by the ids of two neighbours. A word of n symbols takes O(n log n) steps and memory for O(n): what can
- * be merged waits in a heap, the merge of the lowest rank first, of equal ones that on the left.
- * Source: `Word::merge_all` of Hugging Face's Rust tokenizers, its treatment of outdated entries included.
+ * The merges of byte pair encoding, by the ids of two neighbours. A word of n symbols takes O(n log n) steps and O(n)
+ * memory. Possible merges wait in a heap: the lowest rank first, of equal ranks the leftmost.
+ * Source: `Word::merge_all` of Hugging Face's Rust tokenizers, with its treatment of outdated entries.
  */
 export class Merges {
   /** An open hash table; the left id of a free slot is -1. */
   private readonly slots: Int32Array
   private readonly shift: number
-  /** Random, so that no file can be made whose merges all fall together. */
+  /** Random, so that no file can make all merges collide. */
   private readonly factors = [oddNumber(), oddNumber()] as const
-  /** By rank, what the two become. */
+  /** The merged token, by rank. */
   private readonly results: Int32Array
   private count = 0
   private readonly usual = new Memory(USUAL)
 
-  /** @param most how many merges will come at most */
+  /** @param most limit of merges */
   constructor(most: number) {
     const bits = Math.max(4, Math.ceil(Math.log2(most * 1.5 + 1)))
     this.shift = 32 - bits
@@ -30,7 +30,7 @@ export class Merges {
     this.results = new Int32Array(most)
   }
 
-  /** The next merge in rank; of two for the same neighbours the later counts. */
+  /** Adds the merge of the next rank. Of two for the same neighbours the later counts. */
   add(left: number, right: number, result: number): void {
     const slot = this.slotOf(left, right)
     const rank = this.count++
@@ -42,8 +42,8 @@ export class Merges {
   }
 
   /**
-   * Merges what can be merged among the first `count` symbols, in place.
-   * @returns how many are left
+   * Merges the first `count` symbols in place.
+   * @returns number of symbols left
    */
   merge(symbols: Int32Array, count: number): number {
     if (count < 2) return count
@@ -57,7 +57,7 @@ export class Merges {
       const at = entry - rank * PLACES
       const second = next[at]!
       if (symbols[at] === -1 || second === count) continue
-      // The two that stand there now may be others.
+      // The two symbols there may have changed since.
       const slot = this.slotOf(symbols[at]!, symbols[second]!)
       const result = results[rank]!
       if (slots[slot] === -1 || slots[slot + 2] !== result) continue
@@ -85,7 +85,7 @@ export class Merges {
     if (this.slots[slot] !== -1) heap.push(this.slots[slot + 3]! * PLACES + at)
   }
 
-  /** Where the two stand, or a free slot. */
+  /** The slot of the two, or a free one. */
   private slotOf(left: number, right: number): number {
     const { slots, factors } = this
     let slot = ((Math.imul(left, factors[0]) + Math.imul(right, factors[1])) >>> this.shift) * SLOT
@@ -101,7 +101,7 @@ function oddNumber(): number {
   return Math.floor(Math.random() * 2 ** 32) | 1
 }
 
-/** What the merges of one word need. */
+/** Memory for the merges of one word. */
 class Memory {
   readonly heap: Heap
   readonly next: Int32Array
@@ -114,7 +114,7 @@ class Memory {
     this.empty(count)
   }
 
-  /** As for a new word. */
+  /** Resets it for a new word. */
   empty(count: number): this {
     this.heap.clear()
     for (let i = 0; i < count; i++) {
@@ -125,7 +125,7 @@ class Memory {
   }
 }
 
-/** A heap of numbers, the least on top. */
+/** A heap of numbers with the least on top. */
 class Heap {
   private entries: Float64Array
   private count = 0
@@ -142,7 +142,7 @@ class Heap {
     this.count = 0
   }
 
-  /** Adds a number without its place: `order` comes before `pop`. */
+  /** Adds a number at the end. Call `order` before `pop`. */
   add(entry: number): void {
     if (this.count === this.entries.length) {
       const larger = new Float64Array(this.count * 2)

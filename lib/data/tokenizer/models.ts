@@ -4,9 +4,9 @@ import { BytePairs } from './byte-pairs.js'
 import { Unigram } from './unigram.js'
 import { WordPieceModel } from './word-piece-model.js'
 
-/** The part of a tokenizer that gives ids to words. */
+/** The part of a tokenizer that turns words into ids. */
 export interface WordModel {
-  /** Adds the ids of a word. */
+  /** Appends the ids of a word. */
   append(word: string, ids: IdBuffer): void
 }
 
@@ -17,7 +17,7 @@ export interface WordModel {
 export function makeModel(model: ModelBlock | undefined): WordModel {
   if (model === undefined) throw notUnderstood('it has no model')
   const kind = kindOf(model)
-  // The others look at theirs themselves.
+  // The other models check their own.
   if (kind === 'WordLevel' && (!model.vocab || Array.isArray(model.vocab))) {
     throw notUnderstood(`its WordLevel model has no vocabulary of tokens and ids`)
   }
@@ -35,7 +35,7 @@ export function makeModel(model: ModelBlock | undefined): WordModel {
   }
 }
 
-/** The type of a model: old files do not say it. */
+/** The type of a model. Old files do not state it. */
 export function kindOf(model: ModelBlock): string {
   if (model.type != null) return model.type
   if (Array.isArray(model.vocab)) return 'Unigram'

@@ -9,7 +9,7 @@ import { combiningMarks } from './unicode-tables.js'
 
 export type Normalizer = (text: string) => string
 
-/** White space as Rust has it: U+0085 is some, U+FEFF is none. */
+/** White space in Rust: U+0085 is, U+FEFF is not. */
 const leading = /^\p{White_Space}+/u
 const space = /\p{White_Space}/u
 const controls = '\\x01-\\x08\\x0b\\x0e-\\x1f\\x7f\\x8f\\x9f'
@@ -25,14 +25,14 @@ const schemas = {
   Replace: object({ pattern: patternSchema, content: optional(text(1000)) }),
 }
 
-/** UTF-16 units that a normaliser may make of a text, by its length: of one character Unicode makes 18. */
+/** Limit of UTF-16 units of a normalised text, by the text's length. Unicode expands one character to at most 18. */
 function checkGrowth(length: number, from: string): void {
   if (length <= 10_000 + 100 * from.length) return
   throw notUnderstood(`its normalizer makes more than ${length - 1} characters of ${from.length}`)
 }
 
 /**
- * What the `normalizer` block of tokenizer.json does to a text, as Hugging Face's Rust tokenizers do it.
+ * The `normalizer` block of tokenizer.json, with the results of Hugging Face's Rust tokenizers.
  * @throws SentenceTorchError ERR_INVALID_MODEL, ERR_NOT_IMPLEMENTED
  */
 export function makeNormalizer(block: Block | null): Normalizer {
@@ -82,15 +82,15 @@ function make(block: Block | null): Normalizer {
   }
 }
 
-/** Whether a normaliser lower-cases by itself. */
+/** Whether a normaliser lower-cases. */
 export function lowers(block: Block | null): boolean {
   if (block?.type === 'Sequence') return (block.normalizers as Block[]).some(lowers)
   return block?.type === 'Lowercase' || (block?.type === 'BertNormalizer' && block.lowercase !== false)
 }
 
 /**
- * Tells whether a normaliser leaves the beginning of a text in its place. A first character that is taken away leaves the others
- * where they were, but for a charsmap, which does not say so.
+ * Returns a test whether a normaliser keeps the beginning of a text in its place. When the first character is removed, the
+ * others keep their places, except with a charsmap, which does not report removals.
  */
 export function keepsStart(block: Block | null): (text: string) => boolean {
   let steps: { step: Block; normalize: Normalizer }[] | undefined
@@ -100,7 +100,7 @@ export function keepsStart(block: Block | null): (text: string) => boolean {
     for (const { step, normalize } of steps) {
       if (now === '') return true
       const first = String.fromCodePoint(now.codePointAt(0)!)
-      // What is cut off at the end is none of the beginning's business.
+      // Cutting at the end does not change the beginning.
       const isLost = step.type === 'Strip' ? step.strip_left === true && space.test(first) : normalize(first) === ''
       if (isLost && step.type !== 'Precompiled') return false
       now = normalize(now)
@@ -130,7 +130,7 @@ function strip({ strip_left, strip_right }: Block): Normalizer {
   }
 }
 
-/** The content stands for itself: `$1` has no meaning. */
+/** The content is literal: `$1` has no meaning. */
 function replace(pattern: Pattern, content: string): Normalizer {
   return (text) => {
     let result = ''

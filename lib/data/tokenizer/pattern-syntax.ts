@@ -1,4 +1,4 @@
-/** What a regular expression of JavaScript (flag u) says, as far as tokenizers have it, and how long a search can take. */
+/** The syntax of JavaScript's regular expressions (flag u) as tokenizers use it, and bounds of search time. */
 
 export type PatternNode =
   /** One character: a class, an escape, or itself. */
@@ -14,7 +14,7 @@ const character =
 const quantifier = /(?:[*+?]|\{(\d+)(?:(,)(\d*))?\})(\??)/y
 const group = /\((?:\?(?::|<?[=!]|<\w+>))?/y
 
-/** @throws Error for what it does not know, such as references to groups */
+/** @throws Error for unsupported syntax, such as references to groups */
 export function parsePattern(source: string): PatternNode {
   let at = 0
   const take = (pattern: RegExp) => {
@@ -61,7 +61,7 @@ export function parsePattern(source: string): PatternNode {
   return node
 }
 
-/** Steps of a search in `n` characters: at most `factor * n ** (degree + 1)`, as far as it tries again what has failed. */
+/** Steps of a search in `n` characters: at most `factor * n ** (degree + 1)`, counting retries after failures. */
 export interface Cost {
   factor: number
   degree: number
@@ -70,8 +70,8 @@ export interface Cost {
 const ONE: Cost = { factor: 1, degree: 0 }
 
 /**
- * An upper bound for a search that goes back to its last choice whenever it fails, as an engine of JavaScript does.
- * @param mayFail whether anything behind the node can fail, so that other ways through it are tried
+ * An upper bound for a backtracking search, as JavaScript's engines do it.
+ * @param mayFail whether something after the node can fail, so that other ways through it are tried
  */
 export function costOf(node: PatternNode, mayFail = false): Cost {
   switch (node.kind) {
@@ -93,7 +93,7 @@ export function costOf(node: PatternNode, mayFail = false): Cost {
       }
     }
     case 'look':
-      // What it has looked at is not consumed, and so is looked at again from the next character.
+      // A lookaround consumes nothing, so the next character is looked at again.
       return costOf(node.body, true)
     case 'repeat':
       return costOfRepeat(node, mayFail)
@@ -111,7 +111,7 @@ function costOfRepeat({ body, min, max }: PatternNode & { kind: 'repeat' }, mayF
     const times = isBounded ? max : Math.max(1, min)
     return { factor: factor * times, degree: degree + Number(mayFail && !isBounded) }
   }
-  // The same text can be cut into repetitions in many ways.
+  // The same text can be split into repetitions in many ways.
   return { factor: isBounded ? factor ** max : Number.POSITIVE_INFINITY, degree: isBounded ? degree * max : degree }
 }
 
@@ -119,7 +119,7 @@ function both(a: Cost, b: Cost): Cost {
   return { factor: a.factor * b.factor, degree: a.degree + b.degree }
 }
 
-/** Whether there is one way at most through a node from one place. */
+/** Whether there is at most one way through a node from one position. */
 function isFixed(node: PatternNode): boolean {
   switch (node.kind) {
     case 'sequence':
@@ -131,7 +131,7 @@ function isFixed(node: PatternNode): boolean {
   }
 }
 
-/** Whether a node matches wherever it is tried. */
+/** Whether a node matches at every position. */
 export function isCertain(node: PatternNode): boolean {
   switch (node.kind) {
     case 'sequence':
@@ -145,7 +145,7 @@ export function isCertain(node: PatternNode): boolean {
   }
 }
 
-/** Whether a node can match no character at all. */
+/** Whether a node can match the empty text. */
 export function canBeEmpty(node: PatternNode): boolean {
   switch (node.kind) {
     case 'character':

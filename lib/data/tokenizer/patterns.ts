@@ -11,23 +11,23 @@ export const patternSchema = object({ String: optional(text(1000)), Regex: optio
 
 const require = createRequire(import.meta.url)
 
-/** A search, with the flags g and u, or what stands for one. */
+/** A search with the flags g and u, by a RegExp or its replacement. */
 export type Pattern = RegExp | BoundedPattern | WordScanner
 
-/** Steps that a RegExp may take for one text, some tenths of a second. */
+/** Limit of steps that a RegExp may take for one text: some tenths of a second. */
 const MOST_STEPS = 2e8
-/** Ways to try at one place that are few. */
+/** A small number of ways to try at one position. */
 const MOST_FACTOR = 1000
 
-/** A pattern of which a RegExp might try too many ways through a long text. */
+/** A pattern for which a RegExp might try too many ways through a long text. */
 interface BoundedPattern {
   native: RegExp
-  /** Texts up to this length are given to it, longer ones to the slower search that tries no way twice. */
+  /** Texts up to this length use the RegExp. Longer ones use the slower search, which tries no way twice. */
   longest: number
   linear: LinearPattern
 }
 
-/** What becomes of the matches when a text is split. */
+/** What happens to the matches when a text is split. */
 export type SplitBehavior = 'Removed' | 'Isolated' | 'MergedWithPrevious' | 'MergedWithNext' | 'Contiguous'
 
 type Span = readonly [from: number, to: number]
@@ -44,8 +44,8 @@ export function patternOf({ type, pattern }: Block): Pattern {
 }
 
 /**
- * Where the pattern matches, from left to right.
- * @param isOld whether classes such as \p{L} are those of the patterns' tables, which are older than an engine's
+ * The matches of the pattern, from left to right.
+ * @param isOld whether classes such as \p{L} come from the patterns' tables, which are older than an engine's
  */
 export function* matches(text: string, pattern: Pattern, isOld = true): Generator<Span> {
   if (typeof pattern === 'function') return yield* words(text, pattern)
@@ -65,7 +65,7 @@ function* words(text: string, endOf: WordScanner): Generator<Span> {
   }
 }
 
-/** The parts of a text that is split at the matches of a pattern; `invert` takes what lies between them for the matches. */
+/** The parts of a text that is split at the matches of a pattern. `invert` swaps matches and the text between them. */
 export function splitAt(
   text: string,
   pattern: Pattern,
@@ -73,7 +73,7 @@ export function splitAt(
   invert = false,
   isOld = true,
 ): string[] {
-  // By far the most frequent case, without the detour.
+  // A shortcut for by far the most frequent case.
   if (behavior === 'Removed' && invert && pattern instanceof RegExp && oldCharacters(text) === text) {
     return text.match(pattern) ?? []
   }
@@ -105,7 +105,7 @@ function merged(parts: { from: number; to: number; isMatch: boolean }[], behavio
   return behavior === 'MergedWithNext' ? result.reverse() : result
 }
 
-/** @huggingface/tokenizers knows how to write Oniguruma's patterns for JavaScript, with the exceptions named here. */
+/** @huggingface/tokenizers translates Oniguruma's patterns to JavaScript, with the exceptions named here. */
 function translated(regex: string, type: string): Pattern {
   const plain = regex.replace(/\\[pP]\{[^}]*\}|\\./gs, '_').replace(/\[[^\]]*\]/g, '_')
   if (/[*+?}]\+|\(\?>/.test(plain)) throw notBuilt(`a possessive pattern in its ${type} (${shortened(regex)})`)
@@ -123,7 +123,7 @@ function translated(regex: string, type: string): Pattern {
   return bounded(native, regex, type)
 }
 
-/** A pattern as it came from a file, which may want more time than there is. */
+/** A pattern from a file, which may need too much time. */
 function bounded(native: RegExp, regex: string, type: string): Pattern {
   try {
     const node = parsePattern(native.source)

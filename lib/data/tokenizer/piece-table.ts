@@ -3,42 +3,45 @@ import { Prefixes } from './prefixes.js'
 /** No piece. */
 export const NONE = -1
 
-/** UTF-16 units of the pieces in the table; few are longer, and to compare these unit by unit at every place would take too long. */
+/**
+ * Limit of UTF-16 units of the pieces in the table. Few pieces are longer, and comparing those at every position would take
+ * too long.
+ */
 const SHORT = 32
 
-/** Bits for the beginnings of pieces, by piece: of ten beginnings that no piece has, nine are told at once. */
+/** Bits per piece for the filter of prefixes. It rejects nine of ten prefixes that no piece has. */
 const MARKS_BY_PIECE = 32
-/** Chosen anew by every process, so that no file can be made whose pieces all fall on one place. */
+/** Random in every process, so that no file can make all pieces collide. */
 const FACTOR = (Math.floor(Math.random() * 2 ** 31) ^ 0x1e3779b1) | 1
 const START = Math.floor(Math.random() * 2 ** 31)
 
 /**
- * The pieces of a vocabulary, to be found by what a text has at some place, in some 30 bytes each: a hash table over the pieces and
- * bits for all their beginnings, which end a search as a trie does, without its nodes.
+ * Finds the pieces of a vocabulary that begin at a position of a text, in some 30 bytes for each piece: a hash table of the
+ * pieces, and a bit filter of all their prefixes. The filter ends a search early as a trie does, without its nodes.
  */
 export class PieceTable {
   /** UTF-16 units of the longest piece. */
   readonly longest: number
   private readonly units: Uint16Array
-  /** By piece where it begins in `units`. */
+  /** The start of each piece in `units`. */
   private readonly starts: Int32Array
-  /** By slot the number of a piece or {@link NONE}, and some bits of its hash. */
+  /** For each slot, the number of a piece or {@link NONE}, and some bits of its hash. */
   private readonly slots: Int32Array
   private readonly tags: Uint8Array
   private readonly slotShift: number
-  /** A bit for every hash of a beginning. */
+  /** A bit for every hash of a prefix. */
   private readonly marks: Int32Array
   private readonly markShift: number
-  /** Pieces that are not short. */
+  /** Pieces that are longer. */
   private readonly long = new Prefixes<number>()
   private readonly hasLong: boolean
 
-  /** Of equal pieces the last one counts; an empty one is never found. */
+  /** Of equal pieces the last one counts. An empty piece is never found. */
   constructor(pieces: readonly (readonly [piece: string, score: number])[]) {
     const { length } = pieces
     let total = 0
     let longest = 0
-    // Indices throughout: to take pairs apart is slow for hundreds of thousands of them.
+    // Indices throughout, because destructuring pairs is slow for hundreds of thousands of them.
     for (let id = 0; id < length; id++) {
       const size = pieces[id]![0].length
       if (size <= SHORT) total += size
@@ -57,7 +60,7 @@ export class PieceTable {
     this.markShift = 32 - markBits
     for (let id = 0; id < length; id++) this.add(pieces[id]![0], id)
     if (!this.hasLong) return
-    // The first one counts there.
+    // Here the first one counts.
     for (let id = length - 1; id >= 0; id--) if (pieces[id]![0].length > SHORT) this.long.add(pieces[id]![0], id)
   }
 
@@ -76,9 +79,9 @@ export class PieceTable {
   }
 
   /**
-   * The pieces that stand in `text` from `at` on, the shortest first.
-   * @param found takes the end of each and its number, one after the other; of {@link roomFor} size
-   * @returns how many entries of `found` are taken
+   * The pieces that begin at `at` in `text`, the shortest first.
+   * @param found receives the end and the number of each piece, one after another; its size is {@link roomFor}
+   * @returns number of entries written to `found`
    */
   findAll(text: string, at: number, found: Int32Array): number {
     const { marks, markShift } = this
@@ -154,7 +157,7 @@ export class PieceTable {
   }
 }
 
-/** Bits that number at least `count` places, 5 or more. */
+/** Bits that can number `count` places, 5 or more. */
 function bitsFor(count: number): number {
   return Math.max(5, Math.ceil(Math.log2(count)))
 }

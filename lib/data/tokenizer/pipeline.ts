@@ -8,11 +8,11 @@ import { makePreTokenizer } from './pre-tokenizers.js'
 import { partsOf, safeCuts } from './safe-cuts.js'
 
 /**
- * Every kind of tokenizer, as Hugging Face's Rust tokenizers go about it: added tokens are found, the rest is normalised and
- * split into words, and the model gives ids to the words. Parts that would give other ids than there are refused by name.
+ * Any kind of tokenizer, in the steps of Hugging Face's Rust tokenizers: find added tokens, normalise the rest, split it
+ * into words, and let the model turn words into ids. Parts that would give other ids are refused by name.
  */
 export class Pipeline {
-  /** Where texts may be cut; undefined for nowhere. */
+  /** Positions at which texts may be cut; undefined for none. */
   readonly cuts: RegExp | undefined
   private readonly added: AddedTokens
   private readonly appendSection: (section: string, isStart: boolean, ids: IdBuffer) => void
@@ -20,7 +20,7 @@ export class Pipeline {
 
   /**
    * @param normalize replaces the normaliser of `json`
-   * @param fast does the parts of texts between added tokens, if it can
+   * @param fast encodes the parts of texts between added tokens, if it can
    * @throws SentenceTorchError ERR_INVALID_MODEL, ERR_NOT_IMPLEMENTED
    */
   constructor(
@@ -39,19 +39,19 @@ export class Pipeline {
         for (const word of preTokenize(section, isStart)) model.append(word, ids)
       }
     }
-    // Only a mark in front of what begins the text asks for it.
+    // Only a mark before the beginning of the text needs it.
     const asksForStart = JSON.stringify(json.pre_tokenizer).includes('"first"')
     this.startIsKept = asksForStart ? keepsStart(json.normalizer) : () => false
     this.cuts = safeCuts(json, tokens)
   }
 
   /**
-   * Adds the ids of `text` without special tokens, part after part: it may be left after each, and ends by itself when there
-   * are `most`.
+   * Appends the ids of `text` without special tokens, part by part. The caller may stop after each part. Ends by itself
+   * after `most` ids.
    */
   *append(text: string, ids: IdBuffer, most: number): Generator<void> {
     const end = ids.length + most
-    // Lone surrogates become U+FFFD: Python's strings are given to the tokenizer as UTF-8.
+    // Lone surrogates become U+FFFD, because Python passes strings to the tokenizer as UTF-8.
     const wellFormed = (text as string & { toWellFormed(): string }).toWellFormed()
     let isStart = true
     for (const section of this.added.inText(wellFormed)) {

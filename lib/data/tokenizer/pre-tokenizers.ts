@@ -33,12 +33,12 @@ const schemas = {
   ByteLevel: object({ add_prefix_space: flag, use_regex: flag }),
   FixedLength: object({ length: optional(integer(1, 1_000_000)) }),
 }
-/** Steps that make a text longer, each up to three times. */
+/** Limit of steps that make a text longer, each up to three times. */
 const growing = /"type":"(ByteLevel|Metaspace)"/g
 const MOST_GROWING = 4
 
 /**
- * How the `pre_tokenizer` block of tokenizer.json splits a text, as Hugging Face's Rust tokenizers do it.
+ * The `pre_tokenizer` block of tokenizer.json, with the results of Hugging Face's Rust tokenizers.
  * @throws SentenceTorchError ERR_INVALID_MODEL, ERR_NOT_IMPLEMENTED
  */
 export function makePreTokenizer(block: Block | null): PreTokenizer {
@@ -62,7 +62,7 @@ function make(block: Block | null): PreTokenizer {
     case 'Punctuation':
       return at(punctuationMark, behaviorOf(block.behavior ?? 'Isolated'))
     case 'Digits':
-      // Rust's own tables are as new as an engine's.
+      // Rust's own tables are as new as the engine's.
       return (piece) => splitAt(piece, digit, block.individual_digits ? 'Isolated' : 'Contiguous', false, false)
     case 'Split':
       return at(patternOf(block), behaviorOf(block.behavior), block.invert === true)
@@ -91,7 +91,7 @@ function sequence(all: readonly PreTokenizer[]): PreTokenizer {
     let starts = isStart
     for (const split of all) {
       const next = pieces.flatMap((part, i) => split(part, starts && i === 0))
-      // What was cut off in front is gone: the first piece is not the beginning then.
+      // A removed beginning is gone, so the first piece is not the beginning then.
       starts &&= next[0] !== undefined && pieces[0]!.startsWith(next[0])
       pieces = next
     }
@@ -99,7 +99,7 @@ function sequence(all: readonly PreTokenizer[]): PreTokenizer {
   }
 }
 
-/** What a Metaspace does: the mark that stands for a space, where one goes in front, and whether words begin at marks. */
+/** The settings of a Metaspace: the mark for a space, where one is put in front, and whether words begin at marks. */
 export function metaspaceOf({ replacement, prepend_scheme, add_prefix_space, split = true }: Block) {
   const scheme = add_prefix_space === false ? 'never' : (prepend_scheme ?? 'always')
   return { mark: String(replacement ?? '▁'), scheme: scheme as 'always' | 'first' | 'never', splits: split !== false }

@@ -1,11 +1,10 @@
 /**
- * Texts by what they begin with, so that all of them that begin at one place are found in the time of the longest, however many
- * there are.
+ * Finds all texts of a set that begin at a position, in the time of the longest one, however many there are.
  */
 export class Prefixes<T> {
-  /** By node and next UTF-16 unit the next node. */
+  /** For each node and next UTF-16 unit, the next node. */
   private readonly next = new Map<number, number>()
-  /** By node what ends there. */
+  /** For each node, the entry that ends there. */
   private readonly values: (T | undefined)[] = [undefined]
 
   /** Of equal texts the first counts. */
@@ -23,7 +22,7 @@ export class Prefixes<T> {
     this.values[node] ??= value
   }
 
-  /** Tells of every text that stands in `text` from `from` on, the shortest first. */
+  /** Reports every text that begins at `from` in `text`, the shortest first. */
   each(text: string, from: number, tell: (length: number, value: T) => void): void {
     let node = 0
     for (let at = from; at < text.length; at++) {

@@ -6,23 +6,23 @@ import type { Around, TokenizerClass } from './class-parts.js'
 import { tokenizerClasses } from './class-table.js'
 import { checkTokenizerFiles, isToken, type TokenizerFiles, type TokenValue } from './files.js'
 
-/** A tokenizer.json with everything in it that ids depend on, and the tokens that have names. */
+/** A tokenizer.json with everything that decides ids, and the named tokens. */
 export interface EffectiveTokenizer {
   json: TokenizerJson
-  /** `cls`, `sep`, `pad`, `unk`, `mask`, `bos`, `eos`: the tokens that go by these names. */
+  /** The tokens with the names `cls`, `sep`, `pad`, `unk`, `mask`, `bos`, `eos`. */
   named: ReadonlyMap<string, string>
-  /** Whether the model is told which text of a pair a token is of; else it takes all for the first. */
+  /** Whether the model gets token types, which tell the two texts of a pair apart. Otherwise all tokens have type 0. */
   hasTokenTypes: boolean
 }
 
-/** Classes that take tokenizer.json as it is. */
+/** Classes that use tokenizer.json unchanged. */
 const plainClass = /^(PreTrainedTokenizerFast|PreTrainedTokenizer|TokenizersBackend)$/
 const names = ['bos', 'eos', 'unk', 'sep', 'pad', 'cls', 'mask']
 
 /**
- * What `AutoTokenizer.from_pretrained` makes of a folder: the tokens of all its files, and for most classes the parts that these
- * put in the place of the file's, whatever tokenizer.json says. A file with a vocabulary of another kind than the class expects
- * keeps its own parts.
+ * The tokenizer that `AutoTokenizer.from_pretrained` makes of a folder: the tokens of all its files, and for most classes
+ * parts that replace those of tokenizer.json. A file with a vocabulary of another type than the class expects keeps its own
+ * parts.
  * Source: transformers 5.24, `tokenization_utils_base.py` and `tokenization_utils_tokenizers.py`.
  * @throws SentenceTorchError ERR_INVALID_MODEL
  */
@@ -38,7 +38,7 @@ export function asPythonLoads(files: TokenizerFiles): EffectiveTokenizer {
   }
   const config = { ...files.config } as Record<string, unknown>
   const kind = classFor(files, given)
-  // added_tokens_decoder stands for all other lists of tokens.
+  // added_tokens_decoder replaces all other lists of tokens.
   const decoder = config.added_tokens_decoder as Record<string, TokenValue> | undefined
   const map = (decoder ? {} : files.specialTokensMap) as Record<string, unknown> | undefined
   const values: Record<string, unknown> = { ...config, ...map }
@@ -58,7 +58,7 @@ export function asPythonLoads(files: TokenizerFiles): EffectiveTokenizer {
   listed.sort((a, b) => a.id - b.id)
   const byContent = new Map(listed.map((token) => [token.content, token]))
   for (const token of listed) token.special ||= isNamed.has(token.content)
-  // A class that builds its own tokenizer knows no more than the listed ones.
+  // A class that builds its own tokenizer knows only the listed tokens.
   const own = kind?.parts ? [] : given.added_tokens.map((token) => complete(token as TokenValue, false))
   const wanted = named.map((value) => byContent.get(contentOf(value)) ?? { ...fresh(value, kind, special), id: -1 })
   const token = (name: string) => contentOf(special.get(name) ?? '')
@@ -83,7 +83,7 @@ export function asPythonLoads(files: TokenizerFiles): EffectiveTokenizer {
   }
 }
 
-/** The class, if it does anything to a tokenizer.json with this vocabulary. */
+/** The class, if it changes a tokenizer.json with this vocabulary. */
 function classFor({ config, modelType }: TokenizerFiles, json: TokenizerJson): TokenizerClass | undefined {
   const { tokenizer_class } = { ...config } as { tokenizer_class?: string | null }
   const hasBytes = () => JSON.stringify([json.pre_tokenizer, json.decoder]).includes('"ByteLevel"')
@@ -95,11 +95,11 @@ function classFor({ config, modelType }: TokenizerFiles, json: TokenizerJson): T
   return undefined
 }
 
-/** The kind of model that a vocabulary is for, if there is one. */
+/** The type of model for a vocabulary, if there is one. */
 function modelOf(model: ModelBlock | undefined): TokenizerClass['model'] | undefined {
   if (!model || typeof model.vocab !== 'object' || model.vocab === null) return undefined
   if (Array.isArray(model.vocab)) return 'Unigram'
-  // Old files do not say of what type their model is.
+  // Old files do not state the type of their model.
   const type = model.type ?? ('merges' in model ? 'BPE' : 'WordPiece')
   return type === 'BPE' || type === 'WordPiece' ? type : undefined
 }
@@ -116,10 +116,10 @@ function extraTokens(
   return Object.values((given ?? own() ?? listed ?? []) as object)
 }
 
-/** Classes that were warned of. */
+/** Classes with a warning already. */
 const warned = new Set<string>()
 
-/** transformers makes parts of a tokenizer anew for most classes; here that is done for those of class-parts.ts. */
+/** transformers rebuilds parts of a tokenizer for most classes. Here the classes of class-parts.ts do so. */
 function warnOfClass(name: string): void {
   if (!isMainThread || warned.has(name)) return
   warned.add(name)

@@ -1,19 +1,19 @@
-/** Digits, and a point among them, of numbers below 2 ** 53. */
+/** Limit of digits, including a point, of numbers below 2 ** 53. */
 const EXACT_DIGITS = 16
-/** By exponent the power of ten. */
+/** The powers of ten, by exponent. */
 const powers = Float64Array.from({ length: 309 }, (_, exponent) => Number(`1e${exponent}`))
 
 /**
- * A number of tokenizer.json as Hugging Face's Rust tokenizers read it: its digits as an integer, divided by a power of ten. That
- * rounds twice, and one number of eight is off in its last bit. The order of sums then decides between equal ways to put a word
- * together, as of a letter that is repeated.
- * @param value as written in as few digits as tell it from all others, which Python and Rust do
+ * A number of tokenizer.json as Hugging Face's Rust tokenizers read it: its digits as an integer, divided by a power of
+ * ten. That rounds twice, so one number in eight differs in its last bit. Such bits decide between equal ways to compose a
+ * word, for example one of a repeated letter.
+ * @param value in its shortest decimal form, which Python and Rust write
  * Source: the Rust crate serde_json without its feature float_roundtrip.
  */
 export function asRustReads(value: number): number {
   const text = String(Math.abs(value))
   const point = text.indexOf('.')
-  // With so few digits the integer and the power of ten are exact, and so the quotient is rounded once.
+  // With so few digits, the integer and the power of ten are exact, so the quotient is rounded once.
   if (text.length <= EXACT_DIGITS && !text.includes('e')) return value
   const end = text.indexOf('e')
   const mantissa = end === -1 ? text : text.slice(0, end)

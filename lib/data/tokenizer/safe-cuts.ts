@@ -1,18 +1,18 @@
 import type { AddedToken, Block, TokenizerJson } from './blocks.js'
 import { wordScanner } from './word-scanners.js'
 
-/** Texts up to this length (UTF-16 units) are not cut; longer ones into parts that are little longer. */
+/** Texts up to this length (UTF-16 units) are not cut. Longer ones are cut into parts that are hardly longer. */
 export const PART_LENGTH = 4096
 
 /**
- * A space between two characters that join nothing: letters and digits of scripts without combining vowels, and plain
- * punctuation. No normaliser that is listed below looks across it.
+ * A space between two characters that never combine with others: letters and digits of scripts without combining vowels,
+ * and plain punctuation. Each normaliser below treats its two sides separately.
  */
 const harmless =
   '0-9A-Za-z.,;:!?()"\\u00c0-\\u024f\\u0391-\\u03c9\\u0410-\\u044f\\u05d0-\\u05ea\\u0620-\\u064a\\uac00-\\ud7a3'
 const harmlessSpace = new RegExp(`(?<=[${harmless}]) (?=[${harmless}])`, 'g')
 
-/** Normalisers that make of the two sides of such a space what they make of the whole. */
+/** Normalisers that give the same result for the two sides of such a space as for the whole. */
 const localNormalizers = [
   'BertNormalizer',
   'NFC',
@@ -26,8 +26,8 @@ const localNormalizers = [
 ]
 
 /**
- * Where a long text may be cut, so that the ids of the parts, one after the other, are the ids of the text: long texts are
- * tokenised part by part, and only as far as they are needed. Undefined where the tokenizer has steps of which that is not known.
+ * Positions at which a long text may be cut so that the joined ids of its parts are the ids of the text. Long texts are
+ * tokenised part by part, and only as far as needed. Undefined where a step of the tokenizer is not known to be safe.
  */
 export function safeCuts(json: TokenizerJson, added: readonly AddedToken[]): RegExp | undefined {
   const joinsWords = ({ normalized, lstrip, rstrip, content }: AddedToken) =>
@@ -40,14 +40,14 @@ function normalizes(block: Block | null): boolean {
   if (block === null || localNormalizers.includes(block.type)) return true
   if (block.type === 'Sequence') return (block.normalizers as Block[]).every(normalizes)
   const { String: text, Regex: regex } = (block.pattern ?? {}) as { String?: string; Regex?: string }
-  // One character, or SentencePiece's several spaces, of which a harmless one is none.
+  // One character, or SentencePiece's run of spaces. A safe space is not part of a run.
   return block.type === 'Replace' && (regex === ' {2,}' || (text !== undefined && [...text].length === 1))
 }
 
 /** Whether a pre-tokenizer ends a word at every such space. */
 function splits(block: Block | null): boolean {
   const all = block?.type === 'Sequence' ? (block.pretokenizers as Block[]) : [block]
-  // What spells out the bytes of the words changes nothing about where they end.
+  // Spelling out the bytes of words does not change where they end.
   const splitting = spellsBytes(all.at(-1)) ? all.slice(0, -1) : all
   return (
     splitting.some(endsWords) &&
@@ -78,7 +78,7 @@ function endsWords(block: Block | null): boolean {
   }
 }
 
-/** The parts of a text that is cut where `cuts` matches. */
+/** The parts of a text, cut where `cuts` matches. */
 export function* partsOf(text: string, cuts: RegExp | undefined): Generator<string> {
   let start = 0
   while (cuts && text.length - start > PART_LENGTH) {

@@ -1,9 +1,9 @@
 import { scriptRanges } from './unicode-scripts.js'
 
-/** Characters without a script, which go with those before them. */
+/** Characters without a script, which belong to those before them. */
 const NONE = 0
 
-/** By range where it begins, and its script; made when first asked for. */
+/** The start of each range, and its script. Built on first use. */
 let ranges: { starts: Int32Array; scripts: Uint8Array } | undefined
 
 function readRanges(): { starts: Int32Array; scripts: Uint8Array } {
@@ -31,7 +31,7 @@ function scriptOf(codePoint: number): number {
 }
 
 /**
- * Splits a text where its script changes; what stands in front of the first character with a script is dropped.
+ * Splits a text where its script changes. Text before the first character with a script is dropped.
  * Source: `UnicodeScripts` of Hugging Face's Rust tokenizers, with kana as Han.
  */
 export function scriptWords(text: string): string[] {

@@ -5,14 +5,14 @@ import { byteIds } from './byte-level.js'
 import { NONE, PieceTable } from './piece-table.js'
 import { asRustReads } from './rust-numbers.js'
 
-/** What an unknown character costs beyond the least likely piece. */
+/** The cost of an unknown character, beyond the least likely piece. */
 const UNKNOWN_PENALTY = 10
-/** UTF-16 units of the words for which memory is kept. */
+/** Limit of UTF-16 units in a word for which memory is reused. */
 const USUAL = 256
 
 /**
- * Unigram of SentencePiece: of all ways to put a word together of pieces the most likely one. Sums are taken from the left in
- * float64, and of equal ones the first stays, as in Rust; unknown characters side by side are one token.
+ * Unigram of SentencePiece: the most likely way to compose a word of pieces. Sums are taken from the left in float64, and
+ * of equal sums the first wins, as in Rust. Adjacent unknown characters are one token.
  */
 export class Unigram {
   private readonly pieces: PieceTable
@@ -21,7 +21,7 @@ export class Unigram {
   private readonly unknownScore: number
   private readonly bytes: boolean
   private readonly usual = new Ways(USUAL)
-  /** The pieces that stand at one place. */
+  /** The pieces that begin at one position. */
   private readonly found: Int32Array
   private readonly kept = new KeptIds()
 
@@ -54,11 +54,11 @@ export class Unigram {
     this.kept.keep(word, ids, start)
   }
 
-  /** {@link append} for a word that hardly comes again. */
+  /** {@link append} for a word that is not worth keeping. */
   appendNew(word: string, ids: IdBuffer): void {
     const { starts, pieces } = this.bestWays(word)
     const found: number[] = []
-    // From the right; unknown characters are collected until a known piece or the beginning of the word.
+    // From the right. Unknown characters are collected until a known piece or the beginning of the word.
     let unknownEnd = 0
     for (let end = word.length; end > 0; end = starts[end]!) {
       const id = pieces[end]!
@@ -74,7 +74,7 @@ export class Unigram {
     for (let i = found.length - 1; i >= 0; i--) ids.push(found[i]!)
   }
 
-  /** For every place where the most likely way to it comes from. */
+  /** For every position, the start of the last piece in the most likely way to it. */
   private bestWays(word: string): Ways {
     const { length } = word
     const ways = length <= USUAL ? this.usual : new Ways(length)
@@ -111,9 +111,9 @@ export class Unigram {
     return ways
   }
 
-  /** Adds, from the right, the ids of characters that no piece holds: of their bytes where all are in the vocabulary. */
+  /** Appends, from the right, the ids of characters without a piece: of their bytes where all are in the vocabulary. */
   private fuse(text: string, found: number[]): void {
-    // By its letters it can still be a piece: the unknown token's own.
+    // Its letters may still be a piece: that of the unknown token.
     const own = this.find(text)
     const bytes = own === undefined && this.bytes ? byteIds(text, { get: (token) => this.find(token) }) : undefined
     if (!bytes) found.push(own ?? this.unknown)
@@ -126,7 +126,9 @@ export class Unigram {
   }
 }
 
-/** By place in a word where the piece begins that ends there in the most likely way, which piece it is, and the sum of all scores so far. */
+/**
+ * For each position in a word: the start of the last piece in the most likely way to it, that piece, and the sum of scores.
+ */
 class Ways {
   readonly starts: Int32Array
   readonly pieces: Int32Array

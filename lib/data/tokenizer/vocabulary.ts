@@ -1,6 +1,6 @@
 import type { AddedToken, TokenizerJson } from './blocks.js'
 
-/** The tokens of a tokenizer with their ids, looked up in tokenizer.json itself: few are ever asked for. */
+/** The tokens of a tokenizer with their ids. They are looked up in tokenizer.json itself, because few are ever needed. */
 export class Vocabulary {
   private readonly added: ReadonlyMap<string, number>
 

@@ -1,8 +1,8 @@
 import { type ModelBlock, notInVocabulary, notUnderstood } from './blocks.js'
 
-/** WordPiece: the longest pieces of the vocabulary from the left. */
+/** WordPiece: takes the longest piece of the vocabulary from the left, again and again. */
 export class WordPieceModel {
-  /** The id for what the vocabulary does not have; undefined when it lacks the unknown token as well. */
+  /** The id for an unknown word; undefined when the vocabulary lacks the unknown token as well. */
   readonly unknown: number | undefined
   private readonly vocab: Readonly<Record<string, number>>
   private readonly prefix: string
@@ -22,11 +22,11 @@ export class WordPieceModel {
 
   find(piece: string): number | undefined {
     const id = this.vocab[piece] as unknown
-    // "constructor" is a word, and what every object has under that name is no id.
+    // The word "constructor" must not find an inherited member.
     return typeof id === 'number' ? id : undefined
   }
 
-  /** Adds the ids of a word; one unknown token when a rest begins with no piece. */
+  /** Appends the ids of a word; one unknown token when no piece begins its rest. */
   match(word: string, ids: number[]): void {
     const { length } = word
     if (length > this.mostCharacters && [...word].length > this.mostCharacters) {
@@ -34,7 +34,7 @@ export class WordPieceModel {
       return
     }
     const first = ids.length
-    // Words are short as a rule; in a long one most ends are too far away for any piece.
+    // In a long word most ends are too far away for any piece.
     const most = length > 20 ? this.longestPiece() : length
     for (let start = 0; start < length; ) {
       let end = Math.min(length, start + most)

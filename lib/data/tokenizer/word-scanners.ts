@@ -1,8 +1,8 @@
 import { CharacterClasses, LETTER, NUMBER, nextCharacter, OTHER, SPACE } from './character-classes.js'
 
 /**
- * A pattern that splits every text into words without a gap, written out by hand: where the word ends that begins at `at`.
- * Some thirty times as fast as the RegExp, and its classes are those of Rust's tables.
+ * A hand-written scanner for a pattern that splits every text into words without gaps: returns the end of the word at `at`.
+ * It is some thirty times as fast as the RegExp, and its classes are those of Rust's tables.
  */
 export type WordScanner = (text: string, at: number) => number
 
@@ -11,7 +11,7 @@ const BLANK = 0x20
 const NEWLINE = 0x0a
 const RETURN = 0x0d
 
-/** Of GPT-2, RoBERTa, ModernBERT: ByteLevel's own pattern. */
+/** The pattern of GPT-2, RoBERTa and ModernBERT, which is ByteLevel's own. */
 export const gpt2Pattern = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
 
 const manyCases = "(?i:'s|'t|'re|'ve|'m|'ll|'d)"
@@ -29,7 +29,7 @@ const scanners: Readonly<Record<string, () => WordScanner>> = {
     gpt4Words(1, true),
 }
 
-/** The scanner for a regular expression in Oniguruma's notation; undefined for all that are not listed. */
+/** The scanner for a regular expression in Oniguruma's notation; undefined for unlisted ones. */
 export function wordScanner(regex: string): WordScanner | undefined {
   return Object.hasOwn(scanners, regex) ? scanners[regex]!() : undefined
 }
@@ -49,8 +49,9 @@ export function gpt2Words(): WordScanner {
 }
 
 /**
- * Contractions in any case; one character of any kind in front of letters; newlines that stay with punctuation or end white space.
- * @param mostDigits of a number
+ * Contractions in any case; one character of any kind before letters; newlines that belong to punctuation or end white
+ * space.
+ * @param mostDigits limit of digits in a number word
  */
 function gpt4Words(mostDigits: number, marksAreLetters: boolean): WordScanner {
   const classes = CharacterClasses.get(marksAreLetters)
@@ -79,7 +80,7 @@ function gpt4Words(mostDigits: number, marksAreLetters: boolean): WordScanner {
   }
 }
 
-/** Of white space in front of a word, the last character is left to it. */
+/** White space before a word leaves its last character to the word. */
 function spacesEnd(text: string, at: number, end: number): number {
   return end === text.length || end === at + 1 ? end : end - 1
 }
@@ -95,8 +96,8 @@ function isNewline(unit: number): boolean {
 }
 
 /**
- * Where 's, 't, 're, 've, 'm, 'll or 'd ends; 0 where none begins.
- * @param caseBit 0x20 for letters of either case, and ſ, which is another s; 0 for lower case alone
+ * The end of 's, 't, 're, 've, 'm, 'll or 'd; 0 where none begins.
+ * @param caseBit 0x20 for letters of either case, and ſ, which is another s; 0 for lower case only
  */
 function contraction(text: string, at: number, caseBit: number): number {
   const letter = (index: number) => {

@@ -26,8 +26,8 @@ export interface CrossEncoderClassificationEvaluatorOptions extends PairOptions 
  * How well a cross-encoder classifies pairs.
  *
  * Metrics for one label: `accuracy`, `accuracy_threshold`, `f1`, `f1_threshold`, `precision`, `recall` (each with the best
- * threshold, which never tells pairs of equal score apart) and `average_precision`, the primary one. For several labels, of
- * which the highest wins, of equal ones the first: `f1_macro` (primary), `f1_micro`, `f1_weighted`.
+ * threshold, which never separates pairs of equal score) and `average_precision`, the primary one. For several labels, the
+ * highest wins, of equal ones the first: `f1_macro` (primary), `f1_micro`, `f1_weighted`.
  * Source: sentence-transformers `CrossEncoderClassificationEvaluator`.
  *
  * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_INVALID_DATA
@@ -99,7 +99,7 @@ interface Found {
   cells: string[]
 }
 
-/** Thresholds are float32 there; an F1 that was never found is an integer. */
+/** Thresholds are float32 in Python, and the initial F1 is an integer. */
 function binaryCells(scores: BinaryScores): string[] {
   const { accuracy, accuracyThreshold, f1, f1Threshold, precision, recall, ap } = scores
   return [
@@ -111,7 +111,7 @@ function binaryCells(scores: BinaryScores): string[] {
   ]
 }
 
-/** F1 of the classes that are there or predicted. Source: scikit-learn `f1_score`. */
+/** F1 of the classes that occur in labels or predictions. Source: scikit-learn `f1_score`. */
 function classes({ data }: Scores, labels: readonly number[], width: number): Found {
   const counts = new Map<number, { hits: number; predicted: number; there: number }>()
   const of = (label: number) => {

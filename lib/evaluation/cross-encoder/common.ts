@@ -24,7 +24,7 @@ export interface PairOptions extends Omit<CommonOptions, 'truncateDim' | 'batchS
 
 export const PAIR_OPTIONS = ['name', 'batchSize', 'showProgressBar', 'writeCsv', 'promptName'] as const
 
-/** Old evaluators were made of these. */
+/** The input of old evaluators. */
 export interface InputExample {
   texts: Pair
   label: number
@@ -35,7 +35,7 @@ export function checkPairOptions(where: string, options: PairOptions): void {
   checkType(`${where} promptName`, options.promptName, 'string')
 }
 
-/** Checks that there are pairs, and a number for each. */
+/** Checks that there are pairs, and one number for each. */
 export function checkLabelledPairs(where: string, pairs: unknown, name: string, numbers: unknown): void {
   if (!Array.isArray(pairs)) throw invalidArgument(`${where} sentencePairs`, 'an array of pairs', pairs)
   if (!Array.isArray(numbers)) throw invalidArgument(`${where} ${name}`, 'an array of numbers', numbers)
@@ -60,7 +60,7 @@ export function checkLabelledPairs(where: string, pairs: unknown, name: string, 
 
 /**
  * The model's scores with the options of an evaluator.
- * @throws ERR_INVALID_DATA naming the first pair whose score is NaN, which has no place in an order
+ * @throws ERR_INVALID_DATA naming the first pair with a score of NaN, which cannot be ranked
  */
 export async function predict(
   model: EvaluatedCrossEncoder,

@@ -1,4 +1,4 @@
-/** The names that these evaluators had before sentence-transformers 4; each says so when it is made. */
+/** Names of these evaluators before sentence-transformers 4. Each constructor warns that its name is deprecated. */
 import {
   CrossEncoderClassificationEvaluator,
   type CrossEncoderClassificationEvaluatorOptions,

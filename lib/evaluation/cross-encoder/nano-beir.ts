@@ -15,23 +15,25 @@ import { CrossEncoderRerankingEvaluator, type CrossEncoderRerankingSample } from
 
 /** `batchSize` is 32 unless given; the CSV file is `NanoBEIR_evaluation_{aggregateKey}_results.csv`. */
 export interface CrossEncoderNanoBEIREvaluatorOptions extends Omit<PairOptions, 'name'> {
-  /** A folder with a folder for each of `datasetNames`: `NanoMSMARCO`, `NanoNQ`, …, in the BEIR layout with `bm25.jsonl`. */
+  /**
+   * A folder with one folder for each of `datasetNames`: `NanoMSMARCO`, `NanoNQ`, …, in the BEIR layout with `bm25.jsonl`.
+   */
   folder?: string
-  /** Sets of `folder`. Default: the 13 of NanoBEIR without `arguana` and `touche2020`, which are no question answering. */
+  /** Sets of `folder`. Default: the 13 of NanoBEIR without `arguana` and `touche2020`, which are not question answering. */
   datasetNames?: string | readonly string[]
-  /** In place of `folder`: the folder of each set, by name. Names other than NanoBEIR's are fine. */
+  /** Instead of `folder`: the folder of each set, by name. Other names than NanoBEIR's are allowed. */
   datasets?: Readonly<Record<string, string>>
-  /** File in every set's folder with what BM25 found: `query-id` and `corpus-ids`, best first. Default `bm25.jsonl`. */
+  /** File in every set's folder with BM25's results: `query-id` and `corpus-ids`, best first. Default `bm25.jsonl`. */
   candidates?: string
-  /** How many of the candidates are reranked. Default 100. */
+  /** Number of candidates to rerank. Default 100. */
   rerankK?: number
-  /** MRR and NDCG look at the first `atK` documents. Default 10. */
+  /** MRR and NDCG count the first `atK` documents. Default 10. */
   atK?: number
-  /** Rerank relevant documents too that are not among the candidates. Default true. */
+  /** Also rerank relevant documents that are missing from the candidates. Default true. */
   alwaysRerankPositives?: boolean
-  /** One number from those of all sets. Default: their mean. */
+  /** Combines the numbers of all sets into one. Default: their mean. */
   aggregateFn?: (values: readonly number[]) => number
-  /** What `aggregateFn` is called in the metrics. Default `mean`. */
+  /** The name of `aggregateFn` in the metrics. Default `mean`. */
   aggregateKey?: string
 }
 
@@ -45,14 +47,14 @@ const LEFT_OUT = ['arguana', 'touche2020']
  * `NanoBEIR_R{rerankK}_{aggregateKey}_…`. Primary: `NanoBEIR_R{rerankK}_{aggregateKey}_ndcg@{k}`.
  * Source: sentence-transformers `CrossEncoderNanoBEIREvaluator`.
  *
- * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_NOT_IMPLEMENTED (`datasetId`: sets from the hub); when evaluated
- *   ERR_NOT_FOUND, ERR_INVALID_DATA
+ * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_NOT_IMPLEMENTED (`datasetId`: sets from the hub); during evaluation
+ * ERR_NOT_FOUND, ERR_INVALID_DATA
  */
 export class CrossEncoderNanoBEIREvaluator extends SentenceEvaluator<EvaluatedCrossEncoder> {
   override readonly name: string
   readonly #options: CrossEncoderNanoBEIREvaluatorOptions
   readonly #folders: ReadonlyMap<string, string>
-  /** Of the sets, which are read at the first evaluation. */
+  /** The evaluators of the sets, which are read at the first evaluation. */
   readonly #evaluators = madeOnce((signal) => this.#load(signal))
 
   constructor(options: CrossEncoderNanoBEIREvaluatorOptions) {
@@ -112,7 +114,7 @@ export class CrossEncoderNanoBEIREvaluator extends SentenceEvaluator<EvaluatedCr
   }
 }
 
-/** The texts behind the ids of the candidates and of the relevant documents. */
+/** The texts of the candidates and of the relevant documents, by id. */
 async function readSamples(folder: string, file: string, rerankK: number): Promise<CrossEncoderRerankingSample[]> {
   const { queries, corpus, relevantDocs } = await loadBeir(folder)
   const path = join(folder, file)

@@ -14,32 +14,32 @@ import { checkPairOptions, type EvaluatedCrossEncoder, PAIR_OPTIONS, type PairOp
 /** A query with either `negative` or `documents`. */
 export interface CrossEncoderRerankingSample {
   query: string
-  /** Documents that answer the query; a single one may be a string. */
+  /** Relevant documents. A single one may be a string. */
   positive: string | readonly string[]
-  /** Documents that do not. */
+  /** Irrelevant documents. */
   negative?: readonly string[]
-  /** What another ranker found, best first; those among `positive` are the relevant ones. */
+  /** Another ranker's results, best first. Those among `positive` are the relevant ones. */
   documents?: readonly string[]
 }
 
 /** `batchSize` is 64 unless given; the CSV file is `CrossEncoderRerankingEvaluator_{name}_results_@{k}.csv`. */
 export interface CrossEncoderRerankingEvaluatorOptions extends PairOptions {
   samples: readonly CrossEncoderRerankingSample[] | Readonly<Record<string, CrossEncoderRerankingSample>>
-  /** MRR and NDCG look at the first `atK` documents. Default 10. */
+  /** MRR and NDCG count the first `atK` documents. Default 10. */
   atK?: number
-  /** Of samples with `documents`: rerank the positives too that are not among them. Default true. */
+  /** For samples with `documents`: also rerank positives that are missing from them. Default true. */
   alwaysRerankPositives?: boolean
 }
 
-/** Of one ranked list. */
+/** The metrics of one ranked list. */
 type Measures = [map: number, mrr: number, ndcg: number]
 
 /**
  * How well a cross-encoder with one label ranks the documents of each query, and how well they were ranked before.
  *
- * Metrics: `map`, `mrr@{k}`, `ndcg@{k}` (primary), and of the order of `documents` `base_map`, `base_mrr@{k}`,
- * `base_ndcg@{k}`, with the positives that are missing at its end. Documents of equal score: NDCG and MAP take them
- * together. MRR needs an order, which Python leaves open: here the later one comes first.
+ * Metrics: `map`, `mrr@{k}`, `ndcg@{k}` (primary), and for the order of `documents` `base_map`, `base_mrr@{k}`,
+ * `base_ndcg@{k}`, with missing positives at the end. For documents of equal score, NDCG and MAP do not depend on the
+ * order. MRR does, and Python leaves the order open; here the later one comes first.
  * Source: sentence-transformers `CrossEncoderRerankingEvaluator`.
  *
  * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_INVALID_DATA (samples)
@@ -98,7 +98,7 @@ export class CrossEncoderRerankingEvaluator extends SentenceEvaluator<EvaluatedC
     return named(this.name, { ...metrics, ...(base.length > 0 && summary('base_', base, atK)) }, `ndcg@${atK}`)
   }
 
-  /** What is scored for a sample, and which of it is relevant. */
+  /** The documents to score for a sample, and their relevance. */
   #documents({ query, positive, negative, documents }: Checked) {
     const { alwaysRerankPositives = true } = this.#options
     if (documents && !alwaysRerankPositives) return { query, documents, relevant: relevance(documents, positive) }
@@ -130,7 +130,7 @@ async function baseMeasures(positive: readonly string[], documents: readonly str
 
 async function measures(relevant: readonly number[], scores: Float32Array, k: number): Promise<Measures> {
   if (!relevant.includes(1)) return [0, 0, 0]
-  // Of equal scores the later one comes first, as in a stable rising order that is read backwards.
+  // Of equal scores the later one comes first, as in a stable ascending sort that is read backwards.
   const last = scores.length - 1
   const order = (await descendingOrder(scores.slice().reverse())).map((place) => last - place)
   const ranked = Array.from(order, (document) => relevant[document]!)

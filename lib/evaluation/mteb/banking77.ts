@@ -13,17 +13,17 @@ import { type ClassificationScores, classificationScores } from './classificatio
 import type { Experiment } from './experiments.js'
 import type { MtebTaskResult } from './task-result.js'
 
-/** Texts with their labels, in the order of the published files: the samples depend on it. */
+/** Texts with their labels, in the order of the published files, on which the samples depend. */
 export interface ClassificationData {
   texts: readonly string[]
   labels: readonly (string | number)[]
 }
 
-/** `batchSize` is 32 unless given; instead of a CSV file, `writeCsv` stands for MTEB's `Banking77Classification.json`. */
+/** `batchSize` is 32 unless given. `writeCsv` controls MTEB's `Banking77Classification.json` instead of a CSV file. */
 export interface Banking77ClassificationOptions extends CommonOptions {
-  /** The 10,003 rows that classifiers are trained on samples of. */
+  /** The 10,003 rows from which training samples are drawn. */
   train: ClassificationData
-  /** The 3,080 rows that are classified. */
+  /** The 3,080 rows to classify. */
   test: ClassificationData
   /** Default 10. */
   experiments?: number
@@ -34,13 +34,13 @@ export interface Banking77ClassificationOptions extends CommonOptions {
 }
 
 /**
- * MTEB's task Banking77Classification (https://arxiv.org/abs/2210.07316, version 2): ten times a logistic regression is
- * trained on the embeddings of eight texts per intent and predicts the intents of the test texts. Samples and classifier are
- * those of MTEB (numpy's shuffle, scikit-learn's L-BFGS), so the numbers compare with published ones.
+ * MTEB's task Banking77Classification (https://arxiv.org/abs/2210.07316, version 2). Ten times, a logistic regression is
+ * trained on the embeddings of eight texts per intent and predicts the intents of the test texts. Samples and classifier
+ * are those of MTEB (numpy's shuffle, scikit-learn's L-BFGS), so the numbers are comparable with published ones.
  *
- * Metrics, means of the experiments: `accuracy` (the primary one), `f1`, `f1_weighted`, `precision`, `precision_weighted`,
- * `recall`, `recall_weighted`; macro means of the classes unless weighted. In the output path, if there is one, MTEB's
- * result file with the scores of every experiment.
+ * Metrics, as means of the experiments: `accuracy` (the primary one), `f1`, `f1_weighted`, `precision`,
+ * `precision_weighted`, `recall`, `recall_weighted`. They are macro means over the classes, unless weighted. The output
+ * path, if there is one, gets MTEB's result file with the scores of every experiment.
  *
  * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_INVALID_DATA (fewer than three labels, unknown test labels)
  */
@@ -84,7 +84,7 @@ export class Banking77Classification extends SentenceEvaluator {
     context: EvaluationContext = {},
   ): Promise<{ metrics: ClassificationScores; result: MtebTaskResult }> {
     const started = performance.now()
-    // Who only encodes does not load them.
+    // Loaded on first use, so encode-only processes skip it.
     const [{ runExperiments }, { taskResult }, { undersample }] = await Promise.all([
       import('./experiments.js'),
       import('./task-result.js'),

@@ -1,4 +1,4 @@
-/** What MTEB reports of one classification experiment; macro means unless weighted by the classes' rows. */
+/** MTEB's scores of one classification experiment. Macro means, unless weighted by the classes' rows. */
 export interface ClassificationScores {
   accuracy: number
   f1: number
@@ -10,7 +10,7 @@ export interface ClassificationScores {
 }
 
 /**
- * Scores of predicted classes. A class counts if it is in the labels or predicted; what would divide by 0 is 0.
+ * Scores of predicted classes. A class counts if it occurs in the labels or predictions. A division by 0 gives 0.
  * Source: scikit-learn `f1_score`, `precision_score`, `recall_score`.
  */
 export function classificationScores(

@@ -1,4 +1,4 @@
-/** The thread of experiments.ts: trains one classifier after the other. */
+/** The thread of experiments.ts: trains one classifier after another. */
 import { parentPort, workerData } from 'node:worker_threads'
 import type { Experiment, ExperimentReply, ExperimentTest } from './experiments.js'
 import { fitLogistic, predictLogistic } from './logistic-regression.js'

@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads'
 import { SentenceTorchError } from '../../errors.js'
 import { onAbort } from '../../io/abort.js'
 
-/** What a classifier is trained on. */
+/** Training data of a classifier. */
 export interface Experiment {
   /** [rows, width] */
   x: Float32Array
@@ -12,7 +12,7 @@ export interface Experiment {
 }
 
 export interface ExperimentTest {
-  /** [rows, width]; shared, since every thread reads it. */
+  /** [rows, width]. Shared, because every thread reads it. */
   test: Float32Array
   classes: number
 }
@@ -25,8 +25,8 @@ export interface ExperimentReply {
 }
 
 /**
- * Trains a classifier for every experiment and predicts the rows of `test`, on worker threads: a fit takes seconds.
- * Nothing is left running when it settles.
+ * Trains a classifier for every experiment and predicts the rows of `test`, on worker threads, because a fit takes seconds.
+ * All threads have ended when the promise settles.
  * @throws ERR_ABORTED, or what a worker throws
  */
 export async function runExperiments(
@@ -43,7 +43,7 @@ export async function runExperiments(
   const work = Array.from({ length: threads }, async () => {
     const worker = new Worker(new URL('./experiment-worker.js', import.meta.url), {
       workerData: { test: shared, classes } satisfies ExperimentTest,
-      // Not the caller's flags: `--input-type` and `--eval` would keep the thread from starting.
+      // Without the caller's flags: `--input-type` and `--eval` would keep the thread from starting.
       execArgv: [],
     })
     try {

@@ -1,15 +1,15 @@
 import { LineSearch } from './line-search.js'
 
-/** The value at `x`; fills `gradient`. */
+/** Returns the value at `x` and fills `gradient`. */
 export type Objective = (x: Float64Array, gradient: Float64Array) => number
 
 export interface LbfgsOptions {
   maxIterations: number
-  /** Ends when no entry of the gradient is larger. */
+  /** Stops when no entry of the gradient is larger. */
   gradientTolerance: number
-  /** Ends when the value falls by less than this part of it. */
+  /** Stops when the value decreases by less than this fraction of it. */
   valueTolerance: number
-  /** Steps of one line search at most. */
+  /** Limit of steps in one line search. */
   maxLineSearch: number
 }
 
@@ -21,13 +21,13 @@ export interface Minimum {
   converged: boolean
 }
 
-/** Pairs of steps and changes of the gradient that stand for the curvature. */
+/** Pairs of steps and gradient changes that approximate the curvature. */
 const MEMORY = 10
 const STEP_MAX = 1e10
 
 /**
- * L-BFGS-B without bounds, with its line search, its scaling of the first step, its stopping rules and its restarts, so that
- * it takes the steps that scipy's takes. `x` is changed.
+ * L-BFGS-B without bounds, with the line search, the scaling of the first step, the stopping rules and the restarts of
+ * scipy, so that it takes scipy's steps. Changes `x`.
  * Paper: Byrd, Lu, Nocedal and Zhu 1995. Source: scipy `minimize(method='L-BFGS-B')`.
  */
 export function minimize(objective: Objective, x: Float64Array, options: LbfgsOptions): Minimum {
@@ -51,7 +51,7 @@ export function minimize(objective: Objective, x: Float64Array, options: LbfgsOp
       ...{ min: 0, max: STEP_MAX },
     })
     let evaluations = 0
-    // A direction that rises is as bad as a search that never ends.
+    // An ascending direction is handled like a failed search.
     let failed = slope >= 0
     while (!failed && !search.done) {
       if (evaluations === options.maxLineSearch) failed = true
@@ -77,7 +77,7 @@ export function minimize(objective: Objective, x: Float64Array, options: LbfgsOp
     const scale = Math.max(Math.abs(valueBefore), Math.abs(value), 1)
     if (valueBefore - value <= options.valueTolerance * scale) return result(true)
     const sy = (slope - slopeBefore) * search.step
-    // Too little curvature says nothing.
+    // Too little curvature gives no information.
     if (sy <= Number.EPSILON * -slopeBefore * search.step) continue
     if (history.length === MEMORY) history.shift()
     const s = direction.map((d) => d * search.step)
@@ -85,7 +85,7 @@ export function minimize(objective: Objective, x: Float64Array, options: LbfgsOp
   }
 }
 
-/** −H · gradient, H the inverse curvature that the history stands for (two loops). */
+/** −H · gradient, where H is the inverse curvature of the history (two loops). */
 function newtonDirection(
   gradient: Float64Array,
   history: readonly { s: Float64Array; y: Float64Array; sy: number }[],

@@ -1,6 +1,6 @@
 /**
- * The line search of J. J. Moré and D. J. Thuente (ACM TOMS 20, 1994) as MINPACK-2's `dcsrch` does it: a step that lowers the
- * function enough and flattens it enough. `LineSearch` proposes steps, the caller evaluates them.
+ * The line search of J. J. Moré and D. J. Thuente (ACM TOMS 20, 1994), as in MINPACK-2's `dcsrch`: finds a step that
+ * decreases the function and its slope enough. `LineSearch` proposes steps, and the caller evaluates them.
  */
 import { type Bracket, nextStep } from './line-step.js'
 
@@ -17,7 +17,7 @@ export interface LineSearchOptions {
 
 export class LineSearch {
   step: number
-  /** Whether the search has ended, well or not: the function is evaluated at `step` then. */
+  /** Whether the search has ended, with or without success. The function has been evaluated at `step` then. */
   done = false
   readonly #options: LineSearchOptions
   readonly #f0: number
@@ -32,7 +32,7 @@ export class LineSearch {
 
   /**
    * @param f0 the function at 0
-   * @param slope0 its derivative there, below 0
+   * @param slope0 its derivative at 0, which is negative
    */
   constructor(step: number, f0: number, slope0: number, options: LineSearchOptions) {
     this.step = step
@@ -77,7 +77,7 @@ export class LineSearch {
       this.#high = step + 4 * (step - bracket.x)
     }
     step = Math.min(Math.max(step, min), max)
-    // No further progress: the best point so far is evaluated again.
+    // No further progress, so the best point so far is evaluated again.
     if (bracket.closed && (step <= this.#low || step >= this.#high || this.#isNarrow(width))) step = bracket.x
     this.step = step
   }

@@ -1,4 +1,4 @@
-/** An interval that holds a minimum: the best point x, the other end y, each with function and derivative. */
+/** An interval that holds a minimum: the best point x and the other end y, each with function value and derivative. */
 export interface Bracket {
   x: number
   fx: number
@@ -6,7 +6,7 @@ export interface Bracket {
   y: number
   fy: number
   dy: number
-  /** The point that was evaluated last; then the next one. */
+  /** The last evaluated point; then the next one. */
   step: number
   /** Whether a minimum lies between x and y. */
   closed: boolean
@@ -23,7 +23,7 @@ export function nextStep(bracket: Bracket, f: number, d: number, low: number, hi
   const opposite = Math.sign(d) * Math.sign(dx) < 0
   let next: number
   if (f > fx) {
-    // Higher: a minimum lies between. The cubic step if it is nearer to x, else the middle of both.
+    // Higher: a minimum lies between. Takes the cubic step if it is nearer to x, else the middle of both.
     const { theta, gamma } = cubic(x, fx, dx, step, f, d)
     const root = step < x ? -gamma : gamma
     const byCubic = x + ((root - dx + theta) / (root - dx + root + d)) * (step - x)
@@ -31,7 +31,7 @@ export function nextStep(bracket: Bracket, f: number, d: number, low: number, hi
     next = Math.abs(byCubic - x) <= Math.abs(byQuadratic - x) ? byCubic : byCubic + (byQuadratic - byCubic) / 2
     bracket.closed = true
   } else if (opposite) {
-    // Lower, and the derivative has changed its sign: a minimum lies between. The farther of cubic and secant step.
+    // Lower, and the derivative changed its sign: a minimum lies between. Takes the farther of cubic and secant step.
     const { theta, gamma } = cubic(x, fx, dx, step, f, d)
     const root = step > x ? -gamma : gamma
     const byCubic = step + ((root - d + theta) / (root - d + root + dx)) * (x - step)
@@ -73,7 +73,7 @@ function flatter({ x, fx, dx, y, step, closed }: Bracket, f: number, d: number, 
   return Math.min(Math.max(next, low), high)
 }
 
-/** θ and γ of the cubic through the points a and b with their derivatives; scaled, so that nothing overflows. */
+/** θ and γ of the cubic through the points a and b with their derivatives, scaled so that nothing overflows. */
 function cubic(a: number, fa: number, da: number, b: number, fb: number, db: number) {
   const theta = (3 * (fa - fb)) / (b - a) + da + db
   const scale = Math.max(Math.abs(theta), Math.abs(da), Math.abs(db))

@@ -19,8 +19,9 @@ export interface LogisticModel {
 }
 
 /**
- * Multinomial logistic regression with an L2 penalty on the weights but not on the biases, from zero, by L-BFGS with
- * scikit-learn's stopping rules: mean cross-entropy + ‖W‖² / (2 · C · rows). Long and synchronous: for a worker thread.
+ * Multinomial logistic regression with an L2 penalty on the weights but not on the biases. Starts at zero and uses L-BFGS
+ * with scikit-learn's stopping rules: mean cross-entropy + ‖W‖² / (2 · C · rows). Slow and synchronous, so run it in a
+ * worker thread.
  * Source: scikit-learn `LogisticRegression(solver='lbfgs')` with three or more classes.
  * @param x [rows, width]
  * @param y class of each row, 0 … classes − 1; at least three classes
@@ -95,7 +96,7 @@ function rowScores(
 ): void {
   for (let k = 0; k < scores.length; k++) {
     const at = k * (width + 1)
-    // Four sums: one alone waits for every addition.
+    // Four sums, because a single one waits for every addition.
     let [a, b, c, d] = [0, 0, 0, 0]
     let i = 0
     for (; i + 3 < width; i += 4) {
@@ -109,7 +110,7 @@ function rowScores(
   }
 }
 
-/** Scores become probabilities; answers with −log of the one of `label`. */
+/** Turns scores into probabilities and returns −log of the probability of `label`. */
 function softmaxInPlace(scores: Float64Array, label: number): number {
   let most = Number.NEGATIVE_INFINITY
   for (let k = 0; k < scores.length; k++) most = Math.max(most, scores[k]!)

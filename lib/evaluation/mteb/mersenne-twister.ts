@@ -1,6 +1,6 @@
 /**
  * numpy's `RandomState(seed)`: the Mersenne Twister MT19937 of M. Matsumoto and T. Nishimura (1998), seeded with one number.
- * Only for shuffles that must equal Python's; everything else draws from lib/data/random.ts.
+ * Only for shuffles that must equal Python's. All other random numbers come from lib/data/random.ts.
  */
 export class MersenneTwister {
   readonly #state = new Uint32Array(624)
@@ -24,7 +24,7 @@ export class MersenneTwister {
     return (y ^ (y >>> 18)) >>> 0
   }
 
-  /** An integer from 0 to `max`: bits of the next numbers that are small enough, as `random_interval` draws it. */
+  /** An integer from 0 to `max`: draws bits until they are small enough, as `random_interval` does. */
   upTo(max: number): number {
     if (max === 0) return 0
     const mask = 0xffffffff >>> Math.clz32(max)

@@ -17,9 +17,9 @@ export interface MtebData {
 }
 
 export interface MtebRunOptions {
-  /** The task's splits; by the task's name where there are several tasks. */
+  /** The task's splits, or the splits by task name where there are several tasks. */
   data: MtebData | Readonly<Partial<Record<MtebTaskName, MtebData>>>
-  /** Folder for MTEB's result files, `<task>.json`. Default: none is written. */
+  /** Folder for MTEB's result files, `<task>.json`. Default: none. */
   outputFolder?: string
   /** Texts per batch of `encode`. Default 32. */
   batchSize?: number
@@ -29,15 +29,15 @@ export interface MtebRunOptions {
 }
 
 /**
- * Runs tasks of MTEB, the benchmark of text embeddings, on data that the caller has:
+ * Runs tasks of MTEB, the benchmark of text embeddings, on the caller's data:
  *
  * ```ts
  * const [result] = await new evaluation.MTEB({ tasks: ['Banking77Classification'] }).run(model, { data: { train, test } })
  * console.log(result.scores.test[0].main_score)
  * ```
- * Of a Dataset, the texts are the column `text`, or the first of texts; the labels its label column, or the other one of two.
- * Source: mteb `MTEB`.
- * @throws ERR_INVALID_ARGUMENT for a task that is not there, ERR_UNKNOWN_OPTION
+ * A Dataset's texts are the column `text`, or the first column of texts. Its labels are the label column, or the other one
+ * of two columns. Source: mteb `MTEB`.
+ * @throws ERR_INVALID_ARGUMENT for an unknown task, ERR_UNKNOWN_OPTION
  */
 export class MTEB {
   readonly tasks: readonly MtebTaskName[]

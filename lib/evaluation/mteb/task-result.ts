@@ -5,10 +5,10 @@ const DATASET_REVISION = '0fd18e25b25c072e09e0d92ab615fda904d66300'
 /** The version of MTEB whose procedure and file format this is. */
 const MTEB_VERSION = '2.20.0'
 
-/** Scores of one experiment in MTEB's result; average precision is of binary tasks alone. */
+/** Scores of one experiment in MTEB's result. Only binary tasks have average precision. */
 export type MtebScores = ClassificationScores & { ap: null; ap_weighted: null }
 
-/** The result of one task, under the names of MTEB's result file; numbers have six decimals. */
+/** The result of one task, under the names of MTEB's result file. Numbers have six decimals. */
 export interface MtebTaskResult {
   dataset_revision: string
   task_name: string

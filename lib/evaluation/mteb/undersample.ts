@@ -1,8 +1,8 @@
 import { MersenneTwister } from './mersenne-twister.js'
 
 /**
- * The rows on which each experiment trains: the first `samplesPerLabel` of every label in a shuffled order. As in MTEB, every
- * experiment shuffles the order of the one before, with the same random numbers.
+ * The training rows of each experiment: the first `samplesPerLabel` of every label in a shuffled order. As in MTEB, every
+ * experiment shuffles the order of the previous one, with the same random numbers.
  * @param labels label of every row
  */
 export function undersample(

@@ -26,7 +26,7 @@ export const LISTWISE_OPTIONS = {
 /**
  * What the losses share that compare the documents of a query: a list of documents and a label for each.
  *
- * - **Differs**: `mini_batch_size` asks for gradient caching: pairs are packed without padding.
+ * - **Differs**: `mini_batch_size` switches gradient caching on, because pairs are packed without padding.
  */
 export abstract class ListwiseLoss<Table extends typeof LISTWISE_OPTIONS & Readonly<Record<string, Kind>>>
   implements CrossEncoderLoss

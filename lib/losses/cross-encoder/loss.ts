@@ -4,7 +4,7 @@ import type { NotBuilt } from '../../options.js'
 import { type LossArguments, type LossSignature, lossOptions } from '../arguments.js'
 import type { Loss } from '../loss.js'
 
-/** What the losses here may be given as their model: a CrossEncoder. */
+/** The model argument of these losses: a CrossEncoder. */
 export interface PairModel {
   readonly numLabels: number
   predict(pairs: readonly (readonly [string, string])[]): Promise<{ readonly data: Float32Array }>
@@ -40,18 +40,18 @@ export type Pairing =
   | { readonly kind: 'pair' | 'columns' | 'lists' }
   | { readonly kind: 'ranking'; readonly numNegatives: number | null }
 
-/** A loss of cross-encoders: what it sees as embeddings are the logits of pairs. */
+/** A loss of cross-encoders. Its embeddings are the logits of pairs. */
 export interface CrossEncoderLoss extends Loss {
   readonly pairing: Pairing
 }
 
-/** What is applied to the logits before the loss sees them. */
+/** Functions that are applied to the logits before the loss. */
 export type LogitActivation = (typeof ACTIVATIONS)[number]
 
 export const ACTIVATIONS = ['identity', 'sigmoid', 'tanh', 'relu', 'gelu', 'silu'] as const
 
 export interface LogitOptions {
-  /** What is applied to the logits first. Default `identity`. */
+  /** Function of the logits that is applied first. Default `identity`. */
   activationFn?: LogitActivation
 }
 

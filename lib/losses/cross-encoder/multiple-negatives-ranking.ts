@@ -16,7 +16,7 @@ export interface MultipleNegativesRankingLossOptions {
   numNegatives?: number | null
   /** Factor of the activated logits; 0 leaves them as they are. Default 10. */
   scale?: number
-  /** What is applied to the logits first; `null` is `identity`. Default `sigmoid`. */
+  /** Function of the logits that is applied first; `null` is `identity`. Default `sigmoid`. */
   activationFn?: LogitActivation | null
 }
 

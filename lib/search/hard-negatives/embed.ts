@@ -13,10 +13,10 @@ import type { MiningPlan } from './options.js'
 /** The part of a model that mining uses. */
 export type MiningModel = Pick<SentenceTransformer, 'encodeQuery' | 'encodeDocument' | 'similarityFnName'>
 
-/** Embedded to tell one model, and one prompt, from another. */
+/** Texts whose embeddings tell models and prompts apart. */
 const PROBE = 'The embedding of this sentence stands for the weights of the model.'
 
-/** Unit embeddings of the queries or of the corpus. They are read from the plan's cache folder if it has them. */
+/** Unit embeddings of the queries or of the corpus. Read from the plan's cache folder if it has them. */
 export async function embedTexts(
   model: MiningModel,
   side: 'query' | 'corpus',

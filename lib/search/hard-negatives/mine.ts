@@ -41,7 +41,7 @@ export async function mineHardNegatives(
   return Dataset.fromColumns(columns, { columns: names })
 }
 
-/** @internal The columns that `mineHardNegatives` makes a dataset of, with another engine; the tests' entrance. */
+/** @internal The columns of `mineHardNegatives`'s dataset, with another engine, for tests. */
 export async function mineNegativesWith(
   addon: () => SearchEngine,
   dataset: Dataset,
@@ -51,7 +51,7 @@ export async function mineNegativesWith(
   if (!(dataset instanceof Dataset)) throw invalidArgument('dataset', 'a Dataset', dataset)
   if (typeof model?.encodeQuery !== 'function') throw invalidArgument('model', 'a SentenceTransformer', model)
   const plan = checkMining(options)
-  // Read once: a change of it while this runs is for later calls.
+  // Read once, because a change while this runs is for later calls.
   const metric = model.similarityFnName
   const slice = new TimeSlice()
   const say = speaker(plan)
@@ -99,7 +99,7 @@ async function search(addon: () => SearchEngine, request: Search): Promise<Found
   const positiveScores =
     plan.crossEncoder === undefined ? await scorePositives(request) : await rescorePositives(plan.crossEncoder, request)
   const k = Math.min(width, pairs.corpus.length)
-  // The number of rows is bounded, so that a cross-encoder does not get too many pairs at once.
+  // A limited number of rows, so that a cross-encoder does not get too many pairs at once.
   const rowsPerJob = plan.crossEncoder === undefined ? 5000 : Math.max(1, Math.floor(SCORED_PAIRS / k))
   const names = { queries: 'the embeddings of the queries', corpus: 'the embeddings of the corpus' }
   const options = { k, metric, rowsPerJob, signal: plan.signal, names }

@@ -5,10 +5,10 @@ import { openFile } from '../../io/open-file.js'
 import { systemError } from '../../io/system-error.js'
 import { type Embeddings, embeddings } from '../../models/embeddings.js'
 
-/** Bytes that are read or written at a time. */
+/** Bytes that are read or written at once. */
 const PIECE = 2 ** 24
 
-/** Writes rows as NumPy's own file format, version 1.0: float32, little-endian, by rows. The file appears when it is whole. */
+/** Writes rows as a NumPy file, version 1.0: float32, little-endian, row by row. The file appears when it is complete. */
 export async function writeNpy(path: string, { data, shape }: Embeddings): Promise<void> {
   const description = `{'descr': '<f4', 'fortran_order': False, 'shape': (${shape[0]}, ${shape[1]}), }`
   const length = Math.ceil((description.length + 11) / 64) * 64 - 10
@@ -29,7 +29,7 @@ export async function writeNpy(path: string, { data, shape }: Embeddings): Promi
 }
 
 /**
- * Reads what `writeNpy` or NumPy wrote; undefined when there is no file.
+ * Reads a file of `writeNpy` or NumPy; undefined without a file.
  * @throws SentenceTorchError ERR_INVALID_FILE unless it holds float32 of `rows` × `width`
  */
 export async function readNpy(path: string, rows: number, width: number): Promise<Embeddings | undefined> {

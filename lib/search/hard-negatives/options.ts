@@ -2,10 +2,10 @@ import { invalidArgument, SentenceTorchError } from '../../errors.js'
 import type { ProgressOutput } from '../../models/progress.js'
 import { checkInteger, checkOneOf, checkOptions, checkType } from '../../options.js'
 
-/** One score per pair, in their order; those of a CrossEncoder have their `shape` besides. */
+/** One score per pair, in order. Those of a CrossEncoder also have a `shape`. */
 export type PairScores = ArrayLike<number> | { data: ArrayLike<number> }
 
-/** What rescores candidates: a CrossEncoder with one label, or anything with its `predict`. */
+/** Rescores candidates: a CrossEncoder with one label, or any object with its `predict`. */
 export interface PairScorer {
   predict(
     pairs: readonly (readonly [query: string, text: string])[],
@@ -15,7 +15,7 @@ export interface PairScorer {
 
 const OUTPUT_FORMATS = ['triplet', 'n-tuple', 'labeled-pair', 'labeled-list'] as const
 /**
- * Columns of the result, behind those of anchor and positive:
+ * Columns of the result, after those of anchor and positive:
  * - `triplet`: `negative`; one row per negative
  * - `n-tuple`: `negative_1`, …; one row per positive for which all negatives were found
  * - `labeled-pair`: `label`; one row per positive (1) and per negative (0), texts in the positive's column
@@ -28,15 +28,18 @@ export interface MineHardNegativesOptions {
   anchorColumnName?: string
   /** Column of the texts that answer them. Default: the second column of texts. */
   positiveColumnName?: string
-  /** Texts among which negatives are sought, besides all positives. Default: the positives alone. */
+  /** Texts among which negatives are searched for, besides all positives. Default: the positives alone. */
   corpus?: readonly string[]
-  /** Scores candidates and positives instead of the model. It needs a margin, `maxScore` or `minScore`: nothing else uses scores. */
+  /**
+   * Scores candidates and positives instead of the model. Needs a margin, `maxScore` or `minScore`, because only those use
+   * scores.
+   */
   crossEncoder?: PairScorer
-  /** Best candidates that are skipped. Default 0. */
+  /** Number of best candidates to skip. Default 0. */
   rangeMin?: number
   /**
-   * Best candidates that are looked at. Default: `rangeMin` + `numNegatives` (times 10 with a margin, `maxScore`, or `minScore`
-   * beside a `crossEncoder`) + the most positives that a query has.
+   * Limit of best candidates. Default: `rangeMin` + `numNegatives` (times 10 with a margin, `maxScore`, or `minScore`
+   * together with a `crossEncoder`) + the highest number of positives of a query.
    */
   rangeMax?: number
   /** Leave out candidates with a higher score. */
@@ -53,21 +56,21 @@ export interface MineHardNegativesOptions {
   samplingStrategy?: 'top' | 'random'
   /** Seed of that random choice. Default 42. */
   seed?: number
-  /** Name of the model's prompt for queries; without it and `queryPrompt` that of `encodeQuery`. */
+  /** Name of the model's prompt for queries. Default: `queryPrompt`, else that of `encodeQuery`. */
   queryPromptName?: string
-  /** Put in front of every query. */
+  /** Prefix of every query. */
   queryPrompt?: string
-  /** Name of the model's prompt for the corpus; without it and `corpusPrompt` that of `encodeDocument`. */
+  /** Name of the model's prompt for the corpus. Default: `corpusPrompt`, else that of `encodeDocument`. */
   corpusPromptName?: string
-  /** Put in front of every text of the corpus. */
+  /** Prefix of every text of the corpus. */
   corpusPrompt?: string
   /** Keep positives among the candidates: a ranking for reranking evaluation. The format is `n-tuple`. Default false. */
   includePositives?: boolean
   /** Default `triplet`. */
   outputFormat?: NegativesFormat
   /**
-   * Add `scores` ([positive, negative, …]) to triplets and n-tuples, or put `score` in place of `label` and `scores` in place
-   * of `labels`. Default false.
+   * Add `scores` ([positive, negative, …]) to triplets and n-tuples, or replace `label` by `score` and `labels` by
+   * `scores`. Default false.
    */
   outputScores?: boolean
   /** Texts per batch of the model and of the cross-encoder. Default 32. */
@@ -75,8 +78,8 @@ export interface MineHardNegativesOptions {
   /** Print a table of the scores: to standard output, or to the given output. Default true. */
   verbose?: boolean | ProgressOutput
   /**
-   * Folder in which embeddings are kept as `query_embeddings_{sha256}.npy` and `corpus_embeddings_{sha256}.npy` and from
-   * which they are read next time. The name covers the texts, the prompts and the model's weights.
+   * Folder for embeddings, which are kept as `query_embeddings_{sha256}.npy` and `corpus_embeddings_{sha256}.npy` and read
+   * the next time. The name covers the texts, the prompts and the model's weights.
    */
   cacheFolder?: string
   /** Stops between two jobs of the engine; the promise rejects with ERR_ABORTED. */
@@ -100,7 +103,7 @@ const NOT_BUILT = {
   margin: { instead: 'use absoluteMargin or relativeMargin' },
 }
 
-/** Options with their defaults, but for `rangeMax`, which depends on the data. */
+/** Options with their defaults, except `rangeMax`, which depends on the data. */
 export type MiningPlan = MineHardNegativesOptions &
   Required<
     Pick<
@@ -150,14 +153,14 @@ export function checkMining(options: MineHardNegativesOptions): MiningPlan {
   }
   const defaults = { rangeMin: 0, numNegatives: 3, samplingStrategy: 'top', seed: 42, outputScores: false } as const
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
-  // A copy: later changes of the caller's array do not count.
+  // A copy, so that later changes of the caller's array have no effect.
   if (corpus !== undefined) given.corpus = corpus.slice()
   return { ...defaults, batchSize: 32, ...given, verbose, includePositives, outputFormat }
 }
 
 /**
- * Whether candidates may be refused for their score, so that more of them are needed. The model's own scores fall with the
- * rank: `minScore` refuses only the last candidates. Scores of a cross-encoder may be low at any rank.
+ * Whether candidates may be refused for their score, so that more of them are needed. The model's own scores decrease with
+ * the rank, so `minScore` refuses only the last candidates. Scores of a cross-encoder may be low at any rank.
  */
 function isSelective(options: MineHardNegativesOptions): boolean {
   const { absoluteMargin, relativeMargin, maxScore, minScore, crossEncoder } = options

@@ -12,12 +12,12 @@ export interface Mined {
 
 export interface MinedColumns {
   columns: Record<string, unknown[]>
-  /** The columns in order, which the keys of an object cannot always tell. */
+  /** The columns in order. The keys of an object do not always show that order. */
   names: string[]
-  /** Of the negatives in the result, once for every positive of their query, and how far the positive is above. */
+  /** Scores of the negatives in the result, once for every positive of their query, and the positive's lead. */
   negativeScores: number[]
   differences: number[]
-  /** The largest possible number of rows. */
+  /** Limit of rows. */
   possible: number
 }
 
@@ -46,12 +46,12 @@ export async function toColumns(pairs: Pairs, mined: Mined, plan: MiningPlan, sl
   return result
 }
 
-/** Gathers the rows of one format. */
+/** Collects the rows of one format. */
 abstract class Rows {
   readonly anchors: string[] = []
   readonly texts: unknown[] = []
   readonly others: Record<string, unknown[]> = {}
-  /** Rows that one positive can give. */
+  /** Limit of rows for one positive. */
   readonly possible: number = 1
   protected readonly corpus: string[]
   protected readonly scored: boolean
@@ -63,9 +63,9 @@ abstract class Rows {
     this.count = plan.numNegatives
   }
 
-  /** Rows of one positive; whether its negatives are in the result. */
+  /** Appends the rows of one positive. @returns whether its negatives are in the result */
   abstract add(anchor: string, text: number, score: number, negatives: number[], scores: number[]): boolean
-  /** Rows behind the last positive of a query. */
+  /** Rows after the last positive of a query. */
   close(_anchor: string, _negatives: number[], _scores: number[]): void {}
 }
 

@@ -14,7 +14,7 @@ export interface Pairs {
   positives: number[][]
   /** Rows of the dataset. */
   rows: number
-  /** Most rows of one query. */
+  /** Highest number of rows of one query. */
   maxPositives: number
 }
 
@@ -50,7 +50,7 @@ export async function readPairs(dataset: Dataset, plan: MiningPlan, slice: TimeS
   return { anchorColumn, positiveColumn, queries: queries.texts, corpus: corpus.texts, positives, rows, maxPositives }
 }
 
-/** Texts numbered in the order in which they first come. */
+/** Numbers texts in the order of their first appearance. */
 class Numbered {
   readonly texts: string[] = []
   readonly #numbers = new Map<string, number>()

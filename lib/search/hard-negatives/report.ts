@@ -21,7 +21,7 @@ export async function scoreTable(
   ]
 }
 
-/** How many candidates were refused, and for how many rows there were too few. */
+/** Number of refused candidates, and of rows that had too few. */
 export function shortages(skipped: readonly Skipped[], rows: number, possible: number, plan: MiningPlan): string[] {
   const percent = (ratio: number) => `${(ratio * 100).toFixed(2)}%`
   const lines = skipped.map(
@@ -54,7 +54,7 @@ interface Statistics {
   Max: number
 }
 
-/** As torch computes them: the median is the lower of two middle values, Std has n − 1 below, quantiles interpolate. */
+/** Torch's definitions: the median is the lower of two middle values, Std divides by n − 1, quantiles interpolate. */
 export async function statistics(scores: readonly number[], slice: TimeSlice): Promise<Statistics> {
   const sorted = await sort(scores, slice)
   const count = sorted.length
@@ -84,7 +84,7 @@ export async function statistics(scores: readonly number[], slice: TimeSlice): P
 /** Entries that are sorted at once, in about a millisecond. */
 const RUN = 2 ** 14
 
-/** In rising order: a merge sort in short slices, so that the event loop can run. */
+/** In rising order, by a merge sort in short slices, so that the event loop can run. */
 async function sort(scores: readonly number[], slice: TimeSlice): Promise<Float64Array> {
   let from = Float64Array.from(scores)
   for (let start = 0; start < from.length; start += RUN) {

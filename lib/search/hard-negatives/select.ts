@@ -1,14 +1,14 @@
 import { Random } from '../../data/random.js'
 import type { MiningPlan } from './options.js'
 
-/** Candidates that were refused for a reason, and the share of those that were left. */
+/** Candidates that were refused for a reason, and their share of the remaining candidates. */
 export interface Skipped {
   reason: 'absoluteMargin' | 'relativeMargin' | 'maxScore' | 'minScore'
   count: number
   ratio: number
 }
 
-/** Chooses the negatives of one query after the other. Arithmetic in float32, like that of the tensors in the reference. */
+/** Chooses the negatives of one query after another. Arithmetic in float32, like the reference's tensors. */
 export class NegativeSelector {
   readonly #plan: MiningPlan
   readonly #rangeMax: number
@@ -17,7 +17,10 @@ export class NegativeSelector {
   readonly #skipped = { absoluteMargin: 0, relativeMargin: 0, maxScore: 0, minScore: 0 }
   #candidates = 0
 
-  /** @param width candidates that count for each query, also where the corpus has less: `rangeMax` + the most positives */
+  /**
+   * @param width number of candidates for each query, also where the corpus has less: `rangeMax` + the highest number of
+   * positives
+   */
   constructor(plan: MiningPlan, rangeMax: number, width: number) {
     this.#plan = plan
     this.#rangeMax = rangeMax
@@ -26,7 +29,7 @@ export class NegativeSelector {
   }
 
   /**
-   * Positions in `scores` of the negatives, the best first; equal scores stay in order.
+   * Positions in `scores` of the negatives, the best first. Equal scores keep their order.
    * @param isPositive whether the candidate at a position answers the query
    * @param lowest score of the query's lowest positive
    */
@@ -38,7 +41,7 @@ export class NegativeSelector {
       if (!includePositives && isPositive(i)) continue
       const score = scores[i]!
       if (score === Number.NEGATIVE_INFINITY || this.#isTooGood(score, lowest)) continue
-      // The reference also counts here what was refused before. This counts only what this bound refused.
+      // The reference also counts earlier refusals here. This counts only those of this bound.
       if (minScore !== undefined && score < Math.fround(minScore)) this.#skipped.minScore++
       else kept.push(i)
     }
@@ -78,7 +81,7 @@ export class NegativeSelector {
     return true
   }
 
-  /** `count` different numbers below `bound` in rising order; all of them if there are fewer. */
+  /** `count` different numbers below `bound` in rising order, or all if there are fewer. */
   #sample(bound: number, count: number): number[] {
     const numbers = Array.from({ length: bound }, (_, i) => i)
     const taken = Math.min(count, bound)

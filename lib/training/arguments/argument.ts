@@ -1,11 +1,11 @@
-/** What the table says of a training argument, and the kinds that only training arguments have. */
+/** The table entry of a training argument, and the kinds that only training arguments have. */
 import { invalidArgument, SentenceTorchError } from '../../errors.js'
 import { integer, type Kind, number, type Option, option, text } from '../../options/kinds.js'
 import { isPlainObject } from '../../options.js'
 
 /** One training argument, whatever it takes. */
 export interface AnyArgument extends Kind {
-  /** What it does, in one or two sentences: for editors and docs/training.md. */
+  /** Its effect, in one or two sentences: for editors and docs/training.md. */
   readonly doc: string
   /** What may be given, in words for docs/training.md, where `expected` and `values` do not say all. */
   readonly takes?: string
@@ -15,7 +15,7 @@ export interface AnyArgument extends Kind {
   readonly isFree?: boolean
   /** Its name in sentence-transformers, where that is not this one in snake_case; null: it is not there. */
   readonly python?: string | null
-  /** What is different from sentence-transformers, in a few words. */
+  /** The difference from sentence-transformers, in a few words. */
   readonly differs?: string
 }
 

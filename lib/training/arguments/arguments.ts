@@ -31,7 +31,7 @@ export function resolveArguments(given: PartialTrainingArguments = {}): Readonly
   return Object.freeze(args)
 }
 
-/** The arguments that decide what a run computes: a resumed run that changes one is another run. */
+/** The arguments that decide the results of a run. Changing one in a resumed run changes its results. */
 export function isDeciding(name: string): boolean {
   const table: Readonly<Record<string, AnyArgument>> = ARGUMENTS
   return !table[name]?.isFree

@@ -1,4 +1,4 @@
-/** What the arguments of the log may be. */
+/** Kinds of the log's arguments. */
 
 export const LOG_LEVELS = ['passive', 'detail', 'debug', 'info', 'warning', 'error', 'critical'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]

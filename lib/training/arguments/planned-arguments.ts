@@ -4,7 +4,7 @@ import type { NotBuilt } from '../../options.js'
 const OFF = [false, null]
 const NONE = [null]
 
-/** Arguments that are refused for one reason, each with the values that are fine all the same. */
+/** Arguments that are refused for one reason, each with the values that are accepted anyway. */
 const refused = (reason: string, names: Readonly<Record<string, readonly unknown[]>>): [string, PlannedArgument][] =>
   Object.entries(names).map(([name, harmless]) => [name, { harmless, instead: reason }])
 
@@ -12,17 +12,17 @@ const refused = (reason: string, names: Readonly<Record<string, readonly unknown
 export type PlannedArgument = Required<NotBuilt>
 
 /**
- * Arguments of sentence-transformers' trainer that are not built: they are refused as such, not as misspelt. The values that
- * ask for what happens here anyway, the defaults above all, are accepted, so that arguments can be carried over.
- * docs/training.md and the parity manifest have their rows from here.
+ * Arguments of sentence-transformers' trainer that are not built. They are refused with a reason, not as misspelt. Values with no effect
+ * here are accepted, above all the defaults, so that existing arguments can be kept. The rows of docs/training.md and of the parity
+ * manifest come from this table.
  */
 export const PLANNED_ARGUMENTS: Readonly<Record<string, PlannedArgument>> = Object.fromEntries([
   // length, batches, data
   ...refused("miniBatchSize: 'auto' fits any batch into the memory", { autoFindBatchSize: OFF }),
-  ...refused('take columns away with dataset.selectColumns', { removeUnusedColumns: [true] }),
+  ...refused('remove columns with dataset.selectColumns', { removeUnusedColumns: [true] }),
   ...refused('batchSampler chooses the order', { trainSamplingStrategy: ['random'], lengthColumnName: ['length'] }),
   ...refused('there is no Router module yet', { routerMapping: [null, {}] }),
-  ...refused('tokenizer threads live on by themselves', { dataloaderPersistentWorkers: OFF }),
+  ...refused('tokenizer threads stay alive anyway', { dataloaderPersistentWorkers: OFF }),
   ...refused('batches are made two steps ahead', {
     dataloaderPinMemory: [true],
     dataloaderPrefetchFactor: NONE,
@@ -32,7 +32,7 @@ export const PLANNED_ARGUMENTS: Readonly<Record<string, PlannedArgument>> = Obje
   // optimiser, precision, memory
   ...refused('no loss of sentence-transformers reads it', { labelSmoothingFactor: [0] }),
   ...refused('no noise is added to embeddings', { neftuneNoiseAlpha: NONE }),
-  ...refused('it is for GaLore and its kin, which are not built', { optimTargetModules: NONE }),
+  ...refused('it is for GaLore and similar optimisers, which are not built', { optimTargetModules: NONE }),
   ...refused('bf16: true evaluates in bfloat16 too', { bf16FullEval: OFF }),
   ...refused('bf16: true evaluates in bfloat16', { fp16FullEval: OFF }),
   ...refused('the variable SENTENCE_TORCH_TF32 sets it for a CUDA build', { tf32: OFF }),
@@ -67,11 +67,11 @@ export const PLANNED_ARGUMENTS: Readonly<Record<string, PlannedArgument>> = Obje
     trackioBucketId: NONE,
     trackioStaticSpaceId: NONE,
   }),
-  ...refused('callbacks hear every record', { skipMemoryMetrics: [true], debug: ['', []] }),
+  ...refused('callbacks get every record', { skipMemoryMetrics: [true], debug: ['', []] }),
   // checkpoints
   ...refused('a checkpoint is whole whenever a process ends', { enableJitCheckpoint: OFF }),
-  ...refused('the batches that were trained on are passed over without being made', { ignoreDataSkip: OFF }),
-  ...refused('callbacks with state and loadState always get theirs back', {
+  ...refused('finished batches are skipped without being made', { ignoreDataSkip: OFF }),
+  ...refused('callbacks with state and loadState always get their state back', {
     restoreCallbackStatesFromCheckpoint: [true, false, null],
   }),
   ...refused('save the model and upload the folder', {

@@ -15,9 +15,9 @@ export interface RunPlan {
   loggingSteps: number
   evalSteps: number
   saveSteps: number
-  /** What is due after optimiser step `step`. */
+  /** Everything that is due after optimiser step `step`. */
   dueAfterStep(step: number): Due
-  /** What is due after an epoch. @param epoch passes over the data so far */
+  /** Everything that is due after an epoch. @param epoch passes over the data so far */
   dueAfterEpoch(epoch: number): Due
 }
 

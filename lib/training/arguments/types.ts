@@ -32,8 +32,8 @@ export interface TrainingArguments {
    */
   gradientAccumulationSteps: number
   /**
-   * Gradient caching for any loss: rows that pass the encoder at once. `auto`: half of the free memory. `null`: as the
-   * loss asks. Default `null`. Not in sentence-transformers.
+   * Gradient caching for any loss: rows that pass the encoder at once. `auto`: half of the free memory. `null`: the
+   * loss decides. Default `null`. Not in sentence-transformers.
    */
   miniBatchSize: number | 'auto' | null
   /**
@@ -53,20 +53,17 @@ export interface TrainingArguments {
    * `batch_sampler`.
    */
   batchSampler: BatchSamplerChoice | Readonly<Record<string, BatchSamplerChoice>>
-  /** From which of several datasets each batch comes. Default `proportional`. */
+  /** Which of several datasets each batch comes from. Default `proportional`. */
   multiDatasetBatchSampler: MultiDatasetBatchSamplerChoice
   /**
-   * Factors of the losses of datasets, by name. `null`: 1 for all. The log has the losses without them. Default
+   * Factors of the losses of datasets, by name. `null`: 1 for all. The log has the losses without the factors. Default
    * `null`. Not in sentence-transformers.
    */
   datasetWeights: Readonly<Record<string, number>> | null
-  /**
-   * What is put in front of the texts: one text for all, or texts by column, by dataset, or by dataset and column.
-   * Default `null`.
-   */
+  /** Prefix of the texts: one for all, or one by column, by dataset, or by dataset and column. Default `null`. */
   prompts: TrainingPrompts | null
   /**
-   * Tokens per text at most: one number, or an object with one for each column. `null`: that of the model. Default
+   * Limit of tokens in a text: one number, or an object with one for each column. `null`: that of the model. Default
    * `null`. Not in sentence-transformers.
    */
   maxSeqLength: number | Readonly<Record<string, number>> | null
@@ -250,8 +247,8 @@ export interface PartialTrainingArguments {
    */
   gradientAccumulationSteps?: number
   /**
-   * Gradient caching for any loss: rows that pass the encoder at once. `auto`: half of the free memory. `null`: as the
-   * loss asks. Default `null`. Not in sentence-transformers.
+   * Gradient caching for any loss: rows that pass the encoder at once. `auto`: half of the free memory. `null`: the
+   * loss decides. Default `null`. Not in sentence-transformers.
    */
   miniBatchSize?: number | 'auto' | null
   /**
@@ -271,20 +268,17 @@ export interface PartialTrainingArguments {
    * `batch_sampler`.
    */
   batchSampler?: BatchSamplerChoice | Readonly<Record<string, BatchSamplerChoice>>
-  /** From which of several datasets each batch comes. Default `proportional`. */
+  /** Which of several datasets each batch comes from. Default `proportional`. */
   multiDatasetBatchSampler?: MultiDatasetBatchSamplerChoice
   /**
-   * Factors of the losses of datasets, by name. `null`: 1 for all. The log has the losses without them. Default
+   * Factors of the losses of datasets, by name. `null`: 1 for all. The log has the losses without the factors. Default
    * `null`. Not in sentence-transformers.
    */
   datasetWeights?: Readonly<Record<string, number>> | null
-  /**
-   * What is put in front of the texts: one text for all, or texts by column, by dataset, or by dataset and column.
-   * Default `null`.
-   */
+  /** Prefix of the texts: one for all, or one by column, by dataset, or by dataset and column. Default `null`. */
   prompts?: TrainingPrompts | null
   /**
-   * Tokens per text at most: one number, or an object with one for each column. `null`: that of the model. Default
+   * Limit of tokens in a text: one number, or an object with one for each column. `null`: that of the model. Default
    * `null`. Not in sentence-transformers.
    */
   maxSeqLength?: number | Readonly<Record<string, number>> | null

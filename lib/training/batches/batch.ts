@@ -16,7 +16,7 @@ export interface BatchPosition {
   index: number
 }
 
-/** How far a run is. A resumed run goes on from here. */
+/** The progress of a run. A resumed run continues from here. */
 export interface Position {
   epoch: number
   /** Batches of the epoch that were trained on. */
@@ -37,6 +37,6 @@ export interface TrainBatch {
 /** Makes the batches of one dataset: rows to token ids. */
 export interface AnyBatchMaker {
   make(rows: Rows, position: BatchPosition): Promise<PackedBatch>
-  /** Closes what is open. No batch is asked for afterwards. */
+  /** Closes open files. No batch is requested afterwards. */
   close?(): Promise<void>
 }

@@ -5,7 +5,7 @@ import type { PretrainedFacts, PretrainedSource } from '../../losses/loss.js'
 import type { ConfigObject, LossSpec } from '../../native/types.js'
 import { checkNames, isPlainObject } from '../../options.js'
 
-/** What the trainer needs of a loss, whatever the kind of model. */
+/** The parts of a loss that the trainer needs, for any kind of model. */
 export interface TrainableLoss {
   readonly type: string
   readonly requirements?: { readonly labels?: string; readonly inBatchNegatives?: boolean }
@@ -13,7 +13,7 @@ export interface TrainableLoss {
   readonly computed?: ComputedLoss
   /** For a loss whose parameters start from a checkpoint. */
   readonly pretrained?: PretrainedSource
-  /** What the Cached… losses ask for. */
+  /** The mini-batches of a Cached… loss. */
   readonly caching?: { readonly miniBatchSize?: number; readonly miniBatchTokens?: number } | undefined
   spec(embeddingDimension: number, config: ConfigObject, pretrained?: PretrainedFacts): LossSpec
 }

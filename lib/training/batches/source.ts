@@ -34,7 +34,7 @@ export interface EvaluationData {
   rows?: number | undefined
 }
 
-/** What the batches of a dataset are made with. */
+/** The tools that make the batches of a dataset. */
 export interface BatchMakerParts<L> {
   loss: L
   /** Name of the dataset; '' for a single one. */
@@ -80,7 +80,7 @@ export class BatchSources<L> {
     }))
   }
 
-  /** Closes what the batches were made with. */
+  /** Closes these tools. */
   async close(): Promise<void> {
     for (const maker of this.#makers) await maker.close?.()
   }

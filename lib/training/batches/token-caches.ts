@@ -26,7 +26,7 @@ export class TokenCaches {
     return cache
   }
 
-  /** Writes what is new to the disk, for later runs. */
+  /** Writes new rows to the disk, for later runs. */
   async close(): Promise<void> {
     for (const columns of this.#opened.values()) {
       for (const opening of columns.values()) {

@@ -66,7 +66,7 @@ export interface CallbackContext {
   readonly control: TrainerControl
 }
 
-/** What a callback keeps in checkpoints: anything that JSON can hold. */
+/** A callback's state in checkpoints: any JSON value. */
 export type CallbackState = string | number | boolean | null | CallbackState[] | { [key: string]: CallbackState }
 
 type Answer = void | Promise<void>
@@ -105,7 +105,7 @@ export interface TrainerCallback {
   onTrainEnd?(context: CallbackContext): Answer
   /** What checkpoints keep of this callback (`stateful_callbacks` of trainer_state.json). */
   state?(): CallbackState
-  /** Takes back what `state` returned, before training goes on from a checkpoint. */
+  /** Receives the result of `state` before training resumes from a checkpoint. */
   loadState?(state: CallbackState): void
 }
 

@@ -12,7 +12,7 @@ import { saveOptimizer } from './optimizer-tensors.js'
 import { listCheckpoints } from './rotation.js'
 import type { SavedRun } from './saved-run.js'
 
-/** What a checkpoint is made from. */
+/** The sources of a checkpoint. */
 export interface CheckpointParts {
   args: Readonly<TrainingArguments>
   native: Pick<NativeTrainer, 'tensors' | 'dump' | 'counters'>
@@ -36,11 +36,11 @@ export interface OwnState extends SavedRun {
   miniBatch: readonly MiniBatch[]
   /** Undefined for a stream of unknown length. */
   batchesPerEpoch?: number | undefined
-  /** The arguments that decide what the run computes. */
+  /** The arguments that decide the results of the run. */
   args: Record<string, unknown>
 }
 
-/** The arguments that decide what a run computes, as JSON has them. */
+/** The arguments that decide the results of a run, as JSON. */
 export function decidingArguments(args: Readonly<TrainingArguments>): Record<string, unknown> {
   const plain = (_: string, value: unknown) =>
     value instanceof RegExp ? String(value) : typeof value === 'function' ? `function ${value.name}` : value

@@ -120,7 +120,10 @@ export async function readLossTensors(given: string): Promise<LossTensors> {
   }
 }
 
-/** Checks the type of what a caller gave as `lossTensors`. Names and shapes are checked when they are loaded: the engine knows them. */
+/**
+ * Checks the type of a caller's `lossTensors`. Names and shapes are checked when they are loaded, because the engine knows
+ * them.
+ */
 export function checkLossTensors(given: unknown): void {
   if (given === undefined || (typeof given === 'string' && given !== '')) return
   const fits = (tensor: unknown): boolean => {

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { fromNative, SentenceTorchError } from '../../errors.js'
 import { openSafetensors, type TensorSource, writeSafetensors } from '../../io/safetensors.js'
+import { checkFinite } from '../../models/finite.js'
 import type { NativeTrainer, TensorInfo } from '../../native/types.js'
 
 const FILE = 'optimizer.safetensors'
@@ -21,7 +22,8 @@ export async function saveOptimizer(
 
 /**
  * Loads the state of the optimiser from a checkpoint.
- * @throws ERR_NOT_FOUND, ERR_INVALID_TENSORS: one error that lists everything that is missing, unknown or of another shape
+ * @throws ERR_NOT_FOUND, ERR_INVALID_TENSORS: one error that lists everything that is missing, unknown or of another shape;
+ * or the first tensor with a value that is not finite
  */
 export async function loadOptimizer(
   folder: string,
@@ -48,7 +50,9 @@ export async function loadOptimizer(
       const total = elements(shape) * 4
       for (let start = 0; start < total; start += RANGE_BYTES) {
         const data = await file.read(name, start, Math.min(start + RANGE_BYTES, total))
-        await native.load([{ name, start: start / 4, dtype: 'F32', data }]).catch((error) => {
+        const range = { name, start: start / 4, dtype: 'F32', data } as const
+        checkFinite([range], join(folder, FILE))
+        await native.load([range]).catch((error) => {
           throw fromNative(error, 'Trainer.load')
         })
       }

@@ -79,7 +79,7 @@ export async function readCheckpoint(
   return { folder, own, changed }
 }
 
-/** The model and the engine's trainer, which take what a checkpoint holds. */
+/** The model and the engine's trainer, which receive a checkpoint's content. */
 interface Receivers {
   model: { loadWeights(folder: string): Promise<void> }
   native: Pick<NativeTrainer, 'tensors' | 'load' | 'setCounters'>

@@ -2,7 +2,7 @@ import type { Position } from '../batches/batch.js'
 import type { CallbackState, LogRecord, TrainerState } from '../callbacks/callbacks.js'
 import type { SavedLossLog } from '../reporting/loss-log.js'
 
-/** What a checkpoint holds besides tensors, so that a later process can go on as if nothing had happened. */
+/** The content of a checkpoint besides tensors, so that a later process can continue as if nothing had happened. */
 export interface SavedRun {
   state: Omit<TrainerState, 'logHistory'> & { logHistory: LogRecord[] }
   position: Position

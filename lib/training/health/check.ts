@@ -5,7 +5,7 @@ import type { TrainingWarning } from './warning.js'
 /** Checks a run before its first step. */
 export type StartCheck = (facts: RunFacts) => TrainingWarning[] | Promise<TrainingWarning[]>
 
-/** Checks the reports of the engine, and remembers what it needs of earlier ones. */
+/** Checks the engine's reports, and remembers earlier ones as needed. */
 export interface ReportCheck {
   observe(report: StepReport): TrainingWarning | undefined
 }

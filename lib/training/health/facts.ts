@@ -19,7 +19,7 @@ export interface LossFacts {
   inBatchNegatives: boolean
 }
 
-/** What is known of a run before its first step. */
+/** Facts about a run before its first step. */
 export interface RunFacts extends ModelFacts {
   args: Readonly<TrainingArguments>
   /** The arguments as the caller gave them. */
@@ -36,7 +36,7 @@ export interface RunFacts extends ModelFacts {
   evaluation: readonly NamedDataset[]
 }
 
-/** What the checks know of the model. */
+/** Facts about the model for the checks. */
 export interface ModelFacts {
   /** Whether the model's embeddings have length 1. */
   isNormalized: boolean

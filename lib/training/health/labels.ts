@@ -10,7 +10,7 @@ interface LabelRule {
   fits(label: number): boolean
   /** Describes labels that do not fit. */
   found: string
-  /** What the loss does with labels. */
+  /** A loss's use of labels. */
   loss: string
   remedy: string
 }

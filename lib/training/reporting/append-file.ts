@@ -122,7 +122,7 @@ export class AppendFile {
     } catch (error) {
       this.warn(error)
       this.#cutAt = (await this.#file?.stat().catch(() => undefined))?.size ?? -1
-      // When the disk is full, the same file may take more later. After other errors it is opened anew.
+      // When the disk is full, the same file may accept more later. After other errors it is opened again.
       if (!hasCode(error, 'ENOSPC', 'EDQUOT')) await this.#closeFile()
     }
     this.#writing = undefined

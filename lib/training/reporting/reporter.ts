@@ -5,7 +5,7 @@ import type { TrainerCallback } from '../callbacks/callbacks.js'
 
 /** A callback that writes the log of a run. */
 export interface Reporter extends TrainerCallback {
-  /** Writes what is left, also after an error of the run. Idempotent. */
+  /** Writes the remaining records, also after an error of the run. Idempotent. */
   close(): Promise<void>
 }
 

@@ -41,7 +41,7 @@ export class Reporting {
     else this.#messages.write(`${text}\n`)
   }
 
-  /** Writes what is left, also after an error. Idempotent. */
+  /** Writes the remaining records, also after an error. Idempotent. */
   async close(): Promise<void> {
     this.#progress?.close()
     for (const reporter of this.#reporters) await reporter.close()

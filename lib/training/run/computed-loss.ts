@@ -74,7 +74,7 @@ export class ComputedStep {
     return found
   }
 
-  /** What the engine needs of the loss. @param total number of values in all embeddings */
+  /** The engine's inputs from the loss. @param total number of values in all embeddings */
   private external(value: CustomLossValue, total: number): ExternalLoss {
     const { loss, gradients, parameterGradients = {}, components } = value
     const joined = new Float32Array(total)

@@ -7,7 +7,7 @@ export interface EvaluatorOf<M> {
   evaluate(model: M, context?: EvaluationContext): Promise<EvaluationResult>
 }
 
-/** What a function as evaluator may return: one number, or metrics by name. The first metric is the primary one. */
+/** Result of an evaluator function: one number, or metrics by name. The first metric is the primary one. */
 export type EvaluationNumbers = number | Readonly<Record<string, number>>
 
 type OneEvaluator<M> =

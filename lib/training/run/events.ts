@@ -171,7 +171,7 @@ class EventQueue {
     this.#append(event)
   }
 
-  /** The next event; undefined after the last. @throws what the training threw */
+  /** The next event; undefined after the last. @throws the error of the training */
   async take(): Promise<TrainingEvent | undefined> {
     while (this.#events.length === 0 && this.#end === undefined) {
       await new Promise<void>((resolve) => {

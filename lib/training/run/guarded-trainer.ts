@@ -27,7 +27,7 @@ export class GuardedTrainer implements NativeTrainer {
     this.#changesPrecision = changesPrecision
   }
 
-  /** Called before the first job of a training, which changes the precision. Whoever holds the weights sees one precision. */
+  /** Called before the first job of a training, which changes the precision. A holder of the weights sees one precision. */
   async begin(): Promise<void> {
     this.#trains = true
     if (this.#changesPrecision) await this.#guard.change(() => this.#native.counters())

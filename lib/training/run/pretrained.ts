@@ -22,7 +22,7 @@ export class PretrainedLosses {
     private readonly pretrained: readonly PretrainedLoss[],
   ) {}
 
-  /** @throws as `SentenceTransformer.load` for a checkpoint, and what the losses throw for a model that does not fit */
+  /** @throws as `SentenceTransformer.load` for a checkpoint, and the losses' errors for a model that does not fit */
   static async open<L extends TrainableLoss>(
     model: Pick<TrainableModel, 'encoder' | 'config'>,
     losses: LossSet<L>,

@@ -5,7 +5,7 @@ import type { NamedDataset, RunFacts } from '../health/facts.js'
 import type { SessionParts } from './session-parts.js'
 import type { TrainableModel } from './trainable-model.js'
 
-/** What the health checks know of a run before its length is known. */
+/** Facts for the health checks about a run whose length is not known yet. */
 export function runFacts<M extends TrainableModel, L extends TrainableLoss>(
   parts: SessionParts<M, L>,
   specs: TrainerSpec['losses'],

@@ -88,7 +88,7 @@ export class TrainingRun {
     if (this.parts.args.evalOnStart) await this.evaluate()
   }
 
-  /** While training is paused: waits, with no step running, until it goes on or is aborted. */
+  /** While training is paused: waits, without a running step, until training continues or is aborted. */
   async waitWhilePaused(): Promise<void> {
     const { gate, signal, timings } = this.parts
     if (!gate?.isClosed) return

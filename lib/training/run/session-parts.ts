@@ -26,7 +26,7 @@ export interface SessionParts<M extends TrainableModel, L extends TrainableLoss>
   evalDataset: DataSource | undefined
   evaluator: EvaluatorOf<M> | undefined
   losses: LossSet<L>
-  /** What the losses' own parameters start from. */
+  /** Initial values of the losses' own parameters. */
   lossTensors: LossTensors | string | undefined
   names: NamesOfArguments
   callbacks: readonly TrainerCallback[]

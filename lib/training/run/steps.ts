@@ -32,7 +32,7 @@ export interface StepParts {
   health?: Pick<HealthMonitor, 'observe'> | undefined
 }
 
-/** What is known of an optimiser step while it runs. */
+/** The state of a running optimiser step. */
 interface RunningStep {
   step: number
   /** Passes over the data after this step. */
@@ -84,7 +84,7 @@ export class Steps {
    * Gives one optimiser step to the engine and waits for the step before it.
    * @param group the batches of the step
    * @param position after this step
-   * @returns what is due after this step
+   * @returns everything that is due after this step
    */
   async submit(group: readonly TrainBatch[], position: Position): Promise<Due> {
     const step = ++this.submitted
@@ -109,12 +109,12 @@ export class Steps {
     return due
   }
 
-  /** Waits for what is in flight. */
+  /** Waits for the steps in flight. */
   settle(): Promise<void> {
     return this.#queue.settle()
   }
 
-  /** After an error: waits for what is in flight and ignores its result. */
+  /** After an error: waits for the steps in flight and ignores their results. */
   abandon(): Promise<void> {
     return this.#queue.abandon()
   }
@@ -179,7 +179,7 @@ class StepQueue {
     const alone = inTypeScript !== undefined
     if (alone || this.#running?.alone) await this.settle()
     const promise = (inTypeScript ?? native).step(batch, options)
-    // Whoever waits for this batch handles its failure. Until then it must not count as unhandled.
+    // The reader of this batch handles its failure. Until then it must not count as unhandled.
     promise.catch(() => {})
     const previous = this.#running
     this.#running = { promise, ends, alone }

@@ -11,7 +11,7 @@ import type { SessionParts } from './session-parts.js'
 import { untilSignal } from './signals.js'
 import type { TrainableModel } from './trainable-model.js'
 
-/** What the trainer keeps when a training has ended. */
+/** The trainer's memory after a training. */
 export interface TrainerMemory {
   state: TrainerState
   /** The losses' own parameters after the last training. */

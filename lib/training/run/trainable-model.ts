@@ -1,6 +1,6 @@
 import type { ConfigObject, DType, NativeEncoder } from '../../native/types.js'
 
-/** What a trainer needs of a model. */
+/** The parts of a model that a trainer needs. */
 export interface TrainableModel {
   readonly device: string
   readonly dtype: DType

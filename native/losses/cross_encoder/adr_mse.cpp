@@ -9,8 +9,8 @@ namespace st {
 
 namespace {
 
-// Mean over all documents of (true rank - approximate rank)^2 / log2(true rank + 1), where the approximate rank counts
-// the documents of the query that score higher with a sigmoid. Equal labels share the mean of their ranks.
+// Mean over all documents of (true rank - approximate rank)^2 / log2(true rank + 1). The approximate rank counts,
+// with a sigmoid, the documents of the query that score higher. Equal labels share the mean of their ranks.
 class ADRMSE : public Loss {
  public:
   ADRMSE(const Config& spec, int64_t labels) : activation_(logit_activation(spec)), alpha_(spec.number("alpha", 1)) {
@@ -36,7 +36,7 @@ class ADRMSE : public Loss {
     const at::Tensor rank_QM = higher_QM + (equal_QM + 1) / 2;
 
     const at::Tensor above_Qij = at::sigmoid((scores_QM.unsqueeze(1) - scores_QM.unsqueeze(2)) * alpha_) * there_j;
-    // A document is not above itself: sigmoid(0) of it is taken back.
+    // A document does not outrank itself, so its own sigmoid(0) is subtracted.
     const at::Tensor approximate_QM = above_Qij.sum(2) + 1 - mask_QM * 0.5;
     const at::Tensor errors_QM = (rank_QM - approximate_QM).square() / at::log2(rank_QM + 1);
     return (errors_QM * mask_QM).sum() / mask_QM.sum();

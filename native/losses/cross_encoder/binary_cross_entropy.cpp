@@ -8,7 +8,7 @@ namespace st {
 
 namespace {
 
-// Cross-entropy of the sigmoid of each pair's score with a label of 0 to 1.
+// Cross-entropy between the sigmoid of each pair's score and a label from 0 to 1.
 class BinaryCrossEntropy : public Loss {
  public:
   BinaryCrossEntropy(const Config& spec, int64_t labels)

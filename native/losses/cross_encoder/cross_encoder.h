@@ -8,31 +8,31 @@
 
 namespace st {
 
-// Losses of cross-encoders: "CrossEncoder.MSELoss" and so on. What they get as embeddings [C, B, numLabels] are logits,
-// of pairs whose second text is of column c; where the batch has lists, C = 1 and B counts the documents of all
-// queries.
+// Losses of cross-encoders: "CrossEncoder.MSELoss" and so on. Their embeddings [C, B, numLabels] are the logits of
+// pairs. The second text of a pair is from column c. Where the batch has lists, C = 1 and B counts the documents of
+// all queries.
 std::unique_ptr<Loss> make_cross_encoder_loss(const Config& spec, int64_t labels, LossLayout layout);
 
-// The option `activationFn` of a spec: what is applied to the logits first.
+// The option `activationFn` of a spec: a function of the logits, which is applied first.
 Activation logit_activation(const Config& spec, const std::string& fallback = "identity");
 // Throws ERR_INVALID_ARGUMENT that names the loss unless the model has one label.
 void require_one_label(const Config& spec, int64_t labels);
-// [C, B], activated, of a model with one label.
+// [C, B], activated scores of a model with one label.
 at::Tensor scores_CB(const LossInput& input, Activation activation);
 // Labels in the type of the scores.
 at::Tensor labels_like(const LossInput& input);
 
-// For check_batch: lists that cover the rows, and a label for each row.
+// For check_batch: checks that lists cover the rows, and that each row has a label.
 void require_lists(const char* loss, const LossInput& input);
 
-// The documents of each query as rows of a table, Q x M, where M is the most documents that a query has.
+// The documents of each query as rows of a table, Q x M, where M is the highest number of documents of a query.
 struct Lists {
-  at::Tensor index_QM;  // int64: the batch's row, or its number of rows where a query has no more documents
-  at::Tensor mask_QM;   // bool: whether there is a document
+  at::Tensor index_QM;  // int64: the batch's row, or its number of rows where the query has no further documents
+  at::Tensor mask_QM;   // bool: whether the place has a document
 
   explicit Lists(const LossInput& input);
   int64_t most() const { return mask_QM.size(1); }
-  // `values`, one for each row of the batch, in the table; `fill` in the places without a document.
+  // Puts `values`, one for each row of the batch, into the table, and `fill` into places without a document.
   at::Tensor table(const at::Tensor& values_R, double fill) const;
 };
 

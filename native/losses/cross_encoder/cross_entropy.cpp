@@ -8,7 +8,7 @@ namespace st {
 
 namespace {
 
-// Cross-entropy of the softmax over each pair's logits with its class, or with a distribution over the classes.
+// Cross-entropy between the softmax over each pair's logits and its class, or a distribution over the classes.
 class CrossEntropy : public Loss {
  public:
   CrossEntropy(const Config& spec, int64_t labels)

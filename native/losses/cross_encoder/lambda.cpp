@@ -34,8 +34,8 @@ Scheme parse_scheme(const Config& spec) {
 }
 
 // The LambdaLoss framework (Wang et al. 2018): the mean of -w_ij log(sigmoid(s_i - s_j)) over pairs of a query's
-// documents with y_i > y_j, of which at least one ranks within k. Without weights it is RankNet (Burges et al. 2005).
-// Letters: Q queries, M documents in the order of their scores, i and j.
+// documents with y_i > y_j, at least one of which ranks within k. Without weights it is RankNet (Burges et al. 2005).
+// Shapes: Q queries, M documents in the order of their scores, i and j.
 class Lambda : public Loss {
  public:
   Lambda(const Config& spec, int64_t labels, const char* name, Scheme scheme)
@@ -84,7 +84,7 @@ class Lambda : public Loss {
     at::Tensor logs_Qij = at::log_sigmoid(apart_Qij * sigma_);
     if (scheme_ != Scheme::kNone) logs_Qij = logs_Qij * weights(gain_QM, discount_M);
     const at::Tensor counted = logs_Qij.masked_select(counted_Qij);
-    // Where no query has documents with different labels there is nothing to learn: the sum of nothing.
+    // Where no query has documents with different labels, there is nothing to learn: an empty sum.
     const double pairs = std::max<double>(static_cast<double>(counted.numel()), 1);
     return counted.sum() / (binary_ ? -pairs * std::log(2.0) : -pairs);
   }
@@ -99,7 +99,7 @@ class Lambda : public Loss {
     return scheme_ == Scheme::kLambdaRank ? lambda_Qij : ndcg2(discount_M) * gains_Qij * mu_ + lambda_Qij;
   }
 
-  // |1 / D(d) - 1 / D(d + 1)| of the distance d = |i - j| of two ranks; 0 on the diagonal.
+  // |1 / D(d) - 1 / D(d + 1)| for the distance d = |i - j| of two ranks; 0 on the diagonal.
   static at::Tensor ndcg2(const at::Tensor& discount_M) {
     const int64_t most = discount_M.size(0);
     const at::Tensor rank_M = at::arange(most, discount_M.options());

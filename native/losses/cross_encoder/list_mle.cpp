@@ -14,11 +14,11 @@ namespace st {
 
 namespace {
 
-// A list of one document has the weight 0 alone.
+// A list of one document has the single weight 0.
 constexpr double kEpsilon = 1e-10;
 
-// Minus the log-likelihood of the right order of a query's documents in a Plackett-Luce model of their scores: ListMLE
-// (Xia et al. 2008), and with weights that count the first ranks more, p-ListMLE (Lan et al. 2014).
+// Minus the log-likelihood of the right order of a query's documents in a Plackett-Luce model of their scores:
+// ListMLE (Xia et al. 2008), or p-ListMLE with weights that emphasise the first ranks (Lan et al. 2014).
 class ListMLE : public Loss {
  public:
   ListMLE(const Config& spec, int64_t labels, const char* name, bool weighted)
@@ -37,12 +37,12 @@ class ListMLE : public Loss {
 
   LossValue forward(const LossInput& input) const override {
     const Lists lists(input);
-    // Documents that are not there add nothing to the sums: e to the power of the lowest number is 0.
+    // Absent documents add nothing to the sums, because e to the power of the lowest number is 0.
     const double lowest = std::numeric_limits<float>::lowest();
     at::Tensor scores_QM = lists.table(scores_CB(input, activation_)[0], lowest);
     if (!input_order_) {
       const at::Tensor labels_QM = lists.table(labels_like(input), -std::numeric_limits<double>::infinity());
-      // Documents that are not there stay behind the others.
+      // Absent documents come after the others.
       scores_QM = scores_QM.gather(1, std::get<1>(at::sort(labels_QM, /*stable=*/true, 1, /*descending=*/true)));
     }
     const at::Tensor absent_QM = lists.mask_QM.logical_not();
@@ -53,8 +53,8 @@ class ListMLE : public Loss {
   }
 
  private:
-  // 2 ^ (documents - rank) - 1 with ranks from 1, divided by their sum. Both sides of the quotient are scaled by the
-  // power of 2 that keeps the sum within float32.
+  // 2 ^ (documents - rank) - 1 with ranks from 1, divided by their sum. A power of 2 scales both sides of the
+  // quotient and keeps the sum within float32.
   static at::Tensor weights(const at::Tensor& mask_QM) {
     const at::Tensor ranks_M = at::arange(1, mask_QM.size(1) + 1, mask_QM.options());
     const at::Tensor documents_Q1 = mask_QM.sum(1, true), scale_Q1 = (documents_Q1 - 127).clamp_min(0);

@@ -10,7 +10,7 @@ namespace st {
 
 namespace {
 
-// Cross-entropy of the softmax over a query's scores with the softmax over its labels (Cao et al. 2007).
+// Cross-entropy between the softmax over a query's scores and the softmax over its labels (Cao et al. 2007).
 class ListNet : public Loss {
  public:
   ListNet(const Config& spec, int64_t labels) : activation_(logit_activation(spec)) {

@@ -10,8 +10,8 @@ namespace st {
 
 namespace {
 
-// Mean squared error of score(query, positive) - score(query, negative) against a teacher's margin (Hofstätter et al.
-// 2020). Columns: positive, negatives.
+// Mean squared error between score(query, positive) - score(query, negative) and a teacher's margin (Hofstätter et
+// al. 2020). Columns: positive, negatives.
 class MarginMSE : public Loss {
  public:
   MarginMSE(const Config& spec, int64_t labels) : activation_(logit_activation(spec)) {

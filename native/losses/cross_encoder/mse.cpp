@@ -6,7 +6,7 @@ namespace st {
 
 namespace {
 
-// Mean squared error of each pair's score against its label.
+// Mean squared error between each pair's score and its label.
 class MSE : public Loss {
  public:
   MSE(const Config& spec, int64_t labels) : activation_(logit_activation(spec)) {

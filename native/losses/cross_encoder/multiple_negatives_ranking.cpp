@@ -10,8 +10,8 @@ namespace st {
 
 namespace {
 
-// Cross-entropy of each query's positive (column 0) against its negatives (the other columns), which the data side has
-// chosen among the texts of the batch.
+// Cross-entropy of each query's positive (column 0) against its negatives (the other columns). The data side has
+// chosen the negatives among the texts of the batch.
 class MultipleNegativesRanking : public Loss {
  public:
   MultipleNegativesRanking(const Config& spec, int64_t labels)

@@ -3,7 +3,7 @@
 #include "ops/cpu/simd.inl"
 
 // A moment without gradients shrinks for ever but never becomes 0, and numbers below the smallest normal one cost a
-// hundred times as much: they count as 0.
+// hundred times as much. So they count as 0.
 ST_INLINE float normal_or_zero(float x) {
   return __builtin_fabsf(x) < __FLT_MIN__ ? 0.0f : x;
 }
@@ -48,9 +48,9 @@ static void adamw(const AdamW<A>& k, int64_t count, A* value, A* grad, A* exp_av
 
 constexpr int64_t kReplayBlock = 64;  // elements whose values and moments stay in the first cache for all updates
 
-// Whether updates from the bound's on leave the values as they are: without gradients no direction grows where beta1^2
-// is at most beta2, and 2^-(digits + 1) of a value is never more than half of its last digit. Half of that again for
-// what the moments have been rounded.
+// Whether updates from the bound's on leave the values unchanged. Without gradients no direction grows if beta1^2 is
+// at most beta2, and 2^-(digits + 1) of a value is at most half of its last digit. Another half covers the rounding
+// of moments.
 template <typename A>
 ST_INLINE bool values_rest(const Replay<A>& k, const AdamWBound<A>& bound, int64_t count, const A* value, const A* m,
                            const A* v) {
@@ -81,11 +81,11 @@ static void adamw_replay(const Replay<A>& k, int64_t count, A* value, A* exp_avg
     const int64_t size = count - begin < kReplayBlock ? count - begin : kReplayBlock;
     A *w = value + begin, *m = exp_avg + begin, *v = exp_avg_sq + begin;
     int64_t u = 0;
-    // The question costs as much as an update or two.
+    // The check costs as much as an update or two.
     while (u < k.count && !(u % 8 == 0 && k.count - u > 4 && values_rest(k, k.bounds[u], size, w, m, v))) {
       adamw<A, A>(k.updates[u++], size, w, no_gradient, m, v, nullptr);
     }
-    // What is left moves nothing but the moments, and the values by their decay.
+    // The remaining updates change only the moments, and the values by their decay.
     if (!k.decays && u < k.count && all_zero(size, m) && all_zero(size, v)) u = k.count;
     for (; u < k.count; ++u) {
       const AdamW<A>& update = k.updates[u];
@@ -105,7 +105,7 @@ static void adamw_replay(const Replay<A>& k, int64_t count, A* value, A* exp_avg
 template <typename A>
 static double squared_norm(int64_t count, const A* x) {
   double out = 0;
-  // In blocks: one sum of millions of elements in float32 would lose a thousandth of it.
+  // In blocks, because one float32 sum of millions of elements would lose a thousandth.
   for (int64_t begin = 0; begin < count; begin += 4096) {
     const int64_t end = begin + 4096 < count ? begin + 4096 : count;
     A lanes[64] = {};

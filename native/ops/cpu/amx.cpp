@@ -20,7 +20,7 @@ int64_t whole(int64_t depth) {
   return (depth + kPairs - 1) / kPairs * kPairs;
 }
 
-// Lines of 64 bytes, out of the 32 of each step, of the next panel: what a block draws into the second cache.
+// Lines of 64 bytes, of the 32 in each step, of the next panel. A block prefetches them into the second cache.
 struct Ahead {
   const Bf16* panel;
   int first_line, last_line;
@@ -32,7 +32,7 @@ template <int kRowTiles>
 inline void block(int64_t depth, const Bf16* a, int64_t a_stride, int64_t a_tile, int64_t a_second, const Bf16* panel,
                   const Ahead& ahead, float* out, int64_t out_stride, bool accumulate) {
   const int64_t bytes = out_stride * static_cast<int64_t>(sizeof(float));
-  // To GCC, loading a tile reads no memory: what was stored there before must not come after.
+  // GCC thinks that loading a tile reads no memory. This keeps earlier stores before it.
   asm volatile("" ::: "memory");
   if (accumulate) {
     _tile_loadd(0, out, bytes);
@@ -73,7 +73,7 @@ inline void block(int64_t depth, const Bf16* a, int64_t a_stride, int64_t a_tile
   }
 }
 
-// block() for rows x columns that need not be whole tiles.
+// block() for rows x columns that may end within a tile.
 inline void any_block(int64_t rows, int64_t columns, int64_t depth, const Bf16* a, int64_t a_stride, int64_t a_tile,
                       int64_t a_second, const Bf16* panel, const Ahead& ahead, float* out, int64_t out_stride,
                       bool accumulate) {
@@ -157,7 +157,7 @@ void multiply(const Bf16* a, int64_t a_stride, int64_t rows, const Bf16* panels,
       }
     }
     if (rows == whole_rows) continue;
-    // The rows of the last tiles must not be read beyond the end: from a copy.
+    // The last tiles use a copy of their rows, so that nothing is read beyond the end.
     for (int64_t r = whole_rows; r < rows; ++r)
       __builtin_memcpy(copy + (r - whole_rows) * count, a + r * a_stride + k, static_cast<size_t>(count) * 2);
     for (int64_t n = 0; n < columns; n += kWide) {

@@ -25,8 +25,8 @@ int64_t steps(int64_t depth) {
   return (depth + kStep - 1) / kStep;
 }
 
-// A float's parts, each in the upper half of its lane. What the first two, rounded, leave of 24 bits fits the third; of
-// numbers so small that it does not, the third is cut, and what is below 2^-126 the tiles take for 0.
+// A float's parts, each in the upper half of its lane. The third part holds the remainder of the first two, which are
+// rounded. For numbers so small that it does not fit, the third part is cut. Tiles take numbers below 2^-126 for 0.
 struct Parts {
   explicit Parts(__m512 x) {
     const __m512i upper = _mm512_set1_epi32(static_cast<int>(0xFFFF0000));
@@ -62,7 +62,7 @@ inline void store_row(__m512 first, __m512 second, Element* to) {
 // Sums of [32, 32] (+)= A B: both as steps of three parts of two tiles.
 inline void block(int64_t count, const Element* a, const Element* b, float* out, int64_t out_stride, bool accumulate) {
   const int64_t bytes = out_stride * static_cast<int64_t>(sizeof(float));
-  // To GCC, loading a tile reads no memory: what was stored there before must not come after.
+  // GCC thinks that loading a tile reads no memory. This keeps earlier stores before it.
   asm volatile("" ::: "memory");
   if (accumulate) {
     _tile_loadd(0, out, bytes);
@@ -112,7 +112,7 @@ inline void block(int64_t count, const Element* a, const Element* b, float* out,
   _tile_stored(3, out + kTile * out_stride + kTile, bytes);
 }
 
-// block() for rows x columns that need not be whole.
+// block() for rows x columns that may end within a block.
 inline void any_block(int64_t rows, int64_t columns, int64_t count, const Element* a, const Element* b, float* out,
                       int64_t out_stride, bool accumulate) {
   if (rows >= kWide && columns >= kWide) return block(count, a, b, out, out_stride, accumulate);
@@ -139,7 +139,7 @@ void any_blocks(int64_t rows, int64_t columns, int64_t count, const Element* a, 
   }
 }
 
-// Sizes count floats, since the interface does; two elements take the place of one.
+// Sizes count floats, like the interface. Two elements take the place of one float.
 int64_t panel_size(int64_t depth) {
   return steps(depth) * kStepElements / 2;
 }

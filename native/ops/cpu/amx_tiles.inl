@@ -1,4 +1,4 @@
-// What products on the tiles of Intel AMX share. Included inside a namespace of its own instruction set.
+// Shared parts of products on the tiles of Intel AMX. Included inside a namespace of its own instruction set.
 
 constexpr int64_t kTile = 16;  // rows of a tile, each of 64 bytes, and columns of a tile of sums
 

@@ -14,7 +14,8 @@ ST_INLINE void draw_kept(const Dropout& dropout, uint32_t row, uint32_t position
                          uint16_t* kept) {
   typedef uint64_t V __attribute__((vector_size(64)));
   typedef uint32_t W __attribute__((vector_size(64)));
-  // Counters lie in the lower halves of 64-bit lanes, all that vpmuludq reads; their upper halves hold rubbish.
+  // Counters are in the lower halves of 64-bit lanes, which is all that vpmuludq reads. The upper halves are
+  // arbitrary.
   const auto product = [](V a, uint64_t b) {
     return reinterpret_cast<V>(_mm512_maskz_mul_epu32(0xFF, reinterpret_cast<__m512i>(a), _mm512_set1_epi64(b)));
   };
@@ -124,7 +125,7 @@ ST_INLINE void spread_mask(const uint16_t* mask, A scale, int64_t width, A* mult
   for (int64_t word = 0; word * 16 < width; ++word) spread(mask[word], scale, multiplier + word * 16);
 }
 
-// Of the three rows of scratch (norm_scratch) the last, for the factors of dropout.
+// The last of the three rows of scratch (norm_scratch), for the factors of dropout.
 template <typename A>
 ST_INLINE A* multiplier_row(A* scratch, int64_t width) {
   return scratch + 2 * padded(width);

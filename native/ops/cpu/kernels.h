@@ -5,9 +5,9 @@
 #include "core/philox.h"
 #include "ops/activation_kind.h"
 
-// Raw-pointer kernels for the CPU, compiled once for every instruction set that may be chosen at run time
-// (CMakeLists.txt). Each has a readable reference in ops/*.cpp. Shapes: T tokens, D width, S storage type, A arithmetic
-// type.
+// Raw-pointer kernels for the CPU, compiled once for every instruction set that can be chosen at run time
+// (CMakeLists.txt). Each has a readable reference in ops/*.cpp. Shapes: T tokens, D width, S storage type, A
+// arithmetic type.
 namespace st::kernels {
 
 struct Bf16 {
@@ -25,8 +25,8 @@ struct Arithmetic<Bf16> {
 template <typename S>
 using arithmetic_t = typename Arithmetic<S>::type;
 
-// The softmax of attention counts floats in powers of two, which saves a multiplication an element: queries and biases
-// are multiplied by kPerNat.
+// Attention's softmax works on floats in powers of two, which saves a multiplication an element. So queries and
+// biases are multiplied by kPerNat.
 template <typename A>
 constexpr A kPerNat = A(1);
 template <>
@@ -37,7 +37,7 @@ constexpr int64_t norm_scratch(int64_t width) {
   return (width + 15) / 16 * 16 * 3;
 }
 
-// Row in the batch and position in that row, of every token: what a dropout mask depends on.
+// The batch's row of every token, and its position in that row: they decide a dropout mask.
 struct Tokens {
   const int32_t* rows;
   const int32_t* positions;
@@ -45,7 +45,7 @@ struct Tokens {
 
 // Every mask_TM is a DropoutMask (ops/dropout.h); null: nothing is dropped.
 
-// Norms: gamma * normal(x) + beta; `rms`: x is divided by its root mean square, and the mean stays in it.
+// Norms: gamma * normal(x) + beta. `rms`: x is divided by its root mean square, and the mean is not subtracted.
 
 // sum = residual + dropout(linear + bias); out = norm of sum.
 template <typename S>
@@ -67,7 +67,7 @@ struct ResidualNorm {
   uint16_t* mask_TM;  // written
 };
 
-// Partial sums of the calling part: dgamma, dbeta and dbias lie one after the other in `partial_3D`, which it adds to.
+// Partial sums of the calling part. dgamma, dbeta and dbias are adjacent in `partial_3D`, to which it adds.
 template <typename S>
 struct ResidualNormBackward {
   using A = arithmetic_t<S>;
@@ -77,7 +77,7 @@ struct ResidualNormBackward {
   const uint16_t* mask_TM;
   const A* gamma_D;
   const S* d_out_TD;
-  const S* d_sum_TD;  // null: nothing else reads the sum
+  const S* d_sum_TD;  // null: only the norm reads the sum
   const S* sum_TD;
   const A* mean_T;
   const A* rstd_T;
@@ -124,8 +124,8 @@ struct EmbeddingNormBackward {
   const A* rstd_T;
 };
 
-// The gradients of the tables of an embedding: word[ids[t]] += word_scale * d[t] for every token, and so on. Null:
-// there is no such table.
+// The gradients of an embedding's tables: word[ids[t]] += word_scale * d[t] for every token, and so on. Null: no such
+// table.
 template <typename A>
 struct EmbeddingTablesBackward {
   int64_t width;
@@ -140,9 +140,8 @@ struct EmbeddingTablesBackward {
   A* type_KD;
 };
 
-// after = f(linear + bias) for the activations of feed-forward blocks: gelu, gelu tanh, relu and silu. What the
-// backward pass needs of them is the slope f'(linear + bias), which costs next to nothing here and an exponential
-// there.
+// after = f(linear + bias) for the activations of feed-forward blocks: gelu, gelu tanh, relu and silu. The backward
+// pass needs the slope f'(linear + bias). It costs next to nothing here, and an exponential there.
 template <typename S>
 struct Activate {
   using A = arithmetic_t<S>;
@@ -163,7 +162,7 @@ struct ActivateBackward {
 };
 
 // after = dropout(f(a) g), where a and g are halves of linear + bias, a first or second. The gradients of a and g are
-// that of `after` times what is kept of them.
+// that of `after` times the kept factors.
 template <typename S>
 struct Gate {
   using A = arithmetic_t<S>;
@@ -191,7 +190,7 @@ template <typename S>
 struct Rotary {
   using A = arithmetic_t<S>;
   int64_t width;  // of a row
-  int64_t heads;  // that are turned; what stands behind them is not
+  int64_t heads;  // rotated columns; those after them are not
   int64_t head_dim, rotated;
   const int32_t* positions_T;
   const A* table_PR;
@@ -307,21 +306,21 @@ struct Table {
   int64_t (*attention_scratch)(const Attention<S>&, const AttentionItem&, bool backward);  // elements of A
   void (*attention)(const Attention<S>&, const AttentionItem&, A* scratch);
   void (*attention_backward)(const Attention<S>&, const AttentionItem&, A* scratch);
-  // Updates, sets the gradient to 0 and, unless it is null, renews the copy of the values.
+  // Updates, zeroes the gradient and, unless it is null, renews the copy of the values.
   void (*adamw)(const AdamW<A>&, int64_t count, A* value, A* grad, A* exp_avg, A* exp_avg_sq, S* copy);
-  // The same bits as a call of adamw for every update with gradients of 0.
+  // The bits of calling adamw for every update with gradients of 0.
   void (*adamw_replay)(const Replay<A>&, int64_t count, A* value, A* exp_avg, A* exp_avg_sq, S* copy);
   // Infinite or NaN where a square or their sum is.
   double (*squared_norm)(int64_t count, const A* x);
-  // out (+)= sums (+ bias), whole rows; bias may be null, and sums may lie where out does.
+  // out (+)= sums (+ bias), whole rows. bias may be null, and sums may be in the memory of out.
   void (*store_rows)(int64_t rows, int64_t width, const A* sums, const A* bias, bool accumulate, S* out);
 };
 
-// The table of the best instruction set that the processor has, or of the one that SENTENCE_TORCH_CPU names.
+// The table of the processor's best instruction set, or of the one in SENTENCE_TORCH_CPU.
 template <typename S>
 const Table<S>& table();
 
-// portable, avx2, avx512 or amx: what table() chose. amx is avx512 and products of tiles.
+// portable, avx2, avx512 or amx: the choice of table(). amx is avx512 with products on tiles.
 const char* chosen();
 
 }  // namespace st::kernels

@@ -1,6 +1,7 @@
 #pragma once
 
-// Vectors as wide as the registers of the instruction set, and what attention needs of them. Included by kernels.cpp.
+// Vectors as wide as the registers of the instruction set, with attention's operations on them. Included by
+// kernels.cpp.
 
 #include "ops/cpu/simd.inl"
 
@@ -16,7 +17,7 @@ template <typename A>
 using Vec = typename Lanes<A>::type;
 template <typename A>
 using Ints = typename Lanes<A>::ints;
-// The bits of lanes: their sums and shifts wrap, whatever the lanes hold.
+// The bits of lanes. Sums and shifts wrap for any content.
 template <typename A>
 using Words = typename Lanes<A>::words;
 

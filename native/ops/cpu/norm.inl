@@ -1,4 +1,4 @@
-// Norms fused with what stands around them. Included by kernels.cpp.
+// Norms fused with the operations around them. Included by kernels.cpp.
 
 #include "ops/cpu/dropout.inl"
 
@@ -18,7 +18,7 @@ ST_INLINE void normalize_row(const A* x, const A* gamma, const A* beta, A epsilo
   for (int64_t i = 0; i < width; ++i) store(out[i], (x[i] - centre) * scale * gamma[i] + beta[i]);
 }
 
-// The backward pass of a norm for one row: calls write(i, d_x[i]) for every column, and adds dgamma and dbeta up. `g`
+// The backward pass of a norm for one row: calls write(i, d_x[i]) for every column, and sums dgamma and dbeta. `g`
 // and `normal` are scratch.
 template <typename X, typename A, typename Gradient, typename Write>
 ST_INLINE void normalize_row_backward(const X* x, const A* gamma, A mean, A rstd, bool rms, int64_t width, A* dgamma,
@@ -50,7 +50,7 @@ ST_INLINE void keep_statistics(A* mean_T, A* rstd_T, int64_t t, A mean, A rstd) 
   rstd_T[t] = rstd;
 }
 
-// In place of a vector or a table that is not there: the second row of scratch, where it is not used otherwise.
+// Replaces a missing vector or table by the second row of scratch, where that is unused.
 template <typename A>
 ST_INLINE const A* zero_row(A* scratch, int64_t width) {
   fill(scratch + padded(width), width, A(0));
@@ -123,7 +123,7 @@ static void residual_norm_backward(const ResidualNormBackward<S>& k, int64_t beg
   }
 }
 
-// A batch's ids are scattered over a table that no cache holds: their rows are fetched one token ahead.
+// A batch's ids are scattered over a table that exceeds the caches, so their rows are prefetched one token ahead.
 template <typename A>
 ST_INLINE void fetch(const A* from, int64_t count) {
   for (int64_t i = 0; i < count; i += 64 / sizeof(A)) __builtin_prefetch(from + i, 1);

@@ -1,4 +1,4 @@
-// Compiled like kernels.cpp once per instruction set, and without fused operations: they would round otherwise.
+// Compiled like kernels.cpp once per instruction set, but without fused operations, which would round differently.
 #include "ops/cpu/pair_sums.h"
 
 #if defined(__AVX512F__)
@@ -22,7 +22,8 @@ constexpr int kLanes = 2;
 #endif
 constexpr int kSums = 8;
 constexpr int kVectors = kSums / kLanes;
-constexpr int kRows = 4;  // at a time: a sum waits for its last addition, those of other rows need not
+constexpr int kRows =
+    4;  // at a time, because additions of one sum wait for each other and those of several rows do not
 
 typedef float Floats __attribute__((vector_size(4 * kLanes), aligned(4), may_alias));
 typedef double Vector __attribute__((vector_size(8 * kLanes)));
@@ -48,7 +49,7 @@ struct Difference {
   }
 };
 
-// Adds what eight elements of x and of a row give; x: null for the row with itself.
+// Adds the terms of eight elements of x and of a row. x: null for the row with itself.
 template <typename Op>
 ST_INLINE void add(const float* x, const float* row, Vector* sums) {
   for (int v = 0; v < kVectors; ++v) {
@@ -71,7 +72,7 @@ ST_INLINE void sum_rows(int64_t width, const float* x, const float* const* rows,
     for (int r = 0; r < R; ++r) add<Op>(x == nullptr ? x : x + i, rows[r] + i, sums[r]);
   }
   if (i < width) {
-    // The zeros behind the end add nothing.
+    // The zeros after the end add nothing.
     float own[kSums] = {}, other[kSums] = {};
     for (int64_t j = i; j < width && x != nullptr; ++j) own[j - i] = x[j];
     for (int r = 0; r < R; ++r) {

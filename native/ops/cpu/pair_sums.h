@@ -2,9 +2,9 @@
 
 #include <cstdint>
 
-// Sums over two rows of floats whose value depends on the numbers of the two rows alone, not on other rows, their
-// place, the number of threads or the instruction set, as that of a matrix product does. In double precision: element i
-// goes to sum i mod 8, and the sums are added up as ((0 + 1) + (2 + 3)) + ((4 + 5) + (6 + 7)). lib/models/similarity.ts
+// Sums over two rows of floats. Their value depends only on the numbers of the two rows, not on other rows, their
+// place, the number of threads or the instruction set, as a matrix product's would. In double precision: element i
+// goes to sum i mod 8, and the sums are added as ((0 + 1) + (2 + 3)) + ((4 + 5) + (6 + 7)). lib/models/similarity.ts
 // gives the same bits.
 namespace st::kernels {
 
@@ -20,7 +20,7 @@ struct PairSums {
   void (*scale)(int64_t width, double factor, const float* from, float* to);
 };
 
-// That of the instruction set that table() has.
+// The one for table()'s instruction set.
 const PairSums& pair_sums();
 
 }  // namespace st::kernels

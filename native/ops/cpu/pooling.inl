@@ -1,4 +1,4 @@
-// From the tokens of a row to its embedding, and to length 1. Included by kernels.cpp.
+// Pools the tokens of a row to its embedding, and scales it to length 1. Included by kernels.cpp.
 
 #include "ops/cpu/simd.inl"
 
@@ -28,7 +28,7 @@ static void highest(int64_t width, int64_t count, const A* x_TD, A* out, int32_t
   for (int64_t t = 1; t < count; ++t) {
     const A* x = x_TD + t * width;
     for (int64_t i = 0; i < width; ++i) {
-      // What is no number is the highest.
+      // NaN counts as the highest.
       if (!(x[i] > out[i] || (x[i] != x[i] && out[i] == out[i]))) continue;
       out[i] = x[i];
       if (row != nullptr) row[i] = static_cast<int32_t>(t);

@@ -14,7 +14,8 @@ constexpr int64_t kVector = Simd<float>::width, kPanel = kVectors * kVector;
 constexpr int64_t kAhead = 64;
 constexpr int64_t kDepth = 384;  // of a block: its panel stays in the first and second cache
 
-// What is drawn into the second cache during a block: one line a step of its depth, `stride` elements apart.
+// The next panel's lines to prefetch into the second cache during a block: one a step of its depth, `stride` elements
+// apart.
 struct Next {
   const float* from;
   int64_t stride;
@@ -52,7 +53,7 @@ static void product_block(int64_t depth, const float* a, int64_t row_stride, int
     for (int v = 0; v < kVectors; ++v) *reinterpret_cast<Vec*>(c + r * c_stride + v * kVector) = sum[r][v];
 }
 
-// The last columns, which do not fill a panel, through a copy.
+// The last columns, which do not fill a panel, use a copy.
 template <int R>
 static void product_block_tail(int64_t depth, const float* a, int64_t row_stride, int64_t k_stride, const float* panel,
                                float* c, int64_t c_stride, int64_t columns, bool accumulate) {
@@ -120,7 +121,7 @@ static void multiply_rows(const float* a, int64_t a_stride, int64_t rows, const 
     const int64_t count = depth - k < kDepth ? depth - k : kDepth;
     for (int64_t n = 0; n < columns; n += kPanel) {
       const float* panel = panels + n * depth + k * kPanel;
-      // Each strip draws in its share of the next panel.
+      // Each strip prefetches its share of the next panel.
       const float* next = n + kPanel < columns ? panel + depth * kPanel : panel;
       for (int64_t r = 0; r < rows; r += kRows) {
         const int64_t strip = r / kRows < kVectors ? r / kRows : 0;
@@ -163,8 +164,8 @@ static int64_t transposed_scratch(int64_t depth) {
   return transposed_depth(depth) * (kGroup + 2 * kPanel);
 }
 
-// Both operands are packed while the product before is computed: a panel by and by between the strips of the panel
-// before, the first panel's strips each before its turn.
+// Both operands are packed during the previous product: a panel piece by piece between the strips of the panel before
+// it, and the first panel's strips each before its use.
 static void add_transposed(const float* a, int64_t a_stride, int64_t rows, const float* b, int64_t b_stride,
                            int64_t depth, int64_t columns, float* out, int64_t out_stride, float* scratch) {
   const int64_t chunk = transposed_depth(depth);

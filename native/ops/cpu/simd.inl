@@ -121,8 +121,8 @@ ST_INLINE A sum_lanes(const A* lanes) {
   }
 }
 
-// The sum of the terms of [0, width): term(i, v) sets v, a vector or a scalar, to those from column i on. Four sums at
-// a time, because one would wait for every addition.
+// The sum of the terms of [0, width): term(i, v) sets v, a vector or a scalar, to those from column i on. Four sums,
+// because additions of one sum wait for each other.
 template <typename A, typename Term>
 ST_INLINE A sum_columns(int64_t width, const Term& term) {
   typedef A V __attribute__((vector_size(kRegister), aligned(alignof(A)), may_alias));
@@ -153,7 +153,7 @@ ST_INLINE A sum_columns(int64_t width, const Term& term) {
   return total;
 }
 
-// What lies at `from`, a vector or a scalar. (A memcpy of a vector goes through two smaller registers for AVX2.)
+// Loads a vector or a scalar from `from`. (A memcpy of a vector uses two smaller registers for AVX2.)
 template <typename V>
 struct __attribute__((packed, may_alias)) Unaligned {
   V v;

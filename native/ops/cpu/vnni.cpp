@@ -81,8 +81,8 @@ Scale quantize_row(const float* x, int64_t depth, uint8_t* to) {
   return {step, low};
 }
 
-// out[R, columns <= 48] for one panel from quantised rows that are `stride` bytes apart. Draws `next`, where the panel
-// after this one lies, into the second cache meanwhile.
+// out[R, columns <= 48] for one panel, from quantised rows that are `stride` bytes apart. Prefetches `next`, the
+// following panel, into the second cache.
 template <int R>
 void block(int64_t count, const uint8_t* a, int64_t stride, const Scale* scales, const Panel& panel,
            const uint8_t* next, int64_t columns, float* out, int64_t out_stride) {
@@ -139,7 +139,7 @@ void multiply(const float* a, int64_t a_stride, int64_t rows, const uint8_t* pan
     const int64_t width = columns - n < kPanel ? columns - n : kPanel;
     const uint8_t* after = n + kPanel < columns ? panels + size : panels;
     for (int64_t r = 0; r < rows; r += kRows) {
-      // Each strip draws in its third of the next panel.
+      // Each strip prefetches a third of the next panel.
       const uint8_t* next = after + (r / kRows < kVectors ? r / kRows : 0) * count * kLanes * kQuad;
       any_rows<kRows>(rows - r < kRows ? rows - r : kRows, count, quantized + r * stride, stride, scales + r, panel,
                       next, width, out + r * out_stride + n, out_stride);

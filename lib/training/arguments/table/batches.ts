@@ -46,7 +46,7 @@ export const LENGTH_AND_BATCHES = {
         fits: (value) => value === 'auto' || (Number.isSafeInteger(value) && (value as number) >= 1),
       }),
     ),
-    'Gradient caching for any loss: rows that pass the encoder at once. `auto`: half of the free memory. `null`: as the loss asks.',
+    'Gradient caching for any loss: rows that pass the encoder at once. `auto`: half of the free memory. `null`: the loss decides.',
     { python: null, differs: 'gradient caching for every loss', takes: '`auto`, or an integer of at least 1' },
   ),
   miniBatchTokens: argument(nullable(rowsAtOnce), 'As `miniBatchSize`, in tokens. Give at most one of the two.', {
@@ -85,12 +85,12 @@ export const LENGTH_AND_BATCHES = {
       choice(['proportional', 'round_robin'], 'proportional'),
       isFunction,
     ),
-    'From which of several datasets each batch comes.',
+    'Which of several datasets each batch comes from.',
     { type: 'MultiDatasetBatchSamplerChoice', takes: '`proportional`, `round_robin`, or a function' },
   ),
   datasetWeights: argument(
     nullable(numbersByName(undefined, amount(undefined))),
-    'Factors of the losses of datasets, by name. `null`: 1 for all. The log has the losses without them.',
+    'Factors of the losses of datasets, by name. `null`: 1 for all. The log has the losses without the factors.',
     { python: null, differs: 'not there' },
   ),
   prompts: argument(
@@ -100,12 +100,12 @@ export const LENGTH_AND_BATCHES = {
       expected: 'a text, or texts by column or dataset',
       check: (_name, value) => checkPrompts(value),
     }),
-    'What is put in front of the texts: one text for all, or texts by column, by dataset, or by dataset and column.',
+    'Prefix of the texts: one for all, or one by column, by dataset, or by dataset and column.',
     { takes: 'a text, or texts by name' },
   ),
   maxSeqLength: argument(
     nullable(either(tokensOfText, numbersByName(undefined, tokensOfText), (value) => typeof value === 'number')),
-    'Tokens per text at most: one number, or an object with one for each column. `null`: that of the model.',
+    'Limit of tokens in a text: one number, or an object with one for each column. `null`: that of the model.',
     {
       python: null,
       differs: 'there only of multi-vector models',

@@ -18,7 +18,7 @@ export const ARGUMENT_GROUPS = {
   Seeds: SEEDS,
 }
 
-/** What each entry has to take: what the interface says. */
+/** Checks that each entry has the type that the interface states. */
 type ArgumentTable = { readonly [K in keyof TrainingArguments]: Argument<TrainingArguments[K]> }
 
 export const ARGUMENTS = {

@@ -1,4 +1,4 @@
-/** Arguments of what a run tells and keeps: log, evaluations, checkpoints, seeds. */
+/** Arguments for output and files of a run: log, evaluations, checkpoints, seeds. */
 import { choice, flag, integer, nullable, option, text } from '../../../options/kinds.js'
 import { checkOneOf } from '../../../options.js'
 import { amount, argument, either, seed, stepsOrShare } from '../argument.js'
