@@ -29,19 +29,22 @@ export const OPTIONS = {
  * - **Data**: (text); no labels. Other tokens are masked in every epoch.
  * - **Formula**: cross-entropy of the original tokens at the chosen places. 80 % of them are replaced by the mask, 10 % by a
  *   random token and 10 % stay, as in transformers' `DataCollatorForLanguageModeling`.
- * - **Parameters**: The head of BertForMaskedLM, `cls.predictions.*`, from the checkpoint. A warning lists what that does not
- *   have, which is random at first. Its last layer is the table of word embeddings, unless the checkpoint has another.
- *   `model.save` writes no head: `model.saveMaskedLanguageModel(path, lossTensors)` saves the whole masked language model.
+ * - **Parameters**: The head of the architecture's class in transformers (of a BERT BertForMaskedLM: `cls.predictions.*`), from
+ *   the checkpoint. A warning lists what that does not have, which is random at first. Its last layer is the table of word
+ *   embeddings, unless the checkpoint has another. `model.save` writes no head:
+ *   `model.saveMaskedLanguageModel(path, lossTensors)` saves the whole masked language model.
  * - **Relations**: {@link DenoisingAutoEncoderLoss} trains the embedding itself from the same data.
  *
- * Paper: Devlin et al. 2019, https://arxiv.org/abs/1810.04805. Source: transformers `BertForMaskedLM`.
+ * Paper: Devlin et al. 2019, https://arxiv.org/abs/1810.04805. Source: transformers `BertForMaskedLM` and the same
+ * class of other architectures.
  *
  * @example
  * const trainDataset = Dataset.fromRows([{ text: 'The patient was given 5 mg of warfarin.' }])
  * const loss = new losses.MaskedLanguageModelLoss({ wholeWordMask: true })
  *
- * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION; when training begins, ERR_NOT_IMPLEMENTED for a model other than a BERT,
- *   and what `SentenceTransformer.load` throws for the checkpoint
+ * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION; when training begins, ERR_NOT_IMPLEMENTED for a model without such a head
+ *   (static embeddings), ERR_INVALID_TENSORS for a checkpoint of another architecture, and what `SentenceTransformer.load` throws
+ *   for the checkpoint
  */
 export class MaskedLanguageModelLoss implements Loss {
   readonly type = 'MaskedLanguageModelLoss'

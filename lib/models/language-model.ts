@@ -15,7 +15,7 @@ import { type HubOptions, resolveModel } from './hub.js'
 import { readJson } from './json.js'
 import { modulesSchema } from './model-folder.js'
 import { encoderConfig } from './transformer-config.js'
-import { checkTensors, FLOAT_BYTES, type FloatDType, type StoredTensor } from './weight-check.js'
+import { checkTensors, FLOAT_BYTES, type FloatDType, placesOf, type StoredTensor } from './weight-check.js'
 import { weightFile } from './weight-file.js'
 
 /** Where a model came from. */
@@ -33,8 +33,8 @@ const SMALL = 2 ** 26
 const RANGE_BYTES = 4 * 1024 * 1024
 
 /**
- * The tensors of a checkpoint by the names of transformers' class with a language-model head (`bert.…`, `cls.predictions.…`),
- * however the file calls them; checkpoints of the bare transformer, and of classes with this head among others, are understood.
+ * The tensors of a checkpoint by the names of transformers' class with a language-model head (of a BERT `bert.…`,
+ * `cls.predictions.…`), however the file calls them; checkpoints of the bare transformer, and of classes with this head among others, are understood.
  *
  * What of the head is tied is decided as `from_pretrained` of transformers 5 does: as config.json says, but a matrix or bias
  * that the file has twice, with different values, is not.
@@ -47,7 +47,7 @@ export class LanguageModelWeights {
     readonly config: ConfigObject,
     /** Whether the last layer of the head is the table of word embeddings. */
     readonly tieWordEmbeddings: boolean,
-    private readonly names: LanguageModelDescription,
+    private readonly languageModel: LanguageModelDescription,
     private readonly file: TensorFile,
     private readonly tensors: ReadonlyMap<string, StoredTensor>,
   ) {}
@@ -73,16 +73,17 @@ export class LanguageModelWeights {
     const file = await openTensorFile(await weightFile(path, ''))
     try {
       const tensors = storedTensors(file, description, languageModel, transformerTensors(own.addon, config))
-      const { decoder, bias } = languageModel
-      const [weight, otherBias, words] = [`${decoder}.weight`, `${decoder}.bias`, wordsOf(languageModel)]
+      const { matrix, bias } = languageModel
       const tied = config.tie_word_embeddings !== false
       const differ = (one: string, other: string) => areDifferent(file, tensors.get(one), tensors.get(other))
-      const tieWordEmbeddings = tied && !(await differ(weight, words))
-      // The forward pass of the head reads decoder.bias; where they are tied, bias is another name of it.
-      const isOther = !tied || !tensors.has(bias) || (await differ(bias, otherBias))
-      const chosen = tensors.get(isOther ? otherBias : bias)
-      tensors.delete(bias)
-      if (chosen !== undefined) tensors.set(bias, chosen)
+      const tieWordEmbeddings = tied && !(await differ(matrix, wordsOf(languageModel)))
+      if (bias !== null && bias.second !== null) {
+        // The forward pass of the head reads the second; where they are tied, it is another name of the first.
+        const isOther = !tied || !tensors.has(bias.name) || (await differ(bias.name, bias.second))
+        const chosen = tensors.get(isOther ? bias.second : bias.name)
+        tensors.delete(bias.name)
+        if (chosen !== undefined) tensors.set(bias.name, chosen)
+      }
       return new LanguageModelWeights(path, config, tieWordEmbeddings, languageModel, file, tensors)
     } catch (error) {
       await file.close()
@@ -90,9 +91,14 @@ export class LanguageModelWeights {
     }
   }
 
+  /** transformers' class with the head. */
+  get className(): string {
+    return this.languageModel.className
+  }
+
   /** Whether the class with the head has such names. */
   isNamed(name: string): boolean {
-    return name.startsWith(this.names.prefix) || name.startsWith(this.names.head)
+    return name.startsWith(this.languageModel.prefix) || headNames(this.languageModel).has(name)
   }
 
   /** Shape of a tensor; undefined where the file does not have it. */
@@ -141,6 +147,12 @@ function transformerTensors(addon: NativeAddon, config: ConfigObject): TensorInf
   }
 }
 
+/** The names of the head's tensors, second names among them. */
+function headNames({ tensors, bias }: LanguageModelDescription): Set<string> {
+  const names = new Set(tensors.map(({ name }) => name))
+  return bias?.second ? names.add(bias.second) : names
+}
+
 function wordsOf({ prefix, table }: LanguageModelDescription): string {
   return prefix + table
 }
@@ -153,29 +165,37 @@ function wordsOf({ prefix, table }: LanguageModelDescription): string {
 function storedTensors(
   file: TensorFile,
   description: Description,
-  { prefix, head }: LanguageModelDescription,
+  languageModel: LanguageModelDescription,
   expected: readonly TensorInfo[],
 ): Map<string, StoredTensor> {
   const { path } = file
   const naming = new NamesOfFiles(description.names)
-  const known = new Set(expected.map(({ name }) => name))
+  const known = placesOf(expected)
+  const head = headNames(languageModel)
   const ofTransformer = new Map<string, StoredTensor>()
   // A decoder's layers have more than the transformer's: cross-attention.
   const ofDecoder = new Map<string, StoredTensor>()
   const ofHead = new Map<string, StoredTensor>()
+  const duplicates: string[] = []
+  const add = (tensors: Map<string, StoredTensor>, known: string, stored: StoredTensor) => {
+    const twin = tensors.get(known)
+    if (twin) duplicates.push(`${twin.name} and ${stored.name} in ${path} are the same tensor`)
+    tensors.set(known, stored)
+  }
   for (const [name, { dtype, shape }] of file.tensors) {
     const bare = naming.bare(name)
     const own = naming.engine(bare)
     const stored = { file, path, name, bare, dtype, shape }
-    const at = `.${name}`.indexOf(`.${head}`)
-    if (at !== -1) ofHead.set(naming.renamed(name.slice(at)), stored)
-    else if (own !== undefined && known.has(`0.${own}`)) ofTransformer.set(`0.${own}`, stored)
+    const renamed = naming.renamed(bare)
+    if (head.has(renamed)) add(ofHead, renamed, stored)
+    else if (own !== undefined && known.has(`0.${own}`)) add(ofTransformer, `0.${own}`, stored)
     else if (own !== undefined && (naming.layer(own) ?? description.layers) < description.layers)
-      ofDecoder.set(`0.${own}`, stored)
+      add(ofDecoder, `0.${own}`, stored)
   }
-  checkTensors(ofTransformer, expected, { duplicates: [], mayLack: known, description })
+  const mayLack = new Set(expected.map(({ name }) => name))
+  checkTensors(ofTransformer, expected, { duplicates, mayLack, description })
   const found = [...ofHead, ...ofTransformer, ...ofDecoder].map(
-    ([name, tensor]) => [name.replace(/^0\./, prefix), tensor] as const,
+    ([name, tensor]) => [name.replace(/^0\./, languageModel.prefix), tensor] as const,
   )
   const count = (shapes: readonly (readonly number[])[]) =>
     shapes.reduce((sum, shape) => sum + shape.reduce((product, n) => product * n, 1), 0)

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { describe, SentenceTorchError } from '../errors.js'
 import { saveFolder } from '../io/rescue.js'
 import { type TensorSource, writeSafetensors } from '../io/safetensors.js'
-import type { Description, LanguageModelDescription } from '../native/types.js'
+import type { LanguageModelDescription } from '../native/types.js'
 import { checkType } from '../options.js'
 import { toJson } from './json.js'
 import type { ModelFolder } from './model-folder.js'
@@ -30,8 +30,8 @@ export async function saveLanguageModelFolder(
     const message = `The language model of model_type ${describe(model.architecture)} is not built yet`
     throw new SentenceTorchError('ERR_NOT_IMPLEMENTED', message)
   }
-  const head = headSources(given, model.description, languageModel)
-  const tied = !head.some(({ name }) => name === `${languageModel.decoder}.weight`)
+  const tied = !Object.hasOwn(given, languageModel.matrix)
+  const head = headSources(given, tied, languageModel)
   const fill = async (folder: string) => {
     const json = (path: string, value: unknown) => writeFile(join(folder, path), toJson(value))
     await json('config.json', {
@@ -56,15 +56,12 @@ export async function saveLanguageModelFolder(
 /** The head's tensors, checked against the model's sizes, under their names in transformers. */
 function headSources(
   given: HeadTensors,
-  { width, vocabulary: words }: Description,
-  { tensors, decoder, bias }: LanguageModelDescription,
+  tied: boolean,
+  { tensors, matrix, bias }: LanguageModelDescription,
 ): TensorSource[] {
-  const weight = `${decoder}.weight`
-  const expected: Record<string, number[]> = {
-    ...Object.fromEntries(tensors.map(({ name, shape }) => [name, shape])),
-    [bias]: [words],
-    ...(Object.hasOwn(given, weight) && { [weight]: [words, width] }),
-  }
+  const expected = Object.fromEntries(
+    tensors.filter(({ name }) => !tied || name !== matrix).map(({ name, shape }) => [name, shape] as const),
+  )
   const problems = Object.entries(expected).flatMap(([name, shape]) => {
     const found = Object.hasOwn(given, name) ? given[name] : undefined
     if (found === undefined) return [`${name} is missing`]
@@ -82,8 +79,9 @@ function headSources(
     )
   }
   const sources = Object.entries(expected).map(([name, shape]): TensorSource => source(name, shape, given[name]!.data))
-  // A head that is not tied reads decoder.bias, a tied one knows it as bias alone.
-  if (Object.hasOwn(expected, weight)) sources.push(source(`${decoder}.bias`, [words], given[bias]!.data))
+  // A head that is not tied reads the second name of its bias, a tied one knows the first alone.
+  if (!tied && bias !== null && bias.second !== null)
+    sources.push(source(bias.second, expected[bias.name]!, given[bias.name]!.data))
   return sources
 }
 

@@ -260,8 +260,9 @@ export class SentenceTransformer extends BaseModel<Parts> {
   }
 
   /**
-   * Saves the masked language model that `MaskedLanguageModelLoss` trained, as BertForMaskedLM of transformers: this model's
-   * transformer with the loss's head, and the tokenizer. `AutoModelForMaskedLM.from_pretrained` and `load` read the folder.
+   * Saves the masked language model that `MaskedLanguageModelLoss` trained, as transformers has it (of a BERT: BertForMaskedLM):
+   * this model's transformer with the loss's head, and the tokenizer. `AutoModelForMaskedLM.from_pretrained` and `load` read the
+   * folder.
    * @param lossTensors of the result of that training
    * @throws SentenceTorchError ERR_INVALID_TENSORS, listing what of the head is missing or does not fit; as `save`
    */

@@ -110,15 +110,13 @@ export interface LanguageModelDescription {
   className: string
   /** Under which its checkpoints keep the transformer: `bert.`. */
   prefix: string
-  /** In front of the names of the head's tensors: `cls.predictions.`. */
-  head: string
-  /** The head's tensors before the last layer. */
+  /** The head's tensors. */
   tensors: Pick<TensorInfo, 'name' | 'shape'>[]
-  /** The last layer, of words × width, whose weight is `table` where they are tied; `bias` is another name of its bias. */
-  decoder: string
-  bias: string
-  /** The transformer's table of word embeddings. */
+  /** The one of the last layer in whose place a head that is tied has `table`, the transformer's word embeddings. */
+  matrix: string
   table: string
+  /** The last layer's bias, one of `tensors`, and a second name that files may have for it; null: there is none. */
+  bias: { name: string; second: string | null } | null
 }
 
 /** What an architecture says of a config.json before any weight is read: all that TypeScript knows of it. */

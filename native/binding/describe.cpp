@@ -35,17 +35,21 @@ Napi::Object from_names(Napi::Env env, const CheckpointNames& names) {
   return object;
 }
 
-Napi::Object from_language_model(Napi::Env env, const LanguageModelNames& model) {
-  std::vector<TensorInfo> tensors;
-  for (const auto& [name, shape] : model.tensors) tensors.push_back({name, shape, Group::kDecay});
+Napi::Object from_language_model(Napi::Env env, const LanguageModelSpec& model) {
+  const auto& [dense, norm, last, bias] = model.layers;
   auto object = Napi::Object::New(env);
   object["className"] = model.class_name;
   object["prefix"] = model.prefix;
-  object["head"] = model.head;
-  object["tensors"] = from_tensors(env, tensors);
-  object["decoder"] = model.decoder;
-  object["bias"] = model.bias;
+  object["tensors"] = from_tensors(env, tensors_of(model));
+  object["matrix"] = last + ".weight";
   object["table"] = model.table;
+  object["bias"] = env.Null();
+  if (!bias.empty()) {
+    auto names = Napi::Object::New(env);
+    names["name"] = bias;
+    names["second"] = bias == last + ".bias" ? env.Null() : Napi::Value(Napi::String::New(env, last + ".bias"));
+    object["bias"] = names;
+  }
   return object;
 }
 

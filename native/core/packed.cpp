@@ -13,15 +13,15 @@ namespace {
 constexpr const char* kInvalid = "ERR_INVALID_ARGUMENT";
 }
 
-int64_t PackedBatch::max_length() const {
+int64_t Rows::max_length() const {
   int64_t longest = 0;
   for (int64_t row = 0; row < rows(); ++row) longest = std::max(longest, length(row));
   return longest;
 }
 
-PackedBatch PackedBatch::slice(int64_t begin, int64_t end) const {
+Rows Rows::slice(int64_t begin, int64_t end) const {
   const int32_t first = offsets[begin], last = offsets[end];
-  PackedBatch out;
+  Rows out;
   out.ids.assign(ids.begin() + first, ids.begin() + last);
   for (int64_t row = begin; row <= end; ++row) out.offsets.push_back(offsets[row] - first);
   if (!token_types.empty()) out.token_types.assign(token_types.begin() + first, token_types.begin() + last);
@@ -42,8 +42,7 @@ void check_offsets(const char* what, const std::vector<int32_t>& offsets, int64_
 
 }  // namespace
 
-void PackedBatch::validate(int64_t vocab_size, int64_t type_vocab_size, int64_t max_positions,
-                           bool may_be_empty) const {
+void Rows::validate(int64_t vocab_size, int64_t type_vocab_size, int64_t max_positions, bool may_be_empty) const {
   check(offsets.size() >= 2, kInvalid, "Expected a batch of at least one row but found ", offsets.size(), " offsets");
   check(offsets.front() == 0 && offsets.back() == tokens(), kInvalid, "Expected offsets from 0 to ", tokens(),
         " but found ", offsets.front(), " to ", offsets.back());
@@ -71,14 +70,18 @@ void PackedBatch::validate(int64_t vocab_size, int64_t type_vocab_size, int64_t 
     check(prompt_lengths[row] >= 0, kInvalid, "Expected prompt lengths of 0 or more but found ", prompt_lengths[row],
           " at row ", row);
   }
+}
+
+void LossData::validate(const Rows& rows, int64_t vocab_size) const {
+  const int64_t count = rows.rows();
   if (!lists.empty()) {
-    check(columns == 1, kInvalid, "Expected one column beside batch.lists but found ", columns);
-    check_offsets("batch.lists", lists, rows());
+    check(rows.columns == 1, kInvalid, "Expected one column beside batch.lists but found ", rows.columns);
+    check_offsets("batch.lists", lists, count);
   }
-  const int64_t guided = checked_product("the guide embeddings", {rows(), guide_width});
+  const int64_t guided = checked_product("the guide embeddings", {count, guide_width});
   check(static_cast<int64_t>(guide.size()) == guided, kInvalid, "Expected ", guided,
         " values of guide embeddings but found ", guide.size());
-  check(text_ids.empty() || static_cast<int64_t>(text_ids.size()) == rows(), kInvalid, "Expected ", rows(),
+  check(text_ids.empty() || static_cast<int64_t>(text_ids.size()) == count, kInvalid, "Expected ", count,
         " text ids but found ", text_ids.size());
   if (!target_offsets.empty() || !target_ids.empty()) {
     check_offsets("target offsets", target_offsets, static_cast<int64_t>(target_ids.size()));

@@ -6,7 +6,7 @@
 
 namespace st {
 
-std::vector<Chunk> plan_chunks(const PackedBatch& batch, Network& network, const ChunkPlan& plan) {
+std::vector<Chunk> plan_chunks(const Rows& batch, Network& network, const ChunkPlan& plan) {
   std::vector<Chunk> chunks;
   const int64_t first_column = batch.rows() / batch.columns;
   for (int64_t begin = 0; begin < batch.rows();) {
@@ -23,7 +23,7 @@ std::vector<Chunk> plan_chunks(const PackedBatch& batch, Network& network, const
   return chunks;
 }
 
-ChunkedPass::ChunkedPass(const PackedBatch& batch, std::vector<Chunk> chunks, const DropoutKey& dropout,
+ChunkedPass::ChunkedPass(const Rows& batch, std::vector<Chunk> chunks, const DropoutKey& dropout,
                          const Network::Wanted& wanted)
     : batch_(batch), chunks_(std::move(chunks)), dropout_(dropout), wanted_(wanted) {
   for (const Chunk& chunk : chunks_) {
@@ -53,17 +53,17 @@ namespace {
 
 // Calls work(the chunk's rows as a batch on its device).
 template <typename Work>
-void with_input(const PackedBatch& batch, const Chunk& chunk, const Work& work) {
+void with_input(const Rows& batch, const Chunk& chunk, const Work& work) {
   if (chunk.begin == 0 && chunk.end == batch.rows()) return work(Input(batch, chunk.network->device()));
-  const PackedBatch part = batch.slice(chunk.begin, chunk.end);
+  const Rows part = batch.slice(chunk.begin, chunk.end);
   work(Input(part, chunk.network->device()));
 }
 
 // The position of a chunk's rows in the whole batch's output; that of its tokens with `tokens`.
-struct Rows {
+struct Range {
   int64_t begin, size, all;
 
-  Rows(const PackedBatch& batch, const Chunk& chunk, bool tokens)
+  Range(const Rows& batch, const Chunk& chunk, bool tokens)
       : begin(tokens ? batch.offsets[chunk.begin] : chunk.begin),
         size((tokens ? batch.offsets[chunk.end] : chunk.end) - begin),
         all(tokens ? batch.tokens() : batch.rows()) {}
@@ -86,11 +86,11 @@ Network::Output ChunkedPass::forward() {
         whole = std::move(part);
         return;
       }
-      const Rows rows(batch_, chunk, false);
+      const Range rows(batch_, chunk, false);
       rows.put(whole.embeddings_RD, part.embeddings_RD);
       whole.layers_RD.resize(part.layers_RD.size());
       for (size_t i = 0; i < part.layers_RD.size(); ++i) rows.put(whole.layers_RD[i], part.layers_RD[i]);
-      if (part.tokens_TD.defined()) Rows(batch_, chunk, true).put(whole.tokens_TD, part.tokens_TD);
+      if (part.tokens_TD.defined()) Range(batch_, chunk, true).put(whole.tokens_TD, part.tokens_TD);
     });
   }
   return whole;
@@ -104,10 +104,10 @@ void ChunkedPass::backward(const Network::Output& gradient, const std::vector<Gr
       const Chunk& chunk = chunks_[i];
       Network::Output part = gradient;
       if (chunks_.size() > 1) {
-        const Rows rows(batch_, chunk, false);
+        const Range rows(batch_, chunk, false);
         part.embeddings_RD = rows.of(gradient.embeddings_RD);
         for (at::Tensor& layer_RD : part.layers_RD) layer_RD = rows.of(layer_RD);
-        part.tokens_TD = Rows(batch_, chunk, true).of(gradient.tokens_TD);
+        part.tokens_TD = Range(batch_, chunk, true).of(gradient.tokens_TD);
       }
       with_input(batch_, chunk, [&](const Input& input) {
         if (!kept) run(chunk, input);

@@ -19,7 +19,7 @@ struct ChunkPlan {
   Network* twin = nullptr;       // takes the first column
 };
 
-std::vector<Chunk> plan_chunks(const PackedBatch& batch, Network& network, const ChunkPlan& plan);
+std::vector<Chunk> plan_chunks(const Rows& batch, Network& network, const ChunkPlan& plan);
 
 // Passes a batch through networks, chunk by chunk, with the result of a single pass: dropout masks depend on the row
 // in the whole batch. This is gradient caching (Gao et al. 2021, "Scaling deep contrastive learning batch size under
@@ -27,8 +27,7 @@ std::vector<Chunk> plan_chunks(const PackedBatch& batch, Network& network, const
 // the others.
 class ChunkedPass {
  public:
-  ChunkedPass(const PackedBatch& batch, std::vector<Chunk> chunks, const DropoutKey& dropout,
-              const Network::Wanted& wanted);
+  ChunkedPass(const Rows& batch, std::vector<Chunk> chunks, const DropoutKey& dropout, const Network::Wanted& wanted);
 
   Network::Output forward();
   // `gradients`: by part.
@@ -39,7 +38,7 @@ class ChunkedPass {
   DropoutKey key_of(const Chunk& chunk) const;
   bool keeps_state(size_t index) const;
 
-  const PackedBatch& batch_;
+  const Rows& batch_;
   std::vector<Chunk> chunks_;
   DropoutKey dropout_;
   Network::Wanted wanted_;

@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "core/sizes.h"
 #include "core/upload.h"
+#include "models/language_model.h"
 
 namespace st {
 
@@ -18,7 +19,7 @@ at::Tensor upload_as(at::ScalarType master, const std::vector<T>& values, at::De
   return master == at::kDouble ? upload<double>(values, device) : upload<float>(values, device);
 }
 
-at::Tensor label_tensor(const PackedBatch& batch, at::ScalarType master, at::Device device) {
+at::Tensor label_tensor(const LossData& batch, at::ScalarType master, at::Device device) {
   at::Tensor out;
   if (auto* floats = std::get_if<std::vector<float>>(&batch.labels)) {
     out = upload_as(master, *floats, device);
@@ -72,6 +73,13 @@ struct Leaves {
   }
 };
 
+// What of a batch lies on the host.
+void add_host_data(LossInput& input, const PackedBatch& batch, const LossNeeds& needs) {
+  input.host_labels = std::get_if<std::vector<int32_t>>(&batch.labels);
+  if (!batch.lists.empty()) input.lists_Q1 = upload<int64_t>(batch.lists, at::kCPU);
+  if (needs.targets) input.targets = {batch.target_ids, batch.target_offsets, batch.tokens()};
+}
+
 at::Tensor by_column(const at::Tensor& x_RD, int64_t columns) {
   return x_RD.view({columns, x_RD.size(0) / columns, -1});
 }
@@ -80,8 +88,9 @@ at::Tensor by_column(const at::Tensor& x_RD, int64_t columns) {
 
 OwnedLoss::OwnedLoss(const std::string& name, const Config& spec, int64_t embedding_width, at::Device device,
                      at::ScalarType master, uint64_t seed)
-    : loss(make_loss(spec, embedding_width,
-                     LossLayout{parameters.layout, name.empty() ? "loss." : "loss." + name + "."})) {
+    : loss(
+          make_loss(spec, embedding_width,
+                    LossLayout{parameters.layout, name.empty() ? "loss." : "loss." + name + ".", &language_models()})) {
   parameters.allocate(device, master);
   const at::NoGradGuard no_grad;
   loss->initialize(parameters, seed);
@@ -109,11 +118,10 @@ LossGradients run(const OwnedLoss& owned, const LossContext& context, const Netw
                   .parameters = parameters,
                   .guide_CBG = from.guide_CBG,
                   .text_ids_CB = from.text_ids_CB,
-                  .batch = &batch,
                   .dropout = context.dropout,
                   .training = context.training,
                   .draw = context.dropout.key};
-  if (!batch.lists.empty()) input.lists_Q1 = upload<int64_t>(batch.lists, at::kCPU);
+  add_host_data(input, batch, needs);
   for (size_t i = 0; i + 1 < outputs.layers_RD.size(); ++i) {
     input.layers_CBD.push_back(by_column(leaves.add(outputs.layers_RD[i], with_grad), columns));
   }
@@ -171,9 +179,8 @@ void check_loss(const OwnedLoss& owned, const PackedBatch& batch, int64_t embedd
                   .parameters = none,
                   .guide_CBG = from.guide_CBG,
                   .text_ids_CB = from.text_ids_CB,
-                  .batch = &batch,
                   .training = true};
-  if (!batch.lists.empty()) input.lists_Q1 = upload<int64_t>(batch.lists, at::kCPU);
+  add_host_data(input, batch, owned.loss->needs());
   owned.loss->check_batch(input);
 }
 

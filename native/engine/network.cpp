@@ -111,7 +111,7 @@ at::Tensor Network::run_heads(const Pass& pass, const at::Tensor& tokens_TD, con
   return state.sentence_RD;
 }
 
-at::Tensor Network::encode(const PackedBatch& batch, EncoderOutput output) {
+at::Tensor Network::encode(const Rows& batch, EncoderOutput output) {
   const at::NoGradGuard no_grad;
   if (!device_.is_cpu()) return encode(Input(batch, device_), output);
   std::vector<at::Tensor> blocks;
@@ -119,7 +119,7 @@ at::Tensor Network::encode(const PackedBatch& batch, EncoderOutput output) {
     int64_t end = begin + 1;
     while (end < batch.rows() && batch.offsets[end + 1] - batch.offsets[begin] <= kBlockTokens) ++end;
     const bool all = begin == 0 && end == batch.rows();
-    const PackedBatch block = all ? PackedBatch() : batch.slice(begin, end);
+    const Rows block = all ? Rows() : batch.slice(begin, end);
     blocks.push_back(encode(Input(all ? batch : block, device_), output));
     begin = end;
   }

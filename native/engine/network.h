@@ -55,7 +55,7 @@ class Network {
   void set_compute(at::ScalarType compute);
 
   // [rows, width], [T, width], [rows, width] or [layers + 1, T, width] in the master dtype.
-  at::Tensor encode(const PackedBatch& batch, EncoderOutput output);
+  at::Tensor encode(const Rows& batch, EncoderOutput output);
   void dispose();
 
  private:

@@ -62,7 +62,7 @@ LossTensors loss_tensors(const StaticInput& memory) {
 }  // namespace
 
 StepGraphs::Outputs StepGraphs::make(const PackedBatch& batch, Shape& shape, const Step& step) {
-  const PackedBatch all = padded(batch, shape.key.shape.bucket);
+  const Rows all = padded(batch, shape.key.shape.bucket);
   const Input input = shape.memory.input(all);
   Outputs out;
   recorder_->warm_up([&] { out = step(input, loss_tensors(shape.memory)); });

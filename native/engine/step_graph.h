@@ -62,7 +62,7 @@ class StepGraphs {
     Key key;
     StaticInput memory;
     int64_t seen = 0;
-    PackedBatch padded;  // the batch of the recording
+    Rows padded;  // the batch of the recording
     std::unique_ptr<RecordedWork> work;
     Outputs outputs;
     std::string refused;  // the reason why it cannot be recorded

@@ -47,7 +47,7 @@ const at::Tensor& Rotary::Tables::up_to(int64_t longest, const at::TensorOptions
 
 // A table for ordinary rows, followed by one for each greater length.
 const RotaryAngles& Rotary::Tables::with_long_rows(const Input& input, const at::TensorOptions& like) {
-  const PackedBatch& batch = input.batch;
+  const Rows& batch = input.batch;
   const DynamicNtk& ntk = *base.ntk;
   if (offsets == batch.offsets && long_rows.table_PR.dtype() == like.dtype()) return long_rows;
   check(!input.fixed, "ERR_UNSUPPORTED", "Rows of more than ", ntk.trained,

@@ -82,7 +82,7 @@ struct Stack {
 
   // Bytes that a training pass keeps for each token of a row of ordinary length.
   int64_t kept_per_token(bool recompute, at::ScalarType compute) const {
-    PackedBatch batch;
+    Rows batch;
     constexpr int32_t kTokens = 64;
     batch.ids.assign(kTokens, 0);
     batch.offsets = {0, kTokens};

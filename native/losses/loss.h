@@ -1,16 +1,19 @@
 #pragma once
 
+#include <algorithm>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "core/config.h"
-#include "core/packed.h"
 #include "core/parameters.h"
 #include "core/philox.h"
+#include "layers/language_model.h"
 
 namespace st {
 
@@ -19,6 +22,7 @@ struct LossNeeds {
   bool layers = false;    // the embeddings of every layer
   bool tokens = false;    // the hidden states of all tokens
   bool encoder = false;   // the encoder's own parameters, for tied weights
+  bool targets = false;   // the tokens to predict
   bool twin = false;      // column 0 passes a trained copy of the encoder (its tensors: loss.model1.*)
   bool external = false;  // the caller computes value and gradients: there is no forward()
   bool teacher = false;   // labels are embeddings with the width of the batch's
@@ -32,21 +36,31 @@ struct LossNeeds {
   bool ignores_shift = false;
 };
 
+// Tokens that a loss predicts, on the host; -100 is not predicted.
+struct Targets {
+  std::span<const int32_t> ids;
+  std::span<const int32_t> offsets;  // of rows: empty, or rising from 0 to the number of ids
+  int64_t tokens = 0;                // of the rows that were embedded
+
+  int64_t rows() const { return std::max<int64_t>(0, static_cast<int64_t>(offsets.size()) - 1); }
+};
+
 struct LossInput {
   at::Tensor embeddings_CBD;                  // pooled, by column; C = 1 and B = rows where the batch has lists
   at::Tensor labels;                          // [B] or [B, ...], master dtype or int64; undefined without labels
   const std::vector<at::Tensor>& parameters;  // the loss's own, by ParamId
 
   // Optional parts of a batch; undefined where it lacks them.
-  at::Tensor guide_CBG = {};    // embeddings of the same texts by a guide model
-  at::Tensor text_ids_CB = {};  // int64: equal numbers stand for equal texts
-  at::Tensor lists_Q1 = {};     // int64: rows lists[q] ... lists[q + 1] - 1 belong to query q
-  const PackedBatch* batch = nullptr;
+  at::Tensor guide_CBG = {};                          // embeddings of the same texts by a guide model
+  at::Tensor text_ids_CB = {};                        // int64: equal numbers stand for equal texts
+  at::Tensor lists_Q1 = {};                           // int64: rows lists[q] ... lists[q + 1] - 1 belong to query q
+  const std::vector<int32_t>* host_labels = nullptr;  // labels that are integers, on the host
 
   // Present if LossNeeds requests them.
   std::vector<at::Tensor> layers_CBD = {};  // before the first layer, then after each layer; the last is embeddings_CBD
   at::Tensor tokens_TD = {};
   std::map<std::string, at::Tensor> encoder = {};  // by tensor name, "0.embeddings.word_embeddings.weight"
+  Targets targets = {};
 
   DropoutKey dropout = {};  // the tokens of this batch
   bool training = false;    // whether dropout is on
@@ -68,12 +82,15 @@ struct LossValue {
       : total(std::move(total)), logged(std::move(logged)) {}
 };
 
-// The place of a loss's parameters. Their names in a trainer start with "loss.", followed by the dataset's name where
-// there are several losses.
+// The place of a loss's parameters, and the maker of its networks. Parameter names in a trainer start with "loss.",
+// followed by the dataset's name where there are several losses.
 struct LossLayout {
   Layout& layout;
   std::string prefix = "loss.";
+  const LanguageModelMakers* makers = nullptr;
 
+  // Of the networks over the vocabulary that a loss may train.
+  const LanguageModelMakers& language_models() const;
   ParamId add(const std::string& name, std::vector<int64_t> shape, Group group) {
     return layout.add(prefix + name, std::move(shape), group);
   }

@@ -4,36 +4,35 @@
 
 #include "core/error.h"
 #include "core/upload.h"
-#include "losses/language_model.h"
+#include "losses/loss.h"
 
 namespace st {
 
 namespace {
 
-// Cross-entropy of the tokens that were masked in the input (Devlin et al. 2019), by the head of BertForMaskedLM: its
-// last layer is the encoder's table of word embeddings, unless `tieWordEmbeddings` is false.
+// Cross-entropy of the tokens that were masked in the input (Devlin et al. 2019), by the head of the architecture's
+// …ForMaskedLM: its last layer is the encoder's table of word embeddings, unless `tieWordEmbeddings` is false.
 class MaskedLanguageModel : public Loss {
  public:
   MaskedLanguageModel(const Config& spec, LossLayout layout)
-      : sizes_(spec.member("config")),
-        network_(layout, sizes_.initializer_range),
-        head_(network_, sizes_, spec.boolean("tieWordEmbeddings", true)) {
+      : head_(layout.language_models().head(spec.member("config"), spec.boolean("tieWordEmbeddings", true),
+                                            layout.layout, layout.prefix)) {
     require_options(spec, {"config", "tieWordEmbeddings"});
   }
 
-  LossNeeds needs() const override { return {.tokens = true, .encoder = true, .capturable = false}; }
-  void initialize(Parameters& parameters, uint64_t seed) const override { network_.initialize(parameters, seed); }
+  LossNeeds needs() const override { return {.tokens = true, .encoder = true, .targets = true, .capturable = false}; }
+  void initialize(Parameters& parameters, uint64_t seed) const override { head_->initialize(parameters, seed); }
 
   void check_batch(const LossInput& input) const override {
     require_columns("MaskedLanguageModelLoss", input, 1, 1);
-    check(input.batch->target_ids.size() == input.batch->ids.size(), "ERR_INVALID_DATA",
-          "MaskedLanguageModelLoss needs a target for each of ", input.batch->ids.size(), " tokens but found ",
-          input.batch->target_ids.size());
+    const auto& [ids, offsets, tokens] = input.targets;
+    check(static_cast<int64_t>(ids.size()) == tokens, "ERR_INVALID_DATA",
+          "MaskedLanguageModelLoss needs a target for each of ", tokens, " tokens but found ", ids.size());
   }
 
   LossValue forward(const LossInput& input) const override {
     std::vector<int64_t> places, labels;
-    const std::vector<int32_t>& targets = input.batch->target_ids;
+    const std::span<const int32_t> targets = input.targets.ids;
     for (size_t i = 0; i < targets.size(); ++i) {
       if (targets[i] < 0) continue;
       places.push_back(static_cast<int64_t>(i));
@@ -43,14 +42,12 @@ class MaskedLanguageModel : public Loss {
     if (places.empty()) return at::zeros({}, input.tokens_TD.options().requires_grad(false));
     const at::Device device = input.tokens_TD.device();
     const at::Tensor masked_TD = at::index_select(input.tokens_TD, 0, upload<int64_t>(places, device));
-    const at::Tensor logits_TV = head_.logits(network_, input, masked_TD);
+    const at::Tensor logits_TV = head_->logits({input.parameters, input.encoder}, masked_TD);
     return at::cross_entropy_loss(logits_TV, upload<int64_t>(labels, device));
   }
 
  private:
-  LanguageModelSizes sizes_;
-  OwnNetwork network_;
-  LanguageModelHead head_;
+  std::unique_ptr<LanguageModelHead> head_;
 };
 
 }  // namespace

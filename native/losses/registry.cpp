@@ -49,6 +49,11 @@ const std::map<std::string, LossFactory>& registry() {
 
 }  // namespace
 
+const LanguageModelMakers& LossLayout::language_models() const {
+  check(makers != nullptr, "ERR_NOT_IMPLEMENTED", "There are no language models here for a loss to train");
+  return *makers;
+}
+
 std::unique_ptr<Loss> make_loss(const Config& spec, int64_t embedding_width, LossLayout layout) {
   const std::string& type = spec.string("type");
   if (type.rfind("CrossEncoder.", 0) == 0) return make_cross_encoder_loss(spec, embedding_width, layout);
@@ -86,10 +91,9 @@ void require_classes(const char* loss, const LossInput& input, int64_t classes) 
           classes - 1, ", but found ", least < 0 ? least : most);
   };
   // The batch's own labels are on the host, so no device has to be waited for.
-  const auto* labels = input.batch == nullptr ? nullptr : std::get_if<std::vector<int32_t>>(&input.batch->labels);
-  if (labels != nullptr) {
-    const auto [least, most] = std::minmax_element(labels->begin(), labels->end());
-    if (least != labels->end()) in_range(*least, *most);
+  if (input.host_labels != nullptr) {
+    const auto [least, most] = std::minmax_element(input.host_labels->begin(), input.host_labels->end());
+    if (least != input.host_labels->end()) in_range(*least, *most);
   } else {
     in_range(input.labels.min().item<int64_t>(), input.labels.max().item<int64_t>());
   }

@@ -35,17 +35,17 @@ Description describe_bert(const Config& given) {
   };
   names.layer = "encoder.layer.";
   names.pooler = {"pooler.dense.weight", "pooler.dense.bias"};
-  const std::string transform = "cls.predictions.transform.";
-  out.language_model = LanguageModelNames{"BertForMaskedLM",
-                                          "bert.",
-                                          "cls.predictions.",
-                                          {{transform + "dense.weight", {sizes.width, sizes.width}},
-                                           {transform + "dense.bias", {sizes.width}},
-                                           {transform + "LayerNorm.weight", {sizes.width}},
-                                           {transform + "LayerNorm.bias", {sizes.width}}},
-                                          "cls.predictions.decoder",
-                                          "cls.predictions.bias",
-                                          "embeddings.word_embeddings.weight"};
+  out.language_model = masked_bert(given, sizes);
+  return out;
+}
+
+LanguageModelSpec masked_bert(const Config& config, const TransformerSizes& sizes) {
+  LanguageModelSpec out = masked_language_model(config, sizes, "BertForMaskedLM", "bert.",
+                                                {.dense = "cls.predictions.transform.dense",
+                                                 .norm = "cls.predictions.transform.LayerNorm",
+                                                 .last = "cls.predictions.decoder",
+                                                 .bias = "cls.predictions.bias"});
+  out.activation = parse_activation(config.string("hidden_act", "gelu"), "hidden_act in config.json");
   return out;
 }
 

@@ -10,5 +10,6 @@ namespace st {
 std::unique_ptr<Model> make_bert(const Config& config, bool pooler, const std::string& prefix, Layout& layout);
 Description describe_bert(const Config& config);
 ClassifierSpec classify_bert(const Config& config);
+LanguageModelSpec masked_bert(const Config& config, const TransformerSizes& sizes);
 
 }  // namespace st

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "models/language_model_spec.h"
+
 // What an architecture says of a config.json before any weight is read: all that TypeScript knows of it
 // (lib/native/types.ts).
 namespace st {
@@ -42,21 +44,6 @@ struct ClassifierNames {
   std::vector<NewTensor> tensors;
 };
 
-// The masked language model of an architecture, as transformers has it.
-struct LanguageModelNames {
-  std::string class_name;  // of transformers
-  std::string prefix;      // under which its checkpoints keep the transformer
-  std::string head;        // in front of the names of the head's tensors
-  struct Tensor {
-    std::string name;
-    std::vector<int64_t> shape;
-  };
-  std::vector<Tensor> tensors;  // of the head before the last layer
-  std::string decoder;          // the last layer; its weight is `table` where they are tied
-  std::string bias;             // another name of the last layer's bias
-  std::string table;            // the transformer's word embeddings
-};
-
 struct Description {
   int64_t width = 0;
   int64_t vocabulary = 0;
@@ -65,8 +52,8 @@ struct Description {
   int64_t layers = 0;
   std::string layers_key;  // of config.json
   CheckpointNames names;
-  std::optional<ClassifierNames> classifier;  // none: not built
-  std::optional<LanguageModelNames> language_model;
+  std::optional<ClassifierNames> classifier;        // none: not built
+  std::optional<LanguageModelSpec> language_model;  // of the masked language model; none: not built
 };
 
 }  // namespace st

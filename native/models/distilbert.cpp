@@ -37,7 +37,8 @@ const BertLayerNames kNames{.query = "attention.q_lin",
 
 Description describe_distilbert(const Config& given) {
   const ModelConfig config(given);
-  const TransformerSizes sizes = layers_of(given).sizes;
+  const BertLayers layers = layers_of(given);
+  const TransformerSizes& sizes = layers.sizes;
   config.integer("pad_token_id", 0);
   config.boolean("sinusoidal_pos_embds", false);
 
@@ -49,16 +50,12 @@ Description describe_distilbert(const Config& given) {
                     "vocab_layer_norm.weight", "vocab_layer_norm.bias",  "vocab_projector.weight",
                     "vocab_projector.bias"};
   names.layer = "transformer.layer.";
-  out.language_model = LanguageModelNames{"DistilBertForMaskedLM",
-                                          "distilbert.",
-                                          "vocab_",
-                                          {{"vocab_transform.weight", {sizes.width, sizes.width}},
-                                           {"vocab_transform.bias", {sizes.width}},
-                                           {"vocab_layer_norm.weight", {sizes.width}},
-                                           {"vocab_layer_norm.bias", {sizes.width}}},
-                                          "vocab_projector",
-                                          "vocab_projector.bias",
-                                          "embeddings.word_embeddings.weight"};
+  out.language_model = masked_language_model(given, sizes, "DistilBertForMaskedLM", "distilbert.",
+                                             {.dense = "vocab_transform",
+                                              .norm = "vocab_layer_norm",
+                                              .last = "vocab_projector",
+                                              .bias = "vocab_projector.bias"});
+  out.language_model->activation = layers.activation;
   return out;
 }
 

@@ -29,14 +29,26 @@ Description describe_electra(const Config& given) {
   config.must_be("add_cross_attention", false);
   const TransformerSizes sizes = layers_of(given).sizes;
   config.integer("pad_token_id", 0);
-  embedding_width(given);
 
   Description out = description_of(sizes, "num_hidden_layers", sizes.positions, sizes.token_types);
   CheckpointNames& names = out.names;
   names.prefixes = usual_prefixes({"electra."});
   names.renames = old_norm_names();
-  names.left_out = {"embeddings.position_ids", "embeddings.token_type_ids"};
+  names.left_out = {"embeddings.position_ids",
+                    "embeddings.token_type_ids",
+                    "generator_predictions.dense.weight",
+                    "generator_predictions.dense.bias",
+                    "generator_predictions.LayerNorm.weight",
+                    "generator_predictions.LayerNorm.bias",
+                    "generator_lm_head.weight",
+                    "generator_lm_head.bias"};
   names.layer = "encoder.layer.";
+  out.language_model = masked_language_model(given, sizes, "ElectraForMaskedLM", "electra.",
+                                             {.dense = "generator_predictions.dense",
+                                              .norm = "generator_predictions.LayerNorm",
+                                              .last = "generator_lm_head",
+                                              .bias = "generator_lm_head.bias"});
+  out.language_model->inner = embedding_width(given);
   return out;
 }
 

@@ -51,12 +51,17 @@ Description describe_gte(const Config& given) {
                    {"*.attention.v_proj.*", "*.self_attn.v_proj.*"},
                    {"*.attention.o_proj.*", "*.self_attn.o_proj.*"},
                    {"*.attn_ln.*", "*.post_attention_layernorm.*"},
-                   {"*.mlp_ln.*", "*.post_mlp_layernorm.*"}};
-  names.left_out = {"lm_head.decoder.weight", "lm_head.decoder.bias",      "lm_head.bias",
-                    "lm_head.dense.weight",   "lm_head.dense.bias",        "lm_head.norm.weight",
-                    "lm_head.norm.bias",      "lm_head.layer_norm.weight", "lm_head.layer_norm.bias"};
+                   {"*.mlp_ln.*", "*.post_mlp_layernorm.*"},
+                   {"lm_head.layer_norm.*", "lm_head.norm.*"}};
+  names.left_out = {"lm_head.decoder.weight", "lm_head.decoder.bias", "lm_head.bias",     "lm_head.dense.weight",
+                    "lm_head.dense.bias",     "lm_head.norm.weight",  "lm_head.norm.bias"};
   names.layer = "layers.";
   names.pooler = {"pooler.dense.weight", "pooler.dense.bias"};
+  // The code on the hub has names of its own.
+  const bool hub = config.text("model_type", "gte") == "new";
+  out.language_model = masked_language_model(
+      given, sizes, hub ? "NewForMaskedLM" : "GteForMaskedLM", hub ? "new." : "gte.",
+      {.dense = "lm_head.dense", .norm = "lm_head.norm", .last = "lm_head.decoder", .bias = "lm_head.decoder.bias"});
   return out;
 }
 

@@ -82,6 +82,24 @@ ModernBertOptions::ModernBertOptions(const Config& given)
       global_rope(rope_of(given, "full_attention", "global_rope_theta", kGlobalTheta, sizes.width / sizes.heads)),
       local_rope(rope_of(given, "sliding_attention", "local_rope_theta", kLocalTheta, sizes.width / sizes.heads)) {}
 
+LanguageModelSpec masked_modernbert(const Config& given, const ModernBertOptions& options) {
+  const ModelConfig config(given);
+  const bool bias = config.boolean("decoder_bias", true);
+  LanguageModelSpec out = masked_language_model(
+      given, options.sizes, "ModernBertForMaskedLM", "model.",
+      {.dense = "head.dense", .norm = "head.norm", .last = "decoder", .bias = bias ? "decoder.bias" : ""});
+  out.table = "embeddings.tok_embeddings.weight";
+  out.dense_bias = config.boolean("classifier_bias", false);
+  out.norm_bias = options.norm.beta;
+  out.activation =
+      parse_activation(config.text("classifier_activation", "gelu"), "classifier_activation in config.json");
+  // As ModernBertPreTrainedModel._init_weights.
+  const ClassifierSpec classifier = classify_modernbert(given);
+  out.deviation = classifier.dense_deviation;
+  out.cutoff = classifier.cutoff;
+  return out;
+}
+
 }  // namespace
 
 Description describe_modernbert(const Config& given) {
@@ -96,6 +114,7 @@ Description describe_modernbert(const Config& given) {
   names.left_out = {"decoder.weight", "decoder.bias"};
   names.heads.push_back("head");
   names.layer = "layers.";
+  out.language_model = masked_modernbert(given, options);
   return out;
 }
 

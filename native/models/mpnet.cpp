@@ -50,16 +50,9 @@ Description describe_mpnet(const Config& given) {
                     "lm_head.decoder.weight",    "lm_head.decoder.bias"};
   names.layer = "encoder.layer.";
   names.pooler = {"pooler.dense.weight", "pooler.dense.bias"};
-  out.language_model = LanguageModelNames{"MPNetForMaskedLM",
-                                          "mpnet.",
-                                          "lm_head.",
-                                          {{"lm_head.dense.weight", {sizes.width, sizes.width}},
-                                           {"lm_head.dense.bias", {sizes.width}},
-                                           {"lm_head.layer_norm.weight", {sizes.width}},
-                                           {"lm_head.layer_norm.bias", {sizes.width}}},
-                                          "lm_head.decoder",
-                                          "lm_head.bias",
-                                          "embeddings.word_embeddings.weight"};
+  out.language_model = masked_language_model(
+      given, sizes, "MPNetForMaskedLM", "mpnet.",
+      {.dense = "lm_head.dense", .norm = "lm_head.layer_norm", .last = "lm_head.decoder", .bias = "lm_head.bias"});
   return out;
 }
 

@@ -71,7 +71,8 @@ Description describe_nomic_bert(const Config& given) {
     if (config.integer("head_dim", 0) * heads != width)
       config.not_built("head_dim", "hidden_size / num_attention_heads");
   }
-  const TransformerSizes sizes = layers_of(given).sizes;
+  const RotaryBertLayers layers = layers_of(given);
+  const TransformerSizes& sizes = layers.sizes;
   config.integer("pad_token_id", 0);
 
   Description out =
@@ -86,7 +87,8 @@ Description describe_nomic_bert(const Config& given) {
                    {"*.mlp.fc12.*", "*.mlp.gate_proj.*"},
                    {"*.mlp.fc2.*", "*.mlp.down_proj.*"},
                    {"*.norm1.*", "*.post_attention_layernorm.*"},
-                   {"*.norm2.*", "*.post_mlp_layernorm.*"}};
+                   {"*.norm2.*", "*.post_mlp_layernorm.*"},
+                   {"*.transform.LayerNorm.*", "*.transform.layer_norm.*"}};
   names.left_out = {"embeddings.position_ids",
                     "embeddings.token_type_ids",
                     "cls.predictions.bias",
@@ -95,11 +97,15 @@ Description describe_nomic_bert(const Config& given) {
                     "cls.predictions.transform.dense.weight",
                     "cls.predictions.transform.dense.bias",
                     "cls.predictions.transform.layer_norm.weight",
-                    "cls.predictions.transform.layer_norm.bias",
-                    "cls.predictions.transform.LayerNorm.weight",
-                    "cls.predictions.transform.LayerNorm.bias"};
+                    "cls.predictions.transform.layer_norm.bias"};
   names.layer = "layers.";
   names.pooler = {"pooler.dense.weight", "pooler.dense.bias"};
+  out.language_model = masked_language_model(given, sizes, "NomicBertForMaskedLM", "nomic_bert.",
+                                             {.dense = "cls.predictions.transform.dense",
+                                              .norm = "cls.predictions.transform.layer_norm",
+                                              .last = "cls.predictions.decoder",
+                                              .bias = "cls.predictions.bias"});
+  out.language_model->activation = layers.activation;
   return out;
 }
 

@@ -43,16 +43,9 @@ Description describe(const Config& given, int64_t vocabulary, const std::string&
                     "lm_head.layer_norm.bias", "lm_head.decoder.weight",    "lm_head.decoder.bias"};
   names.layer = "encoder.layer.";
   names.pooler = {"pooler.dense.weight", "pooler.dense.bias"};
-  out.language_model = LanguageModelNames{class_name,
-                                          "roberta.",
-                                          "lm_head.",
-                                          {{"lm_head.dense.weight", {sizes.width, sizes.width}},
-                                           {"lm_head.dense.bias", {sizes.width}},
-                                           {"lm_head.layer_norm.weight", {sizes.width}},
-                                           {"lm_head.layer_norm.bias", {sizes.width}}},
-                                          "lm_head.decoder",
-                                          "lm_head.bias",
-                                          "embeddings.word_embeddings.weight"};
+  out.language_model = masked_language_model(
+      given, sizes, class_name, "roberta.",
+      {.dense = "lm_head.dense", .norm = "lm_head.layer_norm", .last = "lm_head.decoder", .bias = "lm_head.bias"});
   return out;
 }
 

@@ -16,7 +16,7 @@ int64_t rounded_up(int64_t value, int64_t step) {
 
 }  // namespace
 
-Bucket bucket_of(const PackedBatch& batch, int64_t positions) {
+Bucket bucket_of(const Rows& batch, int64_t positions) {
   check(positions >= 2, "ERR_INVALID_ARGUMENT", "Expected at least 2 positions but found ", positions);
   Bucket out;
   out.texts = batch.rows();
@@ -29,12 +29,12 @@ Bucket bucket_of(const PackedBatch& batch, int64_t positions) {
   return out;
 }
 
-PackedBatch padded(const PackedBatch& batch, const Bucket& bucket) {
+Rows padded(const Rows& batch, const Bucket& bucket) {
   const int64_t extra = bucket.tokens - batch.tokens();
   check(batch.rows() == bucket.texts && extra >= bucket.padding_rows && bucket.padding_rows > 0, "ERR_LIBTORCH",
         "Expected a batch of ", bucket.texts, " rows and up to ", bucket.tokens - bucket.padding_rows,
         " tokens but found ", batch.rows(), " and ", batch.tokens());
-  PackedBatch out;
+  Rows out;
   out.ids = batch.ids;
   out.ids.resize(bucket.tokens);
   out.offsets = batch.offsets;

@@ -22,9 +22,9 @@ struct Bucket {
 
 // The smallest shape for a batch: tokens to a multiple of 128, or of 64 below 2,048; the longest row to 32, 64, 128,
 // 256, 512, 1,024, ... `positions`: the longest row of this model, at least 2.
-Bucket bucket_of(const PackedBatch& batch, int64_t positions);
+Bucket bucket_of(const Rows& batch, int64_t positions);
 
 // The batch's rows and padding rows of token 0 and type 0: a network's input, as one column.
-PackedBatch padded(const PackedBatch& batch, const Bucket& bucket);
+Rows padded(const Rows& batch, const Bucket& bucket);
 
 }  // namespace st

@@ -24,7 +24,7 @@ at::Tensor dropout_multiplier_TD(const Dropout& dropout, const Input& input, int
   }
   at::Tensor out = at::empty({input.tokens(), width}, at::kDouble);
   double* to = out.data_ptr<double>();
-  const PackedBatch& batch = input.batch;
+  const Rows& batch = input.batch;
   for (int64_t row = 0; row < batch.rows(); ++row) {
     for (int64_t position = 0; position < batch.length(row); ++position) {
       for (int64_t column = 0; column < width; ++column) *to++ = dropout.multiplier(row, position, column);

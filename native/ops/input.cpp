@@ -6,7 +6,7 @@
 
 namespace st {
 
-void fill_places(const PackedBatch& batch, int32_t* rows_T, int32_t* positions_T) {
+void fill_places(const Rows& batch, int32_t* rows_T, int32_t* positions_T) {
   for (int64_t row = 0; row < batch.rows(); ++row) {
     for (int32_t t = batch.offsets[row]; t < batch.offsets[row + 1]; ++t) {
       rows_T[t] = static_cast<int32_t>(row);
@@ -15,7 +15,7 @@ void fill_places(const PackedBatch& batch, int32_t* rows_T, int32_t* positions_T
   }
 }
 
-Input::Input(const PackedBatch& packed, at::Device device) : batch(packed) {
+Input::Input(const Rows& packed, at::Device device) : batch(packed) {
   // One buffer and one transfer; to a GPU from pinned memory, which LibTorch keeps until it has arrived.
   const int64_t tokens = packed.tokens(), typed = static_cast<int64_t>(packed.token_types.size());
   const int64_t ends = device.is_cpu() ? 0 : packed.rows() + 1;

@@ -9,9 +9,9 @@ namespace st {
 
 // A packed batch on its device, with the place of every token.
 struct Input {
-  Input(const PackedBatch& batch, at::Device device);
+  Input(const Rows& batch, at::Device device);
 
-  const PackedBatch& batch;
+  const Rows& batch;
   at::Tensor ids_T;        // int32
   at::Tensor types_T;      // int32; undefined = all 0
   at::Tensor rows_T;       // int32: the row of each token
@@ -33,10 +33,10 @@ struct Input {
 
  private:
   friend class StaticInput;
-  explicit Input(const PackedBatch& padded) : batch(padded), fixed(true) {}
+  explicit Input(const Rows& padded) : batch(padded), fixed(true) {}
 };
 
 // Writes the row and the position of every token.
-void fill_places(const PackedBatch& batch, int32_t* rows_T, int32_t* positions_T);
+void fill_places(const Rows& batch, int32_t* rows_T, int32_t* positions_T);
 
 }  // namespace st

@@ -19,7 +19,7 @@ struct PooledTokens {
   int64_t start, first, end;
 };
 
-std::vector<PooledTokens> pooled_tokens(const PackedBatch& batch, bool include_prompt);
+std::vector<PooledTokens> pooled_tokens(const Rows& batch, bool include_prompt);
 
 // The weight of token t, for all modes but max, which are sums.
 inline double pooling_weight(PoolingMode mode, const PooledTokens& row, int64_t t) {

@@ -148,7 +148,7 @@ void check_pooling_modes(const std::vector<std::string>& modes) {
   for (const std::string& mode : modes) parse_pooling_mode(mode);
 }
 
-std::vector<PooledTokens> pooled_tokens(const PackedBatch& batch, bool include_prompt) {
+std::vector<PooledTokens> pooled_tokens(const Rows& batch, bool include_prompt) {
   std::vector<PooledTokens> out;
   for (int64_t row = 0; row < batch.rows(); ++row) {
     const int64_t start = batch.offsets[row], length = batch.length(row);
@@ -160,8 +160,7 @@ std::vector<PooledTokens> pooled_tokens(const PackedBatch& batch, bool include_p
   return out;
 }
 
-at::Tensor pool(const at::Tensor& x_TD, const PackedBatch& batch, const std::vector<std::string>& modes,
-                bool include_prompt) {
+at::Tensor pool(const at::Tensor& x_TD, const Rows& batch, const std::vector<std::string>& modes, bool include_prompt) {
   const ProfileScope scope("pooling");
   if (!has_kernels(x_TD)) return reference::pool(x_TD, batch, modes, include_prompt);
   const auto plan = c10::make_intrusive<Plan>();

@@ -10,8 +10,7 @@ namespace st {
 // One vector per row from token embeddings, differentiable by autograd: the modes of sentence-transformers' Pooling
 // (cls, max, mean, mean_sqrt_len_tokens, weightedmean, lasttoken), concatenated in the given order: [rows, modes *
 // D]. Tokens of prompts are left out unless `include_prompt`. A row that is all prompt keeps its last token.
-at::Tensor pool(const at::Tensor& x_TD, const PackedBatch& batch, const std::vector<std::string>& modes,
-                bool include_prompt);
+at::Tensor pool(const at::Tensor& x_TD, const Rows& batch, const std::vector<std::string>& modes, bool include_prompt);
 // For the texts of an input, whose padding gets a gradient of 0. Calls normalized() on request.
 at::Tensor pool(const at::Tensor& x_TD, const Input& input, const std::vector<std::string>& modes, bool include_prompt,
                 bool normalize = false);
@@ -25,8 +24,7 @@ at::Tensor normalized(const at::Tensor& x_RD);
 void check_pooling_modes(const std::vector<std::string>& modes);
 
 namespace reference {
-at::Tensor pool(const at::Tensor& x_TD, const PackedBatch& batch, const std::vector<std::string>& modes,
-                bool include_prompt);
+at::Tensor pool(const at::Tensor& x_TD, const Rows& batch, const std::vector<std::string>& modes, bool include_prompt);
 }  // namespace reference
 
 }  // namespace st

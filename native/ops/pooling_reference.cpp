@@ -14,7 +14,7 @@ namespace st::reference {
 
 namespace {
 
-using Rows = std::vector<PooledTokens>;
+using PooledRows = std::vector<PooledTokens>;
 
 at::Tensor vector_of(const std::vector<int64_t>& values, at::Device device) {
   at::Tensor out = at::empty({static_cast<int64_t>(values.size())}, at::kLong);
@@ -22,19 +22,19 @@ at::Tensor vector_of(const std::vector<int64_t>& values, at::Device device) {
   return out.to(device);
 }
 
-at::Tensor select(const at::Tensor& x_TD, const Rows& rows, bool first) {
+at::Tensor select(const at::Tensor& x_TD, const PooledRows& rows, bool first) {
   std::vector<int64_t> tokens;
   for (const PooledTokens& row : rows) tokens.push_back(first ? row.first : row.end - 1);
   return x_TD.index_select(0, vector_of(tokens, x_TD.device()));
 }
 
-at::Tensor highest(const at::Tensor& x_TD, const Rows& rows) {
+at::Tensor highest(const at::Tensor& x_TD, const PooledRows& rows) {
   std::vector<at::Tensor> out;
   for (const PooledTokens& row : rows) out.push_back(std::get<0>(x_TD.slice(0, row.first, row.end).max(0)));
   return at::stack(out);
 }
 
-at::Tensor weighted_sum(const at::Tensor& x_TD, const Rows& rows, PoolingMode mode) {
+at::Tensor weighted_sum(const at::Tensor& x_TD, const PooledRows& rows, PoolingMode mode) {
   std::vector<int64_t> row_of(x_TD.size(0));
   at::Tensor weights_T1 = at::zeros({x_TD.size(0), 1}, at::kDouble);
   double* weights = weights_T1.data_ptr<double>();
@@ -50,9 +50,8 @@ at::Tensor weighted_sum(const at::Tensor& x_TD, const Rows& rows, PoolingMode mo
 
 }  // namespace
 
-at::Tensor pool(const at::Tensor& x_TD, const PackedBatch& batch, const std::vector<std::string>& modes,
-                bool include_prompt) {
-  const Rows rows = pooled_tokens(batch, include_prompt);
+at::Tensor pool(const at::Tensor& x_TD, const Rows& batch, const std::vector<std::string>& modes, bool include_prompt) {
+  const PooledRows rows = pooled_tokens(batch, include_prompt);
   std::vector<at::Tensor> parts;
   for (const std::string& name : modes) {
     const PoolingMode mode = parse_pooling_mode(name);

@@ -24,7 +24,7 @@ int64_t count_of(const PackedBatch& batch) {
 }
 
 // The first token of a row that is pooled, if prompts are left out.
-int32_t first_token(const PackedBatch& batch, int64_t row) {
+int32_t first_token(const Rows& batch, int64_t row) {
   const int64_t prompt = batch.prompt_lengths.empty() ? 0 : batch.prompt_lengths[row];
   return static_cast<int32_t>(batch.offsets[row] + std::min(prompt, batch.length(row) - 1));
 }
@@ -61,7 +61,7 @@ StaticInput::StaticInput(const StepShape& shape, at::Device device) : shape_(sha
 }
 
 void StaticInput::fill(const PackedBatch& batch, const DropoutKey& key, int32_t* words) const {
-  const PackedBatch all = padded(batch, shape_.bucket);
+  const Rows all = padded(batch, shape_.bucket);
   std::memcpy(words + key_, &key.key, sizeof(key.key));
   std::copy(all.ids.begin(), all.ids.end(), words + ids_);
   fill_places(all, words + rows_, words + positions_);
@@ -83,7 +83,7 @@ void StaticInput::fill(const PackedBatch& batch, const DropoutKey& key, int32_t*
   if (!batch.guide.empty()) std::memcpy(words + guide_, batch.guide.data(), batch.guide.size() * sizeof(float));
 }
 
-Input StaticInput::input(const PackedBatch& padded) const {
+Input StaticInput::input(const Rows& padded) const {
   const int64_t tokens = shape_.bucket.tokens, rows = shape_.bucket.rows();
   check(padded.tokens() == tokens && padded.rows() == rows, "ERR_LIBTORCH", "Expected a batch padded to ", tokens,
         " tokens in ", rows, " rows but found ", padded.tokens(), " in ", padded.rows());

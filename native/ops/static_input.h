@@ -31,7 +31,7 @@ class StaticInput {
   void fill(const PackedBatch& batch, const DropoutKey& key, int32_t* words) const;
 
   // The buffer's content, now or later. `padded` is padded(batch, bucket).
-  Input input(const PackedBatch& padded) const;
+  Input input(const Rows& padded) const;
   at::Tensor labels() const;      // float or int32, of their shape; undefined where there are none
   at::Tensor text_ids_R() const;  // int32; undefined where there are none
   at::Tensor guide_RG() const;    // float; undefined where there is none

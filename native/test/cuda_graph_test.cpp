@@ -94,7 +94,7 @@ TEST_F(CudaDeviceGraph, AttentionDropsAnewInEveryRepetition) {
       const StaticInput memory(shape_of(batch, 512), device_);
       memory.fill(batch, DropoutKey(), uploader_->memory(memory.words()));
       uploader_->send(memory.buffer());
-      const PackedBatch all = padded(batch, shape_of(batch, 512).bucket);
+      const Rows all = padded(batch, shape_of(batch, 512).bucket);
       const Input input = memory.input(all);
       const Dropout dropout(DropoutKey(1, 2, 3), 5, 0.3);
       const at::Tensor qkv = random_tensor({all.tokens(), 3 * kWidth}, type, 1).to(device_);

@@ -47,7 +47,7 @@ TEST(Bucket, HoldsEveryBatchOfItsSize) {
           const Bucket bucket = bucket_of(batch, positions);
           ASSERT_EQ(bucket.tokens % (batch.tokens() < 2048 ? 64 : 128), 0);
           ASSERT_LT(bucket.tokens, batch.tokens() + bucket.padding_rows + 128);
-          const PackedBatch all = padded(batch, bucket);
+          const Rows all = padded(batch, bucket);
           all.validate(11, 2, std::min(positions, bucket.longest));  // no empty row, none too long
           ASSERT_EQ(all.rows(), bucket.rows());
           ASSERT_EQ(all.tokens(), bucket.tokens);
@@ -82,7 +82,7 @@ struct Fixed {
         input(memory.input(all)) {
     memory.fill(batch, key, memory.buffer().data_ptr<int32_t>());
   }
-  PackedBatch all;
+  Rows all;
   StaticInput memory;
   Input input;
 };

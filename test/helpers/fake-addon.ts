@@ -47,12 +47,12 @@ const BERT = { vocab_size: 30_522, max_position_embeddings: 512, type_vocab_size
 /** What the engine says of a BERT, without its checks of config.json: those are tested where there is an engine. */
 export function describeBert(config: ConfigObject): Description {
   const size = (key: string) => ({ ...BERT, ...config })[key] as number
-  const width = size('hidden_size')
+  const [width, vocabulary] = [size('hidden_size'), size('vocab_size')]
   const transform = 'cls.predictions.transform.'
   return {
     width,
     positions: size('max_position_embeddings'),
-    vocabulary: size('vocab_size'),
+    vocabulary,
     tokenTypes: size('type_vocab_size'),
     layers: size('num_hidden_layers'),
     layersKey: 'num_hidden_layers',
@@ -84,15 +84,16 @@ export function describeBert(config: ConfigObject): Description {
     languageModel: {
       className: 'BertForMaskedLM',
       prefix: 'bert.',
-      head: 'cls.predictions.',
       tensors: [
         { name: `${transform}dense.weight`, shape: [width, width] },
         { name: `${transform}dense.bias`, shape: [width] },
         { name: `${transform}LayerNorm.weight`, shape: [width] },
         { name: `${transform}LayerNorm.bias`, shape: [width] },
+        { name: 'cls.predictions.decoder.weight', shape: [vocabulary, width] },
+        { name: 'cls.predictions.bias', shape: [vocabulary] },
       ],
-      decoder: 'cls.predictions.decoder',
-      bias: 'cls.predictions.bias',
+      matrix: 'cls.predictions.decoder.weight',
+      bias: { name: 'cls.predictions.bias', second: 'cls.predictions.decoder.bias' },
       table: 'embeddings.word_embeddings.weight',
     },
   }

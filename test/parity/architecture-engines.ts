@@ -42,7 +42,7 @@ export function byEngineNames(
   const found = new Map<string, GoldenTensor>()
   for (const [name, { shape, data }] of tensors) {
     const own = naming.engine(name)
-    const parts = own === undefined ? [`loss.${name}`] : (places.get(`0.${own}`)?.parts ?? [`0.${own}`])
+    const parts = places.get(`0.${own}`)?.parts ?? [`loss.${name}`]
     let start = 0
     for (const part of parts) {
       const partShape = shapes.get(part) ?? shape

@@ -12,14 +12,12 @@ import {
   SentenceTransformerTrainer,
   type SentenceTransformerTrainerOptions,
 } from '../../lib/index.js'
-import { openSafetensors, writeSafetensors } from '../../lib/io/safetensors.js'
+import { writeSafetensors } from '../../lib/io/safetensors.js'
 import { LanguageModelWeights } from '../../lib/models/language-model.js'
 import { loadAddon } from '../../lib/native/load.js'
 import type { PackedBatch } from '../../lib/native/types.js'
-import { LossSet } from '../../lib/training/batches/loss-set.js'
-import { PretrainedLosses } from '../../lib/training/run/pretrained.js'
 import { temporaryFolder } from '../helpers/model-folders.js'
-import { tinyTrainerSpec } from '../helpers/tiny-model.js'
+import { firstLoss, tensorsOf } from './language-models.js'
 import { report } from './report.js'
 
 const ROOT = fileURLToPath(new URL('../../../test/parity/golden/language-models/', import.meta.url))
@@ -56,21 +54,6 @@ function batch(): PackedBatch {
   return { ids: flat(golden.ids), offsets, columns: 1, targets: { ids: flat(golden.targets), offsets } }
 }
 
-/** The loss of the golden batch for a model and a loss as the trainer prepares them. */
-async function firstLoss(folder: string, loss: losses.Loss): Promise<number> {
-  await using model = await SentenceTransformer.load(folder)
-  const pretrained = await PretrainedLosses.open(model, new LossSet<losses.Loss>(loss), (nameOrPath) =>
-    LanguageModelWeights.open(model.source, nameOrPath),
-  )
-  const { Trainer } = loadAddon()
-  const native = new Trainer(model.encoder, { ...tinyTrainerSpec(), losses: pretrained.specs })
-  await pretrained.load(native)
-  await pretrained.close()
-  const { loss: value } = await native.evaluate(batch())
-  await native.dispose()
-  return value
-}
-
 test('masked language models: the loss of every checkpoint is that of AutoModelForMaskedLM', async (t) => {
   let compared = 0
   for (const [name, { loss, tied, missing }] of Object.entries(golden.masked)) {
@@ -82,7 +65,7 @@ test('masked language models: the loss of every checkpoint is that of AutoModelF
     for (const absent of missing)
       t.is(weights.shape(absent.replace('decoder.bias', 'bias')), undefined, `${name}: ${absent}`)
     if (loss === null) continue
-    const found = await firstLoss(folder, new losses.MaskedLanguageModelLoss())
+    const found = await firstLoss(folder, new losses.MaskedLanguageModelLoss(), batch())
     t.true(Math.abs(found - loss) <= 1e-5 * loss, `${name}: ${found}, in Python ${loss}`)
     report('language-models', 'MaskedLanguageModelLoss', {
       part: 'checkpoints',
@@ -92,7 +75,7 @@ test('masked language models: the loss of every checkpoint is that of AutoModelF
     compared++
     // The head of another folder, or that of the same by its path.
     const own = new losses.MaskedLanguageModelLoss({ decoderNameOrPath: folder })
-    t.is(await firstLoss(folder, own), found, name)
+    t.is(await firstLoss(folder, own, batch()), found, name)
   }
   t.is(compared, 11)
 })
@@ -222,18 +205,6 @@ test('a checkpoint that does not fit is refused', async (t) => {
   t.truthy(await train(folder, { loss: new losses.MaskedLanguageModelLoss() }))
 })
 
-/** Tensors of a folder, as float32. */
-async function tensorsOf(folder: string): Promise<Record<string, number[]>> {
-  const file = await openSafetensors(join(folder, 'model.safetensors'))
-  const tensors: Record<string, number[]> = {}
-  for (const [name, { dtype }] of file.tensors) {
-    if (dtype !== 'F32') throw new Error(`${name} is ${dtype}`)
-    tensors[name] = [...new Float32Array((await file.read(name)).buffer)]
-  }
-  await file.close()
-  return tensors
-}
-
 test('a masked language model is saved as transformers saves it; model.save writes no head', async (t) => {
   for (const name of ['masked', 'untied']) {
     const folder = await withPooling(await checkpoint(t, name))
@@ -259,7 +230,7 @@ test('a masked language model is saved as transformers saves it; model.save writ
     t.false(readdirSync(saved).some((file) => file.startsWith('modules') || file.endsWith('Pooling')))
     // It is where later trainings begin.
     const loss = golden.masked[name]!.loss!
-    t.true(Math.abs((await firstLoss(saved, new losses.MaskedLanguageModelLoss())) - loss) <= 1e-5 * loss)
+    t.true(Math.abs((await firstLoss(saved, new losses.MaskedLanguageModelLoss(), batch())) - loss) <= 1e-5 * loss)
 
     const { 'cls.predictions.bias': bias, ...rest } = lossTensors
     for (const [head, message] of [

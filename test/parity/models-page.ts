@@ -114,7 +114,8 @@ const classifiers: Table = {
 
 const masked: Table = {
   title: 'Masked language models',
-  about: 'The heads that `MaskedLanguageModelLoss` and `DenoisingAutoEncoderLoss` read from a checkpoint and train.',
+  about:
+    'The heads that `MaskedLanguageModelLoss` reads from a checkpoint and trains. `DenoisingAutoEncoderLoss` takes that of a BERT.',
   head: ['`model_type`', 'Head', 'Loss', 'Gradients'],
   rows: headRows('masked', 'masked', 'loss'),
 }

@@ -18,7 +18,22 @@ from pathlib import Path
 import torch
 from sentence_transformers import CrossEncoder, SentenceTransformer
 from sentence_transformers.sentence_transformer import modules
-from transformers import AutoModelForMaskedLM, BertConfig, BertForMaskedLM, BertForSequenceClassification, BertModel, BertTokenizer
+from transformers import (
+    AutoModelForMaskedLM,
+    BertForMaskedLM,
+    BertForSequenceClassification,
+    BertModel,
+    BertTokenizer,
+    CamembertForMaskedLM,
+    DistilBertForMaskedLM,
+    ElectraForMaskedLM,
+    GteForMaskedLM,
+    ModernBertForMaskedLM,
+    MPNetForMaskedLM,
+    NomicBertForMaskedLM,
+    RobertaForMaskedLM,
+    XLMRobertaForMaskedLM,
+)
 
 WORDS = "the a man woman dog cat is was plays runs guitar flute on in field house big small red ##s ##ing ##er play run , . ? !"
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
@@ -29,9 +44,9 @@ CONFIG = dict(vocab_size=len(VOCAB), hidden_size=32, num_attention_heads=4, num_
 
 
 def transformer(folder, kind=BertModel, **options):
-    """A random BertModel, or BERT of another kind, with its tokenizer, in plain Hugging Face layout."""
+    """A random BertModel, or model of another kind, with BERT's tokenizer, in plain Hugging Face layout."""
     torch.manual_seed(0)
-    model = kind(BertConfig(**{**CONFIG, **options}))
+    model = kind(kind.config_class(**{**CONFIG, **options}))
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.ndim == 1:  # biases are made as zeros, layer-norm weights as ones
@@ -103,6 +118,19 @@ def make_language_models(folder):
     transformer(folder / "with-head", BertForMaskedLM)
     transformer(folder / "head-not-tied", BertForMaskedLM, tie_word_embeddings=False)
     transformer(folder / "without-head")
+    # Positions count from pad_token_id + 1.
+    positions, tokens = dict(max_position_embeddings=42), dict(pad_token_id=0, bos_token_id=2, eos_token_id=3, cls_token_id=2, sep_token_id=3)
+    kinds = dict(
+        roberta=(RobertaForMaskedLM, positions), camembert=(CamembertForMaskedLM, positions),
+        mpnet=(MPNetForMaskedLM, positions), distilbert=(DistilBertForMaskedLM, dict(hidden_dim=48)),
+        electra=(ElectraForMaskedLM, dict(embedding_size=20)), gte=(GteForMaskedLM, {}), nomic_bert=(NomicBertForMaskedLM, {}),
+        modernbert=(ModernBertForMaskedLM, dict(**tokens, local_attention=8)),
+    )
+    kinds["xlm-roberta"] = (XLMRobertaForMaskedLM, positions)
+    for name, (kind, options) in kinds.items():
+        transformer(folder / name, kind, **options)
+        transformer(folder / f"{name}-not-tied", kind, **options, tie_word_embeddings=False)
+    transformer(folder / "modernbert-without-bias", ModernBertForMaskedLM, **tokens, decoder_bias=False, classifier_bias=True, norm_bias=True)
 
 
 def masked(jobs):

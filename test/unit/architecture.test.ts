@@ -182,6 +182,25 @@ test('native: every include follows the floor plan, and Node-API stays in the bi
   t.deepEqual(nativeViolations(references), [])
 })
 
+test('native: losses see no batch and no model', (t) => {
+  const edges = new Map<string, string[]>()
+  for (const reference of scan('native', nativeFiles, includesIn)) {
+    edges.set(reference.from, [...(edges.get(reference.from) ?? []), includedFile(reference)])
+  }
+  const seen = new Set<string>()
+  const visit = (file: string) => {
+    if (seen.has(file)) return
+    seen.add(file)
+    for (const included of edges.get(file) ?? []) visit(included)
+  }
+  visit('losses/loss.h')
+  t.true(seen.has('core/parameters.h'))
+  t.deepEqual(
+    [...seen].filter((file) => /^(core\/packed\.h|ops\/input\.h|models\/)/.test(file)),
+    [],
+  )
+})
+
 test('a process that only encodes loads neither the loop of training nor the clients of hub and tokenizers', (t) => {
   const compiled = fileURLToPath(new URL('../../lib/', import.meta.url))
   const loaded = new Set<string>()

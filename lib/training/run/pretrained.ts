@@ -51,7 +51,8 @@ export class PretrainedLosses {
 
   /**
    * Gives the parameters of the losses their values in the checkpoints. A warning lists the parameters that are missing there.
-   * @throws ERR_INVALID_TENSORS, listing the tensors of another shape; nothing of that checkpoint is loaded then
+   * @throws ERR_INVALID_TENSORS, listing the tensors of another shape, or for a head of another architecture; nothing of that
+   *   checkpoint is loaded then
    */
   async load(native: Pick<NativeTrainer, 'tensors' | 'load'>): Promise<void> {
     for (const { prefix, type, weights } of this.pretrained) {
@@ -59,7 +60,11 @@ export class PretrainedLosses {
         .tensors()
         .filter(({ name }) => name.startsWith(prefix))
         .map(({ name, shape }) => ({ full: name, name: name.slice(prefix.length), shape }))
-        .filter(({ name }) => weights.isNamed(name))
+      const strange = owned.find(({ name }) => !weights.isNamed(name))
+      if (strange !== undefined) {
+        const message = `${type} cannot start from ${weights.path}: a ${weights.className} has no ${strange.name}`
+        throw new SentenceTorchError('ERR_INVALID_TENSORS', message)
+      }
       const found = owned.filter(({ name }) => weights.shape(name) !== undefined)
       const misfits = found.filter(({ name, shape }) => String(weights.shape(name)) !== String(shape))
       if (misfits.length > 0) {

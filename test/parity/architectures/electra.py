@@ -1,6 +1,6 @@
 """ELECTRA: BERT without pooler, with embeddings that may be narrower than the layers (embeddings_project)."""
 
-from transformers import ElectraConfig, ElectraForSequenceClassification, ElectraModel
+from transformers import ElectraConfig, ElectraForMaskedLM, ElectraForSequenceClassification, ElectraModel
 
 from .support import Architecture, Checkpoint, Extra, Head, OLD_KEYS, SIZES, SMALL, Setup, with_keys, without_defaults
 
@@ -62,6 +62,12 @@ ARCHITECTURE = Architecture(
             ElectraForSequenceClassification,
             dict(**SMALL, embedding_size=6, num_labels=3, hidden_act="relu", summary_last_dropout=0.0),
             "three labels: dense and gelu of the first token, whatever hidden_act is",
+        ),
+    },
+    masked={
+        "base": Head(
+            ElectraForMaskedLM, dict(**SMALL, embedding_size=6, hidden_act="relu", layer_norm_eps=1e-3),
+            "dense to embedding_size, gelu (whatever hidden_act is), norm, table of words and a bias; epsilon 1e-3",
         ),
     },
 )

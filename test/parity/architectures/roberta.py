@@ -3,6 +3,7 @@ in a text has the position pad_token_id and is not counted."""
 
 from transformers import (
     CamembertConfig,
+    CamembertForMaskedLM,
     CamembertForSequenceClassification,
     CamembertModel,
     RobertaConfig,
@@ -132,5 +133,8 @@ CAMEMBERT = Architecture(
         "two labels": Head(
             CamembertForSequenceClassification, dict(**SMALL, num_labels=2), "two labels: dense and tanh of the first token"
         ),
+    },
+    masked={
+        "base": Head(CamembertForMaskedLM, SMALL, "dense, gelu, norm, table of words and a bias"),
     },
 )

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "layers/language_model.h"
+
+namespace st {
+
+// Linear layers and norms of a network that a loss trains, by the names of a transformers checkpoint: weights that the
+// encoder has too may be its own ("tied").
+class OwnNetwork {
+ public:
+  // Matrices are normal at first, with this deviation, and nothing beyond `cutoff` deviations unless that is 0. `base`:
+  // what the names of the encoder's tensors begin with.
+  OwnNetwork(Layout& layout, std::string prefix, std::string base, double deviation, double cutoff)
+      : layout_(layout), prefix_(std::move(prefix)), base_(std::move(base)), deviation_(deviation), cutoff_(cutoff) {}
+
+  void add_matrix(const std::string& name, int64_t rows, int64_t columns);
+  void add_bias(const std::string& name, int64_t width);
+  // `<name>.weight` and, unless there is none, `<name>.bias`
+  void add_linear(const std::string& name, int64_t in, int64_t out, bool bias = true);
+  void add_norm(const std::string& name, int64_t width, bool bias = true);
+  // As transformers' _init_weights: zeros for biases, ones for the weights of norms.
+  void initialize(Parameters& parameters, uint64_t seed) const;
+
+  at::Tensor linear(const NetworkWeights& weights, const std::string& name, const at::Tensor& x,
+                    bool bias = true) const;
+  at::Tensor norm(const NetworkWeights& weights, const std::string& name, const at::Tensor& x, double epsilon,
+                  bool bias = true) const;
+  // A parameter of its own, or else the encoder's tensor that it is tied to.
+  at::Tensor value(const NetworkWeights& weights, const std::string& name) const;
+
+ private:
+  enum class Kind { kMatrix, kOnes, kZeros };
+  struct Parameter {
+    std::string name;
+    Kind kind;
+    ParamId id;
+  };
+  void add(const std::string& name, std::vector<int64_t> shape, Kind kind);
+
+  Layout& layout_;
+  std::string prefix_, base_;
+  double deviation_, cutoff_;
+  std::vector<Parameter> parameters_;
+};
+
+}  // namespace st
