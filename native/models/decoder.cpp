@@ -58,7 +58,7 @@ class BertDecoder final : public LanguageModelDecoder {
  public:
   BertDecoder(const DecoderSizes& sizes, DecoderTies ties, Layout& layout, const std::string& prefix)
       : sizes_(sizes),
-        network_(layout, prefix, sizes.head.prefix, sizes.head.deviation, sizes.head.cutoff),
+        network_(layout, prefix, sizes.head.prefix, sizes.head.initial),
         prediction_(network_, sizes.head, ties.words) {
     if (!ties.encoder) {
       network_.add_matrix("bert.embeddings.word_embeddings.weight", sizes_.vocabulary, sizes_.width);

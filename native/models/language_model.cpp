@@ -3,7 +3,6 @@
 #include <ATen/ops/linear.h>
 
 #include "core/error.h"
-#include "core/model_config.h"
 #include "models/architecture.h"
 #include "models/decoder.h"
 #include "ops/activation.h"
@@ -20,9 +19,7 @@ LanguageModelSpec masked_language_model(const Config& config, const TransformerS
   out.width = out.inner = sizes.width;
   out.vocabulary = sizes.vocabulary;
   out.epsilon = sizes.epsilon;
-  // As PreTrainedModel._init_weights: 0 counts as absent.
-  const double range = ModelConfig(config).number("initializer_range", 0.02, 0, 1e6);
-  if (range > 0) out.deviation = range;
+  out.initial.deviation = initializer_range(config);
   return out;
 }
 
@@ -47,7 +44,7 @@ namespace {
 class PredictionHead final : public LanguageModelHead {
  public:
   PredictionHead(const LanguageModelSpec& spec, bool tied, Layout& layout, const std::string& prefix)
-      : network_(layout, prefix, spec.prefix, spec.deviation, spec.cutoff), layers_(network_, spec, tied) {}
+      : network_(layout, prefix, spec.prefix, spec.initial), layers_(network_, spec, tied) {}
 
   void initialize(Parameters& parameters, uint64_t seed) const override { network_.initialize(parameters, seed); }
   at::Tensor logits(const NetworkWeights& weights, const at::Tensor& x_TD) const override {

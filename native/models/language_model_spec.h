@@ -6,6 +6,7 @@
 #include "core/config.h"
 #include "core/layout.h"
 #include "core/sizes.h"
+#include "models/initial.h"
 #include "ops/activation_kind.h"
 
 namespace st {
@@ -27,7 +28,7 @@ struct LanguageModelSpec {
   Activation activation = Activation::kGelu;
   double epsilon = 0;
   bool dense_bias = true, norm_bias = true;
-  double deviation = 0.02, cutoff = 0;  // of new values, see NewTensor
+  Initial initial;  // of new matrices
 };
 
 // A head over states as wide as the transformer, with gelu and the transformer's epsilon.

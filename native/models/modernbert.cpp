@@ -93,10 +93,7 @@ LanguageModelSpec masked_modernbert(const Config& given, const ModernBertOptions
   out.norm_bias = options.norm.beta;
   out.activation =
       parse_activation(config.text("classifier_activation", "gelu"), "classifier_activation in config.json");
-  // As ModernBertPreTrainedModel._init_weights.
-  const ClassifierSpec classifier = classify_modernbert(given);
-  out.deviation = classifier.dense_deviation;
-  out.cutoff = classifier.cutoff;
+  out.initial = initial_modernbert(given, "head.dense.weight", {1, 1});
   return out;
 }
 
@@ -137,7 +134,7 @@ Initial initial_modernbert(const Config& given, const std::string& name, const s
   const int64_t layers = config.size("num_hidden_layers", 22), width = config.size("hidden_size", 768);
   if (name == "classifier.weight") {
     out.deviation = 1 / std::sqrt(static_cast<double>(width));
-  } else if (ends_with(".Wo.weight") || name == "head.dense.weight") {
+  } else if (ends_with(".Wo.weight") || name == "head.dense.weight" || name == "decoder.weight") {
     out.deviation /= std::sqrt(2.0 * static_cast<double>(layers));
   }
   return out;

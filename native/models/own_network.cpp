@@ -4,7 +4,6 @@
 #include <ATen/ops/layer_norm.h>
 #include <ATen/ops/linear.h>
 
-#include <cmath>
 #include <utility>
 
 #include "core/error.h"
@@ -38,12 +37,8 @@ void OwnNetwork::initialize(Parameters& parameters, uint64_t seed) const {
   at::Generator generator = at::detail::createCPUGenerator(seed);
   for (const Parameter& one : parameters_) {
     at::Tensor value = parameters.master(one.id);
-    if (one.kind == Kind::kMatrix && cutoff_ > 0) {
-      // The normal distribution's inverse over the part within the bounds, as torch.nn.init.trunc_normal_.
-      const double most = std::erf(cutoff_ / std::sqrt(2.0)), bound = cutoff_ * deviation_;
-      value.uniform_(-most, most, generator).erfinv_().mul_(std::sqrt(2.0) * deviation_).clamp_(-bound, bound);
-    } else if (one.kind == Kind::kMatrix) {
-      value.normal_(0, deviation_, generator);
+    if (one.kind == Kind::kMatrix) {
+      draw(initial_, value, generator);
     } else {
       value.fill_(one.kind == Kind::kOnes ? 1 : 0);
     }

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "layers/language_model.h"
+#include "models/initial.h"
 
 namespace st {
 
@@ -11,10 +12,9 @@ namespace st {
 // encoder has too may be its own ("tied").
 class OwnNetwork {
  public:
-  // Matrices are normal at first, with this deviation, and nothing beyond `cutoff` deviations unless that is 0. `base`:
-  // what the names of the encoder's tensors begin with.
-  OwnNetwork(Layout& layout, std::string prefix, std::string base, double deviation, double cutoff)
-      : layout_(layout), prefix_(std::move(prefix)), base_(std::move(base)), deviation_(deviation), cutoff_(cutoff) {}
+  // `base`: what the names of the encoder's tensors begin with. `initial`: of matrices.
+  OwnNetwork(Layout& layout, std::string prefix, std::string base, const Initial& initial)
+      : layout_(layout), prefix_(std::move(prefix)), base_(std::move(base)), initial_(initial) {}
 
   void add_matrix(const std::string& name, int64_t rows, int64_t columns);
   void add_bias(const std::string& name, int64_t width);
@@ -42,7 +42,7 @@ class OwnNetwork {
 
   Layout& layout_;
   std::string prefix_, base_;
-  double deviation_, cutoff_;
+  Initial initial_;
   std::vector<Parameter> parameters_;
 };
 
