@@ -80,7 +80,7 @@ test('200,000 characters without a blank have their ids, here and in a thread', 
 
 test('a long text lets others run, is read only as far as it is needed, and can be stopped', async (t) => {
   const tokenizer = letters()
-  const long = 'a '.repeat(500_000)
+  const long = 'a '.repeat(2_000_000)
   const rounds = async (work: Promise<unknown>) => {
     let [count, isDone] = [0, false]
     const counting = (async () => {
@@ -91,8 +91,10 @@ test('a long text lets others run, is read only as far as it is needed, and can 
     await counting
     return count
   }
-  t.true((await rounds(tokenizer.encodeAll([long]))) > 10)
-  t.true((await rounds(tokenizer.encodeAll([long], 8))) < 10)
+  // One round where nobody else runs. How many there are depends on the machine.
+  const all = await rounds(tokenizer.encodeAll([long], 10 ** 7))
+  const few = await rounds(tokenizer.encodeAll([long], 8))
+  t.true(all > 4 && few < all, `${all} rounds, and ${few} for the first tokens`)
   t.deepEqual([...(await tokenizer.encodeAll([long], 3)).ids], [2, 1, 2])
   const controller = new AbortController()
   const job = tokenizer.encodeAll([long], 10 ** 7, { signal: controller.signal })
