@@ -18,10 +18,10 @@ def import_modules(folder):
 if __name__ == "__main__":
     options = arguments()
     import_modules(options.model)
-    start = time.perf_counter()
+    start, cpu = time.perf_counter(), time.process_time()
     model = load(options)
-    loaded = time.perf_counter() - start
+    loaded, loaded_cpu = time.perf_counter() - start, time.process_time() - cpu
     model.encode(["How late is it?"])
     ready = time.perf_counter() - start
     first = 1000 * time.time() - options.started
-    say({"firstMs": first, "loadMs": 1000 * loaded, "readyMs": 1000 * ready, **facts()})
+    say({"firstMs": first, "loadMs": 1000 * loaded, "loadCpuMs": 1000 * loaded_cpu, "readyMs": 1000 * ready, **facts()})
