@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { PROGRAMS, shared } from './common/peers.mjs'
 import { Run } from './common/run.mjs'
-import { ENCODING, TRAINING } from './common/workloads.mjs'
+import { ARCHITECTURES, ENCODING, TRAINING } from './common/workloads.mjs'
 
 const THEMES = {
   train: 'milliseconds a step of training, peak memory, how late timers fire',
@@ -16,7 +16,8 @@ const THEMES = {
   tokenize: 'texts a second of the tokenizers',
   ir: 'exact search over a million vectors',
   memory: 'peak memory of training',
-  load: 'process start to first embedding',
+  load: 'process start to first embedding, loading of a large vocabulary',
+  architectures: 'every architecture in its base shape beside BERT, memory of long rows',
   bars: 'every bar of the project: figure, bar, pass or miss (a quarter of an hour; alone)',
 }
 
@@ -24,7 +25,8 @@ const HELP = `npm run bench -- [options]
 
   --theme LIST      of the themes below (default train,encode)
   --workloads LIST  of a theme's workloads (default: those that take minutes, not hours): for training sts, squad, nli-pairs-64,
-                    nli-pairs-128, nli-triplets-64, nli-triplets-128, base-sts; for encoding sts, passages, query, short, base-sts
+                    nli-pairs-128, nli-triplets-64, nli-triplets-128, base-sts; for encoding sts, passages, query, short, base-sts;
+                    architectures by their names in bench/architecture_models.py
   --programs LIST   of ${Object.keys(PROGRAMS).join(', ')}
                     (default: all but python-compile)
   --rounds N        trials of each program (default 3)
@@ -35,12 +37,14 @@ const HELP = `npm run bench -- [options]
   --model PATH      folder or hub id in place of all-MiniLM-L6-v2 (default: ../shared/models, else the hub's)
   --data FOLDER     with stsb, squad, nli, banking77 (default: ../shared/data)
   --traces FOLDER   for the trace files of step (default: beside --out, else bench/traces)
+  --quick           of architectures: one round with few texts and steps, no long rows
+  --cpu-time        of architectures: by the processor's time instead of the clock's, for a busy machine; with --threads 1
   --timeout N       minutes that one trial may take (default 15)
   --out FILE        JSON lines into this file as well
   --json, --table   JSON lines only, tables only
 
 ${Object.entries(THEMES)
-  .map(([name, what]) => `  ${name.padEnd(9)} ${what}`)
+  .map(([name, what]) => `  ${name.padEnd(13)} ${what}`)
   .join('\n')}
 
 Peers live in SENTENCE_TORCH_BENCH_PEERS or bench/peers (python3 bench/setup.py makes it), the Python peer in
@@ -59,6 +63,8 @@ function parse() {
         traces: text(),
         timeout: text('15'),
         out: text(),
+        quick: flag,
+        'cpu-time': flag,
         json: flag,
         table: flag,
         help: flag,
@@ -81,7 +87,11 @@ function parse() {
     traces: values.traces ?? (values.out ? dirname(values.out) : fileURLToPath(new URL('traces', import.meta.url))),
     theme: list(values.theme, Object.keys(THEMES), 'theme'),
     programs: list(values.programs, Object.keys(PROGRAMS), 'program'),
-    workloads: list(values.workloads, [...new Set([...Object.keys(TRAINING), ...Object.keys(ENCODING)])], 'workload'),
+    workloads: list(
+      values.workloads,
+      [...new Set([TRAINING, ENCODING, ARCHITECTURES].flatMap((known) => Object.keys(known)))],
+      'workload',
+    ),
     ...{ rounds: number('rounds'), steps: number('steps'), warmUp: number('warm-up'), texts: number('texts') },
     ...{ documents: number('documents'), threads: number('threads'), timeout: number('timeout') },
   }

@@ -9,6 +9,9 @@ const read = (folder, name) => {
   return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : {}
 }
 
+/** Architectures whose feed-forward part has three products: values, their gate, and what comes of both. */
+const GATED = ['nomic_bert', 'gte', 'modernbert']
+
 /** What is known of a model folder: sizes, and a function from texts to their numbers of tokens. */
 export function modelSizes(folder) {
   if (!existsSync(join(folder, 'config.json'))) return undefined
@@ -21,9 +24,11 @@ export function modelSizes(folder) {
     ...{ maxSeqLength, doLowerCase },
   })
   return {
-    layers: config.num_hidden_layers,
-    width: config.hidden_size,
-    inner: config.intermediate_size,
+    // DistilBERT's names are its own.
+    layers: config.num_hidden_layers ?? config.n_layers,
+    width: config.hidden_size ?? config.dim,
+    inner: config.intermediate_size ?? config.hidden_dim,
+    gated: GATED.includes(config.model_type),
     lengths(texts) {
       const { offsets } = tokenizer.encode(texts)
       return Array.from({ length: texts.length }, (_, i) => offsets[i + 1] - offsets[i])
@@ -31,12 +36,12 @@ export function modelSizes(folder) {
   }
 }
 
-/** Tokens, and floating-point operations of one forward pass over rows of these lengths. */
-export function forwardWork({ layers, width, inner }, lengths) {
+/** Tokens, and floating-point operations of one forward pass over rows of these lengths, in which all tokens see each other. */
+export function forwardWork({ layers, width, inner, gated = false }, lengths) {
   const tokens = lengths.reduce((sum, length) => sum + length, 0)
   const squares = lengths.reduce((sum, length) => sum + length * length, 0)
-  // Query, key, value and output projections, the two of the feed-forward part; scores and their product with the values.
-  const perToken = 2 * (4 * width * width + 2 * width * inner)
+  // Query, key, value and output projections, those of the feed-forward part; scores and their product with the values.
+  const perToken = 2 * (4 * width * width + (gated ? 3 : 2) * width * inner)
   return { tokens, operations: layers * (perToken * tokens + 4 * width * squares) }
 }
 

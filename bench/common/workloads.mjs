@@ -133,6 +133,20 @@ export const TRAINING = {
   },
 }
 
+/** Base shapes with random weights, made by bench/architecture_models.py: name of the folder, and of the architecture. */
+export const ARCHITECTURES = {
+  bert: 'BERT',
+  roberta: 'RoBERTa',
+  'xlm-roberta': 'XLM-RoBERTa',
+  mpnet: 'MPNet',
+  distilbert: 'DistilBERT',
+  electra: 'ELECTRA',
+  nomic_bert: 'NomicBERT',
+  gte: 'GTE',
+  modernbert: 'ModernBERT',
+}
+export const architectureFolder = (name) => `architectures/${name}`
+
 /** `warmUp` texts are encoded before the clock starts. `each`: one text per call, latency instead of throughput. */
 export const ENCODING = {
   sts: { label: 'STS dev sentences', model: MINILM, warmUp: 256, read: (f) => stsDev(f) },

@@ -11,17 +11,23 @@ export const DEFAULT = ['sts', 'passages', 'query']
 const ALL = ['ours', 'ours-bf16', 'ours-int8', 'python', 'python-bf16', 'python-compile', 'js', 'js-int8', 'fastembed']
 const BATCH = 32
 
-/** Trials of an encoding workload by program, its floor, and what the embeddings are worth. */
-export function encode(run, name, { programs = run.programs(ALL), rounds } = {}) {
-  const workload = ENCODING[name]
+/**
+ * Trials of an encoding workload by program, its floor, and what the embeddings are worth. `workload`: of a model that is none of
+ * ENCODING's.
+ */
+export function encode(
+  run,
+  name,
+  { workload = ENCODING[name], programs = run.programs(ALL), theme = 'encode', rounds } = {},
+) {
   const columns = workload.read(run.options.data)
   if (run.options.texts) columns.texts = columns.texts.slice(0, run.options.texts)
   const scored = columns.score && !run.options.texts
   const sizes = modelSizes(modelFolder(workload.model, run.options.model))
   const work = sizes && forwardWork(sizes, sizes.lengths(columns.texts))
   const warmUp = Math.min(workload.warmUp, Math.floor(columns.texts.length / 2))
-  const trials = run.inTurns('encode', programs, {
-    ...{ workload: name, model: workload.model, rounds },
+  const trials = run.inTurns(theme, programs, {
+    ...{ workload: name, model: workload.model, script: 'encode', rounds },
     settings: {
       ...{ data: run.dataFile(`encode-${name}`, columns), 'batch-size': BATCH, 'warm-up': warmUp },
       each: String(workload.each ?? false),

@@ -8,9 +8,12 @@ import { TRAINING, trainingColumns } from '../common/workloads.mjs'
 export const DEFAULT = ['sts', 'squad']
 const ALL = ['ours', 'ours-bf16', 'python', 'python-bf16', 'python-compile']
 
-/** Trials of a training workload by program, and its floor. */
-export function train(run, name, { programs = run.programs(ALL), theme = 'train', rounds, trace, ...counts } = {}) {
-  const workload = TRAINING[name]
+/** Trials of a training workload by program, and its floor. `workload`: of a model that is none of TRAINING's. */
+export function train(
+  run,
+  name,
+  { workload = TRAINING[name], programs = run.programs(ALL), theme = 'train', rounds, trace, ...counts } = {},
+) {
   const { steps = run.options.steps ?? workload.steps, warmUp = run.options.warmUp ?? workload.warmUp } = counts
   const columns = trainingColumns(workload, run.options.data, { steps, warmUp })
   const work = trainingWork(run, workload, columns, { steps, warmUp })

@@ -22,8 +22,8 @@ class Clock(TrainerCallback):
         if state.global_step in (self.warm_up, state.max_steps):
             synchronize()
         if state.global_step == self.warm_up:
-            self.start = time.perf_counter()
-        self.end = time.perf_counter()
+            self.start, self.start_cpu = time.perf_counter(), time.process_time()
+        self.end, self.end_cpu = time.perf_counter(), time.process_time()
 
 
 def main():
@@ -43,8 +43,9 @@ def main():
             ),
             callbacks=[clock],
         ).train()
-    say({"stepMs": 1000 * (clock.end - clock.start) / options.steps, "steps": options.steps, "batchSize": options.batch_size,
-         **facts()})
+    say({"stepMs": 1000 * (clock.end - clock.start) / options.steps,
+         "stepCpuMs": 1000 * (clock.end_cpu - clock.start_cpu) / options.steps,
+         "steps": options.steps, "batchSize": options.batch_size, **facts()})
 
 
 if __name__ == "__main__":

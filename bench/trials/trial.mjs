@@ -43,6 +43,12 @@ export function trialOptions() {
 
 export const peakRssMB = () => Math.round(process.resourceUsage().maxRSS / 1024)
 
+/** Of the processor, all threads of this process together. */
+export function cpuMs() {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1000
+}
+
 /** Facts about the engine that every result carries. */
 export async function engineFacts() {
   const { loadAddon } = await import('../../dist/lib/native/load.js')

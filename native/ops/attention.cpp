@@ -140,31 +140,43 @@ struct CpuCall {
     constexpr int64_t kReadBehind = 32;
     kernel.bias_stride = diagonals.count() + kReadBehind;
     kernel.bias_back = diagonals.back;
-    bias_HR = expanded_bias<A>(*call.bias, diagonals, kernel.bias_stride, kernels::kPerNat<A>);
+    buckets = buckets_of(*call.bias, diagonals);
+    bias_HR = expanded_bias<A>(*call.bias, buckets, kernel.bias_stride, kernels::kPerNat<A>);
     kernel.bias_HR = bias_HR.data();
   }
 
   Diagonals diagonals;
+  std::vector<int64_t> buckets;  // of the diagonals
   std::vector<A> bias_HR;
   kernels::Attention<S> kernel;
 };
 
 // Sums by row in order, so that no number of threads changes them.
-template <typename A>
-void add_bias_gradient(const AttentionCall& call, const Diagonals& diagonals, const std::vector<A>& by_row,
-                       const at::Tensor& d_table_BH) {
-  const int64_t heads = call.shape.heads, count = diagonals.count();
+template <typename S>
+void add_bias_gradient(const AttentionCall& call, const CpuCall<S>& cpu, const at::Tensor& d_table_BH) {
+  using A = kernels::arithmetic_t<S>;
+  const int64_t heads = call.shape.heads, count = cpu.diagonals.count();
   std::vector<double> sums_HR(heads * count);
-  const A* from = by_row.data();
+  const A* from = cpu.kernel.d_bias;
   for (int64_t row = 0; row < call.queries.rows; ++row) {
     const int64_t width = diagonals_of_row(call, row) / heads;
-    const int64_t skipped = diagonals.back - (call.queries.length_of(row) - 1);
+    const int64_t skipped = cpu.diagonals.back - (call.queries.length_of(row) - 1);
     for (int64_t head = 0; head < heads; ++head, from += width) {
       double* to = sums_HR.data() + head * count + skipped;
       for (int64_t i = 0; i < width; ++i) to[i] += from[i];
     }
   }
-  add_to_buckets(*call.bias, diagonals, sums_HR, data<A>(d_table_BH));
+  add_to_buckets(*call.bias, cpu.buckets, sums_HR, data<A>(d_table_BH));
+}
+
+template <typename A>
+void add_rows(int64_t rows, const A* from_RX, const at::Tensor& total_X) {
+  if (!total_X.defined()) return;
+  A* to = data<A>(total_X);
+  const int64_t width = total_X.numel();
+  for (int64_t row = 0; row < rows; ++row, from_RX += width) {
+    for (int64_t i = 0; i < width; ++i) to[i] += from_RX[i];
+  }
 }
 
 }  // namespace
@@ -201,13 +213,14 @@ void attention_backward(const AttentionCall& call, const Projections& qkv, const
     kernel.d_q = rows<S>(d.values.q);
     kernel.d_k = rows<S>(d.values.k);
     kernel.d_v = rows<S>(d.values.v);
-    const auto memory = [&](const at::Tensor& total) {
-      return std::vector<A>(total.defined() ? call.queries.rows * total.numel() : 0);
-    };
-    std::vector<A> sum_q_RX = memory(d.biases.q), sum_k_RY = memory(d.biases.k), sum_v_RY = memory(d.biases.v);
-    if (d.biases.q.defined()) kernel.sum_q_RX = sum_q_RX.data();
-    if (d.biases.k.defined()) kernel.sum_k_RY = sum_k_RY.data();
-    if (d.biases.v.defined()) kernel.sum_v_RY = sum_v_RY.data();
+    const int64_t count = call.queries.rows;
+    const auto size = [&](const at::Tensor& total) { return total.defined() ? count * total.numel() : 0; };
+    const int64_t sizes[] = {size(d.biases.q), size(d.biases.k), size(d.biases.v)};
+    std::vector<A> sums(sizes[0] + sizes[1] + sizes[2]);
+    A *sum_q_RX = sums.data(), *sum_k_RY = sum_q_RX + sizes[0], *sum_v_RY = sum_k_RY + sizes[1];
+    if (sizes[0] > 0) kernel.sum_q_RX = sum_q_RX;
+    if (sizes[1] > 0) kernel.sum_k_RY = sum_k_RY;
+    if (sizes[2] > 0) kernel.sum_v_RY = sum_v_RY;
     int64_t diagonals = 0;
     for (int64_t row = 0; call.bias != nullptr && row < call.queries.rows; ++row)
       diagonals += diagonals_of_row(call, row);
@@ -217,10 +230,10 @@ void attention_backward(const AttentionCall& call, const Projections& qkv, const
     for_each_item(call, true, [&](const kernels::AttentionItem& item) {
       table.attention_backward(kernel, item, thread_scratch<A>(table.attention_scratch(kernel, item, true)));
     });
-    if (d.biases.q.defined()) add_partials(sum_q_RX, d.biases.q.numel(), {d.biases.q});
-    if (d.biases.k.defined()) add_partials(sum_k_RY, d.biases.k.numel(), {d.biases.k});
-    if (d.biases.v.defined()) add_partials(sum_v_RY, d.biases.v.numel(), {d.biases.v});
-    if (!d_bias.empty()) add_bias_gradient(call, cpu.diagonals, d_bias, d.table_BH);
+    add_rows(count, sum_q_RX, d.biases.q);
+    add_rows(count, sum_k_RY, d.biases.k);
+    add_rows(count, sum_v_RY, d.biases.v);
+    if (!d_bias.empty()) add_bias_gradient(call, cpu, d.table_BH);
   });
 }
 

@@ -37,6 +37,7 @@ void for_each_item(const AttentionCall& call, bool backward,
   const AttentionShape& shape = call.shape;
   const int64_t group = shape.heads / shape.kv_heads;
   std::vector<kernels::AttentionItem> items;
+  items.reserve(call.queries.rows * shape.heads);
   int64_t mask = 0, d_bias = 0, cost = 0;
   for (int64_t row = 0; row < call.queries.rows; ++row) {
     const int64_t queries = call.queries.length_of(row), keys = call.keys.length_of(row);
@@ -59,7 +60,8 @@ void for_each_item(const AttentionCall& call, bool backward,
     cost += shape.heads * shape.head_dim * queries * (seen_keys(shape, keys) + 16);
   }
   const auto work_of = [&](const kernels::AttentionItem& item) { return item.queries * seen_keys(shape, item.keys); };
-  std::stable_sort(items.begin(), items.end(), [&](const auto& a, const auto& b) { return work_of(a) > work_of(b); });
+  const auto before = [&](const auto& a, const auto& b) { return work_of(a) > work_of(b); };
+  if (!std::is_sorted(items.begin(), items.end(), before)) std::stable_sort(items.begin(), items.end(), before);
   constexpr int64_t kGrain = 1 << 18;  // about ten times what it costs to start a parallel region
   const int64_t count = static_cast<int64_t>(items.size()), parts = std::min(count, parallel_parts(cost, kGrain));
   std::atomic<int64_t> next{0};

@@ -23,8 +23,6 @@ int64_t relative_bucket(int64_t distance, int64_t buckets, int64_t max_distance,
   return first + std::min(large, buckets - 1);
 }
 
-namespace {
-
 std::vector<int64_t> buckets_of(const RelativeBias& bias, const Diagonals& diagonals) {
   std::vector<int64_t> out(diagonals.count());
   for (int64_t i = 0; i < diagonals.count(); ++i) {
@@ -33,39 +31,35 @@ std::vector<int64_t> buckets_of(const RelativeBias& bias, const Diagonals& diago
   return out;
 }
 
-}  // namespace
-
 template <typename A>
-std::vector<A> expanded_bias(const RelativeBias& bias, const Diagonals& diagonals, int64_t stride, A factor) {
+std::vector<A> expanded_bias(const RelativeBias& bias, const std::vector<int64_t>& buckets, int64_t stride, A factor) {
+  constexpr at::ScalarType kType = c10::CppTypeToScalarType<A>::value;
   const int64_t heads = bias.table_BH.size(1);
-  const at::Tensor table_BH = bias.table_BH.to(c10::CppTypeToScalarType<A>::value);
+  const at::Tensor table_BH = bias.table_BH.scalar_type() == kType ? bias.table_BH : bias.table_BH.to(kType);
   const A* table = static_cast<const A*>(table_BH.data_ptr());
-  const std::vector<int64_t> buckets = buckets_of(bias, diagonals);
   std::vector<A> out_HR(heads * stride);
   for (int64_t head = 0; head < heads; ++head) {
-    for (int64_t i = 0; i < diagonals.count(); ++i)
-      out_HR[head * stride + i] = factor * table[buckets[i] * heads + head];
+    A* to = out_HR.data() + head * stride;
+    for (size_t i = 0; i < buckets.size(); ++i) to[i] = factor * table[buckets[i] * heads + head];
   }
   return out_HR;
 }
 
 template <typename A>
-void add_to_buckets(const RelativeBias& bias, const Diagonals& diagonals, const std::vector<double>& sums_HR,
+void add_to_buckets(const RelativeBias& bias, const std::vector<int64_t>& buckets, const std::vector<double>& sums_HR,
                     A* d_table_BH) {
-  const int64_t heads = bias.table_BH.size(1);
-  const std::vector<int64_t> buckets = buckets_of(bias, diagonals);
+  const int64_t heads = bias.table_BH.size(1), columns = static_cast<int64_t>(buckets.size());
   std::vector<double> sums_BH(bias.table_BH.numel());
-  for (int64_t i = 0; i < diagonals.count(); ++i) {
-    for (int64_t head = 0; head < heads; ++head)
-      sums_BH[buckets[i] * heads + head] += sums_HR[head * diagonals.count() + i];
+  for (int64_t i = 0; i < columns; ++i) {
+    for (int64_t head = 0; head < heads; ++head) sums_BH[buckets[i] * heads + head] += sums_HR[head * columns + i];
   }
   for (size_t i = 0; i < sums_BH.size(); ++i) d_table_BH[i] += static_cast<A>(sums_BH[i]);
 }
 
-template std::vector<float> expanded_bias(const RelativeBias&, const Diagonals&, int64_t, float);
-template std::vector<double> expanded_bias(const RelativeBias&, const Diagonals&, int64_t, double);
-template void add_to_buckets(const RelativeBias&, const Diagonals&, const std::vector<double>&, float*);
-template void add_to_buckets(const RelativeBias&, const Diagonals&, const std::vector<double>&, double*);
+template std::vector<float> expanded_bias(const RelativeBias&, const std::vector<int64_t>&, int64_t, float);
+template std::vector<double> expanded_bias(const RelativeBias&, const std::vector<int64_t>&, int64_t, double);
+template void add_to_buckets(const RelativeBias&, const std::vector<int64_t>&, const std::vector<double>&, float*);
+template void add_to_buckets(const RelativeBias&, const std::vector<int64_t>&, const std::vector<double>&, double*);
 
 void check_bias(const RelativeBias& bias, int64_t heads) {
   const at::Tensor& table = bias.table_BH;

@@ -26,13 +26,16 @@ struct Diagonals {
   int64_t count() const { return back + ahead + 1; }
 };
 
-// to_HR = factor * the bias of each head and column of `diagonals`, in rows `stride` apart; later columns are 0.
+// The bucket of each column of `diagonals`.
+std::vector<int64_t> buckets_of(const RelativeBias& bias, const Diagonals& diagonals);
+
+// to_HR = factor * the bias of each head and column, in rows `stride` apart; columns behind those of `buckets` are 0.
 template <typename A>
-std::vector<A> expanded_bias(const RelativeBias& bias, const Diagonals& diagonals, int64_t stride, A factor);
+std::vector<A> expanded_bias(const RelativeBias& bias, const std::vector<int64_t>& buckets, int64_t stride, A factor);
 
 // Adds sums_HR, sums of the scores' gradients by head and column, to d_table_BH.
 template <typename A>
-void add_to_buckets(const RelativeBias& bias, const Diagonals& diagonals, const std::vector<double>& sums_HR,
+void add_to_buckets(const RelativeBias& bias, const std::vector<int64_t>& buckets, const std::vector<double>& sums_HR,
                     A* d_table_BH);
 
 // Throws ERR_INVALID_ARGUMENT where the table does not fit the number of heads or has too few buckets.

@@ -169,12 +169,13 @@ const others: Table = {
   }),
 }
 
-function speedTable({ processor, cells }: Speeds): Table {
+function speedTable({ processor, isProcessorTime, cells }: Speeds): Table {
+  const clock = isProcessorTime ? ', in processor time of all threads' : ''
   return {
     title: 'Speed',
     about:
       `Base shapes with random weights on ${processor}, STS sentences in batches of 32: sentences a second, or milliseconds a training ` +
-      'step; how many times as fast as Python in the same run; and the share of the floor ([bench](../bench/README.md)).',
+      `step${clock}; how many times as fast as Python in the same run; and the share of the floor ([bench](../bench/README.md)).`,
     head: ['`model_type`', ...SPEED_HEAD],
     rows: [...cells].map(([architecture, speeds]) => ({ cells: [names(architecture), ...speeds], figures: none })),
   }

@@ -8,6 +8,8 @@ interface Line {
   architecture?: string
   task: 'encoding' | 'training'
   program: 'ours' | 'ours-bf16'
+  /** What was measured: `perSecond`, or `perCpuSecond` of all threads. */
+  key: string
   ours: number
   /** How many times as fast as Python. */
   ratio: number
@@ -17,6 +19,8 @@ interface Line {
 
 export interface Speeds {
   processor: string
+  /** Whether time is that of the processor, summed over threads. */
+  isProcessorTime: boolean
   /** By architecture, in the order of {@link SPEED_HEAD}. */
   cells: ReadonlyMap<string, readonly string[]>
 }
@@ -47,7 +51,7 @@ export function speedsOf(jsonLines: string): Speeds | undefined {
   }
   const architectures = [...new Set(lines.map(({ architecture }) => architecture!))]
   const cells = architectures.map((name) => [name, COLUMNS.map((column) => cell(name, column))] as const)
-  return { processor: first.processor, cells: new Map(cells) }
+  return { processor: first.processor, isProcessorTime: /Cpu/.test(first.key), cells: new Map(cells) }
 }
 
 /** The speeds of the newest run. */

@@ -60,7 +60,14 @@ test('a page of models without figures is not written, and refusals have their r
 })
 
 test('speeds are those of the benchmark, and absent without it', (t) => {
-  const row = { theme: 'architectures', processor: 'paper', architecture: 'bert', task: 'encoding', program: 'ours' }
+  const row = {
+    theme: 'architectures',
+    processor: 'paper',
+    architecture: 'bert',
+    task: 'encoding',
+    program: 'ours',
+    key: 'perSecond',
+  }
   const memory = { theme: 'architectures', task: 'training', growth: 2 }
   const lines = [{ theme: 'machine' }, { ...row, ours: 123.456, ratio: 2.345, share: 70.6 }, memory]
   const { processor, cells } = speedsOf(lines.map((line) => JSON.stringify(line)).join('\n'))!

@@ -13,8 +13,14 @@ interface Statistics {
   robustSlope(points: [number, number][]): number
 }
 interface Floor {
-  forwardWork(sizes: { layers: number; width: number; inner: number }, lengths: readonly number[]): Work
+  forwardWork(sizes: Sizes, lengths: readonly number[]): Work
   floorMs(operations: number, gflops: number): number
+}
+interface Sizes {
+  layers: number
+  width: number
+  inner: number
+  gated?: boolean
 }
 interface Work {
   tokens: number
@@ -49,6 +55,8 @@ test('the floor counts the operations of matrix products and attention, of real 
   t.deepEqual(forwardWork(minilm, []), { tokens: 0, operations: 0 })
   t.deepEqual(forwardWork(minilm, [1]), { tokens: 1, operations: perToken + 6 * 4 * 384 })
   t.deepEqual(forwardWork(minilm, [3, 2]), { tokens: 5, operations: 5 * perToken + 6 * 4 * 384 * 13 })
+  // A gate is one product more in the feed-forward part.
+  t.is(forwardWork({ ...minilm, gated: true }, [1]).operations, perToken + 6 * 384 * (2 * 1536 + 4))
   t.is(floorMs(318e9, 318), 1000)
 })
 
@@ -90,6 +98,50 @@ test('a bar: rates and times against another program, shares of the floor, what 
     ['bf16', 0.2, null],
   ])
   t.deepEqual(rows({ key: 'stepMs', against: 'js', fp32: 0.7 }), [['fp32', null, null]])
+})
+
+interface Architectures {
+  judged(found: Map<string, object>, time: 'clock' | 'cpu'): ArchitectureRow[]
+}
+interface ArchitectureRow {
+  architecture: string
+  task: string
+  program: string
+  ratio: number
+  share: number
+  ofBert?: number
+  pass?: boolean
+}
+
+test("an architecture is held to BERT's ratio to Python and to its share of the floor", async (t) => {
+  const { judged } = await load<Architectures>('themes/architectures.mjs')
+  const encoding = (ours: number, python: number, floor: number) => ({
+    trials: new Map([
+      ['ours', [{ perSecond: ours, perCpuSecond: 1 }]],
+      ['python', [{ perSecond: python, perCpuSecond: 1 }]],
+      ['ours-bf16', [{ perSecond: 1 }]],
+    ]),
+    floor: () => floor,
+  })
+  const training = { trials: new Map(), floor: () => 1 }
+  const found = new Map([
+    ['bert', { encoding: encoding(200, 100, 250), training }],
+    ['slow', { encoding: encoding(178, 100, 200), training }],
+    ['far', { encoding: encoding(200, 100, 270), training }],
+    ['good', { encoding: encoding(182, 100, 240), training }],
+  ])
+  const rows = judged(found, 'clock')
+  t.deepEqual(
+    rows.map(({ architecture, task, program, pass }) => [architecture, task, program, pass]),
+    [
+      ['bert', 'encoding', 'ours', undefined],
+      ['slow', 'encoding', 'ours', false],
+      ['far', 'encoding', 'ours', false],
+      ['good', 'encoding', 'ours', true],
+    ],
+  )
+  t.deepEqual([rows[0]?.ratio, rows[0]?.share, rows[1]?.ofBert], [2, 80, 0.89])
+  t.is(judged(found, 'cpu')[1]?.ratio, 1)
 })
 
 test('every theme that the help lists has its file, and each of its programs a trial', async (t) => {

@@ -9,10 +9,11 @@
 #include "ops/cpu/attention_softmax.inl"
 #include "ops/cpu/tiles.inl"
 
-// Columns of the sums by diagonal: those of a block reach beyond the last diagonal, and a vector of 0 stands behind
-// them.
-ST_INLINE int64_t diagonals_of(const AttentionItem& item) {
-  return padded(item.queries + item.keys + kQueries + kPad);
+// Columns of the sums by diagonal, of rows that are not short: those of a block reach beyond the last diagonal, and a
+// vector of 0 stands behind them.
+template <typename S>
+ST_INLINE int64_t diagonals_of(const Attention<S>& k, const AttentionItem& item) {
+  return k.d_bias == nullptr || is_short(item) ? 0 : padded(item.queries + item.keys + kQueries + kPad);
 }
 
 template <typename S>
@@ -20,7 +21,7 @@ static int64_t attention_scratch(const Attention<S>& k, const AttentionItem& ite
   const int64_t E = padded(k.head_dim), vectors = item.keys * E, block = kQueries * E, most = most_keys(k, item);
   const int64_t mask = most + 8;  // two words of 16 bits for each key, from a multiple of 8 on
   if (!backward) return 2 * vectors + most * kQueries + 2 * block + 2 * kQueries + mask;
-  const int64_t diagonals = k.d_bias != nullptr ? Lanes<arithmetic_t<S>>::width * diagonals_of(item) : 0;
+  const int64_t diagonals = Lanes<arithmetic_t<S>>::width * diagonals_of(k, item);
   return 4 * vectors + 2 * most * kQueries + 5 * block + 2 * kQueries + diagonals + mask;
 }
 
@@ -134,7 +135,7 @@ static void attention_backward_of(const Attention<S>& k, const AttentionItem& it
   A* lse_I = do_EI + kQueries * E;
   A* delta_I = lse_I + kQueries;
   A* diagonals_WR = delta_I + kQueries;
-  const int64_t diagonals = k.d_bias != nullptr ? diagonals_of(item) : 0;
+  const int64_t diagonals = diagonals_of(k, item);
   uint16_t* mask_memory = reinterpret_cast<uint16_t*>(diagonals_WR + W * diagonals);
   const bool hides = k.behind < L || k.ahead < L;
   const A factor = A(1) / k.divisor, scale = k.dropout.threshold > 0 ? static_cast<A>(k.dropout.scale) : A(1);
@@ -148,6 +149,7 @@ static void attention_backward_of(const Attention<S>& k, const AttentionItem& it
       fill(sums.dv_LE, sums.written * E, A(0));
     }
     fill(diagonals_WR, W * diagonals, A(0));
+    A* d_bias = k.d_bias != nullptr ? k.d_bias + item.d_bias + head * (item.queries + L - 1) : nullptr;
     A* sum_q = k.sum_q_RX != nullptr ? k.sum_q_RX + (item.row * k.heads + head) * width : nullptr;
     for (int64_t first = 0; first < item.queries; first += kQueries) {
       const Block b = block_of(k, item, first);
@@ -178,15 +180,13 @@ static void attention_backward_of(const Attention<S>& k, const AttentionItem& it
       if (hides) hide(k, b, A(0), p_LI);
       if (hides) hide(k, b, A(0), ds_LI);
       if (diagonals > 0) add_diagonals(b, ds_LI, L, diagonals, diagonals_WR);
+      if (d_bias != nullptr && is_short(item)) sum_short_diagonals(b, L, ds_LI, d_bias);
       add_to_keys(b, E, p_LI, ds_LI, q_IE, do_IE, sums);
       product<Product::kQueries>(b.queries, E / W, keys, E, ds_LI, k_keys, dq_IE);
       scatter<kE>(dq_IE, b.queries, width, &factor, 0, k.d_q.data + token * k.d_q.stride + head * width, k.d_q.stride,
                   sum_q, first > 0);
     }
-    if (diagonals > 0) {
-      const int64_t count = item.queries + L - 1;
-      fold_diagonals(diagonals_WR, diagonals, count, k.d_bias + item.d_bias + head * count);
-    }
+    if (diagonals > 0) fold_diagonals(diagonals_WR, diagonals, item.queries + L - 1, d_bias);
     if ((head + 1) % k.group != 0) continue;
     const int64_t at = item.row * (k.heads / k.group) * width + column;
     scatter<kE>(sums.dk_LE, L, width, &factor, 0, k.d_k.data + item.first_key * k.d_k.stride + column, k.d_k.stride,

@@ -70,6 +70,13 @@ static void copy_bias(const Block& b, const A* bias, A* p_LI) {
   }
 }
 
+// The first of the lanes.
+template <typename A>
+ST_INLINE void store_columns(Vec<A> x, int64_t columns, A* to) {
+  if (columns >= Lanes<A>::width) return store_lanes(to, x);
+  for (int64_t c = 0; c < columns; ++c) to[c] = x[c];
+}
+
 // Sums of the scores' gradients by diagonal, columns of what AttentionItem::d_bias describes. The vectors of a key
 // begin at column c; they are added to row c % W from c / W * W on, so that all are aligned. In one row, a store would
 // reach into what the next key loads.
@@ -83,6 +90,31 @@ static void add_diagonals(const Block& b, const A* ds_LI, int64_t keys, int64_t 
   }
 }
 
+// The queries of such rows are one block, and fill at most half of its lanes.
+ST_INLINE bool is_short(const AttentionItem& item) {
+  return item.queries <= kQueries / 2;
+}
+
+// to[column] = the sums by diagonal of a short row. Row j of ds, shifted by j, is read once more for each vector of
+// columns; where that reaches beyond the queries, it reads lanes that are set to 0 first, also those before ds.
+template <typename A>
+static void sum_short_diagonals(const Block& b, int64_t keys, A* ds_LI, A* to) {
+  constexpr int64_t W = Lanes<A>::width;
+  for (int64_t j = b.from - 1; j < b.to; ++j) {
+    for (int64_t v = b.vectors; v < kQueries / W; ++v) store_lanes(ds_LI + (j - b.from) * kQueries + v * W, Vec<A>{});
+  }
+  const int64_t count = b.queries + keys - 1;
+  for (int64_t i = 0; i < count; i += W) {
+    // Query i + j - (keys - 1) stands in the first lane.
+    int64_t from = keys - W - i, end = keys + kQueries / 2 - 1 - i;
+    from = from < b.from ? b.from : from;
+    end = end > b.to ? b.to : end;
+    Vec<A> sum{};
+    for (int64_t j = from; j < end; ++j) sum += load_lanes(ds_LI + (j - b.from) * kQueries + i + j - (keys - 1));
+    store_columns(sum, count - i, to + i);
+  }
+}
+
 // to[column] = the sums over the rows. What is read before the beginning of a row, behind the columns of the row
 // before, is 0.
 template <typename A>
@@ -91,11 +123,6 @@ static void fold_diagonals(const A* sums_WR, int64_t stride, int64_t count, A* t
   for (int64_t i = 0; i < count; i += W) {
     Vec<A> sum = load_lanes(sums_WR + i);
     for (int64_t w = 1; w < W; ++w) sum += load_lanes(sums_WR + w * stride + i - w);
-    const int64_t columns = count - i < W ? count - i : W;
-    if (columns == W) {
-      store_lanes(to + i, sum);
-    } else {
-      for (int64_t c = 0; c < columns; ++c) to[i + c] = sum[c];
-    }
+    store_columns(sum, count - i, to + i);
   }
 }
