@@ -31,21 +31,6 @@ namespace {
 
 constexpr int64_t kGrain = 16;  // rows that are worth a thread
 
-// Calls work(first, last, block) for all rows of [begin, end), with the block of type A that holds them.
-template <typename S, typename Work>
-void for_rows(const S* from, int64_t width, int64_t begin, int64_t end, const Work& work) {
-  using A = kernels::arithmetic_t<S>;
-  if constexpr (std::is_same_v<S, A>) {
-    work(begin, end, from + begin * width);
-  } else {
-    A* row = thread_scratch<A>(width);
-    for (int64_t t = begin; t < end; ++t) {
-      kernels::table<S>().widen(width, from + t * width, row);
-      work(t, t + 1, row);
-    }
-  }
-}
-
 }  // namespace
 
 Activation parse_activation(const std::string& name, const std::string& option) {

@@ -5,53 +5,91 @@
 #include <ATen/ops/sum.h>
 #include <ATen/ops/zeros.h>
 
+#include <type_traits>
+#include <vector>
+
+#include "core/parallel.h"
 #include "core/profile.h"
 #include "ops/linear_rows.h"
 
 namespace st {
 
+namespace {
+
+constexpr int64_t kGrain = 16;  // rows that are worth a thread
+
+// Calls work(part, first, last, block) for all rows of a matrix, with the block of numbers that holds them.
+template <typename S, typename Work>
+void for_rows_of(const at::Tensor& x_TX, int64_t parts, const Work& work) {
+  const int64_t width = x_TX.size(1);
+  parallel_ranges(x_TX.size(0), parts, [&](int64_t part, int64_t begin, int64_t end) {
+    for_rows(data<S>(x_TX), width, begin, end,
+             [&](int64_t first, int64_t last, const auto* block) { work(part, first, last, block); });
+  });
+}
+
+}  // namespace
+
 void linear_gate(const Input& input, const at::Tensor& x_TI, const Weight& weight, const at::Tensor& bias_2F,
                  const GateShape& gate, const Dropout& dropout, at::Tensor kept_T2F, at::Tensor after_TF) {
   const ProfileScope scope("linear + gate");
   const int64_t width = after_TF.size(1);
-  if (!product::available(x_TI)) {
-    const Scratch scratch(weight.workspace);
-    const at::Tensor before_T2F = weight.workspace.take({x_TI.size(0), 2 * width}, x_TI.scalar_type());
+  const Scratch scratch(weight.workspace);
+  const bool fused = product::available(x_TI);
+  at::Tensor before_T2F;
+  if (!fused) {
+    before_T2F = weight.workspace.take({x_TI.size(0), 2 * width}, x_TI.scalar_type());
     linear(x_TI, weight, bias_2F, before_T2F);
-    return reference::gate(input, before_T2F, gate, dropout, kept_T2F, after_TF);
+    if (!x_TI.is_cpu()) return reference::gate(input, before_T2F, gate, dropout, kept_T2F, after_TF);
   }
-  with_product_storage(x_TI.scalar_type(), [&]<typename S>(S) {
-    const at::Tensor added_2F = bias_2F.defined() ? bias_2F : at::zeros({2 * width}, at::kFloat);
+  with_storage(x_TI.scalar_type(), [&]<typename S>(S) {
+    using A = kernels::arithmetic_t<S>;
+    const bool adds = fused && bias_2F.defined();
+    const at::Tensor added_2F = adds ? bias_2F : at::zeros({2 * width}, c10::CppTypeToScalarType<A>::value);
     const kernels::Gate<S> call{.width = width,
                                 .kind = gate.activation,
                                 .activated_first = gate.activated_first,
                                 .dropout = dropout,
                                 .tokens = token_places(input),
-                                .bias_2F = data<float>(added_2F),
+                                .bias_2F = data<A>(added_2F),
                                 .kept_T2F = data<S>(kept_T2F),
                                 .after_TF = data<S>(after_TF)};
-    linear_rows<S>(x_TI, weight, nullptr, [&](int64_t, int64_t begin, int64_t end, const float* sums) {
-      kernels::table<S>().gate(call, begin, end, sums, thread_scratch<float>(kernels::norm_scratch(width)));
-    });
+    const auto work = [&](int64_t, int64_t begin, int64_t end, const A* sums) {
+      kernels::table<S>().gate(call, begin, end, sums, thread_scratch<A, GateShape>(kernels::norm_scratch(width)));
+    };
+    if constexpr (!std::is_same_v<S, double>) {
+      if (fused) return linear_rows<S>(x_TI, weight, nullptr, work);
+    }
+    for_rows_of<S>(before_T2F, parallel_parts(x_TI.size(0), kGrain), work);
   });
 }
 
 void linear_gate_backward(const at::Tensor& d_y_TO, const Weight& weight, const at::Tensor& kept_T2F, at::Tensor d_T2F,
                           at::Tensor d_bias_2F) {
   const ProfileScope scope("linear + gate, backward");
-  const int64_t width = kept_T2F.size(1) / 2;
-  if (!product::available(d_y_TO)) {
-    const Scratch scratch(weight.workspace);
-    const at::Tensor d_after_TF = weight.workspace.take({d_y_TO.size(0), width}, d_y_TO.scalar_type());
+  const int64_t width = kept_T2F.size(1) / 2, rows = d_y_TO.size(0);
+  const Scratch scratch(weight.workspace);
+  const bool fused = product::available(d_y_TO);
+  at::Tensor d_after_TF;
+  if (!fused) {
+    d_after_TF = weight.workspace.take({rows, width}, d_y_TO.scalar_type());
     linear_backward_input(d_y_TO, weight, d_after_TF, false);
-    return reference::gate_backward(d_after_TF, kept_T2F, d_T2F, d_bias_2F);
+    if (!d_y_TO.is_cpu()) return reference::gate_backward(d_after_TF, kept_T2F, d_T2F, d_bias_2F);
   }
-  with_product_storage(d_y_TO.scalar_type(), [&]<typename S>(S) {
-    std::vector<float> partial(product::parts(d_y_TO.size(0)) * 2 * width);
+  with_storage(d_y_TO.scalar_type(), [&]<typename S>(S) {
+    using A = kernels::arithmetic_t<S>;
+    const int64_t parts = fused ? product::parts(rows) : parallel_parts(rows, kGrain);
+    std::vector<A> partial(parts * 2 * width);
     const kernels::GateBackward<S> call{.width = width, .kept_T2F = data<S>(kept_T2F), .d_T2F = data<S>(d_T2F)};
-    linear_backward_rows<S>(d_y_TO, weight, nullptr, [&](int64_t part, int64_t begin, int64_t end, const float* sums) {
+    const auto work = [&](int64_t part, int64_t begin, int64_t end, const A* sums) {
       kernels::table<S>().gate_backward(call, begin, end, sums, partial.data() + part * 2 * width);
-    });
+    };
+    bool done = false;
+    if constexpr (!std::is_same_v<S, double>) {
+      if (fused) linear_backward_rows<S>(d_y_TO, weight, nullptr, work);
+      done = fused;
+    }
+    if (!done) for_rows_of<S>(d_after_TF, parts, work);
     add_partials(partial, 2 * width, {d_bias_2F});
   });
 }

@@ -40,7 +40,17 @@ void linear_rotary(const at::Tensor& x_TI, const Weight& weight, const at::Tenso
   const ProfileScope scope("linear + rotary");
   if (!product::available(x_TI)) {
     linear(x_TI, weight, bias_X, out_TX);
-    return reference::rotate(shape, angles, false, out_TX);
+    if (!x_TI.is_cpu()) return reference::rotate(shape, angles, false, out_TX);
+    return with_storage(x_TI.scalar_type(), [&]<typename S>(S) {
+      using A = kernels::arithmetic_t<S>;
+      const int64_t width = out_TX.size(1);
+      const auto call = call_of<S>(shape, angles, width);
+      parallel_ranges(out_TX.size(0), parallel_parts(out_TX.size(0), kGrain), [&](int64_t, int64_t begin, int64_t end) {
+        for_rows(data<S>(out_TX), width, begin, end, [&](int64_t first, int64_t last, const A* block) {
+          kernels::table<S>().rotate(call, first, last, block, nullptr, data<S>(out_TX));
+        });
+      });
+    });
   }
   with_product_storage(x_TI.scalar_type(), [&]<typename S>(S) {
     const auto call = call_of<S>(shape, angles, out_TX.size(1));
