@@ -7,6 +7,9 @@ import { FLOAT_BYTES } from './weight-check.js'
 const TABLE = 'embedding.weight'
 const MODEL2VEC = 'embeddings'
 
+/** Numbers of a table that is made in memory: 8 GB. */
+const MOST_NUMBERS = 2 ** 31
+
 type Numbers = Float32Array | Float64Array | Int8Array | Uint8Array | Int32Array | BigInt64Array
 
 /** How the elements of a tensor are read that the engine does not convert itself. */
@@ -81,6 +84,12 @@ function planTable({ path, tensors }: TensorFile) {
   const mapping = extra('mapping', ['I64', 'I32'])
   const weights = extra('weights', ['F64', 'F32', 'F16', 'BF16'])
   const rows = mapping?.shape[0] ?? shape[0]!
+  if (rows * shape[1]! > MOST_NUMBERS) {
+    throw invalid(
+      path,
+      `has a table of ${rows} tokens and ${shape[1]} dimensions; expected at most ${MOST_NUMBERS} numbers`,
+    )
+  }
   if (weights && weights.shape[0] !== rows) {
     throw invalid(path, `has ${weights.shape[0]} weights for ${rows} tokens`)
   }

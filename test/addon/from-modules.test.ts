@@ -170,6 +170,7 @@ test('what lies in a folder of Model2Vec is refused by name where it does not fi
   const numbers = (values: number[]) => new Uint8Array(Float32Array.from(values).buffer)
   const longs = (values: bigint[]) => new Uint8Array(BigInt64Array.from(values).buffer)
   const table = { name: 'embeddings', dtype: 'F32' as const, shape: [2, 2], data: numbers([1, 2, 3, 4]) }
+  const wide = { ...table, shape: [1, 2 ** 20], data: new Uint8Array(2 ** 22) }
   const mapping = (values: bigint[]) => {
     return { name: 'mapping', dtype: 'I64' as const, shape: [values.length], data: longs(values) }
   }
@@ -180,6 +181,8 @@ test('what lies in a folder of Model2Vec is refused by name where it does not fi
     [[table, mapping([0n, -1n])], /has -1 in mapping/],
     [[table, { ...table, name: 'weights', shape: [4] }], /4 weights for 2 tokens/],
     [[table, { ...table, name: 'mapping' }], /mapping as F32; expected I64, I32/],
+    // Small files can ask for much: 4,096 tokens that are all the same row of 2^20 numbers.
+    [[wide, mapping(new Array(4096).fill(0n))], /4096 tokens and 1048576 dimensions; expected at most 2147483648/],
   ]
   for (const [tensors, message] of cases) {
     const folder = await temporaryFolder(t)

@@ -13,11 +13,16 @@ import type { Target } from './target.js'
 const golden = new URL('../../../../test/parity/golden/', import.meta.url)
 /** Bases of a case; `cross-encoder` is loaded as one, all others as SentenceTransformer. */
 const layouts = ['2.0', '4.1', '5.2', '6.0', 'plain'] as const
-const names = [...layouts, 'sharded', 'cross-encoder']
+/** Of test/parity/golden/modules. */
+const parts = ['all', 'static', 'model2vec']
+const names = [...layouts, ...parts, 'sharded', 'cross-encoder']
 const folders = new Map<string, BaseFolder>()
 
 const tokens: Json[] = [
   ...['bert', 'roberta', 'distilbert', 'gelu', 'relu', 'tanh', 'mean', 'cls', 'max', 'lasttoken', 'Pooling', 'Dense'],
+  ...['StaticEmbedding', 'LayerNorm', 'Dropout', 'WeightedLayerPooling', 'embeddings', 'mapping', 'weights'].flatMap(
+    (name) => [name, `sentence_transformers.models.${name}`],
+  ),
   ...['sentence_transformers.models.Pooling', 'sentence_transformers.models.Dense', 'torch.nn.modules.activation.Tanh'],
   ...[
     '1_Pooling',
@@ -47,6 +52,7 @@ export const folder: Target = {
       const path = join(root, name)
       await mkdir(path)
       if (name === 'cross-encoder') await cp(new URL('cross-encoder/one', golden), path, { recursive: true })
+      else if (parts.includes(name)) await cp(new URL(`modules/${name}`, golden), path, { recursive: true })
       else if (name === 'sharded') await shard(await tinyFolder(path))
       else await writeModel(path, name as (typeof layouts)[number])
       folders.set(name, await BaseFolder.of(path))
