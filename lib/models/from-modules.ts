@@ -50,13 +50,13 @@ export async function partsOfModules(
     const { encoder } = engine
     return await filled(encoder, async () => {
       const names = encoder.tensors().map(({ name }) => name)
-      const own = names.filter((name) => name.startsWith('0.'))
-      const others = names.filter((name) => !name.startsWith('0.'))
+      const ofFirst = names.filter((name) => name.startsWith('0.'))
+      const ofOthers = names.filter((name) => !name.startsWith('0.'))
       let stored: StoredNames = new Map()
-      if (files) stored = (await files.load(encoder, others)).names
-      if (weights.kind === 'new') await initialize(encoder, own, weights.seed)
-      if (weights.kind === 'table') await loadTable(encoder, own[0]!, weights.table.data)
-      await initialize(encoder, others, options.seed ?? 0)
+      if (files) stored = (await files.load(encoder, ofOthers)).names
+      if (weights.kind === 'new') await initialize(encoder, ofFirst, weights.seed)
+      if (weights.kind === 'table') await loadTable(encoder, ofFirst[0]!, weights.table.data)
+      await initialize(encoder, ofOthers, options.seed ?? 0)
       const id = weights.kind === 'folder' ? weights.id : undefined
       return { ...engine, tokenizer, folder, names: stored, id }
     })

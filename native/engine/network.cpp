@@ -104,11 +104,11 @@ void Network::validate(const PackedBatch& batch) const {
   batch.validate(sizes.vocabulary, sizes.token_types, sizes.positions, sizes.takes_mean);
 }
 
-at::Tensor Network::run_heads(const Pass& pass, const at::Tensor& tokens_TD, const std::vector<at::Tensor>& outputs_TD,
-                              const std::vector<at::Tensor>& parameters) const {
+HeadState Network::run_heads(const Pass& pass, const at::Tensor& tokens_TD, const std::vector<at::Tensor>& outputs_TD,
+                             const std::vector<at::Tensor>& parameters) const {
   HeadState state{pass, tokens_TD, {}, outputs_TD, parameters};
   for (const auto& head : heads_) head->forward(state);
-  return state.sentence_RD;
+  return state;
 }
 
 at::Tensor Network::encode(const Rows& batch, EncoderOutput output) {
@@ -142,8 +142,12 @@ at::Tensor Network::encode(const Input& input, EncoderOutput output) {
   if (output == EncoderOutput::kHiddenStates) return at::stack(outputs_TD);
   if (output == EncoderOutput::kPoolerOutput) return model_->pooler_output(pass, tokens_TD).to(master);
   // Copied, because the next block of rows overwrites the memory.
-  if (output == EncoderOutput::kTokenEmbeddings) return tokens_TD.to(master, false, true);
-  return run_heads(pass, tokens_TD.to(master), outputs_TD, parameters_.layout.views(parameters_.flat()));
+  const bool tokens = output == EncoderOutput::kTokenEmbeddings;
+  if (tokens && !reads_outputs_) return tokens_TD.to(master, false, true);
+  const std::vector<at::Tensor> parameters = parameters_.layout.views(parameters_.flat());
+  const HeadState state = run_heads(pass, tokens_TD.to(master), outputs_TD, parameters);
+  // A head that reads layers has made other token embeddings of them.
+  return tokens ? state.tokens_TD : state.sentence_RD;
 }
 
 std::unique_ptr<Network> Network::copy() {

@@ -63,8 +63,8 @@ class Network {
   Initial initial(const TensorInfo& info) const;
   at::Tensor encode(const Input& input, EncoderOutput output);
   // `outputs_TD`: those of all layers, in the master dtype; empty unless a head reads them.
-  at::Tensor run_heads(const Pass& pass, const at::Tensor& tokens_TD, const std::vector<at::Tensor>& outputs_TD,
-                       const std::vector<at::Tensor>& parameters) const;
+  HeadState run_heads(const Pass& pass, const at::Tensor& tokens_TD, const std::vector<at::Tensor>& outputs_TD,
+                      const std::vector<at::Tensor>& parameters) const;
 
   EncoderSpec spec_;
   at::Device device_;

@@ -38,7 +38,7 @@ TrainingPass::Cut TrainingPass::cut(const Pass& pass, const at::Tensor& x_TD) co
     out.outputs_TD.push_back(out.tokens_TD);
   }
   const at::AutoGradMode with_grad(true);
-  out.embeddings_RD = network_.run_heads(pass, out.tokens_TD, out.outputs_TD, leaves_);
+  out.embeddings_RD = network_.run_heads(pass, out.tokens_TD, out.outputs_TD, leaves_).sentence_RD;
   return out;
 }
 

@@ -18,20 +18,6 @@ const SECTION = 'architecture-heads'
 const LOGITS = 1e-5
 const EXACT = 1e-10
 
-/** Architectures whose masked language model is built. Tests of those that are not here are skipped. */
-const MASKED: readonly string[] = [
-  'bert',
-  'camembert',
-  'distilbert',
-  'electra',
-  'gte',
-  'modernbert',
-  'mpnet',
-  'nomic_bert',
-  'roberta',
-  'xlm-roberta',
-]
-
 const spec = ({ config }: HeadFixture, modules: ModuleSpec[], dtype: 'float32' | 'float64') => {
   return { architecture: config.model_type as string, config, modules, pooler: false, device: 'cpu', dtype }
 }
@@ -87,10 +73,6 @@ for (const fixture of heads('classifiers')) {
 for (const fixture of heads('masked')) {
   const { architecture, name, covers, config } = fixture
   const title = `masked language model, ${name}: loss and every gradient equal transformers' (${covers})`
-  if (!MASKED.includes(architecture)) {
-    test.skip(`the masked language model of ${architecture} is not built: ${title}`, () => {})
-    continue
-  }
   test(`${architecture}, ${title}`, async (t) => {
     const labels = Int32Array.from(fixture.tensors.get('labels')!.data)
     const batch: PackedBatch = { ...fixture.batch, targets: { ids: labels, offsets: fixture.batch.offsets } }

@@ -26,6 +26,8 @@ def save(model, name, texts=TEXTS):
     model.save(str(OUT / name), create_model_card=False)
     embeddings = model.encode(texts)
     golden = {"texts": texts, "shape": list(embeddings.shape), "embeddings": embeddings.flatten().tolist(), "printed": str(model)}
+    if not name.startswith("static"):
+        golden["tokens"] = [rows.flatten().tolist() for rows in model.encode(texts, output_value="token_embeddings")]
     (OUT / f"{name}.json").write_text(json.dumps(golden) + "\n")
 
 

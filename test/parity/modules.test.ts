@@ -15,6 +15,8 @@ interface Golden {
   texts: string[]
   shape: [number, number]
   embeddings: number[]
+  /** Token embeddings of each text, which a WeightedLayerPooling changes. */
+  tokens?: number[][]
   printed: string
 }
 
@@ -29,6 +31,14 @@ for (const name of ['all', 'two-modes', 'static', 'static-cut', 'model2vec', 'mo
       const largest = data.reduce((most, value, i) => Math.max(most, Math.abs(value - golden.embeddings[i]!)), 0)
       t.true(largest <= TOLERANCE, String(largest))
       report('modules', name, { deviation: largest, allowed: TOLERANCE })
+      for (const [i, expected] of (golden.tokens ?? []).entries()) {
+        const found = (await model.encode(golden.texts, { outputValue: 'token_embeddings' }))[i]!.data
+        t.is(found.length, expected.length)
+        t.true(
+          found.every((value, k) => Math.abs(value - expected[k]!) <= TOLERANCE),
+          golden.texts[i],
+        )
+      }
       t.is(String(model), golden.printed)
       t.is(inspect(model), golden.printed)
       if (folder !== saved) await model.save(saved)
