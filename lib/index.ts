@@ -30,6 +30,7 @@ export type {
   MultiDatasetBatchSamplerFactory,
   MultiDatasetBatchSamplerName,
 } from './data/samplers/multi-dataset.js'
+export { type Passage, type ReadTextsOptions, readTexts } from './data/read-texts.js'
 export { DataStream, type DataStreamOptions, type StreamRow } from './data/stream.js'
 export { TokenCache, type TokenCacheOptions } from './data/token-cache.js'
 export { type ErrorCode, SentenceTorchError } from './errors.js'

@@ -106,6 +106,20 @@ export class Dataset<Row extends object = DatasetRow> {
   }
 
   /**
+   * From an iterable or async iterable of objects, in memory: `await Dataset.fromIterable(readTexts('docs'))`. The keys of
+   * the first object give the columns and their order.
+   * @param options.columns as for {@link fromRows}
+   * @throws SentenceTorchError ERR_INVALID_DATA as {@link fromRows}
+   */
+  static async fromIterable<Row extends object>(
+    rows: Iterable<Row> | AsyncIterable<Row>,
+    options: ColumnChoice = {},
+  ): Promise<Dataset<StoredRow<Row>>> {
+    checkOptions('Dataset.fromIterable', options, ['columns'])
+    return Dataset.fromBuilder(await transforms.collectRows(rows, columnsOf(options)))
+  }
+
+  /**
    * Reads `.jsonl` (one object per line), `.json` (an array of objects), `.tsv` (header, no quoting) or `.csv` (header,
    * RFC 4180), also with `.gz` behind, or `.parquet`. Columns of `.csv` and `.tsv` files whose fields are all numbers hold
    * numbers, as in Python; integers beyond 2^53 are bigints. See docs/data.md.
