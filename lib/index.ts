@@ -14,6 +14,7 @@ export {
 export type { DataSource } from './data/feed.js'
 export * from './data/legacy/index.js'
 export { type MaskedTokens, type MaskingOptions, type MaskingSeeds, maskTokens, NO_TARGET } from './data/masking.js'
+export { type Passage, type ReadTextsOptions, readTexts } from './data/read-texts.js'
 export {
   type BatchGenerator,
   type BatchSampler,
@@ -30,7 +31,6 @@ export type {
   MultiDatasetBatchSamplerFactory,
   MultiDatasetBatchSamplerName,
 } from './data/samplers/multi-dataset.js'
-export { type Passage, type ReadTextsOptions, readTexts } from './data/read-texts.js'
 export { DataStream, type DataStreamOptions, type StreamRow } from './data/stream.js'
 export { TokenCache, type TokenCacheOptions } from './data/token-cache.js'
 export { type ErrorCode, SentenceTorchError } from './errors.js'
