@@ -10,6 +10,7 @@ export {
   type SplitOptions,
   type TransformedRow,
   type Value,
+  type WriteOptions,
 } from './data/dataset.js'
 export type { DataSource } from './data/feed.js'
 export * from './data/legacy/index.js'
