@@ -21,7 +21,7 @@ Linear::Linear(Layout& layout, const std::vector<Part>& parts, int64_t in, bool 
 
 Weight Linear::weight(const Pass& pass) const {
   const at::Tensor& value_OI = pass.parameters.value(weight_);
-  if (pass.training) return {value_OI, nullptr, pass.workspace};
+  if (pass.training || (!pass.keeps_packed && !pass.int8)) return {value_OI, nullptr, pass.workspace};
   const int64_t rows = pass.input.tokens();
   constexpr int kInt8Way = 2;  // beside packing_way()
   const at::Tensor& packed_OI =

@@ -28,12 +28,14 @@ struct Pass {
   bool int8 = false;               // linear layers use 8-bit weights; never in training
   bool outputs = false;            // keep the outputs of each layer, also without a backward pass
   const Memory* memory = nullptr;  // of a decoder
+  bool keeps_packed = true;        // packed copies of weights, as large as these, for later passes; not in training
 
   bool keeps_outputs() const { return training || outputs; }
 
   // The same for tokens of another input.
   Pass over(const Input& other) const {
-    return {other, parameters, workspace, training, dropout, drops, recompute, hold_bias, int8, outputs, memory};
+    return {other,     parameters, workspace, training, dropout, drops,
+            recompute, hold_bias,  int8,      outputs,  memory,  keeps_packed};
   }
 
   at::ScalarType compute() const { return parameters.value(0).scalar_type(); }

@@ -101,4 +101,30 @@ void multiply(const Products& products, const S* a_TK, int64_t rows, int64_t dep
   });
 }
 
+// The same for few rows and a matrix [columns, depth] that is not packed, of which no copy is made: there are kernels
+// for it, or else each thread packs one panel at a time in its cache.
+template <typename S, typename Epilogue>
+void multiply_unpacked(const kernels::Products<S>& products, const S* a_TK, int64_t rows, int64_t depth,
+                       const S* matrix_NK, int64_t columns, float* sums_TN, const Epilogue& epilogue) {
+  struct Panel;
+  const int64_t panels = (columns + products.panel - 1) / products.panel;
+  float* sums = sums_TN != nullptr ? sums_TN : thread_scratch<float, Sums>(rows * columns);
+  parallel_ranges(panels, parallel_parts(panels, 1), [&](int64_t, int64_t first, int64_t last) {
+    const int64_t begin = first * products.panel, end = std::min(columns, last * products.panel);
+    if (products.multiply_few != nullptr) {
+      return products.multiply_few(a_TK, depth, rows, matrix_NK + begin * depth, depth, end - begin, sums + begin,
+                                   columns);
+    }
+    S* packed = thread_scratch<S, Panel>(products.panel_size(depth));
+    for (int64_t n = begin; n < end; n += products.panel) {
+      const int64_t count = std::min(products.panel, columns - n);
+      products.pack_panel(matrix_NK + n * depth, 1, depth, depth, count, packed);
+      products.multiply(a_TK, depth, rows, packed, depth, count, sums + n, columns);
+    }
+  });
+  parallel_ranges(rows, parts(rows), [&](int64_t part, int64_t begin, int64_t end) {
+    epilogue(part, begin, end, sums + begin * columns);
+  });
+}
+
 }  // namespace st::product

@@ -78,8 +78,11 @@ void Generation::read_prompts(std::chrono::duration<double> budget) {
   const auto begun = Clock::now();
   const Input input(block, network_.device());
   network_.workspace().reset();
-  const Pass pass{
-      .input = input, .parameters = network_.parameters(), .workspace = network_.workspace(), .int8 = network_.int8()};
+  const Pass pass{.input = input,
+                  .parameters = network_.parameters(),
+                  .workspace = network_.workspace(),
+                  .int8 = network_.int8(),
+                  .keeps_packed = false};
   const std::unique_ptr<Model::Kept> kept = network_.model().make_kept();
   const at::Tensor states_TD = network_.model().forward(pass, *kept);
   network_.decoder()->remember(pass, states_TD, prompts_.offsets[read_], caches_);
@@ -95,16 +98,15 @@ at::Tensor Generation::scores(const std::vector<int32_t>& ids, const CachedRows&
   Workspace& workspace = network_.workspace();
   workspace.reset();
   const Parameters& parameters = network_.parameters();
-  const Pass pass{.input = input, .parameters = parameters, .workspace = workspace, .int8 = network_.int8()};
+  const Pass pass{
+      .input = input, .parameters = parameters, .workspace = workspace, .int8 = network_.int8(), .keeps_packed = false};
   at::Tensor x_RD = network_.decoder()->forward_cached(pass, rows, caches_);
   const auto [matrix, scale] = network_.decoder()->head();
   if (scale != 1) x_RD = x_RD * scale;
   const at::Tensor& value_VD = parameters.value(matrix);
   const auto count = static_cast<int64_t>(ids.size());
-  const at::Tensor& packed_VD = parameters.derived(matrix, packing_way(count),
-                                                   [&](Workspace& kept) { return pack_weight(value_VD, count, kept); });
   const at::Tensor logits_RV = workspace.take({count, value_VD.size(0)}, network_.compute());
-  linear(x_RD, {value_VD, packed_VD.defined() ? &packed_VD : nullptr, workspace}, {}, logits_RV);
+  linear(x_RD, {value_VD, nullptr, workspace}, {}, logits_RV);
   const at::Tensor scores_RV = logits_RV.to(at::kCPU, at::kFloat);
   return options_.beams > 1 ? at::_log_softmax(scores_RV, 1, false) : scores_RV;
 }

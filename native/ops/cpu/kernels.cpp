@@ -20,6 +20,7 @@ namespace ST_CPU_ARCH {
 #include "ops/cpu/adamw.inl"
 #include "ops/cpu/attention.inl"
 #include "ops/cpu/dropout.inl"
+#include "ops/cpu/few_rows.inl"
 #include "ops/cpu/gate.inl"
 #include "ops/cpu/norm.inl"
 #include "ops/cpu/pooling.inl"
@@ -59,6 +60,7 @@ constexpr Products<float> kProducts = {.block_rows = 96,
                                        .panel_size = panel_size,
                                        .pack_panel = pack_panel,
                                        .multiply = multiply,
+                                       .multiply_few = multiply_few,
                                        .depth_step = 1,
                                        .strip = kRows,
                                        .transposed_scratch = transposed_scratch,

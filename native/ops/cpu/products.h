@@ -22,6 +22,9 @@ struct Products {
   // out[rows, columns] = A[rows, depth] B. A is read unpacked. depth must be a multiple of `depth_step`.
   void (*multiply)(const S* a, int64_t a_stride, int64_t rows, const S* panels, int64_t depth, int64_t columns,
                    float* out, int64_t out_stride);
+  // The same for few rows and a matrix that lies unpacked as [columns, depth]; null: there is none.
+  void (*multiply_few)(const S* a, int64_t a_stride, int64_t rows, const S* matrix, int64_t depth, int64_t columns,
+                       float* out, int64_t out_stride) = nullptr;
   int64_t depth_step;
   // Threads share the rows of both kinds of product in strips of this many rows.
   int64_t strip;
