@@ -14,6 +14,7 @@ import { readTransformerConfig } from './first-module.js'
 import { type HubOptions, resolveModel } from './hub.js'
 import { readJson } from './json.js'
 import { modulesSchema } from './model-folder.js'
+import { areDifferent } from './same-tensors.js'
 import { encoderConfig } from './transformer-config.js'
 import { checkTensors, FLOAT_BYTES, type FloatDType, placesOf, type StoredTensor } from './weight-check.js'
 import { weightFile } from './weight-file.js'
@@ -75,7 +76,7 @@ export class LanguageModelWeights {
       const tensors = storedTensors(file, description, languageModel, transformerTensors(own.addon, config))
       const { matrix, bias } = languageModel
       const tied = config.tie_word_embeddings !== false
-      const differ = (one: string, other: string) => areDifferent(file, tensors.get(one), tensors.get(other))
+      const differ = (one: string, other: string) => areDifferent(tensors.get(one), tensors.get(other))
       const tieWordEmbeddings = tied && !(await differ(matrix, wordsOf(languageModel)))
       if (bias !== null && bias.second !== null) {
         // The forward pass of the head reads the second; where they are tied, it is another name of the first.
@@ -211,19 +212,6 @@ function storedTensors(
     throw new SentenceTorchError('ERR_INVALID_TENSORS', `Expected ${floats} for ${name} in ${path}, found ${dtype}`)
   }
   return new Map(found)
-}
-
-/** Whether both are there and have different bytes. */
-async function areDifferent(file: TensorFile, a?: StoredTensor, b?: StoredTensor): Promise<boolean> {
-  if (a === undefined || b === undefined) return false
-  if (a.dtype !== b.dtype || String(a.shape) !== String(b.shape)) return true
-  const total = byteLength(a.shape, a.dtype)
-  for (let start = 0; start < total; start += RANGE_BYTES) {
-    const end = Math.min(start + RANGE_BYTES, total)
-    const [one, other] = await Promise.all([file.read(a.name, start, end), file.read(b.name, start, end)])
-    if (Buffer.compare(one, other) !== 0) return true
-  }
-  return false
 }
 
 function byteLength(shape: readonly number[], dtype: string): number {

@@ -7,6 +7,7 @@ import { NamesOfFiles } from './checkpoint-names.js'
 import { checkFinite } from './finite.js'
 import type { ModelFolder } from './model-folder.js'
 import { type FolderModule, hasWeights } from './modules/index.js'
+import { areDifferent } from './same-tensors.js'
 import { openStaticTable } from './static-table.js'
 import { checkTensors, FLOAT_BYTES, type FloatDType, leaveOutSurplus, type StoredTensor } from './weight-check.js'
 import { weightFile } from './weight-file.js'
@@ -132,6 +133,18 @@ export class WeightFiles {
     } catch (error) {
       throw await withoutHalves(encoder, fromNative(error, 'Encoder.load'))
     }
+  }
+
+  /** Whether a tensor has the values of another one; both by the engine's names. */
+  async compare(name: string, other: string): Promise<'absent' | 'equal' | 'different'> {
+    const [one, two] = [this.tensors.get(name), this.tensors.get(other)]
+    if (one === undefined) return 'absent'
+    return (await areDifferent(one, two)) ? 'different' : 'equal'
+  }
+
+  /** Leaves a tensor out, if the files have it. */
+  leaveOut(name: string): void {
+    this.tensors.delete(name)
   }
 
   async close(): Promise<void> {
