@@ -14,7 +14,7 @@ import { readTransformerConfig } from './first-module.js'
 import { type HubOptions, resolveModel } from './hub.js'
 import { readJson } from './json.js'
 import { modulesSchema } from './model-folder.js'
-import { areDifferent } from './same-tensors.js'
+import { areDifferent, byteLength, RANGE_BYTES } from './stored-bytes.js'
 import { encoderConfig } from './transformer-config.js'
 import { checkTensors, FLOAT_BYTES, type FloatDType, placesOf, type StoredTensor } from './weight-check.js'
 import { weightFile } from './weight-file.js'
@@ -30,8 +30,6 @@ export interface ModelSource {
 
 /** A model of up to this many parameters, or of 4 times what is stored, may lack tensors. */
 const SMALL = 2 ** 26
-/** Bytes that are read at once. */
-const RANGE_BYTES = 4 * 1024 * 1024
 
 /**
  * The tensors of a checkpoint by the names of transformers' class with a language-model head (of a BERT `bert.…`,
@@ -212,8 +210,4 @@ function storedTensors(
     throw new SentenceTorchError('ERR_INVALID_TENSORS', `Expected ${floats} for ${name} in ${path}, found ${dtype}`)
   }
   return new Map(found)
-}
-
-function byteLength(shape: readonly number[], dtype: string): number {
-  return shape.reduce((product, n) => product * n, FLOAT_BYTES[dtype as FloatDType])
 }

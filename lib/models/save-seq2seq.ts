@@ -11,7 +11,8 @@ import type { Seq2SeqFolder } from './seq2seq-load.js'
  * model.safetensors, in which nothing repeats the table of words.
  */
 export async function writeSeq2SeqFolder(folder: string, model: Seq2SeqFolder, weights: SavedWeights): Promise<void> {
-  const { generator, generation, generationConfig } = model
+  const { generation, generationConfig } = model
+  const { generator } = model.description
   const json = (path: string, value: unknown) => writeFile(join(folder, path), toJson(value))
   await json('config.json', { ...float32Config(model.config), architectures: [generator.className] })
   await json('generation_config.json', generationConfig ?? newGenerationConfig(generation, generator.padding))

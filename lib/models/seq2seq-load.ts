@@ -1,6 +1,6 @@
 import { describe, invalidArgument, SentenceTorchError } from '../errors.js'
 import { throwIfAborted } from '../io/abort.js'
-import type { ConfigObject, Description, GeneratorDescription, NativeAddon } from '../native/types.js'
+import type { ConfigObject, NativeAddon } from '../native/types.js'
 import { checkInteger } from '../options.js'
 import type { BaseParts } from './base-model.js'
 import { maxSeqLength, readTransformerConfig } from './first-module.js'
@@ -8,8 +8,8 @@ import { type GenerationDefaults, readGenerationConfig } from './generation-conf
 import { resolveModel } from './hub.js'
 import { filled, makeTokenizer, startEngine } from './load-parts.js'
 import { checkSeq2SeqLoadOptions, type Seq2SeqLoadOptions } from './seq2seq-options.js'
+import { openSeq2SeqWeights, type WholeDescription } from './seq2seq-weights.js'
 import { readTokenizerFiles } from './tokenizer-files.js'
-import { WeightFiles } from './weights.js'
 
 /** A model for text to text as read: everything but the weights. */
 export interface Seq2SeqFolder {
@@ -17,8 +17,7 @@ export interface Seq2SeqFolder {
   transformerPath: string
   architecture: string
   config: ConfigObject
-  description: Description
-  generator: GeneratorDescription
+  description: WholeDescription
   /** generation_config.json; undefined without one. */
   generationConfig: ConfigObject | undefined
   generation: GenerationDefaults
@@ -61,9 +60,8 @@ export async function loadSeq2SeqParts(
     )
   }
   throwIfAborted(signal, what)
-  const weights = await openSeq2SeqWeights(folder, options.ignoreTensors)
+  const { weights, ownHead } = await openSeq2SeqWeights({ ...folder, modules: [] }, options.ignoreTensors)
   try {
-    const ownHead = await tieHead(weights, folder)
     throwIfAborted(signal, what)
     const engine = startEngine(getAddon(), { ...folder, modules: [] }, false, options, { decoder: true, ownHead })
     return await filled(engine.encoder, async () => {
@@ -94,8 +92,7 @@ async function readSeq2SeqFolder(
     transformerPath: path,
     architecture: config.model_type as string,
     config,
-    description,
-    generator,
+    description: { ...description, generator },
     generationConfig: file,
     generation: defaults,
     maxSeqLength: longest ?? maxSeqLength(undefined, tokenizerFiles, description.positions, path),
@@ -104,39 +101,4 @@ async function readSeq2SeqFolder(
     prompts: {},
     defaultPromptName: null,
   }
-}
-
-/** The weight files of a model with its decoder. */
-export async function openSeq2SeqWeights(
-  { path, description, generator }: Pick<Seq2SeqFolder, 'description' | 'generator'> & { path: string },
-  ignoreTensors?: readonly (string | RegExp)[],
-): Promise<WeightFiles> {
-  const names = { ...description.names, leftOut: generator.leftOut }
-  return WeightFiles.open(
-    { path, transformerPath: path, description: { ...description, names }, modules: [] },
-    ignoreTensors,
-  )
-}
-
-/**
- * Leaves out what repeats the table of words.
- * @returns whether the last layer has a matrix of its own
- * @throws SentenceTorchError ERR_NOT_IMPLEMENTED for a decoder with a table of its own
- */
-export async function tieHead(
-  weights: WeightFiles,
-  { path, generator }: { path: string; generator: GeneratorDescription },
-): Promise<boolean> {
-  const table = `0.${generator.table}`
-  for (const name of generator.copies) {
-    if ((await weights.compare(`0.${name}`, table)) === 'different') {
-      const message = `${name} in ${path} differs from ${generator.table}: a decoder with words of its own is not built`
-      throw new SentenceTorchError('ERR_NOT_IMPLEMENTED', message)
-    }
-    weights.leaveOut(`0.${name}`)
-  }
-  const head = `0.${generator.head}`
-  const isOwn = (await weights.compare(head, table)) === 'different'
-  if (!isOwn) weights.leaveOut(head)
-  return isOwn
 }

@@ -6,8 +6,9 @@ import { checkInteger } from '../options.js'
 import { BaseModel } from './base-model.js'
 import { type GeneratedText, generateTexts } from './generate.js'
 import { writeSeq2SeqFolder } from './save-seq2seq.js'
-import { loadSeq2SeqParts, openSeq2SeqWeights, type Seq2SeqParts, tieHead } from './seq2seq-load.js'
+import { loadSeq2SeqParts, type Seq2SeqParts } from './seq2seq-load.js'
 import { type GenerateOptions, generationOptions, type Seq2SeqLoadOptions } from './seq2seq-options.js'
+import { openSeq2SeqWeights } from './seq2seq-weights.js'
 import { TextQueue } from './text-queue.js'
 import { guardOf } from './weight-guard.js'
 import type { WeightFiles } from './weights.js'
@@ -124,9 +125,8 @@ export class Seq2SeqModel extends BaseModel<Seq2SeqParts> {
   }
 
   protected async openWeights(path: string): Promise<WeightFiles> {
-    const { description, generator } = this.parts.folder
-    const weights = await openSeq2SeqWeights({ path, description, generator })
-    await tieHead(weights, { path, generator })
+    const { description } = this.parts.folder
+    const { weights } = await openSeq2SeqWeights({ path, transformerPath: path, description, modules: [] })
     return weights
   }
 }

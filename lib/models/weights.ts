@@ -7,8 +7,8 @@ import { NamesOfFiles } from './checkpoint-names.js'
 import { checkFinite } from './finite.js'
 import type { ModelFolder } from './model-folder.js'
 import { type FolderModule, hasWeights } from './modules/index.js'
-import { areDifferent } from './same-tensors.js'
 import { openStaticTable } from './static-table.js'
+import { areDifferent } from './stored-bytes.js'
 import { checkTensors, FLOAT_BYTES, type FloatDType, leaveOutSurplus, type StoredTensor } from './weight-check.js'
 import { weightFile } from './weight-file.js'
 import { guardOf } from './weight-guard.js'
@@ -76,6 +76,21 @@ export class WeightFiles {
   }
 
   /**
+   * Leaves out a tensor that repeats another one; where the files lack that one, it takes its place.
+   * @param name of the engine, like `of`
+   * @returns whether the files have both, with different values
+   */
+  async leaveOutCopy(name: string, of: string): Promise<boolean> {
+    const copy = this.tensors.get(name)
+    if (copy === undefined) return false
+    const original = this.tensors.get(of)
+    if (original && (!Object.hasOwn(FLOAT_BYTES, copy.dtype) || (await areDifferent(copy, original)))) return true
+    if (!original) this.tensors.set(of, { ...copy, bare: of.slice(of.indexOf('.') + 1) })
+    this.tensors.delete(name)
+    return false
+  }
+
+  /**
    * Copies all tensors to the engine. Names, shapes and dtypes are compared before any byte moves. Heads of other tasks and
    * layers that the model does not have are left out, with one warning.
    * @param mayLack names of tensors that the files need not have; the engine keeps its values of those.
@@ -133,18 +148,6 @@ export class WeightFiles {
     } catch (error) {
       throw await withoutHalves(encoder, fromNative(error, 'Encoder.load'))
     }
-  }
-
-  /** Whether a tensor has the values of another one; both by the engine's names. */
-  async compare(name: string, other: string): Promise<'absent' | 'equal' | 'different'> {
-    const [one, two] = [this.tensors.get(name), this.tensors.get(other)]
-    if (one === undefined) return 'absent'
-    return (await areDifferent(one, two)) ? 'different' : 'equal'
-  }
-
-  /** Leaves a tensor out, if the files have it. */
-  leaveOut(name: string): void {
-    this.tensors.delete(name)
   }
 
   async close(): Promise<void> {
