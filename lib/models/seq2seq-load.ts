@@ -48,7 +48,7 @@ export async function loadSeq2SeqParts(
   const { signal } = options
   const what = `Loading ${idOrPath}`
   throwIfAborted(signal, what)
-  const { path, id } = await resolveModel(idOrPath, options)
+  const { path, id } = await resolveModel(idOrPath, { ...options, files: ['generation_config.json'] })
   checkInteger('maxSeqLength', options.maxSeqLength, 1)
   const folder = await readSeq2SeqFolder(path, getAddon, options.maxSeqLength)
   const tokenizer = makeTokenizer({ ...folder, first: 'Transformer' })

@@ -149,7 +149,10 @@ test('what cannot be is one clear error', async (t) => {
     await t.throwsAsync(model.generate(['the cat'], options), { message }, JSON.stringify(options))
     t.throws(() => model.generateStream(['the cat'], options), { message })
   }
-  await t.throwsAsync(model.generate(['the cat', ' ']), { code: 'ERR_INVALID_ARGUMENT', message: /texts\[1\].*empty/ })
+  await t.throwsAsync(model.generate(['the cat', ' ']), {
+    code: 'ERR_INVALID_ARGUMENT',
+    message: /not empty for texts\[1\]/,
+  })
   await t.throwsAsync(model.generate(['the cat', 5 as never]), { message: /texts\[1\]/ })
   await t.throwsAsync(model.generate('the cat' as never), { message: /an array of strings/ })
   await t.throwsAsync(model.generate(['a'], { repetitionPenalty: 2 } as never), { code: 'ERR_NOT_IMPLEMENTED' })
@@ -250,6 +253,6 @@ test('a last layer of its own, and copies of the table of words', async (t) => {
   })
   await t.throwsAsync(Seq2SeqModel.load(folder), {
     code: 'ERR_NOT_IMPLEMENTED',
-    message: /decoder\.embed_tokens\.weight.*words of its own/,
+    message: /decoder\.embed_tokens\.weight.*words of their own/,
   })
 })
