@@ -7,6 +7,7 @@
 #include "models/modernbert.h"
 #include "models/mpnet.h"
 #include "models/nomic_bert.h"
+#include "models/qwen.h"
 #include "models/roberta.h"
 #include "models/static_embedding.h"
 
@@ -25,6 +26,8 @@ const std::vector<Architecture>& architectures() {
       {"gte", describe_gte, make_gte, classify_gte, gte_classes()},
       {"new", describe_gte, make_gte, classify_gte, gte_classes()},
       {"modernbert", describe_modernbert, make_modernbert, classify_modernbert, {}, initial_modernbert},
+      {"qwen2", describe_qwen2, make_qwen2, classify_qwen2},
+      {"qwen3", describe_qwen3, make_qwen3, classify_qwen3},
       {"static_embedding", describe_static_embedding, make_static_embedding, nullptr, {}, initial_static_embedding},
   };
   return kAll;

@@ -123,6 +123,23 @@ TEST(Differences, SelfAttentionLayer) {
   }
 }
 
+// Three heads of queries to one of keys and values, wider together than the model.
+TEST(Differences, SelfAttentionWithHeadNorms) {
+  for (const Way& way : kWays) {
+    for (const bool one_plus : {false, true}) {
+      Parameters parameters;
+      Layout& layout = parameters.layout;
+      const NormOptions options{kEpsilon, NormKind::kRms, false, one_plus};
+      const Linear qkv(layout, {{"q", 12}, {"k", 4}, {"v", 4}}, kWidth, way.bias);
+      const QueryKeyNorms norms{Norm(layout, "q_norm", 4, options), Norm(layout, "k_norm", 4, options)};
+      const OutputBlock output = output_of(layout, way, 12);
+      BlockCheck check(parameters);
+      const AttentionShape shape{.heads = 3, .kv_heads = 1, .head_dim = 4, .scale = 0.4, .causal = true, .window = 2};
+      check.run(SelfAttention(qkv, Rotary({4, 4, 4}, RotaryBase{20}), shape, {}, 0.3, 1, output, norms), way);
+    }
+  }
+}
+
 TEST(Differences, GatedFeedForwardLayer) {
   for (Activation activation : {Activation::kGelu, Activation::kGeluTanh, Activation::kRelu, Activation::kSilu}) {
     for (const bool activated_first : {false, true}) {

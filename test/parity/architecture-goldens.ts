@@ -12,6 +12,8 @@ export const BUILT: readonly string[] = [
   'modernbert',
   'mpnet',
   'nomic_bert',
+  'qwen2',
+  'qwen3',
   'roberta',
   'xlm-roberta',
 ]

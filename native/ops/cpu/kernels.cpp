@@ -25,6 +25,8 @@ namespace ST_CPU_ARCH {
 #include "ops/cpu/product.inl"
 #include "ops/cpu/rotary.inl"
 
+#include "ops/cpu/head_norm.inl"
+
 template <typename S>
 constexpr Table<S> make_table() {
   return {.residual_norm = residual_norm<S>,
@@ -38,6 +40,8 @@ constexpr Table<S> make_table() {
           .gate_backward = gate_backward<S>,
           .rotate = rotate<S>,
           .rotate_back = rotate_back<S>,
+          .head_norm = head_norm<S>,
+          .head_norm_backward = head_norm_backward<S>,
           .weighted_sum = weighted_sum<arithmetic_t<S>>,
           .weighted_sum_backward = weighted_sum_backward<arithmetic_t<S>>,
           .highest = highest<arithmetic_t<S>>,

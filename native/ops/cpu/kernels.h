@@ -196,6 +196,18 @@ struct Rotary {
   const A* table_PR;
 };
 
+// The rotated heads pass an RMS norm each before they are turned: gamma * x / root mean square.
+template <typename S>
+struct HeadNorm {
+  using A = arithmetic_t<S>;
+  Rotary<S> rotary;
+  int64_t query_heads;  // which have the first norm; the other rotated heads have the second
+  A epsilon_query, epsilon_key;
+  const A* gamma_query_E;
+  const A* gamma_key_E;
+  S* kept_TK;  // the rotated heads before the norm; null where no backward follows
+};
+
 // A matrix whose rows, one of each token, lie `stride` elements apart.
 template <typename S>
 struct TokenRows {
@@ -293,6 +305,12 @@ struct Table {
   void (*rotate)(const Rotary<S>&, int64_t begin, int64_t end, const A* linear_BX, const A* bias_X, S* out_TX);
   // Turns d back in place, and adds its sums over the rows to `partial_bias_X`.
   void (*rotate_back)(const Rotary<S>&, int64_t begin, int64_t end, S* d_TX, A* partial_bias_X);
+  // The same with norms of the heads in front of the rotation. `scratch`: norm_scratch(width).
+  void (*head_norm)(const HeadNorm<S>&, int64_t begin, int64_t end, const A* linear_BX, const A* bias_X, S* out_TX,
+                    A* scratch);
+  // `partial_2E`: the sums of the gammas' gradients.
+  void (*head_norm_backward)(const HeadNorm<S>&, int64_t begin, int64_t end, S* d_TX, A* partial_bias_X, A* partial_2E,
+                             A* scratch);
   // out = sum of weights[t] x[t] over the first `count` rows.
   void (*weighted_sum)(int64_t width, int64_t count, const A* weights, const A* x_TD, A* out);
   // d_x[t] += weights[t] * d_out.

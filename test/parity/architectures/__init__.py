@@ -1,6 +1,6 @@
 """Fixtures of architectures for make_architectures.py: what is configured, how transformers builds it, how the hub names it."""
 
-from . import bert, distilbert, electra, gte, modernbert, mpnet, nomic_bert, roberta
+from . import bert, distilbert, electra, gte, modernbert, mpnet, nomic_bert, qwen2, qwen3, roberta
 
 ARCHITECTURES = (
     bert.ARCHITECTURE,
@@ -13,4 +13,6 @@ ARCHITECTURES = (
     modernbert.ARCHITECTURE,
     nomic_bert.ARCHITECTURE,
     gte.ARCHITECTURE,
+    qwen2.ARCHITECTURE,
+    qwen3.ARCHITECTURE,
 )
