@@ -1,10 +1,12 @@
 #pragma once
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "layers/embeddings.h"
+#include "layers/first_norm.h"
 #include "layers/layer.h"
 
 namespace st {
@@ -15,9 +17,11 @@ struct Stack {
   Embeddings embeddings;
   std::vector<Layer> layers;
   int64_t width;
+  std::optional<FirstNorm> first_norm = {};
 
   struct Kept {
     Embeddings::Kept embeddings;
+    FirstNorm::Kept first_norm;
     std::vector<Stream> streams;               // before the first layer and after each
     std::vector<typename Layer::Kept> layers;  // empty if the backward pass recomputes them
   };
@@ -26,6 +30,7 @@ struct Stack {
   at::Tensor forward(const Pass& pass, Kept& kept) const {
     Stream x(pass.take(width));
     kept.embeddings = embeddings.forward(pass, x.x_TD);
+    if (first_norm) x = first_norm->forward(pass, x.x_TD, kept.first_norm);
     kept.streams.clear();
     kept.layers.clear();
     if (pass.keeps_outputs()) kept.streams.push_back(x);
@@ -66,9 +71,10 @@ struct Stack {
     if (!kept.streams.back().is_one()) d.sum_TD = pass.take(width).zero_();
     add_output(layers.size(), d.x_TD);
     const bool to_embeddings = embeddings.is_trained(gradients);
+    const bool to_first_norm = first_norm && (to_embeddings || first_norm->is_trained(gradients));
     const auto lowest =
         std::find_if(layers.begin(), layers.end(), [&](const Layer& layer) { return layer.is_trained(gradients); });
-    const size_t end = to_embeddings ? 0 : static_cast<size_t>(lowest - layers.begin());
+    const size_t end = to_embeddings || to_first_norm ? 0 : static_cast<size_t>(lowest - layers.begin());
     for (size_t i = layers.size(); i-- > end;) {
       const Scratch of_layer(pass.workspace);
       const auto of =
@@ -76,6 +82,7 @@ struct Stack {
       d = layers[i].backward(pass, gradients, of, d);
       add_output(i, d.sum_TD);
     }
+    if (to_first_norm) first_norm->backward(pass, gradients, kept.first_norm, kept.streams[0].sum_TD, d);
     if (to_embeddings) embeddings.backward(pass, gradients, kept.embeddings, d.sum_TD);
     kept = {};
   }
@@ -94,6 +101,7 @@ struct Stack {
     const Pass pass{.input = input, .parameters = none, .workspace = counted, .training = true};
     embeddings.keep(pass);
     pass.take(width);
+    if (first_norm) first_norm->keep(pass);
     for (const Layer& layer : layers) {
       layer.take_stream(pass);
       if (!recompute || &layer == &layers.back()) layer.keep(pass);

@@ -6,6 +6,7 @@
 #include "layers/gated_feed_forward.h"
 #include "layers/output_block.h"
 #include "layers/self_attention.h"
+#include "layers/stack.h"
 #include "support.h"
 
 namespace st::test {
@@ -211,6 +212,53 @@ TEST(Differences, Embeddings) {
   check_embeddings(false, false, false, true, plain);
   check_embeddings(true, true, true, false, {.padding = 1});
   check_embeddings(true, false, true, false, {.padding = 1, .counts_padding = false});
+}
+
+// A stack of pre-norm layers with a norm in front of the first, through all its parameters.
+TEST(Differences, StackWithFirstNorm) {
+  for (const NormOptions& norm : {NormOptions{kEpsilon}, NormOptions{kEpsilon, NormKind::kRms, false, true}}) {
+    for (const bool recompute : {false, true}) {
+      Parameters parameters;
+      Layout& layout = parameters.layout;
+      const ParamId word = layout.add("word", {10, kWidth}, Group::kDecay);
+      Stack<Layer<FeedForward>> stack{.embeddings = Embeddings({word}, kWidth, {}, {}, {.dropout = 0.2, .site = 1}),
+                                      .layers = {},
+                                      .width = kWidth,
+                                      .first_norm = FirstNorm(Norm(layout, "first", kWidth, norm), kWidth)};
+      for (uint32_t i = 0; i < 2; ++i) {
+        const std::string name = std::to_string(i);
+        const Linear qkv(layout, name + ".qkv", kWidth, 3 * kWidth), mix(layout, name + ".mix", kWidth, kWidth);
+        const Linear inner(layout, name + ".inner", kWidth, 11), outer(layout, name + ".outer", 11, kWidth);
+        const OutputBlock mixed(mix, Norm(layout, name + ".a", kWidth, norm), NormPlace::kPre, 0.2, 4 * i + 3);
+        const OutputBlock output(outer, Norm(layout, name + ".b", kWidth, norm), NormPlace::kPre, 0.2, 4 * i + 4);
+        stack.layers.push_back({SelfAttention(qkv, {}, self_attention_shape(2, kWidth), {}, 0.3, 4 * i + 2, mixed),
+                                FeedForward(inner, Activation::kGelu, output)});
+      }
+      BlockCheck check(parameters);
+      check.batch = batch_of({1, 5, 2}, 10);
+      const Input input(check.batch, at::kCPU);
+      const Pass pass{.input = input,
+                      .parameters = parameters,
+                      .workspace = check.workspace,
+                      .training = true,
+                      .dropout = DropoutKey(1, 2, 3),
+                      .recompute = recompute};
+      Stack<Layer<FeedForward>>::Kept kept;
+      // The outputs of all layers are read, too.
+      const auto forward = [&] {
+        check.workspace.reset();
+        const at::Tensor x = stack.forward(pass, kept);
+        double value = (x * check.w).sum().item<double>();
+        const std::vector<at::Tensor> outputs = stack.outputs_TD(kept);
+        for (size_t i = 0; i + 1 < outputs.size(); ++i) value += (outputs[i] * check.v).sum().item<double>();
+        return value;
+      };
+      forward();
+      Gradients gradients(layout, parameters.flat());
+      stack.backward(pass, gradients, kept, check.w.clone(), {check.v, check.v, {}});
+      expect_gradient(forward, parameters.flat(), gradients.flat(), "parameters");
+    }
+  }
 }
 
 }  // namespace
