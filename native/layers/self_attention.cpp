@@ -65,9 +65,8 @@ void SelfAttention::project_back(const Pass& pass, const Gradients& gradients, c
   const at::Tensor d_bias_X = qkv_.bias_gradient(gradients);
   const RotaryAngles angles = rotary_->angles(pass);
   if (!norms_) return linear_rotary_backward(rotary_->shape(), angles, d_qkv_TX, d_bias_X);
-  linear_head_norm_backward(
-      head_norms(pass), rotary_->shape(), angles, kept.heads_TK, d_qkv_TX,
-      {norms_->query.gamma_gradient(gradients), norms_->key.gamma_gradient(gradients), d_bias_X});
+  linear_head_norm_backward(head_norms(pass), rotary_->shape(), angles, kept.heads_TK, d_qkv_TX,
+                            {norms_->query.gamma_gradient(gradients), norms_->key.gamma_gradient(gradients), d_bias_X});
 }
 
 SelfAttention::Kept SelfAttention::forward(const Pass& pass, const Stream& in, const Stream& out) const {
@@ -91,11 +90,9 @@ Stream SelfAttention::backward(const Pass& pass, Gradients& gradients, const Kep
   const at::Tensor d_bias_X = rotary_ ? at::Tensor() : qkv_.bias_gradient(gradients);
   at::Tensor d_table_BH = bias_ ? gradients[bias_->table] : at::Tensor();
   if (d_table_BH.defined()) d_table_BH = d_table_BH.narrow(0, 0, bias_->buckets);
-  attention_backward(call(pass, added), side_by_side(kept.qkv_TX, shape_), kept.context_TD, kept.lse_HT, kept.mask,
-                     d_context_TD,
-                     {.values = side_by_side(d_qkv_TX, shape_),
-                      .biases = side_by_side(d_bias_X, shape_),
-                      .table_BH = d_table_BH});
+  attention_backward(
+      call(pass, added), side_by_side(kept.qkv_TX, shape_), kept.context_TD, kept.lse_HT, kept.mask, d_context_TD,
+      {.values = side_by_side(d_qkv_TX, shape_), .biases = side_by_side(d_bias_X, shape_), .table_BH = d_table_BH});
   project_back(pass, gradients, kept, d_qkv_TX);
   const Stream d_in = kept.reads_sum ? Stream(d_out.sum_TD) : d_out;
   qkv_.backward(pass, gradients, kept.x_TD, d_qkv_TX, d_in.x_TD, kept.reads_sum);

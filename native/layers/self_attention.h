@@ -26,8 +26,8 @@ struct QueryKeyNorms {
   Norm query, key;
 };
 
-// sum + dropout(W_o attention(W_qkv x)), and its norm. Queries and keys may be turned by their positions; those that are
-// may have norms.
+// sum + dropout(W_o attention(W_qkv x)), and its norm. Queries and keys may be turned by their positions; those that
+// are may have norms.
 class SelfAttention {
  public:
   SelfAttention(Linear qkv, std::optional<Rotary> rotary, const AttentionShape& shape, std::optional<BiasTable> bias,

@@ -15,8 +15,8 @@ struct ClassifierSpec {
   std::string prefix;           // under which its checkpoints keep the transformer
   std::string pooling = "cls";  // "mean", or "last": the last token that is not `padding`
   int64_t padding = -1;
-  double dropout_before = 0;    // of the dense layer
-  std::string dense;            // name of the dense layer; empty: there is none, and no activation
+  double dropout_before = 0;  // of the dense layer
+  std::string dense;          // name of the dense layer; empty: there is none, and no activation
   bool dense_bias = true;
   bool dense_outside = true;  // false: checkpoints keep it under the prefix of the transformer
   Activation activation = Activation::kTanh;

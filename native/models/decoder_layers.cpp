@@ -29,8 +29,8 @@ DecoderSizes::DecoderSizes(const Config& given, const SizeKeys& keys, int64_t fa
   kv_heads = config.integer("num_key_value_heads", absent ? fallback : heads, 1, heads);
   check(heads % kv_heads == 0, "ERR_INVALID_MODEL", "Expected a divisor of ", keys.heads.key, " ", heads,
         " as num_key_value_heads in config.json, found ", kv_heads);
-  check(head_dim % 2 == 0, "ERR_INVALID_MODEL", "Expected an even size of a head, whose halves turn, in config.json, found ",
-        head_dim);
+  check(head_dim % 2 == 0, "ERR_INVALID_MODEL",
+        "Expected an even size of a head, whose halves turn, in config.json, found ", head_dim);
 }
 
 RotaryBase decoder_rope(const Config& given, int64_t head_dim) {
@@ -55,11 +55,11 @@ std::unique_ptr<Model> DecoderLayers::make(const std::string& prefix, Layout& la
   const int64_t queries = sizes.heads * head_dim, keys = sizes.kv_heads * head_dim;
   const ParamId word = layout.add(prefix + "embed_tokens.weight", {sizes.vocabulary, width}, Group::kDecay);
   const auto layer_name = [&](int64_t i) { return prefix + "layers." + std::to_string(i) + "."; };
-  Stack<Layer<GatedFeedForward>> stack{.embeddings = Embeddings({word}, width, {}, {}, embedding),
-                                       .layers = {},
-                                       .width = width,
-                                       .first_norm =
-                                           FirstNorm(Norm(layout, layer_name(0) + "input_layernorm", width, norm), width)};
+  Stack<Layer<GatedFeedForward>> stack{
+      .embeddings = Embeddings({word}, width, {}, {}, embedding),
+      .layers = {},
+      .width = width,
+      .first_norm = FirstNorm(Norm(layout, layer_name(0) + "input_layernorm", width, norm), width)};
   uint32_t site = 1;
   for (int64_t i = 0; i < sizes.layers; ++i) {
     const std::string layer = layer_name(i), self = layer + "self_attn.", mlp = layer + "mlp.";
@@ -70,13 +70,18 @@ std::unique_ptr<Model> DecoderLayers::make(const std::string& prefix, Layout& la
     if (head_norms)
       norms = {Norm(layout, self + "q_norm", head_dim, norm), Norm(layout, self + "k_norm", head_dim, norm)};
     const Linear mix(layout, self + "o_proj", queries, width, output_bias);
-    const Norm mlp_norm(layout, layer + "post_attention_layernorm", width, norm);
-    const OutputBlock mixed(mix, mlp_norm, NormPlace::kPre, 0, 0);
+    const auto branch_norm = [&](const char* name) {
+      return branch_norms ? std::optional(Norm(layout, layer + name, width, norm)) : std::nullopt;
+    };
+    const std::optional<Norm> after_attention = branch_norm("post_attention_layernorm");
+    const char* mlp_norm = branch_norms ? "pre_feedforward_layernorm" : "post_attention_layernorm";
+    const OutputBlock mixed(mix, Norm(layout, layer + mlp_norm, width, norm), NormPlace::kPre, 0, 0, after_attention);
     const Linear inner(layout, {{mlp + "gate_proj", sizes.inner}, {mlp + "up_proj", sizes.inner}}, width, false);
     const Linear down(layout, mlp + "down_proj", sizes.inner, width, false);
     // What the next block reads: the norm in front of the next layer, or the last of all.
     const std::string next = i + 1 == sizes.layers ? prefix + "norm" : layer_name(i + 1) + "input_layernorm";
-    const OutputBlock output(down, Norm(layout, next, width, norm), NormPlace::kPre, 0, 0);
+    const OutputBlock output(down, Norm(layout, next, width, norm), NormPlace::kPre, 0, 0,
+                             branch_norm("post_feedforward_layernorm"));
     const AttentionShape shape{.heads = sizes.heads,
                                .kv_heads = sizes.kv_heads,
                                .head_dim = head_dim,

@@ -41,7 +41,8 @@ struct DecoderLayers {
   std::vector<DecoderLayerKind> kinds;  // one for each layer
   double scale;                         // of the products of queries and keys
   bool qkv_bias = false, output_bias = false;
-  bool head_norms = false;  // of queries and keys
+  bool head_norms = false;    // of queries and keys
+  bool branch_norms = false;  // of what each half of a layer adds (Gemma)
   EmbeddingOptions embedding = {};
 
   std::unique_ptr<Model> make(const std::string& prefix, Layout& layout) const;

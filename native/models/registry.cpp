@@ -3,6 +3,7 @@
 #include "models/bert.h"
 #include "models/distilbert.h"
 #include "models/electra.h"
+#include "models/gemma3.h"
 #include "models/gte.h"
 #include "models/modernbert.h"
 #include "models/mpnet.h"
@@ -28,6 +29,7 @@ const std::vector<Architecture>& architectures() {
       {"modernbert", describe_modernbert, make_modernbert, classify_modernbert, {}, initial_modernbert},
       {"qwen2", describe_qwen2, make_qwen2, classify_qwen2},
       {"qwen3", describe_qwen3, make_qwen3, classify_qwen3},
+      {"gemma3_text", describe_gemma3, make_gemma3, classify_gemma3, {}, initial_gemma3},
       {"static_embedding", describe_static_embedding, make_static_embedding, nullptr, {}, initial_static_embedding},
   };
   return kAll;

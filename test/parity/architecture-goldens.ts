@@ -8,6 +8,7 @@ export const BUILT: readonly string[] = [
   'camembert',
   'distilbert',
   'electra',
+  'gemma3_text',
   'gte',
   'modernbert',
   'mpnet',

@@ -24,13 +24,13 @@ namespace ST_CPU_ARCH {
 #include "ops/cpu/pooling.inl"
 #include "ops/cpu/product.inl"
 #include "ops/cpu/rotary.inl"
-
-#include "ops/cpu/head_norm.inl"
+#include "ops/cpu/rotary_norm.inl"
 
 template <typename S>
 constexpr Table<S> make_table() {
   return {.residual_norm = residual_norm<S>,
           .residual_norm_backward = residual_norm_backward<S>,
+          .branch_norm = branch_norm<S>,
           .embedding_norm = embedding_norm<S>,
           .embedding_norm_backward = embedding_norm_backward<S>,
           .embedding_tables_backward = embedding_tables_backward<arithmetic_t<S>>,

@@ -37,6 +37,11 @@ constexpr int64_t norm_scratch(int64_t width) {
   return (width + 15) / 16 * 16 * 3;
 }
 
+// And the kernel of branch_norm.
+constexpr int64_t branch_scratch(int64_t width) {
+  return norm_scratch(width) + (width + 15) / 16 * 16 * 2;
+}
+
 // The batch's row of every token, and its position in that row: they decide a dropout mask.
 struct Tokens {
   const int32_t* rows;
@@ -65,6 +70,21 @@ struct ResidualNorm {
   A* mean_T;  // null: not kept
   A* rstd_T;
   uint16_t* mask_TM;  // written
+};
+
+// The same, where linear + bias passes a norm of its own first.
+template <typename S>
+struct BranchNorm {
+  using A = arithmetic_t<S>;
+  ResidualNorm<S> sum;
+  A epsilon;
+  bool rms;
+  const A* bias_D;  // null = 0
+  const A* gamma_D;
+  const A* beta_D;  // null = 0
+  S* branch_TD;     // linear + bias; null: not kept
+  A* mean_T;        // null: not kept
+  A* rstd_T;
 };
 
 // Partial sums of the calling part. dgamma, dbeta and dbias are adjacent in `partial_3D`, to which it adds.
@@ -288,6 +308,8 @@ struct Table {
   // be the memory that the results of these rows go to, where that is of type A. `scratch`: norm_scratch(width).
   void (*residual_norm)(const ResidualNorm<S>&, int64_t begin, int64_t end, const A* linear_BD, A* scratch);
   void (*residual_norm_backward)(const ResidualNormBackward<S>&, int64_t begin, int64_t end, A* partial_3D, A* scratch);
+  // `scratch`: branch_scratch(width).
+  void (*branch_norm)(const BranchNorm<S>&, int64_t begin, int64_t end, const A* linear_BD, A* scratch);
   void (*embedding_norm)(const EmbeddingNorm<S>&, int64_t begin, int64_t end, A* scratch);
   void (*embedding_norm_backward)(const EmbeddingNormBackward<S>&, int64_t begin, int64_t end, A* partial_2D,
                                   A* scratch);

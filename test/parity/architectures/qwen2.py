@@ -3,7 +3,7 @@ feed-forward block. A query sees its past, or all with `is_causal: false`."""
 
 from transformers import Qwen2Config, Qwen2ForSequenceClassification, Qwen2Model
 
-from .support import Architecture, Checkpoint, Extra, Head, Setup, with_keys, without_defaults
+from .support import Architecture, Checkpoint, Extra, Head, Setup, without_defaults
 
 SIZES = ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads", "intermediate_size", "head_dim",
          "max_position_embeddings")

@@ -37,8 +37,7 @@ static void head_norm(const HeadNorm<S>& k, int64_t begin, int64_t end, const ar
     for (int64_t head = 0; head < k.rotary.heads; ++head) {
       A* x = row + head * head_dim;
       const A* gamma = gamma_of(k, head);
-      const A scale =
-          inverse_root_mean_square(x, head_dim, head < k.query_heads ? k.epsilon_query : k.epsilon_key);
+      const A scale = inverse_root_mean_square(x, head_dim, head < k.query_heads ? k.epsilon_query : k.epsilon_key);
 #pragma omp simd
       for (int64_t i = 0; i < head_dim; ++i) x[i] *= scale * gamma[i];
     }
@@ -47,8 +46,8 @@ static void head_norm(const HeadNorm<S>& k, int64_t begin, int64_t end, const ar
 }
 
 template <typename S>
-static void head_norm_backward(const HeadNorm<S>& k, int64_t begin, int64_t end, S* d_TX,
-                               arithmetic_t<S>* partial_bias, arithmetic_t<S>* partial_2E, arithmetic_t<S>* scratch) {
+static void head_norm_backward(const HeadNorm<S>& k, int64_t begin, int64_t end, S* d_TX, arithmetic_t<S>* partial_bias,
+                               arithmetic_t<S>* partial_2E, arithmetic_t<S>* scratch) {
   using A = arithmetic_t<S>;
   const int64_t width = k.rotary.width, head_dim = k.rotary.head_dim, normed = k.rotary.heads * head_dim;
   A* x = scratch;
@@ -63,8 +62,7 @@ static void head_norm_backward(const HeadNorm<S>& k, int64_t begin, int64_t end,
       A* d_gamma = partial_2E + (head < k.query_heads ? 0 : head_dim);
 #pragma omp simd
       for (int64_t i = 0; i < head_dim; ++i) x[i] = load(kept[i]);
-      const A scale =
-          inverse_root_mean_square(x, head_dim, head < k.query_heads ? k.epsilon_query : k.epsilon_key);
+      const A scale = inverse_root_mean_square(x, head_dim, head < k.query_heads ? k.epsilon_query : k.epsilon_key);
 #pragma omp simd
       for (int64_t i = 0; i < head_dim; ++i) {
         const A n = x[i] * scale, g = load(d[i]);
@@ -72,12 +70,13 @@ static void head_norm_backward(const HeadNorm<S>& k, int64_t begin, int64_t end,
         normal[i] = n;
         x[i] = g * gamma[i];
       }
-      const A mean = sum_columns<A>(head_dim, [&](int64_t i, auto& v) {
-                       auto n = v;
-                       get(v, x + i);
-                       get(n, normal + i);
-                       v *= n;
-                     }) /
+      const A mean = sum_columns<A>(head_dim,
+                                    [&](int64_t i, auto& v) {
+                                      auto n = v;
+                                      get(v, x + i);
+                                      get(n, normal + i);
+                                      v *= n;
+                                    }) /
                      head_dim;
 #pragma omp simd
       for (int64_t i = 0; i < head_dim; ++i) store(d[i], scale * (x[i] - normal[i] * mean));
