@@ -152,7 +152,8 @@ test('options of decoders that are wrong or not built are refused by name', (t) 
     )
     t.regex(error.message, message)
   }
-  for (const type of ['qwen2', 'qwen3', 'gemma3_text']) t.is(describe(type, { model_type: type, ...tinyDecoder }).positions, 40)
+  for (const type of ['qwen2', 'qwen3', 'gemma3_text'])
+    t.is(describe(type, { model_type: type, ...tinyDecoder }).positions, 40)
 })
 
 test('what transformers takes is taken: defaults for what is absent, null, empty maps, chunks, deep unknown keys', (t) => {

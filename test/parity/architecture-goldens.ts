@@ -22,6 +22,9 @@ export const BUILT: readonly string[] = [
 /** Architectures whose classifier the engine refuses by name. */
 export const WITHOUT_CLASSIFIER: readonly string[] = ['nomic_bert']
 
+/** Architectures without a masked language model. */
+export const WITHOUT_MASKED: readonly string[] = ['gemma3_text', 'qwen2', 'qwen3']
+
 export const FOLDER = new URL('../../../test/parity/golden/architectures/', import.meta.url)
 
 export interface SetupGolden {

@@ -1,6 +1,6 @@
 """Fixtures of architectures for make_architectures.py: what is configured, how transformers builds it, how the hub names it."""
 
-from . import bert, distilbert, electra, gemma3, gte, modernbert, mpnet, nomic_bert, qwen2, qwen3, roberta
+from . import bert, distilbert, electra, gemma3_text, gte, modernbert, mpnet, nomic_bert, qwen2, qwen3, roberta
 
 ARCHITECTURES = (
     bert.ARCHITECTURE,
@@ -15,5 +15,5 @@ ARCHITECTURES = (
     gte.ARCHITECTURE,
     qwen2.ARCHITECTURE,
     qwen3.ARCHITECTURE,
-    gemma3.ARCHITECTURE,
+    gemma3_text.ARCHITECTURE,
 )
