@@ -2,13 +2,16 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/parameters.h"
 #include "engine/spec.h"
+#include "models/description.h"
 #include "models/head.h"
 #include "models/model.h"
+#include "models/seq2seq.h"
 
 namespace st {
 
@@ -40,6 +43,10 @@ class Network {
   void initialize(const std::vector<std::string>& names, uint64_t seed);
 
   const Model& model() const { return *model_; }
+  // Null in an encoder alone.
+  const Decoder* decoder() const { return decoder_.get(); }
+  const GeneratorSpec& generator() const { return *generator_; }
+  Workspace& decoder_workspace() { return decoder_workspace_; }
   int64_t embedding_width() const { return width_; }
   at::Device device() const { return device_; }
   Parameters& parameters() { return parameters_; }
@@ -74,6 +81,9 @@ class Network {
   Workspace workspace_;  // memory that no training pass has borrowed
   int passes_ = 0;       // number of training passes under way
   std::unique_ptr<Model> model_;
+  std::unique_ptr<Decoder> decoder_;
+  std::optional<GeneratorSpec> generator_;
+  Workspace decoder_workspace_;
   std::vector<std::unique_ptr<Head>> heads_;
   std::vector<ParamId> head_parameters_;
   int64_t width_ = 0;

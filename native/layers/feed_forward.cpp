@@ -16,7 +16,8 @@ FeedForward::Kept FeedForward::forward(const Pass& pass, const Stream& in, const
   Kept kept = keep(pass);
   kept.x_TD = in.x_TD;
   kept.reads_sum = in.is_one();
-  linear_activation(in.x_TD, inner_.weight(pass), inner_.bias(pass), activation_, kept.slope_TF, kept.after_TF);
+  linear_activation(pass.input, in.x_TD, inner_.weight(pass), inner_.bias(pass), activation_,
+                    pass.dropout_at(site_, dropout_), kept.slope_TF, kept.after_TF);
   output_.forward(pass, kept.after_TF, in, out, kept.output);
   return kept;
 }

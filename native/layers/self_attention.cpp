@@ -49,13 +49,12 @@ HeadNorms SelfAttention::head_norms(const Pass& pass) const {
   return {shape_.heads, norms_->query.weights(pass), norms_->key.weights(pass)};
 }
 
-void SelfAttention::project(const Pass& pass, const at::Tensor& x_TD, Kept& kept) const {
-  if (!rotary_) return qkv_.forward(pass, x_TD, kept.qkv_TX);
+void SelfAttention::project(const Pass& pass, const at::Tensor& x_TD, at::Tensor qkv_TX, at::Tensor heads_TK) const {
+  if (!rotary_) return qkv_.forward(pass, x_TD, qkv_TX);
   const Weight weight = qkv_.weight(pass);
   const RotaryAngles angles = rotary_->angles(pass);
-  if (!norms_) return linear_rotary(x_TD, weight, qkv_.bias(pass), rotary_->shape(), angles, kept.qkv_TX);
-  linear_head_norm(x_TD, weight, qkv_.bias(pass), head_norms(pass), rotary_->shape(), angles, kept.heads_TK,
-                   kept.qkv_TX);
+  if (!norms_) return linear_rotary(x_TD, weight, qkv_.bias(pass), rotary_->shape(), angles, qkv_TX);
+  linear_head_norm(x_TD, weight, qkv_.bias(pass), head_norms(pass), rotary_->shape(), angles, heads_TK, qkv_TX);
 }
 
 // From what attention read to the product.
@@ -73,7 +72,7 @@ SelfAttention::Kept SelfAttention::forward(const Pass& pass, const Stream& in, c
   Kept kept = keep(pass);
   kept.x_TD = in.x_TD;
   kept.reads_sum = in.is_one();
-  project(pass, in.x_TD, kept);
+  project(pass, in.x_TD, kept.qkv_TX, kept.heads_TK);
   const std::optional<RelativeBias> added = bias(pass);
   attention(call(pass, added), side_by_side(kept.qkv_TX, shape_), kept.context_TD, kept.lse_HT, kept.mask);
   output_.forward(pass, kept.context_TD, in, out, kept.output);

@@ -11,6 +11,12 @@
 
 namespace st {
 
+// A dropout of what comes out of the last layer (T5).
+struct LastDropout {
+  double probability = 0;
+  uint32_t site = 0;
+};
+
 // Embeddings and the layers above them: an encoder's loop, forward and backward.
 template <typename Layer>
 struct Stack {
@@ -18,6 +24,7 @@ struct Stack {
   std::vector<Layer> layers;
   int64_t width;
   std::optional<FirstNorm> first_norm = {};
+  LastDropout last_dropout = {};
 
   struct Kept {
     Embeddings::Kept embeddings;
@@ -47,6 +54,7 @@ struct Stack {
       x = out;
       if (pass.keeps_outputs()) kept.streams.push_back(x);
     }
+    drop(pass.input, of_output(pass), x.x_TD);
     return x.x_TD;
   }
 
@@ -70,6 +78,7 @@ struct Stack {
     Stream d(d_x_TD);
     if (!kept.streams.back().is_one()) d.sum_TD = pass.take(width).zero_();
     add_output(layers.size(), d.x_TD);
+    drop(pass.input, of_output(pass), d.x_TD);
     const bool to_embeddings = embeddings.is_trained(gradients);
     const bool to_first_norm = first_norm && (to_embeddings || first_norm->is_trained(gradients));
     const auto lowest =
@@ -108,6 +117,9 @@ struct Stack {
     }
     return counted.counted() / kTokens;
   }
+
+ private:
+  Dropout of_output(const Pass& pass) const { return pass.dropout_at(last_dropout.site, last_dropout.probability); }
 };
 
 }  // namespace st

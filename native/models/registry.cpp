@@ -11,6 +11,8 @@
 #include "models/qwen.h"
 #include "models/roberta.h"
 #include "models/static_embedding.h"
+#include "models/t5.h"
+#include "models/t5_decoder.h"
 
 namespace st {
 
@@ -30,6 +32,8 @@ const std::vector<Architecture>& architectures() {
       {"qwen2", describe_qwen2, make_qwen2, classify_qwen2},
       {"qwen3", describe_qwen3, make_qwen3, classify_qwen3},
       {"gemma3_text", describe_gemma3, make_gemma3, classify_gemma3, {}, initial_gemma3},
+      {"t5", describe_t5, make_t5, nullptr, {}, initial_t5, make_t5_decoder},
+      {"mt5", describe_mt5, make_mt5, nullptr, {}, initial_mt5, make_mt5_decoder},
       {"static_embedding", describe_static_embedding, make_static_embedding, nullptr, {}, initial_static_embedding},
   };
   return kAll;

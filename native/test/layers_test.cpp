@@ -1,6 +1,7 @@
 // Every layer against central differences in float64, with dropout replayed from its key.
 #include <ATen/ops/zeros.h>
 
+#include "layers/decoder_layer.h"
 #include "layers/embeddings.h"
 #include "layers/feed_forward.h"
 #include "layers/gated_feed_forward.h"
@@ -48,12 +49,17 @@ struct BlockCheck {
   Workspace workspace{at::kCPU};
   at::Tensor x = doubles({kTokens, kWidth}, 1), w = doubles({kTokens, kWidth}, 2);
   at::Tensor sum = doubles({kTokens, kWidth}, 3), v = doubles({kTokens, kWidth}, 4);
+  const Memory* memory = nullptr;
 
   explicit BlockCheck(Parameters& given) : parameters(given) {
     parameters.allocate(at::kCPU, at::kDouble);
     parameters.flat().copy_(doubles({parameters.layout.size()}, 5));
   }
-  Pass pass() { return {input, parameters, workspace, true, DropoutKey(1, 2, 3)}; }
+  Pass pass() {
+    Pass out{input, parameters, workspace, true, DropoutKey(1, 2, 3)};
+    out.memory = memory;
+    return out;
+  }
   Stream in(const Way& way) const { return way.splits ? Stream(sum, x) : Stream(x); }
   // Of what comes out: its sum and what the next block reads.
   double value(const Stream& out) const {
@@ -74,10 +80,12 @@ struct BlockCheck {
     forward();
     Gradients gradients(parameters.layout, parameters.flat());
     const bool one = block.place() == NormPlace::kPost;
+    if (memory != nullptr) at::Tensor(memory->d_x_SD).zero_();
     const Stream d_in = block.backward(pass(), gradients, kept, one ? Stream(w.clone()) : Stream(v.clone(), w.clone()));
     const at::Tensor d_x = d_in.x_TD.clone(), d_sum = d_in.sum_TD.clone();
     expect_gradient(forward, x, d_x, "x");
     if (way.splits) expect_gradient(forward, sum, d_sum, "sum");
+    if (memory != nullptr) expect_gradient(forward, memory->x_SD, memory->d_x_SD, "memory");
     expect_gradient(forward, parameters.flat(), gradients.flat(), "parameters");
   }
 };
@@ -168,9 +176,61 @@ TEST(Differences, FeedForwardLayer) {
     for (const Way& way : kWays) {
       Parameters parameters;
       const Linear inner(parameters.layout, "inner.dense", kWidth, 11, way.bias);
-      const FeedForward layer(inner, activation, output_of(parameters.layout, way, 11));
-      BlockCheck(parameters).run(layer, way);
+      const OutputBlock output = output_of(parameters.layout, way, 11);
+      BlockCheck check(parameters);
+      check.run(FeedForward(inner, activation, output), way);
+      check.run(FeedForward(inner, activation, output, 0.25, 2), way);
     }
+  }
+}
+
+// The rows of an encoder: longer than those of the decoder, and shorter.
+struct Encoded {
+  PackedBatch batch = batch_of({4, 1, 3});
+  Input input{batch, at::kCPU};
+  Memory memory{input, doubles({8, kWidth}, 11), at::zeros({8, kWidth}, at::kDouble)};
+};
+
+// Two heads of 3 for a width of 8.
+CrossAttention cross_attention_of(Layout& layout, const Way& way, const std::string& name) {
+  constexpr int64_t kHeads = 2, kHead = 3, kOfHeads = kHeads * kHead;
+  const Linear query(layout, name + "q", kWidth, kOfHeads, way.bias);
+  const Linear keys_values(layout, {{name + "k", kOfHeads}, {name + "v", kOfHeads}}, kWidth, way.bias);
+  const Linear mix(layout, name + "o", kOfHeads, kWidth, way.bias);
+  const OutputBlock output(mix, Norm(layout, name + "norm", kWidth, way.norm), way.place, 0.2, 3);
+  const AttentionShape shape{.heads = kHeads, .kv_heads = kHeads, .head_dim = kHead, .scale = 1};
+  return {query, keys_values, shape, 0.3, 1, output};
+}
+
+TEST(Differences, CrossAttentionLayer) {
+  for (const Way& way : kWays) {
+    Parameters parameters;
+    const CrossAttention block = cross_attention_of(parameters.layout, way, "");
+    BlockCheck check(parameters);
+    const Encoded encoded;
+    check.memory = &encoded.memory;
+    check.run(block, way);
+  }
+}
+
+// With a table of relative positions in one direction.
+TEST(Differences, LayerOfADecoder) {
+  for (const Way& way : kWays) {
+    Parameters parameters;
+    Layout& layout = parameters.layout;
+    const BiasTable bias{layout.add("bias", {4, 2}, Group::kNoDecay), 4, 5, false};
+    const Linear qkv(layout, {{"q", kWidth}, {"k", kWidth}, {"v", kWidth}}, kWidth, way.bias);
+    AttentionShape shape = self_attention_shape(2, kWidth);
+    shape.causal = true;
+    const Linear mix(layout, "mix", kWidth, kWidth, way.bias), inner(layout, "inner", kWidth, 11, way.bias);
+    const OutputBlock mixed(mix, Norm(layout, "mixed", kWidth, way.norm), way.place, 0.2, 6);
+    const SelfAttention attention(qkv, {}, shape, bias, 0.3, 5, mixed);
+    const CrossAttention cross = cross_attention_of(layout, way, "cross.");
+    const FeedForward feed_forward(inner, Activation::kRelu, output_of(layout, way, 11), 0.25, 7);
+    BlockCheck check(parameters);
+    const Encoded encoded;
+    check.memory = &encoded.memory;
+    check.run(DecoderLayer<FeedForward>{attention, cross, feed_forward}, way);
   }
 }
 
@@ -230,7 +290,8 @@ TEST(Differences, StackWithFirstNorm) {
       Stack<Layer<FeedForward>> stack{.embeddings = Embeddings({word}, kWidth, {}, {}, {.dropout = 0.2, .site = 1}),
                                       .layers = {},
                                       .width = kWidth,
-                                      .first_norm = FirstNorm(Norm(layout, "first", kWidth, norm), kWidth)};
+                                      .first_norm = FirstNorm(Norm(layout, "first", kWidth, norm), kWidth),
+                                      .last_dropout = {0.3, 20}};
       for (uint32_t i = 0; i < 2; ++i) {
         const std::string name = std::to_string(i);
         const Linear qkv(layout, name + ".qkv", kWidth, 3 * kWidth), mix(layout, name + ".mix", kWidth, kWidth);
