@@ -101,7 +101,7 @@ export const tokenizer: Target = {
         'special_tokens_map.json': files.specialTokensMap ?? {},
       })
     }
-    const decoders = [
+    const decoders: Json[] = [
       { type: 'Replace', pattern: { Regex: '[a-c]+' }, content: ' ' },
       ...[{ type: 'ByteFallback' }, { type: 'Metaspace', replacement: '▁', prepend_scheme: 'always', split: true }],
       ...[{ type: 'WordPiece', prefix: '##', cleanup: true }, { type: 'BPEDecoder', suffix: '</w>' }, { type: 'Fuse' }],
