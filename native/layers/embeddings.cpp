@@ -1,5 +1,7 @@
 #include "layers/embeddings.h"
 
+#include <c10/util/BFloat16.h>
+
 #include <utility>
 #include <vector>
 
@@ -53,12 +55,18 @@ Embeddings::Kept Embeddings::keep(const Pass& pass) const {
           .mask = pass.mask_at(options_.site, options_.dropout, width_)};
 }
 
+EmbeddingPlaces Embeddings::places(const Pass& pass, const at::Tensor& positions_T) const {
+  const double scale = options_.word_scale;
+  const bool rounds = pass.compute() == at::kBFloat16;
+  return {positions_T, rounds ? static_cast<double>(c10::BFloat16(static_cast<float>(scale))) : scale};
+}
+
 Embeddings::Kept Embeddings::forward(const Pass& pass, const at::Tensor& out_TD) const {
   Kept kept = keep(pass);
   const bool plain = options_.counts_padding || tables_.position < 0;
   kept.positions_T = plain ? pass.input.positions_T : positions_after_padding(pass.input, options_.padding);
   const EmbeddingTables values = tables([&](ParamId id) { return pass.parameters.master(id); });
-  embedding_norm(pass.input, kept.mask, values, {kept.positions_T, options_.word_scale}, norm(pass), kept.sum_TE,
+  embedding_norm(pass.input, kept.mask, values, places(pass, kept.positions_T), norm(pass), kept.sum_TE,
                  projection_ ? kept.x_TE : out_TD, kept.mean_T, kept.rstd_T);
   if (projection_) projection_->forward(pass, kept.x_TE, out_TD);
   return kept;
@@ -75,9 +83,8 @@ void Embeddings::backward(const Pass& pass, Gradients& gradients, const Kept& ke
   const EmbeddingTables d_tables = tables([&](ParamId id) { return gradients[id]; });
   Untrained untrained;
   for (const auto& [table, row] : padding_rows()) untrained.add(gradients[table], row);
-  embedding_norm_backward(pass.input, kept.mask, {kept.positions_T, options_.word_scale}, norm(pass), d_x_TE,
-                          kept.sum_TE, kept.mean_T, kept.rstd_T, d_tables,
-                          norm_ ? norm_->gamma_gradient(gradients) : at::Tensor(),
+  embedding_norm_backward(pass.input, kept.mask, places(pass, kept.positions_T), norm(pass), d_x_TE, kept.sum_TE,
+                          kept.mean_T, kept.rstd_T, d_tables, norm_ ? norm_->gamma_gradient(gradients) : at::Tensor(),
                           norm_ ? norm_->beta_gradient(gradients) : at::Tensor());
 }
 

@@ -6,13 +6,17 @@ import type { ConfigObject } from '../../lib/native/types.js'
 export const BUILT: readonly string[] = [
   'bert',
   'camembert',
+  'deberta-v2',
   'distilbert',
   'electra',
+  'gemma3_text',
   'gte',
   'modernbert',
   'mpnet',
   'mt5',
   'nomic_bert',
+  'qwen2',
+  'qwen3',
   'roberta',
   't5',
   'xlm-roberta',
@@ -20,6 +24,9 @@ export const BUILT: readonly string[] = [
 
 /** Architectures whose classifier the engine refuses by name. */
 export const WITHOUT_CLASSIFIER: readonly string[] = ['mt5', 'nomic_bert', 't5']
+
+/** Architectures without a masked language model. */
+export const WITHOUT_MASKED: readonly string[] = ['deberta-v2', 'gemma3_text', 'qwen2', 'qwen3']
 
 export const FOLDER = new URL('../../../test/parity/golden/architectures/', import.meta.url)
 
