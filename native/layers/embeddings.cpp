@@ -1,5 +1,8 @@
 #include "layers/embeddings.h"
 
+#include <ATen/ops/arange.h>
+#include <ATen/ops/index_select.h>
+
 #include <utility>
 #include <vector>
 
@@ -57,9 +60,16 @@ Embeddings::Kept Embeddings::forward(const Pass& pass, const at::Tensor& out_TD)
   Kept kept = keep(pass);
   const bool plain = options_.counts_padding || tables_.position < 0;
   kept.positions_T = plain ? pass.input.positions_T : positions_after_padding(pass.input, options_.padding);
-  const EmbeddingTables values = tables([&](ParamId id) { return pass.parameters.master(id); });
-  embedding_norm(pass.input, kept.mask, values, {kept.positions_T, options_.word_scale}, norm(pass), kept.sum_TE,
-                 projection_ ? kept.x_TE : out_TD, kept.mean_T, kept.rstd_T);
+  EmbeddingTables values = tables([&](ParamId id) { return pass.parameters.master(id); });
+  EmbeddingPlaces places{kept.positions_T, options_.word_scale};
+  if (!values.word_VD.defined()) {
+    // Of a halved table only the rows that the batch reads are converted.
+    const at::Tensor& ids_T = pass.input.ids_T;
+    values.word_VD = at::index_select(pass.parameters.value(tables_.word), 0, ids_T).to(pass.master());
+    places.words_T = at::arange(ids_T.size(0), ids_T.options());
+  }
+  embedding_norm(pass.input, kept.mask, values, places, norm(pass), kept.sum_TE, projection_ ? kept.x_TE : out_TD,
+                 kept.mean_T, kept.rstd_T);
   if (projection_) projection_->forward(pass, kept.x_TE, out_TD);
   return kept;
 }

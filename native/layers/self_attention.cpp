@@ -45,7 +45,8 @@ SelfAttention::Kept SelfAttention::keep(const Pass& pass) const {
 
 void SelfAttention::project(const Pass& pass, const at::Tensor& x_TD, at::Tensor qkv_TX) const {
   if (!rotary_) return qkv_.forward(pass, x_TD, qkv_TX);
-  linear_rotary(x_TD, qkv_.weight(pass), qkv_.bias(pass), rotary_->shape(), rotary_->angles(pass), qkv_TX);
+  const Scratch scratch(pass.workspace);
+  linear_rotary(x_TD, qkv_.weight(pass, x_TD), qkv_.bias(pass), rotary_->shape(), rotary_->angles(pass), qkv_TX);
 }
 
 SelfAttention::Kept SelfAttention::forward(const Pass& pass, const Stream& in, const Stream& out) const {
@@ -62,8 +63,8 @@ SelfAttention::Kept SelfAttention::forward(const Pass& pass, const Stream& in, c
 Stream SelfAttention::backward(const Pass& pass, Gradients& gradients, const Kept& kept, const Stream& d_out) const {
   const Scratch scratch(pass.workspace);
   at::Tensor d_context_TD = pass.take(width()), d_qkv_TX = pass.take(qkv_.width());
-  const at::Tensor d_linear_TD = output_.backward(pass, gradients, kept.output, d_out, kept.context_TD);
-  linear_backward_input(d_linear_TD, output_.weight(pass), d_context_TD, false);
+  const OutputBlock::Back back = output_.backward(pass, gradients, kept.output, d_out, kept.context_TD);
+  linear_backward_input(back.d_y_TD, back.weight, d_context_TD, false);
   const std::optional<RelativeBias> added = bias(pass);
   const at::Tensor d_bias_X = qkv_.bias_gradient(gradients);
   at::Tensor d_table_BH = bias_ ? gradients[bias_->table] : at::Tensor();

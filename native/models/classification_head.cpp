@@ -30,17 +30,18 @@ class SequenceClassification : public Head {
     }
     weight_ = layout.add(prefix + spec_.last + ".weight", {width_, in}, Group::kDecay);
     bias_ = layout.add(prefix + spec_.last + ".bias", {width_}, Group::kNoDecay);
+    for (ParamId id : {dense_, weight_}) layout.mark_linear(id);
   }
 
   void forward(HeadState& state) const override {
     const auto value = [&](ParamId id) { return id >= 0 ? state.parameters[id] : at::Tensor(); };
     at::Tensor x_RD = pool(state.tokens_TD, state.pass.input, {spec_.pooling}, true);
     x_RD = dropped(state.pass, kSiteBefore, spec_.dropout_before, x_RD);
-    x_RD = activate(spec_.activation, at::linear(x_RD, value(dense_), value(dense_bias_)));
+    x_RD = activate(spec_.activation, adapted_linear(state, x_RD, dense_, value(dense_bias_)));
     if (norm_ >= 0) x_RD = at::layer_norm(x_RD, {x_RD.size(1)}, value(norm_), value(norm_bias_), spec_.norm_epsilon);
     x_RD = dropped(state.pass, kSite, spec_.dropout, x_RD);
     const at::Tensor bias = state.pass.hold_bias ? value(bias_).detach() : value(bias_);
-    state.sentence_RD = at::linear(x_RD, value(weight_), bias);
+    state.sentence_RD = adapted_linear(state, x_RD, weight_, bias);
   }
 
   int64_t width() const override { return width_; }

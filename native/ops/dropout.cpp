@@ -3,6 +3,9 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
 
+#include "core/parallel.h"
+#include "core/profile.h"
+#include "ops/cpu_call.h"
 #include "ops/cuda.h"
 
 namespace st {
@@ -16,6 +19,21 @@ bool on_device(const Input& input) {
 }
 
 }  // namespace
+
+void drop(const Input& input, const Dropout& dropout, at::Tensor x_TD, at::Tensor also_TD) {
+  if (!dropout.active()) return;
+  const ProfileScope scope("dropout");
+  if (!x_TD.is_cpu()) return reference::drop(input, dropout, x_TD, also_TD);
+  constexpr int64_t kGrain = 16;  // tokens that are worth a thread
+  with_storage(x_TD.scalar_type(), [&]<typename S>(S) {
+    using A = kernels::arithmetic_t<S>;
+    const int64_t width = x_TD.size(1);
+    const kernels::Drop<S> call{width, dropout, token_places(input), data<S>(x_TD), data<S>(also_TD)};
+    parallel_ranges(input.tokens(), parallel_parts(input.tokens(), kGrain), [&](int64_t, int64_t begin, int64_t end) {
+      kernels::table<S>().drop(call, begin, end, thread_scratch<A>(kernels::norm_scratch(width)));
+    });
+  });
+}
 
 at::Tensor dropout_multiplier_TD(const Dropout& dropout, const Input& input, int64_t width, at::ScalarType type) {
   if (on_device(input)) {
@@ -55,5 +73,16 @@ at::Tensor dropout_multiplier_HQK(const Dropout& dropout, int64_t row, int64_t h
   }
   return out.to(options);
 }
+
+namespace reference {
+
+void drop(const Input& input, const Dropout& dropout, at::Tensor x_TD, at::Tensor also_TD) {
+  if (!dropout.active()) return;
+  const at::Tensor factors_TD = dropout_multiplier_TD(dropout, input, x_TD.size(1), x_TD.scalar_type());
+  x_TD.mul_(factors_TD);
+  if (also_TD.defined()) also_TD.mul_(factors_TD);
+}
+
+}  // namespace reference
 
 }  // namespace st

@@ -17,6 +17,10 @@ struct DropoutMask {
   at::Tensor kept_TM;  // [T, mask_words(D)] of 16 bits (kShort); undefined where nothing is dropped
 };
 
+// x := x times the factors of a dropout, where it is active; the same call on the gradient is the way back. `also`: a
+// second matrix of this shape with the same factors, or undefined.
+void drop(const Input& input, const Dropout& dropout, at::Tensor x_TD, at::Tensor also_TD = {});
+
 // The readable reference of every dropout: the factors (0 or scale) of each element of a [T, width] tensor. The
 // device computes them if an own CUDA kernel can, else the host does.
 at::Tensor dropout_multiplier_TD(const Dropout& dropout, const Input& input, int64_t width, at::ScalarType type);
@@ -25,5 +29,9 @@ at::Tensor dropout_multiplier_RD(const Dropout& dropout, const Input& input, int
 // The same for the probabilities of one row of attention: [heads, queries, keys].
 at::Tensor dropout_multiplier_HQK(const Dropout& dropout, int64_t row, int64_t heads, int64_t queries, int64_t keys,
                                   at::TensorOptions options);
+
+namespace reference {
+decltype(st::drop) drop;
+}  // namespace reference
 
 }  // namespace st

@@ -130,3 +130,21 @@ template <typename A>
 ST_INLINE A* multiplier_row(A* scratch, int64_t width) {
   return scratch + 2 * padded(width);
 }
+
+template <typename S>
+static void drop(const Drop<S>& k, int64_t begin, int64_t end, arithmetic_t<S>* scratch) {
+  using A = arithmetic_t<S>;
+  A* multiplier = multiplier_row(scratch, k.width);
+  uint16_t* mask = reinterpret_cast<uint16_t*>(scratch);
+  for (int64_t t = begin; t < end; ++t) {
+    draw_mask(k.dropout, k.tokens.rows[t], k.tokens.positions[t], k.width, mask);
+    spread_mask(mask, static_cast<A>(k.dropout.scale), k.width, multiplier);
+    S* const both[] = {k.first_TD, k.second_TD};
+    for (S* x_TD : both) {
+      if (x_TD == nullptr) continue;
+      S* x = x_TD + t * k.width;
+#pragma omp simd
+      for (int64_t i = 0; i < k.width; ++i) store(x[i], load(x[i]) * multiplier[i]);
+    }
+  }
+}

@@ -19,6 +19,7 @@ namespace ST_CPU_ARCH {
 #include "ops/cpu/activation.inl"
 #include "ops/cpu/adamw.inl"
 #include "ops/cpu/attention.inl"
+#include "ops/cpu/dropout.inl"
 #include "ops/cpu/gate.inl"
 #include "ops/cpu/norm.inl"
 #include "ops/cpu/pooling.inl"
@@ -36,6 +37,7 @@ constexpr Table<S> make_table() {
           .activate_backward = activate_backward<S>,
           .gate = gate<S>,
           .gate_backward = gate_backward<S>,
+          .drop = drop<S>,
           .rotate = rotate<S>,
           .rotate_back = rotate_back<S>,
           .weighted_sum = weighted_sum<arithmetic_t<S>>,

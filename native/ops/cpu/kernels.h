@@ -184,6 +184,16 @@ struct GateBackward {
   S* d_T2F;
 };
 
+// Multiplies a matrix, or two with the same mask, by the factors of a dropout.
+template <typename S>
+struct Drop {
+  int64_t width;
+  Dropout dropout;
+  Tokens tokens;
+  S* first_TD;
+  S* second_TD;  // null: there is one
+};
+
 // Rows of several heads of which the first `rotated` columns are turned by the position (Su et al. 2021): pairs of
 // columns i and i + rotated / 2 by the angle of the token's row of the table, cosines before sines.
 template <typename S>
@@ -289,6 +299,8 @@ struct Table {
   void (*gate)(const Gate<S>&, int64_t begin, int64_t end, const A* linear_B2F, A* scratch);
   // Adds the sums of d over the rows to `partial_bias_2F`.
   void (*gate_backward)(const GateBackward<S>&, int64_t begin, int64_t end, const A* d_after_BF, A* partial_bias_2F);
+  // `scratch`: norm_scratch(width).
+  void (*drop)(const Drop<S>&, int64_t begin, int64_t end, A* scratch);
   // out = linear + bias, turned; the bias may be null, and linear may lie where out does.
   void (*rotate)(const Rotary<S>&, int64_t begin, int64_t end, const A* linear_BX, const A* bias_X, S* out_TX);
   // Turns d back in place, and adds its sums over the rows to `partial_bias_X`.
