@@ -38,6 +38,7 @@ SHAPES = {
     "nomic_bert": ("NomicBert", {}),
     "gte": ("Gte", PAD),
     "modernbert": ("ModernBert", SPECIAL),
+    "t5": ("T5", {"d_model": 768, "d_ff": 3072, "num_layers": 12, "num_heads": 12}),
     "modernbert-long": ("ModernBert", {**SPECIAL, "num_hidden_layers": 4, "layer_types": None}),
     "xlm-roberta-large-vocabulary": ("XLMRoberta", {**XLM_ROBERTA, "pad_token_id": 1}),
 }
@@ -47,7 +48,9 @@ def make(name: str, source: Path, to: Path):
     kind, options = SHAPES[name]
     config = getattr(transformers, f"{kind}Config")(**options)
     torch.manual_seed(SEED)
-    getattr(transformers, f"{kind}Model")(config).save_pretrained(to)
+    # Of an encoder-decoder model, the encoder.
+    model = "EncoderModel" if config.is_encoder_decoder else "Model"
+    getattr(transformers, f"{kind}{model}")(config).save_pretrained(to)
     tokenizer(name, source, to)
     for file in ("modules.json", "config_sentence_transformers.json"):
         shutil.copyfile(source / file, to / file)

@@ -10,10 +10,12 @@ export {
   type SplitOptions,
   type TransformedRow,
   type Value,
+  type WriteOptions,
 } from './data/dataset.js'
 export type { DataSource } from './data/feed.js'
 export * from './data/legacy/index.js'
 export { type MaskedTokens, type MaskingOptions, type MaskingSeeds, maskTokens, NO_TARGET } from './data/masking.js'
+export { type Passage, type ReadTextsOptions, readTexts } from './data/read-texts.js'
 export {
   type BatchGenerator,
   type BatchSampler,

@@ -25,10 +25,10 @@ export function modelSizes(folder) {
   })
   return {
     // DistilBERT's names are its own.
-    layers: config.num_hidden_layers ?? config.n_layers,
-    width: config.hidden_size ?? config.dim,
-    inner: config.intermediate_size ?? config.hidden_dim,
-    gated: GATED.includes(config.model_type),
+    layers: config.num_hidden_layers ?? config.n_layers ?? config.num_layers,
+    width: config.hidden_size ?? config.dim ?? config.d_model,
+    inner: config.intermediate_size ?? config.hidden_dim ?? config.d_ff,
+    gated: GATED.includes(config.model_type) || config.is_gated_act === true,
     lengths(texts) {
       const { offsets } = tokenizer.encode(texts)
       return Array.from({ length: texts.length }, (_, i) => offsets[i + 1] - offsets[i])

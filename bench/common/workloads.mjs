@@ -144,6 +144,7 @@ export const ARCHITECTURES = {
   nomic_bert: 'NomicBERT',
   gte: 'GTE',
   modernbert: 'ModernBERT',
+  t5: 'T5',
 }
 export const architectureFolder = (name) => `architectures/${name}`
 

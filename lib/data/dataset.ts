@@ -16,6 +16,7 @@ import type { DatasetRow, MappedRow, Plain, RenamedRow, RestRow, SelectedRow, St
 import { type SplitOptions, splitRows } from './split-rows.js'
 import type { Column } from './table.js'
 import * as transforms from './transforms.js'
+import type { WriteOptions } from './writers/index.js'
 
 export type { ColumnKind, Label, Value } from './columns.js'
 export type { DatasetHubOptions } from './hub/dataset-files.js'
@@ -23,6 +24,7 @@ export type { ReadOptions } from './readers/table.js'
 export type { DatasetRow } from './row-types.js'
 export type { SplitOptions } from './split-rows.js'
 export type { TransformedRow } from './table.js'
+export type { WriteOptions } from './writers/index.js'
 
 /**
  * Rows of texts, with or without labels, in memory. A loss takes its texts in the order of the columns. The label column is
@@ -103,6 +105,20 @@ export class Dataset<Row extends object = DatasetRow> {
     const builder = new ColumnsBuilder(names, '')
     builder.add(names.map((name) => columns[name]!))
     return Dataset.fromBuilder(builder)
+  }
+
+  /**
+   * From an iterable or async iterable of objects, in memory: `await Dataset.fromIterable(readTexts('docs'))`. The keys of
+   * the first object give the columns and their order.
+   * @param options.columns as for {@link fromRows}
+   * @throws SentenceTorchError ERR_INVALID_DATA as {@link fromRows}
+   */
+  static async fromIterable<Row extends object>(
+    rows: Iterable<Row> | AsyncIterable<Row>,
+    options: ColumnChoice = {},
+  ): Promise<Dataset<StoredRow<Row>>> {
+    checkOptions('Dataset.fromIterable', options, ['columns'])
+    return Dataset.fromBuilder(await transforms.collectRows(rows, columnsOf(options)))
   }
 
   /**
@@ -339,6 +355,20 @@ export class Dataset<Row extends object = DatasetRow> {
   async trainTestSplit(options: SplitOptions = {}): Promise<{ train: Dataset<Row>; test: Dataset<Row> }> {
     const { train, test } = await splitRows(this, options)
     return { train: await this.take(train), test: await this.take(test) }
+  }
+
+  /**
+   * Writes the rows as `.jsonl`, `.csv`, `.tsv` (these three also with `.gz` behind) or `.parquet`. `Dataset.fromFile` reads
+   * equal values: what a format cannot hold is an error, and so is a text that CSV would give back as a number. A complete file
+   * is always at `path`: it is replaced at the end. Parquet files keep class names.
+   * @param options.dtype columns of a `.csv` or `.tsv` file whose texts look like numbers: `{ id: 'string' }`. Read the file
+   * with the same option.
+   * @param options.signal stops writing
+   * @throws SentenceTorchError ERR_INVALID_DATA naming column and row; ERR_FILE_SYSTEM, ERR_NOT_FOUND; ERR_ABORTED
+   */
+  async toFile(path: string, options: WriteOptions = {}): Promise<void> {
+    const { writeDataset } = await import('./writers/index.js')
+    await writeDataset(this, path, options)
   }
 
   /** The output of console.log: the columns, their types, and the first rows. */

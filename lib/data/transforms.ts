@@ -6,6 +6,7 @@ import { type ColumnKind, ColumnsBuilder, type Value } from './columns.js'
 import { Random } from './random.js'
 import { losesOrder, unknownOrder } from './readers/key-order.js'
 import { listed } from './readers/names.js'
+import { RowTable } from './readers/table.js'
 import type { Plain } from './row-types.js'
 import { shuffledRows } from './shuffled-rows.js'
 import type { Column, Table, TransformedRow } from './table.js'
@@ -18,6 +19,34 @@ export const SHUFFLE_STREAM = 0x5f3759df
 export function shuffledOrder(rows: number, seed: number): Promise<Int32Array> {
   checkInteger('seed', seed, 0)
   return runInSlices(shuffledRows(rows, new Random(seed, SHUFFLE_STREAM)))
+}
+
+/** @param columns keys to take, in this order; default those of the first row */
+export async function collectRows(
+  rows: Iterable<object> | AsyncIterable<object>,
+  columns: readonly string[] | undefined,
+): Promise<ColumnsBuilder> {
+  const given: unknown = rows
+  const isIterable =
+    typeof given === 'object' && given !== null && (Symbol.asyncIterator in given || Symbol.iterator in given)
+  if (!isIterable) throw invalidArgument('rows', 'an (async) iterable of objects', rows)
+  let number = 0
+  const table = new RowTable(() => `row ${number}`, columns)
+  let builder: ColumnsBuilder | undefined
+  const flush = () => {
+    const piece = table.take()
+    builder ??= new ColumnsBuilder(piece.names, '')
+    builder.add(piece.columns)
+    return builder
+  }
+  const slice = new TimeSlice()
+  for await (const row of rows) {
+    table.add(row)
+    if (++number % CHUNK_ROWS !== 0) continue
+    flush()
+    await slice.yield()
+  }
+  return flush()
 }
 
 /** The `values` of `rows`. */

@@ -40,6 +40,11 @@ export class NamesOfFiles {
     return this.#renames.reduce(renamed, bare)
   }
 
+  /** Whether a tensor with this bare name counts where a file also has another one for the same. */
+  isPreferred(bare: string): boolean {
+    return this.#names.preferred.includes(bare)
+  }
+
   /** @param name of the engine @param layers of the model */
   surplus(name: string, layers: number): Surplus {
     if (this.#heads.has(name.split('.', 1)[0]!)) return 'head'

@@ -135,7 +135,10 @@ export class WeightFiles {
       await loading.catch(() => {})
       throw fromNative(error, 'Encoder.load')
     }
-    const names = new Map([...this.tensors].map(([known, { bare }]) => [known, bare]))
+    const naming = new NamesOfFiles(this.description.names)
+    // A file that has one name for both tables is read by every version of transformers under the engine's name alone.
+    const named = (known: string, bare: string) => (naming.isPreferred(bare) ? known.slice('0.'.length) : bare)
+    const names = new Map([...this.tensors].map(([known, { bare }]) => [known, named(known, bare)]))
     return { names, missing: mayLack.filter((name) => !this.tensors.has(name)) }
   }
 
@@ -176,7 +179,9 @@ export class WeightFiles {
       if (own === undefined) continue
       const known = `${module}.${own}`
       const twin = this.tensors.get(known)
-      if (twin) this.duplicates.push(`${twin.name} and ${name} in ${path} are the same tensor`)
+      if (twin && names?.isPreferred(twin.bare) === names?.isPreferred(bare)) {
+        this.duplicates.push(`${twin.name} and ${name} in ${path} are the same tensor`)
+      } else if (twin && names?.isPreferred(twin.bare)) continue
       this.tensors.set(known, { file, path, name, bare, dtype, shape })
     }
   }

@@ -79,6 +79,8 @@ export interface CheckpointNames {
   /** From bare names to the engine's, one after the other: `#` stands for a number and `*` for any text, in `to` for what the same
    *  sign stood for, in order. */
   renames: { from: string; to: string }[]
+  /** Bare names, before renaming, of tensors that count where a file also has another one for the same. */
+  preferred: string[]
   /** Patterns (as above) of bare names, after renaming, of what an encoder does not need. */
   leftOut: string[]
   /** First parts of bare names that belong to heads of other tasks. */
@@ -121,6 +123,29 @@ export interface LanguageModelDescription {
   bias: { name: string; second: string | null } | null
 }
 
+/** The model for text to text of which an architecture is the encoder, as transformers has it. */
+export interface GeneratorDescription {
+  /** Of transformers: `T5ForConditionalGeneration`. */
+  className: string
+  /** Of the decoder, what config.json calls them, and what stands in front of the number of one: `decoder.block.`. */
+  layers: number
+  layersKey: string
+  layer: string
+  /** Takes the place of {@link CheckpointNames.leftOut} where the decoder is loaded. */
+  leftOut: string[]
+  /** The matrix of the last layer. Where a file lacks it, or repeats `table` under this name, the table of words is in its
+   *  place; else the encoder is made with `ownHead`. */
+  head: string
+  table: string
+  /** Further bare names under which files repeat `table`. Other values under them are no model that is built. */
+  copies: string[]
+  /** Tokens of config.json; null: it has none. */
+  decoderStart: number | null
+  padding: number | null
+  /** Tokens that end a text. */
+  ends: number[]
+}
+
 /** What an architecture says of a config.json before any weight is read: all that TypeScript knows of it. */
 export interface Description {
   /** Of a token embedding. */
@@ -137,6 +162,8 @@ export interface Description {
   /** Null: not built. */
   classifier: ClassifierDescription | null
   languageModel: LanguageModelDescription | null
+  /** Null: it is not the encoder of an encoder-decoder model. */
+  generator: GeneratorDescription | null
 }
 
 export interface EncoderSpec {
@@ -148,6 +175,10 @@ export interface EncoderSpec {
   modules: ModuleSpec[]
   /** Whether the transformer has its pooler (`0.pooler.dense.*`): kept frozen, used by `pooler_output` alone. */
   pooler: boolean
+  /** With the decoder of the architecture's model for text to text: `0.decoder.…`. Its modules may be empty. Default false. */
+  decoder?: boolean
+  /** Whether the decoder's last layer has a matrix of its own (`0.lm_head.weight`), not the table of words. Default false. */
+  ownHead?: boolean
   device: string
   dtype: DType
 }

@@ -263,7 +263,8 @@ EncoderOutput to_encoder_output(Napi::Value value) {
 }
 
 EncoderSpec to_encoder_spec(Napi::Value value) {
-  const Fields fields(value, "spec", {"architecture", "config", "modules", "pooler", "device", "dtype"});
+  const Fields fields(value, "spec",
+                      {"architecture", "config", "modules", "pooler", "decoder", "ownHead", "device", "dtype"});
   EncoderSpec spec;
   spec.architecture = fields.string("architecture");
   spec.config = to_options(fields.get("config"), "spec.config");
@@ -274,6 +275,8 @@ EncoderSpec to_encoder_spec(Napi::Value value) {
     spec.modules.push_back(to_options(array.Get(i), "spec.modules[" + std::to_string(i) + "]"));
   }
   spec.pooler = fields.boolean("pooler");
+  spec.decoder = fields.boolean("decoder", false);
+  spec.own_head = fields.boolean("ownHead", false);
   spec.device = fields.string("device");
   spec.dtype = fields.string("dtype");
   return spec;

@@ -1,6 +1,7 @@
 // A model's description as a JavaScript object.
 #include "binding/describe.h"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,7 @@ Napi::Object from_names(Napi::Env env, const CheckpointNames& names) {
   auto object = Napi::Object::New(env);
   object["prefixes"] = from_texts(env, names.prefixes);
   object["renames"] = renames;
+  object["preferred"] = from_texts(env, names.preferred);
   object["leftOut"] = from_texts(env, names.left_out);
   object["heads"] = from_texts(env, names.heads);
   object["layer"] = names.layer;
@@ -69,6 +71,29 @@ Napi::Object from_classifier(Napi::Env env, const ClassifierNames& classifier) {
   return object;
 }
 
+Napi::Value from_token(Napi::Env env, const std::optional<int64_t>& token) {
+  return token ? Napi::Value(Napi::Number::New(env, static_cast<double>(*token))) : env.Null();
+}
+
+Napi::Object from_generator(Napi::Env env, const GeneratorSpec& generator) {
+  auto ends = Napi::Array::New(env, generator.ends.size());
+  for (size_t i = 0; i < generator.ends.size(); ++i)
+    ends[static_cast<uint32_t>(i)] = static_cast<double>(generator.ends[i]);
+  auto object = Napi::Object::New(env);
+  object["className"] = generator.class_name;
+  object["layers"] = static_cast<double>(generator.layers);
+  object["layersKey"] = generator.layers_key;
+  object["layer"] = generator.layer;
+  object["leftOut"] = from_texts(env, generator.left_out);
+  object["head"] = generator.head;
+  object["table"] = generator.table;
+  object["copies"] = from_texts(env, generator.copies);
+  object["decoderStart"] = from_token(env, generator.start);
+  object["padding"] = from_token(env, generator.padding);
+  object["ends"] = ends;
+  return object;
+}
+
 }  // namespace
 
 Napi::Value describe_model(const Napi::CallbackInfo& info) {
@@ -87,6 +112,7 @@ Napi::Value describe_model(const Napi::CallbackInfo& info) {
     object["classifier"] = found.classifier ? Napi::Value(from_classifier(env, *found.classifier)) : env.Null();
     object["languageModel"] =
         found.language_model ? Napi::Value(from_language_model(env, *found.language_model)) : env.Null();
+    object["generator"] = found.generator ? Napi::Value(from_generator(env, *found.generator)) : env.Null();
     return object;
   });
 }

@@ -77,12 +77,15 @@ TransformerSizes::TransformerSizes(const Config& given, const SizeKeys& keys) {
   epsilon = epsilon_of(config, keys.epsilon);
   dropout = probability_of(config, keys.dropout);
   attention_dropout = probability_of(config, keys.attention_dropout);
-  check(width % heads == 0, "ERR_INVALID_MODEL", "Expected a divisor of ", keys.width.key, " ", width, " as ",
-        keys.heads.key, " in config.json, found ", heads);
+  const bool divides = keys.head_dim.key.empty();
+  check(!divides || width % heads == 0, "ERR_INVALID_MODEL", "Expected a divisor of ", keys.width.key, " ", width,
+        " as ", keys.heads.key, " in config.json, found ", heads);
+  head_dim = divides ? width / heads : size_of(config, keys.head_dim);
   // In double precision, where no product overflows; biases and norms are left out.
   const auto number = [](int64_t size) { return static_cast<double>(size); };
   const double tables = number(width) * (number(vocabulary) + number(positions) + number(token_types));
-  const double weights = number(width) * (4 * number(width) + 2 * number(inner)) * number(layers);
+  const double attention = 4 * number(heads) * number(head_dim);
+  const double weights = number(width) * (attention + 2 * number(inner)) * number(layers);
   check(tables + weights <= static_cast<double>(kMostParameters), "ERR_INVALID_MODEL", "Expected sizes of at most ",
         kMostParameters, " parameters in config.json, found ", tables + weights, ": ", keys.width.key, " ", width, ", ",
         keys.layers.key, " ", layers, ", ", keys.inner.key, " ", inner, ", ", keys.vocabulary.key, " ", vocabulary,

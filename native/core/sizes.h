@@ -48,6 +48,7 @@ struct SizeKeys {
   Size positions{"max_position_embeddings", 512};
   Size token_types{"type_vocab_size", 2};
   bool may_lack_types = false;  // token_types may be 0
+  Size head_dim{"", 0};         // of one head; without a key: width / heads
   Number epsilon{"layer_norm_eps", 1e-12};
   Number dropout{"hidden_dropout_prob", 0.1};
   Number attention_dropout{"attention_probs_dropout_prob", 0.1};
@@ -57,7 +58,7 @@ struct SizeKeys {
 // sizes, before anything is built.
 struct TransformerSizes {
   explicit TransformerSizes(const Config& config, const SizeKeys& keys = SizeKeys());
-  int64_t width, heads, inner, layers, vocabulary, positions, token_types;
+  int64_t width, heads, head_dim, inner, layers, vocabulary, positions, token_types;
   double epsilon, dropout, attention_dropout;
 };
 

@@ -5,9 +5,12 @@
 #include <ATen/ops/empty.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include <optional>
+
 #include "core/error.h"
 #include "core/sizes.h"
 #include "core/upload.h"
+#include "engine/decoding.h"
 #include "models/language_model.h"
 
 namespace st {
@@ -135,6 +138,14 @@ LossGradients run(const OwnedLoss& owned, const LossContext& context, const Netw
       names.push_back(tensor.name);
       input.encoder[tensor.name] = leaves.add(encoder.in_master(tensor), with_grad);
     }
+  }
+
+  std::optional<BatchDecoder> decoder;
+  if (needs.decoder) {
+    decoder.emplace(context.network, batch,
+                    BatchDecoder::Options{context.dropout, context.training, context.recompute,
+                                          with_grad ? context.gradients : nullptr});
+    input.decoder = &*decoder;
   }
 
   if (context.given == nullptr) owned.loss->check_batch(input);

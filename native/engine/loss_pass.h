@@ -31,6 +31,8 @@ struct LossContext {
   DropoutKey dropout;
   bool training;
   const LossTensors* given = nullptr;  // replaces the tensors of `batch`, which was checked before (check_loss)
+  Gradients* gradients = nullptr;      // of the network, for a loss that trains its decoder
+  bool recompute = false;              // of the decoder: keep only the inputs of layers
 };
 
 // A loss and its gradients, in the form of the network's outputs.

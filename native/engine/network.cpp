@@ -29,13 +29,21 @@ Network::Network(const EncoderSpec& spec)
       device_(parse_device(spec.device)),
       compute_(parse_dtype(spec.dtype)),
       int8_(spec.dtype == "int8"),
-      workspace_(device_) {
+      workspace_(device_),
+      decoder_workspace_(device_) {
   check(!int8_ || (device_.is_cpu() && has_int8_products()), "ERR_UNSUPPORTED",
         "dtype int8 needs a processor with AVX512-VNNI (and SENTENCE_TORCH_CPU, if set, avx512 or amx)");
   Layout& layout = parameters_.layout;
   model_ = make_model(spec.architecture, spec.config, spec.pooler, "0.", layout);
   parameters_.token_table = model_->token_table();
-  if (model_->sizes().takes_mean) {
+  check(spec.decoder || !spec.own_head, "ERR_INVALID_ARGUMENT", "ownHead is an option of a model with its decoder");
+  if (spec.decoder) {
+    const SharedWords words{.table = model_->token_table(), .head = !spec.own_head};
+    decoder_ = make_seq2seq_decoder(spec.architecture, spec.config, words, "0.", layout);
+    generator_ = describe(spec.architecture, spec.config).generator;
+  }
+  // What writes text needs no sentence embedding. A trainer reports on one.
+  if (model_->sizes().takes_mean || (spec.decoder && spec.modules.empty())) {
     heads_.push_back(make_mean_pooling(model_->sizes().width));
     width_ = heads_.back()->width();
   }
@@ -168,6 +176,7 @@ std::unique_ptr<Network> Network::copy() {
 void Network::dispose() {
   parameters_.dispose();
   workspace_ = Workspace(device_);
+  decoder_workspace_ = Workspace(device_);
 }
 
 }  // namespace st

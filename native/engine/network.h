@@ -5,13 +5,16 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/parameters.h"
 #include "engine/spec.h"
+#include "models/description.h"
 #include "models/head.h"
 #include "models/model.h"
+#include "models/seq2seq.h"
 
 namespace st {
 
@@ -60,6 +63,10 @@ class Network {
   std::vector<TensorInfo> trained_tensors(const std::function<bool(const std::string& name)>& frozen) const;
 
   const Model& model() const { return *model_; }
+  // Null in an encoder alone.
+  const Decoder* decoder() const { return decoder_.get(); }
+  const GeneratorSpec& generator() const { return *generator_; }
+  Workspace& decoder_workspace() { return decoder_workspace_; }
   int64_t embedding_width() const { return width_; }
   at::Device device() const { return device_; }
   Parameters& parameters() { return parameters_; }
@@ -104,6 +111,9 @@ class Network {
   std::vector<ParamId> frozen_;      // by freeze()
   mutable std::mutex layout_mutex_;  // for readers on other threads
   std::unique_ptr<Model> model_;
+  std::unique_ptr<Decoder> decoder_;
+  std::optional<GeneratorSpec> generator_;
+  Workspace decoder_workspace_;
   std::vector<std::unique_ptr<Head>> heads_;
   std::vector<ParamId> head_parameters_, bare_head_parameters_;
   int64_t width_ = 0;

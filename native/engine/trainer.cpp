@@ -96,7 +96,12 @@ std::optional<StepReport> Trainer::step(const PackedBatch& batch, const StepOpti
   {
     const ProfileScope loss_scope("loss");
     const Timer timer(impl_->counted.forward_ms);
-    const LossContext context{batch, network, impl_->dropout_key(), true};
+    const LossContext context{.batch = batch,
+                              .network = network,
+                              .dropout = impl_->dropout_key(),
+                              .training = true,
+                              .gradients = &impl_->sets.all[0]->gradients(),
+                              .recompute = impl_->spec.activation_checkpointing};
     found = differentiate(impl_->loss_at(options.loss), context, pending.outputs, options.loss_scale);
   }
   impl_->backward(pending, found, options);

@@ -29,6 +29,8 @@ Trainer::Impl::Impl(std::shared_ptr<Encoder> shared, const TrainerSpec& given)
     losses.push_back(std::make_unique<OwnedLoss>(loss.name, loss.spec, encoder->embedding_dimension(), network.device(),
                                                  master, spec.seed));
     has_twin = has_twin || losses.back()->loss->needs().twin;
+    check(!losses.back()->loss->needs().decoder || network.decoder() != nullptr, "ERR_INVALID_ARGUMENT", "The loss ",
+          loss.spec.string("type"), " trains a model with its decoder, but this one is an encoder alone");
   }
   optimizer_state_names(spec.optimizer);
   graphs = spec.graphs;

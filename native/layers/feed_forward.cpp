@@ -18,8 +18,8 @@ FeedForward::Kept FeedForward::forward(const Pass& pass, const Stream& in, const
   kept.reads_sum = in.is_one();
   {
     const Scratch scratch(pass.workspace);
-    linear_activation(in.x_TD, inner_.weight(pass, in.x_TD), inner_.bias(pass), activation_, kept.slope_TF,
-                      kept.after_TF);
+    linear_activation(pass.input, in.x_TD, inner_.weight(pass, in.x_TD), inner_.bias(pass), activation_,
+                      pass.dropout_at(site_, dropout_), kept.slope_TF, kept.after_TF);
   }
   output_.forward(pass, kept.after_TF, in, out, kept.output);
   return kept;

@@ -5,11 +5,11 @@
 
 namespace st {
 
-// sum + dropout(W_2 activation(W_1 x)), and its norm.
+// sum + dropout(W_2 dropout(activation(W_1 x))), and its norm. The inner dropout is T5's.
 class FeedForward {
  public:
-  FeedForward(Linear inner, Activation activation, OutputBlock output)
-      : inner_(inner), activation_(activation), output_(output) {}
+  FeedForward(Linear inner, Activation activation, OutputBlock output, double inner_dropout = 0, uint32_t site = 0)
+      : inner_(inner), activation_(activation), output_(output), dropout_(inner_dropout), site_(site) {}
 
   // What a training pass keeps for the backward pass.
   struct Kept {
@@ -34,6 +34,8 @@ class FeedForward {
   Linear inner_;
   Activation activation_;
   OutputBlock output_;
+  double dropout_;
+  uint32_t site_;
 };
 
 }  // namespace st

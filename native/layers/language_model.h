@@ -9,6 +9,7 @@
 
 #include "core/config.h"
 #include "core/parameters.h"
+#include "ops/vocabulary_loss.h"
 
 // Networks over the vocabulary that a loss trains beside the encoder. Losses know these interfaces, models/ has the
 // networks, and the engine brings them together.
@@ -27,10 +28,10 @@ class LossNetwork {
   virtual void initialize(Parameters& parameters, uint64_t seed) const = 0;
 };
 
-// From the states of tokens to logits over the vocabulary.
+// From the states of tokens to the layer that gives logits over the vocabulary.
 class LanguageModelHead : public LossNetwork {
  public:
-  virtual at::Tensor logits(const NetworkWeights& weights, const at::Tensor& x_TD) const = 0;
+  virtual VocabularyLayer last_layer(const NetworkWeights& weights, const at::Tensor& x_TD) const = 0;
 };
 
 // Texts that a decoder reads, all rows one after the other without padding.
@@ -43,12 +44,12 @@ struct DecoderInput {
   uint64_t draw = 0;       // masks of dropout are a function of it
 };
 
-// A decoder with a head: logits of the token that follows each token.
+// A decoder with a head, whose logits are those of the token that follows each token.
 class LanguageModelDecoder : public LossNetwork {
  public:
   virtual int64_t positions() const = 0;      // of the longest row
   virtual int64_t padding_token() const = 0;  // is not predicted
-  virtual at::Tensor logits(const NetworkWeights& weights, const DecoderInput& input) const = 0;
+  virtual VocabularyLayer last_layer(const NetworkWeights& weights, const DecoderInput& input) const = 0;
 };
 
 // What the decoder shares.

@@ -7,6 +7,13 @@
 
 namespace st {
 
+// What the cross-attention of a decoder reads: an encoder's rows, as many as the pass has. All layers add to the
+// gradient of the states, in the compute dtype; undefined: it is not wanted.
+struct Memory {
+  const Input& input;
+  at::Tensor x_SD, d_x_SD;
+};
+
 // A pass of a batch through a network. Without `training`, nothing is kept for a backward pass and nothing is
 // dropped.
 struct Pass {
@@ -15,13 +22,19 @@ struct Pass {
   Workspace& workspace;
   bool training = false;
   DropoutKey dropout = {};
-  bool drops = true;       // in training
-  bool recompute = false;  // keep only the inputs of layers; the backward pass recomputes the rest
-  bool hold_bias = false;  // a classifier's bias gets no gradient
-  bool int8 = false;       // linear layers use 8-bit weights; never in training
-  bool outputs = false;    // keep the outputs of each layer, also without a backward pass
+  bool drops = true;               // in training
+  bool recompute = false;          // keep only the inputs of layers; the backward pass recomputes the rest
+  bool hold_bias = false;          // a classifier's bias gets no gradient
+  bool int8 = false;               // linear layers use 8-bit weights; never in training
+  bool outputs = false;            // keep the outputs of each layer, also without a backward pass
+  const Memory* memory = nullptr;  // of a decoder
 
   bool keeps_outputs() const { return training || outputs; }
+
+  // The same for tokens of another input.
+  Pass over(const Input& other) const {
+    return {other, parameters, workspace, training, dropout, drops, recompute, hold_bias, int8, outputs, memory};
+  }
 
   at::ScalarType compute() const { return parameters.compute_type(); }
   at::ScalarType master() const { return parameters.master_type(); }

@@ -44,10 +44,15 @@ class SelfAttention {
   // Returns the gradient of `in`, in the memory of d_out.
   Stream backward(const Pass& pass, Gradients& gradients, const Kept& kept, const Stream& d_out) const;
 
- private:
-  int64_t width() const { return shape_.heads * shape_.head_dim; }
+  // The parts, for passes that keep keys and values (generation). qkv: queries, keys and values side by side.
+  int64_t qkv_width() const { return qkv_.width(); }
   void project(const Pass& pass, const at::Tensor& x_TD, at::Tensor qkv_TX) const;
   std::optional<RelativeBias> bias(const Pass& pass) const;
+  const AttentionShape& shape() const { return shape_; }
+  const OutputBlock& output() const { return output_; }
+
+ private:
+  int64_t width() const { return shape_.heads * shape_.head_dim; }
   AttentionCall call(const Pass& pass, const std::optional<RelativeBias>& bias) const;
 
   Linear qkv_;

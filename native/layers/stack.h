@@ -1,13 +1,21 @@
 #pragma once
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "layers/embeddings.h"
+#include "layers/first_norm.h"
 #include "layers/layer.h"
 
 namespace st {
+
+// A dropout of what comes out of the last layer (T5).
+struct LastDropout {
+  double probability = 0;
+  uint32_t site = 0;
+};
 
 // Embeddings and the layers above them: an encoder's loop, forward and backward.
 template <typename Layer>
@@ -15,9 +23,12 @@ struct Stack {
   Embeddings embeddings;
   std::vector<Layer> layers;
   int64_t width;
+  std::optional<FirstNorm> first_norm = {};
+  LastDropout last_dropout = {};
 
   struct Kept {
     Embeddings::Kept embeddings;
+    FirstNorm::Kept first_norm;
     std::vector<Stream> streams;               // before the first layer and after each
     std::vector<typename Layer::Kept> layers;  // empty if the backward pass recomputes them
   };
@@ -26,6 +37,7 @@ struct Stack {
   at::Tensor forward(const Pass& pass, Kept& kept) const {
     Stream x(pass.take(width));
     kept.embeddings = embeddings.forward(pass, x.x_TD);
+    if (first_norm) x = first_norm->forward(pass, x.x_TD, kept.first_norm);
     kept.streams.clear();
     kept.layers.clear();
     if (pass.keeps_outputs()) kept.streams.push_back(x);
@@ -42,6 +54,7 @@ struct Stack {
       x = out;
       if (pass.keeps_outputs()) kept.streams.push_back(x);
     }
+    drop(pass.input, of_output(pass), x.x_TD);
     return x.x_TD;
   }
 
@@ -65,10 +78,12 @@ struct Stack {
     Stream d(d_x_TD);
     if (!kept.streams.back().is_one()) d.sum_TD = pass.take(width).zero_();
     add_output(layers.size(), d.x_TD);
+    drop(pass.input, of_output(pass), d.x_TD);
     const bool to_embeddings = embeddings.is_trained(gradients);
+    const bool to_first_norm = first_norm && (to_embeddings || first_norm->is_trained(gradients));
     const auto lowest =
         std::find_if(layers.begin(), layers.end(), [&](const Layer& layer) { return layer.is_trained(gradients); });
-    const size_t end = to_embeddings ? 0 : static_cast<size_t>(lowest - layers.begin());
+    const size_t end = to_embeddings || to_first_norm ? 0 : static_cast<size_t>(lowest - layers.begin());
     for (size_t i = layers.size(); i-- > end;) {
       const Scratch of_layer(pass.workspace);
       const auto of =
@@ -76,6 +91,7 @@ struct Stack {
       d = layers[i].backward(pass, gradients, of, d);
       add_output(i, d.sum_TD);
     }
+    if (to_first_norm) first_norm->backward(pass, gradients, kept.first_norm, kept.streams[0].sum_TD, d);
     if (to_embeddings) embeddings.backward(pass, gradients, kept.embeddings, d.sum_TD);
     kept = {};
   }
@@ -94,12 +110,16 @@ struct Stack {
     const Pass pass{.input = input, .parameters = none, .workspace = counted, .training = true};
     embeddings.keep(pass);
     pass.take(width);
+    if (first_norm) first_norm->keep(pass);
     for (const Layer& layer : layers) {
       layer.take_stream(pass);
       if (!recompute || &layer == &layers.back()) layer.keep(pass);
     }
     return counted.counted() / kTokens;
   }
+
+ private:
+  Dropout of_output(const Pass& pass) const { return pass.dropout_at(last_dropout.site, last_dropout.probability); }
 };
 
 }  // namespace st

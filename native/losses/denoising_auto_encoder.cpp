@@ -1,4 +1,5 @@
-#include <ATen/ops/cross_entropy_loss.h>
+#include <ATen/ops/index_select.h>
+#include <ATen/ops/zeros.h>
 
 #include "core/error.h"
 #include "core/upload.h"
@@ -8,14 +9,14 @@ namespace st {
 
 namespace {
 
-// The tokens that the decoder reads, and what it has to predict.
+// The tokens that the decoder reads, and what it has to predict: the token that follows, unless it is padding.
 struct Texts {
   DecoderInput input;
-  at::Tensor labels_T;
+  at::Tensor predicts_P, labels_P;
 };
 
-Texts texts_of(const Targets& targets, at::Device device) {
-  std::vector<int64_t> ids, positions, rows, labels, slots;
+Texts texts_of(const Targets& targets, int64_t padding, at::Device device) {
+  std::vector<int64_t> ids, positions, rows, predicts, labels, slots;
   Texts out;
   out.input.rows = targets.rows();
   out.input.length = 0;
@@ -26,8 +27,11 @@ Texts texts_of(const Targets& targets, at::Device device) {
   for (int64_t row = 0; row < out.input.rows; ++row) {
     const int64_t begin = targets.offsets[row], end = targets.offsets[row + 1];
     for (int64_t t = begin; t + 1 < end; ++t) {
+      if (targets.ids[t + 1] != padding) {
+        predicts.push_back(static_cast<int64_t>(ids.size()));
+        labels.push_back(targets.ids[t + 1]);
+      }
       ids.push_back(targets.ids[t]);
-      labels.push_back(targets.ids[t + 1]);
       positions.push_back(t - begin);
       rows.push_back(row);
       slots.push_back(row * out.input.length + t - begin);
@@ -37,7 +41,8 @@ Texts texts_of(const Targets& targets, at::Device device) {
   out.input.positions_T = upload<int64_t>(positions, device);
   out.input.rows_T = upload<int64_t>(rows, device);
   out.input.slots_T = upload<int64_t>(slots, device);
-  out.labels_T = upload<int64_t>(labels, device);
+  out.predicts_P = upload<int64_t>(predicts, device);
+  out.labels_P = upload<int64_t>(labels, device);
   return out;
 }
 
@@ -72,12 +77,15 @@ class DenoisingAutoEncoder : public Loss {
   }
 
   LossValue forward(const LossInput& input) const override {
-    Texts texts = texts_of(input.targets, input.embeddings_CBD.device());
+    Texts texts = texts_of(input.targets, decoder_->padding_token(), input.embeddings_CBD.device());
+    // No token to predict: nothing to learn, where torch's mean over nothing is NaN.
+    if (texts.labels_P.numel() == 0) return at::zeros({}, input.embeddings_CBD.options().requires_grad(false));
     texts.input.sentence_RD = input.column(0);
     texts.input.training = input.training;
     texts.input.draw = input.draw;
-    const at::Tensor logits_TV = decoder_->logits({input.parameters, input.encoder}, texts.input);
-    return at::cross_entropy_loss(logits_TV, texts.labels_T, {}, at::Reduction::Mean, decoder_->padding_token());
+    VocabularyLayer layer = decoder_->last_layer({input.parameters, input.encoder}, texts.input);
+    layer.x_TD = at::index_select(layer.x_TD, 0, texts.predicts_P);
+    return vocabulary_loss(layer, texts.labels_P);
   }
 
  private:

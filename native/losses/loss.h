@@ -14,6 +14,7 @@
 #include "core/parameters.h"
 #include "core/philox.h"
 #include "layers/language_model.h"
+#include "layers/text_decoder.h"
 
 namespace st {
 
@@ -24,6 +25,7 @@ struct LossNeeds {
   bool encoder = false;   // the encoder's own parameters, for tied weights
   bool targets = false;   // the tokens to predict
   bool twin = false;      // column 0 passes a trained copy of the encoder (its tensors: loss.model1.*)
+  bool decoder = false;   // the decoder of the model
   bool external = false;  // the caller computes value and gradients: there is no forward()
   bool teacher = false;   // labels are embeddings with the width of the batch's
   int64_t width = 0;      // lowest width of the embeddings
@@ -61,6 +63,7 @@ struct LossInput {
   at::Tensor tokens_TD = {};
   std::map<std::string, at::Tensor> encoder = {};  // by tensor name, "0.embeddings.word_embeddings.weight"
   Targets targets = {};
+  TextDecoder* decoder = nullptr;
 
   DropoutKey dropout = {};  // the tokens of this batch
   bool training = false;    // whether dropout is on

@@ -1,4 +1,3 @@
-#include <ATen/ops/cross_entropy_loss.h>
 #include <ATen/ops/index_select.h>
 #include <ATen/ops/zeros.h>
 
@@ -42,8 +41,8 @@ class MaskedLanguageModel : public Loss {
     if (places.empty()) return at::zeros({}, input.tokens_TD.options().requires_grad(false));
     const at::Device device = input.tokens_TD.device();
     const at::Tensor masked_TD = at::index_select(input.tokens_TD, 0, upload<int64_t>(places, device));
-    const at::Tensor logits_TV = head_->logits({input.parameters, input.encoder}, masked_TD);
-    return at::cross_entropy_loss(logits_TV, upload<int64_t>(labels, device));
+    return vocabulary_loss(head_->last_layer({input.parameters, input.encoder}, masked_TD),
+                           upload<int64_t>(labels, device));
   }
 
  private:

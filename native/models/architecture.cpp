@@ -81,6 +81,14 @@ std::unique_ptr<Head> make_classifier(const std::string& type, const Config& con
   return make_classification_head(architecture.classifier(config), module, prefix, token_width, layout);
 }
 
+std::unique_ptr<Decoder> make_seq2seq_decoder(const std::string& type, const Config& config, const SharedWords& words,
+                                              const std::string& prefix, Layout& layout) {
+  const Architecture& architecture = find_architecture(type, config);
+  check(architecture.decoder != nullptr, "ERR_UNSUPPORTED", "A model of model_type ", type,
+        " is an encoder alone: it writes no text");
+  return architecture.decoder(config, words, prefix, layout);
+}
+
 Initial initial_of(const std::string& type, const Config& config, const std::string& name,
                    const std::vector<int64_t>& shape) {
   return find_architecture(type, config).initial(config, name, shape);

@@ -12,6 +12,7 @@
 #include "models/description.h"
 #include "models/initial.h"
 #include "models/model.h"
+#include "models/seq2seq.h"
 
 namespace st {
 
@@ -27,6 +28,9 @@ struct Architecture {
   std::vector<std::string_view> own_classes = {};
   // The values of a new tensor, by its name without the number of the module.
   Initial (*initial)(const Config& config, const std::string& name, const std::vector<int64_t>& shape) = usual_initial;
+  // The decoder of its model for text to text; null: there is none.
+  std::unique_ptr<Decoder> (*decoder)(const Config& config, const SharedWords& words, const std::string& prefix,
+                                      Layout& layout) = nullptr;
 };
 
 // One for each model_type that is built.
@@ -37,6 +41,8 @@ Description describe(const std::string& type, const Config& config);
 // The module `SequenceClassification`, made as the architecture has it. Its tensors lie under `prefix`.
 std::unique_ptr<Head> make_classifier(const std::string& type, const Config& config, const Config& module,
                                       const std::string& prefix, int64_t token_width, Layout& layout);
+std::unique_ptr<Decoder> make_seq2seq_decoder(const std::string& type, const Config& config, const SharedWords& words,
+                                              const std::string& prefix, Layout& layout);
 // The values of a new tensor of a model or its classifier.
 Initial initial_of(const std::string& type, const Config& config, const std::string& name,
                    const std::vector<int64_t>& shape);

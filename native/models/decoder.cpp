@@ -82,7 +82,7 @@ class BertDecoder final : public LanguageModelDecoder {
   int64_t padding_token() const override { return sizes_.padding_token; }
   void initialize(Parameters& parameters, uint64_t seed) const override { network_.initialize(parameters, seed); }
 
-  at::Tensor logits(const NetworkWeights& weights, const DecoderInput& input) const override {
+  VocabularyLayer last_layer(const NetworkWeights& weights, const DecoderInput& input) const override {
     Run run{weights, input, DecoderDropout(input)};
     at::Tensor x_TD = network_.norm(weights, "bert.embeddings.LayerNorm", embed(run), sizes_.epsilon);
     x_TD = run.dropout(x_TD, sizes_.dropout);
@@ -94,7 +94,7 @@ class BertDecoder final : public LanguageModelDecoder {
           activate(sizes_.head.activation, network_.linear(weights, layer + ".intermediate.dense", x_TD));
       x_TD = output(run, layer + ".output", inner_TF, x_TD);
     }
-    return prediction_.logits(network_, weights, x_TD);
+    return prediction_.last_layer(network_, weights, x_TD);
   }
 
  private:

@@ -22,6 +22,8 @@ struct CheckpointNames {
   std::vector<std::string> prefixes;
   // From bare names to those of the layout, applied one after the other.
   std::vector<Rename> renames;
+  // Bare names, before renaming, of tensors that count where a file also has another one for the same.
+  std::vector<std::string> preferred;
   // Bare names, after renaming, of what an encoder does not need: patterns, left out without a word.
   std::vector<std::string> left_out;
   // The first parts of bare names that belong to heads of other tasks: left out with a warning.
@@ -44,6 +46,20 @@ struct ClassifierNames {
   std::vector<NewTensor> tensors;
 };
 
+// The model for text to text of which an architecture is the encoder: what TypeScript needs of its decoder.
+struct GeneratorSpec {
+  std::string class_name;  // of transformers
+  int64_t layers = 0;
+  std::string layers_key;             // of config.json
+  std::string layer;                  // in front of the number of a layer
+  std::vector<std::string> left_out;  // replaces that of the names where the decoder is loaded
+  std::string head, table;            // matrix of the last layer, and the table of words that may be in its place
+  std::vector<std::string> copies;    // further names of the table, under which files repeat it
+  std::optional<int64_t> start,
+      padding;                // tokens: what a text begins with, and what stands for -100 in front of a token
+  std::vector<int64_t> ends;  // tokens that end a text
+};
+
 struct Description {
   int64_t width = 0;
   int64_t vocabulary = 0;
@@ -54,6 +70,7 @@ struct Description {
   CheckpointNames names;
   std::optional<ClassifierNames> classifier;        // none: not built
   std::optional<LanguageModelSpec> language_model;  // of the masked language model; none: not built
+  std::optional<GeneratorSpec> generator;           // none: it is not an encoder with a decoder
 };
 
 }  // namespace st

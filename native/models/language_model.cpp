@@ -1,7 +1,5 @@
 #include "models/language_model.h"
 
-#include <ATen/ops/linear.h>
-
 #include "core/error.h"
 #include "models/architecture.h"
 #include "models/decoder.h"
@@ -31,12 +29,12 @@ PredictionLayers::PredictionLayers(OwnNetwork& network, const LanguageModelSpec&
   if (!spec.layers.bias.empty()) network.add_bias(spec.layers.bias, spec.vocabulary);
 }
 
-at::Tensor PredictionLayers::logits(const OwnNetwork& network, const NetworkWeights& weights,
-                                    const at::Tensor& x_TD) const {
+VocabularyLayer PredictionLayers::last_layer(const OwnNetwork& network, const NetworkWeights& weights,
+                                             const at::Tensor& x_TD) const {
   const auto& [dense, norm, last, bias] = spec_.layers;
   at::Tensor y_TD = activate(spec_.activation, network.linear(weights, dense, x_TD, spec_.dense_bias));
   y_TD = network.norm(weights, norm, y_TD, spec_.epsilon, spec_.norm_bias);
-  return at::linear(y_TD, network.value(weights, matrix_), bias.empty() ? at::Tensor() : network.value(weights, bias));
+  return {y_TD, network.value(weights, matrix_), bias.empty() ? at::Tensor() : network.value(weights, bias)};
 }
 
 namespace {
@@ -47,8 +45,8 @@ class PredictionHead final : public LanguageModelHead {
       : network_(layout, prefix, spec.prefix, spec.initial), layers_(network_, spec, tied) {}
 
   void initialize(Parameters& parameters, uint64_t seed) const override { network_.initialize(parameters, seed); }
-  at::Tensor logits(const NetworkWeights& weights, const at::Tensor& x_TD) const override {
-    return layers_.logits(network_, weights, x_TD);
+  VocabularyLayer last_layer(const NetworkWeights& weights, const at::Tensor& x_TD) const override {
+    return layers_.last_layer(network_, weights, x_TD);
   }
 
  private:

@@ -10,7 +10,7 @@ class PredictionLayers {
  public:
   // `tied`: whether the last layer's matrix is the table of word embeddings.
   PredictionLayers(OwnNetwork& network, const LanguageModelSpec& spec, bool tied);
-  at::Tensor logits(const OwnNetwork& network, const NetworkWeights& weights, const at::Tensor& x_TD) const;
+  VocabularyLayer last_layer(const OwnNetwork& network, const NetworkWeights& weights, const at::Tensor& x_TD) const;
 
  private:
   LanguageModelSpec spec_;

@@ -10,6 +10,9 @@
 
 namespace st {
 
+// `positions` of models that take rows of any length.
+inline constexpr int64_t kAnyLength = int64_t{1} << 31;
+
 struct ModelSizes {
   int64_t width, vocabulary, token_types;
   int64_t positions;  // of the longest row

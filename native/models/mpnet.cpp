@@ -66,7 +66,7 @@ std::unique_ptr<Model> make_mpnet(const Config& config, bool pooler, const std::
   const BertEmbeddings tables(layout, prefix + "embeddings.", sizes, sizes.positions, 0, sizes.width, layers.norm);
   // One table for all layers.
   const BiasTable bias{layout.add(prefix + "encoder.relative_attention_bias.weight",
-                                  {rows_of_table(ModelConfig(config)), sizes.heads}, Group::kDecay),
+                                  {rows_of_table(ModelConfig(config)), sizes.heads}, Group::kNoDecay),
                        kBuckets, kMaxDistance, true};
   const EmbeddingOptions options{.dropout = sizes.dropout, .padding = kPadding, .counts_padding = false};
   Stack<Layer<FeedForward>> stack{.embeddings = tables.with(options),

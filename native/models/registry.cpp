@@ -9,6 +9,8 @@
 #include "models/nomic_bert.h"
 #include "models/roberta.h"
 #include "models/static_embedding.h"
+#include "models/t5.h"
+#include "models/t5_decoder.h"
 
 namespace st {
 
@@ -25,6 +27,8 @@ const std::vector<Architecture>& architectures() {
       {"gte", describe_gte, make_gte, classify_gte, gte_classes()},
       {"new", describe_gte, make_gte, classify_gte, gte_classes()},
       {"modernbert", describe_modernbert, make_modernbert, classify_modernbert, {}, initial_modernbert},
+      {"t5", describe_t5, make_t5, nullptr, {}, initial_t5, make_t5_decoder},
+      {"mt5", describe_mt5, make_mt5, nullptr, {}, initial_mt5, make_mt5_decoder},
       {"static_embedding", describe_static_embedding, make_static_embedding, nullptr, {}, initial_static_embedding},
   };
   return kAll;

@@ -14,8 +14,6 @@ struct TableSizes {
       : vocabulary(config.size("vocab_size", 0)), width(config.size("hidden_size", 0)) {}
 };
 
-constexpr int64_t kAnyLength = int64_t{1} << 31;
-
 }  // namespace
 
 Description describe_static_embedding(const Config& config) {

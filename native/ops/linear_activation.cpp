@@ -7,13 +7,14 @@
 
 namespace st {
 
-void linear_activation(const at::Tensor& x_TI, const Weight& weight, const at::Tensor& bias_F, Activation activation,
-                       at::Tensor slope_TF, at::Tensor after_TF) {
+void linear_activation(const Input& input, const at::Tensor& x_TI, const Weight& weight, const at::Tensor& bias_F,
+                       Activation activation, const Dropout& dropout, at::Tensor slope_TF, at::Tensor after_TF) {
   const ProfileScope scope("linear + activation");
   if (!product::available(x_TI) || !is_feed_forward(activation)) {
     const at::Tensor& before_TF = slope_TF.defined() ? slope_TF : after_TF;
     linear(x_TI, weight, bias_F, before_TF);
-    return activate_out(activation, before_TF, after_TF, slope_TF);
+    activate_out(activation, before_TF, after_TF, slope_TF);
+    return drop(input, dropout, after_TF, slope_TF);
   }
   with_product_storage(x_TI.scalar_type(), [&]<typename S>(S) {
     const int64_t width = after_TF.size(1);
@@ -23,8 +24,11 @@ void linear_activation(const at::Tensor& x_TI, const Weight& weight, const at::T
                                     .bias_F = data<float>(added_F),
                                     .slope_TF = data<S>(slope_TF),
                                     .after_TF = data<S>(after_TF)};
+    const kernels::Drop<S> dropped{width, dropout, token_places(input), call.after_TF, call.slope_TF};
     linear_rows<S>(x_TI, weight, same_memory<S>(after_TF), [&](int64_t, int64_t begin, int64_t end, const float* sums) {
       kernels::table<S>().activate(call, begin, end, sums);
+      if (!dropout.active()) return;
+      kernels::table<S>().drop(dropped, begin, end, thread_scratch<float, Activation>(kernels::norm_scratch(width)));
     });
   });
 }

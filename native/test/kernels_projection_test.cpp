@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "layers/rotary.h"
+#include "ops/linear_activation.h"
 #include "ops/linear_gate.h"
 #include "ops/linear_rotary.h"
 #include "support.h"
@@ -68,6 +69,57 @@ TEST(Kernels, LinearGate) {
           }
         }
       }
+    }
+  }
+}
+
+TEST(Kernels, LinearActivation) {
+  Call call;
+  for (const at::ScalarType type : {at::kFloat, at::kBFloat16, at::kDouble}) {
+    const at::ScalarType master = type == at::kDouble ? at::kDouble : at::kFloat;
+    for (const int64_t width : {7, 16, 48, 300}) {
+      for (const double dropped : {0.0, 0.2}) {
+        for (const bool biased : {false, true}) {
+          SCOPED_TRACE(std::string(c10::toString(type)) + ", width " + std::to_string(width) + ", dropout " +
+                       std::to_string(dropped));
+          const Dropout dropout(DropoutKey(5, 6, 7, 3), 9, dropped);
+          const at::Tensor x = random_tensor({call.tokens, 64}, type, 1, 0.3),
+                           value = random_tensor({width, 64}, type, 2, 0.3),
+                           bias = biased ? random_tensor({width}, master, 3) : at::Tensor();
+          const Weight weight{value, nullptr, call.workspace};
+          at::Tensor slope = at::zeros({call.tokens, width}, type), after = at::zeros_like(slope),
+                     bare = at::zeros_like(slope), before = at::zeros_like(slope), e_slope = at::zeros_like(slope),
+                     e_after = at::zeros_like(slope);
+          linear_activation(call.input, x, weight, bias, Activation::kGelu, dropout, slope, after);
+          linear_activation(call.input, x, weight, bias, Activation::kGelu, dropout, {}, bare);
+          EXPECT_TRUE(same_bits(bare, after));
+          reference::linear(x, value, bias, before);
+          reference::activate_out(Activation::kGelu, before, e_after, e_slope);
+          reference::drop(call.input, dropout, e_after, e_slope);
+          expect_close(after, e_after, tolerance(type), "after");
+          expect_close(slope, e_slope, tolerance(type), "slope");
+          EXPECT_EQ((after == 0).sum().item<int64_t>(), (e_after == 0).sum().item<int64_t>());
+        }
+      }
+    }
+  }
+}
+
+TEST(Kernels, Drop) {
+  Call call;
+  for (const at::ScalarType type : {at::kFloat, at::kBFloat16, at::kDouble}) {
+    for (const int64_t width : {1, 16, 129, 300}) {
+      const Dropout dropout(DropoutKey(5, 6, 7, 3), 9, 0.3);
+      const at::Tensor x = random_tensor({call.tokens, width}, type, 1), other = random_tensor(x.sizes(), type, 2);
+      at::Tensor one = x.clone(), two = other.clone(), e_one = x.clone(), e_two = other.clone(), alone = x.clone();
+      drop(call.input, dropout, one, two);
+      drop(call.input, dropout, alone);
+      reference::drop(call.input, dropout, e_one, e_two);
+      EXPECT_TRUE(same_bits(one, alone));
+      expect_close(one, e_one, tolerance(type), "first");
+      expect_close(two, e_two, tolerance(type), "second");
+      drop(call.input, Dropout(), alone);
+      EXPECT_TRUE(same_bits(one, alone));
     }
   }
 }

@@ -1,11 +1,13 @@
 // Every layer against central differences in float64, with dropout replayed from its key.
 #include <ATen/ops/zeros.h>
 
+#include "layers/decoder_layer.h"
 #include "layers/embeddings.h"
 #include "layers/feed_forward.h"
 #include "layers/gated_feed_forward.h"
 #include "layers/output_block.h"
 #include "layers/self_attention.h"
+#include "layers/stack.h"
 #include "support.h"
 
 namespace st::test {
@@ -45,12 +47,17 @@ struct BlockCheck {
   Workspace workspace{at::kCPU};
   at::Tensor x = doubles({kTokens, kWidth}, 1), w = doubles({kTokens, kWidth}, 2);
   at::Tensor sum = doubles({kTokens, kWidth}, 3), v = doubles({kTokens, kWidth}, 4);
+  const Memory* memory = nullptr;
 
   explicit BlockCheck(Parameters& given) : parameters(given) {
     parameters.allocate(at::kCPU, at::kDouble);
     parameters.flat().copy_(doubles({parameters.layout.size()}, 5));
   }
-  Pass pass() { return {input, parameters, workspace, true, DropoutKey(1, 2, 3)}; }
+  Pass pass() {
+    Pass out{input, parameters, workspace, true, DropoutKey(1, 2, 3)};
+    out.memory = memory;
+    return out;
+  }
   Stream in(const Way& way) const { return way.splits ? Stream(sum, x) : Stream(x); }
   // Of what comes out: its sum and what the next block reads.
   double value(const Stream& out) const {
@@ -71,10 +78,12 @@ struct BlockCheck {
     forward();
     Gradients gradients(parameters.layout, parameters.flat());
     const bool one = block.place() == NormPlace::kPost;
+    if (memory != nullptr) at::Tensor(memory->d_x_SD).zero_();
     const Stream d_in = block.backward(pass(), gradients, kept, one ? Stream(w.clone()) : Stream(v.clone(), w.clone()));
     const at::Tensor d_x = d_in.x_TD.clone(), d_sum = d_in.sum_TD.clone();
     expect_gradient(forward, x, d_x, "x");
     if (way.splits) expect_gradient(forward, sum, d_sum, "sum");
+    if (memory != nullptr) expect_gradient(forward, memory->x_SD, memory->d_x_SD, "memory");
     expect_gradient(forward, parameters.flat(), gradients.flat(), "parameters");
   }
 };
@@ -145,9 +154,61 @@ TEST(Differences, FeedForwardLayer) {
     for (const Way& way : kWays) {
       Parameters parameters;
       const Linear inner(parameters.layout, "inner.dense", kWidth, 11, way.bias);
-      const FeedForward layer(inner, activation, output_of(parameters.layout, way, 11));
-      BlockCheck(parameters).run(layer, way);
+      const OutputBlock output = output_of(parameters.layout, way, 11);
+      BlockCheck check(parameters);
+      check.run(FeedForward(inner, activation, output), way);
+      check.run(FeedForward(inner, activation, output, 0.25, 2), way);
     }
+  }
+}
+
+// The rows of an encoder: longer than those of the decoder, and shorter.
+struct Encoded {
+  PackedBatch batch = batch_of({4, 1, 3});
+  Input input{batch, at::kCPU};
+  Memory memory{input, doubles({8, kWidth}, 11), at::zeros({8, kWidth}, at::kDouble)};
+};
+
+// Two heads of 3 for a width of 8.
+CrossAttention cross_attention_of(Layout& layout, const Way& way, const std::string& name) {
+  constexpr int64_t kHeads = 2, kHead = 3, kOfHeads = kHeads * kHead;
+  const Linear query(layout, name + "q", kWidth, kOfHeads, way.bias);
+  const Linear keys_values(layout, {{name + "k", kOfHeads}, {name + "v", kOfHeads}}, kWidth, way.bias);
+  const Linear mix(layout, name + "o", kOfHeads, kWidth, way.bias);
+  const OutputBlock output(mix, Norm(layout, name + "norm", kWidth, way.norm), way.place, 0.2, 3);
+  const AttentionShape shape{.heads = kHeads, .kv_heads = kHeads, .head_dim = kHead, .scale = 1};
+  return {query, keys_values, shape, 0.3, 1, output};
+}
+
+TEST(Differences, CrossAttentionLayer) {
+  for (const Way& way : kWays) {
+    Parameters parameters;
+    const CrossAttention block = cross_attention_of(parameters.layout, way, "");
+    BlockCheck check(parameters);
+    const Encoded encoded;
+    check.memory = &encoded.memory;
+    check.run(block, way);
+  }
+}
+
+// With a table of relative positions in one direction.
+TEST(Differences, LayerOfADecoder) {
+  for (const Way& way : kWays) {
+    Parameters parameters;
+    Layout& layout = parameters.layout;
+    const BiasTable bias{layout.add("bias", {4, 2}, Group::kNoDecay), 4, 5, false};
+    const Linear qkv(layout, {{"q", kWidth}, {"k", kWidth}, {"v", kWidth}}, kWidth, way.bias);
+    AttentionShape shape = self_attention_shape(2, kWidth);
+    shape.causal = true;
+    const Linear mix(layout, "mix", kWidth, kWidth, way.bias), inner(layout, "inner", kWidth, 11, way.bias);
+    const OutputBlock mixed(mix, Norm(layout, "mixed", kWidth, way.norm), way.place, 0.2, 6);
+    const SelfAttention attention(qkv, {}, shape, bias, 0.3, 5, mixed);
+    const CrossAttention cross = cross_attention_of(layout, way, "cross.");
+    const FeedForward feed_forward(inner, Activation::kRelu, output_of(layout, way, 11), 0.25, 7);
+    BlockCheck check(parameters);
+    const Encoded encoded;
+    check.memory = &encoded.memory;
+    check.run(DecoderLayer<FeedForward>{attention, cross, feed_forward}, way);
   }
 }
 
@@ -195,6 +256,54 @@ TEST(Differences, Embeddings) {
   check_embeddings(false, false, false, true, plain);
   check_embeddings(true, true, true, false, {.padding = 1});
   check_embeddings(true, false, true, false, {.padding = 1, .counts_padding = false});
+}
+
+// A stack of pre-norm layers with a norm in front of the first, through all its parameters.
+TEST(Differences, StackWithFirstNorm) {
+  for (const NormOptions& norm : {NormOptions{kEpsilon}, NormOptions{kEpsilon, NormKind::kRms, false, true}}) {
+    for (const bool recompute : {false, true}) {
+      Parameters parameters;
+      Layout& layout = parameters.layout;
+      const ParamId word = layout.add("word", {10, kWidth}, Group::kDecay);
+      Stack<Layer<FeedForward>> stack{.embeddings = Embeddings({word}, kWidth, {}, {}, {.dropout = 0.2, .site = 1}),
+                                      .layers = {},
+                                      .width = kWidth,
+                                      .first_norm = FirstNorm(Norm(layout, "first", kWidth, norm), kWidth),
+                                      .last_dropout = {0.3, 20}};
+      for (uint32_t i = 0; i < 2; ++i) {
+        const std::string name = std::to_string(i);
+        const Linear qkv(layout, name + ".qkv", kWidth, 3 * kWidth), mix(layout, name + ".mix", kWidth, kWidth);
+        const Linear inner(layout, name + ".inner", kWidth, 11), outer(layout, name + ".outer", 11, kWidth);
+        const OutputBlock mixed(mix, Norm(layout, name + ".a", kWidth, norm), NormPlace::kPre, 0.2, 4 * i + 3);
+        const OutputBlock output(outer, Norm(layout, name + ".b", kWidth, norm), NormPlace::kPre, 0.2, 4 * i + 4);
+        stack.layers.push_back({SelfAttention(qkv, {}, self_attention_shape(2, kWidth), {}, 0.3, 4 * i + 2, mixed),
+                                FeedForward(inner, Activation::kGelu, output)});
+      }
+      BlockCheck check(parameters);
+      check.batch = batch_of({1, 5, 2}, 10);
+      const Input input(check.batch, at::kCPU);
+      const Pass pass{.input = input,
+                      .parameters = parameters,
+                      .workspace = check.workspace,
+                      .training = true,
+                      .dropout = DropoutKey(1, 2, 3),
+                      .recompute = recompute};
+      Stack<Layer<FeedForward>>::Kept kept;
+      // The outputs of all layers are read, too.
+      const auto forward = [&] {
+        check.workspace.reset();
+        const at::Tensor x = stack.forward(pass, kept);
+        double value = (x * check.w).sum().item<double>();
+        const std::vector<at::Tensor> outputs = stack.outputs_TD(kept);
+        for (size_t i = 0; i + 1 < outputs.size(); ++i) value += (outputs[i] * check.v).sum().item<double>();
+        return value;
+      };
+      forward();
+      Gradients gradients(layout, parameters.flat());
+      stack.backward(pass, gradients, kept, check.w.clone(), {check.v, check.v, {}});
+      expect_gradient(forward, parameters.flat(), gradients.flat(), "parameters");
+    }
+  }
 }
 
 }  // namespace

@@ -112,7 +112,10 @@ test('what transformers takes is taken: defaults for what is absent, null, empty
 
 test('the description of a BERT', (t) => {
   const { describe } = loadAddon()
-  const { names, classifier, languageModel, ...sizes } = describe('bert', { ...tinyConfig, initializer_range: 0.05 })
+  const { names, classifier, languageModel, generator, ...sizes } = describe('bert', {
+    ...tinyConfig,
+    initializer_range: 0.05,
+  })
   t.deepEqual(sizes, {
     width: 32,
     positions: 40,
@@ -134,6 +137,7 @@ test('the description of a BERT', (t) => {
     ],
   })
   t.is(languageModel?.className, 'BertForMaskedLM')
+  t.is(generator, null)
   // The head's names are those of the engine.
   const { Encoder } = loadAddon()
   const modules = [{ type: 'SequenceClassification', numLabels: 3 }]
@@ -147,6 +151,50 @@ test('the description of a BERT', (t) => {
     ['bert', []],
   ]) {
     t.throws(() => describe(wrong[0] as string, wrong[1] as ConfigObject), { code: 'ERR_INVALID_ARGUMENT' })
+  }
+})
+
+test('a T5 that is not built, or that there is not', (t) => {
+  const { describe } = loadAddon()
+  t.like(describe('t5', {}), { width: 512, vocabulary: 32_128, positions: null, layers: 6, tokenTypes: 0 })
+  t.like(describe('mt5', {}), { width: 512, vocabulary: 250_112, positions: null, layers: 8, layersKey: 'num_layers' })
+  const { generator } = describe('t5', {
+    num_layers: 3,
+    num_decoder_layers: null,
+    eos_token_id: [1, 7],
+    pad_token_id: null,
+  })
+  t.like(generator, {
+    layers: 3,
+    className: 'T5ForConditionalGeneration',
+    decoderStart: null,
+    padding: null,
+    ends: [1, 7],
+  })
+  t.like(describe('mt5', { eos_token_id: null }).generator, { layers: 8, decoderStart: 0, padding: 0, ends: [] })
+  const wrong: [change: ConfigObject, code: string, message: RegExp][] = [
+    [{ feed_forward_proj: 'gated-tanh' }, NOT_BUILT, /feed_forward_proj: "gated-tanh".*built: relu.*gated-gelu/],
+    [{ feed_forward_proj: 7 }, INVALID, /text as feed_forward_proj/],
+    [{ dense_act_fn: 'mish' }, NOT_BUILT, /dense_act_fn: "mish"/],
+    [{ is_gated_act: 1 }, INVALID, /true or false as is_gated_act/],
+    [{ is_decoder: true }, NOT_BUILT, /is_decoder: true/],
+    [{ hidden_size: 13 }, NOT_BUILT, /hidden_size: 13.*built: 512/],
+    [{ num_heads: 0 }, INVALID, /num_heads in .*found 0/],
+    [{ d_kv: 0 }, INVALID, /d_kv in .*found 0/],
+    [{ d_model: 9e6 }, INVALID, /d_model 9000000/],
+    [{ d_kv: 9e6 }, INVALID, /at most 68719476736 parameters/],
+    [{ relative_attention_num_buckets: 3 }, INVALID, /from 4 .*relative_attention_num_buckets/],
+    [{ relative_attention_max_distance: 16 }, INVALID, /from 17 .*relative_attention_max_distance/],
+    [{ num_decoder_layers: 5000 }, INVALID, /from 1 to 4096 as num_decoder_layers/],
+    [{ dropout_rate: 1 }, INVALID, /dropout_rate/],
+    [{ initializer_factor: 'x' }, INVALID, /initializer_factor/],
+    [{ tie_word_embeddings: 'no' }, INVALID, /tie_word_embeddings/],
+    [{ eos_token_id: 'x' }, INVALID, /eos_token_id/],
+    [{ decoder_start_token_id: -1 }, INVALID, /decoder_start_token_id/],
+  ]
+  for (const [change, code, message] of wrong) {
+    const error = t.throws(() => describe('t5', change), { code }, JSON.stringify(change))
+    t.regex(error.message, message)
   }
 })
 

@@ -62,6 +62,7 @@ export function describeBert(config: ConfigObject): Description {
         { from: '*LayerNorm.gamma', to: '*LayerNorm.weight' },
         { from: '*LayerNorm.beta', to: '*LayerNorm.bias' },
       ],
+      preferred: [],
       leftOut: [
         ...['embeddings.position_ids', 'embeddings.token_type_ids', 'cls.predictions.bias'],
         ...['dense', 'LayerNorm'].flatMap((name) => [`${transform}${name}.weight`, `${transform}${name}.bias`]),
@@ -81,6 +82,7 @@ export function describeBert(config: ConfigObject): Description {
         { name: 'classifier.bias', outside: true },
       ],
     },
+    generator: null,
     languageModel: {
       className: 'BertForMaskedLM',
       prefix: 'bert.',

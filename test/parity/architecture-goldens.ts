@@ -11,13 +11,15 @@ export const BUILT: readonly string[] = [
   'gte',
   'modernbert',
   'mpnet',
+  'mt5',
   'nomic_bert',
   'roberta',
+  't5',
   'xlm-roberta',
 ]
 
 /** Architectures whose classifier the engine refuses by name. */
-export const WITHOUT_CLASSIFIER: readonly string[] = ['nomic_bert']
+export const WITHOUT_CLASSIFIER: readonly string[] = ['mt5', 'nomic_bert', 't5']
 
 export const FOLDER = new URL('../../../test/parity/golden/architectures/', import.meta.url)
 
@@ -31,8 +33,8 @@ export interface SetupGolden {
   pooler: boolean
   /** No published model has it: the engine may refuse it by name. */
   optional: boolean
-  /** Tokens of the longest row that the model takes. */
-  positions: number
+  /** Tokens of the longest row that the model takes; null: of any length. */
+  positions: number | null
   lengths: number[]
   /** The rows whose token embeddings are kept. */
   tokenRows: number[]
@@ -71,6 +73,27 @@ interface ArchitectureGolden {
   classifiers: Record<string, HeadGolden>
   masked: Record<string, HeadGolden>
 }
+
+/** An encoder-decoder model, by make_seq2seq.py. */
+export interface Seq2SeqGolden {
+  name: string
+  covers: string
+  config: ConfigObject
+  /** Whether the last layer has a matrix of its own. */
+  ownHead: boolean
+  /** Tokens of every source and target text. */
+  lengths: number[]
+  targetLengths: number[]
+  /** Mean cross-entropy. */
+  loss: number
+  /** How far PyTorch itself is off: in float32, gradients as a part of what is allowed; in bfloat16, 1 - cosine of all gradients. */
+  python: { loss: number; gradients: number; bfloat16: number }
+}
+
+const seq2seq = readFileSync(new URL('../seq2seq.json', FOLDER), 'utf8')
+export const SEQ2SEQ: readonly Seq2SeqGolden[] = Object.entries(
+  JSON.parse(seq2seq) as Record<string, Omit<Seq2SeqGolden, 'name'>>,
+).map(([name, model]) => ({ name, ...model }))
 
 export const ARCHITECTURES: readonly ArchitectureGolden[] = readdirSync(FOLDER)
   .filter((file) => file.endsWith('.json'))

@@ -11,6 +11,7 @@ import type { HeadTensors } from '../../lib/models/save-language-model.js'
 import type { LanguageModelDescription, PackedBatch } from '../../lib/native/types.js'
 import { temporaryFolder } from '../helpers/model-folders.js'
 import { testOf } from './architecture-engines.js'
+import { SEQ2SEQ } from './architecture-goldens.js'
 import { BUILT, type GoldenTensor, type HeadFixture, heads } from './architectures.js'
 import { firstLoss, tensorsOf } from './language-models.js'
 import { addon, dump, trainerSpec } from './support.js'
@@ -112,8 +113,10 @@ for (const fixture of heads('masked')) {
   })
 }
 
-test('every architecture that is built has a masked language model', (t) => {
-  t.deepEqual([...new Set(heads('masked').map(({ architecture }) => architecture))].sort(), [...BUILT].sort())
+test('every architecture that is built has a masked language model, but for encoders of encoder-decoder models', (t) => {
+  const others = SEQ2SEQ.map(({ config }) => config.model_type)
+  const masked = BUILT.filter((architecture) => !others.includes(architecture))
+  t.deepEqual([...new Set(heads('masked').map(({ architecture }) => architecture))].sort(), [...masked].sort())
 })
 
 const fixtureOf = (name: string) => heads('masked').find(({ architecture }) => architecture === name)!

@@ -38,7 +38,7 @@ SPREAD = ("cls", "lasttoken", "weightedmean")
 TOKENS = (1, 2, 33)  # token embeddings are kept of rows of these lengths, and of the last three rows
 TOLERANCE = 1e-5
 SIZES = ("vocab_size", "hidden_size", "dim", "embedding_size", "intermediate_size", "hidden_dim", "num_hidden_layers", "n_layers",
-         "max_position_embeddings")  # tensors tell
+         "max_position_embeddings", "d_model", "d_kv", "d_ff", "num_heads", "num_layers", "num_decoder_layers")  # tensors tell
 
 failures = []
 
@@ -180,7 +180,7 @@ def check_variants(architecture, setup, config, model, files, rows, types, outpu
         else:
             read = architecture.config.from_dict({**variant, "attn_implementation": "eager"})
             other = architecture.model(read, **(dict(add_pooling_layer=setup.pooler) if architecture.takes_pooler else {})).double().eval()
-            other.load_state_dict(weights)
+            other.load_state_dict(model.state_dict())
         for row, t, expected in zip(rows, types, outputs):
             found = run(other, row, t, architecture.has_types(model.config)).last_hidden_state
             difference = (found - expected.last_hidden_state).abs().max().item()
@@ -254,7 +254,7 @@ def make_setup(architecture, name, setup, first):
         "variants": {variant: change(config) for variant, change in setup.variants.items()},
         "pooler": setup.pooler,
         "optional": setup.optional,
-        "positions": setup.longest,
+        "positions": None if setup.unlimited else setup.longest,
         "lengths": [len(row) for row in rows],
         "tokenRows": token_rows,
         "hiddenRow": shown,

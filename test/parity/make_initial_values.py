@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 from architectures import ARCHITECTURES
-from transformers import AutoModel, AutoModelForSequenceClassification
+from transformers import AutoModelForSequenceClassification
 
 OUT = Path(__file__).resolve().parent / "golden" / "initial-values.json"
 DRAWS = 100
@@ -46,14 +46,19 @@ for architecture in ARCHITECTURES:
     ranges = {"range 0.05": {"initializer_range": 0.05}}
     if architecture.name == "modernbert":
         ranges["cutoff"] = {"initializer_range": 0.03, "initializer_cutoff_factor": 1.0}
+    if architecture.name in ("t5", "mt5"):
+        ranges = {"factor 0.5": {"initializer_factor": 0.5}}
     for name, options in ranges.items():
         config = architecture.config(**{**first.options, **options, "num_labels": 3})
-        entry = {"config": config.to_dict(), "model": statistics(lambda: AutoModel.from_config(config))}
+        entry = {"config": config.to_dict(), "model": statistics(lambda: architecture.model(config))}
         try:
-            prefix = AutoModelForSequenceClassification.from_config(config).base_model_prefix + "."
-            tensors = statistics(lambda: AutoModelForSequenceClassification.from_config(config))
-            entry["classifier"] = {n.removeprefix(prefix): v for n, v in tensors.items() if n.removeprefix(prefix) not in entry["model"]
-                                   or "pooler" in n}
+            # T5's classifier reads its decoder.
+            classes = () if config.is_encoder_decoder else (AutoModelForSequenceClassification,)
+            for of in classes:
+                prefix = of.from_config(config).base_model_prefix + "."
+                tensors = statistics(lambda: of.from_config(config))
+                entry["classifier"] = {n.removeprefix(prefix): v for n, v in tensors.items() if n.removeprefix(prefix) not in entry["model"]
+                                       or "pooler" in n}
         except ValueError:
             pass  # There is none.
         golden[f"{architecture.name}, {name}"] = json.loads(json.dumps(entry))

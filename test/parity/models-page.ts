@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs'
 import { argv } from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { moduleType } from '../../lib/models/modules/index.js'
-import { ARCHITECTURES, BUILT, WITHOUT_CLASSIFIER } from './architecture-goldens.js'
+import { ARCHITECTURES, BUILT, SEQ2SEQ, WITHOUT_CLASSIFIER } from './architecture-goldens.js'
 import { type Kind, RELEASED, type ReleasedModel } from './manifest/released-models.js'
 import { newestSpeeds, SPEED_HEAD, type Speeds } from './models-speed.js'
 import { figure, machine, readReports, tableOf } from './page.js'
@@ -29,7 +29,7 @@ interface Table {
 }
 
 /** The fixture's file, where it is named after another architecture. */
-const FIXTURES: Readonly<Record<string, string>> = { 'xlm-roberta': 'roberta', camembert: 'roberta' }
+const FIXTURES: Readonly<Record<string, string>> = { 'xlm-roberta': 'roberta', camembert: 'roberta', mt5: 't5' }
 
 const built = ARCHITECTURES.filter(({ architecture }) => BUILT.includes(architecture))
 const code = (name: string) => `\`${name}\``
@@ -120,6 +120,23 @@ const masked: Table = {
   rows: headRows('masked', 'masked', 'loss'),
 }
 
+const seq2seq: Table = {
+  title: 'Encoder-decoder models',
+  about:
+    "The mean cross-entropy of target texts and the gradients of all tensors, the encoder's among them (`test/parity/make_seq2seq.py`).",
+  head: ['`model_type`', 'Options', 'Loss', 'Gradients', 'Loss, float64', 'Gradients, float64'],
+  rows: [...new Set(SEQ2SEQ.map(({ config }) => config.model_type as string))].map((architecture) => {
+    const all = SEQ2SEQ.filter(({ config }) => config.model_type === architecture)
+    const figures = (reports: Reports) =>
+      ['loss', 'gradient', 'loss, float64', 'gradient, float64'].map((part) => {
+        const found = measured(reports, 'seq2seq', architecture, part)
+        if (!found) throw new Error(`No figures of ${architecture}, ${part}: run test/parity/seq2seq.test.ts`)
+        return figure({ ...found, part: '' })
+      })
+    return { cells: [names(architecture), all.map(({ covers }) => covers).join('; ')], figures }
+  }),
+}
+
 /** Why a released model does not open; undefined where it does. */
 export function obstacle({ kind, architecture, modules }: ReleasedModel): string | undefined {
   if (kind === 'sparse' || kind === 'multi-vector') return `${kind} models are not built`
@@ -184,7 +201,7 @@ function speedTable({ processor, isProcessorTime, cells }: Speeds): Table {
 const speeds = newestSpeeds()
 
 export const TABLES: readonly Table[] = [
-  ...[architectures, options, classifiers, masked],
+  ...[architectures, options, classifiers, masked, seq2seq],
   ...(speeds ? [speedTable(speeds)] : []),
   ...[released, others],
 ]
@@ -197,7 +214,7 @@ This page is generated from [the golden files](../test/parity/golden/architectur
 gets its rows from its fixture. Fresh figures:
 
 \`\`\`sh
-npm run build:ts && npx ava 'dist/test/parity/architecture*.test.js' && node dist/test/parity/models-page.js
+npm run build:ts && npx ava 'dist/test/parity/{architecture*,seq2seq}.test.js' && node dist/test/parity/models-page.js
 \`\`\``
 
 export function renderModels(tables: readonly Table[], reports: Reports, measuredOn: string): string {

@@ -30,8 +30,10 @@ from transformers import (
     GteForMaskedLM,
     ModernBertForMaskedLM,
     MPNetForMaskedLM,
+    MT5EncoderModel,
     NomicBertForMaskedLM,
     RobertaForMaskedLM,
+    T5EncoderModel,
     XLMRobertaForMaskedLM,
 )
 
@@ -73,6 +75,10 @@ def make(folder):
          layer_norm_eps=1e-5)
     save("prompts", [Pooling(32, "mean")], prompts={"query": "the dog: ", "document": ""})
     save("without-prompt", [Pooling(32, "mean", include_prompt=False)], prompts={"query": "the dog: "})
+    # As sentence-t5 and gtr have it.
+    save("t5", [Pooling(32, "mean"), Dense(32, 20, bias=False, activation_function=torch.nn.Identity()), Normalize()],
+         kind=T5EncoderModel, d_kv=6, d_ff=48)
+    save("mt5", [Pooling(32, "mean")], kind=MT5EncoderModel, d_kv=6, d_ff=48)
     transformer(folder / "plain")
     parts(folder)
 

@@ -2,7 +2,7 @@
 //
 // Python: SENTENCE_TORCH_TEST_PYTHON (one that has sentence-transformers), else bench/peers/venv, which is made when missing.
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -14,6 +14,7 @@ import {
   SentenceTransformer,
   SentenceTransformerTrainer,
 } from 'sentence-torch'
+import { writeDataFiles } from './data-files.mjs'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const MINILM = join(root, '..', 'shared', 'models', 'all-MiniLM-L6-v2')
@@ -170,6 +171,16 @@ async function languageModels() {
   }
 }
 
+/** Datasets: written here, with the same values in pandas and `datasets`. */
+async function dataFiles() {
+  const folder = join(work, 'data')
+  mkdirSync(folder)
+  await writeDataFiles(folder)
+  run(python, ['test/python/data_files.py', folder])
+  passed++
+  console.log('ok  datasets written here have the same values in pandas and `datasets`')
+}
+
 const work = mkdtempSync(join(tmpdir(), 'sentence-torch-python-'))
 try {
   if (!process.env.SENTENCE_TORCH_TEST_PYTHON && !existsSync(venv)) {
@@ -220,6 +231,7 @@ try {
   }
   await crossEncoders()
   await languageModels()
+  await dataFiles()
 } catch (error) {
   failed++
   console.error(error)

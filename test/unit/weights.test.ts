@@ -7,9 +7,10 @@ import { NamesOfFiles } from '../../lib/models/checkpoint-names.js'
 import { loadWith } from '../../lib/models/sentence-transformer.js'
 import type { LoadOptions } from '../../lib/models/types.js'
 import { leaveOutSurplus, type StoredTensor } from '../../lib/models/weight-check.js'
+import { WeightFiles } from '../../lib/models/weights.js'
 import { bertShapes, describeBert, fakeAddon } from '../helpers/fake-addon.js'
 import { denseShapes, someTensors, temporaryFolder, writeModel } from '../helpers/model-folders.js'
-import { tinyConfig } from '../helpers/tiny-model.js'
+import { tinyConfig, tinySpec } from '../helpers/tiny-model.js'
 
 test('names of checkpoints become names of the engine', (t) => {
   const names: [string, string | undefined][] = [
@@ -55,6 +56,35 @@ test('renames: numbers and texts come where their signs stand, one rename after 
   for (const [name, expected] of names) t.is(naming.engine(name), expected, name)
   t.is(naming.layer('layers.12.x'), 12)
   for (const name of ['layers.x.y', 'layers.3', 'layer.3.x', 'a.layers.3.x']) t.is(naming.layer(name), undefined, name)
+})
+
+test('of two tensors for the same, the preferred one counts, wherever it stands; it is saved under the name of the engine', async (t) => {
+  const { names } = describeBert(tinyConfig)
+  const table = 'embeddings.word_embeddings.weight'
+  const description = {
+    ...describeBert(tinyConfig),
+    names: { ...names, renames: [{ from: 'own.weight', to: table }], preferred: ['own.weight'] },
+  }
+  for (const order of [[table, 'own.weight'], ['own.weight', table], ['own.weight']]) {
+    const path = await temporaryFolder(t)
+    const others = someTensors(bertShapes(tinyConfig, false)).filter(({ name }) => name !== table)
+    const tables = order.map((name): TensorSource => {
+      const data = new Float32Array(50 * 32).fill(name === table ? 1 : 2)
+      return { name, dtype: 'F32', shape: [50, 32], data: new Uint8Array(data.buffer) }
+    })
+    await writeSafetensors(join(path, 'model.safetensors'), [...tables, ...others])
+    const files = await WeightFiles.open({ path, transformerPath: path, modules: [], description })
+    const encoder = new (fakeAddon().Encoder)(tinySpec())
+    const { names: stored } = await files.load(encoder)
+    await files.close()
+    t.is(stored.get(`0.${table}`), table)
+    const read = new Float32Array(50 * 32)
+    await encoder.dump([{ name: `0.${table}`, start: 0, dtype: 'F32', data: new Uint8Array(read.buffer) }])
+    t.true(
+      read.every((value) => value === 2),
+      order.join(),
+    )
+  }
 })
 
 /** Loads the plain model with these tensors instead; answers with what the engine holds. */

@@ -1,13 +1,12 @@
 import { SentenceTorchError } from '../../errors.js'
+import { CSV_BLANKS, countQuotes, MalformedRecord, splitCsvRecord } from '../delimited.js'
 import { tooMuch } from './json-text.js'
 import { isBlank, readLines, withLineEnd, withoutReturn } from './lines.js'
-import { MAX_PARTS } from './names.js'
 import { FieldTable, noHeader, type ReaderOptions, type Table } from './table.js'
 
 /**
- * Comma-separated values after RFC 4180, with one header line by default. A field in double quotes may hold commas,
- * line ends and doubled quotes. A quote inside an unquoted field is an error. "\n", "\r\n" and "\r" end a row. Blank
- * lines between rows are skipped. FieldColumn finds out what a column holds.
+ * Comma-separated values by the rules of delimited.ts, with one header line by default. A quote inside an unquoted field is
+ * an error. FieldColumn finds out what a column holds.
  * @throws SentenceTorchError ERR_INVALID_DATA with the line number.
  */
 export async function* readCsv(path: string, options: ReaderOptions = {}): AsyncGenerator<Table, void, undefined> {
@@ -18,7 +17,7 @@ export async function* readCsv(path: string, options: ReaderOptions = {}): Async
   for await (const lines of readLines(path)) {
     for (const line of lines) {
       number++
-      if (open === undefined && isBlank(line, ' \t')) continue
+      if (open === undefined && isBlank(line, CSV_BLANKS)) continue
       // A row continues in the next line while a quote is open, which is while the number of quotes is odd.
       if (countQuotes(line) % 2 === (open ? 0 : 1)) {
         open ??= new OpenRow(number, path)
@@ -76,45 +75,12 @@ class OpenRow {
 }
 
 function splitRecord(record: string, firstLine: number, path: string): string[] {
-  const text = withoutReturn(record)
-  const fields: string[] = []
-  for (let at = 0; ; at++) {
-    let end: number
-    if (text[at] === '"') {
-      const close = closingQuote(text, at + 1)
-      end = close + 1
-      if (close === -1 || (end < text.length && text[end] !== ',')) {
-        const found = close === -1 ? 'the end of the row' : JSON.stringify(text[end])
-        throw malformed('a comma after a quoted field', firstLine, path, found)
-      }
-      fields.push(text.slice(at + 1, close).replaceAll('""', '"'))
-    } else {
-      const comma = text.indexOf(',', at)
-      end = comma === -1 ? text.length : comma
-      const field = text.slice(at, end)
-      if (field.includes('"')) {
-        throw malformed('quotes around the whole field or none', firstLine, path, JSON.stringify(field.slice(0, 60)))
-      }
-      fields.push(field)
-    }
-    // Further columns are refused by their number.
-    if (end >= text.length || fields.length === MAX_PARTS) return fields
-    at = end
+  try {
+    return splitCsvRecord(withoutReturn(record))
+  } catch (error) {
+    if (!(error instanceof MalformedRecord)) throw error
+    throw malformed(error.expected, firstLine, path, error.found)
   }
-}
-
-/** The position of the quote that ends a field whose content starts at `from`; −1 without one. */
-function closingQuote(text: string, from: number): number {
-  for (let at = text.indexOf('"', from); at !== -1; at = text.indexOf('"', at + 2)) {
-    if (text[at + 1] !== '"') return at
-  }
-  return -1
-}
-
-function countQuotes(text: string): number {
-  let count = 0
-  for (let at = text.indexOf('"'); at !== -1; at = text.indexOf('"', at + 1)) count++
-  return count
 }
 
 function malformed(expected: string, line: number, path: string, found: string): SentenceTorchError {

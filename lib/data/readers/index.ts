@@ -2,7 +2,7 @@ import { statSync } from 'node:fs'
 import { invalidArgument, SentenceTorchError } from '../../errors.js'
 import { explain, isFolder } from '../../io/open-file.js'
 import { columnsOf } from '../column-choice.js'
-import type { ReaderOptions, ReadOptions, TableReader } from './table.js'
+import { checkDtype, type ReaderOptions, type ReadOptions, type TableReader } from './table.js'
 
 /** One line for each format: its reader, and the options that it takes beside `columns`. */
 const readers: Record<string, [TableReader, (keyof ReadOptions)[]]> = {
@@ -66,10 +66,5 @@ function checkReadOptions(path: string, options: ReaderOptions, takes: readonly 
   if (header === false && !columns?.length)
     throw invalidArgument('columns', 'the names of all columns, without header,', columns)
   if (field !== undefined && typeof field !== 'string') throw invalidArgument('field', 'a key', field)
-  if (dtype === undefined) return
-  if (typeof dtype !== 'object' || dtype === null)
-    throw invalidArgument('dtype', "an object such as { id: 'string' }", dtype)
-  for (const [name, type] of Object.entries(dtype)) {
-    if (type !== 'string') throw invalidArgument(`dtype.${name}`, "'string'", type)
-  }
+  checkDtype(dtype)
 }

@@ -29,6 +29,9 @@ export interface ReadOptions {
   field?: string | undefined
 }
 
+/** The options of readers and writers of CSV and TSV files. */
+export type FieldOptions = Pick<ReadOptions, 'dtype'>
+
 /** The same options in the readers' form. */
 export interface ReaderOptions extends Omit<ReadOptions, 'columns'> {
   columns?: readonly string[] | undefined
@@ -44,8 +47,24 @@ export type TableReader = (path: string, options?: ReaderOptions) => AsyncGenera
 export const labelNames = ['label', 'labels', 'score', 'scores'] as const
 
 /** Rows, and pieces, that are read before a column of only numbers counts as one of numbers: pandas' chunk. */
-const LOOK_ROWS = 10_000
+export const LOOK_ROWS = 10_000
 const LOOK_PIECES = 64
+
+/** @throws SentenceTorchError ERR_INVALID_ARGUMENT */
+export function checkDtype(dtype: unknown): void {
+  if (dtype === undefined) return
+  if (typeof dtype !== 'object' || dtype === null)
+    throw invalidArgument('dtype', "an object such as { id: 'string' }", dtype)
+  for (const [name, type] of Object.entries(dtype)) {
+    if (type !== 'string') throw invalidArgument(`dtype.${name}`, "'string'", type)
+  }
+}
+
+/** What is known of a column of a CSV or TSV file by its name alone. */
+export function fieldKind(name: string, dtype: Readonly<Record<string, 'string'>>): 'label' | 'text' | 'open' {
+  if (Object.hasOwn(dtype, name)) return 'text'
+  return (labelNames as readonly string[]).includes(name) ? 'label' : 'open'
+}
 
 /** Collects rows of text fields under a header. */
 export class FieldTable {
@@ -73,10 +92,7 @@ export class FieldTable {
     checkColumnNames(this.names, ` of ${file}`)
     this.sources = columns ? columns.map((name) => indexOf(this.header, name, file)) : [...this.header.keys()]
     for (const name of Object.keys(dtype)) indexOf(this.header, name, file, 'dtype')
-    this.columns = this.names.map((name) => {
-      if (Object.hasOwn(dtype, name)) return new FieldColumn(name, file, 'text')
-      return new FieldColumn(name, file, (labelNames as readonly string[]).includes(name) ? 'label' : 'open')
-    })
+    this.columns = this.names.map((name) => new FieldColumn(name, file, fieldKind(name, dtype)))
   }
 
   /** @param line number of the row's first line in the file, for errors. */

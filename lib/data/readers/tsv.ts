@@ -1,10 +1,9 @@
+import { splitTsvRecord, TSV_BLANKS } from '../delimited.js'
 import { isBlank, readLines, withoutReturn } from './lines.js'
-import { MAX_PARTS } from './names.js'
 import { FieldTable, noHeader, type ReaderOptions, type Table } from './table.js'
 
 /**
- * Tab-separated values: one header line by default, no quoting (a `"` is an ordinary character), lines that end in
- * "\n", "\r\n" or "\r". Blank lines are skipped. FieldColumn finds out what a column holds.
+ * Tab-separated values by the rules of delimited.ts, with one header line by default. FieldColumn finds out what a column holds.
  * @throws SentenceTorchError ERR_INVALID_DATA with the line number for a wrong number of fields or a label that is no number.
  */
 export async function* readTsv(path: string, options: ReaderOptions = {}): AsyncGenerator<Table, void, undefined> {
@@ -13,8 +12,8 @@ export async function* readTsv(path: string, options: ReaderOptions = {}): Async
   for await (const lines of readLines(path)) {
     for (const line of lines) {
       number++
-      if (isBlank(line, ' ')) continue
-      const fields = withoutReturn(line).split('\t', MAX_PARTS)
+      if (isBlank(line, TSV_BLANKS)) continue
+      const fields = splitTsvRecord(withoutReturn(line))
       if (table) table.add(fields, number)
       else table = new FieldTable(fields, path, options)
     }

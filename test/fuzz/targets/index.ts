@@ -7,6 +7,7 @@ export const targets: Readonly<Record<string, () => Promise<Target>>> = {
   folder: async () => (await import('./folder.js')).folder,
   tokenizer: async () => (await import('./tokenizer.js')).tokenizer,
   dataset: async () => (await import('./dataset.js')).dataset,
+  texts: async () => (await import('./texts.js')).texts,
   parquet: async () => (await import('./parquet.js')).parquet,
   hub: async () => (await import('./hub.js')).hub,
   checkpoint: async () => (await import('./checkpoint.js')).checkpoint,

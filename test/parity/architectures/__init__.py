@@ -1,6 +1,6 @@
 """Fixtures of architectures for make_architectures.py: what is configured, how transformers builds it, how the hub names it."""
 
-from . import bert, distilbert, electra, gte, modernbert, mpnet, nomic_bert, roberta
+from . import bert, distilbert, electra, gte, modernbert, mpnet, nomic_bert, roberta, t5
 
 ARCHITECTURES = (
     bert.ARCHITECTURE,
@@ -13,4 +13,6 @@ ARCHITECTURES = (
     modernbert.ARCHITECTURE,
     nomic_bert.ARCHITECTURE,
     gte.ARCHITECTURE,
+    t5.T5,
+    t5.MT5,
 )

@@ -23,6 +23,7 @@ class Setup:
     options: dict  # of the class of configurations
     covers: str  # what of it changes numbers, for the table of the docs
     longest: int  # tokens of the longest row that the model takes
+    unlimited: bool = False  # whether the model takes longer rows, too
     pooler: bool = False  # whether the model has a pooler (pooler.dense)
     hub: bool = False  # whether the options are config.json of the code on the hub, which the reference alone computes
     reference: Callable[[dict], dict] | None = None  # config.json -> that of the reference, which must compute the same
