@@ -2,13 +2,8 @@ import type { Tokenizer } from '../data/tokenizer.js'
 import { invalidArgument, SentenceTorchError } from '../errors.js'
 import type { ClassifierDescription, ConfigObject, Description, NativeAddon, NativeEncoder } from '../native/types.js'
 import { checkOptions, checkType } from '../options.js'
-import {
-  type AdapterState,
-  DEFAULT_NAME,
-  type ModelAdapters,
-  newAdapters,
-  type SavedAdapter,
-} from './adapters/model-adapters.js'
+import type { SavedAdapter } from './adapters/config.js'
+import { type AdapterState, DEFAULT_NAME, type ModelAdapters, newAdapters } from './adapters/model-adapters.js'
 import type { AdapterOptions } from './adapters/options.js'
 import { resolveModel } from './hub.js'
 import { checkLoaded, noSuchPrompt } from './load-errors.js'

@@ -3,11 +3,12 @@ import { basename, join, resolve } from 'node:path'
 import { writeSafetensors } from '../io/safetensors.js'
 import type { ConfigObject } from '../native/types.js'
 import { ACTIVATION_PATHS } from './activations.js'
-import type { SavedAdapter } from './adapters/model-adapters.js'
+import type { SavedAdapter } from './adapters/config.js'
+import { pythonPath } from './checkpoint-names.js'
 import type { CrossEncoderFolder } from './cross-encoder-folder.js'
 import { CLASSIFICATION } from './folder-config.js'
 import { isObject, toJson } from './json.js'
-import { float32Config, pythonPath, type SavedWeights, tensors, tokenizerConfig, writeAdapter } from './save-folder.js'
+import { float32Config, type SavedWeights, tensors, tokenizerConfig, writeAdapter } from './save-folder.js'
 
 /** What the model card tells beside the model's own settings. */
 export interface CrossEncoderCard {

@@ -3,9 +3,8 @@ import { join, posix } from 'node:path'
 import { fromNative } from '../errors.js'
 import { saveFolder } from '../io/rescue.js'
 import { type TensorSource, writeSafetensors } from '../io/safetensors.js'
-import type { ClassifierDescription, ConfigObject, NativeEncoder } from '../native/types.js'
-import { ADAPTER_CONFIG, ADAPTER_WEIGHTS } from './adapters/config.js'
-import type { SavedAdapter } from './adapters/model-adapters.js'
+import type { ConfigObject, NativeEncoder } from '../native/types.js'
+import { ADAPTER_CONFIG, ADAPTER_WEIGHTS, type SavedAdapter } from './adapters/config.js'
 import { SENTENCE_CONFIG_FILES } from './folder-config.js'
 import { toJson } from './json.js'
 import { type ModelCard, modelCard } from './model-card.js'
@@ -129,11 +128,6 @@ export function tokenizerConfig(model: Pick<ModelFolder, 'tokenizerFiles' | 'max
 export interface SavedWeights {
   encoder: NativeEncoder
   names: StoredNames
-}
-
-/** The name of a classifier's tensor in a checkpoint, where the transformer lies under a prefix beside the classifier. */
-export function pythonPath(own: string, name: string, { prefix, tensors }: ClassifierDescription): string {
-  return tensors.some((tensor) => tensor.outside && tensor.name === own) ? name : prefix + name
 }
 
 /** A tensor to be saved, with the engine's name beside that of the file; both without the number of the module. */

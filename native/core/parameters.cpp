@@ -68,8 +68,7 @@ at::Tensor Parameters::in_master(const TensorInfo& info) const {
 }
 
 void Parameters::copy_values(const Parameters& from) {
-  master_.copy_(from.master_);
-  if (halved_.defined()) halved_.copy_(from.halved_);
+  for (const TensorInfo& info : layout.tensors()) stored(info).copy_(from.stored(info));
   refresh();
 }
 

@@ -94,7 +94,7 @@ class Parameters {
     const Flat in = flat_of(range.name);
     layout.dump(in.tensor, range, in.first);
   }
-  // Takes the values of parameters in the same layout.
+  // Takes the values of tensors of the same names.
   void copy_values(const Parameters& from);
 
  private:

@@ -165,8 +165,7 @@ std::unique_ptr<Network> Network::copy() {
   out->prepare();
   out->adapters_ = adapters_;
   out->active_adapter_ = active_adapter_;
-  out->frozen_ = frozen_;
-  if (!adapters_.empty() || !frozen_.empty()) out->arrange();
+  if (!adapters_.empty()) out->arrange();
   out->set_compute(compute_);
   parameters_.settle();
   out->parameters_.copy_values(parameters_);

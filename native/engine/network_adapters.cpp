@@ -237,7 +237,7 @@ void Network::dump_merged(const TensorRange& range) const {
 }
 
 void Network::freeze(const std::function<bool(const std::string& name)>& frozen) {
-  frozen_.clear();
+  thaw();
   for (ParamId id : parameters_.layout.frozen_blocks(frozen)) {
     if (id < bare_.count() && is_trained(parameters_.layout.group(id))) frozen_.push_back(id);
   }

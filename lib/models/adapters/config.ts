@@ -7,6 +7,14 @@ import { isTrue, jsonObject, readJson } from '../json.js'
 export const ADAPTER_CONFIG = 'adapter_config.json'
 export const ADAPTER_WEIGHTS = ['adapter_model.safetensors', 'adapter_model.bin'] as const
 
+/** An adapter as it is saved. */
+export interface SavedAdapter {
+  /** adapter_config.json. */
+  config: ConfigObject
+  /** `tensor`: the engine's name. */
+  tensors: { name: string; tensor: string; shape: readonly number[] }[]
+}
+
 /** What an adapter_config.json says that counts. */
 export interface AdapterConfig {
   alpha: number

@@ -1,12 +1,18 @@
 import { resolve } from 'node:path'
 import { fromNative, invalidArgument, SentenceTorchError } from '../../errors.js'
 import { openTensorFile } from '../../io/tensor-file.js'
-import type { AdapterSpec, ConfigObject, Description, NativeEncoder, TensorRange } from '../../native/types.js'
-import type { BaseParts } from '../base-model.js'
-import { pythonPath } from '../save-folder.js'
+import type {
+  AdapterSpec,
+  ClassifierDescription,
+  ConfigObject,
+  Description,
+  NativeEncoder,
+  TensorRange,
+} from '../../native/types.js'
+import { pythonPath } from '../checkpoint-names.js'
 import { guardOf } from '../weight-guard.js'
 import { type ModelFiles, type StoredNames, WeightFiles } from '../weights.js'
-import { type AdapterConfig, readAdapterConfig } from './config.js'
+import { type AdapterConfig, readAdapterConfig, type SavedAdapter } from './config.js'
 import { adapterFile, engineName, peftName, placeTensors, specOf } from './files.js'
 import { type AdapterOptions, checkAdapterName, checkAdapterOptions } from './options.js'
 import { chooseTargets, type LinearModule, linearModules, valueFor } from './targets.js'
@@ -26,12 +32,6 @@ interface Adapter {
   config: ConfigObject
 }
 
-/** An adapter as it is saved. */
-export interface SavedAdapter {
-  config: ConfigObject
-  tensors: { name: string; tensor: string; shape: readonly number[] }[]
-}
-
 /** What adapters have to know of their model. */
 export interface AdapterHost {
   encoder: NativeEncoder
@@ -46,8 +46,19 @@ export interface AdapterHost {
 
 export const DEFAULT_NAME = 'default'
 
+/** What a model with adapters consists of. */
+export interface AdapterParts extends Pick<AdapterHost, 'encoder' | 'names'> {
+  folder: Pick<AdapterHost, 'architecture' | 'description'> & {
+    transformerPath: string | undefined
+    classifier?: ClassifierDescription
+  }
+  /** Hub id that it came from. */
+  id: string | undefined
+  base?: string | undefined
+}
+
 /** The adapters of a model that has none yet. */
-export function newAdapters({ encoder, names, folder, id, base }: BaseParts): ModelAdapters {
+export function newAdapters({ encoder, names, folder, id, base }: AdapterParts): ModelAdapters {
   const { architecture, description, transformerPath, classifier } = folder
   const path = transformerPath === undefined ? undefined : resolve(transformerPath)
   const pathOf = (own: string, bare: string) => (classifier ? pythonPath(own, bare, classifier) : bare)

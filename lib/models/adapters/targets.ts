@@ -49,6 +49,10 @@ export function chooseTargets(
   targetModules: readonly string[] | string | RegExp | undefined,
   architecture: string,
 ): LinearModule[] {
+  if (modules.length === 0) {
+    const message = `A model of type ${architecture} has no linear layers, so no adapters`
+    throw new SentenceTorchError('ERR_INVALID_ARGUMENT', message)
+  }
   const chosen = targetModules ?? CHOICES[architecture]
   if (chosen === undefined) {
     const message = `PEFT has no targetModules for model_type ${architecture}: choose some of ${listOf(modules)}`
