@@ -11,15 +11,17 @@ namespace {
 // Parts of A that read the same input.
 struct Inputs {
   int64_t first, rank;  // rows of A
+  bool are_all;
   Dropout dropout;
 };
 
 std::vector<Inputs> inputs_of(const Pass& pass, const LowRank& low) {
-  std::vector<Inputs> out;
-  for (const LowRank::Part& part : low.parts) {
-    out.push_back({part.first, part.rank, pass.dropout_at(part.site, low.dropout)});
+  const auto dropout_of = [&](const LowRank::Part& part) { return pass.dropout_at(part.site, low.dropout); };
+  if (low.parts.size() == 1 || !dropout_of(low.parts[0]).active()) {
+    return {{0, low.rank, true, dropout_of(low.parts[0])}};
   }
-  if (!out[0].dropout.active()) return {{0, low.rank, Dropout()}};
+  std::vector<Inputs> out;
+  for (const LowRank::Part& part : low.parts) out.push_back({part.first, part.rank, false, dropout_of(part)});
   return out;
 }
 
@@ -56,18 +58,22 @@ at::Tensor dropped(const Pass& pass, const Dropout& dropout, const at::Tensor& x
   return out_TI;
 }
 
-// drop(x) A'.
-at::Tensor inner(const Pass& pass, const LowRank& low, const at::Tensor& a_RI, const at::Tensor& x_TI) {
-  at::Tensor out_TR = pass.take(a_RI.size(0));
-  const std::vector<Inputs> all = inputs_of(pass, low);
-  for (const Inputs& one : all) {
-    const Scratch scratch(pass.workspace);
-    const at::Tensor to_TR = all.size() > 1 ? pass.take(a_RI.size(0)) : out_TR;
-    linear(dropped(pass, one.dropout, x_TI), {a_RI, nullptr, pass.workspace}, {}, to_TR);
-    if (all.size() == 1) continue;
-    if (one.first == 0) out_TR.zero_();
-    out_TR.narrow(1, one.first, one.rank).copy_(to_TR.narrow(1, one.first, one.rank));
-  }
+// x A' in the columns of these inputs.
+void multiply_by_a(const Pass& pass, const Inputs& inputs, const at::Tensor& x_TI, const at::Tensor& a_RI,
+                   at::Tensor out_TR) {
+  const Weight a{a_RI, nullptr, pass.workspace};
+  if (inputs.are_all) return linear(x_TI, a, {}, out_TR);
+  const Scratch scratch(pass.workspace);
+  const at::Tensor all_TR = pass.take(a_RI.size(0));
+  linear(x_TI, a, {}, all_TR);
+  out_TR.narrow(1, inputs.first, inputs.rank).copy_(all_TR.narrow(1, inputs.first, inputs.rank));
+}
+
+// The gradient of x A' in the columns of these inputs, 0 elsewhere.
+at::Tensor columns_of(const Pass& pass, const Inputs& inputs, const at::Tensor& d_TR) {
+  if (inputs.are_all) return d_TR;
+  at::Tensor out_TR = pass.take(d_TR.size(1)).zero_();
+  out_TR.narrow(1, inputs.first, inputs.rank).copy_(d_TR.narrow(1, inputs.first, inputs.rank));
   return out_TR;
 }
 
@@ -76,48 +82,51 @@ at::Tensor inner(const Pass& pass, const LowRank& low, const at::Tensor& a_RI, c
 at::Tensor low_rank_forward(const Pass& pass, const LowRank& low, const at::Tensor& x_TI, int64_t width) {
   const ProfileScope scope("adapter");
   const Factors of = factors(pass, low, width);
-  return linear_addend(inner(pass, low, of.a_RI, x_TI), {of.b_OR, nullptr, pass.workspace});
+  // What is beyond the rank stays 0.
+  const at::Tensor inner_TR = pass.take(of.a_RI.size(0)).zero_();
+  for (const Inputs& inputs : inputs_of(pass, low)) {
+    const Scratch scratch(pass.workspace);
+    multiply_by_a(pass, inputs, dropped(pass, inputs.dropout, x_TI), of.a_RI, inner_TR);
+  }
+  return linear_addend(inner_TR, {of.b_OR, nullptr, pass.workspace});
 }
 
 at::Tensor low_rank_backward(const Pass& pass, Gradients& gradients, const LowRank& low, const at::Tensor& x_TI,
                              const at::Tensor& d_y_TO) {
   const ProfileScope scope("adapter, backward");
+  const bool trains = gradients[low.a].defined();
   const Factors of = factors(pass, low, d_y_TO.size(1));
   const int64_t rank = of.a_RI.size(0);
-  at::Tensor d_inner_TR = pass.take(rank);
+  const at::Tensor d_inner_TR = pass.take(rank), inner_TR = pass.take(rank).zero_();
   linear_backward_input(d_y_TO, {of.b_OR, nullptr, pass.workspace}, d_inner_TR, false);
 
-  if (gradients[low.a].defined()) {
-    const Scratch scratch(pass.workspace);
-    at::Tensor d_b_OR = pass.workspace.take({d_y_TO.size(1), rank}, pass.master()).zero_();
-    linear_backward_weight(d_y_TO, inner(pass, low, of.a_RI, x_TI), d_b_OR, pass.workspace);
-    for (const LowRank::Part& part : low.parts) {
-      at::Tensor(gradients[part.b])
-          .add_(d_b_OR.narrow(0, part.row, part.rows).narrow(1, part.first, part.rank), part.scale);
-    }
-  }
-
   at::Tensor out_TI;
-  const std::vector<Inputs> all = inputs_of(pass, low);
-  for (const Inputs& one : all) {
-    at::Tensor d_one_TR = d_inner_TR;
-    if (all.size() > 1) {
-      d_one_TR = pass.take(rank).zero_();
-      d_one_TR.narrow(1, one.first, one.rank).copy_(d_inner_TR.narrow(1, one.first, one.rank));
-    }
-    if (gradients[low.a].defined()) {
+  for (const Inputs& inputs : inputs_of(pass, low)) {
+    const at::Tensor d_TR = columns_of(pass, inputs, d_inner_TR);
+    if (trains) {
       const Scratch scratch(pass.workspace);
+      const at::Tensor in_TI = dropped(pass, inputs.dropout, x_TI);
+      multiply_by_a(pass, inputs, in_TI, of.a_RI, inner_TR);
       at::Tensor d_a_RI = pass.workspace.take(of.a_RI.sizes(), pass.master()).zero_();
-      linear_backward_weight(d_one_TR, dropped(pass, one.dropout, x_TI), d_a_RI, pass.workspace);
-      at::Tensor(gradients[low.a]).add_(d_a_RI.narrow(0, 0, low.rank));
+      linear_backward_weight(d_TR, in_TI, d_a_RI, pass.workspace);
+      gradients[low.a].add_(d_a_RI.narrow(0, 0, low.rank));
     }
-    const at::Tensor d_x_TI = linear_backward_addend(d_one_TR, {of.a_RI, nullptr, pass.workspace});
-    drop(pass.input, one.dropout, d_x_TI);
+    const at::Tensor d_x_TI = linear_backward_addend(d_TR, {of.a_RI, nullptr, pass.workspace});
+    drop(pass.input, inputs.dropout, d_x_TI);
     if (out_TI.defined()) {
       out_TI.add_(d_x_TI);
     } else {
       out_TI = d_x_TI;
     }
+  }
+  if (!trains) return out_TI;
+
+  const Scratch scratch(pass.workspace);
+  at::Tensor d_b_OR = pass.workspace.take({d_y_TO.size(1), rank}, pass.master()).zero_();
+  linear_backward_weight(d_y_TO, inner_TR, d_b_OR, pass.workspace);
+  for (const LowRank::Part& part : low.parts) {
+    const at::Tensor d_part_OR = d_b_OR.narrow(0, part.row, part.rows).narrow(1, part.first, part.rank);
+    gradients[part.b].add_(d_part_OR, part.scale);
   }
   return out_TI;
 }
