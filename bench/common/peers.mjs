@@ -6,16 +6,16 @@ import { fileURLToPath } from 'node:url'
 const bench = fileURLToPath(new URL('..', import.meta.url))
 export const shared = join(bench, '..', '..', 'shared')
 const peers = process.env.SENTENCE_TORCH_BENCH_PEERS || join(bench, 'peers')
-const python = process.env.SENTENCE_TORCH_BENCH_PYTHON || join(peers, 'venv', 'bin', 'python')
+export const pythonProgram = process.env.SENTENCE_TORCH_BENCH_PYTHON || join(peers, 'venv', 'bin', 'python')
 const js = join(peers, 'js', 'node_modules', '@huggingface', 'transformers')
 const SETUP = 'python3 bench/setup.py makes it'
 
 /** Trials of each kind of program: interpreter, and how the script of a theme is called. */
 const KINDS = {
   ours: { interpreter: process.execPath, script: (theme) => `${theme}.mjs` },
-  python: { interpreter: python, script: (theme) => `${theme}_peer.py` },
+  python: { interpreter: pythonProgram, script: (theme) => `${theme}_peer.py` },
   js: { interpreter: process.execPath, script: (theme) => `${theme}_js.mjs` },
-  fastembed: { interpreter: python, script: (theme) => `${theme}_fastembed.py` },
+  fastembed: { interpreter: pythonProgram, script: (theme) => `${theme}_fastembed.py` },
 }
 
 /** By the name that `--programs` takes. `dtype` goes to the trial; `slow`: only where it is named. */
@@ -38,14 +38,14 @@ export function kindOf(program) {
 /** Why a program cannot run here, or undefined. */
 export function missing(program) {
   const { kind } = PROGRAMS[program]
-  if (kind === 'python' && !existsSync(python)) return `There is no ${python} (${SETUP})`
+  if (kind === 'python' && !existsSync(pythonProgram)) return `There is no ${pythonProgram} (${SETUP})`
   if (kind === 'js' && !existsSync(js)) return `There is no ${js} (${SETUP})`
   if (kind === 'fastembed') {
-    const packages = join(python, '..', '..', 'lib')
+    const packages = join(pythonProgram, '..', '..', 'lib')
     const found =
-      existsSync(python) &&
+      existsSync(pythonProgram) &&
       readdirSync(packages).some((name) => existsSync(join(packages, name, 'site-packages', 'fastembed')))
-    if (!found) return `fastembed is not installed beside ${python} (${SETUP})`
+    if (!found) return `fastembed is not installed beside ${pythonProgram} (${SETUP})`
   }
   return undefined
 }

@@ -1,4 +1,5 @@
 import { describe, invalidArgument, SentenceTorchError } from '../errors.js'
+import { checkOptions, checkType } from '../options.js'
 import { lowerByCharacter } from './bert-text.js'
 import { hashJson } from './hash-json.js'
 import { IdBuffer } from './id-buffer.js'
@@ -7,6 +8,7 @@ import { checkPostProcessor, specialTokens } from './special-tokens.js'
 import { checkNotEmpty, checkStrings, nameOfText, TextError, withNames } from './text-errors.js'
 import { TimeSlice } from './time-slice.js'
 import type { TokenizerJson } from './tokenizer/blocks.js'
+import { cleanUp, type Decoder, makeDecoder } from './tokenizer/decoders.js'
 import { appendParts, type FastEncoder, fastEncoder } from './tokenizer/fast.js'
 import type { TokenizerFiles } from './tokenizer/files.js'
 import { lowers, makeNormalizer } from './tokenizer/normalizers.js'
@@ -14,6 +16,7 @@ import type { TokenizerOptions } from './tokenizer/options.js'
 import { Pipeline } from './tokenizer/pipeline.js'
 import { asPythonLoads } from './tokenizer/python-classes.js'
 import { longestPart, PART_LENGTH, partsOf } from './tokenizer/safe-cuts.js'
+import { TokenNames } from './tokenizer/token-names.js'
 import { Vocabulary } from './tokenizer/vocabulary.js'
 import { TokenizerPool } from './tokenizer-pool.js'
 
@@ -29,6 +32,16 @@ export interface EncodeAllOptions {
   nameOf?: (index: number) => string
   /** Accepts texts without tokens, which occur only without special tokens. Default: they are an error. */
   allowEmpty?: boolean
+}
+
+export interface DecodeOptions {
+  /** Leaves out special tokens, such as `[CLS]` and `</s>`. Default false. */
+  skipSpecialTokens?: boolean
+  /**
+   * Drops spaces in front of punctuation and English contractions. Default: what the tokenizer's files say, else false. It has no
+   * effect on byte pairs (BPE), as in transformers.
+   */
+  cleanUpTokenizationSpaces?: boolean
 }
 
 /** Increase it when a change gives other ids for the same files. */
@@ -54,9 +67,12 @@ export class Tokenizer {
   private readonly specialIds: ReadonlySet<number>
   private readonly json: TokenizerJson
   private readonly named: ReadonlyMap<string, string>
+  private readonly plain: ReadonlySet<string>
   private readonly normalize: (text: string) => string
   private readonly fast: FastEncoder | undefined
   private madePipeline: Pipeline | undefined
+  private madeNames: TokenNames | undefined
+  private madeDecoder: Decoder | undefined
   private readonly vocabulary: Vocabulary
   private madeVocabSize: number | undefined
   private currentMaxSeqLength: number
@@ -66,9 +82,10 @@ export class Tokenizer {
     private readonly files: TokenizerFiles,
     private readonly options: TokenizerOptions,
   ) {
-    const { json, named, hasTokenTypes } = asPythonLoads(files)
+    const { json, named, plain, hasTokenTypes } = asPythonLoads(files)
     this.json = json
     this.named = named
+    this.plain = plain
     this.vocabulary = new Vocabulary(json)
     this.hasTokenTypes = hasTokenTypes
     checkPostProcessor(json.post_processor)
@@ -192,6 +209,64 @@ export class Tokenizer {
     return last !== undefined && this.specialIds.has(last) ? ids.length - 1 : ids.length
   }
 
+  /**
+   * The text of token ids, as transformers' `decode` makes it. Ids without a token are left out, as there.
+   * @throws SentenceTorchError ERR_INVALID_ARGUMENT naming an id that is no integer; ERR_INVALID_MODEL, ERR_NOT_IMPLEMENTED for a
+   * decoder that cannot be understood
+   */
+  decode(ids: ArrayLike<number>, options: DecodeOptions = {}): string {
+    checkDecodeOptions(options)
+    return this.decodeOne(ids, options, 'ids')
+  }
+
+  /**
+   * The texts of several rows of token ids.
+   * @param rows one array for each text, or the result of `encode`
+   */
+  batchDecode(rows: readonly ArrayLike<number>[] | Tokenized, options: DecodeOptions = {}): string[] {
+    checkDecodeOptions(options)
+    if (Array.isArray(rows)) return rows.map((ids, i) => this.decodeOne(ids, options, `rows[${i}]`))
+    const { ids, offsets } = rows as Tokenized
+    if (!(ids instanceof Int32Array) || !(offsets instanceof Int32Array))
+      throw invalidArgument('rows', 'arrays of token ids', rows)
+    return Array.from(offsets.subarray(1), (end, i) =>
+      this.decodeOne(ids.subarray(offsets[i], end), options, `rows[${i}]`),
+    )
+  }
+
+  private decodeOne(ids: ArrayLike<number>, options: DecodeOptions, name: string): string {
+    if (typeof ids !== 'object' || ids === null || !Number.isInteger(ids.length))
+      throw invalidArgument(name, 'an array of token ids', ids)
+    for (let i = 0; i < ids.length; i++) {
+      if (!Number.isInteger(ids[i]) || ids[i]! < 0) throw invalidArgument(`${name}[${i}]`, 'a token id', ids[i])
+    }
+    const { skipSpecialTokens = false, cleanUpTokenizationSpaces: cleans = this.cleansUp } = options
+    this.madeNames ??= new TokenNames(this.json, this.plain)
+    this.madeDecoder ??= makeDecoder(this.json.decoder)
+    const text = this.madeDecoder(this.madeNames.of(ids, skipSpecialTokens))
+    return cleans && this.mayCleanUp ? cleanUp(text) : text
+  }
+
+  /** Whether transformers cleans up: it refuses for byte pairs, where spaces before punctuation are the text's own. */
+  private get mayCleanUp(): boolean {
+    const { clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output: forced } = this.config
+    return !this.isBytePair || forced === true
+  }
+
+  private get isBytePair(): boolean {
+    const { model } = this.json
+    return model !== undefined && (model.type ?? ('merges' in model ? 'BPE' : undefined)) === 'BPE'
+  }
+
+  private get cleansUp(): boolean {
+    return this.config.clean_up_tokenization_spaces === true
+  }
+
+  /** tokenizer_config.json */
+  private get config(): Readonly<Record<string, unknown>> {
+    return (this.files.config ?? {}) as Record<string, unknown>
+  }
+
   /** The id of a token; undefined when the vocabulary does not have it. */
   tokenId(token: string): number | undefined {
     return this.vocabulary.idOf(token)
@@ -232,7 +307,8 @@ export class Tokenizer {
   /** A digest of everything that decides the ids of a text, except `maxSeqLength`: a key for caches. */
   async fingerprint(): Promise<string> {
     const { json, truncatesLeft, options } = this
-    return hashJson([FINGERPRINT_VERSION, json, truncatesLeft, { ...options, maxSeqLength: 0 }])
+    const parts = { ...json, decoder: null }
+    return hashJson([FINGERPRINT_VERSION, parts, truncatesLeft, { ...options, maxSeqLength: 0 }])
   }
 
   /** Ends the worker threads. They also end by themselves when idle. */
@@ -336,6 +412,11 @@ export class Tokenizer {
       throw invalidArgument('maxSeqLength', `an integer of at least ${least}`, value)
     return value
   }
+}
+
+function checkDecodeOptions(options: DecodeOptions): void {
+  checkOptions('decode', options, ['skipSpecialTokens', 'cleanUpTokenizationSpaces'])
+  for (const [name, value] of Object.entries(options)) checkType(name, value, 'boolean')
 }
 
 function throwIfAborted(signal: AbortSignal | undefined): void {

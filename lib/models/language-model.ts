@@ -14,6 +14,7 @@ import { readTransformerConfig } from './first-module.js'
 import { type HubOptions, resolveModel } from './hub.js'
 import { readJson } from './json.js'
 import { modulesSchema } from './model-folder.js'
+import { areDifferent, byteLength, RANGE_BYTES } from './stored-bytes.js'
 import { encoderConfig } from './transformer-config.js'
 import { checkTensors, FLOAT_BYTES, type FloatDType, placesOf, type StoredTensor } from './weight-check.js'
 import { weightFile } from './weight-file.js'
@@ -29,8 +30,6 @@ export interface ModelSource {
 
 /** A model of up to this many parameters, or of 4 times what is stored, may lack tensors. */
 const SMALL = 2 ** 26
-/** Bytes that are read at once. */
-const RANGE_BYTES = 4 * 1024 * 1024
 
 /**
  * The tensors of a checkpoint by the names of transformers' class with a language-model head (of a BERT `bert.…`,
@@ -75,7 +74,7 @@ export class LanguageModelWeights {
       const tensors = storedTensors(file, description, languageModel, transformerTensors(own.addon, config))
       const { matrix, bias } = languageModel
       const tied = config.tie_word_embeddings !== false
-      const differ = (one: string, other: string) => areDifferent(file, tensors.get(one), tensors.get(other))
+      const differ = (one: string, other: string) => areDifferent(tensors.get(one), tensors.get(other))
       const tieWordEmbeddings = tied && !(await differ(matrix, wordsOf(languageModel)))
       if (bias !== null && bias.second !== null) {
         // The forward pass of the head reads the second; where they are tied, it is another name of the first.
@@ -211,21 +210,4 @@ function storedTensors(
     throw new SentenceTorchError('ERR_INVALID_TENSORS', `Expected ${floats} for ${name} in ${path}, found ${dtype}`)
   }
   return new Map(found)
-}
-
-/** Whether both are there and have different bytes. */
-async function areDifferent(file: TensorFile, a?: StoredTensor, b?: StoredTensor): Promise<boolean> {
-  if (a === undefined || b === undefined) return false
-  if (a.dtype !== b.dtype || String(a.shape) !== String(b.shape)) return true
-  const total = byteLength(a.shape, a.dtype)
-  for (let start = 0; start < total; start += RANGE_BYTES) {
-    const end = Math.min(start + RANGE_BYTES, total)
-    const [one, other] = await Promise.all([file.read(a.name, start, end), file.read(b.name, start, end)])
-    if (Buffer.compare(one, other) !== 0) return true
-  }
-  return false
-}
-
-function byteLength(shape: readonly number[], dtype: string): number {
-  return shape.reduce((product, n) => product * n, FLOAT_BYTES[dtype as FloatDType])
 }

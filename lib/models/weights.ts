@@ -8,6 +8,7 @@ import { checkFinite } from './finite.js'
 import type { ModelFolder } from './model-folder.js'
 import { type FolderModule, hasWeights } from './modules/index.js'
 import { openStaticTable } from './static-table.js'
+import { areDifferent } from './stored-bytes.js'
 import { checkTensors, FLOAT_BYTES, type FloatDType, leaveOutSurplus, type StoredTensor } from './weight-check.js'
 import { weightFile } from './weight-file.js'
 import { guardOf } from './weight-guard.js'
@@ -100,6 +101,21 @@ export class WeightFiles {
   get hasPooler(): boolean {
     const { pooler } = this.description.names
     return pooler.length > 0 && pooler.every((name) => this.tensors.has(`0.${name}`))
+  }
+
+  /**
+   * Leaves out a tensor that repeats another one; where the files lack that one, it takes its place.
+   * @param name of the engine, like `of`
+   * @returns whether the files have both, with different values
+   */
+  async leaveOutCopy(name: string, of: string): Promise<boolean> {
+    const copy = this.tensors.get(name)
+    if (copy === undefined) return false
+    const original = this.tensors.get(of)
+    if (original && (!Object.hasOwn(FLOAT_BYTES, copy.dtype) || (await areDifferent(copy, original)))) return true
+    if (!original) this.tensors.set(of, { ...copy, bare: of.slice(of.indexOf('.') + 1) })
+    this.tensors.delete(name)
+    return false
   }
 
   /**

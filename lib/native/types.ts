@@ -336,6 +336,60 @@ export interface NativeTrainer {
   dispose(): Promise<void>
 }
 
+/** How a decoder writes texts. The names in brackets are those of transformers' GenerationConfig. */
+export interface GenerationOptions {
+  /** The token that each text begins with, not a part of the answer. */
+  start: number
+  /** Tokens that end a text [eos_token_id]; may be empty. */
+  ends: Int32Array
+  /** Of an answer, with its end [max_new_tokens]. */
+  mostTokens: number
+  /** Before an end [min_new_tokens]. Default 0. */
+  leastTokens?: number
+  /** Draw tokens by their probability instead of taking the best [do_sample]. Default false. */
+  sample?: boolean
+  /** Above 0. Default 1. */
+  temperature?: number
+  /** 0 = all tokens. Default 0. */
+  topK?: number
+  /** Above 0 and at most 1. Default 1. */
+  topP?: number
+  /** [num_beams] At most the vocabulary's size. Default 1. */
+  beams?: number
+  /** Default 1. */
+  lengthPenalty?: number
+  /** Default false. */
+  earlyStopping?: boolean | 'never'
+  /** To each prompt [num_return_sequences]: one unless there are beams (at most as many) or draws. Default 1. */
+  answers?: number
+  /** [no_repeat_ngram_size] Default 0. */
+  noRepeatNgram?: number
+  /** What is drawn is a function of the seed and of the prompt's number. Default 0. */
+  seed?: number
+  /** Number of the batch's first prompt in the whole. Default 0. */
+  firstPrompt?: number
+}
+
+export interface GeneratedAnswer {
+  /** Row of the batch. */
+  prompt: number
+  /** From 0 to `answers` - 1; of beams the best first. */
+  number: number
+  /** With its end, if it has one. */
+  ids: Int32Array
+}
+
+/** Texts that an encoder with its decoder writes. The weights must not change before they are done. */
+export interface NativeGeneration {
+  /** Of the keys and values that are kept from the first `next` to the last: known before they are taken. */
+  readonly bytes: number
+  /** One short job: a block of prompts, or as many tokens of all texts as fit into some 40 ms, at least one. `answers` are those
+   *  that it finished; those of one prompt come in order. */
+  next(): Promise<{ answers: GeneratedAnswer[]; done: boolean }>
+  /** Frees the memory; also in between. Idempotent. */
+  dispose(): Promise<void>
+}
+
 export interface DeviceInfo {
   name: string
   description: string
@@ -411,4 +465,10 @@ export interface NativeAddon {
   ): Promise<void>
   Encoder: new (spec: EncoderSpec) => NativeEncoder
   Trainer: new (encoder: NativeEncoder, spec: TrainerSpec) => NativeTrainer
+  /** Writes answers to the rows of a batch. The encoder was made with `decoder`. */
+  Generation: new (
+    encoder: NativeEncoder,
+    prompts: PackedBatch,
+    options: GenerationOptions,
+  ) => NativeGeneration
 }

@@ -9,6 +9,7 @@
 #include "binding/describe.h"
 #include "binding/encoder_wrap.h"
 #include "binding/environment.h"
+#include "binding/generation_wrap.h"
 #include "binding/measure.h"
 #include "binding/trainer_wrap.h"
 #include "core/error.h"
@@ -111,6 +112,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports["measureMachine"] = Napi::Function::New(env, measure, "measureMachine");
   exports["Encoder"] = EncoderWrap::define(env);
   exports["Trainer"] = TrainerWrap::define(env);
+  exports["Generation"] = GenerationWrap::define(env);
   return exports;
 }
 

@@ -10,6 +10,7 @@
 #include "core/config.h"
 #include "core/packed.h"
 #include "core/tensor_range.h"
+#include "engine/generation/options.h"
 #include "engine/report.h"
 #include "engine/spec.h"
 
@@ -48,6 +49,7 @@ AdapterSpec to_adapter_spec(Napi::Value value);
 TrainerSpec to_trainer_spec(Napi::Value value);
 StepOptions to_step_options(Napi::Value value);
 ExternalLoss to_external_loss(Napi::Value value);
+GenerationOptions to_generation_options(Napi::Value value);
 
 Napi::Value from_report(Napi::Env env, const std::optional<StepReport>& report);
 Napi::Object from_numbers(Napi::Env env, const std::map<std::string, double>& numbers);

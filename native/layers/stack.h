@@ -58,6 +58,21 @@ struct Stack {
     return x.x_TD;
   }
 
+  // forward() of a pass without training, whose layers all have the same place of the norm: `forward_layer(layer, i,
+  // x)` overwrites the stream x.
+  template <typename Forward>
+  at::Tensor forward_each(const Pass& pass, const Forward& forward_layer) const {
+    Stream x(pass.take(width));
+    embeddings.forward(pass, x.x_TD);
+    FirstNorm::Kept kept;
+    if (first_norm) x = first_norm->forward(pass, x.x_TD, kept);
+    for (size_t i = 0; i < layers.size(); ++i) {
+      const Scratch scratch(pass.workspace);
+      forward_layer(layers[i], i, x);
+    }
+    return x.x_TD;
+  }
+
   // transformers' hidden_states: the sums between layers, and the output of the last layer.
   std::vector<at::Tensor> outputs_TD(const Kept& kept) const {
     std::vector<at::Tensor> out;

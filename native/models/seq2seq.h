@@ -2,8 +2,10 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "core/config.h"
+#include "layers/cached_attention.h"
 #include "layers/pass.h"
 
 namespace st {
@@ -29,6 +31,18 @@ class Decoder {
     double scale;
   };
   virtual Head head() const = 0;
+
+  // Of the keys and values that a generation keeps: layers, and the width of a token in each.
+  struct CacheShape {
+    int64_t layers, own_width, memory_width;
+  };
+  virtual CacheShape cache_shape() const = 0;
+  // Fills the layers' memory from place `first` on, with the encoder's tokens of a pass.
+  virtual void remember(const Pass& pass, const at::Tensor& states_TD, int64_t first,
+                        const std::vector<LayerCache>& caches) const = 0;
+  // forward() for one new token of each row, which a pass without training has as a row of its own.
+  virtual at::Tensor forward_cached(const Pass& pass, const CachedRows& rows,
+                                    const std::vector<LayerCache>& caches) const = 0;
 };
 
 // What a decoder shares with its encoder.

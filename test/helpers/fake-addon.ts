@@ -270,6 +270,11 @@ export function fakeAddon(fastDTypes: DType[] = ['float32']): FakeAddon {
         encoders.push(this)
       }
     },
+    Generation: class {
+      constructor() {
+        throw new Error('the fake addon cannot write texts')
+      }
+    } as unknown as NativeAddon['Generation'],
     Trainer: class {
       constructor() {
         throw new Error('the fake addon does not train')

@@ -1,6 +1,9 @@
 // Encoder-decoder models against transformers: the loss of target texts and the gradient of every tensor, the encoder's among them;
 // golden values by test/parity/make_seq2seq.py.
-import test from 'ava'
+import { join } from 'node:path'
+import test, { type ExecutionContext } from 'ava'
+import { type TensorSource, writeSafetensors } from '../../lib/io/safetensors.js'
+import { openSeq2SeqWeights, type WholeDescription } from '../../lib/models/seq2seq-weights.js'
 import type {
   ConfigObject,
   DType,
@@ -11,6 +14,7 @@ import type {
   StepOptions,
   TrainerSpec,
 } from '../../lib/native/types.js'
+import { temporaryFolder } from '../helpers/model-folders.js'
 import { exactGradients, largestShare } from './architecture-engines.js'
 import { SEQ2SEQ } from './architecture-goldens.js'
 import { inUnits, under } from './architectures.js'
@@ -155,6 +159,67 @@ for (const { name, covers, config, loss, ownHead, python } of SEQ2SEQ) {
     }
   })
 }
+
+/** Opens a file with these of the model's tensors, by their names in it, and gives the loss of the model. */
+async function lossOfFile(t: ExecutionContext, name: string, names: Readonly<Record<string, string>>) {
+  const { config } = MODELS[name]!
+  const architecture = config.model_type as string
+  const path = await temporaryFolder(t)
+  const sources = Object.entries(names).map(([stored, tensor]): TensorSource => {
+    const { data, shape } = tensors.get(`${name}/weights/${tensor}`)!
+    return { name: stored, dtype: 'F32', shape, data: new Uint8Array(inUnits(new Int8Array(data)).buffer) }
+  })
+  await writeSafetensors(join(path, 'model.safetensors'), sources)
+  const description = addon.describe(architecture, config) as WholeDescription
+  const { weights, ownHead } = await openSeq2SeqWeights({ path, transformerPath: path, modules: [], description })
+  const encoder = new addon.Encoder({
+    ...{ architecture, config, modules: [], pooler: false, decoder: true, ownHead },
+    ...{ device: 'cpu', dtype: 'float32' },
+  })
+  const { names: stored } = await weights.load(encoder).finally(() => weights.close())
+  const engine = trainer(encoder)
+  const { loss } = await engine.evaluate(batchOf(name))
+  await engine.dispose()
+  await encoder.dispose()
+  return { loss, ownHead, stored: [...stored.values()].sort() }
+}
+
+test('checkpoints: what repeats the table of words is left out or takes its place, what has other values is a last layer', async (t) => {
+  const table = 'shared.weight'
+  const [head, encoders, decoders] = ['lm_head.weight', 'encoder.embed_tokens.weight', 'decoder.embed_tokens.weight']
+  const idle = 'decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight'
+  const bias = 'decoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight'
+  for (const name of ['t5', 't5 v1.1'] as const) {
+    const { loss, ownHead } = MODELS[name]!
+    const plain = Object.fromEntries([...under(tensors, `${name}/weights/`).keys()].map((key) => [key, key]))
+    const { [table]: _, ...without } = plain
+    const copies = { [encoders!]: table, [decoders!]: table, ...(!ownHead && { [head!]: table }) }
+    const files = {
+      plain,
+      'all copies': { ...plain, ...copies, [idle]: bias },
+      'copies alone': { ...without, ...copies },
+      'one copy': { ...without, [ownHead ? decoders! : head!]: table },
+      prefixed: Object.fromEntries(Object.entries(plain).map(([stored, tensor]) => [`model.${stored}`, tensor])),
+    }
+    for (const [form, names] of Object.entries(files)) {
+      const found = await lossOfFile(t, name, names)
+      t.true(Math.abs(found.loss - loss) <= 1e-5, `${name}, ${form}: ${found.loss}`)
+      t.is(found.ownHead, ownHead, form)
+      t.deepEqual(found.stored, Object.keys(plain).sort(), form)
+    }
+  }
+  const own = [...under(tensors, 't5 v1.1/weights/').keys()]
+  const plain = Object.fromEntries(own.map((key) => [key, key]))
+  await t.throwsAsync(lossOfFile(t, 't5 v1.1', { ...plain, [encoders!]: head! }), {
+    code: 'ERR_NOT_IMPLEMENTED',
+    message: /encoder\.embed_tokens\.weight and shared\.weight in .* differ/,
+  })
+  const { [bias]: _, ...lacking } = plain
+  await t.throwsAsync(lossOfFile(t, 't5 v1.1', lacking), {
+    code: 'ERR_INVALID_TENSORS',
+    message: /missing: 0\.decoder\.block\.0\.layer\.0\.SelfAttention\.relative_attention_bias\.weight \[32,2\]/,
+  })
+})
 
 const trainer = (encoder: NativeEncoder, options: Partial<TrainerSpec> = {}): NativeTrainer =>
   new addon.Trainer(encoder, trainerSpec({ type: 'TokenCrossEntropy' }, options))

@@ -43,7 +43,7 @@ export interface TokenizerJson {
   pre_tokenizer: Block | null
   post_processor: unknown
   truncation?: { direction?: string } | null
-  decoder?: unknown
+  decoder?: Block | null
   /** Not in the file, but in tokenizer_config.json: special tokens in a text are ordinary words. */
   split_special_tokens?: boolean
   model?: ModelBlock

@@ -18,6 +18,7 @@ export interface ClassParts {
   model: ModelBlock
   normalizer: Block | null
   pre_tokenizer: Block | null
+  decoder: Block
 }
 
 /** How a tokenizer class of transformers changes a tokenizer.json. */
@@ -67,6 +68,7 @@ export function wordPieceParts({ vocab, config, token }: ClassInput): ClassParts
       strip_accents: given('strip_accents') ?? null,
     },
     pre_tokenizer: { type: 'BertPreTokenizer' },
+    decoder: { type: 'WordPiece', prefix: '##', cleanup: true },
   }
 }
 
@@ -87,12 +89,31 @@ export function spacesAndMarks(prepend_scheme: 'always' | 'never'): Block {
   return { type: 'Sequence', pretokenizers }
 }
 
+/** The decoder for the marks that stand for spaces. */
+export function marksToSpaces(prepend_scheme: 'always' | 'first' | 'never'): Block {
+  return { type: 'Metaspace', replacement: '▁', prepend_scheme, split: true }
+}
+
+/** The decoder for marks and bytes. @param dropsSpace whether a space at the start goes */
+export function marksAndBytes(dropsSpace: boolean): Block {
+  const spaces = { type: 'Replace', pattern: { String: '▁' }, content: ' ' }
+  const strip = { type: 'Strip', content: ' ', start: 1, stop: 0 }
+  return {
+    type: 'Sequence',
+    decoders: [spaces, { type: 'ByteFallback' }, { type: 'Fuse' }, ...(dropsSpace ? [strip] : [])],
+  }
+}
+
+/** The decoder of byte-level vocabularies. */
+export const BYTES: Block = { type: 'ByteLevel', add_prefix_space: true, trim_offsets: true, use_regex: true }
+
 /** Unigram after a charsmap and no other normaliser. */
 export function unigramParts({ vocab, normalizer }: ClassInput, unk_id: number, addsSpace: boolean): ClassParts {
   return {
     model: unigram(vocab, unk_id),
     normalizer: precompiled(normalizer),
     pre_tokenizer: spacesAndMarks(addsSpace ? 'always' : 'never'),
+    decoder: marksToSpaces(addsSpace ? 'always' : 'never'),
   }
 }
 

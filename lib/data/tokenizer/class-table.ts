@@ -1,9 +1,12 @@
 import {
   type Around,
+  BYTES,
   byteLevel,
   bytePairs,
   flag,
   indexOf,
+  marksAndBytes,
+  marksToSpaces,
   precompiled,
   spacesAndMarks,
   type TokenizerClass,
@@ -36,7 +39,12 @@ const bert: TokenizerClass = {
 const roberta: TokenizerClass = {
   model: 'BPE',
   names: robertaNames,
-  parts: (input) => ({ model: bytePairs(input), normalizer: null, pre_tokenizer: byteLevel(input) }),
+  parts: (input) => ({
+    model: bytePairs(input),
+    normalizer: null,
+    pre_tokenizer: byteLevel(input),
+    decoder: BYTES,
+  }),
   around: 'classic',
 }
 
@@ -112,6 +120,7 @@ export const tokenizerClasses: Readonly<Record<string, TokenizerClass>> = {
         model: unigram(vocab, unknown === -1 ? Number(config.unk_id ?? 1) : unknown),
         normalizer: { type: 'Sequence', normalizers },
         pre_tokenizer: { type: 'Sequence', pretokenizers },
+        decoder: marksToSpaces(prepend_scheme),
       }
     },
     around: bertAround,
@@ -127,10 +136,12 @@ export const tokenizerClasses: Readonly<Record<string, TokenizerClass>> = {
         ...(flag(config, 'do_lower_case', true) ? [{ type: 'Lowercase' }] : []),
         ...(charsmap ? [charsmap] : []),
       ]
+      const scheme = flag(config, 'add_prefix_space', true) ? 'always' : 'never'
       return {
         model: unigram(vocab, 1),
         normalizer: { type: 'Sequence', normalizers },
-        pre_tokenizer: spacesAndMarks(flag(config, 'add_prefix_space', true) ? 'always' : 'never'),
+        pre_tokenizer: spacesAndMarks(scheme),
+        decoder: marksToSpaces(scheme),
       }
     },
     around: bertAround,
@@ -139,7 +150,12 @@ export const tokenizerClasses: Readonly<Record<string, TokenizerClass>> = {
   GPT2Tokenizer: {
     model: 'BPE',
     names: { bos: '<|endoftext|>', eos: '<|endoftext|>', unk: '<|endoftext|>' },
-    parts: (input) => ({ model: bytePairs(input), normalizer: null, pre_tokenizer: byteLevel(input) }),
+    parts: (input) => ({
+      model: bytePairs(input),
+      normalizer: null,
+      pre_tokenizer: byteLevel(input),
+      decoder: BYTES,
+    }),
   },
   Qwen2Tokenizer: {
     model: 'BPE',
@@ -151,6 +167,7 @@ export const tokenizerClasses: Readonly<Record<string, TokenizerClass>> = {
         model: bytePairs(input),
         normalizer: { type: 'NFC' },
         pre_tokenizer: { type: 'Sequence', pretokenizers },
+        decoder: BYTES,
       }
     },
   },
@@ -165,6 +182,7 @@ export const tokenizerClasses: Readonly<Record<string, TokenizerClass>> = {
         model: bytePairs(input, { fuse_unk: true, byte_fallback: true }),
         normalizer: null,
         pre_tokenizer: { type: 'Metaspace', replacement: '▁', prepend_scheme, split: false },
+        decoder: marksAndBytes(prepend_scheme !== 'never'),
       }
     },
   },
@@ -175,6 +193,7 @@ export const tokenizerClasses: Readonly<Record<string, TokenizerClass>> = {
       model: bytePairs(input, { unk_token: input.token('unk'), fuse_unk: true, byte_fallback: true }),
       normalizer: { type: 'Replace', pattern: { String: ' ' }, content: '▁' },
       pre_tokenizer: { type: 'Split', pattern: { String: ' ' }, behavior: 'MergedWithPrevious', invert: false },
+      decoder: marksAndBytes(false),
     }),
   },
 }

@@ -11,6 +11,8 @@ export interface EffectiveTokenizer {
   json: TokenizerJson
   /** The tokens with the names `cls`, `sep`, `pad`, `unk`, `mask`, `bos`, `eos`. */
   named: ReadonlyMap<string, string>
+  /** Added tokens that stand in decoded texts as they are. The normaliser changes the others that it is for. */
+  plain: ReadonlySet<string>
   /** Whether the model gets token types, which tell the two texts of a pair apart. Otherwise all tokens have type 0. */
   hasTokenTypes: boolean
 }
@@ -76,6 +78,8 @@ export function asPythonLoads(files: TokenizerFiles): EffectiveTokenizer {
       ...{ ...json, added_tokens: added, ...(post && { post_processor: post }) },
       split_special_tokens: config.split_special_tokens === true,
     },
+    // transformers adds its named tokens again, and then Rust takes their settings for decoding.
+    plain: new Set(named.filter((value) => typeof value === 'string' || value.normalized !== true).map(contentOf)),
     named: new Map([...special].map(([name, value]) => [name, contentOf(value)])),
     hasTokenTypes: Array.isArray(config.model_input_names)
       ? config.model_input_names.includes('token_type_ids')

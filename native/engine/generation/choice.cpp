@@ -1,0 +1,144 @@
+#include "engine/generation/choice.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "core/philox.h"
+
+namespace st {
+
+namespace {
+
+constexpr float kNever = -std::numeric_limits<float>::infinity();
+
+bool before(const Candidate& a, const Candidate& b) {
+  return a.score != b.score ? a.score > b.score : a.token < b.token;
+}
+
+// Tokens that followed the last `length - 1` tokens wherever these stood before.
+void forbid_repeats(std::span<const int32_t> ids, int64_t length, std::span<float> scores_V) {
+  const auto size = static_cast<int64_t>(ids.size());
+  const auto tail = ids.last(static_cast<size_t>(std::min(length - 1, size)));
+  for (int64_t i = 0; i + length <= size; ++i) {
+    if (std::equal(tail.begin(), tail.end(), ids.begin() + i)) scores_V[ids[i + length - 1]] = kNever;
+  }
+}
+
+std::vector<Candidate> all_candidates(std::span<const float> scores_V) {
+  std::vector<Candidate> out;
+  out.reserve(scores_V.size());
+  for (size_t i = 0; i < scores_V.size(); ++i) {
+    if (scores_V[i] > kNever) out.push_back({scores_V[i], static_cast<int32_t>(i)});
+  }
+  return out;
+}
+
+// The score that `count` scores reach.
+float score_of_rank(std::span<const float> scores_V, int64_t count) {
+  return best_candidates(scores_V, count).back().score;
+}
+
+// Probabilities, up to a factor.
+struct Weights {
+  float highest;
+
+  explicit Weights(std::span<const Candidate> of) : highest(std::min_element(of.begin(), of.end(), before)->score) {}
+  double operator()(const Candidate& one) const { return std::exp(static_cast<double>(one.score - highest)); }
+  double total(std::span<const Candidate> of) const {
+    return std::accumulate(of.begin(), of.end(), 0.0,
+                           [this](double sum, const Candidate& one) { return sum + (*this)(one); });
+  }
+};
+
+// Cuts `from`, whose order is any, to the first that reach `share` of the probability, in falling order.
+void cut_to_share(std::vector<Candidate>& from, double share, int64_t least) {
+  const Weights weight(from);
+  const double total = weight.total(from);
+  // Few are needed as a rule, so only as many as these are sorted.
+  auto sorted = from.begin();
+  double reached = 0;
+  for (auto next = from.begin(); next != from.end(); ++next) {
+    if (next == sorted) {
+      constexpr ptrdiff_t kAtOnce = 256;
+      sorted += std::min(from.end() - sorted, std::max<ptrdiff_t>(kAtOnce, sorted - from.begin()));
+      std::partial_sort(next, sorted, from.end(), before);
+    }
+    if (reached >= share * total && next - from.begin() >= least) {
+      from.erase(next, from.end());
+      return;
+    }
+    reached += weight(*next);
+  }
+}
+
+}  // namespace
+
+void forbid(const GenerationOptions& options, std::span<const int32_t> ids, std::span<float> scores_V) {
+  if (options.no_repeat_ngram > 0) forbid_repeats(ids, options.no_repeat_ngram, scores_V);
+  if (static_cast<int64_t>(ids.size()) - 1 < options.least_tokens) {
+    for (const int32_t end : options.ends) scores_V[end] = kNever;
+  }
+}
+
+int32_t best_token(std::span<const float> scores_V) {
+  return static_cast<int32_t>(std::max_element(scores_V.begin(), scores_V.end()) - scores_V.begin());
+}
+
+std::vector<Candidate> best_candidates(std::span<const float> scores_V, int64_t count) {
+  // The worst of the best so far is at the front.
+  std::vector<Candidate> out;
+  const auto wanted = static_cast<size_t>(std::min<int64_t>(count, static_cast<int64_t>(scores_V.size())));
+  for (size_t i = 0; i < scores_V.size(); ++i) {
+    const Candidate one{scores_V[i], static_cast<int32_t>(i)};
+    if (out.size() < wanted) {
+      out.push_back(one);
+      std::push_heap(out.begin(), out.end(), before);
+    } else if (one.score > out.front().score) {
+      std::pop_heap(out.begin(), out.end(), before);
+      out.back() = one;
+      std::push_heap(out.begin(), out.end(), before);
+    }
+  }
+  std::sort_heap(out.begin(), out.end(), before);
+  return out;
+}
+
+std::vector<Candidate> sampling_candidates(const GenerationOptions& options, std::span<const float> scores_V,
+                                           int64_t least) {
+  const auto size = static_cast<int64_t>(scores_V.size());
+  const int64_t rank = std::max(options.top_k, least);
+  std::vector<Candidate> out;
+  if (options.top_k == 0 || rank >= size) {
+    out = all_candidates(scores_V);
+  } else {
+    const float lowest = score_of_rank(scores_V, rank);
+    for (size_t i = 0; i < scores_V.size(); ++i) {
+      if (scores_V[i] >= lowest && scores_V[i] > kNever) out.push_back({scores_V[i], static_cast<int32_t>(i)});
+    }
+  }
+  const auto divisor = static_cast<float>(options.temperature);
+  for (Candidate& one : out) one.score /= divisor;
+  if (options.top_p < 1 && !out.empty()) cut_to_share(out, options.top_p, least);
+  return out;
+}
+
+double Draw::uniform(int32_t token) const {
+  const Philox bits(DropoutKey(seed, static_cast<uint64_t>(prompt), static_cast<uint64_t>(answer)).key,
+                    static_cast<uint32_t>(step), static_cast<uint32_t>(token), 0, 0);
+  const uint64_t both = (static_cast<uint64_t>(bits.x[0]) << 32 | bits.x[1]) >> 11;
+  return (static_cast<double>(both) + 0.5) * 0x1.0p-53;
+}
+
+int32_t draw_token(std::span<const Candidate> candidates, const Draw& draw) {
+  const Weights weight(candidates);
+  double left = draw.uniform() * weight.total(candidates);
+  for (const Candidate& one : candidates) {
+    left -= weight(one);
+    if (left < 0) return one.token;
+  }
+  return candidates.back().token;
+}
+
+}  // namespace st

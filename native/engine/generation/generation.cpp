@@ -1,0 +1,187 @@
+#include "engine/generation/generation.h"
+
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/_log_softmax.h>
+#include <ATen/ops/empty.h>
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "core/error.h"
+#include "core/memory.h"
+#include "core/profile.h"
+#include "core/sizes.h"
+#include "engine/encoder_impl.h"
+#include "engine/generation/search.h"
+#include "ops/linear.h"
+
+namespace st {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+// Of keys and values of `places` tokens.
+int64_t bytes_of(int64_t places, int64_t width, int64_t layers, at::ScalarType type) {
+  return checked_product("the cache of a generation",
+                         {places, width, layers, static_cast<int64_t>(c10::elementSize(type))});
+}
+
+}  // namespace
+
+Generation::Generation(std::shared_ptr<Encoder> encoder, Rows prompts, const GenerationOptions& options)
+    : encoder_(std::move(encoder)),
+      network_(encoder_->impl().network),
+      prompts_(std::move(prompts)),
+      options_(options) {
+  check(network_.decoder() != nullptr, "ERR_INVALID_ARGUMENT", "Only a model with its decoder writes texts");
+  const ModelSizes& sizes = network_.model().sizes();
+  options_.check(sizes.vocabulary);
+  prompts_.validate(sizes.vocabulary, sizes.token_types, sizes.positions);
+  // Places are numbered with 32 bits.
+  constexpr int64_t kMostPlaces = (int64_t{1} << 31) - 1;
+  check(slots() <= kMostPlaces / options_.most_tokens, "ERR_INVALID_ARGUMENT", "Expected at most ", kMostPlaces,
+        " tokens of all texts together, found ", slots(), " texts of up to ", options_.most_tokens);
+  const Decoder::CacheShape shape = network_.decoder()->cache_shape();
+  bytes_ = bytes_of(slots() * options_.most_tokens, shape.own_width, shape.layers, network_.compute()) +
+           bytes_of(prompts_.tokens(), shape.memory_width, shape.layers, network_.compute());
+}
+
+Generation::~Generation() = default;
+
+void Generation::reserve() {
+  const Decoder::CacheShape shape = network_.decoder()->cache_shape();
+  const auto empty = [this](int64_t places, int64_t width) {
+    return empty_in_huge_pages({places, width}, network_.compute(), network_.device());
+  };
+  for (int64_t i = 0; i < shape.layers; ++i) {
+    caches_.push_back(
+        {empty(slots() * options_.most_tokens, shape.own_width), empty(prompts_.tokens(), shape.memory_width)});
+  }
+}
+
+// Reads a block of prompts that takes about as long as `budget`; the first tells how long they take.
+void Generation::read_prompts(std::chrono::duration<double> budget) {
+  const ProfileScope scope("prompts");
+  constexpr int64_t kFirstTokens = 64, kMostTokens = 1024;
+  const int64_t tokens = seconds_per_token_ == 0 ? kFirstTokens
+                                                 : std::clamp(static_cast<int64_t>(budget.count() / seconds_per_token_),
+                                                              kFirstTokens, kMostTokens);
+  int64_t end = read_ + 1;
+  while (end < prompts_.rows() && prompts_.offsets[end + 1] - prompts_.offsets[read_] <= tokens) ++end;
+  const Rows block = prompts_.slice(read_, end);
+  const auto begun = Clock::now();
+  const Input input(block, network_.device());
+  network_.workspace().reset();
+  const Pass pass{
+      .input = input, .parameters = network_.parameters(), .workspace = network_.workspace(), .int8 = network_.int8()};
+  const std::unique_ptr<Model::Kept> kept = network_.model().make_kept();
+  const at::Tensor states_TD = network_.model().forward(pass, *kept);
+  network_.decoder()->remember(pass, states_TD, prompts_.offsets[read_], caches_);
+  seconds_per_token_ = seconds_since(begun) / static_cast<double>(block.tokens());
+  read_ = end;
+}
+
+at::Tensor Generation::scores(const std::vector<int32_t>& ids, const CachedRows& rows) {
+  Rows batch;
+  batch.ids = ids;
+  for (size_t i = 0; i <= ids.size(); ++i) batch.offsets.push_back(static_cast<int32_t>(i));
+  const Input input(batch, network_.device());
+  Workspace& workspace = network_.workspace();
+  workspace.reset();
+  const Parameters& parameters = network_.parameters();
+  const Pass pass{.input = input, .parameters = parameters, .workspace = workspace, .int8 = network_.int8()};
+  at::Tensor x_RD = network_.decoder()->forward_cached(pass, rows, caches_);
+  const auto [matrix, scale] = network_.decoder()->head();
+  if (scale != 1) x_RD = x_RD * scale;
+  const at::Tensor& value_VD = parameters.value(matrix);
+  const auto count = static_cast<int64_t>(ids.size());
+  const at::Tensor& packed_VD = parameters.derived(matrix, packing_way(count),
+                                                   [&](Workspace& kept) { return pack_weight(value_VD, count, kept); });
+  const at::Tensor logits_RV = workspace.take({count, value_VD.size(0)}, network_.compute());
+  linear(x_RD, {value_VD, packed_VD.defined() ? &packed_VD : nullptr, workspace}, {}, logits_RV);
+  const at::Tensor scores_RV = logits_RV.to(at::kCPU, at::kFloat);
+  return options_.beams > 1 ? at::_log_softmax(scores_RV, 1, false) : scores_RV;
+}
+
+void Generation::write_tokens(std::vector<Answer>& answers) {
+  const ProfileScope scope("tokens");
+  CachedRows rows;
+  rows.length = ++written_;
+  std::vector<int32_t> ids;
+  for (const auto& search : searches_) {
+    const int64_t prompt = search->prompt();
+    for (const auto& [slot, token] : search->rows()) {
+      ids.push_back(token);
+      rows.first.push_back(slot * static_cast<int32_t>(options_.most_tokens));
+      rows.memory_first.push_back(prompts_.offsets[prompt]);
+      rows.memory_length.push_back(static_cast<int32_t>(prompts_.length(prompt)));
+    }
+  }
+  const at::Tensor scores_RV = scores(ids, rows);
+  float* next = scores_RV.mutable_data_ptr<float>();
+  const int64_t vocabulary = scores_RV.size(1);
+  std::vector<std::unique_ptr<Search>> unfinished;
+  for (auto& search : searches_) {
+    const auto size = search->rows().size() * static_cast<size_t>(vocabulary);
+    const auto copies = search->step({next, size});
+    next += size;
+    if (search->is_done()) {
+      for (Answer& answer : search->answers()) answers.push_back(std::move(answer));
+      continue;
+    }
+    for (const auto& [from, to] : copies) {
+      for (const LayerCache& cache : caches_) {
+        const at::Tensor places = cache.own_S2Y;
+        places.narrow(0, to * options_.most_tokens, written_)
+            .copy_(places.narrow(0, from * options_.most_tokens, written_));
+      }
+    }
+    unfinished.push_back(std::move(search));
+  }
+  searches_ = std::move(unfinished);
+}
+
+std::vector<Generation::Answer> Generation::next(std::chrono::duration<double> budget) {
+  const at::NoGradGuard no_grad;
+  const auto begun = Clock::now();
+  check(encoder_ != nullptr, "ERR_DISPOSED", "The generation was disposed of");
+  encoder_->impl().open();
+  std::vector<Answer> answers;
+  if (is_done()) return answers;
+  network_.parameters().settle();
+  if (caches_.empty()) {
+    reserve();
+    searches_ = make_searches(options_, prompts_.rows());
+  }
+  if (read_ < prompts_.rows()) {
+    read_prompts(budget);
+    return answers;
+  }
+  double longest = 0, spent = 0;
+  do {
+    write_tokens(answers);
+    const double now = seconds_since(begun);
+    longest = std::max(longest, now - spent);
+    spent = now;
+  } while (!searches_.empty() && spent + longest < budget.count());
+  if (searches_.empty()) caches_.clear();
+  return answers;
+}
+
+void Generation::dispose() {
+  caches_.clear();
+  searches_.clear();
+  encoder_.reset();
+}
+
+bool Generation::is_done() const {
+  return read_ == prompts_.rows() && searches_.empty();
+}
+
+}  // namespace st

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <vector>
+
+#include "engine/encoder.h"
+#include "engine/generation/options.h"
+#include "layers/cached_attention.h"
+
+namespace st {
+
+class Network;
+class Search;
+
+// Texts that a model with its decoder writes, one answer or several to each prompt. The work is cut into short jobs, so
+// that others have their turn. Weights must not change in between.
+class Generation {
+ public:
+  // Throws ERR_INVALID_ARGUMENT for options and prompts that do not fit. Takes no memory yet.
+  Generation(std::shared_ptr<Encoder> encoder, Rows prompts, const GenerationOptions& options);
+  ~Generation();
+
+  // Of all keys and values that it keeps.
+  int64_t bytes() const { return bytes_; }
+
+  struct Answer {
+    int64_t prompt, number;
+    std::vector<int32_t> ids;  // with its end, if it has one
+  };
+  // Works about as long as `budget`, at least one block of prompts or one token of all texts. Returns the answers that
+  // it finished.
+  std::vector<Answer> next(std::chrono::duration<double> budget);
+  bool is_done() const;
+  // Frees the memory. Every later call throws ERR_DISPOSED.
+  void dispose();
+
+ private:
+  void reserve();
+  void read_prompts(std::chrono::duration<double> budget);
+  void write_tokens(std::vector<Answer>& answers);
+  // The scores of the next token of each row: logits, or their log softmax for beams. float32, on the host.
+  at::Tensor scores(const std::vector<int32_t>& ids, const CachedRows& rows);
+  int64_t slots() const { return prompts_.rows() * options_.sequences(); }
+
+  std::shared_ptr<Encoder> encoder_;  // null: disposed of
+  Network& network_;
+  Rows prompts_;
+  GenerationOptions options_;
+  int64_t bytes_;
+  std::vector<LayerCache> caches_;                 // by layer; empty before the first job
+  int64_t read_ = 0;                               // prompts whose keys and values are there
+  double seconds_per_token_ = 0;                   // of prompts, measured
+  int32_t written_ = 0;                            // tokens of each unfinished text
+  std::vector<std::unique_ptr<Search>> searches_;  // unfinished ones
+};
+
+}  // namespace st

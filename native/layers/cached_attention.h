@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "layers/cross_attention.h"
+#include "layers/self_attention.h"
+
+// Attention of a decoder that writes texts token by token and keeps the keys and values of its layers.
+namespace st {
+
+// The rows of a pass with one new token each. Their keys and values lie at the same places in all layers.
+struct CachedRows {
+  std::vector<int32_t> first;         // [R] of the first token in LayerCache::own
+  int32_t length = 0;                 // tokens of each row, with the new one
+  std::vector<int32_t> memory_first;  // [R] in LayerCache::memory: the encoder's tokens that the row reads
+  std::vector<int32_t> memory_length;
+};
+
+// Keys and values of a layer side by side.
+struct LayerCache {
+  at::Tensor own_S2Y;     // of the tokens so far
+  at::Tensor memory_M2Y;  // of the encoder's tokens
+};
+
+// SelfAttention::forward() for new tokens, whose keys and values are added to the cache. `out` has memory of its own.
+void forward_cached(const SelfAttention& block, const Pass& pass, const Stream& in, const Stream& out,
+                    const CachedRows& rows, const LayerCache& cache);
+
+// Computes the keys and values of an encoder's tokens, those of `pass`, from their states.
+void remember(const CrossAttention& block, const Pass& pass, const at::Tensor& states_TD, at::Tensor kv_T2Y);
+// CrossAttention::forward() with remembered keys and values.
+void forward_cached(const CrossAttention& block, const Pass& pass, const Stream& in, const Stream& out,
+                    const CachedRows& rows, const LayerCache& cache);
+
+}  // namespace st

@@ -1,0 +1,184 @@
+// Texts that tiny random encoder-decoder models write against transformers' generate(), token for token; golden texts by
+// test/parity/make_generation.py. Then what must not change them: batches, threads, the order of jobs.
+import { readFileSync } from 'node:fs'
+import test from 'ava'
+import type {
+  ConfigObject,
+  DType,
+  GeneratedAnswer,
+  GenerationOptions,
+  NativeEncoder,
+  PackedBatch,
+} from '../../lib/native/types.js'
+import { inUnits } from './architectures.js'
+import { addon, load, type Tensors } from './support.js'
+
+/** Arguments of transformers' generate(). */
+interface Arguments {
+  max_new_tokens: number
+  min_new_tokens?: number
+  num_beams?: number
+  num_return_sequences?: number
+  early_stopping?: boolean | 'never'
+  length_penalty?: number
+  no_repeat_ngram_size?: number
+  eos_token_id: number[]
+}
+
+interface Model {
+  config: ConfigObject
+  ownHead: boolean
+  weights: Record<string, { shape: number[]; data: string }>
+  prompts: string[]
+  modes: Record<string, { arguments: Arguments; answers: string[][] }>
+}
+
+const FILE = new URL('../../../test/parity/golden/generation.json', import.meta.url)
+const MODELS: Record<string, Model> = JSON.parse(readFileSync(FILE, 'utf8'))
+const START = 3
+
+const bytes = (text: string) => [...Buffer.from(text, 'base64')]
+
+async function open(name: string, dtype: DType = 'float32'): Promise<NativeEncoder> {
+  const { config, ownHead, weights } = MODELS[name]!
+  const spec = { modules: [], pooler: false, decoder: true, ownHead, device: 'cpu', dtype }
+  const encoder = new addon.Encoder({ architecture: config.model_type as string, config, ...spec })
+  const values: Tensors = new Map(
+    Object.entries(weights).map(([tensor, { data }]) => {
+      return [`0.${tensor}`, inUnits(new Int8Array(Buffer.from(data, 'base64')))]
+    }),
+  )
+  await load(encoder, values)
+  return encoder
+}
+
+function batchOf(prompts: readonly number[][]): PackedBatch {
+  const offsets = [0]
+  for (const { length } of prompts) offsets.push(offsets.at(-1)! + length)
+  return { ids: Int32Array.from(prompts.flat()), offsets: Int32Array.from(offsets), columns: 1 }
+}
+
+function optionsOf(given: Arguments): GenerationOptions {
+  return {
+    start: START,
+    ends: Int32Array.from(given.eos_token_id),
+    mostTokens: given.max_new_tokens,
+    leastTokens: given.min_new_tokens ?? 0,
+    beams: given.num_beams ?? 1,
+    answers: given.num_return_sequences ?? 1,
+    earlyStopping: given.early_stopping ?? false,
+    lengthPenalty: given.length_penalty ?? 1,
+    noRepeatNgram: given.no_repeat_ngram_size ?? 0,
+  }
+}
+
+/** Answers by prompt, in order; `between` runs between two jobs. */
+async function generate(
+  encoder: NativeEncoder,
+  prompts: readonly number[][],
+  options: GenerationOptions,
+  between?: () => Promise<void>,
+): Promise<number[][][]> {
+  const generation = new addon.Generation(encoder, batchOf(prompts), options)
+  const found: GeneratedAnswer[] = []
+  for (let done = false; !done; ) {
+    const job = await generation.next()
+    found.push(...job.answers)
+    done = job.done
+    await between?.()
+  }
+  await generation.dispose()
+  return prompts.map((_, prompt) =>
+    found
+      .filter((answer) => answer.prompt === prompt)
+      .sort((a, b) => a.number - b.number)
+      .map(({ ids }) => [...ids]),
+  )
+}
+
+for (const [name, { prompts, modes }] of Object.entries(MODELS)) {
+  const texts = prompts.map(bytes)
+  for (const [mode, { arguments: given, answers }] of Object.entries(modes)) {
+    test(`${name}, ${mode}: every token is transformers'`, async (t) => {
+      const expected = answers.map((of) => of.map(bytes))
+      for (const dtype of ['float32', 'float64'] as const) {
+        const encoder = await open(name, dtype)
+        t.deepEqual(await generate(encoder, texts, optionsOf(given)), expected, dtype)
+        await encoder.dispose()
+      }
+    })
+  }
+
+  test(`${name}: other batches and jobs in between change nothing`, async (t) => {
+    const encoder = await open(name)
+    const few = texts.slice(0, 12)
+    for (const sample of [false, true]) {
+      const options = { ...optionsOf(modes['4 beams']!.arguments), sample, seed: 5 }
+      const expected = await generate(encoder, few, options)
+      const width = encoder.embeddingDimension
+      const encode = async () => encoder.encode(batchOf([few[3]!]), new Float32Array(width))
+      t.deepEqual(await generate(encoder, few, options, encode), expected)
+      for (const [i, text] of few.entries()) {
+        t.deepEqual(await generate(encoder, [text], { ...options, firstPrompt: i }), [expected[i]!])
+      }
+    }
+    await encoder.dispose()
+  })
+}
+
+test('bfloat16 writes texts, most of them the same', async (t) => {
+  const { prompts, modes } = MODELS.t5!
+  const { arguments: given, answers } = modes.greedy!
+  const encoder = await open('t5', 'bfloat16')
+  const found = await generate(encoder, prompts.map(bytes), optionsOf(given))
+  const equal = found.filter(([text], i) => String(text) === String(bytes(answers[i]![0]!))).length
+  t.true(equal >= 0.5 * prompts.length, `${equal} of ${prompts.length}`)
+  await encoder.dispose()
+})
+
+test('a seed gives the same draws, another one others, and answers differ', async (t) => {
+  const { prompts, modes } = MODELS.t5!
+  const encoder = await open('t5')
+  const options = {
+    ...optionsOf(modes.greedy!.arguments),
+    sample: true,
+    answers: 3,
+    temperature: 0.8,
+    topK: 20,
+    topP: 0.95,
+  }
+  const few = prompts.slice(0, 8).map(bytes)
+  const first = await generate(encoder, few, { ...options, seed: 1 })
+  t.deepEqual(await generate(encoder, few, { ...options, seed: 1 }), first)
+  t.notDeepEqual(await generate(encoder, few, { ...options, seed: 2 }), first)
+  t.true(first.every((of) => of.length === 3))
+  t.true(first.some(([a, b]) => String(a) !== String(b)))
+  await encoder.dispose()
+})
+
+test('the size of the cache is known, and what does not fit is refused', async (t) => {
+  const encoder = await open('t5')
+  const batch = batchOf([[4, 5, 6], [7]])
+  const options: GenerationOptions = { start: START, ends: Int32Array.of(1), mostTokens: 10 }
+  // 2 layers, keys and values of 2 heads of 5 in float32: 2 texts of 10 tokens, and 4 tokens of prompts.
+  t.is(new addon.Generation(encoder, batch, options).bytes, 2 * 2 * 10 * 4 * (2 * 10 + 4))
+  const refused = (changes: Partial<GenerationOptions>, message: RegExp) => {
+    const error = t.throws(() => new addon.Generation(encoder, batch, { ...options, ...changes }))
+    t.like(error, { code: 'ERR_INVALID_ARGUMENT' })
+    t.regex(error!.message, message)
+  }
+  refused({ beams: 41 }, /as many beams as the vocabulary has tokens, 40, found 41/)
+  refused({ temperature: 0, sample: true }, /temperature above 0, found 0/)
+  refused({ answers: 2 }, /one answer without sampling and beams, found 2/)
+  refused({ ends: Int32Array.of(40) }, /ends from 0 to 39, found 40/)
+  t.throws(() => new addon.Generation(encoder, batchOf([[]]), options), { message: /rising offsets/ })
+  t.throws(() => new addon.Generation(encoder, batchOf([[40]]), options), { message: /40/ })
+
+  const generation = new addon.Generation(encoder, batch, options)
+  await generation.dispose()
+  await generation.dispose()
+  await t.throwsAsync(generation.next(), { code: 'ERR_DISPOSED' })
+  const open2 = new addon.Generation(encoder, batch, options)
+  await encoder.dispose()
+  await t.throwsAsync(open2.next(), { code: 'ERR_DISPOSED' })
+})
