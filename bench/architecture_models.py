@@ -27,6 +27,13 @@ ROBERTA = {**PAD, "max_position_embeddings": 514, "type_vocab_size": 1, "layer_n
 XLM_ROBERTA = {**ROBERTA, "vocab_size": 250_002}
 LONGEST = {"modernbert": 8192, "modernbert-long": 8192}
 
+# The shapes of Qwen3-Embedding-0.6B and EmbeddingGemma, with fewer layers and the words of the tokenizer.
+QWEN3 = {"vocab_size": 30_522, "hidden_size": 1024, "num_attention_heads": 16, "num_key_value_heads": 8, "head_dim": 128,
+         "intermediate_size": 3072, "num_hidden_layers": 12, "max_position_embeddings": 8192}
+GEMMA3 = {"vocab_size": 30_522, "hidden_size": 768, "num_attention_heads": 3, "num_key_value_heads": 1, "head_dim": 256,
+          "intermediate_size": 1152, "num_hidden_layers": 12, "max_position_embeddings": 2048, "sliding_window": 512,
+          "use_bidirectional_attention": True}
+
 # Class in transformers, and what its configuration has beside its defaults.
 SHAPES = {
     "bert": ("Bert", {}),
@@ -39,6 +46,8 @@ SHAPES = {
     "gte": ("Gte", PAD),
     "modernbert": ("ModernBert", SPECIAL),
     "t5": ("T5", {"d_model": 768, "d_ff": 3072, "num_layers": 12, "num_heads": 12}),
+    "qwen3": ("Qwen3", QWEN3),
+    "gemma3_text": ("Gemma3Text", GEMMA3),
     "modernbert-long": ("ModernBert", {**SPECIAL, "num_hidden_layers": 4, "layer_types": None}),
     "xlm-roberta-large-vocabulary": ("XLMRoberta", {**XLM_ROBERTA, "pad_token_id": 1}),
 }
@@ -56,7 +65,7 @@ def make(name: str, source: Path, to: Path):
         shutil.copyfile(source / file, to / file)
     settings = {"max_seq_length": LONGEST.get(name, 512), "do_lower_case": False}
     (to / "sentence_bert_config.json").write_text(json.dumps(settings))
-    pooling = (source / "1_Pooling" / "config.json").read_text().replace("384", "768")
+    pooling = (source / "1_Pooling" / "config.json").read_text().replace("384", str(config.hidden_size))
     (to / "1_Pooling").mkdir()
     (to / "1_Pooling" / "config.json").write_text(pooling)
 

@@ -47,6 +47,7 @@ export type { CrossEncoderLoadOptions, PredictOptions, RankOptions } from './mod
 export type { Embeddings, EmbeddingsLike } from './models/embeddings.js'
 export type { FeatureOptions, Features, ForwardOutput, TokenMatrix, TokenTensor } from './models/features.js'
 export type { FromModulesOptions, ModelModules } from './models/from-modules.js'
+export type { GeneratedText } from './models/generate.js'
 export type { DownloadProgress } from './models/hub.js'
 export { Dense, type DenseActivation, type DenseOptions } from './models/modules/dense.js'
 export { Dropout } from './models/modules/dropout.js'
@@ -58,6 +59,8 @@ export { type NewStaticEmbeddingOptions, StaticEmbedding } from './models/module
 export { type NewTransformerOptions, Transformer, type TransformerOptions } from './models/modules/transformer.js'
 export { WeightedLayerPooling, type WeightedLayerPoolingOptions } from './models/modules/weighted-layer-pooling.js'
 export { type ModuleDescription, SentenceTransformer } from './models/sentence-transformer.js'
+export { Seq2SeqModel } from './models/seq2seq-model.js'
+export type { GenerateOptions, Seq2SeqLoadOptions } from './models/seq2seq-options.js'
 export type { EncodeOptions, LoadOptions, ModelOptions, SourceOptions } from './models/types.js'
 export * as engine from './native/engine.js'
 export type { Metric } from './native/types.js'
@@ -107,6 +110,8 @@ export {
   type SchedulerType,
   SentenceTransformerTrainer,
   type SentenceTransformerTrainerOptions,
+  Seq2SeqTrainer,
+  type Seq2SeqTrainerOptions,
   type TrainerCallback,
   type TrainerControl,
   type TrainerState,

@@ -10,7 +10,7 @@ const read = (folder, name) => {
 }
 
 /** Architectures whose feed-forward part has three products: values, their gate, and what comes of both. */
-const GATED = ['nomic_bert', 'gte', 'modernbert']
+const GATED = ['nomic_bert', 'gte', 'modernbert', 'qwen2', 'qwen3', 'gemma3_text']
 
 /** What is known of a model folder: sizes, and a function from texts to their numbers of tokens. */
 export function modelSizes(folder) {
@@ -29,6 +29,11 @@ export function modelSizes(folder) {
     width: config.hidden_size ?? config.dim ?? config.d_model,
     inner: config.intermediate_size ?? config.hidden_dim ?? config.d_ff,
     gated: GATED.includes(config.model_type) || config.is_gated_act === true,
+    ...(GATED.includes(config.model_type) &&
+      config.head_dim && {
+        queries: config.num_attention_heads * config.head_dim,
+        keys: config.num_key_value_heads * config.head_dim,
+      }),
     lengths(texts) {
       const { offsets } = tokenizer.encode(texts)
       return Array.from({ length: texts.length }, (_, i) => offsets[i + 1] - offsets[i])
@@ -37,12 +42,12 @@ export function modelSizes(folder) {
 }
 
 /** Tokens, and floating-point operations of one forward pass over rows of these lengths, in which all tokens see each other. */
-export function forwardWork({ layers, width, inner, gated = false }, lengths) {
+export function forwardWork({ layers, width, inner, gated = false, queries = width, keys = width }, lengths) {
   const tokens = lengths.reduce((sum, length) => sum + length, 0)
   const squares = lengths.reduce((sum, length) => sum + length * length, 0)
   // Query, key, value and output projections, those of the feed-forward part; scores and their product with the values.
-  const perToken = 2 * (4 * width * width + (gated ? 3 : 2) * width * inner)
-  return { tokens, operations: layers * (perToken * tokens + 4 * width * squares) }
+  const perToken = 2 * (2 * width * (queries + keys) + (gated ? 3 : 2) * width * inner)
+  return { tokens, operations: layers * (perToken * tokens + 4 * queries * squares) }
 }
 
 /** The backward pass computes two products for each of the forward pass. */

@@ -144,6 +144,8 @@ export const ARCHITECTURES = {
   nomic_bert: 'NomicBERT',
   gte: 'GTE',
   modernbert: 'ModernBERT',
+  qwen3: 'Qwen3',
+  gemma3_text: 'Gemma 3',
   t5: 'T5',
 }
 export const architectureFolder = (name) => `architectures/${name}`

@@ -36,6 +36,10 @@ export async function readSentenceConfig(
       if (value === undefined || value === null || value === built) continue
       throw new SentenceTorchError('ERR_NOT_IMPLEMENTED', `${file} has ${key} ${describe(value)}: not built yet`)
     }
+    if (isObject(modality_config) && 'message' in modality_config) {
+      const message = `${file} has modality_config with message, so that texts pass the chat template: not built yet`
+      throw new SentenceTorchError('ERR_NOT_IMPLEMENTED', message)
+    }
     // Keyword arguments for the tokenizer beat max_seq_length, as in Python.
     const args = [extra.processor_kwargs, extra.tokenizer_args].find(isObject)
     const length = args?.model_max_length ?? max_seq_length

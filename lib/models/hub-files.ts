@@ -24,9 +24,15 @@ const modules = optional(arrayOf(object({ path: optional(text()), type: optional
  * wrote, never the ONNX, OpenVINO, TensorFlow or Flax copies.
  * @param modulesJson the parsed modules.json, undefined when there is none
  * @param shards what the index of the weights names, where `weightIndex` finds one
+ * @param more files that are taken, too, where they exist
  * @throws ERR_INVALID_MODEL for a modules.json that is none, or that names what is outside the folder
  */
-export function planFiles(files: ReadonlySet<string>, modulesJson: unknown, shards: readonly string[] = []): FilePlan {
+export function planFiles(
+  files: ReadonlySet<string>,
+  modulesJson: unknown,
+  shards: readonly string[] = [],
+  more: readonly string[] = [],
+): FilePlan {
   const { root, isStatic, others } = readModules(modulesJson)
   // Of a vocab.txt a BERT's tokenizer.json can be made, and of the other two a RoBERTa's.
   const vocabularies = [['tokenizer.json'], ['vocab.txt'], ['vocab.json', 'merges.txt']]
@@ -37,7 +43,7 @@ export function planFiles(files: ReadonlySet<string>, modulesJson: unknown, shar
     !isStatic && files.has(posix.join(root, ADAPTER_CONFIG)) && !files.has(posix.join(root, 'config.json'))
   const own = isAdapter ? [ADAPTER_CONFIG] : [...config, ...(present ?? ['tokenizer.json'])]
   const required = own.map((name) => posix.join(root, name))
-  const optional = ['modules.json', 'config_sentence_transformers.json', posix.join(root, ADAPTER_CONFIG)]
+  const optional = ['modules.json', 'config_sentence_transformers.json', posix.join(root, ADAPTER_CONFIG), ...more]
   for (const name of [...TOKENIZER_FILES, ...SENTENCE_CONFIG_FILES]) optional.push(posix.join(root, name))
   if (files.has(posix.join(root, ADAPTER_CONFIG))) required.push(weightsOf(files, root, ADAPTER_WEIGHTS))
   if (!isAdapter) required.push(weightsOf(files, root), ...shards.map((name) => posix.join(root, name)))

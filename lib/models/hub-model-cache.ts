@@ -12,10 +12,12 @@ export const TELLING_FILES = ['modules.json', 'config_sentence_transformers.json
 /**
  * What the snapshot of `commit` lacks: `missing` files that loading needs, and `unknown` ones that may or may not exist
  * (another program may have fetched only its own files; those known not to exist are listed in `.no_exist`).
+ * @param more files whose absence has to be known, too
  */
 export async function checkModel(
   cache: CachedRepo,
   commit: string,
+  more: readonly string[] = [],
 ): Promise<{ missing: string[]; unknown: string[]; files: Set<string> }> {
   const files = await cache.files(commit)
   const list = join(cache.snapshot(commit), 'modules.json')
@@ -25,7 +27,7 @@ export async function checkModel(
   const shards = await shardsOf(cache.snapshot(commit), weightIndex(files, modules))
   return {
     missing: planFiles(files, modules, shards).missing,
-    unknown: telling.filter((file) => !files.has(file) && !absent.has(file)),
+    unknown: [...telling, ...more].filter((file) => !files.has(file) && !absent.has(file)),
     files,
   }
 }

@@ -15,9 +15,11 @@ const MAX_INDEX = 16 * 1024 * 1024
 export class HubModel {
   private readonly repository: HubRepository
 
+  /** @param more files of this kind of model, which it may lack */
   constructor(
     private readonly id: string,
     options: RepositoryOptions,
+    private readonly more: readonly string[] = [],
   ) {
     this.repository = new HubRepository('model', id, options)
   }
@@ -26,7 +28,7 @@ export class HubModel {
   async resolve(): Promise<string> {
     const { cache, revision, offline } = this.repository
     const commit = await cache.commit(revision)
-    const found = commit === undefined ? undefined : await checkModel(cache, commit)
+    const found = commit === undefined ? undefined : await checkModel(cache, commit, this.more)
     const usable = found !== undefined && found.missing.length === 0
     if (usable && found.unknown.length === 0) return cache.snapshot(commit!)
     if (offline) {
@@ -64,7 +66,7 @@ export class HubModel {
     }
     const index = weightIndex(names, modules)
     if (index !== undefined) await repository.fetchFiles(commit, [entries.get(index)!], MAX_INDEX)
-    const plan = planFiles(names, modules, await shardsOf(cache.snapshot(commit), index))
+    const plan = planFiles(names, modules, await shardsOf(cache.snapshot(commit), index), this.more)
     if (plan.missing.length > 0) throw unusable(this.id, plan.missing, names)
     await repository.fetchFiles(
       commit,
@@ -72,7 +74,7 @@ export class HubModel {
     )
     await cache.markAbsent(
       commit,
-      TELLING_FILES.filter((file) => !names.has(file)),
+      [...TELLING_FILES, ...this.more].filter((file) => !names.has(file)),
     )
     await cache.writeRef(repository.revision, commit)
     return cache.snapshot(commit)

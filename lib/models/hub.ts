@@ -9,6 +9,8 @@ export type { DownloadProgress } from '../io/hub-repository.js'
 export interface HubOptions extends RepositoryOptions {
   /** What a bare name belongs to. Default `sentence-transformers`. */
   organization?: string
+  /** Files of this kind of model, which it may lack: `generation_config.json`. */
+  files?: readonly string[]
 }
 
 /** A model on this machine. */
@@ -37,7 +39,7 @@ export async function resolveModel(idOrPath: string, options: HubOptions = {}): 
   const id = hubId(idOrPath, options.organization)
   // Who loads a folder needs nothing of the hub.
   const { HubModel } = await import('./hub-model.js')
-  return { path: await new HubModel(id, options).resolve(), id }
+  return { path: await new HubModel(id, options, options.files).resolve(), id }
 }
 
 /** Ends a save that was cut off. @throws ERR_INVALID_MODEL where that fails: half of the files may be of another model */

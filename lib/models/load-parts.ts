@@ -3,7 +3,7 @@ import { Tokenizer } from '../data/tokenizer.js'
 import { fromNative, invalidArgument, SentenceTorchError } from '../errors.js'
 import { throwIfAborted } from '../io/abort.js'
 import { parseJson, parseUnchecked } from '../io/schema.js'
-import type { ModuleSpec, NativeAddon, NativeEncoder } from '../native/types.js'
+import type { EncoderSpec, ModuleSpec, NativeAddon, NativeEncoder } from '../native/types.js'
 import { checkInteger } from '../options.js'
 import { ADAPTER_CONFIG, type AdapterConfig, readAdapterConfig } from './adapters/config.js'
 import { newAdapters } from './adapters/model-adapters.js'
@@ -102,13 +102,14 @@ export function startEngine(
   { architecture, config, modules }: Pick<FirstModule, 'architecture' | 'config'> & { modules: { spec: ModuleSpec }[] },
   pooler: boolean,
   options: Pick<LoadOptions, 'device' | 'dtype' | 'threads'>,
+  decoder: Pick<EncoderSpec, 'decoder' | 'ownHead'> = {},
 ): Pick<Parts, 'addon' | 'encoder' | 'device' | 'dtype'> {
   if (options.threads !== undefined) addon.setThreads(options.threads)
   const device = chooseDevice(options.device, addon.runtime())
   const dtype = chooseDType(options.dtype, addon.runtime(), device)
   const specs = modules.map(({ spec }) => spec)
   try {
-    const encoder = new addon.Encoder({ architecture, config, modules: specs, pooler, device, dtype })
+    const encoder = new addon.Encoder({ architecture, config, modules: specs, pooler, device, dtype, ...decoder })
     return { addon, encoder, device, dtype }
   } catch (error) {
     throw fromNative(error, 'Encoder')

@@ -27,4 +27,5 @@ export type { EvaluationNumbers, EvaluatorChoice, EvaluatorOf } from './run/eval
 export type { TrainingEvent } from './run/events.js'
 export { TrainingAbortedError, type TrainMetrics, type TrainResult } from './run/result.js'
 export { SentenceTransformerTrainer, type SentenceTransformerTrainerOptions } from './sentence-transformer-trainer.js'
+export { Seq2SeqTrainer, type Seq2SeqTrainerOptions } from './seq2seq-trainer.js'
 export type { BaseTrainerOptions, EvaluateOptions, TrainOptions } from './trainer-options.js'

@@ -2,6 +2,7 @@
 
 #include <ATen/ops/arange.h>
 #include <ATen/ops/index_select.h>
+#include <c10/util/BFloat16.h>
 
 #include <utility>
 #include <vector>
@@ -56,19 +57,25 @@ Embeddings::Kept Embeddings::keep(const Pass& pass) const {
           .mask = pass.mask_at(options_.site, options_.dropout, width_)};
 }
 
+EmbeddingPlaces Embeddings::places(const Pass& pass, const at::Tensor& positions_T) const {
+  const double scale = options_.word_scale;
+  const bool rounds = pass.compute() == at::kBFloat16;
+  return {positions_T, rounds ? static_cast<double>(c10::BFloat16(static_cast<float>(scale))) : scale};
+}
+
 Embeddings::Kept Embeddings::forward(const Pass& pass, const at::Tensor& out_TD) const {
   Kept kept = keep(pass);
   const bool plain = options_.counts_padding || tables_.position < 0;
   kept.positions_T = plain ? pass.input.positions_T : positions_after_padding(pass.input, options_.padding);
   EmbeddingTables values = tables([&](ParamId id) { return pass.parameters.master(id); });
-  EmbeddingPlaces places{kept.positions_T, options_.word_scale};
+  EmbeddingPlaces read = places(pass, kept.positions_T);
   if (!values.word_VD.defined()) {
     // Of a halved table only the rows that the batch reads are converted.
     const at::Tensor& ids_T = pass.input.ids_T;
     values.word_VD = at::index_select(pass.parameters.value(tables_.word), 0, ids_T).to(pass.master());
-    places.words_T = at::arange(ids_T.size(0), ids_T.options());
+    read.words_T = at::arange(ids_T.size(0), ids_T.options());
   }
-  embedding_norm(pass.input, kept.mask, values, places, norm(pass), kept.sum_TE, projection_ ? kept.x_TE : out_TD,
+  embedding_norm(pass.input, kept.mask, values, read, norm(pass), kept.sum_TE, projection_ ? kept.x_TE : out_TD,
                  kept.mean_T, kept.rstd_T);
   if (projection_) projection_->forward(pass, kept.x_TE, out_TD);
   return kept;
@@ -85,9 +92,8 @@ void Embeddings::backward(const Pass& pass, Gradients& gradients, const Kept& ke
   const EmbeddingTables d_tables = tables([&](ParamId id) { return gradients[id]; });
   Untrained untrained;
   for (const auto& [table, row] : padding_rows()) untrained.add(gradients[table], row);
-  embedding_norm_backward(pass.input, kept.mask, {kept.positions_T, options_.word_scale}, norm(pass), d_x_TE,
-                          kept.sum_TE, kept.mean_T, kept.rstd_T, d_tables,
-                          norm_ ? norm_->gamma_gradient(gradients) : at::Tensor(),
+  embedding_norm_backward(pass.input, kept.mask, places(pass, kept.positions_T), norm(pass), d_x_TE, kept.sum_TE,
+                          kept.mean_T, kept.rstd_T, d_tables, norm_ ? norm_->gamma_gradient(gradients) : at::Tensor(),
                           norm_ ? norm_->beta_gradient(gradients) : at::Tensor());
 }
 

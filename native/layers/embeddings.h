@@ -14,7 +14,7 @@ struct EmbeddingOptions {
   uint32_t site = 0;
   int64_t padding = -1;        // the padding token, whose embedding is not trained; -1 = none
   bool counts_padding = true;  // positions count from 0; else from the padding token on, which has none (RoBERTa)
-  double word_scale = 1;
+  double word_scale = 1;       // rounded to the compute dtype, as transformers has it in the dtype of the weights
 };
 
 // A row of a table, such as that of the padding token.
@@ -51,6 +51,7 @@ class Embeddings {
   void backward(const Pass& pass, Gradients& gradients, const Kept& kept, const at::Tensor& d_out_TD) const;
 
  private:
+  EmbeddingPlaces places(const Pass& pass, const at::Tensor& positions_T) const;
   NormWeights norm(const Pass& pass) const { return norm_ ? norm_->weights(pass) : NormWeights{{}, {}, 0}; }
   // Of these tables in the values or the gradients.
   template <typename Of>

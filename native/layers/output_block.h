@@ -1,9 +1,12 @@
 #pragma once
 
+#include <optional>
+
 #include "layers/linear.h"
 #include "layers/norm.h"
 #include "layers/stream.h"
 #include "ops/dropout.h"
+#include "ops/linear_branch_norm.h"
 #include "ops/linear_residual_norm.h"
 
 namespace st {
@@ -12,22 +15,26 @@ namespace st {
 // (pre-norm).
 enum class NormPlace { kPost, kPre };
 
-// The end of both halves of a transformer layer: sum = residual + dropout(linear(x)), and a norm of the sum.
+// The end of both halves of a transformer layer: sum = residual + dropout(linear(x)), and a norm of the sum. The
+// branch, linear(x), may have a norm of its own.
 class OutputBlock {
  public:
   OutputBlock() = default;
-  OutputBlock(Linear linear, Norm norm, NormPlace place, double dropout, uint32_t site)
-      : linear_(linear), norm_(norm), place_(place), dropout_(dropout), site_(site) {}
+  OutputBlock(Linear linear, Norm norm, NormPlace place, double dropout, uint32_t site,
+              std::optional<Norm> branch_norm = {})
+      : linear_(linear), norm_(norm), place_(place), dropout_(dropout), site_(site), branch_norm_(branch_norm) {}
 
   // What a training pass keeps for the backward pass.
   struct Kept {
     at::Tensor sum_TD, mean_T, rstd_T;
     DropoutMask mask;
+    BranchKept branch;
   };
 
   NormPlace place() const { return place_; }
   bool is_trained(const Gradients& gradients) const {
-    return linear_.is_trained(gradients) || norm_.is_trained(gradients);
+    return linear_.is_trained(gradients) || norm_.is_trained(gradients) ||
+           (branch_norm_ && branch_norm_->is_trained(gradients));
   }
   // Memory for the stream that forward() writes.
   Stream take_stream(const Pass& pass) const;
@@ -50,6 +57,7 @@ class OutputBlock {
   NormPlace place_ = NormPlace::kPost;
   double dropout_ = 0;
   uint32_t site_ = 0;
+  std::optional<Norm> branch_norm_;
 };
 
 }  // namespace st

@@ -29,7 +29,8 @@ AttentionCall SelfAttention::call(const Pass& pass, const std::optional<Relative
 }
 
 bool SelfAttention::is_trained(const Gradients& gradients) const {
-  return qkv_.is_trained(gradients) || output_.is_trained(gradients) || (bias_ && gradients[bias_->table].defined());
+  return qkv_.is_trained(gradients) || output_.is_trained(gradients) || (bias_ && gradients[bias_->table].defined()) ||
+         (norms_ && (norms_->query.is_trained(gradients) || norms_->key.is_trained(gradients)));
 }
 
 SelfAttention::Kept SelfAttention::keep(const Pass& pass) const {
@@ -38,22 +39,41 @@ SelfAttention::Kept SelfAttention::keep(const Pass& pass) const {
   kept.qkv_TX = pass.take(qkv_.width());
   kept.context_TD = pass.take(width());
   if (pass.training) kept.lse_HT = pass.workspace.take({shape_.heads, pass.input.tokens()}, pass.master());
+  if (pass.training && norms_) kept.heads_TK = pass.take((shape_.heads + shape_.kv_heads) * shape_.head_dim);
   if (of_pass.dropout.active()) kept.mask = pass.workspace.take({attention_mask_words(of_pass)}, at::kShort);
   kept.output = output_.keep(pass);
   return kept;
 }
 
-void SelfAttention::project(const Pass& pass, const at::Tensor& x_TD, at::Tensor qkv_TX) const {
+HeadNorms SelfAttention::head_norms(const Pass& pass) const {
+  return {shape_.heads, norms_->query.weights(pass), norms_->key.weights(pass)};
+}
+
+void SelfAttention::project(const Pass& pass, const at::Tensor& x_TD, at::Tensor qkv_TX, at::Tensor heads_TK) const {
   if (!rotary_) return qkv_.forward(pass, x_TD, qkv_TX);
   const Scratch scratch(pass.workspace);
-  linear_rotary(x_TD, qkv_.weight(pass, x_TD), qkv_.bias(pass), rotary_->shape(), rotary_->angles(pass), qkv_TX);
+  const Weight weight = qkv_.weight(pass, x_TD);
+  const RotaryAngles angles = rotary_->angles(pass);
+  if (!norms_) return linear_rotary(x_TD, weight, qkv_.bias(pass), rotary_->shape(), angles, qkv_TX);
+  linear_head_norm(x_TD, weight, qkv_.bias(pass), head_norms(pass), rotary_->shape(), angles, heads_TK, qkv_TX);
+}
+
+// From what attention read to the product.
+void SelfAttention::project_back(const Pass& pass, const Gradients& gradients, const Kept& kept,
+                                 const at::Tensor& d_qkv_TX) const {
+  if (!rotary_) return;
+  const at::Tensor d_bias_X = qkv_.bias_gradient(gradients);
+  const RotaryAngles angles = rotary_->angles(pass);
+  if (!norms_) return linear_rotary_backward(rotary_->shape(), angles, d_qkv_TX, d_bias_X);
+  linear_head_norm_backward(head_norms(pass), rotary_->shape(), angles, kept.heads_TK, d_qkv_TX,
+                            {norms_->query.gamma_gradient(gradients), norms_->key.gamma_gradient(gradients), d_bias_X});
 }
 
 SelfAttention::Kept SelfAttention::forward(const Pass& pass, const Stream& in, const Stream& out) const {
   Kept kept = keep(pass);
   kept.x_TD = in.x_TD;
   kept.reads_sum = in.is_one();
-  project(pass, in.x_TD, kept.qkv_TX);
+  project(pass, in.x_TD, kept.qkv_TX, kept.heads_TK);
   const std::optional<RelativeBias> added = bias(pass);
   attention(call(pass, added), side_by_side(kept.qkv_TX, shape_), kept.context_TD, kept.lse_HT, kept.mask);
   output_.forward(pass, kept.context_TD, in, out, kept.output);
@@ -66,16 +86,14 @@ Stream SelfAttention::backward(const Pass& pass, Gradients& gradients, const Kep
   const OutputBlock::Back back = output_.backward(pass, gradients, kept.output, d_out, kept.context_TD);
   linear_backward_input(back.d_y_TD, back.weight, d_context_TD, false);
   const std::optional<RelativeBias> added = bias(pass);
-  const at::Tensor d_bias_X = qkv_.bias_gradient(gradients);
+  // What is turned has its bias in front of that.
+  const at::Tensor d_bias_X = rotary_ ? at::Tensor() : qkv_.bias_gradient(gradients);
   at::Tensor d_table_BH = bias_ ? gradients[bias_->table] : at::Tensor();
   if (d_table_BH.defined()) d_table_BH = d_table_BH.narrow(0, 0, bias_->buckets);
-  // What is turned has its bias in front of that.
-  attention_backward(call(pass, added), side_by_side(kept.qkv_TX, shape_), kept.context_TD, kept.lse_HT, kept.mask,
-                     d_context_TD,
-                     {.values = side_by_side(d_qkv_TX, shape_),
-                      .biases = side_by_side(rotary_ ? at::Tensor() : d_bias_X, shape_),
-                      .table_BH = d_table_BH});
-  if (rotary_) linear_rotary_backward(rotary_->shape(), rotary_->angles(pass), d_qkv_TX, d_bias_X);
+  attention_backward(
+      call(pass, added), side_by_side(kept.qkv_TX, shape_), kept.context_TD, kept.lse_HT, kept.mask, d_context_TD,
+      {.values = side_by_side(d_qkv_TX, shape_), .biases = side_by_side(d_bias_X, shape_), .table_BH = d_table_BH});
+  project_back(pass, gradients, kept, d_qkv_TX);
   const Stream d_in = kept.reads_sum ? Stream(d_out.sum_TD) : d_out;
   qkv_.backward(pass, gradients, kept.x_TD, d_qkv_TX, d_in.x_TD, kept.reads_sum);
   return d_in;

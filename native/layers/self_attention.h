@@ -5,6 +5,7 @@
 #include "layers/output_block.h"
 #include "layers/rotary.h"
 #include "ops/attention.h"
+#include "ops/linear_head_norm.h"
 
 namespace st {
 
@@ -20,16 +21,30 @@ struct BiasTable {
 // Of queries, keys and values as wide together as the model each, with the usual scale. `window`: as in AttentionShape.
 AttentionShape self_attention_shape(int64_t heads, int64_t width, int64_t window = -1);
 
-// sum + dropout(W_o attention(W_qkv x)), and its norm. Queries and keys may be turned by their positions.
+// RMS norms of each head's query and key, before they are turned.
+struct QueryKeyNorms {
+  Norm query, key;
+};
+
+// sum + dropout(W_o attention(W_qkv x)), and its norm. Queries and keys may be turned by their positions; those that
+// are may have norms.
 class SelfAttention {
  public:
   SelfAttention(Linear qkv, std::optional<Rotary> rotary, const AttentionShape& shape, std::optional<BiasTable> bias,
-                double dropout, uint32_t site, OutputBlock output)
-      : qkv_(qkv), rotary_(rotary), shape_(shape), bias_(bias), dropout_(dropout), site_(site), output_(output) {}
+                double dropout, uint32_t site, OutputBlock output, std::optional<QueryKeyNorms> norms = {})
+      : qkv_(qkv),
+        rotary_(rotary),
+        norms_(norms),
+        shape_(shape),
+        bias_(bias),
+        dropout_(dropout),
+        site_(site),
+        output_(output) {}
 
   // Of a training pass, for its way back.
   struct Kept {
     at::Tensor x_TD, qkv_TX, context_TD, lse_HT, mask;
+    at::Tensor heads_TK;     // queries and keys before their norms
     bool reads_sum = false;  // the stream came as one tensor
     OutputBlock::Kept output;
   };
@@ -44,19 +59,23 @@ class SelfAttention {
   // Returns the gradient of `in`, in the memory of d_out.
   Stream backward(const Pass& pass, Gradients& gradients, const Kept& kept, const Stream& d_out) const;
 
-  // The parts, for passes that keep keys and values (generation). qkv: queries, keys and values side by side.
+  // The parts, for passes that keep keys and values (generation). qkv: queries, keys and values side by side. heads_TK,
+  // if defined, gets queries and keys before their norms.
   int64_t qkv_width() const { return qkv_.width(); }
-  void project(const Pass& pass, const at::Tensor& x_TD, at::Tensor qkv_TX) const;
+  void project(const Pass& pass, const at::Tensor& x_TD, at::Tensor qkv_TX, at::Tensor heads_TK = {}) const;
   std::optional<RelativeBias> bias(const Pass& pass) const;
   const AttentionShape& shape() const { return shape_; }
   const OutputBlock& output() const { return output_; }
 
  private:
   int64_t width() const { return shape_.heads * shape_.head_dim; }
+  HeadNorms head_norms(const Pass& pass) const;
+  void project_back(const Pass& pass, const Gradients& gradients, const Kept& kept, const at::Tensor& d_qkv_TX) const;
   AttentionCall call(const Pass& pass, const std::optional<RelativeBias>& bias) const;
 
   Linear qkv_;
   std::optional<Rotary> rotary_;
+  std::optional<QueryKeyNorms> norms_;
   AttentionShape shape_;
   std::optional<BiasTable> bias_;
   double dropout_;

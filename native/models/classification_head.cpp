@@ -1,11 +1,14 @@
 #include "models/classification_head.h"
 
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/index_select.h>
 #include <ATen/ops/layer_norm.h>
-#include <ATen/ops/linear.h>
+
+#include <vector>
 
 #include "core/error.h"
 #include "core/model_config.h"
+#include "core/upload.h"
 #include "ops/activation.h"
 #include "ops/pooling.h"
 
@@ -22,30 +25,34 @@ class SequenceClassification : public Head {
                          Layout& layout)
       : spec_(std::move(spec)), width_(module.integer("numLabels")) {
     check(width_ >= 1, "ERR_INVALID_MODEL", "Expected at least 1 for numLabels but found ", width_);
-    dense_ = layout.add(prefix + spec_.dense + ".weight", {in, in}, Group::kDecay);
-    if (spec_.dense_bias) dense_bias_ = layout.add(prefix + spec_.dense + ".bias", {in}, Group::kNoDecay);
+    const bool dense = !spec_.dense.empty();
+    if (dense) dense_ = layout.add(prefix + spec_.dense + ".weight", {in, in}, Group::kDecay);
+    if (dense && spec_.dense_bias) dense_bias_ = layout.add(prefix + spec_.dense + ".bias", {in}, Group::kNoDecay);
     if (!spec_.norm.empty()) {
       norm_ = layout.add(prefix + spec_.norm + ".weight", {in}, Group::kNoDecay);
       if (spec_.norm_bias) norm_bias_ = layout.add(prefix + spec_.norm + ".bias", {in}, Group::kNoDecay);
     }
     weight_ = layout.add(prefix + spec_.last + ".weight", {width_, in}, Group::kDecay);
-    bias_ = layout.add(prefix + spec_.last + ".bias", {width_}, Group::kNoDecay);
-    for (ParamId id : {dense_, weight_}) layout.mark_linear(id);
+    if (spec_.last_bias) bias_ = layout.add(prefix + spec_.last + ".bias", {width_}, Group::kNoDecay);
+    for (ParamId id : {dense_, weight_}) {
+      if (id >= 0) layout.mark_linear(id);
+    }
   }
 
   void forward(HeadState& state) const override {
     const auto value = [&](ParamId id) { return id >= 0 ? state.parameters[id] : at::Tensor(); };
-    at::Tensor x_RD = pool(state.tokens_TD, state.pass.input, {spec_.pooling}, true);
+    at::Tensor x_RD = pooled(state);
     x_RD = dropped(state.pass, kSiteBefore, spec_.dropout_before, x_RD);
-    x_RD = activate(spec_.activation, adapted_linear(state, x_RD, dense_, value(dense_bias_)));
+    if (dense_ >= 0) x_RD = activate(spec_.activation, adapted_linear(state, x_RD, dense_, value(dense_bias_)));
     if (norm_ >= 0) x_RD = at::layer_norm(x_RD, {x_RD.size(1)}, value(norm_), value(norm_bias_), spec_.norm_epsilon);
     x_RD = dropped(state.pass, kSite, spec_.dropout, x_RD);
-    const at::Tensor bias = state.pass.hold_bias ? value(bias_).detach() : value(bias_);
+    at::Tensor bias = value(bias_);
+    if (state.pass.hold_bias && bias.defined()) bias = bias.detach();
     state.sentence_RD = adapted_linear(state, x_RD, weight_, bias);
   }
 
   int64_t width() const override { return width_; }
-  bool takes_fixed() const override { return pools_fixed(spec_.pooling); }
+  bool takes_fixed() const override { return !pools_last() && pools_fixed(spec_.pooling); }
   std::vector<ParamId> parameters() const override {
     std::vector<ParamId> out;
     for (ParamId id : {dense_, dense_bias_, norm_, norm_bias_, weight_, bias_}) {
@@ -55,6 +62,23 @@ class SequenceClassification : public Head {
   }
 
  private:
+  bool pools_last() const { return spec_.pooling == "last"; }
+
+  at::Tensor pooled(const HeadState& state) const {
+    const Input& input = state.pass.input;
+    if (!pools_last()) return pool(state.tokens_TD, input, {spec_.pooling}, true);
+    // As transformers finds it: a row of padding alone has its first token.
+    std::vector<int64_t> places;
+    const Rows& batch = input.batch;
+    for (int64_t row = 0; row < batch.rows(); ++row) {
+      const int64_t first = batch.offsets[row];
+      int64_t last = batch.offsets[row + 1] - 1;
+      while (last > first && batch.ids[last] == spec_.padding) --last;
+      places.push_back(last);
+    }
+    return at::index_select(state.tokens_TD, 0, upload<int64_t>(places, state.tokens_TD.device()));
+  }
+
   static at::Tensor dropped(const Pass& pass, uint32_t site, double probability, const at::Tensor& x_RD) {
     const Dropout dropout = pass.dropout_at(site, probability);
     if (!dropout.active()) return x_RD;
@@ -126,16 +150,26 @@ ClassifierSpec normed_classifier(const Config& given, const std::string& class_n
   return out;
 }
 
+ClassifierSpec last_token_classifier(const Config& config, const std::string& class_name, const std::string& prefix) {
+  ClassifierSpec out = named(class_name, prefix);
+  out.pooling = "last";
+  out.padding = ModelConfig(config).integer("pad_token_id", -1);
+  out.last = "score";
+  out.last_bias = false;
+  return out;
+}
+
 ClassifierNames names_of(const ClassifierSpec& spec) {
   ClassifierNames out{spec.class_name, spec.prefix, {}};
-  out.tensors.push_back({spec.dense + ".weight", spec.dense_outside});
-  if (spec.dense_bias) out.tensors.push_back({spec.dense + ".bias", spec.dense_outside});
+  const bool dense = !spec.dense.empty();
+  if (dense) out.tensors.push_back({spec.dense + ".weight", spec.dense_outside});
+  if (dense && spec.dense_bias) out.tensors.push_back({spec.dense + ".bias", spec.dense_outside});
   if (!spec.norm.empty()) {
     out.tensors.push_back({spec.norm + ".weight", true});
     if (spec.norm_bias) out.tensors.push_back({spec.norm + ".bias", true});
   }
   out.tensors.push_back({spec.last + ".weight", true});
-  out.tensors.push_back({spec.last + ".bias", true});
+  if (spec.last_bias) out.tensors.push_back({spec.last + ".bias", true});
   return out;
 }
 

@@ -13,9 +13,10 @@ namespace st {
 struct ClassifierSpec {
   std::string class_name;       // of transformers
   std::string prefix;           // under which its checkpoints keep the transformer
-  std::string pooling = "cls";  // or "mean"
-  double dropout_before = 0;    // of the dense layer
-  std::string dense;            // name of the dense layer
+  std::string pooling = "cls";  // "mean", or "last": the last token that is not `padding`
+  int64_t padding = -1;
+  double dropout_before = 0;  // of the dense layer
+  std::string dense;          // name of the dense layer; empty: there is none, and no activation
   bool dense_bias = true;
   bool dense_outside = true;  // false: checkpoints keep it under the prefix of the transformer
   Activation activation = Activation::kTanh;
@@ -24,6 +25,7 @@ struct ClassifierSpec {
   bool norm_bias = true;
   double dropout = 0;  // before the last layer
   std::string last;    // name of the last layer
+  bool last_bias = true;
 };
 
 // The kinds of heads that there are, over config.json of an architecture. What follows the first token:
@@ -37,6 +39,8 @@ ClassifierSpec two_layer_classifier(const Config& config, const std::string& cla
 ClassifierSpec pre_classifier(const Config& config, const std::string& class_name, const std::string& prefix);
 // head.dense, an activation, head.norm, dropout, classifier, over the first token or the mean (ModernBERT).
 ClassifierSpec normed_classifier(const Config& config, const std::string& class_name, const std::string& prefix);
+// score of the last token that is not padding, without a bias (Qwen).
+ClassifierSpec last_token_classifier(const Config& config, const std::string& class_name, const std::string& prefix);
 
 // The tensors of a head.
 ClassifierNames names_of(const ClassifierSpec& spec);

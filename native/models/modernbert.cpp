@@ -2,11 +2,11 @@
 
 #include <cmath>
 
-#include "core/error.h"
 #include "core/model_config.h"
 #include "layers/gated_feed_forward.h"
 #include "layers/layer.h"
 #include "models/bert_family.h"
+#include "models/layer_types.h"
 #include "models/rope.h"
 #include "models/transformer.h"
 
@@ -51,13 +51,7 @@ std::vector<bool> global_layers(const Config& given, int64_t layers) {
     for (int64_t i = 0; i < layers; ++i) out.push_back(i % every == 0);
     return out;
   }
-  for (const std::string& type : given.strings("layer_types")) {
-    const bool global = type == "full_attention";
-    if (!global && type != "sliding_attention") config.not_built("layer_types", "full_attention and sliding_attention");
-    out.push_back(global);
-  }
-  check(static_cast<int64_t>(out.size()) == layers, "ERR_INVALID_MODEL", "Expected ", layers,
-        " layer_types in config.json, one for each of num_hidden_layers, found ", out.size());
+  for (const bool slides : sliding_layers(given, layers)) out.push_back(!slides);
   return out;
 }
 

@@ -3,10 +3,12 @@
 #include "models/bert.h"
 #include "models/distilbert.h"
 #include "models/electra.h"
+#include "models/gemma3.h"
 #include "models/gte.h"
 #include "models/modernbert.h"
 #include "models/mpnet.h"
 #include "models/nomic_bert.h"
+#include "models/qwen.h"
 #include "models/roberta.h"
 #include "models/static_embedding.h"
 #include "models/t5.h"
@@ -27,6 +29,9 @@ const std::vector<Architecture>& architectures() {
       {"gte", describe_gte, make_gte, classify_gte, gte_classes()},
       {"new", describe_gte, make_gte, classify_gte, gte_classes()},
       {"modernbert", describe_modernbert, make_modernbert, classify_modernbert, {}, initial_modernbert},
+      {"qwen2", describe_qwen2, make_qwen2, classify_qwen2},
+      {"qwen3", describe_qwen3, make_qwen3, classify_qwen3},
+      {"gemma3_text", describe_gemma3, make_gemma3, classify_gemma3, {}, initial_gemma3},
       {"t5", describe_t5, make_t5, nullptr, {}, initial_t5, make_t5_decoder},
       {"mt5", describe_mt5, make_mt5, nullptr, {}, initial_mt5, make_mt5_decoder},
       {"static_embedding", describe_static_embedding, make_static_embedding, nullptr, {}, initial_static_embedding},

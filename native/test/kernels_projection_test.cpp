@@ -7,7 +7,9 @@
 
 #include "layers/rotary.h"
 #include "ops/linear_activation.h"
+#include "ops/linear_branch_norm.h"
 #include "ops/linear_gate.h"
+#include "ops/linear_head_norm.h"
 #include "ops/linear_rotary.h"
 #include "support.h"
 
@@ -150,6 +152,100 @@ TEST(Kernels, LinearRotary) {
         expect_close(d, e_d, tolerance(type), "d");
         const at::Tensor e_d_bias = e_d.sum(at::IntArrayRef{0}, false, master) + 1;
         expect_close(d_bias, e_d_bias, type == at::kBFloat16 ? 0.3 : 10 * tolerance(type), "d_bias");
+      }
+    }
+  }
+}
+
+TEST(Kernels, LinearBranchNorm) {
+  Call call;
+  for (const at::ScalarType type : {at::kFloat, at::kBFloat16, at::kDouble}) {
+    const at::ScalarType master = type == at::kDouble ? at::kDouble : at::kFloat;
+    for (const int64_t width : {7, 48, 100}) {
+      for (const NormKind kind : {NormKind::kLayer, NormKind::kRms}) {
+        SCOPED_TRACE(std::string(c10::toString(type)) + ", width " + std::to_string(width));
+        const bool rms = kind == NormKind::kRms;
+        const auto vector = [&](uint64_t seed) { return random_tensor({width}, master, seed) + 1; };
+        const NormWeights branch{vector(1), rms ? at::Tensor() : vector(2), 1e-3, kind},
+            norm{vector(3), rms ? at::Tensor() : vector(4), 1e-6, kind};
+        const DropoutMask mask = mask_for(Dropout(DropoutKey(5, 6, 7, 3), 9, rms ? 0.2 : 0), call.tokens, width);
+        const at::Tensor x = random_tensor({call.tokens, 64}, type, 1, 0.3),
+                         value = random_tensor({width, 64}, type, 2, 0.3), bias = rms ? at::Tensor() : vector(5),
+                         residual = random_tensor({call.tokens, width}, type, 6);
+        const auto like = [&](at::IntArrayRef shape, at::ScalarType of) { return at::zeros(shape, of); };
+        struct Found {
+          at::Tensor sum, out, mean, rstd;
+          BranchKept kept;
+        };
+        const auto empty = [&] {
+          const at::Tensor tokens = like({call.tokens}, master), all = like({call.tokens, width}, type);
+          return Found{
+              all.clone(), all.clone(), tokens.clone(), tokens.clone(), {all.clone(), tokens.clone(), tokens.clone()}};
+        };
+        const Found found = empty(), expected = empty();
+        linear_branch_norm(call.input, x, {value, nullptr, call.workspace}, bias, branch, found.kept, mask, norm,
+                           residual, found.sum, found.out, found.mean, found.rstd);
+        reference::linear(x, value, {}, expected.sum);
+        reference::branch_norm(branch, bias, expected.kept, expected.sum);
+        reference::residual_norm(call.input, mask, norm, {}, residual, expected.sum, expected.out, expected.mean,
+                                 expected.rstd);
+        expect_close(found.kept.branch_TD, expected.kept.branch_TD, tolerance(type), "branch");
+        expect_close(found.kept.rstd_T, expected.kept.rstd_T, tolerance(type), "rstd of the branch");
+        expect_close(found.sum, expected.sum, tolerance(type), "sum");
+        expect_close(found.out, expected.out, tolerance(type), "out");
+        expect_close(found.rstd, expected.rstd, tolerance(type), "rstd");
+        at::Tensor bare = at::zeros_like(found.out);
+        linear_branch_norm(call.input, x, {value, nullptr, call.workspace}, bias, branch, {}, mask, norm, residual, {},
+                           bare, {}, {});
+        if (type != at::kBFloat16) EXPECT_TRUE(same_bits(bare, found.out));
+      }
+    }
+  }
+}
+
+TEST(Kernels, LinearHeadNorm) {
+  Call call;
+  for (const at::ScalarType type : {at::kFloat, at::kBFloat16, at::kDouble}) {
+    const at::ScalarType master = type == at::kDouble ? at::kDouble : at::kFloat;
+    for (const RotaryShape shape : {RotaryShape{6, 32, 32}, RotaryShape{4, 256, 256}, RotaryShape{3, 20, 12}}) {
+      for (const bool biased : {false, true}) {
+        SCOPED_TRACE(std::string(c10::toString(type)) + ", head " + std::to_string(shape.head_dim));
+        const int64_t normed = shape.heads * shape.head_dim, width = normed + shape.head_dim;
+        const HeadNorms norms{shape.heads - 1,
+                              {random_tensor({shape.head_dim}, master, 6) + 1, {}, 1e-3, NormKind::kRms},
+                              {random_tensor({shape.head_dim}, master, 7) + 1, {}, 1e-6, NormKind::kRms}};
+        const at::Tensor x = random_tensor({call.tokens, 64}, type, 1, 0.3),
+                         value = random_tensor({width, 64}, type, 2, 0.3),
+                         bias = biased ? random_tensor({width}, master, 3) : at::Tensor(),
+                         table = rotary_table(rotary_frequencies({100}, shape.rotated, master), 130);
+        const RotaryAngles angles{table, call.input.positions_T};
+        const Weight weight{value, nullptr, call.workspace};
+        at::Tensor out = at::zeros({call.tokens, width}, type), expected = at::zeros_like(out),
+                   bare = at::zeros_like(out), kept = at::zeros({call.tokens, normed}, type),
+                   e_kept = at::zeros_like(kept);
+        linear_head_norm(x, weight, bias, norms, shape, angles, kept, out);
+        linear_head_norm(x, weight, bias, norms, shape, angles, {}, bare);
+        EXPECT_TRUE(same_bits(bare, out));
+        reference::linear(x, value, bias, expected);
+        reference::head_norm(norms, shape, e_kept, expected);
+        reference::rotate(shape, angles, false, expected);
+        expect_close(kept, e_kept, tolerance(type), "kept");
+        expect_close(out, expected, tolerance(type), "out");
+
+        at::Tensor d = random_tensor({call.tokens, width}, type, 4), e_d = d.clone();
+        const auto sums = [&] {
+          return HeadNormGradients{at::ones({shape.head_dim}, master), at::ones({shape.head_dim}, master),
+                                   at::ones({width}, master)};
+        };
+        const HeadNormGradients found = sums(), wanted = sums();
+        linear_head_norm_backward(norms, shape, angles, e_kept, d, found);
+        reference::rotate(shape, angles, true, e_d);
+        reference::head_norm_backward(norms, shape, e_kept, e_d, wanted);
+        expect_close(d, e_d, tolerance(type), "d");
+        const double of_sums = type == at::kBFloat16 ? 0.3 : 10 * tolerance(type);
+        expect_close(found.query_E, wanted.query_E, of_sums, "d_query");
+        expect_close(found.key_E, wanted.key_E, of_sums, "d_key");
+        expect_close(found.bias_X, wanted.bias_X, of_sums, "d_bias");
       }
     }
   }

@@ -34,9 +34,11 @@ const Way kWays[] = {{NormPlace::kPost, {kEpsilon}, true, false, "post-norm"},
                      {NormPlace::kPre, {kEpsilon, NormKind::kLayer, false}, false, false, "first, without biases"},
                      {NormPlace::kPre, {kEpsilon, NormKind::kRms, false, true}, false, true, "rms, 1 + weight"}};
 
-OutputBlock output_of(Layout& layout, const Way& way, int64_t in) {
+OutputBlock output_of(Layout& layout, const Way& way, int64_t in, bool branch_norm = false) {
   const Linear linear(layout, "output.dense", in, kWidth, way.bias);
-  return {linear, Norm(layout, "norm", kWidth, way.norm), way.place, 0.2, 3};
+  std::optional<Norm> branch;
+  if (branch_norm) branch = Norm(layout, "branch_norm", kWidth, way.norm);
+  return {linear, Norm(layout, "norm", kWidth, way.norm), way.place, 0.2, 3, branch};
 }
 
 // Runs forward and backward of a block whose parameters are in `parameters` (laid out, not allocated).
@@ -88,33 +90,37 @@ struct BlockCheck {
   }
 };
 
+void check_output_block(const Way& way, bool branch_norm) {
+  SCOPED_TRACE(way.name);
+  Parameters parameters;
+  const OutputBlock block = output_of(parameters.layout, way, 6, branch_norm);
+  BlockCheck check(parameters);
+  const at::Tensor inner = doubles({kTokens, 6}, 7);
+  at::Tensor d_inner = at::zeros({kTokens, 6}, at::kDouble);
+  OutputBlock::Kept kept;
+  const auto forward = [&] {
+    check.workspace.reset();
+    const Pass pass = check.pass();
+    const Stream out = block.take_stream(pass);
+    kept = block.keep(pass);
+    block.forward(pass, inner, check.in(way), out, kept);
+    return check.value(out);
+  };
+  forward();
+  Gradients gradients(parameters.layout, parameters.flat());
+  const bool one = way.place == NormPlace::kPost;
+  const Stream d_out = one ? Stream(check.w.clone()) : Stream(check.v.clone(), check.w.clone());
+  const Pass pass = check.pass();
+  const OutputBlock::Back back = block.backward(pass, gradients, kept, d_out, inner);
+  linear_backward_input(back.d_y_TD, back.weight, d_inner, false);
+  expect_gradient(forward, inner, d_inner, "input of the linear layer");
+  expect_gradient(forward, way.splits ? check.sum : check.x, d_out.sum_TD, "residual");
+  expect_gradient(forward, parameters.flat(), gradients.flat(), "parameters");
+}
+
 TEST(Differences, OutputBlockLayer) {
   for (const Way& way : kWays) {
-    SCOPED_TRACE(way.name);
-    Parameters parameters;
-    const OutputBlock block = output_of(parameters.layout, way, 6);
-    BlockCheck check(parameters);
-    const at::Tensor inner = doubles({kTokens, 6}, 7);
-    at::Tensor d_inner = at::zeros({kTokens, 6}, at::kDouble);
-    OutputBlock::Kept kept;
-    const auto forward = [&] {
-      check.workspace.reset();
-      const Pass pass = check.pass();
-      const Stream out = block.take_stream(pass);
-      kept = block.keep(pass);
-      block.forward(pass, inner, check.in(way), out, kept);
-      return check.value(out);
-    };
-    forward();
-    Gradients gradients(parameters.layout, parameters.flat());
-    const bool one = way.place == NormPlace::kPost;
-    const Stream d_out = one ? Stream(check.w.clone()) : Stream(check.v.clone(), check.w.clone());
-    const Pass pass = check.pass();
-    const OutputBlock::Back back = block.backward(pass, gradients, kept, d_out, inner);
-    linear_backward_input(back.d_y_TD, back.weight, d_inner, false);
-    expect_gradient(forward, inner, d_inner, "input of the linear layer");
-    expect_gradient(forward, way.splits ? check.sum : check.x, d_out.sum_TD, "residual");
-    expect_gradient(forward, parameters.flat(), gradients.flat(), "parameters");
+    for (const bool branch_norm : {false, true}) check_output_block(way, branch_norm);
   }
 }
 
@@ -129,6 +135,23 @@ TEST(Differences, SelfAttentionLayer) {
     for (const int64_t rotated : {4, 2}) {
       const Rotary rotary({4, 4, rotated}, RotaryBase{20});
       check.run(SelfAttention(qkv, rotary, self_attention_shape(2, kWidth), {}, 0.3, 1, output), way);
+    }
+  }
+}
+
+// Three heads of queries to one of keys and values, wider together than the model.
+TEST(Differences, SelfAttentionWithHeadNorms) {
+  for (const Way& way : kWays) {
+    for (const bool one_plus : {false, true}) {
+      Parameters parameters;
+      Layout& layout = parameters.layout;
+      const NormOptions options{kEpsilon, NormKind::kRms, false, one_plus};
+      const Linear qkv(layout, {{"q", 12}, {"k", 4}, {"v", 4}}, kWidth, way.bias);
+      const QueryKeyNorms norms{Norm(layout, "q_norm", 4, options), Norm(layout, "k_norm", 4, options)};
+      const OutputBlock output = output_of(layout, way, 12);
+      BlockCheck check(parameters);
+      const AttentionShape shape{.heads = 3, .kv_heads = 1, .head_dim = 4, .scale = 0.4, .causal = true, .window = 2};
+      check.run(SelfAttention(qkv, Rotary({4, 4, 4}, RotaryBase{20}), shape, {}, 0.3, 1, output, norms), way);
     }
   }
 }

@@ -60,7 +60,7 @@ const refused: [change: ConfigObject, code: string, message: RegExp][] = [
   ],
   [{ position_embedding_type: 7 }, INVALID, /text as position_embedding_type in .*, found 7/],
   [{ quantization_config: { quant_method: 'bitsandbytes' } }, NOT_BUILT, /quantization_config: an object/],
-  [{ model_type: 'qwen3' }, NOT_BUILT, /config\.json has model_type "qwen3"; built are: .*bert/],
+  [{ model_type: 'mamba' }, NOT_BUILT, /config\.json has model_type "mamba"; built are: .*bert/],
   [{ model_type: null }, INVALID, /text as model_type in .*config\.json, found null/],
   [{ model_type: 'own', auto_map: { AutoModel: 'modeling.Own' } }, UNSUPPORTED, /auto_map.*trust_remote_code.*bert/],
   // As jinaai/jina-embeddings-v2-base-en has it.
@@ -88,6 +88,72 @@ test('a hostile config.json is an error that names file, key and value', async (
     t.regex(error.message, message, label)
     t.true(error.message.length < 2000, label)
   }
+})
+
+const tinyDecoder = {
+  ...{ vocab_size: 50, hidden_size: 32, num_hidden_layers: 2, num_attention_heads: 4, num_key_value_heads: 2 },
+  ...{ head_dim: 8, intermediate_size: 64, max_position_embeddings: 40 },
+}
+
+const refusedDecoders: [type: string, change: ConfigObject, code: string, message: RegExp][] = [
+  [
+    'qwen3',
+    { num_key_value_heads: 3 },
+    INVALID,
+    /divisor of num_attention_heads 4 as num_key_value_heads .*, found 3$/,
+  ],
+  ['qwen3', { num_key_value_heads: 8 }, INVALID, /from 1 to 4 as num_key_value_heads in config\.json, found 8$/],
+  ['qwen3', { head_dim: 7 }, INVALID, /even size of a head.*found 7$/],
+  ['qwen3', { head_dim: null }, INVALID, /head_dim in config\.json, found null$/],
+  ['qwen3', { head_dim: 9e6, num_hidden_layers: 4096 }, INVALID, /at most 68719476736 parameters in config\.json/],
+  ['qwen3', { rms_norm_eps: 0 }, INVALID, /above 0 as rms_norm_eps/],
+  ['qwen3', { is_causal: 'no' }, INVALID, /true or false as is_causal in config\.json, found "no"$/],
+  ['qwen3', { hidden_act: 'mish' }, NOT_BUILT, /mish of hidden_act in config\.json is not built/],
+  ['qwen3', { use_sliding_window: true, sliding_window: 0 }, INVALID, /at least 1 as sliding_window.*found 0$/],
+  ['qwen3', { layer_types: ['full_attention'] }, INVALID, /Expected 2 layer_types in config\.json.*found 1$/],
+  ['qwen3', { layer_types: ['full_attention', 'chunked_attention'] }, NOT_BUILT, /built: full_attention and sliding/],
+  ['qwen3', { layer_types: ['full_attention', 'sliding_attention'] }, NOT_BUILT, /with use_sliding_window: true alone/],
+  [
+    'qwen3',
+    { rope_scaling: { rope_type: 'yarn', factor: 4 } },
+    NOT_BUILT,
+    /rope_type: "yarn".*built: "default", "linear"/,
+  ],
+  ['qwen2', { rope_scaling: { type: 'dynamic', factor: 2 } }, NOT_BUILT, /type: "dynamic".*built: "default", "linear"/],
+  [
+    'qwen2',
+    { rope_parameters: { rope_type: 'ntk', factor: 2 } },
+    NOT_BUILT,
+    /rope_type: "ntk".*built: "default", "linear"/,
+  ],
+  ['qwen2', { partial_rotary_factor: 0.5 }, NOT_BUILT, /partial_rotary_factor: 0\.5/],
+  ['qwen2', { rope_parameters: { partial_rotary_factor: 0.5 } }, NOT_BUILT, /partial_rotary_factor: 0\.5/],
+  ['qwen2', { rope_theta: -1 }, INVALID, /rope_theta in config\.json, found -1$/],
+  ['gemma3_text', { attn_logit_softcapping: 50 }, NOT_BUILT, /attn_logit_softcapping: 50.*built: null/],
+  ['gemma3_text', { is_causal: false }, NOT_BUILT, /is_causal: false.*built: true/],
+  ['gemma3_text', { use_bidirectional_attention: 'vision' }, INVALID, /true or false as use_bidirectional_attention/],
+  ['gemma3_text', { query_pre_attn_scalar: 0 }, INVALID, /above 0 as query_pre_attn_scalar/],
+  ['gemma3_text', { sliding_window: 0 }, INVALID, /at least 1 as sliding_window/],
+  ['gemma3_text', { sliding_window_pattern: 0 }, INVALID, /at least 1 as sliding_window_pattern/],
+  ['gemma3_text', { rope_parameters: { rope_type: 'default' } }, NOT_BUILT, /objects of full_attention and sliding/],
+  ['gemma3_text', { rope_scaling: { rope_type: 'yarn', factor: 8 } }, NOT_BUILT, /rope_type: "yarn"/],
+  ['gemma3_text', { rope_local_base_freq: 'x' }, INVALID, /rope_local_base_freq in config\.json, found "x"/],
+  // As Alibaba-NLP/gte-Qwen2-1.5B-instruct has it.
+  ['qwen2', { auto_map: { AutoModel: 'modeling_qwen.Qwen2Model' } }, UNSUPPORTED, /auto_map with Qwen2Model.*qwen2/],
+]
+
+test('options of decoders that are wrong or not built are refused by name', (t) => {
+  const { describe } = loadAddon()
+  for (const [type, change, code, message] of refusedDecoders) {
+    const error = t.throws(
+      () => describe(type, { model_type: type, ...tinyDecoder, ...change }),
+      { code },
+      JSON.stringify(change),
+    )
+    t.regex(error.message, message)
+  }
+  for (const type of ['qwen2', 'qwen3', 'gemma3_text'])
+    t.is(describe(type, { model_type: type, ...tinyDecoder }).positions, 40)
 })
 
 test('what transformers takes is taken: defaults for what is absent, null, empty maps, chunks, deep unknown keys', (t) => {

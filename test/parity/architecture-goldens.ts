@@ -8,11 +8,14 @@ export const BUILT: readonly string[] = [
   'camembert',
   'distilbert',
   'electra',
+  'gemma3_text',
   'gte',
   'modernbert',
   'mpnet',
   'mt5',
   'nomic_bert',
+  'qwen2',
+  'qwen3',
   'roberta',
   't5',
   'xlm-roberta',
@@ -20,6 +23,9 @@ export const BUILT: readonly string[] = [
 
 /** Architectures whose classifier the engine refuses by name. */
 export const WITHOUT_CLASSIFIER: readonly string[] = ['mt5', 'nomic_bert', 't5']
+
+/** Architectures without a masked language model. */
+export const WITHOUT_MASKED: readonly string[] = ['gemma3_text', 'qwen2', 'qwen3']
 
 export const FOLDER = new URL('../../../test/parity/golden/architectures/', import.meta.url)
 

@@ -3,7 +3,13 @@ import type { PackedBatch } from '../../lib/native/types.js'
 import { ARCHITECTURES, FOLDER, type HeadGolden, type SetupGolden } from './architecture-goldens.js'
 import { readSafetensors } from './support.js'
 
-export { ARCHITECTURES, BUILT, type CheckpointGolden, WITHOUT_CLASSIFIER } from './architecture-goldens.js'
+export {
+  ARCHITECTURES,
+  BUILT,
+  type CheckpointGolden,
+  WITHOUT_CLASSIFIER,
+  WITHOUT_MASKED,
+} from './architecture-goldens.js'
 
 /** The unit of weights, and of gradients of losses, in the golden files. */
 const UNIT = 64

@@ -8,6 +8,7 @@ models.py predict JOBS     JOBS: JSON list of { folder, pairs, out }; the same f
 models.py make-language-models FOLDER
 models.py masked JOBS      JOBS: JSON list of { folder, ids, targets, out }: rows of token ids and what is to be predicted; writes
                            the loss of AutoModelForMaskedLM for every row, without warnings
+models.py generate JOBS    JOBS: JSON list of { folder, texts, out }; writes the texts of AutoModelForSeq2SeqLM as JSON
 """
 
 import json
@@ -21,6 +22,8 @@ from sentence_transformers import CrossEncoder, SentenceTransformer
 from sentence_transformers.sentence_transformer import modules
 from transformers import (
     AutoModelForMaskedLM,
+    AutoModelForSeq2SeqLM,
+    AutoTokenizer,
     BertForMaskedLM,
     BertForSequenceClassification,
     BertModel,
@@ -153,6 +156,18 @@ def masked(jobs):
         torch.stack(losses).numpy().tofile(job["out"])
 
 
+def generate(jobs):
+    refuse_warnings()
+    for job in json.loads(Path(jobs).read_text(encoding="utf-8")):
+        model = AutoModelForSeq2SeqLM.from_pretrained(job["folder"]).eval()
+        tokenizer = AutoTokenizer.from_pretrained(job["folder"])
+        texts = []
+        for text in job["texts"]:
+            batch = tokenizer(text, return_tensors="pt", truncation=True)
+            texts.append(tokenizer.decode(model.generate(**batch)[0], skip_special_tokens=True))
+        Path(job["out"]).write_text(json.dumps(texts), encoding="utf-8")
+
+
 def predict(jobs):
     refuse_warnings()
     for job in json.loads(Path(jobs).read_text(encoding="utf-8")):
@@ -166,6 +181,7 @@ COMMANDS = {
     "predict": predict,
     "make-language-models": lambda path: make_language_models(Path(path)),
     "masked": masked,
+    "generate": generate,
 }
 
 if __name__ == "__main__":

@@ -13,6 +13,8 @@ import {
   maskTokens,
   SentenceTransformer,
   SentenceTransformerTrainer,
+  Seq2SeqModel,
+  Seq2SeqTrainer,
 } from 'sentence-torch'
 import { writeDataFiles } from './data-files.mjs'
 
@@ -209,6 +211,30 @@ async function adapters() {
   for (const [i, { name, ours }] of jobs.entries()) check(`an adapter for ${name}, saved here`, theirs[i], ours, TINY)
 }
 
+/** A model for text to text: of transformers, trained and saved here, with the same texts in Python. */
+async function textToText() {
+  const golden = join(root, 'test/parity/golden/seq2seq-folder')
+  const { sources, targets } = JSON.parse(readFileSync(join(golden, 'expected.json'), 'utf8'))
+  const model = await Seq2SeqModel.load(golden)
+  const trainer = new Seq2SeqTrainer({
+    model,
+    trainDataset: Dataset.fromColumns({ source: sources, target: targets }),
+    args: { maxSteps: 10, perDeviceTrainBatchSize: 6, learningRate: 1e-3, saveStrategy: 'no' },
+    progress: false,
+  })
+  await trainer.train()
+  const ours = await model.generate(sources)
+  const job = { folder: join(work, 'saved', 'seq2seq'), texts: sources, out: join(work, 'texts.json') }
+  await model.save(job.folder)
+  await model.dispose()
+  const list = join(work, 'jobs.json')
+  writeFileSync(list, JSON.stringify([job]))
+  run(python, ['test/python/models.py', 'generate', list])
+  const theirs = JSON.parse(readFileSync(job.out, 'utf8'))
+  const equal = ours.filter((text, i) => text === theirs[i]).length
+  check('texts of a model that was trained and saved here, in Python', [equal], [sources.length], { tolerance: 0 })
+}
+
 /** Datasets: written here, with the same values in pandas and `datasets`. */
 async function dataFiles() {
   const folder = join(work, 'data')
@@ -271,6 +297,7 @@ try {
   await adapters()
   await languageModels()
   await dataFiles()
+  await textToText()
 } catch (error) {
   failed++
   console.error(error)

@@ -25,7 +25,15 @@ libRules.index = [...Object.keys(libRules)]
 /** Rooms and files of lib/training. Each may use itself and what stands before it. */
 const trainingFloors = [
   ...['arguments', 'health', 'callbacks', 'reporting', 'batches', 'checkpoint', 'run'],
-  ...['trainer-options', 'base-trainer', 'sentence-transformer-trainer', 'cross-encoder-trainer', 'legacy', 'index'],
+  ...[
+    'trainer-options',
+    'base-trainer',
+    'sentence-transformer-trainer',
+    'cross-encoder-trainer',
+    'seq2seq-trainer',
+    'legacy',
+    'index',
+  ],
 ]
 
 const nativeRules: Record<string, readonly string[]> = {

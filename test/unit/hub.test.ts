@@ -408,6 +408,20 @@ serial('a model with weights for other programs alone is refused, with the way o
   t.regex(error.message, /tf_model\.h5, onnx\/model\.onnx.*SentenceTransformer\("org\/model"\)\.save/)
 })
 
+serial('files of one kind of model are fetched for that kind, even into a cache that has all others', async (t) => {
+  const { origin, cacheFolder } = await setUp(t)
+  await writeFile(join(origin, 'generation_config.json'), '{}')
+  const server = await hubServer(t, origin)
+  process.env.HF_ENDPOINT = server.url
+  const { path } = await resolveModel('org/model', { cacheFolder })
+  t.false(existsSync(join(path, 'generation_config.json')))
+  const files = ['generation_config.json', 'other.json']
+  await resolveModel('org/model', { cacheFolder, files })
+  t.true(existsSync(join(path, 'generation_config.json')))
+  process.env.HF_ENDPOINT = 'http://127.0.0.1:1'
+  t.is((await resolveModel('org/model', { cacheFolder, files })).path, path, 'what does not exist is known, too')
+})
+
 test('the plan of files: shards with their index, the older transformer folder, no way out of the cache', (t) => {
   const index = 'model.safetensors.index.json'
   const sharded = new Set(['config.json', 'tokenizer.json', 'pytorch_model.bin', index, 'b.safetensors'])

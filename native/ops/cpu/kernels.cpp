@@ -25,11 +25,13 @@ namespace ST_CPU_ARCH {
 #include "ops/cpu/pooling.inl"
 #include "ops/cpu/product.inl"
 #include "ops/cpu/rotary.inl"
+#include "ops/cpu/rotary_norm.inl"
 
 template <typename S>
 constexpr Table<S> make_table() {
   return {.residual_norm = residual_norm<S>,
           .residual_norm_backward = residual_norm_backward<S>,
+          .branch_norm = branch_norm<S>,
           .embedding_norm = embedding_norm<S>,
           .embedding_norm_backward = embedding_norm_backward<S>,
           .embedding_tables_backward = embedding_tables_backward<arithmetic_t<S>>,
@@ -40,6 +42,8 @@ constexpr Table<S> make_table() {
           .drop = drop<S>,
           .rotate = rotate<S>,
           .rotate_back = rotate_back<S>,
+          .head_norm = head_norm<S>,
+          .head_norm_backward = head_norm_backward<S>,
           .weighted_sum = weighted_sum<arithmetic_t<S>>,
           .weighted_sum_backward = weighted_sum_backward<arithmetic_t<S>>,
           .highest = highest<arithmetic_t<S>>,

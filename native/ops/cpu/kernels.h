@@ -37,6 +37,11 @@ constexpr int64_t norm_scratch(int64_t width) {
   return (width + 15) / 16 * 16 * 3;
 }
 
+// And the kernel of branch_norm.
+constexpr int64_t branch_scratch(int64_t width) {
+  return norm_scratch(width) + (width + 15) / 16 * 16 * 2;
+}
+
 // The batch's row of every token, and its position in that row: they decide a dropout mask.
 struct Tokens {
   const int32_t* rows;
@@ -65,6 +70,21 @@ struct ResidualNorm {
   A* mean_T;  // null: not kept
   A* rstd_T;
   uint16_t* mask_TM;  // written
+};
+
+// The same, where linear + bias passes a norm of its own first.
+template <typename S>
+struct BranchNorm {
+  using A = arithmetic_t<S>;
+  ResidualNorm<S> sum;
+  A epsilon;
+  bool rms;
+  const A* bias_D;  // null = 0
+  const A* gamma_D;
+  const A* beta_D;  // null = 0
+  S* branch_TD;     // linear + bias; null: not kept
+  A* mean_T;        // null: not kept
+  A* rstd_T;
 };
 
 // Partial sums of the calling part. dgamma, dbeta and dbias are adjacent in `partial_3D`, to which it adds.
@@ -206,6 +226,18 @@ struct Rotary {
   const A* table_PR;
 };
 
+// The rotated heads pass an RMS norm each before they are turned: gamma * x / root mean square.
+template <typename S>
+struct HeadNorm {
+  using A = arithmetic_t<S>;
+  Rotary<S> rotary;
+  int64_t query_heads;  // which have the first norm; the other rotated heads have the second
+  A epsilon_query, epsilon_key;
+  const A* gamma_query_E;
+  const A* gamma_key_E;
+  S* kept_TK;  // the rotated heads before the norm; null where no backward follows
+};
+
 // A matrix whose rows, one of each token, lie `stride` elements apart.
 template <typename S>
 struct TokenRows {
@@ -286,6 +318,8 @@ struct Table {
   // be the memory that the results of these rows go to, where that is of type A. `scratch`: norm_scratch(width).
   void (*residual_norm)(const ResidualNorm<S>&, int64_t begin, int64_t end, const A* linear_BD, A* scratch);
   void (*residual_norm_backward)(const ResidualNormBackward<S>&, int64_t begin, int64_t end, A* partial_3D, A* scratch);
+  // `scratch`: branch_scratch(width).
+  void (*branch_norm)(const BranchNorm<S>&, int64_t begin, int64_t end, const A* linear_BD, A* scratch);
   void (*embedding_norm)(const EmbeddingNorm<S>&, int64_t begin, int64_t end, A* scratch);
   void (*embedding_norm_backward)(const EmbeddingNormBackward<S>&, int64_t begin, int64_t end, A* partial_2D,
                                   A* scratch);
@@ -305,6 +339,12 @@ struct Table {
   void (*rotate)(const Rotary<S>&, int64_t begin, int64_t end, const A* linear_BX, const A* bias_X, S* out_TX);
   // Turns d back in place, and adds its sums over the rows to `partial_bias_X`.
   void (*rotate_back)(const Rotary<S>&, int64_t begin, int64_t end, S* d_TX, A* partial_bias_X);
+  // The same with norms of the heads in front of the rotation. `scratch`: norm_scratch(width).
+  void (*head_norm)(const HeadNorm<S>&, int64_t begin, int64_t end, const A* linear_BX, const A* bias_X, S* out_TX,
+                    A* scratch);
+  // `partial_2E`: the sums of the gammas' gradients.
+  void (*head_norm_backward)(const HeadNorm<S>&, int64_t begin, int64_t end, S* d_TX, A* partial_bias_X, A* partial_2E,
+                             A* scratch);
   // out = sum of weights[t] x[t] over the first `count` rows.
   void (*weighted_sum)(int64_t width, int64_t count, const A* weights, const A* x_TD, A* out);
   // d_x[t] += weights[t] * d_out.

@@ -91,6 +91,31 @@ static void residual_norm(const ResidualNorm<S>& k, int64_t begin, int64_t end, 
 }
 
 template <typename S>
+static void branch_norm(const BranchNorm<S>& k, int64_t begin, int64_t end, const arithmetic_t<S>* linear,
+                        arithmetic_t<S>* scratch) {
+  using A = arithmetic_t<S>;
+  const int64_t width = k.sum.width;
+  A* row = scratch + norm_scratch(width);
+  A* zeros = row + padded(width);
+  fill(zeros, width, A(0));
+  const A* bias = k.bias_D == nullptr ? zeros : k.bias_D;
+  const A* beta = k.beta_D == nullptr ? zeros : k.beta_D;
+  for (int64_t t = begin; t < end; ++t, linear += width) {
+#pragma omp simd
+    for (int64_t i = 0; i < width; ++i) row[i] = linear[i] + bias[i];
+    if (k.branch_TD != nullptr) {
+      S* branch = k.branch_TD + t * width;
+#pragma omp simd
+      for (int64_t i = 0; i < width; ++i) store(branch[i], row[i]);
+    }
+    A mean, rstd;
+    normalize_row(row, k.gamma_D, beta, k.epsilon, k.rms, width, row, mean, rstd);
+    keep_statistics(k.mean_T, k.rstd_T, t, mean, rstd);
+    residual_norm<S>(k.sum, t, t + 1, row, scratch);
+  }
+}
+
+template <typename S>
 static void residual_norm_backward(const ResidualNormBackward<S>& k, int64_t begin, int64_t end,
                                    arithmetic_t<S>* partial, arithmetic_t<S>* scratch) {
   using A = arithmetic_t<S>;

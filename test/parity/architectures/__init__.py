@@ -1,6 +1,6 @@
 """Fixtures of architectures for make_architectures.py: what is configured, how transformers builds it, how the hub names it."""
 
-from . import bert, distilbert, electra, gte, modernbert, mpnet, nomic_bert, roberta, t5
+from . import bert, distilbert, electra, gemma3_text, gte, modernbert, mpnet, nomic_bert, qwen2, qwen3, roberta, t5
 
 ARCHITECTURES = (
     bert.ARCHITECTURE,
@@ -15,4 +15,7 @@ ARCHITECTURES = (
     gte.ARCHITECTURE,
     t5.T5,
     t5.MT5,
+    qwen2.ARCHITECTURE,
+    qwen3.ARCHITECTURE,
+    gemma3_text.ARCHITECTURE,
 )

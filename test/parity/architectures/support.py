@@ -114,11 +114,12 @@ def whole(shape, spread, *names, centre=0):
 
 def randomise(model, *names):
     """Random weights: outputs that no two rows share, gradients far above rounding noise. Each depends on its name alone."""
-    norms = {f"{name}.weight" for name, module in model.named_modules() if "Norm" in type(module).__name__}
+    kinds = {f"{name}.weight": type(module).__name__ for name, module in model.named_modules() if "Norm" in type(module).__name__}
     with torch.no_grad():
         for name, parameter in model.named_parameters():
-            if name in norms:
-                values = whole(parameter.shape, 6.4, *names, name, centre=UNIT)
+            if name in kinds:
+                # Gemma's norms multiply by 1 + weight.
+                values = whole(parameter.shape, 6.4, *names, name, centre=0 if kinds[name].startswith("Gemma") else UNIT)
             else:
                 values = whole(parameter.shape, 6.4 if parameter.ndim == 1 else 16, *names, name)
             parameter.copy_(values / UNIT)

@@ -76,7 +76,7 @@ const LISTS: Readonly<Record<Kind, string>> = {
     stella_en_1.5B_v5: qwen2-remote: Transformer, Pooling, Dense
     Qwen3-Embedding-0.6B: qwen3: Transformer, Pooling, Normalize
     Qwen3-Embedding-4B: qwen3: Transformer, Pooling, Normalize
-    embeddinggemma-300m: gemma3: Transformer, Pooling, Dense, Dense, Normalize
+    embeddinggemma-300m: gemma3_text: Transformer, Pooling, Dense, Dense, Normalize
     potion-base-8M: static: StaticEmbedding
     potion-multilingual-128M: static: StaticEmbedding
     static-retrieval-mrl-en-v1: static: StaticEmbedding
@@ -100,6 +100,7 @@ const LISTS: Readonly<Record<Kind, string>> = {
     gte-multilingual-reranker-base: gte: classifier
     jina-reranker-v2-base: jina-flash: classifier
     Qwen3-Reranker-0.6B: qwen3: LogitScore
+    Qwen3-Reranker-0.6B-seq-cls: qwen3: classifier
     mmarco-mMiniLMv2-L12-H384-v1: xlm-roberta: classifier
   `,
   sparse: `
