@@ -13,6 +13,8 @@ import {
   losses,
   SentenceTransformer,
   SentenceTransformerTrainer,
+  Seq2SeqModel,
+  Seq2SeqTrainer,
 } from '../../lib/index.js'
 import { openSafetensors, writeSafetensors } from '../../lib/io/safetensors.js'
 import { temporaryFolder } from '../helpers/model-folders.js'
@@ -168,6 +170,38 @@ test('a cross-encoder is trained, saved and loaded with an adapter, its classifi
   t.deepEqual(await scores(again), adapted)
   await again.merge()
   t.true(difference(await scores(again), adapted) < 1e-5)
+})
+
+test('a model for text to text is trained, saved and loaded with an adapter of encoder and decoder', async (t) => {
+  const golden = join(GOLDEN, 'seq2seq-folder')
+  const { sources, targets } = JSON.parse(await readFile(join(golden, 'expected.json'), 'utf8')) as {
+    sources: string[]
+    targets: string[]
+  }
+  const saved = await temporaryFolder(t)
+  await using model = await Seq2SeqModel.load(golden)
+  const plain = await model.generate(sources)
+  await model.addAdapter({ r: 8, alpha: 64, dropout: 0.1, targetModules: 'all-linear' })
+  const names = Object.keys(await model.getAdapterStateDict())
+  for (const name of ['encoder.block.0.layer.0.SelfAttention.q', 'decoder.block.0.layer.1.EncDecAttention.k']) {
+    t.true(names.includes(`base_model.model.${name}.lora_A.weight`), `${name} among ${names.slice(0, 5)}`)
+  }
+  t.deepEqual(await model.generate(sources), plain)
+  const trainer = new Seq2SeqTrainer({
+    model,
+    trainDataset: Dataset.fromColumns({ source: sources, target: targets }),
+    args: { maxSteps: 20, perDeviceTrainBatchSize: 6, learningRate: 2e-2, saveStrategy: 'no' },
+    progress: false,
+  })
+  await trainer.train()
+  const adapted = await model.generate(sources)
+  t.notDeepEqual(adapted, plain)
+  await model.save(saved)
+  t.false(existsSync(join(saved, 'model.safetensors')))
+  await using again = await Seq2SeqModel.load(saved)
+  t.deepEqual(await again.generate(sources), adapted)
+  await again.merge()
+  t.deepEqual(await again.generate(sources), adapted)
 })
 
 test('bfloat16: an adapter is trained, and dtype int8 is refused', async (t) => {
