@@ -7,7 +7,7 @@ import type { BaseParts } from './base-model.js'
 import { maxSeqLength, readTransformerConfig, tokenizerFolder } from './first-module.js'
 import { type GenerationDefaults, readGenerationConfig } from './generation-config.js'
 import { resolveModel } from './hub.js'
-import { readIfPresent } from './json.js'
+import { isObject, readIfPresent } from './json.js'
 import { filled, findAdapter, makeTokenizer, startEngine, withAdapter } from './load-parts.js'
 import { checkSeq2SeqLoadOptions, type Seq2SeqLoadOptions } from './seq2seq-options.js'
 import { openSeq2SeqWeights, type WholeDescription } from './seq2seq-weights.js'
@@ -54,6 +54,7 @@ export async function loadSeq2SeqParts(
   checkInteger('maxSeqLength', options.maxSeqLength, 1)
   const adapter = await findAdapter(path, options)
   const folder = await readSeq2SeqFolder(path, getAddon, options.maxSeqLength, adapter?.base.path)
+  Object.assign(folder.prompts, options.prompts)
   const tokenizer = makeTokenizer({ ...folder, first: 'Transformer' })
   if (tokenizer.vocabSize > folder.description.vocabulary) {
     throw new SentenceTorchError(
@@ -105,7 +106,17 @@ async function readSeq2SeqFolder(
     maxSeqLength: longest ?? maxSeqLength(undefined, tokenizerFiles, description.positions, path),
     doLowerCase: false,
     tokenizerFiles,
-    prompts: {},
+    prompts: promptsOf(config),
     defaultPromptName: null,
   }
+}
+
+/** What config.json puts in front of the texts of tasks, by the names of the tasks: `translation_en_to_de`. */
+function promptsOf({ task_specific_params: tasks }: ConfigObject): Record<string, string> {
+  if (!isObject(tasks)) return {}
+  const named = Object.entries(tasks).flatMap(([name, task]) => {
+    const prefix = isObject(task) ? task.prefix : undefined
+    return typeof prefix === 'string' ? [[name, prefix] as const] : []
+  })
+  return Object.fromEntries(named)
 }

@@ -57,8 +57,8 @@ export class Seq2SeqModel extends BaseModel<Seq2SeqParts> {
    * ERR_NOT_IMPLEMENTED, ERR_ABORTED, ERR_DISPOSED, ERR_OUT_OF_MEMORY
    */
   async generate(texts: readonly string[], options: GenerateOptions = {}): Promise<string[]> {
-    const sources = sourcesOf(texts)
     const engineOptions = this.#options(options)
+    const sources = this.#sources(texts, options)
     const { answers = 1 } = engineOptions
     const written = new Array<string>(sources.length * answers)
     await this.#write(sources, engineOptions, { ...options }, ({ index, number, text }) => {
@@ -75,8 +75,8 @@ export class Seq2SeqModel extends BaseModel<Seq2SeqParts> {
     texts: readonly string[],
     options: GenerateOptions = {},
   ): AsyncGenerator<GeneratedText, void, undefined> {
-    const sources = sourcesOf(texts)
-    return this.#stream(sources, this.#options(options), { ...options })
+    const engineOptions = this.#options(options)
+    return this.#stream(this.#sources(texts, options), engineOptions, { ...options })
   }
 
   async *#stream(
@@ -103,6 +103,16 @@ export class Seq2SeqModel extends BaseModel<Seq2SeqParts> {
   #options(options: GenerateOptions): GenerationOptions {
     const { generation, description } = this.use().folder
     return generationOptions(options, generation, description.vocabulary)
+  }
+
+  /** A copy of the sources, with the prompt. @throws SentenceTorchError */
+  #sources(texts: unknown, { prompt, promptName }: GenerateOptions): string[] {
+    checkSources(texts)
+    const front = this.promptOf({
+      ...(prompt !== undefined && { prompt }),
+      ...(promptName !== undefined && { promptName }),
+    })
+    return texts.map((text) => front + text)
   }
 
   async #write(
@@ -136,12 +146,11 @@ export class Seq2SeqModel extends BaseModel<Seq2SeqParts> {
   }
 }
 
-/** A copy of the sources. @throws ERR_INVALID_ARGUMENT naming what is no text, or has no words */
-function sourcesOf(texts: unknown): string[] {
+/** @throws ERR_INVALID_ARGUMENT naming what is no text, or has no words */
+function checkSources(texts: unknown): asserts texts is readonly string[] {
   if (!Array.isArray(texts)) throw invalidArgument('texts', 'an array of strings', texts)
   texts.forEach((text: unknown, i) => {
     if (typeof text !== 'string') throw invalidArgument(`texts[${i}]`, 'a string', text)
     if (text.trim() === '') throw invalidArgument(`texts[${i}]`, 'a text that is not empty', text)
   })
-  return [...texts] as string[]
 }

@@ -7,12 +7,12 @@ import { LOAD_NOT_BUILT, type LoadOptions, SOURCE_OPTIONS, type SourceOptions } 
 
 export interface Seq2SeqLoadOptions
   extends SourceOptions,
-    Pick<LoadOptions, 'device' | 'maxSeqLength' | 'threads' | 'ignoreTensors'> {
+    Pick<LoadOptions, 'device' | 'maxSeqLength' | 'threads' | 'ignoreTensors' | 'prompts'> {
   /** Number type of the computation; weights are kept in float32. Default `float32`. */
   dtype?: 'float32' | 'bfloat16' | 'auto'
 }
 
-const LOAD_OPTIONS = [...SOURCE_OPTIONS, 'device', 'dtype', 'maxSeqLength', 'threads', 'ignoreTensors']
+const LOAD_OPTIONS = [...SOURCE_OPTIONS, 'device', 'dtype', 'maxSeqLength', 'prompts', 'threads', 'ignoreTensors']
 
 export function checkSeq2SeqLoadOptions(options: Seq2SeqLoadOptions): void {
   checkOptions('Seq2SeqModel.load', options, LOAD_OPTIONS, LOAD_NOT_BUILT)
@@ -49,6 +49,10 @@ export interface GenerateOptions {
   noRepeatNgramSize?: number
   /** With `doSample`: the same seed draws the same texts. Default 0. */
   seed?: number
+  /** Put in front of every source: `'translate English to German: '`. */
+  prompt?: string
+  /** Name of one of the model's prompts: `'translation_en_to_de'`. */
+  promptName?: string
   /** Sources that are worked on together. Default 32. */
   batchSize?: number
   /** Stops within one short job of the engine: ERR_ABORTED. */
@@ -57,7 +61,16 @@ export interface GenerateOptions {
 
 const GENERATE_OPTIONS = [
   ...['maxNewTokens', 'minNewTokens', 'doSample', 'temperature', 'topK', 'topP', 'numBeams', 'lengthPenalty'],
-  ...['earlyStopping', 'numReturnSequences', 'noRepeatNgramSize', 'seed', 'batchSize', 'signal'],
+  ...[
+    'earlyStopping',
+    'numReturnSequences',
+    'noRepeatNgramSize',
+    'seed',
+    'batchSize',
+    'signal',
+    'prompt',
+    'promptName',
+  ],
 ]
 const NOT_BUILT = Object.fromEntries(
   ['repetitionPenalty', 'minP', 'typicalP', 'badWordsIds', 'numBeamGroups', 'diversityPenalty', 'penaltyAlpha'].map(
@@ -105,6 +118,8 @@ export function generationOptions(
     const message = 'Expected decoder_start_token_id in config.json or generation_config.json, found none'
     throw new SentenceTorchError('ERR_INVALID_MODEL', message)
   }
+  checkToken('decoder_start_token_id', defaults.start, vocabulary)
+  for (const end of defaults.ends) checkToken('eos_token_id', end, vocabulary)
   return {
     start: defaults.start,
     ends: Int32Array.from(defaults.ends),
@@ -132,6 +147,7 @@ function checkGenerateOptions(given: GenerateOptions): void {
   for (const name of ['minNewTokens', 'topK', 'noRepeatNgramSize'] as const) checkInteger(name, given[name], 0, 2 ** 24)
   checkInteger('seed', given.seed, 0, LARGEST_SEED)
   checkType('doSample', given.doSample, 'boolean')
+  for (const name of ['prompt', 'promptName'] as const) checkType(name, given[name], 'string')
   checkFinite('lengthPenalty', given.lengthPenalty)
   checkSignal(given.signal)
   const { temperature, topP, earlyStopping } = given
@@ -147,4 +163,10 @@ function checkGenerateOptions(given: GenerateOptions): void {
 
 function onlyWith(name: string, needed: string): SentenceTorchError {
   return new SentenceTorchError('ERR_INVALID_ARGUMENT', `${name} has an effect only with ${needed}`)
+}
+
+function checkToken(name: string, id: number, vocabulary: number): void {
+  if (id < vocabulary) return
+  const message = `Expected ${name} below the ${vocabulary} tokens of the model, found ${id}`
+  throw new SentenceTorchError('ERR_INVALID_MODEL', message)
 }

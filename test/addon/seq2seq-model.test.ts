@@ -189,11 +189,28 @@ test('defaults come from generation_config.json, else from config.json, as in tr
     const load = Seq2SeqModel.load(changed({ 'generation_config.json': value }))
     await t.throwsAsync(load, { code: 'ERR_INVALID_MODEL', message: new RegExp(`${key}`) })
   }
+  const beyond = textsOf({ 'generation_config.json': { eos_token_id: 5000 } })
+  await t.throwsAsync(beyond, { code: 'ERR_INVALID_MODEL', message: /eos_token_id below the \d+ tokens/ })
   const start = textsOf({
     'generation_config.json': { decoder_start_token_id: null },
     'config.json': { decoder_start_token_id: null },
   })
   await t.throwsAsync(start, { code: 'ERR_INVALID_MODEL', message: /decoder_start_token_id/ })
+})
+
+test('prompts: a text, or the name of a task of config.json', async (t) => {
+  const tasks = {
+    task_specific_params: { shout: { prefix: 'the cat ', num_beams: 4 }, other: { max_length: 3 }, odd: 5 },
+  }
+  const model = await Seq2SeqModel.load(changed({ 'config.json': tasks }), { prompts: { own: 'a dog ' } })
+  t.deepEqual(model.prompts, { shout: 'the cat ', own: 'a dog ' })
+  const { sources } = golden
+  const expected = await model.generate(sources.map((text) => `the cat ${text}`))
+  t.deepEqual(await model.generate(sources, { prompt: 'the cat ' }), expected)
+  t.deepEqual(await model.generate(sources, { promptName: 'shout' }), expected)
+  await t.throwsAsync(model.generate(sources, { promptName: 'shot' }), { message: /did you mean shout/ })
+  await t.throwsAsync(model.generate(sources, { promptName: 'shout', prompt: 'x' }), { message: /both/ })
+  await model.dispose()
 })
 
 test('folders that do not fit are refused by name', async (t) => {

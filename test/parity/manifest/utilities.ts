@@ -80,7 +80,17 @@ export const utilities: readonly Row[] = [
     state: 'built',
   }),
   notBuilt('util', 'resolve_ids', 'join the texts with `dataset.map`'),
-  notBuilt('util', 'query generation (GenQ, GPL)', 'needs a T5 model; examples there'),
+  built('util', 'query generation (GenQ, GPL)', ['Seq2SeqModel', 'Seq2SeqTrainer', 'readTexts'], {
+    golden: ['test/parity/make_seq2seq_folder.py', 'test/parity/make_generation.py'],
+    tests: ['test/addon/seq2seq-model.test.ts', 'test/addon/seq2seq-trainer.test.ts', 'test/unit/read-texts.test.ts'],
+    state: 'built',
+    note: 'draws come from another random generator',
+  }),
+  built('util', '`decode` and `batch_decode` of transformers', ['decode', 'batchDecode'], {
+    golden: ['test/parity/make_decoding.py'],
+    tests: ['test/parity/decoding.test.ts', 'test/unit/decoding.test.ts'],
+    report: ['decoding', 'decoders of tokenizers'],
+  }),
   notBuilt('util', '`merge` of models', 'not yet: models merge as tensors, by several methods, which come together'),
   notBuilt('util', 'Augmented SBERT', 'examples there; its parts are here: CrossEncoder, semanticSearch'),
   notBuilt('util', 'search engines for sparse vectors', SPARSE),
