@@ -5,13 +5,13 @@
 namespace st {
 
 // Attention and a feed-forward block: one layer of an encoder.
-template <typename FeedForward>
+template <typename FeedForward, typename Attention = SelfAttention>
 struct Layer {
-  SelfAttention attention;
+  Attention attention;
   FeedForward feed_forward;
 
   struct Kept {
-    SelfAttention::Kept attention;
+    typename Attention::Kept attention;
     typename FeedForward::Kept feed_forward;
   };
 

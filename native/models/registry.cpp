@@ -1,6 +1,7 @@
 // One line for each architecture.
 #include "models/architecture.h"
 #include "models/bert.h"
+#include "models/deberta_v2.h"
 #include "models/distilbert.h"
 #include "models/electra.h"
 #include "models/gemma3.h"
@@ -34,6 +35,7 @@ const std::vector<Architecture>& architectures() {
       {"gemma3_text", describe_gemma3, make_gemma3, classify_gemma3, {}, initial_gemma3},
       {"t5", describe_t5, make_t5, nullptr, {}, initial_t5, make_t5_decoder},
       {"mt5", describe_mt5, make_mt5, nullptr, {}, initial_mt5, make_mt5_decoder},
+      {"deberta-v2", describe_deberta_v2, make_deberta_v2, classify_deberta_v2},
       {"static_embedding", describe_static_embedding, make_static_embedding, nullptr, {}, initial_static_embedding},
   };
   return kAll;

@@ -2,6 +2,7 @@
 #include <ATen/ops/zeros.h>
 
 #include "layers/decoder_layer.h"
+#include "layers/disentangled_attention.h"
 #include "layers/embeddings.h"
 #include "layers/feed_forward.h"
 #include "layers/gated_feed_forward.h"
@@ -154,6 +155,32 @@ TEST(Differences, SelfAttentionWithHeadNorms) {
       check.run(SelfAttention(qkv, Rotary({4, 4, 4}, RotaryBase{20}), shape, {}, 0.3, 1, output, norms), way);
     }
   }
+}
+
+TEST(Differences, DisentangledAttentionLayer) {
+  for (const Way& way : kWays) {
+    for (const int64_t buckets : {0, 4}) {
+      Parameters parameters;
+      Layout& layout = parameters.layout;
+      const RelativePositions positions{.table = layout.add("rel", {8, kWidth}, Group::kDecay),
+                                        .norm = Norm(layout, "rel_norm", kWidth, way.norm),
+                                        .span = 4,
+                                        .buckets = buckets,
+                                        .max_distance = 8,
+                                        .dropout = 0.3};
+      const OutputBlock output = output_of(layout, way, kWidth);
+      const DisentangledAttention attention(layout, "self.", {2, kWidth}, positions, 0.3, 1, output);
+      BlockCheck(parameters).run(attention, way);
+    }
+  }
+}
+
+TEST(DisentangledAttention, BucketsAreThoseOfTransformers) {
+  const std::vector<std::pair<int64_t, int64_t>> expected = {{-511, -255}, {-200, -169}, {-128, -128}, {-5, -5},
+                                                             {0, 0},       {128, 128},   {129, 129},   {130, 130},
+                                                             {150, 143},   {255, 192},   {400, 233},   {511, 255}};
+  for (const auto& [distance, bucket] : expected) EXPECT_EQ(log_bucket(distance, 256, 512), bucket) << distance;
+  EXPECT_EQ(log_bucket(300, 0, 512), 300);
 }
 
 TEST(Differences, GatedFeedForwardLayer) {

@@ -92,6 +92,8 @@ test('a hostile config.json is an error that names file, key and value', async (
 
 const tinyDecoder = {
   ...{ vocab_size: 50, hidden_size: 32, num_hidden_layers: 2, num_attention_heads: 4, num_key_value_heads: 2 },
+  // Of DeBERTa.
+  ...{ relative_attention: true, share_att_key: true, pos_att_type: 'p2c|c2p', norm_rel_ebd: 'layer_norm' },
   ...{ head_dim: 8, intermediate_size: 64, max_position_embeddings: 40 },
 }
 
@@ -138,6 +140,16 @@ const refusedDecoders: [type: string, change: ConfigObject, code: string, messag
   ['gemma3_text', { rope_parameters: { rope_type: 'default' } }, NOT_BUILT, /objects of full_attention and sliding/],
   ['gemma3_text', { rope_scaling: { rope_type: 'yarn', factor: 8 } }, NOT_BUILT, /rope_type: "yarn"/],
   ['gemma3_text', { rope_local_base_freq: 'x' }, INVALID, /rope_local_base_freq in config\.json, found "x"/],
+  ['deberta-v2', { relative_attention: false }, NOT_BUILT, /relative_attention: false.*built: true/],
+  ['deberta-v2', { share_att_key: false }, NOT_BUILT, /share_att_key: false.*built: true/],
+  ['deberta-v2', { pos_att_type: 'c2p' }, NOT_BUILT, /pos_att_type: "c2p".*c2p and p2c together/],
+  // As microsoft/deberta-v2-xlarge has it.
+  ['deberta-v2', { conv_kernel_size: 3 }, NOT_BUILT, /conv_kernel_size: 3.*built: 0/],
+  ['deberta-v2', { embedding_size: 16 }, NOT_BUILT, /embedding_size: 16/],
+  ['deberta-v2', { attention_head_size: 16 }, NOT_BUILT, /attention_head_size: 16/],
+  ['deberta-v2', { position_buckets: 100 }, INVALID, /position_buckets.*found 100 and 40$/],
+  ['deberta-v2', { position_buckets: 1e9 }, INVALID, /from -1 to 1000000 as position_buckets/],
+  ['deberta-v2', { norm_rel_ebd: 7 }, INVALID, /norm_rel_ebd/],
   // As Alibaba-NLP/gte-Qwen2-1.5B-instruct has it.
   ['qwen2', { auto_map: { AutoModel: 'modeling_qwen.Qwen2Model' } }, UNSUPPORTED, /auto_map with Qwen2Model.*qwen2/],
 ]

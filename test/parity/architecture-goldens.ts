@@ -6,6 +6,7 @@ import type { ConfigObject } from '../../lib/native/types.js'
 export const BUILT: readonly string[] = [
   'bert',
   'camembert',
+  'deberta-v2',
   'distilbert',
   'electra',
   'gemma3_text',
@@ -25,7 +26,7 @@ export const BUILT: readonly string[] = [
 export const WITHOUT_CLASSIFIER: readonly string[] = ['mt5', 'nomic_bert', 't5']
 
 /** Architectures without a masked language model. */
-export const WITHOUT_MASKED: readonly string[] = ['gemma3_text', 'qwen2', 'qwen3']
+export const WITHOUT_MASKED: readonly string[] = ['deberta-v2', 'gemma3_text', 'qwen2', 'qwen3']
 
 export const FOLDER = new URL('../../../test/parity/golden/architectures/', import.meta.url)
 

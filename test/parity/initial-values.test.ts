@@ -17,6 +17,7 @@ interface Entry {
   config: ConfigObject & { model_type: string }
   model: Record<string, Statistics>
   classifier?: Record<string, Statistics>
+  decoder?: Record<string, Statistics>
 }
 
 const golden: Record<string, Entry> = JSON.parse(
@@ -69,18 +70,24 @@ async function statistics(encoder: NativeEncoder, names: readonly string[]): Pro
   )
 }
 
-for (const [title, { config, model, classifier }] of Object.entries(golden)) {
-  for (const [kind, expected] of Object.entries({ model, ...(classifier && { classifier }) })) {
+for (const [title, { config, model, classifier, decoder }] of Object.entries(golden)) {
+  for (const [kind, expected] of Object.entries({
+    model,
+    ...(classifier && { classifier }),
+    ...(decoder && { decoder }),
+  })) {
     test(`${title}, ${kind}: new values are distributed as transformers'`, async (t) => {
       const { Encoder, describe } = loadAddon()
       const { model_type: architecture } = config
       const isModel = kind === 'model'
-      if (!isModel && describe(architecture, config).classifier === null) return t.pass('not built')
-      const modules: ModuleSpec[] = isModel
-        ? [{ type: 'Pooling', modes: ['mean'], includePrompt: true }]
-        : [{ type: 'SequenceClassification', numLabels: 3 }]
+      if (kind === 'classifier' && describe(architecture, config).classifier === null) return t.pass('not built')
+      const modules: ModuleSpec[] =
+        kind === 'classifier'
+          ? [{ type: 'SequenceClassification', numLabels: 3 }]
+          : [{ type: 'Pooling', modes: ['mean'], includePrompt: true }]
       const pooler = isModel && Object.keys(expected).some((name) => name.startsWith('pooler.'))
-      const encoder = new Encoder({ architecture, config, modules, pooler, device: 'cpu', dtype: 'float32' })
+      const parts = { modules, pooler, decoder: kind === 'decoder' }
+      const encoder = new Encoder({ architecture, config, ...parts, device: 'cpu', dtype: 'float32' })
       const own = new Set(encoder.tensors().map(({ name }) => name.slice(2)))
       // NomicBERT's pooler is not built, and reads nothing that an embedding depends on.
       const names = Object.keys(expected).filter((name) => own.has(name) || !name.startsWith('pooler.'))

@@ -142,7 +142,10 @@ def check_options(architecture, name, setup, model, rows, types, projection):
             continue  # The tensors tell.
         changed.load_state_dict(weights)
         try:
-            difference = (numbers(changed) - before).abs().max().item()
+            found = numbers(changed)
+            if found.shape != before.shape:
+                continue  # Other tensors have gradients.
+            difference = (found - before).abs().max().item()
         except (IndexError, TypeError):
             continue  # Positions beyond the table, or layers that slide without a window.
         inert = option in setup.inert or "dropout" in option or (option.endswith("token_id") and option != "pad_token_id")

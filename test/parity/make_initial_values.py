@@ -11,10 +11,11 @@ from pathlib import Path
 
 import torch
 from architectures import ARCHITECTURES
-from transformers import AutoModelForSequenceClassification
+from transformers import AutoModelForSeq2SeqLM, AutoModelForSequenceClassification
 
 OUT = Path(__file__).resolve().parent / "golden" / "initial-values.json"
 DRAWS = 100
+ENCODER_DECODERS = ("t5", "mt5")
 
 
 def statistics(make):
@@ -46,15 +47,19 @@ for architecture in ARCHITECTURES:
     ranges = {"range 0.05": {"initializer_range": 0.05}}
     if architecture.name == "modernbert":
         ranges["cutoff"] = {"initializer_range": 0.03, "initializer_cutoff_factor": 1.0}
-    if architecture.name in ("t5", "mt5"):
+    if architecture.name in ENCODER_DECODERS:
         ranges = {"factor 0.5": {"initializer_factor": 0.5}}
     for name, options in ranges.items():
         config = architecture.config(**{**first.options, **options, "num_labels": 3})
         entry = {"config": config.to_dict(), "model": statistics(lambda: architecture.model(config))}
         try:
             # T5's classifier reads its decoder.
-            classes = () if config.is_encoder_decoder else (AutoModelForSequenceClassification,)
-            for of in classes:
+            if architecture.name in ENCODER_DECODERS:
+                whole = architecture.config(**{**first.options, **options})  # The encoder alone has changed its configuration.
+                tensors = statistics(lambda: AutoModelForSeq2SeqLM.from_config(whole))
+                entry["decoder"] = {n: v for n, v in tensors.items() if n not in entry["model"]}
+            else:
+                of = AutoModelForSequenceClassification
                 prefix = of.from_config(config).base_model_prefix + "."
                 tensors = statistics(lambda: of.from_config(config))
                 entry["classifier"] = {n.removeprefix(prefix): v for n, v in tensors.items() if n.removeprefix(prefix) not in entry["model"]

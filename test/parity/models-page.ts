@@ -29,7 +29,12 @@ interface Table {
 }
 
 /** The fixture's file, where it is named after another architecture. */
-const FIXTURES: Readonly<Record<string, string>> = { 'xlm-roberta': 'roberta', camembert: 'roberta', mt5: 't5' }
+const FIXTURES: Readonly<Record<string, string>> = {
+  'deberta-v2': 'deberta_v2',
+  'xlm-roberta': 'roberta',
+  camembert: 'roberta',
+  mt5: 't5',
+}
 
 const built = ARCHITECTURES.filter(({ architecture }) => BUILT.includes(architecture))
 const code = (name: string) => `\`${name}\``

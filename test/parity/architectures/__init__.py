@@ -1,6 +1,6 @@
 """Fixtures of architectures for make_architectures.py: what is configured, how transformers builds it, how the hub names it."""
 
-from . import bert, distilbert, electra, gemma3_text, gte, modernbert, mpnet, nomic_bert, qwen2, qwen3, roberta, t5
+from . import bert, deberta_v2, distilbert, electra, gemma3_text, gte, modernbert, mpnet, nomic_bert, qwen2, qwen3, roberta, t5
 
 ARCHITECTURES = (
     bert.ARCHITECTURE,
@@ -18,4 +18,5 @@ ARCHITECTURES = (
     qwen2.ARCHITECTURE,
     qwen3.ARCHITECTURE,
     gemma3_text.ARCHITECTURE,
+    deberta_v2.ARCHITECTURE,
 )
