@@ -2,7 +2,7 @@ import { access } from 'node:fs/promises'
 import { join } from 'node:path'
 import { SentenceTorchError } from '../../errors.js'
 import type { TensorFile } from '../../io/tensor-file.js'
-import type { AdapterSpec, Description } from '../../native/types.js'
+import type { AdapterSpec, Description, TensorInfo } from '../../native/types.js'
 import { NamesOfFiles } from '../checkpoint-names.js'
 import type { AdapterConfig } from './config.js'
 import { ADAPTER_WEIGHTS } from './config.js'
@@ -46,6 +46,8 @@ export interface AdapterTensors {
 /** The layers of a model, and how files call them. */
 export interface AdaptedModel {
   modules: readonly LinearModule[]
+  /** All tensors of the model, whether adapters are built for them or not. */
+  tensors: readonly Pick<TensorInfo, 'name'>[]
   description: Description
 }
 
@@ -54,7 +56,11 @@ export interface AdaptedModel {
  * @param name of the adapter
  * @throws SentenceTorchError ERR_INVALID_TENSORS naming the first tensor that does not fit the model
  */
-export function placeTensors(file: TensorFile, { modules, description }: AdaptedModel, name: string): AdapterTensors {
+export function placeTensors(
+  file: TensorFile,
+  { modules, tensors, description }: AdaptedModel,
+  name: string,
+): AdapterTensors {
   const naming = new NamesOfFiles(description.names)
   const byTensor = new Map(modules.map((module) => [module.tensor, module]))
   const byModule = new Map(modules.map((module) => [module.module, module]))
@@ -68,6 +74,10 @@ export function placeTensors(file: TensorFile, { modules, description }: Adapted
     if (module === undefined) {
       // PEFT adapts the pooler with all other layers, whether a model uses it or not.
       if (own !== undefined && description.names.pooler.includes(own)) continue
+      if (tensors.some((tensor) => tensor.name === `0.${own}`)) {
+        const message = `${file.path} has ${key}: an adapter for this layer is not built`
+        throw new SentenceTorchError('ERR_NOT_IMPLEMENTED', message)
+      }
       throw misfit(file, key, 'has no layer in this model')
     }
     const { inputs, outputs } = module

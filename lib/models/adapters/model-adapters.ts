@@ -135,7 +135,7 @@ export class ModelAdapters {
     const file = await openTensorFile(path)
     let placed: ReturnType<typeof placeTensors>
     try {
-      placed = placeTensors(file, { modules: this.#modules(), description }, name)
+      placed = placeTensors(file, { modules: this.#modules(), tensors: encoder.tensors(), description }, name)
     } finally {
       await file.close()
     }
@@ -161,10 +161,11 @@ export class ModelAdapters {
   /** The weights of the active adapter and of the modules behind the transformer in a folder that was saved. */
   async open(files: Omit<ModelFiles, 'transformerPath'>): Promise<WeightFiles> {
     const name = this.#active!
+    const { encoder, description } = this.#host
     const path = await adapterFile(files.path)
     const file = await openTensorFile(path)
     try {
-      const { names } = placeTensors(file, { modules: this.#modules(), description: this.#host.description }, name)
+      const { names } = placeTensors(file, { modules: this.#modules(), tensors: encoder.tensors(), description }, name)
       return await WeightFiles.openAdapter(files, { name, names, path })
     } finally {
       await file.close()

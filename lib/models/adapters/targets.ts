@@ -38,7 +38,6 @@ export function linearModules(
 /** What PEFT adapts where nothing is chosen. Source: peft `TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING`. */
 const CHOICES: Readonly<Record<string, readonly string[]>> = {
   ...Object.fromEntries(['bert', 'roberta', 'xlm-roberta', 'electra'].map((type) => [type, ['query', 'value']])),
-  'deberta-v2': ['query_proj', 'value_proj'],
   ...Object.fromEntries(['t5', 'mt5'].map((type) => [type, ['q', 'v']])),
   ...Object.fromEntries(['qwen2', 'qwen3', 'gemma3_text'].map((type) => [type, ['q_proj', 'v_proj']])),
 }
