@@ -44,3 +44,11 @@ test('bad arguments and decoders are named', (t) => {
     t.throws(() => odd.decode([1]), { code: 'ERR_INVALID_MODEL', message: /decoder/ })
   }
 })
+
+test('a decoder cannot make a text of any length', (t) => {
+  const replace = { type: 'Replace', pattern: { Regex: '.' }, content: 'a'.repeat(1000) }
+  const decoder = { type: 'Sequence', decoders: [replace, replace, replace] }
+  const odd = Tokenizer.fromFiles({ ...files, decoder }, config, { maxSeqLength: 16 })
+  const ids = new Array<number>(1000).fill(odd.tokenId('the')!)
+  t.throws(() => odd.decode(ids), { code: 'ERR_INVALID_MODEL', message: /its decoder makes more than/ })
+})

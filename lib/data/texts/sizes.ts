@@ -42,7 +42,8 @@ const unspaced =
 
 /** Intl.Segmenter takes time for the whole text at each step, so it gets short ones. */
 const SEGMENT_LENGTH = 512
-const segmenter = new Intl.Segmenter('en', { granularity: 'word' })
+/** Made for the first text that needs it, because a process that only encodes reads no texts. */
+let segmenter: Intl.Segmenter | undefined
 
 /** Words of a text with clean whitespace: between spaces, or found by Intl.Segmenter in scripts without spaces. */
 export function countWords(text: string): number {
@@ -64,6 +65,7 @@ export function* partsOfWords(text: string): Generator<string, void, undefined> 
 }
 
 function* wordsIn(text: string): Generator<[part: string, isWord: boolean], void, undefined> {
+  segmenter ??= new Intl.Segmenter('en', { granularity: 'word' })
   for (const piece of shortParts(text, SEGMENT_LENGTH)) {
     for (const { segment, isWordLike } of segmenter.segment(piece)) yield [segment, isWordLike === true]
   }

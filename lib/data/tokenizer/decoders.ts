@@ -30,14 +30,31 @@ export function makeDecoder(block: Block | null | undefined): Decoder {
   checkBlocks(block, 'decoder', 'decoders', schemas)
   if (block === null || block === undefined) return (tokens) => tokens.join(' ')
   const step = make(block)
-  return (tokens) => step(tokens).join('')
+  return (tokens) => checkGrowth(step(tokens), tokens).join('')
+}
+
+/** Limit of UTF-16 units of a decoded text, by those of its tokens. Each step might make many of one. */
+function checkGrowth(after: string[], before: readonly string[]): string[] {
+  const [made, given] = [lengthOf(after), lengthOf(before)]
+  if (made > mostOf(given)) throw tooLong(made, given)
+  return after
+}
+
+const mostOf = (given: number): number => 10_000 + 100 * given
+const tooLong = (made: number, given: number) =>
+  notUnderstood(`its decoder makes more than ${made - 1} characters of ${given}`)
+
+function lengthOf(tokens: readonly string[]): number {
+  let length = 0
+  for (const token of tokens) length += token.length
+  return length
 }
 
 function make(block: Block): Step {
   switch (block.type) {
     case 'Sequence': {
       const steps = (block.decoders as Block[]).map(make)
-      return (tokens) => steps.reduce<string[]>((before, step) => step(before), [...tokens])
+      return (tokens) => steps.reduce<string[]>((before, step) => checkGrowth(step(before), tokens), [...tokens])
     }
     case 'ByteLevel':
       return byteLevel
@@ -150,6 +167,7 @@ function replace(block: Block): Step {
       for (const [from, to] of matches(token, pattern)) {
         result += token.slice(copied, from) + content
         copied = to
+        if (result.length > mostOf(token.length)) throw tooLong(result.length, token.length)
       }
       return result + token.slice(copied)
     })

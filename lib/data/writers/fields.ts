@@ -7,6 +7,8 @@ import type { Table } from '../table.js'
 import { numberText } from './number-text.js'
 import { BROKEN, checkNames, isBroken, type Spot, unfit, unfitName } from './unfit.js'
 
+/** Rows that are made at once, without freeing the event loop. LOOK_ROWS is a multiple. */
+const CHUNK_ROWS = 500
 const OTHER_FILE = 'write a .jsonl or .parquet file'
 
 export function* csvLines(dataset: Table, path: string, options: FieldOptions): Generator<string, void, undefined> {
@@ -41,16 +43,17 @@ function* records(
     values: dataset.column(name) as readonly unknown[],
     reader: new RereadColumn(name, path, dtype),
   }))
-  for (let start = 0; start < dataset.length; start += LOOK_ROWS) {
-    const end = Math.min(start + LOOK_ROWS, dataset.length)
+  for (let start = 0; start < dataset.length; start += CHUNK_ROWS) {
+    const end = Math.min(start + CHUNK_ROWS, dataset.length)
     const texts = columns.map(({ name, values, reader }) => {
       const fields: string[] = []
       for (let row = start; row < end; row++) fields.push(fieldOf(values[row], { path, column: name, row }))
-      reader.check(fields, values, start)
+      reader.add(fields, values)
       return fields
     })
     for (let row = start; row < end; row++) yield { fields: texts.map((fields) => fields[row - start]!), row }
   }
+  for (const { reader, values } of columns) reader.end(values)
 }
 
 function fieldOf(value: unknown, spot: Spot): string {
@@ -74,6 +77,8 @@ function fieldOf(value: unknown, spot: Spot): string {
 class RereadColumn {
   private readonly column: FieldColumn
   private readonly isText: boolean
+  private rows = 0
+  private compared = 0
 
   constructor(
     private readonly name: string,
@@ -84,21 +89,30 @@ class RereadColumn {
     this.isText = Object.hasOwn(dtype, name)
   }
 
-  /** @param first the row of the first field */
-  check(fields: readonly string[], values: readonly unknown[], first: number): void {
-    const { column } = this
-    const found: unknown[] = []
-    for (const [i, field] of fields.entries()) {
+  /** @param values of the whole column */
+  add(fields: readonly string[], values: readonly unknown[]): void {
+    for (const field of fields) {
       try {
-        column.add(field, 0)
+        this.column.add(field, 0)
       } catch {
-        throw this.changed(values[first + i], first + i, undefined)
+        throw this.changed(values[this.rows], this.rows, undefined)
       }
+      this.rows++
     }
-    column.decide()
-    found.push(...column.take())
-    const wrong = found.findIndex((value, i) => !isSame(value, values[first + i]))
-    if (wrong !== -1) throw this.changed(values[first + wrong], first + wrong, found[wrong])
+    if (this.rows >= LOOK_ROWS) this.column.decide()
+    if (!this.column.isOpen) this.compare(values)
+  }
+
+  end(values: readonly unknown[]): void {
+    this.column.decide()
+    this.compare(values)
+  }
+
+  private compare(values: readonly unknown[]): void {
+    for (const found of this.column.take()) {
+      const row = this.compared++
+      if (!isSame(found, values[row])) throw this.changed(values[row], row, found)
+    }
   }
 
   private changed(value: unknown, row: number, read: unknown): SentenceTorchError {

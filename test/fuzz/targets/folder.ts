@@ -1,6 +1,6 @@
 import { cp, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { CrossEncoder, type Pair, SentenceTransformer } from '../../../lib/index.js'
+import { CrossEncoder, type Pair, SentenceTransformer, Seq2SeqModel } from '../../../lib/index.js'
 import { writeModel } from '../../helpers/model-folders.js'
 import { tinyFolder } from '../../helpers/tiny-folder.js'
 import type { Edit, Json } from '../case.js'
@@ -11,11 +11,13 @@ import { shard } from '../shards.js'
 import type { Target } from './target.js'
 
 const golden = new URL('../../../../test/parity/golden/', import.meta.url)
-/** Bases of a case; `cross-encoder` is loaded as one, all others as SentenceTransformer. */
+/** Bases of a case; `cross-encoder` and `seq2seq` are loaded as such, all others as SentenceTransformer. */
 const layouts = ['2.0', '4.1', '5.2', '6.0', 'plain'] as const
 /** Of test/parity/golden/modules. */
 const parts = ['all', 'static', 'model2vec']
-const names = [...layouts, ...parts, 'sharded', 'cross-encoder']
+/** Of test/parity/golden/adapters: a model, and the adapter beside it. */
+const adapted = ['bert', 'bert-adapter']
+const names = [...layouts, ...parts, 'sharded', 'cross-encoder', 'adapter', 'seq2seq']
 const folders = new Map<string, BaseFolder>()
 
 const tokens: Json[] = [
@@ -39,6 +41,19 @@ const tokens: Json[] = [
     'pooler.dense.weight',
     'WordPiece',
     'BPE',
+    'LORA',
+    'base_model.model.encoder.layer.0.attention.self.query.lora_A.weight',
+    'query',
+  ],
+  ...[
+    't5',
+    'mt5',
+    'lm_head.weight',
+    'shared.weight',
+    'decoder.embed_tokens.weight',
+    'T5Tokenizer',
+    'num_beams',
+    'never',
   ],
   ...[32, 16, 64, 40, 50, [50, 32], [32], [32, 32], 1e-12, -1, 0.1, ['mean', 'cls'], 'F32', 'F16', 'F64', 'absolute'],
 ]
@@ -52,7 +67,10 @@ export const folder: Target = {
       const path = join(root, name)
       await mkdir(path)
       if (name === 'cross-encoder') await cp(new URL('cross-encoder/one', golden), path, { recursive: true })
+      else if (name === 'seq2seq') await cp(new URL('seq2seq-folder', golden), path, { recursive: true })
       else if (parts.includes(name)) await cp(new URL(`modules/${name}`, golden), path, { recursive: true })
+      else if (name === 'adapter')
+        for (const part of adapted) await cp(new URL(`adapters/${part}`, golden), path, { recursive: true })
       else if (name === 'sharded') await shard(await tinyFolder(path))
       else await writeModel(path, name as (typeof layouts)[number])
       folders.set(name, await BaseFolder.of(path))
@@ -77,6 +95,18 @@ export const folder: Target = {
       await using model = await CrossEncoder.load(given.path)
       const scores = await model.predict(texts.map((text): Pair => [text, 'a mat']))
       expect(scores.data.length > 0 && scores.shape[0] === texts.length, 'every pair has its scores')
+      if (save) await model.save(join(root, 'saved'))
+      return
+    }
+    if (base === 'seq2seq') {
+      await using model = await Seq2SeqModel.load(given.path)
+      // What a folder may ask for, a call may limit.
+      const written = await model.generate(['the cat sat', 'x'.repeat(300)], { maxNewTokens: 5 })
+      expect(written.length % 2 === 0 && written.length > 0, 'every text has its answers')
+      expect(
+        written.every((text) => typeof text === 'string'),
+        'answers are texts',
+      )
       if (save) await model.save(join(root, 'saved'))
       return
     }

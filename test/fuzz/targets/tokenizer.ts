@@ -101,6 +101,22 @@ export const tokenizer: Target = {
         'special_tokens_map.json': files.specialTokensMap ?? {},
       })
     }
+    const decoders: Json[] = [
+      { type: 'Replace', pattern: { Regex: '[a-c]+' }, content: ' ' },
+      ...[{ type: 'ByteFallback' }, { type: 'Metaspace', replacement: '▁', prepend_scheme: 'always', split: true }],
+      ...[{ type: 'WordPiece', prefix: '##', cleanup: true }, { type: 'BPEDecoder', suffix: '</w>' }, { type: 'Fuse' }],
+      ...[
+        { type: 'Strip', content: ' ', start: 1, stop: 1 },
+        { type: 'CTC', pad_token: 'a', cleanup: false },
+      ],
+    ]
+    bases.set('decoders', {
+      'tokenizer.json': {
+        ...(wordPieceTokenizer(WORDS) as { [key: string]: Json }),
+        decoder: { type: 'Sequence', decoders },
+      },
+      'tokenizer_config.json': { tokenizer_class: 'PreTrainedTokenizerFast' },
+    })
     const { kinds } = golden('byte-pairs.json') as { kinds: BytePairs[] }
     for (const { name, json, model, tokens } of kinds) {
       const vocab = Object.fromEntries(tokens.map((token, id) => [token, id]))
@@ -147,6 +163,8 @@ export const tokenizer: Target = {
       )
       expect(offsets.length === texts.length + 1 && offsets.at(-1) === ids.length, 'every text has its ids')
       tokenizer.continuations()
+      const decoded = tokenizer.batchDecode({ ids, offsets }, { cleanUpTokenizationSpaces: true })
+      expect(decoded.length === texts.length && decoded.every((text) => typeof text === 'string'), 'ids have a text')
       tokenizer.promptLength('the cat')
       if (maxSeqLength > 8) new PairTokenizer(tokenizer)
     } finally {
