@@ -17,7 +17,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 PEERS = Path(os.environ.get("SENTENCE_TORCH_BENCH_PEERS") or HERE / "peers")
-REQUIREMENTS = ["torch==2.13.0", "sentence-transformers==6.2.0", "datasets", "accelerate"]
+REQUIREMENTS = ["torch==2.13.0", "sentence-transformers==6.2.0", "datasets", "accelerate", "peft==0.21.2"]
 SENTENCEPIECE = ["sentencepiece", "protobuf"]
 ONNX = ["onnx", "onnxruntime", "onnxscript", "fastembed"]
 JS = ["@huggingface/transformers@4"]

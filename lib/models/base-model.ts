@@ -1,8 +1,16 @@
 import type { Tokenizer } from '../data/tokenizer.js'
 import { invalidArgument, SentenceTorchError } from '../errors.js'
-import type { ConfigObject, NativeAddon, NativeEncoder } from '../native/types.js'
+import type { ClassifierDescription, ConfigObject, Description, NativeAddon, NativeEncoder } from '../native/types.js'
+import { checkOptions, checkType } from '../options.js'
+import type { SavedAdapter } from './adapters/config.js'
+import { type AdapterState, DEFAULT_NAME, type ModelAdapters, newAdapters } from './adapters/model-adapters.js'
+import type { AdapterOptions } from './adapters/options.js'
+import { resolveModel } from './hub.js'
 import { checkLoaded, noSuchPrompt } from './load-errors.js'
+import { checkSourceOptions } from './load-options.js'
+import type { ModuleName } from './modules/index.js'
 import { saveModelFolder } from './save-folder.js'
+import { SOURCE_OPTIONS, type SourceOptions } from './types.js'
 import { guardOf } from './weight-guard.js'
 import type { StoredNames, WeightFiles } from './weights.js'
 
@@ -11,13 +19,37 @@ export interface BaseParts {
   addon: NativeAddon
   encoder: NativeEncoder
   tokenizer: Tokenizer
-  folder: { config: ConfigObject; prompts: Record<string, string>; defaultPromptName: string | null }
+  folder: {
+    config: ConfigObject
+    architecture: string
+    description: Description
+    transformerPath: string | undefined
+    classifier?: ClassifierDescription
+    prompts: Record<string, string>
+    defaultPromptName: string | null
+  }
   /** What the files call the tensors. */
   names: StoredNames
   /** Hub id it came from. */
   id: string | undefined
   device: string
   dtype: 'float32' | 'bfloat16' | 'int8'
+  /** Path or hub id of the base model, where the model came as an adapter. */
+  base?: string | undefined
+  adapters?: ModelAdapters
+}
+
+export interface SaveOptions {
+  /**
+   * Of a model with an adapter: whether only the active adapter is saved, as PEFT saves it, with all but the transformer's weights,
+   * or the whole model with the adapter merged into its weights. Default true, as in Python.
+   */
+  adapterOnly?: boolean
+}
+
+export interface LoadAdapterOptions extends SourceOptions {
+  /** By which the adapter is called. Default `default`. */
+  name?: string
 }
 
 /** What SentenceTransformer and CrossEncoder have in common. */
@@ -64,24 +96,109 @@ export abstract class BaseModel<P extends BaseParts> {
    * replaced as a whole, or left as it was if anything fails; files in it that belong to no model are kept. A mount point, the
    * working directory and a folder in a parent that may not be written are filled where they are.
    *
+   * A model with an adapter is saved as that, beside the name of its base model, unless `adapterOnly` is false.
    * Beside a training the folder has the weights of one step: the training waits until they are written.
    * @throws SentenceTorchError ERR_DISPOSED, ERR_INVALID_ARGUMENT; NotSavedError (ERR_NOT_SAVED) when `path` cannot be written:
    * its `savedIn` is the temporary folder where the model was saved instead, its `cause` the file system's error
    */
-  async save(path: string): Promise<void> {
+  async save(path: string, options: SaveOptions = {}): Promise<void> {
     this.use()
     if (typeof path !== 'string' || path === '') throw invalidArgument('path', 'the path of a folder', path)
-    await saveModelFolder(path, this.#heldWriter(path))
+    await saveModelFolder(path, this.#heldWriter(path, options))
   }
 
   /** `save` by the name that it has in transformers. Source: `save_pretrained`. */
-  savePretrained(path: string): Promise<void> {
-    return this.save(path)
+  savePretrained(path: string, options: SaveOptions = {}): Promise<void> {
+    return this.save(path, options)
   }
 
   /** @internal Writes the files of `save` into an empty folder, of which `target` is the path to be. */
   async writeFiles(folder: string, target: string): Promise<void> {
-    await this.#heldWriter(target)(folder)
+    await this.#heldWriter(target, {})(folder)
+  }
+
+  /**
+   * Adds a LoRA adapter, which becomes the active one. From then on the transformer is frozen: a trainer trains the adapter, and the
+   * modules behind the transformer. At first it changes nothing, since B is 0. Call it before the trainer is made.
+   *
+   * ```ts
+   * await model.addAdapter({ r: 16, alpha: 32, dropout: 0.1, targetModules: 'all-linear' })
+   * ```
+   * Source: sentence-transformers `add_adapter`, peft `LoraConfig`.
+   * @throws SentenceTorchError ERR_INVALID_ARGUMENT (`targetModules` that find nothing: the message has the names there are),
+   * ERR_UNKNOWN_OPTION, ERR_NOT_IMPLEMENTED, ERR_UNSUPPORTED (dtype int8), ERR_BUSY during a training
+   */
+  async addAdapter(options: AdapterOptions = {}): Promise<void> {
+    await this.#adapters().add(options)
+  }
+
+  /**
+   * Adds an adapter that PEFT or `save` wrote, which becomes the active one.
+   * @param idOrPath a folder, or a hub id
+   * Source: sentence-transformers `load_adapter`.
+   * @throws SentenceTorchError as `load`; ERR_INVALID_TENSORS for an adapter of another base model, naming the first tensor that
+   * does not fit
+   */
+  async loadAdapter(idOrPath: string, options: LoadAdapterOptions = {}): Promise<void> {
+    const adapters = this.#adapters()
+    if (typeof idOrPath !== 'string' || idOrPath === '') {
+      throw invalidArgument('idOrPath', 'a folder or a hub id', idOrPath)
+    }
+    checkOptions('loadAdapter', options, [...SOURCE_OPTIONS, 'name'])
+    checkSourceOptions(options)
+    checkType('name', options.name, 'string')
+    const { path } = await resolveModel(idOrPath, options)
+    await adapters.load(path, options.name)
+  }
+
+  /** Makes another adapter the active one. Source: sentence-transformers `set_adapter`. */
+  async setAdapter(name: string): Promise<void> {
+    await this.#adapters().set(name)
+  }
+
+  /** From now on the model computes with its active adapter again. Source: sentence-transformers `enable_adapters`. */
+  async enableAdapters(): Promise<void> {
+    await this.#adapters().enable(true)
+  }
+
+  /** From now on the model computes as its base. Source: sentence-transformers `disable_adapters`. */
+  async disableAdapters(): Promise<void> {
+    await this.#adapters().enable(false)
+  }
+
+  /** The names of all adapters, in the order in which they came. */
+  get adapterNames(): string[] {
+    return this.#parts.adapters?.names ?? []
+  }
+
+  /** The active adapter, whether adapters are enabled or not: one name or none. Source: sentence-transformers `active_adapters`. */
+  activeAdapters(): string[] {
+    const active = this.#parts.adapters?.active
+    return active === undefined ? [] : [active]
+  }
+
+  /** Takes an adapter away. Without any, the transformer is trained again. Source: sentence-transformers `delete_adapter`. */
+  async deleteAdapter(name: string): Promise<void> {
+    await this.#adapters().delete(name)
+  }
+
+  /**
+   * Adds an adapter to the weights for good, and takes it away. The model computes the same as before.
+   * @param name default: the active one
+   * Source: peft `merge_and_unload`.
+   */
+  async merge(name?: string): Promise<void> {
+    checkType('name', name, 'string')
+    await this.#adapters().merge(name)
+  }
+
+  /**
+   * The tensors of an adapter, by PEFT's names.
+   * @param name default: the active one
+   * Source: sentence-transformers `get_adapter_state_dict`.
+   */
+  async getAdapterStateDict(name: string = this.activeAdapters()[0] ?? DEFAULT_NAME): Promise<AdapterState> {
+    return this.#adapters().state(name)
   }
 
   /**
@@ -118,8 +235,11 @@ export abstract class BaseModel<P extends BaseParts> {
 
   /** @internal Takes the weights of a folder that `save` wrote, for the trainer. */
   async loadWeights(path: string): Promise<void> {
-    const { encoder } = this.use()
-    const weights = await this.openWeights(path)
+    const { encoder, adapters, folder } = this.use()
+    const weights =
+      adapters?.active === undefined
+        ? await this.openWeights(path)
+        : await adapters.open({ path, description: folder.description, modules: this.savedModules() })
     try {
       await weights.replace(encoder)
     } finally {
@@ -130,13 +250,32 @@ export abstract class BaseModel<P extends BaseParts> {
   /** The weights of a folder of this model. */
   protected abstract openWeights(path: string): Promise<WeightFiles>
 
-  /** Writes the files of `save`, with the settings at this call, into an empty folder. */
-  protected abstract writer(target: string): (folder: string) => Promise<void>
+  /** The modules behind the transformer, and where `save` puts their files. */
+  protected abstract savedModules(): { type: ModuleName; path: string }[]
 
-  #heldWriter(target: string): (folder: string) => Promise<void> {
-    const { encoder } = this.use()
-    const write = this.writer(target)
+  /**
+   * Writes the files of `save`, with the settings at this call, into an empty folder.
+   * @param adapter in whose place the transformer's weights are left out
+   */
+  protected abstract writer(target: string, adapter: SavedAdapter | undefined): (folder: string) => Promise<void>
+
+  #heldWriter(target: string, options: SaveOptions): (folder: string) => Promise<void> {
+    const { encoder, adapters } = this.use()
+    checkOptions('save', options, ['adapterOnly'])
+    checkType('adapterOnly', options.adapterOnly, 'boolean')
+    const adapter = adapters?.saved()
+    if (options.adapterOnly === true && adapter === undefined) {
+      const message = 'Expected a model with an active adapter for adapterOnly: true'
+      throw new SentenceTorchError('ERR_INVALID_ARGUMENT', message)
+    }
+    const write = this.writer(target, options.adapterOnly === false ? undefined : adapter)
     return (folder) => guardOf(encoder).hold(() => write(folder))
+  }
+
+  #adapters(): ModelAdapters {
+    const parts = this.use()
+    parts.adapters ??= newAdapters(parts)
+    return parts.adapters
   }
 
   /** What the model is made of, whether it is disposed or not. */

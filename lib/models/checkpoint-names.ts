@@ -1,4 +1,4 @@
-import type { CheckpointNames } from '../native/types.js'
+import type { CheckpointNames, ClassifierDescription } from '../native/types.js'
 
 /** What a tensor that the model does not have belongs to, where that is no part of any encoder; undefined where it may be. */
 export type Surplus = 'head' | 'layer' | undefined
@@ -7,6 +7,11 @@ interface Replacement {
   pattern: RegExp
   signs: string
   to: string
+}
+
+/** The name of a tensor in a classifier's checkpoint, where the transformer lies under a prefix beside the classifier. */
+export function pythonPath(own: string, name: string, { prefix, tensors }: ClassifierDescription): string {
+  return tensors.some((tensor) => tensor.outside && tensor.name === own) ? name : prefix + name
 }
 
 /** Names in the files of an architecture, as it describes them. */

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { describe, SentenceTorchError } from '../errors.js'
 import type { ClassifierDescription, ConfigObject, ModuleSpec, NativeAddon } from '../native/types.js'
 import { type ActivationName, activationOfPath } from './activations.js'
-import { maxSeqLength, readTransformerConfig } from './first-module.js'
+import { maxSeqLength, readTransformerConfig, tokenizerFolder } from './first-module.js'
 import { CLASSIFICATION, modelConfigSchema, promptsOf, readSentenceConfig } from './folder-config.js'
 import { isObject, readJson } from './json.js'
 import { type ModelFolder, modulesSchema } from './model-folder.js'
@@ -46,16 +46,19 @@ interface Overrides {
  * Reads what CrossEncoder of sentence-transformers 2.x to 6.x saves, any …ForSequenceClassification folder, or a bare
  * transformer (then: one label unless told otherwise, and a classifier to be trained).
  * @param getAddon brings the engine, once there is a config.json
+ * @param base folder of the model that the folder has an adapter for
  * @throws SentenceTorchError ERR_NOT_FOUND, ERR_INVALID_MODEL, ERR_NOT_IMPLEMENTED or ERR_UNSUPPORTED, naming the file.
  */
 export async function readCrossEncoderFolder(
   path: string,
   getAddon: () => NativeAddon,
   overrides: Overrides = {},
+  base?: string,
 ): Promise<CrossEncoderFolder> {
-  const { config, description } = await readTransformerConfig(path, getAddon)
+  const transformerPath = base ?? path
+  const { config, description } = await readTransformerConfig(transformerPath, getAddon, { adapter: base === path })
   const { classifier, positions } = description
-  const configFile = join(path, 'config.json')
+  const configFile = join(transformerPath, 'config.json')
   if (classifier === null) {
     const message = `${configFile} has model_type ${describe(config.model_type)}, whose classifier is not built yet`
     throw new SentenceTorchError('ERR_NOT_IMPLEMENTED', message)
@@ -66,7 +69,7 @@ export async function readCrossEncoderFolder(
     ? await readSentenceConfig(path, CLASSIFICATION)
     : { maxSeqLength: undefined, doLowerCase: false, extra: {} }
   if (own) await checkModules(path)
-  const tokenizerFiles = await readTokenizerFiles(path, config)
+  const tokenizerFiles = await readTokenizerFiles(await tokenizerFolder(path, base), config)
   const architectures = Array.isArray(config.architectures) ? config.architectures : []
   const isClassifier = architectures.some(
     (name) => typeof name === 'string' && name.endsWith('ForSequenceClassification'),
@@ -75,7 +78,7 @@ export async function readCrossEncoderFolder(
   const length = overrides.maxLength ?? sentence.maxSeqLength
   return {
     path,
-    transformerPath: path,
+    transformerPath,
     architecture: config.model_type as string,
     config,
     description,

@@ -8,7 +8,7 @@ import { type CrossEncoderFolder, classificationModule, readCrossEncoderFolder }
 import { type CrossEncoderLoadOptions, checkCrossEncoderLoadOptions } from './cross-encoder-options.js'
 import { resolveModel } from './hub.js'
 import { noSuchPrompt } from './load-errors.js'
-import { filled, makeTokenizer, startEngine } from './load-parts.js'
+import { filled, findAdapter, makeTokenizer, startEngine, withAdapter } from './load-parts.js'
 import { WeightFiles } from './weights.js'
 
 /** What a loaded cross-encoder is made of. */
@@ -33,7 +33,8 @@ export async function loadCrossEncoderParts(
   const what = `Loading ${idOrPath}`
   throwIfAborted(signal, what)
   const { path, id } = await resolveModel(idOrPath, { ...options, organization: 'cross-encoder' })
-  const folder = await readCrossEncoderFolder(path, getAddon, options)
+  const adapter = await findAdapter(path, options)
+  const folder = await readCrossEncoderFolder(path, getAddon, options, adapter?.base.path)
   const { positions, tokenTypes } = folder.description
   checkInteger('maxLength', options.maxLength, 1, positions ?? undefined)
   Object.assign(folder.prompts, options.prompts)
@@ -54,7 +55,8 @@ export async function loadCrossEncoderParts(
       const head = folder.classifier.tensors.map(({ name }) => `0.${name}`)
       const { names, missing } = await weights.load(encoder, folder.isClassifier ? [] : head, signal)
       await initialize(encoder, missing, folder.path, options.seed ?? 0)
-      return { ...engine, tokenizer, pairs, folder, names, id }
+      const parts = { ...engine, tokenizer, pairs, folder, names, id }
+      return adapter ? withAdapter(parts, path, adapter) : parts
     })
   } finally {
     await weights.close()

@@ -3,6 +3,8 @@ import { invalidArgument, SentenceTorchError } from '../errors.js'
 import { loadAddon } from '../native/load.js'
 import { checkInteger, checkOneOf } from '../options.js'
 import { ACTIVATION_NAMES, type ActivationName, applyActivation, softmaxRows } from './activations.js'
+import type { SavedAdapter } from './adapters/config.js'
+import type { AdapterOptions } from './adapters/options.js'
 import { BaseModel } from './base-model.js'
 import { type CrossEncoderParts, loadCrossEncoderParts } from './cross-encoder-load.js'
 import {
@@ -146,11 +148,15 @@ export class CrossEncoder extends BaseModel<CrossEncoderParts> {
       .map((hit) => (returnDocuments ? { ...hit, text: pairs[hit.corpusId]![1] } : hit))
   }
 
-  protected writer(target: string): (folder: string) => Promise<void> {
+  protected savedModules(): [] {
+    return []
+  }
+
+  protected writer(target: string, adapter: SavedAdapter | undefined): (folder: string) => Promise<void> {
     const { folder, encoder, names, tokenizer, addon, id } = this.use()
     const settings = { ...folder, prompts: { ...folder.prompts }, maxSeqLength: tokenizer.maxSeqLength }
     const card = { target, ...(id !== undefined && { baseModel: id }), version: addon.runtime().addonVersion }
-    return (path) => writeCrossEncoderFolder(path, settings, { encoder, names }, card)
+    return (path) => writeCrossEncoderFolder(path, settings, { encoder, names }, card, adapter)
   }
 
   /**
@@ -160,6 +166,16 @@ export class CrossEncoder extends BaseModel<CrossEncoderParts> {
    */
   async evaluate(evaluator: ModelEvaluator<CrossEncoder>, outputPath?: string): Promise<Record<string, number>> {
     return evaluateModel(this, evaluator, outputPath)
+  }
+
+  override async addAdapter(options: AdapterOptions = {}): Promise<void> {
+    await super.addAdapter(options)
+    if (this.parts.folder.isClassifier) return
+    process.emitWarning(
+      'The classifier of this cross-encoder is new, and an adapter neither trains nor saves it: save the model first, load it ' +
+        'and add the adapter to that, or the scores cannot be had again',
+      'SentenceTorchWarning',
+    )
   }
 
   protected openWeights(path: string): Promise<WeightFiles> {

@@ -35,15 +35,20 @@ export interface FirstModule {
 /**
  * Reads a transformer's folder.
  * @param getAddon brings the engine, once there is a config.json
+ * @param base folder of the model that the folder has an adapter for
  * @throws SentenceTorchError ERR_NOT_FOUND, ERR_INVALID_MODEL, ERR_NOT_IMPLEMENTED or ERR_UNSUPPORTED, naming the file.
  */
-export async function readTransformer(folder: string, getAddon: () => NativeAddon): Promise<FirstModule> {
-  const { config, description } = await readTransformerConfig(folder, getAddon)
+export async function readTransformer(
+  folder: string,
+  getAddon: () => NativeAddon,
+  base?: string,
+): Promise<FirstModule> {
+  const { config, description } = await readTransformerConfig(base ?? folder, getAddon, { adapter: base === folder })
   const sentence = await readSentenceConfig(folder)
-  const tokenizerFiles = await readTokenizerFiles(folder, config)
+  const tokenizerFiles = await readTokenizerFiles(await tokenizerFolder(folder, base), config)
   return {
     first: 'Transformer',
-    transformerPath: folder,
+    transformerPath: base ?? folder,
     architecture: config.model_type as string,
     config,
     description,
@@ -52,6 +57,15 @@ export async function readTransformer(folder: string, getAddon: () => NativeAddo
     extraSentenceConfig: sentence.extra,
     tokenizerFiles,
   }
+}
+
+/** Where the tokenizer lies: beside an adapter there may be none, so that its base has it. */
+export async function tokenizerFolder(folder: string, base: string | undefined): Promise<string> {
+  if (base === undefined) return folder
+  const found = await Promise.all(
+    ['tokenizer.json', 'vocab.txt', 'merges.txt'].map((name) => present(join(folder, name))),
+  )
+  return found.includes(true) ? folder : base
 }
 
 /** Reads the folder of a StaticEmbedding: a table and a tokenizer.json, without config.json. @throws as `readTransformer` */
@@ -93,18 +107,20 @@ function truncationOf(files: Map<string, Uint8Array>, folder: string): number | 
  * config.json of an architecture that is built, and its description.
  * @param getAddon brings the engine, once the file is known to be there
  * @param options.decoder whether it may be that of a decoder
+ * @param options.adapter whether it may have an adapter beside
  * @throws SentenceTorchError naming the file.
  */
 export async function readTransformerConfig(
   folder: string,
   getAddon: () => NativeAddon,
-  { decoder = false } = {},
+  { decoder = false, adapter = false } = {},
 ): Promise<{ config: ConfigObject; description: Description }> {
   const file = join(folder, 'config.json')
-  if (await present(join(folder, 'adapter_config.json'))) {
+  if (!adapter && (await present(join(folder, 'adapter_config.json')))) {
     throw new SentenceTorchError(
-      'ERR_NOT_IMPLEMENTED',
-      `${folder} is a PEFT adapter (adapter_config.json), which is not built yet; merge it into its base model first`,
+      'ERR_INVALID_MODEL',
+      `${folder} has a PEFT adapter (adapter_config.json), expected a whole model: load it with ` +
+        'SentenceTransformer.load or CrossEncoder.load, merge it, and save the result',
     )
   }
   const config = await readConfig(file)

@@ -3,6 +3,7 @@ import { SentenceTorchError } from '../errors.js'
 import { checkRelativePath } from '../io/safe-path.js'
 import { arrayOf, object, optional, text } from '../io/schema.js'
 import { WEIGHT_FILES } from '../io/tensor-file.js'
+import { ADAPTER_CONFIG, ADAPTER_WEIGHTS } from './adapters/config.js'
 import { SENTENCE_CONFIG_FILES } from './folder-config.js'
 import { filesOfType } from './modules/index.js'
 import { TOKENIZER_FILES } from './tokenizer-files.js'
@@ -37,10 +38,15 @@ export function planFiles(
   const vocabularies = [['tokenizer.json'], ['vocab.txt'], ['vocab.json', 'merges.txt']]
   const present = vocabularies.find((names) => names.every((name) => files.has(posix.join(root, name))))
   const config = isStatic ? [] : ['config.json']
-  const required = [...config, ...(present ?? ['tokenizer.json'])].map((name) => posix.join(root, name))
-  const optional = ['modules.json', 'config_sentence_transformers.json', ...more]
+  // An adapter has weights of its own, and may leave all else to its base model.
+  const isAdapter =
+    !isStatic && files.has(posix.join(root, ADAPTER_CONFIG)) && !files.has(posix.join(root, 'config.json'))
+  const own = isAdapter ? [ADAPTER_CONFIG] : [...config, ...(present ?? ['tokenizer.json'])]
+  const required = own.map((name) => posix.join(root, name))
+  const optional = ['modules.json', 'config_sentence_transformers.json', posix.join(root, ADAPTER_CONFIG), ...more]
   for (const name of [...TOKENIZER_FILES, ...SENTENCE_CONFIG_FILES]) optional.push(posix.join(root, name))
-  required.push(weightsOf(files, root), ...shards.map((name) => posix.join(root, name)))
+  if (files.has(posix.join(root, ADAPTER_CONFIG))) required.push(weightsOf(files, root, ADAPTER_WEIGHTS))
+  if (!isAdapter) required.push(weightsOf(files, root), ...shards.map((name) => posix.join(root, name)))
   for (const { path, type } of others) {
     const needed = filesOfType(type)
     ;(needed.config ? required : optional).push(posix.join(path, 'config.json'))

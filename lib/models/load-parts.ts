@@ -1,14 +1,16 @@
 import { join } from 'node:path'
 import { Tokenizer } from '../data/tokenizer.js'
-import { fromNative, invalidArgument } from '../errors.js'
+import { fromNative, invalidArgument, SentenceTorchError } from '../errors.js'
 import { throwIfAborted } from '../io/abort.js'
 import { parseJson, parseUnchecked } from '../io/schema.js'
 import type { EncoderSpec, ModuleSpec, NativeAddon, NativeEncoder } from '../native/types.js'
 import { checkInteger } from '../options.js'
+import { ADAPTER_CONFIG, type AdapterConfig, readAdapterConfig } from './adapters/config.js'
+import { newAdapters } from './adapters/model-adapters.js'
 import type { BaseParts } from './base-model.js'
 import type { FirstModule } from './first-module.js'
-import { resolveModel } from './hub.js'
-import { jsonObject } from './json.js'
+import { type HubOptions, type ResolvedModel, resolveModel } from './hub.js'
+import { jsonObject, readIfPresent } from './json.js'
 import { noSuchPrompt } from './load-errors.js'
 import { checkLoadOptions, chooseDevice, chooseDType } from './load-options.js'
 import { type ModelFolder, readModelFolder } from './model-folder.js'
@@ -32,7 +34,8 @@ export async function loadParts(getAddon: () => NativeAddon, idOrPath: string, o
   const what = `Loading ${idOrPath}`
   throwIfAborted(signal, what)
   const { path, id } = await resolveModel(idOrPath, options)
-  const read = await readModelFolder(path, getAddon, options.pooling)
+  const adapter = await findAdapter(path, options)
+  const read = await readModelFolder(path, getAddon, options.pooling, adapter?.base.path)
   const folder = withOptions(read, options)
   const tokenizer = makeTokenizer(folder)
   throwIfAborted(signal, what)
@@ -42,11 +45,45 @@ export async function loadParts(getAddon: () => NativeAddon, idOrPath: string, o
     const engine = startEngine(getAddon(), folder, weights.hasPooler, options)
     return await filled(engine.encoder, async () => {
       const { names } = await weights.load(engine.encoder, [], signal)
-      return { ...engine, tokenizer, folder, names, id }
+      const parts = { ...engine, tokenizer, folder, names, id }
+      return adapter ? withAdapter(parts, path, adapter) : parts
     })
   } finally {
     await weights.close()
   }
+}
+
+/** An adapter in a model's folder, and the model that it belongs to. */
+export interface FoundAdapter {
+  config: AdapterConfig
+  base: ResolvedModel
+}
+
+/**
+ * The adapter in a folder, whose base model is found, too: in the folder itself where that has a config.json, as in Python.
+ * @throws as `resolveModel`; ERR_INVALID_MODEL where the folder does not say what it belongs to
+ */
+export async function findAdapter(path: string, options: HubOptions): Promise<FoundAdapter | undefined> {
+  const config = await readAdapterConfig(path)
+  if (config === undefined) return undefined
+  if ((await readIfPresent(join(path, 'config.json'))) !== undefined) return { config, base: { path } }
+  if (config.base === undefined) {
+    const file = join(path, ADAPTER_CONFIG)
+    const message = `Expected base_model_name_or_path in ${file}, the model that the adapter belongs to, found nothing`
+    throw new SentenceTorchError('ERR_INVALID_MODEL', message)
+  }
+  const { revision, ...others } = options
+  const own = config.revision === undefined ? others : { ...others, revision: config.revision }
+  return { config, base: await resolveModel(config.base, own) }
+}
+
+/** Adds the adapter of a folder to its base model. */
+export async function withAdapter<P extends BaseParts>(parts: P, path: string, found: FoundAdapter): Promise<P> {
+  const { base, config } = found
+  const whole = { ...parts, base: base.path === path ? undefined : config.base }
+  whole.adapters = newAdapters(whole)
+  await whole.adapters.load(path, undefined, config)
+  return whole
 }
 
 /** What `fill` gives once the encoder has its weights; without it the encoder is disposed. */

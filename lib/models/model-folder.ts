@@ -44,6 +44,7 @@ export type ReadFolder = ModelFolder & { path: string; transformerPath: string }
  * Reads a sentence-transformers folder (2.0 to 6.x) or a plain Hugging Face folder.
  * @param getAddon brings the engine, once there is a config.json
  * @param pooling of a plain folder; default `mean`
+ * @param base folder of the model that the folder has an adapter for
  * @throws SentenceTorchError ERR_NOT_FOUND, ERR_INVALID_MODEL, ERR_NOT_IMPLEMENTED or ERR_UNSUPPORTED, naming the file;
  * ERR_INVALID_ARGUMENT for a pooling beside that of the folder
  */
@@ -51,6 +52,7 @@ export async function readModelFolder(
   path: string,
   getAddon: () => NativeAddon,
   pooling?: PoolingMode | readonly PoolingMode[],
+  base?: string,
 ): Promise<ReadFolder> {
   const modulesFile = join(path, 'modules.json')
   const entries = readModuleList(await readJson(modulesFile, modulesSchema), modulesFile)
@@ -60,8 +62,9 @@ export async function readModelFolder(
   }
   const [start, ...others] = entries ?? [{ path: '', type: 'Transformer' as const }]
   const read = start!.type === 'StaticEmbedding' ? readStaticEmbedding : readTransformer
-  const transformerPath = join(path, start!.path)
-  const first = await read(transformerPath, getAddon)
+  const own = join(path, start!.path)
+  const first = await read(own, getAddon, base === path ? own : base)
+  const transformerPath = base ?? own
   const { width, layers } = first.description
   const modules = entries
     ? await readModules(path, others as ModuleEntry[], { width, layers })

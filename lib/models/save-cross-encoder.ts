@@ -1,12 +1,14 @@
 import { writeFile } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { writeSafetensors } from '../io/safetensors.js'
-import type { ClassifierDescription, ConfigObject } from '../native/types.js'
+import type { ConfigObject } from '../native/types.js'
 import { ACTIVATION_PATHS } from './activations.js'
+import type { SavedAdapter } from './adapters/config.js'
+import { pythonPath } from './checkpoint-names.js'
 import type { CrossEncoderFolder } from './cross-encoder-folder.js'
 import { CLASSIFICATION } from './folder-config.js'
 import { isObject, toJson } from './json.js'
-import { float32Config, type SavedTensor, type SavedWeights, tensors, tokenizerConfig } from './save-folder.js'
+import { float32Config, type SavedWeights, tensors, tokenizerConfig, writeAdapter } from './save-folder.js'
 
 /** What the model card tells beside the model's own settings. */
 export interface CrossEncoderCard {
@@ -27,6 +29,7 @@ export async function writeCrossEncoderFolder(
   model: CrossEncoderFolder,
   weights: SavedWeights,
   card: CrossEncoderCard,
+  adapter?: SavedAdapter,
 ): Promise<void> {
   const json = (path: string, value: unknown) => writeFile(join(folder, path), toJson(value))
   await json('modules.json', [{ idx: 0, name: '0', path: '', type: 'sentence_transformers.models.Transformer' }])
@@ -46,17 +49,15 @@ export async function writeCrossEncoderFolder(
     module_output_name: CLASSIFICATION.output,
     ...model.extraSentenceConfig,
   })
-  await json('config.json', classifierConfig(model, card.version))
+  if (adapter === undefined) await json('config.json', classifierConfig(model, card.version))
   for (const [name, bytes] of model.tokenizerFiles) await writeFile(join(folder, name), bytes)
   await json('tokenizer_config.json', tokenizerConfig(model))
   await writeFile(join(folder, 'README.md'), crossEncoderCard(model, card))
-  const named = tensors(weights, 0).map((tensor) => ({ ...tensor, name: checkpointName(tensor, model.classifier) }))
+  if (adapter !== undefined) return writeAdapter(folder, adapter, weights.encoder)
+  const named = tensors(weights, 0).map((tensor) => {
+    return { ...tensor, name: pythonPath(tensor.own, tensor.name, model.classifier) }
+  })
   await writeSafetensors(join(folder, 'model.safetensors'), named, { format: 'pt' })
-}
-
-/** The transformer lies under a prefix beside the classifier. */
-function checkpointName({ own, name }: SavedTensor, { prefix, tensors }: ClassifierDescription): string {
-  return tensors.some((tensor) => tensor.outside && tensor.name === own) ? name : prefix + name
 }
 
 function classifierConfig(model: CrossEncoderFolder, version: string): ConfigObject {

@@ -4,6 +4,7 @@ import { fromNative } from '../errors.js'
 import { saveFolder } from '../io/rescue.js'
 import { type TensorSource, writeSafetensors } from '../io/safetensors.js'
 import type { ConfigObject, NativeEncoder } from '../native/types.js'
+import { ADAPTER_CONFIG, ADAPTER_WEIGHTS, type SavedAdapter } from './adapters/config.js'
 import { SENTENCE_CONFIG_FILES } from './folder-config.js'
 import { toJson } from './json.js'
 import { type ModelCard, modelCard } from './model-card.js'
@@ -35,6 +36,7 @@ export async function writeModelFolder(
   model: ModelFolder,
   weights: SavedWeights,
   card: ModelCard,
+  adapter?: SavedAdapter,
 ): Promise<void> {
   const json = (path: string, value: unknown, indent?: number) => writeFile(join(folder, path), toJson(value, indent))
   const { paths, list } = moduleList(model)
@@ -47,11 +49,12 @@ export async function writeModelFolder(
       do_lower_case: model.doLowerCase,
       ...model.extraSentenceConfig,
     })
-    await json('config.json', float32Config(model.config))
+    if (adapter === undefined) await json('config.json', float32Config(model.config))
     await json('tokenizer_config.json', tokenizerConfig(model))
   }
   await writeFile(join(folder, 'README.md'), modelCard(card))
-  await writeSafetensors(join(folder, 'model.safetensors'), tensors(weights, 0), { format: 'pt' })
+  if (adapter !== undefined) await writeAdapter(folder, adapter, weights.encoder)
+  else await writeSafetensors(join(folder, 'model.safetensors'), tensors(weights, 0), { format: 'pt' })
 
   for (const [i, module] of model.modules.entries()) {
     await mkdir(join(folder, paths[i]!))
@@ -63,8 +66,26 @@ export async function writeModelFolder(
   }
 }
 
+/** Writes an adapter as PEFT does. */
+export async function writeAdapter(
+  folder: string,
+  { config, tensors }: SavedAdapter,
+  encoder: NativeEncoder,
+): Promise<void> {
+  const sorted = Object.fromEntries(Object.entries(config).sort(([a], [b]) => (a < b ? -1 : 1)))
+  await writeFile(join(folder, ADAPTER_CONFIG), toJson(sorted))
+  const sources = tensors.map(({ name, tensor, shape }): TensorSource => {
+    return { name, dtype: 'F32', shape, data: () => dump(encoder, tensor, elementsOf(shape)) }
+  })
+  await writeSafetensors(join(folder, ADAPTER_WEIGHTS[0]), sources, { format: 'pt' })
+}
+
+function elementsOf(shape: readonly number[]): number {
+  return shape.reduce((product, n) => product * n, 1)
+}
+
 /** modules.json, and the folder of every module after the first. */
-function moduleList(model: ModelFolder): { paths: string[]; list: object[] } {
+export function moduleList(model: Pick<ModelFolder, 'first' | 'modules'>): { paths: string[]; list: object[] } {
   const types = [model.first, ...model.modules.map((module) => module.type)]
   const paths = types.map((type, idx) => (idx === 0 ? '' : `${idx}_${type}`))
   const list = types.map((type, idx) => ({
@@ -116,7 +137,7 @@ export interface SavedTensor extends TensorSource {
 
 /**
  * The encoder's tensors of one module, under the names that they were read by, else under the engine's; read from the engine as
- * they are written.
+ * they are written, with what an adapter adds to them.
  */
 export function tensors({ encoder, names }: SavedWeights, module: number): SavedTensor[] {
   const prefix = `${module}.`
@@ -133,12 +154,7 @@ export function tensors({ encoder, names }: SavedWeights, module: number): Saved
       own: name.slice(prefix.length),
       dtype: 'F32' as const,
       shape,
-      data: () =>
-        dump(
-          encoder,
-          name,
-          shape.reduce((product, n) => product * n, 1),
-        ),
+      data: () => dump(encoder, name, elementsOf(shape)),
     }))
 }
 
@@ -147,7 +163,7 @@ async function* dump(encoder: NativeEncoder, name: string, elements: number): As
   for (let start = 0; start < elements; start += step) {
     const data = new Uint8Array(Math.min(step, elements - start) * 4)
     try {
-      await encoder.dump([{ name, start, dtype: 'F32', data }])
+      await encoder.dump([{ name, start, dtype: 'F32', data }], true)
     } catch (error) {
       throw fromNative(error, 'Encoder.dump')
     }
@@ -155,8 +171,9 @@ async function* dump(encoder: NativeEncoder, name: string, elements: number): As
   }
 }
 
-/** A model's weights in one file or in shards, as this package or Python saves them. */
-const WEIGHTS = /^(model(-\d+-of-\d+)?\.safetensors|pytorch_model(-\d+-of-\d+)?\.bin)(\.index\.json)?$/
+/** A model's weights in one file or in shards, as this package or Python saves them, and those of adapters. */
+const WEIGHTS =
+  /^(model(-\d+-of-\d+)?\.safetensors|pytorch_model(-\d+-of-\d+)?\.bin)(\.index\.json)?$|^adapter_model\.(safetensors|bin)$/
 
 /**
  * Whether a file or folder of an older save is none of ours, so that it is kept.
@@ -165,6 +182,7 @@ const WEIGHTS = /^(model(-\d+-of-\d+)?\.safetensors|pytorch_model(-\d+-of-\d+)?\
 export function isForeign(path: string): boolean {
   const name = posix.basename(path)
   if (WEIGHTS.test(name)) return false
-  const own = [...TOKENIZER_FILES, ...SENTENCE_CONFIG_FILES]
+  // A config.json beside an adapter would mean that its base model lies there, too.
+  const own = [...TOKENIZER_FILES, ...SENTENCE_CONFIG_FILES, 'config.json', ADAPTER_CONFIG]
   return path !== name || (!own.includes(name) && !/^\d+_[A-Z]\w*$/.test(name))
 }

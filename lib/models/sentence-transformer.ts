@@ -2,6 +2,7 @@ import { invalidArgument } from '../errors.js'
 import { loadAddon } from '../native/load.js'
 import type { Metric, NativeAddon } from '../native/types.js'
 import { checkInteger } from '../options.js'
+import type { SavedAdapter } from './adapters/config.js'
 import { BaseModel } from './base-model.js'
 import { type Embeddings, type EmbeddingsLike, embeddings, normalizeRows, truncateRows } from './embeddings.js'
 import { encodeTexts, throwIfAborted } from './encode.js'
@@ -13,9 +14,9 @@ import { checkEncodeOptions, checkSimilarity } from './load-options.js'
 import { loadParts, type Parts } from './load-parts.js'
 import { readModelFolder } from './model-folder.js'
 import { modelText } from './model-text.js'
-import { zerosWhenEmpty } from './modules/index.js'
+import { type ModuleName, zerosWhenEmpty } from './modules/index.js'
 import { EncodeProgress } from './progress.js'
-import { writeModelFolder } from './save-folder.js'
+import { moduleList, writeModelFolder } from './save-folder.js'
 import { type HeadTensors, saveLanguageModelFolder } from './save-language-model.js'
 import { pairwiseSimilarity, similarityMatrix } from './similarity.js'
 import type { EncodeOptions, LoadOptions } from './types.js'
@@ -235,7 +236,13 @@ export class SentenceTransformer extends BaseModel<Parts> {
     return pairwiseSimilarity(this.similarityFnName, a, b)
   }
 
-  protected writer(target: string): (folder: string) => Promise<void> {
+  protected savedModules(): { type: ModuleName; path: string }[] {
+    const { folder } = this.parts
+    const { paths } = moduleList(folder)
+    return folder.modules.map(({ type }, i) => ({ type, path: paths[i]! }))
+  }
+
+  protected writer(target: string, adapter: SavedAdapter | undefined): (folder: string) => Promise<void> {
     const { folder, encoder, names, tokenizer, addon, id } = this.use()
     const settings = { ...folder, prompts: { ...folder.prompts }, maxSeqLength: tokenizer.maxSeqLength }
     const card = {
@@ -247,7 +254,7 @@ export class SentenceTransformer extends BaseModel<Parts> {
       modules: this.modules.map((module) => module.type),
       version: addon.runtime().addonVersion,
     }
-    return (path) => writeModelFolder(path, settings, { encoder, names }, card)
+    return (path) => writeModelFolder(path, settings, { encoder, names }, card, adapter)
   }
 
   /**

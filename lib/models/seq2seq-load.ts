@@ -1,13 +1,14 @@
+import { join } from 'node:path'
 import { describe, invalidArgument, SentenceTorchError } from '../errors.js'
 import { throwIfAborted } from '../io/abort.js'
 import type { ConfigObject, NativeAddon } from '../native/types.js'
 import { checkInteger } from '../options.js'
 import type { BaseParts } from './base-model.js'
-import { maxSeqLength, readTransformerConfig } from './first-module.js'
+import { maxSeqLength, readTransformerConfig, tokenizerFolder } from './first-module.js'
 import { type GenerationDefaults, readGenerationConfig } from './generation-config.js'
 import { resolveModel } from './hub.js'
-import { isObject } from './json.js'
-import { filled, makeTokenizer, startEngine } from './load-parts.js'
+import { isObject, readIfPresent } from './json.js'
+import { filled, findAdapter, makeTokenizer, startEngine, withAdapter } from './load-parts.js'
 import { checkSeq2SeqLoadOptions, type Seq2SeqLoadOptions } from './seq2seq-options.js'
 import { openSeq2SeqWeights, type WholeDescription } from './seq2seq-weights.js'
 import { readTokenizerFiles } from './tokenizer-files.js'
@@ -51,7 +52,8 @@ export async function loadSeq2SeqParts(
   throwIfAborted(signal, what)
   const { path, id } = await resolveModel(idOrPath, { ...options, files: ['generation_config.json'] })
   checkInteger('maxSeqLength', options.maxSeqLength, 1)
-  const folder = await readSeq2SeqFolder(path, getAddon, options.maxSeqLength)
+  const adapter = await findAdapter(path, options)
+  const folder = await readSeq2SeqFolder(path, getAddon, options.maxSeqLength, adapter?.base.path)
   Object.assign(folder.prompts, options.prompts)
   const tokenizer = makeTokenizer({ ...folder, first: 'Transformer' })
   if (tokenizer.vocabSize > folder.description.vocabulary) {
@@ -68,7 +70,8 @@ export async function loadSeq2SeqParts(
     const engine = startEngine(getAddon(), { ...folder, modules: [] }, false, options, { decoder: true, ownHead })
     return await filled(engine.encoder, async () => {
       const { names } = await weights.load(engine.encoder, [], signal)
-      return { ...engine, tokenizer, folder, names, id }
+      const parts = { ...engine, tokenizer, folder, names, id }
+      return adapter ? withAdapter(parts, path, adapter) : parts
     })
   } finally {
     await weights.close()
@@ -79,19 +82,22 @@ async function readSeq2SeqFolder(
   path: string,
   getAddon: () => NativeAddon,
   longest: number | undefined,
+  base: string | undefined,
 ): Promise<Seq2SeqFolder> {
-  const { config, description } = await readTransformerConfig(path, getAddon)
+  const transformerPath = base ?? path
+  const { config, description } = await readTransformerConfig(transformerPath, getAddon, { adapter: base === path })
   const { generator } = description
   if (generator === null) {
     const found = `the model_type ${describe(config.model_type)}`
     const message = `Expected a model for text to text (T5, mT5) in ${path}, found ${found}`
     throw new SentenceTorchError('ERR_NOT_IMPLEMENTED', message)
   }
-  const tokenizerFiles = await readTokenizerFiles(path, config)
-  const { file, defaults } = await readGenerationConfig(path, config, generator)
+  const tokenizerFiles = await readTokenizerFiles(await tokenizerFolder(path, base), config)
+  const hasOwn = (await readIfPresent(join(path, 'generation_config.json'))) !== undefined
+  const { file, defaults } = await readGenerationConfig(hasOwn ? path : transformerPath, config, generator)
   return {
     path,
-    transformerPath: path,
+    transformerPath,
     architecture: config.model_type as string,
     config,
     description: { ...description, generator },

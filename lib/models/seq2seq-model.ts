@@ -3,6 +3,7 @@ import { throwIfAborted } from '../io/abort.js'
 import { loadAddon } from '../native/load.js'
 import type { GenerationOptions } from '../native/types.js'
 import { checkInteger } from '../options.js'
+import type { SavedAdapter } from './adapters/config.js'
 import { BaseModel } from './base-model.js'
 import { type GeneratedText, generateTexts } from './generate.js'
 import { writeSeq2SeqFolder } from './save-seq2seq.js'
@@ -128,10 +129,14 @@ export class Seq2SeqModel extends BaseModel<Seq2SeqParts> {
     )
   }
 
-  protected writer(_target: string): (folder: string) => Promise<void> {
+  protected savedModules(): [] {
+    return []
+  }
+
+  protected writer(_target: string, adapter: SavedAdapter | undefined): (folder: string) => Promise<void> {
     const { folder, encoder, names, tokenizer } = this.use()
     const settings = { ...folder, maxSeqLength: tokenizer.maxSeqLength }
-    return (path) => writeSeq2SeqFolder(path, settings, { encoder, names })
+    return (path) => writeSeq2SeqFolder(path, settings, { encoder, names }, adapter)
   }
 
   protected async openWeights(path: string): Promise<WeightFiles> {

@@ -2,7 +2,7 @@ import { relative } from 'node:path'
 import { fromNative, invalidArgument, SentenceTorchError } from '../errors.js'
 import { throwIfAborted } from '../io/abort.js'
 import { openTensorFile, type TensorFile } from '../io/tensor-file.js'
-import type { Description, NativeEncoder, TensorRange } from '../native/types.js'
+import type { Description, NativeEncoder, TensorInfo, TensorRange } from '../native/types.js'
 import { NamesOfFiles } from './checkpoint-names.js'
 import { checkFinite } from './finite.js'
 import type { ModelFolder } from './model-folder.js'
@@ -40,6 +40,8 @@ export class WeightFiles {
     private readonly duplicates: string[],
     private readonly ignored: readonly IgnorePattern[],
     private readonly description: Description,
+    /** Of which the adapter's tensors are; undefined: all of the model's. */
+    private readonly adapter?: string,
   ) {}
 
   /**
@@ -61,6 +63,32 @@ export class WeightFiles {
       const idle = weights.ignored.find(({ found }) => !found)
       if (idle) {
         throw invalidArgument('ignoreTensors', `patterns of tensors in the files of ${path}`, idle.pattern)
+      }
+      return weights
+    } catch (error) {
+      await weights.close()
+      throw error
+    }
+  }
+
+  /**
+   * The tensors of an adapter, and of the modules behind the transformer.
+   * @param adapter `names`: the engine's, by those in its file, `path`, which is that of the folder where it is absent
+   */
+  static async openAdapter(
+    { path, description, modules }: Omit<ModelFiles, 'transformerPath'>,
+    adapter: { name: string; names: ReadonlyMap<string, string>; path?: string },
+  ): Promise<WeightFiles> {
+    const weights = new WeightFiles(new Map(), [], [], [], description, adapter.name)
+    try {
+      const file = await openTensorFile(adapter.path ?? path)
+      weights.files.push(file)
+      for (const [name, { dtype, shape }] of file.tensors) {
+        const known = adapter.names.get(name)
+        if (known !== undefined) weights.tensors.set(known, { file, path: file.path, name, bare: name, dtype, shape })
+      }
+      for (const [i, module] of modules.entries()) {
+        if (hasWeights(module.type)) await weights.add(await openTensorFile(await weightFile(path, module.path)), i + 1)
       }
       return weights
     } catch (error) {
@@ -174,8 +202,17 @@ export class WeightFiles {
     }
   }
 
+  /** What the files are to have. */
+  private expected(encoder: NativeEncoder): TensorInfo[] {
+    const { adapter } = this
+    if (adapter === undefined) return encoder.tensors()
+    const hasModules = [...this.tensors.keys()].some((name) => !name.startsWith('adapter.'))
+    const others = hasModules ? encoder.tensors().filter(({ name }) => !name.startsWith('0.')) : []
+    return [...encoder.adapterTensors(adapter), ...others]
+  }
+
   private prepare(encoder: NativeEncoder, mayLack: readonly string[]): void {
-    const expected = encoder.tensors()
+    const expected = this.expected(encoder)
     leaveOutSurplus(this.tensors, expected, this.description, this.files[0]!.path)
     checkTensors(this.tensors, expected, {
       duplicates: this.duplicates,

@@ -52,6 +52,8 @@ export interface TensorInfo {
    * order of `tensors()`, one below the other. `load` and `dump` take ranges of the block under this name, too.
    */
   block?: string
+  /** Present where it is the matrix of a linear layer, or a part of one: what an adapter can add to. */
+  linear?: true
 }
 
 /** Elements `start …` of tensor `name`, as many as `data` holds in `dtype`. `load` reads `data`, `dump` fills it. */
@@ -181,6 +183,16 @@ export interface EncoderSpec {
   dtype: DType
 }
 
+/** Low-rank additions to matrices of the transformer, as PEFT's LoRA: alpha / rank · B A, or alpha / √rank · B A. */
+export interface AdapterSpec {
+  name: string
+  /** Of the input of A, in training. */
+  dropout: number
+  rankStabilized: boolean
+  /** `name`: a tensor with `linear`, or the second name of a block of them. */
+  targets: { name: string; rank: number; alpha: number }[]
+}
+
 export type EncoderOutput = 'sentence_embedding' | 'token_embeddings' | 'pooler_output' | 'hidden_states'
 
 export interface NativeEncoder {
@@ -192,9 +204,23 @@ export interface NativeEncoder {
   readonly trainingBytesPerToken: number
   /** All tensors, names as in the transformers checkpoint with the module's index in front: `0.encoder.layer.0.…`. */
   tensors(): TensorInfo[]
+  /**
+   * Adds an adapter with PEFT's initial values, which becomes the active one. While there are adapters, the transformer is frozen
+   * (in bfloat16 its matrices lose their float32 values), and a trainer trains the active adapter and the modules behind the
+   * transformer. This and the next three reject with ERR_BUSY while there is a trainer.
+   */
+  addAdapter(spec: AdapterSpec, seed: number): Promise<void>
+  /** @param name the one that takes part from now on; '' for none */
+  setAdapter(name: string): Promise<void>
+  deleteAdapter(name: string): Promise<void>
+  /** Adds it to the weights, and deletes it. */
+  mergeAdapter(name: string): Promise<void>
+  /** `adapter.<adapter>.<target without .weight>.lora_A.weight` and `….lora_B.weight`, for `load` and `dump`. */
+  adapterTensors(name: string): TensorInfo[]
   /** @param last false when more ranges follow at once: what is derived from the weights is made with the last ones. */
   load(ranges: TensorRange[], last?: boolean): Promise<void>
-  dump(ranges: TensorRange[]): Promise<void>
+  /** @param merged with what the active adapter adds to them */
+  dump(ranges: TensorRange[], merged?: boolean): Promise<void>
   /** Gives these tensors the values of a new model, as transformers draws them; the same seed gives the same values. */
   initialize(names: string[], seed: number): Promise<void>
   /** `out`: rows × embeddingDimension; tokens × tokenDimension for token_embeddings; rows × tokenDimension for pooler_output;

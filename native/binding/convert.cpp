@@ -282,8 +282,22 @@ EncoderSpec to_encoder_spec(Napi::Value value) {
   return spec;
 }
 
+AdapterSpec to_adapter_spec(Napi::Value value) {
+  const Fields fields(value, "adapter", {"name", "dropout", "rankStabilized", "targets"});
+  AdapterSpec spec{fields.string("name"), fields.number("dropout"), fields.boolean("rankStabilized"), {}};
+  const Napi::Value targets = fields.get("targets");
+  if (!targets.IsArray()) wrong_type("adapter.targets", "an array of targets", targets);
+  const auto array = targets.As<Napi::Array>();
+  for (uint32_t i = 0; i < array.Length(); ++i) {
+    const Fields target(array.Get(i), "adapter.targets[" + std::to_string(i) + "]", {"name", "rank", "alpha"});
+    spec.targets.push_back(
+        {target.string("name"), to_integer(target.get("rank"), target.path("rank"), 1), target.number("alpha")});
+  }
+  return spec;
+}
+
 Napi::Array from_tensors(Napi::Env env, const std::vector<TensorInfo>& tensors) {
-  constexpr std::array kGroups = {"decay", "no_decay", "frozen"};
+  constexpr std::array kGroups = {"decay", "no_decay", "frozen", "frozen"};
   auto array = Napi::Array::New(env, tensors.size());
   for (size_t i = 0; i < tensors.size(); ++i) {
     const TensorInfo& tensor = tensors[i];
@@ -295,6 +309,7 @@ Napi::Array from_tensors(Napi::Env env, const std::vector<TensorInfo>& tensors) 
     info["shape"] = shape;
     info["group"] = kGroups[static_cast<size_t>(tensor.group)];
     if (!tensor.block.empty()) info["block"] = tensor.block;
+    if (tensor.linear) info["linear"] = true;
     array[static_cast<uint32_t>(i)] = info;
   }
   return array;

@@ -45,6 +45,7 @@ PackedBatch to_batch(Napi::Value value);  // a copy
 std::vector<TensorRange> to_ranges(Napi::Value value, std::vector<Napi::Value>& keep);
 EncoderOutput to_encoder_output(Napi::Value value);
 EncoderSpec to_encoder_spec(Napi::Value value);
+AdapterSpec to_adapter_spec(Napi::Value value);
 TrainerSpec to_trainer_spec(Napi::Value value);
 StepOptions to_step_options(Napi::Value value);
 ExternalLoss to_external_loss(Napi::Value value);

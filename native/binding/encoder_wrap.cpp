@@ -13,9 +13,9 @@ namespace {
 // Marks the objects of the constructor. A prototype can be borrowed, a tag cannot.
 constexpr napi_type_tag kTag = {0x9d1c0a54f3b24e67, 0xa5e0c8d27b614f93};
 
-bool to_last(Napi::Value value) {
-  if (value.IsUndefined()) return true;
-  if (!value.IsBoolean()) wrong_type("last", "true or false", value);
+bool to_flag(Napi::Value value, const char* field, bool fallback) {
+  if (value.IsUndefined()) return fallback;
+  if (!value.IsBoolean()) wrong_type(field, "true or false", value);
   return value.As<Napi::Boolean>().Value();
 }
 
@@ -28,6 +28,11 @@ Napi::Function EncoderWrap::define(Napi::Env env) {
                          InstanceAccessor<&EncoderWrap::token_dimension>("tokenDimension"),
                          InstanceAccessor<&EncoderWrap::training_bytes>("trainingBytesPerToken"),
                          InstanceMethod<&EncoderWrap::tensors>("tensors"),
+                         InstanceMethod<&EncoderWrap::add_adapter>("addAdapter"),
+                         InstanceMethod<&EncoderWrap::set_adapter>("setAdapter"),
+                         InstanceMethod<&EncoderWrap::delete_adapter>("deleteAdapter"),
+                         InstanceMethod<&EncoderWrap::merge_adapter>("mergeAdapter"),
+                         InstanceMethod<&EncoderWrap::adapter_tensors>("adapterTensors"),
                          InstanceMethod<&EncoderWrap::load>("load"),
                          InstanceMethod<&EncoderWrap::dump>("dump"),
                          InstanceMethod<&EncoderWrap::initialize>("initialize"),
@@ -76,11 +81,48 @@ Napi::Value EncoderWrap::tensors(const Napi::CallbackInfo& info) {
   return throwing(info.Env(), [&]() -> Napi::Value { return from_tensors(info.Env(), open()->tensors()); });
 }
 
+Napi::Value EncoderWrap::adapter_tensors(const Napi::CallbackInfo& info) {
+  return throwing(info.Env(), [&]() -> Napi::Value {
+    return from_tensors(info.Env(), open()->adapter_tensors(to_string(info[0], "name")));
+  });
+}
+
+Napi::Value EncoderWrap::add_adapter(const Napi::CallbackInfo& info) {
+  return rejecting(info.Env(), [&] {
+    auto spec = to_adapter_spec(info[0]);
+    const auto seed = static_cast<uint64_t>(to_integer(info[1], "seed", 0));
+    return Environment::of(info.Env()).enqueue({}, [encoder = open(), spec = std::move(spec), seed] {
+      encoder->add_adapter(spec, seed);
+    });
+  });
+}
+
+Napi::Value EncoderWrap::of_adapter(const Napi::CallbackInfo& info, void (Encoder::*job)(const std::string& name)) {
+  return rejecting(info.Env(), [&] {
+    auto name = to_string(info[0], "name");
+    return Environment::of(info.Env()).enqueue({}, [encoder = open(), name = std::move(name), job] {
+      (*encoder.*job)(name);
+    });
+  });
+}
+
+Napi::Value EncoderWrap::set_adapter(const Napi::CallbackInfo& info) {
+  return of_adapter(info, &Encoder::set_adapter);
+}
+
+Napi::Value EncoderWrap::delete_adapter(const Napi::CallbackInfo& info) {
+  return of_adapter(info, &Encoder::delete_adapter);
+}
+
+Napi::Value EncoderWrap::merge_adapter(const Napi::CallbackInfo& info) {
+  return of_adapter(info, &Encoder::merge_adapter);
+}
+
 Napi::Value EncoderWrap::load(const Napi::CallbackInfo& info) {
   return rejecting(info.Env(), [&] {
     std::vector<Napi::Value> keep;
     auto ranges = to_ranges(info[0], keep);
-    const bool last = to_last(info[1]);
+    const bool last = to_flag(info[1], "last", true);
     return Environment::of(info.Env()).enqueue(keep, [encoder = open(), ranges = std::move(ranges), last] {
       encoder->load(ranges, last);
     });
@@ -91,8 +133,9 @@ Napi::Value EncoderWrap::dump(const Napi::CallbackInfo& info) {
   return rejecting(info.Env(), [&] {
     std::vector<Napi::Value> keep;
     auto ranges = to_ranges(info[0], keep);
-    return Environment::of(info.Env()).enqueue(keep, [encoder = open(), ranges = std::move(ranges)] {
-      encoder->dump(ranges);
+    const bool merged = to_flag(info[1], "merged", false);
+    return Environment::of(info.Env()).enqueue(keep, [encoder = open(), ranges = std::move(ranges), merged] {
+      encoder->dump(ranges, merged);
     });
   });
 }

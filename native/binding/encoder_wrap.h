@@ -3,6 +3,7 @@
 #include <napi.h>
 
 #include <memory>
+#include <string>
 
 #include "engine/encoder.h"
 
@@ -24,12 +25,19 @@ class EncoderWrap : public Napi::ObjectWrap<EncoderWrap> {
   Napi::Value token_dimension(const Napi::CallbackInfo& info);
   Napi::Value training_bytes(const Napi::CallbackInfo& info);
   Napi::Value tensors(const Napi::CallbackInfo& info);
+  Napi::Value add_adapter(const Napi::CallbackInfo& info);
+  Napi::Value set_adapter(const Napi::CallbackInfo& info);
+  Napi::Value delete_adapter(const Napi::CallbackInfo& info);
+  Napi::Value merge_adapter(const Napi::CallbackInfo& info);
+  Napi::Value adapter_tensors(const Napi::CallbackInfo& info);
   Napi::Value load(const Napi::CallbackInfo& info);
   Napi::Value dump(const Napi::CallbackInfo& info);
   Napi::Value initialize(const Napi::CallbackInfo& info);
   Napi::Value encode(const Napi::CallbackInfo& info);
   Napi::Value dispose(const Napi::CallbackInfo& info);
 
+  // A job that takes the name of an adapter.
+  Napi::Value of_adapter(const Napi::CallbackInfo& info, void (Encoder::*job)(const std::string& name));
   // The engine, unless dispose() was called.
   const std::shared_ptr<Encoder>& open() const;
 

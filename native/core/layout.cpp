@@ -55,11 +55,23 @@ ParamId Layout::add_fused(const std::vector<Part>& parts, Group group, const std
   return id;
 }
 
+void Layout::mark_linear(ParamId id) {
+  blocks_[static_cast<size_t>(id)].linear = true;
+  for (Named& named : ordered_) named.info.linear = named.info.linear || named.block == id;
+}
+
+void Layout::regroup(ParamId id, Group group) {
+  blocks_[static_cast<size_t>(id)].group = group;
+  for (Named& named : ordered_) {
+    if (named.block == id) named.info.group = group;
+  }
+}
+
 void Layout::finish() {
   // Returns on a second call, because another thread may be reading the layout.
   if (trained_end_ >= 0) return;
   size_ = 0;
-  for (Group group : {Group::kDecay, Group::kNoDecay, Group::kFrozen}) {
+  for (Group group : {Group::kDecay, Group::kNoDecay, Group::kFrozen, Group::kHalved}) {
     for (Block& block : blocks_) {
       if (block.group != group) continue;
       block.offset = size_;
@@ -67,13 +79,14 @@ void Layout::finish() {
     }
     if (group == Group::kDecay) decay_end_ = size_;
     if (group == Group::kNoDecay) trained_end_ = size_;
+    if (group == Group::kFrozen) mastered_end_ = size_;
   }
 }
 
 std::vector<TensorInfo> Layout::tensors(bool trained_only) const {
   std::vector<TensorInfo> out;
   for (const Named& named : ordered_) {
-    if (!trained_only || named.info.group != Group::kFrozen) out.push_back(named.info);
+    if (!trained_only || is_trained(named.info.group)) out.push_back(named.info);
   }
   return out;
 }
@@ -95,10 +108,12 @@ at::Tensor Layout::view(const at::Tensor& flat, ParamId id) const {
   return flat.narrow(0, block.offset, block.numel).view(block.shape);
 }
 
-std::vector<at::Tensor> Layout::views(const at::Tensor& flat) const {
+std::vector<at::Tensor> Layout::views(const at::Tensor& flat, int64_t first) const {
   std::vector<at::Tensor> out;
-  for (ParamId id = 0; id < static_cast<ParamId>(blocks_.size()); ++id) {
-    out.push_back(blocks_[id].offset + blocks_[id].numel <= flat.numel() ? view(flat, id) : at::Tensor());
+  for (const Block& block : blocks_) {
+    const int64_t begin = block.offset - first;
+    const bool inside = begin >= 0 && begin + block.numel <= flat.numel();
+    out.push_back(inside ? flat.narrow(0, begin, block.numel).view(block.shape) : at::Tensor());
   }
   return out;
 }
@@ -108,9 +123,24 @@ Layout::Span Layout::span(const std::string& name) const {
     const Named& named = ordered_[found->second];
     return {blocks_[named.block].offset + named.begin, named.numel};
   }
+  const Block& block = blocks_[static_cast<size_t>(block_of(name))];
+  return {block.offset, block.numel};
+}
+
+ParamId Layout::block_of(const std::string& name) const {
+  if (auto found = named_.find(name); found != named_.end()) return ordered_[found->second].block;
   auto found = second_names_.find(name);
   check(found != second_names_.end(), "ERR_INVALID_TENSORS", "There is no tensor named ", name);
-  return {blocks_[found->second].offset, blocks_[found->second].numel};
+  return found->second;
+}
+
+Layout::MatrixRows Layout::rows_of(const std::string& name) const {
+  const Span whole = span(name);
+  const ParamId id = block_of(name);
+  const Block& block = blocks_[static_cast<size_t>(id)];
+  const int64_t columns = block.shape[0] > 0 ? block.numel / block.shape[0] : 0;
+  check(block.shape.size() == 2 && columns > 0, "ERR_INVALID_TENSORS", "Tensor ", name, " is no matrix");
+  return {id, (whole.offset - block.offset) / columns, whole.count / columns, columns, block.linear};
 }
 
 at::Tensor Layout::named_view(const at::Tensor& flat, const TensorInfo& info) const {
@@ -128,9 +158,9 @@ Layout::Span Layout::locate(const TensorRange& range) const {
   return {whole.offset + range.start, count};
 }
 
-void Layout::load(at::Tensor flat, const TensorRange& range) const {
+void Layout::load(at::Tensor flat, const TensorRange& range, int64_t first) const {
   const Span span = locate(range);
-  at::Tensor target = flat.narrow(0, span.offset, span.count);
+  at::Tensor target = flat.narrow(0, span.offset - first, span.count);
   const at::Tensor source = borrowed(range).to(target.scalar_type());
   // A finite sum proves that all terms are finite. An infinite one may only have overflowed.
   check(std::isfinite(source.sum().item<double>()) || at::isfinite(source).all().item<bool>(), "ERR_INVALID_TENSORS",
@@ -138,9 +168,9 @@ void Layout::load(at::Tensor flat, const TensorRange& range) const {
   target.copy_(source);
 }
 
-void Layout::dump(const at::Tensor& flat, const TensorRange& range) const {
+void Layout::dump(const at::Tensor& flat, const TensorRange& range, int64_t first) const {
   const Span span = locate(range);
-  borrowed(range).copy_(flat.narrow(0, span.offset, span.count));
+  borrowed(range).copy_(flat.narrow(0, span.offset - first, span.count));
 }
 
 }  // namespace st

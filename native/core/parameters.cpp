@@ -10,8 +10,9 @@ namespace st {
 
 void Parameters::allocate(at::Device device, at::ScalarType compute) {
   layout.finish();
-  master_ = empty_in_huge_pages({layout.size()}, master_dtype(compute), device).zero_();
-  masters_ = layout.views(master_);
+  master_ = empty_in_huge_pages({layout.mastered_end()}, master_dtype(compute), device).zero_();
+  const int64_t halved = layout.size() - layout.mastered_end();
+  halved_ = halved > 0 ? empty_in_huge_pages({halved}, compute, device).zero_() : at::Tensor();
   set_compute(compute);
 }
 
@@ -19,17 +20,63 @@ void Parameters::set_compute(at::ScalarType compute) {
   settle();
   compute_ = master_;
   if (compute != master_.scalar_type()) {
-    compute_ = empty_in_huge_pages({layout.size()}, compute, master_.device()).copy_(master_);
+    compute_ = empty_in_huge_pages({layout.mastered_end()}, compute, master_.device()).copy_(master_);
   }
-  values_ = layout.views(compute_);
+  if (halved_.defined()) halved_ = halved_.to(compute);
+  make_views();
   change();
+}
+
+void Parameters::make_views() {
+  masters_ = layout.views(master_);
+  values_ = layout.views(compute_);
+  if (!halved_.defined()) return;
+  const std::vector<at::Tensor> halved = layout.views(halved_, layout.mastered_end());
+  for (size_t id = 0; id < halved.size(); ++id) {
+    if (halved[id].defined()) values_[id] = halved[id];
+  }
+}
+
+void Parameters::rearrange(Layout next, std::mutex& readers) {
+  settle();
+  change();
+  Parameters after;
+  after.layout = std::move(next);
+  after.allocate(master_.device(), compute_type());
+  for (const TensorInfo& info : after.layout.tensors()) {
+    if (layout.contains(info.name)) after.stored(info).copy_(stored(info));
+  }
+  after.refresh();
+  const std::lock_guard<std::mutex> lock(readers);
+  after.token_table = token_table;
+  *this = std::move(after);
+}
+
+Parameters::Flat Parameters::flat_of(const std::string& name) const {
+  if (layout.span(name).offset < layout.mastered_end()) return {master_, 0};
+  return {halved_, layout.mastered_end()};
+}
+
+at::Tensor Parameters::stored(const TensorInfo& info) const {
+  const Flat in = flat_of(info.name);
+  const Layout::Span at = layout.span(info.name);
+  return in.tensor.narrow(0, at.offset - in.first, at.count).view(info.shape);
+}
+
+at::Tensor Parameters::in_master(const TensorInfo& info) const {
+  return stored(info).to(master_type());
+}
+
+void Parameters::copy_values(const Parameters& from) {
+  for (const TensorInfo& info : layout.tensors()) stored(info).copy_(from.stored(info));
+  refresh();
 }
 
 void Parameters::dispose() {
   pending_ = nullptr;
   masters_.clear();
   values_.clear();
-  master_ = compute_ = at::Tensor();
+  master_ = compute_ = halved_ = at::Tensor();
   derived_tensors_.clear();
   derived_ = Workspace(at::kCPU);
 }
@@ -45,9 +92,19 @@ void Parameters::refresh() {
   if (!compute_.is_same(master_)) compute_.copy_(master_);
 }
 
-Gradients::Gradients(const Layout& layout, const at::Tensor& like)
+Gradients::Gradients(const Layout& layout, const at::Tensor& like) : Gradients(layout, like, nullptr) {}
+
+Gradients::Gradients(const Layout& layout, const at::Tensor& like, const std::map<ParamId, LowRank>* low_ranks)
     : flat_(empty_in_huge_pages({layout.trained_end()}, like.scalar_type(), like.device()).zero_()),
-      views_(layout.views(flat_)) {}
+      views_(layout.views(flat_)),
+      low_ranks_(low_ranks) {}
+
+bool Gradients::reaches(ParamId matrix) const {
+  if (views_[matrix].defined()) return true;
+  if (low_ranks_ == nullptr) return false;
+  const auto found = low_ranks_->find(matrix);
+  return found != low_ranks_->end() && views_[found->second.a].defined();
+}
 
 void Gradients::touch(const std::vector<int32_t>& rows) {
   touched_.insert(touched_.end(), rows.begin(), rows.end());

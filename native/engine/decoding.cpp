@@ -100,7 +100,7 @@ at::Tensor Work::forward(const at::Tensor& states_SD) {
   const at::Device device = network.device();
   const at::AutoGradMode mode(options.gradients != nullptr);
   const at::Tensor x_TD = out_TD.to(states_SD.scalar_type()).detach();
-  const at::Tensor matrix_VD = network.parameters().master(matrix).detach();
+  const at::Tensor matrix_VD = network.parameters().in_master(matrix).detach();
   if (options.gradients != nullptr) x_TD.requires_grad_(true);
   if (trains_head()) matrix_VD.requires_grad_(true);
   at::Tensor predicting_TD = x_TD;

@@ -25,7 +25,7 @@ int64_t Encoder::training_bytes_per_token() const {
   return impl_->network.model().kept_per_token(false, impl_->network.compute());
 }
 std::vector<TensorInfo> Encoder::tensors() const {
-  return impl_->network.parameters().layout.tensors();
+  return impl_->network.tensors();
 }
 
 namespace {
@@ -42,8 +42,36 @@ void Encoder::load(const std::vector<TensorRange>& ranges, bool last) {
   if (last) parameters.refresh();
 }
 
-void Encoder::dump(const std::vector<TensorRange>& ranges) {
-  for (const TensorRange& range : ranges) impl_->open().parameters().dump(range);
+void Encoder::dump(const std::vector<TensorRange>& ranges, bool merged) {
+  const Network& network = impl_->open();
+  for (const TensorRange& range : ranges) {
+    if (merged) {
+      network.dump_merged(range);
+    } else {
+      network.parameters().dump(range);
+    }
+  }
+}
+
+Network& Encoder::Impl::untrained() {
+  check(!has_trainer, "ERR_BUSY", "Adapters are not changed while a trainer trains the model: dispose it first");
+  return open();
+}
+
+void Encoder::add_adapter(const AdapterSpec& spec, uint64_t seed) {
+  impl_->untrained().add_adapter(spec, seed);
+}
+void Encoder::set_adapter(const std::string& name) {
+  impl_->untrained().set_adapter(name);
+}
+void Encoder::delete_adapter(const std::string& name) {
+  impl_->untrained().delete_adapter(name);
+}
+void Encoder::merge_adapter(const std::string& name) {
+  impl_->untrained().merge_adapter(name);
+}
+std::vector<TensorInfo> Encoder::adapter_tensors(const std::string& name) const {
+  return impl_->network.adapter_tensors(name);
 }
 
 void Encoder::initialize(const std::vector<std::string>& names, uint64_t seed) {

@@ -22,6 +22,8 @@ struct Encoder::Impl {
     network.prepare();
     return network;
   }
+  // Throws ERR_BUSY while there is a trainer.
+  Network& untrained();
 };
 
 }  // namespace st

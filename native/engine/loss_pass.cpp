@@ -136,7 +136,7 @@ LossGradients run(const OwnedLoss& owned, const LossContext& context, const Netw
     encoder.settle();
     for (const TensorInfo& tensor : encoder.layout.tensors()) {
       names.push_back(tensor.name);
-      input.encoder[tensor.name] = leaves.add(encoder.layout.named_view(encoder.flat(), tensor), with_grad);
+      input.encoder[tensor.name] = leaves.add(encoder.in_master(tensor), with_grad);
     }
   }
 

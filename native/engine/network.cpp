@@ -61,6 +61,8 @@ Network::Network(const EncoderSpec& spec)
   }
   check(width_ > 0, "ERR_INVALID_MODEL", "Expected a Pooling module after the transformer");
   layout.finish();
+  bare_ = layout;
+  bare_head_parameters_ = head_parameters_;
 }
 
 void Network::prepare() {
@@ -85,7 +87,7 @@ void Network::initialize(const std::vector<std::string>& names, uint64_t seed) {
   const at::Generator generator = at::detail::createCPUGenerator(seed);
   for (const TensorInfo& info : layout.tensors()) {
     if (wanted.count(info.name) == 0) continue;
-    const at::Tensor values = layout.named_view(parameters_.flat(), info);
+    const at::Tensor values = parameters_.stored(info);
     const Initial start = initial(info);
     draw(start, values, generator);
     if (!start.has_padding) continue;
@@ -161,10 +163,12 @@ at::Tensor Network::encode(const Input& input, EncoderOutput output) {
 std::unique_ptr<Network> Network::copy() {
   auto out = std::make_unique<Network>(spec_);
   out->prepare();
+  out->adapters_ = adapters_;
+  out->active_adapter_ = active_adapter_;
+  if (!adapters_.empty()) out->arrange();
   out->set_compute(compute_);
   parameters_.settle();
-  out->parameters_.flat().copy_(parameters_.flat());
-  out->parameters_.refresh();
+  out->parameters_.copy_values(parameters_);
   return out;
 }
 

@@ -1,7 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -42,6 +45,23 @@ class Network {
   // New values for these tensors, the same for the same seed; padding rows are 0.
   void initialize(const std::vector<std::string>& names, uint64_t seed);
 
+  // Adapters, see Encoder.
+  void add_adapter(const AdapterSpec& spec, uint64_t seed);
+  void set_adapter(const std::string& name);
+  void delete_adapter(const std::string& name);
+  void merge_adapter(const std::string& name);
+  std::vector<TensorInfo> adapter_tensors(const std::string& name) const;
+  // Copies what the active adapter makes of a tensor.
+  void dump_merged(const TensorRange& range) const;
+  // Frees the gradients of these parameters, all of whose tensors are named, until thaw().
+  void freeze(const std::function<bool(const std::string& name)>& frozen);
+  void thaw();
+
+  // Of the network without adapters. Safe while another thread changes adapters.
+  std::vector<TensorInfo> tensors() const;
+  // What is trained, with adapters: all but the blocks all of whose tensors are frozen.
+  std::vector<TensorInfo> trained_tensors(const std::function<bool(const std::string& name)>& frozen) const;
+
   const Model& model() const { return *model_; }
   // Null in an encoder alone.
   const Decoder* decoder() const { return decoder_.get(); }
@@ -50,6 +70,7 @@ class Network {
   int64_t embedding_width() const { return width_; }
   at::Device device() const { return device_; }
   Parameters& parameters() { return parameters_; }
+  const Parameters& parameters() const { return parameters_; }
   Workspace& workspace() { return workspace_; }
   void validate(const PackedBatch& batch) const;
   at::ScalarType compute() const { return compute_; }
@@ -67,6 +88,10 @@ class Network {
 
  private:
   friend class TrainingPass;
+  // Gives all parameters their places: those of the model, of the modules and of adapters.
+  void arrange();
+  std::map<ParamId, LowRank> add_to(Layout& layout, const AdapterSpec& adapter, bool active) const;
+  std::vector<AdapterSpec>::iterator find_adapter(const std::string& name);
   Initial initial(const TensorInfo& info) const;
   at::Tensor encode(const Input& input, EncoderOutput output);
   // `outputs_TD`: those of all layers, in the master dtype; empty unless a head reads them.
@@ -80,12 +105,17 @@ class Network {
   Parameters parameters_;
   Workspace workspace_;  // memory that no training pass has borrowed
   int passes_ = 0;       // number of training passes under way
+  Layout bare_;          // without adapters
+  std::vector<AdapterSpec> adapters_;
+  std::string active_adapter_;       // empty: none
+  std::vector<ParamId> frozen_;      // by freeze()
+  mutable std::mutex layout_mutex_;  // for readers on other threads
   std::unique_ptr<Model> model_;
   std::unique_ptr<Decoder> decoder_;
   std::optional<GeneratorSpec> generator_;
   Workspace decoder_workspace_;
   std::vector<std::unique_ptr<Head>> heads_;
-  std::vector<ParamId> head_parameters_;
+  std::vector<ParamId> head_parameters_, bare_head_parameters_;
   int64_t width_ = 0;
   bool reads_outputs_ = false;  // whether a head reads the outputs of all layers
 };

@@ -24,6 +24,20 @@ struct EncoderSpec {
   std::string dtype = "float32";
 };
 
+// Low-rank additions to matrices of the transformer: W + scale B A, with scale = alpha / rank, or alpha / sqrt(rank)
+// where `rank_stabilized`.
+struct AdapterSpec {
+  struct Target {
+    std::string name;  // of a linear layer's weight, or of a block of them
+    int64_t rank;
+    double alpha;
+  };
+  std::string name;
+  double dropout = 0;
+  bool rank_stabilized = false;
+  std::vector<Target> targets;
+};
+
 enum class EncoderOutput { kSentenceEmbedding, kTokenEmbeddings, kPoolerOutput, kHiddenStates };
 
 struct NamedLoss {

@@ -13,7 +13,7 @@ namespace st {
 Trained::Trained(Parameters& parameters, std::string prefix, const Config& optimizer, bool queued)
     : parameters_(parameters),
       prefix_(std::move(prefix)),
-      gradients_(parameters.layout, parameters.flat()),
+      gradients_(parameters),
       optimizer_(make_optimizer(optimizer, parameters.layout.trained_end(), parameters.flat())),
       lazy_rows_(queued ? nullptr : optimizer_->lazy_rows(parameters)),
       queued_(queued) {
@@ -29,7 +29,7 @@ void Trained::set_groups(const std::map<std::string, int>& groups) {
   };
   for (ParamId id : parameters_.layout.frozen_blocks(is_frozen)) gradients_.freeze(id);
   // On a device a list of rows costs more than it saves.
-  const bool by_row = !queued_ && parameters_.token_table >= 0;
+  const bool by_row = !queued_ && parameters_.trains_table();
   const at::Tensor table = by_row ? parameters_.master(parameters_.token_table) : at::Tensor();
   for (const TensorInfo& tensor : parameters_.layout.tensors(true)) {
     const auto found = groups.find(prefix_ + tensor.name);
@@ -186,6 +186,8 @@ bool Trained::find(const std::string& name, at::Tensor& flat, std::string& in_la
   for (const auto& [kind, buffer] : buffers) {
     const std::string lead = (kind.empty() ? "" : kind + ".") + prefix_;
     if (name.rfind(lead, 0) != 0 || !parameters_.layout.contains(name.substr(lead.size()))) continue;
+    const Layout::Span span = parameters_.layout.span(name.substr(lead.size()));
+    if (span.offset + span.count > buffer.numel()) continue;
     parameters_.settle();
     flat = buffer;
     in_layout = name.substr(lead.size());

@@ -27,14 +27,18 @@ Trainer::~Trainer() {
 }
 
 std::vector<TensorInfo> Trainer::tensors() const {
-  const std::vector<TensorInfo> encoder = impl_->encoder->impl().network.parameters().layout.tensors(true);
+  const auto is_frozen = [&](const char* prefix) {
+    return [this, prefix](const std::string& name) { return impl_->is_frozen(prefix + name); };
+  };
+  const Network& network = impl_->encoder->impl().network;
+  const std::vector<TensorInfo> encoder = network.trained_tensors(is_frozen(""));
   std::vector<TensorInfo> out;
   for (const auto& loss : impl_->losses) {
     const std::vector<TensorInfo> owned = loss->parameters.layout.tensors();
     out.insert(out.end(), owned.begin(), owned.end());
   }
   if (impl_->has_twin) {
-    for (TensorInfo info : encoder) {
+    for (TensorInfo info : network.trained_tensors(is_frozen(kTwinPrefix))) {
       info.name = kTwinPrefix + info.name;
       out.push_back(std::move(info));
     }
@@ -154,7 +158,10 @@ void Trainer::dispose() {
   for (auto& loss : impl_->losses) loss->parameters.dispose();
   impl_->twin.reset();
   Encoder::Impl& encoder = impl_->encoder->impl();
-  if (!encoder.disposed) encoder.network.set_compute(impl_->encoder_precision);
+  if (!encoder.disposed) {
+    encoder.network.set_compute(impl_->encoder_precision);
+    encoder.network.thaw();
+  }
   encoder.has_trainer = false;
 }
 

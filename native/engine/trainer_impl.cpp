@@ -47,10 +47,16 @@ Network& Trainer::Impl::open() {
   return encoder->impl().open();
 }
 
+bool Trainer::Impl::is_frozen(const std::string& name) const {
+  const auto found = groups.find(name);
+  return found != groups.end() && found->second < 0;
+}
+
 void Trainer::Impl::prepare() {
   if (!sets.all.empty()) return;
   Network& network = open();
   network.set_compute(precision);
+  network.freeze([&](const std::string& name) { return is_frozen(name); });
   const bool queued = spec.without_waiting || !network.device().is_cpu();
   const auto add = [&](Parameters& parameters, const char* prefix) {
     sets.all.push_back(std::make_unique<Trained>(parameters, prefix, spec.optimizer, queued));
@@ -59,6 +65,7 @@ void Trainer::Impl::prepare() {
   add(network.parameters(), "");
   if (has_twin) {
     twin = network.copy();
+    twin->freeze([&](const std::string& name) { return is_frozen(kTwinPrefix + name); });
     add(twin->parameters(), kTwinPrefix);
   }
   for (auto& loss : losses) add(loss->parameters, "");

@@ -26,6 +26,8 @@ struct Trainer::Impl {
   Network& open();
   // The first job creates gradients and moments, because the constructor runs on the JavaScript thread.
   void prepare();
+  // By set_groups().
+  bool is_frozen(const std::string& name) const;
   const OwnedLoss& loss_at(int64_t index) const;
   // Decides the dropout masks of the next batch.
   DropoutKey dropout_key() const { return DropoutKey(spec.seed, static_cast<uint64_t>(step), accumulated); }

@@ -54,8 +54,8 @@ Stream CrossAttention::backward(const Pass& pass, Gradients& gradients, const Ke
   const Pass over_memory = pass.over(memory.input);
   at::Tensor d_context_TX = pass.take(query_.width()), d_q_TX = pass.take(query_.width()),
              d_kv_S2Y = over_memory.take(keys_values_.width());
-  const at::Tensor d_linear_TD = output_.backward(pass, gradients, kept.output, d_out, kept.context_TX);
-  linear_backward_input(d_linear_TD, output_.weight(pass), d_context_TX, false);
+  const OutputBlock::Back back = output_.backward(pass, gradients, kept.output, d_out, kept.context_TX);
+  linear_backward_input(back.d_y_TD, back.weight, d_context_TX, false);
   attention_backward(call(pass), projections(kept.q_TX, kept.kv_S2Y), kept.context_TX, kept.lse_HT, kept.mask,
                      d_context_TX,
                      {.values = projections(d_q_TX, d_kv_S2Y),

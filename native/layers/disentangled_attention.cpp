@@ -148,8 +148,8 @@ Stream DisentangledAttention::backward(const Pass& pass, Gradients& gradients, c
                                        const Stream& d_out) const {
   const Scratch scratch(pass.workspace);
   at::Tensor d_context_TD = pass.take(shape_.width), d_qkv_TX = pass.take(3 * shape_.width);
-  const at::Tensor d_linear_TD = output_.backward(pass, gradients, kept.output, d_out, kept.context_TD);
-  linear_backward_input(d_linear_TD, output_.weight(pass), d_context_TD, false);
+  const OutputBlock::Back back = output_.backward(pass, gradients, kept.output, d_out, kept.context_TD);
+  linear_backward_input(back.d_y_TD, back.weight, d_context_TD, false);
   const Range range = range_of(pass.input);
   const auto zeros_RX = [&] { return at::zeros({range.count, shape_.width}, d_qkv_TX.options().dtype(pass.master())); };
   const PositionPair d_positions{zeros_RX(), zeros_RX()};

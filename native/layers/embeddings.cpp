@@ -1,5 +1,7 @@
 #include "layers/embeddings.h"
 
+#include <ATen/ops/arange.h>
+#include <ATen/ops/index_select.h>
 #include <c10/util/BFloat16.h>
 
 #include <utility>
@@ -65,9 +67,16 @@ Embeddings::Kept Embeddings::forward(const Pass& pass, const at::Tensor& out_TD)
   Kept kept = keep(pass);
   const bool plain = options_.counts_padding || tables_.position < 0;
   kept.positions_T = plain ? pass.input.positions_T : positions_after_padding(pass.input, options_.padding);
-  const EmbeddingTables values = tables([&](ParamId id) { return pass.parameters.master(id); });
-  embedding_norm(pass.input, kept.mask, values, places(pass, kept.positions_T), norm(pass), kept.sum_TE,
-                 projection_ ? kept.x_TE : out_TD, kept.mean_T, kept.rstd_T);
+  EmbeddingTables values = tables([&](ParamId id) { return pass.parameters.master(id); });
+  EmbeddingPlaces read = places(pass, kept.positions_T);
+  if (!values.word_VD.defined()) {
+    // Of a halved table only the rows that the batch reads are converted.
+    const at::Tensor& ids_T = pass.input.ids_T;
+    values.word_VD = at::index_select(pass.parameters.value(tables_.word), 0, ids_T).to(pass.master());
+    read.words_T = at::arange(ids_T.size(0), ids_T.options());
+  }
+  embedding_norm(pass.input, kept.mask, values, read, norm(pass), kept.sum_TE, projection_ ? kept.x_TE : out_TD,
+                 kept.mean_T, kept.rstd_T);
   if (projection_) projection_->forward(pass, kept.x_TE, out_TD);
   return kept;
 }

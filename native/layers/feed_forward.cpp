@@ -16,8 +16,11 @@ FeedForward::Kept FeedForward::forward(const Pass& pass, const Stream& in, const
   Kept kept = keep(pass);
   kept.x_TD = in.x_TD;
   kept.reads_sum = in.is_one();
-  linear_activation(pass.input, in.x_TD, inner_.weight(pass), inner_.bias(pass), activation_,
-                    pass.dropout_at(site_, dropout_), kept.slope_TF, kept.after_TF);
+  {
+    const Scratch scratch(pass.workspace);
+    linear_activation(pass.input, in.x_TD, inner_.weight(pass, in.x_TD), inner_.bias(pass), activation_,
+                      pass.dropout_at(site_, dropout_), kept.slope_TF, kept.after_TF);
+  }
   output_.forward(pass, kept.after_TF, in, out, kept.output);
   return kept;
 }
@@ -25,8 +28,8 @@ FeedForward::Kept FeedForward::forward(const Pass& pass, const Stream& in, const
 Stream FeedForward::backward(const Pass& pass, Gradients& gradients, const Kept& kept, const Stream& d_out) const {
   const Scratch scratch(pass.workspace);
   at::Tensor d_TF = pass.take(inner_.width());
-  const at::Tensor d_linear_TD = output_.backward(pass, gradients, kept.output, d_out, kept.after_TF);
-  linear_activation_backward(d_linear_TD, output_.weight(pass), kept.slope_TF, d_TF, inner_.bias_gradient(gradients));
+  const OutputBlock::Back back = output_.backward(pass, gradients, kept.output, d_out, kept.after_TF);
+  linear_activation_backward(back.d_y_TD, back.weight, kept.slope_TF, d_TF, inner_.bias_gradient(gradients));
   const Stream d_in = kept.reads_sum ? Stream(d_out.sum_TD) : d_out;
   inner_.backward(pass, gradients, kept.x_TD, d_TF, d_in.x_TD, kept.reads_sum);
   return d_in;

@@ -14,8 +14,11 @@ GatedFeedForward::Kept GatedFeedForward::forward(const Pass& pass, const Stream&
   Kept kept = keep(pass);
   kept.x_TD = in.x_TD;
   kept.reads_sum = in.is_one();
-  linear_gate(pass.input, in.x_TD, inner_.weight(pass), inner_.bias(pass), gate_, pass.dropout_at(site_, dropout_),
-              kept.gate_T2F, kept.after_TF);
+  {
+    const Scratch scratch(pass.workspace);
+    linear_gate(pass.input, in.x_TD, inner_.weight(pass, in.x_TD), inner_.bias(pass), gate_,
+                pass.dropout_at(site_, dropout_), kept.gate_T2F, kept.after_TF);
+  }
   output_.forward(pass, kept.after_TF, in, out, kept.output);
   return kept;
 }
@@ -23,8 +26,8 @@ GatedFeedForward::Kept GatedFeedForward::forward(const Pass& pass, const Stream&
 Stream GatedFeedForward::backward(const Pass& pass, Gradients& gradients, const Kept& kept, const Stream& d_out) const {
   const Scratch scratch(pass.workspace);
   at::Tensor d_T2F = pass.take(inner_.width());
-  const at::Tensor d_linear_TD = output_.backward(pass, gradients, kept.output, d_out, kept.after_TF);
-  linear_gate_backward(d_linear_TD, output_.weight(pass), kept.gate_T2F, d_T2F, inner_.bias_gradient(gradients));
+  const OutputBlock::Back back = output_.backward(pass, gradients, kept.output, d_out, kept.after_TF);
+  linear_gate_backward(back.d_y_TD, back.weight, kept.gate_T2F, d_T2F, inner_.bias_gradient(gradients));
   const Stream d_in = kept.reads_sum ? Stream(d_out.sum_TD) : d_out;
   inner_.backward(pass, gradients, kept.x_TD, d_T2F, d_in.x_TD, kept.reads_sum);
   return d_in;

@@ -2,6 +2,8 @@
 
 #include <ATen/ops/sum.h>
 
+#include "layers/low_rank.h"
+
 namespace st {
 
 Linear::Linear(Layout& layout, const std::string& name, int64_t in, int64_t out, bool bias)
@@ -16,34 +18,56 @@ Linear::Linear(Layout& layout, const std::vector<Part>& parts, int64_t in, bool 
   }
   const auto second = [&](const char* suffix) { return second_name.empty() ? "" : second_name + suffix; };
   weight_ = layout.add_fused(weights, Group::kDecay, second(".weight"));
+  layout.mark_linear(weight_);
   if (bias) bias_ = layout.add_fused(biases, Group::kNoDecay, second(".bias"));
 }
 
-Weight Linear::weight(const Pass& pass) const {
+Weight Linear::packed(const Pass& pass) const {
   const at::Tensor& value_OI = pass.parameters.value(weight_);
-  if (pass.training || (!pass.keeps_packed && !pass.int8)) return {value_OI, nullptr, pass.workspace};
+  const LowRank* low = pass.parameters.low_rank(weight_);
+  if (!pass.keeps_packed && !pass.int8 && low == nullptr) return {value_OI, nullptr, pass.workspace};
+  const auto whole = [&] { return low == nullptr ? value_OI : with_low_rank(pass.parameters, weight_, *low); };
   const int64_t rows = pass.input.tokens();
-  constexpr int kInt8Way = 2;  // beside packing_way()
+  constexpr int kInt8Way = 2, kPlainWay = 3;  // beside packing_way()
   const at::Tensor& packed_OI =
       pass.parameters.derived(weight_, pass.int8 ? kInt8Way : packing_way(rows), [&](Workspace& workspace) {
-        return pass.int8 ? pack_weight_int8(value_OI, workspace) : pack_weight(value_OI, rows, workspace);
+        if (pass.int8) return pack_weight_int8(whole(), workspace);
+        return pack_weight(whole().to(value_OI.scalar_type()), rows, workspace);
       });
-  return {value_OI, packed_OI.defined() ? &packed_OI : nullptr, pass.workspace};
+  if (packed_OI.defined()) return {value_OI, &packed_OI, pass.workspace};
+  if (low == nullptr) return {value_OI, nullptr, pass.workspace};
+  const at::Tensor& whole_OI = pass.parameters.derived(weight_, kPlainWay, [&](Workspace& workspace) {
+    return workspace.take(value_OI.sizes(), value_OI.scalar_type()).copy_(whole());
+  });
+  return {whole_OI, nullptr, pass.workspace};
+}
+
+Weight Linear::weight(const Pass& pass, const at::Tensor& x_TI) const {
+  if (!pass.training) return packed(pass);
+  Weight out{pass.parameters.value(weight_), nullptr, pass.workspace};
+  const LowRank* low = pass.parameters.low_rank(weight_);
+  if (low != nullptr) out.added = low_rank_forward(pass, *low, x_TI, width_);
+  return out;
 }
 
 void Linear::forward(const Pass& pass, const at::Tensor& x_TI, at::Tensor y_TO) const {
-  linear(x_TI, weight(pass), bias(pass), y_TO);
+  const Scratch scratch(pass.workspace);
+  linear(x_TI, weight(pass, x_TI), bias(pass), y_TO);
 }
 
 void Linear::backward(const Pass& pass, Gradients& gradients, const at::Tensor& x_TI, const at::Tensor& d_y_TO,
                       at::Tensor d_x_TI, bool accumulate) const {
-  backward_weight(pass, gradients, x_TI, d_y_TO);
-  linear_backward_input(d_y_TO, weight(pass), d_x_TI, accumulate);
+  const Scratch scratch(pass.workspace);
+  linear_backward_input(d_y_TO, backward_weight(pass, gradients, x_TI, d_y_TO), d_x_TI, accumulate);
 }
 
-void Linear::backward_weight(const Pass& pass, Gradients& gradients, const at::Tensor& x_TI,
-                             const at::Tensor& d_y_TO) const {
+Weight Linear::backward_weight(const Pass& pass, Gradients& gradients, const at::Tensor& x_TI,
+                               const at::Tensor& d_y_TO) const {
   if (gradients[weight_].defined()) linear_backward_weight(d_y_TO, x_TI, gradients[weight_], pass.workspace);
+  Weight out{pass.parameters.value(weight_), nullptr, pass.workspace};
+  const LowRank* low = pass.parameters.low_rank(weight_);
+  if (low != nullptr) out.added = low_rank_backward(pass, gradients, *low, x_TI, d_y_TO);
+  return out;
 }
 
 void Linear::backward_bias(Gradients& gradients, const at::Tensor& d_y_TO) const {

@@ -9,7 +9,8 @@
 namespace st {
 
 // y = x W' + b, or without b: `<name>.weight` and `<name>.bias`. Several named layers of the same input may share one
-// matrix (query, key, value). `second_name`: the name of that matrix in files that store it as one layer.
+// matrix (query, key, value). `second_name`: the name of that matrix in files that store it as one layer. An adapter
+// may add to it (Parameters::low_ranks): apart from W in training, within W else.
 class Linear {
  public:
   struct Part {
@@ -25,14 +26,17 @@ class Linear {
   int64_t width() const { return width_; }
 
   void forward(const Pass& pass, const at::Tensor& x_TI, at::Tensor y_TO) const;
-  // For ops that do more than forward(). Packed once for all passes that do not train.
-  Weight weight(const Pass& pass) const;
+  // For ops that do more than forward(): W, with what is added for this x. Packed once for all passes that do not
+  // train. What it adds lies in the pass's workspace.
+  Weight weight(const Pass& pass, const at::Tensor& x_TI) const;
   // All gradients but the bias's. With `accumulate`, adds to d_x.
   void backward(const Pass& pass, Gradients& gradients, const at::Tensor& x_TI, const at::Tensor& d_y_TO,
                 at::Tensor d_x_TI, bool accumulate) const;
-  void backward_weight(const Pass& pass, Gradients& gradients, const at::Tensor& x_TI, const at::Tensor& d_y_TO) const;
+  // All gradients but those of bias and x. Returns W for the gradient of x, with what is added to that.
+  Weight backward_weight(const Pass& pass, Gradients& gradients, const at::Tensor& x_TI,
+                         const at::Tensor& d_y_TO) const;
   bool is_trained(const Gradients& gradients) const {
-    return gradients[weight_].defined() || bias_gradient(gradients).defined();
+    return gradients.reaches(weight_) || bias_gradient(gradients).defined();
   }
   // For layers whose following op does not compute it.
   void backward_bias(Gradients& gradients, const at::Tensor& d_y_TO) const;
@@ -42,6 +46,8 @@ class Linear {
   at::Tensor bias_gradient(const Gradients& gradients) const { return bias_ >= 0 ? gradients[bias_] : at::Tensor(); }
 
  private:
+  Weight packed(const Pass& pass) const;
+
   ParamId weight_ = -1, bias_ = -1;
   int64_t width_ = 0;
 };

@@ -22,17 +22,18 @@ OutputBlock::Kept OutputBlock::keep(const Pass& pass) const {
 void OutputBlock::forward(const Pass& pass, const at::Tensor& x_TI, const Stream& residual, const Stream& out,
                           Kept& kept) const {
   if (place_ == NormPlace::kPre) kept.sum_TD = out.sum_TD;
+  const Scratch scratch(pass.workspace);
   if (branch_norm_) {
-    return linear_branch_norm(pass.input, x_TI, linear_.weight(pass), linear_.bias(pass), branch_norm_->weights(pass),
-                              kept.branch, kept.mask, norm_.weights(pass), residual.sum_TD, kept.sum_TD, out.x_TD,
-                              kept.mean_T, kept.rstd_T);
+    return linear_branch_norm(pass.input, x_TI, linear_.weight(pass, x_TI), linear_.bias(pass),
+                              branch_norm_->weights(pass), kept.branch, kept.mask, norm_.weights(pass), residual.sum_TD,
+                              kept.sum_TD, out.x_TD, kept.mean_T, kept.rstd_T);
   }
-  linear_residual_norm(pass.input, x_TI, linear_.weight(pass), linear_.bias(pass), kept.mask, norm_.weights(pass),
+  linear_residual_norm(pass.input, x_TI, linear_.weight(pass, x_TI), linear_.bias(pass), kept.mask, norm_.weights(pass),
                        residual.sum_TD, kept.sum_TD, out.x_TD, kept.mean_T, kept.rstd_T);
 }
 
-at::Tensor OutputBlock::backward(const Pass& pass, Gradients& gradients, const Kept& kept, const Stream& d_out,
-                                 const at::Tensor& x_TI) const {
+OutputBlock::Back OutputBlock::backward(const Pass& pass, Gradients& gradients, const Kept& kept, const Stream& d_out,
+                                        const at::Tensor& x_TI) const {
   at::Tensor d_linear_TD = pass.take(linear_.width());
   const at::Tensor d_sum_TD = place_ == NormPlace::kPre ? d_out.sum_TD : at::Tensor();
   residual_norm_backward(pass.input, kept.mask, norm_.weights(pass), d_out.x_TD, d_sum_TD, kept.sum_TD, kept.mean_T,
@@ -47,8 +48,7 @@ at::Tensor OutputBlock::backward(const Pass& pass, Gradients& gradients, const K
                            branch_norm_->gamma_gradient(gradients), branch_norm_->beta_gradient(gradients),
                            linear_.bias_gradient(gradients));
   }
-  linear_.backward_weight(pass, gradients, x_TI, d_linear_TD);
-  return d_linear_TD;
+  return {d_linear_TD, linear_.backward_weight(pass, gradients, x_TI, d_linear_TD)};
 }
 
 }  // namespace st

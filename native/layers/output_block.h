@@ -41,11 +41,15 @@ class OutputBlock {
   Kept keep(const Pass& pass) const;
   // `kept` is from keep(). out may use the memory of `residual` if no backward pass follows.
   void forward(const Pass& pass, const at::Tensor& x_TI, const Stream& residual, const Stream& out, Kept& kept) const;
-  // All gradients but that of x, which is d_y W for this block's weight(). Returns d_y, in the pass's workspace, and
-  // the gradient of the residual in the memory of d_out.sum.
-  at::Tensor backward(const Pass& pass, Gradients& gradients, const Kept& kept, const Stream& d_out,
-                      const at::Tensor& x_TI) const;
-  Weight weight(const Pass& pass) const { return linear_.weight(pass); }
+  // The gradient of the linear layer's output, in the pass's workspace, and the layer's W: their product is the
+  // gradient of x.
+  struct Back {
+    at::Tensor d_y_TD;
+    Weight weight;
+  };
+  // All gradients but that of x. Leaves that of the residual in the memory of d_out.sum.
+  Back backward(const Pass& pass, Gradients& gradients, const Kept& kept, const Stream& d_out,
+                const at::Tensor& x_TI) const;
 
  private:
   Linear linear_;

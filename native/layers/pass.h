@@ -38,8 +38,8 @@ struct Pass {
             recompute, hold_bias,  int8,      outputs,  memory,  keeps_packed};
   }
 
-  at::ScalarType compute() const { return parameters.value(0).scalar_type(); }
-  at::ScalarType master() const { return parameters.master(0).scalar_type(); }
+  at::ScalarType compute() const { return parameters.compute_type(); }
+  at::ScalarType master() const { return parameters.master_type(); }
   at::Tensor take(int64_t width, at::ScalarType type) const { return workspace.take({input.tokens(), width}, type); }
   at::Tensor take(int64_t width) const { return take(width, compute()); }
   // Statistics of a layer norm; only if a backward pass follows.

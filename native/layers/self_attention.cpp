@@ -51,7 +51,8 @@ HeadNorms SelfAttention::head_norms(const Pass& pass) const {
 
 void SelfAttention::project(const Pass& pass, const at::Tensor& x_TD, at::Tensor qkv_TX, at::Tensor heads_TK) const {
   if (!rotary_) return qkv_.forward(pass, x_TD, qkv_TX);
-  const Weight weight = qkv_.weight(pass);
+  const Scratch scratch(pass.workspace);
+  const Weight weight = qkv_.weight(pass, x_TD);
   const RotaryAngles angles = rotary_->angles(pass);
   if (!norms_) return linear_rotary(x_TD, weight, qkv_.bias(pass), rotary_->shape(), angles, qkv_TX);
   linear_head_norm(x_TD, weight, qkv_.bias(pass), head_norms(pass), rotary_->shape(), angles, heads_TK, qkv_TX);
@@ -82,8 +83,8 @@ SelfAttention::Kept SelfAttention::forward(const Pass& pass, const Stream& in, c
 Stream SelfAttention::backward(const Pass& pass, Gradients& gradients, const Kept& kept, const Stream& d_out) const {
   const Scratch scratch(pass.workspace);
   at::Tensor d_context_TD = pass.take(width()), d_qkv_TX = pass.take(qkv_.width());
-  const at::Tensor d_linear_TD = output_.backward(pass, gradients, kept.output, d_out, kept.context_TD);
-  linear_backward_input(d_linear_TD, output_.weight(pass), d_context_TD, false);
+  const OutputBlock::Back back = output_.backward(pass, gradients, kept.output, d_out, kept.context_TD);
+  linear_backward_input(back.d_y_TD, back.weight, d_context_TD, false);
   const std::optional<RelativeBias> added = bias(pass);
   // What is turned has its bias in front of that.
   const at::Tensor d_bias_X = rotary_ ? at::Tensor() : qkv_.bias_gradient(gradients);

@@ -3,7 +3,6 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/index_select.h>
 #include <ATen/ops/layer_norm.h>
-#include <ATen/ops/linear.h>
 
 #include <vector>
 
@@ -35,18 +34,21 @@ class SequenceClassification : public Head {
     }
     weight_ = layout.add(prefix + spec_.last + ".weight", {width_, in}, Group::kDecay);
     if (spec_.last_bias) bias_ = layout.add(prefix + spec_.last + ".bias", {width_}, Group::kNoDecay);
+    for (ParamId id : {dense_, weight_}) {
+      if (id >= 0) layout.mark_linear(id);
+    }
   }
 
   void forward(HeadState& state) const override {
     const auto value = [&](ParamId id) { return id >= 0 ? state.parameters[id] : at::Tensor(); };
     at::Tensor x_RD = pooled(state);
     x_RD = dropped(state.pass, kSiteBefore, spec_.dropout_before, x_RD);
-    if (dense_ >= 0) x_RD = activate(spec_.activation, at::linear(x_RD, value(dense_), value(dense_bias_)));
+    if (dense_ >= 0) x_RD = activate(spec_.activation, adapted_linear(state, x_RD, dense_, value(dense_bias_)));
     if (norm_ >= 0) x_RD = at::layer_norm(x_RD, {x_RD.size(1)}, value(norm_), value(norm_bias_), spec_.norm_epsilon);
     x_RD = dropped(state.pass, kSite, spec_.dropout, x_RD);
     at::Tensor bias = value(bias_);
     if (state.pass.hold_bias && bias.defined()) bias = bias.detach();
-    state.sentence_RD = at::linear(x_RD, value(weight_), bias);
+    state.sentence_RD = adapted_linear(state, x_RD, weight_, bias);
   }
 
   int64_t width() const override { return width_; }

@@ -154,6 +154,19 @@ class WeightedLayerPooling : public Head {
 
 }  // namespace
 
+at::Tensor adapted_linear(const HeadState& state, const at::Tensor& x_RD, ParamId weight, const at::Tensor& bias) {
+  at::Tensor out_RO = at::linear(x_RD, state.parameters[weight], bias);
+  const LowRank* low = state.pass.parameters.low_rank(weight);
+  if (low == nullptr) return out_RO;
+  const LowRank::Part& part = low->parts[0];
+  at::Tensor in_RI = x_RD;
+  const Dropout dropout = state.pass.dropout_at(part.site, low->dropout);
+  if (dropout.active()) {
+    in_RI = x_RD * dropout_multiplier_RD(dropout, state.pass.input, x_RD.size(1), x_RD.options());
+  }
+  return out_RO + at::linear(at::linear(in_RI, state.parameters[low->a]), state.parameters[part.b]) * part.scale;
+}
+
 std::unique_ptr<Head> make_mean_pooling(int64_t token_width) {
   const Config::Array modes = {Config(std::string("mean"))};
   return std::make_unique<Pooling>(Config(Config::Object{{"modes", modes}}), token_width);

@@ -20,6 +20,9 @@ struct HeadState {
   const std::vector<at::Tensor>& parameters;  // by ParamId
 };
 
+// x W' + b, with what an adapter adds; `bias` may be undefined.
+at::Tensor adapted_linear(const HeadState& state, const at::Tensor& x_RD, ParamId weight, const at::Tensor& bias);
+
 // A module after the transformer: Pooling, Dense, Normalize, …; SequenceClassification is the architecture's
 // (models/architecture.h).
 class Head {

@@ -72,25 +72,26 @@ void embedding_norm(const Input& input, const DropoutMask& mask, const Embedding
   with_storage(out_TD.scalar_type(), [&]<typename S>(S) {
     using A = kernels::arithmetic_t<S>;
     const int64_t width = sum_TD.size(1);
-    const kernels::EmbeddingNorm<S> call{.width = width,
-                                         .word_scale = static_cast<A>(places.word_scale),
-                                         .epsilon = static_cast<A>(weights.epsilon),
-                                         .rms = weights.kind == NormKind::kRms,
-                                         .dropout = mask.dropout,
-                                         .tokens = token_places(input),
-                                         .ids_T = data<int32_t>(input.ids_T),
-                                         .positions_T = data<int32_t>(places.positions_T),
-                                         .types_T = data<int32_t>(input.types_T),
-                                         .word_VD = data<A>(tables.word_VD),
-                                         .position_PD = data<A>(tables.position_PD),
-                                         .type_KD = data<A>(tables.type_KD),
-                                         .gamma_D = data<A>(weights.gamma_D),
-                                         .beta_D = data<A>(weights.beta_D),
-                                         .sum_TD = data<A>(sum_TD),
-                                         .out_TD = data<S>(out_TD),
-                                         .mean_T = data<A>(mean_T),
-                                         .rstd_T = data<A>(rstd_T),
-                                         .mask_TM = data<uint16_t>(mask.kept_TM)};
+    const kernels::EmbeddingNorm<S> call{
+        .width = width,
+        .word_scale = static_cast<A>(places.word_scale),
+        .epsilon = static_cast<A>(weights.epsilon),
+        .rms = weights.kind == NormKind::kRms,
+        .dropout = mask.dropout,
+        .tokens = token_places(input),
+        .ids_T = data<int32_t>(places.words_T.defined() ? places.words_T : input.ids_T),
+        .positions_T = data<int32_t>(places.positions_T),
+        .types_T = data<int32_t>(input.types_T),
+        .word_VD = data<A>(tables.word_VD),
+        .position_PD = data<A>(tables.position_PD),
+        .type_KD = data<A>(tables.type_KD),
+        .gamma_D = data<A>(weights.gamma_D),
+        .beta_D = data<A>(weights.beta_D),
+        .sum_TD = data<A>(sum_TD),
+        .out_TD = data<S>(out_TD),
+        .mean_T = data<A>(mean_T),
+        .rstd_T = data<A>(rstd_T),
+        .mask_TM = data<uint16_t>(mask.kept_TM)};
     parallel_ranges(input.tokens(), parallel_parts(input.tokens(), kGrain), [&](int64_t, int64_t begin, int64_t end) {
       kernels::table<S>().embedding_norm(call, begin, end, thread_scratch<A>(kernels::norm_scratch(width)));
     });
@@ -133,7 +134,8 @@ namespace reference {
 void embedding_norm(const Input& input, const DropoutMask& mask, const EmbeddingTables& tables,
                     const EmbeddingPlaces& places, const NormWeights& weights, at::Tensor sum_TD, at::Tensor out_TD,
                     at::Tensor mean_T, at::Tensor rstd_T) {
-  at::Tensor x_TD = tables.word_VD.index_select(0, input.ids_T) * places.word_scale;
+  const at::Tensor& words_T = places.words_T.defined() ? places.words_T : input.ids_T;
+  at::Tensor x_TD = tables.word_VD.index_select(0, words_T) * places.word_scale;
   if (tables.type_KD.defined()) {
     x_TD = x_TD +
            (input.types_T.defined() ? tables.type_KD.index_select(0, input.types_T) : tables.type_KD.narrow(0, 0, 1));

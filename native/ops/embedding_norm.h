@@ -12,6 +12,7 @@ struct EmbeddingTables {
 struct EmbeddingPlaces {
   at::Tensor positions_T;  // int32: the row of the position table
   double word_scale = 1;
+  at::Tensor words_T = {};  // int32: the row of the word table, where that is not the id
 };
 
 // The positions of RoBERTa (int32, [T]): `padding` + the number of tokens up to here in the row that are not padding,

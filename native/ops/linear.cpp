@@ -28,7 +28,11 @@ bool has_int8_products() {
 
 void linear(const at::Tensor& x_TI, const Weight& weight, const at::Tensor& bias_O, at::Tensor out_TO) {
   const ProfileScope scope("linear");
-  if (!product::available(x_TI)) return reference::linear(x_TI, weight.value_OI, bias_O, out_TO);
+  if (!product::available(x_TI)) {
+    reference::linear(x_TI, weight.value_OI, bias_O, out_TO);
+    if (weight.added.defined()) out_TO.add_(weight.added);
+    return;
+  }
   with_product_storage(x_TI.scalar_type(), [&]<typename S>(S) {
     const int64_t width = out_TO.size(1);
     const auto store = kernels::table<S>().store_rows;
@@ -38,9 +42,43 @@ void linear(const at::Tensor& x_TI, const Weight& weight, const at::Tensor& bias
   });
 }
 
+at::Tensor linear_addend(const at::Tensor& x_TI, const Weight& weight) {
+  const ProfileScope scope("linear, addend");
+  const int64_t rows = x_TI.size(0), columns = weight.value_OI.size(0);
+  const bool own = product::available(x_TI);
+  at::Tensor out_TO = weight.workspace.take({rows, columns}, own ? at::kFloat : x_TI.scalar_type());
+  if (!own) {
+    reference::linear(x_TI, weight.value_OI, {}, out_TO);
+    return out_TO;
+  }
+  with_product_storage(x_TI.scalar_type(), [&]<typename S>(S) {
+    linear_rows<S>(x_TI, weight, data<float>(out_TO), [](int64_t, int64_t, int64_t, const float*) {});
+  });
+  return out_TO;
+}
+
+at::Tensor linear_backward_addend(const at::Tensor& d_y_TO, const Weight& weight) {
+  const ProfileScope scope("linear, addend of the input gradient");
+  const int64_t rows = d_y_TO.size(0), columns = weight.value_OI.size(1);
+  const bool own = product::available(d_y_TO);
+  at::Tensor out_TI = weight.workspace.take({rows, columns}, own ? at::kFloat : d_y_TO.scalar_type());
+  if (!own) {
+    reference::linear_backward_input(d_y_TO, weight.value_OI, out_TI, false);
+    return out_TI;
+  }
+  with_product_storage(d_y_TO.scalar_type(), [&]<typename S>(S) {
+    linear_backward_rows<S>(d_y_TO, weight, data<float>(out_TI), [](int64_t, int64_t, int64_t, const float*) {});
+  });
+  return out_TI;
+}
+
 void linear_backward_input(const at::Tensor& d_y_TO, const Weight& weight, at::Tensor d_x_TI, bool accumulate) {
   const ProfileScope scope("linear, input gradient");
-  if (!product::available(d_y_TO)) return reference::linear_backward_input(d_y_TO, weight.value_OI, d_x_TI, accumulate);
+  if (!product::available(d_y_TO)) {
+    reference::linear_backward_input(d_y_TO, weight.value_OI, d_x_TI, accumulate);
+    if (weight.added.defined()) d_x_TI.add_(weight.added);
+    return;
+  }
   with_product_storage(d_y_TO.scalar_type(), [&]<typename S>(S) {
     const int64_t width = d_x_TI.size(1);
     const auto store = kernels::table<S>().store_rows;

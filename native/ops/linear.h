@@ -12,6 +12,8 @@ struct Weight {
   const at::Tensor& value_OI;
   const at::Tensor* packed_OI;
   Workspace& workspace;
+  // What is added to the product, float32 beside a bfloat16 x; undefined = 0.
+  at::Tensor added = {};
 };
 
 // W' in the form that the kernels of linear() read for an x of so many rows. Undefined where there are no kernels for
@@ -28,6 +30,10 @@ bool has_int8_products();
 
 // out = x W' (+ bias). x, W and out in the compute dtype; bias in the master dtype, or undefined.
 void linear(const at::Tensor& x_TI, const Weight& weight, const at::Tensor& bias_O, at::Tensor out_TO);
+
+// x W' without rounding, as an addend of other products: in float32 for bfloat16.
+at::Tensor linear_addend(const at::Tensor& x_TI, const Weight& weight);
+at::Tensor linear_backward_addend(const at::Tensor& d_y_TO, const Weight& weight);
 
 // d_x := d_y W, or d_x += d_y W with `accumulate`.
 void linear_backward_input(const at::Tensor& d_y_TO, const Weight& weight, at::Tensor d_x_TI, bool accumulate);

@@ -21,9 +21,24 @@ float* same_memory(const at::Tensor& tensor) {
   return nullptr;
 }
 
-// x W', passed to epilogue(part, begin, end, sums_BO) in blocks of rows (product::multiply).
+// Calls work(epilogue) with an epilogue that gets the sums with what is to be added to them; `added_TO` may be
+// undefined.
+template <typename Epilogue, typename Work>
+void with_addend(const at::Tensor& added_TO, const Epilogue& epilogue, const Work& work) {
+  if (!added_TO.defined()) return work(epilogue);
+  const auto add = kernels::table<float>().store_rows;
+  const int64_t width = added_TO.size(1);
+  float* added = data<float>(added_TO);
+  work([&epilogue, add, width, added](int64_t part, int64_t begin, int64_t end, const float* sums) {
+    add(end - begin, width, sums, nullptr, true, added + begin * width);
+    epilogue(part, begin, end, added + begin * width);
+  });
+}
+
+// x W', passed to epilogue(part, begin, end, sums_BO) in blocks of rows (product::multiply). `sums_TO` may be memory
+// for all sums.
 template <typename S, typename Epilogue>
-void linear_rows(const at::Tensor& x_TI, const Weight& weight, float* sums_TO, const Epilogue& epilogue) {
+void linear_rows(const at::Tensor& x_TI, const Weight& weight, float* sums_TO, const Epilogue& given) {
   const Scratch scratch(weight.workspace);
   const int64_t rows = x_TI.size(0), depth = x_TI.size(1), columns = weight.value_OI.size(0);
   constexpr int64_t kFew = 48;  // rows of one block of all kernels
@@ -33,24 +48,28 @@ void linear_rows(const at::Tensor& x_TI, const Weight& weight, float* sums_TO, c
   }
   const at::Tensor panels =
       weight.packed_OI != nullptr ? *weight.packed_OI : product::pack(weight.value_OI, true, rows, weight.workspace);
-  if constexpr (std::is_same_v<S, float>) {
-    if (panels.scalar_type() == at::kByte) {
-      return product::multiply(product::Int8{*kernels::int8_products()}, data<S>(x_TI), rows, depth,
-                               data<uint8_t>(panels), columns, sums_TO, epilogue);
+  with_addend(weight.added, given, [&](const auto& epilogue) {
+    if constexpr (std::is_same_v<S, float>) {
+      if (panels.scalar_type() == at::kByte) {
+        return product::multiply(product::Int8{*kernels::int8_products()}, data<S>(x_TI), rows, depth,
+                                 data<uint8_t>(panels), columns, sums_TO, epilogue);
+      }
     }
-  }
-  product::multiply(*product::kernels_for<S>(rows, depth), data<S>(x_TI), rows, depth, data<S>(panels), columns,
-                    sums_TO, epilogue);
+    product::multiply(*product::kernels_for<S>(rows, depth), data<S>(x_TI), rows, depth, data<S>(panels), columns,
+                      sums_TO, epilogue);
+  });
 }
 
 // d_y W, passed to epilogue(part, begin, end, sums_BI).
 template <typename S, typename Epilogue>
-void linear_backward_rows(const at::Tensor& d_y_TO, const Weight& weight, float* sums_TI, const Epilogue& epilogue) {
+void linear_backward_rows(const at::Tensor& d_y_TO, const Weight& weight, float* sums_TI, const Epilogue& given) {
   const Scratch scratch(weight.workspace);
   const int64_t rows = d_y_TO.size(0), depth = d_y_TO.size(1);
   const at::Tensor panels = product::pack(weight.value_OI, false, rows, weight.workspace);
-  product::multiply(*product::kernels_for<S>(rows, depth), data<S>(d_y_TO), rows, depth, data<S>(panels),
-                    weight.value_OI.size(1), sums_TI, epilogue);
+  with_addend(weight.added, given, [&](const auto& epilogue) {
+    product::multiply(*product::kernels_for<S>(rows, depth), data<S>(d_y_TO), rows, depth, data<S>(panels),
+                      weight.value_OI.size(1), sums_TI, epilogue);
+  });
 }
 
 }  // namespace st

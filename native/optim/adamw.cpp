@@ -20,7 +20,7 @@ AdamW::AdamW(const AdamWOptions& options, int64_t size, const at::Tensor& like)
 std::unique_ptr<LazyRows> AdamW::lazy_rows(Parameters& parameters) {
   // Only under this condition does an update without a gradient move a value less than the previous one.
   const bool fades = options_.beta1 * options_.beta1 <= options_.beta2 && options_.epsilon >= 1e-12;
-  if (!fades || parameters.token_table < 0 || !parameters.flat().is_cpu()) return nullptr;
+  if (!fades || !parameters.trains_table() || !parameters.flat().is_cpu()) return nullptr;
   return std::make_unique<LazyRows>(*this, parameters);
 }
 

@@ -111,8 +111,9 @@ void check_output_block(const Way& way, bool branch_norm) {
   Gradients gradients(parameters.layout, parameters.flat());
   const bool one = way.place == NormPlace::kPost;
   const Stream d_out = one ? Stream(check.w.clone()) : Stream(check.v.clone(), check.w.clone());
-  const at::Tensor d_y = block.backward(check.pass(), gradients, kept, d_out, inner);
-  linear_backward_input(d_y, block.weight(check.pass()), d_inner, false);
+  const Pass pass = check.pass();
+  const OutputBlock::Back back = block.backward(pass, gradients, kept, d_out, inner);
+  linear_backward_input(back.d_y_TD, back.weight, d_inner, false);
   expect_gradient(forward, inner, d_inner, "input of the linear layer");
   expect_gradient(forward, way.splits ? check.sum : check.x, d_out.sum_TD, "residual");
   expect_gradient(forward, parameters.flat(), gradients.flat(), "parameters");

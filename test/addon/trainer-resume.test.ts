@@ -38,7 +38,8 @@ const common: Partial<TrainingArguments> = {
   ...{ perDeviceTrainBatchSize: 4, gradientAccumulationSteps: 2, learningRate: 1e-3, warmupSteps: 0.2 },
   ...{ weightDecay: 0.01, loggingSteps: 1, saveSteps: 3 },
 }
-const cases: [string, RunRequest['data'], Partial<TrainingArguments>][] = [
+const adapter = { r: 4, dropout: 0.2, targetModules: 'all-linear' }
+const cases: [string, RunRequest['data'], Partial<TrainingArguments>, Partial<RunRequest>?][] = [
   ['two datasets with a loss each', 'datasets', { numTrainEpochs: 3 }],
   ['gradient caching', 'datasets', { numTrainEpochs: 3, miniBatchSize: 3 }],
   ['gradient caching chosen by itself', 'datasets', { numTrainEpochs: 2, miniBatchSize: 'auto' }],
@@ -48,12 +49,14 @@ const cases: [string, RunRequest['data'], Partial<TrainingArguments>][] = [
   ['losses that predict tokens', 'targets', { numTrainEpochs: 2 }],
   ['a loss with a model of its own, losses that draw', 'twins', { numTrainEpochs: 3 }],
   ['a loss in TypeScript', 'custom', { numTrainEpochs: 3 }],
+  ['an adapter', 'datasets', { numTrainEpochs: 2 }, { adapter }],
+  ['an adapter, and its twin', 'twins', { numTrainEpochs: 2 }, { adapter }],
 ]
-for (const [name, data, given] of cases) {
+for (const [name, data, given, others = {}] of cases) {
   test.serial(`killed and resumed in a new process: the same losses and weights, bit for bit: ${name}`, async (t) => {
     const outputDir = await temporaryFolder(t)
     const request = (run: string, more: Partial<RunRequest> = {}): RunRequest => ({
-      ...{ model: folder, data, log: join(outputDir, `${run}.jsonl`) },
+      ...{ model: folder, data, log: join(outputDir, `${run}.jsonl`), ...others },
       args: { ...common, ...given, outputDir: join(outputDir, run) },
       ...more,
     })
@@ -71,7 +74,8 @@ for (const [name, data, given] of cases) {
       lines(join(outputDir, 'again.jsonl')),
       whole.filter(({ step }) => step > 3),
     )
-    const weights = async (run: string) => tensorsOf(join(outputDir, run, 'model.safetensors'))
+    const file = others.adapter ? 'adapter_model.safetensors' : 'model.safetensors'
+    const weights = async (run: string) => tensorsOf(join(outputDir, run, file))
     t.deepEqual(await weights('cut-model'), await weights('whole-model'))
     const last = whole.at(-1)!.step
     const files = ['optimizer.safetensors', 'loss.safetensors']

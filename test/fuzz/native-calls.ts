@@ -35,6 +35,15 @@ export const encoderSpec: Json = {
   },
   ...{ device: 'cpu', dtype: 'float32' },
 }
+const seq2seqConfig = {
+  ...{ model_type: 't5', vocab_size: 20, d_model: 8, d_kv: 4, d_ff: 8, num_layers: 1, num_heads: 2 },
+  decoder_start_token_id: 0,
+}
+/** As wide as the other. */
+const seq2seqSpec: Json = {
+  ...{ architecture: 't5', config: seq2seqConfig, modules: [], pooler: false, decoder: true, ownHead: true },
+  ...{ device: 'cpu', dtype: 'float32' },
+}
 const batches: Json[] = [
   { ids: { $i32: [1, 2, 3, 4, 5, 6, 7] }, offsets: { $i32: [0, 2, 3, 5, 7] }, columns: 2, labels: { $f32: [0, 1] } },
   {
@@ -66,6 +75,12 @@ const batches: Json[] = [
     columns: 1,
     targets: { ids: { $i32: [7, -100] }, offsets: { $i32: [0, 2] } },
   },
+  {
+    ids: { $i32: [5, 6, 7] },
+    offsets: { $i32: [0, 1, 3] },
+    columns: 1,
+    targets: { ids: { $i32: [7, -100, 8, 1] }, offsets: { $i32: [0, 3, 4] } },
+  },
 ]
 const losses: Json[] = [
   { type: 'MultipleNegativesRankingLoss', scale: 20 },
@@ -81,6 +96,7 @@ const losses: Json[] = [
   { type: 'SoftmaxLoss', numLabels: 3 },
   { type: 'MatryoshkaLoss', loss: { type: 'CoSENTLoss' }, matryoshkaDims: [8, 4] },
   { type: 'MaskedLanguageModelLoss' },
+  { type: 'TokenCrossEntropy' },
 ]
 const trainerSpec = (spec: Json): Json => ({
   ...{
@@ -181,7 +197,13 @@ export const samples: Record<string, (random: Random) => Call> = {
       ...answers,
     ],
   }),
-  describe: (random) => ({ on: 'addon', call: 'describe', args: ['bert', mutated(random, config, tokens)] }),
+  describe: (random) => {
+    const [architecture, of] = random.pick<[string, Json]>([
+      ['bert', config],
+      ['t5', seq2seqConfig],
+    ])
+    return { on: 'addon', call: 'describe', args: [architecture, mutated(random, of, tokens)] }
+  },
   runtime: () => ({ on: 'addon', call: 'runtime', args: [] }),
   profileStart: () => ({ on: 'addon', call: 'profileStart', args: [] }),
   profileStop: () => ({ on: 'addon', call: 'profileStop', args: [] }),
@@ -191,7 +213,11 @@ export const samples: Record<string, (random: Random) => Call> = {
     args: [random.pick<Json>([1, 1, 1, hostile(random)].filter((n) => typeof n !== 'number' || n <= 2))],
   }),
   measureMachine: (random) => ({ on: 'addon', call: 'measureMachine', args: [['x', hostile(random)], 0] }),
-  Encoder: (random) => ({ on: 'addon', call: 'new Encoder', args: [mutated(random, encoderSpec, tokens)] }),
+  Encoder: (random) => ({
+    on: 'addon',
+    call: 'new Encoder',
+    args: [mutated(random, random.pick([encoderSpec, seq2seqSpec]), tokens)],
+  }),
   Trainer: (random) => ({
     on: 'addon',
     call: 'new Trainer',
@@ -250,6 +276,7 @@ export function program(random: Random): Json {
     out: memory({ $f32: random.pick([32, 16, 24, 56]) }),
     data: memory(random.pick<Json>([{ $f32: [1, 0, 0, 1, 2, 2] }, { $u8: 32 }])),
   }
-  const encoder = random.oneIn(4) ? mutated(random, encoderSpec, tokens) : encoderSpec
+  const spec = random.oneIn(4) ? seq2seqSpec : encoderSpec
+  const encoder = random.oneIn(4) ? mutated(random, spec, tokens) : spec
   return { encoder, ...(trainer && { trainer }), buffers, calls }
 }

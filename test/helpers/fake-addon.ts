@@ -155,6 +155,20 @@ export class FakeEncoder implements NativeEncoder {
     return shapes.map((tensor) => ({ ...tensor, group: frozen(tensor.name) ? 'frozen' : 'decay' }))
   }
 
+  async addAdapter(): Promise<void> {
+    throw new Error('the fake encoder has no adapters')
+  }
+
+  async setAdapter(): Promise<void> {}
+
+  async deleteAdapter(): Promise<void> {}
+
+  async mergeAdapter(): Promise<void> {}
+
+  adapterTensors(): TensorInfo[] {
+    return []
+  }
+
   async load(ranges: TensorRange[]): Promise<void> {
     // The engine reads the ranges some time before the promise settles, not at the call.
     await setTimeout(1)

@@ -2,6 +2,7 @@
 import { appendFileSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import {
+  type AdapterOptions,
   DataStream,
   Dataset,
   DenoisingAutoEncoderDataset,
@@ -17,6 +18,8 @@ export interface RunRequest {
   model: string
   args: Partial<TrainingArguments>
   data: 'datasets' | 'stream' | 'custom' | 'twins' | 'targets'
+  /** Trains this adapter alone. */
+  adapter?: AdapterOptions
   /** Every log record is appended here as a line of JSON. */
   log: string
   /** Where the model is saved in the end. */
@@ -103,6 +106,7 @@ const datas: Record<RunRequest['data'], () => Data> = {
 const request = JSON.parse(process.argv[2]!) as RunRequest
 const kill = () => process.kill(process.pid, request.signal ?? 'SIGKILL')
 const model = await SentenceTransformer.load(request.model)
+if (request.adapter !== undefined) await model.addAdapter(request.adapter)
 let saves = 0
 const trainer = new SentenceTransformerTrainer({
   model,

@@ -93,6 +93,8 @@ export interface Seq2SeqGolden {
   targetLengths: number[]
   /** Mean cross-entropy. */
   loss: number
+  /** Its mean and standard deviation over many masks of dropout; null: not measured. */
+  dropout: { rate: number; draws: number; mean: number; deviation: number } | null
   /** How far PyTorch itself is off: in float32, gradients as a part of what is allowed; in bfloat16, 1 - cosine of all gradients. */
   python: { loss: number; gradients: number; bfloat16: number }
 }

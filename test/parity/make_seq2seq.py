@@ -3,7 +3,7 @@
     .venv/bin/python test/parity/make_seq2seq.py        # the packages of make_architectures.py
 
 For every model the mean cross-entropy of target texts and the gradients of all tensors, in float64 (architectures/support.py: exact)
-and stored as float32. Python gets the texts padded, with -100 as the labels of the padding. Weights are whole numbers of 1/64.
+and stored as float32; for some also mean and deviation of the loss over many masks of dropout. Python gets the texts padded, with -100 as the labels of the padding. Weights are whole numbers of 1/64.
 """
 
 import json
@@ -35,6 +35,9 @@ MODELS = {
     "mt5": (*MT5, dict(SMALL, d_kv=4, num_heads=3), True, "mT5: gated-gelu, a last layer of its own, never scaled"),
     "mt5, tied": (*MT5, dict(SMALL, d_kv=4, num_heads=3, num_layers=1), False, "mT5 with the table of words"),
 }
+# Of which the loss with dropout is known, too: the plain and the gated feed-forward part.
+WITH_DROPOUT = ("t5", "t5 v1.1")
+DRAWS = 1000
 # Tokens of every source and target text.
 LENGTHS = ((5, 33), (1, 1), (33, 2), (140, 31), (2, 140), (64, 32), (7, 64), (65, 65))
 
@@ -61,6 +64,18 @@ def values_of(model, sources, targets):
     return loss.item(), {n: p.grad.clone() for n, p in model.named_parameters()}
 
 
+def losses_with_dropout(build, options, weights, sources, targets):
+    """Mean and deviation of the loss over many masks: they tell where dropout stands, and how strong it is."""
+    model = build(dict(options, dropout_rate=0.3)).train()
+    model.load_state_dict(weights)
+    mask = padded([[1] * len(row) for row in sources], 0)
+    features = dict(input_ids=padded(sources, model.config.pad_token_id), attention_mask=mask, labels=padded(targets, -100))
+    torch.manual_seed(5)
+    with torch.no_grad():
+        losses = torch.tensor([model(**features).loss.item() for _ in range(DRAWS)], dtype=torch.float64)
+    return {"rate": 0.3, "draws": DRAWS, "mean": round(losses.mean().item(), 6), "deviation": round(losses.std().item(), 6)}
+
+
 def main():
     torch.set_num_threads(1)
     logging.set_verbosity_error()
@@ -68,7 +83,7 @@ def main():
     index, tensors, failed = {}, {}, False
     for name, (config_class, model_class, options, own_head, covers) in MODELS.items():
 
-        def build():
+        def build(options=options):
             model = model_class(config_class(**options, attn_implementation="eager"))
             if own_head:
                 model.lm_head.weight = Parameter(model.lm_head.weight.detach().clone())
@@ -86,6 +101,7 @@ def main():
             loss, gradients = values_of(double, sources, targets)
         single_loss, single = values_of(model, sources, targets)
         share = gradient_share(single, gradients)
+        dropout = losses_with_dropout(build, options, model.state_dict(), sources, targets) if name in WITH_DROPOUT else None
         half = values_of(model.to(torch.bfloat16), sources, targets)[1]
         flat = lambda all_of: torch.cat([all_of[n].double().flatten() for n in gradients])
         cosine = torch.nn.functional.cosine_similarity(flat(half), flat(gradients), dim=0).item()
@@ -103,6 +119,7 @@ def main():
             "lengths": [len(row) for row in sources],
             "targetLengths": [len(row) for row in targets],
             "loss": loss,
+            "dropout": dropout,
             "python": {"loss": digits(abs(single_loss - loss)), "gradients": digits(share), "bfloat16": digits(1 - cosine)},
         }
     save_file({n: t.contiguous() for n, t in tensors.items()}, OUT / "seq2seq.safetensors")

@@ -160,6 +160,30 @@ for (const { name, covers, config, loss, ownHead, python } of SEQ2SEQ) {
   })
 }
 
+test('with dropout the loss has the mean and the deviation that PyTorch has: every place of it is there', async (t) => {
+  const DRAWS = 200
+  const measured = SEQ2SEQ.filter(({ dropout }) => dropout !== null)
+  t.is(measured.length, 2)
+  for (const { name, loss, dropout } of measured) {
+    const { rate, draws, mean, deviation } = dropout!
+    const encoder = await open(name, 'float32', { dropout_rate: rate })
+    const found: number[] = []
+    for (let seed = 1; seed <= DRAWS; seed++) {
+      const engine = trainer(encoder, { seed })
+      found.push((await engine.step(batchOf(name), { lr: 0, update: false, report: true }))!.loss)
+      await engine.dispose()
+    }
+    await encoder.dispose()
+    const own = found.reduce((sum, x) => sum + x, 0) / DRAWS
+    const spread = Math.sqrt(found.reduce((sum, x) => sum + (x - own) ** 2, 0) / (DRAWS - 1))
+    // Five standard errors of the difference of two means, and of two deviations.
+    const error = 5 * deviation * Math.sqrt(1 / draws + 1 / DRAWS)
+    t.true(Math.abs(own - mean) <= error, `${name}: ${own}, in Python ${mean} ± ${error}`)
+    t.true(Math.abs(spread - deviation) <= error, `${name}: deviation ${spread}, in Python ${deviation}`)
+    t.true(Math.abs(loss - mean) > 2 * error, 'dropout changes the mean by more')
+  }
+})
+
 /** Opens a file with these of the model's tensors, by their names in it, and gives the loss of the model. */
 async function lossOfFile(t: ExecutionContext, name: string, names: Readonly<Record<string, string>>) {
   const { config } = MODELS[name]!

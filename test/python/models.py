@@ -17,6 +17,7 @@ import sys
 from pathlib import Path
 
 import torch
+import transformers.integrations.peft
 from sentence_transformers import CrossEncoder, SentenceTransformer
 from sentence_transformers.sentence_transformer import modules
 from transformers import (
@@ -39,6 +40,9 @@ from transformers import (
     T5EncoderModel,
     XLMRobertaForMaskedLM,
 )
+
+# transformers 5.24 asks for a version of PEFT that is not released.
+transformers.integrations.peft.MIN_PEFT_VERSION = "0.21.0"
 
 WORDS = "the a man woman dog cat is was plays runs guitar flute on in field house big small red ##s ##ing ##er play run , . ? !"
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"

@@ -173,6 +173,44 @@ async function languageModels() {
   }
 }
 
+/** Adapters: trained and saved here, loaded by sentence-transformers with PEFT. */
+async function adapters() {
+  const golden = 'test/parity/golden/adapters'
+  const texts = ['the cat sat on the mat', 'a dog runs', 'fast dogs, slow cats.']
+  const chosen = {
+    bert: {
+      r: 4,
+      alpha: 16,
+      targetModules: ['query', 'value', 'output.dense'],
+      rankPattern: { 'layer.1.attention.self.value': 2 },
+    },
+    mpnet: { r: 3, useRslora: true, targetModules: 'all-linear' },
+    modernbert: { alphaPattern: { 'mlp.Wo': 3 }, targetModules: /.*(Wqkv|mlp\.W[io])/ },
+  }
+  const jobs = []
+  for (const [name, options] of Object.entries(chosen)) {
+    const model = await SentenceTransformer.load(`${golden}/${name}`)
+    const plain = (await model.encode(texts)).data.slice()
+    await model.addAdapter({ ...options, dropout: 0.1 })
+    const trainer = new SentenceTransformerTrainer({
+      model,
+      trainDataset: Dataset.fromColumns({ a: ['the cat', 'a dog', 'slow'], b: ['cat', 'dog runs', 'slow mat'] }),
+      loss: new losses.MultipleNegativesRankingLoss(),
+      args: { maxSteps: 10, learningRate: 2e-2, saveStrategy: 'no' },
+      progress: false,
+    })
+    await trainer.train()
+    const folder = join(work, 'adapters', name)
+    await model.save(folder)
+    const { data } = await model.encode(texts)
+    if (data.every((value, i) => Math.abs(value - plain[i]) < 1e-2)) throw new Error('training changed nothing')
+    jobs.push({ name, ours: data, folder, texts, out: join(work, `${name}.adapter.f32`) })
+    await model.dispose()
+  }
+  const theirs = pythonVectors(jobs.map(({ ours, name, ...job }) => job))
+  for (const [i, { name, ours }] of jobs.entries()) check(`an adapter for ${name}, saved here`, theirs[i], ours, TINY)
+}
+
 /** A model for text to text: of transformers, trained and saved here, with the same texts in Python. */
 async function textToText() {
   const golden = join(root, 'test/parity/golden/seq2seq-folder')
@@ -256,6 +294,7 @@ try {
     check(`${job.name}, fine-tuned and saved here, loaded by Python`, theirs[i], job.ours, job)
   }
   await crossEncoders()
+  await adapters()
   await languageModels()
   await dataFiles()
   await textToText()

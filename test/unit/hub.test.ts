@@ -440,6 +440,18 @@ test('the plan of files: shards with their index, the older transformer folder, 
     ...['0_Transformer/tokenizer.json', '0_Transformer/model.safetensors', '1_Pooling/config.json'],
   ])
   t.throws(() => planFiles(new Set(), [{ path: '../..', type: 'x.Transformer' }]), { code: 'ERR_INVALID_MODEL' })
+  // An adapter leaves model and tokenizer to its base, unless they are there, too.
+  const adapter = ['adapter_config.json', 'adapter_model.safetensors']
+  t.deepEqual(planFiles(new Set([...adapter, 'README.md', 'optimizer.pt']), undefined), {
+    needed: adapter,
+    missing: [],
+  })
+  t.deepEqual(planFiles(new Set(['adapter_config.json', 'tokenizer.json']), undefined), {
+    needed: ['adapter_config.json', 'tokenizer.json'],
+    missing: ['adapter_model.safetensors'],
+  })
+  const whole = ['config.json', 'tokenizer.json', ...adapter, 'model.safetensors']
+  t.deepEqual(planFiles(new Set(whole), undefined).needed.sort(), [...whole].sort())
 })
 
 test('the cache folder is where Python looks', (t) => {

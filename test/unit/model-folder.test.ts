@@ -180,7 +180,7 @@ test('what Python does without is not asked for', async (t) => {
 const bad: [name: string, files: Record<string, unknown>, code: string, message: RegExp][] = [
   ['damaged JSON', { 'config.json': '{' }, 'ERR_INVALID_MODEL', /config\.json is not valid JSON/],
   ['a list for an object', { 'config.json': [] }, 'ERR_INVALID_MODEL', /object/],
-  ['a PEFT adapter', { 'adapter_config.json': {} }, 'ERR_NOT_IMPLEMENTED', /adapter_config\.json/],
+  ['a PEFT adapter', { 'adapter_config.json': {} }, 'ERR_INVALID_MODEL', /adapter_config\.json/],
   [
     'a module of the model itself',
     { 'modules.json': [{ path: '', type: 'custom_st.Transformer' }] },

@@ -13,12 +13,14 @@ export interface ParameterGroups {
 /**
  * The name of a tensor in Python's `loss.named_parameters()`: `model.0.model.encoder.layer.0.…`, `model.2.linear.weight`,
  * `classifier.weight`. With losses by dataset, a tensor of a loss is `<dataset>.classifier.weight`, and the names of the model's
- * tensors begin with the name of the first dataset.
+ * tensors begin with the name of the first dataset. Of an adapter: `model.0.model.encoder.….lora_A.default.weight`.
  * @param first the dataset of the first loss; '' for a single loss
  */
 export function pythonName(name: string, first = ''): string {
   if (name.startsWith('loss.')) return name.slice('loss.'.length)
-  const inside = name.startsWith('0.') ? name.replace(/^0\./, '0.model.') : name
+  const [, adapter, path, factor] = /^adapter\.([^.]+)\.(.+)\.(lora_[AB])\.weight$/.exec(name) ?? []
+  const own = adapter === undefined ? name : `${path}.${factor}.${adapter}.weight`
+  const inside = own.replace(/^0\./, '0.model.')
   return `${first === '' ? '' : `${first}.`}model.${inside}`
 }
 
@@ -67,10 +69,14 @@ export function parameterGroups(
   return result
 }
 
-/** All tensors that can be trained: the model's, then those of the losses. */
+/** All tensors that can be trained: the model's, those of its active adapter, then those of the losses. */
 export function trainableTensors(
   encoder: Pick<NativeEncoder, 'tensors'>,
   native: Pick<NativeTrainer, 'tensors'>,
 ): TensorInfo[] {
-  return [...encoder.tensors(), ...native.tensors().filter(({ name }) => name.startsWith('loss.'))]
+  const all = native.tensors()
+  const ofAdapter = all
+    .filter(({ name }) => name.startsWith('grad.adapter.'))
+    .map((tensor) => ({ ...tensor, name: tensor.name.slice('grad.'.length) }))
+  return [...encoder.tensors(), ...ofAdapter, ...all.filter(({ name }) => name.startsWith('loss.'))]
 }

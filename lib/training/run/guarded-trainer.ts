@@ -1,4 +1,4 @@
-import { fromNative } from '../../errors.js'
+import { fromNative, SentenceTorchError } from '../../errors.js'
 import { guardOf, type WeightGuard } from '../../models/weight-guard.js'
 import { loadAddon } from '../../native/load.js'
 import type { NativeEncoder, NativeTrainer, StepReport, TrainerSpec } from '../../native/types.js'
@@ -83,6 +83,11 @@ export function createTrainer(
       ...(args.compat !== null && { compatLossGradients: true }),
       ...(precision && { precision }),
     })
+    if (!native.tensors().some(({ name }) => name.startsWith('grad.'))) {
+      void native.dispose()
+      const message = 'Nothing of the model is trained: it has adapters, and none of them is active and enabled'
+      throw new SentenceTorchError('ERR_INVALID_ARGUMENT', message)
+    }
     return new GuardedTrainer(native, model.encoder, precision !== undefined)
   } catch (error) {
     throw fromNative(error, 'Trainer')

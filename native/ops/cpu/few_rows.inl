@@ -18,7 +18,7 @@ static void few_block(int64_t depth, const float* a, int64_t a_stride, const flo
   V sum[R][C] = {};
   int64_t k = 0;
   for (; k + L <= depth; k += L) {
-    V columns[C];
+    V columns[C] = {};
     for (int c = 0; c < C; ++c) columns[c] = *reinterpret_cast<const V*>(matrix + c * depth + k);
     for (int r = 0; r < R; ++r) {
       const V x = *reinterpret_cast<const V*>(a + r * a_stride + k);

@@ -15,7 +15,9 @@ const golden = new URL('../../../../test/parity/golden/', import.meta.url)
 const layouts = ['2.0', '4.1', '5.2', '6.0', 'plain'] as const
 /** Of test/parity/golden/modules. */
 const parts = ['all', 'static', 'model2vec']
-const names = [...layouts, ...parts, 'sharded', 'cross-encoder', 'seq2seq']
+/** Of test/parity/golden/adapters: a model, and the adapter beside it. */
+const adapted = ['bert', 'bert-adapter']
+const names = [...layouts, ...parts, 'sharded', 'cross-encoder', 'adapter', 'seq2seq']
 const folders = new Map<string, BaseFolder>()
 
 const tokens: Json[] = [
@@ -39,6 +41,9 @@ const tokens: Json[] = [
     'pooler.dense.weight',
     'WordPiece',
     'BPE',
+    'LORA',
+    'base_model.model.encoder.layer.0.attention.self.query.lora_A.weight',
+    'query',
   ],
   ...[
     't5',
@@ -64,6 +69,8 @@ export const folder: Target = {
       if (name === 'cross-encoder') await cp(new URL('cross-encoder/one', golden), path, { recursive: true })
       else if (name === 'seq2seq') await cp(new URL('seq2seq-folder', golden), path, { recursive: true })
       else if (parts.includes(name)) await cp(new URL(`modules/${name}`, golden), path, { recursive: true })
+      else if (name === 'adapter')
+        for (const part of adapted) await cp(new URL(`adapters/${part}`, golden), path, { recursive: true })
       else if (name === 'sharded') await shard(await tinyFolder(path))
       else await writeModel(path, name as (typeof layouts)[number])
       folders.set(name, await BaseFolder.of(path))

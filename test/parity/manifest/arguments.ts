@@ -186,6 +186,11 @@ export const training: readonly Row[] = [
     note: 'the schedule counts a last batch that is not full',
   }),
   notBuilt('training', ['DDP', 'DataParallel', 'FSDP', 'DeepSpeed'], `${ONE_DEVICE}; so no gather_across_devices`),
-  notBuilt('training', ['PEFT', 'LoRA'], 'no adapters yet'),
+  built('training', ['PEFT', 'LoRA'], 'addAdapter', {
+    golden: ['test/parity/make_adapters.py'],
+    tests: ['test/parity/adapters.test.ts', 'test/addon/adapters.test.ts'],
+    report: ['adapters', 'bert'],
+    note: 'docs/adapters.md; initial values have the same distribution, not the same numbers',
+  }),
   notBuilt('training', 'hyperparameter_search', 'a loop over trainers of your own'),
 ]
