@@ -34,6 +34,11 @@ GEMMA3 = {"vocab_size": 30_522, "hidden_size": 768, "num_attention_heads": 3, "n
           "intermediate_size": 1152, "num_hidden_layers": 12, "max_position_embeddings": 2048, "sliding_window": 512,
           "use_bidirectional_attention": True}
 
+# Of DeBERTa-v3-base.
+DEBERTA = {"vocab_size": 30_522, "hidden_size": 768, "num_attention_heads": 12, "num_hidden_layers": 12, "intermediate_size": 3072,
+           "relative_attention": True, "share_att_key": True, "pos_att_type": ["p2c", "c2p"], "norm_rel_ebd": "layer_norm",
+           "position_biased_input": False, "position_buckets": 256, "max_relative_positions": -1}
+
 # Class in transformers, and what its configuration has beside its defaults.
 SHAPES = {
     "bert": ("Bert", {}),
@@ -48,6 +53,7 @@ SHAPES = {
     "t5": ("T5", {"d_model": 768, "d_ff": 3072, "num_layers": 12, "num_heads": 12}),
     "qwen3": ("Qwen3", QWEN3),
     "gemma3_text": ("Gemma3Text", GEMMA3),
+    "deberta-v2": ("DebertaV2", DEBERTA),
     "modernbert-long": ("ModernBert", {**SPECIAL, "num_hidden_layers": 4, "layer_types": None}),
     "xlm-roberta-large-vocabulary": ("XLMRoberta", {**XLM_ROBERTA, "pad_token_id": 1}),
 }

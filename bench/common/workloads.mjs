@@ -146,6 +146,7 @@ export const ARCHITECTURES = {
   modernbert: 'ModernBERT',
   qwen3: 'Qwen3',
   gemma3_text: 'Gemma 3',
+  'deberta-v2': 'DeBERTa v3',
   t5: 'T5',
 }
 export const architectureFolder = (name) => `architectures/${name}`
