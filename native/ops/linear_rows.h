@@ -43,8 +43,10 @@ void linear_rows(const at::Tensor& x_TI, const Weight& weight, float* sums_TO, c
   const int64_t rows = x_TI.size(0), depth = x_TI.size(1), columns = weight.value_OI.size(0);
   constexpr int64_t kFew = 48;  // rows of one block of all kernels
   if (weight.packed_OI == nullptr && rows <= kFew) {
-    return product::multiply_unpacked(*product::kernels_for<S>(rows, depth), data<S>(x_TI), rows, depth,
-                                      data<S>(weight.value_OI), columns, sums_TO, epilogue);
+    return with_addend(weight.added, given, [&](const auto& epilogue) {
+      product::multiply_unpacked(*product::kernels_for<S>(rows, depth), data<S>(x_TI), rows, depth,
+                                 data<S>(weight.value_OI), columns, sums_TO, epilogue);
+    });
   }
   const at::Tensor panels =
       weight.packed_OI != nullptr ? *weight.packed_OI : product::pack(weight.value_OI, true, rows, weight.workspace);
