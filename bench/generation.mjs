@@ -24,7 +24,8 @@ const WAYS = {
 }
 const VOCABULARY = 32_128
 
-const memoryMB = (key) => Math.round(Number(readFileSync('/proc/self/status', 'utf8').match(`${key}:\\s*(\\d+)`)[1]) / 1024)
+const memoryMB = (key) =>
+  Math.round(Number(readFileSync('/proc/self/status', 'utf8').match(`${key}:\\s*(\\d+)`)[1]) / 1024)
 
 /** Runs in a process of its own, one JSON line for all ways. */
 async function ours(shape, dtype) {
@@ -98,7 +99,10 @@ function compare({ rounds, shapes, dtypes }) {
             ...{ theme: 'generation', shape, dtype, way, rounds: Number(rounds), oursSeconds: a, pythonSeconds: b },
             ratio: b / a,
             weightsGBs: (own[0].decoderBytes * PROMPTS.written) / a / 1e9,
-            aboveMB: { ours: median(own.map((o) => o.aboveMB[way])), python: median(theirs.map((o) => o.aboveMB[way])) },
+            aboveMB: {
+              ours: median(own.map((o) => o.aboveMB[way])),
+              python: median(theirs.map((o) => o.aboveMB[way])),
+            },
             processor: cpus()[0].model,
           }),
         )

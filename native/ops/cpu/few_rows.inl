@@ -1,5 +1,5 @@
-// Products of few rows with a matrix that lies as [columns, depth] and is not packed: packing would take about as long as
-// the product. Included by kernels.cpp. Sums along the depth stay in registers: kFewRows rows by kOutputs columns.
+// Products of few rows with a matrix that lies as [columns, depth] and is not packed: packing would take about as long
+// as the product. Included by kernels.cpp. Sums along the depth stay in registers: kFewRows rows by kOutputs columns.
 
 #include "ops/cpu/simd.inl"
 
