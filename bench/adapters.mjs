@@ -2,9 +2,9 @@
 //
 //   node bench/adapters.mjs [--rows 16] [--tokens 64] [--steps 4] [--rank 16] [--dropout 0] [--dtype float32] [--rounds 3]
 //
-// bert-base's shape with random weights, LoRA on all linear layers. Trials run in turns, each in a process of its own, after a
+// bert-base's shape (or --shape qwen3: that of Qwen3-0.6B) with random weights, LoRA on all linear layers. Trials run in turns, each in a process of its own, after a
 // warm-up that does not count. The last line is JSON: medians of a step in milliseconds, peak memory beyond that of the process
-// before it in MiB, and the ratios.
+// before it in MiB, and the ratios. On a busy machine the processor's time (cpuTime) says more.
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -22,17 +22,24 @@ const { values } = parseArgs({
       dropout: number(0),
       rounds: number(3),
     },
-    ...{ dtype: { type: 'string', default: 'float32' }, trial: { type: 'string' } },
+    ...{ dtype: { type: 'string', default: 'float32' }, shape: { type: 'string', default: 'bert' } },
+    ...{ warmup: number(2), trial: { type: 'string' } },
   },
 })
 const [rows, tokens, steps, rank, dropout] = ['rows', 'tokens', 'steps', 'rank', 'dropout'].map((name) =>
   Number(values[name]),
 )
 
-const config = {
+const bert = {
   ...{ model_type: 'bert', vocab_size: 30522, hidden_size: 768, num_hidden_layers: 12, num_attention_heads: 12 },
   ...{ intermediate_size: 3072, max_position_embeddings: 512, type_vocab_size: 2, hidden_act: 'gelu' },
 }
+const qwen3 = {
+  ...{ model_type: 'qwen3', vocab_size: 151669, hidden_size: 1024, num_hidden_layers: 28, num_attention_heads: 16 },
+  ...{ num_key_value_heads: 8, head_dim: 128, intermediate_size: 3072, max_position_embeddings: 32768 },
+  ...{ hidden_act: 'silu', rms_norm_eps: 1e-6, rope_theta: 1000000, tie_word_embeddings: true },
+}
+const config = values.shape === 'qwen3' ? qwen3 : bert
 
 function batchOf(count) {
   const ids = Int32Array.from({ length: count * tokens }, (_, i) => (i * 7919) % config.vocab_size)
@@ -43,7 +50,7 @@ async function makeEncoder(adapter) {
   const { Encoder } = loadAddon()
   const modules = [{ type: 'Pooling', modes: ['mean'], includePrompt: true }]
   const encoder = new Encoder({
-    architecture: 'bert',
+    architecture: config.model_type,
     config,
     modules,
     pooler: false,
@@ -87,16 +94,17 @@ async function train(adapter) {
   })
   const batch = { ...batchOf(rows), columns: 2 }
   const step = () => trainer.step(batch, { lr: 1e-4, report: true })
-  for (let i = 0; i < 2; i++) await step()
+  for (let i = 0; i < Number(values.warmup); i++) await step()
   const times = []
+  const { user } = process.cpuUsage()
   for (let i = 0; i < steps; i++) times.push(await timed(step))
-  return { ms: median(times), MiB: peakMiB() - before }
+  return { ms: median(times), cpuMs: (process.cpuUsage().user - user) / 1000 / steps, MiB: peakMiB() - before }
 }
 
 async function encode() {
   const plain = await makeEncoder(false)
   const adapted = await makeEncoder(true)
-  const batch = batchOf(rows)
+  const batch = { ...batchOf(rows), columns: 1 }
   const out = new Float32Array(rows * config.hidden_size)
   const times = { base: [], adapter: [] }
   for (let i = 0; i < 3 * steps + 2; i++) {
@@ -136,6 +144,7 @@ if (values.trial !== undefined) {
     whole: { ms: of('whole', 'ms'), MiB: of('whole', 'MiB') },
     adapter: { ms: of('adapter', 'ms'), MiB: of('adapter', 'MiB') },
     time: of('adapter', 'ms') / of('whole', 'ms'),
+    cpuTime: of('adapter', 'cpuMs') / of('whole', 'cpuMs'),
     memory: of('adapter', 'MiB') / of('whole', 'MiB'),
     encoding: { ...encoding, ratio: encoding.adapter / encoding.base },
   }

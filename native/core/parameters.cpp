@@ -40,13 +40,21 @@ void Parameters::make_views() {
 void Parameters::rearrange(Layout next, std::mutex& readers) {
   settle();
   change();
+  const at::ScalarType compute = compute_type();
+  // The copy is made again from the masters, and would take memory beside old and new ones.
+  if (!halved_.defined()) set_compute(master_type());
   Parameters after;
-  after.layout = std::move(next);
-  after.allocate(master_.device(), compute_type());
-  for (const TensorInfo& info : after.layout.tensors()) {
-    if (layout.contains(info.name)) after.stored(info).copy_(stored(info));
+  try {
+    after.layout = std::move(next);
+    after.allocate(master_.device(), compute);
+    for (const TensorInfo& info : after.layout.tensors()) {
+      if (layout.contains(info.name)) after.stored(info).copy_(stored(info));
+    }
+    after.refresh();
+  } catch (...) {
+    set_compute(compute);
+    throw;
   }
-  after.refresh();
   const std::lock_guard<std::mutex> lock(readers);
   after.token_table = token_table;
   *this = std::move(after);

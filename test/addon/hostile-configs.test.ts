@@ -168,6 +168,15 @@ test('options of decoders that are wrong or not built are refused by name', (t) 
     t.is(describe(type, { model_type: type, ...tinyDecoder }).positions, 40)
 })
 
+test('adapters of an architecture that does not take them are refused by name', async (t) => {
+  const config = { model_type: 'deberta-v2', ...tinyDecoder }
+  const encoder = new (loadAddon().Encoder)(tinySpec({}, { architecture: 'deberta-v2', config }))
+  const target = { name: '0.encoder.layer.0.intermediate.dense.weight', rank: 2, alpha: 2 }
+  const spec = { name: 'own', dropout: 0, rankStabilized: false, targets: [target] }
+  await t.throwsAsync(encoder.addAdapter(spec, 1), { code: NOT_BUILT, message: /model_type deberta-v2 are not built/ })
+  await encoder.dispose()
+})
+
 test('what transformers takes is taken: defaults for what is absent, null, empty maps, chunks, deep unknown keys', (t) => {
   const { describe } = loadAddon()
   const { hidden_size, vocab_size, ...rest } = tinyConfig
