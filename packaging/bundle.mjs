@@ -1,11 +1,14 @@
 // dist/lib becomes dist/bundle: a few files, which Node reads in a third of the time that hundreds of modules take. What is
-// loaded late stays apart, and so do the program and what doctor asks. Packages are left outside, and so are the modules of install/ (`#system`, …),
-// which find the package's folder by their own place.
-import { chmodSync, copyFileSync, mkdirSync, readdirSync, realpathSync, rmSync } from 'node:fs'
-import { basename, join } from 'node:path'
+// loaded late stays apart, and so do the program and what doctor asks. Packages but those of BUNDLED are left outside, and so are the
+// modules of install/ (`#system`, …), which find the package's folder by their own place.
+import { chmodSync, copyFileSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { packageRoot } from '../install/system.mjs'
+
+/** Packages of pure JavaScript that are a part of the bundle, so that an installation has fewer. Their licences go along. */
+export const BUNDLED = ['parse5', 'entities']
 
 /**
  * @param {string} lib compiled modules
@@ -31,10 +34,9 @@ export async function bundle(lib, outdir) {
     format: 'esm',
     platform: 'node',
     target: 'node20.17',
-    packages: 'external',
     external: ['#*'],
     logLevel: 'warning',
-    plugins: [commonJsBeside(outdir)],
+    plugins: [commonJsBeside(outdir), packages()],
   })
   chmodSync(join(outdir, 'cli.js'), 0o755)
 }
@@ -52,6 +54,44 @@ function commonJsBeside(outdir) {
         copyFileSync(join(resolveDir, path), join(outdir, basename(path)))
         return { path: `./${basename(path)}`, external: true }
       })
+    },
+  }
+}
+
+/**
+ * Packages stay outside, except BUNDLED. Those are named without their folder, which the bundle would otherwise tell.
+ * @returns {import('esbuild').Plugin}
+ */
+function packages() {
+  const ours = new RegExp(`^(${BUNDLED.join('|')})(/|$)`)
+  const modules = join(packageRoot, 'node_modules')
+  return {
+    name: 'packages',
+    setup({ onLoad, onResolve, resolve }) {
+      /** @param {string} path @param {string} resolveDir @param {import('esbuild').ImportKind} kind */
+      const inside = async (path, resolveDir, kind) => {
+        const { path: file, errors } = await resolve(path, { resolveDir, kind, pluginData: 'found' })
+        if (errors.length) return { errors }
+        return {
+          path: file.slice(file.lastIndexOf('node_modules') + 'node_modules'.length + 1),
+          namespace: 'bundled',
+          pluginData: file,
+        }
+      }
+      onResolve({ filter: /^[^./#]/ }, ({ path, kind, namespace, resolveDir, pluginData }) => {
+        if (kind === 'entry-point' || pluginData === 'found') return undefined
+        return ours.test(path)
+          ? inside(path, namespace === 'bundled' ? resolveDir : modules, kind)
+          : { path, external: true }
+      })
+      onResolve({ filter: /^\./, namespace: 'bundled' }, ({ path, resolveDir, kind, pluginData }) =>
+        pluginData === 'found' ? undefined : inside(path, resolveDir, kind),
+      )
+      onLoad({ filter: /./, namespace: 'bundled' }, ({ pluginData: file }) => ({
+        contents: readFileSync(file, 'utf8'),
+        resolveDir: dirname(file),
+        loader: 'js',
+      }))
     },
   }
 }

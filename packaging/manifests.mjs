@@ -2,6 +2,7 @@
 // installed, and neither fetches LibTorch's packages nor asks for names that are not published yet.
 
 import { PLATFORMS } from '../install/system.mjs'
+import { BUNDLED } from './bundle.mjs'
 
 /** Those that have a package with the addon. */
 export { PLATFORMS }
@@ -35,7 +36,7 @@ export function mainManifest(root) {
   return {
     ...pick(root, MAIN_FIELDS),
     repository: repository(root),
-    dependencies: without(root.dependencies, BUILD_DEPENDENCIES),
+    dependencies: without(root.dependencies, [...BUILD_DEPENDENCIES, ...BUNDLED]),
     optionalDependencies: Object.fromEntries(optional),
     // Installed by hand. Where packages see only what they declare (pnpm, Yarn's Plug'n'Play) it is found through this.
     peerDependencies: { [CUDA_PACKAGE]: root.version },

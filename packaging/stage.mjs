@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { packageRoot } from '../install/system.mjs'
-import { bundle } from './bundle.mjs'
+import { BUNDLED, bundle } from './bundle.mjs'
 import { bareImports, checkImports } from './imports.mjs'
 import { copyStripped, licencesOf, neededLibraries } from './libraries.mjs'
 import {
@@ -60,6 +60,9 @@ export async function stageMain(folder, root) {
   copyScripts(folder, (name) => name !== 'build.mjs')
   for (const name of ['CHANGELOG.md', 'SECURITY.md', 'LICENSE'])
     copyFileSync(join(packageRoot, name), join(folder, name))
+  mkdirSync(join(folder, 'licences'))
+  for (const name of BUNDLED)
+    copyFileSync(join(packageRoot, 'node_modules', name, 'LICENSE'), join(folder, 'licences', `${name}.txt`))
   const readme = readFileSync(join(packageRoot, 'README.md'), 'utf8')
   writeFileSync(join(folder, 'README.md'), absoluteLinks(readme, { web: webAddress(root), version: root.version }))
   finish(folder, mainManifest(root))

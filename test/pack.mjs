@@ -89,7 +89,7 @@ test('each package holds what belongs to it and nothing else', () => {
   const filesOf = (name) => packed.find((entry) => entry.name === name).files
   const allowed = {
     'sentence-torch':
-      /^(package\.json|[A-Z]+(\.md)?|dist\/bundle\/[\w-]+\.c?js|dist\/lib\/[\w/-]+\.d\.c?ts|install\/[\w-]+\.(mjs|d\.mts))$/,
+      /^(package\.json|[A-Z]+(\.md)?|dist\/bundle\/[\w-]+\.c?js|dist\/lib\/[\w/-]+\.d\.c?ts|licences\/[\w-]+\.txt|install\/[\w-]+\.(mjs|d\.mts))$/,
     '@sentence-torch/build':
       /^(package\.json|README\.md|LICENSE|CMakeLists\.txt|cmake\/.*|install\/[\w-]+\.(mjs|d\.mts)|native\/(?!test\/).*)$/,
     [`@sentence-torch/${platform}`]:
@@ -102,6 +102,8 @@ test('each package holds what belongs to it and nothing else', () => {
     expect(!strange.length, `${name} holds ${strange}`)
   }
   for (const name of ['CHANGELOG.md', 'SECURITY.md', 'LICENSE', 'README.md'])
+    expect(filesOf('sentence-torch').includes(name), `sentence-torch has no ${name}`)
+  for (const name of ['licences/parse5.txt', 'licences/entities.txt'])
     expect(filesOf('sentence-torch').includes(name), `sentence-torch has no ${name}`)
   for (const name of ['licences/pytorch.txt', 'licences/pytorch-third-party.txt'])
     expect(filesOf(`@sentence-torch/libtorch-${platform}`).includes(name), `no ${name} with LibTorch`)

@@ -155,9 +155,11 @@ TEST(Groups, NothingBelowTheLowestTrainedTensorIsDifferentiated) {
   EXPECT_EQ(run({"layer.1."}, upper), 1);
   EXPECT_EQ(run({"nothing"}, none), 0);
   for (const auto& [name, values] : all) {
+    // What is frozen has no gradient, and no memory for one.
     const bool trained = name.find("layer.1.") != std::string::npos;
-    EXPECT_EQ(upper[name], trained ? values : std::vector<float>(values.size())) << name;
-    EXPECT_EQ(none[name], std::vector<float>(values.size())) << name;
+    EXPECT_EQ(upper.count(name), trained ? 1U : 0U) << name;
+    if (trained) EXPECT_EQ(upper[name], values) << name;
+    EXPECT_EQ(none.count(name), 0U) << name;
   }
 }
 

@@ -61,7 +61,10 @@ TEST(Product, LinearForwardAndBackward) {
       if (const at::Tensor packed = pack_weight(w, shape.tokens, workspace); packed.defined()) {
         at::Tensor again = at::zeros_like(y);
         linear(x, {w, &packed, workspace}, at::Tensor(), again);
-        EXPECT_TRUE(again.equal(y)) << what << " from a weight that was packed before";
+        // Few rows have a kernel that does not pack, with another order of sums.
+        expect_product(again, exact, shape.in, what + " from a weight that was packed before");
+        constexpr int64_t kFew = 48;
+        EXPECT_TRUE(shape.tokens <= kFew || again.equal(y)) << what << " from a weight that was packed before";
       }
 
       const at::Tensor d_y = values({shape.tokens, shape.out}, type, 4), d_x_before = values(x.sizes(), type, 5);
