@@ -1,3 +1,4 @@
+import { realpath } from 'node:fs/promises'
 import type { Tokenizer } from '../data/tokenizer.js'
 import { invalidArgument, SentenceTorchError } from '../errors.js'
 import type { ClassifierDescription, ConfigObject, Description, NativeAddon, NativeEncoder } from '../native/types.js'
@@ -104,7 +105,9 @@ export abstract class BaseModel<P extends BaseParts> {
   async save(path: string, options: SaveOptions = {}): Promise<void> {
     this.use()
     if (typeof path !== 'string' || path === '') throw invalidArgument('path', 'the path of a folder', path)
-    await saveModelFolder(path, this.#heldWriter(path, options))
+    const write = this.#heldWriter(path, options)
+    if (options.adapterOnly !== false) await this.#keepBase(path)
+    await saveModelFolder(path, write)
   }
 
   /** `save` by the name that it has in transformers. Source: `save_pretrained`. */
@@ -114,7 +117,9 @@ export abstract class BaseModel<P extends BaseParts> {
 
   /** @internal Writes the files of `save` into an empty folder, of which `target` is the path to be. */
   async writeFiles(folder: string, target: string): Promise<void> {
-    await this.#heldWriter(target, {})(folder)
+    const write = this.#heldWriter(target, {})
+    await this.#keepBase(target)
+    await write(folder)
   }
 
   /**
@@ -258,6 +263,18 @@ export abstract class BaseModel<P extends BaseParts> {
    * @param adapter in whose place the transformer's weights are left out
    */
   protected abstract writer(target: string, adapter: SavedAdapter | undefined): (folder: string) => Promise<void>
+
+  /** @throws ERR_INVALID_ARGUMENT where an adapter would take the place of the base model that it needs */
+  async #keepBase(target: string): Promise<void> {
+    const { adapters, folder } = this.use()
+    if (adapters?.active === undefined || folder.transformerPath === undefined) return
+    const places = [target, folder.transformerPath].map((path) => realpath(path).catch(() => undefined))
+    const [place, base] = await Promise.all(places)
+    if (place === undefined || place !== base) return
+    const expected =
+      'another folder than that of the base model, which an adapter needs (adapterOnly: false saves the whole model)'
+    throw invalidArgument('path', expected, target)
+  }
 
   #heldWriter(target: string, options: SaveOptions): (folder: string) => Promise<void> {
     const { encoder, adapters } = this.use()

@@ -1,6 +1,6 @@
 import type { Tokenized } from '../data/pack.js'
 import type { Tokenizer } from '../data/tokenizer.js'
-import { fromNative } from '../errors.js'
+import { fromNative, SentenceTorchError } from '../errors.js'
 import { throwIfAborted } from '../io/abort.js'
 import type { GenerationOptions, NativeAddon, NativeEncoder, NativeGeneration, PackedBatch } from '../native/types.js'
 
@@ -26,6 +26,8 @@ export interface GenerateWork {
 
 /** Bytes of keys and values that a batch may keep. A larger batch is halved. */
 const MAX_CACHE_BYTES = 2 ** 30
+/** Texts that are written at once. A token of more would take longer than other models should wait. */
+const MAX_TEXTS = 64
 
 /** Writes the texts of all sources, batch by batch, the longest sources first. */
 export async function generateTexts(work: GenerateWork): Promise<void> {
@@ -43,7 +45,19 @@ async function generateBatch(work: GenerateWork, rows: readonly number[], firstP
   const { addon, encoder, options, signal } = work
   throwIfAborted(signal, 'generate')
   const generation = begin(addon, encoder, batchOf(work.sources, rows), { ...options, firstPrompt })
-  if (generation.bytes > MAX_CACHE_BYTES && rows.length > 1) {
+  const { beams = 1, answers = 1, mostTokens } = options
+  const texts = Math.max(beams, answers)
+  const isLarge = generation.bytes > MAX_CACHE_BYTES
+  if (isLarge && rows.length === 1) {
+    await generation.dispose()
+    const problem = `the keys and values of ${texts} texts of up to ${mostTokens} tokens for one source take ${generation.bytes} bytes`
+    const message = `Expected at most ${MAX_CACHE_BYTES} bytes for one source, but ${problem}`
+    throw new SentenceTorchError(
+      'ERR_INVALID_ARGUMENT',
+      `${message}: lower maxNewTokens, numReturnSequences, numBeams or maxSeqLength`,
+    )
+  }
+  if (rows.length > 1 && (isLarge || rows.length * texts > MAX_TEXTS)) {
     await generation.dispose()
     const half = rows.length >> 1
     await generateBatch(work, rows.slice(0, half), firstPrompt)

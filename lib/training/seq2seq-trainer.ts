@@ -114,7 +114,7 @@ export class Seq2SeqTrainer extends BaseTrainer<Seq2SeqModel, TokenCrossEntropy>
   }
 
   protected override modelFacts(): ModelFacts {
-    return { isNormalized: false, isClassifier: true }
+    return { isNormalized: false, isClassifier: true, hasOtherColumns: true }
   }
 }
 

@@ -15,7 +15,8 @@ namespace st {
 
 namespace {
 
-constexpr uint32_t kFirstSite = 32768;  // of the dropout of adapters; the transformer counts its own from 0
+// Of the dropout of adapters: behind those of encoders (from 0) and decoders (from 32,768), below 65,536.
+constexpr uint32_t kFirstSite = 49152;
 constexpr size_t kMostTargets = 16384;
 
 std::string without_weight(const std::string& name) {
@@ -86,6 +87,8 @@ std::map<ParamId, LowRank> Network::add_to(Layout& layout, const AdapterSpec& ad
       const int64_t rank = place->target->rank;
       const double divisor = static_cast<double>(rank);
       const double scale = place->target->alpha / (adapter.rank_stabilized ? std::sqrt(divisor) : divisor);
+      check(std::isfinite(static_cast<float>(scale)), "ERR_INVALID_ARGUMENT", "Expected a smaller alpha than ",
+            place->target->alpha, " for ", place->target->name);
       const ParamId b = layout.add(name(*place, ".lora_B.weight"), {place->rows.count, rank}, group);
       low.parts.push_back({place->rows.begin, place->rows.count, low.rank, rank, b, scale, site++});
       low.rank += rank;

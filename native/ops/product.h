@@ -20,7 +20,6 @@ inline bool is_split(int64_t rows) {
 
 // The kernels for this number of rows, storage type and depth, or null: then ATen multiplies. Packed operands can be
 // read only by the same kernels.
-// same ones read.
 template <typename S>
 const kernels::Products<S>* kernels_for(int64_t rows, int64_t depth) {
   const kernels::Products<S>* products = kernels::products<S>();

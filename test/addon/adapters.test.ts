@@ -1,5 +1,5 @@
 // Adapters through the public classes: what they train, what is saved, and what is refused.
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -77,6 +77,32 @@ test('an adapter is trained alone: the base stays as it was, and folders hold th
   t.false(existsSync(join(checkpoint, 'config.json')))
   await using third = await SentenceTransformer.load(checkpoint)
   t.deepEqual(await vectors(third), adapted)
+})
+
+test('an adapter does not take the place of the base that it needs', async (t) => {
+  const base = await tinyFolder(await temporaryFolder(t))
+  const files = readdirSync(base).sort()
+  await using model = await SentenceTransformer.load(base)
+  await model.addAdapter({ targetModules: ['query'] })
+  const refused = { code: 'ERR_INVALID_ARGUMENT', message: /another folder than that of the base model/ }
+  await t.throwsAsync(model.save(base), refused)
+  const link = join(await temporaryFolder(t), 'link')
+  symlinkSync(base, link)
+  await t.throwsAsync(model.save(link), refused)
+  const trainer = new SentenceTransformerTrainer({
+    ...{ model, trainDataset, loss: new losses.MultipleNegativesRankingLoss(), progress: false },
+    args: { outputDir: base, maxSteps: 1, saveStrategy: 'no' },
+  })
+  await t.throwsAsync(trainer.saveModel(), refused)
+  t.deepEqual(readdirSync(base).sort(), files)
+  // An adapter's own folder is no base.
+  const own = await temporaryFolder(t)
+  await model.save(own)
+  await using again = await SentenceTransformer.load(own)
+  await again.save(own)
+  await model.save(base, { adapterOnly: false })
+  await using whole = await SentenceTransformer.load(base)
+  t.deepEqual(await vectors(whole), await vectors(again))
 })
 
 test('merged weights take the path of the base: the same bits in a model that was saved as a whole', async (t) => {

@@ -159,6 +159,35 @@ test('what cannot be is one clear error', async (t) => {
   await model.dispose()
 })
 
+test('where no token may come next, or no score is a number, there is a text or an error, and the process goes on', async (t) => {
+  const model = await Seq2SeqModel.load(FOLDER)
+  const vocabulary = JSON.parse(readFileSync(join(FOLDER, 'config.json'), 'utf8')).vocab_size as number
+  const most = vocabulary + 20
+  for (const numBeams of [1, 3]) {
+    const options = { doSample: true, noRepeatNgramSize: 1, maxNewTokens: most, minNewTokens: most, numBeams }
+    t.is((await model.generate(['the cat'], options)).length, 1)
+  }
+  await t.throwsAsync(model.generate(['the cat'], { numReturnSequences: 1e6, doSample: true, maxNewTokens: 2000 }), {
+    code: 'ERR_INVALID_ARGUMENT',
+    message: /1073741824 bytes for one source.*lower maxNewTokens, numReturnSequences/,
+  })
+  await model.dispose()
+
+  const folder = changed()
+  const file = join(folder, 'model.safetensors')
+  const tensors = await openTensorFile(file)
+  const large = [...tensors.tensors].map(([name, { shape }]) => {
+    const data = new Float32Array(shape.reduce((a, b) => a * b, 1)).fill(name === 'shared.weight' ? 1e10 : 1e20)
+    return { name, shape, dtype: 'F32' as const, data: new Uint8Array(data.buffer) }
+  })
+  await writeSafetensors(file, large)
+  const overflowing = await Seq2SeqModel.load(folder)
+  for (const options of [{}, { doSample: true }, { numBeams: 2 }]) {
+    await t.throwsAsync(overflowing.generate(['the cat'], options), { message: /finite scores of the next token/ })
+  }
+  await overflowing.dispose()
+})
+
 test('defaults come from generation_config.json, else from config.json, as in transformers', async (t) => {
   const textsOf = async (files: Record<string, object | null>, options: GenerateOptions = {}) => {
     const model = await Seq2SeqModel.load(changed(files))

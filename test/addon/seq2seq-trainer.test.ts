@@ -72,6 +72,26 @@ test('training lowers the loss, of datasets and of streams; texts can be written
   }
 })
 
+test('an evaluation in bfloat16 leaves a generation under way as it is; columns have the order of their roles', async (t) => {
+  const model = await Seq2SeqModel.load(FOLDER)
+  const evalDataset = Dataset.fromColumns({ query: golden.targets, passage: golden.sources })
+  const warnings: string[] = []
+  const trainer = new Seq2SeqTrainer({
+    ...{ ...base, model, trainDataset: evalDataset, evalDataset, sourceColumn: 'passage', targetColumn: 'query' },
+    args: { ...steps, maxSteps: 1, bf16: true, perDeviceEvalBatchSize: 4 },
+    callbacks: [{ onWarning: ({ code }: { code: string }) => void warnings.push(code) } as never],
+  })
+  const expected = await model.generate(golden.sources, { maxNewTokens: 60, minNewTokens: 60 })
+  const [found] = await Promise.all([
+    model.generate(golden.sources, { maxNewTokens: 60, minNewTokens: 60 }),
+    trainer.evaluate(),
+  ])
+  t.is(found.length, expected.length)
+  await trainer.train()
+  t.false(warnings.includes('WARN_COLUMN_ORDER'), warnings.join())
+  await model.dispose()
+})
+
 test('a run that goes on from a checkpoint gives the same weights', async (t) => {
   const run = async (name: string, resume: boolean) => {
     const model = await Seq2SeqModel.load(FOLDER)

@@ -19,6 +19,11 @@ const camelId = /[a-z](?:Ids?|ID|Idx)$/
 export class ColumnChecks {
   /** By the sorted names of columns: the first dataset with these columns, and their order there. */
   readonly #orders = new Map<string, { which: string; names: readonly string[] }>()
+  readonly #checksOrder: boolean
+
+  constructor({ checksOrder = true } = {}) {
+    this.#checksOrder = checksOrder
+  }
 
   /**
    * @param which `trainDataset`, or `evalDataset.<name>`
@@ -29,7 +34,7 @@ export class ColumnChecks {
     const stride = Math.max(1, Math.floor(dataset.length / SAMPLE))
     const rows = Array.from({ length: Math.min(SAMPLE, dataset.length) }, (_, i) => i * stride)
     return [
-      ...this.#order(which, dataset.textColumns),
+      ...(this.#checksOrder ? this.#order(which, dataset.textColumns) : []),
       ...dataset.textColumns.flatMap((name) => {
         const values = dataset.column(name)
         const texts = rows.flatMap((row) => values[row]).filter((value) => typeof value === 'string')

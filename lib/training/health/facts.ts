@@ -42,6 +42,8 @@ export interface ModelFacts {
   isNormalized: boolean
   /** Whether the losses see logits instead of embeddings. Parallel rows of logits are normal. Default false. */
   isClassifier?: boolean
+  /** Whether the roles of columns do not follow from names such as query and passage. Default false. */
+  hasOtherColumns?: boolean
   /** How many of `texts` are longer than the limit of `column`. */
   overlong?: ((dataset: string, column: string, texts: readonly string[]) => Promise<Overlong>) | undefined
 }

@@ -24,10 +24,11 @@ const START_CHECKS: readonly StartCheck[] = [
 export class HealthMonitor {
   readonly #facts: Omit<RunFacts, 'maxSteps' | 'warmupSteps'>
   #reportChecks: readonly ReportCheck[]
-  readonly #columns = new ColumnChecks()
+  readonly #columns: ColumnChecks
 
   constructor(facts: Omit<RunFacts, 'maxSteps' | 'warmupSteps'>) {
     this.#facts = facts
+    this.#columns = new ColumnChecks({ checksOrder: !facts.hasOtherColumns })
     this.#reportChecks = [
       ...(facts.isClassifier ? [] : [new Collapse()]),
       ...[new MaskedNegatives(), new GradientZero(), new GradientNotFinite()],

@@ -118,6 +118,8 @@ std::vector<Candidate> sampling_candidates(const GenerationOptions& options, std
       if (scores_V[i] >= lowest && scores_V[i] > kNever) out.push_back({scores_V[i], static_cast<int32_t>(i)});
     }
   }
+  // No token may come next, or no score is a number: the first ones, as best_token() takes then. Never none.
+  if (out.empty()) return best_candidates(scores_V, least);
   const auto divisor = static_cast<float>(options.temperature);
   for (Candidate& one : out) one.score /= divisor;
   if (options.top_p < 1 && !out.empty()) cut_to_share(out, options.top_p, least);

@@ -5,6 +5,7 @@
 #include <ATen/ops/empty.h>
 
 #include <algorithm>
+#include <cmath>
 #include <string>
 #include <utility>
 
@@ -45,8 +46,10 @@ Generation::Generation(std::shared_ptr<Encoder> encoder, Rows prompts, const Gen
   prompts_.validate(sizes.vocabulary, sizes.token_types, sizes.positions);
   // Places are numbered with 32 bits.
   constexpr int64_t kMostPlaces = (int64_t{1} << 31) - 1;
-  check(slots() <= kMostPlaces / options_.most_tokens, "ERR_INVALID_ARGUMENT", "Expected at most ", kMostPlaces,
-        " tokens of all texts together, found ", slots(), " texts of up to ", options_.most_tokens);
+  const int64_t most = kMostPlaces / options_.most_tokens / std::max<int64_t>(prompts_.rows(), 1);
+  check(options_.sequences() <= most, "ERR_INVALID_ARGUMENT", "Expected at most ", kMostPlaces,
+        " tokens of all texts together, found ", options_.sequences(), " texts of up to ", options_.most_tokens,
+        " for each of ", prompts_.rows(), " prompts");
   const Decoder::CacheShape shape = network_.decoder()->cache_shape();
   bytes_ = bytes_of(slots() * options_.most_tokens, shape.own_width, shape.layers, network_.compute()) +
            bytes_of(prompts_.tokens(), shape.memory_width, shape.layers, network_.compute());
@@ -108,6 +111,8 @@ at::Tensor Generation::scores(const std::vector<int32_t>& ids, const CachedRows&
   const at::Tensor logits_RV = workspace.take({count, value_VD.size(0)}, network_.compute());
   linear(x_RD, {value_VD, nullptr, workspace}, {}, logits_RV);
   const at::Tensor scores_RV = logits_RV.to(at::kCPU, at::kFloat);
+  check(std::isfinite(scores_RV.sum().item<float>()), "ERR_INVALID_MODEL",
+        "Expected finite scores of the next token, found others: the weights are too large or not finite");
   return options_.beams > 1 ? at::_log_softmax(scores_RV, 1, false) : scores_RV;
 }
 
@@ -157,6 +162,11 @@ std::vector<Generation::Answer> Generation::next(std::chrono::duration<double> b
   std::vector<Answer> answers;
   if (is_done()) return answers;
   network_.parameters().settle();
+  // An evaluation of a trainer in between may have changed the dtype that is computed in.
+  for (LayerCache& cache : caches_) {
+    cache.own_S2Y = cache.own_S2Y.to(network_.compute());
+    cache.memory_M2Y = cache.memory_M2Y.to(network_.compute());
+  }
   if (caches_.empty()) {
     reserve();
     searches_ = make_searches(options_, prompts_.rows());

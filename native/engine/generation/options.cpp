@@ -1,6 +1,7 @@
 #include "engine/generation/options.h"
 
 #include <cmath>
+#include <limits>
 
 #include "core/error.h"
 
@@ -25,8 +26,9 @@ void GenerationOptions::check(int64_t vocabulary) const {
   at_least("beams", 1, beams);
   at_least("answers", 1, answers);
   at_least("noRepeatNgram", 0, no_repeat_ngram);
-  st::check(temperature > 0 && std::isfinite(temperature), "ERR_INVALID_ARGUMENT",
-            "Expected temperature above 0, found ", temperature);
+  // Scores are float.
+  st::check(temperature >= std::numeric_limits<float>::min() && temperature <= std::numeric_limits<float>::max(),
+            "ERR_INVALID_ARGUMENT", "Expected temperature above 0, found ", temperature);
   st::check(top_p > 0 && top_p <= 1, "ERR_INVALID_ARGUMENT", "Expected topP above 0 and at most 1, found ", top_p);
   st::check(std::isfinite(length_penalty), "ERR_INVALID_ARGUMENT", "Expected lengthPenalty to be finite, found ",
             length_penalty);
