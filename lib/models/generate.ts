@@ -44,24 +44,19 @@ export async function generateTexts(work: GenerateWork): Promise<void> {
 async function generateBatch(work: GenerateWork, rows: readonly number[], firstPrompt: number): Promise<void> {
   const { addon, encoder, options, signal } = work
   throwIfAborted(signal, 'generate')
-  const generation = begin(addon, encoder, batchOf(work.sources, rows), { ...options, firstPrompt })
-  const { beams = 1, answers = 1, mostTokens } = options
-  const texts = Math.max(beams, answers)
-  const isLarge = generation.bytes > MAX_CACHE_BYTES
-  if (isLarge && rows.length === 1) {
-    await generation.dispose()
-    const problem = `the keys and values of ${texts} texts of up to ${mostTokens} tokens for one source take ${generation.bytes} bytes`
-    const message = `Expected at most ${MAX_CACHE_BYTES} bytes for one source, but ${problem}`
-    throw new SentenceTorchError(
-      'ERR_INVALID_ARGUMENT',
-      `${message}: lower maxNewTokens, numReturnSequences, numBeams or maxSeqLength`,
-    )
-  }
-  if (rows.length > 1 && (isLarge || rows.length * texts > MAX_TEXTS)) {
-    await generation.dispose()
+  const halves = async () => {
     const half = rows.length >> 1
     await generateBatch(work, rows.slice(0, half), firstPrompt)
     return generateBatch(work, rows.slice(half), firstPrompt + half)
+  }
+  const { beams = 1, answers = 1 } = options
+  const texts = Math.max(beams, answers)
+  if (rows.length > 1 && rows.length * texts > MAX_TEXTS) return halves()
+  const generation = begin(addon, encoder, batchOf(work.sources, rows), { ...options, firstPrompt })
+  if (generation.bytes > MAX_CACHE_BYTES) {
+    await generation.dispose()
+    if (rows.length === 1) throw tooLarge(texts, options.mostTokens, generation.bytes)
+    return halves()
   }
   try {
     for (let done = false; !done; ) {
@@ -76,6 +71,13 @@ async function generateBatch(work: GenerateWork, rows: readonly number[], firstP
   } finally {
     await generation.dispose()
   }
+}
+
+function tooLarge(texts: number, tokens: number, bytes: number): SentenceTorchError {
+  const problem = `the keys and values of ${texts} texts of up to ${tokens} tokens for one source take ${bytes} bytes`
+  const remedy = 'lower maxNewTokens, numReturnSequences, numBeams or maxSeqLength'
+  const message = `Expected at most ${MAX_CACHE_BYTES} bytes for one source, but ${problem}: ${remedy}`
+  return new SentenceTorchError('ERR_INVALID_ARGUMENT', message)
 }
 
 function begin(

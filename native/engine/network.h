@@ -90,6 +90,8 @@ class Network {
   friend class TrainingPass;
   // Gives all parameters their places: those of the model, of the modules and of adapters.
   void arrange();
+  // Changes what arrange() reads, and arranges: both or neither.
+  void rearrange(const std::function<void()>& change);
   std::map<ParamId, LowRank> add_to(Layout& layout, const AdapterSpec& adapter, bool active) const;
   std::vector<AdapterSpec>::iterator find_adapter(const std::string& name);
   Initial initial(const TensorInfo& info) const;

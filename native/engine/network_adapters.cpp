@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string_view>
 
 #include "core/device.h"
 #include "core/error.h"
@@ -20,17 +21,12 @@ constexpr uint32_t kFirstSite = 49152;
 constexpr size_t kMostTargets = 16384;
 
 std::string without_weight(const std::string& name) {
-  const std::string end = ".weight";
-  const bool ends = name.size() > end.size() && name.compare(name.size() - end.size(), end.size(), end) == 0;
-  return ends ? name.substr(0, name.size() - end.size()) : name;
+  constexpr std::string_view kEnd = ".weight";
+  return name.ends_with(kEnd) ? name.substr(0, name.size() - kEnd.size()) : name;
 }
 
 std::string prefix_of(const std::string& adapter) {
   return "adapter." + adapter + ".";
-}
-
-bool starts_with(const std::string& text, const std::string& start) {
-  return text.compare(0, start.size(), start) == 0;
 }
 
 // A target, and the rows of the matrix that it means.
@@ -43,7 +39,7 @@ struct Place {
 std::vector<Place> places_of(const Layout& layout, const AdapterSpec& adapter) {
   std::vector<Place> out;
   for (const AdapterSpec::Target& target : adapter.targets) {
-    check(starts_with(target.name, "0."), "ERR_INVALID_ARGUMENT", "Expected a tensor of the transformer but found ",
+    check(target.name.starts_with("0."), "ERR_INVALID_ARGUMENT", "Expected a tensor of the transformer but found ",
           target.name);
     check(target.rank >= 1, "ERR_INVALID_ARGUMENT", "Expected a rank of at least 1 for ", target.name, " but found ",
           target.rank);
@@ -107,7 +103,7 @@ void Network::arrange() {
     return std::find(bare_head_parameters_.begin(), bare_head_parameters_.end(), id) != bare_head_parameters_.end();
   };
   for (const TensorInfo& info : bare_.tensors()) {
-    if (adapters_.empty() || !starts_with(info.name, "0.")) continue;
+    if (adapters_.empty() || !info.name.starts_with("0.")) continue;
     const ParamId id = bare_.block_of(info.name);
     const bool halved = halves && !is_head(id) && (info.linear || id == parameters_.token_table);
     next.regroup(id, halved ? Group::kHalved : Group::kFrozen);
@@ -129,6 +125,21 @@ void Network::arrange() {
     if (low == nullptr) continue;
     head_parameters_.push_back(low->a);
     for (const LowRank::Part& part : low->parts) head_parameters_.push_back(part.b);
+  }
+}
+
+void Network::rearrange(const std::function<void()>& change) {
+  const std::vector<AdapterSpec> adapters = adapters_;
+  const std::string active = active_adapter_;
+  const std::vector<ParamId> frozen = frozen_;
+  change();
+  try {
+    arrange();
+  } catch (...) {
+    adapters_ = adapters;
+    active_adapter_ = active;
+    frozen_ = frozen;
+    throw;
   }
 }
 
@@ -155,23 +166,14 @@ void Network::add_adapter(const AdapterSpec& spec, uint64_t seed) {
   }
   check(targets <= kMostTargets, "ERR_INVALID_ARGUMENT", "Expected at most ", kMostTargets,
         " targets of adapters but found ", targets);
-  const std::vector<AdapterSpec> adapters = adapters_;
-  const std::string active = active_adapter_;
-  adapters_.push_back(spec);
-  active_adapter_ = spec.name;
-  try {
-    arrange();
-  } catch (...) {
-    adapters_ = adapters;
-    active_adapter_ = active;
-    throw;
-  }
+  rearrange([&] {
+    adapters_.push_back(spec);
+    active_adapter_ = spec.name;
+  });
   // B stays 0, so that the adapter changes nothing at first.
   const at::Generator generator = at::detail::createCPUGenerator(seed);
   for (const TensorInfo& info : adapter_tensors(spec.name)) {
-    const std::string end = ".lora_A.weight";
-    if (info.name.size() < end.size() || info.name.compare(info.name.size() - end.size(), end.size(), end) != 0)
-      continue;
+    if (!info.name.ends_with(".lora_A.weight")) continue;
     draw(linear_initial(info.shape[1]), parameters_.stored(info), generator);
   }
   parameters_.refresh();
@@ -180,14 +182,15 @@ void Network::add_adapter(const AdapterSpec& spec, uint64_t seed) {
 void Network::set_adapter(const std::string& name) {
   if (!name.empty()) find_adapter(name);
   if (name == active_adapter_) return;
-  active_adapter_ = name;
-  arrange();
+  rearrange([&] { active_adapter_ = name; });
 }
 
 void Network::delete_adapter(const std::string& name) {
-  adapters_.erase(find_adapter(name));
-  if (active_adapter_ == name) active_adapter_.clear();
-  arrange();
+  const auto found = find_adapter(name);
+  rearrange([&] {
+    adapters_.erase(found);
+    if (active_adapter_ == name) active_adapter_.clear();
+  });
 }
 
 void Network::merge_adapter(const std::string& name) {
@@ -205,7 +208,7 @@ std::vector<TensorInfo> Network::adapter_tensors(const std::string& name) const 
   const std::lock_guard<std::mutex> lock(layout_mutex_);
   std::vector<TensorInfo> out;
   for (TensorInfo& info : parameters_.layout.tensors()) {
-    if (starts_with(info.name, prefix_of(name))) out.push_back(std::move(info));
+    if (info.name.starts_with(prefix_of(name))) out.push_back(std::move(info));
   }
   return out;
 }
@@ -214,7 +217,7 @@ std::vector<TensorInfo> Network::tensors() const {
   const std::lock_guard<std::mutex> lock(layout_mutex_);
   std::vector<TensorInfo> out;
   for (TensorInfo& info : parameters_.layout.tensors()) {
-    if (!starts_with(info.name, "adapter.")) out.push_back(std::move(info));
+    if (!info.name.starts_with("adapter.")) out.push_back(std::move(info));
   }
   return out;
 }
@@ -243,16 +246,15 @@ void Network::dump_merged(const TensorRange& range) const {
 
 void Network::freeze(const std::function<bool(const std::string& name)>& frozen) {
   thaw();
+  std::vector<ParamId> blocks;
   for (ParamId id : parameters_.layout.frozen_blocks(frozen)) {
-    if (id < bare_.count() && is_trained(parameters_.layout.group(id))) frozen_.push_back(id);
+    if (id < bare_.count() && is_trained(parameters_.layout.group(id))) blocks.push_back(id);
   }
-  if (!frozen_.empty()) arrange();
+  if (!blocks.empty()) rearrange([&] { frozen_ = blocks; });
 }
 
 void Network::thaw() {
-  if (frozen_.empty()) return;
-  frozen_.clear();
-  arrange();
+  if (!frozen_.empty()) rearrange([&] { frozen_.clear(); });
 }
 
 }  // namespace st

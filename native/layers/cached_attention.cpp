@@ -1,7 +1,5 @@
 #include "layers/cached_attention.h"
 
-#include "core/upload.h"
-
 namespace st {
 
 namespace {
@@ -32,15 +30,10 @@ void forward_cached(const SelfAttention& block, const Pass& pass, const Stream& 
   const int64_t queries = shape.heads * shape.head_dim;
   const at::Tensor qkv_RX = pass.take(block.qkv_width()), context_RX = pass.take(queries);
   block.project(pass, in.x_TD, qkv_RX);
-  std::vector<int64_t> new_places;
-  for (const int32_t first : rows.first) new_places.push_back(first + rows.length - 1);
-  at::Tensor(cache.own_S2Y)
-      .index_copy_(0, upload<int64_t>(new_places, qkv_RX.device()),
-                   qkv_RX.narrow(1, queries, 2 * shape.kv_heads * shape.head_dim));
-  const std::vector<int32_t> lengths(rows.first.size(), rows.length);
+  at::Tensor(cache.own_S2Y).index_copy_(0, rows.new_R, qkv_RX.narrow(1, queries, 2 * shape.kv_heads * shape.head_dim));
   const std::optional<RelativeBias> bias = block.bias(pass);
   attend({.queries = rows_of(pass.input),
-          .keys = places(rows.first, lengths),
+          .keys = places(rows.first, rows.length),
           .shape = shape,
           .bias = bias ? &*bias : nullptr},
          qkv_RX.narrow(1, 0, queries), cache.own_S2Y, context_RX);

@@ -11,10 +11,9 @@ namespace st {
 
 // The rows of a pass with one new token each. Their keys and values lie at the same places in all layers.
 struct CachedRows {
-  std::vector<int32_t> first;         // [R] of the first token in LayerCache::own
-  int32_t length = 0;                 // tokens of each row, with the new one
-  std::vector<int32_t> memory_first;  // [R] in LayerCache::memory: the encoder's tokens that the row reads
-  std::vector<int32_t> memory_length;
+  std::vector<int32_t> first, length;                // [R] in LayerCache::own: tokens of the row, with the new one
+  at::Tensor new_R;                                  // int64: places of the new tokens
+  std::vector<int32_t> memory_first, memory_length;  // [R] in LayerCache::memory: the encoder's tokens that it reads
 };
 
 // Keys and values of a layer side by side.

@@ -122,13 +122,10 @@ Initial initial_modernbert(const Config& given, const std::string& name, const s
   if (has_cutoff || given.object().count("initializer_cutoff_factor") == 0) {
     out.cutoff = config.positive("initializer_cutoff_factor", 2, 1e6);
   }
-  const auto ends_with = [&name](const std::string& end) {
-    return name.size() >= end.size() && name.compare(name.size() - end.size(), end.size(), end) == 0;
-  };
   const int64_t layers = config.size("num_hidden_layers", 22), width = config.size("hidden_size", 768);
   if (name == "classifier.weight") {
     out.deviation = 1 / std::sqrt(static_cast<double>(width));
-  } else if (ends_with(".Wo.weight") || name == "head.dense.weight" || name == "decoder.weight") {
+  } else if (name.ends_with(".Wo.weight") || name == "head.dense.weight" || name == "decoder.weight") {
     out.deviation /= std::sqrt(2.0 * static_cast<double>(layers));
   }
   return out;

@@ -1,7 +1,6 @@
 #include "models/t5.h"
 
 #include <cmath>
-#include <string_view>
 
 #include "core/model_config.h"
 #include "models/architecture.h"
@@ -114,19 +113,16 @@ Initial initial(const Config& given, const T5Defaults& defaults, const std::stri
   const T5Options options(given, defaults);
   const double factor = ModelConfig(given).number("initializer_factor", 1, 0, 1e6);
   if (shape.size() == 1) return {.mean = factor};
-  const auto ends_with = [&name](std::string_view end) {
-    return name.size() >= end.size() && name.compare(name.size() - end.size(), end.size(), end) == 0;
-  };
   const auto inverse_root = [](int64_t size) { return 1 / std::sqrt(static_cast<double>(size)); };
   const TransformerSizes& sizes = options.sizes;
   // The row of the padding token is drawn like all others.
   Initial out{.deviation = factor, .has_padding = false};
   if (name == "shared.weight" || name == "lm_head.weight") return out;
-  if (ends_with(".q.weight")) {
+  if (name.ends_with(".q.weight")) {
     out.deviation *= inverse_root(sizes.width * sizes.head_dim);
-  } else if (ends_with(".o.weight")) {
+  } else if (name.ends_with(".o.weight")) {
     out.deviation *= inverse_root(options.attention_width());
-  } else if (ends_with(".wo.weight")) {
+  } else if (name.ends_with(".wo.weight")) {
     out.deviation *= inverse_root(sizes.inner);
   } else {
     out.deviation *= inverse_root(sizes.width);

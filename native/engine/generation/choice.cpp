@@ -35,11 +35,6 @@ std::vector<Candidate> all_candidates(std::span<const float> scores_V) {
   return out;
 }
 
-// The score that `count` scores reach.
-float score_of_rank(std::span<const float> scores_V, int64_t count) {
-  return best_candidates(scores_V, count).back().score;
-}
-
 // Probabilities, up to a factor.
 struct Weights {
   float highest;
@@ -113,7 +108,7 @@ std::vector<Candidate> sampling_candidates(const GenerationOptions& options, std
   if (options.top_k == 0 || rank >= size) {
     out = all_candidates(scores_V);
   } else {
-    const float lowest = score_of_rank(scores_V, rank);
+    const float lowest = best_candidates(scores_V, rank).back().score;
     for (size_t i = 0; i < scores_V.size(); ++i) {
       if (scores_V[i] >= lowest && scores_V[i] > kNever) out.push_back({scores_V[i], static_cast<int32_t>(i)});
     }
@@ -122,7 +117,7 @@ std::vector<Candidate> sampling_candidates(const GenerationOptions& options, std
   if (out.empty()) return best_candidates(scores_V, least);
   const auto divisor = static_cast<float>(options.temperature);
   for (Candidate& one : out) one.score /= divisor;
-  if (options.top_p < 1 && !out.empty()) cut_to_share(out, options.top_p, least);
+  if (options.top_p < 1) cut_to_share(out, options.top_p, least);
   return out;
 }
 

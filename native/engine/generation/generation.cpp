@@ -13,6 +13,7 @@
 #include "core/memory.h"
 #include "core/profile.h"
 #include "core/sizes.h"
+#include "core/upload.h"
 #include "engine/encoder_impl.h"
 #include "engine/generation/search.h"
 #include "ops/linear.h"
@@ -119,18 +120,22 @@ at::Tensor Generation::scores(const std::vector<int32_t>& ids, const CachedRows&
 void Generation::write_tokens(std::vector<Answer>& answers) {
   const ProfileScope scope("tokens");
   CachedRows rows;
-  rows.length = ++written_;
   std::vector<int32_t> ids;
+  std::vector<int64_t> new_places;
   for (const auto& search : searches_) {
     const int64_t prompt = search->prompt();
     for (const auto& [slot, token] : search->rows()) {
       ids.push_back(token);
       rows.first.push_back(slot * static_cast<int32_t>(options_.most_tokens));
+      rows.length.push_back(written_ + 1);
+      new_places.push_back(rows.first.back() + written_);
       rows.memory_first.push_back(prompts_.offsets[prompt]);
       rows.memory_length.push_back(static_cast<int32_t>(prompts_.length(prompt)));
     }
   }
+  rows.new_R = upload<int64_t>(new_places, network_.device());
   const at::Tensor scores_RV = scores(ids, rows);
+  ++written_;
   float* next = scores_RV.mutable_data_ptr<float>();
   const int64_t vocabulary = scores_RV.size(1);
   std::vector<std::unique_ptr<Search>> unfinished;
