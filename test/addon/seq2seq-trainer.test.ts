@@ -72,22 +72,17 @@ test('training lowers the loss, of datasets and of streams; texts can be written
   }
 })
 
-test('an evaluation in bfloat16 leaves a generation under way as it is; columns have the order of their roles', async (t) => {
+test('columns have the roles that the trainer was told, whatever their names and order', async (t) => {
   const model = await Seq2SeqModel.load(FOLDER)
-  const evalDataset = Dataset.fromColumns({ query: golden.targets, passage: golden.sources })
+  const trainDataset = Dataset.fromColumns({ query: golden.targets, passage: golden.sources })
   const warnings: string[] = []
   const trainer = new Seq2SeqTrainer({
-    ...{ ...base, model, trainDataset: evalDataset, evalDataset, sourceColumn: 'passage', targetColumn: 'query' },
-    args: { ...steps, maxSteps: 1, bf16: true, perDeviceEvalBatchSize: 4 },
-    callbacks: [{ onWarning: ({ code }: { code: string }) => void warnings.push(code) } as never],
+    ...{ ...base, model, trainDataset, evalDataset: trainDataset, sourceColumn: 'passage', targetColumn: 'query' },
+    args: { ...steps, maxSteps: 1 },
+    callbacks: [{ onWarning: ({ code }) => void warnings.push(code) }],
   })
-  const expected = await model.generate(golden.sources, { maxNewTokens: 60, minNewTokens: 60 })
-  const [found] = await Promise.all([
-    model.generate(golden.sources, { maxNewTokens: 60, minNewTokens: 60 }),
-    trainer.evaluate(),
-  ])
-  t.is(found.length, expected.length)
   await trainer.train()
+  t.true(warnings.includes('WARN_UNUSED_ARGUMENTS'), 'warnings arrive')
   t.false(warnings.includes('WARN_COLUMN_ORDER'), warnings.join())
   await model.dispose()
 })

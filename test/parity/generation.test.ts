@@ -11,7 +11,7 @@ import type {
   PackedBatch,
 } from '../../lib/native/types.js'
 import { inUnits } from './architectures.js'
-import { addon, load, type Tensors } from './support.js'
+import { addon, load, type Tensors, trainerSpec } from './support.js'
 
 /** Arguments of transformers' generate(). */
 interface Arguments {
@@ -153,6 +153,28 @@ test('a seed gives the same draws, another one others, and answers differ', asyn
   t.notDeepEqual(await generate(encoder, few, { ...options, seed: 2 }), first)
   t.true(first.every((of) => of.length === 3))
   t.true(first.some(([a, b]) => String(a) !== String(b)))
+  await encoder.dispose()
+})
+
+test('a trainer that computes in bfloat16 may come between two jobs', async (t) => {
+  const encoder = await open('t5')
+  const batch = batchOf([[4, 5, 6]])
+  const generation = new addon.Generation(encoder, batch, { start: START, ends: Int32Array.of(), mostTokens: 5 })
+  t.deepEqual(await generation.next(), { answers: [], done: false }, 'the prompt is read')
+  const trainer = new addon.Trainer(encoder, trainerSpec({ type: 'TokenCrossEntropy' }, { precision: 'bfloat16' }))
+  await trainer.evaluate({ ...batch, targets: { ids: Int32Array.of(7, 1), offsets: Int32Array.of(0, 2) } })
+  const answers: GeneratedAnswer[] = []
+  for (let done = false; !done; ) {
+    const job = await generation.next()
+    answers.push(...job.answers)
+    done = job.done
+  }
+  t.deepEqual(
+    answers.map(({ ids }) => ids.length),
+    [5],
+  )
+  await trainer.dispose()
+  await generation.dispose()
   await encoder.dispose()
 })
 
