@@ -24,7 +24,8 @@ export interface CrossEncoderFolder
     | 'tokenizerFiles'
   > {
   path: string
-  transformerPath: string
+  /** Undefined where the model came from no folder that stays. */
+  transformerPath: string | undefined
   /** Whether the folder is of a model with a classifier, so that it must have the classifier's weights. */
   isClassifier: boolean
   numLabels: number
