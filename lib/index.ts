@@ -79,6 +79,7 @@ export type {
 export type { Precision, QuantizedData, QuantizedEmbeddings, QuantizeOptions } from './search/quantize.js'
 export type { ScoreFunction } from './search/score-function.js'
 export type { SearchHit, SemanticSearchOptions } from './search/semantic-search.js'
+export * as recipes from './recipes/index.js'
 export * as util from './search/util.js'
 export {
   type BaseTrainerOptions,
