@@ -126,7 +126,7 @@ test('what does not fit is refused before anything is written', async (t) => {
   const notFinite = { ...metric, after: Number.NaN }
   await refused(run.writeResult({ metrics: [notFinite], notes: [], counts: {} }), /metrics\[0\]\.after in result\.json/)
   await refused(run.writeFigure('../x', figures.loss!), /name of a figure/)
-  await refused(run.writeFigure('x', { ...figures.loss, kind: 'pie' } as never), /kind.*"heatmap"/)
+  await refused(run.writeFigure('x', { ...figures.loss, kind: 'pie' } as never), /"heatmap".* for the figure x kind/)
   const short = { kind: 'curves', title: 'Loss', series: [{ name: 'loss', x: [1, 2], y: [3] }] } as const
   await refused(run.writeFigure('x', short), /the figure x series\[0\]: expected as many y as x \(2\), but found 1/)
   t.deepEqual(await readdir(folder), ['run.json'])
