@@ -64,6 +64,7 @@ export type { GenerateOptions, Seq2SeqLoadOptions } from './models/seq2seq-optio
 export type { EncodeOptions, LoadOptions, ModelOptions, SourceOptions } from './models/types.js'
 export * as engine from './native/engine.js'
 export type { Metric } from './native/types.js'
+export * as recipes from './recipes/index.js'
 export type { CommunityDetectionOptions } from './search/community-detection.js'
 export type {
   MineHardNegativesOptions,
@@ -79,7 +80,6 @@ export type {
 export type { Precision, QuantizedData, QuantizedEmbeddings, QuantizeOptions } from './search/quantize.js'
 export type { ScoreFunction } from './search/score-function.js'
 export type { SearchHit, SemanticSearchOptions } from './search/semantic-search.js'
-export * as recipes from './recipes/index.js'
 export * as util from './search/util.js'
 export {
   type BaseTrainerOptions,

@@ -1,10 +1,11 @@
 /** What all recipes have in common: their options, what they are told beside them, and what comes out. */
-import { isDataset } from '../data/feed.js'
+
 import type { Dataset } from '../data/dataset.js'
+import { isDataset } from '../data/feed.js'
 import { invalidArgument } from '../errors.js'
 import type { Evaluator } from '../evaluation/evaluator.js'
-import { isPlainObject } from '../options.js'
 import { integer, type Kind, needed, type Option, option, text } from '../options/kinds.js'
+import { isPlainObject } from '../options.js'
 import type { PartialTrainingArguments, ProgressOutput } from '../training/index.js'
 
 /** Rows: a Dataset, or the path of a file that `Dataset.fromFile` reads. */
