@@ -8,7 +8,10 @@ import { build } from 'esbuild'
 import { packageRoot } from '../install/system.mjs'
 
 /** Packages of pure JavaScript that are a part of the bundle, so that an installation has fewer. Their licences go along. */
-export const BUNDLED = ['parse5', 'entities']
+export const BUNDLED = [
+  ...['parse5', 'entities', 'commander'],
+  ...['ajv', 'fast-deep-equal', 'fast-uri', 'json-schema-traverse', 'require-from-string'],
+]
 
 /**
  * @param {string} lib compiled modules
@@ -36,7 +39,7 @@ export async function bundle(lib, outdir) {
     target: 'node20.17',
     external: ['#*'],
     logLevel: 'warning',
-    plugins: [commonJsBeside(outdir), packages()],
+    plugins: [commonJsBeside(outdir), builtinsOfCommonJs(), packages()],
   })
   chmodSync(join(outdir, 'cli.js'), 0o755)
 }
@@ -54,6 +57,24 @@ function commonJsBeside(outdir) {
         copyFileSync(join(resolveDir, path), join(outdir, basename(path)))
         return { path: `./${basename(path)}`, external: true }
       })
+    },
+  }
+}
+
+/**
+ * What bundled CommonJS requires of Node: a module of the bundle has no `require`.
+ * @returns {import('esbuild').Plugin}
+ */
+function builtinsOfCommonJs() {
+  return {
+    name: 'builtins-of-commonjs',
+    setup({ onLoad, onResolve }) {
+      onResolve({ filter: /^node:/, namespace: 'bundled' }, ({ path, kind }) =>
+        kind === 'require-call' ? { path, namespace: 'builtin' } : undefined,
+      )
+      onLoad({ filter: /./, namespace: 'builtin' }, ({ path }) => ({
+        contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)})`,
+      }))
     },
   }
 }

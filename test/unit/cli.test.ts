@@ -52,6 +52,8 @@ test('help names every command and option', async (t) => {
       t.is(code, 0)
       t.true(out.startsWith(`Usage: sentence-torch ${command.name}`))
       for (const name of [...Object.keys(command.options), 'help']) t.true(out.includes(`--${name}`), name)
+      t.true(command.examples.length > 0)
+      for (const example of command.examples.flat()) t.true(out.includes(example))
     }
   }
   const { code, err } = await call()
