@@ -3,7 +3,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
-import { CrossEncoder, type MergeOptions, type ModelModules, Pooling, SentenceTransformer, Transformer } from '../../lib/index.js'
+import {
+  CrossEncoder,
+  type MergeOptions,
+  type ModelModules,
+  Pooling,
+  SentenceTransformer,
+  Transformer,
+} from '../../lib/index.js'
 import { openSafetensors, type TensorSource, writeSafetensors } from '../../lib/io/safetensors.js'
 
 const GOLDEN = fileURLToPath(new URL('../../../test/parity/golden/merging/', import.meta.url))
@@ -50,7 +57,10 @@ test('folders, loaded models and both give one model, which is ordinary', async 
   // A merged model without a folder stands on its own.
   await fromLoaded.addAdapter()
   await fromLoaded.save(join(root, 'with-adapter'))
-  t.deepEqual((await readdir(tmpdir())).filter((name) => name.includes('sentence-torch-merge')), [])
+  t.deepEqual(
+    (await readdir(tmpdir())).filter((name) => name.includes('sentence-torch-merge')),
+    [],
+  )
 })
 
 test('a base among the models counts once, by path or as an object', async (t) => {
@@ -103,7 +113,13 @@ test('models that differ in more than their weights are refused by the first dif
 })
 
 test('options that a method does not have, and values that it cannot use', async (t) => {
-  const refused = async (method: string, options: object, message: RegExp, code = 'ERR_INVALID_ARGUMENT', models = [one, two]) => {
+  const refused = async (
+    method: string,
+    options: object,
+    message: RegExp,
+    code = 'ERR_INVALID_ARGUMENT',
+    models = [one, two],
+  ) => {
     const merge = SentenceTransformer.merge(models, method as 'linear', options as MergeOptions<SentenceTransformer>)
     await t.throwsAsync(merge, { code, message })
   }
@@ -129,7 +145,10 @@ test('options that a method does not have, and values that it cannot use', async
   await refused('linear', {}, /models\[1\]/, 'ERR_INVALID_ARGUMENT', [one, undefined as unknown as string])
   await refused('linear', {}, /nowhere/, 'ERR_NOT_FOUND', [one, './nowhere'])
   await using crossEncoder = await CrossEncoder.load(join(GOLDEN, 'ce-one'))
-  await refused('linear', {}, /of this class for models\[1\] .*CrossEncoder/, 'ERR_INVALID_ARGUMENT', [one, crossEncoder as unknown as string])
+  await refused('linear', {}, /of this class for models\[1\] .*CrossEncoder/, 'ERR_INVALID_ARGUMENT', [
+    one,
+    crossEncoder as unknown as string,
+  ])
   await using adapted = await SentenceTransformer.load(two)
   await adapted.addAdapter()
   await refused('linear', {}, /the adapter "default"/, 'ERR_INVALID_ARGUMENT', [one, adapted as unknown as string])
@@ -141,7 +160,12 @@ async function scaled(folder: string, factor: number): Promise<string> {
   const tensors: TensorSource[] = []
   for (const [name, { dtype, shape }] of file.tensors) {
     const data = await file.read(name)
-    tensors.push({ name, dtype, shape, data: new Uint8Array(new Float32Array(data.buffer).map((x) => x * factor).buffer) })
+    tensors.push({
+      name,
+      dtype,
+      shape,
+      data: new Uint8Array(new Float32Array(data.buffer).map((x) => x * factor).buffer),
+    })
   }
   await file.close()
   await writeSafetensors(join(path, 'model.safetensors'), tensors, { format: 'pt' })
@@ -156,7 +180,10 @@ test('a result that is not finite is refused by its tensor, and the old folder s
   await using model = await SentenceTransformer.load(outputPath)
   await using before = await SentenceTransformer.load(one)
   t.deepEqual(await vectors(model), await vectors(before))
-  t.deepEqual((await readdir(root)).filter((name) => name.startsWith('.')), [])
+  t.deepEqual(
+    (await readdir(root)).filter((name) => name.startsWith('.')),
+    [],
+  )
 })
 
 test('static tables, and a model that was put together, merge like others', async (t) => {

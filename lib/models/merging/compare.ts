@@ -1,5 +1,5 @@
-import { Vocabulary } from '../../data/tokenizer/vocabulary.js'
 import type { TokenizerJson } from '../../data/tokenizer/blocks.js'
+import { Vocabulary } from '../../data/tokenizer/vocabulary.js'
 import { SentenceTorchError } from '../../errors.js'
 import { makeTokenizer } from '../load-parts.js'
 import type { MergeInput } from './input.js'

@@ -79,7 +79,8 @@ export async function openInputs<F extends KindFolder>(
     }
     const { folder, loaded } = inputs[0]!
     const pooler = kind.keepsPooler && opened[0]?.hasPooler === true
-    if (!loaded) own = startEngine(addon, { ...folder, modules: kind.modules(folder) }, pooler, { device: 'cpu' }).encoder
+    if (!loaded)
+      own = startEngine(addon, { ...folder, modules: kind.modules(folder) }, pooler, { device: 'cpu' }).encoder
     const encoder = loaded?.encoder ?? own!
     const checked = opened.map((file) => file?.check(encoder))
     const readers = inputs.map((input, i) =>

@@ -59,5 +59,6 @@ export const crossEncoders: ModelKind<CrossEncoderFolder> = {
   modules: (folder) => [classificationModule(folder)],
   files: () => [],
   settings: ({ numLabels, activationFn }) => ({ 'the number of labels': numLabels, 'the activation': activationFn }),
-  write: (folder, model, weights, target, version) => writeCrossEncoderFolder(folder, model, weights, { target, version }),
+  write: (folder, model, weights, target, version) =>
+    writeCrossEncoderFolder(folder, model, weights, { target, version }),
 }

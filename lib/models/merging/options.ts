@@ -4,7 +4,7 @@ import { checkOneOf, checkOptions, checkType } from '../../options.js'
 import { checkSourceOptions } from '../load-options.js'
 import { SOURCE_OPTIONS, type SourceOptions } from '../types.js'
 import type { MergeMethod, MergeSettings } from './method.js'
-import { type MergeMethodName, METHODS, METHODS_NOT_BUILT } from './methods.js'
+import { METHODS, METHODS_NOT_BUILT, type MergeMethodName } from './methods.js'
 import { type MergeParameters, readParameters } from './parameters.js'
 
 /** How models are merged. `Model`: their class. */
@@ -68,7 +68,8 @@ export function planMerge<Model, Loaded>(
   if (options.outputPath !== undefined && (typeof options.outputPath !== 'string' || options.outputPath === '')) {
     throw invalidArgument('outputPath', 'the path of a folder', options.outputPath)
   }
-  if (!Array.isArray(models) || models.length < 2) throw invalidArgument('models', 'an array of at least two models', models)
+  if (!Array.isArray(models) || models.length < 2)
+    throw invalidArgument('models', 'an array of at least two models', models)
   const { baseModel, dtype = 'float32', outDtype = dtype } = options
   const all: (string | Model)[] = [...models]
   const method: MergeMethod = METHODS[name]
@@ -105,7 +106,8 @@ function placeOfBase<Model>(
     if (given === undefined) return undefined
     throw new SentenceTorchError('ERR_INVALID_ARGUMENT', `The method ${name} has no baseModel`)
   }
-  if (given === undefined && name !== 'slerp') throw invalidArgument(`baseModel of the method ${name}`, 'a model', given)
+  if (given === undefined && name !== 'slerp')
+    throw invalidArgument(`baseModel of the method ${name}`, 'a model', given)
   const found = given === undefined ? 0 : models.indexOf(given)
   if (found !== -1) return found
   models.push(given!)

@@ -13,7 +13,11 @@ export const slerp: MergeMethod = {
   most: 2,
   parameters: { t: 0.5 },
   async merge({ models: [other], base }, { t }, slice) {
-    const [bb, xx, bx] = [await dotOf(base!, base!, slice), await dotOf(other!, other!, slice), await dotOf(base!, other!, slice)]
+    const [bb, xx, bx] = [
+      await dotOf(base!, base!, slice),
+      await dotOf(other!, other!, slice),
+      await dotOf(base!, other!, slice),
+    ]
     // A tensor of zeros has no direction: it counts as orthogonal.
     const cosine = bb === 0 || xx === 0 ? 0 : Math.max(-1, Math.min(1, bx / Math.sqrt(bb) / Math.sqrt(xx)))
     const [ofBase, ofOther] = sharesOf(cosine, t).map(roundingOf(other!))

@@ -9,7 +9,8 @@ import { type Floats, inStrides } from './method.js'
 export async function trim(values: Floats, density: number, rescale: boolean, slice: TimeSlice): Promise<void> {
   if (density >= 1) return
   const kept = density === 0 ? 0 : Math.max(1, Math.trunc(density * values.length))
-  const { size: least, equal } = kept === 0 ? { size: Number.POSITIVE_INFINITY, equal: 0 } : await smallestKept(values, kept, slice)
+  const { size: least, equal } =
+    kept === 0 ? { size: Number.POSITIVE_INFINITY, equal: 0 } : await smallestKept(values, kept, slice)
   let [before, after, room] = [0, 0, equal]
   await inStrides(values.length, slice, (start, end) => {
     for (let i = start; i < end; i++) {
