@@ -42,8 +42,8 @@ function halfToFloat(half: number): number {
 
 /** The bits of a float32 as those of a bfloat16. */
 function toBrain(bits: number): number {
-  const isNaN = (bits & 0x7fffffff) > 0x7f800000
-  return isNaN ? (bits >>> 16) | 0x40 : (bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16
+  const isNumber = (bits & 0x7fffffff) <= 0x7f800000
+  return isNumber ? (bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16 : (bits >>> 16) | 0x40
 }
 
 /** The bits of a float32 as those of a float16. */

@@ -26,7 +26,7 @@ async function copy(folder: string): Promise<string> {
   return path
 }
 
-async function change(folder: string, file: string, edit: (json: Record<string, any>) => void): Promise<void> {
+async function change<Json>(folder: string, file: string, edit: (json: Json) => void): Promise<void> {
   const json = JSON.parse(await readFile(join(folder, file), 'utf8'))
   edit(json)
   await writeFile(join(folder, file), JSON.stringify(json))
@@ -83,31 +83,36 @@ test('models that differ in more than their weights are refused by the first dif
     await t.throwsAsync(readdir(outputPath), { code: 'ENOENT' })
   }
   await refused(
-    (folder) => change(folder, 'config.json', (json) => (json.hidden_act = 'relu')),
+    (folder) => change(folder, 'config.json', (json: Record<string, unknown>) => (json.hidden_act = 'relu')),
     /hidden_act of config\.json: models\[0\] \(.*one\) has "gelu", models\[1\] \(.*\) has "relu"/,
   )
   await refused(
-    (folder) => change(folder, 'tokenizer.json', (json) => Object.assign(json.model.vocab, { cat: 8, dog: 7 })),
+    (folder) =>
+      change(folder, 'tokenizer.json', (json: { model: { vocab: object } }) =>
+        Object.assign(json.model.vocab, { cat: 8, dog: 7 }),
+      ),
     /the token "cat": .* has 7, .* has 8/,
   )
   await refused(
     (folder) =>
-      change(folder, '1_Pooling/config.json', (json) => {
+      change(folder, '1_Pooling/config.json', (json: Record<string, unknown>) => {
         if ('pooling_mode' in json) json.pooling_mode = 'cls'
         else Object.assign(json, { pooling_mode_mean_tokens: false, pooling_mode_cls_token: true })
       }),
     /the module 1 \(Pooling\)/,
   )
   await refused(
-    (folder) => change(folder, 'modules.json', (json) => json.pop()),
+    (folder) => change(folder, 'modules.json', (json: unknown[]) => json.pop()),
     /modules: .*\["Transformer","Pooling","Dense"\], .*\["Transformer","Pooling"\]/,
   )
   const shape: string = await copy(two)
-  await change(shape, 'config.json', (json) => (json.intermediate_size = 16))
+  await change(shape, 'config.json', (json: Record<string, unknown>) => (json.intermediate_size = 16))
   await t.throwsAsync(SentenceTransformer.merge([one, shape]), { message: /intermediate_size/ })
   // What only one file has, and where a model comes from, do not count.
   const fine = await copy(two)
-  await change(fine, 'config.json', (json) => Object.assign(json, { transformers_version: '1', x_new: 5, _name: 'x' }))
+  await change(fine, 'config.json', (json: Record<string, unknown>) =>
+    Object.assign(json, { transformers_version: '1', x_new: 5, _name: 'x' }),
+  )
   await using merged = await SentenceTransformer.merge([one, fine])
   t.is(merged.embeddingDimension, 6)
 })
