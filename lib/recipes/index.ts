@@ -1,0 +1,23 @@
+/** The recipes: what to do with the data that one has. Each is a function, and a line of the registry. */
+import { RECIPE as multipleNegativesRecipe } from './multiple-negatives.js'
+import type { Recipe } from './recipe.js'
+import { RECIPE as scoredPairsRecipe } from './scored-pairs.js'
+import { RECIPE as softmaxRecipe } from './softmax.js'
+
+export { type MultipleNegativesOptions, multipleNegatives } from './multiple-negatives.js'
+export { NLI_LABELS, type NliNegatives, type NliPairsOptions, nliPairs, nliRows } from './nli-rows.js'
+export type {
+  DataOption,
+  EvaluatorOption,
+  Recipe,
+  RecipeContext,
+  RecipeMetric,
+  RecipeOption,
+  RecipeOptions,
+  RecipeResult,
+} from './recipe.js'
+export { type PairLabels, type ScoredPairsOptions, scoredPairs } from './scored-pairs.js'
+export { type SoftmaxOptions, softmax } from './softmax.js'
+
+/** All recipes, in the order of docs/recipes. */
+export const RECIPES: readonly Recipe[] = [softmaxRecipe, multipleNegativesRecipe, scoredPairsRecipe]

@@ -1,0 +1,177 @@
+import { join } from 'node:path'
+import { Dataset } from '../data/dataset.js'
+import { throwIfAborted } from '../io/abort.js'
+import { SentenceTransformer } from '../models/sentence-transformer.js'
+import type { Figure } from '../report/figures.js'
+import type { RunData } from '../report/manifest.js'
+import { RUN_FILES, type RunFolder } from '../report/run-folder.js'
+import type { PartialTrainingArguments, SentenceTransformerTrainerOptions } from '../training/index.js'
+import { type Evaluators, MEASURED, type Measured, measure, metricRows, primaryNumbers } from './metrics.js'
+import type { DataOption, RecipeContext, RecipeMetric, RecipeOptions, RecipeResult } from './recipe.js'
+import { dataFacts } from './run-facts.js'
+import { Stages } from './stages.js'
+
+/** What a trainer gets of a run. */
+type OfRun = Required<Pick<SentenceTransformerTrainerOptions, 'args' | 'progress'>> &
+  Pick<SentenceTransformerTrainerOptions, 'evaluator'>
+
+/**
+ * A running recipe: what it is made of, and what it measures. All that it says is written into the run folder. Its models are
+ * disposed at the end.
+ */
+export class RecipeRun {
+  readonly seed: number
+  readonly signal: AbortSignal | undefined
+  /** The stages of a long recipe. */
+  readonly stages: Stages
+  readonly #folder: RunFolder
+  readonly #options: RecipeOptions
+  readonly #context: RecipeContext
+  readonly #evaluators: Evaluators
+  readonly #models: SentenceTransformer[] = []
+  readonly #data: RunData[] = []
+  readonly #metrics: RecipeMetric[] = []
+  readonly #notes: string[] = []
+  readonly #counts: Record<string, number> = {}
+  #before: Measured = {}
+
+  /** @internal */
+  constructor(folder: RunFolder, options: RecipeOptions, context: RecipeContext) {
+    this.#folder = folder
+    this.#options = options
+    this.#context = context
+    this.seed = options.seed ?? 42
+    this.signal = context.signal
+    this.stages = new Stages(folder.path, { signal: this.signal, log: (line) => this.log(line) })
+    const { dev, test, outside } = options
+    this.#evaluators = { ...(dev && { dev }), ...(test && { test }), ...(outside && { outside }) }
+    for (const role of MEASURED) if (!this.#evaluators[role]) this.note(MISSING[role])
+  }
+
+  /** The run folder. */
+  get folder(): string {
+    return this.#folder.path
+  }
+
+  /** Tells what is done. */
+  log(line: string): void {
+    this.#context.log?.(line)
+  }
+
+  /** A sentence that belongs to the numbers. */
+  note(sentence: string): void {
+    this.#notes.push(sentence)
+  }
+
+  /** A number that belongs to the result, such as rows that were left out. */
+  count(name: string, value: number): void {
+    this.#counts[name] = value
+    this.log(`${name}: ${value}`)
+  }
+
+  /** A metric that the recipe itself measures. */
+  metric(metric: RecipeMetric): void {
+    this.#metrics.push(metric)
+  }
+
+  /** A figure of the report. @param name of its file, with lower-case letters, digits and '-' */
+  figure(name: string, figure: Figure): Promise<void> {
+    return this.#folder.writeFigure(name, figure)
+  }
+
+  /** The rows of an option. */
+  async data(given: DataOption, role: RunData['role'] = 'train'): Promise<Dataset> {
+    throwIfAborted(this.signal, 'Reading the data')
+    const dataset = typeof given === 'string' ? await Dataset.fromFile(given, { signal: this.signal }) : given
+    const source = typeof given === 'string' ? given : 'a Dataset of the caller'
+    this.#data.push(await dataFacts(role, source, dataset))
+    await this.#folder.writeManifest({ data: this.#data })
+    this.log(`${role}: ${dataset.length} rows of ${source}`)
+    return dataset
+  }
+
+  /** The rows of an option that takes one data set or several. */
+  async datasets(given: DataOption | readonly DataOption[], role: RunData['role'] = 'train'): Promise<Dataset[]> {
+    const datasets: Dataset[] = []
+    for (const one of [given].flat() as DataOption[]) datasets.push(await this.data(one, role))
+    return datasets
+  }
+
+  /** The model to start from. @param make makes it in another way than `SentenceTransformer.load` */
+  async loadModel(make?: (source: string) => Promise<SentenceTransformer>): Promise<SentenceTransformer> {
+    const { model: source } = this.#options
+    const model = await (make?.(source) ?? SentenceTransformer.load(source, { signal: this.signal }))
+    this.#models.push(model)
+    await this.#folder.writeManifest({ tokenizerSha256: await model.tokenizer.fingerprint() })
+    return model
+  }
+
+  /** Measures the model to start from. */
+  async before(model: SentenceTransformer): Promise<void> {
+    this.#before = await this.measure(model)
+    this.log(`before: ${primaryNumbers(this.#before)}`)
+  }
+
+  /** Saves the trained model and measures it. */
+  async after(model: SentenceTransformer): Promise<void> {
+    await model.save(join(this.folder, RUN_FILES.model))
+    const after = await this.measure(model)
+    this.log(`after: ${primaryNumbers(after)}`)
+    const rows = metricRows(this.#evaluators, this.#before, after)
+    for (const { name } of rows.undefined) this.note(`${name} is not defined for this model.`)
+    this.#metrics.unshift(...rows.defined)
+  }
+
+  /** The evaluators' numbers of any model of the run. */
+  measure(model: SentenceTransformer): Promise<Measured> {
+    return measure(model, this.#evaluators, { outputPath: join(this.folder, 'eval'), signal: this.signal })
+  }
+
+  /**
+   * What a trainer gets: arguments (the recipe's `own`, and those of the caller over them), the dev evaluator, and where progress is
+   * shown.
+   * @param folder of checkpoints and logs. Default: the run folder
+   */
+  training(own: PartialTrainingArguments, folder: string = this.folder): OfRun {
+    return {
+      args: trainingArguments(this.#options, own, folder),
+      ...(this.#evaluators.dev && { evaluator: this.#evaluators.dev }),
+      progress: this.#context.progress ?? false,
+    }
+  }
+
+  /** @internal */
+  async finish(): Promise<RecipeResult> {
+    const result = { metrics: this.#metrics, notes: this.#notes, counts: this.#counts }
+    await this.#folder.writeResult(result)
+    await this.#folder.writeManifest({ model: RUN_FILES.model })
+    await this.#folder.finish()
+    return { folder: this.folder, model: join(this.folder, RUN_FILES.model), ...result }
+  }
+
+  /** @internal */
+  async dispose(): Promise<void> {
+    for (const model of this.#models) await model.dispose()
+  }
+}
+
+/** The arguments of a training: what all recipes want, what this one does, what the caller does. */
+export function trainingArguments(
+  { args, dev, seed = 42 }: RecipeOptions,
+  own: PartialTrainingArguments,
+  folder: string,
+): PartialTrainingArguments {
+  const evaluation = dev ? ({ evalStrategy: 'steps', evalSteps: 0.25 } as const) : {}
+  return {
+    ...{ numTrainEpochs: 1, saveStrategy: 'no', loggingSteps: 10, reportTo: ['jsonl', 'tensorboard'], ...evaluation },
+    ...own,
+    ...args,
+    ...{ outputDir: folder, loggingDir: folder, seed },
+  }
+}
+
+const MISSING = {
+  dev: 'The model was not measured during training: there is no dev evaluator.',
+  test: 'The model was not measured on data that nothing else saw: there is no test evaluator.',
+  outside: 'What the model forgets was not measured: there is no outside evaluator.',
+}
