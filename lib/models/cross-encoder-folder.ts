@@ -55,7 +55,7 @@ export async function readCrossEncoderFolder(
   getAddon: () => NativeAddon,
   overrides: Overrides = {},
   base?: string,
-): Promise<CrossEncoderFolder> {
+): Promise<CrossEncoderFolder & { transformerPath: string }> {
   const transformerPath = base ?? path
   const { config, description } = await readTransformerConfig(transformerPath, getAddon, { adapter: base === path })
   const { classifier, positions } = description

@@ -46,7 +46,7 @@ export async function loadCrossEncoderParts(
   const pairs = new PairTokenizer(tokenizer, { types: tokenTypes > 1 })
   throwIfAborted(signal, what)
   const weights = await WeightFiles.open(
-    { ...folder, transformerPath: folder.transformerPath!, modules: [] },
+    { ...folder, modules: [] },
     options.ignoreTensors,
   )
   try {
