@@ -1,9 +1,11 @@
 /** The recipes: what to do with the data that one has. Each is a function, and a line of the registry. */
+import { RECIPE as augmentedSbertRecipe } from './augmented-sbert.js'
 import { RECIPE as multipleNegativesRecipe } from './multiple-negatives.js'
 import type { Recipe } from './recipe.js'
 import { RECIPE as scoredPairsRecipe } from './scored-pairs.js'
 import { RECIPE as softmaxRecipe } from './softmax.js'
 
+export { type AugmentedSbertOptions, augmentedSbert } from './augmented-sbert.js'
 export { type MultipleNegativesOptions, multipleNegatives } from './multiple-negatives.js'
 export { NLI_LABELS, type NliNegatives, type NliPairsOptions, nliPairs, nliRows } from './nli-rows.js'
 export type {
@@ -20,4 +22,9 @@ export { type PairLabels, type ScoredPairsOptions, scoredPairs } from './scored-
 export { type SoftmaxOptions, softmax } from './softmax.js'
 
 /** All recipes, in the order of docs/recipes. */
-export const RECIPES: readonly Recipe[] = [softmaxRecipe, multipleNegativesRecipe, scoredPairsRecipe]
+export const RECIPES: readonly Recipe[] = [
+  softmaxRecipe,
+  multipleNegativesRecipe,
+  scoredPairsRecipe,
+  augmentedSbertRecipe,
+]
