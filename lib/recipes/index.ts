@@ -4,6 +4,8 @@ import type { Recipe } from './recipe.js'
 import { RECIPE as scoredPairsRecipe } from './scored-pairs.js'
 import { RECIPE as softmaxRecipe } from './softmax.js'
 
+export type { DataSpec, DataSpecObject } from './data-spec.js'
+export type { EvaluationSpec } from './evaluation-spec.js'
 export { type MultipleNegativesOptions, multipleNegatives } from './multiple-negatives.js'
 export { NLI_LABELS, type NliNegatives, type NliPairsOptions, nliPairs, nliRows } from './nli-rows.js'
 export type {
