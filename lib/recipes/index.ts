@@ -6,6 +6,8 @@ import { RECIPE as scoredPairsRecipe } from './scored-pairs.js'
 import { RECIPE as softmaxRecipe } from './softmax.js'
 
 export { type AugmentedSbertOptions, augmentedSbert } from './augmented-sbert.js'
+export type { DataSpec, DataSpecObject } from './data-spec.js'
+export type { EvaluationSpec } from './evaluation-spec.js'
 export { type MultipleNegativesOptions, multipleNegatives } from './multiple-negatives.js'
 export { NLI_LABELS, type NliNegatives, type NliPairsOptions, nliPairs, nliRows } from './nli-rows.js'
 export type {
