@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { Dataset } from '../data/dataset.js'
+import { Dataset } from '../data/dataset.js'
 import { throwIfAborted } from '../io/abort.js'
 import { SentenceTransformer } from '../models/sentence-transformer.js'
 import type { Figure } from '../report/figures.js'
