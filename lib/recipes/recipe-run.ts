@@ -15,6 +15,11 @@ import { Stages } from './stages.js'
 type OfRun = Required<Pick<SentenceTransformerTrainerOptions, 'args' | 'progress'>> &
   Pick<SentenceTransformerTrainerOptions, 'evaluator'>
 
+export interface StagePlace {
+  folder?: string
+  args?: PartialTrainingArguments
+}
+
 /**
  * A running recipe: what it is made of, and what it measures. All that it says is written into the run folder. Its models are
  * disposed at the end.
@@ -97,6 +102,11 @@ export class RecipeRun {
     return datasets
   }
 
+  /** The rows of one data set or several with the same columns, one after the other. */
+  async dataset(given: DataOption | readonly DataOption[], role: RunData['role'] = 'train'): Promise<Dataset> {
+    return Dataset.concatenate(await this.datasets(given, role))
+  }
+
   /** The model to start from. @param make makes it in another way than `SentenceTransformer.load` */
   async loadModel(make?: (source: string) => Promise<SentenceTransformer>): Promise<SentenceTransformer> {
     const { model: source } = this.#options
@@ -107,19 +117,21 @@ export class RecipeRun {
   }
 
   /** Measures the model to start from. */
-  async before(model: SentenceTransformer): Promise<void> {
+  async before(model: SentenceTransformer): Promise<Measured> {
     this.#before = await this.measure(model)
     this.log(`before: ${primaryNumbers(this.#before)}`)
+    return this.#before
   }
 
   /** Saves the trained model and measures it. */
-  async after(model: SentenceTransformer): Promise<void> {
+  async after(model: SentenceTransformer): Promise<Measured> {
     await model.save(join(this.folder, RUN_FILES.model))
     const after = await this.measure(model)
     this.log(`after: ${primaryNumbers(after)}`)
     const rows = metricRows(this.#evaluators, this.#before, after)
     for (const { name } of rows.undefined) this.note(`${name} is not defined for this model.`)
     this.#metrics.unshift(...rows.defined)
+    return after
   }
 
   /** The evaluators' numbers of any model of the run. */
@@ -130,11 +142,11 @@ export class RecipeRun {
   /**
    * What a trainer gets: arguments (the recipe's `own`, and those of the caller over them), the dev evaluator, and where progress is
    * shown.
-   * @param folder of checkpoints and logs. Default: the run folder
+   * @param stage of a recipe with several trainings: the folder of checkpoints and logs, and the caller's arguments for this one
    */
-  training(own: PartialTrainingArguments, folder: string = this.folder): OfRun {
+  training(own: PartialTrainingArguments, { folder = this.folder, args = this.#options.args }: StagePlace = {}): OfRun {
     return {
-      args: trainingArguments(this.#options, own, folder),
+      args: trainingArguments({ ...this.#options, args }, own, folder),
       ...(this.#evaluators.dev && { evaluator: this.#evaluators.dev }),
       progress: this.#context.progress ?? false,
     }
