@@ -64,6 +64,7 @@ export type { GenerateOptions, Seq2SeqLoadOptions } from './models/seq2seq-optio
 export type { EncodeOptions, LoadOptions, ModelOptions, SourceOptions } from './models/types.js'
 export * as engine from './native/engine.js'
 export type { Metric } from './native/types.js'
+export * as plots from './plots/index.js'
 export * as recipes from './recipes/index.js'
 export type { CommunityDetectionOptions } from './search/community-detection.js'
 export type {
