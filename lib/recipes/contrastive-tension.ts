@@ -76,7 +76,7 @@ export async function contrastiveTension(
       loss: inBatch ? new ContrastiveTensionLossInBatchNegatives() : new ContrastiveTensionLoss(),
       ...{ args, ...rest },
     })
-    await trainer.train({ signal: run.signal })
+    await run.train(trainer)
 
     // 4. The model as it has become.
     await run.after(model)

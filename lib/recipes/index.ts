@@ -10,6 +10,8 @@ import { RECIPE as tsdaeRecipe } from './tsdae.js'
 
 export { type AdaptivePretrainingOptions, adaptivePretraining } from './adaptive-pretraining.js'
 export { type ContrastiveTensionOptions, contrastiveTension } from './contrastive-tension.js'
+export type { DataSpec, DataSpecObject } from './data-spec.js'
+export type { EvaluationSpec } from './evaluation-spec.js'
 export { type MultipleNegativesOptions, multipleNegatives } from './multiple-negatives.js'
 export { NLI_LABELS, type NliNegatives, type NliPairsOptions, nliPairs, nliRows } from './nli-rows.js'
 export { type RankingPairs, rankingPairs } from './ranking-pairs.js'

@@ -82,7 +82,7 @@ export async function multipleNegatives(
         miniBatchSize: given.miniBatchSize,
       }),
     })
-    await trainer.train({ signal: run.signal })
+    await run.train(trainer)
 
     // 4. The model as it has become.
     await run.after(model)

@@ -5,7 +5,14 @@ import { SentenceTransformer } from '../models/sentence-transformer.js'
 import type { Figure } from '../report/figures.js'
 import type { RunData } from '../report/manifest.js'
 import { RUN_FILES, type RunFolder } from '../report/run-folder.js'
-import type { PartialTrainingArguments, SentenceTransformerTrainerOptions } from '../training/index.js'
+import { listCheckpoints } from '../training/checkpoint/rotation.js'
+import type {
+  PartialTrainingArguments,
+  SentenceTransformerTrainer,
+  SentenceTransformerTrainerOptions,
+  TrainResult,
+} from '../training/index.js'
+import { loadData } from './load-data.js'
 import { type Evaluators, MEASURED, type Measured, measure, metricRows, primaryNumbers } from './metrics.js'
 import type { DataOption, RecipeContext, RecipeMetric, RecipeOptions, RecipeResult } from './recipe.js'
 import { dataFacts } from './run-facts.js'
@@ -41,15 +48,14 @@ export class RecipeRun {
   #before: Measured = {}
 
   /** @internal */
-  constructor(folder: RunFolder, options: RecipeOptions, context: RecipeContext) {
+  constructor(folder: RunFolder, options: RecipeOptions, context: RecipeContext, evaluators: Evaluators) {
     this.#folder = folder
     this.#options = options
     this.#context = context
     this.seed = options.seed ?? 42
     this.signal = context.signal
     this.stages = new Stages(folder.path, { signal: this.signal, log: (line) => this.log(line) })
-    const { dev, test, outside } = options
-    this.#evaluators = { ...(dev && { dev }), ...(test && { test }), ...(outside && { outside }) }
+    this.#evaluators = evaluators
     for (const role of MEASURED) if (!this.#evaluators[role]) this.note(MISSING[role])
   }
 
@@ -87,8 +93,9 @@ export class RecipeRun {
   /** The rows of an option. */
   async data(given: DataOption, role: RunData['role'] = 'train'): Promise<Dataset> {
     throwIfAborted(this.signal, 'Reading the data')
-    const dataset = typeof given === 'string' ? await Dataset.fromFile(given, { signal: this.signal }) : given
-    const source = typeof given === 'string' ? given : 'a Dataset of the caller'
+    const { dataset, source, badRows } = await loadData(given, { where: role, signal: this.signal })
+    if (badRows.count > 0) this.count('badRows', (this.#counts.badRows ?? 0) + badRows.count)
+    for (const message of badRows.first) this.log(`left out: ${message}`)
     this.#data.push(await dataFacts(role, source, dataset))
     await this.#folder.writeManifest({ data: this.#data })
     this.log(`${role}: ${dataset.length} rows of ${source}`)
@@ -150,6 +157,15 @@ export class RecipeRun {
       ...(this.#evaluators.dev && { evaluator: this.#evaluators.dev }),
       progress: this.#context.progress ?? false,
     }
+  }
+
+  /** Trains; a run that is resumed goes on from the newest checkpoint in its folder, if there is one. */
+  async train(trainer: SentenceTransformerTrainer): Promise<TrainResult> {
+    const resumeFromCheckpoint = this.#context.resume === true && (await listCheckpoints(this.folder)).length > 0
+    if (this.#context.resume) {
+      this.log(resumeFromCheckpoint ? 'going on from the newest checkpoint' : 'there is no checkpoint: from the start')
+    }
+    return trainer.train({ signal: this.signal, resumeFromCheckpoint })
   }
 
   /** @internal */

@@ -54,7 +54,7 @@ export async function simcse(options: SimcseOptions, context: RecipeContext = {}
       loss: new MultipleNegativesRankingLoss({ scale: given.scale }),
       ...run.training({ perDeviceTrainBatchSize: 64, learningRate: 3e-5, warmupSteps: 0.1 }),
     })
-    await trainer.train({ signal: run.signal })
+    await run.train(trainer)
 
     // 4. The model as it has become.
     await run.after(model)

@@ -61,7 +61,7 @@ export async function tsdae(options: TsdaeOptions, context: RecipeContext = {}):
       loss: new DenoisingAutoEncoderLoss({ tieEncoderDecoder: true }),
       ...run.training({ perDeviceTrainBatchSize: 8, learningRate: 3e-5, lrSchedulerType: 'constant' }),
     })
-    await trainer.train({ signal: run.signal })
+    await run.train(trainer)
 
     // 4. The encoder alone is kept.
     await run.after(model)
