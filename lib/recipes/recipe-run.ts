@@ -5,7 +5,13 @@ import { SentenceTransformer } from '../models/sentence-transformer.js'
 import type { Figure } from '../report/figures.js'
 import type { RunData } from '../report/manifest.js'
 import { RUN_FILES, type RunFolder } from '../report/run-folder.js'
-import type { PartialTrainingArguments, SentenceTransformerTrainerOptions } from '../training/index.js'
+import { listCheckpoints } from '../training/checkpoint/rotation.js'
+import type {
+  PartialTrainingArguments,
+  SentenceTransformerTrainer,
+  SentenceTransformerTrainerOptions,
+  TrainResult,
+} from '../training/index.js'
 import { loadData } from './load-data.js'
 import { type Evaluators, MEASURED, type Measured, measure, metricRows, primaryNumbers } from './metrics.js'
 import type { DataOption, RecipeContext, RecipeMetric, RecipeOptions, RecipeResult } from './recipe.js'
@@ -151,6 +157,15 @@ export class RecipeRun {
       ...(this.#evaluators.dev && { evaluator: this.#evaluators.dev }),
       progress: this.#context.progress ?? false,
     }
+  }
+
+  /** Trains; a run that is resumed goes on from the newest checkpoint in its folder, if there is one. */
+  async train(trainer: SentenceTransformerTrainer): Promise<TrainResult> {
+    const resumeFromCheckpoint = this.#context.resume === true && (await listCheckpoints(this.folder)).length > 0
+    if (this.#context.resume) {
+      this.log(resumeFromCheckpoint ? 'going on from the newest checkpoint' : 'there is no checkpoint: from the start')
+    }
+    return trainer.train({ signal: this.signal, resumeFromCheckpoint })
   }
 
   /** @internal */
