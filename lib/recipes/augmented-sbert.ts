@@ -1,9 +1,9 @@
 import { join } from 'node:path'
 import { Dataset } from '../data/dataset.js'
 import { SentenceTorchError } from '../errors.js'
+import { CosineSimilarityLoss } from '../losses/cosine-similarity.js'
 import { BinaryCrossEntropyLoss } from '../losses/cross-encoder/binary-cross-entropy.js'
 import { CrossEntropyLoss } from '../losses/cross-encoder/cross-entropy.js'
-import { CosineSimilarityLoss } from '../losses/cosine-similarity.js'
 import { CrossEncoder } from '../models/cross-encoder.js'
 import { SentenceTransformer } from '../models/sentence-transformer.js'
 import { choice, flag, integer, needed, number, option, optionValues, positive, text } from '../options/kinds.js'
@@ -137,18 +137,22 @@ export async function augmentedSbert(
       foreign === undefined
         ? { pairing, topK, ...(pairing === 'semantic' && { model: await modelKey(given.model) }) }
         : { silver: await datasetSha256(foreign) }
-    const paired = await run.stages.run('silver-pairs', { ...source, gold: await datasetSha256(gold) }, async (stage) => {
-      const model = pairing === 'semantic' ? { model: base } : {}
-      const pairs = foreign
-        ? pairsOf(foreign)
-        : await recombine(distinctTexts(gold), { topK, signal: run.signal, ...model })
-      const fresh = withoutGold(pairs, gold)
-      if (fresh.length === 0) {
-        const message = `Expected silver pairs that are no gold pairs, found none among ${pairs.length} pairs`
-        throw new SentenceTorchError('ERR_INVALID_DATA', message)
-      }
-      await pairRows(fresh).toFile(join(stage.folder, 'pairs.jsonl'))
-    })
+    const paired = await run.stages.run(
+      'silver-pairs',
+      { ...source, gold: await datasetSha256(gold) },
+      async (stage) => {
+        const model = pairing === 'semantic' ? { model: base } : {}
+        const pairs = foreign
+          ? pairsOf(foreign)
+          : await recombine(distinctTexts(gold), { topK, signal: run.signal, ...model })
+        const fresh = withoutGold(pairs, gold)
+        if (fresh.length === 0) {
+          const message = `Expected silver pairs that are no gold pairs, found none among ${pairs.length} pairs`
+          throw new SentenceTorchError('ERR_INVALID_DATA', message)
+        }
+        await pairRows(fresh).toFile(join(stage.folder, 'pairs.jsonl'))
+      },
+    )
     await base.dispose()
 
     // 5. Their labels, and beside them those of gold pairs that the cross-encoder did not see.

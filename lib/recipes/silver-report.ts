@@ -46,7 +46,13 @@ export function agreementFigure(heldOut: Dataset, numLabels: number): Figure {
   const [gold, found] = [numbers(heldOut, 'score'), numbers(heldOut, 'predicted')]
   const title = 'The cross-encoder on gold pairs that it did not see'
   if (numLabels === 1) {
-    return { kind: 'scatter', title, xTitle: 'gold', yTitle: 'cross-encoder', series: [{ name: 'pairs', x: gold, y: found }] }
+    return {
+      kind: 'scatter',
+      title,
+      xTitle: 'gold',
+      yTitle: 'cross-encoder',
+      series: [{ name: 'pairs', x: gold, y: found }],
+    }
   }
   const count = (is: number, said: number) => gold.filter((label, i) => label === is && found[i] === said).length
   const values = [0, 1].map((is) => [0, 1].map((said) => count(is, said)))
