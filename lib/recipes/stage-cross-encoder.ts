@@ -1,6 +1,4 @@
 /** A cross-encoder inside of a stage: it is trained, goes on from its last checkpoint, and labels pairs. */
-import { rm } from 'node:fs/promises'
-import { join } from 'node:path'
 import type { Dataset } from '../data/dataset.js'
 import type { CrossEncoderLoss } from '../losses/cross-encoder/loss.js'
 import type { CrossEncoder } from '../models/cross-encoder.js'
@@ -21,22 +19,21 @@ export interface CrossEncoderStage {
 /** As in sentence-transformers' examples of Augmented SBERT. */
 const OWN = { perDeviceTrainBatchSize: 16, learningRate: 2e-5, warmupSteps: 0.1 } as const
 
-/** Trains `model` and saves it. Checkpoints are removed when the model is there. */
+/** Trains `model` and saves it. Its checkpoints are removed when the model is there, unless the caller asked for some. */
 export async function trainCrossEncoderInStage(
   run: RecipeRun,
   { folder, isContinued }: StageWork,
   model: CrossEncoder,
   { trainDataset, loss, args }: CrossEncoderStage,
 ): Promise<void> {
-  const saving = { saveStrategy: 'steps', saveSteps: 0.1, saveTotalLimit: 1 } as const
   // The dev evaluator measures embeddings, which this model has not.
-  const own = { ...saving, ...OWN, evalStrategy: 'no' } as const
+  const own = { ...OWN, evalStrategy: 'no' } as const
   const { evaluator: _, ...parts } = run.training(own, { folder, args })
   const trainer = new CrossEncoderTrainer({ model, trainDataset, loss, ...parts })
   const resumeFromCheckpoint = isContinued && (await listCheckpoints(folder)).length > 0
   await trainer.train({ ...(run.signal && { signal: run.signal }), resumeFromCheckpoint })
   await model.save(stageModel(folder))
-  for (const name of await listCheckpoints(folder)) await rm(join(folder, name), { recursive: true, force: true })
+  await run.removeCheckpoints(folder, args)
 }
 
 /** Labels of pairs from 0 to 1: the score, or for two labels the class that is more probable. */
