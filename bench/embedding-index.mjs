@@ -57,7 +57,12 @@ async function speed(precision) {
   await index.close()
   print({
     ...{ figure: 'query', precision, rows: ROWS, dim: DIM, queries: count },
-    ...{ p50Ms: round(quantile(times, 0.5)), p99Ms: round(quantile(times, 0.99)), buildMs: round(built), openMs: round(opened) },
+    ...{
+      p50Ms: round(quantile(times, 0.5)),
+      p99Ms: round(quantile(times, 0.99)),
+      buildMs: round(built),
+      openMs: round(opened),
+    },
     ...{ fileBytes: (await stat(path)).size, rssMB: Math.round(process.memoryUsage().rss / 1e6) },
   })
   await rm(path)
@@ -67,7 +72,8 @@ const round = (value) => Math.round(value * 100) / 100
 
 async function lines(file, pick) {
   const found = []
-  for await (const line of createInterface({ input: createReadStream(SHARED + file) })) found.push(pick(JSON.parse(line)))
+  for await (const line of createInterface({ input: createReadStream(SHARED + file) }))
+    found.push(pick(JSON.parse(line)))
   return found
 }
 
@@ -80,14 +86,24 @@ async function recall() {
   const queries = await model.encode(questions.slice(0, 500))
   await model.dispose()
   const exact = (await util.semanticSearch(queries, embeddings)).map((hits) => new Set(hits.map((hit) => hit.corpusId)))
-  for (const [precision, multipliers] of [['int8', [1, 2, 4]], ['binary', [1, 4, 10, 20, 40]]]) {
+  for (const [precision, multipliers] of [
+    ['int8', [1, 2, 4]],
+    ['binary', [1, 4, 10, 20, 40]],
+  ]) {
     const path = join(folder, `${precision}.index`)
     const index = await EmbeddingIndex.create(path, { embeddings, precision })
     for (const rescoreMultiplier of multipliers) {
       const found = await index.search(queries, { rescoreMultiplier })
       const common = found.map((hits, q) => hits.filter((hit) => exact[q].has(hit.corpusId)).length)
       const share = common.reduce((sum, n) => sum + n, 0) / (10 * found.length)
-      print({ figure: 'recall@10', precision, rescoreMultiplier, recall: Math.round(share * 1e4) / 1e4, rows: embeddings.shape[0], queries: 500 })
+      print({
+        figure: 'recall@10',
+        precision,
+        rescoreMultiplier,
+        recall: Math.round(share * 1e4) / 1e4,
+        rows: embeddings.shape[0],
+        queries: 500,
+      })
     }
     await index.close()
     await rm(path)

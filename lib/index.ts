@@ -69,6 +69,7 @@ export * as engine from './native/engine.js'
 export type { Metric } from './native/types.js'
 export * as plots from './plots/index.js'
 export * as recipes from './recipes/index.js'
+export type { CommunityDetectionOptions } from './search/community-detection.js'
 export {
   type CreateIndexOptions,
   EmbeddingIndex,
@@ -77,7 +78,6 @@ export {
   type IndexRows,
   type IndexSearchOptions,
 } from './search/embedding-index/embedding-index.js'
-export type { CommunityDetectionOptions } from './search/community-detection.js'
 export type {
   MineHardNegativesOptions,
   NegativesFormat,

@@ -140,7 +140,10 @@ test('while another process adds, an addition is refused and nothing changes', a
   t.true(lock instanceof FileLock)
   const before = await readFile(path)
   await using index = await EmbeddingIndex.open(path)
-  await t.throwsAsync(index.add({ embeddings: corpus }), { code: 'ERR_BUSY', message: new RegExp(`process ${process.pid}`) })
+  await t.throwsAsync(index.add({ embeddings: corpus }), {
+    code: 'ERR_BUSY',
+    message: new RegExp(`process ${process.pid}`),
+  })
   await (lock as FileLock).release()
   t.deepEqual(await readFile(path), before)
   await index.add({ embeddings: part(corpus, 10, 20) })
@@ -192,7 +195,8 @@ test('what is damaged or another file is refused by what is wrong', async (t) =>
     await refused(whole.subarray(0, length), /it was cut off, or copied in part/)
   }
   await refused(whole.subarray(0, 5000), /fewer than the 8192 of its heads/)
-  for (const bytes of [Buffer.alloc(0), Buffer.from('PK'), Buffer.alloc(10_000, 7)]) await refused(bytes, /is another file/)
+  for (const bytes of [Buffer.alloc(0), Buffer.from('PK'), Buffer.alloc(10_000, 7)])
+    await refused(bytes, /is another file/)
   await refused(changed(20, 4096 + 20), /its first head does not have its checksum/)
   await refused(changed(8192), /the segment at byte 8192 does not begin with/)
   await refused(changed(8192 + 30), /the segment at byte 8192 does not have its checksum/)
@@ -224,7 +228,10 @@ test('a format of a newer version is told from damage', async (t) => {
   const head = toBlock('STINDEX\n', { format: 2, anything: true }, 4096)
   const path = newPath()
   await writeFile(path, Buffer.concat([head, head, Buffer.alloc(100)]))
-  await t.throwsAsync(EmbeddingIndex.open(path), { code: 'ERR_UNSUPPORTED', message: /the format 2 of a newer version/ })
+  await t.throwsAsync(EmbeddingIndex.open(path), {
+    code: 'ERR_UNSUPPORTED',
+    message: /the format 2 of a newer version/,
+  })
 })
 
 test('arguments', async (t) => {
@@ -249,7 +256,10 @@ test('arguments', async (t) => {
   await t.throwsAsync(index.search(queries, { topK: 0 }), { ...none, message: /topK/ })
   await t.throwsAsync(index.search(queries, { rescoreMultiplier: 2 }), { ...none, message: /int8 and binary/ })
   await t.throwsAsync(index.add({ embeddings: someRows(1, 36) }), { ...none, message: /rows of 37/ })
-  await t.throwsAsync(index.add({ embeddings: part(corpus, 0, 1), ids: ['a'] }), { ...none, message: /created without/ })
+  await t.throwsAsync(index.add({ embeddings: part(corpus, 0, 1), ids: ['a'] }), {
+    ...none,
+    message: /created without/,
+  })
   await t.throwsAsync(index.search(queries, { signal: AbortSignal.abort() }), { code: 'ERR_ABORTED' })
   await index.close()
   await index.close()

@@ -8,7 +8,8 @@ const HEAD_BYTES = 16
 /** JSON as a block of `size` bytes that begins with `magic` (8 characters). */
 export function toBlock(magic: string, value: object, size: number): Uint8Array {
   const json = Buffer.from(JSON.stringify(value))
-  if (HEAD_BYTES + json.length > size) throw new Error(`A block of ${size} bytes has no room for ${json.length} of JSON`)
+  if (HEAD_BYTES + json.length > size)
+    throw new Error(`A block of ${size} bytes has no room for ${json.length} of JSON`)
   const block = Buffer.alloc(size)
   block.write(magic, 'latin1')
   block.writeUInt32LE(json.length, 8)
@@ -19,7 +20,8 @@ export function toBlock(magic: string, value: object, size: number): Uint8Array 
 
 /** The text of a block. @throws SentenceTorchError ERR_INVALID_FILE that says what `name` is instead */
 export function ofBlock(magic: string, block: Buffer, name: string, path: string): Uint8Array {
-  if (block.toString('latin1', 0, 8) !== magic) throw damaged(path, `${name} does not begin with ${JSON.stringify(magic)}`)
+  if (block.toString('latin1', 0, 8) !== magic)
+    throw damaged(path, `${name} does not begin with ${JSON.stringify(magic)}`)
   const length = block.readUInt32LE(8)
   const json = block.subarray(HEAD_BYTES, HEAD_BYTES + length)
   if (json.length !== length || crc32(json) !== block.readUInt32LE(12)) {

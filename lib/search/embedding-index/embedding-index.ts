@@ -294,7 +294,8 @@ function bytesOf({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array {
 function checkTexts(name: string, list: unknown, rows: number, isPresent: boolean): void {
   if (list === undefined && !isPresent) return
   if (!isPresent) throw invalidArgument(name, `no ${name}, since the index was created without`, list)
-  if (!Array.isArray(list) || list.length !== rows) throw invalidArgument(name, `an array of ${rows} texts, one for each row`, list)
+  if (!Array.isArray(list) || list.length !== rows)
+    throw invalidArgument(name, `an array of ${rows} texts, one for each row`, list)
   const at = list.findIndex((entry) => typeof entry !== 'string')
   if (at !== -1) throw invalidArgument(`${name}[${at}]`, 'a text', list[at])
 }

@@ -68,7 +68,15 @@ export interface SegmentRecord {
 }
 
 const part = object({ bytes: size, crc: integer(0, 2 ** 32 - 1) })
-const partsSchema = { vectors: part, codes: part, factors: part, idPlaces: part, ids: part, textPlaces: part, texts: part }
+const partsSchema = {
+  vectors: part,
+  codes: part,
+  factors: part,
+  idPlaces: part,
+  ids: part,
+  textPlaces: part,
+  texts: part,
+}
 const segmentSchema: Schema<SegmentRecord> = object({ rows: integer(1, 2 ** 31 - 1), parts: object(partsSchema) })
 
 /** Where a part lies in the file. */
@@ -136,7 +144,8 @@ export function readRecord(block: Buffer, start: number, first: number, head: He
   }
   for (const [part, bytes] of Object.entries(expected)) {
     const found = record.parts[part as PartName].bytes
-    if (found !== bytes) throw damaged(path, `${name} has ${found} bytes of ${part}, expected ${bytes} for ${rows} rows`)
+    if (found !== bytes)
+      throw damaged(path, `${name} has ${found} bytes of ${part}, expected ${bytes} for ${rows} rows`)
   }
   if (segment.end > head.end || first + rows > head.rows) {
     throw damaged(path, `${name} reaches beyond what its head says: ${head.end} bytes, ${head.rows} rows`)

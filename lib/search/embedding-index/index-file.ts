@@ -11,15 +11,15 @@ import { openFile } from '../../io/open-file.js'
 import { failedTo, systemError } from '../../io/system-error.js'
 import {
   FIRST_SEGMENT,
-  type Head,
   HEAD_BYTES,
+  type Head,
   type IndexSettings,
   isIndex,
   PARTS,
   readHead,
   readRecord,
-  type Segment,
   SEGMENT_BYTES,
+  type Segment,
   writeHead,
 } from './format.js'
 import { type SegmentData, STRIDE, writeSegment } from './write-segment.js'
@@ -181,7 +181,10 @@ export class IndexFile {
       first += segment.rows
     }
     if (start !== head.end || first !== head.rows) {
-      throw damaged(path, `its segments have ${first} rows and end at byte ${start}, its head says ${head.rows} and ${head.end}`)
+      throw damaged(
+        path,
+        `its segments have ${first} rows and end at byte ${start}, its head says ${head.rows} and ${head.end}`,
+      )
     }
     this.all.splice(0, this.all.length, ...found)
     this.current = head
@@ -225,7 +228,8 @@ async function readFully(file: FileHandle, target: Uint8Array, position: number,
   for (let done = 0; done < target.byteLength; ) {
     const length = Math.min(READ_BYTES, target.byteLength - done)
     const { bytesRead } = await file.read(target, done, length, position + done).catch(failedTo(`read ${path}`))
-    if (bytesRead === 0) throw damaged(path, `it ends at byte ${position + done}; it became shorter after it was opened`)
+    if (bytesRead === 0)
+      throw damaged(path, `it ends at byte ${position + done}; it became shorter after it was opened`)
     done += bytesRead
   }
 }
