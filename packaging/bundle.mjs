@@ -8,7 +8,7 @@ import { build } from 'esbuild'
 import { packageRoot } from '../install/system.mjs'
 
 /** Packages of pure JavaScript that are a part of the bundle, so that an installation has fewer. Their licences go along. */
-export const BUNDLED = ['parse5', 'entities']
+export const BUNDLED = ['parse5', 'entities', '@huggingface/jinja']
 
 /**
  * @param {string} lib compiled modules

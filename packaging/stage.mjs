@@ -62,7 +62,10 @@ export async function stageMain(folder, root) {
     copyFileSync(join(packageRoot, name), join(folder, name))
   mkdirSync(join(folder, 'licences'))
   for (const name of BUNDLED)
-    copyFileSync(join(packageRoot, 'node_modules', name, 'LICENSE'), join(folder, 'licences', `${name}.txt`))
+    copyFileSync(
+      join(packageRoot, 'node_modules', name, 'LICENSE'),
+      join(folder, 'licences', `${name.replace('@', '').replace('/', '-')}.txt`),
+    )
   const readme = readFileSync(join(packageRoot, 'README.md'), 'utf8')
   writeFileSync(join(folder, 'README.md'), absoluteLinks(readme, { web: webAddress(root), version: root.version }))
   finish(folder, mainManifest(root))
