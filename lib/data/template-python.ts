@@ -64,8 +64,8 @@ export function templateLibrary(): Promise<TemplateLibrary> {
 }
 
 function asPython({ Environment, Interpreter, tokenize, parse }: TemplateLibrary): TemplateLibrary {
-  const valueOf = (value: unknown) => new Environment().set('value', value)
-  correctTexts(valueOf)
+  const toValue = (value: unknown) => new Environment().set('value', value)
+  correctTexts(toValue)
   class PythonInterpreter extends Interpreter {
     #steps = 0
 
@@ -84,7 +84,7 @@ function asPython({ Environment, Interpreter, tokenize, parse }: TemplateLibrary
         const value = this.evaluate(node, scope)
         return STATEMENTS.has(node.type) && value.type === 'NullValue' ? '' : textOf(value)
       })
-      return valueOf(texts.join(''))
+      return toValue(texts.join(''))
     }
 
     override evaluateMemberExpression(node: Node, scope: Scope): Value {
@@ -97,21 +97,21 @@ function asPython({ Environment, Interpreter, tokenize, parse }: TemplateLibrary
 
     override evaluateBinaryExpression(node: Node, scope: Scope): Value {
       if (node.operator?.value !== '~') return super.evaluateBinaryExpression(node, scope)
-      return valueOf(textOf(this.evaluate(node.left, scope)) + textOf(this.evaluate(node.right, scope)))
+      return toValue(textOf(this.evaluate(node.left, scope)) + textOf(this.evaluate(node.right, scope)))
     }
 
     override applyFilter(operand: Value, given: Node, scope: Scope): Value {
       const called = String(given.type === 'CallExpression' ? given.callee?.value : given.value)
       const name = OTHER_NAMES[called] ?? called
       const args = given.type === 'CallExpression' ? given.args! : []
-      if (name === 'string') return valueOf(textOf(operand))
+      if (name === 'string') return toValue(textOf(operand))
       if (name === 'trim' && operand.type === 'StringValue') {
-        return valueOf(strip(String(operand.value), 'both', this.evaluateArguments(args, scope)[0][0]))
+        return toValue(strip(String(operand.value), 'both', this.evaluateArguments(args, scope)[0][0]))
       }
       const callee = { type: 'Identifier', value: name }
       const filter = name === 'default' || args.length > 0 ? { type: 'CallExpression', callee, args } : callee
       // The first of nothing is undefined.
-      return super.applyFilter(operand, filter, scope) ?? valueOf(undefined)
+      return super.applyFilter(operand, filter, scope) ?? toValue(undefined)
     }
   }
   return { tokenize, parse, Environment, Interpreter: PythonInterpreter }
@@ -148,9 +148,9 @@ function strip(text: string, side: 'left' | 'right' | 'both', characters?: Value
 }
 
 /** Gives the texts of the library Python's methods. */
-function correctTexts(valueOf: (value: unknown) => Value): void {
-  const prototype = Object.getPrototypeOf(valueOf(''))
-  const FunctionValue = valueOf(() => '').constructor as new (call: (args: Value[]) => Value) => Value
+function correctTexts(toValue: (value: unknown) => Value): void {
+  const prototype = Object.getPrototypeOf(toValue(''))
+  const FunctionValue = toValue(() => '').constructor as new (call: (args: Value[]) => Value) => Value
   const methods = Object.getOwnPropertyDescriptor(prototype, 'builtins')!.get!
   const corrected = new WeakSet<Map<string, Value>>()
   Object.defineProperty(prototype, 'builtins', {
@@ -159,11 +159,11 @@ function correctTexts(valueOf: (value: unknown) => Value): void {
       if (corrected.has(all)) return all
       const text = String(this.value)
       const stripped = (side: 'left' | 'right' | 'both') =>
-        new FunctionValue(([characters]) => valueOf(strip(text, side, characters)))
+        new FunctionValue(([characters]) => toValue(strip(text, side, characters)))
       all.set('strip', stripped('both')).set('lstrip', stripped('left')).set('rstrip', stripped('right'))
       const [first = '', ...rest] = text
-      all.set('capitalize', new FunctionValue(() => valueOf(first.toUpperCase() + rest.join('').toLowerCase())))
-      all.set('length', valueOf([...text].length))
+      all.set('capitalize', new FunctionValue(() => toValue(first.toUpperCase() + rest.join('').toLowerCase())))
+      all.set('length', toValue([...text].length))
       corrected.add(all)
       return all
     },

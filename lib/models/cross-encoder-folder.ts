@@ -49,7 +49,8 @@ export interface CrossEncoderFolder
     | 'tokenizerFiles'
   > {
   path: string
-  transformerPath: string
+  /** Undefined where the model came from no folder that stays. */
+  transformerPath: string | undefined
   /** Whether the folder is of a model with its head, so that it must have the head's weights. */
   isClassifier: boolean
   /** A model for the next token, whose logits make the score; undefined: a transformer with a classifier. */
@@ -88,7 +89,7 @@ export async function readCrossEncoderFolder(
   getAddon: () => NativeAddon,
   overrides: Overrides = {},
   base?: string,
-): Promise<CrossEncoderFolder> {
+): Promise<CrossEncoderFolder & { transformerPath: string }> {
   const transformerPath = base ?? path
   const { config, description } = await readTransformerConfig(transformerPath, getAddon, { adapter: base === path })
   const configFile = join(transformerPath, 'config.json')

@@ -49,7 +49,11 @@ export async function loadCrossEncoderParts(
   const pairs = pairEncoder(tokenizer, folder)
   if (folder.causal) folder.logitScore ??= usualLogitScore(tokenizer, path, folder.causal)
   throwIfAborted(signal, what)
-  const { weights, ownHead } = await openWeights(folder, options.ignoreTensors)
+  const { weights, ownHead } = await openWeights(
+    { path, transformerPath: folder.transformerPath },
+    folder,
+    options.ignoreTensors,
+  )
   try {
     throwIfAborted(signal, what)
     // The pooler belongs to the classification module here, which trains it.
@@ -69,15 +73,11 @@ export async function loadCrossEncoderParts(
 
 /** Weights of a folder of this model, and whether its last layer over the words has a matrix of its own. */
 export async function openWeights(
-  {
-    path,
-    transformerPath,
-    description,
-    causal,
-  }: Pick<CrossEncoderFolder, 'path' | 'transformerPath' | 'description' | 'causal'>,
+  place: { path: string; transformerPath: string },
+  { description, causal }: Pick<CrossEncoderFolder, 'description' | 'causal'>,
   ignoreTensors: readonly (string | RegExp)[] = [],
 ): Promise<{ weights: WeightFiles; ownHead: boolean }> {
-  const files = { path, transformerPath, modules: [] }
+  const files = { ...place, modules: [] }
   if (causal) return openCausalWeights({ ...files, description: causal }, ignoreTensors)
   return { weights: await WeightFiles.open({ ...files, description }, ignoreTensors), ownHead: false }
 }

@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
+import type { FloatDType } from '../io/floats.js'
 import { writeSafetensors } from '../io/safetensors.js'
 import type { ConfigObject } from '../native/types.js'
 import { ACTIVATION_PATHS } from './activations.js'
@@ -9,7 +10,7 @@ import type { CrossEncoderFolder } from './cross-encoder-folder.js'
 import { CLASSIFICATION, NEXT_TOKEN } from './folder-config.js'
 import { isObject, toJson } from './json.js'
 import { LOGIT_SCORE_FOLDER, logitScoreConfig } from './logit-score.js'
-import { float32Config, type SavedWeights, tensors, tokenizerConfig, writeAdapter } from './save-folder.js'
+import { configWithDType, type SavedWeights, tensors, tokenizerConfig, writeAdapter } from './save-folder.js'
 
 /** What the model card tells beside the model's own settings. */
 export interface CrossEncoderCard {
@@ -59,7 +60,10 @@ export async function writeCrossEncoderFolder(
     ...model.extraSentenceConfig,
   })
   if (adapter === undefined) {
-    await json('config.json', logitScore ? causalConfig(model) : classifierConfig(model, card.version))
+    const config = logitScore
+      ? causalConfig(model, weights.dtype)
+      : classifierConfig(model, card.version, weights.dtype)
+    await json('config.json', config)
   }
   for (const [name, bytes] of model.tokenizerFiles) await writeFile(join(folder, name), bytes)
   await json('tokenizer_config.json', tokenizerConfig(model))
@@ -82,13 +86,14 @@ function moduleList({ logitScore }: CrossEncoderFolder): object[] {
   ]
 }
 
-function causalConfig({ config, classifier }: CrossEncoderFolder): ConfigObject {
-  return { ...float32Config(config), architectures: [classifier.className] }
+function causalConfig({ config, classifier }: CrossEncoderFolder, dtype?: FloatDType): ConfigObject {
+  return { ...configWithDType(config, dtype), architectures: [classifier.className] }
 }
 
-function classifierConfig(model: CrossEncoderFolder, version: string): ConfigObject {
-  const { sbert_ce_default_activation_function, num_labels, id2label, label2id, ...config } = float32Config(
+function classifierConfig(model: CrossEncoderFolder, version: string, dtype?: FloatDType): ConfigObject {
+  const { sbert_ce_default_activation_function, num_labels, id2label, label2id, ...config } = configWithDType(
     model.config,
+    dtype,
   )
   const names = Array.from({ length: model.numLabels }, (_, i) => {
     const kept = model.isClassifier && isObject(id2label) && Object.keys(id2label).length === model.numLabels

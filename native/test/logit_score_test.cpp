@@ -55,8 +55,7 @@ TEST(LogitScore, IsTheDifferenceOfTwoOfAllLogitsAfterTheLastTokenOfEachRow) {
       head->forward(state);
 
       const at::Tensor all_VD = values[0].detach().clone().requires_grad_(true);
-      at::Tensor logits_RV =
-          at::linear(at::index_select(x_TD, 0, at::tensor({2, 3, 5}, at::dtype(at::kLong))), all_VD);
+      at::Tensor logits_RV = at::linear(at::index_select(x_TD, 0, at::tensor({2, 3, 5}, at::dtype(at::kLong))), all_VD);
       if (cap > 0) logits_RV = at::tanh(logits_RV / cap) * cap;
       at::Tensor score_R = logits_RV.select(1, 7);
       if (no >= 0) score_R = score_R - logits_RV.select(1, static_cast<int64_t>(no));
