@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Dataset } from '../data/dataset.js'
 import { throwIfAborted } from '../io/abort.js'
@@ -133,12 +134,19 @@ export class RecipeRun {
   /** Saves the trained model and measures it. */
   async after(model: SentenceTransformer): Promise<Measured> {
     await model.save(join(this.folder, RUN_FILES.model))
+    await this.removeCheckpoints(this.folder)
     const after = await this.measure(model)
     this.log(`after: ${primaryNumbers(after)}`)
     const rows = metricRows(this.#evaluators, this.#before, after)
     for (const { name } of rows.undefined) this.note(`${name} is not defined for this model.`)
     this.#metrics.unshift(...rows.defined)
     return after
+  }
+
+  /** Removes the checkpoints that a finished training does not need any more, unless the caller asked for some. */
+  async removeCheckpoints(folder: string, { saveStrategy } = this.#options.args ?? {}): Promise<void> {
+    if (saveStrategy !== undefined) return
+    for (const name of await listCheckpoints(folder)) await rm(join(folder, name), { recursive: true, force: true })
   }
 
   /** The evaluators' numbers of any model of the run. */
@@ -191,12 +199,16 @@ export function trainingArguments(
 ): PartialTrainingArguments {
   const evaluation = dev ? ({ evalStrategy: 'steps', evalSteps: 0.25 } as const) : {}
   return {
-    ...{ numTrainEpochs: 1, saveStrategy: 'no', loggingSteps: 10, reportTo: ['jsonl', 'tensorboard'], ...evaluation },
+    ...{ numTrainEpochs: 1, loggingSteps: 10, reportTo: ['jsonl', 'tensorboard'], ...evaluation },
+    ...SAVING,
     ...own,
     ...args,
     ...{ outputDir: folder, loggingDir: folder, seed },
   }
 }
+
+/** A checkpoint to go on from after an abort or a crash. */
+const SAVING = { saveStrategy: 'steps', saveSteps: 0.25, saveTotalLimit: 1 } as const
 
 const MISSING = {
   dev: 'The model was not measured during training: there is no dev evaluator.',
