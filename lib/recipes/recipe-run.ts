@@ -17,6 +17,7 @@ import { loadData } from './load-data.js'
 import { type Evaluators, MEASURED, type Measured, measure, metricRows, primaryNumbers } from './metrics.js'
 import type { DataOption, RecipeContext, RecipeMetric, RecipeOptions, RecipeResult } from './recipe.js'
 import { dataFacts } from './run-facts.js'
+import { sampleTexts, similarityFigure } from './similarity-figure.js'
 import { Stages } from './stages.js'
 
 /** What a trainer gets of a run. */
@@ -47,6 +48,7 @@ export class RecipeRun {
   readonly #notes: string[] = []
   readonly #counts: Record<string, number> = {}
   #before: Measured = {}
+  #sample: readonly string[] = []
 
   /** @internal */
   constructor(folder: RunFolder, options: RecipeOptions, context: RecipeContext, evaluators: Evaluators) {
@@ -99,6 +101,7 @@ export class RecipeRun {
     for (const message of badRows.first) this.log(`left out: ${message}`)
     this.#data.push(await dataFacts(role, source, dataset))
     await this.#folder.writeManifest({ data: this.#data })
+    if (role === 'train' && this.#sample.length === 0) this.#sample = sampleTexts(dataset)
     this.log(`${role}: ${dataset.length} rows of ${source}`)
     return dataset
   }
@@ -128,6 +131,7 @@ export class RecipeRun {
   async before(model: SentenceTransformer): Promise<Measured> {
     this.#before = await this.measure(model)
     this.log(`before: ${primaryNumbers(this.#before)}`)
+    await this.#drawSimilarity(model, 'before')
     return this.#before
   }
 
@@ -137,6 +141,7 @@ export class RecipeRun {
     await this.removeCheckpoints(this.folder)
     const after = await this.measure(model)
     this.log(`after: ${primaryNumbers(after)}`)
+    await this.#drawSimilarity(model, 'after')
     const rows = metricRows(this.#evaluators, this.#before, after)
     for (const { name } of rows.undefined) this.note(`${name} is not defined for this model.`)
     this.#metrics.unshift(...rows.defined)
@@ -174,6 +179,14 @@ export class RecipeRun {
       this.log(resumeFromCheckpoint ? 'going on from the newest checkpoint' : 'there is no checkpoint: from the start')
     }
     return trainer.train({ signal: this.signal, resumeFromCheckpoint })
+  }
+
+  async #drawSimilarity(model: SentenceTransformer, when: 'before' | 'after'): Promise<void> {
+    if (this.#sample.length < 2) return
+    await this.figure(
+      `similarity-${when === 'before' ? 1 : 2}-${when}`,
+      await similarityFigure(model, this.#sample, when),
+    )
   }
 
   /** @internal */
