@@ -1,4 +1,3 @@
-import { SentenceTorchError } from '../../errors.js'
 import type { ModuleSpec, NativeAddon } from '../../native/types.js'
 import { type CrossEncoderFolder, headModule, readCrossEncoderFolder } from '../cross-encoder-folder.js'
 import { type ModelFolder, readModelFolder } from '../model-folder.js'
@@ -59,13 +58,8 @@ export const crossEncoders: ModelKind<CrossEncoderFolder> = {
   name: 'CrossEncoder',
   organization: 'cross-encoder',
   keepsPooler: false,
-  async read(path, getAddon) {
-    const folder = await readCrossEncoderFolder(path, getAddon)
-    if (!folder.causal) return folder
-    const message = `Merging models for the next token (LogitScore), such as ${path}, is not built yet`
-    throw new SentenceTorchError('ERR_NOT_IMPLEMENTED', message)
-  },
-  obstacle: ({ causal }) => (causal ? 'it scores by the logits of a language model' : undefined),
+  read: (path, getAddon) => readCrossEncoderFolder(path, getAddon),
+  obstacle: ({ causal }) => (causal ? 'it scores by the logits of a language model (LogitScore)' : undefined),
   modules: (folder) => [headModule(folder)],
   files: () => [],
   settings: ({ numLabels, activationFn }) => ({ 'the number of labels': numLabels, 'the activation': activationFn }),
