@@ -1,4 +1,5 @@
 /** The recipes: what to do with the data that one has. Each is a function, and a line of the registry. */
+import { RECIPE as finetuneRecipe } from './finetune.js'
 import { RECIPE as multipleNegativesRecipe } from './multiple-negatives.js'
 import type { Recipe } from './recipe.js'
 import { RECIPE as scoredPairsRecipe } from './scored-pairs.js'
@@ -6,6 +7,8 @@ import { RECIPE as softmaxRecipe } from './softmax.js'
 
 export type { DataSpec, DataSpecObject } from './data-spec.js'
 export type { EvaluationSpec } from './evaluation-spec.js'
+export { type FinetuneOptions, finetune, type NamedData, type NamedLoss } from './finetune.js'
+export type { LossSpec } from './make-loss.js'
 export { type MultipleNegativesOptions, multipleNegatives } from './multiple-negatives.js'
 export { NLI_LABELS, type NliNegatives, type NliPairsOptions, nliPairs, nliRows } from './nli-rows.js'
 export type {
@@ -22,4 +25,4 @@ export { type PairLabels, type ScoredPairsOptions, scoredPairs } from './scored-
 export { type SoftmaxOptions, softmax } from './softmax.js'
 
 /** All recipes, in the order of docs/recipes. */
-export const RECIPES: readonly Recipe[] = [softmaxRecipe, multipleNegativesRecipe, scoredPairsRecipe]
+export const RECIPES: readonly Recipe[] = [finetuneRecipe, softmaxRecipe, multipleNegativesRecipe, scoredPairsRecipe]
