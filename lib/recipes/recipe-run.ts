@@ -1,11 +1,18 @@
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Dataset } from '../data/dataset.js'
+import { Dataset } from '../data/dataset.js'
 import { throwIfAborted } from '../io/abort.js'
 import { SentenceTransformer } from '../models/sentence-transformer.js'
 import type { Figure } from '../report/figures.js'
 import type { RunData } from '../report/manifest.js'
 import { RUN_FILES, type RunFolder } from '../report/run-folder.js'
-import type { PartialTrainingArguments, SentenceTransformerTrainerOptions } from '../training/index.js'
+import { listCheckpoints } from '../training/checkpoint/rotation.js'
+import type {
+  PartialTrainingArguments,
+  SentenceTransformerTrainer,
+  SentenceTransformerTrainerOptions,
+  TrainResult,
+} from '../training/index.js'
 import { loadData } from './load-data.js'
 import { type Evaluators, MEASURED, type Measured, measure, metricRows, primaryNumbers } from './metrics.js'
 import type { DataOption, RecipeContext, RecipeMetric, RecipeOptions, RecipeResult } from './recipe.js'
@@ -15,6 +22,11 @@ import { Stages } from './stages.js'
 /** What a trainer gets of a run. */
 type OfRun = Required<Pick<SentenceTransformerTrainerOptions, 'args' | 'progress'>> &
   Pick<SentenceTransformerTrainerOptions, 'evaluator'>
+
+export interface StagePlace {
+  folder?: string
+  args?: PartialTrainingArguments
+}
 
 /**
  * A running recipe: what it is made of, and what it measures. All that it says is written into the run folder. Its models are
@@ -99,6 +111,11 @@ export class RecipeRun {
     return datasets
   }
 
+  /** The rows of one data set or several with the same columns, one after the other. */
+  async dataset(given: DataOption | readonly DataOption[], role: RunData['role'] = 'train'): Promise<Dataset> {
+    return Dataset.concatenate(await this.datasets(given, role))
+  }
+
   /** The model to start from. @param make makes it in another way than `SentenceTransformer.load` */
   async loadModel(make?: (source: string) => Promise<SentenceTransformer>): Promise<SentenceTransformer> {
     const { model: source } = this.#options
@@ -109,19 +126,28 @@ export class RecipeRun {
   }
 
   /** Measures the model to start from. */
-  async before(model: SentenceTransformer): Promise<void> {
+  async before(model: SentenceTransformer): Promise<Measured> {
     this.#before = await this.measure(model)
     this.log(`before: ${primaryNumbers(this.#before)}`)
+    return this.#before
   }
 
   /** Saves the trained model and measures it. */
-  async after(model: SentenceTransformer): Promise<void> {
+  async after(model: SentenceTransformer): Promise<Measured> {
     await model.save(join(this.folder, RUN_FILES.model))
+    await this.removeCheckpoints(this.folder)
     const after = await this.measure(model)
     this.log(`after: ${primaryNumbers(after)}`)
     const rows = metricRows(this.#evaluators, this.#before, after)
     for (const { name } of rows.undefined) this.note(`${name} is not defined for this model.`)
     this.#metrics.unshift(...rows.defined)
+    return after
+  }
+
+  /** Removes the checkpoints that a finished training does not need any more, unless the caller asked for some. */
+  async removeCheckpoints(folder: string, { saveStrategy } = this.#options.args ?? {}): Promise<void> {
+    if (saveStrategy !== undefined) return
+    for (const name of await listCheckpoints(folder)) await rm(join(folder, name), { recursive: true, force: true })
   }
 
   /** The evaluators' numbers of any model of the run. */
@@ -132,14 +158,23 @@ export class RecipeRun {
   /**
    * What a trainer gets: arguments (the recipe's `own`, and those of the caller over them), the dev evaluator, and where progress is
    * shown.
-   * @param folder of checkpoints and logs. Default: the run folder
+   * @param stage of a recipe with several trainings: the folder of checkpoints and logs, and the caller's arguments for this one
    */
-  training(own: PartialTrainingArguments, folder: string = this.folder): OfRun {
+  training(own: PartialTrainingArguments, { folder = this.folder, args = this.#options.args }: StagePlace = {}): OfRun {
     return {
-      args: trainingArguments(this.#options, own, folder),
+      args: trainingArguments({ ...this.#options, args }, own, folder),
       ...(this.#evaluators.dev && { evaluator: this.#evaluators.dev }),
       progress: this.#context.progress ?? false,
     }
+  }
+
+  /** Trains; a run that is resumed goes on from the newest checkpoint in its folder, if there is one. */
+  async train(trainer: SentenceTransformerTrainer): Promise<TrainResult> {
+    const resumeFromCheckpoint = this.#context.resume === true && (await listCheckpoints(this.folder)).length > 0
+    if (this.#context.resume) {
+      this.log(resumeFromCheckpoint ? 'going on from the newest checkpoint' : 'there is no checkpoint: from the start')
+    }
+    return trainer.train({ signal: this.signal, resumeFromCheckpoint })
   }
 
   /** @internal */
@@ -165,12 +200,16 @@ export function trainingArguments(
 ): PartialTrainingArguments {
   const evaluation = dev ? ({ evalStrategy: 'steps', evalSteps: 0.25 } as const) : {}
   return {
-    ...{ numTrainEpochs: 1, saveStrategy: 'no', loggingSteps: 10, reportTo: ['jsonl', 'tensorboard'], ...evaluation },
+    ...{ numTrainEpochs: 1, loggingSteps: 10, reportTo: ['jsonl', 'tensorboard'], ...evaluation },
+    ...SAVING,
     ...own,
     ...args,
     ...{ outputDir: folder, loggingDir: folder, seed },
   }
 }
+
+/** A checkpoint to go on from after an abort or a crash. */
+const SAVING = { saveStrategy: 'steps', saveSteps: 0.25, saveTotalLimit: 1 } as const
 
 const MISSING = {
   dev: 'The model was not measured during training: there is no dev evaluator.',

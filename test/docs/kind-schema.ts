@@ -44,6 +44,8 @@ const TYPES: Readonly<Record<string, (kind: Kind) => Schema>> = {
   TrainingPrompts: () => anyOf(text, byName(anyOf(text, names))),
   SchedulerKwargs: () => ({ type: 'object' }),
   GuideModel: () => ({ ...text, minLength: 1 }),
+  // Of recipes: training arguments.
+  object: () => ref('training'),
   Loss: () => ref('loss'),
   NamedLoss: () => ref('lossOrLosses'),
   DataOption: () => ref('data'),

@@ -7,6 +7,7 @@ import { cliPage } from './cli.js'
 import { configSchemaText } from './config-schema.js'
 import { lossesPage } from './losses.js'
 import { fillPage } from './page.js'
+import { recipePages } from './recipes.js'
 
 const ROOT = new URL('../../../', import.meta.url)
 
@@ -19,6 +20,7 @@ export async function generated(): Promise<Map<string, string>> {
     ['docs/losses.md', page('docs/losses.md', await lossesPage())],
     ['schema/config.schema.json', configSchemaText()],
     ['docs/cli.md', page('docs/cli.md', cliPage())],
+    ...recipePages(readGenerated),
   ])
 }
 
