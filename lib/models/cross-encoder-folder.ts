@@ -24,7 +24,8 @@ export interface CrossEncoderFolder
     | 'tokenizerFiles'
   > {
   path: string
-  transformerPath: string
+  /** Undefined where the model came from no folder that stays. */
+  transformerPath: string | undefined
   /** Whether the folder is of a model with a classifier, so that it must have the classifier's weights. */
   isClassifier: boolean
   numLabels: number
@@ -54,7 +55,7 @@ export async function readCrossEncoderFolder(
   getAddon: () => NativeAddon,
   overrides: Overrides = {},
   base?: string,
-): Promise<CrossEncoderFolder> {
+): Promise<CrossEncoderFolder & { transformerPath: string }> {
   const transformerPath = base ?? path
   const { config, description } = await readTransformerConfig(transformerPath, getAddon, { adapter: base === path })
   const { classifier, positions } = description

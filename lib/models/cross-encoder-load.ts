@@ -45,7 +45,10 @@ export async function loadCrossEncoderParts(
   const tokenizer = makeTokenizer({ ...folder, first: 'Transformer' })
   const pairs = new PairTokenizer(tokenizer, { types: tokenTypes > 1 })
   throwIfAborted(signal, what)
-  const weights = await WeightFiles.open({ ...folder, modules: [] }, options.ignoreTensors)
+  const weights = await WeightFiles.open(
+    { ...folder, modules: [] },
+    options.ignoreTensors,
+  )
   try {
     throwIfAborted(signal, what)
     // The pooler belongs to the classification module here, which trains it.

@@ -16,6 +16,8 @@ import {
 } from './cross-encoder-options.js'
 import { encodeRows, throwIfAborted } from './encode.js'
 import { evaluateModel, type ModelEvaluator } from './evaluate-model.js'
+import type { MergeMethodName } from './merging/methods.js'
+import type { MergeOptions } from './merging/options.js'
 import { EncodeProgress } from './progress.js'
 import { writeCrossEncoderFolder } from './save-cross-encoder.js'
 import { copyPairs, isPair, type Pair, type Scores, scores } from './scores.js'
@@ -70,6 +72,27 @@ export class CrossEncoder extends BaseModel<CrossEncoderParts> {
    */
   static async load(idOrPath: string, options: CrossEncoderLoadOptions = {}): Promise<CrossEncoder> {
     return new CrossEncoder(await loadCrossEncoderParts(loadAddon, idOrPath, options))
+  }
+
+  /**
+   * Merges cross-encoders of one architecture, as `SentenceTransformer.merge`, their classifiers with the rest.
+   * Source: sentence-transformers `CrossEncoder.merge`.
+   * @throws SentenceTorchError as there
+   */
+  static async merge(
+    models: readonly (string | CrossEncoder)[],
+    method: MergeMethodName = 'linear',
+    options: MergeOptions<CrossEncoder> = {},
+  ): Promise<CrossEncoder> {
+    const { mergeModels, crossEncoders } = await import('./merging/index.js')
+    const kind = {
+      kind: crossEncoders,
+      getAddon: loadAddon,
+      partsOf: (value: unknown) => (value instanceof CrossEncoder ? value.use() : undefined),
+      load: (path: string) => loadCrossEncoderParts(loadAddon, path, {}),
+      create: (parts: CrossEncoderParts) => new CrossEncoder(parts),
+    }
+    return mergeModels(kind, models, method, options)
   }
 
   /** Scores per pair. */

@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
+import type { FloatDType } from '../io/floats.js'
 import { writeSafetensors } from '../io/safetensors.js'
 import type { ConfigObject } from '../native/types.js'
 import { ACTIVATION_PATHS } from './activations.js'
@@ -8,7 +9,7 @@ import { pythonPath } from './checkpoint-names.js'
 import type { CrossEncoderFolder } from './cross-encoder-folder.js'
 import { CLASSIFICATION } from './folder-config.js'
 import { isObject, toJson } from './json.js'
-import { float32Config, type SavedWeights, tensors, tokenizerConfig, writeAdapter } from './save-folder.js'
+import { configWithDType, type SavedWeights, tensors, tokenizerConfig, writeAdapter } from './save-folder.js'
 
 /** What the model card tells beside the model's own settings. */
 export interface CrossEncoderCard {
@@ -49,7 +50,7 @@ export async function writeCrossEncoderFolder(
     module_output_name: CLASSIFICATION.output,
     ...model.extraSentenceConfig,
   })
-  if (adapter === undefined) await json('config.json', classifierConfig(model, card.version))
+  if (adapter === undefined) await json('config.json', classifierConfig(model, card.version, weights.dtype))
   for (const [name, bytes] of model.tokenizerFiles) await writeFile(join(folder, name), bytes)
   await json('tokenizer_config.json', tokenizerConfig(model))
   await writeFile(join(folder, 'README.md'), crossEncoderCard(model, card))
@@ -60,9 +61,10 @@ export async function writeCrossEncoderFolder(
   await writeSafetensors(join(folder, 'model.safetensors'), named, { format: 'pt' })
 }
 
-function classifierConfig(model: CrossEncoderFolder, version: string): ConfigObject {
-  const { sbert_ce_default_activation_function, num_labels, id2label, label2id, ...config } = float32Config(
+function classifierConfig(model: CrossEncoderFolder, version: string, dtype?: FloatDType): ConfigObject {
+  const { sbert_ce_default_activation_function, num_labels, id2label, label2id, ...config } = configWithDType(
     model.config,
+    dtype,
   )
   const names = Array.from({ length: model.numLabels }, (_, i) => {
     const kept = model.isClassifier && isObject(id2label) && Object.keys(id2label).length === model.numLabels

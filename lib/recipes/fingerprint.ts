@@ -1,6 +1,6 @@
 /** What data and folders are, as a SHA-256: the same content gives the same one, wherever it came from. */
 import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
+import { createReadStream, existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Dataset } from '../data/dataset.js'
@@ -37,6 +37,11 @@ export async function folderSha256(folder: string): Promise<string> {
   for (const path of await filesIn(folder))
     hash.update(`${JSON.stringify(path)} ${await fileSha256(join(folder, path))}\n`)
   return hash.digest('hex')
+}
+
+/** Of a model as a recipe takes it: of a folder its content, else its hub id. */
+export async function modelKey(source: string): Promise<string> {
+  return existsSync(source) ? folderSha256(source) : source
 }
 
 /** The paths of all files in a folder, with '/', sorted. */

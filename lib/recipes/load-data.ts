@@ -40,7 +40,7 @@ const KEPT_ERRORS = 5
  */
 export async function loadData(spec: DataSpec | Dataset, options: LoadDataOptions = {}): Promise<LoadedData> {
   if (isDataset(spec as Dataset)) {
-    return { dataset: spec as Dataset, source: 'a Dataset', badRows: { count: 0, first: [] } }
+    return { dataset: spec as Dataset, source: 'a Dataset of the caller', badRows: { count: 0, first: [] } }
   }
   const { folder, where = 'data', signal } = options
   const checked = checkDataSpec(spec, where)

@@ -1,7 +1,8 @@
 import { MultipleNegativesRankingLoss } from '../losses/multiple-negatives-ranking.js'
 import { choice, integer, needed, nullable, optionValues, positive } from '../options/kinds.js'
 import { SentenceTransformerTrainer } from '../training/index.js'
-import { type NliNegatives, nliPairs, nliRows } from './nli-rows.js'
+import type { NliNegatives } from './nli-rows.js'
+import { rankingPairs } from './ranking-pairs.js'
 import {
   COMMON,
   type DataOption,
@@ -16,9 +17,12 @@ import {
 import { runRecipe } from './run-recipe.js'
 
 export interface MultipleNegativesOptions extends RecipeOptions {
-  /** NLI rows: columns `premise`, `hypothesis` and `label` (0 entailment, 1 neutral, 2 contradiction). */
+  /**
+   * NLI rows: columns `premise`, `hypothesis` and `label` (0 entailment, 1 neutral, 2 contradiction). Or rows without a label: texts
+   * that belong together, and perhaps negatives behind them.
+   */
   train: DataOption | readonly DataOption[]
-  /** The third text of a row. Default `hard`. */
+  /** The third text of an entailed pair. Default `hard`. */
   negatives?: NliNegatives
   /** Factor of the cosine. Default 20. */
   scale?: number
@@ -28,10 +32,13 @@ export interface MultipleNegativesOptions extends RecipeOptions {
 
 const OPTIONS = {
   ...COMMON,
-  train: described(needed(severalData(undefined)), 'NLI rows: `premise`, `hypothesis`, `label`'),
+  train: described(
+    needed(severalData(undefined)),
+    'NLI rows (`premise`, `hypothesis`, `label`), or texts that belong together',
+  ),
   negatives: described(
     choice(['hard', 'soft', 'none'], 'hard'),
-    'The third text of a row: a contradiction of the premise, a hypothesis of any other premise, or none',
+    'The third text of an NLI pair: a contradiction of the premise, a hypothesis of any other premise, or none',
   ),
   scale: described(positive(20), 'Factor of the cosine'),
   miniBatchSize: described(
@@ -41,7 +48,8 @@ const OPTIONS = {
 } satisfies RecipeTable<MultipleNegativesOptions>
 
 /**
- * Multiple negatives ranking on NLI: every premise has to find what follows from it among all hypotheses of the batch. The best
+ * Multiple negatives ranking: every text has to find the one that belongs to it among those of the whole batch; of NLI, every
+ * premise what follows from it. The best
  * start for a general model.
  *
  * Paper: Henderson et al. 2017, https://arxiv.org/abs/1705.00652; on NLI: Reimers, `training_nli_v2.py`.
@@ -53,11 +61,9 @@ export async function multipleNegatives(
   const given = optionValues('multipleNegatives', options, OPTIONS)
   return runRecipe('multipleNegatives', given, context, async (run) => {
     // 1. Data: entailed pairs, with a contradiction as the third text.
-    const rows = await nliRows(await run.datasets(given.train))
-    run.count('rowsWithoutLabel', rows.dropped)
-    const pairs = await nliPairs(rows.dataset, { negatives: given.negatives, seed: run.seed })
+    const pairs = await rankingPairs(await run.datasets(given.train), { negatives: given.negatives, seed: run.seed })
     run.count('pairs', pairs.dataset.length)
-    run.count('pairsWithoutNegative', pairs.withoutNegative)
+    for (const [name, rows] of Object.entries(pairs.counts)) run.count(name, rows)
 
     // 2. The model as it is.
     const model = await run.loadModel()
@@ -76,7 +82,7 @@ export async function multipleNegatives(
         miniBatchSize: given.miniBatchSize,
       }),
     })
-    await trainer.train({ signal: run.signal })
+    await run.train(trainer)
 
     // 4. The model as it has become.
     await run.after(model)

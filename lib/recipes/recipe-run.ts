@@ -5,7 +5,14 @@ import { SentenceTransformer } from '../models/sentence-transformer.js'
 import type { Figure } from '../report/figures.js'
 import type { RunData } from '../report/manifest.js'
 import { RUN_FILES, type RunFolder } from '../report/run-folder.js'
-import type { PartialTrainingArguments, SentenceTransformerTrainerOptions } from '../training/index.js'
+import { listCheckpoints } from '../training/checkpoint/rotation.js'
+import type {
+  PartialTrainingArguments,
+  SentenceTransformerTrainer,
+  SentenceTransformerTrainerOptions,
+  TrainResult,
+} from '../training/index.js'
+import { loadData } from './load-data.js'
 import { type Evaluators, MEASURED, type Measured, measure, metricRows, primaryNumbers } from './metrics.js'
 import type { DataOption, RecipeContext, RecipeMetric, RecipeOptions, RecipeResult } from './recipe.js'
 import { dataFacts } from './run-facts.js'
@@ -14,6 +21,11 @@ import { Stages } from './stages.js'
 /** What a trainer gets of a run. */
 type OfRun = Required<Pick<SentenceTransformerTrainerOptions, 'args' | 'progress'>> &
   Pick<SentenceTransformerTrainerOptions, 'evaluator'>
+
+export interface StagePlace {
+  folder?: string
+  args?: PartialTrainingArguments
+}
 
 /**
  * A running recipe: what it is made of, and what it measures. All that it says is written into the run folder. Its models are
@@ -36,15 +48,14 @@ export class RecipeRun {
   #before: Measured = {}
 
   /** @internal */
-  constructor(folder: RunFolder, options: RecipeOptions, context: RecipeContext) {
+  constructor(folder: RunFolder, options: RecipeOptions, context: RecipeContext, evaluators: Evaluators) {
     this.#folder = folder
     this.#options = options
     this.#context = context
     this.seed = options.seed ?? 42
     this.signal = context.signal
     this.stages = new Stages(folder.path, { signal: this.signal, log: (line) => this.log(line) })
-    const { dev, test, outside } = options
-    this.#evaluators = { ...(dev && { dev }), ...(test && { test }), ...(outside && { outside }) }
+    this.#evaluators = evaluators
     for (const role of MEASURED) if (!this.#evaluators[role]) this.note(MISSING[role])
   }
 
@@ -82,8 +93,9 @@ export class RecipeRun {
   /** The rows of an option. */
   async data(given: DataOption, role: RunData['role'] = 'train'): Promise<Dataset> {
     throwIfAborted(this.signal, 'Reading the data')
-    const dataset = typeof given === 'string' ? await Dataset.fromFile(given, { signal: this.signal }) : given
-    const source = typeof given === 'string' ? given : 'a Dataset of the caller'
+    const { dataset, source, badRows } = await loadData(given, { where: role, signal: this.signal })
+    if (badRows.count > 0) this.count('badRows', (this.#counts.badRows ?? 0) + badRows.count)
+    for (const message of badRows.first) this.log(`left out: ${message}`)
     this.#data.push(await dataFacts(role, source, dataset))
     await this.#folder.writeManifest({ data: this.#data })
     this.log(`${role}: ${dataset.length} rows of ${source}`)
@@ -97,6 +109,11 @@ export class RecipeRun {
     return datasets
   }
 
+  /** The rows of one data set or several with the same columns, one after the other. */
+  async dataset(given: DataOption | readonly DataOption[], role: RunData['role'] = 'train'): Promise<Dataset> {
+    return Dataset.concatenate(await this.datasets(given, role))
+  }
+
   /** The model to start from. @param make makes it in another way than `SentenceTransformer.load` */
   async loadModel(make?: (source: string) => Promise<SentenceTransformer>): Promise<SentenceTransformer> {
     const { model: source } = this.#options
@@ -107,19 +124,21 @@ export class RecipeRun {
   }
 
   /** Measures the model to start from. */
-  async before(model: SentenceTransformer): Promise<void> {
+  async before(model: SentenceTransformer): Promise<Measured> {
     this.#before = await this.measure(model)
     this.log(`before: ${primaryNumbers(this.#before)}`)
+    return this.#before
   }
 
   /** Saves the trained model and measures it. */
-  async after(model: SentenceTransformer): Promise<void> {
+  async after(model: SentenceTransformer): Promise<Measured> {
     await model.save(join(this.folder, RUN_FILES.model))
     const after = await this.measure(model)
     this.log(`after: ${primaryNumbers(after)}`)
     const rows = metricRows(this.#evaluators, this.#before, after)
     for (const { name } of rows.undefined) this.note(`${name} is not defined for this model.`)
     this.#metrics.unshift(...rows.defined)
+    return after
   }
 
   /** The evaluators' numbers of any model of the run. */
@@ -130,14 +149,23 @@ export class RecipeRun {
   /**
    * What a trainer gets: arguments (the recipe's `own`, and those of the caller over them), the dev evaluator, and where progress is
    * shown.
-   * @param folder of checkpoints and logs. Default: the run folder
+   * @param stage of a recipe with several trainings: the folder of checkpoints and logs, and the caller's arguments for this one
    */
-  training(own: PartialTrainingArguments, folder: string = this.folder): OfRun {
+  training(own: PartialTrainingArguments, { folder = this.folder, args = this.#options.args }: StagePlace = {}): OfRun {
     return {
-      args: trainingArguments(this.#options, own, folder),
+      args: trainingArguments({ ...this.#options, args }, own, folder),
       ...(this.#evaluators.dev && { evaluator: this.#evaluators.dev }),
       progress: this.#context.progress ?? false,
     }
+  }
+
+  /** Trains; a run that is resumed goes on from the newest checkpoint in its folder, if there is one. */
+  async train(trainer: SentenceTransformerTrainer): Promise<TrainResult> {
+    const resumeFromCheckpoint = this.#context.resume === true && (await listCheckpoints(this.folder)).length > 0
+    if (this.#context.resume) {
+      this.log(resumeFromCheckpoint ? 'going on from the newest checkpoint' : 'there is no checkpoint: from the start')
+    }
+    return trainer.train({ signal: this.signal, resumeFromCheckpoint })
   }
 
   /** @internal */

@@ -7,12 +7,14 @@ import type { Evaluator } from '../evaluation/evaluator.js'
 import { integer, type Kind, needed, type Option, option, text } from '../options/kinds.js'
 import { isPlainObject } from '../options.js'
 import type { PartialTrainingArguments, ProgressOutput } from '../training/index.js'
+import { checkDataSpec, type DataSpec } from './data-spec.js'
+import { checkEvaluationSpec, type EvaluationSpec } from './evaluation-spec.js'
 
-/** Rows: a Dataset, or the path of a file that `Dataset.fromFile` reads. */
-export type DataOption = Dataset | string
+/** Rows: a Dataset, the path of a file that `Dataset.fromFile` reads, or more about the rows. */
+export type DataOption = Dataset | DataSpec
 
-/** What a model is measured with. */
-export type EvaluatorOption = Evaluator
+/** What a model is measured with: an evaluator, or the data for one, such as `{ sts: 'dev.tsv' }`. */
+export type EvaluatorOption = Evaluator | EvaluationSpec
 
 /** What a recipe is told beside its options: nothing of it changes the result. */
 export interface RecipeContext {
@@ -22,6 +24,10 @@ export interface RecipeContext {
   log?: (line: string) => void
   /** Where training shows its progress. Default: nowhere. */
   progress?: ProgressOutput | false
+  /** The `config.yaml` of the run folder: its text. Default: the options. */
+  config?: string
+  /** Go on from the newest checkpoint in the run folder, if there is one. Default false. */
+  resume?: boolean
 }
 
 /** The options that every recipe has. */
@@ -100,8 +106,10 @@ export function data<D>(fallback: D): Option<DataOption, D> {
   return option<DataOption, D>({
     type: 'DataOption',
     default: fallback,
-    expected: 'a Dataset or the path of a file',
-    fits: (value) => isDataset(value as DataOption) || (typeof value === 'string' && value !== ''),
+    expected: 'a Dataset, the path of a file, or an object with path or hub',
+    check(name, value) {
+      if (!isDataset(value as DataOption)) checkDataSpec(value, name)
+    },
   })
 }
 
@@ -124,10 +132,16 @@ function evaluator(doc: string): Option<EvaluatorOption, undefined> & RecipeOpti
   const kind = option<EvaluatorOption, undefined>({
     type: 'EvaluatorOption',
     default: undefined,
-    expected: 'an evaluator',
-    fits: (value) => typeof (value as EvaluatorOption | undefined)?.evaluate === 'function',
+    expected: 'an evaluator, or the data for one',
+    check(name, value) {
+      if (!isEvaluator(value)) checkEvaluationSpec(value, name)
+    },
   })
   return described(kind, doc)
+}
+
+export function isEvaluator(value: unknown): value is Evaluator {
+  return typeof (value as Partial<Evaluator> | undefined)?.evaluate === 'function'
 }
 
 /** The part of a recipe's table that all have. */

@@ -1,8 +1,11 @@
 import { resolve } from 'node:path'
 import { SentenceTorchError } from '../errors.js'
+import type { Evaluator } from '../evaluation/evaluator.js'
 import { RunFolder } from '../report/run-folder.js'
 import { resolveArguments } from '../training/arguments/arguments.js'
-import type { RecipeContext, RecipeOptions, RecipeResult } from './recipe.js'
+import { loadEvaluator } from './evaluation-spec.js'
+import { type Evaluators, MEASURED, type MeasuredRole } from './metrics.js'
+import { isEvaluator, type RecipeContext, type RecipeOptions, type RecipeResult } from './recipe.js'
 import { RecipeRun, trainingArguments } from './recipe-run.js'
 import { machineFacts } from './run-facts.js'
 
@@ -21,10 +24,12 @@ export async function runRecipe(
   work: (run: RecipeRun) => Promise<void>,
 ): Promise<RecipeResult> {
   checkArguments(name, options)
+  const evaluators = await evaluatorsOf(options, context.signal)
   const { model: baseModel, outputDir, seed = 42 } = options
   const manifest = { recipe: name, baseModel, seeds: { seed }, ...machineFacts() }
-  const folder = await RunFolder.create(outputDir, { config: { recipe: name, ...options }, manifest })
-  const run = new RecipeRun(folder, options, context)
+  const { config = { recipe: name, ...options }, resume = false } = context
+  const folder = await RunFolder.create(outputDir, { config, manifest, resume })
+  const run = new RecipeRun(folder, options, context, evaluators)
   try {
     await work(run)
     return await run.finish()
@@ -34,6 +39,19 @@ export async function runRecipe(
   } finally {
     await run.dispose()
   }
+}
+
+/** The evaluators that the options mean. Their data are read before anything is written. */
+async function evaluatorsOf(options: RecipeOptions, signal: AbortSignal | undefined): Promise<Evaluators> {
+  const evaluators: Partial<Record<MeasuredRole, Evaluator>> = {}
+  for (const role of MEASURED) {
+    const given = options[role]
+    if (given === undefined) continue
+    evaluators[role] = isEvaluator(given)
+      ? given
+      : await loadEvaluator({ name: role, ...given }, { where: role, signal })
+  }
+  return evaluators
 }
 
 function checkArguments(name: string, options: RecipeOptions): void {

@@ -75,7 +75,7 @@ export async function scoredPairs(options: ScoredPairsOptions, context: RecipeCo
       loss: new LOSSES[given.loss](),
       ...run.training({ perDeviceTrainBatchSize: 32, learningRate: 2e-5, warmupSteps: 0.1 }),
     })
-    await trainer.train({ signal: run.signal })
+    await run.train(trainer)
 
     // 4. The model as it has become.
     await run.after(model)

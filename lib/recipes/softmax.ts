@@ -59,7 +59,7 @@ export async function softmax(options: SoftmaxOptions, context: RecipeContext = 
       loss,
       ...run.training({ perDeviceTrainBatchSize: 16, learningRate: 2e-5, warmupSteps: 0.1 }),
     })
-    const { lossTensors } = await trainer.train({ signal: run.signal })
+    const { lossTensors } = await run.train(trainer)
 
     // 4. The model as it has become, and the classifier, which is no part of it.
     await run.after(model)

@@ -6,6 +6,7 @@ import { argumentTypes, trainingPage } from './arguments.js'
 import { cliPage } from './cli.js'
 import { lossesPage } from './losses.js'
 import { fillPage } from './page.js'
+import { recipePages } from './recipes.js'
 
 const ROOT = new URL('../../../', import.meta.url)
 
@@ -17,6 +18,7 @@ export async function generated(): Promise<Map<string, string>> {
     ['docs/training.md', page('docs/training.md', trainingPage())],
     ['docs/losses.md', page('docs/losses.md', await lossesPage())],
     ['docs/cli.md', page('docs/cli.md', cliPage())],
+    ...recipePages(readGenerated),
   ])
 }
 

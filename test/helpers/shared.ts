@@ -1,7 +1,13 @@
 /** Real data and a real model beside the repository. Tests that need them are skipped without. */
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { Dataset, evaluation } from '../../lib/index.js'
+import {
+  Dataset,
+  evaluation,
+  SentenceTransformer,
+  SentenceTransformerTrainer,
+  type SentenceTransformerTrainerOptions,
+} from '../../lib/index.js'
 
 const root = fileURLToPath(new URL('../../../../shared/', import.meta.url))
 
@@ -33,4 +39,20 @@ export async function shuffledColumn(dataset: Dataset, column: string, seed = 1)
   const other = (await dataset.selectColumns([column]).shuffle(seed)).column(column)
   const columns = dataset.columnNames.map((name) => [name, name === column ? other : dataset.column(name)])
   return Dataset.fromColumns(Object.fromEntries(columns))
+}
+
+/**
+ * Trains all-MiniLM-L6-v2 on rows that teach nothing, as a recipe would on real ones: what a recipe has to beat.
+ * @returns the evaluator's primary metric
+ */
+export async function controlTraining(
+  parts: Required<Pick<SentenceTransformerTrainerOptions, 'trainDataset' | 'loss' | 'args'>>,
+  evaluator: evaluation.EmbeddingSimilarityEvaluator,
+  load: () => Promise<SentenceTransformer> = () => SentenceTransformer.load(MINILM),
+): Promise<number> {
+  const model = await load()
+  await new SentenceTransformerTrainer({ model, progress: false, ...parts }).train()
+  const { metrics, primaryMetric } = await evaluator.evaluate(model)
+  await model.dispose()
+  return metrics[primaryMetric]!
 }
