@@ -5,6 +5,7 @@ import { SentenceTransformer } from '../models/sentence-transformer.js'
 import type { Figure } from '../report/figures.js'
 import type { RunData } from '../report/manifest.js'
 import { RUN_FILES, type RunFolder } from '../report/run-folder.js'
+import { writeReport } from '../report/write-report.js'
 import { listCheckpoints } from '../training/checkpoint/rotation.js'
 import type {
   PartialTrainingArguments,
@@ -174,6 +175,7 @@ export class RecipeRun {
     await this.#folder.writeResult(result)
     await this.#folder.writeManifest({ model: RUN_FILES.model })
     await this.#folder.finish()
+    await writeReport(this.folder)
     return { folder: this.folder, model: join(this.folder, RUN_FILES.model), ...result }
   }
 
