@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Dataset } from '../data/dataset.js'
 import { throwIfAborted } from '../io/abort.js'
@@ -17,6 +18,7 @@ import { loadData } from './load-data.js'
 import { type Evaluators, MEASURED, type Measured, measure, metricRows, primaryNumbers } from './metrics.js'
 import type { DataOption, RecipeContext, RecipeMetric, RecipeOptions, RecipeResult } from './recipe.js'
 import { dataFacts } from './run-facts.js'
+import { sampleTexts, similarityFigure } from './similarity-figure.js'
 import { Stages } from './stages.js'
 
 /** What a trainer gets of a run. */
@@ -47,6 +49,7 @@ export class RecipeRun {
   readonly #notes: string[] = []
   readonly #counts: Record<string, number> = {}
   #before: Measured = {}
+  #sample: readonly string[] = []
 
   /** @internal */
   constructor(folder: RunFolder, options: RecipeOptions, context: RecipeContext, evaluators: Evaluators) {
@@ -99,6 +102,7 @@ export class RecipeRun {
     for (const message of badRows.first) this.log(`left out: ${message}`)
     this.#data.push(await dataFacts(role, source, dataset))
     await this.#folder.writeManifest({ data: this.#data })
+    if (role === 'train' && this.#sample.length === 0) this.#sample = sampleTexts(dataset)
     this.log(`${role}: ${dataset.length} rows of ${source}`)
     return dataset
   }
@@ -128,18 +132,27 @@ export class RecipeRun {
   async before(model: SentenceTransformer): Promise<Measured> {
     this.#before = await this.measure(model)
     this.log(`before: ${primaryNumbers(this.#before)}`)
+    await this.#drawSimilarity(model, 'before')
     return this.#before
   }
 
   /** Saves the trained model and measures it. */
   async after(model: SentenceTransformer): Promise<Measured> {
     await model.save(join(this.folder, RUN_FILES.model))
+    await this.removeCheckpoints(this.folder)
     const after = await this.measure(model)
     this.log(`after: ${primaryNumbers(after)}`)
+    await this.#drawSimilarity(model, 'after')
     const rows = metricRows(this.#evaluators, this.#before, after)
     for (const { name } of rows.undefined) this.note(`${name} is not defined for this model.`)
     this.#metrics.unshift(...rows.defined)
     return after
+  }
+
+  /** Removes the checkpoints that a finished training does not need any more, unless the caller asked for some. */
+  async removeCheckpoints(folder: string, { saveStrategy } = this.#options.args ?? {}): Promise<void> {
+    if (saveStrategy !== undefined) return
+    for (const name of await listCheckpoints(folder)) await rm(join(folder, name), { recursive: true, force: true })
   }
 
   /** The evaluators' numbers of any model of the run. */
@@ -169,6 +182,14 @@ export class RecipeRun {
     return trainer.train({ signal: this.signal, resumeFromCheckpoint })
   }
 
+  async #drawSimilarity(model: SentenceTransformer, when: 'before' | 'after'): Promise<void> {
+    if (this.#sample.length < 2) return
+    await this.figure(
+      `similarity-${when === 'before' ? 1 : 2}-${when}`,
+      await similarityFigure(model, this.#sample, when),
+    )
+  }
+
   /** @internal */
   async finish(): Promise<RecipeResult> {
     const result = { metrics: this.#metrics, notes: this.#notes, counts: this.#counts }
@@ -193,12 +214,16 @@ export function trainingArguments(
 ): PartialTrainingArguments {
   const evaluation = dev ? ({ evalStrategy: 'steps', evalSteps: 0.25 } as const) : {}
   return {
-    ...{ numTrainEpochs: 1, saveStrategy: 'no', loggingSteps: 10, reportTo: ['jsonl', 'tensorboard'], ...evaluation },
+    ...{ numTrainEpochs: 1, loggingSteps: 10, reportTo: ['jsonl', 'tensorboard'], ...evaluation },
+    ...SAVING,
     ...own,
     ...args,
     ...{ outputDir: folder, loggingDir: folder, seed },
   }
 }
+
+/** A checkpoint to go on from after an abort or a crash. */
+const SAVING = { saveStrategy: 'steps', saveSteps: 0.25, saveTotalLimit: 1 } as const
 
 const MISSING = {
   dev: 'The model was not measured during training: there is no dev evaluator.',

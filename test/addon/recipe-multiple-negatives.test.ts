@@ -11,7 +11,14 @@ async function run(t: ExecutionContext, train: Dataset, options: Partial<recipes
     ...{ model: MINILM, outputDir: await temporaryFolder(t), train, seed: 1 },
     test: await stsDev('test', 600, 200),
     ...options,
-    args: { maxSteps: 12, perDeviceTrainBatchSize: 16, learningRate: 3e-4, loggingSteps: 6, ...options.args },
+    args: {
+      maxSteps: 12,
+      saveStrategy: 'no',
+      perDeviceTrainBatchSize: 16,
+      learningRate: 3e-4,
+      loggingSteps: 6,
+      ...options.args,
+    },
   })
 }
 

@@ -9,7 +9,7 @@ async function run(t: ExecutionContext, train: Dataset, options: Partial<recipes
   const { metrics } = await recipes.scoredPairs({
     ...{ model: MINILM, outputDir: await temporaryFolder(t), train, scale: 5, seed: 1 },
     ...options,
-    args: { perDeviceTrainBatchSize: 16, learningRate: 4e-4, maxSteps: 10 },
+    args: { perDeviceTrainBatchSize: 16, learningRate: 4e-4, maxSteps: 10, saveStrategy: 'no' },
   })
   return metrics[0]!.after
 }

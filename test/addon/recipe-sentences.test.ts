@@ -20,24 +20,21 @@ const common = async (t: ExecutionContext) => ({
 
 test('SimCSE: sentences beside themselves train a better model than sentences beside others', async (t) => {
   const train = await someSentences(200)
-  const args = { perDeviceTrainBatchSize: 32, learningRate: 2e-4, maxSteps: 10 }
+  const args = { perDeviceTrainBatchSize: 32, learningRate: 2e-4, maxSteps: 10, saveStrategy: 'no' } as const
   const result = await recipes.simcse({ ...(await common(t)), train, args })
   const { sentences } = recipes.sentencesOf(train)
   t.is(result.counts.sentences, sentences.length)
   const pairs = await shuffledColumn(Dataset.fromColumns({ anchor: sentences, positive: sentences }), 'positive')
   const loss = new losses.MultipleNegativesRankingLoss({ scale: 20 })
   const evaluator = await stsDev('test', 600, 200)
-  const control = await controlTraining(
-    { trainDataset: pairs, loss, args: { ...args, seed: 1, saveStrategy: 'no' } },
-    evaluator,
-  )
+  const control = await controlTraining({ trainDataset: pairs, loss, args: { ...args, seed: 1 } }, evaluator)
   t.log(`after ${afterOf(result)}, control ${control}`)
   t.true(afterOf(result) > control + 0.05)
 })
 
 test('Contrastive Tension: both forms train a better model than shuffled labels', async (t) => {
   const train = await someSentences(400)
-  const args = { perDeviceTrainBatchSize: 16, learningRate: 3e-4, maxSteps: 10 }
+  const args = { perDeviceTrainBatchSize: 16, learningRate: 3e-4, maxSteps: 10, saveStrategy: 'no' } as const
   const { sentences } = recipes.sentencesOf(train)
   const loader = new ContrastiveTensionDataLoader(sentences, 16, 2, { seed: 1 })
   const rows: recipes.DataOption = Dataset.fromRows(
@@ -48,7 +45,7 @@ test('Contrastive Tension: both forms train a better model than shuffled labels'
     {
       trainDataset: await shuffledColumn(rows, 'label'),
       loss: new losses.ContrastiveTensionLoss(),
-      args: { ...args, batchSampler: 'sequential', seed: 1, saveStrategy: 'no' },
+      args: { ...args, batchSampler: 'sequential', seed: 1 },
     },
     evaluator,
   )
@@ -67,7 +64,7 @@ async function batchesOf(loader: ContrastiveTensionDataLoader) {
 
 test('TSDAE: sentences beside their own noise train a better model than beside that of others', async (t) => {
   const train = await someSentences(200)
-  const args = { perDeviceTrainBatchSize: 8, learningRate: 1e-4, maxSteps: 40 }
+  const args = { perDeviceTrainBatchSize: 8, learningRate: 1e-4, maxSteps: 40, saveStrategy: 'no' } as const
   const result = await recipes.tsdae({ ...(await common(t)), train, args, noise: 'once' })
   const { sentences } = recipes.sentencesOf(train)
   const noisy = new DenoisingAutoEncoderDataset(sentences, { seed: 1 }).toDataset()
@@ -75,7 +72,7 @@ test('TSDAE: sentences beside their own noise train a better model than beside t
     {
       trainDataset: await shuffledColumn(noisy, 'sentence_1'),
       loss: new losses.DenoisingAutoEncoderLoss(),
-      args: { ...args, lrSchedulerType: 'constant', seed: 1, saveStrategy: 'no' },
+      args: { ...args, lrSchedulerType: 'constant', seed: 1 },
     },
     await stsDev('test', 600, 200),
     () => withClsPooling(MINILM),
