@@ -10,6 +10,7 @@ import { packageRoot } from '../install/system.mjs'
 /** Packages of pure JavaScript that are a part of the bundle, so that an installation has fewer. Their licences go along. */
 export const BUNDLED = [
   ...['parse5', 'entities', 'commander'],
+  '@huggingface/jinja',
   ...['ajv', 'fast-deep-equal', 'fast-uri', 'json-schema-traverse', 'require-from-string'],
 ]
 

@@ -103,7 +103,12 @@ test('each package holds what belongs to it and nothing else', () => {
   }
   for (const name of ['CHANGELOG.md', 'SECURITY.md', 'LICENSE', 'README.md'])
     expect(filesOf('sentence-torch').includes(name), `sentence-torch has no ${name}`)
-  for (const name of ['licences/parse5.txt', 'licences/entities.txt', 'licences/vega.txt'])
+  for (const name of [
+    'licences/parse5.txt',
+    'licences/entities.txt',
+    'licences/vega.txt',
+    'licences/huggingface-jinja.txt',
+  ])
     expect(filesOf('sentence-torch').includes(name), `sentence-torch has no ${name}`)
   for (const name of ['licences/pytorch.txt', 'licences/pytorch-third-party.txt'])
     expect(filesOf(`@sentence-torch/libtorch-${platform}`).includes(name), `no ${name} with LibTorch`)

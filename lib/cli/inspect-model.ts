@@ -1,7 +1,7 @@
 /** `sentence-torch inspect`: what a model's files say of it. */
 import { join } from 'node:path'
 import { openTensorFile } from '../io/tensor-file.js'
-import { readCrossEncoderFolder } from '../models/cross-encoder-folder.js'
+import { headModule, readCrossEncoderFolder } from '../models/cross-encoder-folder.js'
 import { resolveModel } from '../models/hub.js'
 import { jsonObject, readJson } from '../models/json.js'
 import { findAdapter } from '../models/load-parts.js'
@@ -94,11 +94,14 @@ async function sentenceModel(path: string, base: string | undefined): Promise<Re
 
 async function pairModel(path: string, base: string | undefined): Promise<Read> {
   const folder = await readCrossEncoderFolder(path, loadAddon, {}, base)
-  const { architecture, description, maxSeqLength, numLabels, activationFn, prompts } = folder
+  const { architecture, description, maxSeqLength, numLabels, activationFn, prompts, logitScore } = folder
   return {
     kind: 'CrossEncoder',
     architecture,
-    modules: [{ type: 'Transformer', layers: description.layers, hiddenSize: description.width, maxSeqLength }],
+    modules: [
+      { type: 'Transformer', layers: description.layers, hiddenSize: description.width, maxSeqLength },
+      ...(logitScore ? [headModule(folder).spec] : []),
+    ],
     settings: { numLabels, activationFn, prompts },
     files: [await weightFile(folder.transformerPath, '')],
   }

@@ -1,4 +1,4 @@
-import type { PairTokenizer } from '../data/pairs.js'
+import type { PairEncoder } from '../data/pairs.js'
 import { invalidArgument, SentenceTorchError } from '../errors.js'
 import { loadAddon } from '../native/load.js'
 import { checkInteger, checkOneOf } from '../options.js'
@@ -6,7 +6,7 @@ import { ACTIVATION_NAMES, type ActivationName, applyActivation, softmaxRows } f
 import type { SavedAdapter } from './adapters/config.js'
 import type { AdapterOptions } from './adapters/options.js'
 import { BaseModel } from './base-model.js'
-import { type CrossEncoderParts, loadCrossEncoderParts } from './cross-encoder-load.js'
+import { type CrossEncoderParts, loadCrossEncoderParts, openWeights } from './cross-encoder-load.js'
 import {
   type CrossEncoderLoadOptions,
   checkPredictOptions,
@@ -21,7 +21,7 @@ import type { MergeOptions } from './merging/options.js'
 import { EncodeProgress } from './progress.js'
 import { writeCrossEncoderFolder } from './save-cross-encoder.js'
 import { copyPairs, isPair, type Pair, type Scores, scores } from './scores.js'
-import { WeightFiles } from './weights.js'
+import type { WeightFiles } from './weights.js'
 
 export type { Pair, Scores } from './scores.js'
 
@@ -64,8 +64,8 @@ export class CrossEncoder extends BaseModel<CrossEncoderParts> {
 
   /**
    * Loads a model from a local folder, the Hugging Face cache, or the Hugging Face hub, in this order: what CrossEncoder of
-   * sentence-transformers 2.x to 6.x saves, any …ForSequenceClassification, or a bare transformer, which gets a new
-   * classifier and a warning.
+   * sentence-transformers 2.x to 6.x saves, any …ForSequenceClassification, any …ForCausalLM (its score: the logit of `yes` less
+   * that of `no`), or a bare transformer, which gets a new classifier and a warning.
    * @param idOrPath a folder, or a hub id; a bare name means one of `cross-encoder/`.
    * @throws SentenceTorchError ERR_NOT_FOUND, ERR_INVALID_MODEL, ERR_INVALID_TENSORS, ERR_NOT_IMPLEMENTED, ERR_UNSUPPORTED,
    * ERR_NETWORK, ERR_ADDON_LOAD, ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION
@@ -201,13 +201,12 @@ export class CrossEncoder extends BaseModel<CrossEncoderParts> {
     )
   }
 
-  protected openWeights(path: string): Promise<WeightFiles> {
-    const { description } = this.parts.folder
-    return WeightFiles.open({ path, transformerPath: path, description, modules: [] })
+  protected async openWeights(path: string): Promise<WeightFiles> {
+    return (await openWeights({ path, transformerPath: path }, this.parts.folder)).weights
   }
 
   /** @internal Pairs to token ids, for the trainer. */
-  get pairTokenizer(): PairTokenizer {
+  get pairTokenizer(): PairEncoder {
     return this.use().pairs
   }
 
@@ -226,10 +225,10 @@ export class CrossEncoder extends BaseModel<CrossEncoderParts> {
       tokenize: (start, end) => {
         const slice = pairs.slice(start, end)
         return this.parts.pairs.encode(
-          slice.map(([first]) => prompt + first),
+          slice.map(([first]) => first),
           slice.map(([, second]) => second),
           maxLength,
-          signal ? { signal } : {},
+          { prompt, ...(signal && { signal }) },
         )
       },
       output: 'sentence_embedding',

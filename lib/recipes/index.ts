@@ -1,5 +1,6 @@
 /** The recipes: what to do with the data that one has. Each is a function, and a line of the registry. */
 import { RECIPE as adaptivePretrainingRecipe } from './adaptive-pretraining.js'
+import { RECIPE as augmentedSbertRecipe } from './augmented-sbert.js'
 import { RECIPE as contrastiveTensionRecipe } from './contrastive-tension.js'
 import { RECIPE as finetuneRecipe } from './finetune.js'
 import { RECIPE as multipleNegativesRecipe } from './multiple-negatives.js'
@@ -10,6 +11,7 @@ import { RECIPE as softmaxRecipe } from './softmax.js'
 import { RECIPE as tsdaeRecipe } from './tsdae.js'
 
 export { type AdaptivePretrainingOptions, adaptivePretraining } from './adaptive-pretraining.js'
+export { type AugmentedSbertOptions, augmentedSbert } from './augmented-sbert.js'
 export { type ContrastiveTensionOptions, contrastiveTension } from './contrastive-tension.js'
 export type { DataSpec, DataSpecObject } from './data-spec.js'
 export type { EvaluationSpec } from './evaluation-spec.js'
@@ -44,4 +46,5 @@ export const RECIPES: readonly Recipe[] = [
   simcseRecipe,
   contrastiveTensionRecipe,
   adaptivePretrainingRecipe,
+  augmentedSbertRecipe,
 ]

@@ -1,5 +1,6 @@
+import { SentenceTorchError } from '../../errors.js'
 import type { ModuleSpec, NativeAddon } from '../../native/types.js'
-import { type CrossEncoderFolder, classificationModule, readCrossEncoderFolder } from '../cross-encoder-folder.js'
+import { type CrossEncoderFolder, headModule, readCrossEncoderFolder } from '../cross-encoder-folder.js'
 import { type ModelFolder, readModelFolder } from '../model-folder.js'
 import { writeCrossEncoderFolder } from '../save-cross-encoder.js'
 import { type SavedWeights, writeModelFolder } from '../save-folder.js'
@@ -55,8 +56,13 @@ export const crossEncoders: ModelKind<CrossEncoderFolder> = {
   name: 'CrossEncoder',
   organization: 'cross-encoder',
   keepsPooler: false,
-  read: (path, getAddon) => readCrossEncoderFolder(path, getAddon),
-  modules: (folder) => [classificationModule(folder)],
+  async read(path, getAddon) {
+    const folder = await readCrossEncoderFolder(path, getAddon)
+    if (!folder.causal) return folder
+    const message = `Merging models for the next token (LogitScore), such as ${path}, is not built yet`
+    throw new SentenceTorchError('ERR_NOT_IMPLEMENTED', message)
+  },
+  modules: (folder) => [headModule(folder)],
   files: () => [],
   settings: ({ numLabels, activationFn }) => ({ 'the number of labels': numLabels, 'the activation': activationFn }),
   write: (folder, model, weights, target, version) =>
