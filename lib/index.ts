@@ -49,6 +49,9 @@ export type { FeatureOptions, Features, ForwardOutput, TokenMatrix, TokenTensor 
 export type { FromModulesOptions, ModelModules } from './models/from-modules.js'
 export type { GeneratedText } from './models/generate.js'
 export type { DownloadProgress } from './models/hub.js'
+export type { MergeMethodName } from './models/merging/methods.js'
+export type { MergeOptions } from './models/merging/options.js'
+export type { MergeParameters, PerModel } from './models/merging/parameters.js'
 export { Dense, type DenseActivation, type DenseOptions } from './models/modules/dense.js'
 export { Dropout } from './models/modules/dropout.js'
 export { LayerNorm } from './models/modules/layer-norm.js'
@@ -64,6 +67,9 @@ export type { GenerateOptions, Seq2SeqLoadOptions } from './models/seq2seq-optio
 export type { EncodeOptions, LoadOptions, ModelOptions, SourceOptions } from './models/types.js'
 export * as engine from './native/engine.js'
 export type { Metric } from './native/types.js'
+export * as plots from './plots/index.js'
+export * as recipes from './recipes/index.js'
+export * as report from './report/index.js'
 export type { CommunityDetectionOptions } from './search/community-detection.js'
 export type {
   MineHardNegativesOptions,

@@ -8,11 +8,19 @@ import { build } from 'esbuild'
 import { packageRoot } from '../install/system.mjs'
 
 /** Packages of pure JavaScript that are a part of the bundle, so that an installation has fewer. Their licences go along. */
-export const BUNDLED = ['parse5', 'entities']
+export const BUNDLED = [
+  ...['parse5', 'entities', 'commander'],
+  '@huggingface/jinja',
+  ...['ajv', 'fast-deep-equal', 'fast-uri', 'json-schema-traverse', 'require-from-string'],
+]
+
+/** The module that draws. It is a file of its own with all its packages, minified, for they are as large as the rest. */
+const DRAWING = 'plots/vega.js'
 
 /**
  * @param {string} lib compiled modules
  * @param {string} outdir is written anew
+ * @returns {Promise<string[]>} the packages in the file that draws, whose licences go along, too
  */
 export async function bundle(lib, outdir) {
   /** The programs of worker threads are started by their names: they lie beside what starts them. */
@@ -36,9 +44,52 @@ export async function bundle(lib, outdir) {
     target: 'node20.17',
     external: ['#*'],
     logLevel: 'warning',
-    plugins: [commonJsBeside(outdir), packages()],
+    plugins: [commonJsBeside(outdir), drawingBeside(), builtinsOfCommonJs(), packages()],
   })
   chmodSync(join(outdir, 'cli.js'), 0o755)
+  return bundleDrawing(lib, outdir)
+}
+
+/**
+ * For browsers, whose form of these packages looks for neither files nor a canvas.
+ * @param {string} lib
+ * @param {string} outdir
+ * @returns {Promise<string[]>}
+ */
+async function bundleDrawing(lib, outdir) {
+  const { metafile } = await build({
+    entryPoints: [{ in: join(lib, DRAWING), out: basename(DRAWING, '.js') }],
+    outdir,
+    absWorkingDir: lib,
+    nodePaths: [join(packageRoot, 'node_modules')],
+    bundle: true,
+    minify: true,
+    // They go along as files.
+    legalComments: 'none',
+    metafile: true,
+    format: 'esm',
+    platform: 'browser',
+    target: 'node20.17',
+    logLevel: 'warning',
+  })
+  const names = Object.keys(metafile.inputs).flatMap((file) => {
+    const [, inside] = /.*node_modules\/(.*)/.exec(file) ?? []
+    return inside === undefined ? [] : [/^(@[^/]+\/)?[^/]+/.exec(inside)?.[0] ?? '']
+  })
+  return [...new Set(names)].sort()
+}
+
+/** @returns {import('esbuild').Plugin} */
+function drawingBeside() {
+  const name = basename(DRAWING)
+  return {
+    name: 'drawing-beside',
+    setup({ onResolve }) {
+      onResolve({ filter: new RegExp(`^\\./${name.replace('.', '\\.')}$`) }, ({ path, importer }) =>
+        importer.endsWith(join('plots', 'draw.js')) ? { path, external: true } : undefined,
+      )
+    },
+  }
 }
 
 /**
@@ -54,6 +105,24 @@ function commonJsBeside(outdir) {
         copyFileSync(join(resolveDir, path), join(outdir, basename(path)))
         return { path: `./${basename(path)}`, external: true }
       })
+    },
+  }
+}
+
+/**
+ * What bundled CommonJS requires of Node: a module of the bundle has no `require`.
+ * @returns {import('esbuild').Plugin}
+ */
+function builtinsOfCommonJs() {
+  return {
+    name: 'builtins-of-commonjs',
+    setup({ onLoad, onResolve }) {
+      onResolve({ filter: /^node:/, namespace: 'bundled' }, ({ path, kind }) =>
+        kind === 'require-call' ? { path, namespace: 'builtin' } : undefined,
+      )
+      onLoad({ filter: /./, namespace: 'builtin' }, ({ path }) => ({
+        contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)})`,
+      }))
     },
   }
 }
@@ -90,7 +159,7 @@ function packages() {
       onLoad({ filter: /./, namespace: 'bundled' }, ({ pluginData: file }) => ({
         contents: readFileSync(file, 'utf8'),
         resolveDir: dirname(file),
-        loader: 'js',
+        loader: file.endsWith('.json') ? 'json' : 'js',
       }))
     },
   }

@@ -3,6 +3,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { isBuiltin } from 'node:module'
 import { join, posix } from 'node:path'
+import { BUNDLED } from './bundle.mjs'
 import { PackError } from './pack-error.mjs'
 import { filesBelow } from './tarball.mjs'
 
@@ -51,6 +52,8 @@ export function checkImports(folder, manifest) {
   const known = [name, ...Object.keys({ ...dependencies, ...optionalDependencies, ...peerDependencies })]
   const missing = importsBelow(folder).filter(({ file, specifier }) => {
     if (isBuiltin(specifier)) return false
+    // It is a part of the file. ajv has its own name in texts of code.
+    if (BUNDLED.includes(packageOf(specifier))) return false
     if (specifier.startsWith('#')) return !existsSync(join(folder, manifest.imports?.[specifier] ?? specifier))
     if (specifier.startsWith('.')) return !existsSync(join(folder, posix.join(posix.dirname(file), specifier)))
     return !known.includes(packageOf(specifier))

@@ -50,7 +50,7 @@ export async function stageMain(folder, root) {
   const { status, stdout, error } = spawnSync(tsc, ['-p', project, '--outDir', compiled], { encoding: 'utf8' })
   if (status !== 0) throw new PackError(`TypeScript does not compile (npm run build:ts):\n${error?.message ?? stdout}`)
   const lib = join(compiled, 'lib')
-  await bundle(lib, join(folder, 'dist/bundle'))
+  const drawing = await bundle(lib, join(folder, 'dist/bundle'))
   for (const file of filesBelow(lib).filter((name) => /\.d\.[cm]?ts$/.test(name))) {
     mkdirSync(dirname(join(folder, 'dist/lib', file)), { recursive: true })
     copyFileSync(join(lib, file), join(folder, 'dist/lib', file))
@@ -60,12 +60,29 @@ export async function stageMain(folder, root) {
   copyScripts(folder, (name) => name !== 'build.mjs')
   for (const name of ['CHANGELOG.md', 'SECURITY.md', 'LICENSE'])
     copyFileSync(join(packageRoot, name), join(folder, name))
+  cpSync(join(packageRoot, 'schema'), join(folder, 'schema'), { recursive: true })
   mkdirSync(join(folder, 'licences'))
   for (const name of BUNDLED)
-    copyFileSync(join(packageRoot, 'node_modules', name, 'LICENSE'), join(folder, 'licences', `${name}.txt`))
+    copyFileSync(licenceOf(name), join(folder, 'licences', `${name.replace('@', '').replace('/', '-')}.txt`))
+  writeFileSync(join(folder, 'licences/vega.txt'), drawing.map(licenceText).join('\n'))
   const readme = readFileSync(join(packageRoot, 'README.md'), 'utf8')
   writeFileSync(join(folder, 'README.md'), absoluteLinks(readme, { web: webAddress(root), version: root.version }))
   finish(folder, mainManifest(root))
+}
+
+/** The file with a package's licence. @param {string} name */
+function licenceOf(name) {
+  const folder = join(packageRoot, 'node_modules', name)
+  const file = readdirSync(folder).find((entry) => /^licen[cs]e(\.(md|txt))?$/i.test(entry))
+  if (!file) throw new PackError(`${name} is a part of the bundle, and has no file with its licence`)
+  return join(folder, file)
+}
+
+/** The licence of one of many packages. @param {string} name */
+function licenceText(name) {
+  const { version } = JSON.parse(readFileSync(join(packageRoot, 'node_modules', name, 'package.json'), 'utf8'))
+  const text = readFileSync(licenceOf(name), 'utf8')
+  return `${'='.repeat(80)}\n${name} ${version}\n\n${text.trim()}\n`
 }
 
 /**

@@ -30,7 +30,7 @@ const given = parseArgs({ options: { packed: { type: 'string' } } }).values.pack
 const MOST_PACKAGES = 24
 /** Packed megabytes. */
 const LIMITS = {
-  'sentence-torch': 0.8,
+  'sentence-torch': 1.2,
   '@sentence-torch/build': 0.5,
   [`@sentence-torch/${platform}`]: 3,
   [`@sentence-torch/libtorch-${platform}`]: 120,
@@ -103,7 +103,12 @@ test('each package holds what belongs to it and nothing else', () => {
   }
   for (const name of ['CHANGELOG.md', 'SECURITY.md', 'LICENSE', 'README.md'])
     expect(filesOf('sentence-torch').includes(name), `sentence-torch has no ${name}`)
-  for (const name of ['licences/parse5.txt', 'licences/entities.txt'])
+  for (const name of [
+    'licences/parse5.txt',
+    'licences/entities.txt',
+    'licences/vega.txt',
+    'licences/huggingface-jinja.txt',
+  ])
     expect(filesOf('sentence-torch').includes(name), `sentence-torch has no ${name}`)
   for (const name of ['licences/pytorch.txt', 'licences/pytorch-third-party.txt'])
     expect(filesOf(`@sentence-torch/libtorch-${platform}`).includes(name), `no ${name} with LibTorch`)

@@ -9,6 +9,10 @@ export const build: Command = {
     'LibTorch is downloaded, unless SENTENCE_TORCH_LIBTORCH names a folder that holds it.',
     'SENTENCE_TORCH_BUILD names another folder to build into, SENTENCE_TORCH_ADDON an addon that lies elsewhere.',
   ].join('\n'),
+  examples: [
+    ['npx sentence-torch build', 'builds where nothing is built yet'],
+    ['SENTENCE_TORCH_BUILD=$HOME/built npx sentence-torch build --force', 'builds anew, into another folder'],
+  ],
   async run({ options }) {
     const { buildAddon } = await import('./build-addon.js')
     return buildAddon({ force: options.force === true })

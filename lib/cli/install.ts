@@ -1,9 +1,15 @@
-import type { Command } from './command.js'
+import { type Command, given } from './command.js'
 
 export const install: Command = {
   name: 'install',
   summary: 'brings what is too large for a package: LibTorch for CUDA',
-  words: { cuda: 'LibTorch for CUDA 13 (2.5 GB), into the package @sentence-torch/linux-x64-cuda13' },
+  arguments: [
+    {
+      name: 'what',
+      help: 'what to bring',
+      choices: { cuda: 'LibTorch for CUDA 13 (2.5 GB), into the package @sentence-torch/linux-x64-cuda13' },
+    },
+  ],
   options: {
     from: {
       type: 'string',
@@ -12,9 +18,13 @@ export const install: Command = {
     },
   },
   notes: 'Without network: `python3 -m pip download` elsewhere, and --from names the folder with the wheels.',
-  async run({ options }) {
+  examples: [
+    ['npx sentence-torch install cuda', 'from the Python package index'],
+    ['npx sentence-torch install cuda --from wheels', 'from a folder, without network'],
+  ],
+  async run(values) {
     const { installCuda } = await import('./install-cuda.js')
-    await installCuda(options.from === undefined ? {} : { from: String(options.from) })
+    await installCuda(given(values, { from: 'from' }))
     return 0
   },
 }

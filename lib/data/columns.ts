@@ -42,11 +42,13 @@ export class ColumnChecker {
   /**
    * @param label the table's label column
    * @param where "" or " of file.csv", for errors
+   * @param placeOf what errors call a row. Default: `row 5 of file.csv`
    */
   constructor(
     readonly name: string,
     private readonly label: string | undefined,
-    private readonly where: string,
+    where: string,
+    private readonly placeOf = (row: number) => `row ${row}${where}`,
   ) {
     if (reserved.includes(name)) {
       throw new SentenceTorchError('ERR_INVALID_DATA', `The column name "${name}"${where} is reserved; rename it`)
@@ -122,13 +124,13 @@ export class ColumnChecker {
   }
 
   private misfit(expected: string, value: unknown, row: number): SentenceTorchError {
-    const { name, label, where } = this
+    const { name, label } = this
     const isLabel = name === label
     const labelHint = label === undefined || isLabel ? '' : ` (labels are taken from "${label}")`
     const hint = isLabel ? '' : `${labelHint}; leave the column out ({ columns: […] }) or mend the row`
     return new SentenceTorchError(
       'ERR_INVALID_DATA',
-      `Expected ${expected} in column "${listed([name])}", row ${row}${where}, found ${describe(value)}${hint}`,
+      `Expected ${expected} in column "${listed([name])}", ${this.placeOf(row)}, found ${describe(value)}${hint}`,
     )
   }
 }

@@ -33,13 +33,32 @@ export class TokenCache {
 export interface PairOptions extends EncodeAllOptions {
   /** Texts in it are not tokenised again. */
   cache?: TokenCache | undefined
+  /** What is put to every pair. Default none. */
+  prompt?: string
+}
+
+/** Makes rows of token ids of pairs. */
+export interface PairEncoder {
+  /** Fewest tokens of a row. */
+  readonly specialTokens: number
+  /**
+   * Row i is the pair (`first[i]`, `second[i]`). Works in short slices (TimeSlice).
+   * @param maxSeqLength tokens to which rows are cut; default: the tokenizer's
+   * @throws SentenceTorchError ERR_INVALID_ARGUMENT for unequal lengths or a text that is no string, ERR_ABORTED
+   */
+  encode(
+    first: readonly string[],
+    second: readonly string[],
+    maxSeqLength?: number,
+    options?: PairOptions,
+  ): Promise<TokenizedPairs>
 }
 
 /**
  * Makes rows of pairs: both texts between the tokenizer's special tokens. Rows are cut to `maxSeqLength` by taking tokens
- * from the longer text first, as Python's tokenizers do with `truncation="longest_first"`.
+ * from the longer text first, as Python's tokenizers do with `truncation="longest_first"`. A prompt stands before the first text.
  */
-export class PairTokenizer {
+export class PairTokenizer implements PairEncoder {
   readonly #tokenizer: Tokenizer
   readonly #pieces: readonly PairPiece[]
   readonly #added: number
@@ -64,24 +83,18 @@ export class PairTokenizer {
     return this.#added
   }
 
-  /**
-   * Row i is the pair (`first[i]`, `second[i]`). A repeated text, such as a query over its documents, is tokenised once.
-   * Works in short slices (TimeSlice).
-   * @throws SentenceTorchError ERR_INVALID_ARGUMENT for unequal lengths or a text that is no string, ERR_ABORTED
-   */
+  /** A repeated text, such as a query over its documents, is tokenised once. */
   async encode(
-    first: readonly string[],
+    given: readonly string[],
     second: readonly string[],
     maxSeqLength: number = this.#tokenizer.maxSeqLength,
-    { cache, ...options }: PairOptions = {},
+    { cache, prompt = '', ...options }: PairOptions = {},
   ): Promise<TokenizedPairs> {
-    if (first.length !== second.length) {
-      const message = `Expected as many first as second texts but received ${first.length} and ${second.length}`
-      throw new SentenceTorchError('ERR_INVALID_ARGUMENT', message)
-    }
+    checkEqualLengths(given, second)
     checkInteger('maxSeqLength', maxSeqLength, this.#added)
+    const first = prompt === '' ? given : given.map((text) => prompt + text)
     const nameOf = (text: string) => nameInPairs(text, first, second)
-    const contents = await this.#contents(new Set([...first, ...second]), nameOf, cache, options)
+    const contents = await ownTokens(this.#tokenizer, new Set([...first, ...second]), nameOf, cache, options)
     const slice = new TimeSlice()
     const rows: (readonly [Int32Array, Int32Array])[] = []
     const offsets = new Int32Array(first.length + 1)
@@ -107,37 +120,48 @@ export class PairTokenizer {
     return { ids, offsets, ...(this.#types && { tokenTypes }) }
   }
 
-  /** Each text's own tokens, without special ones. */
-  async #contents(
-    texts: ReadonlySet<string>,
-    nameOf: (text: string) => string,
-    cache: TokenCache | undefined,
-    options: EncodeAllOptions,
-  ): Promise<Map<string, Int32Array>> {
-    const found = new Map<string, Int32Array>()
-    const missing: string[] = []
-    for (const text of texts) {
-      const kept = cache?.get(text)
-      if (kept) found.set(text, kept)
-      else missing.push(text)
-    }
-    const { ids, offsets } = await this.#tokenizer.encodeAll(missing, UNCUT, {
-      ...options,
-      nameOf: (index) => nameOf(missing[index]!),
-      allowEmpty: true,
-    })
-    const { before, after } = this.#tokenizer.specialCounts
-    missing.forEach((text, i) => {
-      const own = ids.subarray(offsets[i]! + before, offsets[i + 1]! - after)
-      found.set(text, own)
-      cache?.put(text, own)
-    })
-    return found
-  }
-
   #cut(ids: Int32Array, length: number): Int32Array {
     return this.#tokenizer.truncatesLeft ? ids.subarray(ids.length - length) : ids.subarray(0, length)
   }
+}
+
+/** @throws SentenceTorchError ERR_INVALID_ARGUMENT */
+export function checkEqualLengths(first: readonly string[], second: readonly string[]): void {
+  if (first.length === second.length) return
+  const message = `Expected as many first as second texts but received ${first.length} and ${second.length}`
+  throw new SentenceTorchError('ERR_INVALID_ARGUMENT', message)
+}
+
+/**
+ * Each text's own tokens, without special ones.
+ * @param nameOf what errors call a text
+ */
+export async function ownTokens(
+  tokenizer: Tokenizer,
+  texts: ReadonlySet<string>,
+  nameOf: (text: string) => string,
+  cache: TokenCache | undefined,
+  options: EncodeAllOptions,
+): Promise<Map<string, Int32Array>> {
+  const found = new Map<string, Int32Array>()
+  const missing: string[] = []
+  for (const text of texts) {
+    const kept = cache?.get(text)
+    if (kept) found.set(text, kept)
+    else missing.push(text)
+  }
+  const { ids, offsets } = await tokenizer.encodeAll(missing, UNCUT, {
+    ...options,
+    nameOf: (index) => nameOf(missing[index]!),
+    allowEmpty: true,
+  })
+  const { before, after } = tokenizer.specialCounts
+  missing.forEach((text, i) => {
+    const own = ids.subarray(offsets[i]! + before, offsets[i + 1]! - after)
+    found.set(text, own)
+    cache?.put(text, own)
+  })
+  return found
 }
 
 /** The position of a text, for errors. */

@@ -284,6 +284,11 @@ export class Tokenizer {
     return name === undefined ? undefined : this.tokenId(name)
   }
 
+  /** The tokens with names, as chat templates know them: `bos_token`, `eos_token`, … */
+  get namedTokens(): Record<string, string> {
+    return Object.fromEntries([...this.named].map(([name, token]) => [`${name}_token`, token]))
+  }
+
   /** Ids of the tokens that are not text: [CLS], [PAD], [MASK], … */
   get specialTokenIds(): ReadonlySet<number> {
     return this.specialIds

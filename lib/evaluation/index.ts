@@ -1,6 +1,14 @@
 /** The evaluators, one class each. */
 export { type BeirDataset, type LoadBeirOptions, loadBeir } from './beir.js'
 export { BinaryClassificationEvaluator, type BinaryClassificationEvaluatorOptions } from './binary-classification.js'
+export {
+  type BootstrapOptions,
+  differenceText,
+  type PairedInterval,
+  type PairedScores,
+  pairedBootstrap,
+  pairedBootstrapCorrelation,
+} from './bootstrap.js'
 export type { SimilarityName } from './common.js'
 export * from './cross-encoder/index.js'
 export { EmbeddingSimilarityEvaluator, type EmbeddingSimilarityEvaluatorOptions } from './embedding-similarity.js'

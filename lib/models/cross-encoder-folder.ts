@@ -1,12 +1,37 @@
 import { join } from 'node:path'
-import { describe, SentenceTorchError } from '../errors.js'
-import type { ClassifierDescription, ConfigObject, ModuleSpec, NativeAddon } from '../native/types.js'
+import { describe, invalidArgument, SentenceTorchError } from '../errors.js'
+import type {
+  ClassifierDescription,
+  ConfigObject,
+  ConfigValue,
+  Description,
+  ModuleSpec,
+  NativeAddon,
+} from '../native/types.js'
 import { type ActivationName, activationOfPath } from './activations.js'
+import { type FolderChat, findTemplate, readChatFormat, templateArguments } from './chat-format.js'
 import { maxSeqLength, readTransformerConfig, tokenizerFolder } from './first-module.js'
-import { CLASSIFICATION, modelConfigSchema, promptsOf, readSentenceConfig } from './folder-config.js'
+import {
+  CLASSIFICATION,
+  modelConfigSchema,
+  NEXT_TOKEN,
+  NO_SENTENCE_CONFIG,
+  promptsOf,
+  readSentenceConfig,
+} from './folder-config.js'
 import { isObject, readJson } from './json.js'
+import {
+  type CausalModel,
+  causalModel,
+  causalNames,
+  isCausal,
+  isLogitScore,
+  type LogitScore,
+  logitScoreSpec,
+  readLogitScore,
+} from './logit-score.js'
 import { type ModelFolder, modulesSchema } from './model-folder.js'
-import { readTokenizerFiles } from './tokenizer-files.js'
+import { CHAT_TEMPLATE_FILE, readTokenizerFiles } from './tokenizer-files.js'
 
 /** A cross-encoder's folder as read: everything but the weights. */
 export interface CrossEncoderFolder
@@ -24,12 +49,21 @@ export interface CrossEncoderFolder
     | 'tokenizerFiles'
   > {
   path: string
-  transformerPath: string
-  /** Whether the folder is of a model with a classifier, so that it must have the classifier's weights. */
+  /** Undefined where the model came from no folder that stays. */
+  transformerPath: string | undefined
+  /** Whether the folder is of a model with its head, so that it must have the head's weights. */
   isClassifier: boolean
+  /** A model for the next token, whose logits make the score; undefined: a transformer with a classifier. */
+  causal: CausalModel | undefined
+  /** Undefined of a transformer with a classifier; of a folder without the module until its tokenizer is known. */
+  logitScore: LogitScore | undefined
+  /** How pairs pass the chat template; undefined: the tokenizer joins their texts. */
+  chat: FolderChat | undefined
+  /** `processing_kwargs` as read, to be written back. */
+  processing: ConfigValue | undefined
   numLabels: number
   activationFn: ActivationName
-  /** What the engine says of the classifier. */
+  /** What the engine says of the classifier, or of the last layer over the words. */
   classifier: ClassifierDescription
 }
 
@@ -40,11 +74,12 @@ interface Overrides {
   numLabels?: number | undefined
   maxLength?: number | undefined
   activationFn?: ActivationName | undefined
+  chatTemplate?: string | undefined
 }
 
 /**
- * Reads what CrossEncoder of sentence-transformers 2.x to 6.x saves, any …ForSequenceClassification folder, or a bare
- * transformer (then: one label unless told otherwise, and a classifier to be trained).
+ * Reads what CrossEncoder of sentence-transformers 2.x to 6.x saves, any …ForSequenceClassification or …ForCausalLM folder, or a
+ * bare transformer (then: one label unless told otherwise, and a classifier to be trained).
  * @param getAddon brings the engine, once there is a config.json
  * @param base folder of the model that the folder has an adapter for
  * @throws SentenceTorchError ERR_NOT_FOUND, ERR_INVALID_MODEL, ERR_NOT_IMPLEMENTED or ERR_UNSUPPORTED, naming the file.
@@ -54,40 +89,40 @@ export async function readCrossEncoderFolder(
   getAddon: () => NativeAddon,
   overrides: Overrides = {},
   base?: string,
-): Promise<CrossEncoderFolder> {
+): Promise<CrossEncoderFolder & { transformerPath: string }> {
   const transformerPath = base ?? path
   const { config, description } = await readTransformerConfig(transformerPath, getAddon, { adapter: base === path })
-  const { classifier, positions } = description
   const configFile = join(transformerPath, 'config.json')
-  if (classifier === null) {
-    const message = `${configFile} has model_type ${describe(config.model_type)}, whose classifier is not built yet`
-    throw new SentenceTorchError('ERR_NOT_IMPLEMENTED', message)
-  }
   const { own, prompts, defaultPromptName, activation, extra } = await readOwnConfig(path)
   // Of another kind of model only the transformer counts, as in Python.
-  const sentence = own
-    ? await readSentenceConfig(path, CLASSIFICATION)
-    : { maxSeqLength: undefined, doLowerCase: false, extra: {} }
-  if (own) await checkModules(path)
-  const tokenizerFiles = await readTokenizerFiles(await tokenizerFolder(path, base), config)
-  const architectures = Array.isArray(config.architectures) ? config.architectures : []
-  const isClassifier = architectures.some(
-    (name) => typeof name === 'string' && name.endsWith('ForSequenceClassification'),
-  )
-  const numLabels = overrides.numLabels ?? (isClassifier ? labelsOf(config, configFile) : 1)
+  const modules = own ? await readModules(path) : undefined
+  const scores = modules ? modules.length > 1 : isCausal(config)
+  const head = scores
+    ? causalHead(causalModel(description, config, configFile), overrides.numLabels)
+    : classifierHead(description, config, configFile, overrides.numLabels)
+  const sentence = own ? await readSentenceConfig(path, scores ? NEXT_TOKEN : CLASSIFICATION) : NO_SENTENCE_CONFIG
+  const tokenizerPath = await tokenizerFolder(path, base)
+  const tokenizerFiles = await readTokenizerFiles(tokenizerPath, config)
+  if (overrides.chatTemplate !== undefined) {
+    tokenizerFiles.set(CHAT_TEMPLATE_FILE, new TextEncoder().encode(overrides.chatTemplate))
+  }
+  const template = await findTemplate(tokenizerFiles, tokenizerPath)
+  // Python saves whether pairs pass the template. Of a folder where it has saved nothing, they do where there is one.
+  const chats = sentence.message !== undefined || overrides.chatTemplate !== undefined || (!modules && template)
+  const settings = templateArguments(sentence)
   const length = overrides.maxLength ?? sentence.maxSeqLength
   return {
     path,
     transformerPath,
     architecture: config.model_type as string,
     config,
-    description,
-    classifier,
-    isClassifier,
-    numLabels,
-    activationFn: overrides.activationFn ?? readActivation(activation, config, configFile, numLabels),
-    maxSeqLength: maxSeqLength(length, tokenizerFiles, positions, path),
+    ...head,
+    logitScore: modules?.[1] && (await readLogitScore(path, modules[1].path, description)),
+    activationFn: overrides.activationFn ?? readActivation(activation, config, configFile, head.numLabels),
+    maxSeqLength: maxSeqLength(length, tokenizerFiles, description.positions, path),
     doLowerCase: sentence.doLowerCase,
+    chat: chats ? await readChatFormat(template, sentence, settings, tokenizerPath) : undefined,
+    processing: sentence.processing,
     prompts,
     defaultPromptName,
     extraSentenceConfig: sentence.extra,
@@ -96,9 +131,38 @@ export async function readCrossEncoderFolder(
   }
 }
 
-/** The engine's module of the classifier. */
-export function classificationModule({ numLabels }: CrossEncoderFolder): { spec: ModuleSpec } {
-  return { spec: { type: 'SequenceClassification', numLabels } }
+type Head = Pick<CrossEncoderFolder, 'description' | 'classifier' | 'isClassifier' | 'causal' | 'numLabels'>
+
+function causalHead(causal: CausalModel, numLabels: number | undefined): Head {
+  if (numLabels !== undefined && numLabels !== 1) {
+    const expected = '1, as a model for the next token has with LogitScore,'
+    throw invalidArgument('numLabels', expected, numLabels)
+  }
+  return { description: causal, classifier: causalNames(causal), isClassifier: true, causal, numLabels: 1 }
+}
+
+function classifierHead(
+  description: Description,
+  config: ConfigObject,
+  file: string,
+  numLabels: number | undefined,
+): Head {
+  const { classifier } = description
+  if (classifier === null) {
+    const message = `${file} has model_type ${describe(config.model_type)}, whose classifier is not built yet`
+    throw new SentenceTorchError('ERR_NOT_IMPLEMENTED', message)
+  }
+  const architectures = Array.isArray(config.architectures) ? config.architectures : []
+  const isClassifier = architectures.some(
+    (name) => typeof name === 'string' && name.endsWith('ForSequenceClassification'),
+  )
+  const labels = numLabels ?? (isClassifier ? labelsOf(config, file) : 1)
+  return { description, classifier, isClassifier, causal: undefined, numLabels: labels }
+}
+
+/** The engine's module of the head. */
+export function headModule({ numLabels, logitScore }: CrossEncoderFolder): { spec: ModuleSpec } {
+  return { spec: logitScore ? logitScoreSpec(logitScore) : { type: 'SequenceClassification', numLabels } }
 }
 
 /** config_sentence_transformers.json; `own` where it is of a cross-encoder. */
@@ -111,16 +175,19 @@ async function readOwnConfig(folder: string) {
   return { own: true, ...promptsOf(found, {}, file), activation: activation_fn, extra: extra as ConfigObject }
 }
 
-/** A cross-encoder of one transformer is what is built; others have modules behind it. */
-async function checkModules(folder: string): Promise<void> {
+/** modules.json: a transformer, alone or with LogitScore behind it; undefined without the file. */
+async function readModules(folder: string) {
   const file = join(folder, 'modules.json')
   const list = await readJson(file, modulesSchema)
-  if (list === undefined) return
+  if (list === undefined) return undefined
   const types = list.map(({ type }) => type.split('.').at(-1))
-  if (types.join() === 'Transformer') return
+  const [first, ...others] = list
+  const known = others.length === 0 || (others.length === 1 && isLogitScore(others[0]!.type))
+  if (types[0] === 'Transformer' && known) return [first!, ...others]
   throw new SentenceTorchError(
     'ERR_NOT_IMPLEMENTED',
-    `${file} lists the modules ${types.join(', ') || '(none)'}; a cross-encoder that is built has one Transformer`,
+    `${file} lists the modules ${types.join(', ') || '(none)'}; a cross-encoder that is built has one Transformer, or a ` +
+      'Transformer and a LogitScore',
   )
 }
 

@@ -1,19 +1,22 @@
-import { PairTokenizer } from '../data/pairs.js'
-import { invalidArgument } from '../errors.js'
+import { ChatPairTokenizer } from '../data/chat-pairs.js'
+import { type PairEncoder, PairTokenizer } from '../data/pairs.js'
+import type { Tokenizer } from '../data/tokenizer.js'
+import { invalidArgument, SentenceTorchError } from '../errors.js'
 import { throwIfAborted } from '../io/abort.js'
 import type { NativeAddon, NativeEncoder } from '../native/types.js'
 import { checkInteger } from '../options.js'
 import type { BaseParts } from './base-model.js'
-import { type CrossEncoderFolder, classificationModule, readCrossEncoderFolder } from './cross-encoder-folder.js'
+import { type CrossEncoderFolder, headModule, readCrossEncoderFolder } from './cross-encoder-folder.js'
 import { type CrossEncoderLoadOptions, checkCrossEncoderLoadOptions } from './cross-encoder-options.js'
 import { resolveModel } from './hub.js'
 import { noSuchPrompt } from './load-errors.js'
 import { filled, findAdapter, makeTokenizer, startEngine, withAdapter } from './load-parts.js'
+import { openCausalWeights, usualLogitScore } from './logit-score.js'
 import { WeightFiles } from './weights.js'
 
 /** What a loaded cross-encoder is made of. */
 export interface CrossEncoderParts extends BaseParts {
-  pairs: PairTokenizer
+  pairs: PairEncoder
   folder: CrossEncoderFolder
 }
 
@@ -35,7 +38,7 @@ export async function loadCrossEncoderParts(
   const { path, id } = await resolveModel(idOrPath, { ...options, organization: 'cross-encoder' })
   const adapter = await findAdapter(path, options)
   const folder = await readCrossEncoderFolder(path, getAddon, options, adapter?.base.path)
-  const { positions, tokenTypes } = folder.description
+  const { positions } = folder.description
   checkInteger('maxLength', options.maxLength, 1, positions ?? undefined)
   Object.assign(folder.prompts, options.prompts)
   folder.defaultPromptName = options.defaultPromptName ?? folder.defaultPromptName
@@ -43,13 +46,18 @@ export async function loadCrossEncoderParts(
     throw noSuchPrompt('defaultPromptName', folder.defaultPromptName, folder.prompts)
   }
   const tokenizer = makeTokenizer({ ...folder, first: 'Transformer' })
-  const pairs = new PairTokenizer(tokenizer, { types: tokenTypes > 1 })
+  const pairs = pairEncoder(tokenizer, folder)
+  if (folder.causal) folder.logitScore ??= usualLogitScore(tokenizer, path, folder.causal)
   throwIfAborted(signal, what)
-  const weights = await WeightFiles.open({ ...folder, modules: [] }, options.ignoreTensors)
+  const { weights, ownHead } = await openWeights(
+    { path, transformerPath: folder.transformerPath },
+    folder,
+    options.ignoreTensors,
+  )
   try {
     throwIfAborted(signal, what)
     // The pooler belongs to the classification module here, which trains it.
-    const engine = startEngine(getAddon(), { ...folder, modules: [classificationModule(folder)] }, false, options)
+    const engine = startEngine(getAddon(), { ...folder, modules: [headModule(folder)] }, false, options, { ownHead })
     const { encoder } = engine
     return await filled(encoder, async () => {
       const head = folder.classifier.tensors.map(({ name }) => `0.${name}`)
@@ -61,6 +69,29 @@ export async function loadCrossEncoderParts(
   } finally {
     await weights.close()
   }
+}
+
+/** Weights of a folder of this model, and whether its last layer over the words has a matrix of its own. */
+export async function openWeights(
+  place: { path: string; transformerPath: string },
+  { description, causal }: Pick<CrossEncoderFolder, 'description' | 'causal'>,
+  ignoreTensors: readonly (string | RegExp)[] = [],
+): Promise<{ weights: WeightFiles; ownHead: boolean }> {
+  const files = { ...place, modules: [] }
+  if (causal) return openCausalWeights({ ...files, description: causal }, ignoreTensors)
+  return { weights: await WeightFiles.open({ ...files, description }, ignoreTensors), ownHead: false }
+}
+
+/** @throws SentenceTorchError ERR_INVALID_MODEL for a chat template that cannot carry a pair */
+function pairEncoder(tokenizer: Tokenizer, { chat, description }: CrossEncoderFolder): PairEncoder {
+  if (chat === undefined) return new PairTokenizer(tokenizer, { types: description.tokenTypes > 1 })
+  const pairs = new ChatPairTokenizer(tokenizer, { ...chat, values: { ...tokenizer.namedTokens, ...chat.values } })
+  const failure = pairs.failure()
+  if (failure === undefined) return pairs
+  const message =
+    `The chat template ${chat.template.file} cannot carry a pair (${failure}): it gets one message of the role query and one ` +
+    'of the role document. Expected a template that writes both: give one as chatTemplate'
+  throw new SentenceTorchError('ERR_INVALID_MODEL', message)
 }
 
 /** As transformers makes a new head. */

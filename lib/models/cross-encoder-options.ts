@@ -14,6 +14,11 @@ export interface CrossEncoderLoadOptions
   activationFn?: ActivationName
   /** Of the weights that a model without classifier gets. Default 0. */
   seed?: number
+  /**
+   * A Jinja template that makes the text of a pair, in place of the model's chat template: `messages` has one of the role `query`
+   * and one of the role `document`, behind a prompt of the role `system`. Saved with the model.
+   */
+  chatTemplate?: string
 }
 
 export interface PredictOptions {
@@ -26,7 +31,7 @@ export interface PredictOptions {
   activation?: ActivationName
   /** Softmax over the labels of each pair, after the activation; without effect on models with one label. Default false. */
   applySoftmax?: boolean
-  /** Put in front of the first text of every pair. */
+  /** Put in front of the first text of every pair; where pairs pass a chat template, its message of the role `system`. */
   prompt?: string
   /** Name of one of the model's prompts. Default: the model's `defaultPromptName`. */
   promptName?: string
@@ -56,11 +61,12 @@ const PREDICT_NOT_BUILT = {
 
 /** Checks types and ranges of everything that does not depend on the model. */
 export function checkCrossEncoderLoadOptions(options: CrossEncoderLoadOptions): void {
-  const own = ['numLabels', 'maxLength', 'activationFn', 'seed', 'prompts', 'defaultPromptName']
+  const own = ['numLabels', 'maxLength', 'activationFn', 'seed', 'chatTemplate', 'prompts', 'defaultPromptName']
   const shared = ['device', 'dtype', 'threads', 'ignoreTensors', ...SOURCE_OPTIONS]
   checkOptions('CrossEncoder.load', options, [...own, ...shared], LOAD_NOT_BUILT)
   checkInteger('numLabels', options.numLabels, 1)
   checkInteger('maxLength', options.maxLength, 1)
+  checkType('chatTemplate', options.chatTemplate, 'string')
   checkOneOf('activationFn', options.activationFn, ACTIVATION_NAMES)
   checkInteger('seed', options.seed, 0)
   checkSourceOptions(options)

@@ -1,4 +1,4 @@
-import type { PairTokenizer } from '../data/pairs.js'
+import type { PairEncoder } from '../data/pairs.js'
 import { invalidArgument, SentenceTorchError } from '../errors.js'
 import { loadAddon } from '../native/load.js'
 import { checkInteger, checkOneOf } from '../options.js'
@@ -6,7 +6,7 @@ import { ACTIVATION_NAMES, type ActivationName, applyActivation, softmaxRows } f
 import type { SavedAdapter } from './adapters/config.js'
 import type { AdapterOptions } from './adapters/options.js'
 import { BaseModel } from './base-model.js'
-import { type CrossEncoderParts, loadCrossEncoderParts } from './cross-encoder-load.js'
+import { type CrossEncoderParts, loadCrossEncoderParts, openWeights } from './cross-encoder-load.js'
 import {
   type CrossEncoderLoadOptions,
   checkPredictOptions,
@@ -16,10 +16,12 @@ import {
 } from './cross-encoder-options.js'
 import { encodeRows, throwIfAborted } from './encode.js'
 import { evaluateModel, type ModelEvaluator } from './evaluate-model.js'
+import type { MergeMethodName } from './merging/methods.js'
+import type { MergeOptions } from './merging/options.js'
 import { EncodeProgress } from './progress.js'
 import { writeCrossEncoderFolder } from './save-cross-encoder.js'
 import { copyPairs, isPair, type Pair, type Scores, scores } from './scores.js'
-import { WeightFiles } from './weights.js'
+import type { WeightFiles } from './weights.js'
 
 export type { Pair, Scores } from './scores.js'
 
@@ -62,14 +64,35 @@ export class CrossEncoder extends BaseModel<CrossEncoderParts> {
 
   /**
    * Loads a model from a local folder, the Hugging Face cache, or the Hugging Face hub, in this order: what CrossEncoder of
-   * sentence-transformers 2.x to 6.x saves, any …ForSequenceClassification, or a bare transformer, which gets a new
-   * classifier and a warning.
+   * sentence-transformers 2.x to 6.x saves, any …ForSequenceClassification, any …ForCausalLM (its score: the logit of `yes` less
+   * that of `no`), or a bare transformer, which gets a new classifier and a warning.
    * @param idOrPath a folder, or a hub id; a bare name means one of `cross-encoder/`.
    * @throws SentenceTorchError ERR_NOT_FOUND, ERR_INVALID_MODEL, ERR_INVALID_TENSORS, ERR_NOT_IMPLEMENTED, ERR_UNSUPPORTED,
    * ERR_NETWORK, ERR_ADDON_LOAD, ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION
    */
   static async load(idOrPath: string, options: CrossEncoderLoadOptions = {}): Promise<CrossEncoder> {
     return new CrossEncoder(await loadCrossEncoderParts(loadAddon, idOrPath, options))
+  }
+
+  /**
+   * Merges cross-encoders of one architecture, as `SentenceTransformer.merge`, their classifiers with the rest.
+   * Source: sentence-transformers `CrossEncoder.merge`.
+   * @throws SentenceTorchError as there
+   */
+  static async merge(
+    models: readonly (string | CrossEncoder)[],
+    method: MergeMethodName = 'linear',
+    options: MergeOptions<CrossEncoder> = {},
+  ): Promise<CrossEncoder> {
+    const { mergeModels, crossEncoders } = await import('./merging/index.js')
+    const kind = {
+      kind: crossEncoders,
+      getAddon: loadAddon,
+      partsOf: (value: unknown) => (value instanceof CrossEncoder ? value.use() : undefined),
+      load: (path: string) => loadCrossEncoderParts(loadAddon, path, {}),
+      create: (parts: CrossEncoderParts) => new CrossEncoder(parts),
+    }
+    return mergeModels(kind, models, method, options)
   }
 
   /** Scores per pair. */
@@ -178,13 +201,12 @@ export class CrossEncoder extends BaseModel<CrossEncoderParts> {
     )
   }
 
-  protected openWeights(path: string): Promise<WeightFiles> {
-    const { description } = this.parts.folder
-    return WeightFiles.open({ path, transformerPath: path, description, modules: [] })
+  protected async openWeights(path: string): Promise<WeightFiles> {
+    return (await openWeights({ path, transformerPath: path }, this.parts.folder)).weights
   }
 
   /** @internal Pairs to token ids, for the trainer. */
-  get pairTokenizer(): PairTokenizer {
+  get pairTokenizer(): PairEncoder {
     return this.use().pairs
   }
 
@@ -203,10 +225,10 @@ export class CrossEncoder extends BaseModel<CrossEncoderParts> {
       tokenize: (start, end) => {
         const slice = pairs.slice(start, end)
         return this.parts.pairs.encode(
-          slice.map(([first]) => prompt + first),
+          slice.map(([first]) => first),
           slice.map(([, second]) => second),
           maxLength,
-          signal ? { signal } : {},
+          { prompt, ...(signal && { signal }) },
         )
       },
       output: 'sentence_embedding',

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { describe, SentenceTorchError } from '../errors.js'
 import { object, optional, recordOf, type Schema, type TypeOf, text } from '../io/schema.js'
-import type { ConfigObject, Metric } from '../native/types.js'
+import type { ConfigObject, ConfigValue, Metric } from '../native/types.js'
 import { isObject, isTrue, jsonObject, readJson } from './json.js'
 
 /** Where sentence-transformers has kept the transformer module's settings over the years. */
@@ -10,15 +10,35 @@ export const SENTENCE_CONFIG_FILES: readonly string[] = [
   ...['roberta', 'distilbert', 'camembert', 'albert', 'xlm-roberta', 'xlnet'].map((n) => `sentence_${n}_config.json`),
 ]
 
-/** What a transformer is used for, as its settings call it. */
-export const FEATURES = { task: 'feature-extraction', output: 'token_embeddings' }
-export const CLASSIFICATION = { task: 'sequence-classification', output: 'scores' }
+/** What a transformer is used for, as its settings call it, and whether texts may pass the chat template. */
+export interface Usage {
+  task: string
+  output: string
+  messages: boolean
+}
+const FEATURES: Usage = { task: 'feature-extraction', output: 'token_embeddings', messages: false }
+export const CLASSIFICATION: Usage = { task: 'sequence-classification', output: 'scores', messages: true }
+export const NEXT_TOKEN: Usage = { task: 'text-generation', output: 'causal_logits', messages: true }
+
+/** A transformer's settings. */
+export interface SentenceConfig {
+  maxSeqLength: number | undefined
+  doLowerCase: boolean
+  /** Members that this package does not know. */
+  extra: ConfigObject
+  /** Of `modality_config`: how messages are written, where texts pass the chat template. */
+  message: ConfigObject | undefined
+  /** `processing_kwargs`. */
+  processing: ConfigValue | undefined
+  /** The file; undefined without one. */
+  file: string | undefined
+}
 
 /** sentence_bert_config.json (or a name of old) of the transformer's folder. @throws SentenceTorchError naming the file. */
 export async function readSentenceConfig(
   folder: string,
-  { task, output } = FEATURES,
-): Promise<{ maxSeqLength: number | undefined; doLowerCase: boolean; extra: ConfigObject }> {
+  { task, output, messages }: Usage = FEATURES,
+): Promise<SentenceConfig> {
   for (const name of SENTENCE_CONFIG_FILES) {
     const file = join(folder, name)
     const found = await readJson(file, jsonObject)
@@ -36,9 +56,10 @@ export async function readSentenceConfig(
       if (value === undefined || value === null || value === built) continue
       throw new SentenceTorchError('ERR_NOT_IMPLEMENTED', `${file} has ${key} ${describe(value)}: not built yet`)
     }
-    if (isObject(modality_config) && 'message' in modality_config) {
-      const message = `${file} has modality_config with message, so that texts pass the chat template: not built yet`
-      throw new SentenceTorchError('ERR_NOT_IMPLEMENTED', message)
+    const message = isObject(modality_config) ? modality_config.message : undefined
+    if (message !== undefined && !messages) {
+      const found = `${file} has modality_config with message, so that texts pass the chat template: not built yet`
+      throw new SentenceTorchError('ERR_NOT_IMPLEMENTED', found)
     }
     // Keyword arguments for the tokenizer beat max_seq_length, as in Python.
     const args = [extra.processor_kwargs, extra.tokenizer_args].find(isObject)
@@ -48,9 +69,22 @@ export async function readSentenceConfig(
       maxSeqLength: isTrue(length) ? positiveInteger(length, 'max_seq_length', file) : undefined,
       doLowerCase: isTrue(do_lower_case),
       extra,
+      message: isObject(message) ? message : undefined,
+      processing: processing_kwargs,
+      file,
     }
   }
-  return { maxSeqLength: undefined, doLowerCase: false, extra: {} }
+  return NO_SENTENCE_CONFIG
+}
+
+/** Of a folder without the file. */
+export const NO_SENTENCE_CONFIG: SentenceConfig = {
+  maxSeqLength: undefined,
+  doLowerCase: false,
+  extra: {},
+  message: undefined,
+  processing: undefined,
+  file: undefined,
 }
 
 /** The settings of config_sentence_transformers.json. */

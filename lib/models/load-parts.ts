@@ -102,14 +102,14 @@ export function startEngine(
   { architecture, config, modules }: Pick<FirstModule, 'architecture' | 'config'> & { modules: { spec: ModuleSpec }[] },
   pooler: boolean,
   options: Pick<LoadOptions, 'device' | 'dtype' | 'threads'>,
-  decoder: Pick<EncoderSpec, 'decoder' | 'ownHead'> = {},
+  words: Pick<EncoderSpec, 'decoder' | 'ownHead'> = {},
 ): Pick<Parts, 'addon' | 'encoder' | 'device' | 'dtype'> {
   if (options.threads !== undefined) addon.setThreads(options.threads)
   const device = chooseDevice(options.device, addon.runtime())
   const dtype = chooseDType(options.dtype, addon.runtime(), device)
   const specs = modules.map(({ spec }) => spec)
   try {
-    const encoder = new addon.Encoder({ architecture, config, modules: specs, pooler, device, dtype, ...decoder })
+    const encoder = new addon.Encoder({ architecture, config, modules: specs, pooler, device, dtype, ...words })
     return { addon, encoder, device, dtype }
   } catch (error) {
     throw fromNative(error, 'Encoder')

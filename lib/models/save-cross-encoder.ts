@@ -1,14 +1,16 @@
-import { writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
+import type { FloatDType } from '../io/floats.js'
 import { writeSafetensors } from '../io/safetensors.js'
 import type { ConfigObject } from '../native/types.js'
 import { ACTIVATION_PATHS } from './activations.js'
 import type { SavedAdapter } from './adapters/config.js'
 import { pythonPath } from './checkpoint-names.js'
 import type { CrossEncoderFolder } from './cross-encoder-folder.js'
-import { CLASSIFICATION } from './folder-config.js'
+import { CLASSIFICATION, NEXT_TOKEN } from './folder-config.js'
 import { isObject, toJson } from './json.js'
-import { float32Config, type SavedWeights, tensors, tokenizerConfig, writeAdapter } from './save-folder.js'
+import { LOGIT_SCORE_FOLDER, logitScoreConfig } from './logit-score.js'
+import { configWithDType, type SavedWeights, tensors, tokenizerConfig, writeAdapter } from './save-folder.js'
 
 /** What the model card tells beside the model's own settings. */
 export interface CrossEncoderCard {
@@ -22,7 +24,7 @@ export interface CrossEncoderCard {
 
 /**
  * Writes a cross-encoder's files into an empty folder: those of sentence-transformers 6.x, its settings also in config.json,
- * where 4.x and 5.x look for them; a plain …ForSequenceClassification for transformers.
+ * where 4.x and 5.x look for them; a plain …ForSequenceClassification or …ForCausalLM for transformers.
  */
 export async function writeCrossEncoderFolder(
   folder: string,
@@ -32,7 +34,12 @@ export async function writeCrossEncoderFolder(
   adapter?: SavedAdapter,
 ): Promise<void> {
   const json = (path: string, value: unknown) => writeFile(join(folder, path), toJson(value))
-  await json('modules.json', [{ idx: 0, name: '0', path: '', type: 'sentence_transformers.models.Transformer' }])
+  const { logitScore, chat } = model
+  await json('modules.json', moduleList(model))
+  if (logitScore) {
+    await mkdir(join(folder, LOGIT_SCORE_FOLDER))
+    await json(join(LOGIT_SCORE_FOLDER, 'config.json'), logitScoreConfig(logitScore))
+  }
   await json('config_sentence_transformers.json', {
     __version__: { sentence_torch: card.version },
     model_type: 'CrossEncoder',
@@ -41,15 +48,23 @@ export async function writeCrossEncoderFolder(
     activation_fn: ACTIVATION_PATHS[model.activationFn],
     ...model.extraModelConfig,
   })
+  const usage = logitScore ? NEXT_TOKEN : CLASSIFICATION
+  const logits = { method: 'forward', method_output_name: 'logits' }
   await json('sentence_bert_config.json', {
     max_seq_length: model.maxSeqLength,
     do_lower_case: model.doLowerCase,
-    transformer_task: CLASSIFICATION.task,
-    modality_config: { text: { method: 'forward', method_output_name: 'logits' } },
-    module_output_name: CLASSIFICATION.output,
+    transformer_task: usage.task,
+    modality_config: { text: logits, ...(chat && { message: { ...logits, format: chat.format } }) },
+    module_output_name: usage.output,
+    ...(model.processing !== undefined && { processing_kwargs: model.processing }),
     ...model.extraSentenceConfig,
   })
-  if (adapter === undefined) await json('config.json', classifierConfig(model, card.version))
+  if (adapter === undefined) {
+    const config = logitScore
+      ? causalConfig(model, weights.dtype)
+      : classifierConfig(model, card.version, weights.dtype)
+    await json('config.json', config)
+  }
   for (const [name, bytes] of model.tokenizerFiles) await writeFile(join(folder, name), bytes)
   await json('tokenizer_config.json', tokenizerConfig(model))
   await writeFile(join(folder, 'README.md'), crossEncoderCard(model, card))
@@ -60,9 +75,25 @@ export async function writeCrossEncoderFolder(
   await writeSafetensors(join(folder, 'model.safetensors'), named, { format: 'pt' })
 }
 
-function classifierConfig(model: CrossEncoderFolder, version: string): ConfigObject {
-  const { sbert_ce_default_activation_function, num_labels, id2label, label2id, ...config } = float32Config(
+function moduleList({ logitScore }: CrossEncoderFolder): object[] {
+  const transformer = { idx: 0, name: '0', path: '', type: 'sentence_transformers.models.Transformer' }
+  if (!logitScore) return [transformer]
+  // Such models are read from version 6 on.
+  const type = 'sentence_transformers.cross_encoder.modules.logit_score.LogitScore'
+  return [
+    { ...transformer, type: 'sentence_transformers.base.modules.transformer.Transformer' },
+    { idx: 1, name: '1', path: LOGIT_SCORE_FOLDER, type },
+  ]
+}
+
+function causalConfig({ config, classifier }: CrossEncoderFolder, dtype?: FloatDType): ConfigObject {
+  return { ...configWithDType(config, dtype), architectures: [classifier.className] }
+}
+
+function classifierConfig(model: CrossEncoderFolder, version: string, dtype?: FloatDType): ConfigObject {
+  const { sbert_ce_default_activation_function, num_labels, id2label, label2id, ...config } = configWithDType(
     model.config,
+    dtype,
   )
   const names = Array.from({ length: model.numLabels }, (_, i) => {
     const kept = model.isClassifier && isObject(id2label) && Object.keys(id2label).length === model.numLabels

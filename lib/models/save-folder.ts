@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join, posix } from 'node:path'
 import { fromNative } from '../errors.js'
+import type { FloatDType } from '../io/floats.js'
 import { saveFolder } from '../io/rescue.js'
 import { type TensorSource, writeSafetensors } from '../io/safetensors.js'
 import type { ConfigObject, NativeEncoder } from '../native/types.js'
@@ -49,7 +50,7 @@ export async function writeModelFolder(
       do_lower_case: model.doLowerCase,
       ...model.extraSentenceConfig,
     })
-    if (adapter === undefined) await json('config.json', float32Config(model.config))
+    if (adapter === undefined) await json('config.json', configWithDType(model.config, weights.dtype))
     await json('tokenizer_config.json', tokenizerConfig(model))
   }
   await writeFile(join(folder, 'README.md'), modelCard(card))
@@ -110,10 +111,15 @@ function modelConfig(model: ModelFolder, version: string): ConfigObject {
   }
 }
 
-/** The weights are saved in float32, and transformers believes what config.json says. */
-export function float32Config(config: ConfigObject): ConfigObject {
+const DTYPE_NAMES = { F64: 'float64', F32: 'float32', F16: 'float16', BF16: 'bfloat16' } as const
+
+/** config.json with the dtype of the weights as they are saved: transformers believes what it says. */
+export function configWithDType(config: ConfigObject, dtype: FloatDType = 'F32'): ConfigObject {
   const changed = { ...config }
-  for (const key of ['dtype', 'torch_dtype']) if (key in changed) changed[key] = 'float32'
+  const keys = ['dtype', 'torch_dtype'].filter((key) => key in changed)
+  // Without it transformers takes float32.
+  if (keys.length === 0 && dtype !== 'F32') keys.push('torch_dtype')
+  for (const key of keys) changed[key] = DTYPE_NAMES[dtype]
   return changed
 }
 
@@ -128,6 +134,10 @@ export function tokenizerConfig(model: Pick<ModelFolder, 'tokenizerFiles' | 'max
 export interface SavedWeights {
   encoder: NativeEncoder
   names: StoredNames
+  /** Of the file. Default F32. */
+  dtype?: FloatDType
+  /** The bytes of a tensor by the engine's name, where they are not those of the encoder. */
+  data?: (name: string) => AsyncIterable<Uint8Array>
 }
 
 /** A tensor to be saved, with the engine's name beside that of the file; both without the number of the module. */
@@ -139,7 +149,7 @@ export interface SavedTensor extends TensorSource {
  * The encoder's tensors of one module, under the names that they were read by, else under the engine's; read from the engine as
  * they are written, with what an adapter adds to them.
  */
-export function tensors({ encoder, names }: SavedWeights, module: number): SavedTensor[] {
+export function tensors({ encoder, names, dtype = 'F32', data }: SavedWeights, module: number): SavedTensor[] {
   const prefix = `${module}.`
   const infos = encoder.tensors()
   const blocks = new Set(infos.flatMap(({ block }) => (block !== undefined && names.has(block) ? [block] : [])))
@@ -152,9 +162,9 @@ export function tensors({ encoder, names }: SavedWeights, module: number): Saved
     .map(([name, { shape }]) => ({
       name: names.get(name) ?? name.slice(prefix.length),
       own: name.slice(prefix.length),
-      dtype: 'F32' as const,
+      dtype,
       shape,
-      data: () => dump(encoder, name, elementsOf(shape)),
+      data: () => data?.(name) ?? dump(encoder, name, elementsOf(shape)),
     }))
 }
 

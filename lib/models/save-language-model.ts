@@ -7,7 +7,7 @@ import type { LanguageModelDescription } from '../native/types.js'
 import { checkType } from '../options.js'
 import { toJson } from './json.js'
 import type { ModelFolder } from './model-folder.js'
-import { float32Config, isForeign, type SavedWeights, tensors, tokenizerConfig } from './save-folder.js'
+import { configWithDType, isForeign, type SavedWeights, tensors, tokenizerConfig } from './save-folder.js'
 import { guardOf } from './weight-guard.js'
 
 /** Tensors by name, such as the `lossTensors` of a training with `MaskedLanguageModelLoss`. */
@@ -35,7 +35,7 @@ export async function saveLanguageModelFolder(
   const fill = async (folder: string) => {
     const json = (path: string, value: unknown) => writeFile(join(folder, path), toJson(value))
     await json('config.json', {
-      ...float32Config(model.config),
+      ...configWithDType(model.config),
       architectures: [languageModel.className],
       tie_word_embeddings: tied,
     })

@@ -4,7 +4,7 @@ import { writeSafetensors } from '../io/safetensors.js'
 import type { SavedAdapter } from './adapters/config.js'
 import { newGenerationConfig } from './generation-config.js'
 import { toJson } from './json.js'
-import { float32Config, type SavedWeights, tensors, tokenizerConfig, writeAdapter } from './save-folder.js'
+import { configWithDType, type SavedWeights, tensors, tokenizerConfig, writeAdapter } from './save-folder.js'
 import type { Seq2SeqFolder } from './seq2seq-load.js'
 
 /**
@@ -21,7 +21,7 @@ export async function writeSeq2SeqFolder(
   const { generator } = model.description
   const json = (path: string, value: unknown) => writeFile(join(folder, path), toJson(value))
   if (adapter === undefined)
-    await json('config.json', { ...float32Config(model.config), architectures: [generator.className] })
+    await json('config.json', { ...configWithDType(model.config), architectures: [generator.className] })
   await json('generation_config.json', generationConfig ?? newGenerationConfig(generation, generator.padding))
   for (const [name, bytes] of model.tokenizerFiles) await writeFile(join(folder, name), bytes)
   await json('tokenizer_config.json', tokenizerConfig(model))

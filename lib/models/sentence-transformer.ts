@@ -12,6 +12,8 @@ import { type FromModulesOptions, type ModelModules, partsOfModules } from './fr
 import type { ModelSource } from './language-model.js'
 import { checkEncodeOptions, checkSimilarity } from './load-options.js'
 import { loadParts, type Parts } from './load-parts.js'
+import type { MergeMethodName } from './merging/methods.js'
+import type { MergeOptions } from './merging/options.js'
 import { readModelFolder } from './model-folder.js'
 import { modelText } from './model-text.js'
 import { type ModuleName, zerosWhenEmpty } from './modules/index.js'
@@ -78,6 +80,34 @@ export class SentenceTransformer extends BaseModel<Parts> {
    */
   static async fromModules(modules: ModelModules, options: FromModulesOptions = {}): Promise<SentenceTransformer> {
     return new SentenceTransformer(await partsOfModules(loadAddon, modules, options))
+  }
+
+  /**
+   * Merges models of one architecture, tensor by tensor, into a new one with the settings and the tokenizer of the first.
+   *
+   * ```ts
+   * const merged = await SentenceTransformer.merge([a, b], 'slerp', { parameters: { t: 0.4 }, outputPath: 'models/merged' })
+   * ```
+   * Source: sentence-transformers `SentenceTransformer.merge`.
+   * @param models folders, hub ids or loaded models, at least two
+   * @returns the merged model, in float32 on the CPU
+   * @throws SentenceTorchError ERR_INVALID_ARGUMENT for models that differ in more than their weights, naming the first
+   * difference; ERR_INVALID_TENSORS for a tensor that is not finite; as `load` and `save`
+   */
+  static async merge(
+    models: readonly (string | SentenceTransformer)[],
+    method: MergeMethodName = 'linear',
+    options: MergeOptions<SentenceTransformer> = {},
+  ): Promise<SentenceTransformer> {
+    const { mergeModels, sentenceTransformers } = await import('./merging/index.js')
+    const kind = {
+      kind: sentenceTransformers,
+      getAddon: loadAddon,
+      partsOf: (value: unknown) => (value instanceof SentenceTransformer ? value.use() : undefined),
+      load: (path: string) => loadParts(loadAddon, path, {}),
+      create,
+    }
+    return mergeModels(kind, models, method, options)
   }
 
   /** Width of an embedding: of the last module, or `truncateDim` if that is less. */

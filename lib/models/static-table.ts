@@ -1,4 +1,5 @@
 import { SentenceTorchError } from '../errors.js'
+import { floatsOf } from '../io/floats.js'
 import type { TensorEntry } from '../io/safetensors-header.js'
 import { openTensorFile, type TensorFile } from '../io/tensor-file.js'
 import { FLOAT_BYTES } from './weight-check.js'
@@ -14,10 +15,10 @@ type Numbers = Float32Array | Float64Array | Int8Array | Uint8Array | Int32Array
 
 /** How the elements of a tensor are read that the engine does not convert itself. */
 const READERS: Readonly<Record<string, (bytes: Uint8Array) => Numbers>> = {
-  F64: (bytes) => new Float64Array(bytes.buffer, bytes.byteOffset, bytes.length / 8),
-  F32: (bytes) => new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4),
-  F16: (bytes) => Float32Array.from(words(bytes), halfToFloat),
-  BF16: (bytes) => new Float32Array(Uint32Array.from(words(bytes), (word) => word << 16).buffer),
+  F64: (bytes) => floatsOf(bytes, 'F64'),
+  F32: (bytes) => floatsOf(bytes, 'F32'),
+  F16: (bytes) => floatsOf(bytes, 'F16'),
+  BF16: (bytes) => floatsOf(bytes, 'BF16'),
   I8: (bytes) => new Int8Array(bytes.buffer, bytes.byteOffset, bytes.length),
   U8: (bytes) => bytes,
   I32: (bytes) => new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4),
@@ -121,16 +122,4 @@ function inMemory(path: string, values: Float32Array, shape: number[]): TensorFi
     readInto: async (_name, start, target) => target.set(bytes.subarray(start, start + target.length)),
     close: async () => {},
   }
-}
-
-function words(bytes: Uint8Array): Uint16Array {
-  return new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2)
-}
-
-function halfToFloat(half: number): number {
-  const sign = half & 0x8000 ? -1 : 1
-  const exponent = (half >> 10) & 31
-  const fraction = half & 1023
-  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY
-  return sign * (exponent === 0 ? fraction * 2 ** -24 : (1 + fraction / 1024) * 2 ** (exponent - 15))
 }

@@ -6,6 +6,8 @@ import { parseJson } from '../io/schema.js'
 import type { ConfigObject } from '../native/types.js'
 import { jsonObject, readIfPresent, toJson } from './json.js'
 
+export const CHAT_TEMPLATE_FILE = 'chat_template.jinja'
+
 /** Tokenizer files that are carried along to every saved folder. */
 export const TOKENIZER_FILES: readonly string[] = [
   'tokenizer.json',
@@ -15,6 +17,7 @@ export const TOKENIZER_FILES: readonly string[] = [
   'vocab.txt',
   'vocab.json',
   'merges.txt',
+  CHAT_TEMPLATE_FILE,
 ]
 
 /**

@@ -151,11 +151,17 @@ export class WeightFiles {
       await loading.catch(() => {})
       throw fromNative(error, 'Encoder.load')
     }
-    const naming = new NamesOfFiles(this.description.names)
-    // A file that has one name for both tables is read by every version of transformers under the engine's name alone.
-    const named = (known: string, bare: string) => (naming.isPreferred(bare) ? known.slice('0.'.length) : bare)
-    const names = new Map([...this.tensors].map(([known, { bare }]) => [known, named(known, bare)]))
-    return { names, missing: mayLack.filter((name) => !this.tensors.has(name)) }
+    return { names: this.names(), missing: mayLack.filter((name) => !this.tensors.has(name)) }
+  }
+
+  /**
+   * What `load` compares, without moving any byte.
+   * @returns the tensors by the engine's names, and what a save calls them
+   * @throws as `load`
+   */
+  check(encoder: NativeEncoder): { tensors: ReadonlyMap<string, StoredTensor>; names: StoredNames } {
+    this.prepare(encoder, [])
+    return { tensors: this.tensors, names: this.names() }
   }
 
   /**
@@ -200,6 +206,13 @@ export class WeightFiles {
       } else if (twin && names?.isPreferred(twin.bare)) continue
       this.tensors.set(known, { file, path, name, bare, dtype, shape })
     }
+  }
+
+  private names(): StoredNames {
+    const naming = new NamesOfFiles(this.description.names)
+    // A file that has one name for both tables is read by every version of transformers under the engine's name alone.
+    const named = (known: string, bare: string) => (naming.isPreferred(bare) ? known.slice('0.'.length) : bare)
+    return new Map([...this.tensors].map(([known, { bare }]) => [known, named(known, bare)]))
   }
 
   /** What the files are to have. */

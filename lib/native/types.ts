@@ -67,7 +67,8 @@ export interface TensorRange {
 /** A module after the transformer: `{ type: 'Pooling', modes: ['mean'], includePrompt: true }`, `{ type: 'Normalize' }`,
  *  `{ type: 'Dense', inFeatures, outFeatures, bias, activation }` with activation identity, tanh, relu, gelu, gelu_new, sigmoid or
  *  silu. Tensor names start with the module's index + '.'. `{ type: 'SequenceClassification', numLabels }` is the architecture's own
- *  classifier, alone after the transformer; its tensors start with `0.`. */
+ *  classifier, alone after the transformer; its tensors start with `0.`. `{ type: 'LogitScore', trueTokenId, falseTokenId }`, alone
+ *  too, is the logit of one token after a row, less that of the other (null: of one alone). */
 export interface ModuleSpec extends ConfigObject {
   type: string
 }
@@ -146,6 +147,21 @@ export interface GeneratorDescription {
   ends: number[]
 }
 
+/** The model for the next token of which an architecture is the body, as transformers has it. */
+export interface CausalDescription {
+  /** Of transformers: `Qwen3ForCausalLM`. */
+  className: string
+  /** Under which its checkpoints keep the body: `model.`. */
+  prefix: string
+  /** Takes the place of {@link CheckpointNames.leftOut} where the last layer is loaded. */
+  leftOut: string[]
+  /** The matrix of the last layer, and the table of words that is in its place where the two are tied. */
+  head: string
+  table: string
+  /** Whether config.json says that they are; files that have both, with different values, know better. */
+  tied: boolean
+}
+
 /** What an architecture says of a config.json before any weight is read: all that TypeScript knows of it. */
 export interface Description {
   /** Of a token embedding. */
@@ -164,6 +180,8 @@ export interface Description {
   languageModel: LanguageModelDescription | null
   /** Null: it is not the encoder of an encoder-decoder model. */
   generator: GeneratorDescription | null
+  /** Null: not built. */
+  causal: CausalDescription | null
 }
 
 export interface EncoderSpec {
@@ -177,7 +195,8 @@ export interface EncoderSpec {
   pooler: boolean
   /** With the decoder of the architecture's model for text to text: `0.decoder.…`. Its modules may be empty. Default false. */
   decoder?: boolean
-  /** Whether the decoder's last layer has a matrix of its own (`0.lm_head.weight`), not the table of words. Default false. */
+  /** Whether the last layer of the decoder, or that which `LogitScore` reads, has a matrix of its own (`0.lm_head.weight`), not the
+   *  table of words. Default false. */
   ownHead?: boolean
   device: string
   dtype: DType

@@ -62,6 +62,7 @@ export class CrossEncoderTrainer extends BaseTrainer<CrossEncoder, CrossEncoderL
     const cache = new TokenCache()
     // Read once: a limit that is set while this trains is meant for later.
     const { maxLength } = model
+    const prompt = promptOf(args.prompts, dataset)
     return new CrossEncoderBatchMaker({
       loss,
       tokenize: (first, second) => {
@@ -69,10 +70,10 @@ export class CrossEncoderTrainer extends BaseTrainer<CrossEncoder, CrossEncoderL
           ...(signal && { signal }),
           ...(args.dataloaderNumWorkers > 0 && { workers: args.dataloaderNumWorkers }),
           cache,
+          prompt,
         })
         return timings ? timings.tokenizing(tokens) : tokens
       },
-      prompt: promptOf(args.prompts, dataset),
       seed: args.seed,
     })
   }

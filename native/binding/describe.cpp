@@ -94,6 +94,17 @@ Napi::Object from_generator(Napi::Env env, const GeneratorSpec& generator) {
   return object;
 }
 
+Napi::Object from_causal(Napi::Env env, const CausalSpec& causal) {
+  auto object = Napi::Object::New(env);
+  object["className"] = causal.class_name;
+  object["prefix"] = causal.prefix;
+  object["leftOut"] = from_texts(env, causal.left_out);
+  object["head"] = causal.head;
+  object["table"] = causal.table;
+  object["tied"] = Napi::Boolean::New(env, causal.tied);
+  return object;
+}
+
 }  // namespace
 
 Napi::Value describe_model(const Napi::CallbackInfo& info) {
@@ -113,6 +124,7 @@ Napi::Value describe_model(const Napi::CallbackInfo& info) {
     object["languageModel"] =
         found.language_model ? Napi::Value(from_language_model(env, *found.language_model)) : env.Null();
     object["generator"] = found.generator ? Napi::Value(from_generator(env, *found.generator)) : env.Null();
+    object["causal"] = found.causal ? Napi::Value(from_causal(env, *found.causal)) : env.Null();
     return object;
   });
 }

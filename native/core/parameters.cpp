@@ -1,10 +1,13 @@
 #include "core/parameters.h"
 
+#include <ATen/ops/index_select.h>
+
 #include <algorithm>
 
 #include "core/device.h"
 #include "core/memory.h"
 #include "core/profile.h"
+#include "core/upload.h"
 
 namespace st {
 
@@ -73,6 +76,12 @@ at::Tensor Parameters::stored(const TensorInfo& info) const {
 
 at::Tensor Parameters::in_master(const TensorInfo& info) const {
   return stored(info).to(master_type());
+}
+
+at::Tensor Parameters::rows_in_master(ParamId id, const std::vector<int32_t>& rows) const {
+  const at::Tensor& matrix = masters_[id].defined() ? masters_[id] : values_[id];
+  const std::vector<int64_t> places(rows.begin(), rows.end());
+  return at::index_select(matrix, 0, upload<int64_t>(places, matrix.device())).to(master_type());
 }
 
 void Parameters::copy_values(const Parameters& from) {

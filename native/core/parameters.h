@@ -48,6 +48,8 @@ class Parameters {
   // In the master dtype: a copy of a halved parameter, else the master.
   at::Tensor in_master(ParamId id) const { return masters_[id].defined() ? masters_[id] : value(id).to(master_type()); }
   at::Tensor in_master(const TensorInfo& info) const;
+  // A copy of some rows of a matrix, in the master dtype.
+  at::Tensor rows_in_master(ParamId id, const std::vector<int32_t>& rows) const;
   // In whichever dtype it is stored.
   at::Tensor stored(const TensorInfo& info) const;
   // Null where nothing is added.

@@ -36,7 +36,9 @@ Network::Network(const EncoderSpec& spec)
   Layout& layout = parameters_.layout;
   model_ = make_model(spec.architecture, spec.config, spec.pooler, "0.", layout);
   parameters_.token_table = model_->token_table();
-  check(spec.decoder || !spec.own_head, "ERR_INVALID_ARGUMENT", "ownHead is an option of a model with its decoder");
+  const bool scores_words = spec.modules.size() == 1 && spec.modules[0].string("type") == "LogitScore";
+  check(spec.decoder || scores_words || !spec.own_head, "ERR_INVALID_ARGUMENT",
+        "ownHead is an option of a model with its decoder, or with LogitScore");
   if (spec.decoder) {
     const SharedWords words{.table = model_->token_table(), .head = !spec.own_head};
     decoder_ = make_seq2seq_decoder(spec.architecture, spec.config, words, "0.", layout);
@@ -50,11 +52,8 @@ Network::Network(const EncoderSpec& spec)
   for (size_t i = 0; i < spec.modules.size(); ++i) {
     // One pass together with the pooling before it.
     if (!heads_.empty() && spec.modules[i].string("type") == "Normalize" && heads_.back()->normalize()) continue;
-    // A classifier's tensors come from the transformer's checkpoint.
-    heads_.push_back(
-        spec.modules[i].string("type") == "SequenceClassification"
-            ? make_classifier(spec.architecture, spec.config, spec.modules[i], "0.", model_->sizes().width, layout)
-            : make_head(spec.modules[i], std::to_string(i + 1) + ".", model_->sizes().width, width_, layout));
+    heads_.push_back(make_head_at(i, layout));
+    if (const ParameterRows* rows = heads_.back()->rows()) rows_ = *rows;
     width_ = heads_.back()->width();
     reads_outputs_ = reads_outputs_ || heads_.back()->reads_outputs();
     for (ParamId id : heads_.back()->parameters()) head_parameters_.push_back(id);
@@ -63,6 +62,22 @@ Network::Network(const EncoderSpec& spec)
   layout.finish();
   bare_ = layout;
   bare_head_parameters_ = head_parameters_;
+}
+
+std::unique_ptr<Head> Network::make_head_at(size_t index, Layout& layout) const {
+  const Config& module = spec_.modules[index];
+  const ModelSizes& sizes = model_->sizes();
+  const std::string& type = module.string("type");
+  // The tensors of these two come from the transformer's checkpoint.
+  if (type == "SequenceClassification") {
+    return make_classifier(spec_.architecture, spec_.config, module, "0.", sizes.width, layout);
+  }
+  if (type == "LogitScore") {
+    check(spec_.modules.size() == 1, "ERR_INVALID_MODEL", "Expected LogitScore alone after the transformer");
+    const SharedWords words{.table = model_->token_table(), .head = !spec_.own_head};
+    return make_logit_score(spec_.architecture, spec_.config, module, words, "0.", sizes, layout);
+  }
+  return make_head(module, std::to_string(index + 1) + ".", sizes.width, width_, layout);
 }
 
 void Network::prepare() {
@@ -114,9 +129,15 @@ void Network::validate(const PackedBatch& batch) const {
   batch.validate(sizes.vocabulary, sizes.token_types, sizes.positions, sizes.takes_mean);
 }
 
+at::Tensor Network::head_rows() const {
+  if (!rows_) return {};
+  if (rows_->matrix == parameters_.token_table) parameters_.settle(rows_->rows);
+  return parameters_.rows_in_master(rows_->matrix, rows_->rows);
+}
+
 HeadState Network::run_heads(const Pass& pass, const at::Tensor& tokens_TD, const std::vector<at::Tensor>& outputs_TD,
-                             const std::vector<at::Tensor>& parameters) const {
-  HeadState state{pass, tokens_TD, {}, outputs_TD, parameters};
+                             const std::vector<at::Tensor>& parameters, const at::Tensor& rows_KD) const {
+  HeadState state{pass, tokens_TD, {}, outputs_TD, parameters, rows_KD};
   for (const auto& head : heads_) head->forward(state);
   return state;
 }
@@ -155,7 +176,7 @@ at::Tensor Network::encode(const Input& input, EncoderOutput output) {
   const bool tokens = output == EncoderOutput::kTokenEmbeddings;
   if (tokens && !reads_outputs_) return tokens_TD.to(master, false, true);
   const std::vector<at::Tensor> parameters = parameters_.layout.views(parameters_.flat());
-  const HeadState state = run_heads(pass, tokens_TD.to(master), outputs_TD, parameters);
+  const HeadState state = run_heads(pass, tokens_TD.to(master), outputs_TD, parameters, head_rows());
   // A head that reads layers has made other token embeddings of them.
   return tokens ? state.tokens_TD : state.sentence_RD;
 }

@@ -88,6 +88,7 @@ class Network {
 
  private:
   friend class TrainingPass;
+  std::unique_ptr<Head> make_head_at(size_t index, Layout& layout) const;
   // Gives all parameters their places: those of the model, of the modules and of adapters.
   void arrange();
   // Changes what arrange() reads, and arranges: both or neither.
@@ -97,8 +98,11 @@ class Network {
   Initial initial(const TensorInfo& info) const;
   at::Tensor encode(const Input& input, EncoderOutput output);
   // `outputs_TD`: those of all layers, in the master dtype; empty unless a head reads them.
+  // `rows_KD`: of head_rows().
   HeadState run_heads(const Pass& pass, const at::Tensor& tokens_TD, const std::vector<at::Tensor>& outputs_TD,
-                      const std::vector<at::Tensor>& parameters) const;
+                      const std::vector<at::Tensor>& parameters, const at::Tensor& rows_KD) const;
+  // The rows of a matrix that a head reads, up to date and in the master dtype; undefined where none does.
+  at::Tensor head_rows() const;
 
   EncoderSpec spec_;
   at::Device device_;
@@ -118,6 +122,7 @@ class Network {
   Workspace decoder_workspace_;
   std::vector<std::unique_ptr<Head>> heads_;
   std::vector<ParamId> head_parameters_, bare_head_parameters_;
+  std::optional<ParameterRows> rows_;  // that a head reads
   int64_t width_ = 0;
   bool reads_outputs_ = false;  // whether a head reads the outputs of all layers
 };

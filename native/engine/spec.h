@@ -19,7 +19,7 @@ struct EncoderSpec {
   std::vector<Config> modules;
   bool pooler = false;
   bool decoder = false;   // with the decoder of the architecture's model for text to text
-  bool own_head = false;  // whether the decoder's last layer has a matrix of its own, not the table of words
+  bool own_head = false;  // whether the last layer over the words has a matrix of its own, not the table of words
   std::string device = "cpu";
   std::string dtype = "float32";
 };

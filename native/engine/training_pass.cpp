@@ -10,6 +10,7 @@
 #include "core/device.h"
 #include "core/error.h"
 #include "core/profile.h"
+#include "core/upload.h"
 
 namespace st {
 
@@ -38,7 +39,7 @@ TrainingPass::Cut TrainingPass::cut(const Pass& pass, const at::Tensor& x_TD) co
     out.outputs_TD.push_back(out.tokens_TD);
   }
   const at::AutoGradMode with_grad(true);
-  out.embeddings_RD = network_.run_heads(pass, out.tokens_TD, out.outputs_TD, leaves_).sentence_RD;
+  out.embeddings_RD = network_.run_heads(pass, out.tokens_TD, out.outputs_TD, leaves_, rows_KD_).sentence_RD;
   return out;
 }
 
@@ -59,6 +60,8 @@ Network::Output TrainingPass::forward(const Input& input, const DropoutKey& drop
   const at::Tensor x_TD = network_.model_->forward(pass, *kept_);
   leaves_ = network_.parameters_.layout.views(network_.parameters_.flat());
   for (ParamId id : network_.head_parameters_) leaves_[id] = leaves_[id].detach().requires_grad_(true);
+  rows_KD_ = network_.head_rows();
+  if (rows_KD_.defined()) rows_KD_.requires_grad_(true);
   Network::Output out;
   if (wanted.layers) {
     for (const at::Tensor& layer_TD : kept_->outputs_TD) {
@@ -80,6 +83,7 @@ std::vector<at::Tensor> TrainingPass::d_of_heads(const Cut& cut, const at::Tenso
   if (!d_RD.defined()) return std::vector<at::Tensor>(states);
   const ProfileScope scope("heads, backward");
   for (ParamId id : network_.head_parameters_) wanted.push_back(leaves_[id]);
+  if (rows_KD_.defined()) wanted.push_back(rows_KD_);
   const bool some_unused = wanted_.hold_bias || network_.reads_outputs_;
   std::vector<at::Tensor> found =
       torch::autograd::grad({cut.embeddings_RD}, wanted, {d_RD}, std::nullopt, false, some_unused);
@@ -89,8 +93,17 @@ std::vector<at::Tensor> TrainingPass::d_of_heads(const Cut& cut, const at::Tenso
     const at::Tensor to = gradients[network_.head_parameters_[k]];
     if (d.defined() && to.defined()) to.add_(d);
   }
+  if (rows_KD_.defined()) add_rows(*network_.rows_, found.back(), gradients);
   found.resize(states);
   return found;
+}
+
+void TrainingPass::add_rows(const ParameterRows& rows, const at::Tensor& d_KD, Gradients& gradients) const {
+  const at::Tensor to_VD = gradients[rows.matrix];
+  if (!to_VD.defined()) return;
+  const std::vector<int64_t> places(rows.rows.begin(), rows.rows.end());
+  at::Tensor(to_VD).index_add_(0, upload<int64_t>(places, to_VD.device()), d_KD);
+  if (rows.matrix == network_.parameters_.token_table) gradients.touch(rows.rows);
 }
 
 void TrainingPass::backward(const Input& input, const DropoutKey& dropout, const Network::Output& gradient,
@@ -128,6 +141,7 @@ void TrainingPass::forget() {
   kept_.reset();
   cuts_.clear();
   leaves_.clear();
+  rows_KD_ = at::Tensor();
 }
 
 }  // namespace st

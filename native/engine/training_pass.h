@@ -36,6 +36,7 @@ class TrainingPass {
   Cut cut(const Pass& pass, const at::Tensor& x_TD) const;
   // From the gradient of the embeddings (undefined = 0) to that of the states. Adds to the gradients of the heads.
   std::vector<at::Tensor> d_of_heads(const Cut& cut, const at::Tensor& d_RD, Gradients& gradients) const;
+  void add_rows(const ParameterRows& rows, const at::Tensor& d_KD, Gradients& gradients) const;
   void forget();
 
   Network& network_;
@@ -44,6 +45,7 @@ class TrainingPass {
   // One after the last layer, or one after each layer.
   std::vector<Cut> cuts_;
   std::vector<at::Tensor> leaves_;
+  at::Tensor rows_KD_;  // a leaf, too: the rows that a head reads
   Network::Wanted wanted_;
 };
 

@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "core/model_config.h"
+#include "models/logit_score.h"
 
 namespace st {
 
@@ -79,6 +80,17 @@ std::unique_ptr<Head> make_classifier(const std::string& type, const Config& con
   check(architecture.classifier != nullptr, "ERR_NOT_IMPLEMENTED", "A classifier for model_type ", type,
         " is not built yet");
   return make_classification_head(architecture.classifier(config), module, prefix, token_width, layout);
+}
+
+std::unique_ptr<Head> make_logit_score(const std::string& type, const Config& config, const Config& module,
+                                       const SharedWords& words, const std::string& prefix, const ModelSizes& sizes,
+                                       Layout& layout) {
+  const std::optional<CausalSpec> causal = describe(type, config).causal;
+  check(causal.has_value(), "ERR_NOT_IMPLEMENTED", "The model for the next token of model_type ", type,
+        " is not built yet");
+  const std::vector<int64_t> shape = {sizes.vocabulary, sizes.width};
+  const ParamId matrix = words.head ? words.table : layout.add(prefix + causal->head, shape, Group::kDecay);
+  return make_logit_score_head(module, matrix, sizes.vocabulary, causal->softcap);
 }
 
 std::unique_ptr<Decoder> make_seq2seq_decoder(const std::string& type, const Config& config, const SharedWords& words,

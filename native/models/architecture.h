@@ -41,6 +41,10 @@ Description describe(const std::string& type, const Config& config);
 // The module `SequenceClassification`, made as the architecture has it. Its tensors lie under `prefix`.
 std::unique_ptr<Head> make_classifier(const std::string& type, const Config& config, const Config& module,
                                       const std::string& prefix, int64_t token_width, Layout& layout);
+// The module `LogitScore` over the model for the next token. Its last layer is `words`, or lies under `prefix`.
+std::unique_ptr<Head> make_logit_score(const std::string& type, const Config& config, const Config& module,
+                                       const SharedWords& words, const std::string& prefix, const ModelSizes& sizes,
+                                       Layout& layout);
 std::unique_ptr<Decoder> make_seq2seq_decoder(const std::string& type, const Config& config, const SharedWords& words,
                                               const std::string& prefix, Layout& layout);
 // The values of a new tensor of a model or its classifier.

@@ -96,11 +96,20 @@ std::unique_ptr<Model> DecoderLayers::make(const std::string& prefix, Layout& la
   return make_transformer({width, sizes.vocabulary, 1, sizes.positions}, std::move(stack), false, prefix, layout);
 }
 
-Description describe_decoder(const DecoderLayers& layers) {
+Description describe_decoder(const DecoderLayers& layers, const Config& given, const std::string& causal, bool tied) {
   Description out = description_of(layers.sizes, "num_hidden_layers", layers.sizes.positions, 0);
   CheckpointNames& names = out.names;
   names.prefixes = usual_prefixes({"model."});
-  names.left_out = {"lm_head.weight", "rotary_emb.inv_freq", "layers.#.self_attn.rotary_emb.inv_freq"};
+  const std::string head = "lm_head.weight";
+  names.left_out = {"rotary_emb.inv_freq", "layers.#.self_attn.rotary_emb.inv_freq"};
+  const ModelConfig config(given);
+  out.causal = {.class_name = causal,
+                .prefix = "model.",
+                .left_out = names.left_out,
+                .head = head,
+                .table = "embed_tokens.weight",
+                .tied = config.boolean("tie_word_embeddings", tied)};
+  names.left_out.push_back(head);
   names.layer = "layers.";
   return out;
 }

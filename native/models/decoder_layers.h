@@ -48,6 +48,8 @@ struct DecoderLayers {
   std::unique_ptr<Model> make(const std::string& prefix, Layout& layout) const;
 };
 
-Description describe_decoder(const DecoderLayers& layers);
+// `causal`: transformers' class for the next token. Its last layer is tied where config.json says so, or says nothing
+// and `tied` does.
+Description describe_decoder(const DecoderLayers& layers, const Config& config, const std::string& causal, bool tied);
 
 }  // namespace st

@@ -60,6 +60,16 @@ struct GeneratorSpec {
   std::vector<int64_t> ends;  // tokens that end a text
 };
 
+// The model for the next token of which an architecture is the body, as transformers has it.
+struct CausalSpec {
+  std::string class_name;             // of transformers
+  std::string prefix;                 // under which its checkpoints keep the body
+  std::vector<std::string> left_out;  // replaces that of the names where the last layer is loaded
+  std::string head, table;            // matrix of the last layer, and the table of words that may be in its place
+  bool tied = false;                  // whether config.json says that it is
+  double softcap = 0;                 // logits are softcap * tanh(logits / softcap); 0: as they are
+};
+
 struct Description {
   int64_t width = 0;
   int64_t vocabulary = 0;
@@ -71,6 +81,7 @@ struct Description {
   std::optional<ClassifierNames> classifier;        // none: not built
   std::optional<LanguageModelSpec> language_model;  // of the masked language model; none: not built
   std::optional<GeneratorSpec> generator;           // none: it is not an encoder with a decoder
+  std::optional<CausalSpec> causal;                 // none: not built
 };
 
 }  // namespace st

@@ -90,7 +90,10 @@ DecoderLayers layers_of(const Config& given) {
 }  // namespace
 
 Description describe_gemma3(const Config& config) {
-  return describe_decoder(layers_of(config));
+  Description out = describe_decoder(layers_of(config), config, "Gemma3ForCausalLM", true);
+  const std::string key = "final_logit_softcapping";
+  if (ModelConfig(config).has(key)) out.causal->softcap = ModelConfig(config).positive(key, 1, 1e9);
+  return out;
 }
 
 ClassifierSpec classify_gemma3(const Config& config) {

@@ -10,6 +10,12 @@
 
 namespace st {
 
+// Some rows of a matrix.
+struct ParameterRows {
+  ParamId matrix;
+  std::vector<int32_t> rows;
+};
+
 // What the modules after the transformer read and write. Everything is in the master dtype and differentiable by
 // autograd.
 struct HeadState {
@@ -18,6 +24,7 @@ struct HeadState {
   at::Tensor sentence_RD;
   std::vector<at::Tensor> outputs_TD;         // of all layers, where a head reads them
   const std::vector<at::Tensor>& parameters;  // by ParamId
+  at::Tensor rows_KD = {};                    // those that a head reads
 };
 
 // x W' + b, with what an adapter adds; `bias` may be undefined.
@@ -33,6 +40,8 @@ class Head {
   // Whether it reads what comes out of each layer.
   virtual bool reads_outputs() const { return false; }
   virtual std::vector<ParamId> parameters() const { return {}; }
+  // The rows of a large matrix that it reads, of which the gradient has these rows alone; null: there are none.
+  virtual const ParameterRows* rows() const { return nullptr; }
   // Asks for sentence embeddings of length 1: false where that takes a module of its own.
   virtual bool normalize() { return false; }
   // Whether forward() takes an input that is fixed.

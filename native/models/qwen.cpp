@@ -60,10 +60,10 @@ DecoderLayers layers_of(const Config& given, bool third) {
 }  // namespace
 
 Description describe_qwen2(const Config& config) {
-  return describe_decoder(layers_of(config, false));
+  return describe_decoder(layers_of(config, false), config, "Qwen2ForCausalLM", false);
 }
 Description describe_qwen3(const Config& config) {
-  return describe_decoder(layers_of(config, true));
+  return describe_decoder(layers_of(config, true), config, "Qwen3ForCausalLM", false);
 }
 
 ClassifierSpec classify_qwen2(const Config& config) {

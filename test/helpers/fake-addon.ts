@@ -83,6 +83,7 @@ export function describeBert(config: ConfigObject): Description {
       ],
     },
     generator: null,
+    causal: null,
     languageModel: {
       className: 'BertForMaskedLM',
       prefix: 'bert.',

@@ -148,7 +148,7 @@ export function obstacle({ kind, architecture, modules }: ReleasedModel): string
   if (architecture !== 'static' && !BUILT.includes(architecture)) return `the architecture ${architecture} is not built`
   if (kind === 'cross-encoder') {
     if (WITHOUT_CLASSIFIER.includes(architecture)) return `${architecture} has no classifier`
-    const other = modules.find((name) => name !== 'classifier')
+    const other = modules.find((name) => name !== 'classifier' && name !== 'LogitScore')
     return other && `the head ${other} is not built`
   }
   const missing = modules.find((name) => !isModule(name))

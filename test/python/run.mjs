@@ -99,6 +99,13 @@ async function crossEncoders() {
   const jobs = readdirSync(made)
     .filter((name) => name !== 'parts')
     .map((name) => ({ name, folder: join(made, name), pairs, out: join(work, `${name}.f32`) }))
+  // With the scores of language models, and chat templates. Without a template, two empty texts are no row.
+  const golden = join(root, 'test/parity/golden/logit-score')
+  for (const name of ['text', 'plain', 'qwen2', 'gemma3'])
+    jobs.push({
+      ...{ name: `logit-score-${name}`, folder: join(golden, name), out: join(work, `ls-${name}.f32`) },
+      pairs: pairs.filter(([first, second]) => first + second !== ''),
+    })
   const expected = pythonVectors(jobs, 'predict')
   // A sentence-embedding model with a new classifier, which Python gets only from here.
   if (existsSync(MINILM))
@@ -106,7 +113,7 @@ async function crossEncoders() {
   const saved = []
   for (const [i, job] of jobs.entries()) {
     const model = await CrossEncoder.load(job.folder)
-    const { data } = await model.predict(pairs)
+    const { data } = await model.predict(job.pairs)
     if (expected[i]) check(`${job.name}, saved by Python, loaded here`, data, expected[i], TINY)
     saved.push({ ...job, folder: join(work, 'saved', job.name), ours: data })
     await model.save(saved[i].folder)

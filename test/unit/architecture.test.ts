@@ -17,7 +17,15 @@ const libRules: Record<string, readonly string[]> = {
   evaluation: ['errors', 'options', 'io', 'data', 'native', 'losses', 'models', 'search'],
   training: ['errors', 'options', 'io', 'data', 'native', 'losses', 'models', 'search', 'evaluation'],
   serve: ['errors', 'options', 'io', 'data', 'native', 'losses', 'models', 'search', 'evaluation', 'training'],
-  recipes: ['errors', 'options', 'io', 'data', 'native', 'losses', 'models', 'search', 'evaluation', 'training'],
+  plots: ['errors', 'options'],
+  report: [
+    ...['errors', 'options', 'io', 'data', 'native', 'losses', 'models', 'search', 'evaluation', 'training'],
+    'plots',
+  ],
+  recipes: [
+    ...['errors', 'options', 'io', 'data', 'native', 'losses', 'models', 'search', 'evaluation', 'training'],
+    ...['plots', 'report'],
+  ],
 }
 libRules.cli = [...Object.keys(libRules)]
 libRules.index = [...Object.keys(libRules)]

@@ -52,6 +52,8 @@ test('help names every command and option', async (t) => {
       t.is(code, 0)
       t.true(out.startsWith(`Usage: sentence-torch ${command.name}`))
       for (const name of [...Object.keys(command.options), 'help']) t.true(out.includes(`--${name}`), name)
+      t.true(command.examples.length > 0)
+      for (const example of command.examples.flat()) t.true(out.includes(example))
     }
   }
   const { code, err } = await call()
@@ -61,7 +63,7 @@ test('help names every command and option', async (t) => {
 
 const misuses: [string[], RegExp][] = [
   [['docter'], /There is no command "docter"; did you mean doctor\?\n`npx sentence-torch --help`/],
-  [['frobnicate'], /There is no command "frobnicate"; there are: doctor, build, install/],
+  [['frobnicate'], /There is no command "frobnicate"; there are: .*, doctor, build, install/],
   [['constructor'], /There is no command "constructor"/],
   [['--hepl'], /There is no option --hepl; did you mean --help\?/],
   [['doctor', '--jsno'], /doctor has no option --jsno; did you mean --json\?\n`npx sentence-torch doctor --help`/],

@@ -7,7 +7,9 @@ const read = (path: string) => readFileSync(new URL(path, ROOT), 'utf8')
 const contributing = read('CONTRIBUTING.md')
 const documents = [
   ...['CONTRIBUTING.md', 'README.md', 'SECURITY.md', 'CHANGELOG.md', 'bench/README.md'],
-  ...readdirSync(new URL('docs/', ROOT)).flatMap((name) => (name.endsWith('.md') ? [`docs/${name}`] : [])),
+  ...['docs', 'docs/recipes'].flatMap((folder) =>
+    readdirSync(new URL(`${folder}/`, ROOT)).flatMap((name) => (name.endsWith('.md') ? [`${folder}/${name}`] : [])),
+  ),
 ]
 
 /** Inline code, and the lines of code blocks. */

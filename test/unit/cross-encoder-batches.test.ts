@@ -50,7 +50,7 @@ test('each text is drawn as often as any other', (t) => {
 })
 
 /** Remembers the pairs; the token ids of a pair are the numbers of characters of its texts. */
-function maker(loss: CrossEncoderLoss, prompt = '') {
+function maker(loss: CrossEncoderLoss) {
   const pairs: string[] = []
   const tokenize = async (first: readonly string[], second: readonly string[]) => {
     first.forEach((text, i) => {
@@ -60,7 +60,7 @@ function maker(loss: CrossEncoderLoss, prompt = '') {
     const ids = Int32Array.from({ length: 2 * first.length }, (_, i) => (i % 2 ? second : first)[i >> 1]!.length)
     return { ids, offsets, tokenTypes: ids.map((_, i) => i % 2) }
   }
-  return { pairs, maker: new CrossEncoderBatchMaker({ loss, tokenize, prompt, seed: 3 }) }
+  return { pairs, maker: new CrossEncoderBatchMaker({ loss, tokenize, seed: 3 }) }
 }
 
 const rows = Int32Array.of(2, 0)
@@ -68,9 +68,9 @@ const at = { epoch: 1, index: 4 }
 
 test('pairs with their labels', async (t) => {
   const dataset = Dataset.fromColumns({ a: ['q0', 'q1', 'q2'], b: ['d0', 'd1', 'd2'], label: [0, 1, 2] })
-  const pair = maker(new losses.BinaryCrossEntropyLoss(), '> ')
+  const pair = maker(new losses.BinaryCrossEntropyLoss())
   const batch = await pair.maker.make({ dataset, rows }, at)
-  t.deepEqual(pair.pairs, ['> q2|d2', '> q0|d0'])
+  t.deepEqual(pair.pairs, ['q2|d2', 'q0|d0'])
   t.is(batch.columns, 1)
   t.deepEqual(batch.labels, Float32Array.of(2, 0))
   t.deepEqual(batch.tokenTypes, Int32Array.of(0, 1, 0, 1))

@@ -2,7 +2,7 @@ import { SentenceTorchError } from '../../errors.js'
 import { CSV_BLANKS, countQuotes, MalformedRecord, splitCsvRecord } from '../delimited.js'
 import { tooMuch } from './json-text.js'
 import { isBlank, readLines, withLineEnd, withoutReturn } from './lines.js'
-import { FieldTable, noHeader, type ReaderOptions, type Table } from './table.js'
+import { addRow, FieldTable, noHeader, type ReaderOptions, type Table } from './table.js'
 
 /**
  * Comma-separated values by the rules of delimited.ts, with one header line by default. A quote inside an unquoted field is
@@ -27,9 +27,9 @@ export async function* readCsv(path: string, options: ReaderOptions = {}): Async
       const first = open?.line ?? number
       const record = open ? open.end(line) : line
       open = undefined
-      const fields = splitRecord(record, first, path)
-      if (table) table.add(fields, first)
-      else table = new FieldTable(fields, path, options)
+      const known = table
+      if (known) addRow(() => known.add(splitRecord(record, first, path), first), options.onBadRow)
+      else table = new FieldTable(splitRecord(record, first, path), path, options)
     }
     open?.join()
     const piece = table?.piece()

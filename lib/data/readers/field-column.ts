@@ -38,6 +38,11 @@ export class FieldColumn {
     else this.values.push(this.parse(field, line))
   }
 
+  /** Takes the last field back. What it has shown of the column's kind stays. */
+  removeLast(): void {
+    this.values.pop()
+  }
+
   /** Decides now, from the fields so far. */
   decide(): void {
     if (this.kind !== 'open') return

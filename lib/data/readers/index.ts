@@ -2,7 +2,7 @@ import { statSync } from 'node:fs'
 import { invalidArgument, SentenceTorchError } from '../../errors.js'
 import { explain, isFolder } from '../../io/open-file.js'
 import { columnsOf } from '../column-choice.js'
-import { checkDtype, type ReaderOptions, type ReadOptions, type TableReader } from './table.js'
+import { checkDtype, type OnBadRow, type ReaderOptions, type ReadOptions, type TableReader } from './table.js'
 
 /** One line for each format: its reader, and the options that it takes beside `columns`. */
 const readers: Record<string, [TableReader, (keyof ReadOptions)[]]> = {
@@ -24,10 +24,11 @@ const notBuilt = ['arrow', 'zst', 'bz2', 'xz']
 
 /**
  * Opens a file with the reader for its extension. Each call opens it again.
+ * @param onBadRow gets the errors of rows that cannot be read, which are then left out. Parquet has none.
  * @throws SentenceTorchError ERR_INVALID_ARGUMENT for no file name, a folder, an unknown extension, or options that do
  * not belong to it; ERR_NOT_IMPLEMENTED for known extensions.
  */
-export function opener(path: string, options: ReadOptions = {}): () => ReturnType<TableReader> {
+export function opener(path: string, options: ReadOptions = {}, onBadRow?: OnBadRow): () => ReturnType<TableReader> {
   if (typeof path !== 'string') throw invalidArgument('path', 'a file name', path)
   const extension = /\.([^./\\]+)$/.exec(path.toLowerCase().replace(/\.gz$/, ''))?.[1] ?? ''
   const found = Object.hasOwn(readers, extension) ? readers[extension] : undefined
@@ -36,7 +37,7 @@ export function opener(path: string, options: ReadOptions = {}): () => ReturnTyp
     const [read, takes] = found
     const checked = { ...options, columns: columnsOf(options) }
     checkReadOptions(path, checked, takes)
-    return () => read(path, checked)
+    return () => read(path, { ...checked, onBadRow })
   }
   if (notBuilt.includes(extension)) {
     const message = `Reading .${extension} (${path}) is not built yet; convert it to .jsonl, .csv or .parquet`

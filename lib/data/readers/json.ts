@@ -16,7 +16,7 @@ import { readJsonl } from './jsonl.js'
 import { keysInText } from './key-order.js'
 import { readText } from './lines.js'
 import { listed } from './names.js'
-import { type ReaderOptions, RowTable, type Table } from './table.js'
+import { addRow, type ReaderOptions, RowTable, type Table } from './table.js'
 
 /**
  * A JSON array of objects, or with `field` the array under that key of an object. Columns have the order of the first
@@ -26,7 +26,7 @@ import { type ReaderOptions, RowTable, type Table } from './table.js'
  * keys; ERR_INVALID_FILE for one that is too long.
  */
 export async function* readJson(path: string, options: ReaderOptions = {}): AsyncGenerator<Table, void, undefined> {
-  const { columns, field } = options
+  const { columns, field, onBadRow } = options
   let element = 0
   let isFirst = true
   const table = new RowTable(() => `element ${element} of ${path}`, columns)
@@ -39,7 +39,7 @@ export async function* readJson(path: string, options: ReaderOptions = {}): Asyn
     isFirst &&= piece === ''
     for (const text of splitter.add(piece)) {
       checkSize(text, () => `element ${element} of ${path}`)
-      table.add(parse(text, element, path), text)
+      addRow(() => table.add(parse(text, element, path), text), onBadRow)
       element++
     }
     if (table.hasRows) yield table.take()

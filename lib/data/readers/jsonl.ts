@@ -1,7 +1,7 @@
 import { SentenceTorchError } from '../../errors.js'
 import { checkSize } from './json-text.js'
 import { readLines } from './lines.js'
-import { type ReaderOptions, RowTable, type Table } from './table.js'
+import { addRow, type ReaderOptions, RowTable, type Table } from './table.js'
 
 /**
  * JSON Lines: one object per line. Blank lines are skipped. Columns have the order of the first object's keys. Integers
@@ -11,7 +11,7 @@ import { type ReaderOptions, RowTable, type Table } from './table.js'
  */
 export async function* readJsonl(
   path: string,
-  { columns }: ReaderOptions = {},
+  { columns, onBadRow }: ReaderOptions = {},
 ): AsyncGenerator<Table, void, undefined> {
   let number = 0
   const table = new RowTable(() => `line ${number} of ${path}`, columns)
@@ -20,17 +20,19 @@ export async function* readJsonl(
       number++
       if (line.trim() === '') continue
       checkSize(line, () => `line ${number} of ${path}`)
-      let row: unknown
-      try {
-        row = JSON.parse(line)
-      } catch (cause) {
-        const message = `Expected a JSON object in line ${number} of ${path}: ${(cause as Error).message}`
-        throw new SentenceTorchError('ERR_INVALID_DATA', message, { cause })
-      }
-      table.add(row, line)
+      addRow(() => table.add(parse(line, number, path), line, number), onBadRow)
     }
     if (table.hasRows) yield table.take()
   }
   if (table.names.length === 0) throw table.noRows(path)
   if (table.isNew) yield table.take()
+}
+
+function parse(line: string, number: number, path: string): unknown {
+  try {
+    return JSON.parse(line)
+  } catch (cause) {
+    const message = `Expected a JSON object in line ${number} of ${path}: ${(cause as Error).message}`
+    throw new SentenceTorchError('ERR_INVALID_DATA', message, { cause })
+  }
 }

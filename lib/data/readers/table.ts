@@ -11,6 +11,8 @@ import { checkColumnNames, checkCount, listed, MAX_PARTS } from './names.js'
 export interface Table {
   names: string[]
   columns: unknown[][]
+  /** The line of the file in which each row begins, of formats that have lines. */
+  lines?: readonly number[]
   /** Class names of the file. At least one of its pieces has them. */
   classNames?: ClassNames
 }
@@ -35,6 +37,24 @@ export type FieldOptions = Pick<ReadOptions, 'dtype'>
 /** The same options in the readers' form. */
 export interface ReaderOptions extends Omit<ReadOptions, 'columns'> {
   columns?: readonly string[] | undefined
+  /** Gets the error of a row that cannot be read, which is then left out. Default: the error is thrown. */
+  onBadRow?: OnBadRow | undefined
+}
+
+export type OnBadRow = (error: SentenceTorchError) => void
+
+/**
+ * Runs `add`, which adds one row or throws and adds none.
+ * @throws what it throws, but not errors of the row's data if `onBadRow` takes them
+ */
+export function addRow(add: () => void, onBadRow: OnBadRow | undefined): void {
+  try {
+    add()
+  } catch (error) {
+    const isOfRow = error instanceof SentenceTorchError && error.code === 'ERR_INVALID_DATA'
+    if (onBadRow === undefined || !isOfRow) throw error
+    onBadRow(error)
+  }
 }
 
 /**
@@ -73,7 +93,7 @@ export class FieldTable {
   private readonly sources: readonly number[]
   private readonly header: readonly string[]
   private rows = 0
-  private rowsInPiece = 0
+  private lines: number[] = []
   private pieces = 0
   /** Whether the header has not been checked yet. */
   private hasHeader: boolean
@@ -104,8 +124,14 @@ export class FieldTable {
         `Expected ${header.length} fields (${listed(header)}) in line ${line} of ${file}, found ${fields.length < MAX_PARTS ? fields.length : 'many more'}`,
       )
     }
-    for (let i = 0; i < columns.length; i++) columns[i]!.add(fields[sources[i]!]!, line)
-    this.rowsInPiece++
+    let added = 0
+    try {
+      for (; added < columns.length; added++) columns[added]!.add(fields[sources[added]!]!, line)
+    } catch (error) {
+      for (let i = 0; i < added; i++) columns[i]!.removeLast()
+      throw error
+    }
+    this.lines.push(line)
     if (++this.rows === LOOK_ROWS) this.decide()
   }
 
@@ -113,7 +139,7 @@ export class FieldTable {
    * The rows since the last call. Undefined for none, or while more rows are needed to decide what the columns hold.
    */
   piece(): Table | undefined {
-    if (this.rowsInPiece === 0) return undefined
+    if (this.lines.length === 0) return undefined
     const isOpen = ++this.pieces < LOOK_PIECES && this.columns.some((column) => column.isOpen)
     return isOpen ? undefined : this.rest()
   }
@@ -131,8 +157,9 @@ export class FieldTable {
       warnOfLostRow(this.header, values, this.file)
     }
     this.hasHeader = false
-    this.rowsInPiece = 0
-    return { names: this.names, columns }
+    const { lines } = this
+    this.lines = []
+    return { names: this.names, columns, lines }
   }
 
   private decide(): void {
@@ -144,6 +171,7 @@ export class FieldTable {
 export class RowTable {
   names: string[]
   private columns: unknown[][]
+  private lines: number[] = []
   private rows = 0
   private taken = 0
 
@@ -159,8 +187,11 @@ export class RowTable {
     this.columns = this.names.map(() => [])
   }
 
-  /** @param text the row's JSON, which has the order of its keys and all digits of large integers */
-  add(row: unknown, text?: string): void {
+  /**
+   * @param text the row's JSON, which has the order of its keys and all digits of large integers
+   * @param line the row's line, where it has one
+   */
+  add(row: unknown, text?: string, line?: number): void {
     if (typeof row !== 'object' || row === null || Array.isArray(row)) {
       throw this.error(`an object`, describe(row))
     }
@@ -178,15 +209,16 @@ export class RowTable {
     const { names, columns } = this
     /** The row with all digits, made when a value may have lost some. */
     let exact: Readonly<Record<string, unknown>> | undefined
-    for (let i = 0; i < names.length; i++) {
-      const name = names[i]!
+    const own = names.map((name) => {
       let value = values[name]
       if (text !== undefined && typeof value !== 'string' && typeof value !== 'boolean' && this.isLossy(value, name)) {
         exact ??= this.exactRow(text)
         value = exact[name]
       }
-      columns[i]!.push(value)
-    }
+      return value
+    })
+    for (let i = 0; i < own.length; i++) columns[i]!.push(own[i])
+    if (line !== undefined) this.lines.push(line)
     this.rows++
   }
 
@@ -202,10 +234,11 @@ export class RowTable {
 
   /** The rows since the last call. */
   take(): Table {
-    const { names, columns } = this
+    const { names, columns, lines } = this
     this.columns = names.map(() => [])
+    this.lines = []
     this.taken = this.rows
-    return { names, columns }
+    return { names, columns, ...(lines.length > 0 && { lines }) }
   }
 
   /** The error of a file without a row that shows the columns. */

@@ -1,6 +1,6 @@
 import { splitTsvRecord, TSV_BLANKS } from '../delimited.js'
 import { isBlank, readLines, withoutReturn } from './lines.js'
-import { FieldTable, noHeader, type ReaderOptions, type Table } from './table.js'
+import { addRow, FieldTable, noHeader, type ReaderOptions, type Table } from './table.js'
 
 /**
  * Tab-separated values by the rules of delimited.ts, with one header line by default. FieldColumn finds out what a column holds.
@@ -14,7 +14,8 @@ export async function* readTsv(path: string, options: ReaderOptions = {}): Async
       number++
       if (isBlank(line, TSV_BLANKS)) continue
       const fields = splitTsvRecord(withoutReturn(line))
-      if (table) table.add(fields, number)
+      const known = table
+      if (known) addRow(() => known.add(fields, number), options.onBadRow)
       else table = new FieldTable(fields, path, options)
     }
     const piece = table?.piece()

@@ -42,19 +42,45 @@ export async function writeParquet(
     ],
     metadata: metadataOf(dataset, columns),
   }
-  // Without the caller's flags: `--input-type` and `--eval` would keep the thread from starting.
-  const thread = new Worker(new URL('./parquet-writer-worker.js', import.meta.url), { workerData: start, execArgv: [] })
+  const thread = new ParquetThread(start, path)
   try {
     for (let row = 0; row < dataset.length; row += PIECE_ROWS) {
       throwIfAborted(signal, `Writing ${path}`)
       const piece = columns.map(({ values, type }) =>
         values.slice(row, row + PIECE_ROWS).map((value) => stored(value, type)),
       )
-      await file.writeFile(await answer(thread, { columns: piece }, path))
+      await file.writeFile(await thread.add(piece))
     }
-    await file.writeFile(await answer(thread, { end: true }, path))
+    await file.writeFile(await thread.end())
   } finally {
-    await thread.terminate()
+    await thread.close()
+  }
+}
+
+/** The thread that encodes a file. Its answers are the bytes of the file, in their order. */
+export class ParquetThread {
+  readonly #thread: Worker
+  readonly #path: string
+
+  constructor(start: ParquetStart, path: string) {
+    this.#path = path
+    // Without the caller's flags: `--input-type` and `--eval` would keep the thread from starting.
+    const options = { workerData: start, execArgv: [] }
+    this.#thread = new Worker(new URL('./parquet-writer-worker.js', import.meta.url), options)
+  }
+
+  /** @param columns rows by column @returns bytes that are ready, which may be none @throws SentenceTorchError */
+  add(columns: unknown[][]): Promise<Uint8Array> {
+    return answer(this.#thread, { columns }, this.#path)
+  }
+
+  /** @returns the last bytes @throws SentenceTorchError */
+  end(): Promise<Uint8Array> {
+    return answer(this.#thread, { end: true }, this.#path)
+  }
+
+  async close(): Promise<void> {
+    await this.#thread.terminate()
   }
 }
 

@@ -42,6 +42,8 @@ export function hasWeights(type: ModuleName): boolean {
 
 /** Which files of a module that modules.json names a folder must have; a module that is not known asks for none. */
 export function filesOfType(type: string): { config: boolean; weights: boolean } {
+  // Of cross-encoders.
+  if (type.endsWith('.LogitScore')) return { config: true, weights: false }
   const known = NAMES.find((name) => type.endsWith(`.${name}`))
   return {
     config: known !== undefined && MODULES[known].needsConfig,

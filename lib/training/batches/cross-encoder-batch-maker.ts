@@ -10,8 +10,6 @@ export interface CrossEncoderBatchOptions {
   loss: Pick<CrossEncoderLoss, 'pairing' | 'requirements'>
   /** Turns pairs into token ids. */
   tokenize: (first: readonly string[], second: readonly string[]) => Promise<TokenizedPairs>
-  /** Put before the first text of every pair. Default ''. */
-  prompt?: string
   /** Seed of the random negatives. */
   seed: number
 }
@@ -35,15 +33,12 @@ export class CrossEncoderBatchMaker implements AnyBatchMaker {
 
   /** The batch of `rows` of a checked dataset. The same rows, seed and position give the same batch. */
   async make({ dataset, rows }: Rows, position: BatchPosition): Promise<PackedBatch> {
-    const { loss, tokenize, prompt = '', seed } = this.#options
+    const { loss, tokenize, seed } = this.#options
     const { pairing, requirements } = loss
     const { first, second, columns, lists } = pairTexts(pairing, dataset, rows, () => {
       return new Random(seed, position.epoch, position.index)
     })
-    const { ids, offsets, tokenTypes } = await tokenize(
-      prompt === '' ? first : first.map((text) => prompt + text),
-      second,
-    )
+    const { ids, offsets, tokenTypes } = await tokenize(first, second)
     const batch: PackedBatch = { ids, offsets, ...(tokenTypes && { tokenTypes }), columns, ...(lists && { lists }) }
     const labels = requirements.labels === 'none' ? undefined : dataset.labels()
     if (labels === undefined) return batch

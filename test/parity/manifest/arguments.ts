@@ -165,6 +165,21 @@ export const training: readonly Row[] = [
     tests: ['test/parity/cross-encoder.test.ts'],
     report: ['cross-encoder', 'predict'],
   }),
+  built(
+    'training',
+    'CrossEncoder with LogitScore (Qwen2, Qwen3, Gemma 3)',
+    ['predict', 'rank', 'CrossEncoderTrainer'],
+    {
+      golden: ['test/parity/make_logit_score.py'],
+      tests: ['test/parity/logit-score.test.ts', 'test/addon/logit-score.test.ts'],
+      report: ['logit-score', 'predict'],
+    },
+  ),
+  built('training', 'chat templates of pairs', ['predict', 'rank'], {
+    golden: ['test/parity/make_logit_score.py'],
+    tests: ['test/parity/chat-templates.test.ts'],
+    report: ['chat-templates', 'texts'],
+  }),
   built('training', 'EarlyStoppingCallback', 'EarlyStoppingCallback', { tests: ['test/unit/checkpoint.test.ts'] }),
   built('training', 'gradient accumulation', 'gradientAccumulationSteps', {
     golden: ['test/parity/make_training_run.py'],

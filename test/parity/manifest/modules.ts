@@ -4,6 +4,13 @@ const golden = ['test/parity/make_modules.py']
 const tests = ['test/parity/modules.test.ts', 'test/addon/from-modules.test.ts']
 const measured = (name: string): [string, string] => ['modules', name]
 
+const merging = (method: string): Row =>
+  built('modules', `merge, method ${method}`, `merge, method ${method}`, {
+    golden: ['test/parity/make_merging.py'],
+    tests: ['test/parity/merging.test.ts', 'test/addon/merging.test.ts'],
+    report: ['merging', method],
+  })
+
 /** Modules of sentence-transformers, and what models of them do. */
 export const modules: readonly Row[] = [
   built('modules', 'Transformer', 'Transformer', { golden, tests, report: measured('all') }),
@@ -28,6 +35,7 @@ export const modules: readonly Row[] = [
   }),
   built('modules', 'SentenceTransformer(modules=…)', 'SentenceTransformer.fromModules', { golden, tests }),
   built('modules', ['tokenize', 'forward'], ['tokenize', 'forward'], { tests: ['test/addon/from-modules.test.ts'] }),
+  ...['linear', 'slerp', 'task_arithmetic', 'ties', 'model_stock'].map(merging),
   notBuilt('modules', ['Router', 'Asym'], 'no routes for queries and documents yet'),
   notBuilt(
     'modules',

@@ -92,7 +92,12 @@ export const utilities: readonly Row[] = [
     report: ['decoding', 'decoders of tokenizers'],
   }),
   notBuilt('util', '`merge` of models', 'not yet: models merge as tensors, by several methods, which come together'),
-  notBuilt('util', 'Augmented SBERT', 'examples there; its parts are here: CrossEncoder, semanticSearch'),
+  built('util', 'Augmented SBERT (examples)', 'augmentedSbert', {
+    golden: ['test/parity/make_bm25.py'],
+    tests: ['test/addon/recipe-augmented-sbert.test.ts', 'test/unit/bm25.test.ts'],
+    state: 'built',
+    note: 'BM25 is that of rank_bm25, not of Elasticsearch',
+  }),
   notBuilt('util', 'search engines for sparse vectors', SPARSE),
   notBuilt('util', ['maxsim', 'maxsim_pairwise', 'mean_maxsim', 'mean_maxsim_pairwise'], SPARSE),
   notBuilt('util', ['select_max_active_dims', 'compute_count_vector', 'to_scipy_coo'], SPARSE),

@@ -1,0 +1,61 @@
+// What both sides train: a recipe, its options, and the same rows as columns for Python. Data and model: ../shared.
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Dataset, losses, recipes } from 'sentence-torch'
+
+const shared = fileURLToPath(new URL('../../../shared/', import.meta.url))
+export const MODEL = join(shared, 'models', 'all-MiniLM-L6-v2')
+const file = (path) => join(shared, 'data', path)
+const MNLI = file('nli/mnli-train-13k.jsonl')
+
+/** STS benchmark, dev split: columns, and the evaluator of both sides. */
+export async function stsDev() {
+  const rows = await Dataset.fromFile(file('stsb/dev.tsv'))
+  return { sentences1: rows.texts('sentence1'), sentences2: rows.texts('sentence2'), scores: rows.labels() }
+}
+
+const columnsOf = (dataset) => Object.fromEntries(dataset.columnNames.map((name) => [name, dataset.column(name)]))
+const sts = async () => {
+  const rows = await Dataset.fromFile(file('stsb/train.tsv'), { columns: ['sentence1', 'sentence2', 'score'] })
+  return { ...columnsOf(rows), score: rows.labels().map((score) => score / 5) }
+}
+
+/**
+ * `recipe` and `options` of ours; `loss` with its arguments, and `columns`, what the recipe makes of its data with a seed, for
+ * Python; `args` of both. 137 steps of 32 are one pass over the entailed pairs of the MultiNLI sample.
+ */
+export const CASES = {
+  softmax: {
+    recipe: recipes.softmax,
+    options: { train: MNLI },
+    loss: 'SoftmaxLoss',
+    ours: () => new losses.SoftmaxLoss({ numLabels: 3 }),
+    columns: async () => columnsOf((await recipes.nliRows(await Dataset.fromFile(MNLI))).dataset),
+    args: { perDeviceTrainBatchSize: 32, learningRate: 5e-5, maxSteps: 137 },
+    sampler: 'batch_sampler',
+  },
+  multipleNegatives: {
+    recipe: recipes.multipleNegatives,
+    options: { train: MNLI, negatives: 'none' },
+    loss: 'MultipleNegativesRankingLoss',
+    columns: async () => {
+      const { dataset } = await recipes.nliRows(await Dataset.fromFile(MNLI))
+      return columnsOf((await recipes.nliPairs(dataset, { negatives: 'none' })).dataset)
+    },
+    args: { perDeviceTrainBatchSize: 32, learningRate: 2e-5, maxSteps: 137 },
+    sampler: 'no_duplicates',
+  },
+  ...Object.fromEntries(
+    Object.entries({ cosine: 'CosineSimilarityLoss', cosent: 'CoSENTLoss', angle: 'AnglELoss' }).map(([name, loss]) => [
+      `scoredPairs-${name}`,
+      {
+        recipe: recipes.scoredPairs,
+        options: { train: file('stsb/train.tsv'), scale: 5, loss: name },
+        loss,
+        columns: sts,
+        args: { perDeviceTrainBatchSize: 32, learningRate: 2e-5, maxSteps: 137 },
+        sampler: 'batch_sampler',
+      },
+    ]),
+  ),
+}

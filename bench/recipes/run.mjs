@@ -1,0 +1,151 @@
+// node bench/recipes/run.mjs [--cases softmax,multipleNegatives] [--seeds 1,2,3] [--dropout off|on|both] [--steps 50]
+//
+// Each recipe beside the same training in sentence-transformers (twin.py). Dropout off: the same batches, and the losses of the
+// first 50 steps. Dropout on: the Spearman correlation on the STS benchmark's dev split after training, for each seed. Every run is
+// a JSON line in bench/results; runs that are there already are not run again. compare.mjs reads them. Needs ../shared and the
+// peer's Python (see bench/run.mjs).
+import { spawnSync } from 'node:child_process'
+import {
+  appendFileSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { Dataset, evaluation, SentenceTransformer, SentenceTransformerTrainer } from 'sentence-torch'
+import { cpuModel } from '../../install/system.mjs'
+import { CASES, MODEL, stsDev } from './cases.mjs'
+
+const here = fileURLToPath(new URL('.', import.meta.url))
+const text = (value) => ({ type: 'string', default: value })
+const { values: options } = parseArgs({
+  options: {
+    cases: text(Object.keys(CASES).join()),
+    seeds: text('1,2,3'),
+    dropout: text('both'),
+    steps: text('50'),
+    results: text(join(here, '..', 'results', 'recipes.jsonl')),
+  },
+})
+const python = process.env.SENTENCE_TORCH_BENCH_PYTHON ?? join(here, '..', 'peers', 'venv', 'bin', 'python')
+
+/** The model's folder with dropout off. */
+function quiet(folder) {
+  for (const name of readdirSync(MODEL)) {
+    if (name !== 'config.json') symlinkSync(join(MODEL, name), join(folder, name))
+  }
+  const config = JSON.parse(readFileSync(join(MODEL, 'config.json'), 'utf8'))
+  Object.assign(config, { hidden_dropout_prob: 0, attention_probs_dropout_prob: 0 })
+  writeFileSync(join(folder, 'config.json'), JSON.stringify(config))
+  return folder
+}
+
+async function ours({ recipe, options: given, args }, job, sts) {
+  const outputDir = join(job.folder, 'run')
+  const test = new evaluation.EmbeddingSimilarityEvaluator({ ...sts, name: 'sts', writeCsv: false })
+  const start = performance.now()
+  const { metrics } = await recipe({
+    ...given,
+    ...{ model: job.model, outputDir, seed: job.seed },
+    ...(job.measure && { test }),
+    args: { ...args, maxSteps: job.steps, batchSampler: job.sampler, loggingSteps: 1 },
+  })
+  const records = readFileSync(join(outputDir, 'log.jsonl'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+  const found = metrics.find(({ name }) => name === 'sts_spearman_cosine')
+  return {
+    losses: records.filter(({ loss }) => loss !== undefined).map(({ loss }) => loss),
+    ...(found && { before: found.before, after: found.after }),
+    seconds: Math.round((performance.now() - start) / 100) / 10,
+  }
+}
+
+function theirs({ loss, args }, job, sts) {
+  const file = join(job.folder, 'job.json')
+  const { model, seed, steps, sampler, columns, head, measure } = job
+  const { perDeviceTrainBatchSize: batchSize, learningRate } = args
+  writeFileSync(
+    file,
+    JSON.stringify({
+      model,
+      seed,
+      steps,
+      sampler,
+      columns,
+      head,
+      loss,
+      batchSize,
+      learningRate,
+      ...(measure && { sts }),
+    }),
+  )
+  const { status, stdout, stderr } = spawnSync(python, [join(here, 'twin.py'), file], {
+    encoding: 'utf8',
+    maxBuffer: 1 << 26,
+  })
+  if (status !== 0) throw new Error(`${python} failed: ${stderr.slice(-3000)}`)
+  return JSON.parse(stdout.trim().split('\n').at(-1))
+}
+
+/** What our trainer draws for a loss's own parameters with this seed: a step with the learning rate 0 leaves them as they are. */
+async function initialHead({ ours: makeLoss }, { model: folder, seed, columns }) {
+  if (makeLoss === undefined) return undefined
+  const model = await SentenceTransformer.load(folder)
+  const few = Object.fromEntries(Object.entries(columns).map(([name, values]) => [name, values.slice(0, 8)]))
+  const args = { maxSteps: 1, learningRate: 0, saveStrategy: 'no', seed }
+  const parts = { model, trainDataset: Dataset.fromColumns(few), loss: makeLoss(), args, progress: false }
+  const { lossTensors } = await new SentenceTransformerTrainer(parts).train()
+  await model.dispose()
+  return Object.fromEntries(
+    Object.entries(lossTensors).map(([name, { shape, data }]) => [name, { shape, data: [...data] }]),
+  )
+}
+
+const done = new Set(
+  existsSync(options.results)
+    ? readFileSync(options.results, 'utf8')
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line).key)
+    : [],
+)
+const sts = await stsDev()
+
+async function run(name, dropout, seed) {
+  const one = CASES[name]
+  const isQuiet = dropout === 'off'
+  const steps = isQuiet ? Number(options.steps) : one.args.maxSteps
+  const keyOf = (side) => [name, `dropout ${dropout}`, `seed ${seed}`, `${steps} steps`, side].join(', ')
+  if (['ours', 'theirs'].every((side) => done.has(keyOf(side)))) return
+  const folder = mkdtempSync(join(tmpdir(), 'recipes-'))
+  try {
+    const model = isQuiet ? quiet(folder) : MODEL
+    const sampler = isQuiet ? 'sequential' : one.sampler
+    const job = { folder, model, seed, steps, sampler, columns: await one.columns(seed), measure: !isQuiet }
+    if (isQuiet) job.head = await initialHead(one, job)
+    for (const [side, work] of Object.entries({ ours, theirs })) {
+      const key = keyOf(side)
+      if (done.has(key)) continue
+      const facts = { case: name, dropout, seed, steps, side, processor: cpuModel(), node: process.versions.node }
+      appendFileSync(options.results, `${JSON.stringify({ key, ...facts, ...(await work(one, job, sts)) })}\n`)
+      console.error(key)
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+for (const name of options.cases.split(',')) {
+  if (options.dropout !== 'on') await run(name, 'off', 1)
+  if (options.dropout === 'off') continue
+  for (const seed of options.seeds.split(',').map(Number)) await run(name, 'on', seed)
+}

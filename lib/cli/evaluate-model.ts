@@ -1,0 +1,76 @@
+/** `sentence-torch evaluate`: data are read and checked before the model is loaded. */
+import { basename } from 'node:path'
+import { throwIfAborted } from '../io/abort.js'
+import { makeFolder } from '../io/files.js'
+import { SentenceTransformer } from '../models/sentence-transformer.js'
+import {
+  EVALUATION_KINDS,
+  type EvaluationKind,
+  type EvaluationSpec,
+  loadEvaluator,
+  specOf,
+} from '../recipes/evaluation-spec.js'
+import { numberOf, textOf, textsOf, UsageError, type Values } from './command.js'
+import type { Io } from './io.js'
+import { loadOptions } from './model-options.js'
+import { tellBadRows } from './progress.js'
+
+export async function evaluateModel(values: Values, io: Io): Promise<number> {
+  const [name] = values.words as [string]
+  const on = textsOf(values, 'on')
+  if (on.length === 0)
+    throw new UsageError('ERR_INVALID_ARGUMENT', 'evaluate needs data: --on <file or folder>', 'evaluate')
+  const options = {
+    signal: io.signal,
+    onBadRows: (bad: { count: number; first: readonly string[] }) => tellBadRows(bad, io.err),
+  }
+  const specs: EvaluationSpec[] = []
+  for (const text of on) specs.push(await spec(text, values, io))
+  const evaluators = []
+  for (const each of specs) evaluators.push(await loadEvaluator(each, { ...options, where: '--on' }))
+  const output = textOf(values, 'output')
+  if (output !== undefined) await makeFolder(output)
+  const dim = numberOf(values, 'truncate-dim')
+  const model = await SentenceTransformer.load(name, {
+    ...loadOptions(values, io),
+    ...(dim !== undefined && { truncateDim: dim }),
+  })
+  try {
+    const results: Record<string, unknown>[] = []
+    for (const [i, evaluator] of evaluators.entries()) {
+      throwIfAborted(io.signal, 'The evaluation')
+      const context = { signal: io.signal, ...(output !== undefined && { outputPath: output }) }
+      const { metrics, primaryMetric } = await evaluator.evaluate(model, context)
+      const { name: own, ...data } = specs[i]!
+      results.push({ data: on[i], kind: Object.keys(data)[0], primaryMetric, score: metrics[primaryMetric], metrics })
+      if (!values.options.json) io.out(shown(on[i]!, metrics, primaryMetric))
+    }
+    if (values.options.json) io.out(`${JSON.stringify({ model: name, results }, null, 2)}\n`)
+    return 0
+  } finally {
+    await model.dispose()
+  }
+}
+
+/** What `--on` means. */
+async function spec(text: string, values: Values, io: Io): Promise<EvaluationSpec> {
+  const columns = textOf(values, 'columns')?.split(',')
+  const data = { ...(columns && { columns }), ...(values.options['skip-bad-rows'] === true && { skipBadRows: true }) }
+  const at = text.indexOf('=')
+  const kind = EVALUATION_KINDS.find((one) => one === text.slice(0, Math.max(at, 0)))
+  const path = kind === undefined ? text : text.slice(at + 1)
+  const found = kind === undefined ? await specOf(path, data, { signal: io.signal }) : specFor(kind, path, data)
+  return { ...found, name: basename(path).replace(/\..*$/, '') }
+}
+
+function specFor(kind: EvaluationKind, path: string, data: object): EvaluationSpec {
+  return kind === 'beir' || kind === 'banking77' ? { [kind]: path } : { [kind]: { ...data, path } }
+}
+
+function shown(data: string, metrics: Readonly<Record<string, number>>, primary: string): string {
+  const width = Math.max(...Object.keys(metrics).map((name) => name.length))
+  const rows = Object.entries(metrics).map(([name, value]) => {
+    return `${name === primary ? '* ' : '  '}${name.padEnd(width)}  ${value.toFixed(4)}`
+  })
+  return `${data}\n${rows.join('\n')}\n`
+}

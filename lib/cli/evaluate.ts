@@ -1,0 +1,34 @@
+import type { Command } from './command.js'
+import { LOAD_OPTIONS, MODEL_ARGUMENT } from './model-options.js'
+
+export const evaluate: Command = {
+  name: 'evaluate',
+  summary: 'measures a model on data: similarity, pairs, triplets, retrieval, Banking77',
+  arguments: [MODEL_ARGUMENT],
+  options: {
+    on: {
+      type: 'texts',
+      value: 'data',
+      help: 'a file or folder, or kind=file with sts, pairs, triplets, nli, beir or banking77; may be given several times',
+    },
+    columns: { type: 'string', value: 'a,b,c', help: 'columns of the file, in this order', fallback: 'all' },
+    'truncate-dim': { type: 'integer', value: 'n', help: 'compare only the first dimensions', least: 1 },
+    output: { type: 'string', value: 'folder', help: 'where the CSV files of the evaluators go', fallback: 'none' },
+    'skip-bad-rows': { type: 'boolean', help: 'leave out rows that cannot be read, and count them' },
+    ...LOAD_OPTIONS,
+    json: { type: 'boolean', help: 'all metrics as one JSON object' },
+  },
+  notes: [
+    'Without a kind the data decide: two columns of texts and a score are sts, with labels 0 and 1 pairs; three columns of texts are',
+    'triplets; a folder with corpus.jsonl is beir; one with train and test is banking77.',
+  ].join('\n'),
+  examples: [
+    ['npx sentence-torch evaluate all-MiniLM-L6-v2 --on stsb/dev.tsv', "Spearman's correlation"],
+    ['npx sentence-torch evaluate runs/a/model --on sick.tsv --columns sentence1,sentence2,score', 'chosen columns'],
+    ['npx sentence-torch evaluate runs/a/model --on beir=cranfield --on banking77=banking77 --json', 'two evaluations'],
+  ],
+  async run(values, io) {
+    const { evaluateModel } = await import('./evaluate-model.js')
+    return evaluateModel(values, io)
+  },
+}

@@ -1,0 +1,84 @@
+import { SentenceTorchError } from '../errors.js'
+import { GLOBALS } from './template-globals.js'
+import { lineOfSyntax, markLines } from './template-lines.js'
+import { type TemplateLibrary, templateLibrary } from './template-python.js'
+
+const READ_AS_PYTHON = { lstrip_blocks: true, trim_blocks: true }
+
+/**
+ * The chat template of a model's folder. It is foreign text, and the library that runs it gives it nothing but the values that it
+ * is rendered with.
+ * Source: transformers 5.24, `render_jinja_template`.
+ */
+export class ChatTemplate {
+  /** What errors call it. */
+  readonly file: string
+  readonly #source: string
+  readonly #library: TemplateLibrary
+  readonly #program: unknown
+
+  private constructor(source: string, file: string, library: TemplateLibrary) {
+    this.#source = source
+    this.file = file
+    this.#library = library
+    this.#program = this.#parse(source)
+  }
+
+  /** @throws SentenceTorchError ERR_INVALID_MODEL naming file and line */
+  static async compile(text: string, file: string): Promise<ChatTemplate> {
+    const library = await templateLibrary()
+    // As Python reads files, and as Jinja reads templates.
+    const source = text.replace(/\r\n?/g, '\n')
+    try {
+      return new ChatTemplate(source, file, library)
+    } catch (error) {
+      throw faulty(file, lineOfSyntax(source, library), 'cannot be understood', error)
+    }
+  }
+
+  /**
+   * The text that the template makes of `values`.
+   * @throws SentenceTorchError ERR_INVALID_MODEL naming file and line
+   */
+  render(values: Readonly<Record<string, unknown>>): string {
+    try {
+      return this.#run(this.#program, values)
+    } catch (error) {
+      throw faulty(this.file, this.#lineOf(values), 'fails', error)
+    }
+  }
+
+  /** The line of the last tag that is reached, of a template that fails with these values. */
+  #lineOf(values: Readonly<Record<string, unknown>>): number | undefined {
+    let reached: number | undefined
+    const { source, name } = markLines(this.#source)
+    const reach = (line: number) => {
+      reached = line
+      return ''
+    }
+    try {
+      this.#run(this.#parse(source), { ...values, [name]: reach })
+    } catch {}
+    return reached
+  }
+
+  #parse(source: string): unknown {
+    return this.#library.parse(this.#library.tokenize(source, READ_AS_PYTHON))
+  }
+
+  #run(program: unknown, values: Readonly<Record<string, unknown>>): string {
+    const { Environment, Interpreter } = this.#library
+    const globals = new Environment()
+    for (const [name, value] of Object.entries(GLOBALS)) globals.set(name, value)
+    const own = new Environment(globals)
+    for (const [name, value] of Object.entries(values)) own.set(name, value)
+    return String(new Interpreter(own).run(program).value)
+  }
+}
+
+function faulty(file: string, line: number | undefined, what: string, cause: unknown): SentenceTorchError {
+  const place = line === undefined ? file : `${file}:${line}`
+  // What the library says at the end of a text that is not complete.
+  const reason = cause instanceof TypeError ? 'the template ends too early, or reads what is not there' : String(cause)
+  return new SentenceTorchError('ERR_INVALID_MODEL', `The chat template ${place} ${what}: ${reason}`, { cause })
+}

@@ -1,0 +1,50 @@
+/** The recipes: what to do with the data that one has. Each is a function, and a line of the registry. */
+import { RECIPE as adaptivePretrainingRecipe } from './adaptive-pretraining.js'
+import { RECIPE as augmentedSbertRecipe } from './augmented-sbert.js'
+import { RECIPE as contrastiveTensionRecipe } from './contrastive-tension.js'
+import { RECIPE as finetuneRecipe } from './finetune.js'
+import { RECIPE as multipleNegativesRecipe } from './multiple-negatives.js'
+import type { Recipe } from './recipe.js'
+import { RECIPE as scoredPairsRecipe } from './scored-pairs.js'
+import { RECIPE as simcseRecipe } from './simcse.js'
+import { RECIPE as softmaxRecipe } from './softmax.js'
+import { RECIPE as tsdaeRecipe } from './tsdae.js'
+
+export { type AdaptivePretrainingOptions, adaptivePretraining } from './adaptive-pretraining.js'
+export { type AugmentedSbertOptions, augmentedSbert } from './augmented-sbert.js'
+export { type ContrastiveTensionOptions, contrastiveTension } from './contrastive-tension.js'
+export type { DataSpec, DataSpecObject } from './data-spec.js'
+export type { EvaluationSpec } from './evaluation-spec.js'
+export { type FinetuneOptions, finetune, type NamedData, type NamedLoss } from './finetune.js'
+export type { LossSpec } from './make-loss.js'
+export { type MultipleNegativesOptions, multipleNegatives } from './multiple-negatives.js'
+export { NLI_LABELS, type NliNegatives, type NliPairsOptions, nliPairs, nliRows } from './nli-rows.js'
+export { type RankingPairs, rankingPairs } from './ranking-pairs.js'
+export type {
+  DataOption,
+  EvaluatorOption,
+  Recipe,
+  RecipeContext,
+  RecipeMetric,
+  RecipeOption,
+  RecipeOptions,
+  RecipeResult,
+} from './recipe.js'
+export { type PairLabels, type ScoredPairsOptions, scoredPairs } from './scored-pairs.js'
+export { sentencesOf } from './sentences.js'
+export { type SimcseOptions, simcse } from './simcse.js'
+export { type SoftmaxOptions, softmax } from './softmax.js'
+export { type TsdaeOptions, tsdae } from './tsdae.js'
+
+/** All recipes, in the order of docs/recipes. */
+export const RECIPES: readonly Recipe[] = [
+  finetuneRecipe,
+  softmaxRecipe,
+  multipleNegativesRecipe,
+  scoredPairsRecipe,
+  tsdaeRecipe,
+  simcseRecipe,
+  contrastiveTensionRecipe,
+  adaptivePretrainingRecipe,
+  augmentedSbertRecipe,
+]

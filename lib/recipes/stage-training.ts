@@ -1,0 +1,38 @@
+/** A training inside of a stage: it saves checkpoints, goes on from the last one, and leaves a model. */
+import { join } from 'node:path'
+import type { SentenceTransformer } from '../models/sentence-transformer.js'
+import { listCheckpoints } from '../training/checkpoint/rotation.js'
+import {
+  type PartialTrainingArguments,
+  SentenceTransformerTrainer,
+  type SentenceTransformerTrainerOptions,
+} from '../training/index.js'
+import type { RecipeRun } from './recipe-run.js'
+import type { StageWork } from './stages.js'
+
+export type StageTraining = Required<Pick<SentenceTransformerTrainerOptions, 'trainDataset' | 'loss'>> & {
+  /** The recipe's own arguments. */
+  own: PartialTrainingArguments
+  /** The caller's. */
+  args: PartialTrainingArguments
+}
+
+/** Where a stage leaves its model. */
+export const stageModel = (folder: string) => join(folder, 'model')
+
+/** Trains `model` and saves it. Its checkpoints are removed when the model is there, unless the caller asked for some. */
+export async function trainInStage(
+  run: RecipeRun,
+  { folder, isContinued }: StageWork,
+  model: SentenceTransformer,
+  { trainDataset, loss, own, args }: StageTraining,
+): Promise<void> {
+  const trainer = new SentenceTransformerTrainer({
+    ...{ model, trainDataset, loss },
+    ...run.training(own, { folder, args }),
+  })
+  const resumeFromCheckpoint = isContinued && (await listCheckpoints(folder)).length > 0
+  await trainer.train({ signal: run.signal, resumeFromCheckpoint })
+  await model.save(stageModel(folder))
+  await run.removeCheckpoints(folder, args)
+}
