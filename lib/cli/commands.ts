@@ -4,9 +4,24 @@ import type { Command } from './command.js'
 import { doctor } from './doctor.js'
 import { encode } from './encode.js'
 import { evaluate } from './evaluate.js'
+import { index } from './index-command.js'
 import { init } from './init.js'
 import { inspect } from './inspect.js'
 import { install } from './install.js'
+import { merge } from './merge.js'
+import { search } from './search.js'
 import { train } from './train.js'
 
-export const commands: readonly Command[] = [init, train, evaluate, encode, inspect, doctor, build, install]
+export const commands: readonly Command[] = [
+  init,
+  train,
+  evaluate,
+  encode,
+  index,
+  search,
+  merge,
+  inspect,
+  doctor,
+  build,
+  install,
+]
