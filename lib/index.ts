@@ -69,6 +69,7 @@ export * as engine from './native/engine.js'
 export type { Metric } from './native/types.js'
 export * as plots from './plots/index.js'
 export * as recipes from './recipes/index.js'
+export * as report from './report/index.js'
 export type { CommunityDetectionOptions } from './search/community-detection.js'
 export type {
   MineHardNegativesOptions,
