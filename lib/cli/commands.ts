@@ -8,20 +8,18 @@ import { index } from './index-command.js'
 import { init } from './init.js'
 import { inspect } from './inspect.js'
 import { install } from './install.js'
+import { label } from './label.js'
 import { merge } from './merge.js'
+import { mine } from './mine.js'
+import { pull } from './pull.js'
+import { quantize } from './quantize.js'
 import { search } from './search.js'
 import { train } from './train.js'
 
 export const commands: readonly Command[] = [
-  init,
-  train,
-  evaluate,
-  encode,
-  index,
-  search,
-  merge,
-  inspect,
-  doctor,
-  build,
-  install,
+  ...[init, train, evaluate],
+  ...[encode, index, search, quantize],
+  ...[mine, label, merge],
+  ...[inspect, pull],
+  ...[doctor, build, install],
 ]

@@ -3,40 +3,45 @@ import { LOAD_OPTIONS, MODEL_ARGUMENT } from './model-options.js'
 
 export const search: Command = {
   name: 'search',
-  summary: 'finds the texts of an index that are most similar to queries',
+  summary: 'finds the texts that are nearest to queries',
   arguments: [
     MODEL_ARGUMENT,
-    { name: 'queries', help: 'files of queries, as for index, or -', isMany: true, isOptional: true },
+    { name: 'corpus', help: 'the file of the texts, as for encode, or -; none with --index', isOptional: true },
   ],
   options: {
-    index: { type: 'string', value: 'file', help: 'the index; needed' },
-    query: { type: 'texts', value: 'text', help: 'a query; may be given several times' },
-    'top-k': { type: 'integer', value: 'n', help: 'hits of a query', fallback: '10', least: 1 },
-    'rescore-multiplier': {
-      type: 'integer',
-      value: 'n',
-      help: 'candidates for each hit that are scored by their full vectors (int8, binary)',
-      fallback: '4; of binary 20',
-      least: 1,
-    },
+    query: { type: 'texts', value: 'text', help: 'what to search for; may be given several times' },
+    queries: { type: 'string', value: 'file', help: 'a file of queries, as for encode, or -' },
+    'top-k': { type: 'integer', value: 'n', help: 'texts for each query', fallback: '5', least: 1 },
     column: {
       type: 'string',
       value: 'name',
-      help: 'the column of the queries',
+      help: 'the column of the texts',
       fallback: 'text, or the only one of texts',
     },
-    prompt: { type: 'string', value: 'text', help: "in front of every query (default: the model's for queries)" },
-    'prompt-name': { type: 'string', value: 'name', help: "one of the model's prompts" },
-    'truncate-dim': { type: 'integer', value: 'n', help: 'as it was given to index', least: 1 },
+    embeddings: {
+      type: 'string',
+      value: 'file.npy',
+      help: 'embeddings of the texts that encode --document has written',
+    },
+    index: { type: 'string', value: 'file', help: 'an index that the command index has made, in place of the corpus' },
+    'rescore-multiplier': {
+      type: 'integer',
+      value: 'n',
+      help: 'with --index of int8 or binary: candidates for each hit that are scored by their full vectors',
+      fallback: '4; of binary 20',
+      least: 1,
+    },
+    'truncate-dim': { type: 'integer', value: 'n', help: 'with --index: as it was given to index', least: 1 },
+    'batch-size': { type: 'integer', value: 'n', help: 'texts that are computed together', fallback: '32', least: 1 },
     ...LOAD_OPTIONS,
-    json: { type: 'boolean', help: 'a line of JSON for each query: { query, hits: [{ corpusId, score, text }] }' },
+    json: { type: 'boolean', help: 'a line of JSON for each query' },
   },
+  notes:
+    'The search is exact, by the similarity of the model, and texts and embeddings are in memory. With --index they are in its file.',
   examples: [
-    ["npx sentence-torch search all-MiniLM-L6-v2 --index docs.index --query 'How do I get a new card?'", 'one query'],
-    [
-      'npx sentence-torch search all-MiniLM-L6-v2 questions.txt --index docs.index --top-k 3 --json',
-      'queries of a file',
-    ],
+    ["npx sentence-torch search all-MiniLM-L6-v2 answers.txt --query 'How do I get a new card?'", 'one query'],
+    ['npx sentence-torch search runs/a/model docs.jsonl --queries queries.txt --top-k 10 --json', 'many of them'],
+    ['npx sentence-torch search runs/a/model --index docs.index --queries - --json', 'an index, queries from stdin'],
   ],
   async run(values, io) {
     const { searchTexts } = await import('./search-texts.js')

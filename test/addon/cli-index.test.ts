@@ -33,7 +33,7 @@ test.after.always(() => model.dispose())
 
 interface Line {
   query: string
-  hits: { corpusId: number; score: number; text: string }[]
+  hits: { row: number; score: number; text: string }[]
 }
 
 test.serial('index, index --add and search: hits and texts of semanticSearch', async (t) => {
@@ -58,7 +58,19 @@ test.serial('index, index --add and search: hits and texts of semanticSearch', a
     const more = await callProgram(['index', MODEL, at('more.jsonl'), '--add', '--output', output])
     t.is(more.code, 0, more.err)
     t.regex(more.err, /10 texts.*\(30 rows\)/)
-    const words = ['search', MODEL, '-', '--index', output, '--query', queries[0]!, '--top-k', '4', '--json']
+    const words = [
+      'search',
+      MODEL,
+      '--queries',
+      '-',
+      '--index',
+      output,
+      '--query',
+      queries[0]!,
+      '--top-k',
+      '4',
+      '--json',
+    ]
     const wide = precision === 'float32' ? [] : ['--rescore-multiplier', '30']
     const { code, out, err } = await callProgram([...words, ...wide], `${queries[1]}\n`)
     t.is(code, 0, err)
@@ -91,7 +103,7 @@ test.serial('index, index --add and search: hits and texts of semanticSearch', a
     '--top-k',
     '1',
   ])
-  t.is(out, `${queries[0]}\n  1.0000  3  ${queries[0]}\n`)
+  t.is(out, `${queries[0]}\n  1.0000  ${queries[0]}\n`)
   t.deepEqual(
     readdirSync(folder).filter((name) => /tmp|lock/.test(name)),
     [],
@@ -140,7 +152,9 @@ test.serial('bad calls: one line that says what to do, and nothing written', asy
       1,
       /cosine or dot/,
     ],
-    [['search', MODEL, '--query', 'a'], 2, /--index/],
+    [['search', MODEL, '--query', 'a'], 2, /a file of texts, or --index/],
+    [['search', MODEL, at('texts.txt'), '--index', good, '--query', 'a'], 2, /not both/],
+    [['search', MODEL, at('texts.txt'), '--query', 'a', '--truncate-dim', '4'], 2, /is for --index/],
     [['search', MODEL, '--index', good], 2, /--query/],
     [['search', MODEL, '--index', at('damaged.index'), '--query', 'a'], 1, /cut off, or copied in part/],
     [['search', MODEL, '--index', at('texts.txt'), '--query', 'a'], 1, /another file/],
