@@ -4,7 +4,8 @@ import type { Command } from './command.js'
 import { doctor } from './doctor.js'
 import { encode } from './encode.js'
 import { evaluate } from './evaluate.js'
+import { generateQueries } from './generate-queries.js'
 import { inspect } from './inspect.js'
 import { install } from './install.js'
 
-export const commands: readonly Command[] = [evaluate, encode, inspect, doctor, build, install]
+export const commands: readonly Command[] = [evaluate, encode, inspect, generateQueries, doctor, build, install]
