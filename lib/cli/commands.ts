@@ -5,7 +5,12 @@ import { doctor } from './doctor.js'
 import { encode } from './encode.js'
 import { evaluate } from './evaluate.js'
 import { generateQueries } from './generate-queries.js'
+import { init } from './init.js'
 import { inspect } from './inspect.js'
 import { install } from './install.js'
+import { train } from './train.js'
 
-export const commands: readonly Command[] = [evaluate, encode, inspect, generateQueries, doctor, build, install]
+export const commands: readonly Command[] = [
+  ...[init, train, evaluate, encode, inspect, generateQueries],
+  ...[doctor, build, install],
+]

@@ -40,7 +40,7 @@ const PROMPT = `Write {n} different questions or search queries that a reader co
 
 Passage: {passage}`
 
-const OPTIONS = {
+export const ENDPOINT_OPTIONS = {
   baseUrl: needed(text(undefined, 'an http or https address')),
   model: needed(text(undefined, 'the name of a model')),
   keyVariable: nullable(text(undefined, 'the name of an environment variable')),
@@ -113,7 +113,7 @@ export class EndpointGenerator implements QueryGenerator {
 }
 
 function endpointOptions(options: EndpointOptions) {
-  const given = optionValues('endpoint', options, OPTIONS)
+  const given = optionValues('endpoint', options, ENDPOINT_OPTIONS)
   const { baseUrl, prompt } = given
   const url = URL.canParse(baseUrl) ? new URL(baseUrl) : undefined
   if (url === undefined || !/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== '') {
