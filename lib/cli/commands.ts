@@ -4,6 +4,7 @@ import type { Command } from './command.js'
 import { doctor } from './doctor.js'
 import { encode } from './encode.js'
 import { evaluate } from './evaluate.js'
+import { generateQueries } from './generate-queries.js'
 import { index } from './index-command.js'
 import { init } from './init.js'
 import { inspect } from './inspect.js'
@@ -19,7 +20,7 @@ import { train } from './train.js'
 export const commands: readonly Command[] = [
   ...[init, train, evaluate],
   ...[encode, index, search, quantize],
-  ...[mine, label, merge],
+  ...[mine, label, generateQueries, merge],
   ...[inspect, pull],
   ...[doctor, build, install],
 ]
