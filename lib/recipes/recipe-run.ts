@@ -94,12 +94,13 @@ export class RecipeRun {
     return this.#folder.writeFigure(name, figure)
   }
 
-  /** The rows of an option. */
-  async data(given: DataOption, role: RunData['role'] = 'train'): Promise<Dataset> {
+  /** The rows of an option. @param name what they are called, where that is not their path */
+  async data(given: DataOption, role: RunData['role'] = 'train', name?: string): Promise<Dataset> {
     throwIfAborted(this.signal, 'Reading the data')
-    const { dataset, source, badRows } = await loadData(given, { where: role, signal: this.signal })
+    const { dataset, badRows, ...found } = await loadData(given, { where: role, signal: this.signal })
     if (badRows.count > 0) this.count('badRows', (this.#counts.badRows ?? 0) + badRows.count)
     for (const message of badRows.first) this.log(`left out: ${message}`)
+    const source = name ?? found.source
     this.#data.push(await dataFacts(role, source, dataset))
     await this.#folder.writeManifest({ data: this.#data })
     if (role === 'train' && this.#sample.length === 0) this.#sample = sampleTexts(dataset)
