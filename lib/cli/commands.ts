@@ -10,6 +10,7 @@ import { install } from './install.js'
 import { label } from './label.js'
 import { mine } from './mine.js'
 import { pull } from './pull.js'
+import { push } from './push.js'
 import { quantize } from './quantize.js'
 import { search } from './search.js'
 import { train } from './train.js'
@@ -18,6 +19,6 @@ export const commands: readonly Command[] = [
   ...[init, train, evaluate],
   ...[encode, search, quantize],
   ...[mine, label],
-  ...[inspect, pull],
+  ...[inspect, pull, push],
   ...[doctor, build, install],
 ]
