@@ -4,6 +4,7 @@ import type { Command } from './command.js'
 import { doctor } from './doctor.js'
 import { encode } from './encode.js'
 import { evaluate } from './evaluate.js'
+import { generateQueries } from './generate-queries.js'
 import { init } from './init.js'
 import { inspect } from './inspect.js'
 import { install } from './install.js'
@@ -18,7 +19,7 @@ import { train } from './train.js'
 export const commands: readonly Command[] = [
   ...[init, train, evaluate],
   ...[encode, search, quantize],
-  ...[mine, label],
+  ...[mine, label, generateQueries],
   ...[inspect, pull, push],
   ...[doctor, build, install],
 ]
