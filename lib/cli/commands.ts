@@ -5,10 +5,12 @@ import { doctor } from './doctor.js'
 import { encode } from './encode.js'
 import { evaluate } from './evaluate.js'
 import { generateQueries } from './generate-queries.js'
+import { index } from './index-command.js'
 import { init } from './init.js'
 import { inspect } from './inspect.js'
 import { install } from './install.js'
 import { label } from './label.js'
+import { merge } from './merge.js'
 import { mine } from './mine.js'
 import { pull } from './pull.js'
 import { push } from './push.js'
@@ -18,8 +20,8 @@ import { train } from './train.js'
 
 export const commands: readonly Command[] = [
   ...[init, train, evaluate],
-  ...[encode, search, quantize],
-  ...[mine, label, generateQueries],
+  ...[encode, index, search, quantize],
+  ...[mine, label, generateQueries, merge],
   ...[inspect, pull, push],
   ...[doctor, build, install],
 ]
