@@ -69,7 +69,16 @@ export * as engine from './native/engine.js'
 export type { Metric } from './native/types.js'
 export * as plots from './plots/index.js'
 export * as recipes from './recipes/index.js'
+export * as report from './report/index.js'
 export type { CommunityDetectionOptions } from './search/community-detection.js'
+export {
+  type CreateIndexOptions,
+  EmbeddingIndex,
+  type IndexHit,
+  type IndexPrecision,
+  type IndexRows,
+  type IndexSearchOptions,
+} from './search/embedding-index/embedding-index.js'
 export type {
   MineHardNegativesOptions,
   NegativesFormat,

@@ -159,7 +159,7 @@ function packages() {
       onLoad({ filter: /./, namespace: 'bundled' }, ({ pluginData: file }) => ({
         contents: readFileSync(file, 'utf8'),
         resolveDir: dirname(file),
-        loader: 'js',
+        loader: file.endsWith('.json') ? 'json' : 'js',
       }))
     },
   }

@@ -60,6 +60,7 @@ export async function stageMain(folder, root) {
   copyScripts(folder, (name) => name !== 'build.mjs')
   for (const name of ['CHANGELOG.md', 'SECURITY.md', 'LICENSE'])
     copyFileSync(join(packageRoot, name), join(folder, name))
+  cpSync(join(packageRoot, 'schema'), join(folder, 'schema'), { recursive: true })
   mkdirSync(join(folder, 'licences'))
   for (const name of BUNDLED)
     copyFileSync(licenceOf(name), join(folder, 'licences', `${name.replace('@', '').replace('/', '-')}.txt`))

@@ -4,7 +4,9 @@ import type { Command } from './command.js'
 import { doctor } from './doctor.js'
 import { encode } from './encode.js'
 import { evaluate } from './evaluate.js'
+import { init } from './init.js'
 import { inspect } from './inspect.js'
 import { install } from './install.js'
+import { train } from './train.js'
 
-export const commands: readonly Command[] = [evaluate, encode, inspect, doctor, build, install]
+export const commands: readonly Command[] = [init, train, evaluate, encode, inspect, doctor, build, install]

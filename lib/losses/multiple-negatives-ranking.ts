@@ -44,7 +44,7 @@ export interface MultipleNegativesRankingLossOptions extends RankingSimilarityOp
   falseNegativeMargin?: number | null
 }
 
-const DIRECTIONS = ['query_to_doc', 'query_to_query', 'doc_to_query', 'doc_to_doc'] as const
+export const DIRECTIONS = ['query_to_doc', 'query_to_query', 'doc_to_query', 'doc_to_doc'] as const
 
 export const RANKING_SIMILARITY = {
   scale: positive(20),

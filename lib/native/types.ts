@@ -482,6 +482,18 @@ export interface NativeAddon {
     scores: Float32Array,
     indices: Int32Array,
   ): Promise<void>
+  /** Candidates: the `k` rows of `codes` that differ from a query in the fewest bits, nearest first, for every row of `queries`;
+   *  `indices` is [queries, k]. `width`: bytes of a row, a multiple of 8. Needs k ≤ rows. */
+  nearestBits(queries: Uint8Array, codes: Uint8Array, width: number, k: number, indices: Int32Array): Promise<void>
+  /** Candidates by `factors[r]` × (query · row r of `codes`): signed bytes [rows, dim]. Needs k ≤ rows. */
+  nearestBytes(
+    queries: Float32Array,
+    codes: Uint8Array,
+    factors: Float32Array,
+    dim: number,
+    k: number,
+    indices: Int32Array,
+  ): Promise<void>
   Encoder: new (spec: EncoderSpec) => NativeEncoder
   Trainer: new (encoder: NativeEncoder, spec: TrainerSpec) => NativeTrainer
   /** Writes answers to the rows of a batch. The encoder was made with `decoder`. */

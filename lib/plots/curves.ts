@@ -1,7 +1,7 @@
 import { checkCurves } from './check.js'
 import type { CurvesData } from './data.js'
 import { checkPlotOptions, draw, type PlotOptions } from './draw.js'
-import { colourOf, frame, titleOf } from './parts.js'
+import { colourOf, frame, NUMBERS, titleOf } from './parts.js'
 import { uniqueLabels } from './texts.js'
 
 /** A line of at most this many points has a mark at each. */
@@ -27,7 +27,13 @@ export async function curves(data: CurvesData, options: PlotOptions = {}): Promi
       mark: { type: 'line', strokeWidth: 2, point: isSparse ? { size: 25 } : false },
       encoding: {
         x: { field: 'x', type: 'quantitative', title: titleOf(data.xTitle), scale: { nice: false } },
-        y: { field: 'y', type: 'quantitative', title: titleOf(data.yTitle), scale: { zero: false } },
+        y: {
+          field: 'y',
+          type: 'quantitative',
+          title: titleOf(data.yTitle),
+          scale: { zero: false },
+          axis: { format: NUMBERS },
+        },
         color: colourOf(names),
       },
     },

@@ -2,6 +2,9 @@
 import type { PlotOptions } from './draw.js'
 import { cut } from './texts.js'
 
+/** Numbers at an axis: four digits that count, `2e-5` for small ones. In d3-format's language. */
+export const NUMBERS = '.4~g'
+
 /** Rows of data and the size of the drawing area. */
 export function frame(values: readonly object[], { width = 480, height = 280 }: PlotOptions): object {
   return { data: { values }, width, height }

@@ -2,7 +2,7 @@ import { SentenceTorchError } from '../errors.js'
 import { checkScatter } from './check.js'
 import type { ScatterData } from './data.js'
 import { checkPlotOptions, draw, type PlotOptions } from './draw.js'
-import { colourOf, frame, titleOf } from './parts.js'
+import { colourOf, frame, NUMBERS, titleOf } from './parts.js'
 import { cut, uniqueLabels } from './texts.js'
 
 /** An SVG file has an element for each point. */
@@ -32,8 +32,20 @@ export async function scatter(data: ScatterData, options: PlotOptions = {}): Pro
       ...frame(values, options),
       mark: { type: 'circle', size: points > 500 ? 14 : 34, opacity: 0.65, aria: isLabelled },
       encoding: {
-        x: { field: 'x', type: 'quantitative', title: titleOf(data.xTitle), scale: { zero: false } },
-        y: { field: 'y', type: 'quantitative', title: titleOf(data.yTitle), scale: { zero: false } },
+        x: {
+          field: 'x',
+          type: 'quantitative',
+          title: titleOf(data.xTitle),
+          scale: { zero: false },
+          axis: { format: NUMBERS },
+        },
+        y: {
+          field: 'y',
+          type: 'quantitative',
+          title: titleOf(data.yTitle),
+          scale: { zero: false },
+          axis: { format: NUMBERS },
+        },
         color: colourOf(names),
         ...(isLabelled && { description: { field: 'label', type: 'nominal' } }),
       },

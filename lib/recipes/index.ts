@@ -2,6 +2,7 @@
 import { RECIPE as adaptivePretrainingRecipe } from './adaptive-pretraining.js'
 import { RECIPE as augmentedSbertRecipe } from './augmented-sbert.js'
 import { RECIPE as contrastiveTensionRecipe } from './contrastive-tension.js'
+import { RECIPE as finetuneRecipe } from './finetune.js'
 import { RECIPE as multipleNegativesRecipe } from './multiple-negatives.js'
 import type { Recipe } from './recipe.js'
 import { RECIPE as scoredPairsRecipe } from './scored-pairs.js'
@@ -14,6 +15,8 @@ export { type AugmentedSbertOptions, augmentedSbert } from './augmented-sbert.js
 export { type ContrastiveTensionOptions, contrastiveTension } from './contrastive-tension.js'
 export type { DataSpec, DataSpecObject } from './data-spec.js'
 export type { EvaluationSpec } from './evaluation-spec.js'
+export { type FinetuneOptions, finetune, type NamedData, type NamedLoss } from './finetune.js'
+export type { LossSpec } from './make-loss.js'
 export { type MultipleNegativesOptions, multipleNegatives } from './multiple-negatives.js'
 export { NLI_LABELS, type NliNegatives, type NliPairsOptions, nliPairs, nliRows } from './nli-rows.js'
 export { type RankingPairs, rankingPairs } from './ranking-pairs.js'
@@ -35,6 +38,7 @@ export { type TsdaeOptions, tsdae } from './tsdae.js'
 
 /** All recipes, in the order of docs/recipes. */
 export const RECIPES: readonly Recipe[] = [
+  finetuneRecipe,
   softmaxRecipe,
   multipleNegativesRecipe,
   scoredPairsRecipe,

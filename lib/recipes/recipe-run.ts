@@ -6,6 +6,7 @@ import { SentenceTransformer } from '../models/sentence-transformer.js'
 import type { Figure } from '../report/figures.js'
 import type { RunData } from '../report/manifest.js'
 import { RUN_FILES, type RunFolder } from '../report/run-folder.js'
+import { writeReport } from '../report/write-report.js'
 import { listCheckpoints } from '../training/checkpoint/rotation.js'
 import type {
   PartialTrainingArguments,
@@ -17,6 +18,7 @@ import { loadData } from './load-data.js'
 import { type Evaluators, MEASURED, type Measured, measure, metricRows, primaryNumbers } from './metrics.js'
 import type { DataOption, RecipeContext, RecipeMetric, RecipeOptions, RecipeResult } from './recipe.js'
 import { dataFacts } from './run-facts.js'
+import { sampleTexts, similarityFigure } from './similarity-figure.js'
 import { Stages } from './stages.js'
 
 /** What a trainer gets of a run. */
@@ -47,6 +49,7 @@ export class RecipeRun {
   readonly #notes: string[] = []
   readonly #counts: Record<string, number> = {}
   #before: Measured = {}
+  #sample: readonly string[] = []
 
   /** @internal */
   constructor(folder: RunFolder, options: RecipeOptions, context: RecipeContext, evaluators: Evaluators) {
@@ -91,14 +94,16 @@ export class RecipeRun {
     return this.#folder.writeFigure(name, figure)
   }
 
-  /** The rows of an option. */
-  async data(given: DataOption, role: RunData['role'] = 'train'): Promise<Dataset> {
+  /** The rows of an option. @param name what they are called, where that is not their path */
+  async data(given: DataOption, role: RunData['role'] = 'train', name?: string): Promise<Dataset> {
     throwIfAborted(this.signal, 'Reading the data')
-    const { dataset, source, badRows } = await loadData(given, { where: role, signal: this.signal })
+    const { dataset, badRows, ...found } = await loadData(given, { where: role, signal: this.signal })
     if (badRows.count > 0) this.count('badRows', (this.#counts.badRows ?? 0) + badRows.count)
     for (const message of badRows.first) this.log(`left out: ${message}`)
+    const source = name ?? found.source
     this.#data.push(await dataFacts(role, source, dataset))
     await this.#folder.writeManifest({ data: this.#data })
+    if (role === 'train' && this.#sample.length === 0) this.#sample = sampleTexts(dataset)
     this.log(`${role}: ${dataset.length} rows of ${source}`)
     return dataset
   }
@@ -128,6 +133,7 @@ export class RecipeRun {
   async before(model: SentenceTransformer): Promise<Measured> {
     this.#before = await this.measure(model)
     this.log(`before: ${primaryNumbers(this.#before)}`)
+    await this.#drawSimilarity(model, 'before')
     return this.#before
   }
 
@@ -137,6 +143,7 @@ export class RecipeRun {
     await this.removeCheckpoints(this.folder)
     const after = await this.measure(model)
     this.log(`after: ${primaryNumbers(after)}`)
+    await this.#drawSimilarity(model, 'after')
     const rows = metricRows(this.#evaluators, this.#before, after)
     for (const { name } of rows.undefined) this.note(`${name} is not defined for this model.`)
     this.#metrics.unshift(...rows.defined)
@@ -176,12 +183,21 @@ export class RecipeRun {
     return trainer.train({ signal: this.signal, resumeFromCheckpoint })
   }
 
+  async #drawSimilarity(model: SentenceTransformer, when: 'before' | 'after'): Promise<void> {
+    if (this.#sample.length < 2) return
+    await this.figure(
+      `similarity-${when === 'before' ? 1 : 2}-${when}`,
+      await similarityFigure(model, this.#sample, when),
+    )
+  }
+
   /** @internal */
   async finish(): Promise<RecipeResult> {
     const result = { metrics: this.#metrics, notes: this.#notes, counts: this.#counts }
     await this.#folder.writeResult(result)
     await this.#folder.writeManifest({ model: RUN_FILES.model })
     await this.#folder.finish()
+    await writeReport(this.folder)
     return { folder: this.folder, model: join(this.folder, RUN_FILES.model), ...result }
   }
 

@@ -24,8 +24,8 @@ export interface RecipeContext {
   log?: (line: string) => void
   /** Where training shows its progress. Default: nowhere. */
   progress?: ProgressOutput | false
-  /** The `config.yaml` of the run folder: its text. Default: the options. */
-  config?: string
+  /** The `config.yaml` of the run folder: its text, or an object. Default: the options. */
+  config?: string | object
   /** Go on from the newest checkpoint in the run folder, if there is one. Default false. */
   resume?: boolean
 }

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "binding/code_search.h"
 #include "binding/convert.h"
 #include "binding/describe.h"
 #include "binding/encoder_wrap.h"
@@ -107,6 +108,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports["setThreads"] = Napi::Function::New(env, set_executor_threads, "setThreads");
   exports["describe"] = Napi::Function::New(env, describe_model, "describe");
   exports["topK"] = Napi::Function::New(env, search, "topK");
+  exports["nearestBits"] = Napi::Function::New(env, search_bits, "nearestBits");
+  exports["nearestBytes"] = Napi::Function::New(env, search_bytes, "nearestBytes");
   exports["profileStart"] = Napi::Function::New(env, start_profile, "profileStart");
   exports["profileStop"] = Napi::Function::New(env, stop_profile, "profileStop");
   exports["measureMachine"] = Napi::Function::New(env, measure, "measureMachine");

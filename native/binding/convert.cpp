@@ -205,6 +205,13 @@ Napi::Int32Array to_borrowed_integers(Napi::Value value, const std::string& fiel
   return array;
 }
 
+Napi::Uint8Array to_borrowed_bytes(Napi::Value value, const std::string& field) {
+  if (!is_typed_array(value, napi_uint8_array)) wrong_type(field, "a Uint8Array", value);
+  const auto array = value.As<Napi::Uint8Array>();
+  check_borrowed(array, field);
+  return array;
+}
+
 PackedBatch to_batch(Napi::Value value) {
   const Fields fields(value, "batch",
                       {"ids", "offsets", "tokenTypes", "promptLengths", "columns", "labels", "labelShape", "lists",

@@ -39,6 +39,7 @@ Napi::Int32Array to_integers(Napi::Value value, const std::string& field);
 // Memory that can shrink, or that other threads can write to, is refused.
 Napi::Float32Array to_borrowed_floats(Napi::Value value, const std::string& field);
 Napi::Int32Array to_borrowed_integers(Napi::Value value, const std::string& field);
+Napi::Uint8Array to_borrowed_bytes(Napi::Value value, const std::string& field);
 
 PackedBatch to_batch(Napi::Value value);  // a copy
 // Borrowed: `keep` receives the arrays that own the memory.

@@ -77,9 +77,15 @@ at::Tensor columns_of(const Pass& pass, const Inputs& inputs, const at::Tensor& 
   return out_TR;
 }
 
+// The addend inner factor. The dtype of sums differs from bfloat16's alone.
+Addend small_product(const Pass& pass, const at::Tensor& inner_TR, const at::Tensor& factor_RO) {
+  const at::ScalarType type = pass.master();
+  return {{}, inner_TR.to(type), factor_RO.to(type)};
+}
+
 }  // namespace
 
-at::Tensor low_rank_forward(const Pass& pass, const LowRank& low, const at::Tensor& x_TI, int64_t width) {
+Addend low_rank_forward(const Pass& pass, const LowRank& low, const at::Tensor& x_TI, int64_t width) {
   const ProfileScope scope("adapter");
   const Factors of = factors(pass, low, width);
   // What is beyond the rank stays 0.
@@ -88,11 +94,11 @@ at::Tensor low_rank_forward(const Pass& pass, const LowRank& low, const at::Tens
     const Scratch scratch(pass.workspace);
     multiply_by_a(pass, inputs, dropped(pass, inputs.dropout, x_TI), of.a_RI, inner_TR);
   }
-  return linear_addend(inner_TR, {of.b_OR, nullptr, pass.workspace});
+  return small_product(pass, inner_TR, of.b_OR.t());
 }
 
-at::Tensor low_rank_backward(const Pass& pass, Gradients& gradients, const LowRank& low, const at::Tensor& x_TI,
-                             const at::Tensor& d_y_TO) {
+Addend low_rank_backward(const Pass& pass, Gradients& gradients, const LowRank& low, const at::Tensor& x_TI,
+                         const at::Tensor& d_y_TO) {
   const ProfileScope scope("adapter, backward");
   const bool trains = gradients[low.a].defined();
   const Factors of = factors(pass, low, d_y_TO.size(1));
@@ -100,7 +106,7 @@ at::Tensor low_rank_backward(const Pass& pass, Gradients& gradients, const LowRa
   const at::Tensor d_inner_TR = pass.take(rank), inner_TR = pass.take(rank).zero_();
   linear_backward_input(d_y_TO, {of.b_OR, nullptr, pass.workspace}, d_inner_TR, false);
 
-  at::Tensor out_TI;
+  Addend out;
   for (const Inputs& inputs : inputs_of(pass, low)) {
     const at::Tensor d_TR = columns_of(pass, inputs, d_inner_TR);
     if (trains) {
@@ -111,15 +117,19 @@ at::Tensor low_rank_backward(const Pass& pass, Gradients& gradients, const LowRa
       linear_backward_weight(d_TR, in_TI, d_a_RI, pass.workspace);
       gradients[low.a].add_(d_a_RI.narrow(0, 0, low.rank));
     }
+    if (!inputs.dropout.active()) {  // then there are no others
+      out = small_product(pass, d_TR, of.a_RI);
+      continue;
+    }
     const at::Tensor d_x_TI = linear_backward_addend(d_TR, {of.a_RI, nullptr, pass.workspace});
     drop(pass.input, inputs.dropout, d_x_TI);
-    if (out_TI.defined()) {
-      out_TI.add_(d_x_TI);
+    if (out.defined()) {
+      out.whole_TO.add_(d_x_TI);
     } else {
-      out_TI = d_x_TI;
+      out.whole_TO = d_x_TI;
     }
   }
-  if (!trains) return out_TI;
+  if (!trains) return out;
 
   const Scratch scratch(pass.workspace);
   at::Tensor d_b_OR = pass.workspace.take({d_y_TO.size(1), rank}, pass.master()).zero_();
@@ -128,7 +138,7 @@ at::Tensor low_rank_backward(const Pass& pass, Gradients& gradients, const LowRa
     const at::Tensor d_part_OR = d_b_OR.narrow(0, part.row, part.rows).narrow(1, part.first, part.rank);
     gradients[part.b].add_(d_part_OR, part.scale);
   }
-  return out_TI;
+  return out;
 }
 
 at::Tensor with_low_rank(const Parameters& parameters, ParamId weight, const LowRank& low) {

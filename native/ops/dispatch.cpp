@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "core/error.h"
+#include "ops/cpu/code_scores.h"
 #include "ops/cpu/kernels.h"
 #include "ops/cpu/pair_sums.h"
 #include "ops/cpu/products.h"
@@ -18,7 +19,8 @@ namespace st::kernels {
   extern const Table<double> double_##arch;     \
   extern const Table<Bf16> bf16_##arch;         \
   extern const Products<float> products_##arch; \
-  extern const PairSums pair_sums_##arch;
+  extern const PairSums pair_sums_##arch;       \
+  extern const CodeScores code_scores_##arch;
 ST_DECLARE(portable)
 #ifdef ST_HAVE_X86_KERNELS
 ST_DECLARE(avx2)
@@ -124,6 +126,14 @@ const PairSums& pair_sums() {
   (void)path();
 #endif
   return pair_sums_portable;
+}
+
+const CodeScores& code_scores() {
+#ifdef ST_HAVE_X86_KERNELS
+  if (path() >= Path::kAvx512) return code_scores_avx512;
+  if (path() == Path::kAvx2) return code_scores_avx2;
+#endif
+  return code_scores_portable;
 }
 
 template <>

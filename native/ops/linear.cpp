@@ -9,6 +9,18 @@
 
 namespace st {
 
+namespace {
+
+void add(const Addend& added, at::Tensor out_TO) {
+  if (added.whole_TO.defined()) {
+    out_TO.add_(added.whole_TO);
+  } else if (added.defined()) {
+    out_TO.addmm_(added.inner_TR.to(out_TO.scalar_type()), added.factor_RO.to(out_TO.scalar_type()));
+  }
+}
+
+}  // namespace
+
 at::Tensor pack_weight(const at::Tensor& value_OI, int64_t rows, Workspace& workspace) {
   const ProfileScope scope("pack weight");
   return product::available(value_OI) ? product::pack(value_OI, true, rows, workspace) : at::Tensor();
@@ -30,7 +42,7 @@ void linear(const at::Tensor& x_TI, const Weight& weight, const at::Tensor& bias
   const ProfileScope scope("linear");
   if (!product::available(x_TI)) {
     reference::linear(x_TI, weight.value_OI, bias_O, out_TO);
-    if (weight.added.defined()) out_TO.add_(weight.added);
+    add(weight.added, out_TO);
     return;
   }
   with_product_storage(x_TI.scalar_type(), [&]<typename S>(S) {
@@ -40,21 +52,6 @@ void linear(const at::Tensor& x_TI, const Weight& weight, const at::Tensor& bias
       store(end - begin, width, sums, data<float>(bias_O), false, data<S>(out_TO) + begin * width);
     });
   });
-}
-
-at::Tensor linear_addend(const at::Tensor& x_TI, const Weight& weight) {
-  const ProfileScope scope("linear, addend");
-  const int64_t rows = x_TI.size(0), columns = weight.value_OI.size(0);
-  const bool own = product::available(x_TI);
-  at::Tensor out_TO = weight.workspace.take({rows, columns}, own ? at::kFloat : x_TI.scalar_type());
-  if (!own) {
-    reference::linear(x_TI, weight.value_OI, {}, out_TO);
-    return out_TO;
-  }
-  with_product_storage(x_TI.scalar_type(), [&]<typename S>(S) {
-    linear_rows<S>(x_TI, weight, data<float>(out_TO), [](int64_t, int64_t, int64_t, const float*) {});
-  });
-  return out_TO;
 }
 
 at::Tensor linear_backward_addend(const at::Tensor& d_y_TO, const Weight& weight) {
@@ -76,7 +73,7 @@ void linear_backward_input(const at::Tensor& d_y_TO, const Weight& weight, at::T
   const ProfileScope scope("linear, input gradient");
   if (!product::available(d_y_TO)) {
     reference::linear_backward_input(d_y_TO, weight.value_OI, d_x_TI, accumulate);
-    if (weight.added.defined()) d_x_TI.add_(weight.added);
+    add(weight.added, d_x_TI);
     return;
   }
   with_product_storage(d_y_TO.scalar_type(), [&]<typename S>(S) {

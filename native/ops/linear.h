@@ -6,14 +6,21 @@ namespace st {
 
 class Workspace;
 
+// What an adapter adds to a product: whole, or as the product of two small matrices, which is computed while the rows
+// it is added to are in the cache. Float beside a bfloat16 x.
+struct Addend {
+  at::Tensor whole_TO = {};
+  at::Tensor inner_TR = {}, factor_RO = {};  // one stride of the factor is 1
+  bool defined() const { return whole_TO.defined() || inner_TR.defined(); }
+};
+
 // The matrix of a linear layer. If the processor has own kernels, they read it packed: once for all in `packed_OI`
 // (pack_weight, for the same kind of row count as x), or by each op for itself if that is null.
 struct Weight {
   const at::Tensor& value_OI;
   const at::Tensor* packed_OI;
   Workspace& workspace;
-  // What is added to the product, float32 beside a bfloat16 x; undefined = 0.
-  at::Tensor added = {};
+  Addend added = {};
 };
 
 // W' in the form that the kernels of linear() read for an x of so many rows. Undefined where there are no kernels for
@@ -31,8 +38,7 @@ bool has_int8_products();
 // out = x W' (+ bias). x, W and out in the compute dtype; bias in the master dtype, or undefined.
 void linear(const at::Tensor& x_TI, const Weight& weight, const at::Tensor& bias_O, at::Tensor out_TO);
 
-// x W' without rounding, as an addend of other products: in float32 for bfloat16.
-at::Tensor linear_addend(const at::Tensor& x_TI, const Weight& weight);
+// d_y W without rounding, as an addend of other products: in float32 for bfloat16.
 at::Tensor linear_backward_addend(const at::Tensor& d_y_TO, const Weight& weight);
 
 // d_x := d_y W, or d_x += d_y W with `accumulate`.

@@ -49,6 +49,15 @@ at::Tensor pack(const at::Tensor& matrix, bool transposed, int64_t rows, Workspa
   return out;
 }
 
+at::Tensor pack_small(const at::Tensor& matrix_KN, Workspace& workspace) {
+  const kernels::Products<float>& products = *kernels::products<float>();
+  const int64_t depth = matrix_KN.size(0), columns = matrix_KN.size(1);
+  at::Tensor out = workspace.take({packed_size(products, depth, columns)}, at::kFloat);
+  pack_panels(products, data<float>(matrix_KN), matrix_KN.stride(0), matrix_KN.stride(1), depth, columns, 0,
+              (columns + products.panel - 1) / products.panel, data<float>(out));
+  return out;
+}
+
 namespace {
 
 // Each thread computes a rectangle of out, and packs its own operands.

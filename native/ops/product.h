@@ -48,6 +48,9 @@ at::Tensor pack_int8(const at::Tensor& matrix, Workspace& workspace);
 // matrix[k, n].
 at::Tensor pack(const at::Tensor& matrix, bool transposed, int64_t rows, Workspace& workspace);
 
+// The same for products<float>(), of any matrix with strides.
+at::Tensor pack_small(const at::Tensor& matrix_KN, Workspace& workspace);
+
 // out_MN += a_TM' b_TN.
 void add_transposed(const at::Tensor& a_TM, const at::Tensor& b_TN, at::Tensor out_MN, Workspace& workspace);
 

@@ -88,6 +88,42 @@ TEST(Product, LinearForwardAndBackward) {
   }
 }
 
+// What an adapter adds: whole, or as two factors, whose second lies in either way.
+TEST(Product, Addends) {
+  Workspace workspace(at::kCPU);
+  for (at::ScalarType type : {at::kFloat, at::kBFloat16}) {
+    for (const Shape& shape : kShapes) {
+      for (int64_t rank : {1, 16, 48, 70}) {
+        const std::string what = std::string(c10::toString(type)) + " " + std::to_string(shape.tokens) + " x " +
+                                 std::to_string(shape.in) + " x " + std::to_string(shape.out) + ", rank " +
+                                 std::to_string(rank);
+        const at::Tensor x = values({shape.tokens, shape.in}, type, 1), w = values({shape.out, shape.in}, type, 2);
+        const at::Tensor inner = random_tensor({shape.tokens, rank}, at::kFloat, 3);
+        const at::Tensor b = random_tensor({shape.out, rank}, at::kFloat, 4);
+        const at::Tensor added = at::mm(inner.to(at::kDouble), b.t().to(at::kDouble));
+        const at::Tensor exact = at::mm(x.to(at::kDouble), w.to(at::kDouble).t()) + added;
+        at::Tensor y = at::zeros({shape.tokens, shape.out}, type);
+        linear(x, {w, nullptr, workspace, {{}, inner, b.t()}}, at::Tensor(), y);
+        // ATen rounds a bfloat16 product, and the addend, before it adds them.
+        const int64_t depth = shape.in + rank;
+        const double rounded = type == at::kBFloat16 && !product::available(x) ? 0.3 : 0;
+        expect_close(y.to(at::kDouble), exact, tolerance(type, depth) + rounded, what);
+        linear(x, {w, nullptr, workspace, {added.to(at::kFloat)}}, at::Tensor(), y);
+        expect_close(y.to(at::kDouble), exact, tolerance(type, depth) + rounded, what + ", whole");
+
+        const at::Tensor d_y = values({shape.tokens, shape.out}, type, 5);
+        const at::Tensor a = random_tensor({rank, shape.in}, at::kFloat, 6), d_x_before = values(x.sizes(), type, 7);
+        at::Tensor d_x = d_x_before.clone();
+        linear_backward_input(d_y, {w, nullptr, workspace, {{}, inner, a}}, d_x, true);
+        expect_close(d_x.to(at::kDouble),
+                     at::mm(d_y.to(at::kDouble), w.to(at::kDouble)) + at::mm(inner.to(at::kDouble), a.to(at::kDouble)) +
+                         d_x_before,
+                     tolerance(type, shape.out + rank) + rounded, what + ", d_x");
+      }
+    }
+  }
+}
+
 // Each sum of a weight's gradient is one thread's, in the same order whatever the thread's share is.
 TEST(Product, WeightGradientOnAnyNumberOfThreads) {
   Workspace workspace(at::kCPU);

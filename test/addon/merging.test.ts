@@ -191,6 +191,14 @@ test('a result that is not finite is refused by its tensor, and the old folder s
   )
 })
 
+test('what is not built is told by name', async (t) => {
+  const scores = fileURLToPath(new URL('../../../test/parity/golden/logit-score/qwen3', import.meta.url))
+  await t.throwsAsync(CrossEncoder.merge([scores, scores]), {
+    code: 'ERR_NOT_IMPLEMENTED',
+    message: /models\[0\].*logits/,
+  })
+})
+
 test('static tables, and a model that was put together, merge like others', async (t) => {
   const transformer = () => Transformer.load(base)
   const made = async () => SentenceTransformer.fromModules([await transformer(), new Pooling('mean')] as ModelModules)

@@ -52,8 +52,14 @@ test('the run folder: numbers before and after, what was run, the logs, and no c
     ],
   )
   for (const { before, after } of metrics) t.not(before, after)
-  const { manifest, config, result, logs } = await RunFolder.read(folder)
+  const { manifest, config, result, logs, figures } = await RunFolder.read(folder)
   t.is(manifest.state, 'finished')
+  const [old, now] = ['similarity-1-before', 'similarity-2-after'].map(
+    (name) => figures.get(name) as unknown as { rows: string[]; values: number[][] },
+  )
+  t.is(old!.rows.length, 10)
+  t.true(Math.abs(now!.values[0]![0]! - 1) < 1e-5)
+  t.not(old!.values[0]![1], now!.values[0]![1])
   t.deepEqual(manifest.seeds, { seed: 3 })
   t.regex(manifest.data![0]!.sha256!, /^[0-9a-f]{64}$/)
   t.regex(config!, /recipe: multipleNegatives/)

@@ -4,6 +4,7 @@ import { argv } from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { argumentTypes, trainingPage } from './arguments.js'
 import { cliPage } from './cli.js'
+import { configSchemaText } from './config-schema.js'
 import { lossesPage } from './losses.js'
 import { fillPage } from './page.js'
 import { recipePages } from './recipes.js'
@@ -17,6 +18,7 @@ export async function generated(): Promise<Map<string, string>> {
     ['lib/training/arguments/types.ts', argumentTypes()],
     ['docs/training.md', page('docs/training.md', trainingPage())],
     ['docs/losses.md', page('docs/losses.md', await lossesPage())],
+    ['schema/config.schema.json', configSchemaText()],
     ['docs/cli.md', page('docs/cli.md', cliPage())],
     ...recipePages(readGenerated),
   ])

@@ -265,6 +265,8 @@ export function fakeAddon(fastDTypes: DType[] = ['float32']): FakeAddon {
         })
       }
     },
+    nearestBits: () => Promise.reject(new Error('the fake addon does not scan codes')),
+    nearestBytes: () => Promise.reject(new Error('the fake addon does not scan codes')),
     Encoder: class extends FakeEncoder {
       constructor(spec: EncoderSpec) {
         super(spec)

@@ -33,6 +33,9 @@ const registry: Record<BatchSamplerName, OwnFactory> = {
   sequential: (dataset, options) => new SequentialBatchSampler(dataset, options),
 }
 
+/** The names of all samplers. */
+export const BATCH_SAMPLERS: readonly string[] = Object.keys(registry)
+
 /**
  * The batch sampler `choice` (sentence-transformers' BatchSamplers, `sequential`, or your own).
  * @throws SentenceTorchError ERR_INVALID_ARGUMENT for a batch size below 1 or an unknown name, and what the sampler throws.

@@ -29,6 +29,19 @@ export async function readInput<F extends KindFolder>(
   label: string,
   source: SourceOptions,
 ): Promise<MergeInput<F>> {
+  const input = await inputOf(kind, getAddon, model, label, source)
+  const obstacle = kind.obstacle(input.folder)
+  if (obstacle === undefined) return input
+  throw new SentenceTorchError('ERR_NOT_IMPLEMENTED', `${label} cannot be merged yet: ${obstacle}`)
+}
+
+async function inputOf<F extends KindFolder>(
+  kind: ModelKind<F>,
+  getAddon: () => NativeAddon,
+  model: string | LoadedModel<F>,
+  label: string,
+  source: SourceOptions,
+): Promise<MergeInput<F>> {
   if (typeof model === 'string') {
     const { path } = await resolveModel(model, { ...source, organization: kind.organization })
     return { label, folder: await kind.read(path, getAddon), path, loaded: undefined }

@@ -1,4 +1,3 @@
-import { SentenceTorchError } from '../../errors.js'
 import type { ModuleSpec, NativeAddon } from '../../native/types.js'
 import { type CrossEncoderFolder, headModule, readCrossEncoderFolder } from '../cross-encoder-folder.js'
 import { type ModelFolder, readModelFolder } from '../model-folder.js'
@@ -20,6 +19,8 @@ export interface ModelKind<F extends KindFolder> {
   /** Whether the engine has the transformer's pooler beside the modules, where the files bring it. */
   keepsPooler: boolean
   read(path: string, getAddon: () => NativeAddon): Promise<F>
+  /** What of a model cannot be merged, for a message; undefined: nothing. */
+  obstacle(folder: F): string | undefined
   /** Behind the transformer. */
   modules(folder: F): { spec: ModuleSpec }[]
   /** Those of them that have files. */
@@ -34,6 +35,7 @@ export const sentenceTransformers: ModelKind<ModelFolder> = {
   organization: 'sentence-transformers',
   keepsPooler: true,
   read: (path, getAddon) => readModelFolder(path, getAddon),
+  obstacle: () => undefined,
   modules: ({ modules }) => modules,
   files: ({ modules }) => modules,
   settings: ({ first, modules }) => ({
@@ -56,12 +58,8 @@ export const crossEncoders: ModelKind<CrossEncoderFolder> = {
   name: 'CrossEncoder',
   organization: 'cross-encoder',
   keepsPooler: false,
-  async read(path, getAddon) {
-    const folder = await readCrossEncoderFolder(path, getAddon)
-    if (!folder.causal) return folder
-    const message = `Merging models for the next token (LogitScore), such as ${path}, is not built yet`
-    throw new SentenceTorchError('ERR_NOT_IMPLEMENTED', message)
-  },
+  read: (path, getAddon) => readCrossEncoderFolder(path, getAddon),
+  obstacle: ({ causal }) => (causal ? 'it scores by the logits of a language model (LogitScore)' : undefined),
   modules: (folder) => [headModule(folder)],
   files: () => [],
   settings: ({ numLabels, activationFn }) => ({ 'the number of labels': numLabels, 'the activation': activationFn }),

@@ -21,49 +21,53 @@ struct Next {
   int64_t stride;
 };
 
-// C[R, kPanel] (+)= A B for one panel; A's element (r, k) is a[r * row_stride + k * k_stride]. Draws `next` in
-// meanwhile; or, for few rows, what is read kAhead steps later.
-template <int R, bool kFew>
+// C[R, V vectors] (+)= A B for the first V vectors of a panel; A's element (r, k) is a[r * row_stride + k * k_stride].
+// Draws `next` in meanwhile; or, for few rows, what is read kAhead steps later.
+template <int R, int V, bool kFew>
 static void product_block(int64_t depth, const float* a, int64_t row_stride, int64_t k_stride, const float* panel,
                           Next next, float* c, int64_t c_stride, bool accumulate) {
   using Vec = Simd<float>::type;
-  Vec sum[R][kVectors];
+  Vec sum[R][V];
   for (int r = 0; r < R; ++r)
-    for (int v = 0; v < kVectors; ++v)
+    for (int v = 0; v < V; ++v)
       sum[r][v] = accumulate ? *reinterpret_cast<const Vec*>(c + r * c_stride + v * kVector) : Vec{};
   if (accumulate) {  // the rows that the next call adds to
     for (int r = 0; r < R; ++r)
-      for (int v = 0; v < kVectors; ++v) __builtin_prefetch(c + (R + r) * c_stride + v * kVector, 1, 3);
+      for (int v = 0; v < V; ++v) __builtin_prefetch(c + (R + r) * c_stride + v * kVector, 1, 3);
   }
 #pragma GCC unroll 4
   for (int64_t k = 0; k < depth; ++k) {
     if constexpr (kFew) {
-      for (int v = 0; v < kVectors; ++v) __builtin_prefetch(panel + (k + kAhead) * kPanel + v * kVector, 0, 2);
+      for (int v = 0; v < V; ++v) __builtin_prefetch(panel + (k + kAhead) * kPanel + v * kVector, 0, 2);
     } else {
       __builtin_prefetch(next.from + k * next.stride, 0, 2);
     }
-    Vec row[kVectors];
-    for (int v = 0; v < kVectors; ++v) row[v] = *reinterpret_cast<const Vec*>(panel + k * kPanel + v * kVector);
+    Vec row[V];
+    for (int v = 0; v < V; ++v) row[v] = *reinterpret_cast<const Vec*>(panel + k * kPanel + v * kVector);
     for (int r = 0; r < R; ++r) {
       const float x = a[r * row_stride + k * k_stride];
-      for (int v = 0; v < kVectors; ++v) sum[r][v] += x * row[v];
+      for (int v = 0; v < V; ++v) sum[r][v] += x * row[v];
     }
   }
   for (int r = 0; r < R; ++r)
-    for (int v = 0; v < kVectors; ++v) *reinterpret_cast<Vec*>(c + r * c_stride + v * kVector) = sum[r][v];
+    for (int v = 0; v < V; ++v) *reinterpret_cast<Vec*>(c + r * c_stride + v * kVector) = sum[r][v];
 }
 
-// The last columns, which do not fill a panel, use a copy.
-template <int R>
+// The last columns, which do not fill V vectors, use a copy.
+template <int R, int V>
 static void product_block_tail(int64_t depth, const float* a, int64_t row_stride, int64_t k_stride, const float* panel,
                                float* c, int64_t c_stride, int64_t columns, bool accumulate) {
-  float copy[R * kPanel] = {};
+  constexpr int64_t kWidth = V * kVector;
+  if (columns == kWidth) {
+    return product_block<R, V, false>(depth, a, row_stride, k_stride, panel, {panel, kVector}, c, c_stride, accumulate);
+  }
+  float copy[R * kWidth] = {};
   if (accumulate)
     for (int r = 0; r < R; ++r)
-      for (int64_t n = 0; n < columns; ++n) copy[r * kPanel + n] = c[r * c_stride + n];
-  product_block<R, false>(depth, a, row_stride, k_stride, panel, {panel, kVector}, copy, kPanel, accumulate);
+      for (int64_t n = 0; n < columns; ++n) copy[r * kWidth + n] = c[r * c_stride + n];
+  product_block<R, V, false>(depth, a, row_stride, k_stride, panel, {panel, kVector}, copy, kWidth, accumulate);
   for (int r = 0; r < R; ++r)
-    for (int64_t n = 0; n < columns; ++n) c[r * c_stride + n] = copy[r * kPanel + n];
+    for (int64_t n = 0; n < columns; ++n) c[r * c_stride + n] = copy[r * kWidth + n];
 }
 
 template <int R, bool kFew>
@@ -76,8 +80,10 @@ ST_INLINE void product_rows(int64_t rows, int64_t depth, const float* a, int64_t
                                        accumulate);
     }
     if (columns >= kPanel)
-      return product_block<R, kFew>(depth, a, row_stride, k_stride, panel, next, c, c_stride, accumulate);
-    product_block_tail<R>(depth, a, row_stride, k_stride, panel, c, c_stride, columns, accumulate);
+      return product_block<R, kVectors, kFew>(depth, a, row_stride, k_stride, panel, next, c, c_stride, accumulate);
+    if (columns <= kVector)  // the rank of an adapter
+      return product_block_tail<R, 1>(depth, a, row_stride, k_stride, panel, c, c_stride, columns, accumulate);
+    product_block_tail<R, kVectors>(depth, a, row_stride, k_stride, panel, c, c_stride, columns, accumulate);
   }
 }
 
@@ -116,7 +122,7 @@ static void pack_panel(const float* from, int64_t k_stride, int64_t n_stride, in
 
 template <bool kFew>
 static void multiply_rows(const float* a, int64_t a_stride, int64_t rows, const float* panels, int64_t depth,
-                          int64_t columns, float* out, int64_t out_stride) {
+                          int64_t columns, float* out, int64_t out_stride, bool accumulate = false) {
   for (int64_t k = 0; k < depth; k += kDepth) {
     const int64_t count = depth - k < kDepth ? depth - k : kDepth;
     for (int64_t n = 0; n < columns; n += kPanel) {
@@ -127,7 +133,7 @@ static void multiply_rows(const float* a, int64_t a_stride, int64_t rows, const 
         const int64_t strip = r / kRows < kVectors ? r / kRows : 0;
         product_rows<kRows, kFew>(rows - r < kRows ? rows - r : kRows, count, a + r * a_stride + k, a_stride, 1, panel,
                                   {next + strip * count * kVector, kVector}, out + r * out_stride + n, out_stride,
-                                  columns - n, k > 0);
+                                  columns - n, accumulate || k > 0);
       }
     }
   }
@@ -140,6 +146,11 @@ static void multiply(const float* a, int64_t a_stride, int64_t rows, const float
   } else {
     multiply_rows<false>(a, a_stride, rows, panels, depth, columns, out, out_stride);
   }
+}
+
+static void multiply_add(const float* a, int64_t a_stride, int64_t rows, const float* panels, int64_t depth,
+                         int64_t columns, float* out, int64_t out_stride) {
+  multiply_rows<false>(a, a_stride, rows, panels, depth, columns, out, out_stride, true);
 }
 
 // kRows rows of A', which lies as [depth, rows].

@@ -25,6 +25,9 @@ struct Products {
   // The same for few rows and a matrix that lies unpacked as [columns, depth]; null: there is none.
   void (*multiply_few)(const S* a, int64_t a_stride, int64_t rows, const S* matrix, int64_t depth, int64_t columns,
                        float* out, int64_t out_stride) = nullptr;
+  // multiply() that adds to out. Of products<float>() alone.
+  void (*multiply_add)(const S* a, int64_t a_stride, int64_t rows, const S* panels, int64_t depth, int64_t columns,
+                       float* out, int64_t out_stride) = nullptr;
   int64_t depth_step;
   // Threads share the rows of both kinds of product in strips of this many rows.
   int64_t strip;

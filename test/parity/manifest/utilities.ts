@@ -1,4 +1,4 @@
-import { built, notBuilt, type Row } from './row.js'
+import { built, notBuilt, onlyHere, type Row } from './row.js'
 
 const GOLDEN = { golden: ['test/parity/make_utilities.py'], tests: ['test/parity/utilities.test.ts'] }
 const same = (python: string, ours: string, note?: string, tests: string[] = []): Row =>
@@ -36,6 +36,9 @@ export const utilities: readonly Row[] = [
     ['test/unit/quantize.test.ts'],
   ),
   notBuilt('util', ['semantic_search_faiss', 'semantic_search_usearch'], `no index libraries: ${EXACT}`),
+  onlyHere('util', 'EmbeddingIndex', 'a file of embeddings; its hits in float32 are those of semanticSearch', [
+    'test/addon/embedding-index.test.ts',
+  ]),
   built('util', 'truncate_embeddings', 'truncateEmbeddings', {
     ...GOLDEN,
     tests: [...GOLDEN.tests, 'test/unit/quantize.test.ts'],

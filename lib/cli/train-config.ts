@@ -1,0 +1,67 @@
+/** `sentence-torch train`: a config becomes the options of its recipe. */
+import { SentenceTorchError } from '../errors.js'
+import { isPlainObject } from '../options.js'
+import { RECIPES } from '../recipes/index.js'
+import type { RecipeMetric, RecipeResult } from '../recipes/recipe.js'
+import { textsOf, type Values } from './command.js'
+import { readConfig } from './config.js'
+import type { Io } from './io.js'
+
+export async function trainConfig(values: Values, io: Io): Promise<number> {
+  const [path] = values.words as [string]
+  const config = await readConfig(
+    path,
+    textsOf(values, 'set'),
+    RECIPES.map(({ name }) => name),
+  )
+  const recipe = RECIPES.find(({ name }) => name === config.recipe)!
+  const { training, ...rest } = config.values
+  const options: Record<string, unknown> = { ...rest, ...(training !== undefined && { args: training }) }
+  if (values.options['skip-bad-rows']) options.train = skippingBadRows(options.train)
+  try {
+    const result = await recipe.run(options, {
+      signal: io.signal,
+      log: (line) => io.err(`${line}\n`),
+      progress: { write: (text: string) => io.err(text), isTTY: process.stderr.isTTY === true },
+      config: config.text,
+      resume: values.options.resume === true,
+    })
+    if (values.options.json) io.out(`${JSON.stringify(result, null, 2)}\n`)
+    else io.out(shown(result))
+    return 0
+  } catch (error) {
+    if (io.signal.aborted) io.err(howToGoOn(error, path, textsOf(values, 'set')))
+    throw error
+  }
+}
+
+/** The data of an option, with `skipBadRows`. */
+function skippingBadRows(train: unknown): unknown {
+  if (typeof train === 'string') return { path: train, skipBadRows: true }
+  if (Array.isArray(train)) return train.map(skippingBadRows)
+  if (!isPlainObject(train)) return train
+  if (train.path !== undefined || train.hub !== undefined) return { ...train, skipBadRows: true }
+  return Object.fromEntries(Object.entries(train).map(([name, data]) => [name, skippingBadRows(data)]))
+}
+
+function howToGoOn(error: unknown, path: string, changes: readonly string[]): string {
+  const { checkpoint } = error as { checkpoint?: unknown }
+  if (!(error instanceof SentenceTorchError) || typeof checkpoint !== 'string') return ''
+  const set = changes.map((change) => ` --set ${quoted(change)}`).join('')
+  return `${checkpoint} was written; go on with: npx sentence-torch train ${quoted(path)}${set} --resume\n`
+}
+
+function quoted(word: string): string {
+  return /^[\w./=:@%+,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
+}
+
+function shown({ metrics, notes, model }: RecipeResult): string {
+  const name = ({ data, name }: RecipeMetric) => (name.startsWith(`${data}_`) ? name : `${data}_${name}`)
+  const width = Math.max(0, ...metrics.map((metric) => name(metric).length))
+  const rows = metrics.map((metric) => {
+    const { before, after } = metric
+    const change = after - before
+    return `${name(metric).padEnd(width)}  ${before.toFixed(4)} → ${after.toFixed(4)}  (${change < 0 ? '' : '+'}${change.toFixed(4)})`
+  })
+  return `${[...rows, ...notes, `The model is in ${model}`].join('\n')}\n`
+}

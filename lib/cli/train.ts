@@ -1,0 +1,27 @@
+import type { Command } from './command.js'
+
+export const train: Command = {
+  name: 'train',
+  summary: 'fine-tunes a model as a config says, with numbers before and after',
+  arguments: [{ name: 'config', help: 'a YAML or JSON file; `init` writes one' }],
+  options: {
+    set: { type: 'texts', value: 'key=value', help: 'change a member of the config: training.learningRate=3e-5' },
+    resume: { type: 'boolean', help: 'go on from the newest checkpoint in outputDir' },
+    'skip-bad-rows': { type: 'boolean', help: 'leave out rows of train that cannot be read, and count them' },
+    json: { type: 'boolean', help: 'the result as one JSON object' },
+  },
+  notes: [
+    'The config is checked against a JSON Schema before anything is read; editors complete keys with it:',
+    'node_modules/sentence-torch/schema/config.schema.json. Paths start from the working directory.',
+    'Ctrl-C ends training with a checkpoint, unless training.saveStrategy is no; --resume goes on from it.',
+  ].join('\n'),
+  examples: [
+    ['npx sentence-torch train pairs.yaml', 'as the file says'],
+    ['npx sentence-torch train pairs.yaml --set training.numTrainEpochs=3 --set outputDir=runs/b', 'with changes'],
+    ['npx sentence-torch train pairs.yaml --resume', 'after Ctrl-C'],
+  ],
+  async run(values, io) {
+    const { trainConfig } = await import('./train-config.js')
+    return trainConfig(values, io)
+  },
+}

@@ -1,0 +1,51 @@
+/** A loss as a config says it, and the object that comes of it. */
+import { invalidArgument, SentenceTorchError, suggestion } from '../errors.js'
+import * as losses from '../losses/index.js'
+import type { GuideModel, Loss } from '../losses/loss.js'
+import { isPlainObject } from '../options.js'
+
+/** The name of a loss, or its name with its options: `{ name: 'CoSENTLoss', scale: 10 }`. A loss in a loss is written alike. */
+export type LossSpec = string | { readonly name: string; readonly [option: string]: unknown }
+
+type LossClass = new (options: object) => Loss
+
+/** What takes a function of the caller is for programs. */
+const OF_PROGRAMS = ['Custom']
+
+/** Names of the losses that a config may name. */
+export const LOSS_NAMES: readonly string[] = Object.keys(losses).filter((name) => !OF_PROGRAMS.includes(name))
+
+export const isLoss = (value: unknown): value is Loss =>
+  typeof (value as Partial<Loss> | undefined)?.spec === 'function'
+
+/** @throws ERR_INVALID_ARGUMENT for anything but a spec of a loss that there is */
+export function checkLossSpec(spec: unknown, where: string): asserts spec is LossSpec {
+  const name: unknown = isPlainObject(spec) ? spec.name : spec
+  if (typeof name !== 'string') throw invalidArgument(where, 'the name of a loss, or an object with its name', spec)
+  if (!LOSS_NAMES.includes(name)) {
+    const close = suggestion(name, LOSS_NAMES)
+    const hint = close === undefined ? `there are: ${LOSS_NAMES.join(', ')}` : `did you mean ${close}?`
+    throw new SentenceTorchError('ERR_INVALID_ARGUMENT', `${where}: there is no loss ${JSON.stringify(name)}; ${hint}`)
+  }
+  const inner = isPlainObject(spec) ? spec.loss : undefined
+  if (inner !== undefined && !isLoss(inner)) checkLossSpec(inner, `${where}.loss`)
+}
+
+/**
+ * @param loadGuide loads the model of a loss that has a guide
+ * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION for options that the loss does not take; what `loadGuide` throws
+ */
+export async function makeLoss(
+  spec: LossSpec,
+  where: string,
+  loadGuide: (nameOrPath: string) => Promise<GuideModel>,
+): Promise<Loss> {
+  checkLossSpec(spec, where)
+  const { name, ...options } = typeof spec === 'string' ? { name: spec } : spec
+  const made: Record<string, unknown> = { ...options }
+  if (made.loss !== undefined && !isLoss(made.loss)) {
+    made.loss = await makeLoss(made.loss as LossSpec, `${where}.loss`, loadGuide)
+  }
+  if (typeof made.guide === 'string') made.guide = await loadGuide(made.guide)
+  return new (losses as unknown as Record<string, LossClass>)[name]!(made)
+}

@@ -1,0 +1,38 @@
+/** Which texts a model finds similar: the figure of a report before and after training. */
+import type { Dataset } from '../data/dataset.js'
+import type { SentenceTransformer } from '../models/sentence-transformer.js'
+import type { FigureOf } from '../report/figures.js'
+
+/** Texts of a figure, so that the labels can be read. */
+const MOST = 10
+const LONGEST = 120
+
+/** Some texts of a dataset: those of the first rows, side by side, each once. */
+export function sampleTexts(dataset: Dataset): string[] {
+  const names = dataset.textColumns.filter((name) => dataset.columnKind(name) === 'text').slice(0, 2)
+  const found = new Set<string>()
+  for (let row = 0; row < dataset.length && row < 10 * MOST && found.size < MOST; row++) {
+    const texts = names.map((name) => dataset.texts(name)[row]!)
+    if (texts.every((text) => text.trim() !== '' && text.length <= LONGEST)) for (const text of texts) found.add(text)
+  }
+  return [...found].slice(0, MOST)
+}
+
+/** The cosine similarity of every text with every other. @param when `before` or `after` training */
+export async function similarityFigure(
+  model: SentenceTransformer,
+  texts: readonly string[],
+  when: 'before' | 'after',
+): Promise<FigureOf<'heatmap'>> {
+  const embeddings = await model.encode(texts, { normalizeEmbeddings: true })
+  const values = texts.map((_, i) => texts.map((_, j) => dot(embeddings.row(i), embeddings.row(j))))
+  return {
+    kind: 'heatmap',
+    title: `Cosine similarity of the first training texts, ${when} training`,
+    ...{ rows: texts, columns: texts, values, range: [0, 1], valueTitle: 'cosine' },
+  }
+}
+
+function dot(a: Float32Array, b: Float32Array): number {
+  return a.reduce((sum, value, i) => sum + value * b[i]!, 0)
+}

@@ -1,0 +1,301 @@
+import { invalidArgument, SentenceTorchError } from '../../errors.js'
+import { type Embeddings, type EmbeddingsLike, ownEmbeddings } from '../../models/embeddings.js'
+import { loadAddon } from '../../native/load.js'
+import type { Metric } from '../../native/types.js'
+import { checkInteger, checkOneOf, checkOptions, checkSignal } from '../../options.js'
+import { checkFinite, type SearchEngine } from '../blocks.js'
+import { metricOf, type ScoreFunction } from '../score-function.js'
+import type { SearchHit } from '../semantic-search.js'
+import { type CodeEngine, CodeStore } from './code-store.js'
+import { codesOf } from './codes.js'
+import type { IndexPrecision, IndexSettings } from './format.js'
+import { IndexFile } from './index-file.js'
+import { type IndexSearch, searchIndex } from './search.js'
+import { readTextOf } from './text-store.js'
+import { VectorStore } from './vector-store.js'
+import { packTexts, type SegmentData } from './write-segment.js'
+
+export type { IndexPrecision } from './format.js'
+
+/** Rows of an index. */
+export interface IndexRows {
+  /** [rows, dim] */
+  embeddings: EmbeddingsLike
+  /** What you call the rows. All rows of an index have ids, or none. */
+  ids?: readonly string[]
+  /** The texts of the rows. All rows of an index have texts, or none. */
+  texts?: readonly string[]
+}
+
+export interface CreateIndexOptions extends IndexRows {
+  /**
+   * How rows are compared first: `float32` with all numbers, `int8` with a byte, `binary` with a bit for each number. The candidates are
+   * then scored by their full vectors. Default `float32`.
+   */
+  precision?: IndexPrecision
+  /** How rows are compared; with `int8` and `binary` cosine or dot. Default `cosine`. */
+  scoreFunction?: ScoreFunction
+}
+
+export interface IndexSearchOptions {
+  /** Entries per query; fewer when the index is smaller. Default 10. */
+  topK?: number
+  /**
+   * Of `int8` and `binary`: candidates for each entry, which are scored by their full vectors. Default 4 for `int8`, 20 for `binary`.
+   */
+  rescoreMultiplier?: number
+  /** Stops between two jobs of the engine; the promise rejects with ERR_ABORTED. */
+  signal?: AbortSignal
+}
+
+/** One found row. */
+export interface IndexHit extends SearchHit {
+  /** Where the index has ids. */
+  id?: string
+  /** Where the index has texts. */
+  text?: string
+}
+
+type Engine = SearchEngine & CodeEngine
+
+/**
+ * Embeddings, ids and texts in one file, which can be searched and added to.
+ *
+ * ```ts
+ * const embeddings = await model.encodeDocument(texts)
+ * const index = await EmbeddingIndex.create('docs.index', { embeddings, texts, precision: 'binary' })
+ * const [hits] = await index.search(await model.encodeQuery(['a question']), { topK: 5 })   // [{ corpusId, score, text }, …]
+ * await index.add({ embeddings: more, texts: moreTexts })
+ * await index.close()
+ * ```
+ */
+export class EmbeddingIndex {
+  readonly #file: IndexFile
+  readonly #codes: CodeStore
+  readonly #vectors: VectorStore
+  readonly #addon: () => Engine
+  /** Additions, one after the other. */
+  #adding: Promise<void> = Promise.resolve()
+  #closed = false
+
+  private constructor(file: IndexFile, addon: () => Engine, keptBytes?: number) {
+    this.#file = file
+    this.#addon = addon
+    this.#codes = new CodeStore(file.head)
+    this.#vectors = new VectorStore(file, keptBytes)
+  }
+
+  /**
+   * Writes a new index. The file appears when it is complete; one that is there is replaced. Without rows (`shape` [0, dim]) the
+   * index is empty, and gets its rows by `add`.
+   * @throws SentenceTorchError ERR_INVALID_ARGUMENT; ERR_INVALID_DATA for a row that is not finite, by its number; ERR_FILE_SYSTEM
+   */
+  static async create(path: string, options: CreateIndexOptions): Promise<EmbeddingIndex> {
+    checkPath(path)
+    checkOptions('EmbeddingIndex.create', options, ['embeddings', 'ids', 'texts', 'precision', 'scoreFunction'])
+    const { precision = 'float32' } = options
+    checkOneOf('precision', precision, ['float32', 'int8', 'binary'])
+    const scoreFunction = metricOf(options.scoreFunction)
+    if (precision !== 'float32' && !['cosine', 'dot'].includes(scoreFunction)) {
+      throw invalidArgument(`scoreFunction of the precision ${precision}`, 'cosine or dot', scoreFunction)
+    }
+    const embeddings = ownEmbeddings(options.embeddings, 'embeddings')
+    const settings: IndexSettings = {
+      ...{ dimension: embeddings.shape[1], precision, scoreFunction },
+      ...{ hasIds: options.ids !== undefined, hasTexts: options.texts !== undefined },
+    }
+    if (settings.dimension === 0) throw invalidArgument('embeddings', 'rows of at least one number', options.embeddings)
+    const data = await segmentOf(settings, { ...options, embeddings })
+    return EmbeddingIndex.#loaded(await IndexFile.create(path, settings, data))
+  }
+
+  /**
+   * Opens an index. Codes of `int8` and `binary` are read into memory and compared with their checksums.
+   * @throws SentenceTorchError ERR_NOT_FOUND; ERR_INVALID_FILE for another, a damaged or a truncated file, naming what is wrong;
+   * ERR_UNSUPPORTED for the format of a newer version
+   */
+  static async open(path: string): Promise<EmbeddingIndex> {
+    checkPath(path)
+    return EmbeddingIndex.#loaded(await IndexFile.open(path))
+  }
+
+  /** @internal `open` with another limit of bytes that are kept in memory, for tests. */
+  static async openWith(path: string, keptBytes: number): Promise<EmbeddingIndex> {
+    return EmbeddingIndex.#loaded(await IndexFile.open(path), keptBytes)
+  }
+
+  static async #loaded(file: IndexFile, keptBytes?: number): Promise<EmbeddingIndex> {
+    const index = new EmbeddingIndex(file, loadAddon, keptBytes)
+    try {
+      await index.#codes.add(file)
+    } catch (error) {
+      await file.close()
+      throw error
+    }
+    return index
+  }
+
+  /** The number of rows. */
+  get length(): number {
+    return this.#codes.rows
+  }
+
+  /** Numbers in a row. */
+  get dimension(): number {
+    return this.#file.head.dimension
+  }
+
+  get precision(): IndexPrecision {
+    return this.#file.head.precision
+  }
+
+  get scoreFunction(): Metric {
+    return this.#file.head.scoreFunction
+  }
+
+  /** Whether rows have ids, and texts. */
+  get hasIds(): boolean {
+    return this.#file.head.hasIds
+  }
+
+  get hasTexts(): boolean {
+    return this.#file.head.hasTexts
+  }
+
+  /**
+   * The most similar rows for every query [q, dim], best first; equal scores by rising number. With `float32` the result is that of
+   * `util.semanticSearch`; with `int8` and `binary` the scores are, of the rows that are among the candidates.
+   * @throws SentenceTorchError ERR_INVALID_ARGUMENT, ERR_INVALID_DATA (a query that is not finite), ERR_ABORTED, ERR_DISPOSED,
+   * ERR_INVALID_FILE (the file was damaged meanwhile)
+   */
+  async search(queries: EmbeddingsLike, options: IndexSearchOptions = {}): Promise<IndexHit[][]> {
+    this.#use()
+    checkOptions('search', options, ['topK', 'rescoreMultiplier', 'signal'])
+    const { precision, dimension, scoreFunction, hasIds, hasTexts } = this.#file.head
+    const { rows } = this.#codes
+    const { topK = 10, rescoreMultiplier = precision === 'binary' ? 20 : 4, signal } = options
+    checkInteger('topK', topK, 1)
+    checkInteger('rescoreMultiplier', options.rescoreMultiplier, 1)
+    checkSignal(signal)
+    if (precision === 'float32' && options.rescoreMultiplier !== undefined) {
+      const message = 'rescoreMultiplier is for int8 and binary: an index of float32 compares full vectors'
+      throw new SentenceTorchError('ERR_INVALID_ARGUMENT', message)
+    }
+    const asked = ownEmbeddings(queries, 'queries')
+    if (asked.shape[0] > 0 && asked.shape[1] !== dimension) {
+      throw invalidArgument('queries', `rows of ${dimension} numbers, as the index has`, `rows of ${asked.shape[1]}`)
+    }
+    checkFinite(asked, 'queries')
+    const search: IndexSearch = {
+      ...{ addon: this.#addon, codes: this.#codes, vectors: this.#vectors },
+      ...{ rows, metric: scoreFunction, k: Math.min(topK, rows), signal },
+      candidates: precision === 'float32' ? undefined : Math.min(topK * rescoreMultiplier, rows),
+    }
+    const found = await searchIndex(search, asked)
+    if (!hasIds && !hasTexts) return found
+    const named: IndexHit[][] = []
+    for (const hits of found) named.push(await Promise.all(hits.map((hit) => this.#named(hit))))
+    return named
+  }
+
+  /**
+   * Adds rows behind the others. The file is the old index until all of them are on the disk. Other objects that have it open see
+   * them when they open it again. Additions of one object wait for each other.
+   * @throws SentenceTorchError ERR_INVALID_ARGUMENT, ERR_INVALID_DATA; ERR_BUSY while another process adds; ERR_FILE_SYSTEM; the index
+   * is then as it was
+   */
+  async add(rows: IndexRows): Promise<void> {
+    this.#use()
+    checkOptions('add', rows, ['embeddings', 'ids', 'texts'])
+    const settings = this.#file.head
+    const embeddings = ownEmbeddings(rows.embeddings, 'embeddings')
+    if (embeddings.shape[0] > 0 && embeddings.shape[1] !== settings.dimension) {
+      const expected = `rows of ${settings.dimension} numbers, as the index has`
+      throw invalidArgument('embeddings', expected, `rows of ${embeddings.shape[1]}`)
+    }
+    const [ids, texts] = [rows.ids?.slice(), rows.texts?.slice()]
+    const own = { embeddings, ...(ids && { ids }), ...(texts && { texts }) }
+    const before = this.#adding
+    const adding = (async () => {
+      const data = await segmentOf(settings, own)
+      await before.catch(() => {})
+      if (data === undefined) return
+      await this.#file.append(data)
+      await this.#codes.add(this.#file)
+    })()
+    this.#adding = adding
+    await adding
+  }
+
+  /** Compares the whole file with its checksums. @throws SentenceTorchError ERR_INVALID_FILE that names the rows and what of them */
+  async verify(): Promise<void> {
+    this.#use()
+    await this.#file.verify()
+  }
+
+  /** Closes the file; later calls throw ERR_DISPOSED. Idempotent. */
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    await this.#adding.catch(() => {})
+    await this.#file.close()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  async #named(hit: SearchHit): Promise<IndexHit> {
+    const { hasIds, hasTexts } = this.#file.head
+    return {
+      ...hit,
+      ...(hasIds && { id: await readTextOf(this.#file, hit.corpusId, 'id') }),
+      ...(hasTexts && { text: await readTextOf(this.#file, hit.corpusId, 'text') }),
+    }
+  }
+
+  #use(): void {
+    if (this.#closed) throw new SentenceTorchError('ERR_DISPOSED', `The index ${this.#file.path} has been closed`)
+  }
+}
+
+function checkPath(path: unknown): void {
+  if (typeof path !== 'string' || path === '') throw invalidArgument('path', 'the path of a file', path)
+}
+
+/** Checked rows as they lie in the file; undefined for none. */
+async function segmentOf(
+  settings: IndexSettings,
+  { embeddings, ids, texts }: IndexRows & { embeddings: Embeddings },
+): Promise<SegmentData | undefined> {
+  const [rows] = embeddings.shape
+  checkTexts('ids', ids, rows, settings.hasIds)
+  checkTexts('texts', texts, rows, settings.hasTexts)
+  checkFinite(embeddings, 'embeddings')
+  if (rows === 0) return undefined
+  const { data } = embeddings
+  const { codes, factors } = await codesOf(embeddings, settings)
+  const [id, text] = [ids, texts].map((list) => (list === undefined ? undefined : packTexts(list)))
+  return {
+    rows,
+    parts: {
+      vectors: bytesOf(data),
+      ...{ codes, factors: bytesOf(factors) },
+      ...(id && { idPlaces: id.places, ids: id.bytes }),
+      ...(text && { textPlaces: text.places, texts: text.bytes }),
+    },
+  }
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength)
+}
+
+function checkTexts(name: string, list: unknown, rows: number, isPresent: boolean): void {
+  if (list === undefined && !isPresent) return
+  if (!isPresent) throw invalidArgument(name, `no ${name}, since the index was created without`, list)
+  if (!Array.isArray(list) || list.length !== rows)
+    throw invalidArgument(name, `an array of ${rows} texts, one for each row`, list)
+  const at = list.findIndex((entry) => typeof entry !== 'string')
+  if (at !== -1) throw invalidArgument(`${name}[${at}]`, 'a text', list[at])
+}
