@@ -75,12 +75,12 @@ class NpyWriter implements VectorWriter {
   async close(): Promise<void> {}
 }
 
-/** NumPy's format, version 1.0: float32, little-endian, row by row. */
-export function npyHeader(rows: number, width: number): Uint8Array {
+/** NumPy's format, version 1.0: little-endian, row by row. */
+export function npyHeader(rows: number, width: number, type: '<f4' | '|i1' | '|u1' = '<f4'): Uint8Array {
   const header = Buffer.alloc(NPY_HEADER, ' ')
   header.write('\x93NUMPY\x01\x00', 'latin1')
   header.writeUInt16LE(NPY_HEADER - 10, 8)
-  header.write(`{'descr': '<f4', 'fortran_order': False, 'shape': (${rows}, ${width}), }`, 10, 'latin1')
+  header.write(`{'descr': '${type}', 'fortran_order': False, 'shape': (${rows}, ${width}), }`, 10, 'latin1')
   header.write('\n', NPY_HEADER - 1, 'latin1')
   return header
 }

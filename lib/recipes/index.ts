@@ -3,6 +3,7 @@ import { RECIPE as adaptivePretrainingRecipe } from './adaptive-pretraining.js'
 import { RECIPE as augmentedSbertRecipe } from './augmented-sbert.js'
 import { RECIPE as contrastiveTensionRecipe } from './contrastive-tension.js'
 import { RECIPE as finetuneRecipe } from './finetune.js'
+import { RECIPE as genqRecipe } from './genq.js'
 import { RECIPE as multipleNegativesRecipe } from './multiple-negatives.js'
 import type { Recipe } from './recipe.js'
 import { RECIPE as scoredPairsRecipe } from './scored-pairs.js'
@@ -16,9 +17,14 @@ export { type ContrastiveTensionOptions, contrastiveTension } from './contrastiv
 export type { DataSpec, DataSpecObject } from './data-spec.js'
 export type { EvaluationSpec } from './evaluation-spec.js'
 export { type FinetuneOptions, finetune, type NamedData, type NamedLoss } from './finetune.js'
+export { type GenqOptions, genq } from './genq.js'
 export type { LossSpec } from './make-loss.js'
 export { type MultipleNegativesOptions, multipleNegatives } from './multiple-negatives.js'
 export { NLI_LABELS, type NliNegatives, type NliPairsOptions, nliPairs, nliRows } from './nli-rows.js'
+export type { EndpointOptions } from './queries/endpoint-generator.js'
+export type { GenerateQueriesRequest, QueryGenerator } from './queries/generator.js'
+export type { GeneratorOption, QueryOptions } from './queries/options.js'
+export type { DocumentsOption } from './queries/passages.js'
 export { type RankingPairs, rankingPairs } from './ranking-pairs.js'
 export type {
   DataOption,
@@ -47,4 +53,5 @@ export const RECIPES: readonly Recipe[] = [
   contrastiveTensionRecipe,
   adaptivePretrainingRecipe,
   augmentedSbertRecipe,
+  genqRecipe,
 ]

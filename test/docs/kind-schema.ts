@@ -3,6 +3,7 @@
 import { BATCH_SAMPLERS } from '../../lib/data/samplers/index.js'
 import { DIRECTIONS } from '../../lib/losses/multiple-negatives-ranking.js'
 import type { Kind } from '../../lib/options/kinds.js'
+import { ENDPOINT_OPTIONS } from '../../lib/recipes/queries/endpoint-generator.js'
 import { REPORTERS } from '../../lib/training/arguments/log-arguments.js'
 
 export type Schema = { [key: string]: unknown }
@@ -52,6 +53,17 @@ const TYPES: Readonly<Record<string, (kind: Kind) => Schema>> = {
   'DataOption | readonly DataOption[]': () => oneOrMore(ref('data')),
   NamedData: () => ref('dataOrNamedData'),
   EvaluatorOption: () => ref('evaluation'),
+  DocumentsOption: () => anyOf(ref('data'), listOf(text, { minItems: 1 })),
+  GeneratorOption: () => anyOf({ ...text, minLength: 1 }, endpoint()),
+  'Readonly<Record<string, unknown>>': () => ({ type: 'object' }),
+}
+
+/** A service that writes queries. */
+function endpoint(): Schema {
+  const entries = Object.entries<Kind>(ENDPOINT_OPTIONS)
+  const properties = entries.map(([name, kind]) => [name, kindSchema(kind, `generator.${name}`)])
+  const required = entries.flatMap(([name, { isNeeded }]) => (isNeeded ? [name] : []))
+  return { type: 'object', properties: Object.fromEntries(properties), required, additionalProperties: false }
 }
 
 /** @throws for a type that the table lacks */
@@ -90,7 +102,8 @@ function numberSchema(kind: Kind): Schema {
     else schema.exclusiveMinimum = 0
   }
   if (!takes(1e6) && !takes(1e5)) {
-    if (takes(1)) schema.maximum = 1
+    const high = [1, 2].find((value) => takes(value) && !takes(value + 1))
+    if (high !== undefined) schema.maximum = high
     else schema.exclusiveMaximum = 1
   }
   return schema
