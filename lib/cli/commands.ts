@@ -6,10 +6,12 @@ import { doctor } from './doctor.js'
 import { encode } from './encode.js'
 import { evaluate } from './evaluate.js'
 import { generateQueries } from './generate-queries.js'
+import { index } from './index-command.js'
 import { init } from './init.js'
 import { inspect } from './inspect.js'
 import { install } from './install.js'
 import { label } from './label.js'
+import { merge } from './merge.js'
 import { mine } from './mine.js'
 import { pull } from './pull.js'
 import { quantize } from './quantize.js'
@@ -20,8 +22,8 @@ import { train } from './train.js'
 export const commands: readonly Command[] = [
   ...[init, train, evaluate],
   ...[report, compare],
-  ...[encode, search, quantize],
-  ...[mine, label, generateQueries],
+  ...[encode, index, search, quantize],
+  ...[mine, label, generateQueries, merge],
   ...[inspect, pull],
   ...[doctor, build, install],
 ]
