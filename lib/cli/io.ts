@@ -36,16 +36,22 @@ export function processIo(): Io & { dispose(): void } {
   const controller = new AbortController()
   let first: number | undefined
   let isWatching = false
+  let isReading = false
   const stop = (name: NodeJS.Signals) => {
     const reason = new Interruption(name as Interruption['signal'])
     if (first !== undefined && performance.now() - first > SAME_MILLISECONDS) process.exit(reason.exitCode)
     first ??= performance.now()
     controller.abort(reason)
+    // Who waits for the next bytes would else wait on.
+    if (isReading) process.stdin.destroy(reason)
   }
   return {
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),
     get stdin() {
+      // Its reader gets the error; without one it would end the process.
+      if (!isReading) process.stdin.on('error', () => {})
+      isReading = true
       return process.stdin as AsyncIterable<Uint8Array>
     },
     get signal() {

@@ -16,6 +16,7 @@ import { checkEncodeOptions, checkSimilarity } from './load-options.js'
 import { loadParts, type Parts } from './load-parts.js'
 import type { MergeMethodName } from './merging/methods.js'
 import type { MergeOptions } from './merging/options.js'
+import { fullModelCard } from './model-card.js'
 import { readModelFolder } from './model-folder.js'
 import { modelText } from './model-text.js'
 import { type ModuleName, zerosWhenEmpty } from './modules/index.js'
@@ -277,6 +278,12 @@ export class SentenceTransformer extends BaseModel<Parts> {
   /** @internal */
   get cardKind(): 'texts' {
     return 'texts'
+  }
+
+  /** @internal README.md of the model in the folder `target`; undefined where no training has told what to say. */
+  async cardText(target: string): Promise<string | undefined> {
+    const card = this.#fullCard(target)
+    return card && fullModelCard(card)
   }
 
   #fullCard(target: string): FullCard | undefined {

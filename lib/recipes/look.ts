@@ -2,6 +2,7 @@
 import { labelColumnOf } from '../data/columns.js'
 import { opener } from '../data/readers/index.js'
 import { listed } from '../data/readers/names.js'
+import { LeftOut, noRows } from '../data/readers/table.js'
 import { SentenceTorchError } from '../errors.js'
 import type { DataSpecObject } from './data-spec.js'
 import { loadData } from './load-data.js'
@@ -69,14 +70,15 @@ async function columnsOf(path: string, columns: readonly string[] | undefined): 
   const header = isFields ? await headerOf(path) : undefined
   const label = header && labelColumnOf(columns ?? header)
   const options = { ...(columns && { columns }), ...(label !== undefined && { dtype: { [label]: 'string' as const } }) }
-  for await (const piece of opener(path, options, () => {})()) {
+  const leftOut = new LeftOut()
+  for await (const piece of opener(path, options, (error) => void leftOut.noted(error))()) {
     seen ??= piece.names.map((name) => ({ name, kind: 'other', values: new Set(), rows: 0 }))
     for (const [i, column] of seen.entries()) for (const value of piece.columns[i]!) note(column, value)
     rows += piece.columns[0]?.length ?? 0
     if (rows >= LOOKED_AT) break
   }
   for (const column of seen ?? []) if (column.name === label && allNumbers(column)) column.kind = 'number'
-  if (rows === 0) throw new SentenceTorchError('ERR_INVALID_DATA', `Expected at least one row in ${path}, found none`)
+  if (rows === 0) throw noRows(path, 'none', leftOut)
   return seen!
 }
 

@@ -15,6 +15,7 @@ import type {
   TrainResult,
 } from '../training/index.js'
 import { loadData } from './load-data.js'
+import { writeMeasuredCard } from './measured-card.js'
 import { type Evaluators, MEASURED, type Measured, measure, metricRows, primaryNumbers } from './metrics.js'
 import type { DataOption, RecipeContext, RecipeMetric, RecipeOptions, RecipeResult } from './recipe.js'
 import { dataFacts } from './run-facts.js'
@@ -137,11 +138,14 @@ export class RecipeRun {
     return this.#before
   }
 
-  /** Saves the trained model and measures it. */
+  /** Saves the trained model and measures it. Its card gets the numbers when they are there: the model is safe before that. */
   async after(model: SentenceTransformer): Promise<Measured> {
-    await model.save(join(this.folder, RUN_FILES.model))
+    const path = join(this.folder, RUN_FILES.model)
+    await model.save(path)
     await this.removeCheckpoints(this.folder)
+    const facts = model.trainingFacts?.()
     const after = await this.measure(model)
+    if (facts) await writeMeasuredCard(model, path, facts, this.#evaluators, after)
     this.log(`after: ${primaryNumbers(after)}`)
     await this.#drawSimilarity(model, 'after')
     const rows = metricRows(this.#evaluators, this.#before, after)

@@ -107,6 +107,12 @@ for (const [name, [rows, loss, more]] of Object.entries(DATA)) {
     t.like(manifest, { state: 'finished', recipe: 'finetune' })
     t.is(manifest.data[0].source, data)
     if (name === 'nli') return
+    const card = readFileSync(join(result.model, 'README.md'), 'utf8')
+    const { name: metric, after } = result.metrics.find((each: { data: string }) => each.data === 'test')
+    const row = card.split('Dataset: `test`')[1]?.split('* Dataset')[0]
+    const plain = metric.replace('test_', '')
+    const cell = new RegExp(`\\*\\*${plain}\\*\\* *\\| \\*\\*(-?[\\d.]+)\\*\\*`).exec(row ?? '')?.[1]
+    t.true(Math.abs(Number(cell) - after) < 1e-4, `${plain}: ${cell}, ${after}`)
     t.is(manifest.data[0].rows, 216)
     t.deepEqual([...new Set(result.metrics.map((metric: { data: string }) => metric.data))], ['dev', 'test'])
   })
@@ -186,6 +192,20 @@ test.serial('bad rows: the first one by its line, or all of them left out and co
   t.is(made.code, 0, made.err)
   t.regex(made.err, /left out 2 bad rows/)
   t.true(parse(readFileSync(at('bad2.yaml'), 'utf8')).train.skipBadRows)
+})
+
+test.serial('no row that can be used: why', async (t) => {
+  for (const [ending, text, why] of [
+    ['jsonl', '["a"]\n{"a":"x","score":NaN}\n', /found none; 2 rows were left out, the first: .*line 1 of/],
+    ['json', '[1, 2]', /2 rows were left out, the first: .*element 0 of/],
+    ['csv', 'a,b\nx\n', /1 row was left out, the first: .*line 2 of/],
+  ] as const) {
+    writeFileSync(at(`none.${ending}`), text)
+    const { code, err } = await callProgram(['init', at(`none.${ending}`), '--output', at('none.yaml')])
+    t.is(code, 1)
+    t.regex(err, why)
+    t.false(existsSync(at('none.yaml')))
+  }
 })
 
 /** The end of a program, and what it wrote to stderr. */

@@ -1,5 +1,5 @@
 // Commands that use a model, with a tiny one: results as the library computes them, and bad input as a table over commands.
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -274,4 +274,20 @@ test.serial('Ctrl-C: exit code 130, and nothing half-written', async (t) => {
     t.is(code, 130, err)
     t.false(readdirSync(folder).includes('n.npy'))
   }
+})
+
+test.serial('Ctrl-C while stdin gives nothing: exit code 130 at once', async (t) => {
+  const child = spawn(process.execPath, [program, 'encode', MODEL, '-'], { stdio: 'pipe' })
+  let err = ''
+  child.stderr.on('data', (bytes: Buffer) => {
+    err += bytes
+  })
+  const ended = new Promise<number | null>((resolve) => child.on('close', resolve))
+  // The first embeddings: from now on it waits for more texts.
+  child.stdout.once('data', () => setTimeout(() => child.kill('SIGINT'), 500)).resume()
+  child.stdin.on('error', () => {}).write('a red cat\n'.repeat(5000))
+  const late = setTimeout(() => child.kill('SIGKILL'), 60_000)
+  t.is(await ended, 130, err)
+  clearTimeout(late)
+  t.is(err, 'sentence-torch: interrupted by SIGINT\n')
 })

@@ -16,7 +16,7 @@ import { readJsonl } from './jsonl.js'
 import { keysInText } from './key-order.js'
 import { readText } from './lines.js'
 import { listed } from './names.js'
-import { addRow, type ReaderOptions, RowTable, type Table } from './table.js'
+import { type ReaderOptions, RowTable, type Table } from './table.js'
 
 /**
  * A JSON array of objects, or with `field` the array under that key of an object. Columns have the order of the first
@@ -39,7 +39,7 @@ export async function* readJson(path: string, options: ReaderOptions = {}): Asyn
     isFirst &&= piece === ''
     for (const text of splitter.add(piece)) {
       checkSize(text, () => `element ${element} of ${path}`)
-      addRow(() => table.add(parse(text, element, path), text), onBadRow)
+      table.tryRow(() => table.add(parse(text, element, path), text), onBadRow)
       element++
     }
     if (table.hasRows) yield table.take()

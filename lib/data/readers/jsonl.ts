@@ -1,7 +1,7 @@
 import { SentenceTorchError } from '../../errors.js'
 import { checkSize } from './json-text.js'
 import { readLines } from './lines.js'
-import { addRow, type ReaderOptions, RowTable, type Table } from './table.js'
+import { type ReaderOptions, RowTable, type Table } from './table.js'
 
 /**
  * JSON Lines: one object per line. Blank lines are skipped. Columns have the order of the first object's keys. Integers
@@ -20,7 +20,7 @@ export async function* readJsonl(
       number++
       if (line.trim() === '') continue
       checkSize(line, () => `line ${number} of ${path}`)
-      addRow(() => table.add(parse(line, number, path), line, number), onBadRow)
+      table.tryRow(() => table.add(parse(line, number, path), line, number), onBadRow)
     }
     if (table.hasRows) yield table.take()
   }

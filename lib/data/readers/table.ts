@@ -57,6 +57,24 @@ export function addRow(add: () => void, onBadRow: OnBadRow | undefined): void {
   }
 }
 
+/** Counts rows that were left out. */
+export class LeftOut {
+  count = 0
+  first = ''
+
+  noted(error: SentenceTorchError): SentenceTorchError {
+    if (this.count++ === 0) this.first = error.message
+    return error
+  }
+}
+
+/** The error of a file in which no row can be used. */
+export function noRows(path: string, found: string, { count, first }: LeftOut): SentenceTorchError {
+  const rows = count === 1 ? '1 row was' : `${count} rows were`
+  const why = count === 0 ? '' : `; ${rows} left out, the first: ${first}`
+  return new SentenceTorchError('ERR_INVALID_DATA', `Expected at least one row in ${path}, found ${found}${why}`)
+}
+
 /**
  * Reads a file piece by piece, so that only the current piece is in memory. All pieces have the same columns. A file
  * without rows gives one piece without rows.
@@ -174,6 +192,7 @@ export class RowTable {
   private lines: number[] = []
   private rows = 0
   private taken = 0
+  private readonly leftOut = new LeftOut()
 
   /**
    * @param where names a row in errors
@@ -241,10 +260,14 @@ export class RowTable {
     return { names, columns, ...(lines.length > 0 && { lines }) }
   }
 
+  /** `addRow`, which keeps why rows were left out. */
+  tryRow(add: () => void, onBadRow: OnBadRow | undefined): void {
+    addRow(add, onBadRow && ((error) => onBadRow(this.leftOut.noted(error))))
+  }
+
   /** The error of a file without a row that shows the columns. */
   noRows(path: string): SentenceTorchError {
-    const found = this.rows > 0 ? 'only objects without keys' : 'none'
-    return new SentenceTorchError('ERR_INVALID_DATA', `Expected at least one row in ${path}, found ${found}`)
+    return noRows(path, this.rows > 0 ? 'only objects without keys' : 'none', this.leftOut)
   }
 
   private isLossy(value: unknown, name: string): boolean {

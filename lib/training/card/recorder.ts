@@ -6,6 +6,7 @@ import type { TrainingArguments } from '../arguments/arguments.js'
 import type { LossSet, TrainableLoss } from '../batches/loss-set.js'
 import type { LogRecord } from '../callbacks/callbacks.js'
 import { datasetFacts, examplePairs, exampleTexts, type TokenLengths } from './dataset-facts.js'
+import { evaluatorFacts } from './evaluator-facts.js'
 import { hyperparameters } from './hyperparameters.js'
 import { lossNames } from './loss-facts.js'
 
@@ -49,19 +50,10 @@ export class CardRecorder {
 
   /** Keeps the last result of an evaluator, or of each inside of it. */
   evaluated(evaluator: object, result: EvaluationResult): void {
-    for (const part of result.parts ?? []) this.evaluated(part.evaluator, part.result)
-    if (result.parts !== undefined) return
-    this.#primary.add(result.primaryMetric)
-    const { name: given } = evaluator as { name?: unknown }
-    const name = typeof given === 'string' ? given : ''
-    const keys = Object.keys(result.metrics)
-    const prefix = name !== '' && keys.every((key) => key.startsWith(`${name}_`)) ? `${name}_` : ''
-    this.#evaluators.set(evaluator, {
-      className: evaluator.constructor.name,
-      name,
-      metrics: Object.fromEntries(keys.map((key) => [key.slice(prefix.length), result.metrics[key]!])),
-      primary: result.primaryMetric.slice(prefix.length),
-    })
+    for (const each of evaluatorFacts(evaluator, result)) {
+      this.#primary.add(each.primaryMetric)
+      this.#evaluators.set(each.evaluator, each.facts)
+    }
   }
 
   /** What is known by now. @param history records of the log */
