@@ -25,7 +25,7 @@ export async function evaluateModel(values: Values, io: Io): Promise<number> {
     onBadRows: (bad: { count: number; first: readonly string[] }) => tellBadRows(bad, io.err),
   }
   const specs: EvaluationSpec[] = []
-  for (const text of on) specs.push(await spec(text, values, io))
+  for (const text of on) specs.push(await evaluationSpec(text, values, io))
   const evaluators = []
   for (const each of specs) evaluators.push(await loadEvaluator(each, { ...options, where: '--on' }))
   const output = textOf(values, 'output')
@@ -53,7 +53,7 @@ export async function evaluateModel(values: Values, io: Io): Promise<number> {
 }
 
 /** What `--on` means. */
-async function spec(text: string, values: Values, io: Io): Promise<EvaluationSpec> {
+export async function evaluationSpec(text: string, values: Values, io: Io): Promise<EvaluationSpec> {
   const columns = textOf(values, 'columns')?.split(',')
   const data = { ...(columns && { columns }), ...(values.options['skip-bad-rows'] === true && { skipBadRows: true }) }
   const at = text.indexOf('=')

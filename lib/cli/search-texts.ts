@@ -7,14 +7,24 @@ import { given, numberOf, textOf, textsOf, UsageError, type Values } from './com
 import type { Io } from './io.js'
 import { loadOptions } from './model-options.js'
 import { readNpyFile } from './npy.js'
+import { searchIndexFile } from './search-index.js'
 import { readAllTexts } from './texts.js'
 
 export async function searchTexts(values: Values, io: Io): Promise<number> {
-  const [name, corpusFile] = values.words as [string, string]
+  const [name, corpusFile] = values.words as [string, string | undefined]
+  const indexFile = textOf(values, 'index')
   const queriesFile = textOf(values, 'queries')
   const asked = textsOf(values, 'query')
   const misuse = (message: string) => new UsageError('ERR_INVALID_ARGUMENT', message, 'search')
   if (asked.length === 0 && queriesFile === undefined) throw misuse('search needs --query <text> or --queries <file>')
+  if (indexFile !== undefined) {
+    const stray = corpusFile ?? ['column', 'embeddings'].find((option) => values.options[option] !== undefined)
+    if (stray !== undefined) throw misuse(`search takes ${stray} or --index, not both`)
+    return searchIndexFile(indexFile, asked, queriesFile, values, io)
+  }
+  const idle = ['rescore-multiplier', 'truncate-dim'].find((option) => values.options[option] !== undefined)
+  if (idle !== undefined) throw misuse(`--${idle} is for --index`)
+  if (corpusFile === undefined) throw misuse('search needs a file of texts, or --index')
   if (corpusFile === '-' && queriesFile === '-') throw misuse('stdin can be the corpus or the queries, not both')
   const corpus = await allTexts(corpusFile, textOf(values, 'column'), io)
   const queries = [...asked, ...(queriesFile === undefined ? [] : await allTexts(queriesFile, undefined, io))]

@@ -4,7 +4,10 @@ import { LOAD_OPTIONS, MODEL_ARGUMENT } from './model-options.js'
 export const search: Command = {
   name: 'search',
   summary: 'finds the texts that are nearest to queries',
-  arguments: [MODEL_ARGUMENT, { name: 'corpus', help: 'the file of the texts, as for encode, or -' }],
+  arguments: [
+    MODEL_ARGUMENT,
+    { name: 'corpus', help: 'the file of the texts, as for encode, or -; none with --index', isOptional: true },
+  ],
   options: {
     query: { type: 'texts', value: 'text', help: 'what to search for; may be given several times' },
     queries: { type: 'string', value: 'file', help: 'a file of queries, as for encode, or -' },
@@ -20,14 +23,25 @@ export const search: Command = {
       value: 'file.npy',
       help: 'embeddings of the texts that encode --document has written',
     },
+    index: { type: 'string', value: 'file', help: 'an index that the command index has made, in place of the corpus' },
+    'rescore-multiplier': {
+      type: 'integer',
+      value: 'n',
+      help: 'with --index of int8 or binary: candidates for each hit that are scored by their full vectors',
+      fallback: '4; of binary 20',
+      least: 1,
+    },
+    'truncate-dim': { type: 'integer', value: 'n', help: 'with --index: as it was given to index', least: 1 },
     'batch-size': { type: 'integer', value: 'n', help: 'texts that are computed together', fallback: '32', least: 1 },
     ...LOAD_OPTIONS,
     json: { type: 'boolean', help: 'a line of JSON for each query' },
   },
-  notes: 'The search is exact, by the similarity of the model. Texts and embeddings are in memory.',
+  notes:
+    'The search is exact, by the similarity of the model, and texts and embeddings are in memory. With --index they are in its file.',
   examples: [
     ["npx sentence-torch search all-MiniLM-L6-v2 answers.txt --query 'How do I get a new card?'", 'one query'],
     ['npx sentence-torch search runs/a/model docs.jsonl --queries queries.txt --top-k 10 --json', 'many of them'],
+    ['npx sentence-torch search runs/a/model --index docs.index --queries - --json', 'an index, queries from stdin'],
   ],
   async run(values, io) {
     const { searchTexts } = await import('./search-texts.js')

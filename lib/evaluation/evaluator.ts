@@ -18,6 +18,8 @@ export interface EvaluationResult {
   metrics: Record<string, number>
   /** The name in `metrics` by which models are compared. */
   primaryMetric: string
+  /** The results of the evaluators inside of this one, in their order; `SequentialEvaluator` gives them. */
+  parts?: readonly { evaluator: object; result: EvaluationResult }[]
 }
 
 type Encode = (

@@ -44,12 +44,14 @@ export class SequentialEvaluator<M = EvaluatedModel> extends SentenceEvaluator<M
   async evaluate(model: M, context: EvaluationContext = {}): Promise<EvaluationResult> {
     const metrics: Record<string, number> = {}
     const scores: number[] = []
+    const parts: { evaluator: object; result: EvaluationResult }[] = []
     for (const evaluator of this.#evaluators) {
       const result = await evaluator.evaluate(model, context)
       Object.assign(metrics, result.metrics)
       scores.push(primaryValue(result))
+      parts.push({ evaluator, result })
     }
     metrics.sequential_score = scores.length === 0 ? 0 : this.#mainScore(scores)
-    return { metrics, primaryMetric: 'sequential_score' }
+    return { metrics, primaryMetric: 'sequential_score', parts }
   }
 }

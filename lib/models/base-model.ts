@@ -6,6 +6,7 @@ import { checkOptions, checkType } from '../options.js'
 import type { SavedAdapter } from './adapters/config.js'
 import { type AdapterState, DEFAULT_NAME, type ModelAdapters, newAdapters } from './adapters/model-adapters.js'
 import type { AdapterOptions } from './adapters/options.js'
+import type { TrainingFacts } from './card/facts.js'
 import { resolveModel } from './hub.js'
 import { checkLoaded, noSuchPrompt } from './load-errors.js'
 import { checkSourceOptions } from './load-options.js'
@@ -57,6 +58,8 @@ export interface LoadAdapterOptions extends SourceOptions {
 export abstract class BaseModel<P extends BaseParts> {
   readonly #parts: P
   readonly #kind: string
+  /** @internal What the model card says of the last training, as soon as it is known. */
+  trainingFacts: (() => TrainingFacts) | undefined
   #disposed: Promise<void> | undefined
 
   /** @param kind the name of the class */

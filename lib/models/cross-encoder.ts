@@ -6,6 +6,8 @@ import { ACTIVATION_NAMES, type ActivationName, applyActivation, softmaxRows } f
 import type { SavedAdapter } from './adapters/config.js'
 import type { AdapterOptions } from './adapters/options.js'
 import { BaseModel } from './base-model.js'
+import { crossEncoderKind } from './card/cross-encoder-card.js'
+import type { FullCard } from './card/full-card.js'
 import { type CrossEncoderParts, loadCrossEncoderParts, openWeights } from './cross-encoder-load.js'
 import {
   type CrossEncoderLoadOptions,
@@ -18,6 +20,7 @@ import { encodeRows, throwIfAborted } from './encode.js'
 import { evaluateModel, type ModelEvaluator } from './evaluate-model.js'
 import type { MergeMethodName } from './merging/methods.js'
 import type { MergeOptions } from './merging/options.js'
+import { crossEncoderText } from './model-text.js'
 import { EncodeProgress } from './progress.js'
 import { writeCrossEncoderFolder } from './save-cross-encoder.js'
 import { copyPairs, isPair, type Pair, type Scores, scores } from './scores.js'
@@ -175,10 +178,28 @@ export class CrossEncoder extends BaseModel<CrossEncoderParts> {
     return []
   }
 
+  /** @internal */
+  get cardKind(): 'pairs' {
+    return 'pairs'
+  }
+
+  #fullCard(target: string): FullCard | undefined {
+    const { folder, tokenizer, id: baseModel } = this.parts
+    const training = this.trainingFacts?.()
+    const kind = crossEncoderKind(this.numLabels, target)
+    const text = crossEncoderText(folder)
+    return training && { kind, baseModel, maxSeqLength: tokenizer.maxSeqLength, modelText: text, training }
+  }
+
   protected writer(target: string, adapter: SavedAdapter | undefined): (folder: string) => Promise<void> {
     const { folder, encoder, names, tokenizer, addon, id } = this.use()
     const settings = { ...folder, prompts: { ...folder.prompts }, maxSeqLength: tokenizer.maxSeqLength }
-    const card = { target, ...(id !== undefined && { baseModel: id }), version: addon.runtime().addonVersion }
+    const card = {
+      target,
+      ...(id !== undefined && { baseModel: id }),
+      version: addon.runtime().addonVersion,
+      full: this.#fullCard(target),
+    }
     return (path) => writeCrossEncoderFolder(path, settings, { encoder, names }, card, adapter)
   }
 

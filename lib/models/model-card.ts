@@ -1,4 +1,5 @@
 import { basename, resolve } from 'node:path'
+import type { FullCard } from './card/full-card.js'
 
 /** What a model card tells. */
 export interface ModelCard {
@@ -13,6 +14,14 @@ export interface ModelCard {
   modules: readonly string[]
   /** Of this package. */
   version: string
+  /** What a training tells, for the card of a model that was trained here. */
+  full?: FullCard | undefined
+}
+
+/** README.md of a model that was trained here. Its YAML needs a library, which a process that only encodes does not load. */
+export async function fullModelCard(card: FullCard): Promise<string> {
+  const { fullCard } = await import('./card/full-card.js')
+  return fullCard(card)
 }
 
 /** README.md of a saved model: the metadata that the Hugging Face hub reads, and how to use the model from Node and Python. */

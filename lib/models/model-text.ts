@@ -1,4 +1,7 @@
 import type { ConfigValue } from '../native/types.js'
+import type { CrossEncoderFolder } from './cross-encoder-folder.js'
+import { CLASSIFICATION, NEXT_TOKEN } from './folder-config.js'
+import { logitScoreConfig } from './logit-score.js'
 import type { ModelFolder } from './model-folder.js'
 
 /** What Python says of the way a transformer is used. */
@@ -18,6 +21,20 @@ export function modelText({ first, architecture, config, description, modules }:
   const start = `${first}(${pythonText(settings)})`
   const others = modules.map(({ type, shown }) => `${type}(${pythonText(shown)})`)
   return `SentenceTransformer(\n${[start, ...others].map((text, i) => `  (${i}): ${text}\n`).join('')})`
+}
+
+/** The modules of a cross-encoder as Python prints them. */
+export function crossEncoderText({ classifier, logitScore, chat }: CrossEncoderFolder): string {
+  const usage = logitScore ? NEXT_TOKEN : CLASSIFICATION
+  const logits = { method: 'forward', method_output_name: 'logits' }
+  const settings = {
+    transformer_task: usage.task,
+    modality_config: { text: logits, ...(chat && { message: { ...logits, format: chat.format } }) },
+    module_output_name: usage.output,
+    architecture: classifier.className,
+  }
+  const score = logitScore ? `  (1): LogitScore(${pythonText(logitScoreConfig(logitScore) as ConfigValue)})\n` : ''
+  return `CrossEncoder(\n  (0): Transformer(${pythonText(settings)})\n${score})`
 }
 
 /** A value of JSON as Python's repr; an array is a tuple. */

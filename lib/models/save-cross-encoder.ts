@@ -5,11 +5,13 @@ import { writeSafetensors } from '../io/safetensors.js'
 import type { ConfigObject } from '../native/types.js'
 import { ACTIVATION_PATHS } from './activations.js'
 import type { SavedAdapter } from './adapters/config.js'
+import type { FullCard } from './card/full-card.js'
 import { pythonPath } from './checkpoint-names.js'
 import type { CrossEncoderFolder } from './cross-encoder-folder.js'
 import { CLASSIFICATION, NEXT_TOKEN } from './folder-config.js'
 import { isObject, toJson } from './json.js'
 import { LOGIT_SCORE_FOLDER, logitScoreConfig } from './logit-score.js'
+import { fullModelCard } from './model-card.js'
 import { configWithDType, type SavedWeights, tensors, tokenizerConfig, writeAdapter } from './save-folder.js'
 
 /** What the model card tells beside the model's own settings. */
@@ -20,6 +22,8 @@ export interface CrossEncoderCard {
   baseModel?: string
   /** Of this package. */
   version: string
+  /** What a training tells, for the card of a model that was trained here. */
+  full?: FullCard | undefined
 }
 
 /**
@@ -67,7 +71,7 @@ export async function writeCrossEncoderFolder(
   }
   for (const [name, bytes] of model.tokenizerFiles) await writeFile(join(folder, name), bytes)
   await json('tokenizer_config.json', tokenizerConfig(model))
-  await writeFile(join(folder, 'README.md'), crossEncoderCard(model, card))
+  await writeFile(join(folder, 'README.md'), card.full ? await fullModelCard(card.full) : crossEncoderCard(model, card))
   if (adapter !== undefined) return writeAdapter(folder, adapter, weights.encoder)
   const named = tensors(weights, 0).map((tensor) => {
     return { ...tensor, name: pythonPath(tensor.own, tensor.name, model.classifier) }

@@ -8,7 +8,7 @@ import type { ConfigObject, NativeEncoder } from '../native/types.js'
 import { ADAPTER_CONFIG, ADAPTER_WEIGHTS, type SavedAdapter } from './adapters/config.js'
 import { SENTENCE_CONFIG_FILES } from './folder-config.js'
 import { toJson } from './json.js'
-import { type ModelCard, modelCard } from './model-card.js'
+import { fullModelCard, type ModelCard, modelCard } from './model-card.js'
 import type { ModelFolder } from './model-folder.js'
 import { hasWeights, savedConfig } from './modules/index.js'
 import { TOKENIZER_FILES } from './tokenizer-files.js'
@@ -53,7 +53,7 @@ export async function writeModelFolder(
     if (adapter === undefined) await json('config.json', configWithDType(model.config, weights.dtype))
     await json('tokenizer_config.json', tokenizerConfig(model))
   }
-  await writeFile(join(folder, 'README.md'), modelCard(card))
+  await writeFile(join(folder, 'README.md'), card.full ? await fullModelCard(card.full) : modelCard(card))
   if (adapter !== undefined) await writeAdapter(folder, adapter, weights.encoder)
   else await writeSafetensors(join(folder, 'model.safetensors'), tensors(weights, 0), { format: 'pt' })
 

@@ -4,6 +4,8 @@ import type { Metric, NativeAddon } from '../native/types.js'
 import { checkInteger } from '../options.js'
 import type { SavedAdapter } from './adapters/config.js'
 import { BaseModel } from './base-model.js'
+import type { FullCard } from './card/full-card.js'
+import { sentenceTransformerKind } from './card/sentence-transformer-card.js'
 import { type Embeddings, type EmbeddingsLike, embeddings, normalizeRows, truncateRows } from './embeddings.js'
 import { encodeTexts, throwIfAborted } from './encode.js'
 import { evaluateModel, type ModelEvaluator } from './evaluate-model.js'
@@ -272,6 +274,18 @@ export class SentenceTransformer extends BaseModel<Parts> {
     return folder.modules.map(({ type }, i) => ({ type, path: paths[i]! }))
   }
 
+  /** @internal */
+  get cardKind(): 'texts' {
+    return 'texts'
+  }
+
+  #fullCard(target: string): FullCard | undefined {
+    const { folder, tokenizer, id: baseModel } = this.parts
+    const training = this.trainingFacts?.()
+    const kind = sentenceTransformerKind(this.embeddingDimension, folder.similarityFnName, target)
+    return training && { kind, baseModel, maxSeqLength: tokenizer.maxSeqLength, modelText: this.toString(), training }
+  }
+
   protected writer(target: string, adapter: SavedAdapter | undefined): (folder: string) => Promise<void> {
     const { folder, encoder, names, tokenizer, addon, id } = this.use()
     const settings = { ...folder, prompts: { ...folder.prompts }, maxSeqLength: tokenizer.maxSeqLength }
@@ -283,6 +297,7 @@ export class SentenceTransformer extends BaseModel<Parts> {
       similarityFnName: folder.similarityFnName,
       modules: this.modules.map((module) => module.type),
       version: addon.runtime().addonVersion,
+      full: this.#fullCard(target),
     }
     return (path) => writeModelFolder(path, settings, { encoder, names }, card, adapter)
   }

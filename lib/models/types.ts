@@ -7,7 +7,8 @@ export interface ModelOptions {
   /** `cpu`, `cuda`, `cuda:1`, … or `auto`: the first device of this build. Default `cpu`. */
   device?: string
   /**
-   * Number type of the computation; weights are kept in float32. `auto`: bfloat16 where the processor has it. `int8`: weights of
+   * Number type of the computation; weights are kept in float32, but for those of files in bfloat16 until they are trained. `auto`:
+   * bfloat16 where the processor has it. `int8`: weights of
    * linear layers in 8 bits, each output with a scale of its own, and inputs quantised token by token; for encoding alone, on
    * processors with AVX512-VNNI. Default `float32`.
    */

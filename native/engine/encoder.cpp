@@ -35,6 +35,8 @@ void check_idle(const Network& network) {
 }  // namespace
 
 void Encoder::load(const std::vector<TensorRange>& ranges, bool last) {
+  impl_->check_open();
+  impl_->network.expect(ranges);
   Network& network = impl_->open();
   check_idle(network);
   Parameters& parameters = network.parameters();

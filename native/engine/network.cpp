@@ -62,6 +62,14 @@ Network::Network(const EncoderSpec& spec)
   layout.finish();
   bare_ = layout;
   bare_head_parameters_ = head_parameters_;
+  // Not where a matrix is read as a master at each step: by a decoder's last layer, by a static table; nor in DeBERTa,
+  // which takes no adapters either.
+  waits_ =
+      compute_ == at::kBFloat16 && !spec.decoder && !model_->sizes().takes_mean && spec.architecture != "deberta-v2";
+  if (waits_) {
+    layout = without_adapters();
+    layout.finish();
+  }
 }
 
 std::unique_ptr<Head> Network::make_head_at(size_t index, Layout& layout) const {
@@ -96,6 +104,9 @@ Initial Network::initial(const TensorInfo& info) const {
 void Network::initialize(const std::vector<std::string>& names, uint64_t seed) {
   prepare();
   parameters_.settle();
+  for (const std::string& name : names) {
+    if (parameters_.layout.group(parameters_.layout.block_of(name)) == Group::kHalved) make_masters();
+  }
   const std::unordered_set<std::string> wanted(names.begin(), names.end());
   const Layout& layout = parameters_.layout;
   for (const std::string& name : names) layout.span(name);  // throws for one that there is not
@@ -183,6 +194,7 @@ at::Tensor Network::encode(const Input& input, EncoderOutput output) {
 
 std::unique_ptr<Network> Network::copy() {
   auto out = std::make_unique<Network>(spec_);
+  if (!waits_) out->make_masters();
   out->prepare();
   out->adapters_ = adapters_;
   out->active_adapter_ = active_adapter_;

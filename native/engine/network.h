@@ -42,6 +42,12 @@ class Network {
   // too long.
   void prepare();
 
+  // Of a model in bfloat16, the large matrices have bfloat16 values alone until they are to be trained, or get values
+  // that bfloat16 does not hold. This gives all parameters masters, with the same values.
+  void make_masters();
+  // make_masters() where a range needs it. Call it before prepare() for the first ranges.
+  void expect(const std::vector<TensorRange>& ranges);
+
   // New values for these tensors, the same for the same seed; padding rows are 0.
   void initialize(const std::vector<std::string>& names, uint64_t seed);
 
@@ -89,6 +95,12 @@ class Network {
  private:
   friend class TrainingPass;
   std::unique_ptr<Head> make_head_at(size_t index, Layout& layout) const;
+  // The layout that callers are told of: halved parameters that wait for masters have their groups in it.
+  const Layout& shown() const;
+  // Whether a parameter of the transformer is only read in the compute dtype, or by rows.
+  bool can_be_halved(const TensorInfo& info) const;
+  // The groups of all parameters but those of adapters. Not finished.
+  Layout without_adapters() const;
   // Gives all parameters their places: those of the model, of the modules and of adapters.
   void arrange();
   // Changes what arrange() reads, and arranges: both or neither.
@@ -111,7 +123,8 @@ class Network {
   Parameters parameters_;
   Workspace workspace_;  // memory that no training pass has borrowed
   int passes_ = 0;       // number of training passes under way
-  Layout bare_;          // without adapters
+  Layout bare_;          // without adapters, and with masters
+  bool waits_ = false;   // whether masters are made when they are needed
   std::vector<AdapterSpec> adapters_;
   std::string active_adapter_;       // empty: none
   std::vector<ParamId> frozen_;      // by freeze()

@@ -95,19 +95,32 @@ std::map<ParamId, LowRank> Network::add_to(Layout& layout, const AdapterSpec& ad
   return out;
 }
 
-void Network::arrange() {
+bool Network::can_be_halved(const TensorInfo& info) const {
+  const ParamId id = bare_.block_of(info.name);
+  const auto& heads = bare_head_parameters_;
+  if (std::find(heads.begin(), heads.end(), id) != heads.end()) return false;
+  return info.linear || id == parameters_.token_table || (rows_ && rows_->matrix == id);
+}
+
+Layout Network::without_adapters() const {
   Layout next = bare_;
   next.reopen();
   const bool halves = parse_dtype(spec_.dtype) == at::kBFloat16;
-  const auto is_head = [&](ParamId id) {
-    return std::find(bare_head_parameters_.begin(), bare_head_parameters_.end(), id) != bare_head_parameters_.end();
-  };
   for (const TensorInfo& info : bare_.tensors()) {
-    if (adapters_.empty() || !info.name.starts_with("0.")) continue;
+    if (!info.name.starts_with("0.")) continue;
+    const bool halved = halves && can_be_halved(info);
     const ParamId id = bare_.block_of(info.name);
-    const bool halved = halves && !is_head(id) && (info.linear || id == parameters_.token_table);
-    next.regroup(id, halved ? Group::kHalved : Group::kFrozen);
+    if (!adapters_.empty()) {
+      next.regroup(id, halved ? Group::kHalved : Group::kFrozen);
+    } else if (waits_ && halved) {
+      next.regroup(id, Group::kHalved);
+    }
   }
+  return next;
+}
+
+void Network::arrange() {
+  Layout next = without_adapters();
   for (ParamId id : frozen_) {
     if (is_trained(next.group(id))) next.regroup(id, Group::kFrozen);
   }
@@ -132,15 +145,43 @@ void Network::rearrange(const std::function<void()>& change) {
   const std::vector<AdapterSpec> adapters = adapters_;
   const std::string active = active_adapter_;
   const std::vector<ParamId> frozen = frozen_;
+  const bool waits = waits_;
   change();
   try {
     arrange();
   } catch (...) {
+    waits_ = waits;
     adapters_ = adapters;
     active_adapter_ = active;
     frozen_ = frozen;
     throw;
   }
+}
+
+void Network::make_masters() {
+  if (!waits_ || !adapters_.empty()) return;
+  if (parameters_.flat().defined()) return rearrange([&] { waits_ = false; });
+  // Nothing has values yet.
+  waits_ = false;
+  Layout next = without_adapters();
+  next.finish();
+  const std::lock_guard<std::mutex> lock(layout_mutex_);
+  parameters_.layout = std::move(next);
+}
+
+void Network::expect(const std::vector<TensorRange>& ranges) {
+  if (!waits_ || !adapters_.empty()) return;
+  const Layout& layout = parameters_.layout;
+  const auto needs_master = [&](const TensorRange& range) {
+    return range.dtype != "BF16" && layout.group(layout.block_of(range.name)) == Group::kHalved;
+  };
+  if (std::any_of(ranges.begin(), ranges.end(), needs_master)) make_masters();
+}
+
+const Layout& Network::shown() const {
+  const Layout& layout = parameters_.layout;
+  const bool waits = layout.count() == bare_.count() && layout.size() > layout.mastered_end();
+  return waits ? bare_ : layout;
 }
 
 std::vector<AdapterSpec>::iterator Network::find_adapter(const std::string& name) {
@@ -216,7 +257,7 @@ std::vector<TensorInfo> Network::adapter_tensors(const std::string& name) const 
 std::vector<TensorInfo> Network::tensors() const {
   const std::lock_guard<std::mutex> lock(layout_mutex_);
   std::vector<TensorInfo> out;
-  for (TensorInfo& info : parameters_.layout.tensors()) {
+  for (TensorInfo& info : shown().tensors()) {
     if (!info.name.starts_with("adapter.")) out.push_back(std::move(info));
   }
   return out;
@@ -224,7 +265,7 @@ std::vector<TensorInfo> Network::tensors() const {
 
 std::vector<TensorInfo> Network::trained_tensors(const std::function<bool(const std::string& name)>& frozen) const {
   const std::lock_guard<std::mutex> lock(layout_mutex_);
-  const Layout& layout = parameters_.layout;
+  const Layout& layout = shown();
   const std::vector<ParamId> blocks = layout.frozen_blocks(frozen);
   std::vector<TensorInfo> out;
   for (TensorInfo& info : layout.tensors(true)) {

@@ -55,6 +55,7 @@ bool Trainer::Impl::is_frozen(const std::string& name) const {
 void Trainer::Impl::prepare() {
   if (!sets.all.empty()) return;
   Network& network = open();
+  network.make_masters();
   network.set_compute(precision);
   network.freeze([&](const std::string& name) { return is_frozen(name); });
   const bool queued = spec.without_waiting || !network.device().is_cpu();

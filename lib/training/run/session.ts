@@ -1,13 +1,14 @@
 import type { Dataset } from '../../data/dataset.js'
 import type { DataSource } from '../../data/feed.js'
 import { fromNative } from '../../errors.js'
-import type { EvaluationContext } from '../../evaluation/evaluator.js'
+import type { EvaluationContext, EvaluationResult } from '../../evaluation/evaluator.js'
 import { type ParameterGroups, parameterGroups, trainableTensors } from '../arguments/parameter-groups.js'
 import type { TrainableLoss } from '../batches/loss-set.js'
 import { chooseMiniBatches, freeMemory } from '../batches/mini-batch.js'
 import { BatchSources, countRows } from '../batches/source.js'
 import { CallbackHandler } from '../callbacks/callback-handler.js'
 import type { CallbackContext, LogRecord, TrainerCallback } from '../callbacks/callbacks.js'
+import { CardRecorder } from '../card/recorder.js'
 import { loadInitialParameters, loadLossTensors, readLossTensors } from '../checkpoint/loss-tensors.js'
 import {
   type Checkpoint,
@@ -23,6 +24,7 @@ import { Reporting } from '../reporting/reporting.js'
 import { Timings } from '../reporting/timings.js'
 import { ComputedStep } from './computed-loss.js'
 import { runEvaluation } from './evaluation.js'
+import type { EvaluatorOf } from './evaluator-choice.js'
 import { createTrainer, type GuardedTrainer } from './guarded-trainer.js'
 import { PretrainedLosses } from './pretrained.js'
 import { TrainingRun } from './run.js'
@@ -42,6 +44,7 @@ export class TrainerSession<M extends TrainableModel, L extends TrainableLoss> {
   readonly #health: HealthMonitor
   readonly #sources: BatchSources<L>
   #run: TrainingRun | undefined
+  #card: CardRecorder | undefined
 
   static async open<M extends TrainableModel, L extends TrainableLoss>(
     parts: SessionParts<M, L>,
@@ -97,6 +100,7 @@ export class TrainerSession<M extends TrainableModel, L extends TrainableLoss> {
     const groups = parameterGroups(args, tensors, losses.all[0]!.name)
     if (groups !== undefined) setGroups(native, groups)
     await native.begin()
+    const card = await this.#recordCard()
     const folder = await checkpointFolder(resume, args.outputDir)
     const train = this.#sources.training(this.#parts.trainDataset)
     const checkpoint = folder === undefined ? undefined : await readCheckpoint(folder, args, train.feed.length)
@@ -104,7 +108,10 @@ export class TrainerSession<M extends TrainableModel, L extends TrainableLoss> {
       ...{ args, native, train, signal, say, gate, claim },
       ...this.#evaluationParts(this.#parts.evalDataset),
       save: (temporary, target) => model.writeFiles(temporary, target),
-      loadBest: (best) => loadModelAndLosses(best, { model, native }),
+      loadBest: async (best) => {
+        await loadModelAndLosses(best, { model, native })
+        if (card) card.bestStep = run.state.bestGlobalStep ?? undefined
+      },
       reportsAreFree: model.device === 'cpu',
       groupRates: groups?.rates,
       miniBatches: checkpoint?.own.miniBatch ?? this.#chooseMiniBatches(),
@@ -113,6 +120,7 @@ export class TrainerSession<M extends TrainableModel, L extends TrainableLoss> {
       health: this.#health,
     })
     this.#run = run
+    if (card) model.trainingFacts = () => card.facts(run.state.logHistory)
     const parameters = trainedParameters(tensors.filter(({ name }) => groups?.groups[name] !== -1))
     say(runningTraining({ args, examples: countRows(this.#parts.trainDataset), parameters, ...run.plan }))
     if (checkpoint === undefined) {
@@ -154,12 +162,32 @@ export class TrainerSession<M extends TrainableModel, L extends TrainableLoss> {
   }
 
   #evaluationParts(evalDataset: DataSource | undefined) {
-    const { model, evaluator } = this.#parts
+    const { evaluator } = this.#parts
     return {
       computed: this.#computed,
       evalData: evalDataset && this.#sources.evaluation(evalDataset),
-      evaluate: evaluator && ((context: EvaluationContext) => evaluator.evaluate(model, context)),
+      evaluate: evaluator && ((context: EvaluationContext) => this.#evaluate(evaluator, context)),
     }
+  }
+
+  async #evaluate(evaluator: EvaluatorOf<M>, context: EvaluationContext): Promise<EvaluationResult> {
+    const result = await evaluator.evaluate(this.#parts.model, context)
+    this.#card?.evaluated(evaluator, result)
+    return result
+  }
+
+  /** Begins to keep what the model's card will say, unless this kind of model has no such card. */
+  async #recordCard(): Promise<CardRecorder | undefined> {
+    const { model, args, losses, trainDataset, evalDataset } = this.#parts
+    if (model.cardKind === undefined) return undefined
+    const lengthsOf = async (texts: readonly string[]) => {
+      // A text that the model refuses is no reason not to train: the column may not be used.
+      const tokens = await model.tokenizer.encodeAll(texts).catch(() => undefined)
+      return tokens && texts.map((_, i) => tokens.offsets[i + 1]! - tokens.offsets[i]!)
+    }
+    const hasPairs = model.cardKind === 'pairs'
+    this.#card = await CardRecorder.of({ args, losses, trainDataset, evalDataset, lengthsOf, hasPairs })
+    return this.#card
   }
 
   #chooseMiniBatches() {

@@ -1,3 +1,4 @@
+import type { TrainingFacts } from '../../models/card/facts.js'
 import type { ConfigObject, DType, NativeEncoder } from '../../native/types.js'
 
 /** The parts of a model that a trainer needs. */
@@ -7,6 +8,13 @@ export interface TrainableModel {
   readonly encoder: NativeEncoder
   /** The transformer's config.json. */
   readonly config: ConfigObject
+  readonly tokenizer: {
+    encodeAll(texts: readonly string[]): Promise<{ offsets: ArrayLike<number> }>
+  }
+  /** What stands in the examples of the model's card; undefined: it says nothing of a training. */
+  readonly cardKind?: 'texts' | 'pairs' | undefined
+  /** What the card of the model says of its training, as soon as it is known. */
+  trainingFacts?: (() => TrainingFacts) | undefined
   save(folder: string): Promise<void>
   /** Writes the files of `save` into an empty folder, which will be renamed to `target`. */
   writeFiles(folder: string, target: string): Promise<void>

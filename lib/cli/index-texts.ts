@@ -1,0 +1,132 @@
+/** `sentence-torch index`: texts pass the model group by group, into an index. */
+import { rename, rm } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { SentenceTorchError } from '../errors.js'
+import { throwIfAborted } from '../io/abort.js'
+import { failedTo } from '../io/system-error.js'
+import { temporaryBeside } from '../io/temporary.js'
+import type { Embeddings } from '../models/embeddings.js'
+import { SentenceTransformer } from '../models/sentence-transformer.js'
+import { EmbeddingIndex, type IndexPrecision } from '../search/embedding-index/embedding-index.js'
+import { given, textOf, UsageError, type Values } from './command.js'
+import type { Io } from './io.js'
+import { loadOptions } from './model-options.js'
+import { BadRows, Counter } from './progress.js'
+import { inGroups, readAllTexts } from './texts.js'
+
+/** Texts of one addition. */
+const GROUP = 8192
+
+interface Group {
+  embeddings: Embeddings
+  texts: string[]
+}
+
+export async function indexTexts(values: Values, io: Io): Promise<number> {
+  const output = textOf(values, 'output')
+  if (output === undefined) throw misuse('index needs --output with a file')
+  const add = values.options.add === true
+  const fixed = (['precision', 'score-function'] as const).find((name) => values.options[name] !== undefined)
+  if (add && fixed) throw misuse(`--${fixed} is for a new index: --add keeps what the index has`)
+  const [name, ...inputs] = values.words as [string, ...string[]]
+  const bad = new BadRows(values)
+  const model = await SentenceTransformer.load(name, loadOptions(values, io))
+  try {
+    const counter = new Counter(io.err, 'texts')
+    const groups = embedded(model, inputs, values, io, bad, counter)
+    const rows = add ? await addTo(output, groups) : await create(output, groups, model, values)
+    if (rows === undefined) {
+      throw new SentenceTorchError('ERR_INVALID_DATA', `Expected texts in ${inputs.join(', ')}, found none${bad.hint}`)
+    }
+    bad.tell(io.err)
+    const report = { ...rows, added: counter.count, output, badRows: bad.count, seconds: counter.seconds }
+    if (values.options.json) io.out(`${JSON.stringify(report)}\n`)
+    else counter.end(`${rows.dimensions} dimensions, ${rows.precision} → ${output} (${rows.rows} rows)`)
+    return 0
+  } finally {
+    await model.dispose()
+  }
+}
+
+async function* embedded(
+  model: SentenceTransformer,
+  inputs: readonly string[],
+  values: Values,
+  io: Io,
+  bad: BadRows,
+  counter: Counter,
+): AsyncGenerator<Group> {
+  const names = {
+    prompt: 'prompt',
+    'prompt-name': 'promptName',
+    'truncate-dim': 'truncateDim',
+    'batch-size': 'batchSize',
+  }
+  const options = { ...given(values, names), signal: io.signal }
+  const source = { inputs, column: textOf(values, 'column'), stdin: io.stdin, onBadRow: bad.onBadRow }
+  for await (const texts of inGroups(readAllTexts(source), GROUP)) {
+    throwIfAborted(io.signal, 'Embedding')
+    yield { embeddings: await model.encodeDocument(texts, options), texts }
+    counter.add(texts.length)
+  }
+}
+
+type Rows = { rows: number; dimensions: number; precision: IndexPrecision }
+
+const rowsOf = (index: EmbeddingIndex): Rows => {
+  return { rows: index.length, dimensions: index.dimension, precision: index.precision }
+}
+
+/** The index grows beside its place and takes it when it is complete. */
+async function create(
+  output: string,
+  groups: AsyncIterable<Group>,
+  model: SentenceTransformer,
+  values: Values,
+): Promise<Rows | undefined> {
+  const path = temporaryBeside(resolve(output), 'tmp')
+  const settings = {
+    precision: (textOf(values, 'precision') ?? 'float32') as IndexPrecision,
+    scoreFunction: (textOf(values, 'score-function') ?? model.similarityFnName) as typeof model.similarityFnName,
+  }
+  let index: EmbeddingIndex | undefined
+  try {
+    for await (const group of groups) {
+      if (index) await index.add(group)
+      else index = await EmbeddingIndex.create(path, { ...group, ...settings })
+    }
+    if (index === undefined) return undefined
+    await index.close()
+    await rename(path, output).catch(failedTo(`write ${output}`))
+    return rowsOf(index)
+  } finally {
+    await index?.close()
+    await rm(path, { force: true })
+  }
+}
+
+/** All rows in one addition, so that an index gets all of them or none. */
+async function addTo(output: string, groups: AsyncIterable<Group>): Promise<Rows | undefined> {
+  const index = await EmbeddingIndex.open(output)
+  try {
+    const all: Group[] = []
+    for await (const group of groups) all.push(group)
+    if (all.length === 0) return undefined
+    const width = all[0]!.embeddings.shape[1]
+    const texts = all.flatMap((group) => group.texts)
+    const data = new Float32Array(texts.length * width)
+    let at = 0
+    for (const { embeddings } of all) {
+      data.set(embeddings.data, at)
+      at += embeddings.data.length
+    }
+    await index.add({ embeddings: { data, shape: [texts.length, width] }, texts })
+    return rowsOf(index)
+  } finally {
+    await index.close()
+  }
+}
+
+function misuse(message: string): UsageError {
+  return new UsageError('ERR_INVALID_ARGUMENT', message, 'index')
+}

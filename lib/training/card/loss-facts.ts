@@ -1,0 +1,45 @@
+/** What a model card says of a loss. */
+import type { TrainableLoss } from '../batches/loss-set.js'
+
+/** Members of a loss that are no options. */
+const NO_OPTIONS = ['type', 'requirements', 'caching', 'computed', 'pretrained', 'pairing']
+
+/** The name in sentence-transformers. */
+export function lossName({ type }: TrainableLoss): string {
+  return type.replace(/^.*\./, '')
+}
+
+/** Names of losses and of those inside of them, each once. Source: `get_losses`. */
+export function lossNames(losses: readonly TrainableLoss[]): string[] {
+  const all = [...losses]
+  for (const loss of all) {
+    const { loss: inner } = loss as { loss?: unknown }
+    if (isLoss(inner) && !all.includes(inner)) all.push(inner)
+  }
+  return [...new Set(all.map(lossName))]
+}
+
+/** The options by their names in sentence-transformers; models and losses are named by their classes. */
+export function lossOptions(loss: TrainableLoss): Record<string, unknown> {
+  const own = Object.entries(loss).filter(([name]) => !NO_OPTIONS.includes(name))
+  const all = [...own, ...Object.entries(loss.caching ?? {})].filter(([, value]) => value !== undefined)
+  return Object.fromEntries(all.map(([name, value]) => [snakeCase(name), shown(value)]))
+}
+
+function shown(value: unknown): unknown {
+  if (isLoss(value)) return lossName(value)
+  if (typeof value === 'function') return value.name
+  const isPlain = typeof value !== 'object' || value === null || Array.isArray(value)
+  return isPlain ? value : value.constructor === Object ? value : value.constructor.name
+}
+
+function isLoss(value: unknown): value is TrainableLoss {
+  return typeof (value as TrainableLoss | undefined)?.spec === 'function'
+}
+
+/** `perDeviceTrainBatchSize` is `per_device_train_batch_size`. */
+export function snakeCase(name: string): string {
+  return name.replace(/(?<=[a-z0-9])[A-Z]|(?<=[a-z])\d+(?=$)/g, (part) =>
+    /\d/.test(part) ? part : `_${part.toLowerCase()}`,
+  )
+}
