@@ -14,6 +14,7 @@ import { label } from './label.js'
 import { merge } from './merge.js'
 import { mine } from './mine.js'
 import { pull } from './pull.js'
+import { push } from './push.js'
 import { quantize } from './quantize.js'
 import { report } from './report.js'
 import { search } from './search.js'
@@ -24,6 +25,6 @@ export const commands: readonly Command[] = [
   ...[report, compare],
   ...[encode, index, search, quantize],
   ...[mine, label, generateQueries, merge],
-  ...[inspect, pull],
+  ...[inspect, pull, push],
   ...[doctor, build, install],
 ]

@@ -78,7 +78,13 @@ export class ChatTemplate {
 
 function faulty(file: string, line: number | undefined, what: string, cause: unknown): SentenceTorchError {
   const place = line === undefined ? file : `${file}:${line}`
-  // What the library says at the end of a text that is not complete.
-  const reason = cause instanceof TypeError ? 'the template ends too early, or reads what is not there' : String(cause)
+  const reason = reasonOf(cause)
   return new SentenceTorchError('ERR_INVALID_MODEL', `The chat template ${place} ${what}: ${reason}`, { cause })
+}
+
+/** What the library says, but for what are errors of its own code there. */
+function reasonOf(cause: unknown): string {
+  if (cause instanceof RangeError) return 'its parts, or its calls of itself, go too deep, or its text is too long'
+  if (cause instanceof TypeError) return 'it ends too early, or asks for what its values are not'
+  return String(cause)
 }

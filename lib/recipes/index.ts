@@ -4,6 +4,7 @@ import { RECIPE as augmentedSbertRecipe } from './augmented-sbert.js'
 import { RECIPE as contrastiveTensionRecipe } from './contrastive-tension.js'
 import { RECIPE as finetuneRecipe } from './finetune.js'
 import { RECIPE as genqRecipe } from './genq.js'
+import { RECIPE as mergingRecipe } from './merging.js'
 import { RECIPE as multipleNegativesRecipe } from './multiple-negatives.js'
 import type { Recipe } from './recipe.js'
 import { RECIPE as scoredPairsRecipe } from './scored-pairs.js'
@@ -19,6 +20,7 @@ export type { EvaluationSpec } from './evaluation-spec.js'
 export { type FinetuneOptions, finetune, type NamedData, type NamedLoss } from './finetune.js'
 export { type GenqOptions, genq } from './genq.js'
 export type { LossSpec } from './make-loss.js'
+export { type MergingOptions, merging } from './merging.js'
 export { type MultipleNegativesOptions, multipleNegatives } from './multiple-negatives.js'
 export { NLI_LABELS, type NliNegatives, type NliPairsOptions, nliPairs, nliRows } from './nli-rows.js'
 export type { EndpointOptions } from './queries/endpoint-generator.js'
@@ -54,4 +56,5 @@ export const RECIPES: readonly Recipe[] = [
   adaptivePretrainingRecipe,
   augmentedSbertRecipe,
   genqRecipe,
+  mergingRecipe,
 ]

@@ -6,6 +6,7 @@ export const targets: Readonly<Record<string, () => Promise<Target>>> = {
   torch: async () => (await import('./torch.js')).torch,
   folder: async () => (await import('./folder.js')).folder,
   tokenizer: async () => (await import('./tokenizer.js')).tokenizer,
+  template: async () => (await import('./template.js')).template,
   dataset: async () => (await import('./dataset.js')).dataset,
   texts: async () => (await import('./texts.js')).texts,
   parquet: async () => (await import('./parquet.js')).parquet,
