@@ -22,4 +22,33 @@ async function augmentedSbert(outputDir, context) {
   return recipes.augmentedSbert({ ...given, args, crossEncoderArgs }, context)
 }
 
-export const STAGE_CASES = { augmentedSbert }
+/** Questions of SQuAD with their passages, and all passages. */
+async function squad(split) {
+  const rows = await Dataset.fromFile(file(`squad/${split}-passages.jsonl`))
+  const questions = await Dataset.fromFile(file(`squad/${split}-questions.jsonl`))
+  const texts = new Map(rows.texts('passage_id').map((id, i) => [id, rows.texts('passage')[i]]))
+  const ids = questions.texts('passage_id')
+  const pairs = questions.texts('question').map((query, i) => ({ query, passage: texts.get(ids[i]) }))
+  return { pairs: Dataset.fromRows(pairs), ids, texts }
+}
+
+/** 1,000 passages of articles that are not in the training data, and every third question on them. */
+async function squadDev() {
+  const { pairs, ids, texts } = await squad('dev')
+  const rows = pairs.texts('query').flatMap((query, i) => (i % 3 === 0 ? [[`q${i}`, query, ids[i]]] : []))
+  return new evaluation.InformationRetrievalEvaluator({
+    queries: Object.fromEntries(rows.map(([id, query]) => [id, query])),
+    corpus: texts,
+    relevantDocs: Object.fromEntries(rows.map(([id, , passage]) => [id, [passage]])),
+    name: 'squad',
+  })
+}
+
+/** The questions that people asked about 800 passages, in place of a generator. */
+async function genq(outputDir, context) {
+  const { pairs } = await squad('train')
+  const given = { model: MODEL, outputDir, queries: pairs, roundTrip: 10, test: await squadDev(), seed: 1 }
+  return recipes.genq({ ...given, args: { learningRate: 2e-5 } }, context)
+}
+
+export const STAGE_CASES = { augmentedSbert, genq }
