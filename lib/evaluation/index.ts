@@ -6,13 +6,14 @@ export {
   differenceText,
   type PairedInterval,
   type PairedScores,
+  metricInterval,
   pairedBootstrap,
   pairedBootstrapCorrelation,
 } from './bootstrap.js'
 export type { SimilarityName } from './common.js'
 export * from './cross-encoder/index.js'
 export { EmbeddingSimilarityEvaluator, type EmbeddingSimilarityEvaluatorOptions } from './embedding-similarity.js'
-export type { EvaluatedModel, EvaluationContext, EvaluationResult, Evaluator } from './evaluator.js'
+export type { EvaluatedModel, EvaluationContext, EvaluationResult, Evaluator, MetricItems } from './evaluator.js'
 export { InformationRetrievalEvaluator, type InformationRetrievalEvaluatorOptions } from './information-retrieval.js'
 export type { LabelledTexts } from './input-examples.js'
 export type { RelevantDocs, TextsById } from './ir-options.js'

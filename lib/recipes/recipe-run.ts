@@ -144,7 +144,7 @@ export class RecipeRun {
     const after = await this.measure(model)
     this.log(`after: ${primaryNumbers(after)}`)
     await this.#drawSimilarity(model, 'after')
-    const rows = metricRows(this.#evaluators, this.#before, after)
+    const rows = await metricRows(this.#evaluators, this.#before, after)
     for (const { name } of rows.undefined) this.note(`${name} is not defined for this model.`)
     this.#metrics.unshift(...rows.defined)
     return after
