@@ -4,9 +4,9 @@ export { BinaryClassificationEvaluator, type BinaryClassificationEvaluatorOption
 export {
   type BootstrapOptions,
   differenceText,
+  metricInterval,
   type PairedInterval,
   type PairedScores,
-  metricInterval,
   pairedBootstrap,
   pairedBootstrapCorrelation,
 } from './bootstrap.js'
