@@ -89,7 +89,7 @@ test('each package holds what belongs to it and nothing else', () => {
   const filesOf = (name) => packed.find((entry) => entry.name === name).files
   const allowed = {
     'sentence-torch':
-      /^(package\.json|[A-Z]+(\.md)?|dist\/bundle\/[\w-]+\.c?js|dist\/lib\/[\w/-]+\.d\.c?ts|licences\/[\w-]+\.txt|install\/[\w-]+\.(mjs|d\.mts))$/,
+      /^(package\.json|[A-Z]+(\.md)?|dist\/bundle\/[\w-]+\.c?js|dist\/lib\/[\w/-]+\.d\.c?ts|licences\/[\w-]+\.txt|schema\/config\.schema\.json|install\/[\w-]+\.(mjs|d\.mts))$/,
     '@sentence-torch/build':
       /^(package\.json|README\.md|LICENSE|CMakeLists\.txt|cmake\/.*|install\/[\w-]+\.(mjs|d\.mts)|native\/(?!test\/).*)$/,
     [`@sentence-torch/${platform}`]:

@@ -32,23 +32,26 @@ async function squad(split) {
   return { pairs: Dataset.fromRows(pairs), ids, texts }
 }
 
-/** 1,000 passages of articles that are not in the training data, and every third question on them. */
-async function squadDev() {
+/** Passages of articles that are not in the training data, and every third question on them. */
+async function squadDev(passages) {
   const { pairs, ids, texts } = await squad('dev')
-  const rows = pairs.texts('query').flatMap((query, i) => (i % 3 === 0 ? [[`q${i}`, query, ids[i]]] : []))
+  const corpus = new Map([...texts].slice(0, passages))
+  const rows = pairs.texts('query').flatMap((query, i) => {
+    return i % 3 === 0 && corpus.has(ids[i]) ? [[`q${i}`, query, ids[i]]] : []
+  })
   return new evaluation.InformationRetrievalEvaluator({
     queries: Object.fromEntries(rows.map(([id, query]) => [id, query])),
-    corpus: texts,
+    corpus,
     relevantDocs: Object.fromEntries(rows.map(([id, , passage]) => [id, [passage]])),
     name: 'squad',
   })
 }
 
-/** The questions that people asked about 800 passages, in place of a generator. */
+/** The questions that people asked about 800 passages, in place of a generator; measured on 400 passages. */
 async function genq(outputDir, context) {
   const { pairs } = await squad('train')
-  const given = { model: MODEL, outputDir, queries: pairs, roundTrip: 10, test: await squadDev(), seed: 1 }
-  return recipes.genq({ ...given, args: { learningRate: 2e-5 } }, context)
+  const given = { model: MODEL, outputDir, queries: pairs, test: await squadDev(400), seed: 1 }
+  return recipes.genq({ ...given, args: { learningRate: 2e-5, maxSteps: 60, maxSeqLength: 128 } }, context)
 }
 
 export const STAGE_CASES = { augmentedSbert, genq }

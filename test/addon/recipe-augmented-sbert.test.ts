@@ -56,7 +56,7 @@ test('silver pairs of shuffled labels train a worse model than those of real one
   t.is(new Set(keys(silver)).size, silver.length)
   t.true((silver.labels() as number[]).every((score) => score > 0 && score < 1))
   const { figures } = await RunFolder.read(join(folder, 'a'))
-  t.deepEqual([...figures.keys()].sort(), ['gold-and-silver', 'silver-agreement', 'silver-balance'])
+  for (const name of ['gold-and-silver', 'silver-agreement', 'silver-balance']) t.true(figures.has(name), name)
 })
 
 test('two labels: the cross-encoder decides, and given silver pairs get 0 or 1', async (t) => {

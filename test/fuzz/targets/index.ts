@@ -10,6 +10,7 @@ export const targets: Readonly<Record<string, () => Promise<Target>>> = {
   dataset: async () => (await import('./dataset.js')).dataset,
   texts: async () => (await import('./texts.js')).texts,
   parquet: async () => (await import('./parquet.js')).parquet,
+  index: async () => (await import('./embedding-index.js')).embeddingIndex,
   hub: async () => (await import('./hub.js')).hub,
   checkpoint: async () => (await import('./checkpoint.js')).checkpoint,
   boundary: async () => (await import('./boundary.js')).boundary,
