@@ -3,6 +3,10 @@ import { GLOBALS } from './template-globals.js'
 import { lineOfSyntax, markLines } from './template-lines.js'
 import { type TemplateLibrary, templateLibrary } from './template-python.js'
 
+/** Far beyond templates of models. The library takes quadratic time for white space. */
+const MOST_UNITS = 2 ** 20
+const LONGEST_SPACE = 2000
+
 const READ_AS_PYTHON = { lstrip_blocks: true, trim_blocks: true }
 
 /**
@@ -29,6 +33,7 @@ export class ChatTemplate {
     const library = await templateLibrary()
     // As Python reads files, and as Jinja reads templates.
     const source = text.replace(/\r\n?/g, '\n')
+    checkSize(source, file)
     try {
       return new ChatTemplate(source, file, library)
     } catch (error) {
@@ -74,6 +79,17 @@ export class ChatTemplate {
     for (const [name, value] of Object.entries(values)) own.set(name, value)
     return String(new Interpreter(own).run(program).value)
   }
+}
+
+/** @throws SentenceTorchError ERR_INVALID_MODEL */
+function checkSize(source: string, file: string): void {
+  const space = new RegExp(`\\s{${LONGEST_SPACE + 1}}`).exec(source)?.index
+  if (source.length <= MOST_UNITS && space === undefined) return
+  const [place, what] =
+    space === undefined
+      ? [file, `${source.length} characters, expected at most ${MOST_UNITS}`]
+      : [`${file}:${source.slice(0, space).split('\n').length}`, `more than ${LONGEST_SPACE} spaces on end`]
+  throw new SentenceTorchError('ERR_INVALID_MODEL', `The chat template ${place} has ${what}`)
 }
 
 function faulty(file: string, line: number | undefined, what: string, cause: unknown): SentenceTorchError {

@@ -152,7 +152,7 @@ export class RecipeRun {
     await this.#drawSimilarity(model, 'after')
     const map = await this.#map?.after(model)
     if (map) await this.figure('map', map)
-    const rows = metricRows(this.#evaluators, this.#before, after)
+    const rows = await metricRows(this.#evaluators, this.#before, after)
     for (const { name } of rows.undefined) this.note(`${name} is not defined for this model.`)
     this.#metrics.unshift(...rows.defined)
     return after

@@ -52,7 +52,10 @@ test('the run folder: numbers before and after, what was run, the logs, and no c
       ['far_pearson_cosine', 'outside', 'far'],
     ],
   )
-  for (const { before, after } of metrics) t.not(before, after)
+  for (const { before, after, interval } of metrics) {
+    t.not(before, after)
+    t.true(interval!.low < after - before && after - before < interval!.high)
+  }
   const { manifest, config, result, logs, figures } = await RunFolder.read(folder)
   t.is(manifest.state, 'finished')
   const [old, now] = ['similarity-1-before', 'similarity-2-after'].map(
