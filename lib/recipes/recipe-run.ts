@@ -188,7 +188,7 @@ export class RecipeRun {
     if (this.#context.resume) {
       this.log(resumeFromCheckpoint ? 'going on from the newest checkpoint' : 'there is no checkpoint: from the start')
     }
-    return trainer.train({ signal: this.signal, resumeFromCheckpoint })
+    return trainer.train({ signal: this.signal, ...(this.#context.resume && { resumeFromCheckpoint }) })
   }
 
   async #drawSimilarity(model: SentenceTransformer, when: 'before' | 'after'): Promise<void> {

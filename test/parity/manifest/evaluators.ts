@@ -59,7 +59,7 @@ export const evaluators: readonly Row[] = [
   }),
   onlyHere(
     'evaluation',
-    ['pairedBootstrap', 'pairedBootstrapCorrelation', 'differenceText'],
+    ['pairedBootstrap', 'pairedBootstrapCorrelation', 'metricInterval', 'differenceText'],
     'whether a difference of two models is more than chance',
     ['test/unit/bootstrap.test.ts'],
   ),
