@@ -11,7 +11,7 @@ import { packageRoot } from '../install/system.mjs'
 export const BUNDLED = [
   ...['parse5', 'entities', 'commander'],
   '@huggingface/jinja',
-  ...['ajv', 'fast-deep-equal', 'fast-uri', 'json-schema-traverse', 'require-from-string'],
+  ...['ajv', 'fast-deep-equal', 'fast-uri', 'json-schema-traverse'],
 ]
 
 /** The module that draws. It is a file of its own with all its packages, minified, for they are as large as the rest. */

@@ -29,7 +29,7 @@ for (const [label, folder] of models) {
   maps.push(
     await plots.heatmap(
       {
-        rows: SENTENCES,
+        rows: SENTENCES.map((sentence, i) => (maps.length === 0 ? `${i + 1} ${sentence}` : String(i + 1))),
         columns: SENTENCES.map((_, i) => String(i + 1)),
         values: SENTENCES.map((_, i) => matrix.row(i)),
         range: [0, 1],

@@ -1,4 +1,4 @@
-// node bench/recipes/stages.mjs [--cases augmentedSbert,genq,gpl] [--results FILE] [--runs FOLDER]
+// node bench/recipes/stages.mjs [--cases augmentedSbert,genq] [--results FILE] [--runs FOLDER]
 //
 // The recipes with several stages, end to end on real data: the numbers before and after, and of what was counted on the way. A JSON
 // line each in bench/results/recipe-stages.jsonl. A run that was stopped goes on. Needs ../shared.

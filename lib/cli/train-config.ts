@@ -55,13 +55,22 @@ function quoted(word: string): string {
   return /^[\w./=:@%+,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
 }
 
+function signed(value: number): string {
+  return `${value < 0 ? '' : '+'}${value.toFixed(4)}`
+}
+
+function intervalText({ low, high, confidence }: NonNullable<RecipeMetric['interval']>): string {
+  const isNone = low <= 0 && high >= 0
+  return `${confidence * 100} %: ${signed(low)} to ${signed(high)}${isNone ? ', no measurable difference' : ''}`
+}
+
 function shown({ metrics, notes, model }: RecipeResult): string {
   const name = ({ data, name }: RecipeMetric) => (name.startsWith(`${data}_`) ? name : `${data}_${name}`)
   const width = Math.max(0, ...metrics.map((metric) => name(metric).length))
   const rows = metrics.map((metric) => {
-    const { before, after } = metric
-    const change = after - before
-    return `${name(metric).padEnd(width)}  ${before.toFixed(4)} → ${after.toFixed(4)}  (${change < 0 ? '' : '+'}${change.toFixed(4)})`
+    const { before, after, interval } = metric
+    const range = interval === undefined ? '' : `; ${intervalText(interval)}`
+    return `${name(metric).padEnd(width)}  ${before.toFixed(4)} → ${after.toFixed(4)}  (${signed(after - before)}${range})`
   })
   return `${[...rows, ...notes, `The model is in ${model}`].join('\n')}\n`
 }

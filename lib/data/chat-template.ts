@@ -3,6 +3,10 @@ import { GLOBALS } from './template-globals.js'
 import { lineOfSyntax, markLines } from './template-lines.js'
 import { type TemplateLibrary, templateLibrary } from './template-python.js'
 
+/** Far beyond templates of models. The library takes quadratic time for white space. */
+const MOST_UNITS = 2 ** 20
+const LONGEST_SPACE = 2000
+
 const READ_AS_PYTHON = { lstrip_blocks: true, trim_blocks: true }
 
 /**
@@ -29,6 +33,7 @@ export class ChatTemplate {
     const library = await templateLibrary()
     // As Python reads files, and as Jinja reads templates.
     const source = text.replace(/\r\n?/g, '\n')
+    checkSize(source, file)
     try {
       return new ChatTemplate(source, file, library)
     } catch (error) {
@@ -76,9 +81,26 @@ export class ChatTemplate {
   }
 }
 
+/** @throws SentenceTorchError ERR_INVALID_MODEL */
+function checkSize(source: string, file: string): void {
+  const space = new RegExp(`\\s{${LONGEST_SPACE + 1}}`).exec(source)?.index
+  if (source.length <= MOST_UNITS && space === undefined) return
+  const [place, what] =
+    space === undefined
+      ? [file, `${source.length} characters, expected at most ${MOST_UNITS}`]
+      : [`${file}:${source.slice(0, space).split('\n').length}`, `more than ${LONGEST_SPACE} spaces on end`]
+  throw new SentenceTorchError('ERR_INVALID_MODEL', `The chat template ${place} has ${what}`)
+}
+
 function faulty(file: string, line: number | undefined, what: string, cause: unknown): SentenceTorchError {
   const place = line === undefined ? file : `${file}:${line}`
-  // What the library says at the end of a text that is not complete.
-  const reason = cause instanceof TypeError ? 'the template ends too early, or reads what is not there' : String(cause)
+  const reason = reasonOf(cause)
   return new SentenceTorchError('ERR_INVALID_MODEL', `The chat template ${place} ${what}: ${reason}`, { cause })
+}
+
+/** What the library says, but for what are errors of its own code there. */
+function reasonOf(cause: unknown): string {
+  if (cause instanceof RangeError) return 'its parts, or its calls of itself, go too deep, or its text is too long'
+  if (cause instanceof TypeError) return 'it ends too early, or asks for what its values are not'
+  return String(cause)
 }

@@ -3,6 +3,7 @@ import { Random } from '../data/random.js'
 import { type Pieces, runInSlices } from '../data/time-slice.js'
 import { invalidArgument, SentenceTorchError } from '../errors.js'
 import { checkFinite, checkInteger, checkOneOf, checkOptions, checkPositive } from '../options.js'
+import type { EvaluationResult } from './evaluator.js'
 import { mean } from './mean.js'
 import { correlationOfCounts, rankColumn } from './resampled-correlation.js'
 
@@ -99,6 +100,33 @@ export async function pairedBootstrapCorrelation(
     return ofAfter - ofBefore
   }
   return interval(where, { before: valueBefore, after: valueAfter }, gold.length, differenceOf, options)
+}
+
+/**
+ * The interval of the difference of two results of one evaluator, which had `items: true` in its context.
+ * @param metric a name in `metrics`
+ * @returns undefined for a metric that has no items, or none that differ enough for an interval
+ * @throws ERR_INVALID_DATA for results of different items
+ */
+export async function metricInterval(
+  metric: string,
+  before: EvaluationResult,
+  after: EvaluationResult,
+  options: BootstrapOptions = {},
+): Promise<PairedInterval | undefined> {
+  const [old, now] = [before.items?.[metric], after.items?.[metric]]
+  if (!old || !now || (old.scores.length === now.scores.length && now.scores.length < 2)) return undefined
+  const { gold, correlation = 'spearman' } = now
+  if (gold === undefined) return pairedBootstrap(old.scores, now.scores, options)
+  const scores = { gold, before: old.scores, after: now.scores }
+  checkScores('metricInterval', scores)
+  try {
+    return await pairedBootstrapCorrelation(scores, { ...options, correlation })
+  } catch (error) {
+    // Nearly all scores of a side are the same.
+    if ((error as SentenceTorchError).code === 'ERR_INVALID_DATA') return undefined
+    throw error
+  }
 }
 
 /** What a result says of a difference, for people: its sign, size and interval, or that there is none to measure. */

@@ -2,7 +2,7 @@
 import { describe, invalidArgument, SentenceTorchError } from '../errors.js'
 import { checkInteger, checkOneOf, checkOptions, checkType, listOfNames } from '../options.js'
 import { pythonFloat } from './csv.js'
-import type { EvaluationContext, EvaluationResult } from './evaluator.js'
+import type { EvaluationContext, EvaluationResult, MetricItems } from './evaluator.js'
 
 export { mean } from './mean.js'
 
@@ -38,8 +38,9 @@ export function checkCommon(where: string, options: CommonOptions): void {
 
 /** Checks the arguments of `evaluate` after the model. @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION */
 export function checkContext(context: EvaluationContext): void {
-  checkOptions('evaluate', context, ['outputPath', 'epoch', 'steps', 'signal'])
+  checkOptions('evaluate', context, ['outputPath', 'epoch', 'steps', 'signal', 'items'])
   checkType('outputPath', context.outputPath, 'string')
+  checkType('items', context.items, 'boolean')
 }
 
 /** Checks `similarityFnNames`, and the main one among them. */
@@ -86,13 +87,17 @@ export function invalidData(message: string): SentenceTorchError {
   return new SentenceTorchError('ERR_INVALID_DATA', message)
 }
 
-/** The metrics, and the name of the primary one, with the evaluator's name as a prefix. */
-export function named(name: string, metrics: Readonly<Record<string, number>>, primary: string): EvaluationResult {
+/** The metrics, the name of the primary one, and what metrics are made of, with the evaluator's name as a prefix. */
+export function named(
+  name: string,
+  metrics: Readonly<Record<string, number>>,
+  primary: string,
+  items?: Readonly<Record<string, MetricItems>>,
+): EvaluationResult {
   const prefix = name === '' ? '' : `${name}_`
-  return {
-    metrics: Object.fromEntries(Object.entries(metrics).map(([key, value]) => [prefix + key, value])),
-    primaryMetric: prefix + primary,
-  }
+  const prefixed = <T>(values: Readonly<Record<string, T>>): Record<string, T> =>
+    Object.fromEntries(Object.entries(values).map(([key, value]) => [prefix + key, value]))
+  return { metrics: prefixed(metrics), primaryMetric: prefix + primary, ...(items && { items: prefixed(items) }) }
 }
 
 /** `_name`, or nothing without a name: a part of file names. */

@@ -14,7 +14,7 @@ import {
 import { pearson, spearmanInSlices } from './correlation.js'
 import { appendCsv, pythonFloat } from './csv.js'
 import { embed } from './embed.js'
-import type { EvaluatedModel, EvaluationContext, EvaluationResult } from './evaluator.js'
+import type { EvaluatedModel, EvaluationContext, EvaluationResult, MetricItems } from './evaluator.js'
 import { type LabelledTexts, numberLabels, textColumns } from './input-examples.js'
 import { type Rows, similaritiesOfPairs } from './pair-similarities.js'
 import { PRECISIONS, quantizedRows } from './quantized-rows.js'
@@ -88,8 +88,11 @@ export class EmbeddingSimilarityEvaluator extends SentenceEvaluator {
     const [first, second] = await quantizedRows(sides, precision)
 
     const metrics: Record<string, number> = {}
+    const items: Record<string, MetricItems> = {}
     for (const fn of functions) {
       const similarities = await similaritiesOfPairs(fn, first, second)
+      for (const correlation of ['pearson', 'spearman'] as const)
+        items[`${correlation}_${fn}`] = { scores: similarities, gold: scores, correlation }
       metrics[`pearson_${fn}`] = pearson(scores, similarities)
       metrics[`spearman_${fn}`] = await spearmanInSlices(scores, similarities)
     }
@@ -102,7 +105,7 @@ export class EmbeddingSimilarityEvaluator extends SentenceEvaluator {
       }
       if (mainSimilarity === undefined) primary = 'spearman_max'
     }
-    return named(this.name, metrics, primary)
+    return named(this.name, metrics, primary, context.items ? items : undefined)
   }
 
   async #embed(model: EvaluatedModel, texts: readonly string[], context: EvaluationContext): Promise<Rows> {

@@ -11,6 +11,19 @@ export interface EvaluationContext {
   /** Optimiser steps so far. Default −1. */
   steps?: number
   signal?: AbortSignal
+  /** Whether the result has the scores of each item (`EvaluationResult.items`). Default false. */
+  items?: boolean
+}
+
+/**
+ * What a metric is made of, item by item, for the interval of a difference: the mean of `scores` or, with `gold`, their correlation
+ * with it.
+ */
+export interface MetricItems {
+  scores: ArrayLike<number>
+  gold?: ArrayLike<number>
+  /** With `gold`. */
+  correlation?: 'spearman' | 'pearson'
 }
 
 export interface EvaluationResult {
@@ -18,6 +31,11 @@ export interface EvaluationResult {
   metrics: Record<string, number>
   /** The name in `metrics` by which models are compared. */
   primaryMetric: string
+  /**
+   * By the name in `metrics`, if the context asks for it; not of metrics that are neither means nor correlations of items, such as
+   * an average precision or the best of several similarities.
+   */
+  items?: Readonly<Record<string, MetricItems>>
   /** The results of the evaluators inside of this one, in their order; `SequentialEvaluator` gives them. */
   parts?: readonly { evaluator: object; result: EvaluationResult }[]
 }

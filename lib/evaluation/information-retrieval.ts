@@ -6,7 +6,7 @@ import { TopHits } from '../search/top-hits.js'
 import { COMMON_OPTIONS, checkCommon, contextCells, invalidData, named, suffix } from './common.js'
 import { appendCsv, pythonFloat } from './csv.js'
 import { embed } from './embed.js'
-import type { EvaluatedModel, EvaluationContext, EvaluationResult } from './evaluator.js'
+import type { EvaluatedModel, EvaluationContext, EvaluationResult, MetricItems } from './evaluator.js'
 import { type Cutoffs, csvHeader, csvMetrics, irMetrics, type RankedQuery } from './ir-metrics.js'
 import {
   checkRetrieval,
@@ -108,13 +108,17 @@ export class InformationRetrievalEvaluator extends SentenceEvaluator {
     await this.#sorted
     const hits = await this.#search(model, functions, context)
     const results = new Map<string, Record<string, number>>()
+    const items: Record<string, MetricItems> = {}
     for (const [name, found] of hits) {
       if (context.outputPath !== undefined && this.#options.writePredictions) {
         const file = `Information-Retrieval_evaluation${suffix(this.name)}_predictions_${name}.jsonl`
         const { writePredictions } = await import('./predictions.js')
         await writePredictions(context.outputPath, file, this.#queries, this.#corpus, found)
       }
-      results.set(name, await irMetrics(this.#ranked(found), this.#cutoffs))
+      const { means, values } = await irMetrics(this.#ranked(found), this.#cutoffs)
+      results.set(name, means)
+      if (!context.items) continue
+      for (const [key, scores] of Object.entries(values)) items[`${name}_${key}`] = { scores }
     }
     const sorted = [...results.keys()].sort(comparePython)
     if (context.outputPath !== undefined && writeCsv) await this.#write(context.outputPath, context, sorted, results)
@@ -123,7 +127,7 @@ export class InformationRetrievalEvaluator extends SentenceEvaluator {
     const metrics = [...results].flatMap(([name, values]) =>
       Object.entries(values).map(([key, value]) => [`${name}_${key}`, value] as const),
     )
-    return named(this.name, Object.fromEntries(metrics), `${primary}_${top}`)
+    return named(this.name, Object.fromEntries(metrics), `${primary}_${top}`, context.items ? items : undefined)
   }
 
   /** Sorts the corpus by ascending ids, so that the search's order is the order of ties. */

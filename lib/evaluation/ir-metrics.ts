@@ -38,8 +38,11 @@ const MEASURES: readonly [name: string, cutoffs: keyof Cutoffs, measure: (query:
     ['map', 'mapAtK', ({ relevant, total }, k) => averagePrecisionAt(relevant, total, k)],
   ]
 
-/** The means over the queries: `accuracy@1`, …, `map@100`. */
-export async function irMetrics(queries: Iterable<RankedQuery>, cutoffs: Cutoffs): Promise<Record<string, number>> {
+/** The means over the queries (`accuracy@1`, …, `map@100`), and the values of each query. */
+export async function irMetrics(
+  queries: Iterable<RankedQuery>,
+  cutoffs: Cutoffs,
+): Promise<{ means: Record<string, number>; values: Record<string, number[]> }> {
   const columns = MEASURES.flatMap(([name, at, measure]) =>
     cutoffs[at].map((k) => ({ key: `${name}@${k}`, k, measure, values: [] as number[] })),
   )
@@ -49,9 +52,12 @@ export async function irMetrics(queries: Iterable<RankedQuery>, cutoffs: Cutoffs
     await slice.yield()
   }
   // The reference adds reciprocal ranks one by one, and everything else by numpy.
-  return Object.fromEntries(
-    columns.map(({ key, measure, values }) => [key, measure === mrr ? meanInOrder(values) : mean(values)]),
-  )
+  return {
+    means: Object.fromEntries(
+      columns.map(({ key, measure, values }) => [key, measure === mrr ? meanInOrder(values) : mean(values)]),
+    ),
+    values: Object.fromEntries(columns.map(({ key, values }) => [key, values])),
+  }
 }
 
 /** The columns of the CSV file, as names of metrics. Their order differs from that of the metrics. */

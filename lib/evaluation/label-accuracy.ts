@@ -76,18 +76,18 @@ export class LabelAccuracyEvaluator extends SentenceEvaluator {
     const second = await embed(model, 'encode', sentences2, this.#options, context)
     const { data, shape } = await this.#logits(first, second)
     if (shape[0] !== labels.length) throw invalidArgument('the result of logits', `${labels.length} rows`, shape[0])
-    let right = 0
+    const right = new Uint8Array(labels.length)
     for (const [i, label] of labels.entries()) {
       const row = data.subarray(i * shape[1], (i + 1) * shape[1])
-      if (row.indexOf(row.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY)) === label) right++
+      if (row.indexOf(row.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY)) === label) right[i] = 1
     }
-    const accuracy = right / labels.length
+    const accuracy = right.reduce((sum, value) => sum + value, 0) / labels.length
     if (context.outputPath !== undefined && writeCsv) {
       const row = [...contextCells(context), pythonFloat(accuracy)]
       const file = `accuracy_evaluation${suffix(this.name)}_results.csv`
       await appendCsv(context.outputPath, file, ['epoch', 'steps', 'accuracy'], row)
     }
-    return named(this.name, { accuracy }, 'accuracy')
+    return named(this.name, { accuracy }, 'accuracy', context.items ? { accuracy: { scores: right } } : undefined)
   }
 
   async #logits(first: Embeddings, second: Embeddings): Promise<Embeddings> {

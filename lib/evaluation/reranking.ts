@@ -96,7 +96,8 @@ export class RerankingEvaluator extends SentenceEvaluator {
       gains.push(ndcgWithTies(relevant, scores, order, atK))
       await slice.yield()
     }
-    const metrics = { map: mean(precisions), [`mrr@${atK}`]: mean(ranks), [`ndcg@${atK}`]: mean(gains) }
+    const scores = Object.entries({ map: precisions, [`mrr@${atK}`]: ranks, [`ndcg@${atK}`]: gains })
+    const metrics = Object.fromEntries(scores.map(([key, values]) => [key, mean(values)]))
     if (context.outputPath !== undefined && writeCsv) {
       await appendCsv(
         context.outputPath,
@@ -105,7 +106,8 @@ export class RerankingEvaluator extends SentenceEvaluator {
         [...contextCells(context), ...Object.values(metrics).map(pythonFloat)],
       )
     }
-    return named(this.name, metrics, `ndcg@${atK}`)
+    const items = Object.fromEntries(scores.map(([key, values]) => [key, { scores: values }]))
+    return named(this.name, metrics, `ndcg@${atK}`, context.items ? items : undefined)
   }
 
   /** Each sample's query [1, dim], documents [n, dim] and number of positives, which come first. */

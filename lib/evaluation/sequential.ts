@@ -1,6 +1,6 @@
 import { invalidArgument } from '../errors.js'
 import { checkOptions, checkType } from '../options.js'
-import type { EvaluatedModel, EvaluationContext, EvaluationResult } from './evaluator.js'
+import type { EvaluatedModel, EvaluationContext, EvaluationResult, MetricItems } from './evaluator.js'
 import { primaryValue } from './primary-value.js'
 import { SentenceEvaluator } from './sentence-evaluator.js'
 
@@ -43,15 +43,17 @@ export class SequentialEvaluator<M = EvaluatedModel> extends SentenceEvaluator<M
 
   async evaluate(model: M, context: EvaluationContext = {}): Promise<EvaluationResult> {
     const metrics: Record<string, number> = {}
+    const items: Record<string, MetricItems> = {}
     const scores: number[] = []
     const parts: { evaluator: object; result: EvaluationResult }[] = []
     for (const evaluator of this.#evaluators) {
       const result = await evaluator.evaluate(model, context)
       Object.assign(metrics, result.metrics)
+      Object.assign(items, result.items)
       scores.push(primaryValue(result))
       parts.push({ evaluator, result })
     }
     metrics.sequential_score = scores.length === 0 ? 0 : this.#mainScore(scores)
-    return { metrics, primaryMetric: 'sequential_score', parts }
+    return { metrics, primaryMetric: 'sequential_score', ...(context.items && { items }), parts }
   }
 }

@@ -14,7 +14,7 @@ import {
 } from './common.js'
 import { appendCsv, pythonFloat } from './csv.js'
 import { embed } from './embed.js'
-import type { EvaluatedModel, EvaluationContext, EvaluationResult } from './evaluator.js'
+import type { EvaluatedModel, EvaluationContext, EvaluationResult, MetricItems } from './evaluator.js'
 import { type LabelledTexts, textColumns } from './input-examples.js'
 import { similaritiesOfPairs } from './pair-similarities.js'
 import { SentenceEvaluator } from './sentence-evaluator.js'
@@ -81,13 +81,15 @@ export class TripletEvaluator extends SentenceEvaluator {
     const negative = await embed(model, 'encodeDocument', negatives, options, context)
 
     const metrics: Record<string, number> = {}
+    const items: Record<string, MetricItems> = {}
     for (const fn of functions) {
       const near = await similaritiesOfPairs(fn, anchor, positive)
       const far = await similaritiesOfPairs(fn, anchor, negative)
       // In float32, as in Python, because with a margin a tie can depend on rounding.
       const ahead = Math.fround(typeof margin === 'number' ? margin : (margin[fn] ?? 0))
-      const right = near.reduce((sum, value, i) => sum + (value > Math.fround(far[i]! + ahead) ? 1 : 0), 0)
-      metrics[`${fn}_accuracy`] = Math.fround(right / near.length)
+      const right = near.map((value, i) => (value > Math.fround(far[i]! + ahead) ? 1 : 0))
+      metrics[`${fn}_accuracy`] = Math.fround(right.reduce((sum, value) => sum + value, 0) / near.length)
+      items[`${fn}_accuracy`] = { scores: right }
     }
     if (context.outputPath !== undefined && (this.#options.writeCsv ?? true)) {
       await appendCsv(
@@ -102,7 +104,7 @@ export class TripletEvaluator extends SentenceEvaluator {
       metrics.max_accuracy = Math.max(...Object.values(metrics))
       if (mainSimilarity === undefined) primary = 'max_accuracy'
     }
-    return named(this.name, metrics, primary)
+    return named(this.name, metrics, primary, context.items ? items : undefined)
   }
 }
 

@@ -11,6 +11,7 @@ import { isPlainObject } from '../options.js'
 import type { PartialTrainingArguments } from '../training/index.js'
 import { datasetSha256, modelKey } from './fingerprint.js'
 import { goldPairs, twoTexts } from './gold-pairs.js'
+import { primaryNumbers } from './metrics.js'
 import {
   COMMON,
   type DataOption,
@@ -198,7 +199,9 @@ export async function augmentedSbert(
     const measured = new Map([['as it was', before]])
     if (goldAlone !== undefined) {
       const model = await run.loadModel(() => SentenceTransformer.load(stageModel(goldAlone.folder)))
-      measured.set('gold', await run.measure(model))
+      const alone = await run.measure(model)
+      measured.set('gold', alone)
+      run.note(`Trained on the gold pairs alone: ${primaryNumbers(alone)}.`)
       await model.dispose()
     }
     const model = await run.loadModel(() => SentenceTransformer.load(stageModel(both.folder)))

@@ -1,6 +1,3 @@
-import { existsSync, readdirSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
-import { join } from 'node:path'
 import type { Dataset } from '../data/dataset.js'
 import { isDataset } from '../data/feed.js'
 import { invalidArgument, SentenceTorchError } from '../errors.js'
@@ -114,15 +111,11 @@ export async function finetune(options: FinetuneOptions, context: RecipeContext 
       loss,
       ...run.training({ ...OWN_ARGUMENTS, ...batching(loss), ...(data.eval.length > 0 && EVALUATES) }),
     })
-    const resumeFromCheckpoint = context.resume === true && checkpointsIn(run.folder).length > 0
-    if (context.resume)
-      run.log(resumeFromCheckpoint ? 'going on from the newest checkpoint' : 'there is no checkpoint: from the start')
-    await trainer.train({ signal: run.signal, ...(context.resume && { resumeFromCheckpoint }) })
+    await run.train(trainer)
 
     // 4. The model as it has become.
     await run.after(model)
-    // They are there to go on from. Who asks for some keeps them.
-    if (given.args.saveStrategy === undefined) await removeCheckpoints(run.folder)
+    await run.removeCheckpoints(run.folder)
   })
 }
 
@@ -215,14 +208,6 @@ function batching(loss: Loss | Record<string, Loss>): PartialTrainingArguments {
 
 export function lossName(loss: LossSpec): string {
   return typeof loss === 'string' ? loss : loss.name
-}
-
-function checkpointsIn(folder: string): string[] {
-  return existsSync(folder) ? readdirSync(folder).filter((name) => /^checkpoint-\d+$/.test(name)) : []
-}
-
-async function removeCheckpoints(folder: string): Promise<void> {
-  for (const name of checkpointsIn(folder)) await rm(join(folder, name), { recursive: true, force: true })
 }
 
 export const RECIPE: Recipe = {

@@ -4,6 +4,7 @@ import { RECIPE as augmentedSbertRecipe } from './augmented-sbert.js'
 import { RECIPE as contrastiveTensionRecipe } from './contrastive-tension.js'
 import { RECIPE as finetuneRecipe } from './finetune.js'
 import { RECIPE as genqRecipe } from './genq.js'
+import { RECIPE as gplRecipe } from './gpl.js'
 import { RECIPE as mergingRecipe } from './merging.js'
 import { RECIPE as multipleNegativesRecipe } from './multiple-negatives.js'
 import type { Recipe } from './recipe.js'
@@ -19,6 +20,7 @@ export type { DataSpec, DataSpecObject } from './data-spec.js'
 export type { EvaluationSpec } from './evaluation-spec.js'
 export { type FinetuneOptions, finetune, type NamedData, type NamedLoss } from './finetune.js'
 export { type GenqOptions, genq } from './genq.js'
+export { type GplOptions, gpl } from './gpl.js'
 export type { LossSpec } from './make-loss.js'
 export { type MergingOptions, merging } from './merging.js'
 export { type MultipleNegativesOptions, multipleNegatives } from './multiple-negatives.js'
@@ -56,5 +58,6 @@ export const RECIPES: readonly Recipe[] = [
   adaptivePretrainingRecipe,
   augmentedSbertRecipe,
   genqRecipe,
+  gplRecipe,
   mergingRecipe,
 ]

@@ -1,4 +1,5 @@
 /** The numbers of a model before and after training, side by side. */
+import { metricInterval } from '../evaluation/bootstrap.js'
 import type { EvaluationContext, EvaluationResult, Evaluator } from '../evaluation/evaluator.js'
 import type { SentenceTransformer } from '../models/sentence-transformer.js'
 import type { RecipeMetric } from './recipe.js'
@@ -7,6 +8,9 @@ import type { RecipeMetric } from './recipe.js'
 export type MeasuredRole = RecipeMetric['data']
 
 export const MEASURED: readonly MeasuredRole[] = ['dev', 'test', 'outside']
+
+/** For intervals of many metrics: their ends vary by some percent of their width. */
+const RESAMPLES = 2000
 
 export type Evaluators = Readonly<Partial<Record<MeasuredRole, Evaluator>>>
 export type Measured = Readonly<Partial<Record<MeasuredRole, EvaluationResult>>>
@@ -20,30 +24,35 @@ export async function measure(
   const results: Partial<Record<MeasuredRole, EvaluationResult>> = {}
   for (const role of MEASURED) {
     const evaluator = evaluators[role]
-    if (evaluator) results[role] = await evaluator.evaluate(model, context)
+    if (evaluator) results[role] = await evaluator.evaluate(model, { ...context, items: true })
   }
   return results
 }
 
 /**
- * One row for each metric, the primary one of each evaluator first; thresholds are no measure of quality and have none. Metrics that
+ * One row for each metric, the primary one of each evaluator first, with the interval of its difference where it has one; thresholds are no measure of quality and have none. Metrics that
  * are not defined for a model (a correlation of equal similarities) stand apart.
  */
-export function metricRows(
+export async function metricRows(
   evaluators: Evaluators,
   before: Measured,
   after: Measured,
-): { defined: RecipeMetric[]; undefined: RecipeMetric[] } {
-  const rows = MEASURED.flatMap((role) => {
+): Promise<{ defined: RecipeMetric[]; undefined: RecipeMetric[] }> {
+  const rows: RecipeMetric[] = []
+  for (const role of MEASURED) {
     const [old, now] = [before[role], after[role]]
-    if (!old || !now) return []
+    if (!old || !now) continue
     const names = Object.keys(now.metrics).filter(isQuality)
     names.sort((a, b) => Number(b === now.primaryMetric) - Number(a === now.primaryMetric))
-    return names.map((name) => ({
-      ...{ name, evaluator: nameOf(evaluators[role]!, role), data: role },
-      ...{ before: old.metrics[name]!, after: now.metrics[name]!, higherIsBetter: true },
-    }))
-  })
+    for (const name of names) {
+      const interval = await metricInterval(name, old, now, { resamples: RESAMPLES })
+      rows.push({
+        ...{ name, evaluator: nameOf(evaluators[role]!, role), data: role },
+        ...{ before: old.metrics[name]!, after: now.metrics[name]!, higherIsBetter: true },
+        ...(interval && { interval: { low: interval.low, high: interval.high, confidence: interval.confidence } }),
+      })
+    }
+  }
   const isDefined = ({ before, after }: RecipeMetric) => Number.isFinite(before) && Number.isFinite(after)
   return { defined: rows.filter(isDefined), undefined: rows.filter((row) => !isDefined(row)) }
 }

@@ -19,6 +19,7 @@ import { writeMeasuredCard } from './measured-card.js'
 import { type Evaluators, MEASURED, type Measured, measure, metricRows, primaryNumbers } from './metrics.js'
 import type { DataOption, RecipeContext, RecipeMetric, RecipeOptions, RecipeResult } from './recipe.js'
 import { dataFacts } from './run-facts.js'
+import { dataFigures, namedData, TextMap } from './run-figures.js'
 import { sampleTexts, similarityFigure } from './similarity-figure.js'
 import { Stages } from './stages.js'
 
@@ -51,6 +52,8 @@ export class RecipeRun {
   readonly #counts: Record<string, number> = {}
   #before: Measured = {}
   #sample: readonly string[] = []
+  readonly #rows: { role: RunData['role']; dataset: Dataset }[] = []
+  #map: TextMap | undefined
 
   /** @internal */
   constructor(folder: RunFolder, options: RecipeOptions, context: RecipeContext, evaluators: Evaluators) {
@@ -105,6 +108,8 @@ export class RecipeRun {
     this.#data.push(await dataFacts(role, source, dataset))
     await this.#folder.writeManifest({ data: this.#data })
     if (role === 'train' && this.#sample.length === 0) this.#sample = sampleTexts(dataset)
+    if (role === 'train') this.#map ??= new TextMap(dataset)
+    this.#rows.push({ role, dataset })
     this.log(`${role}: ${dataset.length} rows of ${source}`)
     return dataset
   }
@@ -135,6 +140,7 @@ export class RecipeRun {
     this.#before = await this.measure(model)
     this.log(`before: ${primaryNumbers(this.#before)}`)
     await this.#drawSimilarity(model, 'before')
+    await this.#map?.before(model)
     return this.#before
   }
 
@@ -148,7 +154,9 @@ export class RecipeRun {
     if (facts) await writeMeasuredCard(model, path, facts, this.#evaluators, after)
     this.log(`after: ${primaryNumbers(after)}`)
     await this.#drawSimilarity(model, 'after')
-    const rows = metricRows(this.#evaluators, this.#before, after)
+    const map = await this.#map?.after(model)
+    if (map) await this.figure('map', map)
+    const rows = await metricRows(this.#evaluators, this.#before, after)
     for (const { name } of rows.undefined) this.note(`${name} is not defined for this model.`)
     this.#metrics.unshift(...rows.defined)
     return after
@@ -184,7 +192,7 @@ export class RecipeRun {
     if (this.#context.resume) {
       this.log(resumeFromCheckpoint ? 'going on from the newest checkpoint' : 'there is no checkpoint: from the start')
     }
-    return trainer.train({ signal: this.signal, resumeFromCheckpoint })
+    return trainer.train({ signal: this.signal, ...(this.#context.resume && { resumeFromCheckpoint }) })
   }
 
   async #drawSimilarity(model: SentenceTransformer, when: 'before' | 'after'): Promise<void> {
@@ -199,6 +207,8 @@ export class RecipeRun {
   async finish(): Promise<RecipeResult> {
     const result = { metrics: this.#metrics, notes: this.#notes, counts: this.#counts }
     await this.#folder.writeResult(result)
+    const figures = await dataFigures(namedData(this.#rows))
+    for (const [name, figure] of Object.entries(figures)) await this.figure(name, figure)
     await this.#folder.writeManifest({ model: RUN_FILES.model })
     await this.#folder.finish()
     await writeReport(this.folder)
@@ -219,7 +229,7 @@ export function trainingArguments(
 ): PartialTrainingArguments {
   const evaluation = dev ? ({ evalStrategy: 'steps', evalSteps: 0.25 } as const) : {}
   return {
-    ...{ numTrainEpochs: 1, loggingSteps: 10, reportTo: ['jsonl', 'tensorboard'], ...evaluation },
+    ...{ numTrainEpochs: 1, loggingSteps: 10, logTimings: true, reportTo: ['jsonl', 'tensorboard'], ...evaluation },
     ...SAVING,
     ...own,
     ...args,

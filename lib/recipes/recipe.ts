@@ -60,6 +60,11 @@ export interface RecipeMetric {
   /** Of the trained one. */
   after: number
   higherIsBetter: boolean
+  /**
+   * Where 95 % of the differences `after` - `before` lie if the items of the data are drawn anew (paired bootstrap, 2,000 times).
+   * If 0 is inside, there is no measurable difference. Absent for metrics that are no mean or correlation of items.
+   */
+  interval?: { low: number; high: number; confidence: number }
 }
 
 export interface RecipeResult {

@@ -8,6 +8,8 @@ import { type Column, table } from './tables.js'
 /** Drawing area in pixels: with its axes as wide as a phone, so that texts keep their size there. */
 const WIDTH = 330
 const HEIGHT = 220
+/** Bars have their labels beside them. */
+const BARS_WIDTH = 220
 /** A drawing may shrink to this share before it scrolls. */
 const SMALLEST = 0.8
 
@@ -31,7 +33,7 @@ function contentOf(figure: Figure): Promise<Html> | Html {
     case 'curves':
       return drawing(plots.curves(dataOf(figure), SIZED))
     case 'bars':
-      return drawing(plots.bars(dataOf(figure), { ...PLAIN, width: WIDTH }))
+      return drawing(plots.bars(dataOf(figure), { ...PLAIN, width: BARS_WIDTH }))
     case 'map':
       return mapView(dataOf(figure))
     case 'pairs':

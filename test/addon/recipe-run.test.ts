@@ -1,10 +1,11 @@
 // What all recipes have in common, on a model that computes in microseconds.
 import { mkdtempSync, rmSync } from 'node:fs'
-import { readdir, writeFile } from 'node:fs/promises'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { Dataset, evaluation, recipes } from '../../lib/index.js'
+import type { FigureOf } from '../../lib/report/figures.js'
 import { RunFolder } from '../../lib/report/run-folder.js'
 import { temporaryFolder } from '../helpers/model-folders.js'
 import { tinyFolder, tinyWords } from '../helpers/tiny-folder.js'
@@ -51,13 +52,26 @@ test('the run folder: numbers before and after, what was run, the logs, and no c
       ['far_pearson_cosine', 'outside', 'far'],
     ],
   )
-  for (const { before, after } of metrics) t.not(before, after)
+  for (const { before, after, interval } of metrics) {
+    t.not(before, after)
+    t.true(interval!.low < after - before && after - before < interval!.high)
+  }
   const { manifest, config, result, logs, figures } = await RunFolder.read(folder)
   t.is(manifest.state, 'finished')
   const [old, now] = ['similarity-1-before', 'similarity-2-after'].map(
     (name) => figures.get(name) as unknown as { rows: string[]; values: number[][] },
   )
   t.is(old!.rows.length, 10)
+  const map = figures.get('map') as FigureOf<'map'>
+  t.deepEqual([map.labels.length, map.panels.map(({ title }) => title)], [32, ['before', 'after']])
+  t.deepEqual(new Set(map.groups), new Set(['anchor', 'positive']))
+  t.notDeepEqual(map.panels[0]!.x, map.panels[1]!.x)
+  t.deepEqual((figures.get('data-overlap') as FigureOf<'table'>).rows, [['train', 16, 0, 32, null, null]])
+  t.deepEqual((figures.get('data-lengths') as FigureOf<'histogram'>).series[0]!.values, Array(32).fill(2))
+  const report = await readFile(join(folder, 'report.html'), 'utf8')
+  for (const id of ['results', 'training', 'similarity', 'map', 'data', 'config', 'manifest']) {
+    t.true(report.includes(`<section id="${id}">`), id)
+  }
   t.true(Math.abs(now!.values[0]![0]! - 1) < 1e-5)
   t.not(old!.values[0]![1], now!.values[0]![1])
   t.deepEqual(manifest.seeds, { seed: 3 })

@@ -68,3 +68,11 @@ for (const [name, template, line] of [
     )
   })
 }
+
+test('templates that are too long, or have too much white space, are refused', async (t) => {
+  const refused = (source: string, message: RegExp) =>
+    t.throwsAsync(ChatTemplate.compile(source, 'chat_template.jinja'), { code: 'ERR_INVALID_MODEL', message })
+  await refused(`a\n{{ messages }}${' '.repeat(2001)}`, /chat_template\.jinja:2 has more than 2000 spaces/)
+  await refused('a'.repeat(2 ** 20 + 1), /chat_template\.jinja has 1048577 characters/)
+  await t.notThrowsAsync(ChatTemplate.compile(`${' '.repeat(2000)}{{ messages }}`, 'chat_template.jinja'))
+})

@@ -114,6 +114,18 @@ test('after the last try the error has the status and what was said; other error
   })
 })
 
+test('an answer without an end is refused', async (t) => {
+  const { asked, generator } = await service(t, (_, response) => {
+    const more = () => {
+      while (!response.destroyed && response.write('x'.repeat(2 ** 16)));
+    }
+    response.on('drain', more)
+    more()
+  })
+  await t.throwsAsync(generator.generate(['a'], request), { code: 'ERR_NETWORK', message: /longer than 8388608 bytes/ })
+  t.is(asked.length, 1)
+})
+
 test('a redirect does not get the key', async (t) => {
   const { asked, generator } = await service(t, (_, response) => response.writeHead(307, { location: '/else' }).end())
   await t.throwsAsync(generator.generate(['a'], request), { code: 'ERR_NETWORK', message: /status 307/ })

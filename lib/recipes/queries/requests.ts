@@ -21,6 +21,8 @@ const LONGEST_WAIT = 60
 /** Busy, overloaded or behind a gateway that is. */
 const PASSING = [408, 409, 425, 429, 500, 502, 503, 504, 529]
 const SHOWN_CHARACTERS = 300
+/** Bytes of an answer: queries of a passage have some hundred. */
+const MOST_BYTES = 8 * 1024 * 1024
 
 /** An answer that another try may not give. */
 class Passing extends Error {
@@ -137,9 +139,7 @@ export class Requests {
     const response = await proxyFetch(url, request).catch((error: unknown) => {
       throw unreachable(error, url)
     })
-    const text = await response.text().catch((error: unknown) => {
-      throw unreachable(error, url)
-    })
+    const text = await textOf(response, url)
     if (response.status !== 200) {
       const said = `status ${response.status}${text === '' ? '' : `, ${text.slice(0, SHOWN_CHARACTERS)}`}`
       if (PASSING.includes(response.status)) throw new Passing(said, retryAfter(response.headers.get('retry-after')))
@@ -159,6 +159,23 @@ export function retryAfter(header: string | null, now = Date.now()): number | un
   if (/^\s*\d+(\.\d+)?\s*$/.test(header)) return Number(header)
   const date = Date.parse(header)
   return Number.isNaN(date) ? undefined : Math.max(0, (date - now) / 1000)
+}
+
+/** @throws ERR_NETWORK for an answer that is too long; Passing for one that breaks off */
+async function textOf(response: Response, url: string): Promise<string> {
+  const parts: Uint8Array[] = []
+  let bytes = 0
+  try {
+    for await (const part of response.body ?? []) {
+      bytes += part.length
+      if (bytes > MOST_BYTES) break
+      parts.push(part)
+    }
+  } catch (error) {
+    throw unreachable(error, url)
+  }
+  if (bytes <= MOST_BYTES) return Buffer.concat(parts).toString('utf8')
+  throw new SentenceTorchError('ERR_NETWORK', `${url}: the answer is longer than ${MOST_BYTES} bytes`)
 }
 
 function unreachable(error: unknown, url: string): Error {

@@ -57,6 +57,12 @@ export const evaluators: readonly Row[] = [
     report: ['banking77', 'Banking77Classification'],
     note: 'its one task is Banking77Classification, on data that the caller has',
   }),
+  onlyHere(
+    'evaluation',
+    ['pairedBootstrap', 'pairedBootstrapCorrelation', 'metricInterval', 'differenceText'],
+    'whether a difference of two models is more than chance',
+    ['test/unit/bootstrap.test.ts'],
+  ),
   onlyHere('evaluation', 'loadBeir', 'reads BEIR folders; there a package of its own', [REAL_TEST]),
 ]
 

@@ -83,9 +83,9 @@ export const utilities: readonly Row[] = [
     state: 'built',
   }),
   notBuilt('util', 'resolve_ids', 'join the texts with `dataset.map`'),
-  built('util', 'query generation (GenQ, GPL)', ['Seq2SeqModel', 'genq', 'readTexts'], {
-    golden: ['test/parity/make_seq2seq_folder.py', 'test/parity/make_generation.py'],
-    tests: ['test/addon/seq2seq-model.test.ts', 'test/addon/recipe-genq.test.ts', 'test/unit/read-texts.test.ts'],
+  built('util', 'query generation (GenQ, GPL)', ['Seq2SeqModel', 'genq', 'gpl'], {
+    golden: ['test/parity/make_generation.py', 'test/parity/make_gpl.py'],
+    tests: ['test/addon/seq2seq-model.test.ts', 'test/addon/recipe-genq.test.ts', 'test/addon/recipe-gpl.test.ts'],
     state: 'built',
     note: 'draws come from another random generator',
   }),
