@@ -32,14 +32,23 @@ const BARE_NAMES =
  * (weights only in formats that are not read), ERR_INVALID_MODEL (files missing), ERR_INVALID_FILE (an index of shards that is none).
  */
 export async function resolveModel(idOrPath: string, options: HubOptions = {}): Promise<ResolvedModel> {
-  await recover(idOrPath)
-  const local = await stat(idOrPath).catch(() => undefined)
-  if (local?.isDirectory()) return { path: idOrPath }
-  if (local) throw new SentenceTorchError('ERR_INVALID_MODEL', `Expected a model folder, but ${idOrPath} is a file`)
-  const id = hubId(idOrPath, options.organization)
+  const id = await hubIdOf(idOrPath, options.organization)
+  if (id === undefined) return { path: idOrPath }
   // Who loads a folder needs nothing of the hub.
   const { HubModel } = await import('./hub-model.js')
   return { path: await new HubModel(id, options, options.files).resolve(), id }
+}
+
+/**
+ * The id of a model of the hub; undefined for a folder. It asks nothing of the hub, which may not have that model.
+ * @throws ERR_NOT_FOUND for what is neither a folder nor an id, ERR_INVALID_MODEL for a file
+ */
+export async function hubIdOf(idOrPath: string, organization?: string): Promise<string | undefined> {
+  await recover(idOrPath)
+  const local = await stat(idOrPath).catch(() => undefined)
+  if (local?.isDirectory()) return undefined
+  if (local) throw new SentenceTorchError('ERR_INVALID_MODEL', `Expected a model folder, but ${idOrPath} is a file`)
+  return hubId(idOrPath, organization)
 }
 
 /** Ends a save that was cut off. @throws ERR_INVALID_MODEL where that fails: half of the files may be of another model */

@@ -1,6 +1,6 @@
 // From a file of rows to a trained, measured, saved model: init and train, with a tiny model.
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
@@ -192,6 +192,16 @@ test.serial('bad rows: the first one by its line, or all of them left out and co
   t.is(made.code, 0, made.err)
   t.regex(made.err, /left out 2 bad rows/)
   t.true(parse(readFileSync(at('bad2.yaml'), 'utf8')).train.skipBadRows)
+})
+
+test.serial('a misspelt model does not cost the result of the run that is in the folder', async (t) => {
+  const files = () => readdirSync(at('run-pairs')).map((name) => [name, statSync(join(at('run-pairs'), name)).mtimeMs])
+  const before = files()
+  t.true(before.some(([name]) => name === 'report.html'))
+  const { code, err } = await callProgram(['train', at('pairs.yaml'), '--set', `model=${at('no-model')}`])
+  t.is(code, 1)
+  t.regex(err, /There is no model folder .*no-model/)
+  t.deepEqual(files(), before)
 })
 
 test.serial('no row that can be used: why', async (t) => {
