@@ -8,6 +8,7 @@ import { describe, invalidArgument, SentenceTorchError } from '../errors.js'
 import type { Evaluator } from '../evaluation/evaluator.js'
 import { checkOptions, checkType, isPlainObject } from '../options.js'
 import { checkDataSpec, type DataSpec } from './data-spec.js'
+import { labelsOf } from './labels.js'
 import { type LoadDataOptions, loadData } from './load-data.js'
 
 /** One or several evaluations; several become a SequentialEvaluator, whose score is that of the last one. */
@@ -174,7 +175,7 @@ function textColumns(dataset: Dataset, source: string, count: number): (readonly
 }
 
 function numberLabels(dataset: Dataset, source: string): readonly number[] {
-  const labels = dataset.labels()
+  const labels = labelsOf(dataset, source)
   if (labels === undefined) {
     throw misfit('a column label or score (columns renames one)', source, listed(dataset.columnNames))
   }
@@ -211,7 +212,7 @@ export async function specOf(
   const spec = { ...data, path }
   const { dataset } = await loadData(spec, { ...options, signal })
   const texts = dataset.textColumns.filter((column) => dataset.columnKind(column) === 'text')
-  const labels = dataset.labels()
+  const labels = labelsOf(dataset, path)
   if (labels === undefined && texts.length === 3) return { triplets: spec }
   if (labels !== undefined && texts.length >= 2) {
     return labels.every((label) => label === 0 || label === 1) ? { pairs: spec } : { sts: spec }

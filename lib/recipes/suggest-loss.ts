@@ -2,6 +2,7 @@
 import type { Dataset } from '../data/dataset.js'
 import { listed } from '../data/readers/names.js'
 import { SentenceTorchError } from '../errors.js'
+import { labelsOf } from './labels.js'
 import type { LossSpec } from './make-loss.js'
 
 /** What rows are, and so by what a model for them is measured. */
@@ -27,7 +28,7 @@ const MOST_PAIR_CLASSES = 20
 export function suggestLoss(dataset: Dataset, source: string): LossSuggestion {
   const texts = dataset.textColumns.filter((name) => dataset.columnKind(name) === 'text').length
   const { labelColumn } = dataset
-  const labels = labelColumn === undefined ? undefined : dataset.labels()
+  const labels = labelsOf(dataset, source)
   if (labels?.some((label) => typeof label !== 'number')) {
     if (texts >= 3) return margins(texts)
   } else if (labels !== undefined) {
