@@ -258,7 +258,6 @@ test.serial(
 
 const UNLABELLED = jsonl('unlabelled.jsonl', [...DATA.scores![0].slice(0, 9), { one: 'a', two: 'b', score: null }])
 const faults: [string[], RegExp][] = [
-  [['init', at('no-folder')], /There is no file .*no-folder/],
   [['evaluate', MODEL, '--on', UNLABELLED], /row 9 \(from 0\) of .*unlabelled\.jsonl, found none; .*--skip-bad-rows/],
   [['evaluate', MODEL, '--on', `sts=${UNLABELLED}`], /row 9 \(from 0\) of .*unlabelled\.jsonl, found none/],
   [['init', at('no.jsonl')], /There is no file/],

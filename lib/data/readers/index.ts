@@ -1,4 +1,4 @@
-import { existsSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { invalidArgument, SentenceTorchError } from '../../errors.js'
 import { explain, isFolder } from '../../io/open-file.js'
 import { columnsOf } from '../column-choice.js'
@@ -44,8 +44,6 @@ export function opener(path: string, options: ReadOptions = {}, onBadRow?: OnBad
     throw new SentenceTorchError('ERR_NOT_IMPLEMENTED', message)
   }
   if (isAFolder(path)) throw isFolder(path)
-  // A misspelt folder, say: what its name lacks is not an ending.
-  if (extension === '' && !existsSync(path)) throw new SentenceTorchError('ERR_NOT_FOUND', `There is no file ${path}`)
   throw invalidArgument('path', 'a file ending in .jsonl, .json, .csv, .tsv (also with .gz) or .parquet', path)
 }
 
