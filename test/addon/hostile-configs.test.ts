@@ -210,6 +210,7 @@ test('the description of a BERT', (t) => {
     tokenTypes: 2,
     layers: 2,
     layersKey: 'num_hidden_layers',
+    causal: null,
   })
   t.deepEqual(names.prefixes, ['0.auto_model.bert.', '0.auto_model.', 'model.bert.', '0.model.', 'model.', 'bert.'])
   t.deepEqual(names.pooler, ['pooler.dense.weight', 'pooler.dense.bias'])
