@@ -37,6 +37,8 @@ export async function bundle(lib, outdir) {
     // Paths in comments, and with them the names of chunks, are the same wherever this runs.
     absWorkingDir: lib,
     chunkNames: 'chunk-[hash]',
+    // A class that uses its own static members would else be called _Class, in model cards too.
+    keepNames: true,
     bundle: true,
     splitting: true,
     format: 'esm',

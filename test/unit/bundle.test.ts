@@ -18,6 +18,21 @@ test('the bundle exports what the library exports', async (t) => {
     t.deepEqual(Object.keys(bundled![name] as object).sort(), Object.keys(whole![name] as object).sort(), name)
 })
 
+test('classes and functions of the bundle have their names, which cards and messages tell', async (t) => {
+  const bundled = (await import(new URL('index.js', bundle).href)) as Record<string, object>
+  const isFunction = (value: unknown) => typeof value === 'function'
+  for (const [place, members] of [
+    ['', bundled],
+    ['evaluation', bundled.evaluation!],
+    ['losses', bundled.losses!],
+  ] as const) {
+    const names = Object.entries(members).filter(([, value]) => isFunction(value))
+    const wrong = names.filter(([name, value]) => value.name.startsWith('_') && value.name !== name)
+    t.true(names.length > 10, place)
+    t.deepEqual(wrong, [], place)
+  }
+})
+
 test('programs of worker threads lie beside the bundle', (t) => {
   const files = readdirSync(lib, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.js'))
   const started = files.flatMap((name) =>
