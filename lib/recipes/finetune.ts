@@ -161,15 +161,16 @@ async function prepare(
   if (options.loss === undefined) context.log?.(`${suggestion.seen}: ${lossName(suggestion.loss)}`)
   const { holdOut: share = 0, seed = 42 } = options
   if (share === 0) return prepared
-  const parts = await holdOut(first.rows, suggestion.kind, share, seed)
+  const { rows: all } = first
+  const parts = await holdOut(all, suggestion.kind, share, seed)
   train[0] = { ...first, rows: parts.train }
   for (const role of ['dev', 'test'] as const) {
     const evaluator =
-      options[role] === undefined ? evaluatorOfRows(parts[role], suggestion.kind, role, seed) : undefined
+      options[role] === undefined ? evaluatorOfRows(parts[role], suggestion.kind, role, seed, all) : undefined
     if (evaluator) prepared.evaluators[role] = evaluator
   }
   prepared.note =
-    `${parts.dev.length + parts.test.length} of ${first.rows.length} rows were held out: ${parts.dev.length} for dev, ` +
+    `${parts.dev.length + parts.test.length} of ${all.length} rows were held out: ${parts.dev.length} for dev, ` +
     `${parts.test.length} for test${prepared.evaluators.test || options.test ? '' : '; nothing measures pairs of classes on them'}.`
   return prepared
 }

@@ -37,8 +37,17 @@ export async function holdOut(rows: Dataset, kind: RowKind, share: number, seed:
   return { train, dev, test }
 }
 
-/** What measures a model on rows; undefined where the rows say nothing of similarity. */
-export function evaluatorOfRows(rows: Dataset, kind: RowKind, name: string, seed: number): Evaluator | undefined {
+/**
+ * What measures a model on rows; undefined where the rows say nothing of similarity.
+ * @param all the rows that these are a part of: among few texts every model finds the right one
+ */
+export function evaluatorOfRows(
+  rows: Dataset,
+  kind: RowKind,
+  name: string,
+  seed: number,
+  all: Dataset,
+): Evaluator | undefined {
   const [texts1, texts2, ...others] = rows.textColumns.map((column) => rows.texts(column)) as [
     readonly string[],
     readonly string[],
@@ -51,7 +60,7 @@ export function evaluatorOfRows(rows: Dataset, kind: RowKind, name: string, seed
     case 'binary':
       return new BinaryClassificationEvaluator({ sentences1: texts1, sentences2: texts2, labels: labels(), name })
     case 'pairs':
-      return retrieval(texts1, texts2, name)
+      return retrieval(texts1, [...texts2, ...sample(all.texts(rows.textColumns[1]!))], name)
     case 'triplets':
     case 'margins':
       return new TripletEvaluator({ anchors: texts1, positives: texts2, negatives: others[0]!, name })
@@ -62,16 +71,24 @@ export function evaluatorOfRows(rows: Dataset, kind: RowKind, name: string, seed
   }
 }
 
-/** Each anchor looks for its positives among those of all rows. */
-function retrieval(anchors: readonly string[], positives: readonly string[], name: string): Evaluator {
+/** Texts beside those of the held-out rows that their anchors are searched among, at most. */
+const MOST_OTHERS = 2000
+
+function sample(texts: readonly string[]): readonly string[] {
+  const step = Math.ceil(texts.length / MOST_OTHERS)
+  return texts.filter((_, i) => i % step === 0)
+}
+
+/** Each anchor looks for its positives, which begin `texts`, among all of these. */
+function retrieval(anchors: readonly string[], documents: readonly string[], name: string): Evaluator {
   const ids = (texts: readonly string[], prefix: string) =>
     new Map([...new Set(texts)].map((text, i) => [text, `${prefix}${i}`]))
-  const [queries, corpus] = [ids(anchors, 'q'), ids(positives, 'd')]
+  const [queries, corpus] = [ids(anchors, 'q'), ids(documents, 'd')]
   const relevantDocs = new Map<string, Set<string>>()
   anchors.forEach((anchor, row) => {
     const query = queries.get(anchor)!
     const relevant = relevantDocs.get(query) ?? new Set()
-    relevantDocs.set(query, relevant.add(corpus.get(positives[row]!)!))
+    relevantDocs.set(query, relevant.add(corpus.get(documents[row]!)!))
   })
   const byId = (texts: ReadonlyMap<string, string>) => new Map([...texts].map(([text, id]) => [id, text]))
   return new InformationRetrievalEvaluator({ queries: byId(queries), corpus: byId(corpus), relevantDocs, name })

@@ -229,7 +229,7 @@ export function trainingArguments(
 ): PartialTrainingArguments {
   const evaluation = dev ? ({ evalStrategy: 'steps', evalSteps: 0.25 } as const) : {}
   return {
-    ...{ numTrainEpochs: 1, loggingSteps: 10, logTimings: true, reportTo: ['jsonl', 'tensorboard'], ...evaluation },
+    ...{ numTrainEpochs: 1, loggingSteps: 0.02, logTimings: true, reportTo: ['jsonl', 'tensorboard'], ...evaluation },
     ...SAVING,
     ...own,
     ...args,

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { SentenceTorchError } from '../errors.js'
 import type { Evaluator } from '../evaluation/evaluator.js'
-import { hubIdOf } from '../models/hub.js'
+import { resolveModel } from '../models/hub.js'
 import { RunFolder } from '../report/run-folder.js'
 import { resolveArguments } from '../training/arguments/arguments.js'
 import { loadEvaluator } from './evaluation-spec.js'
@@ -27,8 +27,8 @@ export async function runRecipe(
   checkArguments(name, options)
   const evaluators = await evaluatorsOf(options, context.signal)
   const { model: baseModel, outputDir, seed = 42 } = options
-  // A misspelt model must not cost the result of an earlier run in that folder.
-  await hubIdOf(baseModel)
+  // A model that is not there must not cost the result of an earlier run in that folder.
+  await resolveModel(baseModel, { signal: context.signal })
   const manifest = { recipe: name, baseModel, seeds: { seed }, ...machineFacts() }
   const { config = { recipe: name, ...options }, resume = false } = context
   const folder = await RunFolder.create(outputDir, { config, manifest, resume })

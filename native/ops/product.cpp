@@ -121,7 +121,9 @@ void add_transposed_together(const kernels::Products<S>& products, const at::Ten
 void add_transposed(const at::Tensor& a_TM, const at::Tensor& b_TN, at::Tensor out_MN, Workspace& workspace) {
   with_storage(a_TM.scalar_type(), [&]<typename S>(S) {
     if constexpr (!std::is_same_v<S, double>) {
-      const kernels::Products<S>& products = *kernels_for<S>(a_TM.size(0), 0);
+      // Sums run along the rows, which need not fill tiles.
+      constexpr int64_t kWholeTiles = 16 * kLeastDepth;
+      const kernels::Products<S>& products = *kernels_for<S>(a_TM.size(0), kWholeTiles);
       const bool alone = products.add_transposed != nullptr;
       (alone ? add_transposed_alone<S> : add_transposed_together<S>)(products, a_TM, b_TN, out_MN, workspace);
     }

@@ -18,13 +18,16 @@ inline bool is_split(int64_t rows) {
   return rows >= kLeast && kernels::split_products() != nullptr;
 }
 
+// Below, tiles are hardly filled, and sums of so few products are more exact without parts.
+constexpr int64_t kLeastDepth = 64;
+
 // The kernels for this number of rows, storage type and depth, or null: then ATen multiplies. Packed operands can be
 // read only by the same kernels.
 template <typename S>
 const kernels::Products<S>* kernels_for(int64_t rows, int64_t depth) {
   const kernels::Products<S>* products = kernels::products<S>();
   if constexpr (std::is_same_v<S, float>) {
-    if (is_split(rows)) products = kernels::split_products();
+    if (is_split(rows) && depth >= kLeastDepth) products = kernels::split_products();
   }
   return products != nullptr && depth % products->depth_step == 0 ? products : nullptr;
 }

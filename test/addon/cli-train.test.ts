@@ -194,13 +194,19 @@ test.serial('bad rows: the first one by its line, or all of them left out and co
   t.true(parse(readFileSync(at('bad2.yaml'), 'utf8')).train.skipBadRows)
 })
 
-test.serial('a misspelt model does not cost the result of the run that is in the folder', async (t) => {
+test.serial('a model that is not there does not cost the result of the run that is in the folder', async (t) => {
   const files = () => readdirSync(at('run-pairs')).map((name) => [name, statSync(join(at('run-pairs'), name)).mtimeMs])
   const before = files()
   t.true(before.some(([name]) => name === 'report.html'))
   const { code, err } = await callProgram(['train', at('pairs.yaml'), '--set', `model=${at('no-model')}`])
   t.is(code, 1)
   t.regex(err, /There is no model folder .*no-model/)
+  t.deepEqual(files(), before)
+  process.env.HF_HUB_OFFLINE = '1'
+  t.teardown(() => delete process.env.HF_HUB_OFFLINE)
+  const hub = await callProgram(['train', at('pairs.yaml'), '--set', 'model=nobody/has-this-model'])
+  t.is(hub.code, 1)
+  t.regex(hub.err, /nobody\/has-this-model/)
   t.deepEqual(files(), before)
 })
 
