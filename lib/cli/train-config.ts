@@ -1,5 +1,6 @@
 /** `sentence-torch train`: a config becomes the options of its recipe. */
 import { SentenceTorchError } from '../errors.js'
+import { differenceText, signed } from '../evaluation/bootstrap.js'
 import { isPlainObject } from '../options.js'
 import { RECIPES } from '../recipes/index.js'
 import type { RecipeMetric, RecipeResult } from '../recipes/recipe.js'
@@ -55,22 +56,14 @@ function quoted(word: string): string {
   return /^[\w./=:@%+,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
 }
 
-function signed(value: number): string {
-  return `${value < 0 ? '' : '+'}${value.toFixed(4)}`
-}
-
-function intervalText({ low, high, confidence }: NonNullable<RecipeMetric['interval']>): string {
-  const isNone = low <= 0 && high >= 0
-  return `${confidence * 100} %: ${signed(low)} to ${signed(high)}${isNone ? ', no measurable difference' : ''}`
-}
-
 function shown({ metrics, notes, model }: RecipeResult): string {
   const name = ({ data, name }: RecipeMetric) => (name.startsWith(`${data}_`) ? name : `${data}_${name}`)
   const width = Math.max(0, ...metrics.map((metric) => name(metric).length))
   const rows = metrics.map((metric) => {
     const { before, after, interval } = metric
-    const range = interval === undefined ? '' : `; ${intervalText(interval)}`
-    return `${name(metric).padEnd(width)}  ${before.toFixed(4)} → ${after.toFixed(4)}  (${signed(after - before)}${range})`
+    const difference = after - before
+    const change = interval ? differenceText({ difference, ...interval }) : signed(difference)
+    return `${name(metric).padEnd(width)}  ${before.toFixed(4)} → ${after.toFixed(4)}  ${change}`
   })
   return `${[...rows, ...notes, `The model is in ${model}`].join('\n')}\n`
 }

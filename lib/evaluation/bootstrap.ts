@@ -129,11 +129,21 @@ export async function metricInterval(
   }
 }
 
+/** A difference with its sign and four decimals. */
+export function signed(value: number): string {
+  return `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(4)}`
+}
+
 /** What a result says of a difference, for people: its sign, size and interval, or that there is none to measure. */
-export function differenceText({ difference, low, high, confidence, isMeasurable }: PairedInterval): string {
-  const signed = (value: number) => `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(4)}`
+export function differenceText(interval: Pick<PairedInterval, 'difference' | 'low' | 'high' | 'confidence'>): string {
+  const { difference, low, high, confidence } = interval
   const range = `${Number((confidence * 100).toFixed(6))} %: ${signed(low)} to ${signed(high)}`
-  return isMeasurable ? `${signed(difference)} (${range})` : `no measurable difference (${range})`
+  return isMeasurable(interval) ? `${signed(difference)} (${range})` : `no measurable difference (${range})`
+}
+
+/** Whether 0 is outside of the interval of a difference. */
+export function isMeasurable({ low, high }: { low: number; high: number }): boolean {
+  return low > ROUNDING || high < -ROUNDING
 }
 
 async function interval(
@@ -154,7 +164,8 @@ async function interval(
   return {
     ...values,
     difference: values.after - values.before,
-    ...{ low: low!, high: high!, confidence, resamples, isMeasurable: low! > ROUNDING || high! < -ROUNDING },
+    ...{ low: low!, high: high!, confidence, resamples },
+    isMeasurable: isMeasurable({ low: low!, high: high! }),
   }
 }
 

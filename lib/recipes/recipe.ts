@@ -6,6 +6,7 @@ import { invalidArgument } from '../errors.js'
 import type { Evaluator } from '../evaluation/evaluator.js'
 import { integer, type Kind, needed, type Option, option, text } from '../options/kinds.js'
 import { isPlainObject } from '../options.js'
+import type { RunMetric } from '../report/manifest.js'
 import type { PartialTrainingArguments, ProgressOutput } from '../training/index.js'
 import { checkDataSpec, type DataSpec } from './data-spec.js'
 import { checkEvaluationSpec, type EvaluationSpec } from './evaluation-spec.js'
@@ -48,24 +49,8 @@ export interface RecipeOptions {
   outside?: EvaluatorOption
 }
 
-/** A number of the model before and after training. */
-export interface RecipeMetric {
-  /** As the evaluator names it: `dev_spearman_cosine`. */
-  name: string
-  /** The name of the evaluator. */
-  evaluator: string
-  data: 'dev' | 'test' | 'outside'
-  /** Of the model that the recipe started from. */
-  before: number
-  /** Of the trained one. */
-  after: number
-  higherIsBetter: boolean
-  /**
-   * Where 95 % of the differences `after` - `before` lie if the items of the data are drawn anew (paired bootstrap, 2,000 times).
-   * If 0 is inside, there is no measurable difference. Absent for metrics that are no mean or correlation of items.
-   */
-  interval?: { low: number; high: number; confidence: number }
-}
+/** A number of the model before and after training, as the run folder has it. */
+export type RecipeMetric = Omit<RunMetric, 'python'>
 
 export interface RecipeResult {
   /** The run folder. */

@@ -57,15 +57,18 @@ export interface RunManifest {
 
 /** One number of an evaluation, before and after training. */
 export interface RunMetric {
-  /** `test_spearman_cosine`. */
+  /** As the evaluator names it: `test_spearman_cosine`. */
   name: string
-  /** Class of the evaluator. */
+  /** The name of the evaluator. */
   evaluator: string
   data: Exclude<DataRole, 'train'>
   before: number
   after: number
   higherIsBetter: boolean
-  /** Of `after` - `before`: `pairedBootstrap`. */
+  /**
+   * Where 95 % of the differences `after` - `before` lie if the items of the data are drawn anew (paired bootstrap, 2,000 times).
+   * If 0 is inside, there is no measurable difference. Absent for metrics that are no mean or correlation of items.
+   */
   interval?: { low: number; high: number; confidence: number }
   /** What sentence-transformers gives for the same run. */
   python?: number

@@ -1,4 +1,5 @@
 /** The table of metrics before and after training. */
+import { isMeasurable, signed } from '../evaluation/bootstrap.js'
 import { type Html, html } from './html.js'
 import type { RunMetric, RunResult } from './manifest.js'
 import { type Column, facts, numberText, table } from './tables.js'
@@ -32,7 +33,7 @@ function metricsTable(metrics: readonly RunMetric[]): Html {
 /** The difference, in the colour of its meaning only where it is measurable. */
 function difference({ before, after, higherIsBetter, interval }: RunMetric): Html {
   const value = after - before
-  const text = `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(4)}`
+  const text = signed(value)
   if (interval && !isMeasurable(interval)) return html`${text}`
   const name = value === 0 ? '' : value > 0 === higherIsBetter ? 'good' : 'bad'
   return html`<span class="${name}">${text}</span>`
@@ -42,8 +43,4 @@ function intervalText({ interval }: RunMetric): string {
   if (!interval) return ''
   const range = `${numberText(interval.low)} to ${numberText(interval.high)}`
   return isMeasurable(interval) ? range : `no measurable difference (${range})`
-}
-
-function isMeasurable({ low, high }: { low: number; high: number }): boolean {
-  return low > 0 || high < 0
 }

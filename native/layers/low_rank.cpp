@@ -77,7 +77,7 @@ at::Tensor columns_of(const Pass& pass, const Inputs& inputs, const at::Tensor& 
   return out_TR;
 }
 
-// The addend inner factor. The dtype of sums differs from bfloat16's alone.
+// The addend inner · factor, in the dtype of sums: float for bfloat16.
 Addend small_product(const Pass& pass, const at::Tensor& inner_TR, const at::Tensor& factor_RO) {
   const at::ScalarType type = pass.master();
   return {{}, inner_TR.to(type), factor_RO.to(type)};
@@ -117,7 +117,7 @@ Addend low_rank_backward(const Pass& pass, Gradients& gradients, const LowRank& 
       linear_backward_weight(d_TR, in_TI, d_a_RI, pass.workspace);
       gradients[low.a].add_(d_a_RI.narrow(0, 0, low.rank));
     }
-    if (!inputs.dropout.active()) {  // then there are no others
+    if (!inputs.dropout.active()) {  // these are the inputs of all parts (inputs_of)
       out = small_product(pass, d_TR, of.a_RI);
       continue;
     }
