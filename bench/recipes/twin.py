@@ -3,7 +3,9 @@
     python bench/recipes/twin.py JOB.json
 
 The job: model, columns (in the order of training), loss, head (initial values of the loss's parameters), steps, batchSize,
-learningRate, sampler, seed, and sts (sentences1, sentences2, scores) where the model is measured.
+learningRate, sampler, seed, and sts (sentences1, sentences2, scores, truncateDim) where the model is measured. Of some recipes:
+keepLayers (of the model), teacher (labels are its embeddings of the first column, or with DistillKLDivLoss its dot products),
+arguments and inner (the loss inside) of the loss.
 """
 
 import contextlib
@@ -13,6 +15,7 @@ import sys
 import tempfile
 import time
 
+import numpy as np
 import sentence_transformers
 import torch
 from datasets import Dataset
@@ -30,6 +33,8 @@ ARGUMENTS = {
 def rows(job):
     """The columns. The reference's no_duplicates sampler ignores the seed, so that its rows are shuffled here."""
     columns = {name: [int(v) for v in values] if name == "label" else values for name, values in job["columns"].items()}
+    if "teacher" in job:
+        columns["label"] = taught(job, columns)
     if job["sampler"] != "no_duplicates":
         return columns
     order = list(range(len(next(iter(columns.values())))))
@@ -37,8 +42,36 @@ def rows(job):
     return {name: [values[i] for i in order] for name, values in columns.items()}
 
 
+def taught(job, columns):
+    """What the teacher says of each row."""
+    teacher = SentenceTransformer(job["teacher"], device="cpu")
+    first, *others = columns.values()
+    embeddings = teacher.encode(first)
+    if job["loss"] != "DistillKLDivLoss":
+        return embeddings.tolist()
+    return np.stack([(embeddings * teacher.encode(texts)).sum(axis=1) for texts in others], axis=1).tolist()
+
+
+def student(job):
+    model = SentenceTransformer(job["model"], device="cpu")
+    if "keepLayers" in job:
+        bert = model[0].auto_model
+        bert.encoder.layer = torch.nn.ModuleList([bert.encoder.layer[i] for i in job["keepLayers"]])
+        bert.config.num_hidden_layers = len(job["keepLayers"])
+    return model
+
+
+def loss_of(job, model):
+    arguments = ARGUMENTS.get(job["loss"], lambda _: {})(model) | job.get("arguments", {})
+    if "inner" in job:
+        arguments["loss"] = getattr(losses, job["inner"])(model)
+    return getattr(losses, job["loss"])(model, **arguments)
+
+
 def spearman(model, sts):
-    evaluator = EmbeddingSimilarityEvaluator(sts["sentences1"], sts["sentences2"], sts["scores"], name="sts", write_csv=False)
+    evaluator = EmbeddingSimilarityEvaluator(
+        sts["sentences1"], sts["sentences2"], sts["scores"], name="sts", write_csv=False, truncate_dim=sts.get("truncateDim")
+    )
     return evaluator(model)["sts_spearman_cosine"]
 
 
@@ -46,9 +79,9 @@ def main():
     job = json.load(open(sys.argv[1], encoding="utf-8"))
     start = time.perf_counter()
     torch.manual_seed(job["seed"])
-    model = SentenceTransformer(job["model"], device="cpu")
+    model = student(job)
     result = {"before": spearman(model, job["sts"])} if "sts" in job else {}
-    loss = getattr(losses, job["loss"])(model, **ARGUMENTS.get(job["loss"], lambda _: {})(model))
+    loss = loss_of(job, model)
     if job.get("head"):
         own = dict(loss.named_parameters())
         with torch.no_grad():

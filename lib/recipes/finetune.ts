@@ -201,7 +201,7 @@ async function lossOf(choice: NamedLoss, run: RecipeRun): Promise<Loss | Record<
 }
 
 /** The sampler that a loss for all data asks for. */
-function batching(loss: Loss | Record<string, Loss>): PartialTrainingArguments {
+export function batching(loss: Loss | Record<string, Loss>): PartialTrainingArguments {
   if (!isLoss(loss)) return {}
   if (loss.type.startsWith('Batch')) return { batchSampler: 'group_by_label' }
   return loss.requirements.inBatchNegatives ? { batchSampler: 'no_duplicates' } : {}

@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Dataset } from '../data/dataset.js'
+import type { Evaluator } from '../evaluation/evaluator.js'
 import { throwIfAborted } from '../io/abort.js'
 import { SentenceTransformer } from '../models/sentence-transformer.js'
 import type { Figure } from '../report/figures.js'
@@ -16,7 +17,15 @@ import type {
 } from '../training/index.js'
 import { loadData } from './load-data.js'
 import { writeMeasuredCard } from './measured-card.js'
-import { type Evaluators, MEASURED, type Measured, measure, metricRows, primaryNumbers } from './metrics.js'
+import {
+  type Evaluators,
+  MEASURED,
+  type Measured,
+  type MeasuredRole,
+  measure,
+  metricRows,
+  primaryNumbers,
+} from './metrics.js'
 import type { DataOption, RecipeContext, RecipeMetric, RecipeOptions, RecipeResult } from './recipe.js'
 import { dataFacts } from './run-facts.js'
 import { dataFigures, namedData, TextMap } from './run-figures.js'
@@ -166,6 +175,11 @@ export class RecipeRun {
   async removeCheckpoints(folder: string, { saveStrategy } = this.#options.args ?? {}): Promise<void> {
     if (saveStrategy !== undefined) return
     for (const name of await listCheckpoints(folder)) await rm(join(folder, name), { recursive: true, force: true })
+  }
+
+  /** What measures data of this role; undefined: nothing does. */
+  evaluator(role: MeasuredRole): Evaluator | undefined {
+    return this.#evaluators[role]
   }
 
   /** The evaluators' numbers of any model of the run. */
