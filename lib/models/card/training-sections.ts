@@ -1,6 +1,6 @@
 /** Sections of a model card about training, in the words of sentence-transformers' template. */
 import { SENTENCE_TRANSFORMERS } from './citations.js'
-import type { ColumnFacts, DatasetFacts, EvaluatorFacts, TrainingFacts, LossFacts } from './facts.js'
+import type { ColumnFacts, DatasetFacts, EvaluatorFacts, LossFacts, TrainingFacts } from './facts.js'
 import { durationText, floatText, indented, markdownTable, valueText } from './markdown.js'
 import { descriptionOf } from './metadata.js'
 
