@@ -4,6 +4,7 @@ export { embeddingMap, type MapOptions, similarityFigure } from './embedding-fig
 export { evaluationFigures } from './evaluation-figures.js'
 export type { Figure, FigureKind, FigureOf, MapData, PairsData, ScoredPair, Section, TableData } from './figures.js'
 export type { DataRole, LoggedRecord, RunData, RunManifest, RunMetric, RunResult, RunState } from './manifest.js'
+export { writeMiningReport } from './mining-page.js'
 export { type Projection, principalAxes } from './principal-axes.js'
 export type { RunContents, RunLog } from './read-run.js'
 export { type NewRun, RunFolder } from './run-folder.js'
