@@ -292,8 +292,9 @@ export class SentenceTransformer extends BaseModel<Parts> {
   }
 
   #fullCard(target: string): FullCard | undefined {
-    const { folder, tokenizer, id: baseModel } = this.parts
+    const { folder, tokenizer, id } = this.parts
     const training = this.trainingFacts?.()
+    const baseModel = id ?? training?.baseModel
     const kind = sentenceTransformerKind(this.embeddingDimension, folder.similarityFnName, target)
     return training && { kind, baseModel, maxSeqLength: tokenizer.maxSeqLength, modelText: this.toString(), training }
   }
