@@ -75,7 +75,7 @@ function configOf(config: ConfigObject, { layersKey }: Description, layers: read
   return cut
 }
 
-/** Fills `to`, layer by layer, with what `from` has. */
+/** Fills `to`, layer by layer, with what `from` has. @throws ERR_NOT_IMPLEMENTED where the tensors of a layer are not those of its new place */
 async function copyTensors(
   from: NativeEncoder,
   to: NativeEncoder,
@@ -89,19 +89,24 @@ async function copyTensors(
       ? name.slice(prefix.length).replace(/^\d+/, (place) => `${prefix}${layers[Number(place)]}`)
       : name
   const targets = to.tensors()
-  const sources = new Map(from.tensors().map(({ name, shape }) => [name, shape]))
+  const sources = new Map(from.tensors().map(({ name, shape }) => [name, shape.join()]))
+  const lacking = targets.find(({ name, shape }) => sources.get(sourceOf(name)) !== shape.join())
+  const used = new Set(targets.map(({ name }) => sourceOf(name)))
+  const isKept = (name: string) =>
+    !name.startsWith(prefix) || layers.includes(Number(/^\d+/.exec(name.slice(prefix.length))![0]))
+  const odd = lacking ? sourceOf(lacking.name) : [...sources.keys()].find((name) => isKept(name) && !used.has(name))
+  if (odd !== undefined) {
+    const message = `Layers ${layers.join(', ')} cannot stand behind each other: ${odd} ${lacking ? 'is not there' : 'has no place'}`
+    throw new SentenceTorchError('ERR_NOT_IMPLEMENTED', message)
+  }
   for (const [i, { name, shape }] of targets.entries()) {
-    const source = sourceOf(name)
-    if (sources.get(source)?.join() !== shape.join()) {
-      const message = `Layers ${layers.join(', ')} cannot stand behind each other: there is no tensor ${source} for ${name}`
-      throw new SentenceTorchError('ERR_NOT_IMPLEMENTED', message)
-    }
     const elements = shape.reduce((product, n) => product * n, 1)
     for (let start = 0; start < elements; start += STRIDE) {
       const data = new Uint8Array(4 * Math.min(STRIDE, elements - start))
+      const isLast = i === targets.length - 1 && start + STRIDE >= elements
       try {
-        await from.dump([{ name: source, start, dtype: 'F32', data }], true)
-        await to.load([{ name, start, dtype: 'F32', data }], i === targets.length - 1 && start + STRIDE >= elements)
+        await from.dump([{ name: sourceOf(name), start, dtype: 'F32', data }], true)
+        await to.load([{ name, start, dtype: 'F32', data }], isLast)
       } catch (error) {
         throw fromNative(error, 'Encoder.load')
       }

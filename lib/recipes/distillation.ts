@@ -105,6 +105,7 @@ export async function distillation(options: DistillationOptions, context: Recipe
   const { keepLayers, loss, args } = given
   const teacher = given.teacher ?? (keepLayers !== null && given.crossEncoder === undefined ? given.model : undefined)
   checkTeachers(given, teacher)
+  checkIdle(options)
   return runRecipe('distillation', given, context, async (run) => {
     // 1. Data.
     const sets = await run.datasets(given.train)
@@ -171,6 +172,16 @@ function checkTeachers({ loss, crossEncoder }: Values, teacher: string | undefin
     throw refuse('expected a teacher or a crossEncoder, found both')
   if (crossEncoder === undefined && teacher === undefined)
     throw refuse('expected a teacher, or keepLayers, with which the model itself is the teacher, found neither')
+}
+
+/** Options that the loss has no use for. */
+function checkIdle(options: DistillationOptions): void {
+  const isKl = options.loss === 'kl'
+  const idle = isKl ? (['widths'] as const) : (['similarity', 'temperature', 'teacherTemperature'] as const)
+  const given = idle.find((name) => options[name] !== undefined && options[name] !== null)
+  if (given === undefined) return
+  const message = `distillation: ${given} has no effect with loss: ${options.loss ?? 'mse'}`
+  throw new SentenceTorchError('ERR_INVALID_ARGUMENT', message)
 }
 
 export const RECIPE: Recipe = {

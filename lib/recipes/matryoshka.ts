@@ -1,4 +1,3 @@
-import { isDataset } from '../data/feed.js'
 import { invalidArgument, SentenceTorchError } from '../errors.js'
 import type { Loss } from '../losses/loss.js'
 import { MatryoshkaLoss } from '../losses/matryoshka.js'
@@ -110,8 +109,7 @@ export async function matryoshka(options: MatryoshkaOptions, context: RecipeCont
   return runRecipe('matryoshka', given, context, async (run) => {
     // 1. Data and loss.
     const train = await run.data(given.train)
-    const source = isDataset(given.train) ? 'the data' : 'train'
-    const choice = given.loss ?? suggestLoss(train, source).loss
+    const choice = given.loss ?? suggestLoss(train, 'train').loss
     const loss = isLoss(choice)
       ? choice
       : await makeLoss(choice, 'loss', (guide) => run.loadModel(() => SentenceTransformer.load(guide)))

@@ -78,6 +78,11 @@ anyTest('layers that there are not are refused, and so are those that would beco
     code: 'ERR_NOT_IMPLEMENTED',
     message: /Layer 2 cannot become layer 1/,
   })
+  // The first layer of a ModernBERT has no norm in front of its attention, the others do.
+  await t.throwsAsync(modern.withLayers([3]), {
+    code: 'ERR_NOT_IMPLEMENTED',
+    message: /layers.3.attn_norm.weight has no place/,
+  })
   await using fits = await modern.withLayers([0, 4])
   t.is(fits.modules[0]!.layers, 2)
 })
@@ -228,6 +233,8 @@ anyTest('what cannot be taught is refused in a line', async (t) => {
     [{ teacher: undefined as never }, 'ERR_INVALID_ARGUMENT', /expected a teacher, or keepLayers/],
     [{ crossEncoder: JUDGE }, 'ERR_INVALID_ARGUMENT', /a crossEncoder gives scores, and needs loss: kl/],
     [{ crossEncoder: JUDGE, loss: 'kl' }, 'ERR_INVALID_ARGUMENT', /found both/],
+    [{ temperature: 2 }, 'ERR_INVALID_ARGUMENT', /temperature has no effect with loss: mse/],
+    [{ loss: 'kl', widths: 'pca' }, 'ERR_INVALID_ARGUMENT', /widths has no effect with loss: kl/],
     [{ loss: 'kl' }, 'ERR_INVALID_DATA', /a column of queries and at least two of candidates/],
     [{ keepLayers: [0, 5] }, 'ERR_INVALID_ARGUMENT', /from 0 to 1/],
     [{ keepLayers: 'two' as never }, 'ERR_INVALID_ARGUMENT', /keepLayers/],
