@@ -2,6 +2,17 @@
  * sentence-torch: fine-tune, evaluate and serve sentence-embedding models from Node. Everything public is exported here.
  */
 export {
+  type ClassifierFitOptions,
+  type ContrastivePairsOptions,
+  contrastivePairs,
+  type LabelledTextsData,
+  type LogisticHeadOptions,
+  type PairSampling,
+  type PredictTextsOptions,
+  TextClassifier,
+  type TextClassifierOptions,
+} from './classification/index.js'
+export {
   type ColumnKind,
   Dataset,
   type DatasetHubOptions,

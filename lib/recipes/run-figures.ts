@@ -8,6 +8,8 @@ import type { Figure } from '../report/figures.js'
 
 /** Rows whose texts are on the map. */
 const MAP_ROWS = 150
+/** Classes that are told apart on the map. */
+const MAP_CLASSES = 8
 /** Most rows that are searched for duplicates: a few seconds, and some hundred megabytes. */
 const MOST_ROWS = 300_000
 
@@ -40,13 +42,18 @@ export class TextMap {
   readonly #groups: string[] = []
   #before: Embeddings | undefined
 
-  /** Takes texts of some rows, evenly spread; each column of texts is a group. */
+  /** Takes texts of some rows, evenly spread; each class with a name, or else each column of texts, is a group. */
   constructor(dataset: Dataset) {
     const step = Math.max(1, Math.ceil(dataset.length / MAP_ROWS))
-    for (const name of textColumns(dataset)) {
-      const texts = dataset.texts(name).filter((_, i) => i % step === 0)
-      this.#texts.push(...texts)
-      this.#groups.push(...texts.map(() => name))
+    const { labelColumn } = dataset
+    const classes = labelColumn === undefined ? undefined : dataset.classNames(labelColumn)
+    const names = textColumns(dataset)
+    for (const name of names) {
+      const rows = Array.from(dataset.texts(name).keys()).filter((i) => i % step === 0)
+      this.#texts.push(...rows.map((i) => dataset.texts(name)[i]!))
+      const isNamed = classes !== undefined && classes.length <= MAP_CLASSES && names.length === 1
+      const groupOf = (i: number) => (isNamed ? classes[dataset.column(labelColumn!)[i] as number]! : name)
+      this.#groups.push(...rows.map(groupOf))
     }
   }
 

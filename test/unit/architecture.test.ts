@@ -17,6 +17,7 @@ const libRules: Record<string, readonly string[]> = {
   evaluation: ['errors', 'options', 'io', 'data', 'native', 'losses', 'models', 'search'],
   training: ['errors', 'options', 'io', 'data', 'native', 'losses', 'models', 'search', 'evaluation'],
   serve: ['errors', 'options', 'io', 'data', 'native', 'losses', 'models', 'search', 'evaluation', 'training'],
+  classification: ['errors', 'options', 'io', 'data', 'native', 'losses', 'models', 'search', 'evaluation', 'training'],
   plots: ['errors', 'options'],
   report: [
     ...['errors', 'options', 'io', 'data', 'native', 'losses', 'models', 'search', 'evaluation', 'training'],
@@ -24,7 +25,7 @@ const libRules: Record<string, readonly string[]> = {
   ],
   recipes: [
     ...['errors', 'options', 'io', 'data', 'native', 'losses', 'models', 'search', 'evaluation', 'training'],
-    ...['plots', 'report'],
+    ...['classification', 'plots', 'report'],
   ],
 }
 libRules.cli = [...Object.keys(libRules)]
