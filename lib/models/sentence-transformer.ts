@@ -338,6 +338,11 @@ export class SentenceTransformer extends BaseModel<Parts> {
     return { transformerPath: folder.transformerPath, id, addon }
   }
 
+  /** @internal What a distillation reads. */
+  get teacher(): Pick<Parts, 'encoder' | 'folder' | 'tokenizer'> {
+    return this.use()
+  }
+
   protected async openWeights(path: string): Promise<WeightFiles> {
     const { addon } = this.parts
     return WeightFiles.open(await readModelFolder(path, () => addon))
