@@ -7,6 +7,7 @@ import { doctor } from './doctor.js'
 import { encode } from './encode.js'
 import { evaluate } from './evaluate.js'
 import { generateQueries } from './generate-queries.js'
+import { importLabels } from './import-labels.js'
 import { index } from './index-command.js'
 import { init } from './init.js'
 import { inspect } from './inspect.js'
@@ -25,7 +26,7 @@ export const commands: readonly Command[] = [
   ...[init, train, evaluate],
   ...[report, compare],
   ...[encode, index, search, quantize],
-  ...[classify, mine, label, generateQueries, merge],
+  ...[classify, mine, importLabels, label, generateQueries, merge],
   ...[inspect, pull, push],
   ...[doctor, build, install],
 ]

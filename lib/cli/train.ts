@@ -8,6 +8,14 @@ export const train: Command = {
     set: { type: 'texts', value: 'key=value', help: 'change a member of the config: training.learningRate=3e-5' },
     resume: { type: 'boolean', help: 'go on from the newest checkpoint in outputDir' },
     'skip-bad-rows': { type: 'boolean', help: 'leave out rows of train that cannot be read, and count them' },
+    watch: {
+      type: 'integer',
+      value: 'port',
+      alone: 0,
+      least: 0,
+      help: 'serve the report on this machine while training; without a port on any that is free',
+    },
+    stay: { type: 'boolean', help: 'with --watch: serve it after training, too, until Ctrl-C' },
     json: { type: 'boolean', help: 'the result as one JSON object' },
   },
   notes: [
@@ -18,6 +26,7 @@ export const train: Command = {
   examples: [
     ['npx sentence-torch train pairs.yaml', 'as the file says'],
     ['npx sentence-torch train pairs.yaml --set training.numTrainEpochs=3 --set outputDir=runs/b', 'with changes'],
+    ['npx sentence-torch train pairs.yaml --watch 8090', 'and a page that shows how it goes'],
     ['npx sentence-torch train pairs.yaml --resume', 'after Ctrl-C'],
   ],
   async run(values, io) {

@@ -51,8 +51,7 @@ const OPTIONS = {
   testTexts: described(data(undefined), 'Such rows, which measure the classifier before and after training'),
   sampling: described(
     choice(['oversampling', 'undersampling', 'unique'], 'oversampling'),
-    'How many pairs of texts of one class, and of two: each once (`unique`), the fewer ones repeated until they are as many ' +
-      '(`oversampling`), or the surplus left out (`undersampling`)',
+    'Pairs of one class and of two: the fewer ones repeated, the surplus left out, or each once',
   ),
   numIterations: described(
     integer(undefined, { least: 1 }),

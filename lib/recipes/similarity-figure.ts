@@ -7,28 +7,29 @@ import type { FigureOf } from '../report/figures.js'
 const MOST = 10
 const LONGEST = 120
 
-/** Some texts of a dataset: those of the first rows, side by side, each once. */
+/** Some texts of a dataset: those of the first rows, side by side, each once; short ones where there are enough. */
 export function sampleTexts(dataset: Dataset): string[] {
   const names = dataset.textColumns.filter((name) => dataset.columnKind(name) === 'text').slice(0, 2)
-  const found = new Set<string>()
-  for (let row = 0; row < dataset.length && row < 10 * MOST && found.size < MOST; row++) {
-    const texts = names.map((name) => dataset.texts(name)[row]!)
-    if (texts.every((text) => text.trim() !== '' && text.length <= LONGEST)) for (const text of texts) found.add(text)
-  }
-  return [...found].slice(0, MOST)
+  const rows = Array.from({ length: Math.min(dataset.length, 10 * MOST) }, (_, row) =>
+    names.map((name) => dataset.texts(name)[row]!).filter((text) => text.trim() !== ''),
+  )
+  const short = rows.filter((texts) => texts.every((text) => text.length <= LONGEST))
+  const distinct = [short, rows].map((some) => [...new Set(some.flat())].slice(0, MOST))
+  return distinct.find((texts) => texts.length > 1) ?? []
 }
 
-/** The cosine similarity of every text with every other. @param when `before` or `after` training */
+/** The cosine similarity of every text with every other. @param when `before` or `after` training @param of whose texts they are */
 export async function similarityFigure(
   model: SentenceTransformer,
   texts: readonly string[],
   when: 'before' | 'after',
+  of = 'training',
 ): Promise<FigureOf<'heatmap'>> {
   const embeddings = await model.encode(texts, { normalizeEmbeddings: true })
   const values = texts.map((_, i) => texts.map((_, j) => dot(embeddings.row(i), embeddings.row(j))))
   return {
     kind: 'heatmap',
-    title: `Cosine similarity of the first training texts, ${when} training`,
+    title: `Cosine similarity of the first ${of} texts, ${when} training`,
     ...{ rows: texts, columns: texts, values, range: [0, 1], valueTitle: 'cosine' },
   }
 }

@@ -25,12 +25,11 @@ const TEACHER = join(FOLDER, 'teacher')
 const furthest = (a: ArrayLike<number>, b: readonly number[]) =>
   b.reduce((most, value, i) => Math.max(most, Math.abs(value - a[i]!)), a.length === b.length ? 0 : Number.NaN)
 /** There, unknown words are left out of the mean. */
-const known = golden.sentences.map(
-  (_, i) => !golden.cases[0]!.ids[i]!.includes(golden.cases[0]!.tokens.indexOf('[UNK]')),
-)
+const isKnown = (i: number, { ids, tokens } = golden.cases[0]!) => !ids[i]!.includes(tokens.indexOf('[UNK]'))
 
 test("tables, vocabularies and vectors are model2vec's", async (t) => {
-  for (const { options, tokens, table, ids, encoded, python } of golden.cases) {
+  for (const one of golden.cases) {
+    const { options, tokens, table, ids, encoded, python } = one
     const { pca_dims: pcaDims, sif_coefficient: sifCoefficient, token_remove_pattern: pattern } = options
     const made = await StaticEmbedding.fromDistillation(TEACHER, {
       ...(pcaDims !== undefined && { pcaDims }),
@@ -53,10 +52,10 @@ test("tables, vocabularies and vectors are model2vec's", async (t) => {
       tokens,
     )
     const again = await SentenceTransformer.load(folder)
-    for (const one of [model, again]) {
-      const found = await one.encode(golden.sentences)
+    for (const loaded of [model, again]) {
+      const found = await loaded.encode(golden.sentences)
       golden.sentences.forEach((text, i) => {
-        if (!known[i]) return
+        if (!isKnown(i, one)) return
         const off = furthest(found.row(i), encoded[i]!)
         t.true(off <= 1e-5, `${text}: ${off}`)
         report('distillation', 'fromDistillation', { part: 'vectors', deviation: off, allowed: 1e-5 })
@@ -83,7 +82,7 @@ test('folders of model2vec load, in float16, and with a mapping and weights', as
     for (const model of [whole, built]) {
       const found = await model.encode(golden.sentences)
       golden.sentences.forEach((text, i) => {
-        if (!known[i]) return
+        if (!isKnown(i)) return
         const deviation = furthest(found.row(i), encoded[i]!)
         t.true(deviation <= 1e-5, `${name}, ${text}: ${deviation}`)
         report('distillation', 'fromModel2Vec', { deviation, allowed: 1e-5 })

@@ -2,10 +2,13 @@ import { runInSlices } from '../../data/time-slice.js'
 import { fromNative, invalidArgument } from '../../errors.js'
 import { throwIfAborted } from '../../io/abort.js'
 import { type Embeddings, embeddings } from '../embeddings.js'
-import type { SentenceTransformer } from '../sentence-transformer.js'
+import type { Parts } from '../load-parts.js'
 import type { DistillationOptions } from './options.js'
 import { principalComponents } from './principal-components.js'
 import { type StaticVocabulary, staticVocabulary } from './word-piece-vocabulary.js'
+
+/** The parts of a model that are read. */
+export type TeacherParts = Pick<Parts, 'encoder' | 'folder' | 'tokenizer'>
 
 /** Tokens that are computed together. */
 const BATCH = 256
@@ -15,16 +18,16 @@ const BATCH = 256
  * mean, along its principal components, weighted. Source: model2vec `distill_from_model`.
  */
 export async function distil(
-  model: SentenceTransformer,
+  teacher: TeacherParts,
   { pcaDims = 256, sifCoefficient = 1e-4, tokenRemovePattern = /\[unused\d+\]/, signal }: DistillationOptions,
 ): Promise<{ table: Embeddings; vocabulary: StaticVocabulary }> {
   checkNumbers(pcaDims, sifCoefficient)
-  const { folder, tokenizer } = model.teacher
+  const { folder, tokenizer } = teacher
   if (folder.first !== 'Transformer') throw invalidArgument('model', 'a model with a transformer', folder.first)
   const file = folder.tokenizerFiles.get('tokenizer.json')!
   const vocabulary = staticVocabulary(file, 'tokenizer.json', tokenRemovePattern ?? undefined)
   const { ids } = await tokenizer.encodeAll([''], tokenizer.maxSeqLength, { allowEmpty: true })
-  const rows = await tokenEmbeddings(model, vocabulary.teacherIds, ids, signal)
+  const rows = await tokenEmbeddings(teacher, vocabulary.teacherIds, ids, signal)
   const [count, width] = rows.shape
   const dims = pcaDims === null ? null : pcaDims < 1 ? pcaDims : Math.min(pcaDims, width)
   // As there: of fewer tokens than components there is no PCA.
@@ -50,12 +53,11 @@ function checkNumbers(pcaDims: number | null, sifCoefficient: number | null): vo
 
 /** The mean over the last layer's tokens for each id between the tokens that the tokenizer puts around every text. */
 async function tokenEmbeddings(
-  model: SentenceTransformer,
+  { encoder }: TeacherParts,
   teacherIds: Int32Array,
   around: ArrayLike<number>,
   signal: AbortSignal | undefined,
 ): Promise<Embeddings> {
-  const { encoder } = model.teacher
   const width = encoder.tokenDimension
   const before = Math.ceil(around.length / 2)
   const length = around.length + 1

@@ -1,13 +1,13 @@
-import { SentenceTorchError } from '../../errors.js'
+import { invalidArgument, SentenceTorchError } from '../../errors.js'
 import { loadAddon } from '../../native/load.js'
 import { checkInteger, checkOptions } from '../../options.js'
+import type { TeacherParts } from '../distillation/distil.js'
 import { DISTILLATION_OPTIONS, type DistillationOptions } from '../distillation/options.js'
 import { type EmbeddingsLike, ownEmbeddings } from '../embeddings.js'
 import { type FirstModule, readStaticEmbedding, staticModule } from '../first-module.js'
 import { resolveModel } from '../hub.js'
 import { checkSourceOptions } from '../load-options.js'
-import { makeTokenizer } from '../load-parts.js'
-import type { SentenceTransformer } from '../sentence-transformer.js'
+import { loadParts, makeTokenizer } from '../load-parts.js'
 import { readTokenizerFiles } from '../tokenizer-files.js'
 import { SOURCE_OPTIONS, type SourceOptions } from '../types.js'
 import { newTokenizerFolder, type Weights } from './first.js'
@@ -21,6 +21,12 @@ export interface NewStaticEmbeddingOptions extends SourceOptions {
   embeddingWeights?: EmbeddingsLike
   /** Of the values that are drawn. Default 0. */
   seed?: number
+}
+
+/** A model that can be distilled: a `SentenceTransformer` with a transformer. */
+export interface DistilledModel {
+  /** @internal */
+  readonly teacher: TeacherParts
 }
 
 let create: (first: FirstModule, weights: Weights) => StaticEmbedding
@@ -77,7 +83,7 @@ export class StaticEmbedding {
    * @throws SentenceTorchError ERR_NOT_IMPLEMENTED for a tokenizer that is no WordPiece; ERR_INVALID_ARGUMENT; as `load`
    */
   static async fromDistillation(
-    model: string | SentenceTransformer,
+    model: string | DistilledModel,
     options: DistillationOptions = {},
   ): Promise<StaticEmbedding> {
     checkOptions('StaticEmbedding.fromDistillation', options, DISTILLATION_OPTIONS, {
@@ -87,18 +93,18 @@ export class StaticEmbedding {
       quantizeTo: { harmless: ['float32'] },
       device: { instead: 'load the model with a device' },
     })
-    const [{ SentenceTransformer }, { distil }] = await Promise.all([
-      import('../sentence-transformer.js'),
-      import('../distillation/distil.js'),
-    ])
-    const teacher = typeof model === 'string' ? await SentenceTransformer.load(model) : model
+    if (typeof model !== 'string' && model?.teacher === undefined) {
+      throw invalidArgument('model', 'a SentenceTransformer, a folder or a hub id', model)
+    }
+    const { distil } = await import('../distillation/distil.js')
+    const teacher = typeof model === 'string' ? await loadParts(loadAddon, model, {}) : model.teacher
     try {
       const { table, vocabulary } = await distil(teacher, options)
       const files = new Map([['tokenizer.json', vocabulary.tokenizer]])
       const first = staticModule(table.shape, files, 'the distilled model', loadAddon)
       return create({ ...first, transformerPath: undefined }, { kind: 'table', table })
     } finally {
-      if (typeof model === 'string') await teacher.dispose()
+      if (typeof model === 'string') await Promise.all([teacher.encoder.dispose(), teacher.tokenizer.dispose()])
     }
   }
 
