@@ -3,6 +3,7 @@ import { RECIPE as adaptivePretrainingRecipe } from './adaptive-pretraining.js'
 import { RECIPE as augmentedSbertRecipe } from './augmented-sbert.js'
 import { RECIPE as contrastiveTensionRecipe } from './contrastive-tension.js'
 import { RECIPE as distillationRecipe } from './distillation.js'
+import { RECIPE as fewShotRecipe } from './few-shot.js'
 import { RECIPE as finetuneRecipe } from './finetune.js'
 import { RECIPE as genqRecipe } from './genq.js'
 import { RECIPE as gplRecipe } from './gpl.js'
@@ -22,6 +23,7 @@ export { type ContrastiveTensionOptions, contrastiveTension } from './contrastiv
 export type { DataSpec, DataSpecObject } from './data-spec.js'
 export { type DistillationOptions, distillation } from './distillation.js'
 export type { EvaluationSpec } from './evaluation-spec.js'
+export { type FewShotOptions, fewShot } from './few-shot.js'
 export { type FinetuneOptions, finetune, type NamedData, type NamedLoss } from './finetune.js'
 export { type GenqOptions, genq } from './genq.js'
 export { type GplOptions, gpl } from './gpl.js'
@@ -77,5 +79,6 @@ export const RECIPES: readonly Recipe[] = [
   distillationRecipe,
   multilingualRecipe,
   matryoshkaRecipe,
+  fewShotRecipe,
   mergingRecipe,
 ]

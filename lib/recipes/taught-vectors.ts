@@ -2,7 +2,7 @@
 import { Dataset } from '../data/dataset.js'
 import { SentenceTorchError } from '../errors.js'
 import type { Embeddings } from '../models/embeddings.js'
-import { principalComponents, project } from '../models/principal-components.js'
+import { principalAxes, project } from '../models/distillation/axes.js'
 import { SentenceTransformer } from '../models/sentence-transformer.js'
 import { datasetSha256, modelKey } from './fingerprint.js'
 import type { RecipeRun } from './recipe-run.js'
@@ -84,7 +84,7 @@ async function cut(run: RecipeRun, teacher: string, { data, shape }: Embeddings,
     throw new SentenceTorchError('ERR_INVALID_DATA', message)
   }
   const { rows: axes } = await teacherStage(run, 'components', { teacher, width }, width, async (start, end) => {
-    const found = await principalComponents({ data: data.subarray(0, rows * own), shape: [rows, own] }, width)
+    const found = await principalAxes({ data: data.subarray(0, rows * own), shape: [rows, own] }, width)
     return { data: found.data.subarray(start * own, end * own), shape: [end - start, own] }
   })
   run.note(`The student learns the first ${width} principal components of the teacher's ${own} numbers.`)

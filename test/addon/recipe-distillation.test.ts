@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import anyTest, { type ExecutionContext } from 'ava'
 import { Dataset, evaluation, losses, Pooling, recipes, SentenceTransformer, Transformer } from '../../lib/index.js'
-import { principalComponents, project } from '../../lib/models/principal-components.js'
+import { principalAxes, project } from '../../lib/models/distillation/axes.js'
 import { RunFolder } from '../../lib/report/run-folder.js'
 import { temporaryFolder } from '../helpers/model-folders.js'
 import { controlTraining, hasShared, MINILM, sharedData, shuffledColumn, stsDev } from '../helpers/shared.js'
@@ -18,7 +18,7 @@ interface Golden {
   components: { rows: number[][]; components: number[][]; reduced: number[][] }
   layers: { kept: number[]; texts: string[]; embeddings: number[][] }
 }
-const expected = JSON.parse(await readFile(golden('distillation.json'), 'utf8')) as Golden
+const expected = JSON.parse(await readFile(golden('recipe-distillation.json'), 'utf8')) as Golden
 
 function farthest(found: ArrayLike<number>, wanted: readonly number[]): number {
   return wanted.reduce((most, value, i) => Math.max(most, Math.abs(value - found[i]!)), 0)
@@ -34,17 +34,15 @@ const spearman = ({ metrics }: recipes.RecipeResult) => metrics.find(({ name }) 
 anyTest('principal components are those of scikit-learn, also of rows on a line', async (t) => {
   const { rows, components, reduced } = expected.components
   const matrix = { data: Float32Array.from(rows.flat()), shape: [rows.length, rows[0]!.length] as [number, number] }
-  const found = await principalComponents(matrix, components.length)
+  const found = await principalAxes(matrix, components.length)
   for (const [i, component] of components.entries()) t.true(farthest(found.row(i), component) < 1e-6)
   const turned = await project(matrix, found)
   t.true(farthest(turned.data, reduced.flat()) < 1e-5)
-  const line = await principalComponents(
-    Array.from({ length: 9 }, (_, i) => Float32Array.of(3 * i, 0, 4 * i)),
-    2,
-  )
+  const onLine = Float32Array.from({ length: 27 }, (_, i) => [3, 0, 4][i % 3]! * Math.floor(i / 3))
+  const line = await principalAxes({ data: onLine, shape: [9, 3] }, 2)
   t.true(farthest(line.row(0), [0.6, 0, 0.8]) < 1e-6)
   t.true(Math.abs(line.row(1).reduce((sum, value) => sum + value * value, 0) - 1) < 1e-6)
-  await t.throwsAsync(principalComponents(matrix, 13), { code: 'ERR_INVALID_ARGUMENT', message: /from 1 to 12/ })
+  await t.throwsAsync(principalAxes(matrix, 13), { code: 'ERR_INVALID_ARGUMENT', message: /from 1 to 12/ })
 })
 
 test('a model with some layers embeds as in Python, and is an ordinary folder', async (t) => {

@@ -15,7 +15,7 @@ const test = hasShared ? anyTest : anyTest.skip
 interface Golden {
   sizes: { devRows: number; calibrationRows: number; found: { dim: number; precision: string; spearman: number }[] }
 }
-const path = fileURLToPath(new URL('../../../test/parity/golden/distillation.json', import.meta.url))
+const path = fileURLToPath(new URL('../../../test/parity/golden/recipe-distillation.json', import.meta.url))
 const { sizes } = JSON.parse(await readFile(path, 'utf8')) as Golden
 
 test('each size is worth what it is in Python', async (t) => {

@@ -1,86 +1,93 @@
-"""Golden values for test/addon/recipe-distillation.test.ts and recipe-matryoshka.test.ts.
+"""Golden values of distilled static models, for distillation.test.ts: model2vec's own, of the teacher in golden/distillation/teacher.
 
-    python test/parity/make_distillation.py
+    pip install 'model2vec[distill]==0.10.0'
+    OMP_NUM_THREADS=1 python test/parity/make_distillation.py
 
-- components: scikit-learn's PCA, as sentence-transformers' examples reduce the width of a teacher.
-- layers: all-MiniLM-L6-v2 with three of its six layers, taken out of the model as in sentence-transformers'
-  examples/sentence_transformer/training/distillation/model_distillation_layer_reduction.py. Needs ../shared.
-- sizes: Spearman's correlation of cut, normalised and quantised embeddings of all-MiniLM-L6-v2 on rows of the STS benchmark.
-  int8 codes stand for the middle of their step, bits for +1 and -1. Needs ../shared.
+The teacher is a tiny BERT with random weights, whose vocabulary has unused tokens between others. model2vec computes its principal
+components in float32; the golden table is that of its code on the same embeddings in float64, and `python` says how far its float32 is
+off.
 """
 
-import csv
 import json
+import re
 from pathlib import Path
 
 import numpy as np
-import sentence_transformers
 import torch
-from scipy.stats import spearmanr
-from sentence_transformers import SentenceTransformer
-from sentence_transformers.util import quantize_embeddings
-from sklearn.decomposition import PCA
+from model2vec import StaticModel
+from model2vec.distill import distill
+from model2vec.distill.inference import apply_pca, compute_weights, create_embeddings
+from model2vec.tokenizer import clean_and_create_vocabulary, turn_tokens_into_ids
+from skeletoken import TokenizerModel
+from skeletoken.external.transformers import reshape_embeddings
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+from transformers import BertConfig, BertModel, BertTokenizerFast
 
-HERE = Path(__file__).resolve().parent
-SHARED = HERE.parents[2] / "shared"
-MODEL = str(SHARED / "models" / "all-MiniLM-L6-v2")
-TEXTS = ["A man plays the guitar.", "The stock market fell.", "shares dropped in early trading"]
-KEPT = [1, 2, 5]
-DIMS = [384, 100, 33]
-DEV_ROWS, CALIBRATION_ROWS = 300, 200
+OUT = Path(__file__).parent / "golden" / "distillation"
+TEACHER = OUT / "teacher"
+SENTENCES = ["The cat sat on a red mat.", "running dogs", "unknown zzz word", "", "it 2000 is ##s [SEP] 1"]
 
+words = "the cat sat on a mat red blue dog run ##ning ##s it is was 1 2000 . , of and green tree house ##ing".split()
+specials = ["[PAD]", "[unused0]", "[UNK]", "[unused1]", "[CLS]", "[SEP]", "[MASK]"]
+vocabulary = [*specials, *words[:12], "[unused12]", *words[12:]]
+vocabulary = {token: i for i, token in enumerate(vocabulary)}
+tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
+tokenizer.normalizer = normalizers.BertNormalizer()
+tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+tokenizer.post_processor = processors.TemplateProcessing(
+    single="[CLS] $A [SEP]", special_tokens=[("[CLS]", vocabulary["[CLS]"]), ("[SEP]", vocabulary["[SEP]"])]
+)
+fast = BertTokenizerFast(tokenizer_object=tokenizer)
+torch.manual_seed(3)
+model = BertModel(
+    BertConfig(
+        vocab_size=len(vocabulary), hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32,
+        max_position_embeddings=40, initializer_range=0.4,
+    ),
+    add_pooling_layer=False,
+).eval()
+model.save_pretrained(TEACHER)
+fast.save_pretrained(TEACHER)
 
-def components():
-    random = np.random.default_rng(1)
-    rows = (random.normal(size=(40, 12)) * np.linspace(0.3, 3, 12) + 1).astype(np.float32)
-    fitted = PCA(5, svd_solver="full").fit(rows.astype(np.float64))
-    reduced = rows.astype(np.float64) @ fitted.components_.T
-    return {"rows": rows.tolist(), "components": fitted.components_.tolist(), "reduced": reduced.tolist()}
-
-
-def layers():
-    model = SentenceTransformer(MODEL, device="cpu")
-    bert = model[0].auto_model
-    bert.encoder.layer = torch.nn.ModuleList([layer for i, layer in enumerate(bert.encoder.layer) if i in KEPT])
-    bert.config.num_hidden_layers = len(KEPT)
-    return {"kept": KEPT, "texts": TEXTS, "embeddings": model.encode(TEXTS)[:, :48].tolist()}
-
-
-def read(path, rows):
-    with open(path, encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))[:rows]
-
-
-def cut(embeddings, dim):
-    cut = embeddings[:, :dim]
-    return cut / np.linalg.norm(cut, axis=1, keepdims=True)
-
-
-def decoded(rows, precision, calibration):
-    if precision == "float32":
-        return rows
-    if precision == "binary":
-        return np.unpackbits(quantize_embeddings(rows, "ubinary"), axis=1)[:, : rows.shape[1]].astype(np.float32) * 2 - 1
-    low, high = calibration.min(axis=0), calibration.max(axis=0)
-    codes = quantize_embeddings(rows, "int8", ranges=np.vstack([low, high]))
-    return low + (codes.astype(np.float32) + 128.5) * (high - low) / 255
+source = TokenizerModel.from_transformers_tokenizer(fast).prune_added_tokens()
+teacher = reshape_embeddings(model, source)
 
 
-def sizes():
-    model = SentenceTransformer(MODEL, device="cpu")
-    dev = read(SHARED / "data/stsb/dev.tsv", DEV_ROWS)
-    texts = list(dict.fromkeys(row["sentence1"] for row in read(SHARED / "data/stsb/train.tsv", CALIBRATION_ROWS)))
-    first, second = (model.encode([row[name] for row in dev]) for name in ("sentence1", "sentence2"))
-    calibration = model.encode(texts)
-    scores = [float(row["score"]) for row in dev]
-    found = []
-    for dim in DIMS:
-        for precision in ("float32", "int8", "binary"):
-            a, b = (decoded(cut(side, dim), precision, cut(calibration, dim)) for side in (first, second))
-            cosines = (a * b).sum(axis=1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)
-            found.append({"dim": dim, "precision": precision, "spearman": float(spearmanr(cosines, scores).statistic)})
-    return {"devRows": DEV_ROWS, "calibrationRows": CALIBRATION_ROWS, "found": found}
+def case(**options):
+    made = distill(str(TEACHER), quantize_to="float32", device="cpu", **options)
+    pattern = options.get("token_remove_pattern", r"\[unused\d+\]")
+    cleaned = clean_and_create_vocabulary(source.deep_copy(), [], pattern and re.compile(pattern))
+    tokens = cleaned.sorted_vocabulary
+    rows = create_embeddings(teacher, turn_tokens_into_ids(tokens, source), "cpu", 0).astype(np.float64)
+    weights = compute_weights(len(rows), options.get("sif_coefficient", 1e-4))
+    table = apply_pca(rows, options.get("pca_dims", 256)) * weights[:, None]
+    static = StaticModel(table, made.tokenizer, normalize=True)
+    ids = [made.tokenizer.encode(text, add_special_tokens=False).ids for text in SENTENCES]
+    return {
+        "options": options, "tokens": tokens, "table": table.tolist(), "ids": ids,
+        "encoded": static.encode(SENTENCES).tolist(),
+        "python": float(np.abs(table - made.embedding).max()),
+    }
 
 
-content = {"version": sentence_transformers.__version__, "components": components(), "layers": layers(), "sizes": sizes()}
-(HERE / "golden" / "distillation.json").write_text(json.dumps(content, indent=1) + "\n")
+cases = [
+    case(),
+    case(pca_dims=8),
+    case(pca_dims=0.9, sif_coefficient=None),
+    case(pca_dims=None, sif_coefficient=1e-3),
+    case(pca_dims=4, token_remove_pattern=r"##|\d"),
+]
+# Two folders as model2vec saves them: float16, and a quantised vocabulary with mapping and weights.
+distill(str(TEACHER), pca_dims=8, device="cpu").save_pretrained(OUT / "model2vec")
+mapped = distill(str(TEACHER), pca_dims=8, device="cpu", vocabulary_quantization=10, quantize_to="float32")
+mapped.save_pretrained(OUT / "mapped")
+folders = {}
+for name in ("model2vec", "mapped"):
+    found = StaticModel.from_pretrained(OUT / name, quantize_to="float32")
+    (OUT / name / "README.md").unlink(missing_ok=True)
+    folders[name] = {"encoded": found.encode(SENTENCES).tolist()}
+for file in OUT.rglob("*.safetensors"):
+    file.chmod(0o644)
+(OUT / "golden.json").write_text(json.dumps({"sentences": SENTENCES, "cases": cases, "folders": folders}) + "\n")
+for one in cases:
+    print(one["options"], np.array(one["table"]).shape, one["python"])
