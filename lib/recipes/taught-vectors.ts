@@ -1,8 +1,8 @@
 /** Texts with the embeddings of a teacher: what a student learns. */
 import { Dataset } from '../data/dataset.js'
 import { SentenceTorchError } from '../errors.js'
-import type { Embeddings } from '../models/embeddings.js'
 import { principalAxes, project } from '../models/distillation/axes.js'
+import type { Embeddings } from '../models/embeddings.js'
 import { SentenceTransformer } from '../models/sentence-transformer.js'
 import { datasetSha256, modelKey } from './fingerprint.js'
 import type { RecipeRun } from './recipe-run.js'
