@@ -5,7 +5,7 @@ import { Dataset, losses, recipes } from 'sentence-torch'
 
 const shared = fileURLToPath(new URL('../../../shared/', import.meta.url))
 export const MODEL = join(shared, 'models', 'all-MiniLM-L6-v2')
-const file = (path) => join(shared, 'data', path)
+export const file = (path) => join(shared, 'data', path)
 const MNLI = file('nli/mnli-train-13k.jsonl')
 
 /** STS benchmark, dev split: columns, and the evaluator of both sides. */

@@ -74,6 +74,8 @@ export class CrossEncoderCorrelationEvaluator extends SentenceEvaluator<Evaluate
         [...contextCells(context), ...Object.values(metrics).map(pythonFloat)],
       )
     }
-    return named(this.name, metrics, 'spearman')
+    if (!context.items) return named(this.name, metrics, 'spearman')
+    const item = (correlation: 'pearson' | 'spearman') => ({ scores: data, gold: scores, correlation })
+    return named(this.name, metrics, 'spearman', { pearson: item('pearson'), spearman: item('spearman') })
   }
 }
