@@ -79,12 +79,15 @@ export {
   type IndexRows,
   type IndexSearchOptions,
 } from './search/embedding-index/embedding-index.js'
+export type { AskOptions, NegativeWriter, PairJudge } from './search/hard-negatives/judge.js'
 export type {
+  Difficulty,
   MineHardNegativesOptions,
   NegativesFormat,
   PairScorer,
   PairScores,
 } from './search/hard-negatives/options.js'
+export type { MiningStatistics, NegativeSample } from './search/hard-negatives/statistics-types.js'
 export type {
   MinedPair,
   ParaphraseMiningEmbeddingsOptions,

@@ -1,9 +1,10 @@
-// node bench/recipes/budget.mjs [--cases sts,squad,banking77] [--seeds 1,2,3] [--budget 60] [--factor 6] [--sides ours,theirs]
+// node bench/recipes/budget.mjs [--cases sts,squad,banking77] [--seeds 1,2,3] [--budget 60] [--factor 6] [--sides ours,theirs] [--cpu-time]
 //
 // `finetune` with a budget beside Optuna with sentence-transformers (budget_peer.py: TPE and a pruner over the same losses, rates, batches
 // and epochs), which gets `factor` times as long. Both get the same rows, of which each holds a fifth out (ours half of that for dev, the
 // other half unused); both models are measured by the same evaluator on rows that neither saw. Every run is a JSON line in
-// bench/results; runs that are there already are not run again. Needs ../shared, and optuna beside the peer's packages
+// bench/results; runs that are there already are not run again. With --cpu-time both budgets are processor seconds of one thread, which a
+// busy machine disturbs less than the clock. Needs ../shared, and optuna beside the peer's packages
 // (SENTENCE_TORCH_BENCH_PYTHON).
 import { spawnSync } from 'node:child_process'
 import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -20,9 +21,17 @@ const text = (value) => ({ type: 'string', default: value })
 const { values: options } = parseArgs({
   options: {
     ...{ cases: text('sts,squad,banking77'), seeds: text('1,2,3'), budget: text('60'), factor: text('6') },
+    'cpu-time': { type: 'boolean', default: false },
     ...{ sides: text('ours,theirs'), results: text(join(here, '..', 'results', 'budget.jsonl')) },
   },
 })
+if (options['cpu-time']) {
+  if (process.env.OMP_NUM_THREADS !== '1') throw new Error('--cpu-time needs OMP_NUM_THREADS=1')
+  performance.now = () => {
+    const { user, system } = process.cpuUsage()
+    return (user + system) / 1000
+  }
+}
 const python = process.env.SENTENCE_TORCH_BENCH_PYTHON ?? join(here, '..', 'peers', 'venv', 'bin', 'python')
 
 /** The rows, the losses that fit them, and what measures a model on other rows. */
@@ -77,7 +86,8 @@ async function score(folder, test) {
 
 async function ours({ train }, { folder, seed, budget }) {
   const outputDir = join(folder, 'run')
-  const result = await recipes.finetune({ model: MODEL, outputDir, train, holdOut: 0.2, budget, seed })
+  const options = { model: MODEL, outputDir, train, holdOut: 0.2, budget, seed }
+  const result = await recipes.finetune(options, { log: (line) => console.error(performance.now() / 1000, line) })
   return {
     model: result.model,
     trials: result.counts.trials,
@@ -92,7 +102,16 @@ function theirs({ train, losses, kind }, { folder, seed, budget }) {
   const seconds = budget * Number(options.factor)
   writeFileSync(
     job,
-    JSON.stringify({ model: MODEL, columns, losses, kind, seconds, seed, output: join(folder, 'peer') }),
+    JSON.stringify({
+      model: MODEL,
+      columns,
+      losses,
+      kind,
+      seconds,
+      seed,
+      cpuTime: options['cpu-time'],
+      output: join(folder, 'peer'),
+    }),
   )
   const run = spawnSync(python, [join(here, 'budget_peer.py'), job], { encoding: 'utf8', maxBuffer: 1 << 26 })
   if (run.status !== 0) throw new Error(`${python} failed: ${run.stderr.slice(-3000)}`)
@@ -109,7 +128,7 @@ for (const name of options.cases.split(',')) {
       const key = [
         name,
         `seed ${seed}`,
-        `budget ${options.budget}`,
+        `budget ${options.budget}${options['cpu-time'] ? ' of CPU' : ''}`,
         side === 'ours' ? side : `${side} × ${options.factor}`,
       ].join(', ')
       if (done.has(key)) continue

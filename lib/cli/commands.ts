@@ -6,6 +6,7 @@ import { doctor } from './doctor.js'
 import { encode } from './encode.js'
 import { evaluate } from './evaluate.js'
 import { generateQueries } from './generate-queries.js'
+import { importLabels } from './import-labels.js'
 import { index } from './index-command.js'
 import { init } from './init.js'
 import { inspect } from './inspect.js'
@@ -24,7 +25,7 @@ export const commands: readonly Command[] = [
   ...[init, train, evaluate],
   ...[report, compare],
   ...[encode, index, search, quantize],
-  ...[mine, label, generateQueries, merge],
+  ...[mine, importLabels, label, generateQueries, merge],
   ...[inspect, pull, push],
   ...[doctor, build, install],
 ]

@@ -4,7 +4,8 @@ import { differenceText, signed } from '../evaluation/bootstrap.js'
 import { isPlainObject } from '../options.js'
 import { RECIPES } from '../recipes/index.js'
 import type { RecipeMetric, RecipeResult } from '../recipes/recipe.js'
-import { textOf, textsOf, type Values } from './command.js'
+import type { ServedReport } from '../report/serve-report.js'
+import { numberOf, textOf, textsOf, UsageError, type Values } from './command.js'
 import { readConfig } from './config.js'
 import type { Io } from './io.js'
 
@@ -20,6 +21,7 @@ export async function trainConfig(values: Values, io: Io): Promise<number> {
   const { training, ...rest } = config.values
   const options: Record<string, unknown> = { ...rest, ...(training !== undefined && { args: training }) }
   if (values.options['skip-bad-rows']) options.train = skippingBadRows(options.train)
+  const watched = await watch(values, String(options.outputDir), io)
   try {
     const result = await recipe.run(options, {
       signal: io.signal,
@@ -30,11 +32,36 @@ export async function trainConfig(values: Values, io: Io): Promise<number> {
     })
     if (values.options.json) io.out(`${JSON.stringify(result, null, 2)}\n`)
     else io.out(shown(result))
+    if (watched && values.options.stay) await untilStopped(watched.url, io)
     return 0
   } catch (error) {
     if (io.signal.aborted) io.err(howToGoOn(error, path, values, options.budget !== undefined))
     throw error
+  } finally {
+    await watched?.close()
   }
+}
+
+/** The page that `--watch` asks for. Whatever is wrong with its port is told before anything is read. */
+async function watch(values: Values, outputDir: string, io: Io): Promise<ServedReport | undefined> {
+  const port = numberOf(values, 'watch')
+  if (port === undefined) {
+    if (values.options.stay) throw new UsageError('ERR_INVALID_ARGUMENT', '--stay is for --watch', 'train')
+    return undefined
+  }
+  if (port > 65535)
+    throw new UsageError('ERR_INVALID_ARGUMENT', `--watch takes a port up to 65535, not ${port}`, 'train')
+  const { serveReport } = await import('../report/serve-report.js')
+  const page = await serveReport(outputDir, { port })
+  io.err(`${page.url} shows the training\n`)
+  return page
+}
+
+/** A training that has ended well is no failure when the page is closed. */
+async function untilStopped(url: string, { signal, err }: Io): Promise<void> {
+  if (signal.aborted) return
+  err(`${url} stays until Ctrl-C\n`)
+  await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
 }
 
 /** The data of an option, with `skipBadRows`. */

@@ -13,6 +13,14 @@ export const train: Command = {
     },
     resume: { type: 'boolean', help: 'go on from the newest checkpoint in outputDir' },
     'skip-bad-rows': { type: 'boolean', help: 'leave out rows of train that cannot be read, and count them' },
+    watch: {
+      type: 'integer',
+      value: 'port',
+      alone: 0,
+      least: 0,
+      help: 'serve the report on this machine while training; without a port on any that is free',
+    },
+    stay: { type: 'boolean', help: 'with --watch: serve it after training, too, until Ctrl-C' },
     json: { type: 'boolean', help: 'the result as one JSON object' },
   },
   notes: [
@@ -27,6 +35,7 @@ export const train: Command = {
       'npx sentence-torch train pairs.yaml --budget 10m',
       'the best settings that ten minutes find; the config is the first trial',
     ],
+    ['npx sentence-torch train pairs.yaml --watch 8090', 'and a page that shows how it goes'],
     ['npx sentence-torch train pairs.yaml --resume', 'after Ctrl-C'],
   ],
   async run(values, io) {

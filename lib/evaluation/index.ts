@@ -13,7 +13,14 @@ export {
 export type { SimilarityName } from './common.js'
 export * from './cross-encoder/index.js'
 export { EmbeddingSimilarityEvaluator, type EmbeddingSimilarityEvaluatorOptions } from './embedding-similarity.js'
-export type { EvaluatedModel, EvaluationContext, EvaluationResult, Evaluator, MetricItems } from './evaluator.js'
+export type {
+  EvaluatedModel,
+  EvaluatedRows,
+  EvaluationContext,
+  EvaluationResult,
+  Evaluator,
+  MetricItems,
+} from './evaluator.js'
 export { InformationRetrievalEvaluator, type InformationRetrievalEvaluatorOptions } from './information-retrieval.js'
 export type { LabelledTexts } from './input-examples.js'
 export type { RelevantDocs, TextsById } from './ir-options.js'

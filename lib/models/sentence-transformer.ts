@@ -1,6 +1,6 @@
 import { invalidArgument } from '../errors.js'
 import { loadAddon } from '../native/load.js'
-import type { Metric, NativeAddon } from '../native/types.js'
+import type { Metric, NativeAddon, PackedBatch } from '../native/types.js'
 import { checkInteger } from '../options.js'
 import type { SavedAdapter } from './adapters/config.js'
 import { BaseModel } from './base-model.js'
@@ -9,7 +9,7 @@ import { sentenceTransformerKind } from './card/sentence-transformer-card.js'
 import { type Embeddings, type EmbeddingsLike, embeddings, normalizeRows, truncateRows } from './embeddings.js'
 import { encodeTexts, throwIfAborted } from './encode.js'
 import { evaluateModel, type ModelEvaluator } from './evaluate-model.js'
-import { type FeatureOptions, type Features, type ForwardOutput, forward, tokenize } from './features.js'
+import { type FeatureOptions, type Features, type ForwardOutput, forward, packColumns, tokenize } from './features.js'
 import { type FromModulesOptions, type ModelModules, partsOfModules } from './from-modules.js'
 import type { ModelSource } from './language-model.js'
 import { checkEncodeOptions, checkSimilarity } from './load-options.js'
@@ -185,6 +185,11 @@ export class SentenceTransformer extends BaseModel<Parts> {
     return forward(encoder, folder.description, features, options)
   }
 
+  /** @internal Features of each column as the engine reads them, for training. */
+  packFeatures(columns: readonly Features[]): PackedBatch {
+    return packColumns(columns, this.use().folder.description.vocabulary)
+  }
+
   /**
    * Embeds one text (Float32Array [dim]) or several ({ data: Float32Array, shape: [n, dim], row(i) }, in the order of the
    * texts; [0, dim] for none). Computed in batches sorted by length, off the JavaScript thread; several calls may run at once.
@@ -287,8 +292,9 @@ export class SentenceTransformer extends BaseModel<Parts> {
   }
 
   #fullCard(target: string): FullCard | undefined {
-    const { folder, tokenizer, id: baseModel } = this.parts
+    const { folder, tokenizer, id } = this.parts
     const training = this.trainingFacts?.()
+    const baseModel = id ?? training?.baseModel
     const kind = sentenceTransformerKind(this.embeddingDimension, folder.similarityFnName, target)
     return training && { kind, baseModel, maxSeqLength: tokenizer.maxSeqLength, modelText: this.toString(), training }
   }

@@ -27,8 +27,17 @@ export type { LossSpec } from './make-loss.js'
 export { type MergingOptions, merging } from './merging.js'
 export { type MultipleNegativesOptions, multipleNegatives } from './multiple-negatives.js'
 export type { NamedData, NamedLoss, OneLoss } from './named-data.js'
+export type { AskedPairsOptions } from './negatives/asked-pairs.js'
+export { EndpointJudge } from './negatives/endpoint-judge.js'
+export { EndpointWriter } from './negatives/endpoint-writer.js'
+export {
+  type LabelCounts,
+  type ReadLabelSheetOptions,
+  readLabelSheet,
+  writeLabelSheet,
+} from './negatives/label-sheet.js'
 export { NLI_LABELS, type NliNegatives, type NliPairsOptions, nliPairs, nliRows } from './nli-rows.js'
-export type { EndpointOptions } from './queries/endpoint-generator.js'
+export type { EndpointOptions } from './queries/chat.js'
 export type { GenerateQueriesRequest, QueryGenerator } from './queries/generator.js'
 export type { GeneratorOption, QueryOptions } from './queries/options.js'
 export type { DocumentsOption } from './queries/passages.js'

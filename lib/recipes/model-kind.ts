@@ -63,7 +63,7 @@ export interface ModelKind {
   makeLosses(choice: NamedLoss, loadGuide: (source: string) => Promise<SentenceTransformer>): Promise<Losses>
   evaluatorOfRows(rows: Dataset, kind: RowKind, name: string, seed: number, all: Dataset): RecipeEvaluator | undefined
   loadEvaluator(spec: EvaluationSpec, options?: LoadDataOptions): Promise<Evaluator | CrossEncoderEvaluator>
-  /** The sampler that a loss for all data asks for. */
+  /** The samplers that the losses ask for. */
   batching(loss: Losses): PartialTrainingArguments
   trainer(parts: TrainerParts): { train(options: TrainOptions): Promise<TrainResult> }
 }
@@ -80,11 +80,11 @@ const embedding: ModelKind = {
     }),
   evaluatorOfRows,
   loadEvaluator,
-  batching(loss) {
-    if (!isLoss(loss)) return {}
-    if (loss.type.startsWith('Batch')) return { batchSampler: 'group_by_label' }
-    return loss.requirements.inBatchNegatives ? { batchSampler: 'no_duplicates' } : {}
-  },
+  batching: (loss) =>
+    samplers(loss, (one) => {
+      if (one.type.startsWith('Batch')) return 'group_by_label'
+      return one.requirements.inBatchNegatives ? 'no_duplicates' : 'batch_sampler'
+    }),
   trainer: (parts) => new SentenceTransformerTrainer(parts as TrainerOptions as SentenceTransformerTrainerOptions),
 }
 
@@ -105,9 +105,18 @@ const crossEncoder: ModelKind = {
     }),
   evaluatorOfRows: pairEvaluatorOfRows,
   loadEvaluator: loadPairEvaluator,
-  batching: (loss) => (isPairLoss(loss) && loss.pairing.kind === 'ranking' ? { batchSampler: 'no_duplicates' } : {}),
+  batching: (loss) =>
+    samplers(loss, (one) => ((one as CrossEncoderLoss).pairing.kind === 'ranking' ? 'no_duplicates' : 'batch_sampler')),
   trainer: (parts) => new CrossEncoderTrainer(parts as TrainerOptions as CrossEncoderTrainerOptions),
 }
+
+/** The sampler of the loss, or of each data set the one of its loss. */
+function samplers(loss: Losses, of: (one: Loss | CrossEncoderLoss) => BatchSamplerName): PartialTrainingArguments {
+  if (isLoss(loss)) return { batchSampler: of(loss) }
+  return { batchSampler: Object.fromEntries(Object.entries(loss).map(([name, one]) => [name, of(one)])) }
+}
+
+type BatchSamplerName = 'group_by_label' | 'no_duplicates' | 'batch_sampler'
 
 const isPairLoss = (loss: object): loss is CrossEncoderLoss => 'pairing' in loss && isLoss(loss)
 

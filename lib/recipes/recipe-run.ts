@@ -21,8 +21,7 @@ import { type Evaluators, MEASURED, type Measured, measure, metricRows, primaryN
 import type { RecipeModel } from './model-kind.js'
 import type { DataOption, RecipeContext, RecipeMetric, RecipeOptions, RecipeResult } from './recipe.js'
 import { dataFacts } from './run-facts.js'
-import { dataFigures, namedData, TextMap } from './run-figures.js'
-import { sampleTexts, similarityFigure } from './similarity-figure.js'
+import { RunFigures } from './run-figures.js'
 import { Stages } from './stages.js'
 
 /** What a trainer gets of a run. */
@@ -32,6 +31,8 @@ type OfRun = Required<Pick<SentenceTransformerTrainerOptions, 'args' | 'progress
 export interface StagePlace {
   folder?: string
   args?: PartialTrainingArguments
+  /** Whether the dev evaluator measures the model in training. Default true. */
+  isMeasured?: boolean
 }
 
 /**
@@ -53,9 +54,7 @@ export class RecipeRun {
   readonly #notes: string[] = []
   readonly #counts: Record<string, number> = {}
   #before: Measured = {}
-  #sample: readonly string[] = []
-  readonly #rows: { role: RunData['role']; dataset: Dataset }[] = []
-  #map: TextMap | undefined
+  readonly #figures = new RunFigures((name, figure) => this.figure(name, figure))
 
   /** @internal */
   constructor(folder: RunFolder, options: RecipeOptions, context: RecipeContext, evaluators: Evaluators) {
@@ -109,9 +108,7 @@ export class RecipeRun {
     const source = name ?? found.source
     this.#data.push(await dataFacts(role, source, dataset))
     await this.#folder.writeManifest({ data: this.#data })
-    if (role === 'train' && this.#sample.length === 0) this.#sample = sampleTexts(dataset)
-    if (role === 'train') this.#map ??= new TextMap(dataset)
-    this.#rows.push({ role, dataset })
+    this.#figures.data(role, dataset)
     this.log(`${role}: ${dataset.length} rows of ${source}`)
     return dataset
   }
@@ -143,8 +140,7 @@ export class RecipeRun {
   async before(model: RecipeModel): Promise<Measured> {
     this.#before = await this.measure(model)
     this.log(`before: ${primaryNumbers(this.#before)}`)
-    await this.#drawSimilarity(model, 'before')
-    if (model instanceof SentenceTransformer) await this.#map?.before(model)
+    await this.#figures.before(model, this.#before)
     return this.#before
   }
 
@@ -157,9 +153,7 @@ export class RecipeRun {
     const after = await this.measure(model)
     if (facts) await writeMeasuredCard(model, path, facts, this.#evaluators, after)
     this.log(`after: ${primaryNumbers(after)}`)
-    await this.#drawSimilarity(model, 'after')
-    const map = model instanceof SentenceTransformer ? await this.#map?.after(model) : undefined
-    if (map) await this.figure('map', map)
+    await this.#figures.after(model, this.#before, after)
     const rows = await metricRows(this.#evaluators, this.#before, after)
     for (const { name } of rows.undefined) this.note(`${name} is not defined for this model.`)
     this.#metrics.unshift(...rows.defined)
@@ -182,10 +176,12 @@ export class RecipeRun {
    * shown.
    * @param stage of a recipe with several trainings: the folder of checkpoints and logs, and the caller's arguments for this one
    */
-  training(own: PartialTrainingArguments, { folder = this.folder, args = this.#options.args }: StagePlace = {}): OfRun {
+  training(own: PartialTrainingArguments, place: StagePlace = {}): OfRun {
+    const { folder = this.folder, args = this.#options.args, isMeasured = true } = place
+    const { dev, ...options } = { ...this.#options, args }
     return {
-      args: trainingArguments({ ...this.#options, args }, own, folder),
-      ...(this.#evaluators.dev && { evaluator: this.#evaluators.dev as Evaluator }),
+      args: trainingArguments({ ...options, ...(isMeasured && { dev }) }, own, folder),
+      ...(isMeasured && this.#evaluators.dev && { evaluator: this.#evaluators.dev as Evaluator }),
       progress: this.#context.progress ?? false,
     }
   }
@@ -199,18 +195,11 @@ export class RecipeRun {
     return trainer.train({ signal: this.signal, ...(this.#context.resume && { resumeFromCheckpoint }) })
   }
 
-  async #drawSimilarity(model: RecipeModel, when: 'before' | 'after'): Promise<void> {
-    if (this.#sample.length < 2) return
-    const figure = await similarityFigure(model, this.#sample, when)
-    if (figure) await this.figure(`similarity-${when === 'before' ? 1 : 2}-${when}`, figure)
-  }
-
   /** @internal */
   async finish(): Promise<RecipeResult> {
     const result = { metrics: this.#metrics, notes: this.#notes, counts: this.#counts }
     await this.#folder.writeResult(result)
-    const figures = await dataFigures(namedData(this.#rows))
-    for (const [name, figure] of Object.entries(figures)) await this.figure(name, figure)
+    await this.#figures.finish()
     await this.#folder.writeManifest({ model: RUN_FILES.model })
     await this.#folder.finish()
     await writeReport(this.folder)

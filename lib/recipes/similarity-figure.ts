@@ -9,32 +9,34 @@ import type { RecipeModel } from './model-kind.js'
 const MOST = 10
 const LONGEST = 120
 
-/** Some texts of a dataset: those of the first rows, side by side, each once. */
+/** Some texts of a dataset: those of the first rows, side by side, each once; short ones where there are enough. */
 export function sampleTexts(dataset: Dataset): string[] {
   const names = dataset.textColumns.filter((name) => dataset.columnKind(name) === 'text').slice(0, 2)
-  const found = new Set<string>()
-  for (let row = 0; row < dataset.length && row < 10 * MOST && found.size < MOST; row++) {
-    const texts = names.map((name) => dataset.texts(name)[row]!)
-    if (texts.every((text) => text.trim() !== '' && text.length <= LONGEST)) for (const text of texts) found.add(text)
-  }
-  return [...found].slice(0, MOST)
+  const rows = Array.from({ length: Math.min(dataset.length, 10 * MOST) }, (_, row) =>
+    names.map((name) => dataset.texts(name)[row]!).filter((text) => text.trim() !== ''),
+  )
+  const short = rows.filter((texts) => texts.every((text) => text.length <= LONGEST))
+  const distinct = [short, rows].map((some) => [...new Set(some.flat())].slice(0, MOST))
+  return distinct.find((texts) => texts.length > 1) ?? []
 }
 
 /**
  * The cosine similarity of every text with every other, or a cross-encoder's score of them as pairs; undefined for scores of classes.
  * @param when `before` or `after` training
+ * @param of whose texts they are
  */
 export async function similarityFigure(
   model: RecipeModel,
   texts: readonly string[],
   when: 'before' | 'after',
+  of = 'training',
 ): Promise<FigureOf<'heatmap'> | undefined> {
   const isPairs = model instanceof CrossEncoder
   if (isPairs && model.numLabels !== 1) return undefined
   const [what, valueTitle] = isPairs ? ['Scores', 'score'] : ['Cosine similarity', 'cosine']
   return {
     kind: 'heatmap',
-    title: `${what} of the first training texts, ${when} training`,
+    title: `${what} of the first ${of} texts, ${when} training`,
     ...{ rows: texts, columns: texts, range: [0, 1], valueTitle },
     values: await (isPairs ? pairScores(model, texts) : cosines(model, texts)),
   }

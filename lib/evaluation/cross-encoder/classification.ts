@@ -12,6 +12,7 @@ import {
   type EvaluatedCrossEncoder,
   PAIR_OPTIONS,
   type PairOptions,
+  pairRows,
   predict,
 } from './common.js'
 
@@ -63,7 +64,9 @@ export class CrossEncoderClassificationEvaluator extends SentenceEvaluator<Evalu
         [...contextCells(context), ...found.cells],
       )
     }
-    return named(this.name, found.metrics, found.primary, context.items ? found.items : undefined)
+    if (!context.items) return named(this.name, found.metrics, found.primary)
+    const rows = model.numLabels === 1 ? pairRows(sentencePairs, labels, scores.data) : undefined
+    return named(this.name, found.metrics, found.primary, found.items ?? {}, rows)
   }
 
   async #binary({ data }: Scores): Promise<Found> {

@@ -12,6 +12,7 @@ import {
   type InputExample,
   PAIR_OPTIONS,
   type PairOptions,
+  pairRows,
   predict,
 } from './common.js'
 
@@ -76,6 +77,7 @@ export class CrossEncoderCorrelationEvaluator extends SentenceEvaluator<Evaluate
     }
     if (!context.items) return named(this.name, metrics, 'spearman')
     const item = (correlation: 'pearson' | 'spearman') => ({ scores: data, gold: scores, correlation })
-    return named(this.name, metrics, 'spearman', { pearson: item('pearson'), spearman: item('spearman') })
+    const items = { pearson: item('pearson'), spearman: item('spearman') }
+    return named(this.name, metrics, 'spearman', items, pairRows(sentencePairs, scores, data))
   }
 }

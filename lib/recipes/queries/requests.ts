@@ -74,7 +74,7 @@ export class Requests {
       }),
     )
     const ends = await Promise.allSettled(lanes)
-    throwIfAborted(signal, 'Asking for queries')
+    throwIfAborted(signal, 'Asking the service')
     const first = ends.flatMap((end) => (end.status === 'rejected' ? [end.reason] : []))
     // Lanes that were stopped by the error of another have errors of their own.
     if (first.length > 0) throw first.find((error) => !isAbort(error)) ?? first[0]
@@ -111,7 +111,7 @@ export class Requests {
 
   /** Waits until the rate allows another request. */
   async #turn(signal: AbortSignal | undefined): Promise<void> {
-    throwIfAborted(signal, 'Asking for queries')
+    throwIfAborted(signal, 'Asking the service')
     const { requestsPerMinute } = this.#limits
     if (requestsPerMinute === null) return
     const now = performance.now()
@@ -187,7 +187,7 @@ function unreachable(error: unknown, url: string): Error {
 async function pause(seconds: number, signal: AbortSignal | undefined): Promise<void> {
   if (seconds <= 0) return
   await setTimeout(seconds * 1000, undefined, signal && { signal }).catch(() => {
-    throw abortError(signal!, 'Asking for queries')
+    throw abortError(signal!, 'Asking the service')
   })
 }
 

@@ -2,7 +2,7 @@
 import { SentenceTransformer } from '../../models/sentence-transformer.js'
 import type { TrainerCallback } from '../../training/index.js'
 import type { SearchParts } from './parts.js'
-import { UNMEASURED, UNSAVED } from './trial.js'
+import { UNSAVED } from './trial.js'
 
 /** Share of the budget in which steps are timed, and steps at least. */
 const SHARE = 0.02
@@ -51,8 +51,8 @@ export async function measurePace(parts: SearchParts): Promise<Pace> {
   const batch = first.args.perDeviceTrainBatchSize!
   const timer = new Timer(SHARE * budget)
   const loss = await kind.makeLosses(first.loss, (guide) => run.loadModel(() => SentenceTransformer.load(guide)))
-  const own = { ...kind.batching(loss), ...args, ...first.args, ...UNMEASURED, ...UNSAVED }
-  const { evaluator: _, ...of } = run.training({}, { args: { ...own, numTrainEpochs: 1000, reportTo: 'none' } })
+  const own = { ...kind.batching(loss), ...args, ...first.args, ...UNSAVED }
+  const of = run.training({}, { args: { ...own, numTrainEpochs: 1000, reportTo: 'none' }, isMeasured: false })
   const trainer = kind.trainer({ model, trainDataset: train, loss, ...of, callbacks: [timer] })
   await trainer.train(run.signal ? { signal: run.signal } : {})
 

@@ -11,6 +11,7 @@ import { listCheckpoints } from '../../training/checkpoint/rotation.js'
 import type { PartialTrainingArguments, TrainerCallback } from '../../training/index.js'
 import type { ModelKind, RecipeEvaluator, RecipeModel } from '../model-kind.js'
 import type { RecipeRun } from '../recipe-run.js'
+import { writeFacts } from '../stage-facts.js'
 import { stageModel } from '../stage-training.js'
 import type { StageWork } from '../stages.js'
 import type { TrialSettings } from './space.js'
@@ -65,8 +66,7 @@ export interface TrialParts {
   args: PartialTrainingArguments
 }
 
-/** Trials are measured when they are trained. The run's own arguments for that are taken back. */
-export const UNMEASURED = { evalStrategy: 'no', evalSteps: undefined } as const
+/** The run's own arguments for checkpoints are taken back. */
 export const UNSAVED = { saveStrategy: 'no', saveSteps: undefined, saveTotalLimit: undefined } as const
 const SAVING = { saveStrategy: 'steps', saveSteps: 0.25, saveTotalLimit: 1 } as const
 
@@ -122,8 +122,8 @@ export async function runTrial(
   const record: TrialRecord = { steps: 0, epochs: 0, rate: 0, seconds: 0, isCut: false, isKept: false }
   try {
     const loss = await kind.makeLosses(settings.loss, (guide) => run.loadModel(() => SentenceTransformer.load(guide)))
-    const own = { ...kind.batching(loss), ...args, ...settings.args, maxSteps: steps, ...UNMEASURED }
-    const { evaluator: _, ...parts } = run.training({}, { folder, args: { ...own, ...(saves ? SAVING : UNSAVED) } })
+    const own = { ...kind.batching(loss), ...args, ...settings.args, maxSteps: steps }
+    const parts = run.training({}, { folder, args: { ...own, ...(saves ? SAVING : UNSAVED) }, isMeasured: false })
     const trainer = kind.trainer({ model, trainDataset: train, loss, ...parts, callbacks: [clock] })
     const resumeFromCheckpoint = isContinued && (await listCheckpoints(folder)).length > 0
     const { metrics, globalStep } = await trainer.train({
@@ -142,8 +142,10 @@ export async function runTrial(
     record.error = error.message
   }
   record.isKept = record.score !== undefined && keeps(record.score)
-  if (record.isKept) await model.save(stageModel(folder))
-  else await model.dispose()
+  if (record.isKept) {
+    await model.save(stageModel(folder))
+    if (model.trainingFacts) await writeFacts(folder, { baseModel: model.hubId, ...model.trainingFacts() })
+  } else await model.dispose()
   await run.removeCheckpoints(folder, {})
   record.seconds = (performance.now() - start) / 1000
   await writeFileAtomic(join(folder, FILE), `${JSON.stringify({ settings, ...record }, null, 2)}\n`)

@@ -1,0 +1,42 @@
+import type { Dataset } from '../data/dataset.js'
+import type { Embeddings } from '../models/embeddings.js'
+import type { SentenceTransformer } from '../models/sentence-transformer.js'
+import { embeddingMap } from '../report/embedding-figures.js'
+import type { Figure } from '../report/figures.js'
+
+/** Rows whose texts are on the map. */
+const MAP_ROWS = 150
+
+/** A map of some texts before and after training. */
+export class TextMap {
+  readonly #title: string
+  readonly #texts: string[] = []
+  readonly #groups: string[] = []
+  #before: Embeddings | undefined
+
+  /** Takes texts of some rows, evenly spread; each column of texts is a group. */
+  constructor(dataset: Dataset, title: string) {
+    this.#title = title
+    const step = Math.max(1, Math.ceil(dataset.length / MAP_ROWS))
+    for (const name of textColumns(dataset)) {
+      const texts = dataset.texts(name).filter((text, i) => i % step === 0 && text.trim() !== '')
+      this.#texts.push(...texts)
+      this.#groups.push(...texts.map(() => name))
+    }
+  }
+
+  async before(model: SentenceTransformer): Promise<void> {
+    if (this.#texts.length > 2) this.#before = await model.encode(this.#texts)
+  }
+
+  /** Undefined where the model was not seen before. */
+  async after(model: SentenceTransformer): Promise<Figure | undefined> {
+    if (this.#before === undefined) return undefined
+    const panels = { before: this.#before, after: await model.encode(this.#texts) }
+    return embeddingMap(this.#texts, panels, { groups: this.#groups, title: this.#title })
+  }
+}
+
+export function textColumns(dataset: Dataset): string[] {
+  return dataset.textColumns.filter((name) => dataset.columnKind(name) === 'text')
+}
