@@ -2,6 +2,7 @@
 import { RECIPE as adaptivePretrainingRecipe } from './adaptive-pretraining.js'
 import { RECIPE as augmentedSbertRecipe } from './augmented-sbert.js'
 import { RECIPE as contrastiveTensionRecipe } from './contrastive-tension.js'
+import { RECIPE as fewShotRecipe } from './few-shot.js'
 import { RECIPE as finetuneRecipe } from './finetune.js'
 import { RECIPE as genqRecipe } from './genq.js'
 import { RECIPE as gplRecipe } from './gpl.js'
@@ -19,6 +20,7 @@ export { type AugmentedSbertOptions, augmentedSbert } from './augmented-sbert.js
 export { type ContrastiveTensionOptions, contrastiveTension } from './contrastive-tension.js'
 export type { DataSpec, DataSpecObject } from './data-spec.js'
 export type { EvaluationSpec } from './evaluation-spec.js'
+export { type FewShotOptions, fewShot } from './few-shot.js'
 export { finetune } from './finetune.js'
 export type { FinetuneEvaluator, FinetuneOptions } from './finetune-options.js'
 export { type GenqOptions, genq } from './genq.js'
@@ -72,5 +74,6 @@ export const RECIPES: readonly Recipe[] = [
   augmentedSbertRecipe,
   genqRecipe,
   gplRecipe,
+  fewShotRecipe,
   mergingRecipe,
 ]
