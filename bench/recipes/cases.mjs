@@ -6,7 +6,7 @@ import { Dataset, losses, recipes } from 'sentence-torch'
 
 const shared = fileURLToPath(new URL('../../../shared/', import.meta.url))
 export const MODEL = join(shared, 'models', 'all-MiniLM-L6-v2')
-const file = (path) => join(shared, 'data', path)
+export const file = (path) => join(shared, 'data', path)
 const MNLI = file('nli/mnli-train-13k.jsonl')
 const STS = file('stsb/train.tsv')
 const MATRYOSHKA = [384, 256, 128, 64, 32]
@@ -72,6 +72,13 @@ const distillation = (loss, pythonLoss, pythonArguments, data, more = {}) => ({
 })
 const sentenceColumn = async () => ({ text: await stsSentences() })
 
+/** Questions with the sentences that answer them, and pairs with scores. */
+const pairsAndScores = async () => {
+  const squad = await Dataset.fromFile(file('squad/train-question-sentences.jsonl'))
+  return { squad: columnsOf(squad.selectColumns(['question', 'answer_sentence'])), sts: await sts() }
+}
+const SEVERAL = { squad: 'MultipleNegativesRankingLoss', sts: 'CoSENTLoss' }
+
 /**
  * `recipe` and `options` of ours; `loss` with its arguments, and `columns`, what the recipe makes of its data with a seed, for
  * Python; `args` of both. `python` has what the twin is told beside, `log` the folder of the training's log, `sts` other data for the
@@ -98,6 +105,22 @@ export const CASES = {
     args: { perDeviceTrainBatchSize: 32, learningRate: 2e-5, maxSteps: 137 },
     sampler: 'no_duplicates',
   },
+  ...Object.fromEntries(
+    ['round_robin', 'proportional'].map((multi) => [
+      `severalDatasets-${multi}`,
+      {
+        recipe: async (given) => {
+          const train = Object.entries(await pairsAndScores()).map(([name, columns]) => [
+            name,
+            Dataset.fromColumns(columns),
+          ])
+          return recipes.finetune({ ...given, train: Object.fromEntries(train) })
+        },
+        ...{ options: { loss: SEVERAL }, loss: SEVERAL, columns: pairsAndScores, sampler: undefined },
+        args: { perDeviceTrainBatchSize: 16, learningRate: 2e-5, maxSteps: 60, multiDatasetBatchSampler: multi },
+      },
+    ]),
+  ),
   ...Object.fromEntries(
     Object.entries({ cosine: 'CosineSimilarityLoss', cosent: 'CoSENTLoss', angle: 'AnglELoss' }).map(([name, loss]) => [
       `scoredPairs-${name}`,

@@ -56,7 +56,7 @@ async function ours({ recipe, options, args, log = '' }, job, sts) {
     ...given,
     ...{ model: job.model, outputDir, seed: job.seed },
     ...(job.measure && { test }),
-    args: { ...args, maxSteps: job.steps, batchSampler: job.sampler, loggingSteps: 1 },
+    args: { ...args, maxSteps: job.steps, ...(job.sampler && { batchSampler: job.sampler }), loggingSteps: 1 },
   })
   const records = readFileSync(join(outputDir, log, 'log.jsonl'), 'utf8')
     .trim()
@@ -73,7 +73,7 @@ async function ours({ recipe, options, args, log = '' }, job, sts) {
 function theirs({ loss, args, python: told = {} }, job, sts) {
   const file = join(job.folder, 'job.json')
   const { model, seed, steps, sampler, columns, head, measure } = job
-  const { perDeviceTrainBatchSize: batchSize, learningRate } = args
+  const { perDeviceTrainBatchSize: batchSize, learningRate, multiDatasetBatchSampler: multi } = args
   writeFileSync(
     file,
     JSON.stringify({
@@ -87,6 +87,7 @@ function theirs({ loss, args, python: told = {} }, job, sts) {
       batchSize,
       learningRate,
       ...told,
+      multi,
       ...(measure && { sts }),
     }),
   )

@@ -6,9 +6,9 @@ import { SentenceTransformer } from '../models/sentence-transformer.js'
 import { flag, integer, needed, nullable, option, optionValues } from '../options/kinds.js'
 import { checkOneOf } from '../options.js'
 import { type CodePrecision, PRECISIONS } from './few-bytes.js'
-import { batching } from './finetune.js'
 import { datasetSha256, modelKey } from './fingerprint.js'
 import { checkLossSpec, isLoss, type LossSpec, makeLoss } from './make-loss.js'
+import { modelKind } from './model-kind.js'
 import {
   COMMON,
   type DataOption,
@@ -141,7 +141,12 @@ export async function matryoshka(options: MatryoshkaOptions, context: RecipeCont
           const model = await run.loadModel()
           await trainInStage(run, stage, model, {
             ...{ trainDataset: train, loss: one, args },
-            own: { perDeviceTrainBatchSize: 32, learningRate: 2e-5, warmupSteps: 0.1, ...batching(loss) },
+            own: {
+              perDeviceTrainBatchSize: 32,
+              learningRate: 2e-5,
+              warmupSteps: 0.1,
+              ...modelKind('embedding').batching(loss),
+            },
           })
           await model.dispose()
         },

@@ -6,6 +6,7 @@ import { RunFolder } from '../report/run-folder.js'
 import { resolveArguments } from '../training/arguments/arguments.js'
 import { loadEvaluator } from './evaluation-spec.js'
 import { type Evaluators, MEASURED, type MeasuredRole } from './metrics.js'
+import type { RecipeEvaluator } from './model-kind.js'
 import {
   type EvaluatorOption,
   isEvaluator,
@@ -52,7 +53,7 @@ export async function runRecipe(
 
 /** The evaluators that the options mean. Their data are read before anything is written. */
 async function evaluatorsOf(options: RecipeOptions, signal: AbortSignal | undefined): Promise<Evaluators> {
-  const evaluators: Partial<Record<MeasuredRole, Evaluator>> = {}
+  const evaluators: Partial<Record<MeasuredRole, RecipeEvaluator>> = {}
   for (const role of MEASURED) {
     const given = options[role]
     if (given === undefined) continue
