@@ -26,6 +26,13 @@ export async function evaluateModel(values: Values, io: Io): Promise<number> {
   }
   const specs: EvaluationSpec[] = []
   for (const text of on) specs.push(await evaluationSpec(text, values, io))
+  if (textOf(values, 'cross-encoder') !== undefined) {
+    const { evaluateReranking } = await import('./rerank-evaluation.js')
+    return evaluateReranking(specs, on, values, io)
+  }
+  const idle = (['top-k', 'all-pairs'] as const).find((one) => values.options[one] !== undefined)
+  if (idle !== undefined)
+    throw new UsageError('ERR_INVALID_ARGUMENT', `evaluate: --${idle} is for --cross-encoder`, 'evaluate')
   const evaluators = []
   for (const each of specs) evaluators.push(await loadEvaluator(each, { ...options, where: '--on' }))
   const output = textOf(values, 'output')

@@ -63,6 +63,9 @@ export const evaluators: readonly Row[] = [
     'whether a difference of two models is more than chance',
     ['test/unit/bootstrap.test.ts'],
   ),
+  onlyHere('evaluation', 'retrieveAndRerank', 'there an example; its lists and metrics are compared', [
+    'test/parity/retrieve-and-rerank.test.ts',
+  ]),
   onlyHere('evaluation', 'loadBeir', 'reads BEIR folders; there a package of its own', [REAL_TEST]),
 ]
 
