@@ -1,5 +1,6 @@
 /** All commands, in the order of the help. A new one is a file beside this one and a line here. */
 import { build } from './build.js'
+import { classify } from './classify.js'
 import type { Command } from './command.js'
 import { compare } from './compare.js'
 import { doctor } from './doctor.js'
@@ -25,7 +26,7 @@ export const commands: readonly Command[] = [
   ...[init, train, evaluate],
   ...[report, compare],
   ...[encode, index, search, quantize],
-  ...[mine, importLabels, label, generateQueries, merge],
+  ...[classify, mine, importLabels, label, generateQueries, merge],
   ...[inspect, pull, push],
   ...[doctor, build, install],
 ]

@@ -16,14 +16,16 @@ export interface EvaluationContext {
 }
 
 /**
- * What a metric is made of, item by item, for the interval of a difference: the mean of `scores` or, with `gold`, their correlation
- * with it.
+ * What a metric is made of, item by item, for the interval of a difference: the mean of `scores`; with `gold`, their correlation
+ * with it; with `classes`, too, the mean F1 of these classes, of which `gold` and `scores` hold the number for each item.
  */
 export interface MetricItems {
   scores: ArrayLike<number>
   gold?: ArrayLike<number>
   /** With `gold`. */
   correlation?: 'spearman' | 'pearson'
+  /** With `gold`. */
+  classes?: number
 }
 
 /**

@@ -5,11 +5,14 @@ export {
   type BootstrapOptions,
   differenceText,
   metricInterval,
+  type PairedClasses,
   type PairedInterval,
   type PairedScores,
   pairedBootstrap,
   pairedBootstrapCorrelation,
+  pairedBootstrapF1,
 } from './bootstrap.js'
+export type { ClassificationData, ClassLabel } from './class-labels.js'
 export type { SimilarityName } from './common.js'
 export * from './cross-encoder/index.js'
 export { EmbeddingSimilarityEvaluator, type EmbeddingSimilarityEvaluatorOptions } from './embedding-similarity.js'
@@ -27,11 +30,7 @@ export type { RelevantDocs, TextsById } from './ir-options.js'
 export { LabelAccuracyEvaluator, type LabelAccuracyEvaluatorOptions } from './label-accuracy.js'
 export { MSEEvaluator, type MSEEvaluatorOptions } from './mse.js'
 export { MSEEvaluatorFromDataset, type MSEEvaluatorFromDatasetOptions } from './mse-from-dataset.js'
-export {
-  Banking77Classification,
-  type Banking77ClassificationOptions,
-  type ClassificationData,
-} from './mteb/banking77.js'
+export { Banking77Classification, type Banking77ClassificationOptions } from './mteb/banking77.js'
 export { MTEB, type MtebData, type MtebRunOptions, type MtebTaskName } from './mteb/mteb.js'
 export type { MtebScores, MtebTaskResult } from './mteb/task-result.js'
 export { NanoBEIREvaluator, type NanoBEIREvaluatorOptions } from './nano-beir.js'
@@ -47,5 +46,6 @@ export {
 } from './retrieve-and-rerank.js'
 export { SentenceEvaluator } from './sentence-evaluator.js'
 export { SequentialEvaluator, type SequentialEvaluatorOptions } from './sequential.js'
+export { TextClassificationEvaluator, type TextClassificationEvaluatorOptions } from './text-classification.js'
 export { TranslationEvaluator, type TranslationEvaluatorOptions } from './translation.js'
 export { TripletEvaluator, type TripletEvaluatorOptions } from './triplet.js'

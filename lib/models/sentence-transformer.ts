@@ -6,6 +6,7 @@ import type { SavedAdapter } from './adapters/config.js'
 import { BaseModel } from './base-model.js'
 import type { FullCard } from './card/full-card.js'
 import { sentenceTransformerKind } from './card/sentence-transformer-card.js'
+import type { TeacherParts } from './distillation/distil.js'
 import { type Embeddings, type EmbeddingsLike, embeddings, normalizeRows, truncateRows } from './embeddings.js'
 import { encodeTexts, throwIfAborted } from './encode.js'
 import { evaluateModel, type ModelEvaluator } from './evaluate-model.js'
@@ -342,6 +343,11 @@ export class SentenceTransformer extends BaseModel<Parts> {
   get source(): ModelSource {
     const { addon, folder, id } = this.parts
     return { transformerPath: folder.transformerPath, id, addon }
+  }
+
+  /** @internal What a distillation reads. */
+  get teacher(): TeacherParts {
+    return this.use()
   }
 
   protected async openWeights(path: string): Promise<WeightFiles> {

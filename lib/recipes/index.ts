@@ -2,6 +2,7 @@
 import { RECIPE as adaptivePretrainingRecipe } from './adaptive-pretraining.js'
 import { RECIPE as augmentedSbertRecipe } from './augmented-sbert.js'
 import { RECIPE as contrastiveTensionRecipe } from './contrastive-tension.js'
+import { RECIPE as fewShotRecipe } from './few-shot.js'
 import { RECIPE as finetuneRecipe } from './finetune.js'
 import { RECIPE as genqRecipe } from './genq.js'
 import { RECIPE as gplRecipe } from './gpl.js'
@@ -18,6 +19,7 @@ export { type AugmentedSbertOptions, augmentedSbert } from './augmented-sbert.js
 export { type ContrastiveTensionOptions, contrastiveTension } from './contrastive-tension.js'
 export type { DataSpec, DataSpecObject } from './data-spec.js'
 export type { EvaluationSpec } from './evaluation-spec.js'
+export { type FewShotOptions, fewShot } from './few-shot.js'
 export { type FinetuneOptions, finetune, type NamedData, type NamedLoss } from './finetune.js'
 export { type GenqOptions, genq } from './genq.js'
 export { type GplOptions, gpl } from './gpl.js'
@@ -68,5 +70,6 @@ export const RECIPES: readonly Recipe[] = [
   augmentedSbertRecipe,
   genqRecipe,
   gplRecipe,
+  fewShotRecipe,
   mergingRecipe,
 ]

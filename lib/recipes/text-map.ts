@@ -6,6 +6,8 @@ import type { Figure } from '../report/figures.js'
 
 /** Rows whose texts are on the map. */
 const MAP_ROWS = 150
+/** Classes that are told apart on the map. */
+const MAP_CLASSES = 10
 
 /** A map of some texts before and after training. */
 export class TextMap {
@@ -14,14 +16,20 @@ export class TextMap {
   readonly #groups: string[] = []
   #before: Embeddings | undefined
 
-  /** Takes texts of some rows, evenly spread; each column of texts is a group. */
+  /** Takes texts of some rows, evenly spread; each class with a name, or else each column of texts, is a group. */
   constructor(dataset: Dataset, title: string) {
     this.#title = title
     const step = Math.max(1, Math.ceil(dataset.length / MAP_ROWS))
-    for (const name of textColumns(dataset)) {
-      const texts = dataset.texts(name).filter((text, i) => i % step === 0 && text.trim() !== '')
-      this.#texts.push(...texts)
-      this.#groups.push(...texts.map(() => name))
+    const { labelColumn } = dataset
+    const classes = labelColumn === undefined ? undefined : dataset.classNames(labelColumn)
+    const names = textColumns(dataset)
+    const isNamed = classes !== undefined && classes.length <= MAP_CLASSES && names.length === 1
+    for (const name of names) {
+      for (const [i, text] of dataset.texts(name).entries()) {
+        if (i % step !== 0 || text.trim() === '') continue
+        this.#texts.push(text)
+        this.#groups.push(isNamed ? classes[dataset.column(labelColumn!)[i] as number]! : name)
+      }
     }
   }
 

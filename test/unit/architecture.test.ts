@@ -19,6 +19,7 @@ const libRules: Record<string, readonly string[]> = {
   training: ['errors', 'options', 'io', 'data', 'native', 'losses', 'models', 'search', 'evaluation'],
   loops: [...['errors', 'options', 'io', 'data', 'native', 'tensor', 'losses', 'models', 'training']],
   serve: ['errors', 'options', 'io', 'data', 'native', 'losses', 'models', 'search', 'evaluation', 'training'],
+  classification: ['errors', 'options', 'io', 'data', 'native', 'losses', 'models', 'search', 'evaluation', 'training'],
   plots: ['errors', 'options'],
   report: [
     ...['errors', 'options', 'io', 'data', 'native', 'losses', 'models', 'search', 'evaluation', 'training'],
@@ -26,7 +27,7 @@ const libRules: Record<string, readonly string[]> = {
   ],
   recipes: [
     ...['errors', 'options', 'io', 'data', 'native', 'losses', 'models', 'search', 'evaluation', 'training'],
-    ...['plots', 'report'],
+    ...['classification', 'plots', 'report'],
   ],
 }
 libRules.cli = [...Object.keys(libRules)]

@@ -69,6 +69,8 @@ const TESTS: Readonly<Record<keyof typeof ARGUMENTS, readonly string[]>> = {
   logLevel: [REPORTING],
   reportTo: [REPORTING],
   loggingDir: [REPORTING],
+  runName: ['test/unit/mlflow.test.ts'],
+  mlflowTrackingUri: ['test/unit/mlflow.test.ts'],
   logTimings: ['test/addon/reporting.test.ts', 'test/unit/timings.test.ts'],
   evalStrategy: [FLOW],
   evalSteps: [FLOW],
