@@ -6,7 +6,7 @@ import { labelsOf } from './labels.js'
 import type { LossSpec } from './make-loss.js'
 
 /** What rows are, and so by what a model for them is measured. */
-export type RowKind = 'scores' | 'binary' | 'classes of pairs' | 'pairs' | 'triplets' | 'margins' | 'classes'
+export type RowKind = 'scores' | 'binary' | 'classes of pairs' | 'pairs' | 'triplets' | 'margins' | 'classes' | 'lists'
 
 export interface LossSuggestion {
   kind: RowKind

@@ -209,5 +209,10 @@ export const training: readonly Row[] = [
     report: ['adapters', 'bert'],
     note: 'docs/adapters.md; initial values have the same distribution, not the same numbers',
   }),
+  built('training', ['torch.Tensor', 'torch.optim'], ['Tensor', 'forward', 'optim', 'schedules'], {
+    ...{ golden: ['test/parity/make_tensors.py'], report: ['tensors', 'operations'] },
+    tests: ['test/parity/tensors.test.ts', 'test/parity/tensor-losses.test.ts', 'test/addon/by-hand.test.ts'],
+    note: 'sentence-torch/tensor, some 60 operations: docs/tensor.md',
+  }),
   notBuilt('training', 'hyperparameter_search', 'a loop over trainers of your own'),
 ]
