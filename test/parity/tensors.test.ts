@@ -142,7 +142,7 @@ for (const { name, inputs, value, gradients } of goldens) {
         }
       }
       t.true(worst <= allowed, `${worst}`)
-      report('tensors', name, { deviation: worst, allowed })
+      report('tensors', 'operations', { deviation: worst, allowed })
       for (const each of given) each.dispose()
     })
   })

@@ -1,4 +1,5 @@
 import { invalidArgument, SentenceTorchError } from '../../errors.js'
+import { Requests } from '../../io/requests.js'
 import { arrayOf, object, parseJson, text as textSchema } from '../../io/schema.js'
 import {
   integer,
@@ -11,7 +12,6 @@ import {
   text,
 } from '../../options/kinds.js'
 import { isPlainObject } from '../../options.js'
-import { Requests } from './requests.js'
 
 /** A service with the API of OpenAI's chat completions, which many programs have: llama.cpp, vLLM, Ollama. */
 export interface EndpointOptions {
