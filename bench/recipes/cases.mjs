@@ -5,7 +5,7 @@ import { contrastivePairs, Dataset, losses, recipes } from 'sentence-torch'
 
 const shared = fileURLToPath(new URL('../../../shared/', import.meta.url))
 export const MODEL = join(shared, 'models', 'all-MiniLM-L6-v2')
-const file = (path) => join(shared, 'data', path)
+export const file = (path) => join(shared, 'data', path)
 const MNLI = file('nli/mnli-train-13k.jsonl')
 
 /** STS benchmark, dev split: columns, and the evaluator of both sides. */
@@ -19,6 +19,13 @@ const sts = async () => {
   const rows = await Dataset.fromFile(file('stsb/train.tsv'), { columns: ['sentence1', 'sentence2', 'score'] })
   return { ...columnsOf(rows), score: rows.labels().map((score) => score / 5) }
 }
+
+/** Questions with the sentences that answer them, and pairs with scores. */
+const pairsAndScores = async () => {
+  const squad = await Dataset.fromFile(file('squad/train-question-sentences.jsonl'))
+  return { squad: columnsOf(squad.selectColumns(['question', 'answer_sentence'])), sts: await sts() }
+}
+const SEVERAL = { squad: 'MultipleNegativesRankingLoss', sts: 'CoSENTLoss' }
 
 /**
  * `recipe` and `options` of ours; `loss` with its arguments, and `columns`, what the recipe makes of its data with a seed, for
@@ -58,6 +65,22 @@ export const CASES = {
     args: { perDeviceTrainBatchSize: 32, learningRate: 2e-5, maxSteps: 137 },
     sampler: 'no_duplicates',
   },
+  ...Object.fromEntries(
+    ['round_robin', 'proportional'].map((multi) => [
+      `severalDatasets-${multi}`,
+      {
+        recipe: async (given) => {
+          const train = Object.entries(await pairsAndScores()).map(([name, columns]) => [
+            name,
+            Dataset.fromColumns(columns),
+          ])
+          return recipes.finetune({ ...given, train: Object.fromEntries(train) })
+        },
+        ...{ options: { loss: SEVERAL }, loss: SEVERAL, columns: pairsAndScores, sampler: undefined },
+        args: { perDeviceTrainBatchSize: 16, learningRate: 2e-5, maxSteps: 60, multiDatasetBatchSampler: multi },
+      },
+    ]),
+  ),
   ...Object.fromEntries(
     Object.entries({ cosine: 'CosineSimilarityLoss', cosent: 'CoSENTLoss', angle: 'AnglELoss' }).map(([name, loss]) => [
       `scoredPairs-${name}`,

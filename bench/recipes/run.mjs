@@ -55,7 +55,7 @@ async function ours({ recipe, options: given, args }, job, sts) {
     ...given,
     ...{ model: job.model, outputDir, seed: job.seed },
     ...(job.measure && { test }),
-    args: { ...args, maxSteps: job.steps, batchSampler: job.sampler, loggingSteps: 1 },
+    args: { ...args, maxSteps: job.steps, ...(job.sampler && { batchSampler: job.sampler }), loggingSteps: 1 },
   })
   const records = readFileSync(join(outputDir, 'log.jsonl'), 'utf8')
     .trim()
@@ -72,7 +72,7 @@ async function ours({ recipe, options: given, args }, job, sts) {
 function theirs({ loss, args }, job, sts) {
   const file = join(job.folder, 'job.json')
   const { model, seed, steps, sampler, columns, head, measure } = job
-  const { perDeviceTrainBatchSize: batchSize, learningRate } = args
+  const { perDeviceTrainBatchSize: batchSize, learningRate, multiDatasetBatchSampler: multi } = args
   writeFileSync(
     file,
     JSON.stringify({
@@ -85,6 +85,7 @@ function theirs({ loss, args }, job, sts) {
       loss,
       batchSize,
       learningRate,
+      multi,
       ...(measure && { sts }),
     }),
   )

@@ -3,7 +3,7 @@
     python bench/recipes/twin.py JOB.json
 
 The job: model, columns (in the order of training), loss, head (initial values of the loss's parameters), steps, batchSize,
-learningRate, sampler, seed, and sts (sentences1, sentences2, scores) where the model is measured.
+learningRate, sampler, seed, for several datasets by name also multi, and sts (sentences1, sentences2, scores) where the model is measured.
 """
 
 import contextlib
@@ -27,10 +27,10 @@ ARGUMENTS = {
 }
 
 
-def rows(job):
+def rows(job, given, sampler):
     """The columns. The reference's no_duplicates sampler ignores the seed, so that its rows are shuffled here."""
-    columns = {name: [int(v) for v in values] if name == "label" else values for name, values in job["columns"].items()}
-    if job["sampler"] != "no_duplicates":
+    columns = {name: [int(v) for v in values] if name == "label" else values for name, values in given.items()}
+    if sampler != "no_duplicates":
         return columns
     order = list(range(len(next(iter(columns.values())))))
     random.Random(job["seed"]).shuffle(order)
@@ -48,26 +48,35 @@ def main():
     torch.manual_seed(job["seed"])
     model = SentenceTransformer(job["model"], device="cpu")
     result = {"before": spearman(model, job["sts"])} if "sts" in job else {}
-    loss = getattr(losses, job["loss"])(model, **ARGUMENTS.get(job["loss"], lambda _: {})(model))
+    names = job["loss"] if isinstance(job["loss"], dict) else {"": job["loss"]}
+    made = {name: getattr(losses, one)(model, **ARGUMENTS.get(one, lambda _: {})(model)) for name, one in names.items()}
+    loss = made.get("", made)
     if job.get("head"):
         own = dict(loss.named_parameters())
         with torch.no_grad():
             for name, tensor in job["head"].items():
                 own[name].copy_(torch.tensor(tensor["data"]).reshape(tensor["shape"]))
     values = []
-    loss.register_forward_hook(lambda module, inputs, output: values.append(output.item()))
-    sampler = job["sampler"]
+    for one in made.values():
+        one.register_forward_hook(lambda module, inputs, output: values.append(output.item()))
+    # Without a sampler of the job, that of our recipe: no duplicates for in-batch negatives.
+    usual = {name: "no_duplicates" if one == "MultipleNegativesRankingLoss" else "batch_sampler" for name, one in names.items()}
+    sampler = job.get("sampler") or usual
+    by_name = sampler if isinstance(sampler, dict) else {name: sampler for name in names}
+    columns = {"": job["columns"]} if "" in names else job["columns"]
+    datasets = {name: Dataset.from_dict(rows(job, columns[name], by_name[name])) for name in names}
     if sampler == "sequential":
         sampler = lambda dataset, batch_size, drop_last, **rest: BatchSampler(SequentialSampler(dataset), batch_size, drop_last)
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(sys.stderr):
         SentenceTransformerTrainer(
             model=model,
-            train_dataset=Dataset.from_dict(rows(job)),
+            train_dataset=datasets.get("", datasets),
             loss=loss,
             args=SentenceTransformerTrainingArguments(
                 output_dir=folder, max_steps=job["steps"], per_device_train_batch_size=job["batchSize"],
                 learning_rate=job["learningRate"], warmup_steps=0.1, save_strategy="no", use_cpu=True, disable_tqdm=True,
                 report_to="none", seed=job["seed"], batch_sampler=sampler,
+                **({"multi_dataset_batch_sampler": job["multi"]} if job.get("multi") else {}),
             ),
         ).train()
     if "sts" in job:

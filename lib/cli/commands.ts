@@ -15,6 +15,7 @@ import { install } from './install.js'
 import { label } from './label.js'
 import { merge } from './merge.js'
 import { mine } from './mine.js'
+import { parity } from './parity.js'
 import { pull } from './pull.js'
 import { push } from './push.js'
 import { quantize } from './quantize.js'
@@ -27,6 +28,6 @@ export const commands: readonly Command[] = [
   ...[report, compare],
   ...[encode, index, search, quantize],
   ...[classify, mine, importLabels, label, generateQueries, merge],
-  ...[inspect, pull, push],
+  ...[inspect, parity, pull, push],
   ...[doctor, build, install],
 ]

@@ -3,7 +3,8 @@ import { LOAD_OPTIONS, MODEL_ARGUMENT } from './model-options.js'
 
 export const evaluate: Command = {
   name: 'evaluate',
-  summary: 'measures a model on data: similarity, pairs, triplets, retrieval, Banking77',
+  summary:
+    'measures a model of embeddings or a cross-encoder on data: similarity, pairs, triplets, retrieval, Banking77',
   arguments: [MODEL_ARGUMENT],
   options: {
     on: {
@@ -21,6 +22,7 @@ export const evaluate: Command = {
   notes: [
     'Without a kind the data decide: two columns of texts and a score are sts, with labels 0 and 1 pairs; three columns of texts are',
     'triplets; a folder with corpus.jsonl is beir; one with train and test is banking77.',
+    'A cross-encoder is measured by correlation (sts), classification (pairs, nli) and reranking (triplets; beir, of the 100 best by words).',
   ].join('\n'),
   examples: [
     ['npx sentence-torch evaluate all-MiniLM-L6-v2 --on stsb/dev.tsv', "Spearman's correlation"],

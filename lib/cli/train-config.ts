@@ -5,15 +5,16 @@ import { isPlainObject } from '../options.js'
 import { RECIPES } from '../recipes/index.js'
 import type { RecipeMetric, RecipeResult } from '../recipes/recipe.js'
 import type { ServedReport } from '../report/serve-report.js'
-import { numberOf, textsOf, UsageError, type Values } from './command.js'
+import { numberOf, textOf, textsOf, UsageError, type Values } from './command.js'
 import { readConfig } from './config.js'
 import type { Io } from './io.js'
 
 export async function trainConfig(values: Values, io: Io): Promise<number> {
   const [path] = values.words as [string]
+  const budget = textOf(values, 'budget')
   const config = await readConfig(
     path,
-    textsOf(values, 'set'),
+    [...textsOf(values, 'set'), ...(budget === undefined ? [] : [`budget=${budget}`])],
     RECIPES.map(({ name }) => name),
   )
   const recipe = RECIPES.find(({ name }) => name === config.recipe)!
@@ -34,7 +35,7 @@ export async function trainConfig(values: Values, io: Io): Promise<number> {
     if (watched && values.options.stay) await untilStopped(watched.url, io)
     return 0
   } catch (error) {
-    if (io.signal.aborted) io.err(howToGoOn(error, path, textsOf(values, 'set')))
+    if (io.signal.aborted) io.err(howToGoOn(error, path, values, options.budget !== undefined))
     throw error
   } finally {
     await watched?.close()
@@ -72,11 +73,16 @@ function skippingBadRows(train: unknown): unknown {
   return Object.fromEntries(Object.entries(train).map(([name, data]) => [name, skippingBadRows(data)]))
 }
 
-function howToGoOn(error: unknown, path: string, changes: readonly string[]): string {
+/** @param isSearch whose trainings are kept, with and without a checkpoint of the one that was stopped */
+function howToGoOn(error: unknown, path: string, values: Values, isSearch: boolean): string {
   const { checkpoint } = error as { checkpoint?: unknown }
-  if (!(error instanceof SentenceTorchError) || typeof checkpoint !== 'string') return ''
-  const set = changes.map((change) => ` --set ${quoted(change)}`).join('')
-  return `${checkpoint} was written; go on with: npx sentence-torch train ${quoted(path)}${set} --resume\n`
+  const hasCheckpoint = error instanceof SentenceTorchError && typeof checkpoint === 'string'
+  if (!hasCheckpoint && !isSearch) return ''
+  const set = textsOf(values, 'set').map((change) => ` --set ${quoted(change)}`)
+  const budget = textOf(values, 'budget')
+  const more = [...set, ...(budget === undefined ? [] : [` --budget ${quoted(budget)}`])].join('')
+  const kept = isSearch ? 'the trainings that are done are kept' : `${checkpoint} was written`
+  return `${kept}; go on with: npx sentence-torch train ${quoted(path)}${more} --resume\n`
 }
 
 function quoted(word: string): string {

@@ -6,6 +6,11 @@ export const train: Command = {
   arguments: [{ name: 'config', help: 'a YAML or JSON file; `init` writes one' }],
   options: {
     set: { type: 'texts', value: 'key=value', help: 'change a member of the config: training.learningRate=3e-5' },
+    budget: {
+      type: 'string',
+      value: 'time',
+      help: 'seek loss, learning rate, batch size and epochs within this time: 90s, 10m, 1.5h',
+    },
     resume: { type: 'boolean', help: 'go on from the newest checkpoint in outputDir' },
     'skip-bad-rows': { type: 'boolean', help: 'leave out rows of train that cannot be read, and count them' },
     watch: {
@@ -26,6 +31,10 @@ export const train: Command = {
   examples: [
     ['npx sentence-torch train pairs.yaml', 'as the file says'],
     ['npx sentence-torch train pairs.yaml --set training.numTrainEpochs=3 --set outputDir=runs/b', 'with changes'],
+    [
+      'npx sentence-torch train pairs.yaml --budget 10m',
+      'the best settings that ten minutes find; the config is the first trial',
+    ],
     ['npx sentence-torch train pairs.yaml --watch 8090', 'and a page that shows how it goes'],
     ['npx sentence-torch train pairs.yaml --resume', 'after Ctrl-C'],
   ],

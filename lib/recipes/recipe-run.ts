@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Dataset } from '../data/dataset.js'
+import type { Evaluator } from '../evaluation/evaluator.js'
 import { throwIfAborted } from '../io/abort.js'
 import { SentenceTransformer } from '../models/sentence-transformer.js'
 import type { Figure } from '../report/figures.js'
@@ -10,13 +11,14 @@ import { writeReport } from '../report/write-report.js'
 import { listCheckpoints } from '../training/checkpoint/rotation.js'
 import type {
   PartialTrainingArguments,
-  SentenceTransformerTrainer,
   SentenceTransformerTrainerOptions,
+  TrainOptions,
   TrainResult,
 } from '../training/index.js'
 import { loadData } from './load-data.js'
 import { writeMeasuredCard } from './measured-card.js'
 import { type Evaluators, MEASURED, type Measured, measure, metricRows, primaryNumbers } from './metrics.js'
+import type { RecipeModel } from './model-kind.js'
 import type { DataOption, RecipeContext, RecipeMetric, RecipeOptions, RecipeResult } from './recipe.js'
 import { dataFacts } from './run-facts.js'
 import { RunFigures } from './run-figures.js'
@@ -46,7 +48,7 @@ export class RecipeRun {
   readonly #options: RecipeOptions
   readonly #context: RecipeContext
   readonly #evaluators: Evaluators
-  readonly #models: SentenceTransformer[] = []
+  readonly #models: RecipeModel[] = []
   readonly #data: RunData[] = []
   readonly #metrics: RecipeMetric[] = []
   readonly #notes: string[] = []
@@ -124,7 +126,9 @@ export class RecipeRun {
   }
 
   /** The model to start from. @param make makes it in another way than `SentenceTransformer.load` */
-  async loadModel(make?: (source: string) => Promise<SentenceTransformer>): Promise<SentenceTransformer> {
+  loadModel(): Promise<SentenceTransformer>
+  loadModel<M extends RecipeModel>(make: (source: string) => Promise<M>): Promise<M>
+  async loadModel(make?: (source: string) => Promise<RecipeModel>): Promise<RecipeModel> {
     const { model: source } = this.#options
     const model = await (make?.(source) ?? SentenceTransformer.load(source, { signal: this.signal }))
     this.#models.push(model)
@@ -133,7 +137,7 @@ export class RecipeRun {
   }
 
   /** Measures the model to start from. */
-  async before(model: SentenceTransformer): Promise<Measured> {
+  async before(model: RecipeModel): Promise<Measured> {
     this.#before = await this.measure(model)
     this.log(`before: ${primaryNumbers(this.#before)}`)
     await this.#figures.before(model, this.#before)
@@ -141,7 +145,7 @@ export class RecipeRun {
   }
 
   /** Saves the trained model and measures it. Its card gets the numbers when they are there: the model is safe before that. */
-  async after(model: SentenceTransformer): Promise<Measured> {
+  async after(model: RecipeModel): Promise<Measured> {
     const path = join(this.folder, RUN_FILES.model)
     await model.save(path)
     await this.removeCheckpoints(this.folder)
@@ -163,7 +167,7 @@ export class RecipeRun {
   }
 
   /** The evaluators' numbers of any model of the run. */
-  measure(model: SentenceTransformer): Promise<Measured> {
+  measure(model: RecipeModel): Promise<Measured> {
     return measure(model, this.#evaluators, { outputPath: join(this.folder, 'eval'), signal: this.signal })
   }
 
@@ -177,13 +181,13 @@ export class RecipeRun {
     const { dev, ...options } = { ...this.#options, args }
     return {
       args: trainingArguments({ ...options, ...(isMeasured && { dev }) }, own, folder),
-      ...(isMeasured && this.#evaluators.dev && { evaluator: this.#evaluators.dev }),
+      ...(isMeasured && this.#evaluators.dev && { evaluator: this.#evaluators.dev as Evaluator }),
       progress: this.#context.progress ?? false,
     }
   }
 
   /** Trains; a run that is resumed goes on from the newest checkpoint in its folder, if there is one. */
-  async train(trainer: SentenceTransformerTrainer): Promise<TrainResult> {
+  async train(trainer: { train(options: TrainOptions): Promise<TrainResult> }): Promise<TrainResult> {
     const resumeFromCheckpoint = this.#context.resume === true && (await listCheckpoints(this.folder)).length > 0
     if (this.#context.resume) {
       this.log(resumeFromCheckpoint ? 'going on from the newest checkpoint' : 'there is no checkpoint: from the start')

@@ -1,11 +1,12 @@
 /** Figures that every run has: of its data, of texts before and after training, and of what its evaluators measured. */
 import { Dataset } from '../data/dataset.js'
 import type { EvaluatedRows, EvaluationResult } from '../evaluation/evaluator.js'
-import type { SentenceTransformer } from '../models/sentence-transformer.js'
+import { SentenceTransformer } from '../models/sentence-transformer.js'
 import { lengthHistogram, overlapTable } from '../report/data-figures.js'
 import { evaluationFigures } from '../report/evaluation-figures.js'
 import type { Figure } from '../report/figures.js'
 import { MEASURED, type Measured, type MeasuredRole } from './metrics.js'
+import type { RecipeModel } from './model-kind.js'
 import { sampleTexts, similarityFigure } from './similarity-figure.js'
 import { TextMap, textColumns } from './text-map.js'
 
@@ -30,7 +31,7 @@ export class RunFigures {
     if (role === 'train') this.#show(role, dataset)
   }
 
-  async before(model: SentenceTransformer, measured: Measured): Promise<void> {
+  async before(model: RecipeModel, measured: Measured): Promise<void> {
     for (const role of MEASURED) {
       for (const dataset of datasetsOf(measured[role])) this.#rows.push({ role, dataset })
     }
@@ -38,12 +39,12 @@ export class RunFigures {
     const [role] = SHOWN.filter((name) => datasetsOf(measured[name]).length > 0)
     if (role !== undefined) this.#show(role, datasetsOf(measured[role])[0]!)
     await this.#similarity(model, 'before')
-    await this.#texts?.map.before(model)
+    if (model instanceof SentenceTransformer) await this.#texts?.map.before(model)
   }
 
-  async after(model: SentenceTransformer, before: Measured, after: Measured): Promise<void> {
+  async after(model: RecipeModel, before: Measured, after: Measured): Promise<void> {
     await this.#similarity(model, 'after')
-    const map = await this.#texts?.map.after(model)
+    const map = model instanceof SentenceTransformer ? await this.#texts?.map.after(model) : undefined
     if (map) await this.#write('map', map)
     const role = SHOWN.find((name) => datasetsOf(after[name]).length > 0)
     if (role === undefined || before[role] === undefined) return
@@ -67,11 +68,12 @@ export class RunFigures {
     this.#texts ??= { of, sample: sampleTexts(dataset), map: new TextMap(dataset, title) }
   }
 
-  async #similarity(model: SentenceTransformer, when: 'before' | 'after'): Promise<void> {
+  async #similarity(model: RecipeModel, when: 'before' | 'after'): Promise<void> {
     const { of = '', sample = [] } = this.#texts ?? {}
     if (sample.length < 2) return
     const name = `similarity-${when === 'before' ? 1 : 2}-${when}`
-    await this.#write(name, await similarityFigure(model, sample, when, of === 'train' ? 'training' : of))
+    const figure = await similarityFigure(model, sample, when, of === 'train' ? 'training' : of)
+    if (figure) await this.#write(name, figure)
   }
 
   async #writeAll(figures: Readonly<Record<string, Figure>>): Promise<void> {

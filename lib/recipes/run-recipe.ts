@@ -1,11 +1,11 @@
 import { resolve } from 'node:path'
 import { SentenceTorchError } from '../errors.js'
-import type { Evaluator } from '../evaluation/evaluator.js'
 import { resolveModel } from '../models/hub.js'
 import { RunFolder } from '../report/run-folder.js'
 import { resolveArguments } from '../training/arguments/arguments.js'
 import { loadEvaluator } from './evaluation-spec.js'
 import { type Evaluators, MEASURED, type MeasuredRole } from './metrics.js'
+import type { RecipeEvaluator } from './model-kind.js'
 import { isEvaluator, type RecipeContext, type RecipeOptions, type RecipeResult } from './recipe.js'
 import { RecipeRun, trainingArguments } from './recipe-run.js'
 import { machineFacts } from './run-facts.js'
@@ -46,7 +46,7 @@ export async function runRecipe(
 
 /** The evaluators that the options mean. Their data are read before anything is written. */
 async function evaluatorsOf(options: RecipeOptions, signal: AbortSignal | undefined): Promise<Evaluators> {
-  const evaluators: Partial<Record<MeasuredRole, Evaluator>> = {}
+  const evaluators: Partial<Record<MeasuredRole, RecipeEvaluator>> = {}
   for (const role of MEASURED) {
     const given = options[role]
     if (given === undefined) continue
