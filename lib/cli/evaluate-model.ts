@@ -31,6 +31,13 @@ export async function evaluateModel(values: Values, io: Io): Promise<number> {
   }
   const specs: EvaluationSpec[] = []
   for (const text of on) specs.push(await evaluationSpec(text, values, io))
+  if (textOf(values, 'cross-encoder') !== undefined) {
+    const { evaluateReranking } = await import('./rerank-evaluation.js')
+    return evaluateReranking(specs, on, values, io)
+  }
+  const idle = (['top-k', 'all-pairs'] as const).find((one) => values.options[one] !== undefined)
+  if (idle !== undefined)
+    throw new UsageError('ERR_INVALID_ARGUMENT', `evaluate: --${idle} is for --cross-encoder`, 'evaluate')
   const { maxSeqLength, ...load } = loadOptions(values, io)
   const { device: _, dtype: __, ...source } = load
   const { path } = await resolveModel(name, source)

@@ -1,5 +1,7 @@
 /** `sentence-torch generate-queries`. */
+import { stat } from 'node:fs/promises'
 import { SentenceTorchError } from '../errors.js'
+import { absent } from '../io/files.js'
 import { loadData } from '../recipes/load-data.js'
 import { EndpointGenerator } from '../recipes/queries/endpoint-generator.js'
 import type { QueryGenerator } from '../recipes/queries/generator.js'
@@ -69,6 +71,11 @@ function plan(
 
 async function read({ words }: Values, generator: QueryGenerator, { signal }: Io) {
   const [first, ...more] = words as [string, ...string[]]
+  // What is not there may be a misspelt folder, whose name has no ending that could be wrong.
+  for (const word of words) {
+    const found = await stat(word).catch(absent(undefined))
+    if (!found) throw new SentenceTorchError('ERR_NOT_FOUND', `There is no file or folder ${word}`)
+  }
   if (words.every(areTexts)) {
     const tokenizer = generator instanceof T5Generator ? await generator.tokenizer() : undefined
     return passagesOf(await passagesOfTexts(words, tokenizer, signal))

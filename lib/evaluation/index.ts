@@ -36,6 +36,14 @@ export type { MtebScores, MtebTaskResult } from './mteb/task-result.js'
 export { NanoBEIREvaluator, type NanoBEIREvaluatorOptions } from './nano-beir.js'
 export { ParaphraseMiningEvaluator, type ParaphraseMiningEvaluatorOptions } from './paraphrase-mining.js'
 export { RerankingEvaluator, type RerankingEvaluatorOptions, type RerankingSample } from './reranking.js'
+export {
+  type MethodResult,
+  type RankedEntry,
+  type RankingMethod,
+  type RetrieveAndRerankOptions,
+  type RetrieveAndRerankResult,
+  retrieveAndRerank,
+} from './retrieve-and-rerank.js'
 export { SentenceEvaluator } from './sentence-evaluator.js'
 export { SequentialEvaluator, type SequentialEvaluatorOptions } from './sequential.js'
 export { TextClassificationEvaluator, type TextClassificationEvaluatorOptions } from './text-classification.js'

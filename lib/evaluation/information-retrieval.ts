@@ -12,12 +12,12 @@ import {
   checkRetrieval,
   comparePython,
   cutoffsOf,
-  entriesOf,
   measuredScores,
   PrimaryScore,
   RETRIEVAL_OPTIONS,
   type RelevantDocs,
   type RetrievalOptions,
+  relevantSets,
   type TextsById,
   textEntries,
 } from './ir-options.js'
@@ -209,15 +209,4 @@ export class InformationRetrievalEvaluator extends SentenceEvaluator {
       '\n',
     )
   }
-}
-
-function relevantSets(name: string, relevant: RelevantDocs): Map<string, Set<string>> {
-  return new Map(
-    entriesOf<Iterable<string>>(name, relevant).map(([id, documents]) => {
-      if (typeof documents === 'string' || typeof documents?.[Symbol.iterator] !== 'function') {
-        throw invalidArgument(`${name}.${id}`, 'a set or an array of document ids', documents)
-      }
-      return [id, new Set(documents)]
-    }),
-  )
 }

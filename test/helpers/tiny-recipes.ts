@@ -33,7 +33,7 @@ export const TINY_RECIPES: Readonly<Record<string, (folder: string) => Promise<o
     crossEncoder: golden('cross-encoder/one'),
   }),
   fewShot: () => ({
-    train: Dataset.fromRows(range(16).map((i) => ({ text: `${word(i % 4)} ${word(i + 12)}`, label: word(i % 4) }))),
+    train: Dataset.fromRows(range(16).map((i) => ({ text: `${word(i % 4)} ${word(i + 12)}`, category: word(i % 4) }))),
   }),
   merging: async (folder: string) => ({
     models: [await tinyFolder(join(folder, 'one'), 2), await tinyFolder(join(folder, 'two'), 3)],

@@ -143,6 +143,17 @@ test.serial('a run that failed, one that was stopped, one that is continued', as
   t.is((server.of('runs/create')[0] as { experiment_id: string }).experiment_id, '0')
 })
 
+test.serial('an evaluation by itself is a run that has not failed', async (t) => {
+  const server = await MlflowServer.start(t)
+  const reporter = new MlflowReporter({ settings: mlflowSettings(null, env(server))! })
+  reporter.onLog({ eval_loss: 1 }, context())
+  await reporter.close()
+  t.is((server.of('runs/update').at(-1) as { status: string }).status, 'FINISHED')
+  const unused = new MlflowReporter({ settings: mlflowSettings(null, env(server))! })
+  await unused.close()
+  t.is(server.of('runs/create').length, 1)
+})
+
 test.serial('many metrics go in batches that the server takes, in their order', async (t) => {
   const server = await MlflowServer.start(t)
   const records = Array.from({ length: 1300 }, (_, i) => [i + 1, { loss: i, grad_norm: -i }] as const)

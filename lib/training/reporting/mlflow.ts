@@ -41,7 +41,9 @@ export class MlflowReporter implements Reporter {
   #lost = 0
   #begun: { params: Named; name: string | null; time: number } | undefined
   #runId: string | undefined
-  #hasEnded = false
+  /** An evaluation by itself has no training that could fail. */
+  #state: 'evaluating' | 'training' | 'ended' = 'evaluating'
+  #isClosing = false
   #sending: Promise<void> | undefined
   #timer: NodeJS.Timeout | undefined
   #rest = 0
@@ -53,6 +55,7 @@ export class MlflowReporter implements Reporter {
   }
 
   onTrainBegin({ args }: CallbackContext): void {
+    this.#state = 'training'
     this.#begin(args)
   }
 
@@ -72,19 +75,20 @@ export class MlflowReporter implements Reporter {
   }
 
   onTrainEnd(): void {
-    this.#hasEnded = true
+    this.#state = 'ended'
   }
 
   /** Sends what is left, for some seconds at most, and ends the run. */
   async close(): Promise<void> {
-    if (this.#begun === undefined || this.#stop.signal.aborted) return
+    if (this.#begun === undefined || this.#isClosing) return
+    this.#isClosing = true
     clearTimeout(this.#timer)
     const late = setTimeout(() => this.#stop.abort(), LAST)
     await this.#sending
     this.#rest = 0
     await this.#send()
     if (this.#runId !== undefined) {
-      const status = this.#hasEnded ? 'FINISHED' : this.#parts.isStopped?.() ? 'KILLED' : 'FAILED'
+      const status = this.#state !== 'training' ? 'FINISHED' : this.#parts.isStopped?.() ? 'KILLED' : 'FAILED'
       await this.#told(() => this.#client.updateRun(this.#runId!, status, Date.now(), this.#stop.signal))
     }
     clearTimeout(late)
@@ -104,7 +108,7 @@ export class MlflowReporter implements Reporter {
   }
 
   #later(wait = COLLECT): void {
-    if (this.#timer !== undefined || this.#stop.signal.aborted) return
+    if (this.#timer !== undefined || this.#isClosing) return
     this.#timer = setTimeout(() => {
       this.#timer = undefined
       this.#sending ??= this.#send().finally(() => {

@@ -63,6 +63,9 @@ export const evaluators: readonly Row[] = [
     'whether a difference of two models is more than chance',
     ['test/unit/bootstrap.test.ts'],
   ),
+  onlyHere('evaluation', 'retrieveAndRerank', 'there an example; its lists and metrics are compared', [
+    'test/parity/retrieve-and-rerank.test.ts',
+  ]),
   built('evaluation', ['SetFit: SetFitModel', 'SetFit: Trainer'], 'TextClassifier', {
     golden: ['test/parity/make_few_shot.py'],
     tests: ['test/parity/few-shot.test.ts', 'test/addon/recipe-few-shot.test.ts'],
