@@ -51,6 +51,9 @@ const NAMES = ['lr', 'weightDecay', 'maxGradNorm', 'parameters', 'seed', 'bf16']
 /** The optimizer that trains a model, by its encoder. */
 const optimizers = new WeakMap<NativeEncoder, Optimizer>()
 
+/** The optimizer that trains a parameter. */
+const trained = new WeakMap<Tensor, Optimizer>()
+
 /** @internal @throws ERR_INVALID_ARGUMENT where nothing trains the model */
 export function optimizerOf(model: SentenceTransformer): Optimizer {
   const found = optimizers.get(model.encoder)
@@ -92,11 +95,17 @@ export abstract class Optimizer {
     this.#encoder = model.encoder
     this.native = createTrainer(model, resolved, [{ name: '', spec }])
     optimizers.set(this.#encoder, this)
+    for (const tensor of Object.values(parameters)) trained.set(tensor, this)
     const ids = Object.fromEntries(
       Object.entries(parameters).map(([name, tensor]) => [`loss.${name}`, tensor.keep().id]),
     )
     // Whatever is wrong with a parameter is told by whoever waits first.
     if (Object.keys(ids).length > 0) spaceOf().later((tensors) => this.native.bind(tensors, ids))
+  }
+
+  /** @internal */
+  get isDisposed(): boolean {
+    return this.#isDisposed
   }
 
   /** The rate of the next step. */
@@ -152,9 +161,13 @@ function checkParameters(parameters: Readonly<Record<string, Tensor>>): Readonly
   checkType('parameters', parameters, 'object')
   for (const [name, tensor] of Object.entries(parameters)) {
     checkTensor(`parameters.${name}`, tensor)
-    if (!tensor.requiresGrad || tensor.dtype !== 'float32' || tensor.shape.length === 0) {
-      const found = `${tensor.requiresGrad ? '' : 'no parameter, '}${tensor.dtype} [${tensor.shape}]`
+    if (!tensor.isParameter || tensor.dtype !== 'float32' || tensor.shape.length === 0) {
+      const found = `${tensor.isParameter ? '' : 'no parameter, '}${tensor.dtype} [${tensor.shape}]`
       throw invalidArgument(`parameters.${name}`, 'what parameter() gives of a float32 tensor with dimensions', found)
+    }
+    const isTwice = Object.entries(parameters).some(([other, same]) => other !== name && same === tensor)
+    if (isTwice || trained.get(tensor)?.isDisposed === false) {
+      throw new SentenceTorchError('ERR_BUSY', `parameters.${name} is trained already: dispose that optimizer first`)
     }
   }
   return parameters

@@ -39,15 +39,20 @@ export function tensor(values: TensorValues, options: TensorOptions = {}): Tenso
     throw misfit('tensor', `${elements(shape)} values for [${shape}]`, `${elements(found)} values`)
   }
   const data = typed ? (values as TensorData) : Float64Array.from(flatten(values))
+  if (dtype === 'int64') for (const value of data) checkWhole('tensor', value)
   const id = spaceOf().recordData(data, { shape: [...shape], dtype })
   // The caller's array may change before the operation is given to the engine.
   if (typed) spaceOf().flush()
   return new Tensor({ id, shape, dtype, requiresGrad: false })
 }
 
+function checkWhole(where: string, value: number): void {
+  if (!Number.isSafeInteger(value)) throw misfit(where, 'whole numbers for int64', String(value))
+}
+
 function nestedShape(values: TensorValues): number[] {
   if (typeof values === 'number') return []
-  if (ArrayBuffer.isView(values)) return [values.length]
+  if (TYPES.some(([Type]) => values instanceof Type)) return [(values as TensorData).length]
   if (!Array.isArray(values)) throw invalidArgument('tensor', 'numbers in arrays, or a typed array', values)
   if (values.length === 0) return [0]
   const [first, ...others] = values.map((value: TensorValues) => nestedShape(value))
@@ -69,7 +74,7 @@ export function parameter(value: Tensor): Tensor {
 
 /** A parameter of the scope. @internal */
 export function leaf(value: Tensor): Tensor {
-  return op('leaf', [value], value.shape, { requiresGrad: true })
+  return op('leaf', [value], value.shape, { requiresGrad: true, isParameter: true })
 }
 
 function made(name: string, shape: readonly number[], dtype: TensorType, options: ConfigObject): Tensor {
@@ -81,6 +86,7 @@ function made(name: string, shape: readonly number[], dtype: TensorType, options
 
 /** All elements are `value`. */
 export function full(shape: readonly number[], value: number, dtype: TensorType = 'float32'): Tensor {
+  if (dtype === 'int64') checkWhole('full', number('full: value', value))
   return made('full', shape, dtype, { value: scalar(number('full: value', value)) })
 }
 

@@ -13,7 +13,9 @@ interface Scope {
   readonly parent: Scope | undefined
 }
 
+/** Node follows every promise for that, so it does only while a scope is open. */
 const current = new AsyncLocalStorage<Scope>()
+let openScopes = 0
 
 /** The innermost scope that has not ended. What is made late, by work that nobody waited for, belongs to an outer one. */
 function openScope(): Scope | undefined {
@@ -68,19 +70,21 @@ export function scope<T>(work: () => T): T {
     const members = own.members ?? []
     own.members = undefined
     for (const left of members) left.dispose()
+    if (--openScopes === 0) current.disable()
   }
   let result: T
+  openScopes++
   try {
     result = current.run(own, work)
   } catch (error) {
     end(undefined)
     throw error
   }
-  if (!(result instanceof Promise)) {
+  if (typeof (result as { then?: unknown } | undefined)?.then !== 'function') {
     end(result)
     return result
   }
-  const settled = result.then(
+  const settled = Promise.resolve(result).then(
     (value: unknown) => {
       end(value)
       return value

@@ -52,6 +52,7 @@ export interface Made {
   shape: Shape
   dtype: TensorType
   requiresGrad: boolean
+  isParameter?: boolean
 }
 
 /**
@@ -67,6 +68,8 @@ export class Tensor {
   readonly dtype: TensorType
   /** Whether it is a parameter, or made of parameters or of what a model embeds. */
   readonly requiresGrad: boolean
+  /** @internal */
+  readonly isParameter: boolean
   readonly #id: number
   #isDisposed = false
 
@@ -76,6 +79,7 @@ export class Tensor {
     this.shape = Object.freeze([...made.shape])
     this.dtype = made.dtype
     this.requiresGrad = made.requiresGrad
+    this.isParameter = made.isParameter ?? false
     live.add(made.id)
     lost.register(this, made.id, this)
     addToScope(this)
@@ -142,6 +146,7 @@ export class Tensor {
 
   /** A copy of the gradient that `backward()` has added to a parameter. */
   grad(): Tensor {
+    if (!this.isParameter) throw misfit('grad', 'a parameter', `what was made by operations, [${this.shape}]`)
     return op('grad', [this], this.shape, { requiresGrad: false })
   }
 
@@ -361,11 +366,16 @@ export function op(
   name: string,
   inputs: readonly Tensor[],
   shape: Shape,
-  rest: { dtype?: TensorType; options?: ConfigObject; requiresGrad?: boolean } = {},
+  rest: { dtype?: TensorType; options?: ConfigObject; requiresGrad?: boolean; isParameter?: boolean } = {},
 ): Tensor {
-  const { dtype = inputs[0]!.dtype, options, requiresGrad = inputs.some((tensor) => tensor.requiresGrad) } = rest
-  const ids = inputs.map((tensor) => tensor.id)
-  return new Tensor({ id: spaceOf().record(name, ids, options), shape, dtype, requiresGrad })
+  const { dtype = inputs[0]!.dtype, options, requiresGrad, isParameter } = rest
+  const id = spaceOf().record(
+    name,
+    inputs.map((tensor) => tensor.id),
+    options,
+  )
+  const reaches = requiresGrad ?? inputs.some((tensor) => tensor.requiresGrad)
+  return new Tensor({ id, shape, dtype, requiresGrad: reaches, ...(isParameter && { isParameter }) })
 }
 
 /** @throws ERR_INVALID_ARGUMENT */

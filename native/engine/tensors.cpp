@@ -5,6 +5,7 @@
 #include <ATen/ops/from_blob.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include <limits>
 #include <memory>
 #include <utility>
 
@@ -69,6 +70,11 @@ void TensorSpace::read(int64_t id, const HostMemory& out) const {
                                                                         : at::kBool;
         check(tensor.scalar_type() == kStored, "ERR_INVALID_ARGUMENT", "Expected room for values of type ",
               c10::toString(tensor.scalar_type()), " but received room for ", c10::toString(kStored));
+        if (kStored == at::kLong && tensor.numel() > 0) {
+          constexpr int64_t kLeast = std::numeric_limits<int32_t>::min(), kMost = std::numeric_limits<int32_t>::max();
+          check(tensor.min().item<int64_t>() >= kLeast && tensor.max().item<int64_t>() <= kMost, "ERR_INVALID_ARGUMENT",
+                "Expected whole numbers of 32 bits: read larger ones as float64");
+        }
         constexpr at::ScalarType kThere = c10::CppTypeToScalarType<T>::value;
         at::from_blob(data, tensor.sizes(), at::TensorOptions(kThere)).copy_(tensor);
       },

@@ -68,6 +68,11 @@ alone('scopes: async, nested, failing, and what a failing one has made', async (
     { message: 'mine' },
   )
   t.throws(() => scope(() => tensor([1]).reshape([7])), { code: 'ERR_INVALID_ARGUMENT' })
+  // A promise of another realm.
+  const late = runInNewContext('new Promise((resolve) => setTimeout(() => resolve(1), 1))', {
+    setTimeout: global.setTimeout,
+  })
+  t.is(await scope(() => tensor([1]) && (late as Promise<number>)), 1)
   // Work that nobody waits for belongs to the scope around.
   await scope(async () => {
     let late: T.Tensor | undefined
@@ -119,6 +124,9 @@ test('every type is read in its array, and a copy is taken at the call', async (
     t.deepEqual(await tensor([]).data(), new Float32Array(0))
     t.true(Number.isNaN(await tensor([Number.NaN]).add(1).item()))
     t.is(await tensor([1]).div(0).item(), Number.POSITIVE_INFINITY)
+    const large = tensor([2 ** 40], { dtype: 'int64' })
+    await t.throwsAsync(large.item(), { message: /32 bits/ })
+    t.is(await large.to('float64').item(), 2 ** 40)
   })
 })
 
@@ -165,6 +173,18 @@ const refused: [string, () => unknown, RegExp][] = [
   ['mseLoss', () => T.mseLoss(T.zeros([2]), T.zeros([1, 2])), /of one shape/],
   ['the largest of nothing', () => T.zeros([0]).max(), /with elements/],
   ['parameter of whole numbers', () => parameter(T.zeros([1], 'int64')), /float32 or float64/],
+  [
+    'the gradient of a result',
+    () =>
+      parameter(T.ones([1]))
+        .mul(2)
+        .grad(),
+    /grad: expected a parameter/,
+  ],
+  ['a fraction as a label', () => tensor([0.5], { dtype: 'int64' }), /whole numbers for int64 but found 0.5/],
+  ['no number as an index', () => tensor(Float32Array.of(Number.NaN), { dtype: 'int64' }), /whole numbers/],
+  ['a whole fraction', () => T.full([1], 0.5, 'int64'), /whole numbers/],
+  ['another typed array', () => tensor(new Uint16Array(2) as never), /numbers in arrays, or a typed array/],
   ['a matrix', () => T.zeros([2]).diagonal(), /a matrix/],
   ['arange', () => T.arange(0.5, 2), /integer/],
   ['randn without a seed', () => T.randn([2], undefined as never), /seed/],
@@ -277,6 +297,10 @@ test('an optimizer trains model and parameters; forward() needs one', async (t) 
   t.throws(() => new optim.AdamW(model, { lr: 1, parameters: { w: T.ones([2]) } }), { message: /no parameter/ })
   const optimizer = new optim.AdamW(model, { lr: 1e-3, parameters: { w } })
   t.throws(() => new optim.SGD(model, { lr: 1 }), { code: 'ERR_BUSY' })
+  const other = await SentenceTransformer.load(folder)
+  t.throws(() => new optim.SGD(other, { lr: 1, parameters: { w } }), { message: /parameters.w is trained already/ })
+  t.throws(() => new optim.SGD(other, { lr: 1, parameters: { w: w.mul(1) } }), { message: /no parameter/ })
+  await other.dispose()
   const before = await model.encode('the red cat')
   const losses: number[] = []
   for (let i = 0; i < 8; i++) {
