@@ -3,8 +3,7 @@ import { LOAD_OPTIONS, MODEL_ARGUMENT } from './model-options.js'
 
 export const evaluate: Command = {
   name: 'evaluate',
-  summary:
-    'measures a model of embeddings or a cross-encoder on data: similarity, pairs, triplets, retrieval, Banking77',
+  summary: 'measures a model or cross-encoder on data: similarity, triplets, retrieval, Banking77',
   arguments: [MODEL_ARGUMENT],
   options: {
     on: {
