@@ -77,7 +77,7 @@ export const CASES = {
           return recipes.finetune({ ...given, train: Object.fromEntries(train) })
         },
         ...{ options: { loss: SEVERAL }, loss: SEVERAL, columns: pairsAndScores, sampler: undefined },
-        args: { perDeviceTrainBatchSize: 16, learningRate: 2e-5, maxSteps: 60, multiDatasetBatchSampler: multi },
+        args: { perDeviceTrainBatchSize: 16, learningRate: 2e-5, maxSteps: 30, multiDatasetBatchSampler: multi },
       },
     ]),
   ),
