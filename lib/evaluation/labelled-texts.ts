@@ -18,7 +18,7 @@ export function labelledTexts(data: Dataset, where: string): ClassificationData 
     throw invalidData(`Expected a column of texts and one of labels in ${where}, found ${columnNames.join(', ')}`)
   }
   const labels = label === data.labelColumn ? data.labels()! : data.column(label)
-  const wrong = labels.findIndex((value) => typeof value !== 'string' && typeof value !== 'number')
+  const wrong = labels.findIndex((value) => value === '' || (typeof value !== 'string' && typeof value !== 'number'))
   if (wrong !== -1) {
     const found = describe(labels[wrong])
     throw invalidData(

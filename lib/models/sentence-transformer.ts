@@ -345,6 +345,11 @@ export class SentenceTransformer extends BaseModel<Parts> {
     return { transformerPath: folder.transformerPath, id, addon }
   }
 
+  /** Whether the model is a table of word embeddings, without a transformer. */
+  get isStatic(): boolean {
+    return this.use().folder.first === 'StaticEmbedding'
+  }
+
   /** @internal What a distillation reads. */
   get teacher(): TeacherParts {
     return this.use()

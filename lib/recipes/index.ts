@@ -12,6 +12,7 @@ import type { Recipe } from './recipe.js'
 import { RECIPE as scoredPairsRecipe } from './scored-pairs.js'
 import { RECIPE as simcseRecipe } from './simcse.js'
 import { RECIPE as softmaxRecipe } from './softmax.js'
+import { RECIPE as staticModelRecipe } from './static-model.js'
 import { RECIPE as tsdaeRecipe } from './tsdae.js'
 
 export type { ModelType } from '../models/model-type.js'
@@ -59,6 +60,7 @@ export type { Choices, SearchSpace } from './search/space.js'
 export { sentencesOf } from './sentences.js'
 export { type SimcseOptions, simcse } from './simcse.js'
 export { type SoftmaxOptions, softmax } from './softmax.js'
+export { type StaticModelOptions, staticModel } from './static-model.js'
 export { type TsdaeOptions, tsdae } from './tsdae.js'
 
 /** All recipes, in the order of docs/recipes. */
@@ -75,5 +77,6 @@ export const RECIPES: readonly Recipe[] = [
   genqRecipe,
   gplRecipe,
   fewShotRecipe,
+  staticModelRecipe,
   mergingRecipe,
 ]

@@ -51,7 +51,7 @@ export async function loadData(spec: DataSpec | Dataset, options: LoadDataOption
   const rows = new Rows(checked, options.textLabels)
   for (const file of files) {
     throwIfAborted(signal, `Reading ${file}`)
-    for await (const piece of opener(file, readOptions(checked, file), rows.onBadRow)()) {
+    for await (const piece of opener(file, readOptions(checked, file, rows.textLabels), rows.onBadRow)()) {
       throwIfAborted(signal, `Reading ${file}`)
       rows.add(piece, file)
       if (rows.isFull) break
@@ -73,7 +73,11 @@ async function hubFiles(spec: CheckedDataSpec, signal: AbortSignal | undefined):
   })
 }
 
-function readOptions({ columns, labels, header, dtype, field }: CheckedDataSpec, file: string): ReadOptions {
+function readOptions(
+  { columns, labels, header, dtype, field }: CheckedDataSpec,
+  file: string,
+  textLabels: boolean,
+): ReadOptions {
   // The readers take a column named `label` for numbers.
   const isFields = /\.[ct]sv(\.gz)?$/i.test(file)
   const label = labels && isFields ? labelPair(columns)?.[0] : undefined
@@ -83,6 +87,7 @@ function readOptions({ columns, labels, header, dtype, field }: CheckedDataSpec,
     ...(header !== undefined && { header }),
     ...(texts && { dtype: texts }),
     ...(field !== undefined && { field }),
+    ...(textLabels && isFields && { textLabels }),
   }
 }
 
@@ -96,7 +101,7 @@ function labelPair(columns: CheckedDataSpec['columns']): readonly [string, strin
 class Rows {
   readonly onBadRow: ((error: SentenceTorchError) => void) | undefined
   readonly #spec: CheckedDataSpec
-  readonly #textLabels: boolean
+  readonly textLabels: boolean
   readonly #first: string[] = []
   readonly #classNames = new Map<string, readonly string[]>()
   #bad = 0
@@ -112,7 +117,7 @@ class Rows {
 
   constructor(spec: CheckedDataSpec, textLabels = false) {
     this.#spec = spec
-    this.#textLabels = textLabels && spec.labels === undefined && spec.scale === undefined
+    this.textLabels = textLabels && spec.labels === undefined && spec.scale === undefined
     if (!spec.skipBadRows) return
     this.onBadRow = (error) => {
       this.#bad++
@@ -169,7 +174,7 @@ class Rows {
       ]
     })
     const columns = new Map(entries)
-    const dataset = Dataset.fromChecked(this.#textLabels ? withClasses(columns) : columns)
+    const dataset = Dataset.fromChecked(this.textLabels ? withClasses(columns) : columns)
     return { dataset, source, badRows: { count: this.#bad, first: this.#first } }
   }
 
@@ -179,7 +184,7 @@ class Rows {
 
   #begin(names: readonly string[], file: string): void {
     this.#names = names
-    this.#label = this.#textLabels ? undefined : labelColumnOf(names)
+    this.#label = this.textLabels ? undefined : labelColumnOf(names)
     const { labels, scale } = this.#spec
     if (this.#label === undefined && (labels || scale !== undefined)) {
       const message = `${labels ? 'labels' : 'scale'} needs a column label, labels, score or scores in ${file}, found ${listed(names)}; columns renames one`

@@ -132,6 +132,9 @@ test('labels may be names in a column label; faults of the data name them, and n
     await t.throwsAsync(run(...options), { code: 'ERR_INVALID_DATA', message: expected })
     t.false(existsSync(outputDir))
   }
+  const csv = join(folder, 'intents.csv')
+  await writeFile(csv, 'text,label\nhello,greet\ngood bye,leave\nhi there,\n')
+  await refused(/as label in column "class" of .*intents\.csv, row 2, found ""/, csv)
   await refused(/two labels at least/, Dataset.fromColumns({ text: ['a', 'b'], label: [1, 1] }))
   await refused(/column of texts and one of labels/, Dataset.fromColumns({ text: ['a', 'b'] }))
   await refused(/label other is not among those of train/, path, {
