@@ -1,4 +1,5 @@
 // What both sides train: a recipe, its options, and the same rows as columns for Python. Data and model: ../shared.
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { contrastivePairs, Dataset, losses, recipes } from 'sentence-torch'
@@ -7,6 +8,8 @@ const shared = fileURLToPath(new URL('../../../shared/', import.meta.url))
 export const MODEL = join(shared, 'models', 'all-MiniLM-L6-v2')
 export const file = (path) => join(shared, 'data', path)
 const MNLI = file('nli/mnli-train-13k.jsonl')
+const STS = file('stsb/train.tsv')
+const MATRYOSHKA = [384, 256, 128, 64, 32]
 
 /** STS benchmark, dev split: columns, and the evaluator of both sides. */
 export async function stsDev() {
@@ -20,6 +23,55 @@ const sts = async () => {
   return { ...columnsOf(rows), score: rows.labels().map((score) => score / 5) }
 }
 
+/** Sentences of the STS benchmark's train split, each once, as a recipe finds them: as many as 100 steps of 32 take. */
+async function stsSentences() {
+  const { sentences } = recipes.sentencesOf(await Dataset.fromFile(STS, { columns: ['sentence1', 'sentence2'] }))
+  return sentences.slice(0, 3200)
+}
+
+/** Questions, the sentence that answers each, and that of another one. */
+async function squadTriplets() {
+  const rows = (await Dataset.fromFile(file('squad/train-question-sentences.jsonl'))).head(3200)
+  const positive = rows.texts('answer_sentence')
+  const negative = positive.map((_, i) => positive[(i + 7) % positive.length])
+  return { query: rows.texts('question'), positive, negative }
+}
+
+/**
+ * A made-up language: each of the most frequent words is a letter of a foreign script that the model's vocabulary has, and the other
+ * words stay. There are no translations among the data.
+ */
+async function cipher() {
+  const vocabulary = (await readFile(join(MODEL, 'vocab.txt'), 'utf8')).split('\n')
+  const isForeign = (entry) => /^[^\p{ASCII}\p{Script=Latin}]$/u.test(entry) && /^\p{L}$/u.test(entry.normalize('NFD'))
+  const letters = vocabulary.filter(isForeign)
+  const counts = new Map()
+  for (const text of await stsSentences())
+    for (const [word] of text.toLowerCase().matchAll(WORD)) counts.set(word, (counts.get(word) ?? 0) + 1)
+  const words = [...counts].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1)).slice(0, letters.length)
+  const letterOf = new Map(words.map(([word], i) => [word, letters[i]]))
+  return (text) => text.toLowerCase().replaceAll(WORD, (word) => letterOf.get(word) ?? word)
+}
+const WORD = /[a-z']+/g
+
+async function parallel() {
+  const [texts, translate] = [await stsSentences(), await cipher()]
+  return { source: texts, translation: texts.map(translate) }
+}
+
+const threeLayers = { keepLayers: [0, 2, 4], teacher: MODEL }
+const distillation = (loss, pythonLoss, pythonArguments, data, more = {}) => ({
+  recipe: recipes.distillation,
+  options: async () => ({ ...threeLayers, loss, train: Dataset.fromColumns(await data()), ...more }),
+  loss: pythonLoss,
+  python: { ...threeLayers, arguments: pythonArguments },
+  columns: data,
+  log: 'stages/3-training',
+  args: { perDeviceTrainBatchSize: 32, learningRate: 1e-4, maxSteps: 100 },
+  sampler: 'batch_sampler',
+})
+const sentenceColumn = async () => ({ text: await stsSentences() })
+
 /** Questions with the sentences that answer them, and pairs with scores. */
 const pairsAndScores = async () => {
   const squad = await Dataset.fromFile(file('squad/train-question-sentences.jsonl'))
@@ -29,7 +81,8 @@ const SEVERAL = { squad: 'MultipleNegativesRankingLoss', sts: 'CoSENTLoss' }
 
 /**
  * `recipe` and `options` of ours; `loss` with its arguments, and `columns`, what the recipe makes of its data with a seed, for
- * Python; `args` of both. 137 steps of 32 are one pass over the entailed pairs of the MultiNLI sample.
+ * Python; `args` of both. `python` has what the twin is told beside, `log` the folder of the training's log, `sts` other data for the
+ * metric. 137 steps of 32 are one pass over the entailed pairs of the MultiNLI sample.
  */
 export const CASES = {
   // The first 400 texts of Banking77 are of three intents. SetFit's weight decay is left out, which twin.py does not have.
@@ -94,4 +147,39 @@ export const CASES = {
       },
     ]),
   ),
+  'distillation-mse': distillation('mse', 'MSELoss', {}, sentenceColumn),
+  'distillation-cosine': distillation('cosine', 'EmbedDistillLoss', { distance_metric: 'cosine' }, sentenceColumn),
+  'distillation-kl': distillation('kl', 'DistillKLDivLoss', { temperature: 0.05 }, squadTriplets, {
+    temperature: 0.05,
+  }),
+  multilingual: {
+    recipe: recipes.multilingual,
+    options: async () => ({ teacher: MODEL, holdOut: 0, train: Dataset.fromColumns(await parallel()) }),
+    loss: 'MSELoss',
+    python: { teacher: MODEL },
+    columns: parallel,
+    // English on one side, the made-up language on the other.
+    sts: async () => {
+      const [dev, translate] = [await stsDev(), await cipher()]
+      return { ...dev, sentences2: dev.sentences2.map(translate) }
+    },
+    log: 'stages/2-training',
+    args: { perDeviceTrainBatchSize: 32, learningRate: 1e-4, maxSteps: 100 },
+    sampler: 'batch_sampler',
+  },
+  matryoshka: {
+    recipe: recipes.matryoshka,
+    options: async () => ({
+      ...{ train: Dataset.fromColumns(await sts()), loss: 'CosineSimilarityLoss' },
+      ...{ compare: false, dims: MATRYOSHKA, precisions: ['float32'] },
+    }),
+    loss: 'MatryoshkaLoss',
+    python: { inner: 'CosineSimilarityLoss', arguments: { matryoshka_dims: MATRYOSHKA } },
+    columns: sts,
+    // The shortest embeddings.
+    sts: async () => ({ ...(await stsDev()), truncateDim: MATRYOSHKA.at(-1) }),
+    log: 'stages/1-all-widths',
+    args: { perDeviceTrainBatchSize: 32, learningRate: 2e-5, maxSteps: 100 },
+    sampler: 'batch_sampler',
+  },
 }

@@ -47,7 +47,8 @@ function quiet(folder) {
   return folder
 }
 
-async function ours({ recipe, options: given, args }, job, sts) {
+async function ours({ recipe, options, args, log = '' }, job, sts) {
+  const given = typeof options === 'function' ? await options() : options
   const outputDir = join(job.folder, 'run')
   const test = new evaluation.EmbeddingSimilarityEvaluator({ ...sts, name: 'sts', writeCsv: false })
   const start = performance.now()
@@ -57,7 +58,7 @@ async function ours({ recipe, options: given, args }, job, sts) {
     ...(job.measure && { test }),
     args: { ...args, maxSteps: job.steps, ...(job.sampler && { batchSampler: job.sampler }), loggingSteps: 1 },
   })
-  const records = readFileSync(join(outputDir, 'log.jsonl'), 'utf8')
+  const records = readFileSync(join(outputDir, log, 'log.jsonl'), 'utf8')
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line))
@@ -69,7 +70,7 @@ async function ours({ recipe, options: given, args }, job, sts) {
   }
 }
 
-function theirs({ loss, args }, job, sts) {
+function theirs({ loss, args, python: told = {} }, job, sts) {
   const file = join(job.folder, 'job.json')
   const { model, seed, steps, sampler, columns, head, measure } = job
   const { perDeviceTrainBatchSize: batchSize, learningRate, multiDatasetBatchSampler: multi } = args
@@ -85,6 +86,7 @@ function theirs({ loss, args }, job, sts) {
       loss,
       batchSize,
       learningRate,
+      ...told,
       multi,
       ...(measure && { sts }),
     }),
@@ -137,7 +139,10 @@ async function run(name, dropout, seed) {
       const key = keyOf(side)
       if (done.has(key)) continue
       const facts = { case: name, dropout, seed, steps, side, processor: cpuModel(), node: process.versions.node }
-      appendFileSync(options.results, `${JSON.stringify({ key, ...facts, ...(await work(one, job, sts)) })}\n`)
+      appendFileSync(
+        options.results,
+        `${JSON.stringify({ key, ...facts, ...(await work(one, job, (await one.sts?.()) ?? sts)) })}\n`,
+      )
       console.error(key)
     }
   } finally {

@@ -3,7 +3,9 @@
     python bench/recipes/twin.py JOB.json
 
 The job: model, columns (in the order of training), loss, head (initial values of the loss's parameters), steps, batchSize,
-learningRate, sampler, seed, for several datasets by name also multi, and sts (sentences1, sentences2, scores) where the model is measured.
+learningRate, sampler, seed, for several datasets by name also multi, and sts (sentences1, sentences2, scores, truncateDim) where the
+model is measured. Of some recipes: keepLayers (of the model), teacher (labels are its embeddings of the first column, or with
+DistillKLDivLoss its dot products), arguments and inner (the loss inside) of the loss.
 """
 
 import contextlib
@@ -13,6 +15,7 @@ import sys
 import tempfile
 import time
 
+import numpy as np
 import sentence_transformers
 import torch
 from datasets import Dataset
@@ -30,6 +33,8 @@ ARGUMENTS = {
 def rows(job, given, sampler):
     """The columns. The reference's no_duplicates sampler ignores the seed, so that its rows are shuffled here."""
     columns = {name: [int(v) for v in values] if name == "label" else values for name, values in given.items()}
+    if "teacher" in job:
+        columns["label"] = taught(job, columns)
     if sampler != "no_duplicates":
         return columns
     order = list(range(len(next(iter(columns.values())))))
@@ -37,8 +42,36 @@ def rows(job, given, sampler):
     return {name: [values[i] for i in order] for name, values in columns.items()}
 
 
+def taught(job, columns):
+    """What the teacher says of each row."""
+    teacher = SentenceTransformer(job["teacher"], device="cpu")
+    first, *others = columns.values()
+    embeddings = teacher.encode(first)
+    if job["loss"] != "DistillKLDivLoss":
+        return embeddings.tolist()
+    return np.stack([(embeddings * teacher.encode(texts)).sum(axis=1) for texts in others], axis=1).tolist()
+
+
+def student(job):
+    model = SentenceTransformer(job["model"], device="cpu")
+    if "keepLayers" in job:
+        bert = model[0].auto_model
+        bert.encoder.layer = torch.nn.ModuleList([bert.encoder.layer[i] for i in job["keepLayers"]])
+        bert.config.num_hidden_layers = len(job["keepLayers"])
+    return model
+
+
+def loss_of(job, name, model):
+    arguments = ARGUMENTS.get(name, lambda _: {})(model) | job.get("arguments", {})
+    if "inner" in job:
+        arguments["loss"] = getattr(losses, job["inner"])(model)
+    return getattr(losses, name)(model, **arguments)
+
+
 def spearman(model, sts):
-    evaluator = EmbeddingSimilarityEvaluator(sts["sentences1"], sts["sentences2"], sts["scores"], name="sts", write_csv=False)
+    evaluator = EmbeddingSimilarityEvaluator(
+        sts["sentences1"], sts["sentences2"], sts["scores"], name="sts", write_csv=False, truncate_dim=sts.get("truncateDim")
+    )
     return evaluator(model)["sts_spearman_cosine"]
 
 
@@ -46,10 +79,10 @@ def main():
     job = json.load(open(sys.argv[1], encoding="utf-8"))
     start = time.perf_counter()
     torch.manual_seed(job["seed"])
-    model = SentenceTransformer(job["model"], device="cpu")
+    model = student(job)
     result = {"before": spearman(model, job["sts"])} if "sts" in job else {}
     names = job["loss"] if isinstance(job["loss"], dict) else {"": job["loss"]}
-    made = {name: getattr(losses, one)(model, **ARGUMENTS.get(one, lambda _: {})(model)) for name, one in names.items()}
+    made = {name: loss_of(job, one, model) for name, one in names.items()}
     loss = made.get("", made)
     if job.get("head"):
         own = dict(loss.named_parameters())

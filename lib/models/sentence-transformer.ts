@@ -114,6 +114,24 @@ export class SentenceTransformer extends BaseModel<Parts> {
     return mergeModels(kind, models, method, options)
   }
 
+  /**
+   * A new model with some layers of this one's transformer, and all of its other parts: what a distillation starts from.
+   *
+   * ```ts
+   * const student = await teacher.withLayers([0, 2, 4])
+   * await student.save('models/three-layers')
+   * ```
+   * Source: sentence-transformers `examples/…/distillation/model_distillation_layer_reduction.py`.
+   * @param layers their numbers, from 0 on and rising; or how many, evenly spread from the first on: 4 of 12 are 0, 3, 6 and 9
+   * @throws SentenceTorchError ERR_INVALID_ARGUMENT; ERR_NOT_IMPLEMENTED where a layer would become one of another kind, such as a
+   * ModernBERT's, of which each third sees all tokens; ERR_UNSUPPORTED for models without layers of their own (static embeddings, an
+   * active adapter)
+   */
+  async withLayers(layers: number | readonly number[]): Promise<SentenceTransformer> {
+    const { partsWithLayers } = await import('./with-layers.js')
+    return new SentenceTransformer(await partsWithLayers(this.use(), layers))
+  }
+
   /** Width of an embedding: of the last module, or `truncateDim` if that is less. */
   get embeddingDimension(): number {
     const full = this.use().encoder.embeddingDimension

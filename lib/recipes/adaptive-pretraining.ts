@@ -8,7 +8,7 @@ import { choice, needed, option, optionValues } from '../options/kinds.js'
 import { isPlainObject } from '../options.js'
 import type { PartialTrainingArguments } from '../training/index.js'
 import { datasetSha256, modelKey } from './fingerprint.js'
-import { MEASURED, type Measured } from './metrics.js'
+import { measuredTable } from './measured-table.js'
 import type { NliNegatives } from './nli-rows.js'
 import { rankingPairs } from './ranking-pairs.js'
 import {
@@ -126,24 +126,8 @@ export async function adaptivePretraining(
     }
     const model = await loadTrained(run, both.folder)
     table.set('domain, then pairs', await run.after(model))
-    await run.figure('stages', tableOf(table))
+    await run.figure('stages', measuredTable({ title: 'What each stage is worth', rows: 'training', measured: table }))
   })
-}
-
-/** A row for each model, a column for each primary metric. */
-function tableOf(measured: ReadonlyMap<string, Measured>) {
-  const first = [...measured.values()][0]!
-  const roles = MEASURED.filter((role) => first[role] !== undefined)
-  const columns = ['training', ...roles.map((role) => first[role]!.primaryMetric)]
-  const rows = [...measured].map(([name, results]) => [
-    name,
-    ...roles.map((role) => finite(results[role]!.metrics[results[role]!.primaryMetric]!)),
-  ])
-  return { kind: 'table', title: 'What each stage is worth', columns, rows } as const
-}
-
-function finite(value: number): number | null {
-  return Number.isFinite(value) ? value : null
 }
 
 export const RECIPE: Recipe = {

@@ -2,11 +2,14 @@
 import { RECIPE as adaptivePretrainingRecipe } from './adaptive-pretraining.js'
 import { RECIPE as augmentedSbertRecipe } from './augmented-sbert.js'
 import { RECIPE as contrastiveTensionRecipe } from './contrastive-tension.js'
+import { RECIPE as distillationRecipe } from './distillation.js'
 import { RECIPE as fewShotRecipe } from './few-shot.js'
 import { RECIPE as finetuneRecipe } from './finetune.js'
 import { RECIPE as genqRecipe } from './genq.js'
 import { RECIPE as gplRecipe } from './gpl.js'
+import { RECIPE as matryoshkaRecipe } from './matryoshka.js'
 import { RECIPE as mergingRecipe } from './merging.js'
+import { RECIPE as multilingualRecipe } from './multilingual.js'
 import { RECIPE as multipleNegativesRecipe } from './multiple-negatives.js'
 import type { Recipe } from './recipe.js'
 import { RECIPE as scoredPairsRecipe } from './scored-pairs.js'
@@ -20,6 +23,7 @@ export { type AdaptivePretrainingOptions, adaptivePretraining } from './adaptive
 export { type AugmentedSbertOptions, augmentedSbert } from './augmented-sbert.js'
 export { type ContrastiveTensionOptions, contrastiveTension } from './contrastive-tension.js'
 export type { DataSpec, DataSpecObject } from './data-spec.js'
+export { type DistillationOptions, distillation } from './distillation.js'
 export type { EvaluationSpec } from './evaluation-spec.js'
 export { type FewShotOptions, fewShot } from './few-shot.js'
 export { finetune } from './finetune.js'
@@ -27,7 +31,9 @@ export type { FinetuneEvaluator, FinetuneOptions } from './finetune-options.js'
 export { type GenqOptions, genq } from './genq.js'
 export { type GplOptions, gpl } from './gpl.js'
 export type { LossSpec } from './make-loss.js'
+export { type MatryoshkaOptions, matryoshka } from './matryoshka.js'
 export { type MergingOptions, merging } from './merging.js'
+export { type MultilingualOptions, multilingual } from './multilingual.js'
 export { type MultipleNegativesOptions, multipleNegatives } from './multiple-negatives.js'
 export type { NamedData, NamedLoss, OneLoss } from './named-data.js'
 export type { AskedPairsOptions } from './negatives/asked-pairs.js'
@@ -76,6 +82,9 @@ export const RECIPES: readonly Recipe[] = [
   augmentedSbertRecipe,
   genqRecipe,
   gplRecipe,
+  distillationRecipe,
+  multilingualRecipe,
+  matryoshkaRecipe,
   fewShotRecipe,
   staticModelRecipe,
   mergingRecipe,

@@ -17,7 +17,15 @@ import type {
 } from '../training/index.js'
 import { loadData } from './load-data.js'
 import { writeMeasuredCard } from './measured-card.js'
-import { type Evaluators, MEASURED, type Measured, measure, metricRows, primaryNumbers } from './metrics.js'
+import {
+  type Evaluators,
+  MEASURED,
+  type Measured,
+  type MeasuredRole,
+  measure,
+  metricRows,
+  primaryNumbers,
+} from './metrics.js'
 import type { RecipeModel } from './model-kind.js'
 import type { DataOption, RecipeContext, RecipeMetric, RecipeOptions, RecipeResult } from './recipe.js'
 import { dataFacts } from './run-facts.js'
@@ -164,6 +172,11 @@ export class RecipeRun {
   async removeCheckpoints(folder: string, { saveStrategy } = this.#options.args ?? {}): Promise<void> {
     if (saveStrategy !== undefined) return
     for (const name of await listCheckpoints(folder)) await rm(join(folder, name), { recursive: true, force: true })
+  }
+
+  /** What measures data of this role; undefined: nothing does. */
+  evaluator(role: MeasuredRole): Evaluator | undefined {
+    return this.#evaluators[role]
   }
 
   /** The evaluators' numbers of any model of the run. */

@@ -1,12 +1,19 @@
 import { resolve } from 'node:path'
 import { SentenceTorchError } from '../errors.js'
+import type { Evaluator } from '../evaluation/evaluator.js'
 import { resolveModel } from '../models/hub.js'
 import { RunFolder } from '../report/run-folder.js'
 import { resolveArguments } from '../training/arguments/arguments.js'
 import { loadEvaluator } from './evaluation-spec.js'
 import { type Evaluators, MEASURED, type MeasuredRole } from './metrics.js'
 import type { RecipeEvaluator } from './model-kind.js'
-import { isEvaluator, type RecipeContext, type RecipeOptions, type RecipeResult } from './recipe.js'
+import {
+  type EvaluatorOption,
+  isEvaluator,
+  type RecipeContext,
+  type RecipeOptions,
+  type RecipeResult,
+} from './recipe.js'
 import { RecipeRun, trainingArguments } from './recipe-run.js'
 import { machineFacts } from './run-facts.js'
 
@@ -50,11 +57,18 @@ async function evaluatorsOf(options: RecipeOptions, signal: AbortSignal | undefi
   for (const role of MEASURED) {
     const given = options[role]
     if (given === undefined) continue
-    evaluators[role] = isEvaluator(given)
-      ? given
-      : await loadEvaluator({ name: role, ...given }, { where: role, signal })
+    evaluators[role] = await evaluatorOf(role, given, signal)
   }
   return evaluators
+}
+
+/** The evaluator that an option means. @throws as `loadEvaluator` */
+export async function evaluatorOf(
+  role: MeasuredRole,
+  given: EvaluatorOption,
+  signal: AbortSignal | undefined,
+): Promise<Evaluator> {
+  return isEvaluator(given) ? given : loadEvaluator({ name: role, ...given }, { where: role, signal })
 }
 
 function checkArguments(name: string, options: RecipeOptions): void {

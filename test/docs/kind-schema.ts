@@ -3,6 +3,7 @@
 import { BATCH_SAMPLERS } from '../../lib/data/samplers/index.js'
 import { DIRECTIONS } from '../../lib/losses/multiple-negatives-ranking.js'
 import type { Kind } from '../../lib/options/kinds.js'
+import { PRECISIONS } from '../../lib/recipes/few-bytes.js'
 import { ENDPOINT_OPTIONS } from '../../lib/recipes/queries/endpoint-generator.js'
 import { DECIDED } from '../../lib/recipes/search/space.js'
 import { REPORTERS } from '../../lib/training/arguments/log-arguments.js'
@@ -56,6 +57,11 @@ const TYPES: Readonly<Record<string, (kind: Kind) => Schema>> = {
   NamedLoss: () => ref('lossOrLosses'),
   DataOption: () => ref('data'),
   'DataOption | readonly DataOption[]': () => oneOrMore(ref('data')),
+  // Layers: how many, or their numbers.
+  'number | readonly number[]': () =>
+    anyOf({ type: 'integer', minimum: 1 }, listOf({ type: 'integer', minimum: 0 }, { minItems: 1 })),
+  'LossSpec | Loss': () => ref('loss'),
+  'readonly CodePrecision[]': () => listOf({ enum: [...PRECISIONS] }, { minItems: 1 }),
   NamedData: () => ref('dataOrNamedData'),
   EvaluatorOption: () => ref('evaluation'),
   DocumentsOption: () => anyOf(ref('data'), listOf(text, { minItems: 1 })),

@@ -18,6 +18,30 @@ export function* principalComponents(
   dims: number,
 ): Pieces<never, { scores: Float64Array; columns: number; explained: number }> {
   const rows = data.length / width
+  const { centred, covariance } = yield* covarianceOf(data, width)
+  const { values, vectors } = yield* symmetricEigen(covariance, width)
+  const falling = values.map((value) => Math.max(value, 0)).reverse()
+  const total = falling.reduce((sum, value) => sum + value, 0)
+  const columns = dims < 1 ? columnsOfShare(falling, total, dims) : dims
+  const scores = new Float64Array(rows * columns)
+  for (let row = 0; row < rows; row++) {
+    const out = scores.subarray(row * columns, (row + 1) * columns)
+    for (let i = 0; i < width; i++) {
+      const value = centred[row * width + i]!
+      for (let k = 0, at = (i + 1) * width - 1; k < columns; k++) out[k]! += value * vectors[at - k]!
+    }
+    if (row % ROWS === 0) yield
+  }
+  fixSigns(scores, columns)
+  return { scores, columns, explained: falling.subarray(0, columns).reduce((sum, value) => sum + value, 0) / total }
+}
+
+/** Rows less their mean, and their covariance [width, width]. */
+export function* covarianceOf(
+  data: Float32Array,
+  width: number,
+): Pieces<never, { centred: Float64Array; covariance: Float64Array }> {
+  const rows = data.length / width
   const centred = Float64Array.from(data)
   const means = new Float64Array(width)
   for (let i = 0; i < data.length; i++) means[i % width]! += data[i]!
@@ -34,21 +58,7 @@ export function* principalComponents(
   for (let a = 0; a < width; a++) {
     for (let b = 0; b < a; b++) covariance[a * width + b] = covariance[b * width + a]!
   }
-  const { values, vectors } = yield* symmetricEigen(covariance, width)
-  const falling = values.map((value) => Math.max(value, 0)).reverse()
-  const total = falling.reduce((sum, value) => sum + value, 0)
-  const columns = dims < 1 ? columnsOfShare(falling, total, dims) : dims
-  const scores = new Float64Array(rows * columns)
-  for (let row = 0; row < rows; row++) {
-    const out = scores.subarray(row * columns, (row + 1) * columns)
-    for (let i = 0; i < width; i++) {
-      const value = centred[row * width + i]!
-      for (let k = 0, at = (i + 1) * width - 1; k < columns; k++) out[k]! += value * vectors[at - k]!
-    }
-    if (row % ROWS === 0) yield
-  }
-  fixSigns(scores, columns)
-  return { scores, columns, explained: falling.subarray(0, columns).reduce((sum, value) => sum + value, 0) / total }
+  return { centred, covariance }
 }
 
 function columnsOfShare(falling: Float64Array, total: number, share: number): number {
