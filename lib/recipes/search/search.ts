@@ -60,7 +60,11 @@ class Search {
   async run(): Promise<Found> {
     const { dev, budget, space, inputs } = this.#parts
     const given = { ...inputs, space, budget, first: this.#parts.first }
-    const { value: pace, key, isReused } = await this.#decision('pace', given, async () => {
+    const {
+      value: pace,
+      key,
+      isReused,
+    } = await this.#decision('pace', given, async () => {
       if (this.#left() <= 0) throw this.#nothing()
       return measurePace(this.#parts)
     })
