@@ -141,6 +141,16 @@ test.serial('what is to be tried can be said, and a loss that fails does not end
   t.like(settings, { loss: 'CosineSimilarityLoss', training: { weightDecay: 0.01 } })
 })
 
+test.serial('with several batches a step no training is longer than its epochs', async (t) => {
+  const { folder } = await run(t, {
+    ...{ args: { gradientAccumulationSteps: 4 }, search: { perDeviceTrainBatchSize: [8], numTrainEpochs: [1] } },
+  })
+  const { figures } = await RunFolder.read(folder)
+  const { columns, rows } = figures.get('search-1-trials') as FigureOf<'table'>
+  const epochs = rows.map((row) => row[columns.indexOf('epochs')] as number)
+  t.true(Math.max(...epochs) > 0.9 && Math.max(...epochs) < 1.2, epochs.join())
+})
+
 test.serial('a cross-encoder', async (t) => {
   const { metrics, counts } = await run(t, { modelType: 'cross-encoder' })
   t.is(metrics.find(({ data }) => data === 'test')!.name, 'test_spearman')

@@ -3,7 +3,7 @@ import { signalOf } from '../../io/abort.js'
 import { SentenceTransformer } from '../../models/sentence-transformer.js'
 import type { TrainerCallback } from '../../training/index.js'
 import type { SearchParts } from './parts.js'
-import { UNSAVED } from './trial.js'
+import { rowsPerStep, UNSAVED } from './trial.js'
 
 /** Share of the budget in which steps are timed, and steps at least. */
 const SHARE = 0.02
@@ -49,7 +49,6 @@ export async function measurePace(parts: SearchParts): Promise<Pace> {
   const since = (from: number) => (performance.now() - from) / 1000
   const model = await load()
   const loading = since(start)
-  const batch = first.args.perDeviceTrainBatchSize!
   const timer = new Timer(SHARE * budget)
   const loss = await kind.makeLosses(first.loss, (guide) => run.loadModel(() => SentenceTransformer.load(guide)))
   const own = { ...kind.batching(loss), ...args, ...first.args, ...UNSAVED }
@@ -57,6 +56,7 @@ export async function measurePace(parts: SearchParts): Promise<Pace> {
   const trainer = kind.trainer({ model, trainDataset: train, loss, ...of, callbacks: [timer] })
   await trainer.train(signalOf(run))
 
+  const rate = timer.rate * rowsPerStep(parts, first)
   const timed = dev.rows === undefined ? undefined : Math.min(TIMED_ROWS, dev.rows)
   const evaluator = timed === undefined ? dev.all : await dev.sample!(timed)
   const from = performance.now()
@@ -65,12 +65,12 @@ export async function measurePace(parts: SearchParts): Promise<Pace> {
   await model.dispose()
   if (timed === undefined) {
     const perTraining = loading + measuring
-    return { rate: timer.rate * batch, perTraining: { sample: perTraining, all: perTraining }, seconds: since(start) }
+    return { rate, perTraining: { sample: perTraining, all: perTraining }, seconds: since(start) }
   }
   const perRow = measuring / timed
   const rows = Math.round(Math.min(dev.rows!, Math.max(timed, (DEV_SHARE * budget) / perRow)))
   return {
-    rate: timer.rate * batch,
+    rate,
     perTraining: { sample: loading + rows * perRow, all: loading + dev.rows! * perRow },
     ...(rows < dev.rows! && { devRows: rows }),
     seconds: since(start),

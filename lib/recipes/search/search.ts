@@ -12,7 +12,7 @@ import { measurePace, type Pace } from './pace.js'
 import type { SearchParts } from './parts.js'
 import { planBracket, survivors, trainingSeconds } from './plan.js'
 import { drawTrials, type TrialSettings } from './space.js'
-import { readTrial, runTrial, type TrialRecord } from './trial.js'
+import { readTrial, rowsPerStep, runTrial, stoppedSeconds, type TrialRecord } from './trial.js'
 
 /** Trials at most: of more, dev rather chooses luck. */
 const MOST_TRIALS = 100
@@ -47,7 +47,7 @@ class Search {
   readonly #parts: SearchParts
   readonly #trials: Trial[] = []
   #best: { trial: Trial; score: number; folder: string; model: RecipeModel | undefined } | undefined
-  /** Seconds of stages that earlier runs did. */
+  /** Seconds of trainings of earlier runs. */
   #earlier = 0
   #pace!: Pace
   #sample!: RecipeEvaluator
@@ -82,8 +82,8 @@ class Search {
     const { first, space, run } = this.#parts
     const { perTraining, rate } = this.#pace
     const { value: plan, key } = await this.#decision(`bracket-${bracket + 1}`, { pace, bracket }, async () => {
-      const batch = first.args.perDeviceTrainBatchSize!
-      const found = planBracket(this.#left(), { perTraining: perTraining.sample, perStep: batch / rate })
+      const perStep = rowsPerStep(this.#parts, first) / rate
+      const found = planBracket(this.#left(), { perTraining: perTraining.sample, perStep })
       // What is left after the first bracket is not worth a single trial.
       if (found === undefined || (bracket > 0 && found.trials === 1)) return { rungs: 0, settings: [] }
       const drawn = drawTrials(space, found.trials, run.seed, bracket)
@@ -124,9 +124,10 @@ class Search {
       const cost = isLast ? perTraining.all : perTraining.sample
       const seconds = Math.max(0, trainingSeconds(this.#left(), rungs, rung, alive.length, cost))
       return alive.map(({ settings, records }) => {
-        const { perDeviceTrainBatchSize: batch = 1, numTrainEpochs: epochs = 1 } = settings.args
-        const fitting = Math.floor((seconds * (records.at(-1)?.rate || rate)) / batch)
-        return { seconds, steps: Math.max(1, Math.min(fitting, Math.ceil((epochs * train.length) / batch))) }
+        const { numTrainEpochs: epochs = 1 } = settings.args
+        const rows = rowsPerStep(this.#parts, settings)
+        const fitting = Math.floor((seconds * (records.at(-1)?.rate || rate)) / rows)
+        return { seconds, steps: Math.max(1, Math.min(fitting, Math.ceil((epochs * train.length) / rows))) }
       })
     })
     for (const [i, trial] of alive.entries()) {
@@ -134,6 +135,7 @@ class Search {
       const name = `trial-${trial.number}-rung-${rung + 1}`
       let model: RecipeModel | undefined
       const stage = await run.stages.run(name, { key, settings: trial.settings, steps, isLast }, async (work) => {
+        this.#earlier += await stoppedSeconds(work.folder)
         // The last rung has nobody behind it who could make up for a delay.
         const until = isLast ? Math.max(1, this.#left() + MOST_OVERRUN * budget) : Number.POSITIVE_INFINITY
         const most = Math.min(seconds * MOST_DELAY + 1, until)

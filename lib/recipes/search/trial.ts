@@ -1,12 +1,13 @@
 /** One training of a search: it has its steps, ends in time, and is measured on dev. */
 
-import { readFile } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Dataset } from '../../data/dataset.js'
 import { SentenceTorchError } from '../../errors.js'
 import { primaryValue } from '../../evaluation/primary-value.js'
 import { signalOf } from '../../io/abort.js'
 import { writeFileAtomic } from '../../io/atomic.js'
+import { absent } from '../../io/files.js'
 import { boolean, integer, number, object, optional, parseJson, type Schema, text } from '../../io/schema.js'
 import { SentenceTransformer } from '../../models/sentence-transformer.js'
 import { listCheckpoints } from '../../training/checkpoint/rotation.js'
@@ -19,6 +20,9 @@ import type { StageWork } from '../stages.js'
 import type { TrialSettings } from './space.js'
 
 const FILE = 'trial.json'
+const STOPPED = 'stopped.json'
+/** They say nothing of a trial, and may be over in the next run. */
+const PASSING: readonly string[] = ['ERR_FILE_SYSTEM', 'ERR_NETWORK', 'ERR_OUT_OF_MEMORY']
 
 export interface TrialRecord {
   /** Value of dev's primary metric; absent for a training that failed. */
@@ -30,7 +34,7 @@ export interface TrialRecord {
   epochs: number
   /** Rows a second, while it trained. */
   rate: number
-  /** All of it: loading, training, measuring. */
+  /** All of it: loading, training, measuring, also in runs that were stopped. */
   seconds: number
   /** Whether it was ended because its time was over. */
   isCut: boolean
@@ -47,6 +51,21 @@ const RECORD: Schema<TrialRecord> = object({
 
 export const readTrial = async (folder: string): Promise<TrialRecord> =>
   parseJson(await readFile(join(folder, FILE)), join(folder, FILE), RECORD)
+
+const TIME: Schema<{ seconds: number }> = object({ seconds: number(0) })
+
+/** What a trial took in earlier runs, which were stopped in it. */
+export async function stoppedSeconds(folder: string): Promise<number> {
+  const path = join(folder, STOPPED)
+  const found = await readFile(path).catch(absent(undefined))
+  return found === undefined ? 0 : parseJson(found, path, TIME).seconds
+}
+
+/** Rows of an optimiser step. */
+export function rowsPerStep({ args }: Pick<TrialParts, 'args'>, settings: TrialSettings): number {
+  const { perDeviceTrainBatchSize: batch = 1, gradientAccumulationSteps: batches = 1 } = { ...args, ...settings.args }
+  return batch * batches
+}
 
 /** A training as planned. */
 export interface TrialPlan {
@@ -76,12 +95,18 @@ const SAVING = { saveStrategy: 'steps', saveSteps: 0.25, saveTotalLimit: 1 } as 
 class Clock implements TrainerCallback {
   isCut = false
   readonly #most: number
+  readonly #saved: () => Promise<void>
   #start = 0
   #first: { at: number; step: number } | undefined
   #last = { at: 0, step: 0 }
 
-  constructor(most: number) {
+  constructor(most: number, saved: () => Promise<void>) {
     this.#most = most
+    this.#saved = saved
+  }
+
+  onSave(): Promise<void> {
+    return this.#saved()
   }
 
   onTrainBegin(): void {
@@ -119,7 +144,10 @@ export async function runTrial(
   keeps: (score: number) => boolean,
 ): Promise<RecipeModel | undefined> {
   const start = performance.now()
-  const clock = new Clock(most)
+  const earlier = await stoppedSeconds(folder)
+  const spent = () => earlier + (performance.now() - start) / 1000
+  const keepTime = () => writeFileAtomic(join(folder, STOPPED), JSON.stringify({ seconds: spent() }))
+  const clock = new Clock(most, keepTime)
   const model = await load()
   const record: TrialRecord = { steps: 0, epochs: 0, rate: 0, seconds: 0, isCut: false, isKept: false }
   try {
@@ -129,15 +157,18 @@ export async function runTrial(
     const trainer = kind.trainer({ model, trainDataset: train, loss, ...parts, callbacks: [clock] })
     const resumeFromCheckpoint = isContinued && (await listCheckpoints(folder)).length > 0
     const { metrics, globalStep } = await trainer.train({ ...signalOf(run), resumeFromCheckpoint })
-    const batch = settings.args.perDeviceTrainBatchSize ?? 1
-    Object.assign(record, { steps: globalStep, epochs: metrics.epoch, rate: clock.rate * batch, isCut: clock.isCut })
+    const rate = clock.rate * rowsPerStep({ args }, settings)
+    Object.assign(record, { steps: globalStep, epochs: metrics.epoch, rate, isCut: clock.isCut })
     const found = await dev.evaluator.evaluate(model as never, signalOf(run))
     const score = primaryValue(found)
     if (Number.isFinite(score)) Object.assign(record, { score })
     else record.error = `${found.primaryMetric} is not a number`
     if (dev.rows !== undefined) record.devRows = dev.rows
   } catch (error) {
-    if (!(error instanceof SentenceTorchError) || run.signal?.aborted || error.code === 'ERR_FILE_SYSTEM') throw error
+    if (!(error instanceof SentenceTorchError) || run.signal?.aborted || PASSING.includes(error.code)) {
+      await keepTime().catch(() => {})
+      throw error
+    }
     record.error = error.message
   }
   record.isKept = record.score !== undefined && keeps(record.score)
@@ -146,7 +177,8 @@ export async function runTrial(
     if (model.trainingFacts) await writeFacts(folder, { baseModel: model.hubId, ...model.trainingFacts() })
   } else await model.dispose()
   await run.removeCheckpoints(folder, {})
-  record.seconds = (performance.now() - start) / 1000
+  record.seconds = spent()
   await writeFileAtomic(join(folder, FILE), `${JSON.stringify({ settings, ...record }, null, 2)}\n`)
+  await rm(join(folder, STOPPED), { force: true })
   return record.isKept ? model : undefined
 }
