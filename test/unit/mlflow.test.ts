@@ -207,6 +207,29 @@ test.serial('busy servers are asked again, refused parameters do not keep metric
   t.is((server.of('runs/update').at(-1) as { status: string }).status, 'FINISHED')
 })
 
+test.serial('parameters and tags that a busy server did not take are sent later, once', async (t) => {
+  const server = await MlflowServer.start(t)
+  server.answer = (path, count) => (path === 'runs/log-batch' && count === 1 ? { status: 503, body: {} } : undefined)
+  const limits = { concurrency: 1, requestsPerMinute: null, retries: 0, timeout: 1 }
+  const settings = { ...mlflowSettings(null, env(server, { MLFLOW_TAGS: '{"release": "1"}' }))!, limits }
+  const reporter = new MlflowReporter({ settings })
+  await warnings(async () => {
+    reporter.onTrainBegin(context())
+    while (server.of('runs/log-batch').length === 0) await new Promise((resolve) => setTimeout(resolve, 20))
+    reporter.onLog({ loss: 1 }, context(1))
+    await reporter.close()
+  })
+  const [refused, ...taken] = server.of('runs/log-batch')
+  t.deepEqual(
+    taken.flatMap((body) =>
+      Object.keys(body).filter((name) => name !== 'run_id' && (body[name] as object[]).length > 0),
+    ),
+    ['params', 'tags', 'metrics'],
+  )
+  t.deepEqual(taken[0], refused)
+  t.is(server.of('runs/create').length, 1)
+})
+
 test.serial('metrics that the server refuses are counted, and the next ones are sent', async (t) => {
   const server = await MlflowServer.start(t)
   let refused = false

@@ -41,6 +41,8 @@ export class MlflowReporter implements Reporter {
   #lost = 0
   #begun: { params: Named; name: string | null; time: number } | undefined
   #runId: string | undefined
+  /** Whether the run has them, or the server refuses them for good. */
+  readonly #has = { params: false, tags: false }
   /** An evaluation by itself has no training that could fail. */
   #state: 'evaluating' | 'training' | 'ended' = 'evaluating'
   #isClosing = false
@@ -124,14 +126,14 @@ export class MlflowReporter implements Reporter {
     const { signal } = this.#stop
     const isDone = await this.#told(async () => {
       const { params, name, time } = this.#begun!
-      if (this.#runId === undefined) {
-        this.#runId = await this.#client.startRun(name, time, signal)
-        await this.#refusable(() => this.#client.logParams(this.#runId!, params, signal))
-        await this.#refusable(() =>
-          this.#client.logTags(this.#runId!, Object.entries(this.#parts.settings.tags), signal),
-        )
-      }
-      while (this.#metrics.length > 0) await this.#sendSome(this.#runId)
+      this.#runId ??= await this.#client.startRun(name, time, signal)
+      const run = this.#runId
+      const tags = Object.entries(this.#parts.settings.tags)
+      if (!this.#has.params) await this.#refusable(() => this.#client.logParams(run, params, signal))
+      this.#has.params = true
+      if (!this.#has.tags) await this.#refusable(() => this.#client.logTags(run, tags, signal))
+      this.#has.tags = true
+      while (this.#metrics.length > 0) await this.#sendSome(run)
     })
     if (!isDone) this.#rest = performance.now() + REST
   }
