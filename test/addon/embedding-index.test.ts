@@ -235,6 +235,17 @@ test('what is damaged or another file is refused by what is wrong', async (t) =>
 /** A model whose embeddings are fixed numbers. */
 const fixed = (rows: Embeddings) => ({ encode: async () => rows }) as unknown as SentenceTransformer
 
+test('a model that makes zeros of the text that stands for it is the same model, one that does not is another', async (t) => {
+  const path = newPath()
+  const zeros = (factor: number) => fixed(embeddings(new Float32Array(37).fill(0 * factor), 1, 37))
+  await made(path, { embeddings: part(corpus, 0, 20), model: zeros(1), modelName: 'org/static' })
+  await using index = await EmbeddingIndex.open(path)
+  t.true(await index.checkModel(zeros(1)))
+  t.true(await index.checkModel(zeros(-1)))
+  const message = /another model, org\/static: the cosine .* is 0\.000/
+  await t.throwsAsync(index.checkModel(fixed(someRows(1, 37, 5))), { code: 'ERR_INVALID_ARGUMENT', message })
+})
+
 test('an index knows its model: another one of the same width is refused, one that rounds differently is not', async (t) => {
   const path = newPath()
   const model = fixed(someRows(1, 37, 5))

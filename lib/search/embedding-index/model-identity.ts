@@ -88,5 +88,7 @@ function cosine(a: Float32Array, b: Float32Array): number {
     left += a[i]! ** 2
     right += (b[i] ?? Number.NaN) ** 2
   }
-  return product / Math.sqrt(left * right)
+  const lengths = Math.sqrt(left * right)
+  // A static model that knows no token of the text makes zeros of it.
+  return lengths === 0 ? Number(left === right) : product / lengths
 }
