@@ -1,10 +1,11 @@
+import { SentenceTorchError } from '../errors.js'
 import { signalOf } from '../io/abort.js'
 import { MatryoshkaLoss } from '../losses/matryoshka.js'
 import { MultipleNegativesRankingLoss } from '../losses/multiple-negatives-ranking.js'
 import { Normalize } from '../models/modules/normalize.js'
 import { StaticEmbedding } from '../models/modules/static-embedding.js'
 import { SentenceTransformer } from '../models/sentence-transformer.js'
-import { integer, needed, optionValues, positive } from '../options/kinds.js'
+import { integer, needed, number, optionValues, positive } from '../options/kinds.js'
 import { SentenceTransformerTrainer } from '../training/index.js'
 import { primaryNumbers } from './metrics.js'
 import { rankingPairs } from './ranking-pairs.js'
@@ -46,7 +47,7 @@ const OPTIONS = {
   ),
   pcaDims: described(integer(256, { least: 1 }), 'Width of the table'),
   sifCoefficient: described(
-    positive(1e-4),
+    number(1e-4, { above: 0, below: 1, expected: 'a number above 0 and below 1' }),
     "Of the weights by Zipf's law; a smaller one takes more from frequent tokens",
   ),
   leastDims: described(integer(32, { least: 1 }), 'The least width that is trained; widths are halved down to it'),
@@ -72,6 +73,12 @@ export async function staticModel(options: StaticModelOptions, context: RecipeCo
     const model = await run.loadModel(async (source) => {
       const teacher = await SentenceTransformer.load(source, signalOf(run))
       if (teacher.isStatic) {
+        const idle = (['pcaDims', 'sifCoefficient'] as const).find((name) => options[name] !== undefined)
+        if (idle !== undefined) {
+          await teacher.dispose()
+          const message = `staticModel: ${idle} is of the distillation, but ${source} is static already and is trained as it is`
+          throw new SentenceTorchError('ERR_INVALID_ARGUMENT', message)
+        }
         run.note('The model is static already: it was trained as it is.')
         return teacher
       }

@@ -53,3 +53,24 @@ anyTest('the recipe distils, trains at several widths and saves a model without 
   await loaded.dispose()
   await before.dispose()
 })
+
+anyTest(
+  'options of the distillation are refused for a model that is static, and a coefficient of 1 at once',
+  async (t) => {
+    const folder = await temporaryFolder(t)
+    const start = await SentenceTransformer.fromModules([
+      await StaticEmbedding.fromDistillation(TEACHER, { pcaDims: 8 }),
+    ])
+    await start.save(join(folder, 'static'))
+    await start.dispose()
+    const train = Dataset.fromColumns({ anchor: ['the cat sat', 'a red mat'], positive: ['a cat', 'blue mat'] })
+    const refused = (options: object, message: RegExp) =>
+      t.throwsAsync(
+        recipes.staticModel({ model: join(folder, 'static'), outputDir: join(folder, 'run'), train, ...options }),
+        { code: 'ERR_INVALID_ARGUMENT', message },
+      )
+    await refused({ pcaDims: 256 }, /pcaDims is of the distillation, but .*static is static already/)
+    await refused({ sifCoefficient: 1e-4 }, /sifCoefficient is of the distillation/)
+    await refused({ sifCoefficient: 1 }, /sifCoefficient/)
+  },
+)

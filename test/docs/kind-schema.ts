@@ -120,7 +120,7 @@ function numberSchema(kind: Kind): Schema {
   const takes = (value: number) => accepts(kind, value)
   const isInteger = ![0.25, 0.5, 1.5, 2.5, -0.5].some(takes)
   const schema: Schema = { type: isInteger ? 'integer' : 'number' }
-  const low = [-1e6, -1, 0, 1, 2].find(takes)
+  const low = [-1e6, -1, 0, 0.5, 1, 2].find(takes)
   if (low !== -1e6 && low !== undefined) {
     if (isInteger) schema.minimum = low
     else if (low === 0) schema.minimum = 0
