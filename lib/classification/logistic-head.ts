@@ -37,7 +37,7 @@ export interface LogisticHead {
 }
 
 /**
- * Fits a logistic regression on embeddings, in a thread. Source: scikit-learn `LogisticRegression`.
+ * Fits a logistic regression on embeddings, in a thread. One that has not converged is told by a warning. Source: scikit-learn `LogisticRegression`.
  * @throws ERR_INVALID_DATA for fewer than two classes; ERR_ABORTED
  */
 export async function fitHead(
@@ -53,7 +53,12 @@ export async function fitHead(
   const y = classNumbers(labels, classes, 'labels')
   const test = new Float32Array(0)
   const [reply] = await runExperiments([{ x: x.data, y, options }], { test, classes: classes.length }, signal)
-  return { labels: classes, normalizeEmbeddings, parameters: reply!.parameters }
+  const { parameters, iterations, converged } = reply!
+  if (!converged) {
+    const message = `The logistic regression has not converged after ${iterations} iterations: give it more maxIterations, or a smaller c`
+    process.emitWarning(message, 'SentenceTorchWarning')
+  }
+  return { labels: classes, normalizeEmbeddings, parameters }
 }
 
 /** The probability of each label for each row: [rows, labels]. @throws ERR_INVALID_TENSORS for rows of another width */

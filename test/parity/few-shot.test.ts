@@ -66,6 +66,21 @@ test("the head has scikit-learn's coefficients, probabilities and labels", async
   }
 })
 
+test.serial('a head that has not converged is told, as by scikit-learn', async (t) => {
+  const { labels, x, trained } = golden.heads[0]!
+  const told: string[] = []
+  const listen = ({ message }: Error) => void told.push(message)
+  process.on('warning', listen)
+  for (const maxIterations of [1, 1000])
+    await fitHead({ labels: labels.slice(0, trained) }, rowsOf(x.slice(0, trained)), {
+      ...{ maxIterations, normalizeEmbeddings: false },
+    })
+  await new Promise(setImmediate)
+  process.off('warning', listen)
+  t.is(told.length, 1, told.join())
+  t.regex(told[0]!, /not converged after 1 iterations: give it more maxIterations/)
+})
+
 test("the evaluator's accuracy and F1 are scikit-learn's", async (t) => {
   for (const { c, labels, x, trained, accuracy, f1 } of golden.heads) {
     const encode = (async (texts: readonly string[]) =>
