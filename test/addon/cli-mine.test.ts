@@ -109,6 +109,16 @@ test.serial('negatives that a service writes', async (t) => {
   for (const row of rows) t.deepEqual([row.negative_1, row.negative_2].sort(), ['a second one', 'one written text'])
 })
 
+test.serial('answers to another prompt are refused before anything is embedded', async (t) => {
+  const before = service.asked.length
+  const prompt = ['--prompt', 'Is {passage} what {query} asks for?']
+  const { code, err } = await asking('--output', at('j.jsonl'), ...prompt)
+  t.is(code, 1)
+  t.regex(err, /j\.jsonl\.answers\.jsonl has answers of another service, model or prompt/)
+  t.notRegex(err, /[Ee]mbed|candidates mined/)
+  t.is(service.asked.length, before)
+})
+
 test.serial('a sheet for labels by hand, and back', async (t) => {
   const made = await call('--format', 'label-sheet', '--output', at('sheet.csv'))
   t.is(made.code, 0, made.err)
