@@ -2,6 +2,17 @@
  * sentence-torch: fine-tune, evaluate and serve sentence-embedding models from Node. Everything public is exported here.
  */
 export {
+  type ClassifierFitOptions,
+  type ContrastivePairsOptions,
+  contrastivePairs,
+  type LabelledTextsData,
+  type LogisticHeadOptions,
+  type PairSampling,
+  type PredictTextsOptions,
+  TextClassifier,
+  type TextClassifierOptions,
+} from './classification/index.js'
+export {
   type ColumnKind,
   Dataset,
   type DatasetHubOptions,
@@ -44,6 +55,7 @@ export type { AdapterOptions } from './models/adapters/options.js'
 export type { LoadAdapterOptions, SaveOptions } from './models/base-model.js'
 export { CrossEncoder, type Pair, type RankedDocument, type Scores } from './models/cross-encoder.js'
 export type { CrossEncoderLoadOptions, PredictOptions, RankOptions } from './models/cross-encoder-options.js'
+export type { DistillationOptions } from './models/distillation/options.js'
 export type { Embeddings, EmbeddingsLike } from './models/embeddings.js'
 export type { FeatureOptions, Features, ForwardOutput, TokenMatrix, TokenTensor } from './models/features.js'
 export type { FromModulesOptions, ModelModules } from './models/from-modules.js'
@@ -58,7 +70,11 @@ export { LayerNorm } from './models/modules/layer-norm.js'
 export type { ModelModule } from './models/modules/module.js'
 export { Normalize } from './models/modules/normalize.js'
 export { Pooling, type PoolingMode, type PoolingOptions } from './models/modules/pooling.js'
-export { type NewStaticEmbeddingOptions, StaticEmbedding } from './models/modules/static-embedding.js'
+export {
+  type DistilledModel,
+  type NewStaticEmbeddingOptions,
+  StaticEmbedding,
+} from './models/modules/static-embedding.js'
 export { type NewTransformerOptions, Transformer, type TransformerOptions } from './models/modules/transformer.js'
 export { WeightedLayerPooling, type WeightedLayerPoolingOptions } from './models/modules/weighted-layer-pooling.js'
 export { type ModuleDescription, SentenceTransformer } from './models/sentence-transformer.js'
@@ -79,12 +95,15 @@ export {
   type IndexRows,
   type IndexSearchOptions,
 } from './search/embedding-index/embedding-index.js'
+export type { AskOptions, NegativeWriter, PairJudge } from './search/hard-negatives/judge.js'
 export type {
+  Difficulty,
   MineHardNegativesOptions,
   NegativesFormat,
   PairScorer,
   PairScores,
 } from './search/hard-negatives/options.js'
+export type { MiningStatistics, NegativeSample } from './search/hard-negatives/statistics-types.js'
 export type {
   MinedPair,
   ParaphraseMiningEmbeddingsOptions,

@@ -30,6 +30,7 @@ export async function bundle(lib, outdir) {
   await build({
     entryPoints: [
       ...['index.js', ...workers].map((name) => ({ in: join(lib, name), out: basename(name, '.js') })),
+      { in: join(lib, 'loops/index.js'), out: 'tensor' },
       { in: join(lib, 'cli/main.js'), out: 'cli' },
       { in: join(lib, 'native/index.js'), out: 'native' },
     ],

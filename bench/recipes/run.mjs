@@ -1,8 +1,8 @@
 // node bench/recipes/run.mjs [--cases softmax,multipleNegatives] [--seeds 1,2,3] [--dropout off|on|both] [--steps 50]
 //
 // Each recipe beside the same training in sentence-transformers (twin.py). Dropout off: the same batches, and the losses of the
-// first 50 steps. Dropout on: the recipe's metric after training, for each seed: the Spearman correlation on the STS benchmark's dev
-// split, or NDCG@10 on passages of SQuAD. Every run is a JSON line in bench/results; runs that are there already are not run again. compare.mjs reads them. Needs ../shared and the
+// first 50 steps. Dropout on: the Spearman correlation on the STS benchmark's dev split after training, for each seed. Every run is
+// a JSON line in bench/results; runs that are there already are not run again. compare.mjs reads them. Needs ../shared and the
 // peer's Python (see bench/run.mjs).
 import { spawnSync } from 'node:child_process'
 import {
@@ -19,9 +19,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { Dataset, Pooling, SentenceTransformer, SentenceTransformerTrainer, Transformer } from 'sentence-torch'
+import {
+  Dataset,
+  evaluation,
+  Pooling,
+  SentenceTransformer,
+  SentenceTransformerTrainer,
+  Transformer,
+} from 'sentence-torch'
 import { cpuModel } from '../../install/system.mjs'
-import { CASES, MEASURES } from './cases.mjs'
+import { CASES, stsDev } from './cases.mjs'
 import { MODEL } from './squad.mjs'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
@@ -48,20 +55,22 @@ function quiet(folder) {
   return folder
 }
 
-async function ours({ recipe, options: given, args }, job, { evaluator, metric }) {
+async function ours({ recipe, options, args, log = '' }, job, sts) {
+  const given = typeof options === 'function' ? await options() : options
   const outputDir = join(job.folder, 'run')
+  const test = new evaluation.EmbeddingSimilarityEvaluator({ ...sts, name: 'sts', writeCsv: false })
   const start = performance.now()
   const { metrics } = await recipe({
     ...given,
     ...{ model: job.model, outputDir, seed: job.seed },
-    ...(job.measure && { test: evaluator }),
-    args: { ...args, maxSteps: job.steps, batchSampler: job.sampler, loggingSteps: 1 },
+    ...(job.measure && { test }),
+    args: { ...args, maxSteps: job.steps, ...(job.sampler && { batchSampler: job.sampler }), loggingSteps: 1 },
   })
-  const records = readFileSync(join(outputDir, 'log.jsonl'), 'utf8')
+  const records = readFileSync(join(outputDir, log, 'log.jsonl'), 'utf8')
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line))
-  const found = metrics.find(({ name }) => name === metric)
+  const found = metrics.find(({ name }) => name === 'sts_spearman_cosine')
   return {
     losses: records.filter(({ loss }) => loss !== undefined).map(({ loss }) => loss),
     ...(found && { before: found.before, after: found.after }),
@@ -69,10 +78,10 @@ async function ours({ recipe, options: given, args }, job, { evaluator, metric }
   }
 }
 
-function theirs({ loss, args, pooling }, job, { data, metric }) {
+function theirs({ loss, args, python: told = {} }, job, sts) {
   const file = join(job.folder, 'job.json')
   const { model, seed, steps, sampler, columns, head, measure } = job
-  const { perDeviceTrainBatchSize: batchSize, learningRate, maxGradNorm, lrSchedulerType: scheduler, maxSeqLength } = args
+  const { perDeviceTrainBatchSize: batchSize, learningRate, multiDatasetBatchSampler: multi } = args
   writeFileSync(
     file,
     JSON.stringify({
@@ -85,8 +94,9 @@ function theirs({ loss, args, pooling }, job, { data, metric }) {
       loss,
       batchSize,
       learningRate,
-      ...{ maxGradNorm, scheduler, maxSeqLength, pooling },
-      ...(measure && { measure: { ...data, metric } }),
+      ...told,
+      multi,
+      ...(measure && { sts }),
     }),
   )
   const { status, stdout, stderr } = spawnSync(python, [join(here, 'twin.py'), file], {
@@ -98,7 +108,7 @@ function theirs({ loss, args, pooling }, job, { data, metric }) {
 }
 
 /** What our trainer draws for a loss's own parameters with this seed: a step with the learning rate 0 leaves them as they are. */
-async function initialHead({ ours: makeLoss, pooling }, { model: folder, seed, columns }) {
+async function initialHead({ ours: makeLoss, python: { pooling } = {} }, { model: folder, seed, columns }) {
   if (makeLoss === undefined) return undefined
   const model = pooling
     ? await SentenceTransformer.fromModules([await Transformer.load(folder), new Pooling(pooling)])
@@ -121,6 +131,8 @@ const done = new Set(
         .map((line) => JSON.parse(line).key)
     : [],
 )
+const sts = await stsDev()
+
 async function run(name, dropout, seed) {
   const one = CASES[name]
   const isQuiet = dropout === 'off'
@@ -131,14 +143,16 @@ async function run(name, dropout, seed) {
   try {
     const model = isQuiet ? quiet(folder) : MODEL
     const sampler = isQuiet ? 'sequential' : one.sampler
-    const measure = await MEASURES[one.measure ?? 'sts']()
     const job = { folder, model, seed, steps, sampler, columns: await one.columns(seed), measure: !isQuiet }
     if (isQuiet) job.head = await initialHead(one, job)
     for (const [side, work] of Object.entries({ ours, theirs })) {
       const key = keyOf(side)
       if (done.has(key)) continue
       const facts = { case: name, dropout, seed, steps, side, processor: cpuModel(), node: process.versions.node }
-      appendFileSync(options.results, `${JSON.stringify({ key, ...facts, ...(await work(one, job, measure)) })}\n`)
+      appendFileSync(
+        options.results,
+        `${JSON.stringify({ key, ...facts, ...(await work(one, job, (await one.sts?.()) ?? sts)) })}\n`,
+      )
       console.error(key)
     }
   } finally {

@@ -14,6 +14,8 @@ export interface Option {
   fallback?: string
   /** The least number. */
   least?: number
+  /** The value where only the option is given; a word behind it that is no number is another argument. Of type `integer`. */
+  alone?: number
 }
 
 export interface Argument {

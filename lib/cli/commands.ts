@@ -1,11 +1,13 @@
 /** All commands, in the order of the help. A new one is a file beside this one and a line here. */
 import { build } from './build.js'
+import { classify } from './classify.js'
 import type { Command } from './command.js'
 import { compare } from './compare.js'
 import { doctor } from './doctor.js'
 import { encode } from './encode.js'
 import { evaluate } from './evaluate.js'
 import { generateQueries } from './generate-queries.js'
+import { importLabels } from './import-labels.js'
 import { index } from './index-command.js'
 import { init } from './init.js'
 import { inspect } from './inspect.js'
@@ -13,6 +15,7 @@ import { install } from './install.js'
 import { label } from './label.js'
 import { merge } from './merge.js'
 import { mine } from './mine.js'
+import { parity } from './parity.js'
 import { pull } from './pull.js'
 import { push } from './push.js'
 import { quantize } from './quantize.js'
@@ -24,7 +27,7 @@ export const commands: readonly Command[] = [
   ...[init, train, evaluate],
   ...[report, compare],
   ...[encode, index, search, quantize],
-  ...[mine, label, generateQueries, merge],
-  ...[inspect, pull, push],
+  ...[classify, mine, importLabels, label, generateQueries, merge],
+  ...[inspect, parity, pull, push],
   ...[doctor, build, install],
 ]

@@ -1,6 +1,7 @@
 /** `sentence-torch compare`: data are read and checked before the first model is loaded. */
 import { basename, dirname, resolve } from 'node:path'
 import { SentenceTorchError } from '../errors.js'
+import { differenceText } from '../evaluation/bootstrap.js'
 import { throwIfAborted } from '../io/abort.js'
 import { writeFileAtomic } from '../io/atomic.js'
 import { makeFolder } from '../io/files.js'
@@ -110,14 +111,8 @@ function shown(file: string, names: readonly string[], metrics: readonly Compare
     `${data}: ${metric}`,
     ...values.map((value, i) => {
       const interval = i > 0 ? intervals?.[i - 1] : undefined
-      const range = interval && `  ${interval.isMeasurable ? '' : 'no measurable difference, '}${ends(interval)}`
-      return `  ${value.toFixed(4)}  ${names[i]}${range ?? ''}`
+      return `  ${value.toFixed(4)}  ${names[i]}${interval ? `  ${differenceText(interval)}` : ''}`
     }),
   ])
   return [...lines, file, ''].join('\n')
-}
-
-function ends({ low, high }: { low: number; high: number }): string {
-  const signed = (value: number) => `${value < 0 ? '-' : '+'}${Math.abs(value).toFixed(4)}`
-  return `difference ${signed(low)} to ${signed(high)}`
 }

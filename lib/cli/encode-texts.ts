@@ -27,12 +27,14 @@ export async function encodeTexts(values: Values, io: Io): Promise<number> {
       const writer = vectorWriter(format, sink, withTexts, output ?? 'stdout')
       try {
         const source = { inputs, column: textOf(values, 'column'), stdin: io.stdin, onBadRow: bad.onBadRow }
-        for await (const texts of inGroups(slice(readAllTexts(source), plan), GROUP)) {
+        const all = counted(readAllTexts(source))
+        for await (const texts of inGroups(slice(all.pieces, plan), GROUP)) {
           throwIfAborted(io.signal, 'Encoding')
           await writer.add(await plan.encode(model, texts, { ...plan.options, signal: io.signal }), texts)
           counter.add(texts.length)
         }
-        if (counter.count === 0) throw noTexts(inputs, bad)
+        // A slice of few texts may be empty; its file is one of no rows.
+        if (all.count() === 0) throw noTexts(inputs, bad)
         await writer.end(model.embeddingDimension)
       } finally {
         await writer.close()
@@ -98,6 +100,18 @@ function shardOf(text: string | undefined, misuse: (message: string) => UsageErr
   if (first === undefined || Number(first) < 1 || Number(first) > Number(step))
     throw misuse(`--shard takes i/n with 1 ≤ i ≤ n, such as 1/4, not ${JSON.stringify(text)}`)
   return { first: Number(first) - 1, step: Number(step) }
+}
+
+/** The same texts, which are counted while they pass. */
+function counted(texts: AsyncIterable<readonly string[]>) {
+  let count = 0
+  async function* pieces() {
+    for await (const piece of texts) {
+      count += piece.length
+      yield piece
+    }
+  }
+  return { pieces: pieces(), count: () => count }
 }
 
 /** The texts of a shard. */

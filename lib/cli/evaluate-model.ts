@@ -2,14 +2,19 @@
 import { basename } from 'node:path'
 import { throwIfAborted } from '../io/abort.js'
 import { makeFolder } from '../io/files.js'
+import { CrossEncoder } from '../models/cross-encoder.js'
+import { resolveModel } from '../models/hub.js'
+import { modelTypeOf } from '../models/model-type.js'
 import { SentenceTransformer } from '../models/sentence-transformer.js'
 import {
   EVALUATION_KINDS,
   type EvaluationKind,
   type EvaluationSpec,
   loadEvaluator,
+  loadPairEvaluator,
   specOf,
 } from '../recipes/evaluation-spec.js'
+import type { RecipeEvaluator } from '../recipes/model-kind.js'
 import { numberOf, textOf, textsOf, UsageError, type Values } from './command.js'
 import type { Io } from './io.js'
 import { loadOptions } from './model-options.js'
@@ -26,21 +31,42 @@ export async function evaluateModel(values: Values, io: Io): Promise<number> {
   }
   const specs: EvaluationSpec[] = []
   for (const text of on) specs.push(await evaluationSpec(text, values, io))
-  const evaluators = []
-  for (const each of specs) evaluators.push(await loadEvaluator(each, { ...options, where: '--on' }))
+  if (textOf(values, 'cross-encoder') !== undefined) {
+    const { evaluateReranking } = await import('./rerank-evaluation.js')
+    return evaluateReranking(specs, on, values, io)
+  }
+  const idle = (['top-k', 'all-pairs'] as const).find((one) => values.options[one] !== undefined)
+  if (idle !== undefined)
+    throw new UsageError('ERR_INVALID_ARGUMENT', `evaluate: --${idle} is for --cross-encoder`, 'evaluate')
+  const { maxSeqLength, ...load } = loadOptions(values, io)
+  const { device: _, dtype: __, ...source } = load
+  const { path } = await resolveModel(name, source)
+  const isPairs = (await modelTypeOf(path)) === 'cross-encoder'
+  const dim = numberOf(values, 'truncate-dim')
+  if (isPairs && dim !== undefined)
+    throw new UsageError(
+      'ERR_INVALID_ARGUMENT',
+      `--truncate-dim is for embeddings, and ${name} is a cross-encoder`,
+      'evaluate',
+    )
+  const evaluators: RecipeEvaluator[] = []
+  for (const each of specs)
+    evaluators.push(await (isPairs ? loadPairEvaluator : loadEvaluator)(each, { ...options, where: '--on' }))
   const output = textOf(values, 'output')
   if (output !== undefined) await makeFolder(output)
-  const dim = numberOf(values, 'truncate-dim')
-  const model = await SentenceTransformer.load(name, {
-    ...loadOptions(values, io),
-    ...(dim !== undefined && { truncateDim: dim }),
-  })
+  const model = isPairs
+    ? await CrossEncoder.load(name, { ...load, ...(maxSeqLength !== undefined && { maxLength: maxSeqLength }) })
+    : await SentenceTransformer.load(name, {
+        ...load,
+        ...(maxSeqLength !== undefined && { maxSeqLength }),
+        ...(dim !== undefined && { truncateDim: dim }),
+      })
   try {
     const results: Record<string, unknown>[] = []
     for (const [i, evaluator] of evaluators.entries()) {
       throwIfAborted(io.signal, 'The evaluation')
       const context = { signal: io.signal, ...(output !== undefined && { outputPath: output }) }
-      const { metrics, primaryMetric } = await evaluator.evaluate(model, context)
+      const { metrics, primaryMetric } = await evaluator.evaluate(model as never, context)
       const { name: own, ...data } = specs[i]!
       results.push({ data: on[i], kind: Object.keys(data)[0], primaryMetric, score: metrics[primaryMetric], metrics })
       if (!values.options.json) io.out(shown(on[i]!, metrics, primaryMetric))

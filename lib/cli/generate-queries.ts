@@ -1,4 +1,5 @@
 import type { Command } from './command.js'
+import { SERVICE_OPTIONS } from './service-options.js'
 
 export const generateQueries: Command = {
   name: 'generate-queries',
@@ -15,22 +16,8 @@ export const generateQueries: Command = {
     t5: { type: 'string', value: 'model', help: 'a folder, or the id of a T5 of the hub that writes queries' },
     endpoint: { type: 'string', value: 'url', help: 'a service with the API of chat completions: https://…/v1' },
     model: { type: 'string', value: 'name', help: 'the model of the service' },
-    'key-variable': {
-      type: 'string',
-      value: 'name',
-      help: 'the environment variable with the key of the service',
-      fallback: 'no key',
-    },
     prompt: { type: 'string', value: 'text', help: 'what the service is asked, with {passage} and {n}' },
-    concurrency: { type: 'integer', value: 'n', help: 'requests at once', fallback: '4', least: 1 },
-    'requests-per-minute': { type: 'integer', value: 'n', help: 'most requests within a minute', least: 1 },
-    retries: {
-      type: 'integer',
-      value: 'n',
-      help: 'further tries where the service is busy',
-      fallback: '5',
-      least: 0,
-    },
+    ...SERVICE_OPTIONS,
     queries: { type: 'integer', value: 'n', help: 'queries for each passage', fallback: '3', least: 1 },
     seed: { type: 'integer', value: 'n', help: 'decides the draws', fallback: '42', least: 0 },
     'dry-run': { type: 'boolean', help: 'only show what would be asked, and of about how many tokens' },

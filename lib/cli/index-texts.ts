@@ -34,7 +34,7 @@ export async function indexTexts(values: Values, io: Io): Promise<number> {
   try {
     const counter = new Counter(io.err, 'texts')
     const groups = embedded(model, inputs, values, io, bad, counter)
-    const rows = add ? await addTo(output, groups) : await create(output, groups, model, values)
+    const rows = add ? await addTo(output, groups, model, name) : await create(output, groups, model, values)
     if (rows === undefined) {
       throw new SentenceTorchError('ERR_INVALID_DATA', `Expected texts in ${inputs.join(', ')}, found none${bad.hint}`)
     }
@@ -88,6 +88,7 @@ async function create(
   const settings = {
     precision: (textOf(values, 'precision') ?? 'float32') as IndexPrecision,
     scoreFunction: (textOf(values, 'score-function') ?? model.similarityFnName) as typeof model.similarityFnName,
+    ...{ model, modelName: values.words[0]! },
   }
   let index: EmbeddingIndex | undefined
   try {
@@ -106,9 +107,15 @@ async function create(
 }
 
 /** All rows in one addition, so that an index gets all of them or none. */
-async function addTo(output: string, groups: AsyncIterable<Group>): Promise<Rows | undefined> {
+async function addTo(
+  output: string,
+  groups: AsyncIterable<Group>,
+  model: SentenceTransformer,
+  name: string,
+): Promise<Rows | undefined> {
   const index = await EmbeddingIndex.open(output)
   try {
+    await index.checkModel(model, name)
     const all: Group[] = []
     for await (const group of groups) all.push(group)
     if (all.length === 0) return undefined

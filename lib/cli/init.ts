@@ -24,6 +24,10 @@ export const init: Command = {
       fallback: 'those that are texts or labels',
     },
     'run-folder': { type: 'string', value: 'folder', help: "the run's folder", fallback: "runs/ and the data's name" },
+    'cross-encoder': {
+      type: 'boolean',
+      help: 'a config for a cross-encoder, which reads two texts together; of a local model that is one it is understood',
+    },
     force: { type: 'boolean', help: 'write over a config that is there' },
     json: { type: 'boolean', help: 'what was seen and written, as one JSON object' },
   },
@@ -33,6 +37,7 @@ export const init: Command = {
       'npx sentence-torch init sts.tsv --columns sentence1,sentence2,score --model runs/a/model',
       'chosen columns, another model',
     ],
+    ['npx sentence-torch init answers.jsonl --cross-encoder', 'query, passage, label: a model that ranks passages'],
   ],
   async run(values, io) {
     const { writeConfig } = await import('./write-config.js')

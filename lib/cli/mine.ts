@@ -1,5 +1,6 @@
 import type { Command } from './command.js'
 import { LOAD_OPTIONS, MODEL_ARGUMENT } from './model-options.js'
+import { SERVICE_OPTIONS } from './service-options.js'
 
 export const mine: Command = {
   name: 'mine',
@@ -17,9 +18,14 @@ export const mine: Command = {
     negatives: { type: 'integer', value: 'n', help: 'negatives for each pair', fallback: '3', least: 1 },
     format: {
       type: 'string',
-      help: 'columns of the result',
-      choices: ['triplet', 'n-tuple', 'labeled-pair', 'labeled-list'],
+      help: 'columns of the result; label-sheet is a file for labelling by hand, which import-labels reads',
+      choices: ['triplet', 'n-tuple', 'labeled-pair', 'labeled-list', 'label-sheet'],
       fallback: 'triplet',
+    },
+    difficulty: {
+      type: 'string',
+      help: 'a margin of 0.05, and ranks from 1 (hard), 11 to 50 (semi-hard) or 101 to 1,000 (easy); single options count before it',
+      choices: ['easy', 'semi-hard', 'hard'],
     },
     'relative-margin': {
       type: 'number',
@@ -38,6 +44,32 @@ export const mine: Command = {
       value: 'model',
       help: 'scores candidates in place of the model; needs a margin or a limit',
     },
+    endpoint: {
+      type: 'string',
+      value: 'url',
+      help: 'a service with the API of chat completions (https://…/v1), which judges candidates or writes negatives',
+    },
+    'endpoint-model': { type: 'string', value: 'name', help: 'the model of the service' },
+    ask: {
+      type: 'string',
+      help: 'judge: does the candidate answer the query? Then it is left out. write: negatives, in place of a search',
+      choices: ['judge', 'write'],
+      fallback: 'judge',
+    },
+    prompt: {
+      type: 'string',
+      value: 'text',
+      help: 'what the service is asked, with {query} and {passage}; to write, also with {n}',
+    },
+    ...SERVICE_OPTIONS,
+    answers: {
+      type: 'string',
+      value: 'file',
+      help: 'where its answers are kept, so that none is asked for twice',
+      fallback: '<output>.answers.jsonl',
+    },
+    'dry-run': { type: 'boolean', help: 'only show what the service would be asked, and how often' },
+    report: { type: 'string', value: 'file.html', help: 'a page with scores, refused candidates and samples' },
     scores: { type: 'boolean', help: 'write the scores too' },
     'batch-size': { type: 'integer', value: 'n', help: 'texts that are computed together', fallback: '32', least: 1 },
     'skip-bad-rows': { type: 'boolean', help: 'leave out rows that cannot be read, and count them' },
@@ -45,10 +77,18 @@ export const mine: Command = {
     json: { type: 'boolean', help: 'numbers of rows as one JSON object' },
   },
   examples: [
-    ['npx sentence-torch mine all-MiniLM-L6-v2 pairs.jsonl --output triplets.jsonl --relative-margin 0.05', 'triplets'],
+    ['npx sentence-torch mine all-MiniLM-L6-v2 pairs.jsonl --output triplets.jsonl --difficulty hard', 'triplets'],
     [
       'npx sentence-torch mine runs/a/model pairs.jsonl --output five.jsonl --negatives 5 --format n-tuple',
       'five in a row',
+    ],
+    [
+      'npx sentence-torch mine runs/a/model pairs.jsonl --output t.jsonl --endpoint http://localhost:11434/v1 --endpoint-model qwen3',
+      'without candidates that a language model takes for answers',
+    ],
+    [
+      'npx sentence-torch mine runs/a/model pairs.jsonl --output sheet.csv --format label-sheet --report mining.html',
+      'to look at, and to label by hand',
     ],
   ],
   async run(values, io) {

@@ -44,7 +44,7 @@ export function programHelp(commands: readonly Command[]): string {
 export function parseCommand(command: Command, args: readonly string[]): Values | undefined {
   const parser = parserOf(command)
   try {
-    parser.parse([...args], { from: 'user' })
+    parser.parse(withValues(command, args), { from: 'user' })
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error
     if (error.code === 'commander.helpDisplayed') return undefined
@@ -58,6 +58,16 @@ export function parseCommand(command: Command, args: readonly string[]): Values 
   }
   checkWords(command, parser.args)
   return { options, words: parser.args }
+}
+
+/** Options that may stand alone get their value, before a word that is not theirs is taken for it. */
+function withValues({ options }: Command, args: readonly string[]): string[] {
+  const end = args.indexOf('--')
+  return args.map((arg, i) => {
+    const { alone } = (arg.startsWith('--') && options[arg.slice(2)]) || {}
+    const isAlone = alone !== undefined && (end === -1 || i < end) && !/^-?\d/.test(args[i + 1] ?? '')
+    return isAlone ? `${arg}=${alone}` : arg
+  })
 }
 
 function parserOf({ name, summary, arguments: words = [], options }: Command): Parser {
@@ -80,8 +90,9 @@ function argumentOf({ name, help, choices, isOptional, isMany }: Argument): Pars
   return new ParserArgument(isOptional ? `[${name}${dots}]` : `<${name}${dots}>`, told)
 }
 
-function optionOf(key: string, { type, value, help, choices, fallback }: Option): ParserOption {
-  const flags = type === 'boolean' ? `--${key}` : `--${key} <${value ?? type}>`
+function optionOf(key: string, { type, value, help, choices, fallback, alone }: Option): ParserOption {
+  const [open, close] = alone === undefined ? ['<', '>'] : ['[', ']']
+  const flags = type === 'boolean' ? `--${key}` : `--${key} ${open}${value ?? type}${close}`
   const more = [...(choices ? [choices.join(', ')] : []), ...(fallback === undefined ? [] : [`default: ${fallback}`])]
   const option = new ParserOption(flags, more.length === 0 ? help : `${help} (${more.join('; ')})`)
   option.attributeName = () => key

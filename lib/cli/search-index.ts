@@ -21,6 +21,7 @@ export async function searchIndexFile(
   // A faulty index is found before a model is loaded.
   await using index = await EmbeddingIndex.open(path)
   await using model = await SentenceTransformer.load(values.words[0]!, loadOptions(values, io))
+  await index.checkModel(model, values.words[0]!)
   const rescoreMultiplier = numberOf(values, 'rescore-multiplier')
   const options = {
     topK: numberOf(values, 'top-k') ?? 5,

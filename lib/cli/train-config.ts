@@ -4,21 +4,24 @@ import { differenceText, signed } from '../evaluation/bootstrap.js'
 import { isPlainObject } from '../options.js'
 import { RECIPES } from '../recipes/index.js'
 import type { RecipeMetric, RecipeResult } from '../recipes/recipe.js'
-import { textsOf, type Values } from './command.js'
+import type { ServedReport } from '../report/serve-report.js'
+import { numberOf, textOf, textsOf, UsageError, type Values } from './command.js'
 import { readConfig } from './config.js'
 import type { Io } from './io.js'
 
 export async function trainConfig(values: Values, io: Io): Promise<number> {
   const [path] = values.words as [string]
+  const budget = textOf(values, 'budget')
   const config = await readConfig(
     path,
-    textsOf(values, 'set'),
+    [...textsOf(values, 'set'), ...(budget === undefined ? [] : [`budget=${budget}`])],
     RECIPES.map(({ name }) => name),
   )
   const recipe = RECIPES.find(({ name }) => name === config.recipe)!
   const { training, ...rest } = config.values
   const options: Record<string, unknown> = { ...rest, ...(training !== undefined && { args: training }) }
   if (values.options['skip-bad-rows']) options.train = skippingBadRows(options.train)
+  const watched = await watch(values, String(options.outputDir), io)
   try {
     const result = await recipe.run(options, {
       signal: io.signal,
@@ -29,11 +32,36 @@ export async function trainConfig(values: Values, io: Io): Promise<number> {
     })
     if (values.options.json) io.out(`${JSON.stringify(result, null, 2)}\n`)
     else io.out(shown(result))
+    if (watched && values.options.stay) await untilStopped(watched.url, io)
     return 0
   } catch (error) {
-    if (io.signal.aborted) io.err(howToGoOn(error, path, textsOf(values, 'set')))
+    if (io.signal.aborted) io.err(howToGoOn(error, path, values, options.budget !== undefined))
     throw error
+  } finally {
+    await watched?.close()
   }
+}
+
+/** The page that `--watch` asks for. Whatever is wrong with its port is told before anything is read. */
+async function watch(values: Values, outputDir: string, io: Io): Promise<ServedReport | undefined> {
+  const port = numberOf(values, 'watch')
+  if (port === undefined) {
+    if (values.options.stay) throw new UsageError('ERR_INVALID_ARGUMENT', '--stay is for --watch', 'train')
+    return undefined
+  }
+  if (port > 65535)
+    throw new UsageError('ERR_INVALID_ARGUMENT', `--watch takes a port up to 65535, not ${port}`, 'train')
+  const { serveReport } = await import('../report/serve-report.js')
+  const page = await serveReport(outputDir, { port })
+  io.err(`${page.url} shows the training\n`)
+  return page
+}
+
+/** A training that has ended well is no failure when the page is closed. */
+async function untilStopped(url: string, { signal, err }: Io): Promise<void> {
+  if (signal.aborted) return
+  err(`${url} stays until Ctrl-C\n`)
+  await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
 }
 
 /** The data of an option, with `skipBadRows`. */
@@ -45,11 +73,16 @@ function skippingBadRows(train: unknown): unknown {
   return Object.fromEntries(Object.entries(train).map(([name, data]) => [name, skippingBadRows(data)]))
 }
 
-function howToGoOn(error: unknown, path: string, changes: readonly string[]): string {
+/** @param isSearch whose trainings are kept, with and without a checkpoint of the one that was stopped */
+function howToGoOn(error: unknown, path: string, values: Values, isSearch: boolean): string {
   const { checkpoint } = error as { checkpoint?: unknown }
-  if (!(error instanceof SentenceTorchError) || typeof checkpoint !== 'string') return ''
-  const set = changes.map((change) => ` --set ${quoted(change)}`).join('')
-  return `${checkpoint} was written; go on with: npx sentence-torch train ${quoted(path)}${set} --resume\n`
+  const hasCheckpoint = error instanceof SentenceTorchError && typeof checkpoint === 'string'
+  if (!hasCheckpoint && !isSearch) return ''
+  const set = textsOf(values, 'set').map((change) => ` --set ${quoted(change)}`)
+  const budget = textOf(values, 'budget')
+  const more = [...set, ...(budget === undefined ? [] : [` --budget ${quoted(budget)}`])].join('')
+  const kept = isSearch ? 'the trainings that are done are kept' : `${checkpoint} was written`
+  return `${kept}; go on with: npx sentence-torch train ${quoted(path)}${more} --resume\n`
 }
 
 function quoted(word: string): string {

@@ -6,8 +6,21 @@ export const train: Command = {
   arguments: [{ name: 'config', help: 'a YAML or JSON file; `init` writes one' }],
   options: {
     set: { type: 'texts', value: 'key=value', help: 'change a member of the config: training.learningRate=3e-5' },
+    budget: {
+      type: 'string',
+      value: 'time',
+      help: 'seek loss, learning rate, batch size and epochs within this time: 90s, 10m, 1.5h',
+    },
     resume: { type: 'boolean', help: 'go on from the newest checkpoint in outputDir' },
     'skip-bad-rows': { type: 'boolean', help: 'leave out rows of train that cannot be read, and count them' },
+    watch: {
+      type: 'integer',
+      value: 'port',
+      alone: 0,
+      least: 0,
+      help: 'serve the report on this machine while training; without a port on any that is free',
+    },
+    stay: { type: 'boolean', help: 'with --watch: serve it after training, too, until Ctrl-C' },
     json: { type: 'boolean', help: 'the result as one JSON object' },
   },
   notes: [
@@ -18,6 +31,11 @@ export const train: Command = {
   examples: [
     ['npx sentence-torch train pairs.yaml', 'as the file says'],
     ['npx sentence-torch train pairs.yaml --set training.numTrainEpochs=3 --set outputDir=runs/b', 'with changes'],
+    [
+      'npx sentence-torch train pairs.yaml --budget 10m',
+      'the best settings that ten minutes find; the config is the first trial',
+    ],
+    ['npx sentence-torch train pairs.yaml --watch 8090', 'and a page that shows how it goes'],
     ['npx sentence-torch train pairs.yaml --resume', 'after Ctrl-C'],
   ],
   async run(values, io) {

@@ -4,8 +4,9 @@ import { basename } from 'node:path'
 import { stringify } from 'yaml'
 import { SentenceTorchError } from '../errors.js'
 import { writeFileAtomic } from '../io/atomic.js'
-import { lossName } from '../recipes/finetune.js'
+import { type ModelType, modelTypeOf } from '../models/model-type.js'
 import { type Look, look } from '../recipes/look.js'
+import { lossName } from '../recipes/make-loss.js'
 import { textOf, type Values } from './command.js'
 import type { Io } from './io.js'
 import { tellBadRows } from './progress.js'
@@ -26,9 +27,13 @@ export async function writeConfig(values: Values, io: Io): Promise<number> {
       'ERR_INVALID_ARGUMENT',
       `${output} is there already: --force writes over it, --output names another`,
     )
-  const found = await look(data, textOf(values, 'columns')?.split(','), io.signal)
+  const model = textOf(values, 'model') ?? MODEL
+  const isPairs =
+    values.options['cross-encoder'] || (existsSync(model) && (await modelTypeOf(model)) === 'cross-encoder')
+  const type: ModelType = isPairs ? 'cross-encoder' : 'embedding'
+  const found = await look(data, textOf(values, 'columns')?.split(','), { type, signal: io.signal })
   const text = configText(found, {
-    ...{ data, output, model: textOf(values, 'model') ?? MODEL },
+    ...{ data, output, model },
     outputDir: textOf(values, 'run-folder') ?? `runs/${name}`,
   })
   await writeFileAtomic(output, text)
@@ -53,10 +58,15 @@ interface Places {
   outputDir: string
 }
 
-function configText({ spec, rows, suggestion, leftOut }: Look, { data, output, model, outputDir }: Places): string {
+function configText(
+  { type, spec, rows, suggestion, leftOut }: Look,
+  { data, output, model, outputDir }: Places,
+): string {
   const { loss, others, seen } = suggestion
   const { path, ...more } = spec
-  const share = suggestion.kind === 'classes of pairs' ? undefined : SHARES.find(([, least]) => rows >= least)?.[0]
+  const isPairs = type === 'cross-encoder'
+  const isUnmeasured = suggestion.kind === 'classes of pairs' && !isPairs
+  const share = isUnmeasured ? undefined : SHARES.find(([, least]) => rows >= least)?.[0]
   const parts = [
     [
       `# Made by \`sentence-torch init ${data}\`: ${rows.toLocaleString('en')} rows, ${seen}.`,
@@ -64,13 +74,30 @@ function configText({ spec, rows, suggestion, leftOut }: Look, { data, output, m
       '# yaml-language-server: $schema=node_modules/sentence-torch/schema/config.schema.json',
     ],
     ['# The model to start from: a folder, or the id of a model of the Hugging Face hub.', yaml({ model })],
+    ...(isPairs
+      ? [
+          [
+            '# A cross-encoder: it reads two texts together. A model without a classifier gets a new one.',
+            yaml({ modelType: type }),
+          ],
+        ]
+      : []),
     ["# The run's folder: the trained model (in model), numbers before and after, the log.", yaml({ outputDir })],
     [
       '# The training rows. A loss takes the columns of texts in their order; the label is label, labels, score or scores.',
       ...(leftOut.length > 0 ? [`# Not taken: ${leftOut.join(', ')}.`] : []),
       yaml({ train: Object.keys(more).length === 0 ? path : spec }),
     ],
-    [`# For the same data: ${others.join(', ')} (docs/losses.md).`, yaml({ loss })],
+    [
+      ...(others.length > 0 ? [`# For the same data: ${others.join(', ')} (docs/losses.md).`] : []),
+      ...(!isPairs && suggestion.kind !== 'classes'
+        ? [
+            '# A cross-encoder reads both texts together: slower, and better at ranking and at classes of pairs. A config for one:',
+            `# npx sentence-torch init ${data} --cross-encoder`,
+          ]
+        : []),
+      yaml({ loss }),
+    ],
     share === undefined
       ? [
           '# Nothing measures the model yet. With data of their own:',

@@ -1,16 +1,17 @@
 /** `sentence-torch generate-queries`. */
+import { stat } from 'node:fs/promises'
 import { SentenceTorchError } from '../errors.js'
+import { absent } from '../io/files.js'
 import { loadData } from '../recipes/load-data.js'
-import { EndpointGenerator, type EndpointOptions } from '../recipes/queries/endpoint-generator.js'
+import { EndpointGenerator } from '../recipes/queries/endpoint-generator.js'
 import type { QueryGenerator } from '../recipes/queries/generator.js'
 import { areTexts, passagesOf, passagesOfTexts } from '../recipes/queries/passages.js'
 import { writeQueries } from '../recipes/queries/query-files.js'
 import { T5Generator } from '../recipes/queries/t5-generator.js'
-import { given, numberOf, textOf, UsageError, type Values } from './command.js'
+import { numberOf, textOf, UsageError, type Values } from './command.js'
 import type { Io } from './io.js'
+import { serviceOf } from './service-options.js'
 
-/** Options of a service alone. */
-const OF_SERVICE = ['model', 'key-variable', 'prompt', 'concurrency', 'requests-per-minute', 'retries']
 /** A rule of thumb for English. */
 const CHARACTERS_OF_TOKEN = 4
 
@@ -70,6 +71,11 @@ function plan(
 
 async function read({ words }: Values, generator: QueryGenerator, { signal }: Io) {
   const [first, ...more] = words as [string, ...string[]]
+  // What is not there may be a misspelt folder, whose name has no ending that could be wrong.
+  for (const word of words) {
+    const found = await stat(word).catch(absent(undefined))
+    if (!found) throw new SentenceTorchError('ERR_NOT_FOUND', `There is no file or folder ${word}`)
+  }
   if (words.every(areTexts)) {
     const tokenizer = generator instanceof T5Generator ? await generator.tokenizer() : undefined
     return passagesOf(await passagesOfTexts(words, tokenizer, signal))
@@ -79,21 +85,13 @@ async function read({ words }: Values, generator: QueryGenerator, { signal }: Io
 }
 
 async function generatorOf(values: Values, { signal }: Io): Promise<QueryGenerator> {
-  const [t5, endpoint] = [textOf(values, 't5'), textOf(values, 'endpoint')]
-  if ((t5 === undefined) === (endpoint === undefined)) throw misuse('it needs either --t5 or --endpoint')
-  if (t5 !== undefined) {
-    const wrong = OF_SERVICE.find((name) => values.options[name] !== undefined)
-    if (wrong !== undefined) throw misuse(`--${wrong} is for a service, which --endpoint names`)
-    return T5Generator.of(t5, signal)
-  }
-  if (textOf(values, 'model') === undefined) throw misuse('--endpoint needs --model')
-  const names = {
-    ...{ model: 'model', prompt: 'prompt', concurrency: 'concurrency', retries: 'retries' },
-    ...{ 'key-variable': 'keyVariable', 'requests-per-minute': 'requestsPerMinute' },
-  }
-  const options = { baseUrl: endpoint!, ...given(values, names) } as unknown as EndpointOptions
+  const t5 = textOf(values, 't5')
+  if ((t5 === undefined) === (textOf(values, 'endpoint') === undefined))
+    throw misuse('it needs either --t5 or --endpoint')
+  const service = serviceOf(values, 'model', 'generate-queries')
+  if (service === undefined) return T5Generator.of(t5!, signal)
   try {
-    return new EndpointGenerator(options)
+    return new EndpointGenerator(service)
   } catch (error) {
     throw error instanceof SentenceTorchError ? misuse(error.message) : error
   }

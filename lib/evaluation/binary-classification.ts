@@ -15,7 +15,7 @@ import {
 } from './common.js'
 import { appendCsv, pythonFloat, pythonFloat32 } from './csv.js'
 import { embedOnce } from './embed.js'
-import type { EvaluatedModel, EvaluationContext, EvaluationResult } from './evaluator.js'
+import type { EvaluatedModel, EvaluatedRows, EvaluationContext, EvaluationResult } from './evaluator.js'
 import { type LabelledTexts, numberLabels, textColumns } from './input-examples.js'
 import { similaritiesOfPairs } from './pair-similarities.js'
 import { SentenceEvaluator } from './sentence-evaluator.js'
@@ -84,9 +84,13 @@ export class BinaryClassificationEvaluator extends SentenceEvaluator {
     const options = { batchSize: 32, ...this.#options }
     const [first, second] = await embedOnce(model, [sentences1, sentences2], options, context)
     const scores: BinaryScores[] = []
+    let rows: EvaluatedRows | undefined
     for (const fn of functions) {
       const isDistance = fn === 'euclidean' || fn === 'manhattan'
-      scores.push(await binaryScores(await similaritiesOfPairs(fn, first!, second!), labels, isDistance))
+      const similarities = await similaritiesOfPairs(fn, first!, second!)
+      scores.push(await binaryScores(similarities, labels, isDistance))
+      if (context.items)
+        rows ??= { kind: 'pairs', texts1: sentences1, texts2: sentences2, gold: labels, scores: similarities }
     }
     if (context.outputPath !== undefined && writeCsv) {
       await appendCsv(
@@ -100,9 +104,9 @@ export class BinaryClassificationEvaluator extends SentenceEvaluator {
     functions.forEach((fn, i) => {
       for (const [metric, value] of METRICS) metrics[`${fn}_${metric}`] = value(scores[i]!)
     })
-    if (functions.length === 1) return named(this.name, metrics, `${functions[0]}_ap`)
+    if (functions.length === 1) return named(this.name, metrics, `${functions[0]}_ap`, undefined, rows)
     for (const [metric, value] of METRICS) metrics[`max_${metric}`] = Math.max(...scores.map(value))
-    return named(this.name, metrics, 'max_ap')
+    return named(this.name, metrics, 'max_ap', undefined, rows)
   }
 }
 

@@ -5,6 +5,7 @@ import { invalidArgument, SentenceTorchError } from '../errors.js'
 import { checkFinite, checkInteger, checkOneOf, checkOptions, checkPositive } from '../options.js'
 import type { EvaluationResult } from './evaluator.js'
 import { mean } from './mean.js'
+import { classificationScores } from './mteb/classification-scores.js'
 import { correlationOfCounts, rankColumn } from './resampled-correlation.js'
 
 export interface BootstrapOptions {
@@ -38,8 +39,18 @@ export interface PairedScores {
   after: ArrayLike<number>
 }
 
+/** The classes of items, and what two models took them for: numbers from 0. */
+export interface PairedClasses {
+  gold: ArrayLike<number>
+  before: ArrayLike<number>
+  after: ArrayLike<number>
+}
+
 /** Sums of the same numbers in another order may differ by this much. */
 const ROUNDING = 1e-12
+
+/** More would need too much memory for each resample. */
+const MOST_CLASSES = 1_000_000
 
 /** The difference of one resample, in which item i is there `counts[i]` times; NaN where it has none. */
 type DifferenceOf = (counts: Uint16Array) => number
@@ -103,6 +114,32 @@ export async function pairedBootstrapCorrelation(
 }
 
 /**
+ * The interval of the difference of two means over the F1 of all classes; items are drawn with replacement. A class counts in a
+ * resample if it occurs there, among the gold or the predicted ones.
+ * @throws ERR_INVALID_ARGUMENT, ERR_INVALID_DATA for values that are no classes
+ */
+export async function pairedBootstrapF1(
+  classes: PairedClasses,
+  options: BootstrapOptions = {},
+): Promise<PairedInterval> {
+  const where = 'pairedBootstrapF1'
+  checkOptions(`the classes of ${where}`, classes, ['gold', 'before', 'after'])
+  const { gold, before, after } = classes
+  checkScores(where, { gold, before, after })
+  let count = 0
+  for (const [name, values] of Object.entries({ gold, before, after })) {
+    for (let i = 0; i < values.length; i++) {
+      checkInteger(`${where} ${name}[${i}]`, values[i], 0, MOST_CLASSES)
+      count = Math.max(count, values[i]! + 1)
+    }
+  }
+  const f1 = (predicted: ArrayLike<number>, counts?: Uint16Array) =>
+    classificationScores(gold, predicted, count, counts).f1
+  const differenceOf: DifferenceOf = (counts) => f1(after, counts) - f1(before, counts)
+  return interval(where, { before: f1(before), after: f1(after) }, gold.length, differenceOf, options)
+}
+
+/**
  * The interval of the difference of two results of one evaluator, which had `items: true` in its context.
  * @param metric a name in `metrics`
  * @returns undefined for a metric that has no items, or none that differ enough for an interval
@@ -116,9 +153,10 @@ export async function metricInterval(
 ): Promise<PairedInterval | undefined> {
   const [old, now] = [before.items?.[metric], after.items?.[metric]]
   if (!old || !now || (old.scores.length === now.scores.length && now.scores.length < 2)) return undefined
-  const { gold, correlation = 'spearman' } = now
+  const { gold, correlation = 'spearman', classes } = now
   if (gold === undefined) return pairedBootstrap(old.scores, now.scores, options)
   const scores = { gold, before: old.scores, after: now.scores }
+  if (classes !== undefined) return pairedBootstrapF1(scores, options)
   checkScores('metricInterval', scores)
   try {
     return await pairedBootstrapCorrelation(scores, { ...options, correlation })

@@ -2,7 +2,7 @@
 import { describe, invalidArgument, SentenceTorchError } from '../errors.js'
 import { checkInteger, checkOneOf, checkOptions, checkType, listOfNames } from '../options.js'
 import { pythonFloat } from './csv.js'
-import type { EvaluationContext, EvaluationResult, MetricItems } from './evaluator.js'
+import type { EvaluatedRows, EvaluationContext, EvaluationResult, MetricItems } from './evaluator.js'
 
 export { mean } from './mean.js'
 
@@ -87,17 +87,23 @@ export function invalidData(message: string): SentenceTorchError {
   return new SentenceTorchError('ERR_INVALID_DATA', message)
 }
 
-/** The metrics, the name of the primary one, and what metrics are made of, with the evaluator's name as a prefix. */
+/** The metrics, the name of the primary one, and what metrics are made of, with the evaluator's name as a prefix; and the rows. */
 export function named(
   name: string,
   metrics: Readonly<Record<string, number>>,
   primary: string,
   items?: Readonly<Record<string, MetricItems>>,
+  rows?: EvaluatedRows,
 ): EvaluationResult {
   const prefix = name === '' ? '' : `${name}_`
   const prefixed = <T>(values: Readonly<Record<string, T>>): Record<string, T> =>
     Object.fromEntries(Object.entries(values).map(([key, value]) => [prefix + key, value]))
-  return { metrics: prefixed(metrics), primaryMetric: prefix + primary, ...(items && { items: prefixed(items) }) }
+  return {
+    metrics: prefixed(metrics),
+    primaryMetric: prefix + primary,
+    ...(items && { items: prefixed(items) }),
+    ...(rows && { rows }),
+  }
 }
 
 /** `_name`, or nothing without a name: a part of file names. */

@@ -105,7 +105,16 @@ export class EmbeddingSimilarityEvaluator extends SentenceEvaluator {
       }
       if (mainSimilarity === undefined) primary = 'spearman_max'
     }
-    return named(this.name, metrics, primary, context.items ? items : undefined)
+    if (!context.items) return named(this.name, metrics, primary)
+    const { sentences1: texts1, sentences2: texts2 } = this.#options
+    const { scores: similarities } = items[`spearman_${mainSimilarity ?? functions[0]!}`]!
+    return named(this.name, metrics, primary, items, {
+      kind: 'pairs',
+      texts1,
+      texts2,
+      gold: scores,
+      scores: similarities,
+    })
   }
 
   async #embed(model: EvaluatedModel, texts: readonly string[], context: EvaluationContext): Promise<Rows> {

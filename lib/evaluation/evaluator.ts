@@ -11,20 +11,50 @@ export interface EvaluationContext {
   /** Optimiser steps so far. Default −1. */
   steps?: number
   signal?: AbortSignal
-  /** Whether the result has the scores of each item (`EvaluationResult.items`). Default false. */
+  /** Whether the result has the scores of each item (`EvaluationResult.items`) and the rows themselves (`rows`). Default false. */
   items?: boolean
 }
 
 /**
- * What a metric is made of, item by item, for the interval of a difference: the mean of `scores` or, with `gold`, their correlation
- * with it.
+ * What a metric is made of, item by item, for the interval of a difference: the mean of `scores`; with `gold`, their correlation
+ * with it; with `classes`, too, the mean F1 of these classes, of which `gold` and `scores` hold the number for each item.
  */
 export interface MetricItems {
   scores: ArrayLike<number>
   gold?: ArrayLike<number>
   /** With `gold`. */
   correlation?: 'spearman' | 'pearson'
+  /** With `gold`. */
+  classes?: number
 }
+
+/**
+ * What was measured, row by row, for people to look at. Scores are similarities: of the pairs; of each anchor with its positive
+ * minus that with its negative; or NDCG of each query, with its best relevant document and the best one that is not (empty where
+ * none was found).
+ */
+export type EvaluatedRows =
+  | {
+      kind: 'pairs'
+      texts1: readonly string[]
+      texts2: readonly string[]
+      gold: ArrayLike<number>
+      scores: ArrayLike<number>
+    }
+  | {
+      kind: 'triplets'
+      anchors: readonly string[]
+      positives: readonly string[]
+      negatives: readonly string[]
+      scores: ArrayLike<number>
+    }
+  | {
+      kind: 'queries'
+      queries: readonly string[]
+      relevant: readonly string[]
+      wrong: readonly string[]
+      scores: ArrayLike<number>
+    }
 
 export interface EvaluationResult {
   /** Every name starts with the evaluator's `name` and `_`, if it has one. */
@@ -36,6 +66,8 @@ export interface EvaluationResult {
    * an average precision or the best of several similarities.
    */
   items?: Readonly<Record<string, MetricItems>>
+  /** What was measured, if the context asks for items; not of all evaluators. */
+  rows?: EvaluatedRows
   /** The results of the evaluators inside of this one, in their order; `SequentialEvaluator` gives them. */
   parts?: readonly { evaluator: object; result: EvaluationResult }[]
 }

@@ -6,18 +6,18 @@ import { TopHits } from '../search/top-hits.js'
 import { COMMON_OPTIONS, checkCommon, contextCells, invalidData, named, suffix } from './common.js'
 import { appendCsv, pythonFloat } from './csv.js'
 import { embed } from './embed.js'
-import type { EvaluatedModel, EvaluationContext, EvaluationResult, MetricItems } from './evaluator.js'
+import type { EvaluatedModel, EvaluatedRows, EvaluationContext, EvaluationResult, MetricItems } from './evaluator.js'
 import { type Cutoffs, csvHeader, csvMetrics, irMetrics, type RankedQuery } from './ir-metrics.js'
 import {
   checkRetrieval,
   comparePython,
   cutoffsOf,
-  entriesOf,
   measuredScores,
   PrimaryScore,
   RETRIEVAL_OPTIONS,
   type RelevantDocs,
   type RetrievalOptions,
+  relevantSets,
   type TextsById,
   textEntries,
 } from './ir-options.js'
@@ -127,7 +127,30 @@ export class InformationRetrievalEvaluator extends SentenceEvaluator {
     const metrics = [...results].flatMap(([name, values]) =>
       Object.entries(values).map(([key, value]) => [`${name}_${key}`, value] as const),
     )
-    return named(this.name, Object.fromEntries(metrics), `${primary}_${top}`, context.items ? items : undefined)
+    const name = `${primary}_${top}`
+    if (!context.items) return named(this.name, Object.fromEntries(metrics), name)
+    return named(
+      this.name,
+      Object.fromEntries(metrics),
+      name,
+      items,
+      this.#rows(hits.get(primary)!, items[name]!.scores),
+    )
+  }
+
+  /** Each query with the best relevant document that was found, else any, and the best one that is not relevant. */
+  #rows({ documents, k, count }: TopHits, scores: ArrayLike<number>): EvaluatedRows {
+    const first = (q: number, fits: (id: string) => boolean): string => {
+      for (let i = 0; i < count; i++) {
+        const [id, text] = this.#corpus[documents[q * k + i]!]!
+        if (fits(id)) return text
+      }
+      return ''
+    }
+    const queries = this.#queries.map(({ text }) => text)
+    const relevant = this.#queries.map(({ relevant: ids }, q) => first(q, (id) => ids.has(id)))
+    const wrong = this.#queries.map(({ relevant: ids }, q) => first(q, (id) => !ids.has(id)))
+    return { kind: 'queries', queries, relevant, wrong, scores }
   }
 
   /** Sorts the corpus by ascending ids, so that the search's order is the order of ties. */
@@ -186,15 +209,4 @@ export class InformationRetrievalEvaluator extends SentenceEvaluator {
       '\n',
     )
   }
-}
-
-function relevantSets(name: string, relevant: RelevantDocs): Map<string, Set<string>> {
-  return new Map(
-    entriesOf<Iterable<string>>(name, relevant).map(([id, documents]) => {
-      if (typeof documents === 'string' || typeof documents?.[Symbol.iterator] !== 'function') {
-        throw invalidArgument(`${name}.${id}`, 'a set or an array of document ids', documents)
-      }
-      return [id, new Set(documents)]
-    }),
-  )
 }

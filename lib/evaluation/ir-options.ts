@@ -129,3 +129,14 @@ export function comparePython(a: string, b: string): number {
 function isSurrogate(unit: number): boolean {
   return unit >= 0xd800 && unit <= 0xdfff
 }
+
+export function relevantSets(name: string, relevant: RelevantDocs): Map<string, Set<string>> {
+  return new Map(
+    entriesOf<Iterable<string>>(name, relevant).map(([id, documents]) => {
+      if (typeof documents === 'string' || typeof documents?.[Symbol.iterator] !== 'function') {
+        throw invalidArgument(`${name}.${id}`, 'a set or an array of document ids', documents)
+      }
+      return [id, new Set(documents)]
+    }),
+  )
+}

@@ -14,7 +14,7 @@ import {
 } from './common.js'
 import { appendCsv, pythonFloat } from './csv.js'
 import { embed } from './embed.js'
-import type { EvaluatedModel, EvaluationContext, EvaluationResult, MetricItems } from './evaluator.js'
+import type { EvaluatedModel, EvaluatedRows, EvaluationContext, EvaluationResult, MetricItems } from './evaluator.js'
 import { type LabelledTexts, textColumns } from './input-examples.js'
 import { similaritiesOfPairs } from './pair-similarities.js'
 import { SentenceEvaluator } from './sentence-evaluator.js'
@@ -82,6 +82,7 @@ export class TripletEvaluator extends SentenceEvaluator {
 
     const metrics: Record<string, number> = {}
     const items: Record<string, MetricItems> = {}
+    let rows: EvaluatedRows | undefined
     for (const fn of functions) {
       const near = await similaritiesOfPairs(fn, anchor, positive)
       const far = await similaritiesOfPairs(fn, anchor, negative)
@@ -90,6 +91,9 @@ export class TripletEvaluator extends SentenceEvaluator {
       const right = near.map((value, i) => (value > Math.fround(far[i]! + ahead) ? 1 : 0))
       metrics[`${fn}_accuracy`] = Math.fround(right.reduce((sum, value) => sum + value, 0) / near.length)
       items[`${fn}_accuracy`] = { scores: right }
+      const isMain = fn === (mainSimilarity ?? functions[0])
+      if (isMain)
+        rows = { kind: 'triplets', anchors, positives, negatives, scores: near.map((value, i) => value - far[i]!) }
     }
     if (context.outputPath !== undefined && (this.#options.writeCsv ?? true)) {
       await appendCsv(
@@ -104,7 +108,7 @@ export class TripletEvaluator extends SentenceEvaluator {
       metrics.max_accuracy = Math.max(...Object.values(metrics))
       if (mainSimilarity === undefined) primary = 'max_accuracy'
     }
-    return named(this.name, metrics, primary, context.items ? items : undefined)
+    return context.items ? named(this.name, metrics, primary, items, rows) : named(this.name, metrics, primary)
   }
 }
 

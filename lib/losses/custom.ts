@@ -4,6 +4,7 @@ import { choice, flag, integer, type OptionTable, option, optionValues } from '.
 import { checkType } from '../options.js'
 import type { ComputedLoss, CustomLossFunction, CustomLossParameter } from './computed.js'
 import type { Loss, LossRequirements } from './loss.js'
+import { ofTensors, type TensorLossFunction } from './tensor-loss.js'
 
 export type {
   ComputedLoss,
@@ -12,6 +13,7 @@ export type {
   CustomLossParameter,
   CustomLossValue,
 } from './computed.js'
+export type { TensorLossBatch, TensorLossFunction } from './tensor-loss.js'
 
 export interface CustomLossOptions {
   /** The kind of labels that the function needs. Default `none`. */
@@ -92,6 +94,21 @@ export class Custom implements Loss {
       ...(textIds && { textIds }),
     }
     this.computed = { parameters: ownParameters(parameters), compute }
+  }
+
+  /**
+   * The same with tensors, which need no gradients written by hand: the function gets a tensor [rows, dim] per text column, and returns
+   * one with one element. What it makes is disposed of after the step.
+   *
+   * ```ts
+   * const loss = losses.Custom.fromTensors(([u, v]) => u!.sub(v!).pow(2).sum(1).div(2).mean(), { minColumns: 2, maxColumns: 2 })
+   * ```
+   * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION
+   */
+  static fromTensors(compute: TensorLossFunction, options: CustomLossOptions = {}): Custom {
+    if (typeof compute !== 'function')
+      throw invalidArgument('the first argument of Custom.fromTensors', 'a function', compute)
+    return new Custom(ofTensors(compute, options.parameters ?? {}), options)
   }
 
   spec(): LossSpec {

@@ -69,6 +69,11 @@ export abstract class BaseModel<P extends BaseParts> {
     this.#parts = parts
   }
 
+  /** @internal Hub id of the folder that was loaded, if it came from the hub. */
+  get hubId(): string | undefined {
+    return this.#parts.id
+  }
+
   /** Device that computes: `cpu`, `cuda:0`, … */
   get device(): string {
     return this.#parts.device

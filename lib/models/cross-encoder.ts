@@ -20,6 +20,7 @@ import { encodeRows, throwIfAborted } from './encode.js'
 import { evaluateModel, type ModelEvaluator } from './evaluate-model.js'
 import type { MergeMethodName } from './merging/methods.js'
 import type { MergeOptions } from './merging/options.js'
+import { fullModelCard } from './model-card.js'
 import { crossEncoderText } from './model-text.js'
 import { EncodeProgress } from './progress.js'
 import { writeCrossEncoderFolder } from './save-cross-encoder.js'
@@ -181,6 +182,12 @@ export class CrossEncoder extends BaseModel<CrossEncoderParts> {
   /** @internal */
   get cardKind(): 'pairs' {
     return 'pairs'
+  }
+
+  /** @internal README.md of the model in the folder `target`; undefined where no training has told what to say. */
+  async cardText(target: string): Promise<string | undefined> {
+    const card = this.#fullCard(target)
+    return card && fullModelCard(card)
   }
 
   #fullCard(target: string): FullCard | undefined {

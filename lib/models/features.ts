@@ -106,6 +106,26 @@ export async function forward(
   }
 }
 
+/** Features as the engine reads them; several: as the columns of a batch. @throws ERR_INVALID_ARGUMENT */
+export function packColumns(columns: readonly Features[], vocabulary: number): PackedBatch {
+  const batches = columns.map((features) => packed(features, vocabulary).batch)
+  const rows = batches.map(({ offsets }) => offsets.length - 1)
+  const other = rows.find((count) => count !== rows[0])
+  if (other !== undefined) throw invalidArgument('features', 'as many texts in every column', `${rows[0]} and ${other}`)
+  const starts = batches.map((_, c) => batches.slice(0, c).reduce((sum, { ids }) => sum + ids.length, 0))
+  const offsets = batches.flatMap((batch, c) =>
+    [...batch.offsets.subarray(c === 0 ? 0 : 1)].map((at) => at + starts[c]!),
+  )
+  const joined = (values: readonly Int32Array[]) => Int32Array.from(values.flatMap((each) => [...each]))
+  const types = batches.map(({ ids, tokenTypes }) => tokenTypes ?? new Int32Array(ids.length))
+  return {
+    ids: joined(batches.map(({ ids }) => ids)),
+    offsets: Int32Array.from(offsets),
+    columns: columns.length,
+    ...(batches.some(({ tokenTypes }) => tokenTypes) && { tokenTypes: joined(types) }),
+  }
+}
+
 /** The tokens without padding, and where in the matrix each stood. */
 function packed(features: Features, vocabulary: number): { batch: PackedBatch; places: Int32Array } {
   const { inputIds, attentionMask, tokenTypeIds } = features

@@ -1,15 +1,16 @@
 import { invalidArgument } from '../errors.js'
 import { loadAddon } from '../native/load.js'
-import type { Metric, NativeAddon } from '../native/types.js'
+import type { Metric, NativeAddon, PackedBatch } from '../native/types.js'
 import { checkInteger } from '../options.js'
 import type { SavedAdapter } from './adapters/config.js'
 import { BaseModel } from './base-model.js'
 import type { FullCard } from './card/full-card.js'
 import { sentenceTransformerKind } from './card/sentence-transformer-card.js'
+import type { TeacherParts } from './distillation/distil.js'
 import { type Embeddings, type EmbeddingsLike, embeddings, normalizeRows, truncateRows } from './embeddings.js'
 import { encodeTexts, throwIfAborted } from './encode.js'
 import { evaluateModel, type ModelEvaluator } from './evaluate-model.js'
-import { type FeatureOptions, type Features, type ForwardOutput, forward, tokenize } from './features.js'
+import { type FeatureOptions, type Features, type ForwardOutput, forward, packColumns, tokenize } from './features.js'
 import { type FromModulesOptions, type ModelModules, partsOfModules } from './from-modules.js'
 import type { ModelSource } from './language-model.js'
 import { checkEncodeOptions, checkSimilarity } from './load-options.js'
@@ -113,6 +114,24 @@ export class SentenceTransformer extends BaseModel<Parts> {
     return mergeModels(kind, models, method, options)
   }
 
+  /**
+   * A new model with some layers of this one's transformer, and all of its other parts: what a distillation starts from.
+   *
+   * ```ts
+   * const student = await teacher.withLayers([0, 2, 4])
+   * await student.save('models/three-layers')
+   * ```
+   * Source: sentence-transformers `examples/…/distillation/model_distillation_layer_reduction.py`.
+   * @param layers their numbers, from 0 on and rising; or how many, evenly spread from the first on: 4 of 12 are 0, 3, 6 and 9
+   * @throws SentenceTorchError ERR_INVALID_ARGUMENT; ERR_NOT_IMPLEMENTED where a layer would become one of another kind, such as a
+   * ModernBERT's, of which each third sees all tokens; ERR_UNSUPPORTED for models without layers of their own (static embeddings, an
+   * active adapter)
+   */
+  async withLayers(layers: number | readonly number[]): Promise<SentenceTransformer> {
+    const { partsWithLayers } = await import('./with-layers.js')
+    return new SentenceTransformer(await partsWithLayers(this.use(), layers))
+  }
+
   /** Width of an embedding: of the last module, or `truncateDim` if that is less. */
   get embeddingDimension(): number {
     const full = this.use().encoder.embeddingDimension
@@ -183,6 +202,11 @@ export class SentenceTransformer extends BaseModel<Parts> {
   async forward(features: Features, options: FeatureOptions = {}): Promise<ForwardOutput> {
     const { encoder, folder } = this.use()
     return forward(encoder, folder.description, features, options)
+  }
+
+  /** @internal Features of each column as the engine reads them, for training. */
+  packFeatures(columns: readonly Features[]): PackedBatch {
+    return packColumns(columns, this.use().folder.description.vocabulary)
   }
 
   /**
@@ -287,8 +311,9 @@ export class SentenceTransformer extends BaseModel<Parts> {
   }
 
   #fullCard(target: string): FullCard | undefined {
-    const { folder, tokenizer, id: baseModel } = this.parts
+    const { folder, tokenizer, id } = this.parts
     const training = this.trainingFacts?.()
+    const baseModel = id ?? training?.baseModel
     const kind = sentenceTransformerKind(this.embeddingDimension, folder.similarityFnName, target)
     return training && { kind, baseModel, maxSeqLength: tokenizer.maxSeqLength, modelText: this.toString(), training }
   }
@@ -336,6 +361,16 @@ export class SentenceTransformer extends BaseModel<Parts> {
   get source(): ModelSource {
     const { addon, folder, id } = this.parts
     return { transformerPath: folder.transformerPath, id, addon }
+  }
+
+  /** Whether the model is a table of word embeddings, without a transformer. */
+  get isStatic(): boolean {
+    return this.use().folder.first === 'StaticEmbedding'
+  }
+
+  /** @internal What a distillation reads. */
+  get teacher(): TeacherParts {
+    return this.use()
   }
 
   protected async openWeights(path: string): Promise<WeightFiles> {

@@ -3,7 +3,8 @@
  *
  * TypeScript allocates every buffer that crosses. Batches are copied at the call; tensor ranges, rows that are searched and
  * outputs are borrowed until the promise settles: they lie in ArrayBuffers of fixed size (others are refused) that no caller of
- * the package can reach before that. Rejections carry a `code` of lib/errors.ts. No tensor handle reaches JavaScript.
+ * the package can reach before that. Rejections carry a `code` of lib/errors.ts. No tensor handle reaches JavaScript;
+ * those of {@link NativeTensors} are numbers that the caller chooses.
  */
 
 /** int8: float32 with the weights of linear layers in 8 bits, for encoding alone. */
@@ -347,6 +348,15 @@ export interface NativeTrainer {
   /** The second half. Whatever comes in between (encoding, evaluation, a dump) has the weights as they are and changes nothing of
    *  the step; a `load` of encoder or trainer is ERR_BUSY; another `embed` or `step` takes the place of the first half. */
   apply(external: ExternalLoss, options: StepOptions): Promise<StepReport | undefined>
+  /** For a loss that is written with tensors (type `Custom`): embeds with dropout; column c becomes the tensor `out[c]`, [rows,
+   *  embeddingDimension] in float32 on the CPU, through which `backward` adds to the encoder's gradients. Several passes may be under
+   *  way; a graph that holds one keeps its activations. A failure is that of the tensors, and settles the promise without error. */
+  forward(batch: PackedBatch, tensors: NativeTensors, out: number[], options: StepOptions): Promise<void>
+  /** The loss's own tensors, by full name (`loss.w`), take the values of these tensors, which are the parameters from then on. */
+  bind(tensors: NativeTensors, parameters: Record<string, number>): Promise<void>
+  /** Clips, updates and zeroes the gradients. Only `lr` of the options is read. */
+  update(options: StepOptions): Promise<StepReport>
+  zeroGradients(): Promise<void>
   /** The loss of a batch, without dropout, gradient or update. */
   evaluate(batch: PackedBatch, loss?: number): Promise<{ loss: number; components: Record<string, number> }>
   /** How many steps and updates were done: with the tensors, all that a later trainer needs to go on bit for bit. */
@@ -407,6 +417,29 @@ export interface NativeGeneration {
   next(): Promise<{ answers: GeneratedAnswer[]; done: boolean }>
   /** Frees the memory; also in between. Idempotent. */
   dispose(): Promise<void>
+}
+
+/** `out` becomes what the operation makes of the tensors `in`; `free` forgets `in`. Names and options: native/engine/tensor_ops.cpp. */
+export interface TensorStep {
+  op: string
+  out: number
+  in: number[]
+  options?: ConfigObject
+}
+
+export type TensorData = Float32Array | Float64Array | Int32Array | Uint8Array
+
+/** Tensors with gradients by autograd, on the CPU; the caller numbers them. */
+export interface NativeTensors {
+  /** Runs operations one after the other. A failure is that of the result, and of all that is made of it: `read` and `backward` of
+   *  those reject. `arrays`: values for the operation `data`, copied at the call. */
+  run(steps: TensorStep[], arrays: TensorData[]): Promise<void>
+  /** Borrows `out`: Float32Array for float32, Float64Array for float64, Int32Array for int64, Uint8Array for bool. */
+  read(id: number, out: TensorData): Promise<void>
+  /** Of a tensor with one element. */
+  backward(id: number): Promise<void>
+  /** How many there are. */
+  count(): Promise<number>
 }
 
 export interface DeviceInfo {
@@ -496,6 +529,7 @@ export interface NativeAddon {
   ): Promise<void>
   Encoder: new (spec: EncoderSpec) => NativeEncoder
   Trainer: new (encoder: NativeEncoder, spec: TrainerSpec) => NativeTrainer
+  Tensors: new () => NativeTensors
   /** Writes answers to the rows of a batch. The encoder was made with `decoder`. */
   Generation: new (
     encoder: NativeEncoder,

@@ -8,7 +8,7 @@ import { choice, needed, option, optionValues } from '../options/kinds.js'
 import { isPlainObject } from '../options.js'
 import type { PartialTrainingArguments } from '../training/index.js'
 import { datasetSha256, modelKey } from './fingerprint.js'
-import { MEASURED, type Measured } from './metrics.js'
+import { measuredTable } from './measured-table.js'
 import type { NliNegatives } from './nli-rows.js'
 import { rankingPairs } from './ranking-pairs.js'
 import {
@@ -24,7 +24,7 @@ import {
 } from './recipe.js'
 import { runRecipe } from './run-recipe.js'
 import { sentencesOf } from './sentences.js'
-import { stageModel, trainInStage } from './stage-training.js'
+import { loadTrained, trainInStage } from './stage-training.js'
 import { withClsPooling } from './tsdae.js'
 
 export interface AdaptivePretrainingOptions extends RecipeOptions {
@@ -100,9 +100,9 @@ export async function adaptivePretraining(
 
     // 4. The second stage: the pairs, from the adapted model and from the model as it was.
     const supervised = { ...own, args: given.args, pairs: await datasetSha256(pairs.dataset) }
-    const train = async (name: string, start: string, key: string) =>
+    const train = async (name: string, start: () => Promise<SentenceTransformer>, key: string) =>
       run.stages.run(name, { ...supervised, method, start: key }, async (stage) => {
-        const model = await run.loadModel(() => (start === given.model ? load(start) : SentenceTransformer.load(start)))
+        const model = await start()
         await trainInStage(run, stage, model, {
           trainDataset: pairs.dataset,
           loss: new MultipleNegativesRankingLoss({ scale: 20 }),
@@ -111,8 +111,8 @@ export async function adaptivePretraining(
         })
         await model.dispose()
       })
-    const plain = await train('pairs-alone', given.model, own.model)
-    const both = await train('pairs-after-domain', stageModel(adapted.folder), adapted.key)
+    const plain = await train('pairs-alone', () => run.loadModel((source) => load(source)), own.model)
+    const both = await train('pairs-after-domain', () => loadTrained(run, adapted.folder), adapted.key)
 
     // 5. The table: what each stage is worth.
     const table = new Map([['as it was', before]])
@@ -120,30 +120,14 @@ export async function adaptivePretraining(
       ['domain alone', adapted],
       ['pairs alone', plain],
     ] as const) {
-      const model = await run.loadModel(() => SentenceTransformer.load(stageModel(folder)))
+      const model = await loadTrained(run, folder)
       table.set(name, await run.measure(model))
       await model.dispose()
     }
-    const model = await run.loadModel(() => SentenceTransformer.load(stageModel(both.folder)))
+    const model = await loadTrained(run, both.folder)
     table.set('domain, then pairs', await run.after(model))
-    await run.figure('stages', tableOf(table))
+    await run.figure('stages', measuredTable({ title: 'What each stage is worth', rows: 'training', measured: table }))
   })
-}
-
-/** A row for each model, a column for each primary metric. */
-function tableOf(measured: ReadonlyMap<string, Measured>) {
-  const first = [...measured.values()][0]!
-  const roles = MEASURED.filter((role) => first[role] !== undefined)
-  const columns = ['training', ...roles.map((role) => first[role]!.primaryMetric)]
-  const rows = [...measured].map(([name, results]) => [
-    name,
-    ...roles.map((role) => finite(results[role]!.metrics[results[role]!.primaryMetric]!)),
-  ])
-  return { kind: 'table', title: 'What each stage is worth', columns, rows } as const
-}
-
-function finite(value: number): number | null {
-  return Number.isFinite(value) ? value : null
 }
 
 export const RECIPE: Recipe = {

@@ -5,7 +5,6 @@ import { CosineSimilarityLoss } from '../losses/cosine-similarity.js'
 import { BinaryCrossEntropyLoss } from '../losses/cross-encoder/binary-cross-entropy.js'
 import { CrossEntropyLoss } from '../losses/cross-encoder/cross-entropy.js'
 import { CrossEncoder } from '../models/cross-encoder.js'
-import { SentenceTransformer } from '../models/sentence-transformer.js'
 import { choice, flag, integer, needed, number, option, optionValues, positive, text } from '../options/kinds.js'
 import { isPlainObject } from '../options.js'
 import type { PartialTrainingArguments } from '../training/index.js'
@@ -27,7 +26,7 @@ import { runRecipe } from './run-recipe.js'
 import { distinctTexts, goldAndSilver, pairRows, pairsOf, recombine, withoutGold } from './silver-pairs.js'
 import { agreement, agreementFigure, balanceFigure, stagesFigure } from './silver-report.js'
 import { labelPairs, trainCrossEncoderInStage } from './stage-cross-encoder.js'
-import { stageModel, trainInStage } from './stage-training.js'
+import { loadTrained, stageModel, trainInStage } from './stage-training.js'
 
 export interface AugmentedSbertOptions extends RecipeOptions {
   /** Gold pairs: rows of two texts and a label. */
@@ -198,13 +197,13 @@ export async function augmentedSbert(
     // 7. The models side by side.
     const measured = new Map([['as it was', before]])
     if (goldAlone !== undefined) {
-      const model = await run.loadModel(() => SentenceTransformer.load(stageModel(goldAlone.folder)))
+      const model = await loadTrained(run, goldAlone.folder)
       const alone = await run.measure(model)
       measured.set('gold', alone)
       run.note(`Trained on the gold pairs alone: ${primaryNumbers(alone)}.`)
       await model.dispose()
     }
-    const model = await run.loadModel(() => SentenceTransformer.load(stageModel(both.folder)))
+    const model = await loadTrained(run, both.folder)
     measured.set('gold and silver', await run.after(model))
     const figure = stagesFigure(measured)
     if (figure !== undefined) await run.figure('gold-and-silver', figure)

@@ -3,8 +3,10 @@ import { existsSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { isAbsolute, join } from 'node:path'
 import type { Dataset } from '../data/dataset.js'
+import { isDataset } from '../data/feed.js'
 import { listed } from '../data/readers/names.js'
 import { describe, invalidArgument, SentenceTorchError } from '../errors.js'
+import type { CrossEncoderEvaluator } from '../evaluation/cross-encoder/common.js'
 import type { Evaluator } from '../evaluation/evaluator.js'
 import { checkOptions, checkType, isPlainObject } from '../options.js'
 import { checkDataSpec, type DataSpec } from './data-spec.js'
@@ -16,13 +18,13 @@ export interface EvaluationSpec {
   /** Prefix of the metrics' names. Default: the kind of the evaluation. */
   name?: string
   /** Two columns of texts and their similarity: Spearman's correlation (EmbeddingSimilarityEvaluator). */
-  sts?: DataSpec
+  sts?: DataSpec | Dataset
   /** Two columns of texts and 0 or 1: average precision (BinaryClassificationEvaluator). */
-  pairs?: DataSpec
+  pairs?: DataSpec | Dataset
   /** Anchor, positive, negative: accuracy (TripletEvaluator). */
-  triplets?: DataSpec
+  triplets?: DataSpec | Dataset
   /** Premise, hypothesis and 0, 1, 2: of each premise an entailment and a contradiction as a triplet: accuracy. */
-  nli?: DataSpec
+  nli?: DataSpec | Dataset
   /** A folder in the BEIR layout: NDCG@10 (InformationRetrievalEvaluator). */
   beir?: string
   /** A folder with train and test of Banking77 (.jsonl, .tsv, .csv, .parquet): accuracy, as MTEB measures it. */
@@ -53,7 +55,7 @@ export function checkEvaluationSpec(spec: unknown, where: string): EvaluationSpe
   if (kinds.length === 0) throw invalidArgument(where, `one of ${EVALUATION_KINDS.join(', ')}`, spec)
   for (const kind of kinds) {
     if (kind === 'beir' || kind === 'banking77') checkType(`${where} ${kind}`, spec[kind], 'string')
-    else checkDataSpec(spec[kind], `${where} ${kind}`)
+    else if (!isDataset(spec[kind] as Dataset)) checkDataSpec(spec[kind], `${where} ${kind}`)
   }
   return spec
 }
@@ -66,17 +68,57 @@ function kindsOf(spec: EvaluationSpec): EvaluationKind[] {
  * The evaluator of a spec.
  * @throws what {@link checkEvaluationSpec} throws; ERR_NOT_FOUND; ERR_INVALID_DATA for files whose columns do not fit
  */
-export async function loadEvaluator(spec: EvaluationSpec, options: LoadDataOptions = {}): Promise<Evaluator> {
+export function loadEvaluator(spec: EvaluationSpec, options: LoadDataOptions = {}): Promise<Evaluator> {
+  return load(spec, options, {
+    ofRows,
+    ofFolder: (kind, folder, name) => (kind === 'beir' ? beir(folder, name) : banking77(folder, name, options)),
+  })
+}
+
+/**
+ * The evaluator of a spec for cross-encoders: correlation (`sts`), classification (`pairs`, `nli`), reranking of each anchor's texts
+ * (`triplets`) or of the 100 best documents by words (`beir`).
+ * @throws as {@link loadEvaluator}; ERR_INVALID_ARGUMENT for `banking77`
+ */
+export function loadPairEvaluator(spec: EvaluationSpec, options: LoadDataOptions = {}): Promise<CrossEncoderEvaluator> {
+  return load(spec, options, {
+    ofRows: async (kind, dataset, source, name) => {
+      const texts = textColumns(dataset, source, kind === 'triplets' ? 3 : 2)
+      const label = dataset.labelColumn
+      if (kind !== 'triplets') numberLabels(dataset, source)
+      const names = dataset.textColumns.filter((column) => dataset.columnKind(column) === 'text').slice(0, texts.length)
+      const rows = dataset.selectColumns([...names, ...(label !== undefined && kind !== 'triplets' ? [label] : [])])
+      return (await import('./pair-evaluators.js')).pairEvaluatorOfKind(kind, rows, name)
+    },
+    ofFolder: async (kind, folder, name) => {
+      if (kind === 'beir') return (await import('./pair-evaluators.js')).pairEvaluatorOfBeir(folder, name)
+      throw new SentenceTorchError('ERR_INVALID_ARGUMENT', `${kind} measures embeddings, which a cross-encoder has not`)
+    },
+  })
+}
+
+type RowKind = Exclude<EvaluationKind, FolderKind>
+type FolderKind = 'beir' | 'banking77'
+
+interface EvaluatorMakers<E> {
+  ofRows(kind: RowKind, dataset: Dataset, source: string, name: string): Promise<E>
+  ofFolder(kind: FolderKind, folder: string, name: string): Promise<E>
+}
+
+async function load<E extends Evaluator | CrossEncoderEvaluator>(
+  spec: EvaluationSpec,
+  options: LoadDataOptions,
+  { ofRows, ofFolder }: EvaluatorMakers<E>,
+): Promise<E> {
   const { where = 'evaluation', folder } = options
   const checked = checkEvaluationSpec(spec, where)
   const kinds = kindsOf(checked)
   const place = (path: string) => (folder === undefined || isAbsolute(path) ? path : join(folder, path))
-  const evaluators: Evaluator[] = []
+  const evaluators: E[] = []
   for (const kind of kinds) {
     const { name } = checked
     const own = name === undefined ? kind : kinds.length === 1 ? name : `${name}_${kind}`
-    if (kind === 'beir') evaluators.push(await beir(place(checked.beir!), own))
-    else if (kind === 'banking77') evaluators.push(await banking77(place(checked.banking77!), own, options))
+    if (kind === 'beir' || kind === 'banking77') evaluators.push(await ofFolder(kind, place(checked[kind]!), own))
     else {
       const { dataset, source } = await loadData(checked[kind]!, { ...options, where: `${where} ${kind}` })
       evaluators.push(await ofRows(kind, dataset, source, own))
@@ -84,10 +126,8 @@ export async function loadEvaluator(spec: EvaluationSpec, options: LoadDataOptio
   }
   if (evaluators.length === 1) return evaluators[0]!
   const { SequentialEvaluator } = await import('../evaluation/sequential.js')
-  return new SequentialEvaluator(evaluators)
+  return new SequentialEvaluator(evaluators as Evaluator[]) as unknown as E
 }
-
-type RowKind = Exclude<EvaluationKind, 'beir' | 'banking77'>
 
 async function ofRows(kind: RowKind, dataset: Dataset, source: string, name: string): Promise<Evaluator> {
   const [texts1, texts2, texts3] = textColumns(dataset, source, kind === 'triplets' ? 3 : 2)

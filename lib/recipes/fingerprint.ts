@@ -1,7 +1,7 @@
 /** What data and folders are, as a SHA-256: the same content gives the same one, wherever it came from. */
 import { createHash } from 'node:crypto'
 import { createReadStream, existsSync } from 'node:fs'
-import { readdir } from 'node:fs/promises'
+import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Dataset } from '../data/dataset.js'
 import { TimeSlice } from '../data/time-slice.js'
@@ -49,7 +49,9 @@ export async function filesIn(folder: string, prefix = ''): Promise<string[]> {
   const found: string[] = []
   for (const entry of await readdir(join(folder, prefix), { withFileTypes: true })) {
     const path = prefix === '' ? entry.name : `${prefix}/${entry.name}`
-    if (entry.isDirectory()) found.push(...(await filesIn(folder, path)))
+    // A link may lead to a folder, too.
+    const isFolder = entry.isSymbolicLink() ? (await stat(join(folder, path))).isDirectory() : entry.isDirectory()
+    if (isFolder) found.push(...(await filesIn(folder, path)))
     else found.push(path)
   }
   return found.sort()

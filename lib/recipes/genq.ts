@@ -1,5 +1,4 @@
 import { MultipleNegativesRankingLoss } from '../losses/multiple-negatives-ranking.js'
-import { SentenceTransformer } from '../models/sentence-transformer.js'
 import { optionValues, positive, text } from '../options/kinds.js'
 import { datasetSha256, modelKey } from './fingerprint.js'
 import { QUERY_OPTIONS, type QueryOptions } from './queries/options.js'
@@ -14,7 +13,7 @@ import {
   type RecipeTable,
 } from './recipe.js'
 import { runRecipe } from './run-recipe.js'
-import { stageModel, trainInStage } from './stage-training.js'
+import { loadTrained, trainInStage } from './stage-training.js'
 
 export interface GenqOptions extends Omit<RecipeOptions, 'model'>, QueryOptions {
   /** The model to start from: a folder or a hub id. Default `microsoft/mpnet-base`, which gets mean pooling. */
@@ -72,7 +71,7 @@ export async function genq(options: GenqOptions, context: RecipeContext = {}): P
     })
 
     // 4. The model as it has become.
-    await run.after(await run.loadModel(() => SentenceTransformer.load(stageModel(folder))))
+    await run.after(await loadTrained(run, folder))
   })
 }
 

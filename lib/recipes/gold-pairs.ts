@@ -1,4 +1,4 @@
-/** Labelled pairs as `augmentedSbert` trains a cross-encoder and a bi-encoder on them. */
+/** Labelled pairs, with the labels that losses of scores need. */
 import { Dataset } from '../data/dataset.js'
 import { SentenceTorchError } from '../errors.js'
 import { nliRows } from './nli-rows.js'
@@ -29,7 +29,8 @@ export async function goldPairs(
   const wrong = scores.findIndex((score) => !fits(score))
   if (wrong !== -1) {
     const expected = numLabels === 2 ? 'the labels 0 and 1 for numLabels 2' : `scores from 0 to ${scale}`
-    throw invalid(`Expected ${expected}, found ${found[wrong]} in row ${wrong} of those with a label`)
+    const help = numLabels === 2 ? '' : '; the option scale takes the largest score'
+    throw invalid(`Expected ${expected}, found ${found[wrong]} in row ${wrong} of those with a label${help}`)
   }
   const texts = { sentence1: dataset.texts(first), sentence2: dataset.texts(second) }
   return { dataset: Dataset.fromColumns({ ...texts, score: scores }), dropped }

@@ -3,7 +3,6 @@ import { Dataset } from '../data/dataset.js'
 import { SentenceTorchError } from '../errors.js'
 import { MarginMSELoss } from '../losses/margin-mse.js'
 import { CrossEncoder } from '../models/cross-encoder.js'
-import { SentenceTransformer } from '../models/sentence-transformer.js'
 import { choice, integer, nullable, optionValues, positive, text } from '../options/kinds.js'
 import { datasetSha256, modelKey } from './fingerprint.js'
 import { hardNegatives, marginsOf, withMargins } from './margins.js'
@@ -19,7 +18,7 @@ import {
   type RecipeTable,
 } from './recipe.js'
 import { runRecipe } from './run-recipe.js'
-import { stageModel, trainInStage } from './stage-training.js'
+import { loadTrained, trainInStage } from './stage-training.js'
 
 export interface GplOptions extends RecipeOptions, QueryOptions {
   /** The teacher: a cross-encoder with one label. Default `cross-encoder/ms-marco-MiniLM-L6-v2`. */
@@ -122,7 +121,7 @@ export async function gpl(options: GplOptions, context: RecipeContext = {}): Pro
     })
 
     // 6. The model as it has become.
-    await run.after(await run.loadModel(() => SentenceTransformer.load(stageModel(folder))))
+    await run.after(await loadTrained(run, folder))
   })
 }
 

@@ -26,14 +26,19 @@ export interface HeldOut {
 export async function holdOut(rows: Dataset, kind: RowKind, share: number, seed: number): Promise<HeldOut> {
   const [first] = rows.textColumns
   const groups = kind === 'classes' || first === undefined ? {} : { groupBy: first }
-  if (Math.ceil(rows.length * share) < 2 * LEAST_ROWS) {
+  const out = Math.ceil(rows.length * share)
+  if (rows.length - out < 1) {
+    const message = `holdOut ${share} of ${rows.length} rows leaves none to train on: take a smaller share`
+    throw new SentenceTorchError('ERR_INVALID_DATA', message)
+  }
+  if (out < 2 * LEAST_ROWS) {
     const message =
       `holdOut ${share} of ${rows.length} rows is too few to measure a model on: take a larger share, or 0 and an evaluation ` +
       'with data of its own (test)'
     throw new SentenceTorchError('ERR_INVALID_DATA', message)
   }
-  const { train, test: out } = await rows.trainTestSplit({ testSize: share, seed, ...groups })
-  const { train: dev, test } = await out.trainTestSplit({ testSize: 0.5, seed, ...groups })
+  const { train, test: held } = await rows.trainTestSplit({ testSize: share, seed, ...groups })
+  const { train: dev, test } = await held.trainTestSplit({ testSize: 0.5, seed, ...groups })
   return { train, dev, test }
 }
 

@@ -18,6 +18,8 @@ export interface LoadDataOptions {
   /** What the data are for, in messages. Default `data`. */
   where?: string
   signal?: AbortSignal | undefined
+  /** Labels may be texts, the names of classes. Their column is then called `class`, because labels of a Dataset are numbers. */
+  textLabels?: boolean
   /** Told when rows were left out. */
   onBadRows?: (bad: LoadedData['badRows']) => void
 }
@@ -46,10 +48,10 @@ export async function loadData(spec: DataSpec | Dataset, options: LoadDataOption
   const checked = checkDataSpec(spec, where)
   const paths = checked.paths.map((path) => (folder === undefined || isAbsolute(path) ? path : join(folder, path)))
   const files = checked.hub === undefined ? paths : await hubFiles(checked, signal)
-  const rows = new Rows(checked)
+  const rows = new Rows(checked, options.textLabels)
   for (const file of files) {
     throwIfAborted(signal, `Reading ${file}`)
-    for await (const piece of opener(file, readOptions(checked, file), rows.onBadRow)()) {
+    for await (const piece of opener(file, readOptions(checked, file, rows.textLabels), rows.onBadRow)()) {
       throwIfAborted(signal, `Reading ${file}`)
       rows.add(piece, file)
       if (rows.isFull) break
@@ -71,7 +73,11 @@ async function hubFiles(spec: CheckedDataSpec, signal: AbortSignal | undefined):
   })
 }
 
-function readOptions({ columns, labels, header, dtype, field }: CheckedDataSpec, file: string): ReadOptions {
+function readOptions(
+  { columns, labels, header, dtype, field }: CheckedDataSpec,
+  file: string,
+  textLabels: boolean,
+): ReadOptions {
   // The readers take a column named `label` for numbers.
   const isFields = /\.[ct]sv(\.gz)?$/i.test(file)
   const label = labels && isFields ? labelPair(columns)?.[0] : undefined
@@ -81,6 +87,7 @@ function readOptions({ columns, labels, header, dtype, field }: CheckedDataSpec,
     ...(header !== undefined && { header }),
     ...(texts && { dtype: texts }),
     ...(field !== undefined && { field }),
+    ...(textLabels && isFields && { textLabels }),
   }
 }
 
@@ -94,6 +101,7 @@ function labelPair(columns: CheckedDataSpec['columns']): readonly [string, strin
 class Rows {
   readonly onBadRow: ((error: SentenceTorchError) => void) | undefined
   readonly #spec: CheckedDataSpec
+  readonly textLabels: boolean
   readonly #first: string[] = []
   readonly #classNames = new Map<string, readonly string[]>()
   #bad = 0
@@ -107,8 +115,9 @@ class Rows {
   #checkers: readonly ColumnChecker[] = []
   #place: (row: number) => string = String
 
-  constructor(spec: CheckedDataSpec) {
+  constructor(spec: CheckedDataSpec, textLabels = false) {
     this.#spec = spec
+    this.textLabels = textLabels && spec.labels === undefined && spec.scale === undefined
     if (!spec.skipBadRows) return
     this.onBadRow = (error) => {
       this.#bad++
@@ -164,7 +173,8 @@ class Rows {
         { values: this.#columns[i]!, kind: this.#checkers[i]!.finalKind, ...(classNames && { classNames }) },
       ]
     })
-    const dataset = Dataset.fromChecked(new Map(entries))
+    const columns = new Map(entries)
+    const dataset = Dataset.fromChecked(this.textLabels ? withClasses(columns) : columns)
     return { dataset, source, badRows: { count: this.#bad, first: this.#first } }
   }
 
@@ -174,7 +184,7 @@ class Rows {
 
   #begin(names: readonly string[], file: string): void {
     this.#names = names
-    this.#label = labelColumnOf(names)
+    this.#label = this.textLabels ? undefined : labelColumnOf(names)
     const { labels, scale } = this.#spec
     if (this.#label === undefined && (labels || scale !== undefined)) {
       const message = `${labels ? 'labels' : 'scale'} needs a column label, labels, score or scores in ${file}, found ${listed(names)}; columns renames one`
@@ -228,4 +238,17 @@ class Rows {
 function otherColumns(found: readonly string[], file: string, expected: readonly string[]): SentenceTorchError {
   const message = `Expected the columns ${listed(expected)} in ${file}, as in the file before, found ${listed(found)}`
   return new SentenceTorchError('ERR_INVALID_DATA', message)
+}
+
+/** The label column, which was read as any other: texts become the column `class`, numbers remain labels. */
+function withClasses(columns: ReadonlyMap<string, Column>): Map<string, Column> {
+  const label = labelColumnOf([...columns.keys()])
+  const pairs = [...columns].map(([name, column]): [string, Column] => {
+    if (name !== label) return [name, column]
+    if (column.kind === 'text') return [columns.has('class') ? `${name}Name` : 'class', column]
+    const isNumber = column.values.every((value) => value === null || typeof value === 'number')
+    if (!isNumber) return [name, column]
+    return [name, { ...column, kind: 'label', values: column.values.map((value) => value ?? Number.NaN) }]
+  })
+  return new Map(pairs)
 }

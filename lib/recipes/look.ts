@@ -4,9 +4,12 @@ import { opener } from '../data/readers/index.js'
 import { listed } from '../data/readers/names.js'
 import { LeftOut, noRows } from '../data/readers/table.js'
 import { SentenceTorchError } from '../errors.js'
+import type { ModelType } from '../models/model-type.js'
 import type { DataSpecObject } from './data-spec.js'
 import { loadData } from './load-data.js'
+import { scaleOf } from './scale.js'
 import { type LossSuggestion, suggestLoss } from './suggest-loss.js'
+import { suggestPairLoss } from './suggest-pair-loss.js'
 
 /** Rows that are looked at to tell what a column holds. */
 const LOOKED_AT = 100_000
@@ -18,6 +21,7 @@ const CLASS_NAME = /categor|class|intent|topic|label|tag|type|genre|sentiment|ta
 const ID_NAME = /^(_?id|idx|index|guid|uuid|pair_?id|.*_id|.*_idx)$/i
 
 export interface Look {
+  type: ModelType
   spec: DataSpecObject
   rows: number
   badRows: { count: number; first: readonly string[] }
@@ -36,18 +40,27 @@ interface Seen {
 
 /**
  * @param columns those to take; default: all that are texts or a label
+ * @param type what the rows are to train
  * @throws ERR_NOT_FOUND; ERR_INVALID_DATA where no loss is usual for the columns
  */
-export async function look(path: string, columns: readonly string[] | undefined, signal?: AbortSignal): Promise<Look> {
+export async function look(
+  path: string,
+  columns: readonly string[] | undefined,
+  { type = 'embedding', signal }: { type?: ModelType; signal?: AbortSignal } = {},
+): Promise<Look> {
   const seen = await columnsOf(path, columns)
   const spec = { path, ...choose(seen, columns, path), skipBadRows: true }
-  const { dataset, badRows } = await loadData(spec, { signal })
+  const { dataset: found, badRows } = await loadData(spec, { signal })
+  const scale = type === 'cross-encoder' ? scaleOf(found, path) : undefined
+  if (scale !== undefined) Object.assign(spec, { scale })
+  const dataset = scale === undefined ? found : (await loadData(spec, { signal })).dataset
   const taken = spec.columns === undefined ? seen.map(({ name }) => name) : Object.keys(asMap(spec.columns))
   return {
+    type,
     spec: badRows.count === 0 ? without(spec) : spec,
     rows: dataset.length,
     badRows,
-    suggestion: suggestLoss(dataset, path),
+    suggestion: type === 'embedding' ? suggestLoss(dataset, path) : suggestPairLoss(dataset, path),
     leftOut: seen.map(({ name }) => name).filter((name) => !taken.includes(name)),
   }
 }

@@ -1,11 +1,18 @@
 /** A loss as a config says it, and the object that comes of it. */
 import { invalidArgument, SentenceTorchError, suggestion } from '../errors.js'
+import * as pairLosses from '../losses/cross-encoder/index.js'
+import type { CrossEncoderLoss } from '../losses/cross-encoder/loss.js'
 import * as losses from '../losses/index.js'
 import type { GuideModel, Loss } from '../losses/loss.js'
+import type { ModelType } from '../models/model-type.js'
 import { isPlainObject } from '../options.js'
 
 /** The name of a loss, or its name with its options: `{ name: 'CoSENTLoss', scale: 10 }`. A loss in a loss is written alike. */
 export type LossSpec = string | { readonly name: string; readonly [option: string]: unknown }
+
+export function lossName(loss: LossSpec): string {
+  return typeof loss === 'string' ? loss : loss.name
+}
 
 type LossClass = new (options: object) => Loss
 
@@ -14,21 +21,35 @@ const OF_PROGRAMS = ['Custom']
 
 /** Names of the losses that a config may name. */
 export const LOSS_NAMES: readonly string[] = Object.keys(losses).filter((name) => !OF_PROGRAMS.includes(name))
+/** The same, of cross-encoders. */
+export const PAIR_LOSS_NAMES: readonly string[] = Object.keys(pairLosses)
+
+const NAMES = {
+  embedding: LOSS_NAMES,
+  'cross-encoder': PAIR_LOSS_NAMES,
+  any: [...new Set([...LOSS_NAMES, ...PAIR_LOSS_NAMES])],
+} as const
 
 export const isLoss = (value: unknown): value is Loss =>
   typeof (value as Partial<Loss> | undefined)?.spec === 'function'
 
-/** @throws ERR_INVALID_ARGUMENT for anything but a spec of a loss that there is */
-export function checkLossSpec(spec: unknown, where: string): asserts spec is LossSpec {
+/**
+ * @param type whose losses there are; default: those of both
+ * @throws ERR_INVALID_ARGUMENT for anything but a spec of a loss that there is
+ */
+export function checkLossSpec(spec: unknown, where: string, type?: ModelType): asserts spec is LossSpec {
   const name: unknown = isPlainObject(spec) ? spec.name : spec
   if (typeof name !== 'string') throw invalidArgument(where, 'the name of a loss, or an object with its name', spec)
-  if (!LOSS_NAMES.includes(name)) {
-    const close = suggestion(name, LOSS_NAMES)
-    const hint = close === undefined ? `there are: ${LOSS_NAMES.join(', ')}` : `did you mean ${close}?`
-    throw new SentenceTorchError('ERR_INVALID_ARGUMENT', `${where}: there is no loss ${JSON.stringify(name)}; ${hint}`)
+  const names = NAMES[type ?? 'any']
+  if (!names.includes(name)) {
+    const close = suggestion(name, names)
+    const hint = close === undefined ? `there are: ${names.join(', ')}` : `did you mean ${close}?`
+    const of = type === undefined ? '' : ` of ${type === 'embedding' ? 'models of embeddings' : 'cross-encoders'}`
+    const message = `${where}: there is no loss ${JSON.stringify(name)}${of}; ${hint}`
+    throw new SentenceTorchError('ERR_INVALID_ARGUMENT', message)
   }
   const inner = isPlainObject(spec) ? spec.loss : undefined
-  if (inner !== undefined && !isLoss(inner)) checkLossSpec(inner, `${where}.loss`)
+  if (inner !== undefined && !isLoss(inner)) checkLossSpec(inner, `${where}.loss`, type)
 }
 
 /**
@@ -40,7 +61,7 @@ export async function makeLoss(
   where: string,
   loadGuide: (nameOrPath: string) => Promise<GuideModel>,
 ): Promise<Loss> {
-  checkLossSpec(spec, where)
+  checkLossSpec(spec, where, 'embedding')
   const { name, ...options } = typeof spec === 'string' ? { name: spec } : spec
   const made: Record<string, unknown> = { ...options }
   if (made.loss !== undefined && !isLoss(made.loss)) {
@@ -48,4 +69,13 @@ export async function makeLoss(
   }
   if (typeof made.guide === 'string') made.guide = await loadGuide(made.guide)
   return new (losses as unknown as Record<string, LossClass>)[name]!(made)
+}
+
+type PairLossClass = new (options: object) => CrossEncoderLoss
+
+/** A loss of cross-encoders. @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION for options that the loss does not take */
+export function makePairLoss(spec: LossSpec, where: string): CrossEncoderLoss {
+  checkLossSpec(spec, where, 'cross-encoder')
+  const { name, ...options } = typeof spec === 'string' ? { name: spec } : spec
+  return new (pairLosses as unknown as Record<string, PairLossClass>)[name]!(options)
 }

@@ -2,16 +2,16 @@
 import { join } from 'node:path'
 import { writeFileAtomic } from '../io/atomic.js'
 import type { TrainingFacts } from '../models/card/facts.js'
-import type { SentenceTransformer } from '../models/sentence-transformer.js'
 import { evaluatorFacts } from '../training/card/evaluator-facts.js'
 import { type Evaluators, MEASURED, type Measured } from './metrics.js'
+import type { RecipeModel } from './model-kind.js'
 
 /**
  * Writes README.md in the folder `path` anew.
  * @param training what was known when the model was saved: the time of these measurements is not the training's
  */
 export async function writeMeasuredCard(
-  model: SentenceTransformer,
+  model: RecipeModel,
   path: string,
   training: TrainingFacts,
   evaluators: Evaluators,

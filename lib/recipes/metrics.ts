@@ -1,7 +1,7 @@
 /** The numbers of a model before and after training, side by side. */
 import { metricInterval } from '../evaluation/bootstrap.js'
-import type { EvaluationContext, EvaluationResult, Evaluator } from '../evaluation/evaluator.js'
-import type { SentenceTransformer } from '../models/sentence-transformer.js'
+import type { EvaluationContext, EvaluationResult } from '../evaluation/evaluator.js'
+import type { RecipeEvaluator, RecipeModel } from './model-kind.js'
 import type { RecipeMetric } from './recipe.js'
 
 /** What a metric is measured on. */
@@ -12,19 +12,19 @@ export const MEASURED: readonly MeasuredRole[] = ['dev', 'test', 'outside']
 /** For intervals of many metrics: their ends vary by some percent of their width. */
 const RESAMPLES = 2000
 
-export type Evaluators = Readonly<Partial<Record<MeasuredRole, Evaluator>>>
+export type Evaluators = Readonly<Partial<Record<MeasuredRole, RecipeEvaluator>>>
 export type Measured = Readonly<Partial<Record<MeasuredRole, EvaluationResult>>>
 
 /** Runs all evaluators on the model. */
 export async function measure(
-  model: SentenceTransformer,
+  model: RecipeModel,
   evaluators: Evaluators,
   context: EvaluationContext,
 ): Promise<Measured> {
   const results: Partial<Record<MeasuredRole, EvaluationResult>> = {}
   for (const role of MEASURED) {
     const evaluator = evaluators[role]
-    if (evaluator) results[role] = await evaluator.evaluate(model, { ...context, items: true })
+    if (evaluator) results[role] = await evaluator.evaluate(model as never, { ...context, items: true })
   }
   return results
 }
@@ -70,6 +70,6 @@ function isQuality(metric: string): boolean {
   return !metric.endsWith('threshold') && metric !== 'sequential_score'
 }
 
-function nameOf(evaluator: Evaluator & { name?: unknown }, role: MeasuredRole): string {
+function nameOf(evaluator: RecipeEvaluator & { name?: unknown }, role: MeasuredRole): string {
   return typeof evaluator.name === 'string' && evaluator.name !== '' ? evaluator.name : role
 }

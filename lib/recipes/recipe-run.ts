@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Dataset } from '../data/dataset.js'
+import type { Evaluator } from '../evaluation/evaluator.js'
 import { throwIfAborted } from '../io/abort.js'
 import { SentenceTransformer } from '../models/sentence-transformer.js'
 import type { Figure } from '../report/figures.js'
@@ -10,17 +11,25 @@ import { writeReport } from '../report/write-report.js'
 import { listCheckpoints } from '../training/checkpoint/rotation.js'
 import type {
   PartialTrainingArguments,
-  SentenceTransformerTrainer,
   SentenceTransformerTrainerOptions,
+  TrainOptions,
   TrainResult,
 } from '../training/index.js'
 import { loadData } from './load-data.js'
 import { writeMeasuredCard } from './measured-card.js'
-import { type Evaluators, MEASURED, type Measured, measure, metricRows, primaryNumbers } from './metrics.js'
+import {
+  type Evaluators,
+  MEASURED,
+  type Measured,
+  type MeasuredRole,
+  measure,
+  metricRows,
+  primaryNumbers,
+} from './metrics.js'
+import type { RecipeModel } from './model-kind.js'
 import type { DataOption, RecipeContext, RecipeMetric, RecipeOptions, RecipeResult } from './recipe.js'
 import { dataFacts } from './run-facts.js'
-import { dataFigures, namedData, TextMap } from './run-figures.js'
-import { sampleTexts, similarityFigure } from './similarity-figure.js'
+import { RunFigures } from './run-figures.js'
 import { Stages } from './stages.js'
 
 /** What a trainer gets of a run. */
@@ -30,6 +39,8 @@ type OfRun = Required<Pick<SentenceTransformerTrainerOptions, 'args' | 'progress
 export interface StagePlace {
   folder?: string
   args?: PartialTrainingArguments
+  /** Whether the dev evaluator measures the model in training. Default true. */
+  isMeasured?: boolean
 }
 
 /**
@@ -45,15 +56,13 @@ export class RecipeRun {
   readonly #options: RecipeOptions
   readonly #context: RecipeContext
   readonly #evaluators: Evaluators
-  readonly #models: SentenceTransformer[] = []
+  readonly #models: RecipeModel[] = []
   readonly #data: RunData[] = []
   readonly #metrics: RecipeMetric[] = []
   readonly #notes: string[] = []
   readonly #counts: Record<string, number> = {}
   #before: Measured = {}
-  #sample: readonly string[] = []
-  readonly #rows: { role: RunData['role']; dataset: Dataset }[] = []
-  #map: TextMap | undefined
+  readonly #figures = new RunFigures((name, figure) => this.figure(name, figure))
 
   /** @internal */
   constructor(folder: RunFolder, options: RecipeOptions, context: RecipeContext, evaluators: Evaluators) {
@@ -107,9 +116,7 @@ export class RecipeRun {
     const source = name ?? found.source
     this.#data.push(await dataFacts(role, source, dataset))
     await this.#folder.writeManifest({ data: this.#data })
-    if (role === 'train' && this.#sample.length === 0) this.#sample = sampleTexts(dataset)
-    if (role === 'train') this.#map ??= new TextMap(dataset)
-    this.#rows.push({ role, dataset })
+    this.#figures.data(role, dataset)
     this.log(`${role}: ${dataset.length} rows of ${source}`)
     return dataset
   }
@@ -127,7 +134,9 @@ export class RecipeRun {
   }
 
   /** The model to start from. @param make makes it in another way than `SentenceTransformer.load` */
-  async loadModel(make?: (source: string) => Promise<SentenceTransformer>): Promise<SentenceTransformer> {
+  loadModel(): Promise<SentenceTransformer>
+  loadModel<M extends RecipeModel>(make: (source: string) => Promise<M>): Promise<M>
+  async loadModel(make?: (source: string) => Promise<RecipeModel>): Promise<RecipeModel> {
     const { model: source } = this.#options
     const model = await (make?.(source) ?? SentenceTransformer.load(source, { signal: this.signal }))
     this.#models.push(model)
@@ -136,16 +145,15 @@ export class RecipeRun {
   }
 
   /** Measures the model to start from. */
-  async before(model: SentenceTransformer): Promise<Measured> {
+  async before(model: RecipeModel): Promise<Measured> {
     this.#before = await this.measure(model)
     this.log(`before: ${primaryNumbers(this.#before)}`)
-    await this.#drawSimilarity(model, 'before')
-    await this.#map?.before(model)
+    await this.#figures.before(model, this.#before)
     return this.#before
   }
 
   /** Saves the trained model and measures it. Its card gets the numbers when they are there: the model is safe before that. */
-  async after(model: SentenceTransformer): Promise<Measured> {
+  async after(model: RecipeModel): Promise<Measured> {
     const path = join(this.folder, RUN_FILES.model)
     await model.save(path)
     await this.removeCheckpoints(this.folder)
@@ -153,9 +161,7 @@ export class RecipeRun {
     const after = await this.measure(model)
     if (facts) await writeMeasuredCard(model, path, facts, this.#evaluators, after)
     this.log(`after: ${primaryNumbers(after)}`)
-    await this.#drawSimilarity(model, 'after')
-    const map = await this.#map?.after(model)
-    if (map) await this.figure('map', map)
+    await this.#figures.after(model, this.#before, after)
     const rows = await metricRows(this.#evaluators, this.#before, after)
     for (const { name } of rows.undefined) this.note(`${name} is not defined for this model.`)
     this.#metrics.unshift(...rows.defined)
@@ -168,8 +174,13 @@ export class RecipeRun {
     for (const name of await listCheckpoints(folder)) await rm(join(folder, name), { recursive: true, force: true })
   }
 
+  /** What measures data of this role; undefined: nothing does. */
+  evaluator(role: MeasuredRole): Evaluator | undefined {
+    return this.#evaluators[role]
+  }
+
   /** The evaluators' numbers of any model of the run. */
-  measure(model: SentenceTransformer): Promise<Measured> {
+  measure(model: RecipeModel): Promise<Measured> {
     return measure(model, this.#evaluators, { outputPath: join(this.folder, 'eval'), signal: this.signal })
   }
 
@@ -178,16 +189,18 @@ export class RecipeRun {
    * shown.
    * @param stage of a recipe with several trainings: the folder of checkpoints and logs, and the caller's arguments for this one
    */
-  training(own: PartialTrainingArguments, { folder = this.folder, args = this.#options.args }: StagePlace = {}): OfRun {
+  training(own: PartialTrainingArguments, place: StagePlace = {}): OfRun {
+    const { folder = this.folder, args = this.#options.args, isMeasured = true } = place
+    const { dev, ...options } = { ...this.#options, args }
     return {
-      args: trainingArguments({ ...this.#options, args }, own, folder),
-      ...(this.#evaluators.dev && { evaluator: this.#evaluators.dev }),
+      args: trainingArguments({ ...options, ...(isMeasured && { dev }) }, own, folder),
+      ...(isMeasured && this.#evaluators.dev && { evaluator: this.#evaluators.dev as Evaluator }),
       progress: this.#context.progress ?? false,
     }
   }
 
   /** Trains; a run that is resumed goes on from the newest checkpoint in its folder, if there is one. */
-  async train(trainer: SentenceTransformerTrainer): Promise<TrainResult> {
+  async train(trainer: { train(options: TrainOptions): Promise<TrainResult> }): Promise<TrainResult> {
     const resumeFromCheckpoint = this.#context.resume === true && (await listCheckpoints(this.folder)).length > 0
     if (this.#context.resume) {
       this.log(resumeFromCheckpoint ? 'going on from the newest checkpoint' : 'there is no checkpoint: from the start')
@@ -195,20 +208,11 @@ export class RecipeRun {
     return trainer.train({ signal: this.signal, ...(this.#context.resume && { resumeFromCheckpoint }) })
   }
 
-  async #drawSimilarity(model: SentenceTransformer, when: 'before' | 'after'): Promise<void> {
-    if (this.#sample.length < 2) return
-    await this.figure(
-      `similarity-${when === 'before' ? 1 : 2}-${when}`,
-      await similarityFigure(model, this.#sample, when),
-    )
-  }
-
   /** @internal */
   async finish(): Promise<RecipeResult> {
     const result = { metrics: this.#metrics, notes: this.#notes, counts: this.#counts }
     await this.#folder.writeResult(result)
-    const figures = await dataFigures(namedData(this.#rows))
-    for (const [name, figure] of Object.entries(figures)) await this.figure(name, figure)
+    await this.#figures.finish()
     await this.#folder.writeManifest({ model: RUN_FILES.model })
     await this.#folder.finish()
     await writeReport(this.folder)

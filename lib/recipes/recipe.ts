@@ -118,8 +118,9 @@ export function severalData<D>(fallback: D): Option<DataOption | readonly DataOp
   })
 }
 
-function evaluator(doc: string): Option<EvaluatorOption, undefined> & RecipeOption {
-  const kind = option<EvaluatorOption, undefined>({
+/** An evaluator. `E`: what a recipe takes that is for other models, too. */
+export function evaluator<E = EvaluatorOption>(doc: string): Option<E, undefined> & RecipeOption {
+  const kind = option<E, undefined>({
     type: 'EvaluatorOption',
     default: undefined,
     expected: 'an evaluator, or the data for one',
@@ -130,7 +131,7 @@ function evaluator(doc: string): Option<EvaluatorOption, undefined> & RecipeOpti
   return described(kind, doc)
 }
 
-export function isEvaluator(value: unknown): value is Evaluator {
+export function isEvaluator<E extends { evaluate: unknown } = Evaluator>(value: unknown): value is E {
   return typeof (value as Partial<Evaluator> | undefined)?.evaluate === 'function'
 }
 

@@ -6,7 +6,14 @@ import { RunFolder } from '../report/run-folder.js'
 import { resolveArguments } from '../training/arguments/arguments.js'
 import { loadEvaluator } from './evaluation-spec.js'
 import { type Evaluators, MEASURED, type MeasuredRole } from './metrics.js'
-import { isEvaluator, type RecipeContext, type RecipeOptions, type RecipeResult } from './recipe.js'
+import type { RecipeEvaluator } from './model-kind.js'
+import {
+  type EvaluatorOption,
+  isEvaluator,
+  type RecipeContext,
+  type RecipeOptions,
+  type RecipeResult,
+} from './recipe.js'
 import { RecipeRun, trainingArguments } from './recipe-run.js'
 import { machineFacts } from './run-facts.js'
 
@@ -46,15 +53,22 @@ export async function runRecipe(
 
 /** The evaluators that the options mean. Their data are read before anything is written. */
 async function evaluatorsOf(options: RecipeOptions, signal: AbortSignal | undefined): Promise<Evaluators> {
-  const evaluators: Partial<Record<MeasuredRole, Evaluator>> = {}
+  const evaluators: Partial<Record<MeasuredRole, RecipeEvaluator>> = {}
   for (const role of MEASURED) {
     const given = options[role]
     if (given === undefined) continue
-    evaluators[role] = isEvaluator(given)
-      ? given
-      : await loadEvaluator({ name: role, ...given }, { where: role, signal })
+    evaluators[role] = await evaluatorOf(role, given, signal)
   }
   return evaluators
+}
+
+/** The evaluator that an option means. @throws as `loadEvaluator` */
+export async function evaluatorOf(
+  role: MeasuredRole,
+  given: EvaluatorOption,
+  signal: AbortSignal | undefined,
+): Promise<Evaluator> {
+  return isEvaluator(given) ? given : loadEvaluator({ name: role, ...given }, { where: role, signal })
 }
 
 function checkArguments(name: string, options: RecipeOptions): void {

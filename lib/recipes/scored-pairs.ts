@@ -1,11 +1,9 @@
-import { Dataset } from '../data/dataset.js'
-import { SentenceTorchError } from '../errors.js'
 import { AnglELoss } from '../losses/angle.js'
 import { CoSENTLoss } from '../losses/cosent.js'
 import { CosineSimilarityLoss } from '../losses/cosine-similarity.js'
 import { choice, needed, optionValues, positive } from '../options/kinds.js'
 import { SentenceTransformerTrainer } from '../training/index.js'
-import { nliRows } from './nli-rows.js'
+import { goldPairs } from './gold-pairs.js'
 import {
   COMMON,
   type DataOption,
@@ -59,8 +57,8 @@ export async function scoredPairs(options: ScoredPairsOptions, context: RecipeCo
   const given = optionValues('scoredPairs', options, OPTIONS)
   return runRecipe('scoredPairs', given, context, async (run) => {
     // 1. Data: scores from 0 to 1.
-    const rows = await run.data(given.train)
-    const { dataset, dropped } = given.labels === 'nli' ? await entailed(rows) : await scaled(rows, given.scale)
+    const { labels, scale } = given
+    const { dataset, dropped } = await goldPairs(await run.data(given.train), { labels, scale, numLabels: 1 })
     run.count('pairs', dataset.length)
     run.count('rowsWithoutLabel', dropped)
 
@@ -80,34 +78,6 @@ export async function scoredPairs(options: ScoredPairsOptions, context: RecipeCo
     // 4. The model as it has become.
     await run.after(model)
   })
-}
-
-type Prepared = { dataset: Dataset; dropped: number }
-
-/** NLI as similarity: what follows from a text is similar to it, and nothing else is. */
-async function entailed(rows: Dataset): Promise<Prepared> {
-  const { dataset, dropped } = await nliRows(rows)
-  const scores = dataset.labels()!.map((label) => (label === 0 ? 1 : 0))
-  const texts = { sentence1: dataset.texts('premise'), sentence2: dataset.texts('hypothesis') }
-  return { dataset: Dataset.fromColumns({ ...texts, score: scores }), dropped }
-}
-
-/** @throws ERR_INVALID_DATA for other columns, and for scores outside of [0, scale], with the row */
-async function scaled(rows: Dataset, scale: number): Promise<Prepared> {
-  const { dataset, dropped } = await rows.dropUnlabelled()
-  const [first, second, ...more] = dataset.textColumns
-  if (first === undefined || second === undefined || more.length > 0) {
-    const message = `Expected two columns of texts and one of scores, found ${dataset.columnNames.join(', ')}`
-    throw new SentenceTorchError('ERR_INVALID_DATA', message)
-  }
-  const scores = (dataset.labels() as number[]).map((label) => label / scale)
-  const wrong = scores.findIndex((score) => !(score >= 0 && score <= 1))
-  if (wrong !== -1) {
-    const message = `Expected scores from 0 to ${scale}, found ${dataset.labels()![wrong]} in row ${wrong}; the option scale takes the largest score`
-    throw new SentenceTorchError('ERR_INVALID_DATA', message)
-  }
-  const texts = { [first]: dataset.texts(first), [second]: dataset.texts(second) }
-  return { dataset: Dataset.fromColumns({ ...texts, score: scores }), dropped }
 }
 
 export const RECIPE: Recipe = {

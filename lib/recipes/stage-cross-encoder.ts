@@ -27,9 +27,8 @@ export async function trainCrossEncoderInStage(
   { trainDataset, loss, args }: CrossEncoderStage,
 ): Promise<void> {
   // The dev evaluator measures embeddings, which this model has not.
-  const own = { ...OWN, evalStrategy: 'no' } as const
-  const { evaluator: _, ...parts } = run.training(own, { folder, args })
-  const trainer = new CrossEncoderTrainer({ model, trainDataset, loss, ...parts })
+  const { args: all, progress } = run.training(OWN, { folder, args, isMeasured: false })
+  const trainer = new CrossEncoderTrainer({ model, trainDataset, loss, args: all, progress })
   const resumeFromCheckpoint = isContinued && (await listCheckpoints(folder)).length > 0
   await trainer.train({ ...(run.signal && { signal: run.signal }), resumeFromCheckpoint })
   await model.save(stageModel(folder))

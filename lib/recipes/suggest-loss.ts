@@ -6,7 +6,7 @@ import { labelsOf } from './labels.js'
 import type { LossSpec } from './make-loss.js'
 
 /** What rows are, and so by what a model for them is measured. */
-export type RowKind = 'scores' | 'binary' | 'classes of pairs' | 'pairs' | 'triplets' | 'margins' | 'classes'
+export type RowKind = 'scores' | 'binary' | 'classes of pairs' | 'pairs' | 'triplets' | 'margins' | 'classes' | 'lists'
 
 export interface LossSuggestion {
   kind: RowKind
@@ -55,10 +55,15 @@ function margins(texts: number): LossSuggestion {
   return { kind: 'margins', loss: 'MarginMSELoss', others: ['DistillKLDivLoss'], seen }
 }
 
+/**
+ * Many models end in Normalize, and vectors of length 1 never differ by the default margin, 5. A margin of cosines fits every model.
+ */
+const CLASSES_LOSS = { name: 'BatchAllTripletLoss', distanceMetric: 'cosine', margin: 0.3 } as const
+
 function classes(labels: readonly number[]): LossSuggestion {
   const count = new Set(labels).size
   const others = ['BatchHardTripletLoss', 'BatchSemiHardTripletLoss', 'BatchHardSoftMarginTripletLoss']
-  return { kind: 'classes', loss: 'BatchAllTripletLoss', others, seen: `a column of texts and ${count} classes` }
+  return { kind: 'classes', loss: CLASSES_LOSS, others, seen: `a column of texts and ${count} classes` }
 }
 
 function pairs(labels: readonly number[], column: string): LossSuggestion {

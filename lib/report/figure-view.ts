@@ -10,6 +10,8 @@ const WIDTH = 330
 const HEIGHT = 220
 /** Bars have their labels beside them. */
 const BARS_WIDTH = 220
+/** Characters of a text in a table of pairs: of a passage, its beginning. */
+const LONGEST = 300
 /** A drawing may shrink to this share before it scrolls. */
 const SMALLEST = 0.8
 
@@ -73,11 +75,15 @@ function pairsView({ pairs }: PairsData): Html {
     ...(hasNote ? [{ title: 'note' }] : []),
   ]
   const rows = pairs.map((pair) => [
-    ...[pair.text1, pair.text2],
+    ...[cut(pair.text1), cut(pair.text2)],
     ...scores.map((name) => pair[name]?.toFixed(3)),
-    ...(hasNote ? [pair.note] : []),
+    ...(hasNote ? [pair.note && cut(pair.note)] : []),
   ])
   return table(columns, rows, 'pairs')
+}
+
+function cut(text: string): string {
+  return text.length <= LONGEST ? text : `${text.slice(0, LONGEST).trimEnd()}…`
 }
 
 function tableView({ columns, rows }: TableData): Html {

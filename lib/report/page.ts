@@ -56,14 +56,21 @@ export interface PageSection {
   content: Html
 }
 
+/** What the page of a running training has beside. */
+export interface LiveParts {
+  policy: string
+  status: Html
+  script: Html
+}
+
 /** The whole page. */
-export function page(title: string, head: Html, sections: readonly PageSection[]): string {
+export function page(title: string, head: Html, sections: readonly PageSection[], live?: LiveParts): string {
   // The drawings' colours are attributes, which these rules replace on a dark ground.
   const style = STYLE + darkRules('.plot')
   return `<!doctype html>\n${html`<html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${POLICY}">
+<meta http-equiv="Content-Security-Policy" content="${live?.policy ?? POLICY}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="referrer" content="no-referrer">
 <title>${title}</title>
@@ -71,13 +78,13 @@ export function page(title: string, head: Html, sections: readonly PageSection[]
 <style>${trusted(style)}</style>
 </head>
 <body>
-<main>
+${live?.status}<main>
 <h1>${title}</h1>
 ${head}
 <nav aria-label="Sections">${sections.map(({ id, title: name }) => html`<a href="#${id}">${name}</a>`)}</nav>
 ${sections.map(({ id, title: name, content }) => html`<section id="${id}"><h2>${name}</h2>${content}</section>\n`)}
 </main>
-</body>
+${live?.script}</body>
 </html>`}\n`
 }
 

@@ -37,8 +37,20 @@ export async function writeReport(folder: string): Promise<string> {
 
 /** The page of a run. */
 export async function reportPage(run: RunContents): Promise<string> {
+  const { title, head, sections } = await reportParts(run)
+  return page(title, head, sections)
+}
+
+export interface ReportParts {
+  title: string
+  head: Html
+  sections: readonly PageSection[]
+}
+
+/** What the page of a run is made of. */
+export async function reportParts(run: RunContents): Promise<ReportParts> {
   const sections = [...(await figureSections(run)), ...rest(run)]
-  return page(run.name, manifestHead(run.manifest), sections)
+  return { title: run.name, head: manifestHead(run.manifest), sections }
 }
 
 async function figureSections(run: RunContents): Promise<PageSection[]> {

@@ -12,6 +12,7 @@
 #include "binding/environment.h"
 #include "binding/generation_wrap.h"
 #include "binding/measure.h"
+#include "binding/tensors_wrap.h"
 #include "binding/trainer_wrap.h"
 #include "core/error.h"
 #include "core/features.h"
@@ -115,6 +116,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports["measureMachine"] = Napi::Function::New(env, measure, "measureMachine");
   exports["Encoder"] = EncoderWrap::define(env);
   exports["Trainer"] = TrainerWrap::define(env);
+  exports["Tensors"] = TensorsWrap::define(env);
   exports["Generation"] = GenerationWrap::define(env);
   return exports;
 }

@@ -168,6 +168,16 @@ int64_t to_integer(Napi::Value value, const std::string& field, int64_t least) {
   return static_cast<int64_t>(number);
 }
 
+std::vector<int64_t> to_numbers(Napi::Value value, const std::string& field) {
+  if (!value.IsArray()) wrong_type(field, "an array of whole numbers", value);
+  const auto array = value.As<Napi::Array>();
+  std::vector<int64_t> numbers;
+  for (uint32_t i = 0; i < array.Length(); ++i) {
+    numbers.push_back(to_integer(array.Get(i), field + "[" + std::to_string(i) + "]", 0));
+  }
+  return numbers;
+}
+
 std::string to_string(Napi::Value value, const std::string& field) {
   if (!value.IsString()) wrong_type(field, "a string", value);
   return value.As<Napi::String>().Utf8Value();
@@ -208,6 +218,13 @@ Napi::Int32Array to_borrowed_integers(Napi::Value value, const std::string& fiel
 Napi::Uint8Array to_borrowed_bytes(Napi::Value value, const std::string& field) {
   if (!is_typed_array(value, napi_uint8_array)) wrong_type(field, "a Uint8Array", value);
   const auto array = value.As<Napi::Uint8Array>();
+  check_borrowed(array, field);
+  return array;
+}
+
+Napi::Float64Array to_borrowed_doubles(Napi::Value value, const std::string& field) {
+  if (!is_typed_array(value, napi_float64_array)) wrong_type(field, "a Float64Array", value);
+  const auto array = value.As<Napi::Float64Array>();
   check_borrowed(array, field);
   return array;
 }

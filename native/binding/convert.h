@@ -29,6 +29,7 @@ Config to_options(Napi::Value value, const std::string& field);  // an object
 
 // A whole number from `least` to 2^53 - 1.
 int64_t to_integer(Napi::Value value, const std::string& field, int64_t least);
+std::vector<int64_t> to_numbers(Napi::Value value, const std::string& field);  // whole, from 0
 std::string to_string(Napi::Value value, const std::string& field);
 std::vector<std::string> to_strings(Napi::Value value, const std::string& field);
 
@@ -40,6 +41,7 @@ Napi::Int32Array to_integers(Napi::Value value, const std::string& field);
 Napi::Float32Array to_borrowed_floats(Napi::Value value, const std::string& field);
 Napi::Int32Array to_borrowed_integers(Napi::Value value, const std::string& field);
 Napi::Uint8Array to_borrowed_bytes(Napi::Value value, const std::string& field);
+Napi::Float64Array to_borrowed_doubles(Napi::Value value, const std::string& field);
 
 PackedBatch to_batch(Napi::Value value);  // a copy
 // Borrowed: `keep` receives the arrays that own the memory.

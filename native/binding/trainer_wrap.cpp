@@ -13,6 +13,7 @@
 #include "binding/convert.h"
 #include "binding/encoder_wrap.h"
 #include "binding/environment.h"
+#include "binding/tensors_wrap.h"
 #include "core/error.h"
 
 namespace st::binding {
@@ -26,6 +27,10 @@ Napi::Function TrainerWrap::define(Napi::Env env) {
                          InstanceMethod<&TrainerWrap::step>("step"),
                          InstanceMethod<&TrainerWrap::embed>("embed"),
                          InstanceMethod<&TrainerWrap::apply>("apply"),
+                         InstanceMethod<&TrainerWrap::forward>("forward"),
+                         InstanceMethod<&TrainerWrap::bind>("bind"),
+                         InstanceMethod<&TrainerWrap::update>("update"),
+                         InstanceMethod<&TrainerWrap::zero_gradients>("zeroGradients"),
                          InstanceMethod<&TrainerWrap::counters>("counters"),
                          InstanceMethod<&TrainerWrap::set_counters>("setCounters"),
                          InstanceMethod<&TrainerWrap::evaluate>("evaluate"),
@@ -148,6 +153,49 @@ Napi::Value TrainerWrap::apply(const Napi::CallbackInfo& info) {
   });
 }
 
+Napi::Value TrainerWrap::forward(const Napi::CallbackInfo& info) {
+  return rejecting(info.Env(), [&] {
+    auto batch = to_batch(info[0]);
+    auto space = TensorsWrap::unwrap(info[1], "tensors");
+    auto out = to_numbers(info[2], "out");
+    const StepOptions options = to_step_options(info[3]);
+    return Environment::of(info.Env())
+        .enqueue({},
+                 [trainer = open_for_job(), batch = std::move(batch), space = std::move(space), out = std::move(out),
+                  options]() mutable { trainer->forward(std::move(batch), *space, out, options); });
+  });
+}
+
+Napi::Value TrainerWrap::bind(const Napi::CallbackInfo& info) {
+  return rejecting(info.Env(), [&] {
+    auto space = TensorsWrap::unwrap(info[0], "tensors");
+    const Config given = to_options(info[1], "parameters");
+    std::map<std::string, int64_t> parameters;
+    for (const auto& [name, value] : given.object()) parameters[name] = given.integer(name);
+    return Environment::of(info.Env())
+        .enqueue({}, [trainer = open_for_job(), space = std::move(space), parameters = std::move(parameters)] {
+          trainer->bind(*space, parameters);
+        });
+  });
+}
+
+Napi::Value TrainerWrap::update(const Napi::CallbackInfo& info) {
+  return rejecting(info.Env(), [&] {
+    const StepOptions options = to_step_options(info[0]);
+    auto report = std::make_shared<std::optional<StepReport>>();
+    return Environment::of(info.Env())
+        .enqueue(
+            {}, [trainer = open_for_job(), options, report] { *report = trainer->update(options); },
+            [report](Napi::Env env) { return from_report(env, *report); });
+  });
+}
+
+Napi::Value TrainerWrap::zero_gradients(const Napi::CallbackInfo& info) {
+  return rejecting(info.Env(), [&] {
+    return Environment::of(info.Env()).enqueue({}, [trainer = open_for_job()] { trainer->zero_gradients(); });
+  });
+}
+
 Napi::Value TrainerWrap::evaluate(const Napi::CallbackInfo& info) {
   return rejecting(info.Env(), [&] {
     auto batch = to_batch(info[0]);
@@ -184,12 +232,7 @@ Napi::Value TrainerWrap::counters(const Napi::CallbackInfo& info) {
 
 Napi::Value TrainerWrap::set_counters(const Napi::CallbackInfo& info) {
   return rejecting(info.Env(), [&] {
-    if (!info[0].IsArray()) wrong_type("counters", "an array of whole numbers", info[0]);
-    const auto array = info[0].As<Napi::Array>();
-    std::vector<int64_t> counters;
-    for (uint32_t i = 0; i < array.Length(); ++i) {
-      counters.push_back(to_integer(array.Get(i), "counters[" + std::to_string(i) + "]", 0));
-    }
+    auto counters = to_numbers(info[0], "counters");
     return Environment::of(info.Env()).enqueue({}, [trainer = open_for_job(), counters = std::move(counters)] {
       trainer->set_counters(counters);
     });

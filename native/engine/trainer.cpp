@@ -152,6 +152,12 @@ void Trainer::dispose() {
   if (impl_->disposed) return;
   impl_->disposed = true;
   impl_->held.reset();
+  for (const auto& each : impl_->forwarded) {
+    const auto forwarded = each.lock();
+    if (forwarded == nullptr) continue;
+    forwarded->trainer = nullptr;
+    forwarded->pending = {};
+  }
   impl_->graphs.reset();
   impl_->sets.all.clear();
   impl_->updater.reset();

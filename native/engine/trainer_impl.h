@@ -30,7 +30,9 @@ struct Trainer::Impl {
   bool is_frozen(const std::string& name) const;
   const OwnedLoss& loss_at(int64_t index) const;
   // Decides the dropout masks of the next batch.
-  DropoutKey dropout_key() const { return DropoutKey(spec.seed, static_cast<uint64_t>(step), accumulated); }
+  DropoutKey dropout_key() const {
+    return DropoutKey(spec.seed, static_cast<uint64_t>(step), accumulated, rows_before);
+  }
 
   // A training batch between its forward and its backward pass.
   struct Pending {
@@ -81,11 +83,20 @@ struct Trainer::Impl {
     Pending pending;
   };
   std::unique_ptr<Held> held;  // between embed() and apply()
+  // A batch of Trainer::forward(). Autograd's graph owns it, and with it the activations.
+  struct Forwarded {
+    Impl* trainer;  // null once that was disposed of
+    int64_t step;
+    PackedBatch batch;
+    Pending pending;
+  };
+  std::vector<std::weak_ptr<Forwarded>> forwarded;
   bool disposed = false;
 
-  int64_t step = 0;         // attempted optimiser steps
-  int64_t accumulated = 0;  // batches since the last update
-  StepReport counted;       // the host's counts since the last report
+  int64_t step = 0;          // attempted optimiser steps
+  int64_t accumulated = 0;   // batches since the last update
+  uint32_t rows_before = 0;  // rows of earlier forward()s of this step: each row has a dropout mask of its own
+  StepReport counted;        // the host's counts since the last report
 
  private:
   void check_rates(const StepOptions& options) const;

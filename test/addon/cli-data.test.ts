@@ -1,9 +1,9 @@
 // Commands over data: search, quantize, mine, label, pull. Their results are those of the library.
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
-import { CrossEncoder, Dataset, SentenceTransformer, util } from '../../lib/index.js'
+import { CrossEncoder, Dataset, evaluation, SentenceTransformer, util } from '../../lib/index.js'
 import { callProgram } from '../helpers/call-program.js'
 import { COMMIT, hubServer } from '../helpers/hub-server.js'
 import { tinyFolder, tinyWords } from '../helpers/tiny-folder.js'
@@ -234,3 +234,47 @@ for (const [args, code, message] of faults) {
     )
   })
 }
+
+test.serial('evaluate --cross-encoder: the table of retrieveAndRerank', async (t) => {
+  const beir = at('beir')
+  mkdirSync(join(beir, 'qrels'), { recursive: true })
+  const lines = (rows: readonly object[]) => rows.map((row) => `${JSON.stringify(row)}\n`).join('')
+  writeFileSync(join(beir, 'corpus.jsonl'), lines(TEXTS.map((text, i) => ({ _id: `d${i}`, text }))))
+  writeFileSync(join(beir, 'queries.jsonl'), lines(PAIRS.map(({ question }, i) => ({ _id: `q${i}`, text: question }))))
+  const qrels = PAIRS.map((_, i) => `q${i}\td${39 - i}\t1\n`)
+  writeFileSync(join(beir, 'qrels/test.tsv'), `query-id\tcorpus-id\tscore\n${qrels.join('')}`)
+  const set = await evaluation.loadBeir(beir)
+  const wanted = await evaluation.retrieveAndRerank({
+    ...{ biEncoder: model, crossEncoder: scorer, ...set },
+    ...{ topK: 7, allPairs: true },
+  })
+  const args = ['evaluate', MODEL, '--on', beir, '--cross-encoder', PAIR_MODEL, '--top-k', '7', '--all-pairs']
+  const { code, out, err } = await callProgram([...args, '--json'])
+  t.is(code, 0, err)
+  const { methods, queries, documents } = JSON.parse(out).results[0]
+  t.deepEqual([queries, documents], [20, 40])
+  t.deepEqual(
+    methods.map(({ method, metrics, pairs }: evaluation.MethodResult) => ({ method, metrics, pairs })),
+    wanted.methods.map(({ method, metrics, pairs }) => ({ method, metrics, pairs })),
+  )
+  t.deepEqual(
+    methods.map(({ pairs }: evaluation.MethodResult) => pairs),
+    [0, 800, 140],
+  )
+  const table = await callProgram(args)
+  t.regex(
+    table.out,
+    /20 queries, 40 documents, embedded in .*\n +recall@1 .*ms a query +pairs scored\nbi-encoder .* 0\ncross-encoder .* 800\nboth .* 140\n$/,
+  )
+  for (const [more, message] of [
+    [['--on', beir, '--columns', 'question,answer'], /--columns has no effect with --cross-encoder/],
+    [['--on', `triplets=${at('pairs.jsonl')}`], /needs folders in the BEIR layout, not triplets=/],
+  ] as const) {
+    const bad = await callProgram(['evaluate', MODEL, ...more, '--cross-encoder', PAIR_MODEL])
+    t.is(bad.code, 2)
+    t.regex(bad.err, message)
+  }
+  const idle = await callProgram(['evaluate', MODEL, '--on', beir, '--top-k', '7'])
+  t.is(idle.code, 2)
+  t.regex(idle.err, /--top-k is for --cross-encoder/)
+})

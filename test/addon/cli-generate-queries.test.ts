@@ -88,3 +88,9 @@ test.serial('calls that are not known end with 2, what fails with 1', async (t) 
   t.is(failed.code, 1)
   t.regex(failed.err, /none\.jsonl/)
 })
+
+test.serial('a folder that is not there is told as missing', async (t) => {
+  const { code, err } = await call(at('no-such-folder'), ...endpoint, '--output', at('none'))
+  t.is(code, 1)
+  t.regex(err, /There is no file or folder .*no-such-folder\n$/)
+})

@@ -110,6 +110,26 @@ test.serial('index, index --add and search: hits and texts of semanticSearch', a
   )
 })
 
+test.serial('an index of another model is refused, by search and by index --add', async (t) => {
+  const other = await tinyFolder(at('other-model'), 2)
+  const output = at('own.index')
+  t.is((await callProgram(['index', MODEL, at('texts.txt'), '--output', output])).code, 0)
+  const before = readFileSync(output)
+  for (const args of [
+    ['search', other, '--index', output, '--query', TEXTS[0]!],
+    ['index', other, at('more.jsonl'), '--add', '--output', output],
+  ]) {
+    const { code, out, err } = await callProgram(args)
+    t.is(code, 1)
+    t.is(out, '')
+    t.regex(
+      err,
+      /own\.index was made with another model, .*\/model: the cosine .*make the index again with .*other-model\n$/,
+    )
+  }
+  t.deepEqual(readFileSync(output), before)
+})
+
 test.serial("merge: the library's model, of sentence models and cross-encoders", async (t) => {
   const [one, two, base] = ['one', 'two', 'base'].map((name) => GOLDEN + name) as [string, string, string]
   const words = ['merge', one, two, '--method', 'ties', '--base', base, '--weight', '0.6,0.3', '--density', '0.5']
@@ -145,7 +165,7 @@ test.serial('bad calls: one line that says what to do, and nothing written', asy
       2,
       /--precision is for a new index/,
     ],
-    [['index', narrow, at('texts.txt'), '--output', good, '--add'], 1, /rows of 32 numbers.*rows of 6/],
+    [['index', narrow, at('texts.txt'), '--output', good, '--add'], 1, /have 32 numbers, those of .* 6\./],
     [['index', MODEL, at('nowhere.txt'), '--output', out], 1, /nowhere\.txt/],
     [
       ['index', MODEL, at('texts.txt'), '--output', out, '--precision', 'binary', '--score-function', 'euclidean'],
@@ -158,7 +178,7 @@ test.serial('bad calls: one line that says what to do, and nothing written', asy
     [['search', MODEL, '--index', good], 2, /--query/],
     [['search', MODEL, '--index', at('damaged.index'), '--query', 'a'], 1, /cut off, or copied in part/],
     [['search', MODEL, '--index', at('texts.txt'), '--query', 'a'], 1, /another file/],
-    [['search', narrow, '--index', good, '--query', 'a'], 1, /rows of 32 numbers.*rows of 6/],
+    [['search', narrow, '--index', good, '--query', 'a'], 1, /have 32 numbers, those of .* 6\./],
     [['search', MODEL, '--index', good, '--query', 'a', '--rescore-multiplier', '4'], 1, /int8 and binary/],
     [['search', MODEL, '--index', good, '--query', 'a', '--top-k', '0'], 2, /top-k/],
     [['merge', narrow, narrow], 2, /--output/],

@@ -109,7 +109,7 @@ test.serial('compare: the same model twice has no measurable difference, in word
     at('same.html'),
   ])
   t.is(code, 0, err)
-  t.regex(out, /no measurable difference, difference \+0\.0000 to \+0\.0000\n.*same\.html\n$/)
+  t.regex(out, /no measurable difference \(95 %: \+0\.0000 to \+0\.0000\)\n.*same\.html\n$/)
   t.regex(readFileSync(at('same.html'), 'utf8'), /no measurable difference/)
 })
 

@@ -54,7 +54,7 @@ const DATA: Record<string, [rows: object[], loss: unknown, more: object]> = {
   ],
   classes: [
     ROWS.map(({ one }, i) => ({ text: one, category: pick(ANIMALS, i) })),
-    'BatchAllTripletLoss',
+    { name: 'BatchAllTripletLoss', distanceMetric: 'cosine', margin: 0.3 },
     {
       columns: { text: 'text', category: 'label' },
       labels: Object.fromEntries([...ANIMALS].sort().map((name, i) => [name, i])),

@@ -1,6 +1,6 @@
 // Commands that use a model, with a tiny one: results as the library computes them, and bad input as a table over commands.
 import { spawn, spawnSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
@@ -103,6 +103,21 @@ test.serial('encode: stdin to stdout, a line of JSON for each text', (t) => {
       .flatMap((line) => JSON.parse(line).embedding),
     expected,
   )
+})
+
+test.serial('encode: a shard of fewer texts than shards is a file without rows', async (t) => {
+  writeFileSync(at('three.txt'), 'a\nb\nc\n')
+  for (const ending of ['npy', 'jsonl', 'parquet', 'f32']) {
+    const output = at(`empty.${ending}`)
+    const { code, out, err } = await callProgram([
+      ...['encode', MODEL, at('three.txt'), '--shard', '4/4', '--output', output, '--json'],
+    ])
+    t.is(code, 0, err)
+    t.is(JSON.parse(out).rows, 0)
+    t.true(existsSync(output))
+  }
+  const { shape } = readNpy(at('empty.npy'))
+  t.deepEqual(shape, [0, 32])
 })
 
 test.serial('encode: the shards of a text file are all its rows', async (t) => {

@@ -2,9 +2,18 @@ import { copyFile, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'n
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
-import { EmbeddingIndex, type Embeddings, type IndexPrecision, type IndexRows, util } from '../../lib/index.js'
+import {
+  EmbeddingIndex,
+  type Embeddings,
+  type IndexPrecision,
+  type IndexRows,
+  SentenceTransformer,
+  util,
+} from '../../lib/index.js'
 import { FileLock, takeLock } from '../../lib/io/lock.js'
 import { embeddings } from '../../lib/models/embeddings.js'
+import { HEAD_BYTES, writeHead } from '../../lib/search/embedding-index/format.js'
+import { hasShared, MINILM } from '../helpers/shared.js'
 
 const root = await mkdtemp(join(tmpdir(), 'sentence-torch-'))
 test.after.always(() => rm(root, { recursive: true, force: true }))
@@ -221,6 +230,80 @@ test('what is damaged or another file is refused by what is wrong', async (t) =>
   await using open = await EmbeddingIndex.open(short)
   await truncate(short, 9000)
   await t.throwsAsync(open.search(queries), { code: 'ERR_INVALID_FILE', message: /became shorter/ })
+})
+
+/** A model whose embeddings are fixed numbers. */
+const fixed = (rows: Embeddings) => ({ encode: async () => rows }) as unknown as SentenceTransformer
+
+test('an index knows its model: another one of the same width is refused, one that rounds differently is not', async (t) => {
+  const path = newPath()
+  const model = fixed(someRows(1, 37, 5))
+  await made(path, { embeddings: part(corpus, 0, 20), model, modelName: 'org/first' })
+  await using index = await EmbeddingIndex.open(path)
+  t.is(index.modelName, 'org/first')
+  t.true(await index.checkModel(model, 'org/first'))
+  const rounded = someRows(1, 37, 5)
+  rounded.data.forEach((value, i) => {
+    rounded.data[i] = Math.round(value * 100) / 100
+  })
+  t.true(await index.checkModel(fixed(rounded)))
+  const message =
+    /index was made with another model, org\/first: the cosine .* is -?0\.\d{3}\. Use that model, or make the index again with org\/other$/
+  await t.throwsAsync(index.checkModel(fixed(someRows(1, 37, 6)), 'org/other'), {
+    code: 'ERR_INVALID_ARGUMENT',
+    message,
+  })
+  await t.throwsAsync(index.checkModel(fixed(someRows(1, 20, 5))), {
+    message: /37 numbers, those of the given model 20/,
+  })
+  await t.throwsAsync(index.checkModel({} as never), { code: 'ERR_INVALID_ARGUMENT', message: /SentenceTransformer/ })
+  // Additions keep it, and truncated rows are compared with the truncated model.
+  await index.add({ embeddings: part(corpus, 20, 30) })
+  await using again = await EmbeddingIndex.open(path)
+  t.is(again.modelName, 'org/first')
+  const short = newPath()
+  await made(short, { embeddings: someRows(3, 12), model })
+  await using truncated = await EmbeddingIndex.open(short)
+  t.is(truncated.modelName, undefined)
+  t.true(await truncated.checkModel(model))
+  // An index of an older version, or without a model.
+  const plain = newPath()
+  await made(plain, { embeddings: part(corpus, 0, 20) })
+  await using unknown = await EmbeddingIndex.open(plain)
+  t.false(await unknown.checkModel(model))
+  await t.throwsAsync(EmbeddingIndex.create(newPath(), { embeddings: corpus, modelName: 'a' }), {
+    message: /modelName/,
+  })
+  // Any name has room in the head, and what is no probe is damage.
+  await made(newPath(), {
+    embeddings: someRows(2, 4096),
+    model: fixed(someRows(1, 4096, 5)),
+    modelName: '\ud800'.repeat(999),
+  })
+  const head = writeHead({
+    ...{ sequence: 1, rows: 20, end: (await readFile(plain)).length, dimension: 37, precision: 'float32' },
+    ...{ scoreFunction: 'cosine', hasIds: false, hasTexts: false, model: { probe: 'AAA', width: 37 } },
+  })
+  await writeFile(plain, Buffer.concat([head, head, (await readFile(plain)).subarray(2 * HEAD_BYTES)]))
+  await t.throwsAsync(EmbeddingIndex.open(plain), { code: 'ERR_INVALID_FILE', message: /base64/ })
+})
+
+const withModel = hasShared ? test : test.skip
+withModel('number types of one model are one model, and its prompts are not another', async (t) => {
+  const path = newPath()
+  {
+    await using model = await SentenceTransformer.load(MINILM)
+    await made(path, { embeddings: await model.encodeDocument(['a']), model, modelName: 'MiniLM' })
+  }
+  await using index = await EmbeddingIndex.open(path)
+  for (const dtype of ['bfloat16', 'int8'] as const) {
+    const loading = SentenceTransformer.load(MINILM, { dtype, prompts: { query: 'query: ' } })
+    const model = await loading.catch(() => undefined)
+    // Not every processor computes in int8.
+    if (model === undefined && dtype === 'int8') continue
+    t.true(await index.checkModel(model!, dtype))
+    await model!.dispose()
+  }
 })
 
 test('a format of a newer version is told from damage', async (t) => {

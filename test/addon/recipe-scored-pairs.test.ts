@@ -48,6 +48,7 @@ test('scores beyond the scale are an error that names the row', async (t) => {
   ])
   await t.throwsAsync(run(t, train, { scale: 4 }), {
     code: 'ERR_INVALID_DATA',
-    message: 'Expected scores from 0 to 4, found 4.5 in row 1; the option scale takes the largest score',
+    message:
+      'Expected scores from 0 to 4, found 4.5 in row 1 of those with a label; the option scale takes the largest score',
   })
 })

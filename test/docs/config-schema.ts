@@ -4,7 +4,7 @@ import type { Kind } from '../../lib/options/kinds.js'
 import { DATA_OPTIONS } from '../../lib/recipes/data-spec.js'
 import { EVALUATION_DOCS, EVALUATION_KINDS } from '../../lib/recipes/evaluation-spec.js'
 import { RECIPES } from '../../lib/recipes/index.js'
-import { LOSS_NAMES } from '../../lib/recipes/make-loss.js'
+import { LOSS_NAMES, PAIR_LOSS_NAMES } from '../../lib/recipes/make-loss.js'
 import { ARGUMENTS } from '../../lib/training/arguments/table/index.js'
 import { kindSchema, type Schema } from './kind-schema.js'
 import { lossFiles } from './loss-files.js'
@@ -71,7 +71,21 @@ function recipeSchema({ name, options }: (typeof RECIPES)[number]): Schema {
     return [key, option === 'args' ? ref('training') : documented(kind, kind.doc, `${name}.${option}`)] as const
   })
   const required = Object.keys(options).filter((option) => options[option]!.isNeeded)
-  return closed({ recipe: { const: name }, ...Object.fromEntries(entries) }, { required })
+  const properties: Schema = { recipe: { const: name }, ...Object.fromEntries(entries) }
+  return closed(properties, { required, ...(options.modelType && lossesByType(properties)) })
+}
+
+/** Losses of models of embeddings and of cross-encoders have the same names, and other options. */
+function lossesByType(properties: Schema): Schema {
+  const { loss } = properties
+  properties.loss = {}
+  const of = (schema: unknown) => ({ properties: { loss: schema } })
+  return {
+    if: { properties: { modelType: { const: 'cross-encoder' } }, required: ['modelType'] },
+    // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema
+    then: of({ ...(loss as Schema), $ref: '#/$defs/pairLossOrLosses' }),
+    else: of(loss),
+  }
 }
 
 function shared(): Record<string, Schema> {
@@ -107,19 +121,32 @@ function shared(): Record<string, Schema> {
 }
 
 function lossSchemas(): Record<string, Schema> {
-  const files = lossFiles.filter(({ isForPairs, name }) => !isForPairs && LOSS_NAMES.includes(name))
+  return {
+    ...lossesOf(
+      lossFiles.filter(({ isForPairs, name }) => !isForPairs && LOSS_NAMES.includes(name)),
+      'loss',
+    ),
+    ...lossesOf(
+      lossFiles.filter(({ isForPairs, name }) => isForPairs && PAIR_LOSS_NAMES.includes(name)),
+      'pairLoss',
+    ),
+  }
+}
+
+/** @param one what a definition of one loss is called, beside `<one>OrLosses` and `<one>_<name>` */
+function lossesOf(files: typeof lossFiles, one: string): Record<string, Schema> {
   const own = files.map((file) => {
     const options = Object.entries(file.options).map(([name, kind]) => {
       return [name, documented(kind, file.optionComment(name), `${file.name}.${name}`)]
     })
     const required = Object.keys(file.options).filter((name) => file.options[name]!.isNeeded)
     const properties = { name: { const: file.name }, ...Object.fromEntries(options) }
-    return [`loss_${file.name}`, closed(properties, { required: ['name', ...required] })]
+    return [`${one}_${file.name}`, closed(properties, { required: ['name', ...required] })]
   })
   // A name alone is a loss without an option that has to be given.
   const plain = files.filter(({ options }) => !Object.values(options).some(({ isNeeded }) => isNeeded))
   return {
-    loss: {
+    [one]: {
       if: { type: 'object' },
       // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema
       then: {
@@ -129,19 +156,21 @@ function lossSchemas(): Record<string, Schema> {
         allOf: files.map(({ name }) => ({
           if: { properties: { name: { const: name } }, required: ['name'] },
           // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema
-          then: ref(`loss_${name}`),
+          then: ref(`${one}_${name}`),
         })),
       },
       else: {
         enum: plain.map(({ name }) => name),
-        description: 'A loss that needs an option is an object: { name: SoftmaxLoss, numLabels: 3 }',
+        ...(plain.length < files.length && {
+          description: 'A loss that needs an option is an object: { name: SoftmaxLoss, numLabels: 3 }',
+        }),
       },
     },
-    lossOrLosses: {
+    [`${one}OrLosses`]: {
       if: { type: 'object', not: { required: ['name'] } },
       // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema
-      then: { type: 'object', additionalProperties: ref('loss'), minProperties: 1 },
-      else: ref('loss'),
+      then: { type: 'object', additionalProperties: ref(one), minProperties: 1 },
+      else: ref(one),
     },
     ...Object.fromEntries(own),
   }

@@ -3,8 +3,11 @@
 import { BATCH_SAMPLERS } from '../../lib/data/samplers/index.js'
 import { DIRECTIONS } from '../../lib/losses/multiple-negatives-ranking.js'
 import type { Kind } from '../../lib/options/kinds.js'
+import { PRECISIONS } from '../../lib/recipes/few-bytes.js'
 import { ENDPOINT_OPTIONS } from '../../lib/recipes/queries/endpoint-generator.js'
+import { DECIDED } from '../../lib/recipes/search/space.js'
 import { REPORTERS } from '../../lib/training/arguments/log-arguments.js'
+import { ARGUMENTS } from '../../lib/training/arguments/table/index.js'
 
 export type Schema = { [key: string]: unknown }
 
@@ -47,15 +50,38 @@ const TYPES: Readonly<Record<string, (kind: Kind) => Schema>> = {
   GuideModel: () => ({ ...text, minLength: 1 }),
   // Of recipes: training arguments.
   object: () => ref('training'),
+  'string | number': () =>
+    anyOf({ type: 'string', pattern: '^\\d+(\\.\\d+)?[smh]?$' }, { type: 'number', exclusiveMinimum: 0 }),
+  SearchSpace: searchSpace,
   Loss: () => ref('loss'),
   NamedLoss: () => ref('lossOrLosses'),
   DataOption: () => ref('data'),
   'DataOption | readonly DataOption[]': () => oneOrMore(ref('data')),
+  // Layers: how many, or their numbers.
+  'number | readonly number[]': () =>
+    anyOf({ type: 'integer', minimum: 1 }, listOf({ type: 'integer', minimum: 0 }, { minItems: 1 })),
+  'LossSpec | Loss': () => ref('loss'),
+  'readonly CodePrecision[]': () => listOf({ enum: [...PRECISIONS] }, { minItems: 1 }),
   NamedData: () => ref('dataOrNamedData'),
   EvaluatorOption: () => ref('evaluation'),
   DocumentsOption: () => anyOf(ref('data'), listOf(text, { minItems: 1 })),
   GeneratorOption: () => anyOf({ ...text, minLength: 1 }, endpoint()),
   'Readonly<Record<string, unknown>>': () => ({ type: 'object' }),
+}
+
+/** Losses and training arguments, each with values to choose from. */
+function searchSpace(): Schema {
+  const range = {
+    type: 'object',
+    properties: { min: { type: 'number', exclusiveMinimum: 0 }, max: { type: 'number', exclusiveMinimum: 0 } },
+    required: ['min', 'max'],
+    additionalProperties: false,
+  }
+  const names = Object.keys(ARGUMENTS).filter((name) => !DECIDED.includes(name))
+  const choices = anyOf(listOf({}, { minItems: 1 }), range)
+  const losses = listOf(anyOf(ref('loss'), ref('pairLoss')), { minItems: 1 })
+  const properties = { loss: losses, ...Object.fromEntries(names.map((name) => [name, choices])) }
+  return { type: 'object', properties, additionalProperties: false }
 }
 
 /** A service that writes queries. */

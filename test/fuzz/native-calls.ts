@@ -223,6 +223,28 @@ export const samples: Record<string, (random: Random) => Call> = {
     call: 'new Trainer',
     args: [{ $object: 'encoder' }, mutated(random, trainerSpec(random.pick(losses)), tokens)],
   }),
+  run: (random) => {
+    const arrays: Json[] = [{ $f32: 6 }, { $i32: [0, 1] }]
+    return { on: 'tensors', call: 'run', args: [random.some(1, 6, () => tensorStep(random)), arrays] }
+  },
+  read: (random) => ({
+    on: 'tensors',
+    call: 'read',
+    args: [random.int(8), random.pick<Json>([{ $f32: 6 }, { $ref: 'out' }, { $u8: 6 }])],
+  }),
+  backward: (random) => ({ on: 'tensors', call: 'backward', args: [random.int(8)] }),
+  count: () => ({ on: 'tensors', call: 'count', args: [] }),
+  forward: (random) => ({
+    ...{ on: 'trainer', call: 'forward' },
+    args: [random.pick(batches), { $object: 'tensors' }, random.pick<Json>([[1], [1, 2]]), options(random)],
+  }),
+  bind: (random) => ({
+    on: 'trainer',
+    call: 'bind',
+    args: [{ $object: 'tensors' }, random.pick<Json>([{}, { 'loss.w': 1 }])],
+  }),
+  update: (random) => ({ on: 'trainer', call: 'update', args: [options(random)] }),
+  zeroGradients: () => ({ on: 'trainer', call: 'zeroGradients', args: [] }),
   // Memory that moves while a job uses it.
   transfer: (random) => ({ on: 'memory', call: 'transfer', args: [random.pick(['out', 'data'])] }),
   resize: (random) => ({
@@ -230,6 +252,48 @@ export const samples: Record<string, (random: Random) => Call> = {
     call: 'resize',
     args: [random.pick(['out', 'data']), random.pick([0, 8, 200])],
   }),
+}
+
+/** One with sense, but for the shapes of what it reads. */
+function tensorStep(random: Random): Json {
+  const [op, count, options] = random.pick<[string, number, Json]>([
+    ['data', 0, { array: 0, shape: [2, 3], dtype: 'float32' }],
+    ['data', 0, { array: 1, shape: [2], dtype: 'int64' }],
+    ['full', 0, { shape: [2, 3], value: 'Infinity' }],
+    ['eye', 0, { shape: [3, 3] }],
+    ['arange', 0, { shape: [4], start: 1 }],
+    ['randn', 0, { shape: [2, 3], seed: 1 }],
+    ...['leaf', 'detach', 'grad', 'exp', 'log', 'relu', 'diagonal'].map((name): [string, number, Json] => [
+      name,
+      1,
+      {},
+    ]),
+    ...['add', 'div', 'maximum', 'gt', 'matmul', 'mseLoss', 'crossEntropy'].map((name): [string, number, Json] => [
+      name,
+      2,
+      {},
+    ]),
+    ['pow', 1, { value: 2 }],
+    ['to', 1, { dtype: 'float64' }],
+    ['clamp', 1, { min: -1, max: 'NaN' }],
+    ['where', 3, {}],
+    ['sum', 1, { dims: [0, 1], keepDim: true }],
+    ['norm', 1, { dims: [1], p: 2 }],
+    ['max', 1, { dim: 1 }],
+    ['argmax', 1, { dim: 0 }],
+    ['softmax', 1, { dim: 1 }],
+    ['transpose', 1, { first: 0, second: 1 }],
+    ['reshape', 1, { shape: [3, 2] }],
+    ['expand', 1, { shape: [2, 2, 3] }],
+    ['slice', 1, { dim: 1, start: 1, length: 2 }],
+    ['select', 1, { dim: 0, index: 1 }],
+    ['gather', 2, { dim: 0 }],
+    ['indexSelect', 2, { dim: 1 }],
+    ['cat', 2, { dim: 0 }],
+    ['stack', 3, { dim: 0 }],
+    ['free', 2, {}],
+  ])
+  return { op, out: random.int(8), in: Array.from({ length: count }, () => random.int(8)), options }
 }
 
 function range(random: Random): Json {

@@ -278,6 +278,11 @@ export function fakeAddon(fastDTypes: DType[] = ['float32']): FakeAddon {
         throw new Error('the fake addon cannot write texts')
       }
     } as unknown as NativeAddon['Generation'],
+    Tensors: class {
+      constructor() {
+        throw new Error('the fake addon has no tensors')
+      }
+    } as unknown as NativeAddon['Tensors'],
     Trainer: class {
       constructor() {
         throw new Error('the fake addon does not train')

@@ -102,7 +102,27 @@ def citations():
     return found
 
 
+def ranking_citations():
+    """Of the loss whose citation depends on its options."""
+    model = SentenceTransformer(str(GOLDEN / "merging" / "one"), device="cpu")
+    all_directions = ["query_to_doc", "query_to_query", "doc_to_query", "doc_to_doc"]
+    cases = [
+        (["query_to_doc"], "joint"),
+        (["query_to_doc", "doc_to_query"], "joint"),
+        (["doc_to_query", "query_to_doc"], "per_direction"),
+        (all_directions[::-1], "joint"),
+        (all_directions[:3], "joint"),
+    ]
+    found = []
+    for directions, mode in cases:
+        loss = losses.MultipleNegativesRankingLoss(model, directions=tuple(directions), partition_mode=mode)
+        found.append({"directions": directions, "partitionMode": mode, "citation": loss.citation.strip()})
+    symmetric = losses.MultipleNegativesSymmetricRankingLoss(model).citation.strip()
+    return {"MultipleNegativesRankingLoss": found, "MultipleNegativesSymmetricRankingLoss": symmetric}
+
+
 OUT.mkdir(exist_ok=True)
+(OUT / "ranking-citations.json").write_text(json.dumps(ranking_citations(), indent=1, ensure_ascii=False) + "\n")
 for name, make in {"sentence-transformer": sentence_transformer, "cross-encoder": cross_encoder}.items():
     with tempfile.TemporaryDirectory() as folder:
         text = make(folder)

@@ -6,6 +6,7 @@ values with three decimals; repeated rows and integer rows give ties on purpose.
 
 import contextlib
 import io
+import itertools
 import json
 from pathlib import Path
 
@@ -204,6 +205,40 @@ def hard_negatives():
     write("hard-negatives", {**content, "cases": cases})
 
 
+def negatives_grid():
+    """Margins, bounds and ranges in all combinations, and the options that stand for a difficulty. Lists of rows alone."""
+    generator = np.random.default_rng(20)
+    values = clustered(21, [40, 40, 35, 35], 8, 0.6, repeats=False)
+    embeddings = {f"q{i}": values[i] for i in range(10)} | {f"d{i}": values[10 + i] for i in range(140)}
+    scores = np.round(generator.normal(size=(10, 140)), 4)
+    # The first document of each query is one of its nearest, the others any.
+    near = (util.cos_sim(values[:10], values[10:])).numpy().argsort(1)
+    pairs = [(f"q{i}", f"d{near[i, -1 - i]}") for i in range(10)] + [("q3", "d20"), ("q5", "d1"), ("q5", "d5")]
+    dataset = Dataset.from_dict({"question": [q for q, _ in pairs], "answer": [d for _, d in pairs]})
+    corpus = [f"d{i}" for i in range(140)]
+    choices = [
+        {name: value for name, value in zip(names, chosen) if value is not None}
+        for names in [("absolute_margin", "relative_margin", "max_score", "min_score", "range_min", "range_max")]
+        for chosen in itertools.product([None, 0.1], [None, 0.05], [None, 0.5], [None, -0.1], [None, 4], [None, 12])
+    ]
+    choices += [{"relative_margin": 0.05, "range_min": low, "range_max": high} for low, high in [(10, 50), (100, 1000)]]
+    cases = []
+    for options in choices:
+        for crossed in [False, True]:
+            if crossed and not {"absolute_margin", "relative_margin", "max_score", "min_score"} & set(options):
+                continue
+            scorer = {"cross_encoder": Scorer(scores)} if crossed else {}
+            with contextlib.redirect_stdout(io.StringIO()):
+                found = util.mine_hard_negatives(
+                    dataset, Model(embeddings, "cosine"), corpus=corpus, verbose=False, **options, **scorer
+                )
+            rows_found = [[int(row[name][1:]) for name in found.column_names] for row in found]
+            cases.append({"options": options, "crossed": crossed, "rows": [n for row in rows_found for n in row]})
+    texts = {name: listed(value) for name, value in embeddings.items()}
+    content = {"dim": 8, "texts": texts, "scores": scores.tolist(), "pairs": dataset.to_dict(), "corpus": corpus}
+    write("negatives-grid", {**content, "cases": cases})
+
+
 def similarities():
     a, b = rows(12, 9, 7), rows(13, 9, 7)
     b[2] = a[2]
@@ -251,5 +286,6 @@ if __name__ == "__main__":
     paraphrases()
     communities()
     hard_negatives()
+    negatives_grid()
     similarities()
     quantization()

@@ -16,6 +16,7 @@ import {
   SentenceTransformerTrainer,
 } from '../../lib/index.js'
 import { CITATIONS } from '../../lib/models/card/citations.js'
+import { lossFacts } from '../../lib/training/card/loss-facts.js'
 import { temporaryFolder } from '../helpers/model-folders.js'
 
 const GOLDEN = fileURLToPath(new URL('../../../test/parity/golden/', import.meta.url))
@@ -193,6 +194,24 @@ test("the card of a CrossEncoder has the sections and facts of Python's", async 
 test('citations are those of the losses of sentence-transformers', (t) => {
   const python = JSON.parse(read('citations.json')) as Record<string, string>
   t.deepEqual(Object.fromEntries([...CITATIONS].sort()), Object.fromEntries(Object.entries(python).sort()))
+})
+
+test('the citation of multiple negatives ranking depends on its directions, as in sentence-transformers', (t) => {
+  const python = JSON.parse(read('ranking-citations.json')) as {
+    MultipleNegativesRankingLoss: (losses.MultipleNegativesRankingLossOptions & { citation: string })[]
+    MultipleNegativesSymmetricRankingLoss: string
+  }
+  const cited = python.MultipleNegativesRankingLoss.map(({ citation, ...options }) => {
+    t.deepEqual(lossFacts([new losses.MultipleNegativesRankingLoss(options)]), [
+      { name: 'MultipleNegativesRankingLoss', citation },
+    ])
+    return citation
+  })
+  t.is(new Set(cited).size, 3)
+  t.is(
+    lossFacts([new losses.MultipleNegativesSymmetricRankingLoss()])[0]!.citation,
+    python.MultipleNegativesSymmetricRankingLoss,
+  )
 })
 
 test('checkpoints have the card, the best one is marked, and a model without training keeps the short card', async (t) => {

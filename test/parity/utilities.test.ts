@@ -215,6 +215,48 @@ test('mineHardNegatives makes the columns and the report of util.mine_hard_negat
   }
 })
 
+interface GridGolden extends Omit<NegativesGolden, 'cases'> {
+  cases: { options: Record<string, number>; crossed: boolean; rows: number[] }[]
+}
+
+test('mineHardNegatives finds the same negatives with all combinations of margins, bounds and ranges', async (t) => {
+  const { dim, texts, scores, pairs, corpus, cases } = golden<GridGolden>('negatives-grid')
+  t.is(cases.length, 128)
+  const encode = async (input: readonly string[]) =>
+    util.normalize(
+      matrix(
+        input.flatMap((text) => texts[text]!),
+        dim,
+      ),
+    )
+  const model = { encodeQuery: encode, encodeDocument: encode, similarityFnName: 'cosine' }
+  const crossEncoder = {
+    predict: async (input: readonly (readonly [string, string])[]) =>
+      input.map(([query, text]) => scores[Number(query.slice(1))]![Number(text.slice(1))]!),
+  }
+  const names = new Map([
+    ['{"relative_margin":0.05}', 'hard'],
+    ['{"relative_margin":0.05,"range_min":10,"range_max":50}', 'semi-hard'],
+    ['{"relative_margin":0.05,"range_min":100,"range_max":1000}', 'easy'],
+  ])
+  let presets = 0
+  for (const { options, crossed, rows } of cases) {
+    const where = `${JSON.stringify(options)}${crossed ? ', cross-encoder' : ''}`
+    const difficulty = names.get(JSON.stringify(options))
+    for (const chosen of difficulty === undefined ? [camel(options)] : [camel(options), { difficulty }]) {
+      if ('difficulty' in chosen) presets++
+      const found = await util.mineHardNegatives(
+        Dataset.fromColumns(pairs),
+        model as unknown as Parameters<typeof util.mineHardNegatives>[1],
+        { ...chosen, corpus, verbose: false, ...(crossed && { crossEncoder }) } as MineHardNegativesOptions,
+      )
+      const numbers = [...found].flatMap((row) => Object.values(row).map((text) => Number(String(text).slice(1))))
+      t.deepEqual(numbers, rows, where)
+    }
+  }
+  t.is(presets, 6)
+})
+
 interface SimilarityGolden {
   dim: number
   a: number[]

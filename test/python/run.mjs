@@ -253,6 +253,17 @@ async function dataFiles() {
 }
 
 const work = mkdtempSync(join(tmpdir(), 'sentence-torch-python-'))
+/** The command `parity` finds the folders equal. */
+function parityCommand(jobs) {
+  for (const { name, folder } of jobs.slice(-3)) {
+    const args = ['dist/lib/cli/main.js', 'parity', folder, '--python', python, '--json']
+    const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: root, encoding: 'utf8' })
+    if (status === 0) passed++
+    else failed++
+    console.log(`${status === 0 ? 'ok' : 'FAILED'}: ${name}, sentence-torch parity ${(stdout || stderr).trim()}`)
+  }
+}
+
 try {
   if (!process.env.SENTENCE_TORCH_TEST_PYTHON && !existsSync(venv)) {
     console.log('Making bench/peers/venv')
@@ -300,6 +311,7 @@ try {
   for (const [i, job] of trained.entries()) {
     check(`${job.name}, fine-tuned and saved here, loaded by Python`, theirs[i], job.ours, job)
   }
+  await parityCommand(jobs)
   await crossEncoders()
   await adapters()
   await languageModels()

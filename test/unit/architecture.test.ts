@@ -9,14 +9,17 @@ const libRules: Record<string, readonly string[]> = {
   errors: [],
   options: ['errors'],
   native: ['errors', 'options'],
+  tensor: ['errors', 'options', 'native'],
   io: ['errors', 'options'],
   data: ['errors', 'options', 'io'],
-  losses: ['errors', 'options', 'io', 'data', 'native'],
+  losses: ['errors', 'options', 'io', 'data', 'native', 'tensor'],
   models: ['errors', 'options', 'io', 'data', 'native'],
   search: ['errors', 'options', 'io', 'data', 'native', 'losses', 'models'],
   evaluation: ['errors', 'options', 'io', 'data', 'native', 'losses', 'models', 'search'],
   training: ['errors', 'options', 'io', 'data', 'native', 'losses', 'models', 'search', 'evaluation'],
+  loops: [...['errors', 'options', 'io', 'data', 'native', 'tensor', 'losses', 'models', 'training']],
   serve: ['errors', 'options', 'io', 'data', 'native', 'losses', 'models', 'search', 'evaluation', 'training'],
+  classification: ['errors', 'options', 'io', 'data', 'native', 'losses', 'models', 'search', 'evaluation', 'training'],
   plots: ['errors', 'options'],
   report: [
     ...['errors', 'options', 'io', 'data', 'native', 'losses', 'models', 'search', 'evaluation', 'training'],
@@ -24,7 +27,7 @@ const libRules: Record<string, readonly string[]> = {
   ],
   recipes: [
     ...['errors', 'options', 'io', 'data', 'native', 'losses', 'models', 'search', 'evaluation', 'training'],
-    ...['plots', 'report'],
+    ...['classification', 'plots', 'report'],
   ],
 }
 libRules.cli = [...Object.keys(libRules)]

@@ -18,6 +18,18 @@ test('the bundle exports what the library exports', async (t) => {
     t.deepEqual(Object.keys(bundled![name] as object).sort(), Object.keys(whole![name] as object).sort(), name)
 })
 
+test('sentence-torch/tensor is an entry of its own, with all that it exports', async (t) => {
+  const { tensor } = (await import(new URL('tensor.js', bundle).href)) as { tensor: object }
+  const whole = (await import(new URL('loops/index.js', lib).href)) as object
+  t.deepEqual(Object.keys(await import(new URL('tensor.js', bundle).href)).sort(), Object.keys(whole).sort())
+  t.is(typeof tensor, 'function')
+  const root = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as {
+    exports: Record<string, { types: string; default: string }>
+  }
+  for (const path of Object.values(root.exports['./tensor']!))
+    t.notThrows(() => readFileSync(join(packageRoot, path)), path)
+})
+
 test('classes and functions of the bundle have their names, which cards and messages tell', async (t) => {
   const bundled = (await import(new URL('index.js', bundle).href)) as Record<string, object>
   const isFunction = (value: unknown) => typeof value === 'function'

@@ -2,8 +2,9 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import test, { type ExecutionContext } from 'ava'
-import { EndpointGenerator, type EndpointOptions, linesOf } from '../../lib/recipes/queries/endpoint-generator.js'
-import { retryAfter } from '../../lib/recipes/queries/requests.js'
+import { retryAfter } from '../../lib/io/requests.js'
+import { type EndpointOptions, linesOf } from '../../lib/recipes/queries/chat.js'
+import { EndpointGenerator } from '../../lib/recipes/queries/endpoint-generator.js'
 
 interface Asked {
   headers: IncomingMessage['headers']

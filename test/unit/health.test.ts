@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 import test from 'ava'
 import { Dataset } from '../../lib/data/dataset.js'
 import {
+  BatchAllTripletLoss,
   BatchHardSoftMarginTripletLoss,
   BatchHardTripletLoss,
   ContrastiveLoss,
@@ -11,6 +12,7 @@ import {
   TripletLoss,
 } from '../../lib/losses/index.js'
 import type { LossSpec, StepReport } from '../../lib/native/types.js'
+import { suggestLoss } from '../../lib/recipes/suggest-loss.js'
 import { resolveArguments, type TrainingArguments } from '../../lib/training/arguments/arguments.js'
 import { accumulationNegatives } from '../../lib/training/health/accumulation.js'
 import { Collapse } from '../../lib/training/health/collapse.js'
@@ -309,6 +311,11 @@ test('the descriptions of the losses themselves are understood', (t) => {
   t.is(codes(new TripletLoss({ tripletMargin: 0.5 })), undefined)
   t.is(codes(new BatchHardTripletLoss()), 'WARN_NORMALIZED_MARGIN')
   t.is(codes(new BatchHardSoftMarginTripletLoss()), undefined)
+  // What classes get without a loss by name.
+  const classes = suggestLoss(Dataset.fromColumns({ text: ['a', 'b'], label: [0, 1] }), 'rows')
+  const { name, ...options } = classes.loss as { name: string }
+  t.is(name, 'BatchAllTripletLoss')
+  t.is(codes(new BatchAllTripletLoss(options)), undefined)
   t.is(codes(new ContrastiveLoss()), undefined)
   t.is(codes(new MultipleNegativesRankingLoss({ similarityFct: 'dot_score', scale: 1 })), 'WARN_NORMALIZED_MARGIN')
   t.is(codes(new MultipleNegativesRankingLoss()), undefined)

@@ -23,3 +23,9 @@ test('of many training rows every n-th answer is among them', async (t) => {
   t.is(size.queries, 45)
   t.true(size.corpus >= 1800 && size.corpus <= 2045, String(size.corpus))
 })
+
+test('a share that leaves too few rows on one side is an error in the words of the option', async (t) => {
+  const code = 'ERR_INVALID_DATA'
+  await t.throwsAsync(holdOut(pairs(80), 'pairs', 0.99, 42), { code, message: /^holdOut 0\.99 of 80 rows leaves none/ })
+  await t.throwsAsync(holdOut(pairs(80), 'pairs', 0.05, 42), { code, message: /^holdOut 0\.05 of 80 rows is too few/ })
+})

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -13,8 +13,16 @@ export async function installModule<T>(name: string): Promise<T> {
   return (await import(pathToFileURL(join(packageRoot, 'install', name)).href)) as T
 }
 
+const folders: string[] = []
+process.once('exit', () => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true })
+})
+
+/** A new folder, which is removed when the process of the test file ends. */
 export function temporaryFolder(): string {
-  return mkdtempSync(join(tmpdir(), 'sentence-torch-install-'))
+  const folder = mkdtempSync(join(tmpdir(), 'sentence-torch-install-'))
+  folders.push(folder)
+  return folder
 }
 
 /** Writes files given as { 'a/b.txt': 'content' } below `root`. */

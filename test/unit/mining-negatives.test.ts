@@ -10,6 +10,7 @@ import type { EncodeOptions } from '../../lib/models/types.js'
 import { type mineHardNegatives, mineNegativesWith } from '../../lib/search/hard-negatives/mine.js'
 import type { MineHardNegativesOptions } from '../../lib/search/hard-negatives/options.js'
 import { statistics } from '../../lib/search/hard-negatives/report.js'
+import type { MiningStatistics } from '../../lib/search/hard-negatives/statistics-types.js'
 import { fakeAddon } from '../helpers/fake-addon.js'
 
 type Model = Parameters<typeof mineHardNegatives>[1]
@@ -293,4 +294,91 @@ test('what cannot be is refused before anything is embedded', async (t) => {
   await refused({}, { code: 'ERR_INVALID_DATA', message: /0 rows/ }, empty)
   await refused({}, { code: 'ERR_INVALID_DATA', message: /columns query/ }, Dataset.fromColumns({ query: ['q1'] }))
   await t.throwsAsync(mine({ signal: AbortSignal.abort() }), { code: 'ERR_ABORTED' })
+})
+
+test('a judge is asked about no more than is needed, and its answers are left out', async (t) => {
+  const asked: string[][] = []
+  const judge = {
+    judge: async (given: readonly (readonly [string, string])[]) => {
+      asked.push(given.map((pair) => pair.join(' ')))
+      return given.map(([, text]) => text === 'd1' || text === 'd85')
+    },
+  }
+  let told: MiningStatistics | undefined
+  const onStatistics = (found: MiningStatistics) => {
+    told = found
+  }
+  const found = await mine({ numNegatives: 2, judge, onStatistics, outputScores: true })
+  t.deepEqual(found.query, ['q0', 'q0', 'q0', 'q0', 'q90', 'q90'])
+  t.deepEqual(found.negative, ['d10', 'd30', 'd10', 'd30', 'd91', 'd30'])
+  t.deepEqual(asked, [
+    ['q0 d1', 'q0 d10', 'q90 d91', 'q90 d85'],
+    ['q0 d30', 'q90 d30'],
+  ])
+  const { refused, queries, rows, missingRows, positiveScores, closest, samples } = told!
+  t.deepEqual(
+    refused.map(({ reason, count }) => [reason, count]),
+    [['judge', 2]],
+  )
+  t.deepEqual([queries, rows, missingRows, positiveScores.length], [2, 6, 0, 3])
+  t.deepEqual([closest[0]!.query, closest[0]!.negative], ['q90', 'd91'])
+  t.is(samples.length, 4)
+})
+
+test('the judge of random candidates leaves a random choice, in the order of their scores', async (t) => {
+  const judge = { judge: (given: readonly (readonly [string, string])[]) => given.map(([, text]) => text === 'd30') }
+  const options = { numNegatives: 2, samplingStrategy: 'random', outputFormat: 'n-tuple', rangeMax: 5, judge } as const
+  const seen = new Set<string>()
+  for (let seed = 0; seed < 20; seed++) {
+    const found = await mine({ ...options, seed })
+    const first = [found.negative_1![0], found.negative_2![0]] as string[]
+    t.false(first.includes('d30'))
+    t.true(Number(first[0]!.slice(1)) < Number(first[1]!.slice(1)), first.join())
+    seen.add(first.join())
+  }
+  t.true(seen.size > 2, [...seen].join('; '))
+})
+
+test('written negatives are scored, and margins hold for them', async (t) => {
+  const asked: unknown[] = []
+  const writer = {
+    write: async (given: readonly (readonly [string, string])[], { count }: { count: number }) => {
+      asked.push([...given.map((pair) => pair.join(' ')), count])
+      return given.map(([query]) => (query === 'q0' ? ['d40', 'd2', ' ', 'd5'] : ['d70']))
+    },
+  }
+  const options = {
+    corpus: undefined,
+    writer,
+    numNegatives: 4,
+    outputScores: true,
+  } as unknown as MineHardNegativesOptions
+  const found = await mine({ ...options, absoluteMargin: 0.001 })
+  t.deepEqual(asked, [['q0 d5', 'q90 d80', 4]])
+  // d2 is nearer than the positives, d5 is one of them.
+  t.deepEqual(found.negative, ['d40', 'd40', 'd70'])
+  t.true(Math.abs((found.scores as number[][])[0]![1]! - Math.cos((40 * Math.PI) / 180)) < 1e-6)
+  // A cross-encoder gets nothing but what was written.
+  const pairsSeen: string[] = []
+  const crossEncoder = {
+    predict: (given: readonly (readonly [string, string])[]) => {
+      pairsSeen.push(...given.map((pair) => pair.join(' ')))
+      return given.map(() => 0.5)
+    },
+  }
+  await mine({ ...options, crossEncoder, maxScore: 0.9 })
+  t.deepEqual(pairsSeen.slice(3), ['q0 d40', 'q0 d2', 'q0 d5', 'q90 d70'])
+})
+
+test('judges and writers that are none, and what does not go with them', async (t) => {
+  const bad = (options: object, message: RegExp) =>
+    t.throwsAsync(mine(options as MineHardNegativesOptions), { code: 'ERR_INVALID_ARGUMENT', message })
+  await bad({ difficulty: 'brutal' }, /difficulty/)
+  await bad({ judge: {} }, /judge\(\) for judge/)
+  await bad({ writer: () => [] }, /write\(\) for writer/)
+  await bad({ onStatistics: 1 }, /onStatistics/)
+  await bad({ writer: { write: () => [] } }, /leave corpus out/)
+  await bad({ judge: { judge: () => [] }, includePositives: true }, /includePositives/)
+  await bad({ judge: { judge: () => ['no'] } }, /true or false for each of 6 pairs/)
+  await bad({ corpus: undefined, writer: { write: () => [['a']] } }, /a list of texts for each of 2 pairs/)
 })

@@ -8,8 +8,8 @@ import { checkDtype, type OnBadRow, type ReaderOptions, type ReadOptions, type T
 const readers: Record<string, [TableReader, (keyof ReadOptions)[]]> = {
   jsonl: [late(async () => (await import('./jsonl.js')).readJsonl), []],
   json: [late(async () => (await import('./json.js')).readJson), ['field']],
-  csv: [late(async () => (await import('./csv.js')).readCsv), ['header', 'dtype']],
-  tsv: [late(async () => (await import('./tsv.js')).readTsv), ['header', 'dtype']],
+  csv: [late(async () => (await import('./csv.js')).readCsv), ['header', 'dtype', 'textLabels']],
+  tsv: [late(async () => (await import('./tsv.js')).readTsv), ['header', 'dtype', 'textLabels']],
   parquet: [late(async () => (await import('./parquet.js')).readParquet), []],
 }
 

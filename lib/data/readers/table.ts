@@ -29,6 +29,8 @@ export interface ReadOptions {
   dtype?: Readonly<Record<string, 'string'>> | undefined
   /** The key of a JSON file's object whose value is the array of rows. */
   field?: string | undefined
+  /** @internal The label column of a CSV or TSV file holds texts. */
+  textLabels?: boolean | undefined
 }
 
 /** The options of readers and writers of CSV and TSV files. */
@@ -101,7 +103,11 @@ export function checkDtype(dtype: unknown): void {
 /** What is known of a column of a CSV or TSV file by its name alone. */
 export function fieldKind(name: string, dtype: Readonly<Record<string, 'string'>>): 'label' | 'text' | 'open' {
   if (Object.hasOwn(dtype, name)) return 'text'
-  return (labelNames as readonly string[]).includes(name) ? 'label' : 'open'
+  return isLabelName(name) ? 'label' : 'open'
+}
+
+function isLabelName(name: string): boolean {
+  return (labelNames as readonly string[]).includes(name)
 }
 
 /** Collects rows of text fields under a header. */
@@ -120,7 +126,7 @@ export class FieldTable {
   constructor(
     first: readonly string[] | undefined,
     private readonly file: string,
-    { columns, dtype = {} }: ReaderOptions,
+    { columns, dtype = {}, textLabels = false }: ReaderOptions,
   ) {
     this.hasHeader = first !== undefined
     // Named as pandas names them.
@@ -130,7 +136,8 @@ export class FieldTable {
     checkColumnNames(this.names, ` of ${file}`)
     this.sources = columns ? columns.map((name) => indexOf(this.header, name, file)) : [...this.header.keys()]
     for (const name of Object.keys(dtype)) indexOf(this.header, name, file, 'dtype')
-    this.columns = this.names.map((name) => new FieldColumn(name, file, fieldKind(name, dtype)))
+    const kindOf = (name: string) => (textLabels && isLabelName(name) ? 'text' : fieldKind(name, dtype))
+    this.columns = this.names.map((name) => new FieldColumn(name, file, kindOf(name)))
   }
 
   /** @param line number of the row's first line in the file, for errors. */

@@ -4,7 +4,7 @@ import { checkOptions, ownCopy } from '../../options.js'
 import { type BinaryScores, binaryScores } from '../binary-scores.js'
 import { contextCells, invalidData, mean, named, suffix } from '../common.js'
 import { appendCsv, pythonFloat, pythonFloat32 } from '../csv.js'
-import type { EvaluationContext, EvaluationResult } from '../evaluator.js'
+import type { EvaluationContext, EvaluationResult, MetricItems } from '../evaluator.js'
 import { SentenceEvaluator } from '../sentence-evaluator.js'
 import {
   checkLabelledPairs,
@@ -12,6 +12,7 @@ import {
   type EvaluatedCrossEncoder,
   PAIR_OPTIONS,
   type PairOptions,
+  pairRows,
   predict,
 } from './common.js'
 
@@ -63,7 +64,9 @@ export class CrossEncoderClassificationEvaluator extends SentenceEvaluator<Evalu
         [...contextCells(context), ...found.cells],
       )
     }
-    return named(this.name, found.metrics, found.primary)
+    if (!context.items) return named(this.name, found.metrics, found.primary)
+    const rows = model.numLabels === 1 ? pairRows(sentencePairs, labels, scores.data) : undefined
+    return named(this.name, found.metrics, found.primary, found.items ?? {}, rows)
   }
 
   async #binary({ data }: Scores): Promise<Found> {
@@ -97,6 +100,8 @@ interface Found {
   primary: string
   headers: string[]
   cells: string[]
+  /** Of metrics that are means of pairs. */
+  items?: Record<string, MetricItems>
 }
 
 /** Thresholds are float32 in Python, and the initial F1 is an integer. */
@@ -119,21 +124,20 @@ function classes({ data }: Scores, labels: readonly number[], width: number): Fo
     counts.set(label, known)
     return known
   }
-  let right = 0
+  const right: number[] = []
   labels.forEach((label, row) => {
     let guess = 0
     for (let i = 1; i < width; i++) if (data[row * width + i]! > data[row * width + guess]!) guess = i
     of(label).there++
     of(guess).predicted++
-    if (guess !== label) return
-    of(label).hits++
-    right++
+    right.push(Number(guess === label))
+    if (guess === label) of(label).hits++
   })
   const all = [...counts].sort(([a], [b]) => a - b).map(([, count]) => count)
   const f1 = all.map(({ hits, predicted, there }) => (2 * hits) / (predicted + there))
   const metrics = {
     f1_macro: mean(f1),
-    f1_micro: right / labels.length,
+    f1_micro: mean(right),
     f1_weighted: f1.reduce((sum, value, i) => sum + value * all[i]!.there, 0) / labels.length,
   }
   return {
@@ -141,5 +145,6 @@ function classes({ data }: Scores, labels: readonly number[], width: number): Fo
     primary: 'f1_macro',
     headers: ['Macro_F1', 'Micro_F1', 'Weighted_F1'],
     cells: Object.values(metrics).map(pythonFloat),
+    items: { f1_micro: { scores: right } },
   }
 }

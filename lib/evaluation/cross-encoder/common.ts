@@ -3,7 +3,7 @@ import type { Pair, Scores } from '../../models/cross-encoder.js'
 import type { PredictOptions } from '../../models/cross-encoder-options.js'
 import { checkType } from '../../options.js'
 import { type CommonOptions, checkCommon, checkContext, invalidData } from '../common.js'
-import type { EvaluationContext, EvaluationResult } from '../evaluator.js'
+import type { EvaluatedRows, EvaluationContext, EvaluationResult } from '../evaluator.js'
 
 /** The part of a model that evaluators of cross-encoders use; a `CrossEncoder` is one. */
 export interface EvaluatedCrossEncoder {
@@ -56,6 +56,12 @@ export function checkLabelledPairs(where: string, pairs: unknown, name: string, 
   const row = numbers.findIndex((value) => !Number.isFinite(value))
   if (row !== -1)
     throw invalidData(`Expected a number in ${where} ${name}, row ${row}, but found ${describe(numbers[row])}`)
+}
+
+/** Scores of pairs, for people to look at. */
+export function pairRows(pairs: readonly Pair[], gold: readonly number[], scores: ArrayLike<number>): EvaluatedRows {
+  const [texts1, texts2] = [pairs.map(([text]) => text), pairs.map(([, text]) => text)]
+  return { kind: 'pairs', texts1, texts2, gold, scores }
 }
 
 /**

@@ -12,6 +12,7 @@ import {
   type InputExample,
   PAIR_OPTIONS,
   type PairOptions,
+  pairRows,
   predict,
 } from './common.js'
 
@@ -74,6 +75,9 @@ export class CrossEncoderCorrelationEvaluator extends SentenceEvaluator<Evaluate
         [...contextCells(context), ...Object.values(metrics).map(pythonFloat)],
       )
     }
-    return named(this.name, metrics, 'spearman')
+    if (!context.items) return named(this.name, metrics, 'spearman')
+    const item = (correlation: 'pearson' | 'spearman') => ({ scores: data, gold: scores, correlation })
+    const items = { pearson: item('pearson'), spearman: item('spearman') }
+    return named(this.name, metrics, 'spearman', items, pairRows(sentencePairs, scores, data))
   }
 }

@@ -5,7 +5,7 @@ import { checkInteger, checkOptions, checkType, ownCopy } from '../../options.js
 import { averagePrecision } from '../binary-scores.js'
 import { checkTexts, contextCells, invalidData, mean, named, suffix } from '../common.js'
 import { appendCsv, pythonFloat } from '../csv.js'
-import type { EvaluationContext, EvaluationResult } from '../evaluator.js'
+import type { EvaluationContext, EvaluationResult, MetricItems } from '../evaluator.js'
 import { descendingOrder } from '../order.js'
 import { ndcgWithTies, reciprocalRank } from '../ranking.js'
 import { SentenceEvaluator } from '../sentence-evaluator.js'
@@ -95,7 +95,8 @@ export class CrossEncoderRerankingEvaluator extends SentenceEvaluator<EvaluatedC
         [...contextCells(context), ...Object.values(metrics).map(pythonFloat)],
       )
     }
-    return named(this.name, { ...metrics, ...(base.length > 0 && summary('base_', base, atK)) }, `ndcg@${atK}`)
+    const all = { ...metrics, ...(base.length > 0 && summary('base_', base, atK)) }
+    return named(this.name, all, `ndcg@${atK}`, context.items ? itemsOf(reranked, atK) : undefined)
   }
 
   /** The documents to score for a sample, and their relevance. */
@@ -147,6 +148,12 @@ function summary(prefix: string, all: readonly Measures[], k: number): Record<st
     [`${prefix}mrr@${k}`]: mean(all.map(([, mrr]) => mrr)),
     [`${prefix}ndcg@${k}`]: mean(all.map(([, , ndcg]) => ndcg)),
   }
+}
+
+/** The metrics of every query. */
+function itemsOf(all: readonly Measures[], k: number): Record<string, MetricItems> {
+  const of = (place: 0 | 1 | 2) => ({ scores: all.map((measures) => measures[place]) })
+  return { map: of(0), [`mrr@${k}`]: of(1), [`ndcg@${k}`]: of(2) }
 }
 
 function checkSamples(where: string, given: unknown): Checked[] {

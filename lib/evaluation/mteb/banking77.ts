@@ -4,24 +4,18 @@ import { writeFileAtomic } from '../../io/atomic.js'
 import { makeFolder } from '../../io/files.js'
 import { unlessRefused } from '../../io/unwritten.js'
 import { checkInteger, checkOptions, ownCopy } from '../../options.js'
-import { COMMON_OPTIONS, type CommonOptions, checkColumns, checkCommon, invalidData, mean, named } from '../common.js'
+import { type ClassificationData, type ClassLabel, classesOf, classNumbers } from '../class-labels.js'
+import { COMMON_OPTIONS, type CommonOptions, checkColumns, checkCommon, mean, named } from '../common.js'
 import { embed } from '../embed.js'
 import type { EvaluatedModel, EvaluationContext, EvaluationResult } from '../evaluator.js'
-import { comparePython } from '../ir-options.js'
 import { SentenceEvaluator } from '../sentence-evaluator.js'
 import { type ClassificationScores, classificationScores } from './classification-scores.js'
 import type { Experiment } from './experiments.js'
 import type { MtebTaskResult } from './task-result.js'
 
-/** Texts with their labels, in the order of the published files, on which the samples depend. */
-export interface ClassificationData {
-  texts: readonly string[]
-  labels: readonly (string | number)[]
-}
-
 /** `batchSize` is 32 unless given. `writeCsv` controls MTEB's `Banking77Classification.json` instead of a CSV file. */
 export interface Banking77ClassificationOptions extends CommonOptions {
-  /** The 10,003 rows from which training samples are drawn. */
+  /** The 10,003 rows from which training samples are drawn, in the order of the published file, on which the samples depend. */
   train: ClassificationData
   /** The 3,080 rows to classify. */
   test: ClassificationData
@@ -47,7 +41,7 @@ export interface Banking77ClassificationOptions extends CommonOptions {
 export class Banking77Classification extends SentenceEvaluator {
   override readonly name: string
   readonly #options: Banking77ClassificationOptions
-  readonly #classOf: ReadonlyMap<string | number, number>
+  readonly #classes: readonly ClassLabel[]
 
   constructor(options: Banking77ClassificationOptions) {
     super()
@@ -64,11 +58,8 @@ export class Banking77Classification extends SentenceEvaluator {
     checkInteger(`${where} experiments`, options.experiments, 1)
     checkInteger(`${where} samplesPerLabel`, options.samplesPerLabel, 1)
     checkInteger(`${where} seed`, options.seed, 0, 2 ** 32 - 1)
-    const labels = [...new Set(options.train.labels)].sort(compareLabels)
-    if (labels.length < 3) throw invalidData(`${where}: expected three labels at least but found ${labels.length}`)
-    this.#classOf = new Map(labels.map((label, i) => [label, i]))
-    const unknown = options.test.labels.find((label) => !this.#classOf.has(label))
-    if (unknown !== undefined) throw invalidData(`${where}: the test label ${unknown} is not among those of train`)
+    this.#classes = classesOf(options.train.labels, where, 3)
+    classNumbers(options.test.labels, this.#classes, `${where} test`)
     this.name = options.name ?? ''
     this.#options = { batchSize: 32, ...ownCopy(options) }
   }
@@ -93,11 +84,11 @@ export class Banking77Classification extends SentenceEvaluator {
     const { train, test, writeCsv = true } = this.#options
     const { experiments = 10, samplesPerLabel = 8, seed = 42 } = this.#options
     const samples = undersample(train.labels, experiments, samplesPerLabel, seed)
-    const classes = this.#classOf.size
+    const classes = this.#classes.length
     const testRows = await embed(model, 'encode', test.texts, this.#options, context)
     const data = await this.#experiments(model, samples, context)
     const replies = await runExperiments(data, { test: testRows.data, classes }, context.signal)
-    const expected = test.labels.map((label) => this.#classOf.get(label)!)
+    const expected = classNumbers(test.labels, this.#classes, 'test')
     const scores = replies.map(({ predicted }) => classificationScores(expected, predicted, classes))
     const keys = Object.keys(scores[0]!) as (keyof ClassificationScores)[]
     const metrics = Object.fromEntries(
@@ -127,16 +118,13 @@ export class Banking77Classification extends SentenceEvaluator {
     const wanted = rows.map((row) => texts[row]!)
     const all = await embed(model, 'encode', wanted, this.#options, context)
     const width = all.shape[1]
+    const classes = classNumbers(labels, this.#classes, 'train')
     return samples.map((sample) => {
       const x = new Float32Array(sample.length * width)
       sample.forEach((row, i) => {
         x.set(all.row(places.get(row)!), i * width)
       })
-      return { x, y: Int32Array.from(sample, (row) => this.#classOf.get(labels[row]!)!) }
+      return { x, y: Int32Array.from(sample, (row) => classes[row]!) }
     })
   }
-}
-
-function compareLabels(a: string | number, b: string | number): number {
-  return typeof a === 'number' && typeof b === 'number' ? a - b : comparePython(String(a), String(b))
 }

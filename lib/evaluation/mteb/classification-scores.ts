@@ -12,17 +12,20 @@ export interface ClassificationScores {
 /**
  * Scores of predicted classes. A class counts if it occurs in the labels or predictions. A division by 0 gives 0.
  * Source: scikit-learn `f1_score`, `precision_score`, `recall_score`.
+ * @param counts how often each row is there. Default: once
  */
 export function classificationScores(
   labels: ArrayLike<number>,
   predicted: ArrayLike<number>,
   classes: number,
+  counts?: ArrayLike<number>,
 ): ClassificationScores {
   const [right, guessed, support] = [new Float64Array(classes), new Float64Array(classes), new Float64Array(classes)]
   for (let i = 0; i < labels.length; i++) {
-    support[labels[i]!]!++
-    guessed[predicted[i]!]!++
-    if (labels[i] === predicted[i]) right[labels[i]!]!++
+    const count = counts ? counts[i]! : 1
+    support[labels[i]!]! += count
+    guessed[predicted[i]!]! += count
+    if (labels[i] === predicted[i]) right[labels[i]!]! += count
   }
   const ratio = (a: number, b: number) => (b === 0 ? 0 : a / b)
   const present = [...support.keys()].filter((k) => support[k]! + guessed[k]! > 0)

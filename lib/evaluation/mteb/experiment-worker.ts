@@ -5,9 +5,10 @@ import { fitLogistic, predictLogistic } from './logistic-regression.js'
 
 const { test, classes } = workerData as ExperimentTest
 
-parentPort!.on('message', ({ x, y }: Experiment) => {
-  const model = fitLogistic(x, y, classes)
+parentPort!.on('message', ({ x, y, options }: Experiment) => {
+  const model = fitLogistic(x, y, classes, options)
   const predicted = predictLogistic(model, test)
-  const reply: ExperimentReply = { predicted, iterations: model.iterations, converged: model.converged }
-  parentPort!.postMessage(reply, [predicted.buffer as ArrayBuffer])
+  const { parameters, iterations, converged } = model
+  const reply: ExperimentReply = { predicted, parameters, iterations, converged }
+  parentPort!.postMessage(reply, [predicted.buffer, parameters.buffer] as ArrayBuffer[])
 })

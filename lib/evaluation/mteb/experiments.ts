@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { SentenceTorchError } from '../../errors.js'
 import { onAbort } from '../../io/abort.js'
+import type { LogisticOptions } from './logistic-regression.js'
 
 /** Training data of a classifier. */
 export interface Experiment {
@@ -9,6 +10,8 @@ export interface Experiment {
   x: Float32Array
   /** Class of each row. */
   y: Int32Array
+  /** Of the classifier. Default: scikit-learn's. */
+  options?: LogisticOptions
 }
 
 export interface ExperimentTest {
@@ -20,6 +23,8 @@ export interface ExperimentTest {
 export interface ExperimentReply {
   /** Class of each row of `test`. */
   predicted: Int32Array
+  /** Of the classifier: `LogisticModel.parameters`. */
+  parameters: Float64Array
   iterations: number
   converged: boolean
 }

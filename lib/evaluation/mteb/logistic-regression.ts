@@ -9,22 +9,22 @@ export interface LogisticOptions {
   tolerance?: number
 }
 
-/** A linear classifier: class k scores `weight[k] · x + bias[k]`. */
+/** A linear classifier: class k scores `weight[k] · x + bias[k]`. Of two classes, the second alone has a score, and the first has 0. */
 export interface LogisticModel {
   classes: number
-  /** [classes, width + 1]: the weights of a class, then its bias. */
+  /** [classes, width + 1], or [1, width + 1] for two classes: the weights of a class, then its bias. */
   parameters: Float64Array
   iterations: number
   converged: boolean
 }
 
 /**
- * Multinomial logistic regression with an L2 penalty on the weights but not on the biases. Starts at zero and uses L-BFGS
- * with scikit-learn's stopping rules: mean cross-entropy + ‖W‖² / (2 · C · rows). Slow and synchronous, so run it in a
- * worker thread.
- * Source: scikit-learn `LogisticRegression(solver='lbfgs')` with three or more classes.
+ * Logistic regression (multinomial for three classes or more) with an L2 penalty on the weights but not on the biases. Starts at
+ * zero and uses L-BFGS with scikit-learn's stopping rules: mean cross-entropy + ‖W‖² / (2 · C · rows). Slow and synchronous, so
+ * run it in a worker thread.
+ * Source: scikit-learn `LogisticRegression(solver='lbfgs')`.
  * @param x [rows, width]
- * @param y class of each row, 0 … classes − 1; at least three classes
+ * @param y class of each row, 0 … classes − 1; at least two classes
  */
 export function fitLogistic(
   x: Float32Array,
@@ -34,7 +34,7 @@ export function fitLogistic(
 ): LogisticModel {
   const width = x.length / y.length
   const objective = crossEntropy(Float64Array.from(x), y, classes, 1 / (c * y.length))
-  const { x: parameters, ...rest }: Minimum = minimize(objective, new Float64Array(classes * (width + 1)), {
+  const { x: parameters, ...rest }: Minimum = minimize(objective, new Float64Array(scoresOf(classes) * (width + 1)), {
     maxIterations,
     gradientTolerance: tolerance,
     valueTolerance: 64 * Number.EPSILON,
@@ -43,16 +43,40 @@ export function fitLogistic(
   return { classes, parameters, iterations: rest.iterations, converged: rest.converged }
 }
 
+/** Classes that have a score of their own. */
+function scoresOf(classes: number): number {
+  return classes === 2 ? 1 : classes
+}
+
+type Classifier = Pick<LogisticModel, 'classes' | 'parameters'>
+
 /** The class of largest score for each row of `x` [rows, width]; the first of equal ones. */
-export function predictLogistic({ classes, parameters }: LogisticModel, x: Float32Array): Int32Array {
-  const width = parameters.length / classes - 1
+export function predictLogistic(model: Classifier, x: Float32Array): Int32Array {
+  const width = model.parameters.length / scoresOf(model.classes) - 1
   const out = new Int32Array(x.length / width)
-  const scores = new Float64Array(classes)
+  const scores = new Float64Array(model.classes)
   for (let row = 0; row < out.length; row++) {
-    rowScores(x, row * width, width, parameters, scores)
-    for (let k = 1; k < classes; k++) if (scores[k]! > scores[out[row]!]!) out[row] = k
+    classScores(model, x, row * width, width, scores)
+    for (let k = 1; k < model.classes; k++) if (scores[k]! > scores[out[row]!]!) out[row] = k
   }
   return out
+}
+
+/** The probability of each class for each row of `x` [rows, width]: [rows, classes]. */
+export function logisticProbabilities(model: Classifier, x: Float32Array): Float64Array {
+  const width = model.parameters.length / scoresOf(model.classes) - 1
+  const out = new Float64Array((x.length / width) * model.classes)
+  for (let start = 0, row = 0; start < out.length; start += model.classes, row++) {
+    const scores = out.subarray(start, start + model.classes)
+    classScores(model, x, row * width, width, scores)
+    softmaxInPlace(scores, 0)
+  }
+  return out
+}
+
+function classScores(model: Classifier, x: Float32Array, start: number, width: number, out: Float64Array): void {
+  out[0] = 0
+  rowScores(x, start, width, model.parameters, model.classes === 2 ? out.subarray(1) : out)
 }
 
 /** Mean cross-entropy plus `l2 / 2 · ‖W‖²`, and its gradient. */
@@ -60,14 +84,18 @@ export function crossEntropy(x: Float64Array, y: ArrayLike<number>, classes: num
   const rows = y.length
   const width = x.length / rows
   const scores = new Float64Array(classes)
+  // The parameters begin with those of this class.
+  const first = classes - scoresOf(classes)
+  const own = scores.subarray(first)
   return (parameters, gradient) => {
     gradient.fill(0)
     let loss = 0
     for (let row = 0; row < rows; row++) {
-      rowScores(x, row * width, width, parameters, scores)
+      scores[0] = 0
+      rowScores(x, row * width, width, parameters, own)
       loss += softmaxInPlace(scores, y[row]!)
-      for (let k = 0; k < classes; k++) {
-        const error = (scores[k]! - (k === y[row] ? 1 : 0)) / rows
+      for (let k = 0; k < own.length; k++) {
+        const error = (own[k]! - (k + first === y[row] ? 1 : 0)) / rows
         const to = k * (width + 1)
         const from = row * width
         for (let i = 0; i < width; i++) gradient[to + i]! += error * x[from + i]!
@@ -75,8 +103,7 @@ export function crossEntropy(x: Float64Array, y: ArrayLike<number>, classes: num
       }
     }
     let squares = 0
-    for (let k = 0; k < classes; k++) {
-      const start = k * (width + 1)
+    for (let start = 0; start < parameters.length; start += width + 1) {
       for (let i = start; i < start + width; i++) {
         squares += parameters[i]! * parameters[i]!
         gradient[i]! += l2 * parameters[i]!

@@ -34,9 +34,12 @@ export class MersenneTwister {
     }
   }
 
-  /** Shuffles in place as `RandomState.shuffle` shuffles a list. */
-  shuffle(values: Int32Array): void {
-    for (let i = values.length - 1; i > 0; i--) {
+  /**
+   * Shuffles in place as `RandomState.shuffle` shuffles a list. With `end` and `start`, only the positions from `end` − 1 down to
+   * `start` get their value; calls that continue each other down to 1 make one shuffle.
+   */
+  shuffle(values: Int32Array, end = values.length, start = 1): void {
+    for (let i = end - 1; i >= start; i--) {
       const j = this.upTo(i)
       const kept = values[i]!
       values[i] = values[j]!

@@ -2,9 +2,10 @@ import type { Dataset } from '../../data/dataset.js'
 import { isDataset } from '../../data/feed.js'
 import { invalidArgument } from '../../errors.js'
 import { checkInteger, checkOneOf, checkOptions, checkType } from '../../options.js'
-import { invalidData } from '../common.js'
+import type { ClassificationData } from '../class-labels.js'
 import type { EvaluatedModel } from '../evaluator.js'
-import { Banking77Classification, type ClassificationData } from './banking77.js'
+import { labelledTexts } from '../labelled-texts.js'
+import { Banking77Classification } from './banking77.js'
 import type { MtebTaskResult } from './task-result.js'
 
 const TASKS = ['Banking77Classification'] as const
@@ -85,13 +86,5 @@ function dataOf(data: MtebRunOptions['data'], task: MtebTaskName, isOnly: boolea
 }
 
 function textsOf(data: Dataset | ClassificationData, split: string): ClassificationData {
-  if (!isDataset(data)) return data
-  const { columnNames } = data
-  const isText = (name: string) => data.columnKind(name) === 'text'
-  const text = columnNames.find((name) => name === 'text' && isText(name)) ?? columnNames.find(isText)
-  const label = data.labelColumn ?? (columnNames.length === 2 ? columnNames.find((name) => name !== text) : undefined)
-  if (text === undefined || label === undefined) {
-    throw invalidData(`Expected a column of texts and one of labels in ${split}, found ${columnNames.join(', ')}`)
-  }
-  return { texts: data.texts(text), labels: data.column(label) as readonly (string | number)[] }
+  return isDataset(data) ? labelledTexts(data, split) : data
 }

@@ -273,7 +273,53 @@ const PAPERS: readonly (readonly [losses: string, citation: string])[] = [
   ],
 ]
 
-/** The citation of a loss, if its authors ask for one. */
+/** By the name of the loss, where the citation depends on nothing else. */
 export const CITATIONS: ReadonlyMap<string, string> = new Map(
   PAPERS.flatMap(([losses, citation]) => losses.split(' ').map((name) => [name, citation] as const)),
 )
+
+/** Contrastive prediction: what the loss is unless its directions are those of one of the others. */
+const OORD = `@misc{oord2019representationlearningcontrastivepredictive,
+      title={Representation Learning with Contrastive Predictive Coding},
+      author={Aaron van den Oord and Yazhe Li and Oriol Vinyals},
+      year={2019},
+      eprint={1807.03748},
+      archivePrefix={arXiv},
+      primaryClass={cs.LG},
+      url={https://arxiv.org/abs/1807.03748},
+}`
+
+const LI = `@misc{li2023generaltextembeddingsmultistage,
+      title={Towards General Text Embeddings with Multi-stage Contrastive Learning},
+      author={Zehan Li and Xin Zhang and Yanzhao Zhang and Dingkun Long and Pengjun Xie and Meishan Zhang},
+      year={2023},
+      eprint={2308.03281},
+      archivePrefix={arXiv},
+      primaryClass={cs.CL},
+      url={https://arxiv.org/abs/2308.03281},
+}`
+
+const GUENTHER = `@misc{günther2024jinaembeddings28192token,
+      title={Jina Embeddings 2: 8192-Token General-Purpose Text Embeddings for Long Documents},
+      author={Michael Günther and Jackmin Ong and Isabelle Mohr and Alaeddine Abdessalem and Tanguy Abel and Mohammad Kalim Akram and Susana Guzman and Georgios Mastrapas and Saba Sturua and Bo Wang and Maximilian Werk and Nan Wang and Han Xiao},
+      year={2024},
+      eprint={2310.19923},
+      archivePrefix={arXiv},
+      primaryClass={cs.CL},
+      url={https://arxiv.org/abs/2310.19923},
+}`
+
+const RANKING = ['MultipleNegativesRankingLoss', 'MultipleNegativesSymmetricRankingLoss']
+
+/**
+ * The citation of a loss, if its authors ask for one.
+ * @param options of the loss, by their names in sentence-transformers
+ */
+export function citationOf(name: string, options: Readonly<Record<string, unknown>>): string | undefined {
+  if (!RANKING.includes(name)) return CITATIONS.get(name)
+  const { directions, partition_mode: mode } = options
+  const set = new Set(Array.isArray(directions) ? directions : [])
+  if (set.size === 4 && mode === 'joint') return LI
+  const isSymmetric = set.size === 2 && set.has('query_to_doc') && set.has('doc_to_query')
+  return isSymmetric && mode === 'per_direction' ? GUENTHER : OORD
+}

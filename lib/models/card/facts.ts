@@ -1,10 +1,12 @@
 /** What a training tells the card of its model. */
 
 export interface TrainingFacts {
+  /** Hub id of the model that training started from, where the one that is saved does not know it. */
+  baseModel?: string | undefined
   train: readonly DatasetFacts[]
   evaluation: readonly DatasetFacts[]
-  /** Names of all losses, inner ones too, in their order. */
-  losses: readonly string[]
+  /** All losses, inner ones too, in their order. */
+  losses: readonly LossFacts[]
   /** By their names in sentence-transformers. */
   hyperparameters: Readonly<Record<string, unknown>>
   /** Those of them that are not the defaults. */
@@ -20,6 +22,12 @@ export interface TrainingFacts {
   /** Texts of rows, for examples: the first text of each row and the others. */
   examples: readonly (readonly string[])[]
   versions: Readonly<Record<string, string>>
+}
+
+export interface LossFacts {
+  name: string
+  /** BibTeX, if its authors ask for it. */
+  citation: string | undefined
 }
 
 export interface DatasetFacts {

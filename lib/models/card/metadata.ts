@@ -16,7 +16,7 @@ export function metadataText(kind: CardKind, baseModel: string | undefined, trai
     ...kind.tags,
     'generated_from_trainer',
     ...(size > 0 ? [`dataset_size:${size}`] : []),
-    ...training.losses.map((name) => `loss:${name}`),
+    ...training.losses.map(({ name }) => `loss:${name}`),
   ]
   const metrics = [...new Set(training.evaluators.flatMap((evaluator) => Object.keys(evaluator.metrics)))]
   const widget = kind.pipelineTag === 'sentence-similarity' ? widgetOf(training.examples) : []

@@ -1,6 +1,6 @@
 /** Sections of a model card about training, in the words of sentence-transformers' template. */
-import { CITATIONS, SENTENCE_TRANSFORMERS } from './citations.js'
-import type { ColumnFacts, DatasetFacts, EvaluatorFacts, TrainingFacts } from './facts.js'
+import { SENTENCE_TRANSFORMERS } from './citations.js'
+import type { ColumnFacts, DatasetFacts, EvaluatorFacts, LossFacts, TrainingFacts } from './facts.js'
 import { durationText, floatText, indented, markdownTable, valueText } from './markdown.js'
 import { descriptionOf } from './metadata.js'
 
@@ -143,10 +143,9 @@ export function timeAndVersions({ seconds: { total, evaluation }, versions }: Tr
 }
 
 /** A citation for each paper, with the losses that stand on it. Source: `set_losses`. */
-export function citationSection(losses: readonly string[]): string {
+export function citationSection(losses: readonly LossFacts[]): string {
   const papers = new Map([[SENTENCE_TRANSFORMERS, ['Sentence Transformers']]])
-  for (const name of losses) {
-    const citation = CITATIONS.get(name)
+  for (const { name, citation } of losses) {
     if (citation !== undefined) papers.set(citation, [...(papers.get(citation) ?? []), name])
   }
   const joined = (names: readonly string[]) =>

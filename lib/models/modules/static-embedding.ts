@@ -1,11 +1,13 @@
-import { SentenceTorchError } from '../../errors.js'
+import { invalidArgument, SentenceTorchError } from '../../errors.js'
 import { loadAddon } from '../../native/load.js'
 import { checkInteger, checkOptions } from '../../options.js'
+import type { TeacherParts } from '../distillation/distil.js'
+import { DISTILLATION_OPTIONS, type DistillationOptions } from '../distillation/options.js'
 import { type EmbeddingsLike, ownEmbeddings } from '../embeddings.js'
 import { type FirstModule, readStaticEmbedding, staticModule } from '../first-module.js'
 import { resolveModel } from '../hub.js'
 import { checkSourceOptions } from '../load-options.js'
-import { makeTokenizer } from '../load-parts.js'
+import { loadParts, makeTokenizer } from '../load-parts.js'
 import { readTokenizerFiles } from '../tokenizer-files.js'
 import { SOURCE_OPTIONS, type SourceOptions } from '../types.js'
 import { newTokenizerFolder, type Weights } from './first.js'
@@ -19,6 +21,12 @@ export interface NewStaticEmbeddingOptions extends SourceOptions {
   embeddingWeights?: EmbeddingsLike
   /** Of the values that are drawn. Default 0. */
   seed?: number
+}
+
+/** A model that can be distilled: a `SentenceTransformer` with a transformer. */
+export interface DistilledModel {
+  /** @internal */
+  readonly teacher: TeacherParts
 }
 
 let create: (first: FirstModule, weights: Weights) => StaticEmbedding
@@ -59,6 +67,53 @@ export class StaticEmbedding {
     checkSourceOptions(options)
     const { path, id } = await resolveModel(idOrPath, options)
     return create(await readStaticEmbedding(path, loadAddon), { kind: 'folder', path, id })
+  }
+
+  /**
+   * A table distilled from a model with a transformer, and with its tokenizer: what it makes of each token alone, reduced by principal
+   * component analysis and weighted by Zipf's law. It takes seconds, needs no data, and the result encodes hundreds of times
+   * faster than the model. Training it afterwards makes it better (`MatryoshkaLoss` over `MultipleNegativesRankingLoss`).
+   *
+   * ```ts
+   * const table = await StaticEmbedding.fromDistillation('sentence-transformers/all-MiniLM-L6-v2')
+   * const model = await SentenceTransformer.fromModules([table, new Normalize()])
+   * ```
+   * Source: sentence-transformers `StaticEmbedding.from_distillation`; model2vec `distill`.
+   * @param model a loaded model, a folder or a hub id
+   * @throws SentenceTorchError ERR_NOT_IMPLEMENTED for a tokenizer that is no WordPiece; ERR_INVALID_ARGUMENT; as `load`
+   */
+  static async fromDistillation(
+    model: string | DistilledModel,
+    options: DistillationOptions = {},
+  ): Promise<StaticEmbedding> {
+    checkOptions('StaticEmbedding.fromDistillation', options, DISTILLATION_OPTIONS, {
+      vocabulary: { harmless: [null] },
+      vocabularyQuantization: { harmless: [null] },
+      pooling: { harmless: ['mean'] },
+      quantizeTo: { harmless: ['float32'] },
+      device: { instead: 'load the model with a device' },
+    })
+    if (typeof model !== 'string' && model?.teacher === undefined) {
+      throw invalidArgument('model', 'a SentenceTransformer, a folder or a hub id', model)
+    }
+    const { distil } = await import('../distillation/distil.js')
+    const teacher = typeof model === 'string' ? await loadParts(loadAddon, model, {}) : model.teacher
+    try {
+      const { table, vocabulary } = await distil(teacher, options)
+      const files = new Map([['tokenizer.json', vocabulary.tokenizer]])
+      const first = staticModule(table.shape, files, 'the distilled model', loadAddon)
+      return create({ ...first, transformerPath: undefined }, { kind: 'table', table })
+    } finally {
+      if (typeof model === 'string') await Promise.all([teacher.encoder.dispose(), teacher.tokenizer.dispose()])
+    }
+  }
+
+  /**
+   * Reads a model2vec folder: row t of the table is `embeddings[mapping[t]] · weights[t]`. The name that `load` has in
+   * sentence-transformers for them. @throws as `load`
+   */
+  static fromModel2Vec(idOrPath: string, options: SourceOptions = {}): Promise<StaticEmbedding> {
+    return StaticEmbedding.load(idOrPath, options)
   }
 
   /**

@@ -44,8 +44,8 @@ export interface WriteQueriesOptions {
 
 /**
  * Asks for the queries of all passages, and writes the pairs into `pairs_0000.tsv`, …: 1,024 rows each, columns `query` and
- * `passage`. Runs of whitespace become one space; empty queries, and those that a passage has already, are left out. A stopped run
- * goes on behind the last whole file, and writes what it would have written.
+ * `passage`. Runs of whitespace become one space; empty queries, and those that a passage has already, are left out. The last file
+ * grows with every 32 passages. A stopped run goes on behind them, and writes what it would have written.
  * @param passages different ones, each in one line
  * @returns pairs that were written, and queries that were left out
  * @throws ERR_INVALID_ARGUMENT when the folder has queries of other inputs; ERR_ABORTED; what the generator throws
@@ -79,8 +79,9 @@ export async function writeQueries(
       rest.push(...clean.queries.map((query) => [query, chunk[i]!]))
     }
     progress.nextPassage += chunk.length
-    if (rest.length < FILE_ROWS) continue
     while (rest.length >= FILE_ROWS) await write(rest.splice(0, FILE_ROWS))
+    // The file that is not full yet is there, too, so that who stops here has all pairs. It is written anew as it grows.
+    if (rest.length > 0) await pairDataset(rest).toFile(join(folder, fileName(progress.files)), { dtype: DTYPE })
     await save(folder, progress)
   }
   if (rest.length > 0) await write(rest.splice(0))

@@ -2,7 +2,7 @@ import { invalidArgument, SentenceTorchError } from '../../errors.js'
 import { type Embeddings, type EmbeddingsLike, ownEmbeddings } from '../../models/embeddings.js'
 import { loadAddon } from '../../native/load.js'
 import type { Metric } from '../../native/types.js'
-import { checkInteger, checkOneOf, checkOptions, checkSignal } from '../../options.js'
+import { checkInteger, checkOneOf, checkOptions, checkSignal, checkType } from '../../options.js'
 import { checkFinite, type SearchEngine } from '../blocks.js'
 import { metricOf, type ScoreFunction } from '../score-function.js'
 import type { SearchHit } from '../semantic-search.js'
@@ -10,6 +10,7 @@ import { type CodeEngine, CodeStore } from './code-store.js'
 import { codesOf } from './codes.js'
 import type { IndexPrecision, IndexSettings } from './format.js'
 import { IndexFile } from './index-file.js'
+import { checkIdentity, type IndexModel, identityOf } from './model-identity.js'
 import { type IndexSearch, searchIndex } from './search.js'
 import { readTextOf } from './text-store.js'
 import { VectorStore } from './vector-store.js'
@@ -35,6 +36,10 @@ export interface CreateIndexOptions extends IndexRows {
   precision?: IndexPrecision
   /** How rows are compared; with `int8` and `binary` cosine or dot. Default `cosine`. */
   scoreFunction?: ScoreFunction
+  /** The model of the embeddings: the index remembers it, and `checkModel` refuses others. Default: none. */
+  model?: IndexModel
+  /** What you call the model, for messages. */
+  modelName?: string
 }
 
 export interface IndexSearchOptions {
@@ -63,7 +68,7 @@ type Engine = SearchEngine & CodeEngine
  *
  * ```ts
  * const embeddings = await model.encodeDocument(texts)
- * const index = await EmbeddingIndex.create('docs.index', { embeddings, texts, precision: 'binary' })
+ * const index = await EmbeddingIndex.create('docs.index', { embeddings, texts, precision: 'binary', model })
  * const [hits] = await index.search(await model.encodeQuery(['a question']), { topK: 5 })   // [{ corpusId, score, text }, …]
  * await index.add({ embeddings: more, texts: moreTexts })
  * await index.close()
@@ -92,8 +97,14 @@ export class EmbeddingIndex {
    */
   static async create(path: string, options: CreateIndexOptions): Promise<EmbeddingIndex> {
     checkPath(path)
-    checkOptions('EmbeddingIndex.create', options, ['embeddings', 'ids', 'texts', 'precision', 'scoreFunction'])
-    const { precision = 'float32' } = options
+    checkOptions('EmbeddingIndex.create', options, [
+      ...['embeddings', 'ids', 'texts', 'precision', 'scoreFunction', 'model', 'modelName'],
+    ])
+    const { precision = 'float32', model, modelName } = options
+    checkType('modelName', modelName, 'string')
+    if (model === undefined) {
+      if (modelName !== undefined) throw invalidArgument('modelName', 'a model beside it', modelName)
+    } else checkModelKind(model)
     checkOneOf('precision', precision, ['float32', 'int8', 'binary'])
     const scoreFunction = metricOf(options.scoreFunction)
     if (precision !== 'float32' && !['cosine', 'dot'].includes(scoreFunction)) {
@@ -105,6 +116,7 @@ export class EmbeddingIndex {
       ...{ hasIds: options.ids !== undefined, hasTexts: options.texts !== undefined },
     }
     if (settings.dimension === 0) throw invalidArgument('embeddings', 'rows of at least one number', options.embeddings)
+    if (model) settings.model = await identityOf(model, settings.dimension, modelName)
     const data = await segmentOf(settings, { ...options, embeddings })
     return EmbeddingIndex.#loaded(await IndexFile.create(path, settings, data))
   }
@@ -160,6 +172,26 @@ export class EmbeddingIndex {
 
   get hasTexts(): boolean {
     return this.#file.head.hasTexts
+  }
+
+  /** What the model of the rows was called, where the index knows it. */
+  get modelName(): string | undefined {
+    return this.#file.head.model?.name
+  }
+
+  /**
+   * Compares a model with that of the rows, by what both make of one text.
+   * @param name of the model, for the message
+   * @returns false where the index does not know its model, so that nothing could be compared
+   * @throws SentenceTorchError ERR_INVALID_ARGUMENT for another model; what `encode` throws
+   */
+  async checkModel(model: IndexModel, name = 'the given model'): Promise<boolean> {
+    this.#use()
+    checkModelKind(model)
+    const { model: own, dimension } = this.#file.head
+    if (own === undefined) return false
+    await checkIdentity(this.#file.path, own, model, dimension, name)
+    return true
   }
 
   /**
@@ -257,6 +289,11 @@ export class EmbeddingIndex {
   #use(): void {
     if (this.#closed) throw new SentenceTorchError('ERR_DISPOSED', `The index ${this.#file.path} has been closed`)
   }
+}
+
+function checkModelKind(model: unknown): void {
+  if (typeof (model as IndexModel | null)?.encode !== 'function')
+    throw invalidArgument('model', 'a SentenceTransformer', model)
 }
 
 function checkPath(path: unknown): void {

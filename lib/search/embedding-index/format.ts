@@ -10,6 +10,7 @@ import { damaged } from '../../io/damaged.js'
 import { boolean, integer, object, oneOf, parseJson, type Schema } from '../../io/schema.js'
 import type { Metric } from '../../native/types.js'
 import { ofBlock, toBlock } from './blocks.js'
+import { identitySchema, type ModelIdentity } from './model-identity.js'
 
 export const HEAD_BYTES = 4096
 export const FIRST_SEGMENT = 2 * HEAD_BYTES
@@ -32,6 +33,8 @@ export interface IndexSettings {
   scoreFunction: Metric
   hasIds: boolean
   hasTexts: boolean
+  /** Absent where nobody said which model made the rows, and in files of older versions, which keep it where it is. */
+  model?: ModelIdentity | undefined
 }
 
 /** A head: what the index is, and how far its segments reach. */
@@ -55,6 +58,7 @@ const headSchema: Schema<Head> = object({
   scoreFunction: oneOf('cosine', 'dot', 'euclidean', 'manhattan'),
   hasIds: boolean,
   hasTexts: boolean,
+  model: identitySchema,
 })
 
 /** The parts of a segment, in their order. */

@@ -7,11 +7,14 @@ import { loadAddon } from '../../native/load.js'
 import type { Metric } from '../../native/types.js'
 import { type Block, type SearchEngine, searchBlocks } from '../blocks.js'
 import { embedTexts, type MiningModel } from './embed.js'
+import { askJudge, firstJudged } from './judge.js'
 import { checkMining, type MineHardNegativesOptions, type MiningPlan, type PairScorer, rangeMaxOf } from './options.js'
 import { type Mined, type MinedColumns, toColumns } from './output.js'
 import { type Pairs, readPairs } from './pairs.js'
 import { scoreTable, shortages } from './report.js'
 import { NegativeSelector } from './select.js'
+import { miningStatistics } from './statistics.js'
+import { addWritten, writtenBlock } from './written.js'
 
 /** Pairs that a cross-encoder gets at once. */
 const SCORED_PAIRS = 4096
@@ -21,7 +24,7 @@ const SCORED_PAIRS = 4096
  * positives. The positives of an anchor are those of all its rows. Repeated pairs count once.
  *
  * Candidates are the best texts by the model's similarity, or by `crossEncoder`. Positives are refused, and so are candidates
- * beyond the margins and bounds. Of the others, `rangeMin` are skipped and `numNegatives` are taken. The result is in the order of
+ * beyond the margins and bounds; then a `judge` is asked. Of the others, `rangeMin` are skipped and `numNegatives` are taken. The result is in the order of
  * the first row of each anchor.
  *
  * ```ts
@@ -62,12 +65,14 @@ export async function mineNegativesWith(
     say(`Found ${pairs.queries.length} unique queries out of ${pairs.rows} total queries.`)
     say(`Found an average of ${(pairs.rows / pairs.queries.length).toFixed(3)} positives per query.`)
   }
+  const written = plan.writer && (await addWritten(plan.writer, pairs, plan))
   const corpus = await embedTexts(model, 'corpus', pairs.corpus, plan, slice, say)
   const queries = await embedTexts(model, 'query', pairs.queries, plan, slice, say)
 
-  const mined = await search(addon, { pairs, plan, metric, queries, corpus, rangeMax, slice })
+  const mined = await search(addon, { pairs, plan, metric, queries, corpus, written, rangeMax, slice })
   say('Negative candidates mined, preparing dataset...')
   const result = await toColumns(pairs, mined, plan, slice)
+  plan.onStatistics?.(miningStatistics(pairs, mined, mined.skipped, result))
   if (plan.verbose !== false) {
     const positives = mined.positiveScores.flat()
     const { negativeScores, differences, possible } = result
@@ -84,6 +89,8 @@ interface Search {
   metric: Metric
   queries: Embeddings
   corpus: Embeddings
+  /** Rows of the corpus that were written for each query, in place of a search. */
+  written: readonly (readonly number[])[] | undefined
   rangeMax: number
   slice: TimeSlice
 }
@@ -91,7 +98,7 @@ interface Search {
 type Found = Mined & { skipped: NegativeSelector['skipped'] }
 
 async function search(addon: () => SearchEngine, request: Search): Promise<Found> {
-  const { pairs, plan, metric, queries, corpus, rangeMax, slice } = request
+  const { pairs, plan, metric, queries, corpus, written, rangeMax, slice } = request
   const width = rangeMax + pairs.maxPositives
   const selector = new NegativeSelector(plan, rangeMax, width)
   const negatives: number[][] = []
@@ -99,11 +106,32 @@ async function search(addon: () => SearchEngine, request: Search): Promise<Found
   const positiveScores =
     plan.crossEncoder === undefined ? await scorePositives(request) : await rescorePositives(plan.crossEncoder, request)
   const k = Math.min(width, pairs.corpus.length)
+  /** Leaves of the queries from `first` on what the judge leaves, the best first. */
+  const judgeBlock = async (first: number) => {
+    const { judge, signal } = plan
+    if (judge === undefined) return
+    const lists = negatives.slice(first)
+    const { kept, answers } = await firstJudged(lists, plan.numNegatives, (asked) => {
+      const texts = asked.map(([list, row]) => [pairs.queries[first + list]!, pairs.corpus[row]!] as const)
+      return askJudge(judge, texts, signal ? { signal } : {})
+    })
+    selector.judged(answers)
+    for (const [list, positions] of kept.entries()) {
+      const scores = negativeScores[first + list]!
+      positions.sort((a, b) => scores[b]! - scores[a]! || a - b)
+      negatives[first + list] = positions.map((position) => lists[list]![position]!)
+      negativeScores[first + list] = positions.map((position) => scores[position]!)
+    }
+  }
   // A limited number of rows, so that a cross-encoder does not get too many pairs at once.
   const rowsPerJob = plan.crossEncoder === undefined ? 5000 : Math.max(1, Math.floor(SCORED_PAIRS / k))
   const names = { queries: 'the embeddings of the queries', corpus: 'the embeddings of the corpus' }
   const options = { k, metric, rowsPerJob, signal: plan.signal, names }
-  for await (const block of searchBlocks(addon, queries, corpus, options)) {
+  const blocks = written
+    ? [writtenBlock(written, (query, rows) => similarities(request, query, rows))]
+    : searchBlocks(addon, queries, corpus, options)
+  for await (const block of blocks) {
+    const { k } = block
     const scores = plan.crossEncoder === undefined ? block.scores : await rescore(plan.crossEncoder, block, request)
     for (let row = 0; row < block.rows; row++) {
       const query = block.first + row
@@ -116,22 +144,28 @@ async function search(addon: () => SearchEngine, request: Search): Promise<Found
       negativeScores.push(positions.map((position) => own[position]!))
       await slice.yield()
     }
+    await judgeBlock(block.first)
   }
   return { negatives, negativeScores, positiveScores, skipped: selector.skipped }
 }
 
 /** Similarity of every query with its positives. */
-async function scorePositives({ pairs, metric, queries, corpus, slice }: Search): Promise<number[][]> {
-  const dim = queries.shape[1]
-  const row = ({ data }: Embeddings, i: number) => embeddings(data.subarray(i * dim, (i + 1) * dim), 1, dim)
+async function scorePositives(request: Search): Promise<number[][]> {
+  const { pairs, slice } = request
   const scores: number[][] = []
   for (let query = 0; query < pairs.positives.length; query++) {
-    const own = row(queries, query)
-    const texts = pairs.positives[query]!
-    scores.push(texts.map((text) => pairwiseSimilarity(metric, own, row(corpus, text))[0]!))
+    scores.push(similarities(request, query, pairs.positives[query]!))
     if (slice.isOver) await slice.yield()
   }
   return scores
+}
+
+/** Similarity of a query with rows of the corpus. */
+function similarities({ metric, queries, corpus }: Search, query: number, rows: readonly number[]): number[] {
+  const dim = queries.shape[1]
+  const row = ({ data }: Embeddings, i: number) => embeddings(data.subarray(i * dim, (i + 1) * dim), 1, dim)
+  const own = row(queries, query)
+  return rows.map((text) => pairwiseSimilarity(metric, own, row(corpus, text))[0]!)
 }
 
 async function rescorePositives(scorer: PairScorer, request: Search): Promise<number[][]> {
@@ -154,10 +188,23 @@ async function rescorePositives(scorer: PairScorer, request: Search): Promise<nu
   return scores
 }
 
-async function rescore(scorer: PairScorer, { first, indices, k }: Block, request: Search): Promise<Float32Array> {
+async function rescore(scorer: PairScorer, block: Block, request: Search): Promise<Float32Array> {
+  const { first, indices, k, scores } = block
   const { queries, corpus } = request.pairs
-  const chunk = Array.from(indices, (text, i): [string, string] => [queries[first + Math.floor(i / k)]!, corpus[text]!])
-  return predict(scorer, chunk, request)
+  const own = Float32Array.from(scores)
+  // Places without a candidate keep the lowest score.
+  const places = [...own.keys()].filter((place) => own[place] !== Number.NEGATIVE_INFINITY)
+  const pairs = places.map((place): [string, string] => [
+    queries[first + Math.floor(place / k)]!,
+    corpus[indices[place]!]!,
+  ])
+  for (let start = 0; start < pairs.length; start += SCORED_PAIRS) {
+    const found = await predict(scorer, pairs.slice(start, start + SCORED_PAIRS), request)
+    found.forEach((score, i) => {
+      own[places[start + i]!] = score
+    })
+  }
+  return own
 }
 
 async function predict(scorer: PairScorer, chunk: [string, string][], { plan }: Search): Promise<Float32Array> {

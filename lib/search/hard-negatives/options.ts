@@ -1,6 +1,8 @@
 import { invalidArgument, SentenceTorchError } from '../../errors.js'
 import type { ProgressOutput } from '../../models/progress.js'
 import { checkInteger, checkOneOf, checkOptions, checkType } from '../../options.js'
+import type { NegativeWriter, PairJudge } from './judge.js'
+import type { MiningStatistics } from './statistics-types.js'
 
 /** One score per pair, in order. Those of a CrossEncoder also have a `shape`. */
 export type PairScores = ArrayLike<number> | { data: ArrayLike<number> }
@@ -12,6 +14,23 @@ export interface PairScorer {
     options: { batchSize: number; signal?: AbortSignal },
   ): PairScores | Promise<PairScores>
 }
+
+/**
+ * How hard negatives are, as other options say it; each may be given beside it and then counts. Ranks are those of the model among
+ * the candidates that are left.
+ *
+ * | Difficulty | Options |
+ * |---|---|
+ * | `hard` | the best candidates that score less than 95 % of the positive: `relativeMargin: 0.05` |
+ * | `semi-hard` | the same margin, from rank 11 on: `rangeMin: 10`, `rangeMax: 50` |
+ * | `easy` | the same margin, from rank 101 on: `rangeMin: 100`, `rangeMax: 1000` |
+ */
+export const DIFFICULTIES = {
+  easy: { relativeMargin: 0.05, rangeMin: 100, rangeMax: 1000 },
+  'semi-hard': { relativeMargin: 0.05, rangeMin: 10, rangeMax: 50 },
+  hard: { relativeMargin: 0.05 },
+} as const
+export type Difficulty = keyof typeof DIFFICULTIES
 
 const OUTPUT_FORMATS = ['triplet', 'n-tuple', 'labeled-pair', 'labeled-list'] as const
 /**
@@ -35,11 +54,20 @@ export interface MineHardNegativesOptions {
    * scores.
    */
   crossEncoder?: PairScorer
+  /** `easy`, `semi-hard` or `hard`: stands for a margin and a range of ranks. Default: none. */
+  difficulty?: Difficulty
+  /**
+   * Says of candidates whether they answer their query after all; such ones are left out. Asked in the order of the scores, until
+   * `numNegatives` are found for a query.
+   */
+  judge?: PairJudge
+  /** Writes `numNegatives` candidates for each query, in place of the search. Margins and bounds hold for them too. */
+  writer?: NegativeWriter
   /** Number of best candidates to skip. Default 0. */
   rangeMin?: number
   /**
    * Limit of best candidates. Default: `rangeMin` + `numNegatives` (times 10 with a margin, `maxScore`, or `minScore`
-   * together with a `crossEncoder`) + the highest number of positives of a query.
+   * together with a `crossEncoder`, or a `judge`) + the highest number of positives of a query.
    */
   rangeMax?: number
   /** Leave out candidates with a higher score. */
@@ -77,6 +105,8 @@ export interface MineHardNegativesOptions {
   batchSize?: number
   /** Print a table of the scores: to standard output, or to the given output. Default true. */
   verbose?: boolean | ProgressOutput
+  /** Told at the end: all scores, how many candidates were refused and why, and samples. */
+  onStatistics?: (statistics: MiningStatistics) => void
   /**
    * Folder for embeddings, which are kept as `query_embeddings_{sha256}.npy` and `corpus_embeddings_{sha256}.npy` and read
    * the next time. The name covers the texts, the prompts and the model's weights.
@@ -94,6 +124,7 @@ const TEXTS = [
 const NAMES = [
   ...['corpus', 'crossEncoder', 'rangeMin', 'rangeMax', 'numNegatives', 'samplingStrategy', 'seed', 'includePositives'],
   ...['outputFormat', 'outputScores', 'batchSize', 'verbose', 'signal', ...NUMBERS, ...TEXTS],
+  ...['difficulty', 'judge', 'writer', 'onStatistics'],
 ]
 const NOT_BUILT = {
   useFaiss: { harmless: [false], instead: 'the engine searches exactly, on all cores and in bounded memory' },
@@ -114,8 +145,11 @@ export type MiningPlan = MineHardNegativesOptions &
   >
 
 /** @throws SentenceTorchError ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_NOT_IMPLEMENTED */
-export function checkMining(options: MineHardNegativesOptions): MiningPlan {
-  checkOptions('mineHardNegatives', options, NAMES, NOT_BUILT)
+export function checkMining(given: MineHardNegativesOptions): MiningPlan {
+  checkOptions('mineHardNegatives', given, NAMES, NOT_BUILT)
+  checkOneOf('difficulty', given.difficulty, Object.keys(DIFFICULTIES))
+  const own = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
+  const options: MineHardNegativesOptions = { ...(given.difficulty && DIFFICULTIES[given.difficulty]), ...own }
   for (const name of NUMBERS) {
     const value: unknown = options[name]
     if (value !== undefined && !Number.isFinite(value)) throw invalidArgument(name, 'a finite number', value)
@@ -138,7 +172,8 @@ export function checkMining(options: MineHardNegativesOptions): MiningPlan {
   if (crossEncoder !== undefined && typeof crossEncoder?.predict !== 'function') {
     throw invalidArgument('crossEncoder', 'an object with predict()', crossEncoder)
   }
-  if (crossEncoder !== undefined && !isSelective(options)) {
+  checkJudges(options)
+  if (crossEncoder !== undefined && !usesScores(options)) {
     throw refused(
       'crossEncoder rescores only for absoluteMargin, relativeMargin, maxScore or minScore; give one of them',
     )
@@ -152,17 +187,38 @@ export function checkMining(options: MineHardNegativesOptions): MiningPlan {
     throw refused(`includePositives keeps the order of the ranking, which only "n-tuple" has, not "${outputFormat}"`)
   }
   const defaults = { rangeMin: 0, numNegatives: 3, samplingStrategy: 'top', seed: 42, outputScores: false } as const
-  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
   // A copy, so that later changes of the caller's array have no effect.
-  if (corpus !== undefined) given.corpus = corpus.slice()
-  return { ...defaults, batchSize: 32, ...given, verbose, includePositives, outputFormat }
+  const texts = corpus && { corpus: corpus.slice() }
+  return { ...defaults, batchSize: 32, ...options, ...texts, verbose, includePositives, outputFormat }
+}
+
+function checkJudges({ judge, writer, corpus, includePositives, onStatistics }: MineHardNegativesOptions): void {
+  if (judge !== undefined && typeof judge?.judge !== 'function') {
+    throw invalidArgument('judge', 'an object with judge()', judge)
+  }
+  if (writer !== undefined && typeof writer?.write !== 'function') {
+    throw invalidArgument('writer', 'an object with write()', writer)
+  }
+  if (onStatistics !== undefined && typeof onStatistics !== 'function') {
+    throw invalidArgument('onStatistics', 'a function', onStatistics)
+  }
+  if (writer && corpus)
+    throw refused('writer writes all candidates: leave corpus out, in which none would be searched for')
+  if (includePositives && (judge || writer)) {
+    throw refused(`includePositives keeps the whole ranking, which ${judge ? 'judge' : 'writer'} would change`)
+  }
+}
+
+/** Whether more candidates are needed than negatives, because some may be refused. */
+function isSelective(options: MineHardNegativesOptions): boolean {
+  return usesScores(options) || options.judge !== undefined
 }
 
 /**
  * Whether candidates may be refused for their score, so that more of them are needed. The model's own scores decrease with
  * the rank, so `minScore` refuses only the last candidates. Scores of a cross-encoder may be low at any rank.
  */
-function isSelective(options: MineHardNegativesOptions): boolean {
+function usesScores(options: MineHardNegativesOptions): boolean {
   const { absoluteMargin, relativeMargin, maxScore, minScore, crossEncoder } = options
   if (absoluteMargin !== undefined || relativeMargin !== undefined || maxScore !== undefined) return true
   return crossEncoder !== undefined && minScore !== undefined

@@ -51,7 +51,7 @@ export async function readPairs(dataset: Dataset, plan: MiningPlan, slice: TimeS
 }
 
 /** Numbers texts in the order of their first appearance. */
-class Numbered {
+export class Numbered {
   readonly texts: string[] = []
   readonly #numbers = new Map<string, number>()
 

@@ -1,6 +1,6 @@
 import type { TimeSlice } from '../../data/time-slice.js'
 import type { MiningPlan } from './options.js'
-import type { Skipped } from './select.js'
+import type { Skipped } from './statistics-types.js'
 
 /** The table of scores that the reference prints: positives, negatives, and their difference. */
 export async function scoreTable(
@@ -24,10 +24,11 @@ export async function scoreTable(
 /** Number of refused candidates, and of rows that had too few. */
 export function shortages(skipped: readonly Skipped[], rows: number, possible: number, plan: MiningPlan): string[] {
   const percent = (ratio: number) => `${(ratio * 100).toFixed(2)}%`
-  const lines = skipped.map(
-    ({ reason, count, ratio }) =>
-      `Skipped ${count.toLocaleString('en-US')} potential negatives (${percent(ratio)}) due to the ${reason} of ${plan[reason]}.`,
-  )
+  const lines = skipped.map(({ reason, count, ratio }) => {
+    const many = `Skipped ${count.toLocaleString('en-US')} potential negatives`
+    if (reason === 'judge') return `${many} that the judge took for answers.`
+    return `${many} (${percent(ratio)}) due to the ${reason} of ${plan[reason]}.`
+  })
   const missing = possible - rows
   if (missing <= 0) return lines
   const names = ['rangeMax', ...(plan.rangeMin > 0 ? ['rangeMin'] : [])]

@@ -1,12 +1,6 @@
 import { Random } from '../../data/random.js'
 import type { MiningPlan } from './options.js'
-
-/** Candidates that were refused for a reason, and their share of the remaining candidates. */
-export interface Skipped {
-  reason: 'absoluteMargin' | 'relativeMargin' | 'maxScore' | 'minScore'
-  count: number
-  ratio: number
-}
+import type { Skipped } from './statistics-types.js'
 
 /** Chooses the negatives of one query after another. Arithmetic in float32, like the reference's tensors. */
 export class NegativeSelector {
@@ -14,7 +8,7 @@ export class NegativeSelector {
   readonly #rangeMax: number
   readonly #width: number
   readonly #random: Random
-  readonly #skipped = { absoluteMargin: 0, relativeMargin: 0, maxScore: 0, minScore: 0 }
+  readonly #skipped = { absoluteMargin: 0, relativeMargin: 0, maxScore: 0, minScore: 0, judge: 0 }
   #candidates = 0
 
   /**
@@ -29,12 +23,14 @@ export class NegativeSelector {
   }
 
   /**
-   * Positions in `scores` of the negatives, the best first. Equal scores keep their order.
+   * Positions in `scores` of the negatives, the best first. Equal scores keep their order. With a judge these are all that it may
+   * be asked about, in the order in which it is.
    * @param isPositive whether the candidate at a position answers the query
    * @param lowest score of the query's lowest positive
    */
   select(scores: ArrayLike<number>, isPositive: (position: number) => boolean, lowest: number): number[] {
-    const { rangeMin, numNegatives, includePositives, samplingStrategy, minScore } = this.#plan
+    const { rangeMin, includePositives, samplingStrategy, minScore, judge } = this.#plan
+    const count = judge === undefined ? this.#plan.numNegatives : scores.length
     const kept: number[] = []
     this.#candidates += this.#width
     for (let i = 0; i < scores.length; i++) {
@@ -47,14 +43,22 @@ export class NegativeSelector {
     }
     kept.sort((a, b) => scores[b]! - scores[a]! || a - b)
     const range = kept.slice(rangeMin, this.#rangeMax)
-    if (samplingStrategy === 'top') return range.slice(0, numNegatives)
-    return this.#sample(range.length, numNegatives).map((position) => range[position]!)
+    if (samplingStrategy === 'top') return range.slice(0, count)
+    const sample = this.#sample(range.length, count)
+    // A judge gets them as they were drawn: the first ones that it leaves are a random choice.
+    if (judge === undefined) sample.sort((a, b) => a - b)
+    return sample.map((position) => range[position]!)
+  }
+
+  /** Counts candidates that a judge took for answers. */
+  judged(count: number): void {
+    this.#skipped.judge += count
   }
 
   get skipped(): Skipped[] {
     const found: Skipped[] = []
     let candidates = this.#candidates
-    for (const reason of ['absoluteMargin', 'relativeMargin', 'maxScore', 'minScore'] as const) {
+    for (const reason of ['absoluteMargin', 'relativeMargin', 'maxScore', 'minScore', 'judge'] as const) {
       const count = this.#skipped[reason]
       if (count === 0) continue
       found.push({ reason, count, ratio: count / candidates })
@@ -81,7 +85,7 @@ export class NegativeSelector {
     return true
   }
 
-  /** `count` different numbers below `bound` in rising order, or all if there are fewer. */
+  /** `count` different numbers below `bound`, or all if there are fewer. */
   #sample(bound: number, count: number): number[] {
     const numbers = Array.from({ length: bound }, (_, i) => i)
     const taken = Math.min(count, bound)
@@ -91,6 +95,6 @@ export class NegativeSelector {
       numbers[j] = numbers[i]!
       numbers[i] = chosen
     }
-    return numbers.slice(0, taken).sort((a, b) => a - b)
+    return numbers.slice(0, taken)
   }
 }

@@ -61,7 +61,6 @@ export const PLANNED_ARGUMENTS: Readonly<Record<string, PlannedArgument>> = Obje
   }),
   ...refused('logTimings logs tokens per second', { includeNumInputTokensSeen: ['no', false] }),
   ...refused('it is for services that are not built', {
-    runName: NONE,
     project: ['huggingface'],
     trackioSpaceId: [null, 'trackio'],
     trackioBucketId: NONE,

@@ -154,10 +154,19 @@ export interface TrainingArguments {
    * `passive`.
    */
   logLevel: LogLevel
-  /** Where the log is written too: files in `loggingDir`. See docs/reporting.md. Default `none`. */
+  /**
+   * Where the log is written too: files in `loggingDir`, or a server of MLflow. See docs/reporting.md. Default `none`.
+   */
   reportTo: ReportTo | readonly ReportTo[]
   /** Folder of `reportTo`. `null`: `runs/<date>_<host>` in `outputDir`. Default `null`. */
   loggingDir: string | null
+  /** Name of the run on MLflow's server. `null`: one of the server's. Default `null`. */
+  runName: string | null
+  /**
+   * MLflow's server for `reportTo: 'mlflow'`. `null`: the variable MLFLOW_TRACKING_URI. Default `null`. Not in
+   * sentence-transformers.
+   */
+  mlflowTrackingUri: string | null
   /** Log where the time goes (`time_…`) and `tokens_per_second`. Default `false`. Not in sentence-transformers. */
   logTimings: boolean
 
@@ -369,10 +378,19 @@ export interface PartialTrainingArguments {
    * `passive`.
    */
   logLevel?: LogLevel
-  /** Where the log is written too: files in `loggingDir`. See docs/reporting.md. Default `none`. */
+  /**
+   * Where the log is written too: files in `loggingDir`, or a server of MLflow. See docs/reporting.md. Default `none`.
+   */
   reportTo?: ReportTo | readonly ReportTo[]
   /** Folder of `reportTo`. `null`: `runs/<date>_<host>` in `outputDir`. Default `null`. */
   loggingDir?: string | null
+  /** Name of the run on MLflow's server. `null`: one of the server's. Default `null`. */
+  runName?: string | null
+  /**
+   * MLflow's server for `reportTo: 'mlflow'`. `null`: the variable MLFLOW_TRACKING_URI. Default `null`. Not in
+   * sentence-transformers.
+   */
+  mlflowTrackingUri?: string | null
   /** Log where the time goes (`time_…`) and `tokens_per_second`. Default `false`. Not in sentence-transformers. */
   logTimings?: boolean
 

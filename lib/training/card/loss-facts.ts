@@ -1,4 +1,6 @@
 /** What a model card says of a loss. */
+import { citationOf } from '../../models/card/citations.js'
+import type { LossFacts } from '../../models/card/facts.js'
 import type { TrainableLoss } from '../batches/loss-set.js'
 
 /** Members of a loss that are no options. */
@@ -9,14 +11,15 @@ export function lossName({ type }: TrainableLoss): string {
   return type.replace(/^.*\./, '')
 }
 
-/** Names of losses and of those inside of them, each once. Source: `get_losses`. */
-export function lossNames(losses: readonly TrainableLoss[]): string[] {
+/** Losses and those inside of them, each name once. Source: `get_losses`. */
+export function lossFacts(losses: readonly TrainableLoss[]): LossFacts[] {
   const all = [...losses]
   for (const loss of all) {
     const { loss: inner } = loss as { loss?: unknown }
     if (isLoss(inner) && !all.includes(inner)) all.push(inner)
   }
-  return [...new Set(all.map(lossName))]
+  const facts = all.map((loss) => ({ name: lossName(loss), citation: citationOf(lossName(loss), lossOptions(loss)) }))
+  return [...new Map(facts.map((entry) => [entry.name, entry])).values()]
 }
 
 /** The options by their names in sentence-transformers; models and losses are named by their classes. */

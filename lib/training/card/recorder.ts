@@ -8,7 +8,7 @@ import type { LogRecord } from '../callbacks/callbacks.js'
 import { datasetFacts, examplePairs, exampleTexts, type TokenLengths } from './dataset-facts.js'
 import { evaluatorFacts } from './evaluator-facts.js'
 import { hyperparameters } from './hyperparameters.js'
-import { lossNames } from './loss-facts.js'
+import { lossFacts } from './loss-facts.js'
 
 export interface RecorderParts<L extends TrainableLoss> {
   args: Readonly<TrainingArguments>
@@ -38,7 +38,7 @@ export class CardRecorder {
     return new CardRecorder({
       train: await datasetFacts(trainDataset, losses, lengthsOf),
       evaluation: await datasetFacts(evalDataset, losses, lengthsOf),
-      losses: lossNames(losses.all.map(({ loss }) => loss)),
+      losses: lossFacts(losses.all.map(({ loss }) => loss)),
       ...{ hyperparameters: all, nonDefault },
       examples: (hasPairs ? examplePairs : exampleTexts)(evalDataset ?? trainDataset),
     })

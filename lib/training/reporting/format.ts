@@ -31,3 +31,8 @@ export function roundTo(value: number, digits: number): number {
 export function withCommas(value: number): string {
   return String(value).replace(/\B(?=(\d{3})+(?!\d))/g, ',')
 }
+
+/** `perDeviceTrainBatchSize` is `per_device_train_batch_size` in Python. */
+export function snakeCase(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+}

@@ -1,11 +1,20 @@
+import type { ConfigObject } from '../../native/types.js'
 import type { TrainingArguments } from '../arguments/arguments.js'
 import type { TrainerCallback } from '../callbacks/callbacks.js'
 import { CsvReporter } from './csv.js'
 import { JsonLinesReporter } from './json-lines.js'
+import { MlflowReporter } from './mlflow.js'
+import { mlflowSettings } from './mlflow-settings.js'
 import { SafeOutput } from './output.js'
 import { Progress, type ProgressOutput } from './progress.js'
 import { logFolder, type Reporter } from './reporter.js'
 import { TensorBoardReporter } from './tensorboard.js'
+
+/** What services are told of a run beside its log. */
+export interface ReportedRun {
+  modelConfig?: ConfigObject
+  signal?: AbortSignal | undefined
+}
 
 /** Everything that shows or writes the log of one run. */
 export class Reporting {
@@ -20,15 +29,18 @@ export class Reporting {
   /**
    * @param output where progress is shown, `false` for nowhere
    * @param messages where messages of `logLevel` go if `output` is not a terminal, since its lines are JSON then
+   * @param run for services
+   * @throws ERR_INVALID_ARGUMENT, ERR_NOT_IMPLEMENTED for settings of a service
    */
   constructor(
     args: Readonly<TrainingArguments>,
     output: ProgressOutput | false,
     messages: ProgressOutput = process.stderr,
+    run: ReportedRun = {},
   ) {
     this.#output = output === false ? undefined : new SafeOutput(output, 'the output of the progress')
     this.#progress = this.#output && new Progress(this.#output)
-    this.#reporters = reporters(args)
+    this.#reporters = reporters(args, run)
     this.#printsMessages = ['detail', 'debug', 'info'].includes(args.logLevel)
     this.#messages = new SafeOutput(messages, 'the output of the messages')
     this.callbacks = [...this.#reporters, ...(this.#progress ? [this.#progress] : [])]
@@ -50,12 +62,14 @@ export class Reporting {
   }
 }
 
-function reporters(args: Readonly<TrainingArguments>): Reporter[] {
+function reporters(args: Readonly<TrainingArguments>, { modelConfig, signal }: ReportedRun): Reporter[] {
   const names = [args.reportTo].flat().filter((name) => name !== 'none')
   if (names.length === 0) return []
   const folder = logFolder(args)
-  return [...new Set(names)].map((name) => {
-    if (name === 'tensorboard') return new TensorBoardReporter(folder)
-    return name === 'csv' ? new CsvReporter(folder) : new JsonLinesReporter(folder)
+  return [...new Set(names)].flatMap((name): Reporter[] => {
+    if (name === 'tensorboard') return [new TensorBoardReporter(folder)]
+    if (name !== 'mlflow') return [name === 'csv' ? new CsvReporter(folder) : new JsonLinesReporter(folder)]
+    const settings = mlflowSettings(args.mlflowTrackingUri)
+    return settings ? [new MlflowReporter({ settings, modelConfig, isStopped: () => signal?.aborted === true })] : []
   })
 }

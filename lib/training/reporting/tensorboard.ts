@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { CallbackContext, LogRecord } from '../callbacks/callbacks.js'
 import { AppendFile } from './append-file.js'
 import { scalarEvent, textEvent, tfRecord, versionEvent } from './event-file.js'
+import { snakeCase } from './format.js'
 import type { Reporter } from './reporter.js'
 
 /** Numbers the files of one process, to make their names different. */
@@ -55,8 +56,4 @@ export function tensorBoardTag(name: string): string {
     if (name.startsWith(`${group}_`)) return `${group}/${name.slice(group.length + 1)}`
   }
   return `train/${name}`
-}
-
-function snakeCase(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 }

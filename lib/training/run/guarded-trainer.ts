@@ -11,8 +11,8 @@ import type { TrainableModel } from './trainable-model.js'
  * The engine's trainer, except that jobs which change the model wait while its weights are held (see WeightGuard): by a save or
  * an evaluation beside the training.
  *
- * Two jobs need not wait: `embed`, the first half of a step, changes nothing; `load` writes only the state of the optimiser and
- * the parameters of losses.
+ * Others need not wait: `embed` and `forward`, the first half of a step, change nothing; `load`, `bind` and `zeroGradients` write only
+ * the state of the optimiser and the parameters of losses.
  */
 export class GuardedTrainer implements NativeTrainer {
   readonly #native: NativeTrainer
@@ -49,6 +49,10 @@ export class GuardedTrainer implements NativeTrainer {
     return this.#guard.change(() => this.#native.apply(...given))
   }
 
+  update(...given: Parameters<NativeTrainer['update']>): Promise<StepReport> {
+    return this.#guard.change(() => this.#native.update(...given))
+  }
+
   dispose(): Promise<void> {
     const waits = this.#changesPrecision && this.#trains
     return waits ? this.#guard.change(() => this.#native.dispose()) : this.#native.dispose()
@@ -59,6 +63,9 @@ export class GuardedTrainer implements NativeTrainer {
   load: NativeTrainer['load'] = (ranges) => this.#native.load(ranges)
   dump: NativeTrainer['dump'] = (ranges) => this.#native.dump(ranges)
   embed: NativeTrainer['embed'] = (...given) => this.#native.embed(...given)
+  forward: NativeTrainer['forward'] = (...given) => this.#native.forward(...given)
+  bind: NativeTrainer['bind'] = (...given) => this.#native.bind(...given)
+  zeroGradients: NativeTrainer['zeroGradients'] = () => this.#native.zeroGradients()
   evaluate: NativeTrainer['evaluate'] = (...given) => this.#native.evaluate(...given)
   counters: NativeTrainer['counters'] = () => this.#native.counters()
   setCounters: NativeTrainer['setCounters'] = (counters) => this.#native.setCounters(counters)

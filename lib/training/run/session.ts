@@ -49,8 +49,8 @@ export class TrainerSession<M extends TrainableModel, L extends TrainableLoss> {
   static async open<M extends TrainableModel, L extends TrainableLoss>(
     parts: SessionParts<M, L>,
   ): Promise<TrainerSession<M, L>> {
-    const { model, args, losses, openPretrained, progress } = parts
-    const reporting = new Reporting(args, progress)
+    const { model, args, losses, openPretrained, progress, signal } = parts
+    const reporting = new Reporting(args, progress, undefined, { modelConfig: model.config, signal })
     let pretrained: PretrainedLosses | undefined
     try {
       pretrained = await PretrainedLosses.open(model, losses, openPretrained)

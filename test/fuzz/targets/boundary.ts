@@ -48,7 +48,7 @@ async function carryOutAll({ encoder: spec = encoderSpec, trainer, buffers = {},
     if (ArrayBuffer.isView(view)) values.buffers.set(name, view)
   }
   const encoder = new addon.Encoder(values.of(spec) as EncoderSpec)
-  values.objects.set('encoder', encoder).set('addon', addon)
+  values.objects.set('encoder', encoder).set('addon', addon).set('tensors', new addon.Tensors())
   await loadRandom(encoder)
   const disposed = new addon.Encoder(encoderSpec as unknown as EncoderSpec)
   void disposed.dispose()
@@ -79,7 +79,9 @@ function weight(error: unknown): number {
 function isLarge(spec: Json): boolean {
   if (typeof spec !== 'object' || spec === null) return false
   return Object.entries(spec).some(([name, value]) => {
-    return (sizes.includes(name) && typeof value === 'number' && value > LARGE) || isLarge(value)
+    const isLong =
+      name === 'shape' && Array.isArray(value) && value.some((size) => typeof size !== 'number' || size > 50)
+    return isLong || (sizes.includes(name) && typeof value === 'number' && value > LARGE) || isLarge(value)
   })
 }
 

@@ -69,6 +69,8 @@ const TESTS: Readonly<Record<keyof typeof ARGUMENTS, readonly string[]>> = {
   logLevel: [REPORTING],
   reportTo: [REPORTING],
   loggingDir: [REPORTING],
+  runName: ['test/unit/mlflow.test.ts'],
+  mlflowTrackingUri: ['test/unit/mlflow.test.ts'],
   logTimings: ['test/addon/reporting.test.ts', 'test/unit/timings.test.ts'],
   evalStrategy: [FLOW],
   evalSteps: [FLOW],
@@ -206,6 +208,11 @@ export const training: readonly Row[] = [
     tests: ['test/parity/adapters.test.ts', 'test/addon/adapters.test.ts'],
     report: ['adapters', 'bert'],
     note: 'docs/adapters.md; initial values have the same distribution, not the same numbers',
+  }),
+  built('training', ['torch.Tensor', 'torch.optim'], ['Tensor', 'forward', 'optim', 'schedules'], {
+    ...{ golden: ['test/parity/make_tensors.py'], report: ['tensors', 'operations'] },
+    tests: ['test/parity/tensors.test.ts', 'test/parity/tensor-losses.test.ts', 'test/addon/by-hand.test.ts'],
+    note: 'sentence-torch/tensor, some 60 operations: docs/tensor.md',
   }),
   notBuilt('training', 'hyperparameter_search', 'a loop over trainers of your own'),
 ]

@@ -59,10 +59,32 @@ export const evaluators: readonly Row[] = [
   }),
   onlyHere(
     'evaluation',
-    ['pairedBootstrap', 'pairedBootstrapCorrelation', 'metricInterval', 'differenceText'],
+    [...['pairedBootstrap', 'pairedBootstrapCorrelation', 'pairedBootstrapF1', 'metricInterval'], 'differenceText'],
     'whether a difference of two models is more than chance',
     ['test/unit/bootstrap.test.ts'],
   ),
+  onlyHere('evaluation', 'retrieveAndRerank', 'there an example; its lists and metrics are compared', [
+    'test/parity/retrieve-and-rerank.test.ts',
+  ]),
+  built('evaluation', ['SetFit: SetFitModel', 'SetFit: Trainer'], 'TextClassifier', {
+    golden: ['test/parity/make_few_shot.py'],
+    tests: ['test/parity/few-shot.test.ts', 'test/addon/recipe-few-shot.test.ts'],
+    report: ['few-shot', 'TextClassifier'],
+    note: 'one class; its head is a logistic regression, in safetensors in place of a pickle; one label a text',
+  }),
+  built('evaluation', 'SetFit: ContrastiveDataset', 'contrastivePairs', {
+    golden: ['test/parity/make_few_shot.py'],
+    tests: ['test/parity/few-shot.test.ts'],
+    report: ['few-shot', 'contrastivePairs'],
+    note: 'one label a text',
+  }),
+  built('evaluation', [], 'TextClassificationEvaluator', {
+    golden: ['test/parity/make_few_shot.py'],
+    tests: ['test/parity/few-shot.test.ts'],
+    report: ['few-shot', 'TextClassificationEvaluator'],
+    state: 'only here',
+    note: 'accuracy and F1 of a logistic regression over embeddings',
+  }),
   onlyHere('evaluation', 'loadBeir', 'reads BEIR folders; there a package of its own', [REAL_TEST]),
 ]
 

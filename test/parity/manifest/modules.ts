@@ -28,6 +28,12 @@ export const modules: readonly Row[] = [
   }),
   built('modules', 'WeightedLayerPooling', 'WeightedLayerPooling', { golden, tests, report: measured('all') }),
   built('modules', 'StaticEmbedding', 'StaticEmbedding', { golden, tests, report: measured('static') }),
+  built('modules', ['StaticEmbedding.from_distillation', 'model2vec: distill'], 'StaticEmbedding', {
+    golden: ['test/parity/make_distillation.py'],
+    tests: ['test/parity/distillation.test.ts'],
+    report: ['distillation', 'fromDistillation'],
+    note: 'WordPiece and the mean over tokens; no vocabulary of the caller; unknown words count in the mean',
+  }),
   built('modules', 'StaticEmbedding over Model2Vec', 'StaticEmbedding', {
     golden,
     tests,

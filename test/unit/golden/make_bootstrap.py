@@ -1,6 +1,6 @@
 """Golden values of paired bootstrap intervals for test/unit/bootstrap.test.ts, from scipy.
 
-Run with scipy and numpy: `OMP_NUM_THREADS=1 python test/unit/golden/make_bootstrap.py`. The interval of a bootstrap is random, so each end
+Run with scipy, scikit-learn and numpy: `OMP_NUM_THREADS=1 python test/unit/golden/make_bootstrap.py`. The interval of a bootstrap is random, so each end
 comes with the standard error that an interval of 9,999 resamples has, measured over repetitions.
 """
 
@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import scipy
 from scipy.stats import bootstrap, pearsonr, rankdata, spearmanr
+from sklearn.metrics import f1_score
 
 FILE = Path(__file__).parent / "bootstrap.json"
 REPETITIONS = 24
@@ -71,6 +72,24 @@ def correlation_case(name, gold, before, after):
     }
 
 
+def f1s(gold, predicted, axis):
+    """Macro F1 over the classes that occur; `axis` is the last one."""
+    scores, present = [], []
+    for k in range(4):
+        right = ((gold == k) & (predicted == k)).sum(axis=axis)
+        seen = (gold == k).sum(axis=axis) + (predicted == k).sum(axis=axis)
+        scores.append(2 * right / np.maximum(seen, 1))
+        present.append(seen > 0)
+    return np.sum(scores, axis=0) / np.sum(present, axis=0)
+
+
+def class_case(gold, before, after):
+    found = interval((gold, before, after), lambda g, b, a, axis: f1s(g, a, axis) - f1s(g, b, axis), 0.95)
+    values = [f1_score(gold, predicted, average="macro") for predicted in (before, after)]
+    lists = {"gold": gold.tolist(), "before": before.tolist(), "after": after.tolist()}
+    return {**lists, "valueBefore": values[0], "valueAfter": values[1], **found}
+
+
 def main():
     rng = np.random.default_rng(7)
     right = (rng.random(120) < 0.7).astype(float)
@@ -80,6 +99,9 @@ def main():
     gold = np.round(rng.integers(0, 26, size=150) / 5, 1)  # with many ties, as in the STS benchmark
     first = np.round(gold / 5 + rng.normal(scale=0.4, size=150), 3)
     second = np.round(gold / 5 + rng.normal(scale=0.25, size=150), 3)
+    labels = np.repeat([0, 1, 2, 3], [40, 30, 20, 3])  # few of the last class, which some resamples lack
+    guess = np.where(rng.random(93) < 0.6, labels, rng.integers(0, 4, size=93))
+    mended = np.where(rng.random(93) < 0.3, labels, guess)
     content = {
         "version": scipy.__version__,
         "means": [mean_case(right, better), mean_case(reciprocal, moved), mean_case(reciprocal, moved, 0.8)],
@@ -87,6 +109,7 @@ def main():
             correlation_case("spearman", gold, first, second),
             correlation_case("pearson", gold, first, second),
         ],
+        "classes": [class_case(labels, guess, mended)],
     }
     FILE.write_text(json.dumps(content, separators=(",", ":")) + "\n")
 

@@ -30,17 +30,29 @@ export const LOGGING = {
         for (const entry of [value].flat()) checkOneOf(name, entry, REPORTERS, PLANNED_REPORTERS)
       },
     }),
-    'Where the log is written too: files in `loggingDir`. See docs/reporting.md.',
+    'Where the log is written too: files in `loggingDir`, or a server of MLflow. See docs/reporting.md.',
     {
       isFree: true,
-      differs: '`none`, `tensorboard`, `jsonl`, `csv`; no services',
-      takes: '`none`, `tensorboard`, `jsonl`, `csv`, or an array of them',
+      differs: '`none`, `tensorboard`, `jsonl`, `csv`, `mlflow`; no other services',
+      takes: '`none`, `tensorboard`, `jsonl`, `csv`, `mlflow`, or an array of them',
     },
   ),
   loggingDir: argument(
     nullable(text(undefined, 'the path of a folder, or null')),
     'Folder of `reportTo`. `null`: `runs/<date>_<host>` in `outputDir`.',
     { isFree: true, differs: 'gone there since transformers 5' },
+  ),
+  runName: argument(
+    nullable(text(undefined, 'a name, or null')),
+    "Name of the run on MLflow's server. `null`: one of the server's.",
+    {
+      isFree: true,
+    },
+  ),
+  mlflowTrackingUri: argument(
+    nullable(text(undefined, 'the address of a server, or null')),
+    "MLflow's server for `reportTo: 'mlflow'`. `null`: the variable MLFLOW_TRACKING_URI.",
+    { isFree: true, python: null, differs: 'not there: the variable alone' },
   ),
   logTimings: argument(flag(false), 'Log where the time goes (`time_…`) and `tokens_per_second`.', {
     isFree: true,

@@ -1,8 +1,8 @@
 /** Requests to a service that may be busy: at a limited rate, some at once, and again after errors that pass. */
 import { setTimeout } from 'node:timers/promises'
 import { ProxyError, proxyFetch } from '#proxy'
-import { SentenceTorchError } from '../../errors.js'
-import { abortError, throwIfAborted } from '../../io/abort.js'
+import { SentenceTorchError } from '../errors.js'
+import { abortError, throwIfAborted } from './abort.js'
 
 export interface RequestLimits {
   /** Requests that wait for an answer at once. */
@@ -23,6 +23,8 @@ const PASSING = [408, 409, 425, 429, 500, 502, 503, 504, 529]
 const SHOWN_CHARACTERS = 300
 /** Bytes of an answer: queries of a passage have some hundred. */
 const MOST_BYTES = 8 * 1024 * 1024
+
+type Request = Pick<RequestInit, 'method' | 'body'> & { headers: Readonly<Record<string, string>> }
 
 /** An answer that another try may not give. */
 class Passing extends Error {
@@ -74,7 +76,7 @@ export class Requests {
       }),
     )
     const ends = await Promise.allSettled(lanes)
-    throwIfAborted(signal, 'Asking for queries')
+    throwIfAborted(signal, 'Asking the service')
     const first = ends.flatMap((end) => (end.status === 'rejected' ? [end.reason] : []))
     // Lanes that were stopped by the error of another have errors of their own.
     if (first.length > 0) throw first.find((error) => !isAbort(error)) ?? first[0]
@@ -91,10 +93,20 @@ export class Requests {
     body: object,
     signal?: AbortSignal,
   ): Promise<unknown> {
+    const json = { 'content-type': 'application/json', ...headers }
+    return this.#ask(url, { method: 'POST', headers: json, body: JSON.stringify(body) }, signal)
+  }
+
+  /** As `post`, for what the service has. */
+  async get(url: string, headers: Readonly<Record<string, string>>, signal?: AbortSignal): Promise<unknown> {
+    return this.#ask(url, { method: 'GET', headers }, signal)
+  }
+
+  async #ask(url: string, request: Request, signal: AbortSignal | undefined): Promise<unknown> {
     for (let attempt = 0; ; attempt++) {
       await this.#turn(signal)
       try {
-        return await this.#send(url, headers, body, signal)
+        return await this.#send(url, request, signal)
       } catch (error) {
         if (signal?.aborted) throw abortError(signal, `Asking ${url}`)
         if (!(error instanceof Passing)) throw error
@@ -111,7 +123,7 @@ export class Requests {
 
   /** Waits until the rate allows another request. */
   async #turn(signal: AbortSignal | undefined): Promise<void> {
-    throwIfAborted(signal, 'Asking for queries')
+    throwIfAborted(signal, 'Asking the service')
     const { requestsPerMinute } = this.#limits
     if (requestsPerMinute === null) return
     const now = performance.now()
@@ -120,18 +132,11 @@ export class Requests {
     await pause((start - now) / 1000, signal)
   }
 
-  async #send(
-    url: string,
-    headers: Readonly<Record<string, string>>,
-    body: object,
-    signal?: AbortSignal,
-  ): Promise<unknown> {
+  async #send(url: string, asked: Request, signal: AbortSignal | undefined): Promise<unknown> {
     this.#sent++
     const late = AbortSignal.timeout(this.#limits.timeout * 1000)
     const request = {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', ...headers },
-      body: JSON.stringify(body),
+      ...asked,
       // A redirect would take the key to another address.
       redirect: 'manual',
       signal: signal ? AbortSignal.any([signal, late]) : late,
@@ -187,7 +192,7 @@ function unreachable(error: unknown, url: string): Error {
 async function pause(seconds: number, signal: AbortSignal | undefined): Promise<void> {
   if (seconds <= 0) return
   await setTimeout(seconds * 1000, undefined, signal && { signal }).catch(() => {
-    throw abortError(signal!, 'Asking for queries')
+    throw abortError(signal!, 'Asking the service')
   })
 }
 

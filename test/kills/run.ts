@@ -1,0 +1,30 @@
+// Kills recipes at many moments: `node dist/test/kills/run.js [--kills 6] [--seed 1] [--rounds 1] [recipe…]`.
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { KILLED_RECIPES, killAndCompare } from '../helpers/recipe-kills.js'
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    kills: { type: 'string', default: '6' },
+    seed: { type: 'string', default: '1' },
+    rounds: { type: 'string', default: '1' },
+  },
+})
+const unknown = positionals.filter((name) => !KILLED_RECIPES.includes(name))
+if (unknown.length > 0) throw new Error(`No such recipe: ${unknown.join(', ')}; there are ${KILLED_RECIPES.join(', ')}`)
+for (let round = 0; round < Number(values.rounds); round++) {
+  for (const recipe of positionals.length > 0 ? positionals : KILLED_RECIPES) {
+    const seed = Number(values.seed) + round
+    const folder = await mkdtemp(join(tmpdir(), 'sentence-torch-'))
+    const { count, faults } = await killAndCompare(recipe, folder, Number(values.kills), seed)
+    console.log(`${recipe}, seed ${seed}: killed ${count} times, ${faults.length === 0 ? 'the same result' : 'FAULTS'}`)
+    for (const fault of faults) console.log(`  ${fault}`)
+    if (faults.length > 0) {
+      console.log(`  the folders are in ${folder}`)
+      process.exitCode = 1
+    } else await rm(folder, { recursive: true })
+  }
+}
