@@ -37,8 +37,11 @@ const sentences = async () => Dataset.fromColumns({ text: await stsSentences() }
 
 /** The pairs of an epoch, in their order. */
 async function tensionPairs(seed) {
-  const { data } = new ContrastiveTensionDataLoader(await stsSentences(), 16, 8, { seed }).toTrainingData()
-  return columnsOf(await data.take(100 * 16))
+  const pairs = []
+  for await (const batch of new ContrastiveTensionDataLoader(await stsSentences(), 16, 8, { seed })) {
+    for (const { texts, label } of batch) pairs.push({ sentence_0: texts[0], sentence_1: texts[1], label })
+  }
+  return columnsOf(Dataset.fromRows(pairs))
 }
 
 /** Questions, the sentence that answers each, and that of another one. */

@@ -59,9 +59,15 @@ class Search {
 
   async run(): Promise<Found> {
     const { dev, budget, space, inputs } = this.#parts
-    if (this.#left() <= 0) throw this.#nothing()
     const given = { ...inputs, space, budget, first: this.#parts.first }
-    const { value: pace, key, isReused } = await this.#decision('pace', given, () => measurePace(this.#parts))
+    const {
+      value: pace,
+      key,
+      isReused,
+    } = await this.#decision('pace', given, async () => {
+      if (this.#left() <= 0) throw this.#nothing()
+      return measurePace(this.#parts)
+    })
     this.#pace = pace
     if (isReused) this.#earlier += pace.seconds
     this.#sample = pace.devRows === undefined ? dev.all : await dev.sample!(pace.devRows)
@@ -98,12 +104,19 @@ class Search {
     let alive: Trial[] = settings.map((one, i) => ({ number: this.#trials.length + i + 1, settings: one, records: [] }))
     this.#trials.push(...alive)
     run.log(`bracket ${bracket + 1}: ${alive.length} trials, ${rungs} rungs, ${durationText(this.#left())} left`)
-    let before = key
+    let [before, spare]: [string, Trial[]] = [key, []]
     for (let rung = 0; rung < rungs && alive.length > 0; rung++) {
       before = await this.#rung({ rung, rungs, before }, alive)
-      const scored = alive.filter(({ records }) => records[rung]?.score !== undefined)
-      scored.sort((a, b) => b.records[rung]!.score! - a.records[rung]!.score! || a.number - b.number)
-      alive = rung === rungs - 1 ? [] : scored.slice(0, survivors(alive.length))
+      const scoreOf = ({ records }: Trial) => records[rung]?.score
+      // Where none of the last rung has a score, the next ones of the rung before have their turn.
+      while (rung === rungs - 1 && alive.every((trial) => scoreOf(trial) === undefined) && spare.length > 0) {
+        alive = spare.splice(0, 1)
+        before = await this.#rung({ rung, rungs, before }, alive)
+      }
+      const scored = alive.filter((trial) => scoreOf(trial) !== undefined)
+      scored.sort((a, b) => scoreOf(b)! - scoreOf(a)! || a.number - b.number)
+      spare = scored.splice(survivors(alive.length))
+      alive = scored
     }
     return true
   }
