@@ -45,8 +45,8 @@ export async function squadTeacher(folder) {
     columns: ['question', 'answer_sentence'],
   })
   const parts = [
-    (await squad('train')).pairs,
-    sentences.renameColumns({ question: 'query', answer_sentence: 'passage' }).head(6000),
+    (await (await squad('train')).pairs.shuffle(1)).head(1500),
+    sentences.renameColumns({ question: 'query', answer_sentence: 'passage' }).head(3000),
   ]
   const miner = await SentenceTransformer.load(MODEL)
   const negatives = { rangeMax: 20, numNegatives: 3, samplingStrategy: 'random', seed: 1, outputFormat: 'labeled-pair' }
