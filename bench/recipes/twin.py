@@ -23,7 +23,8 @@ from datasets import Dataset
 from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer, SentenceTransformerTrainingArguments
 from sentence_transformers.sentence_transformer import losses, modules
 from sentence_transformers.sentence_transformer.evaluation import EmbeddingSimilarityEvaluator
-from torch.utils.data import BatchSampler, SequentialSampler
+from sentence_transformers.base.sampler import DefaultBatchSampler, NoDuplicatesBatchSampler
+from torch.utils.data import BatchSampler, RandomSampler, SequentialSampler
 
 ARGUMENTS = {
     "SoftmaxLoss": lambda model: {"sentence_embedding_dimension": model.get_sentence_embedding_dimension(), "num_labels": 3},
@@ -106,6 +107,14 @@ def main():
     datasets = {name: Dataset.from_dict(rows(job, columns[name], by_name[name])) for name in names}
     if sampler == "sequential":
         sampler = lambda dataset, batch_size, drop_last, **rest: BatchSampler(SequentialSampler(dataset), batch_size, drop_last)
+    elif isinstance(sampler, dict):
+        # The peer takes one sampler for all datasets: this one chooses by the columns.
+        kinds = {tuple(datasets[name].column_names): one for name, one in sampler.items()}
+
+        def sampler(dataset, batch_size, drop_last, generator=None, seed=0, valid_label_columns=None):
+            if kinds[tuple(dataset.column_names)] == "no_duplicates":
+                return NoDuplicatesBatchSampler(dataset, batch_size, drop_last, valid_label_columns, generator=generator, seed=seed)
+            return DefaultBatchSampler(RandomSampler(dataset, generator=generator), batch_size, drop_last)
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(sys.stderr):
         SentenceTransformerTrainer(
             model=model,
