@@ -4,6 +4,7 @@ import { SentenceTorchError } from '../errors.js'
 import { throwIfAborted } from '../io/abort.js'
 import { writeFileAtomic } from '../io/atomic.js'
 import { given, textOf, type Values } from './command.js'
+import { checkApart } from './data-output.js'
 import type { Io } from './io.js'
 import { loadOptions } from './model-options.js'
 import { BadRows, Counter } from './progress.js'
@@ -15,6 +16,7 @@ const GROUP = 4096
 export async function classifyTexts(values: Values, io: Io): Promise<number> {
   const [name, ...inputs] = values.words as [string, ...string[]]
   const output = textOf(values, 'output')
+  checkApart(inputs, { '--output': output }, 'classify')
   const bad = new BadRows(values)
   const classifier = await TextClassifier.load(name, loadOptions(values, io))
   try {

@@ -20,13 +20,14 @@ export const importLabels: Command = {
   ].join('\n'),
   examples: [['npx sentence-torch import-labels sheet.csv --output triplets.jsonl', 'triplets of labels']],
   async run(values, io) {
-    const [{ readLabelSheet }, { checkDataOutput }, { textOf }] = await Promise.all([
+    const [{ readLabelSheet }, { checkApart, checkDataOutput }, { textOf }] = await Promise.all([
       import('../recipes/negatives/label-sheet.js'),
       import('./data-output.js'),
       import('./command.js'),
     ])
     const [sheet] = values.words as [string]
     const output = checkDataOutput(textOf(values, 'output'), 'import-labels')
+    checkApart([sheet], { '--output': output }, 'import-labels')
     const outputFormat = textOf(values, 'format') === 'labeled-pair' ? 'labeled-pair' : 'triplet'
     const { dataset, counts } = await readLabelSheet(sheet, { outputFormat, signal: io.signal })
     await dataset.toFile(output, { signal: io.signal })

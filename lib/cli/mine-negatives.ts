@@ -12,9 +12,9 @@ import { mineHardNegatives } from '../search/hard-negatives/mine.js'
 import type { MineHardNegativesOptions } from '../search/hard-negatives/options.js'
 import type { MiningStatistics } from '../search/hard-negatives/statistics-types.js'
 import { given, numberOf, textOf, UsageError, type Values } from './command.js'
-import { checkDataOutput } from './data-output.js'
+import { checkApart, checkDataOutput } from './data-output.js'
 import type { Io } from './io.js'
-import { loadOptions } from './model-options.js'
+import { loadOptions, pairLoadOptions } from './model-options.js'
 import { tellBadRows } from './progress.js'
 import { serviceOf } from './service-options.js'
 import { readAllTexts } from './texts.js'
@@ -35,6 +35,12 @@ export async function mineNegatives(values: Values, io: Io): Promise<number> {
   const isSheet = textOf(values, 'format') === SHEET
   const output = isDry ? '' : outputOf(values, isSheet)
   const service = helperOf(values, output)
+  const written = {
+    '--output': output,
+    '--answers': service && answersOf(values, output),
+    '--report': textOf(values, 'report'),
+  }
+  checkApart([pairs, textOf(values, 'corpus')], written, 'mine')
   if (isDry && service === undefined) throw misuse('--dry-run shows what a service would be asked: add --endpoint')
   const dataset = await readPairs(pairs, values, io)
   if (isDry && service instanceof EndpointWriter) return planOfWriter(service, dataset, values, io)
@@ -44,7 +50,7 @@ export async function mineNegatives(values: Values, io: Io): Promise<number> {
   let scorer: CrossEncoder | undefined
   let statistics: MiningStatistics | undefined
   try {
-    if (scorerName !== undefined) scorer = await CrossEncoder.load(scorerName, { signal: io.signal })
+    if (scorerName !== undefined) scorer = await CrossEncoder.load(scorerName, pairLoadOptions(values, io))
     const dry = isDry && service instanceof EndpointJudge ? new DryJudge(service) : undefined
     const mined = await mineHardNegatives(dataset, model, {
       ...(given(values, NAMES) as MineHardNegativesOptions),
@@ -123,13 +129,17 @@ function helperOf(values: Values, output: string): EndpointJudge | EndpointWrite
     if (wrong !== undefined) throw misuse(`--${wrong} is for a service, which --endpoint names`)
     return undefined
   }
-  const answers = textOf(values, 'answers') ?? `${output}.answers.jsonl`
+  const answers = answersOf(values, output)
   const options = { ...service, ...(output !== '' && { answers }) }
   try {
     return textOf(values, 'ask') === 'write' ? new EndpointWriter(options) : new EndpointJudge(options)
   } catch (error) {
     throw error instanceof SentenceTorchError ? misuse(error.message) : error
   }
+}
+
+function answersOf(values: Values, output: string): string {
+  return textOf(values, 'answers') ?? `${output}.answers.jsonl`
 }
 
 /** Takes every candidate for a negative, and counts the questions. */

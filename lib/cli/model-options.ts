@@ -33,6 +33,12 @@ export function loadOptions(values: Values, { signal, err }: Io): LoadOptions {
   }
 }
 
+/** The same for a cross-encoder beside that model: revision and length are the model's alone. */
+export function pairLoadOptions(values: Values, io: Io): Omit<LoadOptions, 'revision' | 'maxSeqLength'> {
+  const { revision: _, maxSeqLength: __, ...options } = loadOptions(values, io)
+  return options
+}
+
 /** A line that redraws itself. */
 export function showDownload(err: (text: string) => void): NonNullable<LoadOptions['onProgress']> {
   const megabytes = (bytes: number) => (bytes / 1e6).toFixed(1)

@@ -6,7 +6,7 @@ import { SentenceTransformer } from '../models/sentence-transformer.js'
 import type { EvaluationSpec } from '../recipes/evaluation-spec.js'
 import { numberOf, textOf, UsageError, type Values } from './command.js'
 import type { Io } from './io.js'
-import { loadOptions } from './model-options.js'
+import { loadOptions, pairLoadOptions } from './model-options.js'
 
 /** @param on what the specs were called */
 export async function evaluateReranking(
@@ -26,7 +26,7 @@ export async function evaluateReranking(
   const [name] = values.words as [string]
   const other = textOf(values, 'cross-encoder')!
   await using biEncoder = await SentenceTransformer.load(name, loadOptions(values, io))
-  await using crossEncoder = await CrossEncoder.load(other, { signal: io.signal })
+  await using crossEncoder = await CrossEncoder.load(other, pairLoadOptions(values, io))
   const results: object[] = []
   for (const [i, set] of data.entries()) {
     const topK = numberOf(values, 'top-k')

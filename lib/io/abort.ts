@@ -34,3 +34,8 @@ export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | u
     stopListening?.()
   }
 }
+
+/** The signal as a member of options, which have none where there is none. */
+export function signalOf({ signal }: { readonly signal?: AbortSignal | undefined }): { signal?: AbortSignal } {
+  return signal ? { signal } : {}
+}

@@ -46,7 +46,7 @@ export function forward(
   const mini = options.miniBatchSize !== undefined && { miniBatchRows: options.miniBatchSize }
   const ids = columns.map(() => spaceOf().newId())
   const shape = [rows, model.encoder.embeddingDimension]
-  spaceOf().later((tensors) => native.forward(batch, tensors, ids, { lr: 0, ...mini }))
+  spaceOf().later(ids, (tensors) => native.forward(batch, tensors, ids, { lr: 0, ...mini }))
   const made = ids.map((id) => new Tensor({ id, shape, dtype: 'float32', requiresGrad: true }))
   return Array.isArray(features) ? made : made[0]!
 }

@@ -67,6 +67,8 @@ export abstract class Optimizer {
   /** @internal */
   readonly native: NativeTrainer
   readonly #encoder: NativeEncoder
+  /** Whether the parameters became those of the trainer. */
+  #bound: Promise<void> | undefined
   #lr = 0
   #isDisposed = false
 
@@ -92,15 +94,16 @@ export abstract class Optimizer {
       ...(seed !== undefined && { seed }),
       ...(bf16 && { bf16 }),
     })
+    // Before the trainer, which holds the model: a parameter may have been disposed of.
+    const ids = Object.fromEntries(Object.entries(parameters).map(([name, { id }]) => [`loss.${name}`, id]))
     this.#encoder = model.encoder
     this.native = createTrainer(model, resolved, [{ name: '', spec }])
     optimizers.set(this.#encoder, this)
-    for (const tensor of Object.values(parameters)) trained.set(tensor, this)
-    const ids = Object.fromEntries(
-      Object.entries(parameters).map(([name, tensor]) => [`loss.${name}`, tensor.keep().id]),
-    )
-    // Whatever is wrong with a parameter is told by whoever waits first.
-    if (Object.keys(ids).length > 0) spaceOf().later((tensors) => this.native.bind(tensors, ids))
+    for (const tensor of Object.values(parameters)) trained.set(tensor.keep(), this)
+    if (Object.keys(ids).length === 0) return
+    this.#bound = spaceOf().job('Trainer.bind', (tensors) => this.native.bind(tensors, ids))
+    // step() tells.
+    this.#bound.catch(() => {})
   }
 
   /** @internal */
@@ -125,7 +128,8 @@ export abstract class Optimizer {
    */
   async step(): Promise<StepResult> {
     this.#check()
-    const { gradNorm, skipped } = await spaceOf().job('Trainer.update', () => this.native.update({ lr: this.#lr }))
+    const update = spaceOf().job('Trainer.update', () => this.native.update({ lr: this.#lr }))
+    const [{ gradNorm, skipped }] = await Promise.all([update, this.#bound])
     return { gradNorm, skipped: skipped > 0 }
   }
 

@@ -1,10 +1,10 @@
 /** Teacher and student side by side: size, speed, and what each reaches. */
+import { signalOf } from '../io/abort.js'
 import { SentenceTransformer } from '../models/sentence-transformer.js'
 import { measuredTable } from './measured-table.js'
 import { MEASURED, type Measured } from './metrics.js'
 import { type ModelFacts, modelFacts } from './model-facts.js'
 import type { RecipeRun } from './recipe-run.js'
-import { signalOf } from './teacher-rows.js'
 
 export interface Distilled {
   /** Some texts, of which the speed is measured. */

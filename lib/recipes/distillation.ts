@@ -1,4 +1,5 @@
 import { SentenceTorchError } from '../errors.js'
+import { signalOf } from '../io/abort.js'
 import { DistillKLDivLoss } from '../losses/distill-kl-div.js'
 import { EmbedDistillLoss } from '../losses/embed-distill.js'
 import type { Loss } from '../losses/loss.js'
@@ -18,10 +19,9 @@ import {
   severalData,
 } from './recipe.js'
 import { runRecipe } from './run-recipe.js'
-import { stageModel, trainInStage } from './stage-training.js'
+import { loadTrained, stageModel, trainInStage } from './stage-training.js'
 import { taughtScores } from './taught-scores.js'
 import { taughtVectors } from './taught-vectors.js'
-import { signalOf } from './teacher-rows.js'
 
 export interface DistillationOptions extends RecipeOptions {
   /** The student; with `keepLayers` what it is made of. */
@@ -147,7 +147,7 @@ export async function distillation(options: DistillationOptions, context: Recipe
     })
 
     // 5. The student as it has become, beside the teacher.
-    const model = await load(stageModel(folder))
+    const model = await loadTrained(run, folder)
     const after = await run.after(model)
     await distillationTable(run, { texts: taught.texts, before, after, student: model, teacher })
     await student.dispose()

@@ -6,6 +6,7 @@ import type { Column } from '../data/table.js'
 import { type ClassificationData, classesOf, classNumbers } from '../evaluation/class-labels.js'
 import { namedTexts } from '../evaluation/labelled-texts.js'
 import { TextClassificationEvaluator } from '../evaluation/text-classification.js'
+import { signalOf } from '../io/abort.js'
 import { CosineSimilarityLoss } from '../losses/cosine-similarity.js'
 import { choice, integer, needed, optionValues, positive } from '../options/kinds.js'
 import { SentenceTransformerTrainer } from '../training/index.js'
@@ -109,7 +110,7 @@ export async function fewShot(options: FewShotOptions, context: RecipeContext = 
     // 4. The model as it has become, and the classifier beside it.
     await run.after(model)
     const classifier = await TextClassifier.create(model, { c })
-    await classifier.fitHead(train, run.signal ? { signal: run.signal } : {})
+    await classifier.fitHead(train, signalOf(run))
     await classifier.saveHead(`${run.folder}/model`)
   })
 }

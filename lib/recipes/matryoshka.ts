@@ -22,7 +22,7 @@ import {
 } from './recipe.js'
 import { runRecipe } from './run-recipe.js'
 import { SizeTable } from './size-table.js'
-import { stageModel, trainInStage } from './stage-training.js'
+import { loadTrained, trainInStage } from './stage-training.js'
 import { suggestLoss } from './suggest-loss.js'
 
 export interface MatryoshkaOptions extends RecipeOptions {
@@ -153,14 +153,14 @@ export async function matryoshka(options: MatryoshkaOptions, context: RecipeCont
       )
     if (given.compare) {
       const { folder } = await trained('loss-alone', loss)
-      const model = await run.loadModel(() => SentenceTransformer.load(stageModel(folder)))
+      const model = await loadTrained(run, folder)
       await table.add('trained without widths', model)
       await model.dispose()
     }
     const { folder } = await trained('all-widths', nested)
 
     // 4. The model as it has become.
-    const model = await run.loadModel(() => SentenceTransformer.load(stageModel(folder)))
+    const model = await loadTrained(run, folder)
     await run.after(model)
     await table.add('trained with widths', model)
     await table.write()

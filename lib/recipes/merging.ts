@@ -1,4 +1,5 @@
 import { invalidArgument, SentenceTorchError } from '../errors.js'
+import { signalOf } from '../io/abort.js'
 import { METHODS, type MergeMethodName } from '../models/merging/methods.js'
 import type { MergeParameters } from '../models/merging/parameters.js'
 import { SentenceTransformer } from '../models/sentence-transformer.js'
@@ -128,10 +129,6 @@ function checkPlan(
 
 async function load(source: string, run: RecipeRun): Promise<SentenceTransformer> {
   return SentenceTransformer.load(source, signalOf(run))
-}
-
-function signalOf({ signal }: RecipeRun): { signal?: AbortSignal } {
-  return signal ? { signal } : {}
 }
 
 async function measured(run: RecipeRun, name: string, make: () => Promise<SentenceTransformer>): Promise<Row> {

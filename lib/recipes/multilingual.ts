@@ -4,6 +4,7 @@ import type { Evaluator } from '../evaluation/evaluator.js'
 import { MSEEvaluator } from '../evaluation/mse.js'
 import { SequentialEvaluator } from '../evaluation/sequential.js'
 import { TranslationEvaluator } from '../evaluation/translation.js'
+import { signalOf } from '../io/abort.js'
 import { MSELoss } from '../losses/mse.js'
 import { SentenceTransformer } from '../models/sentence-transformer.js'
 import { needed, number, optionValues, text } from '../options/kinds.js'
@@ -23,9 +24,9 @@ import {
   severalData,
 } from './recipe.js'
 import { evaluatorOf, runRecipe } from './run-recipe.js'
-import { stageModel, trainInStage } from './stage-training.js'
+import { loadTrained, trainInStage } from './stage-training.js'
 import { teacherEmbeddings } from './taught-vectors.js'
-import { rowLabels, signalOf } from './teacher-rows.js'
+import { rowLabels } from './teacher-rows.js'
 
 export interface MultilingualOptions extends RecipeOptions {
   /** The student: a multilingual model, or the teacher itself. */
@@ -126,7 +127,7 @@ export async function multilingual(options: MultilingualOptions, context: Recipe
     })
 
     // 6. The student as it has become.
-    await run.after(await run.loadModel(() => SentenceTransformer.load(stageModel(folder))))
+    await run.after(await loadTrained(run, folder))
   })
 }
 

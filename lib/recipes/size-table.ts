@@ -1,6 +1,8 @@
 /** The table of quality against size, over several models, and its figure. */
+
 import type { Dataset } from '../data/dataset.js'
 import type { EvaluatedModel } from '../evaluation/evaluator.js'
+import { signalOf } from '../io/abort.js'
 import { type CodePrecision, qualityBySize, type SizeQuality } from './few-bytes.js'
 import type { MeasuredRole } from './metrics.js'
 import type { RecipeRun } from './recipe-run.js'
@@ -34,9 +36,8 @@ export class SizeTable {
   /** Measures a model in every size. */
   async add(name: string, model: EvaluatedModel): Promise<void> {
     if (this.#role === undefined) return
-    const { signal } = this.#run
-    const context = signal ? { signal } : {}
-    const rows = await qualityBySize(model, this.#run.evaluator(this.#role)!, this.#sizes, this.#calibration, context)
+    const evaluator = this.#run.evaluator(this.#role)!
+    const rows = await qualityBySize(model, evaluator, this.#sizes, this.#calibration, signalOf(this.#run))
     this.#models.set(name, rows)
     const [first, last] = [rows[0]!, rows.at(-1)!]
     this.#run.log(`${name}: ${shown(first)}, ${shown(last)}`)

@@ -1,12 +1,15 @@
 /** A training inside of a stage: it saves checkpoints, goes on from the last one, and leaves a model. */
+
 import { join } from 'node:path'
-import { SentenceTransformer } from '../models/sentence-transformer.js'
+import { signalOf } from '../io/abort.js'
+import type { SentenceTransformer } from '../models/sentence-transformer.js'
 import { listCheckpoints } from '../training/checkpoint/rotation.js'
 import {
   type PartialTrainingArguments,
   SentenceTransformerTrainer,
   type SentenceTransformerTrainerOptions,
 } from '../training/index.js'
+import { type ModelKind, modelKind, type RecipeModel } from './model-kind.js'
 import type { RecipeRun } from './recipe-run.js'
 import { joinedFacts, readFacts, writeFacts } from './stage-facts.js'
 import type { StageWork } from './stages.js'
@@ -22,10 +25,12 @@ export type StageTraining = Required<Pick<SentenceTransformerTrainerOptions, 'tr
 export const stageModel = (folder: string) => join(folder, 'model')
 
 /** The model that a stage left. It knows its training, whichever process that was in. */
-export function loadTrained(run: RecipeRun, folder: string): Promise<SentenceTransformer> {
+export function loadTrained(run: RecipeRun, folder: string): Promise<SentenceTransformer>
+export function loadTrained(run: RecipeRun, folder: string, kind: ModelKind): Promise<RecipeModel>
+export function loadTrained(run: RecipeRun, folder: string, kind = modelKind('embedding')): Promise<RecipeModel> {
   return run.loadModel(async () => {
     const facts = await readFacts(folder)
-    const model = await SentenceTransformer.load(stageModel(folder))
+    const model = await kind.load(stageModel(folder), signalOf(run))
     if (facts) model.trainingFacts = () => facts
     return model
   })

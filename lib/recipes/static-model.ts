@@ -1,3 +1,4 @@
+import { signalOf } from '../io/abort.js'
 import { MatryoshkaLoss } from '../losses/matryoshka.js'
 import { MultipleNegativesRankingLoss } from '../losses/multiple-negatives-ranking.js'
 import { Normalize } from '../models/modules/normalize.js'
@@ -69,7 +70,7 @@ export async function staticModel(options: StaticModelOptions, context: RecipeCo
 
     // 2. The model that is distilled, for comparison, and the table that is made of it.
     const model = await run.loadModel(async (source) => {
-      const teacher = await SentenceTransformer.load(source, run.signal ? { signal: run.signal } : {})
+      const teacher = await SentenceTransformer.load(source, signalOf(run))
       if (teacher.isStatic) {
         run.note('The model is static already: it was trained as it is.')
         return teacher
@@ -77,7 +78,7 @@ export async function staticModel(options: StaticModelOptions, context: RecipeCo
       try {
         const measured = primaryNumbers(await run.measure(teacher))
         run.note(`The model that was distilled: ${measured}. Before is the table without training.`)
-        const distillation = { pcaDims, sifCoefficient, ...(run.signal && { signal: run.signal }) }
+        const distillation = { pcaDims, sifCoefficient, ...signalOf(run) }
         const table = await StaticEmbedding.fromDistillation(teacher, distillation)
         return await SentenceTransformer.fromModules([table, new Normalize()])
       } finally {

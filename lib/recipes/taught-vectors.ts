@@ -1,6 +1,8 @@
 /** Texts with the embeddings of a teacher: what a student learns. */
+
 import { Dataset } from '../data/dataset.js'
 import { SentenceTorchError } from '../errors.js'
+import { signalOf } from '../io/abort.js'
 import { principalAxes, project } from '../models/distillation/axes.js'
 import type { Embeddings } from '../models/embeddings.js'
 import { SentenceTransformer } from '../models/sentence-transformer.js'
@@ -8,7 +10,7 @@ import { datasetSha256, modelKey } from './fingerprint.js'
 import type { RecipeRun } from './recipe-run.js'
 import { sentencesOf } from './sentences.js'
 import type { StageInputs } from './stages.js'
-import { rowLabels, signalOf, teacherStage, withTeacher } from './teacher-rows.js'
+import { rowLabels, teacherStage, withTeacher } from './teacher-rows.js'
 
 /** Embeddings of which principal components are made, as in sentence-transformers' example. */
 const PCA_ROWS = 20_000

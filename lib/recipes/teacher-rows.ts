@@ -91,7 +91,3 @@ export async function withTeacher<M extends { dispose(): Promise<void> }, T>(
     )
   }
 }
-
-export function signalOf({ signal }: Pick<RecipeRun, 'signal'>): { signal?: AbortSignal } {
-  return signal ? { signal } : {}
-}

@@ -34,7 +34,8 @@ export class TextMap {
   }
 
   async before(model: SentenceTransformer): Promise<void> {
-    if (this.#texts.length > 2) this.#before = await model.encode(this.#texts)
+    // A map has two axes.
+    if (this.#texts.length > 2 && model.embeddingDimension > 1) this.#before = await model.encode(this.#texts)
   }
 
   /** Undefined where the model was not seen before. */

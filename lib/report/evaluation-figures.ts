@@ -18,11 +18,12 @@ export function evaluationFigures(
   after: EvaluationResult,
 ): Record<string, Figure> {
   if (after.parts !== undefined) {
-    const parts = after.parts.map(({ result }, i) => {
-      const old = before.parts?.[i]?.result
-      return old ? evaluationFigures(`${name}-${i + 1}`, old, result) : {}
-    })
-    return Object.assign({}, ...parts)
+    const parts = after.parts.map(({ result }, i) => [before.parts?.[i]?.result, result] as const)
+    const shown = parts.filter(([old, now]) => old !== undefined && (now.rows ?? now.parts) !== undefined)
+    const figures = shown.map(([old, now], i) =>
+      evaluationFigures(shown.length === 1 ? name : `${name}-${i + 1}`, old!, now),
+    )
+    return Object.assign({}, ...figures)
   }
   const [old, now] = [before.rows, after.rows]
   if (!old || !now || old.kind !== now.kind || old.scores.length !== now.scores.length) return {}

@@ -40,10 +40,16 @@ export function leaveScope(made: Scoped): void {
 
 /** The members of scopes in a result: alone, in arrays, or in plain objects. */
 function membersIn(result: unknown): Scoped[] {
-  if (typeof result !== 'object' || result === null) return []
-  if (owners.has(result as Scoped)) return [result as Scoped]
-  if (Array.isArray(result)) return result.flatMap(membersIn)
-  return isPlainObject(result) ? Object.values(result).flatMap(membersIn) : []
+  const found: Scoped[] = []
+  // The loop comes to what is added meanwhile, once: a result may hold itself.
+  const reached = new Set([result])
+  for (const each of reached) {
+    if (owners.has(each as Scoped)) found.push(each as Scoped)
+    else if (Array.isArray(each) || isPlainObject(each)) {
+      for (const inner of Object.values(each)) if (typeof inner === 'object') reached.add(inner)
+    }
+  }
+  return found
 }
 
 /**
@@ -62,15 +68,18 @@ export function scope<T>(work: () => T): T {
   if (typeof work !== 'function') throw invalidArgument('work', 'a function', work)
   const own: Scope = { members: new Set(), parent: openScope() }
   const end = (result: unknown) => {
-    for (const kept of membersIn(result)) {
-      if (owners.get(kept) !== own) continue
-      leaveScope(kept)
-      addToScope(kept, own.parent)
+    try {
+      for (const kept of membersIn(result)) {
+        if (owners.get(kept) !== own) continue
+        leaveScope(kept)
+        addToScope(kept, own.parent)
+      }
+    } finally {
+      const members = own.members ?? []
+      own.members = undefined
+      for (const left of members) left.dispose()
+      if (--openScopes === 0) current.disable()
     }
-    const members = own.members ?? []
-    own.members = undefined
-    for (const left of members) left.dispose()
-    if (--openScopes === 0) current.disable()
   }
   let result: T
   openScopes++

@@ -15,8 +15,8 @@ class Space {
   #arrays: TensorData[] = []
   #last = 0
   #isScheduled = false
-  /** Of a whole job, which the engine refused: its tensors are missing. */
-  #failure: unknown
+  /** Why tensors are missing: the engine refused the whole job that makes them. By their numbers. */
+  readonly #refused = new Map<number, unknown>()
 
   /** @returns the number of the result */
   record(op: string, inputs: number[], options?: ConfigObject): number {
@@ -49,15 +49,15 @@ class Space {
     this.#steps = []
     this.#arrays = []
     this.native.run(steps, arrays).catch((error: unknown) => {
-      this.#failure ??= error
+      for (const { op, out } of steps) if (op !== 'free') this.#refused.set(out, error)
     })
   }
 
-  /** Begins a job behind all that was written down; whoever waits for its tensors hears of its failure. */
-  later(run: (native: NativeTensors) => Promise<unknown>): void {
+  /** Begins a job that makes the tensors `ids`, behind all that was written down; whoever waits for them hears of its failure. */
+  later(ids: readonly number[], run: (native: NativeTensors) => Promise<unknown>): void {
     this.flush()
     run(this.native).catch((error: unknown) => {
-      this.#failure ??= error
+      for (const id of ids) this.#refused.set(id, error)
     })
   }
 
@@ -67,8 +67,8 @@ class Space {
     try {
       return await run(this.native)
     } catch (error) {
-      const isMissing = (error as { code?: unknown }).code === 'ERR_DISPOSED'
-      throw fromNative((isMissing && this.#failure) || error, what)
+      const missing = /^The tensor (\d+) was disposed of$/.exec((error as Error).message)
+      throw fromNative((missing && this.#refused.get(Number(missing[1]))) ?? error, what)
     }
   }
 

@@ -17,7 +17,6 @@ namespace st::binding {
 class Environment;
 
 // Work for the executor thread. `work` runs and is destroyed there, with its captures, and uses no Node-API.
-// captured.
 class Job {
  public:
   Job(Environment* owner, std::function<void()> work) : owner_(owner), work_(std::move(work)) {}
@@ -39,8 +38,9 @@ class Job {
 // environment.
 //
 // Rules for threads. A JavaScript thread has no lock on an engine, only the order of its jobs:
-// - Engines (Encoder, Trainer) belong to the executor thread from their first job on: weights, gradients, moments,
-//   counters, workspaces, the compute dtype. Only jobs read and write them, and the executor destroys them.
+// - Engines (Encoder, Trainer) and tensors (TensorSpace) belong to the executor thread from their first job on:
+//   weights, gradients, moments, counters, workspaces, the compute dtype, autograd's graphs. Only jobs read and write
+//   them, and the executor destroys them.
 // - A JavaScript thread creates an engine, and may always read values that its constructor has fixed: names, shapes
 //   and layout of tensors, sizes, device, losses. A wrapper copies cheap ones. The constructor of a trainer also reads
 //   the compute dtype of its encoder, which only a trainer's jobs write. Encoder::Impl::has_trainer orders the two: the

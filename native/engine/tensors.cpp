@@ -1,12 +1,12 @@
 #include "engine/tensors.h"
 
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include <limits>
-#include <memory>
+#include <string>
+#include <type_traits>
 #include <utility>
 
 #include "core/error.h"
@@ -16,6 +16,7 @@ namespace st {
 
 const at::Tensor& TensorSpace::get(int64_t id) const {
   const auto found = slots_.find(id);
+  // lib/tensor/space.ts reads the number.
   check(found != slots_.end(), "ERR_DISPOSED", "The tensor ", id, " was disposed of");
   if (found->second.failure) std::rethrow_exception(found->second.failure);
   return found->second.tensor;
@@ -53,7 +54,15 @@ void TensorSpace::backward(int64_t id) {
   const at::Tensor& loss = get(id);
   check(loss.numel() == 1, "ERR_INVALID_ARGUMENT", "Expected one element for backward() but found ", loss.numel());
   check(loss.requires_grad(), "ERR_INVALID_ARGUMENT", "Expected a tensor that was made of parameters or of a model");
-  torch::autograd::backward({loss}, {});
+  try {
+    torch::autograd::backward({loss}, {});
+  } catch (const c10::Error& error) {
+    // No operation writes in place, so only an optimizer has changed what autograd had kept.
+    const std::string message = error.what_without_backtrace();
+    check(message.find("modified by an inplace operation") == std::string::npos, "ERR_INVALID_ARGUMENT",
+          "The weights were updated between the operations and backward(): the gradient would be wrong");
+    throw;
+  }
 }
 
 void TensorSpace::read(int64_t id, const HostMemory& out) const {

@@ -43,7 +43,6 @@ class TensorSpace {
   // int64, bytes for bool.
   void read(int64_t id, const HostMemory& out) const;
   int64_t size() const { return static_cast<int64_t>(slots_.size()); }
-  void clear() { slots_.clear(); }
 
   // Throws the failure of a failed tensor, and ERR_DISPOSED for one that is not there.
   const at::Tensor& get(int64_t id) const;

@@ -110,6 +110,8 @@ void Trained::update(const std::vector<double>& rates, const std::vector<double>
     if (segment.group >= 0) ranges.push_back(range_of(segment));
   }
   optimizer_->update(ranges, updates_, grad_factor, {parameters_.flat(), gradients_.flat(), parameters_.flat_copy()});
+  // Kernels write past autograd, which may have kept views of the values.
+  parameters_.flat().unsafeGetTensorImpl()->bump_version();
   for (const Segment& segment : segments_) {
     if (!segment.table || segment.group < 0 || lazy_rows_ == nullptr || gradients_.all_touched()) continue;
     lazy_rows_->updated(gradients_.touched(), range_of(segment), updates_);

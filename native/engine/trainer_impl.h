@@ -91,6 +91,7 @@ struct Trainer::Impl {
     Pending pending;
   };
   std::vector<std::weak_ptr<Forwarded>> forwarded;
+  std::shared_ptr<bool> reached;  // by bind(): whether backward() reached bound parameters since the last update
   bool disposed = false;
 
   int64_t step = 0;          // attempted optimiser steps

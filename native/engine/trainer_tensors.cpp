@@ -73,6 +73,7 @@ void Trainer::forward(PackedBatch batch, TensorSpace& space, const std::vector<i
     const Backward backward = [forwarded, options, like = embeddings_RD.options()](const at::Tensor& d_RD) {
       Impl* trainer = forwarded->trainer;
       check(trainer != nullptr, "ERR_DISPOSED", "The optimizer was disposed of before backward()");
+      trainer->open();
       check(forwarded->step == trainer->step, "ERR_INVALID_ARGUMENT",
             "The weights were updated between the forward pass and backward(): the gradient would be wrong");
       LossGradients found;
@@ -91,6 +92,7 @@ void Trainer::bind(TensorSpace& space, const std::map<std::string, int64_t>& par
   impl_->open();
   impl_->prepare();
   const at::NoGradGuard no_grad;
+  impl_->reached = std::make_shared<bool>(false);
   OwnedLoss& loss = *impl_->losses[0];
   const std::vector<TensorInfo> tensors = loss.parameters.layout.tensors();
   check(loss.parameters.flat().is_cpu() || tensors.empty(), "ERR_NOT_IMPLEMENTED",
@@ -105,6 +107,7 @@ void Trainer::bind(TensorSpace& space, const std::map<std::string, int64_t>& par
     at::Tensor leaf = value.detach().requires_grad_(true);
     // Autograd adds in place, thus to the engine's gradients.
     leaf.mutable_grad() = loss.parameters.layout.named_view(impl_->sets.all.back()->gradients().flat(), *tensor);
+    leaf.register_hook([reached = impl_->reached](const at::Tensor&) { *reached = true; });
     space.put(id, leaf);
   }
   impl_->sets.all.back()->loaded(false);
@@ -116,6 +119,9 @@ StepReport Trainer::update(const StepOptions& options) {
   const at::NoGradGuard no_grad;
   check(options.rates.size() == 1 || options.rates.size() == impl_->sets.weight_decays.size(), "ERR_INVALID_ARGUMENT",
         "Expected one rate or ", impl_->sets.weight_decays.size(), ", one per group");
+  // As torch, which skips parameters without a gradient: neither decay nor moments move them. There one by one, here
+  // all that are bound together.
+  if (impl_->reached) impl_->sets.all.back()->used = std::exchange(*impl_->reached, false);
   {
     const Timer timer(impl_->counted.optimizer_ms);
     impl_->updater->update(impl_->sets, options.rates);
@@ -132,6 +138,7 @@ void Trainer::zero_gradients() {
   impl_->prepare();
   const at::NoGradGuard no_grad;
   for (auto& set : impl_->sets.all) set->drop_gradients();
+  if (impl_->reached) *impl_->reached = false;
 }
 
 }  // namespace st

@@ -274,6 +274,10 @@ test.serial('evaluate --cross-encoder: the table of retrieveAndRerank', async (t
     t.is(bad.code, 2)
     t.regex(bad.err, message)
   }
+  const unknown = ['evaluate', MODEL, '--on', beir, '--offline', '--cross-encoder', 'nobody/nothing']
+  const offline = await callProgram(unknown)
+  t.is(offline.code, 1)
+  t.regex(offline.err, /nobody\/nothing .* downloading is off/)
   const idle = await callProgram(['evaluate', MODEL, '--on', beir, '--top-k', '7'])
   t.is(idle.code, 2)
   t.regex(idle.err, /--top-k is for --cross-encoder/)

@@ -109,6 +109,16 @@ test.serial('negatives that a service writes', async (t) => {
   for (const row of rows) t.deepEqual([row.negative_1, row.negative_2].sort(), ['a second one', 'one written text'])
 })
 
+test.serial('answers to another prompt are refused before anything is embedded', async (t) => {
+  const before = service.asked.length
+  const prompt = ['--prompt', 'Is {passage} what {query} asks for?']
+  const { code, err } = await asking('--output', at('j.jsonl'), ...prompt)
+  t.is(code, 1)
+  t.regex(err, /j\.jsonl\.answers\.jsonl has answers of another service, model or prompt/)
+  t.notRegex(err, /[Ee]mbed|candidates mined/)
+  t.is(service.asked.length, before)
+})
+
 test.serial('a sheet for labels by hand, and back', async (t) => {
   const made = await call('--format', 'label-sheet', '--output', at('sheet.csv'))
   t.is(made.code, 0, made.err)
@@ -123,6 +133,9 @@ test.serial('a sheet for labels by hand, and back', async (t) => {
   const [, candidate] = [lines[0]!.split(',')[2]!, lines[1]!.split(',')[2]!]
   t.deepEqual(rowsOf('l.jsonl')[0], { query: PAIRS[0]!.question, positive: PAIRS[0]!.answer, negative: candidate })
   writeFileSync(at('sheet.csv'), [head, `${lines[0]}perhaps`].join('\n'))
+  const over = await callProgram(['import-labels', at('sheet.csv'), '--output', at('sheet.csv')])
+  t.is(over.code, 2)
+  t.regex(over.err, /--output needs a file of its own/)
   const bad = await callProgram(['import-labels', at('sheet.csv'), '--output', at('n.jsonl')])
   t.is(bad.code, 1)
   t.regex(bad.err, /line 2 of .*sheet\.csv/)
@@ -135,11 +148,13 @@ const faults: [args: string[], code: number, message: RegExp][] = [
   [['--output', 'n.jsonl', '--endpoint', 'here', '--endpoint-model', 'm'], 2, /an http or https address/],
   [['--output', 'n.parquet', '--format', 'label-sheet'], 2, /\.csv, \.tsv or \.jsonl/],
   [['--dry-run'], 2, /add --endpoint/],
+  [['--output', 'n.jsonl', '--report', 'n.jsonl'], 2, /--report needs a file of its own: mine also uses .*n\.jsonl/],
+  [['--output', 'pairs.jsonl'], 2, /--output needs a file of its own/],
   [['--output', 'n.jsonl', '--difficulty', 'brutal'], 2, /difficulty/],
 ]
 for (const [args, code, message] of faults) {
   test.serial(`bad input: ${args.join(' ')}`, async (t) => {
-    const result = await call(...args.map((arg) => (arg.startsWith('n.') ? at(arg) : arg)))
+    const result = await call(...args.map((arg) => (/^(n|pairs)\./.test(arg) ? at(arg) : arg)))
     t.is(result.code, code, result.err)
     t.regex(result.err, message)
     t.deepEqual(

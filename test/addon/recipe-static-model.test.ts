@@ -53,3 +53,14 @@ anyTest('the recipe distils, trains at several widths and saves a model without 
   await loaded.dispose()
   await before.dispose()
 })
+
+anyTest('a table of one number has no map, and is saved', async (t) => {
+  const train = Dataset.fromColumns({
+    anchor: ['the cat sat', 'a red mat', 'running dogs', 'green tree'],
+    positive: ['a cat is on the mat', 'blue mat', 'dog was running', 'a tree'],
+  })
+  const options = { model: TEACHER, outputDir: await temporaryFolder(t), train, pcaDims: 1, seed: 1 }
+  const { model } = await recipes.staticModel({ ...options, args: { saveStrategy: 'no', maxSteps: 1 } })
+  await using loaded = await SentenceTransformer.load(model)
+  t.is(loaded.embeddingDimension, 1)
+})

@@ -86,6 +86,42 @@ alone('scopes: async, nested, failing, and what a failing one has made', async (
   t.throws(() => scope(undefined as never), { code: 'ERR_INVALID_ARGUMENT' })
 })
 
+alone('a result that holds itself, is deep, or cannot be read, leaves nothing behind', async (t) => {
+  const before = T.liveTensors()
+  const kept = scope(() => {
+    tensor([1])
+    const result: { sum: T.Tensor; self?: unknown; rows: unknown[] } = { sum: tensor([2]).add(1), rows: [] }
+    result.self = result.rows
+    result.rows.push(result, result.rows)
+    return result
+  })
+  t.is(T.liveTensors(), before + 1)
+  t.is(await kept.sum.item(), 3)
+  kept.sum.dispose()
+  const deep = scope(() => {
+    let result: unknown = tensor([1])
+    for (let i = 0; i < 100_000; i++) result = [result]
+    return result as unknown[]
+  })
+  t.is(T.liveTensors(), before + 1)
+  let inner: unknown = deep
+  while (Array.isArray(inner)) inner = inner[0]
+  ;(inner as T.Tensor).dispose()
+  const unreadable = () => ({
+    made: tensor([1]),
+    get other() {
+      throw new Error('mine')
+    },
+  })
+  t.throws(() => scope(unreadable), { message: 'mine' })
+  await t.throwsAsync(
+    scope(async () => unreadable()),
+    { message: 'mine' },
+  )
+  t.is(T.liveTensors(), before)
+  t.is(await engineCount(), before)
+})
+
 alone('tensors that nobody disposed of go with the garbage', async (t) => {
   setFlagsFromString('--expose-gc')
   const gc = runInNewContext('gc') as () => void
@@ -238,6 +274,21 @@ test('disposed tensors, and tensors without a gradient', async (t) => {
   })
 })
 
+test('what the engine refuses as a whole is told for what is made of it, and for nothing else', async (t) => {
+  const space = spaceOf()
+  const refused = space.recordData(new BigInt64Array(1) as never, { shape: [1] })
+  const made = space.record('sum', [refused], { dims: [0], keepDim: false })
+  space.flush()
+  const after = space.record('add', [made], { value: 1 })
+  const read = (id: number) => space.job('read', (native) => native.read(id, new Float32Array(1)))
+  for (const id of [refused, made, after, after]) await t.throwsAsync(read(id), { message: /Float64Array, Int32Array/ })
+  const other = tensor([1])
+  const { id } = other
+  other.dispose()
+  await t.throwsAsync(read(id), { code: 'ERR_DISPOSED', message: `The tensor ${id} was disposed of` })
+  space.free(after)
+})
+
 test('the boundary refuses what is no program, and the process goes on', async (t) => {
   const native = new (loadAddon().Tensors)()
   const run = (steps: unknown, arrays: unknown = []) => native.run(steps as never, arrays as never)
@@ -295,6 +346,13 @@ test('an optimizer trains model and parameters; forward() needs one', async (t) 
   t.throws(() => new optim.AdamW(model, { lr: 1, momentum: 1 } as never), { code: 'ERR_UNKNOWN_OPTION' })
   t.throws(() => new optim.AdamW(model, { lr: 1, parameters: { w: 1 as never } }), { message: /parameters.w/ })
   t.throws(() => new optim.AdamW(model, { lr: 1, parameters: { w: T.ones([2]) } }), { message: /no parameter/ })
+  const bad = parameter(T.ones([2]).indexSelect(0, tensor([2], { dtype: 'int64' })))
+  const unbound = new optim.SGD(model, { lr: 1, parameters: { w, bad } })
+  await t.throwsAsync(unbound.step(), { message: /indexSelect but found 2/ })
+  await unbound.dispose()
+  const gone = parameter(T.ones([2]))
+  gone.dispose()
+  t.throws(() => new optim.AdamW(model, { lr: 1, parameters: { w, gone } }), { code: 'ERR_DISPOSED' })
   const optimizer = new optim.AdamW(model, { lr: 1e-3, parameters: { w } })
   t.throws(() => new optim.SGD(model, { lr: 1 }), { code: 'ERR_BUSY' })
   const other = await SentenceTransformer.load(folder)
@@ -322,7 +380,7 @@ test('an optimizer trains model and parameters; forward() needs one', async (t) 
   await t.throwsAsync(optimizer.step(), { code: 'ERR_DISPOSED' })
   t.throws(() => forward(model, features), { message: /before forward/ })
   await new optim.SGD(model, { lr: 1 }).dispose()
-  w.dispose()
+  for (const each of [w, bad]) each.dispose()
   await model.dispose()
 })
 
@@ -361,6 +419,96 @@ test('passes that are too late, or come a second time, are refused', async (t) =
   })
   await model.dispose()
 })
+
+test('a model that goes between forward() and backward() is told of', async (t) => {
+  const model = await SentenceTransformer.load(folder)
+  const features = await twoColumns(model)
+  const optimizer = new optim.SGD(model, { lr: 0.1 })
+  await scope(async () => {
+    const u = forward(model, features[0]!)
+    await u.data()
+    await model.dispose()
+    await t.throwsAsync(u.sum().backward(), { code: 'ERR_DISPOSED' })
+    await t.throwsAsync(optimizer.step(), { code: 'ERR_DISPOSED' })
+  })
+  await optimizer.dispose()
+})
+
+test('parameters train without a pass of the model, and rest where no gradient reaches them', async (t) => {
+  const model = await SentenceTransformer.load(folder)
+  const [features] = await twoColumns(model)
+  const encoded = await model.encode('the red cat')
+  const w = parameter(tensor([[1, -2]]))
+  const optimizer = new optim.AdamW(model, { lr: 0.1, weightDecay: 0.5, maxGradNorm: 0, parameters: { w } })
+  const values = async () => [...(await w.data())]
+  const close = async (expected: number[]) => {
+    const found = await values()
+    t.true(
+      found.every((value, i) => Math.abs(value - expected[i]!) < 1e-6),
+      found.join(),
+    )
+  }
+  await scope(async () => {
+    t.is((await optimizer.step()).gradNorm, 0)
+    await close([1, -2])
+    // torch.optim.AdamW([w], lr=0.1, weight_decay=0.5) after one step, then two.
+    await w
+      .mul(tensor([[3, 4]]))
+      .sum()
+      .backward()
+    t.is((await optimizer.step()).gradNorm, 5)
+    await close([0.85, -2])
+    await w
+      .mul(tensor([[1, -1]]))
+      .sum()
+      .backward()
+    await optimizer.step()
+    await close([0.7203936, -1.9469467])
+    t.deepEqual([...(await w.grad().data())], [0, 0])
+    // A loss of the model alone, a gradient that was dropped, and one that is not finite: the parameter is as it was.
+    const before = await values()
+    t.deepEqual(await model.encode('the red cat'), encoded)
+    await forward(model, features!).pow(2).sum().backward()
+    t.true((await optimizer.step()).gradNorm > 0)
+    t.notDeepEqual(await model.encode('the red cat'), encoded)
+    await w.sum().backward()
+    await optimizer.zeroGrad()
+    await optimizer.step()
+    await w.sum().mul(Number.NaN).backward()
+    t.true((await optimizer.step()).skipped)
+    await optimizer.step()
+    t.deepEqual(await values(), before)
+  })
+  await optimizer.dispose()
+  // A parameter lives on after its optimizer.
+  const loss = w.sum()
+  await loss.backward()
+  for (const each of [loss, w]) each.dispose()
+  await model.dispose()
+})
+
+for (const name of ['AdamW', 'SGD', 'RMSprop'] as const) {
+  test(`${name}: backward() of what was made with the weights before a step is refused`, async (t) => {
+    const model = await SentenceTransformer.load(folder)
+    const w = parameter(tensor([1, 2]))
+    const optimizer = new optim[name](model, { lr: 0.1, parameters: { w } })
+    await scope(async () => {
+      const [late, linear] = [w.mul(w).sum(), w.sum()]
+      await w.sum().backward()
+      await optimizer.step()
+      const expected = { code: 'ERR_INVALID_ARGUMENT', message: /^The weights were updated between/ }
+      await t.throwsAsync(late.backward(), expected)
+      // A gradient that needs no weights is right, and is added.
+      await linear.backward()
+      t.deepEqual([...(await w.grad().data())], [1, 1])
+      const early = w.mul(w).sum()
+      await early.backward()
+    })
+    await optimizer.dispose()
+    w.dispose()
+    await model.dispose()
+  })
+}
 
 test('columns and mini-batches are the same numbers as one pass; two passes of a step have masks of their own', async (t) => {
   const model = await SentenceTransformer.load(folder)

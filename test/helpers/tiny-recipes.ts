@@ -35,6 +35,15 @@ export const TINY_RECIPES: Readonly<Record<string, (folder: string) => Promise<o
   fewShot: () => ({
     train: Dataset.fromRows(range(16).map((i) => ({ text: `${word(i % 4)} ${word(i + 12)}`, category: word(i % 4) }))),
   }),
+  distillation: async (folder: string) => ({
+    ...{ train: documents(), teacher: await tinyFolder(join(folder, 'teacher'), 3) },
+  }),
+  matryoshka: () => ({ train: Dataset.fromRows(pairs()), compare: false }),
+  multilingual: async (folder: string) => ({
+    train: Dataset.fromRows(range(32).map((i) => ({ en: sentence(i), de: `the ${sentence(i)}` }))),
+    ...{ holdOut: 0, teacher: await tinyFolder(join(folder, 'teacher'), 3) },
+  }),
+  staticModel: () => ({ train: Dataset.fromRows(pairs()), pcaDims: 8, leastDims: 4 }),
   merging: async (folder: string) => ({
     models: [await tinyFolder(join(folder, 'one'), 2), await tinyFolder(join(folder, 'two'), 3)],
     ...{ methods: ['linear'], args: {} },

@@ -1,7 +1,9 @@
 // A service that judges candidates or writes negatives, and the file of its answers.
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
+import { AnswerFile } from '../../lib/recipes/negatives/answer-file.js'
 import { EndpointJudge, yesOrNo } from '../../lib/recipes/negatives/endpoint-judge.js'
 import { EndpointWriter } from '../../lib/recipes/negatives/endpoint-writer.js'
 import { chatServer } from '../helpers/chat-server.js'
@@ -79,6 +81,30 @@ test('what was answered before an error is kept, also behind a part of a line', 
   await again.close()
   t.is(asked.length, 4)
   t.is(readFileSync(answers, 'utf8').trim().split('\n').length, 4)
+})
+
+test.serial('after a write that failed nothing is added to its part of a line, and the file opens again', async (t) => {
+  const path = join(await temporaryFolder(t), 'answers.jsonl')
+  const file = await AnswerFile.open(path, 'key')
+  await file.add(['a'], 'yes')
+  const handle = await open(path)
+  const prototype = Object.getPrototypeOf(handle) as FileHandle
+  await handle.close()
+  const { appendFile } = prototype
+  prototype.appendFile = async function (this: FileHandle, text) {
+    prototype.appendFile = appendFile
+    await appendFile.call(this, String(text).slice(0, 5))
+    throw Object.assign(new Error('ENOSPC: no space left'), { code: 'ENOSPC' })
+  }
+  const adding = [file.add(['b'], 'no'), file.add(['c'], 'no')]
+  for (const { status } of await Promise.allSettled(adding)) t.is(status, 'rejected')
+  await t.throwsAsync(file.add(['d'], 'no'), { message: /ENOSPC/ })
+  await file.close()
+  const again = await AnswerFile.open(path, 'key')
+  t.deepEqual([again.get(['a']), again.get(['b']), again.get(['c'])], ['yes', undefined, undefined])
+  await again.add(['c'], 'no')
+  await again.close()
+  t.is(readFileSync(path, 'utf8').trim().split('\n').length, 3)
 })
 
 test('answers of another model, prompt or program are refused by their file, which stays as it is', async (t) => {

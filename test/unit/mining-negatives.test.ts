@@ -378,6 +378,14 @@ test('judges and writers that are none, and what does not go with them', async (
   await bad({ writer: () => [] }, /write\(\) for writer/)
   await bad({ onStatistics: 1 }, /onStatistics/)
   await bad({ writer: { write: () => [] } }, /leave corpus out/)
+  // Nothing that is paid for is asked.
+  const writer = { write: () => t.fail() }
+  for (const difficulty of ['easy', 'semi-hard'])
+    await bad(
+      { corpus: undefined, writer, difficulty },
+      new RegExp(`rangeMin 0, found 10+, with difficulty ${difficulty}`),
+    )
+  await bad({ corpus: undefined, writer, difficulty: 'hard', rangeMin: 3 }, /rangeMin 0, found 3/)
   await bad({ judge: { judge: () => [] }, includePositives: true }, /includePositives/)
   await bad({ judge: { judge: () => ['no'] } }, /true or false for each of 6 pairs/)
   await bad({ corpus: undefined, writer: { write: () => [['a']] } }, /a list of texts for each of 2 pairs/)

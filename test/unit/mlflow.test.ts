@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import test, { type ExecutionContext } from 'ava'
 import { type PartialTrainingArguments, resolveArguments } from '../../lib/training/arguments/arguments.js'
 import { type LogRecord, newControl, newState } from '../../lib/training/callbacks/callbacks.js'
+import { hyperparameters } from '../../lib/training/card/hyperparameters.js'
 import { MlflowReporter, mlflowParams } from '../../lib/training/reporting/mlflow.js'
 import { type MlflowSettings, mlflowSettings } from '../../lib/training/reporting/mlflow-settings.js'
 import { MlflowServer } from '../helpers/mlflow-server.js'
@@ -276,6 +277,25 @@ test('settings that do not fit are refused before anything begins', (t: Executio
   t.is(mlflowSettings(null, uri)!.uri, 'http://localhost:5000/base')
   t.is(mlflowSettings('https://other', uri)!.uri, 'https://other')
   t.deepEqual(mlflowSettings(null, { ...uri, MLFLOW_EXPERIMENT_ID: '7' })!.experiment, { id: '7' })
+})
+
+test('the address is in no card and no parameter, and one with a password is refused without showing it', (t) => {
+  const args = resolveArguments({ mlflowTrackingUri: 'https://mlflow.example/a@b' })
+  t.false(JSON.stringify(hyperparameters(args)).includes('mlflow.example'))
+  const { params } = mlflowParams(args, {}, { flattensParams: false, mostParams: 1e9 })
+  t.false(JSON.stringify(params).includes('mlflow.example'))
+  const wrong = [
+    'https://me:secret@host',
+    'https:/me:secret@host',
+    'me:secret@host',
+    'https://secret@',
+    'h\tttps://:secret@h',
+  ]
+  for (const mlflowTrackingUri of wrong) {
+    const { message } = t.throws(() => resolveArguments({ mlflowTrackingUri }), { code: 'ERR_INVALID_ARGUMENT' })
+    t.regex(message, /without user and password; the variable MLFLOW_TRACKING_URI/)
+    t.notRegex(message, /secret|host/)
+  }
 })
 
 test('parameters: flattened, at most so many, and none that is too long', (t) => {

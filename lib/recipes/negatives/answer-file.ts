@@ -68,9 +68,10 @@ export class AnswerFile {
     await this.#file.close()
   }
 
+  /** After a write that failed, which may have left a part of a line, all others fail as it did. */
   #write(line: object): Promise<void> {
     const written = this.#last.then(() => this.#file.appendFile(`${JSON.stringify(line)}\n`))
-    this.#last = written.catch(() => {})
+    this.#last = written
     return written
   }
 }

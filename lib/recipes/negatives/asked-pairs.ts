@@ -19,6 +19,12 @@ export class AskedPairs {
     this.#path = answers
   }
 
+  /** The file of answers, if there is to be one. @throws ERR_INVALID_FILE; an error of the system */
+  async open(): Promise<AnswerFile | undefined> {
+    if (this.#path !== undefined) this.#file ??= AnswerFile.open(this.#path, this.#chat.key)
+    return this.#file
+  }
+
   /**
    * What the service says to each pair.
    * @param slots what stands for the names in the prompt
@@ -29,8 +35,7 @@ export class AskedPairs {
     members: Readonly<Record<string, unknown>>,
     { signal, about = [] }: { signal?: AbortSignal | undefined; about?: readonly string[] } = {},
   ): Promise<string[]> {
-    if (this.#path !== undefined) this.#file ??= AnswerFile.open(this.#path, this.#chat.key)
-    const file = await this.#file
+    const file = await this.open()
     const keys = pairs.map((pair) => [...pair, ...about])
     const found = keys.map((key) => file?.get(key))
     const missing = [...found.keys()].filter((i) => found[i] === undefined)

@@ -52,6 +52,11 @@ export class EndpointJudge implements PairJudge {
     return this.#chat.body(slotsOf([query, passage]), MEMBERS)
   }
 
+  /** Opens the file of answers. @throws ERR_INVALID_FILE for answers of another service, model or prompt */
+  async open(): Promise<void> {
+    await this.#asked.open()
+  }
+
   /** Closes the file of answers. */
   close(): Promise<void> {
     return this.#asked.close()

@@ -47,6 +47,11 @@ export class EndpointWriter implements NegativeWriter {
     return this.#chat.body(slotsOf(query, passage, count), members(count))
   }
 
+  /** Opens the file of answers. @throws ERR_INVALID_FILE for answers of another service, model or prompt */
+  async open(): Promise<void> {
+    await this.#asked.open()
+  }
+
   /** Closes the file of answers. */
   close(): Promise<void> {
     return this.#asked.close()

@@ -1,4 +1,5 @@
 /** How fast this machine is: a few steps, and an evaluation of some rows. */
+import { signalOf } from '../../io/abort.js'
 import { SentenceTransformer } from '../../models/sentence-transformer.js'
 import type { TrainerCallback } from '../../training/index.js'
 import type { SearchParts } from './parts.js'
@@ -54,12 +55,12 @@ export async function measurePace(parts: SearchParts): Promise<Pace> {
   const own = { ...kind.batching(loss), ...args, ...first.args, ...UNSAVED }
   const of = run.training({}, { args: { ...own, numTrainEpochs: 1000, reportTo: 'none' }, isMeasured: false })
   const trainer = kind.trainer({ model, trainDataset: train, loss, ...of, callbacks: [timer] })
-  await trainer.train(run.signal ? { signal: run.signal } : {})
+  await trainer.train(signalOf(run))
 
   const timed = dev.rows === undefined ? undefined : Math.min(TIMED_ROWS, dev.rows)
   const evaluator = timed === undefined ? dev.all : await dev.sample!(timed)
   const from = performance.now()
-  await evaluator.evaluate(model as never, run.signal ? { signal: run.signal } : {})
+  await evaluator.evaluate(model as never, signalOf(run))
   const measuring = since(from)
   await model.dispose()
   if (timed === undefined) {

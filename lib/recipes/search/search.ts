@@ -5,8 +5,7 @@ import { SentenceTorchError } from '../../errors.js'
 import { writeFileAtomic } from '../../io/atomic.js'
 import { lossName } from '../make-loss.js'
 import type { RecipeEvaluator, RecipeModel } from '../model-kind.js'
-import { readFacts } from '../stage-facts.js'
-import { stageModel } from '../stage-training.js'
+import { loadTrained } from '../stage-training.js'
 import type { Stage, StageInputs } from '../stages.js'
 import { durationText } from './duration.js'
 import { measurePace, type Pace } from './pace.js'
@@ -74,17 +73,8 @@ class Search {
     for (let bracket = 0; this.#trials.length < MOST_TRIALS; bracket++) if (!(await this.#bracket(bracket, key))) break
     if (this.#best === undefined) throw this.#nothing()
     const { trial, model, folder } = this.#best
-    const kept = model ?? (await this.#load(folder))
+    const kept = model ?? (await loadTrained(this.#parts.run, folder, this.#parts.kind))
     return { best: trial, model: kept, trials: this.#trials }
-  }
-
-  /** The model that an earlier run left. It knows its training. */
-  async #load(folder: string): Promise<RecipeModel> {
-    const { run, kind } = this.#parts
-    const model = await run.loadModel(() => kind.load(stageModel(folder), { signal: run.signal }))
-    const facts = await readFacts(folder)
-    if (facts) model.trainingFacts = () => facts
-    return model
   }
 
   /** @returns whether it was done */

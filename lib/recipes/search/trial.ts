@@ -1,9 +1,11 @@
 /** One training of a search: it has its steps, ends in time, and is measured on dev. */
+
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Dataset } from '../../data/dataset.js'
 import { SentenceTorchError } from '../../errors.js'
 import { primaryValue } from '../../evaluation/primary-value.js'
+import { signalOf } from '../../io/abort.js'
 import { writeFileAtomic } from '../../io/atomic.js'
 import { boolean, integer, number, object, optional, parseJson, type Schema, text } from '../../io/schema.js'
 import { SentenceTransformer } from '../../models/sentence-transformer.js'
@@ -126,13 +128,10 @@ export async function runTrial(
     const parts = run.training({}, { folder, args: { ...own, ...(saves ? SAVING : UNSAVED) }, isMeasured: false })
     const trainer = kind.trainer({ model, trainDataset: train, loss, ...parts, callbacks: [clock] })
     const resumeFromCheckpoint = isContinued && (await listCheckpoints(folder)).length > 0
-    const { metrics, globalStep } = await trainer.train({
-      ...(run.signal && { signal: run.signal }),
-      resumeFromCheckpoint,
-    })
+    const { metrics, globalStep } = await trainer.train({ ...signalOf(run), resumeFromCheckpoint })
     const batch = settings.args.perDeviceTrainBatchSize ?? 1
     Object.assign(record, { steps: globalStep, epochs: metrics.epoch, rate: clock.rate * batch, isCut: clock.isCut })
-    const found = await dev.evaluator.evaluate(model as never, { ...(run.signal && { signal: run.signal }) })
+    const found = await dev.evaluator.evaluate(model as never, signalOf(run))
     const score = primaryValue(found)
     if (Number.isFinite(score)) Object.assign(record, { score })
     else record.error = `${found.primaryMetric} is not a number`

@@ -5,8 +5,13 @@ export interface AskOptions {
   signal?: AbortSignal
 }
 
+interface Asked {
+  /** Called before anything is computed: what cannot be asked fails early. */
+  open?(): Promise<void>
+}
+
 /** Tells answers from negatives: a service, a model, or a person. */
-export interface PairJudge {
+export interface PairJudge extends Asked {
   /** Whether each text answers its query, in the order of the pairs. */
   judge(
     pairs: readonly (readonly [query: string, text: string])[],
@@ -15,7 +20,7 @@ export interface PairJudge {
 }
 
 /** Writes texts that look like answers and are none. */
-export interface NegativeWriter {
+export interface NegativeWriter extends Asked {
   /** Texts for each pair, in the order of the pairs; they may be fewer than `count`. */
   write(
     pairs: readonly (readonly [query: string, positive: string])[],

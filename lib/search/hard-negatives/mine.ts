@@ -65,6 +65,7 @@ export async function mineNegativesWith(
     say(`Found ${pairs.queries.length} unique queries out of ${pairs.rows} total queries.`)
     say(`Found an average of ${(pairs.rows / pairs.queries.length).toFixed(3)} positives per query.`)
   }
+  for (const asked of [plan.judge, plan.writer]) await asked?.open?.()
   const written = plan.writer && (await addWritten(plan.writer, pairs, plan))
   const corpus = await embedTexts(model, 'corpus', pairs.corpus, plan, slice, say)
   const queries = await embedTexts(model, 'query', pairs.queries, plan, slice, say)

@@ -61,7 +61,10 @@ export interface MineHardNegativesOptions {
    * `numNegatives` are found for a query.
    */
   judge?: PairJudge
-  /** Writes `numNegatives` candidates for each query, in place of the search. Margins and bounds hold for them too. */
+  /**
+   * Writes `numNegatives` candidates for each query, in place of the search. Margins and bounds of scores hold for them too; none may
+   * be skipped by `rangeMin`.
+   */
   writer?: NegativeWriter
   /** Number of best candidates to skip. Default 0. */
   rangeMin?: number
@@ -192,7 +195,8 @@ export function checkMining(given: MineHardNegativesOptions): MiningPlan {
   return { ...defaults, batchSize: 32, ...options, ...texts, verbose, includePositives, outputFormat }
 }
 
-function checkJudges({ judge, writer, corpus, includePositives, onStatistics }: MineHardNegativesOptions): void {
+function checkJudges(options: MineHardNegativesOptions): void {
+  const { judge, writer, corpus, includePositives, onStatistics, rangeMin, difficulty } = options
   if (judge !== undefined && typeof judge?.judge !== 'function') {
     throw invalidArgument('judge', 'an object with judge()', judge)
   }
@@ -204,6 +208,12 @@ function checkJudges({ judge, writer, corpus, includePositives, onStatistics }: 
   }
   if (writer && corpus)
     throw refused('writer writes all candidates: leave corpus out, in which none would be searched for')
+  if (writer && rangeMin) {
+    const found = `${rangeMin}${difficulty ? `, with difficulty ${difficulty}` : ''}`
+    throw refused(
+      `writer writes no more than numNegatives candidates, of which none may be skipped: expected rangeMin 0, found ${found}`,
+    )
+  }
   if (includePositives && (judge || writer)) {
     throw refused(`includePositives keeps the whole ranking, which ${judge ? 'judge' : 'writer'} would change`)
   }

@@ -7,7 +7,8 @@ import { snakeCase } from './loss-facts.js'
 const IGNORED: readonly string[] = [
   ...['outputDir', 'loggingDir', 'loggingStrategy', 'loggingFirstStep', 'loggingSteps', 'evalStrategy', 'evalSteps'],
   ...['evalDelay', 'saveStrategy', 'saveSteps', 'saveTotalLimit', 'metricForBestModel', 'greaterIsBetter', 'reportTo'],
-  ...['runName'],
+  // An address may hold a password, and cards are published.
+  ...['runName', 'mlflowTrackingUri'],
 ]
 
 /** The arguments of a training by their names in sentence-transformers: all, and those that are not the defaults. */

@@ -188,7 +188,9 @@ export function mlflowParams(
   { flattensParams, mostParams }: Pick<MlflowSettings, 'flattensParams' | 'mostParams'>,
 ): { params: Named; tooLong: string[] } {
   const table: Readonly<Record<string, AnyArgument>> = ARGUMENTS
-  const known = Object.entries(args).map(([name, value]) => [table[name]?.python ?? snakeCase(name), value] as const)
+  // The address of the server itself is nobody's parameter.
+  const own = Object.entries(args).filter(([name]) => name !== 'mlflowTrackingUri')
+  const known = own.map(([name, value]) => [table[name]?.python ?? snakeCase(name), value] as const)
   const all = Object.entries({ ...config, ...Object.fromEntries(known) })
   const flat = flattensParams ? all.flatMap(([name, value]) => flattened(name, value)) : all
   const texts = flat.map(([name, value]) => [name, plainText(value)] as const)

@@ -1,4 +1,5 @@
 /** Arguments for output and files of a run: log, evaluations, checkpoints, seeds. */
+import { SentenceTorchError } from '../../../errors.js'
 import { choice, flag, integer, nullable, option, text } from '../../../options/kinds.js'
 import { checkOneOf } from '../../../options.js'
 import { amount, argument, either, seed, stepsOrShare } from '../argument.js'
@@ -6,6 +7,17 @@ import { LOG_LEVELS, PLANNED_REPORTERS, REPORTERS, type ReportTo } from '../log-
 import { type IntervalStrategy, SAVE_STRATEGIES, STRATEGIES } from '../strategies.js'
 
 const strategy = (fallback: IntervalStrategy) => choice(STRATEGIES, fallback, { type: 'IntervalStrategy' })
+
+const address = text(undefined, 'the address of a server, or null')
+
+/** Arguments are logged and saved. The error does not show the value, which may hold a password. */
+function checkAddress(name: string, value: unknown): void {
+  address.check(name, value)
+  const url = URL.canParse(String(value)) ? new URL(String(value)) : undefined
+  if (!url?.username && !url?.password && !/^([a-z][a-z0-9+.-]*:)?[/\\]*[^/?#\\]*@/i.test(String(value))) return
+  const message = `${name}: expected an address without user and password; the variable MLFLOW_TRACKING_URI may have them`
+  throw new SentenceTorchError('ERR_INVALID_ARGUMENT', message)
+}
 
 export const LOGGING = {
   loggingStrategy: argument(
@@ -50,7 +62,7 @@ export const LOGGING = {
     },
   ),
   mlflowTrackingUri: argument(
-    nullable(text(undefined, 'the address of a server, or null')),
+    nullable({ ...address, check: checkAddress }),
     "MLflow's server for `reportTo: 'mlflow'`. `null`: the variable MLFLOW_TRACKING_URI.",
     { isFree: true, python: null, differs: 'not there: the variable alone' },
   ),
