@@ -14,7 +14,8 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { Dataset, evaluation, recipes, SentenceTransformer } from 'sentence-torch'
 import { cpuModel } from '../../install/system.mjs'
-import { file, MODEL, stsDev } from './cases.mjs'
+import { stsDev } from './cases.mjs'
+import { file, MODEL } from './squad.mjs'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 const text = (value) => ({ type: 'string', default: value })

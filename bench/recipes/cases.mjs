@@ -1,12 +1,16 @@
 // What both sides train: a recipe, its options, and the same rows as columns for Python. Data and model: ../shared.
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { contrastivePairs, Dataset, losses, recipes } from 'sentence-torch'
+import {
+  ContrastiveTensionDataLoader,
+  contrastivePairs,
+  Dataset,
+  DenoisingAutoEncoderDataset,
+  losses,
+  recipes,
+} from 'sentence-torch'
+import { file, MODEL } from './squad.mjs'
 
-const shared = fileURLToPath(new URL('../../../shared/', import.meta.url))
-export const MODEL = join(shared, 'models', 'all-MiniLM-L6-v2')
-export const file = (path) => join(shared, 'data', path)
 const MNLI = file('nli/mnli-train-13k.jsonl')
 const STS = file('stsb/train.tsv')
 const MATRYOSHKA = [384, 256, 128, 64, 32]
@@ -27,6 +31,17 @@ const sts = async () => {
 async function stsSentences() {
   const { sentences } = recipes.sentencesOf(await Dataset.fromFile(STS, { columns: ['sentence1', 'sentence2'] }))
   return sentences.slice(0, 3200)
+}
+
+const sentences = async () => Dataset.fromColumns({ text: await stsSentences() })
+
+/** The pairs of an epoch, in their order. */
+async function tensionPairs(seed) {
+  const pairs = []
+  for await (const batch of new ContrastiveTensionDataLoader(await stsSentences(), 16, 8, { seed })) {
+    for (const { texts, label } of batch) pairs.push({ sentence_0: texts[0], sentence_1: texts[1], label })
+  }
+  return columnsOf(Dataset.fromRows(pairs))
 }
 
 /** Questions, the sentence that answers each, and that of another one. */
@@ -147,6 +162,43 @@ export const CASES = {
       },
     ]),
   ),
+  // Where the loss has a network of its own, the reference clips the gradient of the model alone, and we all of it: nothing is clipped.
+  tsdae: {
+    recipe: recipes.tsdae,
+    options: async () => ({ train: await sentences(), noise: 'once' }),
+    loss: 'DenoisingAutoEncoderLoss',
+    ours: () => new losses.DenoisingAutoEncoderLoss(),
+    python: { pooling: 'cls', maxGradNorm: 0, scheduler: 'constant' },
+    columns: async (seed) => columnsOf(new DenoisingAutoEncoderDataset(await stsSentences(), { seed }).toDataset()),
+    args: { perDeviceTrainBatchSize: 8, learningRate: 3e-5, maxSteps: 100, maxGradNorm: 0 },
+    sampler: 'batch_sampler',
+  },
+  simcse: {
+    recipe: recipes.simcse,
+    options: async () => ({ train: await sentences() }),
+    loss: 'MultipleNegativesRankingLoss',
+    columns: async () => ({ anchor: await stsSentences(), positive: await stsSentences() }),
+    args: { perDeviceTrainBatchSize: 32, learningRate: 3e-5, maxSteps: 60 },
+    sampler: 'batch_sampler',
+  },
+  'contrastiveTension-inBatch': {
+    recipe: recipes.contrastiveTension,
+    options: async () => ({ train: await sentences() }),
+    loss: 'ContrastiveTensionLossInBatchNegatives',
+    python: { maxGradNorm: 0 },
+    columns: async () => ({ text: await stsSentences() }),
+    args: { perDeviceTrainBatchSize: 32, learningRate: 1e-5, maxSteps: 60, maxGradNorm: 0 },
+    sampler: 'batch_sampler',
+  },
+  'contrastiveTension-pairs': {
+    recipe: recipes.contrastiveTension,
+    options: async () => ({ train: await sentences(), form: 'pairs' }),
+    loss: 'ContrastiveTensionLoss',
+    python: { maxGradNorm: 0 },
+    columns: tensionPairs,
+    args: { perDeviceTrainBatchSize: 16, learningRate: 1e-5, maxSteps: 100, maxGradNorm: 0 },
+    sampler: 'sequential',
+  },
   'distillation-mse': distillation('mse', 'MSELoss', {}, sentenceColumn),
   'distillation-cosine': distillation('cosine', 'EmbedDistillLoss', { distance_metric: 'cosine' }, sentenceColumn),
   'distillation-kl': distillation('kl', 'DistillKLDivLoss', { temperature: 0.05 }, squadTriplets, {

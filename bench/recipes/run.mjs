@@ -19,9 +19,17 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { Dataset, evaluation, SentenceTransformer, SentenceTransformerTrainer } from 'sentence-torch'
+import {
+  Dataset,
+  evaluation,
+  Pooling,
+  SentenceTransformer,
+  SentenceTransformerTrainer,
+  Transformer,
+} from 'sentence-torch'
 import { cpuModel } from '../../install/system.mjs'
-import { CASES, MODEL, stsDev } from './cases.mjs'
+import { CASES, stsDev } from './cases.mjs'
+import { MODEL } from './squad.mjs'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 const text = (value) => ({ type: 'string', default: value })
@@ -100,9 +108,11 @@ function theirs({ loss, args, python: told = {} }, job, sts) {
 }
 
 /** What our trainer draws for a loss's own parameters with this seed: a step with the learning rate 0 leaves them as they are. */
-async function initialHead({ ours: makeLoss }, { model: folder, seed, columns }) {
+async function initialHead({ ours: makeLoss, python: { pooling } = {} }, { model: folder, seed, columns }) {
   if (makeLoss === undefined) return undefined
-  const model = await SentenceTransformer.load(folder)
+  const model = pooling
+    ? await SentenceTransformer.fromModules([await Transformer.load(folder), new Pooling(pooling)])
+    : await SentenceTransformer.load(folder)
   const few = Object.fromEntries(Object.entries(columns).map(([name, values]) => [name, values.slice(0, 8)]))
   const args = { maxSteps: 1, learningRate: 0, saveStrategy: 'no', seed }
   const parts = { model, trainDataset: Dataset.fromColumns(few), loss: makeLoss(), args, progress: false }

@@ -1,11 +1,17 @@
 // What stages.mjs runs: recipes with several stages, on ../shared.
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { Dataset, evaluation, recipes } from 'sentence-torch'
-
-const shared = fileURLToPath(new URL('../../../shared/', import.meta.url))
-const MODEL = join(shared, 'models', 'all-MiniLM-L6-v2')
-const file = (path) => join(shared, 'data', path)
+import {
+  CrossEncoder,
+  CrossEncoderTrainer,
+  crossEncoderLosses,
+  Dataset,
+  evaluation,
+  recipes,
+  SentenceTransformer,
+  util,
+} from 'sentence-torch'
+import { file, MODEL, squad, squadDev, squadEvaluator } from './squad.mjs'
 
 async function stsDev() {
   const rows = await Dataset.fromFile(file('stsb/dev.tsv'))
@@ -22,36 +28,52 @@ async function augmentedSbert(outputDir, context) {
   return recipes.augmentedSbert({ ...given, args, crossEncoderArgs }, context)
 }
 
-/** Questions of SQuAD with their passages, and all passages. */
-async function squad(split) {
-  const rows = await Dataset.fromFile(file(`squad/${split}-passages.jsonl`))
-  const questions = await Dataset.fromFile(file(`squad/${split}-questions.jsonl`))
-  const texts = new Map(rows.texts('passage_id').map((id, i) => [id, rows.texts('passage')[i]]))
-  const ids = questions.texts('passage_id')
-  const pairs = questions.texts('question').map((query, i) => ({ query, passage: texts.get(ids[i]) }))
-  return { pairs: Dataset.fromRows(pairs), ids, texts }
-}
-
-/** Passages of articles that are not in the training data, and every third question on them. */
-async function squadDev(passages) {
-  const { pairs, ids, texts } = await squad('dev')
-  const corpus = new Map([...texts].slice(0, passages))
-  const rows = pairs.texts('query').flatMap((query, i) => {
-    return i % 3 === 0 && corpus.has(ids[i]) ? [[`q${i}`, query, ids[i]]] : []
-  })
-  return new evaluation.InformationRetrievalEvaluator({
-    queries: Object.fromEntries(rows.map(([id, query]) => [id, query])),
-    corpus,
-    relevantDocs: Object.fromEntries(rows.map(([id, , passage]) => [id, [passage]])),
-    name: 'squad',
-  })
-}
-
 /** The questions that people asked about 800 passages, in place of a generator; measured on 200 passages. */
 async function genq(outputDir, context) {
   const { pairs } = await squad('train')
-  const given = { model: MODEL, outputDir, queries: pairs, test: await squadDev(200), seed: 1 }
+  const given = { model: MODEL, outputDir, queries: pairs, test: squadEvaluator(await squadDev(200)), seed: 1 }
   return recipes.genq({ ...given, args: { learningRate: 4e-5, maxSteps: 25, maxSeqLength: 96 } }, context)
 }
 
-export const STAGE_CASES = { augmentedSbert, genq }
+/**
+ * A cross-encoder from the same small model. It learns from the training questions which of four texts answers each: the right
+ * passage (or sentence), or three that the model finds near the question.
+ */
+export async function squadTeacher(folder) {
+  if (existsSync(join(folder, 'config.json'))) return folder
+  const sentences = await Dataset.fromFile(file('squad/train-question-sentences.jsonl'), {
+    columns: ['question', 'answer_sentence'],
+  })
+  const parts = [
+    (await (await squad('train')).pairs.shuffle(1)).head(1500),
+    sentences.renameColumns({ question: 'query', answer_sentence: 'passage' }).head(3000),
+  ]
+  const miner = await SentenceTransformer.load(MODEL)
+  const negatives = { rangeMax: 20, numNegatives: 3, samplingStrategy: 'random', seed: 1, outputFormat: 'labeled-pair' }
+  const mined = []
+  for (const pairs of parts) mined.push(await util.mineHardNegatives(pairs, miner, { ...negatives, verbose: false }))
+  await miner.dispose()
+  const model = await CrossEncoder.load(MODEL, { numLabels: 1, seed: 1 })
+  await new CrossEncoderTrainer({
+    ...{ model, trainDataset: await Dataset.concatenate(mined) },
+    loss: new crossEncoderLosses.BinaryCrossEntropyLoss({ posWeight: 3 }),
+    args: {
+      ...{ numTrainEpochs: 1, perDeviceTrainBatchSize: 32, learningRate: 1e-4, warmupSteps: 0.1 },
+      ...{ maxSeqLength: 160, saveStrategy: 'no', loggingSteps: 25 },
+    },
+  }).train()
+  await model.save(folder)
+  await model.dispose()
+  return folder
+}
+
+/** The same questions, with margins of a cross-encoder that learned from them. */
+async function gpl(outputDir, context) {
+  const { pairs } = await squad('train')
+  const crossEncoder = await squadTeacher(`${outputDir}-teacher`)
+  const test = squadEvaluator(await squadDev(200))
+  const given = { model: MODEL, outputDir, queries: pairs, crossEncoder, test, seed: 1 }
+  return recipes.gpl({ ...given, args: { learningRate: 2e-5, maxSteps: 150, maxSeqLength: 160 } }, context)
+}
+
+export const STAGE_CASES = { augmentedSbert, genq, gpl }

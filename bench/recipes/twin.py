@@ -5,7 +5,8 @@
 The job: model, columns (in the order of training), loss, head (initial values of the loss's parameters), steps, batchSize,
 learningRate, sampler, seed, for several datasets by name also multi, and sts (sentences1, sentences2, scores, truncateDim) where the
 model is measured. Of some recipes: keepLayers (of the model), teacher (labels are its embeddings of the first column, or with
-DistillKLDivLoss its dot products), arguments and inner (the loss inside) of the loss.
+DistillKLDivLoss its dot products), arguments and inner (the loss inside) of the loss, and pooling, maxGradNorm and scheduler where they
+are not the usual ones.
 """
 
 import contextlib
@@ -20,9 +21,10 @@ import sentence_transformers
 import torch
 from datasets import Dataset
 from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer, SentenceTransformerTrainingArguments
-from sentence_transformers.sentence_transformer import losses
+from sentence_transformers.sentence_transformer import losses, modules
 from sentence_transformers.sentence_transformer.evaluation import EmbeddingSimilarityEvaluator
-from torch.utils.data import BatchSampler, SequentialSampler
+from sentence_transformers.base.sampler import DefaultBatchSampler, NoDuplicatesBatchSampler
+from torch.utils.data import BatchSampler, RandomSampler, SequentialSampler
 
 ARGUMENTS = {
     "SoftmaxLoss": lambda model: {"sentence_embedding_dimension": model.get_sentence_embedding_dimension(), "num_labels": 3},
@@ -53,7 +55,12 @@ def taught(job, columns):
 
 
 def student(job):
-    model = SentenceTransformer(job["model"], device="cpu")
+    if "pooling" in job:
+        transformer = modules.Transformer(job["model"])
+        pooling = modules.Pooling(transformer.get_word_embedding_dimension(), job["pooling"])
+        model = SentenceTransformer(modules=[transformer, pooling], device="cpu")
+    else:
+        model = SentenceTransformer(job["model"], device="cpu")
     if "keepLayers" in job:
         bert = model[0].auto_model
         bert.encoder.layer = torch.nn.ModuleList([bert.encoder.layer[i] for i in job["keepLayers"]])
@@ -100,6 +107,14 @@ def main():
     datasets = {name: Dataset.from_dict(rows(job, columns[name], by_name[name])) for name in names}
     if sampler == "sequential":
         sampler = lambda dataset, batch_size, drop_last, **rest: BatchSampler(SequentialSampler(dataset), batch_size, drop_last)
+    elif isinstance(sampler, dict):
+        # The peer takes one sampler for all datasets: this one chooses by the columns.
+        kinds = {tuple(datasets[name].column_names): one for name, one in sampler.items()}
+
+        def sampler(dataset, batch_size, drop_last, generator=None, seed=0, valid_label_columns=None):
+            if kinds[tuple(dataset.column_names)] == "no_duplicates":
+                return NoDuplicatesBatchSampler(dataset, batch_size, drop_last, valid_label_columns, generator=generator, seed=seed)
+            return DefaultBatchSampler(RandomSampler(dataset, generator=generator), batch_size, drop_last)
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(sys.stderr):
         SentenceTransformerTrainer(
             model=model,
@@ -108,7 +123,8 @@ def main():
             args=SentenceTransformerTrainingArguments(
                 output_dir=folder, max_steps=job["steps"], per_device_train_batch_size=job["batchSize"],
                 learning_rate=job["learningRate"], warmup_steps=0.1, save_strategy="no", use_cpu=True, disable_tqdm=True,
-                report_to="none", seed=job["seed"], batch_sampler=sampler,
+                report_to="none", seed=job["seed"], batch_sampler=sampler, max_grad_norm=job.get("maxGradNorm", 1.0),
+                lr_scheduler_type=job.get("scheduler", "linear"),
                 **({"multi_dataset_batch_sampler": job["multi"]} if job.get("multi") else {}),
             ),
         ).train()
