@@ -8,8 +8,10 @@ const runs = readFileSync(file, 'utf8')
   .trim()
   .split('\n')
   .map((line) => JSON.parse(line))
+const pairOf = ({ key, side }) => key.slice(0, -side.length)
+const isPaired = (run) => runs.some((other) => other.side !== run.side && pairOf(other) === pairOf(run))
 const of = (name, dropout, side) =>
-  runs.filter((run) => run.case === name && run.dropout === dropout && run.side === side)
+  runs.filter((run) => run.case === name && run.dropout === dropout && run.side === side && isPaired(run))
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length
 const variance = (values) => values.reduce((sum, value) => sum + (value - mean(values)) ** 2, 0) / (values.length - 1)
 

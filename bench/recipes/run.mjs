@@ -1,9 +1,9 @@
-// node bench/recipes/run.mjs [--cases softmax,multipleNegatives] [--seeds 1,2,3] [--dropout off|on|both] [--steps 50]
+// node bench/recipes/run.mjs [--cases softmax,multipleNegatives] [--seeds 1,2,3] [--dropout off|on|both] [--steps 50] [--most-steps 150]
 //
 // Each recipe beside the same training in sentence-transformers (twin.py). Dropout off: the same batches, and the losses of the
-// first 50 steps. Dropout on: the Spearman correlation on the STS benchmark's dev split after training, for each seed. Every run is
-// a JSON line in bench/results; runs that are there already are not run again. compare.mjs reads them. Needs ../shared and the
-// peer's Python (see bench/run.mjs).
+// first 50 steps. Dropout on: for each seed the Spearman correlation on the STS benchmark's dev split, after the steps of the case or
+// --most-steps. Every run is a JSON line in bench/results; runs that are there already are not run again. compare.mjs reads them. Needs
+// ../shared and the peer's Python (see bench/run.mjs).
 import { spawnSync } from 'node:child_process'
 import {
   appendFileSync,
@@ -39,6 +39,7 @@ const { values: options } = parseArgs({
     seeds: text('1,2,3'),
     dropout: text('both'),
     steps: text('50'),
+    'most-steps': text('150'),
     results: text(join(here, '..', 'results', 'recipes.jsonl')),
   },
 })
@@ -136,7 +137,7 @@ const sts = await stsDev()
 async function run(name, dropout, seed) {
   const one = CASES[name]
   const isQuiet = dropout === 'off'
-  const steps = isQuiet ? Number(options.steps) : one.args.maxSteps
+  const steps = isQuiet ? Number(options.steps) : Math.min(one.args.maxSteps, Number(options['most-steps']))
   const keyOf = (side) => [name, `dropout ${dropout}`, `seed ${seed}`, `${steps} steps`, side].join(', ')
   if (['ours', 'theirs'].every((side) => done.has(keyOf(side)))) return
   const folder = mkdtempSync(join(tmpdir(), 'recipes-'))
