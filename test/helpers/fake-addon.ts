@@ -9,6 +9,7 @@ import type {
   EncoderSpec,
   NativeAddon,
   NativeEncoder,
+  OnnxGraph,
   PackedBatch,
   TensorInfo,
   TensorRange,
@@ -154,6 +155,10 @@ export class FakeEncoder implements NativeEncoder {
     })
     const frozen = (name: string) => pooler && name.startsWith('0.pooler')
     return shapes.map((tensor) => ({ ...tensor, group: frozen(tensor.name) ? 'frozen' : 'decay' }))
+  }
+
+  graph(): OnnxGraph {
+    throw new Error('the fake encoder has no graph')
   }
 
   async addAdapter(): Promise<void> {
