@@ -69,16 +69,20 @@ function isGraph(path: string): boolean {
   return Object.values(ONNX_NAMES).some((name) => path === `${FOLDER}/${name}` || path === `${FOLDER}/${name}_data`)
 }
 
-/** What transformers.js reads besides: two files that every folder has there, and which graphs have a data file. */
+/** What transformers.js reads besides: files that a static model has not, and which graphs have a data file. */
 async function completeFolder(folder: string, parts: OnnxParts, external: Record<string, number>): Promise<void> {
   const path = join(folder, 'config.json')
   const saved = await readConfig(path)
   if (saved === undefined || Object.keys(external).length > 0) {
     const config = saved ?? parts.config
-    const settings = { ...(config['transformers.js_config'] as ConfigObject), use_external_data_format: external }
     const isExternal = Object.keys(external).length > 0
-    await writeFile(path, toJson(isExternal ? { ...config, 'transformers.js_config': settings } : config))
+    const own = { ...(config['transformers.js_config'] as ConfigObject), use_external_data_format: external }
+    await writeFile(path, toJson(isExternal ? { ...config, 'transformers.js_config': own } : config))
   }
-  const tokenizer = join(folder, 'tokenizer_config.json')
-  if ((await readConfig(tokenizer)) === undefined) await writeFile(tokenizer, toJson(parts.tokenizerConfig))
+  const settings = join(folder, 'tokenizer_config.json')
+  if ((await readConfig(settings)) === undefined) await writeFile(settings, toJson(parts.tokenizerConfig))
+  if (saved !== undefined) return
+  // A static model reads texts without special tokens, which other programs can be told only here.
+  const tokenizer = join(folder, 'tokenizer.json')
+  await writeFile(tokenizer, toJson({ ...(await readConfig(tokenizer)), post_processor: null }))
 }

@@ -1,10 +1,11 @@
 /**
  * A graph with weights of 8 bits, as onnxruntime's `quantize_dynamic` makes it with `per_channel` and `reduce_range`, which is how the
  * models of transformers.js are made: matrices are int8 by output channel and multiply inputs that are quantised when the graph runs
- * (DynamicQuantizeLinear, MatMulInteger); rows of tables are int8 and become floats when they are read. Weights take 7 bits of a matrix,
- * so that sums of two products fit into the 16 bits of processors without VNNI.
+ * (DynamicQuantizeLinear, MatMulInteger); tables are uint8, with one scale and zero point, and their rows become floats when they are read.
+ * A matrix has 7 bits, so that sums of two products fit into the 16 bits of processors without VNNI.
  * Source: onnxruntime `quantization/operators/{matmul,gather}.py`, `quant_utils.py`.
  */
+import type { OnnxTensor } from '../../io/onnx-file.js'
 import type { LaterBytes } from '../../io/protobuf.js'
 import type { NativeEncoder, OnnxGraph, OnnxNode, OnnxWeight } from '../../native/types.js'
 import { dumpTensor } from '../dump.js'
@@ -12,14 +13,16 @@ import { bytesOf, elementsOf, floats, transpose } from './weights.js'
 
 /** Weights with fewer numbers stay float32: they take no room, and a bias by position or a classifier would lose most. */
 const LEAST_ELEMENTS = 65_536
-/** Of quantised values, on both sides of 0. */
+/** Of the values of a matrix, on both sides of 0. */
 const MATRIX_LIMIT = 64
-const TABLE_LIMIT = 127
+/** The highest value of a table. */
+const TABLE_LIMIT = 255
 const FLOAT = 1
 
 /** Names of what takes the place of a weight. */
 export const quantizedName = (name: string) => `${name}_quantized`
 export const scaleName = (name: string) => `${name}_scale`
+export const zeroName = (name: string) => `${name}_zero_point`
 
 /** The nodes of a graph whose large weights have 8 bits, and these weights. */
 export function quantizeNodes(graph: OnnxGraph): { nodes: OnnxNode[]; weights: Set<string> } {
@@ -68,69 +71,99 @@ function gather({ inputs, outputs, attributes }: OnnxNode, table: string): OnnxN
   const rows = `${outputs[0]}_rows`
   return [
     { op: 'Gather', inputs: [quantizedName(table), ...inputs.slice(1)], outputs: [rows], attributes },
-    { op: 'DequantizeLinear', inputs: [rows, scaleName(table)], outputs, attributes: [] },
+    { op: 'DequantizeLinear', inputs: [rows, scaleName(table), zeroName(table)], outputs, attributes: [] },
   ]
 }
 
-/** A weight's values in 8 bits, and their scales: one for each row of a matrix as the engine has it, one for a whole table. */
+/** How numbers become 8 bits: one range for each row of a matrix as the engine has it, one for a whole table. */
+interface Ranges {
+  scales: Float32Array
+  /** What 0 becomes. */
+  zero: number
+}
+
+/** A weight in 8 bits. */
 export class QuantizedWeight {
-  /** Of `scales`. */
-  readonly scaleShape: number[]
+  readonly isTable: boolean
   readonly #groups: number
-  readonly #limit: number
-  #scales: Promise<Float32Array> | undefined
+  #ranges: Promise<Ranges> | undefined
 
   constructor(
     private readonly encoder: NativeEncoder,
     private readonly weight: OnnxWeight,
   ) {
+    this.isTable = !weight.transposed
     this.#groups = weight.transposed ? weight.shape[1]! : 1
-    this.#limit = weight.transposed ? MATRIX_LIMIT : TABLE_LIMIT
-    this.scaleShape = weight.transposed ? [this.#groups] : []
   }
 
-  get scales(): LaterBytes {
-    const self = this
-    return {
-      byteLength: this.#groups * 4,
-      async *data() {
-        yield bytesOf(await self.#measured())
-      },
+  /** What takes the place of the weight in a file. */
+  get tensors(): OnnxTensor[] {
+    const { name, shape } = this.weight
+    const later = (byteLength: number, bytes: (ranges: Ranges) => Uint8Array): LaterBytes => {
+      const measured = () => this.#measured()
+      return {
+        byteLength,
+        async *data() {
+          yield bytes(await measured())
+        },
+      }
     }
+    const values = { byteLength: elementsOf(shape), data: () => this.#quantized() }
+    const scales = later(this.#groups * 4, (ranges) => bytesOf(ranges.scales))
+    const scaleShape = this.isTable ? [] : [this.#groups]
+    return [
+      { name: quantizedName(name), type: this.isTable ? 'uint8' : 'int8', shape, data: values },
+      { name: scaleName(name), type: 'float32', shape: scaleShape, data: scales },
+      ...(this.isTable
+        ? [
+            {
+              name: zeroName(name),
+              type: 'uint8' as const,
+              shape: [],
+              data: later(1, ({ zero }) => Uint8Array.of(zero)),
+            },
+          ]
+        : []),
+    ]
   }
 
-  get values(): LaterBytes {
-    return { byteLength: elementsOf(this.weight.shape), data: () => this.#quantized() }
+  #measured(): Promise<Ranges> {
+    this.#ranges ??= this.#measure()
+    return this.#ranges
   }
 
-  #measured(): Promise<Float32Array> {
-    this.#scales ??= this.#measure()
-    return this.#scales
-  }
-
-  async #measure(): Promise<Float32Array> {
-    const highest = new Float32Array(this.#groups)
+  async #measure(): Promise<Ranges> {
+    const [lowest, highest] = [new Float32Array(this.#groups), new Float32Array(this.#groups)]
     for await (const { piece, start, inGroup } of this.#pieces()) {
       for (let i = 0; i < piece.length; i++) {
         const group = Math.floor((start + i) / inGroup)
-        const size = Math.abs(piece[i]!)
-        if (size > highest[group]!) highest[group] = size
+        const value = piece[i]!
+        if (value > highest[group]!) highest[group] = value
+        else if (value < lowest[group]!) lowest[group] = value
       }
     }
     // Of zeros alone any scale is right.
-    return highest.map((size) => (size > 0 ? size / this.#limit : 1))
+    const scaleOf = (size: number) => (size > 0 ? size : 1)
+    if (!this.isTable) {
+      const scales = highest.map((high, i) => scaleOf(Math.max(high, -lowest[i]!) / MATRIX_LIMIT))
+      return { scales, zero: 0 }
+    }
+    const scale = scaleOf((highest[0]! - lowest[0]!) / TABLE_LIMIT)
+    return { scales: Float32Array.of(scale), zero: roundToEven(-lowest[0]! / scale) }
   }
 
   async *#quantized(): AsyncGenerator<Uint8Array> {
-    const scales = await this.#measured()
-    const { shape, transposed } = this.weight
-    const whole = transposed ? new Int8Array(elementsOf(shape)) : undefined
+    const { scales, zero } = await this.#measured()
+    const { shape } = this.weight
+    const [least, most] = this.isTable ? [0, TABLE_LIMIT] : [-MATRIX_LIMIT, MATRIX_LIMIT]
+    const whole = this.isTable ? undefined : new Int8Array(elementsOf(shape))
     for await (const { piece, start, inGroup } of this.#pieces()) {
-      const part = whole ? whole.subarray(start, start + piece.length) : new Int8Array(piece.length)
+      const part = whole?.subarray(start, start + piece.length) ?? new Uint8Array(piece.length)
       for (let i = 0; i < piece.length; i++) {
-        part[i] = quantize(piece[i]!, scales[Math.floor((start + i) / inGroup)]!, this.#limit)
+        const scale = scales[Math.floor((start + i) / inGroup)]!
+        part[i] = Math.max(least, Math.min(most, roundToEven(Math.fround(piece[i]! / scale)) + zero))
       }
-      if (!whole) yield bytesOf(part)
+      if (part instanceof Uint8Array) yield part
     }
     if (!whole) return
     const [rows, columns] = shape as [number, number]
@@ -149,10 +182,8 @@ export class QuantizedWeight {
   }
 }
 
-/** In float32, and halves to the even number, as numpy rounds. */
-function quantize(value: number, scale: number, limit: number): number {
-  const ratio = Math.fround(value / scale)
-  let rounded = Math.round(ratio)
-  if (rounded - ratio === 0.5 && rounded % 2 !== 0) rounded--
-  return Math.max(-limit, Math.min(limit, rounded))
+/** Halves go to the even number, as numpy rounds. */
+function roundToEven(value: number): number {
+  const rounded = Math.round(value)
+  return rounded - value === 0.5 && rounded % 2 !== 0 ? rounded - 1 : rounded
 }

@@ -1,6 +1,6 @@
 import { type OnnxFile, type OnnxTensor, writeOnnx } from '../../io/onnx-file.js'
 import type { NativeEncoder, OnnxConstant, OnnxGraph } from '../../native/types.js'
-import { QuantizedWeight, quantizedName, quantizeNodes, scaleName } from './quantize.js'
+import { QuantizedWeight, quantizeNodes } from './quantize.js'
 import { bytesOf, floatBytes } from './weights.js'
 
 /** Of the weights: float32, or 8 bits, as transformers.js calls them. */
@@ -26,12 +26,8 @@ export async function writeGraph(
   const constants = graph.constants.map(constant)
   const tensors = graph.weights.flatMap((weight): OnnxTensor[] => {
     const { name, shape } = weight
-    if (!weights.has(name)) return [{ name, type: 'float32', shape, data: floatBytes(encoder, weight) }]
-    const quantized = new QuantizedWeight(encoder, weight)
-    return [
-      { name: quantizedName(name), type: 'int8', shape, data: quantized.values },
-      { name: scaleName(name), type: 'float32', shape: quantized.scaleShape, data: quantized.scales },
-    ]
+    if (weights.has(name)) return new QuantizedWeight(encoder, weight).tensors
+    return [{ name, type: 'float32', shape, data: floatBytes(encoder, weight) }]
   })
   const producer = { name: 'sentence-torch', version }
   const file: OnnxFile = { opset, producer, inputs, outputs, nodes, tensors: [...constants, ...tensors] }
