@@ -41,6 +41,7 @@ export interface ServeHandler {
 export function createHandler(options: HandlerOptions): ServeHandler {
   const settings = settingsOf(options)
   const models = new ModelSet(options.models)
+  if (settings.defaultPromptName !== null) models.checkPrompt(settings.defaultPromptName)
   const texts = new Budget(settings.maxConcurrentRequests)
   const service: Service = {
     models,
