@@ -30,7 +30,7 @@ export class Core implements Answerer {
   serves(method: string, target: string): boolean {
     const path = this.#withoutBase(target)
     if (path === undefined) return false
-    if (method === 'OPTIONS') return this.service.settings.corsAllowOrigin.length > 0
+    if (method === 'OPTIONS' && this.service.settings.corsAllowOrigin.length > 0) return this.serves('POST', target)
     try {
       return findRoute(method, path, this.service.models.names) !== undefined
     } catch {
