@@ -34,7 +34,11 @@ const nearly = (t: ExecutionContext, found: readonly number[], wanted: Float32Ar
 }
 
 interface OpenAiPackage {
-  default: new (options: { baseURL: string; apiKey: string; maxRetries: number }) => {
+  default: new (options: {
+    baseURL: string
+    apiKey: string
+    maxRetries: number
+  }) => {
     embeddings: {
       create(body: object): Promise<{
         data: { embedding: number[]; index: number }[]
