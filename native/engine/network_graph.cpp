@@ -1,3 +1,4 @@
+#include <mutex>
 #include <string>
 #include <vector>
 

@@ -1,7 +1,7 @@
 #include <ATen/core/Tensor.h>
 
-#include <cmath>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/error.h"

@@ -1,5 +1,6 @@
 #include "onnx/ops.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <string>
