@@ -12,10 +12,11 @@ namespace st {
 // Costs one branch where nothing waits.
 void yield_here();
 
-// While it lives, yield_here() on this thread calls `work`; not from inside of it.
+// While it lives, yield_here() on this thread calls `work`, which lives as long; not from inside of it.
 class Yields {
  public:
   explicit Yields(const std::function<void()>& work);
+  explicit Yields(std::function<void()>&&) = delete;
   ~Yields();
   Yields(const Yields&) = delete;
   Yields& operator=(const Yields&) = delete;

@@ -216,10 +216,11 @@ Weights trained(const Config& loss, const PackedBatch& batch, const std::string&
     EXPECT_EQ(out, expected);
     ++ran;
   };
+  const std::function<void()> nothing = [] {};
   for (int i = 0; i < 4; ++i) {
     owner.submit(
         [&] {
-          const Yields here(with ? ask : [] {});
+          const Yields here(with ? ask : nothing);
           trainer->step(batch, {.rates = {1e-2}, .mini_batch_rows = i == 2 ? 3 : 0});
         },
         step(encoder.get()));
