@@ -1,0 +1,10 @@
+/**
+ * sentence-torch/serve: models behind HTTP, with the routes of text-embeddings-inference, OpenAI, Cohere and Jina. See docs/serve.md.
+ */
+export { createHandler, type ServeHandler } from './handler.js'
+export type { Hooks, TracedRequest, TracedWork } from './hooks.js'
+export { loadModel } from './load.js'
+export { jsonLine, type LogRecord, plainLine } from './log.js'
+export { type AnyModel, type ModelTask, ServedModel, type VersionOptions } from './served-model.js'
+export { type RunningServer, type ServeOptions, serve } from './server.js'
+export type { HandlerOptions } from './settings.js'
