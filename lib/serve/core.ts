@@ -119,7 +119,7 @@ export class Core implements Answerer {
 
   async #run(asked: Asked, { route, rest, model }: Found, id: string, facts: Facts) {
     const { signal, stop } = withDeadline(asked.signal, this.service.settings)
-    const call = new Call(this.service, id, model, signal, facts)
+    const call = new Call(this.service, id, model, signal, facts, asked.headers['x-model-version'])
     call.atEnd(stop)
     try {
       if (model !== undefined) this.service.models.named(model)

@@ -41,9 +41,12 @@ export interface ServeHandler {
 export function createHandler(options: HandlerOptions): ServeHandler {
   const settings = settingsOf(options)
   const models = new ModelSet(options.models)
+  const learners = new Map(Object.entries(settings.learners))
+  for (const [name, learner] of learners) models.checkLearner(name, learner.served)
   const texts = new Budget(settings.maxConcurrentRequests)
   const service: Service = {
     models,
+    learners,
     settings,
     texts,
     bytes: new Budget(BODIES * settings.payloadLimit),

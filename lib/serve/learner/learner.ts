@@ -123,6 +123,13 @@ export class Learner {
     return { accepted: entries.length, pending: this.status().pending }
   }
 
+  /** @internal @throws as `learn` */
+  checkPending(): void {
+    this.#checkOpen()
+    if (this.#running || this.status().pending > 0) return
+    throw new SentenceTorchError('ERR_INVALID_DATA', 'There is no feedback that the version which serves has not learned')
+  }
+
   /**
    * Trains a version now; a training that runs already is joined.
    * @returns what became of it, also where it failed
@@ -130,11 +137,8 @@ export class Learner {
    */
   learn(): Promise<Round> {
     try {
-      this.#checkOpen()
+      this.checkPending()
       if (this.#running) return this.#running.round
-      if (this.status().pending === 0) {
-        throw new SentenceTorchError('ERR_INVALID_DATA', 'There is no feedback that the version which serves has not learned')
-      }
     } catch (error) {
       return Promise.reject(error)
     }
