@@ -63,7 +63,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   for (const [name, value] of Object.entries({ host, udsPath })) checkType(name, value, 'string')
   for (const [name, value] of Object.entries({ port, prometheusPort })) checkInteger(name, value, 0, 65535)
   checkInteger('drainTimeout', drainTimeout, 0)
-  const handler = createHandler(rest)
+  const handler = createHandler({ page: true, ...rest })
   const server = newServer()
   server.on('request', handler)
   const metrics = prometheusPort === undefined ? undefined : metricsServer(handler)
