@@ -37,6 +37,9 @@ export interface ModuleDescription {
 type TokenOptions = EncodeOptions & { outputValue: 'token_embeddings' }
 type RowOptions = EncodeOptions & { outputValue?: 'sentence_embedding' | 'pooler_output' }
 
+/** Names of prompts of which the first one that a model has is used. */
+const PROMPT_NAMES = { query: ['query'], document: ['document', 'passage', 'corpus'] }
+
 // The constructor is private; `loadWith` at the end of this file is not a member.
 let create: (parts: Parts) => SentenceTransformer
 
@@ -255,7 +258,7 @@ export class SentenceTransformer extends BaseModel<Parts> {
     input: string | readonly string[],
     options: EncodeOptions = {},
   ): Promise<Float32Array | Embeddings | Embeddings[]> {
-    return this.encode(input, this.#withPrompt(options, ['query']))
+    return this.encode(input, this.#withPrompt(options, 'query'))
   }
 
   /**
@@ -274,7 +277,7 @@ export class SentenceTransformer extends BaseModel<Parts> {
     input: string | readonly string[],
     options: EncodeOptions = {},
   ): Promise<Float32Array | Embeddings | Embeddings[]> {
-    return this.encode(input, this.#withPrompt(options, ['document', 'passage', 'corpus']))
+    return this.encode(input, this.#withPrompt(options, 'document'))
   }
 
   /**
@@ -378,9 +381,14 @@ export class SentenceTransformer extends BaseModel<Parts> {
     return WeightFiles.open(await readModelFolder(path, () => addon))
   }
 
-  #withPrompt(options: EncodeOptions, names: string[]): EncodeOptions {
+  /** @internal What `encodeQuery` or `encodeDocument` puts in front of every text. */
+  promptFor(side: 'query' | 'document'): string {
+    return this.promptOf(this.#withPrompt({}, side))
+  }
+
+  #withPrompt(options: EncodeOptions, side: 'query' | 'document'): EncodeOptions {
     if (options.prompt !== undefined || options.promptName !== undefined) return options
-    const promptName = names.find((name) => Object.hasOwn(this.prompts, name))
+    const promptName = PROMPT_NAMES[side].find((name) => Object.hasOwn(this.prompts, name))
     return promptName === undefined ? options : { ...options, promptName }
   }
 

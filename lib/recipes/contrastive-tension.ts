@@ -58,11 +58,8 @@ export async function contrastiveTension(
     run.count('sentences', sentences.length)
     run.count('emptyOrRepeated', dropped)
 
-    // 2. The model as it is.
+    // 2. The model and its trainer, which checks all arguments before anything is measured.
     const model = await run.loadModel()
-    await run.before(model)
-
-    // 3. Training.
     const inBatch = given.form === 'inBatch'
     const { args, ...rest } = run.training({
       ...(inBatch ? { perDeviceTrainBatchSize: 32 } : { perDeviceTrainBatchSize: 16, batchSampler: 'sequential' }),
@@ -76,6 +73,9 @@ export async function contrastiveTension(
       loss: inBatch ? new ContrastiveTensionLossInBatchNegatives() : new ContrastiveTensionLoss(),
       ...{ args, ...rest },
     })
+
+    // 3. The model as it is, and training.
+    await run.before(model)
     await run.train(trainer)
 
     // 4. The model as it has become.

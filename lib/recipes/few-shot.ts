@@ -94,17 +94,17 @@ export async function fewShot(options: FewShotOptions, context: RecipeContext = 
     run.count('classes', new Set(train.labels).size)
     run.count('pairs', pairs.length)
 
-    // 2. The model as it is, with a classifier over its embeddings: what the examples are worth without training it.
+    // 2. The model and its trainer, which checks all arguments before anything is measured: the cosine of a pair becomes 1 or 0.
     const model = await run.loadModel()
-    await run.before(model)
-
-    // 3. Training: the cosine of a pair becomes 1 or 0.
     const trainer = new SentenceTransformerTrainer({
       model,
       trainDataset: pairs,
       loss: new CosineSimilarityLoss(),
       ...run.training(FEW_SHOT_ARGUMENTS),
     })
+
+    // 3. Training, after the model was measured with a classifier over its embeddings: what the examples are worth without training it.
+    await run.before(model)
     await run.train(trainer)
 
     // 4. The model as it has become, and the classifier beside it.

@@ -40,10 +40,19 @@ export async function finetune(options: FinetuneOptions, context: RecipeContext 
     for (const note of data.notes) run.note(note)
     const loadGuide = (guide: string) => run.loadModel(() => SentenceTransformer.load(guide))
 
-    // 2. The model as it is.
+    // 2. The model, and its trainer, which checks all arguments before anything is measured.
     const { signal } = run
     const load = () => run.loadModel(() => kind.load(baseModel, { signal, seed, numLabels: data.numLabels }))
     const model = await load()
+    const loss = await kind.makeLosses(data.loss, loadGuide)
+    const own = { ...OWN_ARGUMENTS, ...kind.batching(loss), ...(data.eval.length > 0 && EVALUATES) }
+    const trainer = kind.trainer({
+      model,
+      trainDataset: inTrainer(data.train),
+      ...(data.eval.length > 0 && { evalDataset: inTrainer(data.eval) }),
+      loss,
+      ...run.training(own),
+    })
     const begun = performance.now()
     await run.before(model)
     if (budget !== undefined) {
@@ -56,15 +65,6 @@ export async function finetune(options: FinetuneOptions, context: RecipeContext 
     }
 
     // 3. Training.
-    const loss = await kind.makeLosses(data.loss, loadGuide)
-    const own = { ...OWN_ARGUMENTS, ...kind.batching(loss), ...(data.eval.length > 0 && EVALUATES) }
-    const trainer = kind.trainer({
-      model,
-      trainDataset: inTrainer(data.train),
-      ...(data.eval.length > 0 && { evalDataset: inTrainer(data.eval) }),
-      loss,
-      ...run.training(own),
-    })
     await run.train(trainer)
 
     // 4. The model as it has become.

@@ -43,7 +43,7 @@ export interface MatryoshkaOptions extends RecipeOptions {
   precisions?: readonly CodePrecision[]
 }
 
-const numbers = (expected: string, fits: (entry: number) => boolean) =>
+const numbers = (expected: string, fits: (entry: number, i: number, all: readonly number[]) => boolean) =>
   option<readonly number[], undefined>({
     ...{ type: 'readonly number[]', default: undefined, expected },
     fits: (value) => Array.isArray(value) && value.length > 0 && value.every(fits),
@@ -62,11 +62,14 @@ const OPTIONS = {
     'The loss at every width, by its name, with its options. Default: the usual one for the columns',
   ),
   dims: described(
-    numbers('a list of widths', (dim) => Number.isInteger(dim) && dim >= 1),
+    numbers(
+      'a list of widths, each once',
+      (dim, i, all) => Number.isInteger(dim) && dim >= 1 && all.indexOf(dim) === i,
+    ),
     "Widths at which embeddings are trained and measured. Default: the model's, and 512, 256, 128 and 64 below it",
   ),
   weights: described(
-    nullable(numbers('a list of numbers, one for each of dims', Number.isFinite)),
+    nullable(numbers('a list of numbers, one for each of dims', (weight) => Number.isFinite(weight))),
     'Factor of the loss at each width; without it 1 for all',
   ),
   dimsPerStep: described(

@@ -65,11 +65,9 @@ export async function multipleNegatives(
     run.count('pairs', pairs.dataset.length)
     for (const [name, rows] of Object.entries(pairs.counts)) run.count(name, rows)
 
-    // 2. The model as it is.
+    // 2. The model and its trainer, which checks all arguments before anything is measured. A batch must not hold a text twice, because
+    // it would be its own negative.
     const model = await run.loadModel()
-    await run.before(model)
-
-    // 3. Training. A batch must not hold a text twice, because it would be its own negative.
     const trainer = new SentenceTransformerTrainer({
       model,
       trainDataset: pairs.dataset,
@@ -82,6 +80,9 @@ export async function multipleNegatives(
         miniBatchSize: given.miniBatchSize,
       }),
     })
+
+    // 3. The model as it is, and training.
+    await run.before(model)
     await run.train(trainer)
 
     // 4. The model as it has become.

@@ -20,6 +20,9 @@ import { machineFacts } from './run-facts.js'
 /** Arguments that a recipe sets itself, and the option that decides them. */
 const OWN_ARGUMENTS = { outputDir: 'outputDir', loggingDir: 'outputDir', seed: 'seed' } as const
 
+/** Options of recipes that name a model. */
+const MODEL_OPTIONS = ['model', 'teacher', 'crossEncoder'] as const
+
 /**
  * Runs a recipe: makes the run folder, calls `work`, and writes the result; after an error or an abort, what happened.
  * @param options the common ones, checked
@@ -34,8 +37,11 @@ export async function runRecipe(
   checkArguments(name, options)
   const evaluators = await evaluatorsOf(options, context.signal)
   const { model: baseModel, outputDir, seed = 42 } = options
-  // A model that is not there must not cost the result of an earlier run in that folder.
-  await resolveModel(baseModel, { signal: context.signal })
+  // A model that is not there must not cost the result of an earlier run in that folder, nor the stages before it is used.
+  const sources = MODEL_OPTIONS.map((name) => (options as unknown as Record<string, unknown>)[name])
+  for (const source of sources) {
+    if (typeof source === 'string') await resolveModel(source, { signal: context.signal })
+  }
   const manifest = { recipe: name, baseModel, seeds: { seed }, ...machineFacts() }
   const { config = { recipe: name, ...options }, resume = false } = context
   const folder = await RunFolder.create(outputDir, { config, manifest, resume })

@@ -62,17 +62,17 @@ export async function scoredPairs(options: ScoredPairsOptions, context: RecipeCo
     run.count('pairs', dataset.length)
     run.count('rowsWithoutLabel', dropped)
 
-    // 2. The model as it is.
+    // 2. The model and its trainer, which checks all arguments before anything is measured.
     const model = await run.loadModel()
-    await run.before(model)
-
-    // 3. Training.
     const trainer = new SentenceTransformerTrainer({
       model,
       trainDataset: dataset,
       loss: new LOSSES[given.loss](),
       ...run.training({ perDeviceTrainBatchSize: 32, learningRate: 2e-5, warmupSteps: 0.1 }),
     })
+
+    // 3. The model as it is, and training.
+    await run.before(model)
     await run.train(trainer)
 
     // 4. The model as it has become.

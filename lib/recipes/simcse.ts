@@ -43,17 +43,17 @@ export async function simcse(options: SimcseOptions, context: RecipeContext = {}
     run.count('emptyOrRepeated', dropped)
     const pairs = Dataset.fromColumns({ anchor: sentences, positive: sentences })
 
-    // 2. The model as it is.
+    // 2. The model and its trainer, which checks all arguments before anything is measured.
     const model = await run.loadModel()
-    await run.before(model)
-
-    // 3. Training.
     const trainer = new SentenceTransformerTrainer({
       model,
       trainDataset: pairs,
       loss: new MultipleNegativesRankingLoss({ scale: given.scale }),
       ...run.training({ perDeviceTrainBatchSize: 64, learningRate: 3e-5, warmupSteps: 0.1 }),
     })
+
+    // 3. The model as it is, and training.
+    await run.before(model)
     await run.train(trainer)
 
     // 4. The model as it has become.

@@ -47,11 +47,9 @@ export async function softmax(options: SoftmaxOptions, context: RecipeContext = 
     const test =
       given.testNli === undefined ? undefined : (await nliRows(await run.datasets(given.testNli, 'test'))).dataset
 
-    // 2. The model as it is. A plain BERT is pooled by the mean.
+    // 2. The model and its trainer, which checks all arguments before anything is measured. A plain BERT is pooled by the mean; one
+    // epoch in batches of 16, as in the paper.
     const model = await run.loadModel()
-    await run.before(model)
-
-    // 3. Training: one epoch in batches of 16, as in the paper.
     const loss = new SoftmaxLoss({ numLabels: NLI_LABELS.length })
     const trainer = new SentenceTransformerTrainer({
       model,
@@ -59,6 +57,9 @@ export async function softmax(options: SoftmaxOptions, context: RecipeContext = 
       loss,
       ...run.training({ perDeviceTrainBatchSize: 16, learningRate: 2e-5, warmupSteps: 0.1 }),
     })
+
+    // 3. The model as it is, and training.
+    await run.before(model)
     const { lossTensors } = await run.train(trainer)
 
     // 4. The model as it has become, and the classifier, which is no part of it.

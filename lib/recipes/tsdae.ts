@@ -50,17 +50,19 @@ export async function tsdae(options: TsdaeOptions, context: RecipeContext = {}):
     run.count('emptyOrRepeated', dropped)
     const noisy = new DenoisingAutoEncoderDataset(sentences, { delRatio: given.deleteRatio, seed: run.seed })
 
-    // 2. The model: the first token is the embedding, because it has seen all others in the transformer.
+    // 2. The model and its trainer, which checks all arguments before anything is measured. The first token is the embedding, because it
+    // has seen all others in the transformer. The decoder shares its weights with the encoder, and has the prediction head of the
+    // checkpoint.
     const model = await run.loadModel(withClsPooling)
-    await run.before(model)
-
-    // 3. Training. The decoder shares its weights with the encoder, and has the prediction head of the checkpoint.
     const trainer = new SentenceTransformerTrainer({
       model,
       trainDataset: given.noise === 'fresh' ? noisy.toStream() : noisy.toDataset(),
       loss: new DenoisingAutoEncoderLoss({ tieEncoderDecoder: true }),
       ...run.training({ perDeviceTrainBatchSize: 8, learningRate: 3e-5, lrSchedulerType: 'constant' }),
     })
+
+    // 3. The model as it is, and training.
+    await run.before(model)
     await run.train(trainer)
 
     // 4. The encoder alone is kept.

@@ -43,6 +43,7 @@ export function createHandler(options: HandlerOptions): ServeHandler {
   const models = new ModelSet(options.models)
   const learners = new Map(Object.entries(settings.learners))
   for (const [name, learner] of learners) models.checkLearner(name, learner.served)
+  if (settings.defaultPromptName !== null) models.checkPrompt(settings.defaultPromptName)
   const texts = new Budget(settings.maxConcurrentRequests)
   const service: Service = {
     models,

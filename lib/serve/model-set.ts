@@ -1,4 +1,5 @@
 import { invalidArgument, suggestion } from '../errors.js'
+import { SentenceTransformer } from '../models/sentence-transformer.js'
 import { noSuchTask, ServeError } from './errors.js'
 import { type AnyModel, type Lease, type ModelTask, ServedModel } from './served-model.js'
 
@@ -41,6 +42,15 @@ export class ModelSet {
     const found = [...this.#models].find(([, each]) => each === served)?.[0]
     const expected = 'the name of its ServedModel, which stands in models, too'
     throw invalidArgument(`learners.${name}`, expected, found === undefined ? 'a model that is not there' : `that of ${found}`)
+  }
+
+  /** @throws ERR_INVALID_ARGUMENT for a prompt that a model of embeddings does not have */
+  checkPrompt(name: string): void {
+    for (const [each, { model }] of this.#models) {
+      if (!(model instanceof SentenceTransformer) || Object.hasOwn(model.prompts, name)) continue
+      const known = Object.keys(model.prompts).join(', ') || 'none'
+      throw invalidArgument('defaultPromptName', `a prompt of ${each} (${known})`, name)
+    }
   }
 
   /** @throws ServeError 404 */

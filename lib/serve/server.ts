@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { unlink } from 'node:fs/promises'
-import { createServer, type Server } from 'node:http'
+import { createServer, type Server, type ServerOptions } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 import { SentenceTorchError } from '../errors.js'
@@ -19,6 +19,10 @@ export interface ServeOptions extends HandlerOptions {
   udsPath?: string
   /** A port of its own for `/metrics`, on the same host. Default: none. */
   prometheusPort?: number
+  /** Milliseconds that a client may take to send its headers. Default 10,000. */
+  headersTimeout?: number
+  /** Milliseconds that a client may take to send a whole request. Default 30,000. */
+  requestTimeout?: number
   /** Milliseconds that `close` waits for requests in work before it cuts them off. Default 30,000. */
   drainTimeout?: number
 }
@@ -38,13 +42,12 @@ export interface RunningServer {
  */
 const LIMITS = {
   maxHeaderSize: 16 * 1024,
-  headersTimeout: 10_000,
-  requestTimeout: 30_000,
   keepAliveTimeout: 65_000,
   connectionsCheckingInterval: 1000,
 }
+const OWN = ['host', 'port', 'udsPath', 'prometheusPort']
 const MOST_CONNECTIONS = 4096
-const DRAIN = 30_000
+const TIMEOUTS = { headersTimeout: 10_000, requestTimeout: 30_000, drainTimeout: 30_000 }
 
 /**
  * Listens for requests, with `createHandler`'s routes.
@@ -57,16 +60,18 @@ const DRAIN = 30_000
  * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION; ERR_NETWORK for a port or socket that is in use or not permitted
  */
 export async function serve(options: ServeOptions): Promise<RunningServer> {
-  const { host = '127.0.0.1', port = 3000, udsPath, prometheusPort, drainTimeout = DRAIN, ...rest } = options
-  const own = ['host', 'port', 'udsPath', 'prometheusPort', 'drainTimeout']
-  checkOptions('serve', options, [...HANDLER_OPTIONS, ...own])
+  const { host = '127.0.0.1', port = 3000, udsPath, prometheusPort, ...others } = options
+  const { headersTimeout, requestTimeout, drainTimeout, ...rest } = { ...TIMEOUTS, ...others }
+  checkOptions('serve', options, [...HANDLER_OPTIONS, ...OWN, ...Object.keys(TIMEOUTS)])
   for (const [name, value] of Object.entries({ host, udsPath })) checkType(name, value, 'string')
   for (const [name, value] of Object.entries({ port, prometheusPort })) checkInteger(name, value, 0, 65535)
+  for (const [name, value] of Object.entries({ headersTimeout, requestTimeout })) checkInteger(name, value, 1)
   checkInteger('drainTimeout', drainTimeout, 0)
+  const limits = { ...LIMITS, headersTimeout, requestTimeout }
   const handler = createHandler({ page: true, ...rest })
-  const server = newServer()
+  const server = newServer(limits)
   server.on('request', handler)
-  const metrics = prometheusPort === undefined ? undefined : metricsServer(handler)
+  const metrics = prometheusPort === undefined ? undefined : metricsServer(handler, limits)
   const place = udsPath === undefined ? { host, port } : { path: udsPath }
   await listen(server, place)
   try {
@@ -83,15 +88,15 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   return { url: urlOf(server, host), handler, close }
 }
 
-function newServer(): Server {
-  const server = createServer(LIMITS)
+function newServer(limits: ServerOptions): Server {
+  const server = createServer(limits)
   server.maxConnections = MOST_CONNECTIONS
   server.on('clientError', refuseClient)
   return server
 }
 
-function metricsServer(handler: ServeHandler): Server {
-  return newServer().on('request', ({ url }, response) => {
+function metricsServer(handler: ServeHandler, limits: ServerOptions): Server {
+  return newServer(limits).on('request', ({ url }, response) => {
     const isThere = url === '/metrics' || url === '/'
     response.writeHead(isThere ? 200 : 404, { 'content-type': isThere ? METRICS_TYPE : 'text/plain' })
     response.end(isThere ? handler.metrics() : 'There is only /metrics\n')

@@ -33,6 +33,7 @@ const libRules: Record<string, readonly string[]> = {
     ...['classification', 'plots', 'report'],
   ],
 }
+libRules.integrations = ['errors', 'options', 'io', 'data', 'native', 'models', 'search']
 libRules.cli = [...Object.keys(libRules)]
 libRules.index = [...Object.keys(libRules)]
 

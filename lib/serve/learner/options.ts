@@ -61,7 +61,8 @@ const ofFunction = <T>() =>
 const having = <T>(type: string, expected: string, fits: (value: object) => boolean) =>
   option<T>({
     ...{ type, expected, default: null as never },
-    fits: (value) => typeof value === 'object' && value !== null && fits(value),
+    // Evaluators can be called.
+    fits: (value) => ['object', 'function'].includes(typeof value) && value !== null && fits(value as object),
   })
 
 const OPTIONS = {
