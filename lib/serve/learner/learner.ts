@@ -10,6 +10,7 @@ import { failedTo } from '../../io/system-error.js'
 import { SentenceTransformer } from '../../models/sentence-transformer.js'
 import type { ServedModel } from '../served-model.js'
 import { checkedFeedback, type Feedback, FeedbackLog } from './feedback.js'
+import { FrozenDocuments } from './frozen-documents.js'
 import { type LearnerOptions, type LearnerSettings, learnerSettings } from './options.js'
 import { twoTowers } from './query-tower.js'
 import type { Round } from './rounds.js'
@@ -48,6 +49,7 @@ export class Learner {
   readonly #log: FeedbackLog
   readonly #versions: Versions
   readonly #lock: FileLock
+  readonly #documents: FrozenDocuments | undefined
   readonly #closing = new AbortController()
   #state: 'waiting' | 'training' | 'evaluating' = 'waiting'
   #running: { round: Promise<Round>; stop: AbortController } | undefined
@@ -61,6 +63,7 @@ export class Learner {
     this.#log = log
     this.#versions = versions
     this.#lock = lock
+    if (settings.documents !== null) this.#documents = new FrozenDocuments(settings.documents)
   }
 
   /**
@@ -211,7 +214,7 @@ export class Learner {
       await this.#versions.update({ next: next + 1, tried: this.#log.length })
       this.#state = 'training'
       model = await this.#load(from)
-      await learn(model, pairs, this.#settings, { signal, round: next })
+      await learn(model, pairs, this.#settings, { documents: this.#documents, signal, round: next })
       this.#state = 'evaluating'
       const judged = await this.#judge(from, model, signal)
       round = { ...facts, ...judged.numbers, outcome: judged.isBetter ? 'swapped' : 'kept', seconds: seconds() }
@@ -245,9 +248,10 @@ export class Learner {
   }
 
   async #judge(from: string, model: SentenceTransformer, signal: AbortSignal) {
-    const { documents, evaluator, swap } = this.#settings
+    const { evaluator, swap } = this.#settings
+    const documents = this.#documents
     const measure = (one: SentenceTransformer) =>
-      evaluator.evaluate(documents === null ? one : twoTowers(one, documents), { signal, items: true })
+      evaluator.evaluate(documents === undefined ? one : twoTowers(one, documents), { signal, items: true })
     if (this.#scores?.version !== from) {
       this.#scores = { version: from, result: await measure(this.served.model as SentenceTransformer) }
     }

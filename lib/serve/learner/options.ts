@@ -38,11 +38,17 @@ export interface LearnerOptions {
    * vectors that this model gave them: an index stays valid.
    */
   documents?: SentenceTransformer | null
-  /** Documents among which wrong ones are looked for, for `documents`; without them a batch's other documents are the wrong ones. */
+  /**
+   * The texts that `documents` has embedded: near ones are the wrong documents of a training, and first sentences are queries, too.
+   * Default: none; the wrong ones are then the batch's other documents alone.
+   */
   corpus?: readonly string[]
   /** Makes the loss of a training. Default `MultipleNegativesRankingLoss`. Not with `documents`, which has its own. */
   loss?: (() => Loss) | null
-  /** Arguments of the trainings, over the learner's: one epoch in batches of 16, with a learning rate of 2e-5. */
+  /**
+   * Arguments of the trainings, over the learner's: one epoch in batches of 16 with a learning rate of 2e-5; with `documents`, three in
+   * batches of 32 with 1e-4.
+   */
   args?: PartialTrainingArguments
   /** Feedback from elsewhere, beside `add` and `POST /feedback`. */
   source?: AsyncIterable<Feedback | readonly Feedback[]> | null

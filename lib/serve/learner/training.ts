@@ -6,6 +6,7 @@ import { MultipleNegativesRankingLoss } from '../../losses/multiple-negatives-ra
 import type { SentenceTransformer } from '../../models/sentence-transformer.js'
 import { type PartialTrainingArguments, SentenceTransformerTrainer } from '../../training/index.js'
 import type { Feedback } from './feedback.js'
+import type { FrozenDocuments } from './frozen-documents.js'
 import type { LearnerSettings } from './options.js'
 import { towerRows } from './query-tower.js'
 import { queryTowerLoss } from './query-tower-loss.js'
@@ -14,18 +15,20 @@ const ARGUMENTS = {
   ...{ perDeviceTrainBatchSize: 16, learningRate: 2e-5, numTrainEpochs: 1, warmupSteps: 0.1 },
   ...{ saveStrategy: 'no', reportTo: 'none' },
 } satisfies PartialTrainingArguments
+/** The documents stay where they are, so that queries may move far. */
+const TOWER_ARGUMENTS = { perDeviceTrainBatchSize: 32, learningRate: 1e-4, numTrainEpochs: 3 }
 
 /** Trains `model` in place. Its prompts stand before the texts, as they do when it serves. */
 export async function learn(
   model: SentenceTransformer,
   pairs: readonly Feedback[],
-  { documents, corpus, loss, args, folder }: Pick<LearnerSettings, 'documents' | 'corpus' | 'loss' | 'args' | 'folder'>,
-  { signal, round }: { signal: AbortSignal; round: number },
+  { corpus, loss, args, folder }: Pick<LearnerSettings, 'corpus' | 'loss' | 'args' | 'folder'>,
+  { documents, signal, round }: { documents: FrozenDocuments | undefined; signal: AbortSignal; round: number },
 ): Promise<void> {
   const outputDir = join(folder, 'training')
   const seed = args.seed ?? 42 + round
   const parts: { trainDataset: Record<string, Dataset>; loss: Loss } =
-    documents === null
+    documents === undefined
       ? { trainDataset: textRows(pairs), loss: loss?.() ?? new MultipleNegativesRankingLoss() }
       : { trainDataset: await towerRows(model, documents, pairs, { corpus, seed, signal }), loss: queryTowerLoss() }
   const [only, ...others] = Object.values(parts.trainDataset)
@@ -36,7 +39,8 @@ export async function learn(
     loss: parts.loss,
     args: {
       ...ARGUMENTS,
-      ...(documents === null && loss === null && { batchSampler: 'no_duplicates' }),
+      ...(documents !== undefined && TOWER_ARGUMENTS),
+      ...(loss === null && { batchSampler: 'no_duplicates' }),
       prompts: promptsOf(model, columns),
       ...args,
       ...{ outputDir, loggingDir: outputDir, seed },
