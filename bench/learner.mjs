@@ -24,10 +24,17 @@ const { values: options } = parseArgs({
 })
 const shared = fileURLToPath(new URL('../../shared/', import.meta.url))
 const model = join(shared, 'models/all-MiniLM-L6-v2')
-const lines = (file) => readFileSync(join(shared, 'data/cranfield', file), 'utf8').trim().split('\n')
+const lines = (file) =>
+  readFileSync(join(shared, 'data/cranfield', file), 'utf8')
+    .trim()
+    .split('\n')
 const objects = (file) => lines(file).map((line) => JSON.parse(line))
 
-const corpus = new Map(objects('corpus.jsonl').map(({ _id, text }) => [_id, text]).filter(([, text]) => text.trim()))
+const corpus = new Map(
+  objects('corpus.jsonl')
+    .map(({ _id, text }) => [_id, text])
+    .filter(([, text]) => text.trim()),
+)
 const queries = new Map(objects('queries.jsonl').map(({ _id, text }) => [_id, text]))
 const relevant = new Map([...queries.keys()].map((id) => [id, new Set()]))
 for (const line of lines('qrels/test.tsv').slice(1)) {

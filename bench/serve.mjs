@@ -41,7 +41,11 @@ const rounded = (value) => Number(value.toPrecision(4))
 /** Sentences of the STS benchmark, or made-up ones of about their length. */
 function sentences(count) {
   const file = new URL('../../shared/data/stsb/dev.tsv', import.meta.url)
-  const found = existsSync(file) ? readFileSync(file, 'utf8').split(/[\t\n]/).filter((text) => / .* /.test(text)) : []
+  const found = existsSync(file)
+    ? readFileSync(file, 'utf8')
+        .split(/[\t\n]/)
+        .filter((text) => / .* /.test(text))
+    : []
   const words = 'a man is playing the guitar while two dogs run over green field and it rains in town'.split(' ')
   const made = (i) => Array.from({ length: 8 + (i % 7) }, (_, k) => words[(i * 7 + k * 5) % words.length]).join(' ')
   return Array.from({ length: count }, (_, i) => found[i % Math.max(1, found.length)] ?? made(i))

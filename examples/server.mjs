@@ -8,7 +8,11 @@ import { SentenceTransformer, util } from 'sentence-torch'
 import { createHandler } from 'sentence-torch/serve'
 
 const [source = 'all-MiniLM-L6-v2', port = '3000'] = process.argv.slice(2)
-const answers = ['Order a replacement in the app, under Cards.', 'We are open from 9 to 5.', 'Rates are set every morning.']
+const answers = [
+  'Order a replacement in the app, under Cards.',
+  'We are open from 9 to 5.',
+  'Rates are set every morning.',
+]
 
 const model = await SentenceTransformer.load(source)
 const corpus = await model.encodeDocument(answers)

@@ -61,7 +61,10 @@ export class Call {
     }
     const names = [...learners.keys()].join(', ')
     const hint = learners.size === 0 ? 'no model that is served learns' : `those that learn are ${names}`
-    const message = name === undefined ? `Name a model: ${hint}` : `The model ${JSON.stringify(name.slice(0, 200))} does not learn: ${hint}`
+    const message =
+      name === undefined
+        ? `Name a model: ${hint}`
+        : `The model ${JSON.stringify(name.slice(0, 200))} does not learn: ${hint}`
     throw new ServeError('Validation', message, { status: 404, param: 'model', code: 'no_learner' })
   }
 

@@ -41,7 +41,11 @@ export class ModelSet {
     if (this.#models.get(name) === served) return
     const found = [...this.#models].find(([, each]) => each === served)?.[0]
     const expected = 'the name of its ServedModel, which stands in models, too'
-    throw invalidArgument(`learners.${name}`, expected, found === undefined ? 'a model that is not there' : `that of ${found}`)
+    throw invalidArgument(
+      `learners.${name}`,
+      expected,
+      found === undefined ? 'a model that is not there' : `that of ${found}`,
+    )
   }
 
   /** @throws ERR_INVALID_ARGUMENT for a prompt that a model of embeddings does not have */

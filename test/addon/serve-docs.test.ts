@@ -66,7 +66,9 @@ test('docs/serve.md has every route', (t) => {
 test('examples/server.mjs', async (t) => {
   const { folder, model } = await place()
   t.teardown(() => rmSync(folder, { recursive: true, force: true }))
-  const program = spawn(process.execPath, [join(packageRoot, 'examples/server.mjs'), model, '0'], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const program = spawn(process.execPath, [join(packageRoot, 'examples/server.mjs'), model, '0'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   const [line] = (await once(createInterface(program.stdout), 'line')) as [string]
   const url = /http:\S+/.exec(line)![0]
   const found = await (await fetch(`${url}/search?q=cat`)).json()

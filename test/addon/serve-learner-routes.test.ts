@@ -10,7 +10,10 @@ import { temporaryFolder } from '../helpers/model-folders.js'
 import { get, post } from '../helpers/served-models.js'
 import { tinyFolder } from '../helpers/tiny-folder.js'
 
-const PAIRS = ['cat', 'dog', 'cow', 'red', 'blue', 'milk'].map((word) => ({ query: `a ${word}`, positive: `the ${word} is` }))
+const PAIRS = ['cat', 'dog', 'cow', 'red', 'blue', 'milk'].map((word) => ({
+  query: `a ${word}`,
+  positive: `the ${word} is`,
+}))
 
 /** Every version is better than the one before. */
 function rising(): evaluation.Evaluator {
@@ -31,7 +34,12 @@ async function learning(t: ExecutionContext, { every = 0, apiKeys = [] as string
     await learner.dispose()
     await Promise.all([model, still].map((each) => each.dispose()))
   })
-  return { server, learner, served, ask: (path: string, body: unknown, headers = {}) => post(server.url + path, body, headers) }
+  return {
+    server,
+    learner,
+    served,
+    ask: (path: string, body: unknown, headers = {}) => post(server.url + path, body, headers),
+  }
 }
 
 async function waiting(learner: Learner): Promise<void> {
@@ -137,7 +145,9 @@ inChromium('the page shows versions and compares texts, in every theme and width
       for (let i = 0; i < 200 && !(await page.evaluate(expression)); i++) await wait(50)
       return page.evaluate(expression)
     }
-    await page.evaluate(`(() => { const key = document.getElementById('key'); key.value = 'secret'; key.dispatchEvent(new Event('change')) })()`)
+    await page.evaluate(
+      `(() => { const key = document.getElementById('key'); key.value = 'secret'; key.dispatchEvent(new Event('change')) })()`,
+    )
     t.truthy(await until(`document.getElementById('models').textContent.includes('waiting, 6 of 6 pairs to learn')`))
     await page.evaluate(`document.getElementById('compare').requestSubmit()`)
     t.is(await until(`document.getElementById('scores').rows.length`), 2)

@@ -8,7 +8,10 @@ import { temporaryFolder } from '../helpers/model-folders.js'
 import { tinyFolder, tinyWords } from '../helpers/tiny-folder.js'
 
 const word = (i: number) => tinyWords[i % tinyWords.length]!
-const pair = (i: number): Feedback => ({ query: `${word(i)} ${word(i * 3 + 1)}`, positive: `the ${word(i)} is ${word(i + 5)}` })
+const pair = (i: number): Feedback => ({
+  query: `${word(i)} ${word(i * 3 + 1)}`,
+  positive: `the ${word(i)} is ${word(i + 5)}`,
+})
 const pairs = (count: number, start = 0) => Array.from({ length: count }, (_, i) => pair(start + i))
 const TEXTS = ['the red cat', 'a blue dog']
 const FAST = { perDeviceTrainBatchSize: 4, learningRate: 1e-2 }
@@ -142,8 +145,14 @@ test('with frozen documents queries alone learn, and the vectors of documents st
   /** How much nearer a query is to its document than to the others: what the training is for. */
   const evaluator: evaluation.Evaluator = {
     async evaluate(model) {
-      const queries = await model.encodeQuery(feedback.map(({ query }) => query), { normalizeEmbeddings: true })
-      const vectors = await model.encodeDocument(feedback.map(({ positive }) => positive), { normalizeEmbeddings: true })
+      const queries = await model.encodeQuery(
+        feedback.map(({ query }) => query),
+        { normalizeEmbeddings: true },
+      )
+      const vectors = await model.encodeDocument(
+        feedback.map(({ positive }) => positive),
+        { normalizeEmbeddings: true },
+      )
       const { data, shape } = await documents.similarity(queries, vectors)
       let lead = 0
       for (let i = 0; i < shape[0]; i++) {

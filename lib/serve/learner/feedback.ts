@@ -56,7 +56,10 @@ export class FeedbackLog {
       const whole = text.slice(0, text.lastIndexOf('\n') + 1)
       if (whole.length < text.length) await file.truncate(Buffer.byteLength(whole))
       const lines = whole.split('\n').slice(0, -1)
-      return new FeedbackLog(file, lines.map((line, i) => parsed(line, `${path}:${i + 1}`)))
+      return new FeedbackLog(
+        file,
+        lines.map((line, i) => parsed(line, `${path}:${i + 1}`)),
+      )
     } catch (error) {
       await file.close().catch(() => {})
       throw error

@@ -130,7 +130,10 @@ export class Learner {
   checkPending(): void {
     this.#checkOpen()
     if (this.#running || this.status().pending > 0) return
-    throw new SentenceTorchError('ERR_INVALID_DATA', 'There is no feedback that the version which serves has not learned')
+    throw new SentenceTorchError(
+      'ERR_INVALID_DATA',
+      'There is no feedback that the version which serves has not learned',
+    )
   }
 
   /**
@@ -229,7 +232,9 @@ export class Learner {
         model = undefined
       } else await this.#versions.update({ rounds })
     } catch (error) {
-      const failed = signal.aborted ? ({ outcome: 'stopped' } as const) : ({ outcome: 'failed', error: messageOf(error) } as const)
+      const failed = signal.aborted
+        ? ({ outcome: 'stopped' } as const)
+        : ({ outcome: 'failed', error: messageOf(error) } as const)
       round = { ...facts, ...failed, seconds: seconds() }
       await this.#versions.update({ rounds: this.#versions.withRound(round) }).catch(() => {})
     }
@@ -270,7 +275,6 @@ export class Learner {
     }
     return { isBetter, numbers, result }
   }
-
 
   /** Lets a model serve. The one before is disposed of when no request uses it, unless it is the caller's. */
   #put(model: SentenceTransformer, version: string): void {

@@ -15,9 +15,9 @@ import {
   text,
 } from '../../options/kinds.js'
 import type { PartialTrainingArguments } from '../../training/index.js'
+import { ServedModel } from '../served-model.js'
 import type { Feedback } from './feedback.js'
 import type { Round } from './rounds.js'
-import { ServedModel } from '../served-model.js'
 
 export interface LearnerOptions {
   /** The model that serves and learns, one of embeddings. */

@@ -30,5 +30,8 @@ const FAR = 1e4
 
 /** 1 where a vector of `all` is that of the row's own document, which other rows may have, too. */
 function same(own: Tensor, all: Tensor): Tensor {
-  return own.matmul(all.transpose()).gt(1 - 1e-5).to('float32')
+  return own
+    .matmul(all.transpose())
+    .gt(1 - 1e-5)
+    .to('float32')
 }

@@ -51,7 +51,10 @@ export async function towerRows(
   // A batch has labels of one length.
   const lengths = [...new Set(rows.map(({ label }) => label.length))]
   return Object.fromEntries(
-    lengths.map((length) => [`numbers${length}`, Dataset.fromRows(rows.filter(({ label }) => label.length === length))]),
+    lengths.map((length) => [
+      `numbers${length}`,
+      Dataset.fromRows(rows.filter(({ label }) => label.length === length)),
+    ]),
   )
 }
 

@@ -62,7 +62,9 @@ export class Versions {
   /** @param version that serves where the folder is new @throws ERR_INVALID_FILE, ERR_FILE_SYSTEM */
   static async open(folder: string, version: string): Promise<Versions> {
     const path = join(folder, 'state.json')
-    const written = await readFile(path, 'utf8').catch(absent(undefined)).catch(failedTo(`read ${path}`))
+    const written = await readFile(path, 'utf8')
+      .catch(absent(undefined))
+      .catch(failedTo(`read ${path}`))
     const fresh = { format: 1, current: version, previous: null, next: 2, learned: 0, tried: 0, rounds: [] } as const
     await makeFolder(join(folder, 'versions')).catch(failedTo(`create ${folder}`))
     return new Versions(folder, written === undefined ? fresh : parseJson(written, path, stateSchema))

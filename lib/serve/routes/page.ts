@@ -1,5 +1,5 @@
-import { statusPage } from '../status-page.js'
 import { get } from '../route.js'
+import { statusPage } from '../status-page.js'
 
 /** A page for whoever runs the server; it holds nothing that is not public, and asks `/status` and `/similarity` with the key typed in. */
 export const pageRoute = get({

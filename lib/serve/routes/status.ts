@@ -6,7 +6,10 @@ export const statusRoute = get({
   tag: 'Service',
   summary: 'Work, latency, versions and learners at this moment',
   isPublic: false,
-  answer: { description: 'Numbers; latency is of the last 1,000 requests, in milliseconds', schema: { type: 'object' } },
+  answer: {
+    description: 'Numbers; latency is of the last 1,000 requests, in milliseconds',
+    schema: { type: 'object' },
+  },
   async handle({ service }) {
     const { texts, metrics, models, learners, isDraining, settings } = service
     return json({
