@@ -31,7 +31,7 @@ export class Core implements Answerer {
   serves(method: string, target: string): boolean {
     const path = this.#withoutBase(target)
     if (path === undefined) return false
-    if (method === 'OPTIONS') return this.service.settings.corsAllowOrigin.length > 0
+    if (method === 'OPTIONS' && this.service.settings.corsAllowOrigin.length > 0) return this.serves('POST', target)
     try {
       return this.#route(method, path) !== undefined
     } catch {

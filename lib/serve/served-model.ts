@@ -70,15 +70,15 @@ export class ServedModel {
    * @returns when no request uses the old model any more, which may be disposed then
    * @throws ERR_INVALID_ARGUMENT for a model with another task
    */
-  swap(model: AnyModel, options: VersionOptions = {}): Promise<void> {
+  async swap(model: AnyModel, options: VersionOptions = {}): Promise<void> {
     const version = checkedVersion(options)
     const [found, expected] = [taskOf(checkedModel(model)), this.task]
     if (found !== expected) throw invalidArgument('model', `a model for ${expected}`, `one for ${found}`)
     const old = this.#current
     this.#number++
     this.#current = { model, version: version ?? String(this.#number), users: 0 }
-    if (old.users === 0) return Promise.resolve()
-    return new Promise((resolve) => {
+    if (old.users === 0) return
+    await new Promise<void>((resolve) => {
       old.whenUnused = resolve
     })
   }

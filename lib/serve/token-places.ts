@@ -6,7 +6,7 @@ export interface PlacedToken {
   readonly text: string
   /** Whether it is one that the tokenizer puts around a text. */
   readonly special: boolean
-  /** Bytes of the text in UTF-8; null for special tokens, and where the place is not known. */
+  /** Bytes of the text in UTF-8; null for special tokens, and where the place is not known: it is for WordPiece alone. */
   readonly start: number | null
   readonly stop: number | null
 }
@@ -17,7 +17,9 @@ export interface PlacedToken {
  */
 export function tokensOf(tokenizer: Tokenizer, text: string, ids: Int32Array): PlacedToken[] {
   const { before, after } = tokenizer.specialCounts
-  const places = placesOf(tokenizer, text, ids.subarray(before, ids.length - after))
+  const content = ids.subarray(before, ids.length - after)
+  // Other kinds make tokens of parts of characters and of spaces, which their names do not tell.
+  const places = tokenizer.modelType === 'WordPiece' ? placesOf(tokenizer, text, content) : []
   return Array.from(ids, (id, i) => {
     const special = i < before || i >= ids.length - after
     const place = special ? undefined : places[i - before]

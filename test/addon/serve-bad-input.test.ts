@@ -222,7 +222,7 @@ async function raw(bytes: string | Buffer, { ends = false, url = server.url } = 
 
 const POST = 'POST /embed HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n'
 
-test('headers that never end, and bodies that never come, are cut off by 408', async (t) => {
+test.serial('headers that never end, and bodies that never come, are cut off by 408', async (t) => {
   const { url, close } = await serveTiny(models, { headersTimeout: 300, requestTimeout: 600 })
   const [headers, body] = await Promise.all([
     raw('GET /health HTTP/1.1\r\nx: ', { url }),
@@ -234,7 +234,7 @@ test('headers that never end, and bodies that never come, are cut off by 408', a
   await close()
 })
 
-test('headers beyond 16 KiB are 431; what is no HTTP is 400', async (t) => {
+test.serial('headers beyond 16 KiB are 431; what is no HTTP is 400', async (t) => {
   t.regex(await raw(`GET /health HTTP/1.1\r\nx: ${'a'.repeat(100_000)}\r\n\r\n`), /^HTTP\/1\.1 431 /)
   t.regex(await raw(`GET /health HTTP/1.1\r\n${'a: b\r\n'.repeat(10_000)}\r\n`), /^HTTP\/1\.1 431 /)
   t.regex(await raw('\x16\x03\x01\x02\x00\x01\x00'), /^HTTP\/1\.1 400 /)
@@ -243,7 +243,7 @@ test('headers beyond 16 KiB are 431; what is no HTTP is 400', async (t) => {
   t.regex(await raw(smuggled), /^HTTP\/1\.1 400 /)
 })
 
-test('a client that closes its side, or goes in the middle of a body, harms nobody', async (t) => {
+test.serial('a client that closes its side, or goes in the middle of a body, harms nobody', async (t) => {
   const body = JSON.stringify({ inputs: 'cat' })
   await raw(`${POST}content-length: ${body.length}\r\n\r\n${body}`, { ends: true })
   await raw(`${POST}content-length: 90\r\n\r\n{"inp`, { ends: true })

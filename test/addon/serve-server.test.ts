@@ -121,7 +121,7 @@ test('a request beyond its deadline is answered by 429', async (t) => {
 
 test('close answers what is in work, refuses what is new, and ends', async (t) => {
   const { hooks, open, until } = gate()
-  const server = await start(t, { hooks })
+  const server = await start(t, { hooks, drainTimeout: 60_000 })
   const answer = post(`${server.url}/embed`, { inputs: 'cat' })
   await until(1)
   const closed = server.close()
@@ -276,7 +276,7 @@ test('a model is swapped between requests: each is answered by one version, whic
   t.deepEqual(Float32Array.from(before.json[0]), await models.embedder.encode('cat', options))
   t.deepEqual(Float32Array.from(after.json[0]), await other.encode('cat', options))
   t.is((await get(`${server.url}/info`)).json.model_version, '2')
-  t.throws(() => served.swap(models.reranker), { code: 'ERR_INVALID_ARGUMENT', message: /embedding/ })
+  await t.throwsAsync(served.swap(models.reranker), { code: 'ERR_INVALID_ARGUMENT', message: /embedding/ })
   await server.close()
   await other.dispose()
 })
