@@ -1,5 +1,6 @@
-import { Custom } from '../../losses/custom.js'
-import type { Tensor } from '../../tensor/tensor.js'
+import { Custom, type TensorLossFunction } from '../../losses/custom.js'
+
+type Tensor = Parameters<TensorLossFunction>[0][number]
 
 const SCALE = 20
 
