@@ -1,5 +1,6 @@
 import type { Budget } from './budget.js'
-import { asServeError, ClientGone, type ErrorKind, type ServeError } from './errors.js'
+import { asServeError, ClientGone, type ErrorKind, ServeError } from './errors.js'
+import type { Learner } from './learner/learner.js'
 import type { ModelSet } from './model-set.js'
 import type { Lease, ModelTask } from './served-model.js'
 import type { Facts, ServerMetrics } from './server-metrics.js'
@@ -8,6 +9,8 @@ import type { Settings } from './settings.js'
 /** What all requests of a handler share. */
 export interface Service {
   readonly models: ModelSet
+  /** By the names of their models. */
+  readonly learners: ReadonlyMap<string, Learner>
   readonly settings: Settings
   /** Texts in work. */
   readonly texts: Budget
@@ -30,6 +33,8 @@ export class Call {
     /** Fires when the client has gone, or the deadline is over. */
     readonly signal: AbortSignal,
     readonly facts: Facts,
+    /** The version that has to answer, from the header `x-model-version`. */
+    readonly wantedVersion: string | undefined,
   ) {}
 
   /** A version of the model that the request asks for, until the request ends. */
@@ -38,7 +43,29 @@ export class Call {
     this.facts.model = lease.name
     this.facts.version = lease.version
     this.atEnd(lease.release)
-    return lease
+    const { name, version } = lease
+    if (this.wantedVersion === undefined || this.wantedVersion === version) return lease
+    const message = `The model ${name} is served in version ${version}, not in ${JSON.stringify(this.wantedVersion.slice(0, 200))}`
+    throw new ServeError('Validation', message, { status: 412, code: 'other_version' })
+  }
+
+  /** What trains the model that the request names, or the only one. @throws ServeError 404 */
+  learner(bodyModel: string | undefined): Learner {
+    const { learners } = this.service
+    const name = this.pathModel ?? bodyModel ?? (learners.size === 1 ? [...learners.keys()][0] : undefined)
+    const found = name === undefined ? undefined : learners.get(name)
+    if (found) {
+      this.facts.model = name!
+      this.facts.version = found.status().version
+      return found
+    }
+    const names = [...learners.keys()].join(', ')
+    const hint = learners.size === 0 ? 'no model that is served learns' : `those that learn are ${names}`
+    const message =
+      name === undefined
+        ? `Name a model: ${hint}`
+        : `The model ${JSON.stringify(name.slice(0, 200))} does not learn: ${hint}`
+    throw new ServeError('Validation', message, { status: 404, param: 'model', code: 'no_learner' })
   }
 
   /** Takes the room of texts in work, until the request ends. @throws ServeError 429 */

@@ -7,6 +7,7 @@ import { ClientGone, type ErrorShape, errorBody, overloaded, ServeError } from '
 import type { Answered, Answerer, Asked } from './exchange.js'
 import type { Reply } from './route.js'
 import { type Found, findRoute } from './router.js'
+import { pageRoute } from './routes/page.js'
 import { type Facts, newFacts } from './server-metrics.js'
 import type { Settings } from './settings.js'
 
@@ -32,7 +33,7 @@ export class Core implements Answerer {
     if (path === undefined) return false
     if (method === 'OPTIONS' && this.service.settings.corsAllowOrigin.length > 0) return this.serves('POST', target)
     try {
-      return findRoute(method, path, this.service.models.names) !== undefined
+      return this.#route(method, path) !== undefined
     } catch {
       return true
     }
@@ -89,7 +90,7 @@ export class Core implements Answerer {
   /** @throws ServeError 404, 405 */
   #find({ method, target }: Asked): Found {
     const path = this.#withoutBase(target)
-    const found = path === undefined ? undefined : findRoute(method, path, this.service.models.names)
+    const found = path === undefined ? undefined : this.#route(method, path)
     if (found) return found
     throw new ServeError(
       'Validation',
@@ -99,6 +100,13 @@ export class Core implements Answerer {
         code: 'not_found',
       },
     )
+  }
+
+  #route(method: string, path: string): Found | undefined {
+    const { models, settings } = this.service
+    const found = findRoute(method, path, models.names)
+    // Without the page, GET / is free for the application around.
+    return found?.route === pageRoute && !settings.page ? undefined : found
   }
 
   /** @returns undefined for a path that is not below the base */
@@ -119,7 +127,7 @@ export class Core implements Answerer {
 
   async #run(asked: Asked, { route, rest, model }: Found, id: string, facts: Facts) {
     const { signal, stop } = withDeadline(asked.signal, this.service.settings)
-    const call = new Call(this.service, id, model, signal, facts)
+    const call = new Call(this.service, id, model, signal, facts, asked.headers['x-model-version'])
     call.atEnd(stop)
     try {
       if (model !== undefined) this.service.models.named(model)

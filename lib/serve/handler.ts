@@ -41,10 +41,13 @@ export interface ServeHandler {
 export function createHandler(options: HandlerOptions): ServeHandler {
   const settings = settingsOf(options)
   const models = new ModelSet(options.models)
+  const learners = new Map(Object.entries(settings.learners))
+  for (const [name, learner] of learners) models.checkLearner(name, learner.served)
   if (settings.defaultPromptName !== null) models.checkPrompt(settings.defaultPromptName)
   const texts = new Budget(settings.maxConcurrentRequests)
   const service: Service = {
     models,
+    learners,
     settings,
     texts,
     bytes: new Budget(BODIES * settings.payloadLimit),

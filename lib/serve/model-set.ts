@@ -36,6 +36,18 @@ export class ModelSet {
     return [...this.#models]
   }
 
+  /** @throws ERR_INVALID_ARGUMENT for a learner whose model is not the one of its name */
+  checkLearner(name: string, served: ServedModel): void {
+    if (this.#models.get(name) === served) return
+    const found = [...this.#models].find(([, each]) => each === served)?.[0]
+    const expected = 'the name of its ServedModel, which stands in models, too'
+    throw invalidArgument(
+      `learners.${name}`,
+      expected,
+      found === undefined ? 'a model that is not there' : `that of ${found}`,
+    )
+  }
+
   /** @throws ERR_INVALID_ARGUMENT for a prompt that a model of embeddings does not have */
   checkPrompt(name: string): void {
     for (const [each, { model }] of this.#models) {

@@ -16,7 +16,7 @@ export interface Route {
   readonly path: string
   readonly aliases?: readonly string[]
   readonly summary: string
-  readonly tag: 'Text Embeddings Inference' | 'OpenAI' | 'Cohere and Jina' | 'Service'
+  readonly tag: 'Text Embeddings Inference' | 'OpenAI' | 'Cohere and Jina' | 'Learning' | 'Service'
   readonly errors: ErrorShape
   /** Whether it is answered without an API key. */
   readonly isPublic: boolean

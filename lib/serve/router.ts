@@ -36,8 +36,7 @@ export function findRoute(method: string, target: string, names: readonly string
   if (route) return { route, rest: '', model }
   const found = open.find(({ start }) => path.startsWith(start) && path.length > start.length)
   if (found && found.route.method === asked) return { route: found.route, rest: path.slice(found.start.length), model }
-  // GET / is free for a page.
-  if ((!some && !found) || (path === '/' && asked === 'GET')) return undefined
+  if (!some && !found) return undefined
   const allow = [...new Set((some ?? [found!.route]).map((each) => each.method))].join(', ')
   throw new ServeError('Validation', `${path} is asked by ${allow}, not by ${method}`, {
     status: 405,

@@ -1,3 +1,4 @@
+import { Latest } from './latest.js'
 import { Counter, exposition, Gauge, Histogram } from './metrics.js'
 
 /** Seconds: 35 steps, each half as long again. Source: text-embeddings-inference router/src/prometheus.rs. */
@@ -39,6 +40,7 @@ export class ServerMetrics {
   readonly tokenization = new Histogram(DURATIONS)
   readonly inference = new Histogram(DURATIONS)
   readonly inputLength = new Histogram(TOKENS)
+  readonly latest = new Latest(1000)
 
   /** @param inWork texts that are accepted and not answered yet */
   constructor(private readonly inWork: () => number) {}
@@ -48,6 +50,7 @@ export class ServerMetrics {
     if (method === undefined) return
     this.successes.add({ method })
     this.duration.record(milliseconds / 1000)
+    this.latest.record(milliseconds)
     this.tokenization.record(tokenization / 1000)
     this.inference.record(inference / 1000)
   }

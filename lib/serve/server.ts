@@ -68,7 +68,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   for (const [name, value] of Object.entries({ headersTimeout, requestTimeout })) checkInteger(name, value, 1)
   checkInteger('drainTimeout', drainTimeout, 0)
   const limits = { ...LIMITS, headersTimeout, requestTimeout }
-  const handler = createHandler(rest)
+  const handler = createHandler({ page: true, ...rest })
   const server = newServer(limits)
   server.on('request', handler)
   const metrics = prometheusPort === undefined ? undefined : metricsServer(handler, limits)

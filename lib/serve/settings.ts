@@ -10,12 +10,15 @@ import {
   text,
 } from '../options/kinds.js'
 import type { Hooks } from './hooks.js'
+import { Learner } from './learner/learner.js'
 import type { LogRecord } from './log.js'
 import type { AnyModel, ServedModel } from './served-model.js'
 
 export interface HandlerOptions {
   /** Models by the names that requests call them. Routes take the first that has their task, unless a request names one. */
   models: Readonly<Record<string, AnyModel | ServedModel>>
+  /** What trains models while they serve, by the models' names. Default: none. */
+  learners?: Readonly<Record<string, Learner>>
   /** Texts in work at a time; what goes beyond is answered by 429. Default 512. */
   maxConcurrentRequests?: number
   /** Texts of one request. Default 32. */
@@ -32,6 +35,8 @@ export interface HandlerOptions {
   apiKeys?: readonly string[]
   /** Origins of web pages that may ask; `*` for all. Default: none. */
   corsAllowOrigin?: readonly string[]
+  /** Whether `GET /` shows a page of queue, latency and versions. Default false, with `serve` true. */
+  page?: boolean
   /** What stands before every path, such as `/api/embeddings`. Default ''. */
   basePath?: string
   /** Gets a record of every request. Texts and keys are not in it. Default: none. */
@@ -65,6 +70,11 @@ const hooks = nullable(
 )
 
 const OPTIONS = {
+  learners: option<Readonly<Record<string, Learner>>>({
+    ...{ type: 'Readonly<Record<string, Learner>>', default: {}, expected: 'learners by the names of their models' },
+    fits: (value) =>
+      typeof value === 'object' && value !== null && Object.values(value).every((each) => each instanceof Learner),
+  }),
   maxConcurrentRequests: integer(512, { least: 1 }),
   maxClientBatchSize: integer(32, { least: 1 }),
   payloadLimit: integer(2_000_000, { least: 1 }),
@@ -73,6 +83,7 @@ const OPTIONS = {
   deadline: integer(0, { least: 0 }),
   apiKeys: listOfTexts,
   corsAllowOrigin: listOfTexts,
+  page: flag(false),
   basePath: option<string>({
     type: 'string',
     default: '',

@@ -35,7 +35,7 @@ test('docs/serve.md: the programs print what they say', async (t) => {
   writeFileSync(join(folder, 'page.mjs'), program)
   const { stdout } = await run(process.execPath, [join(folder, 'page.mjs')], { cwd: folder })
   const expected = [...program.matchAll(/console\.log\(.*\) \/\/ (.*)$/gm)].map(([, text]) => text)
-  t.is(expected.length, 4)
+  t.is(expected.length, 5)
   t.deepEqual(stdout.trim().split('\n'), expected)
 })
 

@@ -241,7 +241,7 @@ test('/ is the route that the body is for; /models/NAME names the model', async 
   t.is((await ask('/models/classifier', { inputs: 'cat' })).json[0].label, 'animal')
   t.is((await post(`${server.url}/models/none/embed`, { inputs: 'cat' })).status, 404)
   t.is((await post(`${server.url}/models/reranker/embed`, { inputs: 'cat' })).status, 424)
-  t.is((await fetch(server.url)).status, 404)
+  t.is((await get(server.url)).header('content-type'), 'text/html; charset=utf-8')
 })
 
 test('/info, /health, /ping, /ready, /metrics', async (t) => {
@@ -259,7 +259,7 @@ test('/info, /health, /ping, /ready, /metrics', async (t) => {
   for (const line of [
     /^te_request_count\{method="single"\} \d+$/m,
     /^te_request_duration_bucket\{le="\+Inf"\} \d+$/m,
-    /^te_queue_size 0$/m,
+    /^te_queue_size \d+$/m,
     /^te_embed_success [1-9]/m,
   ])
     t.regex(metrics, line)

@@ -6,15 +6,20 @@ import { docsRoutes } from './docs.js'
 import { embedRoute } from './embed.js'
 import { embedAllRoute } from './embed-all.js'
 import { embedSparseRoute } from './embed-sparse.js'
+import { feedbackRoute } from './feedback.js'
 import { healthRoute, readyRoute } from './health.js'
 import { infoRoute } from './info.js'
+import { learnRoute } from './learn.js'
 import { metricsRoute } from './metrics.js'
 import { openAiEmbeddingsRoute } from './openai-embeddings.js'
 import { openAiModelRoute, openAiModelsRoute } from './openai-models.js'
+import { pageRoute } from './page.js'
 import { predictRoute } from './predict.js'
 import { rerankRoute } from './rerank.js'
+import { rollbackRoute } from './rollback.js'
 import { rootRoute } from './root.js'
 import { similarityRoute } from './similarity.js'
+import { statusRoute } from './status.js'
 import { tokenizeRoute } from './tokenize.js'
 
 export const routes: readonly Route[] = [
@@ -22,6 +27,7 @@ export const routes: readonly Route[] = [
   ...[tokenizeRoute, decodeRoute, rootRoute, infoRoute],
   ...[openAiEmbeddingsRoute, openAiModelsRoute, openAiModelRoute],
   cohereRerankRoute,
-  ...[healthRoute, readyRoute, metricsRoute],
+  ...[feedbackRoute, learnRoute, rollbackRoute],
+  ...[healthRoute, readyRoute, metricsRoute, statusRoute, pageRoute],
   ...docsRoutes(() => routes),
 ]
