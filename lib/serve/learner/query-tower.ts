@@ -36,15 +36,11 @@ export async function towerRows(
   pairs: readonly Feedback[],
   { corpus, seed, signal }: { corpus: readonly string[]; seed: number; signal: AbortSignal },
 ): Promise<Record<string, Dataset>> {
-  // Embedded as evaluators do, so that they are embedded once.
-  const embed = async (texts: readonly string[]) => {
-    const { data, shape } = await documents.encode(texts, { signal })
-    return embeddings(normalizeRows(data, shape[1]), ...shape)
-  }
+  const normalized = ({ data, shape }: Embeddings) => embeddings(normalizeRows(data, shape[1]), ...shape)
   const texts = [...new Set(pairs.flatMap(({ positive, negative }) => [positive, ...(negative ? [negative] : [])]))]
-  const vectors = await embed(texts)
+  const vectors = normalized(await documents.model.encodeDocument(texts, { signal }))
   const vectorOf = (text: string) => vectors.row(texts.indexOf(text))
-  const ofCorpus = corpus.length === 0 ? undefined : await embed(corpus)
+  const ofCorpus = corpus.length === 0 ? undefined : normalized(await documents.encode(corpus, { signal }))
   const random = new Random(seed)
   const wrong = ofCorpus && (await nearWrong(model, pairs, corpus, ofCorpus, random, signal))
   const ofFeedback = pairs.map(({ query, positive, negative }, i) => {
