@@ -148,7 +148,7 @@ function anchors(file: string): string[] {
 }
 
 test('every relative link of the documents names a file, and every anchor a heading', (t) => {
-  const folders = ['.', 'docs', 'bench', 'examples/electron']
+  const folders = ['.', 'docs', 'docs/recipes', 'bench', 'examples/electron']
   const files = folders.flatMap((folder) =>
     readdirSync(join(packageRoot, folder))
       .filter((name) => name.endsWith('.md'))
