@@ -221,7 +221,7 @@ test('the licence texts are those of the LibTorch that is downloaded', (t) => {
 test('workflows parse, and every script and file that they name exists', (t) => {
   const folder = join(packageRoot, '.github/workflows')
   const names = readdirSync(folder)
-  t.deepEqual(names.sort(), ['ci.yml', 'release.yml'])
+  t.deepEqual(names.sort(), ['ci.yml', 'docs.yml', 'release.yml'])
   for (const name of names) {
     const workflow = parse(readFileSync(join(folder, name), 'utf8')) as {
       jobs: Record<string, { needs?: string | string[]; steps: Step[] }>

@@ -1,0 +1,58 @@
+// Dead links inside of the site fail the build: that is VitePress' default.
+const pages = (...names) => names.map(([text, link]) => ({ text, link: `/${link}` }))
+
+export default {
+  title: 'sentence-torch',
+  description: 'Fine-tune, evaluate and serve sentence-embedding models from Node, without Python.',
+  srcDir: 'pages',
+  outDir: 'dist',
+  cleanUrls: true,
+  // Text in angle brackets is text, not a component.
+  markdown: { html: false },
+  themeConfig: {
+    search: { provider: 'local' },
+    outline: 'deep',
+    sidebar: [
+      {
+        text: 'Use models',
+        items: pages(
+          ['Start', ''],
+          ['Encode', 'encode'],
+          ['Models', 'models'],
+          ['Modules', 'modules'],
+          ['Cross-encoders', 'cross-encoder'],
+          ['T5', 'seq2seq'],
+          ['Utilities', 'utilities'],
+          ['Embedding index', 'embedding-index'],
+          ['Vector databases', 'vector-databases'],
+          ['LangChain, AI SDK, LlamaIndex, transformers.js', 'integrations'],
+          ['Command line', 'cli'],
+        ),
+      },
+      {
+        text: 'Train',
+        items: pages(
+          ['Recipes', 'recipes/'],
+          ['Data', 'data'],
+          ['Training', 'training'],
+          ['Losses', 'losses'],
+          ['Tensors', 'tensor'],
+          ['Adapters', 'adapters'],
+          ['Merging', 'merging'],
+          ['Evaluation', 'evaluation'],
+          ['Logs and warnings', 'reporting'],
+          ['Reports', 'reports'],
+        ),
+      },
+      {
+        text: 'Install',
+        items: pages(['Install', 'install'], ['Frameworks', 'frameworks'], ['Electron', 'electron'], ['CUDA', 'cuda']),
+      },
+      { text: 'API', items: pages(['All exports', 'api/']) },
+      {
+        text: 'The project',
+        items: pages(['Parity with Python', 'parity'], ['Decisions', 'decisions'], ['Roadmap', 'roadmap']),
+      },
+    ],
+  },
+}
