@@ -25,9 +25,7 @@ await build(here)
 /** The exported classes, functions and types, one page each, from their comments. */
 async function apiPages() {
   const application = await Application.bootstrapWithPlugins({
-    entryPoints: ['index', 'loops/index', 'integrations/langchain', 'integrations/ai-sdk', 'integrations/llamaindex']
-      .concat('integrations/transformers/index')
-      .map((name) => join(repository, 'lib', `${name}.ts`)),
+    entryPoints: entries(),
     tsconfig: join(here, 'tsconfig.json'),
     plugin: ['typedoc-plugin-markdown'],
     readme: 'none',
@@ -43,6 +41,14 @@ async function apiPages() {
   const project = await application.convert()
   if (!project) throw new Error('typedoc made nothing of lib/')
   await application.outputs.writeOutput({ name: 'markdown', path: join(pages, 'api') }, project)
+}
+
+/** The sources of what package.json exports. */
+function entries() {
+  const { exports } = JSON.parse(read('package.json'))
+  return Object.values(exports).flatMap(({ types }) =>
+    types ? [join(repository, types.replace('./dist/lib/', 'lib/').replace(/\.d\.ts$/, '.ts'))] : [],
+  )
 }
 
 /** @param {string} name */

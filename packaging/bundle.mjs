@@ -37,6 +37,7 @@ export async function bundle(lib, outdir) {
     entryPoints: [
       ...['index.js', ...workers].map((name) => ({ in: join(lib, name), out: basename(name, '.js') })),
       { in: join(lib, 'loops/index.js'), out: 'tensor' },
+      { in: join(lib, 'serve/index.js'), out: 'serve' },
       ...Object.entries(INTEGRATIONS).map(([out, file]) => ({ in: join(lib, 'integrations', file), out })),
       { in: join(lib, 'cli/main.js'), out: 'cli' },
       { in: join(lib, 'native/index.js'), out: 'native' },

@@ -21,12 +21,13 @@ import { push } from './push.js'
 import { quantize } from './quantize.js'
 import { report } from './report.js'
 import { search } from './search.js'
+import { serve } from './serve.js'
 import { train } from './train.js'
 
 export const commands: readonly Command[] = [
   ...[init, train, evaluate],
   ...[report, compare],
-  ...[encode, index, search, quantize],
+  ...[encode, index, search, serve, quantize],
   ...[classify, mine, importLabels, label, generateQueries, merge],
   ...[inspect, parity, pull, push],
   ...[doctor, build, install],

@@ -18,8 +18,11 @@ const libRules: Record<string, readonly string[]> = {
   evaluation: ['errors', 'options', 'io', 'data', 'native', 'losses', 'models', 'search'],
   training: ['errors', 'options', 'io', 'data', 'native', 'losses', 'models', 'search', 'evaluation'],
   loops: [...['errors', 'options', 'io', 'data', 'native', 'tensor', 'losses', 'models', 'training']],
-  serve: ['errors', 'options', 'io', 'data', 'native', 'losses', 'models', 'search', 'evaluation', 'training'],
   classification: ['errors', 'options', 'io', 'data', 'native', 'losses', 'models', 'search', 'evaluation', 'training'],
+  serve: [
+    ...['errors', 'options', 'io', 'data', 'native', 'losses', 'models', 'search', 'evaluation', 'training'],
+    'classification',
+  ],
   plots: ['errors', 'options'],
   report: [
     ...['errors', 'options', 'io', 'data', 'native', 'losses', 'models', 'search', 'evaluation', 'training'],

@@ -23,6 +23,7 @@ const root = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8'))
 }
 for (const [name, module] of [
   ['tensor', 'loops/index'],
+  ['serve', 'serve/index'],
   ['langchain', 'integrations/langchain'],
   ['ai-sdk', 'integrations/ai-sdk'],
   ['llamaindex', 'integrations/llamaindex'],
@@ -44,7 +45,7 @@ for (const [name, module] of [
 
 test('every entry of the package is a file of the bundle, and is tested above', (t) => {
   t.deepEqual(Object.keys(root.exports).sort(), [
-    ...['.', './ai-sdk', './langchain', './llamaindex', './package.json', './tensor', './transformers'],
+    ...['.', './ai-sdk', './langchain', './llamaindex', './package.json', './serve', './tensor', './transformers'],
   ])
 })
 
@@ -95,7 +96,7 @@ test('the declarations hold under the strictest options, without skipLibCheck', 
   const folder = temporaryFolder()
   const file = join(folder, 'user.ts')
   const entries = ['index', 'loops/index', 'integrations/langchain', 'integrations/ai-sdk', 'integrations/llamaindex']
-  const all = [...entries, 'integrations/transformers/index']
+  const all = [...entries, 'integrations/transformers/index', 'serve/index']
   const imports = all.map(
     (name, i) => `export * as m${i} from ${JSON.stringify(join(packageRoot, `dist/lib/${name}.js`))}\n`,
   )

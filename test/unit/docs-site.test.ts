@@ -54,7 +54,7 @@ test('links change, code does not, and comments go', (t) => {
   t.is(sitePage('docs/a.md', text), `[one](/b.md) \`[two](b.md)\` ![three](/c.svg)\n${code}\n`)
 })
 
-test('every page of docs/ is in the sidebar, which names no other', async (t) => {
+test('every page of docs/ is in the sidebar once, which names no other', async (t) => {
   const { default: config } = await load<{
     default: { themeConfig: { sidebar: { items: { link: string }[] }[] } }
   }>('.vitepress/config.mjs')
