@@ -9,6 +9,7 @@ const sidebar = [
     text: 'Use models',
     items: pages(
       ['Start', ''],
+      ['Embeddings', 'embeddings'],
       ['Encode', 'encode'],
       ['Models', 'models'],
       ['Modules', 'modules'],

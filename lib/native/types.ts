@@ -213,6 +213,16 @@ export interface AdapterSpec {
   targets: { name: string; rank: number; alpha: number }[]
 }
 
+export interface EncodeJobOptions {
+  /**
+   * A query goes before bulk work, also inside of a running job where that lets it: between two layers of another encoder's step, or
+   * of an encode. It does not overtake an earlier job that may change its encoder's weights. Default `bulk`.
+   */
+  lane?: 'query' | 'bulk'
+  /** A number from 1 on by which {@link NativeEncoder.drop} knows the job. */
+  ticket?: number
+}
+
 export type EncoderOutput = 'sentence_embedding' | 'token_embeddings' | 'pooler_output' | 'hidden_states'
 
 export interface NativeEncoder {
@@ -245,7 +255,9 @@ export interface NativeEncoder {
   initialize(names: string[], seed: number): Promise<void>
   /** `out`: rows × embeddingDimension; tokens × tokenDimension for token_embeddings; rows × tokenDimension for pooler_output;
    *  (layers + 1) × tokens × tokenDimension for hidden_states. */
-  encode(batch: PackedBatch, out: Float32Array, output?: EncoderOutput): Promise<void>
+  encode(batch: PackedBatch, out: Float32Array, output?: EncoderOutput, options?: EncodeJobOptions): Promise<void>
+  /** Takes queued jobs with this ticket out of the queue; they reject with ERR_ABORTED. Returns whether there was one. */
+  drop(ticket: number): boolean
   /** Idempotent; runs after the jobs that are queued. */
   dispose(): Promise<void>
 }
@@ -307,7 +319,8 @@ export interface StepReport {
   updates: number
   /** Updates skipped because of a non-finite gradient, since the last report. */
   skipped: number
-  /** Milliseconds since the last report, on the executor: forward (with the loss; recorded steps whole), backward, optimiser. */
+  /** Milliseconds since the last report, on the executor: forward (with the loss; recorded steps whole), backward, optimiser, with the
+   *  queries that ran inside of them. */
   times: { forward: number; backward: number; optimizer: number }
   /** Tokens since the last report. */
   tokens: number
@@ -496,7 +509,7 @@ export interface NativeAddon {
   profileStop(): NativeProfile
   /** Takes about `seconds` for each of some twenty measurements. */
   measureMachine(dtypes: readonly DType[], seconds: number): Promise<MachineRates>
-  /** Threads of the executor; takes effect with the next job. */
+  /** Threads of the executor; takes effect with the next job that does not run inside of another. */
   setThreads(threads: number): void
   /**
    * Checks a config.json of `model_type` `architecture` and describes its model; nothing is allocated.

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "binding/job.h"
 #include "engine/encoder.h"
 
 namespace st::binding {
@@ -34,10 +35,13 @@ class EncoderWrap : public Napi::ObjectWrap<EncoderWrap> {
   Napi::Value dump(const Napi::CallbackInfo& info);
   Napi::Value initialize(const Napi::CallbackInfo& info);
   Napi::Value encode(const Napi::CallbackInfo& info);
+  Napi::Value drop(const Napi::CallbackInfo& info);
   Napi::Value dispose(const Napi::CallbackInfo& info);
 
   // A job that takes the name of an adapter.
   Napi::Value of_adapter(const Napi::CallbackInfo& info, void (Encoder::*job)(const std::string& name));
+  JobKind changing() const;
+  JobKind reading() const;
   // The engine, unless dispose() was called.
   const std::shared_ptr<Encoder>& open() const;
 

@@ -127,7 +127,9 @@ Napi::Value TensorsWrap::read(const Napi::CallbackInfo& info) {
 Napi::Value TensorsWrap::backward(const Napi::CallbackInfo& info) {
   return rejecting(info.Env(), [&] {
     const int64_t id = to_integer(info[0], "id", 0);
-    return Environment::of(info.Env()).enqueue({}, [space = space_, id] { space->backward(id); });
+    // It may go through a model, whose weights it only reads.
+    const JobKind kind{.yields = true};
+    return Environment::of(info.Env()).enqueue(kind, {}, [space = space_, id] { space->backward(id); });
   });
 }
 

@@ -1,5 +1,6 @@
 #include "layers/feed_forward.h"
 
+#include "core/yield.h"
 #include "ops/linear_activation.h"
 
 namespace st {
@@ -21,6 +22,7 @@ FeedForward::Kept FeedForward::forward(const Pass& pass, const Stream& in, const
     linear_activation(pass.input, in.x_TD, inner_.weight(pass, in.x_TD), inner_.bias(pass), activation_,
                       pass.dropout_at(site_, dropout_), kept.slope_TF, kept.after_TF);
   }
+  yield_here();
   output_.forward(pass, kept.after_TF, in, out, kept.output);
   return kept;
 }

@@ -1,5 +1,6 @@
 #include "layers/gated_feed_forward.h"
 
+#include "core/yield.h"
 namespace st {
 
 GatedFeedForward::Kept GatedFeedForward::keep(const Pass& pass) const {
@@ -19,6 +20,7 @@ GatedFeedForward::Kept GatedFeedForward::forward(const Pass& pass, const Stream&
     linear_gate(pass.input, in.x_TD, inner_.weight(pass, in.x_TD), inner_.bias(pass), gate_,
                 pass.dropout_at(site_, dropout_), kept.gate_T2F, kept.after_TF);
   }
+  yield_here();
   output_.forward(pass, kept.after_TF, in, out, kept.output);
   return kept;
 }

@@ -2,6 +2,7 @@
 
 #include <ATen/ops/sum.h>
 
+#include "core/yield.h"
 #include "layers/low_rank.h"
 
 namespace st {
@@ -63,7 +64,10 @@ void Linear::backward(const Pass& pass, Gradients& gradients, const at::Tensor& 
 
 Weight Linear::backward_weight(const Pass& pass, Gradients& gradients, const at::Tensor& x_TI,
                                const at::Tensor& d_y_TO) const {
-  if (gradients[weight_].defined()) linear_backward_weight(d_y_TO, x_TI, gradients[weight_], pass.workspace);
+  if (gradients[weight_].defined()) {
+    linear_backward_weight(d_y_TO, x_TI, gradients[weight_], pass.workspace);
+    yield_here();
+  }
   Weight out{pass.parameters.value(weight_), nullptr, pass.workspace};
   const LowRank* low = pass.parameters.low_rank(weight_);
   if (low != nullptr) out.added = low_rank_backward(pass, gradients, *low, x_TI, d_y_TO);

@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "core/yield.h"
+
 namespace st {
 
 AttentionShape self_attention_shape(int64_t heads, int64_t width, int64_t window) {
@@ -70,12 +72,15 @@ void SelfAttention::project_back(const Pass& pass, const Gradients& gradients, c
 }
 
 SelfAttention::Kept SelfAttention::forward(const Pass& pass, const Stream& in, const Stream& out) const {
+  yield_here();
   Kept kept = keep(pass);
   kept.x_TD = in.x_TD;
   kept.reads_sum = in.is_one();
   project(pass, in.x_TD, kept.qkv_TX, kept.heads_TK);
+  yield_here();
   const std::optional<RelativeBias> added = bias(pass);
   attention(call(pass, added), side_by_side(kept.qkv_TX, shape_), kept.context_TD, kept.lse_HT, kept.mask);
+  yield_here();
   output_.forward(pass, kept.context_TD, in, out, kept.output);
   return kept;
 }
@@ -93,6 +98,7 @@ Stream SelfAttention::backward(const Pass& pass, Gradients& gradients, const Kep
   attention_backward(
       call(pass, added), side_by_side(kept.qkv_TX, shape_), kept.context_TD, kept.lse_HT, kept.mask, d_context_TD,
       {.values = side_by_side(d_qkv_TX, shape_), .biases = side_by_side(d_bias_X, shape_), .table_BH = d_table_BH});
+  yield_here();
   project_back(pass, gradients, kept, d_qkv_TX);
   const Stream d_in = kept.reads_sum ? Stream(d_out.sum_TD) : d_out;
   qkv_.backward(pass, gradients, kept.x_TD, d_qkv_TX, d_in.x_TD, kept.reads_sum);

@@ -1,9 +1,9 @@
-// The blocks of docs/encode.md run, and print what they should of a tiny model.
+// The blocks of docs/embeddings.md run, and print what they should of a tiny model.
 import test from 'ava'
 import { blocksOf, runBlocks } from '../helpers/page-programs.js'
 
-test('docs/encode.md', async (t) => {
-  const printed = await runBlocks(t, blocksOf('encode.md'), {
+test('docs/embeddings.md', async (t) => {
+  const printed = await runBlocks(t, blocksOf('embeddings.md'), {
     'notes.md': 'The red cat is not black.\n\nRain and wind.\n',
   })
   t.is(printed.length, 4)
