@@ -20,6 +20,7 @@ const sidebar = [
       ['Vector databases', 'vector-databases'],
       ['LangChain, AI SDK, LlamaIndex, transformers.js', 'integrations'],
       ['Server', 'serve'],
+      ['ONNX', 'onnx'],
       ['Command line', 'cli'],
     ),
   },

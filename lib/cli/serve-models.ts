@@ -10,7 +10,7 @@ const NAMES = {
   ...{ host: 'host', port: 'port', 'uds-path': 'udsPath', 'prometheus-port': 'prometheusPort' },
   ...{ 'max-concurrent-requests': 'maxConcurrentRequests', 'max-client-batch-size': 'maxClientBatchSize' },
   ...{ 'payload-limit': 'payloadLimit', 'default-prompt-name': 'defaultPromptName', deadline: 'deadline' },
-  'base-path': 'basePath',
+  ...{ 'base-path': 'basePath', 'max-batch-tokens': 'maxBatchTokens' },
 }
 
 export async function serveModels(values: Values, io: Io): Promise<number> {

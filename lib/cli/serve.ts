@@ -33,6 +33,12 @@ export const serve: Command = {
       fallback: '512',
       least: 1,
     },
+    'max-batch-tokens': {
+      type: 'integer',
+      value: 'n',
+      help: 'tokens that are computed together, also of several requests (default: 2048 for few short texts, else 16384)',
+      least: 1,
+    },
     'max-client-batch-size': { type: 'integer', value: 'n', help: 'texts of one request', fallback: '32', least: 1 },
     'payload-limit': { type: 'integer', value: 'bytes', help: 'of a body', fallback: '2000000', least: 1 },
     'auto-truncate': {

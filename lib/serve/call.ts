@@ -68,6 +68,12 @@ export class Call {
     throw new ServeError('Validation', message, { status: 404, param: 'model', code: 'no_learner' })
   }
 
+  /** How the engine is asked for the work of this request. */
+  get engineOptions(): { signal: AbortSignal; maxBatchTokens?: number } {
+    const { maxBatchTokens } = this.service.settings
+    return { signal: this.signal, ...(maxBatchTokens !== null && { maxBatchTokens }) }
+  }
+
   /** Takes the room of texts in work, until the request ends. @throws ServeError 429 */
   takeTexts(amount: number): void {
     this.facts.texts += amount

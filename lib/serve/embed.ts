@@ -24,7 +24,7 @@ export async function embed(call: Call, request: EmbedRequest): Promise<Embeddin
   const { lease, model, parts } = await begin(call, request)
   const { normalize } = request
   const dim = checkDimensions(request.dimensions, model)
-  const options = { truncateDim: dim, normalizeEmbeddings: normalize, ...parts.prompt, signal: call.signal }
+  const options = { truncateDim: dim, normalizeEmbeddings: normalize, ...parts.prompt, ...call.engineOptions }
   const result = await call.work('embed', lease, async () => {
     const { texts, rows } = parts
     if (rows.size === 0) return model.encode([...texts.values()], options)
@@ -46,7 +46,7 @@ export async function embed(call: Call, request: EmbedRequest): Promise<Embeddin
 /** The embeddings of all tokens of each input. */
 export async function embedTokens(call: Call, request: EmbedRequest): Promise<Embeddings[]> {
   const { lease, model, parts } = await begin(call, request)
-  const options = { outputValue: 'token_embeddings' as const, ...parts.prompt, signal: call.signal }
+  const options = { outputValue: 'token_embeddings' as const, ...parts.prompt, ...call.engineOptions }
   const results = await call.work('embed', lease, async () => {
     const { texts, rows } = parts
     if (rows.size === 0) return model.encode([...texts.values()], options)

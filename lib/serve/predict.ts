@@ -73,8 +73,8 @@ async function ofCrossEncoder(
   const pairs = await shortPairs(call, model, given, cutting, name)
   const [ofTexts, ofPairs] = await call.work('predict', lease, () =>
     Promise.all([
-      textLogits(model, short, call.signal),
-      pairs.length === 0 ? undefined : model.predict(pairs, { activation: 'identity', signal: call.signal }),
+      textLogits(model, short, call),
+      pairs.length === 0 ? undefined : model.predict(pairs, { activation: 'identity', ...call.engineOptions }),
     ]),
   )
   let [text, pair] = [0, 0]
@@ -86,22 +86,14 @@ async function ofCrossEncoder(
 async function textLogits(
   { encoder, tokenizer }: CrossEncoder,
   texts: readonly string[],
-  signal: AbortSignal,
+  call: Call,
 ): Promise<Float32Array[]> {
   const rows: Float32Array[] = []
   const put = (i: number, values: Float32Array) => {
     rows[i] = values.slice()
   }
-  const request = {
-    encoder,
-    tokenizer,
-    texts,
-    prompt: '',
-    output: 'sentence_embedding' as const,
-    batchSize: 32,
-    signal,
-    put,
-  }
+  const settings = { prompt: '', output: 'sentence_embedding' as const, batchSize: 32, ...call.engineOptions }
+  const request = { encoder, tokenizer, texts, ...settings, put }
   if (texts.length > 0) await encodeTexts(request)
   return rows
 }

@@ -50,6 +50,7 @@ export class ServedModel {
   /** @throws ERR_INVALID_ARGUMENT for what is no model, or is a classifier without a head */
   constructor(model: AnyModel, options: VersionOptions = {}) {
     this.#current = { model: checkedModel(model), version: checkedVersion(options) ?? '1', users: 0 }
+    this.#count()
   }
 
   /** The model that answers new requests. */
@@ -75,12 +76,18 @@ export class ServedModel {
     const [found, expected] = [taskOf(checkedModel(model)), this.task]
     if (found !== expected) throw invalidArgument('model', `a model for ${expected}`, `one for ${found}`)
     const old = this.#current
-    this.#number++
-    this.#current = { model, version: version ?? String(this.#number), users: 0 }
+    this.#current = { model, version: version ?? String(this.#number + 1), users: 0 }
+    this.#count()
     if (old.users === 0) return
     await new Promise<void>((resolve) => {
       old.whenUnused = resolve
     })
+  }
+
+  /** A name is not used twice, also where the caller has given it. */
+  #count(): void {
+    const { version } = this.#current
+    if (/^\d{1,15}$/.test(version)) this.#number = Math.max(this.#number, Number(version))
   }
 
   /** @internal The present version, for one request. */

@@ -21,6 +21,8 @@ export interface HandlerOptions {
   learners?: Readonly<Record<string, Learner>>
   /** Texts in work at a time; what goes beyond is answered by 429. Default 512. */
   maxConcurrentRequests?: number
+  /** Tokens that the engine computes together at most, those of several requests included. Default: as of `encode`. */
+  maxBatchTokens?: number | null
   /** Texts of one request. Default 32. */
   maxClientBatchSize?: number
   /** Bytes of a request's body. Default 2,000,000. */
@@ -76,6 +78,7 @@ const OPTIONS = {
       typeof value === 'object' && value !== null && Object.values(value).every((each) => each instanceof Learner),
   }),
   maxConcurrentRequests: integer(512, { least: 1 }),
+  maxBatchTokens: nullable(integer(undefined, { least: 1 })),
   maxClientBatchSize: integer(32, { least: 1 }),
   payloadLimit: integer(2_000_000, { least: 1 }),
   autoTruncate: flag(true),

@@ -37,7 +37,7 @@ async function show() {
       cell(row, learner ? learner.state + ', ' + learner.pending + ' of ' + learner.feedback + ' pairs to learn' : '–')
       for (const round of [...(learner?.rounds ?? [])].reverse()) {
         const line = rounds.insertRow()
-        const gain = round.before === undefined ? round.error ?? '' : round.metric + ' ' + round.before.toFixed(4) + ' → ' + round.after.toFixed(4)
+        const gain = round.before == null ? round.error ?? '' : round.metric + ' ' + round.before.toFixed(4) + ' → ' + round.after.toFixed(4)
         const range = round.interval ? ' (' + round.interval.low.toFixed(4) + ' to ' + round.interval.high.toFixed(4) + ')' : ''
         for (const text of [name, round.from + ' → ' + round.version, round.outcome, round.pairs + ' pairs, ' + round.seconds + ' s', gain + range]) cell(line, text)
       }

@@ -191,6 +191,87 @@ test('a training that fails or is stopped leaves the version that serves, and th
   t.is(again.learner.status().pending, 8)
 })
 
+test('a roll-back and trainings that are asked for meanwhile come one after the other', async (t) => {
+  const { folder, served, learner, vectors } = await started(t, { evaluator: judge([1, 2, 3, 2, 4]) })
+  const texts = new Map([['1', await vectors()]])
+  for (const count of [6, 7]) {
+    await learner.add(pairs(count))
+    await learner.learn()
+    texts.set(served.version, await vectors())
+  }
+  t.is(served.version, '3')
+  await learner.add(pairs(5))
+  const [back, round] = await Promise.all([learner.rollback(), learner.learn()])
+  t.is(back, '2')
+  t.like(round, { version: '4', from: '2', outcome: 'swapped', before: 2, after: 4 })
+  t.like(learner.status(), { version: '4', previous: '2' })
+  t.deepEqual((await readdir(join(folder, 'versions'))).sort(), ['v-2', 'v-4'])
+  t.is(await learner.rollback(), '2')
+  t.deepEqual(await vectors(), texts.get('2'))
+})
+
+test('no two versions have one name', async (t) => {
+  const folder = join(await temporaryFolder(t), 'learner')
+  const model = await SentenceTransformer.load(await tinyFolder(join(await temporaryFolder(t), 'tiny')))
+  const served = new ServedModel(model, { version: '2' })
+  const learner = await Learner.start({ served, folder, evaluator: judge([0, 1]), every: 0, args: FAST })
+  t.teardown(async () => {
+    await learner.dispose()
+    await model.dispose()
+  })
+  await learner.add(pairs(8))
+  t.like(await learner.learn(), { version: '3', from: '2', outcome: 'swapped' })
+  void served.swap(model)
+  t.is(served.version, '4')
+})
+
+test('feedback that comes during a training starts the next one, and what is told of rounds may throw', async (t) => {
+  const seen: string[] = []
+  const { learner } = await started(t, {
+    ...{ evaluator: judge([0, 1, 2, 3]), every: 4 },
+    onRound: ({ outcome }) => {
+      seen.push(outcome)
+      throw new Error('not ours')
+    },
+  })
+  await learner.add(pairs(4))
+  while (learner.status().state === 'waiting' && seen.length === 0)
+    await new Promise((resolve) => setTimeout(resolve, 1))
+  await learner.add(pairs(6, 20))
+  while (learner.status().rounds.length < 2) await new Promise((resolve) => setTimeout(resolve, 5))
+  await Promise.all([learner.close(), learner.close(), learner.dispose()])
+  t.deepEqual(seen, ['swapped', 'swapped'])
+  t.is(learner.status().pending, 0)
+})
+
+test('a metric that is no number is a failure, and so many pairs at once are kept', async (t) => {
+  const { learner } = await started(t, { evaluator: judge([Number.NaN, 1]) })
+  const many = Array.from({ length: 150_000 }, () => pair(1))
+  t.like(await learner.add(many), { accepted: 150_000, pending: 150_000 })
+  const { learner: other } = await started(t, { evaluator: judge([Number.NaN, 1]) })
+  await other.add(pairs(8))
+  const round = await other.learn()
+  t.is(round.outcome, 'failed')
+  t.regex(round.error!, /score has to be a number, found NaN before and 1/)
+})
+
+test('a restart serves the version of the folder, also where another model has its name', async (t) => {
+  const one = await started(t, { evaluator: judge([1, 0]) })
+  await one.learner.add(pairs(8))
+  t.like(await one.learner.learn(), { outcome: 'kept' })
+  const first = await one.vectors()
+  await one.learner.close()
+  const model = await SentenceTransformer.load(await tinyFolder(join(await temporaryFolder(t), 'other'), 7))
+  const served = new ServedModel(model)
+  const learner = await Learner.start({ served, folder: one.folder, evaluator: judge([]), every: 0 })
+  t.teardown(async () => {
+    await learner.dispose()
+    await model.dispose()
+  })
+  t.is(served.version, '1')
+  t.deepEqual([...(await (served.model as SentenceTransformer).encode(TEXTS)).data], first)
+})
+
 test('feedback: a part of a line is forgotten, damage is told, and two learners do not share a folder', async (t) => {
   const { folder, learner } = await started(t, { evaluator: judge([]) })
   await learner.add(pairs(3))

@@ -9,7 +9,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import test, { type ExecutionContext } from 'ava'
 import { packageRoot } from '#system'
-import { SentenceTransformer } from '../../lib/index.js'
+import { type EncodeOptions, SentenceTransformer } from '../../lib/index.js'
 import {
   createHandler,
   type LogRecord,
@@ -338,6 +338,27 @@ test('options are checked', async (t) => {
   for (const [options, message] of wrong) t.throws(() => createHandler(options as never), { message })
   await t.throwsAsync(serve({ models: { a: embedder }, port: 70000 }), { code: 'ERR_INVALID_ARGUMENT' })
   await t.throwsAsync(serve({ models: { a: embedder }, hosts: 'x' } as never), { code: 'ERR_UNKNOWN_OPTION' })
+})
+
+test('maxBatchTokens reaches the engine, and changes no vector', async (t) => {
+  const model = await SentenceTransformer.load(models.folder)
+  const seen: unknown[] = []
+  const encode = model.encode.bind(model) as (texts: readonly string[], options: EncodeOptions) => Promise<unknown>
+  Object.assign(model, {
+    encode: (texts: readonly string[], options: EncodeOptions) => {
+      seen.push(options.maxBatchTokens)
+      return encode(texts, options)
+    },
+  })
+  const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"inputs":["cat","dog"]}' }
+  const answers = [null, 3].map(async (maxBatchTokens) => {
+    const { fetch: answer } = createHandler({ models: { tiny: model }, maxBatchTokens })
+    return (await answer(new Request('http://x/embed', init))).text()
+  })
+  const [usual, small] = await Promise.all(answers)
+  t.is(usual, small)
+  t.deepEqual(seen, [undefined, 3])
+  await model.dispose()
 })
 
 test('loadModel knows what a folder holds', async (t) => {

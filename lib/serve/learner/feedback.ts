@@ -39,6 +39,7 @@ export function checkedFeedback(value: unknown, where: string): Feedback {
 export class FeedbackLog {
   readonly #entries: Feedback[]
   readonly #file: FileHandle
+  #first = 0
   #writing: Promise<unknown> = Promise.resolve()
 
   private constructor(file: FileHandle, entries: Feedback[]) {
@@ -66,13 +67,20 @@ export class FeedbackLog {
     }
   }
 
+  /** Of all that came, also what was forgotten. */
   get length(): number {
-    return this.#entries.length
+    return this.#first + this.#entries.length
   }
 
   /** Those from a place on. */
   from(start: number): readonly Feedback[] {
-    return this.#entries.slice(start)
+    return this.#entries.slice(start - this.#first)
+  }
+
+  /** Keeps those from a place on in memory; the file keeps all. */
+  forget(end: number): void {
+    this.#entries.splice(0, end - this.#first)
+    this.#first = Math.max(this.#first, end)
   }
 
   /** Writes one after the other: a batch is in the file as a whole. @throws ERR_FILE_SYSTEM; nothing was added then */
@@ -86,7 +94,7 @@ export class FeedbackLog {
         await this.#file.truncate(size).catch(() => {})
         throw error
       }
-      this.#entries.push(...entries)
+      for (const entry of entries) this.#entries.push(entry)
     })
     this.#writing = written.catch(() => {})
     return written.catch(failedTo('write feedback.jsonl'))

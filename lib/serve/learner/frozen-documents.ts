@@ -4,7 +4,10 @@ import type { EncodeOptions } from '../../models/types.js'
 
 type SentenceOptions = EncodeOptions & { outputValue?: 'sentence_embedding' }
 
-/** A model of documents that stays as it is: what it has embedded once is kept, since every training and evaluation needs it again. */
+/**
+ * A model of documents that stays as it is: what it has embedded once is kept, since every training and evaluation needs it again. So it is
+ * for the documents of the corpus and of the evaluator, and not for whatever feedback brings.
+ */
 export class FrozenDocuments {
   /** Vectors by what `encodeDocument` was told, by text. */
   readonly #kept = new Map<string, Map<string, Float32Array>>()

@@ -51,6 +51,8 @@ export class Learner {
   readonly #lock: FileLock
   readonly #documents: FrozenDocuments | undefined
   readonly #closing = new AbortController()
+  #changes: Promise<unknown> = Promise.resolve()
+  #closed: Promise<void> | undefined
   #state: 'waiting' | 'training' | 'evaluating' = 'waiting'
   #running: { round: Promise<Round>; stop: AbortController } | undefined
   #scores: { version: string; result: EvaluationResult } | undefined
@@ -84,9 +86,13 @@ export class Learner {
       log = await FeedbackLog.open(folder)
       const versions = await Versions.open(folder, served.version)
       const learner = new Learner(settings, log, versions, lock)
-      const { current } = versions.state
-      if (current !== served.version) learner.#put(await learner.#load(current), current)
+      const { current, learned } = versions.state
+      log.forget(learned)
+      // Also where the version has the name of the caller's: its model may be another one than at that time.
+      if (current !== served.version || existsSync(versions.path(current)))
+        learner.#put(await learner.#load(current), current)
       if (settings.source !== null) void learner.#read(settings.source)
+      learner.#learnIfEnough()
       return learner
     } catch (error) {
       await log?.close()
@@ -118,11 +124,7 @@ export class Learner {
     this.#checkOpen()
     const entries = [feedback].flat().map((each, i) => checkedFeedback(each, `feedback[${i}]`))
     await this.#log.append(entries)
-    const { tried } = this.#versions.state
-    const { every } = this.#settings
-    if (every > 0 && this.#log.length - tried >= every && !this.#running && !this.#closing.signal.aborted) {
-      this.learn().catch(() => {})
-    }
+    this.#learnIfEnough()
     return { accepted: entries.length, pending: this.status().pending }
   }
 
@@ -149,10 +151,7 @@ export class Learner {
       return Promise.reject(error)
     }
     const stop = new AbortController()
-    const round = this.#round(AbortSignal.any([stop.signal, this.#closing.signal])).finally(() => {
-      this.#running = undefined
-      this.#state = 'waiting'
-    })
+    const round = this.#inTurn(() => this.#round(AbortSignal.any([stop.signal, this.#closing.signal])))
     this.#running = { round, stop }
     return round
   }
@@ -163,25 +162,39 @@ export class Learner {
    * @throws ERR_NOT_FOUND where there is none; ERR_DISPOSED after `close`
    */
   async rollback(): Promise<string> {
+    this.#versionBefore()
+    this.#running?.stop.abort()
+    return this.#inTurn(async () => {
+      const previous = this.#versionBefore()
+      const model = await this.#load(previous)
+      await this.#versions.update({ current: previous, previous: null })
+      this.#put(model, previous)
+      await this.#versions.tidy()
+      return previous
+    })
+  }
+
+  #versionBefore(): string {
     this.#checkOpen()
     const { current, previous } = this.#versions.state
     if (previous === null) throw new SentenceTorchError('ERR_NOT_FOUND', `There is no version before ${current}`)
-    this.#running?.stop.abort()
-    await this.#running?.round
-    const model = await this.#load(previous)
-    await this.#versions.update({ current: previous, previous: null })
-    this.#put(model, previous)
-    await this.#versions.tidy()
     return previous
   }
 
   /** Stops a training that runs, whose feedback stays, and reads no more of `source`. The version that serves goes on serving. */
-  async close(): Promise<void> {
-    if (this.#closing.signal.aborted) return
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  async #close(): Promise<void> {
     this.#closing.abort()
-    await this.#running?.round
-    await this.#log.close()
-    await this.#lock.release()
+    await this.#changes
+    try {
+      await this.#log.close()
+    } finally {
+      await this.#lock.release()
+    }
   }
 
   /** Disposes of the model that the learner has put to serve. To be called after `close`, when nothing is served any more. */
@@ -192,6 +205,19 @@ export class Learner {
 
   #checkOpen(): void {
     if (this.#closing.signal.aborted) throw new SentenceTorchError('ERR_DISPOSED', 'The learner was closed')
+  }
+
+  /** Trainings and roll-backs one after the other: each begins with the version that the one before has left. */
+  #inTurn<T>(change: () => Promise<T>): Promise<T> {
+    const done = this.#changes.then(change)
+    this.#changes = done.catch(() => {})
+    return done
+  }
+
+  #learnIfEnough(): void {
+    const { every } = this.#settings
+    const fresh = this.#log.length - this.#versions.state.tried
+    if (every > 0 && fresh >= every && !this.#running && !this.#closing.signal.aborted) this.learn().catch(() => {})
   }
 
   async #read(source: AsyncIterable<Feedback | readonly Feedback[]>): Promise<void> {
@@ -207,7 +233,9 @@ export class Learner {
 
   async #round(signal: AbortSignal): Promise<Round> {
     const start = performance.now()
-    const { current: from, learned, next } = this.#versions.state
+    const { current: from, previous, learned } = this.#versions.state
+    let { next } = this.#versions.state
+    while ([from, previous, this.served.version].includes(String(next))) next++
     const pairs = this.#log.from(learned)
     const facts = { version: String(next), from, startedAt: new Date().toISOString(), pairs: pairs.length }
     const seconds = () => Math.round((performance.now() - start) / 10) / 100
@@ -229,6 +257,7 @@ export class Learner {
         await this.#versions.update({ current: version, previous: from, learned: learned + pairs.length, rounds })
         this.#scores = { version, result: judged.result }
         this.#put(model, version)
+        this.#log.forget(learned + pairs.length)
         model = undefined
       } else await this.#versions.update({ rounds })
     } catch (error) {
@@ -238,9 +267,14 @@ export class Learner {
       round = { ...facts, ...failed, seconds: seconds() }
       await this.#versions.update({ rounds: this.#versions.withRound(round) }).catch(() => {})
     }
-    await model?.dispose()
+    await model?.dispose().catch(() => {})
     await this.#versions.tidy().catch(() => {})
-    this.#settings.onRound?.(round)
+    this.#running = undefined
+    this.#state = 'waiting'
+    try {
+      this.#settings.onRound?.(round)
+    } catch {}
+    this.#learnIfEnough()
     return round
   }
 
@@ -263,6 +297,10 @@ export class Learner {
     const old = this.#scores.result
     const result = await measure(model)
     const [before, after] = [primaryValue(old), primaryValue(result)]
+    if (!Number.isFinite(before) || !Number.isFinite(after)) {
+      const message = `The evaluator's ${result.primaryMetric} has to be a number, found ${before} before and ${after} after the training`
+      throw new SentenceTorchError('ERR_INVALID_DATA', message)
+    }
     const interval = await metricInterval(result.primaryMetric, old, result)
     if (swap === 'measurably better' && interval === undefined) {
       throw invalidArgument('Learner swap', 'an evaluator that gives scores of items, for measurably better', swap)

@@ -52,7 +52,7 @@ export interface LearnerOptions {
   args?: PartialTrainingArguments
   /** Feedback from elsewhere, beside `add` and `POST /feedback`. */
   source?: AsyncIterable<Feedback | readonly Feedback[]> | null
-  /** Gets the record of each training. */
+  /** Gets the record of each training. What it throws changes nothing. */
   onRound?: ((round: Round) => void) | null
 }
 

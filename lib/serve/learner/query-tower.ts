@@ -2,7 +2,7 @@
 import { Dataset } from '../../data/dataset.js'
 import { Random } from '../../data/random.js'
 import type { EvaluatedModel } from '../../evaluation/evaluator.js'
-import type { Embeddings } from '../../models/embeddings.js'
+import { type Embeddings, embeddings, normalizeRows } from '../../models/embeddings.js'
 import type { SentenceTransformer } from '../../models/sentence-transformer.js'
 import { semanticSearch } from '../../search/semantic-search.js'
 import type { Feedback } from './feedback.js'
@@ -36,11 +36,11 @@ export async function towerRows(
   pairs: readonly Feedback[],
   { corpus, seed, signal }: { corpus: readonly string[]; seed: number; signal: AbortSignal },
 ): Promise<Record<string, Dataset>> {
-  const embed = (texts: readonly string[]) => documents.encode(texts, { normalizeEmbeddings: true, signal })
+  const normalized = ({ data, shape }: Embeddings) => embeddings(normalizeRows(data, shape[1]), ...shape)
   const texts = [...new Set(pairs.flatMap(({ positive, negative }) => [positive, ...(negative ? [negative] : [])]))]
-  const vectors = await embed(texts)
+  const vectors = normalized(await documents.model.encodeDocument(texts, { signal }))
   const vectorOf = (text: string) => vectors.row(texts.indexOf(text))
-  const ofCorpus = corpus.length === 0 ? undefined : await embed(corpus)
+  const ofCorpus = corpus.length === 0 ? undefined : normalized(await documents.encode(corpus, { signal }))
   const random = new Random(seed)
   const wrong = ofCorpus && (await nearWrong(model, pairs, corpus, ofCorpus, random, signal))
   const ofFeedback = pairs.map(({ query, positive, negative }, i) => {

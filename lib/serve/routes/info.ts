@@ -4,7 +4,7 @@ import { get, json } from '../route.js'
 import { type AnyModel, type ServedModel, transformerOf } from '../served-model.js'
 import { packageVersion } from '../version.js'
 
-/** Tokens of a job of the engine at most. */
+/** Tokens of a job of the engine at most, unless the server says otherwise. */
 const BATCH_TOKENS = 16 * 1024
 
 /** Source: text-embeddings-inference `Info`, of the first model; `models` has all of them. */
@@ -34,7 +34,7 @@ export const infoRoute = get({
     return json({
       ...asked,
       max_concurrent_requests: settings.maxConcurrentRequests,
-      max_batch_tokens: BATCH_TOKENS,
+      max_batch_tokens: settings.maxBatchTokens ?? BATCH_TOKENS,
       max_batch_requests: null,
       max_client_batch_size: settings.maxClientBatchSize,
       auto_truncate: settings.autoTruncate,
