@@ -4,4 +4,6 @@ export default {
   workerThreads: false,
   concurrency: 2,
   timeout: '10m',
+  // Threads that wait for work sleep: where they spin, two processes on two cores take the processor from each other.
+  environmentVariables: { OMP_WAIT_POLICY: 'PASSIVE' },
 }

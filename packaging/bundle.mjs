@@ -14,6 +14,12 @@ export const BUNDLED = [
   ...['ajv', 'fast-deep-equal', 'fast-uri', 'json-schema-traverse'],
 ]
 
+/** Entries for other frameworks, by what follows the package's name. */
+const INTEGRATIONS = {
+  ...{ langchain: 'langchain.js', 'ai-sdk': 'ai-sdk.js', llamaindex: 'llamaindex.js' },
+  transformers: 'transformers/index.js',
+}
+
 /** The module that draws. It is a file of its own with all its packages, minified, for they are as large as the rest. */
 const DRAWING = 'plots/vega.js'
 
@@ -31,6 +37,8 @@ export async function bundle(lib, outdir) {
     entryPoints: [
       ...['index.js', ...workers].map((name) => ({ in: join(lib, name), out: basename(name, '.js') })),
       { in: join(lib, 'loops/index.js'), out: 'tensor' },
+      { in: join(lib, 'serve/index.js'), out: 'serve' },
+      ...Object.entries(INTEGRATIONS).map(([out, file]) => ({ in: join(lib, 'integrations', file), out })),
       { in: join(lib, 'cli/main.js'), out: 'cli' },
       { in: join(lib, 'native/index.js'), out: 'native' },
     ],

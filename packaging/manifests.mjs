@@ -9,6 +9,9 @@ export { PLATFORMS }
 
 export const CUDA_PACKAGE = '@sentence-torch/linux-x64-cuda13'
 
+/** What an entry of its own is for, with the versions that its tests were run with, and newer ones. All but the last are only met as types. */
+const PEERS = { '@langchain/core': '>=1', ai: '>=6', '@llamaindex/core': '>=0.6.22' }
+
 /** What only a build needs. The sources' package has it, the main package does not. */
 export const BUILD_DEPENDENCIES = ['cmake-js', 'node-addon-api', 'node-api-headers']
 
@@ -38,9 +41,11 @@ export function mainManifest(root) {
     repository: repository(root),
     dependencies: without(root.dependencies, [...BUILD_DEPENDENCIES, ...BUNDLED]),
     optionalDependencies: Object.fromEntries(optional),
-    // Installed by hand. Where packages see only what they declare (pnpm, Yarn's Plug'n'Play) it is found through this.
-    peerDependencies: { [CUDA_PACKAGE]: root.version },
-    peerDependenciesMeta: { [CUDA_PACKAGE]: { optional: true } },
+    // Installed by hand. Where packages see only what they declare (pnpm, Yarn's Plug'n'Play) they are found through this.
+    peerDependencies: { [CUDA_PACKAGE]: root.version, ...PEERS },
+    peerDependenciesMeta: Object.fromEntries(
+      [CUDA_PACKAGE, ...Object.keys(PEERS)].map((name) => [name, { optional: true }]),
+    ),
   }
 }
 

@@ -14,8 +14,11 @@ export interface Option {
   fallback?: string
   /** The least number. */
   least?: number
-  /** The value where only the option is given; a word behind it that is no number is another argument. Of type `integer`. */
-  alone?: number
+  /**
+   * The value where only the option is given; a word behind it that is no number, or none of its `choices`, is another argument. Of
+   * type `integer`, or with choices.
+   */
+  alone?: number | string
 }
 
 export interface Argument {

@@ -6,6 +6,7 @@ import { compare } from './compare.js'
 import { doctor } from './doctor.js'
 import { encode } from './encode.js'
 import { evaluate } from './evaluate.js'
+import { exportCommand } from './export.js'
 import { generateQueries } from './generate-queries.js'
 import { importLabels } from './import-labels.js'
 import { index } from './index-command.js'
@@ -21,13 +22,14 @@ import { push } from './push.js'
 import { quantize } from './quantize.js'
 import { report } from './report.js'
 import { search } from './search.js'
+import { serve } from './serve.js'
 import { train } from './train.js'
 
 export const commands: readonly Command[] = [
   ...[init, train, evaluate],
   ...[report, compare],
-  ...[encode, index, search, quantize],
+  ...[encode, index, search, serve, quantize],
   ...[classify, mine, importLabels, label, generateQueries, merge],
-  ...[inspect, parity, pull, push],
+  ...[inspect, parity, exportCommand, pull, push],
   ...[doctor, build, install],
 ]

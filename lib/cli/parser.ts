@@ -64,8 +64,10 @@ export function parseCommand(command: Command, args: readonly string[]): Values 
 function withValues({ options }: Command, args: readonly string[]): string[] {
   const end = args.indexOf('--')
   return args.map((arg, i) => {
-    const { alone } = (arg.startsWith('--') && options[arg.slice(2)]) || {}
-    const isAlone = alone !== undefined && (end === -1 || i < end) && !/^-?\d/.test(args[i + 1] ?? '')
+    const { alone, choices } = (arg.startsWith('--') && options[arg.slice(2)]) || {}
+    const next = args[i + 1] ?? ''
+    const isValue = choices ? choices.includes(next) : /^-?\d/.test(next)
+    const isAlone = alone !== undefined && (end === -1 || i < end) && !isValue
     return isAlone ? `${arg}=${alone}` : arg
   })
 }

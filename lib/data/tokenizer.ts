@@ -129,6 +129,11 @@ export class Tokenizer {
     return this.json.post_processor
   }
 
+  /** How words become tokens: `WordPiece`, `BPE`, `Unigram`, …; undefined where tokenizer.json does not say. */
+  get modelType(): string | undefined {
+    return this.json.model?.type
+  }
+
   /** Special tokens before and after a single text. */
   get specialCounts(): { before: number; after: number } {
     return { before: this.prefix.length, after: this.suffix.length }

@@ -1,7 +1,8 @@
 import { invalidArgument } from '../errors.js'
 import { checkInteger, checkOneOf, checkOptions, checkSignal, checkType } from '../options.js'
 import { ACTIVATION_NAMES, type ActivationName } from './activations.js'
-import { checkPatterns, checkRunOptions, checkSourceOptions } from './load-options.js'
+import type { Priority } from './batcher.js'
+import { checkPatterns, checkPriority, checkRunOptions, checkSourceOptions } from './load-options.js'
 import { LOAD_NOT_BUILT, type LoadOptions, SOURCE_OPTIONS } from './types.js'
 
 export interface CrossEncoderLoadOptions
@@ -37,8 +38,12 @@ export interface PredictOptions {
   promptName?: string
   /** Show progress on stderr. Default false. */
   showProgressBar?: boolean
-  /** Stops between two jobs of the engine; the promise rejects with ERR_ABORTED. */
+  /** Stops between two jobs of the engine, and drops those that have not begun; the promise rejects with ERR_ABORTED. */
   signal?: AbortSignal
+  /** As of `SentenceTransformer.encode`, with pairs as texts. */
+  priority?: Priority
+  /** As of `SentenceTransformer.encode`, with pairs as texts. */
+  maxBatchTokens?: number
 }
 
 export interface RankOptions extends PredictOptions {
@@ -50,6 +55,7 @@ export interface RankOptions extends PredictOptions {
 
 const PREDICT = [
   ...['batchSize', 'activationFn', 'activation', 'applySoftmax', 'prompt', 'promptName', 'showProgressBar', 'signal'],
+  ...['priority', 'maxBatchTokens'],
 ]
 const PREDICT_NOT_BUILT = {
   convertToNumpy: { harmless: [true], instead: 'the result is always a Float32Array' },
@@ -87,6 +93,7 @@ export function checkPredictOptions(where: string, options: PredictOptions, more
   checkType('promptName', options.promptName, 'string')
   checkType('showProgressBar', options.showProgressBar, 'boolean')
   checkSignal(options.signal)
+  checkPriority(options)
 }
 
 export function checkRankOptions(options: RankOptions): void {

@@ -240,7 +240,7 @@ export class CrossEncoder extends BaseModel<CrossEncoderParts> {
 
   async #logits(pairs: readonly Pair[], options: PredictOptions): Promise<Float32Array> {
     const { encoder } = this.use()
-    const { batchSize = 32, signal } = options
+    const { batchSize = 32, signal, priority, maxBatchTokens } = options
     const prompt = this.promptOf(options)
     const { maxLength } = this
     throwIfAborted(signal)
@@ -261,6 +261,8 @@ export class CrossEncoder extends BaseModel<CrossEncoderParts> {
       },
       output: 'sentence_embedding',
       batchSize,
+      priority,
+      maxBatchTokens,
       ...(signal ? { signal } : {}),
       ...(progress ? { onDone: (done: number) => progress.update(done) } : {}),
       put: (i, values) => data.set(values, i * width),

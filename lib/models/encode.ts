@@ -1,24 +1,21 @@
-import { selectRows, type Tokenized } from '../data/pack.js'
 import { TimeSlice } from '../data/time-slice.js'
 import type { Tokenizer } from '../data/tokenizer.js'
-import { fromNative, SentenceTorchError } from '../errors.js'
+import { SentenceTorchError } from '../errors.js'
+import { throwIfAborted as throwAborted } from '../io/abort.js'
 import type { EncoderOutput, NativeEncoder } from '../native/types.js'
+import { batcherOf, type JobSettings, type Priority, type Rows } from './batcher.js'
+import { JOB_TOKENS, planJobs } from './plan-jobs.js'
 
-/** Tokens per job of the engine, so that another caller's query waits for one job at most. */
-const JOB_TOKENS = 16 * 1024
-/**
- * Tokens that a job may hold whatever `batchSize` says: as many as four long texts. Short texts are not computed in small
- * pieces then: in bf16, 32 sentences a job took a tenth longer than 128.
- */
-const FILLED_TOKENS = 2048
-/** Jobs handed to the engine before the first is done: it must not wait for JavaScript between two. */
+/** Jobs of a call that are under way at once. */
 const JOBS_IN_FLIGHT = 3
+/** A call with no more texts and tokens than these is a query, unless it says otherwise. */
+const QUERY_TEXTS = 8
+const QUERY_TOKENS = 1024
+/** Tokens per job of queries, unless the caller says otherwise, so that they wait little for each other. */
+const QUERY_JOB_TOKENS = 2048
 /** Texts tokenised at a time: few at first, so that the engine starts early, then twice as many each time. */
 const FIRST_SLICE = 512
 const LARGEST_SLICE = 16 * 1024
-
-/** Rows of tokens, with the segment of each token where rows are pairs. */
-type Rows = Tokenized & { tokenTypes?: Int32Array }
 
 export interface EncodeRequest extends Omit<RowsRequest, 'count' | 'tokenize'> {
   tokenizer: Tokenizer
@@ -37,6 +34,10 @@ export interface RowsRequest {
   output: EncoderOutput
   /** Rows per job at most, beyond FILLED_TOKENS. */
   batchSize: number
+  /** Tokens per job at most; a longer row is a job alone. */
+  maxBatchTokens?: number | undefined
+  /** Default: `query` for few short rows. */
+  priority?: Priority | undefined
   /** Tokens at the start of every text that pooling leaves out. */
   promptLength?: number
   /** Rows without tokens have zeros as their values: a mean of nothing, as in Python. Otherwise they are an error. */
@@ -50,7 +51,8 @@ export interface RowsRequest {
 
 /**
  * Encodes texts slice by slice: the next slice is tokenised while the engine works on this one. Within a slice rows are
- * sorted by length, so that jobs hold rows alike. Settles when no job is running any more.
+ * sorted by length, so that jobs hold rows alike; rows that fill no job share one with those of other calls. Settles when no
+ * job is running for this call any more.
  * @throws SentenceTorchError ERR_ABORTED, or what the tokenizer or the engine throws.
  */
 export async function encodeTexts({ tokenizer, texts, prompt, ...request }: EncodeRequest): Promise<void> {
@@ -75,8 +77,8 @@ export async function encodeTexts({ tokenizer, texts, prompt, ...request }: Enco
 /** {@link encodeTexts} for rows that the caller makes. */
 export async function encodeRows(request: RowsRequest): Promise<void> {
   const { count, signal } = request
+  const batcher = batcherOf(request.encoder)
   const jobs = new InFlight(JOBS_IN_FLIGHT)
-  const buffers: Float32Array[] = []
   const slice = new TimeSlice()
   let done = 0
   let size = FIRST_SLICE
@@ -91,15 +93,17 @@ export async function encodeRows(request: RowsRequest): Promise<void> {
       size = Math.min(size * 2, LARGEST_SLICE)
       next = tokenizeSlice(request, start, size)
       done += putEmpty(request, tokens.offsets, first)
-      for (const rows of planJobs(tokens.offsets, request.batchSize)) {
+      const settings = settingsOf(request, tokens)
+      const put: typeof request.put = (row, ...values) => request.put(first + row, ...values)
+      for (const rows of planJobs(tokens.offsets, settings)) {
         throwIfAborted(signal)
-        // An engine that is done at once, and tokens that were kept, settle promises without the event loop.
-        await slice.yield()
         await jobs.add(async () => {
-          await runJob(request, tokens, rows, first, buffers)
+          await batcher.run({ tokens, rows, signal, put }, settings)
           done += rows.length
           request.onDone?.(done)
         })
+        // An engine that is done at once, and tokens that were kept, settle promises without the event loop.
+        await slice.yield()
       }
     }
   } finally {
@@ -132,74 +136,12 @@ function putEmpty({ zerosWhenEmpty, encoder, output, put }: RowsRequest, offsets
   return count
 }
 
-/**
- * Rows by falling length, but for those without tokens, cut into jobs of at most JOB_TOKENS tokens (a longer row is a job
- * alone) and, beyond FILLED_TOKENS, at most `batchSize` rows.
- */
-export function planJobs(offsets: Int32Array, batchSize: number): Int32Array[] {
-  const order = byFallingLength(offsets)
-  const jobs: Int32Array[] = []
-  let first = 0
-  let tokens = 0
-  let count = order.length
-  while (count > 0 && offsets[order[count - 1]! + 1] === offsets[order[count - 1]!]) count--
-  order.subarray(0, count).forEach((row, i) => {
-    const length = offsets[row + 1]! - offsets[row]!
-    const most = i - first < batchSize ? JOB_TOKENS : FILLED_TOKENS
-    if (i > first && tokens + length > most) {
-      jobs.push(order.subarray(first, i))
-      first = i
-      tokens = 0
-    }
-    tokens += length
-  })
-  if (count > first) jobs.push(order.subarray(first, count))
-  return jobs
-}
-
-/** Row numbers, the longest row first, equally long ones in their order. */
-function byFallingLength(offsets: Int32Array): Int32Array {
-  const rows = offsets.length - 1
-  const length = (row: number) => offsets[row + 1]! - offsets[row]!
-  let longest = 0
-  for (let row = 0; row < rows; row++) longest = Math.max(longest, length(row))
-  // Where the rows of a length begin: behind all longer ones.
-  const places = new Int32Array(longest + 2)
-  for (let row = 0; row < rows; row++) places[longest - length(row) + 1]!++
-  for (let i = 1; i < places.length; i++) places[i]! += places[i - 1]!
-  const order = new Int32Array(rows)
-  for (let row = 0; row < rows; row++) order[places[longest - length(row)]!++] = row
-  return order
-}
-
-/** @param buffers what earlier jobs wrote to and is free again: new memory would have to be cleared for every job */
-async function runJob(
-  request: RowsRequest,
-  tokens: Rows,
-  rows: Int32Array,
-  first: number,
-  buffers: Float32Array[],
-): Promise<void> {
-  const { encoder, output, promptLength } = request
-  const selected = selectRows(tokens, rows)
-  const { ids, offsets } = selected
-  const promptLengths = promptLength === undefined ? undefined : new Int32Array(rows.length).fill(promptLength)
-  const perToken = output === 'token_embeddings'
-  const width = output === 'sentence_embedding' ? encoder.embeddingDimension : encoder.tokenDimension
-  const values = (perToken ? ids.length : rows.length) * width
-  const kept = buffers.pop()
-  const buffer = kept && kept.length >= values ? kept : new Float32Array(values)
-  const out = buffer.subarray(0, values)
-  try {
-    await encoder.encode({ ...selected, columns: 1, ...(promptLengths && { promptLengths }) }, out, output)
-  } catch (error) {
-    throw fromNative(error, 'Encoder.encode')
-  }
-  rows.forEach((row, i) => {
-    const [from, to] = perToken ? [offsets[i]!, offsets[i + 1]!] : [i, i + 1]
-    request.put(first + row, out.subarray(from * width, to * width), offsets[i + 1]! - offsets[i]!)
-  })
-  buffers.push(buffer)
+function settingsOf(request: RowsRequest, tokens: Rows): JobSettings {
+  const { output, batchSize, promptLength, count } = request
+  const isShort = count <= QUERY_TEXTS && tokens.ids.length <= QUERY_TOKENS
+  const { priority = isShort ? 'query' : 'bulk' } = request
+  const { maxBatchTokens = priority === 'query' ? QUERY_JOB_TOKENS : JOB_TOKENS } = request
+  return { output, priority, promptLength, batchSize, maxTokens: maxBatchTokens }
 }
 
 /** At most `limit` jobs at a time; after a failure no further one begins. */
@@ -230,5 +172,5 @@ class InFlight {
 }
 
 export function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw new SentenceTorchError('ERR_ABORTED', 'Encoding was aborted', { cause: signal.reason })
+  throwAborted(signal, 'Encoding')
 }

@@ -76,6 +76,12 @@ export function checkEncodeOptions(options: EncodeOptions): void {
   checkOneOf('outputValue', options.outputValue, ['sentence_embedding', 'token_embeddings', 'pooler_output'])
   checkType('showProgressBar', options.showProgressBar, 'boolean')
   checkSignal(options.signal)
+  checkPriority(options)
+}
+
+export function checkPriority(options: Pick<EncodeOptions, 'priority' | 'maxBatchTokens'>): void {
+  checkOneOf('priority', options.priority, ['query', 'bulk'])
+  checkInteger('maxBatchTokens', options.maxBatchTokens, 1)
 }
 
 export function checkSimilarity(value: unknown): void {

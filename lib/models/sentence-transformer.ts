@@ -9,6 +9,7 @@ import { sentenceTransformerKind } from './card/sentence-transformer-card.js'
 import type { TeacherParts } from './distillation/distil.js'
 import { type Embeddings, type EmbeddingsLike, embeddings, normalizeRows, truncateRows } from './embeddings.js'
 import { encodeTexts, throwIfAborted } from './encode.js'
+import { encodeParts, type TextSource } from './encode-stream.js'
 import { evaluateModel, type ModelEvaluator } from './evaluate-model.js'
 import { type FeatureOptions, type Features, type ForwardOutput, forward, packColumns, tokenize } from './features.js'
 import { type FromModulesOptions, type ModelModules, partsOfModules } from './from-modules.js'
@@ -36,6 +37,9 @@ export interface ModuleDescription {
 
 type TokenOptions = EncodeOptions & { outputValue: 'token_embeddings' }
 type RowOptions = EncodeOptions & { outputValue?: 'sentence_embedding' | 'pooler_output' }
+
+/** Names of prompts of which the first one that a model has is used. */
+const PROMPT_NAMES = { query: ['query'], document: ['document', 'passage', 'corpus'] }
 
 // The constructor is private; `loadWith` at the end of this file is not a member.
 let create: (parts: Parts) => SentenceTransformer
@@ -242,6 +246,30 @@ export class SentenceTransformer extends BaseModel<Parts> {
     return Array.isArray(result) ? result[0]! : result.data
   }
 
+  /**
+   * Embeds the texts of a source one by one, in its order, with memory for some thousand texts: a Float32Array [dim] for each (with
+   * `outputValue: 'token_embeddings'` a matrix [tokens, width]). Texts are read as the engine needs them; where the source keeps it
+   * waiting, those that have come are computed. Ending the loop ends the source, too.
+   *
+   * ```ts
+   * for await (const embedding of model.encodeStream(lines)) await store(embedding)
+   * ```
+   * @param texts an async iterable, or an iterable, of strings
+   * @throws SentenceTorchError as `encode`; what the source throws
+   */
+  encodeStream(texts: TextSource, options: TokenOptions): AsyncGenerator<Embeddings, void, undefined>
+  encodeStream(texts: TextSource, options?: RowOptions): AsyncGenerator<Float32Array, void, undefined>
+  async *encodeStream(
+    texts: TextSource,
+    given: EncodeOptions = {},
+  ): AsyncGenerator<Float32Array | Embeddings, void, undefined> {
+    const options: EncodeOptions = { priority: 'bulk', ...given }
+    yield* encodeParts(texts, async (part): Promise<Iterable<Float32Array | Embeddings>> => {
+      const found = await this.encode(part, options as RowOptions)
+      return Array.isArray(found) ? found : part.map((_, i) => found.row(i))
+    })
+  }
+
   /** `encode` with the prompt named `query`, unless another is given. Source: `SentenceTransformer.encode_query`. */
   encodeQuery(text: string, options: TokenOptions): Promise<Embeddings>
   encodeQuery(texts: readonly string[], options: TokenOptions): Promise<Embeddings[]>
@@ -255,7 +283,7 @@ export class SentenceTransformer extends BaseModel<Parts> {
     input: string | readonly string[],
     options: EncodeOptions = {},
   ): Promise<Float32Array | Embeddings | Embeddings[]> {
-    return this.encode(input, this.#withPrompt(options, ['query']))
+    return this.encode(input, this.#withPrompt(options, 'query'))
   }
 
   /**
@@ -274,7 +302,7 @@ export class SentenceTransformer extends BaseModel<Parts> {
     input: string | readonly string[],
     options: EncodeOptions = {},
   ): Promise<Float32Array | Embeddings | Embeddings[]> {
-    return this.encode(input, this.#withPrompt(options, ['document', 'passage', 'corpus']))
+    return this.encode(input, this.#withPrompt(options, 'document'))
   }
 
   /**
@@ -378,9 +406,14 @@ export class SentenceTransformer extends BaseModel<Parts> {
     return WeightFiles.open(await readModelFolder(path, () => addon))
   }
 
-  #withPrompt(options: EncodeOptions, names: string[]): EncodeOptions {
+  /** @internal What `encodeQuery` or `encodeDocument` puts in front of every text. */
+  promptFor(side: 'query' | 'document'): string {
+    return this.promptOf(this.#withPrompt({}, side))
+  }
+
+  #withPrompt(options: EncodeOptions, side: 'query' | 'document'): EncodeOptions {
     if (options.prompt !== undefined || options.promptName !== undefined) return options
-    const promptName = names.find((name) => Object.hasOwn(this.prompts, name))
+    const promptName = PROMPT_NAMES[side].find((name) => Object.hasOwn(this.prompts, name))
     return promptName === undefined ? options : { ...options, promptName }
   }
 
@@ -411,7 +444,7 @@ export class SentenceTransformer extends BaseModel<Parts> {
     put: (index: number, values: Float32Array, tokens: number) => void,
   ): Promise<void> {
     const { encoder, tokenizer, folder } = this.use()
-    const { batchSize = 32, outputValue = 'sentence_embedding', signal } = options
+    const { batchSize = 32, outputValue = 'sentence_embedding', signal, priority, maxBatchTokens } = options
     throwIfAborted(signal)
     const progress = options.showProgressBar && texts.length > 0 ? new EncodeProgress(texts.length) : undefined
     const leaveOut = prompt !== '' && folder.modules.some(({ spec }) => spec.includePrompt === false)
@@ -422,6 +455,8 @@ export class SentenceTransformer extends BaseModel<Parts> {
       prompt,
       output: outputValue,
       batchSize,
+      priority,
+      maxBatchTokens,
       zerosWhenEmpty:
         outputValue === 'token_embeddings' || (outputValue === 'sentence_embedding' && zerosWhenEmpty(folder.modules)),
       ...(leaveOut ? { promptLength: tokenizer.promptLength(prompt) } : {}),

@@ -1,4 +1,5 @@
 import type { EncoderOutput, Metric } from '../native/types.js'
+import type { Priority } from './batcher.js'
 import type { DownloadProgress } from './hub.js'
 import type { PoolingMode } from './modules/pooling.js'
 
@@ -72,8 +73,18 @@ export interface EncodeOptions {
   outputValue?: Exclude<EncoderOutput, 'hidden_states'>
   /** Show progress on stderr. Default false. */
   showProgressBar?: boolean
-  /** Stops between two jobs of the engine; the promise rejects with ERR_ABORTED. */
+  /** Stops between two jobs of the engine, and drops those that have not begun; the promise rejects with ERR_ABORTED. */
   signal?: AbortSignal
+  /**
+   * `query`: before other work of the engine, also inside of a training step of another model; `bulk`: in turn. Default: `query` for
+   * up to 8 texts of together up to 1,024 tokens. Changes when the result comes, not the result.
+   */
+  priority?: Priority
+  /**
+   * Tokens that the engine computes together at most, those of other calls of this model included, which share its jobs; a longer
+   * text is computed alone. Default 2,048 for queries, else 16,384.
+   */
+  maxBatchTokens?: number
 }
 
 export const MODEL_OPTIONS = [
@@ -104,6 +115,8 @@ export const ENCODE_OPTIONS = [
     'outputValue',
     'showProgressBar',
     'signal',
+    'priority',
+    'maxBatchTokens',
   ],
 ]
 

@@ -213,6 +213,66 @@ export interface AdapterSpec {
   targets: { name: string; rank: number; alpha: number }[]
 }
 
+/** One of `integer`, `number` (a float) and `integers`. */
+export interface OnnxNodeAttribute {
+  name: string
+  integer?: number
+  number?: number
+  integers?: number[]
+}
+
+/** An operator of ONNX (https://onnx.ai/onnx/operators). Tensors have names; '' is an input that is left out. */
+export interface OnnxNode {
+  op: string
+  inputs: string[]
+  outputs: string[]
+  attributes: OnnxNodeAttribute[]
+}
+
+/** An input or output, int64 or float32. A size that has a name is known when the graph runs. */
+export interface OnnxPort {
+  name: string
+  integer: boolean
+  shape: (string | number)[]
+}
+
+/** Numbers of the graph's own, int64 or float32; shape [] is one number. */
+export interface OnnxConstant {
+  name: string
+  integer: boolean
+  shape: number[]
+  values: number[]
+}
+
+/** A tensor of the encoder, for `dump`, or the transpose of a matrix: `shape` is that of what the graph reads. */
+export interface OnnxWeight {
+  name: string
+  tensor: string
+  shape: number[]
+  transposed: boolean
+}
+
+/** What an encoder computes, over rows with padding, as a graph of ONNX operators: all that its file holds but the weights' values. */
+export interface OnnxGraph {
+  opset: number
+  inputs: OnnxPort[]
+  outputs: OnnxPort[]
+  /** Every node stands behind those that it reads. */
+  nodes: OnnxNode[]
+  constants: OnnxConstant[]
+  weights: OnnxWeight[]
+}
+
+export interface EncodeJobOptions {
+  /**
+   * A query goes before bulk work, also inside of a running job where that lets it: between two layers of another encoder's step, or
+   * of an encode. It does not overtake an earlier job that may change its encoder's weights. Default `bulk`.
+   */
+  lane?: 'query' | 'bulk'
+  /** A number from 1 on by which {@link NativeEncoder.drop} knows the job. */
+  ticket?: number
+}
+
 export type EncoderOutput = 'sentence_embedding' | 'token_embeddings' | 'pooler_output' | 'hidden_states'
 
 export interface NativeEncoder {
@@ -224,6 +284,9 @@ export interface NativeEncoder {
   readonly trainingBytesPerToken: number
   /** All tensors, names as in the transformers checkpoint with the module's index in front: `0.encoder.layer.0.…`. */
   tensors(): TensorInfo[]
+  /** The graph of `encode`: `last_hidden_state` and `sentence_embedding` (which a Pooling without the prompt's tokens lacks), or the
+   *  `logits` of a head for a task. Throws ERR_NOT_IMPLEMENTED for what is not built. */
+  graph(): OnnxGraph
   /**
    * Adds an adapter with PEFT's initial values, which becomes the active one. While there are adapters, the transformer is frozen
    * (in bfloat16 its matrices lose their float32 values), and a trainer trains the active adapter and the modules behind the
@@ -245,7 +308,9 @@ export interface NativeEncoder {
   initialize(names: string[], seed: number): Promise<void>
   /** `out`: rows × embeddingDimension; tokens × tokenDimension for token_embeddings; rows × tokenDimension for pooler_output;
    *  (layers + 1) × tokens × tokenDimension for hidden_states. */
-  encode(batch: PackedBatch, out: Float32Array, output?: EncoderOutput): Promise<void>
+  encode(batch: PackedBatch, out: Float32Array, output?: EncoderOutput, options?: EncodeJobOptions): Promise<void>
+  /** Takes queued jobs with this ticket out of the queue; they reject with ERR_ABORTED. Returns whether there was one. */
+  drop(ticket: number): boolean
   /** Idempotent; runs after the jobs that are queued. */
   dispose(): Promise<void>
 }
@@ -307,7 +372,8 @@ export interface StepReport {
   updates: number
   /** Updates skipped because of a non-finite gradient, since the last report. */
   skipped: number
-  /** Milliseconds since the last report, on the executor: forward (with the loss; recorded steps whole), backward, optimiser. */
+  /** Milliseconds since the last report, on the executor: forward (with the loss; recorded steps whole), backward, optimiser, with the
+   *  queries that ran inside of them. */
   times: { forward: number; backward: number; optimizer: number }
   /** Tokens since the last report. */
   tokens: number
@@ -496,7 +562,7 @@ export interface NativeAddon {
   profileStop(): NativeProfile
   /** Takes about `seconds` for each of some twenty measurements. */
   measureMachine(dtypes: readonly DType[], seconds: number): Promise<MachineRates>
-  /** Threads of the executor; takes effect with the next job. */
+  /** Threads of the executor; takes effect with the next job that does not run inside of another. */
   setThreads(threads: number): void
   /**
    * Checks a config.json of `model_type` `architecture` and describes its model; nothing is allocated.

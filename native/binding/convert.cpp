@@ -286,6 +286,20 @@ EncoderOutput to_encoder_output(Napi::Value value) {
   wrong_type("output", kExpected, value);
 }
 
+JobKind to_encode_kind(Napi::Value value) {
+  JobKind kind;
+  if (value.IsUndefined()) return kind;
+  const Fields given(value, "options", {"lane", "ticket"});
+  if (given.has("lane")) {
+    const std::string lane = given.string("lane");
+    check(lane == "query" || lane == "bulk", "ERR_INVALID_ARGUMENT",
+          "Expected query or bulk for options.lane but received ", lane);
+    if (lane == "query") kind.lane = Lane::kQuery;
+  }
+  if (given.has("ticket")) kind.ticket = static_cast<uint64_t>(to_integer(given.get("ticket"), "options.ticket", 1));
+  return kind;
+}
+
 EncoderSpec to_encoder_spec(Napi::Value value) {
   const Fields fields(value, "spec",
                       {"architecture", "config", "modules", "pooler", "decoder", "ownHead", "device", "dtype"});

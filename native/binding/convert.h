@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "binding/job.h"
 #include "core/config.h"
 #include "core/packed.h"
 #include "core/tensor_range.h"
@@ -47,6 +48,7 @@ PackedBatch to_batch(Napi::Value value);  // a copy
 // Borrowed: `keep` receives the arrays that own the memory.
 std::vector<TensorRange> to_ranges(Napi::Value value, std::vector<Napi::Value>& keep);
 EncoderOutput to_encoder_output(Napi::Value value);
+JobKind to_encode_kind(Napi::Value value);  // with lane and ticket alone
 EncoderSpec to_encoder_spec(Napi::Value value);
 AdapterSpec to_adapter_spec(Napi::Value value);
 TrainerSpec to_trainer_spec(Napi::Value value);

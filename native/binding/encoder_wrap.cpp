@@ -5,6 +5,7 @@
 
 #include "binding/convert.h"
 #include "binding/environment.h"
+#include "binding/graph.h"
 #include "core/error.h"
 
 namespace st::binding {
@@ -28,6 +29,7 @@ Napi::Function EncoderWrap::define(Napi::Env env) {
                          InstanceAccessor<&EncoderWrap::token_dimension>("tokenDimension"),
                          InstanceAccessor<&EncoderWrap::training_bytes>("trainingBytesPerToken"),
                          InstanceMethod<&EncoderWrap::tensors>("tensors"),
+                         InstanceMethod<&EncoderWrap::graph>("graph"),
                          InstanceMethod<&EncoderWrap::add_adapter>("addAdapter"),
                          InstanceMethod<&EncoderWrap::set_adapter>("setAdapter"),
                          InstanceMethod<&EncoderWrap::delete_adapter>("deleteAdapter"),
@@ -37,6 +39,7 @@ Napi::Function EncoderWrap::define(Napi::Env env) {
                          InstanceMethod<&EncoderWrap::dump>("dump"),
                          InstanceMethod<&EncoderWrap::initialize>("initialize"),
                          InstanceMethod<&EncoderWrap::encode>("encode"),
+                         InstanceMethod<&EncoderWrap::drop>("drop"),
                          InstanceMethod<&EncoderWrap::dispose>("dispose"),
                      });
 }
@@ -65,6 +68,14 @@ const std::shared_ptr<Encoder>& EncoderWrap::open() const {
   return encoder_;
 }
 
+JobKind EncoderWrap::changing() const {
+  return {.engine = encoder_.get()};
+}
+
+JobKind EncoderWrap::reading() const {
+  return {.engine = encoder_.get(), .reads = true};
+}
+
 Napi::Value EncoderWrap::embedding_dimension(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(embedding_dimension_));
 }
@@ -81,6 +92,10 @@ Napi::Value EncoderWrap::tensors(const Napi::CallbackInfo& info) {
   return throwing(info.Env(), [&]() -> Napi::Value { return from_tensors(info.Env(), open()->tensors()); });
 }
 
+Napi::Value EncoderWrap::graph(const Napi::CallbackInfo& info) {
+  return throwing(info.Env(), [&]() -> Napi::Value { return from_graph(info.Env(), open()->graph()); });
+}
+
 Napi::Value EncoderWrap::adapter_tensors(const Napi::CallbackInfo& info) {
   return throwing(info.Env(), [&]() -> Napi::Value {
     return from_tensors(info.Env(), open()->adapter_tensors(to_string(info[0], "name")));
@@ -91,7 +106,7 @@ Napi::Value EncoderWrap::add_adapter(const Napi::CallbackInfo& info) {
   return rejecting(info.Env(), [&] {
     auto spec = to_adapter_spec(info[0]);
     const auto seed = static_cast<uint64_t>(to_integer(info[1], "seed", 0));
-    return Environment::of(info.Env()).enqueue({}, [encoder = open(), spec = std::move(spec), seed] {
+    return Environment::of(info.Env()).enqueue(changing(), {}, [encoder = open(), spec = std::move(spec), seed] {
       encoder->add_adapter(spec, seed);
     });
   });
@@ -100,7 +115,7 @@ Napi::Value EncoderWrap::add_adapter(const Napi::CallbackInfo& info) {
 Napi::Value EncoderWrap::of_adapter(const Napi::CallbackInfo& info, void (Encoder::*job)(const std::string& name)) {
   return rejecting(info.Env(), [&] {
     auto name = to_string(info[0], "name");
-    return Environment::of(info.Env()).enqueue({}, [encoder = open(), name = std::move(name), job] {
+    return Environment::of(info.Env()).enqueue(changing(), {}, [encoder = open(), name = std::move(name), job] {
       (*encoder.*job)(name);
     });
   });
@@ -123,7 +138,7 @@ Napi::Value EncoderWrap::load(const Napi::CallbackInfo& info) {
     std::vector<Napi::Value> keep;
     auto ranges = to_ranges(info[0], keep);
     const bool last = to_flag(info[1], "last", true);
-    return Environment::of(info.Env()).enqueue(keep, [encoder = open(), ranges = std::move(ranges), last] {
+    return Environment::of(info.Env()).enqueue(changing(), keep, [encoder = open(), ranges = std::move(ranges), last] {
       encoder->load(ranges, last);
     });
   });
@@ -134,7 +149,7 @@ Napi::Value EncoderWrap::dump(const Napi::CallbackInfo& info) {
     std::vector<Napi::Value> keep;
     auto ranges = to_ranges(info[0], keep);
     const bool merged = to_flag(info[1], "merged", false);
-    return Environment::of(info.Env()).enqueue(keep, [encoder = open(), ranges = std::move(ranges), merged] {
+    return Environment::of(info.Env()).enqueue(reading(), keep, [encoder = open(), ranges = std::move(ranges), merged] {
       encoder->dump(ranges, merged);
     });
   });
@@ -144,7 +159,7 @@ Napi::Value EncoderWrap::initialize(const Napi::CallbackInfo& info) {
   return rejecting(info.Env(), [&] {
     auto names = to_strings(info[0], "names");
     const auto seed = static_cast<uint64_t>(to_integer(info[1], "seed", 0));
-    return Environment::of(info.Env()).enqueue({}, [encoder = open(), names = std::move(names), seed] {
+    return Environment::of(info.Env()).enqueue(changing(), {}, [encoder = open(), names = std::move(names), seed] {
       encoder->initialize(names, seed);
     });
   });
@@ -155,11 +170,22 @@ Napi::Value EncoderWrap::encode(const Napi::CallbackInfo& info) {
     auto batch = to_batch(info[0]);
     Napi::Float32Array out = to_borrowed_floats(info[1], "out");
     const EncoderOutput output = to_encoder_output(info[2]);
+    JobKind kind = to_encode_kind(info[3]);
+    kind.engine = encoder_.get();
+    kind.reads = kind.yields = true;
     float* data = out.Data();
     const auto size = static_cast<int64_t>(out.ElementLength());
-    return Environment::of(info.Env()).enqueue({out}, [encoder = open(), batch = std::move(batch), output, data, size] {
-      encoder->encode(batch, output, data, size);
-    });
+    return Environment::of(info.Env())
+        .enqueue(kind, {out}, [encoder = open(), batch = std::move(batch), output, data, size] {
+          encoder->encode(batch, output, data, size);
+        });
+  });
+}
+
+Napi::Value EncoderWrap::drop(const Napi::CallbackInfo& info) {
+  return throwing(info.Env(), [&]() -> Napi::Value {
+    const auto ticket = static_cast<uint64_t>(to_integer(info[0], "ticket", 1));
+    return Napi::Boolean::New(info.Env(), Environment::of(info.Env()).drop(ticket));
   });
 }
 
@@ -167,7 +193,7 @@ Napi::Value EncoderWrap::dispose(const Napi::CallbackInfo& info) {
   return rejecting(info.Env(), [&] {
     // A second call waits for the first, because jobs run in order.
     const bool again = std::exchange(disposed_, true);
-    return Environment::of(info.Env()).enqueue({}, [encoder = encoder_, again] {
+    return Environment::of(info.Env()).enqueue(changing(), {}, [encoder = encoder_, again] {
       if (!again) encoder->dispose();
     });
   });

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "binding/job.h"
 #include "engine/encoder.h"
 
 namespace st::binding {
@@ -25,6 +26,7 @@ class EncoderWrap : public Napi::ObjectWrap<EncoderWrap> {
   Napi::Value token_dimension(const Napi::CallbackInfo& info);
   Napi::Value training_bytes(const Napi::CallbackInfo& info);
   Napi::Value tensors(const Napi::CallbackInfo& info);
+  Napi::Value graph(const Napi::CallbackInfo& info);
   Napi::Value add_adapter(const Napi::CallbackInfo& info);
   Napi::Value set_adapter(const Napi::CallbackInfo& info);
   Napi::Value delete_adapter(const Napi::CallbackInfo& info);
@@ -34,10 +36,13 @@ class EncoderWrap : public Napi::ObjectWrap<EncoderWrap> {
   Napi::Value dump(const Napi::CallbackInfo& info);
   Napi::Value initialize(const Napi::CallbackInfo& info);
   Napi::Value encode(const Napi::CallbackInfo& info);
+  Napi::Value drop(const Napi::CallbackInfo& info);
   Napi::Value dispose(const Napi::CallbackInfo& info);
 
   // A job that takes the name of an adapter.
   Napi::Value of_adapter(const Napi::CallbackInfo& info, void (Encoder::*job)(const std::string& name));
+  JobKind changing() const;
+  JobKind reading() const;
   // The engine, unless dispose() was called.
   const std::shared_ptr<Encoder>& open() const;
 

@@ -6,9 +6,9 @@
 
 namespace st::binding {
 
-PromiseJob::PromiseJob(Napi::Env env, napi_deferred deferred, const std::vector<Napi::Value>& keep,
+PromiseJob::PromiseJob(Napi::Env env, napi_deferred deferred, const JobKind& kind, const std::vector<Napi::Value>& keep,
                        std::function<void()> work, Result result)
-    : Job(&Environment::of(env), std::move(work)), env_(env), deferred_(deferred), result_(std::move(result)) {
+    : Job(&Environment::of(env), std::move(work), kind), env_(env), deferred_(deferred), result_(std::move(result)) {
   kept_.reserve(keep.size());
   for (const Napi::Value& value : keep) {
     napi_ref reference = nullptr;
@@ -62,12 +62,12 @@ Environment::Environment(Napi::Env env) : env_(env) {
   process.As<Napi::Object>().Get("once").As<Napi::Function>().Call(process, {Napi::String::New(env, "exit"), on_exit});
 }
 
-Napi::Promise Environment::enqueue(const std::vector<Napi::Value>& keep, std::function<void()> work,
-                                   PromiseJob::Result result) {
+Napi::Promise Environment::enqueue(const JobKind& kind, const std::vector<Napi::Value>& keep,
+                                   std::function<void()> work, PromiseJob::Result result) {
   napi_deferred deferred = nullptr;
   napi_value promise = nullptr;
   if (napi_create_promise(env_, &deferred, &promise) != napi_ok) throw Napi::Error::New(env_);
-  auto job = std::make_unique<PromiseJob>(env_, deferred, keep, std::move(work), std::move(result));
+  auto job = std::make_unique<PromiseJob>(env_, deferred, kind, keep, std::move(work), std::move(result));
   if (pending_++ == 0) napi_ref_threadsafe_function(env_, wake_);
   Executor::instance().submit(std::move(job));
   return Napi::Promise(env_, promise);
@@ -75,8 +75,8 @@ Napi::Promise Environment::enqueue(const std::vector<Napi::Value>& keep, std::fu
 
 void Environment::finished(std::unique_ptr<Job> job) {
   finished_.push_back(std::move(job));
-  // Never runs after on_cleanup, which waits for the running job. The executor reports a job before it counts it as
-  // ended.
+  // Never runs after on_cleanup, which waits for the running jobs. The executor reports a job before others see that it
+  // has ended.
   // ended.
   napi_call_threadsafe_function(wake_, nullptr, napi_tsfn_nonblocking);
 }
@@ -96,6 +96,15 @@ void Environment::settle_finished() {
     }
     if (--pending_ == 0) napi_unref_threadsafe_function(env_, wake_);
   }
+}
+
+bool Environment::drop(uint64_t ticket) {
+  const auto dropped = Executor::instance().drop(this, ticket);
+  for (const auto& job : dropped) {
+    static_cast<PromiseJob&>(*job).reject({"ERR_ABORTED", "The job was dropped before it began"});
+    if (--pending_ == 0) napi_unref_threadsafe_function(env_, wake_);
+  }
+  return !dropped.empty();
 }
 
 // process.exit(): waits for the running job, because its libraries are about to be unloaded. Later jobs never start.

@@ -5,9 +5,11 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "binding/executor.h"
+#include "binding/job.h"
 
 namespace st::binding {
 
@@ -16,8 +18,8 @@ class PromiseJob : public Job {
  public:
   using Result = std::function<Napi::Value(Napi::Env)>;
 
-  PromiseJob(Napi::Env env, napi_deferred deferred, const std::vector<Napi::Value>& keep, std::function<void()> work,
-             Result result);
+  PromiseJob(Napi::Env env, napi_deferred deferred, const JobKind& kind, const std::vector<Napi::Value>& keep,
+             std::function<void()> work, Result result);
   ~PromiseJob() override;
 
   void settle();
@@ -32,18 +34,24 @@ class PromiseJob : public Job {
 
 // The binding's state for one JavaScript thread (the main thread or a worker), as its instance data. It keeps that
 // thread's event loop alive only while jobs are pending.
-class Environment {
+class Environment : public JobOwner {
  public:
   static Environment& of(Napi::Env env) { return *env.GetInstanceData<Environment>(); }
   explicit Environment(Napi::Env env);
 
   // Queues `work` for the executor thread. The promise resolves to the value of `result` (undefined without one), or
   // rejects with the exception of `work`.
-  Napi::Promise enqueue(const std::vector<Napi::Value>& keep, std::function<void()> work,
+  Napi::Promise enqueue(const JobKind& kind, const std::vector<Napi::Value>& keep, std::function<void()> work,
                         PromiseJob::Result result = nullptr);
+  // Of a job that touches no weights.
+  Napi::Promise enqueue(const std::vector<Napi::Value>& keep, std::function<void()> work,
+                        PromiseJob::Result result = nullptr) {
+    return enqueue(JobKind{}, keep, std::move(work), std::move(result));
+  }
+  // Queued jobs with this ticket never run, and their promises reject with ERR_ABORTED. Returns whether there was one.
+  bool drop(uint64_t ticket);
 
-  // On the executor thread, with the executor's mutex held.
-  void finished(std::unique_ptr<Job> job);
+  void finished(std::unique_ptr<Job> job) override;
 
  private:
   void settle_finished();

@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <iterator>
+#include <optional>
+#include <utility>
 
-#include "binding/environment.h"
+#include "core/yield.h"
 #include "engine/runtime.h"
 
 namespace st::binding {
@@ -74,7 +75,8 @@ void Executor::submit(std::unique_ptr<Job> job) {
 }
 
 void Executor::push(std::unique_ptr<Job> job) {
-  queue_.push_back(std::move(job));
+  lanes_.push(std::move(job));
+  has_queries_ = lanes_.has_queries();
   if (!thread_.joinable() && !abandoned_) thread_ = std::thread([this] { loop(); });
   wake_.notify_one();
 }
@@ -86,14 +88,24 @@ void Executor::release(std::shared_ptr<void> object) {
   push(std::make_unique<Job>(nullptr, [object = std::move(object)] {}));
 }
 
-std::vector<std::unique_ptr<Job>> Executor::cancel(const Environment* owner) {
+std::vector<std::unique_ptr<Job>> Executor::cancel(const JobOwner* owner) {
   std::unique_lock lock(mutex_);
-  const auto others =
-      std::stable_partition(queue_.begin(), queue_.end(), [owner](const auto& job) { return job->owner() != owner; });
-  std::vector<std::unique_ptr<Job>> cancelled(std::make_move_iterator(others), std::make_move_iterator(queue_.end()));
-  queue_.erase(others, queue_.end());
-  ran_.wait(lock, [&] { return running_ != owner; });
+  auto cancelled = lanes_.remove([owner](const Job& job) { return job.owner() == owner; });
+  has_queries_ = lanes_.has_queries();
+  ran_.wait(lock, [&] {
+    return std::none_of(running_.begin(), running_.end(), [owner](const Job* job) { return job->owner() == owner; });
+  });
   return cancelled;
+}
+
+std::vector<std::unique_ptr<Job>> Executor::drop(const JobOwner* owner, uint64_t ticket) {
+  std::unique_lock lock(mutex_);
+  auto dropped =
+      lanes_.remove([&](const Job& job) { return job.owner() == owner && ticket != 0 && job.kind().ticket == ticket; });
+  has_queries_ = lanes_.has_queries();
+  lock.unlock();
+  for (const auto& job : dropped) release(std::make_shared<std::function<void()>>(job->take_work()));
+  return dropped;
 }
 
 void Executor::set_threads(int threads) {
@@ -107,29 +119,44 @@ int Executor::threads() {
 }
 
 void Executor::loop() {
-  int applied = 0;
+  applied_threads_ = 0;
   std::unique_lock lock(mutex_);
   for (;;) {
-    wake_.wait(lock, [this] { return stopping_ || abandoned_ || !queue_.empty(); });
-    if (abandoned_ || queue_.empty()) return;
-    std::unique_ptr<Job> job = std::move(queue_.front());
-    queue_.pop_front();
-    running_ = job->owner();
-    const int wanted = threads_ > 0 ? threads_ : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-
-    lock.unlock();
-    job->run([&] {
-      if (applied == wanted) return;
-      st::set_threads(wanted);
-      applied = wanted;
-    });
-    lock.lock();
-
-    Environment* owner = job->owner();
-    if (owner != nullptr) owner->finished(std::move(job));
-    running_ = nullptr;
-    ran_.notify_all();
+    wake_.wait(lock, [this] { return stopping_ || abandoned_ || !lanes_.empty(); });
+    if (abandoned_ || lanes_.empty()) return;
+    run(lanes_.next(), lock);
   }
+}
+
+void Executor::give_way(const Job& outer) {
+  if (!has_queries_) return;
+  std::unique_lock lock(mutex_);
+  if (abandoned_) return;
+  if (std::unique_ptr<Job> query = lanes_.next_inside(outer)) run(std::move(query), lock);
+}
+
+void Executor::run(std::unique_ptr<Job> job, std::unique_lock<std::mutex>& lock) {
+  has_queries_ = lanes_.has_queries();
+  const bool is_inside = !running_.empty();
+  running_.push_back(job.get());
+  const int wanted = threads_ > 0 ? threads_ : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+
+  lock.unlock();
+  const std::function<void()> give = [this, &job] { give_way(*job); };
+  {
+    std::optional<Yields> yields;
+    if (!is_inside && job->kind().yields) yields.emplace(give);
+    job->run([&] {
+      if (is_inside || applied_threads_ == wanted) return;
+      st::set_threads(wanted);
+      applied_threads_ = wanted;
+    });
+  }
+  lock.lock();
+
+  running_.pop_back();
+  if (JobOwner* owner = job->owner(); owner != nullptr) owner->finished(std::move(job));
+  ran_.notify_all();
 }
 
 }  // namespace st::binding

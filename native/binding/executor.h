@@ -1,41 +1,31 @@
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
-#include <deque>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <thread>
-#include <utility>
 #include <vector>
 
-#include "binding/failure.h"
+#include "binding/job.h"
+#include "binding/lanes.h"
 
 namespace st::binding {
 
-class Environment;
-
-// Work for the executor thread. `work` runs and is destroyed there, with its captures, and uses no Node-API.
-class Job {
- public:
-  Job(Environment* owner, std::function<void()> work) : owner_(owner), work_(std::move(work)) {}
-  virtual ~Job() = default;
-
-  Environment* owner() const { return owner_; }
-  const std::optional<Failure>& failure() const { return failure_; }
-
-  void run(const std::function<void()>& prepare);
-
- private:
-  Environment* owner_;  // null for releases
-  std::function<void()> work_;
-  std::optional<Failure> failure_;
-};
-
-// The one thread that computes for all engines and all JavaScript threads of the process. Jobs run first in, first
-// out, and LibTorch keeps a single pool of threads. The thread starts with the first job and ends with the last
-// environment.
+// The one thread that computes for all engines and all JavaScript threads of the process, so that LibTorch keeps a
+// single pool of threads. It starts with the first job and ends with the last environment. Lanes decides which job is
+// next.
+//
+// A query also runs inside of a bulk job: where that calls yield_here(), on the same thread, to its end, one at a time.
+// The bulk job sees nothing of it, and its results are the same bits:
+// - The query's engine is another one, or the bulk job only reads weights, too. Each pass has memory of its own.
+// - Encoding keeps no gradients, restores the gradient mode and draws no random numbers.
+// - The number of threads, on which sums of parts depend, stays as the bulk job found it.
+// - A failure ends the query alone. Queries do not yield.
+// - On a device, its work lies behind that of the bulk job in the same stream. There is no yield while a step is
+//   recorded.
 //
 // Rules for threads. A JavaScript thread has no lock on an engine, only the order of its jobs:
 // - Engines (Encoder, Trainer) and tensors (TensorSpace) belong to the executor thread from their first job on:
@@ -61,12 +51,14 @@ class Executor {
   void detach();
 
   void submit(std::unique_ptr<Job> job);
-  // Removes the environment's queued jobs and waits for the running one. Afterwards none of its buffers is in use.
-  std::vector<std::unique_ptr<Job>> cancel(const Environment* owner);
+  // Removes the owner's queued jobs and waits for the running ones. Afterwards none of its buffers is in use.
+  std::vector<std::unique_ptr<Job>> cancel(const JobOwner* owner);
+  // Removes the owner's queued jobs with this ticket. What they hold is freed on the executor thread.
+  std::vector<std::unique_ptr<Job>> drop(const JobOwner* owner, uint64_t ticket);
   // Drops a reference on the executor thread, so that an engine is never destroyed while a job uses it.
   void release(std::shared_ptr<void> object);
 
-  // 0 = the machine's number. Takes effect with the next job.
+  // 0 = the machine's number. Takes effect with the next job that does not run inside of another.
   void set_threads(int threads);
   int threads();
 
@@ -76,6 +68,9 @@ class Executor {
  private:
   Executor();
   void loop();
+  void run(std::unique_ptr<Job> job, std::unique_lock<std::mutex>& lock);
+  // Runs a query inside of `outer`, if one may.
+  void give_way(const Job& outer);
   void push(std::unique_ptr<Job> job);  // with mutex_ held
   void stop_at_exit();
 
@@ -83,8 +78,10 @@ class Executor {
   std::mutex mutex_;
   std::condition_variable wake_;
   std::condition_variable ran_;
-  std::deque<std::unique_ptr<Job>> queue_;
-  const Environment* running_ = nullptr;
+  Lanes lanes_;
+  std::atomic<bool> has_queries_{false};  // what the lanes say; read without the mutex at every yield
+  std::vector<const Job*> running_;       // a job, and the one inside of it
+  int applied_threads_ = 0;               // on the executor thread alone
   std::thread thread_;
   int environments_ = 0;
   int threads_ = 0;

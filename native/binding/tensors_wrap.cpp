@@ -6,6 +6,7 @@
 #include "binding/convert.h"
 #include "binding/environment.h"
 #include "binding/fields.h"
+#include "binding/job.h"
 #include "core/error.h"
 
 namespace st::binding {
@@ -127,7 +128,9 @@ Napi::Value TensorsWrap::read(const Napi::CallbackInfo& info) {
 Napi::Value TensorsWrap::backward(const Napi::CallbackInfo& info) {
   return rejecting(info.Env(), [&] {
     const int64_t id = to_integer(info[0], "id", 0);
-    return Environment::of(info.Env()).enqueue({}, [space = space_, id] { space->backward(id); });
+    // It may go through a model, whose weights it only reads.
+    const JobKind kind{.yields = true};
+    return Environment::of(info.Env()).enqueue(kind, {}, [space = space_, id] { space->backward(id); });
   });
 }
 

@@ -41,6 +41,7 @@ Napi::Function TrainerWrap::define(Napi::Env env) {
 TrainerWrap::TrainerWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<TrainerWrap>(info) {
   throwing(info.Env(), [&] {
     auto encoder = EncoderWrap::unwrap(info[0], "encoder");
+    encoder_ = encoder.get();
     trainer_ = std::make_shared<Trainer>(std::move(encoder), to_trainer_spec(info[1]));
   });
 }
@@ -60,6 +61,14 @@ const std::shared_ptr<Trainer>& TrainerWrap::open_for_job() {
   return trainer;
 }
 
+JobKind TrainerWrap::short_job() const {
+  return {.engine = encoder_};
+}
+
+JobKind TrainerWrap::long_job() const {
+  return {.engine = encoder_, .yields = true};
+}
+
 Napi::Value TrainerWrap::tensors(const Napi::CallbackInfo& info) {
   return throwing(info.Env(), [&]() -> Napi::Value { return from_tensors(info.Env(), open()->tensors()); });
 }
@@ -68,9 +77,8 @@ Napi::Value TrainerWrap::load(const Napi::CallbackInfo& info) {
   return rejecting(info.Env(), [&] {
     std::vector<Napi::Value> keep;
     auto ranges = to_ranges(info[0], keep);
-    return Environment::of(info.Env()).enqueue(keep, [trainer = open_for_job(), ranges = std::move(ranges)] {
-      trainer->load(ranges);
-    });
+    return Environment::of(info.Env())
+        .enqueue(short_job(), keep, [trainer = open_for_job(), ranges = std::move(ranges)] { trainer->load(ranges); });
   });
 }
 
@@ -78,9 +86,8 @@ Napi::Value TrainerWrap::dump(const Napi::CallbackInfo& info) {
   return rejecting(info.Env(), [&] {
     std::vector<Napi::Value> keep;
     auto ranges = to_ranges(info[0], keep);
-    return Environment::of(info.Env()).enqueue(keep, [trainer = open_for_job(), ranges = std::move(ranges)] {
-      trainer->dump(ranges);
-    });
+    return Environment::of(info.Env())
+        .enqueue(short_job(), keep, [trainer = open_for_job(), ranges = std::move(ranges)] { trainer->dump(ranges); });
   });
 }
 
@@ -91,7 +98,7 @@ Napi::Value TrainerWrap::step(const Napi::CallbackInfo& info) {
     auto report = std::make_shared<std::optional<StepReport>>();
     return Environment::of(info.Env())
         .enqueue(
-            {},
+            long_job(), {},
             [trainer = open_for_job(), batch = std::move(batch), options, report] {
               *report = trainer->step(batch, options);
             },
@@ -132,9 +139,10 @@ Napi::Value TrainerWrap::embed(const Napi::CallbackInfo& info) {
     float* data = out.Data();
     const auto size = static_cast<int64_t>(out.ElementLength());
     return Environment::of(info.Env())
-        .enqueue({out}, [trainer = open_for_job(), batch = std::move(batch), options, data, size]() mutable {
-          trainer->embed(std::move(batch), data, size, options);
-        });
+        .enqueue(long_job(), {out},
+                 [trainer = open_for_job(), batch = std::move(batch), options, data, size]() mutable {
+                   trainer->embed(std::move(batch), data, size, options);
+                 });
   });
 }
 
@@ -145,7 +153,7 @@ Napi::Value TrainerWrap::apply(const Napi::CallbackInfo& info) {
     auto report = std::make_shared<std::optional<StepReport>>();
     return Environment::of(info.Env())
         .enqueue(
-            {},
+            long_job(), {},
             [trainer = open_for_job(), external = std::move(external), options, report] {
               *report = trainer->apply(external, options);
             },
@@ -160,7 +168,7 @@ Napi::Value TrainerWrap::forward(const Napi::CallbackInfo& info) {
     auto out = to_numbers(info[2], "out");
     const StepOptions options = to_step_options(info[3]);
     return Environment::of(info.Env())
-        .enqueue({},
+        .enqueue(long_job(), {},
                  [trainer = open_for_job(), batch = std::move(batch), space = std::move(space), out = std::move(out),
                   options]() mutable { trainer->forward(std::move(batch), *space, out, options); });
   });
@@ -173,9 +181,10 @@ Napi::Value TrainerWrap::bind(const Napi::CallbackInfo& info) {
     std::map<std::string, int64_t> parameters;
     for (const auto& [name, value] : given.object()) parameters[name] = given.integer(name);
     return Environment::of(info.Env())
-        .enqueue({}, [trainer = open_for_job(), space = std::move(space), parameters = std::move(parameters)] {
-          trainer->bind(*space, parameters);
-        });
+        .enqueue(short_job(), {},
+                 [trainer = open_for_job(), space = std::move(space), parameters = std::move(parameters)] {
+                   trainer->bind(*space, parameters);
+                 });
   });
 }
 
@@ -185,14 +194,16 @@ Napi::Value TrainerWrap::update(const Napi::CallbackInfo& info) {
     auto report = std::make_shared<std::optional<StepReport>>();
     return Environment::of(info.Env())
         .enqueue(
-            {}, [trainer = open_for_job(), options, report] { *report = trainer->update(options); },
+            long_job(), {}, [trainer = open_for_job(), options, report] { *report = trainer->update(options); },
             [report](Napi::Env env) { return from_report(env, *report); });
   });
 }
 
 Napi::Value TrainerWrap::zero_gradients(const Napi::CallbackInfo& info) {
   return rejecting(info.Env(), [&] {
-    return Environment::of(info.Env()).enqueue({}, [trainer = open_for_job()] { trainer->zero_gradients(); });
+    return Environment::of(info.Env()).enqueue(short_job(), {}, [trainer = open_for_job()] {
+      trainer->zero_gradients();
+    });
   });
 }
 
@@ -203,7 +214,7 @@ Napi::Value TrainerWrap::evaluate(const Napi::CallbackInfo& info) {
     auto found = std::make_shared<Evaluation>();
     return Environment::of(info.Env())
         .enqueue(
-            {},
+            long_job(), {},
             [trainer = open_for_job(), batch = std::move(batch), loss, found] {
               *found = trainer->evaluate(batch, loss);
             },
@@ -221,7 +232,7 @@ Napi::Value TrainerWrap::counters(const Napi::CallbackInfo& info) {
     auto found = std::make_shared<std::vector<int64_t>>();
     return Environment::of(info.Env())
         .enqueue(
-            {}, [trainer = open_for_job(), found] { *found = trainer->counters(); },
+            short_job(), {}, [trainer = open_for_job(), found] { *found = trainer->counters(); },
             [found](Napi::Env env) -> Napi::Value {
               auto array = Napi::Array::New(env, found->size());
               for (uint32_t i = 0; i < found->size(); ++i) array[i] = static_cast<double>((*found)[i]);
@@ -233,9 +244,9 @@ Napi::Value TrainerWrap::counters(const Napi::CallbackInfo& info) {
 Napi::Value TrainerWrap::set_counters(const Napi::CallbackInfo& info) {
   return rejecting(info.Env(), [&] {
     auto counters = to_numbers(info[0], "counters");
-    return Environment::of(info.Env()).enqueue({}, [trainer = open_for_job(), counters = std::move(counters)] {
-      trainer->set_counters(counters);
-    });
+    return Environment::of(info.Env())
+        .enqueue(short_job(), {},
+                 [trainer = open_for_job(), counters = std::move(counters)] { trainer->set_counters(counters); });
   });
 }
 
@@ -243,7 +254,7 @@ Napi::Value TrainerWrap::dispose(const Napi::CallbackInfo& info) {
   return rejecting(info.Env(), [&] {
     // A second call waits for the first, because jobs run in order.
     const bool again = std::exchange(disposed_, true);
-    return Environment::of(info.Env()).enqueue({}, [trainer = trainer_, again] {
+    return Environment::of(info.Env()).enqueue(short_job(), {}, [trainer = trainer_, again] {
       if (!again) trainer->dispose();
     });
   });

@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "binding/job.h"
 #include "engine/trainer.h"
 
 namespace st::binding {
@@ -39,8 +40,12 @@ class TrainerWrap : public Napi::ObjectWrap<TrainerWrap> {
   // The same for a job. From now on the trainer belongs to the executor thread.
   const std::shared_ptr<Trainer>& open_for_job();
 
+  JobKind short_job() const;
+  JobKind long_job() const;  // inside of which queries run
+
   std::shared_ptr<Trainer> trainer_;
-  bool has_jobs_ = false;  // or had some
+  const void* encoder_ = nullptr;  // that it trains
+  bool has_jobs_ = false;          // or had some
   bool disposed_ = false;
 };
 

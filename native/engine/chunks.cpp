@@ -3,6 +3,7 @@
 #include <ATen/ops/empty.h>
 
 #include "core/device.h"
+#include "core/yield.h"
 
 namespace st {
 
@@ -46,6 +47,7 @@ bool ChunkedPass::keeps_state(size_t index) const {
 }
 
 Network::Output ChunkedPass::run(const Chunk& chunk, const Input& input) const {
+  yield_here();
   return passes_[chunk.part]->forward(input, key_of(chunk), wanted_);
 }
 

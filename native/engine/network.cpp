@@ -9,9 +9,11 @@
 #include <algorithm>
 #include <string>
 #include <unordered_set>
+#include <utility>
 
 #include "core/device.h"
 #include "core/error.h"
+#include "core/yield.h"
 #include "models/architecture.h"
 #include "ops/cuda.h"
 #include "ops/linear.h"
@@ -22,6 +24,24 @@ namespace {
 // Tokens that are encoded at once on the CPU: enough for the matrix products, and few enough for the data between two
 // layers to stay in the caches.
 constexpr int64_t kBlockTokens = 1024;
+
+// A network's memory, for one pass. Whoever begins a pass meanwhile gets memory of its own. In the end the larger one
+// is kept.
+class Borrowed {
+ public:
+  Borrowed(Workspace& from, at::Device device) : from_(from), own_(std::exchange(from, Workspace(device))) {}
+  ~Borrowed() {
+    if (own_.bytes() > from_.bytes()) std::swap(own_, from_);
+  }
+  Borrowed(const Borrowed&) = delete;
+  Borrowed& operator=(const Borrowed&) = delete;
+  Workspace& workspace() { return own_; }
+
+ private:
+  Workspace& from_;
+  Workspace own_;
+};
+
 }  // namespace
 
 Network::Network(const EncoderSpec& spec)
@@ -164,16 +184,19 @@ at::Tensor Network::encode(const Rows& batch, EncoderOutput output) {
     const Rows block = all ? Rows() : batch.slice(begin, end);
     blocks.push_back(encode(Input(all ? batch : block, device_), output));
     begin = end;
+    if (!all) yield_here();
   }
   return blocks.size() == 1 ? blocks[0] : at::cat(blocks, output == EncoderOutput::kHiddenStates ? 1 : 0);
 }
 
 at::Tensor Network::encode(const Input& input, EncoderOutput output) {
   parameters_.settle(input.batch.ids);
-  workspace_.reset();
+  // Another encode() may run inside of this one.
+  Borrowed memory(workspace_, device_);
+  memory.workspace().reset();
   const Pass pass{.input = input,
                   .parameters = parameters_,
-                  .workspace = workspace_,
+                  .workspace = memory.workspace(),
                   .int8 = int8_,
                   .outputs = reads_outputs_ || output == EncoderOutput::kHiddenStates};
   const std::unique_ptr<Model::Kept> kept = model_->make_kept();

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/profile.h"
+#include "core/yield.h"
 #include "ops/cuda.h"
 
 namespace st {
@@ -30,6 +31,7 @@ StepGraphs::Shape& StepGraphs::shape_of(const Key& key) {
 
 StepGraphs::Outputs StepGraphs::run(const PackedBatch& batch, const DropoutKey& dropout, const Key& key,
                                     Workspace& workspace, const Step& step) {
+  const NoYields recording;
   if (recorder_ == nullptr) {
     recorder_ = cuda::make_recorder(device_);
     uploader_ = cuda::make_uploader(device_);

@@ -2,6 +2,9 @@
 
 #include <cmath>
 
+#include "core/yield.h"
+#include "onnx/ops.h"
+
 namespace st {
 
 AttentionShape self_attention_shape(int64_t heads, int64_t width, int64_t window) {
@@ -70,14 +73,43 @@ void SelfAttention::project_back(const Pass& pass, const Gradients& gradients, c
 }
 
 SelfAttention::Kept SelfAttention::forward(const Pass& pass, const Stream& in, const Stream& out) const {
+  yield_here();
   Kept kept = keep(pass);
   kept.x_TD = in.x_TD;
   kept.reads_sum = in.is_one();
   project(pass, in.x_TD, kept.qkv_TX, kept.heads_TK);
+  yield_here();
   const std::optional<RelativeBias> added = bias(pass);
   attention(call(pass, added), side_by_side(kept.qkv_TX, shape_), kept.context_TD, kept.lse_HT, kept.mask);
+  yield_here();
   output_.forward(pass, kept.context_TD, in, out, kept.output);
   return kept;
+}
+
+GraphStream SelfAttention::add_to(onnx::Graph& graph, const GraphStream& in) const {
+  const int64_t size = shape_.head_dim, keys = shape_.kv_heads * size;
+  const std::vector<onnx::Value> qkv = qkv_.add_to(graph, in.x, {width(), keys, keys});
+  onnx::Value q = onnx::heads_BHSE(graph, qkv[0], shape_.heads, size);
+  onnx::Value k = onnx::heads_BHSE(graph, qkv[1], shape_.kv_heads, size);
+  const onnx::Value v = onnx::heads_BHSE(graph, qkv[2], shape_.kv_heads, size);
+  if (norms_) {
+    q = norms_->query.add_to(graph, q);
+    k = norms_->key.add_to(graph, k);
+  }
+  if (rotary_) {
+    q = rotary_->add_to(graph, q);
+    k = rotary_->add_to(graph, k);
+  }
+  onnx::Value scores = onnx::scores_BHSS(graph, q, onnx::shared_heads_BHSE(graph, k, shape_));
+  if (shape_.scale != 1) scores = onnx::multiply(graph, scores, graph.number(shape_.scale));
+  if (bias_) {
+    const onnx::Value table = graph.parameter(bias_->table);
+    const auto& [id, buckets, max_distance, both_ways] = *bias_;
+    scores = onnx::add(graph, scores, onnx::relative_bias(graph, table, buckets, max_distance, both_ways));
+  }
+  scores = onnx::add(graph, scores, onnx::mask_bias(graph, shape_));
+  const onnx::Value context = onnx::attend_BSX(graph, shape_, scores, onnx::shared_heads_BHSE(graph, v, shape_));
+  return output_.add_to(graph, context, in);
 }
 
 Stream SelfAttention::backward(const Pass& pass, Gradients& gradients, const Kept& kept, const Stream& d_out) const {
@@ -93,6 +125,7 @@ Stream SelfAttention::backward(const Pass& pass, Gradients& gradients, const Kep
   attention_backward(
       call(pass, added), side_by_side(kept.qkv_TX, shape_), kept.context_TD, kept.lse_HT, kept.mask, d_context_TD,
       {.values = side_by_side(d_qkv_TX, shape_), .biases = side_by_side(d_bias_X, shape_), .table_BH = d_table_BH});
+  yield_here();
   project_back(pass, gradients, kept, d_qkv_TX);
   const Stream d_in = kept.reads_sum ? Stream(d_out.sum_TD) : d_out;
   qkv_.backward(pass, gradients, kept.x_TD, d_qkv_TX, d_in.x_TD, kept.reads_sum);

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "core/memory.h"
+#include "core/yield.h"
 #include "ops/cpu_call.h"
 #include "optim/lazy_rows.h"
 #include "optim/shares.h"
@@ -57,13 +58,14 @@ void AdamW::update(const std::vector<UpdateRange>& ranges, int64_t step, double 
     using A = kernels::arithmetic_t<S>;
     std::vector<kernels::AdamW<A>> calls;
     for (const UpdateRange& range : ranges) calls.push_back(call_of<A>(options_, rates(range, step), grad_factor));
-    const std::vector<Piece> pieces = pieces_of(ranges);
-    parallel_pieces(pieces, [&](int64_t i) {
-      const int64_t at = pieces[i].begin;
-      kernels::table<S>().adamw(calls[pieces[i].range], pieces[i].end - at, data<A>(flat.values) + at,
-                                data<A>(flat.gradients) + at, data<A>(exp_avg_) + at, data<A>(exp_avg_sq_) + at,
-                                at_offset<S>(flat.copy, at));
-    });
+    for (const std::vector<Piece>& group : groups_of(pieces_of(ranges))) {
+      parallel_pieces(group, [&](int64_t i) {
+        const auto& [range, at, end] = group[i];
+        kernels::table<S>().adamw(calls[range], end - at, data<A>(flat.values) + at, data<A>(flat.gradients) + at,
+                                  data<A>(exp_avg_) + at, data<A>(exp_avg_sq_) + at, at_offset<S>(flat.copy, at));
+      });
+      yield_here();
+    }
   });
 }
 

@@ -5,10 +5,12 @@ import type {
   ConfigObject,
   Description,
   DType,
+  EncodeJobOptions,
   EncoderOutput,
   EncoderSpec,
   NativeAddon,
   NativeEncoder,
+  OnnxGraph,
   PackedBatch,
   TensorInfo,
   TensorRange,
@@ -105,6 +107,7 @@ export function describeBert(config: ConfigObject): Description {
 export interface FakeJob {
   batch: PackedBatch
   output: EncoderOutput
+  options: EncodeJobOptions
 }
 
 /**
@@ -121,6 +124,9 @@ export class FakeEncoder implements NativeEncoder {
   running = 0
   mostRunning = 0
   failOn = -1
+  /** While it is pending, jobs wait in the queue. */
+  busy: Promise<void> | undefined
+  readonly #queued = new Map<number, () => void>()
 
   constructor(readonly spec: EncoderSpec) {
     this.tokenDimension = spec.config.hidden_size as number
@@ -154,6 +160,10 @@ export class FakeEncoder implements NativeEncoder {
     })
     const frozen = (name: string) => pooler && name.startsWith('0.pooler')
     return shapes.map((tensor) => ({ ...tensor, group: frozen(tensor.name) ? 'frozen' : 'decay' }))
+  }
+
+  graph(): OnnxGraph {
+    throw new Error('the fake encoder has no graph')
   }
 
   async addAdapter(): Promise<void> {
@@ -196,8 +206,22 @@ export class FakeEncoder implements NativeEncoder {
     }
   }
 
-  async encode(batch: PackedBatch, out: Float32Array, output: EncoderOutput = 'sentence_embedding'): Promise<void> {
-    this.jobs.push({ batch, output })
+  async encode(
+    batch: PackedBatch,
+    out: Float32Array,
+    output: EncoderOutput = 'sentence_embedding',
+    options: EncodeJobOptions = {},
+  ): Promise<void> {
+    const job = { batch, output, options }
+    this.jobs.push(job)
+    if (this.busy) {
+      const { ticket = 0 } = options
+      const dropped = new Promise<never>((_, reject) => {
+        this.#queued.set(ticket, () => reject(Object.assign(new Error('dropped'), { code: 'ERR_ABORTED' })))
+      })
+      await Promise.race([this.busy, dropped])
+      this.#queued.delete(ticket)
+    }
     this.mostRunning = Math.max(this.mostRunning, ++this.running)
     await setTimeout(1)
     this.running--
@@ -217,6 +241,12 @@ export class FakeEncoder implements NativeEncoder {
       out[row * width + 1] = ids.reduce((sum, id) => sum + id, 0)
       out[row * width + 2] = batch.promptLengths?.[row] ?? -1
     }
+  }
+
+  drop(ticket: number): boolean {
+    const drop = this.#queued.get(ticket)
+    drop?.()
+    return this.#queued.delete(ticket)
   }
 
   async dispose(): Promise<void> {

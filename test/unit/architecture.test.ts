@@ -18,8 +18,11 @@ const libRules: Record<string, readonly string[]> = {
   evaluation: ['errors', 'options', 'io', 'data', 'native', 'losses', 'models', 'search'],
   training: ['errors', 'options', 'io', 'data', 'native', 'losses', 'models', 'search', 'evaluation'],
   loops: [...['errors', 'options', 'io', 'data', 'native', 'tensor', 'losses', 'models', 'training']],
-  serve: ['errors', 'options', 'io', 'data', 'native', 'losses', 'models', 'search', 'evaluation', 'training'],
   classification: ['errors', 'options', 'io', 'data', 'native', 'losses', 'models', 'search', 'evaluation', 'training'],
+  serve: [
+    ...['errors', 'options', 'io', 'data', 'native', 'losses', 'models', 'search', 'evaluation', 'training'],
+    'classification',
+  ],
   plots: ['errors', 'options'],
   report: [
     ...['errors', 'options', 'io', 'data', 'native', 'losses', 'models', 'search', 'evaluation', 'training'],
@@ -30,6 +33,7 @@ const libRules: Record<string, readonly string[]> = {
     ...['classification', 'plots', 'report'],
   ],
 }
+libRules.integrations = ['errors', 'options', 'io', 'data', 'native', 'models', 'search']
 libRules.cli = [...Object.keys(libRules)]
 libRules.index = [...Object.keys(libRules)]
 
@@ -50,12 +54,13 @@ const trainingFloors = [
 const nativeRules: Record<string, readonly string[]> = {
   core: [],
   ops: ['core'],
-  layers: ['core', 'ops'],
-  models: ['core', 'ops', 'layers'],
+  onnx: ['core', 'ops'],
+  layers: ['core', 'ops', 'onnx'],
+  models: ['core', 'ops', 'onnx', 'layers'],
   losses: ['core', 'ops', 'layers'],
   optim: ['core', 'ops', 'layers'],
-  engine: ['core', 'ops', 'layers', 'models', 'losses', 'optim'],
-  binding: ['core', 'ops', 'layers', 'models', 'losses', 'optim', 'engine'],
+  engine: ['core', 'ops', 'onnx', 'layers', 'models', 'losses', 'optim'],
+  binding: ['core', 'ops', 'onnx', 'layers', 'models', 'losses', 'optim', 'engine'],
   cuda: ['core', 'ops'],
 }
 /** Folders that may see Node-API. */

@@ -18,16 +18,35 @@ test('the bundle exports what the library exports', async (t) => {
     t.deepEqual(Object.keys(bundled![name] as object).sort(), Object.keys(whole![name] as object).sort(), name)
 })
 
-test('sentence-torch/tensor is an entry of its own, with all that it exports', async (t) => {
-  const { tensor } = (await import(new URL('tensor.js', bundle).href)) as { tensor: object }
-  const whole = (await import(new URL('loops/index.js', lib).href)) as object
-  t.deepEqual(Object.keys(await import(new URL('tensor.js', bundle).href)).sort(), Object.keys(whole).sort())
-  t.is(typeof tensor, 'function')
-  const root = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as {
-    exports: Record<string, { types: string; default: string }>
-  }
-  for (const path of Object.values(root.exports['./tensor']!))
-    t.notThrows(() => readFileSync(join(packageRoot, path)), path)
+const root = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as {
+  exports: Record<string, { types: string; default: string } | string>
+}
+for (const [name, module] of [
+  ['tensor', 'loops/index'],
+  ['serve', 'serve/index'],
+  ['langchain', 'integrations/langchain'],
+  ['ai-sdk', 'integrations/ai-sdk'],
+  ['llamaindex', 'integrations/llamaindex'],
+  ['transformers', 'integrations/transformers/index'],
+] as const) {
+  test(`sentence-torch/${name} is an entry of its own, with all that it exports`, async (t) => {
+    const whole = (await import(new URL(`${module}.js`, lib).href)) as object
+    const bundled = (await import(new URL(`${name}.js`, bundle).href)) as object
+    t.deepEqual(Object.keys(bundled).sort(), Object.keys(whole).sort())
+    t.true(Object.values(bundled).some((value) => typeof value === 'function'))
+    t.deepEqual(root.exports[`./${name}`], {
+      types: `./dist/lib/${module}.d.ts`,
+      default: `./dist/bundle/${name}.js`,
+    })
+    for (const path of Object.values(root.exports[`./${name}`]!))
+      t.notThrows(() => readFileSync(join(packageRoot, path)), path)
+  })
+}
+
+test('every entry of the package is a file of the bundle, and is tested above', (t) => {
+  t.deepEqual(Object.keys(root.exports).sort(), [
+    ...['.', './ai-sdk', './langchain', './llamaindex', './package.json', './serve', './tensor', './transformers'],
+  ])
 })
 
 test('classes and functions of the bundle have their names, which cards and messages tell', async (t) => {
@@ -76,7 +95,12 @@ test('the requires of the built addons stay literal, in a CommonJS file beside t
 test('the declarations hold under the strictest options, without skipLibCheck', (t) => {
   const folder = temporaryFolder()
   const file = join(folder, 'user.ts')
-  writeFileSync(file, `export * from ${JSON.stringify(join(packageRoot, 'dist/lib/index.js'))}\n`)
+  const entries = ['index', 'loops/index', 'integrations/langchain', 'integrations/ai-sdk', 'integrations/llamaindex']
+  const all = [...entries, 'integrations/transformers/index', 'serve/index']
+  const imports = all.map(
+    (name, i) => `export * as m${i} from ${JSON.stringify(join(packageRoot, `dist/lib/${name}.js`))}\n`,
+  )
+  writeFileSync(file, imports.join(''))
   const options = ['--noEmit', '--strict', '--exactOptionalPropertyTypes', '--noUncheckedIndexedAccess']
   const place = ['--module', 'nodenext', '--target', 'es2022', '--types', 'node', '--typeRoots']
   const { stdout, status } = spawnSync(

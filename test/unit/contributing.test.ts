@@ -68,10 +68,11 @@ test('every npm script that a document names exists, and CONTRIBUTING.md names t
   }
 })
 
-/** All text of a folder's files with one of the endings. */
+/** All text of a folder's files with one of the endings, without those of other people. */
 function sources(folder: string, endings: RegExp): string {
   const names = readdirSync(new URL(`${folder}/`, ROOT), { recursive: true }).map(String)
-  return names.flatMap((name) => (endings.test(name) ? [read(`${folder}/${name}`)] : [])).join('\n')
+  const own = names.filter((name) => endings.test(name) && !/(^|\/)node_modules\//.test(name))
+  return own.map((name) => read(`${folder}/${name}`)).join('\n')
 }
 
 test('every variable of a document is read somewhere', (t) => {

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import fc from 'fast-check'
 import { CrossEncoder } from '../../lib/models/cross-encoder.js'
-import { planJobs } from '../../lib/models/encode.js'
+import { planJobs } from '../../lib/models/plan-jobs.js'
 import { EncodeProgress } from '../../lib/models/progress.js'
 import { loadWith, SentenceTransformer } from '../../lib/models/sentence-transformer.js'
 import type { LoadOptions } from '../../lib/models/types.js'
@@ -115,7 +115,7 @@ test('jobs hold every row that has tokens once, longest first, within both limit
     fc.property(lengths, fc.integer({ min: 1, max: 40 }), (rows, batchSize) => {
       const offsets = Int32Array.from([0, ...rows])
       for (let i = 1; i < offsets.length; i++) offsets[i]! += offsets[i - 1]!
-      const jobs = planJobs(offsets, batchSize)
+      const jobs = planJobs(offsets, { batchSize, maxTokens: 16 * 1024 })
       const order = jobs.flatMap((job) => [...job])
       t.deepEqual(
         order.toSorted((a, b) => a - b),
@@ -133,7 +133,7 @@ test('jobs hold every row that has tokens once, longest first, within both limit
 
 test('no job holds more than 16k tokens, unless one row does', (t) => {
   const offsets = Int32Array.from([0, 10_000, 20_000, 20_100, 40_100])
-  const jobs = planJobs(offsets, 32).map((job) => [...job])
+  const jobs = planJobs(offsets, { batchSize: 32, maxTokens: 16 * 1024 }).map((job) => [...job])
   t.deepEqual(jobs, [[3], [0], [1, 2]])
 })
 

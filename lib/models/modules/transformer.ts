@@ -104,6 +104,12 @@ export class Transformer {
     return this.first.maxSeqLength
   }
 
+  /** @internal Where the tokenizer would cut texts without settings of sentence-transformers. */
+  get tokenizerLimit(): number {
+    const { tokenizerFiles, description, transformerPath = '' } = this.first
+    return maxSeqLength(undefined, tokenizerFiles, description.positions, transformerPath)
+  }
+
   /** Width of a token embedding. */
   get embeddingDimension(): number {
     return this.first.description.width

@@ -1,0 +1,75 @@
+/** `sentence-torch serve`: loads models, and answers until a signal comes. */
+import { jsonLine, type LogRecord, loadModel, plainLine, type ServeOptions, serve } from '../serve/index.js'
+import type { AnyModel } from '../serve/served-model.js'
+import { given, textOf, textsOf, UsageError, type Values } from './command.js'
+import type { Io } from './io.js'
+import { loadOptions } from './model-options.js'
+
+/** Options of the program under the names that they have in `serve`. */
+const NAMES = {
+  ...{ host: 'host', port: 'port', 'uds-path': 'udsPath', 'prometheus-port': 'prometheusPort' },
+  ...{ 'max-concurrent-requests': 'maxConcurrentRequests', 'max-client-batch-size': 'maxClientBatchSize' },
+  ...{ 'payload-limit': 'payloadLimit', 'default-prompt-name': 'defaultPromptName', deadline: 'deadline' },
+  ...{ 'base-path': 'basePath', 'max-batch-tokens': 'maxBatchTokens' },
+}
+
+export async function serveModels(values: Values, io: Io): Promise<number> {
+  const names = namesOf(values)
+  const write = values.options['json-output'] === true ? jsonLine : plainLine
+  const log = (record: LogRecord) => io.err(write(record))
+  const tell = (message: string) => log({ timestamp: new Date().toISOString(), level: 'INFO', message })
+  const options = { ...loadOptions(values, io), ...given(values, { threads: 'threads' }) }
+  const models = new Map<string, AnyModel>()
+  try {
+    for (const [name, source] of names) {
+      models.set(name, await loadModel(source, options))
+      tell(`loaded ${source}${name === source ? '' : ` as ${name}`}`)
+    }
+    const server = await serve({
+      ...(given(values, NAMES) as Partial<ServeOptions>),
+      ...moreOptions(values),
+      models: Object.fromEntries(models),
+      log,
+    })
+    io.out(`${server.url}\n`)
+    tell(`listening on ${server.url}`)
+    await untilAborted(io.signal)
+    tell('draining')
+    await server.close()
+    tell('ended')
+    return 0
+  } finally {
+    await Promise.all([...models.values()].map((model) => model.dispose()))
+  }
+}
+
+/** Models by the names under which they are served. @throws UsageError */
+function namesOf(values: Values): Map<string, string> {
+  const misuse = (message: string) => new UsageError('ERR_INVALID_ARGUMENT', message, 'serve')
+  const sources = textsOf(values, 'model')
+  const names = textsOf(values, 'served-model-name')
+  if (sources.length === 0) throw misuse('serve needs a model: --model <folder or id>')
+  if (names.length > 0 && names.length !== sources.length) {
+    throw misuse(`--served-model-name is given once for each --model: ${sources.length} times, not ${names.length}`)
+  }
+  const all = new Map(sources.map((source, i) => [names[i] ?? source, source]))
+  if (all.size === sources.length) return all
+  throw misuse('Two models have one name: give each another by --served-model-name')
+}
+
+function moreOptions(values: Values): Partial<ServeOptions> {
+  const auto = textOf(values, 'auto-truncate')
+  const origins = textsOf(values, 'cors-allow-origin')
+  const keys = textsOf(values, 'api-key')
+  const ofEnvironment = (process.env.API_KEY ?? '').split(',').map((key) => key.trim())
+  return {
+    ...(auto !== undefined && { autoTruncate: auto === 'true' }),
+    ...(origins.length > 0 && { corsAllowOrigin: origins }),
+    apiKeys: keys.length > 0 ? keys : ofEnvironment.filter((key) => key !== ''),
+  }
+}
+
+function untilAborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve()
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+}

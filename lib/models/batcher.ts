@@ -1,0 +1,265 @@
+import { selectRows, type Tokenized } from '../data/pack.js'
+import { fromNative } from '../errors.js'
+import { abortError, onAbort } from '../io/abort.js'
+import type { EncoderOutput, NativeEncoder, PackedBatch } from '../native/types.js'
+import { type JobLimits, mostTokens } from './plan-jobs.js'
+
+/** `query`: before other work, also inside of a training step. `bulk`: in turn. */
+export type Priority = 'query' | 'bulk'
+
+/** Jobs handed to the engine before the first is done: it must not wait for JavaScript. More would only be smaller. */
+const JOBS_IN_FLIGHT: Record<Priority, number> = { query: 2, bulk: 3 }
+
+/** Rows of tokens, with the segment of each token where rows are pairs. */
+export type Rows = Tokenized & { tokenTypes?: Int32Array }
+
+/** Rows of one call that are computed together. */
+export interface Piece {
+  tokens: Rows
+  /** Which of them. */
+  rows: Int32Array
+  signal?: AbortSignal | undefined
+  /** Receives the values of a row, a view that is valid during the call; `length` is its number of tokens. */
+  put: (row: number, values: Float32Array, length: number) => void
+}
+
+/** What the pieces of a job have in common. */
+export interface JobSettings extends JobLimits {
+  output: EncoderOutput
+  priority: Priority
+  /** Tokens at the start of every row that pooling leaves out. */
+  promptLength?: number | undefined
+}
+
+/** A piece that waits or is computed. */
+interface Entry {
+  readonly piece: Piece
+  readonly tokens: number
+  /** After a failure of a job with several pieces, to find the one it belongs to. */
+  alone: boolean
+  resolve: () => void
+  reject: (error: unknown) => void
+}
+
+interface Job {
+  readonly ticket: number
+  /** Those that somebody still waits for. */
+  readonly entries: Set<Entry>
+}
+
+let lastTicket = 0
+
+/**
+ * Puts rows of calls that wait at the same time together into jobs of the engine. The first rows of an idle engine wait for the
+ * end of the event loop's turn, so that calls and requests that come together are computed together.
+ */
+export class Batcher {
+  readonly #encoder: NativeEncoder
+  /** By their settings; only those with work. */
+  readonly #lines = new Map<string, Line>()
+
+  constructor(encoder: NativeEncoder) {
+    this.#encoder = encoder
+  }
+
+  /**
+   * Settles when the rows have been put.
+   * @throws SentenceTorchError ERR_ABORTED once the piece's signal fires, unless a job is running for it alone, which is waited
+   * for; what the engine throws
+   */
+  run(piece: Piece, settings: JobSettings): Promise<void> {
+    const { output, priority, promptLength, batchSize, maxTokens } = settings
+    const types = piece.tokens.tokenTypes !== undefined
+    const key = [output, priority, promptLength, batchSize, maxTokens, types].join()
+    let line = this.#lines.get(key)
+    if (line === undefined) {
+      const made = new Line(this.#encoder, settings, () => {
+        if (this.#lines.get(key) === made) this.#lines.delete(key)
+      })
+      line = made
+      this.#lines.set(key, made)
+    }
+    return line.add(piece)
+  }
+}
+
+/** The rows of equal settings, first in, first out. */
+class Line {
+  #waiting: Entry[] = []
+  #running = 0
+  #isScheduled = false
+  readonly #jobs = new Set<Job>()
+  /** What earlier jobs wrote to and is free again: new memory would have to be cleared for every job. */
+  readonly #buffers: Float32Array[] = []
+
+  constructor(
+    private readonly encoder: NativeEncoder,
+    private readonly settings: JobSettings,
+    private readonly onIdle: () => void,
+  ) {}
+
+  add(piece: Piece): Promise<void> {
+    const tokens = piece.rows.reduce((sum, row) => sum + lengthOf(piece.tokens, row), 0)
+    return new Promise((resolve, reject) => {
+      this.#waiting.push(this.#listen({ piece, tokens, alone: false, resolve, reject }))
+      // Rows that fill a job need not wait for others.
+      if (2 * tokens > mostTokens(piece.rows.length, this.settings)) this.#begin()
+      else this.#schedule()
+    })
+  }
+
+  /** Lets the entry reject when its signal fires while it waits. */
+  #listen(entry: Entry): Entry {
+    const { signal } = entry.piece
+    if (!signal) return entry
+    const stop = onAbort(signal, () => {
+      const job = [...this.#jobs].find(({ entries }) => entries.has(entry))
+      if (job) return this.#leave(job, entry)
+      this.#waiting = this.#waiting.filter((waiting) => waiting !== entry)
+      entry.reject(abortError(signal, 'Encoding'))
+      this.#end()
+    })
+    const { resolve, reject } = entry
+    entry.resolve = () => {
+      stop()
+      resolve()
+    }
+    entry.reject = (error) => {
+      stop()
+      reject(error)
+    }
+    return entry
+  }
+
+  #leave(job: Job, entry: Entry): void {
+    const error = abortError(entry.piece.signal!, 'Encoding')
+    const others = [...job.entries].some(({ piece }) => !piece.signal?.aborted)
+    // A job that runs for nobody else is waited for, and so are those before it.
+    if (!others && !this.encoder.drop(job.ticket)) return
+    for (const gone of others ? [entry] : [...job.entries]) {
+      job.entries.delete(gone)
+      gone.reject(error)
+    }
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return
+    this.#isScheduled = true
+    setImmediate(() => {
+      this.#isScheduled = false
+      this.#begin()
+    })
+  }
+
+  #begin(): void {
+    while (this.#waiting.length > 0 && this.#running < JOBS_IN_FLIGHT[this.settings.priority]) {
+      this.#running++
+      void this.#compute(this.#take())
+    }
+    this.#end()
+  }
+
+  #end(): void {
+    if (this.#waiting.length === 0 && this.#running === 0) this.onIdle()
+  }
+
+  /** The first entries that fit into one job. */
+  #take(): Job {
+    let count = 0
+    let rows = 0
+    let tokens = 0
+    for (const entry of this.#waiting) {
+      rows += entry.piece.rows.length
+      tokens += entry.tokens
+      if (count > 0 && (entry.alone || this.#waiting[0]!.alone || tokens > mostTokens(rows, this.settings))) break
+      count++
+    }
+    return { ticket: ++lastTicket, entries: new Set(this.#waiting.splice(0, count)) }
+  }
+
+  /** Never throws. */
+  async #compute(job: Job): Promise<void> {
+    this.#jobs.add(job)
+    // Those that leave it are computed all the same.
+    const entries = [...job.entries]
+    try {
+      await this.#encode(job, entries)
+      for (const entry of job.entries) entry.resolve()
+    } catch (error) {
+      if (job.entries.size < 2) for (const entry of job.entries) entry.reject(error)
+      else this.#waiting.unshift(...[...job.entries].map((entry) => Object.assign(entry, { alone: true })))
+    }
+    this.#jobs.delete(job)
+    this.#running--
+    this.#begin()
+  }
+
+  async #encode(job: Job, entries: readonly Entry[]): Promise<void> {
+    const { output, priority, promptLength } = this.settings
+    const batch = joined(entries.map(({ piece }) => selectRows(piece.tokens, piece.rows)))
+    const { ids, offsets } = batch
+    const count = offsets.length - 1
+    const perToken = output === 'token_embeddings'
+    const width = output === 'sentence_embedding' ? this.encoder.embeddingDimension : this.encoder.tokenDimension
+    const values = (perToken ? ids.length : count) * width
+    const kept = this.#buffers.pop()
+    const buffer = kept && kept.length >= values ? kept : new Float32Array(values)
+    const out = buffer.subarray(0, values)
+    const promptLengths = promptLength === undefined ? undefined : new Int32Array(count).fill(promptLength)
+    const options = { lane: priority, ticket: job.ticket }
+    try {
+      await this.encoder.encode({ ...batch, ...(promptLengths && { promptLengths }) }, out, output, options)
+    } catch (error) {
+      throw fromNative(error, 'Encoder.encode')
+    }
+    let i = 0
+    for (const entry of entries) {
+      const { rows, put } = entry.piece
+      const isWanted = job.entries.has(entry)
+      for (const row of rows) {
+        const [from, to] = perToken ? [offsets[i]!, offsets[i + 1]!] : [i, i + 1]
+        if (isWanted) put(row, out.subarray(from * width, to * width), offsets[i + 1]! - offsets[i]!)
+        i++
+      }
+    }
+    this.#buffers.push(buffer)
+  }
+}
+
+function lengthOf({ offsets }: Rows, row: number): number {
+  return offsets[row + 1]! - offsets[row]!
+}
+
+function joined(parts: readonly Rows[]): PackedBatch {
+  const join = (of: (part: Rows) => Int32Array) => {
+    const out = new Int32Array(parts.reduce((sum, part) => sum + of(part).length, 0))
+    let at = 0
+    for (const part of parts) {
+      out.set(of(part), at)
+      at += of(part).length
+    }
+    return out
+  }
+  if (parts.length === 1) return { ...parts[0]!, columns: 1 }
+  const offsets = new Int32Array(parts.reduce((sum, part) => sum + part.offsets.length - 1, 1))
+  let row = 0
+  let at = 0
+  for (const part of parts) {
+    for (let i = 1; i < part.offsets.length; i++) offsets[++row] = at + part.offsets[i]!
+    at += part.ids.length
+  }
+  const types = parts[0]!.tokenTypes && { tokenTypes: join((part) => part.tokenTypes!) }
+  return { ids: join((part) => part.ids), offsets, ...types, columns: 1 }
+}
+
+const batchers = new WeakMap<NativeEncoder, Batcher>()
+
+/** The batcher of a model, by its encoder. */
+export function batcherOf(encoder: NativeEncoder): Batcher {
+  let batcher = batchers.get(encoder)
+  if (batcher === undefined) {
+    batcher = new Batcher(encoder)
+    batchers.set(encoder, batcher)
+  }
+  return batcher
+}

@@ -1,0 +1,54 @@
+import type { Call } from './call.js'
+import type { ErrorShape } from './errors.js'
+import { type BodyOf, type Fields, type JsonSchema, readBody } from './fields.js'
+
+/** What a route answers. */
+export interface Reply {
+  readonly body: string | AsyncIterable<string>
+  /** Of the body. */
+  readonly type: string
+  readonly status?: number
+}
+
+export interface Route {
+  readonly method: 'GET' | 'POST'
+  /** `{…}` at the end stands for any text. */
+  readonly path: string
+  readonly aliases?: readonly string[]
+  readonly summary: string
+  readonly tag: 'Text Embeddings Inference' | 'OpenAI' | 'Cohere and Jina' | 'Learning' | 'Service'
+  readonly errors: ErrorShape
+  /** Whether it is answered without an API key. */
+  readonly isPublic: boolean
+  /** Members of its body; none for GET. */
+  readonly fields: Fields
+  readonly example?: unknown
+  readonly answer: { readonly description: string; readonly schema: JsonSchema; readonly type?: string }
+  /** @param body as it was parsed @param rest what `{…}` stood for */
+  handle(call: Call, body: unknown, rest: string): Promise<Reply>
+}
+
+type Parts<F extends Fields> = Omit<Route, 'handle' | 'errors' | 'isPublic' | 'fields'> &
+  Partial<Pick<Route, 'errors' | 'isPublic'>> & {
+    readonly fields: F
+    handle(call: Call, body: BodyOf<F>): Promise<Reply>
+  }
+
+/** A route that takes a body. */
+export function post<F extends Fields>({ errors = 'tei', isPublic = false, ...parts }: Parts<F>): Route {
+  const handle = (call: Call, body: unknown) => parts.handle(call, readBody(parts.fields, body))
+  return { ...parts, errors, isPublic, handle }
+}
+
+/** A route that takes none, and is public unless it says otherwise. */
+export function get(
+  parts: Omit<Route, 'handle' | 'method' | 'errors' | 'isPublic' | 'fields'> &
+    Partial<Pick<Route, 'errors' | 'isPublic'>> & { handle(call: Call, rest: string): Promise<Reply> },
+): Route {
+  const { errors = 'tei', isPublic = true } = parts
+  return { ...parts, method: 'GET', errors, isPublic, fields: {}, handle: (call, _, rest) => parts.handle(call, rest) }
+}
+
+export function json(value: unknown): Reply {
+  return { body: JSON.stringify(value), type: 'application/json' }
+}
