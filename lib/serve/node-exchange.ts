@@ -77,7 +77,7 @@ function read(request: IncomingMessage, most: number, onBytes: (bytes: number) =
       refusal ??= error
       pieces.length = 0
     }
-    if (told > THROWN_AWAY) return reject(refusal)
+    if (told > Math.max(THROWN_AWAY, most)) return reject(refusal)
     request.on('data', (piece: Buffer) => {
       size += piece.length
       if (size > most) refuse(tooLarge(most))

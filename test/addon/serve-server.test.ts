@@ -180,6 +180,7 @@ test('origins: none, one, or all', async (t) => {
     const preflight = await answer(new Request('http://x/embed', { method: 'OPTIONS', headers }))
     const found = await answer(new Request('http://x/health', { headers: { origin } }))
     t.is(preflight.status, 204)
+    t.regex(preflight.headers.get('access-control-allow-headers')!, /\bx-model-version\b/)
     t.is(preflight.headers.get('access-control-allow-origin'), found.headers.get('access-control-allow-origin'))
     return found.headers.get('access-control-allow-origin')
   }
