@@ -17,9 +17,10 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 PEERS = Path(os.environ.get("SENTENCE_TORCH_BENCH_PEERS") or HERE / "peers")
-REQUIREMENTS = ["torch==2.13.0", "sentence-transformers==6.2.0", "datasets", "accelerate", "peft==0.21.2"]
+REQUIREMENTS = ["torch==2.13.0", "sentence-transformers==6.2.0", "datasets", "accelerate", "peft==0.21.2",
+                "onnx==1.23.2", "onnxruntime==1.32.0"]
 SENTENCEPIECE = ["sentencepiece", "protobuf"]
-ONNX = ["onnx", "onnxruntime", "onnxscript", "fastembed"]
+ONNX = ["onnxscript", "fastembed"]
 JS = ["@huggingface/transformers@4"]
 MODEL = HERE.parent.parent / "shared" / "models" / "all-MiniLM-L6-v2"
 

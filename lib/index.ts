@@ -79,6 +79,8 @@ export {
 } from './models/modules/static-embedding.js'
 export { type NewTransformerOptions, Transformer, type TransformerOptions } from './models/modules/transformer.js'
 export { WeightedLayerPooling, type WeightedLayerPoolingOptions } from './models/modules/weighted-layer-pooling.js'
+export type { ExportOnnxOptions } from './models/onnx/export.js'
+export type { OnnxDType } from './models/onnx/write-graph.js'
 export { type ModuleDescription, SentenceTransformer } from './models/sentence-transformer.js'
 export { Seq2SeqModel } from './models/seq2seq-model.js'
 export type { GenerateOptions, Seq2SeqLoadOptions } from './models/seq2seq-options.js'

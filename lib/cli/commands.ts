@@ -6,6 +6,7 @@ import { compare } from './compare.js'
 import { doctor } from './doctor.js'
 import { encode } from './encode.js'
 import { evaluate } from './evaluate.js'
+import { exportCommand } from './export.js'
 import { generateQueries } from './generate-queries.js'
 import { importLabels } from './import-labels.js'
 import { index } from './index-command.js'
@@ -29,6 +30,6 @@ export const commands: readonly Command[] = [
   ...[report, compare],
   ...[encode, index, search, serve, quantize],
   ...[classify, mine, importLabels, label, generateQueries, merge],
-  ...[inspect, parity, pull, push],
+  ...[inspect, parity, exportCommand, pull, push],
   ...[doctor, build, install],
 ]

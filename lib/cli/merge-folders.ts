@@ -1,14 +1,12 @@
 /** `sentence-torch merge`: models of folders or of the hub into a folder. */
-import { join } from 'node:path'
 import { CrossEncoder } from '../models/cross-encoder.js'
-import { resolveModel } from '../models/hub.js'
-import { jsonObject, readJson } from '../models/json.js'
 import type { MergeMethodName } from '../models/merging/methods.js'
 import type { MergeOptions } from '../models/merging/options.js'
 import type { MergeParameters } from '../models/merging/parameters.js'
 import { SentenceTransformer } from '../models/sentence-transformer.js'
 import { given, textOf, UsageError, type Values } from './command.js'
 import type { Io } from './io.js'
+import { isCrossEncoder } from './model-kind.js'
 import { loadOptions } from './model-options.js'
 
 export async function mergeFolders(values: Values, io: Io): Promise<number> {
@@ -34,15 +32,6 @@ export async function mergeFolders(values: Values, io: Io): Promise<number> {
   if (values.options.json) io.out(`${JSON.stringify(report)}\n`)
   else io.err(`${words.length} models, ${method} → ${outputPath} (${seconds} s)\n`)
   return 0
-}
-
-async function isCrossEncoder(name: string, source: Parameters<typeof resolveModel>[1]): Promise<boolean> {
-  const { path } = await resolveModel(name, source)
-  const file = 'config_sentence_transformers.json'
-  const [own, config] = await Promise.all([file, 'config.json'].map((one) => readJson(join(path, one), jsonObject)))
-  if (own?.model_type !== undefined) return own.model_type === 'CrossEncoder'
-  const { architectures } = config ?? {}
-  return Array.isArray(architectures) && String(architectures[0]).endsWith('ForSequenceClassification')
 }
 
 function parametersOf(values: Values): MergeParameters {

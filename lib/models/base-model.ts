@@ -11,6 +11,7 @@ import { resolveModel } from './hub.js'
 import { checkLoaded, noSuchPrompt } from './load-errors.js'
 import { checkSourceOptions } from './load-options.js'
 import type { ModuleName } from './modules/index.js'
+import type { ExportOnnxOptions } from './onnx/export.js'
 import { saveModelFolder } from './save-folder.js'
 import { SOURCE_OPTIONS, type SourceOptions } from './types.js'
 import { guardOf } from './weight-guard.js'
@@ -121,6 +122,34 @@ export abstract class BaseModel<P extends BaseParts> {
   /** `save` by the name that it has in transformers. Source: `save_pretrained`. */
   savePretrained(path: string, options: SaveOptions = {}): Promise<void> {
     return this.save(path, options)
+  }
+
+  /**
+   * Writes the folder of `save` with the model as a graph of ONNX beside its weights, in the layout of transformers.js:
+   * `onnx/model.onnx` (fp32) and `onnx/model_quantized.onnx` (q8), weights beyond 2 GB in `model.onnx_data`. onnxruntime,
+   * transformers.js and sentence-transformers read it. Graphs that an older folder has are replaced or removed. An adapter is merged.
+   *
+   * The inputs are `input_ids`, `attention_mask` and, where the model reads it, `token_type_ids`, int64 [batch, sequence]. The outputs
+   * are `last_hidden_state` [batch, sequence, width] and `sentence_embedding` [batch, dimension] (not where the pooling leaves the
+   * prompt out), of a cross-encoder `logits` [batch, labels].
+   *
+   * ```ts
+   * await model.exportOnnx('models/web', { dtype: ['fp32', 'q8'] })
+   * ```
+   * @throws as `save`; SentenceTorchError ERR_NOT_IMPLEMENTED, ERR_UNKNOWN_OPTION
+   */
+  async exportOnnx(path: string, options: ExportOnnxOptions = {}): Promise<void> {
+    const { encoder, addon, folder, tokenizer } = this.use()
+    if (typeof path !== 'string' || path === '') throw invalidArgument('path', 'the path of a folder', path)
+    const { checkExportOptions, exportModel } = await import('./onnx/export.js')
+    const dtypes = checkExportOptions(options)
+    const write = this.#heldWriter(path, { adapterOnly: false })
+    const parts = {
+      ...{ encoder, write, version: addon.runtime().addonVersion },
+      config: { ...folder.config, model_type: folder.architecture },
+      tokenizerConfig: { tokenizer_class: 'PreTrainedTokenizerFast', model_max_length: tokenizer.maxSeqLength },
+    }
+    await guardOf(encoder).hold(() => exportModel(path, parts, dtypes))
   }
 
   /** @internal Writes the files of `save` into an empty folder, of which `target` is the path to be. */

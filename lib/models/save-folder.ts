@@ -1,11 +1,11 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join, posix } from 'node:path'
-import { fromNative } from '../errors.js'
 import type { FloatDType } from '../io/floats.js'
 import { saveFolder } from '../io/rescue.js'
 import { type TensorSource, writeSafetensors } from '../io/safetensors.js'
 import type { ConfigObject, NativeEncoder } from '../native/types.js'
 import { ADAPTER_CONFIG, ADAPTER_WEIGHTS, type SavedAdapter } from './adapters/config.js'
+import { dumpTensor } from './dump.js'
 import { SENTENCE_CONFIG_FILES } from './folder-config.js'
 import { toJson } from './json.js'
 import { fullModelCard, type ModelCard, modelCard } from './model-card.js'
@@ -15,16 +15,17 @@ import { TOKENIZER_FILES } from './tokenizer-files.js'
 import { placesOf } from './weight-check.js'
 import type { StoredNames } from './weights.js'
 
-/** Bytes that cross from the engine at once. */
-const RANGE_BYTES = 64 * 1024 * 1024
-
 /**
  * Saves a model in the layout of `writeModelFolder`. At `target` there is always a whole folder; files of an older one that are
  * not a model's own stay.
  * @throws NotSavedError; what the engine reports. The old folder is then as it was.
  */
-export async function saveModelFolder(target: string, write: (folder: string) => Promise<void>): Promise<void> {
-  await saveFolder(target, write, { keepUnknown: isForeign })
+export async function saveModelFolder(
+  target: string,
+  write: (folder: string) => Promise<void>,
+  keepUnknown: (path: string) => boolean = isForeign,
+): Promise<void> {
+  await saveFolder(target, write, { keepUnknown })
 }
 
 /**
@@ -76,7 +77,7 @@ export async function writeAdapter(
   const sorted = Object.fromEntries(Object.entries(config).sort(([a], [b]) => (a < b ? -1 : 1)))
   await writeFile(join(folder, ADAPTER_CONFIG), toJson(sorted))
   const sources = tensors.map(({ name, tensor, shape }): TensorSource => {
-    return { name, dtype: 'F32', shape, data: () => dump(encoder, tensor, elementsOf(shape)) }
+    return { name, dtype: 'F32', shape, data: () => dumpTensor(encoder, tensor, elementsOf(shape)) }
   })
   await writeSafetensors(join(folder, ADAPTER_WEIGHTS[0]), sources, { format: 'pt' })
 }
@@ -164,21 +165,8 @@ export function tensors({ encoder, names, dtype = 'F32', data }: SavedWeights, m
       own: name.slice(prefix.length),
       dtype,
       shape,
-      data: () => data?.(name) ?? dump(encoder, name, elementsOf(shape)),
+      data: () => data?.(name) ?? dumpTensor(encoder, name, elementsOf(shape)),
     }))
-}
-
-async function* dump(encoder: NativeEncoder, name: string, elements: number): AsyncGenerator<Uint8Array> {
-  const step = RANGE_BYTES / 4
-  for (let start = 0; start < elements; start += step) {
-    const data = new Uint8Array(Math.min(step, elements - start) * 4)
-    try {
-      await encoder.dump([{ name, start, dtype: 'F32', data }], true)
-    } catch (error) {
-      throw fromNative(error, 'Encoder.dump')
-    }
-    yield data
-  }
 }
 
 /** A model's weights in one file or in shards, as this package or Python saves them, and those of adapters. */

@@ -213,6 +213,56 @@ export interface AdapterSpec {
   targets: { name: string; rank: number; alpha: number }[]
 }
 
+/** One of `integer`, `number` (a float) and `integers`. */
+export interface OnnxNodeAttribute {
+  name: string
+  integer?: number
+  number?: number
+  integers?: number[]
+}
+
+/** An operator of ONNX (https://onnx.ai/onnx/operators). Tensors have names; '' is an input that is left out. */
+export interface OnnxNode {
+  op: string
+  inputs: string[]
+  outputs: string[]
+  attributes: OnnxNodeAttribute[]
+}
+
+/** An input or output, int64 or float32. A size that has a name is known when the graph runs. */
+export interface OnnxPort {
+  name: string
+  integer: boolean
+  shape: (string | number)[]
+}
+
+/** Numbers of the graph's own, int64 or float32; shape [] is one number. */
+export interface OnnxConstant {
+  name: string
+  integer: boolean
+  shape: number[]
+  values: number[]
+}
+
+/** A tensor of the encoder, for `dump`, or the transpose of a matrix: `shape` is that of what the graph reads. */
+export interface OnnxWeight {
+  name: string
+  tensor: string
+  shape: number[]
+  transposed: boolean
+}
+
+/** What an encoder computes, over rows with padding, as a graph of ONNX operators: all that its file holds but the weights' values. */
+export interface OnnxGraph {
+  opset: number
+  inputs: OnnxPort[]
+  outputs: OnnxPort[]
+  /** Every node stands behind those that it reads. */
+  nodes: OnnxNode[]
+  constants: OnnxConstant[]
+  weights: OnnxWeight[]
+}
+
 export interface EncodeJobOptions {
   /**
    * A query goes before bulk work, also inside of a running job where that lets it: between two layers of another encoder's step, or
@@ -234,6 +284,9 @@ export interface NativeEncoder {
   readonly trainingBytesPerToken: number
   /** All tensors, names as in the transformers checkpoint with the module's index in front: `0.encoder.layer.0.…`. */
   tensors(): TensorInfo[]
+  /** The graph of `encode`: `last_hidden_state` and `sentence_embedding` (which a Pooling without the prompt's tokens lacks), or the
+   *  `logits` of a head for a task. Throws ERR_NOT_IMPLEMENTED for what is not built. */
+  graph(): OnnxGraph
   /**
    * Adds an adapter with PEFT's initial values, which becomes the active one. While there are adapters, the transformer is frozen
    * (in bfloat16 its matrices lose their float32 values), and a trainer trains the active adapter and the modules behind the

@@ -5,6 +5,7 @@
 
 #include "binding/convert.h"
 #include "binding/environment.h"
+#include "binding/graph.h"
 #include "core/error.h"
 
 namespace st::binding {
@@ -28,6 +29,7 @@ Napi::Function EncoderWrap::define(Napi::Env env) {
                          InstanceAccessor<&EncoderWrap::token_dimension>("tokenDimension"),
                          InstanceAccessor<&EncoderWrap::training_bytes>("trainingBytesPerToken"),
                          InstanceMethod<&EncoderWrap::tensors>("tensors"),
+                         InstanceMethod<&EncoderWrap::graph>("graph"),
                          InstanceMethod<&EncoderWrap::add_adapter>("addAdapter"),
                          InstanceMethod<&EncoderWrap::set_adapter>("setAdapter"),
                          InstanceMethod<&EncoderWrap::delete_adapter>("deleteAdapter"),
@@ -88,6 +90,10 @@ Napi::Value EncoderWrap::training_bytes(const Napi::CallbackInfo& info) {
 
 Napi::Value EncoderWrap::tensors(const Napi::CallbackInfo& info) {
   return throwing(info.Env(), [&]() -> Napi::Value { return from_tensors(info.Env(), open()->tensors()); });
+}
+
+Napi::Value EncoderWrap::graph(const Napi::CallbackInfo& info) {
+  return throwing(info.Env(), [&]() -> Napi::Value { return from_graph(info.Env(), open()->graph()); });
 }
 
 Napi::Value EncoderWrap::adapter_tensors(const Napi::CallbackInfo& info) {

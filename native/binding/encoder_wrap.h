@@ -26,6 +26,7 @@ class EncoderWrap : public Napi::ObjectWrap<EncoderWrap> {
   Napi::Value token_dimension(const Napi::CallbackInfo& info);
   Napi::Value training_bytes(const Napi::CallbackInfo& info);
   Napi::Value tensors(const Napi::CallbackInfo& info);
+  Napi::Value graph(const Napi::CallbackInfo& info);
   Napi::Value add_adapter(const Napi::CallbackInfo& info);
   Napi::Value set_adapter(const Napi::CallbackInfo& info);
   Napi::Value delete_adapter(const Napi::CallbackInfo& info);

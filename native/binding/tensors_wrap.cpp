@@ -6,6 +6,7 @@
 #include "binding/convert.h"
 #include "binding/environment.h"
 #include "binding/fields.h"
+#include "binding/job.h"
 #include "core/error.h"
 
 namespace st::binding {

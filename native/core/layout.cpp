@@ -91,6 +91,14 @@ std::vector<TensorInfo> Layout::tensors(bool trained_only) const {
   return out;
 }
 
+std::vector<TensorInfo> Layout::tensors_of(ParamId id) const {
+  std::vector<TensorInfo> out;
+  for (const Named& named : ordered_) {
+    if (named.block == id) out.push_back(named.info);
+  }
+  return out;
+}
+
 std::vector<ParamId> Layout::frozen_blocks(const std::function<bool(const std::string& name)>& frozen) const {
   std::vector<bool> all(blocks_.size(), true);
   for (const Named& named : ordered_) {

@@ -41,6 +41,8 @@ class Layout {
   int64_t trained_end() const { return trained_end_; }
   int64_t mastered_end() const { return mastered_end_; }  // here the halved parameters begin
   std::vector<TensorInfo> tensors(bool trained_only = false) const;
+  // Of one block, in their order.
+  std::vector<TensorInfo> tensors_of(ParamId id) const;
   // The parameters all of whose tensors are frozen according to `frozen`.
   std::vector<ParamId> frozen_blocks(const std::function<bool(const std::string& name)>& frozen) const;
 

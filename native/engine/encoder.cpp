@@ -28,6 +28,10 @@ std::vector<TensorInfo> Encoder::tensors() const {
   return impl_->network.tensors();
 }
 
+onnx::Model Encoder::graph() const {
+  return impl_->network.graph();
+}
+
 namespace {
 void check_idle(const Network& network) {
   check(!network.is_passed(), "ERR_BUSY", "Weights are not loaded between the two halves of a training step");

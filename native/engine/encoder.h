@@ -8,6 +8,7 @@
 #include "core/packed.h"
 #include "core/tensor_range.h"
 #include "engine/spec.h"
+#include "onnx/graph.h"
 
 namespace st {
 
@@ -23,6 +24,7 @@ class Encoder {
   int64_t max_positions() const;
   int64_t training_bytes_per_token() const;
   std::vector<TensorInfo> tensors() const;  // without adapters
+  onnx::Model graph() const;                // see Network
 
   // Adapters by name, one of which is active at most. While there is one, the transformer is frozen, and only the
   // active adapter and the modules behind the transformer are trained. All throw ERR_BUSY while there is a trainer.

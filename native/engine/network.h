@@ -15,6 +15,7 @@
 #include "models/head.h"
 #include "models/model.h"
 #include "models/seq2seq.h"
+#include "onnx/graph.h"
 
 namespace st {
 
@@ -65,6 +66,10 @@ class Network {
 
   // Of the network without adapters. Safe while another thread changes adapters.
   std::vector<TensorInfo> tensors() const;
+  // What encode() computes over padded rows: `last_hidden_state` and `sentence_embedding`, or the `logits` of a head
+  // for a task. Its weights are to be read with what the active adapter adds. Safe while another thread changes
+  // adapters.
+  onnx::Model graph() const;
   // What is trained, with adapters: all but the blocks all of whose tensors are frozen.
   std::vector<TensorInfo> trained_tensors(const std::function<bool(const std::string& name)>& frozen) const;
 

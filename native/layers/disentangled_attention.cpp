@@ -33,13 +33,15 @@ bool DisentangledAttention::is_trained(const Gradients& gradients) const {
          (positions_.norm && positions_.norm->is_trained(gradients)) || output_.is_trained(gradients);
 }
 
+int64_t DisentangledAttention::place_of(int64_t distance) const {
+  const int64_t bucket = log_bucket(distance, positions_.buckets, positions_.max_distance);
+  return std::clamp<int64_t>(bucket + positions_.span, 0, 2 * positions_.span - 1);
+}
+
 DisentangledAttention::Range DisentangledAttention::range_of(const Input& input) const {
-  const int64_t longest = std::max<int64_t>(input.longest(), 1), span = positions_.span;
+  const int64_t longest = std::max<int64_t>(input.longest(), 1);
   Range out;
-  for (int64_t distance = 1 - longest; distance < longest; ++distance) {
-    const int64_t bucket = log_bucket(distance, positions_.buckets, positions_.max_distance);
-    out.places.push_back(std::clamp<int64_t>(bucket + span, 0, 2 * span - 1));
-  }
+  for (int64_t distance = 1 - longest; distance < longest; ++distance) out.places.push_back(place_of(distance));
   out.first = out.places.front();
   out.count = out.places.back() - out.first + 1;
   for (int64_t& place : out.places) place -= out.first;

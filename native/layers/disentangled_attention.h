@@ -48,6 +48,7 @@ class DisentangledAttention {
   Kept keep(const Pass& pass) const;
   // out may use the memory of `in` if no backward pass follows.
   Kept forward(const Pass& pass, const Stream& in, const Stream& out) const;
+  GraphStream add_to(onnx::Graph& graph, const GraphStream& in) const;
   // Returns the gradient of `in`, in the memory of d_out.
   Stream backward(const Pass& pass, Gradients& gradients, const Kept& kept, const Stream& d_out) const;
 
@@ -58,6 +59,8 @@ class DisentangledAttention {
     std::vector<int64_t> places;  // from `first` on, see DisentangledCall
   };
   Range range_of(const Input& input) const;
+  // Of a query `distance` tokens after its key.
+  int64_t place_of(int64_t distance) const;
   Weight weight(const Pass& pass) const;
   at::Tensor dropout_RD(const Pass& pass, int64_t count) const;
   void project_positions(const Pass& pass, const Range& range, Kept& kept) const;

@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "onnx/ops.h"
+
 namespace st {
 
 namespace {
@@ -79,6 +81,27 @@ Embeddings::Kept Embeddings::forward(const Pass& pass, const at::Tensor& out_TD)
                  kept.mean_T, kept.rstd_T);
   if (projection_) projection_->forward(pass, kept.x_TE, out_TD);
   return kept;
+}
+
+onnx::Value Embeddings::add_to(onnx::Graph& graph) const {
+  const auto rows = [&](ParamId table, const onnx::Value& ids) {
+    return graph.add("Gather", {graph.parameter(table), ids});
+  };
+  onnx::Value x = rows(tables_.word, onnx::kIds);
+  if (options_.word_scale != 1) x = onnx::multiply(graph, x, graph.number(options_.word_scale));
+  if (tables_.type >= 0) {
+    // A table of one row is not read by types.
+    const bool one = graph.tensors(tables_.type).at(0).shape[0] == 1;
+    x = onnx::add(graph, x, rows(tables_.type, one ? graph.integers({0}) : onnx::kTypes));
+  }
+  if (tables_.position >= 0) {
+    const bool plain = options_.counts_padding;
+    const onnx::Value places =
+        plain ? onnx::positions_S(graph) : onnx::positions_after_padding_BS(graph, options_.padding);
+    x = onnx::add(graph, x, rows(tables_.position, places));
+  }
+  if (norm_) x = norm_->add_to(graph, x);
+  return projection_ ? projection_->add_to(graph, x) : x;
 }
 
 void Embeddings::backward(const Pass& pass, Gradients& gradients, const Kept& kept, const at::Tensor& d_out_TD) const {

@@ -47,6 +47,7 @@ class Embeddings {
   bool is_trained(const Gradients& gradients) const;
   Kept keep(const Pass& pass) const;
   Kept forward(const Pass& pass, const at::Tensor& out_TD) const;
+  onnx::Value add_to(onnx::Graph& graph) const;
   // Uses up what was kept.
   void backward(const Pass& pass, Gradients& gradients, const Kept& kept, const at::Tensor& d_out_TD) const;
 

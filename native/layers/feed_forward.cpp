@@ -1,6 +1,7 @@
 #include "layers/feed_forward.h"
 
 #include "core/yield.h"
+#include "onnx/ops.h"
 #include "ops/linear_activation.h"
 
 namespace st {
@@ -25,6 +26,10 @@ FeedForward::Kept FeedForward::forward(const Pass& pass, const Stream& in, const
   yield_here();
   output_.forward(pass, kept.after_TF, in, out, kept.output);
   return kept;
+}
+
+GraphStream FeedForward::add_to(onnx::Graph& graph, const GraphStream& in) const {
+  return output_.add_to(graph, onnx::activate(graph, activation_, inner_.add_to(graph, in.x)), in);
 }
 
 Stream FeedForward::backward(const Pass& pass, Gradients& gradients, const Kept& kept, const Stream& d_out) const {

@@ -20,6 +20,9 @@ class FirstNorm {
   Kept keep(const Pass& pass) const;
   // The sum of the stream is in the memory of the embeddings.
   Stream forward(const Pass& pass, const at::Tensor& embeddings_TD, Kept& kept) const;
+  GraphStream add_to(onnx::Graph& graph, const onnx::Value& embeddings) const {
+    return {embeddings, norm_.add_to(graph, embeddings)};
+  }
   // `d`: gradient of the stream. Its sum becomes that of the embeddings.
   void backward(const Pass& pass, Gradients& gradients, const Kept& kept, const at::Tensor& embeddings_TD,
                 const Stream& d) const;

@@ -1,6 +1,8 @@
 #include "layers/gated_feed_forward.h"
 
 #include "core/yield.h"
+#include "onnx/ops.h"
+
 namespace st {
 
 GatedFeedForward::Kept GatedFeedForward::keep(const Pass& pass) const {
@@ -23,6 +25,14 @@ GatedFeedForward::Kept GatedFeedForward::forward(const Pass& pass, const Stream&
   yield_here();
   output_.forward(pass, kept.after_TF, in, out, kept.output);
   return kept;
+}
+
+GraphStream GatedFeedForward::add_to(onnx::Graph& graph, const GraphStream& in) const {
+  const int64_t half = inner_.width() / 2;
+  const std::vector<onnx::Value> halves = inner_.add_to(graph, in.x, {half, half});
+  const size_t activated = gate_.activated_first ? 0 : 1;
+  const onnx::Value gate = onnx::activate(graph, gate_.activation, halves[activated]);
+  return output_.add_to(graph, onnx::multiply(graph, gate, halves[1 - activated]), in);
 }
 
 Stream GatedFeedForward::backward(const Pass& pass, Gradients& gradients, const Kept& kept, const Stream& d_out) const {

@@ -27,6 +27,7 @@ class GatedFeedForward {
   Kept keep(const Pass& pass) const;
   // out may use the memory of `in` if no backward pass follows.
   Kept forward(const Pass& pass, const Stream& in, const Stream& out) const;
+  GraphStream add_to(onnx::Graph& graph, const GraphStream& in) const;
   // Returns the gradient of `in`, in the memory of d_out.
   Stream backward(const Pass& pass, Gradients& gradients, const Kept& kept, const Stream& d_out) const;
 

@@ -37,6 +37,10 @@ struct Layer {
     return kept;
   }
 
+  GraphStream add_to(onnx::Graph& graph, const GraphStream& in) const {
+    return feed_forward.add_to(graph, attention.add_to(graph, in));
+  }
+
   // Returns the gradient of `in`, in the memory of d_out.
   Stream backward(const Pass& pass, Gradients& gradients, const Kept& kept, const Stream& d_out) const {
     return attention.backward(pass, gradients, kept.attention,

@@ -2,8 +2,10 @@
 
 #include <ATen/ops/sum.h>
 
+#include "core/error.h"
 #include "core/yield.h"
 #include "layers/low_rank.h"
+#include "onnx/ops.h"
 
 namespace st {
 
@@ -71,6 +73,20 @@ Weight Linear::backward_weight(const Pass& pass, Gradients& gradients, const at:
   Weight out{pass.parameters.value(weight_), nullptr, pass.workspace};
   const LowRank* low = pass.parameters.low_rank(weight_);
   if (low != nullptr) out.added = low_rank_backward(pass, gradients, *low, x_TI, d_y_TO);
+  return out;
+}
+
+std::vector<onnx::Value> Linear::add_to(onnx::Graph& graph, const onnx::Value& x,
+                                        const std::vector<int64_t>& widths) const {
+  const std::vector<TensorInfo> weights = graph.tensors(weight_);
+  const std::vector<TensorInfo> biases = bias_ >= 0 ? graph.tensors(bias_) : std::vector<TensorInfo>();
+  std::vector<onnx::Value> out;
+  for (size_t i = 0; i < weights.size(); ++i) {
+    out.push_back(onnx::product(graph, x, weights[i], bias_ >= 0 ? &biases[i] : nullptr));
+  }
+  if (out.size() == 1 && widths.size() > 1) return onnx::split(graph, out[0], widths);
+  check(out.size() == widths.size(), "ERR_INVALID_ARGUMENT", "Expected a layer of ", widths.size(), " parts, found ",
+        out.size());
   return out;
 }
 

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "layers/pass.h"
+#include "onnx/graph.h"
 #include "ops/linear.h"
 
 namespace st {
@@ -40,6 +41,10 @@ class Linear {
   }
   // For layers whose following op does not compute it.
   void backward_bias(Gradients& gradients, const at::Tensor& d_y_TO) const;
+
+  // The columns of y in parts of these widths, as a graph; of y as a whole.
+  std::vector<onnx::Value> add_to(onnx::Graph& graph, const onnx::Value& x, const std::vector<int64_t>& widths) const;
+  onnx::Value add_to(onnx::Graph& graph, const onnx::Value& x) const { return add_to(graph, x, {width_})[0]; }
 
   // Undefined without a bias.
   at::Tensor bias(const Pass& pass) const { return bias_ >= 0 ? pass.parameters.master(bias_) : at::Tensor(); }

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "layers/pass.h"
+#include "onnx/graph.h"
 #include "ops/residual_norm.h"
 
 namespace st {
@@ -21,6 +22,8 @@ class Norm {
   Norm(Layout& layout, const std::string& name, int64_t width, const NormOptions& options);
 
   NormWeights weights(const Pass& pass) const;
+  // Along the last dimension.
+  onnx::Value add_to(onnx::Graph& graph, const onnx::Value& x) const;
   const at::Tensor& gamma_gradient(const Gradients& gradients) const { return gradients[gamma_]; }
   at::Tensor beta_gradient(const Gradients& gradients) const { return beta_ >= 0 ? gradients[beta_] : at::Tensor(); }
 

@@ -1,5 +1,7 @@
 #include "layers/output_block.h"
 
+#include "onnx/ops.h"
+
 namespace st {
 
 Stream OutputBlock::take_stream(const Pass& pass) const {
@@ -30,6 +32,14 @@ void OutputBlock::forward(const Pass& pass, const at::Tensor& x_TI, const Stream
   }
   linear_residual_norm(pass.input, x_TI, linear_.weight(pass, x_TI), linear_.bias(pass), kept.mask, norm_.weights(pass),
                        residual.sum_TD, kept.sum_TD, out.x_TD, kept.mean_T, kept.rstd_T);
+}
+
+GraphStream OutputBlock::add_to(onnx::Graph& graph, const onnx::Value& x, const GraphStream& residual) const {
+  onnx::Value branch = linear_.add_to(graph, x);
+  if (branch_norm_) branch = branch_norm_->add_to(graph, branch);
+  const onnx::Value sum = onnx::add(graph, branch, residual.sum);
+  const onnx::Value out = norm_.add_to(graph, sum);
+  return {place_ == NormPlace::kPost ? out : sum, out};
 }
 
 OutputBlock::Back OutputBlock::backward(const Pass& pass, Gradients& gradients, const Kept& kept, const Stream& d_out,

@@ -41,6 +41,7 @@ class OutputBlock {
   Kept keep(const Pass& pass) const;
   // `kept` is from keep(). out may use the memory of `residual` if no backward pass follows.
   void forward(const Pass& pass, const at::Tensor& x_TI, const Stream& residual, const Stream& out, Kept& kept) const;
+  GraphStream add_to(onnx::Graph& graph, const onnx::Value& x, const GraphStream& residual) const;
   // The gradient of the linear layer's output, in the pass's workspace, and the layer's W: their product is the
   // gradient of x.
   struct Back {

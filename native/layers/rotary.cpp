@@ -81,6 +81,10 @@ const RotaryAngles& Rotary::Tables::with_long_rows(const Input& input, const at:
 Rotary::Rotary(const RotaryShape& shape, const RotaryBase& base)
     : shape_(shape), tables_(std::make_shared<Tables>(Tables{base, shape.rotated, {}, {}, {}})) {}
 
+const RotaryBase& Rotary::base() const {
+  return tables_->base;
+}
+
 RotaryAngles Rotary::angles(const Pass& pass) const {
   const int64_t longest = pass.input.longest();
   const at::TensorOptions like = at::TensorOptions().dtype(pass.master()).device(pass.input.ids_T.device());

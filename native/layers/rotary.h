@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "layers/pass.h"
+#include "onnx/graph.h"
 #include "ops/linear_rotary.h"
 
 namespace st {
@@ -32,9 +33,13 @@ class Rotary {
   const RotaryShape& shape() const { return shape_; }
   // For the tokens of a pass, on its device.
   RotaryAngles angles(const Pass& pass) const;
+  // Heads of queries or keys [B, H, S, E], turned.
+  onnx::Value add_to(onnx::Graph& graph, const onnx::Value& x_BHSE) const;
 
  private:
   struct Tables;
+  const RotaryBase& base() const;
+
   RotaryShape shape_;
   std::shared_ptr<Tables> tables_;
 };

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "core/yield.h"
+#include "onnx/ops.h"
 
 namespace st {
 
@@ -83,6 +84,32 @@ SelfAttention::Kept SelfAttention::forward(const Pass& pass, const Stream& in, c
   yield_here();
   output_.forward(pass, kept.context_TD, in, out, kept.output);
   return kept;
+}
+
+GraphStream SelfAttention::add_to(onnx::Graph& graph, const GraphStream& in) const {
+  const int64_t size = shape_.head_dim, keys = shape_.kv_heads * size;
+  const std::vector<onnx::Value> qkv = qkv_.add_to(graph, in.x, {width(), keys, keys});
+  onnx::Value q = onnx::heads_BHSE(graph, qkv[0], shape_.heads, size);
+  onnx::Value k = onnx::heads_BHSE(graph, qkv[1], shape_.kv_heads, size);
+  const onnx::Value v = onnx::heads_BHSE(graph, qkv[2], shape_.kv_heads, size);
+  if (norms_) {
+    q = norms_->query.add_to(graph, q);
+    k = norms_->key.add_to(graph, k);
+  }
+  if (rotary_) {
+    q = rotary_->add_to(graph, q);
+    k = rotary_->add_to(graph, k);
+  }
+  onnx::Value scores = onnx::scores_BHSS(graph, q, onnx::shared_heads_BHSE(graph, k, shape_));
+  if (shape_.scale != 1) scores = onnx::multiply(graph, scores, graph.number(shape_.scale));
+  if (bias_) {
+    const onnx::Value table = graph.parameter(bias_->table);
+    const auto& [id, buckets, max_distance, both_ways] = *bias_;
+    scores = onnx::add(graph, scores, onnx::relative_bias(graph, table, buckets, max_distance, both_ways));
+  }
+  scores = onnx::add(graph, scores, onnx::mask_bias(graph, shape_));
+  const onnx::Value context = onnx::attend_BSX(graph, shape_, scores, onnx::shared_heads_BHSE(graph, v, shape_));
+  return output_.add_to(graph, context, in);
 }
 
 Stream SelfAttention::backward(const Pass& pass, Gradients& gradients, const Kept& kept, const Stream& d_out) const {

@@ -56,6 +56,7 @@ class SelfAttention {
   Kept keep(const Pass& pass) const;
   // out may be the memory of `in` where no backward follows.
   Kept forward(const Pass& pass, const Stream& in, const Stream& out) const;
+  GraphStream add_to(onnx::Graph& graph, const GraphStream& in) const;
   // Returns the gradient of `in`, in the memory of d_out.
   Stream backward(const Pass& pass, Gradients& gradients, const Kept& kept, const Stream& d_out) const;
 

@@ -73,6 +73,18 @@ struct Stack {
     return x.x_TD;
   }
 
+  // What it computes as a graph: forward()'s output. `outputs` get those of outputs_TD().
+  onnx::Value add_to(onnx::Graph& graph, std::vector<onnx::Value>& outputs) const {
+    const onnx::Value first = embeddings.add_to(graph);
+    GraphStream stream = first_norm ? first_norm->add_to(graph, first) : GraphStream{first, first};
+    for (const Layer& layer : layers) {
+      outputs.push_back(stream.sum);
+      stream = layer.add_to(graph, stream);
+    }
+    outputs.push_back(stream.x);
+    return stream.x;
+  }
+
   // transformers' hidden_states: the sums between layers, and the output of the last layer.
   std::vector<at::Tensor> outputs_TD(const Kept& kept) const {
     std::vector<at::Tensor> out;

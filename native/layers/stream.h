@@ -2,6 +2,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "onnx/graph.h"
+
 namespace st {
 
 // The data between blocks: the sum of all branches so far, and the next block's input. In post-norm models (BERT) a
@@ -15,6 +17,11 @@ struct Stream {
   Stream(const at::Tensor& sum_TD, const at::Tensor& x_TD) : sum_TD(sum_TD), x_TD(x_TD) {}
 
   bool is_one() const { return sum_TD.is_same(x_TD); }
+};
+
+// The same in a graph of ONNX operators.
+struct GraphStream {
+  onnx::Value sum, x;
 };
 
 }  // namespace st

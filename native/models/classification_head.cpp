@@ -9,6 +9,8 @@
 #include "core/error.h"
 #include "core/model_config.h"
 #include "core/upload.h"
+#include "onnx/ops.h"
+#include "onnx/pooling.h"
 #include "ops/activation.h"
 #include "ops/pooling.h"
 
@@ -51,6 +53,18 @@ class SequenceClassification : public Head {
     state.sentence_RD = adapted_linear(state, x_RD, weight_, bias);
   }
 
+  bool add_to(HeadGraph& state) const override {
+    onnx::Graph& graph = state.graph;
+    onnx::Value x = pools_last() ? last_token(state) : onnx::pool_BD(graph, state.tokens, {spec_.pooling});
+    if (dense_ >= 0) x = onnx::activate(graph, spec_.activation, onnx::product(graph, x, dense_, dense_bias_));
+    if (norm_ >= 0) {
+      const onnx::Value beta = norm_bias_ >= 0 ? graph.parameter(norm_bias_) : onnx::Value();
+      x = onnx::layer_norm(graph, x, graph.parameter(norm_), beta, spec_.norm_epsilon);
+    }
+    state.sentence = onnx::product(graph, x, weight_, bias_);
+    return true;
+  }
+
   int64_t width() const override { return width_; }
   bool takes_fixed() const override { return !pools_last() && pools_fixed(spec_.pooling); }
   std::vector<ParamId> parameters() const override {
@@ -77,6 +91,13 @@ class SequenceClassification : public Head {
       places.push_back(last);
     }
     return at::index_select(state.tokens_TD, 0, upload<int64_t>(places, state.tokens_TD.device()));
+  }
+
+  onnx::Value last_token(const HeadGraph& state) const {
+    onnx::Graph& graph = state.graph;
+    const onnx::Value other_BS = graph.add("Not", {graph.add("Equal", {onnx::kIds, graph.integer(spec_.padding)})});
+    const onnx::Value keep_BS = graph.add("And", {other_BS, graph.add("Cast", {onnx::kMask}, {{"to", int64_t{9}}})});
+    return onnx::token_BD(graph, state.tokens, onnx::last_place_B(graph, keep_BS));
   }
 
   static at::Tensor dropped(const Pass& pass, uint32_t site, double probability, const at::Tensor& x_RD) {

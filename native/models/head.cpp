@@ -8,6 +8,8 @@
 
 #include "core/error.h"
 #include "core/sizes.h"
+#include "onnx/ops.h"
+#include "onnx/pooling.h"
 #include "ops/activation.h"
 #include "ops/dropout.h"
 #include "ops/pooling.h"
@@ -27,6 +29,12 @@ class Pooling : public Head {
   void forward(HeadState& state) const override {
     state.sentence_RD = pool(state.tokens_TD, state.pass.input, modes_, include_prompt_, normalize_);
   }
+  bool add_to(HeadGraph& state) const override {
+    if (!include_prompt_) return false;
+    state.sentence = onnx::pool_BD(state.graph, state.tokens, modes_);
+    if (normalize_) state.sentence = onnx::normalize(state.graph, state.sentence);
+    return true;
+  }
   int64_t width() const override { return width_; }
   bool normalize() override { return normalize_ = true; }
   bool takes_fixed() const override { return std::all_of(modes_.begin(), modes_.end(), pools_fixed); }
@@ -41,6 +49,10 @@ class Normalize : public Head {
  public:
   explicit Normalize(int64_t width) : width_(width) {}
   void forward(HeadState& state) const override { state.sentence_RD = normalized(state.sentence_RD); }
+  bool add_to(HeadGraph& state) const override {
+    state.sentence = onnx::normalize(state.graph, state.sentence);
+    return true;
+  }
   int64_t width() const override { return width_; }
 
  private:
@@ -64,6 +76,11 @@ class Dense : public Head {
     const at::Tensor bias = bias_ >= 0 ? state.parameters[bias_] : at::Tensor();
     state.sentence_RD = activate(activation_, at::linear(state.sentence_RD, state.parameters[weight_], bias));
   }
+  bool add_to(HeadGraph& state) const override {
+    const onnx::Value out = onnx::product(state.graph, state.sentence, weight_, bias_);
+    state.sentence = onnx::activate(state.graph, activation_, out);
+    return true;
+  }
   int64_t width() const override { return width_; }
   std::vector<ParamId> parameters() const override {
     return bias_ >= 0 ? std::vector<ParamId>{weight_, bias_} : std::vector<ParamId>{weight_};
@@ -85,14 +102,19 @@ class LayerNorm : public Head {
     bias_ = layout.add(prefix + "norm.bias", {width_}, Group::kNoDecay);
   }
   void forward(HeadState& state) const override {
-    constexpr double kEpsilon = 1e-5;  // of torch.nn.LayerNorm
     state.sentence_RD =
         at::layer_norm(state.sentence_RD, {width_}, state.parameters[weight_], state.parameters[bias_], kEpsilon);
+  }
+  bool add_to(HeadGraph& state) const override {
+    const onnx::Value gamma = state.graph.parameter(weight_), beta = state.graph.parameter(bias_);
+    state.sentence = onnx::layer_norm(state.graph, state.sentence, gamma, beta, kEpsilon);
+    return true;
   }
   int64_t width() const override { return width_; }
   std::vector<ParamId> parameters() const override { return {weight_, bias_}; }
 
  private:
+  static constexpr double kEpsilon = 1e-5;  // of torch.nn.LayerNorm
   int64_t width_;
   ParamId weight_, bias_;
 };
@@ -111,6 +133,7 @@ class DropoutHead : public Head {
     const at::Tensor& x_RD = state.sentence_RD;
     state.sentence_RD = x_RD * dropout_multiplier_RD(dropout, state.pass.input, width_, x_RD.options());
   }
+  bool add_to(HeadGraph&) const override { return true; }
   int64_t width() const override { return width_; }
 
  private:
@@ -143,6 +166,18 @@ class WeightedLayerPooling : public Head {
       sum_TD = sum_TD.defined() ? sum_TD + part_TD : part_TD;
     }
     state.tokens_TD = sum_TD / weights.sum();
+  }
+  bool add_to(HeadGraph& state) const override {
+    onnx::Graph& graph = state.graph;
+    const onnx::Value weights = graph.parameter(weights_);
+    onnx::Value sum;
+    for (int64_t i = 0; i < count_; ++i) {
+      const onnx::Value weight = graph.add("Gather", {weights, graph.integer(i)});
+      const onnx::Value part = onnx::multiply(graph, state.outputs.at(static_cast<size_t>(start_ + i)), weight);
+      sum = sum.empty() ? part : onnx::add(graph, sum, part);
+    }
+    state.tokens = graph.add("Div", {sum, graph.add("ReduceSum", {weights}, {{"keepdims", int64_t{0}}})});
+    return true;
   }
   int64_t width() const override { return 0; }
   std::vector<ParamId> parameters() const override { return {weights_}; }

@@ -7,6 +7,7 @@
 #include "core/config.h"
 #include "layers/pass.h"
 #include "models/initial.h"
+#include "onnx/graph.h"
 
 namespace st {
 
@@ -27,6 +28,13 @@ struct HeadState {
   at::Tensor rows_KD = {};                    // those that a head reads
 };
 
+// The same as a graph of the inputs of onnx/ops.h.
+struct HeadGraph {
+  onnx::Graph& graph;
+  onnx::Value tokens, sentence;
+  std::vector<onnx::Value> outputs;
+};
+
 // x W' + b, with what an adapter adds; `bias` may be undefined.
 at::Tensor adapted_linear(const HeadState& state, const at::Tensor& x_RD, ParamId weight, const at::Tensor& bias);
 
@@ -36,6 +44,8 @@ class Head {
  public:
   virtual ~Head() = default;
   virtual void forward(HeadState& state) const = 0;
+  // What forward() computes. False where it reads what the graph has not: which tokens are those of a prompt.
+  virtual bool add_to(HeadGraph& state) const = 0;
   virtual int64_t width() const = 0;  // of the sentence embedding that it leaves; 0: none yet
   // Whether it reads what comes out of each layer.
   virtual bool reads_outputs() const { return false; }

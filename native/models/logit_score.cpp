@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "core/upload.h"
+#include "onnx/ops.h"
 
 namespace st {
 
@@ -34,6 +35,24 @@ class LogitScore : public Head {
     if (softcap_ > 0) logits_RK = at::tanh(logits_RK / softcap_) * softcap_;
     const at::Tensor score_R1 = logits_RK.narrow(1, 0, 1);
     state.sentence_RD = rows_.rows.size() == 1 ? score_R1 : score_R1 - logits_RK.narrow(1, 1, 1);
+  }
+
+  bool add_to(HeadGraph& state) const override {
+    onnx::Graph& graph = state.graph;
+    const onnx::Value last_B = onnx::last_place_B(graph, onnx::mask_BS(graph));
+    const onnx::Value x_BD = onnx::token_BD(graph, state.tokens, last_B);
+    const std::vector<int64_t> tokens(rows_.rows.begin(), rows_.rows.end());
+    const onnx::Value rows_KD = graph.add("Gather", {graph.parameter(rows_.matrix), graph.integers(tokens)});
+    const onnx::Value rows_DK = graph.add("Transpose", {rows_KD}, {{"perm", std::vector<int64_t>{1, 0}}});
+    onnx::Value logits_BK = graph.add("MatMul", {x_BD, rows_DK});
+    if (softcap_ > 0) {
+      const onnx::Value cap = graph.number(softcap_);
+      logits_BK = onnx::multiply(graph, graph.add("Tanh", {graph.add("Div", {logits_BK, cap})}), cap);
+    }
+    const std::vector<onnx::Value> parts =
+        tokens.size() == 1 ? std::vector<onnx::Value>{logits_BK} : onnx::split(graph, logits_BK, {1, 1});
+    state.sentence = parts.size() == 1 ? parts[0] : graph.add("Sub", {parts[0], parts[1]});
+    return true;
   }
 
   int64_t width() const override { return 1; }

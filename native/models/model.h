@@ -7,6 +7,7 @@
 #include "core/config.h"
 #include "layers/embeddings.h"
 #include "layers/pass.h"
+#include "onnx/graph.h"
 
 namespace st {
 
@@ -46,6 +47,8 @@ class Model {
                         const std::vector<at::Tensor>& d_layers) const = 0;
   // Bytes that a training pass keeps for each token.
   virtual int64_t kept_per_token(bool recompute, at::ScalarType compute) const = 0;
+  // What forward() computes as a graph of the inputs of onnx/ops.h, [B, S, width]. `outputs` get those of Kept.
+  virtual onnx::Value add_to(onnx::Graph& graph, std::vector<onnx::Value>& outputs) const = 0;
   // What transformers calls pooler_output, [rows, width]; throws ERR_INVALID_ARGUMENT if the model has no pooler.
   virtual at::Tensor pooler_output(const Pass& pass, const at::Tensor& x_TD) const = 0;
 };

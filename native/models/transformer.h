@@ -40,6 +40,10 @@ class Transformer final : public Model {
     kept.outputs_TD.clear();
   }
 
+  onnx::Value add_to(onnx::Graph& graph, std::vector<onnx::Value>& outputs) const override {
+    return stack_.add_to(graph, outputs);
+  }
+
   int64_t kept_per_token(bool recompute, at::ScalarType compute) const override {
     return stack_.kept_per_token(recompute, compute);
   }

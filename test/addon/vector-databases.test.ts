@@ -1,4 +1,5 @@
-// The examples of vector databases. One whose client is not installed is skipped; Qdrant's server is a stand-in with its answers.
+// The examples of vector databases and of worker threads. One whose client is not installed (npm run peers; LanceDB's by hand) is
+// skipped; Qdrant's server is a stand-in with its answers.
 import { execFile } from 'node:child_process'
 import { createServer } from 'node:http'
 import { createRequire } from 'node:module'
@@ -8,6 +9,7 @@ import { promisify } from 'node:util'
 import test from 'ava'
 import { SentenceTransformer, util } from '../../lib/index.js'
 import { temporaryFolder } from '../helpers/model-folders.js'
+import { hasPeers, peersFolder, peersRegister } from '../helpers/peers.js'
 import { hasShared, MINILM } from '../helpers/shared.js'
 
 const EXAMPLES = new URL('../../../examples/', import.meta.url)
@@ -16,20 +18,26 @@ const TEXTS = ['Order a replacement in the app.', 'We are open from 9 to 5.', 'R
 /** A test of an example whose package is there. */
 function example(name: string, client: string) {
   const path = fileURLToPath(new URL(`${name}/main.mjs`, EXAMPLES))
+  const found = [path, peersFolder].some((from) => canResolve(from, client))
+  return { path, run: found && hasShared ? test : test.skip }
+}
+
+function canResolve(from: string, client: string): boolean {
   try {
-    createRequire(path).resolve(client)
-    return { path, run: hasShared ? test : test.skip }
+    createRequire(from).resolve(client)
+    return true
   } catch {
-    return { path, run: test.skip }
+    return false
   }
 }
 
 async function output(path: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
-  const { stdout } = await promisify(execFile)(process.execPath, [path, ...args], { env: { ...process.env, ...env } })
+  const program = [...(hasPeers ? ['--import', peersRegister] : []), path, ...args]
+  const { stdout } = await promisify(execFile)(process.execPath, program, { env: { ...process.env, ...env } })
   return stdout
 }
 
-/** What both examples print: the two best texts. */
+/** What every example prints: the two best texts. */
 async function expected(): Promise<string> {
   await using model = await SentenceTransformer.load(MINILM)
   const query = await model.encodeQuery(['When are you open?'])
@@ -40,6 +48,30 @@ async function expected(): Promise<string> {
 const lancedb = example('lancedb', '@lancedb/lancedb')
 lancedb.run('LanceDB', async (t) => {
   t.is(await output(lancedb.path, [MINILM, await temporaryFolder(t)]), await expected())
+})
+
+const pgvector = example('pgvector', '@electric-sql/pglite-pgvector')
+pgvector.run('pgvector, in PGlite', async (t) => {
+  t.is(await output(pgvector.path, [MINILM]), await expected())
+})
+
+const usearch = example('usearch', 'usearch')
+usearch.run('USearch', async (t) => {
+  t.is(await output(usearch.path, [MINILM]), await expected())
+})
+
+const [major, minor] = process.versions.node.split('.').map(Number) as [number, number]
+const sqlite = example('sqlite-vec', 'sqlite-vec')
+// node:sqlite loads extensions from this version on.
+const hasSqlite = major > 22 || (major === 22 && minor >= 13)
+;(hasSqlite ? sqlite.run : test.skip)('sqlite-vec, in node:sqlite', async (t) => {
+  t.is(await output(sqlite.path, [MINILM]), await expected())
+})
+
+const workers = example('workers', 'node:worker_threads')
+workers.run('worker threads', async (t) => {
+  // One of them gets two texts, the other one.
+  t.is(await output(workers.path, [MINILM, '2']), await expected())
 })
 
 interface Point {

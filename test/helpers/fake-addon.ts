@@ -10,6 +10,7 @@ import type {
   EncoderSpec,
   NativeAddon,
   NativeEncoder,
+  OnnxGraph,
   PackedBatch,
   TensorInfo,
   TensorRange,
@@ -159,6 +160,10 @@ export class FakeEncoder implements NativeEncoder {
     })
     const frozen = (name: string) => pooler && name.startsWith('0.pooler')
     return shapes.map((tensor) => ({ ...tensor, group: frozen(tensor.name) ? 'frozen' : 'decay' }))
+  }
+
+  graph(): OnnxGraph {
+    throw new Error('the fake encoder has no graph')
   }
 
   async addAdapter(): Promise<void> {

@@ -86,6 +86,8 @@ def make(folder):
     save("t5", [Pooling(32, "mean"), Dense(32, 20, bias=False, activation_function=torch.nn.Identity()), Normalize()],
          kind=T5EncoderModel, d_kv=6, d_ff=48)
     save("mt5", [Pooling(32, "mean")], kind=MT5EncoderModel, d_kv=6, d_ff=48)
+    # With matrices and a table that are large enough for 8 bits.
+    save("wide", [Pooling(256, "mean"), Normalize()], hidden_size=256, intermediate_size=512, vocab_size=300)
     transformer(folder / "plain")
     parts(folder)
 

@@ -50,6 +50,7 @@ function run(program, args) {
   const { status, error, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8', cwd: root })
   if (error) throw error
   if (status !== 0) throw new Error(`${args.join(' ')} failed:\n${stdout}\n${stderr}`)
+  return stdout
 }
 
 function pythonVectors(jobs, command = 'encode') {
@@ -242,6 +243,42 @@ async function textToText() {
   check('texts of a model that was trained and saved here, in Python', [equal], [sources.length], { tolerance: 0 })
 }
 
+/** What onnxruntime computes with graphs that were written here. `made`: models of Python, with the vectors that it computes. */
+async function onnxGraphs(made) {
+  const script = 'test/python/onnx_models.py'
+  if (spawnSync(python, ['-c', 'import onnx, onnxruntime']).status !== 0) {
+    console.log(`${python} has no onnx and onnxruntime: graphs of ONNX are left out`)
+    return
+  }
+  const found = (command, argument) => JSON.parse(run(python, [script, command, argument]))
+  const list = join(work, 'jobs.json')
+  const { writeOnnxFiles } = await import('../../dist/test/python/onnx-files.js')
+  writeFileSync(list, JSON.stringify(await writeOnnxFiles(join(work, 'onnx'))))
+  for (const [name, off] of Object.entries(found('tokens', list))) check(`ONNX, ${name}`, [off], [0], TINY)
+
+  const jobs = []
+  for (const { folder, out, ...job } of made) {
+    const model = await SentenceTransformer.load(folder)
+    const exported = join(work, 'exported', job.name)
+    await model.exportOnnx(exported, { dtype: ['fp32', 'q8'] })
+    await model.dispose()
+    jobs.push({ ...job, folder: exported, out: `${out}.onnx` })
+  }
+  // Its graph does not know where a prompt ends.
+  const known = jobs.filter(({ name }) => name !== 'without-prompt')
+  writeFileSync(list, JSON.stringify(known.map(({ expected, ...job }) => job)))
+  run(python, [script, 'folders', list])
+  for (const { name, out, expected } of known) {
+    check(`ONNX, ${name}, tokenized by transformers`, new Float32Array(readFileSync(out).buffer), expected, TINY)
+  }
+
+  const wide = found('quantized', jobs.find(({ name }) => name === 'wide').folder)
+  check('ONNX in 8 bits, matrices and tables of onnxruntime', [wide.matrices, wide.tables], [12, 1], { tolerance: 0 })
+  check("ONNX in 8 bits, onnxruntime's weights", [wide.weights], [0], { tolerance: 0 })
+  check("ONNX in 8 bits, onnxruntime's scales", [wide.scales], [0], { tolerance: 1e-6 })
+  check('ONNX in 8 bits, 1 - cosine', [Math.max(0, 1 - wide.cosine)], [0], { tolerance: 0.01 })
+}
+
 /** Datasets: written here, with the same values in pandas and `datasets`. */
 async function dataFiles() {
   const folder = join(work, 'data')
@@ -312,6 +349,7 @@ try {
     check(`${job.name}, fine-tuned and saved here, loaded by Python`, theirs[i], job.ours, job)
   }
   await parityCommand(jobs)
+  await onnxGraphs(jobs.map((job, i) => ({ ...job, expected: expected[i] })))
   await crossEncoders()
   await adapters()
   await languageModels()

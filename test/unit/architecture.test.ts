@@ -54,12 +54,13 @@ const trainingFloors = [
 const nativeRules: Record<string, readonly string[]> = {
   core: [],
   ops: ['core'],
-  layers: ['core', 'ops'],
-  models: ['core', 'ops', 'layers'],
+  onnx: ['core', 'ops'],
+  layers: ['core', 'ops', 'onnx'],
+  models: ['core', 'ops', 'onnx', 'layers'],
   losses: ['core', 'ops', 'layers'],
   optim: ['core', 'ops', 'layers'],
-  engine: ['core', 'ops', 'layers', 'models', 'losses', 'optim'],
-  binding: ['core', 'ops', 'layers', 'models', 'losses', 'optim', 'engine'],
+  engine: ['core', 'ops', 'onnx', 'layers', 'models', 'losses', 'optim'],
+  binding: ['core', 'ops', 'onnx', 'layers', 'models', 'losses', 'optim', 'engine'],
   cuda: ['core', 'ops'],
 }
 /** Folders that may see Node-API. */

@@ -148,7 +148,7 @@ function anchors(file: string): string[] {
 }
 
 test('every relative link of the documents names a file, and every anchor a heading', (t) => {
-  const folders = ['.', 'docs', 'bench', 'examples/electron']
+  const folders = ['.', 'docs', 'docs/recipes', 'bench', 'examples/electron']
   const files = folders.flatMap((folder) =>
     readdirSync(join(packageRoot, folder))
       .filter((name) => name.endsWith('.md'))
@@ -221,7 +221,7 @@ test('the licence texts are those of the LibTorch that is downloaded', (t) => {
 test('workflows parse, and every script and file that they name exists', (t) => {
   const folder = join(packageRoot, '.github/workflows')
   const names = readdirSync(folder)
-  t.deepEqual(names.sort(), ['ci.yml', 'release.yml'])
+  t.deepEqual(names.sort(), ['ci.yml', 'docs.yml', 'release.yml'])
   for (const name of names) {
     const workflow = parse(readFileSync(join(folder, name), 'utf8')) as {
       jobs: Record<string, { needs?: string | string[]; steps: Step[] }>
