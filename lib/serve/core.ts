@@ -133,6 +133,7 @@ export class Core implements Answerer {
       if (model !== undefined) this.service.models.named(model)
       const body = route.method === 'POST' ? await readJson(asked, call) : undefined
       const reply: Reply = await route.handle(call, body, rest)
+      call.computed()
       return { call, reply, status: reply.status ?? 200 }
     } catch (error) {
       call.end()
