@@ -10,8 +10,10 @@ import type { Answered, Answerer, Asked } from './exchange.js'
 /** Bytes of a body that is too large that are still read, so that its client gets to read the answer. */
 const THROWN_AWAY = 64 * 1024 * 1024
 
+/** @param sendTimeout milliseconds that a client may take to read an answer */
 export function answerNode(
   core: Answerer,
+  sendTimeout: number,
   request: IncomingMessage,
   response: ServerResponse,
   next?: (error?: unknown) => void,
@@ -36,12 +38,15 @@ export function answerNode(
   }
   core
     .answer(asked)
-    .then((answered) => send(answered, response))
+    .then((answered) => send(answered, response, sendTimeout))
     .catch((error) => (next ? next(error) : response.destroy()))
 }
 
-async function send(answered: Answered, response: ServerResponse): Promise<void> {
+async function send(answered: Answered, response: ServerResponse, timeout: number): Promise<void> {
   const { status, headers, body = '', isLast, finish } = answered
+  // Who does not read would hold the model's version, and the memory of the answer, for ever.
+  const { socket } = response
+  const late = setTimeout(() => (socket ?? response).destroy(), timeout)
   try {
     const isWhole = typeof body === 'string'
     response.writeHead(status, {
@@ -60,6 +65,9 @@ async function send(answered: Answered, response: ServerResponse): Promise<void>
     // The client has gone.
     response.destroy()
   }
+  // An answer that is whole counts as sent when Node has it, which is before the client has read it.
+  if (socket?.writableLength) socket.once('drain', () => clearTimeout(late)).once('close', () => clearTimeout(late))
+  else clearTimeout(late)
   finish(response.writableFinished)
 }
 
@@ -77,7 +85,7 @@ function read(request: IncomingMessage, most: number, onBytes: (bytes: number) =
       refusal ??= error
       pieces.length = 0
     }
-    if (told > THROWN_AWAY) return reject(refusal)
+    if (told > Math.max(THROWN_AWAY, most)) return reject(refusal)
     request.on('data', (piece: Buffer) => {
       size += piece.length
       if (size > most) refuse(tooLarge(most))
