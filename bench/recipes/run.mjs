@@ -57,7 +57,7 @@ function quiet(folder) {
 }
 
 async function ours({ recipe, options, args, log = '' }, job, sts) {
-  const given = typeof options === 'function' ? await options() : options
+  const given = typeof options === 'function' ? await options(job.seed) : options
   const outputDir = join(job.folder, 'run')
   const test = new evaluation.EmbeddingSimilarityEvaluator({ ...sts, name: 'sts', writeCsv: false })
   const start = performance.now()
