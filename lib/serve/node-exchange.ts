@@ -36,11 +36,11 @@ export function answerNode(
   }
   core
     .answer(asked)
-    .then((answered) => send(answered, response))
+    .then((answered) => send(answered, response, controller.signal))
     .catch((error) => (next ? next(error) : response.destroy()))
 }
 
-async function send(answered: Answered, response: ServerResponse): Promise<void> {
+async function send(answered: Answered, response: ServerResponse, signal: AbortSignal): Promise<void> {
   const { status, headers, body = '', isLast, finish } = answered
   try {
     const isWhole = typeof body === 'string'
@@ -60,7 +60,8 @@ async function send(answered: Answered, response: ServerResponse): Promise<void>
     // The client has gone.
     response.destroy()
   }
-  finish(response.writableFinished)
+  // What is written to a connection that was closed before counts as finished, too.
+  finish(response.writableFinished && !signal.aborted)
 }
 
 /**
