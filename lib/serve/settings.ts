@@ -9,6 +9,7 @@ import {
   optionValues,
   text,
 } from '../options/kinds.js'
+import { isOrigin } from './cors.js'
 import type { Hooks } from './hooks.js'
 import { Learner } from './learner/learner.js'
 import type { LogRecord } from './log.js'
@@ -85,7 +86,12 @@ const OPTIONS = {
   defaultPromptName: nullable(text('', 'the name of a prompt')),
   deadline: integer(0, { least: 0 }),
   apiKeys: listOfTexts,
-  corsAllowOrigin: listOfTexts,
+  corsAllowOrigin: option<readonly string[]>({
+    type: 'readonly string[]',
+    default: [],
+    expected: "an array of '*' or origins such as 'https://example.com'",
+    fits: (value) => Array.isArray(value) && value.every((each) => typeof each === 'string' && isOrigin(each)),
+  }),
   page: flag(false),
   basePath: option<string>({
     type: 'string',
