@@ -2,6 +2,7 @@
  * sentence-torch/ai-sdk: models for `embed`, `embedMany` and `rerank` of the AI SDK (npm `ai`). It imports nothing of it: its
  * specification is made of types. See docs/integrations.md.
  */
+import { signalOf } from '../io/abort.js'
 import type { CrossEncoder } from '../models/cross-encoder.js'
 import type { SentenceTransformer } from '../models/sentence-transformer.js'
 import { checkInteger, checkOneOf, checkOptions, checkType } from '../options.js'
@@ -133,8 +134,11 @@ export function embeddingModel(
       const prompt = model.promptFor((asked.inputType as InputType | undefined) ?? inputType ?? 'document')
       checkInteger('dimensions', dimensions, 1, model.embeddingDimension)
       const own = { ...embed, ...(dimensions !== undefined && { truncateDim: dimensions }) }
-      const rows = await aborting(signal, () => model.encode(values, { ...own, prompt, ...(signal && { signal }) }))
-      return { embeddings: arraysOf(rows), usage: { tokens: await tokensOf(model, values, prompt) }, warnings: [] }
+      const [rows, tokens] = await aborting(signal, async () => {
+        const found = await model.encode(values, { ...own, prompt, ...signalOf({ signal }) })
+        return [found, await tokensOf(model, values, prompt, signal)] as const
+      })
+      return { embeddings: arraysOf(rows), usage: { tokens }, warnings: [] }
     },
   }
 }
@@ -209,8 +213,16 @@ async function aborting<T>(signal: AbortSignal | undefined, run: () => Promise<T
 }
 
 /** Tokens that the model reads, special tokens included, after truncation. */
-async function tokensOf(model: SentenceTransformer, texts: readonly string[], prompt: string): Promise<number> {
+async function tokensOf(
+  model: SentenceTransformer,
+  texts: readonly string[],
+  prompt: string,
+  signal: AbortSignal | undefined,
+): Promise<number> {
   const prompted = texts.map((text) => prompt + text)
-  const { offsets } = await model.tokenizer.encodeAll(prompted, model.maxSeqLength, { allowEmpty: true })
+  const { offsets } = await model.tokenizer.encodeAll(prompted, model.maxSeqLength, {
+    allowEmpty: true,
+    ...signalOf({ signal }),
+  })
   return offsets.at(-1)!
 }

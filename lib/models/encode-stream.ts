@@ -1,4 +1,5 @@
 import { invalidArgument } from '../errors.js'
+import { unlessAborted } from '../io/abort.js'
 
 /** Texts of a part: enough that jobs hold rows of about the same length. */
 const PART_TEXTS = 512
@@ -13,12 +14,15 @@ export type TextSource = AsyncIterable<string> | Iterable<string>
 /**
  * The results of `encode` for the texts of a source, one by one and in order. It reads ahead by a few parts, however slowly results
  * are taken, and encodes what there is where the source keeps it waiting. Who stops taking results ends the source, too.
+ * @param signal ends the wait for the source
+ * @throws ERR_ABORTED; what the source and `encode` throw
  */
 export async function* encodeParts<T>(
   source: TextSource,
   encode: (texts: string[]) => Promise<Iterable<T>>,
+  signal?: AbortSignal,
 ): AsyncGenerator<T, void, undefined> {
-  const texts = new Texts(source)
+  const texts = new Texts(source, signal)
   const parts: Promise<Iterable<T>>[] = []
   try {
     for (;;) {
@@ -50,7 +54,10 @@ class Texts {
   #read = 0
   #ended = false
 
-  constructor(source: TextSource) {
+  constructor(
+    source: TextSource,
+    private readonly signal: AbortSignal | undefined,
+  ) {
     this.#source = iteratorOf(source)
   }
 
@@ -64,7 +71,8 @@ class Texts {
     while (!this.#ended && this.#part.length < PART_TEXTS && this.#length < PART_LENGTH) {
       this.#reading ??= Promise.resolve(this.#source.next())
       const waitsForSource = other === undefined && this.#part.length === 0
-      const next = await (waitsForSource ? this.#reading : Promise.race([this.#reading, due]))
+      const reading = waitsForSource ? this.#reading : Promise.race([this.#reading, due])
+      const next = await unlessAborted(reading, this.signal, 'Encoding')
       if (next === undefined) break
       this.#take(next)
     }

@@ -263,11 +263,13 @@ export class SentenceTransformer extends BaseModel<Parts> {
     texts: TextSource,
     given: EncodeOptions = {},
   ): AsyncGenerator<Float32Array | Embeddings, void, undefined> {
+    checkEncodeOptions(given)
     const options: EncodeOptions = { priority: 'bulk', ...given }
-    yield* encodeParts(texts, async (part): Promise<Iterable<Float32Array | Embeddings>> => {
+    const encode = async (part: string[]): Promise<Iterable<Float32Array | Embeddings>> => {
       const found = await this.encode(part, options as RowOptions)
       return Array.isArray(found) ? found : part.map((_, i) => found.row(i))
-    })
+    }
+    yield* encodeParts(texts, encode, options.signal)
   }
 
   /** `encode` with the prompt named `query`, unless another is given. Source: `SentenceTransformer.encode_query`. */

@@ -24,6 +24,7 @@ export interface Service {
 /** A request that a route answers. */
 export class Call {
   #cleanups: (() => void)[] = []
+  #giveTextsBack: (() => void)[] = []
 
   constructor(
     readonly service: Service,
@@ -74,10 +75,15 @@ export class Call {
     return { signal: this.signal, ...(maxBatchTokens !== null && { maxBatchTokens }) }
   }
 
-  /** Takes the room of texts in work, until the request ends. @throws ServeError 429 */
+  /** Takes the room of texts in work, until they are computed. @throws ServeError 429 */
   takeTexts(amount: number): void {
     this.facts.texts += amount
-    this.atEnd(this.service.texts.take(amount))
+    this.#giveTextsBack.push(this.service.texts.take(amount))
+  }
+
+  /** To be called when nothing is left but to send: a client that reads slowly keeps no other from being answered. */
+  computed(): void {
+    for (const giveBack of this.#giveTextsBack.splice(0)) giveBack()
   }
 
   /** Runs the work of a model inside of the tracer's hook, and measures it. */
@@ -101,6 +107,7 @@ export class Call {
   }
 
   end(): void {
+    this.computed()
     for (const cleanup of this.#cleanups.splice(0)) cleanup()
   }
 }

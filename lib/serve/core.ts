@@ -3,7 +3,7 @@ import { keyCheck } from './auth.js'
 import { readJson } from './body.js'
 import { Call, failure, type Service } from './call.js'
 import { corsHeaders, PREFLIGHT } from './cors.js'
-import { ClientGone, type ErrorShape, errorBody, overloaded, ServeError } from './errors.js'
+import { ClientGone, type ErrorShape, errorBody, errorFacts, overloaded, ServeError } from './errors.js'
 import type { Answered, Answerer, Asked } from './exchange.js'
 import type { Reply } from './route.js'
 import { type Found, findRoute } from './router.js'
@@ -76,7 +76,7 @@ export class Core implements Answerer {
       const { status, headers } = answer ?? { status: 499, headers: {} }
       const body = answer && asked.method !== 'HEAD' ? { body: JSON.stringify(errorBody(answer, shape)) } : {}
       const type = { 'content-type': 'application/json' }
-      const finish = () => end(status, answer?.cause ?? error)
+      const finish = () => end(status, answer ?? error)
       return {
         status,
         headers: { ...shared, ...type, ...versionHeaders(facts), ...headers },
@@ -133,6 +133,7 @@ export class Core implements Answerer {
       if (model !== undefined) this.service.models.named(model)
       const body = route.method === 'POST' ? await readJson(asked, call) : undefined
       const reply: Reply = await route.handle(call, body, rest)
+      call.computed()
       return { call, reply, status: reply.status ?? 200 }
     } catch (error) {
       call.end()
@@ -152,15 +153,14 @@ export class Core implements Answerer {
     const { log } = this.service.settings
     if (!log) return
     const { texts, tokens, model, version } = facts
-    const isFault = status === 500
     log({
       timestamp: new Date().toISOString(),
-      level: isFault ? 'ERROR' : status >= 400 ? 'WARN' : 'INFO',
+      level: status === 500 ? 'ERROR' : status >= 400 ? 'WARN' : 'INFO',
       message: 'request',
       ...{ requestId, method, path: target.split('?')[0]!.slice(0, 1000), status },
       milliseconds: Math.round(time * 1000) / 1000,
       ...(model !== undefined && { model, version, texts, tokens }),
-      ...(error instanceof Error && { error: error.message, ...(isFault && { stack: error.stack }) }),
+      ...errorFacts(error),
     })
   }
 }

@@ -1,7 +1,7 @@
 /** Headers that let web pages of other origins ask. */
 
 const METHODS = 'GET, POST'
-const HEADERS = 'authorization, content-type, x-request-id'
+const HEADERS = 'authorization, content-type, x-model-version, x-request-id'
 const EXPOSED = 'retry-after, x-compute-tokens, x-model-name, x-model-version, x-request-id'
 
 /** @param origins that are allowed; `*` for all */

@@ -78,6 +78,17 @@ export function asServeError(error: unknown): ServeError {
   return new ServeError('Backend', `Backend error: ${message}`, { cause: error })
 }
 
+/** What logs say of an error. The message of what is wrong with a request may quote its texts, and stays out. */
+export function errorFacts(error: unknown): { error?: string; code?: string; param?: string; stack?: string } {
+  if (!(error instanceof ServeError)) return error instanceof Error ? { error: error.message } : {}
+  const { kind, status, param, cause, message } = error
+  if (kind === 'Backend' || kind === 'Unhealthy') {
+    const { message: told, stack } = cause instanceof Error ? cause : { message, stack: undefined }
+    return { error: told, ...(status === 500 && stack !== undefined && { stack }) }
+  }
+  return { error: kind, ...(error.code !== undefined && { code: error.code }), ...(param !== undefined && { param }) }
+}
+
 /** The body of an error. */
 export function errorBody(error: ServeError, shape: ErrorShape): object {
   const { message, kind, status, param = null, code = null } = error

@@ -56,7 +56,7 @@ export function createHandler(options: HandlerOptions): ServeHandler {
   }
   const core = new Core(service)
   const node = (request: IncomingMessage, response: ServerResponse, next?: (error?: unknown) => void) =>
-    answerNode(core, request, response, next)
+    answerNode(core, settings.sendTimeout, request, response, next)
   return Object.assign(node, {
     fetch: (request: Request) => answerWeb(core, request),
     models: models.names,

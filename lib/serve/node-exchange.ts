@@ -10,8 +10,10 @@ import type { Answered, Answerer, Asked } from './exchange.js'
 /** Bytes of a body that is too large that are still read, so that its client gets to read the answer. */
 const THROWN_AWAY = 64 * 1024 * 1024
 
+/** @param sendTimeout milliseconds that a client may take to read an answer */
 export function answerNode(
   core: Answerer,
+  sendTimeout: number,
   request: IncomingMessage,
   response: ServerResponse,
   next?: (error?: unknown) => void,
@@ -36,12 +38,16 @@ export function answerNode(
   }
   core
     .answer(asked)
-    .then((answered) => send(answered, response, controller.signal))
+    .then((answered) => send(answered, response, controller.signal, sendTimeout))
     .catch((error) => (next ? next(error) : response.destroy()))
 }
 
-async function send(answered: Answered, response: ServerResponse, signal: AbortSignal): Promise<void> {
+/** @param signal fires when the client has gone */
+async function send(answered: Answered, response: ServerResponse, signal: AbortSignal, timeout: number): Promise<void> {
   const { status, headers, body = '', isLast, finish } = answered
+  // Who does not read would hold the model's version, and the memory of the answer, for ever.
+  const { socket } = response
+  const late = setTimeout(() => (socket ?? response).destroy(), timeout)
   try {
     const isWhole = typeof body === 'string'
     response.writeHead(status, {
@@ -60,7 +66,10 @@ async function send(answered: Answered, response: ServerResponse, signal: AbortS
     // The client has gone.
     response.destroy()
   }
-  // What is written to a connection that was closed before counts as finished, too.
+  // An answer that is whole counts as sent when Node has it, which is before the client has read it.
+  if (socket?.writableLength) socket.once('drain', () => clearTimeout(late)).once('close', () => clearTimeout(late))
+  else clearTimeout(late)
+  // What is written to a connection that was closed before is finished to Node, too.
   finish(response.writableFinished && !signal.aborted)
 }
 
@@ -78,7 +87,7 @@ function read(request: IncomingMessage, most: number, onBytes: (bytes: number) =
       refusal ??= error
       pieces.length = 0
     }
-    if (told > THROWN_AWAY) return reject(refusal)
+    if (told > Math.max(THROWN_AWAY, most)) return reject(refusal)
     request.on('data', (piece: Buffer) => {
       size += piece.length
       if (size > most) refuse(tooLarge(most))

@@ -34,6 +34,8 @@ export interface HandlerOptions {
   defaultPromptName?: string | null
   /** Milliseconds after which a request that is not done is answered by 503. Default 0: never. */
   deadline?: number
+  /** Milliseconds that a client may take to read an answer before it is cut off; not of `fetch`. Default 120,000. */
+  sendTimeout?: number
   /** One of these has to stand in `Authorization: Bearer …`. Default: none, everybody may ask. */
   apiKeys?: readonly string[]
   /** Origins of web pages that may ask; `*` for all. Default: none. */
@@ -85,6 +87,7 @@ const OPTIONS = {
   autoTruncate: flag(true),
   defaultPromptName: nullable(text('', 'the name of a prompt')),
   deadline: integer(0, { least: 0 }),
+  sendTimeout: integer(120_000, { least: 1 }),
   apiKeys: listOfTexts,
   corsAllowOrigin: option<readonly string[]>({
     type: 'readonly string[]',

@@ -145,7 +145,8 @@ void Executor::run(std::unique_ptr<Job> job, std::unique_lock<std::mutex>& lock)
   const std::function<void()> give = [this, &job] { give_way(*job); };
   {
     std::optional<Yields> yields;
-    if (!is_inside && job->kind().yields) yields.emplace(give);
+    // A query is somebody who waits: others come after it.
+    if (!is_inside && job->kind().yields && job->kind().lane == Lane::kBulk) yields.emplace(give);
     job->run([&] {
       if (is_inside || applied_threads_ == wanted) return;
       st::set_threads(wanted);

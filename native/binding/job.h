@@ -32,7 +32,7 @@ struct JobKind {
   const void* engine = nullptr;
   // Whether it only reads the weights, with memory of its own.
   bool reads = false;
-  // Whether queries may run inside of it, where it calls yield_here().
+  // Whether queries may run inside of it, where it calls yield_here(). Queries do not yield, whatever this says.
   bool yields = false;
   // By which its owner drops it while it waits; 0 = never.
   uint64_t ticket = 0;

@@ -141,6 +141,22 @@ TEST(Executor, NothingRunsInsideOfAQueryOrOfAJobThatDoesNotYield) {
   }
 }
 
+TEST(Executor, NothingRunsInsideOfAQueryThatIsTheOuterJob) {
+  Owner owner;
+  std::vector<std::string> order;
+  owner.submit(
+      [&] {
+        order.emplace_back("outer");
+        owner.submit([&] { order.emplace_back("inner"); }, query(&engines[1]));
+        yield_here();
+        order.emplace_back("outer ends");
+      },
+      query(&engines[0]));
+  owner.next();
+  owner.next();
+  EXPECT_EQ(order, (std::vector<std::string>{"outer", "outer ends", "inner"}));
+}
+
 TEST(Executor, AFailureInsideIsThatOfTheQueryAlone) {
   Owner owner;
   owner.submit(

@@ -170,6 +170,21 @@ for (const [name, versions] of [
       await t.throwsAsync(embed({ model: embedder, value: QUERY, providerOptions: wrong }), { message: /inputType/ })
     })
 
+test('the AI SDK: an abort counts to the end of a call, also while tokens are counted', async (t) => {
+  const own = await SentenceTransformer.load(folder)
+  t.teardown(() => own.dispose())
+  const controller = new AbortController()
+  const encode = own.encode.bind(own) as (...all: unknown[]) => Promise<unknown>
+  const late = async (...all: unknown[]) => {
+    const rows = await encode(...all)
+    controller.abort(new Error('enough'))
+    return rows
+  }
+  Object.assign(own, { encode: late })
+  const call = { values: TEXTS, abortSignal: controller.signal }
+  await t.throwsAsync(embeddingModel(own).doEmbed(call), { message: 'enough' })
+})
+
 peerTest('the AI SDK: dimensions, and documents that are objects', async (t) => {
   const { embedMany, rerank } = await importPeer<AiSdk>('ai')
   const embedder = embeddingModel(model)

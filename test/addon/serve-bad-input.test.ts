@@ -2,7 +2,7 @@
 import { connect } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 import test from 'ava'
-import type { RunningServer } from '../../lib/serve/index.js'
+import { type LogRecord, plainLine, type RunningServer } from '../../lib/serve/index.js'
 import { post, serveTiny, type TinyModels, tinyModels } from '../helpers/served-models.js'
 
 let models: TinyModels
@@ -201,6 +201,41 @@ test('a body beyond the limit is 413, whether its length is told or not', async 
     duplex: 'half' as const,
   }
   t.is((await fetch(`${server.url}/embed`, options)).status, 413)
+})
+
+test.serial('a payloadLimit beyond 64 MiB is what it says', async (t) => {
+  const { url, close } = await serveTiny(models, { payloadLimit: 66 * 2 ** 20 })
+  const body = (size: number) => `${' '.repeat(size)}{"inputs":"cat"}`
+  t.is((await post(`${url}/embed`, body(65 * 2 ** 20))).status, 200)
+  t.is((await post(`${url}/embed`, body(67 * 2 ** 20))).status, 413)
+  await close()
+})
+
+test.serial('no log has what a client sent', async (t) => {
+  const records: LogRecord[] = []
+  const { url, close } = await serveTiny(models, { log: (record) => records.push(record) })
+  const send = async (path: string, body: unknown, status: number) =>
+    t.is((await post(url + path, body)).status, status, JSON.stringify(body))
+  await send('/embed', '{"inputs": secret}', 400)
+  await send('/embed', '"secret"', 422)
+  await send('/embed', { inputs: 'cat', truncate: 'secret' }, 422)
+  await send('/embed', { inputs: 'cat', prompt_name: 'secret' }, 422)
+  await send('/v1/embeddings', { input: 'cat', model: 'secret' }, 404)
+  await close()
+  t.is(records.length, 5)
+  t.notRegex(JSON.stringify(records), /secret/)
+  t.like(records[0], { status: 400, error: 'Validation' })
+  t.like(records[2], { status: 422, error: 'Validation', param: 'truncate' })
+  t.like(records[4], { status: 404, error: 'Validation', code: 'model_not_found' })
+})
+
+test.serial('a line break in an error makes no second record of the plain log', (t) => {
+  const stack = 'Error: cat\n2026-01-01 INFO forged\r\u20282026-01-01 INFO forged\u001b[2K\n    at run (a.js:1:1)'
+  const line = plainLine({ timestamp: 'now', level: 'ERROR', message: 'request', error: 'cat\nforged', stack })
+  const [record, ...others] = line.trimEnd().split(/[\n\r\u2028]/)
+  t.is(record, 'now ERROR request error="cat\\nforged"')
+  t.is(others.length, 4)
+  for (const each of others) t.regex(each, /^ {4}\P{Cc}+$/u)
 })
 
 /** What the server says to bytes, until it closes the connection. */

@@ -1,5 +1,6 @@
 // The next version of a model, trained on feedback while the present one serves: which one serves, and what a restart finds.
-import { appendFile, readdir, readFile, writeFile } from 'node:fs/promises'
+import { appendFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { type evaluation, SentenceTransformer } from '../../lib/index.js'
@@ -242,6 +243,25 @@ test('feedback that comes during a training starts the next one, and what is tol
   await Promise.all([learner.close(), learner.close(), learner.dispose()])
   t.deepEqual(seen, ['swapped', 'swapped'])
   t.is(learner.status().pending, 0)
+})
+
+test.serial('a version that cannot be saved is a failure, and nothing of it is left elsewhere', async (t) => {
+  const { folder, served, learner } = await started(t, { evaluator: judge([0, 1]) })
+  await learner.add(pairs(8))
+  // A file where the folder of version 2 would be.
+  await mkdir(join(folder, 'versions'), { recursive: true })
+  await writeFile(join(folder, 'versions', 'v-2'), '')
+  const rescued = async () => (await readdir(tmpdir())).filter((name) => /^sentence-torch-[0-9a-f]{12}$/.test(name))
+  const before = await rescued()
+  const round = await learner.learn()
+  t.is(round.outcome, 'failed')
+  t.regex(round.error!, /v-2/)
+  t.deepEqual(
+    (await rescued()).filter((name) => !before.includes(name)),
+    [],
+  )
+  t.is(served.version, '1')
+  t.is(learner.status().rounds.length, 1)
 })
 
 test('a metric that is no number is a failure, and so many pairs at once are kept', async (t) => {

@@ -84,6 +84,16 @@ test('beyond maxConcurrentRequests texts it answers 429 with Retry-After, and wh
   await server.close()
 })
 
+test('an answer that nobody reads keeps no other request from being answered', async (t) => {
+  const { fetch: answer, metrics } = createHandler({ models: { tiny: models.embedder }, maxConcurrentRequests: 1 })
+  const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"inputs":"cat"}' }
+  const unread = await answer(new Request('http://x/embed_all', init))
+  t.is(unread.status, 200)
+  t.regex(metrics(), /^te_queue_size 0$/m)
+  t.is((await answer(new Request('http://x/embed', init))).status, 200)
+  await unread.body?.cancel()
+})
+
 test('the work of a client that has gone is dropped', async (t) => {
   const { hooks, open, until } = gate()
   const records: LogRecord[] = []
@@ -231,6 +241,7 @@ test('origins: none, one, or all', async (t) => {
     const preflight = await answer(new Request('http://x/embed', { method: 'OPTIONS', headers }))
     const found = await answer(new Request('http://x/health', { headers: { origin } }))
     t.is(preflight.status, 204)
+    t.regex(preflight.headers.get('access-control-allow-headers')!, /\bx-model-version\b/)
     t.is(preflight.headers.get('access-control-allow-origin'), found.headers.get('access-control-allow-origin'))
     return found.headers.get('access-control-allow-origin')
   }

@@ -149,6 +149,8 @@ test('bad input, and what is not built', async (t) => {
   await t.throwsAsync(extractor(TEXTS, { pooling: 'max' } as never), { code: argument, message: /"mean"/ })
   await t.throwsAsync(extractor(TEXTS, { quantize: true }), { code: argument, message: /pooling/ })
   await t.throwsAsync(extractor(TEXTS, { pooling: 'mean', precision: 'binary' }), { code: argument })
+  const contrary = { pooling: 'mean', quantize: false, precision: 'binary' } as const
+  await t.throwsAsync(extractor(TEXTS, contrary), { code: argument, message: 'precision needs quantize: true' })
   await t.throwsAsync(extractor([1] as never), { code: argument, message: /texts\[0\]/ })
   const output = await extractor(TEXTS, { pooling: 'cls' })
   t.throws(() => (output as unknown as { mean(): void }).mean(), { code: missing, message: /Tensor\.mean/ })

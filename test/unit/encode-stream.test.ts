@@ -117,3 +117,33 @@ test('errors: of the source, of a text, of what is no source, of an abort', asyn
   t.true(seen.closed)
   await t.throwsAsync(all(model.encodeStream(['cat'], { batchSize: 0 })), { code })
 })
+
+test('an abort ends the wait for a source that says nothing, and the source', async (t) => {
+  const { model } = await setUp(t)
+  for (const before of [0, 1]) {
+    const seen = { reads: 0, closed: false }
+    const silent = {
+      [Symbol.asyncIterator]: () => ({
+        next: () => {
+          seen.reads++
+          if (seen.reads <= before) return Promise.resolve({ done: false as const, value: 'cat' })
+          return new Promise<IteratorResult<string>>(() => {})
+        },
+        return: async () => {
+          seen.closed = true
+          return { done: true as const, value: undefined }
+        },
+      }),
+    }
+    const abort = new AbortController()
+    const found = all(model.encodeStream(silent, { signal: abort.signal }))
+    while (seen.reads <= before) await setImmediate()
+    await setTimeout(20)
+    abort.abort()
+    const ended = await Promise.race([found.catch((error) => error), setTimeout(5000, 'it still waits')])
+    t.like(ended, { code: 'ERR_ABORTED' })
+    t.true(seen.closed)
+  }
+  const wrong = model.encodeStream(['cat'], { signal: 7 } as never)
+  await t.throwsAsync(all(wrong), { code: 'ERR_INVALID_ARGUMENT', message: /signal/ })
+})

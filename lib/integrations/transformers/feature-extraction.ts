@@ -57,7 +57,7 @@ function checkCall(options: FeatureExtractionOptions): void {
   checkType('normalize', options.normalize, 'boolean')
   checkType('quantize', options.quantize, 'boolean')
   checkOneOf('precision', options.precision, ['binary', 'ubinary'])
-  if (options.precision !== undefined && options.quantize === undefined) {
+  if (options.precision !== undefined && !options.quantize) {
     throw new SentenceTorchError('ERR_INVALID_ARGUMENT', 'precision needs quantize: true')
   }
   if (options.quantize && (options.pooling ?? 'none') === 'none') {

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { invalidArgument, SentenceTorchError } from '../../errors.js'
 import { metricInterval } from '../../evaluation/bootstrap.js'
@@ -6,6 +7,7 @@ import type { EvaluationResult } from '../../evaluation/evaluator.js'
 import { primaryValue } from '../../evaluation/primary-value.js'
 import { makeFolder } from '../../io/files.js'
 import { FileLock, takeLock } from '../../io/lock.js'
+import { NotSavedError } from '../../io/rescue.js'
 import { failedTo } from '../../io/system-error.js'
 import { SentenceTransformer } from '../../models/sentence-transformer.js'
 import type { ServedModel } from '../served-model.js'
@@ -263,9 +265,11 @@ export class Learner {
     } catch (error) {
       const failed = signal.aborted
         ? ({ outcome: 'stopped' } as const)
-        : ({ outcome: 'failed', error: messageOf(error) } as const)
+        : ({ outcome: 'failed', error: messageOf(error instanceof NotSavedError ? error.cause : error) } as const)
       round = { ...facts, ...failed, seconds: seconds() }
-      await this.#versions.update({ rounds: this.#versions.withRound(round) }).catch(() => {})
+      await this.#versions.addRound(round).catch(() => {})
+      // The rescue of a model that took hours is not for one that is trained again.
+      if (error instanceof NotSavedError && error.savedIn) await rm(error.savedIn, { recursive: true, force: true })
     }
     await model?.dispose().catch(() => {})
     await this.#versions.tidy().catch(() => {})

@@ -81,6 +81,13 @@ export class Versions {
     this.#state = state
   }
 
+  /** Adds a round that changed nothing, which the status has also where it cannot be written. */
+  async addRound(round: Round): Promise<void> {
+    const rounds = this.withRound(round)
+    this.#state = { ...this.#state, rounds }
+    await this.update({ rounds })
+  }
+
   /** The state's rounds with one more. */
   withRound(round: Round): readonly Round[] {
     return [...this.#state.rounds, round].slice(-MOST_ROUNDS)
