@@ -14,8 +14,11 @@ export interface Option {
   fallback?: string
   /** The least number. */
   least?: number
+  /** The greatest number. */
+  most?: number
   /**
-   * The value where only the option is given; a word behind it that is no number, or none of its `choices`, is another argument. Of
+   * The value where only the option is given; a word behind it that is no number, or none of its `choices`, is another argument, if
+   * the command takes any. Of
    * type `integer`, or with choices.
    */
   alone?: number | string

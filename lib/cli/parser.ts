@@ -61,12 +61,13 @@ export function parseCommand(command: Command, args: readonly string[]): Values 
 }
 
 /** Options that may stand alone get their value, before a word that is not theirs is taken for it. */
-function withValues({ options }: Command, args: readonly string[]): string[] {
+function withValues({ options, arguments: words = [] }: Command, args: readonly string[]): string[] {
   const end = args.indexOf('--')
   return args.map((arg, i) => {
     const { alone, choices } = (arg.startsWith('--') && options[arg.slice(2)]) || {}
     const next = args[i + 1] ?? ''
-    const isValue = choices ? choices.includes(next) : /^-?\d/.test(next)
+    const isFault = words.length === 0 && next !== '' && !next.startsWith('-')
+    const isValue = isFault || (choices ? choices.includes(next) : /^-?\d/.test(next))
     const isAlone = alone !== undefined && (end === -1 || i < end) && !isValue
     return isAlone ? `${arg}=${alone}` : arg
   })
@@ -114,7 +115,7 @@ function shown(argument: ParserArgument): string {
 
 /** The value of an option as its type says. */
 function checked(command: Command, name: string, value: string | true | readonly string[]): Value {
-  const { type, choices, value: shownValue = type, least } = command.options[name]!
+  const { type, choices, value: shownValue = type, least, most } = command.options[name]!
   const misuse = (message: string) => new UsageError('ERR_INVALID_ARGUMENT', message, command.name)
   if (type === 'boolean' || value === true) return true
   const texts = typeof value === 'string' ? [value] : value
@@ -128,11 +129,10 @@ function checked(command: Command, name: string, value: string | true | readonly
   if (type === 'string') return text
   const number = Number(text)
   const fits = type === 'integer' ? Number.isSafeInteger(number) : Number.isFinite(number)
-  if (fits && text.trim() !== '' && number >= (least ?? -Infinity)) return number
+  if (fits && text.trim() !== '' && number >= (least ?? -Infinity) && number <= (most ?? Infinity)) return number
   const kind = type === 'integer' ? 'a whole number' : 'a number'
-  throw misuse(
-    `--${name} takes ${kind}${least === undefined ? '' : ` of at least ${least}`}, not ${JSON.stringify(text)}`,
-  )
+  const range = most !== undefined ? ` from ${least} to ${most}` : least === undefined ? '' : ` of at least ${least}`
+  throw misuse(`--${name} takes ${kind}${range}, not ${JSON.stringify(text)}`)
 }
 
 /** A fault that commander found, in the words of this program. */

@@ -1,5 +1,9 @@
 /** `sentence-torch serve`: loads models, and answers until a signal comes. */
+import { existsSync } from 'node:fs'
+import { basename, resolve } from 'node:path'
+import { isOrigin } from '../serve/cors.js'
 import { jsonLine, type LogRecord, loadModel, plainLine, type ServeOptions, serve } from '../serve/index.js'
+import { MODEL_NAME } from '../serve/model-set.js'
 import type { AnyModel } from '../serve/served-model.js'
 import { given, textOf, textsOf, UsageError, type Values } from './command.js'
 import type { Io } from './io.js'
@@ -15,6 +19,7 @@ const NAMES = {
 
 export async function serveModels(values: Values, io: Io): Promise<number> {
   const names = namesOf(values)
+  const more = moreOptions(values)
   const write = values.options['json-output'] === true ? jsonLine : plainLine
   const log = (record: LogRecord) => io.err(write(record))
   const tell = (message: string) => log({ timestamp: new Date().toISOString(), level: 'INFO', message })
@@ -27,7 +32,7 @@ export async function serveModels(values: Values, io: Io): Promise<number> {
     }
     const server = await serve({
       ...(given(values, NAMES) as Partial<ServeOptions>),
-      ...moreOptions(values),
+      ...more,
       models: Object.fromEntries(models),
       log,
     })
@@ -43,23 +48,46 @@ export async function serveModels(values: Values, io: Io): Promise<number> {
   }
 }
 
-/** Models by the names under which they are served. @throws UsageError */
+const misuse = (message: string) => new UsageError('ERR_INVALID_ARGUMENT', message, 'serve')
+
+/** Models by the names under which they are served. @throws UsageError before a model is loaded in vain */
 function namesOf(values: Values): Map<string, string> {
-  const misuse = (message: string) => new UsageError('ERR_INVALID_ARGUMENT', message, 'serve')
   const sources = textsOf(values, 'model')
   const names = textsOf(values, 'served-model-name')
   if (sources.length === 0) throw misuse('serve needs a model: --model <folder or id>')
   if (names.length > 0 && names.length !== sources.length) {
     throw misuse(`--served-model-name is given once for each --model: ${sources.length} times, not ${names.length}`)
   }
-  const all = new Map(sources.map((source, i) => [names[i] ?? source, source]))
-  if (all.size === sources.length) return all
-  throw misuse('Two models have one name: give each another by --served-model-name')
+  const all = new Map<string, string>()
+  for (const [i, source] of sources.entries()) {
+    const name = names[i] ?? (existsSync(source) ? basename(resolve(source)) : source)
+    const shown = JSON.stringify(name)
+    const expected = 'at most 200 printable ASCII characters without spaces'
+    if (!MODEL_NAME.test(name)) {
+      throw misuse(
+        names[i] === undefined
+          ? `${shown} cannot be the name of a model, which is ${expected}: give it one by --served-model-name`
+          : `--served-model-name takes ${expected}, not ${shown}`,
+      )
+    }
+    const other = all.get(name)
+    if (other !== undefined) {
+      const both = `${JSON.stringify(other)} and ${JSON.stringify(source)}`
+      throw misuse(`Two models, ${both}, have the name ${shown}: give each another by --served-model-name`)
+    }
+    all.set(name, source)
+  }
+  return all
 }
 
+/** @throws UsageError */
 function moreOptions(values: Values): Partial<ServeOptions> {
   const auto = textOf(values, 'auto-truncate')
   const origins = textsOf(values, 'cors-allow-origin')
+  const wrong = origins.find((origin) => !isOrigin(origin))
+  if (wrong !== undefined) {
+    throw misuse(`--cors-allow-origin takes * or an origin such as https://example.com, not ${JSON.stringify(wrong)}`)
+  }
   const keys = textsOf(values, 'api-key')
   const ofEnvironment = (process.env.API_KEY ?? '').split(',').map((key) => key.trim())
   return {

@@ -1,6 +1,8 @@
 import type { Command } from './command.js'
 import { LOAD_OPTIONS } from './model-options.js'
 
+const PORTS = { least: 0, most: 65535 }
+
 export const serve: Command = {
   name: 'serve',
   summary: 'answers over HTTP, with the routes of text-embeddings-inference, OpenAI, Cohere and Jina',
@@ -13,16 +15,16 @@ export const serve: Command = {
     'served-model-name': {
       type: 'texts',
       value: 'name',
-      help: 'what requests call it; once for each --model, in the same order (default: as --model)',
+      help: 'what requests call it; once for each --model, in the same order (default: the last part of a folder, or the id)',
     },
     host: { type: 'string', value: 'address', help: 'where to listen; 0.0.0.0 for all', fallback: '127.0.0.1' },
-    port: { type: 'integer', value: 'n', help: 'port; 0 for any that is free', fallback: '3000', least: 0 },
+    port: { type: 'integer', value: 'n', help: 'port; 0 for any that is free', fallback: '3000', ...PORTS },
     'uds-path': { type: 'string', value: 'path', help: 'a unix socket, in place of host and port' },
     'prometheus-port': {
       type: 'integer',
       value: 'n',
       help: 'a port of its own for /metrics (default: only beside the other routes)',
-      least: 0,
+      ...PORTS,
     },
     ...LOAD_OPTIONS,
     threads: { type: 'integer', value: 'n', help: 'of the engine (default: one for each physical core)', least: 1 },

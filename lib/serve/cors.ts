@@ -19,3 +19,8 @@ export const PREFLIGHT = {
   'access-control-allow-headers': HEADERS,
   'access-control-max-age': '600',
 }
+
+/** Whether a text is `*` or an origin as browsers send it: a scheme, a host in small letters, and a port where it is not the usual one. */
+export function isOrigin(text: string): boolean {
+  return text === '*' || /^[a-z][a-z\d+.-]*:\/\/[^\s/?#@A-Z]+$/.test(text)
+}

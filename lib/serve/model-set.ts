@@ -4,7 +4,7 @@ import { noSuchTask, ServeError } from './errors.js'
 import { type AnyModel, type Lease, type ModelTask, ServedModel } from './served-model.js'
 
 /** In URLs and headers a name is written as it is. */
-const NAME = /^[\x21-\x7e]{1,200}$/
+export const MODEL_NAME = /^[\x21-\x7e]{1,200}$/
 
 /** What a task needs, in the words of an error. */
 const NOUNS: Record<ModelTask, string> = {
@@ -22,7 +22,7 @@ export class ModelSet {
     const isRecord = typeof models === 'object' && models !== null && !Array.isArray(models)
     if (!isRecord || Object.keys(models).length === 0) throw invalidArgument('models', 'models by name', models)
     const entries = Object.entries(models).map(([name, model]) => {
-      if (NAME.test(name)) return [name, model instanceof ServedModel ? model : new ServedModel(model)] as const
+      if (MODEL_NAME.test(name)) return [name, model instanceof ServedModel ? model : new ServedModel(model)] as const
       throw invalidArgument('the name of a model', 'at most 200 printable ASCII characters without spaces', name)
     })
     this.#models = new Map(entries)

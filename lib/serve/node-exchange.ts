@@ -38,11 +38,12 @@ export function answerNode(
   }
   core
     .answer(asked)
-    .then((answered) => send(answered, response, sendTimeout))
+    .then((answered) => send(answered, response, controller.signal, sendTimeout))
     .catch((error) => (next ? next(error) : response.destroy()))
 }
 
-async function send(answered: Answered, response: ServerResponse, timeout: number): Promise<void> {
+/** @param signal fires when the client has gone */
+async function send(answered: Answered, response: ServerResponse, signal: AbortSignal, timeout: number): Promise<void> {
   const { status, headers, body = '', isLast, finish } = answered
   // Who does not read would hold the model's version, and the memory of the answer, for ever.
   const { socket } = response
@@ -68,7 +69,8 @@ async function send(answered: Answered, response: ServerResponse, timeout: numbe
   // An answer that is whole counts as sent when Node has it, which is before the client has read it.
   if (socket?.writableLength) socket.once('drain', () => clearTimeout(late)).once('close', () => clearTimeout(late))
   else clearTimeout(late)
-  finish(response.writableFinished)
+  // What is written to a connection that was closed before is finished to Node, too.
+  finish(response.writableFinished && !signal.aborted)
 }
 
 /**

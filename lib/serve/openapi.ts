@@ -49,11 +49,18 @@ const SCHEMAS = {
 }
 const SHAPES = { tei: 'TeiError', openai: 'OpenAiError', cohere: 'CohereError' }
 
+const UNKNOWN = 'The request has none of the keys of the server'
+
 /** What can go wrong with a body. */
 const FAILURES = {
   400: 'The input is empty, or the body is no JSON',
+  401: UNKNOWN,
   404: 'The model is not served',
+  405: 'The path has another method, which the header Allow names',
+  408: 'The request did not arrive in time',
+  412: 'Another version of the model serves than the header x-model-version asks for',
   413: 'The body is larger than the payload limit',
+  415: 'The body is not application/json, or is packed',
   422: 'A member does not fit, a text is too long, or the batch is too large',
   424: 'The model does not do this, or failed',
   429: 'The server is overloaded: try again after the seconds of the header Retry-After',
@@ -86,7 +93,7 @@ export function openApi(routes: readonly Route[], version: string): OpenApi {
 function operation(route: Route, path: string): Operation {
   const { summary, tag, answer, errors, fields, example, isPublic, method } = route
   const failed = { 'application/json': { schema: { $ref: `#/components/schemas/${SHAPES[errors]}` } } }
-  const failures = Object.entries(method === 'POST' ? FAILURES : {})
+  const failures = Object.entries(method === 'POST' ? FAILURES : isPublic ? {} : { 401: UNKNOWN })
   const [, parameter] = /\{(\w+)\}/.exec(path) ?? []
   return {
     tags: [tag],

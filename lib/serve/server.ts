@@ -1,7 +1,9 @@
 import { once } from 'node:events'
-import { unlink } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { lstat, unlink } from 'node:fs/promises'
 import { createServer, type Server, type ServerOptions } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
+import { dirname } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { SentenceTorchError } from '../errors.js'
 import { checkInteger, checkOptions, checkType } from '../options.js'
@@ -113,13 +115,26 @@ async function listen(server: Server, place: Place): Promise<void> {
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException
     const where = 'path' in place ? place.path : `port ${place.port} of ${place.host}`
-    const reason = code === 'EADDRINUSE' ? 'another program uses it' : code === 'EACCES' ? 'not permitted' : message
+    const folder = 'path' in place && !existsSync(dirname(place.path)) ? dirname(place.path) : undefined
+    const known = { EADDRINUSE: 'another program uses it', EACCES: 'not permitted' }[code ?? '']
+    // For a folder that is absent the system says EACCES.
+    const reason = folder !== undefined ? `the folder ${folder} does not exist` : (known ?? message)
     throw new SentenceTorchError('ERR_NETWORK', `Cannot serve on ${where}: ${reason}`, { cause })
   }
 }
 
-/** A socket that a program has left behind refuses connections, and so does its name to whoever wants to listen there. */
+/**
+ * A socket that a program has left behind refuses connections, and so does its name to whoever wants to listen there.
+ * @throws ERR_NETWORK where a file stands in the way
+ */
 async function removeStaleSocket(path: string): Promise<void> {
+  const found = await lstat(path).catch(() => undefined)
+  if (found === undefined) return
+  // Files refuse connections as well, and are not ours to remove.
+  if (!found.isSocket()) {
+    const kind = found.isDirectory() ? 'folder' : 'file'
+    throw new SentenceTorchError('ERR_NETWORK', `Cannot serve on ${path}: it is a ${kind}, not a socket`)
+  }
   const socket = connect(path)
   try {
     await once(socket, 'connect')

@@ -9,6 +9,7 @@ import {
   optionValues,
   text,
 } from '../options/kinds.js'
+import { isOrigin } from './cors.js'
 import type { Hooks } from './hooks.js'
 import { Learner } from './learner/learner.js'
 import type { LogRecord } from './log.js'
@@ -88,7 +89,12 @@ const OPTIONS = {
   deadline: integer(0, { least: 0 }),
   sendTimeout: integer(120_000, { least: 1 }),
   apiKeys: listOfTexts,
-  corsAllowOrigin: listOfTexts,
+  corsAllowOrigin: option<readonly string[]>({
+    type: 'readonly string[]',
+    default: [],
+    expected: "an array of '*' or origins such as 'https://example.com'",
+    fits: (value) => Array.isArray(value) && value.every((each) => typeof each === 'string' && isOrigin(each)),
+  }),
   page: flag(false),
   basePath: option<string>({
     type: 'string',

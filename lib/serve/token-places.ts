@@ -1,3 +1,4 @@
+import { normalForm } from '../data/tokenizer/forms.js'
 import type { Tokenizer } from '../data/tokenizer.js'
 
 /** A token as TEI tells it. */
@@ -97,5 +98,5 @@ function match(characters: readonly { folded: string }[], first: number, wanted:
 }
 
 function fold(text: string): string {
-  return text.normalize('NFKD').replace(/\p{M}/gu, '').toLowerCase()
+  return normalForm(text, 'NFKD').replace(/\p{M}/gu, '').toLowerCase()
 }

@@ -273,4 +273,8 @@ test('/docs loads nothing, and /openapi.json has every route', async (t) => {
     t.true(path in document.paths)
     t.true(page.includes(path))
   }
+  const { responses } = document.paths['/embed'].post
+  t.deepEqual(Object.keys(responses).map(Number), [200, 400, 401, 404, 405, 408, 412, 413, 415, 422, 424, 429])
+  t.deepEqual(Object.keys(document.paths['/v1/models'].get.responses), ['200', '401'])
+  t.deepEqual(Object.keys(document.paths['/health'].get.responses), ['200'])
 })

@@ -1,6 +1,7 @@
 // How the server behaves: overload, closed clients, deadlines, draining, keys, origins, logs, hooks, versions, frameworks.
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readFile, symlink, writeFile } from 'node:fs/promises'
 import { createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -113,6 +114,52 @@ test('the work of a client that has gone is dropped', async (t) => {
   t.is(records[0]!.status, 499)
   t.regex(server.handler.metrics(), /^te_request_failure\{err="dropped"\} 1$/m)
   t.notRegex(server.handler.metrics(), /^te_embed_success 1$/m)
+  await server.close()
+})
+
+test('a hundred clients that go leave the queue, and a live one is answered', async (t) => {
+  const { hooks, open, until } = gate()
+  const records: LogRecord[] = []
+  const server = await start(t, { hooks, log: (record) => record.path === '/embed' && records.push(record) })
+  const controller = new AbortController()
+  const body = JSON.stringify({ inputs: Array(5).fill('cat dog') })
+  const options = { method: 'POST', headers: { 'content-type': 'application/json' }, body, signal: controller.signal }
+  const gone = Array.from({ length: 100 }, () => fetch(`${server.url}/embed`, options).catch(() => 'gone'))
+  await until(100)
+  const inWork = async () => (await get(`${server.url}/status`)).json.textsInWork as number
+  t.is(await inWork(), 500)
+  controller.abort()
+  t.deepEqual(await Promise.all(gone), Array(100).fill('gone'))
+  await wait(200)
+  open()
+  t.is((await post(`${server.url}/embed`, { inputs: 'red' })).status, 200)
+  while (records.length < 101) await wait(5)
+  t.is(await inWork(), 0)
+  t.is(records.filter(({ status }) => status === 499).length, 100)
+  await server.close()
+})
+
+test('an answer that is ready when its client has gone counts as none that was sent', async (t) => {
+  const { hooks, open, until } = gate()
+  const records: LogRecord[] = []
+  // The hook of a tracer may answer although the work was aborted.
+  const request = async <T>(_: unknown, run: () => Promise<T>): Promise<T> => {
+    const result = await run()
+    await hooks.work(undefined, async () => {})
+    return result
+  }
+  const server = await start(t, { hooks: { request }, log: (record) => records.push(record) })
+  const controller = new AbortController()
+  const options = { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"inputs":"cat"}' }
+  const gone = fetch(`${server.url}/embed`, { ...options, signal: controller.signal }).catch(() => 'gone')
+  await until(1)
+  controller.abort()
+  t.is(await gone, 'gone')
+  await wait(50)
+  open()
+  while (records.length === 0) await wait(5)
+  t.is(records[0]!.status, 499)
+  t.regex(server.handler.metrics(), /^te_request_failure\{err="dropped"\} 1$/m)
   await server.close()
 })
 
@@ -334,6 +381,22 @@ test('a unix socket, also where a program has left one behind', async (t) => {
   await server.close()
 })
 
+test('a unix socket takes the place of no file, and needs a folder', async (t) => {
+  const path = join(models.folder, 'kept.txt')
+  await writeFile(path, 'mine')
+  const link = join(models.folder, 'link')
+  await symlink(path, link)
+  const code = 'ERR_NETWORK'
+  for (const udsPath of [path, link]) {
+    await t.throwsAsync(serveTiny(models, { udsPath }), { code, message: /is a file, not a socket/ })
+  }
+  await t.throwsAsync(serveTiny(models, { udsPath: models.folder }), { code, message: /is a folder, not a socket/ })
+  t.is(await readFile(path, 'utf8'), 'mine')
+  t.is(await readFile(link, 'utf8'), 'mine')
+  const absent = join(models.folder, 'nowhere', 's')
+  await t.throwsAsync(serveTiny(models, { udsPath: absent }), { code, message: /folder .*nowhere does not exist/ })
+})
+
 test('options are checked', async (t) => {
   const { embedder } = models
   const wrong: [object, RegExp][] = [
@@ -343,6 +406,7 @@ test('options are checked', async (t) => {
     [{ models: { a: embedder }, maxConcurrentRequests: 0 }, /maxConcurrentRequests/],
     [{ models: { a: embedder }, apiKeys: [''] }, /apiKeys/],
     [{ models: { a: embedder }, basePath: 'api' }, /basePath/],
+    [{ models: { a: embedder }, corsAllowOrigin: ['a.example'] }, /origins such as/],
     [{ models: { a: embedder }, defaultPromptName: 'none' }, /query, document/],
     [{ models: { a: embedder }, maxClientBatch: 3 }, /maxClientBatchSize/],
   ]

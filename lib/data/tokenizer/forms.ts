@@ -1,6 +1,5 @@
+import { orderLongRuns, type UnicodeForm } from './mark-order.js'
 import { newerCharacters, newerForms } from './unicode-tables.js'
-
-export type UnicodeForm = 'NFC' | 'NFD' | 'NFKC' | 'NFKD'
 
 const formPattern = new RegExp(`([${newerForms}])`, 'u')
 const newerPattern = new RegExp(`[${newerCharacters}]`, 'gu')
@@ -11,9 +10,13 @@ const composing = /[^\0-\u02ff]/
 /** A Unicode normal form by the Rust tables: newer characters stay, and nothing joins or moves across them. */
 export function normalForm(text: string, form: UnicodeForm): string {
   if (form === 'NFC' && !composing.test(text)) return text
-  if (!formPattern.test(text)) return text.normalize(form)
+  if (!formPattern.test(text)) return engineForm(text, form)
   const parts = text.split(formPattern)
-  return parts.map((part, i) => (i % 2 === 1 ? part : part.normalize(form))).join('')
+  return parts.map((part, i) => (i % 2 === 1 ? part : engineForm(part, form))).join('')
+}
+
+function engineForm(text: string, form: UnicodeForm): string {
+  return orderLongRuns(text, form).normalize(form)
 }
 
 /**

@@ -3,7 +3,8 @@ import { type BertNormalizerConfig, bertNormalizer, lowerByCharacter } from '../
 import { type Block, checkBlocks, notUnderstood } from './blocks.js'
 import { byteCharacters } from './byte-level.js'
 import { Charsmap } from './charsmap.js'
-import { normalForm, type UnicodeForm } from './forms.js'
+import { normalForm } from './forms.js'
+import type { UnicodeForm } from './mark-order.js'
 import { matches, type Pattern, patternOf, patternSchema } from './patterns.js'
 import { combiningMarks } from './unicode-tables.js'
 
