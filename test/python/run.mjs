@@ -53,14 +53,16 @@ function run(program, args) {
   return stdout
 }
 
+/** A small file is read into memory that Node shares among files. */
+function floatsOf(file) {
+  return new Float32Array(new Uint8Array(readFileSync(file)).buffer)
+}
+
 function pythonVectors(jobs, command = 'encode') {
   const list = join(work, 'jobs.json')
   writeFileSync(list, JSON.stringify(jobs))
   run(python, ['test/python/models.py', command, list])
-  return jobs.map(({ out }) => {
-    const bytes = new Uint8Array(readFileSync(out))
-    return new Float32Array(bytes.buffer)
-  })
+  return jobs.map(({ out }) => floatsOf(out))
 }
 
 /** Vectors of the folder as Node loads it. */
@@ -269,7 +271,7 @@ async function onnxGraphs(made) {
   writeFileSync(list, JSON.stringify(known.map(({ expected, ...job }) => job)))
   run(python, [script, 'folders', list])
   for (const { name, out, expected } of known) {
-    check(`ONNX, ${name}, tokenized by transformers`, new Float32Array(readFileSync(out).buffer), expected, TINY)
+    check(`ONNX, ${name}, tokenized by transformers`, floatsOf(out), expected, TINY)
   }
 
   const wide = found('quantized', jobs.find(({ name }) => name === 'wide').folder)
