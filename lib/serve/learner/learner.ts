@@ -1,10 +1,8 @@
 import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { invalidArgument, SentenceTorchError } from '../../errors.js'
-import { metricInterval } from '../../evaluation/bootstrap.js'
+import { SentenceTorchError } from '../../errors.js'
 import type { EvaluationResult } from '../../evaluation/evaluator.js'
-import { primaryValue } from '../../evaluation/primary-value.js'
 import { makeFolder } from '../../io/files.js'
 import { FileLock, takeLock } from '../../io/lock.js'
 import { NotSavedError } from '../../io/rescue.js'
@@ -13,6 +11,7 @@ import { SentenceTransformer } from '../../models/sentence-transformer.js'
 import type { ServedModel } from '../served-model.js'
 import { checkedFeedback, type Feedback, FeedbackLog } from './feedback.js'
 import { FrozenDocuments } from './frozen-documents.js'
+import { judged } from './judge.js'
 import { type LearnerOptions, type LearnerSettings, learnerSettings } from './options.js'
 import { twoTowers } from './query-tower.js'
 import type { Round } from './rounds.js'
@@ -249,15 +248,15 @@ export class Learner {
       model = await this.#load(from)
       await learn(model, pairs, this.#settings, { documents: this.#documents, signal, round: next })
       this.#state = 'evaluating'
-      const judged = await this.#judge(from, model, signal)
-      round = { ...facts, ...judged.numbers, outcome: judged.isBetter ? 'swapped' : 'kept', seconds: seconds() }
+      const { isBetter, numbers, result } = await this.#judge(from, model, signal)
+      round = { ...facts, ...numbers, outcome: isBetter ? 'swapped' : 'kept', seconds: seconds() }
       const rounds = this.#versions.withRound(round)
-      if (judged.isBetter) {
+      if (isBetter) {
         const { version } = facts
         await model.save(this.#versions.path(version))
         signal.throwIfAborted()
         await this.#versions.update({ current: version, previous: from, learned: learned + pairs.length, rounds })
-        this.#scores = { version, result: judged.result }
+        this.#scores = { version, result }
         this.#put(model, version)
         this.#log.forget(learned + pairs.length)
         model = undefined
@@ -298,24 +297,8 @@ export class Learner {
     if (this.#scores?.version !== from) {
       this.#scores = { version: from, result: await measure(this.served.model as SentenceTransformer) }
     }
-    const old = this.#scores.result
     const result = await measure(model)
-    const [before, after] = [primaryValue(old), primaryValue(result)]
-    if (!Number.isFinite(before) || !Number.isFinite(after)) {
-      const message = `The evaluator's ${result.primaryMetric} has to be a number, found ${before} before and ${after} after the training`
-      throw new SentenceTorchError('ERR_INVALID_DATA', message)
-    }
-    const interval = await metricInterval(result.primaryMetric, old, result)
-    if (swap === 'measurably better' && interval === undefined) {
-      throw invalidArgument('Learner swap', 'an evaluator that gives scores of items, for measurably better', swap)
-    }
-    const isBetter = swap === 'better' ? after > before : interval!.low > 0
-    const { difference, low, high, confidence } = interval ?? {}
-    const numbers = {
-      ...{ metric: result.primaryMetric, before, after },
-      ...(interval && { interval: { difference: difference!, low: low!, high: high!, confidence: confidence! } }),
-    }
-    return { isBetter, numbers, result }
+    return { result, ...(await judged(this.#scores.result, result, swap)) }
   }
 
   /** Lets a model serve. The one before is disposed of when no request uses it, unless it is the caller's. */
