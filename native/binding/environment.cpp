@@ -77,7 +77,6 @@ void Environment::finished(std::unique_ptr<Job> job) {
   finished_.push_back(std::move(job));
   // Never runs after on_cleanup, which waits for the running jobs. The executor reports a job before others see that it
   // has ended.
-  // ended.
   napi_call_threadsafe_function(wake_, nullptr, napi_tsfn_nonblocking);
 }
 

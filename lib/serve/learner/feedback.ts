@@ -22,7 +22,7 @@ export function checkedFeedback(value: unknown, where: string): Feedback {
   }
   const found = value as Readonly<Record<string, unknown>>
   for (const name of Object.keys(found)) {
-    if (!MEMBERS.includes(name)) throw invalidArgument(where, `query, positive and negative alone`, name)
+    if (!MEMBERS.includes(name)) throw invalidArgument(where, 'query, positive and negative alone', name)
   }
   for (const name of MEMBERS) {
     const text = found[name]
