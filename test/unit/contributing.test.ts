@@ -71,7 +71,9 @@ test('every npm script that a document names exists, and CONTRIBUTING.md names t
 /** All text of a folder's files with one of the endings, without those of other people. */
 function sources(folder: string, endings: RegExp): string {
   const names = readdirSync(new URL(`${folder}/`, ROOT), { recursive: true }).map(String)
-  const own = names.filter((name) => endings.test(name) && !/(^|\/)(node_modules|peers\/venv|site-packages)\//.test(name))
+  const own = names.filter(
+    (name) => endings.test(name) && !/(^|\/)(node_modules|peers\/venv|site-packages)\//.test(name),
+  )
   return own.map((name) => read(`${folder}/${name}`)).join('\n')
 }
 
