@@ -85,6 +85,7 @@ export { type ModuleDescription, SentenceTransformer } from './models/sentence-t
 export { Seq2SeqModel } from './models/seq2seq-model.js'
 export type { GenerateOptions, Seq2SeqLoadOptions } from './models/seq2seq-options.js'
 export { SparseEmbeddings, type SparseEmbeddingsParts, type SparseRow } from './models/sparse-embeddings.js'
+export { TokenEmbeddings } from './models/token-embeddings.js'
 export type { EncodeOptions, LoadOptions, ModelOptions, SourceOptions } from './models/types.js'
 export * as engine from './native/engine.js'
 export type { Metric } from './native/types.js'
