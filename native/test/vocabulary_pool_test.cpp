@@ -2,6 +2,7 @@
 
 #include <torch/csrc/autograd/autograd.h>
 
+#include "core/workspace.h"
 #include "ops/linear.h"
 #include "support.h"
 
