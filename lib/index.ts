@@ -113,12 +113,14 @@ export type {
   PairScores,
 } from './search/hard-negatives/options.js'
 export type { MiningStatistics, NegativeSample } from './search/hard-negatives/statistics-types.js'
+export { InvertedIndex } from './search/inverted-index.js'
 export type {
   MinedPair,
   ParaphraseMiningEmbeddingsOptions,
   ParaphraseMiningOptions,
 } from './search/paraphrase-mining.js'
 export type { Precision, QuantizedData, QuantizedEmbeddings, QuantizeOptions } from './search/quantize.js'
+export type { ReciprocalRankFusionOptions } from './search/reciprocal-rank-fusion.js'
 export type { ScoreFunction } from './search/score-function.js'
 export type { SearchHit, SemanticSearchOptions } from './search/semantic-search.js'
 export * as util from './search/util.js'
