@@ -34,7 +34,8 @@ std::vector<TensorInfo> Trainer::tensors() const {
   const std::vector<TensorInfo> encoder = network.trained_tensors(is_frozen(""));
   std::vector<TensorInfo> out;
   for (const auto& loss : impl_->losses) {
-    const std::vector<TensorInfo> owned = loss->parameters.layout.tensors();
+    // Without weights that a schedule sets.
+    const std::vector<TensorInfo> owned = loss->parameters.layout.tensors(true);
     out.insert(out.end(), owned.begin(), owned.end());
   }
   if (impl_->has_twin) {
