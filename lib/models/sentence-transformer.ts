@@ -22,7 +22,7 @@ import { fullModelCard } from './model-card.js'
 import { readModelFolder } from './model-folder.js'
 import { modelText } from './model-text.js'
 import { type ModuleName, zerosWhenEmpty } from './modules/index.js'
-import { EncodeProgress } from './progress.js'
+import { EncodeProgress, progressOf } from './progress.js'
 import { moduleList, writeModelFolder } from './save-folder.js'
 import { type HeadTensors, saveLanguageModelFolder } from './save-language-model.js'
 import { pairwiseSimilarity, similarityMatrix } from './similarity.js'
@@ -215,7 +215,7 @@ export class SentenceTransformer extends BaseModel<Parts> {
 
   /**
    * Embeds one text (Float32Array [dim]) or several ({ data: Float32Array, shape: [n, dim], row(i) }, in the order of the
-   * texts; [0, dim] for none). Computed in batches sorted by length, off the JavaScript thread; several calls may run at once.
+   * texts; [0, dim] for none). Computed in batches sorted by length, off the JavaScript thread, equal texts once; several calls may run at once.
    * Texts, options and settings are those at the call, whatever happens to them later.
    * Truncation comes before normalisation. `outputValue: 'token_embeddings'` gives [tokens, width] per text, special tokens
    * included, those of `'pooler_output'` are [n, hidden size].
@@ -463,7 +463,7 @@ export class SentenceTransformer extends BaseModel<Parts> {
         outputValue === 'token_embeddings' || (outputValue === 'sentence_embedding' && zerosWhenEmpty(folder.modules)),
       ...(leaveOut ? { promptLength: tokenizer.promptLength(prompt) } : {}),
       ...(signal ? { signal } : {}),
-      ...(progress ? { onDone: (done: number) => progress.update(done) } : {}),
+      ...(progress ? progressOf(progress) : {}),
       put,
     })
   }
