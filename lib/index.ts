@@ -72,6 +72,7 @@ export { LayerNorm } from './models/modules/layer-norm.js'
 export type { ModelModule } from './models/modules/module.js'
 export { Normalize } from './models/modules/normalize.js'
 export { Pooling, type PoolingMode, type PoolingOptions } from './models/modules/pooling.js'
+export { SpladePooling, type SpladePoolingOptions } from './models/modules/splade-pooling.js'
 export {
   type DistilledModel,
   type NewStaticEmbeddingOptions,
@@ -85,6 +86,8 @@ export { type ModuleDescription, SentenceTransformer } from './models/sentence-t
 export { Seq2SeqModel } from './models/seq2seq-model.js'
 export type { GenerateOptions, Seq2SeqLoadOptions } from './models/seq2seq-options.js'
 export { SparseEmbeddings, type SparseEmbeddingsParts, type SparseRow } from './models/sparse-embeddings.js'
+export { SparseEncoder, type Sparsity, type WeightedToken } from './models/sparse-encoder.js'
+export type { SparseEncodeOptions, SparseLoadOptions } from './models/sparse-options.js'
 export { TokenEmbeddings } from './models/token-embeddings.js'
 export type { EncodeOptions, LoadOptions, ModelOptions, SourceOptions } from './models/types.js'
 export * as engine from './native/engine.js'
