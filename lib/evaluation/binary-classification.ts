@@ -4,18 +4,18 @@ import { type BinaryScores, binaryScores } from './binary-scores.js'
 import {
   COMMON_OPTIONS,
   type CommonOptions,
-  denseKind,
-  type EvaluatorKind,
   checkColumns,
   checkCommon,
   checkSimilarities,
+  denseKind,
+  type EvaluatorKind,
   invalidData,
   named,
   type SimilarityName,
   suffix,
 } from './common.js'
-import { appendRow } from './csv-row.js'
 import { pythonFloat, pythonFloat32 } from './csv.js'
+import { appendRow } from './csv-row.js'
 import { embedOnce } from './embed.js'
 import type { EvaluatedModel, EvaluatedRows, EvaluationContext, EvaluationResult } from './evaluator.js'
 import { type LabelledTexts, numberLabels, textColumns } from './input-examples.js'
@@ -49,7 +49,10 @@ export class BinaryClassificationEvaluator extends SentenceEvaluator {
   override readonly name: string
   readonly #options: BinaryClassificationEvaluatorOptions
 
-  constructor(options: BinaryClassificationEvaluatorOptions, kind: EvaluatorKind = denseKind('BinaryClassificationEvaluator')) {
+  constructor(
+    options: BinaryClassificationEvaluatorOptions,
+    kind: EvaluatorKind = denseKind('BinaryClassificationEvaluator'),
+  ) {
     super()
     const { where } = kind
     const names = ['sentences1', 'sentences2', 'labels', 'similarityFnNames']

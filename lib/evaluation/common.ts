@@ -1,7 +1,7 @@
 /** Shared parts of the evaluators: options with one meaning everywhere, their checks, and the form of a result. */
 import { describe, invalidArgument, SentenceTorchError } from '../errors.js'
-import { metricOf } from '../search/score-function.js'
 import { checkInteger, checkOneOf, checkOptions, checkType, listOfNames } from '../options.js'
+import { metricOf } from '../search/score-function.js'
 import { pythonFloat } from './csv.js'
 import type { EvaluatedRows, EvaluationContext, EvaluationResult, MetricItems } from './evaluator.js'
 

@@ -6,7 +6,10 @@ import type { EvaluationContext } from './evaluator.js'
 const columns = new WeakMap<EvaluationContext, () => Readonly<Record<string, number>>>()
 
 /** A context with which rows end in further columns, which are asked for when a row is written. */
-export function withColumns(context: EvaluationContext, added: () => Readonly<Record<string, number>>): EvaluationContext {
+export function withColumns(
+  context: EvaluationContext,
+  added: () => Readonly<Record<string, number>>,
+): EvaluationContext {
   const own = { ...context }
   columns.set(own, added)
   return own

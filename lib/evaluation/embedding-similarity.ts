@@ -4,17 +4,17 @@ import type { Precision } from '../search/quantize.js'
 import {
   COMMON_OPTIONS,
   type CommonOptions,
-  denseKind,
-  type EvaluatorKind,
   checkCommon,
   checkSimilarities,
+  denseKind,
+  type EvaluatorKind,
   named,
   type SimilarityName,
   suffix,
 } from './common.js'
 import { pearson, spearmanInSlices } from './correlation.js'
-import { appendRow } from './csv-row.js'
 import { pythonFloat } from './csv.js'
+import { appendRow } from './csv-row.js'
 import { embedRows } from './embed.js'
 import type { EvaluatedModel, EvaluationContext, EvaluationResult, MetricItems } from './evaluator.js'
 import { type LabelledTexts, numberLabels, textColumns } from './input-examples.js'
@@ -53,7 +53,10 @@ export class EmbeddingSimilarityEvaluator extends SentenceEvaluator {
   override readonly name: string
   readonly #options: EmbeddingSimilarityEvaluatorOptions
 
-  constructor(options: EmbeddingSimilarityEvaluatorOptions, kind: EvaluatorKind = denseKind('EmbeddingSimilarityEvaluator')) {
+  constructor(
+    options: EmbeddingSimilarityEvaluatorOptions,
+    kind: EvaluatorKind = denseKind('EmbeddingSimilarityEvaluator'),
+  ) {
     super()
     const { where } = kind
     const names = ['sentences1', 'sentences2', 'scores', 'mainSimilarity', 'similarityFnNames', 'precision']

@@ -4,9 +4,9 @@ import { checkOptions, checkType, ownCopy } from '../options.js'
 import { type GrowingHits, hitsOf } from '../search/hits.js'
 import type { ScoreFunction } from '../search/score-function.js'
 import type { HitLists } from '../search/top-hits.js'
-import { COMMON_OPTIONS, denseKind, type EvaluatorKind, checkCommon, invalidData, named, suffix } from './common.js'
-import { appendRow } from './csv-row.js'
+import { COMMON_OPTIONS, checkCommon, denseKind, type EvaluatorKind, invalidData, named, suffix } from './common.js'
 import { pythonFloat } from './csv.js'
+import { appendRow } from './csv-row.js'
 import { embedRows } from './embed.js'
 import type { EvaluatedModel, EvaluatedRows, EvaluationContext, EvaluationResult, MetricItems } from './evaluator.js'
 import { type Cutoffs, csvHeader, csvMetrics, irMetrics, type RankedQuery } from './ir-metrics.js'
@@ -66,7 +66,10 @@ export class InformationRetrievalEvaluator extends SentenceEvaluator {
   #sorted: Promise<void> | undefined
   readonly #primary: PrimaryScore
 
-  constructor(options: InformationRetrievalEvaluatorOptions, kind: EvaluatorKind = denseKind('InformationRetrievalEvaluator')) {
+  constructor(
+    options: InformationRetrievalEvaluatorOptions,
+    kind: EvaluatorKind = denseKind('InformationRetrievalEvaluator'),
+  ) {
     super()
     const { where } = kind
     const prompts = ['queryPrompt', 'queryPromptName', 'corpusPrompt', 'corpusPromptName'] as const

@@ -1,11 +1,17 @@
 import { invalidArgument } from '../errors.js'
 import type { Embeddings } from '../models/embeddings.js'
 import { checkOptions, ownCopy } from '../options.js'
-import { COMMON_OPTIONS, type CommonOptions,
+import {
+  COMMON_OPTIONS,
+  type CommonOptions,
+  checkColumns,
+  checkCommon,
+  denseKind,
   type EvaluatorKind,
-  denseKind, checkColumns, checkCommon, named } from './common.js'
-import { appendRow } from './csv-row.js'
+  named,
+} from './common.js'
 import { pythonFloat } from './csv.js'
+import { appendRow } from './csv-row.js'
 import { embedRows } from './embed.js'
 import type { EvaluatedModel, EvaluationContext, EvaluationResult } from './evaluator.js'
 import { meanSquaredError } from './mean-squared-error.js'

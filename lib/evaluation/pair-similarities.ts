@@ -31,7 +31,8 @@ export async function similaritiesOfPairs(fn: string, first: Rows, second: Rows)
 
 /** Similarities of the one row of `query` with every row of `documents`. */
 export function similaritiesOfQuery(fn: string, query: Rows, documents: Rows): Float32Array {
-  if (query instanceof SparseEmbeddings) return sparseSimilarity(fn as Metric, query, documents as SparseEmbeddings).data
+  if (query instanceof SparseEmbeddings)
+    return sparseSimilarity(fn as Metric, query, documents as SparseEmbeddings).data
   return similarityMatrix(fn as Metric, query, documents as DenseRows).data
 }
 

@@ -6,18 +6,18 @@ import { averagePrecision } from './binary-scores.js'
 import {
   COMMON_OPTIONS,
   type CommonOptions,
-  denseKind,
-  type EvaluatorKind,
   checkCommon,
   checkTexts,
+  denseKind,
+  type EvaluatorKind,
   invalidData,
   mean,
   named,
   type SimilarityName,
   suffix,
 } from './common.js'
-import { appendRow } from './csv-row.js'
 import { pythonFloat } from './csv.js'
+import { appendRow } from './csv-row.js'
 import { embedRows } from './embed.js'
 import type { EvaluatedModel, EvaluationContext, EvaluationResult } from './evaluator.js'
 import { descendingOrder } from './order.js'

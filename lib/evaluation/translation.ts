@@ -1,11 +1,18 @@
 import { checkOptions, checkType, ownCopy } from '../options.js'
 import { hitsOf } from '../search/hits.js'
 import type { HitLists } from '../search/top-hits.js'
-import { COMMON_OPTIONS, type CommonOptions,
+import {
+  COMMON_OPTIONS,
+  type CommonOptions,
+  checkColumns,
+  checkCommon,
+  denseKind,
   type EvaluatorKind,
-  denseKind, checkColumns, checkCommon, named, suffix } from './common.js'
-import { appendRow } from './csv-row.js'
+  named,
+  suffix,
+} from './common.js'
 import { pythonFloat } from './csv.js'
+import { appendRow } from './csv-row.js'
 import { embedRows } from './embed.js'
 import type { EvaluatedModel, EvaluationContext, EvaluationResult } from './evaluator.js'
 import { countRows, type Rows, similaritiesOfPairs } from './pair-similarities.js'

@@ -3,18 +3,18 @@ import { checkOptions, isPlainObject, ownCopy } from '../options.js'
 import {
   COMMON_OPTIONS,
   type CommonOptions,
-  denseKind,
-  type EvaluatorKind,
   checkColumns,
   checkCommon,
   checkSimilarities,
+  denseKind,
+  type EvaluatorKind,
   named,
   SIMILARITY_NAMES,
   type SimilarityName,
   suffix,
 } from './common.js'
-import { appendRow } from './csv-row.js'
 import { pythonFloat } from './csv.js'
+import { appendRow } from './csv-row.js'
 import { embedRows } from './embed.js'
 import type { EvaluatedModel, EvaluatedRows, EvaluationContext, EvaluationResult, MetricItems } from './evaluator.js'
 import { type LabelledTexts, textColumns } from './input-examples.js'

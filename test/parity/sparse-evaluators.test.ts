@@ -61,8 +61,14 @@ test('options of evaluators over embeddings, and other models, are refused', asy
   const triplets = { anchors: ['r1'], positives: ['r2'], negatives: ['r3'] }
   const made = (options: object) => () => new evaluation.SparseTripletEvaluator({ ...triplets, ...options })
   t.throws(made({ truncateDim: 3 }), { code: 'ERR_UNKNOWN_OPTION', message: /SparseTripletEvaluator.*maxActiveDims/ })
-  t.throws(made({ maxActiveDims: 0 }), { code: 'ERR_INVALID_ARGUMENT', message: /SparseTripletEvaluator maxActiveDims/ })
-  t.throws(made({ anchor: [] }), { code: 'ERR_UNKNOWN_OPTION', message: /SparseTripletEvaluator.*did you mean anchors/ })
+  t.throws(made({ maxActiveDims: 0 }), {
+    code: 'ERR_INVALID_ARGUMENT',
+    message: /SparseTripletEvaluator maxActiveDims/,
+  })
+  t.throws(made({ anchor: [] }), {
+    code: 'ERR_UNKNOWN_OPTION',
+    message: /SparseTripletEvaluator.*did you mean anchors/,
+  })
   t.throws(() => new evaluation.SparseTripletEvaluator(undefined as never), { code: 'ERR_INVALID_ARGUMENT' })
   const dense = async () => ({ data: new Float32Array(2), shape: [1, 2] })
   const model = { similarityFnName: 'cosine', encode: dense, encodeQuery: dense, encodeDocument: dense }

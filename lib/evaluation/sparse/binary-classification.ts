@@ -3,7 +3,9 @@ import { type MaxActiveDims, SparseEvaluator } from './sparse-evaluator.js'
 import { overallSparsity } from './watch.js'
 
 /** Those of BinaryClassificationEvaluator, and `maxActiveDims`. */
-export interface SparseBinaryClassificationEvaluatorOptions extends Omit<BinaryClassificationEvaluatorOptions, 'truncateDim'>, MaxActiveDims {}
+export interface SparseBinaryClassificationEvaluatorOptions
+  extends Omit<BinaryClassificationEvaluatorOptions, 'truncateDim'>,
+    MaxActiveDims {}
 
 /**
  * {@link BinaryClassificationEvaluator} of a sparse model.
@@ -15,6 +17,11 @@ export interface SparseBinaryClassificationEvaluatorOptions extends Omit<BinaryC
  */
 export class SparseBinaryClassificationEvaluator extends SparseEvaluator {
   constructor(options: SparseBinaryClassificationEvaluatorOptions) {
-    super('SparseBinaryClassificationEvaluator', options, (own, kind) => new BinaryClassificationEvaluator(own, kind), overallSparsity)
+    super(
+      'SparseBinaryClassificationEvaluator',
+      options,
+      (own, kind) => new BinaryClassificationEvaluator(own, kind),
+      overallSparsity,
+    )
   }
 }

@@ -3,7 +3,9 @@ import { type MaxActiveDims, SparseEvaluator } from './sparse-evaluator.js'
 import { overallSparsity } from './watch.js'
 
 /** Those of EmbeddingSimilarityEvaluator, and `maxActiveDims`. */
-export interface SparseEmbeddingSimilarityEvaluatorOptions extends Omit<EmbeddingSimilarityEvaluatorOptions, 'truncateDim' | 'precision'>, MaxActiveDims {}
+export interface SparseEmbeddingSimilarityEvaluatorOptions
+  extends Omit<EmbeddingSimilarityEvaluatorOptions, 'truncateDim' | 'precision'>,
+    MaxActiveDims {}
 
 /**
  * {@link EmbeddingSimilarityEvaluator} of a sparse model.
@@ -15,6 +17,11 @@ export interface SparseEmbeddingSimilarityEvaluatorOptions extends Omit<Embeddin
  */
 export class SparseEmbeddingSimilarityEvaluator extends SparseEvaluator {
   constructor(options: SparseEmbeddingSimilarityEvaluatorOptions) {
-    super('SparseEmbeddingSimilarityEvaluator', options, (own, kind) => new EmbeddingSimilarityEvaluator(own, kind), overallSparsity)
+    super(
+      'SparseEmbeddingSimilarityEvaluator',
+      options,
+      (own, kind) => new EmbeddingSimilarityEvaluator(own, kind),
+      overallSparsity,
+    )
   }
 }

@@ -3,7 +3,9 @@ import { type MaxActiveDims, SparseEvaluator } from './sparse-evaluator.js'
 import { retrievalSparsity } from './watch.js'
 
 /** Those of InformationRetrievalEvaluator, and `maxActiveDims`. */
-export interface SparseInformationRetrievalEvaluatorOptions extends Omit<InformationRetrievalEvaluatorOptions, 'truncateDim'>, MaxActiveDims {}
+export interface SparseInformationRetrievalEvaluatorOptions
+  extends Omit<InformationRetrievalEvaluatorOptions, 'truncateDim'>,
+    MaxActiveDims {}
 
 /**
  * {@link InformationRetrievalEvaluator} of a sparse model, by a native inverted index of each chunk of the corpus.
@@ -16,6 +18,11 @@ export interface SparseInformationRetrievalEvaluatorOptions extends Omit<Informa
  */
 export class SparseInformationRetrievalEvaluator extends SparseEvaluator {
   constructor(options: SparseInformationRetrievalEvaluatorOptions) {
-    super('SparseInformationRetrievalEvaluator', options, (own, kind) => new InformationRetrievalEvaluator(own, kind), retrievalSparsity)
+    super(
+      'SparseInformationRetrievalEvaluator',
+      options,
+      (own, kind) => new InformationRetrievalEvaluator(own, kind),
+      retrievalSparsity,
+    )
   }
 }

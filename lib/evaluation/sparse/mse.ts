@@ -1,5 +1,5 @@
-import { checkTeacher, MSEEvaluator, type MSEEvaluatorOptions } from '../mse.js'
 import { denseKind } from '../common.js'
+import { checkTeacher, MSEEvaluator, type MSEEvaluatorOptions } from '../mse.js'
 import { type MaxActiveDims, SparseEvaluator } from './sparse-evaluator.js'
 import { type EvaluatedSparseModel, overallSparsity, SparsityWatch } from './watch.js'
 

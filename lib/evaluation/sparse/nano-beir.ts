@@ -29,7 +29,8 @@ export class SparseNanoBEIREvaluator extends SparseEvaluator {
           // The model is the sparse one of the call.
           return {
             name: set.name,
-            evaluate: (model: EvaluatedModel, context) => set.evaluate(model as unknown as EvaluatedSparseModel, context),
+            evaluate: (model: EvaluatedModel, context) =>
+              set.evaluate(model as unknown as EvaluatedSparseModel, context),
           }
         },
       })

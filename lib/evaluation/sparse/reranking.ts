@@ -6,11 +6,11 @@ import { type MaxActiveDims, SparseEvaluator } from './sparse-evaluator.js'
 import { sidesSparsity } from './watch.js'
 
 /** Those of RerankingEvaluator, and `maxActiveDims`. */
-export interface SparseRerankingEvaluatorOptions extends Omit<RerankingEvaluatorOptions, 'truncateDim' | 'similarityFct'>, MaxActiveDims {
+export interface SparseRerankingEvaluatorOptions
+  extends Omit<RerankingEvaluatorOptions, 'truncateDim' | 'similarityFct'>,
+    MaxActiveDims {
   /** The score that ranks documents: a similarity, or a function that returns [1, documents]. Default `cosine`. */
-  similarityFct?:
-    | SimilarityName
-    | ((query: SparseEmbeddings, documents: SparseEmbeddings) => Pick<Embeddings, 'data'>)
+  similarityFct?: SimilarityName | ((query: SparseEmbeddings, documents: SparseEmbeddings) => Pick<Embeddings, 'data'>)
 }
 
 /**
@@ -24,6 +24,11 @@ export interface SparseRerankingEvaluatorOptions extends Omit<RerankingEvaluator
  */
 export class SparseRerankingEvaluator extends SparseEvaluator {
   constructor(options: SparseRerankingEvaluatorOptions) {
-    super('SparseRerankingEvaluator', options, (own, kind) => new RerankingEvaluator(own, kind), (watch) => sidesSparsity(watch))
+    super(
+      'SparseRerankingEvaluator',
+      options,
+      (own, kind) => new RerankingEvaluator(own, kind),
+      (watch) => sidesSparsity(watch),
+    )
   }
 }

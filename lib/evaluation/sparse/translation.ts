@@ -3,7 +3,9 @@ import { type MaxActiveDims, SparseEvaluator } from './sparse-evaluator.js'
 import { overallSparsity } from './watch.js'
 
 /** Those of TranslationEvaluator, and `maxActiveDims`. */
-export interface SparseTranslationEvaluatorOptions extends Omit<TranslationEvaluatorOptions, 'truncateDim'>, MaxActiveDims {}
+export interface SparseTranslationEvaluatorOptions
+  extends Omit<TranslationEvaluatorOptions, 'truncateDim'>,
+    MaxActiveDims {}
 
 /**
  * {@link TranslationEvaluator} of a sparse model.
