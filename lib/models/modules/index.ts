@@ -22,7 +22,7 @@ export type FirstModuleName = (typeof FIRST)[number]
 
 const NOT_BUILT = new Set(
   (
-    'Router Asym CNN LSTM WordEmbeddings WordWeights BoW CLIPModel SpladePooling SparseAutoEncoder SparseStaticEmbedding ' +
+    'CNN LSTM WordEmbeddings WordWeights BoW CLIPModel SpladePooling SparseAutoEncoder SparseStaticEmbedding ' +
     'MLMTransformer MultiVectorMask LogitScore'
   ).split(' '),
 )
