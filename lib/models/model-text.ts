@@ -1,13 +1,14 @@
 import type { ConfigValue } from '../native/types.js'
 import type { CrossEncoderFolder } from './cross-encoder-folder.js'
 import type { FirstModule } from './first-module.js'
-import { CLASSIFICATION, NEXT_TOKEN } from './folder-config.js'
+import { CLASSIFICATION, FILL_MASK, NEXT_TOKEN } from './folder-config.js'
 import { logitScoreConfig } from './logit-score.js'
 import type { ModelFolder } from './model-folder.js'
 import type { FolderModule } from './modules/index.js'
 import { pythonText } from './python-text.js'
 import type { Place, RouterFolder } from './router/networks.js'
 import { savedSettings } from './router/settings.js'
+import type { SparseFolder } from './sparse-folder.js'
 
 /** What Python says of the way a transformer is used. */
 const TRANSFORMER: { [key: string]: ConfigValue } = {
@@ -64,6 +65,19 @@ function firstText({ first, architecture, config, description }: FirstModule): s
   const model = typeof className === 'string' ? className.replace(/For\w+$/, 'Model') : architecture
   const settings = first === 'StaticEmbedding' ? {} : { ...TRANSFORMER, architecture: model }
   return `${first}(${pythonText(settings)})`
+}
+
+/** The modules of a sparse encoder as Python prints them. */
+export function sparseText({ first, description, modules }: SparseFolder): string {
+  const settings = {
+    transformer_task: FILL_MASK.task,
+    modality_config: { text: { method: 'forward', method_output_name: 'logits' } },
+    module_output_name: FILL_MASK.output,
+    architecture: description.languageModel.className,
+  }
+  const others = modules.map(({ type, shown }) => `${type}(${pythonText(shown)})`)
+  const all = [`${first}(${pythonText(settings)})`, ...others]
+  return `SparseEncoder(\n${all.map((text, i) => `  (${i}): ${text}\n`).join('')})`
 }
 
 /** The modules of a cross-encoder as Python prints them. */

@@ -196,6 +196,9 @@ export interface NetworkSpec {
   modules: ModuleSpec[]
   /** Whether the transformer has its pooler (`0.pooler.dense.*`): kept frozen, used by `pooler_output` alone. */
   pooler: boolean
+  /** Whether the last layer of the decoder, or that which `LogitScore` reads, has a matrix of its own (`0.lm_head.weight`), not the
+   *  table of words. Default false. */
+  ownHead?: boolean
   /** Ways through the modules, each with their numbers (from 0) in order. Default: one way through all. */
   routes?: number[][]
 }
@@ -206,9 +209,6 @@ export interface EncoderSpec extends NetworkSpec {
   others?: NetworkSpec[]
   /** With the decoder of the architecture's model for text to text: `0.decoder.…`. Its modules may be empty. Default false. */
   decoder?: boolean
-  /** Whether the last layer of the decoder, or that which `LogitScore` reads, has a matrix of its own (`0.lm_head.weight`), not the
-   *  table of words. Default false. */
-  ownHead?: boolean
   device: string
   dtype: DType
 }
@@ -565,6 +565,25 @@ export interface MachineRates {
   dropoutNs: number
 }
 
+/** Rows of few values: those of row r, and their rising columns, from `offsets[r]` to `offsets[r + 1]`. */
+export interface SparseArrays {
+  indices: Int32Array
+  values: Float32Array
+  /** rows + 1 */
+  offsets: Int32Array
+}
+
+/** The same by columns: those of column c, and their rising rows, from `offsets[c]` to `offsets[c + 1]`. */
+export interface PostingArrays {
+  documents: Int32Array
+  values: Float32Array
+  /** dimension + 1 */
+  offsets: Int32Array
+  /** Of each row: the sum of the squares of its values, and of their sizes. */
+  squares: Float64Array
+  magnitudes: Float64Array
+}
+
 export interface NativeAddon {
   runtime(): RuntimeInfo
   /** False where a profile is running already. */
@@ -601,6 +620,18 @@ export interface NativeAddon {
     factors: Float32Array,
     dim: number,
     k: number,
+    indices: Int32Array,
+  ): Promise<void>
+  /** Fills the inverted index of `rows` of width `dimension`: `postings` has room for as many values, and a sum for every row. */
+  invertSparse(rows: SparseArrays, dimension: number, postings: PostingArrays): Promise<void>
+  /** `topK` over an inverted index. A score is a sum in double precision by rising column. Needs k ≤ documents. */
+  sparseTopK(
+    queries: SparseArrays,
+    dimension: number,
+    postings: PostingArrays,
+    k: number,
+    metric: Metric,
+    scores: Float32Array,
     indices: Int32Array,
   ): Promise<void>
   Encoder: new (spec: EncoderSpec) => NativeEncoder

@@ -314,6 +314,7 @@ void read_network(const Fields& fields, EncoderSpec& spec) {
     spec.modules.push_back(to_options(array.Get(i), fields.path("modules") + "[" + std::to_string(i) + "]"));
   }
   spec.pooler = fields.boolean("pooler");
+  spec.own_head = fields.boolean("ownHead", false);
   if (!fields.has("routes")) return;
   const Napi::Value routes = fields.get("routes");
   if (!routes.IsArray()) wrong_type(fields.path("routes"), "an array of arrays of whole numbers", routes);
@@ -335,12 +336,11 @@ EncoderSpec to_encoder_spec(Napi::Value value) {
     const auto array = others.As<Napi::Array>();
     for (uint32_t i = 0; i < array.Length(); ++i) {
       const Fields other(array.Get(i), "spec.others[" + std::to_string(i) + "]",
-                         {"architecture", "config", "modules", "pooler", "routes"});
+                         {"architecture", "config", "modules", "pooler", "ownHead", "routes"});
       read_network(other, spec.others.emplace_back());
     }
   }
   spec.decoder = fields.boolean("decoder", false);
-  spec.own_head = fields.boolean("ownHead", false);
   spec.device = fields.string("device");
   spec.dtype = fields.string("dtype");
   return spec;

@@ -1,18 +1,20 @@
 import { describe, type ErrorCode, SentenceTorchError } from '../../errors.js'
 import type { ConfigObject } from '../../native/types.js'
+import { wrongClass } from '../model-type.js'
 import { Dense } from './dense.js'
 import { Dropout } from './dropout.js'
 import { LayerNorm } from './layer-norm.js'
 import type { ModelModule, ModuleInput, ModuleOrigin, ModuleType, PlacedModule } from './module.js'
 import { Normalize } from './normalize.js'
 import { Pooling } from './pooling.js'
+import { SpladePooling } from './splade-pooling.js'
 import { WeightedLayerPooling } from './weighted-layer-pooling.js'
 
 /** The modules after the first one, by the last component of their Python type. */
-const MODULES = { Pooling, Dense, Normalize, LayerNorm, Dropout, WeightedLayerPooling } satisfies Record<
-  string,
-  ModuleType
->
+const MODULES = {
+  ...{ Pooling, Dense, Normalize, LayerNorm, Dropout, WeightedLayerPooling },
+  SpladePooling,
+} satisfies Record<string, ModuleType>
 export type ModuleName = keyof typeof MODULES
 const NAMES = Object.keys(MODULES) as ModuleName[]
 
@@ -22,8 +24,8 @@ export type FirstModuleName = (typeof FIRST)[number]
 
 const NOT_BUILT = new Set(
   (
-    'CNN LSTM WordEmbeddings WordWeights BoW CLIPModel SpladePooling SparseAutoEncoder SparseStaticEmbedding ' +
-    'MLMTransformer MultiVectorMask LogitScore'
+    'CNN LSTM WordEmbeddings WordWeights BoW CLIPModel SparseAutoEncoder SparseStaticEmbedding ' +
+    'MultiVectorMask LogitScore'
   ).split(' '),
 )
 
@@ -66,6 +68,8 @@ export function moduleType(type: string, where: string): FirstModuleName | Modul
   }
   const found = [...FIRST, ...NAMES].find((known) => known === name)
   if (found) return found
+  // What 5.x calls a transformer with the head of a masked language model.
+  if (name === 'MLMTransformer') return 'Transformer'
   const known = NOT_BUILT.has(name)
   throw new SentenceTorchError(
     known ? 'ERR_NOT_IMPLEMENTED' : 'ERR_INVALID_MODEL',
@@ -76,6 +80,7 @@ export function moduleType(type: string, where: string): FirstModuleName | Modul
 
 /** @throws SentenceTorchError `code` unless the modules can stand behind each other */
 export function checkOrder(types: readonly (FirstModuleName | ModuleName)[], where: string, code: ErrorCode): void {
+  if (types.includes('SpladePooling')) throw wrongClass(`${where} lists SpladePooling`, 'SparseEncoder')
   const order = types.map((type) => (type === 'WeightedLayerPooling' || type === 'Pooling' ? type : 'Other')).join(' ')
   const isStatic = types[0] === 'StaticEmbedding'
   const first = isStatic || types[0] === 'Transformer'
@@ -86,6 +91,20 @@ export function checkOrder(types: readonly (FirstModuleName | ModuleName)[], whe
     `${where} lists the modules ${types.join(', ')}; built are Transformer, at most one WeightedLayerPooling, Pooling, ` +
       `or StaticEmbedding alone; then any of Dense, Normalize, LayerNorm and Dropout`,
   )
+}
+
+/** The same for a SparseEncoder. */
+export function checkSparseOrder(
+  types: readonly (FirstModuleName | ModuleName)[],
+  where: string,
+  code: ErrorCode,
+): void {
+  if (types.join(' ') === 'Transformer SpladePooling') return
+  if (!types.includes('SpladePooling')) {
+    throw wrongClass(`${where} lists the modules ${types.join(', ')}`, 'SentenceTransformer', code)
+  }
+  const message = `${where} lists the modules ${types.join(', ')}; of a SparseEncoder Transformer and SpladePooling are built`
+  throw new SentenceTorchError(code, message)
 }
 
 /**

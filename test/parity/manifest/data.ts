@@ -66,7 +66,11 @@ export const samplers: readonly Row[] = [
     tests: ['test/parity/training-run.test.ts', 'test/unit/trainer-groups.test.ts'],
     report: ['training-run', 'SentenceTransformerTrainer'],
   }),
-  notBuilt('samplers', '`router_mapping`', 'there is no Router module yet'),
+  built('samplers', '`router_mapping`', '`routerMapping`', {
+    golden: ['test/parity/make_router.py'],
+    tests: ['test/parity/router.test.ts'],
+    report: ['router', 'shared'],
+  }),
   onlyHere('samplers', 'maxSeqLength by column', 'there only of multi-vector models', [BATCHES]),
   built('samplers', 'tokenizer (transformers)', 'Tokenizer', {
     golden: ['test/parity/make_tokenizer_golden.py'],
