@@ -1,4 +1,4 @@
-import { built, notBuilt, onlyHere, type Row } from './row.js'
+import { built, onlyHere, type Row } from './row.js'
 
 const DATA = { golden: ['test/parity/make_data_goldens.py'], tests: ['test/parity/data.test.ts'] }
 const UNIT = 'test/unit/samplers.test.ts'
