@@ -72,6 +72,7 @@ export { LayerNorm } from './models/modules/layer-norm.js'
 export type { ModelModule } from './models/modules/module.js'
 export { Normalize } from './models/modules/normalize.js'
 export { Pooling, type PoolingMode, type PoolingOptions } from './models/modules/pooling.js'
+export { type RouteModules, Router, type RouterOptions } from './models/modules/router.js'
 export { SpladePooling, type SpladePoolingOptions } from './models/modules/splade-pooling.js'
 export {
   type DistilledModel,

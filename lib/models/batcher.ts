@@ -34,6 +34,10 @@ export interface JobSettings extends JobLimits {
   priority: Priority
   /** Tokens at the start of every row that pooling leaves out. */
   promptLength?: number | undefined
+  /** Of the engine's routes. Default: the first. */
+  route?: number | undefined
+  /** Numbers of a token of this route. Default: the encoder's. */
+  tokenDimension?: number | undefined
 }
 
 /** A piece that waits or is computed. */
@@ -74,9 +78,9 @@ export class Batcher {
    * for; what the engine throws
    */
   run(piece: Piece, settings: JobSettings): Promise<void> {
-    const { output, priority, promptLength, batchSize, maxTokens } = settings
+    const { output, priority, promptLength, batchSize, maxTokens, route } = settings
     const types = piece.tokens.tokenTypes !== undefined
-    const key = [output, priority, promptLength, batchSize, maxTokens, types].join()
+    const key = [output, priority, promptLength, batchSize, maxTokens, route, types].join()
     let line = this.#lines.get(key)
     if (line === undefined) {
       const made = new Line(this.#encoder, settings, () => {
@@ -205,20 +209,24 @@ class Line {
   }
 
   async #encode(job: Job, entries: readonly Entry[]): Promise<void> {
-    const { output, priority, promptLength } = this.settings
+    const { output, priority, promptLength, route, tokenDimension = this.encoder.tokenDimension } = this.settings
     const batch = joined(entries.map(({ piece }) => selectRows(piece.tokens, piece.rows)))
     const { ids, offsets } = batch
     const count = offsets.length - 1
     const perToken = output === 'token_embeddings'
-    const width = output === 'sentence_embedding' ? this.encoder.embeddingDimension : this.encoder.tokenDimension
+    const width = output === 'sentence_embedding' ? this.encoder.embeddingDimension : tokenDimension
     const values = (perToken ? ids.length : count) * width
     const kept = this.#buffers.pop()
     const buffer = kept && kept.length >= values ? kept : new Float32Array(values)
     const out = buffer.subarray(0, values)
     const promptLengths = promptLength === undefined ? undefined : new Int32Array(count).fill(promptLength)
+    const more = {
+      ...(promptLengths && { promptLengths }),
+      ...(route !== undefined && { routes: Int32Array.of(route) }),
+    }
     const options = { lane: priority, ticket: job.ticket }
     try {
-      await this.encoder.encode({ ...batch, ...(promptLengths && { promptLengths }) }, out, output, options)
+      await this.encoder.encode({ ...batch, ...more }, out, output, options)
     } catch (error) {
       throw fromNative(error, 'Encoder.encode')
     }

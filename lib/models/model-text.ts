@@ -1,8 +1,13 @@
 import type { ConfigValue } from '../native/types.js'
 import type { CrossEncoderFolder } from './cross-encoder-folder.js'
+import type { FirstModule } from './first-module.js'
 import { CLASSIFICATION, FILL_MASK, NEXT_TOKEN } from './folder-config.js'
 import { logitScoreConfig } from './logit-score.js'
 import type { ModelFolder } from './model-folder.js'
+import type { FolderModule } from './modules/index.js'
+import { pythonText } from './python-text.js'
+import type { Place, RouterFolder } from './router/networks.js'
+import { savedSettings } from './router/settings.js'
 import type { SparseFolder } from './sparse-folder.js'
 
 /** What Python says of the way a transformer is used. */
@@ -13,15 +18,53 @@ const TRANSFORMER: { [key: string]: ConfigValue } = {
 }
 
 /** The modules of a model as Python prints them. */
-export function modelText({ first, architecture, config, description, modules }: ModelFolder): string {
+export function modelText(model: ModelFolder): string {
+  const { router } = model
+  const lines = router ? routerTexts(router) : [firstText(model), ...model.modules.map(moduleText)]
+  return `SentenceTransformer(\n${numbered(lines, '  ')})`
+}
+
+function numbered(lines: readonly string[], indent: string): string {
+  return lines.map((text, i) => `${indent}(${i}): ${text}\n`).join('')
+}
+
+function moduleText({ type, shown }: FolderModule): string {
+  return `${type}(${pythonText(shown)})`
+}
+
+function routerTexts({ settings, networks, layout }: RouterFolder): string[] {
+  const textOf = ({ network, module }: Place) => {
+    const own = networks[network]!
+    return module === -1 ? firstText(own) : moduleText(own.modules[module]!)
+  }
+  const { defaultRoute } = settings
+  const rules = savedSettings(settings).route_mappings as Record<string, string>
+  const facts = [
+    ...(defaultRoute === null ? [] : [`default_route=${pythonText(defaultRoute)}`]),
+    ...(Object.keys(rules).length === 0
+      ? []
+      : [
+          `route_mappings={${Object.entries(rules)
+            .map(([key, route]) => `${key}: ${pythonText(route)}`)
+            .join(', ')}}`,
+        ]),
+  ]
+  const routes = layout.routes.map(({ name, modules }) => {
+    return `      (${name}): Sequential(\n${numbered(modules.map(textOf), '        ')}      )\n`
+  })
+  const head = facts.length === 0 ? '' : `    ${facts.join(', ')}\n`
+  const text = `Router(\n${head}    (sub_modules): ModuleDict(\n${routes.join('')}    )\n  )`
+  return [...layout.before.map(textOf), text, ...layout.after.map(textOf)]
+}
+
+/** The first module. */
+function firstText({ first, architecture, config, description }: FirstModule): string {
   const { classifier, languageModel } = description
   const named = Array.isArray(config.architectures) ? config.architectures[0] : undefined
   const className = (classifier ?? languageModel)?.className ?? named
   const model = typeof className === 'string' ? className.replace(/For\w+$/, 'Model') : architecture
   const settings = first === 'StaticEmbedding' ? {} : { ...TRANSFORMER, architecture: model }
-  const start = `${first}(${pythonText(settings)})`
-  const others = modules.map(({ type, shown }) => `${type}(${pythonText(shown)})`)
-  return `SentenceTransformer(\n${[start, ...others].map((text, i) => `  (${i}): ${text}\n`).join('')})`
+  return `${first}(${pythonText(settings)})`
 }
 
 /** The modules of a sparse encoder as Python prints them. */
@@ -49,16 +92,4 @@ export function crossEncoderText({ classifier, logitScore, chat }: CrossEncoderF
   }
   const score = logitScore ? `  (1): LogitScore(${pythonText(logitScoreConfig(logitScore) as ConfigValue)})\n` : ''
   return `CrossEncoder(\n  (0): Transformer(${pythonText(settings)})\n${score})`
-}
-
-/** A value of JSON as Python's repr; an array is a tuple. */
-export function pythonText(value: ConfigValue): string {
-  if (value === null) return 'None'
-  if (typeof value === 'boolean') return value ? 'True' : 'False'
-  if (typeof value === 'string') return `'${value.replace(/[\\']/g, '\\$&')}'`
-  if (typeof value === 'number') return String(value)
-  if (Array.isArray(value)) return `(${value.map(pythonText).join(', ')}${value.length === 1 ? ',' : ''})`
-  return `{${Object.entries(value)
-    .map(([key, member]) => `${pythonText(key)}: ${pythonText(member)}`)
-    .join(', ')}}`
 }

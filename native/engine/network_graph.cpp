@@ -29,17 +29,17 @@ onnx::Model Network::graph() const {
   HeadGraph state{.graph = graph, .tokens = {}, .sentence = {}, .outputs = {}};
   state.tokens = model_->add_to(graph, state.outputs);
   bool has_sentence = true;
-  for (const auto& head : heads_) {
+  for (const auto& head : chains_[0].heads) {
     has_sentence = head->add_to(state);
     if (!has_sentence) break;
   }
   const std::string last = spec_.modules.empty() ? "" : spec_.modules.back().string("type");
   if (last == "SequenceClassification" || last == "LogitScore") {
-    graph.output(state.sentence, "logits", {kRows, width_});
+    graph.output(state.sentence, "logits", {kRows, embedding_width()});
     return graph.model();
   }
   graph.output(state.tokens, "last_hidden_state", {kRows, kTokens, model_->sizes().width});
-  if (has_sentence) graph.output(state.sentence, "sentence_embedding", {kRows, width_});
+  if (has_sentence) graph.output(state.sentence, "sentence_embedding", {kRows, embedding_width()});
   return graph.model();
 }
 

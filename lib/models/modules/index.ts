@@ -24,7 +24,7 @@ export type FirstModuleName = (typeof FIRST)[number]
 
 const NOT_BUILT = new Set(
   (
-    'Router Asym CNN LSTM WordEmbeddings WordWeights BoW CLIPModel SparseAutoEncoder SparseStaticEmbedding ' +
+    'CNN LSTM WordEmbeddings WordWeights BoW CLIPModel SparseAutoEncoder SparseStaticEmbedding ' +
     'MultiVectorMask LogitScore'
   ).split(' '),
 )

@@ -48,7 +48,12 @@ export const modules: readonly Row[] = [
   built('modules', 'SentenceTransformer(modules=…)', 'SentenceTransformer.fromModules', { golden, tests }),
   built('modules', ['tokenize', 'forward'], ['tokenize', 'forward'], { tests: ['test/addon/from-modules.test.ts'] }),
   ...['linear', 'slerp', 'task_arithmetic', 'ties', 'model_stock'].map(merging),
-  notBuilt('modules', ['Router', 'Asym'], 'no routes for queries and documents yet'),
+  built('modules', ['Router', 'Router.for_query_document', 'Asym'], ['Router', 'Router.forQueryDocument'], {
+    golden: ['test/parity/make_router.py'],
+    tests: ['test/parity/router.test.ts', 'test/addon/router.test.ts'],
+    report: ['router', 'towers'],
+    note: 'texts alone; no weights that routes with different first modules share',
+  }),
   notBuilt(
     'modules',
     ['CNN', 'LSTM', 'BoW', 'WordEmbeddings', 'WordWeights'],
