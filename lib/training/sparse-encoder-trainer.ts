@@ -75,7 +75,7 @@ export class SparseEncoderTrainer extends BaseTrainer<SparseEncoder, Loss> {
       mask: undefined,
       ...(args.tokenCacheDir !== null && {
         tokenCaches: new TokenCaches(args.tokenCacheDir, () => tokenizer.fingerprint()),
-        maxSeqLength: limit,
+        maxSeqLength: () => limit,
       }),
     })
   }
