@@ -68,6 +68,7 @@ export async function assemble(
   settings: RouterSettings,
   where: string,
   code: ErrorCode,
+  check: typeof checkOrder = checkOrder,
 ): Promise<RouterFolder> {
   const networks: (Network & { key: unknown; keys: unknown[] })[] = []
   const placed = new Map<unknown, Place>()
@@ -77,7 +78,7 @@ export async function assemble(
     const [start, ...others] = [...before, ...modules, ...after]
     if (start === undefined)
       throw new SentenceTorchError(code, `Expected modules on the route ${name} of ${where}, found none`)
-    checkOrder(
+    check(
       [start.type, ...others.map(({ type }) => type as ModuleName)],
       name === '' ? where : `The route ${name} of ${where}`,
       code,
@@ -88,11 +89,12 @@ export async function assemble(
     }
     const network = networks[number]!
     placed.set(start.key, placed.get(start.key) ?? { network: number, module: -1 })
-    const { layers } = network.description
-    let { width } = network.description
+    const { layers, vocabulary } = network.description
+    // Of a weight for each token the embedding is as wide as the vocabulary.
+    let width = start.type === 'SparseStaticEmbedding' ? vocabulary : network.description.width
     const chain: number[] = []
     for (const item of others) {
-      const module = await item.place({ width, layers })
+      const module = await item.place({ width, layers, vocabulary })
       let index = network.keys.indexOf(item.key)
       if (index === -1) {
         index = network.keys.push(item.key) - 1
@@ -220,16 +222,16 @@ export function modulesOf({ networks }: RouterFolder, { network, chain }: Route)
   return chains[chain]!.map((index) => modules[index]!)
 }
 
-/** What the engine is told of the networks. @param poolers whether each of them has its pooler */
+/** What the engine is told of the networks. @param weights what each of them has: a pooler, a last layer of its own */
 export function networkSpecs(
   networks: readonly Network[],
-  poolers: readonly boolean[],
-): Pick<EncoderSpec, 'architecture' | 'config' | 'modules' | 'pooler' | 'routes' | 'others'> {
+  weights: readonly { pooler: boolean; ownHead?: boolean }[],
+): Pick<EncoderSpec, 'architecture' | 'config' | 'modules' | 'pooler' | 'ownHead' | 'routes' | 'others'> {
   const [first, ...others] = networks.map(({ architecture, config, modules, chains }, i) => ({
     architecture,
     config,
     modules: modules.map(({ spec }) => spec),
-    pooler: poolers[i]!,
+    ...weights[i]!,
     routes: chains,
   }))
   return { ...first!, ...(others.length > 0 && { others }) }
