@@ -12,8 +12,8 @@ import { areDifferent } from './stored-bytes.js'
 import type { StoredNames } from './stored-names.js'
 import { checkTensors, FLOAT_BYTES, type FloatDType, leaveOutSurplus, type StoredTensor } from './weight-check.js'
 import { weightFile } from './weight-file.js'
-import { openWordWeights } from './word-weights.js'
 import { guardOf } from './weight-guard.js'
+import { openWordWeights } from './word-weights.js'
 
 /** Bytes that cross to the engine at once: few enough to be still in the processor's cache when the engine copies them. */
 const RANGE_BYTES = 4 * 1024 * 1024

@@ -22,7 +22,8 @@ const ARCHITECTURE = 'sparse_static_embedding'
 export async function readWordWeights(folder: string, getAddon: () => NativeAddon): Promise<FirstModule> {
   const file = join(folder, 'config.json')
   const { frozen = false, path, ...extra } = (await readJson(file, jsonObject)) ?? {}
-  if (typeof frozen !== 'boolean') throw invalid(`Expected true or false as frozen in ${file}, found ${JSON.stringify(frozen)}`)
+  if (typeof frozen !== 'boolean')
+    throw invalid(`Expected true or false as frozen in ${file}, found ${JSON.stringify(frozen)}`)
   if (path !== undefined && path !== null) {
     const message = `${file} has path ${JSON.stringify(path)}, weights in a JSON file: not built yet; Python makes ${WEIGHT} of them when it saves the model`
     throw new SentenceTorchError('ERR_NOT_IMPLEMENTED', message)
@@ -51,7 +52,9 @@ export async function openWordWeights(folder: string): Promise<TensorFile> {
   const found = file.tensors.get(WEIGHT)
   if (found?.shape.length !== 1) {
     await file.close()
-    const what = found ? `of shape [${found.shape}]` : `missing among ${[...file.tensors.keys()].slice(0, 10).join(', ')}`
+    const what = found
+      ? `of shape [${found.shape}]`
+      : `missing among ${[...file.tensors.keys()].slice(0, 10).join(', ')}`
     throw invalid(`Expected the tensor ${WEIGHT} of shape [tokens] in ${file.path}, found it ${what}`)
   }
   const tensors = new Map(file.tensors).set(WEIGHT, { ...found, shape: [...found.shape, 1] })
@@ -66,7 +69,10 @@ export async function openWordWeights(folder: string): Promise<TensorFile> {
 }
 
 /** What Python shows of it, and writes as its config.json. */
-export function wordWeightsConfig({ config, extraSentenceConfig }: Pick<FirstModule, 'config' | 'extraSentenceConfig'>) {
+export function wordWeightsConfig({
+  config,
+  extraSentenceConfig,
+}: Pick<FirstModule, 'config' | 'extraSentenceConfig'>) {
   return { frozen: config.frozen ?? false, ...extraSentenceConfig }
 }
 

@@ -23,9 +23,7 @@ const FIRST = ['Transformer', 'StaticEmbedding', 'SparseStaticEmbedding'] as con
 export type FirstModuleName = (typeof FIRST)[number]
 
 const NOT_BUILT = new Set(
-  (
-    'CNN LSTM WordEmbeddings WordWeights BoW CLIPModel SparseAutoEncoder MultiVectorMask LogitScore'
-  ).split(' '),
+  'CNN LSTM WordEmbeddings WordWeights BoW CLIPModel SparseAutoEncoder MultiVectorMask LogitScore'.split(' '),
 )
 
 /** A module after the first one, as it lies in a model's folder. */

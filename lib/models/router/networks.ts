@@ -6,7 +6,7 @@ import type { FirstModule } from '../first-module.js'
 import { checkOrder, type FirstModuleName, type FolderModule, hasWeights, type ModuleName } from '../modules/index.js'
 import type { ModuleInput } from '../modules/module.js'
 import type { StoredNames } from '../stored-names.js'
-import type { RouterSettings } from './settings.js'
+import { type RouterSettings, resolveRoute } from './settings.js'
 
 /** A first module of a model with a Router, and the modules that come behind it on any route. */
 export interface Network extends FirstModule {
@@ -147,6 +147,41 @@ export interface TextRoute {
   number?: number
 }
 
+/** What a model knows of its routes. */
+interface RoutedModel {
+  folder: { description: Description; modules: readonly FolderModule[]; router?: RouterFolder }
+  tokenizer: Tokenizer
+  tokenizers?: readonly Tokenizer[]
+}
+
+/** How texts with a task are encoded. @throws SentenceTorchError ERR_INVALID_ARGUMENT for a task without route */
+export function routeOf({ folder, tokenizer, tokenizers }: RoutedModel, task?: string | null): TextRoute {
+  const { router } = folder
+  if (!router) return { tokenizer, description: folder.description, modules: folder.modules }
+  const names = router.routes.map(({ name }) => name)
+  const chosen = resolveRoute(router.settings, names, task ?? null)
+  const route = router.routes.find(({ name }) => name === chosen)!
+  return {
+    tokenizer: tokenizers![route.network]!,
+    description: router.networks[route.network]!.description,
+    modules: modulesOf(router, route),
+    number: route.number,
+  }
+}
+
+/** Most tokens of a text, by tokenizer. */
+export function tokenLimits({
+  tokenizer,
+  tokenizers = [tokenizer],
+}: Pick<RoutedModel, 'tokenizer' | 'tokenizers'>): ReadonlyMap<Tokenizer, number> {
+  return new Map(tokenizers.map((one) => [one, one.maxSeqLength]))
+}
+
+/** The name of a tensor in Python's `named_parameters()`. */
+export function parameterPath({ router }: Pick<RoutedModel['folder'], 'router'>, name: string): string {
+  return router ? routerPath(router, name) : name.replace(/^0\./, '0.model.')
+}
+
 export function notForRouters(what: string): SentenceTorchError {
   return new SentenceTorchError('ERR_NOT_IMPLEMENTED', `${what} is not built for models with a Router`)
 }
@@ -193,10 +228,12 @@ export function routerDescriptions({
  * The name of a tensor in Python, by the engine's: `0.sub_modules.query.0.model.encoder.…`. What several routes share has the name of
  * the first of them.
  */
-export function routerPath({ layout }: RouterFolder, name: string): string {
+function routerPath({ layout, networks }: RouterFolder, name: string): string {
   const [, network = '0', module, rest] = /^(?:(\d+):)?(\d+)\.(.*)$/s.exec(name)!
   const isIt = (place: Place) => place.network === Number(network) && place.module === Number(module) - 1
-  const inside = module === '0' ? `model.${rest}` : rest
+  // A SparseStaticEmbedding is no wrapper of a model.
+  const isModel = module === '0' && networks[Number(network)]!.first === 'Transformer'
+  const inside = isModel ? `model.${rest}` : rest
   const before = layout.before.findIndex(isIt)
   if (before !== -1) return `${before}.${inside}`
   const at = layout.before.length

@@ -72,7 +72,8 @@ export async function readRouter(
   const routes = listed.map(({ name }) => name)
   const settings = withDefault(readSettings(content.parameters ?? {}, file), routes)
   checkSettings(settings, routes, (message) => new SentenceTorchError('ERR_INVALID_MODEL', `${message} in ${file}`))
-  const item = ({ path, type }: Entry): Item => itemOf(root, path, moduleType(type, file), (folder, type) => first(folder, type, getAddon))
+  const item = ({ path, type }: Entry): Item =>
+    itemOf(root, path, moduleType(type, file), (folder, type) => first(folder, type, getAddon))
   const items = {
     before: entries.slice(0, at).map(item),
     routes: listed.map(({ name, modules }) => ({ name, modules: modules.map(item) })),
