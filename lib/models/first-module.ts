@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { SentenceTorchError } from '../errors.js'
 import { parseJson } from '../io/schema.js'
 import type { ConfigObject, Description, NativeAddon } from '../native/types.js'
-import { positiveInteger, readSentenceConfig } from './folder-config.js'
+import { positiveInteger, readSentenceConfig, type Usage } from './folder-config.js'
 import { isObject, jsonObject, readConfig } from './json.js'
 import type { FirstModuleName } from './modules/index.js'
 import { staticShape } from './static-table.js'
@@ -28,6 +28,8 @@ export interface FirstModule {
   doLowerCase: boolean
   /** Members of sentence_bert_config.json that this package does not know. */
   extraSentenceConfig: ConfigObject
+  /** `query_length`, `document_length` and `query_expansion` of a model with a vector for each token. */
+  lengths?: ConfigObject
   /** The tokenizer's files by name, kept so that a save does not depend on the source folder. */
   tokenizerFiles: Map<string, Uint8Array>
 }
@@ -42,9 +44,10 @@ export async function readTransformer(
   folder: string,
   getAddon: () => NativeAddon,
   base?: string,
+  usage?: Usage,
 ): Promise<FirstModule> {
   const { config, description } = await readTransformerConfig(base ?? folder, getAddon, { adapter: base === folder })
-  const sentence = await readSentenceConfig(folder)
+  const sentence = await readSentenceConfig(folder, usage)
   const tokenizerFiles = await readTokenizerFiles(await tokenizerFolder(folder, base), config)
   return {
     first: 'Transformer',
@@ -55,6 +58,7 @@ export async function readTransformer(
     maxSeqLength: maxSeqLength(sentence.maxSeqLength, tokenizerFiles, description.positions, folder),
     doLowerCase: sentence.doLowerCase,
     extraSentenceConfig: sentence.extra,
+    ...(sentence.lengths && { lengths: sentence.lengths }),
     tokenizerFiles,
   }
 }

@@ -14,6 +14,7 @@
 #include "binding/measure.h"
 #include "binding/tensors_wrap.h"
 #include "binding/trainer_wrap.h"
+#include "binding/vector_scores.h"
 #include "core/error.h"
 #include "core/features.h"
 #include "core/sizes.h"
@@ -111,6 +112,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports["topK"] = Napi::Function::New(env, search, "topK");
   exports["nearestBits"] = Napi::Function::New(env, search_bits, "nearestBits");
   exports["nearestBytes"] = Napi::Function::New(env, search_bytes, "nearestBytes");
+  exports["maxSim"] = Napi::Function::New(env, score_vectors, "maxSim");
+  exports["poolTokens"] = Napi::Function::New(env, pool_vectors, "poolTokens");
   exports["profileStart"] = Napi::Function::New(env, start_profile, "profileStart");
   exports["profileStop"] = Napi::Function::New(env, stop_profile, "profileStop");
   exports["measureMachine"] = Napi::Function::New(env, measure, "measureMachine");

@@ -2,17 +2,19 @@ import { describe, type ErrorCode, SentenceTorchError } from '../../errors.js'
 import type { ConfigObject } from '../../native/types.js'
 import { Dense } from './dense.js'
 import { Dropout } from './dropout.js'
+import { HierarchicalTokenPooling } from './hierarchical-token-pooling.js'
 import { LayerNorm } from './layer-norm.js'
 import type { ModelModule, ModuleInput, ModuleOrigin, ModuleType, PlacedModule } from './module.js'
+import { MultiVectorMask } from './multi-vector-mask.js'
 import { Normalize } from './normalize.js'
 import { Pooling } from './pooling.js'
 import { WeightedLayerPooling } from './weighted-layer-pooling.js'
 
 /** The modules after the first one, by the last component of their Python type. */
-const MODULES = { Pooling, Dense, Normalize, LayerNorm, Dropout, WeightedLayerPooling } satisfies Record<
-  string,
-  ModuleType
->
+const MODULES = {
+  ...{ Pooling, Dense, Normalize, LayerNorm, Dropout, WeightedLayerPooling },
+  ...{ MultiVectorMask, HierarchicalTokenPooling },
+} satisfies Record<string, ModuleType>
 export type ModuleName = keyof typeof MODULES
 const NAMES = Object.keys(MODULES) as ModuleName[]
 
@@ -23,7 +25,7 @@ export type FirstModuleName = (typeof FIRST)[number]
 const NOT_BUILT = new Set(
   (
     'Router Asym CNN LSTM WordEmbeddings WordWeights BoW CLIPModel SpladePooling SparseAutoEncoder SparseStaticEmbedding ' +
-    'MLMTransformer MultiVectorMask LogitScore'
+    'MLMTransformer LogitScore'
   ).split(' '),
 )
 
@@ -74,9 +76,12 @@ export function moduleType(type: string, where: string): FirstModuleName | Modul
   )
 }
 
-/** @throws SentenceTorchError `code` unless the modules can stand behind each other */
+/** Modules that read the embeddings of tokens. */
+const OF_TOKENS = new Set(['WeightedLayerPooling', 'Pooling', 'MultiVectorMask', 'HierarchicalTokenPooling'])
+
+/** @throws SentenceTorchError `code` unless the modules of a SentenceTransformer can stand behind each other */
 export function checkOrder(types: readonly (FirstModuleName | ModuleName)[], where: string, code: ErrorCode): void {
-  const order = types.map((type) => (type === 'WeightedLayerPooling' || type === 'Pooling' ? type : 'Other')).join(' ')
+  const order = types.map((type) => (OF_TOKENS.has(type) ? type : 'Other')).join(' ')
   const isStatic = types[0] === 'StaticEmbedding'
   const first = isStatic || types[0] === 'Transformer'
   const expected = isStatic ? /^Other( Other)*$/ : /^Other( WeightedLayerPooling)? Pooling( Other)*$/
