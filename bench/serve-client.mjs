@@ -21,6 +21,7 @@ const tasks = {
   async together({ url, texts, concurrent }) {
     let next = 0
     const start = performance.now()
+    const cpu = process.cpuUsage()
     const one = async () => {
       while (next < texts.length) {
         const { status } = await embed(url, texts[next++])
@@ -28,7 +29,9 @@ const tasks = {
       }
     }
     await Promise.all(Array.from({ length: concurrent }, one))
-    return { rate: (texts.length / (performance.now() - start)) * 1000 }
+    const rate = (texts.length / (performance.now() - start)) * 1000
+    const { user, system } = process.cpuUsage(cpu)
+    return { rate, processorMilliseconds: (user + system) / 1000 }
   },
 
   lone: ({ url, text }) => embed(url, text),

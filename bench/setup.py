@@ -18,7 +18,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 PEERS = Path(os.environ.get("SENTENCE_TORCH_BENCH_PEERS") or HERE / "peers")
 REQUIREMENTS = ["torch==2.13.0", "sentence-transformers==6.2.0", "datasets", "accelerate", "peft==0.21.2",
-                "onnx==1.23.2", "onnxruntime==1.32.0"]
+                "onnx==1.23.2", "onnxruntime==1.32.0", "openai==3.57.0", "langchain-huggingface==1.2.1", "cohere==7.3.1"]
 SENTENCEPIECE = ["sentencepiece", "protobuf"]
 ONNX = ["onnxscript", "fastembed"]
 JS = ["@huggingface/transformers@4"]

@@ -78,6 +78,7 @@ export type { ModelModule } from './models/modules/module.js'
 export { MultiVectorMask, type MultiVectorMaskOptions, type Task } from './models/modules/multi-vector-mask.js'
 export { Normalize, type NormalizeOptions } from './models/modules/normalize.js'
 export { Pooling, type PoolingMode, type PoolingOptions } from './models/modules/pooling.js'
+export { SpladePooling, type SpladePoolingOptions } from './models/modules/splade-pooling.js'
 export {
   type DistilledModel,
   type NewStaticEmbeddingOptions,
@@ -99,6 +100,9 @@ export type { OnnxDType } from './models/onnx/write-graph.js'
 export { type ModuleDescription, SentenceTransformer } from './models/sentence-transformer.js'
 export { Seq2SeqModel } from './models/seq2seq-model.js'
 export type { GenerateOptions, Seq2SeqLoadOptions } from './models/seq2seq-options.js'
+export { SparseEmbeddings, type SparseEmbeddingsParts, type SparseRow } from './models/sparse-embeddings.js'
+export { SparseEncoder, type Sparsity, type WeightedToken } from './models/sparse-encoder.js'
+export type { SparseEncodeOptions, SparseLoadOptions } from './models/sparse-options.js'
 export { TokenEmbeddings } from './models/token-embeddings.js'
 export type { EncodeOptions, LoadOptions, ModelOptions, SourceOptions } from './models/types.js'
 export * as engine from './native/engine.js'
@@ -124,12 +128,14 @@ export type {
   PairScores,
 } from './search/hard-negatives/options.js'
 export type { MiningStatistics, NegativeSample } from './search/hard-negatives/statistics-types.js'
+export { InvertedIndex } from './search/inverted-index.js'
 export type {
   MinedPair,
   ParaphraseMiningEmbeddingsOptions,
   ParaphraseMiningOptions,
 } from './search/paraphrase-mining.js'
 export type { Precision, QuantizedData, QuantizedEmbeddings, QuantizeOptions } from './search/quantize.js'
+export type { ReciprocalRankFusionOptions } from './search/reciprocal-rank-fusion.js'
 export type { ScoreFunction } from './search/score-function.js'
 export type { SearchHit, SemanticSearchOptions } from './search/semantic-search.js'
 export * as util from './search/util.js'

@@ -272,6 +272,13 @@ export class Tokenizer {
     return (this.files.config ?? {}) as Record<string, unknown>
   }
 
+  /** The tokens of ids; undefined for an id without one. Source: transformers `convert_ids_to_tokens`. */
+  tokensOf(ids: readonly number[]): (string | undefined)[] {
+    this.madeNames ??= new TokenNames(this.json, this.plain)
+    const names = this.madeNames
+    return ids.map((id) => names.at(id))
+  }
+
   /** The id of a token; undefined when the vocabulary does not have it. */
   tokenId(token: string): number | undefined {
     return this.vocabulary.idOf(token)

@@ -35,6 +35,11 @@ export { MTEB, type MtebData, type MtebRunOptions, type MtebTaskName } from './m
 export type { MtebScores, MtebTaskResult } from './mteb/task-result.js'
 export { NanoBEIREvaluator, type NanoBEIREvaluatorOptions } from './nano-beir.js'
 export { ParaphraseMiningEvaluator, type ParaphraseMiningEvaluatorOptions } from './paraphrase-mining.js'
+export {
+  type FusionSample,
+  ReciprocalRankFusionEvaluator,
+  type ReciprocalRankFusionEvaluatorOptions,
+} from './reciprocal-rank-fusion.js'
 export { RerankingEvaluator, type RerankingEvaluatorOptions, type RerankingSample } from './reranking.js'
 export {
   type MethodResult,

@@ -3,7 +3,7 @@ import { TimeSlice } from '../data/time-slice.js'
 import { writeFileAtomic } from '../io/atomic.js'
 import { makeFolder } from '../io/files.js'
 import { unlessRefused } from '../io/unwritten.js'
-import type { TopHits } from '../search/top-hits.js'
+import type { HitLists } from '../search/top-hits.js'
 import { pythonNumber, pythonString } from './python-json.js'
 
 /** Lines that are written at once. */
@@ -18,7 +18,7 @@ export async function writePredictions(
   file: string,
   queries: readonly { id: string; text: string }[],
   corpus: readonly (readonly [id: string, text: string])[],
-  { documents, scores, k, count }: TopHits,
+  { documents, scores, k, count }: HitLists,
 ): Promise<void> {
   const slice = new TimeSlice()
   async function* lines(): AsyncGenerator<string> {
@@ -31,12 +31,21 @@ export async function writePredictions(
       await slice.yield()
     }
   }
+  await writeLines(folder, file, lines())
+}
+
+/** Writes lines, which end in a line break, into a file. An older one is replaced. If it cannot be, there is a warning. */
+export async function writeLines(
+  folder: string,
+  file: string,
+  lines: AsyncIterable<string> | Iterable<string>,
+): Promise<void> {
   const path = join(folder, file)
   await unlessRefused(path, async () => {
     await makeFolder(folder)
     await writeFileAtomic(path, async (handle) => {
       let part = ''
-      for await (const line of lines()) {
+      for await (const line of lines) {
         part += line
         if (part.length < WRITE_CHARACTERS) continue
         await handle.appendFile(part)

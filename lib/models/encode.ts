@@ -38,6 +38,8 @@ export interface RowsRequest {
   batchSize: number
   /** Tokens per job at most; a longer row is a job alone. */
   maxBatchTokens?: number | undefined
+  /** Rows per job at most, however short they are. */
+  maxRows?: number | undefined
   /** Default: `query` for few short rows. */
   priority?: Priority | undefined
   /** Tokens at the start of every text that pooling leaves out. */
@@ -143,11 +145,11 @@ function putEmpty({ zerosWhenEmpty, encoder, output, put }: RowsRequest, offsets
 }
 
 function settingsOf(request: RowsRequest, tokens: Rows): JobSettings {
-  const { output, batchSize, promptLength, count, isQuery } = request
+  const { output, batchSize, promptLength, count, maxRows, isQuery } = request
   const isShort = count <= QUERY_TEXTS && tokens.ids.length <= QUERY_TOKENS
   const { priority = isShort ? 'query' : 'bulk' } = request
   const { maxBatchTokens = priority === 'query' ? QUERY_JOB_TOKENS : JOB_TOKENS } = request
-  return { output, priority, promptLength, batchSize, maxTokens: maxBatchTokens, isQuery }
+  return { output, priority, promptLength, batchSize, maxTokens: maxBatchTokens, maxRows, isQuery }
 }
 
 /** At most `limit` jobs at a time; after a failure no further one begins. */

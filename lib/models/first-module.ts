@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { SentenceTorchError } from '../errors.js'
 import { parseJson } from '../io/schema.js'
 import type { ConfigObject, Description, NativeAddon } from '../native/types.js'
-import { positiveInteger, readSentenceConfig, type Usage } from './folder-config.js'
+import { FEATURES, positiveInteger, readSentenceConfig, type Usage } from './folder-config.js'
 import { isObject, jsonObject, readConfig } from './json.js'
 import type { FirstModuleName } from './modules/index.js'
 import { staticShape } from './static-table.js'
@@ -38,13 +38,14 @@ export interface FirstModule {
  * Reads a transformer's folder.
  * @param getAddon brings the engine, once there is a config.json
  * @param base folder of the model that the folder has an adapter for
+ * @param usage what the transformer's settings have to say that it is used for
  * @throws SentenceTorchError ERR_NOT_FOUND, ERR_INVALID_MODEL, ERR_NOT_IMPLEMENTED or ERR_UNSUPPORTED, naming the file.
  */
 export async function readTransformer(
   folder: string,
   getAddon: () => NativeAddon,
   base?: string,
-  usage?: Usage,
+  usage: Usage = FEATURES,
 ): Promise<FirstModule> {
   const { config, description } = await readTransformerConfig(base ?? folder, getAddon, { adapter: base === folder })
   const sentence = await readSentenceConfig(folder, usage)

@@ -3,6 +3,7 @@ import { describe, SentenceTorchError } from '../errors.js'
 import { object, optional, recordOf, type Schema, type TypeOf, text } from '../io/schema.js'
 import type { ConfigObject, ConfigValue, Metric } from '../native/types.js'
 import { isObject, isTrue, jsonObject, readJson } from './json.js'
+import { checkModelClass } from './model-type.js'
 
 /** Where sentence-transformers has kept the transformer module's settings over the years. */
 export const SENTENCE_CONFIG_FILES: readonly string[] = [
@@ -18,9 +19,10 @@ export interface Usage {
   /** Whether queries and documents may have lengths of their own, and queries an expansion. */
   lengths?: boolean
 }
-const FEATURES: Usage = { task: 'feature-extraction', output: 'token_embeddings', messages: false }
+export const FEATURES: Usage = { task: 'feature-extraction', output: 'token_embeddings', messages: false }
 export const VECTORS: Usage = { ...FEATURES, lengths: true }
 export const CLASSIFICATION: Usage = { task: 'sequence-classification', output: 'scores', messages: true }
+export const FILL_MASK: Usage = { task: 'fill-mask', output: 'token_embeddings', messages: false }
 export const NEXT_TOKEN: Usage = { task: 'text-generation', output: 'causal_logits', messages: true }
 
 /** A transformer's settings. */
@@ -148,9 +150,7 @@ export function promptsOf(
 export async function readModelConfig(file: string): Promise<ModelConfig> {
   const found: ModelConfigFile = (await readJson(file, modelConfigSchema)) ?? EMPTY
   const { prompts, default_prompt_name, similarity_fn_name, truncate_dim, model_type, __version__, ...extra } = found
-  if ((model_type ?? 'SentenceTransformer') !== 'SentenceTransformer') {
-    throw new SentenceTorchError('ERR_NOT_IMPLEMENTED', `${file} says model_type ${describe(model_type)}: not built`)
-  }
+  checkModelClass(model_type, 'SentenceTransformer', file)
   const similarities: unknown[] = ['cosine', 'dot', 'euclidean', 'manhattan']
   return {
     ...promptsOf(found, { query: '', document: '' }, file),

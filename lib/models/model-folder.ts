@@ -55,7 +55,7 @@ export async function readModelFolder(
   base?: string,
 ): Promise<ReadFolder> {
   const modulesFile = join(path, 'modules.json')
-  const entries = readModuleList(await readJson(modulesFile, modulesSchema), modulesFile)
+  const entries = readModuleList(await readJson(modulesFile, modulesSchema), modulesFile, checkOrder)
   if (entries && pooling !== undefined) {
     const message = `Expected no pooling for ${path}, whose modules.json has its own; it is for folders without modules.json`
     throw new SentenceTorchError('ERR_INVALID_ARGUMENT', message)
@@ -91,25 +91,27 @@ const modulePath: Schema<string> = (value, { file, key, code }) => {
 /** modules.json: few modules, none of them outside the model's folder. */
 export const modulesSchema = arrayOf(object({ path: modulePath, type: text(1000) }), { min: 1, max: 64 })
 
-interface ModuleEntry {
+export interface ModuleEntry {
   path: string
   type: ModuleName
 }
 
 /** modules.json: entries in order, the first one a transformer or a table; undefined without the file. */
-function readModuleList(
+export function readModuleList(
   list: TypeOf<typeof modulesSchema> | undefined,
   file: string,
+  check: typeof checkOrder,
 ): { path: string; type: FirstModuleName | ModuleName }[] | undefined {
   const entries = list?.map(({ path, type }) => ({ path, type: moduleType(type, file) }))
   if (entries) {
     const types = entries.map((entry) => entry.type)
-    checkOrder(types, file, 'ERR_NOT_IMPLEMENTED')
+    check(types, file, 'ERR_NOT_IMPLEMENTED')
   }
   return entries
 }
 
-async function readModules(root: string, entries: ModuleEntry[], input: ModuleInput): Promise<FolderModule[]> {
+/** The modules after the first one. */
+export async function readModules(root: string, entries: ModuleEntry[], input: ModuleInput): Promise<FolderModule[]> {
   const modules: FolderModule[] = []
   let { width } = input
   for (const { path, type } of entries) {

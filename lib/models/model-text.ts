@@ -1,9 +1,10 @@
 import type { ConfigValue } from '../native/types.js'
 import type { CrossEncoderFolder } from './cross-encoder-folder.js'
-import { CLASSIFICATION, NEXT_TOKEN } from './folder-config.js'
+import { CLASSIFICATION, FILL_MASK, NEXT_TOKEN } from './folder-config.js'
 import { logitScoreConfig } from './logit-score.js'
 import type { ModelFolder } from './model-folder.js'
 import type { MultiVectorFolder } from './multi-vector/folder.js'
+import type { SparseFolder } from './sparse-folder.js'
 
 /** What Python says of the way a transformer is used. */
 const TRANSFORMER: { [key: string]: ConfigValue } = {
@@ -42,6 +43,19 @@ function textOf(
   const start = `${first}(${pythonText(settings)})`
   const others = modules.map(({ type, shown }) => `${type}(${pythonText(shown, type === 'Pooling')})`)
   return `${name}(\n${[start, ...others].map((text, i) => `  (${i}): ${text}\n`).join('')})`
+}
+
+/** The modules of a sparse encoder as Python prints them. */
+export function sparseText({ first, description, modules }: SparseFolder): string {
+  const settings = {
+    transformer_task: FILL_MASK.task,
+    modality_config: { text: { method: 'forward', method_output_name: 'logits' } },
+    module_output_name: FILL_MASK.output,
+    architecture: description.languageModel.className,
+  }
+  const others = modules.map(({ type, shown }) => `${type}(${pythonText(shown)})`)
+  const all = [`${first}(${pythonText(settings)})`, ...others]
+  return `SparseEncoder(\n${all.map((text, i) => `  (${i}): ${text}\n`).join('')})`
 }
 
 /** The modules of a cross-encoder as Python prints them. */

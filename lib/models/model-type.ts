@@ -1,7 +1,34 @@
 /** Whether a folder holds a model of embeddings or a cross-encoder. */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { describe, type ErrorCode, SentenceTorchError } from '../errors.js'
 import { jsonObject, readJson } from './json.js'
+
+/** The classes of models, as config_sentence_transformers.json calls them (`model_type`). */
+export const MODEL_CLASSES = ['SentenceTransformer', 'CrossEncoder', 'SparseEncoder', 'MultiVectorEncoder'] as const
+export type ModelClass = (typeof MODEL_CLASSES)[number]
+
+/** A folder of one class that another class was to open. @param reason `…/modules.json lists SpladePooling` */
+export function wrongClass(
+  reason: string,
+  right: ModelClass,
+  code: ErrorCode = 'ERR_INVALID_MODEL',
+): SentenceTorchError {
+  return new SentenceTorchError(code, `${reason}: it is the folder of a ${right}, use ${right}.load`)
+}
+
+/**
+ * @param found model_type of config_sentence_transformers.json
+ * @throws SentenceTorchError ERR_INVALID_MODEL that says which class to use; ERR_NOT_IMPLEMENTED for a class that there is not
+ */
+export function checkModelClass(found: string | undefined, wanted: ModelClass, file: string): void {
+  if ((found ?? wanted) === wanted) return
+  // PyLate's name.
+  const right = found === 'ColBERT' ? 'MultiVectorEncoder' : MODEL_CLASSES.find((name) => name === found)
+  const reason = `${file} says model_type ${describe(found)}`
+  if (right) throw wrongClass(reason, right)
+  throw new SentenceTorchError('ERR_NOT_IMPLEMENTED', `${reason}: not built`)
+}
 
 export const MODEL_TYPES = ['embedding', 'cross-encoder'] as const
 export type ModelType = (typeof MODEL_TYPES)[number]

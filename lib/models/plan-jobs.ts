@@ -10,16 +10,19 @@ export interface JobLimits {
   /** Rows per job at most, beyond FILLED_TOKENS. */
   batchSize: number
   maxTokens: number
+  /** Rows per job at most, however short they are: of wide embeddings, a job's result is large. */
+  maxRows?: number | undefined
 }
 
 /** Tokens at most of a job with so many rows. */
-export function mostTokens(rows: number, { batchSize, maxTokens }: JobLimits): number {
+export function mostTokens(rows: number, { batchSize, maxTokens, maxRows }: JobLimits): number {
+  if (maxRows !== undefined && rows > maxRows) return 0
   return rows <= batchSize ? maxTokens : Math.min(maxTokens, FILLED_TOKENS)
 }
 
 /**
  * Rows by falling length, but for those without tokens, cut into jobs of at most `maxTokens` tokens (a longer row is a job
- * alone) and, beyond FILLED_TOKENS, at most `batchSize` rows.
+ * alone) and at most `maxRows` rows and, beyond FILLED_TOKENS, at most `batchSize`.
  */
 export function planJobs(offsets: Int32Array, limits: JobLimits): Int32Array[] {
   const order = byFallingLength(offsets)

@@ -118,6 +118,14 @@ export class WeightFiles {
     return false
   }
 
+  /** Gives a tensor the place of another one, where the files have it. */
+  takeAs(name: string, place: string): void {
+    const tensor = this.tensors.get(name)
+    if (tensor === undefined) return
+    this.tensors.set(place, { ...tensor, bare: place.slice(place.indexOf('.') + 1) })
+    this.tensors.delete(name)
+  }
+
   /**
    * Copies all tensors to the engine. Names, shapes and dtypes are compared before any byte moves. Heads of other tasks and
    * layers that the model does not have are left out, with one warning.

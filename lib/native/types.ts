@@ -579,6 +579,25 @@ export interface MachineRates {
   dropoutNs: number
 }
 
+/** Rows of few values: those of row r, and their rising columns, from `offsets[r]` to `offsets[r + 1]`. */
+export interface SparseArrays {
+  indices: Int32Array
+  values: Float32Array
+  /** rows + 1 */
+  offsets: Int32Array
+}
+
+/** The same by columns: those of column c, and their rising rows, from `offsets[c]` to `offsets[c + 1]`. */
+export interface PostingArrays {
+  documents: Int32Array
+  values: Float32Array
+  /** dimension + 1 */
+  offsets: Int32Array
+  /** Of each row: the sum of the squares of its values, and of their sizes. */
+  squares: Float64Array
+  magnitudes: Float64Array
+}
+
 export interface NativeAddon {
   runtime(): RuntimeInfo
   /** False where a profile is running already. */
@@ -633,6 +652,18 @@ export interface NativeAddon {
     options: { poolFactor: number; numProtectedTokens: number; normalizeEmbeddings: boolean },
     out: Float32Array,
     counts: Int32Array,
+  ): Promise<void>
+  /** Fills the inverted index of `rows` of width `dimension`: `postings` has room for as many values, and a sum for every row. */
+  invertSparse(rows: SparseArrays, dimension: number, postings: PostingArrays): Promise<void>
+  /** `topK` over an inverted index. A score is a sum in double precision by rising column. Needs k ≤ documents. */
+  sparseTopK(
+    queries: SparseArrays,
+    dimension: number,
+    postings: PostingArrays,
+    k: number,
+    metric: Metric,
+    scores: Float32Array,
+    indices: Int32Array,
   ): Promise<void>
   Encoder: new (spec: EncoderSpec) => NativeEncoder
   Trainer: new (encoder: NativeEncoder, spec: TrainerSpec) => NativeTrainer

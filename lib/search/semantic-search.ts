@@ -1,52 +1,32 @@
 import { TimeSlice } from '../data/time-slice.js'
 import { asEmbeddings, COPIED_BYTES, type EmbeddingsLike, ownEmbeddings } from '../models/embeddings.js'
+import { SparseEmbeddings } from '../models/sparse-embeddings.js'
 import { loadAddon } from '../native/load.js'
-import { checkInteger, checkOptions, checkType } from '../options.js'
 import { type Block, checkWidths, type SearchEngine, searchBlocks } from './blocks.js'
+import { InvertedIndex } from './inverted-index.js'
 import { searchedRows } from './rows.js'
-import { metricOf, type ScoreFunction } from './score-function.js'
+import { checkSearch, type SearchHit, type SemanticSearchOptions } from './search-options.js'
+import { searchSparse } from './sparse-hits.js'
 
-/** One found entry. */
-export interface SearchHit {
-  /** Row of the corpus. */
-  corpusId: number
-  /** Similarity; euclidean and manhattan are negative distances. */
-  score: number
-}
-
-export interface SemanticSearchOptions {
-  /** Entries per query; fewer when the corpus is smaller. Default 10. */
-  topK?: number
-  /** How rows are compared: a metric, or `util.cosSim`, `dotScore`, `euclideanSim` or `manhattanSim`. Default `cosine`. */
-  scoreFunction?: ScoreFunction
-  /** Limit of queries in one job of the engine. Does not change the result. Default: the fastest (in Python: 100). */
-  queryChunkSize?: number
-  /** Limit of rows of the corpus in one job of the engine. Does not change the result. Default 500,000. */
-  corpusChunkSize?: number
-  /**
-   * Both arguments are copied at the call, so later changes have no effect. To bound the memory, a corpus of more than 256
-   * MB is copied in parts of 256 MB, each when it is read. `false` copies parts of 32 MB, each when it is read, which takes
-   * less time for a corpus that is searched again and again. A change of a part that was not read yet then has an effect,
-   * and rows whose memory is transferred are an error. Default true.
-   */
-  copy?: boolean
-  /** Stops between two jobs of the engine; the promise rejects with ERR_ABORTED. */
-  signal?: AbortSignal
-}
+export type { SearchHit, SemanticSearchOptions } from './search-options.js'
 
 /**
  * The `topK` most similar rows of `corpus` [n, dim] for every row of `queries` [q, dim], best first; equal scores by rising
  * number. The search is exact. The engine computes it off the JavaScript thread. A score depends on its two rows alone, so
  * equal rows have equal scores. A single vector as `queries` is one query.
+ *
+ * Sparse rows are searched by an inverted index, which is made of the corpus at each call; an {@link InvertedIndex} as `corpus` is
+ * made once.
  * Source: sentence-transformers `util.semantic_search`.
  * @throws SentenceTorchError ERR_INVALID_ARGUMENT (shapes, options), ERR_INVALID_DATA (NaN or an infinity, naming the row),
  * ERR_UNKNOWN_OPTION, ERR_OUT_OF_MEMORY (a copy), ERR_ABORTED
  */
 export async function semanticSearch(
-  queries: EmbeddingsLike,
-  corpus: EmbeddingsLike,
+  queries: EmbeddingsLike | SparseEmbeddings,
+  corpus: EmbeddingsLike | SparseEmbeddings | InvertedIndex,
   options: SemanticSearchOptions = {},
 ): Promise<SearchHit[][]> {
+  if (isSparse(queries) || isSparse(corpus)) return searchSparse(loadAddon, queries, corpus, checkSearch(options))
   return searchWith(loadAddon, queries, corpus, options)
 }
 
@@ -58,14 +38,7 @@ export async function searchWith(
   options: SemanticSearchOptions,
   copiedBytes = COPIED_BYTES,
 ): Promise<SearchHit[][]> {
-  const names = ['topK', 'scoreFunction', 'queryChunkSize', 'corpusChunkSize', 'copy', 'signal']
-  checkOptions('semanticSearch', options, names)
-  const { topK = 10, queryChunkSize = Number.POSITIVE_INFINITY, corpusChunkSize = 500_000, signal } = options
-  checkInteger('topK', topK, 1)
-  checkInteger('queryChunkSize', options.queryChunkSize, 1)
-  checkInteger('corpusChunkSize', corpusChunkSize, 1)
-  checkType('copy', options.copy, 'boolean')
-  const metric = metricOf(options.scoreFunction)
+  const { topK, metric, queryChunkSize, corpusChunkSize, signal } = checkSearch(options)
   const wanted = options.copy === false ? asEmbeddings(queries, 'queries') : ownEmbeddings(queries, 'queries')
   const there = searchedRows(corpus, 'corpus', options.copy, corpusChunkSize, copiedBytes)
   const { shape } = there
@@ -88,6 +61,10 @@ export async function searchWith(
     }
   }
   return found
+}
+
+function isSparse(rows: unknown): rows is SparseEmbeddings | InvertedIndex {
+  return rows instanceof SparseEmbeddings || rows instanceof InvertedIndex
 }
 
 function hits({ k, scores, indices }: Block, row: number, start: number): SearchHit[] {

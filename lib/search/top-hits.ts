@@ -2,49 +2,32 @@ import { TimeSlice } from '../data/time-slice.js'
 import { type Embeddings, embeddings } from '../models/embeddings.js'
 import { loadAddon } from '../native/load.js'
 import type { Metric } from '../native/types.js'
-import { checkWidths, type SearchEngine, searchBlocks } from './blocks.js'
+import { type Block, checkWidths, type SearchEngine, searchBlocks } from './blocks.js'
 
 type Rows = Pick<Embeddings, 'data' | 'shape'>
 
-/**
- * The best `k` documents of every query, over a corpus that arrives in pieces. Only the hits of a piece are kept. Best
- * first; equal scores keep the order of the documents.
- */
-export class TopHits {
+/** The best `k` documents of every query. Best first; equal scores keep the order of the documents. */
+export class HitLists {
   /** Hits of query `q` are `scores[q * k …]` and `documents[q * k …]`, `count` of them. */
   readonly scores: Float32Array
   readonly documents: Int32Array
   count = 0
 
   constructor(
-    readonly queries: Rows,
-    readonly metric: Metric,
+    queries: number,
     readonly k: number,
-    private readonly addon: () => SearchEngine = loadAddon,
-    private readonly names = { queries: 'queries', corpus: 'corpus' },
   ) {
-    this.scores = new Float32Array(queries.shape[0] * k)
-    this.documents = new Int32Array(queries.shape[0] * k)
+    this.scores = new Float32Array(queries * k)
+    this.documents = new Int32Array(queries * k)
   }
 
   /**
+   * Merges the hits of a piece of the corpus, `k` for every query.
    * @param first index of the piece's first document
-   * @throws ERR_INVALID_ARGUMENT (width), ERR_ABORTED
    */
-  async add(corpus: Rows, first: number, signal?: AbortSignal): Promise<void> {
-    const k = Math.min(this.k, corpus.shape[0])
-    if (k === 0) return
-    const [queries, documents] = [this.queries, corpus].map(({ data, shape }) => embeddings(data, ...shape))
-    checkWidths(queries!, documents!)
+  protected async take(blocks: AsyncIterable<Block>, k: number, first: number): Promise<void> {
     const slice = new TimeSlice()
-    const options = {
-      k,
-      metric: this.metric,
-      rowsPerJob: Number.POSITIVE_INFINITY,
-      signal,
-      names: { ...this.names, first },
-    }
-    for await (const block of searchBlocks(this.addon, queries!, documents!, options)) {
+    for await (const block of blocks) {
       for (let i = 0; i < block.rows; i++) {
         const [from, to] = [i * k, (i + 1) * k]
         this.#merge(block.first + i, block.scores.subarray(from, to), block.indices.subarray(from, to), first)
@@ -65,5 +48,37 @@ export class TopHits {
       this.scores[at + to] = keep ? oldScores[old]! : scores[add]!
       this.documents[at + to] = keep ? oldDocuments[old++]! : first + found[add++]!
     }
+  }
+}
+
+/** {@link HitLists} over a corpus that arrives in pieces. Only the hits of a piece are kept. */
+export class TopHits extends HitLists {
+  constructor(
+    readonly queries: Rows,
+    readonly metric: Metric,
+    k: number,
+    private readonly addon: () => SearchEngine = loadAddon,
+    private readonly names = { queries: 'queries', corpus: 'corpus' },
+  ) {
+    super(queries.shape[0], k)
+  }
+
+  /**
+   * @param first index of the piece's first document
+   * @throws ERR_INVALID_ARGUMENT (width), ERR_ABORTED
+   */
+  async add(corpus: Rows, first: number, signal?: AbortSignal): Promise<void> {
+    const k = Math.min(this.k, corpus.shape[0])
+    if (k === 0) return
+    const [queries, documents] = [this.queries, corpus].map(({ data, shape }) => embeddings(data, ...shape))
+    checkWidths(queries!, documents!)
+    const options = {
+      k,
+      metric: this.metric,
+      rowsPerJob: Number.POSITIVE_INFINITY,
+      signal,
+      names: { ...this.names, first },
+    }
+    await this.take(searchBlocks(this.addon, queries!, documents!, options), k, first)
   }
 }

@@ -12,6 +12,7 @@ export { communityDetection } from './community-detection.js'
 export { mineHardNegatives } from './hard-negatives/mine.js'
 export { paraphraseMining, paraphraseMiningEmbeddings } from './paraphrase-mining.js'
 export { quantizeEmbeddings } from './quantize.js'
+export { reciprocalRankFusion } from './reciprocal-rank-fusion.js'
 export {
   cosSim,
   dotScore,

@@ -106,7 +106,9 @@ function read(request: IncomingMessage, most: number, onBytes: (bytes: number) =
     })
     request.on('end', () => (refusal === undefined ? resolve(Buffer.concat(pieces, size)) : reject(refusal)))
     // Whoever closes the connection in the middle of a body waits for no answer.
-    request.on('close', () => reject(new ClientGone('The client has gone')))
+    request.on('close', () => {
+      if (!request.complete) reject(new ClientGone('The client has gone'))
+    })
     request.on('error', () => reject(new ClientGone('The client has gone')))
   })
 }

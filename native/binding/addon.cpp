@@ -12,6 +12,7 @@
 #include "binding/environment.h"
 #include "binding/generation_wrap.h"
 #include "binding/measure.h"
+#include "binding/sparse_search.h"
 #include "binding/tensors_wrap.h"
 #include "binding/trainer_wrap.h"
 #include "binding/vector_scores.h"
@@ -114,6 +115,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports["nearestBytes"] = Napi::Function::New(env, search_bytes, "nearestBytes");
   exports["maxSim"] = Napi::Function::New(env, score_vectors, "maxSim");
   exports["poolTokens"] = Napi::Function::New(env, pool_vectors, "poolTokens");
+  exports["invertSparse"] = Napi::Function::New(env, invert_sparse, "invertSparse");
+  exports["sparseTopK"] = Napi::Function::New(env, search_sparse, "sparseTopK");
   exports["profileStart"] = Napi::Function::New(env, start_profile, "profileStart");
   exports["profileStop"] = Napi::Function::New(env, stop_profile, "profileStop");
   exports["measureMachine"] = Napi::Function::New(env, measure, "measureMachine");

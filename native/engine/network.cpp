@@ -14,7 +14,9 @@
 #include "core/device.h"
 #include "core/error.h"
 #include "core/yield.h"
+#include "engine/token_table.h"
 #include "models/architecture.h"
+#include "models/splade_pooling.h"
 #include "ops/cuda.h"
 #include "ops/linear.h"
 
@@ -56,9 +58,10 @@ Network::Network(const EncoderSpec& spec)
   Layout& layout = parameters_.layout;
   model_ = make_model(spec.architecture, spec.config, spec.pooler, "0.", layout);
   parameters_.token_table = model_->token_table();
-  const bool scores_words = spec.modules.size() == 1 && spec.modules[0].string("type") == "LogitScore";
-  check(spec.decoder || scores_words || !spec.own_head, "ERR_INVALID_ARGUMENT",
-        "ownHead is an option of a model with its decoder, or with LogitScore");
+  const std::string first_head = spec.modules.empty() ? "" : spec.modules[0].string("type");
+  const bool reads_words = first_head == "LogitScore" || first_head == "SpladePooling";
+  check(spec.decoder || reads_words || !spec.own_head, "ERR_INVALID_ARGUMENT",
+        "ownHead is an option of a model with its decoder, with LogitScore or with SpladePooling");
   if (spec.decoder) {
     const SharedWords words{.table = model_->token_table(), .head = !spec.own_head};
     decoder_ = make_seq2seq_decoder(spec.architecture, spec.config, words, "0.", layout);
@@ -101,7 +104,7 @@ std::unique_ptr<Head> Network::make_head_at(size_t index, Layout& layout) const 
   const Config& module = spec_.modules[index];
   const ModelSizes& sizes = model_->sizes();
   const std::string& type = module.string("type");
-  // The tensors of these two come from the transformer's checkpoint.
+  // The tensors of these three come from the transformer's checkpoint.
   if (type == "SequenceClassification") {
     return make_classifier(spec_.architecture, spec_.config, module, "0.", sizes.width, layout);
   }
@@ -109,6 +112,11 @@ std::unique_ptr<Head> Network::make_head_at(size_t index, Layout& layout) const 
     check(spec_.modules.size() == 1, "ERR_INVALID_MODEL", "Expected LogitScore alone after the transformer");
     const SharedWords words{.table = model_->token_table(), .head = !spec_.own_head};
     return make_logit_score(spec_.architecture, spec_.config, module, words, "0.", sizes, layout);
+  }
+  if (type == "SpladePooling") {
+    check(index == 0, "ERR_INVALID_MODEL", "Expected SpladePooling right after the transformer");
+    const SharedWords words{.table = model_->token_table(), .head = !spec_.own_head};
+    return make_splade_pooling(spec_.architecture, spec_.config, module, words, "0.", layout);
   }
   const int64_t token_width = multi_vector_ ? width_ : sizes.width;
   return make_head(module, std::to_string(index + 1) + ".", token_width, width_, layout);
@@ -197,7 +205,7 @@ at::Tensor Network::encode(const Rows& batch, EncoderOutput output, std::vector<
 }
 
 at::Tensor Network::encode(const Input& input, EncoderOutput output, std::vector<int32_t>* counts) {
-  parameters_.settle(input.batch.ids);
+  settle(input.batch, head_parameters_, parameters_);
   // Another encode() may run inside of this one.
   Borrowed memory(workspace_, device_);
   memory.workspace().reset();

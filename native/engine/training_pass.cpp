@@ -11,6 +11,7 @@
 #include "core/error.h"
 #include "core/profile.h"
 #include "core/upload.h"
+#include "engine/token_table.h"
 
 namespace st {
 
@@ -53,7 +54,7 @@ Network::Output TrainingPass::forward(const Input& input, const DropoutKey& drop
         "other");
   check(!input.fixed || (!wanted.tokens && !wanted.recompute), "ERR_LIBTORCH",
         "A step that is recorded keeps its activations and gives no states of tokens");
-  network_.parameters_.settle(input.batch.ids);
+  settle(input.batch, network_.head_parameters_, network_.parameters_);
   workspace_.reset();
   kept_ = network_.model_->make_kept();
   wanted_ = wanted;
@@ -96,6 +97,7 @@ std::vector<at::Tensor> TrainingPass::d_of_heads(const Cut& cut, const at::Tenso
     const at::Tensor to = gradients[network_.head_parameters_[k]];
     if (d.defined() && to.defined()) to.add_(d);
   }
+  if (read_table(network_.head_parameters_, network_.parameters_)) gradients.touch_all();
   if (rows_KD_.defined()) add_rows(*network_.rows_, found.back(), gradients);
   found.resize(states);
   return found;

@@ -220,7 +220,7 @@ std::unique_ptr<Head> make_head(const Config& spec, const std::string& prefix, i
   if (type == "LayerNorm") return std::make_unique<LayerNorm>(spec, prefix, width_in, layout);
   if (type == "Dropout") return std::make_unique<DropoutHead>(spec, std::stoll(prefix), width_in);
   fail("ERR_NOT_IMPLEMENTED", "Module ", type,
-       " is not built: expected WeightedLayerPooling, Pooling, Dense, Normalize, LayerNorm, Dropout, "
+       " is not built: expected WeightedLayerPooling, Pooling, Dense, Normalize, LayerNorm, Dropout, SpladePooling, "
        "MultiVectorMask, HierarchicalTokenPooling or SequenceClassification");
 }
 

@@ -6,6 +6,7 @@
 #include "ops/cpu/kernels.h"
 #include "ops/cpu/pair_sums.h"
 #include "ops/cpu/products.h"
+#include "ops/cpu/words.h"
 #ifdef ST_HAVE_AMX
 #include <cpuid.h>
 #include <sys/syscall.h>
@@ -20,7 +21,8 @@ namespace st::kernels {
   extern const Table<Bf16> bf16_##arch;         \
   extern const Products<float> products_##arch; \
   extern const PairSums pair_sums_##arch;       \
-  extern const CodeScores code_scores_##arch;
+  extern const CodeScores code_scores_##arch;   \
+  extern const Words words_##arch;
 ST_DECLARE(portable)
 #ifdef ST_HAVE_X86_KERNELS
 ST_DECLARE(avx2)
@@ -134,6 +136,14 @@ const CodeScores& code_scores() {
   if (path() == Path::kAvx2) return code_scores_avx2;
 #endif
   return code_scores_portable;
+}
+
+const Words& words() {
+#ifdef ST_HAVE_X86_KERNELS
+  if (path() >= Path::kAvx512) return words_avx512;
+  if (path() == Path::kAvx2) return words_avx2;
+#endif
+  return words_portable;
 }
 
 template <>

@@ -303,6 +303,8 @@ export function fakeAddon(fastDTypes: DType[] = ['float32']): FakeAddon {
     poolTokens: () => Promise.reject(new Error('the fake addon does not pool vectors')),
     nearestBits: () => Promise.reject(new Error('the fake addon does not scan codes')),
     nearestBytes: () => Promise.reject(new Error('the fake addon does not scan codes')),
+    invertSparse: () => Promise.reject(new Error('the fake addon does not invert rows')),
+    sparseTopK: () => Promise.reject(new Error('the fake addon does not search sparse rows')),
     Encoder: class extends FakeEncoder {
       constructor(spec: EncoderSpec) {
         super(spec)

@@ -14,53 +14,13 @@ import { readNpy, writeNpy } from '../../lib/search/hard-negatives/npy.js'
 import type { MineHardNegativesOptions } from '../../lib/search/hard-negatives/options.js'
 import type { Precision } from '../../lib/search/quantize.js'
 import * as util from '../../lib/search/util.js'
-import { equal, report } from './report.js'
+import { camel, sameRanking, sameScore } from './rankings.js'
+import { equal } from './report.js'
 
 const GOLDEN = new URL('../../../test/parity/golden/utilities/', import.meta.url)
 const golden = <T>(name: string): T => JSON.parse(readFileSync(new URL(`${name}.json`, GOLDEN), 'utf8')) as T
 
 const matrix = (data: number[], dim: number) => embeddings(Float32Array.from(data), data.length / dim, dim)
-/** Scores of float32 sums in another order. */
-const TOLERANCE = 4e-6
-const near = (a: number, b: number) => Math.abs(a - b) <= TOLERANCE * Math.max(1, Math.abs(b))
-/** `near`, and kept as a deviation of `name`. */
-function sameScore(name: string, a: number, b: number): boolean {
-  const deviation = Math.abs(a - b) / Math.max(1, Math.abs(b))
-  report('utilities', name, { deviation, allowed: TOLERANCE })
-  return deviation <= TOLERANCE
-}
-
-const camel = (options: Record<string, unknown>) =>
-  Object.fromEntries(
-    Object.entries(options).map(([name, value]) => [
-      name.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase()),
-      value,
-    ]),
-  )
-
-/**
- * Whether two ranked lists are the same: the same scores in order, and among equal scores the same entries. Where the list was
- * cut among equal scores (`cut`), the last of them may be others.
- */
-function sameRanking(name: string, found: [number, string][], expected: [number, string][], cut: boolean): boolean {
-  if (found.length !== expected.length) return false
-  for (let start = 0; start < expected.length; ) {
-    let end = start + 1
-    while (end < expected.length && near(expected[end]![0], expected[end - 1]![0])) end++
-    const names = (list: [number, string][]) =>
-      JSON.stringify(
-        list
-          .slice(start, end)
-          .map((entry) => entry[1])
-          .sort(),
-      )
-    for (let i = start; i < end; i++) if (!sameScore(name, found[i]![0], expected[i]![0])) return false
-    if (!(cut && end === expected.length) && names(found) !== names(expected)) return false
-    start = end
-  }
-  return true
-}
-
 interface SearchGolden {
   dim: number
   queries: number[]
@@ -80,7 +40,10 @@ test('semanticSearch finds what util.semantic_search finds', async (t) => {
     found.forEach((row, i) => {
       const mine = row.map((hit): [number, string] => [hit.score, `${hit.corpusId}`])
       const theirs = hits[i]!.map(([id, score]): [number, string] => [score, `${id}`])
-      t.true(sameRanking('semanticSearch', mine, theirs, true), `${metric} ${JSON.stringify(options)}, query ${i}`)
+      t.true(
+        sameRanking('utilities', 'semanticSearch', mine, theirs, true),
+        `${metric} ${JSON.stringify(options)}, query ${i}`,
+      )
     })
   }
 })
@@ -118,7 +81,7 @@ test('paraphraseMiningEmbeddings finds the pairs of util.paraphrase_mining_embed
     const found = await util.paraphraseMiningEmbeddings(matrix(data, dim), { ...camel(options), scoreFunction: metric })
     t.true(found.every(([, i, j]) => i < j))
     t.true(
-      sameRanking(MINING, found.map(entry), pairs.map(entry), false),
+      sameRanking('utilities', MINING, found.map(entry), pairs.map(entry), false),
       `${name} ${metric} ${JSON.stringify(options)}`,
     )
   }
@@ -166,7 +129,7 @@ interface NegativesGolden {
 
 /** Equal, numbers to within the rounding of float32 sums. */
 function alike(name: string, found: unknown, expected: unknown): boolean {
-  if (typeof expected === 'number') return typeof found === 'number' && sameScore(name, found, expected)
+  if (typeof expected === 'number') return typeof found === 'number' && sameScore('utilities', name, found, expected)
   if (!Array.isArray(expected)) return found === expected
   return (
     Array.isArray(found) && found.length === expected.length && found.every((each, i) => alike(name, each, expected[i]))

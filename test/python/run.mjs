@@ -17,6 +17,7 @@ import {
   Seq2SeqTrainer,
 } from 'sentence-torch'
 import { writeDataFiles } from './data-files.mjs'
+import { askServer } from './serve-clients.mjs'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const MINILM = join(root, '..', 'shared', 'models', 'all-MiniLM-L6-v2')
@@ -291,6 +292,13 @@ async function dataFiles() {
   console.log('ok  datasets written here have the same values in pandas and `datasets`')
 }
 
+/** Clients of OpenAI, Hugging Face, LangChain, LlamaIndex and Cohere get from the server what the models give. */
+async function serverClients(embedder) {
+  const reranker = join(root, 'test/parity/golden/cross-encoder/one')
+  for (const { name, found, expected } of await askServer({ python, work, embedder, reranker }))
+    check(`the client ${name} of Python`, found, expected, { tolerance: 1e-6 })
+}
+
 const work = mkdtempSync(join(tmpdir(), 'sentence-torch-python-'))
 /** The command `parity` finds the folders equal. */
 function parityCommand(jobs) {
@@ -357,6 +365,7 @@ try {
   await languageModels()
   await dataFiles()
   await textToText()
+  await serverClients(jobs.at(-1).folder)
 } catch (error) {
   failed++
   console.error(error)

@@ -68,6 +68,22 @@ test('what comes while the engine works is one job behind it', async (t) => {
   )
 })
 
+test('callers that ask again wait until they are as much as the job that runs', async (t) => {
+  const { model, encoder, jobs, stop } = await setUp(t)
+  const go = stop()
+  const first = Array.from({ length: 8 }, () => model.encode('cat'))
+  await until(() => encoder.jobs.length === 1)
+  const again: Promise<Float32Array>[] = []
+  for (let i = 0; i < 5; i++) again.push(model.encode('cat'))
+  await setTimeout(5)
+  t.deepEqual(jobs(), [[8, 'query']])
+  for (let i = 0; i < 3; i++) again.push(model.encode('cat'))
+  await until(() => encoder.jobs.length === 2)
+  t.deepEqual(jobs()[1], [8, 'query'])
+  go()
+  await Promise.all([...first, ...again])
+})
+
 test('jobs keep within their tokens, and calls with other options have jobs of their own', async (t) => {
   const { model, encoder, jobs, stop } = await setUp(t)
   const long = 'cat '.repeat(22)

@@ -214,7 +214,7 @@ const bad: [name: string, files: Record<string, unknown>, code: string, message:
   [
     'another kind of model',
     { 'config_sentence_transformers.json': { model_type: 'CrossEncoder' } },
-    'ERR_NOT_IMPLEMENTED',
+    'ERR_INVALID_MODEL',
     /CrossEncoder/,
   ],
   [

@@ -25,11 +25,16 @@ export class TokenNames {
     }
   }
 
+  /** The token of an id; undefined where there is none. */
+  at(id: number): string | undefined {
+    return this.added.get(id) ?? this.names[id]
+  }
+
   /** The tokens of ids. Ids without a token are left out, and special tokens too if they are to be skipped. */
   of(ids: ArrayLike<number>, skipsSpecial: boolean): string[] {
     const found: string[] = []
     for (let i = 0; i < ids.length; i++) {
-      const token = this.added.get(ids[i]!) ?? this.names[ids[i]!]
+      const token = this.at(ids[i]!)
       if (token !== undefined && !(skipsSpecial && this.special.has(token))) found.push(token)
     }
     return found

@@ -2,7 +2,7 @@ import type { Metric } from '../../native/types.js'
 import type { FullCard } from './full-card.js'
 import { codeList } from './markdown.js'
 
-const SIMILARITIES: Record<Metric, string> = {
+export const SIMILARITIES: Record<Metric, string> = {
   ...{ cosine: 'Cosine Similarity', dot: 'Dot Product', euclidean: 'Euclidean Distance' },
   manhattan: 'Manhattan Distance',
 }

@@ -1,5 +1,6 @@
 import { describe, type ErrorCode, SentenceTorchError } from '../../errors.js'
 import type { ConfigObject } from '../../native/types.js'
+import { wrongClass } from '../model-type.js'
 import { Dense } from './dense.js'
 import { Dropout } from './dropout.js'
 import { HierarchicalTokenPooling } from './hierarchical-token-pooling.js'
@@ -8,12 +9,14 @@ import type { ModelModule, ModuleInput, ModuleOrigin, ModuleType, PlacedModule }
 import { MultiVectorMask } from './multi-vector-mask.js'
 import { Normalize } from './normalize.js'
 import { Pooling } from './pooling.js'
+import { SpladePooling } from './splade-pooling.js'
 import { WeightedLayerPooling } from './weighted-layer-pooling.js'
 
 /** The modules after the first one, by the last component of their Python type. */
 const MODULES = {
   ...{ Pooling, Dense, Normalize, LayerNorm, Dropout, WeightedLayerPooling },
   ...{ MultiVectorMask, HierarchicalTokenPooling },
+  SpladePooling,
 } satisfies Record<string, ModuleType>
 export type ModuleName = keyof typeof MODULES
 const NAMES = Object.keys(MODULES) as ModuleName[]
@@ -24,8 +27,8 @@ export type FirstModuleName = (typeof FIRST)[number]
 
 const NOT_BUILT = new Set(
   (
-    'Router Asym CNN LSTM WordEmbeddings WordWeights BoW CLIPModel SpladePooling SparseAutoEncoder SparseStaticEmbedding ' +
-    'MLMTransformer LogitScore'
+    'Router Asym CNN LSTM WordEmbeddings WordWeights BoW CLIPModel SparseAutoEncoder SparseStaticEmbedding ' +
+    'LogitScore'
   ).split(' '),
 )
 
@@ -68,6 +71,8 @@ export function moduleType(type: string, where: string): FirstModuleName | Modul
   }
   const found = [...FIRST, ...NAMES].find((known) => known === name)
   if (found) return found
+  // What 5.x calls a transformer with the head of a masked language model.
+  if (name === 'MLMTransformer') return 'Transformer'
   const known = NOT_BUILT.has(name)
   throw new SentenceTorchError(
     known ? 'ERR_NOT_IMPLEMENTED' : 'ERR_INVALID_MODEL',
@@ -76,12 +81,13 @@ export function moduleType(type: string, where: string): FirstModuleName | Modul
   )
 }
 
-/** Modules that read the embeddings of tokens. */
-const OF_TOKENS = new Set(['WeightedLayerPooling', 'Pooling', 'MultiVectorMask', 'HierarchicalTokenPooling'])
-
 /** @throws SentenceTorchError `code` unless the modules of a SentenceTransformer can stand behind each other */
 export function checkOrder(types: readonly (FirstModuleName | ModuleName)[], where: string, code: ErrorCode): void {
-  const order = types.map((type) => (OF_TOKENS.has(type) ? type : 'Other')).join(' ')
+  if (types.includes('SpladePooling')) throw wrongClass(`${where} lists SpladePooling`, 'SparseEncoder')
+  if (types.some((type) => type === 'MultiVectorMask' || type === 'HierarchicalTokenPooling')) {
+    throw wrongClass(`${where} lists ${types.join(', ')}`, 'MultiVectorEncoder')
+  }
+  const order = types.map((type) => (type === 'WeightedLayerPooling' || type === 'Pooling' ? type : 'Other')).join(' ')
   const isStatic = types[0] === 'StaticEmbedding'
   const first = isStatic || types[0] === 'Transformer'
   const expected = isStatic ? /^Other( Other)*$/ : /^Other( WeightedLayerPooling)? Pooling( Other)*$/
@@ -91,6 +97,20 @@ export function checkOrder(types: readonly (FirstModuleName | ModuleName)[], whe
     `${where} lists the modules ${types.join(', ')}; built are Transformer, at most one WeightedLayerPooling, Pooling, ` +
       `or StaticEmbedding alone; then any of Dense, Normalize, LayerNorm and Dropout`,
   )
+}
+
+/** The same for a SparseEncoder. */
+export function checkSparseOrder(
+  types: readonly (FirstModuleName | ModuleName)[],
+  where: string,
+  code: ErrorCode,
+): void {
+  if (types.join(' ') === 'Transformer SpladePooling') return
+  if (!types.includes('SpladePooling')) {
+    throw wrongClass(`${where} lists the modules ${types.join(', ')}`, 'SentenceTransformer', code)
+  }
+  const message = `${where} lists the modules ${types.join(', ')}; of a SparseEncoder Transformer and SpladePooling are built`
+  throw new SentenceTorchError(code, message)
 }
 
 /**

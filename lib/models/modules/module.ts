@@ -7,6 +7,8 @@ export interface ModuleInput {
   width: number
   /** Of the transformer. */
   layers: number
+  /** Words of which a module right behind a transformer may read logits. */
+  vocabulary?: number
 }
 
 /** What an error says of where a module stands. */

@@ -8,6 +8,7 @@ import { type FirstModule, readTransformer } from '../first-module.js'
 import { modelConfigSchema, promptsOf, VECTORS } from '../folder-config.js'
 import { jsonObject, readConfig, readJson } from '../json.js'
 import { modulesSchema } from '../model-folder.js'
+import { checkModelClass } from '../model-type.js'
 import { Dense } from '../modules/dense.js'
 import { type FolderModule, type ModuleName, moduleType, placeModule, readModule } from '../modules/index.js'
 import type { ModelModule } from '../modules/module.js'
@@ -73,7 +74,8 @@ export async function readMultiVectorFolder(
   const file = join(path, 'config_sentence_transformers.json')
   const own = await readJson(file, modelConfigSchema)
   const type = own?.model_type ?? undefined
-  checkType(type, file)
+  // PyLate's name, and a class that becomes one.
+  if (type !== 'ColBERT' && type !== 'SentenceTransformer') checkModelClass(type, 'MultiVectorEncoder', file)
   const entries = await readJson(join(path, 'modules.json'), modulesSchema)
   const isStanford = type === undefined && entries === undefined && (await hasStanfordClass(path))
   const legacy = isStanford ? await stanfordSettings(path) : own && pylateSettings(own as ConfigObject)
@@ -108,12 +110,6 @@ export async function readMultiVectorFolder(
     ...settingsOf(own, legacy, first, file, isOwn),
     ...{ path, transformerPath: base ?? transformer, tokenizerFiles, ...modules, projectionInRoot: isStanford },
   }
-}
-
-function checkType(type: string | undefined, file: string): void {
-  if (type === undefined || ['MultiVectorEncoder', 'ColBERT', 'SentenceTransformer'].includes(type)) return
-  const message = `${file} says model_type ${describe(type)}: load it with ${type}.load`
-  throw new SentenceTorchError('ERR_INVALID_MODEL', message)
 }
 
 async function hasStanfordClass(path: string): Promise<boolean> {

@@ -67,11 +67,13 @@ export function checkMultiVectorLoadOptions(options: MultiVectorLoadOptions): vo
 
 /** @throws ERR_INVALID_ARGUMENT */
 export function checkMaxSimName(name: unknown): void {
-  if (name !== 'xtr') return checkOneOf('similarityFnName', name, MAX_SIM_NAMES)
-  const message =
-    'Expected maxsim or meanmaxsim for similarityFnName: xtr compares all documents of a batch, so that a score depends on it. ' +
-    "A loss takes it as `similarityFct: 'xtr_scores'`"
-  throw new SentenceTorchError('ERR_INVALID_ARGUMENT', message)
+  if (name === 'xtr') {
+    const message =
+      'Expected maxsim or meanmaxsim for similarityFnName: xtr compares all documents of a batch, so that a score depends on it. ' +
+      "A loss takes it as `similarityFct: 'xtr_scores'`"
+    throw new SentenceTorchError('ERR_INVALID_ARGUMENT', message)
+  }
+  checkOneOf('similarityFnName', name, MAX_SIM_NAMES)
 }
 
 const ENCODE_OPTIONS = [

@@ -1,6 +1,7 @@
 import type { Embeddings } from '../../models/embeddings.js'
 import { embedTokens } from '../embed.js'
 import { inputs, model, promptName, truncate, truncationDirection } from '../inputs.js'
+import { jsonRow } from '../numbers.js'
 import { post } from '../route.js'
 
 /** Source: text-embeddings-inference `embed_all`. */
@@ -33,7 +34,7 @@ async function* pieces(texts: readonly Embeddings[]): AsyncGenerator<string> {
   for (const [i, tokens] of texts.entries()) {
     yield i === 0 ? '[[' : ',['
     for (let row = 0; row < tokens.shape[0]; row++) {
-      yield `${row === 0 ? '' : ','}${JSON.stringify(Array.from(tokens.row(row)))}`
+      yield `${row === 0 ? '' : ','}${jsonRow(tokens.row(row))}`
     }
     yield ']'
   }

@@ -1,8 +1,8 @@
-import type { Embeddings } from '../../models/embeddings.js'
 import { embed } from '../embed.js'
 import { flag, optional } from '../fields.js'
 import { dimensions, inputs, model, promptName, truncate, truncationDirection } from '../inputs.js'
-import { json, post } from '../route.js'
+import { jsonRow } from '../numbers.js'
+import { post } from '../route.js'
 
 /** Source: text-embeddings-inference `embed`. */
 export const embedRoute = post({
@@ -34,11 +34,7 @@ export const embedRoute = post({
       normalize: body.normalize,
       dimensions: body.dimensions,
     })
-    return json(rowsOf(found))
+    const rows = Array.from({ length: found.shape[0] }, (_, i) => jsonRow(found.row(i)))
+    return { body: `[${rows.join()}]`, type: 'application/json' }
   },
 })
-
-/** Rows as JSON has them. */
-export function rowsOf(found: Embeddings): number[][] {
-  return Array.from({ length: found.shape[0] }, (_, i) => Array.from(found.row(i)))
-}

@@ -1,7 +1,8 @@
 import { embed } from '../embed.js'
 import { oneOf, optional } from '../fields.js'
 import { dimensions, inputs, model, promptName } from '../inputs.js'
-import { json, post } from '../route.js'
+import { jsonRow } from '../numbers.js'
+import { post } from '../route.js'
 
 /** Sources: OpenAI's API reference, "Create embeddings"; text-embeddings-inference `openai_embed`, which divides by the length, too. */
 export const openAiEmbeddingsRoute = post({
@@ -54,22 +55,18 @@ export const openAiEmbeddingsRoute = post({
       normalize: true,
       dimensions: body.dimensions,
     })
-    const write = body.encoding_format === 'base64' ? base64 : (row: Float32Array) => Array.from(row)
-    const { model, tokens } = call.facts
-    return json({
-      object: 'list',
-      data: Array.from({ length: found.shape[0] }, (_, index) => ({
-        object: 'embedding',
-        index,
-        embedding: write(found.row(index)),
-      })),
-      model,
-      usage: { prompt_tokens: tokens, total_tokens: tokens },
+    const write = body.encoding_format === 'base64' ? base64 : jsonRow
+    const data = Array.from({ length: found.shape[0] }, (_, index) => {
+      return `{"object":"embedding","index":${index},"embedding":${write(found.row(index))}}`
     })
+    const { model, tokens } = call.facts
+    const usage = { prompt_tokens: tokens, total_tokens: tokens }
+    const facts = `"model":${JSON.stringify(model)},"usage":${JSON.stringify(usage)}`
+    return { body: `{"object":"list","data":[${data.join()}],${facts}}`, type: 'application/json' }
   },
 })
 
-/** Bytes of float32, the lowest first: as all processors that this package runs on have them. */
+/** JSON of the bytes of float32, the lowest first: as all processors that this package runs on have them. */
 function base64({ buffer, byteOffset, byteLength }: Float32Array): string {
-  return Buffer.from(buffer, byteOffset, byteLength).toString('base64')
+  return `"${Buffer.from(buffer, byteOffset, byteLength).toString('base64')}"`
 }

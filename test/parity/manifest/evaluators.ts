@@ -123,7 +123,11 @@ export const otherEvaluators: readonly Row[] = [
     ],
     'there are no sparse encoders yet',
   ),
-  notBuilt('sparseEvaluation', 'ReciprocalRankFusionEvaluator', 'fuses dense and sparse results: no sparse encoders'),
+  built('sparseEvaluation', 'ReciprocalRankFusionEvaluator', 'ReciprocalRankFusionEvaluator', {
+    golden: ['test/parity/make_fusion.py'],
+    tests: ['test/parity/fusion.test.ts'],
+    report: ['fusion', 'ReciprocalRankFusionEvaluator'],
+  }),
   notBuilt(
     'multiVectorEvaluation',
     [

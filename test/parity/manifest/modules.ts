@@ -27,6 +27,12 @@ export const modules: readonly Row[] = [
     note: 'Dense without `use_residual`, over the sentence embedding',
   }),
   built('modules', 'WeightedLayerPooling', 'WeightedLayerPooling', { golden, tests, report: measured('all') }),
+  built('modules', ['SpladePooling', 'SparseEncoder'], ['SpladePooling', 'SparseEncoder'], {
+    golden: ['test/parity/make_sparse.py'],
+    tests: ['test/parity/sparse-encoder.test.ts', 'test/addon/sparse-encoder.test.ts'],
+    report: ['sparse', 'bert'],
+    note: 'encode, decode, sparsity, intersection, similarities, save',
+  }),
   built('modules', 'StaticEmbedding', 'StaticEmbedding', { golden, tests, report: measured('static') }),
   built('modules', ['StaticEmbedding.from_distillation', 'model2vec: distill'], 'StaticEmbedding', {
     golden: ['test/parity/make_distillation.py'],

@@ -23,6 +23,15 @@ export const utilities: readonly Row[] = [
     report: ['utilities', 'paraphraseMiningEmbeddings'],
   }),
   same('semantic_search', 'semanticSearch', undefined, ['test/unit/search.test.ts']),
+  built('util', '`semantic_search` of sparse tensors', ['semanticSearch', 'InvertedIndex'], {
+    golden: ['test/parity/make_sparse_search.py'],
+    tests: ['test/parity/sparse-search.test.ts', 'test/addon/sparse-search.test.ts'],
+    report: ['sparseSearch', 'semanticSearch'],
+    state: 'built',
+  }),
+  onlyHere('util', 'reciprocalRankFusion', 'the ranking of ReciprocalRankFusionEvaluator', [
+    'test/parity/fusion.test.ts',
+  ]),
   built('util', 'information_retrieval', 'semanticSearch', {
     ...GOLDEN,
     report: ['utilities', 'semanticSearch'],

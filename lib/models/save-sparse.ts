@@ -1,0 +1,138 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { basename, join, resolve } from 'node:path'
+import { writeSafetensors } from '../io/safetensors.js'
+import type { SavedAdapter } from './adapters/config.js'
+import type { FullCard } from './card/full-card.js'
+import { toJson } from './json.js'
+import { maskedPath } from './masked-model.js'
+import { fullModelCard } from './model-card.js'
+import { savedConfig } from './modules/index.js'
+import { configWithDType, type SavedWeights, tensors, tokenizerConfig, writeAdapter } from './save-folder.js'
+import type { SparseFolder } from './sparse-folder.js'
+
+/** What the model card tells beside the model's own settings. */
+export interface SparseCard {
+  /** Folder that the model is saved to; its name is the title. */
+  target: string
+  /** Hub id of the model that was fine-tuned, if known. */
+  baseModel?: string
+  embeddingDimension: number
+  similarityFnName: string
+  /** Of this package. */
+  version: string
+  /** What a training tells, for the card of a model that was trained here. */
+  full?: FullCard | undefined
+}
+
+/**
+ * Writes a sparse encoder's files into an empty folder, in the layout that SparseEncoder of sentence-transformers 5.x and 6.x and
+ * text-embeddings-inference read; a plain …ForMaskedLM for transformers.
+ */
+export async function writeSparseFolder(
+  folder: string,
+  model: SparseFolder,
+  weights: SavedWeights & { ownHead: boolean },
+  card: SparseCard,
+  adapter?: SavedAdapter,
+): Promise<void> {
+  const json = (path: string, value: unknown, indent?: number) => writeFile(join(folder, path), toJson(value, indent))
+  const { languageModel } = model.description
+  const { paths, list } = sparseModuleList(model)
+  await json('modules.json', list)
+  await json('config_sentence_transformers.json', {
+    __version__: { sentence_torch: card.version },
+    model_type: 'SparseEncoder',
+    prompts: model.prompts,
+    default_prompt_name: model.defaultPromptName,
+    similarity_fn_name: model.similarityFnName,
+    ...(model.maxActiveDims === null ? {} : { max_active_dims: model.maxActiveDims }),
+    ...model.extraModelConfig,
+  })
+  for (const [name, bytes] of model.tokenizerFiles) await writeFile(join(folder, name), bytes)
+  await json('sentence_bert_config.json', {
+    max_seq_length: model.maxSeqLength,
+    do_lower_case: model.doLowerCase,
+    ...model.extraSentenceConfig,
+  })
+  await json('tokenizer_config.json', tokenizerConfig(model))
+  for (const [i, module] of model.modules.entries()) {
+    await mkdir(join(folder, paths[i]!))
+    const config = savedConfig(module)
+    if (config) await json(join(paths[i]!, 'config.json'), config, 4)
+  }
+  await writeFile(join(folder, 'README.md'), card.full ? await fullModelCard(card.full) : sparseCard(model, card))
+  if (adapter !== undefined) return writeAdapter(folder, adapter, weights.encoder)
+  await json('config.json', {
+    ...configWithDType(model.config, weights.dtype),
+    architectures: [languageModel.className],
+    ...(weights.ownHead && { tie_word_embeddings: false }),
+  })
+  const named = tensors(weights, 0).map((tensor) => {
+    return { ...tensor, name: maskedPath(tensor.own, tensor.name, languageModel) }
+  })
+  // A head that is not tied reads the second name of its bias.
+  const { bias } = languageModel
+  const second = named.filter(({ own }) => weights.ownHead && bias?.second && own === bias.name)
+  const all = [...named, ...second.map((tensor) => ({ ...tensor, name: bias!.second! }))]
+  await writeSafetensors(join(folder, 'model.safetensors'), all, { format: 'pt' })
+}
+
+/** modules.json, and the folder of every module after the first. */
+export function sparseModuleList(model: Pick<SparseFolder, 'modules'>): { paths: string[]; list: object[] } {
+  const paths = model.modules.map(({ type }, i) => `${i + 1}_${type}`)
+  const types = ['MLMTransformer', ...model.modules.map(({ type }) => type)]
+  const list = types.map((type, idx) => ({
+    idx,
+    name: String(idx),
+    path: idx === 0 ? '' : paths[idx - 1]!,
+    type: `sentence_transformers.sparse_encoder.models.${type}`,
+  }))
+  return { paths, list }
+}
+
+/** README.md of a saved model that was not trained here. */
+function sparseCard(model: SparseFolder, card: SparseCard): string {
+  const name = basename(resolve(card.target))
+  const base = card.baseModel
+  const tags = ['sentence-transformers', 'sparse-encoder', 'sparse', 'splade']
+  const origin = base ? `fine-tuned from [${base}](https://huggingface.co/${base})` : 'trained'
+  return `---
+tags:
+${tags.map((tag) => `- ${tag}`).join('\n')}
+${base ? `base_model: ${base}\n` : ''}pipeline_tag: feature-extraction
+library_name: sentence-transformers
+---
+
+# ${name}
+
+This is a SPLADE [Sparse Encoder](https://www.sbert.net/docs/sparse_encoder/usage/usage.html) model ${origin} with sentence-torch
+${card.version}. It maps texts to sparse vectors of ${card.embeddingDimension} dimensions, one for each word of its vocabulary, for semantic
+search and sparse retrieval.
+
+- **Maximum sequence length:** ${model.maxSeqLength} tokens
+- **Output dimensionality:** ${card.embeddingDimension}
+- **Similarity function:** ${card.similarityFnName}
+
+## Usage
+
+Node (\`npm install sentence-torch\`):
+
+\`\`\`js
+import { SparseEncoder } from 'sentence-torch'
+
+const model = await SparseEncoder.load('path/to/${name}')
+const embeddings = await model.encode(['The weather is lovely today.', "It's so sunny outside!"])
+const similarities = model.similarity(embeddings, embeddings)
+\`\`\`
+
+Python (\`pip install sentence-transformers\`):
+
+\`\`\`python
+from sentence_transformers import SparseEncoder
+
+model = SparseEncoder("path/to/${name}")
+embeddings = model.encode(["The weather is lovely today.", "It's so sunny outside!"])
+similarities = model.similarity(embeddings, embeddings)
+\`\`\`
+`
+}

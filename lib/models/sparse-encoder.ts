@@ -1,0 +1,365 @@
+import { invalidArgument } from '../errors.js'
+import { loadAddon } from '../native/load.js'
+import type { Metric, NativeAddon } from '../native/types.js'
+import { checkInteger } from '../options.js'
+import type { SavedAdapter } from './adapters/config.js'
+import { BaseModel } from './base-model.js'
+import type { FullCard } from './card/full-card.js'
+import { sparseEncoderKind } from './card/sparse-encoder-card.js'
+import type { Embeddings } from './embeddings.js'
+import { encodeTexts, throwIfAborted } from './encode.js'
+import { evaluateModel, type ModelEvaluator } from './evaluate-model.js'
+import { type Features, forward, packColumns, tokenize } from './features.js'
+import { checkSimilarity } from './load-options.js'
+import { openMaskedWeights } from './masked-model.js'
+import { fullModelCard } from './model-card.js'
+import { sparseText } from './model-text.js'
+import type { ModuleName } from './modules/index.js'
+import { EncodeProgress } from './progress.js'
+import { sparseModuleList, writeSparseFolder } from './save-sparse.js'
+import type { ModuleDescription } from './sentence-transformer.js'
+import { SparseEmbeddings, type SparseRow } from './sparse-embeddings.js'
+import { readSparseFolder } from './sparse-folder.js'
+import { loadSparseParts, type SparseParts } from './sparse-load.js'
+import { checkSparseEncodeOptions, type SparseEncodeOptions, type SparseLoadOptions } from './sparse-options.js'
+import {
+  checkDimensions,
+  checkSparse,
+  intersectRows,
+  pairwiseSparseSimilarity,
+  sparseRow,
+  sparseSimilarity,
+} from './sparse-similarity.js'
+import type { WeightFiles } from './weights.js'
+
+/** A word of an embedding, and how much it belongs to the text. */
+export interface WeightedToken {
+  token: string
+  weight: number
+}
+
+/** How sparse embeddings are. */
+export interface Sparsity {
+  /** Values that are not 0: mean over the rows. */
+  activeDims: number
+  /** The share of zeros. */
+  sparsityRatio: number
+}
+
+/** Names of prompts of which the first one that a model has is used. */
+const PROMPT_NAMES = { query: ['query'], document: ['document', 'passage', 'corpus'] }
+/** Numbers of the dense rows that a job of the engine gives at most: 16 MB. */
+const JOB_NUMBERS = 2 ** 22
+
+let create: (parts: SparseParts) => SparseEncoder
+
+/**
+ * A model that turns texts into sparse vectors, as wide as its vocabulary: SPLADE, the head of a masked language model with
+ * SpladePooling behind it.
+ *
+ * ```ts
+ * const model = await SparseEncoder.load('naver/splade-v3')
+ * const queries = await model.encodeQuery(['how do vaccines work'])
+ * const documents = await model.encodeDocument(['Vaccines train the immune system.', 'The sun is a star.'])
+ * model.similarity(queries, documents)        // [1, 2], dot products
+ * model.decode(queries, 5)                    // the words with the highest weights
+ * ```
+ * Source: sentence-transformers `SparseEncoder`.
+ */
+export class SparseEncoder extends BaseModel<SparseParts> {
+  static {
+    create = (parts) => new SparseEncoder(parts)
+  }
+
+  private constructor(parts: SparseParts) {
+    super('SparseEncoder', parts)
+  }
+
+  /**
+   * Loads a model from a local folder, the Hugging Face cache, or the Hugging Face hub, in this order. Folders of SparseEncoder of
+   * sentence-transformers 5.x and 6.x and plain …ForMaskedLM folders are understood.
+   * @param idOrPath a folder, or a hub id; a bare name means one of `sparse-encoder/`.
+   * @throws SentenceTorchError ERR_NOT_FOUND, ERR_INVALID_MODEL (also for the folder of another class, which it names),
+   * ERR_INVALID_TENSORS, ERR_NOT_IMPLEMENTED, ERR_UNSUPPORTED, ERR_NETWORK, ERR_ADDON_LOAD, ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION
+   */
+  static async load(idOrPath: string, options: SparseLoadOptions = {}): Promise<SparseEncoder> {
+    return loadWith(loadAddon, idOrPath, options)
+  }
+
+  /** Width of an embedding: the words of the vocabulary. */
+  get embeddingDimension(): number {
+    return this.use().encoder.embeddingDimension
+  }
+
+  /** Tokens to which texts are cut, special tokens included. Settable, up to the number of position embeddings. */
+  get maxSeqLength(): number {
+    return this.parts.tokenizer.maxSeqLength
+  }
+
+  set maxSeqLength(value: number) {
+    const { tokenizer, folder } = this.use()
+    checkInteger('maxSeqLength', value ?? null, 1, folder.description.positions ?? undefined)
+    tokenizer.maxSeqLength = value
+  }
+
+  /** What `similarity` computes: `cosine`, `dot`, `euclidean` or `manhattan`; `dot` where it is not set. Settable. */
+  get similarityFnName(): Metric {
+    return this.parts.folder.similarityFnName ?? 'dot'
+  }
+
+  set similarityFnName(value: Metric) {
+    checkSimilarity(value ?? null)
+    this.parts.folder.similarityFnName = value
+  }
+
+  /** Values that are kept of every embedding, those furthest from 0; null for all. Settable. */
+  get maxActiveDims(): number | null {
+    return this.parts.folder.maxActiveDims
+  }
+
+  set maxActiveDims(value: number | null) {
+    if (value !== null) checkInteger('maxActiveDims', value, 1)
+    this.parts.folder.maxActiveDims = value
+  }
+
+  /** The modules in order, with their settings. */
+  get modules(): readonly ModuleDescription[] {
+    const { folder, tokenizer } = this.parts
+    const { layers, width } = folder.description
+    const first = { type: folder.first, architecture: folder.architecture, maxSeqLength: tokenizer.maxSeqLength }
+    return [{ ...first, layers, hiddenSize: width }, ...folder.modules.map(({ spec }) => ({ ...spec }))]
+  }
+
+  /** The modules as Python prints them; `console.log(model)` shows the same. */
+  override toString(): string {
+    return sparseText(this.parts.folder)
+  }
+
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return this.toString()
+  }
+
+  /**
+   * Token ids of texts, padded to the longest: `inputIds`, `attentionMask` (1 for tokens, 0 for padding) and, for models with several
+   * token types, `tokenTypeIds`, each [texts, longest].
+   * @throws SentenceTorchError ERR_INVALID_ARGUMENT for a text that is no string, by its index
+   */
+  async tokenize(texts: readonly string[]): Promise<Features> {
+    const { tokenizer, folder } = this.use()
+    return tokenize(tokenizer, copyTexts(texts), folder.description.tokenTypes > 1)
+  }
+
+  /**
+   * What the modules make of features: `sentenceEmbedding`, dense [texts, dimension], and the transformer's states of the tokens,
+   * `tokenEmbeddings` [texts, longest, hidden size]. Python has the logits of all tokens there, which never stand whole here.
+   * @throws SentenceTorchError ERR_INVALID_ARGUMENT for features that do not fit
+   */
+  async forward(features: Features): Promise<Awaited<ReturnType<typeof forward>>> {
+    const { encoder, folder } = this.use()
+    return forward(encoder, folder.description, features, {})
+  }
+
+  /** @internal Features of each column as the engine reads them, for training. */
+  packFeatures(columns: readonly Features[]): ReturnType<typeof packColumns> {
+    return packColumns(columns, this.use().folder.description.vocabulary)
+  }
+
+  /**
+   * Embeds texts, one or several: a row for each, in their order. Computed in batches sorted by length, off the JavaScript thread;
+   * several calls may run at once. Texts, options and settings are those at the call, whatever happens to them later.
+   * Source: sentence-transformers `SparseEncoder.encode`.
+   * @throws SentenceTorchError ERR_INVALID_ARGUMENT (a text that is no string, by its index), ERR_INVALID_DATA (a text without tokens),
+   * ERR_UNKNOWN_OPTION, ERR_NOT_IMPLEMENTED, ERR_ABORTED, ERR_DISPOSED
+   */
+  async encode(input: string | readonly string[], given: SparseEncodeOptions = {}): Promise<SparseEmbeddings> {
+    const texts = typeof input === 'string' ? [input] : copyTexts(input)
+    checkSparseEncodeOptions(given)
+    const options = { ...given }
+    const prompt = this.promptOf(options)
+    const { encoder, tokenizer } = this.use()
+    const { embeddingDimension } = encoder
+    const { maxActiveDims = this.maxActiveDims, batchSize = 32, signal, priority, maxBatchTokens } = options
+    throwIfAborted(signal)
+    const progress = options.showProgressBar && texts.length > 0 ? new EncodeProgress(texts.length) : undefined
+    const rows = new Array<SparseRow>(texts.length)
+    await encodeTexts({
+      ...{ encoder, tokenizer, texts, prompt, output: 'sentence_embedding' as const },
+      ...{ batchSize, priority, maxBatchTokens, maxRows: Math.max(1, Math.floor(JOB_NUMBERS / embeddingDimension)) },
+      ...(signal ? { signal } : {}),
+      ...(progress ? { onDone: (done: number) => progress.update(done) } : {}),
+      put: (index, values) => {
+        rows[index] = sparseRow(values, maxActiveDims)
+      },
+    })
+    return SparseEmbeddings.fromRows(rows, embeddingDimension)
+  }
+
+  /** `encode` with the prompt named `query`, unless another is given. Source: `SparseEncoder.encode_query`. */
+  async encodeQuery(input: string | readonly string[], options: SparseEncodeOptions = {}): Promise<SparseEmbeddings> {
+    return this.encode(input, this.#withPrompt(options, 'query'))
+  }
+
+  /**
+   * `encode` with the first prompt there is of `document`, `passage`, `corpus`, unless another is given. As in Python, every
+   * model has `document`, '' unless set. Source: `SparseEncoder.encode_document`.
+   */
+  async encodeDocument(
+    input: string | readonly string[],
+    options: SparseEncodeOptions = {},
+  ): Promise<SparseEmbeddings> {
+    return this.encode(input, this.#withPrompt(options, 'document'))
+  }
+
+  /** @internal What `encodeQuery` or `encodeDocument` puts in front of every text. */
+  promptFor(side: 'query' | 'document'): string {
+    return this.promptOf(this.#withPrompt({}, side))
+  }
+
+  /**
+   * Similarity (`similarityFnName`) of every row of `a` with every row of `b`: [rows of a, rows of b].
+   * @throws SentenceTorchError ERR_INVALID_ARGUMENT when the dimensions differ
+   */
+  similarity(a: SparseEmbeddings, b: SparseEmbeddings): Embeddings {
+    return sparseSimilarity(this.similarityFnName, a, b)
+  }
+
+  /**
+   * Similarity (`similarityFnName`) of row i of `a` with row i of `b`, for every i: [rows].
+   * @throws SentenceTorchError ERR_INVALID_ARGUMENT when the dimensions or the numbers of rows differ
+   */
+  similarityPairwise(a: SparseEmbeddings, b: SparseEmbeddings): Float32Array {
+    return pairwiseSparseSimilarity(this.similarityFnName, a, b)
+  }
+
+  /**
+   * The words of each row with their weights, the highest first (of equal ones the first in the vocabulary).
+   * @param topK words of a row at most; default: all
+   * Source: sentence-transformers `SparseEncoder.decode`.
+   * @throws SentenceTorchError ERR_INVALID_ARGUMENT for embeddings of another dimension
+   */
+  decode(embeddings: SparseEmbeddings, topK?: number): WeightedToken[][] {
+    const { tokenizer } = this.use()
+    checkInteger('topK', topK, 1)
+    checkSparse('embeddings', embeddings)
+    const { embeddingDimension } = this
+    if (embeddings.dimension !== embeddingDimension)
+      throw invalidArgument('embeddings', `embeddings of dimension ${embeddingDimension}`, embeddings.dimension)
+    return Array.from({ length: embeddings.length }, (_, i) => {
+      const { indices, values } = embeddings.row(i)
+      const order = Array.from(indices, (_, k) => k).sort((a, b) => values[b]! - values[a]! || a - b)
+      const kept = order.slice(0, topK)
+      const tokens = tokenizer.tokensOf(kept.map((k) => indices[k]!))
+      return kept.map((k, n) => ({ token: tokens[n] ?? '', weight: values[k]! }))
+    })
+  }
+
+  /** How many values of embeddings are not 0. Source: sentence-transformers `SparseEncoder.sparsity`. */
+  static sparsity(embeddings: SparseEmbeddings): Sparsity {
+    checkSparse('embeddings', embeddings)
+    const { length, dimension, indices } = embeddings
+    if (length === 0) return { activeDims: 0, sparsityRatio: 1 }
+    const activeDims = indices.length / length
+    return { activeDims, sparsityRatio: 1 - activeDims / dimension }
+  }
+
+  /**
+   * What one text and others have in common: the products of their values, where they are above 0.
+   * @param one a single row
+   * Source: sentence-transformers `SparseEncoder.intersection`.
+   * @throws SentenceTorchError ERR_INVALID_ARGUMENT for several rows as `one`, and for another dimension
+   */
+  static intersection(one: SparseEmbeddings, others: SparseEmbeddings): SparseEmbeddings {
+    checkDimensions(one, others)
+    if (one.length !== 1) throw invalidArgument('embeddings1', 'one row', one.length)
+    const row = one.row(0)
+    const rows = Array.from({ length: others.length }, (_, i) => intersectRows(row, others.row(i)))
+    return SparseEmbeddings.fromRows(rows, one.dimension)
+  }
+
+  /** {@link SparseEncoder.sparsity} */
+  sparsity(embeddings: SparseEmbeddings): Sparsity {
+    return SparseEncoder.sparsity(embeddings)
+  }
+
+  /** {@link SparseEncoder.intersection} */
+  intersection(one: SparseEmbeddings, others: SparseEmbeddings): SparseEmbeddings {
+    return SparseEncoder.intersection(one, others)
+  }
+
+  /**
+   * The metrics of an evaluator; `evaluator.evaluate(model)` also says which is the primary one.
+   * @param outputPath folder for the evaluator's CSV file; none is written without it
+   * Source: sentence-transformers `SparseEncoder.evaluate`.
+   */
+  async evaluate(evaluator: ModelEvaluator<SparseEncoder>, outputPath?: string): Promise<Record<string, number>> {
+    return evaluateModel(this, evaluator, outputPath)
+  }
+
+  /** @internal */
+  get cardKind(): 'texts' {
+    return 'texts'
+  }
+
+  /** @internal README.md of the model in the folder `target`; undefined where no training has told what to say. */
+  async cardText(target: string): Promise<string | undefined> {
+    const card = this.#fullCard(target)
+    return card && fullModelCard(card)
+  }
+
+  #fullCard(target: string): FullCard | undefined {
+    const { tokenizer, id } = this.parts
+    const training = this.trainingFacts?.()
+    const baseModel = id ?? training?.baseModel
+    const kind = sparseEncoderKind(this, target)
+    return training && { kind, baseModel, maxSeqLength: tokenizer.maxSeqLength, modelText: this.toString(), training }
+  }
+
+  protected savedModules(): { type: ModuleName; path: string }[] {
+    const { folder } = this.parts
+    const { paths } = sparseModuleList(folder)
+    return folder.modules.map(({ type }, i) => ({ type, path: paths[i]! }))
+  }
+
+  protected writer(target: string, adapter: SavedAdapter | undefined): (folder: string) => Promise<void> {
+    const { folder, encoder, names, tokenizer, addon, id, ownHead } = this.use()
+    const settings = { ...folder, prompts: { ...folder.prompts }, maxSeqLength: tokenizer.maxSeqLength }
+    const card = {
+      target,
+      ...(id === undefined ? {} : { baseModel: id }),
+      embeddingDimension: this.embeddingDimension,
+      similarityFnName: this.similarityFnName,
+      version: addon.runtime().addonVersion,
+      full: this.#fullCard(target),
+    }
+    return (path) => writeSparseFolder(path, settings, { encoder, names, ownHead }, card, adapter)
+  }
+
+  protected async openWeights(path: string): Promise<WeightFiles> {
+    const { addon } = this.parts
+    const folder = await readSparseFolder(path, () => addon)
+    return (await openMaskedWeights(folder, folder.config)).weights
+  }
+
+  #withPrompt(options: SparseEncodeOptions, side: 'query' | 'document'): SparseEncodeOptions {
+    if (options.prompt !== undefined || options.promptName !== undefined) return options
+    const promptName = PROMPT_NAMES[side].find((name) => Object.hasOwn(this.prompts, name))
+    return promptName === undefined ? options : { ...options, promptName }
+  }
+}
+
+function copyTexts(given: unknown): string[] {
+  if (!Array.isArray(given)) throw invalidArgument('texts', 'a string or an array of strings', given)
+  const texts = given.slice()
+  const wrong = texts.findIndex((text) => typeof text !== 'string')
+  if (wrong !== -1) throw invalidArgument(`texts[${wrong}]`, 'a string', texts[wrong])
+  return texts
+}
+
+/** @internal `SparseEncoder.load` with another engine; the tests' entrance. */
+export async function loadWith(
+  getAddon: () => NativeAddon,
+  idOrPath: string,
+  options: SparseLoadOptions,
+): Promise<SparseEncoder> {
+  return create(await loadSparseParts(getAddon, idOrPath, options))
+}

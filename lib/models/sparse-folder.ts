@@ -1,0 +1,84 @@
+import { join } from 'node:path'
+import { describe, SentenceTorchError } from '../errors.js'
+import type { ConfigObject, Metric, NativeAddon } from '../native/types.js'
+import { type FirstModule, readTransformer } from './first-module.js'
+import { FILL_MASK, modelConfigSchema, positiveInteger, promptsOf } from './folder-config.js'
+import { readJson } from './json.js'
+import { isMasked, type MaskedModel, maskedModel } from './masked-model.js'
+import { type ModuleEntry, modulesSchema, readModuleList, readModules } from './model-folder.js'
+import { checkModelClass } from './model-type.js'
+import { checkSparseOrder, type FolderModule, placeModule } from './modules/index.js'
+import { SpladePooling } from './modules/splade-pooling.js'
+
+/** Settings of a sparse encoder. */
+export interface SparseSettings {
+  /** Prompts by name; `query` and `document` are always there, '' when unset. */
+  prompts: Record<string, string>
+  defaultPromptName: string | null
+  /** Null: unset, and `dot` is computed. */
+  similarityFnName: Metric | null
+  maxActiveDims: number | null
+  /** Members of config_sentence_transformers.json that this package does not know. */
+  extraModelConfig: ConfigObject
+}
+
+/** A sparse encoder's folder as read: everything but the weights. */
+export interface SparseFolder extends FirstModule, SparseSettings {
+  path: string | undefined
+  description: MaskedModel
+  /** The modules after the first one, in order. */
+  modules: FolderModule[]
+}
+
+/**
+ * Reads the folder of a SparseEncoder of sentence-transformers 5.x or 6.x, or a plain …ForMaskedLM folder (with the highest weight of
+ * each word).
+ * @param getAddon brings the engine, once there is a config.json
+ * @param base folder of the model that the folder has an adapter for
+ * @throws SentenceTorchError ERR_NOT_FOUND, ERR_INVALID_MODEL, ERR_NOT_IMPLEMENTED or ERR_UNSUPPORTED, naming the file
+ */
+export async function readSparseFolder(
+  path: string,
+  getAddon: () => NativeAddon,
+  base?: string,
+): Promise<SparseFolder & { path: string; transformerPath: string }> {
+  const settings = await readSettings(join(path, 'config_sentence_transformers.json'))
+  const modulesFile = join(path, 'modules.json')
+  const entries = readModuleList(await readJson(modulesFile, modulesSchema), modulesFile, checkSparseOrder)
+  const own = join(path, entries?.[0]?.path ?? '')
+  const first = await readTransformer(own, getAddon, base === path ? own : base, FILL_MASK)
+  const transformerPath = base ?? own
+  const configFile = join(transformerPath, 'config.json')
+  if (!entries && !isMasked(first.config)) {
+    const { architectures } = first.config
+    throw new SentenceTorchError(
+      'ERR_NOT_IMPLEMENTED',
+      `${configFile} names the architectures ${describe(architectures)}; built are folders of …ForMaskedLM. Python would put a ` +
+        'SparseAutoEncoder behind another model, which is not built yet',
+    )
+  }
+  const description = maskedModel(first.description, first.config, configFile)
+  const { width, layers, vocabulary } = description
+  const input = { width, layers, vocabulary }
+  const modules = entries
+    ? await readModules(path, entries.slice(1) as ModuleEntry[], input)
+    : [placeModule(new SpladePooling(), 1, input, { name: path, code: 'ERR_INVALID_MODEL' })]
+  return { path, ...first, transformerPath, description, ...settings, modules }
+}
+
+/** config_sentence_transformers.json; defaults when there is none. */
+async function readSettings(file: string): Promise<SparseSettings> {
+  const none = { model_type: undefined, prompts: {}, default_prompt_name: undefined }
+  const found = (await readJson(file, modelConfigSchema)) ?? none
+  const { prompts, default_prompt_name, similarity_fn_name, max_active_dims, model_type, __version__, ...extra } =
+    found as typeof found & ConfigObject
+  checkModelClass(model_type, 'SparseEncoder', file)
+  const similarities: unknown[] = ['cosine', 'dot', 'euclidean', 'manhattan']
+  return {
+    ...promptsOf(found, { query: '', document: '' }, file),
+    // Those of multi-vector models are left out, as in Python.
+    similarityFnName: similarities.includes(similarity_fn_name) ? (similarity_fn_name as Metric) : null,
+    maxActiveDims: max_active_dims == null ? null : positiveInteger(max_active_dims, 'max_active_dims', file),
+    extraModelConfig: extra as ConfigObject,
+  }
+}

@@ -1,0 +1,78 @@
+import { invalidArgument, SentenceTorchError } from '../errors.js'
+import { throwIfAborted } from '../io/abort.js'
+import type { NativeAddon } from '../native/types.js'
+import { checkInteger } from '../options.js'
+import type { BaseParts } from './base-model.js'
+import { resolveModel } from './hub.js'
+import { noSuchPrompt } from './load-errors.js'
+import { filled, findAdapter, makeTokenizer, startEngine, withAdapter } from './load-parts.js'
+import { openMaskedWeights } from './masked-model.js'
+import { readSparseFolder, type SparseFolder } from './sparse-folder.js'
+import { checkSparseLoadOptions, type SparseLoadOptions } from './sparse-options.js'
+
+/** What a loaded sparse encoder is made of. */
+export interface SparseParts extends BaseParts {
+  folder: SparseFolder
+  /** Whether the last layer over the words has a matrix of its own. */
+  ownHead: boolean
+}
+
+/**
+ * Finds, reads and checks a model and hands its weights to the engine.
+ * @param getAddon brings the engine, once there is a folder with a config.json.
+ */
+export async function loadSparseParts(
+  getAddon: () => NativeAddon,
+  idOrPath: string,
+  options: SparseLoadOptions,
+): Promise<SparseParts> {
+  if (typeof idOrPath !== 'string' || idOrPath === '')
+    throw invalidArgument('idOrPath', 'a folder or a hub id', idOrPath)
+  checkSparseLoadOptions(options)
+  const { signal } = options
+  const what = `Loading ${idOrPath}`
+  throwIfAborted(signal, what)
+  const { path, id } = await resolveModel(idOrPath, { ...options, organization: 'sparse-encoder' })
+  const adapter = await findAdapter(path, options)
+  const read = await readSparseFolder(path, getAddon, adapter?.base.path)
+  const folder = withOptions(read, options)
+  const tokenizer = makeTokenizer(folder)
+  checkVocabulary(tokenizer.vocabSize, folder, path)
+  throwIfAborted(signal, what)
+  const { weights, ownHead } = await openMaskedWeights(read, folder.config, options.ignoreTensors)
+  try {
+    throwIfAborted(signal, what)
+    const engine = startEngine(getAddon(), folder, false, options, { ownHead })
+    return await filled(engine.encoder, async () => {
+      const { names } = await weights.load(engine.encoder, [], signal)
+      const parts = { ...engine, tokenizer, folder, names, id, ownHead }
+      return adapter ? withAdapter(parts, path, adapter) : parts
+    })
+  } finally {
+    await weights.close()
+  }
+}
+
+/** The words of an embedding are those of the tokenizer. */
+function checkVocabulary(tokens: number, { description }: SparseFolder, path: string): void {
+  if (tokens <= description.vocabulary) return
+  const message = `Expected at most ${description.vocabulary} tokens, the vocab_size of config.json, in the tokenizer of ${path}, found ${tokens}`
+  throw new SentenceTorchError('ERR_INVALID_MODEL', message)
+}
+
+/** The folder's settings under those of the caller. */
+function withOptions<F extends SparseFolder>(folder: F, options: SparseLoadOptions): F {
+  checkInteger('maxSeqLength', options.maxSeqLength, 1, folder.description.positions ?? undefined)
+  const prompts = { ...folder.prompts, ...options.prompts }
+  const defaultPromptName = options.defaultPromptName ?? folder.defaultPromptName
+  if (defaultPromptName !== null && !Object.hasOwn(prompts, defaultPromptName)) {
+    throw noSuchPrompt('defaultPromptName', defaultPromptName, prompts)
+  }
+  return {
+    ...folder,
+    ...{ prompts, defaultPromptName },
+    similarityFnName: options.similarityFnName ?? folder.similarityFnName,
+    maxActiveDims: options.maxActiveDims ?? folder.maxActiveDims,
+    maxSeqLength: options.maxSeqLength ?? folder.maxSeqLength,
+  }
+}
