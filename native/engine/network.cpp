@@ -77,7 +77,12 @@ Network::Network(const EncoderSpec& spec)
     if (!heads_.empty() && spec.modules[i].string("type") == "Normalize" && heads_.back()->normalize()) continue;
     heads_.push_back(make_head_at(i, layout));
     if (const ParameterRows* rows = heads_.back()->rows()) rows_ = *rows;
-    width_ = heads_.back()->width();
+    const int64_t vectors = heads_.back()->token_width();
+    check(vectors > 0 ? multi_vector_ || width_ == 0 : !multi_vector_, "ERR_NOT_IMPLEMENTED", "Module ", i + 1, ", ",
+          spec.modules[i].string("type"), ", is not built in this place: expected modules over the sentence embedding, ",
+          "from Pooling on, or modules over token embeddings alone");
+    multi_vector_ = vectors > 0;
+    width_ = multi_vector_ ? vectors : heads_.back()->width();
     reads_outputs_ = reads_outputs_ || heads_.back()->reads_outputs();
     for (ParamId id : heads_.back()->parameters()) head_parameters_.push_back(id);
   }
@@ -113,7 +118,8 @@ std::unique_ptr<Head> Network::make_head_at(size_t index, Layout& layout) const 
     const SharedWords words{.table = model_->token_table(), .head = !spec_.own_head};
     return make_splade_pooling(spec_.architecture, spec_.config, module, words, "0.", layout);
   }
-  return make_head(module, std::to_string(index + 1) + ".", sizes.width, width_, layout);
+  const int64_t token_width = multi_vector_ ? width_ : sizes.width;
+  return make_head(module, std::to_string(index + 1) + ".", token_width, width_, layout);
 }
 
 void Network::prepare() {
@@ -178,26 +184,27 @@ HeadState Network::run_heads(const Pass& pass, const at::Tensor& tokens_TD, cons
                              const std::vector<at::Tensor>& parameters, const at::Tensor& rows_KD) const {
   HeadState state{pass, tokens_TD, {}, outputs_TD, parameters, rows_KD};
   for (const auto& head : heads_) head->forward(state);
+  if (multi_vector_) leave_hidden_out(state);
   return state;
 }
 
-at::Tensor Network::encode(const Rows& batch, EncoderOutput output) {
+at::Tensor Network::encode(const Rows& batch, EncoderOutput output, std::vector<int32_t>* counts) {
   const at::NoGradGuard no_grad;
-  if (!device_.is_cpu()) return encode(Input(batch, device_), output);
+  if (!device_.is_cpu()) return encode(Input(batch, device_), output, counts);
   std::vector<at::Tensor> blocks;
   for (int64_t begin = 0; begin < batch.rows();) {
     int64_t end = begin + 1;
     while (end < batch.rows() && batch.offsets[end + 1] - batch.offsets[begin] <= kBlockTokens) ++end;
     const bool all = begin == 0 && end == batch.rows();
     const Rows block = all ? Rows() : batch.slice(begin, end);
-    blocks.push_back(encode(Input(all ? batch : block, device_), output));
+    blocks.push_back(encode(Input(all ? batch : block, device_), output, counts));
     begin = end;
     if (!all) yield_here();
   }
   return blocks.size() == 1 ? blocks[0] : at::cat(blocks, output == EncoderOutput::kHiddenStates ? 1 : 0);
 }
 
-at::Tensor Network::encode(const Input& input, EncoderOutput output) {
+at::Tensor Network::encode(const Input& input, EncoderOutput output, std::vector<int32_t>* counts) {
   settle(input.batch, head_parameters_, parameters_);
   // Another encode() may run inside of this one.
   Borrowed memory(workspace_, device_);
@@ -219,6 +226,13 @@ at::Tensor Network::encode(const Input& input, EncoderOutput output) {
   if (tokens && !reads_outputs_) return tokens_TD.to(master, false, true);
   const std::vector<at::Tensor> parameters = parameters_.layout.views(parameters_.flat());
   const HeadState state = run_heads(pass, tokens_TD.to(master), outputs_TD, parameters, head_rows());
+  if (output == EncoderOutput::kVectors) {
+    for (size_t row = 0; row + 1 < state.offsets.size(); ++row) {
+      counts->push_back(state.offsets[row + 1] - state.offsets[row]);
+    }
+    // Modules that change nothing leave the states where they were.
+    return state.tokens_TD.is_alias_of(tokens_TD) ? state.tokens_TD.clone() : state.tokens_TD;
+  }
   // A head that reads layers has made other token embeddings of them.
   return tokens ? state.tokens_TD : state.sentence_RD;
 }

@@ -29,6 +29,9 @@ class Network {
     at::Tensor embeddings_RD;
     std::vector<at::Tensor> layers_RD;
     at::Tensor tokens_TD;
+    // Of a model with a vector for each token, whose embeddings_RD are the vectors of all rows: where each row begins,
+    // [rows + 1]. Else empty.
+    std::vector<int32_t> offsets;
   };
   struct Wanted {
     bool layers = false, tokens = false;
@@ -78,7 +81,10 @@ class Network {
   const Decoder* decoder() const { return decoder_.get(); }
   const GeneratorSpec& generator() const { return *generator_; }
   Workspace& decoder_workspace() { return decoder_workspace_; }
+  // Of an embedding, or of a vector.
   int64_t embedding_width() const { return width_; }
+  // Whether the modules leave a vector for each token (of those that count), in place of one embedding.
+  bool is_multi_vector() const { return multi_vector_; }
   at::Device device() const { return device_; }
   Parameters& parameters() { return parameters_; }
   const Parameters& parameters() const { return parameters_; }
@@ -93,8 +99,9 @@ class Network {
   bool takes_fixed() const;
   void set_compute(at::ScalarType compute);
 
-  // [rows, width], [T, width], [rows, width] or [layers + 1, T, width] in the master dtype.
-  at::Tensor encode(const Rows& batch, EncoderOutput output);
+  // [rows, width], [T, width], [rows, width], [layers + 1, T, width] or [vectors, width] in the master dtype.
+  // `counts`: gets the number of vectors of each row, where these are asked for.
+  at::Tensor encode(const Rows& batch, EncoderOutput output, std::vector<int32_t>* counts = nullptr);
   void dispose();
 
  private:
@@ -113,7 +120,7 @@ class Network {
   std::map<ParamId, LowRank> add_to(Layout& layout, const AdapterSpec& adapter, bool active) const;
   std::vector<AdapterSpec>::iterator find_adapter(const std::string& name);
   Initial initial(const TensorInfo& info) const;
-  at::Tensor encode(const Input& input, EncoderOutput output);
+  at::Tensor encode(const Input& input, EncoderOutput output, std::vector<int32_t>* counts);
   // `outputs_TD`: those of all layers, in the master dtype; empty unless a head reads them.
   // `rows_KD`: of head_rows().
   HeadState run_heads(const Pass& pass, const at::Tensor& tokens_TD, const std::vector<at::Tensor>& outputs_TD,
@@ -142,6 +149,7 @@ class Network {
   std::vector<ParamId> head_parameters_, bare_head_parameters_;
   std::optional<ParameterRows> rows_;  // that a head reads
   int64_t width_ = 0;
+  bool multi_vector_ = false;
   bool reads_outputs_ = false;  // whether a head reads the outputs of all layers
 };
 

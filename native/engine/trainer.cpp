@@ -105,7 +105,7 @@ std::optional<StepReport> Trainer::step(const PackedBatch& batch, const StepOpti
     found = differentiate(impl_->loss_at(options.loss), context, pending.outputs, options.loss_scale);
   }
   impl_->backward(pending, found, options);
-  return impl_->finish(batch, pending.outputs.embeddings_RD, found.value, options);
+  return impl_->finish(batch, Impl::shown(batch, pending.outputs), found.value, options);
 }
 
 Evaluation Trainer::evaluate(const PackedBatch& batch, int64_t loss) {
@@ -117,7 +117,7 @@ Evaluation Trainer::evaluate(const PackedBatch& batch, int64_t loss) {
   const LossNeeds needs = owned.loss->needs();
   std::optional<ChunkedPass> pass;  // its outputs may lie in this pass's memory
   Network::Output outputs;
-  if (needs.layers || needs.tokens || needs.twin) {
+  if (needs.layers || needs.tokens || needs.twin || needs.vectors) {
     const ChunkPlan plan{.twin = needs.twin ? impl_->twin.get() : nullptr};
     pass.emplace(batch, plan_chunks(batch, network, plan), impl_->dropout_key(),
                  Network::Wanted{needs.layers, needs.tokens, false, false});

@@ -45,6 +45,7 @@ const trainingFloors = [
     'base-trainer',
     'sentence-transformer-trainer',
     'cross-encoder-trainer',
+    'multi-vector-encoder-trainer',
     'seq2seq-trainer',
     'legacy',
     'index',

@@ -3,8 +3,10 @@ import type { ConfigObject } from '../../native/types.js'
 import { wrongClass } from '../model-type.js'
 import { Dense } from './dense.js'
 import { Dropout } from './dropout.js'
+import { HierarchicalTokenPooling } from './hierarchical-token-pooling.js'
 import { LayerNorm } from './layer-norm.js'
 import type { ModelModule, ModuleInput, ModuleOrigin, ModuleType, PlacedModule } from './module.js'
+import { MultiVectorMask } from './multi-vector-mask.js'
 import { Normalize } from './normalize.js'
 import { Pooling } from './pooling.js'
 import { SpladePooling } from './splade-pooling.js'
@@ -13,6 +15,7 @@ import { WeightedLayerPooling } from './weighted-layer-pooling.js'
 /** The modules after the first one, by the last component of their Python type. */
 const MODULES = {
   ...{ Pooling, Dense, Normalize, LayerNorm, Dropout, WeightedLayerPooling },
+  ...{ MultiVectorMask, HierarchicalTokenPooling },
   SpladePooling,
 } satisfies Record<string, ModuleType>
 export type ModuleName = keyof typeof MODULES
@@ -25,7 +28,7 @@ export type FirstModuleName = (typeof FIRST)[number]
 const NOT_BUILT = new Set(
   (
     'Router Asym CNN LSTM WordEmbeddings WordWeights BoW CLIPModel SparseAutoEncoder SparseStaticEmbedding ' +
-    'MultiVectorMask LogitScore'
+    'LogitScore'
   ).split(' '),
 )
 
@@ -78,9 +81,12 @@ export function moduleType(type: string, where: string): FirstModuleName | Modul
   )
 }
 
-/** @throws SentenceTorchError `code` unless the modules can stand behind each other */
+/** @throws SentenceTorchError `code` unless the modules of a SentenceTransformer can stand behind each other */
 export function checkOrder(types: readonly (FirstModuleName | ModuleName)[], where: string, code: ErrorCode): void {
   if (types.includes('SpladePooling')) throw wrongClass(`${where} lists SpladePooling`, 'SparseEncoder')
+  if (types.some((type) => type === 'MultiVectorMask' || type === 'HierarchicalTokenPooling')) {
+    throw wrongClass(`${where} lists ${types.join(', ')}`, 'MultiVectorEncoder')
+  }
   const order = types.map((type) => (type === 'WeightedLayerPooling' || type === 'Pooling' ? type : 'Other')).join(' ')
   const isStatic = types[0] === 'StaticEmbedding'
   const first = isStatic || types[0] === 'Transformer'
