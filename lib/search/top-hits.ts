@@ -25,7 +25,7 @@ export class HitLists {
    * Merges the hits of a piece of the corpus, `k` for every query.
    * @param first index of the piece's first document
    */
-  protected async take(blocks: AsyncIterable<Block>, k: number, first: number): Promise<void> {
+  protected async take(blocks: AsyncIterable<Block> | Iterable<Block>, k: number, first: number): Promise<void> {
     const slice = new TimeSlice()
     for await (const block of blocks) {
       for (let i = 0; i < block.rows; i++) {
