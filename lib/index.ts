@@ -117,6 +117,7 @@ export {
   type IndexHit,
   type IndexPrecision,
   type IndexRows,
+  type IndexRowsLike,
   type IndexSearchOptions,
 } from './search/embedding-index/embedding-index.js'
 export type { AskOptions, NegativeWriter, PairJudge } from './search/hard-negatives/judge.js'

@@ -1,4 +1,4 @@
-import { built, notBuilt, onlyHere, type Row } from './row.js'
+import { built, onlyHere, type Row } from './row.js'
 
 const TEST = 'test/parity/evaluators.test.ts'
 const SCRIPT = 'test/parity/make_evaluators.py'
