@@ -231,8 +231,8 @@ Napi::Float64Array to_borrowed_doubles(Napi::Value value, const std::string& fie
 
 PackedBatch to_batch(Napi::Value value) {
   const Fields fields(value, "batch",
-                      {"ids", "offsets", "tokenTypes", "promptLengths", "attended", "queries", "columns", "labels", "labelShape", "lists",
-                       "guide", "guideDimension", "textIds", "targets"});
+                      {"ids", "offsets", "tokenTypes", "promptLengths", "attended", "queries", "columns", "labels",
+                       "labelShape", "lists", "guide", "guideDimension", "textIds", "targets"});
   PackedBatch batch;
   batch.ids = copy(to_integers(fields.get("ids"), "batch.ids"));
   batch.offsets = copy(to_integers(fields.get("offsets"), "batch.offsets"));

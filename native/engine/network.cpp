@@ -79,7 +79,8 @@ Network::Network(const EncoderSpec& spec)
     if (const ParameterRows* rows = heads_.back()->rows()) rows_ = *rows;
     const int64_t vectors = heads_.back()->token_width();
     check(vectors > 0 ? multi_vector_ || width_ == 0 : !multi_vector_, "ERR_NOT_IMPLEMENTED", "Module ", i + 1, ", ",
-          spec.modules[i].string("type"), ", is not built in this place: expected modules over the sentence embedding, ",
+          spec.modules[i].string("type"),
+          ", is not built in this place: expected modules over the sentence embedding, ",
           "from Pooling on, or modules over token embeddings alone");
     multi_vector_ = vectors > 0;
     width_ = multi_vector_ ? vectors : heads_.back()->width();
