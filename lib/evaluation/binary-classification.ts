@@ -7,13 +7,15 @@ import {
   checkColumns,
   checkCommon,
   checkSimilarities,
-  contextCells,
+  denseKind,
+  type EvaluatorKind,
   invalidData,
   named,
   type SimilarityName,
   suffix,
 } from './common.js'
-import { appendCsv, pythonFloat, pythonFloat32 } from './csv.js'
+import { pythonFloat, pythonFloat32 } from './csv.js'
+import { appendRow } from './csv-row.js'
 import { embedOnce } from './embed.js'
 import type { EvaluatedModel, EvaluatedRows, EvaluationContext, EvaluationResult } from './evaluator.js'
 import { type LabelledTexts, numberLabels, textColumns } from './input-examples.js'
@@ -47,9 +49,12 @@ export class BinaryClassificationEvaluator extends SentenceEvaluator {
   override readonly name: string
   readonly #options: BinaryClassificationEvaluatorOptions
 
-  constructor(options: BinaryClassificationEvaluatorOptions) {
+  constructor(
+    options: BinaryClassificationEvaluatorOptions,
+    kind: EvaluatorKind = denseKind('BinaryClassificationEvaluator'),
+  ) {
     super()
-    const where = 'BinaryClassificationEvaluator'
+    const { where } = kind
     const names = ['sentences1', 'sentences2', 'labels', 'similarityFnNames']
     checkOptions(where, options, [...names, ...COMMON_OPTIONS])
     const { sentences1, sentences2, labels } = options
@@ -59,7 +64,7 @@ export class BinaryClassificationEvaluator extends SentenceEvaluator {
       throw invalidData(`${where}: expected 0 or 1 in labels, row ${wrong}, but found ${describe(labels[wrong])}`)
     }
     checkCommon(where, options)
-    checkSimilarities(where, options.similarityFnNames)
+    checkSimilarities(where, options.similarityFnNames, undefined, kind.similarities)
     this.name = options.name ?? ''
     this.#options = ownCopy(options)
   }
@@ -93,11 +98,11 @@ export class BinaryClassificationEvaluator extends SentenceEvaluator {
         rows ??= { kind: 'pairs', texts1: sentences1, texts2: sentences2, gold: labels, scores: similarities }
     }
     if (context.outputPath !== undefined && writeCsv) {
-      await appendCsv(
-        context.outputPath,
+      await appendRow(
+        context,
         `binary_classification_evaluation${suffix(this.name)}_results.csv`,
-        ['epoch', 'steps', ...functions.flatMap((fn) => CSV_METRICS.map((metric) => `${fn}_${metric}`))],
-        [...contextCells(context), ...scores.flatMap(cells)],
+        functions.flatMap((fn) => CSV_METRICS.map((metric) => `${fn}_${metric}`)),
+        scores.flatMap(cells),
       )
     }
     const metrics: Record<string, number> = {}

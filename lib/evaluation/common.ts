@@ -1,6 +1,7 @@
 /** Shared parts of the evaluators: options with one meaning everywhere, their checks, and the form of a result. */
 import { describe, invalidArgument, SentenceTorchError } from '../errors.js'
 import { checkInteger, checkOneOf, checkOptions, checkType, listOfNames } from '../options.js'
+import { metricOf } from '../search/score-function.js'
 import { pythonFloat } from './csv.js'
 import type { EvaluatedRows, EvaluationContext, EvaluationResult, MetricItems } from './evaluator.js'
 
@@ -8,6 +9,21 @@ export { mean } from './mean.js'
 
 export const SIMILARITY_NAMES = ['cosine', 'dot', 'euclidean', 'manhattan'] as const
 export type SimilarityName = (typeof SIMILARITY_NAMES)[number]
+
+/** @internal What an evaluator over another kind of rows changes of the one over embeddings. */
+export interface EvaluatorKind {
+  /** The name of the class, for errors. */
+  where: string
+  /** How rows can be compared. */
+  similarities: readonly string[]
+  /** The similarity that a score function of the caller stands for. */
+  metricOf(score: unknown): string
+}
+
+/** @internal */
+export function denseKind(where: string): EvaluatorKind {
+  return { where, similarities: SIMILARITY_NAMES, metricOf }
+}
 
 export interface CommonOptions {
   /** Prefix of every metric, and part of the CSV file's name. Default: none. */
@@ -46,12 +62,13 @@ export function checkContext(context: EvaluationContext): void {
 /** Checks `similarityFnNames`, and the main one among them. */
 export function checkSimilarities(
   where: string,
-  names: SimilarityName | readonly SimilarityName[] | undefined,
-  main?: SimilarityName,
+  names: string | readonly string[] | undefined,
+  main?: string,
+  known: readonly string[] = SIMILARITY_NAMES,
 ): void {
-  checkOneOf(`${where} mainSimilarity`, main, SIMILARITY_NAMES)
+  checkOneOf(`${where} mainSimilarity`, main, known)
   const list = listOfNames(`${where} similarityFnNames`, names ?? [])
-  for (const name of list) checkOneOf(`${where} similarityFnNames`, name, SIMILARITY_NAMES)
+  for (const name of list) checkOneOf(`${where} similarityFnNames`, name, known)
   if (main !== undefined && list.length > 0 && !list.includes(main)) {
     throw invalidArgument(`${where} mainSimilarity`, `one of similarityFnNames (${list.join(', ')})`, main)
   }

@@ -1,9 +1,11 @@
 import { TimeSlice } from '../data/time-slice.js'
 import { describe } from '../errors.js'
 import { type Embeddings, embeddings, firstNotFinite } from '../models/embeddings.js'
+import { SparseEmbeddings } from '../models/sparse-embeddings.js'
 import { ownOf } from '../search/rows.js'
 import { type CommonOptions, checkContext, invalidData } from './common.js'
 import type { EvaluatedModel, EvaluationContext } from './evaluator.js'
+import type { Rows } from './pair-similarities.js'
 
 /** Numbers between two checks of the clock. */
 const STRIDE = 2 ** 16
@@ -16,20 +18,33 @@ export interface EmbedOptions extends Pick<CommonOptions, 'batchSize' | 'showPro
   normalizeEmbeddings?: boolean
 }
 
+/** {@link embedRows} of a model whose rows are dense. */
+export async function embed(
+  model: EvaluatedModel,
+  how: EncodeName,
+  texts: readonly string[],
+  options: EmbedOptions,
+  context: EvaluationContext,
+): Promise<Embeddings> {
+  const rows = await embedRows(model, how, texts, options, context)
+  if (!(rows instanceof SparseEmbeddings)) return rows as Embeddings
+  throw invalidData(`Expected a model with dense embeddings, but ${how} gave SparseEmbeddings`)
+}
+
 /**
  * `model[how](texts)` with the options of an evaluator. Absent options are not passed on.
  * @throws ERR_INVALID_DATA naming the first text whose embedding holds NaN or an infinity, because it cannot be ranked
  */
-export async function embed(
+export async function embedRows(
   model: EvaluatedModel,
   how: EncodeName,
   texts: readonly string[],
   { batchSize, showProgressBar = false, truncateDim, prompt, promptName, normalizeEmbeddings }: EmbedOptions,
   context: EvaluationContext,
-): Promise<Embeddings> {
+): Promise<Embeddings | SparseEmbeddings> {
   checkContext(context)
   const { signal } = context
-  const given = await model[how](texts, {
+  const given: Embeddings | SparseEmbeddings = await model[how](texts, {
     showProgressBar,
     ...(batchSize !== undefined && { batchSize }),
     ...(truncateDim !== undefined && { truncateDim }),
@@ -38,6 +53,8 @@ export async function embed(
     ...(normalizeEmbeddings && { normalizeEmbeddings }),
     ...(signal && { signal }),
   })
+  // Those of sparse embeddings are finite.
+  if (given instanceof SparseEmbeddings) return given
   const found = ownOf(model, given, `what ${how} gave`)
   const { data, shape } = found
   const slice = new TimeSlice()
@@ -61,7 +78,7 @@ export async function embedOnce(
   columns: readonly (readonly string[])[],
   options: EmbedOptions,
   context: EvaluationContext,
-): Promise<Embeddings[]> {
+): Promise<Rows[]> {
   const slice = new TimeSlice()
   const places = new Map<string, number>()
   for (const column of columns) {
@@ -70,9 +87,13 @@ export async function embedOnce(
       if (i % 1024 === 0) await slice.yield()
     }
   }
-  const all = await embed(model, 'encode', [...places.keys()], options, context)
+  const all = await embedRows(model, 'encode', [...places.keys()], options, context)
+  const out: Rows[] = []
+  if (all instanceof SparseEmbeddings) {
+    const rows = (column: readonly string[]) => column.map((text) => all.row(places.get(text)!))
+    return columns.map((column) => SparseEmbeddings.fromRows(rows(column), all.dimension))
+  }
   const width = all.shape[1]
-  const out: Embeddings[] = []
   for (const column of columns) {
     const data = new Float32Array(column.length * width)
     for (let i = 0; i < column.length; i++) {

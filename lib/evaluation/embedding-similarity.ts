@@ -6,14 +6,16 @@ import {
   type CommonOptions,
   checkCommon,
   checkSimilarities,
-  contextCells,
+  denseKind,
+  type EvaluatorKind,
   named,
   type SimilarityName,
   suffix,
 } from './common.js'
 import { pearson, spearmanInSlices } from './correlation.js'
-import { appendCsv, pythonFloat } from './csv.js'
-import { embed } from './embed.js'
+import { pythonFloat } from './csv.js'
+import { appendRow } from './csv-row.js'
+import { embedRows } from './embed.js'
 import type { EvaluatedModel, EvaluationContext, EvaluationResult, MetricItems } from './evaluator.js'
 import { type LabelledTexts, numberLabels, textColumns } from './input-examples.js'
 import { type Rows, similaritiesOfPairs } from './pair-similarities.js'
@@ -51,15 +53,18 @@ export class EmbeddingSimilarityEvaluator extends SentenceEvaluator {
   override readonly name: string
   readonly #options: EmbeddingSimilarityEvaluatorOptions
 
-  constructor(options: EmbeddingSimilarityEvaluatorOptions) {
+  constructor(
+    options: EmbeddingSimilarityEvaluatorOptions,
+    kind: EvaluatorKind = denseKind('EmbeddingSimilarityEvaluator'),
+  ) {
     super()
-    const where = 'EmbeddingSimilarityEvaluator'
+    const { where } = kind
     const names = ['sentences1', 'sentences2', 'scores', 'mainSimilarity', 'similarityFnNames', 'precision']
     checkOptions(where, options, [...names, ...COMMON_OPTIONS])
     checkOneOf(`${where} precision`, options.precision, PRECISIONS)
     checkPairs(options)
     checkCommon(where, options)
-    checkSimilarities(where, options.similarityFnNames, options.mainSimilarity)
+    checkSimilarities(where, options.similarityFnNames, options.mainSimilarity, kind.similarities)
     this.name = options.name ?? ''
     this.#options = ownCopy(options)
   }
@@ -96,7 +101,7 @@ export class EmbeddingSimilarityEvaluator extends SentenceEvaluator {
       metrics[`pearson_${fn}`] = pearson(scores, similarities)
       metrics[`spearman_${fn}`] = await spearmanInSlices(scores, similarities)
     }
-    if (context.outputPath !== undefined && writeCsv) await this.#write(context.outputPath, context, functions, metrics)
+    if (context.outputPath !== undefined && writeCsv) await this.#write(context, functions, metrics)
 
     let primary = `spearman_${mainSimilarity ?? functions[0]!}`
     if (functions.length > 1) {
@@ -119,22 +124,21 @@ export class EmbeddingSimilarityEvaluator extends SentenceEvaluator {
 
   async #embed(model: EvaluatedModel, texts: readonly string[], context: EvaluationContext): Promise<Rows> {
     const normalizeEmbeddings = this.#options.precision !== undefined
-    return embed(model, 'encode', texts, { batchSize: 16, ...this.#options, normalizeEmbeddings }, context)
+    return embedRows(model, 'encode', texts, { batchSize: 16, ...this.#options, normalizeEmbeddings }, context)
   }
 
   async #write(
-    folder: string,
     context: EvaluationContext,
     functions: readonly SimilarityName[],
     metrics: Record<string, number>,
   ): Promise<void> {
     const headers = functions.flatMap((fn) => [`${fn}_pearson`, `${fn}_spearman`])
     const values = functions.flatMap((fn) => [metrics[`pearson_${fn}`]!, metrics[`spearman_${fn}`]!])
-    await appendCsv(
-      folder,
+    await appendRow(
+      context,
       `similarity_evaluation${suffix(this.name)}${suffix(this.#options.precision ?? '')}_results.csv`,
-      ['epoch', 'steps', ...headers],
-      [...contextCells(context), ...values.map(pythonFloat)],
+      headers,
+      values.map(pythonFloat),
     )
   }
 }

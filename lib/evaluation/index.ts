@@ -51,6 +51,7 @@ export {
 } from './retrieve-and-rerank.js'
 export { SentenceEvaluator } from './sentence-evaluator.js'
 export { SequentialEvaluator, type SequentialEvaluatorOptions } from './sequential.js'
+export * from './sparse/index.js'
 export { TextClassificationEvaluator, type TextClassificationEvaluatorOptions } from './text-classification.js'
 export { TranslationEvaluator, type TranslationEvaluatorOptions } from './translation.js'
 export { TripletEvaluator, type TripletEvaluatorOptions } from './triplet.js'

@@ -1,11 +1,13 @@
 import { TimeSlice } from '../data/time-slice.js'
 import { invalidArgument } from '../errors.js'
 import { checkOptions, checkType, ownCopy } from '../options.js'
-import { metricOf, type ScoreFunction } from '../search/score-function.js'
-import { TopHits } from '../search/top-hits.js'
-import { COMMON_OPTIONS, checkCommon, contextCells, invalidData, named, suffix } from './common.js'
-import { appendCsv, pythonFloat } from './csv.js'
-import { embed } from './embed.js'
+import { type GrowingHits, hitsOf } from '../search/hits.js'
+import type { ScoreFunction } from '../search/score-function.js'
+import type { HitLists } from '../search/top-hits.js'
+import { COMMON_OPTIONS, checkCommon, denseKind, type EvaluatorKind, invalidData, named, suffix } from './common.js'
+import { pythonFloat } from './csv.js'
+import { appendRow } from './csv-row.js'
+import { embedRows } from './embed.js'
 import type { EvaluatedModel, EvaluatedRows, EvaluationContext, EvaluationResult, MetricItems } from './evaluator.js'
 import { type Cutoffs, csvHeader, csvMetrics, irMetrics, type RankedQuery } from './ir-metrics.js'
 import {
@@ -57,22 +59,26 @@ export interface InformationRetrievalEvaluatorOptions extends RetrievalOptions {
 export class InformationRetrievalEvaluator extends SentenceEvaluator {
   override readonly name: string
   readonly #options: Omit<InformationRetrievalEvaluatorOptions, 'queries' | 'corpus' | 'relevantDocs'>
+  readonly #kind: EvaluatorKind
   readonly #cutoffs: Cutoffs
   readonly #queries: { id: string; text: string; relevant: ReadonlySet<string> }[]
   #corpus: readonly (readonly [id: string, text: string])[]
   #sorted: Promise<void> | undefined
   readonly #primary: PrimaryScore
 
-  constructor(options: InformationRetrievalEvaluatorOptions) {
+  constructor(
+    options: InformationRetrievalEvaluatorOptions,
+    kind: EvaluatorKind = denseKind('InformationRetrievalEvaluator'),
+  ) {
     super()
-    const where = 'InformationRetrievalEvaluator'
+    const { where } = kind
     const prompts = ['queryPrompt', 'queryPromptName', 'corpusPrompt', 'corpusPromptName'] as const
     checkOptions(where, options, [
       ...['queries', 'corpus', 'relevantDocs'],
       ...[...prompts, ...RETRIEVAL_OPTIONS, ...COMMON_OPTIONS],
     ])
     checkCommon(where, options)
-    checkRetrieval(where, options)
+    checkRetrieval(kind, options)
     for (const name of prompts) checkType(`${where} ${name}`, options[name], 'string')
     for (const [prompt, name] of [prompts.slice(0, 2), prompts.slice(2)] as const) {
       if (options[prompt!] !== undefined && options[name!] !== undefined) {
@@ -90,6 +96,7 @@ export class InformationRetrievalEvaluator extends SentenceEvaluator {
     if (this.#queries.length === 0) throw invalidData(`${where}: no query has a relevant document`)
     this.name = options.name ?? ''
     const { queries: _, corpus: __, relevantDocs: ___, ...rest } = options
+    this.#kind = kind
     this.#options = { batchSize: 32, ...ownCopy(rest) }
     this.#cutoffs = cutoffsOf(this.#options)
     this.#primary = new PrimaryScore(this.#options)
@@ -121,7 +128,7 @@ export class InformationRetrievalEvaluator extends SentenceEvaluator {
       for (const [key, scores] of Object.entries(values)) items[`${name}_${key}`] = { scores }
     }
     const sorted = [...results.keys()].sort(comparePython)
-    if (context.outputPath !== undefined && writeCsv) await this.#write(context.outputPath, context, sorted, results)
+    if (context.outputPath !== undefined && writeCsv) await this.#write(context, sorted, results)
     const top = `ndcg@${Math.max(...this.#cutoffs.ndcgAtK)}`
     const primary = this.#primary.of(sorted, (name) => results.get(name)![top]!)
     const metrics = [...results].flatMap(([name, values]) =>
@@ -139,7 +146,7 @@ export class InformationRetrievalEvaluator extends SentenceEvaluator {
   }
 
   /** Each query with the best relevant document that was found, else any, and the best one that is not relevant. */
-  #rows({ documents, k, count }: TopHits, scores: ArrayLike<number>): EvaluatedRows {
+  #rows({ documents, k, count }: HitLists, scores: ArrayLike<number>): EvaluatedRows {
     const first = (q: number, fits: (id: string) => boolean): string => {
       for (let i = 0; i < count; i++) {
         const [id, text] = this.#corpus[documents[q * k + i]!]!
@@ -170,23 +177,23 @@ export class InformationRetrievalEvaluator extends SentenceEvaluator {
     model: EvaluatedModel,
     functions: readonly [string, ScoreFunction][],
     context: EvaluationContext,
-  ): Promise<Map<string, TopHits>> {
+  ): Promise<Map<string, GrowingHits>> {
     const { queryPrompt, queryPromptName, corpusPrompt, corpusPromptName, corpusChunkSize = 50_000 } = this.#options
     const k = Math.min(this.#corpus.length, Math.max(...Object.values(this.#cutoffs).flat()))
     const forQueries = { ...this.#options, prompt: queryPrompt, promptName: queryPromptName }
     const texts = this.#queries.map(({ text }) => text)
-    const queries = await embed(model, 'encodeQuery', texts, forQueries, context)
-    const hits = new Map(functions.map(([name, fn]) => [name, new TopHits(queries, metricOf(fn), k)]))
+    const queries = await embedRows(model, 'encodeQuery', texts, forQueries, context)
+    const hits = new Map(functions.map(([name, fn]) => [name, hitsOf(queries, this.#kind.metricOf(fn), k)]))
     const forCorpus = { ...this.#options, prompt: corpusPrompt, promptName: corpusPromptName }
     for (let start = 0; start < this.#corpus.length; start += corpusChunkSize) {
       const chunk = this.#corpus.slice(start, start + corpusChunkSize).map(([, text]) => text)
-      const documents = await embed(model, 'encodeDocument', chunk, forCorpus, context)
+      const documents = await embedRows(model, 'encodeDocument', chunk, forCorpus, context)
       for (const found of hits.values()) await found.add(documents, start, context.signal)
     }
     return hits
   }
 
-  *#ranked({ documents, k, count }: TopHits): Generator<RankedQuery> {
+  *#ranked({ documents, k, count }: HitLists): Generator<RankedQuery> {
     for (const [q, { relevant }] of this.#queries.entries()) {
       const found = new Uint8Array(count)
       for (let i = 0; i < count; i++) found[i] = relevant.has(this.#corpus[documents[q * k + i]!]![0]) ? 1 : 0
@@ -195,17 +202,16 @@ export class InformationRetrievalEvaluator extends SentenceEvaluator {
   }
 
   async #write(
-    folder: string,
     context: EvaluationContext,
     names: readonly string[],
     results: ReadonlyMap<string, Record<string, number>>,
   ): Promise<void> {
     const columns = names.flatMap((name) => csvMetrics(this.#cutoffs).map((metric) => [name, metric] as const))
-    await appendCsv(
-      folder,
+    await appendRow(
+      context,
       `Information-Retrieval_evaluation${suffix(this.name)}_results.csv`,
-      ['epoch', 'steps', ...columns.map(([name, metric]) => csvHeader(name, metric))],
-      [...contextCells(context), ...columns.map(([name, metric]) => pythonFloat(results.get(name)![metric]!))],
+      columns.map(([name, metric]) => csvHeader(name, metric)),
+      columns.map(([name, metric]) => pythonFloat(results.get(name)![metric]!)),
       '\n',
     )
   }

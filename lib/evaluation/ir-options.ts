@@ -1,8 +1,8 @@
 /** Options of the retrieval evaluators and their checks. */
 import { describe, invalidArgument } from '../errors.js'
 import { checkInteger, checkOneOf, checkType, isPlainObject } from '../options.js'
-import { metricOf, type ScoreFunction } from '../search/score-function.js'
-import { type CommonOptions, checkTexts, invalidData, SIMILARITY_NAMES } from './common.js'
+import type { ScoreFunction } from '../search/score-function.js'
+import { type CommonOptions, checkTexts, type EvaluatorKind, invalidData } from './common.js'
 import type { EvaluatedModel } from './evaluator.js'
 import { type Cutoffs, DEFAULT_CUTOFFS } from './ir-metrics.js'
 
@@ -32,7 +32,7 @@ export const RETRIEVAL_OPTIONS = [
   ...['scoreFunctions', 'mainScoreFunction', 'corpusChunkSize', 'writePredictions'],
 ]
 
-export function checkRetrieval(where: string, options: RetrievalOptions): void {
+export function checkRetrieval({ where, similarities, metricOf }: EvaluatorKind, options: RetrievalOptions): void {
   checkInteger(`${where} corpusChunkSize`, options.corpusChunkSize, 1)
   checkType(`${where} writePredictions`, options.writePredictions, 'boolean')
   for (const name of CUTOFFS) {
@@ -46,7 +46,7 @@ export function checkRetrieval(where: string, options: RetrievalOptions): void {
   checkType(`${where} scoreFunctions`, scoreFunctions, 'object')
   checkType(`${where} mainScoreFunction`, mainScoreFunction, 'string')
   if (scoreFunctions === undefined) {
-    checkOneOf(`${where} mainScoreFunction`, mainScoreFunction, SIMILARITY_NAMES)
+    checkOneOf(`${where} mainScoreFunction`, mainScoreFunction, similarities)
     return
   }
   const names = Object.keys(scoreFunctions)

@@ -1,9 +1,18 @@
 import { invalidArgument } from '../errors.js'
 import type { Embeddings } from '../models/embeddings.js'
 import { checkOptions, ownCopy } from '../options.js'
-import { COMMON_OPTIONS, type CommonOptions, checkColumns, checkCommon, contextCells, named } from './common.js'
-import { appendCsv, pythonFloat } from './csv.js'
-import { embed } from './embed.js'
+import {
+  COMMON_OPTIONS,
+  type CommonOptions,
+  checkColumns,
+  checkCommon,
+  denseKind,
+  type EvaluatorKind,
+  named,
+} from './common.js'
+import { pythonFloat } from './csv.js'
+import { appendRow } from './csv-row.js'
+import { embedRows } from './embed.js'
 import type { EvaluatedModel, EvaluationContext, EvaluationResult } from './evaluator.js'
 import { meanSquaredError } from './mean-squared-error.js'
 import { SentenceEvaluator } from './sentence-evaluator.js'
@@ -35,9 +44,9 @@ export class MSEEvaluator extends SentenceEvaluator {
   readonly teacherEmbeddings: Promise<Embeddings>
   readonly #options: MSEEvaluatorOptions
 
-  constructor(options: MSEEvaluatorOptions) {
+  constructor(options: MSEEvaluatorOptions, kind: EvaluatorKind = denseKind('MSEEvaluator')) {
     super()
-    const where = 'MSEEvaluator'
+    const { where } = kind
     checkOptions(where, options, ['sourceSentences', 'targetSentences', 'teacherModel', ...COMMON_OPTIONS])
     const { sourceSentences, targetSentences, teacherModel, ...rest } = options
     checkColumns(where, { sourceSentences, targetSentences }, ['sourceSentences', 'targetSentences'])
@@ -46,19 +55,20 @@ export class MSEEvaluator extends SentenceEvaluator {
     this.name = options.name ?? ''
     const own = ownCopy({ sourceSentences, targetSentences, ...rest })
     this.#options = { batchSize: 32, ...own, teacherModel }
-    this.teacherEmbeddings = embed(teacherModel as EvaluatedModel, 'encode', own.sourceSentences, this.#options, {})
+    const embedded = embedRows(teacherModel as EvaluatedModel, 'encode', own.sourceSentences, this.#options, {})
+    this.teacherEmbeddings = embedded as Promise<Embeddings>
     // `evaluate` throws the error. Until then, or without any evaluation, it must not count as unhandled.
     this.teacherEmbeddings.catch(() => {})
   }
 
   async evaluate(model: EvaluatedModel, context: EvaluationContext = {}): Promise<EvaluationResult> {
     const goal = await this.teacherEmbeddings
-    const found = await embed(model, 'encode', this.#options.targetSentences, this.#options, context)
+    const found = await embedRows(model, 'encode', this.#options.targetSentences, this.#options, context)
     const mse = Math.fround((await meanSquaredError(goal, found)) * 100)
     if (context.outputPath !== undefined && (this.#options.writeCsv ?? true)) {
       const file = `mse_evaluation_${this.name}_results.csv`
-      const row = [...contextCells(context), pythonFloat(mse)]
-      await appendCsv(context.outputPath, file, ['epoch', 'steps', 'MSE'], row)
+      const row = [pythonFloat(mse)]
+      await appendRow(context, file, ['MSE'], row)
     }
     return named(this.name, { negative_mse: -mse }, 'negative_mse')
   }

@@ -4,11 +4,12 @@ import { throwIfAborted } from '../io/abort.js'
 import { checkNames, checkOneOf, checkOptions, checkType, listOfNames, ownCopy } from '../options.js'
 import { type BeirDataset, loadBeir } from './beir.js'
 import { loadBeirFromHub } from './beir-hub.js'
-import { type CommonOptions, checkCommon, contextCells, mean } from './common.js'
-import { appendCsv, pythonFloat } from './csv.js'
+import { type CommonOptions, checkCommon, denseKind, type EvaluatorKind, mean } from './common.js'
+import { pythonFloat } from './csv.js'
+import { appendRow } from './csv-row.js'
 import { evaluateAll, madeOnce } from './evaluate-all.js'
 import type { EvaluatedModel, EvaluationContext, EvaluationResult } from './evaluator.js'
-import { InformationRetrievalEvaluator } from './information-retrieval.js'
+import { InformationRetrievalEvaluator, type InformationRetrievalEvaluatorOptions } from './information-retrieval.js'
 import { csvHeader, csvMetrics } from './ir-metrics.js'
 import {
   checkRetrieval,
@@ -21,6 +22,25 @@ import {
 } from './ir-options.js'
 import { NANO_BEIR_NAMES } from './nano-beir-names.js'
 import { SentenceEvaluator } from './sentence-evaluator.js'
+
+/** What measures one set. */
+interface RetrievalEvaluator {
+  readonly name: string
+  evaluate(model: EvaluatedModel, context?: EvaluationContext): Promise<EvaluationResult>
+}
+
+/** @internal What NanoBEIR with another kind of rows changes. */
+export interface NanoKind extends EvaluatorKind {
+  /** At the end of all names. */
+  suffix: string
+  retrieval(options: InformationRetrievalEvaluatorOptions): RetrievalEvaluator
+}
+
+const DENSE: NanoKind = {
+  ...denseKind('NanoBEIREvaluator'),
+  suffix: '',
+  retrieval: (options) => new InformationRetrievalEvaluator(options),
+}
 
 /** Options that are not passed on to the evaluators of the sets. */
 const OWN: readonly string[] = ['datasetNames', 'datasetId', 'folder', 'datasets', 'aggregateFn', 'aggregateKey']
@@ -64,25 +84,27 @@ export interface NanoBEIREvaluatorOptions extends Omit<RetrievalOptions, keyof P
 export class NanoBEIREvaluator extends SentenceEvaluator {
   override readonly name: string
   readonly #options: NanoBEIREvaluatorOptions
+  readonly #kind: NanoKind
   readonly #sources: ReadonlyMap<string, Source>
   /** The evaluators of the sets, which are read at the first evaluation. */
   readonly #evaluators = madeOnce((signal) => this.#load(signal))
   readonly #primary: PrimaryScore
 
-  constructor(options: NanoBEIREvaluatorOptions = {}) {
+  constructor(options: NanoBEIREvaluatorOptions = {}, kind: NanoKind = DENSE) {
     super()
-    const where = 'NanoBEIREvaluator'
+    const { where } = kind
     const common = ['batchSize', 'showProgressBar', 'writeCsv', 'truncateDim']
     checkOptions(where, options, [...OWN, 'queryPrompts', 'corpusPrompts', ...common, ...RETRIEVAL_OPTIONS])
     checkCommon(where, options)
-    checkRetrieval(where, options)
+    checkRetrieval(kind, options)
     checkType(`${where} aggregateFn`, options.aggregateFn, 'function')
     checkType(`${where} aggregateKey`, options.aggregateKey, 'string')
+    this.#kind = kind
     this.#options = ownCopy(options)
     this.#sources = sourcesOf(where, this.#options)
     for (const name of ['queryPrompts', 'corpusPrompts'] as const) this.#checkPrompts(`${where} ${name}`, options[name])
     this.#primary = new PrimaryScore(this.#options)
-    this.name = `NanoBEIR_${options.aggregateKey ?? 'mean'}${truncation(options)}`
+    this.name = `NanoBEIR_${options.aggregateKey ?? 'mean'}${truncation(options)}${kind.suffix}`
   }
 
   async evaluate(model: EvaluatedModel, context: EvaluationContext = {}): Promise<EvaluationResult> {
@@ -90,26 +112,26 @@ export class NanoBEIREvaluator extends SentenceEvaluator {
     const scores = measuredScores(this.#options, model)
     const names = scores.map(([name]) => name).sort(comparePython)
     const { metrics, overall } = await evaluateAll(await this.#evaluators(context.signal), model, context, aggregateFn)
-    if (context.outputPath !== undefined && writeCsv) await this.#write(context.outputPath, context, names, overall)
+    if (context.outputPath !== undefined && writeCsv) await this.#write(context, names, overall)
     for (const [metric, value] of overall) metrics[`${this.name}_${metric}`] = value
     const top = `ndcg@${Math.max(...cutoffsOf(this.#options).ndcgAtK)}`
     const primary = this.#primary.of(names, (name) => overall.get(`${name}_${top}`)!)
     return { metrics, primaryMetric: `${this.name}_${primary}_${top}` }
   }
 
-  async #load(signal: AbortSignal | undefined): Promise<InformationRetrievalEvaluator[]> {
+  async #load(signal: AbortSignal | undefined): Promise<RetrievalEvaluator[]> {
     const { queryPrompts, corpusPrompts, ...rest } = this.#options
     const shared = Object.fromEntries(Object.entries(rest).filter(([name]) => !OWN.includes(name))) as RetrievalOptions
-    const evaluators: InformationRetrievalEvaluator[] = []
+    const evaluators: RetrievalEvaluator[] = []
     for (const [name, source] of this.#sources) {
       throwIfAborted(signal, 'The evaluation')
       const set = await load(source, signal)
       const [queryPrompt, corpusPrompt] = [promptFor(queryPrompts, name), promptFor(corpusPrompts, name)]
       evaluators.push(
-        new InformationRetrievalEvaluator({
+        this.#kind.retrieval({
           ...shared,
           ...set,
-          name: nanoName(name) + truncation(this.#options),
+          name: nanoName(name) + truncation(this.#options) + this.#kind.suffix,
           ...(queryPrompt !== undefined && { queryPrompt }),
           ...(corpusPrompt !== undefined && { corpusPrompt }),
         }),
@@ -119,18 +141,17 @@ export class NanoBEIREvaluator extends SentenceEvaluator {
   }
 
   async #write(
-    folder: string,
     context: EvaluationContext,
     names: readonly string[],
     values: ReadonlyMap<string, number>,
   ): Promise<void> {
     const metrics = csvMetrics(cutoffsOf(this.#options))
     const columns = names.flatMap((name) => metrics.map((metric) => [name, metric] as const))
-    await appendCsv(
-      folder,
+    await appendRow(
+      context,
       `NanoBEIR_evaluation_${this.#options.aggregateKey ?? 'mean'}_results.csv`,
-      ['epoch', 'steps', ...columns.map(([name, metric]) => csvHeader(name, metric))],
-      [...contextCells(context), ...columns.map(([name, metric]) => pythonFloat(values.get(`${name}_${metric}`)!))],
+      columns.map(([name, metric]) => csvHeader(name, metric)),
+      columns.map(([name, metric]) => pythonFloat(values.get(`${name}_${metric}`)!)),
       '\n',
     )
   }

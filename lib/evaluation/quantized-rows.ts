@@ -1,7 +1,7 @@
 import { TimeSlice } from '../data/time-slice.js'
 import { embeddings } from '../models/embeddings.js'
 import { type Precision, quantizeEmbeddings } from '../search/quantize.js'
-import type { Rows } from './pair-similarities.js'
+import type { DenseRows, Rows } from './pair-similarities.js'
 
 export const PRECISIONS = ['float32', 'int8', 'uint8', 'binary', 'ubinary'] as const
 
@@ -15,11 +15,12 @@ const STRIDE = 2 ** 16
 export async function quantizedRows(sides: readonly [Rows, Rows], precision: Precision): Promise<[Rows, Rows]> {
   if (precision === 'float32') return [...sides]
   const isBits = precision === 'binary' || precision === 'ubinary'
-  const matrices = sides.map(({ data, shape }) => embeddings(data, ...shape))
+  const dense = sides as readonly [DenseRows, DenseRows]
+  const matrices = dense.map(({ data, shape }) => embeddings(data, ...shape))
   const found = await quantizeEmbeddings(matrices, isBits ? 'ubinary' : precision)
   const slice = new TimeSlice()
-  const numbers = async (side: 0 | 1): Promise<Rows> => {
-    const [rows, width] = sides[side].shape
+  const numbers = async (side: 0 | 1): Promise<DenseRows> => {
+    const [rows, width] = dense[side].shape
     const { data, shape } = found[side]!
     const values = new Float32Array(rows * width)
     for (let i = 0; i < values.length; i++) {

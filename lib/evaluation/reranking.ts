@@ -1,7 +1,6 @@
 import { TimeSlice } from '../data/time-slice.js'
 import { describe, invalidArgument } from '../errors.js'
 import { asEmbeddings, type Embeddings } from '../models/embeddings.js'
-import { similarityMatrix } from '../models/similarity.js'
 import { checkInteger, checkOneOf, checkOptions, checkType, ownCopy } from '../options.js'
 import { averagePrecision } from './binary-scores.js'
 import {
@@ -9,19 +8,20 @@ import {
   type CommonOptions,
   checkCommon,
   checkTexts,
-  contextCells,
+  denseKind,
+  type EvaluatorKind,
   invalidData,
   mean,
   named,
-  SIMILARITY_NAMES,
   type SimilarityName,
   suffix,
 } from './common.js'
-import { appendCsv, pythonFloat } from './csv.js'
-import { embed } from './embed.js'
+import { pythonFloat } from './csv.js'
+import { appendRow } from './csv-row.js'
+import { embedRows } from './embed.js'
 import type { EvaluatedModel, EvaluationContext, EvaluationResult } from './evaluator.js'
 import { descendingOrder } from './order.js'
-import { type Rows, sliceRows } from './pair-similarities.js'
+import { countRows, type Rows, similaritiesOfQuery, sliceRows } from './pair-similarities.js'
 import { ndcgWithTies, reciprocalRank } from './ranking.js'
 import { SentenceEvaluator } from './sentence-evaluator.js'
 
@@ -61,16 +61,16 @@ export class RerankingEvaluator extends SentenceEvaluator {
   readonly #options: RerankingEvaluatorOptions
   readonly #samples: readonly Checked[]
 
-  constructor(options: RerankingEvaluatorOptions) {
+  constructor(options: RerankingEvaluatorOptions, kind: EvaluatorKind = denseKind('RerankingEvaluator')) {
     super()
-    const where = 'RerankingEvaluator'
+    const { where } = kind
     const names = ['samples', 'atK', 'similarityFct', 'useBatchedEncoding']
     checkOptions(where, options, [...names, ...COMMON_OPTIONS], { mrrAtK: { instead: 'use atK' } })
     checkCommon(where, options)
     checkInteger(`${where} atK`, options.atK, 1)
     checkType(`${where} useBatchedEncoding`, options.useBatchedEncoding, 'boolean')
     if (typeof options.similarityFct !== 'function') {
-      checkOneOf(`${where} similarityFct`, options.similarityFct, SIMILARITY_NAMES)
+      checkOneOf(`${where} similarityFct`, options.similarityFct, kind.similarities)
     }
     this.name = options.name ?? ''
     const own = ownCopy(options)
@@ -83,7 +83,7 @@ export class RerankingEvaluator extends SentenceEvaluator {
     const [precisions, ranks, gains]: [number[], number[], number[]] = [[], [], []]
     const slice = new TimeSlice()
     for await (const [query, documents, positives] of this.#embedded(model, context)) {
-      const scores = this.#scores(query, documents)
+      const scores = await this.#scores(query, documents)
       const relevant = scores.map((_, i) => (i < positives ? 1 : 0))
       const order = await descendingOrder(scores)
       precisions.push(averagePrecision(scores, relevant, order))
@@ -99,11 +99,11 @@ export class RerankingEvaluator extends SentenceEvaluator {
     const scores = Object.entries({ map: precisions, [`mrr@${atK}`]: ranks, [`ndcg@${atK}`]: gains })
     const metrics = Object.fromEntries(scores.map(([key, values]) => [key, mean(values)]))
     if (context.outputPath !== undefined && writeCsv) {
-      await appendCsv(
-        context.outputPath,
+      await appendRow(
+        context,
         `RerankingEvaluator${suffix(this.name)}_results_@${atK}.csv`,
-        ['epoch', 'steps', 'MAP', `MRR@${atK}`, `NDCG@${atK}`],
-        [...contextCells(context), ...Object.values(metrics).map(pythonFloat)],
+        ['MAP', `MRR@${atK}`, `NDCG@${atK}`],
+        Object.values(metrics).map(pythonFloat),
       )
     }
     const items = Object.fromEntries(scores.map(([key, values]) => [key, { scores: values }]))
@@ -116,15 +116,15 @@ export class RerankingEvaluator extends SentenceEvaluator {
     if (!(this.#options.useBatchedEncoding ?? true)) {
       const options = { ...this.#options, showProgressBar: false }
       for (const sample of this.#samples) {
-        const query = await embed(model, 'encodeQuery', [sample.query], options, context)
-        const documents = await embed(model, 'encodeDocument', documentsOf(sample), options, context)
+        const query = await embedRows(model, 'encodeQuery', [sample.query], options, context)
+        const documents = await embedRows(model, 'encodeDocument', documentsOf(sample), options, context)
         yield [query, documents, sample.positive.length]
       }
       return
     }
     const texts = this.#samples.map(({ query }) => query)
-    const queries = await embed(model, 'encodeQuery', texts, this.#options, context)
-    const all = await embed(model, 'encodeDocument', this.#samples.flatMap(documentsOf), this.#options, context)
+    const queries = await embedRows(model, 'encodeQuery', texts, this.#options, context)
+    const all = await embedRows(model, 'encodeDocument', this.#samples.flatMap(documentsOf), this.#options, context)
     let start = 0
     for (const [i, { positive, negative }] of this.#samples.entries()) {
       const size = positive.length + negative.length
@@ -133,12 +133,14 @@ export class RerankingEvaluator extends SentenceEvaluator {
     }
   }
 
-  #scores(query: Rows, documents: Rows): Float32Array {
+  async #scores(query: Rows, documents: Rows): Promise<Float32Array> {
     const { similarityFct = 'cosine' } = this.#options
-    if (typeof similarityFct === 'string') return similarityMatrix(similarityFct, query, documents).data
-    const { data } = similarityFct(asEmbeddings(query, 'query'), asEmbeddings(documents, 'documents'))
-    if (!(data instanceof Float32Array) || data.length !== documents.shape[0]) {
-      throw invalidArgument('the result of similarityFct', `${documents.shape[0]} similarities`, data)
+    const count = countRows(documents)
+    if (typeof similarityFct === 'string') return similaritiesOfQuery(similarityFct, query, documents)
+    const whole = (rows: Rows) => ('shape' in rows ? asEmbeddings(rows, 'rows') : rows) as Embeddings
+    const { data } = similarityFct(whole(query), whole(documents))
+    if (!(data instanceof Float32Array) || data.length !== count) {
+      throw invalidArgument('the result of similarityFct', `${count} similarities`, data)
     }
     const wrong = data.findIndex(Number.isNaN)
     if (wrong !== -1) throw invalidArgument('the result of similarityFct', 'numbers', data[wrong])

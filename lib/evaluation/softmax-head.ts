@@ -2,7 +2,7 @@ import { TimeSlice } from '../data/time-slice.js'
 import { SentenceTorchError } from '../errors.js'
 import type { SoftmaxLoss } from '../losses/softmax.js'
 import { type Embeddings, embeddings } from '../models/embeddings.js'
-import type { Rows } from './pair-similarities.js'
+import type { DenseRows } from './pair-similarities.js'
 
 /** The parameters of `SoftmaxLoss` by name, as in a training result. */
 export type SoftmaxHead = Readonly<
@@ -21,8 +21,8 @@ type Concatenation = Pick<
 export async function softmaxLogits(
   loss: Concatenation,
   head: SoftmaxHead,
-  first: Rows,
-  second: Rows,
+  first: DenseRows,
+  second: DenseRows,
 ): Promise<Embeddings> {
   const [rows, dim] = first.shape
   const parts =

@@ -1,10 +1,21 @@
 import { checkOptions, checkType, ownCopy } from '../options.js'
-import { TopHits } from '../search/top-hits.js'
-import { COMMON_OPTIONS, type CommonOptions, checkColumns, checkCommon, contextCells, named, suffix } from './common.js'
-import { appendCsv, pythonFloat } from './csv.js'
-import { embed } from './embed.js'
+import { hitsOf } from '../search/hits.js'
+import type { HitLists } from '../search/top-hits.js'
+import {
+  COMMON_OPTIONS,
+  type CommonOptions,
+  checkColumns,
+  checkCommon,
+  denseKind,
+  type EvaluatorKind,
+  named,
+  suffix,
+} from './common.js'
+import { pythonFloat } from './csv.js'
+import { appendRow } from './csv-row.js'
+import { embedRows } from './embed.js'
 import type { EvaluatedModel, EvaluationContext, EvaluationResult } from './evaluator.js'
-import { type Rows, similaritiesOfPairs } from './pair-similarities.js'
+import { countRows, type Rows, similaritiesOfPairs } from './pair-similarities.js'
 import { SentenceEvaluator } from './sentence-evaluator.js'
 
 /** `batchSize` is 16 unless given; the CSV file is `translation_evaluation_{name}_results.csv`. */
@@ -29,9 +40,9 @@ export class TranslationEvaluator extends SentenceEvaluator {
   override readonly name: string
   readonly #options: TranslationEvaluatorOptions
 
-  constructor(options: TranslationEvaluatorOptions) {
+  constructor(options: TranslationEvaluatorOptions, kind: EvaluatorKind = denseKind('TranslationEvaluator')) {
     super()
-    const where = 'TranslationEvaluator'
+    const { where } = kind
     const names = ['sourceSentences', 'targetSentences', 'printWrongMatches']
     checkOptions(where, options, [...names, ...COMMON_OPTIONS])
     const { sourceSentences, targetSentences } = options
@@ -44,25 +55,25 @@ export class TranslationEvaluator extends SentenceEvaluator {
 
   async evaluate(model: EvaluatedModel, context: EvaluationContext = {}): Promise<EvaluationResult> {
     const { sourceSentences, targetSentences, printWrongMatches = false, writeCsv = true } = this.#options
-    const sources = await embed(model, 'encode', sourceSentences, this.#options, context)
-    const targets = await embed(model, 'encode', targetSentences, this.#options, context)
+    const sources = await embedRows(model, 'encode', sourceSentences, this.#options, context)
+    const targets = await embedRows(model, 'encode', targetSentences, this.#options, context)
     const forward = await nearest(sources, targets, printWrongMatches ? 5 : 1, context)
     if (printWrongMatches) await this.#print(forward, sources, targets)
     const there = accuracy(forward, targetSentences)
     const back = accuracy(await nearest(targets, sources, 1, context), sourceSentences)
     if (context.outputPath !== undefined && writeCsv) {
-      await appendCsv(
-        context.outputPath,
+      await appendRow(
+        context,
         `translation_evaluation${suffix(this.name)}_results.csv`,
-        ['epoch', 'steps', 'src2trg', 'trg2src'],
-        [...contextCells(context), pythonFloat(there), pythonFloat(back)],
+        ['src2trg', 'trg2src'],
+        [pythonFloat(there), pythonFloat(back)],
       )
     }
     const metrics = { src2trg_accuracy: there, trg2src_accuracy: back, mean_accuracy: (there + back) / 2 }
     return named(this.name, metrics, 'mean_accuracy')
   }
 
-  async #print({ k, documents, scores }: TopHits, sources: Rows, targets: Rows): Promise<void> {
+  async #print({ k, documents, scores }: HitLists, sources: Rows, targets: Rows): Promise<void> {
     const { sourceSentences, targetSentences } = this.#options
     const own = await similaritiesOfPairs('cosine', sources, targets)
     for (let i = 0; i < own.length; i++) {
@@ -80,14 +91,14 @@ export class TranslationEvaluator extends SentenceEvaluator {
   }
 }
 
-async function nearest(queries: Rows, corpus: Rows, k: number, { signal }: EvaluationContext): Promise<TopHits> {
-  const hits = new TopHits(queries, 'cosine', Math.min(k, corpus.shape[0]))
+async function nearest(queries: Rows, corpus: Rows, k: number, { signal }: EvaluationContext): Promise<HitLists> {
+  const hits = hitsOf(queries, 'cosine', Math.min(k, countRows(corpus)))
   await hits.add(corpus, 0, signal)
   return hits
 }
 
 /** Share of rows whose nearest text equals the row's own. */
-function accuracy({ documents, k }: TopHits, texts: readonly string[]): number {
+function accuracy({ documents, k }: HitLists, texts: readonly string[]): number {
   const right = texts.filter((text, i) => texts[documents[i * k]!] === text)
   return right.length / texts.length
 }

@@ -6,14 +6,16 @@ import {
   checkColumns,
   checkCommon,
   checkSimilarities,
-  contextCells,
+  denseKind,
+  type EvaluatorKind,
   named,
   SIMILARITY_NAMES,
   type SimilarityName,
   suffix,
 } from './common.js'
-import { appendCsv, pythonFloat } from './csv.js'
-import { embed } from './embed.js'
+import { pythonFloat } from './csv.js'
+import { appendRow } from './csv-row.js'
+import { embedRows } from './embed.js'
 import type { EvaluatedModel, EvaluatedRows, EvaluationContext, EvaluationResult, MetricItems } from './evaluator.js'
 import { type LabelledTexts, textColumns } from './input-examples.js'
 import { similaritiesOfPairs } from './pair-similarities.js'
@@ -45,15 +47,15 @@ export class TripletEvaluator extends SentenceEvaluator {
   override readonly name: string
   readonly #options: TripletEvaluatorOptions
 
-  constructor(options: TripletEvaluatorOptions) {
+  constructor(options: TripletEvaluatorOptions, kind: EvaluatorKind = denseKind('TripletEvaluator')) {
     super()
-    const where = 'TripletEvaluator'
+    const { where } = kind
     const names = ['anchors', 'positives', 'negatives', 'mainSimilarity', 'similarityFnNames', 'margin']
     checkOptions(where, options, [...names, ...COMMON_OPTIONS])
     const { anchors, positives, negatives } = options
     checkColumns(where, { anchors, positives, negatives }, ['anchors', 'positives', 'negatives'])
     checkCommon(where, options)
-    checkSimilarities(where, options.similarityFnNames, options.mainSimilarity)
+    checkSimilarities(where, options.similarityFnNames, options.mainSimilarity, kind.similarities)
     checkMargin(`${where} margin`, options.margin)
     this.name = options.name ?? ''
     this.#options = ownCopy(options)
@@ -76,9 +78,9 @@ export class TripletEvaluator extends SentenceEvaluator {
     const functions = similarityFnNames?.length
       ? [similarityFnNames].flat()
       : [mainSimilarity ?? model.similarityFnName]
-    const anchor = await embed(model, 'encodeQuery', anchors, options, context)
-    const positive = await embed(model, 'encodeDocument', positives, options, context)
-    const negative = await embed(model, 'encodeDocument', negatives, options, context)
+    const anchor = await embedRows(model, 'encodeQuery', anchors, options, context)
+    const positive = await embedRows(model, 'encodeDocument', positives, options, context)
+    const negative = await embedRows(model, 'encodeDocument', negatives, options, context)
 
     const metrics: Record<string, number> = {}
     const items: Record<string, MetricItems> = {}
@@ -96,11 +98,11 @@ export class TripletEvaluator extends SentenceEvaluator {
         rows = { kind: 'triplets', anchors, positives, negatives, scores: near.map((value, i) => value - far[i]!) }
     }
     if (context.outputPath !== undefined && (this.#options.writeCsv ?? true)) {
-      await appendCsv(
-        context.outputPath,
+      await appendRow(
+        context,
         `triplet_evaluation${suffix(this.name)}_results.csv`,
-        ['epoch', 'steps', ...functions.map((fn) => `accuracy_${fn}`)],
-        [...contextCells(context), ...Object.values(metrics).map(pythonFloat)],
+        functions.map((fn) => `accuracy_${fn}`),
+        Object.values(metrics).map(pythonFloat),
       )
     }
     let primary = `${mainSimilarity ?? functions[0]}_accuracy`

@@ -44,6 +44,9 @@ export interface RowsRequest {
   priority?: Priority | undefined
   /** Tokens at the start of every text that pooling leaves out. */
   promptLength?: number
+  /** Of a model with a Router: the engine's route, and the numbers of a token there. */
+  route?: number
+  tokenDimension?: number
   /** Rows without tokens have zeros as their values: a mean of nothing, as in Python. Otherwise they are an error. */
   zerosWhenEmpty?: boolean
   signal?: AbortSignal
@@ -145,11 +148,12 @@ function putEmpty({ zerosWhenEmpty, encoder, output, put }: RowsRequest, offsets
 }
 
 function settingsOf(request: RowsRequest, tokens: Rows): JobSettings {
-  const { output, batchSize, promptLength, count, maxRows, isQuery } = request
+  const { output, batchSize, promptLength, count, route, tokenDimension, maxRows, isQuery } = request
   const isShort = count <= QUERY_TEXTS && tokens.ids.length <= QUERY_TOKENS
   const { priority = isShort ? 'query' : 'bulk' } = request
   const { maxBatchTokens = priority === 'query' ? QUERY_JOB_TOKENS : JOB_TOKENS } = request
-  return { output, priority, promptLength, batchSize, maxTokens: maxBatchTokens, maxRows, isQuery }
+  const limits = { batchSize, maxTokens: maxBatchTokens, maxRows }
+  return { output, priority, promptLength, ...limits, route, tokenDimension, isQuery }
 }
 
 /** At most `limit` jobs at a time; after a failure no further one begins. */

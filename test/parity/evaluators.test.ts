@@ -4,13 +4,13 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
-import type { EvaluatedModel, EvaluationResult, Evaluator } from '../../lib/evaluation/evaluator.js'
+import type { EvaluatedModel, Evaluator } from '../../lib/evaluation/evaluator.js'
 import * as evaluation from '../../lib/evaluation/index.js'
 import { mean } from '../../lib/evaluation/mean.js'
 import { SoftmaxLoss } from '../../lib/losses/softmax.js'
 import { embeddings, normalizeRows } from '../../lib/models/embeddings.js'
 import { temporaryFolder } from '../helpers/model-folders.js'
-import { report } from './report.js'
+import { sameResult, sameText } from './evaluator-results.js'
 
 const GOLDEN = new URL('../../../test/parity/golden/evaluators/', import.meta.url)
 
@@ -110,11 +110,11 @@ for (const file of readdirSync(GOLDEN).filter((name) => name.startsWith('cases-'
       const evaluator = await build(t, golden)
       const model = fakeModel(golden.similarity)
       const outputPath = join(await temporaryFolder(t), 'eval')
-      sameResult(t, golden.evaluator, await evaluator.evaluate(model, { outputPath }), golden)
+      sameResult(t, 'evaluators', golden.evaluator, await evaluator.evaluate(model, { outputPath }), golden)
       const { then } = golden
       const other = then === undefined ? model : fakeModel(then.similarity, then.shift)
       const again = await evaluator.evaluate(other, { outputPath, epoch: 0.5, steps: 12 })
-      if (then !== undefined) sameResult(t, golden.evaluator, again, then)
+      if (then !== undefined) sameResult(t, 'evaluators', golden.evaluator, again, then)
       t.deepEqual((await readdir(outputPath)).sort(), Object.keys(golden.files).sort())
       for (const [file, expected] of Object.entries(golden.files)) {
         sameText(t, file, await readFile(join(outputPath, file), 'utf8'), expected)
@@ -128,31 +128,3 @@ test('means have the last digit of numpy’s', (t) => {
     t.is(mean(Array.from({ length: Number(count) }, (_, i) => ((i * 37) % 101) / 101)), expected)
   }
 })
-
-function sameResult(
-  t: ExecutionContext,
-  evaluator: string,
-  { metrics, primaryMetric }: EvaluationResult,
-  golden: Pick<Case, 'metrics' | 'primaryMetric'>,
-): void {
-  t.deepEqual(Object.keys(metrics), Object.keys(golden.metrics))
-  t.true(primaryMetric in metrics, primaryMetric)
-  t.is(primaryMetric, golden.primaryMetric)
-  for (const [key, value] of Object.entries(golden.metrics)) {
-    const difference = Math.abs(metrics[key]! - value) / Math.max(1, Math.abs(value))
-    report('evaluators', evaluator, { deviation: difference, allowed: 1e-6 })
-    t.true(difference <= 1e-6, `${key}: ${metrics[key]}, Python ${value}`)
-  }
-}
-
-/** Equal but for the last digits of numbers; what is an integer there is one here. */
-function sameText(t: ExecutionContext, file: string, found: string, expected: string): void {
-  const number = /-?\d+(?:\.\d+)?(?:e[-+]\d+)?/g
-  const shape = (text: string) => text.replace(number, (match) => (/[.e]/.test(match) ? '#.#' : match))
-  t.is(shape(found), shape(expected), file)
-  const values = expected.match(number) ?? []
-  for (const [i, value] of (found.match(number) ?? []).entries()) {
-    const difference = Math.abs(Number(value) - Number(values[i])) / Math.max(1, Math.abs(Number(values[i])))
-    t.true(difference <= 1e-6, `${file}: ${value}, Python ${values[i]}`)
-  }
-}

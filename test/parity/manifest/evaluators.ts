@@ -114,14 +114,16 @@ export const crossEncoderEvaluators: readonly Row[] = [
 ]
 
 export const otherEvaluators: readonly Row[] = [
-  notBuilt(
-    'sparseEvaluation',
-    [
-      ...['SparseBinaryClassificationEvaluator', 'SparseEmbeddingSimilarityEvaluator'],
-      ...['SparseInformationRetrievalEvaluator', 'SparseMSEEvaluator', 'SparseNanoBEIREvaluator'],
-      ...['SparseRerankingEvaluator', 'SparseTranslationEvaluator', 'SparseTripletEvaluator'],
-    ],
-    'there are no sparse encoders yet',
+  ...[
+    ...['SparseEmbeddingSimilarityEvaluator', 'SparseBinaryClassificationEvaluator', 'SparseTripletEvaluator'],
+    ...['SparseTranslationEvaluator', 'SparseMSEEvaluator', 'SparseRerankingEvaluator'],
+    ...['SparseInformationRetrievalEvaluator', 'SparseNanoBEIREvaluator'],
+  ].map((name) =>
+    built('sparseEvaluation', name, name, {
+      golden: ['test/parity/make_sparse_evaluators.py'],
+      tests: ['test/parity/sparse-evaluators.test.ts'],
+      report: ['sparseEvaluators', name],
+    }),
   ),
   built('sparseEvaluation', 'ReciprocalRankFusionEvaluator', 'ReciprocalRankFusionEvaluator', {
     golden: ['test/parity/make_fusion.py'],

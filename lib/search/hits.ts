@@ -1,0 +1,22 @@
+import type { Embeddings } from '../models/embeddings.js'
+import { SparseEmbeddings } from '../models/sparse-embeddings.js'
+import type { Metric } from '../native/types.js'
+import { SparseHits } from './sparse-hits.js'
+import { type HitLists, TopHits } from './top-hits.js'
+
+/** Rows of any model. */
+type Rows = Pick<Embeddings, 'data' | 'shape'> | SparseEmbeddings
+
+/** {@link HitLists} over a corpus that arrives in pieces. */
+export interface GrowingHits extends HitLists {
+  add(corpus: Rows, first: number, signal?: AbortSignal): Promise<void>
+}
+
+/** The hits of rows of any kind. The rows of the corpus are of the same kind. */
+export function hitsOf(queries: Rows, similarity: string, k: number): GrowingHits {
+  const hits =
+    queries instanceof SparseEmbeddings
+      ? new SparseHits(queries, similarity as Metric, k)
+      : new TopHits(queries, similarity as Metric, k)
+  return hits as unknown as GrowingHits
+}
