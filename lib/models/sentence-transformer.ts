@@ -23,7 +23,7 @@ import { fullModelCard } from './model-card.js'
 import { readModelFolder } from './model-folder.js'
 import { modelText } from './model-text.js'
 import { type ModuleName, zerosWhenEmpty } from './modules/index.js'
-import { EncodeProgress } from './progress.js'
+import { EncodeProgress, progressOf } from './progress.js'
 import { openNetworks, replaceNetworks } from './router/load.js'
 import {
   checkedTwin,
@@ -240,7 +240,7 @@ export class SentenceTransformer extends BaseModel<Parts> {
 
   /**
    * Embeds one text (Float32Array [dim]) or several ({ data: Float32Array, shape: [n, dim], row(i) }, in the order of the
-   * texts; [0, dim] for none). Computed in batches sorted by length, off the JavaScript thread; several calls may run at once.
+   * texts; [0, dim] for none). Computed in batches sorted by length, off the JavaScript thread, equal texts once; several calls may run at once.
    * Texts, options and settings are those at the call, whatever happens to them later.
    * Truncation comes before normalisation. `outputValue: 'token_embeddings'` gives [tokens, width] per text, special tokens
    * included, those of `'pooler_output'` are [n, hidden size].
@@ -569,7 +569,7 @@ export class SentenceTransformer extends BaseModel<Parts> {
       ...(leaveOut ? { promptLength: tokenizer.promptLength(prompt) } : {}),
       ...(number === undefined ? {} : { route: number, tokenDimension: description.width }),
       ...(signal ? { signal } : {}),
-      ...(progress ? { onDone: (done: number) => progress.update(done) } : {}),
+      ...(progress ? progressOf(progress) : {}),
       put,
     })
   }

@@ -78,8 +78,8 @@ export class SparsityWatch {
   #note(how: EncodeName, { length, dimension, indices }: SparseEmbeddings): void {
     const activeDims = length === 0 ? 0 : indices.length / length
     this.calls.push({ how, rows: length, activeDims, sparsityRatio: 1 - activeDims / dimension })
-    let counts = this.#counts.get(how)
-    if (counts === undefined) this.#counts.set(how, (counts = new Float64Array(dimension)))
+    const counts = this.#counts.get(how) ?? new Float64Array(dimension)
+    this.#counts.set(how, counts)
     for (const column of indices) counts[column]!++
   }
 }
