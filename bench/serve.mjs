@@ -1,5 +1,5 @@
-// node bench/serve.mjs [--model FOLDER] [--seconds N] [--rounds N] [--parts together,lone,load] [--peer PYTHON]: the server of
-// sentence-torch/serve, with its client in a process of its own on the same cores. One JSON line each:
+// node bench/serve.mjs [--model FOLDER] [--dtype float32|bfloat16|int8] [--seconds N] [--rounds N] [--parts together,lone,load]
+// [--peer PYTHON]: the server of sentence-torch/serve, with its client in a process of its own on the same cores. One JSON line each:
 //
 //   together  texts a second of 64 concurrent requests with one text each, beside one `encode` of all of them
 //   lone      milliseconds of one query over HTTP and in process, in turns
@@ -22,6 +22,7 @@ import { median } from './common/statistics.mjs'
 const { values: options } = parseArgs({
   options: {
     model: { type: 'string', default: fileURLToPath(new URL('../../shared/models/all-MiniLM-L6-v2', import.meta.url)) },
+    dtype: { type: 'string', default: 'float32' },
     seconds: { type: 'string', default: '300' },
     rounds: { type: 'string', default: '5' },
     parts: { type: 'string', default: 'together,lone,load' },
@@ -34,7 +35,8 @@ const QUERIES = 200
 /** Texts in work at a time while the server is overloaded. */
 const LIMIT = 64
 const { cpuKernels, threads } = loadAddon().runtime()
-const machine = { processor: cpus()[0].model, kernels: cpuKernels, threads, cores: cpus().length }
+const { dtype } = options
+const machine = { dtype, processor: cpus()[0].model, kernels: cpuKernels, threads, cores: cpus().length }
 const print = (figures) => console.log(JSON.stringify({ ...figures, ...machine }))
 const rounded = (value) => Number(value.toPrecision(4))
 
@@ -60,7 +62,7 @@ async function ask(task) {
 }
 
 const texts = sentences(TEXTS)
-const model = await SentenceTransformer.load(options.model)
+const model = await SentenceTransformer.load(options.model, { dtype })
 await model.encode(texts.slice(0, 256))
 const server = await serve({ models: { model }, port: 0, maxConcurrentRequests: 4096 })
 const together = (url) => ask({ kind: 'together', url, texts, concurrent: 64 })
@@ -145,7 +147,13 @@ async function measurePeer(python) {
   }
   peer.kill()
   const ratio = rounded(median(ours.map((rate, i) => rate / theirs[i])))
-  print({ part: 'peer', ours: rounded(median(ours)), python: rounded(median(theirs)), ratio, bar: 1.6 })
+  print({
+    part: 'peer',
+    ours: rounded(median(ours)),
+    python: rounded(median(theirs)),
+    ratio,
+    bar: dtype === 'float32' ? 1.6 : 2.5,
+  })
 }
 
 const parts = { together: measureTogether, lone: measureLone, load: measureLoad }

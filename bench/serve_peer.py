@@ -62,5 +62,7 @@ async def embed(body: Body) -> list[list[float]]:
 
 listener = socket.socket()
 listener.bind(("127.0.0.1", 0))
+# Clients wait until uvicorn is ready.
+listener.listen(1024)
 print(f"http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
 uvicorn.Server(uvicorn.Config(app, log_level="error")).run(sockets=[listener])

@@ -78,6 +78,7 @@ export type { ModelModule } from './models/modules/module.js'
 export { MultiVectorMask, type MultiVectorMaskOptions, type Task } from './models/modules/multi-vector-mask.js'
 export { Normalize, type NormalizeOptions } from './models/modules/normalize.js'
 export { Pooling, type PoolingMode, type PoolingOptions } from './models/modules/pooling.js'
+export { type RouteModules, Router, type RouterOptions } from './models/modules/router.js'
 export { SpladePooling, type SpladePoolingOptions } from './models/modules/splade-pooling.js'
 export {
   type DistilledModel,

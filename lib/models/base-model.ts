@@ -12,16 +12,20 @@ import { checkLoaded, noSuchPrompt } from './load-errors.js'
 import { checkSourceOptions } from './load-options.js'
 import type { ModuleName } from './modules/index.js'
 import type { ExportOnnxOptions } from './onnx/export.js'
+import { notForRouters, type RouterFolder } from './router/networks.js'
 import { saveModelFolder } from './save-folder.js'
+import type { StoredNames } from './stored-names.js'
 import { SOURCE_OPTIONS, type SourceOptions } from './types.js'
 import { guardOf } from './weight-guard.js'
-import type { StoredNames, WeightFiles } from './weights.js'
+import type { WeightFiles } from './weights.js'
 
 /** What a loaded model of any kind is made of. */
 export interface BaseParts {
   addon: NativeAddon
   encoder: NativeEncoder
   tokenizer: Tokenizer
+  /** Of a model with a Router: of each network. The first one is `tokenizer`. */
+  tokenizers?: Tokenizer[]
   folder: {
     config: ConfigObject
     architecture: string
@@ -30,6 +34,7 @@ export interface BaseParts {
     classifier?: ClassifierDescription
     prompts: Record<string, string>
     defaultPromptName: string | null
+    router?: RouterFolder
   }
   /** What the files call the tensors. */
   names: StoredNames
@@ -257,7 +262,8 @@ export abstract class BaseModel<P extends BaseParts> {
 
   /** Frees the weights once the work that is queued is done; later calls throw ERR_DISPOSED. Idempotent. */
   async dispose(): Promise<void> {
-    this.#disposed ??= Promise.all([this.#parts.encoder.dispose(), this.#parts.tokenizer.dispose()]).then(() => {})
+    const { encoder, tokenizer, tokenizers = [tokenizer] } = this.#parts
+    this.#disposed ??= Promise.all([encoder, ...tokenizers].map((one) => one.dispose())).then(() => {})
     await this.#disposed
   }
 
@@ -328,6 +334,7 @@ export abstract class BaseModel<P extends BaseParts> {
 
   #adapters(): ModelAdapters {
     const parts = this.use()
+    if (parts.folder.router) throw notForRouters('An adapter')
     parts.adapters ??= newAdapters(parts)
     return parts.adapters
   }

@@ -39,6 +39,10 @@ export interface JobSettings extends JobLimits {
   isQuery?: boolean | undefined
   /** Tokens at the start of every row that pooling leaves out. */
   promptLength?: number | undefined
+  /** Of the engine's routes. Default: the first. */
+  route?: number | undefined
+  /** Numbers of a token of this route. Default: the encoder's. */
+  tokenDimension?: number | undefined
 }
 
 /** A piece that waits or is computed. */
@@ -79,9 +83,9 @@ export class Batcher {
    * for; what the engine throws
    */
   run(piece: Piece, settings: JobSettings): Promise<void> {
-    const { output, priority, promptLength, batchSize, maxTokens, isQuery } = settings
+    const { output, priority, promptLength, batchSize, maxTokens, isQuery, route } = settings
     const { tokenTypes, attended } = piece.tokens
-    const kinds = [isQuery, tokenTypes !== undefined, attended !== undefined]
+    const kinds = [route, isQuery, tokenTypes !== undefined, attended !== undefined]
     const key = [output, priority, promptLength, batchSize, maxTokens, ...kinds].join()
     let line = this.#lines.get(key)
     if (line === undefined) {
@@ -211,18 +215,23 @@ class Line {
   }
 
   async #encode(job: Job, entries: readonly Entry[]): Promise<void> {
-    const { output, priority, promptLength, isQuery } = this.settings
+    const { output, priority, promptLength, isQuery, route } = this.settings
+    const { tokenDimension = this.encoder.tokenDimension } = this.settings
     const batch = joined(entries.map(({ piece }) => selectRows(piece.tokens, piece.rows)))
     const { ids, offsets } = batch
     const count = offsets.length - 1
     const perToken = output === 'token_embeddings' || output === 'vectors'
     const isOwnWidth = output === 'sentence_embedding' || output === 'vectors'
-    const width = isOwnWidth ? this.encoder.embeddingDimension : this.encoder.tokenDimension
+    const width = isOwnWidth ? this.encoder.embeddingDimension : tokenDimension
     const values = (perToken ? ids.length : count) * width
     const kept = this.#buffers.pop()
     const buffer = kept && kept.length >= values ? kept : new Float32Array(values)
     const out = buffer.subarray(0, values)
     const promptLengths = promptLength === undefined ? undefined : new Int32Array(count).fill(promptLength)
+    const more = {
+      ...(promptLengths && { promptLengths }),
+      ...(route !== undefined && { routes: Int32Array.of(route) }),
+    }
     const options = { lane: priority, ticket: job.ticket }
     // Where each row's values begin.
     let starts = offsets
@@ -233,7 +242,7 @@ class Line {
         await this.encoder.encodeVectors({ ...batch, ...queries }, out, counts, options)
         starts = sums(counts)
       } else {
-        await this.encoder.encode({ ...batch, ...(promptLengths && { promptLengths }) }, out, output, options)
+        await this.encoder.encode({ ...batch, ...more }, out, output, options)
       }
     } catch (error) {
       throw fromNative(error, 'Encoder.encode')

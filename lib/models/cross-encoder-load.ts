@@ -10,8 +10,9 @@ import { type CrossEncoderFolder, headModule, readCrossEncoderFolder } from './c
 import { type CrossEncoderLoadOptions, checkCrossEncoderLoadOptions } from './cross-encoder-options.js'
 import { resolveModel } from './hub.js'
 import { noSuchPrompt } from './load-errors.js'
-import { filled, findAdapter, makeTokenizer, startEngine, withAdapter } from './load-parts.js'
+import { findAdapter, withAdapter } from './load-parts.js'
 import { openCausalWeights, usualLogitScore } from './logit-score.js'
+import { filled, makeTokenizer, startEngine } from './start-engine.js'
 import { WeightFiles } from './weights.js'
 
 /** What a loaded cross-encoder is made of. */

@@ -5,7 +5,11 @@ import type { NativeEncoder } from '../native/types.js'
 const RANGE_BYTES = 64 * 1024 * 1024
 
 /** A tensor of the engine in float32, with what an adapter adds to it, piece by piece. */
-export async function* dumpTensor(encoder: NativeEncoder, name: string, elements: number): AsyncGenerator<Uint8Array> {
+export async function* dumpTensor(
+  encoder: Pick<NativeEncoder, 'dump'>,
+  name: string,
+  elements: number,
+): AsyncGenerator<Uint8Array> {
   const step = RANGE_BYTES / 4
   for (let start = 0; start < elements; start += step) {
     const data = new Uint8Array(Math.min(step, elements - start) * 4)

@@ -4,6 +4,7 @@ import { SentenceTorchError } from '../errors.js'
 import { throwIfAborted as throwAborted } from '../io/abort.js'
 import type { NativeEncoder } from '../native/types.js'
 import { batcherOf, type JobOutput, type JobSettings, type Priority, type Rows } from './batcher.js'
+import { DistinctTexts } from './distinct.js'
 import { JOB_TOKENS, planJobs } from './plan-jobs.js'
 
 /** Jobs of a call that are under way at once. */
@@ -23,6 +24,8 @@ export interface EncodeRequest extends Omit<RowsRequest, 'count' | 'tokenize'> {
   texts: readonly string[]
   /** In front of every text. */
   prompt: string
+  /** Called once with the number of texts that are equal to an earlier one, if there are any. */
+  onRepeats?: (count: number) => void
 }
 
 export interface RowsRequest {
@@ -44,6 +47,9 @@ export interface RowsRequest {
   priority?: Priority | undefined
   /** Tokens at the start of every text that pooling leaves out. */
   promptLength?: number
+  /** Of a model with a Router: the engine's route, and the numbers of a token there. */
+  route?: number
+  tokenDimension?: number
   /** Rows without tokens have zeros as their values: a mean of nothing, as in Python. Otherwise they are an error. */
   zerosWhenEmpty?: boolean
   signal?: AbortSignal
@@ -55,26 +61,36 @@ export interface RowsRequest {
 
 /**
  * Encodes texts slice by slice: the next slice is tokenised while the engine works on this one. Within a slice rows are
- * sorted by length, so that jobs hold rows alike; rows that fill no job share one with those of other calls. Settles when no
- * job is running for this call any more.
+ * sorted by length, so that jobs hold rows alike; rows that fill no job share one with those of other calls. Equal texts are
+ * computed once. Settles when no job is running for this call any more.
  * @throws SentenceTorchError ERR_ABORTED, or what the tokenizer or the engine throws.
  */
 export async function encodeTexts({ tokenizer, texts, prompt, ...request }: EncodeRequest): Promise<void> {
-  const { signal } = request
+  const { signal, put, onDone, onRepeats } = request
   // Once: whoever sets it while this runs means later calls.
   const { maxSeqLength } = tokenizer
+  const distinct = new DistinctTexts(texts)
+  const count = distinct.texts.length
+  if (count < texts.length) onRepeats?.(texts.length - count)
+  let done = 0
   await encodeRows({
     ...request,
-    count: texts.length,
+    count,
     tokenize: (start, end) => {
-      const slice = texts.slice(start, end)
+      const slice = distinct.texts.slice(start, end)
       const prompted = prompt === '' ? slice : slice.map((text) => prompt + text)
       return tokenizer.encodeAll(prompted, maxSeqLength, {
         ...(signal && { signal }),
-        nameOf: (index) => `texts[${start + index}]`,
+        nameOf: (index) => `texts[${distinct.first(start + index)}]`,
         allowEmpty: request.zerosWhenEmpty === true,
       })
     },
+    put: (number, values, tokens) =>
+      distinct.forEachPlace(number, (place) => {
+        put(place, values, tokens)
+        done++
+      }),
+    ...(onDone && { onDone: () => onDone(done) }),
   })
 }
 
@@ -145,11 +161,12 @@ function putEmpty({ zerosWhenEmpty, encoder, output, put }: RowsRequest, offsets
 }
 
 function settingsOf(request: RowsRequest, tokens: Rows): JobSettings {
-  const { output, batchSize, promptLength, count, maxRows, isQuery } = request
+  const { output, batchSize, promptLength, count, route, tokenDimension, maxRows, isQuery } = request
   const isShort = count <= QUERY_TEXTS && tokens.ids.length <= QUERY_TOKENS
   const { priority = isShort ? 'query' : 'bulk' } = request
   const { maxBatchTokens = priority === 'query' ? QUERY_JOB_TOKENS : JOB_TOKENS } = request
-  return { output, priority, promptLength, batchSize, maxTokens: maxBatchTokens, maxRows, isQuery }
+  const limits = { batchSize, maxTokens: maxBatchTokens, maxRows }
+  return { output, priority, promptLength, ...limits, route, tokenDimension, isQuery }
 }
 
 /** At most `limit` jobs at a time; after a failure no further one begins. */

@@ -63,9 +63,10 @@ export async function tokenize(tokenizer: Tokenizer, texts: readonly string[], t
 /** What the modules make of features. */
 export async function forward(
   encoder: NativeEncoder,
-  { vocabulary, layers }: Description,
+  { vocabulary, layers, width: tokenDimension }: Description,
   features: Features,
   options: FeatureOptions,
+  route?: number,
 ): Promise<ForwardOutput> {
   checkOptions('forward', options, ['outputHiddenStates', 'poolerOutput'])
   checkType('outputHiddenStates', options.outputHiddenStates, 'boolean')
@@ -73,11 +74,12 @@ export async function forward(
   const { batch, places } = packed(features, vocabulary)
   const { shape } = features.inputIds
   const [rows, longest] = shape
-  const { tokenDimension, embeddingDimension } = encoder
+  const { embeddingDimension } = encoder
+  const routed = { ...batch, ...(route !== undefined && { routes: Int32Array.of(route) }) }
   const run = async (output: EncoderOutput, size: number): Promise<Float32Array> => {
     const out = new Float32Array(size)
     try {
-      if (rows > 0) await encoder.encode(batch, out, output)
+      if (rows > 0) await encoder.encode(routed, out, output)
     } catch (error) {
       throw fromNative(error, 'Encoder.encode')
     }

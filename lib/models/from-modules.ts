@@ -1,23 +1,39 @@
 import { fromNative, invalidArgument, SentenceTorchError } from '../errors.js'
-import type { ConfigObject, NativeAddon, NativeEncoder } from '../native/types.js'
+import type { NativeAddon } from '../native/types.js'
 import { checkInteger, checkOptions } from '../options.js'
 import { checkModelOptions } from './load-options.js'
-import { filled, makeTokenizer, type Parts, startEngine, withOptions } from './load-parts.js'
-import type { ModelFolder } from './model-folder.js'
-import { checkOrder, type FolderModule, type ModuleName, nameOf, placeModule } from './modules/index.js'
+import { withOptions } from './load-parts.js'
+import type { Weights } from './modules/first.js'
+import { nameOf, placeModule } from './modules/index.js'
 import type { ModelModule, ModuleOrigin } from './modules/module.js'
+import { Router } from './modules/router.js'
 import { StaticEmbedding } from './modules/static-embedding.js'
 import { Transformer } from './modules/transformer.js'
+import {
+  assemble,
+  type Item,
+  joinedNames,
+  type Network,
+  type NetworkEncoder,
+  networkOf,
+  networkSpecs,
+  type RouterFolder,
+  type RouterItems,
+} from './router/networks.js'
+import { chooseMachine, filled, makeTokenizer, newEncoder, type Parts } from './start-engine.js'
+import type { StoredNames } from './stored-names.js'
 import { MODEL_OPTIONS, type ModelOptions } from './types.js'
-import { type StoredNames, WeightFiles } from './weights.js'
+import { WeightFiles } from './weights.js'
 
 export interface FromModulesOptions extends ModelOptions {
   /** Of the values of new Dense modules. Default 0. */
   seed?: number
 }
 
-/** A first module and those behind it. */
-export type ModelModules = readonly [Transformer | StaticEmbedding, ...ModelModule[]]
+type StartModule = Transformer | StaticEmbedding
+
+/** A first module and those behind it, with a Router in place of one of them. */
+export type ModelModules = readonly [StartModule | Router, ...(ModelModule | Router)[]]
 
 /** Puts a model together: see `SentenceTransformer.fromModules`. */
 export async function partsOfModules(
@@ -28,83 +44,137 @@ export async function partsOfModules(
   checkOptions('SentenceTransformer.fromModules', options, [...MODEL_OPTIONS, 'seed'])
   checkModelOptions(options)
   checkInteger('seed', options.seed, 0)
-  const { first, others } = checkModules(modules)
+  const { networks, starts, router } = await networksOf(modules)
+  const { chains: _, ...first } = networks[0]!
   const folder = withOptions(
     {
-      ...first.first,
-      ...(others.some((module) => nameOf(module) === 'WeightedLayerPooling') && {
-        config: withLayers(first.first.config),
-      }),
+      ...first,
       path: undefined,
       ...{ prompts: { query: '', document: '' }, defaultPromptName: null, similarityFnName: 'cosine' as const },
-      ...{ truncateDim: null, extraModelConfig: {}, modules: placed(first, others) },
+      ...{ truncateDim: null, extraModelConfig: {}, ...(router && { router }) },
     },
     options,
   )
-  const tokenizer = makeTokenizer(folder)
-  const { weights } = first
-  const files = weights.kind === 'folder' ? await openFiles(weights.path, folder) : undefined
+  const tokenizers = (folder.router?.networks ?? [folder]).map(makeTokenizer)
+  const files = await openFiles(starts, networks)
   try {
-    const hasPooler = files?.hasPooler ?? folder.description.names.pooler.length > 0
-    const engine = startEngine(getAddon(), folder, hasPooler, options)
-    const { encoder } = engine
+    const addon = getAddon()
+    const { device, dtype } = chooseMachine(addon, options)
+    const poolers = networks.map(({ description }, i) => files[i]?.hasPooler ?? description.names.pooler.length > 0)
+    const encoder = newEncoder(addon, { ...networkSpecs(networks, poolers), device, dtype })
     return await filled(encoder, async () => {
-      const names = encoder.tensors().map(({ name }) => name)
-      const ofFirst = names.filter((name) => name.startsWith('0.'))
-      const ofOthers = names.filter((name) => !name.startsWith('0.'))
-      let stored: StoredNames = new Map()
-      if (files) stored = (await files.load(encoder, ofOthers)).names
-      if (weights.kind === 'new') await initialize(encoder, ofFirst, weights.seed)
-      if (weights.kind === 'table') await loadTable(encoder, ofFirst[0]!, weights.table.data)
-      await initialize(encoder, ofOthers, options.seed ?? 0)
-      const id = weights.kind === 'folder' ? weights.id : undefined
-      return { ...engine, tokenizer, folder, names: stored, id }
+      const names: StoredNames[] = []
+      for (const [i, { weights }] of starts.entries()) {
+        names.push(await fill(networkOf(encoder, i), weights, files[i], options.seed ?? 0))
+      }
+      const [weights] = starts.map((start) => start.weights)
+      const id = starts.length === 1 && weights?.kind === 'folder' ? weights.id : undefined
+      const parts = { addon, encoder, device, dtype, tokenizer: tokenizers[0]!, folder, names: joinedNames(names), id }
+      return { ...parts, ...(router && { tokenizers }) }
     })
   } finally {
-    await files?.close()
+    for (const one of files) await one?.close()
   }
 }
 
 /** Without it Python leaves a WeightedLayerPooling out. */
-function withLayers(config: ConfigObject): ConfigObject {
-  return { ...config, output_hidden_states: true }
+function withLayers(network: Network): Network {
+  if (!network.modules.some(({ type }) => type === 'WeightedLayerPooling')) return network
+  return { ...network, config: { ...network.config, output_hidden_states: true } }
 }
 
-function checkModules(modules: unknown): { first: Transformer | StaticEmbedding; others: ModelModule[] } {
+/** The networks of a model, the first module of each, and its Router, if it has one. @throws ERR_INVALID_ARGUMENT */
+async function networksOf(
+  modules: unknown,
+): Promise<{ networks: Network[]; starts: StartModule[]; router?: RouterFolder }> {
   if (!Array.isArray(modules)) throw invalidArgument('modules', 'an array of modules', modules)
-  const [first, ...others] = modules as unknown[]
-  if (!(first instanceof Transformer || first instanceof StaticEmbedding)) {
-    throw invalidArgument('modules[0]', 'a Transformer or a StaticEmbedding, after await', first)
+  if (modules.length === 0) throw noStart('modules[0]', undefined)
+  const list = modules as unknown[]
+  const at = list.findIndex((module) => module instanceof Router)
+  const router = at === -1 ? undefined : (list[at] as Router)
+  // Without a Router it is a model with one route.
+  const items: RouterItems = {
+    before: list.slice(0, Math.max(at, 0)).map((module, i) => itemOf(module, `modules[${i}]`, i)),
+    routes: (router?.routes ?? [{ name: '', modules: list }]).map(({ name, modules }) => ({
+      name,
+      modules: modules.map((module, i) => {
+        return itemOf(module, router ? `modules[${at}].${name}[${i}]` : `modules[${i}]`, router && at > 0 ? i + 1 : i)
+      }),
+    })),
+    after: router ? list.slice(at + 1).map((module, i) => itemOf(module, `modules[${at + 1 + i}]`, at + 1 + i)) : [],
   }
-  others.forEach((module, i) => {
-    if (nameOf(module) !== undefined) return
-    throw invalidArgument(
-      `modules[${i + 1}]`,
-      'a Pooling, Dense, Normalize, LayerNorm, Dropout or WeightedLayerPooling',
-      module,
-    )
-  })
-  const types: ModuleName[] = others.map((module) => nameOf(module)!)
-  checkOrder([first.first.first, ...types], 'fromModules', 'ERR_INVALID_ARGUMENT')
-  return { first, others: others as ModelModule[] }
+  const settings = router?.settings ?? { defaultRoute: null, allowEmptyKey: true, routeMappings: [] }
+  const found = await assemble(items, settings, 'fromModules', 'ERR_INVALID_ARGUMENT')
+  const networks = found.networks.map(withLayers)
+  const starts = new Set(items.routes.map(({ modules }) => [...items.before, ...modules][0]!.key as StartModule))
+  return { networks, starts: [...starts], ...(router && { router: { ...found, networks } }) }
 }
 
-function placed({ first }: Transformer | StaticEmbedding, others: readonly ModelModule[]): FolderModule[] {
-  const { layers } = first.description
-  let { width } = first.description
-  return others.map((module, i) => {
-    const origin: ModuleOrigin = { name: `modules[${i + 1}]`, code: 'ERR_INVALID_ARGUMENT' }
-    const found = placeModule(module, i + 1, { width, layers }, origin)
-    width = found.outputDimension
-    return found
-  })
+function noStart(name: string, module: unknown): SentenceTorchError {
+  return invalidArgument(name, 'a Transformer or a StaticEmbedding, after await, or a Router', module)
 }
 
-function openFiles(path: string, { first, description }: ModelFolder): Promise<WeightFiles> {
-  return WeightFiles.open({ first, description, path, transformerPath: path, modules: [] })
+/** @param index of the module on its route: 0 for the first one */
+function itemOf(module: unknown, name: string, index: number): Item {
+  const isStart = module instanceof Transformer || module instanceof StaticEmbedding
+  if (index === 0 && !isStart) throw noStart(name, module)
+  const type = isStart ? module.first.first : nameOf(module)
+  if (type === undefined) {
+    throw invalidArgument(name, 'a Pooling, Dense, Normalize, LayerNorm, Dropout or WeightedLayerPooling', module)
+  }
+  return {
+    key: module,
+    type,
+    name,
+    first: async () => (module as StartModule).first,
+    place: async (input) => {
+      const origin: ModuleOrigin = { name, code: 'ERR_INVALID_ARGUMENT' }
+      return placeModule(module as ModelModule, index, input, origin)
+    },
+  }
 }
 
-async function initialize(encoder: NativeEncoder, names: string[], seed: number): Promise<void> {
+/** Of first modules that come from a folder. */
+async function openFiles(
+  starts: readonly StartModule[],
+  networks: readonly Network[],
+): Promise<(WeightFiles | undefined)[]> {
+  const opened: (WeightFiles | undefined)[] = []
+  try {
+    for (const [i, { weights }] of starts.entries()) {
+      const { first, description } = networks[i]!
+      const path = weights.kind === 'folder' ? weights.path : undefined
+      opened.push(
+        path === undefined
+          ? undefined
+          : await WeightFiles.open({ first, description, path, transformerPath: path, modules: [] }),
+      )
+    }
+    return opened
+  } catch (error) {
+    for (const files of opened) await files?.close()
+    throw error
+  }
+}
+
+/** Gives a network its first values. @returns what the files call its tensors */
+async function fill(
+  encoder: NetworkEncoder,
+  weights: Weights,
+  files: WeightFiles | undefined,
+  seed: number,
+): Promise<StoredNames> {
+  const names = encoder.tensors().map(({ name }) => name)
+  const ofFirst = names.filter((name) => name.startsWith('0.'))
+  const ofOthers = names.filter((name) => !name.startsWith('0.'))
+  const stored: StoredNames = files ? (await files.load(encoder, ofOthers)).names : new Map()
+  if (weights.kind === 'new') await initialize(encoder, ofFirst, weights.seed)
+  if (weights.kind === 'table') await loadTable(encoder, ofFirst[0]!, weights.table.data)
+  await initialize(encoder, ofOthers, seed)
+  return stored
+}
+
+async function initialize(encoder: NetworkEncoder, names: string[], seed: number): Promise<void> {
   try {
     if (names.length > 0) await encoder.initialize(names, seed)
   } catch (error) {
@@ -112,7 +182,7 @@ async function initialize(encoder: NativeEncoder, names: string[], seed: number)
   }
 }
 
-async function loadTable(encoder: NativeEncoder, name: string, values: Float32Array): Promise<void> {
+async function loadTable(encoder: NetworkEncoder, name: string, values: Float32Array): Promise<void> {
   const place = values.findIndex((value) => !Number.isFinite(value))
   if (place !== -1) {
     const message = `Expected finite numbers as embeddingWeights but received ${values[place]} at ${place}`

@@ -48,6 +48,13 @@ export function planFiles(
   if (files.has(posix.join(root, ADAPTER_CONFIG))) required.push(weightsOf(files, root, ADAPTER_WEIGHTS))
   if (!isAdapter) required.push(weightsOf(files, root), ...shards.map((name) => posix.join(root, name)))
   for (const { path, type } of others) {
+    // The first module of another route.
+    if (/\.(Transformer|StaticEmbedding)$/.test(type)) {
+      const { needed, missing } = planFiles(files, [{ path, type }])
+      required.push(...missing)
+      optional.push(...needed.filter((file) => posix.dirname(file) === path))
+      continue
+    }
     const needed = filesOfType(type)
     ;(needed.config ? required : optional).push(posix.join(path, 'config.json'))
     ;(needed.weights ? required : optional).push(weightsOf(files, path, whole))

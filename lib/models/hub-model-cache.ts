@@ -3,8 +3,9 @@ import type { CachedRepo } from '../io/hub-cache.js'
 import { shardNames } from '../io/shards.js'
 import { extensionOfShards } from '../io/tensor-file.js'
 import { planFiles, weightIndex } from './hub-files.js'
-import { readIfPresent, readJson } from './json.js'
+import { jsonObject, readIfPresent, readJson } from './json.js'
 import { modulesSchema } from './model-folder.js'
+import { withRoutes } from './router/hub.js'
 
 /** Files whose absence means something (mean pooling, no prompts), so that it has to be known. */
 export const TELLING_FILES = ['modules.json', 'config_sentence_transformers.json', 'sentence_bert_config.json']
@@ -21,7 +22,10 @@ export async function checkModel(
 ): Promise<{ missing: string[]; unknown: string[]; files: Set<string> }> {
   const files = await cache.files(commit)
   const list = join(cache.snapshot(commit), 'modules.json')
-  const modules = files.has('modules.json') ? await readJson(list, modulesSchema) : undefined
+  const listed = files.has('modules.json') ? await readJson(list, modulesSchema) : undefined
+  const { modules } = await withRoutes(listed, files, (file) =>
+    readJson(join(cache.snapshot(commit), file), jsonObject),
+  )
   const absent = await cache.absentFiles(commit)
   const telling = absent.has('modules.json') ? [] : TELLING_FILES
   const shards = await shardsOf(cache.snapshot(commit), weightIndex(files, modules))

@@ -1,10 +1,13 @@
 import { join } from 'node:path'
 import { SentenceTorchError } from '../errors.js'
 import { HubRepository, type RepositoryOptions } from '../io/hub-repository.js'
+import type { TypeOf } from '../io/schema.js'
 import { planFiles, unusable, weightIndex } from './hub-files.js'
 import { checkModel, shardsOf, TELLING_FILES } from './hub-model-cache.js'
-import { readJson } from './json.js'
+import { jsonObject, readJson } from './json.js'
 import { modulesSchema } from './model-folder.js'
+import { withRoutes } from './router/hub.js'
+import type { Entry } from './router/read.js'
 
 /** What modules.json may have at most, which is read whole before anything else is known of a model. */
 const MAX_JSON = 1024 * 1024
@@ -59,14 +62,22 @@ export class HubModel {
     const commit = await repository.askCommit()
     const entries = await repository.list(commit)
     const names = new Set(entries.keys())
-    let modules: unknown
+    let modules: TypeOf<typeof modulesSchema> | readonly Entry[] | undefined
     if (names.has('modules.json')) {
       await repository.fetchFiles(commit, [entries.get('modules.json')!], MAX_JSON)
       modules = await readJson(join(cache.snapshot(commit), 'modules.json'), modulesSchema)
     }
+    const routed = await withRoutes(modules, names, async (file) => {
+      await repository.fetchFiles(commit, [entries.get(file)!], MAX_JSON)
+      return readJson(join(cache.snapshot(commit), file), jsonObject)
+    })
+    modules = routed.modules
     const index = weightIndex(names, modules)
     if (index !== undefined) await repository.fetchFiles(commit, [entries.get(index)!], MAX_INDEX)
-    const plan = planFiles(names, modules, await shardsOf(cache.snapshot(commit), index), this.more)
+    const plan = planFiles(names, modules, await shardsOf(cache.snapshot(commit), index), [
+      ...this.more,
+      ...routed.more,
+    ])
     if (plan.missing.length > 0) throw unusable(this.id, plan.missing, names)
     await repository.fetchFiles(
       commit,

@@ -73,6 +73,7 @@ export function checkEncodeOptions(options: EncodeOptions): void {
   checkInteger('truncateDim', options.truncateDim, 1)
   checkType('prompt', options.prompt, 'string')
   checkType('promptName', options.promptName, 'string')
+  checkType('task', options.task, 'string')
   checkOneOf('outputValue', options.outputValue, ['sentence_embedding', 'token_embeddings', 'pooler_output'])
   checkType('showProgressBar', options.showProgressBar, 'boolean')
   checkSignal(options.signal)

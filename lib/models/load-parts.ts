@@ -1,26 +1,21 @@
 import { join } from 'node:path'
-import { Tokenizer } from '../data/tokenizer.js'
-import { fromNative, invalidArgument, SentenceTorchError } from '../errors.js'
+import { invalidArgument, SentenceTorchError } from '../errors.js'
 import { throwIfAborted } from '../io/abort.js'
-import { parseJson, parseUnchecked } from '../io/schema.js'
-import type { EncoderSpec, ModuleSpec, NativeAddon, NativeEncoder } from '../native/types.js'
+import type { NativeAddon } from '../native/types.js'
 import { checkInteger } from '../options.js'
 import { ADAPTER_CONFIG, type AdapterConfig, readAdapterConfig } from './adapters/config.js'
 import { newAdapters } from './adapters/model-adapters.js'
 import type { BaseParts } from './base-model.js'
-import type { FirstModule } from './first-module.js'
 import { type HubOptions, type ResolvedModel, resolveModel } from './hub.js'
-import { jsonObject, readIfPresent } from './json.js'
+import { readIfPresent } from './json.js'
 import { noSuchPrompt } from './load-errors.js'
-import { checkLoadOptions, chooseDevice, chooseDType } from './load-options.js'
+import { checkLoadOptions } from './load-options.js'
 import { type ModelFolder, readModelFolder } from './model-folder.js'
+import { loadRouterParts } from './router/load.js'
+import { withMaxSeqLength } from './router/networks.js'
+import { filled, makeTokenizer, type Parts, startEngine } from './start-engine.js'
 import type { LoadOptions, ModelOptions } from './types.js'
 import { WeightFiles } from './weights.js'
-
-/** What a loaded model is made of. */
-export interface Parts extends BaseParts {
-  folder: ModelFolder
-}
 
 /**
  * Finds, reads and checks a model and hands its weights to the engine.
@@ -37,6 +32,7 @@ export async function loadParts(getAddon: () => NativeAddon, idOrPath: string, o
   const adapter = await findAdapter(path, options)
   const read = await readModelFolder(path, getAddon, options.pooling, adapter?.base.path)
   const folder = withOptions(read, options)
+  if (folder.router) return loadRouterParts(getAddon, folder, folder.router, id, options)
   const tokenizer = makeTokenizer(folder)
   throwIfAborted(signal, what)
   const weights = await WeightFiles.open(read, options.ignoreTensors)
@@ -86,39 +82,9 @@ export async function withAdapter<P extends BaseParts>(parts: P, path: string, f
   return whole
 }
 
-/** What `fill` gives once the encoder has its weights; without it the encoder is disposed. */
-export async function filled<T>(encoder: NativeEncoder, fill: () => Promise<T>): Promise<T> {
-  try {
-    return await fill()
-  } catch (error) {
-    await encoder.dispose()
-    throw error
-  }
-}
-
-/** An encoder without weights. */
-export function startEngine(
-  addon: NativeAddon,
-  { architecture, config, modules }: Pick<FirstModule, 'architecture' | 'config'> & { modules: { spec: ModuleSpec }[] },
-  pooler: boolean,
-  options: Pick<LoadOptions, 'device' | 'dtype' | 'threads'>,
-  words: Pick<EncoderSpec, 'decoder' | 'ownHead'> = {},
-): Pick<Parts, 'addon' | 'encoder' | 'device' | 'dtype'> {
-  if (options.threads !== undefined) addon.setThreads(options.threads)
-  const device = chooseDevice(options.device, addon.runtime())
-  const dtype = chooseDType(options.dtype, addon.runtime(), device)
-  const specs = modules.map(({ spec }) => spec)
-  try {
-    const encoder = new addon.Encoder({ architecture, config, modules: specs, pooler, device, dtype, ...words })
-    return { addon, encoder, device, dtype }
-  } catch (error) {
-    throw fromNative(error, 'Encoder')
-  }
-}
-
 /** The folder's settings under those of the caller. */
 export function withOptions(folder: ModelFolder, options: ModelOptions): ModelFolder {
-  checkInteger('maxSeqLength', options.maxSeqLength, 1, folder.description.positions ?? undefined)
+  checkInteger('maxSeqLength', options.maxSeqLength, 1, mostPositions(folder))
   const prompts = { ...folder.prompts, ...options.prompts }
   const defaultPromptName = options.defaultPromptName ?? folder.defaultPromptName
   if (defaultPromptName !== null && !Object.hasOwn(prompts, defaultPromptName)) {
@@ -131,38 +97,15 @@ export function withOptions(folder: ModelFolder, options: ModelOptions): ModelFo
     truncateDim: options.truncateDim ?? folder.truncateDim,
     similarityFnName: options.similarityFnName ?? folder.similarityFnName,
     maxSeqLength: options.maxSeqLength ?? folder.maxSeqLength,
+    ...(folder.router && { router: withMaxSeqLength(folder.router, options.maxSeqLength) }),
   }
 }
 
-/** @throws SentenceTorchError ERR_INVALID_MODEL */
-export function makeTokenizer({
-  first,
-  config,
-  tokenizerFiles,
-  doLowerCase,
-  maxSeqLength,
-  transformerPath,
-}: Omit<FirstModule, 'description' | 'architecture' | 'extraSentenceConfig'>): Tokenizer {
-  const bytesOf = (name: string) => tokenizerFiles.get(name) ?? new TextEncoder().encode('{}')
-  const file = (name: string) => join(transformerPath ?? '', name)
-  const parse = (name: string) => parseJson(bytesOf(name), file(name), jsonObject, 'ERR_INVALID_MODEL')
-  // The tokenizer checks it, and all others, more closely.
-  const json = parseUnchecked(bytesOf('tokenizer.json'), file('tokenizer.json'), 'ERR_INVALID_MODEL') as object
-  const options = { doLowerCase, maxSeqLength }
-  if (first === 'StaticEmbedding') {
-    // The tokenizer as the file has it, whatever its class, and without special tokens.
-    return Tokenizer.fromFiles(
-      { ...json, post_processor: null },
-      { tokenizer_class: 'PreTrainedTokenizerFast' },
-      options,
-    )
-  }
-  const files = {
-    json,
-    config: { tokenizer_class: config.tokenizer_class, ...parse('tokenizer_config.json') },
-    addedTokens: parse('added_tokens.json'),
-    specialTokensMap: parse('special_tokens_map.json'),
-    ...(typeof config.model_type === 'string' && { modelType: config.model_type }),
-  }
-  return Tokenizer.from(files, options)
+/** The longest row that a model takes; undefined: without limit. Of several networks the one that takes most counts. */
+export function mostPositions({
+  description,
+  router,
+}: Pick<ModelFolder, 'description' | 'router'>): number | undefined {
+  const all = (router?.networks ?? [{ description }]).map((network) => network.description.positions)
+  return all.includes(null) ? undefined : Math.max(...(all as number[]))
 }

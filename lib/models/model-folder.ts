@@ -15,8 +15,10 @@ import {
   placeModule,
   readModule,
 } from './modules/index.js'
-import type { ModuleInput } from './modules/module.js'
+import { type ModuleInput, notBuilt } from './modules/module.js'
 import { Pooling, type PoolingMode } from './modules/pooling.js'
+import type { RouterFolder } from './router/networks.js'
+import { isRouter, readRouter } from './router/read.js'
 
 /** Settings of a whole model. */
 export interface ModelSettings {
@@ -35,6 +37,8 @@ export interface ModelFolder extends FirstModule, ModelSettings {
   path: string | undefined
   /** The modules after the first one, in order. */
   modules: FolderModule[]
+  /** Of a model with a Router: all its networks, of which the members above are the first one's. */
+  router?: RouterFolder
 }
 
 /** A model as read from a folder. */
@@ -55,10 +59,19 @@ export async function readModelFolder(
   base?: string,
 ): Promise<ReadFolder> {
   const modulesFile = join(path, 'modules.json')
-  const entries = readModuleList(await readJson(modulesFile, modulesSchema), modulesFile, checkOrder)
-  if (entries && pooling !== undefined) {
+  const listed = await readJson(modulesFile, modulesSchema)
+  const router = listed?.findIndex(({ type }) => isRouter(type)) ?? -1
+  const entries = router === -1 ? readModuleList(listed, modulesFile, checkOrder) : undefined
+  if (listed && pooling !== undefined) {
     const message = `Expected no pooling for ${path}, whose modules.json has its own; it is for folders without modules.json`
     throw new SentenceTorchError('ERR_INVALID_ARGUMENT', message)
+  }
+  if (router !== -1) {
+    const found = await readRouter(path, listed!, router, getAddon)
+    const { chains: _, ...first } = found.networks[0]!
+    for (const network of found.networks) checkWeighted(network, modulesFile)
+    const settings = await readModelConfig(join(path, 'config_sentence_transformers.json'))
+    return { path, ...first, transformerPath: first.transformerPath!, ...settings, router: found }
   }
   const [start, ...others] = entries ?? [{ path: '', type: 'Transformer' as const }]
   const read = start!.type === 'StaticEmbedding' ? readStaticEmbedding : readTransformer
@@ -69,16 +82,22 @@ export async function readModelFolder(
   const modules = entries
     ? await readModules(path, others as ModuleEntry[], { width, layers })
     : [placeModule(new Pooling(pooling), 1, { width, layers }, { name: path, code: 'ERR_INVALID_MODEL' })]
-  const weighted = modules.some(({ type }) => type === 'WeightedLayerPooling')
-  if (weighted && first.config.output_hidden_states !== true) {
-    throw new SentenceTorchError(
-      'ERR_NOT_IMPLEMENTED',
-      `${modulesFile} lists a WeightedLayerPooling, which Python leaves out unless ${join(transformerPath, 'config.json')} has ` +
-        'output_hidden_states: true, as here; add that to use the module, or take the module out of modules.json',
-    )
-  }
+  checkWeighted({ ...first, transformerPath, modules }, modulesFile)
   const settings = await readModelConfig(join(path, 'config_sentence_transformers.json'))
   return { path, ...first, transformerPath, ...settings, modules }
+}
+
+function checkWeighted(
+  { config, transformerPath, modules }: Pick<ModelFolder, 'config' | 'transformerPath' | 'modules'>,
+  modulesFile: string,
+): void {
+  const weighted = modules.some(({ type }) => type === 'WeightedLayerPooling')
+  if (!weighted || config.output_hidden_states === true) return
+  throw new SentenceTorchError(
+    'ERR_NOT_IMPLEMENTED',
+    `${modulesFile} lists a WeightedLayerPooling, which Python leaves out unless ${join(transformerPath ?? '', 'config.json')} has ` +
+      'output_hidden_states: true, as here; add that to use the module, or take the module out of modules.json',
+  )
 }
 
 /** Of a module's folder below the model's; empty for that itself. */
@@ -117,6 +136,9 @@ export async function readModules(root: string, entries: ModuleEntry[], input: M
   for (const { path, type } of entries) {
     const file = join(root, path, 'config.json')
     const module = readModule(type, await readJson(file, jsonObject), { ...input, width }, path, file)
+    if (module.spec.input === 'token_embeddings') {
+      throw notBuilt(file, 'module_input_name: "token_embeddings" (only "sentence_embedding" is built here)')
+    }
     modules.push(module)
     width = module.outputDimension
   }

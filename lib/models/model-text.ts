@@ -1,9 +1,14 @@
 import type { ConfigValue } from '../native/types.js'
 import type { CrossEncoderFolder } from './cross-encoder-folder.js'
+import type { FirstModule } from './first-module.js'
 import { CLASSIFICATION, FILL_MASK, NEXT_TOKEN } from './folder-config.js'
 import { logitScoreConfig } from './logit-score.js'
 import type { ModelFolder } from './model-folder.js'
+import type { FolderModule } from './modules/index.js'
 import type { MultiVectorFolder } from './multi-vector/folder.js'
+import { pythonText } from './python-text.js'
+import type { Place, RouterFolder } from './router/networks.js'
+import { savedSettings } from './router/settings.js'
 import type { SparseFolder } from './sparse-folder.js'
 
 /** What Python says of the way a transformer is used. */
@@ -13,36 +18,69 @@ const TRANSFORMER: { [key: string]: ConfigValue } = {
   module_output_name: 'token_embeddings',
 }
 
-type Modules = Pick<ModelFolder, 'first' | 'architecture' | 'config' | 'description' | 'modules'>
-
 /** The modules of a model as Python prints them. */
-export function modelText(folder: Modules): string {
-  return textOf('SentenceTransformer', folder, {})
+export function modelText(model: ModelFolder): string {
+  const { router } = model
+  const lines = router ? routerTexts(router) : [firstText(model), ...model.modules.map(moduleText)]
+  return `SentenceTransformer(\n${numbered(lines, '  ')})`
+}
+
+function numbered(lines: readonly string[], indent: string): string {
+  return lines.map((text, i) => `${indent}(${i}): ${text}\n`).join('')
+}
+
+function moduleText({ type, shown }: FolderModule): string {
+  return `${type}(${pythonText(shown)})`
+}
+
+function routerTexts({ settings, networks, layout }: RouterFolder): string[] {
+  const textOf = ({ network, module }: Place) => {
+    const own = networks[network]!
+    return module === -1 ? firstText(own) : moduleText(own.modules[module]!)
+  }
+  const { defaultRoute } = settings
+  const rules = savedSettings(settings).route_mappings as Record<string, string>
+  const facts = [
+    ...(defaultRoute === null ? [] : [`default_route=${pythonText(defaultRoute)}`]),
+    ...(Object.keys(rules).length === 0
+      ? []
+      : [
+          `route_mappings={${Object.entries(rules)
+            .map(([key, route]) => `${key}: ${pythonText(route)}`)
+            .join(', ')}}`,
+        ]),
+  ]
+  const routes = layout.routes.map(({ name, modules }) => {
+    return `      (${name}): Sequential(\n${numbered(modules.map(textOf), '        ')}      )\n`
+  })
+  const head = facts.length === 0 ? '' : `    ${facts.join(', ')}\n`
+  const text = `Router(\n${head}    (sub_modules): ModuleDict(\n${routes.join('')}    )\n  )`
+  return [...layout.before.map(textOf), text, ...layout.after.map(textOf)]
 }
 
 /** The modules of a model with a vector for each token as Python prints them. */
 export function multiVectorText(folder: MultiVectorFolder): string {
   const { queryLength: query_length, documentLength: document_length, queryExpansion } = folder
-  return textOf('MultiVectorEncoder', folder, {
+  const settings = {
     ...(query_length !== null && { query_length }),
     ...(document_length !== null && { document_length }),
     ...(queryExpansion !== null && { query_expansion: { ...queryExpansion } }),
-  })
+  }
+  const others = folder.modules.map(({ type, shown }) => `${type}(${pythonText(shown, false)})`)
+  return `MultiVectorEncoder(\n${numbered([firstText(folder, settings), ...others], '  ')})`
 }
 
-function textOf(
-  name: string,
-  { first, architecture, config, description, modules }: Modules,
-  more: { [key: string]: ConfigValue },
+/** The first module. @param more settings of its own kind of models */
+function firstText(
+  { first, architecture, config, description }: FirstModule,
+  more: { [key: string]: ConfigValue } = {},
 ): string {
   const { classifier, languageModel } = description
   const named = Array.isArray(config.architectures) ? config.architectures[0] : undefined
   const className = (classifier ?? languageModel)?.className ?? named
   const model = typeof className === 'string' ? className.replace(/For\w+$/, 'Model') : architecture
   const settings = first === 'StaticEmbedding' ? {} : { ...TRANSFORMER, ...more, architecture: model }
-  const start = `${first}(${pythonText(settings)})`
-  const others = modules.map(({ type, shown }) => `${type}(${pythonText(shown, type === 'Pooling')})`)
-  return `${name}(\n${[start, ...others].map((text, i) => `  (${i}): ${text}\n`).join('')})`
+  return `${first}(${pythonText(settings)})`
 }
 
 /** The modules of a sparse encoder as Python prints them. */
@@ -70,26 +108,4 @@ export function crossEncoderText({ classifier, logitScore, chat }: CrossEncoderF
   }
   const score = logitScore ? `  (1): LogitScore(${pythonText(logitScoreConfig(logitScore) as ConfigValue)})\n` : ''
   return `CrossEncoder(\n  (0): Transformer(${pythonText(settings)})\n${score})`
-}
-
-/** Settings that are floats in Python, whatever their value. */
-const FLOATS = new Set(['pool_factor'])
-
-/** A value of JSON as Python's repr; an array is a tuple, or a list. */
-export function pythonText(value: ConfigValue, tuples = true): string {
-  if (value === null) return 'None'
-  if (typeof value === 'boolean') return value ? 'True' : 'False'
-  if (typeof value === 'string' && value.includes("'") && !value.includes('"'))
-    return `"${value.replace(/\\/g, '\\$&')}"`
-  if (typeof value === 'string') return `'${value.replace(/[\\']/g, '\\$&')}'`
-  if (typeof value === 'number') return String(value)
-  if (Array.isArray(value)) {
-    const list = value.map((entry) => pythonText(entry, tuples)).join(', ')
-    return tuples ? `(${list}${value.length === 1 ? ',' : ''})` : `[${list}]`
-  }
-  const text = (key: string, member: ConfigValue) =>
-    FLOATS.has(key) && Number.isInteger(member) ? `${member}.0` : pythonText(member, tuples)
-  return `{${Object.entries(value)
-    .map(([key, member]) => `${pythonText(key)}: ${text(key, member)}`)
-    .join(', ')}}`
 }

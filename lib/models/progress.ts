@@ -10,6 +10,8 @@ const REDRAW_MS = 100
 export class EncodeProgress {
   private readonly started = performance.now()
   private drawn = Number.NEGATIVE_INFINITY
+  /** Texts that are equal to an earlier one, and were not computed again. */
+  repeats = 0
 
   constructor(
     private readonly total: number,
@@ -25,7 +27,18 @@ export class EncodeProgress {
     this.drawn = now
     const seconds = (now - this.started) / 1000
     const rate = seconds > 0 ? `, ${Math.round(done / seconds)} ${this.unit}/s` : ''
-    const line = `${this.what}: ${done}/${this.total} ${this.unit}${rate}`
+    const share = finished && this.repeats > 0 ? `, ${Math.round((100 * this.repeats) / this.total)} % repeated` : ''
+    const line = `${this.what}: ${done}/${this.total} ${this.unit}${rate}${share}`
     this.output.write(`${this.output.isTTY === true ? '\r\x1b[2K' : ''}${line}${finished ? '\n' : ''}`)
+  }
+}
+
+/** What tells a progress how far `encodeTexts` is. */
+export function progressOf(progress: EncodeProgress) {
+  return {
+    onDone: (done: number) => progress.update(done),
+    onRepeats: (count: number) => {
+      progress.repeats = count
+    },
   }
 }

@@ -6,14 +6,18 @@ import { type TensorSource, writeSafetensors } from '../io/safetensors.js'
 import type { ConfigObject, NativeEncoder } from '../native/types.js'
 import { ADAPTER_CONFIG, ADAPTER_WEIGHTS, type SavedAdapter } from './adapters/config.js'
 import { dumpTensor } from './dump.js'
+import type { FirstModule } from './first-module.js'
 import { SENTENCE_CONFIG_FILES } from './folder-config.js'
 import { toJson } from './json.js'
 import { fullModelCard, type ModelCard, modelCard } from './model-card.js'
 import type { ModelFolder } from './model-folder.js'
-import { hasWeights, savedConfig } from './modules/index.js'
+import { type FolderModule, hasWeights, savedConfig } from './modules/index.js'
+import { namesOfNetwork, networkOf, type Place } from './router/networks.js'
+import { ROUTER_FILES } from './router/read.js'
+import { savedSettings } from './router/settings.js'
+import type { StoredNames } from './stored-names.js'
 import { TOKENIZER_FILES } from './tokenizer-files.js'
 import { placesOf } from './weight-check.js'
-import type { StoredNames } from './weights.js'
 
 /**
  * Saves a model in the layout of `writeModelFolder`. At `target` there is always a whole folder; files of an older one that are
@@ -40,39 +44,68 @@ export async function writeModelFolder(
   card: ModelCard,
   adapter?: SavedAdapter,
 ): Promise<void> {
-  const json = (path: string, value: unknown, indent?: number) => writeFile(join(folder, path), toJson(value, indent))
-  const { paths, list } = moduleList(model)
-  await json('modules.json', list)
-  await json('config_sentence_transformers.json', modelConfig(model, card.version))
+  const { list, files, router } = layoutOf(model)
+  await json(folder, 'modules.json', list)
+  await json(folder, 'config_sentence_transformers.json', modelConfig(model, card.version))
+  await writeFile(join(folder, 'README.md'), card.full ? await fullModelCard(card.full) : modelCard(card))
+  if (router) {
+    await mkdir(join(folder, router.path), { recursive: true })
+    await json(folder, join(router.path, ROUTER_FILES[0]), router.content, 4)
+  }
+  for (const { path, network, module } of files) {
+    const own = join(folder, path)
+    await mkdir(own, { recursive: true })
+    const first = model.router?.networks[network] ?? model
+    const part = model.router ? networkWeights(weights, network) : weights
+    if (module === -1) await writeFirstModule(own, first, part, adapter)
+    else await writeModule(own, first.modules[module]!, part, module + 1)
+  }
+}
+
+function networkWeights(weights: SavedWeights, network: number): SavedWeights {
+  return {
+    ...weights,
+    encoder: networkOf(weights.encoder as NativeEncoder, network),
+    names: namesOfNetwork(weights.names, network),
+  }
+}
+
+function json(folder: string, path: string, value: unknown, indent?: number): Promise<void> {
+  return writeFile(join(folder, path), toJson(value, indent))
+}
+
+/** A transformer or a table, and its tokenizer. */
+async function writeFirstModule(
+  folder: string,
+  model: FirstModule,
+  weights: SavedWeights,
+  adapter: SavedAdapter | undefined,
+): Promise<void> {
   for (const [name, bytes] of model.tokenizerFiles) await writeFile(join(folder, name), bytes)
   if (model.first === 'Transformer') {
-    await json('sentence_bert_config.json', {
+    await json(folder, 'sentence_bert_config.json', {
       max_seq_length: model.maxSeqLength,
       do_lower_case: model.doLowerCase,
       ...model.extraSentenceConfig,
     })
-    if (adapter === undefined) await json('config.json', configWithDType(model.config, weights.dtype))
-    await json('tokenizer_config.json', tokenizerConfig(model))
+    if (adapter === undefined) await json(folder, 'config.json', configWithDType(model.config, weights.dtype))
+    await json(folder, 'tokenizer_config.json', tokenizerConfig(model))
   }
-  await writeFile(join(folder, 'README.md'), card.full ? await fullModelCard(card.full) : modelCard(card))
   if (adapter !== undefined) await writeAdapter(folder, adapter, weights.encoder)
   else await writeSafetensors(join(folder, 'model.safetensors'), tensors(weights, 0), { format: 'pt' })
+}
 
-  for (const [i, module] of model.modules.entries()) {
-    await mkdir(join(folder, paths[i]!))
-    const config = savedConfig(module)
-    if (config) await json(join(paths[i]!, 'config.json'), config, 4)
-    if (hasWeights(module.type)) {
-      await writeSafetensors(join(folder, paths[i]!, 'model.safetensors'), tensors(weights, i + 1))
-    }
-  }
+async function writeModule(folder: string, module: FolderModule, weights: SavedWeights, number: number): Promise<void> {
+  const config = savedConfig(module)
+  if (config) await json(folder, 'config.json', config, 4)
+  if (hasWeights(module.type)) await writeSafetensors(join(folder, 'model.safetensors'), tensors(weights, number))
 }
 
 /** Writes an adapter as PEFT does. */
 export async function writeAdapter(
   folder: string,
   { config, tensors }: SavedAdapter,
-  encoder: NativeEncoder,
+  encoder: Pick<NativeEncoder, 'dump'>,
 ): Promise<void> {
   const sorted = Object.fromEntries(Object.entries(config).sort(([a], [b]) => (a < b ? -1 : 1)))
   await writeFile(join(folder, ADAPTER_CONFIG), toJson(sorted))
@@ -86,17 +119,66 @@ function elementsOf(shape: readonly number[]): number {
   return shape.reduce((product, n) => product * n, 1)
 }
 
-/** modules.json, and the folder of every module after the first. */
+/** modules.json, and the folder of every module after the first; of a model without Router. */
 export function moduleList(model: Pick<ModelFolder, 'first' | 'modules'>): { paths: string[]; list: object[] } {
   const types = [model.first, ...model.modules.map((module) => module.type)]
   const paths = types.map((type, idx) => (idx === 0 ? '' : `${idx}_${type}`))
-  const list = types.map((type, idx) => ({
-    idx,
-    name: String(idx),
-    path: paths[idx]!,
-    type: `sentence_transformers.models.${type}`,
-  }))
-  return { paths: paths.slice(1), list }
+  return { paths: paths.slice(1), list: types.map((type, idx) => listed(type, idx, paths[idx]!)) }
+}
+
+function listed(type: string, idx: number, path: string): object {
+  return { idx, name: String(idx), path, type: typeName(type) }
+}
+
+function typeName(type: string): string {
+  return `sentence_transformers.models.${type}`
+}
+
+interface FolderLayout {
+  /** modules.json. */
+  list: object[]
+  /** Where each module is saved, once. */
+  files: (Place & { path: string })[]
+  /** Folder and content of router_config.json. */
+  router?: { path: string; content: ConfigObject }
+}
+
+function layoutOf(model: ModelFolder): FolderLayout {
+  const { router } = model
+  if (!router) {
+    const { paths, list } = moduleList(model)
+    return { list, files: ['', ...paths].map((path, i) => ({ path, network: 0, module: i - 1 })) }
+  }
+  const { layout, networks, settings } = router
+  const typeOf = ({ network, module }: Place) => {
+    const own = networks[network]!
+    return module === -1 ? own.first : own.modules[module]!.type
+  }
+  const files: FolderLayout['files'] = []
+  const outside = (place: Place, idx: number) => {
+    const path = idx === 0 ? '' : `${idx}_${typeOf(place)}`
+    files.push({ ...place, path })
+    return listed(typeOf(place), idx, path)
+  }
+  const at = layout.before.length
+  const folder = at === 0 ? '' : `${at}_Router`
+  const ids = new Map<string, string>()
+  const types: ConfigObject = {}
+  const idOf = (place: Place, route: string, index: number) => {
+    const key = `${place.network} ${place.module}`
+    const id = ids.get(key) ?? `${route}_${index}_${typeOf(place)}`
+    if (!ids.has(key)) files.push({ ...place, path: join(folder, id) })
+    ids.set(key, id)
+    types[id] = typeName(typeOf(place))
+    return id
+  }
+  const list = layout.before.map(outside)
+  list.push(listed('Router', at, folder))
+  const structure = Object.fromEntries(
+    layout.routes.map(({ name, modules }) => [name, modules.map((place, i) => idOf(place, name, i))]),
+  )
+  list.push(...layout.after.map((place, i) => outside(place, at + 1 + i)))
+  return { list, files, router: { path: folder, content: { types, structure, parameters: savedSettings(settings) } } }
 }
 
 function modelConfig(model: ModelFolder, version: string): ConfigObject {
@@ -133,7 +215,7 @@ export function tokenizerConfig(model: Pick<ModelFolder, 'tokenizerFiles' | 'max
 
 /** A model's weights, and what its files called them. */
 export interface SavedWeights {
-  encoder: NativeEncoder
+  encoder: Pick<NativeEncoder, 'tensors' | 'dump'>
   names: StoredNames
   /** Of the file. Default F32. */
   dtype?: FloatDType
@@ -181,6 +263,6 @@ export function isForeign(path: string): boolean {
   const name = posix.basename(path)
   if (WEIGHTS.test(name)) return false
   // A config.json beside an adapter would mean that its base model lies there, too.
-  const own = [...TOKENIZER_FILES, ...SENTENCE_CONFIG_FILES, 'config.json', ADAPTER_CONFIG]
-  return path !== name || (!own.includes(name) && !/^\d+_[A-Z]\w*$/.test(name))
+  const own = [...TOKENIZER_FILES, ...SENTENCE_CONFIG_FILES, 'config.json', ADAPTER_CONFIG, ROUTER_FILES[0]]
+  return path !== name || (!own.includes(name) && !/^(.+_)?\d+_[A-Z]\w*$/.test(name))
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { describe, SentenceTorchError } from '../errors.js'
 import { saveFolder } from '../io/rescue.js'
 import { type TensorSource, writeSafetensors } from '../io/safetensors.js'
-import type { LanguageModelDescription } from '../native/types.js'
+import type { LanguageModelDescription, NativeEncoder } from '../native/types.js'
 import { checkType } from '../options.js'
 import { toJson } from './json.js'
 import type { ModelFolder } from './model-folder.js'
@@ -21,7 +21,7 @@ export type HeadTensors = Readonly<Record<string, { readonly shape: readonly num
 export async function saveLanguageModelFolder(
   target: string,
   model: ModelFolder,
-  weights: SavedWeights,
+  weights: SavedWeights & { encoder: NativeEncoder },
   given: HeadTensors,
 ): Promise<void> {
   checkType('the tensors of the head', given ?? null, 'object')

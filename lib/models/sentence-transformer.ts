@@ -1,7 +1,8 @@
+import type { Tokenizer } from '../data/tokenizer.js'
 import { invalidArgument } from '../errors.js'
 import { loadAddon } from '../native/load.js'
 import type { Metric, NativeAddon, PackedBatch } from '../native/types.js'
-import { checkInteger } from '../options.js'
+import { checkInteger, checkOptions } from '../options.js'
 import type { SavedAdapter } from './adapters/config.js'
 import { BaseModel } from './base-model.js'
 import type { FullCard } from './card/full-card.js'
@@ -15,18 +16,30 @@ import { type FeatureOptions, type Features, type ForwardOutput, forward, packCo
 import { type FromModulesOptions, type ModelModules, partsOfModules } from './from-modules.js'
 import type { ModelSource } from './language-model.js'
 import { checkEncodeOptions, checkSimilarity } from './load-options.js'
-import { loadParts, type Parts } from './load-parts.js'
+import { loadParts, mostPositions } from './load-parts.js'
 import type { MergeMethodName } from './merging/methods.js'
 import type { MergeOptions } from './merging/options.js'
 import { fullModelCard } from './model-card.js'
 import { readModelFolder } from './model-folder.js'
 import { modelText } from './model-text.js'
 import { type ModuleName, zerosWhenEmpty } from './modules/index.js'
-import { EncodeProgress } from './progress.js'
+import { EncodeProgress, progressOf } from './progress.js'
+import { openNetworks, replaceNetworks } from './router/load.js'
+import {
+  checkedTwin,
+  modulesOf,
+  notForRouters,
+  routerDescriptions,
+  routerPath,
+  type TextRoute,
+  withLengths,
+} from './router/networks.js'
+import { resolveRoute } from './router/settings.js'
 import { moduleList, writeModelFolder } from './save-folder.js'
 import { type HeadTensors, saveLanguageModelFolder } from './save-language-model.js'
 import { pairwiseSimilarity, similarityMatrix } from './similarity.js'
-import type { EncodeOptions, LoadOptions } from './types.js'
+import type { Parts } from './start-engine.js'
+import type { EncodeOptions, LoadOptions, TaskOptions } from './types.js'
 import { WeightFiles } from './weights.js'
 
 /** One module of a model, for people to read: its type and its settings. */
@@ -132,6 +145,7 @@ export class SentenceTransformer extends BaseModel<Parts> {
    * active adapter)
    */
   async withLayers(layers: number | readonly number[]): Promise<SentenceTransformer> {
+    if (this.use().folder.router) throw notForRouters('withLayers')
     const { partsWithLayers } = await import('./with-layers.js')
     return new SentenceTransformer(await partsWithLayers(this.use(), layers))
   }
@@ -142,15 +156,22 @@ export class SentenceTransformer extends BaseModel<Parts> {
     return Math.min(full, this.parts.folder.truncateDim ?? full)
   }
 
-  /** Tokens to which texts are cut, special tokens included. Settable, up to the number of position embeddings. */
+  /**
+   * Tokens to which texts are cut, special tokens included. Settable, up to the number of position embeddings. Of a model with a
+   * Router: the largest of its routes'; setting it sets those of all.
+   */
   get maxSeqLength(): number {
-    return this.parts.tokenizer.maxSeqLength
+    const { tokenizer, tokenizers = [tokenizer] } = this.parts
+    return Math.max(...tokenizers.map((one) => one.maxSeqLength))
   }
 
   set maxSeqLength(value: number) {
-    const { tokenizer, folder } = this.use()
-    checkInteger('maxSeqLength', value ?? null, 1, folder.description.positions ?? undefined)
-    tokenizer.maxSeqLength = value
+    const { tokenizer, tokenizers = [tokenizer], folder } = this.use()
+    checkInteger('maxSeqLength', value ?? null, 1, mostPositions(folder))
+    tokenizers.forEach((one, i) => {
+      const { description } = folder.router?.networks[i] ?? folder
+      one.maxSeqLength = Math.min(value, description.positions ?? value)
+    })
   }
 
   /** What `similarity` computes: `cosine`, `dot`, `euclidean` or `manhattan`. Settable. */
@@ -171,6 +192,7 @@ export class SentenceTransformer extends BaseModel<Parts> {
   /** The modules in order, with their settings. */
   get modules(): readonly ModuleDescription[] {
     const { folder, tokenizer } = this.parts
+    if (folder.router) return routerDescriptions(folder.router)
     const { layers, width } = folder.description
     const first = { type: folder.first, architecture: folder.architecture, maxSeqLength: tokenizer.maxSeqLength }
     return [{ ...first, layers, hiddenSize: width }, ...folder.modules.map(({ spec }) => ({ ...spec }))]
@@ -191,9 +213,10 @@ export class SentenceTransformer extends BaseModel<Parts> {
    * Source: sentence-transformers `SentenceTransformer.tokenize`.
    * @throws SentenceTorchError ERR_INVALID_ARGUMENT for a text that is no string, by its index
    */
-  async tokenize(texts: readonly string[]): Promise<Features> {
-    const { tokenizer, folder } = this.use()
-    return tokenize(tokenizer, copyTexts(texts), folder.description.tokenTypes > 1)
+  async tokenize(texts: readonly string[], options: TaskOptions = {}): Promise<Features> {
+    checkOptions('tokenize', options, ['task'])
+    const { tokenizer, description } = this.route(options.task)
+    return tokenize(tokenizer, copyTexts(texts), description.tokenTypes > 1)
   }
 
   /**
@@ -203,19 +226,21 @@ export class SentenceTransformer extends BaseModel<Parts> {
    * Source: sentence-transformers `SentenceTransformer.forward`.
    * @throws SentenceTorchError ERR_INVALID_ARGUMENT for features that do not fit
    */
-  async forward(features: Features, options: FeatureOptions = {}): Promise<ForwardOutput> {
-    const { encoder, folder } = this.use()
-    return forward(encoder, folder.description, features, options)
+  async forward(features: Features, options: FeatureOptions & TaskOptions = {}): Promise<ForwardOutput> {
+    const { task, ...others } = options
+    const { description, number } = this.route(task)
+    return forward(this.use().encoder, description, features, others, number)
   }
 
   /** @internal Features of each column as the engine reads them, for training. */
   packFeatures(columns: readonly Features[]): PackedBatch {
+    if (this.use().folder.router) throw notForRouters('A loop by hand')
     return packColumns(columns, this.use().folder.description.vocabulary)
   }
 
   /**
    * Embeds one text (Float32Array [dim]) or several ({ data: Float32Array, shape: [n, dim], row(i) }, in the order of the
-   * texts; [0, dim] for none). Computed in batches sorted by length, off the JavaScript thread; several calls may run at once.
+   * texts; [0, dim] for none). Computed in batches sorted by length, off the JavaScript thread, equal texts once; several calls may run at once.
    * Texts, options and settings are those at the call, whatever happens to them later.
    * Truncation comes before normalisation. `outputValue: 'token_embeddings'` gives [tokens, width] per text, special tokens
    * included, those of `'pooler_output'` are [n, hidden size].
@@ -238,10 +263,11 @@ export class SentenceTransformer extends BaseModel<Parts> {
     checkEncodeOptions(given)
     const options = { ...given }
     const prompt = this.promptOf(options)
+    const route = this.route(options.task)
     const result =
       options.outputValue === 'token_embeddings'
-        ? await this.#encodeTokens(texts, prompt, options)
-        : await this.#encodeRows(texts, prompt, options)
+        ? await this.#encodeTokens(texts, prompt, options, route)
+        : await this.#encodeRows(texts, prompt, options, route)
     if (typeof input !== 'string') return result
     return Array.isArray(result) ? result[0]! : result.data
   }
@@ -285,7 +311,7 @@ export class SentenceTransformer extends BaseModel<Parts> {
     input: string | readonly string[],
     options: EncodeOptions = {},
   ): Promise<Float32Array | Embeddings | Embeddings[]> {
-    return this.encode(input, this.#withPrompt(options, 'query'))
+    return this.encode(input, this.#withSide(options, 'query'))
   }
 
   /**
@@ -304,7 +330,7 @@ export class SentenceTransformer extends BaseModel<Parts> {
     input: string | readonly string[],
     options: EncodeOptions = {},
   ): Promise<Float32Array | Embeddings | Embeddings[]> {
-    return this.encode(input, this.#withPrompt(options, 'document'))
+    return this.encode(input, this.#withSide(options, 'document'))
   }
 
   /**
@@ -321,6 +347,50 @@ export class SentenceTransformer extends BaseModel<Parts> {
    */
   similarityPairwise(a: EmbeddingsLike, b: EmbeddingsLike): Float32Array {
     return pairwiseSimilarity(this.similarityFnName, a, b)
+  }
+
+  /**
+   * @internal How texts with this task are encoded: of a model without Router always in the same way.
+   * @throws ERR_INVALID_ARGUMENT for a task without route
+   */
+  route(task?: string | null): TextRoute {
+    const { folder, tokenizer, tokenizers } = this.use()
+    const { router } = folder
+    if (!router) return { tokenizer, description: folder.description, modules: folder.modules }
+    const names = router.routes.map(({ name }) => name)
+    const chosen = resolveRoute(router.settings, names, task ?? null)
+    const route = router.routes.find(({ name }) => name === chosen)!
+    return {
+      tokenizer: tokenizers![route.network]!,
+      description: router.networks[route.network]!.description,
+      modules: modulesOf(router, route),
+      number: route.number,
+    }
+  }
+
+  /** @internal Of a model with a Router: the names of its routes. */
+  get routes(): readonly string[] | undefined {
+    return this.use().folder.router?.routes.map(({ name }) => name)
+  }
+
+  /** @internal Most tokens of a text, by tokenizer. */
+  get tokenLimits(): ReadonlyMap<Tokenizer, number> {
+    const { tokenizer, tokenizers = [tokenizer] } = this.use()
+    return new Map(tokenizers.map((one) => [one, one.maxSeqLength]))
+  }
+
+  /** @internal Whether a pooling leaves prompts out. */
+  get leavesPromptsOut(): boolean {
+    const { folder } = this.use()
+    return (folder.router?.networks ?? [folder]).some(({ modules }) =>
+      modules.some(({ spec }) => spec.includePrompt === false),
+    )
+  }
+
+  /** @internal The name of a tensor in Python's `named_parameters()`. */
+  parameterPath(name: string): string {
+    const { router } = this.use().folder
+    return router ? routerPath(router, name) : name.replace(/^0\./, '0.model.')
   }
 
   protected savedModules(): { type: ModuleName; path: string }[] {
@@ -350,7 +420,11 @@ export class SentenceTransformer extends BaseModel<Parts> {
 
   protected writer(target: string, adapter: SavedAdapter | undefined): (folder: string) => Promise<void> {
     const { folder, encoder, names, tokenizer, addon, id } = this.use()
-    const settings = { ...folder, prompts: { ...folder.prompts }, maxSeqLength: tokenizer.maxSeqLength }
+    const lengths = this.parts.tokenizers?.map((one) => one.maxSeqLength)
+    const settings = {
+      ...{ ...folder, prompts: { ...folder.prompts }, maxSeqLength: tokenizer.maxSeqLength },
+      ...(folder.router && { router: withLengths(folder.router, lengths!) }),
+    }
     const card = {
       target,
       ...(id === undefined ? {} : { baseModel: id }),
@@ -381,6 +455,7 @@ export class SentenceTransformer extends BaseModel<Parts> {
    * @throws SentenceTorchError ERR_INVALID_TENSORS, listing what of the head is missing or does not fit; as `save`
    */
   async saveMaskedLanguageModel(path: string, lossTensors: HeadTensors): Promise<void> {
+    if (this.use().folder.router) throw notForRouters('saveMaskedLanguageModel')
     const { folder, encoder, names, tokenizer } = this.use()
     if (typeof path !== 'string' || path === '') throw invalidArgument('path', 'the path of a folder', path)
     const settings = { ...folder, maxSeqLength: tokenizer.maxSeqLength }
@@ -395,11 +470,13 @@ export class SentenceTransformer extends BaseModel<Parts> {
 
   /** Whether the model is a table of word embeddings, without a transformer. */
   get isStatic(): boolean {
-    return this.use().folder.first === 'StaticEmbedding'
+    const { first, router } = this.use().folder
+    return first === 'StaticEmbedding' && !router
   }
 
   /** @internal What a distillation reads. */
   get teacher(): TeacherParts {
+    if (this.use().folder.router) throw notForRouters('Distillation')
     return this.use()
   }
 
@@ -408,9 +485,26 @@ export class SentenceTransformer extends BaseModel<Parts> {
     return WeightFiles.open(await readModelFolder(path, () => addon))
   }
 
+  override async loadWeights(path: string): Promise<void> {
+    const { addon, encoder, folder } = this.use()
+    if (!folder.router) return super.loadWeights(path)
+    const { router } = await readModelFolder(path, () => addon)
+    const weights = await openNetworks(path, checkedTwin(folder.router, router, path).networks)
+    try {
+      await replaceNetworks(weights, encoder)
+    } finally {
+      for (const files of weights) await files.close()
+    }
+  }
+
   /** @internal What `encodeQuery` or `encodeDocument` puts in front of every text. */
   promptFor(side: 'query' | 'document'): string {
     return this.promptOf(this.#withPrompt({}, side))
+  }
+
+  /** What `encodeQuery` and `encodeDocument` add: the task, for a Router, and a prompt. */
+  #withSide(options: EncodeOptions, side: 'query' | 'document'): EncodeOptions {
+    return { task: side, ...this.#withPrompt(options, side) }
   }
 
   #withPrompt(options: EncodeOptions, side: 'query' | 'document'): EncodeOptions {
@@ -419,21 +513,31 @@ export class SentenceTransformer extends BaseModel<Parts> {
     return promptName === undefined ? options : { ...options, promptName }
   }
 
-  async #encodeRows(texts: readonly string[], prompt: string, options: EncodeOptions): Promise<Embeddings> {
+  async #encodeRows(
+    texts: readonly string[],
+    prompt: string,
+    options: EncodeOptions,
+    route: TextRoute,
+  ): Promise<Embeddings> {
     const { encoder, folder } = this.use()
     const pooler = options.outputValue === 'pooler_output'
-    const full = pooler ? encoder.tokenDimension : encoder.embeddingDimension
+    const full = pooler ? route.description.width : encoder.embeddingDimension
     const kept = pooler ? full : Math.min(full, options.truncateDim ?? folder.truncateDim ?? full)
     const all = new Float32Array(texts.length * full)
-    await this.#run(texts, prompt, options, (i, values) => all.set(values, i * full))
+    await this.#run(texts, prompt, options, route, (i, values) => all.set(values, i * full))
     const { data, width } = truncateRows(all, full, kept)
     return embeddings(options.normalizeEmbeddings ? normalizeRows(data, width) : data, texts.length, width)
   }
 
-  async #encodeTokens(texts: readonly string[], prompt: string, options: EncodeOptions): Promise<Embeddings[]> {
-    const width = this.use().encoder.tokenDimension
+  async #encodeTokens(
+    texts: readonly string[],
+    prompt: string,
+    options: EncodeOptions,
+    route: TextRoute,
+  ): Promise<Embeddings[]> {
+    const { width } = route.description
     const rows = new Array<Embeddings>(texts.length)
-    await this.#run(texts, prompt, options, (i, values, tokens) => {
+    await this.#run(texts, prompt, options, route, (i, values, tokens) => {
       rows[i] = embeddings(values.slice(), tokens, width)
     })
     return rows
@@ -443,13 +547,14 @@ export class SentenceTransformer extends BaseModel<Parts> {
     texts: readonly string[],
     prompt: string,
     options: EncodeOptions,
+    { tokenizer, modules, description, number }: TextRoute,
     put: (index: number, values: Float32Array, tokens: number) => void,
   ): Promise<void> {
-    const { encoder, tokenizer, folder } = this.use()
+    const { encoder } = this.use()
     const { batchSize = 32, outputValue = 'sentence_embedding', signal, priority, maxBatchTokens } = options
     throwIfAborted(signal)
     const progress = options.showProgressBar && texts.length > 0 ? new EncodeProgress(texts.length) : undefined
-    const leaveOut = prompt !== '' && folder.modules.some(({ spec }) => spec.includePrompt === false)
+    const leaveOut = prompt !== '' && modules.some(({ spec }) => spec.includePrompt === false)
     await encodeTexts({
       encoder,
       tokenizer,
@@ -460,10 +565,11 @@ export class SentenceTransformer extends BaseModel<Parts> {
       priority,
       maxBatchTokens,
       zerosWhenEmpty:
-        outputValue === 'token_embeddings' || (outputValue === 'sentence_embedding' && zerosWhenEmpty(folder.modules)),
+        outputValue === 'token_embeddings' || (outputValue === 'sentence_embedding' && zerosWhenEmpty(modules)),
       ...(leaveOut ? { promptLength: tokenizer.promptLength(prompt) } : {}),
+      ...(number === undefined ? {} : { route: number, tokenDimension: description.width }),
       ...(signal ? { signal } : {}),
-      ...(progress ? { onDone: (done: number) => progress.update(done) } : {}),
+      ...(progress ? progressOf(progress) : {}),
       put,
     })
   }

@@ -8,9 +8,10 @@ import { maxSeqLength, readTransformerConfig, tokenizerFolder } from './first-mo
 import { type GenerationDefaults, readGenerationConfig } from './generation-config.js'
 import { resolveModel } from './hub.js'
 import { isObject, readIfPresent } from './json.js'
-import { filled, findAdapter, makeTokenizer, startEngine, withAdapter } from './load-parts.js'
+import { findAdapter, withAdapter } from './load-parts.js'
 import { checkSeq2SeqLoadOptions, type Seq2SeqLoadOptions } from './seq2seq-options.js'
 import { openSeq2SeqWeights, type WholeDescription } from './seq2seq-weights.js'
+import { filled, makeTokenizer, startEngine } from './start-engine.js'
 import { readTokenizerFiles } from './tokenizer-files.js'
 
 /** A model for text to text as read: everything but the weights. */

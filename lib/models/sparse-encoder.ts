@@ -15,7 +15,7 @@ import { openMaskedWeights } from './masked-model.js'
 import { fullModelCard } from './model-card.js'
 import { sparseText } from './model-text.js'
 import type { ModuleName } from './modules/index.js'
-import { EncodeProgress } from './progress.js'
+import { EncodeProgress, progressOf } from './progress.js'
 import { sparseModuleList, writeSparseFolder } from './save-sparse.js'
 import type { ModuleDescription } from './sentence-transformer.js'
 import { SparseEmbeddings, type SparseRow } from './sparse-embeddings.js'
@@ -186,7 +186,7 @@ export class SparseEncoder extends BaseModel<SparseParts> {
       ...{ encoder, tokenizer, texts, prompt, output: 'sentence_embedding' as const },
       ...{ batchSize, priority, maxBatchTokens, maxRows: Math.max(1, Math.floor(JOB_NUMBERS / embeddingDimension)) },
       ...(signal ? { signal } : {}),
-      ...(progress ? { onDone: (done: number) => progress.update(done) } : {}),
+      ...(progress ? progressOf(progress) : {}),
       put: (index, values) => {
         rows[index] = sparseRow(values, maxActiveDims)
       },

@@ -5,10 +5,11 @@ import { checkInteger } from '../options.js'
 import type { BaseParts } from './base-model.js'
 import { resolveModel } from './hub.js'
 import { noSuchPrompt } from './load-errors.js'
-import { filled, findAdapter, makeTokenizer, startEngine, withAdapter } from './load-parts.js'
+import { findAdapter, withAdapter } from './load-parts.js'
 import { openMaskedWeights } from './masked-model.js'
 import { readSparseFolder, type SparseFolder } from './sparse-folder.js'
 import { checkSparseLoadOptions, type SparseLoadOptions } from './sparse-options.js'
+import { filled, makeTokenizer, startEngine } from './start-engine.js'
 
 /** What a loaded sparse encoder is made of. */
 export interface SparseParts extends BaseParts {

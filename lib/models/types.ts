@@ -54,7 +54,15 @@ export interface LoadOptions extends ModelOptions, SourceOptions {
   ignoreTensors?: readonly (string | RegExp)[]
 }
 
-export interface EncodeOptions {
+export interface TaskOptions {
+  /**
+   * What the texts are for, `query` or `document`: a model with a Router chooses the route by it (default: its default route). Other
+   * models encode all texts in one way.
+   */
+  task?: string
+}
+
+export interface EncodeOptions extends TaskOptions {
   /** Texts that the engine computes together, where they are not so short that more fit into 2,048
    * tokens; changes speed and memory, not the result. Default 32. */
   batchSize?: number
@@ -117,6 +125,7 @@ export const ENCODE_OPTIONS = [
     'signal',
     'priority',
     'maxBatchTokens',
+    'task',
   ],
 ]
 

@@ -9,6 +9,7 @@ import type { ModelFolder } from './model-folder.js'
 import { type FolderModule, hasWeights } from './modules/index.js'
 import { openStaticTable } from './static-table.js'
 import { areDifferent } from './stored-bytes.js'
+import type { StoredNames } from './stored-names.js'
 import { checkTensors, FLOAT_BYTES, type FloatDType, leaveOutSurplus, type StoredTensor } from './weight-check.js'
 import { weightFile } from './weight-file.js'
 import { guardOf } from './weight-guard.js'
@@ -17,11 +18,9 @@ import { guardOf } from './weight-guard.js'
 const RANGE_BYTES = 4 * 1024 * 1024
 /** Where a range may begin in the buffer that crosses, and a multiple of every element size. */
 const ALIGNMENT = 64
-/**
- * What a model's files call its tensors: from the engine's names, those of blocks among them, to names without the prefix under
- * which a file keeps the transformer.
- */
-export type StoredNames = ReadonlyMap<string, string>
+
+/** An encoder, or one network of it. */
+type WeightReceiver = Pick<NativeEncoder, 'tensors' | 'load'> & Partial<Pick<NativeEncoder, 'adapterTensors'>>
 
 /** Where a model's weights lie. */
 export interface ModelFiles extends Pick<ModelFolder, 'description'> {
@@ -135,7 +134,7 @@ export class WeightFiles {
    * adds values that are not finite; ERR_ABORTED
    */
   async load(
-    encoder: NativeEncoder,
+    encoder: WeightReceiver,
     mayLack: readonly string[] = [],
     signal?: AbortSignal,
   ): Promise<{ names: StoredNames; missing: string[] }> {
@@ -179,12 +178,22 @@ export class WeightFiles {
    * @throws as `load`
    */
   async replace(encoder: NativeEncoder): Promise<void> {
+    await WeightFiles.exchange(encoder, await this.entries(encoder))
+  }
+
+  /** All tensors, in memory. @throws as `load`, also for values that are not finite */
+  async entries(encoder: WeightReceiver): Promise<TensorRange[]> {
     this.prepare(encoder, [])
     const entries: TensorRange[] = []
     for (const { ranges } of planReads(this.tensors)) {
       entries.push(...(await readRanges(ranges, new Uint8Array(RANGE_BYTES))))
     }
     checkFinite(entries, this.files[0]!.path)
+    return entries
+  }
+
+  /** Gives an encoder in use these weights in one job. @throws as `replace` */
+  static async exchange(encoder: NativeEncoder, entries: TensorRange[]): Promise<void> {
     try {
       await guardOf(encoder).change(() => encoder.load(entries))
     } catch (error) {
@@ -224,15 +233,15 @@ export class WeightFiles {
   }
 
   /** What the files are to have. */
-  private expected(encoder: NativeEncoder): TensorInfo[] {
+  private expected(encoder: WeightReceiver): TensorInfo[] {
     const { adapter } = this
     if (adapter === undefined) return encoder.tensors()
     const hasModules = [...this.tensors.keys()].some((name) => !name.startsWith('adapter.'))
     const others = hasModules ? encoder.tensors().filter(({ name }) => !name.startsWith('0.')) : []
-    return [...encoder.adapterTensors(adapter), ...others]
+    return [...(encoder.adapterTensors?.(adapter) ?? []), ...others]
   }
 
-  private prepare(encoder: NativeEncoder, mayLack: readonly string[]): void {
+  private prepare(encoder: WeightReceiver, mayLack: readonly string[]): void {
     const expected = this.expected(encoder)
     leaveOutSurplus(this.tensors, expected, this.description, this.files[0]!.path)
     checkTensors(this.tensors, expected, {

@@ -1,7 +1,7 @@
 /** A model made of another one's layers: what a distillation starts from. */
 import { fromNative, invalidArgument, SentenceTorchError } from '../errors.js'
 import type { ConfigObject, ConfigValue, Description, NativeEncoder } from '../native/types.js'
-import { filled, makeTokenizer, type Parts, startEngine } from './load-parts.js'
+import { filled, makeTokenizer, type Parts, startEngine } from './start-engine.js'
 import { describeConfig } from './transformer-config.js'
 import { guardOf } from './weight-guard.js'
 

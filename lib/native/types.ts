@@ -43,6 +43,8 @@ export interface PackedBatch {
   guideDimension?: number
   /** A number for every row; equal numbers are equal texts. */
   textIds?: Int32Array
+  /** By which of the encoder's routes each column goes: [columns]. Default: all by the first. */
+  routes?: Int32Array
   /** Tokens that the loss predicts, packed like `ids` and `offsets`: the original texts of a denoising autoencoder (one row
    *  per row of the first column), or, for masked language modelling, a token for every one of `ids`, -100 = not predicted. */
   targets?: { ids: Int32Array; offsets: Int32Array }
@@ -190,7 +192,7 @@ export interface Description {
   causal: CausalDescription | null
 }
 
-export interface EncoderSpec {
+export interface NetworkSpec {
   /** `model_type` of config.json. */
   architecture: string
   /** config.json as read. */
@@ -199,11 +201,19 @@ export interface EncoderSpec {
   modules: ModuleSpec[]
   /** Whether the transformer has its pooler (`0.pooler.dense.*`): kept frozen, used by `pooler_output` alone. */
   pooler: boolean
-  /** With the decoder of the architecture's model for text to text: `0.decoder.…`. Its modules may be empty. Default false. */
-  decoder?: boolean
   /** Whether the last layer of the decoder, or that which `LogitScore` reads, has a matrix of its own (`0.lm_head.weight`), not the
    *  table of words. Default false. */
   ownHead?: boolean
+  /** Ways through the modules, each with their numbers (from 0) in order. Default: one way through all. */
+  routes?: number[][]
+}
+
+export interface EncoderSpec extends NetworkSpec {
+  /** Further transformers, each with modules of its own. Their routes are counted on, and the names of their tensors begin with their
+   *  number: `1:0.encoder.layer.0.…`. All routes end in embeddings of one width. */
+  others?: NetworkSpec[]
+  /** With the decoder of the architecture's model for text to text: `0.decoder.…`. Its modules may be empty. Default false. */
+  decoder?: boolean
   device: string
   dtype: DType
 }

@@ -10,6 +10,10 @@ export class Budget {
     return this.#used
   }
 
+  get isFull(): boolean {
+    return this.#used >= this.limit
+  }
+
   /**
    * Takes an amount. One that is larger than the limit takes all, so that it passes when nothing else is in use.
    * @returns gives it back, once

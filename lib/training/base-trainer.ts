@@ -7,6 +7,7 @@ import { checkOptions, ownCopy } from '../options.js'
 import { resolveArguments, type TrainingArguments } from './arguments/arguments.js'
 import { NamesOfArguments } from './arguments/check-names.js'
 import { precisionWarnings } from './arguments/precision.js'
+import { checkRoutes } from './arguments/routes.js'
 import type { AnyBatchMaker } from './batches/batch.js'
 import { checkDatasets } from './batches/check-datasets.js'
 import { type LossChoice, LossSet, type TrainableLoss } from './batches/loss-set.js'
@@ -68,6 +69,7 @@ export abstract class BaseTrainer<M extends TrainableModel, L extends TrainableL
     const sources = [trainDataset, ...(evalDataset ? [evalDataset] : [])]
     const names = sources.flatMap((source) => sourcesOf(source).map(([name]) => name))
     this.#losses.checkUsed(names)
+    checkRoutes(this.args.routerMapping, options.model.routes)
     this.checkArguments(names)
     this.#names = new NamesOfArguments(this.args, { trainDataset, evalDataset }, kind.readsColumnsByName)
     const { evalStrategy, evalOnStart } = this.args

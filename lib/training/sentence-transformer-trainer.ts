@@ -8,6 +8,7 @@ import type { LanguageModelWeights } from '../models/language-model.js'
 import type { SentenceTransformer } from '../models/sentence-transformer.js'
 import type { TrainingArguments } from './arguments/arguments.js'
 import { promptOf } from './arguments/prompts.js'
+import { isByDataset, taskOf } from './arguments/routes.js'
 import { BaseTrainer } from './base-trainer.js'
 import { BatchMaker, type ColumnOptions, type MaskTokens } from './batches/batch-maker.js'
 import { checkData } from './batches/check-data.js'
@@ -36,6 +37,14 @@ export class SentenceTransformerTrainer extends BaseTrainer<SentenceTransformer,
     throw invalidArgument('model', 'a SentenceTransformer', model)
   }
 
+  protected override checkArguments(datasets: readonly string[]): void {
+    const { routerMapping } = this.args
+    const tasks = isByDataset(routerMapping)
+      ? datasets.flatMap((name) => Object.values(routerMapping[name] ?? {}))
+      : Object.values(routerMapping)
+    for (const task of tasks) this.model.route(task)
+  }
+
   protected override defaultLoss(): Loss {
     return new CoSENTLoss()
   }
@@ -58,25 +67,24 @@ export class SentenceTransformerTrainer extends BaseTrainer<SentenceTransformer,
 
   protected override batchMaker({ loss, dataset, signal, timings }: BatchMakerParts<Loss>): BatchMaker {
     const { model, args } = this
-    // Read once: a limit that is set while this trains is meant for later.
-    const { tokenizer, maxSeqLength: limit } = model
-    const leavesPromptsOut = model.modules.some(({ includePrompt }) => includePrompt === false)
+    const routeOf = routes(model, args, dataset)
     return new BatchMaker({
       requirements: loss.requirements,
-      tokenize: (texts, maxSeqLength = limit) => {
-        const tokens = tokenizer.encodeAll(texts, maxSeqLength, {
+      tokenize: (texts, given, column = '') => {
+        const { tokenizer, limit } = routeOf(column)
+        const tokens = tokenizer.encodeAll(texts, given ?? limit, {
           ...(signal && { signal }),
           ...(args.dataloaderNumWorkers > 0 && { workers: args.dataloaderNumWorkers }),
           nameOf: () => 'A text of the training data',
         })
         return timings ? timings.tokenizing(tokens) : tokens
       },
-      column: columnOptions(args, dataset),
-      promptLength: leavesPromptsOut ? promptLengths(tokenizer) : undefined,
+      column: (name) => ({ ...columnOptions(args, dataset)(name), route: routeOf(name).number }),
+      promptLength: model.leavesPromptsOut ? promptLengths(routeOf) : undefined,
       mask: loss.requirements.targets === 'masked' ? masking(model, loss, args.seed) : undefined,
       ...(args.tokenCacheDir !== null && {
-        tokenCaches: new TokenCaches(args.tokenCacheDir, () => tokenizer.fingerprint()),
-        maxSeqLength: limit,
+        tokenCaches: new TokenCaches(args.tokenCacheDir, (column) => routeOf(column).tokenizer.fingerprint()),
+        maxSeqLength: (column: string) => routeOf(column).limit,
       }),
     })
   }
@@ -86,10 +94,11 @@ export class SentenceTransformerTrainer extends BaseTrainer<SentenceTransformer,
     return {
       isNormalized: model.modules.at(-1)?.type === 'Normalize',
       async overlong(dataset, column, texts) {
-        const { prompt, maxSeqLength: most = model.maxSeqLength } = columnOptions(args, dataset)(column)
+        const { tokenizer, limit } = routes(model, args, dataset)(column)
+        const { prompt, maxSeqLength: most = limit } = columnOptions(args, dataset)(column)
         // One token past the limit reveals truncation.
         const prompted = prompt === '' ? texts : texts.map((text) => prompt + text)
-        const { offsets } = await model.tokenizer.encodeAll(prompted, most + 1, { allowEmpty: true })
+        const { offsets } = await tokenizer.encodeAll(prompted, most + 1, { allowEmpty: true })
         let count = 0
         for (let i = 0; i < texts.length; i++) if (offsets[i + 1]! - offsets[i]! > most) count++
         return { count, most }
@@ -121,12 +130,37 @@ export function columnOptions(
   })
 }
 
-/** The number of leading tokens of a prompt. Each prompt is tokenised once. */
-function promptLengths(tokenizer: Tokenizer): (prompt: string) => number {
+/** How the texts of a column are tokenised, and which route they take. */
+interface ColumnRoute {
+  tokenizer: Tokenizer
+  /** Most tokens of a text. */
+  limit: number
+  leavesPromptsOut: boolean
+  number?: number | undefined
+}
+
+/** The routes of columns. Limits are read now: one that is set while this trains is meant for later. */
+function routes(
+  model: SentenceTransformer,
+  { routerMapping }: Readonly<TrainingArguments>,
+  dataset: string,
+): (column: string) => ColumnRoute {
+  const { tokenLimits } = model
+  return (column) => {
+    const { tokenizer, modules, number } = model.route(taskOf(routerMapping, dataset, column))
+    const leavesPromptsOut = modules.some(({ spec }) => spec.includePrompt === false)
+    return { tokenizer, limit: tokenLimits.get(tokenizer)!, leavesPromptsOut, number }
+  }
+}
+
+/** The number of leading tokens of a prompt that pooling leaves out. Each prompt is tokenised once for a column. */
+function promptLengths(routeOf: (column: string) => ColumnRoute): (prompt: string, column: string) => number {
   const known = new Map<string, number>()
-  return (prompt) => {
-    const length = known.get(prompt) ?? tokenizer.promptLength(prompt)
-    known.set(prompt, length)
+  return (prompt, column) => {
+    const { tokenizer, leavesPromptsOut } = routeOf(column)
+    const key = `${column} ${prompt}`
+    const length = known.get(key) ?? (leavesPromptsOut ? tokenizer.promptLength(prompt) : 0)
+    known.set(key, length)
     return length
   }
 }

@@ -229,11 +229,11 @@ Napi::Float64Array to_borrowed_doubles(Napi::Value value, const std::string& fie
   return array;
 }
 
-PackedBatch to_batch(Napi::Value value) {
+RoutedBatch to_batch(Napi::Value value) {
   const Fields fields(value, "batch",
-                      {"ids", "offsets", "tokenTypes", "promptLengths", "attended", "queries", "columns", "labels", "labelShape", "lists",
-                       "guide", "guideDimension", "textIds", "targets"});
-  PackedBatch batch;
+                      {"ids", "offsets", "tokenTypes", "promptLengths", "attended", "queries", "columns", "labels",
+                       "labelShape", "lists", "guide", "guideDimension", "textIds", "targets", "routes"});
+  RoutedBatch batch;
   batch.ids = copy(to_integers(fields.get("ids"), "batch.ids"));
   batch.offsets = copy(to_integers(fields.get("offsets"), "batch.offsets"));
   if (fields.has("tokenTypes")) batch.token_types = copy(to_integers(fields.get("tokenTypes"), "batch.tokenTypes"));
@@ -249,6 +249,7 @@ PackedBatch to_batch(Napi::Value value) {
     batch.guide = copy(to_floats(fields.get("guide"), "batch.guide"));
     batch.guide_width = to_integer(fields.get("guideDimension"), "batch.guideDimension", 1);
   }
+  if (fields.has("routes")) batch.routes = copy(to_integers(fields.get("routes"), "batch.routes"));
   if (fields.has("textIds")) batch.text_ids = copy(to_integers(fields.get("textIds"), "batch.textIds"));
   if (fields.has("targets")) {
     const Fields targets(fields.get("targets"), "batch.targets", {"ids", "offsets"});
@@ -302,21 +303,46 @@ JobKind to_encode_kind(Napi::Value value) {
   return kind;
 }
 
-EncoderSpec to_encoder_spec(Napi::Value value) {
-  const Fields fields(value, "spec",
-                      {"architecture", "config", "modules", "pooler", "decoder", "ownHead", "device", "dtype"});
-  EncoderSpec spec;
+namespace {
+
+// What each network of an encoder has of its own.
+void read_network(const Fields& fields, EncoderSpec& spec) {
   spec.architecture = fields.string("architecture");
-  spec.config = to_options(fields.get("config"), "spec.config");
+  spec.config = to_options(fields.get("config"), fields.path("config"));
   const Napi::Value modules = fields.get("modules");
-  if (!modules.IsArray()) wrong_type("spec.modules", "an array of modules", modules);
+  if (!modules.IsArray()) wrong_type(fields.path("modules"), "an array of modules", modules);
   const auto array = modules.As<Napi::Array>();
   for (uint32_t i = 0; i < array.Length(); ++i) {
-    spec.modules.push_back(to_options(array.Get(i), "spec.modules[" + std::to_string(i) + "]"));
+    spec.modules.push_back(to_options(array.Get(i), fields.path("modules") + "[" + std::to_string(i) + "]"));
   }
   spec.pooler = fields.boolean("pooler");
-  spec.decoder = fields.boolean("decoder", false);
   spec.own_head = fields.boolean("ownHead", false);
+  if (!fields.has("routes")) return;
+  const Napi::Value routes = fields.get("routes");
+  if (!routes.IsArray()) wrong_type(fields.path("routes"), "an array of arrays of whole numbers", routes);
+  const auto ways = routes.As<Napi::Array>();
+  for (uint32_t i = 0; i < ways.Length(); ++i) spec.routes.push_back(to_numbers(ways.Get(i), fields.path("routes")));
+}
+
+}  // namespace
+
+EncoderSpec to_encoder_spec(Napi::Value value) {
+  const Fields fields(
+      value, "spec",
+      {"architecture", "config", "modules", "pooler", "routes", "others", "decoder", "ownHead", "device", "dtype"});
+  EncoderSpec spec;
+  read_network(fields, spec);
+  if (fields.has("others")) {
+    const Napi::Value others = fields.get("others");
+    if (!others.IsArray()) wrong_type("spec.others", "an array of networks", others);
+    const auto array = others.As<Napi::Array>();
+    for (uint32_t i = 0; i < array.Length(); ++i) {
+      const Fields other(array.Get(i), "spec.others[" + std::to_string(i) + "]",
+                         {"architecture", "config", "modules", "pooler", "ownHead", "routes"});
+      read_network(other, spec.others.emplace_back());
+    }
+  }
+  spec.decoder = fields.boolean("decoder", false);
   spec.device = fields.string("device");
   spec.dtype = fields.string("dtype");
   return spec;

@@ -9,10 +9,10 @@
 
 #include "binding/job.h"
 #include "core/config.h"
-#include "core/packed.h"
 #include "core/tensor_range.h"
 #include "engine/generation/options.h"
 #include "engine/report.h"
+#include "engine/routed_batch.h"
 #include "engine/spec.h"
 
 namespace st::binding {
@@ -44,7 +44,7 @@ Napi::Int32Array to_borrowed_integers(Napi::Value value, const std::string& fiel
 Napi::Uint8Array to_borrowed_bytes(Napi::Value value, const std::string& field);
 Napi::Float64Array to_borrowed_doubles(Napi::Value value, const std::string& field);
 
-PackedBatch to_batch(Napi::Value value);  // a copy
+RoutedBatch to_batch(Napi::Value value);  // a copy
 // Borrowed: `keep` receives the arrays that own the memory.
 std::vector<TensorRange> to_ranges(Napi::Value value, std::vector<Napi::Value>& keep);
 EncoderOutput to_encoder_output(Napi::Value value);

@@ -8,19 +8,22 @@
 
 namespace st {
 
-std::vector<Chunk> plan_chunks(const Rows& batch, Network& network, const ChunkPlan& plan) {
+std::vector<Chunk> plan_chunks(const Rows& batch, const std::vector<Route>& routes, const ChunkLimits& limits) {
   std::vector<Chunk> chunks;
-  const int64_t first_column = batch.rows() / batch.columns;
-  for (int64_t begin = 0; begin < batch.rows();) {
-    const bool of_twin = plan.twin != nullptr && begin < first_column;
-    const int64_t limit = of_twin ? first_column : batch.rows();
-    int64_t end = begin + 1;
-    while (end < limit && (plan.rows == 0 || end - begin < plan.rows) &&
-           (plan.tokens == 0 || batch.offsets[end + 1] - batch.offsets[begin] <= plan.tokens)) {
-      ++end;
+  const int64_t column_rows = batch.rows() / batch.columns;
+  size_t pass = 0;
+  for (size_t first = 0, last = 0; first < routes.size(); first = last, ++pass) {
+    while (last < routes.size() && routes[last] == routes[first]) ++last;
+    const int64_t limit = static_cast<int64_t>(last) * column_rows;
+    for (int64_t begin = static_cast<int64_t>(first) * column_rows; begin < limit;) {
+      int64_t end = begin + 1;
+      while (end < limit && (limits.rows == 0 || end - begin < limits.rows) &&
+             (limits.tokens == 0 || batch.offsets[end + 1] - batch.offsets[begin] <= limits.tokens)) {
+        ++end;
+      }
+      chunks.push_back({routes[first], pass, begin, end});
+      begin = end;
     }
-    chunks.push_back({of_twin ? size_t{1} : size_t{0}, of_twin ? plan.twin : &network, begin, end});
-    begin = end;
   }
   return chunks;
 }
@@ -29,8 +32,7 @@ ChunkedPass::ChunkedPass(const Rows& batch, std::vector<Chunk> chunks, const Dro
                          const Network::Wanted& wanted)
     : batch_(batch), chunks_(std::move(chunks)), dropout_(dropout), wanted_(wanted) {
   for (const Chunk& chunk : chunks_) {
-    if (passes_.size() <= chunk.part) passes_.resize(chunk.part + 1);
-    if (passes_[chunk.part] == nullptr) passes_[chunk.part] = std::make_unique<TrainingPass>(*chunk.network);
+    if (passes_.size() == chunk.pass) passes_.push_back(std::make_unique<TrainingPass>(*chunk.route.network));
   }
 }
 
@@ -42,14 +44,16 @@ DropoutKey ChunkedPass::key_of(const Chunk& chunk) const {
 
 bool ChunkedPass::keeps_state(size_t index) const {
   for (size_t later = index + 1; later < chunks_.size(); ++later) {
-    if (chunks_[later].network == chunks_[index].network) return false;
+    if (chunks_[later].pass == chunks_[index].pass) return false;
   }
   return true;
 }
 
 Network::Output ChunkedPass::run(const Chunk& chunk, const Input& input) const {
   yield_here();
-  return passes_[chunk.part]->forward(input, key_of(chunk), wanted_);
+  Network::Wanted wanted = wanted_;
+  wanted.chain = chunk.route.chain;
+  return passes_[chunk.pass]->forward(input, key_of(chunk), wanted);
 }
 
 namespace {
@@ -57,9 +61,9 @@ namespace {
 // Calls work(the chunk's rows as a batch on its device).
 template <typename Work>
 void with_input(const Rows& batch, const Chunk& chunk, const Work& work) {
-  if (chunk.begin == 0 && chunk.end == batch.rows()) return work(Input(batch, chunk.network->device()));
+  if (chunk.begin == 0 && chunk.end == batch.rows()) return work(Input(batch, chunk.route.network->device()));
   const Rows part = batch.slice(chunk.begin, chunk.end);
-  work(Input(part, chunk.network->device()));
+  work(Input(part, chunk.route.network->device()));
 }
 
 // The position of a chunk's rows in the whole batch's output; that of its tokens with `tokens`.
@@ -129,7 +133,7 @@ void ChunkedPass::backward(const Network::Output& gradient, const std::vector<Gr
       }
       with_input(batch_, chunk, [&](const Input& input) {
         if (!kept) run(chunk, input);
-        passes_[chunk.part]->backward(input, key_of(chunk), part, *gradients[chunk.part]);
+        passes_[chunk.pass]->backward(input, key_of(chunk), part, *gradients[chunk.route.set]);
       });
     }
   }

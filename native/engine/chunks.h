@@ -9,28 +9,29 @@ namespace st {
 
 // Rows of a batch that pass a network together. All chunks, in order, make up the batch.
 struct Chunk {
-  size_t part;  // index of the parameter set: 0 = the encoder, 1 = its twin
-  Network* network;
+  Route route;
+  size_t pass;  // number of the run of columns with this route: each has activations of its own
   int64_t begin, end;
 };
 
-struct ChunkPlan {
-  int64_t rows = 0, tokens = 0;  // limits per chunk; 0 = no limit
-  Network* twin = nullptr;       // takes the first column
+// Limits of a chunk; 0 = no limit.
+struct ChunkLimits {
+  int64_t rows = 0, tokens = 0;
 };
 
-std::vector<Chunk> plan_chunks(const Rows& batch, Network& network, const ChunkPlan& plan);
+// `routes`: of each column.
+std::vector<Chunk> plan_chunks(const Rows& batch, const std::vector<Route>& routes, const ChunkLimits& limits);
 
 // Passes a batch through networks, chunk by chunk, with the result of a single pass: dropout masks depend on the row
 // in the whole batch. This is gradient caching (Gao et al. 2021, "Scaling deep contrastive learning batch size under
-// memory limited setup"). forward() keeps only the activations of each network's last chunk. backward() recomputes
+// memory limited setup"). forward() keeps only the activations of the last chunk of each pass. backward() recomputes
 // the others.
 class ChunkedPass {
  public:
   ChunkedPass(const Rows& batch, std::vector<Chunk> chunks, const DropoutKey& dropout, const Network::Wanted& wanted);
 
   Network::Output forward();
-  // `gradients`: by part.
+  // `gradients`: by set.
   void backward(const Network::Output& gradient, const std::vector<Gradients*>& gradients);
 
  private:
@@ -42,8 +43,8 @@ class ChunkedPass {
   std::vector<Chunk> chunks_;
   DropoutKey dropout_;
   Network::Wanted wanted_;
-  std::vector<int32_t> offsets_;  // of the vectors of all rows, see Network::Output
-  std::vector<std::unique_ptr<TrainingPass>> passes_;  // by part
+  std::vector<int32_t> offsets_;                       // of the vectors of all rows, see Network::Output
+  std::vector<std::unique_ptr<TrainingPass>> passes_;  // by Chunk::pass
 };
 
 }  // namespace st

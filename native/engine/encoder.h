@@ -5,15 +5,15 @@
 #include <string>
 #include <vector>
 
-#include "core/packed.h"
 #include "core/tensor_range.h"
+#include "engine/routed_batch.h"
 #include "engine/spec.h"
 #include "onnx/graph.h"
 
 namespace st {
 
-// A transformer with its pooling and head modules. The constructor checks the spec and lays out the parameters. All
-// calls but the readers below belong on the executor thread.
+// A transformer with its pooling and head modules, or several of them with routes through each. The constructor checks
+// the spec and lays out the parameters. All calls but the readers below belong on the executor thread.
 class Encoder {
  public:
   explicit Encoder(const EncoderSpec& spec);
@@ -23,7 +23,7 @@ class Encoder {
   int64_t token_dimension() const;
   int64_t max_positions() const;
   int64_t training_bytes_per_token() const;
-  std::vector<TensorInfo> tensors() const;  // without adapters
+  std::vector<TensorInfo> tensors() const;  // without adapters; those of the second network begin with "1:"
   onnx::Model graph() const;                // see Network
 
   // Adapters by name, one of which is active at most. While there is one, the transformer is frozen, and only the
@@ -46,10 +46,10 @@ class Encoder {
   // Gives these tensors the values of a new model, drawn with `seed`. Throws ERR_BUSY as load() does.
   void initialize(const std::vector<std::string>& names, uint64_t seed);
   // `out` has `size` floats. Throws unless `output` needs exactly that many for the batch.
-  void encode(const PackedBatch& batch, EncoderOutput output, float* out, int64_t size);
+  void encode(const RoutedBatch& batch, EncoderOutput output, float* out, int64_t size);
   // Of a model with a vector for each token: `out` has room for one of each token of the batch, of which those of all
   // rows come first, one row after the other; `counts` gets how many each row has.
-  void encode_vectors(const PackedBatch& batch, float* out, int64_t size, int32_t* counts, int64_t rows);
+  void encode_vectors(const RoutedBatch& batch, float* out, int64_t size, int32_t* counts, int64_t rows);
   // Frees the weights and workspaces. Every later call throws ERR_DISPOSED.
   void dispose();
 

@@ -89,8 +89,7 @@ at::Tensor by_column(const at::Tensor& x_RD, int64_t columns) {
 
 // No numbers, in the shape of an embedding for each row.
 at::Tensor sizes_of(const at::Tensor& vectors_TD, const PackedBatch& batch) {
-  return at::empty({1}, vectors_TD.options())
-      .expand({batch.columns, batch.rows() / batch.columns, vectors_TD.size(1)});
+  return at::empty({1}, vectors_TD.options()).expand({batch.columns, batch.rows() / batch.columns, vectors_TD.size(1)});
 }
 
 }  // namespace

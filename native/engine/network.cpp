@@ -7,6 +7,7 @@
 #include <ATen/ops/stack.h>
 
 #include <algorithm>
+#include <numeric>
 #include <string>
 #include <unordered_set>
 #include <utility>
@@ -44,6 +45,14 @@ class Borrowed {
   Workspace own_;
 };
 
+// The modules of each chain.
+std::vector<std::vector<int64_t>> routes_of(const EncoderSpec& spec) {
+  if (!spec.routes.empty()) return spec.routes;
+  std::vector<int64_t> all(spec.modules.size());
+  std::iota(all.begin(), all.end(), 0);
+  return {all};
+}
+
 }  // namespace
 
 Network::Network(const EncoderSpec& spec)
@@ -67,26 +76,14 @@ Network::Network(const EncoderSpec& spec)
     decoder_ = make_seq2seq_decoder(spec.architecture, spec.config, words, "0.", layout);
     generator_ = describe(spec.architecture, spec.config).generator;
   }
-  // What writes text needs no sentence embedding. A trainer reports on one.
-  if (model_->sizes().takes_mean || (spec.decoder && spec.modules.empty())) {
-    heads_.push_back(make_mean_pooling(model_->sizes().width));
-    width_ = heads_.back()->width();
+  std::map<int64_t, std::shared_ptr<Head>> shared;
+  for (const std::vector<int64_t>& modules : routes_of(spec)) chains_.push_back(make_chain(modules, shared, layout));
+  for (const Chain& chain : chains_) {
+    check(chain.vectors == chains_[0].vectors, "ERR_INVALID_MODEL",
+          "Expected routes that all have one embedding for each text, or all a vector for each token");
+    check(chain.width == chains_[0].width, "ERR_INVALID_MODEL", "Expected routes to embeddings of one width but found ",
+          chains_[0].width, " and ", chain.width);
   }
-  for (size_t i = 0; i < spec.modules.size(); ++i) {
-    // One pass together with the pooling before it.
-    if (!heads_.empty() && spec.modules[i].string("type") == "Normalize" && heads_.back()->normalize()) continue;
-    heads_.push_back(make_head_at(i, layout));
-    if (const ParameterRows* rows = heads_.back()->rows()) rows_ = *rows;
-    const int64_t vectors = heads_.back()->token_width();
-    check(vectors > 0 ? multi_vector_ || width_ == 0 : !multi_vector_, "ERR_NOT_IMPLEMENTED", "Module ", i + 1, ", ",
-          spec.modules[i].string("type"), ", is not built in this place: expected modules over the sentence embedding, ",
-          "from Pooling on, or modules over token embeddings alone");
-    multi_vector_ = vectors > 0;
-    width_ = multi_vector_ ? vectors : heads_.back()->width();
-    reads_outputs_ = reads_outputs_ || heads_.back()->reads_outputs();
-    for (ParamId id : heads_.back()->parameters()) head_parameters_.push_back(id);
-  }
-  check(width_ > 0, "ERR_INVALID_MODEL", "Expected a Pooling module after the transformer");
   layout.finish();
   bare_ = layout;
   bare_head_parameters_ = head_parameters_;
@@ -100,7 +97,41 @@ Network::Network(const EncoderSpec& spec)
   }
 }
 
-std::unique_ptr<Head> Network::make_head_at(size_t index, Layout& layout) const {
+Network::Chain Network::make_chain(const std::vector<int64_t>& modules,
+                                   std::map<int64_t, std::shared_ptr<Head>>& shared, Layout& layout) {
+  Chain out;
+  // What writes text needs no sentence embedding. A trainer reports on one.
+  if (model_->sizes().takes_mean || (spec_.decoder && modules.empty())) {
+    out.heads.push_back(make_mean_pooling(model_->sizes().width));
+    out.width = out.heads.back()->width();
+  }
+  for (const int64_t index : modules) {
+    check(index >= 0 && index < static_cast<int64_t>(spec_.modules.size()), "ERR_INVALID_ARGUMENT",
+          "Expected modules from 0 to ", spec_.modules.size() - 1, " in a route but found ", index);
+    const Config& spec = spec_.modules[static_cast<size_t>(index)];
+    // One pass together with the pooling before it.
+    if (!out.heads.empty() && spec.string("type") == "Normalize" && out.heads.back()->normalize()) continue;
+    std::shared_ptr<Head>& known = shared[index];
+    // Others are made anew: a Normalize changes the pooling before it.
+    if (known == nullptr || known->parameters().empty()) {
+      known = make_head_at(static_cast<size_t>(index), out.width, out.vectors, layout);
+      for (ParamId id : known->parameters()) head_parameters_.push_back(id);
+    }
+    out.heads.push_back(known);
+    if (const ParameterRows* rows = known->rows()) rows_ = *rows;
+    const int64_t vectors = known->token_width();
+    check(vectors > 0 ? out.vectors || out.width == 0 : !out.vectors, "ERR_NOT_IMPLEMENTED", "Module ", index + 1, ", ",
+          spec.string("type"), ", is not built in this place: expected modules over the sentence embedding, from ",
+          "Pooling on, or modules over token embeddings alone");
+    out.vectors = vectors > 0;
+    out.width = out.vectors ? vectors : known->width();
+    reads_outputs_ = reads_outputs_ || known->reads_outputs();
+  }
+  check(out.width > 0, "ERR_INVALID_MODEL", "Expected a Pooling module after the transformer");
+  return out;
+}
+
+std::unique_ptr<Head> Network::make_head_at(size_t index, int64_t width_in, bool vectors, Layout& layout) const {
   const Config& module = spec_.modules[index];
   const ModelSizes& sizes = model_->sizes();
   const std::string& type = module.string("type");
@@ -118,8 +149,7 @@ std::unique_ptr<Head> Network::make_head_at(size_t index, Layout& layout) const 
     const SharedWords words{.table = model_->token_table(), .head = !spec_.own_head};
     return make_splade_pooling(spec_.architecture, spec_.config, module, words, "0.", layout);
   }
-  const int64_t token_width = multi_vector_ ? width_ : sizes.width;
-  return make_head(module, std::to_string(index + 1) + ".", token_width, width_, layout);
+  return make_head(module, std::to_string(index + 1) + ".", vectors ? width_in : sizes.width, width_in, layout);
 }
 
 void Network::prepare() {
@@ -165,8 +195,8 @@ void Network::set_compute(at::ScalarType compute) {
 }
 
 bool Network::takes_fixed() const {
-  return model_->sizes().positions >= 2 &&
-         std::all_of(heads_.begin(), heads_.end(), [](const auto& head) { return head->takes_fixed(); });
+  return model_->sizes().positions >= 2 && std::all_of(chains_[0].heads.begin(), chains_[0].heads.end(),
+                                                       [](const auto& head) { return head->takes_fixed(); });
 }
 
 void Network::validate(const PackedBatch& batch) const {
@@ -180,31 +210,32 @@ at::Tensor Network::head_rows() const {
   return parameters_.rows_in_master(rows_->matrix, rows_->rows);
 }
 
-HeadState Network::run_heads(const Pass& pass, const at::Tensor& tokens_TD, const std::vector<at::Tensor>& outputs_TD,
-                             const std::vector<at::Tensor>& parameters, const at::Tensor& rows_KD) const {
+HeadState Network::run_heads(size_t chain, const Pass& pass, const at::Tensor& tokens_TD,
+                             const std::vector<at::Tensor>& outputs_TD, const std::vector<at::Tensor>& parameters,
+                             const at::Tensor& rows_KD) const {
   HeadState state{pass, tokens_TD, {}, outputs_TD, parameters, rows_KD};
-  for (const auto& head : heads_) head->forward(state);
-  if (multi_vector_) leave_hidden_out(state);
+  for (const auto& head : chains_[chain].heads) head->forward(state);
+  if (is_multi_vector()) leave_hidden_out(state);
   return state;
 }
 
-at::Tensor Network::encode(const Rows& batch, EncoderOutput output, std::vector<int32_t>* counts) {
+at::Tensor Network::encode(const Rows& batch, EncoderOutput output, size_t chain, std::vector<int32_t>* counts) {
   const at::NoGradGuard no_grad;
-  if (!device_.is_cpu()) return encode(Input(batch, device_), output, counts);
+  if (!device_.is_cpu()) return encode(Input(batch, device_), output, chain, counts);
   std::vector<at::Tensor> blocks;
   for (int64_t begin = 0; begin < batch.rows();) {
     int64_t end = begin + 1;
     while (end < batch.rows() && batch.offsets[end + 1] - batch.offsets[begin] <= kBlockTokens) ++end;
     const bool all = begin == 0 && end == batch.rows();
     const Rows block = all ? Rows() : batch.slice(begin, end);
-    blocks.push_back(encode(Input(all ? batch : block, device_), output, counts));
+    blocks.push_back(encode(Input(all ? batch : block, device_), output, chain, counts));
     begin = end;
     if (!all) yield_here();
   }
   return blocks.size() == 1 ? blocks[0] : at::cat(blocks, output == EncoderOutput::kHiddenStates ? 1 : 0);
 }
 
-at::Tensor Network::encode(const Input& input, EncoderOutput output, std::vector<int32_t>* counts) {
+at::Tensor Network::encode(const Input& input, EncoderOutput output, size_t chain, std::vector<int32_t>* counts) {
   settle(input.batch, head_parameters_, parameters_);
   // Another encode() may run inside of this one.
   Borrowed memory(workspace_, device_);
@@ -225,7 +256,7 @@ at::Tensor Network::encode(const Input& input, EncoderOutput output, std::vector
   const bool tokens = output == EncoderOutput::kTokenEmbeddings;
   if (tokens && !reads_outputs_) return tokens_TD.to(master, false, true);
   const std::vector<at::Tensor> parameters = parameters_.layout.views(parameters_.flat());
-  const HeadState state = run_heads(pass, tokens_TD.to(master), outputs_TD, parameters, head_rows());
+  const HeadState state = run_heads(chain, pass, tokens_TD.to(master), outputs_TD, parameters, head_rows());
   if (output == EncoderOutput::kVectors) {
     for (size_t row = 0; row + 1 < state.offsets.size(); ++row) {
       counts->push_back(state.offsets[row + 1] - state.offsets[row]);

@@ -38,6 +38,7 @@ class Network {
     bool recompute = false;  // keep only the inputs of layers
     bool drops = true;
     bool hold_bias = false;  // a classifier's bias gets no gradient
+    size_t chain = 0;        // of modules that the rows pass
   };
   // Another network of the same shape and values, on its own parameters.
   std::unique_ptr<Network> copy();
@@ -81,10 +82,11 @@ class Network {
   const Decoder* decoder() const { return decoder_.get(); }
   const GeneratorSpec& generator() const { return *generator_; }
   Workspace& decoder_workspace() { return decoder_workspace_; }
-  // Of an embedding, or of a vector.
-  int64_t embedding_width() const { return width_; }
+  // Of all chains: of an embedding, or of a vector.
+  int64_t embedding_width() const { return chains_[0].width; }
   // Whether the modules leave a vector for each token (of those that count), in place of one embedding.
-  bool is_multi_vector() const { return multi_vector_; }
+  bool is_multi_vector() const { return chains_[0].vectors; }
+  size_t chains() const { return chains_.size(); }
   at::Device device() const { return device_; }
   Parameters& parameters() { return parameters_; }
   const Parameters& parameters() const { return parameters_; }
@@ -101,12 +103,20 @@ class Network {
 
   // [rows, width], [T, width], [rows, width], [layers + 1, T, width] or [vectors, width] in the master dtype.
   // `counts`: gets the number of vectors of each row, where these are asked for.
-  at::Tensor encode(const Rows& batch, EncoderOutput output, std::vector<int32_t>* counts = nullptr);
+  at::Tensor encode(const Rows& batch, EncoderOutput output, size_t chain = 0, std::vector<int32_t>* counts = nullptr);
   void dispose();
 
  private:
   friend class TrainingPass;
-  std::unique_ptr<Head> make_head_at(size_t index, Layout& layout) const;
+  // Modules after the transformer that rows pass in this order. Those with parameters may be in several chains.
+  struct Chain {
+    std::vector<std::shared_ptr<Head>> heads;
+    int64_t width = 0;     // of the embedding, or of a vector, at its end
+    bool vectors = false;  // whether it leaves a vector for each token
+  };
+  Chain make_chain(const std::vector<int64_t>& modules, std::map<int64_t, std::shared_ptr<Head>>& shared,
+                   Layout& layout);
+  std::unique_ptr<Head> make_head_at(size_t index, int64_t width_in, bool vectors, Layout& layout) const;
   // The layout that callers are told of: halved parameters that wait for masters have their groups in it.
   const Layout& shown() const;
   // Whether a parameter of the transformer is only read in the compute dtype, or by rows.
@@ -120,11 +130,12 @@ class Network {
   std::map<ParamId, LowRank> add_to(Layout& layout, const AdapterSpec& adapter, bool active) const;
   std::vector<AdapterSpec>::iterator find_adapter(const std::string& name);
   Initial initial(const TensorInfo& info) const;
-  at::Tensor encode(const Input& input, EncoderOutput output, std::vector<int32_t>* counts);
+  at::Tensor encode(const Input& input, EncoderOutput output, size_t chain, std::vector<int32_t>* counts);
   // `outputs_TD`: those of all layers, in the master dtype; empty unless a head reads them.
   // `rows_KD`: of head_rows().
-  HeadState run_heads(const Pass& pass, const at::Tensor& tokens_TD, const std::vector<at::Tensor>& outputs_TD,
-                      const std::vector<at::Tensor>& parameters, const at::Tensor& rows_KD) const;
+  HeadState run_heads(size_t chain, const Pass& pass, const at::Tensor& tokens_TD,
+                      const std::vector<at::Tensor>& outputs_TD, const std::vector<at::Tensor>& parameters,
+                      const at::Tensor& rows_KD) const;
   // The rows of a matrix that a head reads, up to date and in the master dtype; undefined where none does.
   at::Tensor head_rows() const;
 
@@ -145,12 +156,18 @@ class Network {
   std::unique_ptr<Decoder> decoder_;
   std::optional<GeneratorSpec> generator_;
   Workspace decoder_workspace_;
-  std::vector<std::unique_ptr<Head>> heads_;
+  std::vector<Chain> chains_;
   std::vector<ParamId> head_parameters_, bare_head_parameters_;
   std::optional<ParameterRows> rows_;  // that a head reads
-  int64_t width_ = 0;
-  bool multi_vector_ = false;
-  bool reads_outputs_ = false;  // whether a head reads the outputs of all layers
+  bool reads_outputs_ = false;         // whether a head reads the outputs of all layers
+};
+
+// How the rows of a column pass an encoder: through which network, by which of its chains, and into which of the
+// trainer's sets of gradients.
+struct Route {
+  Network* network;
+  size_t chain, set;
+  bool operator==(const Route& other) const = default;
 };
 
 }  // namespace st

@@ -20,6 +20,11 @@ struct EncoderSpec {
   bool pooler = false;
   bool decoder = false;   // with the decoder of the architecture's model for text to text
   bool own_head = false;  // whether the last layer over the words has a matrix of its own, not the table of words
+  // Ways through the modules, by their index; empty: one way through all.
+  std::vector<std::vector<int64_t>> routes;
+  // Further transformers with modules of their own; their routes are counted on. Of each, architecture, config,
+  // modules, pooler and routes are read.
+  std::vector<EncoderSpec> others;
   std::string device = "cpu";
   std::string dtype = "float32";
 };

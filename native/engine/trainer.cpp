@@ -4,7 +4,6 @@
 
 #include "core/error.h"
 #include "core/profile.h"
-#include "engine/encoder_impl.h"
 #include "engine/gathered.h"
 #include "engine/trainer_impl.h"
 
@@ -27,11 +26,19 @@ Trainer::~Trainer() {
 }
 
 std::vector<TensorInfo> Trainer::tensors() const {
-  const auto is_frozen = [&](const char* prefix) {
+  const auto is_frozen = [&](const std::string& prefix) {
     return [this, prefix](const std::string& name) { return impl_->is_frozen(prefix + name); };
   };
   const Network& network = impl_->encoder->impl().network;
-  const std::vector<TensorInfo> encoder = network.trained_tensors(is_frozen(""));
+  const auto& networks = impl_->encoder->impl().networks;
+  std::vector<TensorInfo> encoder;
+  for (size_t set = 0; set < networks.size(); ++set) {
+    const std::string prefix = Encoder::Impl::prefix(set);
+    for (TensorInfo info : networks[set]->trained_tensors(is_frozen(prefix))) {
+      info.name.insert(0, prefix);
+      encoder.push_back(std::move(info));
+    }
+  }
   std::vector<TensorInfo> out;
   for (const auto& loss : impl_->losses) {
     const std::vector<TensorInfo> owned = loss->parameters.layout.tensors();
@@ -82,10 +89,10 @@ void Trainer::dump(const std::vector<TensorRange>& ranges) {
                   [](const Layout& layout, at::Tensor& flat, const TensorRange& range) { layout.dump(flat, range); });
 }
 
-std::optional<StepReport> Trainer::step(const PackedBatch& batch, const StepOptions& options) {
+std::optional<StepReport> Trainer::step(const RoutedBatch& batch, const StepOptions& options) {
   const ProfileScope scope("step");
   Network& network = impl_->open();
-  network.validate(batch);
+  impl_->encoder->impl().validate(batch);
   impl_->prepare();
   impl_->held.reset();
   if (const auto outputs = impl_->recorded(batch, options)) {
@@ -108,9 +115,9 @@ std::optional<StepReport> Trainer::step(const PackedBatch& batch, const StepOpti
   return impl_->finish(batch, Impl::shown(batch, pending.outputs), found.value, options);
 }
 
-Evaluation Trainer::evaluate(const PackedBatch& batch, int64_t loss) {
+Evaluation Trainer::evaluate(const RoutedBatch& batch, int64_t loss) {
   Network& network = impl_->open();
-  network.validate(batch);
+  impl_->encoder->impl().validate(batch);
   impl_->prepare();
   const at::NoGradGuard no_grad;
   const OwnedLoss& owned = impl_->loss_at(loss);
@@ -118,12 +125,13 @@ Evaluation Trainer::evaluate(const PackedBatch& batch, int64_t loss) {
   std::optional<ChunkedPass> pass;  // its outputs may lie in this pass's memory
   Network::Output outputs;
   if (needs.layers || needs.tokens || needs.twin || needs.vectors) {
-    const ChunkPlan plan{.twin = needs.twin ? impl_->twin.get() : nullptr};
-    pass.emplace(batch, plan_chunks(batch, network, plan), impl_->dropout_key(),
+    std::vector<Route> routes = impl_->encoder->impl().routes_of(batch);
+    if (needs.twin) routes[0] = {impl_->twin.get(), 0, 0};
+    pass.emplace(batch, plan_chunks(batch, routes, {}), impl_->dropout_key(),
                  Network::Wanted{needs.layers, needs.tokens, false, false});
     outputs = pass->forward();
   } else {
-    outputs.embeddings_RD = network.encode(batch, EncoderOutput::kSentenceEmbedding);
+    outputs.embeddings_RD = impl_->encoder->impl().encode(batch, EncoderOutput::kSentenceEmbedding);
   }
   const LossValue value = value_of(owned, {batch, network, impl_->dropout_key(), false}, outputs);
   Evaluation out{value.total.item<double>(), {}};
@@ -165,8 +173,10 @@ void Trainer::dispose() {
   impl_->twin.reset();
   Encoder::Impl& encoder = impl_->encoder->impl();
   if (!encoder.disposed) {
-    encoder.network.set_compute(impl_->encoder_precision);
-    encoder.network.thaw();
+    for (const auto& network : encoder.networks) {
+      network->set_compute(impl_->encoder_precision);
+      network->thaw();
+    }
   }
   encoder.has_trainer = false;
 }

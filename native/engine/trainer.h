@@ -27,21 +27,21 @@ class Trainer {
   void set_groups(std::vector<double> weight_decays, std::map<std::string, int> groups);
   void load(const std::vector<TensorRange>& ranges);
   void dump(const std::vector<TensorRange>& ranges);
-  std::optional<StepReport> step(const PackedBatch& batch, const StepOptions& options);
+  std::optional<StepReport> step(const RoutedBatch& batch, const StepOptions& options);
   // A step in two halves, for a loss that the caller computes. `out` has `size` floats. Anything but a load() may
   // come in between. A step or another embed() drops the first half. Other calls keep it.
-  void embed(PackedBatch batch, float* out, int64_t size, const StepOptions& options);
+  void embed(RoutedBatch batch, float* out, int64_t size, const StepOptions& options);
   std::optional<StepReport> apply(const ExternalLoss& external, const StepOptions& options);
   // The same for a loss that is written with tensors. Each column's embeddings become a tensor; backward() of what is
   // made of them adds to the encoder's gradients. Several may be under way. Where it fails, the tensors have failed.
-  void forward(PackedBatch batch, TensorSpace& space, const std::vector<int64_t>& out, const StepOptions& options);
+  void forward(RoutedBatch batch, TensorSpace& space, const std::vector<int64_t>& out, const StepOptions& options);
   // The loss's own parameters, by full name, take the values of tensors, which become these parameters: backward()
   // adds to their gradients, and update() changes them.
   void bind(TensorSpace& space, const std::map<std::string, int64_t>& parameters);
   // Clips, updates and zeroes the gradients that were added. forward() is not to be followed by backward() any more.
   StepReport update(const StepOptions& options);
   void zero_gradients();
-  Evaluation evaluate(const PackedBatch& batch, int64_t loss = 0);
+  Evaluation evaluate(const RoutedBatch& batch, int64_t loss = 0);
   std::vector<int64_t> counters();
   void set_counters(const std::vector<int64_t>& counters);
   // Frees gradients, moments and loss parameters, and releases the encoder. Every later call throws ERR_DISPOSED.

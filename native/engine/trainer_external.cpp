@@ -12,9 +12,9 @@
 
 namespace st {
 
-void Trainer::embed(PackedBatch batch, float* out, int64_t size, const StepOptions& options) {
+void Trainer::embed(RoutedBatch batch, float* out, int64_t size, const StepOptions& options) {
   Network& network = impl_->open();
-  network.validate(batch);
+  impl_->encoder->impl().validate(batch);
   impl_->prepare();
   const int64_t expected = checked_product("the embeddings", {batch.rows(), network.embedding_width()});
   check(size == expected, "ERR_INVALID_ARGUMENT", "Expected ", expected, " elements for the embeddings but found ",

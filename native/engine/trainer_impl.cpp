@@ -11,11 +11,21 @@
 #include "core/profile.h"
 #include "core/upload.h"
 #include "engine/device_updater.h"
-#include "engine/encoder_impl.h"
 #include "engine/gathered.h"
 #include "ops/cuda.h"
 
 namespace st {
+
+namespace {
+
+// A loss that reads more than embeddings reads it of one network.
+void check_routes(const std::string& loss, const LossNeeds& needs, const Encoder::Impl& encoder) {
+  const bool reads = needs.layers || needs.tokens || needs.encoder || needs.decoder;
+  check(!(needs.twin && encoder.routes.size() > 1) && !(reads && encoder.networks.size() > 1), "ERR_NOT_IMPLEMENTED",
+        "The loss ", loss, " reads more of the model than its embeddings: with several routes it is not built");
+}
+
+}  // namespace
 
 Trainer::Impl::Impl(std::shared_ptr<Encoder> shared, const TrainerSpec& given)
     : encoder(std::move(shared)), spec(given) {
@@ -39,6 +49,7 @@ Trainer::Impl::Impl(std::shared_ptr<Encoder> shared, const TrainerSpec& given)
                   : " compares one embedding for each text, but the model has a vector for each token");
     check(!losses.back()->loss->needs().decoder || network.decoder() != nullptr, "ERR_INVALID_ARGUMENT", "The loss ",
           loss.spec.string("type"), " trains a model with its decoder, but this one is an encoder alone");
+    check_routes(loss.spec.string("type"), losses.back()->loss->needs(), encoder->impl());
   }
   optimizer_state_names(spec.optimizer);
   graphs = spec.graphs;
@@ -63,15 +74,19 @@ bool Trainer::Impl::is_frozen(const std::string& name) const {
 void Trainer::Impl::prepare() {
   if (!sets.all.empty()) return;
   Network& network = open();
-  network.make_masters();
-  network.set_compute(precision);
-  network.freeze([&](const std::string& name) { return is_frozen(name); });
+  const auto& networks = encoder->impl().networks;
+  for (size_t set = 0; set < networks.size(); ++set) {
+    networks[set]->make_masters();
+    networks[set]->set_compute(precision);
+    const std::string prefix = Encoder::Impl::prefix(set);
+    networks[set]->freeze([&](const std::string& name) { return is_frozen(prefix + name); });
+  }
   const bool queued = spec.without_waiting || !network.device().is_cpu();
-  const auto add = [&](Parameters& parameters, const char* prefix) {
+  const auto add = [&](Parameters& parameters, const std::string& prefix) {
     sets.all.push_back(std::make_unique<Trained>(parameters, prefix, spec.optimizer, queued));
     sets.all.back()->set_groups(groups);
   };
-  add(network.parameters(), "");
+  for (size_t set = 0; set < networks.size(); ++set) add(networks[set]->parameters(), Encoder::Impl::prefix(set));
   if (has_twin) {
     twin = network.copy();
     twin->freeze([&](const std::string& name) { return is_frozen(kTwinPrefix + name); });
@@ -96,18 +111,20 @@ void Trainer::Impl::check_rates(const StepOptions& options) const {
         "Expected one rate or ", sets.weight_decays.size(), ", one per group, but found ", options.rates.size());
 }
 
-Trainer::Impl::Pending Trainer::Impl::forward(const PackedBatch& batch, const StepOptions& options) {
+Trainer::Impl::Pending Trainer::Impl::forward(const RoutedBatch& batch, const StepOptions& options) {
   const ProfileScope scope("forward");
   check_rates(options);
   const Timer timer(counted.forward_ms);
   const LossNeeds needs = loss_at(options.loss).loss->needs();
-  const ChunkPlan plan{options.mini_batch_rows, options.mini_batch_tokens, needs.twin ? twin.get() : nullptr};
+  std::vector<Route> routes = encoder->impl().routes_of(batch);
+  if (needs.twin) routes[0] = {twin.get(), 0, networks()};
+  const ChunkLimits limits{options.mini_batch_rows, options.mini_batch_tokens};
   Pending pending{
       std::make_unique<ChunkedPass>(
-          batch, plan_chunks(batch, open(), plan), dropout_key(),
+          batch, plan_chunks(batch, routes, limits), dropout_key(),
           Network::Wanted{needs.layers, needs.tokens, spec.activation_checkpointing, true, needs.ignores_shift}),
       {},
-      needs.twin};
+      routes};
   pending.outputs = pending.pass->forward();
   return pending;
 }
@@ -135,11 +152,13 @@ void Trainer::Impl::backward(Pending& pending, const LossGradients& found, const
       layout.named_view(encoders.gradients().flat(), tensor).add_(gradient->second);
     }
   }
-  std::vector<Gradients*> gradients = {&encoders.gradients()};
-  if (has_twin) gradients.push_back(&sets.all[1]->gradients());
+  std::vector<Gradients*> gradients;
+  for (const auto& set : sets.all) gradients.push_back(&set->gradients());
   pending.pass->backward(found.outputs, gradients);
-  own.used = encoders.used = true;
-  if (pending.uses_twin) sets.all[1]->used = true;
+  own.used = true;
+  // A network that no column passes is not updated: in Python its parameters have no gradient.
+  for (const Route& route : pending.routes) sets.all[route.set]->used = true;
+  if (!found.encoder.empty()) encoders.used = true;
 }
 
 at::Tensor Trainer::Impl::shown(const PackedBatch& batch, const Network::Output& outputs) {
@@ -151,7 +170,7 @@ at::Tensor Trainer::Impl::shown(const PackedBatch& batch, const Network::Output&
   return at::index_select(outputs.embeddings_RD, 0, upload<int64_t>(first, outputs.embeddings_RD.device()));
 }
 
-std::optional<StepReport> Trainer::Impl::finish(const PackedBatch& batch, const at::Tensor& embeddings_RD,
+std::optional<StepReport> Trainer::Impl::finish(const RoutedBatch& batch, const at::Tensor& embeddings_RD,
                                                 const LossValue& value, const StepOptions& options) {
   updater->add(value);
   ++counted.batches;

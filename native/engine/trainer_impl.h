@@ -9,6 +9,7 @@
 
 #include "core/error.h"
 #include "engine/chunks.h"
+#include "engine/encoder_impl.h"
 #include "engine/loss_pass.h"
 #include "engine/step_graph.h"
 #include "engine/trainer.h"
@@ -38,17 +39,17 @@ struct Trainer::Impl {
   struct Pending {
     std::unique_ptr<ChunkedPass> pass;
     Network::Output outputs;
-    bool uses_twin;
+    std::vector<Route> routes;  // of the columns
   };
-  Pending forward(const PackedBatch& batch, const StepOptions& options);
+  Pending forward(const RoutedBatch& batch, const StepOptions& options);
   // Forward pass, loss and backward pass of a recorded step; nothing where this step cannot be recorded.
-  std::optional<StepGraphs::Outputs> recorded(const PackedBatch& batch, const StepOptions& options);
+  std::optional<StepGraphs::Outputs> recorded(const RoutedBatch& batch, const StepOptions& options);
   // Adds the gradients of the batch.
   void backward(Pending& pending, const LossGradients& found, const StepOptions& options);
   // The embeddings of rows that a report describes: of a model with a vector for each token, the first of each row.
   static at::Tensor shown(const PackedBatch& batch, const Network::Output& outputs);
   // Counts the batch. Updates and reports if requested.
-  std::optional<StepReport> finish(const PackedBatch& batch, const at::Tensor& embeddings_RD, const LossValue& value,
+  std::optional<StepReport> finish(const RoutedBatch& batch, const at::Tensor& embeddings_RD, const LossValue& value,
                                    const StepOptions& options);
 
   // Calls copy(layout, flat buffer, range) for each range, with the prefix removed from its name.
@@ -81,7 +82,7 @@ struct Trainer::Impl {
   std::unique_ptr<Updater> updater;
   std::shared_ptr<StepGraphs> graphs;  // null where steps are not recorded
   struct Held {
-    PackedBatch batch;
+    RoutedBatch batch;
     Pending pending;
   };
   std::unique_ptr<Held> held;  // between embed() and apply()
@@ -89,7 +90,7 @@ struct Trainer::Impl {
   struct Forwarded {
     Impl* trainer;  // null once that was disposed of
     int64_t step;
-    PackedBatch batch;
+    RoutedBatch batch;
     Pending pending;
   };
   std::vector<std::weak_ptr<Forwarded>> forwarded;
@@ -103,9 +104,10 @@ struct Trainer::Impl {
 
  private:
   void check_rates(const StepOptions& options) const;
+  size_t networks() const { return encoder->impl().networks.size(); }
   // Gradients of the loss's own parameters.
   void add_to(Trained& own, const LossGradients& found) const;
-  size_t set_of_loss(int64_t index) const { return 1 + has_twin + static_cast<size_t>(index); }
+  size_t set_of_loss(int64_t index) const { return networks() + has_twin + static_cast<size_t>(index); }
 };
 
 }  // namespace st

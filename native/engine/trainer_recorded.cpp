@@ -6,11 +6,15 @@
 
 namespace st {
 
-std::optional<StepGraphs::Outputs> Trainer::Impl::recorded(const PackedBatch& batch, const StepOptions& options) {
+std::optional<StepGraphs::Outputs> Trainer::Impl::recorded(const RoutedBatch& batch, const StepOptions& options) {
   if (graphs == nullptr) return std::nullopt;
   const OwnedLoss& loss = loss_at(options.loss);
   const LossNeeds needs = loss.loss->needs();
   Network& network = open();
+  if (encoder->impl().routes.size() > 1) {
+    graphs->pass_by("several routes");
+    return std::nullopt;
+  }
   if (const char* why = unrecorded(needs, batch, options, network.takes_fixed() && !spec.activation_checkpointing)) {
     graphs->pass_by(why);
     return std::nullopt;
@@ -20,12 +24,12 @@ std::optional<StepGraphs::Outputs> Trainer::Impl::recorded(const PackedBatch& ba
   const Timer timer(counted.forward_ms);
   const StepGraphs::Key key{shape_of(batch, network.model().sizes().positions), batch.columns, options.loss,
                             options.loss_scale};
-  Trained& encoder = *sets.all[0];
+  Trained& encoders = *sets.all[0];
   Trained& own = *sets.all[set_of_loss(options.loss)];
   const Network::Wanted wanted{.layers = needs.layers, .hold_bias = needs.ignores_shift};
   const double scale = options.loss_scale;
-  const auto step = [this, &loss, &batch, &network, &encoder, &own, wanted, scale](const Input& input,
-                                                                                   const LossTensors& given) {
+  const auto step = [this, &loss, &batch, &network, &encoders, &own, wanted, scale](const Input& input,
+                                                                                    const LossTensors& given) {
     // This step's key. Later batches pass theirs through the input.
     const DropoutKey dropout = dropout_key();
     TrainingPass pass(network);
@@ -34,11 +38,11 @@ std::optional<StepGraphs::Outputs> Trainer::Impl::recorded(const PackedBatch& ba
     const LossGradients found = differentiate(loss, context, outputs, scale);
     const at::NoGradGuard no_grad;
     add_to(own, found);
-    pass.backward(input, dropout, found.outputs, encoder.gradients());
+    pass.backward(input, dropout, found.outputs, encoders.gradients());
     return StepGraphs::Outputs{outputs.embeddings_RD, found.value};
   };
   const StepGraphs::Outputs outputs = graphs->run(batch, dropout_key(), key, network.workspace(), step);
-  own.used = encoder.used = true;
+  own.used = encoders.used = true;
   return outputs;
 }
 

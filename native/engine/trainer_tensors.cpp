@@ -11,7 +11,6 @@
 #include <utility>
 
 #include "core/error.h"
-#include "engine/encoder_impl.h"
 #include "engine/gathered.h"
 #include "engine/tensors.h"
 #include "engine/trainer_impl.h"
@@ -53,11 +52,11 @@ class EncoderFunction : public torch::autograd::Function<EncoderFunction> {
 
 }  // namespace
 
-void Trainer::forward(PackedBatch batch, TensorSpace& space, const std::vector<int64_t>& out,
+void Trainer::forward(RoutedBatch batch, TensorSpace& space, const std::vector<int64_t>& out,
                       const StepOptions& options) {
   space.put_all(out, [&] {
-    Network& network = impl_->open();
-    network.validate(batch);
+    impl_->open();
+    impl_->encoder->impl().validate(batch);
     impl_->prepare();
     check(impl_->loss_at(options.loss).loss->needs().external, "ERR_INVALID_ARGUMENT",
           "Only a loss of type Custom is trained by tensors");

@@ -40,7 +40,7 @@ TrainingPass::Cut TrainingPass::cut(const Pass& pass, const at::Tensor& x_TD) co
     out.outputs_TD.push_back(out.tokens_TD);
   }
   const at::AutoGradMode with_grad(true);
-  HeadState state = network_.run_heads(pass, out.tokens_TD, out.outputs_TD, leaves_, rows_KD_);
+  HeadState state = network_.run_heads(wanted_.chain, pass, out.tokens_TD, out.outputs_TD, leaves_, rows_KD_);
   out.embeddings_RD = network_.is_multi_vector() ? state.tokens_TD : state.sentence_RD;
   if (network_.is_multi_vector()) out.offsets = std::move(state.offsets);
   return out;
@@ -88,7 +88,7 @@ std::vector<at::Tensor> TrainingPass::d_of_heads(const Cut& cut, const at::Tenso
   const ProfileScope scope("heads, backward");
   for (ParamId id : network_.head_parameters_) wanted.push_back(leaves_[id]);
   if (rows_KD_.defined()) wanted.push_back(rows_KD_);
-  const bool some_unused = wanted_.hold_bias || network_.reads_outputs_;
+  const bool some_unused = wanted_.hold_bias || network_.reads_outputs_ || network_.chains() > 1;
   std::vector<at::Tensor> found =
       torch::autograd::grad({cut.embeddings_RD}, wanted, {d_RD}, std::nullopt, false, some_unused);
   const at::NoGradGuard no_grad;

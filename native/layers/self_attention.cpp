@@ -154,9 +154,8 @@ Stream SelfAttention::backward(const Pass& pass, Gradients& gradients, const Kep
   const at::Tensor d_bias_X = rotary_ ? at::Tensor() : qkv_.bias_gradient(gradients);
   at::Tensor d_table_BH = bias_ ? gradients[bias_->table] : at::Tensor();
   if (d_table_BH.defined()) d_table_BH = d_table_BH.narrow(0, 0, bias_->buckets);
-  attention_backward(
-      call(pass, added), side_by_side(kept.qkv_TX, shape_), kept.context_TD, kept.lse_HT, kept.mask, d_context_TD,
-      {.values = d_qkv, .biases = side_by_side(d_bias_X, shape_), .table_BH = d_table_BH});
+  attention_backward(call(pass, added), side_by_side(kept.qkv_TX, shape_), kept.context_TD, kept.lse_HT, kept.mask,
+                     d_context_TD, {.values = d_qkv, .biases = side_by_side(d_bias_X, shape_), .table_BH = d_table_BH});
   yield_here();
   project_back(pass, gradients, kept, d_qkv_TX);
   const Stream d_in = kept.reads_sum ? Stream(d_out.sum_TD) : d_out;

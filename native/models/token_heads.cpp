@@ -148,7 +148,8 @@ class HierarchicalTokenPooling : public Head {
     leave_hidden_out(state);
     const Rows& batch = state.pass.input.batch;
     std::vector<bool> chosen;
-    for (int64_t row = 0; row < batch.rows(); ++row) chosen.push_back(batch.is_query(row) ? of_queries_ : of_documents_);
+    for (int64_t row = 0; row < batch.rows(); ++row)
+      chosen.push_back(batch.is_query(row) ? of_queries_ : of_documents_);
     PooledRows pooled = pool_tokens(state.tokens_TD, state.offsets, options_, chosen);
     state.tokens_TD = std::move(pooled.x_TD);
     state.offsets = std::move(pooled.offsets);

@@ -21,12 +21,9 @@ namespace st {
 
 namespace {
 
-constexpr int64_t kColumns = 512;  // query vectors at a time, and
-constexpr int64_t kTokens = 256;   // document vectors: their products stay in the second-level cache
+constexpr int64_t kColumns = 512;              // query vectors at a time, and
+constexpr int64_t kTokens = 256;               // document vectors: their products stay in the second-level cache
 constexpr int64_t kRanked = int64_t{1} << 22;  // products with all documents at a time, of which the best are chosen
-
-
-
 
 // The products of document vectors with a block of query vectors: as packed operands where there are kernels for them.
 template <typename A>

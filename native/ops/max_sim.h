@@ -6,8 +6,8 @@
 #include <span>
 
 // Late interaction (ColBERT): a document's score is, for each vector of the query, the largest product with one of the
-// document's vectors, summed over the query. Scores of all vectors never stand whole: documents pass in groups, and what
-// is kept is the winning vector of each document for each vector of the queries.
+// document's vectors, summed over the query. Scores of all vectors never stand whole: documents pass in groups, and
+// what is kept is the winning vector of each document for each vector of the queries.
 namespace st {
 
 // Vectors of texts, one after the other: text r has those from offsets[r] up to offsets[r + 1].

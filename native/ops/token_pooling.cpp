@@ -47,14 +47,15 @@ class Distances {
   std::vector<double> values_;
 };
 
-// The merges of Ward's linkage by chains of nearest neighbours (Müllner 2011), in scipy's order of operations: what ties
-// and rounding decide is decided as there.
+// The merges of Ward's linkage by chains of nearest neighbours (Müllner 2011), in scipy's order of operations: what
+// ties and rounding decide is decided as there.
 std::vector<Merge> merges_of(const float* from, int64_t n) {
   Distances distances(from, n);
   std::vector<int64_t> size(n, 1), chain;
   std::vector<Merge> merges;
   while (static_cast<int64_t>(merges.size()) < n - 1) {
-    if (chain.empty()) chain.push_back(std::find_if(size.begin(), size.end(), [](auto s) { return s > 0; }) - size.begin());
+    if (chain.empty())
+      chain.push_back(std::find_if(size.begin(), size.end(), [](auto s) { return s > 0; }) - size.begin());
     int64_t x = 0, y = 0;
     double least = 0;
     for (;;) {
@@ -86,7 +87,8 @@ std::vector<Merge> merges_of(const float* from, int64_t n) {
       distances.at(i, y) = std::sqrt((ni + nx) * t * dx * dx + (ni + ny) * t * dy * dy - ni * t * least * least);
     }
   }
-  std::stable_sort(merges.begin(), merges.end(), [](const Merge& a, const Merge& b) { return a.distance < b.distance; });
+  std::stable_sort(merges.begin(), merges.end(),
+                   [](const Merge& a, const Merge& b) { return a.distance < b.distance; });
   return merges;
 }
 

@@ -1,5 +1,5 @@
-// Models with a vector for each token: MaxSim and its gradients, modules over tokens, and losses, against references and
-// central differences in float64.
+// Models with a vector for each token: MaxSim and its gradients, modules over tokens, and losses, against references
+// and central differences in float64.
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/empty.h>
 #include <torch/csrc/autograd/autograd.h>
@@ -41,9 +41,8 @@ const std::vector<MaxSim>& scorings() {
 const std::vector<int> kQueries = {3, 0, 1, 600, 7}, kDocuments = {5, 1, 0, 300, 2, 2, 260, 9};
 
 TEST(MaxSim, EqualsTheReference) {
-  for (const auto& [type, width, tolerance] : {std::tuple{at::kDouble, int64_t{5}, 1e-12},
-                                               {at::kFloat, int64_t{5}, 1e-5},
-                                               {at::kFloat, int64_t{128}, 1e-5}}) {
+  for (const auto& [type, width, tolerance] :
+       {std::tuple{at::kDouble, int64_t{5}, 1e-12}, {at::kFloat, int64_t{5}, 1e-5}, {at::kFloat, int64_t{128}, 1e-5}}) {
     const Side queries(kQueries, width, type, 1), documents(kDocuments, width, type, 2);
     for (const MaxSim& options : scorings()) {
       const std::string what = std::to_string(width) + " wide, top " + std::to_string(options.top_k);
@@ -88,9 +87,7 @@ TEST(Differences, MaxSim) {
   const std::vector<int32_t> queries = offsets_of({3, 0, 1, 5}), documents = offsets_of({4, 0, 1, 7});
   for (const MaxSim& options : scorings()) {
     expect_autograd(
-        [&](const std::vector<at::Tensor>& in) {
-          return max_sim({in[0], queries}, {in[1], documents}, options);
-        },
+        [&](const std::vector<at::Tensor>& in) { return max_sim({in[0], queries}, {in[1], documents}, options); },
         {random_tensor({queries.back(), 6}, at::kDouble, 1), random_tensor({documents.back(), 6}, at::kDouble, 2)},
         "MaxSim, top " + std::to_string(options.top_k));
   }
@@ -112,15 +109,15 @@ TEST(TokenPooling, RefusesWhatIsNotFinite) {
   const std::vector<int32_t> offsets = offsets_of({6});
   const at::Tensor x_TD = random_tensor({6, 4}, at::kFloat, 3);
   x_TD.fill_(std::numeric_limits<float>::quiet_NaN());
-  expect_error("ERR_INVALID_DATA", "finite token embeddings", [&] { pool_tokens(x_TD, offsets, {.factor = 2}, {true}); });
+  expect_error("ERR_INVALID_DATA", "finite token embeddings",
+               [&] { pool_tokens(x_TD, offsets, {.factor = 2}, {true}); });
 }
 
 // ------------------------------------------------------------------------------------------------- modules and losses
 
 Config token_dense(double in, double out, bool residual) {
-  return Config::Object{{"type", text("Dense")},       {"input", text("token_embeddings")},
-                        {"inFeatures", in},            {"outFeatures", out},
-                        {"activation", text("tanh")},  {"bias", residual},
+  return Config::Object{{"type", text("Dense")},  {"input", text("token_embeddings")}, {"inFeatures", in},
+                        {"outFeatures", out},     {"activation", text("tanh")},        {"bias", residual},
                         {"useResidual", residual}};
 }
 Config token_normalize() {
@@ -167,7 +164,8 @@ void check_network(const EncoderSpec& spec, const std::string& what) {
 TEST(Differences, NetworkWithAVectorForEachToken) {
   check_network(tiny_bert({token_dense(12, 5, true), mask({3}), token_normalize()}, "float64"), "Dense, mask");
   check_network(tiny_bert({token_dense(12, 12, true), token_normalize()}, "float64"), "no mask");
-  check_network(tiny_bert({token_dense(12, 4, false), mask({}), token_normalize(), token_pooling()}, "float64"), "pooled");
+  check_network(tiny_bert({token_dense(12, 4, false), mask({}), token_normalize(), token_pooling()}, "float64"),
+                "pooled");
 }
 
 TEST(MultiVector, HiddenTokensSeeTheOthersAndChangeNothingForThem) {
@@ -205,13 +203,13 @@ TEST(MultiVector, WhatDoesNotFitIsRefused) {
   });
   PackedBatch batch = vector_batch();
   batch.attended = {9, 3, 7, 4};
-  expect_error("ERR_INVALID_ARGUMENT", "1 to 5 attended tokens but found 9 at row 0", [&] { batch.validate(11, 2, 40); });
+  expect_error("ERR_INVALID_ARGUMENT", "1 to 5 attended tokens but found 9 at row 0",
+               [&] { batch.validate(11, 2, 40); });
   const auto encoder = std::make_shared<Encoder>(tiny_bert({token_dense(12, 5, true), mask({})}));
   expect_error("ERR_INVALID_ARGUMENT", "CoSENTLoss compares one embedding",
                [&] { Trainer trainer(encoder, spec_of(loss_of("CoSENTLoss"))); });
-  expect_error("ERR_INVALID_ARGUMENT", "compares the vectors of all tokens", [&] {
-    Trainer trainer(encoder_of(), spec_of(loss_of("MultiVector.MultiVectorMarginMSELoss")));
-  });
+  expect_error("ERR_INVALID_ARGUMENT", "compares the vectors of all tokens",
+               [&] { Trainer trainer(encoder_of(), spec_of(loss_of("MultiVector.MultiVectorMarginMSELoss"))); });
 }
 
 // A loss over given vectors.
@@ -240,21 +238,21 @@ TEST(Differences, MultiVectorLosses) {
       return loss_of("MultiVector." + type, out);
     };
     const at::Tensor labels = random_tensor({3, 2}, at::kDouble, 5);
-    for (const auto& [type, given] :
-         {std::pair<const char*, at::Tensor>{"MultiVectorMultipleNegativesRankingLoss", {}},
-          {"MultiVectorDistillKLDivLoss", labels},
-          {"MultiVectorMarginMSELoss", labels}}) {
-      expect_autograd([&, type = type, given = given](
-                          const std::vector<at::Tensor>& in) { return loss_value(options(type), in[0], offsets, 3, given); },
-                      {x}, std::string(type) + ", " + scores);
+    for (const auto& [type, given] : {std::pair<const char*, at::Tensor>{"MultiVectorMultipleNegativesRankingLoss", {}},
+                                      {"MultiVectorDistillKLDivLoss", labels},
+                                      {"MultiVectorMarginMSELoss", labels}}) {
+      expect_autograd(
+          [&, type = type, given = given](const std::vector<at::Tensor>& in) {
+            return loss_value(options(type), in[0], offsets, 3, given);
+          },
+          {x}, std::string(type) + ", " + scores);
     }
   }
   expect_error("ERR_UNKNOWN_OPTION", "no option margin", [&] {
     loss_value(loss_of("MultiVector.MultiVectorMarginMSELoss", {{"margin", 1.0}}), x, offsets, 3, {});
   });
-  expect_error("ERR_INVALID_DATA", "needs a label", [&] {
-    loss_value(loss_of("MultiVector.MultiVectorMarginMSELoss"), x, offsets, 3, {});
-  });
+  expect_error("ERR_INVALID_DATA", "needs a label",
+               [&] { loss_value(loss_of("MultiVector.MultiVectorMarginMSELoss"), x, offsets, 3, {}); });
 }
 
 }  // namespace

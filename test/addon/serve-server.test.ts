@@ -70,11 +70,12 @@ test('beyond maxConcurrentRequests texts it answers 429 with Retry-After, and wh
     if (path === '/embed') t.deepEqual(json, { error: 'Model is overloaded', error_type: 'Overloaded' })
     else t.is(json.error.type, 'rate_limit_error')
   }
+  t.is((await post(`${server.url}/embed`, '{"inputs":')).status, 429, 'before the body is read')
   t.regex(server.handler.metrics(), /^te_queue_size 4$/m)
   t.is((await get(`${server.url}/health`)).status, 200)
   open()
   for (const { status } of await Promise.all(accepted)) t.is(status, 200)
-  t.regex(server.handler.metrics(), /^te_request_failure\{err="overloaded"\} 2$/m)
+  t.regex(server.handler.metrics(), /^te_request_failure\{err="overloaded"\} 3$/m)
   t.is(
     (await post(`${server.url}/embed`, { inputs: Array(9).fill('cat') })).status,
     200,

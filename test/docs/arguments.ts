@@ -18,6 +18,7 @@ import type { BatchSamplerChoice } from '../../data/samplers/index.js'
 import type { LogLevel, ReportTo } from './log-arguments.js'
 import type { OptimizerName } from './optimizer.js'
 import type { TrainingPrompts } from './prompts.js'
+import type { RouterMapping } from './routes.js'
 import type { SchedulerKwargs, SchedulerType } from './schedule.js'
 import type { IntervalStrategy, SaveStrategy } from './strategies.js'
 `

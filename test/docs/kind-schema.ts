@@ -45,6 +45,7 @@ const TYPES: Readonly<Record<string, (kind: Kind) => Schema>> = {
     return anyOf(one, byName(one))
   },
   MultiDatasetBatchSamplerChoice: () => ({ enum: ['proportional', 'round_robin'] }),
+  RouterMapping: () => byName(anyOf(text, names)),
   TrainingPrompts: () => anyOf(text, byName(anyOf(text, names))),
   SchedulerKwargs: () => ({ type: 'object' }),
   GuideModel: () => ({ ...text, minLength: 1 }),

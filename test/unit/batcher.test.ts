@@ -101,8 +101,11 @@ test('jobs keep within their tokens, and calls with other options have jobs of t
     encode(2, { priority: 'bulk' }),
     encode(2, { prompt: 'the ' }),
     model.encode(long, { outputValue: 'token_embeddings' }),
-    model.encode(new Array<string>(9).fill('cat')),
-    model.encode(new Array<string>(9).fill('cat'), { priority: 'query' }),
+    model.encode(Array.from({ length: 9 }, (_, i) => 'cat'.padEnd(i + 3))),
+    model.encode(
+      Array.from({ length: 9 }, (_, i) => 'cat'.padEnd(i + 3)),
+      { priority: 'query' },
+    ),
   ])
   go()
   await all

@@ -3,7 +3,7 @@ import test, { type ExecutionContext } from 'ava'
 import fc from 'fast-check'
 import { CrossEncoder } from '../../lib/models/cross-encoder.js'
 import { planJobs } from '../../lib/models/plan-jobs.js'
-import { EncodeProgress } from '../../lib/models/progress.js'
+import { EncodeProgress, progressOf } from '../../lib/models/progress.js'
 import { loadWith, SentenceTransformer } from '../../lib/models/sentence-transformer.js'
 import type { LoadOptions } from '../../lib/models/types.js'
 import { type FakeAddon, fakeAddon } from '../helpers/fake-addon.js'
@@ -21,6 +21,8 @@ async function setUp(t: ExecutionContext, options: LoadOptions = {}, files: Reco
 }
 
 const sum = (...words: string[]) => ['[CLS]', ...words, '[SEP]'].reduce((total, word) => total + wordId(word), 0)
+/** Texts with the same tokens: equal texts would be computed once. */
+const different = (count: number, text: string) => Array.from({ length: count }, (_, i) => text + ' '.repeat(i))
 const head = (row: Float32Array) => [...row.subarray(0, 3)]
 
 test('models are loaded, not constructed', (t) => {
@@ -56,6 +58,23 @@ test('one text gives a vector, several give rows in their order', async (t) => {
   t.throws(() => rows.row(4), { code: 'ERR_INVALID_ARGUMENT' })
 })
 
+test('equal texts are computed once, in all their places', async (t) => {
+  const { model, encoder } = await setUp(t)
+  const texts = ['cat', 'dog ran', 'cat', '', 'cat', 'dog ran', 'a']
+  const rows = await model.encode(texts)
+  t.is(
+    encoder.jobs.reduce((count, { batch }) => count + batch.offsets.length - 1, 0),
+    4,
+  )
+  for (const [i, text] of texts.entries()) t.deepEqual(head(rows.row(i)), head(await model.encode(text)))
+  const tokens = await model.encode(texts, { outputValue: 'token_embeddings' })
+  t.deepEqual(
+    tokens.map(({ shape }) => shape[0]),
+    [3, 4, 3, 2, 3, 4, 3],
+  )
+  t.not(tokens[0]!.data, tokens[2]!.data)
+})
+
 test('a text without tokens is a row of zeros for means, and an error that names it for other poolings', async (t) => {
   const { post_processor: _, ...json } = wordPieceTokenizer(['cat'])
   const tokenizer = {
@@ -87,7 +106,7 @@ test('a text without tokens is a row of zeros for means, and an error that names
 
 test('jobs hold at most batchSize rows beyond 2,048 tokens, longest first, a few at a time', async (t) => {
   const { model, encoder } = await setUp(t)
-  const texts = Array.from({ length: 600 }, (_, i) => 'cat '.repeat((i * 7) % 38))
+  const texts = Array.from({ length: 600 }, (_, i) => 'cat '.repeat((i * 7) % 38) + ' '.repeat(i))
   const rows = await model.encode(texts.slice(0, 500), { batchSize: 4 })
   t.deepEqual(
     texts.slice(0, 500).map((_, i) => rows.row(i)[0]),
@@ -293,7 +312,7 @@ test('device, dtype and threads', async (t) => {
 test("the engine's errors keep their code; no job begins after a failure", async (t) => {
   const { model, encoder } = await setUp(t)
   encoder.failOn = wordId('mat')
-  const texts = ['mat '.repeat(38), ...new Array<string>(4000).fill('cat '.repeat(30))]
+  const texts = ['mat '.repeat(38), ...different(4000, 'cat '.repeat(30))]
   await t.throwsAsync(model.encode(texts, { batchSize: 1 }), {
     code: 'ERR_INVALID_ARGUMENT',
     message: /beyond the vocabulary/,
@@ -305,7 +324,7 @@ test("the engine's errors keep their code; no job begins after a failure", async
 test('an abort stops between two jobs and waits for those that run', async (t) => {
   const { model, encoder } = await setUp(t)
   const abort = new AbortController()
-  const encoding = model.encode(new Array<string>(6000).fill('cat '.repeat(30)), { batchSize: 1, signal: abort.signal })
+  const encoding = model.encode(different(6000, 'cat '.repeat(30)), { batchSize: 1, signal: abort.signal })
   setTimeout(() => abort.abort(new Error('enough')), 5)
   const error = await t.throwsAsync(encoding, { code: 'ERR_ABORTED' })
   t.is((error.cause as Error).message, 'enough')
@@ -369,4 +388,8 @@ test('progress: one line at the end, or a line that redraws itself on a terminal
   bar.update(10)
   t.is(drawn.length, 2)
   t.true(drawn.every((line) => line.startsWith('\r')))
+  const repeated = new EncodeProgress(10, { write: (text) => written.push(text) })
+  progressOf(repeated).onRepeats(3)
+  repeated.update(10)
+  t.regex(written.at(-1)!, /30 % repeated\n$/)
 })

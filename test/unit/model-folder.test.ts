@@ -189,9 +189,9 @@ const bad: [name: string, files: Record<string, unknown>, code: string, message:
   ],
   [
     'a module that is not built',
-    { 'modules.json': [{ path: '', type: 'sentence_transformers.models.Router' }] },
+    { 'modules.json': [{ path: '', type: 'sentence_transformers.models.CNN' }] },
     'ERR_NOT_IMPLEMENTED',
-    /Router/,
+    /CNN/,
   ],
   [
     'an unknown module',

@@ -271,7 +271,7 @@ test('tokenCacheDir: what was tokenised is there for later runs, under its promp
       },
       column: columnOptions(resolveArguments(args), ''),
       tokenCaches: new TokenCaches(folder, async () => key),
-      maxSeqLength: 100,
+      maxSeqLength: () => 100,
     })
     const ids: number[][] = []
     for (const rows of batches) {

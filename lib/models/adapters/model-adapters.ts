@@ -10,8 +10,9 @@ import type {
   TensorRange,
 } from '../../native/types.js'
 import { pythonPath } from '../checkpoint-names.js'
+import type { StoredNames } from '../stored-names.js'
 import { guardOf } from '../weight-guard.js'
-import { type ModelFiles, type StoredNames, WeightFiles } from '../weights.js'
+import { type ModelFiles, WeightFiles } from '../weights.js'
 import { type AdapterConfig, readAdapterConfig, type SavedAdapter } from './config.js'
 import { adapterFile, engineName, peftName, placeTensors, specOf } from './files.js'
 import { type AdapterOptions, checkAdapterName, checkAdapterOptions } from './options.js'

@@ -1,7 +1,7 @@
 import { SentenceTorchError } from '../../errors.js'
 import type { TensorInfo } from '../../native/types.js'
+import type { StoredNames } from '../stored-names.js'
 import { placesOf } from '../weight-check.js'
-import type { StoredNames } from '../weights.js'
 
 /** A linear layer of a model. */
 export interface LinearModule {

@@ -1,7 +1,7 @@
 import type { TokenizerJson } from '../../data/tokenizer/blocks.js'
 import { Vocabulary } from '../../data/tokenizer/vocabulary.js'
 import { SentenceTorchError } from '../../errors.js'
-import { makeTokenizer } from '../load-parts.js'
+import { makeTokenizer } from '../start-engine.js'
 import type { MergeInput } from './input.js'
 import type { KindFolder } from './kinds.js'
 

@@ -35,7 +35,7 @@ export const sentenceTransformers: ModelKind<ModelFolder> = {
   organization: 'sentence-transformers',
   keepsPooler: true,
   read: (path, getAddon) => readModelFolder(path, getAddon),
-  obstacle: () => undefined,
+  obstacle: ({ router }) => router && 'a Router',
   modules: ({ modules }) => modules,
   files: ({ modules }) => modules,
   settings: ({ first, modules }) => ({

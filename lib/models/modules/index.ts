@@ -26,10 +26,7 @@ const FIRST = ['Transformer', 'StaticEmbedding'] as const
 export type FirstModuleName = (typeof FIRST)[number]
 
 const NOT_BUILT = new Set(
-  (
-    'Router Asym CNN LSTM WordEmbeddings WordWeights BoW CLIPModel SparseAutoEncoder SparseStaticEmbedding ' +
-    'LogitScore'
-  ).split(' '),
+  'CNN LSTM WordEmbeddings WordWeights BoW CLIPModel SparseAutoEncoder SparseStaticEmbedding LogitScore'.split(' '),
 )
 
 /** A module after the first one, as it lies in a model's folder. */

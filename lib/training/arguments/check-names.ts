@@ -3,8 +3,12 @@ import { type DataSource, isDataset, sourcesOf } from '../../data/feed.js'
 import { checkNames } from '../../options.js'
 import type { TrainingArguments } from './arguments.js'
 import { noDatasetNames } from './prompts.js'
+import { isByDataset } from './routes.js'
 
-type NamingArguments = Pick<TrainingArguments, 'prompts' | 'maxSeqLength' | 'datasetWeights' | 'batchSampler'>
+type NamingArguments = Pick<
+  TrainingArguments,
+  'prompts' | 'maxSeqLength' | 'datasetWeights' | 'batchSampler' | 'routerMapping'
+>
 
 /** The data of a trainer. Arguments may name datasets and columns of both. */
 export interface NamedSources {
@@ -58,7 +62,10 @@ export class NamesOfArguments {
   }
 
   #checkDatasets(): void {
-    const { datasetWeights, batchSampler, prompts } = this.#args
+    const { datasetWeights, batchSampler, prompts, routerMapping } = this.#args
+    if (isByDataset(routerMapping)) {
+      checkNames('routerMapping', Object.keys(routerMapping), 'dataset', this.#datasets)
+    }
     checkNames('datasetWeights', Object.keys(datasetWeights ?? {}), 'dataset', this.#datasets)
     if (typeof batchSampler === 'object') {
       checkNames('batchSampler', Object.keys(batchSampler), 'dataset', this.#datasets)
@@ -74,7 +81,14 @@ export class NamesOfArguments {
   }
 
   #checkColumns(): void {
-    const { maxSeqLength, prompts } = this.#args
+    const { maxSeqLength, prompts, routerMapping } = this.#args
+    for (const [name, columns] of this.#columns) {
+      if (!isByDataset(routerMapping) || !Object.hasOwn(routerMapping, name) || this.#isUnread(name)) continue
+      checkNames(`routerMapping.${name}`, Object.keys(routerMapping[name]!), 'column', [...columns])
+    }
+    if (!isByDataset(routerMapping) && this.#unread.size === 0) {
+      checkNames('routerMapping', Object.keys(routerMapping), 'column', this.#columnsOfAll())
+    }
     const known = this.#unread.size === 0
     if (known && typeof maxSeqLength === 'object' && maxSeqLength !== null) {
       checkNames('maxSeqLength', Object.keys(maxSeqLength), 'column', this.#columnsOfAll())

@@ -15,13 +15,17 @@ export interface ParameterGroups {
  * `classifier.weight`. With losses by dataset, a tensor of a loss is `<dataset>.classifier.weight`, and the names of the model's
  * tensors begin with the name of the first dataset. Of an adapter: `model.0.model.encoder.….lora_A.default.weight`.
  * @param first the dataset of the first loss; '' for a single loss
+ * @param pathOf the name of a tensor within the model
  */
-export function pythonName(name: string, first = ''): string {
+export function pythonName(name: string, first = '', pathOf = pathOfTransformer): string {
   if (name.startsWith('loss.')) return name.slice('loss.'.length)
   const [, adapter, path, factor] = /^adapter\.([^.]+)\.(.+)\.(lora_[AB])\.weight$/.exec(name) ?? []
   const own = adapter === undefined ? name : `${path}.${factor}.${adapter}.weight`
-  const inside = own.replace(/^0\./, '0.model.')
-  return `${first === '' ? '' : `${first}.`}model.${inside}`
+  return `${first === '' ? '' : `${first}.`}model.${pathOf(own)}`
+}
+
+function pathOfTransformer(name: string): string {
+  return name.replace(/^0\./, '0.model.')
 }
 
 /**
@@ -35,6 +39,7 @@ export function parameterGroups(
   args: Readonly<Pick<TrainingArguments, 'learningRateMapping' | 'freeze' | 'learningRate' | 'weightDecay'>>,
   tensors: readonly TensorInfo[],
   first = '',
+  pathOf?: (name: string) => string,
 ): ParameterGroups | undefined {
   const { learningRateMapping, learningRate, weightDecay } = args
   const freeze = [args.freeze].flat()
@@ -45,9 +50,9 @@ export function parameterGroups(
     // Without `g` and `y`, which would remember where the last search ended.
     const flags = typeof pattern === 'string' ? '' : pattern.flags.replace(/[gy]/g, '')
     const expression = new RegExp(pattern, flags)
-    const found = trained.filter(({ name }) => expression.test(pythonName(name, first)))
+    const found = trained.filter(({ name }) => expression.test(pythonName(name, first, pathOf)))
     if (found.length > 0) return found
-    const example = trained[0] === undefined ? '' : `, such as ${pythonName(trained[0].name, first)}`
+    const example = trained[0] === undefined ? '' : `, such as ${pythonName(trained[0].name, first, pathOf)}`
     throw invalidArgument(argument, `patterns that find the name of a parameter${example}`, String(pattern))
   }
   const result: ParameterGroups = {

@@ -21,7 +21,6 @@ export const PLANNED_ARGUMENTS: Readonly<Record<string, PlannedArgument>> = Obje
   ...refused("miniBatchSize: 'auto' fits any batch into the memory", { autoFindBatchSize: OFF }),
   ...refused('remove columns with dataset.selectColumns', { removeUnusedColumns: [true] }),
   ...refused('batchSampler chooses the order', { trainSamplingStrategy: ['random'], lengthColumnName: ['length'] }),
-  ...refused('there is no Router module yet', { routerMapping: [null, {}] }),
   ...refused('tokenizer threads stay alive anyway', { dataloaderPersistentWorkers: OFF }),
   ...refused('batches are made two steps ahead', {
     dataloaderPinMemory: [true],

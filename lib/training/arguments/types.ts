@@ -4,6 +4,7 @@ import type { BatchSamplerChoice } from '../../data/samplers/index.js'
 import type { LogLevel, ReportTo } from './log-arguments.js'
 import type { OptimizerName } from './optimizer.js'
 import type { TrainingPrompts } from './prompts.js'
+import type { RouterMapping } from './routes.js'
 import type { SchedulerKwargs, SchedulerType } from './schedule.js'
 import type { IntervalStrategy, SaveStrategy } from './strategies.js'
 
@@ -62,6 +63,11 @@ export interface TrainingArguments {
   datasetWeights: Readonly<Record<string, number>> | null
   /** Prefix of the texts: one for all, or one by column, by dataset, or by dataset and column. Default `null`. */
   prompts: TrainingPrompts | null
+  /**
+   * The task (`query`, `document`, …) of each column, by which a Router chooses its route. A model with a Router needs
+   * it. Default `{}`.
+   */
+  routerMapping: RouterMapping
   /**
    * Limit of tokens in a text: one number, or an object with one for each column. `null`: that of the model. Default
    * `null`. Not in sentence-transformers.
@@ -286,6 +292,11 @@ export interface PartialTrainingArguments {
   datasetWeights?: Readonly<Record<string, number>> | null
   /** Prefix of the texts: one for all, or one by column, by dataset, or by dataset and column. Default `null`. */
   prompts?: TrainingPrompts | null
+  /**
+   * The task (`query`, `document`, …) of each column, by which a Router chooses its route. A model with a Router needs
+   * it. Default `{}`.
+   */
+  routerMapping?: RouterMapping
   /**
    * Limit of tokens in a text: one number, or an object with one for each column. `null`: that of the model. Default
    * `null`. Not in sentence-transformers.

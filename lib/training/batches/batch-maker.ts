@@ -14,10 +14,12 @@ export interface ColumnOptions {
   prompt: string
   /** Most tokens per text; default: the model's limit. */
   maxSeqLength?: number | undefined
+  /** The engine's route, in a model with a Router. */
+  route?: number | undefined
 }
 
 /** Turns texts into token ids: the model's tokenizer. */
-export type Tokenize = (texts: readonly string[], maxSeqLength?: number) => Promise<Tokenized>
+export type Tokenize = (texts: readonly string[], maxSeqLength?: number, column?: string) => Promise<Tokenized>
 
 /** Chooses the tokens that masked language modelling predicts: other ids, and a target for each (-100: not predicted). */
 export type MaskTokens = (
@@ -33,14 +35,14 @@ export interface BatchMakerOptions {
   column?: (name: string, position: number) => ColumnOptions
   /** Joins the columns of a batch. Default: as they are. */
   pack?: (columns: readonly Tokenized[]) => PackedBatch
-  /** How many leading tokens pooling leaves out of a text with this prompt. Absent when pooling reads prompts too. */
-  promptLength?: ((prompt: string) => number) | undefined
+  /** How many leading tokens pooling leaves out of a text of a column with this prompt. Absent when pooling reads prompts too. */
+  promptLength?: ((prompt: string, column: string) => number) | undefined
   /** For `targets: 'masked'`. */
   mask?: MaskTokens | undefined
   /** Token ids on disk. */
   tokenCaches?: TokenCaches | undefined
   /** With `tokenCaches`: the model's limit, for columns without one of their own. */
-  maxSeqLength?: number | undefined
+  maxSeqLength?: ((column: string) => number) | undefined
 }
 
 /** Every batch maker keeps at most this many token ids for later epochs: 256 MiB. */
@@ -70,7 +72,7 @@ export class BatchMaker implements AnyBatchMaker {
     const columns: Tokenized[] = []
     for (const name of names) columns.push(await this.#tokens(dataset, name, rows))
     const batch = (this.#options.pack ?? pack)(columns)
-    Object.assign(batch, this.#promptLengths(dataset, names, rows.length))
+    Object.assign(batch, this.#promptLengths(dataset, names, rows.length), this.#routes(dataset, names))
     const labels = requirements.labels === 'none' ? undefined : dataset.labels()
     if (labels !== undefined) {
       const chosen = Array.from(rows, (row) => labels[row]! as Label)
@@ -119,7 +121,7 @@ export class BatchMaker implements AnyBatchMaker {
     }
     if (missing.length > 0) {
       const texts = this.#texts(dataset, name, Int32Array.from(missing))
-      const { ids, offsets } = await this.#options.tokenize(texts, this.#column(dataset, name).maxSeqLength)
+      const { ids, offsets } = await this.#options.tokenize(texts, this.#column(dataset, name).maxSeqLength, name)
       for (const [i, row] of missing.entries()) {
         const own = ids.slice(offsets[i]!, offsets[i + 1]!)
         keep(row, own)
@@ -140,7 +142,7 @@ export class BatchMaker implements AnyBatchMaker {
   async #cacheOf(dataset: Dataset, name: string, missing: readonly number[]): Promise<TokenCache | undefined> {
     const { tokenCaches, maxSeqLength: limit } = this.#options
     if (tokenCaches === undefined || missing.length === 0) return undefined
-    const { prompt, maxSeqLength = limit! } = this.#column(dataset, name)
+    const { prompt, maxSeqLength = limit!(name) } = this.#column(dataset, name)
     return tokenCaches.of(dataset, name, prompt, maxSeqLength)
   }
 
@@ -156,6 +158,13 @@ export class BatchMaker implements AnyBatchMaker {
     return this.#options.column(name, dataset.textColumns.indexOf(name))
   }
 
+  #routes(dataset: Dataset, names: readonly string[]): Pick<PackedBatch, 'routes'> | undefined {
+    const routes = names.map((name) => this.#column(dataset, name).route)
+    return routes.every((route) => route === undefined)
+      ? undefined
+      : { routes: Int32Array.from(routes, (route) => route!) }
+  }
+
   #promptLengths(
     dataset: Dataset,
     names: readonly string[],
@@ -166,17 +175,22 @@ export class BatchMaker implements AnyBatchMaker {
     if (promptLength === undefined || prompts.every((prompt) => prompt === '')) return undefined
     const promptLengths = new Int32Array(names.length * rows)
     prompts.forEach((prompt, c) => {
-      if (prompt !== '') promptLengths.fill(promptLength(prompt), c * rows, (c + 1) * rows)
+      if (prompt !== '') promptLengths.fill(promptLength(prompt, names[c]!), c * rows, (c + 1) * rows)
     })
     return { promptLengths }
   }
 }
 
-/** One number per text. Texts with equal tokens have the same number, because they are the same text for the model. */
-function textIds({ ids, offsets }: PackedBatch): Int32Array {
+/**
+ * One number per text. Texts with equal tokens have the same number, because they are the same text for the model; on routes with
+ * tokenizers of their own, only texts of one route.
+ */
+function textIds({ ids, offsets, columns, routes }: PackedBatch): Int32Array {
   const numbers = new Map<string, number>()
+  const rows = (offsets.length - 1) / columns
   return Int32Array.from({ length: offsets.length - 1 }, (_, row) => {
-    const key = ids.subarray(offsets[row]!, offsets[row + 1]!).join()
+    const route = routes ? `${routes[Math.floor(row / rows)]} ` : ''
+    const key = route + ids.subarray(offsets[row]!, offsets[row + 1]!).join()
     const number = numbers.get(key) ?? numbers.size
     numbers.set(key, number)
     return number

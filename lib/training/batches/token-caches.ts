@@ -7,11 +7,11 @@ export class TokenCaches {
 
   /**
    * @param folder the argument `tokenCacheDir`
-   * @param fingerprint of the tokenizer
+   * @param fingerprint of the tokenizer of a column
    */
   constructor(
     private readonly folder: string,
-    private readonly fingerprint: () => Promise<string>,
+    private readonly fingerprint: (column: string) => Promise<string>,
   ) {}
 
   /** The cache of a column whose texts are read with this prompt and cut to this length. */
@@ -20,7 +20,7 @@ export class TokenCaches {
     this.#opened.set(dataset, columns)
     let cache = columns.get(column)
     if (cache === undefined) {
-      cache = this.#open(dataset.texts(column), prompt, maxLength)
+      cache = this.#open(dataset.texts(column), column, prompt, maxLength)
       columns.set(column, cache)
     }
     return cache
@@ -38,8 +38,8 @@ export class TokenCaches {
     this.#opened.clear()
   }
 
-  async #open(columnTexts: readonly string[], prompt: string, maxLength: number): Promise<TokenCache> {
-    const tokenizerKey = JSON.stringify([await this.fingerprint(), prompt])
+  async #open(columnTexts: readonly string[], column: string, prompt: string, maxLength: number): Promise<TokenCache> {
+    const tokenizerKey = JSON.stringify([await this.fingerprint(column), prompt])
     return TokenCache.open(this.folder, { columnTexts, tokenizerKey, maxLength })
   }
 }

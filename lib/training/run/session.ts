@@ -97,7 +97,8 @@ export class TrainerSession<M extends TrainableModel, L extends TrainableLoss> {
     const native = this.#native
     const say = (text: string) => this.#reporting.say(text)
     const tensors = trainableTensors(model.encoder, native)
-    const groups = parameterGroups(args, tensors, losses.all[0]!.name)
+    const pathOf = model.parameterPath && ((name: string) => model.parameterPath!(name))
+    const groups = parameterGroups(args, tensors, losses.all[0]!.name, pathOf)
     if (groups !== undefined) setGroups(native, groups)
     await native.begin()
     const card = await this.#recordCard()

@@ -11,6 +11,10 @@ export interface TrainableModel {
   readonly tokenizer: {
     encodeAll(texts: readonly string[]): Promise<{ offsets: ArrayLike<number> }>
   }
+  /** The routes of its Router; undefined: it has none. */
+  readonly routes?: readonly string[] | undefined
+  /** The name in Python's `named_parameters()` of a tensor of the model. Default: {@link pythonName}'s. */
+  parameterPath?(name: string): string
   /** What stands in the examples of the model's card; undefined: it says nothing of a training. */
   readonly cardKind?: 'texts' | 'pairs' | undefined
   /** What the card of the model says of its training, as soon as it is known. */

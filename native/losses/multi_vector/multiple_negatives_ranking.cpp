@@ -27,8 +27,7 @@ class MultiVectorMultipleNegativesRanking : public Loss {
     const TokenVectors queries = column(input, 0);
     const TokenVectors documents = columns(input, 1, input.columns());
     const at::Tensor scores_BN = max_sim(queries, documents, scores_);
-    const at::Tensor own_B =
-        at::arange(input.rows(), at::TensorOptions().dtype(at::kLong).device(scores_BN.device()));
+    const at::Tensor own_B = at::arange(input.rows(), at::TensorOptions().dtype(at::kLong).device(scores_BN.device()));
     return at::cross_entropy_loss(scores_BN * scale_, own_B);
   }
 

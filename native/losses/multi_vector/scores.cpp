@@ -1,6 +1,5 @@
-#include "losses/multi_vector/multi_vector.h"
-
 #include "core/error.h"
+#include "losses/multi_vector/multi_vector.h"
 
 namespace st::multi_vector {
 

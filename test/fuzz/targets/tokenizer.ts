@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { PairTokenizer } from '../../../lib/data/pairs.js'
-import { makeTokenizer } from '../../../lib/models/load-parts.js'
+import { makeTokenizer } from '../../../lib/models/start-engine.js'
 import { SPECIAL_TOKENS, wordPieceTokenizer } from '../../helpers/word-piece.js'
 import { bytesOf, changedFiles, type Files, type Json } from '../case.js'
 import { expect } from '../judge.js'

@@ -42,6 +42,7 @@ const TESTS: Readonly<Record<keyof typeof ARGUMENTS, readonly string[]>> = {
   multiDatasetBatchSampler: [RUN, FEED],
   datasetWeights: [NATIVE],
   prompts: [BATCHES, RUN],
+  routerMapping: ['test/addon/router.test.ts'],
   maxSeqLength: [BATCHES],
   tokenCacheDir: [BATCHES, 'test/unit/token-cache.test.ts'],
   optim: [GROUPS, STEP],

@@ -1,4 +1,4 @@
-import { built, notBuilt, onlyHere, type Row } from './row.js'
+import { built, onlyHere, type Row } from './row.js'
 
 const DATA = { golden: ['test/parity/make_data_goldens.py'], tests: ['test/parity/data.test.ts'] }
 const UNIT = 'test/unit/samplers.test.ts'
@@ -66,7 +66,11 @@ export const samplers: readonly Row[] = [
     tests: ['test/parity/training-run.test.ts', 'test/unit/trainer-groups.test.ts'],
     report: ['training-run', 'SentenceTransformerTrainer'],
   }),
-  notBuilt('samplers', '`router_mapping`', 'there is no Router module yet'),
+  built('samplers', '`router_mapping`', '`routerMapping`', {
+    golden: ['test/parity/make_router.py'],
+    tests: ['test/parity/router.test.ts'],
+    report: ['router', 'shared'],
+  }),
   onlyHere('samplers', 'maxSeqLength by column', 'there only of multi-vector models', [BATCHES]),
   built('samplers', 'tokenizer (transformers)', 'Tokenizer', {
     golden: ['test/parity/make_tokenizer_golden.py'],

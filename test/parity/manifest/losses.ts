@@ -128,7 +128,13 @@ export const crossEncoderLosses: readonly Row[] = [
 ]
 
 const SPARSE = 'there are no sparse encoders yet'
-const MULTI_VECTOR = 'there are no multi-vector models yet'
+const multiVector = (name: string, note?: string): Row =>
+  built('multiVectorLosses', name, name, {
+    golden: ['test/parity/make_multi_vector_losses.py'],
+    tests: ['test/parity/multi-vector-losses.test.ts'],
+    report: ['multi-vector-losses', name],
+    ...(note !== undefined && { note }),
+  })
 
 export const otherLosses: readonly Row[] = [
   notBuilt('sparseLosses', ['SpladeLoss', 'CachedSpladeLoss', 'FlopsLoss'], SPARSE),
@@ -143,10 +149,11 @@ export const otherLosses: readonly Row[] = [
     ['SparseTripletLoss', 'SparseMarginMSELoss', 'SparseMSELoss', 'SparseDistillKLDivLoss'],
     SPARSE,
   ),
-  notBuilt(
-    'multiVectorLosses',
-    ['MultiVectorMultipleNegativesRankingLoss', 'CachedMultiVectorMultipleNegativesRankingLoss'],
-    MULTI_VECTOR,
-  ),
-  notBuilt('multiVectorLosses', ['MultiVectorDistillKLDivLoss', 'MultiVectorMarginMSELoss'], MULTI_VECTOR),
+  multiVector('MultiVectorMultipleNegativesRankingLoss'),
+  built('multiVectorLosses', 'CachedMultiVectorMultipleNegativesRankingLoss', 'CachedMultiVectorMultipleNegativesRankingLoss', {
+    golden: ['test/parity/make_multi_vector_losses.py'],
+    tests: ['test/parity/multi-vector-losses.test.ts', 'test/addon/multi-vector-encoder.test.ts'],
+  }),
+  multiVector('MultiVectorDistillKLDivLoss'),
+  multiVector('MultiVectorMarginMSELoss'),
 ]

@@ -33,6 +33,22 @@ export const modules: readonly Row[] = [
     report: ['sparse', 'bert'],
     note: 'encode, decode, sparsity, intersection, similarities, save',
   }),
+  built(
+    'modules',
+    ['MultiVectorEncoder', 'MultiVectorMask', 'query_expansion'],
+    ['MultiVectorEncoder', 'MultiVectorMask', 'queryExpansion'],
+    {
+      golden: ['test/parity/make_multi_vector.py'],
+      tests: ['test/parity/multi-vector.test.ts', 'test/addon/multi-vector-encoder.test.ts'],
+      report: ['multi-vector', 'classic', 'vectors'],
+      note: 'folders of PyLate and Stanford, too; float32',
+    },
+  ),
+  built('modules', ['HierarchicalTokenPooling', 'LambdaTokenPooling'], ['HierarchicalTokenPooling', 'LambdaTokenPooling'], {
+    golden: ['test/parity/make_multi_vector.py'],
+    tests: ['test/parity/multi-vector.test.ts'],
+    report: ['multi-vector', 'HierarchicalTokenPooling'],
+  }),
   built('modules', 'StaticEmbedding', 'StaticEmbedding', { golden, tests, report: measured('static') }),
   built('modules', ['StaticEmbedding.from_distillation', 'model2vec: distill'], 'StaticEmbedding', {
     golden: ['test/parity/make_distillation.py'],
@@ -48,7 +64,12 @@ export const modules: readonly Row[] = [
   built('modules', 'SentenceTransformer(modules=…)', 'SentenceTransformer.fromModules', { golden, tests }),
   built('modules', ['tokenize', 'forward'], ['tokenize', 'forward'], { tests: ['test/addon/from-modules.test.ts'] }),
   ...['linear', 'slerp', 'task_arithmetic', 'ties', 'model_stock'].map(merging),
-  notBuilt('modules', ['Router', 'Asym'], 'no routes for queries and documents yet'),
+  built('modules', ['Router', 'Router.for_query_document', 'Asym'], ['Router', 'Router.forQueryDocument'], {
+    golden: ['test/parity/make_router.py'],
+    tests: ['test/parity/router.test.ts', 'test/addon/router.test.ts'],
+    report: ['router', 'towers'],
+    note: 'texts alone; no weights that routes with different first modules share',
+  }),
   notBuilt(
     'modules',
     ['CNN', 'LSTM', 'BoW', 'WordEmbeddings', 'WordWeights'],

@@ -5,6 +5,7 @@ import { choice, flag, integer, nullable, number, option } from '../../../option
 import { isPlainObject } from '../../../options.js'
 import { amount, argument, type ByName, count, either, folder, numbersByName } from '../argument.js'
 import { checkPrompts, type TrainingPrompts } from '../prompts.js'
+import { checkRouterMapping, type RouterMapping } from '../routes.js'
 
 const rowsAtOnce = integer(undefined, { least: 1 })
 const tokensOfText = count(undefined)
@@ -102,6 +103,16 @@ export const LENGTH_AND_BATCHES = {
     }),
     'Prefix of the texts: one for all, or one by column, by dataset, or by dataset and column.',
     { takes: 'a text, or texts by name' },
+  ),
+  routerMapping: argument(
+    option<RouterMapping>({
+      type: 'RouterMapping',
+      default: {},
+      expected: 'an object of tasks by column, or of such objects by dataset',
+      check: (_name, value) => checkRouterMapping(value),
+    }),
+    'The task (`query`, `document`, …) of each column, by which a Router chooses its route. A model with a Router needs it.',
+    { takes: 'tasks by column, or by dataset and column' },
   ),
   maxSeqLength: argument(
     nullable(either(tokensOfText, numbersByName(undefined, tokensOfText), (value) => typeof value === 'number')),
