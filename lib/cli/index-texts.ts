@@ -133,7 +133,8 @@ async function addTo(
 /** Rows of one kind, one after the other. */
 function joined(groups: readonly OwnRows[]): OwnRows {
   const dimension = dimensionOf(groups[0]!)
-  const rows = <R>(group: { row(i: number): R } & OwnRows) => Array.from({ length: countOf(group) }, (_, i) => group.row(i))
+  const rows = <R>(group: { row(i: number): R } & OwnRows) =>
+    Array.from({ length: countOf(group) }, (_, i) => group.row(i))
   if (groups[0] instanceof SparseEmbeddings)
     return SparseEmbeddings.fromRows((groups as SparseEmbeddings[]).flatMap(rows), dimension)
   if (groups[0] instanceof TokenEmbeddings)

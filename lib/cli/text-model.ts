@@ -47,7 +47,9 @@ async function load(name: string, options: LoadOptions) {
 }
 
 /** The class that a folder names; a SentenceTransformer unless it is another one. */
-export async function textClassOf(path: string): Promise<'SentenceTransformer' | 'SparseEncoder' | 'MultiVectorEncoder'> {
+export async function textClassOf(
+  path: string,
+): Promise<'SentenceTransformer' | 'SparseEncoder' | 'MultiVectorEncoder'> {
   const named = (await readJson(join(path, 'config_sentence_transformers.json'), jsonObject))?.model_type
   if (named === 'SparseEncoder') return named
   return named === 'MultiVectorEncoder' || named === 'ColBERT' ? 'MultiVectorEncoder' : 'SentenceTransformer'

@@ -97,7 +97,10 @@ export function loadEvaluatorOf(
     ofRows: (...row) => ofRows(classes, ...row),
     ofFolder: async (kind, folder, name) => {
       if (kind === 'beir') return beir(classes, folder, name)
-      throw new SentenceTorchError('ERR_INVALID_ARGUMENT', `${kind} needs one dense embedding for each text, which a ${model} has not`)
+      throw new SentenceTorchError(
+        'ERR_INVALID_ARGUMENT',
+        `${kind} needs one dense embedding for each text, which a ${model} has not`,
+      )
     },
   })
 }
@@ -202,15 +205,19 @@ async function load<E extends Evaluator | CrossEncoderEvaluator>(
   return new SequentialEvaluator(evaluators as Evaluator[]) as unknown as E
 }
 
-async function ofRows(classes: Classes, kind: RowKind, dataset: Dataset, source: string, name: string): Promise<Evaluator> {
+async function ofRows(
+  classes: Classes,
+  kind: RowKind,
+  dataset: Dataset,
+  source: string,
+  name: string,
+): Promise<Evaluator> {
   const [texts1, texts2, texts3] = textColumns(dataset, source, kind === 'triplets' ? 3 : 2)
   if (kind === 'triplets') return classes.triplets({ anchors: texts1!, positives: texts2!, negatives: texts3!, name })
   const labels = numberLabels(dataset, source)
   if (kind === 'nli') return nli(classes, texts1!, texts2!, labels, source, name)
   const sentences = { sentences1: texts1!, sentences2: texts2!, name }
-  return kind === 'sts'
-    ? classes.similarity({ ...sentences, scores: labels })
-    : classes.pairs({ ...sentences, labels })
+  return kind === 'sts' ? classes.similarity({ ...sentences, scores: labels }) : classes.pairs({ ...sentences, labels })
 }
 
 /** A triplet of each premise that has both: its first entailment and its first contradiction. */
