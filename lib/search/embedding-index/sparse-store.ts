@@ -26,7 +26,8 @@ export class SparseStore {
       const offsets = await readEnds(file, segment, count)
       const rows = { indices, values, offsets, dimension: file.head.dimension }
       const index = await InvertedIndex.of(this.#addon, rows).catch((error: unknown) => {
-        if (!(error instanceof SentenceTorchError) || error.code === 'ERR_OUT_OF_MEMORY') throw error
+        const isDamage = error instanceof SentenceTorchError && /ERR_INVALID_(ARGUMENT|DATA)/.test(error.code)
+        if (!isDamage) throw error
         throw damaged(file.path, `rows from ${segment.first} on: ${error.message}`)
       })
       this.#parts.push({ first: segment.first, index })
