@@ -44,11 +44,16 @@ export const modules: readonly Row[] = [
       note: 'folders of PyLate and Stanford, too; float32',
     },
   ),
-  built('modules', ['HierarchicalTokenPooling', 'LambdaTokenPooling'], ['HierarchicalTokenPooling', 'LambdaTokenPooling'], {
-    golden: ['test/parity/make_multi_vector.py'],
-    tests: ['test/parity/multi-vector.test.ts'],
-    report: ['multi-vector', 'HierarchicalTokenPooling'],
-  }),
+  built(
+    'modules',
+    ['HierarchicalTokenPooling', 'LambdaTokenPooling'],
+    ['HierarchicalTokenPooling', 'LambdaTokenPooling'],
+    {
+      golden: ['test/parity/make_multi_vector.py'],
+      tests: ['test/parity/multi-vector.test.ts'],
+      report: ['multi-vector', 'HierarchicalTokenPooling'],
+    },
+  ),
   built('modules', 'StaticEmbedding', 'StaticEmbedding', { golden, tests, report: measured('static') }),
   built('modules', ['StaticEmbedding.from_distillation', 'model2vec: distill'], 'StaticEmbedding', {
     golden: ['test/parity/make_distillation.py'],
