@@ -150,6 +150,7 @@ const multiVector = (name: string, note?: string): Row =>
 export const otherLosses: readonly Row[] = [
   ...rows.filter(({ section }) => section === 'sparseLosses'),
   notBuilt('sparseLosses', ['CSRLoss', 'CSRReconstructionLoss'], SPARSE),
+  multiVector('MultiVectorMultipleNegativesRankingLoss'),
   built(
     'multiVectorLosses',
     'CachedMultiVectorMultipleNegativesRankingLoss',
