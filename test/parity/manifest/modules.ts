@@ -75,6 +75,12 @@ export const modules: readonly Row[] = [
     report: ['router', 'towers'],
     note: 'texts alone; no weights that routes with different first modules share',
   }),
+  built('modules', ['SparseStaticEmbedding', 'SparseEncoder with Router'], 'SparseEncoder', {
+    golden: ['test/parity/make_sparse_router.py'],
+    tests: ['test/parity/sparse-router.test.ts'],
+    report: ['sparse-router', 'learned'],
+    note: 'no `from_json`, no `idf.json`',
+  }),
   notBuilt(
     'modules',
     ['CNN', 'LSTM', 'BoW', 'WordEmbeddings', 'WordWeights'],
