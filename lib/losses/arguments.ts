@@ -96,6 +96,21 @@ export function modelsOf(loss: object): object[] {
   return [...(own === undefined ? [] : [own]), ...(typeof inner === 'object' && inner !== null ? modelsOf(inner) : [])]
 }
 
+/**
+ * The arguments of a loss whose options are those of its base class with other defaults: the given ones and the defaults, checked.
+ * @throws ERR_INVALID_ARGUMENT, ERR_NOT_IMPLEMENTED, ERR_UNKNOWN_OPTION
+ */
+export function withDefaults<O extends object>(
+  where: string,
+  args: readonly unknown[],
+  table: Readonly<Record<string, Kind>>,
+  notBuilt?: Readonly<Record<string, NotBuilt>>,
+): LossArguments<O> {
+  const { model, options } = splitArguments<O>(where, args)
+  const values = optionValues(where, options, table, notBuilt)
+  return joinArguments(model, values as unknown as O)
+}
+
 export function hasMethod(value: unknown, method: string): boolean {
   return typeof value === 'object' && value !== null && typeof (value as Record<string, unknown>)[method] === 'function'
 }

@@ -38,7 +38,7 @@ export const OPTIONS = {
  * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION
  */
 export class CoSENTLoss implements Loss {
-  readonly type = 'CoSENTLoss'
+  readonly type: string = 'CoSENTLoss'
   readonly requirements: LossRequirements = { minColumns: 2, maxColumns: 2, labels: 'float' }
   readonly scale: number
   readonly similarityFct: PairwiseSimilarity
@@ -50,6 +50,6 @@ export class CoSENTLoss implements Loss {
   }
 
   spec(): LossSpec {
-    return { type: this.type, scale: this.scale, similarity: nativeSimilarity(this.similarityFct) }
+    return { type: 'CoSENTLoss', scale: this.scale, similarity: nativeSimilarity(this.similarityFct) }
   }
 }

@@ -40,7 +40,7 @@ export const NOT_BUILT = { lossFct: { harmless: ['mse'] } }
  * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION, ERR_NOT_IMPLEMENTED (`lossFct` other than `mse`)
  */
 export class CosineSimilarityLoss implements Loss {
-  readonly type = 'CosineSimilarityLoss'
+  readonly type: string = 'CosineSimilarityLoss'
   readonly requirements: LossRequirements = { minColumns: 2, maxColumns: 2, labels: 'float' }
   readonly cosScoreTransformation: (typeof TRANSFORMATIONS)[number]
 
@@ -49,6 +49,6 @@ export class CosineSimilarityLoss implements Loss {
   }
 
   spec(): LossSpec {
-    return { type: this.type, cosScoreTransformation: this.cosScoreTransformation }
+    return { type: 'CosineSimilarityLoss', cosScoreTransformation: this.cosScoreTransformation }
   }
 }

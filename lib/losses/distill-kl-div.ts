@@ -41,7 +41,7 @@ export const OPTIONS = {
  * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION
  */
 export class DistillKLDivLoss implements Loss {
-  readonly type = 'DistillKLDivLoss'
+  readonly type: string = 'DistillKLDivLoss'
   readonly requirements: LossRequirements = { minColumns: 3, maxColumns: Number.POSITIVE_INFINITY, labels: 'floats' }
   readonly similarityFct: PairwiseSimilarity
   readonly studentTemperature: number
@@ -55,7 +55,12 @@ export class DistillKLDivLoss implements Loss {
   }
 
   spec(): LossSpec {
-    const { type, studentTemperature, teacherTemperature } = this
-    return { type, similarity: nativeSimilarity(this.similarityFct), studentTemperature, teacherTemperature }
+    const { studentTemperature, teacherTemperature } = this
+    return {
+      type: 'DistillKLDivLoss',
+      similarity: nativeSimilarity(this.similarityFct),
+      studentTemperature,
+      teacherTemperature,
+    }
   }
 }

@@ -17,6 +17,7 @@ export {
   CachedMultipleNegativesSymmetricRankingLoss,
   type CachedMultipleNegativesSymmetricRankingLossOptions,
 } from './cached-multiple-negatives-symmetric-ranking.js'
+export { CachedSpladeLoss, type CachedSpladeLossOptions } from './cached-splade.js'
 export type { CachingOptions } from './caching.js'
 export { ContrastiveLoss, type ContrastiveLossOptions, type SiameseDistanceMetric } from './contrastive.js'
 export { ContrastiveTensionLoss } from './contrastive-tension.js'
@@ -38,6 +39,7 @@ export {
 export { DenoisingAutoEncoderLoss, type DenoisingAutoEncoderLossOptions } from './denoising-auto-encoder.js'
 export { DistillKLDivLoss, type DistillKLDivLossOptions } from './distill-kl-div.js'
 export { EmbedDistillLoss, type EmbedDistillLossOptions } from './embed-distill.js'
+export { FlopsLoss, type FlopsLossOptions } from './flops.js'
 export { GISTEmbedLoss, type GISTEmbedLossOptions } from './gist-embed.js'
 export {
   GlobalOrthogonalRegularizationLoss,
@@ -69,4 +71,16 @@ export {
 export { OnlineContrastiveLoss, type OnlineContrastiveLossOptions } from './online-contrastive.js'
 export type { PairwiseSimilarity } from './similarities.js'
 export { SoftmaxLoss, type SoftmaxLossOptions } from './softmax.js'
+export { SparseAnglELoss, type SparseAnglELossOptions } from './sparse-angle.js'
+export { SparseCoSENTLoss, type SparseCoSENTLossOptions } from './sparse-cosent.js'
+export { SparseCosineSimilarityLoss, type SparseCosineSimilarityLossOptions } from './sparse-cosine-similarity.js'
+export { SparseDistillKLDivLoss, type SparseDistillKLDivLossOptions } from './sparse-distill-kl-div.js'
+export { SparseMarginMSELoss, type SparseMarginMSELossOptions } from './sparse-margin-mse.js'
+export { SparseMSELoss, type SparseMSELossOptions } from './sparse-mse.js'
+export {
+  SparseMultipleNegativesRankingLoss,
+  type SparseMultipleNegativesRankingLossOptions,
+} from './sparse-multiple-negatives-ranking.js'
+export { SparseTripletLoss, type SparseTripletLossOptions } from './sparse-triplet.js'
+export { SpladeLoss, type SpladeLossOptions } from './splade.js'
 export { type TripletDistanceMetric, TripletLoss, type TripletLossOptions } from './triplet.js'

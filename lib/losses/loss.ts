@@ -69,6 +69,15 @@ export interface Loss {
   readonly requirements: LossRequirements
   /** Gradient caching, for the `Cached…` losses: the trainer embeds in mini-batches while the loss sees the whole batch. */
   readonly caching?: Caching | undefined
+  /** The losses that it has to be a part of, where it is not for a trainer by itself: `SpladeLoss`. */
+  readonly within?: string
+  /** What `similarity` of the model computes from now on, where the loss trains for that: the trainer sets it. */
+  readonly similarityFnName?: 'cosine'
+  /**
+   * Weights of its parts that callbacks change during a training, by the names in the log. The engine has them as the tensor
+   * `regularizer_weights`.
+   */
+  weights?(): Readonly<Record<string, number>>
   /** Set when value and gradients are computed in TypeScript. */
   readonly computed?: ComputedLoss
   /** The checkpoint that its own parameters start from, where they are not random. */

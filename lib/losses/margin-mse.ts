@@ -33,7 +33,7 @@ export const OPTIONS = {
  * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION
  */
 export class MarginMSELoss implements Loss {
-  readonly type = 'MarginMSELoss'
+  readonly type: string = 'MarginMSELoss'
   readonly requirements: LossRequirements = { minColumns: 3, maxColumns: Number.POSITIVE_INFINITY, labels: 'floats' }
   readonly similarityFct: PairwiseSimilarity
 
@@ -42,6 +42,6 @@ export class MarginMSELoss implements Loss {
   }
 
   spec(): LossSpec {
-    return { type: this.type, similarity: nativeSimilarity(this.similarityFct) }
+    return { type: 'MarginMSELoss', similarity: nativeSimilarity(this.similarityFct) }
   }
 }

@@ -32,7 +32,7 @@ export const OPTIONS = {
  * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION
  */
 export class MSELoss implements Loss {
-  readonly type = 'MSELoss'
+  readonly type: string = 'MSELoss'
   readonly requirements: LossRequirements = { minColumns: 1, maxColumns: Number.POSITIVE_INFINITY, labels: 'floats' }
   readonly projectionDim: number | null
 
@@ -41,7 +41,8 @@ export class MSELoss implements Loss {
   }
 
   spec(): LossSpec {
-    const { type, projectionDim } = this
+    const { projectionDim } = this
+    const type = 'MSELoss'
     return projectionDim === null ? { type } : { type, projectionDim }
   }
 }

@@ -39,7 +39,7 @@ export const OPTIONS = {
  * @throws ERR_INVALID_ARGUMENT, ERR_UNKNOWN_OPTION
  */
 export class TripletLoss implements Loss {
-  readonly type = 'TripletLoss'
+  readonly type: string = 'TripletLoss'
   readonly requirements: LossRequirements = { minColumns: 3, maxColumns: 3, labels: 'none' }
   readonly distanceMetric: TripletDistanceMetric
   readonly tripletMargin: number
@@ -51,7 +51,7 @@ export class TripletLoss implements Loss {
   }
 
   spec(): LossSpec {
-    const { type, distanceMetric, tripletMargin } = this
-    return { type, distanceMetric, tripletMargin }
+    const { distanceMetric, tripletMargin } = this
+    return { type: 'TripletLoss', distanceMetric, tripletMargin }
   }
 }

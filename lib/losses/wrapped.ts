@@ -23,3 +23,10 @@ export function checkWrapped(where: string, loss: Loss): void {
     )
   }
 }
+
+/** @throws SentenceTorchError ERR_INVALID_ARGUMENT for a loss that is only a part of others */
+export function checkAlone(loss: Loss): void {
+  if (loss.within === undefined) return
+  const message = `${loss.type} is not for a trainer by itself: use it within ${loss.within}`
+  throw new SentenceTorchError('ERR_INVALID_ARGUMENT', message)
+}

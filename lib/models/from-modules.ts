@@ -60,7 +60,9 @@ export async function partsOfModules(
   try {
     const addon = getAddon()
     const { device, dtype } = chooseMachine(addon, options)
-    const poolers = networks.map(({ description }, i) => files[i]?.hasPooler ?? description.names.pooler.length > 0)
+    const poolers = networks.map(({ description }, i) => ({
+      pooler: files[i]?.hasPooler ?? description.names.pooler.length > 0,
+    }))
     const encoder = newEncoder(addon, { ...networkSpecs(networks, poolers), device, dtype })
     return await filled(encoder, async () => {
       const names: StoredNames[] = []

@@ -49,7 +49,7 @@ export function planFiles(
   if (!isAdapter) required.push(weightsOf(files, root), ...shards.map((name) => posix.join(root, name)))
   for (const { path, type } of others) {
     // The first module of another route.
-    if (/\.(Transformer|StaticEmbedding)$/.test(type)) {
+    if (/\.((MLM)?Transformer|(Sparse)?StaticEmbedding)$/.test(type)) {
       const { needed, missing } = planFiles(files, [{ path, type }])
       required.push(...missing)
       optional.push(...needed.filter((file) => posix.dirname(file) === path))

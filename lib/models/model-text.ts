@@ -10,6 +10,7 @@ import { pythonText } from './python-text.js'
 import type { Place, RouterFolder } from './router/networks.js'
 import { savedSettings } from './router/settings.js'
 import type { SparseFolder } from './sparse-folder.js'
+import { wordWeightsConfig } from './word-weights.js'
 
 /** What Python says of the way a transformer is used. */
 const TRANSFORMER: { [key: string]: ConfigValue } = {
@@ -21,7 +22,7 @@ const TRANSFORMER: { [key: string]: ConfigValue } = {
 /** The modules of a model as Python prints them. */
 export function modelText(model: ModelFolder): string {
   const { router } = model
-  const lines = router ? routerTexts(router) : [firstText(model), ...model.modules.map(moduleText)]
+  const lines = router ? routerTexts(router, firstText) : [firstText(model), ...model.modules.map(moduleText)]
   return `SentenceTransformer(\n${numbered(lines, '  ')})`
 }
 
@@ -33,7 +34,10 @@ function moduleText({ type, shown }: FolderModule): string {
   return `${type}(${pythonText(shown)})`
 }
 
-function routerTexts({ settings, networks, layout }: RouterFolder): string[] {
+function routerTexts(
+  { settings, networks, layout }: RouterFolder,
+  firstText: (first: FirstModule) => string,
+): string[] {
   const textOf = ({ network, module }: Place) => {
     const own = networks[network]!
     return module === -1 ? firstText(own) : moduleText(own.modules[module]!)
@@ -84,16 +88,28 @@ function firstText(
 }
 
 /** The modules of a sparse encoder as Python prints them. */
-export function sparseText({ first, description, modules }: SparseFolder): string {
+export function sparseText(model: SparseFolder): string {
+  const { router } = model
+  const lines = router
+    ? routerTexts(router, sparseFirstText)
+    : [sparseFirstText(model), ...model.modules.map(moduleText)]
+  return `SparseEncoder(\n${numbered(lines, '  ')})`
+}
+
+function sparseFirstText(first: FirstModule): string {
+  if (first.first === 'SparseStaticEmbedding') {
+    const config = first.tokenizerFiles.get('tokenizer_config.json')
+    const { tokenizer_class = 'TokenizersBackend' } = config ? JSON.parse(new TextDecoder().decode(config)) : {}
+    const { vocabulary } = first.description
+    return `SparseStaticEmbedding(${pythonText(wordWeightsConfig(first))}, dim=${vocabulary}, tokenizer=${tokenizer_class})`
+  }
   const settings = {
     transformer_task: FILL_MASK.task,
     modality_config: { text: { method: 'forward', method_output_name: 'logits' } },
     module_output_name: FILL_MASK.output,
-    architecture: description.languageModel.className,
+    architecture: first.description.languageModel!.className,
   }
-  const others = modules.map(({ type, shown }) => `${type}(${pythonText(shown)})`)
-  const all = [`${first}(${pythonText(settings)})`, ...others]
-  return `SparseEncoder(\n${all.map((text, i) => `  (${i}): ${text}\n`).join('')})`
+  return `${first.first}(${pythonText(settings)})`
 }
 
 /** The modules of a cross-encoder as Python prints them. */

@@ -12,9 +12,9 @@ import { toJson } from './json.js'
 import { fullModelCard, type ModelCard, modelCard } from './model-card.js'
 import type { ModelFolder } from './model-folder.js'
 import { type FolderModule, hasWeights, savedConfig } from './modules/index.js'
-import { namesOfNetwork, networkOf, type Place } from './router/networks.js'
+import { type FolderLayout, routerLayout } from './router/layout.js'
+import { namesOfNetwork, networkOf } from './router/networks.js'
 import { ROUTER_FILES } from './router/read.js'
-import { savedSettings } from './router/settings.js'
 import type { StoredNames } from './stored-names.js'
 import { TOKENIZER_FILES } from './tokenizer-files.js'
 import { placesOf } from './weight-check.js'
@@ -62,7 +62,7 @@ export async function writeModelFolder(
   }
 }
 
-function networkWeights(weights: SavedWeights, network: number): SavedWeights {
+export function networkWeights(weights: SavedWeights, network: number): SavedWeights {
   return {
     ...weights,
     encoder: networkOf(weights.encoder as NativeEncoder, network),
@@ -134,51 +134,10 @@ function typeName(type: string): string {
   return `sentence_transformers.models.${type}`
 }
 
-interface FolderLayout {
-  /** modules.json. */
-  list: object[]
-  /** Where each module is saved, once. */
-  files: (Place & { path: string })[]
-  /** Folder and content of router_config.json. */
-  router?: { path: string; content: ConfigObject }
-}
-
 function layoutOf(model: ModelFolder): FolderLayout {
-  const { router } = model
-  if (!router) {
-    const { paths, list } = moduleList(model)
-    return { list, files: ['', ...paths].map((path, i) => ({ path, network: 0, module: i - 1 })) }
-  }
-  const { layout, networks, settings } = router
-  const typeOf = ({ network, module }: Place) => {
-    const own = networks[network]!
-    return module === -1 ? own.first : own.modules[module]!.type
-  }
-  const files: FolderLayout['files'] = []
-  const outside = (place: Place, idx: number) => {
-    const path = idx === 0 ? '' : `${idx}_${typeOf(place)}`
-    files.push({ ...place, path })
-    return listed(typeOf(place), idx, path)
-  }
-  const at = layout.before.length
-  const folder = at === 0 ? '' : `${at}_Router`
-  const ids = new Map<string, string>()
-  const types: ConfigObject = {}
-  const idOf = (place: Place, route: string, index: number) => {
-    const key = `${place.network} ${place.module}`
-    const id = ids.get(key) ?? `${route}_${index}_${typeOf(place)}`
-    if (!ids.has(key)) files.push({ ...place, path: join(folder, id) })
-    ids.set(key, id)
-    types[id] = typeName(typeOf(place))
-    return id
-  }
-  const list = layout.before.map(outside)
-  list.push(listed('Router', at, folder))
-  const structure = Object.fromEntries(
-    layout.routes.map(({ name, modules }) => [name, modules.map((place, i) => idOf(place, name, i))]),
-  )
-  list.push(...layout.after.map((place, i) => outside(place, at + 1 + i)))
-  return { list, files, router: { path: folder, content: { types, structure, parameters: savedSettings(settings) } } }
+  if (model.router) return routerLayout(model.router, typeName)
+  const { paths, list } = moduleList(model)
+  return { list, files: ['', ...paths].map((path, i) => ({ path, network: 0, module: i - 1 })) }
 }
 
 function modelConfig(model: ModelFolder, version: string): ConfigObject {

@@ -3,12 +3,23 @@ import { basename, join, resolve } from 'node:path'
 import { writeSafetensors } from '../io/safetensors.js'
 import type { SavedAdapter } from './adapters/config.js'
 import type { FullCard } from './card/full-card.js'
+import type { FirstModule } from './first-module.js'
 import { toJson } from './json.js'
 import { maskedPath } from './masked-model.js'
 import { fullModelCard } from './model-card.js'
 import { savedConfig } from './modules/index.js'
-import { configWithDType, type SavedWeights, tensors, tokenizerConfig, writeAdapter } from './save-folder.js'
+import { type FolderLayout, routerLayout } from './router/layout.js'
+import { ROUTER_FILES } from './router/read.js'
+import {
+  configWithDType,
+  networkWeights,
+  type SavedWeights,
+  tensors,
+  tokenizerConfig,
+  writeAdapter,
+} from './save-folder.js'
 import type { SparseFolder } from './sparse-folder.js'
+import { wordWeightsConfig } from './word-weights.js'
 
 /** What the model card tells beside the model's own settings. */
 export interface SparseCard {
@@ -31,15 +42,14 @@ export interface SparseCard {
 export async function writeSparseFolder(
   folder: string,
   model: SparseFolder,
-  weights: SavedWeights & { ownHead: boolean },
+  weights: SavedWeights & { ownHead: boolean; ownHeads?: readonly boolean[] | undefined },
   card: SparseCard,
   adapter?: SavedAdapter,
 ): Promise<void> {
-  const json = (path: string, value: unknown, indent?: number) => writeFile(join(folder, path), toJson(value, indent))
-  const { languageModel } = model.description
-  const { paths, list } = sparseModuleList(model)
-  await json('modules.json', list)
-  await json('config_sentence_transformers.json', {
+  const layout = model.router ? routerLayout(model.router, sparseType) : layoutOf(model)
+  const { list, files, router } = layout
+  await json(folder, 'modules.json', list)
+  await json(folder, 'config_sentence_transformers.json', {
     __version__: { sentence_torch: card.version },
     model_type: 'SparseEncoder',
     prompts: model.prompts,
@@ -48,21 +58,47 @@ export async function writeSparseFolder(
     ...(model.maxActiveDims === null ? {} : { max_active_dims: model.maxActiveDims }),
     ...model.extraModelConfig,
   })
-  for (const [name, bytes] of model.tokenizerFiles) await writeFile(join(folder, name), bytes)
-  await json('sentence_bert_config.json', {
+  await writeFile(join(folder, 'README.md'), card.full ? await fullModelCard(card.full) : sparseCard(model, card))
+  if (router) {
+    await mkdir(join(folder, router.path), { recursive: true })
+    await json(folder, join(router.path, ROUTER_FILES[0]), router.content, 4)
+  }
+  for (const { path, network, module } of files) {
+    const own = join(folder, path)
+    await mkdir(own, { recursive: true })
+    const first = model.router?.networks[network] ?? model
+    const config = module === -1 ? undefined : savedConfig(first.modules[module]!)
+    if (config) await json(own, 'config.json', config, 4)
+    if (module !== -1) continue
+    const part = model.router ? networkWeights(weights, network) : weights
+    for (const [name, bytes] of first.tokenizerFiles) await writeFile(join(own, name), bytes)
+    await json(own, 'tokenizer_config.json', tokenizerConfig(first))
+    if (first.first === 'Transformer') {
+      const ownHead = weights.ownHeads?.[network] ?? weights.ownHead
+      await writeMaskedModel(own, first, { ...part, ownHead }, adapter)
+    } else await writeWordWeights(own, first, part)
+  }
+}
+
+function json(folder: string, path: string, value: unknown, indent?: number): Promise<void> {
+  return writeFile(join(folder, path), toJson(value, indent))
+}
+
+/** A masked language model, as SparseEncoder and transformers read it; its tokenizer is written already. */
+async function writeMaskedModel(
+  folder: string,
+  model: FirstModule,
+  weights: SavedWeights & { ownHead: boolean },
+  adapter: SavedAdapter | undefined,
+): Promise<void> {
+  const languageModel = model.description.languageModel!
+  await json(folder, 'sentence_bert_config.json', {
     max_seq_length: model.maxSeqLength,
     do_lower_case: model.doLowerCase,
     ...model.extraSentenceConfig,
   })
-  await json('tokenizer_config.json', tokenizerConfig(model))
-  for (const [i, module] of model.modules.entries()) {
-    await mkdir(join(folder, paths[i]!))
-    const config = savedConfig(module)
-    if (config) await json(join(paths[i]!, 'config.json'), config, 4)
-  }
-  await writeFile(join(folder, 'README.md'), card.full ? await fullModelCard(card.full) : sparseCard(model, card))
   if (adapter !== undefined) return writeAdapter(folder, adapter, weights.encoder)
-  await json('config.json', {
+  await json(folder, 'config.json', {
     ...configWithDType(model.config, weights.dtype),
     architectures: [languageModel.className],
     ...(weights.ownHead && { tie_word_embeddings: false }),
@@ -77,15 +113,31 @@ export async function writeSparseFolder(
   await writeSafetensors(join(folder, 'model.safetensors'), all, { format: 'pt' })
 }
 
+/** A SparseStaticEmbedding, which has one number for each token. */
+async function writeWordWeights(folder: string, model: FirstModule, weights: SavedWeights): Promise<void> {
+  await json(folder, 'config.json', wordWeightsConfig(model), 4)
+  const all = tensors(weights, 0).map((tensor) => ({ ...tensor, shape: tensor.shape.slice(0, 1) }))
+  await writeSafetensors(join(folder, 'model.safetensors'), all)
+}
+
+function sparseType(type: string): string {
+  return `sentence_transformers.sparse_encoder.models.${type === 'Transformer' ? 'MLMTransformer' : type}`
+}
+
+function layoutOf(model: Pick<SparseFolder, 'first' | 'modules'>): FolderLayout {
+  const { paths, list } = sparseModuleList(model)
+  return { list, files: ['', ...paths].map((path, i) => ({ path, network: 0, module: i - 1 })) }
+}
+
 /** modules.json, and the folder of every module after the first. */
-export function sparseModuleList(model: Pick<SparseFolder, 'modules'>): { paths: string[]; list: object[] } {
+export function sparseModuleList(model: Pick<SparseFolder, 'first' | 'modules'>): { paths: string[]; list: object[] } {
   const paths = model.modules.map(({ type }, i) => `${i + 1}_${type}`)
-  const types = ['MLMTransformer', ...model.modules.map(({ type }) => type)]
+  const types = [model.first, ...model.modules.map(({ type }) => type)]
   const list = types.map((type, idx) => ({
     idx,
     name: String(idx),
     path: idx === 0 ? '' : paths[idx - 1]!,
-    type: `sentence_transformers.sparse_encoder.models.${type}`,
+    type: sparseType(type),
   }))
   return { paths, list }
 }

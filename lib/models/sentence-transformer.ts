@@ -27,14 +27,14 @@ import { EncodeProgress, progressOf } from './progress.js'
 import { openNetworks, replaceNetworks } from './router/load.js'
 import {
   checkedTwin,
-  modulesOf,
   notForRouters,
+  parameterPath,
+  routeOf,
   routerDescriptions,
-  routerPath,
   type TextRoute,
+  tokenLimits,
   withLengths,
 } from './router/networks.js'
-import { resolveRoute } from './router/settings.js'
 import { moduleList, writeModelFolder } from './save-folder.js'
 import { type HeadTensors, saveLanguageModelFolder } from './save-language-model.js'
 import { pairwiseSimilarity, similarityMatrix } from './similarity.js'
@@ -354,18 +354,7 @@ export class SentenceTransformer extends BaseModel<Parts> {
    * @throws ERR_INVALID_ARGUMENT for a task without route
    */
   route(task?: string | null): TextRoute {
-    const { folder, tokenizer, tokenizers } = this.use()
-    const { router } = folder
-    if (!router) return { tokenizer, description: folder.description, modules: folder.modules }
-    const names = router.routes.map(({ name }) => name)
-    const chosen = resolveRoute(router.settings, names, task ?? null)
-    const route = router.routes.find(({ name }) => name === chosen)!
-    return {
-      tokenizer: tokenizers![route.network]!,
-      description: router.networks[route.network]!.description,
-      modules: modulesOf(router, route),
-      number: route.number,
-    }
+    return routeOf(this.use(), task)
   }
 
   /** @internal Of a model with a Router: the names of its routes. */
@@ -375,8 +364,7 @@ export class SentenceTransformer extends BaseModel<Parts> {
 
   /** @internal Most tokens of a text, by tokenizer. */
   get tokenLimits(): ReadonlyMap<Tokenizer, number> {
-    const { tokenizer, tokenizers = [tokenizer] } = this.use()
-    return new Map(tokenizers.map((one) => [one, one.maxSeqLength]))
+    return tokenLimits(this.use())
   }
 
   /** @internal Whether a pooling leaves prompts out. */
@@ -389,8 +377,7 @@ export class SentenceTransformer extends BaseModel<Parts> {
 
   /** @internal The name of a tensor in Python's `named_parameters()`. */
   parameterPath(name: string): string {
-    const { router } = this.use().folder
-    return router ? routerPath(router, name) : name.replace(/^0\./, '0.model.')
+    return parameterPath(this.use().folder, name)
   }
 
   protected savedModules(): { type: ModuleName; path: string }[] {

@@ -1,7 +1,8 @@
+import type { Tokenizer } from '../data/tokenizer.js'
 import { invalidArgument } from '../errors.js'
 import { loadAddon } from '../native/load.js'
 import type { Metric, NativeAddon } from '../native/types.js'
-import { checkInteger } from '../options.js'
+import { checkInteger, checkOptions } from '../options.js'
 import type { SavedAdapter } from './adapters/config.js'
 import { BaseModel } from './base-model.js'
 import type { FullCard } from './card/full-card.js'
@@ -11,16 +12,28 @@ import { encodeTexts, throwIfAborted } from './encode.js'
 import { evaluateModel, type ModelEvaluator } from './evaluate-model.js'
 import { type Features, forward, packColumns, tokenize } from './features.js'
 import { checkSimilarity } from './load-options.js'
-import { openMaskedWeights } from './masked-model.js'
+import { mostPositions } from './load-parts.js'
 import { fullModelCard } from './model-card.js'
 import { sparseText } from './model-text.js'
 import type { ModuleName } from './modules/index.js'
 import { EncodeProgress, progressOf } from './progress.js'
+import { replaceNetworks } from './router/load.js'
+import {
+  checkedTwin,
+  notForRouters,
+  parameterPath,
+  routeOf,
+  routerDescriptions,
+  type TextRoute,
+  tokenLimits,
+  withLengths,
+} from './router/networks.js'
+import { openSparseNetworks } from './router/sparse.js'
 import { sparseModuleList, writeSparseFolder } from './save-sparse.js'
 import type { ModuleDescription } from './sentence-transformer.js'
 import { SparseEmbeddings, type SparseRow } from './sparse-embeddings.js'
 import { readSparseFolder } from './sparse-folder.js'
-import { loadSparseParts, type SparseParts } from './sparse-load.js'
+import { loadSparseParts, openSparseWeights, type SparseParts } from './sparse-load.js'
 import { checkSparseEncodeOptions, type SparseEncodeOptions, type SparseLoadOptions } from './sparse-options.js'
 import {
   checkDimensions,
@@ -30,6 +43,7 @@ import {
   sparseRow,
   sparseSimilarity,
 } from './sparse-similarity.js'
+import type { TaskOptions } from './types.js'
 import type { WeightFiles } from './weights.js'
 
 /** A word of an embedding, and how much it belongs to the text. */
@@ -93,13 +107,17 @@ export class SparseEncoder extends BaseModel<SparseParts> {
 
   /** Tokens to which texts are cut, special tokens included. Settable, up to the number of position embeddings. */
   get maxSeqLength(): number {
-    return this.parts.tokenizer.maxSeqLength
+    const { tokenizer, tokenizers = [tokenizer] } = this.parts
+    return Math.max(...tokenizers.map((one) => one.maxSeqLength))
   }
 
   set maxSeqLength(value: number) {
-    const { tokenizer, folder } = this.use()
-    checkInteger('maxSeqLength', value ?? null, 1, folder.description.positions ?? undefined)
-    tokenizer.maxSeqLength = value
+    const { tokenizer, tokenizers = [tokenizer], folder } = this.use()
+    checkInteger('maxSeqLength', value ?? null, 1, mostPositions(folder))
+    tokenizers.forEach((one, i) => {
+      const { description } = folder.router?.networks[i] ?? folder
+      one.maxSeqLength = Math.min(value, description.positions ?? value)
+    })
   }
 
   /** What `similarity` computes: `cosine`, `dot`, `euclidean` or `manhattan`; `dot` where it is not set. Settable. */
@@ -125,6 +143,7 @@ export class SparseEncoder extends BaseModel<SparseParts> {
   /** The modules in order, with their settings. */
   get modules(): readonly ModuleDescription[] {
     const { folder, tokenizer } = this.parts
+    if (folder.router) return routerDescriptions(folder.router)
     const { layers, width } = folder.description
     const first = { type: folder.first, architecture: folder.architecture, maxSeqLength: tokenizer.maxSeqLength }
     return [{ ...first, layers, hiddenSize: width }, ...folder.modules.map(({ spec }) => ({ ...spec }))]
@@ -144,9 +163,10 @@ export class SparseEncoder extends BaseModel<SparseParts> {
    * token types, `tokenTypeIds`, each [texts, longest].
    * @throws SentenceTorchError ERR_INVALID_ARGUMENT for a text that is no string, by its index
    */
-  async tokenize(texts: readonly string[]): Promise<Features> {
-    const { tokenizer, folder } = this.use()
-    return tokenize(tokenizer, copyTexts(texts), folder.description.tokenTypes > 1)
+  async tokenize(texts: readonly string[], options: TaskOptions = {}): Promise<Features> {
+    checkOptions('tokenize', options, ['task'])
+    const { tokenizer, description } = this.route(options.task)
+    return tokenize(tokenizer, copyTexts(texts), description.tokenTypes > 1)
   }
 
   /**
@@ -154,14 +174,17 @@ export class SparseEncoder extends BaseModel<SparseParts> {
    * `tokenEmbeddings` [texts, longest, hidden size]. Python has the logits of all tokens there, which never stand whole here.
    * @throws SentenceTorchError ERR_INVALID_ARGUMENT for features that do not fit
    */
-  async forward(features: Features): Promise<Awaited<ReturnType<typeof forward>>> {
-    const { encoder, folder } = this.use()
-    return forward(encoder, folder.description, features, {})
+  async forward(features: Features, options: TaskOptions = {}): Promise<Awaited<ReturnType<typeof forward>>> {
+    checkOptions('forward', options, ['task'])
+    const { description, number } = this.route(options.task)
+    return forward(this.use().encoder, description, features, {}, number)
   }
 
   /** @internal Features of each column as the engine reads them, for training. */
   packFeatures(columns: readonly Features[]): ReturnType<typeof packColumns> {
-    return packColumns(columns, this.use().folder.description.vocabulary)
+    const { folder } = this.use()
+    if (folder.router) throw notForRouters('A loop by hand')
+    return packColumns(columns, folder.description.vocabulary)
   }
 
   /**
@@ -176,7 +199,8 @@ export class SparseEncoder extends BaseModel<SparseParts> {
     checkSparseEncodeOptions(given)
     const options = { ...given }
     const prompt = this.promptOf(options)
-    const { encoder, tokenizer } = this.use()
+    const { encoder } = this.use()
+    const { tokenizer, modules, number } = this.route(options.task)
     const { embeddingDimension } = encoder
     const { maxActiveDims = this.maxActiveDims, batchSize = 32, signal, priority, maxBatchTokens } = options
     throwIfAborted(signal)
@@ -185,6 +209,9 @@ export class SparseEncoder extends BaseModel<SparseParts> {
     await encodeTexts({
       ...{ encoder, tokenizer, texts, prompt, output: 'sentence_embedding' as const },
       ...{ batchSize, priority, maxBatchTokens, maxRows: Math.max(1, Math.floor(JOB_NUMBERS / embeddingDimension)) },
+      // A weight for each token: of none, zeros.
+      zerosWhenEmpty: modules.length === 0,
+      ...(number === undefined ? {} : { route: number }),
       ...(signal ? { signal } : {}),
       ...(progress ? progressOf(progress) : {}),
       put: (index, values) => {
@@ -196,7 +223,7 @@ export class SparseEncoder extends BaseModel<SparseParts> {
 
   /** `encode` with the prompt named `query`, unless another is given. Source: `SparseEncoder.encode_query`. */
   async encodeQuery(input: string | readonly string[], options: SparseEncodeOptions = {}): Promise<SparseEmbeddings> {
-    return this.encode(input, this.#withPrompt(options, 'query'))
+    return this.encode(input, { task: 'query', ...this.#withPrompt(options, 'query') })
   }
 
   /**
@@ -207,7 +234,50 @@ export class SparseEncoder extends BaseModel<SparseParts> {
     input: string | readonly string[],
     options: SparseEncodeOptions = {},
   ): Promise<SparseEmbeddings> {
-    return this.encode(input, this.#withPrompt(options, 'document'))
+    return this.encode(input, { task: 'document', ...this.#withPrompt(options, 'document') })
+  }
+
+  /**
+   * @internal How texts with this task are encoded: of a model without Router always in the same way.
+   * @throws ERR_INVALID_ARGUMENT for a task without route
+   */
+  route(task?: string | null): TextRoute {
+    return routeOf(this.use(), task)
+  }
+
+  /** @internal Of a model with a Router: the names of its routes. */
+  get routes(): readonly string[] | undefined {
+    return this.use().folder.router?.routes.map(({ name }) => name)
+  }
+
+  /** @internal Most tokens of a text, by tokenizer. */
+  get tokenLimits(): ReadonlyMap<Tokenizer, number> {
+    return tokenLimits(this.use())
+  }
+
+  /** @internal Whether a pooling leaves prompts out. */
+  get leavesPromptsOut(): boolean {
+    return false
+  }
+
+  /** @internal The name of a tensor in Python's `named_parameters()`. */
+  parameterPath(name: string): string {
+    return parameterPath(this.use().folder, name)
+  }
+
+  override async loadWeights(path: string): Promise<void> {
+    const { addon, encoder, folder } = this.use()
+    if (!folder.router) return super.loadWeights(path)
+    const { router } = await readSparseFolder(path, () => addon)
+    const opened = await openSparseNetworks(path, checkedTwin(folder.router, router, path).networks)
+    try {
+      await replaceNetworks(
+        opened.map(({ weights }) => weights),
+        encoder,
+      )
+    } finally {
+      for (const { weights } of opened) await weights.close()
+    }
   }
 
   /** @internal What `encodeQuery` or `encodeDocument` puts in front of every text. */
@@ -321,8 +391,12 @@ export class SparseEncoder extends BaseModel<SparseParts> {
   }
 
   protected writer(target: string, adapter: SavedAdapter | undefined): (folder: string) => Promise<void> {
-    const { folder, encoder, names, tokenizer, addon, id, ownHead } = this.use()
-    const settings = { ...folder, prompts: { ...folder.prompts }, maxSeqLength: tokenizer.maxSeqLength }
+    const { folder, encoder, names, tokenizer, tokenizers, addon, id, ownHead, ownHeads } = this.use()
+    const lengths = tokenizers?.map((one) => one.maxSeqLength)
+    const settings = {
+      ...{ ...folder, prompts: { ...folder.prompts }, maxSeqLength: tokenizer.maxSeqLength },
+      ...(folder.router && { router: withLengths(folder.router, lengths!) }),
+    }
     const card = {
       target,
       ...(id === undefined ? {} : { baseModel: id }),
@@ -331,13 +405,13 @@ export class SparseEncoder extends BaseModel<SparseParts> {
       version: addon.runtime().addonVersion,
       full: this.#fullCard(target),
     }
-    return (path) => writeSparseFolder(path, settings, { encoder, names, ownHead }, card, adapter)
+    return (path) => writeSparseFolder(path, settings, { encoder, names, ownHead, ownHeads }, card, adapter)
   }
 
   protected async openWeights(path: string): Promise<WeightFiles> {
     const { addon } = this.parts
     const folder = await readSparseFolder(path, () => addon)
-    return (await openMaskedWeights(folder, folder.config)).weights
+    return (await openSparseWeights(folder)).weights
   }
 
   #withPrompt(options: SparseEncodeOptions, side: 'query' | 'document'): SparseEncodeOptions {

@@ -9,6 +9,10 @@ import { type ModuleEntry, modulesSchema, readModuleList, readModules } from './
 import { checkModelClass } from './model-type.js'
 import { checkSparseOrder, type FolderModule, placeModule } from './modules/index.js'
 import { SpladePooling } from './modules/splade-pooling.js'
+import type { RouterFolder } from './router/networks.js'
+import { isRouter } from './router/read.js'
+import { readSparseRouter } from './router/sparse.js'
+import { readWordWeights } from './word-weights.js'
 
 /** Settings of a sparse encoder. */
 export interface SparseSettings {
@@ -28,6 +32,8 @@ export interface SparseFolder extends FirstModule, SparseSettings {
   description: MaskedModel
   /** The modules after the first one, in order. */
   modules: FolderModule[]
+  /** Of a model with a Router: all its networks. The members above are those of one with a transformer. */
+  router?: RouterFolder
 }
 
 /**
@@ -44,8 +50,19 @@ export async function readSparseFolder(
 ): Promise<SparseFolder & { path: string; transformerPath: string }> {
   const settings = await readSettings(join(path, 'config_sentence_transformers.json'))
   const modulesFile = join(path, 'modules.json')
-  const entries = readModuleList(await readJson(modulesFile, modulesSchema), modulesFile, checkSparseOrder)
+  const listed = await readJson(modulesFile, modulesSchema)
+  const at = listed?.findIndex(({ type }) => isRouter(type)) ?? -1
+  if (at !== -1) {
+    const router = await readSparseRouter(path, listed!, at, getAddon)
+    const { chains: _, ...main } = router.networks.find(({ first }) => first === 'Transformer') ?? router.networks[0]!
+    return { path, ...(main as FirstOfSparse), ...settings, router }
+  }
+  const entries = readModuleList(listed, modulesFile, checkSparseOrder)
   const own = join(path, entries?.[0]?.path ?? '')
+  if (entries?.[0]?.type === 'SparseStaticEmbedding') {
+    const weights = (await readWordWeights(own, getAddon)) as Omit<FirstOfSparse, 'modules'>
+    return { path, ...weights, ...settings, modules: [] }
+  }
   const first = await readTransformer(own, getAddon, base === path ? own : base, FILL_MASK)
   const transformerPath = base ?? own
   const configFile = join(transformerPath, 'config.json')
@@ -65,6 +82,9 @@ export async function readSparseFolder(
     : [placeModule(new SpladePooling(), 1, input, { name: path, code: 'ERR_INVALID_MODEL' })]
   return { path, ...first, transformerPath, description, ...settings, modules }
 }
+
+/** A folder's modules; without a transformer it has no masked language model, which nobody asks for then. */
+type FirstOfSparse = Pick<SparseFolder, keyof FirstModule | 'modules'> & { transformerPath: string }
 
 /** config_sentence_transformers.json; defaults when there is none. */
 async function readSettings(file: string): Promise<SparseSettings> {

@@ -7,15 +7,20 @@ import { resolveModel } from './hub.js'
 import { noSuchPrompt } from './load-errors.js'
 import { findAdapter, withAdapter } from './load-parts.js'
 import { openMaskedWeights } from './masked-model.js'
+import { withMaxSeqLength } from './router/networks.js'
+import { loadSparseNetworks, type NetworkWeights } from './router/sparse.js'
 import { readSparseFolder, type SparseFolder } from './sparse-folder.js'
 import { checkSparseLoadOptions, type SparseLoadOptions } from './sparse-options.js'
 import { filled, makeTokenizer, startEngine } from './start-engine.js'
+import { WeightFiles } from './weights.js'
 
 /** What a loaded sparse encoder is made of. */
 export interface SparseParts extends BaseParts {
   folder: SparseFolder
   /** Whether the last layer over the words has a matrix of its own. */
   ownHead: boolean
+  /** Of each network, in a model with a Router. */
+  ownHeads?: boolean[]
 }
 
 /**
@@ -37,10 +42,14 @@ export async function loadSparseParts(
   const adapter = await findAdapter(path, options)
   const read = await readSparseFolder(path, getAddon, adapter?.base.path)
   const folder = withOptions(read, options)
+  if (folder.router) {
+    const parts = await loadSparseNetworks(getAddon, path, folder.router, options)
+    return { ...parts, folder, id, ownHead: false }
+  }
   const tokenizer = makeTokenizer(folder)
   checkVocabulary(tokenizer.vocabSize, folder, path)
   throwIfAborted(signal, what)
-  const { weights, ownHead } = await openMaskedWeights(read, folder.config, options.ignoreTensors)
+  const { weights, ownHead } = await openSparseWeights(read, options.ignoreTensors)
   try {
     throwIfAborted(signal, what)
     const engine = startEngine(getAddon(), folder, false, options, { ownHead })
@@ -52,6 +61,15 @@ export async function loadSparseParts(
   } finally {
     await weights.close()
   }
+}
+
+/** The weights of a folder without Router. */
+export async function openSparseWeights(
+  folder: SparseFolder & { path: string; transformerPath: string },
+  ignoreTensors?: readonly (string | RegExp)[],
+): Promise<NetworkWeights> {
+  if (folder.first === 'Transformer') return openMaskedWeights(folder, folder.config, ignoreTensors)
+  return { weights: await WeightFiles.open(folder, ignoreTensors), ownHead: false }
 }
 
 /** The words of an embedding are those of the tokenizer. */
@@ -75,5 +93,6 @@ function withOptions<F extends SparseFolder>(folder: F, options: SparseLoadOptio
     similarityFnName: options.similarityFnName ?? folder.similarityFnName,
     maxActiveDims: options.maxActiveDims ?? folder.maxActiveDims,
     maxSeqLength: options.maxSeqLength ?? folder.maxSeqLength,
+    ...(folder.router && { router: withMaxSeqLength(folder.router, options.maxSeqLength) }),
   }
 }

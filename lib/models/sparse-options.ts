@@ -13,14 +13,24 @@ export interface SparseLoadOptions extends Omit<LoadOptions, 'truncateDim' | 'po
 export interface SparseEncodeOptions
   extends Pick<
     EncodeOptions,
-    'batchSize' | 'prompt' | 'promptName' | 'showProgressBar' | 'signal' | 'priority' | 'maxBatchTokens'
+    'task' | 'batchSize' | 'prompt' | 'promptName' | 'showProgressBar' | 'signal' | 'priority' | 'maxBatchTokens'
   > {
   /** Values that are kept of every embedding, those furthest from 0. Default: the model's `maxActiveDims`. */
   maxActiveDims?: number
 }
 
 const ENCODE = [
-  ...['batchSize', 'prompt', 'promptName', 'showProgressBar', 'signal', 'priority', 'maxBatchTokens', 'maxActiveDims'],
+  ...[
+    'task',
+    'batchSize',
+    'prompt',
+    'promptName',
+    'showProgressBar',
+    'signal',
+    'priority',
+    'maxBatchTokens',
+    'maxActiveDims',
+  ],
 ]
 const NOT_BUILT = {
   convertToTensor: { harmless: [true], instead: 'the result is always SparseEmbeddings' },
@@ -49,6 +59,7 @@ export function checkSparseEncodeOptions(options: SparseEncodeOptions): void {
   checkInteger('maxActiveDims', options.maxActiveDims, 1)
   checkType('prompt', options.prompt, 'string')
   checkType('promptName', options.promptName, 'string')
+  checkType('task', options.task, 'string')
   checkType('showProgressBar', options.showProgressBar, 'boolean')
   checkSignal(options.signal)
   checkPriority(options)

@@ -77,7 +77,7 @@ export function makeTokenizer({
   // The tokenizer checks it, and all others, more closely.
   const json = parseUnchecked(bytesOf('tokenizer.json'), file('tokenizer.json'), 'ERR_INVALID_MODEL') as object
   const options = { doLowerCase, maxSeqLength }
-  if (first === 'StaticEmbedding') {
+  if (first !== 'Transformer') {
     // The tokenizer as the file has it, whatever its class, and without special tokens.
     return Tokenizer.fromFiles(
       { ...json, post_processor: null },

@@ -13,11 +13,19 @@ import type { StoredNames } from './stored-names.js'
 import { checkTensors, FLOAT_BYTES, type FloatDType, leaveOutSurplus, type StoredTensor } from './weight-check.js'
 import { weightFile } from './weight-file.js'
 import { guardOf } from './weight-guard.js'
+import { openWordWeights } from './word-weights.js'
 
 /** Bytes that cross to the engine at once: few enough to be still in the processor's cache when the engine copies them. */
 const RANGE_BYTES = 4 * 1024 * 1024
 /** Where a range may begin in the buffer that crosses, and a multiple of every element size. */
 const ALIGNMENT = 64
+
+/** The weight file of a first module. */
+async function openFirst(first: ModelFiles['first'], path: string, own: string): Promise<TensorFile> {
+  if (first === 'SparseStaticEmbedding') return openWordWeights(own)
+  const open = first === 'StaticEmbedding' ? openStaticTable : openTensorFile
+  return open(await weightFile(path, relative(path, own)))
+}
 
 /** An encoder, or one network of it. */
 type WeightReceiver = Pick<NativeEncoder, 'tensors' | 'load'> & Partial<Pick<NativeEncoder, 'adapterTensors'>>
@@ -54,8 +62,7 @@ export class WeightFiles {
     try {
       const names = new NamesOfFiles(folder.description.names)
       const { path, transformerPath } = folder
-      const open = folder.first === 'StaticEmbedding' ? openStaticTable : openTensorFile
-      await weights.add(await open(await weightFile(path, relative(path, transformerPath))), 0, names)
+      await weights.add(await openFirst(folder.first, path, transformerPath), 0, names)
       for (const [i, module] of folder.modules.entries()) {
         if (hasWeights(module.type)) await weights.add(await openTensorFile(await weightFile(path, module.path)), i + 1)
       }

@@ -18,9 +18,13 @@ type LossClass = new (options: object) => Loss
 
 /** What takes a function of the caller is for programs. */
 const OF_PROGRAMS = ['Custom']
+/** Losses of sparse encoders, which no recipe trains. */
+const OF_SPARSE = /^(Sparse|Splade|CachedSplade|Flops)/
 
 /** Names of the losses that a config may name. */
-export const LOSS_NAMES: readonly string[] = Object.keys(losses).filter((name) => !OF_PROGRAMS.includes(name))
+export const LOSS_NAMES: readonly string[] = Object.keys(losses).filter((name) => {
+  return !OF_PROGRAMS.includes(name) && !OF_SPARSE.test(name)
+})
 /** The same, of cross-encoders. */
 export const PAIR_LOSS_NAMES: readonly string[] = Object.keys(pairLosses)
 

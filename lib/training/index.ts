@@ -17,6 +17,10 @@ export type {
   TrainerState,
 } from './callbacks/callbacks.js'
 export { EarlyStoppingCallback, type EarlyStoppingOptions } from './callbacks/early-stopping.js'
+export {
+  SpladeRegularizerWeightSchedulerCallback,
+  type SpladeRegularizerWeightSchedulerOptions,
+} from './callbacks/splade-weights.js'
 export type { LossTensor, LossTensors } from './checkpoint/loss-tensors.js'
 export { CrossEncoderTrainer, type CrossEncoderTrainerOptions } from './cross-encoder-trainer.js'
 export type { TrainingWarning, WarningCode } from './health/warning.js'
@@ -32,4 +36,9 @@ export type { TrainingEvent } from './run/events.js'
 export { TrainingAbortedError, type TrainMetrics, type TrainResult } from './run/result.js'
 export { SentenceTransformerTrainer, type SentenceTransformerTrainerOptions } from './sentence-transformer-trainer.js'
 export { Seq2SeqTrainer, type Seq2SeqTrainerOptions } from './seq2seq-trainer.js'
+export {
+  SparseEncoderTrainer,
+  type SparseEncoderTrainerOptions,
+  type SparseEncoderTrainingArguments,
+} from './sparse-encoder-trainer.js'
 export type { BaseTrainerOptions, EvaluateOptions, TrainOptions } from './trainer-options.js'

@@ -4,6 +4,7 @@ import type { Tokenizer } from '../data/tokenizer.js'
 import { invalidArgument, SentenceTorchError } from '../errors.js'
 import { CoSENTLoss } from '../losses/cosent.js'
 import type { Loss } from '../losses/loss.js'
+import { checkAlone } from '../losses/wrapped.js'
 import type { LanguageModelWeights } from '../models/language-model.js'
 import type { SentenceTransformer } from '../models/sentence-transformer.js'
 import type { TrainingArguments } from './arguments/arguments.js'
@@ -51,6 +52,7 @@ export class SentenceTransformerTrainer extends BaseTrainer<SentenceTransformer,
 
   protected override checkLoss(loss: Loss): void {
     if ('pairing' in loss) throw invalidArgument('the loss of SentenceTransformerTrainer', 'one of `losses`', loss.type)
+    checkAlone(loss)
   }
 
   protected override checkDataset(dataset: Dataset, loss: Loss, which: string): string | undefined {

@@ -18,6 +18,7 @@
 #include "engine/token_table.h"
 #include "models/architecture.h"
 #include "models/splade_pooling.h"
+#include "models/word_weights.h"
 #include "ops/cuda.h"
 #include "ops/linear.h"
 
@@ -101,7 +102,10 @@ Network::Chain Network::make_chain(const std::vector<int64_t>& modules,
                                    std::map<int64_t, std::shared_ptr<Head>>& shared, Layout& layout) {
   Chain out;
   // What writes text needs no sentence embedding. A trainer reports on one.
-  if (model_->sizes().takes_mean || (spec_.decoder && modules.empty())) {
+  if (spec_.architecture == kWordWeights) {
+    out.heads.push_back(make_word_presence(model_->sizes().vocabulary));
+    out.width = out.heads.back()->width();
+  } else if (model_->sizes().takes_mean || (spec_.decoder && modules.empty())) {
     out.heads.push_back(make_mean_pooling(model_->sizes().width));
     out.width = out.heads.back()->width();
   }

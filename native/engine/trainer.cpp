@@ -41,7 +41,8 @@ std::vector<TensorInfo> Trainer::tensors() const {
   }
   std::vector<TensorInfo> out;
   for (const auto& loss : impl_->losses) {
-    const std::vector<TensorInfo> owned = loss->parameters.layout.tensors();
+    // Without weights that a schedule sets.
+    const std::vector<TensorInfo> owned = loss->parameters.layout.tensors(true);
     out.insert(out.end(), owned.begin(), owned.end());
   }
   if (impl_->has_twin) {

@@ -30,6 +30,7 @@ std::unique_ptr<Loss> make_mse(const Config&, int64_t, LossLayout);
 std::unique_ptr<Loss> make_multiple_negatives_ranking(const Config&, int64_t, LossLayout);
 std::unique_ptr<Loss> make_online_contrastive(const Config&, int64_t, LossLayout);
 std::unique_ptr<Loss> make_softmax(const Config&, int64_t, LossLayout);
+std::unique_ptr<Loss> make_splade(const Config&, int64_t, LossLayout);
 std::unique_ptr<Loss> make_token_cross_entropy(const Config&, int64_t, LossLayout);
 std::unique_ptr<Loss> make_triplet(const Config&, int64_t, LossLayout);
 

@@ -42,6 +42,7 @@ const std::map<std::string, LossFactory>& registry() {
       {"DenoisingAutoEncoderLoss", make_denoising_auto_encoder},
       {"MaskedLanguageModelLoss", make_masked_language_model},
       {"SoftmaxLoss", make_softmax},
+      {"SpladeLoss", make_splade},
       {"TokenCrossEntropy", make_token_cross_entropy},
       {"TripletLoss", make_triplet},
   };

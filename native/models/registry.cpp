@@ -14,6 +14,7 @@
 #include "models/static_embedding.h"
 #include "models/t5.h"
 #include "models/t5_decoder.h"
+#include "models/word_weights.h"
 
 namespace st {
 
@@ -37,6 +38,7 @@ const std::vector<Architecture>& architectures() {
       {"mt5", describe_mt5, make_mt5, nullptr, {}, initial_mt5, make_mt5_decoder},
       {"deberta-v2", describe_deberta_v2, make_deberta_v2, classify_deberta_v2},
       {"static_embedding", describe_static_embedding, make_static_embedding, nullptr, {}, initial_static_embedding},
+      {kWordWeights, describe_word_weights, make_word_weights, nullptr, {}, initial_word_weights},
   };
   return kAll;
 }

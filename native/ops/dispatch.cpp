@@ -32,6 +32,9 @@ ST_DECLARE(avx512)
 extern const Products<Bf16> products_amx;
 extern const Products<float> products_amx_float;
 #endif
+#ifdef ST_HAVE_BF16
+extern const Products<Bf16> products_bf16;
+#endif
 #ifdef ST_HAVE_VNNI
 extern const Int8Products int8_products_vnni;
 #endif
@@ -166,6 +169,13 @@ template <>
 const Products<Bf16>* products<Bf16>() {
 #ifdef ST_HAVE_AMX
   if (path() == Path::kAmx) return &products_amx;
+#endif
+  return nullptr;
+}
+
+const Products<Bf16>* pair_products() {
+#ifdef ST_HAVE_BF16
+  if (path() >= Path::kAvx512 && __builtin_cpu_supports("avx512bf16")) return &products_bf16;
 #endif
   return nullptr;
 }

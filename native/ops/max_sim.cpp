@@ -1,6 +1,7 @@
 #include "ops/max_sim.h"
 
 #include <ATen/TensorOperators.h>
+#include <ATen/core/grad_mode.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/mm.h>
@@ -230,6 +231,12 @@ class Scorer {
   int64_t first_, tokens_;
 };
 
+template <typename A>
+void add_scaled(int64_t width, A factor, const A* from, A* to) {
+#pragma omp simd
+  for (int64_t i = 0; i < width; ++i) to[i] += factor * from[i];
+}
+
 // Of documents with vectors, from the gradients of the scores to those of queries and documents.
 template <typename A>
 void add_gradients(const TokenVectors& queries, const TokenVectors& documents, const at::Tensor& d_QN,
@@ -243,10 +250,6 @@ void add_gradients(const TokenVectors& queries, const TokenVectors& documents, c
   for (int64_t q = 0; q < queries.rows(); ++q) {
     std::fill(query_of.begin() + (queries.offsets[q] - first), query_of.begin() + (queries.offsets[q + 1] - first), q);
   }
-  const auto add = [width](A factor, const A* from, A* to) {
-#pragma omp simd
-    for (int64_t i = 0; i < width; ++i) to[i] += factor * from[i];
-  };
   const A *x = data<A>(queries.x_TD), *y = data<A>(documents.x_TD);
   A *d_x = data<A>(d_queries_TD), *d_y = data<A>(d_documents_SD);
   // Each thread has query vectors, then documents, of its own.
@@ -255,7 +258,7 @@ void add_gradients(const TokenVectors& queries, const TokenVectors& documents, c
       for (int64_t t = begin; t < end; ++t) {
         const int64_t at = query_of[t] * count + n;
         const int32_t winner = winners[n * tokens + t];
-        if (winner >= 0) add(d[at] * factors[at], y + winner * width, d_x + (first + t) * width);
+        if (winner >= 0) add_scaled(width, d[at] * factors[at], y + winner * width, d_x + (first + t) * width);
       }
     }
   });
@@ -264,7 +267,7 @@ void add_gradients(const TokenVectors& queries, const TokenVectors& documents, c
       for (int64_t t = 0; t < tokens; ++t) {
         const int64_t at = query_of[t] * count + n;
         const int32_t winner = winners[n * tokens + t];
-        if (winner >= 0) add(d[at] * factors[at], x + (first + t) * width, d_y + winner * width);
+        if (winner >= 0) add_scaled(width, d[at] * factors[at], x + (first + t) * width, d_y + winner * width);
       }
     }
   });
@@ -282,6 +285,17 @@ void with_arithmetic(at::ScalarType type, const Work& work) {
 struct Kept : torch::CustomClassHolder {
   std::vector<int32_t> queries, documents;
 };
+
+void keep(torch::autograd::AutogradContext* context, const TokenVectors& queries, const TokenVectors& documents) {
+  const auto kept = c10::make_intrusive<Kept>();
+  kept->queries.assign(queries.offsets.begin(), queries.offsets.end());
+  kept->documents.assign(documents.offsets.begin(), documents.offsets.end());
+  context->saved_data["kept"] = c10::IValue::make_capsule(kept);
+}
+
+const Kept& kept_of(torch::autograd::AutogradContext* context) {
+  return static_cast<const Kept&>(*context->saved_data["kept"].toCapsule());
+}
 
 struct MaxSimFunction : torch::autograd::Function<MaxSimFunction> {
   static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& queries_TD,
@@ -301,10 +315,7 @@ struct MaxSimFunction : torch::autograd::Function<MaxSimFunction> {
       Scorer<A>(q, n, *options, data<int32_t>(winners_NT)).run(data<A>(scores_QN), data<A>(factors_QN));
     });
     if (!followed) return scores_QN;
-    const auto kept = c10::make_intrusive<Kept>();
-    kept->queries.assign(queries->offsets.begin(), queries->offsets.end());
-    kept->documents.assign(documents->offsets.begin(), documents->offsets.end());
-    context->saved_data["kept"] = c10::IValue::make_capsule(kept);
+    keep(context, *queries, *documents);
     context->save_for_backward({q.x_TD, n.x_TD, factors_QN, winners_NT});
     return scores_QN;
   }
@@ -312,11 +323,68 @@ struct MaxSimFunction : torch::autograd::Function<MaxSimFunction> {
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
                                                  const torch::autograd::variable_list& d_scores) {
     const torch::autograd::variable_list saved = context->get_saved_variables();
-    const auto& kept = static_cast<const Kept&>(*context->saved_data["kept"].toCapsule());
+    const Kept& kept = kept_of(context);
     const at::Tensor d_queries_TD = at::zeros_like(saved[0]), d_documents_SD = at::zeros_like(saved[1]);
     with_arithmetic(saved[0].scalar_type(), [&]<typename A>(A) {
       add_gradients<A>({saved[0], kept.queries}, {saved[1], kept.documents}, d_scores[0].contiguous(), saved[2],
                        saved[3], d_queries_TD, d_documents_SD);
+    });
+    return {d_queries_TD, d_documents_SD, at::Tensor(), at::Tensor(), at::Tensor()};
+  }
+};
+
+// The scores of row r of the queries with row r of the documents.
+struct MaxSimRows : torch::autograd::Function<MaxSimRows> {
+  static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& queries_TD,
+                            const at::Tensor& documents_SD, const TokenVectors* queries, const TokenVectors* documents,
+                            const MaxSim* options) {
+    const int64_t rows = queries->rows(), first = queries->offsets.front();
+    const TokenVectors q{queries_TD.contiguous(), queries->offsets}, n{documents_SD.contiguous(), documents->offsets};
+    const at::Tensor scores_R = at::empty({rows}, queries_TD.options());
+    const bool followed = queries_TD.requires_grad() || documents_SD.requires_grad();
+    at::Tensor factors_R, winners_T;
+    if (followed) {
+      factors_R = at::empty({rows}, queries_TD.options());
+      winners_T = at::empty({queries->offsets.back() - first}, queries_TD.options().dtype(at::kInt));
+    }
+    with_arithmetic(queries_TD.scalar_type(), [&]<typename A>(A) {
+      parallel_ranges(rows, parallel_parts(rows, 1), [&](int64_t, int64_t begin, int64_t end) {
+        const at::NoGradGuard no_grad;
+        for (int64_t row = begin; row < end; ++row) {
+          const TokenVectors query = q.slice(row, row + 1), document = n.slice(row, row + 1);
+          int32_t* winners = followed ? data<int32_t>(winners_T) + (queries->offsets[row] - first) : nullptr;
+          Scorer<A>(query, document, *options, winners)
+              .run(data<A>(scores_R) + row, followed ? data<A>(factors_R) + row : nullptr);
+        }
+      });
+    });
+    if (!followed) return scores_R;
+    keep(context, *queries, *documents);
+    context->save_for_backward({q.x_TD, n.x_TD, factors_R, winners_T});
+    return scores_R;
+  }
+
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
+                                                 const torch::autograd::variable_list& d_scores) {
+    const torch::autograd::variable_list saved = context->get_saved_variables();
+    const Kept& kept = kept_of(context);
+    const at::Tensor d_queries_TD = at::zeros_like(saved[0]), d_documents_SD = at::zeros_like(saved[1]);
+    const at::Tensor d_R = d_scores[0].contiguous();
+    const auto rows = static_cast<int64_t>(kept.queries.size()) - 1;
+    with_arithmetic(saved[0].scalar_type(), [&]<typename A>(A) {
+      parallel_ranges(rows, parallel_parts(rows, 1), [&](int64_t, int64_t begin, int64_t end) {
+        const int64_t first = kept.queries.front();
+        for (int64_t row = begin; row < end; ++row) {
+          const A factor = data<A>(d_R)[row] * data<A>(saved[2])[row];
+          for (int64_t t = kept.queries[row]; t < kept.queries[row + 1]; ++t) {
+            const int32_t winner = data<int32_t>(saved[3])[t - first];
+            if (winner < 0) continue;
+            const int64_t width = saved[0].size(1);
+            add_scaled(width, factor, data<A>(saved[1]) + winner * width, data<A>(d_queries_TD) + t * width);
+            add_scaled(width, factor, data<A>(saved[0]) + t * width, data<A>(d_documents_SD) + winner * width);
+          }
+        }
+      });
     });
     return {d_queries_TD, d_documents_SD, at::Tensor(), at::Tensor(), at::Tensor()};
   }
@@ -339,6 +407,16 @@ at::Tensor max_sim(const TokenVectors& queries, const TokenVectors& documents, c
   check_vectors(queries, documents);
   if (!queries.x_TD.is_cpu()) return reference::max_sim(queries, documents, options);
   return MaxSimFunction::apply(queries.x_TD, documents.x_TD, &queries, &documents, &options);
+}
+
+at::Tensor max_sim_rows(const TokenVectors& queries, const TokenVectors& documents, const MaxSim& options) {
+  const ProfileScope scope("max sim");
+  check_vectors(queries, documents);
+  check(queries.rows() == documents.rows(), "ERR_INVALID_ARGUMENT", "Expected as many documents as queries, ",
+        queries.rows(), ", but found ", documents.rows());
+  // The best of XTR are those of all documents.
+  if (options.top_k > 0 || !queries.x_TD.is_cpu()) return max_sim(queries, documents, options).diagonal();
+  return MaxSimRows::apply(queries.x_TD, documents.x_TD, &queries, &documents, &options);
 }
 
 }  // namespace st

@@ -1,6 +1,5 @@
-// MaxSim in operations of ATen: on every device, and for pairs of rows.
+// MaxSim in operations of ATen: on every device.
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/cat.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/mm.h>
 #include <ATen/ops/stack.h>
@@ -23,17 +22,6 @@ at::Tensor of_row(const TokenVectors& vectors, int64_t row) {
 }
 
 }  // namespace
-
-at::Tensor max_sim_rows(const TokenVectors& queries, const TokenVectors& documents, const MaxSim& options) {
-  check(queries.rows() == documents.rows(), "ERR_INVALID_ARGUMENT", "Expected as many documents as queries, ",
-        queries.rows(), ", but found ", documents.rows());
-  if (options.top_k > 0) return max_sim(queries, documents, options).diagonal();
-  std::vector<at::Tensor> scores;
-  for (int64_t row = 0; row < queries.rows(); ++row) {
-    scores.push_back(max_sim(queries.slice(row, row + 1), documents.slice(row, row + 1), options).view({1}));
-  }
-  return at::cat(scores);
-}
 
 namespace reference {
 

@@ -1,5 +1,12 @@
 #include "ops/product.h"
 
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/mm.h>
+#include <ATen/ops/ones.h>
+
+#include <chrono>
+
 namespace st::product {
 
 namespace {
@@ -23,6 +30,53 @@ void pack_panels(const kernels::Products<S>& products, const S* from, int64_t k_
 }
 
 }  // namespace
+
+namespace {
+
+// Seconds of the fastest of some calls.
+template <typename Work>
+double fastest(const Work& work) {
+  constexpr int kCalls = 5;
+  double best = 0;
+  for (int i = 0; i < kCalls; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    work();
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    if (i == 0 || seconds < best) best = seconds;
+  }
+  return best;
+}
+
+// A product of the size of a small model's layer, by both. oneDNN may use tiles that this process does not: then it is
+// several times faster. Where both use the same instruction they are near each other, and the own kernels do more in
+// the same pass; so that the choice does not change from run to run, they may be a little slower.
+bool measure_pairs(const kernels::Products<kernels::Bf16>& products) {
+  constexpr int64_t kRows = 192, kWidth = 384;
+  constexpr double kTolerated = 1.5;
+  const at::NoGradGuard no_grad;
+  const at::Tensor a = at::ones({kRows, kWidth}, at::kBFloat16), b = at::ones({kWidth, kWidth}, at::kBFloat16);
+  at::Tensor out = at::empty({kRows, kWidth}, at::kBFloat16);
+  std::vector<kernels::Bf16> panels(packed_size(products, kWidth, kWidth));
+  pack_panels(products, data<kernels::Bf16>(b), 1, kWidth, kWidth, kWidth, 0, kWidth / products.panel, panels.data());
+  const auto store = kernels::table<kernels::Bf16>().store_rows;
+  const double own = fastest([&] {
+    multiply(products, data<kernels::Bf16>(a), kRows, kWidth, panels.data(), kWidth, nullptr,
+             [&](int64_t, int64_t begin, int64_t end, const float* sums) {
+               store(end - begin, kWidth, sums, nullptr, false, data<kernels::Bf16>(out) + begin * kWidth);
+             });
+  });
+  return own <= kTolerated * fastest([&] { at::mm_out(out, a, b.t()); });
+}
+
+}  // namespace
+
+const kernels::Products<kernels::Bf16>* faster_pairs() {
+  static const kernels::Products<kernels::Bf16>* const kChosen = [] {
+    const kernels::Products<kernels::Bf16>* products = kernels::pair_products();
+    return products != nullptr && measure_pairs(*products) ? products : nullptr;
+  }();
+  return kChosen;
+}
 
 bool available(const at::Tensor& x_TI) {
   if (!x_TI.is_cpu() || x_TI.scalar_type() == at::kDouble) return false;

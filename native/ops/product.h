@@ -21,6 +21,9 @@ inline bool is_split(int64_t rows) {
 // Below, tiles are hardly filled, and sums of so few products are more exact without parts.
 constexpr int64_t kLeastDepth = 64;
 
+// kernels::pair_products() if they are no slower here than ATen's products, which is measured once; else null.
+const kernels::Products<kernels::Bf16>* faster_pairs();
+
 // The kernels for this number of rows, storage type and depth, or null: then ATen multiplies. Packed operands can be
 // read only by the same kernels.
 template <typename S>
@@ -28,6 +31,9 @@ const kernels::Products<S>* kernels_for(int64_t rows, int64_t depth) {
   const kernels::Products<S>* products = kernels::products<S>();
   if constexpr (std::is_same_v<S, float>) {
     if (is_split(rows) && depth >= kLeastDepth) products = kernels::split_products();
+  }
+  if constexpr (std::is_same_v<S, kernels::Bf16>) {
+    if (products == nullptr) products = faster_pairs();
   }
   return products != nullptr && depth % products->depth_step == 0 ? products : nullptr;
 }

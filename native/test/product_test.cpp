@@ -25,9 +25,9 @@ struct Shape {
 };
 
 // Whole and broken blocks, panels and strips; few rows (threads share columns) and many.
-const std::vector<Shape> kShapes = {{1, 32, 1},     {2, 64, 33},    {7, 96, 48},    {31, 384, 96},
-                                    {33, 416, 100}, {65, 32, 17},   {100, 800, 5},  {257, 64, 66},
-                                    {803, 96, 130}, {1600, 32, 40}, {801, 224, 700}};
+const std::vector<Shape> kShapes = {{1, 32, 1},      {2, 64, 33},    {7, 96, 48},   {31, 384, 96},  {33, 416, 100},
+                                    {65, 32, 17},    {100, 800, 5},  {257, 64, 66}, {803, 96, 130}, {1600, 32, 40},
+                                    {801, 224, 700}, {90, 1602, 98}, {9, 35, 50}};
 
 at::Tensor values(at::IntArrayRef shape, at::ScalarType type, uint64_t seed) {
   return random_tensor(shape, at::kFloat, seed).to(type);
@@ -207,12 +207,61 @@ TEST(Product, Int8IsExactOnWhatWasRounded) {
   EXPECT_TRUE(y.equal(at::zeros({2, 3}, at::kFloat)));
 }
 
-// A depth that the tiles of bf16 do not take, and double: ATen's.
+// Also where they are not chosen.
+TEST(Product, PairsOfBfloat16) {
+  const kernels::Products<kernels::Bf16>* products = kernels::pair_products();
+  if (products == nullptr) GTEST_SKIP() << "this processor or path has no AVX512-BF16";
+  const auto bits = [](const at::Tensor& tensor) { return static_cast<const kernels::Bf16*>(tensor.data_ptr()); };
+  for (const Shape& shape : kShapes) {
+    const auto [rows, depth, columns] = shape;
+    const std::string what = std::to_string(rows) + " x " + std::to_string(depth) + " x " + std::to_string(columns);
+    const at::Tensor a = values({rows, depth}, at::kBFloat16, 1), b = values({columns, depth}, at::kBFloat16, 2);
+    const at::Tensor exact = at::mm(a.to(at::kDouble), b.to(at::kDouble).t());
+    const double tolerance = 1e-6 * static_cast<double>(depth);
+    const int64_t panels = (columns + products->panel - 1) / products->panel;
+    // Each panel behind the other, from a matrix that lies either way.
+    for (bool transposed : {true, false}) {
+      const at::Tensor matrix = transposed ? b : b.t().contiguous();
+      const int64_t size = products->panel_size(depth), k = transposed ? 1 : columns, n = transposed ? depth : 1;
+      std::vector<kernels::Bf16> packed(static_cast<size_t>(panels * size));
+      for (int64_t p = 0; p < panels; ++p) {
+        const int64_t first = p * products->panel;
+        products->pack_panel(bits(matrix) + first * n, k, n, depth, std::min(products->panel, columns - first),
+                             packed.data() + p * size);
+      }
+      const at::Tensor out = at::zeros({rows, columns});
+      if (depth % products->depth_step == 0) {
+        products->multiply(bits(a), depth, rows, packed.data(), depth, columns, out.data_ptr<float>(), columns);
+        expect_close(out.to(at::kDouble), exact, tolerance, what);
+        out.zero_();
+      }
+      if (transposed) continue;
+
+      // The sums of A' B run along the rows of both.
+      const at::Tensor lying = a.t().contiguous();
+      const int64_t strips = (rows + products->strip - 1) / products->strip, strip = products->strip_size(depth);
+      std::vector<kernels::Bf16> packed_a(static_cast<size_t>(strips * strip));
+      for (int64_t s = 0; s < strips; ++s) {
+        const int64_t first = s * products->strip;
+        products->pack_strip(bits(lying) + first, rows, depth, std::min(products->strip, rows - first),
+                             packed_a.data() + s * strip);
+      }
+      products->multiply_strips(packed_a.data(), rows, packed.data(), depth, columns, out.data_ptr<float>(), columns);
+      products->multiply_strips(packed_a.data(), rows, packed.data(), depth, columns, out.data_ptr<float>(), columns);
+      expect_close(out.to(at::kDouble), exact * 2, 2 * tolerance, what + ", twice");
+    }
+    const at::Tensor few = at::zeros({rows, columns});
+    products->multiply_few(bits(a), depth, rows, bits(b), depth, columns, few.data_ptr<float>(), columns);
+    expect_close(few.to(at::kDouble), exact, tolerance, what + ", not packed");
+  }
+}
+
+// A depth that the kernels of bf16 do not take, and double: ATen's.
 TEST(Product, FallsBackToATen) {
   EXPECT_FALSE(product::available(at::zeros({3, 32}, at::kDouble)));
-  if (kernels::products<kernels::Bf16>() != nullptr) {
+  if (const auto* products = kernels::products<kernels::Bf16>(); products != nullptr) {
     EXPECT_TRUE(product::available(at::zeros({3, 64}, at::kBFloat16)));
-    EXPECT_FALSE(product::available(at::zeros({3, 40}, at::kBFloat16)));
+    EXPECT_FALSE(product::available(at::zeros({3, 64 + products->depth_step / 2}, at::kBFloat16)));
   }
 }
 

@@ -44,6 +44,7 @@ const trainingFloors = [
     'trainer-options',
     'base-trainer',
     'sentence-transformer-trainer',
+    'sparse-encoder-trainer',
     'cross-encoder-trainer',
     'multi-vector-encoder-trainer',
     'seq2seq-trainer',

@@ -22,11 +22,11 @@ export type ModuleName = keyof typeof MODULES
 const NAMES = Object.keys(MODULES) as ModuleName[]
 
 /** What turns texts into embeddings of tokens, or of the whole text. */
-const FIRST = ['Transformer', 'StaticEmbedding'] as const
+const FIRST = ['Transformer', 'StaticEmbedding', 'SparseStaticEmbedding'] as const
 export type FirstModuleName = (typeof FIRST)[number]
 
 const NOT_BUILT = new Set(
-  'CNN LSTM WordEmbeddings WordWeights BoW CLIPModel SparseAutoEncoder SparseStaticEmbedding LogitScore'.split(' '),
+  'CNN LSTM WordEmbeddings WordWeights BoW CLIPModel SparseAutoEncoder LogitScore'.split(' '),
 )
 
 /** A module after the first one, as it lies in a model's folder. */
@@ -80,7 +80,8 @@ export function moduleType(type: string, where: string): FirstModuleName | Modul
 
 /** @throws SentenceTorchError `code` unless the modules of a SentenceTransformer can stand behind each other */
 export function checkOrder(types: readonly (FirstModuleName | ModuleName)[], where: string, code: ErrorCode): void {
-  if (types.includes('SpladePooling')) throw wrongClass(`${where} lists SpladePooling`, 'SparseEncoder')
+  const sparse = types.find((type) => type === 'SpladePooling' || type === 'SparseStaticEmbedding')
+  if (sparse) throw wrongClass(`${where} lists ${sparse}`, 'SparseEncoder')
   if (types.some((type) => type === 'MultiVectorMask' || type === 'HierarchicalTokenPooling')) {
     throw wrongClass(`${where} lists ${types.join(', ')}`, 'MultiVectorEncoder')
   }
@@ -102,11 +103,11 @@ export function checkSparseOrder(
   where: string,
   code: ErrorCode,
 ): void {
-  if (types.join(' ') === 'Transformer SpladePooling') return
-  if (!types.includes('SpladePooling')) {
+  if (['Transformer SpladePooling', 'SparseStaticEmbedding'].includes(types.join(' '))) return
+  if (!types.includes('SpladePooling') && types[0] !== 'SparseStaticEmbedding') {
     throw wrongClass(`${where} lists the modules ${types.join(', ')}`, 'SentenceTransformer', code)
   }
-  const message = `${where} lists the modules ${types.join(', ')}; of a SparseEncoder Transformer and SpladePooling are built`
+  const message = `${where} lists the modules ${types.join(', ')}; of a SparseEncoder Transformer and SpladePooling, and SparseStaticEmbedding alone, are built`
   throw new SentenceTorchError(code, message)
 }
 

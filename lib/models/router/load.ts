@@ -21,7 +21,7 @@ export async function loadRouterParts(
     throwIfAborted(signal, `Loading ${folder.path}`)
     const addon = getAddon()
     const { device, dtype } = chooseMachine(addon, options)
-    const poolers = weights.map(({ hasPooler }) => hasPooler)
+    const poolers = weights.map(({ hasPooler }) => ({ pooler: hasPooler }))
     const encoder = newEncoder(addon, { ...networkSpecs(networks, poolers), device, dtype })
     return await filled(encoder, async () => {
       const names = []

@@ -6,7 +6,7 @@ import type { FirstModule } from '../first-module.js'
 import { checkOrder, type FirstModuleName, type FolderModule, hasWeights, type ModuleName } from '../modules/index.js'
 import type { ModuleInput } from '../modules/module.js'
 import type { StoredNames } from '../stored-names.js'
-import type { RouterSettings } from './settings.js'
+import { type RouterSettings, resolveRoute } from './settings.js'
 
 /** A first module of a model with a Router, and the modules that come behind it on any route. */
 export interface Network extends FirstModule {
@@ -68,6 +68,7 @@ export async function assemble(
   settings: RouterSettings,
   where: string,
   code: ErrorCode,
+  check: typeof checkOrder = checkOrder,
 ): Promise<RouterFolder> {
   const networks: (Network & { key: unknown; keys: unknown[] })[] = []
   const placed = new Map<unknown, Place>()
@@ -77,7 +78,7 @@ export async function assemble(
     const [start, ...others] = [...before, ...modules, ...after]
     if (start === undefined)
       throw new SentenceTorchError(code, `Expected modules on the route ${name} of ${where}, found none`)
-    checkOrder(
+    check(
       [start.type, ...others.map(({ type }) => type as ModuleName)],
       name === '' ? where : `The route ${name} of ${where}`,
       code,
@@ -88,11 +89,12 @@ export async function assemble(
     }
     const network = networks[number]!
     placed.set(start.key, placed.get(start.key) ?? { network: number, module: -1 })
-    const { layers } = network.description
-    let { width } = network.description
+    const { layers, vocabulary } = network.description
+    // Of a weight for each token the embedding is as wide as the vocabulary.
+    let width = start.type === 'SparseStaticEmbedding' ? vocabulary : network.description.width
     const chain: number[] = []
     for (const item of others) {
-      const module = await item.place({ width, layers })
+      const module = await item.place({ width, layers, vocabulary })
       let index = network.keys.indexOf(item.key)
       if (index === -1) {
         index = network.keys.push(item.key) - 1
@@ -145,6 +147,41 @@ export interface TextRoute {
   number?: number
 }
 
+/** What a model knows of its routes. */
+interface RoutedModel {
+  folder: { description: Description; modules: readonly FolderModule[]; router?: RouterFolder }
+  tokenizer: Tokenizer
+  tokenizers?: readonly Tokenizer[]
+}
+
+/** How texts with a task are encoded. @throws SentenceTorchError ERR_INVALID_ARGUMENT for a task without route */
+export function routeOf({ folder, tokenizer, tokenizers }: RoutedModel, task?: string | null): TextRoute {
+  const { router } = folder
+  if (!router) return { tokenizer, description: folder.description, modules: folder.modules }
+  const names = router.routes.map(({ name }) => name)
+  const chosen = resolveRoute(router.settings, names, task ?? null)
+  const route = router.routes.find(({ name }) => name === chosen)!
+  return {
+    tokenizer: tokenizers![route.network]!,
+    description: router.networks[route.network]!.description,
+    modules: modulesOf(router, route),
+    number: route.number,
+  }
+}
+
+/** Most tokens of a text, by tokenizer. */
+export function tokenLimits({
+  tokenizer,
+  tokenizers = [tokenizer],
+}: Pick<RoutedModel, 'tokenizer' | 'tokenizers'>): ReadonlyMap<Tokenizer, number> {
+  return new Map(tokenizers.map((one) => [one, one.maxSeqLength]))
+}
+
+/** The name of a tensor in Python's `named_parameters()`. */
+export function parameterPath({ router }: Pick<RoutedModel['folder'], 'router'>, name: string): string {
+  return router ? routerPath(router, name) : name.replace(/^0\./, '0.model.')
+}
+
 export function notForRouters(what: string): SentenceTorchError {
   return new SentenceTorchError('ERR_NOT_IMPLEMENTED', `${what} is not built for models with a Router`)
 }
@@ -191,10 +228,12 @@ export function routerDescriptions({
  * The name of a tensor in Python, by the engine's: `0.sub_modules.query.0.model.encoder.…`. What several routes share has the name of
  * the first of them.
  */
-export function routerPath({ layout }: RouterFolder, name: string): string {
+function routerPath({ layout, networks }: RouterFolder, name: string): string {
   const [, network = '0', module, rest] = /^(?:(\d+):)?(\d+)\.(.*)$/s.exec(name)!
   const isIt = (place: Place) => place.network === Number(network) && place.module === Number(module) - 1
-  const inside = module === '0' ? `model.${rest}` : rest
+  // A SparseStaticEmbedding is no wrapper of a model.
+  const isModel = module === '0' && networks[Number(network)]!.first === 'Transformer'
+  const inside = isModel ? `model.${rest}` : rest
   const before = layout.before.findIndex(isIt)
   if (before !== -1) return `${before}.${inside}`
   const at = layout.before.length
@@ -220,16 +259,16 @@ export function modulesOf({ networks }: RouterFolder, { network, chain }: Route)
   return chains[chain]!.map((index) => modules[index]!)
 }
 
-/** What the engine is told of the networks. @param poolers whether each of them has its pooler */
+/** What the engine is told of the networks. @param weights what each of them has: a pooler, a last layer of its own */
 export function networkSpecs(
   networks: readonly Network[],
-  poolers: readonly boolean[],
-): Pick<EncoderSpec, 'architecture' | 'config' | 'modules' | 'pooler' | 'routes' | 'others'> {
+  weights: readonly { pooler: boolean; ownHead?: boolean }[],
+): Pick<EncoderSpec, 'architecture' | 'config' | 'modules' | 'pooler' | 'ownHead' | 'routes' | 'others'> {
   const [first, ...others] = networks.map(({ architecture, config, modules, chains }, i) => ({
     architecture,
     config,
     modules: modules.map(({ spec }) => spec),
-    pooler: poolers[i]!,
+    ...weights[i]!,
     routes: chains,
   }))
   return { ...first!, ...(others.length > 0 && { others }) }

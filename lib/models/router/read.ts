@@ -3,9 +3,9 @@ import { SentenceTorchError } from '../../errors.js'
 import { checkRelativePath } from '../../io/safe-path.js'
 import { arrayOf, object, recordOf, text } from '../../io/schema.js'
 import type { NativeAddon } from '../../native/types.js'
-import { readStaticEmbedding, readTransformer } from '../first-module.js'
+import { type FirstModule, readStaticEmbedding, readTransformer } from '../first-module.js'
 import { jsonObject, readJson } from '../json.js'
-import { type FirstModuleName, type ModuleName, moduleType, readModule } from '../modules/index.js'
+import { checkOrder, type FirstModuleName, type ModuleName, moduleType, readModule } from '../modules/index.js'
 import { assemble, type Item, type RouterFolder } from './networks.js'
 import { checkSettings, readSettings, withDefault } from './settings.js'
 
@@ -60,6 +60,7 @@ export async function readRouter(
   entries: readonly Entry[],
   at: number,
   getAddon: () => NativeAddon,
+  { check = checkOrder, first = readFirst }: RouterReaders = {},
 ): Promise<RouterFolder> {
   const modulesFile = join(root, 'modules.json')
   const { path: folder } = entries[at]!
@@ -71,13 +72,14 @@ export async function readRouter(
   const routes = listed.map(({ name }) => name)
   const settings = withDefault(readSettings(content.parameters ?? {}, file), routes)
   checkSettings(settings, routes, (message) => new SentenceTorchError('ERR_INVALID_MODEL', `${message} in ${file}`))
-  const item = ({ path, type }: Entry): Item => itemOf(root, path, moduleType(type, file), getAddon)
+  const item = ({ path, type }: Entry): Item =>
+    itemOf(root, path, moduleType(type, file), (folder, type) => first(folder, type, getAddon))
   const items = {
     before: entries.slice(0, at).map(item),
     routes: listed.map(({ name, modules }) => ({ name, modules: modules.map(item) })),
     after: entries.slice(at + 1).map(item),
   }
-  return assemble(items, settings, file, 'ERR_INVALID_MODEL')
+  return assemble(items, settings, file, 'ERR_INVALID_MODEL', check)
 }
 
 async function readRouterFile(folder: string) {
@@ -91,13 +93,28 @@ async function readRouterFile(folder: string) {
   throw new SentenceTorchError('ERR_INVALID_MODEL', message)
 }
 
-function itemOf(root: string, path: string, type: FirstModuleName | ModuleName, getAddon: () => NativeAddon): Item {
+/** What a class of models asks of its routes, and how it reads their first modules. */
+interface RouterReaders {
+  check?: typeof checkOrder
+  first?: typeof readFirst
+}
+
+function readFirst(folder: string, type: FirstModuleName, getAddon: () => NativeAddon): Promise<FirstModule> {
+  return (type === 'StaticEmbedding' ? readStaticEmbedding : readTransformer)(folder, getAddon)
+}
+
+function itemOf(
+  root: string,
+  path: string,
+  type: FirstModuleName | ModuleName,
+  first: (folder: string, type: FirstModuleName) => Promise<FirstModule>,
+): Item {
   const file = join(root, path, 'config.json')
   return {
     key: path,
     type,
     name: file,
-    first: () => (type === 'StaticEmbedding' ? readStaticEmbedding : readTransformer)(join(root, path), getAddon),
+    first: () => first(join(root, path), type as FirstModuleName),
     place: async (input) => readModule(type as ModuleName, await readJson(file, jsonObject), input, path, file),
   }
 }

@@ -13,6 +13,8 @@ export interface TrainableLoss {
   readonly computed?: ComputedLoss
   /** For a loss whose parameters start from a checkpoint. */
   readonly pretrained?: PretrainedSource
+  /** Weights of its parts that callbacks change, by the names in the log. */
+  weights?(): Readonly<Record<string, number>>
   /** The mini-batches of a Cached… loss. */
   readonly caching?: { readonly miniBatchSize?: number; readonly miniBatchTokens?: number } | undefined
   spec(embeddingDimension: number, config: ConfigObject, pretrained?: PretrainedFacts): LossSpec

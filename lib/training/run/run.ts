@@ -29,6 +29,8 @@ export interface RunParts extends StepParts, EvaluationParts, CheckpointParts {
   callbacks: readonly TrainerCallback[]
   /** Gives the model the weights of a checkpoint, and the losses their parameters. */
   loadBest?: ((folder: string) => Promise<void>) | undefined
+  /** Weights that callbacks change, by their names in the log. */
+  scheduledWeights?: (() => Readonly<Record<string, number>>) | undefined
   /** Looks for signs that something is wrong. */
   health?: Pick<HealthMonitor, 'start' | 'observe'> | undefined
   /** Closed while training is paused. */
@@ -84,6 +86,7 @@ export class TrainingRun {
   /** What comes before the first step. */
   async begin(): Promise<void> {
     await this.handler.emit('onTrainBegin')
+    await this.steps.sendWeights()
     for (const warning of (await this.parts.health?.start(this.plan)) ?? []) await this.handler.warn(warning)
     if (this.parts.args.evalOnStart) await this.evaluate()
   }
@@ -193,7 +196,10 @@ export class TrainingRun {
     if (log.isLogged(globalStep)) return
     // A callback asked for a record between two reports: the next step brings one.
     if (!log.hasNews) this.control.shouldLog = true
-    else await this.handler.log(log.take(globalStep, learningRate, epoch, this.parts.timings?.take()))
+    else {
+      const record = log.take(globalStep, learningRate, epoch, this.parts.timings?.take())
+      await this.handler.log({ ...record, ...this.parts.scheduledWeights?.() })
+    }
   }
 
   async #save(): Promise<void> {

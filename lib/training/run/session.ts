@@ -26,6 +26,7 @@ import { ComputedStep } from './computed-loss.js'
 import { runEvaluation } from './evaluation.js'
 import type { EvaluatorOf } from './evaluator-choice.js'
 import { createTrainer, type GuardedTrainer } from './guarded-trainer.js'
+import { LossWeights } from './loss-weights.js'
 import { PretrainedLosses } from './pretrained.js'
 import { TrainingRun } from './run.js'
 import { runFacts } from './run-facts.js'
@@ -113,6 +114,11 @@ export class TrainerSession<M extends TrainableModel, L extends TrainableLoss> {
         await loadModelAndLosses(best, { model, native })
         if (card) card.bestStep = run.state.bestGlobalStep ?? undefined
       },
+      weights: losses.all.map(({ name, loss }) => {
+        const prefix = name === '' ? 'loss.' : `loss.${name}.`
+        return loss.weights && new LossWeights(native, loss, prefix)
+      }),
+      scheduledWeights: () => Object.assign({}, ...losses.all.map(({ loss }) => loss.weights?.())),
       reportsAreFree: model.device === 'cpu',
       groupRates: groups?.rates,
       miniBatches: checkpoint?.own.miniBatch ?? this.#chooseMiniBatches(),

@@ -15,6 +15,7 @@ import type { HealthMonitor } from '../health/monitor.js'
 import { LossLog } from '../reporting/loss-log.js'
 import type { Timings } from '../reporting/timings.js'
 import type { ComputedStep } from './computed-loss.js'
+import type { LossWeights } from './loss-weights.js'
 
 /** What optimiser steps are made with. */
 export interface StepParts {
@@ -22,6 +23,8 @@ export interface StepParts {
   native: Pick<NativeTrainer, 'step'>
   /** By loss: set where TypeScript computes it. */
   computed?: readonly (ComputedStep | undefined)[] | undefined
+  /** By loss: set where callbacks change weights of its parts. */
+  weights?: readonly (LossWeights | undefined)[] | undefined
   /** By group of parameters: the peak learning rate. Absent: one rate for all. */
   groupRates?: readonly number[] | undefined
   /** By loss: how batches are cut for gradient caching. */
@@ -98,6 +101,7 @@ export class Steps {
     const rows = group.reduce((sum, batch) => sum + batch.rows, 0)
     const epoch = position.epoch + position.batches / this.#plan.batchesPerEpoch
     const running: RunningStep = { step, epoch, learningRate, rows, position }
+    await this.sendWeights()
     for (const [i, batch] of group.entries()) {
       const update = i === group.length - 1
       const options = {
@@ -107,6 +111,11 @@ export class Steps {
       await this.#queue.add(batch, options, update ? running : undefined)
     }
     return due
+  }
+
+  /** Gives the engine the weights that losses have now, for the next step and evaluation. */
+  async sendWeights(): Promise<void> {
+    for (const weights of this.#parts.weights ?? []) await weights?.send()
   }
 
   /** Waits for the steps in flight. */

@@ -48,6 +48,9 @@ struct Products {
 // Null where the chosen instruction set has none. Then ATen multiplies.
 template <typename S>
 const Products<S>* products();
+// In bfloat16 by the instruction that multiplies pairs (AVX512-BF16). Some processors run it no faster than products in
+// float: see product::faster_pairs(). Null without it.
+const Products<Bf16>* pair_products();
 // For floats as sums of parts on tiles: faster for many rows, and not less exact. Null without tiles.
 const Products<float>* split_products();
 

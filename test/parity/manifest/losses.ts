@@ -31,8 +31,19 @@ function goldenOf(file: LossFile): LossFile {
 
 /** The row of a loss that is a class of sentence-transformers. */
 function rowOf(file: LossFile): Row[] {
-  const python = /sentence-transformers\s+`(?:cross_encoder\/)?losses\/(\w+)`/.exec(file.comment.sources)?.[1]
-  if (python === undefined) return []
+  const found = /sentence-transformers\s+`((?:cross|sparse)_encoder\/)?losses\/(\w+)`/.exec(file.comment.sources)
+  if (found === null) return []
+  const [, kind, python] = found as unknown as [string, string | undefined, string]
+  if (kind === 'sparse_encoder/') {
+    // Python's SpladeLoss takes the labels of SparseMSELoss for those of its columns.
+    const [name, fixture] =
+      file.name === 'SparseMSELoss' ? (['MSELoss', 'mse'] as const) : (['SpladeLoss', 'splade'] as const)
+    const golden = [`test/parity/losses/${fixture}.py`, 'test/parity/make_losses.py']
+    const tests = [TEST, 'test/unit/splade-losses.test.ts', 'test/parity/sparse-steps.test.ts']
+    const note = file.name === name ? {} : { note: `the cases of \`${name}\``, state: 'built' as const }
+    const more = { golden, tests, report: ['losses', name] as const, ...note }
+    return [built('sparseLosses', python, file.name, more)]
+  }
   const source = goldenOf(file)
   const note = noteOf(file, source)
   const more = {
@@ -127,7 +138,7 @@ export const crossEncoderLosses: readonly Row[] = [
   }),
 ]
 
-const SPARSE = 'there are no sparse encoders yet'
+const SPARSE = 'there is no SparseAutoEncoder yet'
 const multiVector = (name: string, note?: string): Row =>
   built('multiVectorLosses', name, name, {
     golden: ['test/parity/make_multi_vector_losses.py'],
@@ -137,23 +148,18 @@ const multiVector = (name: string, note?: string): Row =>
   })
 
 export const otherLosses: readonly Row[] = [
-  notBuilt('sparseLosses', ['SpladeLoss', 'CachedSpladeLoss', 'FlopsLoss'], SPARSE),
+  ...rows.filter(({ section }) => section === 'sparseLosses'),
   notBuilt('sparseLosses', ['CSRLoss', 'CSRReconstructionLoss'], SPARSE),
-  notBuilt(
-    'sparseLosses',
-    ['SparseMultipleNegativesRankingLoss', 'SparseCoSENTLoss', 'SparseAnglELoss', 'SparseCosineSimilarityLoss'],
-    SPARSE,
-  ),
-  notBuilt(
-    'sparseLosses',
-    ['SparseTripletLoss', 'SparseMarginMSELoss', 'SparseMSELoss', 'SparseDistillKLDivLoss'],
-    SPARSE,
-  ),
   multiVector('MultiVectorMultipleNegativesRankingLoss'),
-  built('multiVectorLosses', 'CachedMultiVectorMultipleNegativesRankingLoss', 'CachedMultiVectorMultipleNegativesRankingLoss', {
-    golden: ['test/parity/make_multi_vector_losses.py'],
-    tests: ['test/parity/multi-vector-losses.test.ts', 'test/addon/multi-vector-encoder.test.ts'],
-  }),
+  built(
+    'multiVectorLosses',
+    'CachedMultiVectorMultipleNegativesRankingLoss',
+    'CachedMultiVectorMultipleNegativesRankingLoss',
+    {
+      golden: ['test/parity/make_multi_vector_losses.py'],
+      tests: ['test/parity/multi-vector-losses.test.ts', 'test/addon/multi-vector-encoder.test.ts'],
+    },
+  ),
   multiVector('MultiVectorDistillKLDivLoss'),
   multiVector('MultiVectorMarginMSELoss'),
 ]

@@ -44,11 +44,16 @@ export const modules: readonly Row[] = [
       note: 'folders of PyLate and Stanford, too; float32',
     },
   ),
-  built('modules', ['HierarchicalTokenPooling', 'LambdaTokenPooling'], ['HierarchicalTokenPooling', 'LambdaTokenPooling'], {
-    golden: ['test/parity/make_multi_vector.py'],
-    tests: ['test/parity/multi-vector.test.ts'],
-    report: ['multi-vector', 'HierarchicalTokenPooling'],
-  }),
+  built(
+    'modules',
+    ['HierarchicalTokenPooling', 'LambdaTokenPooling'],
+    ['HierarchicalTokenPooling', 'LambdaTokenPooling'],
+    {
+      golden: ['test/parity/make_multi_vector.py'],
+      tests: ['test/parity/multi-vector.test.ts'],
+      report: ['multi-vector', 'HierarchicalTokenPooling'],
+    },
+  ),
   built('modules', 'StaticEmbedding', 'StaticEmbedding', { golden, tests, report: measured('static') }),
   built('modules', ['StaticEmbedding.from_distillation', 'model2vec: distill'], 'StaticEmbedding', {
     golden: ['test/parity/make_distillation.py'],
@@ -69,6 +74,12 @@ export const modules: readonly Row[] = [
     tests: ['test/parity/router.test.ts', 'test/addon/router.test.ts'],
     report: ['router', 'towers'],
     note: 'texts alone; no weights that routes with different first modules share',
+  }),
+  built('modules', ['SparseStaticEmbedding', 'SparseEncoder with Router'], 'SparseEncoder', {
+    golden: ['test/parity/make_sparse_router.py'],
+    tests: ['test/parity/sparse-router.test.ts'],
+    report: ['sparse-router', 'learned'],
+    note: 'no `from_json`, no `idf.json`',
   }),
   notBuilt(
     'modules',
